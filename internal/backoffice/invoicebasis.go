@@ -13,6 +13,7 @@ import (
 	"ratemill/internal/warehouse"
 	"ratemill/invoicing"
 	"ratemill/invoicing/contract"
+	"ratemill/invoicing/delivery"
 	"ratemill/invoicing/document"
 	"ratemill/invoicing/product"
 	"ratemill/invoicing/terms"
@@ -31,7 +32,7 @@ type basisRequest struct {
 // basis takes what closes and documents are computed from: first the cut, which is the position of the account role, read with its
 // balances; then, once the role simstate and the warehouse are there too, the facts. end closes it.
 func (o *Office) basis(ctx context.Context, r basisRequest) (b *invoicing.Basis, end func(), err error) {
-	for _, migrate := range []func(context.Context, *store.DB) error{account.Migrate, simstate.Migrate, invoicing.Migrate} {
+	for _, migrate := range []func(context.Context, *store.DB) error{account.Migrate, simstate.Migrate, invoicing.Migrate, delivery.Migrate} {
 		if err := migrate(ctx, o.Store.DB); err != nil {
 			return nil, nil, err
 		}

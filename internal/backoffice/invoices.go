@@ -118,7 +118,8 @@ func (o *Office) invoicing(ctx context.Context, r *InvoiceOrder) (run *invoicing
 		payers = append(payers, number)
 	}
 	slices.Sort(payers)
-	run = &invoicing.Run{DB: o.Store.DB, Basis: basis, By: invoicing.By{Who: r.Who, Why: r.Why, At: o.Now()}, Progress: r.Progress, Settle: o.settle()}
+	run = &invoicing.Run{DB: o.Store.DB, Basis: basis, By: invoicing.By{Who: r.Who, Why: r.Why, At: o.Now()}, Progress: r.Progress, Settle: o.settle(),
+		Deliver: o.deliver}
 	return run, payers, end, nil
 }
 
@@ -370,7 +371,8 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 	}
 	b := &invoicing.Basis{View: view, Statements: statements, Facts: view.Revision(), Catalogue: catalogue.Version(), Now: o.Now()}
 	o.documents(ctx, b, catalogue)
-	run := &invoicing.Run{DB: o.Store.DB, Basis: b, By: invoicing.By{Who: r.Who, Why: r.Why, At: o.Now()}, Progress: r.Progress, Settle: o.settle()}
+	run := &invoicing.Run{DB: o.Store.DB, Basis: b, By: invoicing.By{Who: r.Who, Why: r.Why, At: o.Now()}, Progress: r.Progress, Settle: o.settle(),
+		Deliver: o.deliver}
 	err = run.Finalise(ctx, ids, func(f invoicing.Finalised) error {
 		if f.Err != nil {
 			refused = append(refused, InvoicePayer{Account: f.Document.ID, Why: []string{f.Err.Error()}})

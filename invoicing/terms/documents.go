@@ -128,6 +128,12 @@ func (d *Documents) Sellers() (all []*Seller) {
 	return all
 }
 
+// SellerNames are the names of the sellers, sorted.
+func (d *Documents) SellerNames() []string { return d.sellers.Names() }
+
+// SellerNamed is the version of a seller on a date, nil if there is none.
+func (d *Documents) SellerNamed(name string, on registry.Date) *Seller { return d.sellers.At(name, on) }
+
 // Tax is how a line is taxed on a date (rule R5). A payer with a reason for no VAT has that; otherwise the group's tax table decides.
 func (d *Documents) Tax(g *Group, zero *document.ZeroVAT, class string, buyer, seller *document.Party, on registry.Date) (document.Taxed, error) {
 	if zero != nil {

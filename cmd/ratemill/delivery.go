@@ -1,0 +1,124 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/backoffice"
+	"ratemill/internal/output"
+	"ratemill/invoicing/delivery"
+)
+
+// namesOf are names as texts.
+func namesOf[T ~string](all []T) (names []string) {
+	for _, n := range all {
+		names = append(names, string(n))
+	}
+	return names
+}
+
+func deliveryCommand(f *flags) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "delivery",
+		Short: "Deliveries of invoices: list, send again, confirm, fail",
+		Long: `A final document has a delivery for each channel of its payer's billing profile: email, hardcopy, e_invoice, and sftp for a
+remote storage. The role delivery sends them, and tries for a day.`,
+	}
+	c.AddCommand(deliveryList(f),
+		deliveryDecision(f, "again", "Send a document again", `Again orders a delivery to be sent again, as it was issued. A mail gets a Message-ID of its own then, so that mail programs
+show it beside the first one. --to sends it to other addresses than the document was issued with.`,
+			"  ratemill delivery again INV-2026-000412 --why \"the payer lost it\"\n"+
+				"  ratemill delivery again INV-2026-000412 --channel email --to billing@acme.example --why \"new address\""),
+		deliveryDecision(f, "confirm", "Say that the payer has a document", `Confirm says that the receiver has the document: a print file was printed and posted, the access point acknowledged the
+electronic invoice, or somebody brought it in another way.`, "  ratemill delivery confirm INV-2026-000412 --channel hardcopy --why \"posted on 4 May\""),
+		deliveryDecision(f, "fail", "Say that the payer does not have a document", `Fail says that a document which was sent has not arrived, such as a mail that came back; or that nobody is to send it. Order it
+again when the cause is gone.`, "  ratemill delivery fail INV-2026-000412 --channel email --why \"the mail came back\""))
+	return c
+}
+
+func deliveryList(f *flags) *cobra.Command {
+	var q backoffice.DeliveryQuestion
+	c := &cobra.Command{
+		Use:   "list [DOCUMENT]",
+		Short: "List deliveries of documents, those that failed first",
+		Long: `List prints deliveries of documents: channel, receiver, how far each is, and the reason of the last attempt that failed. unclear
+counts attempts that broke off when the receiver may have had the document already.`,
+		Example: "  ratemill delivery list --state failed\n  ratemill delivery list INV-2026-000412 -o json",
+		Args:    atMostOne("number of a document"),
+	}
+	outputFlag(f, c)
+	c.Flags().Var(choice{&q.State, namesOf(delivery.States)}, "state", "only deliveries in this state")
+	c.Flags().StringVar(&q.Payer, "payer", "", "only documents of this account")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			q.Document = args[0]
+		}
+		office, end, err := openOffice(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		all, err := office.ListDeliveries(cmd.Context(), q)
+		if err != nil {
+			return refusal(err)
+		}
+		if len(all) == 0 {
+			fmt.Fprintln(stderr, "there are no such deliveries")
+		}
+		return printDeliveries(cmd, f, all...)
+	}
+	return c
+}
+
+func printDeliveries(cmd *cobra.Command, f *flags, all ...backoffice.ListedDelivery) error {
+	if f.output == output.JSON {
+		for _, l := range all {
+			if err := json.NewEncoder(objects(cmd)).Encode(l); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	g := output.New("document", "payer", "channel", "recipient", "state", "attempts", "unclear", "sent", "next", "who", "why").
+		Numbers("attempts", "unclear").Sparse("sent", "next", "who", "why", "unclear")
+	for _, l := range all {
+		unclear := ""
+		if l.Unclear > 0 {
+			unclear = fmt.Sprint(l.Unclear)
+		}
+		g.Add(l.Document, l.Payer, l.Channel, l.Recipient, l.State, fmt.Sprint(l.Attempts), unclear, l.Sent, l.Next, l.Who, l.Why)
+	}
+	return g.Print(data(cmd), f.output)
+}
+
+// deliveryDecision is a command by which somebody decides about a delivery.
+func deliveryDecision(f *flags, do, short, long, example string) *cobra.Command {
+	r := backoffice.DeliveryOrder{Do: do}
+	c := &cobra.Command{
+		Use: do + " DOCUMENT --why WORDS", Short: short, Long: long, Example: example,
+		Args: needing(1, 1, "the number of a document: ratemill delivery "+do+" INV-2026-000412 --why …"),
+	}
+	outputFlag(f, c)
+	c.Flags().Var(choice{&r.Channel, namesOf(delivery.Channels)}, "channel", "the delivery by this channel; needed if the document has several")
+	c.Flags().StringVar(&r.Why, "why", "", "the reason, for whoever asks later")
+	if do == "again" {
+		c.Flags().StringArrayVar(&r.To, "to", nil, "address of a mail, instead of those before; repeat for more")
+	}
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		r.Document, r.Who, r.Why = args[0], whoami(), strings.TrimSpace(r.Why)
+		office, end, err := openOffice(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		l, err := office.DecideDelivery(cmd.Context(), r)
+		if err != nil {
+			return refusal(err)
+		}
+		return printDeliveries(cmd, f, *l)
+	}
+	return c
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/backoffice"
+	"ratemill/internal/output"
+)
+
+func paymentCommand(f *flags) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "payment",
+		Short: "Payments: import, list, what is open, direct debits",
+		Long: `A payment is a fact: who paid how much when, and which documents it pays. What is open of a document is its gross amount less
+credit notes and payments; a document is open, partly paid, paid or overpaid by that alone.`,
+	}
+	c.AddCommand(paymentImport(f), paymentList(f), paymentOpen(f), paymentAssign(f), paymentWithdraw(f), paymentWriteOff(f), paymentCollect(f),
+		paymentCollections(f))
+	return c
+}
+
+// paymentFlags are those of every change of payments.
+func paymentFlags(f *flags, c *cobra.Command, o *backoffice.PaymentOrder) {
+	c.Flags().StringVar(&o.Why, "why", "", "the reason, for whoever asks later")
+	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would change, and change nothing")
+	outputFlag(f, c)
+}
+
+// reasoned fills in who orders, and asks for the reason.
+func reasoned(o *backoffice.PaymentOrder) error {
+	if strings.TrimSpace(o.Why) == "" && !o.DryRun {
+		return errors.New("give the reason with --why; it is kept with the change. --dry-run needs none")
+	}
+	o.Who = whoami()
+	return nil
+}
+
+func paymentImport(f *flags) *cobra.Command {
+	var o backoffice.PaymentOrder
+	c := &cobra.Command{
+		Use:   "import FILE.csv --why WORDS",
+		Short: "Import payments from a CSV file of the bank; - reads standard input",
+		Long: `Import reads payments from a CSV file with a header, separated by commas or semicolons:
+
+  payer,document,amount,currency,date,reference
+  ,INV-2026-000412,400.00,EUR,2026-05-12,BANK-88121
+  acme,,90.00,EUR,2026-05-12,BANK-88122
+
+One of payer and document is enough, and currency may be missing where one of them says it. A payment with a document pays
+that one; without, the open documents of its payer, those that are due first first. What is left is a credit of the payer,
+and of nobody if neither payer nor document is known. An amount below 0 is money that went back, such as a debit that was
+returned.
+
+A line is known by its reference when it comes again: then it is nothing new. A reference with another amount, payer or
+date is refused. Lines that are right are imported as one change, the others are listed, and the exit code is 1 if there
+are any.`,
+		Example: "  ratemill payment import statement.csv --dry-run\n  ratemill payment import statement.csv --why \"statement of 12 May\"",
+		Args:    needing(1, 1, "a CSV file: ratemill payment import statement.csv --why …"),
+	}
+	paymentFlags(f, c, &o)
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := reasoned(&o); err != nil {
+			return err
+		}
+		from := io.Reader(os.Stdin)
+		if args[0] != "-" {
+			file, err := os.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer file.Close()
+			from = file
+		}
+		office, end, err := openOfficeForAccounts(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		done, err := office.ImportPayments(cmd.Context(), args[0], from, o)
+		if err != nil {
+			return refusal(err)
+		}
+		if err := printPaymentLines(cmd, f, true, done.Lines...); err != nil {
+			return err
+		}
+		words := fmt.Sprintf("%d new, %d known from before, %d refused", done.New, done.Known, done.Refused)
+		if done.DryRun {
+			fmt.Fprintf(stderr, "nothing was changed (--dry-run); it would be: %s\n", words)
+		} else {
+			fmt.Fprintf(stderr, "%s: %s\n", facts(len(done.Lines), "line", "lines"), words)
+		}
+		if done.Credits > 0 {
+			fmt.Fprintf(stderr, "%s no document in whole or in part; ratemill payment list --credit shows what is left\n",
+				facts(done.Credits, "new payment pays", "new payments pay"))
+		}
+		if done.Refused > 0 {
+			return &problems{}
+		}
+		return nil
+	}
+	return c
+}
+
+func printPaymentLines(cmd *cobra.Command, f *flags, numbered bool, all ...backoffice.PaymentLine) error {
+	if f.output == output.JSON {
+		for _, l := range all {
+			if err := json.NewEncoder(objects(cmd)).Encode(l); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	g := output.New("line", "reference", "result", "payer", "amount", "currency", "date", "pays", "credit", "why").Numbers("line").
+		Amounts("amount", "credit").Sparse("line", "pays", "credit", "why")
+	for _, l := range all {
+		line := ""
+		if numbered {
+			line = fmt.Sprint(l.Line)
+		}
+		g.Add(line, l.Reference, l.Result, l.Payer, l.Amount, l.Currency, l.Date, l.Pays, l.Credit, l.Why)
+	}
+	return g.Print(data(cmd), f.output)
+}
+
+func paymentList(f *flags) *cobra.Command {
+	var payer string
+	var credits bool
+	c := &cobra.Command{
+		Use:     "list",
+		Short:   "List payments with what they pay, the newest first",
+		Long:    `List prints payments: which documents each pays, and what of it is a credit because it pays none.`,
+		Example: "  ratemill payment list --payer acme\n  ratemill payment list --credit -o csv",
+		Args:    none,
+	}
+	outputFlag(f, c)
+	c.Flags().StringVar(&payer, "payer", "", "only payments of this account")
+	c.Flags().BoolVar(&credits, "credit", false, "only payments of which a part pays no document")
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		office, end, err := openOffice(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		all, err := office.ListPayments(cmd.Context(), payer, credits)
+		if err != nil {
+			return refusal(err)
+		}
+		if len(all) == 0 {
+			fmt.Fprintln(stderr, "there are no such payments")
+		}
+		if f.output == output.JSON {
+			for _, p := range all {
+				if err := json.NewEncoder(objects(cmd)).Encode(p); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		g := output.New("date", "reference", "payer", "kind", "amount", "currency", "pays", "credit", "names").Amounts("amount", "credit").
+			Sparse("payer", "pays", "credit", "names")
+		for _, p := range all {
+			g.Add(p.Date, p.Reference, p.Payer, p.Kind, p.Amount, p.Currency, p.Pays, p.Credit, p.Named)
+		}
+		return g.Print(data(cmd), f.output)
+	}
+	return c
+}
+
+func paymentOpen(f *flags) *cobra.Command {
+	var q backoffice.OpenQuestion
+	c := &cobra.Command{
+		Use:   "open [DOCUMENT]",
+		Short: "List what is open of final documents, those that are due first first",
+		Long: `Open prints final documents of which something is open: total, what credit notes took back, what was paid or written off, and what
+is left. The state is open, partly, paid, overpaid, credited, written_off, or credit for a document that pays money back.
+overdue counts the days since the due date.`,
+		Example: "  ratemill payment open --overdue\n  ratemill payment open INV-2026-000412\n  ratemill payment open --payer acme --all -o csv",
+		Args:    atMostOne("number of a document"),
+	}
+	outputFlag(f, c)
+	c.Flags().StringVar(&q.Payer, "payer", "", "only documents of this account")
+	c.Flags().BoolVar(&q.All, "all", false, "also documents of which nothing is open")
+	c.Flags().BoolVar(&q.Overdue, "overdue", false, "only documents whose due date has passed")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			q.Document = args[0]
+		}
+		office, end, err := openOffice(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		all, err := office.OpenDocuments(cmd.Context(), q)
+		if err != nil {
+			return refusal(err)
+		}
+		if len(all) == 0 {
+			fmt.Fprintln(stderr, "nothing is open of such documents")
+		}
+		if f.output == output.JSON {
+			for _, d := range all {
+				if err := json.NewEncoder(objects(cmd)).Encode(d); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		g := output.New("document", "payer", "due", "overdue", "state", "total", "credited", "paid", "written_off", "open", "currency").
+			Numbers("overdue").Amounts("total", "credited", "paid", "written_off", "open").Sparse("overdue", "credited", "paid", "written_off")
+		for _, d := range all {
+			late := ""
+			if d.Overdue > 0 {
+				late = fmt.Sprint(d.Overdue)
+			}
+			g.Add(d.Number, d.Payer, d.Due, late, d.State, d.Total, d.Credited, d.Paid, d.Off, d.Open, d.Currency)
+		}
+		return g.Print(data(cmd), f.output)
+	}
+	return c
+}

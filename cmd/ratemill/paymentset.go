@@ -1,0 +1,232 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/backoffice"
+	"ratemill/internal/output"
+	"ratemill/registry"
+)
+
+// paymentChange is a command that changes one payment.
+func paymentChange(f *flags, c *cobra.Command, o *backoffice.PaymentOrder,
+	do func(*cobra.Command, *backoffice.Office, []string) (*backoffice.PaymentLine, error)) *cobra.Command {
+	paymentFlags(f, c, o)
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := reasoned(o); err != nil {
+			return err
+		}
+		office, end, err := openOfficeForAccounts(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		line, err := do(cmd, office, args)
+		if err != nil {
+			return refusal(err)
+		}
+		if o.DryRun {
+			fmt.Fprintln(stderr, "nothing was changed (--dry-run)")
+		}
+		return printPaymentLines(cmd, f, false, *line)
+	}
+	return c
+}
+
+func paymentAssign(f *flags) *cobra.Command {
+	var r backoffice.AssignOrder
+	c := &cobra.Command{
+		Use:   "assign REFERENCE DOCUMENT --why WORDS",
+		Short: "Let the credit of a payment pay a document",
+		Long: `Assign lets what of a payment pays nothing yet pay a document: as much as is open and there, or --amount. A payment whose payer
+nobody knew gets the payer of the document.`,
+		Example: "  ratemill payment assign BANK-88122 INV-2026-000417 --why \"the payer named it\"",
+		Args:    needing(2, 2, "a reference and a document: ratemill payment assign BANK-88122 INV-2026-000417 --why …"),
+	}
+	c.Flags().StringVar(&r.Amount, "amount", "", "how much of it (default: as much as is open and there)")
+	return paymentChange(f, c, &r.PaymentOrder, func(cmd *cobra.Command, o *backoffice.Office, args []string) (*backoffice.PaymentLine, error) {
+		r.Reference, r.Document = args[0], args[1]
+		return o.AssignPayment(cmd.Context(), r)
+	})
+}
+
+func paymentWithdraw(f *flags) *cobra.Command {
+	var o backoffice.PaymentOrder
+	c := &cobra.Command{
+		Use:   "withdraw REFERENCE --why WORDS",
+		Short: "Take back a payment that was imported by mistake",
+		Long: `Withdraw takes back a payment, or a write-off, as if nobody had stated it: its documents are open again. For money that went
+back, import a line with an amount below 0 instead.`,
+		Example: "  ratemill payment withdraw BANK-88122 --why \"of another company\"",
+		Args:    needing(1, 1, "a reference: ratemill payment withdraw BANK-88122 --why …"),
+	}
+	return paymentChange(f, c, &o, func(cmd *cobra.Command, office *backoffice.Office, args []string) (*backoffice.PaymentLine, error) {
+		return office.WithdrawPayment(cmd.Context(), args[0], o)
+	})
+}
+
+func paymentWriteOff(f *flags) *cobra.Command {
+	var o backoffice.PaymentOrder
+	c := &cobra.Command{
+		Use:   "write-off DOCUMENT --why WORDS",
+		Short: "Say that nobody expects any more what is open of a document",
+		Long: `Write-off takes what is open of a document off the books: nobody expects it any more, and it counts against no credit limit. The
+document stays as it is. To take back what was billed wrongly, make a credit note instead.`,
+		Example: "  ratemill payment write-off INV-2026-000412 --why \"insolvent\"",
+		Args:    needing(1, 1, "a document: ratemill payment write-off INV-2026-000412 --why …"),
+	}
+	return paymentChange(f, c, &o, func(cmd *cobra.Command, office *backoffice.Office, args []string) (*backoffice.PaymentLine, error) {
+		return office.WriteOff(cmd.Context(), args[0], o)
+	})
+}
+
+func paymentCollect(f *flags) *cobra.Command {
+	var r backoffice.CollectOrder
+	var out string
+	today := registry.Date(time.Now().Unix() / (24 * 60 * 60))
+	c := &cobra.Command{
+		Use:   "collect --out FILE.xml --why WORDS",
+		Short: "Make a file of SEPA direct debits for the bank",
+		Long: `Collect makes a pain.008.001.08 file of what is open of documents whose payers pay by SEPA direct debit: one debit for each, on its
+due date, and not before --on. The number of the document is the end-to-end id, by which the bank's statement names the debit.
+A document that lacks something, such as a mandate, is refused with all that it lacks; the others are in the file.
+
+A document is collected once: until a payment comes, it is in no other file. --again NUMBER collects it once more, after the
+bank refused the debit. The file is kept: ratemill payment collections ID writes it again.`,
+		Example: "  ratemill payment collect --dry-run\n  ratemill payment collect --seller globex --until 2026-05-31 --out may.xml --why \"due in May\"",
+		Args:    none,
+	}
+	paymentFlags(f, c, &r.PaymentOrder)
+	c.Flags().StringVar(&r.Seller, "seller", "", "the seller that collects, by its name in the catalogue; needed if there are several")
+	c.Flags().Var(&dateFlag{&r.Until}, "until", "documents that are due on this day or before (default: in 14 days)")
+	c.Flags().Var(&dateFlag{&r.On}, "on", "first day of collection (default: in 2 days, as banks ask)")
+	c.Flags().StringArrayVar(&r.Again, "again", nil, "number of a document whose last debit the bank refused; repeat for more")
+	c.Flags().StringVar(&out, "out", "", "file to write; it must not exist")
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := reasoned(&r.PaymentOrder); err != nil {
+			return err
+		}
+		if out == "" && !r.DryRun {
+			return fmt.Errorf("name the file with --out; --dry-run writes none")
+		}
+		if r.Until == 0 {
+			r.Until = today + 14
+		}
+		if r.On == 0 {
+			r.On = today + 2
+		}
+		office, end, err := openOffice(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		made, err := office.Collect(cmd.Context(), r)
+		if err != nil {
+			return refusal(err)
+		}
+		if err := printCollection(cmd, f, made); err != nil {
+			return err
+		}
+		if made.ID != "" {
+			if err := writeNew(out, made.Content); err != nil {
+				return fmt.Errorf("%w; the file is kept: ratemill payment collections %s --out FILE writes it", err, made.ID)
+			}
+			fmt.Fprintf(stderr, "%s: %s in %s, EUR %s\n", made.ID, facts(made.Debits, "debit", "debits"), out, made.Total)
+		} else if made.Debits > 0 {
+			fmt.Fprintf(stderr, "nothing was changed (--dry-run); it would be %s, EUR %s\n", facts(made.Debits, "debit", "debits"), made.Total)
+		} else {
+			fmt.Fprintln(stderr, "nothing is to be collected")
+		}
+		if made.Waiting > 0 {
+			fmt.Fprintf(stderr, "%s for the payment of an earlier file\n", facts(made.Waiting, "document waits", "documents wait"))
+		}
+		if made.Refused > 0 {
+			return &problems{}
+		}
+		return nil
+	}
+	return c
+}
+
+func printCollection(cmd *cobra.Command, f *flags, c *backoffice.Collection) error {
+	if f.output == output.JSON {
+		return json.NewEncoder(objects(cmd)).Encode(c)
+	}
+	g := output.New("document", "payer", "amount", "on", "sequence", "mandate", "result", "why").Amounts("amount").Sparse("why")
+	for _, l := range c.Lines {
+		g.Add(l.Document, l.Payer, l.Amount, l.On, l.Sequence, l.Mandate, l.Result, l.Why)
+	}
+	if g.Len() == 0 {
+		return nil
+	}
+	return g.Print(data(cmd), f.output)
+}
+
+// writeNew writes a file that must not exist.
+func writeNew(name string, content []byte) error {
+	file, err := os.OpenFile(filepath.Clean(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	if closed := file.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+func paymentCollections(f *flags) *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use:     "collections [ID]",
+		Short:   "List the files of direct debits that were made, or write one again",
+		Long:    `Collections lists the files of direct debits that were made. With an id and --out it writes that file again, the same bytes.`,
+		Example: "  ratemill payment collections\n  ratemill payment collections RM-20260504-1 --out again.xml",
+		Args:    atMostOne("id of a collection"),
+	}
+	outputFlag(f, c)
+	c.Flags().StringVar(&out, "out", "", "file to write; it must not exist")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		id := ""
+		if len(args) == 1 {
+			id = args[0]
+		} else if out != "" {
+			return fmt.Errorf("--out needs the id of a collection")
+		}
+		office, end, err := openOffice(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		all, err := office.Collections(cmd.Context(), id)
+		if err != nil {
+			return refusal(err)
+		}
+		if out != "" {
+			return writeNew(out, all[0].Content)
+		}
+		if len(all) == 0 {
+			fmt.Fprintln(stderr, "there are no collections")
+		}
+		if f.output == output.JSON {
+			for i := range all {
+				if err := json.NewEncoder(objects(cmd)).Encode(&all[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		g := output.New("id", "seller", "made", "debits", "total", "who", "why", "sha256").Numbers("debits").Amounts("total")
+		for i := range all {
+			g.Add(all[i].ID, all[i].Seller, all[i].Made, fmt.Sprint(all[i].Debits), all[i].Total, all[i].Who, all[i].Why, all[i].SHA256[:12])
+		}
+		return g.Print(data(cmd), f.output)
+	}
+	return c
+}

@@ -1,0 +1,112 @@
+package backoffice
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"ratemill/decimal"
+	"ratemill/invoicing/product"
+	"ratemill/normalize"
+	"ratemill/registry"
+)
+
+// ChargeOrder asks for a one-off charge.
+type ChargeOrder struct {
+	AccountOrder
+	Account   string // the section of the invoice; its payer pays
+	SIM       string // an identifier; "" for none
+	Product   string
+	Amount    string // net; below 0 for a credit
+	From, To  registry.Date
+	Tax       string
+	Reference string
+	Adjusts   string // DOCUMENT/LINE
+}
+
+// AddCharge states a one-off charge. Its date is the time of effect: the charge belongs to the billing cycle of that day.
+func (o *Office) AddCharge(ctx context.Context, r ChargeOrder) (*AccountChange, error) {
+	return o.changeAccounts(ctx, &r.AccountOrder, func(d *accountDraft) error {
+		when, as, err := d.account(r.Account)
+		if err != nil {
+			return err
+		}
+		if err := d.provider(r.Account, as, when, "one-off charges"); err != nil {
+			return err
+		}
+		payer := d.book.Payer(r.Account, when)
+		v := product.OneOff{Payer: payer, Account: r.Account, Product: r.Product, Tax: r.Tax, Reference: r.Reference, Adjusts: r.Adjusts,
+			From: r.From, To: r.To}
+		if a := d.book.Account(payer, when); a != nil {
+			v.Currency = a.Currency
+		}
+		if v.Amount, err = chargeAmount(r.Amount, v.Currency); err != nil {
+			return err
+		}
+		if err := v.Valid(); err != nil {
+			return &Problem{Invalid, err}
+		}
+		if r.SIM != "" {
+			sim, err := oneSIM(d.view, r.SIM)
+			if err != nil {
+				return &Problem{Missing, err}
+			}
+			own, ok := d.view.Owner(sim, when, d.book.Revision)
+			if id, _ := d.view.AccountID(own.Account); !ok || id != r.Account {
+				return conflict("SIM %s is not one of account %s at that time", r.SIM, r.Account)
+			}
+			v.SIM = registry.SubjectOf(sim)
+		}
+		d.state(registry.KindOneOff, d.chargeID(&r, &v), "", when, v)
+		if r.Product != "" && !d.knownCharge(r.Product) {
+			d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("no part of the catalogue is of charge %s, so the charge has the tax class that --tax says",
+				r.Product))
+		}
+		return nil
+	})
+}
+
+// chargeAmount reads an amount of a currency.
+func chargeAmount(text, currency string) (decimal.D, error) {
+	amount, err := decimal.Parse(text)
+	if err != nil {
+		return amount, fmt.Errorf("%q is no amount; write 120.00", text)
+	}
+	if amount.IsZero() {
+		return amount, errors.New("a charge of 0 changes nothing")
+	}
+	if c, err := normalize.ParseCurrency([]byte(currency)); err == nil && amount.Decimals() > max(c.MinorUnits(), 0) {
+		return amount, fmt.Errorf("%s has more than the %d decimals of %s", text, max(c.MinorUnits(), 0), currency)
+	}
+	return amount, nil
+}
+
+// chargeID is an id that no charge has: of the request's key, so that the same request again is the same charge, or the next number.
+func (d *accountDraft) chargeID(r *ChargeOrder, v *product.OneOff) string {
+	if r.Key != "" {
+		sum := sha256.Sum256([]byte(r.Key))
+		return "charge-" + hex.EncodeToString(sum[:6])
+	}
+	for n := 1; ; n++ {
+		id := fmt.Sprintf("%s-%d", v.Account, n)
+		if len(d.statements.Told(registry.KindOneOff, id)) == 0 {
+			return id
+		}
+	}
+}
+
+// knownCharge reports whether a part of the catalogue says which tax class a charge has.
+func (d *accountDraft) knownCharge(name string) bool {
+	if d.catalogue == nil {
+		return false
+	}
+	docs, _ := product.DocumentsOf(d.catalogue)
+	for _, part := range docs.Parts.Names() {
+		if p := docs.Parts.Newest(part); p.Of.Charge.Value == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,139 @@
+package backoffice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"ratemill/diag"
+	"ratemill/internal/control"
+	"ratemill/internal/store"
+	"ratemill/invoicing"
+	"ratemill/invoicing/delivery"
+)
+
+// ListedDelivery is a delivery in a list.
+type ListedDelivery struct {
+	Document  string `json:"document"` // number
+	Payer     string `json:"payer"`
+	Channel   string `json:"channel"`
+	Recipient string `json:"recipient"`
+	State     string `json:"state"` // pending, sending, sent, confirmed, failed
+	Attempts  int    `json:"attempts"`
+	Unclear   int    `json:"unclear,omitempty"` // attempts that broke off when the receiver may have had it
+	Sent      string `json:"sent,omitempty"`
+	Next      string `json:"next,omitempty"`
+	Who       string `json:"who,omitempty"`
+	Why       string `json:"why,omitempty"`
+}
+
+// DeliveryQuestion says which deliveries are asked for.
+type DeliveryQuestion struct {
+	Document string // number or id
+	Payer    string
+	State    string
+}
+
+// ListDeliveries lists deliveries: those that need somebody first.
+func (o *Office) ListDeliveries(ctx context.Context, q DeliveryQuestion) ([]ListedDelivery, error) {
+	view, err := o.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer view.Close()
+	if err := delivery.Migrate(ctx, o.Store.DB); err != nil {
+		return nil, err
+	}
+	number, err := payerNumber(view, q.Payer)
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := delivery.Table{DB: o.Store.DB}.List(ctx, delivery.Question{Number: q.Document, Payer: number, State: delivery.State(q.State)})
+	all := []ListedDelivery{}
+	for i := range jobs {
+		all = append(all, listedDelivery(&jobs[i]))
+	}
+	return all, err
+}
+
+func listedDelivery(j *delivery.Job) ListedDelivery {
+	l := ListedDelivery{Document: j.Number, Payer: j.Payer, Channel: string(j.Channel), Recipient: j.Recipient, State: string(j.State),
+		Attempts: j.Attempts, Unclear: j.Unclear, Who: j.Who, Why: j.Why}
+	for _, at := range []struct {
+		time.Time
+		into *string
+	}{{j.Sent, &l.Sent}, {j.NextAt, &l.Next}} {
+		if !at.IsZero() {
+			*at.into = Moment(at.Time)
+		}
+	}
+	return l
+}
+
+// DeliveryOrder is what somebody decides about deliveries of a document.
+type DeliveryOrder struct {
+	Document string // number or id
+	Channel  string // "" if it has one delivery
+	Do       string // again, confirm, fail
+	To       []string
+	Who, Why string
+}
+
+// DecideDelivery does what somebody decided.
+func (o *Office) DecideDelivery(ctx context.Context, r DeliveryOrder) (*ListedDelivery, error) {
+	if err := given(r.Why); err != nil {
+		return nil, err
+	}
+	if err := delivery.Migrate(ctx, o.Store.DB); err != nil {
+		return nil, err
+	}
+	table := delivery.Table{DB: o.Store.DB}
+	jobs, err := table.List(ctx, delivery.Question{Number: r.Document})
+	if err != nil {
+		return nil, err
+	}
+	if len(jobs) == 0 {
+		return nil, missing("document %s has no deliveries; ratemill delivery list shows all", r.Document)
+	}
+	var names []string
+	var id string
+	for i := range jobs {
+		names = append(names, string(jobs[i].Channel))
+		if r.Channel == "" && len(jobs) == 1 || string(jobs[i].Channel) == r.Channel {
+			if id != "" {
+				return nil, conflict("several documents have the number %s; name one by its id", r.Document)
+			}
+			id = jobs[i].ID
+		}
+	}
+	if id == "" && r.Channel == "" {
+		return nil, fmt.Errorf("document %s has deliveries by %s; name one with --channel", r.Document, strings.Join(names, " and "))
+	}
+	if id == "" {
+		return nil, missing("document %s has no delivery by %s%s", r.Document, r.Channel, orAll(diag.Suggest(r.Channel, names), "channel", names))
+	}
+	do := map[string]func(context.Context, string, delivery.Decide, time.Time) (*delivery.Job, error){
+		"again": table.Again, "confirm": table.Confirm, "fail": table.Fail}[r.Do]
+	for {
+		j, err := do(ctx, id, delivery.Decide{Who: r.Who, Why: r.Why, To: r.To}, o.Now())
+		refused := (*delivery.RefusedError)(nil)
+		switch {
+		case errors.Is(err, control.ErrConflict):
+			continue // the role has tried it meanwhile
+		case errors.As(err, &refused):
+			return nil, &Problem{Conflict, err}
+		case err != nil:
+			return nil, err
+		}
+		l := listedDelivery(j)
+		return &l, nil
+	}
+}
+
+// deliver queues a document that becomes final, in its transaction.
+func (o *Office) deliver(ctx context.Context, tx *store.Tx, s *invoicing.Stored) error {
+	_, err := delivery.Enqueue(ctx, tx, s.PayerNumber, &s.Document, o.Now())
+	return err
+}

@@ -1,0 +1,125 @@
+package backoffice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ratemill/invoicing/payment"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// AssignOrder says what of a payment's credit pays a document.
+type AssignOrder struct {
+	PaymentOrder
+	Reference string
+	Document  string // number or id
+	Amount    string // "" for as much as is open and there
+}
+
+// AssignPayment lets the credit of a payment pay a document.
+func (o *Office) AssignPayment(ctx context.Context, r AssignOrder) (*PaymentLine, error) {
+	view, err := o.followPayments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	view.Close()
+	line := &PaymentLine{Reference: r.Reference, Result: "assigned"}
+	_, err = o.changePayments(ctx, &r.PaymentOrder, func(d *paymentDraft) error {
+		v, err := d.payment(r.Reference)
+		if err != nil {
+			return err
+		}
+		of, err := payment.Find(ctx, d.tx, r.Document, 0)
+		if none := (*payment.NoDocumentError)(nil); errors.As(err, &none) {
+			return &Problem{Missing, err}
+		}
+		if err != nil {
+			return err
+		}
+		if err := v.Assign(of, r.Amount); err != nil {
+			return &Problem{Conflict, err}
+		}
+		line.Payer, line.Currency, line.Amount, line.Date = v.Payer, v.Currency, money(v.Amount, v.Currency), v.Date.String()
+		line.Pays = partWords(v.Parts, v.Currency)
+		d.again(r.Reference, v)
+		return nil
+	})
+	return line, err
+}
+
+// again states a payment once more, as of the time that it has.
+func (d *paymentDraft) again(id string, v *payment.Value) {
+	d.made = append(d.made, madePayment{id, v, d.since(id)})
+}
+
+// since is the time from which the last statement of a payment holds: a correction is one for the same time.
+func (d *paymentDraft) since(id string) (from udr.Instant) {
+	for _, s := range registry.HeldStatements(d.statements.Told(registry.KindPayment, id), d.statements.Revision()) {
+		from = s.From
+	}
+	return from
+}
+
+func (d *paymentDraft) payment(reference string) (*payment.Value, error) {
+	v, ok, err := payment.Get(d.statements, reference)
+	if err == nil && !ok {
+		err = missing("there is no payment with the reference %s; ratemill payment list shows all", reference)
+	}
+	return v, err
+}
+
+// WithdrawPayment takes back a payment that was stated by mistake: as if it had never been stated.
+func (o *Office) WithdrawPayment(ctx context.Context, reference string, r PaymentOrder) (*PaymentLine, error) {
+	line := &PaymentLine{Reference: reference, Result: "withdrawn"}
+	_, err := o.changePayments(ctx, &r, func(d *paymentDraft) error {
+		v, err := d.payment(reference)
+		if err != nil {
+			return err
+		}
+		line.Payer, line.Currency, line.Amount, line.Date = v.Payer, v.Currency, money(v.Amount, v.Currency), v.Date.String()
+		d.made = append(d.made, madePayment{reference, nil, d.since(reference)})
+		return nil
+	})
+	return line, err
+}
+
+// WriteOff says that nobody expects any more what is open of a document.
+func (o *Office) WriteOff(ctx context.Context, document string, r PaymentOrder) (*PaymentLine, error) {
+	line := &PaymentLine{Result: "written_off"}
+	_, err := o.changePayments(ctx, &r, func(d *paymentDraft) error {
+		of, err := payment.Find(ctx, d.tx, document, 0)
+		if none := (*payment.NoDocumentError)(nil); errors.As(err, &none) {
+			return &Problem{Missing, err}
+		}
+		if err != nil {
+			return err
+		}
+		open, err := of.Open()
+		if err != nil {
+			return err
+		}
+		if open.Sign() <= 0 {
+			return conflict("nothing is open of document %s", of.Number)
+		}
+		today := registry.Date(d.now.Time().Unix() / (24 * 60 * 60))
+		v := &payment.Value{Payer: of.Payer, Document: of.Number, Amount: open, Currency: of.Currency, Date: today, Kind: "write_off"}
+		line.Reference = d.free("write-off " + of.Number)
+		line.Payer, line.Currency, line.Amount, line.Date = v.Payer, v.Currency, money(open, v.Currency), today.String()
+		line.Pays = of.Number + " " + line.Amount
+		d.add(line.Reference, v)
+		return nil
+	})
+	return line, err
+}
+
+// free is a reference that no payment has.
+func (d *paymentDraft) free(reference string) string {
+	for n, try := 2, reference; ; n++ {
+		if len(d.statements.Told(registry.KindPayment, try)) == 0 {
+			return try
+		}
+		try = fmt.Sprint(reference, " ", n)
+	}
+}
