@@ -21,6 +21,7 @@ var allRoles = []roles.Role{
 	roles.Warehouse,
 	roles.InSQL(account.Role),
 	roles.SIMState(),
+	roles.Delivery,
 }
 
 func runCommand(f *flags) *cobra.Command {

@@ -14,14 +14,19 @@ import (
 type Folder struct {
 	Dir  string
 	Kind string // of the file
-	Lack string // what to tell of documents that have no such file
+	// Lack says why a document has no such file; nil: each has one.
+	Lack func(*delivery.Package) string
 }
 
 // Send implements delivery.Sender. It is done when the file is there as a whole: whoever takes it confirms the delivery.
 func (f *Folder) Send(_ context.Context, p *delivery.Package) (delivery.Outcome, bool) {
 	file := p.File(f.Kind)
 	if file == nil {
-		return delivery.Outcome{State: delivery.Failed, Why: f.Lack}, false
+		why := "the document has no file of the kind " + f.Kind
+		if f.Lack != nil {
+			why = f.Lack(p)
+		}
+		return delivery.Outcome{State: delivery.Failed, Why: why}, false
 	}
 	// Sellers have numbers of their own, which may be the same.
 	err := delivery.Place(filepath.Join(f.Dir, filepath.Base(cmp.Or(p.Document.Seller.Account, "operator")), file.Name), file.Content)

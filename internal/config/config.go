@@ -51,6 +51,13 @@ type Config struct {
 type Invoicing struct {
 	From registry.Date `yaml:"from" doc:"The first date for which ratemill makes invoices: the billing cycles that begin on it or later. What was used before was invoiced elsewhere. Without it each account is invoiced from its beginning, and one that has always been there is not." example:"2026-01-01"`
 	PDF  PDF           `yaml:"pdf" doc:"How a document becomes a PDF."`
+
+	Documents    string `yaml:"documents" doc:"Folder for the files of final documents, as they were issued: PDF, UBL, CSV. They are never made again, so back it up as you do the control store; processes on several machines share it. Default: documents in data." example:"/srv/ratemill/documents"`
+	Print        string `yaml:"print" doc:"Folder for print files of documents whose delivery is hardcopy. Without it these deliveries fail after a day." example:"/srv/ratemill/print"`
+	EInvoices    string `yaml:"e_invoices" doc:"Folder for electronic invoices, where the service of your access point takes them. Without it these deliveries fail after a day." example:"/srv/ratemill/peppol"`
+	Secrets      string `yaml:"secrets" doc:"Folder with the secrets that billing profiles name as file:NAME in remote_storage.secret. Files outside of it are not read." example:"/etc/ratemill/storage"`
+	AllowPrivate bool   `yaml:"allow_private" default:"false" doc:"Servers that billing profiles name in remote_storage may be in private networks, or on this machine."`
+	Mail         Mail   `yaml:"mail" doc:"The server by which documents are mailed. Without a host, deliveries by mail fail after a day."`
 }
 
 // Accounts says what the installation has for accounts.
@@ -194,11 +201,15 @@ func (c *Config) resolve() {
 	for _, p := range []*string{
 		&c.Project, &c.Data, &c.Kafka.TLS.CAFile, &c.Kafka.TLS.CertFile, &c.Kafka.TLS.KeyFile, &c.Kafka.SASL.PasswordFile,
 		&c.ClickHouse.TLS.CAFile, &c.ClickHouse.TLS.CertFile, &c.ClickHouse.TLS.KeyFile, &c.ClickHouse.PasswordFile,
-		&c.Network.SecretFile, c.Invoicing.PDF.file(),
+		&c.Network.SecretFile, c.Invoicing.PDF.file(), &c.Invoicing.Documents, &c.Invoicing.Print, &c.Invoicing.EInvoices, &c.Invoicing.Secrets,
+		&c.Invoicing.Mail.CAFile, &c.Invoicing.Mail.PasswordFile,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
+	}
+	if c.Invoicing.Documents == "" {
+		c.Invoicing.Documents = filepath.Join(c.Data, "documents")
 	}
 	if c.Kafka.Partitions == 0 {
 		c.Kafka.Partitions = 8
@@ -311,6 +322,7 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 		}
 	}
 	c.pdf(at, errorf, func(pos diag.Pos, format string, args ...any) { d.Warnf(pos, format, args...) })
+	c.mail(at, errorf)
 	if c.ClickHouse.PasswordFile != "" && c.ClickHouse.PasswordEnv != "" {
 		errorf(at("clickhouse"), "clickhouse takes one password: give password_file or password_env, not both")
 	}

@@ -1,0 +1,100 @@
+package project
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"ratemill/invoicing/document"
+	"ratemill/invoicing/form"
+	"ratemill/invoicing/terms"
+)
+
+// Forms makes the files of documents as the sellers of a project print them.
+type Forms struct {
+	Project *Project
+	Names   func(ctx context.Context) (map[string]string, error)                                  // of accounts, for people
+	Issued  func(ctx context.Context, number string, d *document.Document) (document.Date, error) // of the document that a credit note takes back
+	Printer *form.Printer
+}
+
+// Seller is the seller of a document, in the version of its date.
+func (f *Forms) Seller(d *document.Document) (*terms.Seller, error) {
+	on := d.Issued
+	if on == 0 {
+		on = d.Cycle.To
+	}
+	if f.Project.Catalogue != nil {
+		docs, _ := terms.DocumentsOf(f.Project.Catalogue)
+		if s := docs.Seller(d.Seller.Account, on); s != nil {
+			return s, nil
+		}
+	}
+	who := "the operator"
+	if d.Seller.Account != "" {
+		who = "account " + d.Seller.Account
+	}
+	return nil, fmt.Errorf("the catalogue has no seller that is %s on %s; restore the document seller that it had", who, on)
+}
+
+// Print is what the forms of a document need.
+func (f *Forms) Print(ctx context.Context, d *document.Document) (*form.Print, error) {
+	s, err := f.Seller(d)
+	if err != nil {
+		return nil, err
+	}
+	in := &form.Print{Document: d, Seller: s, XMLName: "invoice.xml"}
+	if in.Accounts, err = f.Names(ctx); err != nil {
+		return nil, err
+	}
+	if s.Logo != "" {
+		dir := CatalogueFolder
+		if s.Name.Pos.File != nil {
+			dir = path.Dir(s.Name.Pos.File.Name)
+		}
+		if in.Logo, err = fs.ReadFile(f.Project.FS, path.Join(dir, s.Logo)); err != nil {
+			return nil, fmt.Errorf("the logo of seller %s: %w", s.Name.Value, err)
+		}
+	}
+	if d.Corrects != "" {
+		if in.Corrected, err = f.Issued(ctx, d.Corrects, d); err != nil {
+			return nil, err
+		}
+	}
+	return in, nil
+}
+
+// Make makes the files of a final document. One that cannot be an electronic invoice has no UBL.
+func (f *Forms) Make(ctx context.Context, d *document.Document) (pdf, ubl, csv []byte, err error) {
+	in, err := f.Print(ctx, d)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if in.XML, err = form.UBL(in); err != nil {
+		if refused := (*form.RefusedError)(nil); !errors.As(err, &refused) {
+			return nil, nil, nil, err
+		}
+		in.XML = nil
+	}
+	if pdf, err = f.Printer.PDF(ctx, in); err != nil {
+		return nil, nil, nil, err
+	}
+	var lines bytes.Buffer
+	err = form.CSV(&lines, d)
+	return pdf, in.XML, lines.Bytes(), err
+}
+
+// NoUBL says why a document cannot be an electronic invoice.
+func (f *Forms) NoUBL(ctx context.Context, d *document.Document) string {
+	in, err := f.Print(ctx, d)
+	if err == nil {
+		_, err = form.UBL(in)
+	}
+	if err == nil {
+		return "when it was issued, it could not be an electronic invoice"
+	}
+	return err.Error()
+}

@@ -1,0 +1,16 @@
+package delivery
+
+import "ratemill/internal/metric"
+
+// Metrics are those of the role delivery.
+var Metrics = metric.Of("Delivery", "Of the role delivery. The gauges are those of the installation, the same in each process.")
+
+// The metrics.
+var (
+	SentTotal = Metrics.Counter("delivery_sent_total", "Deliveries of documents that were sent.", "channel")
+	Waiting   = Metrics.Gauge("delivery_waiting", "Deliveries that are to be tried.")
+	FailedNow = Metrics.Gauge("delivery_failed", "Deliveries that have failed and that nobody has ordered again or confirmed.")
+	Doubtful  = Metrics.Gauge("delivery_unclear",
+		"Deliveries of which an attempt broke off when the receiver may have had the document: it may have it twice.")
+	Oldest = Metrics.Gauge("delivery_oldest_seconds", "How long the delivery has been tried that waits longest. After a day it has failed.")
+)
