@@ -95,7 +95,7 @@ func (o *Office) changeAccounts(ctx context.Context, order *AccountOrder, make f
 		return nil, err
 	}
 	in := o.Installation
-	in.Documents, _ = account.DocumentsOf(catalogue)
+	project.Complete(&in, catalogue)
 	for {
 		d := &accountDraft{AccountOrder: order, registry: registry.New(), statements: registry.NewStatements(), in: &in,
 			catalogue: catalogue, now: o.Now()}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ratemill/account"
+	"ratemill/internal/project"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -127,7 +128,7 @@ func (o *Office) read(ctx context.Context, q AccountQuestion) (r *reading, end f
 		return nil, nil, err
 	}
 	in := o.Installation
-	in.Documents, _ = account.DocumentsOf(catalogue)
+	project.Complete(&in, catalogue)
 	d := &accountDraft{AccountOrder: &AccountOrder{As: q.As}, registry: registry.New(), statements: registry.NewStatements(), in: &in,
 		catalogue: catalogue, now: o.Now()}
 	if _, err := o.Store.LoadAccounts(ctx, d.registry, d.statements); err != nil {

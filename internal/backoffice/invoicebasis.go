@@ -9,6 +9,7 @@ import (
 
 	"ratemill/account"
 	"ratemill/decimal"
+	"ratemill/internal/project"
 	"ratemill/internal/store"
 	"ratemill/internal/warehouse"
 	"ratemill/invoicing"
@@ -102,7 +103,7 @@ func (o *Office) documents(ctx context.Context, b *invoicing.Basis, now *rating.
 		return p, nil
 	}
 	in := o.Installation
-	in.Documents, _ = account.DocumentsOf(now)
+	project.Complete(&in, now)
 	var reading sync.Mutex // a book keeps what it has read
 	book := account.NewBook(b.View, b.Statements, &in)
 	b.Payer = func(id string, at udr.Instant) (*invoicing.Payer, error) {

@@ -11,11 +11,21 @@ import (
 	"ratemill/account"
 	"ratemill/decimal"
 	"ratemill/internal/control"
+	"ratemill/internal/project"
 	"ratemill/internal/store"
 	"ratemill/invoicing"
 	"ratemill/invoicing/document"
 	"ratemill/registry"
 )
+
+// Steps that people take with documents.
+const (
+	ReviewInvoice  = invoicing.Review
+	ReleaseInvoice = invoicing.Release
+)
+
+// InvoiceTake is what a credit note takes back of a line.
+type InvoiceTake = document.Take
 
 // InvoiceOrder says which documents are made or changed, and by whom.
 type InvoiceOrder struct {
@@ -127,7 +137,7 @@ func (o *Office) invoicing(ctx context.Context, r *InvoiceOrder) (run *invoicing
 func (o *Office) settle() func(context.Context, *store.Tx, uint32, string, decimal.D, decimal.D) error {
 	catalogue, _ := o.catalogueNow()
 	in := o.Installation
-	in.Documents, _ = account.DocumentsOf(catalogue)
+	project.Complete(&in, catalogue)
 	payers := account.NewDirectory(o.Store.LoadAccounts, &in, o.Now)
 	return func(ctx context.Context, tx *store.Tx, payer uint32, currency string, billed, documents decimal.D) error {
 		if _, err := payers.Follow(ctx); err != nil {

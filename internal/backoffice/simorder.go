@@ -12,6 +12,7 @@ import (
 
 	"ratemill/account"
 	"ratemill/internal/control"
+	"ratemill/internal/project"
 	"ratemill/internal/store"
 	"ratemill/registry"
 	"ratemill/registry/life"
@@ -177,7 +178,7 @@ func (o *Office) simDraft(ctx context.Context, order *SIMOrder, sim string) (*si
 		return nil, err
 	}
 	in := o.Installation
-	in.Documents, _ = account.DocumentsOf(catalogue)
+	project.Complete(&in, catalogue)
 	d := &simDraft{order: order, clock: o.Now, accountDraft: &accountDraft{AccountOrder: &AccountOrder{As: order.As}, registry: registry.New(),
 		statements: registry.NewStatements(), in: &in, catalogue: catalogue}}
 	if sim != "" {

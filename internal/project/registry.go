@@ -18,6 +18,7 @@ import (
 	"ratemill/invoicing/form"
 	"ratemill/invoicing/payment"
 	"ratemill/invoicing/product"
+	"ratemill/invoicing/terms"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/registry/life"
@@ -57,10 +58,22 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 	names := &registry.Catalogue{Plans: c.Plans(), SharePlans: c.SharePlans(), Limits: c.Limits()}
 	names.PlanCurrencies, names.LimitCurrencies, names.PoolPlans = c.Currencies()
 	names.ChargeCurrencies = chargesOf(c.Life())
-	in.Documents, _ = account.DocumentsOf(c) // check reports its mistakes
+	Complete(in, c)
 	contracts, _ := contract.DocumentsOf(c)
 	return registry.ImportOptions{Catalogue: names, State: statesOf(c.Life()),
 		Forms: append(account.Forms(in), product.OneOffForm(), payment.Form(), contract.Form(contracts), settingsForm(c.Life()))}
+}
+
+// Complete fills in what an installation has for accounts in a catalogue, which may be nil: documents, and the names of accounting groups.
+// Without any group, a billing profile can name one that comes later.
+func Complete(in *account.Installation, c *rating.Catalogue) {
+	in.Documents, _ = account.DocumentsOf(c) // check reports its mistakes
+	if c == nil {
+		return
+	}
+	if documents, _ := terms.DocumentsOf(c); len(documents.Groups()) > 0 {
+		in.Accounting = documents.Groups()
+	}
 }
 
 // chargesOf finds the currencies of the one-time charges by settings, in the versions in force now.
