@@ -9,7 +9,7 @@ EINVOICES := .deps/einvoices/stamp
 PDFA := .deps/pdfa/stamp
 
 .DEFAULT_GOAL := build
-.PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test test-mutants test-race test-rest crash outages fuzz simulate bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
+.PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test test-mutants test-race test-rest crash crash-invoices outages fuzz simulate bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
 
 build: | check-go
 	go build -o bin/ratemill ./cmd/ratemill
@@ -185,6 +185,12 @@ KILLS ?= 60
 crash: check-prereqs-test deps-test
 	RECORDS=$(RECORDS) KILLS=$(KILLS) BROKER=$(BROKER) STORE=$(STORE) SEED=$(SEED) \
 		go test ./internal/proof/crash -run TestNothingIsLost -count=1 -v -timeout 0
+
+# Bill runs of months, killed, long: PAYERS, KILLS, STORE=sqlite|postgres and SEED; without STORE both.
+crash-invoices: PAYERS ?= 3000
+crash-invoices: check-go deps-test
+	PAYERS=$(PAYERS) KILLS=$(KILLS) STORE=$(STORE) SEED=$(SEED) \
+		go test ./invoicing -run TestABillRunThatIsKilled -count=1 -v -timeout 0
 
 # Each engine away alone for a while, while files come: make outages OUTAGE=10m
 OUTAGE ?= 3m

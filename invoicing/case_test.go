@@ -65,12 +65,11 @@ func readCase(t testing.TB, file string) (*kase, *txtar.Archive) {
 	require.NoError(t, err)
 	archive, err := txtar.ParseFile(file)
 	require.NoError(t, err)
-	return readArchives(t, base, archive), archive
+	return newCase(t, base, archive).read(base, archive), archive
 }
 
-// readArchives reads what is known and used in a case, after what is in every case.
-func readArchives(t testing.TB, base, archive *txtar.Archive) *kase {
-	k := newCase(t, base, archive)
+// read reads what is known and used in a case, after what is in every case.
+func (k *kase) read(base, archive *txtar.Archive) *kase {
 	for rev := 1; ; rev++ {
 		prefix := fmt.Sprintf("%d/", rev)
 		var inputs []registry.Input
@@ -93,13 +92,18 @@ func readArchives(t testing.TB, base, archive *txtar.Archive) *kase {
 		case "usage.csv":
 			k.readUsage(f.Data)
 		case "begin":
-			require.NoError(t, k.begin.UnmarshalText(bytes.TrimSpace(f.Data)))
+			require.NoError(k.t, k.begin.UnmarshalText(bytes.TrimSpace(f.Data)))
 		}
 	}
 	return k
 }
 
 func newCase(t testing.TB, archives ...*txtar.Archive) *kase {
+	return newCaseIn(t, "sqlite:"+filepath.Join(t.TempDir(), "control.db"), archives...)
+}
+
+// newCaseIn is a case whose documents are kept in a store.
+func newCaseIn(t testing.TB, dsn string, archives ...*txtar.Archive) *kase {
 	k := &kase{t: t, registry: registry.New(), statements: registry.NewStatements(), begin: date(t, "2026-01-01"), exposure: map[string]*[2]decimal.D{}}
 	files := fstest.MapFS{}
 	for _, a := range archives {
@@ -113,7 +117,7 @@ func newCase(t testing.TB, archives ...*txtar.Archive) *kase {
 	require.NoError(t, list.Err())
 	k.catalogue = c
 	var err error
-	k.db, err = store.Open("sqlite:" + filepath.Join(t.TempDir(), "control.db"))
+	k.db, err = store.Open(dsn)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = k.db.Close() })
 	require.NoError(t, Migrate(t.Context(), k.db))

@@ -47,7 +47,7 @@ func (t Table) Step(ctx context.Context, name string, step Step, by By) (*Stored
 	return s, nil
 }
 
-// InCycle lists the documents whose cycle begins between two dates, both included.
+// InCycle lists the documents whose cycle begins between two dates, both included, by cycle and payer.
 func (t Table) InCycle(ctx context.Context, from, to Date) ([]*Stored, error) {
 	return t.list(ctx, `cycle >= ? AND cycle <= ?`, int64(from), int64(to))
 }

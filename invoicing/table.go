@@ -177,9 +177,10 @@ func (t Table) Credits(ctx context.Context, of *Stored) (credits []*document.Doc
 	return credits, err
 }
 
+// list lists documents by cycle, then by payer.
 func (t Table) list(ctx context.Context, where string, args ...any) (all []*Stored, err error) {
 	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, seq, state, reasons, document, version FROM invoice_documents WHERE `+where+
-		` ORDER BY cycle, form, seq`, args...)
+		` ORDER BY cycle, payer_number, form, seq`, args...)
 	if err != nil {
 		return nil, err
 	}

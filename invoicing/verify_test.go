@@ -184,7 +184,7 @@ func TestDocumentsOfEveryVersionOfTheRulesComeOutAsTheyWereIssued(t *testing.T) 
 func readIssued(t testing.TB, file string) (*kase, *txtar.Archive) {
 	archive, err := txtar.ParseFile(file)
 	require.NoError(t, err)
-	return readArchives(t, &txtar.Archive{}, archive), archive
+	return newCase(t, archive).read(&txtar.Archive{}, archive), archive
 }
 
 // stored are the tables that say what was issued.

@@ -355,7 +355,7 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 			return err
 		}
 		all, err := t.InCycle(ctx, firstOf(r.Cycle, until), until)
-		slices.SortFunc(all, func(a, b *invoicing.Stored) int { return int(a.PayerNumber) - int(b.PayerNumber) })
+		slices.SortStableFunc(all, func(a, b *invoicing.Stored) int { return int(a.PayerNumber) - int(b.PayerNumber) })
 		for _, s := range all {
 			if invoicing.Allows(s.State, invoicing.Finalise) || s.State == invoicing.Draft {
 				ids = append(ids, s.ID)
