@@ -18,19 +18,32 @@ const freeClass = -2
 type anomalyDoc struct {
 	Name          diag.Text   `yaml:"anomaly,required" doc:"Name, by which its events are found." example:"hopping"`
 	From          since       `yaml:"from" doc:"Local date (of the account) or instant from which this version is in force; without it, always." example:"2026-02-01"`
-	Registrations *rateDoc    `yaml:"registrations" doc:"Tells of a SIM that registers too often: records of class registration in an hour or a day." example:"{ more_than: 20, per: hour }"`
+	Registrations *rateDoc    `yaml:"registrations" doc:"Tells of a SIM that registers too often, or too seldom: records of class registration in an hour or a day." example:"{ more_than: 20, fewer_than: 1, per: day }"`
+	Silent        *silentDoc  `yaml:"silent" doc:"Tells of a SIM that had no record for so many days, of no class. The role simstate asks the warehouse once an hour." example:"{ days: 3 }"`
 	Networks      *rateDoc    `yaml:"networks" doc:"Tells of a SIM that changes networks too often: different networks in an hour or a day, in records of all classes." example:"{ more_than: 5, per: hour }"`
 	IMEI          diag.Text   `yaml:"imei" enum:"changed" doc:"changed: tells of a SIM that is used in another device than before." example:"changed"`
-	Severity      int         `yaml:"severity" default:"3" doc:"1 (no connection, several markets), 2 (several SIMs, or a market), 3 (a single SIM, or less than 2 % of them), 4 (a question)." example:"2"`
+	Severity      int         `yaml:"severity" doc:"1 (no connection, several markets), 2 (several SIMs, or a market), 3 (a single SIM, or less than 2 % of them), 4 (a question). By default it follows the share of an account's SIMs in rules about what SIMs do not do, and is 3 in others." example:"2"`
 	Plans         []diag.Text `yaml:"plans" doc:"Price plans whose SIMs are watched; all by default." example:"[fleet]"`
 
-	pos diag.Pos
+	pos    diag.Pos
+	judged bool // Severity was written
 }
 
 type rateDoc struct {
-	MoreThan int64     `yaml:"more_than,required" doc:"The most that is normal." example:"5"`
-	Per      diag.Text `yaml:"per,required" enum:"hour|day" doc:"hour: an hour of UTC. day: a local date of the account." example:"hour"`
-	pos      diag.Pos
+	MoreThan  int64     `yaml:"more_than" doc:"The most that is normal." example:"5"`
+	FewerThan int64     `yaml:"fewer_than" doc:"The fewest that are normal, of registrations per day. Judged 6 hours after the day has ended." example:"1"`
+	Per       diag.Text `yaml:"per,required" enum:"hour|day" doc:"hour: an hour of UTC. day: a local date of the account." example:"hour"`
+	pos       diag.Pos
+}
+
+type silentDoc struct {
+	Days int64 `yaml:"days,required" doc:"Days without a record, 1 to 90." example:"3"`
+}
+
+func (s *silentDoc) Check(n *diag.Node, d *diag.Decoder) {
+	if s.Days < 1 || s.Days > mostSilent {
+		d.Errorf(n.Pos, "days is out of range: 1 to %d", mostSilent)
+	}
 }
 
 // mostCounted bounds what a rule counts: for each SIM, different networks need memory.
@@ -38,15 +51,28 @@ const mostCounted = 1000
 
 func (r *rateDoc) Check(n *diag.Node, d *diag.Decoder) {
 	r.pos = n.Pos
-	if r.MoreThan < 1 || r.MoreThan > mostCounted {
+	more, fewer := n.Member("more_than"), n.Member("fewer_than")
+	if more == nil && fewer == nil {
+		d.Errorf(n.Pos, "the rule needs more_than or fewer_than")
+	}
+	if more != nil && (r.MoreThan < 1 || r.MoreThan > mostCounted) {
 		d.Errorf(n.Pos, "more_than is out of range: 1 to %d", mostCounted)
+	}
+	switch {
+	case fewer == nil:
+	case r.FewerThan < 1 || r.FewerThan > mostCounted:
+		d.Errorf(fewer.Pos, "fewer_than is out of range: 1 to %d", mostCounted)
+	case more != nil && r.FewerThan > r.MoreThan:
+		d.Errorf(fewer.Pos, "fewer_than is greater than more_than, so every count is an anomaly")
+	case r.Per.Value == "hour":
+		d.Errorf(r.Per.Pos, "fewer_than is for whole days; write per: day")
 	}
 }
 
 func (a *anomalyDoc) Check(n *diag.Node, d *diag.Decoder) {
 	a.pos = n.Pos
-	switch {
-	case n.Member("severity") == nil:
+	switch a.judged = n.Member("severity") != nil; {
+	case !a.judged:
 		a.Severity = 3
 	case a.Severity < 1 || a.Severity > 4:
 		d.Errorf(n.Member("severity").Pos, "severity is 1 (the worst) to 4 (a question), not %d", a.Severity)
@@ -61,12 +87,15 @@ type anomaly struct {
 	most     int64
 	hourly   bool
 	severity uint8
+	judged   bool   // the document says the severity
+	silent   int64  // days; 0: no such rule
+	fewer    int64  // registrations on a date; 0: no such rule
 	plans    []bool // watched plans, by family; nil for all
 }
 
 func (c *compiler) compileAnomalies() {
 	for _, doc := range c.anomalyDocs {
-		a := &anomaly{name: doc.Name.Value, severity: uint8(min(max(doc.Severity, 1), 4))}
+		a := &anomaly{name: doc.Name.Value, severity: uint8(min(max(doc.Severity, 1), 4)), judged: doc.judged}
 		what := "imei"
 		rules := 0
 		rate := func(r *rateDoc, kind EventKind, word string) {
@@ -74,16 +103,26 @@ func (c *compiler) compileAnomalies() {
 				return
 			}
 			rules++
-			a.kind, a.most, a.hourly, what = kind, r.MoreThan, r.Per.Value == "hour", word+" per "+r.Per.Value
+			what = word + " per " + r.Per.Value
+			if a.fewer = r.FewerThan; r.MoreThan > 0 || a.fewer == 0 {
+				a.kind, a.most, a.hourly = kind, r.MoreThan, r.Per.Value == "hour"
+			}
 		}
 		rate(doc.Registrations, ManyRegistrations, "registrations")
+		if doc.Silent != nil {
+			rules++
+			a.silent, what = doc.Silent.Days, "silent"
+		}
+		if doc.Networks != nil && doc.Networks.FewerThan > 0 {
+			c.list.Errorf(doc.Networks.pos, "fewer_than is for registrations; a SIM that stays in one network is no anomaly")
+		}
 		rate(doc.Networks, ManyNetworks, "networks")
 		if doc.IMEI.Value != "" {
 			rules++
 			a.kind = DeviceChanged
 		}
 		if rules != 1 {
-			c.list.Errorf(doc.Name.Pos, "anomaly %s has %d rules; write one of registrations, networks and imei, and a document for each "+
+			c.list.Errorf(doc.Name.Pos, "anomaly %s has %d rules; write one of registrations, silent, networks and imei, and a document for each "+
 				"further rule", a.name, rules)
 		}
 		for _, p := range doc.Plans {

@@ -49,6 +49,11 @@ var (
 		"Requests that the network has not answered yet. Of the process that owns partition 0.")
 	Failed = metrics.Gauge("simstate_network_failed",
 		"Requests that the network rejected, or did not answer for a day, and that no later one replaced. Of the process that owns partition 0.")
+	Absent = metrics.Gauge("simstate_absences",
+		"SIMs that are silent, or that registered too seldom within the last two days, by rules of the catalogue; level is the severity, 1 to 4. Of the process that owns partition 0.",
+		"level")
+	AbsencesOverdue = metrics.Gauge("simstate_absences_overdue_seconds",
+		"How long ago the warehouse should have been asked for what SIMs did not do; 0 without a rule about it. Of the process that owns partition 0.")
 	Overdue = metrics.Gauge("simstate_overdue_seconds",
 		"How long ago the oldest time limit of a SIM was due that has not had its effect. Of the process that owns partition 0.")
 )

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"ratemill/internal/warehouse"
 	"ratemill/rating"
+	"ratemill/simstate"
 	"ratemill/udr"
 )
 
@@ -33,7 +35,7 @@ type SIMAnomaly struct {
 	Threshold  string `json:"threshold"` // 0 of a device
 	Before     string `json:"before"`    // a count, or 14 digits of an IMEI
 	After      string `json:"after"`
-	Record     string `json:"record"` // ratemill explain shows it
+	Record     string `json:"record"` // ratemill explain shows it; empty of what a SIM did not do
 }
 
 // ForPeople is the anomaly with the digits of devices and the id of the record shortened.
@@ -77,8 +79,8 @@ func (o *Office) SIMAnomalies(ctx context.Context, q SIMQuestion, f AnomalyFilte
 	if err != nil {
 		return nil, err
 	}
-	answer := &SIMAnomalies{Anomalies: []SIMAnomaly{}, More: len(found) > f.Limit}
-	for _, a := range found[:min(len(found), f.Limit)] {
+	var all []datedAnomaly
+	for _, a := range found {
 		listed := SIMAnomaly{Severity: int(a.Severity), At: Moment(a.At), SIM: a.SIM, Account: a.Account, Event: a.Event, Name: a.Name,
 			Threshold: a.Threshold, Before: a.Before, After: a.After}
 		file, err := udr.ParseFileID(a.File)
@@ -89,7 +91,45 @@ func (o *Office) SIMAnomalies(ctx context.Context, q SIMQuestion, f AnomalyFilte
 		if ids := r.view.Identifiers(a.SIM, udr.InstantOf(a.At), r.rev, nil); len(ids) > 0 {
 			listed.Identifier = ids[0].Value
 		}
-		answer.Anomalies = append(answer.Anomalies, listed)
+		all = append(all, datedAnomaly{a.At, listed})
+	}
+	absent, err := o.absences(ctx, r, chosen)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, absent...)
+	slices.SortStableFunc(all, func(a, b datedAnomaly) int { return cmp.Or(cmp.Compare(a.Severity, b.Severity), b.at.Compare(a.at)) })
+	answer := &SIMAnomalies{Anomalies: []SIMAnomaly{}, More: len(all) > f.Limit}
+	for _, a := range all[:min(len(all), f.Limit)] {
+		answer.Anomalies = append(answer.Anomalies, a.SIMAnomaly)
 	}
 	return answer, nil
+}
+
+type datedAnomaly struct {
+	at time.Time
+	SIMAnomaly
+}
+
+// absences are what SIMs did not do. No record says it, so it is in the control store.
+func (o *Office) absences(ctx context.Context, r *simReading, chosen warehouse.AnomalyFilter) (all []datedAnomaly, err error) {
+	if err := simstate.Migrate(ctx, o.Store.DB); err != nil {
+		return nil, err
+	}
+	f := simstate.AbsenceFilter{Accounts: chosen.Accounts, Severity: chosen.Severity, Limit: int(chosen.Limit)}
+	if !chosen.Since.IsZero() {
+		f.Since = udr.InstantOf(chosen.Since)
+	}
+	found, err := simstate.Table{}.AbsencesOf(ctx, o.Store.DB, f)
+	for _, a := range found {
+		at := a.At.Time()
+		listed := SIMAnomaly{Severity: int(a.Severity), At: Moment(at), SIM: a.SIM, Event: a.Event, Name: a.Name,
+			Threshold: strconv.FormatInt(a.Threshold, 10), After: strconv.FormatInt(a.Counted, 10)}
+		listed.Account, _ = r.view.AccountID(a.Account)
+		if ids := r.view.Identifiers(a.SIM, a.At, r.rev, nil); len(ids) > 0 {
+			listed.Identifier = ids[0].Value
+		}
+		all = append(all, datedAnomaly{at, listed})
+	}
+	return all, err
 }

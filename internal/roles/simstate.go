@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -34,9 +35,11 @@ func SIMState() Role {
 		}
 		follow, measure := running.Run, running.Metrics
 		running.Run = func(ctx context.Context) error {
+			defer keep.warehouse.close()
 			both, ctx := errgroup.WithContext(ctx)
 			both.Go(func() error { return follow(ctx) })
 			both.Go(func() error { return keep.run(ctx) })
+			both.Go(func() error { return keep.ask(ctx) })
 			return both.Wait()
 		}
 		running.Metrics = func(ctx context.Context, s metric.Scrape) {
@@ -55,10 +58,14 @@ type states struct {
 	keeper  *simstate.Keeper[*store.Tx]
 	network simstate.Network // nil: the configuration names none
 	owned   *partitions
+
+	warehouse *retryContents // asked for what SIMs did not do
+	due       atomic.Int64   // when it is to be asked next, in nanoseconds since 1970; 0: it is not asked
 }
 
 func (n *Node) keepStates(owned *partitions) (*states, error) {
-	s := &states{n: n, keeper: simstate.KeeperOf(n.given()), owned: owned}
+	s := &states{n: n, keeper: simstate.KeeperOf(n.given()), owned: owned,
+		warehouse: &retryContents{n: n}}
 	c := &n.Config.Network
 	if c.Webhook == "" {
 		return s, nil
@@ -138,4 +145,5 @@ func (s *states) metrics(ctx context.Context, put metric.Scrape) {
 	put.Put(simstate.Waiting, float64(waits.Network))
 	put.Put(simstate.Failed, float64(waits.Failed))
 	put.Put(simstate.Overdue, waits.Overdue.Seconds())
+	s.measureAbsences(ctx, put)
 }

@@ -1,0 +1,73 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"ratemill/internal/backoff"
+	"ratemill/internal/control"
+	"ratemill/internal/metric"
+	"ratemill/simstate"
+	"ratemill/udr"
+)
+
+// askForAbsences is how often the warehouse is asked for what SIMs did not do.
+const askForAbsences = time.Hour
+
+// ask asks the warehouse, once an hour, for SIMs that are silent or register too seldom, in the process that owns the first partition.
+// What it finds is kept once, whoever asks.
+func (s *states) ask(ctx context.Context) error {
+	catalogue := s.n.Project.Catalogue
+	if catalogue == nil || !catalogue.AnyAbsences() {
+		return nil
+	}
+	absence := backoff.Absence{Backoff: backoff.Backoff{First: time.Second, Most: time.Minute, Random: rand.Float64}}
+	for ctx.Err() == nil {
+		pause := lookForStates
+		if now := s.n.LedgerTime.Now(); !s.owned.assigned(0) {
+			s.due.Store(0)
+		} else if s.due.CompareAndSwap(0, now.UnixNano()); now.UnixNano() >= s.due.Load() {
+			switch err := s.askNow(ctx, now); {
+			case err == nil:
+				s.due.Store(now.Add(askForAbsences).UnixNano())
+				absence.Worked(time.Now(), s.n.Log, "the warehouse is asked for silent SIMs again")
+			case errors.Is(err, control.ErrConflict):
+			case ctx.Err() == nil:
+				pause = absence.Failed(time.Now(), s.n.Log, "the warehouse cannot be asked for silent SIMs for now", err)
+			}
+		}
+		_ = clock{}.Sleep(ctx, pause)
+	}
+	return nil
+}
+
+func (s *states) askNow(ctx context.Context, now time.Time) error {
+	if err := s.n.reference.refresh(ctx); err != nil {
+		return err
+	}
+	w, err := s.warehouse.open(ctx)
+	if err != nil {
+		return err
+	}
+	a := simstate.Absences{Catalogue: s.n.Project.Catalogue, Seen: w}
+	return a.Ask(ctx, s.n.Store.DB, s.n.reference.reg, udr.InstantOf(now))
+}
+
+func (s *states) measureAbsences(ctx context.Context, put metric.Scrape) {
+	now := s.n.LedgerTime.Now()
+	by, err := simstate.Table{}.Absent(ctx, s.n.Store.DB, udr.InstantOf(now))
+	if err != nil {
+		return
+	}
+	for severity, n := range by {
+		put.Put(simstate.Absent, float64(n), strconv.Itoa(int(severity)))
+	}
+	overdue := time.Duration(0)
+	if due := s.due.Load(); due > 0 {
+		overdue = max(0, now.Sub(time.Unix(0, due)))
+	}
+	put.Put(simstate.AbsencesOverdue, overdue.Seconds())
+}

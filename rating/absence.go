@@ -1,0 +1,93 @@
+package rating
+
+import (
+	"slices"
+	"time"
+
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// The events of absences. No record causes them, so the rated log has none: whoever asks the warehouse tells of them.
+const (
+	EventSilent           = "anomaly.silent"            // a SIM had no record for so many days
+	EventFewRegistrations = "anomaly.few_registrations" // a SIM registered less often on a date than a rule says
+)
+
+// Absence is a rule about what SIMs do not do.
+type Absence struct {
+	Name     string
+	Event    string
+	Least    int64 // days of silence, or the fewest registrations that are normal
+	Severity uint8 // 1 to 4; 0: by the share of an account's SIMs
+	plans    []bool
+	families *families[plan]
+}
+
+// Absences are the rules that are in force for accounts of a zone at a time.
+func (c *Catalogue) Absences(zone *time.Location, at udr.Instant) (all []Absence) {
+	if !c.AnyAbsences() {
+		return nil
+	}
+	clock := newZoneClock(zone, c.dates)
+	for _, f := range c.anomalies.list {
+		a, _, _ := f.at(clock, at)
+		if a == nil {
+			continue
+		}
+		of := Absence{Name: a.name, Severity: a.severity, plans: a.plans, families: &c.plans}
+		if !a.judged {
+			of.Severity = 0
+		}
+		if a.silent > 0 {
+			of.Event, of.Least = EventSilent, a.silent
+			all = append(all, of)
+		}
+		if a.fewer > 0 {
+			of.Event, of.Least = EventFewRegistrations, a.fewer
+			all = append(all, of)
+		}
+	}
+	return all
+}
+
+// AnyAbsences reports whether there is a rule about what SIMs do not do, at any time.
+func (c *Catalogue) AnyAbsences() bool {
+	return slices.ContainsFunc(c.anomalies.list, func(f *family[anomaly]) bool {
+		return slices.ContainsFunc(f.versions, func(a *anomaly) bool { return a.silent+a.fewer > 0 })
+	})
+}
+
+// Watches reports whether the rule holds for the SIMs of a plan.
+func (a *Absence) Watches(plan string) bool {
+	if a.plans == nil {
+		return true
+	}
+	i, ok := a.families.find(plan)
+	return ok && int(i) < len(a.plans) && a.plans[i]
+}
+
+// SeverityOf is the severity for one of some SIMs of an account about which the rule tells, of those that it watches there. Without
+// one of its own it follows the share: all of several have no connection, 2 % are several, fewer are single ones.
+func (a *Absence) SeverityOf(absent, watched int) uint8 {
+	switch {
+	case a.Severity != 0:
+		return a.Severity
+	case absent > 1 && absent >= watched:
+		return 1
+	case absent > 1 && 50*absent >= watched:
+		return 2
+	}
+	return 3
+}
+
+// mostSilent bounds the days of silence that a rule waits for.
+const mostSilent = 90
+
+// PlanAt is the price plan of a SIM: its own, or that of its account.
+func PlanAt(v *registry.View, own registry.Ownership, a *registry.Account) string {
+	if own.Plan != 0 {
+		return v.PlanName(own.Plan)
+	}
+	return a.Plan
+}

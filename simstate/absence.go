@@ -1,0 +1,229 @@
+package simstate
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"ratemill/internal/store"
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Seen is what the warehouse knows of the records of SIMs.
+type Seen interface {
+	// SeenSince are the SIMs with a record of usage from a time on.
+	SeenSince(ctx context.Context, from udr.Instant) (map[uint32]bool, error)
+	// LastSeen are the times of the last records of some SIMs, of those that have any.
+	LastSeen(ctx context.Context, sims []uint32) (map[uint32]udr.Instant, error)
+	// Registrations are the numbers of registrations of SIMs from a time on and before another.
+	Registrations(ctx context.Context, from, to udr.Instant) (map[uint32]int64, error)
+}
+
+// Absence is what a SIM did not do, although a rule expects it.
+type Absence struct {
+	Name      string
+	Event     string
+	SIM       uint32
+	At        udr.Instant // when the days of silence were over, or the date had ended
+	Account   uint32
+	Threshold int64
+	Counted   int64
+	Severity  uint8
+}
+
+// Absences asks the warehouse, once in a while, for what SIMs did not do.
+type Absences struct {
+	Catalogue *rating.Catalogue
+	Seen      Seen
+	Table     Table
+}
+
+const (
+	// grace is how long registrations of a date may come after it has ended.
+	grace = udr.Instant(6 * time.Hour)
+	// mostDays is how many dates are counted that nobody counted in time.
+	mostDays = 7
+	day      = udr.Instant(24 * time.Hour)
+)
+
+// expected is a SIM of which a rule expects something.
+type expected struct {
+	sim, account uint32
+	since        udr.Instant // with this account, in a state in which it is used
+}
+
+// watch are the SIMs for which a rule holds: those of a zone, if dates count.
+type watch struct {
+	rule rating.Absence
+	zone *time.Location
+	sims []expected
+	of   map[uint32]int // SIMs of each account
+}
+
+// watched are the rules with their SIMs.
+func (a *Absences) watched(reg *registry.Registry, now udr.Instant) (all []*watch) {
+	view := reg.View() // closed before the warehouse is asked, for nothing is loaded meanwhile
+	defer view.Close()
+	rev := view.Revision()
+	rules := map[*time.Location][]rating.Absence{}
+	type key struct{ name, event, zone string }
+	watches := map[key]*watch{}
+	for sim := uint32(1); sim <= view.SIMs(); sim++ {
+		own, ok := view.Owner(sim, now, rev)
+		if !ok {
+			continue
+		}
+		account, ok := view.Account(own.Account, now, rev)
+		if !ok {
+			continue
+		}
+		in, known := rules[account.Zone]
+		if !known {
+			in = a.Catalogue.Absences(account.Zone, now)
+			rules[account.Zone] = in
+		}
+		if len(in) == 0 {
+			continue
+		}
+		e := expected{sim, own.Account, own.Since}
+		if state, ok := view.State(sim, now, rev); ok {
+			if view.StateValue(state.Value).Core != registry.Active {
+				continue
+			}
+			e.since = max(e.since, state.Since)
+		}
+		for i := range in {
+			if !in[i].Watches(rating.PlanAt(view, own, account)) {
+				continue
+			}
+			k := key{in[i].Name, in[i].Event, account.Zone.String()}
+			w := watches[k]
+			if w == nil {
+				w = &watch{rule: in[i], zone: account.Zone, of: map[uint32]int{}}
+				watches[k] = w
+				all = append(all, w)
+			}
+			w.sims = append(w.sims, e)
+			w.of[e.account]++
+		}
+	}
+	return all
+}
+
+// found is what an answer of the warehouse says of a rule.
+type found struct {
+	all    []Absence
+	silent map[string]map[uint32]bool // by rule: all that are silent
+	days   map[[2]string]int32        // by rule and zone: up to which date registrations were counted
+}
+
+// Ask asks for what is known at a time, and keeps what is new. What was told is not told again: a silence until it ends, a date once.
+func (a *Absences) Ask(ctx context.Context, db *store.DB, reg *registry.Registry, now udr.Instant) error {
+	watches := a.watched(reg, now)
+	open, days, err := a.Table.told(ctx, db)
+	if err != nil {
+		return err
+	}
+	f := &found{silent: map[string]map[uint32]bool{}, days: map[[2]string]int32{}}
+	seen := map[int64]map[uint32]bool{}
+	for _, w := range watches {
+		if w.rule.Event == rating.EventSilent {
+			err = a.silent(ctx, w, now, open[w.rule.Name], seen, f)
+		} else {
+			err = a.seldom(ctx, w, now, days, f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(watches) == 0 && len(open) == 0 {
+		return nil
+	}
+	ended := map[string][]uint32{}
+	for name, sims := range open {
+		for _, sim := range slices.Sorted(maps.Keys(sims)) {
+			if !f.silent[name][sim] {
+				ended[name] = append(ended[name], sim)
+			}
+		}
+	}
+	return db.Change(ctx, "telling of SIMs that are silent", func(tx *store.Tx) error { return a.Table.tell(ctx, tx, f, ended, now) })
+}
+
+// silent finds the SIMs without a record for so many days.
+func (a *Absences) silent(ctx context.Context, w *watch, now udr.Instant, open map[uint32]bool, seen map[int64]map[uint32]bool,
+	f *found) (err error) {
+	length := udr.Instant(w.rule.Least) * day
+	from := now - length
+	used, asked := seen[w.rule.Least]
+	if !asked {
+		if used, err = a.Seen.SeenSince(ctx, from); err != nil {
+			return err
+		}
+		seen[w.rule.Least] = used
+	}
+	if f.silent[w.rule.Name] == nil {
+		f.silent[w.rule.Name] = map[uint32]bool{}
+	}
+	absent := map[uint32]int{}
+	var fresh []expected
+	var sims []uint32
+	for _, e := range w.sims {
+		if e.since > from || used[e.sim] {
+			continue
+		}
+		f.silent[w.rule.Name][e.sim] = true
+		absent[e.account]++
+		if !open[e.sim] {
+			fresh, sims = append(fresh, e), append(sims, e.sim)
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	last, err := a.Seen.LastSeen(ctx, sims)
+	if len(used)+len(last) == 0 {
+		return err // nothing was ever rated: that says nothing about SIMs
+	}
+	for _, e := range fresh {
+		f.all = append(f.all, Absence{Name: w.rule.Name, Event: w.rule.Event, SIM: e.sim, At: max(e.since, last[e.sim]) + length,
+			Account: e.account, Threshold: w.rule.Least, Severity: w.rule.SeverityOf(absent[e.account], w.of[e.account])})
+	}
+	return err
+}
+
+// seldom finds the SIMs that registered too seldom on dates that have ended.
+func (a *Absences) seldom(ctx context.Context, w *watch, now udr.Instant, days map[[2]string]int32, f *found) error {
+	newest := registry.LocalDate(w.zone, now-grace) - 1
+	place := [2]string{w.rule.Name, w.zone.String()}
+	first := newest
+	if done, ok := days[place]; ok {
+		first = max(done+1, newest-mostDays+1)
+	}
+	for date := first; date <= newest; date++ {
+		from, to := registry.Midnight(w.zone, date), registry.Midnight(w.zone, date+1)
+		counts, err := a.Seen.Registrations(ctx, from, to)
+		if err != nil {
+			return err
+		}
+		absent := map[uint32]int{}
+		var seldom []expected
+		for _, e := range w.sims {
+			if e.since <= from && counts[e.sim] < w.rule.Least {
+				seldom = append(seldom, e)
+				absent[e.account]++
+			}
+		}
+		for _, e := range seldom {
+			f.all = append(f.all, Absence{Name: w.rule.Name, Event: w.rule.Event, SIM: e.sim, At: to, Account: e.account,
+				Threshold: w.rule.Least, Counted: counts[e.sim], Severity: w.rule.SeverityOf(absent[e.account], w.of[e.account])})
+		}
+	}
+	if first <= newest {
+		f.days[place] = newest
+	}
+	return nil
+}
