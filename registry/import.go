@@ -62,6 +62,11 @@ type ImportOptions struct {
 	// state.
 	State func(settings []byte, name string, at udr.Instant, zone *time.Location) (value, after StateValue, err error)
 
+	// Entitled checks what rows choose for SIMs against the resources of accounts. It is called once, before the first such row, with what
+	// the importer knows by then: accounts and resources of the files included, as of the revision of the change set. It opens no view of its
+	// own, and returns nil if nothing is restricted. Nil: nothing is checked.
+	Entitled func(v *View, s *Statements, rev Revision) Entitled
+
 	// SIMLines, if it is not nil, is set to the number of lines about SIMs.
 	SIMLines *int
 
@@ -90,7 +95,7 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 		accountRows: map[uint32][]accountRow{}, accountState: map[uint32]int{}, numbers: map[string]uint32{}, companies: map[string]Company{},
 		unknown: newUnknownNames(o.Catalogue), now: o.Now, partial: o.partial, was: r.revision, rules: map[uint32][]cycles{},
 		absences: map[[2]string]bool{}, erased: map[string]*erasure{},
-		statements: o.Statements, forms: o.Forms, stateOf: o.State, rowsOf: map[uint64]struct{}{},
+		statements: o.Statements, forms: o.Forms, stateOf: o.State, entitling: o.Entitled, rowsOf: map[uint64]struct{}{},
 		statedAt: map[string]diag.Pos{}, most: most,
 		report: report{asked: o.Lines, leaveOut: o.LeaveOut, portion: o.Portion},
 	}
@@ -228,8 +233,11 @@ type importer struct {
 	statements *Statements
 	forms      []Form
 	stateOf    func(settings []byte, name string, at udr.Instant, zone *time.Location) (value, after StateValue, err error)
-	rowsOf     map[uint64]struct{}    // hashes of what rows of statements state
-	statedAt   map[string]diag.Pos    // rows of statements that make a fact, by subject, without those about SIMs
+	rowsOf     map[uint64]struct{} // hashes of what rows of statements state
+	statedAt   map[string]diag.Pos // rows of statements that make a fact, by subject, without those about SIMs
+	entitling  func(*View, *Statements, Revision) Entitled
+	entitled   Entitled               // what it returned; nil if nothing is restricted
+	chosen     map[choice]error       // answers of it
 	waits      map[uint32]udr.Instant // of accounts: until when changes of rows wait
 	most       int                    // errors that are listed
 	report     report

@@ -260,6 +260,7 @@ func (im *importer) factRow(r *row) {
 		if s.kind == KindSettings && a.sim == 0 && im.unknown != nil {
 			im.unknown.tariffs.charges(a.subject, value, r.at(firstColumn(r)))
 		}
+		im.chooses(r, s, a, name, sp.since, value)
 		im.statement(r, s.kind, a, name, sp, false, value)
 	}
 }

@@ -52,15 +52,19 @@ func Catalogue(dir string) *rating.Catalogue {
 // names that they may use, the forms of values, and the states of SIMs.
 func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 	in := &account.Installation{Projects: true, Resellers: true, Languages: []string{"es", "pt"}, EInvoices: form.Formats}
+	entitled := func(v *registry.View, s *registry.Statements, rev registry.Revision) registry.Entitled {
+		return account.EntitledAs(v, s, rev, in)
+	}
 	if c == nil {
-		return registry.ImportOptions{Forms: append(account.Forms(in), product.OneOffForm(), payment.Form(), contract.Form(nil), settingsForm(nil))}
+		return registry.ImportOptions{Forms: append(account.Forms(in), product.OneOffForm(), payment.Form(), contract.Form(nil), settingsForm(nil)),
+			Entitled: entitled}
 	}
 	names := &registry.Catalogue{Plans: c.Plans(), SharePlans: c.SharePlans(), Limits: c.Limits()}
 	names.PlanCurrencies, names.LimitCurrencies, names.PoolPlans = c.Currencies()
 	names.ChargeCurrencies = chargesOf(c.Life())
 	Complete(in, c)
 	contracts, _ := contract.DocumentsOf(c)
-	return registry.ImportOptions{Catalogue: names, State: statesOf(c.Life()),
+	return registry.ImportOptions{Catalogue: names, State: statesOf(c.Life()), Entitled: entitled,
 		Forms: append(account.Forms(in), product.OneOffForm(), payment.Form(), contract.Form(contracts), settingsForm(c.Life()))}
 }
 

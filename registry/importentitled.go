@@ -1,0 +1,72 @@
+package registry
+
+import (
+	"encoding/json"
+	"strings"
+
+	"ratemill/diag"
+	"ratemill/udr"
+)
+
+// Entitled says why an account cannot have a resource for its SIMs at a time, nil if it can.
+type Entitled func(account, kind, name string, at udr.Instant) error
+
+// The kinds of resources that rows choose beside those that they name.
+const (
+	planResource  = "price_plan"
+	addonResource = "addon"
+)
+
+// choice is a resource that a row chooses for a SIM.
+type choice struct {
+	account    uint32
+	kind, name string
+	at         udr.Instant
+}
+
+// choose checks that an account can have what a row chooses for it or a SIM of it. The rows of accounts and resources come first, so the
+// registry and the statements have them already, as of the change set.
+func (im *importer) choose(pos func() diag.Pos, account uint32, kind, name string, at udr.Instant) {
+	if im.entitling == nil || account == 0 || name == "" {
+		return
+	}
+	if im.chosen == nil {
+		im.chosen = map[choice]error{}
+		// The importer has the registry for itself; a view that locks would wait for it for ever.
+		im.entitled = im.entitling(&View{r: im.r}, im.statements, im.changes.Revision)
+	}
+	if im.entitled == nil {
+		return
+	}
+	c := choice{account, kind, name, at}
+	refused, known := im.chosen[c]
+	if !known {
+		refused = im.entitled(im.accountID(account), kind, name, at)
+		c.kind, c.name = strings.Clone(kind), strings.Clone(name)
+		im.chosen[c] = refused
+	}
+	if refused != nil {
+		im.errorf(pos(), "%v", refused)
+	}
+}
+
+// chooses checks what a row of statements chooses for a SIM, or an account, unless that is stated already.
+func (im *importer) chooses(r *row, s *section, a about, name string, since udr.Instant, value string) {
+	if im.entitling == nil || s.kind != KindSetting && s.kind != KindAddon {
+		return
+	}
+	if said, ok := im.statements.At(s.kind, a.subject, name, since, im.changes.Revision); ok && string(said.Value) == value {
+		return
+	}
+	if s.kind == KindAddon {
+		addon, _, _ := strings.Cut(name, "/")
+		im.choose(func() diag.Pos { return r.at(colAddon) }, a.account, addonResource, addon, since)
+		return
+	}
+	var setting struct {
+		Name string `json:"name"`
+	}
+	if json.Unmarshal([]byte(value), &setting) == nil {
+		im.choose(func() diag.Pos { return r.at(colKind) }, a.account, name, setting.Name, since)
+	}
+}
