@@ -106,6 +106,7 @@ test-mutants:
 	cd internal/proof/simulation && $(TEST) -tags mutants -run 'Mutants|Shrunk'
 	cd mediation && $(TEST) -tags mutants -run Mutants
 	cd internal/rater && $(TEST) -tags mutants -run Mutants
+	cd account && $(TEST) -tags mutants -run Mutants
 	cd internal/warehouse && $(TEST) -tags mutants -run Mutants
 
 test-race:

@@ -34,6 +34,7 @@ type StatusRequest struct {
 	Why      string
 	As       Actor
 	Revision registry.Revision // that of the change set
+	Cause    string            // empty: that of a cascade, which names the revision and the account
 }
 
 // StatusChange is what a change of status makes: one change set.
@@ -70,7 +71,7 @@ const (
 // ChangeStatus computes the change set of a change of status, or all reasons for which it is refused.
 func ChangeStatus(b Histories, g Guards, r StatusRequest) (*StatusChange, error) {
 	c := &statusChange{StatusRequest: r, guards: g, book: &changed{b, map[string]*History{}}}
-	c.cause = fmt.Sprintf("cascade:%d:%s", r.Revision, r.Account)
+	c.cause = cmp.Or(r.Cause, fmt.Sprintf("cascade:%d:%s", r.Revision, r.Account))
 	before := b.History(r.Account)
 	if before == nil {
 		before = &History{ID: r.Account, From: r.At, Parents: []Since[string]{{r.At, r.Parent}}, Statuses: []Since[StatusValue]{{r.At,

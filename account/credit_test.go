@@ -113,7 +113,7 @@ func owes(t *testing.T, s *control.Store, payer uint32) string {
 
 func settle(t *testing.T, s *control.Store, payers account.Payers, billed, documents string) {
 	err := s.InTransaction(t.Context(), "a document", func(tx *store.Tx) error {
-		return account.Table{}.Settle(t.Context(), tx, payers, m, "EUR", decimal.MustParse(billed), decimal.MustParse(documents))
+		return account.Table{}.Settle(t.Context(), tx, payers, nil, m, "EUR", decimal.MustParse(billed), decimal.MustParse(documents))
 	})
 	require.NoError(t, err)
 }

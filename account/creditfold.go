@@ -8,6 +8,7 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/internal/consumer"
+	"ratemill/internal/safeguard"
 	"ratemill/udr"
 )
 
@@ -47,6 +48,8 @@ type Credits[T any] interface {
 	Charged(ctx context.Context, tx T, accounts []uint32, each func(Row)) error
 	// SaveCredit stores rows, of which Version is one more than is stored: consumer.ErrConflict when that is not so.
 	SaveCredit(ctx context.Context, tx T, rows []CreditRow) error
+	// Rebuilding reports whether balances are being made again, so that payers seem to owe less than they do.
+	Rebuilding(ctx context.Context, tx T) (bool, error)
 	// Alert stores alerts.
 	Alert(ctx context.Context, tx T, partition int, alerts []Alert) error
 }
@@ -55,11 +58,13 @@ type Credits[T any] interface {
 type exposures[T any] struct {
 	credits    Credits[T]
 	payers     Payers
+	statuses   Suspensions[T] // nil: no status follows
 	generation uint64
 	tracks     bool                     // as of the generation
 	known      map[accountCycle]payerOf // of the generation
 	due        []due                    // the block's charges of tracked payers, in their order
 	offset     int64
+	late       []Decision // of the mutant without safeguard.SuspendedTogether
 }
 
 type accountCycle struct {
@@ -124,6 +129,10 @@ func (x *exposures[T]) apply(ctx context.Context, tx T, span consumer.Span) erro
 	if err := x.credits.LoadCredit(ctx, tx, rows); err != nil {
 		return err
 	}
+	rebuilding, err := x.credits.Rebuilding(ctx, tx)
+	if err != nil {
+		return err
+	}
 	limits := make([]*Limit, len(rows))
 	for i := range rows {
 		limits[i] = x.payers.Limit(rows[i].Payer)
@@ -138,18 +147,43 @@ func (x *exposures[T]) apply(ctx context.Context, tx T, span consumer.Span) erro
 	for i := range x.due {
 		d := &x.due[i]
 		at, _ := slices.BinarySearchFunc(rows, d.payer, func(r CreditRow, payer uint32) int { return r.compare(payer, d.currency) })
-		var err error
 		if rows[at].Charged, err = rows[at].Charged.Add(d.amount); err != nil {
 			return fmt.Errorf("what account %d owes: %w", d.payer, err)
+		}
+		if rebuilding {
+			continue
 		}
 		if alerts, err = judge(&rows[at], limits[at], d.record, alerts); err != nil {
 			return err
 		}
 	}
+	if rebuilding {
+		return x.credits.SaveCredit(ctx, tx, rows)
+	}
+	return x.save(ctx, tx, span.Partition, rows, limits, alerts)
+}
+
+// save stores what payers owe, with the alerts of it and the statuses that follow.
+func (x *exposures[T]) save(ctx context.Context, tx T, partition int, rows []CreditRow, limits []*Limit, alerts []Alert) error {
 	if err := x.credits.SaveCredit(ctx, tx, rows); err != nil {
 		return err
 	}
-	return x.credits.Alert(ctx, tx, span.Partition, alerts)
+	if err := x.credits.Alert(ctx, tx, partition, alerts); err != nil || x.statuses == nil {
+		return err
+	}
+	var decisions []Decision
+	for i := range rows {
+		if d, ok := rows[i].decide(limits[i], alerts, x.statuses.Suspended); ok {
+			decisions = append(decisions, d)
+		}
+	}
+	if !safeguard.On(safeguard.SuspendedTogether) {
+		decisions, x.late = x.late, decisions
+	}
+	if len(decisions) == 0 {
+		return nil
+	}
+	return x.statuses.Decide(ctx, tx, decisions)
 }
 
 // judge adds the alerts of the thresholds that a payer passes.

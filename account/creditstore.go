@@ -140,20 +140,26 @@ func (Table) Alert(ctx context.Context, tx *store.Tx, partition int, alerts []Al
 }
 
 // Settle changes what a payer owes by documents: billed is the net that a document took over from what was unbilled, documents the
-// gross that it opened, or, below zero, what a payment or a credit note closed. It belongs in the transaction of the document.
-func (t Table) Settle(ctx context.Context, tx *store.Tx, payers Payers, payer uint32, currency string, billed, documents decimal.D) error {
+// gross that it opened, or, below zero, what a payment or a credit note closed. It belongs in the transaction of the document. statuses
+// may be nil.
+func (t Table) Settle(ctx context.Context, tx *store.Tx, payers Payers, statuses Suspensions[*store.Tx], payer uint32, currency string,
+	billed, documents decimal.D) error {
 	rows := []CreditRow{{Payer: payer, Currency: currency}}
 	if err := t.LoadCredit(ctx, tx, rows); err != nil {
 		return err
 	}
 	r := &rows[0]
 	limit := payers.Limit(payer)
+	x := &exposures[*store.Tx]{credits: t, payers: payers, statuses: statuses}
 	if limit != nil && !r.Kept {
-		if err := (&exposures[*store.Tx]{credits: t, payers: payers}).begin(ctx, tx, r); err != nil {
+		if err := x.begin(ctx, tx, r); err != nil {
 			return err
 		}
 	}
-	var err error
+	rebuilding, err := t.Rebuilding(ctx, tx)
+	if err != nil {
+		return err
+	}
 	if r.Billed, err = r.Billed.Add(billed); err != nil {
 		return fmt.Errorf("what account %d owes: %w", payer, err)
 	}
@@ -161,14 +167,52 @@ func (t Table) Settle(ctx context.Context, tx *store.Tx, payers Payers, payer ui
 		return fmt.Errorf("what account %d owes: %w", payer, err)
 	}
 	r.Version++
+	if rebuilding {
+		return t.SaveCredit(ctx, tx, rows)
+	}
 	alerts, err := judge(r, limit, Alert{Seq: uint64(r.Version)}, nil)
 	if err != nil {
 		return err
 	}
-	if err := t.SaveCredit(ctx, tx, rows); err != nil {
+	return x.save(ctx, tx, noPartition, rows, []*Limit{limit}, alerts)
+}
+
+// Rebuilding implements Credits.
+func (Table) Rebuilding(ctx context.Context, tx *store.Tx) (behind bool, err error) {
+	err = tx.Row(ctx, `SELECT COUNT(*) > 0 FROM account_rebuilds r WHERE r.until > COALESCE((SELECT p.next FROM sink_positions p
+		WHERE p.sink = r.sink AND p.partition_number = r.partition_number), 0)`).Scan(&behind)
+	return behind, err
+}
+
+// Judge compares what payers owe with their limits again: a limit or a policy changed, or is in force since. It changes nothing for those
+// of whom nothing new follows. A payer whose exposure is not kept yet is left to its next charge, which counts what came before.
+func (t Table) Judge(ctx context.Context, db *store.DB, payers Payers, statuses Suspensions[*store.Tx]) error {
+	all, err := CreditOf(ctx, db, nil)
+	if err != nil {
 		return err
 	}
-	return t.Alert(ctx, tx, noPartition, alerts)
+	for i := range all {
+		r := &all[i]
+		limit := payers.Limit(r.Payer)
+		if !r.Kept || limit != nil && limit.Currency != r.Currency {
+			continue
+		}
+		before := slices.Clone(r.Passed)
+		alerts, err := judge(r, limit, Alert{}, nil)
+		if err != nil {
+			return err
+		}
+		if _, follows := r.decide(limit, alerts, statuses.Suspended); !follows && slices.Equal(before, r.Passed) {
+			continue
+		}
+		err = db.Change(ctx, "judging what an account owes", func(tx *store.Tx) error {
+			return t.Settle(ctx, tx, payers, statuses, r.Payer, r.Currency, decimal.D{}, decimal.D{})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CreditOf is the stored credit of payers, by payer and currency; nil asks for all.

@@ -60,6 +60,12 @@ func (e *Effect[T]) Keep(credits Credits[T], payers Payers) *Effect[T] {
 	return e
 }
 
+// Suspend has the effect change the status of payers as their credit policies ask for, in the same transaction.
+func (e *Effect[T]) Suspend(statuses Suspensions[T]) *Effect[T] {
+	e.credit.statuses = statuses
+	return e
+}
+
 // Reset implements consumer.Block.
 func (e *Effect[T]) Reset() {
 	e.charges, e.begun = 0, false

@@ -33,6 +33,24 @@ func NewDirectory(load func(context.Context, *registry.Registry, *registry.State
 		tracked: map[string]bool{}}
 }
 
+// newest reads the facts again, whenever they were read last.
+func (d *Directory) newest(ctx context.Context) error {
+	d.mu.Lock()
+	d.asked = time.Time{}
+	d.mu.Unlock()
+	_, err := d.Follow(ctx)
+	return err
+}
+
+// ask asks the accounts as they are known.
+func (d *Directory) ask(do func(b *Book)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	b, end := d.book()
+	defer end()
+	do(b)
+}
+
 // followEvery bounds how often the store is asked for newer facts.
 const followEvery = time.Second
 

@@ -75,6 +75,15 @@ func Beginnings(ctx context.Context, db *store.DB) (map[int]int64, error) {
 func Discard(ctx context.Context, db *store.DB, consumer string) error {
 	return db.Change(ctx, "discarding balances", func(t *store.Tx) error {
 		// The positions first: PostgreSQL holds them, so that no block is applied meanwhile.
+		if _, err := t.Exec(ctx, `UPDATE sink_positions SET version = version + 1 WHERE sink = ?`, consumer); err != nil {
+			return err
+		}
+		if _, err := t.Exec(ctx, `INSERT INTO account_rebuilds (partition_number, sink, until)
+			SELECT partition_number, sink, next FROM sink_positions WHERE sink = ?
+			ON CONFLICT (partition_number) DO UPDATE SET sink = excluded.sink,
+			until = CASE WHEN account_rebuilds.until > excluded.until THEN account_rebuilds.until ELSE excluded.until END`, consumer); err != nil {
+			return err
+		}
 		if _, err := t.Exec(ctx, `DELETE FROM sink_positions WHERE sink = ?`, consumer); err != nil {
 			return err
 		}

@@ -8,9 +8,12 @@ import (
 	"ratemill/internal/store"
 )
 
+// Consumer is the name of the role.
+const Consumer = "account"
+
 // Role adds partitions of the rated log to the balances of accounts.
 var Role = consumer.Role{
-	Name: "account", Title: "account: balances", Migrate: Migrate,
+	Name: Consumer, Title: "account: balances", Migrate: Migrate,
 	Effects: effects,
 	Linger:  300 * time.Millisecond, // balances are to be there seconds after the record is rated
 	Done:    "in the balances", Gone: "the balances lack what these charged; what to do: docs/runbooks/balances-of-accounts.md",
@@ -19,10 +22,16 @@ var Role = consumer.Role{
 
 // effects share one directory of accounts.
 func effects(g consumer.Given) func() consumer.Effect[*store.Tx] {
-	in := &Installation{} // the fold needs nothing but the documents
+	payers, statuses := CreditOfRole(g)
+	return func() consumer.Effect[*store.Tx] { return NewEffect(Table{}).Keep(Table{}, payers).Suspend(statuses) }
+}
+
+// CreditOfRole is who pays in an installation, and what changes their statuses.
+func CreditOfRole(g consumer.Given) (*Directory, *CreditStatus) {
+	in := &Installation{} // credit needs nothing but the documents
 	in.Documents, _ = DocumentsOf(g.Catalogue)
 	payers := NewDirectory(g.Accounts, in, g.Now)
-	return func() consumer.Effect[*store.Tx] { return NewEffect(Table{}).Keep(Table{}, payers) }
+	return payers, &CreditStatus{Payers: payers, Write: g.Facts(Consumer).Write, Now: g.StoreNow, Log: g.Log}
 }
 
 var metrics = metric.Of("Accounts", "Of the role account, one series for each partition that this process owns.")

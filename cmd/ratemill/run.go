@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ratemill/account"
 	"ratemill/internal/config"
 	"ratemill/internal/project"
 	"ratemill/internal/roles"
@@ -19,7 +18,7 @@ var allRoles = []roles.Role{
 	roles.Mediation,
 	roles.Rating,
 	roles.Warehouse,
-	roles.InSQL(account.Role),
+	roles.Account(),
 	roles.SIMState(),
 	roles.Delivery,
 }

@@ -139,11 +139,15 @@ func (o *Office) settle() func(context.Context, *store.Tx, uint32, string, decim
 	in := o.Installation
 	project.Complete(&in, catalogue)
 	payers := account.NewDirectory(o.Store.LoadAccounts, &in, o.Now)
+	statuses := &account.CreditStatus{Payers: payers, Now: o.Now,
+		Write: func(ctx context.Context, tx *store.Tx, changes *registry.Changes, why string) error {
+			return o.Store.WriteRegistry(ctx, tx, changes, control.ImportOptions{Who: account.Consumer, Why: why, Now: o.Now()})
+		}}
 	return func(ctx context.Context, tx *store.Tx, payer uint32, currency string, billed, documents decimal.D) error {
 		if _, err := payers.Follow(ctx); err != nil {
 			return err
 		}
-		return account.Table{}.Settle(ctx, tx, payers, payer, currency, billed, documents)
+		return account.Table{}.Settle(ctx, tx, payers, statuses, payer, currency, billed, documents)
 	}
 }
 

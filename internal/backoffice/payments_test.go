@@ -89,7 +89,7 @@ func final(t *testing.T, o *backoffice.Office, payer uint32, n int, total string
 }
 
 func settled(t *testing.T, tx *store.Tx, payers account.Payers, payer uint32, documents decimal.D) error {
-	return account.Table{}.Settle(t.Context(), tx, payers, payer, "EUR", decimal.Zero, documents)
+	return account.Table{}.Settle(t.Context(), tx, payers, nil, payer, "EUR", decimal.Zero, documents)
 }
 
 var because = backoffice.PaymentOrder{Who: "ada", Why: "a test"}

@@ -214,7 +214,7 @@ func (i *installation) document(ctx context.Context, t *step) error {
 		return err
 	}
 	return i.store.Change(ctx, "documents of a case", func(tx *store.Tx) error {
-		return account.Table{}.Settle(ctx, tx, payers, payer, currency, decimal.D{}, amount)
+		return account.Table{}.Settle(ctx, tx, payers, i.statuses(payers), payer, currency, decimal.D{}, amount)
 	})
 }
 
@@ -224,9 +224,16 @@ func (i *installation) payers() *account.Directory {
 	return account.NewDirectory(i.store.LoadAccounts, in, i.clock)
 }
 
+// statuses change accounts as their credit policies ask for.
+func (i *installation) statuses(payers *account.Directory) *account.CreditStatus {
+	facts := control.NewFactLog(i.store, account.Consumer, i.clock, i.registry, i.load)
+	return &account.CreditStatus{Payers: payers, Write: facts.Write, Now: i.clock, Log: slog.New(slog.DiscardHandler)}
+}
+
 // after folds what was rated of a file into states and balances, as the roles simstate and account do.
 func (i *installation) after(ctx context.Context) error {
-	balances := account.NewEffect(account.Table{}).Keep(account.Table{}, i.payers())
+	payers := i.payers()
+	balances := account.NewEffect(account.Table{}).Keep(account.Table{}, payers).Suspend(i.statuses(payers))
 	states := simstate.NewEffect(func(ctx context.Context, tx *store.Tx, fresh []simstate.Usage) error {
 		return i.keeper.WriteStates(ctx, tx, nil, fresh, "")
 	})
@@ -242,7 +249,7 @@ func (i *installation) after(ctx context.Context) error {
 	err := i.store.Change(ctx, "effects of a case", func(tx *store.Tx) error {
 		return errors.Join(balances.Apply(ctx, tx, span), states.Apply(ctx, tx, span))
 	})
-	return cmp.Or(err, i.load(ctx))
+	return cmp.Or(err, i.settle(ctx))
 }
 
 func input(name string, text []byte) registry.Input {

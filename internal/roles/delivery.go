@@ -52,14 +52,12 @@ func beginDelivery(ctx context.Context, n *Node) (*Running, error) {
 		return nil, err
 	}
 	d := &deliveries{n: n, statements: registry.NewStatements(registry.KindPayment), sent: map[delivery.Channel]int{}}
-	in := &account.Installation{}
-	in.Documents, _ = account.DocumentsOf(n.Project.Catalogue)
-	payers := account.NewDirectory(n.Store.LoadAccounts, in, n.LedgerTime.Now)
+	payers, statuses := account.CreditOfRole(n.given())
 	settle := func(ctx context.Context, tx *store.Tx, payer uint32, currency string, amount decimal.D) error {
 		if _, err := payers.Follow(ctx); err != nil {
 			return err
 		}
-		return account.Table{}.Settle(ctx, tx, payers, payer, currency, decimal.Zero, amount)
+		return account.Table{}.Settle(ctx, tx, payers, statuses, payer, currency, decimal.Zero, amount)
 	}
 	d.payments = payment.Book{Number: d.number, Settle: settle}
 	forms, err := d.forms()

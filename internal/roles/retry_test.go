@@ -17,7 +17,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/account"
 	"ratemill/internal/backoffice"
 	"ratemill/internal/broker"
 	"ratemill/internal/config"
@@ -127,7 +126,7 @@ func (w *world) loaded() *project.Project {
 }
 
 // Roles are those of the binary.
-var Roles = []Role{Mediation, Rating, Warehouse, InSQL(account.Role)}
+var Roles = []Role{Mediation, Rating, Warehouse, Account()}
 
 // role is a role that runs.
 func (w *world) role(r Role) *Running { return w.Node.roles[r.Name] }

@@ -80,7 +80,8 @@ const (
 	FetchPinned    // a file that was begun by its new bytes is read again so
 
 	// Random tests of a single package find the faults without the next steps.
-	KeysRenewed // the window of a duplicate key runs from the last time that its record came
+	KeysRenewed       // the window of a duplicate key runs from the last time that its record came
+	SuspendedTogether // the status that a credit limit changes moves in the transaction of its alert
 
 	Count // number of steps, with None
 )
@@ -93,7 +94,7 @@ var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-e
 	"one-transaction", "own-position", "fold-kept", "moved-from", "drain-first",
 	"cause-once", "cause-again", "settled-together", "newest-settles", "dated-by-due", "later-withdrawn", "origin-stated",
 	"end-awaited", "beginning-known", "beginning-first", "older-waits", "end-compared", "whole-compared", "rules-compared", "fetch-pinned",
-	"keys-renewed"}
+	"keys-renewed", "suspended-together"}
 
 // String is the step's name.
 func (s Step) String() string { return names[s] }

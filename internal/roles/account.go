@@ -1,0 +1,73 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ratemill/account"
+	"ratemill/internal/backoff"
+	"ratemill/internal/control"
+)
+
+// Account is the role that keeps balances: by the rated log, and what payers owe against their limits also when those change.
+func Account() Role {
+	r := InSQL(account.Role)
+	begin := r.Begin
+	r.Begin = func(ctx context.Context, n *Node) (*Running, error) {
+		running, err := begin(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		follow, owned := running.Run, running.partitions
+		running.Run = func(ctx context.Context) error {
+			both, ctx := errgroup.WithContext(ctx)
+			both.Go(func() error { return follow(ctx) })
+			both.Go(func() error { return n.judgeCredit(ctx, owned) })
+			return both.Wait()
+		}
+		return running, nil
+	}
+	return r
+}
+
+const (
+	lookForLimits = time.Second
+	// judgeAnyway is how often payers are judged when nothing was stated: a limit may be in force from a date on.
+	judgeAnyway = time.Minute
+)
+
+// judgeCredit judges what payers owe when limits, policies or statuses change, in the process that owns the first partition: transactions
+// keep two that both believe so from doing anything twice.
+func (n *Node) judgeCredit(ctx context.Context, owned *partitions) error {
+	payers, statuses := account.CreditOfRole(n.given())
+	absence := backoff.Absence{Backoff: backoff.Backoff{First: time.Second, Most: 20 * time.Second, Random: rand.Float64}}
+	judged, at := uint64(0), time.Time{}
+	look := func() error {
+		generation, err := payers.Follow(ctx)
+		if err != nil || generation == judged && time.Since(at) < judgeAnyway {
+			return err
+		}
+		if err := (account.Table{}).Judge(ctx, n.Store.DB, payers, statuses); err != nil {
+			return err
+		}
+		judged, at = generation, time.Now()
+		return nil
+	}
+	for ctx.Err() == nil {
+		pause := lookForLimits
+		if owned.assigned(0) {
+			switch err := look(); {
+			case err == nil, errors.Is(err, control.ErrConflict): // a block or a change of facts was faster; the next look sees it
+				absence.Worked(time.Now(), n.Log, "credit limits are compared again")
+			case ctx.Err() == nil:
+				pause = absence.Failed(time.Now(), n.Log, "credit limits that change cannot be compared for now with what payers owe", err)
+			}
+		}
+		_ = clock{}.Sleep(ctx, pause)
+	}
+	return nil
+}
