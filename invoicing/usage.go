@@ -22,7 +22,12 @@ const earliest = 400
 
 // ask reads the usage of the cycles up to a date. closes are the last fixed closes of the payers; accounts nil asks for all.
 func (b *Basis) ask(ctx context.Context, closes []*Closed, to Date, accounts []uint32) (*usage, error) {
-	q := UsageQuestion{Until: b.Cut, From: max(to-earliest, b.Begin-31, 0), To: to, Accounts: accounts}
+	return b.askFrom(ctx, closes, max(to-earliest, b.Begin-31, 0), to, accounts)
+}
+
+// askFrom reads the usage of the cycles between two dates.
+func (b *Basis) askFrom(ctx context.Context, closes []*Closed, from, to Date, accounts []uint32) (*usage, error) {
+	q := UsageQuestion{Until: b.Cut, From: from, To: to, Accounts: accounts}
 	u := &usage{of: map[uint32][]Charged{}}
 	seen := map[string]bool{}
 	for _, c := range closes {

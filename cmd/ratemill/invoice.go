@@ -17,15 +17,16 @@ import (
 func invoiceCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "invoice",
-		Short: "Invoices: run, preview, review, finalise, credit, show, verify",
+		Short: "Invoices: run, preview, review, finalise, credit, show, verify, balance",
 		Long: `Invoices are made in three steps. run closes the billing cycles that are over and computes a draft for each payer; a draft is
 computed again as often as you like. review pins a draft: what you see is what will be final. finalise gives numbers, and from
-then on a document never changes; credit takes back lines of it. verify computes final documents again.`,
+then on a document never changes; credit takes back lines of it. verify computes final documents again;
+balance compares what is due with what was invoiced.`,
 	}
 	c.AddCommand(invoiceRun(f), invoicePreview(f), invoiceList(f), invoiceShow(f), invoiceStep(f, invoicing.Review, "Pin drafts: they become final as they are"),
 		invoiceStep(f, invoicing.Reopen, "Make reviewed documents drafts again"),
 		invoiceStep(f, invoicing.Release, "Let held documents become drafts, although something is wrong"),
-		invoiceStep(f, invoicing.Discard, "Throw drafts away; the next run makes them again"), invoiceFinalise(f), invoiceCredit(f), invoiceVerify(f))
+		invoiceStep(f, invoicing.Discard, "Throw drafts away; the next run makes them again"), invoiceFinalise(f), invoiceCredit(f), invoiceVerify(f), invoiceBalance(f))
 	return c
 }
 
@@ -117,7 +118,13 @@ func printRun(cmd *cobra.Command, r *backoffice.InvoiceRun) error {
 	for _, finding := range r.Findings {
 		fmt.Fprintf(to, "       %s\n", finding)
 	}
-	if len(r.Held) > 0 {
+	if r.Balance != nil {
+		if len(r.Balance.Off) == 0 {
+			fmt.Fprintln(to, "balance   every line of the invoice balance has difference 0")
+		}
+		printOff(to, r.Balance.Off)
+	}
+	if len(r.Held) > 0 || r.Balance != nil && len(r.Balance.Off) > 0 {
 		return &problems{}
 	}
 	return nil

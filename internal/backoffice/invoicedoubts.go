@@ -29,6 +29,7 @@ type doubting struct {
 	sources map[uint32][]string             // by billing root
 	files   map[string][]doubtfulFile       // by source
 	waiting map[uint32][]warehouseSuspended // by payer
+	off     map[uint32]string               // by payer: its invoice balance is off
 	general []string                        // findings that concern no payer in particular
 }
 
@@ -52,6 +53,9 @@ func (d *doubting) of(ctx context.Context, payer uint32, cycle document.Period, 
 		return nil, d.err
 	}
 	var reasons []string
+	if off := d.off[payer]; off != "" {
+		reasons = append(reasons, off)
+	}
 	at := udr.InstantOf(cycle.To.UTC())
 	root, _, ok := d.basis.View.Root(payer, at-1, d.basis.Facts)
 	if !ok {
@@ -98,6 +102,9 @@ func (d *doubting) find(ctx context.Context) error {
 	}
 	for _, r := range roots {
 		d.sources[r.Root] = append(d.sources[r.Root], r.Source)
+	}
+	if d.off, err = d.office.offBalance(ctx, d.basis.View); err != nil {
+		return err
 	}
 	if err := d.findFiles(ctx); err != nil {
 		return err

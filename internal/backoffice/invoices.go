@@ -49,6 +49,7 @@ type InvoiceRun struct {
 	Held      []InvoicePayer   `json:"held"`
 	Skipped   []InvoicePayer   `json:"skipped"`
 	Documents []InvoiceSummary `json:"documents"`
+	Balance   *InvoiceBalance  `json:"balance,omitempty"`  // of the cycle, once the run is done
 	Findings  []string         `json:"findings,omitempty"` // that concern no payer in particular
 	DryRun    bool             `json:"dry_run,omitempty"`
 	Took      time.Duration    `json:"-"`
@@ -181,6 +182,9 @@ func (o *Office) RunInvoices(ctx context.Context, r InvoiceOrder) (*InvoiceRun, 
 	}
 	slices.SortFunc(answer.Computed, func(a, b InvoiceAmount) int { return strings.Compare(a.Currency, b.Currency) })
 	if !r.DryRun {
+		if answer.Balance, err = o.BalanceInvoices(ctx, r, nil); err != nil {
+			return nil, fmt.Errorf("the run is done, but its balance is not: %w", err)
+		}
 		err = o.Store.Audit(ctx, control.AuditEntry{At: o.Now(), Who: r.Who, What: "invoice.run", Subject: r.Cycle,
 			Detail: fmt.Sprintf("%d documents, %d held; %s", len(answer.Documents), len(answer.Held), r.Why)})
 	}

@@ -16,6 +16,7 @@ import (
 	"ratemill/internal/histogram"
 	"ratemill/internal/metric"
 	"ratemill/internal/warehouse"
+	"ratemill/invoicing"
 )
 
 // Warehouse writes rated records to ClickHouse.
@@ -59,6 +60,10 @@ var (
 	balanceEnds = balanceMetrics.Gauge("balance_ends_missing_files",
 		"Files with records in the warehouse but no end, although no record has "+
 			"arrived for 10 minutes.")
+	invoicesOff = balanceMetrics.Gauge("invoice_balance_off_payers",
+		"Payers whose invoice balance was off when it was last computed, by a bill run or by ratemill invoice balance; any value but 0 is an alarm.")
+	invoiceLinesOff = balanceMetrics.Gauge("invoice_balance_off_lines",
+		"Lines of the invoice balance that were off for no payer in particular: numbers, charges without a payer.")
 	balanceInSuspense = balanceMetrics.Gauge("suspense_records", "Records that wait in suspense.")
 )
 
@@ -71,6 +76,9 @@ type sinkRole struct {
 	arrivals histogram.Set
 	balance  warehouse.Totals
 	added    time.Time // when balance was; zero before the first time
+
+	invoicesOff, invoiceLinesOff int
+
 	held     *string   // why expired rows stay, as last seen; nil before the first look
 	facts    factProgress
 }
@@ -137,6 +145,9 @@ func (r *sinkRole) metrics(ctx context.Context, s metric.Scrape) {
 		s.Put(balanceUnits, float64(balance.Units))
 		s.Put(balanceEnds, float64(balance.EndsMissing))
 		s.Put(balanceInSuspense, float64(balance.Suspense))
+		payers, lines := r.invoices()
+		s.Put(invoicesOff, float64(payers))
+		s.Put(invoiceLinesOff, float64(lines))
 	}
 }
 
@@ -156,6 +167,9 @@ func (r *sinkRole) balances(ctx context.Context, n *Node) error {
 		if r.assigned(0) {
 			began := time.Now()
 			balance, err := n.Warehouse.Totals(ctx, due)
+			if err == nil {
+				err = r.countInvoices(ctx, n)
+			}
 			switch {
 			case err == nil:
 				absence.Worked(time.Now(), n.Log, "the balance of all files is computed again")
@@ -170,6 +184,26 @@ func (r *sinkRole) balances(ctx context.Context, n *Node) error {
 		_ = clock{}.Sleep(ctx, pause)
 	}
 	return nil
+}
+
+// countInvoices reads what the invoice balance found when it was last computed.
+func (r *sinkRole) countInvoices(ctx context.Context, n *Node) error {
+	if err := invoicing.Migrate(ctx, n.Store.DB); err != nil {
+		return err
+	}
+	payers, lines, err := invoicing.PayersOff(ctx, n.Store.DB)
+	if err == nil {
+		r.mu.Lock()
+		r.invoicesOff, r.invoiceLinesOff = payers, lines
+		r.mu.Unlock()
+	}
+	return err
+}
+
+func (r *sinkRole) invoices() (payers, lines int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.invoicesOff, r.invoiceLinesOff
 }
 
 // A file whose end came this long ago is due: what its other partitions had is in the warehouse too, or something is

@@ -1,0 +1,192 @@
+package backoffice
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ratemill/account"
+	"ratemill/decimal"
+	"ratemill/internal/control"
+	"ratemill/internal/store"
+	"ratemill/invoicing"
+	"ratemill/invoicing/payment"
+	"ratemill/registry"
+)
+
+// InvoiceBalance compares what is due with what was invoiced; money is text.
+type InvoiceBalance struct {
+	Cycle string                `json:"cycle"` // empty for all
+	Facts uint64                `json:"facts"` // newest revision of the closes
+	Cut   string                `json:"cut"`   // newest cut of the closes
+	Lines []InvoiceBalanceLine  `json:"lines"`
+	Off   []InvoiceBalanceOff   `json:"off"`
+	Of    []InvoicePayerBalance `json:"payers,omitempty"`
+	Notes []string              `json:"notes,omitempty"`
+}
+
+// InvoiceBalanceLine is a line of the balance in a currency.
+type InvoiceBalanceLine struct {
+	Line       string `json:"line"`
+	Name       string `json:"name"`
+	Currency   string `json:"currency,omitempty"` // empty where things are counted
+	Left       string `json:"left"`
+	Right      string `json:"right"`
+	Difference string `json:"difference"`
+	Off        int    `json:"off"` // places at which it is off
+	LeftIs     string `json:"left_is"`
+	RightIs    string `json:"right_is"`
+}
+
+// InvoiceBalanceOff is where a line is off.
+type InvoiceBalanceOff struct {
+	Account    string `json:"account,omitempty"`
+	Line       string `json:"line"`
+	Cycle      string `json:"cycle,omitempty"`
+	What       string `json:"what,omitempty"`
+	Left       string `json:"left"`
+	Right      string `json:"right"`
+	Difference string `json:"difference"`
+	Currency   string `json:"currency,omitempty"`
+}
+
+// InvoicePayerBalance is the balance of a payer.
+type InvoicePayerBalance struct {
+	Account string               `json:"account"`
+	Facts   uint64               `json:"facts"` // of its last close
+	Cut     string               `json:"cut"`
+	Lines   []InvoiceBalanceLine `json:"lines"`
+}
+
+// BalanceInvoices computes the invoice balance of an order's cycles and payers, all without any, and stores where it is off: these payers are
+// held by the next run. each gets the balance of each payer; nil for none.
+func (o *Office) BalanceInvoices(ctx context.Context, r InvoiceOrder, each func(*InvoicePayerBalance) error) (*InvoiceBalance, error) {
+	for _, migrate := range []func(context.Context, *store.DB) error{account.Migrate, payment.Migrate} {
+		if err := migrate(ctx, o.Store.DB); err != nil {
+			return nil, err
+		}
+	}
+	basis, end, err := o.earlier(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	var payers []uint32
+	for _, id := range r.Accounts {
+		number, ok := basis.View.AccountNumber(id)
+		if !ok {
+			return nil, missing("there is no account %s; ratemill account list shows all", id)
+		}
+		payers = append(payers, number)
+	}
+	slices.Sort(payers)
+	b := &invoicing.Balancer{DB: o.Store.DB, Basis: basis, To: dateOf(o.Now()), Kept: o.usageKept(), Owed: owed}
+	if r.Cycle != "" {
+		if b.To, err = r.until(); err != nil {
+			return nil, err
+		}
+		b.From = firstOf(r.Cycle, b.To)
+	}
+	all, err := b.Balance(ctx, payers, func(p *invoicing.PayerBalance) error {
+		if each == nil {
+			return nil
+		}
+		return each(&InvoicePayerBalance{Account: p.Payer, Facts: uint64(p.Facts), Cut: p.Cut.String(), Lines: balanceLines(p.Sums)})
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer := &InvoiceBalance{Cycle: r.Cycle, Facts: uint64(all.Facts), Cut: all.Cut.String(), Lines: balanceLines(all.Sums), Off: []InvoiceBalanceOff{}}
+	for i := range all.Off {
+		p := &all.Off[i]
+		off := InvoiceBalanceOff{Account: p.Payer, Line: p.Line, What: p.What, Left: p.Left.String(), Right: p.Right.String(),
+			Difference: p.Difference().String(), Currency: p.Currency}
+		if p.Cycle != 0 {
+			off.Cycle = p.Cycle.String()
+		}
+		answer.Off = append(answer.Off, off)
+	}
+	if b.From < b.Kept {
+		answer.Notes = append(answer.Notes, fmt.Sprintf("usage of cycles that begin before %s is not compared (B1, B9): it is older than warehouse.keep", b.Kept))
+	}
+	err = o.Store.Change(ctx, "storing the invoice balance", func(tx *store.Tx) error {
+		return invoicing.Table{Tx: tx}.PutOff(ctx, payers, b.From, b.To, all.Off, invoicing.By{At: o.Now()})
+	})
+	if err == nil && len(all.Off) > 0 {
+		err = o.Store.Audit(ctx, control.AuditEntry{At: o.Now(), Who: r.Who, What: "invoice.balance", Subject: r.Cycle,
+			Detail: fmt.Sprintf("off at %d places: %s", len(all.Off), all.Off[0].Words())})
+	}
+	return answer, err
+}
+
+func balanceLines(sums []invoicing.BalanceSum) []InvoiceBalanceLine {
+	lines := []InvoiceBalanceLine{}
+	for i := range sums {
+		s := &sums[i]
+		for _, l := range invoicing.BalanceLines {
+			if l.ID == s.Line {
+				lines = append(lines, InvoiceBalanceLine{Line: l.ID, Name: l.Name, Currency: s.Currency, Left: s.Left.String(), Right: s.Right.String(),
+					Difference: s.Difference().String(), Off: s.Off, LeftIs: l.Left, RightIs: l.Right})
+			}
+		}
+	}
+	return lines
+}
+
+// owed is what the balances of accounts have of documents, and what was paid, in the transaction that reads the documents.
+func owed(ctx context.Context, tx *store.Tx, payers []uint32) (all []invoicing.Owed, err error) {
+	where := "payer_number IN (" + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(payers)), ","), "[]") + ")"
+	rows, err := tx.Rows(ctx, `SELECT payer_number, currency, billed, documents FROM account_exposures WHERE `+where)
+	if err != nil {
+		return nil, err
+	}
+	err = scanAll(rows, func() error {
+		var w invoicing.Owed
+		var billed, documents string
+		if err := rows.Scan(&w.Payer, &w.Currency, &billed, &documents); err != nil {
+			return err
+		}
+		if w.Billed, err = decimal.Parse(billed); err != nil {
+			return err
+		}
+		w.Documents, err = decimal.Parse(documents)
+		all = append(all, w)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if rows, err = tx.Rows(ctx, `SELECT payer_number, value FROM invoice_payments WHERE value <> '' AND `+where); err != nil {
+		return nil, err
+	}
+	return all, scanAll(rows, func() error {
+		w := invoicing.Owed{}
+		var value string
+		if err := rows.Scan(&w.Payer, &value); err != nil {
+			return err
+		}
+		var v payment.Value
+		if err := json.Unmarshal([]byte(value), &v); err != nil {
+			return fmt.Errorf("a payment of account %d is not what was stored: %w", w.Payer, err)
+		}
+		w.Currency, w.Paid = v.Currency, v.Amount
+		all = append(all, w)
+		return nil
+	})
+}
+
+// offBalance are the reasons to hold payers whose invoice balance is off, by their numbers.
+func (o *Office) offBalance(ctx context.Context, view *registry.View) (reasons map[uint32]string, err error) {
+	reasons = map[uint32]string{}
+	err = o.Store.Change(ctx, "reading the invoice balance", func(tx *store.Tx) error {
+		off, err := invoicing.Table{Tx: tx}.Off(ctx)
+		for number, places := range off {
+			id, _ := view.AccountID(number)
+			reasons[number] = fmt.Sprintf("its invoice balance is off: %s; ratemill invoice balance --account %s computes it again", places[0].Words(), id)
+		}
+		return err
+	})
+	return reasons, err
+}

@@ -1,0 +1,200 @@
+package invoicing
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"ratemill/decimal"
+	"ratemill/internal/store"
+	"ratemill/invoicing/terms"
+	"ratemill/registry"
+)
+
+// numbers compares the counters of number ranges with the numbers of documents (B7): no hole, dates in the order of the numbers.
+func (w *balancing) numbers(ctx context.Context) error {
+	type counter struct {
+		seller, text string
+		year         int
+		next         int64
+	}
+	var counters []counter
+	issued := map[[2]string]Date{} // by seller and number
+	err := w.DB.Change(ctx, "reading numbers", func(tx *store.Tx) error {
+		counters = nil
+		clear(issued)
+		rows, err := tx.Rows(ctx, `SELECT seller, range_text, year, next FROM invoice_numbers ORDER BY seller, range_text, year`)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var c counter
+			if err := rows.Scan(&c.seller, &c.text, &c.year, &c.next); err != nil {
+				rows.Close()
+				return err
+			}
+			counters = append(counters, c)
+		}
+		rows.Close()
+		if rows, err = tx.Rows(ctx, `SELECT seller, number_text, issued FROM invoice_documents WHERE number_text <> ''`); err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var seller, number string
+			var date int64
+			if err := rows.Scan(&seller, &number, &date); err != nil {
+				return err
+			}
+			issued[[2]string{seller, number}] = Date(date)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return err
+	}
+	one := decimal.FromInt(1)
+	for _, c := range counters {
+		r, err := terms.ParseRange(c.text)
+		if err != nil {
+			return err
+		}
+		name := c.text
+		if c.year != 0 {
+			name = fmt.Sprintf("%s of %d", c.text, c.year)
+		}
+		before := Date(0)
+		w.all.add(left, "B7", 0, "", name, decimal.FromInt(c.next-1))
+		for n := int64(1); n < c.next; n++ {
+			key := [2]string{c.seller, r.Number(c.year, n)}
+			date, ok := issued[key]
+			if !ok {
+				w.all.both("B7", 0, "", key[1]+" is missing", one, decimal.Zero)
+				continue
+			}
+			delete(issued, key)
+			w.all.add(right, "B7", 0, "", name, one)
+			if date < before {
+				w.all.both("B7", 0, "", fmt.Sprintf("%s has the date %s, and the number before it %s", key[1], date, before), one, decimal.Zero)
+			}
+			before = max(before, date)
+		}
+	}
+	for key := range issued {
+		w.all.add(right, "B7", 0, "", key[1]+" was given by no range", one)
+	}
+	return nil
+}
+
+// tiers adds up all charges of the warehouse in the compared cycles by tier, and those that belong to a payer who gets documents (B9).
+func (w *balancing) tiers(ctx context.Context, payers []uint32) error {
+	if len(w.cut.Offsets) == 0 {
+		return nil
+	}
+	b := *w.Basis
+	b.Facts = w.facts
+	closed := map[uint32]bool{}
+	for _, n := range payers {
+		closed[n] = true
+	}
+	from := max(w.From, w.Kept, b.Begin)
+	var of AccountCycle
+	paid, known := false, false
+	return b.Usage(ctx, UsageQuestion{Until: w.cut, From: from, To: w.To}, func(s *Charged) error {
+		if at := (AccountCycle{s.Account, s.Cycle}); !known || at != of {
+			of, known = at, true
+			payer := b.payerOf(s.Account, s.Cycle)
+			paid = closed[payer] || b.profiled(payer, s.Cycle)
+		}
+		what := fmt.Sprintf("tier %d", s.Tier)
+		w.all.add(left, "B9", 0, s.Currency, what, s.Amount)
+		if paid {
+			w.all.add(right, "B9", 0, s.Currency, what, s.Amount)
+			return nil
+		}
+		id, _ := b.View.AccountID(s.Account)
+		w.all.silent[cell{"B9", s.Cycle, s.Currency, "account " + id + " has no payer with a billing profile"}] = true
+		w.all.add(left, "B9", s.Cycle, s.Currency, "account "+id+" has no payer with a billing profile", s.Amount)
+		return nil
+	})
+}
+
+// profiled reports whether a payer has a billing profile in a cycle.
+func (b *Basis) profiled(payer uint32, cycle Date) bool {
+	a, err := b.accountOn(payer, cycle)
+	if err != nil {
+		return false
+	}
+	_, next := a.CycleOf(int32(cycle))
+	return b.View.Profiled(payer, registry.Midnight(a.Zone, next)-1, b.Facts)
+}
+
+// PutOff stores where the balance of the cycles between two dates is off, in place of what was stored of them and of the payers, nil for
+// all. Payers with such a place are held by the next run.
+func (t Table) PutOff(ctx context.Context, payers []uint32, from, to Date, off []Place, by By) error {
+	where, args := `(cycle = 0 OR cycle BETWEEN ? AND ?)`, []any{int64(from), int64(to)}
+	if payers != nil {
+		which, more := in("payer_number", payers)
+		where, args = where+" AND "+which, append(args, more...)
+	}
+	if _, err := t.Tx.Exec(ctx, `DELETE FROM invoice_balance_off WHERE `+where, args...); err != nil {
+		return err
+	}
+	for i := range off {
+		p := &off[i]
+		if _, err := t.Tx.Exec(ctx, `INSERT INTO invoice_balance_off (payer_number, line, cycle, currency, what, difference, at)
+			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, int64(p.Number), p.Line, int64(p.Cycle), p.Currency, p.What, p.Difference().String(),
+			by.At.UnixNano()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Off are the stored places where the balance is off, by payer.
+func (t Table) Off(ctx context.Context) (all map[uint32][]Place, err error) {
+	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, line, cycle, currency, what, difference FROM invoice_balance_off ORDER BY payer_number, line, cycle, what`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all = map[uint32][]Place{}
+	for rows.Next() {
+		var p Place
+		var difference string
+		if err := rows.Scan(&p.Number, &p.Line, &p.Cycle, &p.Currency, &p.What, &difference); err != nil {
+			return nil, err
+		}
+		if p.Left, err = decimal.Parse(difference); err != nil {
+			return nil, err
+		}
+		all[p.Number] = append(all[p.Number], p)
+	}
+	return all, rows.Err()
+}
+
+// Words say where a line is off.
+func (p *Place) Words() string {
+	i := slices.IndexFunc(BalanceLines, func(l BalanceLine) bool { return l.ID == p.Line })
+	text := p.Line
+	if i >= 0 {
+		text += " " + BalanceLines[i].Name
+	}
+	if p.Cycle != 0 {
+		text += ", cycle from " + p.Cycle.String()
+	}
+	if p.What != "" {
+		text += ", " + p.What
+	}
+	return text + ": off by " + p.Difference().String() + map[bool]string{true: " " + p.Currency}[p.Currency != ""]
+}
+
+// PayersOff counts those of whom the invoice balance is off, and the lines that are off for none in particular.
+func PayersOff(ctx context.Context, db *store.DB) (payers, lines int, err error) {
+	err = db.Query(ctx, "reading the invoice balance", `SELECT count(DISTINCT CASE WHEN payer_number > 0 THEN payer_number END),
+		count(DISTINCT CASE WHEN payer_number = 0 THEN line END) FROM invoice_balance_off`, nil, func(rows *sql.Rows) error {
+		return rows.Scan(&payers, &lines)
+	})
+	return payers, lines, err
+}

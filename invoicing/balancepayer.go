@@ -1,0 +1,252 @@
+package invoicing
+
+import (
+	"fmt"
+	"slices"
+
+	"ratemill/decimal"
+	"ratemill/invoicing/contract"
+	"ratemill/invoicing/document"
+	"ratemill/invoicing/product"
+	"ratemill/registry"
+)
+
+// payer computes the lines of a payer.
+func (w *balancing) payer(number uint32, uses map[registry.Revision]*usage) (*PayerBalance, error) {
+	id, _ := w.Basis.View.AccountID(number)
+	out := &PayerBalance{Number: number, Payer: id}
+	c := newCells(number, id)
+	if last := w.last(number); last != nil {
+		out.Facts, out.Cut, out.Until = last.Facts, last.Cut, last.Cycle.To
+		b := *w.Basis
+		b.Facts, b.Cut, b.Catalogue = last.Facts, last.Cut, last.Catalogue
+		all := w.closes[number]
+		p := &payer{Basis: &b, number: number, id: id, closes: all, last: last, first: all[0].Cycle, engines: w.engines}
+		w.catalogue = p.catalogueOf
+		rules, err := rulesOf(last.Rules)
+		if err != nil {
+			return nil, fmt.Errorf("account %s: %w", id, err)
+		}
+		p.rules = rules
+		w.charged(p, uses[last.Facts], c)
+		if err := w.due(p, c); err != nil {
+			return nil, fmt.Errorf("account %s: %w", id, err)
+		}
+	}
+	w.invoiced(number, c)
+	w.amounts(number, c)
+	w.exposure(number, c)
+	return out, c.into(out)
+}
+
+// within reports whether a cycle is one of those that are compared.
+func (w *balancing) within(cycle Date) bool { return cycle >= w.From && cycle <= w.To }
+
+// charged adds the charges in the warehouse that the closes of a payer have (B1).
+func (w *balancing) charged(p *payer, u *usage, c *cells) {
+	behind := slices.Index(u.cuts, p.last.Cut.String())
+	if behind < 0 {
+		behind = len(u.cuts) // it is the cut of the question
+	}
+	for i := range u.of[p.number] {
+		s := &u.of[p.number][i]
+		if s.Since > behind || s.Cycle > p.last.Cycle.From || s.Cycle < p.first.From || !w.within(s.Cycle) || s.Cycle < w.Kept {
+			continue
+		}
+		c.add(left, "B1", s.Cycle, s.Currency, "", s.Amount)
+	}
+}
+
+// due computes anew what is due by the facts of the last close (B2 to B4), and counts the days of SIMs (B8).
+func (w *balancing) due(p *payer, c *cells) error {
+	give := func(cycle Date) func(*document.Item) error {
+		return func(i *document.Item) error {
+			if i.Cycle == cycle && w.within(cycle) {
+				c.add(left, lineOf(i.Kind), cycle, p.last.Currency, "", i.Exact)
+			}
+			return nil
+		}
+	}
+	for _, q := range p.closes {
+		next := q == p.last && w.within(q.Cycle.To) // billed in advance
+		if !w.within(q.Cycle.From) && !next {
+			continue
+		}
+		this, ahead := give(q.Cycle.From), give(q.Cycle.To)
+		err := p.rules.due(p.engine, product.Close{Payer: p.number, Cycle: q.Cycle.From, First: q.Cycle.From, Facts: p.Facts}, func(i *document.Item) error {
+			if i.Cycle == q.Cycle.To && next {
+				return ahead(i)
+			}
+			return this(i)
+		})
+		if err != nil {
+			return err
+		}
+		if !w.within(q.Cycle.From) {
+			continue
+		}
+		err = p.engine.PricedDays(p.number, q.Cycle.From, q.Cycle.To, p.Facts, func(account, part string) {
+			c.add(left, "B8", q.Cycle.From, "", account+", part "+part, decimal.FromInt(1))
+		})
+		if err != nil {
+			return err
+		}
+		if err := w.days(p, q, c); err != nil {
+			return err
+		}
+	}
+	return w.contracts(p, c)
+}
+
+// contracts computes anew what is due by contracts in all cycles (B4): it depends on what was charged in them.
+func (w *balancing) contracts(p *payer, c *cells) error {
+	if p.signed == nil {
+		return nil
+	}
+	counts := &contract.Sums{}
+	for _, q := range p.closes {
+		for i := range q.Lines {
+			counts.AddLine(&q.Lines[i])
+		}
+	}
+	counts.Days = p.days(p.Facts)
+	for _, q := range p.closes {
+		if !w.within(q.Cycle.From) {
+			continue
+		}
+		none := &contract.Sums{Days: func(Date, Date) ([]contract.SIMDays, error) { return nil, nil }}
+		items, err := p.rules.contracts(p.signed, contract.Close{Payer: p.number, Cycle: q.Cycle.From, First: p.first.From, Facts: p.Facts, Was: none, Now: counts})
+		if err != nil {
+			return err
+		}
+		for i := range items {
+			if items[i].Cycle == q.Cycle.From {
+				c.add(left, "B4", q.Cycle.From, p.last.Currency, "", items[i].Exact)
+			}
+		}
+	}
+	return nil
+}
+
+// days adds the days of recurring items of a cycle (B8), from all closes.
+func (w *balancing) days(p *payer, q *Closed, c *cells) error {
+	prices, err := p.Prices(p.catalogueOf(q.Cycle.From))
+	if err != nil {
+		return err
+	}
+	for _, closed := range p.closes {
+		for i := range closed.Lines {
+			l := &closed.Lines[i]
+			if l.Kind == document.Recurring && l.Cycle == q.Cycle.From && prices.Products.ByDays(l.Product) {
+				c.add(right, "B8", l.Cycle, "", l.Account+", part "+l.Product, l.Quantity)
+			}
+		}
+	}
+	return nil
+}
+
+// invoiced adds the items of final documents, and those of closes whose items are on none.
+func (w *balancing) invoiced(number uint32, c *cells) {
+	add := func(lines []document.Line, currency string) {
+		for i := range lines {
+			l := &lines[i]
+			if w.within(l.Cycle) && (l.Kind != document.Usage || l.Cycle >= w.Kept) {
+				c.add(right, lineOf(l.Kind), l.Cycle, currency, "", l.Exact)
+			}
+		}
+	}
+	for _, s := range w.documents[number] {
+		if s.Form != document.CreditNote {
+			add(s.Lines, s.Currency)
+		}
+	}
+	for _, q := range w.closes[number] {
+		if q.State != CloseBilled {
+			add(q.Lines, q.Currency)
+		}
+	}
+}
+
+// amounts compares the lines of documents with their items, and their totals with their lines (B5, B6).
+func (w *balancing) amounts(number uint32, c *cells) {
+	for _, s := range w.documents[number] {
+		if !w.within(s.Cycle.From) {
+			continue
+		}
+		name, cycle := s.Name(), s.Cycle.From
+		var nets, taxes decimalSum
+		for i := range s.Lines {
+			l := &s.Lines[i]
+			nets.add(l.Net)
+			c.add(right, "B5", cycle, s.Currency, name, l.Amount)
+			c.add(right, "B5", cycle, s.Currency, name, l.Rest)
+			if s.Form == document.CreditNote {
+				c.add(left, "B5", cycle, s.Currency, name, l.Exact)
+			}
+		}
+		if s.Form != document.CreditNote {
+			for _, q := range w.closes[number] {
+				if q.Document == s.ID && q.State == CloseBilled {
+					for i := range q.Lines {
+						c.add(left, "B5", cycle, s.Currency, name, q.Lines[i].Exact)
+					}
+				}
+			}
+		}
+		for _, g := range s.Taxes {
+			taxes.add(g.Tax)
+		}
+		c.add(left, "B6", cycle, s.Currency, name, nets.Sum)
+		c.add(left, "B6", cycle, s.Currency, name, taxes.Sum)
+		c.add(right, "B6", cycle, s.Currency, name, s.Total)
+		c.both("B6", cycle, s.Currency, name+": net of its lines", nets.Sum, s.Net)
+		c.both("B6", cycle, s.Currency, name+": tax of its groups", taxes.Sum, s.Tax)
+		w.credited(number, s, c)
+	}
+}
+
+// credited compares what credit notes took back of a document with its lines: of none more than it has.
+func (w *balancing) credited(number uint32, s *Stored, c *cells) {
+	if s.Form == document.CreditNote {
+		return
+	}
+	var credits []*document.Document
+	for _, o := range w.documents[number] {
+		if o.Form == document.CreditNote && o.Corrects == s.Number {
+			credits = append(credits, &o.Document)
+		}
+	}
+	rest, err := document.Left(&s.Document, credits)
+	if err != nil || len(credits) == 0 {
+		return
+	}
+	for n := range rest {
+		if rest[n].Sign() != 0 && rest[n].Sign() != s.Lines[n].Amount.Sign() {
+			c.both("B6", s.Cycle.From, s.Currency, fmt.Sprintf("%s: credited beyond line %d", s.Name(), n+1), rest[n].Abs(), decimal.Zero)
+		}
+	}
+}
+
+// exposure compares what a payer owes with what the balance of its account has (B10). It is of all cycles.
+func (w *balancing) exposure(number uint32, c *cells) {
+	if w.Owed == nil {
+		return
+	}
+	for _, s := range w.documents[number] {
+		c.add(left, "B10", 0, s.Currency, "", s.Total)
+	}
+	for _, q := range w.closes[number] {
+		usage, others := q.Exact()
+		switch q.State {
+		case CloseBilled:
+			c.add(left, "B10", 0, q.Currency, "", usage.Sum.Neg())
+		case CloseOpen:
+			c.add(left, "B10", 0, q.Currency, "", others.Sum)
+		}
+	}
+	for _, o := range w.owed[number] {
+		c.add(left, "B10", 0, o.Currency, "", o.Paid.Neg())
+		c.add(right, "B10", 0, o.Currency, "", o.Documents)
+		c.add(right, "B10", 0, o.Currency, "", o.Billed.Neg())
+	}
+}
