@@ -133,6 +133,11 @@ N ?= 10000
 simulate:
 	SEED=$(SEED) go test -count=1 -timeout 0 -v -run TestFreshSchedules ./internal/proof/simulation -fresh $(N) -progress
 
+# Random histories of bill runs: every line of the invoice balance is 0, every document verifies: make invoices HISTORIES=1000
+HISTORIES ?= 300
+invoices:
+	RATEMILL_HISTORIES=$(HISTORIES) go test -count=1 -timeout 0 ./invoicing ./invoicing/product -run 'Random|SumOfAll'
+
 # What each stage and the whole cost, as tables: make bench, make bench SMALL=1, make bench COUNT=6 WHOLE=10000000. The whole
 # goes on by millions, and each million costs what ClickHouse merges after it too.
 # docs/performance.md explains it and the measurements below.

@@ -94,15 +94,28 @@ func (p *payer) usageItems(u *usage, c *document.Close, give func(*document.Item
 		}
 	}
 	all := u.of[p.number]
-	for i := range all {
-		s := &all[i]
-		if s.Cycle > c.Cycle.From || s.Cycle < p.first.From {
+	for i := 0; i < len(all); {
+		// One item is what is charged between two closes of this payer: the cuts of other payers, at which sums are split too, do not count.
+		sum, counts := all[i], false
+		sum.Records, sum.Quantity, sum.Amount = 0, 0, decimal.Zero
+		for ; i < len(all) && all[i].like(&sum); i++ {
+			s := &all[i]
+			if s.Cycle > c.Cycle.From || s.Cycle < p.first.From {
+				continue
+			}
+			if p.last != nil && s.Cycle <= p.last.Cycle.From && s.Since < behind {
+				continue // it is in an earlier close
+			}
+			amount, err := sum.Amount.Add(s.Amount)
+			if err != nil {
+				return err
+			}
+			sum.Records, sum.Quantity, sum.Amount, counts = sum.Records+s.Records, sum.Quantity+s.Quantity, amount, true
+		}
+		if !counts {
 			continue
 		}
-		if p.last != nil && s.Cycle <= p.last.Cycle.From && s.Since < behind {
-			continue // it is in an earlier close
-		}
-		item, err := p.usageItem(s)
+		item, err := p.usageItem(&sum)
 		if err != nil {
 			return err
 		}
@@ -111,6 +124,14 @@ func (p *payer) usageItems(u *usage, c *document.Close, give func(*document.Item
 		}
 	}
 	return nil
+}
+
+// like reports whether two sums differ in nothing but their amounts and the cuts that they are behind.
+func (s *Charged) like(o *Charged) bool {
+	a, b := *s, *o
+	a.Since, a.Records, a.Quantity, a.Amount = 0, 0, 0, decimal.Zero
+	b.Since, b.Records, b.Quantity, b.Amount = 0, 0, 0, decimal.Zero
+	return a == b
 }
 
 func (p *payer) usageItem(s *Charged) (*document.Item, error) {
