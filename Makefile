@@ -9,7 +9,7 @@ EINVOICES := .deps/einvoices/stamp
 PDFA := .deps/pdfa/stamp
 
 .DEFAULT_GOAL := build
-.PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test test-mutants test-race test-rest crash crash-invoices outages fuzz simulate bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
+.PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test test-mutants test-race test-rest crash crash-invoices outages fuzz simulate invoices bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
 
 build: | check-go
 	go build -o bin/ratemill ./cmd/ratemill
