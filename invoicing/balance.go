@@ -25,7 +25,7 @@ var BalanceLines = []BalanceLine{
 	{"B6", "documents", "nets of lines and taxes of groups", "totals"},
 	{"B7", "numbers", "numbers that the ranges have given", "documents that have them, without a hole, dates ascending"},
 	{"B8", "SIM-days", "days on which SIMs were in a priced state, counted one by one", "days of recurring items, over all payers"},
-	{"B9", "payers", "charges of each tier in the warehouse", "those of accounts for which a payer with a billing profile pays"},
+	{"B9", "payers", "charges of each tier in the warehouse", "those of accounts that have a payer"},
 	{"B10", "exposure", "documents less payments and credit notes, open items, less usage on documents", "what the balance of the account has"},
 }
 
@@ -69,6 +69,7 @@ type PayerBalance struct {
 	Until  Date // its closed cycles begin before this date
 	Sums   []BalanceSum
 	Off    []Place
+	Notes  []string // of all payers together: what is invoiced to nobody
 }
 
 // Owed is what the balance of an account has of a payer's documents and payments.
@@ -111,7 +112,7 @@ func (b *Balancer) Balance(ctx context.Context, payers []uint32, each func(*Paye
 			return nil, err
 		}
 	}
-	all = &PayerBalance{Facts: w.facts, Cut: w.cut}
+	all = &PayerBalance{Facts: w.facts, Cut: w.cut, Notes: w.notes}
 	return all, w.all.into(all)
 }
 
@@ -269,6 +270,7 @@ type balancing struct {
 	all   *cells
 	facts registry.Revision // newest of all closes
 	cut   document.Cut
+	notes []string
 
 	closes    map[uint32][]*Closed
 	documents map[uint32][]*Stored

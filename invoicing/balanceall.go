@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 
 	"ratemill/decimal"
 	"ratemill/internal/store"
@@ -87,7 +88,8 @@ func (w *balancing) numbers(ctx context.Context) error {
 	return nil
 }
 
-// tiers adds up all charges of the warehouse in the compared cycles by tier, and those that belong to a payer who gets documents (B9).
+// tiers adds up all charges of the warehouse in the compared cycles by tier, and those that belong to a payer (B9). Charges for which nobody
+// with a billing profile pays are told: their accounts get no invoices.
 func (w *balancing) tiers(ctx context.Context, payers []uint32) error {
 	if len(w.cut.Offsets) == 0 {
 		return nil
@@ -98,27 +100,44 @@ func (w *balancing) tiers(ctx context.Context, payers []uint32) error {
 	for _, n := range payers {
 		closed[n] = true
 	}
-	from := max(w.From, w.Kept, b.Begin)
 	var of AccountCycle
-	paid, known := false, false
-	return b.Usage(ctx, UsageQuestion{Until: w.cut, From: from, To: w.To}, func(s *Charged) error {
+	payer, paid, known := uint32(0), false, false
+	unpaid, examples := newCells(0, ""), map[string][]string{}
+	err := b.Usage(ctx, UsageQuestion{Until: w.cut, From: max(w.From, w.Kept, b.Begin), To: w.To}, func(s *Charged) error {
 		if at := (AccountCycle{s.Account, s.Cycle}); !known || at != of {
 			of, known = at, true
-			payer := b.payerOf(s.Account, s.Cycle)
-			paid = closed[payer] || b.profiled(payer, s.Cycle)
+			payer = b.payerOf(s.Account, s.Cycle)
+			paid = payer != 0 && (closed[payer] || b.profiled(payer, s.Cycle))
 		}
 		what := fmt.Sprintf("tier %d", s.Tier)
 		w.all.add(left, "B9", 0, s.Currency, what, s.Amount)
-		if paid {
-			w.all.add(right, "B9", 0, s.Currency, what, s.Amount)
+		if payer == 0 {
 			return nil
 		}
-		id, _ := b.View.AccountID(s.Account)
-		w.all.silent[cell{"B9", s.Cycle, s.Currency, "account " + id + " has no payer with a billing profile"}] = true
-		w.all.add(left, "B9", s.Cycle, s.Currency, "account "+id+" has no payer with a billing profile", s.Amount)
+		w.all.add(right, "B9", 0, s.Currency, what, s.Amount)
+		if id, _ := b.View.AccountID(s.Account); !paid {
+			unpaid.add(left, "B9", 0, s.Currency, "", s.Amount)
+			if all := examples[s.Currency]; len(all) == 0 || all[len(all)-1] != id { // they come in the order of the accounts
+				examples[s.Currency] = append(all, id)
+			}
+		}
 		return nil
 	})
+	for k, sums := range unpaid.sides {
+		accounts := examples[k.currency]
+		text := fmt.Sprintf("%s %s of usage is invoiced to nobody, since no payer with a billing profile pays for %s", k.currency, sums[left].Sum,
+			strings.Join(accounts[:min(len(accounts), mostNamed)], ", "))
+		if more := len(accounts) - mostNamed; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		w.notes = append(w.notes, text)
+	}
+	slices.Sort(w.notes)
+	return err
 }
+
+// mostNamed is how many accounts a note names.
+const mostNamed = 5
 
 // profiled reports whether a payer has a billing profile in a cycle.
 func (b *Basis) profiled(payer uint32, cycle Date) bool {

@@ -119,7 +119,10 @@ func printRun(cmd *cobra.Command, r *backoffice.InvoiceRun) error {
 		fmt.Fprintf(to, "       %s\n", finding)
 	}
 	if r.Balance != nil {
-		if len(r.Balance.Off) == 0 {
+		for _, n := range r.Balance.Notes {
+			fmt.Fprintf(to, "       %s\n", n)
+		}
+		if len(r.Balance.Off) == 0 && r.Balance.Facts > 0 {
 			fmt.Fprintln(to, "balance   every line of the invoice balance has difference 0")
 		}
 		printOff(to, r.Balance.Off)

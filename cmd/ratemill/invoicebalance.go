@@ -89,7 +89,10 @@ func printBalance(cmd *cobra.Command, f *flags, b *backoffice.InvoiceBalance, ta
 	for _, n := range b.Notes {
 		fmt.Fprintln(to, n)
 	}
-	if len(b.Off) == 0 {
+	switch {
+	case b.Facts == 0:
+		fmt.Fprintln(to, "no payer has a closed cycle there; nothing is compared")
+	case len(b.Off) == 0:
 		fmt.Fprintln(to, "every line has difference 0")
 	}
 	printOff(to, b.Off)

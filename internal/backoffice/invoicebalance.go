@@ -18,13 +18,12 @@ import (
 
 // InvoiceBalance compares what is due with what was invoiced; money is text.
 type InvoiceBalance struct {
-	Cycle string                `json:"cycle"` // empty for all
-	Facts uint64                `json:"facts"` // newest revision of the closes
-	Cut   string                `json:"cut"`   // newest cut of the closes
-	Lines []InvoiceBalanceLine  `json:"lines"`
-	Off   []InvoiceBalanceOff   `json:"off"`
-	Of    []InvoicePayerBalance `json:"payers,omitempty"`
-	Notes []string              `json:"notes,omitempty"`
+	Cycle string               `json:"cycle"` // empty for all
+	Facts uint64               `json:"facts"` // newest revision of the closes
+	Cut   string               `json:"cut"`   // newest cut of the closes
+	Lines []InvoiceBalanceLine `json:"lines"`
+	Off   []InvoiceBalanceOff  `json:"off"`
+	Notes []string             `json:"notes,omitempty"`
 }
 
 // InvoiceBalanceLine is a line of the balance in a currency.
@@ -93,12 +92,13 @@ func (o *Office) BalanceInvoices(ctx context.Context, r InvoiceOrder, each func(
 		if each == nil {
 			return nil
 		}
-		return each(&InvoicePayerBalance{Account: p.Payer, Facts: uint64(p.Facts), Cut: p.Cut.String(), Lines: balanceLines(p.Sums)})
+		return each(&InvoicePayerBalance{Account: p.Payer, Facts: uint64(p.Facts), Cut: p.Cut.String(), Lines: balanceLines(p.Sums, false)})
 	})
 	if err != nil {
 		return nil, err
 	}
-	answer := &InvoiceBalance{Cycle: r.Cycle, Facts: uint64(all.Facts), Cut: all.Cut.String(), Lines: balanceLines(all.Sums), Off: []InvoiceBalanceOff{}}
+	answer := &InvoiceBalance{Cycle: r.Cycle, Facts: uint64(all.Facts), Cut: all.Cut.String(), Lines: balanceLines(all.Sums, payers == nil), Off: []InvoiceBalanceOff{},
+		Notes: all.Notes}
 	for i := range all.Off {
 		p := &all.Off[i]
 		off := InvoiceBalanceOff{Account: p.Payer, Line: p.Line, What: p.What, Left: p.Left.String(), Right: p.Right.String(),
@@ -121,15 +121,22 @@ func (o *Office) BalanceInvoices(ctx context.Context, r InvoiceOrder, each func(
 	return answer, err
 }
 
-func balanceLines(sums []invoicing.BalanceSum) []InvoiceBalanceLine {
+// balanceLines are all lines of the balance; one in which there is nothing has 0. Numbers and tiers are not of one payer.
+func balanceLines(sums []invoicing.BalanceSum, everybody bool) []InvoiceBalanceLine {
 	lines := []InvoiceBalanceLine{}
-	for i := range sums {
-		s := &sums[i]
-		for _, l := range invoicing.BalanceLines {
-			if l.ID == s.Line {
-				lines = append(lines, InvoiceBalanceLine{Line: l.ID, Name: l.Name, Currency: s.Currency, Left: s.Left.String(), Right: s.Right.String(),
-					Difference: s.Difference().String(), Off: s.Off, LeftIs: l.Left, RightIs: l.Right})
+	for _, l := range invoicing.BalanceLines {
+		add := func(s *invoicing.BalanceSum) {
+			lines = append(lines, InvoiceBalanceLine{Line: l.ID, Name: l.Name, Currency: s.Currency, Left: s.Left.String(), Right: s.Right.String(),
+				Difference: s.Difference().String(), Off: s.Off, LeftIs: l.Left, RightIs: l.Right})
+		}
+		before := len(lines)
+		for i := range sums {
+			if sums[i].Line == l.ID {
+				add(&sums[i])
 			}
+		}
+		if len(lines) == before && (everybody || l.ID != "B7" && l.ID != "B9") {
+			add(&invoicing.BalanceSum{})
 		}
 	}
 	return lines

@@ -79,8 +79,8 @@ type sinkRole struct {
 
 	invoicesOff, invoiceLinesOff int
 
-	held     *string   // why expired rows stay, as last seen; nil before the first look
-	facts    factProgress
+	held  *string // why expired rows stay, as last seen; nil before the first look
+	facts factProgress
 }
 
 func beginSink(_ context.Context, n *Node) (*Running, error) {
