@@ -9,7 +9,7 @@ EINVOICES := .deps/einvoices/stamp
 PDFA := .deps/pdfa/stamp
 
 .DEFAULT_GOAL := build
-.PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test test-mutants test-race test-rest crash crash-invoices outages fuzz simulate invoices bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
+.PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test test-mutants test-race test-rest crash crash-invoices year outages fuzz simulate invoices bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
 
 build: | check-go
 	go build -o bin/ratemill ./cmd/ratemill
@@ -197,6 +197,13 @@ crash-invoices: PAYERS ?= 3000
 crash-invoices: check-go deps-test
 	PAYERS=$(PAYERS) KILLS=$(KILLS) STORE=$(STORE) SEED=$(SEED) \
 		go test ./invoicing -run TestABillRunThatIsKilled -count=1 -v -timeout 0
+
+# Years of invoices against a naive model: SIMS of each, YEARS and SEED.
+SIMS ?= 20000
+YEARS ?= 1
+year: check-go
+	SIMS=$(SIMS) YEARS=$(YEARS) SEED=$(SEED) \
+		go test ./invoicing -run TestAYearOfInvoices -count=1 -v -timeout 0
 
 # Each engine away alone for a while, while files come: make outages OUTAGE=10m
 OUTAGE ?= 3m

@@ -140,7 +140,10 @@ func (t Table) Finalise(ctx context.Context, id string, g *terms.Group, issued r
 
 // Get is the document with an id or a number.
 func (t Table) Get(ctx context.Context, name string) (*Stored, error) {
-	s, err := t.find(ctx, `id = ? OR number_text = ?`, name, name)
+	s, err := t.find(ctx, `id = ?`, name)
+	if errors.Is(err, store.ErrNotFound) && name != "" { // in two questions: with OR, SQLite would read all documents
+		s, err = t.find(ctx, `number_text = ? AND number_text <> ''`, name)
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fmt.Errorf("there is no document %s: %w", name, err)
 	}
@@ -170,7 +173,7 @@ func (t Table) Of(ctx context.Context, payer uint32) ([]*Stored, error) {
 func (t Table) Credits(ctx context.Context, of *Stored) (credits []*document.Document, err error) {
 	all, err := t.list(ctx, `payer_number = ? AND form = ? AND state = ?`, int64(of.PayerNumber), string(document.CreditNote), string(Final))
 	for _, s := range all {
-		if s.Corrects == of.Number {
+		if s.Corrects == of.Number && s.Seller.Account == of.Seller.Account { // a number is unique for its seller
 			credits = append(credits, &s.Document)
 		}
 	}
