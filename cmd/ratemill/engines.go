@@ -14,6 +14,7 @@ import (
 	"ratemill/internal/control"
 	"ratemill/internal/engines"
 	"ratemill/internal/warehouse"
+	"ratemill/invoicing/form"
 )
 
 // openStore reads the configuration and opens the control store that it names, which must exist.
@@ -160,7 +161,8 @@ func openOfficeWithWarehouse(ctx context.Context, f *flags) (*backoffice.Office,
 
 func officeOf(c *config.Config, store *control.Store, w func(context.Context) (*warehouse.Warehouse, error)) (*backoffice.Office, error) {
 	return backoffice.New(backoffice.Options{Store: store, Warehouse: w, Project: c.Project, Topics: broker.TopicsUnder(c.Kafka.Prefix),
-		Installation: installationOf(c), InvoicesFrom: c.Invoicing.From, KeepMonths: int(c.Warehouse.Keep), Sink: engines.SinkName})
+		Installation: installationOf(c), InvoicesFrom: c.Invoicing.From, KeepMonths: int(c.Warehouse.Keep), Sink: engines.SinkName,
+		Documents: c.Invoicing.Documents, Print: form.Options{Command: c.Invoicing.PDF.Command, Timeout: c.Invoicing.PDF.Timeout}})
 }
 
 // installationOf is what an installation has for accounts.

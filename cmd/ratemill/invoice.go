@@ -36,7 +36,18 @@ func invoiceFlags(f *flags, c *cobra.Command, o *backoffice.InvoiceOrder) {
 	c.Flags().StringSliceVar(&o.Accounts, "account", nil, "only these payers (default all)")
 	c.Flags().StringVar(&o.Why, "why", "", "the reason, for whoever asks later")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would be, and change nothing")
+	invoiceAs(c, &o.As)
 	outputFlag(f, c)
+}
+
+// invoiceAs adds the flag that says on whose behalf documents are made or changed.
+func invoiceAs(c *cobra.Command, as *string) {
+	c.Flags().StringVar(as, "as", "", "the account on whose behalf you do it; a reseller may for the accounts below it (default: the provider)")
+}
+
+// invoiceAskedAs is invoiceAs for questions.
+func invoiceAskedAs(c *cobra.Command, as *string) {
+	c.Flags().StringVar(as, "as", "", "the account on whose behalf you ask; it sees its documents and those of the accounts below it (default: the provider)")
 }
 
 func invoiceRun(f *flags) *cobra.Command {
@@ -157,6 +168,7 @@ func invoiceList(f *flags) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.Cycle, "cycle", "", "the month in which the billing cycles begin, as 2026-03 (default all)")
 	c.Flags().StringSliceVar(&o.Accounts, "account", nil, "only these payers (default all)")
+	invoiceAskedAs(c, &o.As)
 	outputFlag(f, c)
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		office, end, err := openOffice(cmd.Context(), f)
@@ -188,6 +200,7 @@ by then, but for number and dates.`,
 	}
 	c.Flags().StringVar(&o.Cycle, "cycle", "", "the month in which the billing cycle begins, as 2026-03")
 	c.Flags().DurationVar(&o.Wait, "wait", 30*time.Second, "how long to wait for roles that are behind")
+	invoiceAskedAs(c, &o.As)
 	outputFlag(f, c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := needCycle(&o); err != nil {
@@ -219,48 +232,6 @@ by then, but for number and dates.`,
 			return &problems{}
 		}
 		return nil
-	}
-	return c
-}
-
-func invoiceShow(f *flags) *cobra.Command {
-	var line, most int
-	c := &cobra.Command{
-		Use:   "show DOCUMENT",
-		Short: "Show a document, or what a line of it is made of",
-		Long: `Show prints a document with its lines, taxes and totals. With --line it opens a line: the rated records of usage, each with its
-file and line there, or what each SIM and account owes. explain says of a record what it costs and why.`,
-		Example: "  ratemill invoice show INV-2026-000412\n  ratemill invoice show INV-2026-000412 --line 4\n  ratemill invoice show INV-2026-000412 -o json",
-		Args:    needing(1, 1, "a document: ratemill invoice show INV-2026-000412"),
-	}
-	c.Flags().IntVar(&line, "line", 0, "the line to open")
-	c.Flags().IntVar(&most, "most", 20, "with --line: how many records or items are shown; 0 for all")
-	outputFlag(f, c)
-	c.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := needs(cmd, "most", "line"); err != nil {
-			return err
-		}
-		open := openOffice
-		if line != 0 {
-			open = openOfficeWithWarehouse
-		}
-		office, end, err := open(cmd.Context(), f)
-		if err != nil {
-			return err
-		}
-		defer end()
-		if line != 0 {
-			l, err := office.OpenInvoiceLine(cmd.Context(), args[0], line, most)
-			if err != nil {
-				return refusal(err)
-			}
-			return showLine(cmd, f, l)
-		}
-		d, err := office.Invoice(cmd.Context(), args[0])
-		if err != nil {
-			return refusal(err)
-		}
-		return showDocument(cmd, f, d)
 	}
 	return c
 }

@@ -25,6 +25,7 @@ run holds the documents of the payer.`,
 	}
 	c.Flags().StringVar(&o.Cycle, "cycle", "", "the month in which the billing cycles begin, as 2026-03 (default all)")
 	c.Flags().StringSliceVar(&o.Accounts, "account", nil, "only these payers, each by itself (default all)")
+	invoiceAskedAs(c, &o.As)
 	outputFlag(f, c)
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		o.Who = whoami()

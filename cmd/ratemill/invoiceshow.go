@@ -125,6 +125,7 @@ net, or gross where prices contain the tax. Credits of the whole document in any
 	c.Flags().BoolVar(&all, "all", false, "everything that is left")
 	c.Flags().StringVar(&o.Why, "why", "", "the reason, for whoever asks later")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would be, and change nothing")
+	invoiceAs(c, &o.As)
 	outputFlag(f, c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if all == (len(takes) > 0) {

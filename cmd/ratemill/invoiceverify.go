@@ -25,6 +25,7 @@ which part differs, also where somebody changed a row in the database. A credit 
 	c.Flags().StringVar(&o.Cycle, "cycle", "", "the month in which the billing cycles begin, as 2026-03 (default all)")
 	c.Flags().StringSliceVar(&o.Accounts, "account", nil, "only documents of these payers (default all)")
 	c.Flags().BoolVar(&all, "all", false, "all final documents of the cycle, or of all cycles")
+	invoiceAskedAs(c, &o.As)
 	outputFlag(f, c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		switch {

@@ -72,6 +72,9 @@ func (o *Office) BalanceInvoices(ctx context.Context, r InvoiceOrder, each func(
 		return nil, err
 	}
 	defer end()
+	if err := o.payersOf(ctx, &r, true); err != nil {
+		return nil, err
+	}
 	var payers []uint32
 	for _, id := range r.Accounts {
 		number, ok := basis.View.AccountNumber(id)

@@ -52,8 +52,8 @@ type InvoiceItem struct {
 }
 
 // OpenInvoiceLine shows what a line of a document is made of: at most so many records or items, and the sum of all.
-func (o *Office) OpenInvoiceLine(ctx context.Context, name string, line, most int) (*InvoiceLine, error) {
-	s, err := o.Invoice(ctx, name)
+func (o *Office) OpenInvoiceLine(ctx context.Context, name, as string, line, most int) (*InvoiceLine, error) {
+	s, err := o.Invoice(ctx, name, as)
 	if err != nil {
 		return nil, err
 	}
@@ -78,19 +78,44 @@ func (o *Office) OpenInvoiceLine(ctx context.Context, name string, line, most in
 
 // simName is an identifier of a SIM at a time, for people.
 func simName(view *registry.View, sim uint32, at udr.Instant) string {
+	_, name := simIdentifier(view, sim, at)
+	return name
+}
+
+// simIdentifier is the ICCID of a SIM at a time, or another identifier that it had.
+func simIdentifier(view *registry.View, sim uint32, at udr.Instant) (kind, value string) {
 	ids := view.Identifiers(sim, at, view.Revision(), nil)
 	for _, id := range ids {
 		if id.Kind == udr.ICCID {
-			return id.Value
+			return id.Kind.String(), id.Value
 		}
 	}
 	if len(ids) > 0 {
-		return ids[0].Value
+		return ids[0].Kind.String(), ids[0].Value
 	}
-	return fmt.Sprint(sim)
+	return "", fmt.Sprint(sim)
 }
 
 func (o *Office) lineRecords(ctx context.Context, view *registry.View, s *invoicing.Stored, l *document.Line, open *InvoiceLine, most int) error {
+	sum := decimal.Zero
+	err := o.charges(ctx, view, s, l, func(c *warehouse.LineCharge, amount decimal.D) (err error) {
+		if sum, err = sum.Add(amount); err != nil {
+			return err
+		}
+		if open.Full = len(open.Records) == most && most > 0; open.Full {
+			return nil
+		}
+		open.Records = append(open.Records, InvoiceRecord{ID: c.ID.String(), At: Moment(c.At), SIM: simName(view, c.SIM, udr.InstantOf(c.At)), Quantity: c.Quantity,
+			Unit: c.Unit.String(), Amount: amount.String(), File: strings.TrimPrefix(c.File, "/"), Line: c.Line})
+		return nil
+	})
+	open.Sum = sum.String()
+	return err
+}
+
+// charges gives the charges of a line of usage, in the order of their use.
+func (o *Office) charges(ctx context.Context, view *registry.View, s *invoicing.Stored, l *document.Line,
+	each func(c *warehouse.LineCharge, amount decimal.D) error) error {
 	account, ok := view.AccountNumber(l.Account)
 	if !ok {
 		return missing("account %s of line %d is not in the registry", l.Account, l.No)
@@ -109,28 +134,17 @@ func (o *Office) lineRecords(ctx context.Context, view *registry.View, s *invoic
 		}
 		q.Spans = append(q.Spans, span)
 	}
-	sum := decimal.Zero
 	w, err := o.Warehouse(ctx)
 	if err != nil {
 		return err
 	}
-	err = w.ChargesOf(ctx, q, func(c *warehouse.LineCharge) error {
+	return w.ChargesOf(ctx, q, func(c *warehouse.LineCharge) error {
 		amount, err := decimal.Parse(c.Amount.String())
 		if err != nil {
 			return err
 		}
-		if sum, err = sum.Add(amount); err != nil {
-			return err
-		}
-		if open.Full = len(open.Records) == most && most > 0; open.Full {
-			return nil
-		}
-		open.Records = append(open.Records, InvoiceRecord{ID: c.ID.String(), At: Moment(c.At), SIM: simName(view, c.SIM, udr.InstantOf(c.At)), Quantity: c.Quantity,
-			Unit: c.Unit.String(), Amount: amount.String(), File: strings.TrimPrefix(c.File, "/"), Line: c.Line})
-		return nil
+		return each(c, amount)
 	})
-	open.Sum = sum.String()
-	return err
 }
 
 func (o *Office) lineItems(ctx context.Context, view *registry.View, s *invoicing.Stored, l *document.Line, open *InvoiceLine, most int) error {

@@ -32,6 +32,7 @@ type InvoiceOrder struct {
 	Cycle    string   // month in which the billing cycles begin, as 2026-03; or the first day of one
 	Accounts []string // payers; none for all
 	Who, Why string
+	As       string // the account on whose behalf it is ordered; "" for the provider
 	DryRun   bool
 	Wait     time.Duration // for roles that are behind
 	Progress func(done, of int)
@@ -111,13 +112,17 @@ func (r *InvoiceOrder) until() (registry.Date, error) {
 func dateOf(t time.Time) registry.Date { return registry.Date(t.Unix() / (24 * 60 * 60)) }
 
 // invoicing prepares a run; end closes it.
-func (o *Office) invoicing(ctx context.Context, r *InvoiceOrder) (run *invoicing.Run, payers []uint32, end func(), err error) {
+func (o *Office) invoicing(ctx context.Context, r *InvoiceOrder, question bool) (run *invoicing.Run, payers []uint32, end func(), err error) {
 	until, err := r.until()
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	basis, end, err := o.basis(ctx, basisRequest{until: until, wait: r.Wait})
 	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := o.payersOf(ctx, r, question); err != nil {
+		end()
 		return nil, nil, nil, err
 	}
 	for _, id := range r.Accounts {
@@ -155,7 +160,7 @@ func (o *Office) settle() func(context.Context, *store.Tx, uint32, string, decim
 // RunInvoices closes billing cycles and computes their documents.
 func (o *Office) RunInvoices(ctx context.Context, r InvoiceOrder) (*InvoiceRun, error) {
 	began := time.Now()
-	run, payers, end, err := o.invoicing(ctx, &r)
+	run, payers, end, err := o.invoicing(ctx, &r, r.DryRun)
 	if err != nil {
 		return nil, err
 	}
@@ -241,7 +246,7 @@ type InvoicePreview struct {
 
 // PreviewInvoice computes the next documents of payers, and stores nothing.
 func (o *Office) PreviewInvoice(ctx context.Context, r InvoiceOrder) (all []InvoicePreview, err error) {
-	run, payers, end, err := o.invoicing(ctx, &r)
+	run, payers, end, err := o.invoicing(ctx, &r, true)
 	if err != nil {
 		return nil, err
 	}
@@ -270,8 +275,13 @@ func (o *Office) InvoiceStep(ctx context.Context, step invoicing.Step, names []s
 			return nil, err
 		}
 	}
+	who, err := o.invoiceActor(ctx, r.As)
+	if err != nil {
+		return nil, err
+	}
+	defer who.close()
 	if names == nil {
-		if names, err = o.documentsFor(ctx, step, &r); err != nil {
+		if names, err = o.documentsFor(ctx, who, step, &r); err != nil {
 			return nil, err
 		}
 	}
@@ -279,6 +289,9 @@ func (o *Office) InvoiceStep(ctx context.Context, step invoicing.Step, names []s
 	for _, name := range names {
 		err := o.Store.Change(ctx, "changing a document", func(tx *store.Tx) error {
 			t := invoicing.Table{Tx: tx}
+			if err := who.changesDocument(ctx, t, name); err != nil {
+				return err
+			}
 			s, err := t.Step(ctx, name, step, by)
 			if err != nil {
 				return err
@@ -309,13 +322,14 @@ func problemOf(err error) error {
 	case errors.As(err, &refused):
 		return &Problem{Conflict, err}
 	case errors.Is(err, store.ErrNotFound):
-		return &Problem{Missing, err}
+		what := strings.TrimSuffix(err.Error(), ": "+store.ErrNotFound.Error())
+		return missing("%s; ratemill invoice list shows those that there are", what)
 	}
 	return err
 }
 
 // documentsFor are the documents of an order's cycle that allow a step.
-func (o *Office) documentsFor(ctx context.Context, step invoicing.Step, r *InvoiceOrder) (ids []string, err error) {
+func (o *Office) documentsFor(ctx context.Context, who *invoiceActor, step invoicing.Step, r *InvoiceOrder) (ids []string, err error) {
 	until, err := r.until()
 	if err != nil {
 		return nil, err
@@ -323,13 +337,18 @@ func (o *Office) documentsFor(ctx context.Context, step invoicing.Step, r *Invoi
 	err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
 		all, err := invoicing.Table{Tx: tx}.InCycle(ctx, firstOf(r.Cycle, until), until)
 		for _, s := range all {
-			if invoicing.Allows(s.State, step) && (len(r.Accounts) == 0 || slices.Contains(r.Accounts, s.Payer.Account)) {
+			if invoicing.Allows(s.State, step) && r.names(s.Payer.Account) && who.changes(s.Payer.Account) == nil {
 				ids = append(ids, s.ID)
 			}
 		}
 		return err
 	})
 	return ids, err
+}
+
+// names reports whether an order is for the documents of a payer.
+func (r *InvoiceOrder) names(payer string) bool {
+	return len(r.Accounts) == 0 || slices.Contains(r.Accounts, payer)
 }
 
 // firstOf is the first date of an order's cycles.
@@ -345,6 +364,11 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, nil, err
 	}
+	who, err := o.invoiceActor(ctx, r.As)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer who.close()
 	var ids []string
 	err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
 		t := invoicing.Table{Tx: tx}
@@ -352,6 +376,9 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 			for _, name := range names {
 				s, err := t.Get(ctx, name)
 				if err != nil {
+					return err
+				}
+				if err := who.changes(s.Payer.Account); err != nil {
 					return err
 				}
 				ids = append(ids, s.ID)
@@ -365,7 +392,8 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 		all, err := t.InCycle(ctx, firstOf(r.Cycle, until), until)
 		slices.SortStableFunc(all, func(a, b *invoicing.Stored) int { return int(a.PayerNumber) - int(b.PayerNumber) })
 		for _, s := range all {
-			if invoicing.Allows(s.State, invoicing.Finalise) || s.State == invoicing.Draft {
+			may := invoicing.Allows(s.State, invoicing.Finalise) || s.State == invoicing.Draft
+			if may && r.names(s.Payer.Account) && who.changes(s.Payer.Account) == nil {
 				ids = append(ids, s.ID)
 			}
 		}
@@ -402,16 +430,24 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 	return done, refused, err
 }
 
-// Invoice is a stored document, by its id or number.
-func (o *Office) Invoice(ctx context.Context, name string) (s *invoicing.Stored, err error) {
+// Invoice is a stored document, by its id or number, as the provider or an account sees it.
+func (o *Office) Invoice(ctx context.Context, name, as string) (s *invoicing.Stored, err error) {
 	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, err
 	}
+	who, err := o.invoiceActor(ctx, as)
+	if err != nil {
+		return nil, err
+	}
+	defer who.close()
 	err = o.Store.Change(ctx, "reading a document", func(tx *store.Tx) error {
 		s, err = invoicing.Table{Tx: tx}.Get(ctx, name)
 		return err
 	})
-	return s, problemOf(err)
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	return s, who.sees(s.Payer.Account)
 }
 
 // Invoices are the stored documents of an order's cycle, or of payers.
@@ -426,11 +462,16 @@ func (o *Office) Invoices(ctx context.Context, r InvoiceOrder) (all []InvoiceSum
 		}
 		from = firstOf(r.Cycle, to)
 	}
+	who, err := o.invoiceActor(ctx, r.As)
+	if err != nil {
+		return nil, err
+	}
+	defer who.close()
 	all = []InvoiceSummary{}
 	err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
 		documents, err := invoicing.Table{Tx: tx}.InCycle(ctx, from, to)
 		for _, s := range documents {
-			if len(r.Accounts) == 0 || slices.Contains(r.Accounts, s.Payer.Account) {
+			if r.names(s.Payer.Account) && who.sees(s.Payer.Account) == nil {
 				all = append(all, summary(s))
 			}
 		}
@@ -447,9 +488,17 @@ func (o *Office) CreditInvoice(ctx context.Context, name string, takes []documen
 	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, err
 	}
+	who, err := o.invoiceActor(ctx, r.As)
+	if err != nil {
+		return nil, err
+	}
+	defer who.close()
 	var id string
 	var credit InvoiceSummary
-	err := o.Store.Change(ctx, "making a credit note", func(tx *store.Tx) error {
+	err = o.Store.Change(ctx, "making a credit note", func(tx *store.Tx) error {
+		if err := who.changesDocument(ctx, invoicing.Table{Tx: tx}, name); err != nil {
+			return err
+		}
 		s, err := invoicing.Table{Tx: tx}.Credit(ctx, name, takes, invoicing.By{Who: r.Who, Why: r.Why, At: o.Now()})
 		if err != nil {
 			return err

@@ -81,10 +81,24 @@ func (o *Office) finals(ctx context.Context, names []string, r *InvoiceOrder, vi
 		}
 		return nil
 	})
-	if len(r.Accounts) > 0 {
+	if err != nil {
+		return nil, err
+	}
+	who, err := o.invoiceActor(ctx, r.As)
+	if err != nil {
+		return nil, err
+	}
+	defer who.close()
+	for _, f := range refs {
+		id, _ := view.AccountID(f.Payer)
+		if err := who.sees(id); err != nil && names != nil {
+			return nil, err
+		}
+	}
+	if len(r.Accounts) > 0 || r.As != "" {
 		refs = slices.DeleteFunc(refs, func(f invoicing.Ref) bool {
 			id, _ := view.AccountID(f.Payer)
-			return !slices.Contains(r.Accounts, id)
+			return !r.names(id) || who.sees(id) != nil
 		})
 	}
 	return refs, err

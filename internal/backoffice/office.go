@@ -12,6 +12,7 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/warehouse"
+	"ratemill/invoicing/form"
 	"ratemill/rating"
 	"ratemill/registry"
 )
@@ -27,6 +28,9 @@ type Options struct {
 
 	InvoicesFrom registry.Date                    // the first date for which ratemill makes invoices; 0: from each account's beginning
 	Sink         func(installation string) string // name of the warehouse's sink in the control store
+
+	Documents string       // folder of the files of documents that were issued
+	Print     form.Options // how a document becomes a PDF
 
 	KeepMonths int // of usage in the warehouse; 0 keeps all
 

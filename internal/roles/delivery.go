@@ -130,18 +130,7 @@ func (d *deliveries) names(ctx context.Context) (map[string]string, error) {
 	if _, err := d.n.Store.LoadStatements(ctx, details); err != nil {
 		return nil, err
 	}
-	names := map[string]string{}
-	now := udr.InstantOf(d.n.LedgerTime.Now())
-	for id := range details.Subjects(registry.KindDetails) {
-		s, ok := details.At(registry.KindDetails, id, "", now, details.Revision())
-		if !ok {
-			continue
-		}
-		if v, err := account.ReadStored[account.Details](id, s.Value); err == nil && v.Name != "" {
-			names[id] = v.Name
-		}
-	}
-	return names, nil
+	return account.Names(details, udr.InstantOf(d.n.LedgerTime.Now())), nil
 }
 
 // senders are the channels that the configuration names. Payers' servers need nothing of it.

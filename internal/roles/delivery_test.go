@@ -13,6 +13,7 @@ import (
 	"ratemill/account"
 	"ratemill/decimal"
 	"ratemill/diag"
+	"ratemill/internal/backoffice"
 	"ratemill/internal/store"
 	"ratemill/invoicing"
 	"ratemill/invoicing/delivery"
@@ -62,6 +63,21 @@ func TestTheRoleDeliveryDeliversDocumentsAndFoldsPayments(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, kept, 6, "PDF, UBL and CSV of two documents")
 	w.tells(map[string]float64{"delivery_waiting": 0, "delivery_failed": 0, `delivery_sent_total{channel="hardcopy"}`: 1})
+
+	office, err := backoffice.New(backoffice.Options{Store: w.Store, Catalogue: w.loaded().Catalogue, Documents: w.config.Invoicing.Documents})
+	require.NoError(t, err)
+	issued, err := office.InvoiceFile(t.Context(), "INV-0001", "", backoffice.InvoicePDF)
+	require.NoError(t, err)
+	printed, err := os.ReadFile(filepath.Join(dir, "print/operator/INV-0001.pdf"))
+	require.NoError(t, err)
+	require.Equal(t, printed, issued, "invoice show gives what was issued")
+	elsewhere, err := backoffice.New(backoffice.Options{Store: w.Store, Catalogue: w.loaded().Catalogue, Documents: t.TempDir()})
+	require.NoError(t, err)
+	_, err = elsewhere.InvoiceFile(t.Context(), "INV-0001", "", backoffice.InvoicePDF)
+	require.ErrorContains(t, err, "restore it from the backup")
+	text, err := office.InvoiceFile(t.Context(), "INV-0002", "acme", backoffice.InvoiceJSON)
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"number": "INV-0002"`)
 
 	w.imports("payments:\n  BANK-1: { document: INV-0001, amount: \"21.00\", currency: EUR, date: 2026-05-02, since: 2026-05-02 }\n")
 	require.Eventually(t, func() bool {

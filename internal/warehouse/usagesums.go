@@ -119,7 +119,6 @@ type LineQuestion struct {
 	Price   string
 	Cycle   time.Time
 	Spans   []CutSpan // the charges of each
-	Most    int       // of them; 0 for all
 }
 
 // CutSpan is the rated log between two cuts; From nil is its beginning.
@@ -133,16 +132,27 @@ type LineCharge struct {
 	ID       udr.ID
 	At       time.Time
 	SIM      uint32
+	Version  uint32 // of the plan, by date
 	Quantity int64
 	Unit     udr.Unit
+	Charged  int64 // quantity, rounded up to the plan's increments
+	Covered  int64 // of it, from pools and included units
 	Amount   decimal.Decimal
 	Currency string
+	Country  string
+	Network  string
 	File     string // name; empty while the file's end has not come
 	Source   string
-	Line     uint64 // in the file; 0 for tiers above the SIM's account, whose records `ratemill explain` shows
+
+	// Tiers above the SIM's account have none of these; `ratemill explain` shows their records.
+	Line       uint64 // in the file; 0 for none
+	Kind       string // of Identifier
+	Identifier string // of the SIM, as the carrier wrote it
+	Direction  string
+	Peer       string
 }
 
-// ChargesOf gives the charges of an invoice line in the order of their use.
+// ChargesOf gives the charges of an invoice line in the order of their use, by all versions of its plan.
 func (w *Warehouse) ChargesOf(ctx context.Context, q LineQuestion, each func(*LineCharge) error) error {
 	var spans []string
 	for _, s := range q.Spans {
@@ -152,16 +162,15 @@ func (w *Warehouse) ChargesOf(ctx context.Context, q LineQuestion, each func(*Li
 		}
 		spans = append(spans, "("+span+")")
 	}
-	limit := ""
-	if q.Most > 0 {
-		limit = fmt.Sprintf(" LIMIT %d", q.Most)
-	}
 	const same = ` WHERE account_number = ? AND class = ? AND plan = ? AND zone = ? AND price = ? AND cycle = ? AND (`
+	const both = `SELECT file, seq, at, sim, plan_version, quantity, unit, charged, covered, amount, currency, country, network, source, `
 	args := []any{q.Account, q.Class, q.Plan, q.Zone, q.Price, q.Cycle}
-	rows, err := w.conn.Query(ctx, `SELECT toString(c.file), c.seq, c.at, c.sim, c.quantity, toString(c.unit), c.amount, toString(c.currency), f.name, toString(c.source), c.line
-		FROM (SELECT file, seq, at, sim, quantity, unit, amount, currency, source, line FROM rated_usage`+same+strings.Join(spans, " OR ")+`)
-		UNION ALL SELECT file, seq, at, sim, quantity, unit, amount, currency, source, toUInt64(0) AS line FROM tier_charges`+same+strings.Join(spans, " OR ")+
-		`)) AS c LEFT JOIN files AS f ON f.file = toString(c.file) ORDER BY c.at, c.file, c.seq`+limit, append(args, args...)...)
+	rows, err := w.conn.Query(ctx, `SELECT toString(c.file), c.seq, c.at, c.sim, c.plan_version, c.quantity, toString(c.unit), c.charged, c.covered, c.amount,
+			toString(c.currency), toString(c.country), toString(c.network), f.name, toString(c.source), c.line, c.kind, c.name, c.way, c.other
+		FROM (`+both+`line, toString(identifier_kind) AS kind, identifier AS name, toString(direction) AS way, peer AS other FROM rated_usage`+
+		same+strings.Join(spans, " OR ")+`) UNION ALL `+both+`toUInt64(0) AS line, '' AS kind, '' AS name, '' AS way, '' AS other FROM tier_charges`+
+		same+strings.Join(spans, " OR ")+`)) AS c LEFT JOIN files AS f ON f.file = toString(c.file) ORDER BY c.at, c.file, c.seq`,
+		append(args, args...)...)
 	if err != nil {
 		return sorted("list the records of an invoice line", err)
 	}
@@ -169,7 +178,8 @@ func (w *Warehouse) ChargesOf(ctx context.Context, q LineQuestion, each func(*Li
 	for rows.Next() {
 		var c LineCharge
 		var file, unit string
-		if err := rows.Scan(&file, &c.ID.Seq, &c.At, &c.SIM, &c.Quantity, &unit, &c.Amount, &c.Currency, &c.File, &c.Source, &c.Line); err != nil {
+		if err := rows.Scan(&file, &c.ID.Seq, &c.At, &c.SIM, &c.Version, &c.Quantity, &unit, &c.Charged, &c.Covered, &c.Amount, &c.Currency,
+			&c.Country, &c.Network, &c.File, &c.Source, &c.Line, &c.Kind, &c.Identifier, &c.Direction, &c.Peer); err != nil {
 			return sorted("list the records of an invoice line", err)
 		}
 		if c.ID.File, err = udr.ParseFileID(file); err != nil {

@@ -51,3 +51,49 @@ func TestSumsOfChargesAreThoseBetweenTheCuts(t *testing.T) {
 	none, _ := sum(warehouse.UsageQuestion{Until: whole.Until, From: whole.From, To: whole.To, Accounts: []uint32{4_000_000_000}}, -1)
 	require.Zero(t, none)
 }
+
+// The charges of a line are those of its sum, each with what call detail says of it.
+func TestTheChargesOfALineAddUpToItsSum(t *testing.T) {
+	w := newWorld(t, testengine.SharedClickHouse(t), "linecharges")
+	l, _ := traffic(rand.New(rand.NewSource(29)))
+	w.append(0, l.messages)
+	end := int64(len(l.messages))
+	require.NoError(t, w.run(w.sink(0), end))
+	until := warehouse.Cut{Log: 1, Offsets: []int64{end}}
+	type key struct {
+		account                  uint32
+		class, plan, zone, price string
+		cycle                    int32
+	}
+	type sum struct {
+		records, quantity int64
+		amount            decimal.Decimal
+	}
+	sums := map[key]sum{}
+	require.NoError(t, w.warehouse.UsageSums(t.Context(), warehouse.UsageQuestion{Until: until, From: time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC),
+		To: time.Date(2290, 1, 1, 0, 0, 0, 0, time.UTC)}, func(s *warehouse.UsageSum) error {
+		k := key{s.Account, s.Class, s.Plan, s.Zone, s.Price, s.Cycle}
+		sums[k] = sum{sums[k].records + s.Records, sums[k].quantity + s.Quantity, sums[k].amount.Add(s.Amount)}
+		return nil
+	}))
+	require.NotEmpty(t, sums)
+	asked, named := 0, false
+	for k, want := range sums {
+		var got sum
+		q := warehouse.LineQuestion{Account: k.account, Class: k.class, Plan: k.plan, Zone: k.zone, Price: k.price,
+			Cycle: time.Unix(int64(k.cycle)*24*60*60, 0).UTC(), Spans: []warehouse.CutSpan{{Until: until}}}
+		require.NoError(t, w.warehouse.ChargesOf(t.Context(), q, func(c *warehouse.LineCharge) error {
+			got = sum{got.records + 1, got.quantity + c.Quantity, got.amount.Add(c.Amount)}
+			require.Equal(t, c.Line > 0, c.Identifier != "", "only the SIM's own account has the words of the carrier")
+			named = named || c.Identifier != "" && c.Kind != ""
+			return nil
+		}))
+		require.Equal(t, want.records, got.records)
+		require.Equal(t, want.quantity, got.quantity)
+		require.True(t, want.amount.Equal(got.amount), "%s and %s", want.amount, got.amount)
+		if asked++; asked == 8 {
+			break
+		}
+	}
+	require.True(t, named)
+}

@@ -58,7 +58,7 @@ func (e *ChangedError) Error() string {
 
 // Of are the files of a final document. The first time they are made.
 func (f *Files) Of(ctx context.Context, d *document.Document) ([]File, error) {
-	kept, err := f.kept(ctx, d.ID)
+	kept, err := f.Kept(ctx, d.ID)
 	if err != nil || len(kept) > 0 {
 		return kept, err
 	}
@@ -90,7 +90,7 @@ func (f *Files) Of(ctx context.Context, d *document.Document) ([]File, error) {
 	if err := f.note(ctx, d, all); err != nil {
 		return nil, err
 	}
-	return f.kept(ctx, d.ID)
+	return f.Kept(ctx, d.ID)
 }
 
 // note writes down the files of a document, unless another process was faster.
@@ -107,8 +107,8 @@ func (f *Files) note(ctx context.Context, d *document.Document, all []File) erro
 	})
 }
 
-// kept reads the files that were issued, and checks them.
-func (f *Files) kept(ctx context.Context, document string) (all []File, err error) {
+// Kept reads the files of a document that were issued, and checks them; none if they are not made yet.
+func (f *Files) Kept(ctx context.Context, document string) (all []File, err error) {
 	err = f.DB.Query(ctx, "reading the files of a document", `SELECT kind, path, name, sha256 FROM invoice_files WHERE document = ?
 		ORDER BY CASE kind WHEN 'pdf' THEN 0 WHEN 'ubl' THEN 1 ELSE 2 END`, []any{document}, func(rows *sql.Rows) error {
 		var file File

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/backoffice"
+)
+
+// shownInvoice is what is asked of a document.
+type shownInvoice struct {
+	name, as   string
+	line, most int
+	format, to string // a file of it
+	calls      string // file for its usage records
+}
+
+func invoiceShow(f *flags) *cobra.Command {
+	var s shownInvoice
+	c := &cobra.Command{
+		Use:   "show DOCUMENT",
+		Short: "Show a document, what a line of it is made of, or write it to a file",
+		Long: `Show prints a document with its lines, taxes and totals. With --line it opens a line: the rated records of usage, each with its
+file and line there, or what each SIM and account owes. explain says of a record what it costs and why.
+
+With --format and --to it writes the document to a file: as PDF, as electronic invoice (UBL 2.1), its lines as CSV, or JSON. If
+the document was delivered, the file has the bytes that were issued. --calls writes the usage records of all lines as CSV. It
+fails, and leaves no file, if the records of a line do not add up to the line. A file must not exist before; - is standard output.`,
+		Example: "  ratemill invoice show INV-2026-000412\n  ratemill invoice show INV-2026-000412 --line 4\n" +
+			"  ratemill invoice show INV-2026-000412 --format pdf --to invoice.pdf\n  ratemill invoice show INV-2026-000412 --calls calls.csv\n" +
+			"  ratemill invoice show INV-2026-000412 -o json",
+		Args: needing(1, 1, "a document: ratemill invoice show INV-2026-000412"),
+	}
+	c.Flags().IntVar(&s.line, "line", 0, "the line to open")
+	c.Flags().IntVar(&s.most, "most", 20, "with --line: how many records or items are shown; 0 for all")
+	c.Flags().Var(choice{&s.format, backoffice.InvoiceFormats}, "format", "the format of the file that --to names")
+	c.Flags().StringVar(&s.to, "to", "", "file to write the document to; it must not exist")
+	c.Flags().StringVar(&s.calls, "calls", "", "CSV file to write the usage records to; it must not exist")
+	invoiceAskedAs(c, &s.as)
+	outputFlag(f, c)
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := s.check(cmd); err != nil {
+			return err
+		}
+		s.name = args[0]
+		open := openOffice
+		if s.line != 0 || s.calls != "" {
+			open = openOfficeWithWarehouse
+		}
+		office, end, err := open(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		return s.show(cmd, f, office)
+	}
+	return c
+}
+
+// check refuses flags that do not go together.
+func (s *shownInvoice) check(cmd *cobra.Command) error {
+	if err := errors.Join(needs(cmd, "most", "line"), needs(cmd, "to", "format")); err != nil {
+		return err
+	}
+	asked := 0
+	for _, name := range []string{"line", "format", "calls"} {
+		if cmd.Flags().Changed(name) {
+			asked++
+		}
+	}
+	switch {
+	case asked > 1:
+		return errors.New("--line, --format and --calls ask for different things: give one of them")
+	case s.format != "" && s.to == "":
+		return errors.New("name the file with --to, as --to invoice." + s.format)
+	}
+	return nil
+}
+
+func (s *shownInvoice) show(cmd *cobra.Command, f *flags, office *backoffice.Office) error {
+	switch {
+	case s.line != 0:
+		l, err := office.OpenInvoiceLine(cmd.Context(), s.name, s.as, s.line, s.most)
+		if err != nil {
+			return refusal(err)
+		}
+		return showLine(cmd, f, l)
+	case s.format != "":
+		content, err := office.InvoiceFile(cmd.Context(), s.name, s.as, s.format)
+		if err != nil {
+			return refusal(err)
+		}
+		if err := toNewFile(cmd, s.to, func(w io.Writer) error { _, err := w.Write(content); return err }); err != nil {
+			return err
+		}
+		fmt.Fprintf(stderr, "%s as %s, %s\n", s.name, strings.ToUpper(s.format), counted(len(content), "byte"))
+		return nil
+	case s.calls != "":
+		var said string
+		err := toNewFile(cmd, s.calls, func(w io.Writer) error {
+			sum, err := office.InvoiceCalls(cmd.Context(), s.name, s.as, w)
+			if err == nil {
+				said = fmt.Sprintf("%s, exact amount %s", counted(int(sum.Records), "record"), sum.Amount)
+			}
+			return err
+		})
+		if err != nil {
+			return refusal(err)
+		}
+		fmt.Fprintf(stderr, "%s: %s\n", s.name, said)
+		return nil
+	}
+	d, err := office.Invoice(cmd.Context(), s.name, s.as)
+	if err != nil {
+		return refusal(err)
+	}
+	return showDocument(cmd, f, d)
+}
+
+// toNewFile writes a file that must not exist, whole or not at all; - is standard output.
+func toNewFile(cmd *cobra.Command, name string, write func(io.Writer) error) error {
+	if name == "-" {
+		return write(cmd.OutOrStdout())
+	}
+	if name == "" {
+		return errors.New("the name of the file is empty")
+	}
+	name = filepath.Clean(name)
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	err = write(file)
+	if closed := file.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return nil
+}
