@@ -79,6 +79,7 @@ type Record struct {
 	Cycle          Date
 	Class          string
 	Plan           string
+	Version        Date // from which that version of the plan is in force
 	Zone           string
 	Tariff         string
 }
@@ -97,7 +98,7 @@ func closeOf(closes []*Closed, r *Record) *Closed {
 func (r *Record) line(lines []document.Line) int {
 	for i := range lines {
 		l := &lines[i]
-		if l.Kind == document.Usage && l.Account == r.Account && l.Product == r.Plan && l.Class == r.Class && l.Zone == r.Zone &&
+		if l.Kind == document.Usage && l.Account == r.Account && l.Product == r.Plan && l.Version == r.Version && l.Class == r.Class && l.Zone == r.Zone &&
 			l.Tariff == r.Tariff && l.Cycle == r.Cycle {
 			return i + 1
 		}

@@ -3,6 +3,7 @@ package backoffice
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ratemill/decimal"
@@ -122,8 +123,15 @@ func (o *Office) charges(ctx context.Context, view *registry.View, s *invoicing.
 	}
 	q := warehouse.LineQuestion{Account: account, Class: l.Class, Plan: l.Product, Zone: l.Zone, Price: l.Tariff, Cycle: l.Cycle.UTC()}
 	cut := func(c document.Cut) warehouse.Cut { return warehouse.Cut{Log: uint32(c.Log), Offsets: c.Offsets} }
+	var catalogues []*rating.Catalogue
 	for i := range s.Input.Closes {
 		c := &s.Input.Closes[i]
+		catalogue := o.catalogue(ctx, c.Catalogue)
+		if catalogue == nil {
+			return fmt.Errorf("version %.8s of the catalogue, by which the cycle from %s was closed, is not in the control store any more; was the "+
+				"store restored from a backup?", c.Catalogue, c.Cycle.From)
+		}
+		catalogues = append(catalogues, catalogue)
 		span := warehouse.CutSpan{Until: cut(c.Cut)}
 		switch {
 		case l.Cycle > c.Cycle.From:
@@ -139,6 +147,9 @@ func (o *Office) charges(ctx context.Context, view *registry.View, s *invoicing.
 		return err
 	}
 	return w.ChargesOf(ctx, q, func(c *warehouse.LineCharge) error {
+		if !slices.ContainsFunc(catalogues, func(k *rating.Catalogue) bool { return k.PlanFrom(l.Product, c.Version) == l.Version }) {
+			return nil // a price of another date is another line
+		}
 		amount, err := decimal.Parse(c.Amount.String())
 		if err != nil {
 			return err
@@ -210,8 +221,12 @@ func (q *inquiry) invoice(ctx context.Context, b *strings.Builder, view *registr
 	if !ok || invoicing.Migrate(ctx, q.Store.DB) != nil {
 		return
 	}
+	version := registry.Date(0)
+	if catalogue := q.catalogue(ctx, r.Pin.Catalogue); catalogue != nil {
+		version = catalogue.PlanFrom(c.Plan, c.PlanVersion)
+	}
 	of := &invoicing.Record{Log: int(r.Log), Partition: r.Partition, Offset: r.Offset, Account: id, Cycle: registry.Date(c.Cycle), Class: r.Usage.Class,
-		Plan: c.Plan, Zone: c.Zone, Tariff: c.Price}
+		Plan: c.Plan, Version: version, Zone: c.Zone, Tariff: c.Price}
 	payers := view.Path(c.Account, r.Usage.At, view.Revision(), nil)
 	var closed *invoicing.Closed
 	var s *invoicing.Stored
