@@ -69,6 +69,9 @@ func (t Table) PutClose(ctx context.Context, c *Closed) error {
 	if err == nil && n == 0 {
 		return fmt.Errorf("the cycle of %s from %s is closed already; its items stay as they are", c.Payer, c.Cycle.From)
 	}
+	if err == nil && c.State.Fixed() {
+		err = t.export(ctx, "", c.PayerNumber, c.Cycle.From)
+	}
 	return err
 }
 
@@ -87,6 +90,11 @@ func (t Table) billed(ctx context.Context, s *Stored) (closes []*Closed, err err
 		if _, err := t.Tx.Exec(ctx, `UPDATE invoice_closes SET state = 'billed', waits = '', document = ? WHERE payer_number = ? AND cycle = ?`,
 			s.ID, int64(s.PayerNumber), int64(of.Cycle.From)); err != nil {
 			return nil, err
+		}
+		if !all[0].State.Fixed() {
+			if err := t.export(ctx, "", s.PayerNumber, of.Cycle.From); err != nil {
+				return nil, err
+			}
 		}
 		closes = append(closes, all[0])
 	}

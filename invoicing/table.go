@@ -135,6 +135,9 @@ func (t Table) Finalise(ctx context.Context, id string, g *terms.Group, issued r
 	if err := t.update(ctx, s); err != nil {
 		return nil, err
 	}
+	if err := t.export(ctx, s.ID, s.PayerNumber, s.Cycle.From); err != nil {
+		return nil, err
+	}
 	return s, t.did(ctx, s, by)
 }
 

@@ -73,6 +73,9 @@ func SinkName(installation string) string { return "clickhouse/" + installation 
 // FactSinkName is the name of the warehouse's sink of the registry's facts.
 func FactSinkName(installation string) string { return "clickhouse/facts/" + installation }
 
+// DocumentSinkName is the name of the warehouse's sink of final documents.
+func DocumentSinkName(installation string) string { return "clickhouse/documents/" + installation }
+
 // ownKafka refuses a Kafka of another installation before it creates or reads anything there.
 func (e *Engines) ownKafka(ctx context.Context) error {
 	err := e.WaitFor(ctx, Kafka, func() error {

@@ -12,7 +12,8 @@ func TestTheRegistrysFactsComeToTheWarehouse(t *testing.T) {
 	w.config.Listen = freeAddress(t)
 	w.start(Warehouse)
 	w.imports(w.docs["registry.yaml"])
-	w.tells(map[string]float64{"warehouse_facts_revision": 1, "warehouse_facts_lag_revisions": 0, "warehouse_facts_failing": 0})
+	w.tells(map[string]float64{"warehouse_facts_revision": 1, "warehouse_facts_lag_revisions": 0, "warehouse_facts_failing": 0,
+		"warehouse_documents_failing": 0, "warehouse_documents_lag": 0, "warehouse_documents_wait_seconds": 0})
 	first := w.rows("SELECT concat(account, ' ', toString(sim)) FROM sims ORDER BY sim")
 	require.NotEmpty(t, first)
 	w.stop()

@@ -17,11 +17,12 @@ import (
 	"ratemill/internal/metric"
 	"ratemill/internal/warehouse"
 	"ratemill/invoicing"
+	"ratemill/registry"
 )
 
 // Warehouse writes rated records to ClickHouse.
 var Warehouse = Role{Name: roleWarehouse, ClickHouse: true, Metrics: []*metric.Section{warehouseMetrics, balanceMetrics,
-	factMetrics}, Begin: beginSink,
+	factMetrics, documentMetrics}, Begin: beginSink,
 	Consumer: engines.SinkName, Work: Work{Title: "warehouse sink", Done: warehouseRows, Waits: warehouseLag, Records: true}}
 
 const roleWarehouse = "warehouse"
@@ -79,8 +80,11 @@ type sinkRole struct {
 
 	invoicesOff, invoiceLinesOff int
 
-	held  *string // why expired rows stay, as last seen; nil before the first look
-	facts factProgress
+	held   *string // why expired rows stay, as last seen; nil before the first look
+	facts  factProgress
+	finals documentProgress
+
+	statements *registry.Statements // for the items of documents
 }
 
 func beginSink(_ context.Context, n *Node) (*Running, error) {
@@ -113,13 +117,14 @@ func beginSink(_ context.Context, n *Node) (*Running, error) {
 	return &Running{Run: r.run, Metrics: r.metrics, stored: r.stored, partitions: &r.partitions}, nil
 }
 
-// run also adds up the balance of all files, deletes expired rows, and brings the registry's facts.
+// run also adds up the balance of all files, deletes expired rows, and brings the registry's facts and final documents.
 func (r *sinkRole) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.serve(ctx) })
 	g.Go(func() error { return r.balances(ctx, r.n) })
 	g.Go(func() error { return r.expire(ctx, r.n) })
 	g.Go(func() error { return r.bringFacts(ctx, r.n) })
+	g.Go(func() error { return r.bringDocuments(ctx, r.n) })
 	return g.Wait()
 }
 
@@ -136,6 +141,7 @@ func (r *sinkRole) metrics(ctx context.Context, s metric.Scrape) {
 		s.Put(expiryHeld, metric.Yes(held))
 	}
 	r.factMetrics(ctx, s)
+	r.documentMetrics(ctx, s)
 	r.arrivals.Each(func(source string, h *histogram.Histogram) { s.Spread(warehouseArrival, h, source) })
 	if balance, at, told := r.totals(); told {
 		s.Put(balanceChecked, float64(at.UnixNano())/1e9)

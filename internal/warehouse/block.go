@@ -7,8 +7,9 @@ import "strings"
 type Block struct {
 	Table   string
 	columns []*data
-	fills   []fill         // of columns, in a table of the rated log
-	facts   []fillOf[fact] // of columns, in a table of facts
+	fills   []fill             // of columns, in a table of the rated log
+	facts   []fillOf[fact]     // of columns, in a table of facts
+	exports []fillOf[exported] // of columns, in a table of invoices
 	byName  map[string]*data
 
 	from, to int64 // offsets of the rated log from which it is made
@@ -26,6 +27,8 @@ func newBlock(t *Table) *Block {
 				b.fills = append(b.fills, fill)
 			case fillOf[fact]:
 				b.facts = append(b.facts, fill)
+			case fillOf[exported]:
+				b.exports = append(b.exports, fill)
 			}
 			b.byName[c.Name] = d
 		}
@@ -62,6 +65,13 @@ func (b *Block) fill(rows []row) {
 func (b *Block) fillFacts(facts []fact) {
 	for i, d := range b.columns {
 		b.facts[i](d, facts)
+	}
+}
+
+// fillExports is fill for documents and closes, their lines and items.
+func (b *Block) fillExports(rows []exported) {
+	for i, d := range b.columns {
+		b.exports[i](d, rows)
 	}
 }
 

@@ -73,7 +73,7 @@ func Filled(ctx context.Context, messages [][]byte, account func(context.Context
 	}
 	r.closed.fill([]row{{closed: &closing{id: udr.ID{File: udr.FileID{0xdd}, Seq: 172}, how: dropped, who: "who", why: "why", at: 173}}})
 	var s strings.Builder
-	for _, b := range append(r.blocks, factBlocks()...) {
+	for _, b := range slices.Concat(r.blocks, factBlocks(), exportBlocks()) {
 		decoded, err := b.decoded()
 		if err != nil {
 			return "", err

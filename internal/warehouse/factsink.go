@@ -3,7 +3,6 @@ package warehouse
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -73,11 +72,10 @@ type FactSink struct {
 	Revision atomic.Int64 // the newest revision that is in the warehouse
 	Repeated atomic.Int64 // ranges that were found, or that were in the warehouse already
 
+	ranges
 	names   accountNames
 	blocks  map[string]*Block
 	facts   []fact
-	version int64
-	asked   time.Time         // when the control store last said that version is current
 	checked bool              // the warehouse was compared with the position
 	ask     registry.Revision // up to which tables are asked for what they have before they get more
 }
@@ -96,7 +94,7 @@ func NewFactSink(o FactSinkOptions) (*FactSink, error) {
 		return nil, err
 	}
 	o.Page = cmp.Or(o.Page, factPage)
-	s := &FactSink{FactSinkOptions: o, blocks: map[string]*Block{}}
+	s := &FactSink{FactSinkOptions: o, ranges: ranges{name: o.Name, positions: o.Positions, clock: o.Clock}, blocks: map[string]*Block{}}
 	for _, t := range factTables {
 		s.blocks[t.name] = newBlock(table(t.name))
 	}
@@ -108,12 +106,7 @@ const (
 	factPage      = 50_000 // facts of a table in a block, unless the options say another number
 	factRange     = 50_000 // facts of a range, unless one revision has more
 	mostRevisions = 10_000 // of a range
-	mostTries     = 9      // tokens of a page, of which all but the last were stored without its rows
 )
-
-// askAgain is how long an answer of the control store about the position is good for: much less than the time for which a
-// table remembers tokens.
-const askAgain = time.Minute
 
 // Begin makes the next Step compare the warehouse with the position: call it when another process may have been at work.
 func (s *FactSink) Begin() { s.checked = false }
@@ -121,13 +114,10 @@ func (s *FactSink) Begin() { s.checked = false }
 // Step brings the next range of revisions into the warehouse, and reports whether there was one. After an error, call it
 // again: it reads the position and goes on from there.
 func (s *FactSink) Step(ctx context.Context) (bool, error) {
-	s.asked = s.Clock.Now()
-	at, err := s.Positions.SinkGet(ctx, s.Name, 0)
+	at, err := s.where(ctx)
 	if err != nil {
 		return false, err
 	}
-	s.version = at.Version
-	at.Next = max(at.Next, 1)
 	if !s.checked {
 		if at.Next, err = s.compare(ctx, at); err != nil {
 			return false, err
@@ -156,7 +146,11 @@ func (s *FactSink) Step(ctx context.Context) (bool, error) {
 	if err != nil || len(changes) == 0 {
 		return false, err
 	}
-	return true, s.write(ctx, intent, changes, found)
+	if err := s.write(ctx, intent, found, func() error { return s.copy(ctx, intent, changes, found) }); err != nil {
+		return true, err
+	}
+	s.Revision.Store(intent.To)
+	return true, nil
 }
 
 // ranged is as many of the first changes as make a range.
@@ -168,39 +162,6 @@ func ranged(changes []control.RegistryChange) []control.RegistryChange {
 		}
 	}
 	return changes
-}
-
-// write takes a range through its three states: intended, in the warehouse, and done.
-func (s *FactSink) write(ctx context.Context, intent control.Intent, changes []control.RegistryChange, found bool) (err error) {
-	switch {
-	case found && safeguard.On(safeguard.IntentTaken):
-		// The process that recorded the intent may still be writing; its commit must fail.
-		err = s.swap(ctx, func(version int64) (int64, error) { return s.Positions.SinkTakeOver(ctx, s.Name, 0, version) })
-	case !found && safeguard.On(safeguard.IntentFirst):
-		err = s.swap(ctx, func(version int64) (int64, error) { return s.Positions.SinkIntent(ctx, s.Name, 0, version, intent) })
-	}
-	if err != nil {
-		return err
-	}
-	commit := func() error {
-		return s.swap(ctx, func(version int64) (int64, error) {
-			return s.Positions.SinkCommit(ctx, s.Name, 0, version, intent.To+1, nil)
-		})
-	}
-	if !safeguard.On(safeguard.PositionAfter) {
-		if err := commit(); err != nil {
-			return err
-		}
-		return s.copy(ctx, intent, changes, found)
-	}
-	if err := s.copy(ctx, intent, changes, found); err != nil {
-		return err
-	}
-	if err := commit(); err != nil {
-		return err
-	}
-	s.Revision.Store(intent.To)
-	return nil
 }
 
 // copy writes the facts of a range, and then its revisions.
@@ -320,75 +281,15 @@ func (s *FactSink) account(ctx context.Context, number uint32, revision registry
 	return id, err
 }
 
-// insert writes a page of facts into its table. A page that may be there already is asked for afterwards: a table that is
-// not replicated stores the token before the rows, so it can take a page for present that never came (consumer.ByToken).
+// insert writes a page of facts into its table.
 func (s *FactSink) insert(ctx context.Context, b *Block, first, last control.FactPlace, again bool) error {
 	if b.Rows() == 0 {
 		return nil
 	}
-	if err := s.stillOurs(ctx); err != nil {
-		return err
-	}
 	token := fmt.Sprintf("%s/%s/%d.%d-%d.%d", s.Name, b.Table, first.Known, first.N, last.Known, last.N)
-	if err := s.Warehouse.Insert(ctx, b, token); err != nil {
-		return err
-	}
-	if !again || s.Warehouse.Replicated() || !safeguard.On(safeguard.RepeatedIsAsked) {
-		return nil
-	}
-	for n := 2; ; n++ {
-		rows, err := s.Warehouse.FactRows(ctx, b.Table, first, last)
-		switch {
-		case err != nil || rows == b.Rows():
-			return err
-		case rows > 0 || n > mostTries:
-			return fmt.Errorf("%s holds %d facts from revision %d, fact %d, to revision %d, fact %d, but the control store has %d: some are there twice, "+
-				"or another program writes there; drop the table, and let ratemill fill it again: ratemill stores remake %s --why \"…\"", b.Table, rows, first.Known,
-				first.N, last.Known, last.N, b.Rows(), b.Table)
-		}
-		s.Log.Warn("ClickHouse took new facts for repeated ones but has none of them; writing them again", "table", b.Table, "revision",
-			last.Known)
-		if err := s.Warehouse.Insert(ctx, b, fmt.Sprintf("%s/%d", token, n)); err != nil {
-			return err
-		}
-	}
-}
-
-// stillOurs checks that nobody else has taken the range over since the control store's last answer, if that is some time
-// ago: a process that was stopped in between would write pages whose tokens the warehouse has forgotten.
-func (s *FactSink) stillOurs(ctx context.Context) error {
-	now := s.Clock.Now()
-	// It also uses the wall clock, because Go's monotonic clock stops while a machine sleeps.
-	if max(now.Sub(s.asked), now.Round(0).Sub(s.asked)) < askAgain || !safeguard.On(safeguard.CompareAndSet) {
-		return nil
-	}
-	at, err := s.Positions.SinkGet(ctx, s.Name, 0)
-	if err == nil && at.Version != s.version {
-		err = control.ErrConflict
-	}
-	if err == nil {
-		s.asked = now
-	}
-	return err
-}
-
-// swap changes the position if it is still the known one.
-func (s *FactSink) swap(ctx context.Context, change func(version int64) (int64, error)) error {
-	asked := s.Clock.Now()
-	version, err := change(s.version)
-	if errors.Is(err, control.ErrConflict) && !safeguard.On(safeguard.CompareAndSet) {
-		at, err := s.Positions.SinkGet(ctx, s.Name, 0)
-		if err != nil {
-			return err
-		}
-		if version, err = change(at.Version); errors.Is(err, control.ErrConflict) {
-			version, err = at.Version, nil
-		}
-		s.version = version
-		return err
-	}
-	if err == nil {
-		s.version, s.asked = version, asked
-	}
-	return err
+	return s.arrive(ctx, s.Warehouse, b, token, again, func() (int, error) { return s.Warehouse.FactRows(ctx, b.Table, first, last) }, func(rows int) error {
+		return fmt.Errorf("%s holds %d facts from revision %d, fact %d, to revision %d, fact %d, but the control store has %d: some are there twice, "+
+			"or another program writes there; drop the table, and let ratemill fill it again: ratemill stores remake %s --why \"…\"", b.Table, rows, first.Known,
+			first.N, last.Known, last.N, b.Rows(), b.Table)
+	}, s.Log)
 }

@@ -98,7 +98,7 @@ func (s *FactSink) compare(ctx context.Context, at control.SinkPosition) (next i
 			"position", at.Next-1)
 	}
 	next = int64(w.Newest) + 1
-	err = s.swap(ctx, func(version int64) (int64, error) { return s.Positions.SinkCommit(ctx, s.Name, 0, version, next, nil) })
+	err = s.move(ctx, next)
 	return next, err
 }
 

@@ -79,8 +79,8 @@ func fixed(of func(*row) []byte) fill {
 }
 
 // decimals fills a Decimal(38, 12): decimal.D counts 10^-12 too.
-func decimals(of func(*row) decimal.D) fill {
-	return func(d *data, rows []row) {
+func decimals[R any](of func(*R) decimal.D) fillOf[R] {
+	return func(d *data, rows []R) {
 		to := d.fixed
 		for i := range rows {
 			hi, lo := of(&rows[i]).Parts()
@@ -185,6 +185,41 @@ func lists[R any](of func(*R) []string) fillOf[R] {
 			to := d.members[0]
 			for _, v := range all {
 				to.texts = append(binary.AppendUvarint(to.texts, uint64(len(v))), v...)
+			}
+			to.rows += len(all)
+			d.elements(len(all))
+		}
+	}
+}
+
+// numberLists fills an Array(Int64), or an Array(Date32) by 32 bits of each number.
+func numberLists[R any](of func(*R) []int64) fillOf[R] {
+	return func(d *data, rows []R) {
+		to := d.members[0]
+		for i := range rows {
+			all := of(&rows[i])
+			for _, v := range all {
+				if to.kind == "Date32" {
+					to.fixed = binary.LittleEndian.AppendUint32(to.fixed, uint32(v))
+				} else {
+					to.fixed = binary.LittleEndian.AppendUint64(to.fixed, uint64(v))
+				}
+			}
+			to.rows += len(all)
+			d.elements(len(all))
+		}
+	}
+}
+
+// decimalLists fills an Array(Decimal(38, 12)).
+func decimalLists[R any](of func(*R) []decimal.D) fillOf[R] {
+	return func(d *data, rows []R) {
+		for i := range rows {
+			all := of(&rows[i])
+			to := d.members[0]
+			for _, v := range all {
+				hi, lo := v.Parts()
+				to.fixed = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(to.fixed, lo), uint64(hi))
 			}
 			to.rows += len(all)
 			d.elements(len(all))

@@ -31,12 +31,12 @@ func open(t testing.TB, server *clickhouse.Server, database string) *warehouse.W
 	plain, err := warehouse.Open(t.Context(), server.DSN("default"))
 	require.NoError(t, err)
 	require.NoError(t, plain.Conn().Exec(t.Context(), "CREATE DATABASE IF NOT EXISTS "+database))
-	require.NoError(t, plain.Close())
 	w, err := warehouse.Open(t.Context(), server.DSN(database))
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		// Tables in which nothing happens cost the server a share of its time until they are gone.
-		require.NoError(t, w.Conn().Exec(context.Background(), "DROP DATABASE IF EXISTS "+database))
+		require.NoError(t, plain.Conn().Exec(context.Background(), "DROP DATABASE IF EXISTS "+database))
+		plain.Close()
 		w.Close()
 	})
 	require.NoError(t, w.Migrate(t.Context(), warehouse.Layout{}))

@@ -55,7 +55,7 @@ type View struct {
 	Since   int
 	Doc     string
 	Columns []Column // Type is left to the SELECT
-	Select  string   // {balanced} is the condition for files f whose records are all kept
+	Select  string   // {balanced} is the condition for files f whose records are all kept, {kept} that for a cycle of which all usage is
 	Takes   []Column // parameters, as in sims_at(at = '2026-04-01 00:00:00')
 }
 
@@ -93,6 +93,14 @@ func (l Layout) balanced(alias string) string {
 		return "1"
 	}
 	return fmt.Sprintf("%s.stored >= now() - toIntervalMonth(%d)", alias, l.Keep-1)
+}
+
+// kept is the condition for billing cycles whose usage is all kept.
+func (l Layout) kept() string {
+	if l.Keep == 0 {
+		return "1"
+	}
+	return fmt.Sprintf("cycle >= toDate32(now() - toIntervalMonth(%d))", max(l.Keep-2, 0))
 }
 
 func (l Layout) onCluster() string {
@@ -169,7 +177,7 @@ func (l Layout) windowSetting() string {
 }
 
 func (v *View) create(l Layout) string {
-	return fmt.Sprintf("CREATE OR REPLACE VIEW %s%s AS (%s) COMMENT %s", v.Name, l.onCluster(), strings.TrimSpace(strings.ReplaceAll(v.Select, "{balanced}", l.balanced("f"))), quoteText(v.Doc))
+	return fmt.Sprintf("CREATE OR REPLACE VIEW %s%s AS (%s) COMMENT %s", v.Name, l.onCluster(), strings.TrimSpace(strings.NewReplacer("{balanced}", l.balanced("f"), "{kept}", l.kept()).Replace(v.Select)), quoteText(v.Doc))
 }
 
 // comments is the statement that gives the view's columns their comments; a view takes none when it is made. A view

@@ -231,8 +231,8 @@ var position = []Column{
 	{Name: "stored", Type: "DateTime64(3, 'UTC')", Since: 1, Filled: "now64(3)", Codec: "Delta(8), LZ4", Doc: "When the row came into the warehouse."},
 }
 
-// tables are those of the rated log, and those of the registry's facts.
-var tables = slices.Concat(usageTables, registryTables)
+// tables are those of the rated log, those of the registry's facts, and those of invoices.
+var tables = slices.Concat(usageTables, registryTables, invoiceTables)
 
 var usageTables = []Table{
 	{

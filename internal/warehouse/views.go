@@ -21,7 +21,7 @@ var (
 	cycleColumn    = Column{Name: "cycle", Doc: "First day of the account's billing period."}
 )
 
-var views = slices.Concat(usageViews, registryViews())
+var views = slices.Concat(usageViews, registryViews(), invoiceViews)
 
 var usageViews = []View{
 	{

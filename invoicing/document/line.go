@@ -118,6 +118,18 @@ func (l *Line) Has(i *Item) bool {
 	return of.key() == l.key()
 }
 
+// LineOf finds the lines of items: the number of the line that adds an item up, 0 for none.
+func LineOf(lines []Line) func(*Item) int {
+	at := make(map[key]int, len(lines))
+	for n := range lines {
+		at[lines[n].key()] = n + 1
+	}
+	return func(i *Item) int {
+		l := lineOf(i)
+		return at[l.key()]
+	}
+}
+
 // Add adds an item. The items of one SIM come together.
 func (s *Sums) Add(i *Item) (err error) {
 	l := lineOf(i)

@@ -106,6 +106,26 @@ func (r *Range) Number(year int, n int64) string {
 	return b.String()
 }
 
+// Counted is the counter in a number of the range.
+func (r *Range) Counted(number string) (n int64, err error) {
+	var pattern strings.Builder
+	for _, p := range r.parts {
+		switch p.what {
+		case 'y':
+			pattern.WriteString(`[0-9]+`)
+		case 'n':
+			pattern.WriteString(`([0-9]+)`)
+		default:
+			pattern.WriteString(regexp.QuoteMeta(p.text))
+		}
+	}
+	m := regexp.MustCompile("^" + pattern.String() + "$").FindStringSubmatch(number)
+	if m == nil {
+		return 0, fmt.Errorf("%s is no number of the range %s", number, r.Text)
+	}
+	return strconv.ParseInt(m[1], 10, 64)
+}
+
 // Shape is equal for two ranges that could write the same number.
 func (r *Range) Shape() string {
 	var b strings.Builder

@@ -1,0 +1,142 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"ratemill/internal/consumer"
+	"ratemill/internal/control"
+	"ratemill/internal/safeguard"
+)
+
+// ranges is the position of a sink that brings what the control store has in a numbered order, range by range: revisions of the registry,
+// or final documents. It works as a sink of the rated log does (consumer.ByToken): a range is fixed in the control store before any row is
+// written, and the position moves when all rows are there.
+type ranges struct {
+	name      string // under which the control store keeps the position
+	positions consumer.Positions
+	clock     interface{ Now() time.Time }
+	version   int64
+	asked     time.Time // when the control store last said that version is current
+}
+
+// inserter is what a sink of ranges asks of its tables.
+type inserter interface {
+	Insert(ctx context.Context, b *Block, token string) error
+	// Replicated reports whether a table stores the token in the same step as the rows.
+	Replicated() bool
+}
+
+// askAgain is how long an answer of the control store about the position is good for: much less than the time for which a
+// table remembers tokens.
+const askAgain = time.Minute
+
+const mostTries = 9 // tokens of a page, of which all but the last were stored without its rows
+
+// where reads the position.
+func (r *ranges) where(ctx context.Context) (control.SinkPosition, error) {
+	r.asked = r.clock.Now()
+	at, err := r.positions.SinkGet(ctx, r.name, 0)
+	r.version = at.Version
+	at.Next = max(at.Next, 1)
+	return at, err
+}
+
+// write takes a range through its three states: intended, in the warehouse, and done.
+func (r *ranges) write(ctx context.Context, intent control.Intent, found bool, copy func() error) (err error) {
+	switch {
+	case found && safeguard.On(safeguard.IntentTaken):
+		// The process that recorded the intent may still be writing; its commit must fail.
+		err = r.swap(ctx, func(version int64) (int64, error) { return r.positions.SinkTakeOver(ctx, r.name, 0, version) })
+	case !found && safeguard.On(safeguard.IntentFirst):
+		err = r.swap(ctx, func(version int64) (int64, error) { return r.positions.SinkIntent(ctx, r.name, 0, version, intent) })
+	}
+	if err != nil {
+		return err
+	}
+	if !safeguard.On(safeguard.PositionAfter) {
+		if err := r.move(ctx, intent.To+1); err != nil {
+			return err
+		}
+		return copy()
+	}
+	if err := copy(); err != nil {
+		return err
+	}
+	return r.move(ctx, intent.To+1)
+}
+
+// move records the position.
+func (r *ranges) move(ctx context.Context, next int64) error {
+	return r.swap(ctx, func(version int64) (int64, error) { return r.positions.SinkCommit(ctx, r.name, 0, version, next, nil) })
+}
+
+// arrive writes a page into its table. A page that may be there already is counted afterwards: a table that is not replicated stores the
+// token before the rows, so it can take a page for present that never came (consumer.ByToken). unequal is the error for a wrong count.
+func (r *ranges) arrive(ctx context.Context, w inserter, b *Block, token string, again bool, count func() (int, error), unequal func(rows int) error,
+	log *slog.Logger) error {
+	if err := r.stillOurs(ctx); err != nil {
+		return err
+	}
+	if err := w.Insert(ctx, b, token); err != nil {
+		return err
+	}
+	if !again || w.Replicated() || !safeguard.On(safeguard.RepeatedIsAsked) {
+		return nil
+	}
+	for n := 2; ; n++ {
+		rows, err := count()
+		switch {
+		case err != nil || rows == b.Rows():
+			return err
+		case rows > 0 || n > mostTries:
+			return unequal(rows)
+		}
+		log.Warn("ClickHouse took new rows for repeated ones but has none of them; writing them again", "table", b.Table, "token", token)
+		if err := w.Insert(ctx, b, fmt.Sprintf("%s/%d", token, n)); err != nil {
+			return err
+		}
+	}
+}
+
+// stillOurs checks that nobody else has taken the range over since the control store's last answer, if that is some time
+// ago: a process that was stopped in between would write pages whose tokens the warehouse has forgotten.
+func (r *ranges) stillOurs(ctx context.Context) error {
+	now := r.clock.Now()
+	// It also uses the wall clock, because Go's monotonic clock stops while a machine sleeps.
+	if max(now.Sub(r.asked), now.Round(0).Sub(r.asked)) < askAgain || !safeguard.On(safeguard.CompareAndSet) {
+		return nil
+	}
+	at, err := r.positions.SinkGet(ctx, r.name, 0)
+	if err == nil && at.Version != r.version {
+		err = control.ErrConflict
+	}
+	if err == nil {
+		r.asked = now
+	}
+	return err
+}
+
+// swap changes the position if it is still the known one.
+func (r *ranges) swap(ctx context.Context, change func(version int64) (int64, error)) error {
+	asked := r.clock.Now()
+	version, err := change(r.version)
+	if errors.Is(err, control.ErrConflict) && !safeguard.On(safeguard.CompareAndSet) {
+		at, err := r.positions.SinkGet(ctx, r.name, 0)
+		if err != nil {
+			return err
+		}
+		if version, err = change(at.Version); errors.Is(err, control.ErrConflict) {
+			version, err = at.Version, nil
+		}
+		r.version = version
+		return err
+	}
+	if err == nil {
+		r.version, r.asked = version, asked
+	}
+	return err
+}

@@ -1,0 +1,244 @@
+package invoicing
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"ratemill/internal/store"
+	"ratemill/invoicing/document"
+	"ratemill/invoicing/terms"
+	"ratemill/registry"
+)
+
+// Exported is a final document or a fixed close on its way to where people analyse them. It never changes again.
+type Exported struct {
+	N        int64   // place in the order in which they became final or fixed, from 1, without gaps
+	Document *Stored // nil for a close
+	Numbered Numbered
+	Closed   *Closed // nil for a document; its State and Document change later, the rest does not
+}
+
+// Numbered is where the number of a document comes from.
+type Numbered struct {
+	Range string // as the accounting group writes it
+	Year  int    // 0 if the range goes on for ever
+	N     int64
+}
+
+// export notes, in the transaction that makes a document final or a close fixed, that it is to be copied. id is empty for a close.
+func (t Table) export(ctx context.Context, id string, payer uint32, cycle Date) error {
+	var n int64
+	if err := t.Tx.Row(ctx, `UPDATE invoice_exports_counter SET n = n + 1 WHERE one = 1 RETURNING n`).Scan(&n); err != nil {
+		return err
+	}
+	_, err := t.Tx.Exec(ctx, `INSERT INTO invoice_exports (n, document, payer_number, cycle) VALUES (?, ?, ?, ?)`, n, id, int64(payer), int64(cycle))
+	return err
+}
+
+// Exporter reads what is to be copied. Documents and closes come from the control store; items that are not usage are computed again from
+// the inputs of their documents.
+type Exporter struct {
+	DB *store.DB
+	// Basis has the facts up to a revision at least, and Prices; end closes it.
+	Basis func(ctx context.Context, facts registry.Revision) (b *Basis, end func(), err error)
+}
+
+// Newest is the last place that something has, 0 for none.
+func (e *Exporter) Newest(ctx context.Context) (n int64, err error) {
+	err = e.DB.Query(ctx, "asking for final documents", `SELECT n FROM invoice_exports_counter`, nil, func(rows *sql.Rows) error {
+		return rows.Scan(&n)
+	})
+	return n, err
+}
+
+// Waits is how long the first final document behind a place has been final; 0 if there is none.
+func (e *Exporter) Waits(ctx context.Context, after int64, now time.Time) (waits time.Duration, err error) {
+	err = e.DB.Query(ctx, "asking for final documents", `SELECT coalesce(min(s.at), 0) FROM invoice_exports AS e
+		JOIN invoice_steps AS s ON s.document = e.document AND s.state = 'final' WHERE e.n > ?`, []any{after}, func(rows *sql.Rows) error {
+		var at int64
+		if err := rows.Scan(&at); err != nil || at == 0 {
+			return err
+		}
+		waits = max(0, now.Sub(time.Unix(0, at)))
+		return nil
+	})
+	return waits, err
+}
+
+// Exports gives what follows a place, at most so many. The same places always have the same.
+func (e *Exporter) Exports(ctx context.Context, after int64, most int) (all []Exported, err error) {
+	newest, err := e.Newest(ctx)
+	if err != nil || newest <= after {
+		return nil, err
+	}
+	err = e.DB.Change(ctx, "reading final documents", func(tx *store.Tx) (err error) {
+		all, err = Table{tx}.exports(ctx, after, most)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	b, end, err := e.Basis(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	for i := range all {
+		if s := all[i].Document; s != nil {
+			if all[i].Numbered, err = b.numbered(s); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}
+
+func (t Table) exports(ctx context.Context, after int64, most int) (all []Exported, err error) {
+	const which = ` FROM invoice_exports WHERE n > ? AND n <= ?`
+	to := after + int64(most)
+	documents, err := t.list(ctx, `state = 'final' AND id IN (SELECT document`+which+`)`, after, to)
+	if err != nil {
+		return nil, err
+	}
+	byID := map[string]*Stored{}
+	for _, s := range documents {
+		byID[s.ID] = s
+	}
+	closes, err := t.Closes(ctx, `(payer_number, cycle) IN (SELECT payer_number, cycle`+which+` AND document = '')`, after, to)
+	if err != nil {
+		return nil, err
+	}
+	byCycle := map[AccountCycle]*Closed{}
+	for _, c := range closes {
+		byCycle[AccountCycle{c.PayerNumber, c.Cycle.From}] = c
+	}
+	rows, err := t.Tx.Rows(ctx, `SELECT n, document, payer_number, cycle`+which+` ORDER BY n`, after, to)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var x Exported
+		var id string
+		var of AccountCycle
+		if err := rows.Scan(&x.N, &id, &of.Account, &of.Cycle); err != nil {
+			return nil, err
+		}
+		switch {
+		case id != "":
+			x.Document = byID[id]
+		default:
+			x.Closed = byCycle[of]
+		}
+		if x.Document == nil && x.Closed == nil {
+			return nil, fmt.Errorf("the control store has no final document %q and no fixed close of payer %d from %s any more, which it had: somebody "+
+				"deleted it; take it from a backup", id, of.Account, of.Cycle)
+		}
+		all = append(all, x)
+	}
+	return all, rows.Err()
+}
+
+// numbered is where the number of a final document comes from.
+func (b *Basis) numbered(s *Stored) (n Numbered, err error) {
+	prices, err := b.Prices(s.Input.Catalogue)
+	if err != nil {
+		return n, err
+	}
+	g := prices.Terms.Group(s.Terms.AccountingGroup, s.Cycle.To)
+	if g == nil {
+		return n, fmt.Errorf("document %s: the catalogue has no accounting group %s on %s", s.Name(), s.Terms.AccountingGroup, s.Cycle.To)
+	}
+	n.Range = g.Numbers.Invoice.Value
+	if s.Negative {
+		n.Range = g.Numbers.CreditNote.Value
+	}
+	r, err := terms.ParseRange(n.Range)
+	if err != nil {
+		return n, err
+	}
+	if r.Yearly {
+		n.Year = s.Issued.UTC().Year()
+	}
+	n.N, err = r.Counted(s.Number)
+	return n, err
+}
+
+// Items prepares to compute the items of documents again that are not usage. of gives those of one document, always in the same order, with
+// the number of their line; end frees what that needs. A credit note has none.
+func (e *Exporter) Items(ctx context.Context, all []Exported) (of func(s *Stored, give func(line int, i *document.Item) error) error, end func(),
+	err error) {
+	facts, payers, seen := registry.Revision(0), []uint32{}, map[uint32]bool{}
+	for i := range all {
+		s := all[i].Document
+		if s == nil || s.Form == document.CreditNote {
+			continue
+		}
+		for _, c := range s.Input.Closes {
+			facts = max(facts, c.Facts)
+		}
+		if !seen[s.PayerNumber] {
+			seen[s.PayerNumber] = true
+			payers = append(payers, s.PayerNumber)
+		}
+	}
+	b, end, err := e.Basis(ctx, facts)
+	if err != nil {
+		return nil, nil, err
+	}
+	closes := map[uint32][]*Closed{}
+	err = e.DB.Change(ctx, "reading closes", func(tx *store.Tx) error {
+		where, args := in("payer_number", payers)
+		all, err := Table{tx}.Closes(ctx, where, args...)
+		for _, c := range all {
+			closes[c.PayerNumber] = append(closes[c.PayerNumber], c)
+		}
+		return err
+	})
+	if err != nil {
+		end()
+		return nil, nil, err
+	}
+	engines := b.engines()
+	return func(s *Stored, give func(int, *document.Item) error) error {
+		if s.Form == document.CreditNote {
+			return nil
+		}
+		return b.itemsOf(s, closes[s.PayerNumber], engines, give)
+	}, end, nil
+}
+
+// itemsOf gives the items of a document that are not usage, with their lines.
+func (b *Basis) itemsOf(s *Stored, closes []*Closed, engines *engines, give func(line int, i *document.Item) error) (err error) {
+	if len(closes) == 0 {
+		return fmt.Errorf("no closed cycle of the payer of %s is stored", s.Name())
+	}
+	of := *b
+	of.Catalogue = s.Input.Catalogue
+	p := &payer{Basis: &of, number: s.PayerNumber, closes: closes, first: closes[0].Cycle, engines: engines}
+	p.catalogue = p.catalogueOf
+	lineOf := document.LineOf(s.Lines)
+	place := func(i *document.Item) error {
+		line := lineOf(i)
+		if line == 0 {
+			return fmt.Errorf("the inputs of document %s give %s %s of account %s in the cycle from %s, and it has no line for that: somebody "+
+				"changed it, or its inputs; ratemill invoice verify %s", s.Name(), i.Kind, i.Product, i.Account, i.Cycle, s.Name())
+		}
+		return give(line, i)
+	}
+	for i := range s.Input.Closes {
+		c := &s.Input.Closes[i]
+		if p.rules, err = rulesOf(c.Rules); err != nil {
+			return err
+		}
+		if err := p.others(c, place); err != nil {
+			return err
+		}
+		if err := p.contractItems(c, place); err != nil {
+			return err
+		}
+	}
+	return nil
+}
