@@ -103,8 +103,13 @@ func (t Table) billed(ctx context.Context, s *Stored) (closes []*Closed, err err
 
 // Closes lists closes by payer, oldest first.
 func (t Table) Closes(ctx context.Context, where string, args ...any) (all []*Closed, err error) {
-	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, payer, state, currency, reasons, released, waits, document, close, items FROM invoice_closes WHERE `+where+
-		` ORDER BY payer_number, cycle`, args...)
+	return t.closes(ctx, "items", where, args...)
+}
+
+// closes lists closes with lines as a column, or an expression, gives them.
+func (t Table) closes(ctx context.Context, items, where string, args ...any) (all []*Closed, err error) {
+	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, payer, state, currency, reasons, released, waits, document, close, `+items+
+		` FROM invoice_closes WHERE `+where+` ORDER BY payer_number, cycle`, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,10 @@ package invoicing
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"time"
@@ -80,15 +82,32 @@ func (r *Run) Preview(ctx context.Context, until Date, payers []uint32, each fun
 	})
 }
 
-// known are the closes of payers, and the cycles with a reviewed document.
+// known are the closes of payers, and the cycles with a reviewed document. Closes have the lines that the next close needs: those that no
+// document has yet, and all of payers with contracts.
 func (r *Run) known(ctx context.Context, payers []uint32) (closes map[uint32][]*Closed, reviewed map[AccountCycle]string, err error) {
 	closes, reviewed = map[uint32][]*Closed{}, map[AccountCycle]string{}
 	err = r.DB.Change(ctx, "reading closes", func(tx *store.Tx) error {
 		t := Table{tx}
 		where, args := in("payer_number", payers)
-		all, err := t.Closes(ctx, where, args...)
+		all, err := t.closes(ctx, "CASE WHEN state = 'open' THEN items ELSE 'null' END", where, args...)
 		if err != nil {
 			return err
+		}
+		if signers := r.Basis.signers(); len(signers) > 0 { // commitments count what earlier closes charged
+			whole := map[AccountCycle]*Closed{}
+			where, args := in("payer_number", signers)
+			lined, err := t.Closes(ctx, where, args...)
+			if err != nil {
+				return err
+			}
+			for _, c := range lined {
+				whole[AccountCycle{c.PayerNumber, c.Cycle.From}] = c
+			}
+			for i, c := range all {
+				if w := whole[AccountCycle{c.PayerNumber, c.Cycle.From}]; w != nil {
+					all[i] = w
+				}
+			}
 		}
 		for _, c := range all {
 			closes[c.PayerNumber] = append(closes[c.PayerNumber], c)
@@ -100,6 +119,33 @@ func (r *Run) known(ctx context.Context, payers []uint32) (closes map[uint32][]*
 		return err
 	})
 	return closes, reviewed, err
+}
+
+// signers are the accounts that ever had a contract, and all that were ever above them: one of these pays.
+func (b *Basis) signers() []uint32 {
+	all := map[uint32]bool{}
+	var add func(uint32)
+	add = func(account uint32) {
+		if account == 0 || all[account] {
+			return
+		}
+		all[account] = true
+		for _, p := range b.View.AccountHistory(account) {
+			add(p.Fact.Parent)
+		}
+	}
+	for id := range b.Statements.Subjects(registry.KindContract) {
+		for _, s := range b.Statements.Told(registry.KindContract, id) {
+			var v struct {
+				Account string `json:"account"`
+			}
+			if json.Unmarshal(s.Value, &v) == nil {
+				number, _ := b.View.AccountNumber(v.Account)
+				add(number)
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 // in is the condition that a column has one of some numbers; nil has all.

@@ -21,7 +21,8 @@ type Engine struct {
 	catalogue Catalogue
 	view      *registry.View
 	index     *index
-	addons    map[uint32]bool // SIMs that ever had an add-on
+	addons    map[uint32]bool     // SIMs that ever had an add-on
+	oneOffsOf map[string][]string // ids of one-off charges, by the account that they name as payer, or else as theirs
 	path      []uint32
 	ruled     map[ruleKey]life.Rules
 }
@@ -34,6 +35,7 @@ func New(f Facts, c Catalogue) *Engine {
 			e.addons[sim] = true
 		}
 	}
+	e.oneOffsOf = oneOffsOf(f.Statements)
 	return e
 }
 
@@ -81,6 +83,7 @@ type run struct {
 	dirt    map[uint32]udr.Instant
 	charged map[registry.Revision][]oneOff
 
+	oneOffIDs []string // of those that may be the payer's
 	known     []registry.KnownOwner
 	states    []registry.KnownState
 	dates     []Date
@@ -121,7 +124,8 @@ func (r *run) all() (err error) {
 		}
 	}
 	since := never
-	for id := range r.facts.Statements.Subjects(registry.KindOneOff) {
+	r.oneOffIDs = r.oneOffsFor(accounts)
+	for _, id := range r.oneOffIDs {
 		since = min(since, r.stated(registry.KindOneOff, id))
 	}
 	return r.subject(since, nil, func(_ registry.Revision, w *window, b *bill) error {

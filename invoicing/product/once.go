@@ -3,6 +3,7 @@ package product
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"ratemill/decimal"
@@ -308,12 +309,48 @@ type oneOff struct {
 	at udr.Instant
 }
 
+// oneOffsOf finds one-off charges by the accounts that their statements name. It is made once: for each payer, all statements would be too
+// many. One that cannot be read is everybody's, so that each close tells.
+func oneOffsOf(all *registry.Statements) map[string][]string {
+	of := map[string][]string{}
+	for id := range all.Subjects(registry.KindOneOff) {
+		for _, s := range all.Told(registry.KindOneOff, id) {
+			if s.State != registry.Holds {
+				continue
+			}
+			v, err := readStatement[OneOff](&s.Statement)
+			account := v.Payer
+			if account == "" && err == nil {
+				account = v.Account
+			}
+			if n := len(of[account]); n == 0 || of[account][n-1] != id {
+				of[account] = append(of[account], id)
+			}
+		}
+	}
+	return of
+}
+
+// oneOffsFor are the ids of one-off charges that a payer may have to pay, in order: those of its accounts.
+func (e *Engine) oneOffsFor(accounts []uint32) []string {
+	if len(e.oneOffsOf) == 0 {
+		return nil
+	}
+	ids := slices.Clone(e.oneOffsOf[""])
+	for _, a := range accounts {
+		id, _ := e.view.AccountID(a)
+		ids = append(ids, e.oneOffsOf[id]...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 // oneOffs are those of a payer as known at a revision, in the order of their ids. One id is one charge: its first statement counts.
 func (r *run) oneOffs(rev registry.Revision) (all []oneOff, err error) {
 	if known, ok := r.charged[rev]; ok {
 		return known, nil
 	}
-	for id := range r.facts.Statements.Subjects(registry.KindOneOff) {
+	for _, id := range r.oneOffIDs {
 		for _, s := range registry.HeldStatements(r.facts.Statements.Told(registry.KindOneOff, id), rev) {
 			if s.State == registry.Ended {
 				continue
