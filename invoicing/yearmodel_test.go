@@ -261,7 +261,7 @@ func (m *model) contract(payer uint32, last Date, facts registry.Revision, charg
 		}
 		remaining.Add(remaining, big.NewRat(int64(next-c-in), int64(next-c)))
 	}
-	if ends, _ := month(end); ends <= last {
+	if ends, _ := month(end - 1); ends <= last { // due with the last day in force
 		// half of the rest
 		due := remaining.Mul(remaining, big.NewRat(yearMinimum, 2))
 		n := new(big.Int).Add(new(big.Int).Lsh(due.Num(), 1), due.Denom())
