@@ -339,7 +339,18 @@ func (k *kase) step(b *strings.Builder, what string, names []string, at time.Tim
 	}
 	ids := k.ids
 	k.ids = nil
+	var tried, became []string
+	if err := run.TryFinalise(ctx, ids, func(f Finalised) error {
+		tried = append(tried, finalWords(f))
+		return nil
+	}); err != nil {
+		return err
+	}
+	defer func() {
+		require.Equal(k.t, tried, became, "a dry run shows what becomes of the documents, and keeps nothing")
+	}()
 	return run.Finalise(ctx, ids, func(f Finalised) error {
+		became = append(became, finalWords(f))
 		if f.Err != nil {
 			fmt.Fprintf(b, "  %s: %v\n", f.Document.ID, f.Err)
 			return nil
@@ -347,6 +358,10 @@ func (k *kase) step(b *strings.Builder, what string, names []string, at time.Tim
 		k.document(b, f.Document, what == "credit")
 		return nil
 	})
+}
+
+func finalWords(f Finalised) string {
+	return fmt.Sprint(f.Document.ID, f.Document.Number, f.Document.Hash, f.Err)
 }
 
 func (k *kase) change(do func(Table) error) error {

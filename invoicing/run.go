@@ -392,6 +392,35 @@ func (r *Run) Finalise(ctx context.Context, ids []string, each func(Finalised) e
 	return nil
 }
 
+// TryFinalise shows what Finalise would do, in a transaction that changes nothing.
+func (r *Run) TryFinalise(ctx context.Context, ids []string, each func(Finalised) error) error {
+	undone := errors.New("nothing is kept")
+	var all []Finalised
+	err := r.DB.Change(ctx, "trying to make documents final", func(tx *store.Tx) error {
+		all = nil
+		for _, id := range ids {
+			s, err := r.final(ctx, Table{tx}, id)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err != nil {
+				s = &Stored{Document: document.Document{ID: id}}
+			}
+			all = append(all, Finalised{Document: s, Err: err})
+		}
+		return undone
+	})
+	if !errors.Is(err, undone) {
+		return err
+	}
+	for _, f := range all {
+		if err := each(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // finalise makes some documents final in one transaction: numbers, closes, what their payers owe, and delivery.
 func (r *Run) finalise(ctx context.Context, ids []string) (all []Finalised, err error) {
 	err = r.DB.Change(ctx, "making documents final", func(tx *store.Tx) error {

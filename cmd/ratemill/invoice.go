@@ -323,6 +323,9 @@ Drafts become final only if their accounting group asks for no review.`,
 				return err
 			}
 		}
+		if o.DryRun {
+			fmt.Fprintln(stderr, "nothing was changed (--dry-run)")
+		}
 		for _, r := range refused {
 			fmt.Fprintf(stderr, "%s: %s\n", r.Account, strings.Join(r.Why, "; "))
 		}

@@ -399,7 +399,7 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 		}
 		return err
 	})
-	if err != nil || r.DryRun {
+	if err != nil {
 		return nil, nil, problemOf(err)
 	}
 	catalogue, err := o.catalogueNow()
@@ -419,7 +419,11 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 	o.documents(ctx, b, catalogue)
 	run := &invoicing.Run{DB: o.Store.DB, Basis: b, By: invoicing.By{Who: r.Who, Why: r.Why, At: o.Now()}, Progress: r.Progress, Settle: o.settle(),
 		Deliver: o.deliver}
-	err = run.Finalise(ctx, ids, func(f invoicing.Finalised) error {
+	finalise := run.Finalise
+	if r.DryRun {
+		finalise = run.TryFinalise
+	}
+	err = finalise(ctx, ids, func(f invoicing.Finalised) error {
 		if f.Err != nil {
 			refused = append(refused, InvoicePayer{Account: f.Document.ID, Why: []string{f.Err.Error()}})
 			return nil
