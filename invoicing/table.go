@@ -141,6 +141,16 @@ func (t Table) Finalise(ctx context.Context, id string, g *terms.Group, issued r
 	return s, t.did(ctx, s, by)
 }
 
+// UnknownError says that there is no document with a number or an id.
+type UnknownError struct{ Name string }
+
+func (e *UnknownError) Error() string {
+	return "there is no document " + e.Name + "; ratemill invoice list shows all"
+}
+
+// Is says that it is a store.ErrNotFound.
+func (e *UnknownError) Is(target error) bool { return target == store.ErrNotFound }
+
 // Get is the document with an id or a number.
 func (t Table) Get(ctx context.Context, name string) (*Stored, error) {
 	s, err := t.find(ctx, `id = ?`, name)
@@ -148,7 +158,7 @@ func (t Table) Get(ctx context.Context, name string) (*Stored, error) {
 		s, err = t.find(ctx, `number_text = ? AND number_text <> ''`, name)
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, fmt.Errorf("there is no document %s: %w", name, err)
+		return nil, &UnknownError{name}
 	}
 	return s, err
 }

@@ -237,6 +237,9 @@ func checkStages(t *testing.T, printed, mediated, rated, stored string) {
 	}
 }
 
+// invoiceLine is what explain says of a record once it is on an invoice, which the first demo makes after it has explained.
+var invoiceLine = regexp.MustCompile(`(?m)^ invoice  .*\n`)
+
 // checkNothingNew: nothing is read, rated or charged again, and the demo reports its former results in the same words.
 func checkNothingNew(t *testing.T, first, second string) {
 	const words = "nothing new: all 13 files were read before, and nothing is charged twice\n\n"
@@ -246,7 +249,7 @@ func checkNothingNew(t *testing.T, first, second string) {
 	require.True(t, ok)
 	before, _, ok = strings.Cut(before, "with so few records")
 	require.True(t, ok)
-	require.Contains(t, told(second), words+before)
+	require.Contains(t, invoiceLine.ReplaceAllString(told(second), ""), words+before)
 }
 
 // checkTail folds the rated log as docs/integrate.md says, and compares with what the warehouse has.

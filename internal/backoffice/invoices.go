@@ -316,14 +316,14 @@ var errDry = errors.New("dry run")
 func problemOf(err error) error {
 	var refused *invoicing.RefusedError
 	var kept *invoicing.NotCreditedError
+	var unknown *invoicing.UnknownError
 	switch {
 	case errors.As(err, &kept):
 		return &Problem{Conflict, kept}
 	case errors.As(err, &refused):
-		return &Problem{Conflict, err}
-	case errors.Is(err, store.ErrNotFound):
-		what := strings.TrimSuffix(err.Error(), ": "+store.ErrNotFound.Error())
-		return missing("%s; ratemill invoice list shows those that there are", what)
+		return &Problem{Conflict, refused}
+	case errors.As(err, &unknown):
+		return &Problem{Missing, unknown}
 	}
 	return err
 }

@@ -166,6 +166,8 @@ kafka: { listen: "127.0.0.1:%s" }
 clickhouse: { listen: "127.0.0.1:%s" }
 rating: { session: 6s }
 late_until: never # the demo's usage is of one month, whenever it runs
+invoicing: { from: 2026-03-01, documents: documents, print: invoices }
+accounts: { languages: [es, pt] }
 `, e.ports["kafka"], e.ports["clickhouse"])
 	path := filepath.Join(e.dir, "ratemill.yaml")
 	if err := os.WriteFile(path, []byte(yaml), 0o644); err != nil {

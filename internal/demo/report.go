@@ -17,6 +17,7 @@ import (
 	"ratemill/decimal"
 	"ratemill/internal/backoffice"
 	"ratemill/internal/control"
+	"ratemill/internal/engines"
 	"ratemill/internal/output"
 )
 
@@ -30,7 +31,7 @@ func (e *environment) report(ctx context.Context, p *processes, o Options, known
 		fmt.Fprintf(o.Words, "nothing new: all %d files were read before, and nothing is charged twice\n\n", known)
 	}
 	office, err := backoffice.New(backoffice.Options{Store: e.engines.Store, Warehouse: backoffice.Connected(e.engines.Warehouse),
-		Project: e.config.Project, Partitions: e.engines.Partitions})
+		Project: e.config.Project, Partitions: e.engines.Partitions, InvoicesFrom: e.config.Invoicing.From, Sink: engines.SinkName})
 	if err != nil {
 		return err
 	}
@@ -50,11 +51,15 @@ func (e *environment) report(ctx context.Context, p *processes, o Options, known
 	if err := e.lives(ctx, office, o); err != nil {
 		return err
 	}
+	if err := e.invoices(ctx, office, o); err != nil {
+		return err
+	}
 	for _, q := range [][2]string{
 		{"What is each account charged so far?", "account balance"},
 		{"What did each account use on each day?", `query "select * from usage_by_account_day"`},
 		{"Which accounts pay most, and for what?", `query "select account, plan, class, sum(amount) amount, currency from charges group by all order by amount desc"`},
 		{"Which records wait, and for what?", "suspense list"},
+		{"What is an invoice line made of?", "invoice show GLX-0001 --line 5"},
 	} {
 		fmt.Fprintf(o.Words, "%-38s  %s %s\n", q[0], o.Ask, q[1])
 	}

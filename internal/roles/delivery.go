@@ -29,7 +29,7 @@ import (
 // Delivery is the role that delivers final documents, and folds payments that imports of the registry state.
 var Delivery = Role{
 	Name: "delivery", Metrics: []*metric.Section{delivery.Metrics}, Begin: beginDelivery,
-	Work: Work{Title: "delivery: documents", Done: delivery.SentTotal, Waits: delivery.Waiting},
+	Work: Work{Title: "delivery: documents", Done: delivery.SentTotal},
 }
 
 // deliveries are those of this process.
