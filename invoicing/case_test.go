@@ -340,7 +340,9 @@ func (k *kase) step(b *strings.Builder, what string, names []string, at time.Tim
 	ids := k.ids
 	k.ids = nil
 	var tried, became []string
-	if err := run.TryFinalise(ctx, ids, func(f Finalised) error {
+	dry := *run
+	dry.Settle = nil // the exposure of a case is not in the store, so a transaction that is undone would not undo it
+	if err := dry.TryFinalise(ctx, ids, func(f Finalised) error {
 		tried = append(tried, finalWords(f))
 		return nil
 	}); err != nil {
