@@ -53,7 +53,7 @@ func Credit(of *Document, credits []*Document, takes []Take) (*Document, error) 
 		return nil, errors.Join(wrong...)
 	}
 	d := &Document{
-		Form: CreditNote, Negative: true, Corrects: of.Number, Payer: of.Payer, Seller: of.Seller, Terms: of.Terms, Cycle: of.Cycle,
+		Form: CreditNote, Corrects: of.Number, Payer: of.Payer, Seller: of.Seller, Terms: of.Terms, Cycle: of.Cycle,
 		Periods: of.Periods, Currency: of.Currency, Scale: of.Scale, Gross: of.Gross,
 		Input: Inputs{Closes: of.Input.Closes, Rules: Rules, Catalogue: of.Input.Catalogue, Credits: takes},
 	}
@@ -68,7 +68,9 @@ func Credit(of *Document, credits []*Document, takes []Take) (*Document, error) 
 		l.Exact, l.Rest, l.Net = l.Amount, decimal.Zero, l.Amount
 		d.Lines = append(d.Lines, l)
 	}
-	return d, d.creditTax(credits)
+	err = d.creditTax(credits)
+	d.Negative = d.Net.Sign() <= 0 // what takes back a sum below 0 asks for money
+	return d, err
 }
 
 func refused(of *Document, left []decimal.D, takes []Take) (wrong []error) {

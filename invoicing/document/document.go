@@ -23,7 +23,8 @@ type Document struct {
 	Number string `json:"number,omitempty"` // of its number range, once it is final
 	Form   Form   `json:"form"`
 	// Negative says that it pays money back: a credit note, or a regular document whose sum is negative. Such a document has
-	// the number range and the form of credit notes, with all signs turned around when it is printed.
+	// the number range and the form of credit notes, with all signs turned around when it is printed. A credit note that takes
+	// back more below 0 than above it asks for money: it has the number range and the form of invoices.
 	Negative bool   `json:"negative,omitempty"`
 	Corrects string `json:"corrects,omitempty"` // number of the document that a credit note takes back
 

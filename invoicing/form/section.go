@@ -226,7 +226,7 @@ func (v *viewer) line(l *document.Line, titled document.Period) row {
 func (v *viewer) quantities(of *document.Line) (quantity, price, by string) {
 	l := *of
 	switch { // amount = quantity × price; a credit note has the quantities and prices of the lines that it takes back
-	case !v.d.Negative || v.d.Form == document.CreditNote:
+	case v.d.Negative == (v.d.Form == document.CreditNote):
 	case l.Price.Sign() < 0:
 		l.Price = l.Price.Neg()
 	default:

@@ -196,7 +196,7 @@ func creditInParts(t testing.TB, r *rand.Rand, in *form.Print, s schema) (n int)
 		}
 		c, err := document.Credit(in.Document, credits, takes)
 		require.NoError(t, err)
-		c.Number, c.Issued = "CN-1", in.Document.Issued
+		c.Number, c.Issued, c.Due = "CN-1", in.Document.Issued, in.Document.Issued+30
 		text, err := form.UBL(&form.Print{Document: c, Seller: in.Seller, Corrected: in.Document.Issued})
 		require.NoError(t, err)
 		// The tax is what is missing to the tax of all credits so far, so it is one rounding more away.

@@ -253,7 +253,10 @@ func (v *viewer) box(out *view) {
 	} else {
 		out.Box.Title = v.say(key+"_in", "days", v.days())
 	}
-	out.Box.Lines = v.texts(v.pay())
+	if v.d.Corrects != "" {
+		out.Box.Lines = append(out.Box.Lines, v.say("corrects_invoice", "number", v.text(v.d.Corrects)))
+	}
+	out.Box.Lines = append(out.Box.Lines, v.texts(v.pay())...)
 	if text := v.in.texts(v.lang).Payment; text != "" {
 		out.Box.Lines = append(out.Box.Lines, v.texts([]string{text})...)
 	}
