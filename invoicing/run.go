@@ -114,7 +114,7 @@ func (r *Run) known(ctx context.Context, payers []uint32) (closes map[uint32][]*
 		}
 		documents, err := t.list(ctx, `state = 'reviewed' AND `+where, args...)
 		for _, d := range documents {
-			reviewed[AccountCycle{d.PayerNumber, d.Cycle.From}] = d.Name()
+			reviewed[AccountCycle{d.PayerNumber, d.Cycle.From}] = "document " + d.Name()
 		}
 		return err
 	})
@@ -291,11 +291,11 @@ func (w *worker) close(ctx context.Context, number uint32, closes []*Closed) (al
 			return all, err
 		}
 		if name := w.reviewed[AccountCycle{number, p.cycle.From}]; name != "" && skipped == "" {
-			skipped = fmt.Sprintf("document %s is reviewed; finalise it, or reopen it to compute it again", name)
+			skipped = name + reviewedFirst
 		}
 		if skipped != "" {
 			if len(all) == 0 {
-				all = append(all, &Computed{Closed: &Closed{PayerNumber: number, Payer: p.id, Close: document.Close{Cycle: p.cycle}}, Skipped: skipped})
+				all = append(all, skip(p, p.cycle, skipped))
 			}
 			return all, nil
 		}
@@ -308,12 +308,28 @@ func (w *worker) close(ctx context.Context, number uint32, closes []*Closed) (al
 		w.catalogue = p.catalogueOf
 		c := p.compute(w.usage, doubts)
 		c.Closed.At = udr.InstantOf(w.Basis.Now)
+		for _, d := range c.Documents { // of cycles in another currency, which are closed
+			if name := w.reviewed[AccountCycle{number, d.Cycle.From}]; name != "" {
+				return append(all, skip(p, p.cycle, name+reviewedFirst)), nil
+			}
+		}
 		all = append(all, c)
 		if !c.Closed.State.Fixed() {
+			if next, _, err := p.cycleOf(number, p.cycle.To); err == nil && next.From <= w.until {
+				all = append(all, skip(p, next, fmt.Sprintf("it waits until the document that closes the cycle from %s is final; finalise that, "+
+					"then run again", p.cycle.From)))
+			}
 			return all, nil
 		}
 		closes = append(slices.DeleteFunc(slices.Clone(closes), func(c *Closed) bool { return !c.State.Fixed() }), c.Closed)
 	}
+}
+
+// reviewedFirst follows the name of a document that a computation would change.
+const reviewedFirst = " is reviewed; finalise it, or reopen it to compute it again"
+
+func skip(p *payer, cycle document.Period, why string) *Computed {
+	return &Computed{Closed: &Closed{PayerNumber: p.number, Payer: p.id, Close: document.Close{Cycle: cycle}}, Skipped: why}
 }
 
 // put stores what was computed of a payer.
@@ -325,7 +341,9 @@ func (r *Run) put(ctx context.Context, t Table, c *Computed) error {
 		if err := t.Put(ctx, d, r.By); err != nil {
 			return err
 		}
-		c.Closed.Document = d.ID
+		if d.Cycle.From == c.Closed.Cycle.From { // another one has earlier cycles, in another currency
+			c.Closed.Document = d.ID
+		}
 	}
 	stale, err := t.list(ctx, `payer_number = ? AND cycle = ? AND form <> 'credit_note' AND state IN ('draft', 'held')`, int64(c.Closed.PayerNumber),
 		int64(c.Closed.Cycle.From))
