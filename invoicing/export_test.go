@@ -73,7 +73,10 @@ func TestWhatWasFinalBeforeThereWereExportsIsExported(t *testing.T) {
 	require.NoError(t, err)
 	k.exec(`DROP TABLE invoice_exports`)
 	k.exec(`DROP TABLE invoice_exports_counter`)
-	k.exec(`DELETE FROM invoicing_version WHERE version_id = 4`)
+	for _, index := range []string{"number_text", "cycle", "state"} { // of the migrations behind it
+		k.exec(`DROP INDEX invoice_documents_` + index)
+	}
+	k.exec(`DELETE FROM invoicing_version WHERE version_id >= 4`)
 	require.NoError(t, Migrate(t.Context(), k.db))
 	after, err := e.Exports(t.Context(), 0, 1000)
 	require.NoError(t, err)

@@ -261,6 +261,9 @@ func invoiceStep(f *flags, step invoicing.Step, short string) *cobra.Command {
 		}
 		done, err := office.InvoiceStep(cmd.Context(), step, args, o)
 		if err != nil {
+			if len(done) > 0 { // those before the one that is refused are done
+				err = errors.Join(err, printDone(cmd, f, done))
+			}
 			return refusal(err)
 		}
 		return printDone(cmd, f, done)
@@ -296,7 +299,7 @@ func invoiceFinalise(f *flags) *cobra.Command {
 		Use:   "finalise [DOCUMENT …]",
 		Short: "Make reviewed documents final, with their numbers",
 		Long: `Finalise gives documents their numbers and dates, without gaps, in the order of their payers. From then on they never change.
-Drafts become final only if their accounting group asks for no review.`,
+Drafts become final only if their accounting group asks for no review. Held documents stay, and the command names them and fails.`,
 		Example: "  ratemill invoice finalise --cycle 2026-03 --yes\n  ratemill invoice finalise 17-regular-2026-03-01-1",
 	}
 	invoiceFlags(f, c, &o)

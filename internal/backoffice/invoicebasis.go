@@ -3,6 +3,7 @@ package backoffice
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -24,6 +25,9 @@ import (
 	"ratemill/udr"
 )
 
+// errNoCatalogue says that an installation has no catalogue.
+var errNoCatalogue = &Problem{Invalid, errors.New("the project has no catalogue, so nobody knows what is charged")}
+
 // basisRequest says for what invoices are computed.
 type basisRequest struct {
 	until registry.Date // cycles that begin up to it
@@ -43,7 +47,7 @@ func (o *Office) basis(ctx context.Context, r basisRequest) (b *invoicing.Basis,
 		return nil, nil, err
 	}
 	if catalogue == nil {
-		return nil, nil, &Problem{Invalid, fmt.Errorf("the project has no catalogue, so nobody knows what is charged")}
+		return nil, nil, errNoCatalogue
 	}
 	if err := o.Store.PutDocument(ctx, "catalogue", catalogue.Version(), catalogue.Bundle(), o.Now()); err != nil {
 		return nil, nil, err

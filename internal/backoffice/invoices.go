@@ -54,6 +54,7 @@ type InvoiceRun struct {
 	Findings  []string         `json:"findings,omitempty"` // that concern no payer in particular
 	DryRun    bool             `json:"dry_run,omitempty"`
 	Took      time.Duration    `json:"-"`
+	last      string           // payer that was counted last
 }
 
 // InvoiceAmount is a sum of documents in a currency; money is text.
@@ -205,7 +206,10 @@ type invoiceSum struct {
 // add counts what became of a payer.
 func (a *InvoiceRun) add(c *invoicing.Computed, sums map[string]*invoiceSum) (err error) {
 	p := InvoicePayer{Account: c.Closed.Payer, Cycle: c.Closed.Cycle.From.String()}
-	a.Payers++
+	if a.last != p.Account { // the cycles of a payer come together
+		a.last = p.Account
+		a.Payers++
+	}
 	switch {
 	case c.Skipped != "":
 		p.Why = []string{c.Skipped}
@@ -341,6 +345,9 @@ func (o *Office) documentsFor(ctx context.Context, who *invoiceActor, step invoi
 				ids = append(ids, s.ID)
 			}
 		}
+		if err == nil {
+			err = known(r, who, all)
+		}
 		return err
 	})
 	return ids, err
@@ -349,6 +356,19 @@ func (o *Office) documentsFor(ctx context.Context, who *invoiceActor, step invoi
 // names reports whether an order is for the documents of a payer.
 func (r *InvoiceOrder) names(payer string) bool {
 	return len(r.Accounts) == 0 || slices.Contains(r.Accounts, payer)
+}
+
+// known refuses an order for payers of whom there is no document in its cycle.
+func known(r *InvoiceOrder, who *invoiceActor, all []*invoicing.Stored) error {
+	for _, id := range r.Accounts {
+		if err := who.changes(id); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(all, func(s *invoicing.Stored) bool { return s.Payer.Account == id }) {
+			return missing("no document of account %s begins its cycle in %s; ratemill invoice list shows all", id, r.Cycle)
+		}
+	}
+	return nil
 }
 
 // firstOf is the first date of an order's cycles.
@@ -369,42 +389,16 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 		return nil, nil, err
 	}
 	defer who.close()
-	var ids []string
-	err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
-		t := invoicing.Table{Tx: tx}
-		if names != nil {
-			for _, name := range names {
-				s, err := t.Get(ctx, name)
-				if err != nil {
-					return err
-				}
-				if err := who.changes(s.Payer.Account); err != nil {
-					return err
-				}
-				ids = append(ids, s.ID)
-			}
-			return nil
-		}
-		until, err := r.until()
-		if err != nil {
-			return err
-		}
-		all, err := t.InCycle(ctx, firstOf(r.Cycle, until), until)
-		slices.SortStableFunc(all, func(a, b *invoicing.Stored) int { return int(a.PayerNumber) - int(b.PayerNumber) })
-		for _, s := range all {
-			may := invoicing.Allows(s.State, invoicing.Finalise) || s.State == invoicing.Draft
-			if may && r.names(s.Payer.Account) && who.changes(s.Payer.Account) == nil {
-				ids = append(ids, s.ID)
-			}
-		}
-		return err
-	})
+	ids, refused, err := o.toFinalise(ctx, who, names, &r)
 	if err != nil {
 		return nil, nil, problemOf(err)
 	}
 	catalogue, err := o.catalogueNow()
 	if err != nil {
 		return nil, nil, err
+	}
+	if catalogue == nil {
+		return nil, nil, errNoCatalogue
 	}
 	view, err := o.view(ctx)
 	if err != nil {
@@ -432,6 +426,48 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 		return nil
 	})
 	return done, refused, err
+}
+
+// toFinalise are the documents that are to become final: those named, or all of a cycle, in the order of their payers' numbers. Of a cycle,
+// held ones are refused.
+func (o *Office) toFinalise(ctx context.Context, who *invoiceActor, names []string, r *InvoiceOrder) (ids []string, refused []InvoicePayer, err error) {
+	err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
+		t := invoicing.Table{Tx: tx}
+		if names != nil {
+			for _, name := range names {
+				s, err := t.Get(ctx, name)
+				if err != nil {
+					return err
+				}
+				if err := who.changes(s.Payer.Account); err != nil {
+					return err
+				}
+				ids = append(ids, s.ID)
+			}
+			return nil
+		}
+		until, err := r.until()
+		if err != nil {
+			return err
+		}
+		all, err := t.InCycle(ctx, firstOf(r.Cycle, until), until)
+		slices.SortStableFunc(all, func(a, b *invoicing.Stored) int { return int(a.PayerNumber) - int(b.PayerNumber) })
+		for _, s := range all {
+			switch {
+			case !r.names(s.Payer.Account) || who.changes(s.Payer.Account) != nil:
+			case s.State == invoicing.Held:
+				refused = append(refused, InvoicePayer{Account: s.ID, Cycle: s.Cycle.From.String(),
+					Why: []string{fmt.Sprintf("it is held: %s", strings.Join(s.Reasons, "; "))}})
+			case invoicing.Allows(s.State, invoicing.Finalise) || s.State == invoicing.Draft:
+				ids = append(ids, s.ID)
+			}
+		}
+		if err == nil {
+			err = known(r, who, all)
+		}
+		return err
+	})
+	return ids, refused, err
 }
 
 // Invoice is a stored document, by its id or number, as the provider or an account sees it.

@@ -113,6 +113,9 @@ func (o *Office) earlier(ctx context.Context) (b *invoicing.Basis, end func(), e
 	if err != nil {
 		return nil, nil, err
 	}
+	if catalogue == nil {
+		return nil, nil, errNoCatalogue
+	}
 	w, err := o.Warehouse(ctx)
 	if err != nil {
 		return nil, nil, err
