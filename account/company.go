@@ -134,7 +134,7 @@ func (v *Company) Confirmed() bool { return v.Source == nil || v.Source.Confirme
 type Project struct {
 	Company    string `yaml:"company,required" json:"company" doc:"The company to which it belongs." example:"acme-gmbh"`
 	Name       string `yaml:"name,required" json:"name" doc:"Name for people." example:"Trackers 2026"`
-	SingleBill bool   `yaml:"single_bill" json:"single_bill,omitempty" doc:"true: its accounts get one invoice together, with a section for each. They then share accounting group, time zone and cycle day."`
+	SingleBill bool   `yaml:"single_bill" json:"single_bill,omitempty" doc:"true: its accounts are to be billed together, so they share accounting group, time zone and cycle day. Each still gets its own invoice; give one of them the billing profile and put the others below it to get one."`
 }
 
 func (v *Project) check(c *checker) {

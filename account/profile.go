@@ -22,7 +22,7 @@ type Profile struct {
 	Delivery        string            `yaml:"delivery" json:"delivery,omitempty" enum:"email|hardcopy|email_and_hardcopy|e_invoice" doc:"How it gets its invoices."`
 	Emails          []string          `yaml:"emails" json:"emails,omitempty" doc:"Addresses to which invoices are mailed." example:"[billing@acme.example]"`
 	EInvoice        *EInvoice         `yaml:"e_invoice" json:"e_invoice,omitempty" doc:"Format and receiver, if delivery is e_invoice."`
-	Format          string            `yaml:"format" json:"format,omitempty" enum:"standard|reseller" doc:"Form of its invoices; reseller has a part for each customer."`
+	Format          string            `yaml:"format" json:"format,omitempty" enum:"standard|reseller" doc:"Form of its invoices, for programs that read them; the PDF is the same."`
 	Language        string            `yaml:"language" json:"language,omitempty" enum:"en|es|pt" doc:"Language of its invoices, one that the installation has enabled."`
 	BillingAddress  string            `yaml:"billing_address" json:"billing_address,omitempty" doc:"Name of the address on its invoices: one of the account's, or company/NAME for one of its company's. company is the company's seat." example:"company"`
 	Threshold       decimal.D         `yaml:"threshold" json:"threshold,omitzero" doc:"Net cost below which no invoice is made; what is open goes to the next. 0: no threshold. A negative sum always makes one." example:"25"`

@@ -11,6 +11,7 @@ import (
 
 	"ratemill/internal/backoffice"
 	"ratemill/internal/output"
+	"ratemill/internal/progress"
 	"ratemill/invoicing"
 )
 
@@ -73,7 +74,10 @@ held when something is wrong: a file that is not whole, usage in suspense, sums 
 			return err
 		}
 		defer end()
+		bars := passing()
+		o.Progress = payersDone(bars)
 		r, err := office.RunInvoices(cmd.Context(), o)
+		bars.Done()
 		if err != nil {
 			return refusal(err)
 		}
@@ -86,6 +90,12 @@ held when something is wrong: a file that is not whole, usage in suspense, sums 
 		return printRun(cmd, r)
 	}
 	return c
+}
+
+// payersDone shows how far a bill run is.
+func payersDone(bars *progress.Bars) func(done, of int) {
+	bar := bars.Add("")
+	return func(done, of int) { bar.At(int64(done), int64(of), fmt.Sprintf("%d of %d", done, of)) }
 }
 
 func needCycle(o *backoffice.InvoiceOrder) error {
@@ -317,7 +327,10 @@ Drafts become final only if their accounting group asks for no review. Held docu
 		if yes {
 			args = nil
 		}
+		bars := passing()
+		o.Progress = payersDone(bars)
 		done, refused, err := office.FinaliseInvoices(cmd.Context(), args, o)
+		bars.Done()
 		if err != nil {
 			return refusal(err)
 		}

@@ -20,12 +20,9 @@ type Group struct {
 	IssueMonth  int           `yaml:"issue_month" doc:"Month whose cycle is the last of a period of several months, 1 to 12. Without it, quarters end in March, June, September and December, halves in June and December, years in December." example:"3"`
 	Prices      string        `yaml:"prices" default:"net" enum:"net|gross" doc:"Whether prices of the catalogue are without tax or contain it."`
 	Tax         diag.Text     `yaml:"tax,required" doc:"Tax table." example:"spain"`
-	Template    string        `yaml:"template" default:"standard" doc:"Form of its documents." example:"standard"`
 	Grace       Days          `yaml:"grace" doc:"Days after the end of a cycle before it is closed, for usage that comes late." example:"2 d"`
-	OffCycle    string        `yaml:"off_cycle" default:"no" enum:"no|daily" doc:"daily: charges that are due at once get a document of their own on the same day."`
 	Review      string        `yaml:"review" default:"required" enum:"required|none" doc:"Whether a person reviews each document before it is final."`
 	Hold        Hold          `yaml:"hold" doc:"When a document is held."`
-	LateUntil   Count         `yaml:"late_until" default:"12 cycles" doc:"Usage that comes more cycles late is suspended instead of being billed." example:"12 cycles"`
 }
 
 // Numbers are the ranges of a group.
@@ -98,19 +95,6 @@ func (v *Days) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 // JSONSchema implements diag.Schemed.
 func (*Days) JSONSchema() map[string]any {
 	return map[string]any{"type": "string", "pattern": "^[0-9]+ *(d|days?)$"}
-}
-
-// Count is a number of billing cycles, written as 12 cycles.
-type Count int
-
-// UnmarshalNode implements diag.Unmarshaler.
-func (v *Count) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
-	*v = Count(number(n, d, []string{"cycle", "cycles"}, 1, 120, "12 cycles"))
-}
-
-// JSONSchema implements diag.Schemed.
-func (*Count) JSONSchema() map[string]any {
-	return map[string]any{"type": "string", "pattern": "^[0-9]+ *cycles?$"}
 }
 
 func number(n *diag.Node, d *diag.Decoder, units []string, least, most int, example string) int {

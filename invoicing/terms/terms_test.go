@@ -152,7 +152,6 @@ numbers: { invoice: "INV-{n}", credit_note: "INV-{n:6}" }
 tax: spane
 grace: soon
 issue_month: 3
-late_until: 0 cycles
 ---
 tax: spain
 rules:
@@ -167,7 +166,7 @@ rules:
 		`"ES1" is not a SEPA creditor identifier`, "sp is no language of documents", "the footer has 4 lines",
 		"the operator is seller other already", `"XAU" is no currency in which invoices are paid`,
 		"numbers of INV-{n:6} can be the same as those of INV-{n}", "there is no tax table spane; did you mean spain?",
-		`"soon" is not a number from 0 to 60`, "issue_month has no effect on monthly invoices", `"0 cycles" is not a number from 1 to 120`,
+		`"soon" is not a number from 0 to 60`, "issue_month has no effect on monthly invoices",
 		"rule 2 is never reached", "rule 2: category AE has no rate but 0", "the condition: ", "rule 3: category Z has no reason",
 		"rule 4: category E needs a reason", `"101" is not a rate in percent`,
 	} {
