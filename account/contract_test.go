@@ -13,7 +13,8 @@ import (
 
 func TestAContractThatDoesNotRenewIsInForceUntilItsTermIsOver(t *testing.T) {
 	reg, statements := registry.New(), registry.NewStatements()
-	c := &registry.Changes{Revision: 1, Accounts: []registry.AccountFact{{Number: 1, ID: "acme", Currency: "EUR", Zone: "UTC", CycleDay: 1}},
+	c := &registry.Changes{Revision: 1, Accounts: []registry.AccountFact{{Number: 1, ID: "acme", Currency: "EUR", Zone: "UTC",
+		CycleDay: 1}},
 		Statements: []registry.Statement{{Kind: registry.KindContract, Subject: "c-1",
 			Value: []byte(`{"account":"acme","document":"fleet-24","start":"2026-01-01","status":"active","until":"2028-01-01"}`)}}}
 	require.NoError(t, reg.Apply(c))

@@ -132,7 +132,8 @@ func (c *CreditStatus) decide(made *changed, b *Book, d Decision, changes *regis
 	}
 	now := h.Status(when)
 	above := made.History(h.Parent(when))
-	request := StatusRequest{Account: id, At: when, Revision: changes.Revision, To: Active, Cause: fmt.Sprintf("credit:%s:below:%d", id, d.Version)}
+	request := StatusRequest{Account: id, At: when, Revision: changes.Revision, To: Active, Cause: fmt.Sprintf("credit:%s:below:%d", id,
+		d.Version)}
 	why = fmt.Sprintf("account %s owes less than its credit policy allows again", id)
 	if d.Suspend {
 		request.To, request.Cause = Suspended, fmt.Sprintf("credit:%s:%d:%d", id, d.Percent, d.Version)

@@ -146,7 +146,8 @@ func TestACreditPolicySuspendsInTheTransactionOfItsAlertAndTakesItBack(t *testin
 		w.judges(t)
 		require.Len(t, w.told(t)["m"], 3)
 		require.Contains(t, w.told(t)["m"][2], "suspended credit:m:100:")
-		w.know(t, registry.Changes{Statements: []registry.Statement{{Kind: registry.KindStatus, Subject: "m", From: udr.InstantOf(w.clock()),
+		w.know(t, registry.Changes{Statements: []registry.Statement{{Kind: registry.KindStatus, Subject: "m",
+			From:  udr.InstantOf(w.clock()),
 			Value: []byte(`{"status":"active"}`)}}})
 		l.rate(1, 3, "data", udr.Octet, 1, charge{west, 0, march, "1"})
 		w.runs(t, l, 4)

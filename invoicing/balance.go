@@ -18,15 +18,19 @@ type BalanceLine struct{ ID, Name, Left, Right string }
 // BalanceLines are the lines of the invoice balance, in their order.
 var BalanceLines = []BalanceLine{
 	{"B1", "usage", "charges in the warehouse, up to the cut of the payer's last close", "usage on final documents and in open closes"},
-	{"B2", "recurring", "what is due by the facts of the last close, computed anew", "recurring items, add-ons and fees of share plans on final documents and in open closes"},
-	{"B3", "one-time", "transitions, activations and one-off charges that hold, computed anew", "their items on final documents and in open closes"},
-	{"B4", "contracts", "commitments and penalties by the facts and usage of the last close, computed anew", "their items on final documents and in open closes"},
+	{"B2", "recurring", "what is due by the facts of the last close, computed anew",
+		"recurring items, add-ons and fees of share plans on final documents and in open closes"},
+	{"B3", "one-time", "transitions, activations and one-off charges that hold, computed anew",
+		"their items on final documents and in open closes"},
+	{"B4", "contracts", "commitments and penalties by the facts and usage of the last close, computed anew",
+		"their items on final documents and in open closes"},
 	{"B5", "lines", "items of the closes on each document", "amounts of its lines, and what rounding removed"},
 	{"B6", "documents", "nets of lines and taxes of groups", "totals"},
 	{"B7", "numbers", "numbers that the ranges have given", "documents that have them, without a hole, dates ascending"},
 	{"B8", "SIM-days", "days on which SIMs were in a priced state, counted one by one", "days of recurring items, over all payers"},
 	{"B9", "payers", "charges of each tier in the warehouse", "those of accounts that have a payer"},
-	{"B10", "exposure", "documents less payments and credit notes, open items, less usage on documents", "what the balance of the account has"},
+	{"B10", "exposure", "documents less payments and credit notes, open items, less usage on documents",
+		"what the balance of the account has"},
 }
 
 // BalanceSum is one line in one currency; Currency is empty where things are counted.
@@ -157,7 +161,8 @@ type cells struct {
 }
 
 func newCells(number uint32, payer string) *cells {
-	return &cells{number: number, payer: payer, sides: map[cell]*[2]decimalSum{}, silent: map[cell]bool{}, sums: map[[2]string]*BalanceSum{}}
+	return &cells{number: number, payer: payer, sides: map[cell]*[2]decimalSum{}, silent: map[cell]bool{},
+		sums: map[[2]string]*BalanceSum{}}
 }
 
 const (
@@ -214,7 +219,8 @@ func (c *cells) into(b *PayerBalance) error {
 	})
 	b.Off = c.off
 	slices.SortFunc(b.Off, func(x, y Place) int {
-		return cmp.Or(lineOrder(x.Line, y.Line), cmp.Compare(x.Number, y.Number), cmp.Compare(x.Cycle, y.Cycle), cmp.Compare(x.What, y.What))
+		return cmp.Or(lineOrder(x.Line, y.Line), cmp.Compare(x.Number, y.Number), cmp.Compare(x.Cycle, y.Cycle), cmp.Compare(x.What,
+			y.What))
 	})
 	return nil
 }

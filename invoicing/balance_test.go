@@ -76,7 +76,8 @@ func TestEachMistakeIsFoundByItsLineOfTheBalance(t *testing.T) {
 		{"an item is billed twice", late, func(k *kase) {
 			k.alter("INV-2026-0002", func(s *Stored) { s.Lines = append(s.Lines, s.Lines[0]) })
 		}, "B5 lines, cycle from 2026-05-01, INV-2026-0002: off by -"},
-		{"a line is gone", tree, func(k *kase) { k.alter("T-1", func(s *Stored) { s.Lines = s.Lines[1:] }) }, "B2 recurring, cycle from 2026-04-01: off by 36 EUR"},
+		{"a line is gone", tree, func(k *kase) { k.alter("T-1", func(s *Stored) { s.Lines = s.Lines[1:] }) },
+			"B2 recurring, cycle from 2026-04-01: off by 36 EUR"},
 		{"an amount is changed", tree, func(k *kase) {
 			k.alter("T-1", func(s *Stored) { s.Lines[0].Amount = decimal.MustParse("35") })
 		}, "B5 lines, cycle from 2026-04-01, T-1: off by 1 EUR"},
@@ -94,7 +95,8 @@ func TestEachMistakeIsFoundByItsLineOfTheBalance(t *testing.T) {
 			"B7 numbers, X-1 was given by no range: off by -1"},
 		{"a close is deleted", tree, func(k *kase) { k.exec(`DELETE FROM invoice_closes`) }, "B5 lines, cycle from 2026-04-01, T-1: off by -85 EUR"},
 		{"a charge has no payer", tree, func(k *kase) {
-			c := charged{offset: 1, Charged: Charged{Account: 99, Tier: 1, Currency: "EUR", Cycle: date(k.t, "2026-04-01"), Amount: decimal.FromInt(7)}}
+			c := charged{offset: 1, Charged: Charged{Account: 99, Tier: 1, Currency: "EUR", Cycle: date(k.t, "2026-04-01"),
+				Amount: decimal.FromInt(7)}}
 			k.charges = append(k.charges, c)
 		}, "B9 payers"},
 		{"the exposure is not settled", tree, func(k *kase) { clear(k.exposure) }, "B10 exposure: off by 102.85 EUR"},

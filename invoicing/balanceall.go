@@ -77,7 +77,8 @@ func (w *balancing) numbers(ctx context.Context) error {
 			delete(issued, key)
 			w.all.add(right, "B7", 0, "", name, one)
 			if date < before {
-				w.all.both("B7", 0, "", fmt.Sprintf("%s has the date %s, and the number before it %s", key[1], date, before), one, decimal.Zero)
+				w.all.both("B7", 0, "", fmt.Sprintf("%s has the date %s, and the number before it %s", key[1], date, before), one,
+					decimal.Zero)
 			}
 			before = max(before, date)
 		}
@@ -125,7 +126,8 @@ func (w *balancing) tiers(ctx context.Context, payers []uint32) error {
 	})
 	for k, sums := range unpaid.sides {
 		accounts := examples[k.currency]
-		text := fmt.Sprintf("%s %s of usage is invoiced to nobody, since no payer with a billing profile pays for %s", k.currency, sums[left].Sum,
+		text := fmt.Sprintf("%s %s of usage is invoiced to nobody, since no payer with a billing profile pays for %s", k.currency,
+			sums[left].Sum,
 			strings.Join(accounts[:min(len(accounts), mostNamed)], ", "))
 		if more := len(accounts) - mostNamed; more > 0 {
 			text += fmt.Sprintf(" and %d more", more)

@@ -73,12 +73,13 @@ func (w *balancing) due(p *payer, c *cells) error {
 			continue
 		}
 		this, ahead := give(q.Cycle.From), give(q.Cycle.To)
-		err := p.rules.due(p.engine, product.Close{Payer: p.number, Cycle: q.Cycle.From, First: q.Cycle.From, Facts: p.Facts}, func(i *document.Item) error {
-			if i.Cycle == q.Cycle.To && next {
-				return ahead(i)
-			}
-			return this(i)
-		})
+		err := p.rules.due(p.engine, product.Close{Payer: p.number, Cycle: q.Cycle.From, First: q.Cycle.From, Facts: p.Facts},
+			func(i *document.Item) error {
+				if i.Cycle == q.Cycle.To && next {
+					return ahead(i)
+				}
+				return this(i)
+			})
 		if err != nil {
 			return err
 		}
@@ -115,7 +116,8 @@ func (w *balancing) contracts(p *payer, c *cells) error {
 			continue
 		}
 		none := &contract.Sums{Days: func(Date, Date) ([]contract.SIMDays, error) { return nil, nil }}
-		items, err := p.rules.contracts(p.signed, contract.Close{Payer: p.number, Cycle: q.Cycle.From, First: p.first.From, Facts: p.Facts, Was: none, Now: counts})
+		items, err := p.rules.contracts(p.signed, contract.Close{Payer: p.number, Cycle: q.Cycle.From, First: p.first.From,
+			Facts: p.Facts, Was: none, Now: counts})
 		if err != nil {
 			return err
 		}

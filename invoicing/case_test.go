@@ -104,7 +104,8 @@ func newCase(t testing.TB, archives ...*txtar.Archive) *kase {
 
 // newCaseIn is a case whose documents are kept in a store.
 func newCaseIn(t testing.TB, dsn string, archives ...*txtar.Archive) *kase {
-	k := &kase{t: t, registry: registry.New(), statements: registry.NewStatements(), begin: date(t, "2026-01-01"), exposure: map[string]*[2]decimal.D{}}
+	k := &kase{t: t, registry: registry.New(), statements: registry.NewStatements(), begin: date(t, "2026-01-01"),
+		exposure: map[string]*[2]decimal.D{}}
 	files := fstest.MapFS{}
 	for _, a := range archives {
 		for _, f := range a.Files {
@@ -162,7 +163,8 @@ func (k *kase) readUsage(data []byte) {
 func (k *kase) usage(_ context.Context, q UsageQuestion, each func(*Charged) error) error {
 	sums := map[Charged]*Charged{}
 	for _, c := range k.charges {
-		if c.offset >= q.Until.Offsets[0] || c.Cycle < q.From || c.Cycle > q.To || q.Accounts != nil && !slices.Contains(q.Accounts, c.Account) {
+		if c.offset >= q.Until.Offsets[0] || c.Cycle < q.From || c.Cycle > q.To || q.Accounts != nil && !slices.Contains(q.Accounts,
+			c.Account) {
 			continue
 		}
 		key := c.Charged
@@ -185,7 +187,8 @@ func (k *kase) usage(_ context.Context, q UsageQuestion, each func(*Charged) err
 		all = append(all, s)
 	}
 	slices.SortFunc(all, func(a, b *Charged) int {
-		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Cycle, b.Cycle), cmp.Compare(a.Plan, b.Plan), cmp.Compare(a.Zone, b.Zone),
+		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Cycle, b.Cycle), cmp.Compare(a.Plan, b.Plan), cmp.Compare(a.Zone,
+			b.Zone),
 			cmp.Compare(a.Since, b.Since))
 	})
 	for _, s := range all {
@@ -198,8 +201,9 @@ func (k *kase) usage(_ context.Context, q UsageQuestion, each func(*Charged) err
 
 // basis is what a run computes from.
 func (k *kase) basis(view *registry.View, at time.Time, facts registry.Revision, log int64) *Basis {
-	b := &Basis{View: view, Statements: k.statements, Facts: facts, Cut: document.Cut{Log: 1, Offsets: []int64{log}}, Catalogue: k.catalogue.Version(),
-		Begin: k.begin, Now: at, Usage: k.usage}
+	b := &Basis{View: view, Statements: k.statements, Facts: facts, Cut: document.Cut{Log: 1, Offsets: []int64{log}},
+		Catalogue: k.catalogue.Version(),
+		Begin:     k.begin, Now: at, Usage: k.usage}
 	prices := &Prices{Version: k.catalogue.Version(), PlanFrom: k.catalogue.PlanFrom}
 	prices.Products, _ = product.DocumentsOf(k.catalogue)
 	prices.Contracts, _ = contract.DocumentsOf(k.catalogue)
@@ -235,7 +239,8 @@ func (k *kase) payer(b *Basis, t *terms.Documents, id string, at udr.Instant) *P
 		} `json:"e_invoice"`
 	}
 	require.NoError(k.t, json.Unmarshal(s.Value, &profile))
-	p.Terms = document.Terms{AccountingGroup: profile.Group, CostCentre: profile.Cost, Billable: profile.Billable == nil || *profile.Billable,
+	p.Terms = document.Terms{AccountingGroup: profile.Group, CostCentre: profile.Cost,
+		Billable:  profile.Billable == nil || *profile.Billable,
 		InAdvance: profile.MRC == "in_advance", Threshold: profile.Threshold, ZeroVAT: profile.ZeroVAT,
 		Delivery: profile.Delivery, EInvoiceFormat: profile.EInvoice.Format}
 	p.Party.Endpoint = profile.EInvoice.Endpoint
@@ -283,7 +288,8 @@ func (k *kase) play(script string) string {
 func (k *kase) step(b *strings.Builder, what string, names []string, at time.Time, facts registry.Revision, log int64) error {
 	view := k.registry.View()
 	defer view.Close()
-	run := &Run{DB: k.db, Basis: k.basis(view, at, facts, log), By: By{Who: "maria", Why: "the month is over", At: at}, Workers: 2, Settle: k.settle}
+	run := &Run{DB: k.db, Basis: k.basis(view, at, facts, log), By: By{Who: "maria", Why: "the month is over", At: at}, Workers: 2,
+		Settle: k.settle}
 	ctx := k.t.Context()
 	switch what {
 	case "run", "preview":
@@ -420,7 +426,8 @@ func (k *kase) document(b *strings.Builder, s *Stored, whole bool) {
 	fmt.Fprintln(b)
 	for i := range s.Lines {
 		if l := &s.Lines[i]; whole {
-			text := strings.Join(strings.Fields(fmt.Sprint(l.Kind, " ", l.Account, " ", l.Product, " ", l.State, " ", l.Zone, " ", l.Text)), " ")
+			text := strings.Join(strings.Fields(fmt.Sprint(l.Kind, " ", l.Account, " ", l.Product, " ", l.State, " ", l.Zone, " ",
+				l.Text)), " ")
 			fmt.Fprintf(b, "      %s, %s: %s -> %s %s %s\n", text, l.Period, l.Exact.Fixed(12), l.Amount.Fixed(s.Scale), l.Category, l.Rate)
 		}
 	}

@@ -117,7 +117,8 @@ func (t Table) closes(ctx context.Context, items, where string, args ...any) (al
 	for rows.Next() {
 		c := &Closed{}
 		var reasons, released, text, items string
-		if err := rows.Scan(&c.PayerNumber, &c.Payer, &c.State, &c.Currency, &reasons, &released, &c.Waits, &c.Document, &text, &items); err != nil {
+		if err := rows.Scan(&c.PayerNumber, &c.Payer, &c.State, &c.Currency, &reasons, &released, &c.Waits, &c.Document, &text,
+			&items); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal([]byte(text), &c.Close); err != nil {

@@ -168,7 +168,8 @@ func (b *Basis) numbered(s *Stored) (n Numbered, err error) {
 
 // Items prepares to compute the items of documents again that are not usage. of gives those of one document, always in the same order, with
 // the number of their line; end frees what that needs. A credit note has none.
-func (e *Exporter) Items(ctx context.Context, all []Exported) (of func(s *Stored, give func(line int, i *document.Item) error) error, end func(),
+func (e *Exporter) Items(ctx context.Context, all []Exported) (of func(s *Stored, give func(line int, i *document.Item) error) error,
+	end func(),
 	err error) {
 	facts, payers, seen := registry.Revision(0), []uint32{}, map[uint32]bool{}
 	for i := range all {

@@ -128,7 +128,8 @@ func TestADocumentWaitsForThatOfTheEarlierCycle(t *testing.T) {
 		}
 		require.ErrorContains(t, finalise(april, "2026-05-01"), "waits for "+march.ID)
 		require.NoError(t, finalise(march, "2026-05-02"))
-		require.ErrorContains(t, finalise(april, "2026-04-30"), "INV-2026-0002 would have the date 2026-04-30, and the number before it has 2026-05-02")
+		require.ErrorContains(t, finalise(april, "2026-04-30"),
+			"INV-2026-0002 would have the date 2026-04-30, and the number before it has 2026-05-02")
 		require.NoError(t, finalise(april, "2026-05-01"), "a day apart is a time zone's doing; it gets the later date")
 	})
 }

@@ -61,8 +61,9 @@ func (p *payer) contractItems(c *document.Close, give func(*document.Item) error
 		}
 	}
 	was.Days, now.Days = p.days(c.Before), p.days(c.Facts)
-	items, err := p.rules.contracts(p.signed, contract.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before, Facts: c.Facts,
-		Was: was, Now: now})
+	items, err := p.rules.contracts(p.signed, contract.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before,
+		Facts: c.Facts,
+		Was:   was, Now: now})
 	for i := range items {
 		if err == nil {
 			err = give(&items[i])

@@ -18,5 +18,6 @@ func TestARecordIsOnTheLineOfItsVersionOfThePlan(t *testing.T) {
 		r := &Record{Account: "acme", Cycle: 20543, Class: "data", Plan: "retail", Version: lines[i].Version, Zone: "eu", Tariff: "eu"}
 		require.Equal(t, i+1, r.line(lines))
 	}
-	require.Zero(t, (&Record{Account: "acme", Cycle: 20543, Class: "data", Plan: "retail", Version: 20570, Zone: "eu", Tariff: "eu"}).line(lines))
+	require.Zero(t, (&Record{Account: "acme", Cycle: 20543, Class: "data", Plan: "retail", Version: 20570, Zone: "eu",
+		Tariff: "eu"}).line(lines))
 }

@@ -259,7 +259,8 @@ func (b *billed) numbered(t testing.TB) {
 			if i > 0 {
 				before := all[i-1]
 				require.LessOrEqual(t, before.Issued, s.Issued, "%s and %s", before.Number, s.Number)
-				require.True(t, before.Cycle.From < s.Cycle.From || before.PayerNumber < s.PayerNumber, "%s of %s, then %s of %s", before.Number,
+				require.True(t, before.Cycle.From < s.Cycle.From || before.PayerNumber < s.PayerNumber, "%s of %s, then %s of %s",
+					before.Number,
 					before.Payer.Account, s.Number, s.Payer.Account)
 			}
 		}
@@ -344,7 +345,8 @@ func TestABillRunThatIsKilledEndsAsOneThatIsNot(t *testing.T) {
 			require.Equal(t, want.delivered, got.delivered)
 			got.numbered(t)
 			got.once(t)
-			t.Logf("%d kills in %d processes, %d payers, %d months: %d documents, %d closes", killed, lives, payers, run.month, len(got.documents),
+			t.Logf("%d kills in %d processes, %d payers, %d months: %d documents, %d closes", killed, lives, payers, run.month,
+				len(got.documents),
 				len(got.closes))
 		})
 	}

@@ -85,7 +85,8 @@ func (p *payer) next(until Date) (skipped string, err error) {
 		grace = int(p.group.Grace)
 	}
 	if over := registry.Midnight(p.account.Zone, int32(p.cycle.To)+int32(grace)); udr.InstantOf(p.Now) < over {
-		return fmt.Sprintf("its cycle from %s is closed from %s on", p.cycle.From, over.Time().In(p.account.Zone).Format(time.DateOnly)), nil
+		return fmt.Sprintf("its cycle from %s is closed from %s on", p.cycle.From,
+			over.Time().In(p.account.Zone).Format(time.DateOnly)), nil
 	}
 	return "", nil
 }
@@ -166,8 +167,9 @@ func (p *payer) commitments(c *document.Close, s *document.Sums) error {
 		now.AddLine(&lines[i])
 	}
 	was.Days, now.Days = p.days(c.Before), p.days(c.Facts)
-	items, err := p.rules.contracts(p.signed, contract.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before, Facts: c.Facts,
-		Was: was, Now: now})
+	items, err := p.rules.contracts(p.signed, contract.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before,
+		Facts: c.Facts,
+		Was:   was, Now: now})
 	if err != nil {
 		return err
 	}
@@ -192,7 +194,8 @@ func (p *payer) days(facts registry.Revision) func(from, to Date) ([]contract.SI
 
 // others gives the items of a close that are not usage.
 func (p *payer) others(c *document.Close, give func(*document.Item) error) error {
-	return p.rules.due(p.engine, product.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before, Facts: c.Facts}, give)
+	return p.rules.due(p.engine, product.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before,
+		Facts: c.Facts}, give)
 }
 
 // compute closes the cycle. doubts are reasons to hold it that others found.
@@ -214,10 +217,12 @@ func (p *payer) compute(u *usage, doubts []string) *Computed {
 	case !p.is.Terms.Billable:
 		closed.State, closed.Waits = CloseProForma, "it gets no invoices (billable: no)"
 	case p.group == nil:
-		closed.Reasons = append(closed.Reasons, fmt.Sprintf("the catalogue has no accounting group %s on %s, which the billing profile of %s names",
-			p.is.Terms.AccountingGroup, p.cycle.To, p.id))
+		closed.Reasons = append(closed.Reasons,
+			fmt.Sprintf("the catalogue has no accounting group %s on %s, which the billing profile of %s names",
+				p.is.Terms.AccountingGroup, p.cycle.To, p.id))
 	case p.group.Currency.Value != p.account.Currency:
-		closed.Reasons = append(closed.Reasons, fmt.Sprintf("%s pays in %s, but its accounting group %s is for %s", p.id, p.account.Currency,
+		closed.Reasons = append(closed.Reasons, fmt.Sprintf("%s pays in %s, but its accounting group %s is for %s", p.id,
+			p.account.Currency,
 			p.group.Name.Value, p.group.Currency.Value))
 	default:
 		if err := p.issue(out); err != nil {

@@ -49,7 +49,8 @@ func randomCase(t testing.TB, seed uint64, m mode) *kase {
 	zone, err := time.LoadLocation("Europe/Madrid")
 	require.NoError(t, err)
 	states := []registry.StateValue{{Name: "in_billing", Core: registry.Active, Lifecycle: "standard"},
-		{Name: "suspended", Core: registry.Suspended, Lifecycle: "standard"}, {Name: "retired", Core: registry.Cancelled, Lifecycle: "standard"}}
+		{Name: "suspended", Core: registry.Suspended, Lifecycle: "standard"}, {Name: "retired", Core: registry.Cancelled,
+			Lifecycle: "standard"}}
 	for {
 		require.NoError(t, k.registry.Apply(c))
 		require.NoError(t, k.statements.Apply(c))
@@ -62,7 +63,8 @@ func randomCase(t testing.TB, seed uint64, m mode) *kase {
 			at := registry.Midnight(zone, int32(day)) + udr.Instant(r.IntN(24))*udr.Instant(time.Hour)
 			sim := uint32(1 + r.IntN(3))
 			if r.IntN(2) == 0 {
-				c.SIMs = append(c.SIMs, registry.OwnershipFact{SIM: sim, From: at, State: registry.Holds, Account: []uint32{1, 2, 3, 5}[r.IntN(4)],
+				c.SIMs = append(c.SIMs, registry.OwnershipFact{SIM: sim, From: at, State: registry.Holds, Account: []uint32{1, 2, 3,
+					5}[r.IntN(4)],
 					Plan: []string{"tracker", "tracker-s"}[r.IntN(2)]})
 				continue
 			}
@@ -75,8 +77,10 @@ func randomCase(t testing.TB, seed uint64, m mode) *kase {
 	k.statements.Publish(9)
 	for n := range 60 {
 		account := []uint32{1, 2, 3, 5}[r.IntN(4)]
-		u := Charged{Account: account, Class: "data", Unit: udr.Octet, Plan: "tracker", PlanVersion: 1, Zone: []string{"home", "eu"}[r.IntN(2)], Tariff: "1",
-			Currency: "EUR", Cycle: monthOf(1 + min(n/10+r.IntN(2), 6)), Records: 1, Quantity: int64(r.IntN(1 << 20)), Amount: randomAmount(r)}
+		u := Charged{Account: account, Class: "data", Unit: udr.Octet, Plan: "tracker", PlanVersion: 1, Zone: []string{"home",
+			"eu"}[r.IntN(2)], Tariff: "1",
+			Currency: "EUR", Cycle: monthOf(1 + min(n/10+r.IntN(2),
+				6)), Records: 1, Quantity: int64(r.IntN(1 << 20)), Amount: randomAmount(r)}
 		k.charges = append(k.charges, charged{int64(n), u})
 		if account == 5 {
 			u.Account, u.Tier, u.Plan, u.Amount = 4, 1, "fleet", randomAmount(r)
@@ -124,7 +128,8 @@ func (k *kase) bill(seed uint64, m mode) {
 				s, err := t.Get(k.t.Context(), id)
 				require.NoError(k.t, err)
 				require.Equal(k.t, Final, s.State, id)
-				require.Equal(k.t, want[fmt.Sprint(s.PayerNumber, s.Cycle.From)], s.Body(), "a preview is the final document but for number and dates")
+				require.Equal(k.t, want[fmt.Sprint(s.PayerNumber, s.Cycle.From)], s.Body(),
+					"a preview is the final document but for number and dates")
 			}
 			return nil
 		}))
@@ -210,7 +215,8 @@ func TestRandomHistoriesOfBillRunsBalanceAndVerify(t *testing.T) {
 	documents := 0
 	for seed := range histories {
 		var want map[string]string
-		for _, m := range []mode{{"in_retrospect", "retrorated", false}, {"in_retrospect", "prorated", true}, {"in_advance", "prorated", true}} {
+		for _, m := range []mode{{"in_retrospect", "retrorated", false}, {"in_retrospect", "prorated", true}, {"in_advance", "prorated",
+			true}} {
 			name := fmt.Sprintf("seed %d, %v", seed, m)
 			k := randomCase(t, seed, m)
 			k.bill(seed, m)

@@ -50,7 +50,8 @@ type engines struct {
 // engines are for one goroutine.
 func (b *Basis) engines() *engines {
 	e := &engines{}
-	e.engine = product.New(product.Facts{View: b.View, Statements: b.Statements, Cause: b.Cause}, func(_ string, cycle Date) (*product.Documents, error) {
+	e.engine = product.New(product.Facts{View: b.View, Statements: b.Statements, Cause: b.Cause}, func(_ string,
+		cycle Date) (*product.Documents, error) {
 		prices, err := b.Prices(e.catalogue(cycle))
 		if err != nil {
 			return nil, err
@@ -58,7 +59,8 @@ func (b *Basis) engines() *engines {
 		return prices.Products, nil
 	})
 	for range b.Statements.Subjects(registry.KindContract) {
-		e.signed = contract.New(contract.Facts{View: b.View, Statements: b.Statements}, func(_ string, cycle Date) (*contract.Documents, error) {
+		e.signed = contract.New(contract.Facts{View: b.View, Statements: b.Statements}, func(_ string, cycle Date) (*contract.Documents,
+			error) {
 			prices, err := b.Prices(e.catalogue(cycle))
 			if err != nil {
 				return nil, err

@@ -163,7 +163,8 @@ func in(column string, numbers []uint32) (where string, args []any) {
 // payers are the accounts that pay for themselves when a cycle ends, and those that were closed before, in the order of their numbers.
 func (b *Basis) payers(known map[uint32][]*Closed, until Date) (all []uint32) {
 	for n := uint32(1); n <= b.View.Accounts(); n++ {
-		if len(known[n]) > 0 || b.View.Profiled(n, udr.InstantOf(b.Now), b.Facts) || b.View.Profiled(n, udr.InstantOf(until.UTC()), b.Facts) {
+		if len(known[n]) > 0 || b.View.Profiled(n, udr.InstantOf(b.Now), b.Facts) || b.View.Profiled(n, udr.InstantOf(until.UTC()),
+			b.Facts) {
 			all = append(all, n)
 		}
 	}
@@ -316,8 +317,9 @@ func (w *worker) close(ctx context.Context, number uint32, closes []*Closed) (al
 		all = append(all, c)
 		if !c.Closed.State.Fixed() {
 			if next, _, err := p.cycleOf(number, p.cycle.To); err == nil && next.From <= w.until {
-				all = append(all, skip(p, next, fmt.Sprintf("it waits until the document that closes the cycle from %s is final; finalise that, "+
-					"then run again", p.cycle.From)))
+				all = append(all, skip(p, next,
+					fmt.Sprintf("it waits until the document that closes the cycle from %s is final; finalise that, "+
+						"then run again", p.cycle.From)))
 			}
 			return all, nil
 		}

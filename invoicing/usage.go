@@ -214,8 +214,9 @@ func (p *payer) compare(u *usage, closing document.Period) (reasons []string) {
 			continue
 		}
 		id, _ := p.View.AccountID(k.Account)
-		reasons = append(reasons, fmt.Sprintf("%s of account %s in the cycle from %s: the warehouse has %+d records and %s %s beyond the running "+
-			"balances; docs/runbooks/invoice-held.md", k.class, id, k.Cycle, x.records, x.amount.Sum, k.currency))
+		reasons = append(reasons,
+			fmt.Sprintf("%s of account %s in the cycle from %s: the warehouse has %+d records and %s %s beyond the running "+
+				"balances; docs/runbooks/invoice-held.md", k.class, id, k.Cycle, x.records, x.amount.Sum, k.currency))
 	}
 	slices.SortFunc(reasons, strings.Compare)
 	return reasons

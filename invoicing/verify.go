@@ -206,7 +206,8 @@ func (w *verifying) close(b Basis, u *usage, stored *Closed) *recomputed {
 	all := w.closes[stored.PayerNumber]
 	n := w.place(stored.PayerNumber, stored.Cycle.From)
 	b.Catalogue = stored.Catalogue
-	p := &payer{Basis: &b, number: stored.PayerNumber, id: stored.Payer, closes: all[:n], first: all[0].Cycle, cycle: stored.Cycle, engines: w.engines}
+	p := &payer{Basis: &b, number: stored.PayerNumber, id: stored.Payer, closes: all[:n], first: all[0].Cycle, cycle: stored.Cycle,
+		engines: w.engines}
 	w.catalogue = p.catalogueOf
 	lines, notes, err := w.lines(p, u, stored)
 	if err != nil {
@@ -261,8 +262,9 @@ func (w *verifying) lines(p *payer, u *usage, stored *Closed) (lines []document.
 		return nil, nil, err
 	}
 	for _, cycle := range slices.Sorted(maps.Keys(old)) {
-		notes = append(notes, fmt.Sprintf("usage of the cycle from %s is older than warehouse.keep: it was added up from the stored lines of its close",
-			cycle))
+		notes = append(notes,
+			fmt.Sprintf("usage of the cycle from %s is older than warehouse.keep: it was added up from the stored lines of its close",
+				cycle))
 	}
 	return sums.Exact(), notes, nil
 }
@@ -283,7 +285,8 @@ func (w *verifying) verify(s *Stored) *Verified {
 		v.Same = computed.Sum() == s.Hash
 		v.Differences = append(document.Compare(&s.Document, computed), v.Differences...)
 		if v.Changed && !v.Same && len(v.Differences) == 0 {
-			v.Differences = []document.Difference{{Part: "payer, seller, terms or notes", Stored: "hash " + s.Sum(), Computed: "hash " + s.Hash}}
+			v.Differences = []document.Difference{{Part: "payer, seller, terms or notes", Stored: "hash " + s.Sum(),
+				Computed: "hash " + s.Hash}}
 		}
 	}
 	v.Differences = append(v.Differences, w.rows[s.ID].differences(s)...)
@@ -316,7 +319,8 @@ func (w *verifying) document(s *Stored, v *Verified) (*document.Document, error)
 		case c.err != nil:
 			return nil, c.err
 		case c.closed.Document != s.ID:
-			v.Differences = append(v.Differences, document.Difference{Part: "close " + c.closed.Cycle.String(), Stored: "on document " + s.ID,
+			v.Differences = append(v.Differences, document.Difference{Part: "close " + c.closed.Cycle.String(),
+				Stored:   "on document " + s.ID,
 				Computed: "on document " + c.closed.Document})
 		}
 		closes = append(closes, c.closed)

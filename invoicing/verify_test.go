@@ -175,8 +175,9 @@ func TestDocumentsOfEveryVersionOfTheRulesComeOutAsTheyWereIssued(t *testing.T) 
 			}
 			all := k.verify(0)
 			require.NotEmpty(t, all, file)
-			require.Empty(t, verified(all), "%s was issued by rules %d, and they give something else now. Documents never change: let rules %d be "+
-				"as they were, and make a new version of the rules (invoicing/rules.go)", file, version, version)
+			require.Empty(t, verified(all),
+				"%s was issued by rules %d, and they give something else now. Documents never change: let rules %d be "+
+					"as they were, and make a new version of the rules (invoicing/rules.go)", file, version, version)
 		}
 	}
 }

@@ -124,7 +124,8 @@ tax: telecom
 func newYear(t testing.TB, seed uint64, sims int) *year {
 	base, err := txtar.ParseFile("testdata/base.txtar")
 	require.NoError(t, err)
-	y := &year{kase: newCase(t, base, txtar.Parse([]byte(yearCatalogue))), r: rand.New(rand.NewPCG(seed, 11)), seed: seed, ends: map[Date]udr.Instant{},
+	y := &year{kase: newCase(t, base, txtar.Parse([]byte(yearCatalogue))), r: rand.New(rand.NewPCG(seed, 11)), seed: seed,
+		ends:   map[Date]udr.Instant{},
 		owners: make([][]yearFact, sims), states: make([][]yearFact, sims), endKnown: 1 << 60}
 	y.zone, err = time.LoadLocation("Europe/Madrid")
 	require.NoError(t, err)
@@ -140,7 +141,8 @@ func newYear(t testing.TB, seed uint64, sims int) *year {
 	r1 := add(yearAccount{id: "r1", plan: "wholesale", group: "plain", rating: "prorated"})
 	r2 := add(yearAccount{id: "r2", plan: "wholesale", group: "taxed", rating: "retrorated", inAdvance: true})
 	for n := range 12 {
-		c := yearAccount{id: fmt.Sprintf("c%02d", n+1), group: []string{"taxed", "plain"}[n%2], rating: []string{"prorated", "retrorated"}[n/2%2],
+		c := yearAccount{id: fmt.Sprintf("c%02d", n+1), group: []string{"taxed", "plain"}[n%2], rating: []string{"prorated",
+			"retrorated"}[n/2%2],
 			parent: []uint32{0, r1, r2}[max(n-4, 0)/4], inAdvance: n%3 == 1}
 		switch n {
 		case 2:
@@ -222,7 +224,8 @@ func (y *year) is(c *registry.Changes, sim int, from udr.Instant, f yearFact) {
 	y.states[sim] = append(y.states[sim], f)
 	v := registry.StateValue{State: how(f)}
 	if v.State == registry.Holds {
-		core := map[string]registry.Core{"in_billing": registry.Active, "suspended": registry.Suspended, "retired": registry.Cancelled}[f.name]
+		core := map[string]registry.Core{"in_billing": registry.Active, "suspended": registry.Suspended,
+			"retired": registry.Cancelled}[f.name]
 		v.Name, v.Core, v.Lifecycle = f.name, core, "standard"
 	}
 	c.States = append(c.States, registry.StateFact{SIM: uint32(sim + 1), From: from, StateValue: v})
@@ -281,7 +284,8 @@ func (y *year) news(on Date) {
 			continue
 		}
 		y.oneOffs = append(y.oneOffs, o)
-		c.Statements = append(c.Statements, registry.Statement{Kind: registry.KindOneOff, Subject: o.id, From: registry.Midnight(y.zone, int32(o.on)),
+		c.Statements = append(c.Statements, registry.Statement{Kind: registry.KindOneOff, Subject: o.id, From: registry.Midnight(y.zone,
+			int32(o.on)),
 			Value: fmt.Appendf(nil, `{"account":%q,"product":%q,"amount":"%s"}`, y.accounts[o.account-1].id, o.id, exactly(o.amount))})
 	}
 	if on > yearBegins+220 && y.ended == 0 {
@@ -304,7 +308,8 @@ func (y *year) uses(n int) {
 			if tier == 0 {
 				plan = y.anyPlan()
 			}
-			y.charges = append(y.charges, charged{offset, Charged{Account: a.number, Tier: tier, Class: "data", Unit: udr.Octet, Plan: plan, PlanVersion: 1,
+			y.charges = append(y.charges, charged{offset, Charged{Account: a.number, Tier: tier, Class: "data", Unit: udr.Octet,
+				Plan: plan, PlanVersion: 1,
 				Zone: []string{"eu", "world"}[y.r.IntN(2)], Tariff: "1", Currency: "EUR", Cycle: cycle, Records: 1, Quantity: 1000,
 				Amount: exactly(amount)}})
 			y.amounts = append(y.amounts, amount)
@@ -553,6 +558,7 @@ func TestAYearOfInvoicesIsWhatANaiveModelWorksOut(t *testing.T) {
 		documents := y.live()
 		require.Greater(t, documents, 100)
 		y.proved()
-		t.Logf("seed %d: %d SIMs, %d revisions, %d charges, %d invoices", seed, len(y.owners), y.registry.Revision(), len(y.charges), documents)
+		t.Logf("seed %d: %d SIMs, %d revisions, %d charges, %d invoices", seed, len(y.owners), y.registry.Revision(), len(y.charges),
+			documents)
 	}
 }

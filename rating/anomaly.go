@@ -122,8 +122,9 @@ func (c *compiler) compileAnomalies() {
 			a.kind = DeviceChanged
 		}
 		if rules != 1 {
-			c.list.Errorf(doc.Name.Pos, "anomaly %s has %d rules; write one of registrations, silent, networks and imei, and a document for each "+
-				"further rule", a.name, rules)
+			c.list.Errorf(doc.Name.Pos,
+				"anomaly %s has %d rules; write one of registrations, silent, networks and imei, and a document for each "+
+					"further rule", a.name, rules)
 		}
 		for _, p := range doc.Plans {
 			i, ok := c.plans.find(p.Value)

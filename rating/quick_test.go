@@ -49,7 +49,8 @@ func newQuickCase(t *testing.T, r *rand.Rand) *quickCase {
 	c.zone, err = time.LoadLocation([]string{"Europe/Madrid", "UTC", "America/Havana"}[r.IntN(3)])
 	require.NoError(t, err)
 	text := "lifecycle: life\nstates: connected\ndefault: inventory\n"
-	text += fmt.Sprintf("test: { quota: { data: 60 B }, time: %d d, next: %s }\n", 2+r.IntN(14), []string{"in_billing", "suspended", "billing_ready"}[r.IntN(3)])
+	text += fmt.Sprintf("test: { quota: { data: 60 B }, time: %d d, next: %s }\n", 2+r.IntN(14), []string{"in_billing", "suspended",
+		"billing_ready"}[r.IntN(3)])
 	text += fmt.Sprintf("first_use: { to: in_billing, after: %d d, window: %d d", 10+r.IntN(10), 1+r.IntN(9))
 	if r.IntN(3) > 0 {
 		text += ", threshold: 40 B"

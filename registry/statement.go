@@ -135,7 +135,8 @@ func (im *importer) state(r *row, sim uint32, ids []udr.Identifier, s statement)
 		until = s.until
 	}
 
-	if f, ok := im.r.sims.said(&im.r.moments, sim, s.since); !ok || !f.state.begins() || f.account != s.account || im.r.plans.list[f.plan] != s.plan {
+	if f, ok := im.r.sims.said(&im.r.moments, sim,
+		s.since); !ok || !f.state.begins() || f.account != s.account || im.r.plans.list[f.plan] != s.plan {
 		im.choose(func() diag.Pos { return r.at(colPlan) }, s.account, planResource, s.plan, s.since)
 	}
 	if im.own(sim, s.since, true, a.at.ends, s.account, s.plan) && s.plan == "" {

@@ -128,14 +128,16 @@ that day, and the day on which it ends, if it does not renew.`,
 			}
 			return brokenContracts(wrong)
 		}
-		g := output.New("contract", "account", "document", "status", "start", "month", "end_of_term", "ends", "commitments", "coterminates").
+		g := output.New("contract", "account", "document", "status", "start", "month", "end_of_term", "ends", "commitments",
+			"coterminates").
 			Numbers("month").Sparse("ends", "coterminates")
 		for _, l := range all {
 			month := ""
 			if l.Month > 0 {
 				month = fmt.Sprint(l.Month)
 			}
-			g.Add(l.ID, l.Account, l.Document, l.Called, l.Start, month, l.EndOfTerm, l.Ends, strings.Join(l.Commitments, ", "), l.Coterminates)
+			g.Add(l.ID, l.Account, l.Document, l.Called, l.Start, month, l.EndOfTerm, l.Ends, strings.Join(l.Commitments, ", "),
+				l.Coterminates)
 		}
 		if g.Len() == 0 {
 			fmt.Fprintln(stderr, "there are no contracts; ratemill contract add signs one")
@@ -168,7 +170,8 @@ which the contract would no longer be in force, to the end of the term, and the 
 		Args: needing(1, 1, "a contract: ratemill contract what-if fleet-24@acme --end 2027-03-16"),
 	}
 	outputFlag(f, c)
-	c.Flags().StringVar(&q.As, "as", "", "the account on whose behalf you ask; it sees itself and the accounts below it (default: the provider)")
+	c.Flags().StringVar(&q.As, "as", "",
+		"the account on whose behalf you ask; it sees itself and the accounts below it (default: the provider)")
 	c.Flags().Var(ends, "end", "the first day on which it would no longer be in force")
 	c.Flags().Var(noticed, "noticed", "the day on which notice is given (default today)")
 	_ = c.MarkFlagRequired("end")
@@ -184,7 +187,8 @@ which the contract would no longer be in force, to the end of the term, and the 
 			return refusal(err)
 		}
 		if f.output == output.Table {
-			_, err = fmt.Fprintf(words(cmd), "remaining  %s     tier of month %d: %s     early termination %s %s\n", l.Sum(), l.Month, l.Tier,
+			_, err = fmt.Fprintf(words(cmd), "remaining  %s     tier of month %d: %s     early termination %s %s\n", l.Sum(), l.Month,
+				l.Tier,
 				l.Currency, l.Due)
 			return err
 		}

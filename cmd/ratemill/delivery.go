@@ -102,7 +102,8 @@ func deliveryDecision(f *flags, do, short, long, example string) *cobra.Command 
 		Args: needing(1, 1, "the number of a document: ratemill delivery "+do+" INV-2026-000412 --why …"),
 	}
 	outputFlag(f, c)
-	c.Flags().Var(choice{&r.Channel, namesOf(delivery.Channels)}, "channel", "the delivery by this channel; needed if the document has several")
+	c.Flags().Var(choice{&r.Channel, namesOf(delivery.Channels)}, "channel",
+		"the delivery by this channel; needed if the document has several")
 	c.Flags().StringVar(&r.Why, "why", "", "the reason, for whoever asks later")
 	if do == "again" {
 		c.Flags().StringArrayVar(&r.To, "to", nil, "address of a mail, instead of those before; repeat for more")

@@ -24,10 +24,12 @@ computed again as often as you like. review pins a draft: what you see is what w
 then on a document never changes; credit takes back lines of it. verify computes final documents again;
 balance compares what is due with what was invoiced.`,
 	}
-	c.AddCommand(invoiceRun(f), invoicePreview(f), invoiceList(f), invoiceShow(f), invoiceStep(f, invoicing.Review, "Pin drafts: they become final as they are"),
+	c.AddCommand(invoiceRun(f), invoicePreview(f), invoiceList(f), invoiceShow(f), invoiceStep(f, invoicing.Review,
+		"Pin drafts: they become final as they are"),
 		invoiceStep(f, invoicing.Reopen, "Make reviewed documents drafts again"),
 		invoiceStep(f, invoicing.Release, "Let held documents become drafts, although something is wrong"),
-		invoiceStep(f, invoicing.Discard, "Throw drafts away; the next run makes them again"), invoiceFinalise(f), invoiceCredit(f), invoiceVerify(f), invoiceBalance(f))
+		invoiceStep(f, invoicing.Discard,
+			"Throw drafts away; the next run makes them again"), invoiceFinalise(f), invoiceCredit(f), invoiceVerify(f), invoiceBalance(f))
 	return c
 }
 
@@ -43,12 +45,14 @@ func invoiceFlags(f *flags, c *cobra.Command, o *backoffice.InvoiceOrder) {
 
 // invoiceAs adds the flag that says on whose behalf documents are made or changed.
 func invoiceAs(c *cobra.Command, as *string) {
-	c.Flags().StringVar(as, "as", "", "the account on whose behalf you do it; a reseller may for the accounts below it (default: the provider)")
+	c.Flags().StringVar(as, "as", "",
+		"the account on whose behalf you do it; a reseller may for the accounts below it (default: the provider)")
 }
 
 // invoiceAskedAs is invoiceAs for questions.
 func invoiceAskedAs(c *cobra.Command, as *string) {
-	c.Flags().StringVar(as, "as", "", "the account on whose behalf you ask; it sees its documents and those of the accounts below it (default: the provider)")
+	c.Flags().StringVar(as, "as", "",
+		"the account on whose behalf you ask; it sees its documents and those of the accounts below it (default: the provider)")
 }
 
 func invoiceRun(f *flags) *cobra.Command {

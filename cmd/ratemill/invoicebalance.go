@@ -60,7 +60,8 @@ run holds the documents of the payer.`,
 }
 
 func balanceTable(lines []backoffice.InvoiceBalanceLine) *output.Grid {
-	g := output.New("line", "name", "currency", "left", "right", "difference", "off", "left is", "right is").Amounts("left", "right", "difference").
+	g := output.New("line", "name", "currency", "left", "right", "difference", "off", "left is", "right is").Amounts("left", "right",
+		"difference").
 		Numbers("off")
 	for _, l := range lines {
 		g.Add(l.Line, l.Name, l.Currency, l.Left, l.Right, l.Difference, strconv.Itoa(l.Off), l.LeftIs, l.RightIs)

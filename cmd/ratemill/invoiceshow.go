@@ -32,7 +32,8 @@ func showDocument(cmd *cobra.Command, f *flags, s *invoicing.Stored) error {
 		if !l.Rate.IsZero() || l.Category != "" {
 			tax = strings.TrimSpace(l.Category + " " + l.Rate.String() + " %")
 		}
-		g.Add(strconv.Itoa(l.No), backoffice.LineWords(l), l.Account, l.Period.From.String()+" – "+(l.Period.To-1).String(), sims, l.Quantity.String(), l.Unit,
+		g.Add(strconv.Itoa(l.No), backoffice.LineWords(l), l.Account, l.Period.From.String()+" – "+(l.Period.To-1).String(), sims,
+			l.Quantity.String(), l.Unit,
 			l.Net.Fixed(s.Scale), tax)
 	}
 	if f.output == output.CSV {

@@ -121,7 +121,8 @@ func root() *cobra.Command {
 	for _, command := range []*cobra.Command{
 		grouped("run", demoCommand(f)), grouped("run", initCommand(f)), grouped("run", runCommand(f)), grouped("run", importCommand(f)), grouped("run", partitionCommand(f)), grouped("run", storesCommand(f)),
 		grouped("ask", queryCommand(f)), grouped("ask", explainCommand(f)), grouped("ask", filesCommand(f)),
-		grouped("ask", suspenseCommand(f)), grouped("ask", accountCommand(f)), grouped("ask", simCommand(f)), grouped("ask", productCommand(f)), grouped("ask", contractCommand(f)), grouped("ask", invoiceCommand(f)), grouped("ask", registryCommand(f)),
+		grouped("ask", suspenseCommand(f)), grouped("ask", accountCommand(f)), grouped("ask", simCommand(f)), grouped("ask",
+			productCommand(f)), grouped("ask", contractCommand(f)), grouped("ask", invoiceCommand(f)), grouped("ask", registryCommand(f)),
 		grouped("ask", paymentCommand(f)), grouped("ask", deliveryCommand(f)), grouped("ask", chargeCommand(f)),
 		grouped("ask", tailCommand(f)),
 	} {

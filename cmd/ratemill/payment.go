@@ -21,7 +21,8 @@ func paymentCommand(f *flags) *cobra.Command {
 		Long: `A payment is a fact: who paid how much when, and which documents it pays. What is open of a document is its gross amount less
 credit notes and payments; a document is open, partly paid, paid or overpaid by that alone.`,
 	}
-	c.AddCommand(paymentImport(f), paymentList(f), paymentOpen(f), paymentAssign(f), paymentWithdraw(f), paymentWriteOff(f), paymentCollect(f),
+	c.AddCommand(paymentImport(f), paymentList(f), paymentOpen(f), paymentAssign(f), paymentWithdraw(f), paymentWriteOff(f),
+		paymentCollect(f),
 		paymentCollections(f))
 	return c
 }
@@ -213,7 +214,8 @@ overdue counts the days since the due date.`,
 			return nil
 		}
 		g := output.New("document", "payer", "due", "overdue", "state", "total", "credited", "paid", "written_off", "open", "currency").
-			Numbers("overdue").Amounts("total", "credited", "paid", "written_off", "open").Sparse("overdue", "credited", "paid", "written_off")
+			Numbers("overdue").Amounts("total", "credited", "paid", "written_off", "open").Sparse("overdue", "credited", "paid",
+			"written_off")
 		for _, d := range all {
 			late := ""
 			if d.Overdue > 0 {

@@ -50,7 +50,8 @@ nobody knew gets the payer of the document.`,
 		Args:    needing(2, 2, "a reference and a document: ratemill payment assign BANK-88122 INV-2026-000417 --why …"),
 	}
 	c.Flags().StringVar(&r.Amount, "amount", "", "how much of it (default: as much as is open and there)")
-	return paymentChange(f, c, &r.PaymentOrder, func(cmd *cobra.Command, o *backoffice.Office, args []string) (*backoffice.PaymentLine, error) {
+	return paymentChange(f, c, &r.PaymentOrder, func(cmd *cobra.Command, o *backoffice.Office, args []string) (*backoffice.PaymentLine,
+		error) {
 		r.Reference, r.Document = args[0], args[1]
 		return o.AssignPayment(cmd.Context(), r)
 	})
@@ -139,7 +140,8 @@ bank refused the debit. The file is kept: ratemill payment collections ID writes
 			}
 			fmt.Fprintf(stderr, "%s: %s in %s, EUR %s\n", made.ID, facts(made.Debits, "debit", "debits"), out, made.Total)
 		} else if made.Debits > 0 {
-			fmt.Fprintf(stderr, "nothing was changed (--dry-run); it would be %s, EUR %s\n", facts(made.Debits, "debit", "debits"), made.Total)
+			fmt.Fprintf(stderr, "nothing was changed (--dry-run); it would be %s, EUR %s\n", facts(made.Debits, "debit", "debits"),
+				made.Total)
 		} else {
 			fmt.Fprintln(stderr, "nothing is to be collected")
 		}
@@ -224,7 +226,8 @@ func paymentCollections(f *flags) *cobra.Command {
 		}
 		g := output.New("id", "seller", "made", "debits", "total", "who", "why", "sha256").Numbers("debits").Amounts("total")
 		for i := range all {
-			g.Add(all[i].ID, all[i].Seller, all[i].Made, fmt.Sprint(all[i].Debits), all[i].Total, all[i].Who, all[i].Why, all[i].SHA256[:12])
+			g.Add(all[i].ID, all[i].Seller, all[i].Made, fmt.Sprint(all[i].Debits), all[i].Total, all[i].Who, all[i].Why,
+				all[i].SHA256[:12])
 		}
 		return g.Print(data(cmd), f.output)
 	}

@@ -61,8 +61,9 @@ func (o *Office) AddCharge(ctx context.Context, r ChargeOrder) (*AccountChange, 
 		}
 		d.state(registry.KindOneOff, d.chargeID(&r, &v), "", when, v)
 		if r.Product != "" && !d.knownCharge(r.Product) {
-			d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("no part of the catalogue is of charge %s, so the charge has the tax class that --tax says",
-				r.Product))
+			d.answer.Notes = append(d.answer.Notes,
+				fmt.Sprintf("no part of the catalogue is of charge %s, so the charge has the tax class that --tax says",
+					r.Product))
 		}
 		return nil
 	})

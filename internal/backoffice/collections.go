@@ -115,7 +115,8 @@ func (o *Office) seller(name string, today registry.Date) (*terms.Seller, error)
 	return nil, missing("the catalogue has no seller %s%s", name, orAll(diag.Suggest(name, names), "seller", names))
 }
 
-func (o *Office) collect(ctx context.Context, tx *store.Tx, r *CollectOrder, seller *terms.Seller, today registry.Date) (*Collection, error) {
+func (o *Office) collect(ctx context.Context, tx *store.Tx, r *CollectOrder, seller *terms.Seller, today registry.Date) (*Collection,
+	error) {
 	open, err := payment.Debits(ctx, tx, seller.Account.Value, r.Until)
 	if err != nil {
 		return nil, err
@@ -176,7 +177,8 @@ func (c *Collection) fill(ctx context.Context, tx *store.Tx, r *CollectOrder, se
 		for _, d := range b.Debits {
 			c.Lines = append(c.Lines, CollectionLine{Document: d.Document, Payer: d.Payer, Amount: d.Amount.Fixed(2), On: d.On.String(),
 				Sequence: string(d.Sequence), Mandate: d.Mandate, Result: "collected"})
-			stored = append(stored, payment.Debit{Document: ids[d.Document], Mandate: d.Mandate, Sequence: string(d.Sequence), On: d.On, Amount: d.Amount})
+			stored = append(stored, payment.Debit{Document: ids[d.Document], Mandate: d.Mandate, Sequence: string(d.Sequence), On: d.On,
+				Amount: d.Amount})
 		}
 	}
 	for i := range refused {
@@ -224,7 +226,8 @@ func (o *Office) debit(ctx context.Context, tx *store.Tx, r *CollectOrder, of *p
 	if err != nil {
 		return nil, err
 	}
-	return &sepa.Debit{Document: of.Number, Amount: amount, Currency: of.Currency, On: max(of.Due, r.On), Sequence: sepa.First, Payer: of.Payer,
+	return &sepa.Debit{Document: of.Number, Amount: amount, Currency: of.Currency, On: max(of.Due, r.On), Sequence: sepa.First,
+		Payer:  of.Payer,
 		Debtor: s.Payer.Name, IBAN: s.Terms.IBAN, BIC: s.Terms.BIC, Mandate: s.Terms.Mandate, Signed: s.Terms.MandateSigned, Text: of.Number}, nil
 }
 
@@ -239,7 +242,8 @@ func (o *Office) Collections(ctx context.Context, id string) ([]Collection, erro
 	}
 	all := []Collection{}
 	for _, c := range stored {
-		all = append(all, Collection{ID: c.ID, Seller: cmp.Or(c.Seller, "operator"), Made: Moment(c.Made), Debits: c.Debits, Total: c.Total.Fixed(2),
+		all = append(all, Collection{ID: c.ID, Seller: cmp.Or(c.Seller, "operator"), Made: Moment(c.Made), Debits: c.Debits,
+			Total:  c.Total.Fixed(2),
 			SHA256: c.SHA256, Content: c.Content, Who: c.Who, Why: c.Why})
 	}
 	return all, err

@@ -50,7 +50,8 @@ func (o *Office) ListDeliveries(ctx context.Context, q DeliveryQuestion) ([]List
 	if err != nil {
 		return nil, err
 	}
-	jobs, err := delivery.Table{DB: o.Store.DB}.List(ctx, delivery.Question{Number: q.Document, Payer: number, State: delivery.State(q.State)})
+	jobs, err := delivery.Table{DB: o.Store.DB}.List(ctx, delivery.Question{Number: q.Document, Payer: number,
+		State: delivery.State(q.State)})
 	all := []ListedDelivery{}
 	for i := range jobs {
 		all = append(all, listedDelivery(&jobs[i]))
@@ -112,7 +113,8 @@ func (o *Office) DecideDelivery(ctx context.Context, r DeliveryOrder) (*ListedDe
 		return nil, fmt.Errorf("document %s has deliveries by %s; name one with --channel", r.Document, strings.Join(names, " and "))
 	}
 	if id == "" {
-		return nil, missing("document %s has no delivery by %s%s", r.Document, r.Channel, orAll(diag.Suggest(r.Channel, names), "channel", names))
+		return nil, missing("document %s has no delivery by %s%s", r.Document, r.Channel, orAll(diag.Suggest(r.Channel, names), "channel",
+			names))
 	}
 	do := map[string]func(context.Context, string, delivery.Decide, time.Time) (*delivery.Job, error){
 		"again": table.Again, "confirm": table.Confirm, "fail": table.Fail}[r.Do]

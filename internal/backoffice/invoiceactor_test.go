@@ -23,13 +23,15 @@ func TestAnAccountSeesItsDocumentsAndAResellerChangesThoseBelowIt(t *testing.T) 
 	require.NoError(t, from.UnmarshalText([]byte("2026-04-01")))
 	require.NoError(t, o.Store.Change(ctx, "test", func(tx *store.Tx) error {
 		for n, payer := range []string{"globex", "initech"} {
-			s := &invoicing.Stored{PayerNumber: uint32(n + 1), Document: document.Document{Form: document.Regular, Currency: "EUR", Scale: 2,
+			s := &invoicing.Stored{PayerNumber: uint32(n + 1), Document: document.Document{Form: document.Regular, Currency: "EUR",
+				Scale: 2,
 				Cycle: document.Period{From: from, To: from + 30}, Payer: document.Party{Account: payer}}}
 			sums, err := document.SumsOf([]document.Item{{Kind: document.OneOff, Account: payer, Product: "installation", Cycle: from,
 				Period: s.Cycle, Quantity: decimal.FromInt(1), Unit: "1", Price: decimal.FromInt(5), Per: 1, Exact: decimal.FromInt(5)}})
 			require.NoError(t, err)
 			require.NoError(t, s.Make(sums, func(*document.Line) (document.Taxed, error) { return document.Taxed{Category: "Z"}, nil }))
-			if err := (invoicing.Table{Tx: tx}).Put(ctx, s, invoicing.By{Who: "maria", Why: "a test", At: time.Unix(1_777_000_000, 0)}); err != nil {
+			if err := (invoicing.Table{Tx: tx}).Put(ctx, s, invoicing.By{Who: "maria", Why: "a test", At: time.Unix(1_777_000_000,
+				0)}); err != nil {
 				return err
 			}
 		}

@@ -100,7 +100,8 @@ func (o *Office) BalanceInvoices(ctx context.Context, r InvoiceOrder, each func(
 	if err != nil {
 		return nil, err
 	}
-	answer := &InvoiceBalance{Cycle: r.Cycle, Facts: uint64(all.Facts), Cut: all.Cut.String(), Lines: balanceLines(all.Sums, payers == nil), Off: []InvoiceBalanceOff{},
+	answer := &InvoiceBalance{Cycle: r.Cycle, Facts: uint64(all.Facts), Cut: all.Cut.String(), Lines: balanceLines(all.Sums,
+		payers == nil), Off: []InvoiceBalanceOff{},
 		Notes: all.Notes}
 	for i := range all.Off {
 		p := &all.Off[i]
@@ -112,7 +113,8 @@ func (o *Office) BalanceInvoices(ctx context.Context, r InvoiceOrder, each func(
 		answer.Off = append(answer.Off, off)
 	}
 	if b.From < b.Kept {
-		answer.Notes = append(answer.Notes, fmt.Sprintf("usage of cycles that begin before %s is not compared (B1, B9): it is older than warehouse.keep", b.Kept))
+		answer.Notes = append(answer.Notes,
+			fmt.Sprintf("usage of cycles that begin before %s is not compared (B1, B9): it is older than warehouse.keep", b.Kept))
 	}
 	err = o.Store.Change(ctx, "storing the invoice balance", func(tx *store.Tx) error {
 		return invoicing.Table{Tx: tx}.PutOff(ctx, payers, b.From, b.To, all.Off, invoicing.By{At: o.Now()})
@@ -129,7 +131,8 @@ func balanceLines(sums []invoicing.BalanceSum, everybody bool) []InvoiceBalanceL
 	lines := []InvoiceBalanceLine{}
 	for _, l := range invoicing.BalanceLines {
 		add := func(s *invoicing.BalanceSum) {
-			lines = append(lines, InvoiceBalanceLine{Line: l.ID, Name: l.Name, Currency: s.Currency, Left: s.Left.String(), Right: s.Right.String(),
+			lines = append(lines, InvoiceBalanceLine{Line: l.ID, Name: l.Name, Currency: s.Currency, Left: s.Left.String(),
+				Right:      s.Right.String(),
 				Difference: s.Difference().String(), Off: s.Off, LeftIs: l.Left, RightIs: l.Right})
 		}
 		before := len(lines)
@@ -194,7 +197,8 @@ func (o *Office) offBalance(ctx context.Context, view *registry.View) (reasons m
 		off, err := invoicing.Table{Tx: tx}.Off(ctx)
 		for number, places := range off {
 			id, _ := view.AccountID(number)
-			reasons[number] = fmt.Sprintf("its invoice balance is off: %s; ratemill invoice balance --account %s computes it again", places[0].Words(), id)
+			reasons[number] = fmt.Sprintf("its invoice balance is off: %s; ratemill invoice balance --account %s computes it again",
+				places[0].Words(), id)
 		}
 		return err
 	})

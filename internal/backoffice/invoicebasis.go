@@ -37,7 +37,8 @@ type basisRequest struct {
 // basis takes what closes and documents are computed from: first the cut, which is the position of the account role, read with its
 // balances; then, once the role simstate and the warehouse are there too, the facts. end closes it.
 func (o *Office) basis(ctx context.Context, r basisRequest) (b *invoicing.Basis, end func(), err error) {
-	for _, migrate := range []func(context.Context, *store.DB) error{account.Migrate, simstate.Migrate, invoicing.Migrate, delivery.Migrate} {
+	for _, migrate := range []func(context.Context, *store.DB) error{account.Migrate, simstate.Migrate, invoicing.Migrate,
+		delivery.Migrate} {
 		if err := migrate(ctx, o.Store.DB); err != nil {
 			return nil, nil, err
 		}
@@ -200,8 +201,9 @@ func (c *cutting) others(ctx context.Context) error {
 			return err
 		}
 		if time.Now().After(deadline) {
-			return &Problem{Conflict, fmt.Errorf("%s; invoices would be incomplete. Is ratemill run running? Try again in a while, or wait longer with --wait",
-				behind)}
+			return &Problem{Conflict,
+				fmt.Errorf("%s; invoices would be incomplete. Is ratemill run running? Try again in a while, or wait longer with --wait",
+					behind)}
 		}
 		select {
 		case <-ctx.Done():
@@ -222,7 +224,8 @@ func (c *cutting) behind(ctx context.Context) (string, error) {
 				return "", err
 			}
 			if at.Next < want {
-				return fmt.Sprintf("%s is at offset %d of partition %d of the rated log, and the balances are at %d", role.what, at.Next, partition, want), nil
+				return fmt.Sprintf("%s is at offset %d of partition %d of the rated log, and the balances are at %d", role.what, at.Next,
+					partition, want), nil
 			}
 		}
 	}
@@ -248,7 +251,8 @@ func (c *cutting) behind(ctx context.Context) (string, error) {
 	}
 	newest, err := c.Store.RegistryRevision(ctx)
 	if err == nil && revision < newest {
-		return fmt.Sprintf("the role simstate has settled the SIMs up to revision %d of the registry, which is at %d", revision, newest), nil
+		return fmt.Sprintf("the role simstate has settled the SIMs up to revision %d of the registry, which is at %d", revision,
+			newest), nil
 	}
 	return "", err
 }
@@ -266,8 +270,9 @@ func usageOf(w *warehouse.Warehouse) func(context.Context, invoicing.UsageQuesti
 			if err != nil {
 				return fmt.Errorf("an amount of the warehouse: %w", err)
 			}
-			return each(&invoicing.Charged{Account: s.Account, Tier: s.Tier, Class: s.Class, Unit: s.Unit, Plan: s.Plan, PlanVersion: s.PlanVersion,
-				Zone: s.Zone, Tariff: s.Price, Currency: s.Currency, Cycle: registry.Date(s.Cycle), Since: s.Since, Records: s.Records,
+			return each(&invoicing.Charged{Account: s.Account, Tier: s.Tier, Class: s.Class, Unit: s.Unit, Plan: s.Plan,
+				PlanVersion: s.PlanVersion,
+				Zone:        s.Zone, Tariff: s.Price, Currency: s.Currency, Cycle: registry.Date(s.Cycle), Since: s.Since, Records: s.Records,
 				Quantity: s.Quantity, Amount: amount})
 		})
 	}

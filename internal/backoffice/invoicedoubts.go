@@ -82,7 +82,8 @@ func (d *doubting) of(ctx context.Context, payer uint32, cycle document.Period, 
 	if records > allowed {
 		slices.Sort(sources)
 		sources = slices.Compact(sources)
-		reasons = append(reasons, fmt.Sprintf("%s of its SIMs in suspense (more than %d): ratemill suspense list --source %s", counted(int(records), "record"),
+		reasons = append(reasons, fmt.Sprintf("%s of its SIMs in suspense (more than %d): ratemill suspense list --source %s",
+			counted(int(records), "record"),
 			allowed, strings.Join(sources, ", ")))
 	}
 	return reasons, nil
@@ -125,7 +126,8 @@ func (d *doubting) findFiles(ctx context.Context) error {
 		return err
 	}
 	for _, f := range off {
-		d.doubt(f.Source, f.Taken, "%s/%s: its balance is off by %d records and %d bytes: ratemill files show %s", f.Source, path.Base(f.Name),
+		d.doubt(f.Source, f.Taken, "%s/%s: its balance is off by %d records and %d bytes: ratemill files show %s", f.Source,
+			path.Base(f.Name),
 			f.Difference, f.DifferenceBytes, path.Base(f.Name))
 	}
 	endless, err := d.warehouse.EndsMissing(ctx)
@@ -133,7 +135,8 @@ func (d *doubting) findFiles(ctx context.Context) error {
 		return err
 	}
 	for _, f := range endless {
-		d.doubt(f.Source, f.Last, "a file of %s has %d records here, but its end is missing: ratemill files list --source %s", f.Source, f.Records, f.Source)
+		d.doubt(f.Source, f.Last, "a file of %s has %d records here, but its end is missing: ratemill files list --source %s", f.Source,
+			f.Records, f.Source)
 	}
 	files, err := d.office.Store.Files(ctx, control.FileFilter{States: unfinished, Limit: 10_000})
 	if err != nil {

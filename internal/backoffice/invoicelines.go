@@ -62,7 +62,8 @@ func (o *Office) OpenInvoiceLine(ctx context.Context, name, as string, line, mos
 		return nil, missing("document %s has no line %d; its lines are 1 to %d", s.Name(), line, len(s.Lines))
 	}
 	l := &s.Lines[line-1]
-	open := &InvoiceLine{Document: s.Name(), Line: line, What: LineWords(l), Exact: l.Exact.String(), Net: l.Net.Fixed(s.Scale), Currency: s.Currency}
+	open := &InvoiceLine{Document: s.Name(), Line: line, What: LineWords(l), Exact: l.Exact.String(), Net: l.Net.Fixed(s.Scale),
+		Currency: s.Currency}
 	if s.Form == document.CreditNote {
 		return nil, conflict("line %d of credit note %s takes back line %d of %s; open that one", line, s.Name(), l.Takes, s.Corrects)
 	}
@@ -97,7 +98,8 @@ func simIdentifier(view *registry.View, sim uint32, at udr.Instant) (kind, value
 	return "", fmt.Sprint(sim)
 }
 
-func (o *Office) lineRecords(ctx context.Context, view *registry.View, s *invoicing.Stored, l *document.Line, open *InvoiceLine, most int) error {
+func (o *Office) lineRecords(ctx context.Context, view *registry.View, s *invoicing.Stored, l *document.Line, open *InvoiceLine,
+	most int) error {
 	sum := decimal.Zero
 	err := o.charges(ctx, view, s, l, func(c *warehouse.LineCharge, amount decimal.D) (err error) {
 		if sum, err = sum.Add(amount); err != nil {
@@ -106,7 +108,8 @@ func (o *Office) lineRecords(ctx context.Context, view *registry.View, s *invoic
 		if open.Full = len(open.Records) == most && most > 0; open.Full {
 			return nil
 		}
-		open.Records = append(open.Records, InvoiceRecord{ID: c.ID.String(), At: Moment(c.At), SIM: simName(view, c.SIM, udr.InstantOf(c.At)), Quantity: c.Quantity,
+		open.Records = append(open.Records, InvoiceRecord{ID: c.ID.String(), At: Moment(c.At), SIM: simName(view, c.SIM,
+			udr.InstantOf(c.At)), Quantity: c.Quantity,
 			Unit: c.Unit.String(), Amount: amount.String(), File: strings.TrimPrefix(c.File, "/"), Line: c.Line})
 		return nil
 	})
@@ -158,7 +161,8 @@ func (o *Office) charges(ctx context.Context, view *registry.View, s *invoicing.
 	})
 }
 
-func (o *Office) lineItems(ctx context.Context, view *registry.View, s *invoicing.Stored, l *document.Line, open *InvoiceLine, most int) error {
+func (o *Office) lineItems(ctx context.Context, view *registry.View, s *invoicing.Stored, l *document.Line, open *InvoiceLine,
+	most int) error {
 	catalogue, err := o.catalogueNow()
 	if err != nil {
 		return err
@@ -178,7 +182,8 @@ func (o *Office) lineItems(ctx context.Context, view *registry.View, s *invoicin
 		if open.Full = len(open.Items) == most && most > 0; open.Full {
 			return nil
 		}
-		item := InvoiceItem{Period: i.Period.From.String() + " – " + (i.Period.To - 1).String(), Price: i.Price.String(), Exact: i.Exact.String(), Cause: i.Cause}
+		item := InvoiceItem{Period: i.Period.From.String() + " – " + (i.Period.To - 1).String(), Price: i.Price.String(),
+			Exact: i.Exact.String(), Cause: i.Cause}
 		if i.Of > 0 {
 			item.Days = fmt.Sprintf("%d/%d", i.Days, i.Of)
 		}
@@ -225,8 +230,9 @@ func (q *inquiry) invoice(ctx context.Context, b *strings.Builder, view *registr
 	if catalogue := q.catalogue(ctx, r.Pin.Catalogue); catalogue != nil {
 		version = catalogue.PlanFrom(c.Plan, c.PlanVersion)
 	}
-	of := &invoicing.Record{Log: int(r.Log), Partition: r.Partition, Offset: r.Offset, Account: id, Cycle: registry.Date(c.Cycle), Class: r.Usage.Class,
-		Plan: c.Plan, Version: version, Zone: c.Zone, Tariff: c.Price}
+	of := &invoicing.Record{Log: int(r.Log), Partition: r.Partition, Offset: r.Offset, Account: id, Cycle: registry.Date(c.Cycle),
+		Class: r.Usage.Class,
+		Plan:  c.Plan, Version: version, Zone: c.Zone, Tariff: c.Price}
 	payers := view.Path(c.Account, r.Usage.At, view.Revision(), nil)
 	var closed *invoicing.Closed
 	var s *invoicing.Stored
@@ -240,7 +246,8 @@ func (q *inquiry) invoice(ctx context.Context, b *strings.Builder, view *registr
 		line(b, "invoice", "it cannot be found: "+err.Error())
 	case closed == nil:
 	case s == nil:
-		line(b, "invoice", fmt.Sprintf("none yet: the cycle of %s from %s is closed, and its items wait (%s)", closed.Payer, closed.Cycle.From, closed.Waits))
+		line(b, "invoice", fmt.Sprintf("none yet: the cycle of %s from %s is closed, and its items wait (%s)", closed.Payer,
+			closed.Cycle.From, closed.Waits))
 	default:
 		state := ""
 		if s.State != invoicing.Final {
@@ -251,7 +258,8 @@ func (q *inquiry) invoice(ctx context.Context, b *strings.Builder, view *registr
 			return
 		}
 		l := &s.Lines[n-1]
-		line(b, "invoice", fmt.Sprintf("%s%s, line %d (%s), %s, %s %s", s.Name(), state, n, LineWords(l), counted(int(l.Records), "record"), s.Currency,
+		line(b, "invoice", fmt.Sprintf("%s%s, line %d (%s), %s, %s %s", s.Name(), state, n, LineWords(l), counted(int(l.Records),
+			"record"), s.Currency,
 			l.Net.Fixed(s.Scale)))
 	}
 }

@@ -123,8 +123,9 @@ func buyer(b *account.Book, id string, profile *account.Profile, at udr.Instant)
 
 func sellerParty(s *terms.Seller) document.Party {
 	c := &s.Company
-	p := document.Party{Account: s.Account.Value, Name: c.Name, Street: c.Street, Postcode: c.Postcode, City: c.City, Country: c.Country.Value,
-		VAT: c.VAT, Registration: c.Registration, TaxNumber: c.TaxNumber, Email: c.Email, Phone: c.Phone, Homepage: c.Homepage,
+	p := document.Party{Account: s.Account.Value, Name: c.Name, Street: c.Street, Postcode: c.Postcode, City: c.City,
+		Country: c.Country.Value,
+		VAT:     c.VAT, Registration: c.Registration, TaxNumber: c.TaxNumber, Email: c.Email, Phone: c.Phone, Homepage: c.Homepage,
 		Endpoint: c.Endpoint}
 	p.Lines = append(p.Lines, c.Street)
 	if city := strings.TrimSpace(c.Postcode + " " + c.City); city != "" {

@@ -90,8 +90,9 @@ type InvoiceSummary struct {
 }
 
 func summary(s *invoicing.Stored) InvoiceSummary {
-	i := InvoiceSummary{ID: s.ID, Number: s.Number, Form: string(s.Form), State: string(s.State), Payer: s.Payer.Account, Cycle: s.Cycle.From.String(),
-		Net: s.Net.Fixed(s.Scale), Tax: s.Tax.Fixed(s.Scale), Total: s.Total.Fixed(s.Scale), Currency: s.Currency, Reasons: s.Reasons}
+	i := InvoiceSummary{ID: s.ID, Number: s.Number, Form: string(s.Form), State: string(s.State), Payer: s.Payer.Account,
+		Cycle: s.Cycle.From.String(),
+		Net:   s.Net.Fixed(s.Scale), Tax: s.Tax.Fixed(s.Scale), Total: s.Total.Fixed(s.Scale), Currency: s.Currency, Reasons: s.Reasons}
 	if s.Number != "" {
 		i.Issued, i.Due = s.Issued.String(), s.Due.String()
 	}
@@ -113,7 +114,8 @@ func (r *InvoiceOrder) until() (registry.Date, error) {
 func dateOf(t time.Time) registry.Date { return registry.Date(t.Unix() / (24 * 60 * 60)) }
 
 // invoicing prepares a run; end closes it.
-func (o *Office) invoicing(ctx context.Context, r *InvoiceOrder, question bool) (run *invoicing.Run, payers []uint32, end func(), err error) {
+func (o *Office) invoicing(ctx context.Context, r *InvoiceOrder, question bool) (run *invoicing.Run, payers []uint32, end func(),
+	err error) {
 	until, err := r.until()
 	if err != nil {
 		return nil, nil, nil, err
@@ -135,7 +137,8 @@ func (o *Office) invoicing(ctx context.Context, r *InvoiceOrder, question bool) 
 		payers = append(payers, number)
 	}
 	slices.Sort(payers)
-	run = &invoicing.Run{DB: o.Store.DB, Basis: basis, By: invoicing.By{Who: r.Who, Why: r.Why, At: o.Now()}, Progress: r.Progress, Settle: o.settle(),
+	run = &invoicing.Run{DB: o.Store.DB, Basis: basis, By: invoicing.By{Who: r.Who, Why: r.Why, At: o.Now()}, Progress: r.Progress,
+		Settle:  o.settle(),
 		Deliver: o.deliver}
 	return run, payers, end, nil
 }
@@ -167,7 +170,8 @@ func (o *Office) RunInvoices(ctx context.Context, r InvoiceOrder) (*InvoiceRun, 
 	}
 	defer end()
 	until, _ := r.until()
-	answer := &InvoiceRun{Cycle: r.Cycle, Facts: uint64(run.Basis.Facts), Cut: run.Basis.Cut.String(), Catalogue: run.Basis.Catalogue, DryRun: r.DryRun,
+	answer := &InvoiceRun{Cycle: r.Cycle, Facts: uint64(run.Basis.Facts), Cut: run.Basis.Cut.String(), Catalogue: run.Basis.Catalogue,
+		DryRun:   r.DryRun,
 		Computed: []InvoiceAmount{}, Waiting: []InvoicePayer{}, Held: []InvoicePayer{}, Skipped: []InvoicePayer{}, Documents: []InvoiceSummary{}}
 	sums := map[string]*invoiceSum{}
 	each := func(c *invoicing.Computed) error { return answer.add(c, sums) }
@@ -183,7 +187,8 @@ func (o *Office) RunInvoices(ctx context.Context, r InvoiceOrder) (*InvoiceRun, 
 		return nil, err
 	}
 	for currency, s := range sums {
-		answer.Computed = append(answer.Computed, InvoiceAmount{Documents: s.documents, Net: s.net.Fixed(s.scale), Total: s.total.Fixed(s.scale),
+		answer.Computed = append(answer.Computed, InvoiceAmount{Documents: s.documents, Net: s.net.Fixed(s.scale),
+			Total:    s.total.Fixed(s.scale),
 			Currency: currency})
 	}
 	slices.SortFunc(answer.Computed, func(a, b InvoiceAmount) int { return strings.Compare(a.Currency, b.Currency) })
@@ -380,7 +385,8 @@ func firstOf(cycle string, until registry.Date) registry.Date {
 }
 
 // FinaliseInvoices makes documents final: those named, or all of a cycle that allow it, in the order of their payers' numbers.
-func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r InvoiceOrder) (done []InvoiceSummary, refused []InvoicePayer, err error) {
+func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r InvoiceOrder) (done []InvoiceSummary, refused []InvoicePayer,
+	err error) {
 	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, nil, err
 	}
@@ -411,7 +417,8 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 	}
 	b := &invoicing.Basis{View: view, Statements: statements, Facts: view.Revision(), Catalogue: catalogue.Version(), Now: o.Now()}
 	o.documents(ctx, b, catalogue)
-	run := &invoicing.Run{DB: o.Store.DB, Basis: b, By: invoicing.By{Who: r.Who, Why: r.Why, At: o.Now()}, Progress: r.Progress, Settle: o.settle(),
+	run := &invoicing.Run{DB: o.Store.DB, Basis: b, By: invoicing.By{Who: r.Who, Why: r.Why, At: o.Now()}, Progress: r.Progress,
+		Settle:  o.settle(),
 		Deliver: o.deliver}
 	finalise := run.Finalise
 	if r.DryRun {
@@ -430,7 +437,8 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 
 // toFinalise are the documents that are to become final: those named, or all of a cycle, in the order of their payers' numbers. Of a cycle,
 // held ones are refused.
-func (o *Office) toFinalise(ctx context.Context, who *invoiceActor, names []string, r *InvoiceOrder) (ids []string, refused []InvoicePayer, err error) {
+func (o *Office) toFinalise(ctx context.Context, who *invoiceActor, names []string, r *InvoiceOrder) (ids []string,
+	refused []InvoicePayer, err error) {
 	err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
 		t := invoicing.Table{Tx: tx}
 		if names != nil {

@@ -42,7 +42,8 @@ func (o *Office) VerifyInvoices(ctx context.Context, names []string, r InvoiceOr
 	done := 0
 	return v.Verify(ctx, refs, func(v *invoicing.Verified) error {
 		d := v.Document
-		answer := InvoiceVerified{Document: d.Number, Payer: d.Payer.Account, Cycle: d.Cycle.From.String(), Rules: d.Input.Rules, Hash: d.Hash,
+		answer := InvoiceVerified{Document: d.Number, Payer: d.Payer.Account, Cycle: d.Cycle.From.String(), Rules: d.Input.Rules,
+			Hash: d.Hash,
 			Same: v.Same, Changed: v.Changed, Differences: v.Differences, Notes: v.Notes, OK: v.OK()}
 		if v.Err != nil {
 			answer.Error = v.Err.Error()

@@ -70,7 +70,8 @@ type madePayment struct {
 }
 
 // changePayments states payments, and folds them, in one transaction. What somebody else commits meanwhile is read, and it is tried again.
-func (o *Office) changePayments(ctx context.Context, r *PaymentOrder, do func(*paymentDraft) error) (revision registry.Revision, err error) {
+func (o *Office) changePayments(ctx context.Context, r *PaymentOrder, do func(*paymentDraft) error) (revision registry.Revision,
+	err error) {
 	if err := given(r.Why); err != nil && !r.DryRun {
 		return 0, err
 	}
@@ -101,7 +102,8 @@ func (o *Office) tryPayments(ctx context.Context, r *PaymentOrder, do func(*paym
 	book := o.payments(view)
 	var refusal error // it is for people, and says nothing of the control store
 	err = o.Store.Change(ctx, "stating payments", func(tx *store.Tx) error {
-		d := &paymentDraft{tx: tx, view: view, statements: statements, book: account.NewBook(view, statements, &in), now: udr.InstantOf(o.Now())}
+		d := &paymentDraft{tx: tx, view: view, statements: statements, book: account.NewBook(view, statements, &in),
+			now: udr.InstantOf(o.Now())}
 		if refusal = do(d); refusal != nil {
 			return errDry
 		}
@@ -216,8 +218,9 @@ func (d *paymentDraft) importer() *payment.Import {
 }
 
 func (a *PaymentImport) add(r *payment.Result) {
-	l := PaymentLine{Line: r.Line.Line, Reference: r.Reference, Result: r.Result, Payer: r.Payer, Amount: r.Amount, Currency: r.Currency, Date: r.Date,
-		Why: r.Why}
+	l := PaymentLine{Line: r.Line.Line, Reference: r.Reference, Result: r.Result, Payer: r.Payer, Amount: r.Amount, Currency: r.Currency,
+		Date: r.Date,
+		Why:  r.Why}
 	if v := r.Value; v != nil {
 		l.Payer, l.Currency, l.Amount, l.Pays = v.Payer, v.Currency, money(v.Amount, v.Currency), partWords(v.Parts, v.Currency)
 		if !r.Credit.IsZero() {

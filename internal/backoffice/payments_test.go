@@ -66,8 +66,10 @@ func number(t *testing.T, o *backoffice.Office, id string) uint32 {
 func final(t *testing.T, o *backoffice.Office, payer uint32, n int, total string) {
 	today := registry.Date(time.Now().Unix() / (24 * 60 * 60))
 	d := document.Document{ID: fmt.Sprint("doc-", n), Number: fmt.Sprintf("INV-%04d", n), Form: document.Regular, Currency: "EUR", Scale: 2,
-		Total: decimal.MustParse(total), Payer: document.Party{Account: "globex", Name: "Globex Ltd"}, Issued: today, Due: today + registry.Date(n),
-		Terms: document.Terms{Delivery: "email", Emails: []string{"billing@globex.example"}, Payment: "sepa", IBAN: "DE89370400440532013000",
+		Total: decimal.MustParse(total), Payer: document.Party{Account: "globex",
+			Name: "Globex Ltd"}, Issued: today, Due: today + registry.Date(n),
+		Terms: document.Terms{Delivery: "email", Emails: []string{"billing@globex.example"}, Payment: "sepa",
+			IBAN:    "DE89370400440532013000",
 			Mandate: "GLOBEX-1", MandateSigned: today}}
 	if n == 3 {
 		d.Terms.Mandate = ""

@@ -120,7 +120,8 @@ func postOffice(t *testing.T, encrypted bool) (*post, *Mail) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	p.port = l.Addr().(*net.TCPAddr).Port
-	m := &Mail{Host: "127.0.0.1", Port: p.port, TLS: StartTLS, Trust: trust, User: "ratemill", Password: "correct horse", Timeout: 5 * time.Second,
+	m := &Mail{Host: "127.0.0.1", Port: p.port, TLS: StartTLS, Trust: trust, User: "ratemill", Password: "correct horse",
+		Timeout: 5 * time.Second,
 		Write: func(p *delivery.Package) (delivery.Letter, error) {
 			return delivery.Write(p.Document, nil, "billing@globex.example"), nil
 		}}
@@ -235,7 +236,8 @@ func TestAMailHasTheFilesAsIssued(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, "Factura INV-2026-000412", subject)
 				require.Equal(t, `"Globex IoT S.L." <billing@globex.example>`, text.Header.Get("From"))
-				require.Equal(t, map[string]string{"INV-2026-000412.pdf": "%PDF INV-2026-000412 made 1", "INV-2026-000412.xml": "<Invoice/>",
+				require.Equal(t, map[string]string{"INV-2026-000412.pdf": "%PDF INV-2026-000412 made 1",
+					"INV-2026-000412.xml": "<Invoice/>",
 					"INV-2026-000412.csv": "line,net\r\n1,100.00\r\n"}, attachments(t, text))
 			})
 		})
@@ -343,7 +345,8 @@ func TestAKeptFileThatWasChangedIsNotSent(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, files, 3)
 		require.NoError(t, os.WriteFile(filepath.Join(h.dir, files[0].Path), []byte("another"), 0o600))
-		_, err = delivery.Table{DB: h.db}.Again(t.Context(), "1-regular-INV-1/email", delivery.Decide{Who: "maria", Why: "it was lost"}, h.now)
+		_, err = delivery.Table{DB: h.db}.Again(t.Context(), "1-regular-INV-1/email", delivery.Decide{Who: "maria", Why: "it was lost"},
+			h.now)
 		require.NoError(t, err)
 		told := h.deliver()[0]
 		require.Contains(t, told, "INV-1 failed 1/0 the file")
@@ -423,7 +426,8 @@ func TestPrintFilesAndEInvoicesAreInTheirFolders(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, bytes.HasPrefix(text, []byte("%PDF INV-1")))
 		require.FileExists(t, filepath.Join(dir, "peppol", "globex", "INV-2.xml"))
-		_, err = delivery.Table{DB: h.db}.Confirm(t.Context(), "1-regular-INV-1/hardcopy", delivery.Decide{Who: "maria", Why: "posted"}, h.now)
+		_, err = delivery.Table{DB: h.db}.Confirm(t.Context(), "1-regular-INV-1/hardcopy", delivery.Decide{Who: "maria", Why: "posted"},
+			h.now)
 		require.NoError(t, err)
 		require.Contains(t, strings.Join(h.told(), "\n"), "INV-1 confirmed 1/0 posted")
 	})

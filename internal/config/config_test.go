@@ -115,7 +115,8 @@ func TestGoodConfigurations(t *testing.T) {
 func TestAProgramThatDrawsDocumentsIsFound(t *testing.T) {
 	c, wrong := load(t, "invoicing: { pdf: { command: [bin/draw, '-'] } }")
 	require.Empty(t, wrong)
-	require.Equal(t, []string{filepath.Join(filepath.Dir(c.Path), "bin/draw"), "-"}, c.Invoicing.PDF.Command, "paths are relative to the file")
+	require.Equal(t, []string{filepath.Join(filepath.Dir(c.Path), "bin/draw"), "-"}, c.Invoicing.PDF.Command,
+		"paths are relative to the file")
 	c, wrong = load(t, "invoicing: { pdf: { command: [no-such-program] } }")
 	require.NotNil(t, c, "another machine may have the program")
 	require.Len(t, wrong, 1)

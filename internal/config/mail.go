@@ -29,7 +29,8 @@ func (c *Config) mail(at func(path ...string) diag.Pos, errorf func(pos diag.Pos
 		errorf(at("invoicing", "mail"), "invoicing.mail has a user, so it needs either password_file or password_env")
 	}
 	if m.User != "" && m.TLS == "none" {
-		errorf(at("invoicing", "mail", "tls"), "invoicing.mail would send its password without encryption; use starttls or tls, or leave user out")
+		errorf(at("invoicing", "mail", "tls"),
+			"invoicing.mail would send its password without encryption; use starttls or tls, or leave user out")
 	}
 	if m.Port < 1 || m.Port > 65535 {
 		errorf(at("invoicing", "mail", "port"), "invoicing.mail.port %d does not exist", m.Port)

@@ -244,7 +244,8 @@ func (s *Store) loadStates(ctx context.Context, into *registry.Registry, from, t
 	var at place
 	var r stateRow
 	into64 := []any{&at.known, &at.n, &r.sim, &r.since, &r.state, &r.name, &r.core, &r.lifecycle, &r.brought, &r.origin}
-	return s.factsWhere(ctx, "sim_state_facts", stateColumns+", "+stateOrigin, of.and, of.args, from, to, func(rows *sql.Rows) (place, error) {
+	return s.factsWhere(ctx, "sim_state_facts", stateColumns+", "+stateOrigin, of.and, of.args, from, to, func(rows *sql.Rows) (place,
+		error) {
 		if err := rows.Scan(into64...); err != nil {
 			return at, err
 		}

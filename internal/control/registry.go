@@ -331,7 +331,8 @@ func (s *Store) loadSIMs(ctx context.Context, into *registry.Registry, from, to 
 	var sim, since, state, account int64
 	var plan string
 	into64 := []any{&at.known, &at.n, &sim, &since, &state, &account, &plan}
-	return s.factsWhere(ctx, "sim_facts", "sim, valid_from, state, account, plan", of.and, of.args, from, to, func(rows *sql.Rows) (place, error) {
+	return s.factsWhere(ctx, "sim_facts", "sim, valid_from, state, account, plan", of.and, of.args, from, to, func(rows *sql.Rows) (place,
+		error) {
 		if err := rows.Scan(into64...); err != nil {
 			return at, err
 		}
@@ -357,20 +358,21 @@ func (s *Store) loadIdentifiers(ctx context.Context, into *registry.Registry, fr
 	var kind, since, state, sim int64
 	var value string
 	into64 := []any{&at.known, &at.n, &kind, &value, &since, &state, &sim}
-	return s.factsWhere(ctx, "identifier_facts", "kind, value, valid_from, state, sim", of.and, of.args, from, to, func(rows *sql.Rows) (place, error) {
-		if err := rows.Scan(into64...); err != nil {
-			return at, err
-		}
-		if known := registry.Revision(at.known); known != run.Revision {
-			if err := flush(); err != nil {
+	return s.factsWhere(ctx, "identifier_facts", "kind, value, valid_from, state, sim", of.and, of.args, from, to,
+		func(rows *sql.Rows) (place, error) {
+			if err := rows.Scan(into64...); err != nil {
 				return at, err
 			}
-			run.Revision = known
-		}
-		run.Identifiers = append(run.Identifiers, registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IDKind(kind), Value: value},
-			From: udr.Instant(since), State: registry.State(state), SIM: uint32(sim)})
-		return at, nil
-	}, flush)
+			if known := registry.Revision(at.known); known != run.Revision {
+				if err := flush(); err != nil {
+					return at, err
+				}
+				run.Revision = known
+			}
+			run.Identifiers = append(run.Identifiers, registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IDKind(kind), Value: value},
+				From: udr.Instant(since), State: registry.State(state), SIM: uint32(sim)})
+			return at, nil
+		}, flush)
 }
 
 // RegistryChange describes a revision of the registry.

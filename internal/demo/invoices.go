@@ -109,7 +109,8 @@ func (e *environment) bill(ctx context.Context, office *backoffice.Office, o Opt
 }
 
 // credit takes back half of the last line of a document that costs something.
-func (e *environment) credit(ctx context.Context, office *backoffice.Office, o Options, number string, order backoffice.InvoiceOrder) error {
+func (e *environment) credit(ctx context.Context, office *backoffice.Office, o Options, number string,
+	order backoffice.InvoiceOrder) error {
 	s, err := office.Invoice(ctx, number, "")
 	if err != nil {
 		return err
@@ -128,7 +129,8 @@ func (e *environment) credit(ctx context.Context, office *backoffice.Office, o O
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(o.Words, "  credit note %s takes back %s %s of line %d of %s\n", credit.Number, credit.Currency, half.Fixed(s.Scale), l.No, number)
+		fmt.Fprintf(o.Words, "  credit note %s takes back %s %s of line %d of %s\n", credit.Number, credit.Currency, half.Fixed(s.Scale),
+			l.No, number)
 		return nil
 	}
 	return nil

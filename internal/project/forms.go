@@ -16,8 +16,9 @@ import (
 // Forms makes the files of documents as the sellers of a project print them.
 type Forms struct {
 	Project *Project
-	Names   func(ctx context.Context) (map[string]string, error)                                  // of accounts, for people
-	Issued  func(ctx context.Context, number string, d *document.Document) (document.Date, error) // of the document that a credit note takes back
+	Names   func(ctx context.Context) (map[string]string, error) // of accounts, for people
+	Issued  func(ctx context.Context, number string, d *document.Document) (document.Date,
+		error) // of the document that a credit note takes back
 	Printer *form.Printer
 }
 

@@ -56,7 +56,8 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 		return account.EntitledAs(v, s, rev, in)
 	}
 	if c == nil {
-		return registry.ImportOptions{Forms: append(account.Forms(in), product.OneOffForm(), payment.Form(), contract.Form(nil), settingsForm(nil)),
+		return registry.ImportOptions{Forms: append(account.Forms(in), product.OneOffForm(), payment.Form(), contract.Form(nil),
+			settingsForm(nil)),
 			Entitled: entitled}
 	}
 	names := &registry.Catalogue{Plans: c.Plans(), SharePlans: c.SharePlans(), Limits: c.Limits()}

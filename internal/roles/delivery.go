@@ -159,7 +159,8 @@ func (n *Node) senders(forms *project.Forms) (map[delivery.Channel]delivery.Send
 	if err != nil {
 		return nil, fmt.Errorf("invoicing.mail: %w", err)
 	}
-	all[delivery.Email] = &channels.Mail{Host: m.Host, Port: m.Port, TLS: m.TLS, Trust: trust, User: m.User, Password: password, Timeout: m.Timeout,
+	all[delivery.Email] = &channels.Mail{Host: m.Host, Port: m.Port, TLS: m.TLS, Trust: trust, User: m.User, Password: password,
+		Timeout: m.Timeout,
 		Write: func(p *delivery.Package) (delivery.Letter, error) {
 			seller, err := forms.Seller(p.Document)
 			if err != nil {

@@ -64,7 +64,8 @@ func TestTheRoleDeliveryDeliversDocumentsAndFoldsPayments(t *testing.T) {
 	require.Len(t, kept, 6, "PDF, UBL and CSV of two documents")
 	w.tells(map[string]float64{"delivery_waiting": 0, "delivery_failed": 0, `delivery_sent_total{channel="hardcopy"}`: 1})
 
-	office, err := backoffice.New(backoffice.Options{Store: w.Store, Catalogue: w.loaded().Catalogue, Documents: w.config.Invoicing.Documents})
+	office, err := backoffice.New(backoffice.Options{Store: w.Store, Catalogue: w.loaded().Catalogue,
+		Documents: w.config.Invoicing.Documents})
 	require.NoError(t, err)
 	issued, err := office.InvoiceFile(t.Context(), "INV-0001", "", backoffice.InvoicePDF)
 	require.NoError(t, err)

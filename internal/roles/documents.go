@@ -23,7 +23,8 @@ var documentMetrics = metric.Of("Invoices in the warehouse",
 var (
 	documentsWritten = documentMetrics.Counter("warehouse_documents_total",
 		"Final documents and closed billing cycles that this process wrote into the warehouse.")
-	documentLag   = documentMetrics.Gauge("warehouse_documents_lag", "Final documents and closed billing cycles that are not in the warehouse yet.")
+	documentLag = documentMetrics.Gauge("warehouse_documents_lag",
+		"Final documents and closed billing cycles that are not in the warehouse yet.")
 	documentWaits = documentMetrics.Gauge("warehouse_documents_wait_seconds",
 		"How long the oldest final document that is not in the warehouse has been final.")
 	documentsFailing = documentMetrics.Gauge("warehouse_documents_failing",
@@ -39,7 +40,8 @@ type documentProgress struct {
 // bringDocuments brings final documents into the warehouse, in the one process of the installation that has the first partition of the rated
 // log. If two processes take themselves for that one, each document still arrives once.
 func (r *sinkRole) bringDocuments(ctx context.Context, n *Node) error {
-	s, err := warehouse.NewDocumentSink(warehouse.DocumentSinkOptions{Name: engines.DocumentSinkName(n.Installation), Documents: r.exporter(),
+	s, err := warehouse.NewDocumentSink(warehouse.DocumentSinkOptions{Name: engines.DocumentSinkName(n.Installation),
+		Documents: r.exporter(),
 		Positions: n.Store, Warehouse: n.Warehouse, Clock: clock{}, Log: n.Log})
 	if err != nil {
 		return err

@@ -66,6 +66,10 @@ func Named(of []Role, names []string) (some []Role) {
 	return some
 }
 
+// OwnsPartitions reports whether the processes of a role divide the partitions among themselves. Mediators divide files, and those that
+// deliver documents.
+func OwnsPartitions(role string) bool { return role != Mediation.Name && role != Delivery.Name }
+
 // Metrics are the metrics of processes with these roles.
 func Metrics(of []Role) []*metric.Section {
 	sections := []*metric.Section{processMetrics}

@@ -30,7 +30,8 @@ func (f *finals) Exports(_ context.Context, after int64, most int) ([]invoicing.
 	return f.all[from:min(from+most, len(f.all))], nil
 }
 
-func (f *finals) Items(context.Context, []invoicing.Exported) (func(*invoicing.Stored, func(int, *document.Item) error) error, func(), error) {
+func (f *finals) Items(context.Context, []invoicing.Exported) (func(*invoicing.Stored, func(int, *document.Item) error) error, func(),
+	error) {
 	return func(s *invoicing.Stored, give func(int, *document.Item) error) error {
 		lineOf := document.LineOf(s.Lines)
 		for i := range f.items[s.ID] {
@@ -47,29 +48,34 @@ func (f *finals) closes(t testing.TB, r *rand.Rand) {
 	n := len(f.all)
 	payer := 1 + r.Uint32N(3)
 	cycle := document.Period{From: registry.Date(20544 + 30*n), To: registry.Date(20574 + 30*n)}
-	s := &invoicing.Stored{PayerNumber: payer, Document: document.Document{ID: fmt.Sprint("doc-", n), Number: fmt.Sprint("INV-", n/2+1), Form: document.Regular,
+	s := &invoicing.Stored{PayerNumber: payer, Document: document.Document{ID: fmt.Sprint("doc-", n), Number: fmt.Sprint("INV-", n/2+1),
+		Form:     document.Regular,
 		Currency: "EUR", Scale: 2, Cycle: cycle, Periods: []document.Period{cycle}, Payer: document.Party{Account: accountName(payer)},
 		Issued: cycle.To, Due: cycle.To + 30, Hash: fmt.Sprint("hash-", n)}}
 	var items []document.Item
 	for sim := range r.Uint32N(9) {
-		items = append(items, document.Item{Kind: document.Recurring, Account: accountName(payer), SIM: sim + 1, Product: fmt.Sprint("fleet-", r.IntN(2)),
-			Cycle: cycle.From, Period: cycle, Exact: decimal.MustParse(fmt.Sprint(r.IntN(1000), ".123456"))})
+		items = append(items, document.Item{Kind: document.Recurring, Account: accountName(payer), SIM: sim + 1,
+			Product: fmt.Sprint("fleet-", r.IntN(2)),
+			Cycle:   cycle.From, Period: cycle, Exact: decimal.MustParse(fmt.Sprint(r.IntN(1000), ".123456"))})
 	}
 	sums, err := document.SumsOf(items)
 	require.NoError(t, err)
-	usage := document.Item{Kind: document.Usage, Account: accountName(payer), Product: "meter", Class: "data", Zone: "eu", Cycle: cycle.From, Period: cycle,
+	usage := document.Item{Kind: document.Usage, Account: accountName(payer), Product: "meter", Class: "data", Zone: "eu",
+		Cycle: cycle.From, Period: cycle,
 		Records: 1, Quantity: decimal.FromInt(7), Unit: "B", Exact: decimal.MustParse("1.005")}
 	require.NoError(t, sums.Add(&usage))
 	require.NoError(t, s.Make(sums, func(*document.Line) (document.Taxed, error) {
 		return document.Taxed{Category: "S", Rate: decimal.FromInt(21)}, nil
 	}))
-	closed := &invoicing.Closed{PayerNumber: payer, Payer: accountName(payer), State: invoicing.CloseBilled, Currency: "EUR", Lines: sums.Exact(),
+	closed := &invoicing.Closed{PayerNumber: payer, Payer: accountName(payer), State: invoicing.CloseBilled, Currency: "EUR",
+		Lines: sums.Exact(),
 		Close: document.Close{Cycle: cycle, Cut: document.Cut{Log: 1, Offsets: []int64{int64(n + 1)}}}}
 	if f.items == nil {
 		f.items = map[string][]document.Item{}
 	}
 	f.items[s.ID] = items
-	f.all = append(f.all, invoicing.Exported{N: int64(n + 1), Document: s, Numbered: invoicing.Numbered{Range: "INV-{n}", N: int64(n/2 + 1)}},
+	f.all = append(f.all, invoicing.Exported{N: int64(n + 1), Document: s, Numbered: invoicing.Numbered{Range: "INV-{n}",
+		N: int64(n/2 + 1)}},
 		invoicing.Exported{N: int64(n + 2), Closed: closed})
 }
 
@@ -84,8 +90,9 @@ func newDocWorld(t *testing.T, name string) *docWorld {
 }
 
 func (w *docWorld) sink(change func(o *warehouse.DocumentSinkOptions)) *warehouse.DocumentSink {
-	o := warehouse.DocumentSinkOptions{Name: "documents", Documents: &w.finals, Positions: w.store, Warehouse: w.warehouse, Clock: realClock{},
-		Log: slog.New(slog.DiscardHandler), Page: 5, Range: 4}
+	o := warehouse.DocumentSinkOptions{Name: "documents", Documents: &w.finals, Positions: w.store, Warehouse: w.warehouse,
+		Clock: realClock{},
+		Log:   slog.New(slog.DiscardHandler), Page: 5, Range: 4}
 	if change != nil {
 		change(&o)
 	}
@@ -230,7 +237,8 @@ func TestTheInvoiceBalanceFindsWhatIsOff(t *testing.T) {
 	credit := *w.all[4].Document
 	credit.Form, credit.Corrects, credit.Number, credit.ID = document.CreditNote, credit.Number, "CN-1", "credit"
 	credit.Net, credit.Total = decimal.FromInt(-100000), decimal.FromInt(-100000)
-	w.all = append(w.all, invoicing.Exported{N: int64(len(w.all) + 1), Document: &credit, Numbered: invoicing.Numbered{Range: "CN-{n}", N: 1}})
+	w.all = append(w.all, invoicing.Exported{N: int64(len(w.all) + 1), Document: &credit, Numbered: invoicing.Numbered{Range: "CN-{n}",
+		N: 1}})
 	require.NoError(t, w.arrive(w.sink(nil)))
 	closed := w.all[1].Closed
 	day := closed.Cycle.From.String()
@@ -238,7 +246,8 @@ func TestTheInvoiceBalanceFindsWhatIsOff(t *testing.T) {
 		require.NoError(t, w.warehouse.Conn().Exec(t.Context(), fmt.Sprintf(`INSERT INTO rated_usage (file, seq, account, plan, amount, currency, cycle, log, partition,
 			offset) VALUES ('a', %d, '%s', 'meter', 3, 'EUR', '%s', 1, 0, %d)`, offset, closed.Payer, day, offset)))
 	}
-	off := strings.Join(w.rows("SELECT line, what, left_side, right_side FROM invoice_balance WHERE difference != 0 ORDER BY line, what"), "\n")
+	off := strings.Join(w.rows("SELECT line, what, left_side, right_side FROM invoice_balance WHERE difference != 0 ORDER BY line, what"),
+		"\n")
 	require.Contains(t, off, "lines,doc-0,")
 	require.Contains(t, off, "total,doc-0,")
 	require.Contains(t, off, "numbers,INV-{n},9,4")

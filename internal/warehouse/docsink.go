@@ -20,7 +20,8 @@ import (
 // Documents has final documents and fixed closes, in the order in which they became so: invoicing.Exporter is one.
 type Documents interface {
 	Exports(ctx context.Context, after int64, most int) ([]invoicing.Exported, error)
-	Items(ctx context.Context, all []invoicing.Exported) (of func(*invoicing.Stored, func(line int, i *document.Item) error) error, end func(),
+	Items(ctx context.Context, all []invoicing.Exported) (of func(*invoicing.Stored, func(line int, i *document.Item) error) error,
+		end func(),
 		err error)
 }
 
@@ -84,7 +85,8 @@ func NewDocumentSink(o DocumentSinkOptions) (*DocumentSink, error) {
 		return nil, err
 	}
 	o.Page, o.Range = cmp.Or(o.Page, exportPage), cmp.Or(o.Range, exportRange)
-	s := &DocumentSink{DocumentSinkOptions: o, ranges: ranges{name: o.Name, positions: o.Positions, clock: o.Clock}, pages: map[string]*page{}}
+	s := &DocumentSink{DocumentSinkOptions: o, ranges: ranges{name: o.Name, positions: o.Positions, clock: o.Clock},
+		pages: map[string]*page{}}
 	for _, name := range exportTables {
 		s.pages[name] = &page{sink: s, block: newBlock(table(name))}
 	}

@@ -18,7 +18,8 @@ func exportKey(table string) string {
 func (w *Warehouse) ExportEnd(ctx context.Context, table string, from, to int64) (end ExportPlace, some bool, err error) {
 	var rows, n uint64
 	key := exportKey(table)
-	err = w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count(), max(%s).1, max(%s).2 FROM %s WHERE n BETWEEN %d AND %d", key, key, table, from, to)).
+	err = w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count(), max(%s).1, max(%s).2 FROM %s WHERE n BETWEEN %d AND %d", key, key, table,
+		from, to)).
 		Scan(&rows, &n, &end.No)
 	end.N = int64(n)
 	return end, rows > 0, sorted("find the last row of "+table, err)
@@ -27,7 +28,8 @@ func (w *Warehouse) ExportEnd(ctx context.Context, table string, from, to int64)
 // ExportRows implements DocumentInserter.
 func (w *Warehouse) ExportRows(ctx context.Context, table string, first, last ExportPlace) (int, error) {
 	var rows uint64
-	err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s BETWEEN (%d, %d) AND (%d, %d)", table, exportKey(table), first.N, first.No,
+	err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s BETWEEN (%d, %d) AND (%d, %d)", table, exportKey(table),
+		first.N, first.No,
 		last.N, last.No)).Scan(&rows)
 	return int(rows), sorted("count the rows of "+table, err)
 }
@@ -57,7 +59,8 @@ func (w *Warehouse) Exported(ctx context.Context) (e ExportedTables, err error) 
 			"SELECT n, count() AS rows FROM (SELECT n FROM documents UNION ALL SELECT n FROM closes) GROUP BY n"},
 		{lineTable, "SELECT n, any(lines) AS rows FROM documents GROUP BY n", "SELECT n, count() AS rows FROM document_lines GROUP BY n"},
 		{itemTable, "SELECT n, any(items) AS rows FROM documents GROUP BY n", "SELECT n, count() AS rows FROM document_items GROUP BY n"},
-		{closeUsageTable, "SELECT n, any(usage_rows) AS rows FROM closes GROUP BY n", "SELECT n, count() AS rows FROM close_usage GROUP BY n"},
+		{closeUsageTable, "SELECT n, any(usage_rows) AS rows FROM closes GROUP BY n",
+			"SELECT n, count() AS rows FROM close_usage GROUP BY n"},
 	} {
 		var first, more uint64
 		var lacks int64
@@ -105,9 +108,11 @@ func (s *DocumentSink) compare(ctx context.Context, next int64) (int64, error) {
 		return next, nil
 	}
 	if from < next {
-		s.Log.Warn("ClickHouse has fewer rows of invoices than it had; they are written again", "from", from, "to", s.ask, "tables", w.Tables)
+		s.Log.Warn("ClickHouse has fewer rows of invoices than it had; they are written again", "from", from, "to", s.ask, "tables",
+			w.Tables)
 	} else {
-		s.Log.Warn("ClickHouse has more invoices than its position in the control store says; going on from them", "newest", w.Newest, "position", next)
+		s.Log.Warn("ClickHouse has more invoices than its position in the control store says; going on from them", "newest", w.Newest,
+			"position", next)
 	}
 	s.Repeated.Add(1)
 	s.repairs = from < next
@@ -151,5 +156,6 @@ func (s *DocumentSink) same(ctx context.Context, w ExportedTables) error {
 	}
 	return fmt.Errorf("ClickHouse has final documents and closes up to number %d, and the control store has another or no number %d: one of the two "+
 		"is an older copy (docs/runbooks/stores-of-different-days.md). To take the documents of this control store, drop the tables %s of ClickHouse "+
-		"and order ratemill to make them again: ratemill stores remake TABLE… --why \"…\"", w.Newest, w.Newest, strings.Join(exportTables, ", "))
+		"and order ratemill to make them again: ratemill stores remake TABLE… --why \"…\"", w.Newest, w.Newest, strings.Join(exportTables,
+		", "))
 }

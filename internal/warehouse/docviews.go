@@ -9,7 +9,8 @@ var invoiceViews = []View{
 			{Name: "id, number, form, corrects", Doc: "As in documents."},
 			{Name: "seller", Doc: "Account of the seller; empty for the operator."}, {Name: "payer", Doc: "The account that pays."},
 			{Name: "cycle", Doc: "First day of the last billing cycle that it closes."},
-			{Name: "issued, due", Doc: "Date of issue, and until when it is to be paid."}, {Name: "currency", Doc: "Of the amounts, ISO 4217."},
+			{Name: "issued, due", Doc: "Date of issue, and until when it is to be paid."}, {Name: "currency",
+				Doc: "Of the amounts, ISO 4217."},
 			{Name: "net, tax, total", Doc: "Without tax, tax, and with tax; below 0 for what is paid back."},
 			{Name: "credit_notes", Doc: "How many credit notes took back parts of it."},
 			{Name: "credited_net, credited_total", Doc: "What they took back, as positive amounts."},
@@ -30,7 +31,8 @@ LEFT JOIN (
 		Name: "invoice_closes", Since: 13,
 		Doc: "Billing cycles of payers that were closed for ever, with the document that has what is due in them.",
 		Columns: []Column{
-			{Name: "payer", Doc: "The account that pays."}, {Name: "payer_number", Doc: "Its number."}, {Name: "cycle", Doc: "First day of the billing cycle."},
+			{Name: "payer", Doc: "The account that pays."}, {Name: "payer_number", Doc: "Its number."}, {Name: "cycle",
+				Doc: "First day of the billing cycle."},
 			{Name: "cycle_to", Doc: "First day after it."}, {Name: "currency", Doc: "Of the amounts, ISO 4217."},
 			{Name: "usage, others", Doc: "Exact sums of usage, and of everything else."},
 			{Name: "state", Doc: "billed; open: it waits for a later document; pro_forma: its payer gets no documents."},
@@ -49,11 +51,12 @@ LEFT JOIN (
 		Doc: "The lines of the invoice balance that follow from exported documents and closes: each row is two numbers that have to be equal. Ask for " +
 			"difference != 0; there should be no rows. The line B1 usage reads all charges.",
 		Columns: []Column{
-			{Name: "line", Doc: "B1 usage: the charges of an account in a closed cycle, and what closes have of them. B5 items: the items of a document, and its lines. " +
-				"B5 closes: the closes of a document, and its lines. B5 lines: the exact sum of its lines, and their amounts with what rounding removed. B6 net: the nets of its " +
-				"lines, and its net. B6 tax: its tax groups, and its tax. B6 total: net and tax, and the total. B6 credited: what was taken back of it, and at most its net. " +
-				"B7 numbers: how many numbers a range should have given, and the documents with one. B7 dates: places where the date of a number is before that of the number " +
-				"before it, and 0."},
+			{Name: "line",
+				Doc: "B1 usage: the charges of an account in a closed cycle, and what closes have of them. B5 items: the items of a document, and its lines. " +
+					"B5 closes: the closes of a document, and its lines. B5 lines: the exact sum of its lines, and their amounts with what rounding removed. B6 net: the nets of its " +
+					"lines, and its net. B6 tax: its tax groups, and its tax. B6 total: net and tax, and the total. B6 credited: what was taken back of it, and at most its net. " +
+					"B7 numbers: how many numbers a range should have given, and the documents with one. B7 dates: places where the date of a number is before that of the number " +
+					"before it, and 0."},
 			{Name: "what", Doc: "The document, account or range of numbers."},
 			{Name: "cycle", Doc: "First day of the billing cycle; 1970-01-01 for ranges of numbers."},
 			{Name: "currency", Doc: "Of the amounts; empty for counts."},

@@ -198,7 +198,8 @@ func (w *Warehouse) makeTables(ctx context.Context, l Layout, done int) (complet
 			columns[j] = t.Columns[j].Name
 		}
 		var has bool
-		err := w.conn.QueryRow(ctx, "SELECT hasAll(groupArray(name), ?) FROM system.columns WHERE database = currentDatabase() AND table = ?",
+		err := w.conn.QueryRow(ctx,
+			"SELECT hasAll(groupArray(name), ?) FROM system.columns WHERE database = currentDatabase() AND table = ?",
 			columns, t.Name).Scan(&has)
 		if err != nil {
 			return nil, sorted("list the columns of its tables", err)

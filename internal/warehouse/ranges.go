@@ -76,7 +76,8 @@ func (r *ranges) move(ctx context.Context, next int64) error {
 
 // arrive writes a page into its table. A page that may be there already is counted afterwards: a table that is not replicated stores the
 // token before the rows, so it can take a page for present that never came (consumer.ByToken). unequal is the error for a wrong count.
-func (r *ranges) arrive(ctx context.Context, w inserter, b *Block, token string, again bool, count func() (int, error), unequal func(rows int) error,
+func (r *ranges) arrive(ctx context.Context, w inserter, b *Block, token string, again bool, count func() (int, error),
+	unequal func(rows int) error,
 	log *slog.Logger) error {
 	if err := r.stillOurs(ctx); err != nil {
 		return err

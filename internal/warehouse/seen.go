@@ -43,8 +43,9 @@ func (w *Warehouse) LastSeen(ctx context.Context, sims []uint32) (map[uint32]udr
 // Registrations are the numbers of registrations of SIMs from a time on and before another.
 func (w *Warehouse) Registrations(ctx context.Context, from, to udr.Instant) (map[uint32]int64, error) {
 	all := map[uint32]int64{}
-	err := w.bySIM(ctx, fmt.Sprintf("SELECT sim, toInt64(sum(quantity)) FROM rated_usage WHERE class = '%s' AND at >= %s AND at < %s GROUP BY sim",
-		rating.Registration, momentOf(from), momentOf(to)), func(sim uint32, n int64) { all[sim] = n })
+	err := w.bySIM(ctx,
+		fmt.Sprintf("SELECT sim, toInt64(sum(quantity)) FROM rated_usage WHERE class = '%s' AND at >= %s AND at < %s GROUP BY sim",
+			rating.Registration, momentOf(from), momentOf(to)), func(sim uint32, n int64) { all[sim] = n })
 	return all, err
 }
 

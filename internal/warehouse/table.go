@@ -177,7 +177,8 @@ func (l Layout) windowSetting() string {
 }
 
 func (v *View) create(l Layout) string {
-	return fmt.Sprintf("CREATE OR REPLACE VIEW %s%s AS (%s) COMMENT %s", v.Name, l.onCluster(), strings.TrimSpace(strings.NewReplacer("{balanced}", l.balanced("f"), "{kept}", l.kept()).Replace(v.Select)), quoteText(v.Doc))
+	return fmt.Sprintf("CREATE OR REPLACE VIEW %s%s AS (%s) COMMENT %s", v.Name, l.onCluster(),
+		strings.TrimSpace(strings.NewReplacer("{balanced}", l.balanced("f"), "{kept}", l.kept()).Replace(v.Select)), quoteText(v.Doc))
 }
 
 // comments is the statement that gives the view's columns their comments; a view takes none when it is made. A view

@@ -70,7 +70,8 @@ func TestTheChargesOfALineAddUpToItsSum(t *testing.T) {
 		amount            decimal.Decimal
 	}
 	sums := map[key]sum{}
-	require.NoError(t, w.warehouse.UsageSums(t.Context(), warehouse.UsageQuestion{Until: until, From: time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC),
+	require.NoError(t, w.warehouse.UsageSums(t.Context(), warehouse.UsageQuestion{Until: until, From: time.Date(1900, 1, 1, 0, 0, 0, 0,
+		time.UTC),
 		To: time.Date(2290, 1, 1, 0, 0, 0, 0, time.UTC)}, func(s *warehouse.UsageSum) error {
 		k := key{s.Account, s.Class, s.Plan, s.Zone, s.Price, s.Cycle}
 		sums[k] = sum{sums[k].records + s.Records, sums[k].quantity + s.Quantity, sums[k].amount.Add(s.Amount)}

@@ -174,7 +174,8 @@ func (v *Document) checkTiers(c *diag.Decoder) {
 		t := &v.EarlyTermination[i]
 		switch {
 		case t.OfRemaining == nil && t.Flat.IsZero():
-			c.Errorf(t.Months.Pos, "months %s say neither of_remaining nor flat; write one of them, such as of_remaining: 50 %%", t.Months.Text)
+			c.Errorf(t.Months.Pos, "months %s say neither of_remaining nor flat; write one of them, such as of_remaining: 50 %%",
+				t.Months.Text)
 		case t.OfRemaining != nil && !t.Flat.IsZero():
 			c.Errorf(t.Flat.Pos, "months %s say of_remaining and flat; write one of them", t.Months.Text)
 		case !t.Flat.IsZero():

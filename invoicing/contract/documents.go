@@ -105,7 +105,8 @@ func (d *Documents) check(v *Document, c *rating.Catalogue, states []string, l *
 		for _, class := range m.Classes {
 			unit, priced := units[class.Value]
 			if m.Of == usage && priced && unit != literal.AnyUnit && unit != m.unit() && len(m.steps) > 0 && m.steps[0].unit != literal.AnyUnit {
-				l.Errorf(class.Pos, "class %s counts %s, but the minimum is in %s", class.Value, literal.UnitName(unit), literal.UnitName(m.unit()))
+				l.Errorf(class.Pos, "class %s counts %s, but the minimum is in %s", class.Value, literal.UnitName(unit),
+					literal.UnitName(m.unit()))
 			}
 		}
 	}
@@ -126,8 +127,9 @@ func (d *Documents) checkTaxes(v *Document, l *diag.List) {
 		what   string
 	}{{"commitment", len(v.Commitments) > 0, "commitments"}, {"penalty", len(v.EarlyTermination) > 0, "early termination"}} {
 		if f.needed && d.Tax(f.charge, v.Name.Value, never) == "" {
-			l.Errorf(v.Name.Pos, "no part gives the tax class of the %s of contract %s; add one: part: NAME, charge: %s, of: { contract: %s }, "+
-				"tax: CLASS", f.what, v.Name.Value, f.charge, v.Name.Value)
+			l.Errorf(v.Name.Pos,
+				"no part gives the tax class of the %s of contract %s; add one: part: NAME, charge: %s, of: { contract: %s }, "+
+					"tax: CLASS", f.what, v.Name.Value, f.charge, v.Name.Value)
 		}
 	}
 }
@@ -139,7 +141,8 @@ func (d *Documents) checkTerms(v *Document, l *diag.List) {
 	}
 	for month := 1; month <= int(v.Term); month++ {
 		if v.tier(month) == nil {
-			l.Warnf(v.Name.Pos, "it costs nothing to end contract %s in month %d of its term, because no tier of early_termination names it",
+			l.Warnf(v.Name.Pos,
+				"it costs nothing to end contract %s in month %d of its term, because no tier of early_termination names it",
 				v.Name.Value, month)
 			break
 		}

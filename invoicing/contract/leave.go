@@ -52,7 +52,8 @@ func (l *Leaving) Rate() string {
 // leave computes early termination: for a contract that ended, and for a question what if.
 func (e *Engine) leave(c *Contract, end, noticed Date, payer uint32, rev registry.Revision) (*Leaving, error) {
 	end = max(end, c.Start)
-	l := &Leaving{Contract: c, End: end, Noticed: noticed, EndOfTerm: c.EndOfTerm(noticed, end), Month: c.monthOf(end), amount: new(big.Rat)}
+	l := &Leaving{Contract: c, End: end, Noticed: noticed, EndOfTerm: c.EndOfTerm(noticed, end), Month: c.monthOf(end),
+		amount: new(big.Rat)}
 	q, err := e.cycle(payer, rev, end)
 	if err != nil {
 		return nil, err
@@ -147,7 +148,8 @@ func (e *Engine) WhatIf(id string, end, noticed Date, rev registry.Revision) (*L
 		return nil, err
 	}
 	if c == nil {
-		return nil, fmt.Errorf("there is no contract %s%s", id, instead(id, slices.Sorted(e.facts.Statements.Subjects(registry.KindContract))))
+		return nil, fmt.Errorf("there is no contract %s%s", id, instead(id,
+			slices.Sorted(e.facts.Statements.Subjects(registry.KindContract))))
 	}
 	if c.Doc == nil {
 		return nil, fmt.Errorf("contract %s is of document %s, which the catalogue does not have%s", id, c.Document,

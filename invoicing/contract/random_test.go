@@ -60,7 +60,8 @@ func random(r *rand.Rand) *world {
 	if w.year {
 		per = "year"
 	}
-	text += fmt.Sprintf("commitments: [{ name: spend, of: spend, per: %s, ramp: [%s] }]\nearly_termination:\n", per, strings.Join(ramp, ", "))
+	text += fmt.Sprintf("commitments: [{ name: spend, of: spend, per: %s, ramp: [%s] }]\nearly_termination:\n", per, strings.Join(ramp,
+		", "))
 	for first := 1; len(w.tiers) < 3; {
 		last := first + r.IntN(6)
 		w.tiers = append(w.tiers, [3]int{first, last, r.IntN(101)})
@@ -245,7 +246,8 @@ func TestANaiveModelComputesTheSameDayByDay(t *testing.T) {
 			if n == 17 {
 				rev = view.Revision()
 			}
-			items, err := engine.Items(contract.Close{Payer: 1, Cycle: at, First: first, Before: before, Facts: rev, Was: counts{k, "acme", n - 1},
+			items, err := engine.Items(contract.Close{Payer: 1, Cycle: at, First: first, Before: before, Facts: rev, Was: counts{k,
+				"acme", n - 1},
 				Now: counts{k, "acme", n}})
 			require.NoError(t, err, "seed %d\n%s", seed, w.text)
 			for _, i := range items {

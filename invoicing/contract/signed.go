@@ -83,7 +83,8 @@ func (v *Signed) Complete(d *Documents) (wrong []error) {
 	doc := d.Contracts.At(v.Document, v.Start)
 	if doc == nil {
 		if first := d.Contracts[v.Document]; first != nil {
-			return []error{fmt.Errorf("contract document %s is in force from %s on, and the contract begins on %s", v.Document, first[0].From,
+			return []error{fmt.Errorf("contract document %s is in force from %s on, and the contract begins on %s", v.Document,
+				first[0].From,
 				v.Start)}
 		}
 		return []error{fmt.Errorf("there is no contract document %s%s", v.Document, instead(v.Document, d.Contracts.Names()))}

@@ -51,7 +51,8 @@ type ChangedError struct {
 
 func (e *ChangedError) Error() string {
 	if e.Err != nil {
-		return fmt.Sprintf("the file %s, which was issued, cannot be read: %v; restore it from the backup, then send the document again", e.Path, e.Err)
+		return fmt.Sprintf("the file %s, which was issued, cannot be read: %v; restore it from the backup, then send the document again",
+			e.Path, e.Err)
 	}
 	return fmt.Sprintf("the file %s is not what was issued: its SHA-256 is another; restore it from the backup, then send the document again", e.Path)
 }

@@ -247,7 +247,8 @@ func (t Table) Again(ctx context.Context, id string, by Decide, now time.Time) (
 		case j.State == Sending || j.State == Pending:
 			return &RefusedError{j, "send", "it is sent anyway"}
 		case len(by.To) > 0 && j.Channel != Email:
-			return &RefusedError{j, "readdress", "only mail has addresses; the place of others is in the billing profile and the configuration"}
+			return &RefusedError{j, "readdress",
+				"only mail has addresses; the place of others is in the billing profile and the configuration"}
 		case len(by.To) > 0:
 			j.Recipient = strings.Join(by.To, " ")
 		}

@@ -41,7 +41,8 @@ func (d *Document) body(b *strings.Builder) {
 	fmt.Fprintf(b, "currency %s %d gross %t\n", d.Currency, d.Scale, d.Gross)
 	fmt.Fprintf(b, "rules %d catalogue %q\n", d.Input.Rules, d.Input.Catalogue)
 	for _, c := range d.Input.Closes {
-		fmt.Fprintf(b, "close %s facts %d to %d log %s to %s billed until %s catalogue %q rules %d\n", c.Cycle, c.Before, c.Facts, c.From, c.Cut, c.Until,
+		fmt.Fprintf(b, "close %s facts %d to %d log %s to %s billed until %s catalogue %q rules %d\n", c.Cycle, c.Before, c.Facts, c.From,
+			c.Cut, c.Until,
 			c.Catalogue, c.Rules)
 	}
 	for _, t := range d.Input.Credits {

@@ -203,7 +203,9 @@ func order(a, b Line) int {
 	return cmp.Or(
 		cmp.Compare(slices.Index(Kinds, a.Kind), slices.Index(Kinds, b.Kind)),
 		cmp.Compare(a.Account, b.Account), cmp.Compare(a.Product, b.Product), cmp.Compare(a.Version, b.Version), cmp.Compare(a.State, b.State),
-		cmp.Compare(a.Class, b.Class), cmp.Compare(a.Zone, b.Zone), cmp.Compare(a.Tariff, b.Tariff), cmp.Compare(a.Cycle, b.Cycle), cmp.Compare(a.Period.From, b.Period.From),
-		cmp.Compare(a.Period.To, b.Period.To), a.Price.Cmp(b.Price), cmp.Compare(a.Per, b.Per), cmp.Compare(a.Tax, b.Tax), cmp.Compare(a.Unit, b.Unit),
+		cmp.Compare(a.Class, b.Class), cmp.Compare(a.Zone, b.Zone), cmp.Compare(a.Tariff, b.Tariff), cmp.Compare(a.Cycle,
+			b.Cycle), cmp.Compare(a.Period.From, b.Period.From),
+		cmp.Compare(a.Period.To, b.Period.To), a.Price.Cmp(b.Price), cmp.Compare(a.Per, b.Per), cmp.Compare(a.Tax,
+			b.Tax), cmp.Compare(a.Unit, b.Unit),
 		cmp.Compare(a.Cause, b.Cause))
 }

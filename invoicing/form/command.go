@@ -51,7 +51,8 @@ func (p *Printer) run(ctx context.Context, page []byte) ([]byte, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(within.Err(), context.DeadlineExceeded):
-		return nil, fmt.Errorf("invoicing.pdf.command %s took longer than invoicing.pdf.timeout, %s, and was ended%s", name, p.timeout, said)
+		return nil, fmt.Errorf("invoicing.pdf.command %s took longer than invoicing.pdf.timeout, %s, and was ended%s", name, p.timeout,
+			said)
 	case err != nil:
 		return nil, fmt.Errorf("invoicing.pdf.command %s failed: %w%s", name, err, said)
 	case !bytes.HasPrefix(pdf, []byte("%PDF-")) || !bytes.Contains(pdf[max(0, len(pdf)-1024):], []byte("%%EOF")):

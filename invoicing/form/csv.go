@@ -123,7 +123,10 @@ var callColumns = []column[*Call]{
 	{"quantity", "What was used, in unit.", func(c *Call) string { return strconv.FormatInt(c.Quantity, 10) }},
 	{"unit", "B (octets), s (seconds), 1 (events).", func(c *Call) string { return c.Unit }},
 	{"charged", "The quantity, rounded up to the plan's increments.", func(c *Call) string { return strconv.FormatInt(c.Charged, 10) }},
-	{"covered", "How much of charged came from pools and included units.", func(c *Call) string { return strconv.FormatInt(c.Covered, 10) }},
+	{"covered", "How much of charged came from pools and included units.", func(c *Call) string {
+		return strconv.FormatInt(c.Covered,
+			10)
+	}},
 	{"amount", "Exact amount. The sum over a line of a document is the exact amount of the line.",
 		func(c *Call) string { return c.Amount.String() }},
 	{"currency", "Currency of the amount, ISO 4217.", func(c *Call) string { return c.Currency }},

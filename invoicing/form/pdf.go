@@ -45,7 +45,8 @@ func draw(ctx context.Context, v *view, page []byte, in *Print) (pdf []byte, err
 		return nil, fmt.Errorf("the page of the document: %w", err)
 	}
 	if in.XML != nil {
-		doc.AttachFile(folio.FileAttachment{FileName: cmp.Or(in.XMLName, "invoice.xml"), MIMEType: "text/xml", AFRelationship: "Alternative", Data: in.XML})
+		doc.AttachFile(folio.FileAttachment{FileName: cmp.Or(in.XMLName, "invoice.xml"), MIMEType: "text/xml",
+			AFRelationship: "Alternative", Data: in.XML})
 	}
 	var b bytes.Buffer
 	if _, err := doc.WriteToWithContext(ctx, &b, folio.WriteOptions{Deterministic: true}); err != nil {

@@ -80,7 +80,8 @@ func TestDocumentsSayWhatTheFilesSay(t *testing.T) {
 		}
 		want, err := os.ReadFile(file)
 		require.NoError(t, err, "go test ./invoicing/form -run DocumentsSay -rewrite-pdf writes it")
-		require.Equal(t, string(want), got.String(), "go test ./invoicing/form -run DocumentsSay -rewrite-pdf writes it anew; read the diff")
+		require.Equal(t, string(want), got.String(),
+			"go test ./invoicing/form -run DocumentsSay -rewrite-pdf writes it anew; read the diff")
 	}
 }
 
@@ -123,7 +124,8 @@ func TestADocumentWithTooManyLinesPrintsTheSumsOfItsSections(t *testing.T) {
 	d := sampleDocument("en")
 	sums := document.NewSums()
 	for n := range 100_000 {
-		i := sampleUsage(fmt.Sprintf("harbour/%02d", n%50), "data", fmt.Sprint(n), 1_000_000, "B", "0.02", 1_000_000, "0.02", wholeMonth(2026, 3))
+		i := sampleUsage(fmt.Sprintf("harbour/%02d", n%50), "data", fmt.Sprint(n), 1_000_000, "B", "0.02", 1_000_000, "0.02",
+			wholeMonth(2026, 3))
 		require.NoError(t, sums.Add(&i))
 	}
 	require.NoError(t, d.Make(sums, taxedAt("S", "19", "")))

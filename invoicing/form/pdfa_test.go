@@ -18,7 +18,8 @@ func TestPDFsAreValidPDFA3b(t *testing.T) {
 	jars, err := filepath.Glob("../../.deps/pdfa/libs/*.jar")
 	require.NoError(t, err)
 	require.NotEmpty(t, jars, "the validator of PDF/A is missing: make deps-test")
-	args := []string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", strings.Join(jars, ":"), "org.mozilla.javascript.tools.shell.Main",
+	args := []string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", strings.Join(jars, ":"),
+		"org.mozilla.javascript.tools.shell.Main",
 		filepath.Join("testdata", "pdfa", "validate.js")}
 	all := maps.Clone(drawn(t))
 	var want []string

@@ -72,7 +72,8 @@ func perSIM(account, product, price string, first, sims int, of document.Period)
 	return items
 }
 
-func sampleUsage(account, class, zone string, quantity int64, unit, price string, per int64, amount string, of document.Period) document.Item {
+func sampleUsage(account, class, zone string, quantity int64, unit, price string, per int64, amount string,
+	of document.Period) document.Item {
 	return sampleItem(document.Usage, account, "fleet-m", amount, of, func(i *document.Item) {
 		i.Class, i.Zone, i.Quantity, i.Unit, i.Per, i.Records = class, zone, decimal.FromInt(quantity), unit, per, quantity/97_000+1
 		i.Price = decimal.MustParse(price)
@@ -89,7 +90,8 @@ func sampleDocument(lang string) *document.Document {
 			Email: "billing@northlane.example", Phone: "+49 40 5550 1200", Registration: "HRB 123456",
 		},
 		Payer: document.Party{
-			Account: "harbour", Name: "Harbour Logistics, S.L.", Lines: []string{"Attn. Cuentas a pagar, José Núñez", "Carrer de la Marina 41, 3º",
+			Account: "harbour", Name: "Harbour Logistics, S.L.", Lines: []string{"Attn. Cuentas a pagar, José Núñez",
+				"Carrer de la Marina 41, 3º",
 				"08005 Barcelona"}, Country: "ES", VAT: "ESB12345674",
 		},
 		Terms: document.Terms{
@@ -117,7 +119,8 @@ func sampleItems() []document.Item {
 		i.Quantity, i.Exact = decimal.FromInt(-9), decimal.MustParse("-3.214285714286")
 	}))
 	for n, zone := range []string{"austria", "belgium", "home_and_eu"} {
-		all = append(all, sampleUsage("harbour", "data", zone, int64(n+1)*1_337_250_000, "B", "0.02", 1_000_000, fmt.Sprintf("%d.74", 26*(n+1)), march))
+		all = append(all, sampleUsage("harbour", "data", zone, int64(n+1)*1_337_250_000, "B", "0.02", 1_000_000, fmt.Sprintf("%d.74",
+			26*(n+1)), march))
 	}
 	all = append(all, sampleUsage("harbour", "voice_mo", "home", 7_261, "s", "0.03", 60, "3.6305", march))
 	all = append(all, sampleUsage("harbour", "sms_mo", "home", 1_204, "1", "0.05", 1, "60.20", march))
@@ -150,7 +153,8 @@ func samples(t testing.TB) map[string]*Print {
 		require.NoError(t, d.Make(sumsOf(t, sampleItems()), taxedAt("AE", "0", "reverse_charge")))
 		all["regular-"+lang] = printOf(t, d)
 
-		c, err := document.Credit(d, nil, []document.Take{{Line: 3, Amount: decimal.MustParse("120.00")}, {Line: 7, Amount: d.Lines[6].Amount}})
+		c, err := document.Credit(d, nil, []document.Take{{Line: 3, Amount: decimal.MustParse("120.00")}, {Line: 7,
+			Amount: d.Lines[6].Amount}})
 		require.NoError(t, err)
 		c.Number, c.Issued = "CN-2026-000007", onDay("2026-04-20")
 		all["credit-note-"+lang] = printOf(t, c)
@@ -164,7 +168,8 @@ func samples(t testing.TB) map[string]*Print {
 	for _, account := range []string{"harbour", "harbour/north", "harbour/south"} {
 		for _, p := range d.Periods {
 			several = append(several, perSIM(account, "tracker", "3.00", 1, 20, p)...)
-			several = append(several, sampleItem(document.Addon, account, "handbook", "12.00", p, func(i *document.Item) { i.Tax = "books" }))
+			several = append(several, sampleItem(document.Addon, account, "handbook", "12.00", p,
+				func(i *document.Item) { i.Tax = "books" }))
 		}
 	}
 	require.NoError(t, d.Make(sumsOf(t, several), func(l *document.Line) (document.Taxed, error) {
@@ -179,7 +184,8 @@ func samples(t testing.TB) map[string]*Print {
 	d = sampleDocument("en")
 	d.Currency, d.Scale, d.Gross, d.Number, d.Issued, d.Due = "JPY", 0, true, "", 0, 0
 	require.NoError(t, d.Make(sumsOf(t, []document.Item{sampleItem(document.OneOff, "harbour", "設定 setup", "15000", wholeMonth(2026, 3)),
-		sampleUsage("harbour", "data", "japan", 5_000_000_000, "B", "120", 1_000_000_000, "600", wholeMonth(2026, 3))}), taxedAt("S", "10", "")))
+		sampleUsage("harbour", "data", "japan", 5_000_000_000, "B", "120", 1_000_000_000, "600", wholeMonth(2026,
+			3))}), taxedAt("S", "10", "")))
 	all["draft-gross-yen"] = printOf(t, d)
 
 	all["draft-gross-yen"].Logo = pngOf(t, 300, 60)
@@ -188,13 +194,15 @@ func samples(t testing.TB) map[string]*Print {
 	d.Terms.Sandbox, d.Number = true, "TEST-2026-000001"
 	var long []document.Item
 	for n := range 230 {
-		long = append(long, sampleUsage("harbour", "data", fmt.Sprintf("zone_%03d", n), int64(n+1)*1_000_000, "B", "0.02", 1_000_000, fmt.Sprintf("%d.02", n), wholeMonth(2026, 3)))
+		long = append(long, sampleUsage("harbour", "data", fmt.Sprintf("zone_%03d", n), int64(n+1)*1_000_000, "B", "0.02", 1_000_000,
+			fmt.Sprintf("%d.02", n), wholeMonth(2026, 3)))
 	}
 	require.NoError(t, d.Make(sumsOf(t, long), taxedAt("S", "21", "")))
 	all["long-sandbox"] = printOf(t, d)
 
 	d = sampleDocument("pt")
-	require.NoError(t, d.Make(sumsOf(t, []document.Item{sampleItem(document.Adjustment, "harbour", "goodwill", "-120.00", wholeMonth(2026, 3), func(i *document.Item) {
+	require.NoError(t, d.Make(sumsOf(t, []document.Item{sampleItem(document.Adjustment, "harbour", "goodwill", "-120.00", wholeMonth(2026,
+		3), func(i *document.Item) {
 		i.Cause = "x"
 	}), sampleItem(document.Addon, "harbour", "vpn", "20.00", wholeMonth(2026, 3))}), taxedAt("S", "23", "")))
 	d.Number = "CN-2026-000008"

@@ -32,7 +32,8 @@ func TestEInvoicesAreThoseOfTheFiles(t *testing.T) {
 			}
 			want, err := os.ReadFile(file)
 			require.NoError(t, err, "go test ./invoicing/form -run EInvoices -rewrite-ubl writes it")
-			require.Equal(t, string(want), string(got), "go test ./invoicing/form -run EInvoices -rewrite-ubl writes it anew; read the diff")
+			require.Equal(t, string(want), string(got),
+				"go test ./invoicing/form -run EInvoices -rewrite-ubl writes it anew; read the diff")
 		})
 	}
 }

@@ -163,8 +163,9 @@ func ublCases(t testing.TB) map[string]*form.Print {
 	cases := map[string]*form.Print{
 		"tax-once-per-rate": made(t, tenAndOne(), byClass, nil), "credit-note-of-the-last-part": lastPart(t),
 		"credit-note-of-a-credit": takesBackACredit,
-		"nothing-to-pay":          made(t, []document.Item{item(document.Usage, "eu-data", "0", "0", usageOf("5", "1", 1, 5))}, byClass, nil),
-		"units-of-prices":         made(t, inUnits(), byClass, nil),
+		"nothing-to-pay": made(t, []document.Item{item(document.Usage, "eu-data", "0", "0", usageOf("5", "1", 1, 5))}, byClass,
+			nil),
+		"units-of-prices": made(t, inUnits(), byClass, nil),
 		"kosovo": made(t, month(), all("G", "export"), func(d *document.Document) {
 			d.Payer.Country, d.Payer.VAT = "XK", ""
 			d.Payer.Lines = []string{"c/o Acme Berlin", "Alexanderplatz 1", "10178 Berlin"}
@@ -200,9 +201,10 @@ func ublCases(t testing.TB) map[string]*form.Print {
 			d.Terms.Mandate, d.Terms.MandateSigned = "ACME-2026-01", date("2026-01-15")
 		}),
 		"spanish-of-a-tree": tree,
-		"foreign-text": made(t, []document.Item{item(document.OneOff, "a&b<c>", "1", "1", worded(foreign))}, byClass, func(d *document.Document) {
-			d.Payer.Name, d.Notes = "A & B \"Söhne\"\x7f <GmbH>", []string{"5 > 3 & 2 < 4\ufffe"}
-		}),
+		"foreign-text": made(t, []document.Item{item(document.OneOff, "a&b<c>", "1", "1", worded(foreign))}, byClass,
+			func(d *document.Document) {
+				d.Payer.Name, d.Notes = "A & B \"Söhne\"\x7f <GmbH>", []string{"5 > 3 & 2 < 4\ufffe"}
+			}),
 	})
 	return cases
 }

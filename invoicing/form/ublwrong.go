@@ -50,8 +50,9 @@ func (u *ublMaker) lacking() (r reasons) {
 		mostDecimals)
 	r.say(len(d.Lines) == 0, "it has no line (BR-16)")
 	r.say(d.Form == document.CreditNote && d.Corrects == "", "it is a credit note and names no document that it takes back (BT-25)")
-	r.say(u.taxed("O") && len(d.Taxes) > 1, "it has lines of tax category O and others, which EN 16931 forbids (BR-O-11); bill them apart, "+
-		"or give the lines without tax the category E or Z in the tax table")
+	r.say(u.taxed("O") && len(d.Taxes) > 1,
+		"it has lines of tax category O and others, which EN 16931 forbids (BR-O-11); bill them apart, "+
+			"or give the lines without tax the category E or Z in the tax table")
 	u.lackingOfParties(&r)
 	for _, g := range d.Taxes {
 		r.say(needsReason(g.Category) && exemptionCodes[g.Category] == "" && xmlText(g.Reason) == "",
@@ -89,11 +90,13 @@ func (u *ublMaker) lackingOfParties(r *reasons) {
 		{"buyer", payer.Endpoint, "e_invoice.endpoint of account " + payer.Account},
 	} {
 		r.say(p.endpoint == "" && u.format == Peppol, "the %s has no electronic address (R010, R020); state %s", p.who, p.where)
-		r.say(p.endpoint != "" && !endpointForm.MatchString(p.endpoint), "the %s's electronic address %q does not begin with its scheme, as in "+
-			"0204:991-1234512345-06; correct %s", p.who, p.endpoint, p.where)
+		r.say(p.endpoint != "" && !endpointForm.MatchString(p.endpoint),
+			"the %s's electronic address %q does not begin with its scheme, as in "+
+				"0204:991-1234512345-06; correct %s", p.who, p.endpoint, p.where)
 	}
-	r.say(u.format == Peppol && xmlText(u.d.Terms.CostCentre) == "", "it has no reference of the buyer, which Peppol asks for (R003); state "+
-		"cost_centre of account %s", payer.Account)
+	r.say(u.format == Peppol && xmlText(u.d.Terms.CostCentre) == "",
+		"it has no reference of the buyer, which Peppol asks for (R003); state "+
+			"cost_centre of account %s", payer.Account)
 }
 
 // lackingOfPayment is what the instructions for payment lack.
@@ -106,7 +109,8 @@ func (u *ublMaker) lackingOfPayment(r *reasons) {
 	case "sepa":
 		r.say(s == nil || s.Creditor.Value == "", "the seller has no SEPA creditor identifier (BT-90); state sepa_creditor in %s",
 			u.sellerDocument())
-		r.say(t.Mandate == "" || t.IBAN == "", "it has no SEPA mandate with its IBAN (BT-89, BT-91); state payment.sepa of account %s", account)
+		r.say(t.Mandate == "" || t.IBAN == "", "it has no SEPA mandate with its IBAN (BT-89, BT-91); state payment.sepa of account %s",
+			account)
 	case "slip":
 		r.say(s == nil || s.Bank == nil || xmlText(s.Bank.IBAN) == "",
 			"the buyer pays by credit transfer, and the seller has no bank account (BR-50, BR-61); state bank in %s", u.sellerDocument())

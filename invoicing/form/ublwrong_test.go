@@ -70,8 +70,9 @@ func TestEachReasonAgainstAnEInvoiceIsNamed(t *testing.T) {
 			"the seller has no VAT number (BR-IC-02, BR-G-02); state company.vat in the document of seller skyway"},
 		{made(t, month(), all("E", ""), nil),
 			"tax category E has no reason (BR-E-10); state it in the tax table, or in zero_vat of account acme"},
-		{made(t, month(), mixed, nil), "it has lines of tax category O and others, which EN 16931 forbids (BR-O-11); bill them apart, or give " +
-			"the lines without tax the category E or Z in the tax table"},
+		{made(t, month(), mixed, nil),
+			"it has lines of tax category O and others, which EN 16931 forbids (BR-O-11); bill them apart, or give " +
+				"the lines without tax the category E or Z in the tax table"},
 		{made(t, month(), byClass, func(d *document.Document) { d.Terms.Payment = "sepa" }),
 			"it has no SEPA mandate with its IBAN (BT-89, BT-91); state payment.sepa of account acme"},
 	} {
@@ -88,7 +89,8 @@ func TestADirectDebitWithoutACreditorIsRefused(t *testing.T) {
 	})
 	in.Seller = &terms.Seller{Name: diag.Text{Value: "globex"}}
 	_, err := form.UBL(in)
-	require.ErrorContains(t, err, "the seller has no SEPA creditor identifier (BT-90); state sepa_creditor in the document of seller globex")
+	require.ErrorContains(t, err,
+		"the seller has no SEPA creditor identifier (BT-90); state sepa_creditor in the document of seller globex")
 }
 
 // FuzzForeignText: whatever a carrier, a customer or a colleague wrote, an e-invoice can be read, and has no character that is not shown.
@@ -103,7 +105,8 @@ func FuzzForeignText(f *testing.F) {
 		one.Account, one.State, one.Class, one.Zone, one.Tariff = text, text, text, text, text
 		in := made(t, []document.Item{one}, all("E", text), func(d *document.Document) {
 			p := document.Party{
-				Account: text, Name: "x" + text, Lines: []string{text, text, text, text}, Street: text, Postcode: text, City: text, Country: "DE",
+				Account: text, Name: "x" + text, Lines: []string{text, text, text,
+					text}, Street: text, Postcode: text, City: text, Country: "DE",
 				VAT: "DE" + text + "1", Registration: text + "1", TaxNumber: text, Email: text, Phone: text, Endpoint: "9930:1" + text,
 			}
 			d.Payer, d.Seller, d.Notes, d.Terms.CostCentre = p, p, []string{text, text}, text
@@ -118,7 +121,8 @@ func FuzzForeignText(f *testing.F) {
 		holds(t, got, "0.005")
 		require.NotContains(t, strings.ReplaceAll(string(got), "<cbc:Name>x", ""), "></", "an empty element")
 		for _, r := range string(got) {
-			require.False(t, r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 || r == 0x202e || r == 0xfffd || r == 0xfffe || r == 0xffff, "%U", r)
+			require.False(t, r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 || r == 0x202e || r == 0xfffd || r == 0xfffe || r == 0xffff,
+				"%U", r)
 		}
 	})
 }

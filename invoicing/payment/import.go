@@ -221,7 +221,8 @@ func (im *Import) line(ctx context.Context, r *Result, v *Value) error {
 		if r.Why = ""; before.same(v) {
 			r.Result = Known
 		} else {
-			r.Why = fmt.Sprintf("reference %s was used before, for %s %s of %s on %s; a payment has a reference of its own", r.Reference, before.Amount,
+			r.Why = fmt.Sprintf("reference %s was used before, for %s %s of %s on %s; a payment has a reference of its own", r.Reference,
+				before.Amount,
 				before.Currency, cmp.Or(before.Payer, before.Document, "nobody"), before.Date)
 		}
 		return nil
@@ -273,7 +274,8 @@ func (im *Import) assign(ctx context.Context, r *Result, v *Value, of *Receivabl
 		}
 	}
 	if of != nil && v.Amount.Sign() < 0 && v.Amount.Abs().Cmp(of.Paid) > 0 && of.Total.Sign() > 0 {
-		r.Why = fmt.Sprintf("%s cannot go back: of document %s, %s is paid", v.Amount.Abs().Fixed(of.Scale), of.Number, of.Paid.Fixed(of.Scale))
+		r.Why = fmt.Sprintf("%s cannot go back: of document %s, %s is paid", v.Amount.Abs().Fixed(of.Scale), of.Number,
+			of.Paid.Fixed(of.Scale))
 		return nil
 	}
 	left := v.Amount

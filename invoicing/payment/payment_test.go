@@ -66,7 +66,8 @@ func (l *ledger) book() *Book {
 }
 
 func (l *ledger) document(number, payer, total, due string) *document.Document {
-	d := &document.Document{ID: "id-" + number, Number: number, Form: document.Regular, Currency: "EUR", Scale: 2, Total: decimal.MustParse(total),
+	d := &document.Document{ID: "id-" + number, Number: number, Form: document.Regular, Currency: "EUR", Scale: 2,
+		Total: decimal.MustParse(total),
 		Payer: document.Party{Account: payer}, Issued: date(l, "2026-04-03"), Due: date(l, due), Terms: document.Terms{Payment: "sepa"}}
 	d.Negative = d.Total.Sign() < 0
 	return d
@@ -98,10 +99,11 @@ func (l *ledger) imports(lines ...string) []string {
 	}
 	all, err := Read(strings.NewReader(text))
 	require.NoError(l, err)
-	im := &Import{Number: number, Currency: func(string) string { return "EUR" }, Today: date(l, "2026-06-01"), Known: func(id string) (*Value, bool) {
-		v, ok := l.known[id]
-		return v, ok
-	}}
+	im := &Import{Number: number, Currency: func(string) string { return "EUR" }, Today: date(l, "2026-06-01"),
+		Known: func(id string) (*Value, bool) {
+			v, ok := l.known[id]
+			return v, ok
+		}}
 	var told []string
 	known := maps.Clone(l.known)
 	require.NoError(l, l.db.Change(l.Context(), "test", func(tx *store.Tx) error {
@@ -137,7 +139,8 @@ func TestAPaymentPaysItsDocumentOnceAndTheRestIsACredit(t *testing.T) {
 	onBoth(t, func(t *testing.T, l *ledger) {
 		l.final(l.document("INV-1", "acme", "400.00", "2026-05-01"), l.document("INV-2", "acme", "100.00", "2026-05-02"),
 			l.document("INV-3", "initech", "50.00", "2026-05-03"))
-		lines := []string{",INV-1,400.00,2026-05-02,R1", ",INV-2,60.00,2026-05-02,R2", ",INV-2,60.00,2026-05-03,R3", ",INV-9,7.00,2026-05-03,R4,EUR",
+		lines := []string{",INV-1,400.00,2026-05-02,R1", ",INV-2,60.00,2026-05-02,R2", ",INV-2,60.00,2026-05-03,R3",
+			",INV-9,7.00,2026-05-03,R4,EUR",
 			"initech,INV-8,8.00,2026-05-03,R5"}
 		require.Equal(t, []string{"2 new", "3 new", "4 new document INV-2 is overpaid: 20 EUR is a credit of acme",
 			"5 new there is no final document INV-9: 7 EUR is a credit of nobody until you name its payer", "6 new there is no final document INV-8: 8 EUR is a credit of initech"},
@@ -146,7 +149,8 @@ func TestAPaymentPaysItsDocumentOnceAndTheRestIsACredit(t *testing.T) {
 		require.Equal(t, []string{"2 known", "3 known", "4 known", "5 known", "6 known"}, l.imports(lines...))
 		require.Equal(t, map[string]decimal.D{"1 EUR": decimal.MustParse("-520"), "2 EUR": decimal.MustParse("-8")}, l.owes)
 		// Without a document, the open ones of the payer are paid.
-		require.Equal(t, []string{"2 new no more documents of initech are open: 1 EUR is a credit of initech"}, l.imports("initech,,51,2026-05-03,R6"))
+		require.Equal(t, []string{"2 new no more documents of initech are open: 1 EUR is a credit of initech"},
+			l.imports("initech,,51,2026-05-03,R6"))
 		require.Equal(t, "INV-3 paid 0.00", l.open()[2])
 	})
 }
@@ -213,7 +217,8 @@ func TestFactsOfPaymentsAreFoldedOnce(t *testing.T) {
 		facts := registry.NewStatements(registry.KindPayment)
 		state := func(id, value string, state registry.State) {
 			l.facts++
-			facts.Load(l.facts, []registry.Statement{{Kind: registry.KindPayment, Subject: id, From: 7, State: state, Value: []byte(value)}})
+			facts.Load(l.facts, []registry.Statement{{Kind: registry.KindPayment, Subject: id, From: 7, State: state,
+				Value: []byte(value)}})
 			facts.Publish(l.facts)
 		}
 		var told []error

@@ -139,7 +139,8 @@ func (v *Value) Assign(of *Receivable, amount string) error {
 		return fmt.Errorf("the payment is in %s, and document %s in %s", v.Currency, of.Number, of.Currency)
 	}
 	if v.Payer != "" && v.Payer != of.Payer {
-		return fmt.Errorf("the payment is one of %s, and document %s one of %s; withdraw it, and state it for the right payer", v.Payer, of.Number,
+		return fmt.Errorf("the payment is one of %s, and document %s one of %s; withdraw it, and state it for the right payer", v.Payer,
+			of.Number,
 			of.Payer)
 	}
 	credit := v.Amount
@@ -159,7 +160,8 @@ func (v *Value) Assign(of *Receivable, amount string) error {
 			return fmt.Errorf("%q is no amount", amount)
 		}
 		if wish.Sign() != part.Sign() || wish.Abs().Cmp(part.Abs()) > 0 {
-			return fmt.Errorf("%s is more than the %s %s that are open of document %s and a credit", wish, part.Fixed(of.Scale), v.Currency, of.Number)
+			return fmt.Errorf("%s is more than the %s %s that are open of document %s and a credit", wish, part.Fixed(of.Scale),
+				v.Currency, of.Number)
 		}
 		part = wish
 	}

@@ -137,7 +137,8 @@ func (l *Login) auth() ([]ssh.AuthMethod, error) {
 
 // passwords are the ways to log in with a password.
 func passwords(password string) []ssh.AuthMethod {
-	return []ssh.AuthMethod{ssh.Password(password), ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
+	return []ssh.AuthMethod{ssh.Password(password), ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string,
+		error) {
 		answers := make([]string, len(questions))
 		for i := range answers {
 			answers[i] = password

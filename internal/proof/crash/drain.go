@@ -107,7 +107,7 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 		}
 	}
 	for _, role := range r.Roles {
-		if role != roles.Mediation.Name && (owned[role] != partitions || lag[role] > 0) {
+		if roles.OwnsPartitions(role) && (owned[role] != partitions || lag[role] > 0) {
 			add("processes of %s own %v of %d partitions, and %v batches wait for them", role, owned[role], partitions, lag[role])
 		}
 	}

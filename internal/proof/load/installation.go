@@ -73,7 +73,7 @@ func (in *loaded) ready(ctx context.Context) bool {
 		owned[p.Role] += int(m.Sum("ratemill_partitions_owned"))
 	}
 	for _, role := range in.Roles {
-		if role != roles.Mediation.Name && owned[role] != in.Options.Partitions {
+		if roles.OwnsPartitions(role) && owned[role] != in.Options.Partitions {
 			return false
 		}
 	}
