@@ -53,6 +53,9 @@ func (k CounterKind) PerSIM() bool {
 // forLife reports whether the counter belongs to the life of a SIM.
 func (k CounterKind) forLife() bool { return k.plain() == SIMLife }
 
+// Watches reports whether the counter is the memory of an anomaly rule.
+func (k CounterKind) Watches() bool { return k.plain() == SIMWatch }
+
 // inCycle reports whether the counter belongs to a billing cycle. One that does not is never forgotten.
 func (k CounterKind) inCycle() bool { return k.plain() != SIMLife && k.plain() != SIMWatch }
 

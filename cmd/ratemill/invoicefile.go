@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ratemill/internal/backoffice"
+	"ratemill/internal/output"
 )
 
 // shownInvoice is what is asked of a document.
@@ -126,7 +127,10 @@ func (s *shownInvoice) show(cmd *cobra.Command, f *flags, office *backoffice.Off
 // toNewFile writes a file that must not exist, whole or not at all; - is standard output.
 func toNewFile(cmd *cobra.Command, name string, write func(io.Writer) error) error {
 	if name == "-" {
-		return write(cmd.OutOrStdout())
+		if output.Width(data(cmd)) > 0 { // somebody looks
+			return write(words(cmd))
+		}
+		return write(data(cmd)) // bytes of a file, for a program
 	}
 	if name == "" {
 		return errors.New("the name of the file is empty")

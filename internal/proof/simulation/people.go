@@ -72,6 +72,9 @@ func (l *lives) wish() wish {
 		n = l.wishes[r.IntN(len(l.wishes))]
 		n.takenBack = true
 	case k < 5 && n.sim != ofRoot6:
+		// A SIM that moves below another root begins its life anew. Dated back, that counts for rating from the revision on, and what was
+		// rated before keeps what it cost (docs/decisions/019): then charges are not those of a run without simstate.
+		n.at = max(n.at, udr.InstantOf(l.w.lifeNow()))
 		n.owner = 12 - l.owner(n.sim, n.at, l.registry.Revision()) // 5 and 7
 	default:
 		n.state = []string{"suspended", "suspended", "in_billing", "in_billing", "retired"}[r.IntN(5)]
