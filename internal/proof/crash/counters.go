@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"time"
 
 	"ratemill/internal/backoff"
@@ -47,9 +46,6 @@ func (r *run) compareCounters(ctx context.Context, ought sums) error {
 		}
 	}
 	for name, found := range map[string]sums{"the rated log": logged, "a restored owner": restored} {
-		// The memory of anomaly rules is the last hour or day of a SIM, which the offline pipeline does not keep. What the rules tell are
-		// events, which are compared.
-		maps.DeleteFunc(found, func(k rating.CounterKey, _ rating.Value) bool { return k.Kind.Watches() })
 		for k, v := range ought {
 			if found[k] != v {
 				r.report.differs("counter %+v is %v by %s, and ought to be %v", k, found[k], name, v)
@@ -57,7 +53,8 @@ func (r *run) compareCounters(ctx context.Context, ought sums) error {
 			delete(found, k)
 		}
 		for k, v := range found {
-			if v != (rating.Value{}) {
+			// The offline pipeline leaves out SIMs with life cycles, which are compared by themselves, and so what anomaly rules count of them.
+			if v != (rating.Value{}) && !k.Kind.Watches() {
 				r.report.differs("counter %+v is %v by %s, and ought not to be", k, v, name)
 			}
 		}
