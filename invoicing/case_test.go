@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -23,6 +22,7 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/internal/project"
+	"ratemill/internal/proof/cases"
 	"ratemill/internal/store"
 	"ratemill/invoicing/contract"
 	"ratemill/invoicing/document"
@@ -438,25 +438,8 @@ func (k *kase) document(b *strings.Builder, s *Stored, whole bool) {
 }
 
 func TestBillRuns(t *testing.T) {
-	files, err := filepath.Glob("testdata/cases/*.txtar")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			k, archive := readCase(t, file)
-			got := k.play(string(archive.Comment))
-			i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == "documents" })
-			if *rewrite {
-				if i < 0 {
-					archive.Files = append(archive.Files, txtar.File{Name: "documents"})
-					i = len(archive.Files) - 1
-				}
-				archive.Files[i].Data = []byte(got)
-				require.NoError(t, os.WriteFile(file, txtar.Format(archive), 0o644))
-				return
-			}
-			require.GreaterOrEqual(t, i, 0, "run with -rewrite")
-			require.Equal(t, string(archive.Files[i].Data), got, "%s; run with -rewrite and read the diff", file)
-		})
-	}
+	cases.Each(t, "testdata/cases/*.txtar", "documents", *rewrite, func(t *testing.T, file string) (string, *txtar.Archive) {
+		k, archive := readCase(t, file)
+		return k.play(string(archive.Comment)), archive
+	})
 }

@@ -36,7 +36,7 @@ company: { name: Northlane IoT GmbH, street: Speicherstraße 12, postcode: "2045
 accounting_groups: [eu]
 brand: northlane
 colour: "#0b7a5b"
-bank: { name: Hanseatische Bank, iban: DE89 3704 0044 0532 0130 00, bic: COBADEFFXXX }
+bank: { name: Hanseatische Bank, iban: DE89 3704 0044 0532 0130 00, bic: COBADEFF }
 sepa_creditor: DE98ZZZ09999999999
 texts:
   en: { greeting: Thank you for your business., payment: Questions? Write to billing@northlane.example., footer: ["Managing director: A. Petersen · Hamburg register HRB 123456"] }
