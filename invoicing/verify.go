@@ -333,7 +333,7 @@ func (w *verifying) document(s *Stored, v *Verified) (*document.Document, error)
 	if err != nil {
 		return nil, err
 	}
-	if s.Form == document.FinalSettlement || s.Form == document.OffCycle {
+	if s.Form == document.FinalSettlement {
 		made.Form = s.Form
 	}
 	return &made.Document, nil

@@ -121,7 +121,7 @@ var invoiceTables = []Table{
 		exportNumber("number_year", "Year of the range; 0 if the range goes on for ever.",
 			func(x *exported) uint32 { return uint32(x.from.Numbered.Year) }),
 		exportCount("number_n", "The counter in its number.", func(x *exported) int64 { return x.from.Numbered.N }),
-		exportText("form", word, "regular, off_cycle, credit_note or final_settlement.",
+		exportText("form", word, "regular, credit_note or final_settlement.",
 			func(x *exported) string { return string(x.doc().Form) }),
 		exportFlag("negative", "It pays money back: a credit note, or a regular document with a sum below 0.",
 			func(x *exported) bool { return x.doc().Negative }),

@@ -12,7 +12,6 @@ type Form string
 // The forms of documents.
 const (
 	Regular         Form = "regular"          // closes one or more billing cycles
-	OffCycle        Form = "off_cycle"        // made between two closes
 	CreditNote      Form = "credit_note"      // takes back lines of a final document
 	FinalSettlement Form = "final_settlement" // the last one of a terminated account
 )

@@ -5,7 +5,7 @@ CREATE TABLE invoice_documents (
   id            TEXT   NOT NULL PRIMARY KEY,
   payer_number  BIGINT NOT NULL,
   seller        TEXT   NOT NULL, -- account of the seller; empty for the operator
-  form          TEXT   NOT NULL, -- regular, off_cycle, credit_note, final_settlement
+  form          TEXT   NOT NULL, -- regular, credit_note, final_settlement
   cycle         BIGINT NOT NULL, -- first day of the last billing cycle that it closes, in days since 1970-01-01
   seq           BIGINT NOT NULL, -- of those of one form and cycle, from 1
   state         TEXT   NOT NULL, -- draft, held, reviewed, final, discarded
