@@ -28,8 +28,8 @@ const (
 // Their kinds lack the mark, and they are still read (see Engine.former) until their cycles are over.
 const ofRoot CounterKind = 64
 
-// plain is the kind without the mark.
-func (k CounterKind) plain() CounterKind { return k &^ ofRoot }
+// plain is the kind without its marks.
+func (k CounterKind) plain() CounterKind { return k &^ (ofRoot | ofSpan) }
 
 var kindNames = [...]string{"", "sim units", "account units", "sim cost", "account cost", "sim life", "sim watch"}
 
@@ -64,7 +64,7 @@ func (k CounterKind) inCycle() bool { return k.plain() != SIMLife && k.plain() !
 type CounterKey struct {
 	ID    uint64
 	Owner uint32
-	Cycle int32 // local date on which the owner's cycle begins, in days since 1970-01-01; 24 bits are kept; 0 for SIMLife and SIMWatch
+	Cycle int32 // local date on which the owner's cycle or period begins, in days since 1970-01-01; 24 bits are kept; 0 for SIMLife and SIMWatch
 	Kind  CounterKind
 }
 
@@ -395,12 +395,13 @@ func (c *Counters) Forgotten() int32 { return c.forgotten }
 func (c *Counters) Forgot(before int32) { c.forgotten = max(c.forgotten, before) }
 
 // Forget removes the counters of cycles that began before the given day, except dirty ones and those with a speculative
-// part. It calls f for each, so that their checkpoint entries can be deleted.
+// part. It calls f for each, so that their checkpoint entries can be deleted. The counter of a week, month or year is kept
+// until usage of a cycle that is kept can no longer need it.
 func (c *Counters) Forget(before int32, f func(CounterKey)) {
 	c.Forgot(before)
 	past := func(e *entry) bool {
 		k := unpack(e.id, e.rest)
-		return k.Cycle < before && k.Kind.inCycle() && e.at&dirty == 0 && e.pending == Value{}
+		return k.Cycle < before-k.Kind.daysLonger() && k.Kind.inCycle() && e.at&dirty == 0 && e.pending == Value{}
 	}
 	for i := range c.shards {
 		s := &c.shards[i]

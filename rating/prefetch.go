@@ -60,7 +60,7 @@ type usualCounter struct {
 
 // entry is the counter's entry, and notes that the usage of the SIM's account needs it.
 func (e *Engine) entry(c *Counters, k CounterKey) *entry {
-	if p := e.path[0]; p.usuals < uint8(len(p.usual)) {
+	if p := e.path[0]; p.usuals < uint8(len(p.usual)) && k.Kind&ofSpan == 0 {
 		p.adopt(usualCounter{k.ID, k.Kind})
 	}
 	return c.entry(k)

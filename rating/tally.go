@@ -19,6 +19,11 @@ type tally struct {
 	payer  *payer
 	sim    uint32 // 0 if the account is counted
 	apart  bool   // a SIM is counted only for this account, not for all that ever pay for it by this plan
+
+	// Of one that does not count in a billing cycle, as Engine.during says:
+	period period
+	date   int32 // on which it begins
+	hour   uint32
 }
 
 // ofSIM is the counter of a tier for a SIM. The SIM's own plan counts by its name alone; accounts above may have the
@@ -37,6 +42,9 @@ func (w *tally) key(root uint32, cycleOfSIM int32) CounterKey {
 			k.Cycle = cycleOfSIM
 		}
 	}
+	if w.period != perCycle {
+		k.ID, k.Cycle, k.Kind = mixID(k.ID, uint32(w.period)<<24|w.hour), w.date, k.Kind|spanMarks[w.period]
+	}
 	return k
 }
 
@@ -53,7 +61,7 @@ func (e *Engine) counter(c *Counters, w *tally, res *Result) (CounterKey, *entry
 	k := w.key(e.root(), e.cycleOfSIM)
 	entry := e.entry(c, k)
 	value := entry.folded.Plus(entry.pending)
-	if k.Cycle > c.former || value != (Value{}) {
+	if k.Cycle > c.former || value != (Value{}) || w.period != perCycle {
 		return k, entry, value
 	}
 	value = c.Get(e.former(w, w.id, k))

@@ -1,0 +1,124 @@
+package rating
+
+import (
+	"time"
+
+	"ratemill/udr"
+)
+
+// period is how long a counter counts before the next one begins at zero: a billing cycle of its owner, or another length of time
+// by the owner's clock. Days, weeks, months and years are local dates, so a day on which clocks change is a day too.
+type period uint8
+
+// The periods.
+const (
+	perCycle period = iota
+	perHour         // of the local clock
+	perDay
+	perWeek  // from Monday
+	perMonth // of the calendar
+	perYear  // of the account's contract
+)
+
+var periodNames = []string{"cycle", "hour", "day", "week", "month", "contract year"}
+
+func (p period) String() string { return periodNames[p] }
+
+// The marks of counters in a period that is no cycle. A period begins before the cycle of its usage does, at most by its
+// length; the mark says for how much longer the counter is kept.
+const (
+	ofWeek  CounterKind = 1 << 4 // an hour, a day or a week
+	ofMonth CounterKind = 2 << 4
+	ofYear  CounterKind = 3 << 4
+	ofSpan              = ofYear // the bits of all of them
+)
+
+var spanMarks = [...]CounterKind{perHour: ofWeek, perDay: ofWeek, perWeek: ofWeek, perMonth: ofMonth, perYear: ofYear}
+
+// daysLonger is how many days before the cycle of its usage the period of a counter may have begun.
+func (k CounterKind) daysLonger() int32 { return [...]int32{0, 7, 31, 366}[k>>4&3] }
+
+// during is w in the period that contains a time.
+func (e *Engine) during(w tally, per period, at udr.Instant) tally {
+	if per == perCycle {
+		return w
+	}
+	w.period = per
+	w.date, w.hour = w.payer.clock.date(per, at, e.contracted(w.payer, per, at))
+	return w
+}
+
+// contracted is the first day of the contract by which the years of an account are counted.
+func (e *Engine) contracted(p *payer, per period, at udr.Instant) int32 {
+	if per != perYear {
+		return 0
+	}
+	return e.view.Contracted(p.number, at, e.rev)
+}
+
+// date is the local date on which the period that contains a time begins, in days since 1970-01-01; and of an hour, what
+// distinguishes it from the others of that date: one that clocks repeat counts twice.
+func (k *zoneClock) date(per period, at udr.Instant, contracted int32) (date int32, hour uint32) {
+	local := k.local(at)
+	date = int32(floorDiv(local, daySeconds))
+	switch per {
+	case perHour:
+		hour = uint32(floorMod(local, daySeconds)/3600) | uint32(k.offset+daySeconds)<<5
+	case perWeek:
+		date -= int32(floorMod(int64(date)+3, 7)) // 1970-01-01 was a Thursday
+	case perMonth:
+		date -= int32(time.Unix(local, 0).UTC().Day()) - 1
+	case perYear:
+		date = yearOf(date, contracted)
+	}
+	return date, hour
+}
+
+// yearOf is the first date of the year, counted from a date, that contains another date. The first year of one that was
+// counted from 29 February begins there, the others on 28 February unless it is a leap year (as months of a contract do).
+func yearOf(date, from int32) int32 {
+	year := time.Unix(int64(date)*daySeconds, 0).UTC().Year()
+	if first := anniversary(from, year); first <= date {
+		return first
+	}
+	return anniversary(from, year-1)
+}
+
+// anniversary is the same day as a date in another year, or the month's last day.
+func anniversary(of int32, year int) int32 {
+	_, month, day := time.Unix(int64(of)*daySeconds, 0).UTC().Date()
+	last := time.Date(year, month+1, 0, 0, 0, 0, 0, time.UTC)
+	return int32(last.Unix()/daySeconds) - int32(last.Day()-min(day, last.Day()))
+}
+
+// next is the date on which the period after one that begins on a date begins. A cycle's end is its payer's.
+func (per period) next(date, contracted int32) int32 {
+	switch per {
+	case perWeek:
+		return date + 7
+	case perMonth:
+		y, m, _ := time.Unix(int64(date)*daySeconds, 0).UTC().Date()
+		return int32(time.Date(y, m+1, 1, 0, 0, 0, 0, time.UTC).Unix() / daySeconds)
+	case perYear:
+		return anniversary(contracted, time.Unix(int64(date)*daySeconds, 0).UTC().Year()+1)
+	}
+	return date + 1
+}
+
+// span is the period of an account that contains the time of the current record, or another time.
+func (e *Engine) span(p *payer, per period, at udr.Instant) (start, end udr.Instant) {
+	switch {
+	case per != perCycle && per != perHour:
+		contracted := e.contracted(p, per, at)
+		date, _ := p.clock.date(per, at, contracted)
+		return p.clock.midnight(date), p.clock.midnight(per.next(date, contracted))
+	case per == perHour:
+		into := udr.Instant(floorMod(p.clock.local(at), 3600)) * udr.Instant(time.Second)
+		start = at - udr.Instant(floorMod(int64(at), int64(time.Second))) - into
+		return max(start, p.clock.from), min(start+udr.Instant(time.Hour), p.clock.to)
+	case at >= p.start && at < p.end:
+		return p.start, p.end
+	}
+	_, start, end = p.clock.cycle(at, p.facts)
+	return start, end
+}
