@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -42,16 +43,20 @@ var rewrite = flag.Bool("rewrite", false, "write what came out into the cases")
 //	review | finalise at 2026-05-02T08:00:00Z
 //	credit INV-1 2=5.00 at 2026-05-03T08:00:00Z
 //	preview 2026-04 at 2026-04-20T08:00:00Z
+//	what-if c-1 2027-03-16 2027-01-31 facts 1
+//	doubt acme 41 records of its SIMs in suspense
+//	sure acme
 type kase struct {
 	t          testing.TB
 	db         *store.DB
 	registry   *registry.Registry
 	statements *registry.Statements
-	catalogue  *rating.Catalogue
+	catalogues map[registry.Revision]*rating.Catalogue // by the revision from which they are there
 	charges    []charged
 	begin      Date
 	ids        []string // of the documents computed last
 	exposure   map[string]*[2]decimal.D
+	doubts     map[uint32][]string // why the documents of a payer are held
 }
 
 // charged is a charge at an offset of the rated log.
@@ -74,8 +79,12 @@ func (k *kase) read(base, archive *txtar.Archive) *kase {
 		prefix := fmt.Sprintf("%d/", rev)
 		var inputs []registry.Input
 		names := map[string]bool{}
+		k.priced(registry.Revision(rev), base, archive)
 		for _, a := range []*txtar.Archive{archive, base} {
 			for _, f := range a.Files {
+				if strings.HasPrefix(f.Name, prefix+"catalogue/") {
+					continue
+				}
 				if name, ok := strings.CutPrefix(f.Name, prefix); ok && !names[name] {
 					names[name] = true
 					inputs = append(inputs, input(name, f.Data))
@@ -105,18 +114,9 @@ func newCase(t testing.TB, archives ...*txtar.Archive) *kase {
 // newCaseIn is a case whose documents are kept in a store.
 func newCaseIn(t testing.TB, dsn string, archives ...*txtar.Archive) *kase {
 	k := &kase{t: t, registry: registry.New(), statements: registry.NewStatements(), begin: date(t, "2026-01-01"),
-		exposure: map[string]*[2]decimal.D{}}
-	files := fstest.MapFS{}
-	for _, a := range archives {
-		for _, f := range a.Files {
-			if name, ok := strings.CutPrefix(f.Name, "catalogue/"); ok {
-				files[name] = &fstest.MapFile{Data: f.Data}
-			}
-		}
-	}
-	c, list := rating.LoadCatalogue(files, project.Kinds()...)
-	require.NoError(t, list.Err())
-	k.catalogue = c
+		exposure: map[string]*[2]decimal.D{}, doubts: map[uint32][]string{},
+		catalogues: map[registry.Revision]*rating.Catalogue{}}
+	k.priced(1, archives...)
 	var err error
 	k.db, err = store.Open(dsn)
 	require.NoError(t, err)
@@ -125,12 +125,70 @@ func newCaseIn(t testing.TB, dsn string, archives ...*txtar.Archive) *kase {
 	return k
 }
 
+// priced reads the version of the catalogue that is there from a revision on, if a case has one.
+func (k *kase) priced(rev registry.Revision, archives ...*txtar.Archive) {
+	files, own := fstest.MapFS{}, rev == 1
+	for _, prefix := range []string{"catalogue/", fmt.Sprintf("%d/catalogue/", rev)} {
+		for _, a := range archives {
+			for _, f := range a.Files {
+				if name, ok := strings.CutPrefix(f.Name, prefix); ok {
+					files[name] = &fstest.MapFile{Data: f.Data}
+					own = own || prefix != "catalogue/"
+				}
+			}
+		}
+	}
+	if !own || k.catalogues[rev] != nil {
+		return
+	}
+	c, list := rating.LoadCatalogue(files, project.Kinds()...)
+	require.NoError(k.t, list.Err())
+	k.catalogues[rev] = c
+}
+
+// catalogue is the version that is there at a revision.
+func (k *kase) catalogue(rev registry.Revision) *rating.Catalogue {
+	for ; k.catalogues[rev] == nil; rev-- {
+	}
+	return k.catalogues[rev]
+}
+
+// pricesOf is a version of the catalogue.
+func (k *kase) pricesOf(version string) (*Prices, error) {
+	for _, c := range k.catalogues {
+		if c.Version() == version {
+			p := &Prices{Version: version, PlanFrom: c.PlanFrom}
+			p.Products, _ = product.DocumentsOf(c)
+			p.Contracts, _ = contract.DocumentsOf(c)
+			p.Terms, _ = terms.DocumentsOf(c)
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no version %s of the catalogue", version)
+}
+
+// input is a registry file. A key A..B of its rows stands for all numbers between, with their ends.
 func input(name string, data []byte) registry.Input {
+	var b bytes.Buffer
+	for line := range strings.Lines(string(data)) {
+		key, rest, _ := strings.Cut(line, ",")
+		from, to, several := strings.Cut(key, "..")
+		first, err := strconv.Atoi(from)
+		last, err2 := strconv.Atoi(to)
+		if !several || err != nil || err2 != nil {
+			b.WriteString(line)
+			continue
+		}
+		for n := first; n <= last; n++ {
+			fmt.Fprintf(&b, "%0*d,%s", len(from), n, rest)
+		}
+	}
+	data = b.Bytes()
 	return registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}
 }
 
 func (k *kase) load(inputs []registry.Input) {
-	o := project.ImportOptions(k.catalogue)
+	o := project.ImportOptions(k.catalogue(k.registry.Revision() + 1))
 	o.Statements = k.statements
 	changes, _, list := registry.ImportWith(k.registry, inputs, o)
 	require.NoError(k.t, list.Err())
@@ -201,15 +259,28 @@ func (k *kase) usage(_ context.Context, q UsageQuestion, each func(*Charged) err
 
 // basis is what a run computes from.
 func (k *kase) basis(view *registry.View, at time.Time, facts registry.Revision, log int64) *Basis {
-	b := &Basis{View: view, Statements: k.statements, Facts: facts, Cut: document.Cut{Log: 1, Offsets: []int64{log}},
-		Catalogue: k.catalogue.Version(),
-		Begin:     k.begin, Now: at, Usage: k.usage}
-	prices := &Prices{Version: k.catalogue.Version(), PlanFrom: k.catalogue.PlanFrom}
-	prices.Products, _ = product.DocumentsOf(k.catalogue)
-	prices.Contracts, _ = contract.DocumentsOf(k.catalogue)
-	prices.Terms, _ = terms.DocumentsOf(k.catalogue)
-	b.Prices = func(string) (*Prices, error) { return prices, nil }
+	version := k.catalogue(facts).Version()
+	b := &Basis{View: view, Statements: k.statements, Facts: facts, Cut: document.Cut{Log: 1, Offsets: []int64{log}}, Catalogue: version,
+		Begin: k.begin, Now: at, Usage: k.usage}
+	known := map[string]*Prices{}
+	var mu sync.Mutex
+	b.Prices = func(version string) (p *Prices, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if known[version] == nil {
+			if p, err = k.pricesOf(version); err != nil {
+				return nil, err
+			}
+			known[version] = p
+		}
+		return known[version], nil
+	}
+	prices, err := b.Prices(version)
+	require.NoError(k.t, err)
 	b.Payer = func(id string, at udr.Instant) (*Payer, error) { return k.payer(b, prices.Terms, id, at), nil }
+	b.Doubts = func(_ context.Context, payer uint32, _ document.Period, _ *terms.Group) ([]string, error) {
+		return slices.Clone(k.doubts[payer]), nil
+	}
 	return b
 }
 
@@ -220,19 +291,31 @@ func (k *kase) payer(b *Basis, t *terms.Documents, id string, at udr.Instant) *P
 	p.Seller = document.Party{Account: seller, Name: "skyway", Country: "ES"}
 	if s := t.Seller(seller, date(k.t, "2026-01-01")); s != nil {
 		p.Seller.Name, p.Seller.Registration, p.Seller.Endpoint = s.Company.Name, s.Company.Registration, s.Company.Endpoint
+		p.Seller.VAT = s.Company.VAT
+	}
+	if a, ok := b.View.Account(number, at, b.Facts); ok && a.Company != "" {
+		v, _ := k.statements.At(registry.KindCompany, a.Company, "", at, b.Facts)
+		var company struct {
+			VAT     string `json:"vat"`
+			Address struct {
+				Country string `json:"country"`
+			} `json:"address"`
+		}
+		require.NoError(k.t, json.Unmarshal(v.Value, &company))
+		p.Party.VAT, p.Party.Country = company.VAT, company.Address.Country
 	}
 	s, ok := k.statements.At(registry.KindProfile, id, "", at, b.Facts)
 	if p.Profiled = ok; !ok {
 		return p
 	}
 	var profile struct {
-		Group     string    `json:"accounting_group"`
-		Cost      string    `json:"cost_centre"`
-		Billable  *bool     `json:"billable"`
-		MRC       string    `json:"mrc"`
-		Threshold decimal.D `json:"threshold"`
-		ZeroVAT   *document.ZeroVAT
-		Delivery  string `json:"delivery"`
+		Group     string            `json:"accounting_group"`
+		Cost      string            `json:"cost_centre"`
+		Billable  *bool             `json:"billable"`
+		MRC       string            `json:"mrc"`
+		Threshold decimal.D         `json:"threshold"`
+		ZeroVAT   *document.ZeroVAT `json:"zero_vat"`
+		Delivery  string            `json:"delivery"`
 		EInvoice  struct {
 			Format   string `json:"format"`
 			Endpoint string `json:"endpoint"`
@@ -255,7 +338,8 @@ func (k *kase) play(script string) string {
 	var b strings.Builder
 	for line := range strings.Lines(script) {
 		words := strings.Fields(line)
-		if len(words) == 0 || !slices.Contains([]string{"run", "preview", "review", "release", "finalise", "credit", "discard"}, words[0]) {
+		if len(words) == 0 || !slices.Contains([]string{"run", "preview", "review", "release", "finalise", "credit", "discard", "what-if",
+			"doubt", "sure"}, words[0]) {
 			continue
 		}
 		fmt.Fprintf(&b, "%s", line)
@@ -279,7 +363,7 @@ func (k *kase) play(script string) string {
 			require.NoError(k.t, err, line)
 		}
 		if err := k.step(&b, words[0], names, at, facts, log); err != nil {
-			fmt.Fprintf(&b, "  error: %v\n", err)
+			fmt.Fprintf(&b, "  error: %v\n", bare(err))
 		}
 	}
 	return b.String()
@@ -292,6 +376,16 @@ func (k *kase) step(b *strings.Builder, what string, names []string, at time.Tim
 		Settle: k.settle}
 	ctx := k.t.Context()
 	switch what {
+	case "what-if":
+		return k.whatIf(b, run.Basis, names)
+	case "doubt", "sure":
+		number, ok := view.AccountNumber(names[0])
+		require.True(k.t, ok, names[0])
+		k.doubts[number] = nil
+		if what == "doubt" {
+			k.doubts[number] = []string{strings.Join(names[1:], " ")}
+		}
+		return nil
 	case "run", "preview":
 		month, err := time.Parse("2006-01", names[0])
 		require.NoError(k.t, err)
@@ -304,7 +398,7 @@ func (k *kase) step(b *strings.Builder, what string, names []string, at time.Tim
 		}
 		do := run.Compute
 		if what == "preview" {
-			do = run.Preview
+			do, run.Ahead = run.Preview, true
 			if payers == nil {
 				payers = run.Basis.payers(nil, until)
 			}
@@ -368,6 +462,19 @@ func (k *kase) step(b *strings.Builder, what string, names []string, at time.Tim
 	})
 }
 
+// whatIf says what the end of a contract would cost.
+func (k *kase) whatIf(b *strings.Builder, basis *Basis, names []string) error {
+	e := basis.engines()
+	e.catalogue = func(Date) string { return basis.Catalogue }
+	l, err := e.signed.WhatIf(names[0], date(k.t, names[1]), date(k.t, names[2]), basis.Facts)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(b, "  bound until %s, month %d, %s: remaining %s, due %s\n", l.EndOfTerm, l.Month, l.Rate(), l.Remaining.Fixed(12),
+		l.Amount.Fixed(12))
+	return nil
+}
+
 func finalWords(f Finalised) string {
 	return fmt.Sprint(f.Document.ID, f.Document.Number, f.Document.Hash, f.Err)
 }
@@ -422,6 +529,9 @@ func (k *kase) document(b *strings.Builder, s *Stored, whole bool) {
 	fmt.Fprintf(b, " from %q to %s", s.Seller.Name, s.Payer.Account)
 	if s.Terms.CostCentre != "" {
 		fmt.Fprintf(b, " cost centre %s", s.Terms.CostCentre)
+	}
+	if s.Seller.VAT != "" {
+		fmt.Fprintf(b, ", VAT %s to %s", s.Seller.VAT, s.Payer.VAT)
 	}
 	fmt.Fprintln(b)
 	for i := range s.Lines {

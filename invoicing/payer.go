@@ -31,7 +31,8 @@ type payer struct {
 	group   *terms.Group
 	*engines
 	rules   *rules
-	version int // of the rules
+	version int  // of the rules
+	ahead   bool // also a cycle that is not over
 }
 
 // Computed is a close of a payer, and the documents that follow.
@@ -84,7 +85,7 @@ func (p *payer) next(until Date) (skipped string, err error) {
 	if p.group != nil {
 		grace = int(p.group.Grace)
 	}
-	if over := registry.Midnight(p.account.Zone, int32(p.cycle.To)+int32(grace)); udr.InstantOf(p.Now) < over {
+	if over := registry.Midnight(p.account.Zone, int32(p.cycle.To)+int32(grace)); udr.InstantOf(p.Now) < over && !p.ahead {
 		return fmt.Sprintf("its cycle from %s is closed from %s on", p.cycle.From,
 			over.Time().In(p.account.Zone).Format(time.DateOnly)), nil
 	}

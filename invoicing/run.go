@@ -25,6 +25,8 @@ type Run struct {
 	Basis   *Basis
 	By      By
 	Workers int // 0: one for each core
+	// Ahead says that a preview also closes cycles that are not over, by what is known now.
+	Ahead bool
 	// Settle changes what a payer owes, in the transaction of a close or a document: billed is the exact net amount that leaves what is
 	// unbilled, documents the gross amount that open documents grow by.
 	Settle func(ctx context.Context, tx *store.Tx, payer uint32, currency string, billed, documents decimal.D) error
@@ -284,7 +286,7 @@ func (r *Run) worker(u *usage, until Date, reviewed map[AccountCycle]string) *wo
 // close closes all cycles of a payer that can be closed.
 func (w *worker) close(ctx context.Context, number uint32, closes []*Closed) (all []*Computed, err error) {
 	for {
-		p := &payer{Basis: w.Basis, number: number, closes: closes, engines: w.engines, rules: current(), version: document.Rules}
+		p := &payer{Basis: w.Basis, number: number, closes: closes, engines: w.engines, rules: current(), version: document.Rules, ahead: w.Ahead}
 		skipped, err := p.next(w.until)
 		if held := (*heldError)(nil); errors.As(err, &held) {
 			skipped = held.reason
@@ -454,7 +456,23 @@ func (r *Run) finalise(ctx context.Context, ids []string) (all []Finalised, err 
 		}
 		return nil
 	})
-	return all, err
+	return all, bare(err)
+}
+
+// bare is what a person did wrong, without the words of the control store, which is not the reason.
+func bare(err error) error {
+	var state *RefusedError
+	var final *NotFinalError
+	var kept *NotCreditedError
+	switch {
+	case errors.As(err, &kept):
+		return kept
+	case errors.As(err, &state):
+		return state
+	case errors.As(err, &final):
+		return final
+	}
+	return err
 }
 
 func (r *Run) final(ctx context.Context, t Table, id string) (*Stored, error) {
@@ -469,7 +487,7 @@ func (r *Run) final(ctx context.Context, t Table, id string) (*Stored, error) {
 	}
 	group := prices.Terms.Group(s.Terms.AccountingGroup, s.Cycle.To)
 	if group == nil {
-		return nil, fmt.Errorf("document %s: the catalogue has no accounting group %s on %s", s.Name(), s.Terms.AccountingGroup, s.Cycle.To)
+		return nil, notFinal("document %s: the catalogue has no accounting group %s on %s", s.Name(), s.Terms.AccountingGroup, s.Cycle.To)
 	}
 	zone := time.UTC
 	if a, err := b.accountOn(s.PayerNumber, s.Cycle.To); err == nil {

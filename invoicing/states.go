@@ -69,6 +69,13 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("document %s is %s, so nobody can %s it; %s", e.Document, e.State, e.Step, why)
 }
 
+// NotFinalError says why a document cannot become final, apart from its state.
+type NotFinalError struct{ Why string }
+
+func (e *NotFinalError) Error() string { return e.Why }
+
+func notFinal(format string, args ...any) error { return &NotFinalError{fmt.Sprintf(format, args...)} }
+
 // allow is the state after a step. unreviewed: the accounting group asks for no review, so a draft can become final.
 func allow(document string, s Step, state State, unreviewed bool) (State, error) {
 	rule := steps[s]

@@ -115,7 +115,7 @@ func (t Table) Finalise(ctx context.Context, id string, g *terms.Group, issued r
 	err = t.Tx.Row(ctx, `SELECT id FROM invoice_documents WHERE payer_number = ? AND cycle < ? AND state NOT IN ('final', 'discarded')
 		ORDER BY cycle, seq LIMIT 1`, int64(s.PayerNumber), int64(s.Cycle.From)).Scan(&earlier)
 	if err == nil {
-		return nil, fmt.Errorf("document %s waits for %s, which closes an earlier cycle; finalise or discard that first", s.Name(), earlier)
+		return nil, notFinal("document %s waits for %s, which closes an earlier cycle; finalise or discard that first", s.Name(), earlier)
 	} else if !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}

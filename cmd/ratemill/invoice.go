@@ -208,7 +208,7 @@ func invoicePreview(f *flags) *cobra.Command {
 		Use:   "preview ACCOUNT",
 		Short: "Show what the next document of a payer would be, and store nothing",
 		Long: `Preview computes a payer's document as run does, by what is known now. It is what becomes final if nothing new is known
-by then, but for number and dates.`,
+by then, but for number and dates. The billing cycle need not be over.`,
 		Example: "  ratemill invoice preview acme --cycle 2026-03",
 		Args:    needing(1, 1, "an account that pays: ratemill invoice preview acme --cycle 2026-03"),
 	}

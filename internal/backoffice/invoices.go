@@ -261,6 +261,7 @@ func (o *Office) PreviewInvoice(ctx context.Context, r InvoiceOrder) (all []Invo
 	}
 	defer end()
 	until, _ := r.until()
+	run.Ahead = true
 	err = run.Preview(ctx, until, payers, func(c *invoicing.Computed) error {
 		p := InvoicePreview{InvoicePayer{c.Closed.Payer, c.Closed.Cycle.From.String(), slices.Clone(c.Closed.Reasons)}, c.Documents}
 		for _, why := range []string{c.Skipped, c.Closed.Waits} {
