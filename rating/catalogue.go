@@ -415,6 +415,10 @@ func (c *compiler) compile() {
 	c.compilePlans()
 	c.compileShares()
 	c.compileLimits()
+	for _, f := range c.plans.list {
+		c.markIncrements(f)
+		c.keepSessions(f)
+	}
 	c.compileAnomalies()
 	c.followNames()
 	c.compareVersions()

@@ -80,14 +80,19 @@ type Draw struct {
 	Cycle  int32 // 0 for that of a SIM's life
 	Size   int64
 	Before int64 // used before
-	Drawn  int64
+	Drawn  int64 // units of the record
 
 	Whole    int64 // units of a whole cycle, if Size is the share of Days Of all its days
 	Days, Of uint32
+
+	Weight    int64 // units of the bucket that a unit of the record takes; 0: one
+	Increment int64 // of the bucket, by which it rounded what was used; 0: that of the price
+	AtMost    int64 // units of Cycle that later cycles may draw, if they rolled over
+	Carried   int64 // of these, drawn before
 }
 
 // Exhausted reports whether the bucket is full now.
-func (d *Draw) Exhausted() bool { return d.Before+d.Drawn >= d.Size }
+func (d *Draw) Exhausted() bool { return d.Before+d.Taken() >= d.Size }
 
 // LineKind says what a line of a charge is for.
 type LineKind uint8

@@ -108,9 +108,9 @@ func ParseQuantity(text string) (int64, error) {
 }
 
 // Place is an element of the catalogue that usage reaches: a zone of a class of a plan, a step of its prices, a bucket,
-// a limit. The coverage of golden cases is measured in places.
+// its rollover, a limit. The coverage of golden cases is measured in places.
 type Place struct {
-	Kind string // zone, step, bucket, limit
+	Kind string // zone, step, bucket, rollover, limit
 	Name string // plan@version class zone
 }
 
@@ -166,6 +166,9 @@ func (p *plan) places(c *Catalogue, version int, all []Place) []Place {
 	}
 	for i := range p.included {
 		all = append(all, Place{"bucket", "plan " + p.included[i].event})
+		if p.included[i].roll != nil {
+			all = append(all, Place{"rollover", "plan " + p.included[i].event})
+		}
 	}
 	return all
 }
@@ -189,7 +192,10 @@ func (ch *Charge) Reached(class string, reach func(Place)) {
 		if d.Share == "" {
 			name = "plan " + ch.Plan + "/" + d.Bucket
 		}
-		if d.Drawn > 0 && d.Kind != SIMLife {
+		switch {
+		case d.Drawn > 0 && d.Rolled():
+			reach(Place{"rollover", name})
+		case d.Drawn > 0 && d.Kind != SIMLife:
 			reach(Place{"bucket", name})
 		}
 	}

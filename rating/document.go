@@ -106,6 +106,11 @@ type bucketDoc struct {
 	Units    quantity    `yaml:"units,required" doc:"Units in each cycle." example:"100 MB"`
 	Classes  []diag.Text `yaml:"classes,required" doc:"Usage classes that draw on it." example:"[data]"`
 	Zones    []diag.Text `yaml:"zones" doc:"Zones in which it may be drawn; all by default." example:"[home, eu]"`
+
+	Weights   diag.Map[int] `yaml:"weights" doc:"How many units of the bucket a unit of usage takes, by zone; 1 in zones that are not named." example:"eu: 5"`
+	Increment *quantity     `yaml:"increment" doc:"Step to which a record that the bucket covers is rounded up, in place of the price's increment." example:"20 kB"`
+	Prorate   string        `yaml:"prorate" enum:"days|whole" doc:"Overrides the plan's prorate for this bucket." example:"days"`
+	Rollover  *rolloverDoc  `yaml:"rollover" doc:"What a cycle leaves is there in the cycles that follow. Without it, it lapses."`
 }
 
 type shareDoc struct {

@@ -6,26 +6,39 @@ import (
 )
 
 // cover draws on the buckets that cover the record, first that of the SIM's life, then the plan's included units, then the pools of the account in
-// its order, and returns the number of covered units. Buckets cover the beginning of a record.
-func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zone int32, res *Result) int64 {
-	left := ch.Rounded
-	if t.number == 0 && left > 0 && e.state.known {
-		e.state.free = e.drawLife(ch, c, u, class, left, res)
-		left -= e.state.free
+// its order, and returns the number of covered units. Buckets cover the beginning of a record. One with an increment of
+// its own changes the rounded quantity of the charge.
+func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zone int32, res *Result) (at int64, err error) {
+	if t.number == 0 && ch.Rounded > 0 && e.state.known {
+		e.state.free = e.drawLife(ch, c, u, class, ch.Rounded, res)
+		at = e.state.free
 	}
 	for i := range t.plan.included {
 		b := &t.plan.included[i]
-		if left > 0 && b.covers(class, zone) {
+		if at >= ch.Rounded || !b.covers(class, zone) {
+			continue
+		}
+		if b.roll != nil && !b.roll.last {
+			if at, err = e.drawRolled(t, b, at, ch, c, u, res); err != nil {
+				return at, err
+			}
+		}
+		if at < ch.Rounded {
 			size, days := e.prorated(t, b)
-			left -= e.draw(t, b, size, t.ofSIM(b.id, u.SIM), left, ch, c, u, res)
+			at += e.draw(t, b, size, t.ofSIM(b.id, u.SIM), at, ch, c, u, res)
 			if days != t.of {
 				d := &ch.Draws[len(ch.Draws)-1]
 				d.Whole, d.Days, d.Of = b.size, uint32(days), uint32(t.of)
 			}
 		}
+		if b.roll != nil && b.roll.last && at < ch.Rounded {
+			if at, err = e.drawRolled(t, b, at, ch, c, u, res); err != nil {
+				return at, err
+			}
+		}
 	}
 	for _, family := range t.shares {
-		if left == 0 {
+		if at >= ch.Rounded {
 			break
 		}
 		s, _, _ := e.catalogue.shares.list[family].at(t.clock, u.At)
@@ -39,34 +52,35 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 		}
 		for i := range s.buckets {
 			b := &s.buckets[i]
-			if left > 0 && b.covers(class, zone) {
-				left -= e.draw(t, b, b.size, tally{id: b.id, kind: AccountUnits, payer: owner}, left, ch, c, u, res)
+			if at < ch.Rounded && b.covers(class, zone) {
+				at += e.draw(t, b, b.size, tally{id: b.id, kind: AccountUnits, payer: owner}, at, ch, c, u, res)
 			}
 		}
 	}
-	return ch.Rounded - left
+	return at, nil
 }
 
-// draw takes up to want units from a bucket. A full bucket is recorded too, because it explains why the record cost
-// something.
-func (e *Engine) draw(t *tier, b *bucket, size int64, w tally, want int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
+// draw takes from a bucket what it covers of the record from unit at on. A full bucket is recorded too, because it
+// explains why the record cost something.
+func (e *Engine) draw(t *tier, b *bucket, size int64, w tally, at int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
 	k, entry, before := e.counter(c, &w, res)
 	used := before.Units()
-	drawn := max(0, min(want, size-used))
-	ch.Draws = append(ch.Draws, Draw{Share: b.share, Bucket: b.name, Kind: k.Kind.plain(), Owner: k.Owner, Cycle: k.Cycle, Size: size, Before: used, Drawn: drawn})
-	if drawn == 0 {
+	ch.Draws = append(ch.Draws, Draw{Share: b.share, Bucket: b.name, Kind: k.Kind.plain(), Owner: k.Owner, Cycle: k.Cycle, Size: size, Before: used})
+	d := &ch.Draws[len(ch.Draws)-1]
+	if b.take(t, d, size-used, at, ch, u) == 0 {
 		return 0
 	}
-	e.add(entry, k, UnitsValue(drawn), res)
-	if used+drawn == size {
+	taken := d.Taken()
+	e.add(entry, k, UnitsValue(taken), res)
+	if size-used-taken < b.least {
 		kind := PoolExhausted
 		if b.share == "" {
 			kind = IncludedExhausted
 		}
 		res.Events = append(res.Events, Event{Kind: kind, Name: b.event, Account: t.payer.number, SIM: u.SIM, At: u.At,
-			Counter: k, Threshold: UnitsValue(size), Before: before, After: UnitsValue(size)})
+			Counter: k, Threshold: UnitsValue(size - b.least + 1), Before: before, After: UnitsValue(used + taken)})
 	}
-	return drawn
+	return d.Drawn
 }
 
 // watch counts usage and cost for the limits of every account up to the root.

@@ -3,6 +3,7 @@ package rating
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"ratemill/decimal"
 	"ratemill/literal"
@@ -46,8 +47,9 @@ type Engine struct {
 	view       *registry.View
 	rev        registry.Revision
 
-	prefetched []uint32 // scratch of Prefetch
-	touched    uint64   // so that the compiler keeps the read
+	rolled     []formerCycle // scratch of drawRolled
+	prefetched []uint32      // scratch of Prefetch
+	touched    uint64        // so that the compiler keeps the read
 }
 
 // NewEngine makes an engine.
@@ -73,6 +75,8 @@ type payer struct {
 
 	cycle      int32
 	start, end udr.Instant // of that cycle
+
+	before [2]cycleSpan // cycles before it that were looked up last
 
 	usual  [4]usualCounter // for Prefetch
 	usuals uint8
@@ -305,16 +309,20 @@ func (e *Engine) newPayer(facts *registry.Account) *payer {
 		}
 		p.limits = append(p.limits, i)
 	}
+	p.clock = e.clock(facts.Zone)
+	return p
+}
+
+// clock is the clock of a zone.
+func (e *Engine) clock(zone *time.Location) *zoneClock {
 	for _, k := range e.clocks {
-		if k.zone == facts.Zone {
-			p.clock = k
+		if k.zone == zone {
+			return k
 		}
 	}
-	if p.clock == nil {
-		p.clock = newZoneClock(facts.Zone, c.dates)
-		e.clocks = append(e.clocks, p.clock)
-	}
-	return p
+	k := newZoneClock(zone, e.catalogue.dates)
+	e.clocks = append(e.clocks, k)
+	return k
 }
 
 // resolve finds the version, prices and zone of a tier.

@@ -242,6 +242,11 @@ func (x *explanation) roundedWords() string {
 	if c.Initial != c.Then {
 		steps = fmt.Sprintf("first %s whole, then steps of %s, up", Units(c.Initial, unit), Units(c.Then, unit))
 	}
+	for i := range c.Draws {
+		if d := &c.Draws[i]; d.Increment > 0 {
+			steps += fmt.Sprintf("; of bucket %s steps of %s", d.Bucket, Units(d.Increment, unit))
+		}
+	}
 	for _, b := range c.Blocks {
 		steps += fmt.Sprintf("; from %s on steps of %s", Units(b.At, unit), Units(b.Then, unit))
 	}
@@ -267,13 +272,24 @@ func (x *explanation) drawWords(d *Draw, name, word string) string {
 		size += " (of " + Units(whole, unit) + ", for the days that the SIM has the plan)"
 	}
 	text := fmt.Sprintf("%s: %s of %s used before %s in the cycle from %s; ", name, Grouped(d.Before), size, whose, date(d.Cycle))
-	switch {
-	case d.Drawn == 0:
-		return text + "nothing left"
-	case d.Exhausted():
-		return text + fmt.Sprintf("%s drawn; now full   → event %s.exhausted", Units(d.Drawn, unit), word)
+	if d.Rolled() {
+		text = x.rolledWords(d, name, size, whose)
 	}
-	return text + Units(d.Drawn, unit) + " drawn"
+	drawn := Units(d.Drawn, unit)
+	if d.Weight > 1 {
+		drawn = fmt.Sprintf("%s drawn for %s, each of which counts %s here", Units(d.Taken(), unit), drawn, Grouped(d.Weight))
+	} else {
+		drawn += " drawn"
+	}
+	switch {
+	case d.Drawn == 0 && d.Exhausted():
+		return text + "nothing left"
+	case d.Drawn == 0:
+		return text + fmt.Sprintf("too little left, since each unit counts %s here", Grouped(d.Weight))
+	case d.Exhausted() && !d.Rolled():
+		return text + fmt.Sprintf("%s; now full   → event %s.exhausted", drawn, word)
+	}
+	return text + drawn
 }
 
 // lifeWords describes what a bucket of the SIM's life covers.

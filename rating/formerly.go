@@ -50,10 +50,18 @@ func (c *compiler) followBuckets(owner string, versions int, buckets func(versio
 		list := buckets(i)
 		for j := range list {
 			b := &list[j]
-			all = append(all, naming{b.name, b.formerly, &b.counted, b.at, func() { b.id = c.id(b.at, owner+"/"+b.counted) }})
+			all = append(all, naming{b.name, b.formerly, &b.counted, b.at, func() { c.recount(owner, b) }})
 		}
 		return all
 	})
+}
+
+// recount sets the counters of a bucket by the name under which it counts.
+func (c *compiler) recount(owner string, b *bucket) {
+	b.id = c.id(b.at, owner+"/"+b.counted)
+	if b.roll != nil {
+		b.roll.id = c.id(b.at, carriedName(owner, b.counted))
+	}
 }
 
 // follow sets the counters of one family's things, oldest version first. A version that repeats name and formerly of the

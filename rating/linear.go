@@ -37,6 +37,9 @@ const (
 
 // unlike is the reason why the parts of a session in a class cost something else than one record, "" for none.
 func (p *planClass) unlike(what int) string {
+	if what&perSession != 0 && p.steps {
+		return "a bucket with an increment"
+	}
 	for i := range p.prices {
 		x := &p.prices[i]
 		if what&perSession != 0 {

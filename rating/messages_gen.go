@@ -650,6 +650,10 @@ func appendDraw(dst []byte, m *Draw) []byte {
 	dst = wire.AppendVarint(dst, 9, uint64(m.Whole))
 	dst = wire.AppendVarint(dst, 10, uint64(m.Days))
 	dst = wire.AppendVarint(dst, 11, uint64(m.Of))
+	dst = wire.AppendVarint(dst, 55, uint64(m.Weight))
+	dst = wire.AppendVarint(dst, 56, uint64(m.Increment))
+	dst = wire.AppendVarint(dst, 57, uint64(m.AtMost))
+	dst = wire.AppendVarint(dst, 58, uint64(m.Carried))
 	return dst
 }
 
@@ -729,6 +733,30 @@ func (m *Draw) parse(data []byte) error {
 				break
 			}
 			m.Of = uint32(f.V)
+		case 55:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Weight = int64(f.V)
+		case 56:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Increment = int64(f.V)
+		case 57:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.AtMost = int64(f.V)
+		case 58:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Carried = int64(f.V)
 		}
 		if err != nil {
 			return fmt.Errorf("message Draw: field %d: %w", f.Number, err)

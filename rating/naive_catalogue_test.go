@@ -93,6 +93,11 @@ type naiveBucket struct {
 	Units    string   `yaml:"units"`
 	Classes  []string `yaml:"classes"`
 	Zones    []string `yaml:"zones,omitempty"`
+
+	Weights   map[string]int `yaml:"weights,omitempty"`
+	Increment string         `yaml:"increment,omitempty"`
+	Prorate   string         `yaml:"prorate,omitempty"`
+	Rollover  *naiveRollover `yaml:"rollover,omitempty"`
 }
 
 type naiveShare struct {

@@ -1,7 +1,6 @@
 package rating_test
 
 import (
-	"cmp"
 	"fmt"
 	"math/big"
 	"strings"
@@ -32,7 +31,9 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 		c.blocks = r.blocks(u, a, plan, &class, zone, session)
 	}
 	var begins bool
+	begun := session.begun
 	c.quantity, begins = session.use(u.Quantity, initial, then, c.blocks)
+	c.session, c.used = session, session.used-begun
 	c.drawLife()
 	if free := c.covered > 0 && c.covered == c.quantity; begins && !free && !(u.Continues && session.key == "") {
 		c.sum.Add(c.sum, naiveMoney(first.Fee))
@@ -76,6 +77,9 @@ type naiveCharge struct {
 	lies   bool         // in time slices
 	blocks []naiveBlock // the increments of a call that may cross into another time slice
 
+	session *naiveSession
+	used    int64 // beyond the increments that its session began before
+
 	quantity, covered, priced int64
 	sum                       *big.Rat
 	lines, events             []string
@@ -91,9 +95,8 @@ func (c *naiveCharge) whose() string {
 
 func (c *naiveCharge) drawAll() {
 	r, u, a, plan := c.r, c.u, c.a, c.plan
-	for _, b := range plan.Included {
-		c.draw(plan.Name+"/"+b.Bucket, fmt.Sprintf("included %s/%s sim %d%s cycle %s", plan.Name, cmp.Or(b.Formerly, b.Bucket), u.SIM, c.whose(),
-			r.simCycle(u, a, c.tier)), b, "included.exhausted")
+	for i := range plan.Included {
+		c.drawIncluded(plan, &plan.Included[i])
 	}
 	for _, name := range a.Share {
 		s := latest(r.catalogue.Shares[name], func(s naiveShare) string { return s.From }, u, a)
@@ -105,29 +108,34 @@ func (c *naiveCharge) drawAll() {
 			owner = r.account(a.Parent)
 		}
 		for _, b := range s.Buckets {
-			c.draw(s.Name+"/"+b.Bucket, fmt.Sprintf("pool %s/%s %s cycle %s", s.Name, b.Bucket, owner.ID, cycleOf(u, owner)), b, "pool.exhausted")
+			c.draw(s.Name+"/"+b.Bucket, fmt.Sprintf("pool %s/%s %s cycle %s", s.Name, b.Bucket, owner.ID, cycleOf(u, owner)), b, "pool.exhausted", s.takesPlans(r)...)
 		}
 	}
 }
 
-func (c *naiveCharge) draw(name, key string, b naiveBucket, kind string) {
-	takes := c.covered < c.quantity
-	takes = takes && strings.Contains(" "+strings.Join(b.Classes, " ")+" ", " "+c.u.Class+" ")
-	takes = takes && (len(b.Zones) == 0 || strings.Contains(" "+strings.Join(b.Zones, " ")+" ", " "+c.zone+" "))
-	if !takes {
+// takes reports whether a bucket can cover more of the record.
+func (c *naiveCharge) takes(b *naiveBucket) bool {
+	return c.covered < c.quantity && strings.Contains(" "+strings.Join(b.Classes, " ")+" ", " "+c.u.Class+" ") &&
+		(len(b.Zones) == 0 || strings.Contains(" "+strings.Join(b.Zones, " ")+" ", " "+c.zone+" "))
+}
+
+func (c *naiveCharge) draw(name, key string, b naiveBucket, kind string, plans ...naivePlan) {
+	if !c.takes(&b) {
 		return
 	}
 	used := c.r.counter(key)
 	before := used.Num().Int64()
 	size := naiveQuantity(b.Units)
-	if c.plan.Prorate == "days" && strings.HasPrefix(key, "included") {
-		size = c.r.prorated(size, c.u, c.a, c.plan, c.tier, c.root)
+	if strings.HasPrefix(key, "included") {
+		plans = []naivePlan{*c.plan}
+		if c.plan.prorates(&b) {
+			size = c.r.prorated(size, c.u, c.a, c.plan, c.tier, c.root)
+		}
 	}
-	drawn := max(0, min(c.quantity-c.covered, size-before))
+	drawn, taken := c.cover(&b, size-before)
 	c.lines = append(c.lines, fmt.Sprintf("  draw %s before %d drawn %d", name, before, drawn))
-	used.Add(used, new(big.Rat).SetInt64(drawn))
-	c.covered += drawn
-	if drawn > 0 && before+drawn == size {
+	used.Add(used, new(big.Rat).SetInt64(taken))
+	if drawn > 0 && size-before-taken < c.least(&b, plans...) {
 		c.events = append(c.events, fmt.Sprintf("  %s %s %s", kind, name, c.a.ID))
 	}
 }

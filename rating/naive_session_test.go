@@ -83,6 +83,9 @@ func (r *naiveRater) paidBefore(u *udr.Usage, payer *accountLine, plan, root str
 
 // straight reports whether, by every version of a plan, parts that are priced alone cost the same as the whole session.
 func (r *naiveRater) straight(plan, class string) bool {
+	if r.stepped(plan, class) {
+		return false
+	}
 	for _, p := range r.catalogue.Plans[plan] {
 		c, ok := p.Classes[class]
 		if !ok {

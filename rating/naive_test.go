@@ -218,7 +218,11 @@ func (r *naiveRater) simCycle(u *udr.Usage, a *accountLine, tier int) string {
 		owners = append([]*simLine{line}, owners...)
 	}
 	now, cycle := r.account(owners[0].Account), ""
-	for day := time.Date(2025, 10, 1, 12, 0, 0, 0, time.UTC); ; day = day.AddDate(0, 0, 1) {
+	first := time.Date(2025, 10, 1, 12, 0, 0, 0, time.UTC)
+	if y, m, _ := u.At.Time().Date(); first.After(time.Date(y, m-2, 1, 12, 0, 0, 0, time.UTC)) { // a former cycle
+		first = time.Date(y, m-4, 1, 12, 0, 0, 0, time.UTC)
+	}
+	for day := first; ; day = day.AddDate(0, 0, 1) {
 		if naiveMidnight(day, now) > u.At+48*3600*1e9 {
 			return cycle
 		}

@@ -41,6 +41,7 @@ type planClass struct {
 	// den is a common multiple of the quantities in prices: parts of 10^-12 are added in it.
 	den     uint64
 	session uint64 // id of the sessions kept; 0 if the price of the class is linear in all versions
+	steps   bool   // a bucket that covers the class has an increment of its own
 }
 
 type counted uint8
@@ -79,8 +80,15 @@ type bucket struct {
 	at       diag.Pos
 	kind     CounterKind
 	size     int64
+	unit     udr.Unit
 	classes  []bool   // by class number
 	zones    []uint64 // bits by global zone number; nil for all
+
+	weights   []int64 // by global zone number; nil: every unit takes one
+	least     int64   // the smallest weight: with less than that, nothing more can be drawn
+	increment int64   // 0: that of the price
+	prorate   bool
+	roll      *rollover // nil: what a cycle leaves lapses
 }
 
 func (b *bucket) covers(class, zone int32) bool {
@@ -155,6 +163,7 @@ func (c *compiler) compilePlans() {
 			p.classes[n] = pc
 		}
 		p.included = c.buckets(doc.Included, "plan "+p.name, "", SIMUnits)
+		p.prorateBuckets(doc)
 		c.warnZones(doc.Included, []*plan{p}, "plan "+p.name)
 		versioned(c, &c.plans, "plan", doc.Name, doc.From, p)
 	}
@@ -162,7 +171,6 @@ func (c *compiler) compilePlans() {
 		for _, p := range f.versions {
 			p.family = int32(i)
 		}
-		c.keepSessions(f)
 	}
 }
 

@@ -52,19 +52,25 @@ func (e *Engine) unchanged(v *registry.View, rev registry.Revision, then, now, o
 	return true
 }
 
-// counted reports whether a SIM had the plan of a tier at another time, in a state that counts: paid below the same root,
-// and, above the SIM's own plan, by the same account.
+// counted reports whether a SIM had the plan of a tier at another time, in a state that counts.
 func (e *Engine) counted(v *registry.View, rev registry.Revision, c *Counters, t *tier, sim uint32, at udr.Instant) bool {
+	payer, ok := e.hadPlan(v, rev, t, sim, at)
+	return ok && e.countedThen(v, rev, c, t.plan, sim, at, payer)
+}
+
+// hadPlan reports whether a SIM had the plan of a tier at another time: paid below the same root, and, above the SIM's own
+// plan, by the same account. zone is the account whose zone its state had.
+func (e *Engine) hadPlan(v *registry.View, rev registry.Revision, t *tier, sim uint32, at udr.Instant) (zone *registry.Account, ok bool) {
 	owner, ok := v.Owner(sim, at, rev)
 	if !ok {
-		return false
+		return nil, false
 	}
 	same, root := false, uint32(0)
-	var zone, payer *registry.Account
+	var payer *registry.Account
 	for number := owner.Account; number != 0; {
 		facts, ok := v.Account(number, at, rev)
 		if !ok {
-			return false
+			return nil, false
 		}
 		if zone == nil {
 			zone = facts
@@ -81,13 +87,10 @@ func (e *Engine) counted(v *registry.View, rev registry.Revision, c *Counters, t
 		}
 		root, number = number, facts.Parent
 	}
-	if !same || root != e.root() {
-		return false
-	}
 	if payer != nil {
 		zone = payer
 	}
-	return e.countedThen(v, rev, c, t.plan, sim, at, zone)
+	return zone, same && root == e.root()
 }
 
 // countedThen reports whether the effective state of a SIM at another time counts for a plan.
@@ -137,24 +140,57 @@ func (e *Engine) turn(kind life.EventKind, at udr.Instant) {
 
 // prorated is a SIM's share of a bucket's units: whole units, rounded down.
 func (e *Engine) prorated(t *tier, b *bucket) (size, days int64) {
-	if !t.plan.prorate {
-		return b.size, 0
+	if !b.prorate {
+		return b.size, t.of
 	}
 	if days = t.days; e.counts(t.plan) {
 		days += t.rest
 	}
-	if days == t.of {
-		return b.size, days
+	return partOf(b.size, days, t.of), days
+}
+
+// partOf is units × days / of, rounded down.
+func partOf(units, days, of int64) int64 {
+	if days == of {
+		return units
 	}
-	hi, lo := bits.Mul64(uint64(b.size), uint64(days))
-	units, _ := bits.Div64(hi, lo, uint64(t.of))
-	return int64(units), days
+	hi, lo := bits.Mul64(uint64(units), uint64(days))
+	part, _ := bits.Div64(hi, lo, uint64(of))
+	return int64(part)
+}
+
+// prorateBuckets sets which buckets are shares of days: as the bucket says, or else the plan.
+func (p *plan) prorateBuckets(doc *planDoc) {
+	p.prorate = false
+	for i := range p.included {
+		b := &p.included[i]
+		b.prorate = doc.Prorate.Value == "days"
+		for j := range doc.Included {
+			if d := &doc.Included[j]; d.Bucket.Value == b.name && d.Prorate != "" {
+				b.prorate = d.Prorate == "days"
+			}
+		}
+		p.prorate = p.prorate || b.prorate
+	}
+}
+
+// onlyIncluded refuses at a bucket of a share plan what only included units can have.
+func (c *compiler) onlyIncluded(doc *bucketDoc, shareName string) {
+	if shareName == "" {
+		return
+	}
+	if doc.Rollover != nil {
+		c.list.Errorf(doc.Rollover.pos, "units of a share plan do not roll over; rollover is for the included units of a plan")
+	}
+	if doc.Prorate != "" {
+		c.list.Errorf(doc.Bucket.Pos, "a bucket of a share plan has no prorate; it is for the included units of a plan")
+	}
 }
 
 // checkIncludedIn finds the states that plans name.
 func (c *compiler) checkIncludedIn() {
 	for _, doc := range c.planDocs {
-		if len(doc.IncludedIn) > 0 && doc.Prorate.Value != "days" {
+		if len(doc.IncludedIn) > 0 && doc.Prorate.Value != "days" && !slices.ContainsFunc(doc.Included, func(b bucketDoc) bool { return b.Prorate == "days" }) {
 			c.list.Errorf(doc.IncludedIn[0].Pos, "included_in names the states whose days count, so it needs prorate: days")
 		}
 		for _, s := range doc.IncludedIn {

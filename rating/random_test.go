@@ -163,6 +163,7 @@ func changes(s *scenario) (list []func(*scenario)) {
 			}
 		}
 	}
+	list = append(list, simplerBuckets(s)...)
 	for i := range s.Models {
 		for j := range s.Models[i].Zones {
 			try(func(c *scenario) { c.Models[i].Zones = slices.Delete(c.Models[i].Zones, j, j+1) })
@@ -281,6 +282,7 @@ func randomScenario(r *rand.Rand) *scenario {
 		}
 		for b := range r.Intn(3) {
 			s.Plans[i].Included = append(s.Plans[i].Included, bucket(fmt.Sprint("b", b)))
+			randomTerms(r, &s.Plans[i].Included[b], zoneNames, true)
 		}
 	}
 	for i := 1; i < len(s.Plans); i++ {
@@ -292,6 +294,7 @@ func randomScenario(r *rand.Rand) *scenario {
 		x := naiveShare{Name: name, From: pick(r, "", "", "2026-02-01"), Level: pick(r, "account", "parent"), Plans: some(r, "fleet", "wholesale")}
 		for b := range 1 + r.Intn(2) {
 			x.Buckets = append(x.Buckets, bucket(fmt.Sprint("b", b)))
+			randomTerms(r, &x.Buckets[b], zoneNames, false)
 		}
 		s.Shares = append(s.Shares, x)
 	}

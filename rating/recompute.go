@@ -42,13 +42,18 @@ func (c *Charge) recount() error {
 	if before := &c.Before; before.check() != nil {
 		return wrong("parts before it have %d units of %d, rounded to %d", before.Priced, before.Quantity, before.Rounded)
 	}
-	if rounded, ok := c.roundedAgain(); !ok || rounded != c.Rounded {
+	rounded, ok := c.roundedAgain()
+	if !ok {
+		return wrong("%d does not round to %d", c.Quantity, c.Rounded)
+	}
+	rounded, err := c.redraw(rounded)
+	if err != nil {
+		return err
+	}
+	if rounded != c.Rounded {
 		return wrong("%d rounds to %d, not to %d", c.Quantity, rounded, c.Rounded)
 	}
 	for i := range c.Draws {
-		if d := &c.Draws[i]; d.Drawn < 0 || d.Drawn > max(0, d.Size-d.Before) {
-			return wrong("bucket %s gave %d with %d of %d used", d.Bucket, d.Drawn, d.Before, d.Size)
-		}
 		if d := &c.Draws[i]; d.Of > 0 {
 			share := new(big.Int).Mul(big.NewInt(d.Whole), big.NewInt(int64(d.Days)))
 			if share.Quo(share, big.NewInt(int64(d.Of))); d.Days > d.Of || !share.IsInt64() || share.Int64() != d.Size {

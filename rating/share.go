@@ -115,7 +115,7 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 		if d.Units.Value <= 0 {
 			c.list.Errorf(d.Units.Pos, "bucket %s has no units; a bucket holds 1 or more", d.Bucket.Value)
 		}
-		b := bucket{name: d.Bucket.Value, share: shareName, kind: kind, size: d.Units.Value}
+		b := bucket{name: d.Bucket.Value, share: shareName, kind: kind, size: d.Units.Value, unit: d.Units.Unit}
 		_, short, _ := strings.Cut(owner, " ")
 		b.event = short + "/" + b.name
 		b.formerly, b.counted = d.Formerly.Value, cmp.Or(d.Formerly.Value, b.name)
@@ -137,6 +137,10 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 			}
 			b.zones[n>>6] |= 1 << (n & 63)
 		}
+		c.compileWeights(&d, &b, zoneNames)
+		c.compileIncrement(&d, &b)
+		c.compileRollover(&d, &b, owner)
+		c.onlyIncluded(&d, shareName)
 		list = append(list, b)
 	}
 	return list
@@ -168,6 +172,7 @@ func (c *compiler) compileShares() {
 		}
 		c.warnZones(doc.Buckets, plans, "the plans that draw on "+s.name)
 		s.buckets = c.buckets(doc.Buckets, "pool "+s.name, s.name, AccountUnits)
+		c.setLeast(s.buckets, plans)
 		versioned(c, &c.shares, "share plan", doc.Name, doc.From, s)
 	}
 }

@@ -48,6 +48,13 @@ func (w *tally) key(root uint32, cycleOfSIM int32) CounterKey {
 	return k
 }
 
+// inCycle is the counter of the same name in another cycle.
+func (w *tally) inCycle(root uint32, cycle int32) CounterKey {
+	k := w.key(root, cycle)
+	k.Cycle = cycle
+	return k
+}
+
 func (e *Engine) root() uint32 { return e.path[len(e.path)-1].number }
 
 func mixID(id uint64, account uint32) uint64 {

@@ -52,7 +52,10 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 		}
 	}
 
-	covered := e.cover(t, ch, c, u, class, zone.global, res)
+	covered, err := e.cover(t, ch, c, u, class, zone.global, res)
+	if err != nil {
+		return err
+	}
 	sum := &e.sum // 2 allocations a record if it is the function's own: adjustments are called by address
 	*sum = amount{den: t.class.den}
 	if t.part != nil {

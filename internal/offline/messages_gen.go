@@ -98,6 +98,10 @@ func appendDraw(dst []byte, m *rating.Draw) []byte {
 	dst = appendNumber(dst, "whole", int64(m.Whole))
 	dst = appendNumber(dst, "days", int64(m.Days))
 	dst = appendNumber(dst, "of", int64(m.Of))
+	dst = appendNumber(dst, "weight", int64(m.Weight))
+	dst = appendNumber(dst, "increment", int64(m.Increment))
+	dst = appendNumber(dst, "at_most", int64(m.AtMost))
+	dst = appendNumber(dst, "carried", int64(m.Carried))
 	return append(dst, '}')
 }
 

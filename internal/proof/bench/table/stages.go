@@ -23,6 +23,8 @@ var stages = []stage{
 	{name: "usage batch, parse", pkg: "./udr", benchmark: "BenchmarkBatch/parse", records: 200},
 	{name: "rating: zones, pool, limit, tiers", pkg: "./rating", benchmark: "BenchmarkRate", records: 1, target: 1_000_000},
 	{name: "rating a part of a session, tiers", pkg: "./rating", benchmark: "BenchmarkRateSessions/1000000", records: 1},
+	{name: "rating: included units, tiers", pkg: "./rating", benchmark: "BenchmarkRateIncluded/plain", records: 1},
+	{name: "the same, units that roll over a cycle", pkg: "./rating", benchmark: "BenchmarkRateIncluded/rollover", records: 1},
 	{name: "pool of 10 SIMs", pkg: "./rating", benchmark: "BenchmarkPool/10", records: 1},
 	{name: "pool of 100 SIMs", pkg: "./rating", benchmark: "BenchmarkPool/100", records: 1},
 	{name: "pool of 1,000 SIMs", pkg: "./rating", benchmark: "BenchmarkPool/1000", records: 1},
