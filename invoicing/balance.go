@@ -359,9 +359,12 @@ func (w *balancing) usages(ctx context.Context, payers []uint32) (map[registry.R
 	for facts, closes := range groups {
 		b := *w.Basis
 		b.Facts = facts
-		accounts := map[uint32]bool{}
+		accounts, cuts := map[uint32]bool{}, closes
 		for _, c := range closes {
 			accounts[c.PayerNumber] = true
+			if former := lastIn(w.closes[c.PayerNumber]); len(former) > 1 {
+				cuts = slices.AppendSeq(slices.Clip(cuts), maps.Values(former))
+			}
 			if compareCuts(c.Cut, b.Cut) > 0 || len(b.Cut.Offsets) == 0 {
 				b.Cut = c.Cut
 			}
@@ -373,7 +376,7 @@ func (w *balancing) usages(ctx context.Context, payers []uint32) (map[registry.R
 			}
 		}
 		b.View.Below(accounts)
-		u, err := b.askFrom(ctx, closes, max(w.From, w.Kept), w.To, slices.Sorted(maps.Keys(accounts)))
+		u, err := b.askFrom(ctx, cuts, max(w.From, w.Kept), w.To, slices.Sorted(maps.Keys(accounts)))
 		if err != nil {
 			return nil, err
 		}

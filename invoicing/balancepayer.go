@@ -48,8 +48,15 @@ func (w *balancing) charged(p *payer, u *usage, c *cells) {
 	if behind < 0 {
 		behind = len(u.cuts) // it is the cut of the question
 	}
+	until := map[string]int{} // cuts up to that of the last close in each former currency
+	for currency, last := range lastIn(p.closes) {
+		until[currency] = slices.Index(u.cuts, last.Cut.String())
+	}
 	for i := range u.of[p.number] {
 		s := &u.of[p.number][i]
+		if n, ok := until[s.Currency]; ok && s.Currency != p.last.Currency && n >= 0 && s.Since > n {
+			continue // somebody settled it by hand
+		}
 		if s.Since > behind || s.Cycle > p.last.Cycle.From || s.Cycle < p.first.From || !w.within(s.Cycle) || s.Cycle < w.Kept {
 			continue
 		}
@@ -59,10 +66,10 @@ func (w *balancing) charged(p *payer, u *usage, c *cells) {
 
 // due computes anew what is due by the facts of the last close (B2 to B4), and counts the days of SIMs (B8).
 func (w *balancing) due(p *payer, c *cells) error {
-	give := func(cycle Date) func(*document.Item) error {
+	give := func(cycle Date, currency string) func(*document.Item) error {
 		return func(i *document.Item) error {
 			if i.Cycle == cycle && w.within(cycle) {
-				c.add(left, lineOf(i.Kind), cycle, p.last.Currency, "", i.Exact)
+				c.add(left, lineOf(i.Kind), cycle, currency, "", i.Exact)
 			}
 			return nil
 		}
@@ -72,8 +79,9 @@ func (w *balancing) due(p *payer, c *cells) error {
 		if !w.within(q.Cycle.From) && !next {
 			continue
 		}
-		this, ahead := give(q.Cycle.From), give(q.Cycle.To)
-		err := p.rules.due(p.engine, product.Close{Payer: p.number, Cycle: q.Cycle.From, First: q.Cycle.From, Facts: p.Facts},
+		facts := p.factsOf(q)
+		this, ahead := give(q.Cycle.From, q.Currency), give(q.Cycle.To, q.Currency)
+		err := p.rules.due(p.engine, product.Close{Payer: p.number, Cycle: q.Cycle.From, First: q.Cycle.From, Facts: facts},
 			func(i *document.Item) error {
 				if i.Cycle == q.Cycle.To && next {
 					return ahead(i)
@@ -86,7 +94,7 @@ func (w *balancing) due(p *payer, c *cells) error {
 		if !w.within(q.Cycle.From) {
 			continue
 		}
-		err = p.engine.PricedDays(p.number, q.Cycle.From, q.Cycle.To, p.Facts, func(account, part string) {
+		err = p.engine.PricedDays(p.number, q.Cycle.From, q.Cycle.To, facts, func(account, part string) {
 			c.add(left, "B8", q.Cycle.From, "", account+", part "+part, decimal.FromInt(1))
 		})
 		if err != nil {
@@ -110,20 +118,21 @@ func (w *balancing) contracts(p *payer, c *cells) error {
 			counts.AddLine(&q.Lines[i])
 		}
 	}
-	counts.Days = p.days(p.Facts)
 	for _, q := range p.closes {
 		if !w.within(q.Cycle.From) {
 			continue
 		}
+		facts := p.factsOf(q)
+		counts.Days = p.days(facts)
 		none := &contract.Sums{Days: func(Date, Date) ([]contract.SIMDays, error) { return nil, nil }}
 		items, err := p.rules.contracts(p.signed, contract.Close{Payer: p.number, Cycle: q.Cycle.From, First: p.first.From,
-			Facts: p.Facts, Was: none, Now: counts})
+			Facts: facts, Was: none, Now: counts})
 		if err != nil {
 			return err
 		}
 		for i := range items {
 			if items[i].Cycle == q.Cycle.From {
-				c.add(left, "B4", q.Cycle.From, p.last.Currency, "", items[i].Exact)
+				c.add(left, "B4", q.Cycle.From, q.Currency, "", items[i].Exact)
 			}
 		}
 	}

@@ -417,6 +417,9 @@ func (k *kase) step(b *strings.Builder, what string, names []string, at time.Tim
 				return err
 			}
 		}
+		if what == "release" {
+			return k.releaseCloses()
+		}
 		return nil
 	case "credit":
 		var takes []document.Take
@@ -459,6 +462,19 @@ func (k *kase) step(b *strings.Builder, what string, names []string, at time.Tim
 		}
 		k.document(b, f.Document, what == "credit")
 		return nil
+	})
+}
+
+// releaseCloses releases the closes that are held without a document.
+func (k *kase) releaseCloses() error {
+	return k.change(func(t Table) error {
+		all, err := t.HeldCloses(k.t.Context(), 0, 1<<20)
+		for _, c := range all {
+			if err == nil {
+				_, err = t.ReleaseClose(k.t.Context(), c.PayerNumber, c.Cycle.From)
+			}
+		}
+		return err
 	})
 }
 

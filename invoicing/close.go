@@ -49,6 +49,16 @@ func (c *Closed) Exact() (usage, others decimalSum) {
 	return usage, others
 }
 
+// ClosedError says that a cycle is closed for good.
+type ClosedError struct {
+	Payer string
+	Cycle Date
+}
+
+func (e *ClosedError) Error() string {
+	return fmt.Sprintf("the cycle of %s from %s is closed already; its items stay as they are", e.Payer, e.Cycle)
+}
+
 // PutClose stores a close in place of an earlier one of the same cycle that is not fixed.
 func (t Table) PutClose(ctx context.Context, c *Closed) error {
 	text, err := json.Marshal(&c.Close)
@@ -67,7 +77,7 @@ func (t Table) PutClose(ctx context.Context, c *Closed) error {
 		int64(c.PayerNumber), c.Payer, int64(c.Cycle.From), int64(c.Cycle.To), string(c.State), c.Currency, int64(c.Facts), lines(c.Reasons), lines(c.Released),
 		c.Waits, c.Document, string(text), string(items))
 	if err == nil && n == 0 {
-		return fmt.Errorf("the cycle of %s from %s is closed already; its items stay as they are", c.Payer, c.Cycle.From)
+		return &ClosedError{c.Payer, c.Cycle.From}
 	}
 	if err == nil && c.State.Fixed() {
 		err = t.export(ctx, "", c.PayerNumber, c.Cycle.From)

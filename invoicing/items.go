@@ -64,6 +64,7 @@ func (p *payer) contractItems(c *document.Close, give func(*document.Item) error
 	items, err := p.rules.contracts(p.signed, contract.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before,
 		Facts: c.Facts,
 		Was:   was, Now: now})
+	give = p.ofCurrency(c, give)
 	for i := range items {
 		if err == nil {
 			err = give(&items[i])

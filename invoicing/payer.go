@@ -33,6 +33,7 @@ type payer struct {
 	rules   *rules
 	version int  // of the rules
 	ahead   bool // also a cycle that is not over
+	former  former
 }
 
 // Computed is a close of a payer, and the documents that follow.
@@ -137,7 +138,9 @@ func (p *payer) sums(u *usage) (*document.Sums, *document.Close, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		c.Until = next.To
+		if is, err := p.currencyOf(next.From); err != nil || is == p.account.Currency {
+			c.Until = next.To
+		}
 	}
 	s := document.NewSums()
 	if err := p.others(c, s.Add); err != nil {
@@ -174,8 +177,9 @@ func (p *payer) commitments(c *document.Close, s *document.Sums) error {
 	if err != nil {
 		return err
 	}
+	give := p.ofCurrency(c, s.Add)
 	for i := range items {
-		if err := s.Add(&items[i]); err != nil {
+		if err := give(&items[i]); err != nil {
 			return err
 		}
 	}
@@ -196,7 +200,7 @@ func (p *payer) days(facts registry.Revision) func(from, to Date) ([]contract.SI
 // others gives the items of a close that are not usage.
 func (p *payer) others(c *document.Close, give func(*document.Item) error) error {
 	return p.rules.due(p.engine, product.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before,
-		Facts: c.Facts}, give)
+		Facts: c.Facts}, p.ofCurrency(c, give))
 }
 
 // compute closes the cycle. doubts are reasons to hold it that others found.
@@ -213,7 +217,7 @@ func (p *payer) compute(u *usage, doubts []string) *Computed {
 		return out
 	}
 	closed.Close, closed.Lines = *c, sums.Exact()
-	reasons := append(doubts, p.compare(u, p.cycle)...)
+	reasons := slices.Concat(doubts, p.compare(u, p.cycle), p.former.reasons(p))
 	switch {
 	case !p.is.Terms.Billable:
 		closed.State, closed.Waits = CloseProForma, "it gets no invoices (billable: no)"
@@ -274,7 +278,7 @@ func (p *payer) issue(out *Computed) error {
 		if err != nil {
 			return err
 		}
-		if !d.Net.IsZero() {
+		if !nothingDue(d) {
 			out.Documents = append(out.Documents, d)
 		}
 		closes = closes[n:]
@@ -285,13 +289,13 @@ func (p *payer) issue(out *Computed) error {
 	}
 	sum := d.Net
 	switch {
-	case sum.IsZero():
+	case nothingDue(d):
 		out.Closed.Waits = "nothing is due"
 	case p.is.Closed:
 		d.Form = document.FinalSettlement
 	case !p.group.Issues(p.cycle.From):
 		out.Closed.Waits = fmt.Sprintf("invoices are %s", p.group.Periodicity)
-	case sum.Sign() > 0 && sum.Less(p.is.Terms.Threshold):
+	case !d.Negative && sum.Less(p.is.Terms.Threshold):
 		out.Closed.Waits = fmt.Sprintf("%s is open, below its threshold of %s", sum.Fixed(d.Scale), p.is.Terms.Threshold.Fixed(d.Scale))
 	}
 	if out.Closed.Waits != "" {
@@ -301,6 +305,9 @@ func (p *payer) issue(out *Computed) error {
 	out.Documents = append(out.Documents, d)
 	return nil
 }
+
+// nothingDue reports whether a document would ask for nothing and give nothing back. Lines at different rates can be 0 together and leave tax.
+func nothingDue(d *Stored) bool { return d.Net.IsZero() && d.Tax.IsZero() }
 
 // document makes the document of some closes.
 func (p *payer) document(closes []*Closed) (*Stored, error) {

@@ -51,14 +51,7 @@ func (r *Run) Compute(ctx context.Context, until Date, payers []uint32, each fun
 		all = r.Basis.payers(known, until)
 	}
 	return r.closing(ctx, until, all, known, reviewed, func(done []*Computed) error {
-		err := r.DB.Change(ctx, "storing closes and documents", func(tx *store.Tx) error {
-			for _, c := range done {
-				if err := r.put(ctx, Table{tx}, c); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		err := r.putAll(ctx, done)
 		for _, c := range done {
 			if err == nil {
 				err = each(c)
@@ -319,9 +312,11 @@ func (w *worker) close(ctx context.Context, number uint32, closes []*Closed) (al
 		all = append(all, c)
 		if !c.Closed.State.Fixed() {
 			if next, _, err := p.cycleOf(number, p.cycle.To); err == nil && next.From <= w.until {
-				all = append(all, skip(p, next,
-					fmt.Sprintf("it waits until the document that closes the cycle from %s is final; finalise that, "+
-						"then run again", p.cycle.From)))
+				why := fmt.Sprintf("it waits until the document that closes the cycle from %s is final; finalise that, then run again", p.cycle.From)
+				if len(c.Documents) == 0 {
+					why = fmt.Sprintf("it waits until the cycle from %s is closed; mend what holds that, or release it, then run again", p.cycle.From)
+				}
+				all = append(all, skip(p, next, why))
 			}
 			return all, nil
 		}
@@ -334,46 +329,6 @@ const reviewedFirst = " is reviewed; finalise it, or reopen it to compute it aga
 
 func skip(p *payer, cycle document.Period, why string) *Computed {
 	return &Computed{Closed: &Closed{PayerNumber: p.number, Payer: p.id, Close: document.Close{Cycle: cycle}}, Skipped: why}
-}
-
-// put stores what was computed of a payer.
-func (r *Run) put(ctx context.Context, t Table, c *Computed) error {
-	if c.Skipped != "" {
-		return nil
-	}
-	for _, d := range c.Documents {
-		if err := t.Put(ctx, d, r.By); err != nil {
-			return err
-		}
-		if d.Cycle.From == c.Closed.Cycle.From { // another one has earlier cycles, in another currency
-			c.Closed.Document = d.ID
-		}
-	}
-	stale, err := t.list(ctx, `payer_number = ? AND cycle = ? AND form <> 'credit_note' AND state IN ('draft', 'held')`, int64(c.Closed.PayerNumber),
-		int64(c.Closed.Cycle.From))
-	if err != nil {
-		return err
-	}
-	for _, s := range stale {
-		if !slices.ContainsFunc(c.Documents, func(d *Stored) bool { return d.ID == s.ID }) {
-			by := r.By
-			by.Why = "computed again: " + c.Closed.Waits
-			if _, err := t.Do(ctx, s.ID, Discard, by); err != nil {
-				return err
-			}
-		}
-	}
-	if err := t.PutClose(ctx, c.Closed); err != nil {
-		return err
-	}
-	if c.Closed.State != CloseOpen || r.Settle == nil {
-		return nil
-	}
-	_, others := c.Closed.Exact()
-	if others.Err != nil || others.Sum.IsZero() {
-		return others.Err
-	}
-	return r.Settle(ctx, t.Tx, c.Closed.PayerNumber, c.Closed.Currency, others.Sum.Neg(), decimal.Zero)
 }
 
 // Finalised is what became of a document that was to become final.
@@ -445,16 +400,18 @@ func (r *Run) TryFinalise(ctx context.Context, ids []string, each func(Finalised
 
 // finalise makes some documents final in one transaction: numbers, closes, what their payers owe, and delivery.
 func (r *Run) finalise(ctx context.Context, ids []string) (all []Finalised, err error) {
-	err = r.DB.Change(ctx, "making documents final", func(tx *store.Tx) error {
-		all = nil
-		for _, id := range ids {
-			s, err := r.final(ctx, Table{tx}, id)
-			if err != nil {
-				return err
+	err = Again(ctx, func() error {
+		return r.DB.Change(ctx, "making documents final", func(tx *store.Tx) error {
+			all = nil
+			for _, id := range ids {
+				s, err := r.final(ctx, Table{tx}, id)
+				if err != nil {
+					return err
+				}
+				all = append(all, Finalised{Document: s})
 			}
-			all = append(all, Finalised{Document: s})
-		}
-		return nil
+			return nil
+		})
 	})
 	return all, bare(err)
 }
@@ -464,7 +421,10 @@ func bare(err error) error {
 	var state *RefusedError
 	var final *NotFinalError
 	var kept *NotCreditedError
+	var closed *ClosedError
 	switch {
+	case errors.As(err, &closed):
+		return closed
 	case errors.As(err, &kept):
 		return kept
 	case errors.As(err, &state):

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"ratemill/internal/store"
 	"ratemill/invoicing/document"
 )
 
@@ -45,6 +46,30 @@ func (t Table) Step(ctx context.Context, name string, step Step, by By) (*Stored
 		return s, t.update(ctx, s)
 	}
 	return s, nil
+}
+
+// HeldCloses lists the closes of cycles that begin between two dates, both included, that are held without a document: something is wrong,
+// and their payer would get none now.
+func (t Table) HeldCloses(ctx context.Context, from, to Date) ([]*Closed, error) {
+	return t.Closes(ctx, `state = 'held' AND document = '' AND cycle >= ? AND cycle <= ?`, int64(from), int64(to))
+}
+
+// ReleaseClose takes the reasons for good that hold a close without a document; the next run closes its cycle. A close that could not be
+// computed stays held: nobody knows its items.
+func (t Table) ReleaseClose(ctx context.Context, payer uint32, cycle Date) (*Closed, error) {
+	all, err := t.Closes(ctx, `payer_number = ? AND cycle = ?`, int64(payer), int64(cycle))
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 || all[0].State != CloseHeld || all[0].Document != "" {
+		return nil, store.ErrNotFound
+	}
+	c := all[0]
+	if c.Waits == "" {
+		return nil, notFinal("the cycle of %s from %s cannot be closed: %s", c.Payer, c.Cycle.From, strings.Join(c.Reasons, "; "))
+	}
+	c.State, c.Released, c.Reasons = CloseDraft, append(c.Released, c.Reasons...), nil
+	return c, t.PutClose(ctx, c)
 }
 
 // InCycle lists the documents whose cycle begins between two dates, both included, by cycle and payer.

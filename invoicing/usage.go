@@ -115,6 +115,12 @@ func (p *payer) usageItems(u *usage, c *document.Close, give func(*document.Item
 		if !counts {
 			continue
 		}
+		if sum.Currency != p.account.Currency {
+			if was, err := p.currencyOf(sum.Cycle); err == nil && was == sum.Currency {
+				p.former.add(sum.Cycle, was, "usage", sum.Amount)
+				continue
+			}
+		}
 		item, err := p.usageItem(&sum)
 		if err != nil {
 			return err

@@ -275,50 +275,6 @@ func (o *Office) PreviewInvoice(ctx context.Context, r InvoiceOrder) (all []Invo
 	return all, err
 }
 
-// InvoiceStep takes a step with documents: those named, or all of an order's cycle that allow it.
-func (o *Office) InvoiceStep(ctx context.Context, step invoicing.Step, names []string, r InvoiceOrder) (done []InvoiceSummary, err error) {
-	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
-		return nil, err
-	}
-	if step == invoicing.Discard || step == invoicing.Release {
-		if err := given(r.Why); err != nil {
-			return nil, err
-		}
-	}
-	who, err := o.invoiceActor(ctx, r.As)
-	if err != nil {
-		return nil, err
-	}
-	defer who.close()
-	if names == nil {
-		if names, err = o.documentsFor(ctx, who, step, &r); err != nil {
-			return nil, err
-		}
-	}
-	by := invoicing.By{Who: r.Who, Why: r.Why, At: o.Now()}
-	for _, name := range names {
-		err := o.Store.Change(ctx, "changing a document", func(tx *store.Tx) error {
-			t := invoicing.Table{Tx: tx}
-			if err := who.changesDocument(ctx, t, name); err != nil {
-				return err
-			}
-			s, err := t.Step(ctx, name, step, by)
-			if err != nil {
-				return err
-			}
-			done = append(done, summary(s))
-			if r.DryRun {
-				return errDry
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, errDry) {
-			return done, problemOf(err)
-		}
-	}
-	return done, nil
-}
-
 // errDry ends the transaction of a dry run.
 var errDry = errors.New("dry run")
 
@@ -327,7 +283,10 @@ func problemOf(err error) error {
 	var refused *invoicing.RefusedError
 	var kept *invoicing.NotCreditedError
 	var unknown *invoicing.UnknownError
+	var final *invoicing.NotFinalError
 	switch {
+	case errors.As(err, &final):
+		return &Problem{Conflict, final}
 	case errors.As(err, &kept):
 		return &Problem{Conflict, kept}
 	case errors.As(err, &refused):
@@ -338,39 +297,19 @@ func problemOf(err error) error {
 	return err
 }
 
-// documentsFor are the documents of an order's cycle that allow a step.
-func (o *Office) documentsFor(ctx context.Context, who *invoiceActor, step invoicing.Step, r *InvoiceOrder) (ids []string, err error) {
-	until, err := r.until()
-	if err != nil {
-		return nil, err
-	}
-	err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
-		all, err := invoicing.Table{Tx: tx}.InCycle(ctx, firstOf(r.Cycle, until), until)
-		for _, s := range all {
-			if invoicing.Allows(s.State, step) && r.names(s.Payer.Account) && who.changes(s.Payer.Account) == nil {
-				ids = append(ids, s.ID)
-			}
-		}
-		if err == nil {
-			err = known(r, who, all)
-		}
-		return err
-	})
-	return ids, err
-}
-
 // names reports whether an order is for the documents of a payer.
 func (r *InvoiceOrder) names(payer string) bool {
 	return len(r.Accounts) == 0 || slices.Contains(r.Accounts, payer)
 }
 
-// known refuses an order for payers of whom there is no document in its cycle.
-func known(r *InvoiceOrder, who *invoiceActor, all []*invoicing.Stored) error {
+// known refuses an order for payers of whom there is no document in its cycle, and no held close.
+func known(r *InvoiceOrder, who *invoiceActor, all []*invoicing.Stored, held []*invoicing.Closed) error {
 	for _, id := range r.Accounts {
 		if err := who.changes(id); err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(all, func(s *invoicing.Stored) bool { return s.Payer.Account == id }) {
+		if !slices.ContainsFunc(all, func(s *invoicing.Stored) bool { return s.Payer.Account == id }) &&
+			!slices.ContainsFunc(held, func(c *invoicing.Closed) bool { return c.Payer == id }) {
 			return missing("no document of account %s begins its cycle in %s; ratemill invoice list shows all", id, r.Cycle)
 		}
 	}
@@ -472,7 +411,7 @@ func (o *Office) toFinalise(ctx context.Context, who *invoiceActor, names []stri
 			}
 		}
 		if err == nil {
-			err = known(r, who, all)
+			err = known(r, who, all, nil)
 		}
 		return err
 	})
@@ -522,6 +461,15 @@ func (o *Office) Invoices(ctx context.Context, r InvoiceOrder) (all []InvoiceSum
 		for _, s := range documents {
 			if r.names(s.Payer.Account) && who.sees(s.Payer.Account) == nil {
 				all = append(all, summary(s))
+			}
+		}
+		if err != nil {
+			return err
+		}
+		held, err := invoicing.Table{Tx: tx}.HeldCloses(ctx, from, to)
+		for _, c := range held {
+			if r.names(c.Payer) && who.sees(c.Payer) == nil {
+				all = append(all, heldClose(c))
 			}
 		}
 		return err

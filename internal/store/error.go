@@ -64,6 +64,19 @@ func refused(err error) bool {
 	return errors.As(err, &answer) && strings.HasPrefix(answer.Code, "28")
 }
 
+// Contended reports whether a transaction was undone because another one stood in its way: repeat it.
+func Contended(err error) bool {
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		switch answer.Code {
+		case "40001", "40P01", "23505": // serialization failure, deadlock, somebody inserted the row in the same moment
+			return true
+		}
+		return false
+	}
+	return errors.Is(err, ErrConflict)
+}
+
 func temporary(err error) bool {
 	var answer *pgconn.PgError
 	if errors.As(err, &answer) {

@@ -17,6 +17,6 @@ func (d *Document) Make(items *Sums, tax func(*Line) (Taxed, error)) (err error)
 	if err := d.tax(); err != nil {
 		return err
 	}
-	d.Negative = d.Net.Sign() < 0
+	d.Negative = d.Net.Sign() < 0 || d.Net.IsZero() && d.Tax.Sign() < 0
 	return nil
 }

@@ -19,10 +19,12 @@ type cycle struct {
 	currency string
 	kind     string // of the payer's account
 	profile  profile
+	changes  bool // the payer paid in another currency in the cycle before
 }
 
-// advance reports whether what recurs is due before the cycle begins.
-func (c *cycle) advance() bool { return c.profile.MRC == "in_advance" }
+// advance reports whether what recurs is due before the cycle begins. The document that closes the cycle before is in the currency of that
+// cycle, so the first cycle in another currency is billed when it closes.
+func (c *cycle) advance() bool { return c.profile.MRC == "in_advance" && !c.changes }
 
 type cycleKey struct {
 	rev  registry.Revision
@@ -48,6 +50,9 @@ func (r *run) cycle(rev registry.Revision, date Date) (*cycle, error) {
 	last := registry.Midnight(a.Zone, next) - 1
 	if a, ok := r.view.Account(r.payer, last, rev); ok {
 		c.currency, c.kind = a.Currency, a.Kind.String()
+	}
+	if a, ok := r.view.Account(r.payer, registry.Midnight(a.Zone, first)-1, rev); ok {
+		c.changes = a.Currency != c.currency
 	}
 	if s, ok := r.facts.Statements.At(registry.KindProfile, r.id, "", last, rev); ok {
 		if c.profile, err = readStatement[profile](&s.Statement); err != nil {

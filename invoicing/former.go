@@ -1,0 +1,106 @@
+package invoicing
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"ratemill/decimal"
+	"ratemill/invoicing/document"
+	"ratemill/registry"
+)
+
+// former is what became known of cycles in which a payer paid in another currency. No document in the currency of today can have it.
+type former struct {
+	cycles map[Date]string // the currency of each cycle that was asked for
+	sums   map[formerKey]*decimalSum
+}
+
+type formerKey struct {
+	cycle          Date
+	currency, what string
+}
+
+func (f *former) add(cycle Date, currency, what string, amount decimal.D) {
+	if f.sums == nil {
+		f.sums = map[formerKey]*decimalSum{}
+	}
+	k := formerKey{cycle, currency, what}
+	if f.sums[k] == nil {
+		f.sums[k] = &decimalSum{}
+	}
+	f.sums[k].add(amount)
+}
+
+// reasons hold a document until somebody has settled what it cannot have.
+func (f *former) reasons(p *payer) (reasons []string) {
+	for k, sum := range f.sums {
+		if sum.Sum.IsZero() && sum.Err == nil {
+			continue
+		}
+		reasons = append(reasons, fmt.Sprintf("what is known now of the cycle from %s changes its %s by %s %s, and %s pays in %s since: no document in %s "+
+			"can have that. Settle it with ratemill invoice credit or ratemill charge add, then release this one", k.cycle, k.what, k.currency, sum.Sum,
+			p.id, p.account.Currency, p.account.Currency))
+	}
+	slices.Sort(reasons)
+	return reasons
+}
+
+// currencyOf is the currency of a payer in the cycle with a date.
+func (p *payer) currencyOf(date Date) (string, error) {
+	if currency, ok := p.former.cycles[date]; ok {
+		return currency, nil
+	}
+	cycle, a, err := p.cycleOf(p.number, date)
+	if err != nil {
+		return "", err
+	}
+	if last, ok := p.View.Account(p.number, registry.Midnight(a.Zone, int32(cycle.To))-1, p.Facts); ok {
+		a = last
+	}
+	if p.former.cycles == nil {
+		p.former.cycles = map[Date]string{}
+	}
+	p.former.cycles[date] = a.Currency
+	return a.Currency, nil
+}
+
+// ofCurrency gives on the items of a close that are in its currency, and notes the others.
+func (p *payer) ofCurrency(c *document.Close, give func(*document.Item) error) func(*document.Item) error {
+	return func(i *document.Item) error {
+		own, err := p.currencyOf(c.Cycle.From)
+		if err != nil {
+			return err
+		}
+		is := own
+		if i.Cycle < c.Cycle.From {
+			if is, err = p.currencyOf(i.Cycle); err != nil {
+				return err
+			}
+		}
+		if is != own {
+			p.former.add(i.Cycle, is, cmp.Or(map[document.Kind]string{document.Commitment: "commitments", document.Penalty: "penalties"}[i.Kind],
+				"charges"), i.Exact)
+			return nil
+		}
+		return give(i)
+	}
+}
+
+// lastIn are the last closes in each currency, of closes in their order.
+func lastIn(closes []*Closed) map[string]*Closed {
+	all := map[string]*Closed{}
+	for _, c := range closes {
+		all[c.Currency] = c
+	}
+	return all
+}
+
+// factsOf are the facts by which a closed cycle was billed last: what became known of it after the payer changed its currency, somebody
+// settled by hand.
+func (p *payer) factsOf(q *Closed) registry.Revision {
+	if q.Currency != p.last.Currency {
+		return lastIn(p.closes)[q.Currency].Facts
+	}
+	return p.Facts
+}
