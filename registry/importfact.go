@@ -335,7 +335,7 @@ func (im *importer) statement(r *row, kind Kind, a about, name string, sp span, 
 			fact.Value = nil
 		}
 		im.statements.Load(im.changes.Revision, []Statement{fact})
-		im.r.profiles.load(im.r.accounts.numbers, []Statement{fact}, im.changes.Revision)
+		im.r.keep([]Statement{fact}, im.changes.Revision)
 		if a.sim == 0 {
 			im.statedAt[a.subject] = r.at(colSince)
 		}

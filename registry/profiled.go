@@ -67,8 +67,8 @@ func (v *View) Profiled(account uint32, at udr.Instant, rev Revision) bool {
 	return v.r.profiles.has(account, at, rev)
 }
 
-func (r *Registry) loadProfiles(statements []Statement, known Revision) {
+func (r *Registry) loadStatements(statements []Statement, known Revision) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.profiles.load(r.accounts.numbers, statements, known)
+	r.keep(statements, known)
 }

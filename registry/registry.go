@@ -22,6 +22,8 @@ type Registry struct {
 	identifiers identifiers
 	states      states
 	profiles    profiles
+	customs     customs
+	groups      states
 }
 
 type knownCompany struct {
@@ -180,7 +182,7 @@ func (r *Registry) Load(changes *Changes) error {
 		return err
 	}
 	if len(changes.Statements) > 0 {
-		r.loadProfiles(changes.Statements, changes.Revision)
+		r.loadStatements(changes.Statements, changes.Revision)
 	}
 	for facts := changes.SIMs; len(facts) > 0; {
 		n := min(len(facts), portion)

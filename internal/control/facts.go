@@ -260,16 +260,43 @@ func (s *Store) loadStates(ctx context.Context, into *registry.Registry, from, t
 	}, flush)
 }
 
-// loadProfiles loads which accounts have billing profiles.
+// loadProfiles loads what rating needs of the statements about accounts: who has a billing profile, and the
+// installation's own fields.
 func (s *Store) loadProfiles(ctx context.Context, into *registry.Registry, from, to registry.Revision) error {
-	return s.factsWhere(ctx, "facts", "subject, valid_from, state", ` AND kind = ?`, []any{string(registry.KindProfile)}, from, to,
-		func(rows *sql.Rows) (at place, err error) {
-			f := registry.Statement{Kind: registry.KindProfile}
-			if err := rows.Scan(&at.known, &at.n, &f.Subject, (*int64)(&f.From), &f.State); err != nil {
+	return s.loadRated(ctx, into, from, to, condition{` AND kind IN (?, ?)`, []any{string(registry.KindProfile), string(registry.KindDetails)}})
+}
+
+// loadMembers loads the groups of SIMs.
+func (s *Store) loadMembers(ctx context.Context, into *registry.Registry, from, to registry.Revision, of condition) error {
+	return s.loadRated(ctx, into, from, to, condition{` AND kind = ?` + of.and, append([]any{string(registry.KindMember)}, of.args...)})
+}
+
+// loadRated loads statements of which a Registry keeps something.
+func (s *Store) loadRated(ctx context.Context, into *registry.Registry, from, to registry.Revision, of condition) error {
+	run := registry.Changes{}
+	flush := func() error {
+		err := into.Load(&run)
+		run.Statements = run.Statements[:0]
+		return err
+	}
+	var at place
+	return s.factsWhere(ctx, "facts", statementColumns, of.and, of.args, from, to,
+		func(rows *sql.Rows) (place, error) {
+			var f registry.Statement
+			var value string
+			if err := rows.Scan(append([]any{&at.known, &at.n}, statementFields(&f, &value)...)...); err != nil {
 				return at, err
 			}
-			return at, into.Load(&registry.Changes{Revision: registry.Revision(at.known), Statements: []registry.Statement{f}})
-		}, func() error { return nil })
+			if known := registry.Revision(at.known); known != run.Revision {
+				if err := flush(); err != nil {
+					return at, err
+				}
+				run.Revision = known
+			}
+			f.Value = []byte(value)
+			run.Statements = append(run.Statements, f)
+			return at, nil
+		}, flush)
 }
 
 const statementColumns = "kind, subject, name, valid_from, state, value"

@@ -62,6 +62,9 @@ func (s *Store) LoadSIMs(ctx context.Context, into *registry.Registry, statement
 	if err := s.loadStates(ctx, into, 0, to, sims); err != nil {
 		return 0, err
 	}
+	if err := s.loadMembers(ctx, into, 0, to, subjects); err != nil {
+		return 0, err
+	}
 	if err := s.loadStatements(ctx, statements, 0, to, subjects); err != nil {
 		return 0, err
 	}

@@ -202,6 +202,7 @@ func (s *Store) LoadRegistry(ctx context.Context, into *registry.Registry) (regi
 	both.Go(func() error { return s.loadSIMs(ctx, into, from, to, anySIM) })
 	both.Go(func() error { return s.loadIdentifiers(ctx, into, from, to, anySIM) })
 	both.Go(func() error { return s.loadStates(ctx, into, from, to, anySIM) })
+	both.Go(func() error { return s.loadMembers(ctx, into, from, to, anySIM) })
 	if err := both.Wait(); err != nil {
 		return from, err
 	}

@@ -1,0 +1,119 @@
+package registry
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+
+	"ratemill/udr"
+)
+
+// Prices may have conditions on the installation's own fields of accounts, and on the group of a SIM. These are in
+// statements, which a Registry does not hold; so it keeps these few words of them.
+
+// customs are the installation's own fields of accounts, by account number.
+type customs struct {
+	details, profiles map[uint32][]custom // in the order of (from, known)
+}
+
+// custom is what a statement says of the fields; most say nothing.
+type custom struct {
+	from   udr.Instant
+	known  Revision
+	state  State
+	fields map[string]string
+}
+
+func (c *customs) load(number uint32, s *Statement, known Revision) {
+	of := &c.details
+	if s.Kind == KindProfile {
+		of = &c.profiles
+	}
+	if *of == nil {
+		*of = map[uint32][]custom{}
+	}
+	var value struct {
+		Custom map[string]string `json:"custom"`
+	}
+	if len(s.Value) > 0 && json.Unmarshal(s.Value, &value) != nil {
+		value.Custom = nil // no value of ratemill: a statement is canonical JSON
+	}
+	facts := (*of)[number]
+	f := custom{s.From, known, s.State, value.Custom}
+	at, found := slices.BinarySearchFunc(facts, f, func(a, b custom) int {
+		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.known, b.known))
+	})
+	if found {
+		facts[at] = f
+		return
+	}
+	(*of)[number] = slices.Insert(facts, at, f)
+}
+
+func customAt(facts []custom, at udr.Instant, rev Revision) map[string]string {
+	for i := len(facts) - 1; i >= 0; i-- {
+		f := &facts[i]
+		if f.from > at || f.known > rev {
+			continue
+		}
+		if f.state != Withdrawn {
+			if f.state.begins() {
+				return f.fields
+			}
+			return nil
+		}
+		for i > 0 && facts[i-1].from == f.from {
+			i--
+		}
+	}
+	return nil
+}
+
+// Custom is the installation's own field of an account at a time, as known at a revision; "" if it has none.
+func (v *View) Custom(account uint32, field string, at udr.Instant, rev Revision) string {
+	return customAt(v.r.customs.details[account], at, rev)[field]
+}
+
+// ProfileCustom is the installation's own field of an account's billing profile at a time, as known at a revision.
+func (v *View) ProfileCustom(account uint32, field string, at udr.Instant, rev Revision) string {
+	return customAt(v.r.customs.profiles[account], at, rev)[field]
+}
+
+// Group is the group of a SIM at a time, as known at a revision; "" if it is in none.
+func (v *View) Group(sim uint32, at udr.Instant, rev Revision) string {
+	s, ok := v.r.groups.at(sim, at, rev)
+	if !ok {
+		return ""
+	}
+	return v.r.groups.values.list[s.Value].Name
+}
+
+// loadGroup keeps the group of a SIM as states are kept: the name of the state is that of the group.
+func (r *Registry) loadGroup(s *Statement, known Revision) {
+	sim, ok := SIMOf(s.Subject)
+	if !ok {
+		return
+	}
+	var value struct {
+		Group string `json:"group"`
+	}
+	if len(s.Value) > 0 && json.Unmarshal(s.Value, &value) != nil {
+		value.Group = ""
+	}
+	r.groups.add(&StateFact{SIM: sim, From: s.From, StateValue: StateValue{State: s.State, Name: value.Group}}, known)
+}
+
+// keep keeps the words of statements that rating needs, and since when accounts have profiles.
+func (r *Registry) keep(statements []Statement, known Revision) {
+	r.profiles.load(r.accounts.numbers, statements, known)
+	for i := range statements {
+		switch s := &statements[i]; s.Kind {
+		case KindMember:
+			r.loadGroup(s, known)
+		case KindDetails, KindProfile:
+			if number, ok := r.accounts.numbers[s.Subject]; ok {
+				r.customs.load(number, s, known)
+			}
+		}
+	}
+}
