@@ -28,6 +28,9 @@ type scope struct {
 	zone      *zone
 	used      map[string]diag.Pos // the record's fields that are read, with the first position
 	fallbacks []string            // notes of expressions with a fallback
+
+	language *Language // of a condition outside of rules: its words are the only names
+	unit     udr.Unit  // of quantities there
 }
 
 type variable struct {
@@ -138,6 +141,9 @@ func (c *checker) number(at span) *term {
 
 // name resolves a word: an element of the fan-out, then a variable, then a field of the record.
 func (c *checker) name(name string, at span) *term {
+	if c.language != nil {
+		return c.input(name, at)
+	}
 	for i := len(c.elements) - 1; i >= 0; i-- {
 		if c.elements[i] == name {
 			return c.add(&term{op: opElement, typ: Type{Kind: Field}, at: at, name: name, index: i, level: i + 1})
@@ -210,6 +216,11 @@ func (c *checker) readsFileName() {
 
 // member reads a.b: a path into the record, a member of an element, out.x, file.name, a table's entry or a list's.
 func (c *checker) member(n *ast.MemberNode, at span) *term {
+	if c.language != nil {
+		if name, ok := dotted(n); ok {
+			return c.input(name, at)
+		}
+	}
 	if key, ok := n.Property.(*ast.StringNode); ok {
 		if base, ok := n.Node.(*ast.IdentifierNode); ok && !c.shadowed(base.Value) {
 			switch base.Value {
