@@ -25,7 +25,7 @@ func (e *Engine) lay(t *tier, ch *Charge, zone *zone, u *udr.Usage, first *price
 	at, then, size := start, ch.Then, first.increment
 	begins := ch.Before.Rounded == 0
 	for at < u.Quantity {
-		p, stop, err := t.priceAt(zone, u, at, u.Quantity)
+		p, stop, err := e.priceAt(t, zone, u, at, u.Quantity)
 		if err != nil {
 			return 0, err
 		}

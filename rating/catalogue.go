@@ -20,6 +20,7 @@ import (
 	"ratemill/literal"
 	"ratemill/registry"
 	"ratemill/registry/life"
+	"ratemill/rules"
 	"ratemill/udr"
 )
 
@@ -35,6 +36,11 @@ type Catalogue struct {
 	limits    families[limit]
 	anomalies families[anomaly]
 	life      *life.Book
+	owns      families[own]
+
+	conditions *rules.Language          // of prices
+	fills      map[string]func(*answer) // how the words of conditions get their values
+	readsMore  bool                     // conditions read fields that rating otherwise does without
 
 	foreign map[string]*foreign // documents of other packages, by the key of their kind
 
@@ -330,6 +336,8 @@ type compiler struct {
 	limitDocs   []*limitDoc
 	anomalyDocs []*anomalyDoc
 	lifeDocs    []any
+	ownDocs     []*ownDoc
+	pending     []pendingWhen
 
 	unitAt map[string]diag.Pos // where a class got its unit
 
@@ -399,6 +407,8 @@ func (c *compiler) readOwn(n *diag.Node, key string) bool {
 			c.shareDocs = append(c.shareDocs, doc)
 		case *limitDoc:
 			c.limitDocs = append(c.limitDocs, doc)
+		case *ownDoc:
+			c.ownDocs = append(c.ownDocs, doc)
 		case *anomalyDoc:
 			c.anomalyDocs = append(c.anomalyDocs, doc)
 		default:
@@ -411,6 +421,7 @@ func (c *compiler) readOwn(n *diag.Node, key string) bool {
 
 func (c *compiler) compile() {
 	c.unitAt = map[string]diag.Pos{}
+	c.compileOwn()
 	c.compileModels()
 	c.compilePlans()
 	c.compileShares()
@@ -425,11 +436,13 @@ func (c *compiler) compile() {
 	c.warnUnknown()
 	c.compileLife()
 	c.checkIncludedIn()
+	c.compileConditions()
 	setDates(c.Catalogue, &c.models)
 	setDates(c.Catalogue, &c.plans)
 	setDates(c.Catalogue, &c.shares)
 	setDates(c.Catalogue, &c.limits)
 	setDates(c.Catalogue, &c.anomalies)
+	setDates(c.Catalogue, &c.owns)
 	c.compileForeign()
 }
 
@@ -550,6 +563,7 @@ func (c *compiler) compileModels() {
 				continue
 			}
 			seen[z.Zone.Value] = true
+			c.refersToOwn(&z.Where)
 			m.addZone(zone{name: z.Zone.Value, where: z.Where}, z.Zone.Pos, &c.list, c.stored)
 		}
 		versioned(c, &c.models, "zone model", doc.Name, doc.From, m)

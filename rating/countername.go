@@ -110,7 +110,7 @@ func ParseQuantity(text string) (int64, error) {
 // Place is an element of the catalogue that usage reaches: a zone of a class of a plan, a step of its prices, a bucket,
 // its rollover, a limit. The coverage of golden cases is measured in places.
 type Place struct {
-	Kind string // zone, step, bucket, rollover, limit
+	Kind string // zone, condition, step, bucket, rollover, limit
 	Name string // plan@version class zone
 }
 
@@ -164,6 +164,20 @@ func (p *plan) places(c *Catalogue, version int, all []Place) []Place {
 			}
 		}
 	}
+	for class, pc := range p.classes {
+		if pc == nil || pc.when == nil {
+			continue
+		}
+		for _, i := range pc.when.prices {
+			x := &pc.prices[i]
+			all = append(all, Place{"condition", plan + " " + c.names[class] + " " + x.name})
+			for s := range x.steps {
+				if len(x.steps) > 1 {
+					all = append(all, Place{"step", stepName(plan, c.names[class], x.name, x.steps[s].price.String(), x.steps[s].per)})
+				}
+			}
+		}
+	}
 	for i := range p.included {
 		all = append(all, Place{"bucket", "plan " + p.included[i].event})
 		if p.included[i].roll != nil {
@@ -181,6 +195,9 @@ func stepName(plan, class, price, amount string, per int64) string {
 func (ch *Charge) Reached(class string, reach func(Place)) {
 	plan := fmt.Sprintf("%s@%d", ch.Plan, ch.PlanVersion)
 	reach(Place{"zone", plan + " " + class + " " + ch.Zone})
+	if ch.When != "" {
+		reach(Place{"condition", plan + " " + class + " " + ch.Price})
+	}
 	for i := range ch.Lines {
 		if l := &ch.Lines[i]; l.Kind == LineUsage {
 			reach(Place{"step", stepName(plan, class, ch.Price, l.Price.String(), l.Per)})

@@ -18,6 +18,8 @@ var documents = append([]diag.Key{
 	{Name: "share_plan", Doc: "A share plan is a pool: buckets of units that the SIMs of an account, or of its parent, draw on together.", New: func() any { return new(shareDoc) }},
 	{Name: "limit", Doc: "A limit watches usage or cost in a cycle and acts once when it reaches a threshold.",
 		New: func() any { return new(limitDoc) }},
+	{Name: "own", Doc: "What is own says which networks and numbers are the operator's or the customer's own, so that zones, prices and conditions can refer to them.",
+		New: func() any { return new(ownDoc) }},
 	{Name: "anomaly", Doc: "An anomaly is a rule that tells of SIMs that behave strangely, once in each hour or day. It costs nothing and bars nothing.",
 		New: func() any { return new(anomalyDoc) }},
 }, life.Documents...)
@@ -35,21 +37,30 @@ type zoneDoc struct {
 }
 
 // whereDoc documents the conditions of a zone. If both are given, the place (networks, countries) and the other party
-// (prefixes, peer_countries) must match; with neither, everything matches. A record with an unknown place matches a
+// (prefixes, numbers, peer_countries) must match; with neither, everything matches. A record with an unknown place matches a
 // zone that says so, or a zone over which no zone with a place could take precedence.
 type whereDoc struct {
 	Networks      []diag.Text `yaml:"networks" doc:"Networks where usage happened, as MCC-MNC." example:"208-10"`
 	Countries     []diag.Text `yaml:"countries" doc:"Countries where usage happened, ISO 3166-1 alpha-2." example:"FR"`
+	Network       diag.Text   `yaml:"network" enum:"own" doc:"own: the networks of the document own, where usage happened. A network that is listed itself goes before it, a country after it." example:"own"`
 	Prefixes      []diag.Text `yaml:"prefixes" doc:"Beginnings of the other party's number; the longest decides." example:"+49"`
+	Numbers       []diag.Text `yaml:"numbers" doc:"Whole numbers or short codes of the other party. They go before any prefix." example:"112"`
+	Peer          diag.Text   `yaml:"peer" enum:"own" doc:"own: the numbers of the document own, to which usage is on-net. They go before prefixes, and after numbers." example:"own"`
 	PeerCountries []diag.Text `yaml:"peer_countries" doc:"Countries of the other party's number." example:"DE"`
 	Unknown       *bool       `yaml:"unknown" doc:"true: usage at an unknown place belongs here too. false: it goes to suspense, and check does not warn of it." example:"true"`
 }
 
 func (w *whereDoc) empty() bool {
-	return len(w.Networks)+len(w.Countries)+len(w.Prefixes)+len(w.PeerCountries) == 0 && w.Unknown == nil
+	return !w.places() && !w.peers() && w.Unknown == nil
 }
 
-func (w *whereDoc) places() bool { return len(w.Networks)+len(w.Countries) > 0 }
+func (w *whereDoc) places() bool {
+	return len(w.Networks)+len(w.Countries) > 0 || w.Network.Value != ""
+}
+
+func (w *whereDoc) peers() bool {
+	return len(w.Prefixes)+len(w.Numbers)+len(w.PeerCountries) > 0 || w.Peer.Value != ""
+}
 
 func (w *whereDoc) unknown() bool { return w.Unknown != nil && *w.Unknown }
 
@@ -77,7 +88,8 @@ type classDoc struct {
 	Round     *roundDoc  `yaml:"round" doc:"Overrides the plan's round for this class."`
 	Cap       *diag.Text `yaml:"cap" doc:"The maximum cost of one record, fee included." example:"10"`
 	Counted   diag.Text  `yaml:"counted" default:"record" enum:"record|sim|account" doc:"What the from of steps counts: charged units of the record, or of the SIM or the account in the cycle so far."`
-	Prices    []priceDoc `yaml:"prices,required" doc:"The prices. One that names a zone goes before one for all, one that names a slice before one for any time."`
+	First     diag.Text  `yaml:"first" enum:"wins" doc:"wins: the order of prices with when is meant, so check does not warn of conditions that may hold together. With and without it, the first whose condition holds is taken." example:"wins"`
+	Prices    []priceDoc `yaml:"prices,required" doc:"The prices. One whose when holds goes before one without when; of these, one that names a zone goes before one for all, one that names a slice before one for any time."`
 }
 
 type priceDoc struct {
@@ -86,6 +98,7 @@ type priceDoc struct {
 	Zones    []diag.Text `yaml:"zones" doc:"Zones of the plan's model; without it, every zone that no other price names." example:"[eu, uk]"`
 	Where    whereDoc    `yaml:",inline"`
 
+	When      diag.Text  `yaml:"when" doc:"Condition on the usage, the SIM and the account, in the language of rules: the price applies only where it holds. Such a price goes before those without a condition; of several that hold, the first in the list is taken. The words are in docs/catalogue.md." example:"apn startsWith \"private.\" and attr.rat == \"NB-IoT\""`
 	Slice     diag.Text  `yaml:"slice" doc:"Time slice; without it, any time that no other price of the zone names." example:"day"`
 	Fee       *diag.Text `yaml:"fee" doc:"Connect fee, charged once for a record of more than 0 units that begins at this price and continues no session." example:"0.15"`
 	Price     *priceText `yaml:"price" doc:"Price for a number of units; free costs nothing." example:"0.02 / 1 MB"`

@@ -32,6 +32,8 @@ type Engine struct {
 	parts     []part
 	undo      []undo
 
+	asking
+
 	states    *life.Reader
 	state     simState
 	happened  []happening  // that lived found
@@ -42,7 +44,7 @@ type Engine struct {
 	byAccount []life.Event // what the status of the account did, scratch of again
 	lifeIDs   []lifeIDs    // by class number
 
-	asking     bool  // no rated state is kept
+	onlyAsking bool  // no rated state is kept
 	cycleOfSIM int32 // cycle for the SIM's counters
 	view       *registry.View
 	rev        registry.Revision
@@ -97,6 +99,7 @@ type tier struct {
 	class   *planClass
 	model   *zoneModel
 	hit     hit
+	own     belonging // what of the record is own, if the model asks
 	total   decimal.D
 
 	// For a plan that prorates included units: the days before the record that count, those from then to the end of the
@@ -148,7 +151,7 @@ func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *u
 	if len(e.catalogue.anomalies.list) > 0 {
 		e.watches(c, u, res)
 	}
-	if u.SessionWithin != 0 && !e.asking {
+	if u.SessionWithin != 0 && !e.onlyAsking {
 		for i := range e.parts {
 			c.Sessions.expect(e.parts[i].key, &e.parts[i].after, res)
 		}
@@ -339,13 +342,23 @@ func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error
 	}
 	t.class = t.plan.classes[class]
 	if t.class.own != nil {
-		t.model = t.ownModel(u.At)
+		if t.model = t.ownModel(u.At); t.class.usesOwn {
+			t.own = e.belongs(t, u)
+		}
+		if t.class.when != nil {
+			if found, err := e.resolveOwn(t, u); found || err != nil {
+				return err
+			}
+		}
 	} else if t.model, _, _ = t.class.models.at(t.clock, u.At); t.model == nil {
 		return suspend("no_zone", "zone model %s is not in force yet at %s", t.class.models.name, u.At)
 	}
 	var ok bool
-	if t.hit, ok = t.model.lookup(u); !ok {
-		if t.class.own != nil && t.class.sliced && t.class.holdsAtTimes(u) {
+	if t.model.own && t.class.own == nil {
+		t.own = e.belongs(t, u)
+	}
+	if t.hit, ok = t.model.lookup(u, t.own); !ok {
+		if t.class.own != nil && t.class.sliced && t.class.holdsAtTimes(u, t.own) {
 			return suspend("no_price", "plan %s version %d has no price for %s on network %q, in country %q, to %q at %s; add one for that time and retry",
 				t.plan.name, t.version, u.Class, u.Network, u.Country, u.Peer, u.At.Time().In(t.clock.zone).Format("Mon 15:04"))
 		}

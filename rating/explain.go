@@ -67,6 +67,7 @@ func Explain(u *udr.Usage, c *Charge, names Names) string {
 		names.sim(c.SIM), names.account(c.Account), u.At.Time().In(zone).Format(time.DateTime), zone)
 	x.line("zone", x.zoneWords())
 	x.line("plan", x.planWords())
+	x.whenLines()
 	if c.Part {
 		x.line("session", x.sessionWords())
 	}
@@ -139,6 +140,12 @@ func (x *explanation) zoneWords() string {
 		}
 	case ByPrefix:
 		because = fmt.Sprintf("because %s begins with %s", u.Peer, c.ZoneKey)
+	case ByNumber:
+		because = fmt.Sprintf("because the other party is %s", c.ZoneKey)
+	case ByOwnNetwork:
+		because = fmt.Sprintf("because network %s is own", x.names.network(c.ZoneKey))
+	case ByOwnPeer:
+		because = fmt.Sprintf("because %s is an own number", c.ZoneKey)
 	case ByPeerCountry:
 		because = fmt.Sprintf("because the other party is in %s", x.names.country(c.ZoneKey))
 	}
@@ -179,8 +186,8 @@ func (x *explanation) lacks(w *whereDoc) string {
 		}
 		return false
 	}
-	place := len(w.Networks)+len(w.Countries) == 0 || holds(w.Networks, u.Network) || holds(w.Countries, u.Country)
-	peer := len(w.Prefixes)+len(w.PeerCountries) == 0 || holds(w.PeerCountries, u.PeerCountry)
+	place := !w.places() || holds(w.Networks, u.Network) || holds(w.Countries, u.Country)
+	peer := !w.peers() || holds(w.PeerCountries, u.PeerCountry) || holds(w.Numbers, u.Peer)
 	for _, p := range w.Prefixes {
 		peer = peer || strings.HasPrefix(u.Peer, p.Value)
 	}
@@ -188,9 +195,17 @@ func (x *explanation) lacks(w *whereDoc) string {
 	case place && peer:
 		return "less specific"
 	case place:
-		return "not to " + few(w.Prefixes, w.PeerCountries)
+		return "not to " + few(w.Prefixes, w.Numbers, w.PeerCountries, ownWord(w.Peer, ownNumbers))
 	}
-	return "not " + few(w.Networks, w.Countries)
+	return "not " + few(w.Networks, w.Countries, ownWord(w.Network, ownNetworks))
+}
+
+// ownWord is a list of the words for what is own, if a zone names it.
+func ownWord(said diag.Text, words string) []diag.Text {
+	if said.Value == "" {
+		return nil
+	}
+	return []diag.Text{{Value: words}}
 }
 
 func few(lists ...[]diag.Text) string {

@@ -3,6 +3,7 @@ package rating_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"math"
@@ -46,6 +47,9 @@ type accountLine struct {
 	Plan     string   `yaml:"plan"`
 	Share    []string `yaml:"share_plans"`
 	Limits   []string `yaml:"limits"`
+	Kind     string   `yaml:"kind"`
+
+	Custom map[string]string `yaml:"custom"` // of its details
 }
 
 type simLine struct {
@@ -54,6 +58,9 @@ type simLine struct {
 	Told    string `yaml:"told"` // the value of From before revision 2 corrected it
 	Account string `yaml:"account"`
 	Plan    string `yaml:"plan"`
+	MSISDN  string `yaml:"msisdn"`
+	Since   string `yaml:"numbered"` // when it got the number
+	Group   string `yaml:"group"`
 }
 
 // stateLine is a fact about the state of a SIM.
@@ -63,12 +70,15 @@ type stateLine struct {
 	Late      bool   `yaml:"late"` // known with revision 2
 	State     string `yaml:"state"`
 	Lifecycle string `yaml:"lifecycle"`
+	Core      string `yaml:"core"`
 }
 
 // profileLine says since when an account has a billing profile.
 type profileLine struct {
 	Account string `yaml:"account"`
 	From    string `yaml:"from"`
+
+	Custom map[string]string `yaml:"custom"`
 }
 
 func (w *world) number(id string) uint32 {
@@ -98,18 +108,24 @@ func (w *world) registry() (*registry.Registry, error) {
 		if a.Parent == "" {
 			partition = 0
 		}
+		kind, _ := registry.ParseAccountKind(a.Kind)
 		changes.Accounts = append(changes.Accounts, registry.AccountFact{
 			Number: w.number(a.ID), ID: a.ID, From: instant(a.From), Parent: w.number(a.Parent), Currency: a.Currency, Zone: a.Zone,
 			CycleDay: a.CycleDay, Plan: a.Plan, SharePlans: a.Share, Limits: a.Limits, Partition: partition,
+			Kind: kind,
 		})
+		if a.Custom != nil {
+			changes.Statements = append(changes.Statements, registry.Statement{Kind: registry.KindDetails, Subject: a.ID, Value: custom(a.Custom)})
+		}
 	}
 	corrected := registry.Changes{Revision: 2}
 	for _, p := range w.Profiles {
 		changes.Statements = append(changes.Statements, registry.Statement{Kind: registry.KindProfile, Subject: p.Account, From: instant(p.From),
-			Value: []byte("{}")})
+			Value: custom(p.Custom)})
 	}
 	for _, s := range w.States {
 		fact := registry.StateFact{SIM: s.SIM, From: instant(s.From), StateValue: registry.StateValue{Name: s.State, Lifecycle: s.Lifecycle}}
+		fact.Core, _ = registry.ParseCore(s.Core)
 		if s.Late {
 			corrected.States = append(corrected.States, fact)
 		} else {
@@ -123,12 +139,29 @@ func (w *world) registry() (*registry.Registry, error) {
 			fact.From = instant(s.Told)
 		}
 		changes.SIMs = append(changes.SIMs, fact)
+		if s.MSISDN != "" {
+			changes.Identifiers = append(changes.Identifiers, registry.IdentifierFact{SIM: s.ID,
+				Identifier: udr.Identifier{Kind: udr.MSISDN, Value: s.MSISDN}, From: instant(s.Since)})
+		}
+		if s.Group != "" {
+			changes.Statements = append(changes.Statements, registry.Statement{Kind: registry.KindMember, Subject: registry.SubjectOf(s.ID),
+				Value: []byte(fmt.Sprintf("{%q:%q}", "group", s.Group))})
+		}
 	}
 	r := registry.New()
 	if err := r.Apply(&changes); err != nil || corrected.Empty() {
 		return r, err
 	}
 	return r, r.Apply(&corrected)
+}
+
+// custom is the value of details or of a profile with fields of the installation.
+func custom(fields map[string]string) []byte {
+	value, err := json.Marshal(map[string]any{"custom": fields})
+	if err != nil {
+		panic(err)
+	}
+	return value
 }
 
 func instant(text string) udr.Instant {
@@ -164,6 +197,10 @@ func usageLine(line string) (u udr.Usage, err error) {
 		switch k {
 		case "network":
 			u.Network = v
+		case "apn":
+			u.APN = v
+		case "direction":
+			u.Direction = v
 		case "imei":
 			u.IMEI = v
 		case "country":

@@ -11,8 +11,8 @@ import (
 // quantity and bisection finds it; this is for queries, not for the path of records.
 func (e *Engine) Grant(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage, money decimal.D) (quantity int64, cost decimal.D, err error) {
 	asked, res := *u, &Result{}
-	e.asking = true
-	defer func() { e.asking = false }()
+	e.onlyAsking = true
+	defer func() { e.onlyAsking = false }()
 	price := func(quantity int64) (decimal.D, error) {
 		asked.Quantity = quantity
 		res.Begin(c)

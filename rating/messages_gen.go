@@ -109,6 +109,13 @@ func AppendCharge(dst []byte, m *Charge) []byte {
 		dst = wire.CloseShort(dst, at)
 	}
 	dst = m.appendLines(dst)
+	dst = wire.AppendString(dst, 50, m.When)
+	for i := range m.Facts {
+		dst = append(dst, 0x9a, 0x3, 0)
+		at = len(dst)
+		dst = appendFact(dst, &m.Facts[i])
+		dst = wire.CloseShort(dst, at)
+	}
 	return dst
 }
 
@@ -383,6 +390,23 @@ func (m *Charge) parse(data []byte) error {
 			}
 			m.Lines = append(m.Lines, Line{})
 			err = m.Lines[len(m.Lines)-1].parse(f.B)
+		case 50:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.When = wire.Text(f.B)
+		case 51:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			if len(m.Facts) == maxRepeated {
+				err = fmt.Errorf("more than %d facts", maxRepeated)
+				break
+			}
+			m.Facts = append(m.Facts, Fact{})
+			err = m.Facts[len(m.Facts)-1].parse(f.B)
 		}
 		if err != nil {
 			return fmt.Errorf("message Charge: field %d: %w", f.Number, err)
@@ -632,6 +656,77 @@ func (m *Block) parse(data []byte) error {
 		}
 		if err != nil {
 			return fmt.Errorf("message Block: field %d: %w", f.Number, err)
+		}
+	}
+	return nil
+}
+
+// appendFact appends m as the message Fact.
+func appendFact(dst []byte, m *Fact) []byte {
+	dst = wire.AppendString(dst, 1, m.Name)
+	dst = wire.AppendVarint(dst, 2, uint64(m.Kind))
+	dst = wire.AppendVarint(dst, 3, uint64(m.Unit))
+	dst = wire.AppendString(dst, 4, m.Text)
+	dst = wire.AppendVarint(dst, 5, uint64(m.Number))
+	if m.Absent {
+		dst = wire.AppendVarint(dst, 6, 1)
+	}
+	return dst
+}
+
+func (m *Fact) parse(data []byte) error {
+	var f wire.Field
+	for len(data) > 0 {
+		size := f.Read(data)
+		if size < 0 {
+			return wire.Damaged("Fact", size)
+		}
+		data = data[size:]
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Name = wire.Text(f.B)
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			if f.V > uint64(mostFactKind) {
+				err = fmt.Errorf("kind %d is more than %d", f.V, uint64(mostFactKind))
+				break
+			}
+			m.Kind = FactKind(f.V)
+		case 3:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Unit = udr.Unit(f.V)
+		case 4:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Text = wire.Text(f.B)
+		case 5:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Number = int64(f.V)
+		case 6:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Absent = f.V != 0
+		}
+		if err != nil {
+			return fmt.Errorf("message Fact: field %d: %w", f.Number, err)
 		}
 	}
 	return nil

@@ -51,6 +51,7 @@ func (c *compiler) compileNetworks(pc *planClass, p *plan, class diag.Text, pric
 			m.addZone(zone{name: x.zone, local: x.number, global: c.zone(x.zone), where: x.doc.Where, sliced: x.slice != 0}, x.at, &found, c.stored)
 		}
 		pc.own[slice] = m
+		pc.usesOwn = pc.usesOwn || m.own
 	}
 	for _, d := range found { // most are found again for each slice
 		if !slices.Contains(c.list, d) {
@@ -123,10 +124,16 @@ func (o *ownZones) name(d *priceDoc, place int) string {
 
 // parts are all words in the order written.
 func (w *whereDoc) parts() (parts []string) {
-	for _, list := range [][]diag.Text{w.Networks, w.Countries, w.Prefixes, w.PeerCountries} {
+	for _, list := range [][]diag.Text{w.Networks, w.Countries, w.Prefixes, w.Numbers, w.PeerCountries} {
 		for _, t := range list {
 			parts = append(parts, t.Value)
 		}
+	}
+	if w.Network.Value != "" {
+		parts = append(parts, ownNetworks)
+	}
+	if w.Peer.Value != "" {
+		parts = append(parts, ownNumbers)
 	}
 	return parts
 }
@@ -134,14 +141,30 @@ func (w *whereDoc) parts() (parts []string) {
 // holds is the places of a price as one text: equal for equal sets, in any written order. Networks and countries, or
 // prefixes and countries, cannot be confused, so only the beginning of peers must be marked.
 func (w *whereDoc) holds() string {
-	text := sortedWords(w.Networks, w.Countries)
-	if len(w.PeerCountries) > 0 || text != "" && len(w.Prefixes) > 0 {
-		text = strings.TrimPrefix(text+" to "+sortedWords(w.Prefixes, w.PeerCountries), " ")
+	places, peers := []diag.Text(nil), []diag.Text(nil)
+	if w.Network.Value != "" {
+		places = []diag.Text{{Value: ownNetworks}}
+	}
+	if w.Peer.Value != "" {
+		peers = []diag.Text{{Value: ownNumbers}}
+	}
+	for _, n := range w.Numbers {
+		peers = append(peers, diag.Text{Value: "=" + n.Value}) // not the prefix of the same digits
+	}
+	text := sortedWords(w.Networks, w.Countries, places)
+	if len(w.PeerCountries)+len(peers) > 0 || text != "" && len(w.Prefixes) > 0 {
+		text = strings.TrimPrefix(text+" to "+sortedWords(w.Prefixes, w.PeerCountries, peers), " ")
 	} else if text == "" {
 		text = sortedWords(w.Prefixes)
 	}
 	return cmp.Or(text, "all")
 }
+
+// The words for what is own, in the names of zones.
+const (
+	ownNetworks = "own networks"
+	ownNumbers  = "own numbers"
+)
 
 func sortedWords(lists ...[]diag.Text) string {
 	var all []string
@@ -166,9 +189,9 @@ func (t *tier) ownModel(at udr.Instant) *zoneModel {
 }
 
 // holdsAtTimes reports whether some price matches a record at some time of the week.
-func (p *planClass) holdsAtTimes(u *udr.Usage) bool {
+func (p *planClass) holdsAtTimes(u *udr.Usage, own belonging) bool {
 	for _, m := range p.own {
-		if _, ok := m.lookup(u); ok {
+		if _, ok := m.lookup(u, own); ok {
 			return true
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"ratemill/decimal"
 	"ratemill/diag"
 	"ratemill/literal"
+	"ratemill/rules"
 	"ratemill/udr"
 )
 
@@ -27,17 +28,19 @@ type plan struct {
 
 // planClass is a plan's prices for a usage class.
 type planClass struct {
-	at     diag.Pos
-	models *family[zoneModel] // the plan's zone model; nil for a network price plan
-	own    []*zoneModel       // of a network price plan, by slice: a zone for each price valid in it
-	prices []price
-	table  []int32 // by zone and slice; -1: none. nil for a network price plan
-	stride int32   // slices, plus one for any time
-	sliced bool    // some price has a slice
-	round  decimal.Rounding
-	cap    decimal.D
-	capped bool
-	count  counted
+	at      diag.Pos
+	models  *family[zoneModel] // the plan's zone model; nil for a network price plan
+	own     []*zoneModel       // of a network price plan, by slice: a zone for each price valid in it
+	prices  []price
+	when    *conditional // nil: no price has a condition
+	usesOwn bool         // a network price plan whose prices name own networks or numbers
+	table   []int32      // by zone and slice; -1: none. nil for a network price plan
+	stride  int32        // slices, plus one for any time
+	sliced  bool         // some price has a slice
+	round   decimal.Rounding
+	cap     decimal.D
+	capped  bool
+	count   counted
 	// den is a common multiple of the quantities in prices: parts of 10^-12 are added in it.
 	den     uint64
 	session uint64 // id of the sessions kept; 0 if the price of the class is linear in all versions
@@ -64,7 +67,9 @@ type price struct {
 	minimum   decimal.D
 	increment increments
 	steps     []priceStep
-	adjust    []apply // what it does to the sum of a record that begins at it
+	when      *rules.Condition // nil for none
+	where     string           // of a network price plan: its places
+	adjust    []apply          // what it does to the sum of a record that begins at it
 
 	priceIdentity
 }
@@ -248,6 +253,7 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 		if !c.placed(d, at, models) {
 			continue
 		}
+		c.refersToOwn(&d.Where)
 		var zones []string
 		for _, z := range d.Zones {
 			zones = append(zones, z.Value)
@@ -276,7 +282,14 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 		}
 		pr.at = at
 		number := int32(len(pc.prices))
+		if models == nil {
+			pr.where = d.Where.holds()
+		}
 		pc.prices = append(pc.prices, pr)
+		if !d.When.IsZero() {
+			said.compileWhen(d, table, zones, slice, number)
+			continue
+		}
 		if models == nil {
 			own = append(own, ownPrice{d, at, slice, number, d.Where.holds(), zones[0]})
 			continue

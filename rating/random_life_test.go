@@ -54,7 +54,7 @@ func randomLives(r *rand.Rand, s *scenario, classes []string) {
 	}
 	for _, a := range s.World.Accounts {
 		if r.Intn(3) == 0 {
-			s.World.Profiles = append(s.World.Profiles, profileLine{a.ID, pick(r, "2025-12-01T00:00:00Z", "2026-02-07T00:00:00Z")})
+			s.World.Profiles = append(s.World.Profiles, profileLine{Account: a.ID, From: pick(r, "2025-12-01T00:00:00Z", "2026-02-07T00:00:00Z")})
 		}
 	}
 }

@@ -22,6 +22,9 @@ func (c *Charge) Recompute() (decimal.D, error) {
 	if err := c.recount(); err != nil {
 		return decimal.Zero, err
 	}
+	if err := c.recheck(); err != nil {
+		return decimal.Zero, err
+	}
 	r := recomputation{Charge: c, start: new(big.Rat).Add(rational(c.Before.Sum), belowRational(c.Before.Below))}
 	r.sum = new(big.Rat).Set(r.start)
 	for i := range adjustments {

@@ -29,7 +29,17 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 			return suspend("quantity", "a record of %d s is longer than a year; correct the source's rules", u.Quantity)
 		}
 	}
-	first := t.class.priceOf(zone.local, slice)
+	var first *price
+	if t.class.when != nil {
+		var err error
+		e.beginAsking(t, u)
+		if first, err = e.choose(t, zone, slice, u); err != nil {
+			return err
+		}
+	}
+	if first == nil {
+		first = t.class.priceOf(zone.local, slice)
+	}
 	if first == nil {
 		return e.noPrice(t, zone, slice, u)
 	}
@@ -55,6 +65,9 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	covered, err := e.cover(t, ch, c, u, class, zone.global, res)
 	if err != nil {
 		return err
+	}
+	if t.class.when != nil {
+		e.tellFacts(ch, first)
 	}
 	sum := &e.sum // 2 allocations a record if it is the function's own: adjustments are called by address
 	*sum = amount{den: t.class.den}
@@ -100,12 +113,12 @@ func (e *Engine) noPrice(t *tier, zone *zone, slice int16, u *udr.Usage) error {
 	if slice > 0 {
 		when = " in time slice " + t.plan.slices[slice-1]
 	}
-	return suspend("no_price", "plan %s version %d has no price for %s in zone %s%s; add one and retry", t.plan.name, t.version, u.Class, zone.name, when)
+	return suspend("no_price", "plan %s version %d has no price for %s in zone %s%s%s; add one and retry", t.plan.name, t.version, u.Class, zone.name, when, t.untaken())
 }
 
 // priceAt is the price in force from unit at of the record on, and where it ends. Only time changes it: a quantity in
 // seconds runs through the week, any other counts at its beginning.
-func (t *tier) priceAt(zone *zone, u *udr.Usage, at, end int64) (*price, int64, error) {
+func (e *Engine) priceAt(t *tier, zone *zone, u *udr.Usage, at, end int64) (*price, int64, error) {
 	moment := u.At
 	if u.Unit == udr.Second {
 		if u.At > math.MaxInt64-2*maxTimed*udr.Instant(time.Second) {
@@ -114,7 +127,10 @@ func (t *tier) priceAt(zone *zone, u *udr.Usage, at, end int64) (*price, int64, 
 		moment += udr.Instant(at) * udr.Instant(time.Second)
 	}
 	slice, until := t.plan.week.at(secondOfWeek(t.clock.local(moment)))
-	p := t.priceIn(zone, slice, u)
+	p, err := e.priceIn(t, zone, slice, u)
+	if err != nil {
+		return nil, 0, err
+	}
 	if u.Unit != udr.Second {
 		return p, end, nil
 	}
@@ -130,21 +146,26 @@ func (t *tier) priceAt(zone *zone, u *udr.Usage, at, end int64) (*price, int64, 
 		}
 		moment += udr.Instant(seconds) * udr.Instant(time.Second)
 		slice, until = t.plan.week.at(secondOfWeek(t.clock.local(moment)))
-		if t.priceIn(zone, slice, u) != p {
-			return p, stop, nil
+		if next, err := e.priceIn(t, zone, slice, u); next != p || err != nil {
+			return p, stop, err
 		}
 	}
 }
 
 // priceIn is the price in a time slice. The matching price of a network price plan depends on the time.
-func (t *tier) priceIn(zone *zone, slice int16, u *udr.Usage) *price {
+func (e *Engine) priceIn(t *tier, zone *zone, slice int16, u *udr.Usage) (*price, error) {
+	if t.class.when != nil {
+		if p, err := e.choose(t, zone, slice, u); p != nil || err != nil {
+			return p, err
+		}
+	}
 	if t.class.own == nil {
-		return t.class.priceOf(zone.local, slice)
+		return t.class.priceOf(zone.local, slice), nil
 	}
 	m := t.class.own[slice]
-	hit, ok := m.lookup(u)
+	hit, ok := m.lookup(u, t.own)
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	return &t.class.prices[m.zones[hit.zone].local]
+	return &t.class.prices[m.zones[hit.zone].local], nil
 }

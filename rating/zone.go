@@ -24,6 +24,9 @@ type zoneModel struct {
 	anyPeer   places
 	byPrefix  trie
 	byCountry map[string]*places
+	byNumber  map[string]*places // by whole number
+	ownPeer   *places            // for own numbers; nil if no zone names them
+	own       bool               // some zone names own numbers or networks
 }
 
 type zone struct {
@@ -36,10 +39,11 @@ type zone struct {
 
 // places are zones by the place of usage.
 type places struct {
-	networks  map[string]int32
-	countries map[string]int32
-	anywhere  int32 // -1: none
-	unknown   int32 // the zone for usage at an unknown place; -1: none
+	networks   map[string]int32
+	countries  map[string]int32
+	ownNetwork int32 // the zone of own networks; -1: none
+	anywhere   int32 // -1: none
+	unknown    int32 // the zone for usage at an unknown place; -1: none
 
 	// The first zone with a network, and the first with a country; math.MaxInt32 for none.
 	firstNetwork, firstCountry int32
@@ -48,7 +52,7 @@ type places struct {
 const noZone = -1
 
 func newPlaces() places {
-	return places{networks: map[string]int32{}, countries: map[string]int32{}, anywhere: noZone, unknown: noZone,
+	return places{networks: map[string]int32{}, countries: map[string]int32{}, ownNetwork: noZone, anywhere: noZone, unknown: noZone,
 		firstNetwork: math.MaxInt32, firstCountry: math.MaxInt32}
 }
 
@@ -101,12 +105,17 @@ type hit struct {
 	key  string
 }
 
-// lookup finds the zone of u; ok is false if no zone matches.
-func (m *zoneModel) lookup(u *udr.Usage) (found hit, ok bool) {
+// lookup finds the zone of u, of which something may be own; ok is false if no zone matches.
+func (m *zoneModel) lookup(u *udr.Usage, own belonging) (found hit, ok bool) {
 	if u.Country == "" && m.places && !international(u.Network) {
-		return m.lookupUnknown(u)
+		return m.lookupUnknown(u, own)
 	}
 	found.zone = noZone
+	if len(m.byNumber) > 0 || m.ownPeer != nil && own.peer {
+		if found = m.lookupWhole(u, own); found.zone != noZone && !m.firstWins {
+			return found, true
+		}
+	}
 	if len(m.byPrefix.nodes) > 0 && u.Peer != "" {
 		// Tables along the number, shorter prefixes first; the last hit is the longest.
 		at := int32(0)
@@ -119,7 +128,7 @@ func (m *zoneModel) lookup(u *udr.Usage) (found hit, ok bool) {
 				break
 			}
 			if t := m.byPrefix.nodes[at].table; t > 0 {
-				if z, _, _ := m.byPrefix.tables[t-1].lookup(u, m.firstWins); z != noZone && (!m.firstWins || found.zone == noZone || z <= found.zone) {
+				if z, _, _ := m.byPrefix.tables[t-1].lookup(u, m.firstWins, own.network); z != noZone && (!m.firstWins || found.zone == noZone || z <= found.zone) {
 					found = hit{z, ByPrefix, u.Peer[:i+1]}
 				}
 			}
@@ -129,17 +138,35 @@ func (m *zoneModel) lookup(u *udr.Usage) (found hit, ok bool) {
 		}
 	}
 	if t := m.byCountry[u.PeerCountry]; t != nil {
-		if z, _, _ := t.lookup(u, m.firstWins); z != noZone && (found.zone == noZone || z < found.zone) {
+		if z, _, _ := t.lookup(u, m.firstWins, own.network); z != noZone && (found.zone == noZone || z < found.zone) {
 			found = hit{z, ByPeerCountry, u.PeerCountry}
 			if !m.firstWins {
 				return found, true
 			}
 		}
 	}
-	if z, by, key := m.anyPeer.lookup(u, m.firstWins); z != noZone && (found.zone == noZone || z < found.zone) {
+	if z, by, key := m.anyPeer.lookup(u, m.firstWins, own.network); z != noZone && (found.zone == noZone || z < found.zone) {
 		found = hit{z, by, key}
 	}
 	return found, found.zone != noZone
+}
+
+// lookupWhole finds the zone of a record by the other party's whole number: one that is listed, or an own one.
+func (m *zoneModel) lookupWhole(u *udr.Usage, own belonging) (found hit) {
+	found.zone = noZone
+	if t := m.byNumber[u.Peer]; t != nil {
+		if z, _, _ := t.lookup(u, m.firstWins, own.network); z != noZone {
+			if found = (hit{z, ByNumber, u.Peer}); !m.firstWins {
+				return found
+			}
+		}
+	}
+	if m.ownPeer != nil && own.peer {
+		if z, _, _ := m.ownPeer.lookup(u, m.firstWins, own.network); z != noZone && (found.zone == noZone || z < found.zone) {
+			found = hit{z, ByOwnPeer, u.Peer}
+		}
+	}
+	return found
 }
 
 // international reports whether a network belongs to no country: those of satellites, ships and aircraft (MCC 901,
@@ -151,10 +178,10 @@ const maxPrefix = 20
 
 // lookupUnknown finds the zone of a record whose country, and often network, is unknown. A zone matches if it accepts
 // such records explicitly, or if no possible place of the record would have led to another zone.
-func (m *zoneModel) lookupUnknown(u *udr.Usage) (found hit, ok bool) {
+func (m *zoneModel) lookupUnknown(u *udr.Usage, own belonging) (found hit, ok bool) {
 	// The tables that match the record's other party, most specific last.
-	var tables [maxPrefix + 2]*places
-	var by [maxPrefix + 2]hit
+	var tables [maxPrefix + 4]*places
+	var by [maxPrefix + 4]hit
 	tables[0], by[0] = &m.anyPeer, hit{by: ByAnything}
 	n := 1
 	if t := m.byCountry[u.PeerCountry]; t != nil {
@@ -175,6 +202,14 @@ func (m *zoneModel) lookupUnknown(u *udr.Usage) (found hit, ok bool) {
 			n++
 		}
 	}
+	if m.ownPeer != nil && own.peer {
+		tables[n], by[n] = m.ownPeer, hit{by: ByOwnPeer, key: u.Peer}
+		n++
+	}
+	if t := m.byNumber[u.Peer]; t != nil {
+		tables[n], by[n] = t, hit{by: ByNumber, key: u.Peer}
+		n++
+	}
 	found.zone = noZone
 	named := int32(math.MaxInt32) // the first zone that some place would have selected
 	for _, t := range tables[:n] {
@@ -183,6 +218,10 @@ func (m *zoneModel) lookupUnknown(u *udr.Usage) (found hit, ok bool) {
 	for i := n - 1; i >= 0; i-- {
 		t := tables[i]
 		network, known := t.networks[u.Network]
+		listed := known
+		if !known && own.network && t.ownNetwork != noZone {
+			network, known = t.ownNetwork, true
+		}
 		take := func(zone int32, hit hit) {
 			if zone != noZone && (found.zone == noZone || zone < found.zone) {
 				hit.zone = zone
@@ -191,7 +230,9 @@ func (m *zoneModel) lookupUnknown(u *udr.Usage) (found hit, ok bool) {
 		}
 		byNetwork := by[i]
 		if byNetwork.by == ByAnything {
-			byNetwork = hit{by: ByNetwork, key: u.Network}
+			if byNetwork = (hit{by: ByNetwork, key: u.Network}); !listed {
+				byNetwork.by = ByOwnNetwork
+			}
 		}
 		if m.firstWins {
 			if known && network <= named {
@@ -235,7 +276,7 @@ func (p *places) couldBe(u *udr.Usage) int32 {
 	return min(p.firstCountry, p.firstNetwork)
 }
 
-func (p *places) lookup(u *udr.Usage, firstWins bool) (zone int32, by ZoneBy, key string) {
+func (p *places) lookup(u *udr.Usage, firstWins, ownNetwork bool) (zone int32, by ZoneBy, key string) {
 	zone = noZone
 	if len(p.networks) > 0 {
 		if z, ok := p.networks[u.Network]; ok {
@@ -243,6 +284,11 @@ func (p *places) lookup(u *udr.Usage, firstWins bool) (zone int32, by ZoneBy, ke
 			if !firstWins {
 				return zone, by, key
 			}
+		}
+	}
+	if ownNetwork && p.ownNetwork != noZone && (zone == noZone || p.ownNetwork < zone) {
+		if zone, by, key = p.ownNetwork, ByOwnNetwork, u.Network; !firstWins {
+			return zone, by, key
 		}
 	}
 	if len(p.countries) > 0 {

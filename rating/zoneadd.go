@@ -71,7 +71,31 @@ func (a *adding) peers() (tables []peerPlaces) {
 		}
 		tables = append(tables, peerPlaces{a.byCountry[c.Value], c})
 	}
-	if len(w.Prefixes)+len(w.PeerCountries) == 0 {
+	for _, p := range w.Numbers {
+		if p.Value == "" || len(p.Value) > maxPrefix || strings.Trim(p.Value, "0123456789+") != "" || strings.LastIndex(p.Value, "+") > 0 {
+			a.list.Errorf(p.Pos, "%q is not a number; write digits, with + before a country code, in quotes", p.Value)
+			continue
+		}
+		if strings.HasPrefix(p.Value, "00") {
+			a.list.Warnf(p.Pos, "number %s is never that of a record: %s", p.Value, neverBegins(p.Value))
+		}
+		if a.byNumber == nil {
+			a.byNumber = map[string]*places{}
+		}
+		if a.byNumber[p.Value] == nil {
+			t := newPlaces()
+			a.byNumber[p.Value] = &t
+		}
+		tables = append(tables, peerPlaces{a.byNumber[p.Value], p})
+	}
+	if w.Peer.Value != "" {
+		if a.own = true; a.ownPeer == nil {
+			t := newPlaces()
+			a.ownPeer = &t
+		}
+		tables = append(tables, peerPlaces{a.ownPeer, diag.Text{Value: "own numbers", Pos: w.Peer.Pos}})
+	}
+	if !w.peers() {
 		tables = append(tables, peerPlaces{&a.anyPeer, diag.Text{Pos: a.at}})
 	}
 	return tables
@@ -103,6 +127,14 @@ func (a *adding) networks(t peerPlaces) {
 		}
 		t.firstNetwork = min(t.firstNetwork, a.number)
 		a.put(t.networks, n)
+	}
+	if w := &a.zone.where; w.Network.Value != "" {
+		a.own = true
+		if t.firstNetwork = min(t.firstNetwork, a.number); t.ownNetwork == noZone {
+			t.ownNetwork = a.number
+		} else {
+			a.clash(t.ownNetwork, "own networks", w.Network.Pos)
+		}
 	}
 }
 

@@ -27,8 +27,23 @@ func (m *zoneModel) shadows(number int32, w *whereDoc) string {
 		return false
 	}
 	peers := [][]*places{{&m.anyPeer}}
-	if len(w.Prefixes)+len(w.PeerCountries) > 0 {
+	if w.peers() {
 		peers = nil
+	}
+	for _, p := range w.Numbers {
+		tables := []*places{&m.anyPeer}
+		if t := m.byNumber[p.Value]; t != nil {
+			tables = append(tables, t)
+		}
+		for n := 1; n <= len(p.Value); n++ {
+			if t := m.byPrefix.known(p.Value[:n]); t != nil {
+				tables = append(tables, t)
+			}
+		}
+		peers = append(peers, tables)
+	}
+	if w.Peer.Value != "" {
+		peers = append(peers, []*places{&m.anyPeer, m.ownPeer})
 	}
 	for _, p := range w.Prefixes {
 		tables := []*places{&m.anyPeer}
@@ -56,6 +71,9 @@ func (m *zoneModel) shadows(number int32, w *whereDoc) string {
 			if !held(tables, func(t *places) (int32, bool) { z, ok := t.countries[c.Value]; return z, ok }) {
 				return ""
 			}
+		}
+		if w.Network.Value != "" && !held(tables, func(t *places) (int32, bool) { return t.ownNetwork, t.ownNetwork != noZone }) {
+			return ""
 		}
 		if !w.places() && !held(tables, nil) {
 			return ""

@@ -78,6 +78,11 @@ func (j *JSON) appendCharge(dst []byte, m *rating.Charge) []byte {
 	if !m.Rest.IsZero() || m.Below.Num != 0 {
 		dst = appendMoney(key(dst, "rest"), m.Rest)
 	}
+	dst = appendText(dst, "when", m.When)
+	for i := range m.Facts {
+		dst = appendFact(next(dst, "facts", i), &m.Facts[i])
+	}
+	dst = closing(dst, len(m.Facts))
 	return append(dst, '}')
 }
 
@@ -102,6 +107,13 @@ func appendDraw(dst []byte, m *rating.Draw) []byte {
 	dst = appendNumber(dst, "increment", int64(m.Increment))
 	dst = appendNumber(dst, "at_most", int64(m.AtMost))
 	dst = appendNumber(dst, "carried", int64(m.Carried))
+	return append(dst, '}')
+}
+
+// appendFact appends the object of the message Fact.
+func appendFact(dst []byte, m *rating.Fact) []byte {
+	dst = AppendString(append(dst, `{"name":`...), m.Name)
+	dst = AppendString(key(dst, "value"), m.Value())
 	return append(dst, '}')
 }
 

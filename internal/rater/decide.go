@@ -56,8 +56,12 @@ func (d *decision) decide(view *registry.View) error {
 // run decides the usage records of the message from one to before another.
 func (d *decision) run(view *registry.View, from, to int) error {
 	records := d.parsed[:to-from]
+	parse := udr.ParseRatable
+	if d.engine.Catalogue().ReadsAll() {
+		parse = udr.ParseUsage
+	}
 	for i := range records {
-		if err := udr.ParseRatable(d.in.Usage[from+i], &records[i]); err != nil {
+		if err := parse(d.in.Usage[from+i], &records[i]); err != nil {
 			return fmt.Errorf("its usage record %d of %d cannot be read: %w", from+i+1, len(d.in.Usage), err)
 		}
 		records[i].SessionWithin, records[i].Taken, records[i].LateUntil = d.in.SessionWithin, d.in.Taken, d.in.LateUntil

@@ -68,6 +68,11 @@ var offlineObjects = []object{
 		"kind":   none, "owner": none, "cycle": none,
 		"size": zero, "before": zero, "drawn": zero,
 	}},
+	{message: "Fact", goType: "rating.Fact", append: "appendFact", members: map[string]member{
+		"name": zero,
+		"kind": none, "unit": none, "number": none, "absent": none,
+		"text": {name: "value", text: "m.Value()", always: true},
+	}},
 	{message: "Step", goType: "rating.Line", append: "appendStep", members: map[string]member{
 		"slice": {after: "per"},
 		"at":    none, "below": none,

@@ -23,6 +23,7 @@ var ratingMessages = []message{
 		"before":            {present: "Part"},
 		"blocks":            {goType: "Block", most: "maxRepeated"},
 		"lines":             {most: "maxRepeated", append: "appendLines", one: "appendLineField"},
+		"facts":             {goType: "Fact", most: "maxRepeated"},
 	}},
 	{name: "Charge", goType: "Amount", parse: "ParseAmount", only: []string{"tier", "account", "currency", "cycle", "total"},
 		fields: map[string]field{"tier": {goType: "uint8"}}},
@@ -31,6 +32,10 @@ var ratingMessages = []message{
 	}},
 	{name: "Step", goType: "Line", append: "appendStep", parse: "parseStep", method: true},
 	{name: "Block", goType: "Block", append: "appendBlock", parse: "parse", method: true},
+	{name: "Fact", goType: "Fact", append: "appendFact", parse: "parse", method: true, fields: map[string]field{
+		"kind": {goType: "FactKind", most: "mostFactKind"},
+		"unit": {goType: "udr.Unit"},
+	}},
 	{name: "Draw", goType: "Draw", append: "appendDraw", parse: "parse", method: true, fields: map[string]field{
 		"kind": {goType: "CounterKind"},
 	}},

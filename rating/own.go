@@ -1,0 +1,146 @@
+package rating
+
+import (
+	"ratemill/diag"
+	"ratemill/udr"
+)
+
+// own is what belongs to the operator itself, or is priced as if it did: usage in its networks, and calls and messages to
+// its numbers, which are on-net. It is declared once; zones, prices and conditions of prices refer to it.
+type own struct {
+	networks map[string]bool
+	prefixes trie
+	accounts ownAccounts
+}
+
+// ownAccounts says to which SIMs of the registry usage is on-net.
+type ownAccounts uint8
+
+const (
+	ownNone    ownAccounts = iota
+	ownAccount             // those of the SIM's account
+	ownTree                // those of all accounts with the same billing root
+	ownAll                 // all
+)
+
+var ownAccountNames = []string{"none", "account", "tree", "all"}
+
+type ownDoc struct {
+	Own  ownFactsDoc `yaml:"own,required" doc:"What belongs to the operator, or to the customer's own fleet. Zones and prices refer to it by network: own and peer: own, conditions by own_network and on_net."`
+	pos  diag.Pos
+	From since `yaml:"from" doc:"Local date (of the account) or instant from which this version is in force; without it, always." example:"2026-02-01"`
+}
+
+type ownFactsDoc struct {
+	Networks []diag.Text `yaml:"networks" doc:"Own networks, as MCC-MNC." example:"[214-07]"`
+	Prefixes []diag.Text `yaml:"prefixes" doc:"Beginnings of own numbers, in quotes." example:"[\"+34600\"]"`
+	Accounts diag.Text   `yaml:"accounts" default:"none" enum:"none|account|tree|all" doc:"Numbers of SIMs (msisdn in the registry, at the time of use) that are own as well: those of the SIM's account, of all accounts with the same billing root (tree), or all."`
+}
+
+func (d *ownDoc) Check(n *diag.Node, _ *diag.Decoder) { d.pos = n.Pos }
+
+// belonging is what of a record is own.
+type belonging struct{ network, peer bool }
+
+func (c *compiler) compileOwn() {
+	for _, doc := range c.ownDocs {
+		o := &own{networks: map[string]bool{}}
+		for i, name := range ownAccountNames {
+			if doc.Own.Accounts.Value == name {
+				o.accounts = ownAccounts(i)
+			}
+		}
+		a := adding{zoneModel: &zoneModel{anyPeer: newPlaces()}, zone: &zone{}, list: &c.list, refuse: c.list.Errorf}
+		if c.stored {
+			a.refuse = c.list.Warnf
+		}
+		a.zone.where = whereDoc{Networks: doc.Own.Networks, Prefixes: doc.Own.Prefixes}
+		for _, t := range a.peers() {
+			a.networks(t)
+		}
+		if len(doc.Own.Prefixes) == 0 {
+			a.networks(peerPlaces{places: &a.anyPeer})
+		}
+		o.prefixes = a.byPrefix
+		for _, n := range doc.Own.Networks {
+			o.networks[n.Value] = true
+		}
+		if len(doc.Own.Networks)+len(doc.Own.Prefixes) == 0 && o.accounts == ownNone {
+			c.list.Errorf(doc.pos, "own names nothing; list networks or prefixes, or write accounts: tree")
+		}
+		versioned(c, &c.owns, "document of what is own", diag.Text{Value: "own", Pos: doc.pos}, doc.From, o)
+	}
+}
+
+// refersToOwn checks what a zone or price says of own networks and numbers.
+func (c *compiler) refersToOwn(w *whereDoc) {
+	if w.Network.Value != "" {
+		c.usesOwn(w.Network.Pos, "network: own")
+	}
+	if w.Peer.Value != "" {
+		c.usesOwn(w.Peer.Pos, "peer: own")
+	}
+}
+
+// usesOwn reports an error at a place that refers to what is own, if the catalogue does not say what that is.
+func (c *compiler) usesOwn(at diag.Pos, what string) {
+	if len(c.ownDocs) == 0 {
+		c.list.Errorf(at, "%s refers to what is own, but no document of the catalogue says what that is; add one, as in "+
+			"`own: { prefixes: [\"+34600\"], accounts: tree }`", what)
+	}
+}
+
+// belongs finds what of a record is own, as the tier's account sees it at the time of use.
+func (e *Engine) belongs(t *tier, u *udr.Usage) (b belonging) {
+	if len(e.catalogue.owns.list) == 0 {
+		return b
+	}
+	o, _, _ := e.catalogue.owns.list[0].at(t.clock, u.At)
+	if o == nil {
+		return b
+	}
+	b.network = u.Network != "" && o.networks[u.Network]
+	b.peer = u.Peer != "" && (o.prefixes.begins(u.Peer) || o.accounts != ownNone && e.ownSIM(o, u))
+	return b
+}
+
+// ownSIM reports whether the other party is a SIM of own accounts.
+func (e *Engine) ownSIM(o *own, u *udr.Usage) bool {
+	if u.Peer[0] != '+' {
+		return false
+	}
+	sim, ok := e.view.SIM(udr.Identifier{Kind: udr.MSISDN, Value: u.Peer[1:]}, u.At, e.rev)
+	if !ok {
+		return false
+	}
+	owner, ok := e.view.Owner(sim, u.At, e.rev)
+	if !ok {
+		return false
+	}
+	switch o.accounts {
+	case ownAccount:
+		return owner.Account == e.path[0].number
+	case ownTree:
+		root, _, ok := e.view.Root(owner.Account, u.At, e.rev)
+		return ok && root == e.path[len(e.path)-1].number
+	}
+	return true
+}
+
+// begins reports whether a number begins with one of the prefixes.
+func (t *trie) begins(number string) bool {
+	at := int32(0)
+	for i := 0; i < len(number) && len(t.nodes) > 0; i++ {
+		k := trieIndex(number[i])
+		if k < 0 {
+			return false
+		}
+		if at = t.nodes[at].next[k]; at == 0 {
+			return false
+		}
+		if t.nodes[at].table > 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,335 @@
+package rating
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"ratemill/diag"
+	"ratemill/registry"
+	"ratemill/rules"
+	"ratemill/udr"
+)
+
+// A price with `when` applies only to records for which its condition holds. Of the prices of a record's zone and time, one
+// with a condition goes before one without; of several whose conditions hold, the first in the list is taken.
+
+// conditional is the prices of a class that have conditions.
+type conditional struct {
+	prices []int32       // in planClass.prices, in the order of the list
+	cells  [][]int32     // by zone and slice as planClass.table: those for it. nil for a network price plan
+	own    [][]ownChoice // of a network price plan, by slice
+}
+
+// ownChoice is a price with a condition of a network price plan, and where it holds: the first zone of the model. The
+// second holds everything else, so that usage at an unknown place is not taken for usage elsewhere.
+type ownChoice struct {
+	price int32
+	model *zoneModel
+}
+
+// asking is what an engine needs to ask conditions.
+type asking struct {
+	values      *rules.Values
+	facts       []Fact   // by slot
+	known       []uint64 // by slot: the question for which the fact is the value
+	read        []int32  // slots that the current question read
+	question    uint64   // of a record and a tier
+	answer      answer
+	identifiers []udr.Identifier
+	told        []registry.KnownState
+}
+
+// beginAsking begins the questions about a record and a tier.
+func (e *Engine) beginAsking(t *tier, u *udr.Usage) {
+	if e.values == nil {
+		e.values = e.catalogue.conditions.Values()
+		n := len(e.catalogue.conditions.Inputs())
+		e.facts, e.known = make([]Fact, n), make([]uint64, n)
+	}
+	e.question++
+	e.read = e.read[:0]
+	e.answer = answer{Engine: e, tier: t, u: u}
+}
+
+// holds reports whether a condition holds.
+func (e *Engine) holds(p *price) (bool, error) {
+	inputs := e.catalogue.conditions.Inputs()
+	for _, slot := range p.when.Reads() {
+		if e.known[slot] == e.question {
+			continue
+		}
+		in, a := &inputs[slot], &e.answer
+		a.slot, a.kind, a.key = slot, in.Type, in.Key
+		e.catalogue.fills[in.Word.Name](a)
+		e.facts[slot].Name = in.Full()
+		e.known[slot] = e.question
+		e.read = append(e.read, int32(slot))
+	}
+	holds, err := e.values.Holds(p.when)
+	if err == nil {
+		return holds, nil
+	}
+	if why, ok := errors.AsType[*udr.SuspendError](err); ok {
+		why.Code = "when"
+		why.Reason = fmt.Sprintf("the condition of price %s of plan %s cannot be decided: %s; write x ?? y or absent(x) for such records, "+
+			"or correct the fact, and retry", p.name, e.answer.tier.plan.name, why.Reason)
+	}
+	return false, err
+}
+
+// choose is the price with a condition that applies in a time slice, nil if there is none. That of a network price plan
+// has its own zone.
+func (e *Engine) choose(t *tier, zone *zone, slice int16, u *udr.Usage) (*price, error) {
+	w := t.class.when
+	if w.own != nil {
+		p, _, _, err := e.chooseOwn(t, slice, u)
+		return p, err
+	}
+	for _, i := range w.cells[zone.local*t.class.stride+int32(slice)] {
+		p := &t.class.prices[i]
+		if ok, err := e.holds(p); ok || err != nil {
+			return p, err
+		}
+	}
+	return nil, nil
+}
+
+// chooseOwn is choose for a network price plan, with the model and the zone of the price.
+func (e *Engine) chooseOwn(t *tier, slice int16, u *udr.Usage) (*price, *zoneModel, hit, error) {
+	for i := range t.class.when.own[slice] {
+		c := &t.class.when.own[slice][i]
+		found, ok := c.model.lookup(u, t.own)
+		if ok && found.zone != 0 {
+			continue // elsewhere
+		}
+		p := &t.class.prices[c.price]
+		switch holds, err := e.holds(p); {
+		case err != nil:
+			return nil, nil, hit{}, err
+		case holds && !ok:
+			return nil, nil, hit{}, suspend("no_zone", "the place is unknown: the record has no country, and network %q. The condition of "+
+				"price %s of plan %s holds, and whether its place does cannot be known; correct the source's rules, or write "+
+				"`unknown: true` or `unknown: false` at the price, and retry", u.Network, p.name, t.plan.name)
+		case holds:
+			return p, c.model, found, nil
+		}
+	}
+	return nil, nil, hit{}, nil
+}
+
+// resolveOwn finds the price and zone of a record in a network price plan with conditions; false if no condition holds.
+func (e *Engine) resolveOwn(t *tier, u *udr.Usage) (bool, error) {
+	e.beginAsking(t, u)
+	slice := int16(0)
+	if t.class.sliced {
+		slice, _ = t.plan.week.at(secondOfWeek(t.clock.local(u.At)))
+	}
+	p, model, found, err := e.chooseOwn(t, slice, u)
+	if p == nil || err != nil {
+		return false, err
+	}
+	t.model, t.hit = model, found
+	return true, nil
+}
+
+// tellFacts writes into a charge what the conditions that were asked read.
+func (e *Engine) tellFacts(ch *Charge, p *price) {
+	if p.when != nil {
+		ch.When = p.when.Text()
+	}
+	for _, slot := range e.read {
+		ch.Facts = append(ch.Facts, e.facts[slot])
+	}
+}
+
+// untaken names the prices with conditions that a record without any price could have had.
+func (t *tier) untaken() string {
+	if t.class.when == nil {
+		return ""
+	}
+	var names []string
+	for _, i := range t.class.when.prices {
+		names = append(names, t.class.prices[i].name)
+	}
+	return "; no condition of the prices with when holds there: " + strings.Join(names[:min(len(names), 5)], ", ")
+}
+
+// compileWhen enters a price with a condition, which is compiled later: it may name states, which are compiled after plans.
+func (s *saying) compileWhen(d *priceDoc, table *priceTable, zones []string, slice, number int32) {
+	pc := s.pc
+	if pc.when == nil {
+		pc.when = &conditional{}
+	}
+	pc.when.prices = append(pc.when.prices, number)
+	if d.Name.Value == "" {
+		s.list.Errorf(d.When.Pos, "a price with when needs a name: explanations, invoices and counters show it, and its zone is that of "+
+			"other prices too; write name: … beside it")
+	}
+	s.pending = append(s.pending, pendingWhen{s.pc, number, d, s.class, s.classDoc.First.Value == "wins"})
+	if pc.models == nil {
+		if pc.when.own == nil {
+			pc.when.own = make([][]ownChoice, pc.stride)
+		}
+		s.compileOwnWhen(d, zones[0], slice, number)
+		return
+	}
+	if pc.when.cells == nil {
+		pc.when.cells = make([][]int32, len(pc.table))
+	}
+	if len(zones) == 0 {
+		zones = table.names
+	}
+	for _, z := range zones {
+		local, ok := table.locals[z]
+		if !ok {
+			continue
+		}
+		for at := range pc.stride {
+			if slice == 0 || at == slice {
+				cell := &pc.when.cells[local*pc.stride+at]
+				*cell = append(*cell, number)
+			}
+		}
+	}
+}
+
+func (s *saying) compileOwnWhen(d *priceDoc, name string, slice, number int32) {
+	m := &zoneModel{anyPeer: newPlaces()}
+	m.addZone(zone{name: name, local: number, global: s.zone(name), where: d.Where}, s.at, &s.list, s.stored)
+	if d.Where.places() || d.Where.peers() {
+		var ignored diag.List
+		m.addZone(zone{name: "elsewhere", local: number}, s.at, &ignored, s.stored)
+	}
+	s.pc.usesOwn = s.pc.usesOwn || m.own
+	for at := range s.pc.stride {
+		if slice == 0 || at == slice {
+			s.pc.when.own[at] = append(s.pc.when.own[at], ownChoice{number, m})
+		}
+	}
+}
+
+// pendingWhen is a condition that waits until states are compiled.
+type pendingWhen struct {
+	pc     *planClass
+	number int32
+	doc    *priceDoc
+	class  diag.Text
+	first  bool // the order of the prices is meant
+}
+
+// compileConditions compiles the conditions of prices, and compares them with each other.
+func (c *compiler) compileConditions() {
+	var words []rules.Word
+	c.fills = map[string]func(*answer){}
+	for _, w := range conditionWords(c.plans.names(), c.life.States()) {
+		words, c.fills[w.Name] = append(words, w.Word), w.fill
+	}
+	c.conditions = rules.NewLanguage(words)
+	for _, p := range c.pending {
+		d := p.doc
+		when := c.conditions.Condition(d.When, "when", c.units[c.classes[p.class.Value]], &c.list)
+		p.pc.prices[p.number].when = when
+		if when == nil {
+			continue
+		}
+		for _, slot := range when.Reads() {
+			in := &c.conditions.Inputs()[slot]
+			c.readsMore = c.readsMore || in.Key != "" && in.Word.Name == "attr." || unrated[in.Word.Name]
+			if in.Word.Name == "on_net" || in.Word.Name == "own_network" {
+				c.usesOwn(d.When.Pos, in.Word.Name)
+			}
+		}
+	}
+	for _, p := range c.pending {
+		if !c.list.HasErrors() {
+			c.judgeWhen(&p)
+		}
+	}
+}
+
+// unrated are the fields of usage that rating does without, unless conditions read them: they are not parsed.
+var unrated = map[string]bool{"apn": true, "cell": true, "session": true, "direction": true, "duration": true, "up": true, "down": true}
+
+// ReadsAll reports whether rating by the catalogue needs fields of usage that prices without conditions do not need.
+func (c *Catalogue) ReadsAll() bool { return c.readsMore }
+
+// judgeWhen warns of a condition that says nothing, and compares it with those before it.
+func (c *compiler) judgeWhen(p *pendingWhen) {
+	l, own := c.conditions, &p.pc.prices[p.number]
+	known := map[string]string{"class": p.class.Value}
+	at := p.doc.When.Pos
+	if can, sure := l.Possible(known, func(h []bool) bool { return h[0] }, own.when); sure && !can {
+		c.list.Warnf(at, "this condition never holds, so nothing has price %s: its parts contradict each other", own.name)
+		return
+	}
+	if can, sure := l.Possible(known, func(h []bool) bool { return !h[0] }, own.when); sure && !can {
+		c.list.Warnf(at, "this condition always holds; leave when out")
+	}
+	for _, number := range p.pc.when.prices {
+		other := &p.pc.prices[number]
+		if number >= p.number {
+			break
+		}
+		if !p.pc.share(number, p.number) {
+			continue
+		}
+		line := other.when.Pos().Line
+		if can, sure := l.Possible(known, func(h []bool) bool { return h[1] && !h[0] }, other.when, own.when); sure && !can {
+			if p.pc.within(p.number, number) {
+				c.list.Warnf(at, "price %s is never taken: whenever its condition holds, so does that of price %s on line %d, which comes first. "+
+					"Write it before that one", own.name, other.name, line)
+				return
+			}
+			continue
+		}
+		if p.first {
+			continue
+		}
+		both, sure := l.Possible(known, func(h []bool) bool { return h[0] && h[1] }, other.when, own.when)
+		if both && sure {
+			both, sure = l.Possible(known, func(h []bool) bool { return h[0] && !h[1] }, other.when, own.when)
+		}
+		if both || !sure {
+			c.list.Warnf(at, "this condition and that of price %s on line %d may both hold: such usage has price %s, which comes first. "+
+				"Write `first: wins` at the class if the order of its prices is meant, or let one condition exclude the other", other.name, line, other.name)
+			return
+		}
+	}
+}
+
+// share reports whether two prices with conditions may apply to one record.
+func (p *planClass) share(a, b int32) bool { return p.cellsOf(a, b, false) }
+
+// within reports whether a price applies only where another one does too.
+func (p *planClass) within(a, b int32) bool { return p.cellsOf(a, b, true) }
+
+func (p *planClass) cellsOf(a, b int32, all bool) bool {
+	var cells [][]int32
+	if p.when.own != nil {
+		x, y := &p.prices[a], &p.prices[b]
+		if all {
+			return (x.where == y.where || y.where == "all") && (x.slice == y.slice || y.slice == "")
+		}
+		return (x.where == y.where || x.where == "all" || y.where == "all") && (x.slice == y.slice || x.slice == "" || y.slice == "")
+	}
+	cells = p.when.cells
+	has := func(cell []int32, n int32) bool {
+		for _, x := range cell {
+			if x == n {
+				return true
+			}
+		}
+		return false
+	}
+	for _, cell := range cells {
+		one, two := has(cell, a), has(cell, b)
+		if all && one && !two {
+			return false
+		}
+		if !all && one && two {
+			return true
+		}
+	}
+	return all
+}
