@@ -11,7 +11,7 @@ import (
 
 // shares compares two versions of a share plan.
 func (s *succession) shares(old, now *share) {
-	if old.parent == now.parent {
+	if old.level == now.level {
 		s.buckets(old.buckets, now.buckets)
 		return
 	}
@@ -21,16 +21,10 @@ func (s *succession) shares(old, now *share) {
 			same++
 		}
 	}
-	level := func(parent bool) string {
-		if parent {
-			return "parent"
-		}
-		return "account"
-	}
 	if same > 0 {
 		s.list.Warnf(now.at, "this version starts %s anew: share plan %s has level %s, and level %s in %s. Its buckets belong to "+
 			"another account, so they are full again in the current cycle. Let the version begin with a cycle",
-			counters(same), now.name, level(now.parent), level(old.parent), s.former)
+			counters(same), now.name, now.level, old.level, s.former)
 	}
 }
 

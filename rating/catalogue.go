@@ -50,6 +50,10 @@ type Catalogue struct {
 	units   []udr.Unit       // by class
 	zones   map[string]int32 // names of zones in all models
 	ids     map[uint64]string
+
+	participation bool // some share plan is activated by it
+	prioritised   bool // some share plan has a priority
+	above         bool // some share plan's buckets belong to an account above the one that has it
 }
 
 // family is the versions of one name, oldest first.
@@ -312,7 +316,7 @@ func (c *Catalogue) Currencies() (plans, limits, pools map[string][]string) {
 		}
 	}
 	for _, f := range c.shares.list {
-		if slices.ContainsFunc(f.versions, func(s *share) bool { return s.plans == nil }) {
+		if slices.ContainsFunc(f.versions, func(s *share) bool { return !s.listed }) {
 			continue
 		}
 		for _, s := range f.versions {
@@ -437,6 +441,7 @@ func (c *compiler) compile() {
 	c.compileLife()
 	c.checkIncludedIn()
 	c.compileConditions()
+	c.checkContributesIn()
 	setDates(c.Catalogue, &c.models)
 	setDates(c.Catalogue, &c.plans)
 	setDates(c.Catalogue, &c.shares)

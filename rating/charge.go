@@ -39,8 +39,9 @@ type Charge struct {
 
 	Blocks []Block // where increments have another length than Then; for calls that cross time slices
 
-	Draws []Draw // buckets that covered the beginning of the quantity
-	Lines []Line // prices of the rest, and then what else the price says: a fee, a cap
+	Draws  []Draw   // buckets that covered the beginning of the quantity
+	Growth []Growth // what makes the size of pools that grow with their SIMs
+	Lines  []Line   // prices of the rest, and then what else the price says: a fee, a cap
 
 	When  string // condition of the price at which the record begins; empty if it has none
 	Facts []Fact // what the conditions that were asked read, in that order
@@ -88,7 +89,8 @@ type Draw struct {
 	Before int64 // used before
 	Drawn  int64 // units of the record
 
-	Whole    int64 // units of a whole cycle, if Size is the share of Days Of all its days
+	Period   period // that begins with Cycle, if it is no billing cycle
+	Whole    int64  // units of a whole cycle, if Size is the share of Days Of all its days
 	Days, Of uint32
 
 	Weight    int64 // units of the bucket that a unit of the record takes; 0: one
@@ -203,9 +205,9 @@ func (r *Result) addCharge() *Charge {
 	if len(r.Charges) < cap(r.Charges) {
 		r.Charges = r.Charges[:len(r.Charges)+1]
 		c := &r.Charges[len(r.Charges)-1]
-		blocks, draws, lines, facts := c.Blocks[:0], c.Draws[:0], c.Lines[:0], c.Facts[:0]
+		blocks, draws, growth, lines, facts := c.Blocks[:0], c.Draws[:0], c.Growth[:0], c.Lines[:0], c.Facts[:0]
 		*c = Charge{} // 809 → 766 ns a record: a literal that reads c is made elsewhere, and copied
-		c.Blocks, c.Draws, c.Lines, c.Facts = blocks, draws, lines, facts
+		c.Blocks, c.Draws, c.Growth, c.Lines, c.Facts = blocks, draws, growth, lines, facts
 		return c
 	}
 	r.Charges = append(r.Charges, Charge{Draws: make([]Draw, 0, 2), Lines: make([]Line, 0, 2)})

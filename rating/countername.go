@@ -32,18 +32,18 @@ func (c *Catalogue) CounterKey(v *registry.View, rev registry.Revision, name str
 		if s == nil {
 			return CounterKey{}, fmt.Errorf("%s: the share plan is not in force at %s", name, at)
 		}
-		if s.parent && owner.Parent != 0 {
-			if owner, ok = v.Account(owner.Parent, at, rev); !ok {
-				return CounterKey{}, fmt.Errorf("%s: the account's parent is not there at %s", name, at)
-			}
-			clock = newZoneClock(owner.Zone, c.dates)
+		if owner, ok = s.ownerOf(v, owner, at, rev); !ok {
+			return CounterKey{}, fmt.Errorf("%s: an account above it is not there at %s", name, at)
 		}
+		clock = newZoneClock(owner.Zone, c.dates)
 		b, err := oneBucket(name, s.buckets, bucketName)
 		if err != nil {
 			return CounterKey{}, err
 		}
 		cycle, _, _ := clock.cycle(at, owner)
-		return (&tally{id: b.id, kind: AccountUnits, payer: &payer{number: owner.Number, cycle: cycle}}).key(owner.Root, 0), nil
+		w := tally{id: b.id, kind: AccountUnits, payer: &payer{number: owner.Number, cycle: cycle}, period: s.period}
+		w.date, _ = clock.date(s.period, at, v.Contracted(owner.Number, at, rev))
+		return w.key(owner.Root, 0), nil
 	case "plan":
 		i, known := c.plans.find(family)
 		if !known {

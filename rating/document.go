@@ -65,16 +65,17 @@ func (w *whereDoc) peers() bool {
 func (w *whereDoc) unknown() bool { return w.Unknown != nil && *w.Unknown }
 
 type planDoc struct {
-	Name       diag.Text           `yaml:"plan,required" doc:"Name of the plan, by which SIMs and accounts use it." example:"fleet"`
-	From       since               `yaml:"from" doc:"Local date (of the account) or instant from which this version is in force; without it, always. Versions of a plan are documents with the same name." example:"2026-02-01"`
-	Currency   diag.Text           `yaml:"currency,required" doc:"ISO 4217 code of all amounts of the plan." example:"EUR"`
-	Zones      diag.Text           `yaml:"zones" doc:"Zone model whose zones the prices name. Without it each price says itself where it applies: a network price plan." example:"europe"`
-	Slices     diag.Map[weekDoc]   `yaml:"slices" doc:"Time slices: named parts of the week in the account's zone. They must not overlap." example:"day: Mon-Fri 08:00-18:00"`
-	Round      *roundDoc           `yaml:"round" doc:"How a record's amount is rounded. Without it, 12 decimals are kept and the remainder below them is recorded with the charge."`
-	Classes    diag.Map[*classDoc] `yaml:"classes,required" doc:"Prices by usage class."`
-	Prorate    diag.Text           `yaml:"prorate" default:"whole" enum:"days|whole" doc:"The included units of a SIM in a cycle: all of them (whole), or the share of the days on which it has the plan and is in a state of included_in, rounded down to whole units (days)." example:"days"`
-	IncludedIn []diag.Text         `yaml:"included_in" doc:"With prorate: days, names of the states whose days count; by default all states of core active. If a SIM has no state, all its days count." example:"[in_billing, suspended]"`
-	Included   []bucketDoc         `yaml:"included" doc:"Units that each SIM has free in each cycle, drawn in this order before share plans."`
+	Name        diag.Text           `yaml:"plan,required" doc:"Name of the plan, by which SIMs and accounts use it." example:"fleet"`
+	From        since               `yaml:"from" doc:"Local date (of the account) or instant from which this version is in force; without it, always. Versions of a plan are documents with the same name." example:"2026-02-01"`
+	Currency    diag.Text           `yaml:"currency,required" doc:"ISO 4217 code of all amounts of the plan." example:"EUR"`
+	Zones       diag.Text           `yaml:"zones" doc:"Zone model whose zones the prices name. Without it each price says itself where it applies: a network price plan." example:"europe"`
+	Slices      diag.Map[weekDoc]   `yaml:"slices" doc:"Time slices: named parts of the week in the account's zone. They must not overlap." example:"day: Mon-Fri 08:00-18:00"`
+	Round       *roundDoc           `yaml:"round" doc:"How a record's amount is rounded. Without it, 12 decimals are kept and the remainder below them is recorded with the charge."`
+	Classes     diag.Map[*classDoc] `yaml:"classes,required" doc:"Prices by usage class."`
+	ServiceType diag.Text           `yaml:"service_type" doc:"Kind of service, by which share plans name several plans; the same in all versions of the plan." example:"tracking"`
+	Prorate     diag.Text           `yaml:"prorate" default:"whole" enum:"days|whole" doc:"The included units of a SIM in a cycle: all of them (whole), or the share of the days on which it has the plan and is in a state of included_in, rounded down to whole units (days)." example:"days"`
+	IncludedIn  []diag.Text         `yaml:"included_in" doc:"With prorate: days, names of the states whose days count; by default all states of core active. If a SIM has no state, all its days count." example:"[in_billing, suspended]"`
+	Included    []bucketDoc         `yaml:"included" doc:"Units that each SIM has free in each cycle, drawn in this order before share plans."`
 }
 
 type roundDoc struct {
@@ -116,7 +117,7 @@ type stepDoc struct {
 type bucketDoc struct {
 	Bucket   diag.Text   `yaml:"bucket,required" doc:"Name, unique in its document." example:"data"`
 	Formerly diag.Text   `yaml:"formerly" doc:"Name of the bucket before it was renamed: drawn units stay drawn." example:"internet"`
-	Units    quantity    `yaml:"units,required" doc:"Units in each cycle." example:"100 MB"`
+	Units    quantity    `yaml:"units" doc:"Units in each cycle. A bucket that grows with its SIMs may have none of its own." example:"100 MB"`
 	Classes  []diag.Text `yaml:"classes,required" doc:"Usage classes that draw on it." example:"[data]"`
 	Zones    []diag.Text `yaml:"zones" doc:"Zones in which it may be drawn; all by default." example:"[home, eu]"`
 
@@ -124,15 +125,6 @@ type bucketDoc struct {
 	Increment *quantity     `yaml:"increment" doc:"Step to which a record that the bucket covers is rounded up, in place of the price's increment." example:"20 kB"`
 	Prorate   string        `yaml:"prorate" enum:"days|whole" doc:"Overrides the plan's prorate for this bucket." example:"days"`
 	Rollover  *rolloverDoc  `yaml:"rollover" doc:"What a cycle leaves is there in the cycles that follow. Without it, it lapses."`
-}
-
-type shareDoc struct {
-	Name    diag.Text   `yaml:"share_plan,required" doc:"Name, by which accounts use it." example:"fleet-3g"`
-	From    since       `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
-	Level   diag.Text   `yaml:"level" default:"account" enum:"account|parent" doc:"Which SIMs share: those of the account that has the plan, or those of all children of its parent that have it."`
-	Growth  diag.Text   `yaml:"growth" default:"fixed" enum:"fixed" doc:"fixed: the buckets have the same size however many SIMs draw on them."`
-	Plans   []diag.Text `yaml:"plans" doc:"Price plans whose usage participates; all by default." example:"[fleet]"`
-	Buckets []bucketDoc `yaml:"buckets,required" doc:"The buckets, drawn in this order."`
 }
 
 type limitDoc struct {

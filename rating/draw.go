@@ -37,25 +37,8 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 			}
 		}
 	}
-	for _, family := range t.shares {
-		if at >= ch.Rounded {
-			break
-		}
-		s, _, _ := e.catalogue.shares.list[family].at(t.clock, u.At)
-		if s == nil || !s.takes(t.plan.family) {
-			continue
-		}
-		// A pool of the parent counts in the parent's cycle.
-		owner := t.payer
-		if s.parent && owner.parent != 0 {
-			owner = e.path[int(t.number)+1]
-		}
-		for i := range s.buckets {
-			b := &s.buckets[i]
-			if at < ch.Rounded && b.covers(class, zone) {
-				at += e.draw(t, b, b.size, tally{id: b.id, kind: AccountUnits, payer: owner}, at, ch, c, u, res)
-			}
-		}
+	if at < ch.Rounded && (len(t.shares) > 0 || e.catalogue.participation) {
+		at = e.drawPools(t, ch, c, u, class, zone, at, res)
 	}
 	return at, nil
 }

@@ -49,6 +49,10 @@ type Engine struct {
 	view       *registry.View
 	rev        registry.Revision
 
+	drawn []pooled // scratch of poolsOf
+	sizes *pools   // nil until a pool is asked for its size
+	pools map[poolKey][]*pool
+
 	rolled     []formerCycle // scratch of drawRolled
 	prefetched []uint32      // scratch of Prefetch
 	touched    uint64        // so that the compiler keeps the read
@@ -72,6 +76,7 @@ type payer struct {
 	clock  *zoneClock
 	plan   int32 // family, noPlan, or unknownPlan
 	shares []int32
+	had    []hadWhole // by place in shares
 	limits []int32
 	wrong  *udr.SuspendError // the catalogue lacks a name used by the account
 

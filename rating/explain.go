@@ -281,12 +281,14 @@ func (x *explanation) drawWords(d *Draw, name, word string) string {
 		whose = "by " + x.names.account(d.Owner)
 	}
 	size := Units(d.Size, unit)
-	if d.Of > 0 {
+	if d.Of > 0 && d.Kind == AccountUnits {
+		size += x.sizeWords(d)
+	} else if d.Of > 0 {
 		size += fmt.Sprintf(" (%s for %d of %d days, on which the SIM has the plan in a state that counts)", Units(d.Whole, unit), d.Days, d.Of)
 	} else if whole := x.included(d); whole > d.Size { // of former versions
 		size += " (of " + Units(whole, unit) + ", for the days that the SIM has the plan)"
 	}
-	text := fmt.Sprintf("%s: %s of %s used before %s in the cycle from %s; ", name, Grouped(d.Before), size, whose, date(d.Cycle))
+	text := fmt.Sprintf("%s: %s of %s used before %s in the %s from %s; ", name, Grouped(d.Before), size, whose, d.Period, date(d.Cycle))
 	if d.Rolled() {
 		text = x.rolledWords(d, name, size, whose)
 	}

@@ -116,6 +116,12 @@ func AppendCharge(dst []byte, m *Charge) []byte {
 		dst = appendFact(dst, &m.Facts[i])
 		dst = wire.CloseShort(dst, at)
 	}
+	for i := range m.Growth {
+		dst = append(dst, 0xe2, 0x3, 0)
+		at = len(dst)
+		dst = appendGrowth(dst, &m.Growth[i])
+		dst = wire.CloseShort(dst, at)
+	}
 	return dst
 }
 
@@ -407,6 +413,17 @@ func (m *Charge) parse(data []byte) error {
 			}
 			m.Facts = append(m.Facts, Fact{})
 			err = m.Facts[len(m.Facts)-1].parse(f.B)
+		case 60:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			if len(m.Growth) == maxRepeated {
+				err = fmt.Errorf("more than %d growth", maxRepeated)
+				break
+			}
+			m.Growth = append(m.Growth, Growth{})
+			err = m.Growth[len(m.Growth)-1].parse(f.B)
 		}
 		if err != nil {
 			return fmt.Errorf("message Charge: field %d: %w", f.Number, err)
@@ -732,6 +749,57 @@ func (m *Fact) parse(data []byte) error {
 	return nil
 }
 
+// appendGrowth appends m as the message Growth.
+func appendGrowth(dst []byte, m *Growth) []byte {
+	dst = wire.AppendVarint(dst, 1, uint64(m.Draw))
+	dst = wire.AppendVarint(dst, 2, uint64(m.Units))
+	dst = wire.AppendVarint(dst, 3, uint64(m.SIMs))
+	dst = wire.AppendVarint(dst, 4, uint64(m.Of))
+	return dst
+}
+
+func (m *Growth) parse(data []byte) error {
+	var f wire.Field
+	for len(data) > 0 {
+		size := f.Read(data)
+		if size < 0 {
+			return wire.Damaged("Growth", size)
+		}
+		data = data[size:]
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Draw = uint32(f.V)
+		case 2:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Units = int64(f.V)
+		case 3:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.SIMs = int64(f.V)
+		case 4:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Of = uint32(f.V)
+		}
+		if err != nil {
+			return fmt.Errorf("message Growth: field %d: %w", f.Number, err)
+		}
+	}
+	return nil
+}
+
 // appendDraw appends m as the message Draw.
 func appendDraw(dst []byte, m *Draw) []byte {
 	dst = wire.AppendString(dst, 1, m.Share)
@@ -749,6 +817,7 @@ func appendDraw(dst []byte, m *Draw) []byte {
 	dst = wire.AppendVarint(dst, 56, uint64(m.Increment))
 	dst = wire.AppendVarint(dst, 57, uint64(m.AtMost))
 	dst = wire.AppendVarint(dst, 58, uint64(m.Carried))
+	dst = wire.AppendVarint(dst, 60, uint64(m.Period))
 	return dst
 }
 
@@ -852,6 +921,12 @@ func (m *Draw) parse(data []byte) error {
 				break
 			}
 			m.Carried = int64(f.V)
+		case 60:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Period = period(f.V)
 		}
 		if err != nil {
 			return fmt.Errorf("message Draw: field %d: %w", f.Number, err)

@@ -12,6 +12,7 @@ type naiveCatalogue struct {
 	Models map[string][]naiveModel
 	Plans  map[string][]naivePlan
 	Shares map[string][]naiveShare
+	Pools  []string // names of the share plans, in the order of the documents
 	Limits map[string][]naiveLimit
 	Cycles map[string]*naiveLifecycle
 }
@@ -33,16 +34,17 @@ type naiveZone struct {
 }
 
 type naivePlan struct {
-	Name     string                `yaml:"plan"`
-	From     string                `yaml:"from,omitempty"`
-	Currency string                `yaml:"currency"`
-	Zones    string                `yaml:"zones,omitempty"`
-	Slices   map[string][]string   `yaml:"slices,omitempty"`
-	Round    *naiveRound           `yaml:"round,omitempty"`
-	Classes  map[string]naiveClass `yaml:"classes"`
-	Included []naiveBucket         `yaml:"included,omitempty"`
-	Prorate  string                `yaml:"prorate,omitempty"`
-	In       []string              `yaml:"included_in,omitempty"`
+	Name        string                `yaml:"plan"`
+	From        string                `yaml:"from,omitempty"`
+	Currency    string                `yaml:"currency"`
+	ServiceType string                `yaml:"service_type,omitempty"`
+	Zones       string                `yaml:"zones,omitempty"`
+	Slices      map[string][]string   `yaml:"slices,omitempty"`
+	Round       *naiveRound           `yaml:"round,omitempty"`
+	Classes     map[string]naiveClass `yaml:"classes"`
+	Included    []naiveBucket         `yaml:"included,omitempty"`
+	Prorate     string                `yaml:"prorate,omitempty"`
+	In          []string              `yaml:"included_in,omitempty"`
 }
 
 type naiveRound struct {
@@ -90,7 +92,7 @@ type naiveStep struct {
 type naiveBucket struct {
 	Bucket   string   `yaml:"bucket"`
 	Formerly string   `yaml:"formerly,omitempty"`
-	Units    string   `yaml:"units"`
+	Units    string   `yaml:"units,omitempty"`
 	Classes  []string `yaml:"classes"`
 	Zones    []string `yaml:"zones,omitempty"`
 
@@ -106,6 +108,16 @@ type naiveShare struct {
 	Level   string        `yaml:"level,omitempty"`
 	Plans   []string      `yaml:"plans,omitempty"`
 	Buckets []naiveBucket `yaml:"buckets"`
+
+	Growth        string              `yaml:"growth,omitempty"`
+	Join          string              `yaml:"join,omitempty"`
+	Units         string              `yaml:"units,omitempty"`
+	Period        string              `yaml:"period,omitempty"`
+	Activation    string              `yaml:"activation,omitempty"`
+	Priority      int                 `yaml:"priority,omitempty"`
+	ServiceTypes  []string            `yaml:"service_types,omitempty"`
+	Contributions []naiveContribution `yaml:"contributions,omitempty"`
+	In            []string            `yaml:"contributes_in,omitempty"`
 }
 
 type naiveLimit struct {
@@ -119,7 +131,7 @@ type naiveLimit struct {
 }
 
 func readNaive(documents []string) (c naiveCatalogue, err error) {
-	c = naiveCatalogue{map[string][]naiveModel{}, map[string][]naivePlan{}, map[string][]naiveShare{}, map[string][]naiveLimit{},
+	c = naiveCatalogue{map[string][]naiveModel{}, map[string][]naivePlan{}, map[string][]naiveShare{}, nil, map[string][]naiveLimit{},
 		map[string]*naiveLifecycle{}}
 	for _, text := range documents {
 		switch kind, _, _ := strings.Cut(text, ":"); kind {
@@ -135,6 +147,7 @@ func readNaive(documents []string) (c naiveCatalogue, err error) {
 			var s naiveShare
 			err = yaml.Unmarshal([]byte(text), &s)
 			c.Shares[s.Name] = append(c.Shares[s.Name], s)
+			c.Pools = append(c.Pools, s.Name)
 		case "limit":
 			var l naiveLimit
 			err = yaml.Unmarshal([]byte(text), &l)

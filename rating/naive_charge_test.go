@@ -75,6 +75,7 @@ type naiveCharge struct {
 	tier   int
 	root   string
 	lies   bool         // in time slices
+	pool   *naivePool   // from which it draws
 	blocks []naiveBlock // the increments of a call that may cross into another time slice
 
 	session *naiveSession
@@ -98,19 +99,14 @@ func (c *naiveCharge) drawAll() {
 	for i := range plan.Included {
 		c.drawIncluded(plan, &plan.Included[i])
 	}
-	for _, name := range a.Share {
-		s := latest(r.catalogue.Shares[name], func(s naiveShare) string { return s.From }, u, a)
-		if s == nil || len(s.Plans) > 0 && !strings.Contains(" "+strings.Join(s.Plans, " ")+" ", " "+plan.Name+" ") {
-			continue
-		}
-		owner := a
-		if s.Level == "parent" && a.Parent != "" {
-			owner = r.account(a.Parent)
-		}
-		for _, b := range s.Buckets {
-			c.draw(s.Name+"/"+b.Bucket, fmt.Sprintf("pool %s/%s %s cycle %s", s.Name, b.Bucket, owner.ID, cycleOf(u, owner)), b, "pool.exhausted", s.takesPlans(r)...)
+	for _, p := range r.pools(u, a, plan.Name) {
+		c.pool = &p
+		for _, b := range p.Buckets {
+			c.draw(p.Name+"/"+b.Bucket, fmt.Sprintf("pool %s/%s %s %s %s", p.Name, b.Bucket, p.owner.ID, p.Period,
+				naivePeriod(u, p.owner, p.Period)), b, "pool.exhausted", p.takesPlans(r)...)
 		}
 	}
+	c.pool = nil
 }
 
 // takes reports whether a bucket can cover more of the record.
@@ -125,7 +121,13 @@ func (c *naiveCharge) draw(name, key string, b naiveBucket, kind string, plans .
 	}
 	used := c.r.counter(key)
 	before := used.Num().Int64()
-	size := naiveQuantity(b.Units)
+	size := int64(0)
+	switch {
+	case c.pool != nil:
+		size = c.r.poolSize(c.pool, b, c.u)
+	default:
+		size = naiveQuantity(b.Units)
+	}
 	if strings.HasPrefix(key, "included") {
 		plans = []naivePlan{*c.plan}
 		if c.plan.prorates(&b) {

@@ -24,6 +24,7 @@ type naiveRater struct {
 	did       map[string]map[udr.Instant]naiveDid // by SIM and root
 	now       *naiveStay                          // of the SIM of the record, nil without a state
 	corrected bool                                // the corrections are known
+	states    map[toldKey]*naiveStay              // that facts and time limits tell
 }
 
 // since is the time from which a line about a SIM is valid, as far as is known.
@@ -91,7 +92,7 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 	}
 	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {
 		missing := a.Plan != "" && r.catalogue.Plans[a.Plan] == nil
-		for _, name := range a.Share {
+		for _, name := range r.sharesAt(a.ID, u.At) {
 			missing = missing || r.catalogue.Shares[name] == nil
 		}
 		for _, name := range a.Limits {

@@ -22,7 +22,12 @@ const (
 
 var periodNames = []string{"cycle", "hour", "day", "week", "month", "contract year"}
 
-func (p period) String() string { return periodNames[p] }
+func (p period) String() string {
+	if int(p) < len(periodNames) {
+		return periodNames[p]
+	}
+	return "period"
+}
 
 // The marks of counters in a period that is no cycle. A period begins before the cycle of its usage does, at most by its
 // length; the mark says for how much longer the counter is kept.

@@ -167,7 +167,7 @@ func (c *compiler) compilePlans() {
 			}
 			p.classes[n] = pc
 		}
-		p.included = c.buckets(doc.Included, "plan "+p.name, "", SIMUnits)
+		p.included = c.buckets(doc.Included, "plan "+p.name, "", SIMUnits, false)
 		p.prorateBuckets(doc)
 		c.warnZones(doc.Included, []*plan{p}, "plan "+p.name)
 		versioned(c, &c.plans, "plan", doc.Name, doc.From, p)

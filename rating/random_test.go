@@ -296,6 +296,7 @@ func randomScenario(r *rand.Rand) *scenario {
 			x.Buckets = append(x.Buckets, bucket(fmt.Sprint("b", b)))
 			randomTerms(r, &x.Buckets[b], zoneNames, false)
 		}
+		randomGrowth(r, s, &x)
 		s.Shares = append(s.Shares, x)
 	}
 	if len(known) == 0 {
@@ -310,6 +311,7 @@ func randomScenario(r *rand.Rand) *scenario {
 	if r.Intn(3) > 0 {
 		randomLives(r, s, known)
 	}
+	randomPools(r, &s.World)
 	for range 20 + r.Intn(60) {
 		s.Usage = append(s.Usage, randomUsage(r))
 	}

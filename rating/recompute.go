@@ -5,6 +5,7 @@ import (
 	"math/big"
 
 	"ratemill/decimal"
+	"ratemill/literal"
 )
 
 // RecomputeError says where a charge contradicts itself.
@@ -57,17 +58,54 @@ func (c *Charge) recount() error {
 		return wrong("%d rounds to %d, not to %d", c.Quantity, rounded, c.Rounded)
 	}
 	for i := range c.Draws {
-		if d := &c.Draws[i]; d.Of > 0 {
-			share := new(big.Int).Mul(big.NewInt(d.Whole), big.NewInt(int64(d.Days)))
-			if share.Quo(share, big.NewInt(int64(d.Of))); d.Days > d.Of || !share.IsInt64() || share.Int64() != d.Size {
-				return wrong("bucket %s has %d units, which are not %d for %d of %d days", d.Bucket, d.Size, d.Whole, d.Days, d.Of)
-			}
+		if err := c.resize(i); err != nil {
+			return err
+		}
+	}
+	for i := range c.Growth {
+		if x := &c.Growth[i]; int(x.Draw) >= len(c.Draws) || x.Units < 0 || x.SIMs < 0 {
+			return wrong("a part of a pool's size is of bucket %d, of %d: %d × %d units", x.Draw, len(c.Draws), x.SIMs, x.Units)
 		}
 	}
 	for i := range c.Lines {
 		if kind := c.Lines[i].Kind; kind >= lineKinds {
 			return wrong("it has a line of kind %d, which this version of ratemill does not know; use the newest one", kind)
 		}
+	}
+	return nil
+}
+
+// resize says that its days and the SIMs that contribute give the size of a bucket.
+func (c *Charge) resize(i int) error {
+	d := &c.Draws[i]
+	size, grows := new(big.Rat), false
+	for _, x := range c.Growth {
+		if int(x.Draw) != i {
+			continue
+		}
+		grows = true
+		units := new(big.Rat).SetInt(new(big.Int).Mul(big.NewInt(x.Units), big.NewInt(x.SIMs)))
+		if x.Of > 0 {
+			units.Mul(units, big.NewRat(1, int64(x.Of)))
+		}
+		size.Add(size, units)
+	}
+	added := new(big.Int).Quo(size.Num(), size.Denom())
+	most := big.NewInt(literal.MaxQuantity)
+	switch {
+	case d.Of == 0 && grows:
+		return wrong("SIMs add %s to bucket %s, which does not grow", added, d.Bucket)
+	case d.Of == 0:
+		return nil
+	}
+	share := new(big.Int).Mul(big.NewInt(d.Whole), big.NewInt(int64(d.Days)))
+	share.Quo(share, big.NewInt(int64(d.Of)))
+	if share.Add(share, added); grows && share.Cmp(most) > 0 {
+		share = most
+	}
+	if d.Days > d.Of || !share.IsInt64() || share.Int64() != d.Size {
+		return wrong("bucket %s has %d units, which are not %d for %d of %d days and %s that SIMs add", d.Bucket, d.Size, d.Whole, d.Days,
+			d.Of, added)
 	}
 	return nil
 }

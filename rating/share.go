@@ -11,29 +11,6 @@ import (
 	"ratemill/udr"
 )
 
-// share is a version of a share plan.
-type share struct {
-	name    string
-	at      diag.Pos // of its level, or else of its name
-	parent  bool     // the buckets belong to the parent
-	plans   []bool   // participating plans, by family; nil for all
-	buckets []bucket
-}
-
-func (s *share) takes(plan int32) bool {
-	return s.plans == nil || int(plan) < len(s.plans) && s.plans[plan]
-}
-
-// SharedByParent reports whether the pool of a share plan, in its newest version, belongs to the parent of the accounts that have it.
-func (c *Catalogue) SharedByParent(name string) bool {
-	i, ok := c.shares.find(name)
-	if !ok {
-		return false
-	}
-	versions := c.shares.list[i].versions
-	return len(versions) > 0 && versions[len(versions)-1].parent
-}
-
 // limit is a version of a limit.
 type limit struct {
 	name      string
@@ -98,7 +75,8 @@ func (c *compiler) classSet(names []diag.Text, unit udr.Unit) []bool {
 	return set
 }
 
-func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind CounterKind) []bucket {
+// buckets compiles those of an owner; grows says that their units may all come from elsewhere.
+func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind CounterKind, grows bool) []bucket {
 	var zoneNames []string
 	for name := range c.zones {
 		zoneNames = append(zoneNames, name)
@@ -112,7 +90,12 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 			continue
 		}
 		seen[d.Bucket.Value] = true
-		if d.Units.Value <= 0 {
+		switch {
+		case d.Units.Pos.File == nil && !grows:
+			c.list.Errorf(d.Bucket.Pos, "units is missing here; bucket %s needs it, as in units: 100 MB", d.Bucket.Value)
+		case d.Units.Pos.File == nil:
+			d.Units.Unit = literal.AnyUnit
+		case d.Units.Value <= 0:
 			c.list.Errorf(d.Units.Pos, "bucket %s has no units; a bucket holds 1 or more", d.Bucket.Value)
 		}
 		b := bucket{name: d.Bucket.Value, share: shareName, kind: kind, size: d.Units.Value, unit: d.Units.Unit}
@@ -144,37 +127,6 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 		list = append(list, b)
 	}
 	return list
-}
-
-func (c *compiler) compileShares() {
-	for _, doc := range c.shareDocs {
-		c.joinable("share plan", doc.Name)
-		s := &share{name: doc.Name.Value, parent: doc.Level.Value == "parent", at: doc.Name.Pos}
-		if doc.Level.Value != "" {
-			s.at = doc.Level.Pos
-		}
-		for _, p := range doc.Plans {
-			i, ok := c.plans.find(p.Value)
-			if !ok {
-				c.list.Errorf(p.Pos, "unknown plan %s%s", p.Value, orKnown(p.Value, c.plans.names()))
-				continue
-			}
-			for int(i) >= len(s.plans) {
-				s.plans = append(s.plans, false)
-			}
-			s.plans[i] = true
-		}
-		var plans []*plan
-		for i, f := range c.plans.list {
-			if s.takes(int32(i)) {
-				plans = append(plans, f.versions...)
-			}
-		}
-		c.warnZones(doc.Buckets, plans, "the plans that draw on "+s.name)
-		s.buckets = c.buckets(doc.Buckets, "pool "+s.name, s.name, AccountUnits)
-		c.setLeast(s.buckets, plans)
-		versioned(c, &c.shares, "share plan", doc.Name, doc.From, s)
-	}
 }
 
 func (c *compiler) compileLimits() {

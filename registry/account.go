@@ -22,6 +22,7 @@ type accounts struct {
 	only      []accountVersion   // by number: the timeline's only entry if it has one, which saves a lookup
 	children  map[uint32][]uint32
 	zones     map[string]*time.Location
+	newest    Revision // that tells something of any of them
 }
 
 type accountKnown struct {
@@ -95,6 +96,7 @@ func (a *accounts) load(facts []AccountFact, known Revision) error {
 	if len(facts) == 0 {
 		return nil
 	}
+	a.newest = max(a.newest, known)
 	changed := map[uint32]bool{}
 	for _, f := range facts {
 		if err := a.add(f, known); err != nil {

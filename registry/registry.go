@@ -24,6 +24,7 @@ type Registry struct {
 	profiles    profiles
 	customs     customs
 	groups      states
+	memberships members
 }
 
 type knownCompany struct {
@@ -234,6 +235,7 @@ func (r *Registry) loadSIMs(facts []OwnershipFact, known Revision) error {
 			return fmt.Errorf("registry: revision %d has a SIM numbered %d; numbers go from 1 to %d", known, f.SIM, uint32(maxSIM))
 		}
 		r.sims.add(&r.moments, f, r.plans.number(f.Plan), known)
+		r.memberships.note(r, f.Account, f.SIM, known)
 	}
 	return nil
 }

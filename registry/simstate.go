@@ -239,6 +239,7 @@ func (r *Registry) loadStates(facts []StateFact, known Revision) error {
 			return fmt.Errorf("registry: revision %d has the state of a SIM numbered %d; numbers go from 1 to %d", known, f.SIM, uint32(maxSIM))
 		}
 		r.states.add(f, known)
+		r.memberships.note(r, 0, f.SIM, known)
 	}
 	return nil
 }

@@ -29,7 +29,11 @@ func fields(t *testing.T, b *strings.Builder, node map[string]any, path string) 
 			words = append(words, "Required.")
 		}
 		if enum, ok := allowed(child); ok {
-			words = append(words, fmt.Sprintf("One of: `%s`.", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(enum)), "`, `"), "[]")))
+			var values []string
+			for _, value := range enum {
+				values = append(values, fmt.Sprintf("`%v`", value))
+			}
+			words = append(words, "One of: "+strings.Join(values, ", ")+".")
 		}
 		if examples, ok := child["examples"].([]any); ok && len(examples) > 0 {
 			words = append(words, fmt.Sprintf("Example: `%v`.", examples[0]))

@@ -58,8 +58,7 @@ type owns struct {
 
 // has is what an account has at a time, if the payer of the run pays for it and it is in business.
 func (w *window) has(number uint32, id string, at udr.Instant) (all []owns, err error) {
-	a, ok := w.view.Account(number, at, w.rev)
-	if !ok || w.payerOf(number, at, w.rev) != w.payer {
+	if _, ok := w.view.Account(number, at, w.rev); !ok || w.payerOf(number, at, w.rev) != w.payer {
 		return nil, nil
 	}
 	if s, ok := w.facts.Statements.At(registry.KindStatus, id, "", at, w.rev); ok {
@@ -72,24 +71,7 @@ func (w *window) has(number uint32, id string, at udr.Instant) (all []owns, err 
 	for _, t := range addons {
 		all = append(all, owns{t, ofAddon})
 	}
-	var shares []string
-	for _, name := range a.SharePlans {
-		if !w.docs.ofParent(name) || a.Parent == 0 {
-			shares = append(shares, name)
-		}
-	}
-	for _, child := range w.view.EverBelow(number) {
-		c, ok := w.view.Account(child, at, w.rev)
-		if !ok || c.Parent != number {
-			continue
-		}
-		for _, name := range c.SharePlans {
-			if w.docs.ofParent(name) && !slices.Contains(shares, name) { // one pool for all children
-				shares = append(shares, name)
-			}
-		}
-	}
-	for _, name := range shares {
+	for _, name := range w.docs.rates.PoolsOf(w.view, number, at, w.rev) { // one pool for all that share it
 		all = append(all, owns{taken{name: name, units: 1}, ofShare})
 	}
 	return all, err

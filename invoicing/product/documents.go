@@ -59,19 +59,19 @@ type Documents struct {
 	Life     *life.Book
 	Version  string // of the catalogue
 
-	of       map[thing][]string // names of parts by what they are of, sorted
-	sold     map[string][]string
-	longest  int   // cycles in a period, the most of any part
-	periods  []int // lengths of periods of several cycles
-	fulls    bool  // there are parts with proration: full
-	onces    bool  // there are one-time parts
-	ofParent func(share string) bool
+	of      map[thing][]string // names of parts by what they are of, sorted
+	sold    map[string][]string
+	longest int   // cycles in a period, the most of any part
+	periods []int // lengths of periods of several cycles
+	fulls   bool  // there are parts with proration: full
+	onces   bool  // there are one-time parts
+	rates   *rating.Catalogue
 }
 
 // DocumentsOf are those of a catalogue. list has the mistakes of a stored catalogue's documents that came later.
 func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	d = &Documents{Life: c.Life(), Version: c.Version(), of: map[thing][]string{}, sold: map[string][]string{}, longest: 1,
-		ofParent: c.SharedByParent}
+		rates: c}
 	var more diag.List
 	d.Parts, list = rating.VersionsOf[Part](c, partKind)
 	d.Products, more = rating.VersionsOf[Product](c, productKind)

@@ -44,7 +44,7 @@ var offlineObjects = []object{
 		"tier":    zero,
 		"account": {text: "j.account(m.Account, j.rated.At)"},
 		"sim":     none, "plan_since": none, "zone_index": none, "initial": none, "then": none, "scale": none, "mode": none,
-		"below_numerator": none, "below_denominator": none, "blocks": none,
+		"below_numerator": none, "below_denominator": none, "blocks": none, "growth": none,
 		"total":    {name: "amount", after: "account", always: true},
 		"currency": {after: "total"},
 		"cycle":    {after: "zone_key", text: "j.date(m.Cycle)"},
@@ -65,7 +65,7 @@ var offlineObjects = []object{
 	{message: "Draw", goType: "rating.Draw", append: "appendDraw", members: map[string]member{
 		"share":  none, // it is in bucket
 		"bucket": {text: "bucket(m)", always: true},
-		"kind":   none, "owner": none, "cycle": none,
+		"kind":   none, "owner": none, "cycle": none, "period": none,
 		"size": zero, "before": zero, "drawn": zero,
 	}},
 	{message: "Fact", goType: "rating.Fact", append: "appendFact", members: map[string]member{

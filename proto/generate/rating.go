@@ -24,6 +24,7 @@ var ratingMessages = []message{
 		"blocks":            {goType: "Block", most: "maxRepeated"},
 		"lines":             {most: "maxRepeated", append: "appendLines", one: "appendLineField"},
 		"facts":             {goType: "Fact", most: "maxRepeated"},
+		"growth":            {goType: "Growth", most: "maxRepeated"},
 	}},
 	{name: "Charge", goType: "Amount", parse: "ParseAmount", only: []string{"tier", "account", "currency", "cycle", "total"},
 		fields: map[string]field{"tier": {goType: "uint8"}}},
@@ -36,8 +37,12 @@ var ratingMessages = []message{
 		"kind": {goType: "FactKind", most: "mostFactKind"},
 		"unit": {goType: "udr.Unit"},
 	}},
+	{name: "Growth", goType: "Growth", append: "appendGrowth", parse: "parse", method: true, fields: map[string]field{
+		"sims": {goName: "SIMs"},
+	}},
 	{name: "Draw", goType: "Draw", append: "appendDraw", parse: "parse", method: true, fields: map[string]field{
-		"kind": {goType: "CounterKind"},
+		"kind":   {goType: "CounterKind"},
+		"period": {goType: "period"},
 	}},
 	{name: "Session", goType: "Session", append: "AppendSession", parse: "parse", method: true, fields: map[string]field{
 		"below_numerator":   {goName: "Below.Num"},

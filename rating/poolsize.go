@@ -1,0 +1,315 @@
+package rating
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math/bits"
+	"slices"
+	"strings"
+
+	"ratemill/literal"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Growth is a part of the size of a pool: the units that SIMs add which contribute the same.
+type Growth struct {
+	Draw  uint32 // place of the draw in the charge, from 0
+	Units int64  // that one SIM adds in a whole period
+	SIMs  int64  // SIMs; or their days, if the units are prorated
+	Of    uint32 // days of the period, if SIMs are days; 0 if not
+}
+
+// pooled is a share plan that a record may draw on.
+type pooled struct {
+	*share
+	family int32
+	place  int // of the account that has it, on the path
+	owner  *payer
+
+	// The owner's period, where the size of the buckets depends on it:
+	first int32 // local date on which it begins
+	next  int32 // on which the next one begins
+	end   udr.Instant
+}
+
+// hadWhole remembers whether an account has a share plan on all days of a period, as known at a revision.
+type hadWhole struct {
+	owner  uint32
+	first  int32
+	period period
+	rev    registry.Revision
+	whole  bool
+}
+
+// poolKey finds the pools of a version of a share plan for an owner, one for each period.
+type poolKey struct {
+	share *share
+	owner uint32
+}
+
+// keptPools is for how many periods of an owner the sizes of a pool are kept. Usage is mostly of the running one and of the one before;
+// another one is worked out again.
+const keptPools = 3
+
+// poolsOf lists the share plans of a tier in the order in which they are drawn.
+func (e *Engine) poolsOf(t *tier, u *udr.Usage) []pooled {
+	e.drawn = e.drawn[:0]
+	for _, family := range t.shares {
+		e.addPool(t, family, u, true)
+	}
+	if e.catalogue.participation {
+		for family := range e.catalogue.shares.list {
+			if !slices.Contains(t.shares, int32(family)) {
+				e.addPool(t, int32(family), u, false)
+			}
+		}
+	}
+	if e.catalogue.prioritised {
+		slices.SortStableFunc(e.drawn, func(a, b pooled) int { return cmp.Compare(a.priority, b.priority) })
+	}
+	return e.drawn
+}
+
+func (e *Engine) addPool(t *tier, family int32, u *udr.Usage, sold bool) {
+	s, _, _ := e.catalogue.shares.list[family].at(t.clock, u.At)
+	if s == nil || !s.takes(t.plan.family) || !sold && !s.participation {
+		return
+	}
+	place := int(t.number)
+	owner := s.level.owner(place, len(e.path), e.accountOnPath)
+	w := pooled{share: s, family: family, place: place, owner: e.path[owner]}
+	if s.sized() {
+		e.dated(&w, u.At)
+	}
+	e.drawn = append(e.drawn, w)
+}
+
+// dated finds the period of a pool that contains a time.
+func (e *Engine) dated(w *pooled, at udr.Instant) {
+	if w.period == perCycle {
+		w.first, w.end = w.owner.cycle, w.owner.end
+		return
+	}
+	contracted := e.contracted(w.owner, w.period, at)
+	w.first, _ = w.owner.clock.date(w.period, at, contracted)
+	w.next = w.period.next(w.first, contracted)
+	w.end = w.owner.clock.midnight(w.next)
+}
+
+func (e *Engine) accountOnPath(place int) *registry.Account { return e.path[place].facts }
+
+// drawPools draws on the pools of a tier from unit at of the record on, and returns up to where they cover it.
+func (e *Engine) drawPools(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zone int32, at int64, res *Result) int64 {
+	for _, w := range e.poolsOf(t, u) {
+		for i := range w.buckets {
+			b := &w.buckets[i]
+			if at < ch.Rounded && b.covers(class, zone) {
+				at += e.drawPool(t, &w, i, at, ch, c, u, res)
+			}
+		}
+	}
+	return at
+}
+
+func (e *Engine) drawPool(t *tier, w *pooled, i int, at int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
+	b, place := &w.buckets[i], uint32(len(ch.Draws))
+	size, days, of := b.size, 0, 0
+	if w.sized() && (w.bySIM() || !e.hasWhole(w)) {
+		p := e.pool(w)
+		var sums []int64
+		days, sums = e.sizes.at(p, e.rev, p.day(u.At), i)
+		if of = len(p.ends); w.full {
+			days = of
+		}
+		size = partOf(b.size, int64(days), int64(of))
+		for g := 1; g < len(sums); g++ {
+			if x := (Growth{Draw: place, Units: w.groups[g-1].units, SIMs: sums[g]}); w.groups[g-1].bucket == i && x.SIMs > 0 {
+				if w.growth == variable && !w.whole {
+					x.Of = uint32(of)
+				}
+				ch.Growth = append(ch.Growth, x)
+			}
+		}
+		size = min(size+grown(ch.Growth, place), literal.MaxQuantity)
+	}
+	drawn := e.draw(t, b, size, e.during(tally{id: b.id, kind: AccountUnits, payer: w.owner}, w.period, u.At), at, ch, c, u, res)
+	ch.Draws[place].Period = w.period
+	if w.growth != fixed || days != of {
+		d := &ch.Draws[place]
+		d.Whole, d.Days, d.Of = b.size, uint32(days), uint32(of)
+	}
+	return drawn
+}
+
+// grown is the units that the parts of a draw's size add, rounded down to whole units. Parts with a denominator have one.
+func grown(parts []Growth, place uint32) int64 {
+	var hi, lo, whole uint64
+	of := uint64(1)
+	for i := range parts {
+		x := &parts[i]
+		if x.Draw != place {
+			continue
+		}
+		h, l := bits.Mul64(uint64(x.Units), uint64(x.SIMs))
+		if x.Of == 0 {
+			whole = uint64(plusTimes(int64(whole), x.Units, x.SIMs))
+			continue
+		}
+		of = uint64(x.Of)
+		var carry uint64
+		lo, carry = bits.Add64(lo, l, 0)
+		hi += h + carry
+	}
+	if hi >= of {
+		return literal.MaxQuantity
+	}
+	shared, _ := bits.Div64(hi, lo, of)
+	if shared > literal.MaxQuantity || whole > literal.MaxQuantity {
+		return literal.MaxQuantity
+	}
+	return min(int64(shared+whole), literal.MaxQuantity)
+}
+
+// plusTimes is sum + units × n, at most the largest quantity.
+func plusTimes(sum, units, n int64) int64 {
+	if n <= 0 {
+		return sum
+	}
+	hi, lo := bits.Mul64(uint64(units), uint64(n))
+	if hi > 0 || lo > literal.MaxQuantity {
+		return literal.MaxQuantity
+	}
+	return min(sum+int64(lo), literal.MaxQuantity)
+}
+
+// hasWhole reports whether the account that has a share plan has it on all days of the owner's period, so that nothing is prorated. That
+// is so in most periods, and asks a few facts once for each revision.
+func (e *Engine) hasWhole(w *pooled) bool {
+	account := e.path[w.place]
+	i := slices.Index(account.shares, w.family)
+	for len(account.had) < len(account.shares) {
+		account.had = append(account.had, hadWhole{})
+	}
+	h := &account.had[i]
+	if h.rev == e.rev && h.first == w.first && h.owner == w.owner.number && h.period == w.period {
+		return h.whole
+	}
+	*h = hadWhole{owner: w.owner.number, first: w.first, period: w.period, rev: e.rev, whole: true}
+	since := w.owner.clock.midnight(w.first+1) - 1
+	for _, p := range e.path[w.place:] {
+		facts, ok := e.view.Account(p.number, since, e.rev)
+		until, ends := e.view.AccountUntil(p.number, since, e.rev)
+		if !ok || facts != p.facts || ends && until < w.end {
+			h.whole = false
+		}
+		if p == w.owner {
+			break
+		}
+	}
+	return h.whole
+}
+
+// pool is the pool of a share plan for its owner in the running period, with all that is known.
+func (e *Engine) pool(w *pooled) *pool {
+	if e.sizes == nil {
+		e.sizes, e.pools = &pools{Engine: e}, map[poolKey][]*pool{}
+	}
+	key := poolKey{w.share, w.owner.number}
+	list := e.pools[key]
+	i := slices.IndexFunc(list, func(p *pool) bool { return p.first == w.first && p.clock == w.owner.clock })
+	switch {
+	case i > 0: // the one asked last goes first
+		p := list[i]
+		copy(list[1:i+1], list[:i])
+		list[0] = p
+	case i < 0:
+		if w.period == perCycle {
+			w.next = registry.LocalDate(w.owner.clock.zone, w.end)
+		}
+		p := newPool(w.share, w.owner.number, w.owner.clock, w.first, w.next)
+		list = slices.Insert(list, 0, p)
+		list = list[:min(len(list), keptPools)]
+		e.pools[key] = list
+	}
+	e.sizes.upTo(list[0], e.view, e.rev)
+	return list[0]
+}
+
+// ownerOf is the account that owns the buckets which an account has at a time.
+func (s *share) ownerOf(v *registry.View, account *registry.Account, at udr.Instant, rev registry.Revision) (*registry.Account, bool) {
+	path := []*registry.Account{account}
+	for parent := account.Parent; parent != 0; {
+		above, ok := v.Account(parent, at, rev)
+		if !ok {
+			return nil, false
+		}
+		path = append(path, above)
+		parent = above.Parent
+	}
+	return path[s.level.owner(0, len(path), func(place int) *registry.Account { return path[place] })], true
+}
+
+// sizeWords describes what makes the size of a pool, such as (10 × 50,000,000 B + 50,000,000 B × 15 / 30).
+func (x *explanation) sizeWords(d *Draw) string {
+	unit, parts := x.u.Unit, []string{}
+	switch {
+	case d.Days < d.Of && d.Whole > 0:
+		parts = append(parts, fmt.Sprintf("%s for %d of %d days, on which an account has the share plan", Units(d.Whole, unit), d.Days, d.Of))
+	case d.Whole > 0:
+		parts = append(parts, Units(d.Whole, unit))
+	}
+	for i := range x.c.Growth {
+		g := &x.c.Growth[i]
+		if &x.c.Draws[g.Draw] != d {
+			continue
+		}
+		whole, rest := g.SIMs, int64(0)
+		if g.Of > 0 {
+			whole, rest = g.SIMs/int64(g.Of), g.SIMs%int64(g.Of)
+		}
+		if whole > 0 {
+			parts = append(parts, Grouped(whole)+" × "+Units(g.Units, unit))
+		}
+		if rest > 0 {
+			parts = append(parts, fmt.Sprintf("%s × %d / %d", Units(g.Units, unit), rest, g.Of))
+		}
+	}
+	if len(parts) == 0 {
+		return " (no SIM contributes)"
+	}
+	return " (" + strings.Join(parts, " + ") + ")"
+}
+
+// PoolsOf are the names of the share plans whose buckets belong to an account at a time because it, or an account below it, has them: by
+// their newest versions.
+func (c *Catalogue) PoolsOf(v *registry.View, account uint32, at udr.Instant, rev registry.Revision) (names []string) {
+	add := func(a *registry.Account) {
+		for _, name := range a.SharePlans {
+			i, ok := c.shares.find(name)
+			if !ok || len(c.shares.list[i].versions) == 0 || slices.Contains(names, name) {
+				continue
+			}
+			s := c.shares.list[i].versions[len(c.shares.list[i].versions)-1]
+			if owner, ok := s.ownerOf(v, a, at, rev); ok && owner.Number == account {
+				names = append(names, name)
+			}
+		}
+	}
+	a, ok := v.Account(account, at, rev)
+	if !ok {
+		return nil
+	}
+	add(a)
+	if c.above {
+		below := map[uint32]bool{account: true}
+		v.Below(below)
+		for _, number := range slices.Sorted(maps.Keys(below)) {
+			if b, ok := v.Account(number, at, rev); ok && number != account {
+				add(b)
+			}
+		}
+	}
+	return names
+}

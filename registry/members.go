@@ -1,0 +1,182 @@
+package registry
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+)
+
+// members is the SIMs of each account, with what became known of them since. Pools that grow with their SIMs ask for it; until one does, it
+// takes no memory. Then it takes 4 bytes for each SIM and account, and 16 for each change set that tells something new of a SIM.
+type members struct {
+	mu   sync.Mutex // of the readers that ask first
+	made bool
+	of   []membership // by account number
+}
+
+type membership struct {
+	sims []uint32
+	news []touch // in the order of known
+}
+
+// touch says that a revision tells something of a SIM.
+type touch struct {
+	known Revision
+	sim   uint32
+}
+
+// Members are the SIMs that an account ever owned, as known at any revision, in the order of their numbers. The list belongs to the registry.
+func (v *View) Members(account uint32) []uint32 {
+	if m := v.members(); int(account) < len(m.of) {
+		return m.of[account].sims
+	}
+	return nil
+}
+
+// MembersTold appends the SIMs of accounts of which revisions after since, and up to until, tell something: an owner, a plan or a state.
+// A SIM may come more than once. It knows the revisions after the one at which Members was first asked.
+func (v *View) MembersTold(accounts []uint32, since, until Revision, dst []uint32) []uint32 {
+	m := v.members()
+	for _, account := range accounts {
+		if int(account) >= len(m.of) {
+			continue
+		}
+		news := m.of[account].news
+		from, _ := slices.BinarySearchFunc(news, since+1, func(t touch, known Revision) int { return cmp.Compare(t.known, known) })
+		for ; from < len(news) && news[from].known <= until; from++ {
+			dst = append(dst, news[from].sim)
+		}
+	}
+	return dst
+}
+
+// AccountsTold is the newest revision that tells something of any account, complete or not.
+func (v *View) AccountsTold() Revision { return v.r.accounts.newest }
+
+// AccountTold is the newest revision up to rev that changed an account, itself or through accounts above it; 0 if there is none.
+func (v *View) AccountTold(account uint32, rev Revision) (told Revision) {
+	if int(account) >= len(v.r.accounts.timelines) {
+		return 0
+	}
+	for i := range v.r.accounts.timelines[account] {
+		if known := v.r.accounts.timelines[account][i].known; known <= rev {
+			told = max(told, known)
+		}
+	}
+	return told
+}
+
+// AccountRevisions appends the revisions up to rev that changed an account, itself or through accounts above it, in no order.
+func (v *View) AccountRevisions(account uint32, rev Revision, dst []Revision) []Revision {
+	if int(account) >= len(v.r.accounts.timelines) {
+		return dst
+	}
+	for i := range v.r.accounts.timelines[account] {
+		if known := v.r.accounts.timelines[account][i].known; known <= rev && !slices.Contains(dst, known) {
+			dst = append(dst, known)
+		}
+	}
+	return dst
+}
+
+// EverAbove appends the accounts that were ever above an account, as known at any revision.
+func (v *View) EverAbove(account uint32, dst []uint32) []uint32 {
+	above := []uint32{account}
+	for i := 0; i < len(above); i++ {
+		if int(above[i]) >= len(v.r.accounts.facts) {
+			continue
+		}
+		for _, f := range v.r.accounts.facts[above[i]] {
+			if f.Parent != 0 && !slices.Contains(above, f.Parent) {
+				above = append(above, f.Parent)
+			}
+		}
+	}
+	return append(dst, above[1:]...)
+}
+
+func (v *View) members() *members {
+	m := &v.r.memberships
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.made {
+		m.make(v.r)
+	}
+	return m
+}
+
+// make reads all SIMs once. Facts of a change set that is not complete yet are news to those who ask.
+func (m *members) make(r *Registry) {
+	v := &View{r: r}
+	m.made = true
+	var owners []KnownOwner
+	var states []KnownState
+	for sim := uint32(1); sim <= r.sims.count; sim++ {
+		owners, states = v.Owners(sim, owners[:0]), v.States(sim, states[:0])
+		for i := range owners {
+			m.owned(owners[i].Account, sim)
+		}
+		for i := range owners {
+			m.told(owners, sim, owners[i].Known, r.revision)
+		}
+		for i := range states {
+			m.told(owners, sim, states[i].Known, r.revision)
+		}
+	}
+}
+
+func (m *members) at(account uint32) *membership {
+	for int(account) >= len(m.of) {
+		m.of = append(m.of, membership{})
+	}
+	return &m.of[account]
+}
+
+// owned enters a SIM with an account, once.
+func (m *members) owned(account, sim uint32) {
+	if account == 0 {
+		return
+	}
+	its := m.at(account)
+	if n := len(its.sims); n == 0 || its.sims[n-1] < sim {
+		its.sims = append(its.sims, sim)
+		return
+	}
+	if at, found := slices.BinarySearch(its.sims, sim); !found {
+		its.sims = slices.Insert(its.sims, at, sim)
+	}
+}
+
+// told enters a revision after seen that tells something of a SIM, with all accounts that ever owned it.
+func (m *members) told(owners []KnownOwner, sim uint32, known, seen Revision) {
+	if known <= seen {
+		return
+	}
+	for i := range owners {
+		a := owners[i].Account
+		if a == 0 {
+			continue
+		}
+		its := m.at(a)
+		n := len(its.news)
+		if n > 0 && its.news[n-1] == (touch{known, sim}) {
+			continue
+		}
+		for n > 0 && its.news[n-1].known > known {
+			n--
+		}
+		its.news = slices.Insert(its.news, n, touch{known, sim})
+	}
+}
+
+// note enters a fact that was just loaded. The caller holds the lock of the registry.
+func (m *members) note(r *Registry, account, sim uint32, known Revision) {
+	if !m.made {
+		return
+	}
+	owners := (&View{r: r}).Owners(sim, nil)
+	if account != 0 {
+		m.owned(account, sim)
+	}
+	m.told(owners, sim, known, 0)
+}
