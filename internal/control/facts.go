@@ -244,7 +244,7 @@ func (s *Store) loadStates(ctx context.Context, into *registry.Registry, from, t
 	var at place
 	var r stateRow
 	into64 := []any{&at.known, &at.n, &r.sim, &r.since, &r.state, &r.name, &r.core, &r.lifecycle, &r.brought, &r.origin}
-	return s.factsWhere(ctx, "sim_state_facts", stateColumns+", "+stateOrigin, of.and, of.args, from, to, func(rows *sql.Rows) (place,
+	return s.factsWhere(ctx, "sim_state_facts", stateColumns+", "+stateOrigin, of, from, to, func(rows *sql.Rows) (place,
 		error) {
 		if err := rows.Scan(into64...); err != nil {
 			return at, err
@@ -262,8 +262,9 @@ func (s *Store) loadStates(ctx context.Context, into *registry.Registry, from, t
 
 // loadProfiles loads what rating needs of the statements about accounts: who has a billing profile, and the
 // installation's own fields.
-func (s *Store) loadProfiles(ctx context.Context, into *registry.Registry, from, to registry.Revision) error {
-	return s.loadRated(ctx, into, from, to, condition{` AND kind IN (?, ?)`, []any{string(registry.KindProfile), string(registry.KindDetails)}})
+func (s *Store) loadProfiles(ctx context.Context, into *registry.Registry, from, to registry.Revision, of condition) error {
+	return s.loadRated(ctx, into, from, to, condition{` AND kind IN (?, ?)` + of.and,
+		append([]any{string(registry.KindProfile), string(registry.KindDetails)}, of.args...)})
 }
 
 // loadMembers loads the groups of SIMs.
@@ -280,7 +281,7 @@ func (s *Store) loadRated(ctx context.Context, into *registry.Registry, from, to
 		return err
 	}
 	var at place
-	return s.factsWhere(ctx, "facts", statementColumns, of.and, of.args, from, to,
+	return s.factsWhere(ctx, "facts", statementColumns, of, from, to,
 		func(rows *sql.Rows) (place, error) {
 			var f registry.Statement
 			var value string
@@ -328,7 +329,7 @@ func (s *Store) LoadStatements(ctx context.Context, into *registry.Statements) (
 }
 
 func (s *Store) loadStatements(ctx context.Context, into *registry.Statements, from, to registry.Revision, of condition) error {
-	return s.factsWhere(ctx, "facts", statementColumns, of.and, of.args, from, to, func(rows *sql.Rows) (at place, err error) {
+	return s.factsWhere(ctx, "facts", statementColumns, of, from, to, func(rows *sql.Rows) (at place, err error) {
 		var f registry.Statement
 		var value string
 		if err := rows.Scan(append([]any{&at.known, &at.n}, statementFields(&f, &value)...)...); err != nil {

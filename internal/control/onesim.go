@@ -27,13 +27,13 @@ func (s *Store) LoadSIMs(ctx context.Context, into *registry.Registry, statement
 	if err != nil || to == 0 {
 		return to, err
 	}
-	if err := s.loadCompanies(ctx, into, 0, to); err != nil {
+	if err := s.loadCompanies(ctx, into, 0, to, condition{}); err != nil {
 		return 0, err
 	}
-	if err := s.loadAccounts(ctx, into, 0, to); err != nil {
+	if err := s.loadAccounts(ctx, into, 0, to, condition{}); err != nil {
 		return 0, err
 	}
-	if err := s.loadProfiles(ctx, into, 0, to); err != nil {
+	if err := s.loadProfiles(ctx, into, 0, to, condition{}); err != nil {
 		return 0, err
 	}
 	sims, subjects := condition{and: ` AND 1 = 0`}, condition{and: ` AND subject NOT LIKE 'sim:%'`}

@@ -189,13 +189,13 @@ func (s *Store) LoadRegistry(ctx context.Context, into *registry.Registry) (regi
 	if err != nil || to <= from {
 		return from, err
 	}
-	if err := s.loadCompanies(ctx, into, from, to); err != nil {
+	if err := s.loadCompanies(ctx, into, from, to, condition{}); err != nil {
 		return from, err
 	}
-	if err := s.loadAccounts(ctx, into, from, to); err != nil {
+	if err := s.loadAccounts(ctx, into, from, to, condition{}); err != nil {
 		return from, err
 	}
-	if err := s.loadProfiles(ctx, into, from, to); err != nil {
+	if err := s.loadProfiles(ctx, into, from, to, condition{}); err != nil {
 		return from, err
 	}
 	both, ctx := errgroup.WithContext(ctx)
@@ -219,10 +219,10 @@ func (s *Store) LoadAccounts(ctx context.Context, into *registry.Registry, state
 		return from, err
 	}
 	if to > from {
-		if err := s.loadCompanies(ctx, into, from, to); err != nil {
+		if err := s.loadCompanies(ctx, into, from, to, condition{}); err != nil {
 			return from, err
 		}
-		if err := s.loadAccounts(ctx, into, from, to); err != nil {
+		if err := s.loadAccounts(ctx, into, from, to, condition{}); err != nil {
 			return from, err
 		}
 	}
@@ -239,21 +239,16 @@ const page = 50000
 // place is a fact's position in its table.
 type place struct{ known, n int64 }
 
-// facts reads the facts of a table that became known after from and up to to, page by page. each scans a row, which
-// begins with its position, and returns it; flush ends a page.
-func (s *Store) facts(ctx context.Context, table, columns string, from, to registry.Revision, each func(rows *sql.Rows) (place, error), flush func() error) error {
-	return s.factsWhere(ctx, table, columns, "", nil, from, to, each, flush)
-}
-
-// factsWhere is facts with a further condition, which begins with AND.
-func (s *Store) factsWhere(ctx context.Context, table, columns, and string, args []any, from, to registry.Revision,
+// factsWhere reads the facts of a table that became known after from and up to to, page by page. of chooses among them; each scans a
+// row, which begins with its position, and returns it; flush ends a page.
+func (s *Store) factsWhere(ctx context.Context, table, columns string, of condition, from, to registry.Revision,
 	each func(rows *sql.Rows) (place, error), flush func() error) error {
 	at := place{known: int64(from), n: math.MaxInt64}
-	query := `SELECT known, n, ` + columns + ` FROM ` + table + ` WHERE (known, n) > (?, ?) AND known <= ?` + and + ` ORDER BY known, n LIMIT ` +
+	query := `SELECT known, n, ` + columns + ` FROM ` + table + ` WHERE (known, n) > (?, ?) AND known <= ?` + of.and + ` ORDER BY known, n LIMIT ` +
 		strconv.Itoa(page)
 	for {
 		rows := 0
-		err := s.query(ctx, "loading the registry", query, append([]any{at.known, at.n, int64(to)}, args...), func(r *sql.Rows) (err error) {
+		err := s.query(ctx, "loading the registry", query, append([]any{at.known, at.n, int64(to)}, of.args...), func(r *sql.Rows) (err error) {
 			rows++
 			at, err = each(r)
 			return err
@@ -267,8 +262,8 @@ func (s *Store) factsWhere(ctx context.Context, table, columns, and string, args
 	}
 }
 
-func (s *Store) loadCompanies(ctx context.Context, into *registry.Registry, from, to registry.Revision) error {
-	return s.facts(ctx, "company_facts", "id, name, kind", from, to, func(rows *sql.Rows) (at place, err error) {
+func (s *Store) loadCompanies(ctx context.Context, into *registry.Registry, from, to registry.Revision, of condition) error {
+	return s.factsWhere(ctx, "company_facts", "id, name, kind", of, from, to, func(rows *sql.Rows) (at place, err error) {
 		var c registry.Company
 		var kind string
 		if err := rows.Scan(&at.known, &at.n, &c.ID, &c.Name, &kind); err != nil {
@@ -280,14 +275,15 @@ func (s *Store) loadCompanies(ctx context.Context, into *registry.Registry, from
 }
 
 // loadAccounts loads the accounts of a revision together, because deriving one fact needs the others.
-func (s *Store) loadAccounts(ctx context.Context, into *registry.Registry, from, to registry.Revision) error {
+func (s *Store) loadAccounts(ctx context.Context, into *registry.Registry, from, to registry.Revision, of condition) error {
 	run := registry.Changes{}
 	flush := func() error {
 		err := into.Load(&run)
 		run.Accounts = nil
 		return err
 	}
-	err := s.facts(ctx, "account_facts", "number, id, valid_from, state, company, project, kind, parent, currency, zone, cycle_day, plan, share_plans, limits, partition_number", from, to,
+	err := s.factsWhere(ctx, "account_facts", "number, id, valid_from, state, company, project, kind, parent, currency, zone, cycle_day, plan, "+
+		"share_plans, limits, partition_number", of, from, to,
 		func(rows *sql.Rows) (at place, err error) {
 			var f registry.AccountFact
 			var shares, limits, kind string
@@ -332,7 +328,7 @@ func (s *Store) loadSIMs(ctx context.Context, into *registry.Registry, from, to 
 	var sim, since, state, account int64
 	var plan string
 	into64 := []any{&at.known, &at.n, &sim, &since, &state, &account, &plan}
-	return s.factsWhere(ctx, "sim_facts", "sim, valid_from, state, account, plan", of.and, of.args, from, to, func(rows *sql.Rows) (place,
+	return s.factsWhere(ctx, "sim_facts", "sim, valid_from, state, account, plan", of, from, to, func(rows *sql.Rows) (place,
 		error) {
 		if err := rows.Scan(into64...); err != nil {
 			return at, err
@@ -359,7 +355,7 @@ func (s *Store) loadIdentifiers(ctx context.Context, into *registry.Registry, fr
 	var kind, since, state, sim int64
 	var value string
 	into64 := []any{&at.known, &at.n, &kind, &value, &since, &state, &sim}
-	return s.factsWhere(ctx, "identifier_facts", "kind, value, valid_from, state, sim", of.and, of.args, from, to,
+	return s.factsWhere(ctx, "identifier_facts", "kind, value, valid_from, state, sim", of, from, to,
 		func(rows *sql.Rows) (place, error) {
 			if err := rows.Scan(into64...); err != nil {
 				return at, err
