@@ -48,7 +48,7 @@ func (o *Office) Balances(ctx context.Context, r BalancesRequest) (*Balances, er
 	if err := account.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, err
 	}
-	view, err := o.view(ctx)
+	view, err := o.accounts(ctx)
 	if err != nil {
 		return nil, err
 	}

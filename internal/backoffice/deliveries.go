@@ -38,7 +38,7 @@ type DeliveryQuestion struct {
 
 // ListDeliveries lists deliveries: those that need somebody first.
 func (o *Office) ListDeliveries(ctx context.Context, q DeliveryQuestion) ([]ListedDelivery, error) {
-	view, err := o.view(ctx)
+	view, err := o.accounts(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -30,8 +30,9 @@ var errNoCatalogue = &Problem{Invalid, errors.New("the project has no catalogue,
 
 // basisRequest says for what invoices are computed.
 type basisRequest struct {
-	until registry.Date // cycles that begin up to it
-	wait  time.Duration // for consumers that are behind; 0 refuses at once
+	until  registry.Date // cycles that begin up to it
+	payers []string      // whose facts are read; none for those of all
+	wait   time.Duration // for consumers that are behind; 0 refuses at once
 }
 
 // basis takes what closes and documents are computed from: first the cut, which is the position of the account role, read with its
@@ -61,13 +62,8 @@ func (o *Office) basis(ctx context.Context, r basisRequest) (b *invoicing.Basis,
 	if err := c.others(ctx); err != nil {
 		return nil, nil, err
 	}
-	statements := registry.NewStatements()
-	view, err := o.view(ctx)
+	view, statements, err := o.below(ctx, r.payers)
 	if err != nil {
-		return nil, nil, err
-	}
-	if _, err := o.Store.LoadStatements(ctx, statements); err != nil {
-		view.Close()
 		return nil, nil, err
 	}
 	b.View, b.Statements, b.Facts = view, statements, view.Revision()
@@ -78,7 +74,7 @@ func (o *Office) basis(ctx context.Context, r basisRequest) (b *invoicing.Basis,
 		return nil, nil, err
 	}
 	b.Usage = usageOf(w)
-	d := &doubting{office: o, basis: b, warehouse: w}
+	d := &doubting{office: o, basis: b, warehouse: w, some: len(r.payers) > 0}
 	b.Doubts, b.Findings = d.of, d.findings
 	return b, view.Close, nil
 }

@@ -23,6 +23,7 @@ type doubting struct {
 	office    *Office
 	basis     *invoicing.Basis
 	warehouse *warehouse.Warehouse
+	some      bool // the basis has the SIMs of some payers: others are not unknown
 
 	once    sync.Once
 	err     error
@@ -164,7 +165,9 @@ func (d *doubting) findSuspense(ctx context.Context) error {
 		sim, ok := b.View.SIM(w.Identifier, at, b.Facts)
 		owner, owned := b.View.Owner(sim, at, b.Facts)
 		if !ok || !owned || w.Identifier.Value == "" {
-			unknown[w.Source] += w.Records
+			if !d.some {
+				unknown[w.Source] += w.Records
+			}
 			continue
 		}
 		payer := registry.Payer(b.View, b.Statements, owner.Account, at, b.Facts)

@@ -98,7 +98,7 @@ func (o *Office) issued(ctx context.Context, number string, of *document.Documen
 	if err := payment.Migrate(ctx, o.Store.DB); err != nil {
 		return 0, err
 	}
-	view, err := o.view(ctx)
+	view, err := o.accounts(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -130,7 +130,7 @@ func (o *Office) InvoiceCalls(ctx context.Context, name, as string, to io.Writer
 	if s.Form == document.CreditNote {
 		return nil, conflict("credit note %s takes back lines of %s; the records are on that document", s.Name(), s.Corrects)
 	}
-	view, err := o.view(ctx)
+	view, _, err := o.below(ctx, []string{s.Payer.Account})
 	if err != nil {
 		return nil, err
 	}

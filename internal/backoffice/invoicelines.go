@@ -67,7 +67,7 @@ func (o *Office) OpenInvoiceLine(ctx context.Context, name, as string, line, mos
 	if s.Form == document.CreditNote {
 		return nil, conflict("line %d of credit note %s takes back line %d of %s; open that one", line, s.Name(), l.Takes, s.Corrects)
 	}
-	view, err := o.view(ctx)
+	view, statements, err := o.below(ctx, []string{s.Payer.Account})
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (o *Office) OpenInvoiceLine(ctx context.Context, name, as string, line, mos
 	if l.Kind == document.Usage {
 		return open, o.lineRecords(ctx, view, s, l, open, most)
 	}
-	return open, o.lineItems(ctx, view, s, l, open, most)
+	return open, o.lineItems(ctx, view, statements, s, l, open, most)
 }
 
 // simName is an identifier of a SIM at a time, for people.
@@ -161,14 +161,10 @@ func (o *Office) charges(ctx context.Context, view *registry.View, s *invoicing.
 	})
 }
 
-func (o *Office) lineItems(ctx context.Context, view *registry.View, s *invoicing.Stored, l *document.Line, open *InvoiceLine,
-	most int) error {
+func (o *Office) lineItems(ctx context.Context, view *registry.View, statements *registry.Statements, s *invoicing.Stored, l *document.Line,
+	open *InvoiceLine, most int) error {
 	catalogue, err := o.catalogueNow()
 	if err != nil {
-		return err
-	}
-	statements := registry.NewStatements()
-	if _, err := o.Store.LoadStatements(ctx, statements); err != nil {
 		return err
 	}
 	b := &invoicing.Basis{View: view, Statements: statements, Facts: view.Revision(), Catalogue: s.Input.Catalogue, Now: o.Now()}

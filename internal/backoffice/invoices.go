@@ -120,12 +120,15 @@ func (o *Office) invoicing(ctx context.Context, r *InvoiceOrder, question bool) 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	basis, end, err := o.basis(ctx, basisRequest{until: until, wait: r.Wait})
-	if err != nil {
+	if err := o.payersOf(ctx, r, question); err != nil {
 		return nil, nil, nil, err
 	}
-	if err := o.payersOf(ctx, r, question); err != nil {
-		end()
+	request := basisRequest{until: until, wait: r.Wait}
+	if question {
+		request.payers = r.Accounts
+	}
+	basis, end, err := o.basis(ctx, request)
+	if err != nil {
 		return nil, nil, nil, err
 	}
 	for _, id := range r.Accounts {
@@ -346,15 +349,12 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 	if catalogue == nil {
 		return nil, nil, errNoCatalogue
 	}
-	view, err := o.view(ctx)
-	if err != nil {
+	reg, statements := registry.New(), registry.NewStatements()
+	if _, err := o.Store.LoadAccounts(ctx, reg, statements); err != nil {
 		return nil, nil, err
 	}
+	view := reg.View()
 	defer view.Close()
-	statements := registry.NewStatements()
-	if _, err := o.Store.LoadStatements(ctx, statements); err != nil {
-		return nil, nil, err
-	}
 	b := &invoicing.Basis{View: view, Statements: statements, Facts: view.Revision(), Catalogue: catalogue.Version(), Now: o.Now()}
 	o.documents(ctx, b, catalogue)
 	run := &invoicing.Run{DB: o.Store.DB, Basis: b, By: invoicing.By{Who: r.Who, Why: r.Why, At: o.Now()}, Progress: r.Progress,

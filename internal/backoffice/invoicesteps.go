@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"ratemill/internal/control"
 	"ratemill/internal/store"
@@ -39,24 +40,51 @@ func (o *Office) InvoiceStep(ctx context.Context, step invoicing.Step, names []s
 		}
 		done = append(done, *released)
 	}
-	for _, name := range names {
-		var s *invoicing.Stored
-		err := invoicing.Again(ctx, func() error {
-			return o.Store.Change(ctx, "changing a document", func(tx *store.Tx) (err error) {
-				t := invoicing.Table{Tx: tx}
+	for some := range slices.Chunk(names, stepsTogether) {
+		stepped, err := o.stepSome(ctx, who, step, some, by, r.DryRun)
+		if err != nil && len(some) > 1 { // one of them is refused: those before it keep their step
+			stepped, err = nil, nil
+			for i := 0; err == nil && i < len(some); i++ {
+				var one []InvoiceSummary
+				one, err = o.stepSome(ctx, who, step, some[i:i+1], by, r.DryRun)
+				stepped = append(stepped, one...)
+			}
+		}
+		if done = append(done, stepped...); err != nil {
+			return done, problemOf(err)
+		}
+	}
+	return done, nil
+}
+
+// stepsTogether is how many documents take a step in one transaction: its cost is that of a disk write.
+const stepsTogether = 200
+
+// stepSome takes a step with some documents, or with none if one of them is refused.
+func (o *Office) stepSome(ctx context.Context, who *invoiceActor, step invoicing.Step, names []string, by invoicing.By, dry bool) (
+	done []InvoiceSummary, err error) {
+	err = invoicing.Again(ctx, func() error {
+		return o.Store.Change(ctx, "changing documents", func(tx *store.Tx) error {
+			t := invoicing.Table{Tx: tx}
+			done = nil
+			for _, name := range names {
 				if err := who.changesDocument(ctx, t, name); err != nil {
 					return err
 				}
-				if s, err = t.Step(ctx, name, step, by); err == nil && r.DryRun {
-					err = errDry
+				s, err := t.Step(ctx, name, step, by)
+				if err != nil {
+					return err
 				}
-				return err
-			})
+				done = append(done, summary(s))
+			}
+			if dry {
+				return errDry
+			}
+			return nil
 		})
-		if err != nil && !errors.Is(err, errDry) {
-			return done, problemOf(err)
-		}
-		done = append(done, summary(s))
+	})
+	if err != nil && !errors.Is(err, errDry) {
+		return nil, err
 	}
 	return done, nil
 }

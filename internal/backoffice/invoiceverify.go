@@ -121,13 +121,8 @@ func (o *Office) earlier(ctx context.Context) (b *invoicing.Basis, end func(), e
 	if err != nil {
 		return nil, nil, err
 	}
-	statements := registry.NewStatements()
-	view, err := o.view(ctx)
+	view, statements, err := o.below(ctx, nil)
 	if err != nil {
-		return nil, nil, err
-	}
-	if _, err := o.Store.LoadStatements(ctx, statements); err != nil {
-		view.Close()
 		return nil, nil, err
 	}
 	b = &invoicing.Basis{View: view, Statements: statements, Facts: view.Revision(), Catalogue: catalogue.Version(), Now: o.Now(),

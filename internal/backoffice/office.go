@@ -80,6 +80,36 @@ func (o *Office) view(ctx context.Context) (*registry.View, error) {
 	return o.registry.View(), nil
 }
 
+// accounts is the registry as it is now, without SIMs; close it.
+func (o *Office) accounts(ctx context.Context) (*registry.View, error) {
+	reg := registry.New()
+	if _, err := o.Store.LoadAccounts(ctx, reg, registry.NewStatements(registry.KindStatus)); err != nil {
+		return nil, err
+	}
+	return reg.View(), nil
+}
+
+// below is the registry as it is now, with statements, as far as some accounts need it that pay; close the view. None named: all of it.
+func (o *Office) below(ctx context.Context, payers []string) (*registry.View, *registry.Statements, error) {
+	statements := registry.NewStatements()
+	if len(payers) > 0 {
+		reg := registry.New()
+		if _, err := o.Store.LoadBelow(ctx, reg, statements, payers); err != nil {
+			return nil, nil, err
+		}
+		return reg.View(), statements, nil
+	}
+	view, err := o.view(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := o.Store.LoadStatements(ctx, statements); err != nil {
+		view.Close()
+		return nil, nil, err
+	}
+	return view, statements, nil
+}
+
 // Problem is the refusal of a request that is well-formed: things are not as it takes them to be, and somebody must look.
 type Problem struct {
 	Kind ProblemKind
