@@ -9,7 +9,7 @@ EINVOICES := .deps/einvoices/stamp
 PDFA := .deps/pdfa/stamp
 
 .DEFAULT_GOAL := build
-.PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test test-mutants test-race test-rest crash crash-invoices year outages fuzz simulate invoices bench bench-compare bench-curves bench-latency bench-scale soak staticcheck vuln demo clean
+.PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test test-mutants test-race test-rest crash crash-invoices year outages fuzz simulate invoices bench bench-compare bench-curves bench-invoices bench-latency bench-scale soak staticcheck vuln demo clean
 
 build: | check-go
 	go build -o bin/ratemill ./cmd/ratemill
@@ -197,6 +197,11 @@ crash-invoices: PAYERS ?= 3000
 crash-invoices: check-go deps-test
 	PAYERS=$(PAYERS) KILLS=$(KILLS) STORE=$(STORE) SEED=$(SEED) \
 		go test ./invoicing -run TestABillRunThatIsKilled -count=1 -v -timeout 0
+
+# Bill runs of an operator, on SQLite and by usage that is in memory: PAYERS and SIMS. docs/performance.md has a measurement.
+bench-invoices: PAYERS ?= 100000
+bench-invoices: check-go
+	PAYERS=$(PAYERS) go test ./invoicing -run '^$$' -bench 'BillRun|Preview' -benchtime 1x -count $(COUNT) -timeout 0
 
 # Years of invoices against a naive model: SIMS of each, YEARS and SEED.
 SIMS ?= 20000
