@@ -144,3 +144,13 @@ func (l List) Err() error {
 	Print(&b, l, Options{})
 	return errors.New(strings.TrimRight(b.String(), "\n"))
 }
+
+// News are the diagnostics of more that stand at places of which l says nothing.
+func (l List) News(more List) (news List) {
+	for _, d := range more {
+		if !slices.ContainsFunc(l, func(o Diagnostic) bool { return o.Pos == d.Pos }) {
+			news = append(news, d)
+		}
+	}
+	return news
+}

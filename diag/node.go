@@ -46,6 +46,11 @@ type Node struct {
 	style byte
 }
 
+// Word is a Scalar that stands in a file of another notation, such as a cell of a table.
+func Word(text string, at Pos) *Node {
+	return &Node{Kind: Scalar, Text: text, Pos: at, inner: at}
+}
+
 // Pair is one entry of a mapping.
 type Pair struct{ Key, Value *Node }
 

@@ -91,6 +91,10 @@ func like[T any](f *family[T], s since) *T {
 }
 
 func (s *succession) plans(old, now *plan) {
+	if now.derived { // what it has of another plan is told of that one
+		known := len(s.list)
+		defer func() { s.list = append(s.list[:known:known], s.list[:known].News(s.list[known:])...) }()
+	}
 	for n, pc := range now.classes {
 		if pc == nil || pc.count == countRecord {
 			continue

@@ -1,12 +1,9 @@
 package rating
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -32,6 +29,7 @@ type Catalogue struct {
 
 	models    families[zoneModel]
 	plans     families[plan]
+	deals     []deal
 	shares    families[share]
 	limits    families[limit]
 	anomalies families[anomaly]
@@ -165,12 +163,16 @@ func LoadCatalogue(fsys fs.FS, kinds ...Kind) (*Catalogue, diag.List) {
 // LoadCatalogueFor is LoadCatalogue for plans that price only the given classes; nil allows any class.
 func LoadCatalogueFor(fsys fs.FS, classes *Classes, kinds ...Kind) (*Catalogue, diag.List) {
 	var files []file
+	var tables []string
 	var l diag.List
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if ext := path.Ext(name); d.IsDir() || ext != ".yaml" && ext != ".yml" {
+		if !d.IsDir() && path.Ext(name) == ".csv" {
+			tables = append(tables, name)
+		}
+		if d.IsDir() || !isDocument(name) {
 			return nil
 		}
 		if len(files) == maxDocuments {
@@ -184,76 +186,34 @@ func LoadCatalogueFor(fsys fs.FS, classes *Classes, kinds ...Kind) (*Catalogue, 
 		l.Errorf(diag.Pos{}, "the catalogue cannot be read: %v", err)
 		return nil, l
 	}
-	return load(files, &compiler{declared: classes, kinds: kinds})
+	return load(files, &compiler{declared: classes, kinds: kinds, file: projectFile(fsys), tables: tables})
 }
 
 func load(files []file, c *compiler) (*Catalogue, diag.List) {
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	c.Catalogue = &Catalogue{
-		bundle: bundle(files), classes: map[string]int32{}, zones: map[string]int32{}, ids: map[uint64]string{},
+		classes: map[string]int32{}, zones: map[string]int32{}, ids: map[uint64]string{},
 	}
 	c.foreign = make(map[string]*foreign, len(c.kinds))
 	for _, k := range c.kinds {
 		c.foreign[k.Name] = &foreign{}
 	}
-	sum := sha256.Sum256(c.bundle)
-	c.version = hex.EncodeToString(sum[:16])
 	for _, f := range files {
 		c.read(f)
 	}
+	lists := c.readLists()
+	c.unnamedLists(c.tables, lists)
+	files = append(files, lists...)
+	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
+	c.bundle = bundle(files)
+	sum := sha256.Sum256(c.bundle)
+	c.version = hex.EncodeToString(sum[:16])
 	c.compile()
 	c.list.Sort()
 	if c.list.HasErrors() {
 		return nil, c.list
 	}
 	return c.Catalogue, c.list
-}
-
-const bundleMagic = "ratemill catalogue 1\n"
-
-func bundle(files []file) []byte {
-	b := []byte(bundleMagic)
-	for _, f := range files {
-		b = binary.AppendUvarint(b, uint64(len(f.name)))
-		b = append(b, f.name...)
-		b = binary.AppendUvarint(b, uint64(len(f.text)))
-		b = append(b, f.text...)
-	}
-	return b
-}
-
-var errBundle = errors.New("this is not a catalogue bundle, or it is damaged; load the catalogue's documents again")
-
-// OpenBundle reads the output of Bundle. The kinds are those with which the catalogue was loaded: a document of another
-// kind is an error, because it may be one that prices usage and that this version of the program does not know.
-func OpenBundle(b []byte, kinds ...Kind) (*Catalogue, error) {
-	rest, ok := bytes.CutPrefix(b, []byte(bundleMagic))
-	if !ok || len(b) > maxBundle {
-		return nil, errBundle
-	}
-	next := func() ([]byte, bool) {
-		n, size := binary.Uvarint(rest)
-		if size <= 0 || n > uint64(len(rest)-size) {
-			return nil, false
-		}
-		part := rest[size : size+int(n)]
-		rest = rest[size+int(n):]
-		return part, true
-	}
-	var files []file
-	for len(rest) > 0 {
-		name, ok1 := next()
-		text, ok2 := next()
-		if !ok1 || !ok2 || len(files) == maxDocuments {
-			return nil, errBundle
-		}
-		files = append(files, file{string(name), text})
-	}
-	c, l := load(files, &compiler{stored: true, kinds: kinds})
-	if err := l.Err(); err != nil {
-		return nil, fmt.Errorf("the stored catalogue was once accepted but is no longer valid: %w", err)
-	}
-	return c, nil
 }
 
 // Version is a hash of the bundle: 32 hex digits.
@@ -348,6 +308,9 @@ type compiler struct {
 	kinds    []Kind   // of documents that rating does not own
 	stored   bool     // the documents come from a bundle, which was accepted before
 	declared *Classes // nil for any
+
+	file   func(name string) ([]byte, error) // reads a price list
+	tables []string                          // CSV files in the catalogue
 }
 
 // refuse is an error in loaded documents, and a warning in those of a bundle: files are pinned to the bundle and rated
@@ -427,12 +390,15 @@ func (c *compiler) compile() {
 	c.unitAt = map[string]diag.Pos{}
 	c.compileOwn()
 	c.compileModels()
+	c.extend()
 	c.compilePlans()
 	c.compileShares()
 	c.compileLimits()
 	for _, f := range c.plans.list {
 		c.markIncrements(f)
-		c.keepSessions(f)
+	}
+	for i, f := range c.plans.list {
+		c.keepSessions(f, c.withDeals(int32(i)))
 	}
 	c.compileAnomalies()
 	c.followNames()

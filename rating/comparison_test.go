@@ -5,7 +5,6 @@ import (
 	"math/big"
 	"slices"
 	"strings"
-	"testing/fstest"
 
 	"ratemill/rating"
 	"ratemill/registry"
@@ -57,11 +56,7 @@ type comparison struct {
 }
 
 func newComparison(s *scenario) (*comparison, error) {
-	fs := fstest.MapFS{}
-	for i, text := range s.documents() {
-		fs[fmt.Sprintf("%02d.yaml", i)] = &fstest.MapFile{Data: []byte(text)}
-	}
-	catalogue, list := rating.LoadCatalogue(fs)
+	catalogue, list := rating.LoadCatalogue(s.otherwise())
 	if err := list.Err(); err != nil {
 		return nil, fmt.Errorf("catalogue: %w", err)
 	}
@@ -120,12 +115,13 @@ func (c *comparison) words(x *rating.Charge) []string {
 	if !givenName.MatchString(price) {
 		price = ""
 	}
-	got := []string{fmt.Sprintf("tier %d %s %s zone %s price %s total %s", x.Tier, c.account(x.Account), x.Plan, zone, price,
+	plan := c.engine.Catalogue().InPlaceOf(x.Plan)
+	got := []string{fmt.Sprintf("tier %d %s %s zone %s price %s total %s", x.Tier, c.account(x.Account), plan, zone, price,
 		x.Total.Fixed(12))}
 	for _, d := range x.Draws {
 		name := d.Share
 		if name == "" {
-			name = x.Plan
+			name = plan
 		}
 		if d.Kind == rating.SIMLife {
 			name = "life"

@@ -67,15 +67,21 @@ func (w *whereDoc) unknown() bool { return w.Unknown != nil && *w.Unknown }
 type planDoc struct {
 	Name        diag.Text           `yaml:"plan,required" doc:"Name of the plan, by which SIMs and accounts use it." example:"fleet"`
 	From        since               `yaml:"from" doc:"Local date (of the account) or instant from which this version is in force; without it, always. Versions of a plan are documents with the same name." example:"2026-02-01"`
-	Currency    diag.Text           `yaml:"currency,required" doc:"ISO 4217 code of all amounts of the plan." example:"EUR"`
+	Extends     extendsDoc          `yaml:",inline"`
+	Currency    diag.Text           `yaml:"currency" doc:"Required, unless the plan extends another. ISO 4217 code of all amounts of the plan." example:"EUR"`
 	Zones       diag.Text           `yaml:"zones" doc:"Zone model whose zones the prices name. Without it each price says itself where it applies: a network price plan." example:"europe"`
 	Slices      diag.Map[weekDoc]   `yaml:"slices" doc:"Time slices: named parts of the week in the account's zone. They must not overlap." example:"day: Mon-Fri 08:00-18:00"`
 	Round       *roundDoc           `yaml:"round" doc:"How a record's amount is rounded. Without it, 12 decimals are kept and the remainder below them is recorded with the charge."`
-	Classes     diag.Map[*classDoc] `yaml:"classes,required" doc:"Prices by usage class."`
+	Classes     diag.Map[*classDoc] `yaml:"classes" doc:"Prices by usage class. Required, unless a price list has all of them, or the plan extends another."`
+	Prices      *listDoc            `yaml:"prices" doc:"A price list: a CSV file with a price in each row, such as network;class;price;per. Its rows are added to the prices of their classes."`
 	ServiceType diag.Text           `yaml:"service_type" doc:"Kind of service, by which share plans name several plans; the same in all versions of the plan." example:"tracking"`
 	Prorate     diag.Text           `yaml:"prorate" default:"whole" enum:"days|whole" doc:"The included units of a SIM in a cycle: all of them (whole), or the share of the days on which it has the plan and is in a state of included_in, rounded down to whole units (days)." example:"days"`
 	IncludedIn  []diag.Text         `yaml:"included_in" doc:"With prorate: days, names of the states whose days count; by default all states of core active. If a SIM has no state, all its days count." example:"[in_billing, suspended]"`
 	Included    []bucketDoc         `yaml:"included" doc:"Units that each SIM has free in each cycle, drawn in this order before share plans."`
+
+	node  *diag.Node
+	depth int  // of a plan that extends another: how many plans it goes back to
+	ended bool // the end of deal prices
 }
 
 type roundDoc struct {
@@ -85,12 +91,15 @@ type roundDoc struct {
 }
 
 type classDoc struct {
+	Scale     scaleDoc   `yaml:",inline"`
 	Increment increments `yaml:"increment" doc:"Steps to which a record's quantity is rounded up: one for all, or { initial, then }." example:"100 kB"`
 	Round     *roundDoc  `yaml:"round" doc:"Overrides the plan's round for this class."`
-	Cap       *diag.Text `yaml:"cap" doc:"The maximum cost of one record, fee included." example:"10"`
+	Cap       *diag.Text `yaml:"cap" doc:"The maximum cost of one record, fee included." example:"10" amount:"yes"`
 	Counted   diag.Text  `yaml:"counted" default:"record" enum:"record|sim|account" doc:"What the from of steps counts: charged units of the record, or of the SIM or the account in the cycle so far."`
 	First     diag.Text  `yaml:"first" enum:"wins" doc:"wins: the order of prices with when is meant, so check does not warn of conditions that may hold together. With and without it, the first whose condition holds is taken." example:"wins"`
-	Prices    []priceDoc `yaml:"prices,required" doc:"The prices. One whose when holds goes before one without when; of these, one that names a zone goes before one for all, one that names a slice before one for any time."`
+	Prices    []priceDoc `yaml:"prices" doc:"The prices, beside those of the plan's price list and of the plan that it extends. One whose when holds goes before one without when; of these, one that names a zone goes before one for all, one that names a slice before one for any time."`
+
+	node *diag.Node
 }
 
 type priceDoc struct {
@@ -101,7 +110,7 @@ type priceDoc struct {
 
 	When      diag.Text  `yaml:"when" doc:"Condition on the usage, the SIM and the account, in the language of rules: the price applies only where it holds. Such a price goes before those without a condition; of several that hold, the first in the list is taken. The words are in docs/catalogue.md." example:"apn startsWith \"private.\" and attr.rat == \"NB-IoT\""`
 	Slice     diag.Text  `yaml:"slice" doc:"Time slice; without it, any time that no other price of the zone names." example:"day"`
-	Fee       *diag.Text `yaml:"fee" doc:"Connect fee, charged once for a record of more than 0 units that begins at this price and continues no session." example:"0.15"`
+	Fee       *diag.Text `yaml:"fee" doc:"Connect fee, charged once for a record of more than 0 units that begins at this price and continues no session." example:"0.15" amount:"yes"`
 	Price     *priceText `yaml:"price" doc:"Price for a number of units; free costs nothing." example:"0.02 / 1 MB"`
 	Minimum   minimumDoc `yaml:",inline"`
 	Steps     []stepDoc  `yaml:"steps" doc:"Instead of price: prices that change with what was counted."`

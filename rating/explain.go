@@ -68,6 +68,12 @@ func Explain(u *udr.Usage, c *Charge, names Names) string {
 	x.line("zone", x.zoneWords())
 	x.line("plan", x.planWords())
 	x.whenLines()
+	if deal := x.dealWords(); deal != "" {
+		x.line("deal", deal)
+	}
+	if base := x.baseWords(); base != "" {
+		x.line("base", base)
+	}
 	if c.Part {
 		x.line("session", x.sessionWords())
 	}

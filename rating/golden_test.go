@@ -309,7 +309,7 @@ func readCase(t *testing.T, a *txtar.Archive) *goldenCase {
 			c.forgotten = registry.LocalDate(time.UTC, instant(strings.TrimSpace(string(f.Data))+"T00:00:00Z"))
 		case f.Name == "counted":
 			c.counted = strings.Split(strings.TrimSpace(string(f.Data)), "\n")
-		case strings.HasSuffix(f.Name, ".yaml"):
+		case strings.HasSuffix(f.Name, ".yaml"), strings.HasSuffix(f.Name, ".csv"):
 			c.catalogue[f.Name] = &fstest.MapFile{Data: f.Data}
 		case f.Name == "usage":
 			for _, line := range strings.Split(strings.TrimSpace(string(f.Data)), "\n") {

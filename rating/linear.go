@@ -11,16 +11,16 @@ import (
 
 // keepSessions marks the classes of a plan for which rating needs the charges of earlier parts of a session. If parts
 // together cost as much as one record, no session is kept; as soon as one version of the plan differs, the earlier
-// parts are needed.
-func (c *compiler) keepSessions(f *family[plan]) {
+// parts are needed. The plans together are the versions of the plan and of those that take its place.
+func (c *compiler) keepSessions(f *family[plan], together []*plan) {
 	for n, name := range c.names {
-		kept := slices.ContainsFunc(f.versions, func(p *plan) bool {
+		kept := slices.ContainsFunc(together, func(p *plan) bool {
 			return n < len(p.classes) && p.classes[n] != nil && p.classes[n].unlike(perSession|perAmount) != ""
 		})
 		if !kept {
 			continue
 		}
-		id := c.id(diag.Pos{}, "session "+f.name+"/"+name)
+		id := c.id(diag.Pos{}, "session "+c.InPlaceOf(f.name)+"/"+name)
 		for _, p := range f.versions {
 			if n < len(p.classes) && p.classes[n] != nil {
 				p.classes[n].session = id

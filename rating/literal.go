@@ -23,6 +23,8 @@ type priceText struct {
 	unit  udr.Unit
 	text  string
 	pos   diag.Pos
+
+	origin *origin // of a plan that extends another
 }
 
 func (p *priceText) UnmarshalNode(n *diag.Node, d *diag.Decoder) {

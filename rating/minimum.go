@@ -63,7 +63,7 @@ var minimum = adjustment{
 }
 
 type minimumDoc struct {
-	Minimum *diag.Text `yaml:"minimum" doc:"The least that a record costs which begins at this price and pays for units, fee included: not one of 0 units, that buckets cover whole, or that continues a session." example:"0.01"`
+	Minimum *diag.Text `yaml:"minimum" doc:"The least that a record costs which begins at this price and pays for units, fee included: not one of 0 units, that buckets cover whole, or that continues a session." example:"0.01" amount:"yes"`
 }
 
 func applyMinimum(_ *tier, p *price, ch *Charge, sum *amount) error {

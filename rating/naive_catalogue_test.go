@@ -45,6 +45,7 @@ type naivePlan struct {
 	Included    []naiveBucket         `yaml:"included,omitempty"`
 	Prorate     string                `yaml:"prorate,omitempty"`
 	In          []string              `yaml:"included_in,omitempty"`
+	List        *naiveList            `yaml:"prices,omitempty"` // only in what the engine reads
 }
 
 type naiveRound struct {

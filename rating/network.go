@@ -26,14 +26,18 @@ type ownPrice struct {
 
 // compileNetworks makes the class's zones for each time slice from the places of its prices.
 func (c *compiler) compileNetworks(pc *planClass, p *plan, class diag.Text, prices []ownPrice) {
+	type where struct {
+		holds string
+		slice int32
+	}
+	first := make(map[where]int32, len(prices))
 	for i := range prices {
 		x := &prices[i]
-		for j := range prices[:i] {
-			if y := &prices[j]; y.holds == x.holds && y.slice == x.slice {
-				c.list.Errorf(x.at, "zone %s already has a price: %s; a zone and slice has one price", x.zone, pc.prices[y.number].name)
-				return
-			}
+		if number, taken := first[where{x.holds, x.slice}]; taken {
+			c.list.Errorf(x.at, "zone %s already has a price: %s; a zone and slice has one price", x.zone, pc.prices[number].name)
+			return
 		}
+		first[where{x.holds, x.slice}] = x.number
 	}
 	pc.own = make([]*zoneModel, pc.stride)
 	var found diag.List
@@ -63,16 +67,19 @@ func (c *compiler) compileNetworks(pc *planClass, p *plan, class diag.Text, pric
 
 // warnOwnGaps warns of prices for certain time slices if no price matches their places for the rest of the week.
 func (c *compiler) warnOwnGaps(pc *planClass, p *plan, class diag.Text, prices []ownPrice) {
-	for i, x := range prices {
-		if slices.ContainsFunc(prices[:i], func(y ownPrice) bool { return y.holds == x.holds }) {
+	rows := make(map[string][]int32, len(prices))
+	for _, x := range prices {
+		if rows[x.holds] == nil {
+			rows[x.holds] = slices.Repeat([]int32{-1}, int(pc.stride))
+		}
+		rows[x.holds][x.slice] = x.number
+	}
+	for _, x := range prices {
+		row := rows[x.holds]
+		if row == nil {
 			continue
 		}
-		row := slices.Repeat([]int32{-1}, int(pc.stride))
-		for _, y := range prices {
-			if y.holds == x.holds {
-				row[y.slice] = y.number
-			}
-		}
+		rows[x.holds] = nil // told once
 		for slice, m := range pc.own {
 			if rest := m.anyPeer.anywhere; row[slice] < 0 && rest != noZone {
 				row[slice] = m.zones[rest].local

@@ -15,7 +15,10 @@ import (
 // plan is a version of a price plan.
 type plan struct {
 	name     string
-	family   int32
+	counter  string // name of the plan by which it counts: its own, or that of the plan whose place it takes
+	family   int32  // as share plans see it: that of the plan whose place it takes
+	derived  bool   // from a plan that it extends
+	ended    bool   // the end of deal prices: the plan whose place they took is in force again
 	currency string
 	slices   []string
 	week     *week        // nil without slices
@@ -70,6 +73,7 @@ type price struct {
 	when      *rules.Condition // nil for none
 	where     string           // of a network price plan: its places
 	adjust    []apply          // what it does to the sum of a record that begins at it
+	origins   []*origin
 
 	priceIdentity
 }
@@ -120,6 +124,7 @@ func (p *planClass) priceOf(zone int32, slice int16) *price {
 
 func (c *compiler) compilePlans() {
 	for _, doc := range c.planDocs {
+		known := len(c.list)
 		if doc.Name.Value != "" {
 			c.plans.add(doc.Name.Value)
 		}
@@ -131,9 +136,11 @@ func (c *compiler) compilePlans() {
 				c.class(e.Key, c.classUnit(e.Key.Value, e.Value))
 			}
 		}
+		c.again(doc, known)
 	}
 	for _, doc := range c.planDocs {
-		p := &plan{name: doc.Name.Value, currency: doc.Currency.Value}
+		p := &plan{name: doc.Name.Value, counter: doc.counter(), derived: doc.depth > 0, ended: doc.ended, currency: doc.Currency.Value}
+		known := len(c.list)
 		if p.currency != "" {
 			c.currency(p.currency, doc.Currency.Pos)
 			c.warnMinor(doc)
@@ -167,15 +174,25 @@ func (c *compiler) compilePlans() {
 			}
 			p.classes[n] = pc
 		}
-		p.included = c.buckets(doc.Included, "plan "+p.name, "", SIMUnits, false)
+		p.included = c.buckets(doc.Included, "plan "+p.counter, "", SIMUnits, false)
 		p.prorateBuckets(doc)
 		c.warnZones(doc.Included, []*plan{p}, "plan "+p.name)
+		c.again(doc, known)
 		versioned(c, &c.plans, "plan", doc.Name, doc.From, p)
 	}
-	for i, f := range c.plans.list {
+	c.compileDeals()
+	for _, f := range c.plans.list {
+		of, _ := c.plans.find(c.InPlaceOf(f.name))
 		for _, p := range f.versions {
-			p.family = int32(i)
+			p.family = of
 		}
+	}
+}
+
+// again leaves out what was found in a plan that extends another and is told of that one already.
+func (c *compiler) again(doc *planDoc, known int) {
+	if doc.depth > 0 {
+		c.list = append(c.list[:known:known], c.list[:known].News(c.list[known:])...)
 	}
 }
 
@@ -233,6 +250,9 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 			read(&said)
 		}
 	}
+	if len(cd.Prices) == 0 {
+		c.refuse(name.Pos, "class %s has no prices", name.Value)
+	}
 	pc.count = counted(max(0, slices.Index(countedNames, cd.Counted.Value)))
 	table := newPriceTable(pc, models)
 	var own []ownPrice
@@ -273,7 +293,7 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 		}
 		c.nameOnce(named, pr.name, namedPrice{d, zones, at})
 		if pc.count != countRecord {
-			pr.priceIdentity, pr.id = c.identify(d, "price "+p.name+"/"+name.Value+"/", zones, models == nil, at)
+			pr.priceIdentity, pr.id = c.identify(d, "price "+p.counter+"/"+name.Value+"/", zones, models == nil, at)
 			if other, ok := counting[pr.id]; ok && (d.Formerly.Value != "" || other.doc.Formerly.Value != "") {
 				c.list.Errorf(at, "this price would share its count with the one on line %d, but each price has its own count: remove "+
 					"formerly, or give it another name", other.at.Line)
@@ -440,6 +460,7 @@ func (s *saying) compilePrice(d *priceDoc, at diag.Pos) price {
 		}
 	}
 	s.priceDoc, s.at, s.price = d, at, &pr
+	pr.origins = d.origins()
 	for i := range adjustments {
 		if read := adjustments[i].price; read != nil {
 			read(s)

@@ -237,7 +237,7 @@ func (c *compiler) serviceTypes() map[string][]int32 {
 		switch {
 		case !known:
 			of[i] = doc.ServiceType
-			if doc.ServiceType.Value != "" {
+			if doc.ServiceType.Value != "" && doc.Extends.For == nil { // no SIM has the plan of a deal
 				types[doc.ServiceType.Value] = append(types[doc.ServiceType.Value], i)
 			}
 		case first.Value != doc.ServiceType.Value:

@@ -83,7 +83,7 @@ func (e *Engine) hadPlan(v *registry.View, rev registry.Revision, t *tier, sim u
 			plan = v.PlanName(owner.Plan)
 		}
 		if t.number == 0 && number == owner.Account || t.number > 0 && number != owner.Account && number == t.payer.number {
-			same = same || plan == t.plan.name
+			same = same || plan == t.plan.counter
 		}
 		root, number = number, facts.Parent
 	}

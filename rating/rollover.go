@@ -110,7 +110,11 @@ func (e *Engine) formerCycles(t *tier, b *bucket, c *Counters, u *udr.Usage) ([]
 				"forgotten: cycles are counted that began on %s or later. Charge it by hand if it is to be paid, and drop it",
 				date(f.day), date(c.forgotten))
 		}
-		plan, _, _ := e.catalogue.plans.list[t.plan.family].at(e.clock(facts.Zone), then)
+		family := t.plan.family
+		if len(e.catalogue.deals) > 0 {
+			family = e.dealt(int(t.number), family, then)
+		}
+		plan, _, _ := e.catalogue.plans.list[family].at(e.clock(facts.Zone), then)
 		if plan == nil {
 			break
 		}

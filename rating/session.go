@@ -87,7 +87,7 @@ func (e *Engine) began(v *registry.View, rev registry.Revision, t *tier, u *udr.
 		if number == owner.Account && owner.Plan != 0 {
 			plan = v.PlanName(owner.Plan)
 		}
-		same = same || number == t.payer.number && plan == t.plan.name
+		same = same || number == t.payer.number && plan == t.plan.counter
 		root, number = number, facts.Parent
 	}
 	return !same || root != e.root()

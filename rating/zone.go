@@ -328,6 +328,7 @@ func (c *compiler) warnUnknown() {
 					if !slices.Contains(users[pc.models], p.name) {
 						users[pc.models] = append(users[pc.models], p.name)
 					}
+				case p.derived && slices.ContainsFunc(c.list, func(d diag.Diagnostic) bool { return d.Pos == pc.at }):
 				case !saysUnknown(pc.own):
 					c.list.Warnf(pc.at, "class %s of plan %s has no price for usage at an unknown place: such usage goes to suspense. "+
 						"Write `unknown: true` at the price that should cover it, or `unknown: false` if suspense is intended",

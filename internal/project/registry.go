@@ -60,13 +60,18 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 			settingsForm(nil)),
 			Entitled: entitled}
 	}
-	names := &registry.Catalogue{Plans: c.Plans(), SharePlans: c.SharePlans(), Limits: c.Limits()}
+	names := &registry.Catalogue{Plans: plansToHave(c), SharePlans: c.SharePlans(), Limits: c.Limits()}
 	names.PlanCurrencies, names.LimitCurrencies, names.PoolPlans = c.Currencies()
 	names.ChargeCurrencies = chargesOf(c.Life())
 	Complete(in, c)
 	contracts, _ := contract.DocumentsOf(c)
 	return registry.ImportOptions{Catalogue: names, State: statesOf(c.Life()), Entitled: entitled,
 		Forms: append(account.Forms(in), product.OneOffForm(), payment.Form(), contract.Form(contracts), settingsForm(c.Life()))}
+}
+
+// plansToHave are the plans that a SIM or an account can have. Deal prices take the place of one, and nobody has them.
+func plansToHave(c *rating.Catalogue) []string {
+	return slices.DeleteFunc(c.Plans(), func(plan string) bool { return c.InPlaceOf(plan) != plan })
 }
 
 // Complete fills in what an installation has for accounts in a catalogue, which may be nil: documents, and the names of accounting groups.

@@ -38,11 +38,11 @@ func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 // Tax is the tax class of a commitment or penalty of a contract document, as a part says it.
 func (d *Documents) Tax(charge, name string, on Date) string { return d.Products.Tax(charge, name, on) }
 
-// of is the plan, add-on or share plan of a part; of another name the name itself.
+// of is the plan, add-on or share plan of a part, and the plan whose place a deal takes; of another name the name itself.
 func (d *Documents) of(name string) string {
 	p := d.Products.Parts.Newest(name)
 	if p == nil {
-		return name
+		return d.Products.InPlaceOf(name)
 	}
 	for _, t := range []diag.Text{p.Of.Plan, p.Of.Addon, p.Of.SharePlan} {
 		if t.Value != "" {

@@ -66,12 +66,13 @@ type Documents struct {
 	fulls   bool  // there are parts with proration: full
 	onces   bool  // there are one-time parts
 	rates   *rating.Catalogue
+	inPlace func(plan string) string
 }
 
 // DocumentsOf are those of a catalogue. list has the mistakes of a stored catalogue's documents that came later.
 func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	d = &Documents{Life: c.Life(), Version: c.Version(), of: map[thing][]string{}, sold: map[string][]string{}, longest: 1,
-		rates: c}
+		rates: c, inPlace: c.InPlaceOf}
 	var more diag.List
 	d.Parts, list = rating.VersionsOf[Part](c, partKind)
 	d.Products, more = rating.VersionsOf[Product](c, productKind)
@@ -93,7 +94,7 @@ func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 }
 
 // Tax is the tax class of a charge of a name: usage by a plan, a contract's commitment or penalty, a one-time charge. "" if no
-// part says it.
+// part says it. Usage by a deal has that of the plan whose place the deal takes, unless a part is of the deal.
 func (d *Documents) Tax(charge, name string, on Date) string {
 	kind := ofCharge
 	switch charge {
@@ -107,7 +108,18 @@ func (d *Documents) Tax(charge, name string, on Date) string {
 			return p.Tax.Value
 		}
 	}
+	if of := d.InPlaceOf(name); charge == usageOf && of != name {
+		return d.Tax(charge, of, on)
+	}
 	return ""
+}
+
+// InPlaceOf is the plan whose place a deal takes; any other name stays as it is.
+func (d *Documents) InPlaceOf(plan string) string {
+	if d.inPlace == nil {
+		return plan
+	}
+	return d.inPlace(plan)
 }
 
 // checkParts checks the names in parts, and that versions are of the same thing.

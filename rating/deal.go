@@ -1,0 +1,215 @@
+package rating
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ratemill/diag"
+	"ratemill/literal"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Deal prices are a plan that takes the place of the plan that it extends, for some accounts. SIMs and accounts keep
+// their plan; the deal follows from the catalogue alone. It counts in the counters of the plan whose place it takes, so
+// neither its beginning nor its end starts a counter anew.
+
+// deal is a plan for some accounts.
+type deal struct {
+	of, plan int32 // families: the plan whose place it takes, and its own
+	kind     string
+	accounts []string
+}
+
+// dealt checks what a plan says about the accounts for which it is.
+func (x *extension) dealt(d *planDoc) bool {
+	errors := x.list.Errors()
+	if d.Extends.For == nil {
+		if d.Extends.Until.Kind != literal.Always {
+			x.list.Errorf(d.Extends.Until.Pos, "until needs for: only deal prices end; SIMs would be left without a plan")
+		}
+		return x.list.Errors() == errors
+	}
+	for _, base := range x.of[d.Extends.Extends.Value] {
+		if base.Extends.For != nil {
+			x.list.Errorf(d.Extends.Extends.Pos, "plan %s is for certain accounts itself, so no other can take its place; extend plan %s",
+				base.Name.Value, base.Extends.Extends.Value)
+			break
+		}
+	}
+	for _, other := range x.of[d.Name.Value] {
+		if other.Extends.For == nil || other.Extends.Extends.Value != d.Extends.Extends.Value {
+			x.list.Errorf(d.Name.Pos, "plan %s is for certain accounts in place of plan %s, but in another version it is not; give the deal a name of "+
+				"its own", d.Name.Value, d.Extends.Extends.Value)
+			break
+		}
+	}
+	return x.list.Errors() == errors
+}
+
+// counter is the plan by whose name a plan's buckets and prices are counted.
+func (d *planDoc) counter() string {
+	if d.Extends.For != nil {
+		return d.Extends.Extends.Value
+	}
+	return d.Name.Value
+}
+
+// compileDeals finds the plans that are for certain accounts, and reports two for the same account.
+func (c *compiler) compileDeals() {
+	type claim struct {
+		of, whom string
+	}
+	first := map[claim]diag.Text{}
+	versions := map[string][]*forDoc{}
+	for _, doc := range c.planDocs {
+		for_ := doc.Extends.For
+		own, ok := c.plans.find(doc.Name.Value)
+		of, known := c.plans.find(doc.Extends.Extends.Value)
+		if for_ == nil || !ok || !known {
+			continue
+		}
+		if before := versions[doc.Name.Value]; slices.Contains(before, for_) {
+			continue
+		} else if len(before) > 0 && !before[0].same(for_) {
+			c.list.Errorf(for_.pos, "plan %s is for others in another version; give the new deal a name of its own", doc.Name.Value)
+			continue
+		}
+		again := len(versions[doc.Name.Value]) > 0
+		versions[doc.Name.Value] = append(versions[doc.Name.Value], for_)
+		if again {
+			continue
+		}
+		x := deal{of: of, plan: own, kind: for_.Kind}
+		whom := for_.Accounts
+		if for_.Kind != "" {
+			whom = []diag.Text{{Value: "accounts of kind " + for_.Kind, Pos: for_.pos}}
+		}
+		for _, t := range whom {
+			k := claim{doc.Extends.Extends.Value, t.Value}
+			if other, twice := first[k]; twice {
+				c.list.Errorf(t.Pos, "plan %s takes the place of plan %s for %s already; an account has one deal for a plan", other.Value, k.of, t.Value)
+			}
+			first[k] = doc.Name
+			if for_.Kind == "" {
+				x.accounts = append(x.accounts, t.Value)
+			}
+		}
+		c.deals = append(c.deals, x)
+	}
+}
+
+func (f *forDoc) same(o *forDoc) bool {
+	return f.Kind == o.Kind && sortedWords(f.Accounts) == sortedWords(o.Accounts)
+}
+
+// dealsOf are the deals that name an account, and those of its kind.
+func (c *Catalogue) dealsOf(facts *registry.Account) (named, ofKind []deal) {
+	for _, d := range c.deals {
+		if slices.Contains(d.accounts, facts.ID) {
+			named = append(named, d)
+		}
+		if d.kind == facts.Kind.String() {
+			ofKind = append(ofKind, d)
+		}
+	}
+	return named, ofKind
+}
+
+// dealt is the plan that takes the place of a plan for the account at a place of the path: by a deal of its own, of the
+// nearest account above it, or of its kind. A reseller has only deals of its own, and an account below it none from above
+// the reseller.
+func (e *Engine) dealt(place int, family int32, at udr.Instant) int32 {
+	clock := e.path[place].clock
+	for i, p := range e.path[place:] {
+		if i > 0 && (p.facts.Kind == registry.ResellerAccount || e.path[place].facts.Kind == registry.ResellerAccount) {
+			break // resellers buy, and sell, at prices of their own
+		}
+		if plan, ok := e.among(p.deals, clock, family, at); ok {
+			return plan
+		}
+	}
+	if plan, ok := e.among(e.path[place].dealsOfKind, clock, family, at); ok {
+		return plan
+	}
+	return family
+}
+
+// among is the plan of a deal that is in force, and takes the place of a plan.
+func (e *Engine) among(deals []deal, clock *zoneClock, family int32, at udr.Instant) (int32, bool) {
+	for i := range deals {
+		if deals[i].of == family {
+			if p, _, _ := e.catalogue.plans.list[deals[i].plan].at(clock, at); p != nil && !p.ended {
+				return deals[i].plan, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// InPlaceOf is the plan whose place a plan takes for certain accounts; the plan itself if it is no deal.
+func (c *Catalogue) InPlaceOf(plan string) string {
+	if n, ok := c.plans.find(plan); ok {
+		for i := range c.deals {
+			if c.deals[i].plan == n {
+				return c.plans.list[c.deals[i].of].name
+			}
+		}
+	}
+	return plan
+}
+
+// Deal is a plan of deal prices, for whom it is, and the plan whose place it takes.
+type Deal struct {
+	Plan, Of string
+	Kind     string
+	Accounts []string
+}
+
+// Deals are the deal prices of the catalogue.
+func (c *Catalogue) Deals() (list []Deal) {
+	for _, d := range c.deals {
+		list = append(list, Deal{c.plans.list[d.plan].name, c.plans.list[d.of].name, d.kind, d.accounts})
+	}
+	return list
+}
+
+// dealWords say for whom a plan takes the place of another; "" if it is no deal.
+func (x *explanation) dealWords() string {
+	p := x.plan()
+	if p == nil || p.counter == p.name {
+		return ""
+	}
+	n, _ := x.names.Catalogue.plans.find(p.name)
+	for _, d := range x.names.Catalogue.deals {
+		if d.plan == n {
+			whom := strings.Join(d.accounts[:min(len(d.accounts), 4)], ", ")
+			if d.kind != "" {
+				whom = "accounts of kind " + d.kind
+			} else if len(d.accounts) > 4 {
+				whom += ", …"
+			}
+			return fmt.Sprintf("%s in place of plan %s, for %s", p.name, p.counter, whom)
+		}
+	}
+	return ""
+}
+
+// withDeals keeps sessions in a plan where they are kept in a plan that takes its place, and the other way round: a
+// session goes on when a deal begins or ends.
+func (c *compiler) withDeals(family int32) (versions []*plan) {
+	of := family
+	for _, d := range c.deals {
+		if d.plan == family {
+			of = d.of
+		}
+	}
+	versions = slices.Clone(c.plans.list[of].versions)
+	for _, d := range c.deals {
+		if d.of == of {
+			versions = append(versions, c.plans.list[d.plan].versions...)
+		}
+	}
+	return versions
+}

@@ -1,0 +1,88 @@
+package rating
+
+import (
+	"slices"
+
+	"ratemill/diag"
+)
+
+// replaced is the prices of a class that extends another: its own, and of the other's all that they leave. A price takes
+// the place of the one with its name, or else takes over the zones or places that it names.
+func replaced(base, own []priceDoc) []priceDoc {
+	base = slices.Clone(base)
+	mine := slices.Clone(own)
+	for i := range mine {
+		p := &mine[i]
+		named := slices.IndexFunc(base, func(b priceDoc) bool { return p.Name.Value != "" && b.Name.Value == p.Name.Value })
+		if named >= 0 {
+			if b := &base[named]; len(p.Zones) == 0 && p.Where.empty() && p.Slice.Value == "" {
+				p.Zones, p.Where, p.Slice = b.Zones, b.Where, b.Slice
+				if p.When.Value == "" {
+					p.When = b.When
+				}
+			}
+			base = slices.Delete(base, named, named+1)
+		}
+		kept := base[:0]
+		for _, b := range base {
+			if b.leave(p) {
+				kept = append(kept, b)
+			}
+		}
+		base = kept
+	}
+	return append(base, mine...)
+}
+
+// leave takes away from b the zones or places of p, and reports whether something is left.
+func (b *priceDoc) leave(p *priceDoc) bool {
+	if b.Slice.Value != p.Slice.Value || b.When.Value != p.When.Value {
+		return true
+	}
+	if len(b.Zones) > 0 || len(p.Zones) > 0 {
+		if len(p.Zones) == 0 || len(b.Zones) == 0 {
+			return true
+		}
+		b.Zones = less(b.Zones, p.Zones)
+		return len(b.Zones) > 0
+	}
+	return b.Where.leave(&p.Where)
+}
+
+// leave takes away the places of o where both have the same other party, or the other parties of o where both have the
+// same places, and reports whether something is left.
+func (w *whereDoc) leave(o *whereDoc) bool {
+	peers := sortedWords(w.Prefixes, w.Numbers, w.PeerCountries) == sortedWords(o.Prefixes, o.Numbers, o.PeerCountries) && w.Peer.Value == o.Peer.Value
+	places := sortedWords(w.Networks, w.Countries) == sortedWords(o.Networks, o.Countries) && w.Network.Value == o.Network.Value
+	switch {
+	case peers && places:
+		return false
+	case peers && w.places() && o.places():
+		w.Networks, w.Countries = less(w.Networks, o.Networks), less(w.Countries, o.Countries)
+		if o.Network.Value != "" {
+			w.Network = diag.Text{}
+		}
+		if o.Unknown != nil {
+			w.Unknown = nil
+		}
+		return w.places()
+	case places && w.peers() && o.peers():
+		w.Prefixes, w.Numbers = less(w.Prefixes, o.Prefixes), less(w.Numbers, o.Numbers)
+		w.PeerCountries = less(w.PeerCountries, o.PeerCountries)
+		if o.Peer.Value != "" {
+			w.Peer = diag.Text{}
+		}
+		return w.peers()
+	}
+	return true
+}
+
+// less is a list without the words of another.
+func less(list, without []diag.Text) (left []diag.Text) {
+	for _, t := range list {
+		if !slices.ContainsFunc(without, func(o diag.Text) bool { return o.Value == t.Value }) {
+			left = append(left, t)
+		}
+	}
+	return left
+}
