@@ -124,7 +124,7 @@ func (s *succession) limits() {
 				s.limit(o, m)
 			case m.formerly != "" && m.formerly == g.name:
 				known, replaced = true, o.counted
-			case m.formerly == "" && !there && o.kind() == m.kind() &&
+			case m.formerly == "" && !there && o.counting() == m.counting() &&
 				slices.Equal(s.before.classNames(o.classes), s.after.classNames(m.classes)):
 				s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts from 0 in the current cycle and replaces %s "+
 					"in %s. If it is the same limit, write `formerly: %s`",
@@ -147,10 +147,10 @@ func (s *succession) limits() {
 func (s *succession) limit(o, m *limit) {
 	was, is := s.before.unitOf(o.classes), s.after.unitOf(m.classes)
 	switch {
-	case o.kind() != m.kind():
+	case m.counting() != o.counting():
 		s.list.Warnf(m.amountAt, "this version starts 1 counter anew: limit %s counts %s, and %s in %s. The new count begins at 0 in "+
 			"the current cycle. Let the version begin with a cycle",
-			m.name, m.kind().counted(), o.kind().counted(), s.former)
+			m.name, m.counting(), o.counting(), s.former)
 	case o.id != m.id:
 		s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts as %s, and as %s in %s. If it is the same limit, "+
 			"continue that count with formerly",
@@ -162,22 +162,11 @@ func (s *succession) limit(o, m *limit) {
 	case !m.cost && was != is && was != literal.AnyUnit && is != literal.AnyUnit:
 		s.list.Warnf(m.amountAt, "limit %s counts %s, and continues a count of %s in %s; give it another name, so that it counts from 0",
 			m.name, literal.UnitName(is), literal.UnitName(was), s.former)
-	case m.event && m.threshold.Less(o.threshold):
+	case m.threshold.Less(o.threshold):
 		s.list.Warnf(m.amountAt, "the threshold of limit %s is lower than in %s: in the current cycle there is no event for %s whose "+
 			"count has reached it already, only from the next cycle on",
 			m.name, s.former, m.kind().owner())
 	}
-}
-
-func (k CounterKind) counted() string {
-	what := "usage"
-	if k.IsCost() {
-		what = "cost"
-	}
-	if k.PerSIM() {
-		return what + " per SIM"
-	}
-	return what + " per account"
 }
 
 func (k CounterKind) owner() string {

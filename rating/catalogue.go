@@ -32,6 +32,7 @@ type Catalogue struct {
 	deals     []deal
 	shares    families[share]
 	limits    families[limit]
+	blocks    bool // some limit blocks usage
 	anomalies families[anomaly]
 	life      *life.Book
 	owns      families[own]

@@ -133,6 +133,7 @@ type Line struct {
 	Amount   decimal.D // its share of the sum: Quantity × Price / Per, without the part below 12 decimals; a cap adds nothing
 
 	// Of a stretch of the quantity:
+	Over  string // the limit, of usage over it; empty for any other
 	Slice string // time slice; empty when the price has none
 	At    int64  // units of the record before it, the covered ones and those that parts before it paid included
 	From  int64  // units counted before it for the plan's graduated prices: of the record, SIM or account
@@ -153,10 +154,13 @@ const (
 	ManyRegistrations                      // a SIM registered more often than an anomaly says; Before and After count
 	ManyNetworks                           // a SIM was in more networks than an anomaly says
 	DeviceChanged                          // a SIM is in another device: Before and After are the first 14 digits of the IMEIs
+	LimitThrottles                         // a limit with the action throttle was reached: the network slows the SIMs down
+	LimitBlocks                            // a limit with the action block was reached: further usage is suspended or has another price
 )
 
 var eventNames = [...]string{"", "limit.passed", "pool.exhausted", "included.exhausted", "sim.first_use", "life.exhausted",
-	"limit.suspends", "anomaly.registrations", "anomaly.networks", "anomaly.imei"}
+	"limit.suspends", "anomaly.registrations", "anomaly.networks", "anomaly.imei",
+	"limit.throttles", "limit.blocks"}
 
 func (k EventKind) String() string {
 	if int(k) < len(eventNames) {
@@ -178,6 +182,9 @@ type Event struct {
 	Before    Value
 	After     Value
 	Severity  uint8 // of an anomaly, 1 to 4
+
+	Percent uint16      // of the limit, if the threshold is a part of it
+	Until   udr.Instant // of LimitThrottles and LimitBlocks: end of the period
 }
 
 // Result is the result of rating a batch. Reuse it: Begin empties it and keeps its memory.

@@ -74,12 +74,23 @@ func (c *Catalogue) CounterKey(v *registry.View, rev registry.Revision, name str
 			return CounterKey{}, fmt.Errorf("%s: the limit is not in force at %s", name, at)
 		}
 		cycle, _, _ := clock.cycle(at, owner)
-		w := tally{id: m.id, kind: m.kind(), payer: &payer{number: owner.Number, cycle: cycle}}
-		if m.perSIM {
+		of, err := c.limitOwner(m, v, rev, clock, owner, at)
+		if err != nil {
+			return CounterKey{}, fmt.Errorf("%s: %w", name, err)
+		}
+		if of != owner {
+			clock = newZoneClock(of.Zone, c.dates)
+			cycle, _, _ = clock.cycle(at, of)
+		}
+		w := tally{id: m.counterID(), kind: m.kind(), payer: &payer{number: of.Number, cycle: cycle, clock: clock}}
+		if m.per == perSIM {
 			if sim == 0 {
 				return CounterKey{}, fmt.Errorf("%s: the limit counts each SIM separately; give sim", name)
 			}
 			w.sim, w.apart = sim, true
+		}
+		if w.period = m.period; m.period != perCycle {
+			w.date, w.hour = clock.date(m.period, at, 0)
 		}
 		return w.key(owner.Root, 0), nil
 	}
@@ -130,7 +141,9 @@ func (c *Catalogue) Places() []Place {
 		}
 	}
 	for _, f := range c.limits.list {
-		all = append(all, Place{"limit", "limit " + f.name})
+		for _, m := range f.versions {
+			all = m.places(all)
+		}
 	}
 	slices.SortStableFunc(all, func(a, b Place) int { return strings.Compare(a.Kind+"\x00"+a.Name, b.Kind+"\x00"+b.Name) })
 	return slices.Compact(all)
@@ -199,7 +212,9 @@ func (ch *Charge) Reached(class string, reach func(Place)) {
 		reach(Place{"condition", plan + " " + class + " " + ch.Price})
 	}
 	for i := range ch.Lines {
-		if l := &ch.Lines[i]; l.Kind == LineUsage {
+		if l := &ch.Lines[i]; l.Over != "" {
+			reach(Place{"limit", "limit " + l.Over + " over"})
+		} else if l.Kind == LineUsage {
 			reach(Place{"step", stepName(plan, class, ch.Price, l.Price.String(), l.Per)})
 		}
 	}
@@ -220,5 +235,9 @@ func (ch *Charge) Reached(class string, reach func(Place)) {
 
 // Reached is the place of an event's limit; ok is false for events of buckets.
 func (e *Event) Reached() (p Place, ok bool) {
-	return Place{"limit", "limit " + e.Name}, e.Kind == LimitPassed
+	switch e.Kind {
+	case LimitPassed, LimitSuspends, LimitThrottles, LimitBlocks:
+		return Place{"limit", limitPlace(e.Name, int64(e.Percent), e.Kind.String())}, true
+	}
+	return Place{}, false
 }

@@ -1,8 +1,6 @@
 package rating
 
 import (
-	"slices"
-
 	"ratemill/diag"
 	"ratemill/registry/life"
 )
@@ -16,7 +14,7 @@ var documents = append([]diag.Key{
 		New: func() any { return new(zoneModelDoc) }},
 	{Name: "plan", Doc: "A price plan says what usage costs, by class of usage and by zone (zone price plan) or network (network price plan).", New: func() any { return new(planDoc) }},
 	{Name: "share_plan", Doc: "A share plan is a pool: buckets of units that the SIMs of an account, or of its parent, draw on together.", New: func() any { return new(shareDoc) }},
-	{Name: "limit", Doc: "A limit watches usage or cost in a cycle and acts once when it reaches a threshold.",
+	{Name: "limit", Doc: "A limit counts usage or cost of a SIM, an account, a pool or a tree in a cycle, a week, a day or an hour, and acts once at each threshold: it tells, throttles, blocks or suspends.",
 		New: func() any { return new(limitDoc) }},
 	{Name: "own", Doc: "What is own says which networks and numbers are the operator's or the customer's own, so that zones, prices and conditions can refer to them.",
 		New: func() any { return new(ownDoc) }},
@@ -134,22 +132,6 @@ type bucketDoc struct {
 	Increment *quantity     `yaml:"increment" doc:"Step to which a record that the bucket covers is rounded up, in place of the price's increment." example:"20 kB"`
 	Prorate   string        `yaml:"prorate" enum:"days|whole" doc:"Overrides the plan's prorate for this bucket." example:"days"`
 	Rollover  *rolloverDoc  `yaml:"rollover" doc:"What a cycle leaves is there in the cycles that follow. Without it, it lapses."`
-}
-
-type limitDoc struct {
-	Name     diag.Text   `yaml:"limit,required" doc:"Name, by which accounts use it." example:"data-5g"`
-	Formerly diag.Text   `yaml:"formerly" doc:"Name of the limit before it was renamed: its count continues." example:"data-4g"`
-	From     since       `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
-	Per      diag.Text   `yaml:"per" default:"account" enum:"sim|account" doc:"Whether usage or cost is counted per SIM or per account, in each cycle of the account."`
-	Classes  []diag.Text `yaml:"classes" doc:"Usage classes that count; a limit on cost counts all without it." example:"[data]"`
-	Usage    *quantity   `yaml:"usage" doc:"Threshold on quantity, as used, before rounding." example:"5 GB"`
-	Cost     *moneyText  `yaml:"cost" doc:"Threshold on the charges of the account; if it has no plan, on the charges of the nearest accounts below it." example:"100 EUR"`
-	Actions  []diag.Text `yaml:"actions" enum:"event|suspend" doc:"What happens when the threshold is reached: event publishes limit.passed; suspend suspends the SIM from the beginning of that record on (per: sim only), unless usage_limit_override lifts the limit. A SIM without a state cannot be suspended." example:"[event, suspend]"`
-}
-
-// does reports whether the limit has an action.
-func (d *limitDoc) does(action string) bool {
-	return slices.ContainsFunc(d.Actions, func(a diag.Text) bool { return a.Value == action })
 }
 
 func (r *roundDoc) Check(n *diag.Node, d *diag.Decoder) {

@@ -1,9 +1,6 @@
 package rating
 
-import (
-	"ratemill/decimal"
-	"ratemill/udr"
-)
+import "ratemill/udr"
 
 // cover draws on the buckets that cover the record, first that of the SIM's life, then the plan's included units, then the pools of the account in
 // its order, and returns the number of covered units. Buckets cover the beginning of a record. One with an increment of
@@ -64,80 +61,4 @@ func (e *Engine) draw(t *tier, b *bucket, size int64, w tally, at int64, ch *Cha
 			Counter: k, Threshold: UnitsValue(size - b.least + 1), Before: before, After: UnitsValue(used + taken)})
 	}
 	return d.Drawn
-}
-
-// watch counts usage and cost for the limits of every account up to the root.
-func (e *Engine) watch(c *Counters, u *udr.Usage, class int32, res *Result) error {
-	for _, p := range e.path {
-		for _, family := range p.limits {
-			m, _, _ := e.catalogue.limits.list[family].at(p.clock, u.At)
-			if m == nil || !m.counts(class) {
-				continue
-			}
-			if err := e.count(p, m, c, u, res); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (e *Engine) count(p *payer, m *limit, c *Counters, u *udr.Usage, res *Result) error {
-	value := UnitsValue(u.Quantity)
-	if m.cost {
-		cost, err := e.costOf(p, m)
-		if err != nil {
-			return err
-		}
-		value = CostValue(cost)
-	}
-	if (value == Value{}) {
-		return nil
-	}
-	w := tally{id: m.id, kind: m.kind(), payer: p}
-	if m.perSIM {
-		w.sim, w.apart = u.SIM, true
-	}
-	k, entry, before := e.counter(c, &w, res)
-	after := before.Plus(value)
-	if m.cost {
-		if _, err := after.Cost(); err != nil {
-			return suspend("amount", "the cost that limit %s counts for account %s exceeds the largest possible amount; correct the plan",
-				m.name, p.facts.ID)
-		}
-	}
-	e.add(entry, k, value, res)
-	if m.event && before.Less(m.threshold) && !after.Less(m.threshold) {
-		res.Events = append(res.Events, Event{Kind: LimitPassed, Name: m.name, Account: p.number, SIM: u.SIM, At: u.At,
-			Counter: k, Threshold: m.threshold, Before: before, After: after})
-	}
-	if m.suspend && before.Less(m.threshold) && !after.Less(m.threshold) && !e.state.lifts(u.At) {
-		e.live(c, u.SIM, u.At, didPass, res)
-		res.Events = append(res.Events, Event{Kind: LimitSuspends, Name: m.name, Account: p.number, SIM: u.SIM, At: u.At,
-			Counter: k, Threshold: m.threshold, Before: before, After: after})
-	}
-	return nil
-}
-
-// costOf is the price of the record for an account: at its own plan, or without a plan, the charge of the nearest
-// account below it. Charges in another currency cannot be added there; check reports this.
-func (e *Engine) costOf(p *payer, m *limit) (decimal.D, error) {
-	at := 0
-	for e.path[at] != p {
-		at++
-	}
-	for i := len(e.tiers) - 1; i >= 0; i-- {
-		t := &e.tiers[i]
-		if int(t.number) > at {
-			continue
-		}
-		if t.payer != p && t.plan.currency != m.currency {
-			return decimal.Zero, nil
-		}
-		if t.plan.currency != m.currency {
-			return decimal.Zero, suspend("currency", "limit %s of account %s is in %s, but plan %s charges %s; correct one and retry", m.name, p.facts.ID, m.currency, t.plan.name, t.plan.currency)
-		}
-		return t.total, nil
-	}
-	return decimal.Zero, nil
 }

@@ -29,6 +29,7 @@ type Engine struct {
 	sum       amount    // of the charge that is being made
 	stretches []stretch // of the current charge
 	path      []*payer
+	counting  counting // by the limit that is being looked at
 	parts     []part
 	undo      []undo
 
@@ -116,6 +117,9 @@ type tier struct {
 	days, rest, of int64
 
 	part *part // nil if no session is kept for it
+	// Of usage over a limit, if the record has some; nil: there is none. below is how many of the used units are not over it.
+	over  *price
+	below int64
 }
 
 type undo struct {
@@ -138,6 +142,11 @@ func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *u
 	}
 	if res.Late, err = e.late(c, u); err != nil {
 		return err
+	}
+	if e.catalogue.blocks {
+		if err := e.heed(c, u, class); err != nil {
+			return err
+		}
 	}
 	if u.SessionWithin != 0 {
 		if err := e.join(v, rev, c, u); err != nil {

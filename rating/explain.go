@@ -341,6 +341,9 @@ func (x *explanation) stepWords(s *Line) string {
 	if s.Below != 0 {
 		text += " and " + reduced(s.Below, s.Per) + " of the last digit"
 	}
+	if s.Over != "" {
+		text += " (over limit " + s.Over + ")"
+	}
 	if s.Slice != "" {
 		text += " (" + s.Slice + ")"
 	}

@@ -35,6 +35,7 @@ type world struct {
 	SIMs     []simLine     `yaml:"sims"`
 	States   []stateLine   `yaml:"states"`
 	Profiles []profileLine `yaml:"profiles"`
+	Settings []settingLine `yaml:"settings"`
 }
 
 type accountLine struct {
@@ -81,6 +82,25 @@ type profileLine struct {
 	Custom map[string]string `yaml:"custom"`
 }
 
+// settingLine is what the settings of an account or a SIM say of limits from a time on.
+type settingLine struct {
+	Account  string `yaml:"account"`
+	SIM      uint32 `yaml:"sim"`
+	From     string `yaml:"from"`
+	Override string `yaml:"usage_limit_override"`
+}
+
+func (s *settingLine) statement() registry.Statement {
+	f := registry.Statement{Kind: registry.KindSettings, Subject: s.Account, From: instant(s.From), Value: []byte(`{"lifecycle":"life"}`)}
+	if s.SIM != 0 {
+		f.Subject = registry.SubjectOf(s.SIM)
+	}
+	if s.Override != "" {
+		f.Value = fmt.Appendf(nil, `{"lifecycle":"life","overrides":{"usage_limit_override":%q}}`, s.Override)
+	}
+	return f
+}
+
 func (w *world) number(id string) uint32 {
 	var seen []string
 	for _, a := range w.Accounts {
@@ -122,6 +142,9 @@ func (w *world) registry() (*registry.Registry, error) {
 	for _, p := range w.Profiles {
 		changes.Statements = append(changes.Statements, registry.Statement{Kind: registry.KindProfile, Subject: p.Account, From: instant(p.From),
 			Value: custom(p.Custom)})
+	}
+	for _, s := range w.Settings {
+		changes.Statements = append(changes.Statements, s.statement())
 	}
 	for _, s := range w.States {
 		fact := registry.StateFact{SIM: s.SIM, From: instant(s.From), StateValue: registry.StateValue{Name: s.State, Lifecycle: s.Lifecycle}}
@@ -277,7 +300,14 @@ func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 	c.give("counters", counterLines(catalogue, counters, res, c.world.roots()))
 	var events strings.Builder
 	for _, ev := range res.Events {
-		fmt.Fprintf(&events, "%s %s: account %s, SIM %d\n", ev.Kind, ev.Name, names.Account(ev.Account), ev.SIM)
+		fmt.Fprintf(&events, "%s %s: account %s, SIM %d", ev.Kind, ev.Name, names.Account(ev.Account), ev.SIM)
+		if ev.Percent != 0 {
+			fmt.Fprintf(&events, ", at %d %%", ev.Percent)
+		}
+		if ev.Until != 0 {
+			fmt.Fprintf(&events, ", until %s", ev.Until)
+		}
+		events.WriteString("\n")
 	}
 	c.give("events", events.String())
 	c.give("explanations", explanations)

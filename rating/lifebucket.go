@@ -104,13 +104,21 @@ func (e *Engine) empties(c *Counters, u *udr.Usage, units, used int64) bool {
 	return !e.did(didEmpty)
 }
 
-// lifts reports whether limits that suspend a SIM are lifted at the time of a record.
-func (s *simState) lifts(at udr.Instant) bool {
+// lifts reports whether the rules of the SIM's state lift limits at the time of a record. What a setting said when the state
+// began does not count, if there are settings without it now.
+func (s *simState) lifts(at udr.Instant, stated bool, book *life.Book) bool {
 	if !s.known || s.Rules.Lifecycle == nil {
 		return false
+	}
+	lifecycle := s.Rules.Lifecycle
+	if ref := s.Rules.Ref; stated && ref.Overrides != "" {
+		ref.Overrides = ""
+		if plain, err := book.Resolve(ref, s.From, s.payer.facts.Zone); err == nil {
+			lifecycle = plain
+		}
 	}
 	facts := s.payer.facts
 	cycles := registry.Cycles{Zone: facts.Zone, Day: facts.CycleDay}
 	_, next := cycles.Of(registry.LocalDate(facts.Zone, s.From))
-	return s.Rules.Lifecycle.Override.Lifts(s.From, registry.Midnight(facts.Zone, next), at)
+	return lifecycle.Override.Lifts(s.From, registry.Midnight(facts.Zone, next), at)
 }

@@ -572,6 +572,7 @@ func appendStep(dst []byte, m *Line) []byte {
 		dst = wire.CloseShort(dst, at)
 	}
 	dst = wire.AppendVarint(dst, 8, uint64(m.Below))
+	dst = wire.AppendString(dst, 65, m.Over)
 	return dst
 }
 
@@ -633,6 +634,12 @@ func (m *Line) parseStep(data []byte) error {
 				break
 			}
 			m.Below = int64(f.V)
+		case 65:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Over = wire.Text(f.B)
 		}
 		if err != nil {
 			return fmt.Errorf("message Step: field %d: %w", f.Number, err)
@@ -1214,6 +1221,8 @@ func AppendEvent(dst []byte, m *Event) []byte {
 	dst = appendValue(dst, &m.After)
 	dst = wire.CloseShort(dst, at)
 	dst = wire.AppendVarint(dst, 10, uint64(m.Severity))
+	dst = wire.AppendVarint(dst, 65, uint64(m.Percent))
+	dst = wire.AppendFixed(dst, 66, int64(m.Until))
 	return dst
 }
 
@@ -1287,6 +1296,18 @@ func (m *Event) parse(data []byte) error {
 				break
 			}
 			m.Severity = uint8(f.V)
+		case 65:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Percent = uint16(f.V)
+		case 66:
+			if f.Kind != protowire.Fixed64Type {
+				err = f.WrongType()
+				break
+			}
+			m.Until = udr.Instant(f.V)
 		}
 		if err != nil {
 			return fmt.Errorf("message Event: field %d: %w", f.Number, err)

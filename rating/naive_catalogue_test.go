@@ -128,7 +128,19 @@ type naiveLimit struct {
 	Classes []string `yaml:"classes,omitempty"`
 	Usage   string   `yaml:"usage,omitempty"`
 	Cost    string   `yaml:"cost,omitempty"`
-	Actions []string `yaml:"actions"`
+	Actions []string `yaml:"actions,omitempty"`
+
+	Pool       string           `yaml:"pool,omitempty"`
+	Period     string           `yaml:"period,omitempty"`
+	Zones      []string         `yaml:"zones,omitempty"`
+	At         []string         `yaml:"at,omitempty"`
+	Thresholds []naiveThreshold `yaml:"thresholds,omitempty"`
+	Over       string           `yaml:"over,omitempty"`
+}
+
+type naiveThreshold struct {
+	At string   `yaml:"at"`
+	Do []string `yaml:"do"`
 }
 
 func readNaive(documents []string) (c naiveCatalogue, err error) {

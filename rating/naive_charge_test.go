@@ -24,18 +24,21 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	if session == nil {
 		session = newNaiveSession() // the record belongs to no session
 	}
+	c.over = r.over[a.ID]
 	for _, p := range class.Prices {
 		c.lies = c.lies || p.Slice != "" && u.Unit == udr.Second
 	}
+	c.lies = c.lies && !c.over.whole()
 	if c.lies {
 		c.blocks = r.blocks(u, a, plan, &class, zone, session)
 	}
+	c.beyond = c.over.units(session, initial, then)
 	var begins bool
 	begun := session.begun
 	c.quantity, begins = session.use(u.Quantity, initial, then, c.blocks)
 	c.session, c.used = session, session.used-begun
 	c.drawLife()
-	if free := c.covered > 0 && c.covered == c.quantity; begins && !free && !(u.Continues && session.key == "") {
+	if free := c.covered > 0 && c.covered == c.quantity; begins && !free && !(u.Continues && session.key == "") && !c.over.whole() {
 		c.sum.Add(c.sum, naiveMoney(first.Fee))
 	}
 	c.drawAll()
@@ -44,7 +47,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 		return nil, nil, nil, err
 	}
 	sum := c.sum.Add(c.sum, session.sum)
-	if class.Cap != "" && sum.Cmp(naiveMoney(class.Cap)) > 0 {
+	if class.Cap != "" && !c.over.whole() && sum.Cmp(naiveMoney(class.Cap)) > 0 {
 		sum = naiveMoney(class.Cap)
 	}
 	round := naiveRound{12, "half_up"}
@@ -55,11 +58,15 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 		round = *class.Round
 	}
 	least := ""
-	if c.covered < c.quantity && !(u.Continues && session.key == "") {
+	if c.covered < c.quantity && !(u.Continues && session.key == "") && !c.over.whole() {
 		least = first.Minimum
 	}
 	total := session.pay(u, sum, naiveMoney(least), round, c.priced)
-	head := fmt.Sprintf("tier %d %s %s zone %s price %s total %s", tier, a.ID, plan.Name, zone, first.Name, total.FloatString(12))
+	name := first.Name
+	if c.over.whole() {
+		name = "" // only names that plans give are compared
+	}
+	head := fmt.Sprintf("tier %d %s %s zone %s price %s total %s", tier, a.ID, plan.Name, zone, name, total.FloatString(12))
 	return append([]string{head}, c.lines...), c.events, total, nil
 }
 
@@ -76,6 +83,8 @@ type naiveCharge struct {
 	root   string
 	lies   bool         // in time slices
 	pool   *naivePool   // from which it draws
+	over   naiveOver    // the price of usage over a limit
+	beyond int64        // from which unit on it holds
 	blocks []naiveBlock // the increments of a call that may cross into another time slice
 
 	session *naiveSession
@@ -146,11 +155,21 @@ func (c *naiveCharge) draw(name, key string, b naiveBucket, kind string, plans .
 func (c *naiveCharge) price() error {
 	for at := c.covered; at < c.quantity; {
 		p, n := c.first, c.quantity-at
+		if c.over.limit != "" && at >= c.beyond {
+			c.lines = append(c.lines, fmt.Sprintf("  step %d from 0", n))
+			c.sum.Add(c.sum, new(big.Rat).Mul(naiveUnitPrice(c.over.price), new(big.Rat).SetInt64(n)))
+			c.priced += n
+			break
+		}
+		if c.over.limit != "" {
+			n = min(n, c.beyond-at)
+		}
+		stop := at + n
 		if c.lies {
 			if p = priceOfUnit(c.blocks, at); p == nil {
 				return naiveSuspended("no_price")
 			}
-			for n = 1; at+n < c.quantity && priceOfUnit(c.blocks, at+n) == p; n++ {
+			for n = 1; at+n < stop && priceOfUnit(c.blocks, at+n) == p; n++ {
 			}
 		}
 		from := c.counted(p, n)

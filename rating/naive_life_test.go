@@ -262,15 +262,3 @@ func (c *naiveCharge) drawLife() {
 	r.does(u, func(d *naiveDid) { d.emptied = true })
 	c.events = append(c.events, fmt.Sprintf("  life.exhausted %s/%s %s", s.rules.Name, u.Class, s.payer.ID))
 }
-
-// suspends is the event of a limit that suspends the SIM.
-func (r *naiveRater) suspends(u *udr.Usage, a *accountLine, l *naiveLimit) []string {
-	if s := r.now; s != nil {
-		set := udr.Usage{At: s.from}
-		if s.rules.Override == "permanent" || s.rules.Override == "current_cycle" && cycleOf(&set, s.payer) == cycleOf(u, s.payer) {
-			return nil
-		}
-	}
-	r.does(u, func(d *naiveDid) { d.passed = true })
-	return []string{fmt.Sprintf("  limit.suspends %s %s", l.Name, a.ID)}
-}

@@ -100,7 +100,7 @@ func (r *naiveRater) contribution(s *naiveShare, plan, bucket string) (units int
 func naivePeriod(u *udr.Usage, owner *accountLine, period string) string {
 	day := localTime(u.At, owner)
 	switch period {
-	case "day":
+	case "day", "hour":
 	case "week":
 		for day.Weekday() != time.Monday {
 			day = day.AddDate(0, 0, -1)

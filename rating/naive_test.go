@@ -25,6 +25,7 @@ type naiveRater struct {
 	now       *naiveStay                          // of the SIM of the record, nil without a state
 	corrected bool                                // the corrections are known
 	states    map[toldKey]*naiveStay              // that facts and time limits tell
+	over      map[string]naiveOver                // prices of usage over limits, by account
 }
 
 // since is the time from which a line about a SIM is valid, as far as is known.
@@ -121,6 +122,9 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.heed(u, sim); err != nil {
+		return nil, err
+	}
 	if err := r.known(u, sim); err != nil {
 		return nil, err
 	}
@@ -138,15 +142,7 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 		}
 		tier++
 	}
-	var cost *big.Rat // the charge of the account, or of the nearest account below it that has a price
-	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {
-		if paid[a.ID] != nil {
-			cost = paid[a.ID]
-		}
-		for _, name := range a.Limits {
-			events = append(events, r.limit(u, a, name, cost)...)
-		}
-	}
+	events = append(events, r.limits(u, sim, paid)...)
 	return append(charges, events...), nil
 }
 
@@ -447,42 +443,4 @@ func naiveRounded(amount *big.Rat, round naiveRound) *big.Rat {
 		floor.Add(floor, big.NewRat(1, 1))
 	}
 	return floor.Quo(floor, scale)
-}
-
-func (r *naiveRater) limit(u *udr.Usage, a *accountLine, name string, paid *big.Rat) (events []string) {
-	l := latest(r.catalogue.Limits[name], func(l naiveLimit) string { return l.From }, u, a)
-	if l == nil || len(l.Classes) > 0 && !strings.Contains(" "+strings.Join(l.Classes, " ")+" ", " "+u.Class+" ") {
-		return nil
-	}
-	add, threshold := new(big.Rat).SetInt64(u.Quantity), new(big.Rat)
-	if l.Cost != "" {
-		amount, _, _ := strings.Cut(l.Cost, " ")
-		threshold = naiveMoney(amount)
-		if add = paid; add == nil {
-			return nil
-		}
-	} else {
-		threshold.SetInt64(naiveQuantity(l.Usage))
-	}
-	key := fmt.Sprintf("limit %s %s cycle %s", l.Name, a.ID, cycleOf(u, a))
-	if l.Per == "sim" {
-		key += fmt.Sprintf(" sim %d", u.SIM)
-	}
-	c := r.counter(key)
-	before := new(big.Rat).Set(c)
-	c.Add(c, add)
-	if before.Cmp(threshold) >= 0 || c.Cmp(threshold) < 0 {
-		return nil
-	}
-	for _, action := range l.Actions {
-		if action == "event" {
-			events = append(events, fmt.Sprintf("  limit.passed %s %s", l.Name, a.ID))
-		}
-	}
-	for _, action := range l.Actions {
-		if action == "suspend" {
-			events = append(events, r.suspends(u, a, l)...)
-		}
-	}
-	return events
 }

@@ -66,6 +66,7 @@ type price struct {
 	name      string
 	id        uint64 // of its counter, when counted by SIM or account
 	slice     string
+	over      string // the limit, of usage over it
 	fee       decimal.D
 	minimum   decimal.D
 	increment increments
@@ -104,7 +105,7 @@ func (b *bucket) covers(class, zone int32) bool {
 	if int(class) >= len(b.classes) || !b.classes[class] {
 		return false
 	}
-	return b.zones == nil || int(zone>>6) < len(b.zones) && b.zones[zone>>6]&(1<<(zone&63)) != 0
+	return inZones(b.zones, zone)
 }
 
 // priceOf is the price of a zone in a time slice. A zone of a network price plan has one price.

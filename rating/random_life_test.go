@@ -38,7 +38,7 @@ func randomLives(r *rand.Rand, s *scenario, classes []string) {
 		s.Cycles = append(s.Cycles, c)
 	}
 	for i := range s.Limits {
-		if l := &s.Limits[i]; l.Per == "sim" {
+		if l := &s.Limits[i]; l.Per == "sim" && len(l.At) == 0 && l.Over == "" && len(l.Thresholds) == 0 {
 			l.Actions = pick(r, []string{"event"}, []string{"suspend"}, []string{"event", "suspend"})
 		}
 	}

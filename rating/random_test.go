@@ -308,11 +308,11 @@ func randomScenario(r *rand.Rand) *scenario {
 		return randomScenario(r)
 	}
 	c := pick(r, known...)
-	s.Limits = []naiveLimit{
-		{Name: "much", Per: pick(r, "sim", "account"), Classes: []string{c}, Usage: randomQuantity(r, c, 500), Actions: []string{"event"}},
-		{Name: "dear", Per: pick(r, "sim", "account"), Cost: fmt.Sprintf("%d.5 EUR", r.Intn(30)), Actions: []string{"event"}, From: pick(r, "", "2026-02-01")},
-	}
+	s.Limits = randomLimits(r, c, zoneNames)
 	s.World = randomWorld(r)
+	if r.Intn(2) == 0 {
+		randomSettings(r, &s.World)
+	}
 	if r.Intn(3) > 0 {
 		randomLives(r, s, known)
 	}
@@ -428,7 +428,7 @@ func randomWorld(r *rand.Rand) (w world) {
 			a.Parent = fmt.Sprint("a", r.Intn(i))
 		}
 		a.Plan = pick(r, "", "fleet", "wholesale")
-		a.Share, a.Limits = some(r, "pool", "reserve"), some(r, "much", "dear")
+		a.Share, a.Limits = some(r, "pool", "reserve"), some(r, limitNames...)
 		if r.Intn(3) == 0 {
 			a.Zone = pick(r, "Europe/Madrid", "Asia/Tokyo")
 		}

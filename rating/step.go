@@ -86,7 +86,9 @@ func perSessionSteps(p *planClass, x *price) string {
 // steps prices the units from at to stop; priced of them were priced before in this record.
 func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c *Counters, u *udr.Usage, sum *amount, res *Result) error {
 	from := priced
-	if t.class.count != countRecord {
+	if p.over != "" {
+		from = 0
+	} else if t.class.count != countRecord {
 		w := tally{id: p.id, kind: AccountUnits, payer: t.payer}
 		if t.class.count == countSIM {
 			w = t.ofSIM(p.id, u.SIM)
@@ -116,7 +118,7 @@ func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c 
 		if err != nil {
 			return tooMuch(t, u)
 		}
-		ch.Lines = append(ch.Lines, Line{Slice: p.slice, At: at, From: from, Quantity: n, Price: s.price, Per: s.per, Amount: whole,
+		ch.Lines = append(ch.Lines, Line{Over: p.over, Slice: p.slice, At: at, From: from, Quantity: n, Price: s.price, Per: s.per, Amount: whole,
 			Below: below.Num})
 		at, from = at+n, from+n
 	}

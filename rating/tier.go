@@ -43,6 +43,9 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	if first == nil {
 		return e.noPrice(t, zone, slice, u)
 	}
+	if t.over != nil && t.below == 0 {
+		first, sliced = t.overPrice(first), false
+	}
 	ch.Price = first.name
 	ch.Quantity, ch.Initial, ch.Then = u.Quantity, first.increment.initial, first.increment.then
 	ch.Rounded = first.increment.round(u.Quantity)
@@ -77,9 +80,12 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 		}
 	}
 	at, end := start+covered, start+ch.Rounded
+	over := t.overFrom(ch, first, start, end)
 	for i := 0; at < end; i++ {
 		p, stop := first, end
-		if timed {
+		if at >= over {
+			p = t.overPrice(first)
+		} else if timed {
 			if p, stop = e.stretches[i].price, e.stretches[i].end; stop <= at {
 				continue
 			}
@@ -87,6 +93,9 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 				slice, _ = t.plan.week.at(secondOfWeek(t.clock.local(u.At + udr.Instant(at)*udr.Instant(time.Second))))
 				return e.noPrice(t, zone, slice, u)
 			}
+		}
+		if at < over {
+			stop = min(stop, over)
 		}
 		if err := e.steps(t, ch, p, at, stop, ch.Before.Priced+at-start-covered, c, u, sum, res); err != nil {
 			return err

@@ -25,6 +25,7 @@ type Registry struct {
 	customs     customs
 	groups      states
 	memberships members
+	overrides   overrides
 }
 
 type knownCompany struct {

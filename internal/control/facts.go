@@ -260,16 +260,17 @@ func (s *Store) loadStates(ctx context.Context, into *registry.Registry, from, t
 	}, flush)
 }
 
-// loadProfiles loads what rating needs of the statements about accounts: who has a billing profile, and the
-// installation's own fields.
+// loadProfiles loads what rating needs of the statements about accounts: who has a billing profile, the installation's own fields,
+// and the settings.
 func (s *Store) loadProfiles(ctx context.Context, into *registry.Registry, from, to registry.Revision, of condition) error {
-	return s.loadRated(ctx, into, from, to, condition{` AND kind IN (?, ?)` + of.and,
-		append([]any{string(registry.KindProfile), string(registry.KindDetails)}, of.args...)})
+	return s.loadRated(ctx, into, from, to, condition{` AND (kind IN (?, ?) OR kind = ? AND subject NOT LIKE 'sim:%')` + of.and,
+		append([]any{string(registry.KindProfile), string(registry.KindDetails), string(registry.KindSettings)}, of.args...)})
 }
 
-// loadMembers loads the groups of SIMs.
+// loadMembers loads the groups and the settings of SIMs.
 func (s *Store) loadMembers(ctx context.Context, into *registry.Registry, from, to registry.Revision, of condition) error {
-	return s.loadRated(ctx, into, from, to, condition{` AND kind = ?` + of.and, append([]any{string(registry.KindMember)}, of.args...)})
+	return s.loadRated(ctx, into, from, to, condition{` AND kind IN (?, ?) AND subject LIKE 'sim:%'` + of.and,
+		append([]any{string(registry.KindMember), string(registry.KindSettings)}, of.args...)})
 }
 
 // loadRated loads statements of which a Registry keeps something.

@@ -125,6 +125,7 @@ func appendStep(dst []byte, m *rating.Line) []byte {
 	dst = appendText(dst, "slice", m.Slice)
 	dst = appendNumber(dst, "from", int64(m.From))
 	dst = appendMoney(key(dst, "amount"), m.Amount)
+	dst = appendText(dst, "over", m.Over)
 	return append(dst, '}')
 }
 
@@ -138,5 +139,7 @@ func (j *JSON) appendEvent(dst []byte, m *rating.Event) []byte {
 	dst = appendText(dst, "before", counted(m.Counter.Kind, m.Before))
 	dst = appendText(dst, "after", counted(m.Counter.Kind, m.After))
 	dst = appendNumber(dst, "severity", int64(m.Severity))
+	dst = appendNumber(dst, "percent", int64(m.Percent))
+	dst = appendTime(dst, "until", m.Until)
 	return append(dst, '}')
 }

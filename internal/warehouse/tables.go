@@ -493,7 +493,8 @@ var usageTables = []Table{
 				Doc:  "That record's sequence in the file.",
 				fill: u64s(func(r *row) uint64 { return r.seq })},
 			{Name: "event", Type: word, Since: 1,
-				Doc: "limit.passed, pool.exhausted or included.exhausted; of the states of SIMs sim.first_use, life.exhausted or limit.suspends; " +
+				Doc: "limit.passed, pool.exhausted or included.exhausted; limit.throttles or limit.blocks; of the states of SIMs sim.first_use, " +
+					"life.exhausted or limit.suspends; " +
 					"anomaly.registrations, anomaly.networks or anomaly.imei.",
 				fill: texts(func(r *row) string { return r.event.Kind.String() })},
 			{Name: "name", Type: word, Since: 1,

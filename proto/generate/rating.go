@@ -59,5 +59,7 @@ var ratingMessages = []message{
 		"kind":     {goType: "EventKind"},
 		"at":       {goType: "udr.Instant"},
 		"severity": {goType: "uint8"},
+		"percent":  {goType: "uint16"},
+		"until":    {goType: "udr.Instant"},
 	}},
 }

@@ -1,0 +1,361 @@
+package rating
+
+import (
+	"fmt"
+	"slices"
+
+	"ratemill/decimal"
+	"ratemill/literal"
+	"ratemill/registry"
+	"ratemill/registry/life"
+	"ratemill/udr"
+)
+
+// LimitReached is the code of records over a limit that blocks usage.
+const LimitReached = "limit"
+
+// counting is a limit that counts a record, and the account to which the counter belongs.
+type counting struct {
+	*limit
+	has   *payer // the account that has the limit
+	owner *payer
+	tier  *tier // whose price and zone count
+}
+
+// limitAt is a limit of the account at a place of the path, if it counts a record; nil if it does not. It is valid until the next
+// call.
+func (e *Engine) limitAt(at int, family int32, u *udr.Usage, class int32) *counting {
+	p := e.path[at]
+	m, _, _ := e.catalogue.limits.list[family].at(p.clock, u.At)
+	if m == nil || !m.counts(class) {
+		return nil
+	}
+	e.counting = counting{limit: m, has: p, owner: p} // its own: the address of a local one would cost an allocation
+	if m.plain || e.within(&e.counting, at, u, class, family) {
+		return &e.counting
+	}
+	return nil
+}
+
+// within finds whether and for which account a limit of zones, a pool or a tree counts a record.
+func (e *Engine) within(m *counting, at int, u *udr.Usage, class, family int32) bool {
+	m.tier = e.tierOf(at)
+	if m.zones != nil && (m.tier == nil || !inZones(m.zones, m.tier.model.zones[m.tier.hit.zone].global)) {
+		return false
+	}
+	switch m.per {
+	case perTree:
+		for _, below := range e.path[:at] { // it has counted the record already
+			if slices.Contains(below.limits, family) {
+				return false
+			}
+		}
+		m.owner = e.path[len(e.path)-1]
+	case perPool:
+		t := m.tier
+		if t == nil || t.payer != m.has {
+			return false
+		}
+		s, _, _ := e.catalogue.shares.list[m.pool].at(t.clock, u.At)
+		if s == nil || !s.takes(t.plan.family) || !s.participation && !slices.Contains(t.shares, m.pool) {
+			return false
+		}
+		zone := t.model.zones[t.hit.zone].global
+		if !slices.ContainsFunc(s.buckets, func(b bucket) bool { return b.covers(class, zone) }) {
+			return false
+		}
+		m.owner = e.path[s.level.owner(at, len(e.path), e.accountOnPath)]
+	}
+	return true
+}
+
+// tierOf is the tier by which an account's usage is priced: its own, or without a plan, that of the nearest account below it.
+func (e *Engine) tierOf(at int) *tier {
+	for i := len(e.tiers) - 1; i >= 0; i-- {
+		if t := &e.tiers[i]; int(t.number) <= at {
+			return t
+		}
+	}
+	return nil
+}
+
+func (e *Engine) tallyOf(m *counting, u *udr.Usage) tally {
+	w := tally{id: m.counterID(), kind: m.kind(), payer: m.owner}
+	if m.per == perSIM {
+		w.sim, w.apart = u.SIM, true
+	}
+	if m.period != perCycle {
+		w = e.during(w, m.period, u.At)
+	}
+	return w
+}
+
+// watch counts usage and cost for the limits of every account up to the root.
+func (e *Engine) watch(c *Counters, u *udr.Usage, class int32, res *Result) error {
+	for at, p := range e.path {
+		for _, family := range p.limits {
+			if m := e.limitAt(at, family, u, class); m != nil {
+				if err := e.count(m, c, u, res); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Engine) count(m *counting, c *Counters, u *udr.Usage, res *Result) error {
+	value := UnitsValue(u.Quantity)
+	if m.cost {
+		cost, err := e.costOf(m)
+		if err != nil {
+			return err
+		}
+		value = CostValue(cost)
+	}
+	if (value == Value{}) {
+		return nil
+	}
+	w := e.tallyOf(m, u)
+	k, entry, before := e.counter(c, &w, res)
+	after := before.Plus(value)
+	if m.cost {
+		if _, err := after.Cost(); err != nil {
+			return suspend("amount", "the cost that limit %s counts for account %s exceeds the largest possible amount; correct the plan",
+				m.name, m.has.facts.ID)
+		}
+	}
+	e.add(entry, k, value, res)
+	if after.Less(m.lowest) || !before.Less(m.highest) {
+		return nil
+	}
+	for i := range m.thresholds {
+		if t := &m.thresholds[i]; before.Less(t.value) && !after.Less(t.value) && e.firstTime(m, t, &w, c, res) {
+			e.reached(m, t, Event{Name: m.name, Account: m.has.number, SIM: u.SIM, At: u.At, Counter: k, Threshold: t.value, Before: before,
+				After: after, Percent: t.said()}, c, u, res)
+		}
+	}
+	return nil
+}
+
+// firstTime reports whether a threshold is reached for the first time in its period. Units only add up. A cost may have fallen
+// meanwhile, by a credit, so the highest value at which the threshold acted is kept.
+func (e *Engine) firstTime(m *counting, t *threshold, w *tally, c *Counters, res *Result) bool {
+	if !m.cost {
+		return true
+	}
+	acted := *w
+	acted.id = mixID(mixID(w.id, uint32(t.percent)), actedMark)
+	k := acted.key(e.root(), e.cycleOfSIM)
+	before := c.Get(k)
+	if !before.Less(t.value) {
+		return false
+	}
+	e.add(c.entry(k), k, t.value.Plus(before.Neg()), res)
+	return true
+}
+
+// actedMark sets the counters that keep what acted apart from the counts.
+const actedMark = 0x0ac7ed
+
+// said is the percentage of a threshold, 0 for the whole limit.
+func (t *threshold) said() uint16 {
+	if t.percent == 100 {
+		return 0
+	}
+	return uint16(t.percent)
+}
+
+// reached does what a limit says for a threshold.
+func (e *Engine) reached(m *counting, t *threshold, event Event, c *Counters, u *udr.Usage, res *Result) {
+	happens := func(kind EventKind) {
+		event.Kind = kind
+		res.Events = append(res.Events, event)
+	}
+	if t.do&notifies != 0 {
+		happens(LimitPassed)
+	}
+	if t.do&suspends != 0 && !e.lifted(u) {
+		e.live(c, event.SIM, event.At, didPass, res)
+		happens(LimitSuspends)
+	}
+	if t.do&(throttles|blocks) == 0 {
+		return
+	}
+	_, event.Until = e.span(m.owner, m.period, event.At)
+	if t.do&throttles != 0 {
+		happens(LimitThrottles)
+	}
+	if t.do&blocks != 0 {
+		happens(LimitBlocks)
+	}
+}
+
+// costOf is the price of the record for an account: at its own plan, or without a plan, the charge of the nearest
+// account below it. Charges in another currency cannot be added there; check reports this.
+func (e *Engine) costOf(m *counting) (decimal.D, error) {
+	t := m.tier
+	if t == nil {
+		t = e.tierOf(slices.Index(e.path, m.has))
+	}
+	switch {
+	case t == nil:
+		return decimal.Zero, nil
+	case t.plan.currency == m.currency:
+		return t.total, nil
+	case t.payer != m.has:
+		return decimal.Zero, nil
+	}
+	return decimal.Zero, suspend("currency", "limit %s of account %s is in %s, but plan %s charges %s; correct one and retry", m.name,
+		m.has.facts.ID, m.currency, t.plan.name, t.plan.currency)
+}
+
+// heed looks for limits that block the record, because earlier records reached them: it is suspended, or has the price of usage
+// over the limit. Of the record that reaches a limit on usage, the units over it have that price. One that reaches a limit without
+// such a price, or a limit on cost, is charged as a whole: a record is one row, and is rated or suspended as one.
+func (e *Engine) heed(c *Counters, u *udr.Usage, class int32) error {
+	if u.Quantity == 0 {
+		return nil
+	}
+	for at, p := range e.path {
+		for _, family := range p.limits {
+			if m := e.limitAt(at, family, u, class); m != nil && m.block != nil {
+				if err := e.heedOne(m, c, u); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Engine) heedOne(m *counting, c *Counters, u *udr.Usage) error {
+	w := e.tallyOf(m, u)
+	value, below := e.peek(c, &w), int64(0)
+	if value.Less(m.block.value) {
+		if m.over == nil || m.cost {
+			return nil
+		}
+		if below = m.block.value.Plus(value.Neg()).Units(); below >= u.Quantity {
+			return nil
+		}
+	}
+	switch {
+	case e.lifted(u):
+	case m.over == nil:
+		return e.blocked(m, u, value)
+	default:
+		e.charges(m, below)
+	}
+	return nil
+}
+
+// charges gives the record the price of usage over a limit, for the account whose usage it limits. Of several limits the one counts
+// that is reached first in the record.
+func (e *Engine) charges(m *counting, below int64) {
+	t := m.tier
+	if t == nil {
+		t = e.tierOf(slices.Index(e.path, m.has))
+	}
+	if t != nil && (t.over == nil || below < t.below) && (!m.cost || t.plan.currency == m.currency) {
+		t.over, t.below = m.over, below
+	}
+}
+
+// overFrom is the unit of the record from which on the price of usage over a limit holds: after the increment that was begun below
+// the limit, or end.
+func (t *tier) overFrom(ch *Charge, first *price, start, end int64) int64 {
+	switch beyond := t.below - start; {
+	case t.over == nil:
+		return end
+	case t.below == 0:
+		return start
+	case ch.Before.Rounded == 0:
+		return min(end, start+first.increment.round(t.below))
+	case beyond > 0:
+		return min(end, start+(beyond+ch.Then-1)/ch.Then*ch.Then)
+	}
+	return start
+}
+
+// peek is the value of a counter, which it leaves as it is.
+func (e *Engine) peek(c *Counters, w *tally) Value {
+	k := w.key(e.root(), e.cycleOfSIM)
+	value := c.Get(k)
+	if k.Cycle > c.former || value != (Value{}) || w.period != perCycle {
+		return value
+	}
+	return c.Get(e.former(w, w.id, k))
+}
+
+func (e *Engine) blocked(m *counting, u *udr.Usage, value Value) error {
+	start, end := e.span(m.owner, m.period, u.At)
+	zone := m.owner.facts.Zone
+	local := func(at udr.Instant) string { return at.Time().In(zone).Format("2006-01-02 15:04") }
+	return suspend(LimitReached, "limit %s of account %s blocks usage from %s on, and %s used %s since %s; the count begins again at %s (%s). "+
+		"To have the record rated, raise the limit, or lift it by usage_limit_override from a time before this record, and retry; "+
+		"otherwise drop it", m.name, m.has.facts.ID, m.words(m.block.value), m.user(m.owner), m.words(value), local(start), local(end), zone)
+}
+
+// user is whose usage a limit counts, in words.
+func (m *limit) user(owner *payer) string {
+	switch m.per {
+	case perSIM:
+		return "the SIM"
+	case perTree:
+		return "the accounts below " + owner.facts.ID + " that have it"
+	case perPool:
+		return "the pool's SIMs"
+	}
+	return "account " + owner.facts.ID
+}
+
+// words is a value that a limit counts, in words.
+func (m *limit) words(v Value) string {
+	if m.cost {
+		amount, err := v.Cost()
+		if err != nil {
+			return "too much"
+		}
+		return m.currency + " " + amount.String()
+	}
+	return fmt.Sprint(v.Units(), unitSuffix(m.unit))
+}
+
+func unitSuffix(u udr.Unit) string {
+	if u == literal.AnyUnit || u == udr.Count {
+		return ""
+	}
+	return " " + u.String()
+}
+
+// overPrice is the price of a record over a limit, in the increments of the plan's price.
+func (t *tier) overPrice(plan *price) *price {
+	p := *t.over
+	p.increment = plan.increment
+	return &p
+}
+
+// lifted reports whether limits are lifted for the SIM at the time of the record: as its settings say, or those of the nearest
+// account that has some, or else the lifecycle of its state.
+func (e *Engine) lifted(u *udr.Usage) bool {
+	value, set, stated := e.view.LimitOverride(u.SIM, e.path[0].number, u.At, e.rev)
+	if value == "" {
+		return e.state.lifts(u.At, stated, e.catalogue.life)
+	}
+	override, _ := life.ParseOverride(value)
+	facts := e.settler(u.At).facts
+	cycles := registry.Cycles{Zone: facts.Zone, Day: facts.CycleDay}
+	_, next := cycles.Of(registry.LocalDate(facts.Zone, set))
+	return override.Lifts(set, registry.Midnight(facts.Zone, next), u.At)
+}
+
+// settler is the account that pays for the SIM, whose cycles an override counts.
+func (e *Engine) settler(at udr.Instant) *payer {
+	for _, p := range e.path {
+		if e.view.Profiled(p.number, at, e.rev) {
+			return p
+		}
+	}
+	return e.path[0]
+}
