@@ -25,6 +25,8 @@ type Numbered struct {
 	Range string // as the accounting group writes it
 	Year  int    // 0 if the range goes on for ever
 	N     int64
+	// Skipped is how many numbers of the range below this one were left out on purpose.
+	Skipped int64
 }
 
 // export notes, in the transaction that makes a document final or a close fixed, that it is to be copied. id is empty for a close.
@@ -73,8 +75,11 @@ func (e *Exporter) Exports(ctx context.Context, after int64, most int) (all []Ex
 	if err != nil || newest <= after {
 		return nil, err
 	}
+	var counters []*Counter
 	err = e.DB.Change(ctx, "reading final documents", func(tx *store.Tx) (err error) {
-		all, err = Table{tx}.exports(ctx, after, most)
+		if all, err = (Table{tx}).exports(ctx, after, most); err == nil {
+			counters, err = Table{tx}.Counters(ctx)
+		}
 		return err
 	})
 	if err != nil {
@@ -89,6 +94,12 @@ func (e *Exporter) Exports(ctx context.Context, after int64, most int) (all []Ex
 		if s := all[i].Document; s != nil {
 			if all[i].Numbered, err = b.numbered(s); err != nil {
 				return nil, err
+			}
+			n := &all[i].Numbered
+			for _, c := range counters {
+				if c.Seller == s.Seller.Account && c.Range == n.Range && c.Year == n.Year {
+					n.Skipped = c.skipped(n.N)
+				}
 			}
 		}
 	}

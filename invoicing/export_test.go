@@ -73,6 +73,7 @@ func TestWhatWasFinalBeforeThereWereExportsIsExported(t *testing.T) {
 	require.NoError(t, err)
 	k.exec(`DROP TABLE invoice_exports`)
 	k.exec(`DROP TABLE invoice_exports_counter`)
+	k.exec(`DROP TABLE invoice_number_skips`)
 	for _, index := range []string{"number_text", "cycle", "state"} { // of the migrations behind it
 		k.exec(`DROP INDEX invoice_documents_` + index)
 	}

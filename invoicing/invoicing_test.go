@@ -191,3 +191,46 @@ func TestNumbersHaveNoGaps(t *testing.T) {
 		require.Empty(t, found, "numbers after a gap")
 	})
 }
+
+func TestTheNextNumberGoesForwardWithAReason(t *testing.T) {
+	onBoth(t, func(t *testing.T, db *store.DB) {
+		r, err := terms.ParseRange("INV-{year}-{n:4}")
+		require.NoError(t, err)
+		set := func(next int64) error {
+			return change(t, db, func(table Table) error {
+				_, err := table.SetNext(t.Context(), "", r, 2026, next, by)
+				return err
+			})
+		}
+		give := func() (number string) {
+			require.NoError(t, change(t, db, func(table Table) (err error) {
+				number, _, err = take(t.Context(), table.Tx, "", r, date(t, "2026-04-01"))
+				return err
+			}))
+			return number
+		}
+		require.NoError(t, set(4711))
+		require.Equal(t, "INV-2026-4711", give())
+		require.NoError(t, set(4712), "it is the next one already")
+		require.NoError(t, set(4720))
+		require.Equal(t, "INV-2026-4720", give())
+		require.ErrorContains(t, set(4720), "the next number of INV-{year}-{n:4} is INV-2026-4721 already, and numbers never go back: "+
+			"INV-2026-4720 may be on a document that somebody has")
+		require.ErrorContains(t, set(47211), "is there a digit too many?")
+		require.NoError(t, change(t, db, func(table Table) error {
+			all, err := table.Counters(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, []Skip{{1, 4710, by}, {4712, 4719, by}}, withoutZone(all[0].Skips))
+			require.EqualValues(t, 4718, all[0].skipped(4721))
+			require.EqualValues(t, 4710, all[0].skipped(4711))
+			return nil
+		}))
+	})
+}
+
+func withoutZone(all []Skip) []Skip {
+	for i := range all {
+		all[i].By.At = all[i].By.At.Local()
+	}
+	return all
+}

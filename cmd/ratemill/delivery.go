@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -52,6 +53,7 @@ counts attempts that broke off when the receiver may have had the document alrea
 	outputFlag(f, c)
 	c.Flags().Var(choice{&q.State, namesOf(delivery.States)}, "state", "only deliveries in this state")
 	c.Flags().StringVar(&q.Payer, "payer", "", "only documents of this account")
+	invoiceAskedAs(c, &q.As)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 1 {
 			q.Document = args[0]
@@ -105,6 +107,8 @@ func deliveryDecision(f *flags, do, short, long, example string) *cobra.Command 
 	c.Flags().Var(choice{&r.Channel, namesOf(delivery.Channels)}, "channel",
 		"the delivery by this channel; needed if the document has several")
 	c.Flags().StringVar(&r.Why, "why", "", "the reason, for whoever asks later")
+	c.Flags().BoolVar(&r.DryRun, "dry-run", false, "show what would change, and change nothing")
+	invoiceAs(c, &r.As)
 	if do == "again" {
 		c.Flags().StringArrayVar(&r.To, "to", nil, "address of a mail, instead of those before; repeat for more")
 	}
@@ -119,7 +123,62 @@ func deliveryDecision(f *flags, do, short, long, example string) *cobra.Command 
 		if err != nil {
 			return refusal(err)
 		}
+		if r.DryRun {
+			fmt.Fprintln(stderr, "nothing was changed (--dry-run)")
+		}
 		return printDeliveries(cmd, f, *l)
+	}
+	return c
+}
+
+func invoiceDeliver(f *flags) *cobra.Command {
+	r := backoffice.DeliverOrder{}
+	var all bool
+	c := &cobra.Command{
+		Use:   "deliver [DOCUMENT …] --why WORDS",
+		Short: "Send final documents, or send them again",
+		Long: `Deliver orders final documents to be sent by the channels that they were issued for; the role delivery sends them as they were
+issued. Documents that you name are sent again, also if they were sent before. With --all it takes the documents of a cycle of
+which a delivery failed. Deliveries that wait or are being sent stay as they are.
+
+--channel takes one channel alone, and orders it for documents that were issued without it. --to sends mails to other addresses
+than those of the document. ratemill delivery list shows what becomes of them.`,
+		Example: "  ratemill invoice deliver INV-2026-000412 --why \"the payer lost it\"\n" +
+			"  ratemill invoice deliver INV-2026-000412 --channel email --to billing@acme.example --why \"they ask for it by mail\"\n" +
+			"  ratemill invoice deliver --cycle 2026-03 --all --why \"the mail server is back\"",
+	}
+	invoiceFlags(f, c, &r.InvoiceOrder)
+	c.Flags().BoolVar(&all, "all", false, "all documents of the cycle of which a delivery failed")
+	c.Flags().Var(choice{&r.Channel, namesOf(delivery.Channels)}, "channel", "only by this channel")
+	c.Flags().StringArrayVar(&r.To, "to", nil, "address of a mail, instead of those of the document; repeat for more")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		r.Who, r.Why, r.Documents = whoami(), strings.TrimSpace(r.Why), args
+		if err := named(args, all, &r.InvoiceOrder); err != nil {
+			return err
+		}
+		office, end, err := openOffice(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		if all {
+			r.Documents = nil
+		}
+		done, err := office.DeliverInvoices(cmd.Context(), r)
+		if err != nil {
+			if len(done) > 0 { // those before the one that is refused are ordered
+				err = errors.Join(err, printDeliveries(cmd, f, done...))
+			}
+			return refusal(err)
+		}
+		if r.DryRun {
+			fmt.Fprintln(stderr, "nothing was changed (--dry-run)")
+		}
+		if len(done) == 0 {
+			fmt.Fprintln(stderr, "no delivery of these documents failed or waits")
+			return nil
+		}
+		return printDeliveries(cmd, f, done...)
 	}
 	return c
 }

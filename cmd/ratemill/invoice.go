@@ -18,10 +18,10 @@ import (
 func invoiceCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "invoice",
-		Short: "Invoices: run, preview, review, finalise, credit, show, verify, balance",
+		Short: "Invoices: run, preview, review, finalise, deliver, credit, show, verify, balance",
 		Long: `Invoices are made in three steps. run closes the billing cycles that are over and computes a draft for each payer; a draft is
 computed again as often as you like. review pins a draft: what you see is what will be final. finalise gives numbers, and from
-then on a document never changes; credit takes back lines of it. verify computes final documents again;
+then on a document never changes; deliver sends it again, and credit takes back lines of it. verify computes final documents again;
 balance compares what is due with what was invoiced.`,
 	}
 	c.AddCommand(invoiceRun(f), invoicePreview(f), invoiceList(f), invoiceShow(f), invoiceStep(f, invoicing.Review,
@@ -29,7 +29,8 @@ balance compares what is due with what was invoiced.`,
 		invoiceStep(f, invoicing.Reopen, "Make reviewed documents drafts again"),
 		invoiceStep(f, invoicing.Release, "Let held documents become drafts, although something is wrong"),
 		invoiceStep(f, invoicing.Discard,
-			"Throw drafts away; the next run makes them again"), invoiceFinalise(f), invoiceCredit(f), invoiceVerify(f), invoiceBalance(f))
+			"Throw drafts away; the next run makes them again"), invoiceFinalise(f), invoiceDeliver(f), invoiceCredit(f), invoiceVerify(f), invoiceBalance(f),
+		invoiceNumbers(f))
 	return c
 }
 

@@ -31,6 +31,7 @@ credit notes and payments; a document is open, partly paid, paid or overpaid by 
 func paymentFlags(f *flags, c *cobra.Command, o *backoffice.PaymentOrder) {
 	c.Flags().StringVar(&o.Why, "why", "", "the reason, for whoever asks later")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would change, and change nothing")
+	invoiceAs(c, &o.As)
 	outputFlag(f, c)
 }
 
@@ -131,8 +132,7 @@ func printPaymentLines(cmd *cobra.Command, f *flags, numbered bool, all ...backo
 }
 
 func paymentList(f *flags) *cobra.Command {
-	var payer string
-	var credits bool
+	var q backoffice.PaymentQuestion
 	c := &cobra.Command{
 		Use:     "list",
 		Short:   "List payments with what they pay, the newest first",
@@ -141,15 +141,16 @@ func paymentList(f *flags) *cobra.Command {
 		Args:    none,
 	}
 	outputFlag(f, c)
-	c.Flags().StringVar(&payer, "payer", "", "only payments of this account")
-	c.Flags().BoolVar(&credits, "credit", false, "only payments of which a part pays no document")
+	c.Flags().StringVar(&q.Payer, "payer", "", "only payments of this account")
+	c.Flags().BoolVar(&q.Credits, "credit", false, "only payments of which a part pays no document")
+	invoiceAskedAs(c, &q.As)
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		office, end, err := openOffice(cmd.Context(), f)
 		if err != nil {
 			return err
 		}
 		defer end()
-		all, err := office.ListPayments(cmd.Context(), payer, credits)
+		all, err := office.ListPayments(cmd.Context(), q)
 		if err != nil {
 			return refusal(err)
 		}
@@ -187,6 +188,7 @@ overdue counts the days since the due date.`,
 	}
 	outputFlag(f, c)
 	c.Flags().StringVar(&q.Payer, "payer", "", "only documents of this account")
+	invoiceAskedAs(c, &q.As)
 	c.Flags().BoolVar(&q.All, "all", false, "also documents of which nothing is open")
 	c.Flags().BoolVar(&q.Overdue, "overdue", false, "only documents whose due date has passed")
 	c.RunE = func(cmd *cobra.Command, args []string) error {

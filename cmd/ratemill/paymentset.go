@@ -184,7 +184,7 @@ func writeNew(name string, content []byte) error {
 }
 
 func paymentCollections(f *flags) *cobra.Command {
-	var out string
+	var out, as string
 	c := &cobra.Command{
 		Use:     "collections [ID]",
 		Short:   "List the files of direct debits that were made, or write one again",
@@ -194,6 +194,7 @@ func paymentCollections(f *flags) *cobra.Command {
 	}
 	outputFlag(f, c)
 	c.Flags().StringVar(&out, "out", "", "file to write; it must not exist")
+	invoiceAskedAs(c, &as)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		id := ""
 		if len(args) == 1 {
@@ -206,7 +207,7 @@ func paymentCollections(f *flags) *cobra.Command {
 			return err
 		}
 		defer end()
-		all, err := office.Collections(cmd.Context(), id)
+		all, err := office.Collections(cmd.Context(), id, as)
 		if err != nil {
 			return refusal(err)
 		}

@@ -68,7 +68,7 @@ func (o *Office) Collect(ctx context.Context, r CollectOrder) (*Collection, erro
 	}
 	view.Close()
 	today := registry.Date(o.Now().Unix() / (24 * 60 * 60))
-	seller, err := o.seller(r.Seller, today)
+	seller, err := o.seller(r.Seller, r.As, today)
 	if err != nil {
 		return nil, err
 	}
@@ -92,8 +92,8 @@ func (o *Office) Collect(ctx context.Context, r CollectOrder) (*Collection, erro
 	}
 }
 
-// seller is a seller of the catalogue, in the version of today.
-func (o *Office) seller(name string, today registry.Date) (*terms.Seller, error) {
+// seller is a seller of the catalogue, in the version of today. An account collects for itself alone.
+func (o *Office) seller(name, as string, today registry.Date) (*terms.Seller, error) {
 	catalogue, err := o.catalogueNow()
 	if err != nil {
 		return nil, err
@@ -102,7 +102,13 @@ func (o *Office) seller(name string, today registry.Date) (*terms.Seller, error)
 		return nil, missing("the project has no catalogue, so there is no seller")
 	}
 	docs, _ := terms.DocumentsOf(catalogue)
-	names := docs.SellerNames()
+	names := slices.DeleteFunc(docs.SellerNames(), func(name string) bool {
+		s := docs.SellerNamed(name, today)
+		return as != "" && (s == nil || s.Account.Value != as)
+	})
+	if as != "" && (len(names) == 0 || name != "" && !slices.Contains(names, name)) {
+		return nil, conflict("account %s collects its own invoices alone, as the seller of the catalogue with account: %s", as, as)
+	}
 	if name == "" && len(names) == 1 {
 		name = names[0]
 	}
@@ -231,12 +237,18 @@ func (o *Office) debit(ctx context.Context, tx *store.Tx, r *CollectOrder, of *p
 		Debtor: s.Payer.Name, IBAN: s.Terms.IBAN, BIC: s.Terms.BIC, Mandate: s.Terms.Mandate, Signed: s.Terms.MandateSigned, Text: of.Number}, nil
 }
 
-// Collections lists the files of direct debits that were made, the newest first; id names one, with its content.
-func (o *Office) Collections(ctx context.Context, id string) ([]Collection, error) {
+// Collections lists the files of direct debits that were made, the newest first; id names one, with its content. An account sees its own.
+func (o *Office) Collections(ctx context.Context, id, as string) ([]Collection, error) {
 	if err := o.migratePayments(ctx); err != nil {
 		return nil, err
 	}
+	who, err := o.invoiceActor(ctx, as)
+	if err != nil {
+		return nil, err
+	}
+	defer who.close()
 	stored, err := payment.Collections(ctx, o.Store.DB, id)
+	stored = slices.DeleteFunc(stored, func(c payment.Collection) bool { return as != "" && c.Seller != as })
 	if err == nil && id != "" && len(stored) == 0 {
 		err = missing("there is no collection %s; ratemill payment collections lists all", id)
 	}

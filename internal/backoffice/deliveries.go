@@ -34,6 +34,7 @@ type DeliveryQuestion struct {
 	Document string // number or id
 	Payer    string
 	State    string
+	As       string // the account on whose behalf it is asked; "" for the provider
 }
 
 // ListDeliveries lists deliveries: those that need somebody first.
@@ -50,11 +51,18 @@ func (o *Office) ListDeliveries(ctx context.Context, q DeliveryQuestion) ([]List
 	if err != nil {
 		return nil, err
 	}
+	who, err := o.invoiceActor(ctx, q.As)
+	if err != nil {
+		return nil, err
+	}
+	defer who.close()
 	jobs, err := delivery.Table{DB: o.Store.DB}.List(ctx, delivery.Question{Number: q.Document, Payer: number,
 		State: delivery.State(q.State)})
 	all := []ListedDelivery{}
 	for i := range jobs {
-		all = append(all, listedDelivery(&jobs[i]))
+		if who.sees(jobs[i].Payer) == nil {
+			all = append(all, listedDelivery(&jobs[i]))
+		}
 	}
 	return all, err
 }
@@ -80,13 +88,20 @@ type DeliveryOrder struct {
 	Do       string // again, confirm, fail
 	To       []string
 	Who, Why string
+	As       string // the account on whose behalf it is decided; "" for the provider
+	DryRun   bool
 }
 
 // DecideDelivery does what somebody decided.
 func (o *Office) DecideDelivery(ctx context.Context, r DeliveryOrder) (*ListedDelivery, error) {
-	if err := given(r.Why); err != nil {
+	if err := given(r.Why); err != nil && !r.DryRun {
 		return nil, err
 	}
+	who, err := o.invoiceActor(ctx, r.As)
+	if err != nil {
+		return nil, err
+	}
+	defer who.close()
 	if err := delivery.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, err
 	}
@@ -101,6 +116,9 @@ func (o *Office) DecideDelivery(ctx context.Context, r DeliveryOrder) (*ListedDe
 	var names []string
 	var id string
 	for i := range jobs {
+		if err := who.changes(jobs[i].Payer); err != nil {
+			return nil, err
+		}
 		names = append(names, string(jobs[i].Channel))
 		if r.Channel == "" && len(jobs) == 1 || string(jobs[i].Channel) == r.Channel {
 			if id != "" {
@@ -116,10 +134,16 @@ func (o *Office) DecideDelivery(ctx context.Context, r DeliveryOrder) (*ListedDe
 		return nil, missing("document %s has no delivery by %s%s", r.Document, r.Channel, orAll(diag.Suggest(r.Channel, names), "channel",
 			names))
 	}
+	return o.decide(ctx, id, &r)
+}
+
+// decide does with one delivery what somebody decided.
+func (o *Office) decide(ctx context.Context, id string, r *DeliveryOrder) (*ListedDelivery, error) {
+	table := delivery.Table{DB: o.Store.DB}
 	do := map[string]func(context.Context, string, delivery.Decide, time.Time) (*delivery.Job, error){
 		"again": table.Again, "confirm": table.Confirm, "fail": table.Fail}[r.Do]
 	for {
-		j, err := do(ctx, id, delivery.Decide{Who: r.Who, Why: r.Why, To: r.To}, o.Now())
+		j, err := do(ctx, id, delivery.Decide{Who: r.Who, Why: r.Why, To: r.To, Dry: r.DryRun}, o.Now())
 		refused := (*delivery.RefusedError)(nil)
 		switch {
 		case errors.Is(err, control.ErrConflict):

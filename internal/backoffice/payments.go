@@ -25,6 +25,7 @@ import (
 // PaymentOrder is what every change of payments says.
 type PaymentOrder struct {
 	Who, Why string
+	As       string // the account on whose behalf it is ordered; "" for the provider
 	DryRun   bool
 }
 
@@ -61,6 +62,7 @@ type paymentDraft struct {
 	book       *account.Book
 	now        udr.Instant
 	made       []madePayment
+	who        *invoiceActor
 }
 
 type madePayment struct {
@@ -78,8 +80,13 @@ func (o *Office) changePayments(ctx context.Context, r *PaymentOrder, do func(*p
 	if err := o.migratePayments(ctx); err != nil {
 		return 0, err
 	}
+	who, err := o.invoiceActor(ctx, r.As)
+	if err != nil {
+		return 0, err
+	}
+	defer who.close()
 	for {
-		revision, err = o.tryPayments(ctx, r, do)
+		revision, err = o.tryPayments(ctx, r, who, do)
 		if !errors.Is(err, control.ErrConflict) {
 			return revision, err
 		}
@@ -90,7 +97,7 @@ func (o *Office) migratePayments(ctx context.Context) error {
 	return errors.Join(account.Migrate(ctx, o.Store.DB), invoicing.Migrate(ctx, o.Store.DB), delivery.Migrate(ctx, o.Store.DB))
 }
 
-func (o *Office) tryPayments(ctx context.Context, r *PaymentOrder, do func(*paymentDraft) error) (registry.Revision, error) {
+func (o *Office) tryPayments(ctx context.Context, r *PaymentOrder, who *invoiceActor, do func(*paymentDraft) error) (registry.Revision, error) {
 	reg, statements := registry.New(), registry.NewStatements()
 	revision, err := o.Store.LoadAccounts(ctx, reg, statements)
 	if err != nil {
@@ -103,7 +110,7 @@ func (o *Office) tryPayments(ctx context.Context, r *PaymentOrder, do func(*paym
 	var refusal error // it is for people, and says nothing of the control store
 	err = o.Store.Change(ctx, "stating payments", func(tx *store.Tx) error {
 		d := &paymentDraft{tx: tx, view: view, statements: statements, book: account.NewBook(view, statements, &in),
-			now: udr.InstantOf(o.Now())}
+			now: udr.InstantOf(o.Now()), who: who}
 		if refusal = do(d); refusal != nil {
 			return errDry
 		}
@@ -183,6 +190,11 @@ func (o *Office) ImportPayments(ctx context.Context, name string, from io.Reader
 		answer = &PaymentImport{DryRun: r.DryRun, Lines: []PaymentLine{}}
 		results, err := d.importer().Plan(ctx, d.tx, lines)
 		for i := range results {
+			if v := results[i].Value; v != nil && results[i].Result == payment.New {
+				if err := d.may(v.Payer); err != nil {
+					results[i].Result, results[i].Why = payment.Refused, err.Error()
+				}
+			}
 			answer.add(&results[i])
 			if results[i].Result == payment.New {
 				d.add(results[i].Reference, results[i].Value)
@@ -199,6 +211,17 @@ func (o *Office) ImportPayments(ctx context.Context, name string, from io.Reader
 
 func (d *paymentDraft) add(id string, v *payment.Value) {
 	d.made = append(d.made, madePayment{id, v, udr.InstantOf(v.Date.UTC())})
+}
+
+// may refuses a payment of a payer whose documents the one who orders may not change; one of nobody known is for the provider.
+func (d *paymentDraft) may(payer string) error {
+	if payer == "" && d.who.r != nil {
+		return conflict("nobody knows whose payment it is, so the provider decides about it; name its payer or its document")
+	}
+	if payer == "" {
+		return nil
+	}
+	return d.who.changes(payer)
 }
 
 func (d *paymentDraft) importer() *payment.Import {
@@ -270,14 +293,26 @@ type ListedPayment struct {
 	Named     string `json:"named,omitempty"` // the document that it names, if it pays nothing of it
 }
 
-// ListPayments lists payments, the newest first; credits lists those of which a part pays no document.
-func (o *Office) ListPayments(ctx context.Context, payer string, credits bool) ([]ListedPayment, error) {
+// PaymentQuestion says which payments are asked for.
+type PaymentQuestion struct {
+	Payer   string
+	Credits bool   // those of which a part pays no document
+	As      string // the account on whose behalf it is asked; "" for the provider
+}
+
+// ListPayments lists payments, the newest first.
+func (o *Office) ListPayments(ctx context.Context, q PaymentQuestion) ([]ListedPayment, error) {
 	view, err := o.followPayments(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer view.Close()
-	number, err := payerNumber(view, payer)
+	who, err := o.invoiceActor(ctx, q.As)
+	if err != nil {
+		return nil, err
+	}
+	defer who.close()
+	number, err := payerNumber(view, q.Payer)
 	if err != nil {
 		return nil, err
 	}
@@ -288,13 +323,14 @@ func (o *Office) ListPayments(ctx context.Context, payer string, credits bool) (
 	slices.SortStableFunc(stored, func(a, b payment.Stored) int { return cmp.Compare(b.Value.Date, a.Value.Date) })
 	all := []ListedPayment{}
 	for _, s := range stored {
-		if credits && s.Credit.IsZero() {
+		payer, _ := view.AccountID(s.PayerNumber)
+		if q.Credits && s.Credit.IsZero() || who.sees(payer) != nil {
 			continue
 		}
 		v := s.Value
 		l := ListedPayment{Reference: s.ID, Date: v.Date.String(), Kind: cmp.Or(v.Kind, "payment"), Amount: money(v.Amount, v.Currency),
 			Currency: v.Currency, Pays: partWords(s.Paid, v.Currency)}
-		l.Payer, _ = view.AccountID(s.PayerNumber)
+		l.Payer = payer
 		if !s.Credit.IsZero() {
 			l.Credit = money(s.Credit, v.Currency)
 		}
@@ -345,6 +381,7 @@ type OpenDocument struct {
 type OpenQuestion struct {
 	Payer    string
 	Document string // number or id
+	As       string // the account on whose behalf it is asked; "" for the provider
 	All      bool   // also those of which nothing is open
 	Overdue  bool   // only those that are overdue
 }
@@ -364,6 +401,11 @@ func (o *Office) OpenDocuments(ctx context.Context, q OpenQuestion) ([]OpenDocum
 	if err != nil {
 		return nil, err
 	}
+	who, err := o.invoiceActor(ctx, q.As)
+	if err != nil {
+		return nil, err
+	}
+	defer who.close()
 	today := registry.Date(o.Now().Unix() / (24 * 60 * 60))
 	all := []OpenDocument{}
 	for i := range stored {
@@ -373,7 +415,7 @@ func (o *Office) OpenDocuments(ctx context.Context, q OpenQuestion) ([]OpenDocum
 			return nil, err
 		}
 		late := r.Overdue(today)
-		if q.Overdue && !late {
+		if q.Overdue && !late || who.sees(r.Payer) != nil {
 			continue
 		}
 		d := OpenDocument{Number: r.Number, Document: r.Document, Payer: r.Payer, Issued: r.Issued.String(), Due: r.Due.String(),

@@ -64,9 +64,13 @@ func number(t *testing.T, o *backoffice.Office, id string) uint32 {
 
 // final makes a document of a payer final: INV-0001 and so on, as the bill run does.
 func final(t *testing.T, o *backoffice.Office, payer uint32, n int, total string) {
+	finalOf(t, o, "globex", payer, n, total)
+}
+
+func finalOf(t *testing.T, o *backoffice.Office, id string, payer uint32, n int, total string) {
 	today := registry.Date(time.Now().Unix() / (24 * 60 * 60))
 	d := document.Document{ID: fmt.Sprint("doc-", n), Number: fmt.Sprintf("INV-%04d", n), Form: document.Regular, Currency: "EUR", Scale: 2,
-		Total: decimal.MustParse(total), Payer: document.Party{Account: "globex",
+		Total: decimal.MustParse(total), Payer: document.Party{Account: id,
 			Name: "Globex Ltd"}, Issued: today, Due: today + registry.Date(n),
 		Terms: document.Terms{Delivery: "email", Emails: []string{"billing@globex.example"}, Payment: "sepa",
 			IBAN:    "DE89370400440532013000",
@@ -153,7 +157,7 @@ func TestCreditsAreAssignedWithdrawnAndWrittenOff(t *testing.T) {
 	done := imports(t, o, because, ",INV-0001,120.00,DAY,R1", "globex,INV-9999,5.00,DAY,R2")
 	require.Equal(t, 2, done.New)
 	require.Equal(t, "20.00", done.Lines[0].Credit)
-	all, err := o.ListPayments(t.Context(), "globex", true)
+	all, err := o.ListPayments(t.Context(), backoffice.PaymentQuestion{Payer: "globex", Credits: true})
 	require.NoError(t, err)
 	require.Len(t, all, 2)
 	require.Equal(t, "INV-9999", all[1].Named)
@@ -199,7 +203,7 @@ func TestADocumentIsInOneFileOfDirectDebits(t *testing.T) {
 	two, err := o.Collect(t.Context(), r)
 	require.NoError(t, err)
 	require.Equal(t, []int{0, 2, 1}, []int{two.Debits, two.Waiting, two.Refused})
-	stored, err := o.Collections(t.Context(), one.ID)
+	stored, err := o.Collections(t.Context(), one.ID, "")
 	require.NoError(t, err)
 	require.Equal(t, one.Content, stored[0].Content)
 

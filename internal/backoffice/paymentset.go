@@ -38,6 +38,14 @@ func (o *Office) AssignPayment(ctx context.Context, r AssignOrder) (*PaymentLine
 		if err != nil {
 			return err
 		}
+		if err := d.may(of.Payer); err != nil {
+			return err
+		}
+		if v.Payer != "" {
+			if err := d.may(v.Payer); err != nil {
+				return err
+			}
+		}
 		if err := v.Assign(of, r.Amount); err != nil {
 			return &Problem{Conflict, err}
 		}
@@ -78,6 +86,9 @@ func (o *Office) WithdrawPayment(ctx context.Context, reference string, r Paymen
 		if err != nil {
 			return err
 		}
+		if err := d.may(v.Payer); err != nil {
+			return err
+		}
 		line.Payer, line.Currency, line.Amount, line.Date = v.Payer, v.Currency, money(v.Amount, v.Currency), v.Date.String()
 		d.made = append(d.made, madePayment{reference, nil, d.since(reference)})
 		return nil
@@ -94,6 +105,9 @@ func (o *Office) WriteOff(ctx context.Context, document string, r PaymentOrder) 
 			return &Problem{Missing, err}
 		}
 		if err != nil {
+			return err
+		}
+		if err := d.may(of.Payer); err != nil {
 			return err
 		}
 		open, err := of.Open()

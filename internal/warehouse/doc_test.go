@@ -234,6 +234,7 @@ func TestTheInvoiceBalanceFindsWhatIsOff(t *testing.T) {
 	spoil.Lines[0].Rest = decimal.MustParse("0.5")
 	spoil.Total = decimal.FromInt(1)
 	w.all[2].Numbered.N = 9
+	w.all[2].Numbered.Skipped = 1 // of the numbers between, nobody said why four are missing
 	credit := *w.all[4].Document
 	credit.Form, credit.Corrects, credit.Number, credit.ID = document.CreditNote, credit.Number, "CN-1", "credit"
 	credit.Net, credit.Total = decimal.FromInt(-100000), decimal.FromInt(-100000)
@@ -250,7 +251,7 @@ func TestTheInvoiceBalanceFindsWhatIsOff(t *testing.T) {
 		"\n")
 	require.Contains(t, off, "lines,doc-0,")
 	require.Contains(t, off, "total,doc-0,")
-	require.Contains(t, off, "numbers,INV-{n},9,4")
+	require.Contains(t, off, "numbers,INV-{n},8,4")
 	require.Contains(t, off, "credited,doc-4,100000,")
 	require.Contains(t, off, "usage,"+closed.Payer+",3,1.005")
 	require.Equal(t, []string{"1,100000"}, w.rows("SELECT credit_notes, credited_total FROM invoices WHERE id = 'doc-4'"))

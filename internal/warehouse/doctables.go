@@ -69,6 +69,11 @@ func exportFlag(name, doc string, of func(*exported) bool) Column {
 	return exportColumn(name, "Bool", doc, flags(of))
 }
 
+func (c Column) since(n int) Column {
+	c.Since = n
+	return c
+}
+
 var (
 	exportPlace = Column{Name: "n", Type: "UInt64", Since: 13, Codec: "Delta(8), LZ4",
 		Doc:  "Place of its document or close in the order in which they became final or fixed, from 1, without gaps.",
@@ -121,6 +126,8 @@ var invoiceTables = []Table{
 		exportNumber("number_year", "Year of the range; 0 if the range goes on for ever.",
 			func(x *exported) uint32 { return uint32(x.from.Numbered.Year) }),
 		exportCount("number_n", "The counter in its number.", func(x *exported) int64 { return x.from.Numbered.N }),
+		exportCount("number_skipped", "How many numbers of the range below this one were left out on purpose.",
+			func(x *exported) int64 { return x.from.Numbered.Skipped }).since(14),
 		exportText("form", word, "regular, credit_note or final_settlement.",
 			func(x *exported) string { return string(x.doc().Form) }),
 		exportFlag("negative", "It pays money back: a credit note, or a regular document with a sum below 0.",

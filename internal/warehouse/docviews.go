@@ -68,7 +68,7 @@ WITH sums AS (
   SELECT n, sum(exact) AS exacts, sumIf(exact, kind != 'usage') AS others, sum(amount) AS amounts, sum(rest) AS rests, sum(net) AS nets
   FROM document_lines GROUP BY n
 ), counted AS (
-  SELECT number_range, number_year, seller, number_n, issued,
+  SELECT number_range, number_year, seller, number_n, number_skipped, issued,
          lagInFrame(issued, 1, issued) OVER (PARTITION BY seller, number_range, number_year ORDER BY number_n) AS before
   FROM documents
 ), closed AS (
@@ -100,7 +100,7 @@ SELECT line, what, cycle, currency, left_side, right_side, left_side - right_sid
   SELECT 'B6 credited', toString(id), cycle, toString(currency), abs(credited_net), least(abs(credited_net), abs(net)) FROM invoices WHERE credit_notes > 0
   UNION ALL
   SELECT 'B7 numbers', concat(if(seller = '', '', concat(seller, ' ')), number_range, if(number_year = 0, '', concat(' ', toString(number_year)))), toDate32(0), '',
-         toDecimal128(max(number_n), 12), toDecimal128(uniqExact(number_n), 12)
+         toDecimal128(max(number_n) - argMax(number_skipped, number_n), 12), toDecimal128(uniqExact(number_n), 12)
   FROM counted GROUP BY seller, number_range, number_year
   UNION ALL
   SELECT 'B7 dates', concat(if(seller = '', '', concat(seller, ' ')), number_range, if(number_year = 0, '', concat(' ', toString(number_year)))), toDate32(0), '',

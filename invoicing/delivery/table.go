@@ -35,17 +35,21 @@ func Enqueue(ctx context.Context, tx *store.Tx, payer uint32, d *document.Docume
 	if err := payment.Open(ctx, tx, payer, d); err != nil {
 		return nil, err
 	}
-	at := now.UnixNano()
 	for _, w := range channels(&d.Terms, d.Payer.Endpoint) {
-		_, err := tx.Exec(ctx, `INSERT INTO invoice_deliveries (`+columns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', '', 1, ?, 0, 0, ?, 0, ?, ?, 1)
-			ON CONFLICT (id) DO NOTHING`, d.ID+"/"+string(w.channel), d.ID, d.Number, int64(payer), d.Payer.Account, string(w.channel), w.recipient,
-			string(Pending), at, at, at, at)
-		if err != nil {
+		if err := add(ctx, tx, payer, d, w, Decide{}, now); err != nil {
 			return nil, err
 		}
 		by = append(by, w.channel)
 	}
 	return by, nil
+}
+
+func add(ctx context.Context, tx *store.Tx, payer uint32, d *document.Document, w wanted, by Decide, now time.Time) error {
+	at := now.UnixNano()
+	_, err := tx.Exec(ctx, `INSERT INTO invoice_deliveries (`+columns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, 0, 0, ?, 0, ?, ?, 1)
+		ON CONFLICT (id) DO NOTHING`, d.ID+"/"+string(w.channel), d.ID, d.Number, int64(payer), d.Payer.Account, string(w.channel), w.recipient,
+		string(Pending), by.Why, by.Who, at, at, at, at)
+	return err
 }
 
 const columns = `id, document, number_text, payer_number, payer, channel, recipient, state, why, who, round, began, attempts, unclear,
@@ -213,6 +217,7 @@ func (e *RefusedError) Error() string {
 type Decide struct {
 	Who, Why string
 	To       []string // addresses of a mail that is sent again, instead of those before
+	Dry      bool     // keep nothing
 }
 
 // Confirm says that the receiver has it: it was printed and posted, or the receiver said so.
@@ -267,7 +272,24 @@ func (t Table) decide(ctx context.Context, id string, by Decide, now time.Time, 
 		return nil, err
 	}
 	j.Who, j.Why = by.Who, by.Why
+	if by.Dry {
+		return j, nil
+	}
 	return j, t.save(ctx, j, now)
+}
+
+// Add orders a delivery that the terms of a final document did not ask for.
+func (t Table) Add(ctx context.Context, tx *store.Tx, payer uint32, d *document.Document, c Channel, by Decide, now time.Time) (*Job, error) {
+	to := map[Channel]string{Email: strings.Join(by.To, " "), Hardcopy: "print", EInvoice: d.Payer.Endpoint}[c]
+	if to == "" {
+		return nil, fmt.Errorf("nobody knows where document %s would go by %s; name an address with --to, or state it in the billing profile before the next "+
+			"document", d.Number, c)
+	}
+	if err := add(ctx, tx, payer, d, wanted{c, to}, by, now); err != nil {
+		return nil, err
+	}
+	return &Job{ID: d.ID + "/" + string(c), Document: d.ID, Number: d.Number, PayerNumber: payer, Payer: d.Payer.Account, Channel: c, Recipient: to,
+		State: Pending, Who: by.Who, Why: by.Why, Round: 1, Began: now, NextAt: now, Made: now, Changed: now}, nil
 }
 
 // Waits is what waits.

@@ -70,6 +70,11 @@ func (v *Group) Check(n *diag.Node, c *diag.Decoder) {
 	}
 }
 
+// Ranges are the texts of all number ranges of the group.
+func (v *Group) Ranges() []string {
+	return []string{v.Numbers.Invoice.Value, v.Numbers.CreditNote.Value}
+}
+
 // Months are the months between two invoices.
 func (v *Group) Months() int {
 	return max(1, map[string]int{"quarterly": 3, "half_yearly": 6, "yearly": 12}[v.Periodicity])

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/backoffice"
+	"ratemill/internal/output"
+)
+
+func invoiceNumbers(f *flags) *cobra.Command {
+	var as string
+	c := &cobra.Command{
+		Use:   "numbers",
+		Short: "Show the number ranges of invoices, or set the next number forward",
+		Long: `Numbers lists the ranges of numbers of invoices and credit notes, with the next number of each, the date of the last one, and the
+numbers that were left out on purpose.`,
+		Example: "  ratemill invoice numbers\n  ratemill invoice numbers set 'INV-{year}-{n:6}' --next 4711 --why \"the former system gave those before\"",
+		Args:    none,
+	}
+	invoiceAskedAs(c, &as)
+	outputFlag(f, c)
+	c.AddCommand(invoiceNumbersSet(f))
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		office, end, err := openOffice(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		all, err := office.Numbers(cmd.Context(), as)
+		if err != nil {
+			return refusal(err)
+		}
+		if len(all) == 0 {
+			fmt.Fprintln(stderr, "the catalogue has no seller with accounting groups, and no number was given")
+		}
+		return printNumbers(cmd, f, all...)
+	}
+	return c
+}
+
+func printNumbers(cmd *cobra.Command, f *flags, all ...backoffice.NumberRange) error {
+	if f.output == output.JSON {
+		for _, n := range all {
+			if err := json.NewEncoder(objects(cmd)).Encode(n); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	g := output.New("seller", "range", "next", "given", "issued", "left_out", "why").Numbers("given").Sparse("seller", "issued", "left_out", "why")
+	for _, n := range all {
+		var skips, whys []string
+		for _, s := range n.Skipped {
+			skips, whys = append(skips, s.First+" to "+s.Last), append(whys, s.Why)
+		}
+		g.Add(n.Seller, n.Range, n.Next, fmt.Sprint(n.Given), n.Issued, strings.Join(skips, "; "), strings.Join(whys, "; "))
+	}
+	return g.Print(data(cmd), f.output)
+}
+
+func invoiceNumbersSet(f *flags) *cobra.Command {
+	r := backoffice.NumberOrder{}
+	c := &cobra.Command{
+		Use:   "set RANGE --next N --why WORDS",
+		Short: "Set the next number of a range forward",
+		Long: `Set lets a range go on with a higher number. Use it where another system gave the numbers before, or where a control store that was
+restored from a backup does not know the last documents. The numbers between are left out, with the reason: the invoice balance
+counts them as explained. A number never goes back, since somebody may have a document with it.`,
+		Example: "  ratemill invoice numbers set 'INV-{year}-{n:6}' --next 4711 --why \"the former system gave those before\"\n" +
+			"  ratemill invoice numbers set 'GLX-{n:4}' --seller globex --next 126 --why \"restored; 120 to 125 were mailed\" --dry-run",
+		Args: needing(1, 1, "a range, as the accounting group writes it: ratemill invoice numbers set 'INV-{year}-{n:6}' --next 4711 --why …"),
+	}
+	c.Flags().Int64Var(&r.Next, "next", 0, "the counter of the next number, as 4711")
+	c.Flags().StringVar(&r.Seller, "seller", "", "account of the reseller that sells (default: the operator)")
+	c.Flags().IntVar(&r.Year, "year", 0, "year of a range that begins anew each year (default: this year)")
+	c.Flags().StringVar(&r.Why, "why", "", "the reason, for whoever asks later")
+	c.Flags().BoolVar(&r.DryRun, "dry-run", false, "show what would change, and change nothing")
+	invoiceAs(c, &r.As)
+	outputFlag(f, c)
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if r.Next < 1 {
+			return errors.New("say which number is the next, as --next 4711")
+		}
+		r.Range, r.Who, r.Why = args[0], whoami(), strings.TrimSpace(r.Why)
+		office, end, err := openOffice(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		set, err := office.SetNextNumber(cmd.Context(), r)
+		if err != nil {
+			return refusal(err)
+		}
+		if r.DryRun {
+			fmt.Fprintln(stderr, "nothing was changed (--dry-run)")
+		}
+		return printNumbers(cmd, f, *set)
+	}
+	return c
+}

@@ -1,0 +1,129 @@
+package invoicing
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"ratemill/invoicing/terms"
+	"ratemill/registry"
+)
+
+// Counter is the counter of a number range.
+type Counter struct {
+	Seller string // account; empty for the operator
+	Range  string // as written in the accounting group
+	Year   int    // 0 if the range goes on for ever
+	Next   int64
+	Issued Date // of the last number; 0 for none
+	Skips  []Skip
+}
+
+// Skip is numbers that a range left out on purpose.
+type Skip struct {
+	First, Last int64
+	By          By
+}
+
+// skipped is how many numbers below one were left out.
+func (c *Counter) skipped(below int64) (n int64) {
+	for _, s := range c.Skips {
+		if s.First < below {
+			n += min(s.Last, below-1) - s.First + 1
+		}
+	}
+	return n
+}
+
+// last is the last number of the skip that has a number; the number before it if none has.
+func (c *Counter) last(n int64) int64 {
+	for _, s := range c.Skips {
+		if s.First <= n && n <= s.Last {
+			return s.Last
+		}
+	}
+	return n - 1
+}
+
+// Counters lists the counters of all ranges that have given a number, or whose next number was set.
+func (t Table) Counters(ctx context.Context) (all []*Counter, err error) {
+	rows, err := t.Tx.Rows(ctx, `SELECT seller, range_text, year, next, issued FROM invoice_numbers ORDER BY seller, range_text, year`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	at := map[[2]string]map[int]*Counter{}
+	for rows.Next() {
+		c := &Counter{}
+		var issued int64
+		if err := rows.Scan(&c.Seller, &c.Range, &c.Year, &c.Next, &issued); err != nil {
+			return nil, err
+		}
+		c.Issued = Date(issued)
+		key := [2]string{c.Seller, c.Range}
+		if at[key] == nil {
+			at[key] = map[int]*Counter{}
+		}
+		at[key][c.Year] = c
+		all = append(all, c)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	rows.Close()
+	skips, err := t.Tx.Rows(ctx, `SELECT seller, range_text, year, first, last, at, who, why FROM invoice_number_skips ORDER BY seller, range_text, year, first`)
+	if err != nil {
+		return nil, err
+	}
+	defer skips.Close()
+	for skips.Next() {
+		var key [2]string
+		var year int
+		var s Skip
+		var when int64
+		if err := skips.Scan(&key[0], &key[1], &year, &s.First, &s.Last, &when, &s.By.Who, &s.By.Why); err != nil {
+			return nil, err
+		}
+		s.By.At = time.Unix(0, when).UTC()
+		if c := at[key][year]; c != nil {
+			c.Skips = append(c.Skips, s)
+		}
+	}
+	return all, skips.Err()
+}
+
+// mostSkipped is how many numbers a range that is in use can leave out at once.
+const mostSkipped = 10_000
+
+// SetNext sets the next number of a range forward, and notes which numbers are left out and why. It never goes back: a number that was given
+// once is given no more.
+func (t Table) SetNext(ctx context.Context, seller string, r *terms.Range, year int, next int64, by By) (*Counter, error) {
+	c := &Counter{Seller: seller, Range: r.Text, Year: year, Next: 1}
+	var issued int64
+	err := t.Tx.Row(ctx, `SELECT next, issued FROM invoice_numbers WHERE seller = ? AND range_text = ? AND year = ?`, seller, r.Text, year).
+		Scan(&c.Next, &issued)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, err
+	}
+	c.Issued = registry.Date(issued)
+	switch {
+	case next < c.Next:
+		return nil, notFinal("the next number of %s is %s already, and numbers never go back: %s may be on a document that somebody has", r.Text,
+			r.Number(year, c.Next), r.Number(year, next))
+	case next == c.Next:
+		return c, nil
+	case c.Next > 1 && next-c.Next > mostSkipped:
+		return nil, notFinal("from %s to %s there are %d numbers, more than the %d that a range in use leaves out at once; is there a digit too many?",
+			r.Number(year, c.Next), r.Number(year, next), next-c.Next, mostSkipped)
+	}
+	_, err = t.Tx.Exec(ctx, `INSERT INTO invoice_number_skips (seller, range_text, year, first, last, at, who, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		seller, r.Text, year, c.Next, next-1, by.At.UnixNano(), by.Who, by.Why)
+	if err != nil {
+		return nil, err
+	}
+	_, err = t.Tx.Exec(ctx, `INSERT INTO invoice_numbers (seller, range_text, year, next, issued) VALUES (?, ?, ?, ?, 0)
+		ON CONFLICT (seller, range_text, year) DO UPDATE SET next = excluded.next`, seller, r.Text, year, next)
+	c.Skips, c.Next = append(c.Skips, Skip{c.Next, next - 1, by}), next
+	return c, err
+}
