@@ -230,6 +230,11 @@ func (b *bounds) sparesRated(number uint32, id string, instants []udr.Instant) {
 		if was.payer == 0 { // the first profile, where nobody had one
 			is.payer, is.profile = 0, ""
 		}
+		if at < limit && was.there && !is.there && b.owned(number) {
+			b.breach(KindAccount, id, at, "account %s would not be there from %s on, although it had SIMs in billing cycles whose usage may be rated; "+
+				"end it with ratemill account status", id, b.day(number, at))
+			return
+		}
 		if at >= limit || !was.there || !is.there || was == is {
 			continue
 		}
@@ -237,6 +242,18 @@ func (b *bounds) sparesRated(number uint32, id string, instants []udr.Instant) {
 			"whose usage may be rated; it can change from %s on", id, b.day(number, at), b.day(number, limit))
 		return
 	}
+}
+
+// owned reports whether a SIM was ever assigned to an account: somebody may have an invoice for its usage.
+func (b *bounds) owned(account uint32) bool {
+	for sim := uint32(1); sim <= b.r.sims.count; sim++ {
+		for _, own := range b.r.owners(sim, b.rev) {
+			if own.account == account {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // limit is the end of the last cycle of an account, by the rules before the change set, that may have rated usage.
