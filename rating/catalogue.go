@@ -37,9 +37,10 @@ type Catalogue struct {
 	life      *life.Book
 	owns      families[own]
 
-	conditions *rules.Language          // of prices
-	fills      map[string]func(*answer) // how the words of conditions get their values
-	readsMore  bool                     // conditions read fields that rating otherwise does without
+	conditions *rules.Language           // of prices
+	fills      map[string]func(*answer)  // how the words of conditions get their values
+	timeZones  map[string]*time.Location // of countries, for slices by their clocks
+	readsMore  bool                      // conditions read fields that rating otherwise does without
 
 	foreign map[string]*foreign // documents of other packages, by the key of their kind
 
@@ -294,15 +295,18 @@ func (c *Catalogue) Currencies() (plans, limits, pools map[string][]string) {
 // compiler turns documents into a Catalogue.
 type compiler struct {
 	*Catalogue
-	list        diag.List
-	modelDocs   []*zoneModelDoc
-	planDocs    []*planDoc
-	shareDocs   []*shareDoc
-	limitDocs   []*limitDoc
-	anomalyDocs []*anomalyDoc
-	lifeDocs    []any
-	ownDocs     []*ownDoc
-	pending     []pendingWhen
+	list         diag.List
+	modelDocs    []*zoneModelDoc
+	planDocs     []*planDoc
+	shareDocs    []*shareDoc
+	limitDocs    []*limitDoc
+	anomalyDocs  []*anomalyDoc
+	lifeDocs     []any
+	ownDocs      []*ownDoc
+	calendarDocs []*calendarDoc
+	timeZoneDocs []*timeZonesDoc
+	calendars    map[string]*calendar
+	pending      []pendingWhen
 
 	unitAt map[string]diag.Pos // where a class got its unit
 
@@ -375,6 +379,10 @@ func (c *compiler) readOwn(n *diag.Node, key string) bool {
 			c.shareDocs = append(c.shareDocs, doc)
 		case *limitDoc:
 			c.limitDocs = append(c.limitDocs, doc)
+		case *calendarDoc:
+			c.calendarDocs = append(c.calendarDocs, doc)
+		case *timeZonesDoc:
+			c.timeZoneDocs = append(c.timeZoneDocs, doc)
 		case *ownDoc:
 			c.ownDocs = append(c.ownDocs, doc)
 		case *anomalyDoc:
@@ -390,6 +398,8 @@ func (c *compiler) readOwn(n *diag.Node, key string) bool {
 func (c *compiler) compile() {
 	c.unitAt = map[string]diag.Pos{}
 	c.compileOwn()
+	c.compileCalendars()
+	c.compileTimeZones()
 	c.compileModels()
 	c.extend()
 	c.compilePlans()

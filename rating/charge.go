@@ -46,6 +46,8 @@ type Charge struct {
 	When  string // condition of the price at which the record begins; empty if it has none
 	Facts []Fact // what the conditions that were asked read, in that order
 
+	SliceZone string // IANA zone by whose clock time slices were found; empty: that of the account
+
 	Sum   decimal.D // the sum of the lines, before rounding; the part below 12 decimals is in Rest and Below
 	Scale uint8     // Total is Sum rounded to Scale decimals
 	Mode  decimal.Mode

@@ -18,6 +18,9 @@ var documents = append([]diag.Key{
 		New: func() any { return new(limitDoc) }},
 	{Name: "own", Doc: "What is own says which networks and numbers are the operator's or the customer's own, so that zones, prices and conditions can refer to them.",
 		New: func() any { return new(ownDoc) }},
+	{Name: "calendar", Doc: "A calendar names holidays, for time slices of plans.", New: func() any { return new(calendarDoc) }},
+	{Name: "time_zones", Doc: "The time zones of countries with several, for plans whose time slices follow the clock of the visited country.",
+		New: func() any { return new(timeZonesDoc) }},
 	{Name: "anomaly", Doc: "An anomaly is a rule that tells of SIMs that behave strangely, once in each hour or day. It costs nothing and bars nothing.",
 		New: func() any { return new(anomalyDoc) }},
 }, life.Documents...)
@@ -68,7 +71,8 @@ type planDoc struct {
 	Extends     extendsDoc          `yaml:",inline"`
 	Currency    diag.Text           `yaml:"currency" doc:"Required, unless the plan extends another. ISO 4217 code of all amounts of the plan." example:"EUR"`
 	Zones       diag.Text           `yaml:"zones" doc:"Zone model whose zones the prices name. Without it each price says itself where it applies: a network price plan." example:"europe"`
-	Slices      diag.Map[weekDoc]   `yaml:"slices" doc:"Time slices: named parts of the week in the account's zone. They must not overlap." example:"day: Mon-Fri 08:00-18:00"`
+	Slices      diag.Map[weekDoc]   `yaml:"slices" doc:"Time slices: named parts of the week, and holidays of a calendar, which go before days of the week. They must not overlap." example:"day: Mon-Fri 08:00-18:00"`
+	SlicesIn    diag.Text           `yaml:"slices_in" default:"account" enum:"account|visited" doc:"Whose clock slices follow: that of the account, or of the country where the usage happened. Of a country with several clocks, the document time_zones states which." example:"visited"`
 	Round       *roundDoc           `yaml:"round" doc:"How a record's amount is rounded. Without it, 12 decimals are kept and the remainder below them is recorded with the charge."`
 	Classes     diag.Map[*classDoc] `yaml:"classes" doc:"Prices by usage class. Required, unless a price list has all of them, or the plan extends another."`
 	Prices      *listDoc            `yaml:"prices" doc:"A price list: a CSV file with a price in each row, such as network;class;price;per. Its rows are added to the prices of their classes."`

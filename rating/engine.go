@@ -19,8 +19,9 @@ import (
 type Engine struct {
 	catalogue *Catalogue
 	clocks    []*zoneClock
-	accounts  []*payer // by account number
-	planOf    []int32  // plan family by the registry's number of the name; 0: not looked up yet
+	visited   map[string]*zoneClock // by country
+	accounts  []*payer              // by account number
+	planOf    []int32               // plan family by the registry's number of the name; 0: not looked up yet
 
 	lastClass  string // consecutive usage is mostly of one class
 	lastNumber int32
@@ -109,7 +110,8 @@ type tier struct {
 	class   *planClass
 	model   *zoneModel
 	hit     hit
-	own     belonging // what of the record is own, if the model asks
+	wall    *zoneClock // of time slices
+	own     belonging  // what of the record is own, if the model asks
 	total   decimal.D
 
 	// For a plan that prorates included units: the days before the record that count, those from then to the end of the
@@ -362,7 +364,12 @@ func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error
 	case t.currency != "" && t.currency != t.plan.currency:
 		return suspend("currency", "account %s pays in %s, but plan %s charges %s; correct one and retry", t.facts.ID, t.currency, f.name, t.plan.currency)
 	}
-	t.class = t.plan.classes[class]
+	t.class, t.wall = t.plan.classes[class], t.clock
+	if t.class.sliced && t.plan.special {
+		if err := e.sliceClock(t, u); err != nil {
+			return err
+		}
+	}
 	if t.class.own != nil {
 		if t.model = t.ownModel(u.At); t.class.usesOwn {
 			t.own = e.belongs(t, u)
@@ -382,7 +389,7 @@ func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error
 	if t.hit, ok = t.model.lookup(u, t.own); !ok {
 		if t.class.own != nil && t.class.sliced && t.class.holdsAtTimes(u, t.own) {
 			return suspend("no_price", "plan %s version %d has no price for %s on network %q, in country %q, to %q at %s; add one for that time and retry",
-				t.plan.name, t.version, u.Class, u.Network, u.Country, u.Peer, u.At.Time().In(t.clock.zone).Format("Mon 15:04"))
+				t.plan.name, t.version, u.Class, u.Network, u.Country, u.Peer, u.At.Time().In(t.wall.zone).Format("Mon 15:04"))
 		}
 		if u.Country == "" && t.model.places && !international(u.Network) {
 			return suspend("no_zone", "the place is unknown: the record has no country, and network %q. No zone of plan %s accepts "+

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"time"
 )
 
 // model is the zone model that gave the record's zone, nil if unknown.
@@ -95,9 +96,30 @@ func (x *explanation) sliceWords() string {
 		}
 	}
 	if len(all) == 0 || len(all) == 1 && all[0] == "any time" {
-		return "no time slice"
+		return "no time slice" + x.sliceClockWords()
 	}
-	return "time slice " + strings.Join(all, " then ")
+	return "time slice " + strings.Join(all, " then ") + x.sliceClockWords()
+}
+
+// sliceClockWords says whose clock the slices follow, if it is not the account's, and that the record is of a holiday.
+func (x *explanation) sliceClockWords() (words string) {
+	zone := x.zone
+	if x.c.SliceZone != "" {
+		visited, err := time.LoadLocation(x.c.SliceZone)
+		if err != nil {
+			return " by the clock of " + x.c.SliceZone
+		}
+		zone = visited
+		words = fmt.Sprintf(" by the clock of %s (%s)", x.c.SliceZone, x.u.At.Time().In(zone).Format("Mon 15:04:05"))
+	}
+	p := x.plan()
+	if p == nil || p.week == nil {
+		return words
+	}
+	if h, day := p.week.holiday(newZoneClock(zone, nil).local(x.u.At)); h != nil {
+		words += fmt.Sprintf(" (%s is a holiday of %s)", date(day), h.calendar.name)
+	}
+	return words
 }
 
 // anywhereWords describes a price of a network price plan without place and other party: it holds everywhere, or where

@@ -116,6 +116,7 @@ func AppendCharge(dst []byte, m *Charge) []byte {
 		dst = appendFact(dst, &m.Facts[i])
 		dst = wire.CloseShort(dst, at)
 	}
+	dst = wire.AppendString(dst, 52, m.SliceZone)
 	for i := range m.Growth {
 		dst = append(dst, 0xe2, 0x3, 0)
 		at = len(dst)
@@ -413,6 +414,12 @@ func (m *Charge) parse(data []byte) error {
 			}
 			m.Facts = append(m.Facts, Fact{})
 			err = m.Facts[len(m.Facts)-1].parse(f.B)
+		case 52:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.SliceZone = wire.Text(f.B)
 		case 60:
 			if f.Kind != protowire.BytesType {
 				err = f.WrongType()

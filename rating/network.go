@@ -190,7 +190,7 @@ func sortedWords(lists ...[]diag.Text) string {
 func (t *tier) ownModel(at udr.Instant) *zoneModel {
 	slice := int16(0)
 	if t.class.sliced {
-		slice, _ = t.plan.week.at(secondOfWeek(t.clock.local(at)))
+		slice, _ = t.plan.week.at(t.wall.local(at))
 	}
 	return t.class.own[slice]
 }

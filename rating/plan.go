@@ -22,6 +22,8 @@ type plan struct {
 	currency string
 	slices   []string
 	week     *week        // nil without slices
+	visited  bool         // slices are by the clock of the visited country
+	special  bool         // they are, or contain holidays
 	classes  []*planClass // by class number; nil if the plan has no prices
 	included []bucket
 	prorate  bool // a SIM has included units for the days on which it has the plan in the cycle, in a state that counts
@@ -153,7 +155,11 @@ func (c *compiler) compilePlans() {
 		for _, s := range doc.Slices {
 			p.slices = append(p.slices, s.Key.Value)
 		}
-		p.week = compileWeek(doc.Slices, &c.list)
+		if p.week = compileWeek(doc.Slices, &c.list); p.week != nil {
+			p.week.holidayHours(doc.Slices, c.calendars, &c.list)
+			p.visited = doc.SlicesIn.Value == visited
+			p.special = p.visited || p.week.holidays != nil
+		}
 		var models *family[zoneModel]
 		if doc.Zones.Value != "" {
 			i, ok := c.models.find(doc.Zones.Value)
@@ -163,6 +169,7 @@ func (c *compiler) compilePlans() {
 			}
 			models = c.models.list[i]
 		}
+		c.warnTimeZones(doc, models)
 		for _, e := range doc.Classes {
 			if e.Value == nil {
 				c.list.Errorf(e.Key.Pos, "class %s is empty; give it prices", e.Key.Value)

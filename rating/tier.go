@@ -24,24 +24,20 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	slice := int16(0)
 	sliced := t.class.sliced
 	if sliced {
-		slice, _ = t.plan.week.at(secondOfWeek(t.clock.local(u.At)))
+		slice, _ = t.plan.week.at(t.wall.local(u.At))
+		if t.plan.visited {
+			ch.SliceZone = t.wall.zone.String()
+		}
 		if u.Unit == udr.Second && u.Quantity > maxTimed {
 			return suspend("quantity", "a record of %d s is longer than a year; correct the source's rules", u.Quantity)
 		}
 	}
-	var first *price
-	if t.class.when != nil {
+	first := t.class.priceOf(zone.local, slice)
+	if t.class.when != nil || first == nil {
 		var err error
-		e.beginAsking(t, u)
-		if first, err = e.choose(t, zone, slice, u); err != nil {
+		if first, err = e.conditionalPrice(t, zone, slice, u, first); err != nil {
 			return err
 		}
-	}
-	if first == nil {
-		first = t.class.priceOf(zone.local, slice)
-	}
-	if first == nil {
-		return e.noPrice(t, zone, slice, u)
 	}
 	if t.over != nil && t.below == 0 {
 		first, sliced = t.overPrice(first), false
@@ -90,7 +86,7 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 				continue
 			}
 			if p == nil {
-				slice, _ = t.plan.week.at(secondOfWeek(t.clock.local(u.At + udr.Instant(at)*udr.Instant(time.Second))))
+				slice, _ = t.plan.week.at(t.wall.local(u.At + udr.Instant(at)*udr.Instant(time.Second)))
 				return e.noPrice(t, zone, slice, u)
 			}
 		}
@@ -135,7 +131,7 @@ func (e *Engine) priceAt(t *tier, zone *zone, u *udr.Usage, at, end int64) (*pri
 		}
 		moment += udr.Instant(at) * udr.Instant(time.Second)
 	}
-	slice, until := t.plan.week.at(secondOfWeek(t.clock.local(moment)))
+	slice, left := t.plan.week.at(t.wall.local(moment))
 	p, err := e.priceIn(t, zone, slice, u)
 	if err != nil {
 		return nil, 0, err
@@ -146,15 +142,15 @@ func (e *Engine) priceAt(t *tier, zone *zone, u *udr.Usage, at, end int64) (*pri
 	for stop := at; ; {
 		// The end of this range: at the slice's boundary, or where the zone changes its offset and the price must be
 		// looked up again. A second belongs to the slice in which it begins.
-		local := t.clock.local(moment)
-		boundary := udr.Instant(local-t.clock.offset+int64(until-secondOfWeek(local))) * udr.Instant(time.Second)
-		boundary = min(boundary, t.clock.to)
+		local := t.wall.local(moment)
+		boundary := udr.Instant(local-t.wall.offset+int64(left)) * udr.Instant(time.Second)
+		boundary = min(boundary, t.wall.to)
 		seconds := (int64(boundary-moment) + int64(time.Second) - 1) / int64(time.Second)
 		if stop += seconds; stop >= end {
 			return p, end, nil
 		}
 		moment += udr.Instant(seconds) * udr.Instant(time.Second)
-		slice, until = t.plan.week.at(secondOfWeek(t.clock.local(moment)))
+		slice, left = t.plan.week.at(t.wall.local(moment))
 		if next, err := e.priceIn(t, zone, slice, u); next != p || err != nil {
 			return p, stop, err
 		}

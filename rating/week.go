@@ -16,8 +16,15 @@ const (
 
 // weekDoc is a time slice in documents: Mon-Fri 08:00-18:00, or a list of such.
 type weekDoc struct {
-	spans []weekSpan
-	pos   diag.Pos
+	spans    []weekSpan
+	holidays []holidaysDoc
+	pos      diag.Pos
+}
+
+// holidaysDoc is holidays of CALENDAR, with or without hours, at the end of a time slice.
+type holidaysDoc struct {
+	calendar diag.Text
+	from, to int32
 }
 
 // weekSpan is a period of the week in seconds since Monday 00:00; to may be beyond the week's end.
@@ -35,12 +42,61 @@ func (w *weekDoc) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 		if !d.Want(item, diag.Scalar, "a time slice") {
 			continue
 		}
-		spans, err := parseWeek(item.Text)
+		days, err := w.cutHolidays(item)
+		var spans []weekSpan
+		if err == nil && days != "" {
+			spans, err = parseWeek(days)
+		}
 		if err != nil {
 			d.Errorf(item.Pos, "%v", err)
 		}
 		w.spans = append(w.spans, spans...)
 	}
+}
+
+const holidaysOf = "holidays of "
+
+// cutHolidays reads the holidays at the end of a slice: Sat-Sun, holidays of spain 08:00-20:00. It returns the days
+// before them.
+func (w *weekDoc) cutHolidays(item *diag.Node) (days string, err error) {
+	for i, part := range strings.Split(item.Text, ", ") {
+		rest, is := strings.CutPrefix(strings.TrimSpace(part), holidaysOf)
+		switch {
+		case !is && i == 0:
+			days = part
+			continue
+		case !is && len(w.holidays) == 0:
+			return item.Text, nil // parseWeek says what is wrong
+		case !is:
+			return "", fmt.Errorf("%q is not a time slice: write days of the week before holidays, as in Sat-Sun, holidays of spain", item.Text)
+		}
+		name, hours, hasHours := strings.Cut(strings.TrimSpace(rest), " ")
+		h := holidaysDoc{calendar: diag.Text{Value: name, Pos: item.Pos}, to: daySeconds}
+		if hasHours {
+			what := ""
+			if h.from, h.to, what = parseHours(hours); what != "" {
+				return "", fmt.Errorf("%q is not a time slice: %s; write holidays of spain, or holidays of spain 08:00-20:00", item.Text, what)
+			}
+		}
+		w.holidays = append(w.holidays, h)
+	}
+	return days, nil
+}
+
+// parseHours reads 08:00-18:00; to is on the next day if it is before from. what is what is wrong.
+func parseHours(hours string) (from, to int32, what string) {
+	a, b, ok := strings.Cut(strings.TrimSpace(hours), "-")
+	from, okA := clockTime(a)
+	to, okB := clockTime(b)
+	switch {
+	case !ok || !okA || !okB:
+		return 0, 0, "the hours are not as in 08:00-18:00"
+	case from == to || from == daySeconds:
+		return 0, 0, "it has no length"
+	case to < from:
+		to += daySeconds
+	}
+	return from, to, ""
 }
 
 // parseWeek reads days and, for a part of the day, hours: Mon-Fri 08:00-18:00; Sat-Sun; Mon,Wed 22:00-06:00, which ends
@@ -52,18 +108,9 @@ func parseWeek(text string) ([]weekSpan, error) {
 	days, hours, hasHours := strings.Cut(strings.TrimSpace(text), " ")
 	from, to := int32(0), int32(daySeconds)
 	if hasHours {
-		a, b, ok := strings.Cut(strings.TrimSpace(hours), "-")
-		var okA, okB bool
-		from, okA = clockTime(a)
-		to, okB = clockTime(b)
-		if !ok || !okA || !okB {
-			return nil, bad("the hours are not as in 08:00-18:00")
-		}
-		if from == to || from == daySeconds {
-			return nil, bad("it has no length")
-		}
-		if to < from {
-			to += daySeconds
+		what := ""
+		if from, to, what = parseHours(hours); what != "" {
+			return nil, bad(what)
 		}
 	}
 	var spans []weekSpan
@@ -101,6 +148,8 @@ func clockTime(text string) (int32, bool) {
 type week struct {
 	starts []int32 // the first is 0
 	slice  []int16 // of the period from starts[i]; 0 is no slice, i the plan's i-th
+
+	holidays []holidays // go before days of the week
 }
 
 // compileWeek maps the slices onto the week, and reports overlaps.
@@ -150,8 +199,8 @@ func compileWeek(slices_ diag.Map[weekDoc], l *diag.List) *week {
 	return w
 }
 
-// at is the slice at a second of the week, and the second at which that period ends.
-func (w *week) at(second int32) (slice int16, end int32) {
+// inWeek is the slice at a second of a week without holidays, and the second at which that period ends.
+func (w *week) inWeek(second int32) (slice int16, end int32) {
 	i := len(w.starts) - 1
 	for w.starts[i] > second {
 		i--

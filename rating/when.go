@@ -78,6 +78,20 @@ func (e *Engine) holds(p *price) (bool, error) {
 	return false, err
 }
 
+// conditionalPrice is the price of a record at its beginning: the first whose condition holds, or else the one without.
+func (e *Engine) conditionalPrice(t *tier, zone *zone, slice int16, u *udr.Usage, otherwise *price) (*price, error) {
+	if t.class.when != nil {
+		e.beginAsking(t, u)
+		if p, err := e.choose(t, zone, slice, u); p != nil || err != nil {
+			return p, err
+		}
+	}
+	if otherwise == nil {
+		return nil, e.noPrice(t, zone, slice, u)
+	}
+	return otherwise, nil
+}
+
 // choose is the price with a condition that applies in a time slice, nil if there is none. That of a network price plan
 // has its own zone.
 func (e *Engine) choose(t *tier, zone *zone, slice int16, u *udr.Usage) (*price, error) {
@@ -123,7 +137,7 @@ func (e *Engine) resolveOwn(t *tier, u *udr.Usage) (bool, error) {
 	e.beginAsking(t, u)
 	slice := int16(0)
 	if t.class.sliced {
-		slice, _ = t.plan.week.at(secondOfWeek(t.clock.local(u.At)))
+		slice, _ = t.plan.week.at(t.wall.local(u.At))
 	}
 	p, model, found, err := e.chooseOwn(t, slice, u)
 	if p == nil || err != nil {

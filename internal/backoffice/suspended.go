@@ -299,7 +299,7 @@ func (q *inquiry) advice(ctx context.Context, s *warehouse.Suspended, short stri
 	case rating.Late:
 		line(&b, "do", fmt.Sprintf("drop it if it is not to be paid: ratemill suspense drop %s --why \"too late\"", s.ID))
 		line(&b, "", "or, if the reason names late_until: raise it in ratemill.yaml of every process, and restart them")
-	case "no_plan", "no_price", "no_zone", "currency":
+	case "no_plan", "no_price", "no_zone", "when", "calendar", "currency":
 		line(&b, "do", "correct the catalogue: ratemill check, then restart mediation; or correct the SIM or account: ratemill import FILE")
 	case "decode":
 		line(&b, "do", fmt.Sprintf("correct decode in %s, or ask the carrier for the record in a new file and drop this one; "+

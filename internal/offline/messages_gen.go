@@ -83,6 +83,7 @@ func (j *JSON) appendCharge(dst []byte, m *rating.Charge) []byte {
 		dst = appendFact(next(dst, "facts", i), &m.Facts[i])
 	}
 	dst = closing(dst, len(m.Facts))
+	dst = appendText(dst, "slice_zone", m.SliceZone)
 	return append(dst, '}')
 }
 
