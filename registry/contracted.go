@@ -1,11 +1,134 @@
 package registry
 
-import "ratemill/udr"
+import (
+	"encoding/json"
+	"time"
 
-// Contracted is the local date from which the years of an account are counted, in days since 1970-01-01, as known at a revision:
-// that on which the account began. The years of one that always was there are those of the calendar.
+	"ratemill/udr"
+)
+
+// contracts are the first days of contracts, by which rating counts contract years. What else a contract says is a statement,
+// which a Registry does not hold.
+type contracts struct {
+	accounts [][]contracted // by account number
+}
+
+// contracted is what a revision says of one contract from a time on.
+type contracted struct {
+	contract string
+	from     udr.Instant
+	known    Revision
+	state    State
+	start    int32
+	signed   bool // it is no draft
+	over     bool // ended or terminated
+}
+
+func (c *contracts) load(numbers map[string]uint32, statements []Statement, known Revision) {
+	for i := range statements {
+		s := &statements[i]
+		if s.Kind != KindContract {
+			continue
+		}
+		var v struct{ Account, Start, Status string }
+		f := contracted{contract: s.Subject, from: s.From, known: known, state: s.State}
+		if len(s.Value) > 0 && json.Unmarshal(s.Value, &v) == nil {
+			day, err := time.Parse(time.DateOnly, v.Start)
+			f.start, f.signed, f.over = int32(day.Unix()/daySeconds), err == nil && v.Status != "draft", v.Status == "ended" || v.Status == "terminated"
+		}
+		if number, ok := numbers[v.Account]; ok {
+			c.add(number, f)
+			continue
+		}
+		for number := range c.accounts { // a statement that ends or withdraws another does not name the account
+			for _, o := range c.accounts[number] {
+				if o.contract == f.contract {
+					c.add(uint32(number), f)
+					break
+				}
+			}
+		}
+	}
+}
+
+func (c *contracts) add(number uint32, f contracted) {
+	for int(number) >= len(c.accounts) {
+		c.accounts = append(c.accounts, nil)
+	}
+	for i, o := range c.accounts[number] {
+		if o.contract == f.contract && o.from == f.from && o.known == f.known {
+			c.accounts[number][i] = f
+			return
+		}
+	}
+	c.accounts[number] = append(c.accounts[number], f)
+}
+
+// start is the first day of an account's oldest contract in force at a time, or if none is, of the newest one that is over.
+func (c *contracts) start(account uint32, at udr.Instant, rev Revision) (day int32, ok bool) {
+	if int(account) >= len(c.accounts) {
+		return 0, false
+	}
+	facts, runs := c.accounts[account], false
+	for i := range facts {
+		f := &facts[i]
+		if !f.signed || !c.newest(facts, f, at, rev) {
+			continue
+		}
+		switch {
+		case !f.over && (!runs || f.start < day):
+			day, runs = f.start, true
+		case f.over && !runs && (!ok || f.start > day):
+			day = f.start
+		}
+		ok = true
+	}
+	return day, ok
+}
+
+// newest reports whether a fact is the one in force about its contract.
+func (c *contracts) newest(facts []contracted, f *contracted, at udr.Instant, rev Revision) bool {
+	holds := func(o *contracted) bool {
+		if o.from > at || o.known > rev || !o.state.begins() {
+			return false
+		}
+		for i := range facts {
+			if w := &facts[i]; w.contract == o.contract && w.from == o.from && w.known > o.known && w.known <= rev {
+				return false // withdrawn, or said anew
+			}
+		}
+		return true
+	}
+	if !holds(f) {
+		return false
+	}
+	for i := range facts {
+		if o := &facts[i]; o.contract == f.contract && o.from > f.from && holds(o) {
+			return false
+		}
+	}
+	return true
+}
+
+// Contracted is the local date from which the contract years of an account are counted, in days since 1970-01-01: the first day
+// of its oldest contract in force, or else of the newest one that is over, its own or that of the nearest account above. Without
+// any it is the day on which the account began. The years of one that always was there are those of the calendar.
 func (v *View) Contracted(account uint32, at udr.Instant, rev Revision) int32 {
-	a := &v.r.accounts
+	for number, level := account, 0; number != 0 && level <= maxLevels; level++ {
+		if day, ok := v.r.contracts.start(number, at, rev); ok {
+			return day
+		}
+		its, ok := v.Account(number, at, rev)
+		if !ok {
+			break
+		}
+		number = its.Parent
+	}
+	return v.r.accounts.began(account, at, rev)
+}
+
+// began is the local date on which an account began; 0, 1970-01-01, if it always was there.
+func (a *accounts) began(account uint32, at udr.Instant, rev Revision) int32 {
 	if int(account) >= len(a.facts) {
 		return 0
 	}
@@ -14,11 +137,10 @@ func (v *View) Contracted(account uint32, at udr.Instant, rev Revision) int32 {
 		if f.From > at || f.known > rev || f.State == Withdrawn {
 			continue
 		}
-		now, ok := a.account(account, at, rev)
-		if !ok || f.From <= Always {
-			return 0
+		if now, ok := a.account(account, at, rev); ok && f.From > Always {
+			return LocalDate(now.Zone, f.From)
 		}
-		return LocalDate(now.Zone, f.From)
+		return 0
 	}
 	return 0
 }

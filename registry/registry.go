@@ -26,6 +26,7 @@ type Registry struct {
 	groups      states
 	memberships members
 	overrides   overrides
+	contracts   contracts
 }
 
 type knownCompany struct {
