@@ -115,14 +115,15 @@ func (e *Effect[T]) Add(ctx context.Context, offset int64, message []byte) error
 // charge adds the charge at hand.
 func (e *Effect[T]) charge() error {
 	a, u := &e.amount, &e.usage
-	key := Key{a.Account, a.Cycle, a.Tier, a.Currency, u.Class, u.Unit}
+	class, records, quantity := a.Counts(u)
+	key := Key{a.Account, a.Cycle, a.Tier, a.Currency, class, u.Unit}
 	b := e.added[key]
 	if b == nil {
 		key.Currency, key.Class = e.text(key.Currency), e.text(key.Class)
 		b = &Balance{}
 		e.added[key] = b
 	}
-	sum, err := b.Plus(Balance{1, u.Quantity, a.Total})
+	sum, err := b.Plus(Balance{records, quantity, a.Total})
 	if err != nil {
 		return fmt.Errorf("record %d: %w", u.Seq, err)
 	}

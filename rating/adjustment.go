@@ -29,6 +29,7 @@ var adjustments = [...]adjustment{fee, usage, limitedByCap, minimum, rounding}
 type saying struct {
 	*compiler
 	doc      *planDoc
+	plan     *plan
 	class    diag.Text
 	classDoc *classDoc
 	pc       *planClass
@@ -49,6 +50,9 @@ type recomputation struct {
 	start *big.Rat // what parts before the record came to
 	sum   *big.Rat // that, and what the lines came to so far
 	total decimal.D
+
+	exact   *big.Rat // what units at volume prices cost, in this charge and in none before
+	settled *big.Rat // what they make their shares cost more, rounded
 }
 
 // line is the charge's line of a kind that a charge has at most once, nil if it has none.

@@ -10,4 +10,5 @@ type Amount struct {
 	Currency string
 	Cycle    int32
 	Total    decimal.D
+	Class    string // of a correction, see Charge
 }

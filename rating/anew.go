@@ -96,41 +96,49 @@ func (s *succession) plans(old, now *plan) {
 		defer func() { s.list = append(s.list[:known:known], s.list[:known].News(s.list[known:])...) }()
 	}
 	for n, pc := range now.classes {
-		if pc == nil || pc.count == countRecord {
+		if pc == nil {
 			continue
 		}
 		name := s.after.names[n]
-		if i, ok := s.before.classes[name]; ok && int(i) < len(old.classes) && old.classes[i] != nil && old.classes[i].count != countRecord {
+		if i, ok := s.before.classes[name]; ok && int(i) < len(old.classes) && old.classes[i] != nil {
 			s.prices(old.classes[i], pc, name)
 		}
 	}
+	s.sharedCounts(old, now)
 	s.buckets(old.included, now.included)
 }
 
-// prices compares the counters of a class. The counter of a price without steps has no effect.
+// prices compares the counters of a class. The counter of a single price has no effect.
 func (s *succession) prices(old, now *planClass, class string) {
-	if old.count != now.count {
-		for i := range now.prices {
-			if p := &now.prices[i]; len(p.steps) > 1 {
-				s.list.Warnf(p.at, "class %s counts by %s from here on, and by %s in %s: the count of each begins at 0 in the current "+
-					"cycle",
-					class, now.count, old.count, s.former)
-				return
-			}
+	for i := range now.prices {
+		p := &now.prices[i]
+		j := slices.IndexFunc(old.prices, func(o price) bool { return o.id == p.id && o.counts() })
+		if j < 0 || p.count == countRecord || p.shared != "" || !p.counts() {
+			continue
 		}
-		return
+		switch o := &old.prices[j]; {
+		case o.count != p.count:
+			s.list.Warnf(p.at, "class %s counts by %s from here on, and by %s in %s: the count of each begins at 0 in the current "+
+				"cycle",
+				class, p.count, o.count, s.former)
+			return
+		case o.period != p.period:
+			s.list.Warnf(p.at, "class %s counts by %s from here on, and by %s in %s: the count of each begins at 0", class, p.period,
+				o.period, s.former)
+			return
+		}
 	}
 	has := func(prices []price, p *price) bool {
 		return slices.ContainsFunc(prices, func(x price) bool { return x.id == p.id })
 	}
 	for i := range now.prices {
 		p := &now.prices[i]
-		if len(p.steps) < 2 || has(old.prices, p) {
+		if !p.counts() || p.shared != "" || p.count == countRecord || has(old.prices, p) {
 			continue
 		}
 		var gone []string
 		for j := range old.prices {
-			if o := &old.prices[j]; o.slice == p.slice && !has(now.prices, o) && (overlap(o.words, p.words) || len(o.words)+len(p.words) == 0) {
+			if o := &old.prices[j]; o.slice == p.slice && o.count == p.count && o.period == p.period && o.shared == "" && !has(now.prices, o) && (overlap(o.words, p.words) || len(o.words)+len(p.words) == 0) {
 				gone = append(gone, o.key)
 			}
 		}

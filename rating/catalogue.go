@@ -50,6 +50,7 @@ type Catalogue struct {
 	units   []udr.Unit       // by class
 	zones   map[string]int32 // names of zones in all models
 	ids     map[uint64]string
+	points  map[uint64]*point // of volume prices
 
 	participation bool // some share plan is activated by it
 	prioritised   bool // some share plan has a priority
@@ -413,6 +414,8 @@ func (c *compiler) compile() {
 	}
 	c.compileAnomalies()
 	c.followNames()
+	c.setThresholds()
+	c.setPoints()
 	c.compareVersions()
 	c.warnUnknown()
 	c.compileLife()

@@ -18,6 +18,7 @@ type Charge struct {
 	PlanVersion uint32      // 1 for the first version of the plan by date
 	PlanSince   udr.Instant // beginning of this version for the account; 0 if it always was in force
 	Price       string      // name of the price in the plan's class
+	Class       string      // of a charge that corrects earlier ones, see Corrects; else empty: the record has it
 	Currency    string
 	Cycle       int32 // local date on which the account's cycle begins, in days since 1970-01-01
 
@@ -114,10 +115,13 @@ const (
 	LineCap                     // the most that a record or session costs: the sum of the lines before is at most Price
 	LineMinimum                 // the least that it costs: Price, where the sum is less
 
+	LineRepriced // of a correction: what units that were charged before cost now
+	LineCharged  // of a correction: what was charged for them
+
 	lineKinds // their number
 )
 
-var lineKindNames = [...]string{"usage", "fee", "cap", "minimum"}
+var lineKindNames = [...]string{"usage", "fee", "cap", "minimum", "repriced", "charged_before"}
 
 func (k LineKind) String() string {
 	if int(k) < len(lineKindNames) {
@@ -129,6 +133,7 @@ func (k LineKind) String() string {
 // Line is one of the prices that make an amount.
 type Line struct {
 	Kind     LineKind
+	Model    priceModel // of usage
 	Quantity int64
 	Price    decimal.D // for Per units; of a cap, what it is
 	Per      int64
@@ -139,6 +144,7 @@ type Line struct {
 	Slice string // time slice; empty when the price has none
 	At    int64  // units of the record before it, the covered ones and those that parts before it paid included
 	From  int64  // units counted before it for the plan's graduated prices: of the record, SIM or account
+	Paid  int64  // of a volume price: units that the account paid at it before, in the same zone and billing cycle
 	Below int64  // the part of Amount below 12 decimals is Below / Per parts of 10^-12
 }
 

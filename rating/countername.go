@@ -206,6 +206,9 @@ func stepName(plan, class, price, amount string, per int64) string {
 
 // Reached calls reach for each place of a charge.
 func (ch *Charge) Reached(class string, reach func(Place)) {
+	if ch.Corrects() {
+		return // the records that it corrects reached them
+	}
 	plan := fmt.Sprintf("%s@%d", ch.Plan, ch.PlanVersion)
 	reach(Place{"zone", plan + " " + class + " " + ch.Zone})
 	if ch.When != "" {

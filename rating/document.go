@@ -97,7 +97,7 @@ type classDoc struct {
 	Increment increments `yaml:"increment" doc:"Steps to which a record's quantity is rounded up: one for all, or { initial, then }." example:"100 kB"`
 	Round     *roundDoc  `yaml:"round" doc:"Overrides the plan's round for this class."`
 	Cap       *diag.Text `yaml:"cap" doc:"The maximum cost of one record, fee included." example:"10" amount:"yes"`
-	Counted   diag.Text  `yaml:"counted" default:"record" enum:"record|sim|account" doc:"What the from of steps counts: charged units of the record, or of the SIM or the account in the cycle so far."`
+	Count     countDoc   `yaml:",inline"`
 	First     diag.Text  `yaml:"first" enum:"wins" doc:"wins: the order of prices with when is meant, so check does not warn of conditions that may hold together. With and without it, the first whose condition holds is taken." example:"wins"`
 	Prices    []priceDoc `yaml:"prices" doc:"The prices, beside those of the plan's price list and of the plan that it extends. One whose when holds goes before one without when; of these, one that names a zone goes before one for all, one that names a slice before one for any time."`
 
@@ -115,7 +115,10 @@ type priceDoc struct {
 	Fee       *diag.Text `yaml:"fee" doc:"Connect fee, charged once for a record of more than 0 units that begins at this price and continues no session." example:"0.15" amount:"yes"`
 	Price     *priceText `yaml:"price" doc:"Price for a number of units; free costs nothing." example:"0.02 / 1 MB"`
 	Minimum   minimumDoc `yaml:",inline"`
-	Steps     []stepDoc  `yaml:"steps" doc:"Instead of price: prices that change with what was counted."`
+	Steps     []stepDoc  `yaml:"steps" doc:"Instead of price: prices that change with what was counted. Units counted before keep their price."`
+	Package   *priceText `yaml:"package" doc:"Instead of price: what each begun number of counted units costs." example:"2.00 / 100 MB"`
+	Volume    []stepDoc  `yaml:"volume" doc:"Instead of price: prices that change with what was counted, also for the units counted before: they are corrected by the record that reaches a new price."`
+	Count     countDoc   `yaml:",inline"`
 	Increment increments `yaml:"increment" doc:"Overrides the class's increment."`
 }
 

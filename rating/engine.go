@@ -28,6 +28,9 @@ type Engine struct {
 
 	tiers     []tier
 	sum       amount    // of the charge that is being made
+	settle    amount    // of the current charge: what its units at volume prices cost exactly
+	settled   decimal.D // what they make their shares cost more
+	repriced  []reached // by the current record
 	stretches []stretch // of the current charge
 	path      []*payer
 	counting  counting // by the limit that is being looked at
@@ -112,7 +115,10 @@ type tier struct {
 	hit     hit
 	wall    *zoneClock // of time slices
 	own     belonging  // what of the record is own, if the model asks
+	begins  *price     // at which the record begins
 	total   decimal.D
+
+	corrected decimal.D // what corrections of the running cycle add for the account, and for no SIM
 
 	// For a plan that prorates included units: the days before the record that count, those from then to the end of the
 	// cycle, and all of the cycle.
@@ -156,10 +162,16 @@ func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *u
 		}
 	}
 	charges, deltas, events := len(res.Charges), len(res.Deltas), len(res.Events)
-	e.undo = e.undo[:0]
+	e.undo, e.repriced = e.undo[:0], e.repriced[:0]
 	e.useFirst(c, u, res)
 	for i := range e.tiers {
 		if err := e.charge(&e.tiers[i], c, u, class, res); err != nil {
+			e.takeBack(c, res, charges, deltas, events)
+			return err
+		}
+	}
+	for i := range e.repriced {
+		if err := e.reprice(&e.repriced[i], c, u, res); err != nil {
 			e.takeBack(c, res, charges, deltas, events)
 			return err
 		}

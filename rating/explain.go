@@ -63,6 +63,9 @@ func (n *Names) location(account uint32, at udr.Instant) *time.Location {
 func Explain(u *udr.Usage, c *Charge, names Names) string {
 	zone := names.location(c.Account, u.At)
 	x := explanation{u: u, c: c, names: &names, zone: zone}
+	if c.Corrects() {
+		return x.correction()
+	}
 	fmt.Fprintf(&x.b, "%s · %s %s · SIM %s · %s · %s %s\n", x.money(c.Total), u.Class, Units(c.Quantity, u.Unit),
 		names.sim(c.SIM), names.account(c.Account), u.At.Time().In(zone).Format(time.DateTime), zone)
 	x.line("zone", x.zoneWords())
@@ -94,13 +97,17 @@ func Explain(u *udr.Usage, c *Charge, names Names) string {
 			tell(&x)
 		}
 	}
-	total, err := c.Recompute()
+	x.verified()
+	return x.b.String()
+}
+
+func (x *explanation) verified() {
+	total, err := x.c.Recompute()
 	if err != nil {
 		x.line("WRONG", err.Error())
 	} else {
 		x.line("verified", "recomputed from the steps above: "+x.money(total))
 	}
-	return x.b.String()
 }
 
 type explanation struct {

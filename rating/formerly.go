@@ -31,7 +31,7 @@ func (c *compiler) followNames() {
 				}
 				pc := f.versions[i].classes[class]
 				for j := range pc.prices {
-					if p := &pc.prices[j]; pc.count != countRecord {
+					if p := &pc.prices[j]; p.count != countRecord && p.shared == "" {
 						all = append(all, naming{p.own, p.former, &p.key, p.at, func() { p.id = c.id(p.at, prefix+p.key) }})
 					}
 				}

@@ -465,6 +465,11 @@ func counterLines(c *rating.Catalogue, counters *rating.Counters, res *rating.Re
 		case k.Kind.IsCost():
 			cost, _ := v.Cost()
 			value = cost.String()
+		case k.Kind.String() == "account units" && v.Hi != 0:
+			name, value = "of units at a volume price", strconv.FormatUint(v.Lo%(1<<32), 10)
+			if v.Hi != 1 {
+				value = "listed"
+			}
 		case k.Kind.String() == "sim life" && v.Hi != 0:
 			name, value = "what usage did", udr.Instant(v.Hi).String()
 		case k.Kind.String() == "sim watch":

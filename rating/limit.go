@@ -201,6 +201,8 @@ func (e *Engine) costOf(m *counting) (decimal.D, error) {
 	switch {
 	case t == nil:
 		return decimal.Zero, nil
+	case t.plan.currency == m.currency && m.per != perSIM:
+		return t.total.Add(t.corrected)
 	case t.plan.currency == m.currency:
 		return t.total, nil
 	case t.payer != m.has:

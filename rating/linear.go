@@ -55,7 +55,14 @@ func (p *planClass) unlike(what int) string {
 			}
 		}
 		for _, s := range x.steps {
-			_, rest, below, err := s.price.Price(1, uint64(s.per), decimal.Rounding{Scale: p.round.Scale, Mode: decimal.Down})
+			if x.model == byVolume {
+				continue // rounded by share, whatever the parts are
+			}
+			per := uint64(s.per)
+			if x.model == byPackage {
+				per = 1
+			}
+			_, rest, below, err := s.price.Price(1, per, decimal.Rounding{Scale: p.round.Scale, Mode: decimal.Down})
 			if what&perAmount != 0 && (err != nil || !rest.IsZero() || below != decimal.Fraction{}) {
 				return "rounding"
 			}

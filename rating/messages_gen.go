@@ -109,6 +109,7 @@ func AppendCharge(dst []byte, m *Charge) []byte {
 		dst = wire.CloseShort(dst, at)
 	}
 	dst = m.appendLines(dst)
+	dst = wire.AppendString(dst, 40, m.Class)
 	dst = wire.AppendString(dst, 50, m.When)
 	for i := range m.Facts {
 		dst = append(dst, 0x9a, 0x3, 0)
@@ -397,6 +398,12 @@ func (m *Charge) parse(data []byte) error {
 			}
 			m.Lines = append(m.Lines, Line{})
 			err = m.Lines[len(m.Lines)-1].parse(f.B)
+		case 40:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Class = wire.Text(f.B)
 		case 50:
 			if f.Kind != protowire.BytesType {
 				err = f.WrongType()
@@ -481,6 +488,12 @@ func ParseAmount(data []byte, m *Amount) error {
 				break
 			}
 			err = ParseDecimal(f.B, &m.Total)
+		case 40:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Class = wire.Text(f.B)
 		}
 		if err != nil {
 			return fmt.Errorf("message Charge: field %d: %w", f.Number, err)
@@ -507,6 +520,9 @@ func appendLine(dst []byte, m *Line) []byte {
 		dst = appendDecimal(dst, &m.Amount)
 		dst = wire.CloseShort(dst, at)
 	}
+	dst = wire.AppendVarint(dst, 40, uint64(m.From))
+	dst = wire.AppendVarint(dst, 41, uint64(m.Below))
+	dst = wire.AppendString(dst, 42, m.Slice)
 	return dst
 }
 
@@ -550,6 +566,24 @@ func (m *Line) parse(data []byte) error {
 				break
 			}
 			err = ParseDecimal(f.B, &m.Amount)
+		case 40:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.From = int64(f.V)
+		case 41:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Below = int64(f.V)
+		case 42:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Slice = wire.Text(f.B)
 		}
 		if err != nil {
 			return fmt.Errorf("message Line: field %d: %w", f.Number, err)
@@ -579,6 +613,8 @@ func appendStep(dst []byte, m *Line) []byte {
 		dst = wire.CloseShort(dst, at)
 	}
 	dst = wire.AppendVarint(dst, 8, uint64(m.Below))
+	dst = wire.AppendVarint(dst, 40, uint64(m.Paid))
+	dst = wire.AppendVarint(dst, 41, uint64(m.Model))
 	dst = wire.AppendString(dst, 65, m.Over)
 	return dst
 }
@@ -641,6 +677,22 @@ func (m *Line) parseStep(data []byte) error {
 				break
 			}
 			m.Below = int64(f.V)
+		case 40:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Paid = int64(f.V)
+		case 41:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			if f.V > uint64(byVolume) {
+				err = fmt.Errorf("model %d is more than %d", f.V, uint64(byVolume))
+				break
+			}
+			m.Model = priceModel(f.V)
 		case 65:
 			if f.Kind != protowire.BytesType {
 				err = f.WrongType()

@@ -29,10 +29,12 @@ type plan struct {
 	prorate  bool // a SIM has included units for the days on which it has the plan in the cycle, in a state that counts
 	// includedIn are the states that count, by name; none: those of core active.
 	includedIn []string
+	shared     map[string]sharedCount // counts, by name
 }
 
 // planClass is a plan's prices for a usage class.
 type planClass struct {
+	name    string
 	at      diag.Pos
 	models  *family[zoneModel] // the plan's zone model; nil for a network price plan
 	own     []*zoneModel       // of a network price plan, by slice: a zone for each price valid in it
@@ -45,28 +47,24 @@ type planClass struct {
 	round   decimal.Rounding
 	cap     decimal.D
 	capped  bool
-	count   counted
+	volume  bool // some price is by volume
 	// den is a common multiple of the quantities in prices: parts of 10^-12 are added in it.
 	den     uint64
 	session uint64 // id of the sessions kept; 0 if the price of the class is linear in all versions
 	steps   bool   // a bucket that covers the class has an increment of its own
 }
 
-type counted uint8
-
-const (
-	countRecord counted = iota
-	countSIM
-	countAccount
-)
-
-func (c counted) String() string { return countedNames[c] }
-
-var countedNames = []string{"record", "sim", "account"}
-
 type price struct {
-	name      string
-	id        uint64 // of its counter, when counted by SIM or account
+	name   string
+	id     uint64 // of its counter, unless each record counts by itself
+	count  counted
+	period period
+	shared string // name of the count, if it shares one
+	model  priceModel
+
+	thresholds []int64 // of a volume price: the numbers of units at which some price of its count changes
+	point      uint64  // hash of its place in the catalogue
+
 	slice     string
 	over      string // the limit, of usage over it
 	fee       decimal.D
@@ -239,10 +237,12 @@ func (c *compiler) classUnit(name string, doc *classDoc) udr.Unit {
 		if p.Increment.given {
 			say(p.Increment.unit, p.Increment.pos, "the increment")
 		}
-		if p.Price != nil {
-			say(p.Price.unit, p.Price.pos, "the price "+p.Price.text)
+		for _, x := range []*priceText{p.Price, p.Package} {
+			if x != nil {
+				say(x.unit, x.pos, "the price "+x.text)
+			}
 		}
-		for _, s := range p.Steps {
+		for _, s := range slices.Concat(p.Steps, p.Volume) {
 			say(s.From.Unit, s.From.Pos, "from")
 			say(s.Price.unit, s.Price.pos, "the price "+s.Price.text)
 		}
@@ -251,8 +251,8 @@ func (c *compiler) classUnit(name string, doc *classDoc) udr.Unit {
 }
 
 func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *classDoc, models *family[zoneModel]) *planClass {
-	pc := &planClass{at: name.Pos, models: models, round: decimal.Exact, stride: int32(len(p.slices) + 1), den: 1}
-	said := saying{compiler: c, doc: doc, class: name, classDoc: cd, pc: pc}
+	pc := &planClass{name: name.Value, at: name.Pos, models: models, round: decimal.Exact, stride: int32(len(p.slices) + 1), den: 1}
+	said := saying{compiler: c, doc: doc, plan: p, class: name, classDoc: cd, pc: pc}
 	for i := range adjustments {
 		if read := adjustments[i].class; read != nil {
 			read(&said)
@@ -261,7 +261,6 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 	if len(cd.Prices) == 0 {
 		c.refuse(name.Pos, "class %s has no prices", name.Value)
 	}
-	pc.count = counted(max(0, slices.Index(countedNames, cd.Counted.Value)))
 	table := newPriceTable(pc, models)
 	var own []ownPrice
 	var ownNames ownZones
@@ -300,13 +299,17 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 			}
 		}
 		c.nameOnce(named, pr.name, namedPrice{d, zones, at})
-		if pc.count != countRecord {
-			pr.priceIdentity, pr.id = c.identify(d, "price "+p.counter+"/"+name.Value+"/", zones, models == nil, at)
+		if id := pr.id; pr.count != countRecord {
+			if pr.priceIdentity, pr.id = c.identify(d, "price "+p.counter+"/"+name.Value+"/", zones, models == nil, at); pr.shared != "" {
+				pr.id, pr.before = id, nil
+			}
 			if other, ok := counting[pr.id]; ok && (d.Formerly.Value != "" || other.doc.Formerly.Value != "") {
 				c.list.Errorf(at, "this price would share its count with the one on line %d, but each price has its own count: remove "+
 					"formerly, or give it another name", other.at.Line)
 			}
-			counting[pr.id] = namedPrice{d, zones, at}
+			if pr.shared == "" {
+				counting[pr.id] = namedPrice{d, zones, at}
+			}
 		}
 		pr.at = at
 		number := int32(len(pc.prices))
@@ -454,6 +457,10 @@ func (d *priceDoc) pos(fallback diag.Pos) diag.Pos {
 		return d.Price.pos
 	case len(d.Steps) > 0:
 		return d.Steps[0].pos
+	case d.Package != nil:
+		return d.Package.pos
+	case len(d.Volume) > 0:
+		return d.Volume[0].pos
 	case len(d.Zones) > 0:
 		return d.Zones[0].Pos
 	}

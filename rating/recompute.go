@@ -27,7 +27,12 @@ func (c *Charge) Recompute() (decimal.D, error) {
 		return decimal.Zero, err
 	}
 	r := recomputation{Charge: c, start: new(big.Rat).Add(rational(c.Before.Sum), belowRational(c.Before.Below))}
-	r.sum = new(big.Rat).Set(r.start)
+	r.sum, r.exact, r.settled = new(big.Rat).Set(r.start), new(big.Rat), new(big.Rat)
+	if c.Corrects() {
+		if err := r.correctionAgain(); err != nil {
+			return decimal.Zero, err
+		}
+	}
 	for i := range adjustments {
 		if again := adjustments[i].recompute; again != nil {
 			if err := again(&r); err != nil {

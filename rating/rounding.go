@@ -46,10 +46,17 @@ func recomputeRounding(r *recomputation) error {
 	if err == nil {
 		total, err = total.Sub(before.Charged)
 	}
+	if err == nil && r.settled.Sign() != 0 {
+		var settled decimal.D
+		if settled, err = decimal.Parse(r.settled.FloatString(decimal.Scale)); err == nil {
+			total, err = total.Add(settled)
+		}
+	}
 	if err != nil {
 		return wrong("%v", err)
 	}
 	sum := new(big.Rat).Sub(r.sum, r.start)
+	sum.Add(sum, r.exact)
 	rest := new(big.Rat).Add(rational(r.Total), rational(r.Rest))
 	if r.Below.Num != 0 {
 		if r.Below.Den == 0 {

@@ -3,6 +3,8 @@ package rating
 import (
 	"math"
 	"math/big"
+	"slices"
+	"strings"
 
 	"ratemill/decimal"
 	"ratemill/literal"
@@ -21,7 +23,14 @@ var usage = adjustment{
 			word = "overage"
 		}
 		for i := range x.c.Lines {
-			if l := &x.c.Lines[i]; l.Kind == LineUsage {
+			l := &x.c.Lines[i]
+			switch {
+			case l.Kind != LineUsage:
+			case l.Model == byPackage:
+				x.line(word, x.packageWords(l))
+			case l.Model == byVolume:
+				x.line(word, x.volumeWords(l))
+			default:
 				x.line(word, x.stepWords(l))
 			}
 		}
@@ -36,23 +45,44 @@ type priceStep struct {
 
 func compileSteps(s *saying) {
 	d, pr := s.priceDoc, s.price
+	compileCount(s)
+	var given []string
+	for _, x := range []struct {
+		name string
+		said bool
+	}{{"price", d.Price != nil}, {"steps", len(d.Steps) > 0}, {"package", d.Package != nil}, {"volume", len(d.Volume) > 0}} {
+		if x.said {
+			given = append(given, x.name)
+		}
+	}
 	switch {
-	case d.Price == nil && len(d.Steps) == 0:
-		s.list.Errorf(s.at, "a price of class %s has neither price nor steps; write price: free if it costs nothing", s.class.Value)
-	case d.Price != nil && len(d.Steps) > 0:
+	case len(given) == 0:
+		s.list.Errorf(s.at, "a price of class %s has neither price nor steps, package or volume; write price: free if it costs nothing",
+			s.class.Value)
+	case len(given) > 1 && given[0] == "price" && given[1] == "steps":
 		s.list.Errorf(s.at, "price and steps exclude each other; make the price the first step")
+	case len(given) > 1:
+		s.list.Errorf(s.at, "%s exclude each other; write one of them", strings.Join(given, " and "))
 	case d.Price != nil:
 		pr.steps = []priceStep{{0, d.Price.price, d.Price.per}}
+	case d.Package != nil:
+		compilePackage(s)
+	case len(d.Volume) > 0:
+		compileVolume(s)
 	}
-	for i, x := range d.Steps {
+	steps := slices.Concat(d.Steps, d.Volume)
+	for i, x := range steps {
 		if i == 0 && x.From.Value != 0 {
 			s.list.Errorf(x.pos, "the first step begins at 0")
 		}
-		if i > 0 && x.From.Value <= d.Steps[i-1].From.Value {
+		if i > 0 && x.From.Value <= steps[i-1].From.Value {
 			s.list.Errorf(x.pos, "steps begin in rising order; this one begins at %d, the one before at %d", x.From.Value,
-				d.Steps[i-1].From.Value)
+				steps[i-1].From.Value)
 		}
 		pr.steps = append(pr.steps, priceStep{x.From.Value, x.Price.price, x.Price.per})
+	}
+	if pr.model == byPackage {
+		return
 	}
 	for _, x := range pr.steps {
 		den := lcm(s.pc.den, uint64(x.per))
@@ -76,8 +106,12 @@ func exactFor(s priceStep, quantity int64) bool {
 	return err == nil && below == decimal.Fraction{}
 }
 
-func perSessionSteps(p *planClass, x *price) string {
-	if len(x.steps) > 1 && p.count == countRecord {
+func perSessionSteps(_ *planClass, x *price) string {
+	switch {
+	case x.count != countRecord:
+	case x.model == byPackage:
+		return "a package for a record"
+	case len(x.steps) > 1:
 		return "steps for a record"
 	}
 	return ""
@@ -85,21 +119,23 @@ func perSessionSteps(p *planClass, x *price) string {
 
 // steps prices the units from at to stop; priced of them were priced before in this record.
 func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c *Counters, u *udr.Usage, sum *amount, res *Result) error {
-	from := priced
+	from, count := priced, CounterKey{}
 	if p.over != "" {
 		from = 0
-	} else if t.class.count != countRecord {
-		w := tally{id: p.id, kind: AccountUnits, payer: t.payer}
-		if t.class.count == countSIM {
-			w = t.ofSIM(p.id, u.SIM)
-		}
-		w.before = p.before
+	} else if p.count != countRecord {
+		w := e.countOf(t, p, u)
 		k, entry, value := e.counter(c, &w, res)
-		from = value.Units()
+		from, count = value.Units(), k
 		e.add(entry, k, UnitsValue(stop-at), res)
 	}
 	if from < 0 || from > math.MaxInt64-literal.MaxQuantity*2 {
-		return suspend("quantity", "the count of price %s of plan %s is out of range: %d units in one cycle", p.name, t.plan.name, from)
+		return suspend("quantity", "the count of price %s of plan %s is out of range: %d units in one %s", p.name, t.plan.name, from, p.period)
+	}
+	switch p.model {
+	case byPackage:
+		return e.packages(t, ch, p, at, stop, from, u, sum)
+	case byVolume:
+		return e.volume(t, ch, p, at, stop, from, count, c, u, res)
 	}
 	i := 0
 	for i+1 < len(p.steps) && p.steps[i+1].from <= from {
@@ -145,6 +181,13 @@ func recomputeSteps(r *recomputation) error {
 			return wrong("step %d begins at %d, not at %d", n, l.At, at)
 		}
 		at += l.Quantity
+		if l.Model == byPackage {
+			if exact := l.packagesAgain(); l.From < 0 || exact.Cmp(rational(l.Amount)) != 0 {
+				return wrong("packages of %d for %d after %d cost %s, not %s", l.Per, l.Quantity, l.From, exact.FloatString(12), l.Amount)
+			}
+			r.sum.Add(r.sum, rational(l.Amount))
+			continue
+		}
 		exact := new(big.Rat).Mul(rational(l.Price), big.NewRat(l.Quantity, l.Per))
 		stated := rational(l.Amount)
 		if l.Below != 0 {
@@ -152,6 +195,11 @@ func recomputeSteps(r *recomputation) error {
 		}
 		if exact.Cmp(stated) != 0 {
 			return wrong("%d at %s / %d is %s, not %s", l.Quantity, l.Price, l.Per, exact.FloatString(14), l.Amount)
+		}
+		if l.Model == byVolume {
+			r.exact.Add(r.exact, exact)
+			r.settled.Add(r.settled, r.volumeAgain(l))
+			continue
 		}
 		r.sum.Add(r.sum, exact)
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"ratemill/decimal"
 	"ratemill/udr"
 )
 
@@ -42,7 +43,7 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	if t.over != nil && t.below == 0 {
 		first, sliced = t.overPrice(first), false
 	}
-	ch.Price = first.name
+	ch.Price, t.begins = first.name, first
 	ch.Quantity, ch.Initial, ch.Then = u.Quantity, first.increment.initial, first.increment.then
 	ch.Rounded = first.increment.round(u.Quantity)
 	ch.Continues = u.Continues
@@ -70,6 +71,9 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	}
 	sum := &e.sum // 2 allocations a record if it is the function's own: adjustments are called by address
 	*sum = amount{den: t.class.den}
+	if t.class.volume {
+		e.settle, e.settled = *sum, decimal.Zero
+	}
 	if t.part != nil {
 		if err := sum.resume(&ch.Before); err != nil {
 			return tooMuch(t, u)
@@ -98,6 +102,11 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 		}
 		at = stop
 	}
+	return e.finish(t, ch, first, u, covered, sum)
+}
+
+// finish applies what else the price at the beginning says to the sum of a charge, and rounds it.
+func (e *Engine) finish(t *tier, ch *Charge, first *price, u *udr.Usage, covered int64, sum *amount) (err error) {
 	adjusts := first.adjust
 	if t.number == 0 && e.state.known && e.state.free > 0 && e.state.free == ch.Rounded {
 		adjusts = nil // a life bucket covers all of it: it costs nothing, its fee included
@@ -108,9 +117,14 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 		}
 	}
 	if t.part != nil {
-		return t.finishPart(ch, u, covered, sum)
+		err = t.finishPart(ch, u, covered, sum)
+	} else {
+		err = t.finish(ch, sum)
 	}
-	return t.finish(ch, sum)
+	if err == nil && t.class.volume {
+		err = e.settlePortions(t, ch)
+	}
+	return err
 }
 
 func (e *Engine) noPrice(t *tier, zone *zone, slice int16, u *udr.Usage) error {

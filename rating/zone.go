@@ -31,8 +31,9 @@ type zoneModel struct {
 
 type zone struct {
 	name   string
-	local  int32 // number of the name within all versions of the model, or of the price in a network price plan
-	global int32 // number of the name in the catalogue
+	local  int32  // number of the name within all versions of the model, or of the price in a network price plan
+	global int32  // number of the name in the catalogue
+	id     uint64 // hash of the name
 	where  whereDoc
 	sliced bool // of a network price plan: its price is for a time slice
 }

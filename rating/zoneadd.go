@@ -12,6 +12,7 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List, stored bool) {
 	if stored {
 		refuse = l.Warnf
 	}
+	z.id = hashName(z.name)
 	a := adding{zoneModel: m, zone: &z, number: int32(len(m.zones)), at: at, list: l, refuse: refuse}
 	m.zones = append(m.zones, z)
 	tables := a.peers()

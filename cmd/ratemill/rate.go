@@ -189,12 +189,14 @@ func (t *totals) add(b *ratedlog.Batch) error {
 			if err := rating.ParseCharge(m, &t.charge); err != nil {
 				return err
 			}
-			if err := t.sum(totalKey{t.charge.Account, t.charge.Tier, u.Class, t.charge.Currency}, u, t.charge.Rounded, t.charge.Total); err != nil {
+			class, records, quantity := t.charge.Counts(u)
+			key := totalKey{t.charge.Account, t.charge.Tier, class, t.charge.Currency}
+			if err := t.sum(key, u, records, quantity, t.charge.Rounded, t.charge.Total); err != nil {
 				return err
 			}
 		}
 		if len(r.Charges) == 0 {
-			if err := t.sum(totalKey{u.Account, 0, u.Class, ""}, u, 0, decimal.D{}); err != nil {
+			if err := t.sum(totalKey{u.Account, 0, u.Class, ""}, u, 1, u.Quantity, 0, decimal.D{}); err != nil {
 				return err
 			}
 		}
@@ -202,7 +204,7 @@ func (t *totals) add(b *ratedlog.Batch) error {
 	return nil
 }
 
-func (t *totals) sum(k totalKey, u *udr.Usage, charged int64, amount decimal.D) (err error) {
+func (t *totals) sum(k totalKey, u *udr.Usage, records, quantity, charged int64, amount decimal.D) (err error) {
 	s := t.sums[k]
 	if s == nil {
 		k.class = string([]byte(k.class)) // it points into a message
@@ -210,9 +212,9 @@ func (t *totals) sum(k totalKey, u *udr.Usage, charged int64, amount decimal.D) 
 		s = &total{unit: u.Unit}
 		t.sums[k] = s
 	}
-	s.records++
+	s.records += records
 	s.at = u.At
-	s.quantity += u.Quantity
+	s.quantity += quantity
 	s.charged += charged
 	s.amount, err = s.amount.Add(amount)
 	return err

@@ -68,6 +68,7 @@ type Charge struct {
 	Fee         string `json:"fee"`
 	Amount      string `json:"amount"`
 	Currency    string `json:"currency"`
+	Corrects    string `json:"corrects,omitempty"` // class of the units used before the record that the charge corrects
 }
 
 // Explain says what a record costs every tier, and why. For an unrated record, the problem says where it is.
@@ -138,7 +139,7 @@ func (q *inquiry) explain(ctx context.Context, id string) (*Explanation, error) 
 		e.Charges = append(e.Charges, Charge{
 			Tier: c.Tier, Account: account, Plan: c.Plan, PlanVersion: c.PlanVersion, Price: c.Price, Zone: c.Zone,
 			Cycle: time.Unix(int64(c.Cycle)*86400, 0).UTC().Format(time.DateOnly), Rounded: c.Rounded, Covered: covered,
-			Fee: c.Fee().String(), Amount: c.Total.String(), Currency: c.Currency,
+			Fee: c.Fee().String(), Amount: c.Total.String(), Currency: c.Currency, Corrects: c.Class,
 		})
 	}
 	return e, nil

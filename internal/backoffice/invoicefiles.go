@@ -165,7 +165,7 @@ func (o *Office) calls(ctx context.Context, view *registry.View, s *invoicing.St
 		call := form.Call{At: c.At, ID: c.ID.String(), Account: l.Account, Kind: c.Kind, Identifier: c.Identifier, Class: l.Class,
 			Direction: c.Direction, Country: c.Country, Network: c.Network, Peer: c.Peer, Zone: l.Zone, Plan: l.Product, Tariff: l.Tariff,
 			Quantity: c.Quantity, Unit: c.Unit.String(), Charged: c.Charged, Covered: c.Covered, Amount: amount, Currency: c.Currency, Cycle: l.Cycle}
-		if c.Identifier == "" { // an account above the SIM's own pays
+		if c.Identifier == "" && c.SIM != 0 { // an account above the SIM's own pays
 			call.Kind, call.Identifier = simIdentifier(view, c.SIM, at)
 			if owner, ok := view.Owner(c.SIM, at, view.Revision()); ok {
 				call.Account, _ = view.AccountID(owner.Account)

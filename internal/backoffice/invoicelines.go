@@ -108,8 +108,11 @@ func (o *Office) lineRecords(ctx context.Context, view *registry.View, s *invoic
 		if open.Full = len(open.Records) == most && most > 0; open.Full {
 			return nil
 		}
-		open.Records = append(open.Records, InvoiceRecord{ID: c.ID.String(), At: Moment(c.At), SIM: simName(view, c.SIM,
-			udr.InstantOf(c.At)), Quantity: c.Quantity,
+		sim := "" // a correction has none
+		if c.SIM != 0 {
+			sim = simName(view, c.SIM, udr.InstantOf(c.At))
+		}
+		open.Records = append(open.Records, InvoiceRecord{ID: c.ID.String(), At: Moment(c.At), SIM: sim, Quantity: c.Quantity,
 			Unit: c.Unit.String(), Amount: amount.String(), File: strings.TrimPrefix(c.File, "/"), Line: c.Line})
 		return nil
 	})
@@ -226,8 +229,9 @@ func (q *inquiry) invoice(ctx context.Context, b *strings.Builder, view *registr
 	if catalogue := q.catalogue(ctx, r.Pin.Catalogue); catalogue != nil {
 		version = catalogue.PlanFrom(c.Plan, c.PlanVersion)
 	}
+	class, _, _ := c.Counts(&r.Usage)
 	of := &invoicing.Record{Log: int(r.Log), Partition: r.Partition, Offset: r.Offset, Account: id, Cycle: registry.Date(c.Cycle),
-		Class: r.Usage.Class,
+		Class: class,
 		Plan:  c.Plan, Version: version, Zone: c.Zone, Tariff: c.Price}
 	payers := view.Path(c.Account, r.Usage.At, view.Revision(), nil)
 	var closed *invoicing.Closed

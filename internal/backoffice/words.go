@@ -30,6 +30,9 @@ func (o *Office) inquire(ctx context.Context, full bool) (*inquiry, error) {
 	return &inquiry{o, w, full}, err
 }
 
+// mostCorrections bounds the corrections of a record that are put into words: a price of a tree corrects each of its accounts.
+const mostCorrections = 20
+
 func (q *inquiry) words(ctx context.Context, view *registry.View, rev registry.Revision, r *warehouse.Record) string {
 	names := q.names(ctx, view, rev, r)
 	var b strings.Builder
@@ -43,9 +46,17 @@ func (q *inquiry) words(ctx context.Context, view *registry.View, rev registry.R
 		q.state(ctx, &b, view, rev, r)
 		q.status(ctx, &b, view, rev, r)
 	}
+	corrections := 0
 	for i := range r.Charges {
 		if i > 0 {
 			b.WriteByte('\n')
+		}
+		if r.Charges[i].Corrects() {
+			if corrections++; corrections > mostCorrections {
+				fmt.Fprintf(&b, "and %s more corrections: ratemill query \"SELECT * FROM charges WHERE id = '%s' AND correction\"\n",
+					rating.Grouped(int64(len(r.Charges)-i)), udr.ID{File: r.File, Seq: r.Usage.Seq})
+				break
+			}
 		}
 		head, steps, _ := strings.Cut(rating.Explain(&r.Usage, &r.Charges[i], names), "\n")
 		fmt.Fprintln(&b, head)

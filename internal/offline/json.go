@@ -187,7 +187,13 @@ func appendSteps(dst []byte, c *rating.Charge) []byte {
 // appendLines appends what else the price says: a fee, a cap, a minimum.
 func appendLines(dst []byte, c *rating.Charge) []byte {
 	for i := range c.Lines {
-		if l := &c.Lines[i]; l.Kind != rating.LineUsage {
+		switch l := &c.Lines[i]; l.Kind {
+		case rating.LineUsage:
+		case rating.LineRepriced:
+			dst = appendStep(key(dst, l.Kind.String()), l)
+		case rating.LineCharged:
+			dst = appendMoney(key(dst, l.Kind.String()), l.Amount)
+		default:
 			dst = appendMoney(key(dst, l.Kind.String()), l.Price)
 		}
 	}

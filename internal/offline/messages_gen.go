@@ -53,6 +53,7 @@ func (j *JSON) appendCharge(dst []byte, m *rating.Charge) []byte {
 	dst = appendText(dst, "account", j.account(m.Account, j.rated.At))
 	dst = appendMoney(key(dst, "amount"), m.Total)
 	dst = appendText(dst, "currency", m.Currency)
+	dst = appendText(dst, "corrects", m.Class)
 	dst = appendText(dst, "plan", m.Plan)
 	dst = appendNumber(dst, "plan_version", int64(m.PlanVersion))
 	dst = appendText(dst, "price", m.Price)
@@ -126,6 +127,8 @@ func appendStep(dst []byte, m *rating.Line) []byte {
 	dst = appendText(dst, "slice", m.Slice)
 	dst = appendNumber(dst, "from", int64(m.From))
 	dst = appendMoney(key(dst, "amount"), m.Amount)
+	dst = appendNumber(dst, "paid", int64(m.Paid))
+	dst = appendText(dst, "model", m.Model.String())
 	dst = appendText(dst, "over", m.Over)
 	return append(dst, '}')
 }

@@ -9,6 +9,7 @@ type chargeColumns struct {
 	account, planVersion        uint32
 	cycle                       int32
 	plan, price, currency, zone string
+	class                       string // of a correction
 	rounded, covered            int64
 	total, rest                 decimal.D
 }

@@ -95,6 +95,12 @@ func parseChargeColumns(data []byte, m *chargeColumns) error {
 				break
 			}
 			err = rating.ParseDecimal(f.B, &m.total)
+		case 40:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.class = wire.Text(f.B)
 		}
 		if err != nil {
 			return fmt.Errorf("message Charge: field %d: %w", f.Number, err)

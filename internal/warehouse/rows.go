@@ -33,9 +33,11 @@ type rows struct {
 	origin  origin
 	usages  [together]udr.Usage
 	records [together]row
-	payers  []row // of tiers above the SIM's own
-	file    udr.FileID
-	hex     string
+	payers  []row // of tiers above the SIM's own, and corrections
+
+	correction correction
+	file       udr.FileID
+	hex        string
 }
 
 // together is how many records are read before their columns are filled: with the texts that they point to, they stay in
@@ -237,7 +239,7 @@ func (r *rows) addCharges(ctx context.Context, to *row, messages [][]byte) (err 
 			if err := parseChargeColumns(message, &to.charge); err != nil {
 				return err
 			}
-			if own = to.charge.tier == 0; own {
+			if own = to.charge.tier == 0 && to.charge.class == ""; own {
 				continue
 			}
 		}
@@ -245,6 +247,9 @@ func (r *rows) addCharges(ctx context.Context, to *row, messages [][]byte) (err 
 		p := &r.payers[len(r.payers)-1]
 		if own {
 			err = parseChargeColumns(message, &p.charge)
+		}
+		if p.charge.class != "" {
+			r.correction.of(p)
 		}
 		if err == nil {
 			p.payer, err = r.name(ctx, p.charge.account)
@@ -257,6 +262,16 @@ func (r *rows) addCharges(ctx context.Context, to *row, messages [][]byte) (err 
 		}
 	}
 	return nil
+}
+
+// correction is the usage of rows of corrections, which are about units used before the record. Those of one class follow each other.
+type correction struct{ usage *udr.Usage }
+
+func (c *correction) of(p *row) {
+	if c.usage == nil || c.usage.Class != p.charge.class || c.usage.At != p.usage.At || c.usage.Unit != p.usage.Unit {
+		c.usage = &udr.Usage{Class: p.charge.class, Unit: p.usage.Unit, At: p.usage.At}
+	}
+	p.usage = c.usage
 }
 
 func (r *rows) addEvent(ctx context.Context, of row, message []byte) error {

@@ -249,7 +249,7 @@ var usageTables = []Table{
 	},
 	{
 		Name: tierTable, Since: 1,
-		Doc: "What the accounts above a SIM's own pay for its usage: one row per record and tier from 1 upwards. The view charges has them together with tier 0.",
+		Doc: "What the accounts above a SIM's own pay for its usage: one row per record and tier from 1 upwards. Corrections of volume prices and discounts are here at all tiers. The view charges has them together with tier 0.",
 		Columns: concat(recordID, []Column{
 			{Name: "file", Type: word, Since: 1,
 				Doc:  "Id of the record's file.",
@@ -285,7 +285,7 @@ var usageTables = []Table{
 				Doc:  "The billing root.",
 				fill: texts(func(r *row) string { return r.root })},
 			{Name: "tier", Type: "UInt8", Since: 1,
-				Doc:  "1 for the parent of the SIM's account, and so on.",
+				Doc:  "1 for the parent of the SIM's account, and so on; a correction may be of 0.",
 				fill: u8s(func(r *row) uint8 { return r.charge.tier })},
 			{Name: "account", Type: word, Since: 1,
 				Doc:  "The account that pays.",
@@ -325,6 +325,10 @@ var usageTables = []Table{
 				Doc: "What rounding the amount to the plan's decimals left over: exact price minus amount. Rows from before there " +
 					"was this column: 0.",
 				fill: decimals(func(r *row) decimal.D { return r.charge.rest })},
+			{Name: "correction", Type: "Bool", Since: 14,
+				Doc: "The row is no price of its record: the record reached a volume price or a discount, and the row corrects what " +
+					"units of class that were used before it cost the account in cycle. It has no quantity and no SIM.",
+				fill: flags(func(r *row) bool { return r.charge.class != "" })},
 		}, position),
 		Partition: "toYYYYMM(at)", Order: "(root, account, at)", Expires: true,
 		Settings: bulky,

@@ -69,12 +69,13 @@ func (w *Warehouse) UsageSums(ctx context.Context, q UsageQuestion, each func(*U
 		since = append(since, "NOT "+c.before())
 	}
 	const key = "account_number, tier, class, unit, plan, plan_version, zone, price, currency, cycle, since"
-	part := func(table, tier, and string) string {
+	part := func(table, tier, counts, and string) string {
 		return fmt.Sprintf(`SELECT account_number, %s AS tier, class, unit, plan, plan_version, zone, price, currency, cycle, toInt32(%s) AS since,
-			toInt64(count()) AS records, sum(t.quantity) AS used, sum(t.amount) AS pays FROM %s AS t WHERE %s%s GROUP BY %s`, tier,
-			strings.Join(since, " + "), table, strings.Join(where, " AND "), and, key)
+			toInt64(%s) AS records, sum(t.quantity) AS used, sum(t.amount) AS pays FROM %s AS t WHERE %s%s GROUP BY %s`, tier,
+			strings.Join(since, " + "), counts, table, strings.Join(where, " AND "), and, key)
 	}
-	rows, err := w.conn.Query(ctx, part(ratedTable, "toUInt8(0)", " AND plan != ''")+" UNION ALL "+part(tierTable, "t.tier", "")+
+	rows, err := w.conn.Query(ctx, part(ratedTable, "toUInt8(0)", "count()", " AND plan != ''")+" UNION ALL "+
+		part(tierTable, "t.tier", "countIf(NOT correction)", "")+
 		" ORDER BY "+key)
 	if err != nil {
 		return sorted("add up usage", err)

@@ -49,14 +49,16 @@ var usageViews = []View{
 			{Name: "rest", Doc: "Exact price minus amount. It, price, charged and covered are empty and 0 at tiers from 1 of rows " +
 				"from before tier_charges had them."},
 			{Name: "id", Doc: "Id of the record, as `ratemill explain` takes it."},
+			{Name: "correction", Doc: "The row corrects what units used before the record cost the account; it is no record. See tier_charges."},
 		},
 		Select: `
 SELECT file, seq, at, class, unit, quantity, sim, country, network, source, root,
-       toUInt8(0) AS tier, account, account_number, plan, plan_version, zone, cycle, currency, amount, price, charged, covered, rest, id
+       toUInt8(0) AS tier, account, account_number, plan, plan_version, zone, cycle, currency, amount, price, charged, covered, rest, id,
+       false AS correction
 FROM rated_usage WHERE plan != ''
 UNION ALL
 SELECT file, seq, at, class, unit, quantity, sim, country, network, source, root,
-       tier, account, account_number, plan, plan_version, zone, cycle, currency, amount, price, charged, covered, rest, id
+       tier, account, account_number, plan, plan_version, zone, cycle, currency, amount, price, charged, covered, rest, id, correction
 FROM tier_charges`,
 	},
 	{
@@ -72,7 +74,7 @@ FROM rated_usage GROUP BY day, root, account, class, unit ORDER BY day, root, ac
 		Doc:     "What each account pays in each of its billing periods, by usage class and plan, over all tiers.",
 		Columns: []Column{cycleColumn, rootColumn, payerColumn, {Name: "tier", Doc: "0 for SIMs of the account itself, 1 and more for those of accounts below."}, {Name: "plan", Doc: "By which it is priced."}, classColumn, recordsColumn, currencyColumn, amountColumn},
 		Select: `
-SELECT cycle, root, account, tier, plan, class, count() AS records, currency, sum(amount) AS amount
+SELECT cycle, root, account, tier, plan, class, countIf(NOT correction) AS records, currency, sum(amount) AS amount
 FROM charges GROUP BY cycle, root, account, tier, plan, class, currency ORDER BY cycle, root, account, tier, plan, class, currency`,
 	},
 	{

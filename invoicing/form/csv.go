@@ -145,7 +145,9 @@ func CallDetail(w io.Writer, calls iter.Seq2[*Call, error]) (sum Sum, err error)
 	err = rows(w, callColumns, func(yield func(*Call, error) bool) {
 		for c, err := range calls {
 			if err == nil {
-				sum.Records++
+				if c.Identifier != "" { // a correction of earlier records is none, and belongs to no SIM
+					sum.Records++
+				}
 				sum.Amount, err = sum.Amount.Add(c.Amount)
 			}
 			if !yield(c, err) || err != nil {

@@ -26,12 +26,14 @@ var ratingMessages = []message{
 		"facts":             {goType: "Fact", most: "maxRepeated"},
 		"growth":            {goType: "Growth", most: "maxRepeated"},
 	}},
-	{name: "Charge", goType: "Amount", parse: "ParseAmount", only: []string{"tier", "account", "currency", "cycle", "total"},
+	{name: "Charge", goType: "Amount", parse: "ParseAmount", only: []string{"tier", "account", "currency", "cycle", "total", "class"},
 		fields: map[string]field{"tier": {goType: "uint8"}}},
 	{name: "Line", goType: "Line", append: "appendLine", parse: "parse", method: true, check: "saysItsKind()", fields: map[string]field{
 		"kind": {goType: "LineKind"},
 	}},
-	{name: "Step", goType: "Line", append: "appendStep", parse: "parseStep", method: true},
+	{name: "Step", goType: "Line", append: "appendStep", parse: "parseStep", method: true, fields: map[string]field{
+		"model": {goType: "priceModel", most: "byVolume"},
+	}},
 	{name: "Block", goType: "Block", append: "appendBlock", parse: "parse", method: true},
 	{name: "Fact", goType: "Fact", append: "appendFact", parse: "parse", method: true, fields: map[string]field{
 		"kind": {goType: "FactKind", most: "mostFactKind"},

@@ -155,12 +155,13 @@ func (j *judgement) balances(before int64) (map[account.Key]account.Balance, err
 				if err := rating.ParseCharge(message, &c); err != nil {
 					return nil, err
 				}
-				key := account.Key{Account: c.Account, Cycle: c.Cycle, Tier: c.Tier, Currency: c.Currency, Class: u.Class, Unit: u.Unit}
+				class, counted, quantity := c.Counts(&u)
+				key := account.Key{Account: c.Account, Cycle: c.Cycle, Tier: c.Tier, Currency: c.Currency, Class: class, Unit: u.Unit}
 				amount, err := sums[key].Amount.Add(c.Total)
 				if err != nil {
 					return nil, err
 				}
-				sums[key] = account.Balance{Records: sums[key].Records + 1, Quantity: sums[key].Quantity + u.Quantity, Amount: amount}
+				sums[key] = account.Balance{Records: sums[key].Records + counted, Quantity: sums[key].Quantity + quantity, Amount: amount}
 			}
 		}
 	}

@@ -1,0 +1,151 @@
+package rating
+
+import (
+	"slices"
+
+	"ratemill/diag"
+	"ratemill/literal"
+	"ratemill/udr"
+)
+
+// countDoc says what the prices of steps, packages and volumes count, for a class or for one price of it.
+type countDoc struct {
+	Counted diag.Text `yaml:"counted" enum:"record|session|sim|account|tree" doc:"The usage that steps, package and volume count. record (without it) and session: charged units of the record, or of all parts of a session so far. sim, account: of the SIM or the paying account in the period so far. tree: of all accounts that have the same payer, or above the SIM's own account, of all below the account that pays by this plan." example:"account"`
+	Period  diag.Text `yaml:"period" enum:"day|week|cycle|contract year" doc:"The period in which they count, by the clock of the account: a day, a week from Monday, the billing cycle (without it), or a year from the first day of the contract." example:"contract year"`
+	Count   diag.Text `yaml:"count" doc:"Name of a count that several prices of the plan share, of any classes with the same unit. Without it, each price has its own count." example:"eu-and-us"`
+}
+
+// counted is whose units a price counts.
+type counted uint8
+
+const (
+	countRecord counted = iota // or session
+	countSIM
+	countAccount
+	countTree
+)
+
+func (c counted) String() string { return [...]string{"record", "sim", "account", "tree"}[c] }
+
+// ofTree distinguishes the count of a payer's accounts from that of the account alone.
+const ofTree = 1<<32 - 1
+
+// compileCount reads what a price counts, where the price does not say it as its class does.
+func compileCount(s *saying) {
+	said := s.classDoc.Count
+	for _, d := range []struct{ to, from *diag.Text }{{&said.Counted, &s.priceDoc.Count.Counted}, {&said.Period, &s.priceDoc.Count.Period},
+		{&said.Count, &s.priceDoc.Count.Count}} {
+		if d.from.Value != "" {
+			*d.to = *d.from
+		}
+	}
+	p := s.price
+	switch said.Counted.Value {
+	case "sim":
+		p.count = countSIM
+	case "account":
+		p.count = countAccount
+	case "tree":
+		p.count = countTree
+	}
+	if said.Period.Value != "" {
+		p.period = period(max(0, slices.Index(periodNames, said.Period.Value)))
+	}
+	p.shared = said.Count.Value
+	switch {
+	case p.count != countRecord:
+	case said.Count.Value != "":
+		s.list.Errorf(said.Count.Pos, "count %s is shared by prices, but each record of class %s counts by itself; write counted: sim, account or tree",
+			said.Count.Value, s.class.Value)
+	case said.Period.Value != "":
+		s.list.Errorf(said.Period.Pos, "a period of %s, but each record of class %s counts by itself; write counted: sim, account or tree",
+			said.Period.Value, s.class.Value)
+	}
+	if p.shared != "" && s.priceDoc.Formerly.Value != "" {
+		s.list.Errorf(s.priceDoc.Formerly.Pos, "formerly continues a price's own count, but this price shares count %s; remove one of the two",
+			p.shared)
+	}
+	if p.shared != "" && p.count != countRecord {
+		s.share(said.Count)
+	}
+}
+
+// sharedCount is a count that prices of one version of a plan share.
+type sharedCount struct {
+	id     uint64
+	count  counted
+	period period
+	unit   udr.Unit
+	class  string
+	at     diag.Pos
+}
+
+// share gives the price the count of a name, which must be the same for all prices that have it.
+func (s *saying) share(name diag.Text) {
+	p, unit := s.price, s.units[s.classes[s.class.Value]]
+	if s.plan.shared == nil {
+		s.plan.shared = map[string]sharedCount{}
+	}
+	c, known := s.plan.shared[name.Value]
+	switch {
+	case !known:
+		c = sharedCount{s.id(name.Pos, "count "+s.plan.counter+"/"+name.Value), p.count, p.period, unit, s.class.Value, name.Pos}
+		s.plan.shared[name.Value] = c
+	case c.count != p.count || c.period != p.period:
+		s.list.Errorf(name.Pos, "count %s counts by %s and %s on line %d, and by %s and %s here; give one of them another name",
+			name.Value, c.count, c.period, c.at.Line, p.count, p.period)
+	case unit != c.unit && unit != literal.AnyUnit && c.unit != literal.AnyUnit:
+		s.list.Errorf(name.Pos, "count %s counts %s of class %s, and %s of class %s; give one of them another name", name.Value,
+			literal.UnitName(c.unit), c.class, literal.UnitName(unit), s.class.Value)
+	}
+	p.id = c.id
+}
+
+// countOf is the tally of what a price counts for a record.
+func (e *Engine) countOf(t *tier, p *price, u *udr.Usage) tally {
+	w := tally{id: p.id, kind: AccountUnits, payer: t.payer}
+	switch p.count {
+	case countSIM:
+		w = t.ofSIM(p.id, u.SIM)
+	case countTree:
+		w.id, w.payer = mixID(p.id, ofTree), e.top(t, u)
+	}
+	w.before = p.before
+	return e.during(w, p.period, u.At)
+}
+
+// top is the account whose tree a tier counts: the one that pays by its own plan for all below it, or for the SIM's own
+// account the one with the billing profile by which its documents are made. Without any, an account pays for itself alone.
+func (e *Engine) top(t *tier, u *udr.Usage) *payer {
+	if t.number == 0 {
+		for _, p := range e.path {
+			if e.view.Profiled(p.number, u.At, e.rev) {
+				return p
+			}
+		}
+	}
+	return t.payer
+}
+
+// counts reports whether what it costs depends on a count.
+func (p *price) counts() bool { return len(p.steps) > 1 || p.model == byPackage }
+
+// sharedCounts warns of shared counts that begin at zero although another one of the plan is gone.
+func (s *succession) sharedCounts(old, now *plan) {
+	for name, c := range now.shared {
+		o, there := old.shared[name]
+		switch {
+		case there && (o.count != c.count || o.period != c.period):
+			s.list.Warnf(c.at, "count %s counts by %s and %s from here on, and by %s and %s in %s: it begins at 0", name, c.count, c.period,
+				o.count, o.period, s.former)
+		case there:
+		default:
+			for gone := range old.shared {
+				if _, stays := now.shared[gone]; !stays {
+					s.list.Warnf(c.at, "this version starts 1 counter anew: count %s begins at 0, and %s of %s is gone. If it is the same count, "+
+						"keep its name", name, gone, s.former)
+				}
+			}
+		}
+	}
+}
