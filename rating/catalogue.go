@@ -30,6 +30,7 @@ type Catalogue struct {
 	models    families[zoneModel]
 	plans     families[plan]
 	deals     []deal
+	said      said // for comparisons with other catalogues
 	shares    families[share]
 	limits    families[limit]
 	blocks    bool // some limit blocks usage
@@ -403,6 +404,7 @@ func (c *compiler) compile() {
 	c.compileTimeZones()
 	c.compileModels()
 	c.extend()
+	c.keepSaid()
 	c.compilePlans()
 	c.compileShares()
 	c.compileLimits()

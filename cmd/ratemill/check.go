@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,17 +21,24 @@ import (
 
 func checkCommand(f *flags) *cobra.Command {
 	var verbose, knownHosts bool
+	var against string
 	c := &cobra.Command{
 		Use:   "check [DIR]",
 		Short: "Find all mistakes in a project at once",
 		Long: `Check reads every document of a project and its configuration and reports all mistakes at once, each with its line.
 It warns of branches of the rules that no golden case reaches, and of plans, pools and limits that files in registry/
 name but the catalogue lacks. Where the control store is a file, it also warns of counters that this catalogue would
-start anew compared with the one in use. It contacts nothing, and secrets need not be set.`,
-		Example: "  ratemill check\n  ratemill check -v billing/   # how each expression runs\n  ratemill check --known-hosts # the host keys of the SFTP servers, to compare and paste",
+start anew compared with the one in use. It contacts nothing, and secrets need not be set.
+
+With --against it says instead what this catalogue changes compared with another one: prices, zones, share plans and
+limits, counters that begin anew, and how many accounts and SIMs have them, by the installation's registry or else by the
+files in registry/. The other one is a folder with a project, a revision of git, the beginning of a catalogue version that
+the installation stored, or "used" for the one that it used last.`,
+		Example: "  ratemill check\n  ratemill check -v billing/   # how each expression runs\n  ratemill check --known-hosts # the host keys of the SFTP servers, to compare and paste\n  ratemill check --against HEAD  # what the next commit changes, and for whom",
 		Args:    atMostOne("folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := apart(cmd, "verbose", "known-hosts"); err != nil {
+			if err := errors.Join(apart(cmd, "verbose", "known-hosts"), apart(cmd, "against", "known-hosts"), apart(cmd, "against", "verbose"),
+				needs(cmd, "output", "against")); err != nil {
 				return err
 			}
 			dir, list, files, err := f.checkConfig(args)
@@ -42,6 +50,9 @@ start anew compared with the one in use. It contacts nothing, and secrets need n
 			}
 			p, found := project.Load(os.DirFS(dir), nil)
 			list = append(list, found...)
+			if against != "" && !list.HasErrors() {
+				return f.against(cmd, args, dir, against, p)
+			}
 			documents, err := documentsOf(dir)
 			if err != nil {
 				return err
@@ -70,6 +81,8 @@ start anew compared with the one in use. It contacts nothing, and secrets need n
 		},
 	}
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "list for each expression how it was compiled")
+	c.Flags().StringVar(&against, "against", "", "say what changes compared with another catalogue: a folder, a git revision, a stored version, or used")
+	outputFlag(f, c)
 	c.Flags().BoolVar(&knownHosts, "known-hosts", false, "ask the project's SFTP servers for their host keys and print them in known_hosts format")
 	return c
 }

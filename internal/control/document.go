@@ -28,6 +28,20 @@ func (s *Store) Document(ctx context.Context, kind, hash string) (content []byte
 	return content, err
 }
 
+// DocumentBeginning is the content stored under the only hash that begins so. ErrNotFound if there is none, or several.
+func (s *Store) DocumentBeginning(ctx context.Context, kind, beginning string) (content []byte, err error) {
+	found := 0
+	err = s.query(ctx, "reading a version of "+kind, `SELECT content FROM documents WHERE kind = ? AND substr(hash, 1, ?) = ? LIMIT 2`,
+		[]any{kind, len(beginning), beginning}, func(rows *sql.Rows) error {
+			found++
+			return rows.Scan(&content)
+		})
+	if err == nil && found != 1 {
+		err = ErrNotFound
+	}
+	return content, err
+}
+
 // LatestDocument is the content that was stored last; ErrNotFound if there is none of the kind.
 func (s *Store) LatestDocument(ctx context.Context, kind string) (content []byte, err error) {
 	found := false

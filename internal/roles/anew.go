@@ -10,6 +10,23 @@ import (
 	"ratemill/rating"
 )
 
+// StoredCatalogue is a catalogue of the installation: used for the one stored last, or the beginning of a version. It is
+// control.ErrNotFound if there is none.
+func StoredCatalogue(ctx context.Context, store *control.Store, version string) (*rating.Catalogue, error) {
+	var bundle []byte
+	err := error(control.ErrNotFound)
+	switch {
+	case version == "used":
+		bundle, err = store.LatestDocument(ctx, catalogueDocument)
+	case len(version) >= 4:
+		bundle, err = store.DocumentBeginning(ctx, catalogueDocument, version)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return rating.OpenBundle(bundle, project.Kinds()...)
+}
+
 // CountersAnew warns of counters that start at zero in the running cycle if c replaces the catalogue that the
 // installation used last. It reports nothing for a catalogue that was in use before.
 func CountersAnew(ctx context.Context, store *control.Store, c *rating.Catalogue) (diag.List, error) {
