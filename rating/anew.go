@@ -54,10 +54,14 @@ func (c *compiler) compareVersions() {
 
 // StartsAnew warns of counters that start at zero in the running cycle if c replaces the catalogue in use, and says
 // what to write to continue the same counter.
-func (c *Catalogue) StartsAnew(before *Catalogue) diag.List { return c.startsAnew(before, "the catalogue in use") }
+func (c *Catalogue) StartsAnew(before *Catalogue) diag.List {
+	return c.startsAnew(before, "the catalogue in use")
+}
 
 // StartsAnewAfter is StartsAnew for any other catalogue.
-func (c *Catalogue) StartsAnewAfter(before *Catalogue) diag.List { return c.startsAnew(before, "the other catalogue") }
+func (c *Catalogue) StartsAnewAfter(before *Catalogue) diag.List {
+	return c.startsAnew(before, "the other catalogue")
+}
 
 func (c *Catalogue) startsAnew(before *Catalogue, former string) diag.List {
 	s := succession{before: before, after: c, former: former, inUse: true}
