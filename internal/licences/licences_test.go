@@ -1,4 +1,3 @@
-// Package licences checks that everything that is linked into the binary may be shipped in it.
 package licences
 
 import (
