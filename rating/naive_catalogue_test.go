@@ -15,6 +15,7 @@ type naiveCatalogue struct {
 	Pools  []string // names of the share plans, in the order of the documents
 	Limits map[string][]naiveLimit
 	Cycles map[string]*naiveLifecycle
+	Own    naiveOwnDoc
 }
 
 type naiveModel struct {
@@ -31,6 +32,9 @@ type naiveZone struct {
 	Countries     []string `yaml:"countries,omitempty"`
 	Prefixes      []string `yaml:"prefixes,omitempty"`
 	PeerCountries []string `yaml:"peer_countries,omitempty"`
+	Numbers       []string `yaml:"numbers,omitempty"`
+	Network       string   `yaml:"network,omitempty"`
+	Peer          string   `yaml:"peer,omitempty"`
 }
 
 type naivePlan struct {
@@ -40,6 +44,7 @@ type naivePlan struct {
 	ServiceType string                `yaml:"service_type,omitempty"`
 	Zones       string                `yaml:"zones,omitempty"`
 	Slices      map[string][]string   `yaml:"slices,omitempty"`
+	SlicesIn    string                `yaml:"slices_in,omitempty"`
 	Round       *naiveRound           `yaml:"round,omitempty"`
 	Classes     map[string]naiveClass `yaml:"classes"`
 	Included    []naiveBucket         `yaml:"included,omitempty"`
@@ -76,7 +81,11 @@ type naivePrice struct {
 	Countries     []string `yaml:"countries,omitempty"`
 	Prefixes      []string `yaml:"prefixes,omitempty"`
 	PeerCountries []string `yaml:"peer_countries,omitempty"`
+	Numbers       []string `yaml:"numbers,omitempty"`
+	Network       string   `yaml:"network,omitempty"`
+	Peer          string   `yaml:"peer,omitempty"`
 
+	When      string          `yaml:"when,omitempty"`
 	Slice     string          `yaml:"slice,omitempty"`
 	Fee       string          `yaml:"fee,omitempty"`
 	Minimum   string          `yaml:"minimum,omitempty"`
@@ -145,7 +154,7 @@ type naiveThreshold struct {
 
 func readNaive(documents []string) (c naiveCatalogue, err error) {
 	c = naiveCatalogue{map[string][]naiveModel{}, map[string][]naivePlan{}, map[string][]naiveShare{}, nil, map[string][]naiveLimit{},
-		map[string]*naiveLifecycle{}}
+		map[string]*naiveLifecycle{}, naiveOwnDoc{}}
 	for _, text := range documents {
 		switch kind, _, _ := strings.Cut(text, ":"); kind {
 		case "zone_model":
@@ -161,6 +170,8 @@ func readNaive(documents []string) (c naiveCatalogue, err error) {
 			err = yaml.Unmarshal([]byte(text), &s)
 			c.Shares[s.Name] = append(c.Shares[s.Name], s)
 			c.Pools = append(c.Pools, s.Name)
+		case "own":
+			err = yaml.Unmarshal([]byte(text), &c.Own)
 		case "limit":
 			var l naiveLimit
 			err = yaml.Unmarshal([]byte(text), &l)

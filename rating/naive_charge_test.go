@@ -15,6 +15,9 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 		return nil, nil, nil, err
 	}
 	first := r.priceAt(u, a, plan, &class, zone, u.At)
+	if r.trouble != "" {
+		return nil, nil, nil, naiveSuspended(r.trouble)
+	}
 	if first == nil {
 		return nil, nil, nil, naiveSuspended("no_price")
 	}
@@ -30,7 +33,9 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	}
 	c.lies = c.lies && !c.over.whole()
 	if c.lies {
-		c.blocks = r.blocks(u, a, plan, &class, zone, session)
+		if c.blocks = r.blocks(u, a, plan, &class, zone, session); r.trouble != "" {
+			return nil, nil, nil, naiveSuspended(r.trouble)
+		}
 	}
 	c.beyond = c.over.units(session, initial, then)
 	var begins bool

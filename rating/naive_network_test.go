@@ -1,56 +1,30 @@
 package rating_test
 
 import (
-	"slices"
 	"strings"
 	"time"
 
 	"ratemill/udr"
 )
 
-// specificity is how closely the named places match a record: the other party before the place, a longer prefix before
-// a shorter one, a network before its country; -1 if they do not match.
-func specificity(u *udr.Usage, networks, countries, prefixes, peerCountries []string) int {
-	place, peer := -1, -1
-	if len(networks)+len(countries) == 0 {
-		place = 0
-	}
-	if slices.Contains(countries, u.Country) {
-		place = 1
-	}
-	if slices.Contains(networks, u.Network) {
-		place = 2
-	}
-	if len(prefixes)+len(peerCountries) == 0 {
-		peer = 0
-	}
-	if slices.Contains(peerCountries, u.PeerCountry) {
-		peer = 1
-	}
-	for _, p := range prefixes {
-		if strings.HasPrefix(u.Peer, p) {
-			peer = max(peer, 1+len(p))
-		}
-	}
-	if place < 0 || peer < 0 {
-		return -1
-	}
-	return peer*3 + place
-}
-
 // networkPrice is the price of a network price plan in a time slice: the closest of the prices that are valid then; if
 // two name the same place, the one for the slice.
-func (p *naivePlan) networkPrice(c *naiveClass, u *udr.Usage, slice string) *naivePrice {
+func (r *naiveRater) networkPrice(c *naiveClass, u *udr.Usage, slice string) *naivePrice {
 	best := func(u *udr.Usage, unknown bool) (best *naivePrice) {
 		bestScore := -1
 		for i := range c.Prices {
 			x := &c.Prices[i]
-			score := 2 * specificity(u, x.Networks, x.Countries, x.Prefixes, x.PeerCountries)
+			if x.When != "" {
+				continue
+			}
+			w := x.where()
+			score := 2 * r.score(u, w)
 			if unknown {
 				if x.Unknown == nil || !*x.Unknown {
 					continue
 				}
-				score = 2 * specificity(u, nil, nil, x.Prefixes, x.PeerCountries)
+				w.Networks, w.Countries, w.Network = nil, nil, ""
+				score = 2 * r.score(u, w)
 			}
 			if x.Slice != "" && x.Slice != slice {
 				continue
@@ -66,8 +40,14 @@ func (p *naivePlan) networkPrice(c *naiveClass, u *udr.Usage, slice string) *nai
 	}
 	places := map[string]bool{}
 	for _, x := range c.Prices {
+		if x.When != "" {
+			continue
+		}
 		for _, place := range append(x.Networks, x.Countries...) {
 			places[place] = true
+		}
+		if x.Network == "own" {
+			places["208-10"] = true
 		}
 	}
 	first, same := anywhere(u, places, func(u *udr.Usage) *naivePrice { return best(u, false) })
@@ -85,6 +65,9 @@ func (r *naiveRater) zone(u *udr.Usage, m *naiveModel) string {
 		for _, place := range append(z.Networks, z.Countries...) {
 			places[place] = true
 		}
+		if z.Network == "own" {
+			places["208-10"] = true
+		}
 	}
 	first, same := anywhere(u, places, func(u *udr.Usage) string { return r.zoneAt(u, m) })
 	if same {
@@ -92,7 +75,9 @@ func (r *naiveRater) zone(u *udr.Usage, m *naiveModel) string {
 	}
 	best, bestScore := "", -1
 	for _, z := range m.Zones {
-		if score := specificity(u, nil, nil, z.Prefixes, z.PeerCountries); score > bestScore && z.Unknown != nil && *z.Unknown {
+		w := z.where()
+		w.Networks, w.Countries, w.Network = nil, nil, ""
+		if score := r.score(u, w); score > bestScore && z.Unknown != nil && *z.Unknown {
 			if best, bestScore = z.Zone, score; m.First == "wins" {
 				break
 			}
@@ -129,6 +114,9 @@ func anywhere[T comparable](u *udr.Usage, places map[string]bool, ask func(*udr.
 
 // sliceAt is the time slice of a local time.
 func (p *naivePlan) sliceAt(t time.Time) string {
+	if holiday := p.holiday(t); holiday != "" {
+		return holiday
+	}
 	for name, parts := range p.Slices {
 		if inSlice(parts, t) {
 			return name
@@ -139,20 +127,28 @@ func (p *naivePlan) sliceAt(t time.Time) string {
 
 // priceAt is the price of a record at a moment of it.
 func (r *naiveRater) priceAt(u *udr.Usage, a *accountLine, plan *naivePlan, class *naiveClass, zone string, at udr.Instant) *naivePrice {
-	if plan.Zones == "" {
-		return plan.networkPrice(class, u, plan.sliceAt(localTime(at, a)))
+	if x := r.conditional(u, a, plan, class, zone, at); x != nil || r.trouble != "" {
+		return x
 	}
-	return plan.price(class, zone, localTime(at, a))
+	local, _ := plan.sliceTime(u, a, at)
+	if plan.Zones == "" {
+		return r.networkPrice(class, u, plan.sliceAt(local))
+	}
+	return plan.price(class, zone, local)
 }
 
 // networkZone returns the code with which a record is suspended if no price of a network price plan is valid for it
 // when it begins.
 func (r *naiveRater) networkZone(u *udr.Usage, a *accountLine, plan *naivePlan, class *naiveClass) (zone string, err error) {
-	if plan.networkPrice(class, u, plan.sliceAt(localTime(u.At, a))) != nil {
+	x := r.priceAt(u, a, plan, class, "", u.At)
+	if r.trouble != "" {
+		return "", naiveSuspended(r.trouble)
+	}
+	if x != nil {
 		return "of a network price", nil
 	}
 	for _, slice := range []string{"", "day", "night", "week"} {
-		if plan.networkPrice(class, u, slice) != nil {
+		if r.networkPrice(class, u, slice) != nil {
 			return "", naiveSuspended("no_price")
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ type naiveRater struct {
 	sessions  map[string]naiveSession
 	did       map[string]map[udr.Instant]naiveDid // by SIM and root
 	now       *naiveStay                          // of the SIM of the record, nil without a state
+	trouble   string                              // the code with which a condition suspends the record
 	corrected bool                                // the corrections are known
 	states    map[toldKey]*naiveStay              // that facts and time limits tell
 	over      map[string]naiveOver                // prices of usage over limits, by account
@@ -61,6 +63,7 @@ func (r *naiveRater) account(id string) *accountLine {
 
 // rate returns lines for charges and events; if the record is suspended, only the code, and no counter changes.
 func (r *naiveRater) rate(u *udr.Usage) (lines []string, err error) {
+	r.trouble = ""
 	saved := map[string]*big.Rat{}
 	for k, v := range r.counters {
 		saved[k] = new(big.Rat).Set(v)
@@ -266,7 +269,7 @@ func (r *naiveRater) counter(key string) *big.Rat {
 func (r *naiveRater) zoneAt(u *udr.Usage, m *naiveModel) string {
 	best, bestScore := "", -1
 	for _, z := range m.Zones {
-		score := specificity(u, z.Networks, z.Countries, z.Prefixes, z.PeerCountries)
+		score := r.score(u, z.where())
 		if score < 0 {
 			continue
 		}
@@ -336,11 +339,14 @@ func (p *naivePlan) price(c *naiveClass, zone string, t time.Time) *naivePrice {
 	zoneHasAny := false
 	for i := range c.Prices {
 		for _, z := range c.Prices[i].Zones {
-			zoneHasAny = zoneHasAny || z == zone && c.Prices[i].Slice == ""
+			zoneHasAny = zoneHasAny || z == zone && c.Prices[i].Slice == "" && c.Prices[i].When == ""
 		}
 	}
 	for i := range c.Prices {
 		x := &c.Prices[i]
+		if x.When != "" {
+			continue
+		}
 		score := 0
 		if len(x.Zones) > 0 {
 			found := false
@@ -355,7 +361,7 @@ func (p *naivePlan) price(c *naiveClass, zone string, t time.Time) *naivePrice {
 			continue
 		}
 		if x.Slice != "" {
-			if !inSlice(p.Slices[x.Slice], t) {
+			if p.sliceAt(t) != x.Slice {
 				continue
 			}
 			score++
@@ -372,6 +378,9 @@ func (p *naivePlan) price(c *naiveClass, zone string, t time.Time) *naivePrice {
 func inSlice(parts []string, t time.Time) bool {
 	for _, part := range parts {
 		days, hours, _ := strings.Cut(part, " ")
+		if days == "holidays" {
+			continue
+		}
 		from, to := "00:00", "24:00"
 		if hours != "" {
 			from, to, _ = strings.Cut(hours, "-")
@@ -410,6 +419,9 @@ func (r *naiveRater) find(u *udr.Usage, a *accountLine, planName string) (plan *
 	class, ok := plan.Classes[u.Class]
 	if !ok {
 		return nil, class, "", naiveSuspended("no_price")
+	}
+	if _, known := plan.sliceTime(u, a, u.At); !known && slices.ContainsFunc(class.Prices, func(x naivePrice) bool { return x.Slice != "" }) {
+		return nil, class, "", naiveSuspended("no_zone")
 	}
 	if plan.Zones == "" {
 		zone, err = r.networkZone(u, a, plan, &class)

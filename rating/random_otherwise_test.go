@@ -150,7 +150,7 @@ func listed(p naivePlan, fs fstest.MapFS) naivePlan {
 		var kept []naivePrice
 		for _, x := range c.Prices {
 			if len(x.Networks)+len(x.Countries) != 1 || len(x.Prefixes)+len(x.PeerCountries)+len(x.Steps) > 0 || x.Increment != nil || x.Name == "" ||
-				x.Formerly != "" {
+				x.Formerly != "" || x.When != "" || x.Network != "" || x.Peer != "" || len(x.Numbers) > 0 {
 				kept = append(kept, x)
 				continue
 			}

@@ -25,6 +25,7 @@ type scenario struct {
 	Shares []naiveShare
 	Limits []naiveLimit
 	Cycles []naiveLifecycle
+	Own    naiveOwnDoc
 	World  world
 	Usage  []string
 
@@ -54,6 +55,8 @@ func (s *scenario) documents() (texts []string) {
 	for _, c := range s.Cycles {
 		add(c)
 	}
+	add(s.Own)
+	texts = append(texts, naiveFeasts, naiveClocksDoc)
 	return texts
 }
 
@@ -242,6 +245,7 @@ func randomScenario(r *rand.Rand) *scenario {
 			yes := r.Intn(3) > 0
 			m.Zones[r.Intn(len(m.Zones))].Unknown = &yes
 		}
+		randomOwn(r, &m)
 		if r.Intn(2) == 0 {
 			m.First = "wins"
 			for i := range m.Zones {
@@ -310,6 +314,9 @@ func randomScenario(r *rand.Rand) *scenario {
 	c := pick(r, known...)
 	s.Limits = randomLimits(r, c, zoneNames)
 	s.World = randomWorld(r)
+	randomNumbers(r, &s.World)
+	s.Own.Own.Networks, s.Own.Own.Prefixes = []string{"208-10"}, []string{"+3480"}
+	s.Own.Own.Accounts = pick(r, "none", "account", "tree", "all")
 	if r.Intn(2) == 0 {
 		randomSettings(r, &s.World)
 	}
@@ -331,6 +338,7 @@ func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
 		"night": {pick(r, "Mon-Sun 22:00-06:00", "Mon-Thu 22:00-06:00")},
 		"week":  {pick(r, "Sat-Sun 06:00-22:00", "Sat 10:00-12:30")},
 	}
+	randomHolidays(r, &p)
 	if r.Intn(4) == 0 {
 		p.Zones = "" // each price names its own places
 	}
@@ -375,6 +383,7 @@ func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
 			c.Prices = append(c.Prices, x)
 		}
 		if p.Zones == "" {
+			randomWhen(r, zones, true, addPrice)
 			randomNetworkPrices(r, class, addPrice)
 			if len(c.Prices) > 0 {
 				p.Classes[class] = c
@@ -396,6 +405,7 @@ func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
 		if len(c.Prices) == 0 || r.Intn(3) == 0 {
 			add(nil, pick(r, "day", "night", "week"))
 		}
+		randomWhen(r, zones, false, addPrice)
 		p.Classes[class] = c
 	}
 	return p
@@ -482,6 +492,9 @@ func randomUsage(r *rand.Rand) string {
 		if r.Intn(20) == 0 {
 			line = strings.Replace(line, " session=a", "", 1)
 		}
+	}
+	if r.Intn(2) == 0 {
+		line += pick(r, " apn=private.x", " apn=internet", "") + pick(r, " rat=NB-IoT", "") + pick(r, " direction=mt", " direction=mo", "")
 	}
 	if r.Intn(8) == 0 {
 		line += " continues=true"

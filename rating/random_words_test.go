@@ -13,7 +13,7 @@ var givenName = regexp.MustCompile(`^p[0-9]+x?$`)
 func randomNameless(r *rand.Rand, p *naivePlan) {
 	for _, name := range classNames {
 		for i := range p.Classes[name].Prices {
-			if r.Intn(3) > 0 {
+			if r.Intn(3) > 0 && p.Classes[name].Prices[i].When == "" {
 				p.Classes[name].Prices[i].Name = ""
 			}
 		}

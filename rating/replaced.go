@@ -7,31 +7,45 @@ import (
 )
 
 // replaced is the prices of a class that extends another: its own, and of the other's all that they leave. A price takes
-// the place of the one with its name, or else takes over the zones or places that it names.
+// the place of the one with its name, also in the order of conditions, or else takes over the zones or places that it
+// names. The conditions of other own prices go before those of the other class.
 func replaced(base, own []priceDoc) []priceDoc {
-	base = slices.Clone(base)
-	mine := slices.Clone(own)
-	for i := range mine {
-		p := &mine[i]
-		named := slices.IndexFunc(base, func(b priceDoc) bool { return p.Name.Value != "" && b.Name.Value == p.Name.Value })
+	all := make([]replacing, len(base))
+	for i := range base {
+		all[i].priceDoc = base[i]
+	}
+	var fresh []priceDoc
+	for _, p := range own {
+		named := slices.IndexFunc(all, func(b replacing) bool { return p.Name.Value != "" && b.Name.Value == p.Name.Value })
 		if named >= 0 {
-			if b := &base[named]; len(p.Zones) == 0 && p.Where.empty() && p.Slice.Value == "" {
+			if b := &all[named]; len(p.Zones) == 0 && p.Where.empty() && p.Slice.Value == "" {
 				p.Zones, p.Where, p.Slice = b.Zones, b.Where, b.Slice
 				if p.When.Value == "" {
 					p.When = b.When
 				}
 			}
-			base = slices.Delete(base, named, named+1)
+			all[named] = replacing{p, true}
+		} else {
+			fresh = append(fresh, p)
 		}
-		kept := base[:0]
-		for _, b := range base {
-			if b.leave(p) {
+		kept := all[:0]
+		for _, b := range all {
+			if b.own || b.leave(&p) {
 				kept = append(kept, b)
 			}
 		}
-		base = kept
+		all = kept
 	}
-	return append(base, mine...)
+	for _, b := range all {
+		fresh = append(fresh, b.priceDoc)
+	}
+	return fresh
+}
+
+// replacing is a price of the class that is extended, or the own one that took its place.
+type replacing struct {
+	priceDoc
+	own bool
 }
 
 // leave takes away from b the zones or places of p, and reports whether something is left.

@@ -166,7 +166,7 @@ func (e *Engine) priceAt(t *tier, zone *zone, u *udr.Usage, at, end int64) (*pri
 		moment += udr.Instant(seconds) * udr.Instant(time.Second)
 		slice, left = t.plan.week.at(t.wall.local(moment))
 		if next, err := e.priceIn(t, zone, slice, u); next != p || err != nil {
-			return p, stop, err
+			return p, stop, nil // an error matters only if an increment begins there
 		}
 	}
 }

@@ -220,8 +220,8 @@ func (m *zoneModel) lookupUnknown(u *udr.Usage, own belonging) (found hit, ok bo
 		t := tables[i]
 		network, known := t.networks[u.Network]
 		listed := known
-		if !known && own.network && t.ownNetwork != noZone {
-			network, known = t.ownNetwork, true
+		if own.network && t.ownNetwork != noZone && (!known || m.firstWins && t.ownNetwork < network) {
+			network, known, listed = t.ownNetwork, true, false
 		}
 		take := func(zone int32, hit hit) {
 			if zone != noZone && (found.zone == noZone || zone < found.zone) {
