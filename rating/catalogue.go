@@ -39,7 +39,7 @@ type Catalogue struct {
 	owns      families[own]
 
 	conditions *rules.Language           // of prices
-	fills      map[string]func(*answer)  // how the words of conditions get their values
+	fills      []func(*answer)           // how the words that conditions read get their values, by slot
 	timeZones  map[string]*time.Location // of countries, for slices by their clocks
 	readsMore  bool                      // conditions read fields that rating otherwise does without
 

@@ -61,7 +61,7 @@ func (e *Engine) holds(p *price) (bool, error) {
 		}
 		in, a := &inputs[slot], &e.answer
 		a.slot, a.kind, a.key = slot, in.Type, in.Key
-		e.catalogue.fills[in.Word.Name](a)
+		e.catalogue.fills[slot](a)
 		e.facts[slot].Name = in.Full()
 		e.known[slot] = e.question
 		e.read = append(e.read, int32(slot))
@@ -235,9 +235,9 @@ type pendingWhen struct {
 // compileConditions compiles the conditions of prices, and compares them with each other.
 func (c *compiler) compileConditions() {
 	var words []rules.Word
-	c.fills = map[string]func(*answer){}
+	fills := map[string]func(*answer){}
 	for _, w := range conditionWords(c.plans.names(), c.life.States()) {
-		words, c.fills[w.Name] = append(words, w.Word), w.fill
+		words, fills[w.Name] = append(words, w.Word), w.fill
 	}
 	c.conditions = rules.NewLanguage(words)
 	for _, p := range c.pending {
@@ -254,6 +254,9 @@ func (c *compiler) compileConditions() {
 				c.usesOwn(d.When.Pos, in.Word.Name)
 			}
 		}
+	}
+	for _, in := range c.conditions.Inputs() {
+		c.fills = append(c.fills, fills[in.Word.Name])
 	}
 	for _, p := range c.pending {
 		if !c.list.HasErrors() {

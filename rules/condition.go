@@ -34,10 +34,11 @@ type Input struct {
 	*Word
 	Key  string // of a word that ends in a dot: what follows it
 	Type Type
+	full string
 }
 
 // Full is the input's name as conditions have it.
-func (i *Input) Full() string { return i.Word.Name + i.Key }
+func (i *Input) Full() string { return i.full }
 
 type inputKey struct {
 	name string
@@ -57,6 +58,7 @@ func (l *Language) Inputs() []Input { return l.inputs }
 // Condition is a condition, checked and compiled. It never changes.
 type Condition struct {
 	e     *expression
+	text  string
 	reads []int
 }
 
@@ -73,7 +75,7 @@ func (l *Language) Condition(text diag.Text, what string, unit udr.Unit, list *d
 		list.Errorf(e.top.pos(), "%s needs a condition, not %s", what, article(e.top.typ))
 		return nil
 	}
-	c := &Condition{e: e}
+	c := &Condition{e: e, text: oneLine(text.Value)}
 	for _, t := range e.terms {
 		if t.op == opOut && !slices.Contains(c.reads, t.index) {
 			c.reads = append(c.reads, t.index)
@@ -87,7 +89,7 @@ func (l *Language) Condition(text diag.Text, what string, unit udr.Unit, list *d
 }
 
 // Text is the condition in one line.
-func (c *Condition) Text() string { return oneLine(c.e.text.Value) }
+func (c *Condition) Text() string { return c.text }
 
 // Pos is where the condition stands.
 func (c *Condition) Pos() diag.Pos { return c.e.text.Pos }
@@ -120,7 +122,7 @@ func (c *checker) input(name string, at span) *term {
 		if !ok {
 			slot = len(l.inputs)
 			l.slots[id] = slot
-			l.inputs = append(l.inputs, Input{Word: w, Key: key, Type: typ})
+			l.inputs = append(l.inputs, Input{Word: w, Key: key, Type: typ, full: name})
 		}
 		return c.add(&term{op: opOut, typ: typ, at: at, name: name, index: slot})
 	}
