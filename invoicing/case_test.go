@@ -37,7 +37,7 @@ import (
 var rewrite = flag.Bool("rewrite", false, "write what came out into the cases")
 
 // kase is a golden case of bill runs: documents of the catalogue, registry files by the revision that they make (1/sims.csv), usage.csv with
-// charges by their offset in the rated log, and the words before its files:
+// charges by their offset in the rated log, or rated.csv with usage to rate, and the words before its files:
 //
 //	run 2026-04 at 2026-05-02T08:00:00Z facts 2 log 9000
 //	review | finalise at 2026-05-02T08:00:00Z
@@ -100,6 +100,8 @@ func (k *kase) read(base, archive *txtar.Archive) *kase {
 		switch f.Name {
 		case "usage.csv":
 			k.readUsage(f.Data)
+		case "rated.csv":
+			k.rate(f.Data)
 		case "begin":
 			require.NoError(k.t, k.begin.UnmarshalText(bytes.TrimSpace(f.Data)))
 		}
