@@ -31,8 +31,9 @@ type pool struct {
 	terms    map[uint32][]termsAt
 
 	changes []change
-	span    int     // changes between sums
-	sums    []int64 // after each span: by group and day, of what the changes up to the day add
+	whole   registry.Revision // from which on the pool has all days, as far as is known; 0 for none
+	span    int               // changes between sums
+	sums    []int64           // after each span: by group and day, of what the changes up to the day add
 
 	asked asked // the last question, and its answer
 }
@@ -91,10 +92,13 @@ func (p *pool) day(at udr.Instant) int {
 
 // upTo makes a pool know what is known at a revision.
 func (e *pools) upTo(p *pool, v *registry.View, rev registry.Revision) {
-	if rev <= p.known {
-		return
+	if rev > p.known {
+		e.learn(p, v, v.Revision()) // all that there is: the next question may be about a later revision
 	}
-	rev = v.Revision() // all that there is: the next question may be about a later revision
+}
+
+// learn makes a pool know what revisions up to one tell.
+func (e *pools) learn(p *pool, v *registry.View, rev registry.Revision) {
 	if newest := v.AccountsTold(); p.known == 0 || newest != p.seen {
 		told := registry.Revision(0)
 		accounts := e.scope(p, v)
@@ -118,6 +122,21 @@ func (e *pools) upTo(p *pool, v *registry.View, rev registry.Revision) {
 	}
 	p.known, p.asked.valid = rev, false
 	p.settle(from)
+	e.findWhole(p)
+}
+
+// findWhole finds from which revision on the pool has all of its days, which is so for most pools.
+func (e *pools) findWhole(p *pool) {
+	p.whole = 0
+	for i := len(p.changes) - 1; i >= 0; i-- {
+		if c := &p.changes[i]; c.group == 0 {
+			if days, _ := e.at(p, c.known, 0, 0); days == len(p.ends) {
+				p.whole = c.known
+			}
+			break
+		}
+	}
+	p.asked.valid = false
 }
 
 // scope are the accounts that may have the plan for the owner, or whose SIMs may contribute.
@@ -156,6 +175,7 @@ func (e *pools) build(p *pool, v *registry.View, rev registry.Revision) {
 		}
 	}
 	p.settle(0)
+	e.findWhole(p)
 }
 
 // settle puts the changes from a place on in order and adds them up.
@@ -213,7 +233,7 @@ func (e *pools) at(p *pool, rev registry.Revision, day, bucket int) (days int, s
 	a := &p.asked
 	a.rev, a.day, a.bucket, a.valid = rev, day, bucket, true
 	a.sums = append(a.sums[:0], make([]int64, p.groups())...)
-	if p.share.full && p.share.growth != fixed {
+	if p.share.full && p.share.growth != fixed || p.whole != 0 && rev >= p.whole {
 		a.days = length
 	} else {
 		a.days = e.daysHad(length, day, row, rest)
