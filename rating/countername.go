@@ -137,6 +137,9 @@ func (c *Catalogue) Places() []Place {
 		for _, s := range f.versions {
 			for i := range s.buckets {
 				all = append(all, Place{"bucket", "pool " + s.buckets[i].event})
+				if s.buckets[i].overage != nil {
+					all = append(all, Place{"bucket", "pool " + s.buckets[i].event + " over"})
+				}
 			}
 		}
 	}
@@ -215,7 +218,9 @@ func (ch *Charge) Reached(class string, reach func(Place)) {
 		reach(Place{"condition", plan + " " + class + " " + ch.Price})
 	}
 	for i := range ch.Lines {
-		if l := &ch.Lines[i]; l.Over != "" {
+		if l := &ch.Lines[i]; strings.HasPrefix(l.Over, poolPrefix) {
+			reach(Place{"bucket", l.Over + " over"})
+		} else if l.Over != "" {
 			reach(Place{"limit", "limit " + l.Over + " over"})
 		} else if l.Kind == LineUsage {
 			reach(Place{"step", stepName(plan, class, ch.Price, l.Price.String(), l.Per)})

@@ -138,6 +138,7 @@ type bucketDoc struct {
 	Weights   diag.Map[int] `yaml:"weights" doc:"How many units of the bucket a unit of usage takes, by zone; 1 in zones that are not named." example:"eu: 5"`
 	Increment *quantity     `yaml:"increment" doc:"Step to which a record that the bucket covers is rounded up, in place of the price's increment." example:"20 kB"`
 	Prorate   string        `yaml:"prorate" enum:"days|whole" doc:"Overrides the plan's prorate for this bucket." example:"days"`
+	Overage   *priceText    `yaml:"overage" doc:"At a bucket of a share plan: price of the units that no bucket covers, in the currency of the plan, in place of the plan's price." example:"0.01 / 1 MB"`
 	Rollover  *rolloverDoc  `yaml:"rollover" doc:"What a cycle leaves is there in the cycles that follow. Without it, it lapses."`
 }
 

@@ -126,8 +126,9 @@ type tier struct {
 
 	part *part // nil if no session is kept for it
 	// Of usage over a limit, if the record has some; nil: there is none. below is how many of the used units are not over it.
-	over  *price
-	below int64
+	over    *price
+	overage *price // of a pool, for what no bucket covers; nil: the plan's price
+	below   int64
 }
 
 type undo struct {

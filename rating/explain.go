@@ -348,7 +348,9 @@ func (x *explanation) stepWords(s *Line) string {
 	if s.Below != 0 {
 		text += " and " + reduced(s.Below, s.Per) + " of the last digit"
 	}
-	if s.Over != "" {
+	if name, pool := strings.CutPrefix(s.Over, poolPrefix); pool {
+		text += " (over pool " + name + ")"
+	} else if s.Over != "" {
 		text += " (over limit " + s.Over + ")"
 	}
 	if s.Slice != "" {

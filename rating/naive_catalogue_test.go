@@ -103,6 +103,7 @@ type naiveBucket struct {
 	Bucket   string   `yaml:"bucket"`
 	Formerly string   `yaml:"formerly,omitempty"`
 	Units    string   `yaml:"units,omitempty"`
+	Overage  string   `yaml:"overage,omitempty"`
 	Classes  []string `yaml:"classes"`
 	Zones    []string `yaml:"zones,omitempty"`
 

@@ -68,7 +68,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	}
 	total := session.pay(u, sum, naiveMoney(least), round, c.priced)
 	name := first.Name
-	if c.over.whole() {
+	if c.over.whole() || c.beyondPools {
 		name = "" // only names that plans give are compared
 	}
 	head := fmt.Sprintf("tier %d %s %s zone %s price %s total %s", tier, a.ID, plan.Name, zone, name, total.FloatString(12))
@@ -77,20 +77,22 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 
 // naiveCharge is a charge in progress: buckets cover units first, and the rest is priced.
 type naiveCharge struct {
-	r      *naiveRater
-	u      *udr.Usage
-	a      *accountLine
-	plan   *naivePlan
-	class  *naiveClass
-	zone   string
-	first  *naivePrice
-	tier   int
-	root   string
-	lies   bool         // in time slices
-	pool   *naivePool   // from which it draws
-	over   naiveOver    // the price of usage over a limit
-	beyond int64        // from which unit on it holds
-	blocks []naiveBlock // the increments of a call that may cross into another time slice
+	r           *naiveRater
+	u           *udr.Usage
+	a           *accountLine
+	plan        *naivePlan
+	class       *naiveClass
+	zone        string
+	first       *naivePrice
+	tier        int
+	root        string
+	lies        bool         // in time slices
+	beyondPools bool         // some units have that price
+	overage     string       // price of a pool for what no bucket covers
+	pool        *naivePool   // from which it draws
+	over        naiveOver    // the price of usage over a limit
+	beyond      int64        // from which unit on it holds
+	blocks      []naiveBlock // the increments of a call that may cross into another time slice
 
 	session *naiveSession
 	used    int64 // beyond the increments that its session began before
@@ -116,6 +118,9 @@ func (c *naiveCharge) drawAll() {
 	for _, p := range r.pools(u, a, plan.Name) {
 		c.pool = &p
 		for _, b := range p.Buckets {
+			if b.Overage != "" && c.overage == "" && c.takes(&b) {
+				c.overage = b.Overage
+			}
 			c.draw(p.Name+"/"+b.Bucket, fmt.Sprintf("pool %s/%s %s %s %s", p.Name, b.Bucket, p.owner.ID, p.Period,
 				naivePeriod(u, p.owner, p.Period)), b, "pool.exhausted", p.takesPlans(r)...)
 		}
@@ -170,6 +175,12 @@ func (c *naiveCharge) price() error {
 			n = min(n, c.beyond-at)
 		}
 		stop := at + n
+		if c.overage != "" {
+			c.lines = append(c.lines, fmt.Sprintf("  step %d from 0", n))
+			c.sum.Add(c.sum, new(big.Rat).Mul(naiveUnitPrice(c.overage), new(big.Rat).SetInt64(n)))
+			at, c.priced, c.beyondPools = at+n, c.priced+n, true
+			continue
+		}
 		if c.lies {
 			if p = priceOfUnit(c.blocks, at); p == nil {
 				return naiveSuspended("no_price")

@@ -66,7 +66,7 @@ type price struct {
 	point      uint64  // hash of its place in the catalogue
 
 	slice     string
-	over      string // the limit, of usage over it
+	over      string // the limit, of usage over it, or the bucket of a pool
 	fee       decimal.D
 	minimum   decimal.D
 	increment increments
@@ -98,6 +98,7 @@ type bucket struct {
 	least     int64   // the smallest weight: with less than that, nothing more can be drawn
 	increment int64   // 0: that of the price
 	prorate   bool
+	overage   *price    // of a pool: of what no bucket covers; nil: the plan's price
 	roll      *rollover // nil: what a cycle leaves lapses
 }
 

@@ -187,6 +187,11 @@ func (c *compiler) compileShares() {
 				s.plans = marked(s.plans, i)
 			}
 		}
+		for i := range c.deals {
+			if d := &c.deals[i]; s.listed && s.takes(d.of) {
+				s.plans = marked(s.plans, d.plan)
+			}
+		}
 		var plans []*plan
 		for i, f := range c.plans.list {
 			if s.takes(int32(i)) {
@@ -196,6 +201,7 @@ func (c *compiler) compileShares() {
 		c.warnZones(doc.Buckets, plans, "the plans that draw on "+s.name)
 		s.buckets = c.buckets(doc.Buckets, "pool "+s.name, s.name, AccountUnits, s.growth != fixed)
 		c.setLeast(s.buckets, plans)
+		c.compileOverage(doc, s, plans)
 		for _, state := range doc.In {
 			s.in = append(s.in, state.Value)
 		}
@@ -276,6 +282,10 @@ func (c *compiler) compileGrowth(doc *shareDoc, s *share, types map[string][]int
 		case d.Plan.Value != "":
 			if p, ok := c.planNamed(d.Plan); ok {
 				plans = append(plans, p)
+			}
+			if of := c.InPlaceOf(d.Plan.Value); of != d.Plan.Value {
+				c.list.Errorf(d.Plan.Pos, "plan %s is a deal in place of plan %s, and contributions go by the plans that SIMs have; write %s",
+					d.Plan.Value, of, of)
 			}
 		case d.ServiceType.Value != "":
 			plans = c.plansOf(d.ServiceType, types)

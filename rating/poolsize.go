@@ -107,6 +107,9 @@ func (e *Engine) drawPools(t *tier, ch *Charge, c *Counters, u *udr.Usage, class
 			b := &w.buckets[i]
 			if at < ch.Rounded && b.covers(class, zone) {
 				at += e.drawPool(t, &w, i, at, ch, c, u, res)
+				if b.overage != nil && t.overage == nil {
+					t.overage = b.overage
+				}
 			}
 		}
 	}

@@ -174,9 +174,12 @@ func (p *plan) prorateBuckets(doc *planDoc) {
 	}
 }
 
-// onlyIncluded refuses at a bucket of a share plan what only included units can have.
+// onlyIncluded refuses at a bucket of a share plan what only included units can have, and at included units what only it can have.
 func (c *compiler) onlyIncluded(doc *bucketDoc, shareName string) {
 	if shareName == "" {
+		if doc.Overage != nil {
+			c.list.Errorf(doc.Overage.pos, "overage is for buckets of share plans; what included units do not cover costs the plan's price")
+		}
 		return
 	}
 	if doc.Rollover != nil {

@@ -8,6 +8,11 @@ import (
 
 // randomGrowth lets a share plan grow, be activated by participation, or belong to another account.
 func randomGrowth(r *rand.Rand, s *scenario, x *naiveShare) {
+	for i := range x.Buckets {
+		if r.Intn(3) == 0 {
+			x.Buckets[i].Overage = randomPrice(r, x.Buckets[i].Classes[0])
+		}
+	}
 	x.Level = pick(r, x.Level, x.Level, "top", "1")
 	x.Units = pick(r, "", "", "full", "prorated")
 	if x.Period = pick(r, "", "", "", "week", "day", "month"); r.Intn(20) == 0 {

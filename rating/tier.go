@@ -85,6 +85,8 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 		p, stop := first, end
 		if at >= over {
 			p = t.overPrice(first)
+		} else if t.overage != nil {
+			p, ch.Price = t.overage, t.overage.name
 		} else if timed {
 			if p, stop = e.stretches[i].price, e.stretches[i].end; stop <= at {
 				continue
