@@ -9,6 +9,11 @@ func (c *Catalogue) CounterName(k CounterKey, root uint32) (string, bool) {
 		if mixID(id, root) == k.ID {
 			return name, true
 		}
+		for per := perDay; per <= perYear; per++ {
+			if mixID(mixID(id, root), uint32(per)<<24) == k.ID {
+				return name + " of a " + per.String(), true
+			}
+		}
 	}
 	return "", false
 }

@@ -12,6 +12,17 @@ import (
 // poolPrefix begins the name of what a line is over, if it is a bucket of a pool and no limit.
 const poolPrefix = "pool "
 
+// instead is the price that takes the place of the plan's: that of usage over a limit, or else that of a pool; nil for none.
+func (t *tier) instead(ch *Charge, plan *price, over bool) *price {
+	switch {
+	case over:
+		return t.overPrice(plan)
+	case t.overage != nil:
+		ch.Price = t.overage.name
+	}
+	return t.overage
+}
+
 // compileOverage reads the prices of buckets, and makes plans able to add amounts at them.
 func (c *compiler) compileOverage(doc *shareDoc, s *share, plans []*plan) {
 	for i := range doc.Buckets {

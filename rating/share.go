@@ -73,10 +73,11 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 		}
 		seen[d.Bucket.Value] = true
 		switch {
-		case d.Units.Pos.File == nil && !grows:
-			c.list.Errorf(d.Bucket.Pos, "units is missing here; bucket %s needs it, as in units: 100 MB", d.Bucket.Value)
 		case d.Units.Pos.File == nil:
 			d.Units.Unit = literal.AnyUnit
+			if !grows {
+				c.list.Errorf(d.Bucket.Pos, "units is missing here; bucket %s needs it, as in units: 100 MB", d.Bucket.Value)
+			}
 		case d.Units.Value <= 0:
 			c.list.Errorf(d.Units.Pos, "bucket %s has no units; a bucket holds 1 or more", d.Bucket.Value)
 		}

@@ -83,10 +83,8 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	over := t.overFrom(ch, first, start, end)
 	for i := 0; at < end; i++ {
 		p, stop := first, end
-		if at >= over {
-			p = t.overPrice(first)
-		} else if t.overage != nil {
-			p, ch.Price = t.overage, t.overage.name
+		if other := t.instead(ch, first, at >= over); other != nil {
+			p = other
 		} else if timed {
 			if p, stop = e.stretches[i].price, e.stretches[i].end; stop <= at {
 				continue

@@ -20,7 +20,7 @@ func (w *window) accountDue(number uint32, b *bill) error {
 			dates = append(dates, d)
 		}
 	}
-	for _, a := range append(w.view.EverBelow(number), number) {
+	for _, a := range w.sharing(w.docs, number) {
 		for _, d := range w.breaks(a) {
 			add(d)
 		}
@@ -28,6 +28,12 @@ func (w *window) accountDue(number uint32, b *bill) error {
 	for _, kind := range []registry.Kind{registry.KindAddon, registry.KindStatus} {
 		for _, at := range w.times(kind, id, w.rev) {
 			add(w.date(at))
+		}
+	}
+	for _, days := range w.participating(number) {
+		for _, run := range days {
+			add(Date(run[0]))
+			add(Date(run[1]))
 		}
 	}
 	slices.Sort(dates)
@@ -71,7 +77,7 @@ func (w *window) has(number uint32, id string, at udr.Instant) (all []owns, err 
 	for _, t := range addons {
 		all = append(all, owns{t, ofAddon})
 	}
-	for _, name := range w.docs.rates.PoolsOf(w.view, number, at, w.rev) { // one pool for all that share it
+	for _, name := range w.pools(number, at) { // one pool for all that share it
 		all = append(all, owns{taken{name: name, units: 1}, ofShare})
 	}
 	return all, err
@@ -121,7 +127,7 @@ func (w *window) accountRates(number uint32, id string, x *stretch, has *owns, b
 // accountBegan is the first date on which the payer owes something that an account has.
 func (w *window) accountBegan(number uint32, id string, has *owns) (Date, bool, error) {
 	var dates []Date
-	for _, a := range append(w.view.EverBelow(number), number) {
+	for _, a := range w.sharing(w.docs, number) {
 		dates = append(dates, w.breaks(a)...)
 	}
 	for _, kind := range []registry.Kind{registry.KindAddon, registry.KindStatus} {

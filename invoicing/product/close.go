@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ratemill/invoicing/document"
+	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/registry/life"
 	"ratemill/udr"
@@ -25,11 +26,13 @@ type Engine struct {
 	oneOffsOf map[string][]string // ids of one-off charges, by the account that they name as payer, or else as theirs
 	path      []uint32
 	ruled     map[ruleKey]life.Rules
+	readers   map[*rating.Catalogue]*rating.PoolReader
 }
 
 // New prepares an engine. It reads all SIMs once.
 func New(f Facts, c Catalogue) *Engine {
-	e := &Engine{facts: f, catalogue: c, view: f.View, index: indexed(f.View), addons: map[uint32]bool{}, ruled: map[ruleKey]life.Rules{}}
+	e := &Engine{facts: f, catalogue: c, view: f.View, index: indexed(f.View), addons: map[uint32]bool{}, ruled: map[ruleKey]life.Rules{},
+		readers: map[*rating.Catalogue]*rating.PoolReader{}}
 	for subject := range f.Statements.Subjects(registry.KindAddon) {
 		if sim, ok := registry.SIMOf(subject); ok {
 			e.addons[sim] = true
@@ -116,8 +119,19 @@ func (r *run) all() (err error) {
 			return err
 		}
 	}
+	used, err := r.used()
+	if err != nil {
+		return err
+	}
+	docs, err := r.catalogue(r.id, r.closing.first)
+	if err != nil {
+		return err
+	}
 	for _, a := range accounts {
-		since := r.dirty(a, true)
+		since := min(r.dirty(a, true), used)
+		for _, b := range r.sharing(docs, a) {
+			since = min(since, r.dirty(b, false))
+		}
 		err := r.subject(since, nil, func(rev registry.Revision, w *window, b *bill) error { return w.accountDue(a, b) })
 		if err != nil {
 			return err
@@ -185,9 +199,6 @@ func (r *run) dirty(account uint32, whole bool) udr.Instant {
 	}
 	id, _ := r.view.AccountID(account)
 	since = min(since, r.stated(registry.KindAddon, id), r.stated(registry.KindStatus, id))
-	for _, child := range r.view.EverBelow(account) {
-		since = min(since, r.dirty(child, false))
-	}
 	return since
 }
 

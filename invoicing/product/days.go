@@ -25,6 +25,7 @@ type window struct {
 	offered  map[offerKey][]rate
 	tiered   map[tierKey][]tier
 	broken   map[uint32][]Date
+	pooled   map[uint32]map[string][][2]int32 // by account: days on which participation activates share plans
 }
 
 // end is the last instant of a date: what holds then holds for the day.

@@ -152,6 +152,10 @@ func checkParts(all rating.Versions[Part], c *rating.Catalogue, l *diag.List) {
 					}
 				}
 			}
+			if kinds[0] == ofShare && slices.Contains(c.ByParticipation(), of[0].Value) && (p.Charge == oneTime || p.Every > 1) {
+				l.Errorf(of[0].Pos, "share plan %s comes and goes with the SIMs that participate, so a part of it is recurring and of every: 1 "+
+					"cycle", of[0].Value)
+			}
 			checkVersion(all[name][0], p, l)
 			if !p.priced() && p.Charge != "" {
 				key := p.Charge + " of " + p.Of.thing().String()

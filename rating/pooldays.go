@@ -1,0 +1,58 @@
+package rating
+
+import (
+	"slices"
+
+	"ratemill/registry"
+)
+
+// ByParticipation are the names of the share plans that an account has while a SIM participates, by their newest versions.
+func (c *Catalogue) ByParticipation() (names []string) {
+	for _, f := range c.shares.list {
+		if n := len(f.versions); n > 0 && f.versions[n-1].participation {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// SharesAbove reports whether buckets of some share plan belong to an account above the one that has it.
+func (c *Catalogue) SharesAbove() bool { return c.above }
+
+// PoolReader tells on which days accounts have the pools that participation activates. It is for one goroutine.
+type PoolReader struct{ pools }
+
+// NewPoolReader reads pools by a catalogue.
+func NewPoolReader(c *Catalogue) *PoolReader { return &PoolReader{pools{Engine: NewEngine(c)}} }
+
+// Days are the local dates of an account, from one on and before another, on which the buckets of a share plan are there for it, as known at
+// a revision: runs of dates, of which each second one does not belong to the run.
+func (r *PoolReader) Days(v *registry.View, rev registry.Revision, name string, owner *registry.Account, from, to int32) (runs [][2]int32) {
+	i, ok := r.catalogue.shares.find(name)
+	if !ok || len(r.catalogue.shares.list[i].versions) == 0 {
+		return nil
+	}
+	versions := r.catalogue.shares.list[i].versions
+	p := newPool(versions[len(versions)-1], owner.Number, newZoneClock(owner.Zone, r.catalogue.dates), from, to)
+	r.upTo(p, v, rev)
+	has := make([]int64, len(p.ends))
+	for _, c := range p.changes {
+		if c.group != 0 || c.known > rev {
+			continue
+		}
+		for day := int(c.day); day < len(has); day++ {
+			has[day] += c.units
+		}
+	}
+	for day, n := range has {
+		on := from + int32(day)
+		switch last := len(runs) - 1; {
+		case n <= 0:
+		case last >= 0 && runs[last][1] == on:
+			runs[last][1]++
+		default:
+			runs = append(runs, [2]int32{on, on + 1})
+		}
+	}
+	return slices.Clip(runs)
+}
