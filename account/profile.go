@@ -16,6 +16,7 @@ type Profile struct {
 	AccountingGroup string            `yaml:"accounting_group" json:"accounting_group,omitempty" doc:"Accounting group: currency, taxes, number ranges, template and periodicity of its invoices." example:"es-b2b"`
 	CycleDay        int               `yaml:"cycle_day" json:"cycle_day,omitempty" doc:"Day of the month on which its billing cycles begin, 1 to 28." example:"1"`
 	Billable        *bool             `yaml:"billable" json:"billable,omitempty" doc:"false: its cycles close, but no invoice is made, as for a demo account."`
+	Environment     string            `yaml:"environment" json:"environment,omitempty" enum:"production|sandbox" doc:"sandbox: its invoices are tests. They are marked, have numbers of their own, are delivered to nobody, and nothing is owed. It never changes."`
 	CostCentre      string            `yaml:"cost_centre" json:"cost_centre,omitempty" doc:"Cost centre that stands on its invoices." example:"4711"`
 	ZeroVAT         *ZeroVAT          `yaml:"zero_vat" json:"zero_vat,omitempty" doc:"Invoices without VAT, and why. Without it the tax rules of the accounting group decide."`
 	Payment         *Payment          `yaml:"payment" json:"payment,omitempty" doc:"How and when it pays."`
@@ -232,6 +233,9 @@ func ProfileOf(name string, text []byte, in *Installation, company *Company) (Pr
 	found.Sort()
 	return v, found
 }
+
+// Sandbox reports whether its invoices are tests.
+func (v *Profile) Sandbox() bool { return v.Environment == "sandbox" }
 
 // IsBillable reports whether invoices are made: they are unless the profile says that they are not.
 func (v *Profile) IsBillable() bool { return v.Billable == nil || *v.Billable }

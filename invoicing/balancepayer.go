@@ -244,7 +244,7 @@ func (w *balancing) exposure(number uint32, c *cells) {
 		return
 	}
 	for _, s := range w.documents[number] {
-		c.add(left, "B10", 0, s.Currency, "", s.Total)
+		c.add(left, "B10", 0, s.Currency, "", s.owed())
 	}
 	for _, q := range w.closes[number] {
 		usage, others := q.Exact()

@@ -318,6 +318,7 @@ func (k *kase) payer(b *Basis, t *terms.Documents, id string, at udr.Instant) *P
 		Threshold decimal.D         `json:"threshold"`
 		ZeroVAT   *document.ZeroVAT `json:"zero_vat"`
 		Delivery  string            `json:"delivery"`
+		Kind      string            `json:"environment"`
 		EInvoice  struct {
 			Format   string `json:"format"`
 			Endpoint string `json:"endpoint"`
@@ -327,7 +328,7 @@ func (k *kase) payer(b *Basis, t *terms.Documents, id string, at udr.Instant) *P
 	p.Terms = document.Terms{AccountingGroup: profile.Group, CostCentre: profile.Cost,
 		Billable:  profile.Billable == nil || *profile.Billable,
 		InAdvance: profile.MRC == "in_advance", Threshold: profile.Threshold, ZeroVAT: profile.ZeroVAT,
-		Delivery: profile.Delivery, EInvoiceFormat: profile.EInvoice.Format}
+		Sandbox: profile.Kind == "sandbox", Delivery: profile.Delivery, EInvoiceFormat: profile.EInvoice.Format}
 	p.Party.Endpoint = profile.EInvoice.Endpoint
 	if v, ok := k.statements.At(registry.KindStatus, id, "", at, b.Facts); ok {
 		p.Closed = strings.Contains(string(v.Value), "terminated")
@@ -537,6 +538,9 @@ func (k *kase) document(b *strings.Builder, s *Stored, whole bool) {
 	fmt.Fprintf(b, "    %s", s.Form)
 	if s.Negative {
 		fmt.Fprint(b, ", negative")
+	}
+	if s.Terms.Sandbox {
+		fmt.Fprint(b, ", sandbox")
 	}
 	if s.Number != "" {
 		fmt.Fprintf(b, " %s issued %s", s.Number, s.Issued)

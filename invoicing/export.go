@@ -162,10 +162,7 @@ func (b *Basis) numbered(s *Stored) (n Numbered, err error) {
 	if g == nil {
 		return n, fmt.Errorf("document %s: the catalogue has no accounting group %s on %s", s.Name(), s.Terms.AccountingGroup, s.Cycle.To)
 	}
-	n.Range = g.Numbers.Invoice.Value
-	if s.Negative {
-		n.Range = g.Numbers.CreditNote.Value
-	}
+	n.Range = g.Number(s.Negative, s.Terms.Sandbox)
 	r, err := terms.ParseRange(n.Range)
 	if err != nil {
 		return n, err

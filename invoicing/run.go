@@ -462,7 +462,7 @@ func (r *Run) final(ctx context.Context, t Table, id string) (*Stored, error) {
 			return nil, err
 		}
 	} else if r.Settle != nil {
-		if err := r.Settle(ctx, t.Tx, s.PayerNumber, s.Currency, decimal.Zero, s.Total); err != nil {
+		if err := r.Settle(ctx, t.Tx, s.PayerNumber, s.Currency, decimal.Zero, s.owed()); err != nil {
 			return nil, err
 		}
 	}
@@ -492,5 +492,5 @@ func (r *Run) settle(ctx context.Context, t Table, s *Stored) error {
 	if billed.Err != nil {
 		return billed.Err
 	}
-	return r.Settle(ctx, t.Tx, s.PayerNumber, s.Currency, billed.Sum, s.Total)
+	return r.Settle(ctx, t.Tx, s.PayerNumber, s.Currency, billed.Sum, s.owed())
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"ratemill/decimal"
 	"ratemill/internal/store"
 	"ratemill/invoicing/document"
 	"ratemill/invoicing/terms"
@@ -41,6 +42,14 @@ func (s *Stored) Name() string {
 		return s.Number
 	}
 	return s.ID
+}
+
+// owed is what the payer owes by a final document: nothing in a sandbox.
+func (s *Stored) owed() decimal.D {
+	if s.Terms.Sandbox {
+		return decimal.Zero
+	}
+	return s.Total
 }
 
 // By is who does a step, when and why.
@@ -119,13 +128,9 @@ func (t Table) Finalise(ctx context.Context, id string, g *terms.Group, issued r
 	} else if !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
-	text := g.Numbers.Invoice.Value
-	if s.Negative {
-		text = g.Numbers.CreditNote.Value
-	}
-	r, err := terms.ParseRange(text)
+	r, err := terms.ParseRange(g.Number(s.Negative, s.Terms.Sandbox))
 	if err != nil {
-		return nil, err
+		return nil, notFinal("document %s cannot have a number: %v", s.Name(), err)
 	}
 	if s.Number, issued, err = take(ctx, t.Tx, s.Seller.Account, r, issued); err != nil {
 		return nil, err

@@ -50,6 +50,7 @@ func (b *bounds) check() Breaches {
 		b.account(number)
 	}
 	b.terminated()
+	b.environments()
 	slices.SortStableFunc(b.list, func(x, y Breach) int { return cmp.Or(cmp.Compare(x.Subject, y.Subject), cmp.Compare(x.From, y.From)) })
 	return b.list
 }

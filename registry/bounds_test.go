@@ -115,6 +115,45 @@ func TestWhatAnAccountPaysByChangesOnlyWhereACycleBegins(t *testing.T) {
 	}
 }
 
+// A payer is in a sandbox for ever or never, and no plan above it, in production, is charged for its SIMs.
+func TestASandboxStaysOneAndProductionPaysForNoneOfIts(t *testing.T) {
+	in := func(account uint32, environment string, from udr.Instant) registry.Statement {
+		s := profile(account, "x", from)
+		s.Value = []byte(`{"accounting_group":"x","environment":"` + environment + `"}`)
+		return s
+	}
+	planned := madrid(1, 0, on("2026-04-01"))
+	planned.Plan = "wholesale"
+	for name, c := range map[string]struct {
+		was    []registry.Statement
+		change registry.Changes
+		want   string
+	}{
+		"it becomes production": {[]registry.Statement{in(2, "sandbox", 0)}, registry.Changes{Statements: []registry.Statement{
+			in(2, "production", on("2026-04-01"))}}, "the environment of account a2 would change on 2026-04-01, and it never does"},
+		"it becomes a sandbox": {[]registry.Statement{profile(2, "x", 0)}, registry.Changes{Statements: []registry.Statement{
+			in(2, "sandbox", on("2026-04-01"))}}, "the environment of account a2 would change on 2026-04-01, and it never does"},
+		"it was stated by mistake": {[]registry.Statement{in(2, "sandbox", on("2026-04-01"))}, registry.Changes{Statements: []registry.Statement{
+			in(2, "production", on("2026-04-01"))}}, ""},
+		"below an account without a plan": {[]registry.Statement{profile(1, "x", 0), in(3, "sandbox", 0)}, registry.Changes{
+			Statements: []registry.Statement{in(3, "sandbox", on("2026-04-01"))}}, ""},
+		"the account above gets a plan": {[]registry.Statement{profile(1, "x", 0), in(3, "sandbox", 0)}, registry.Changes{
+			Accounts: []registry.AccountFact{planned}}, "account a3 is in a sandbox, and account a1 above it, in production, pays for its SIMs by plan wholesale"},
+		"both are sandboxes": {[]registry.Statement{in(1, "sandbox", 0), in(3, "sandbox", 0)}, registry.Changes{
+			Accounts: []registry.AccountFact{planned}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBook(t, tree(c.was...))
+			breaches := b.propose(t, c.change, 0)
+			if c.want == "" {
+				require.Empty(t, breaches)
+				return
+			}
+			require.ErrorContains(t, breaches, c.want)
+		})
+	}
+}
+
 func TestACorrectionDoesNotReachCyclesThatAreRated(t *testing.T) {
 	now := on("2026-06-15")
 	march := registry.Changes{Accounts: []registry.AccountFact{madrid(3, 2, on("2026-03-01"))}}

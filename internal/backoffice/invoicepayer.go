@@ -59,6 +59,7 @@ func invoiceTerms(p *account.Profile) document.Terms {
 	t := document.Terms{
 		AccountingGroup: p.AccountingGroup, CostCentre: p.CostCentre, Language: p.Language, Format: p.Format, Delivery: p.Delivery,
 		Emails: p.Emails, Billable: p.IsBillable(), Threshold: p.Threshold, InAdvance: p.MRC == "in_advance",
+		Sandbox: p.Sandbox(),
 	}
 	if t.Language == "" {
 		t.Language = "en"

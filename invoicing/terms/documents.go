@@ -44,6 +44,9 @@ func checkGroups(all rating.Versions[Group], c *rating.Catalogue, l *diag.List) 
 						other.Pos.File.Name, other.Pos.Line)
 				}
 				shapes[r.Shape()] = text
+				if strings.HasPrefix(text.Value, Sandbox) {
+					l.Errorf(text.Pos, "numbers that begin with %s are those of sandbox documents; give %s another text", Sandbox, text.Value)
+				}
 			}
 			if g.Numbers.Invoice.Value != "" && g.Numbers.Invoice.Value == g.Numbers.CreditNote.Value {
 				l.Errorf(g.Numbers.CreditNote.Pos, "invoices and credit notes of group %s have one number range; give credit notes their own",

@@ -70,6 +70,21 @@ func (v *Group) Check(n *diag.Node, c *diag.Decoder) {
 	}
 }
 
+// Number is the text of the number range of a document. Sandbox documents have ranges of their own, so that those of production have no gaps.
+func (v *Group) Number(negative, sandbox bool) string {
+	text := v.Numbers.Invoice.Value
+	if negative {
+		text = v.Numbers.CreditNote.Value
+	}
+	if sandbox {
+		text = Sandbox + text
+	}
+	return text
+}
+
+// Sandbox is how numbers of sandbox documents begin.
+const Sandbox = "TEST-"
+
 // Ranges are the texts of all number ranges of the group.
 func (v *Group) Ranges() []string {
 	return []string{v.Numbers.Invoice.Value, v.Numbers.CreditNote.Value}
