@@ -62,7 +62,7 @@ type price struct {
 	shared string // name of the count, if it shares one
 	model  priceModel
 
-	thresholds []int64 // of a volume price: the numbers of units at which some price of its count changes
+	thresholds []int64 // the numbers of units at which some volume price of its count changes
 	point      uint64  // hash of its place in the catalogue
 
 	slice     string

@@ -127,6 +127,9 @@ func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c 
 		k, entry, value := e.counter(c, &w, res)
 		from, count = value.Units(), k
 		e.add(entry, k, UnitsValue(stop-at), res)
+		if p.crosses(from, from+stop-at) {
+			e.repriced = append(e.repriced, reached{k, t.clock})
+		}
 	}
 	if from < 0 || from > math.MaxInt64-literal.MaxQuantity*2 {
 		return suspend("quantity", "the count of price %s of plan %s is out of range: %d units in one %s", p.name, t.plan.name, from, p.period)

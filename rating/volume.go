@@ -75,7 +75,7 @@ func (e *Engine) volume(t *tier, ch *Charge, p *price, at, stop, from int64, cou
 		return tooMuch(t, u)
 	}
 	portion.add(e, c, n, pays, res)
-	if charged != before || p.crosses(from, from+n) {
+	if charged != before { // the catalogue has other prices than those that were charged
 		e.repriced = append(e.repriced, reached{count, t.clock})
 	}
 	ch.Lines = append(ch.Lines, Line{Slice: p.slice, Model: byVolume, At: at, From: from, Paid: units, Quantity: n, Price: s.price,
@@ -148,7 +148,7 @@ func (x *explanation) volumeWords(l *Line) string {
 	return text
 }
 
-// setThresholds tells each volume price at which numbers of units some price of its count changes.
+// setThresholds tells each price at which numbers of units some volume price of its count changes: usage at another price may reach it.
 func (c *compiler) setThresholds() {
 	all := map[uint64][]int64{}
 	c.eachPrice(func(_ *family[plan], _ int, _ *planClass, p *price) {
@@ -161,7 +161,7 @@ func (c *compiler) setThresholds() {
 		all[id] = slices.Compact(list)
 	}
 	c.eachPrice(func(_ *family[plan], _ int, _ *planClass, p *price) {
-		if p.model == byVolume {
+		if p.count != countRecord {
 			p.thresholds = all[p.id]
 		}
 	})
