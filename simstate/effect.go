@@ -3,6 +3,7 @@ package simstate
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"ratemill/internal/consumer"
 	"ratemill/internal/ratedlog"
@@ -23,6 +24,7 @@ type Usage struct {
 	At    udr.Instant
 	Kind  life.EventKind // Used, Emptied or LimitPassed
 	Cause string         // usage:<file>:<seq>, with the kind
+	Bar   *Bar           // instead of the kind: a limit that was reached
 }
 
 // Effect settles the SIMs about which raters wrote something down. It implements consumer.Effect. T is a transaction.
@@ -63,11 +65,17 @@ func (e *Effect[T]) Add(_ context.Context, _ int64, message []byte) error {
 				return err
 			}
 			kind, ok := usageKinds[event.Kind]
-			if !ok {
+			bars := event.Kind == rating.LimitThrottles || event.Kind == rating.LimitBlocks
+			if !ok && !bars {
 				continue
 			}
 			if err := udr.ParseRatable(r.Usage, &e.usage); err != nil {
 				return err
+			}
+			if bars {
+				event.Name = strings.Clone(event.Name) // it points into the message
+				e.fresh = append(e.fresh, Usage{SIM: event.SIM, At: event.At, Bar: barOf(&event, e.batch.File, e.usage.Seq)})
+				continue
 			}
 			e.fresh = append(e.fresh, Usage{SIM: event.SIM, At: event.At, Kind: kind,
 				Cause: fmt.Sprintf("usage:%s:%d:%s", e.batch.File, e.usage.Seq, kind)})

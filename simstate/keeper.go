@@ -32,6 +32,12 @@ type Facts[T any] interface {
 
 // Rows is what the control store keeps beside the facts: Table does.
 type Rows[T any] interface {
+	// AddBars keeps limits that bar SIMs, each cause once.
+	AddBars(ctx context.Context, tx T, bars []Bar) error
+	// Spreading is a bar of all SIMs of an account that some of them do not know yet, and the last SIM that does; nil for none.
+	Spreading(ctx context.Context, tx T) (b *Bar, from uint32, err error)
+	// Spread notes the last SIM that knows a bar; done: all do.
+	Spread(ctx context.Context, tx T, cause string, to uint32, done bool) error
 	// AddUsage keeps what usage did, each cause once.
 	AddUsage(ctx context.Context, tx T, fresh []Usage) error
 	// Usage is what usage did to SIMs so far.
@@ -69,12 +75,21 @@ const portion = 10_000
 // WriteStates writes what the SIMs lack in a transaction: facts, time limits, and requests to the network. fresh is what usage
 // did; it is kept, each cause once. reason is the cause of what nothing else causes.
 func (k *Keeper[T]) WriteStates(ctx context.Context, tx T, sims []uint32, fresh []Usage, reason string) error {
-	if err := k.Table.AddUsage(ctx, tx, fresh); err != nil {
-		return err
-	}
 	sims = slices.Clone(sims)
+	var used []Usage
+	var bars []Bar
 	for i := range fresh {
-		sims = append(sims, fresh[i].SIM)
+		switch b := fresh[i].Bar; {
+		case b == nil:
+			used = append(used, fresh[i])
+			sims = append(sims, fresh[i].SIM)
+		default:
+			bars = append(bars, *b)
+			sims = append(sims, fresh[i].SIM) // of an account's, the others follow
+		}
+	}
+	if err := cmp.Or(k.Table.AddUsage(ctx, tx, used), k.Table.AddBars(ctx, tx, bars)); err != nil {
+		return err
 	}
 	slices.Sort(sims)
 	sims = slices.Compact(sims)
@@ -151,10 +166,21 @@ func (k *Keeper[T]) writePortion(ctx context.Context, tx T, l *Lives, sims []uin
 
 // Follow writes what belongs to the states of SIMs beside their facts: the next time limits, and requests to the network.
 func (t Table) Follow(ctx context.Context, tx *store.Tx, judged map[uint32]Judged, now time.Time) error {
+	bars, err := t.bars(ctx, tx, slices.Sorted(maps.Keys(judged)), udr.InstantOf(now))
+	if err != nil {
+		return err
+	}
 	due := map[uint32]udr.Instant{}
-	stands := map[uint32]*life.Stay{}
+	stands, barredBy := map[uint32]*life.Stay{}, map[uint32]barred{}
 	for sim, s := range judged {
 		due[sim] = s.Due
+		if s.lives != nil {
+			b := s.Barred(bars, udr.InstantOf(now))
+			barredBy[sim] = b
+			if b.Next != 0 && (s.Due == 0 || b.Next < s.Due) {
+				due[sim] = b.Next
+			}
+		}
 		if stay := life.At(s.Stays, udr.InstantOf(now)); stay != nil && stay.State != "" {
 			stands[sim] = stay
 		}
@@ -162,7 +188,7 @@ func (t Table) Follow(ctx context.Context, tx *store.Tx, judged map[uint32]Judge
 	if err := t.SetTimers(ctx, tx, due); err != nil {
 		return err
 	}
-	return t.Ask(ctx, tx, requests(stands), now)
+	return t.Ask(ctx, tx, barring(requests(stands), barredBy, now), now)
 }
 
 // requests are what the network has to do for the states in which SIMs are.

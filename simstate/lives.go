@@ -43,6 +43,9 @@ type Judged struct {
 	Facts []life.Fact // that are missing, in the order of their times
 	Stays []life.Stay // all states of the SIM up to now, and later ones that somebody chose
 	Due   udr.Instant // when the state changes next, by a time limit or because somebody said so ahead; 0 for never
+
+	lives *Lives // by which it was judged, for what limits ask of the network
+	sim   uint32
 }
 
 // Judge says which facts a SIM lacks: those that follow by now from what happened to it. stated is all that was ever
@@ -54,7 +57,7 @@ func (l *Lives) Judge(sim uint32, stated []life.Told, used []life.Event, now udr
 	news ...life.Event) (Judged, error) {
 	events, err := l.Events(sim, stated, used)
 	if err != nil || len(events)+len(news) == 0 && len(stated) == 0 {
-		return Judged{}, err
+		return Judged{lives: l, sim: sim}, err
 	}
 	events = slices.DeleteFunc(events, func(e life.Event) bool {
 		return slices.ContainsFunc(news, func(n life.Event) bool { return n.Kind == e.Kind && n.At == e.At })
@@ -64,7 +67,7 @@ func (l *Lives) Judge(sim uint32, stated []life.Told, used []life.Event, now udr
 	for i := range events {
 		until = max(until, events[i].At)
 	}
-	s := Judged{Stays: life.States(events, until)}
+	s := Judged{Stays: life.States(events, until), lives: l, sim: sim}
 	s.Stays = slices.DeleteFunc(s.Stays, func(s life.Stay) bool { return s.From > now && s.By == life.ByLimit })
 	for _, later := range life.States(events, until+furthest) {
 		if later.From > now {

@@ -19,6 +19,7 @@ type Action string
 // The actions.
 const (
 	Activate   Action = "activate"
+	Throttle   Action = "throttle" // slow it down; Activate ends that
 	Deactivate Action = "deactivate"
 )
 
@@ -50,7 +51,10 @@ type Request struct {
 	Why      string // of Rejected and TimedOut
 	Attempts int
 	NextAt   time.Time
-	Wish     *Wish // nil unless the state waits for the acknowledgement
+	Wish     *Wish  // nil unless the state waits for the acknowledgement
+	Limit    string // that asks for it; empty: the state does
+
+	stateless bool // of a SIM without a state: asked only to end what a limit asked for
 }
 
 // Ask adds the requests that the network has not had yet: a SIM's first one if it is barred, later ones when the action
@@ -63,8 +67,12 @@ func (Table) Ask(ctx context.Context, tx *store.Tx, wanted []Request, now time.T
 		}
 		for i := range some {
 			r, before := &some[i], last[some[i].SIM]
-			if before == nil && r.Action == Activate || before != nil && before.Action == r.Action {
+			if before == nil && r.Action == Activate || before != nil && before.Action == r.Action ||
+				r.stateless && r.Action == Activate && before.Limit == "" {
 				continue
+			}
+			if before != nil && r.At <= before.At {
+				r.At = max(udr.InstantOf(now), before.At+1) // each request has an id of its own
 			}
 			if before != nil && before.Status.Open() {
 				if _, err := tx.Exec(ctx, `UPDATE simstate_network SET status = ?, next_at = 0, changed = ? WHERE id = ?`, string(Replaced), nanos(now),
@@ -73,9 +81,9 @@ func (Table) Ask(ctx context.Context, tx *store.Tx, wanted []Request, now time.T
 				}
 			}
 			id := fmt.Sprintf("%d:%d:%s", r.SIM, int64(r.At), r.Action)
-			if _, err := tx.Exec(ctx, `INSERT INTO simstate_network (id, sim, action, state, at, made, status, why, attempts, next_at, changed)
-				VALUES (?, ?, ?, ?, ?, ?, ?, '', 0, ?, ?) ON CONFLICT (id) DO NOTHING`,
-				id, int64(r.SIM), string(r.Action), r.State, int64(r.At), nanos(now), string(Requested), nanos(now), nanos(now)); err != nil {
+			if _, err := tx.Exec(ctx, `INSERT INTO simstate_network (id, sim, action, state, at, made, status, why, attempts, next_at, changed, limit_name)
+				VALUES (?, ?, ?, ?, ?, ?, ?, '', 0, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+				id, int64(r.SIM), string(r.Action), r.State, int64(r.At), nanos(now), string(Requested), nanos(now), nanos(now), r.Limit); err != nil {
 				return err
 			}
 		}
@@ -83,7 +91,7 @@ func (Table) Ask(ctx context.Context, tx *store.Tx, wanted []Request, now time.T
 	return nil
 }
 
-const requestColumns = "id, sim, action, state, at, made, status, why, attempts, next_at, wish, cause"
+const requestColumns = "id, sim, action, state, at, made, status, why, attempts, next_at, wish, cause, limit_name"
 
 // lastRequests are the newest requests for SIMs, without states that the network has not acknowledged: they ask for nothing yet.
 func lastRequests(ctx context.Context, tx *store.Tx, of []Request) (map[uint32]*Request, error) {
@@ -123,7 +131,7 @@ func (Table) LastRequest(ctx context.Context, db *store.DB, sim uint32) (last *R
 func scanRequest(scan func(...any) error) (r Request, err error) {
 	var sim, at, made, next int64
 	var wish, cause string
-	err = scan(&r.ID, &sim, &r.Action, &r.State, &at, &made, &r.Status, &r.Why, &r.Attempts, &next, &wish, &cause)
+	err = scan(&r.ID, &sim, &r.Action, &r.State, &at, &made, &r.Status, &r.Why, &r.Attempts, &next, &wish, &cause, &r.Limit)
 	if err == nil && wish != "" {
 		r.Wish = &Wish{Cause: cause}
 		err = json.Unmarshal([]byte(wish), r.Wish)

@@ -190,6 +190,9 @@ func showSIM(g *output.Grid, s *backoffice.FullSIM) {
 		if n.Before != "" {
 			status += ", before the SIM is " + n.Before
 		}
+		if n.Limit != "" {
+			status += ", by limit " + n.Limit
+		}
 		add("network", n.Action, status)
 		add("network", "why", n.Why)
 	}

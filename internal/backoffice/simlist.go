@@ -212,6 +212,7 @@ type SIMNetwork struct {
 	Attempts int    `json:"attempts"`
 	Why      string `json:"why,omitempty"`
 	NextAt   string `json:"next_at,omitempty"`
+	Limit    string `json:"limit,omitempty"` // that asks for it, if the state does not
 }
 
 // ShowSIM is all that is known of a SIM.
@@ -246,7 +247,7 @@ func (o *Office) ShowSIM(ctx context.Context, text string, q SIMQuestion) (*Full
 	}
 	if last != nil {
 		full.Network = &SIMNetwork{Action: string(last.Action), Status: string(last.Status), Made: Moment(last.Made),
-			Attempts: last.Attempts, Why: last.Why}
+			Attempts: last.Attempts, Why: last.Why, Limit: last.Limit}
 		if last.Wish != nil {
 			full.Network.Before = last.State
 		}

@@ -156,7 +156,7 @@ type Warehouse struct {
 
 // Network is where requests about SIMs go.
 type Network struct {
-	Webhook      string        `yaml:"webhook,env" example:"https://network.example/ratemill" doc:"URL that gets a POST for each SIM to be activated or deactivated, signed as Standard Webhooks says. None: requests wait, and are listed."`
+	Webhook      string        `yaml:"webhook,env" example:"https://network.example/ratemill" doc:"URL that gets a POST for each SIM to be activated, throttled or deactivated (sim.activate, sim.throttle, sim.deactivate), signed as Standard Webhooks says. None: requests wait, and are listed."`
 	SecretFile   string        `yaml:"secret_file,env" doc:"File with the secret that signs requests: whsec_ and base64."`
 	SecretEnv    string        `yaml:"secret_env" doc:"Name of the environment variable with the secret."`
 	AllowPrivate bool          `yaml:"allow_private" default:"false" doc:"The webhook may be in a private network, or on this machine."`

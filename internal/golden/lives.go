@@ -143,7 +143,10 @@ func (i *installation) passes(ctx context.Context, to time.Time) error {
 func (i *installation) settle(ctx context.Context) error {
 	for more := true; more; {
 		var err error
-		if more, err = i.keeper.Follow(ctx, i.store.DB); err != nil {
+		if more, err = i.keeper.Follow(ctx, i.store.DB); err == nil && !more {
+			more, err = i.keeper.Spread(ctx, i.store.DB)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -52,12 +52,13 @@ func NewWebhook(o Options, now func() time.Time, names func(sim uint32) map[stri
 
 // Event is what the network gets, as JSON.
 type Event struct {
-	Type      string            `json:"type"` // sim.activate, sim.deactivate
+	Type      string            `json:"type"` // sim.activate, sim.throttle, sim.deactivate
 	ID        string            `json:"id"`
 	Timestamp time.Time         `json:"timestamp"`
-	SIM       map[string]string `json:"sim"`   // its identifiers, by kind
-	State     string            `json:"state"` // that asks for it
-	Since     time.Time         `json:"since"` // of the state
+	SIM       map[string]string `json:"sim"`             // its identifiers, by kind
+	State     string            `json:"state"`           // that asks for it
+	Since     time.Time         `json:"since"`           // of the state, or of the limit
+	Limit     string            `json:"limit,omitempty"` // that asks for it, if it is not the state
 	Attempt   int               `json:"attempt"`
 }
 
@@ -66,7 +67,7 @@ type Event struct {
 // again.
 func (w *Webhook) Send(ctx context.Context, r *simstate.Request) simstate.Answer {
 	at := w.now()
-	body, err := json.Marshal(Event{Type: "sim." + string(r.Action), ID: r.ID, Timestamp: at.UTC(), SIM: w.names(r.SIM), State: r.State,
+	body, err := json.Marshal(Event{Type: "sim." + string(r.Action), ID: r.ID, Timestamp: at.UTC(), SIM: w.names(r.SIM), State: r.State, Limit: r.Limit,
 		Since: r.At.Time().UTC(), Attempt: r.Attempts + 1})
 	if err != nil {
 		return simstate.Answer{Status: simstate.Rejected, Why: err.Error()}

@@ -114,6 +114,7 @@ func (s *states) work(ctx context.Context) error {
 	for _, some := range []func(context.Context) (bool, error){
 		func(ctx context.Context) (bool, error) { return s.keeper.Follow(ctx, s.n.Store.DB) },
 		func(ctx context.Context) (bool, error) { return s.keeper.Due(ctx, s.n.Store.DB) },
+		func(ctx context.Context) (bool, error) { return s.keeper.Spread(ctx, s.n.Store.DB) },
 		s.deliver,
 	} {
 		for more := true; more && ctx.Err() == nil; {

@@ -69,6 +69,8 @@ const (
 	LaterWithdrawn  // automatic transitions that no longer follow are withdrawn with the change before them
 	OriginStated    // a fact that follows from others says so, and rating works it out again
 
+	BarEnds // a SIM that a limit bars is looked at again when the limit's period ends
+
 	// The next steps protect files that continue others: courses in mediation find the faults without them.
 	EndAwaited     // a file whose last line has no end waits for it
 	BeginningKnown // a file is pinned only if no other that begins alike was pinned since the ledger was asked for them
@@ -92,7 +94,7 @@ var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-e
 	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "keys-by-usage", "store-time", "forgotten-marked", "ending-first",
 	"home-alone", "former-owners", "copies-asked", "copies-kept",
 	"one-transaction", "own-position", "fold-kept", "moved-from", "drain-first",
-	"cause-once", "cause-again", "settled-together", "newest-settles", "dated-by-due", "later-withdrawn", "origin-stated",
+	"cause-once", "cause-again", "settled-together", "newest-settles", "dated-by-due", "later-withdrawn", "origin-stated", "bar-ends",
 	"end-awaited", "beginning-known", "beginning-first", "older-waits", "end-compared", "whole-compared", "rules-compared", "fetch-pinned",
 	"keys-renewed", "suspended-together"}
 

@@ -31,6 +31,7 @@ type comparison struct {
 	paid     map[account.Key]account.Balance // by offline rating
 	err      error
 
+	bars   []string // that limits ask of simstate
 	usage  udr.Usage
 	charge rating.Charge
 }

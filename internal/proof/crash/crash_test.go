@@ -45,7 +45,7 @@ func TestNothingIsLostAndNothingIsChargedTwice(t *testing.T) {
 				require.NotZero(t, report.Compared[what], "the run had no %s, so it shows nothing about them", what)
 			}
 			for _, what := range []string{"draws from pools", "pool.exhausted", "included.exhausted", "limit.passed", "sim.first_use",
-				"life.exhausted", "limit.suspends"} {
+				"life.exhausted", "limit.suspends", "limit.throttles"} {
 				require.NotZero(t, report.Flowed[what], "the run had no %s, so it shows nothing about them", what)
 			}
 			if c.Broker == crash.Apache {

@@ -155,5 +155,8 @@ func (r *run) grown(ctx context.Context, c *comparison) error {
 	if err := c.compareEvents(events); err != nil {
 		return err
 	}
+	if err := r.compareBars(ctx, c.bars); err != nil {
+		return err
+	}
 	return r.compareLives(ctx, used)
 }

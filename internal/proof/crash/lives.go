@@ -2,6 +2,7 @@ package crash
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,7 +19,7 @@ import (
 	"ratemill/udr"
 )
 
-// The SIMs of the switch have life cycles: usage uses up their test quota and their threshold, a limit suspends them, and
+// The SIMs of the switch have life cycles: usage uses up their test quota and their threshold, a limit slows them down and suspends them, and
 // time limits follow from the dates of that. The test begins before all usage and ends after it, so that the states depend
 // on no time limit that passes before usage arrives.
 var livesCatalogue = map[string]string{
@@ -29,7 +30,7 @@ test: { quota: { data: 15 MB }, time: 60 d, next: billing_ready }
 first_use: { threshold: 10 MB, after: 40 d, to: in_billing }
 suspend: { max: 20 d, then: in_billing }
 `,
-	"limits/switched.yaml": "limit: switched\nper: sim\nclasses: [data]\nusage: 60 MB\nactions: [suspend]\n",
+	"limits/switched.yaml": "limit: switched\nper: sim\nclasses: [data]\nusage: 60 MB\nthresholds: [{ at: 50 %, do: [throttle] }, { at: 100 %, do: [suspend] }]\n",
 }
 
 const (
@@ -121,6 +122,9 @@ func (c *comparison) usedLives(used map[uint32][]life.Event, events [][]byte) (l
 		}
 		c.report.Flowed[e.Kind.String()]++
 		lines = append(lines, join(e.Kind, e.Name, int64(e.At), e.Account, e.SIM))
+		if e.Kind == rating.LimitThrottles {
+			c.bars = append(c.bars, fmt.Sprint(e.Name, " ", e.SIM, " ", int64(e.At), " ", int64(e.Until)))
+		}
 		if kind, ok := kinds[e.Kind]; ok {
 			used[e.SIM] = append(used[e.SIM], life.Event{At: e.At, Kind: kind, Cause: fmt.Sprintf("usage:offline:%d:%s", c.usage.Line, kind)})
 		}
@@ -129,6 +133,26 @@ func (c *comparison) usedLives(used map[uint32][]life.Event, events [][]byte) (l
 }
 
 const lifeEventFields = "event, name, toUnixTimestamp64Nano(at), account_number, sim"
+
+// compareBars compares the limits that slow SIMs down, as simstate keeps them, with the events of the offline pipeline.
+func (r *run) compareBars(ctx context.Context, ought []string) error {
+	var found []string
+	err := r.Access.Store.Query(ctx, "reading the bars of SIMs", `SELECT limit_name, sim, at, until FROM simstate_bars WHERE limit_name = ?`,
+		[]any{livesLimit}, func(rows *sql.Rows) error {
+			var name string
+			var sim, at, until int64
+			err := rows.Scan(&name, &sim, &at, &until)
+			found = append(found, fmt.Sprint(name, " ", sim, " ", at, " ", until))
+			return err
+		})
+	slices.Sort(found)
+	slices.Sort(ought)
+	if !slices.Equal(found, ought) {
+		r.report.differs("the bars of SIMs are %q, and ought to be %q", found, ought)
+	}
+	r.report.Compared["bars of SIMs"] += len(ought)
+	return err
+}
 
 // compareLives compares the states of the switch's SIMs with those that follow from the events of the offline pipeline.
 func (r *run) compareLives(ctx context.Context, used map[uint32][]life.Event) error {

@@ -133,6 +133,10 @@ func (w *world) judgeLives() {
 	if l == nil {
 		return
 	}
+	if err := w.judgeBars(); err != nil {
+		w.fail("limits: %v", err)
+		return
+	}
 	used, err := w.usedLives()
 	if err != nil {
 		w.fail("lives: %v", err)
@@ -247,38 +251,87 @@ func (l *lives) owner(sim uint32, at udr.Instant, revision registry.Revision) ui
 	return owner
 }
 
-// usedLives is what usage did to SIMs, as the messages of the rated logs say that count.
-func (w *world) usedLives() (map[uint32][]happened, error) {
-	kinds := map[rating.EventKind]life.EventKind{rating.FirstUse: life.Used, rating.LifeExhausted: life.Emptied,
-		rating.LimitSuspends: life.LimitPassed}
-	all := map[uint32][]happened{}
+// judgeBars checks that each threshold of a limit acted once in its period, that simstate knows those that slow SIMs down, and that
+// they are over at the end.
+func (w *world) judgeBars() error {
+	l, acted, bars := w.lives, map[string]bool{}, 0
+	err := w.events(func(file string, seq uint64, e *rating.Event) error {
+		if e.Kind != rating.LimitPassed && e.Kind != rating.LimitThrottles && e.Kind != rating.LimitSuspends {
+			return nil
+		}
+		once := fmt.Sprintf("%s %s at %v of %+v", e.Kind, e.Name, e.Threshold, e.Counter)
+		if acted[once] {
+			return fmt.Errorf("%s happened twice, the second time in record %d of %s", once, seq, file)
+		}
+		acted[once] = true
+		if e.Kind != rating.LimitThrottles {
+			return nil
+		}
+		cause := fmt.Sprintf("usage:%s:%d:throttle:%s:%d", file, seq, e.Name, e.Account)
+		if b, known := l.rows.bars[cause]; !known || b.SIM != e.SIM || b.Until != e.Until {
+			return fmt.Errorf("simstate has %+v instead of a bar by %s until %s", b, cause, e.Until)
+		}
+		bars++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if bars != len(l.rows.bars) {
+		return fmt.Errorf("simstate has %d bars, %d happened", len(l.rows.bars), bars)
+	}
+	for sim, slow := range l.rows.slow {
+		if slow {
+			return fmt.Errorf("SIM %d is still slow at the end, when all periods are over", sim)
+		}
+	}
+	return nil
+}
+
+// events calls do for each event of the messages of the rated logs that count.
+func (w *world) events(do func(file string, seq uint64, e *rating.Event) error) error {
 	var b ratedlog.Batch
 	var u udr.Usage
 	for p := range partitions {
 		for i := range w.judged[p].counts {
 			if err := ratedlog.ParseBatch(w.judged[p].counts[i].Value, &b); err != nil {
-				return nil, err
+				return err
 			}
 			for _, r := range b.Rated {
+				if len(r.Events) == 0 {
+					continue
+				}
+				if err := udr.ParseUsage(r.Usage, &u); err != nil {
+					return err
+				}
 				for _, m := range r.Events {
 					event, err := rating.ParseEvent(m)
+					if err == nil {
+						err = do(b.File.String(), u.Seq, &event)
+					}
 					if err != nil {
-						return nil, err
+						return err
 					}
-					kind, ok := kinds[event.Kind]
-					if !ok || event.SIM < firstLife {
-						continue
-					}
-					if err := udr.ParseUsage(r.Usage, &u); err != nil {
-						return nil, err
-					}
-					all[event.SIM] = append(all[event.SIM], happened{at: event.At.Time().UTC(), what: kind.String(),
-						cause: fmt.Sprintf("usage:%s:%d:%s", b.File, u.Seq, kind)})
 				}
 			}
 		}
 	}
-	return all, nil
+	return nil
+}
+
+// usedLives is what usage did to SIMs, as the messages of the rated logs say that count.
+func (w *world) usedLives() (map[uint32][]happened, error) {
+	kinds := map[rating.EventKind]life.EventKind{rating.FirstUse: life.Used, rating.LifeExhausted: life.Emptied,
+		rating.LimitSuspends: life.LimitPassed}
+	all := map[uint32][]happened{}
+	err := w.events(func(file string, seq uint64, event *rating.Event) error {
+		if kind, ok := kinds[event.Kind]; ok && event.SIM >= firstLife {
+			all[event.SIM] = append(all[event.SIM], happened{at: event.At.Time().UTC(), what: kind.String(),
+				cause: fmt.Sprintf("usage:%s:%d:%s", file, seq, kind)})
+		}
+		return nil
+	})
+	return all, err
 }
 
 func inOrder(all []happened) {

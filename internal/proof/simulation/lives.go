@@ -20,7 +20,7 @@ import (
 )
 
 // SIMs with life cycles: in some schedules accounts 5 and 6 own SIMs that are tested, wait for their first use, and are
-// suspended by a limit. Account 5 is below root 1, its SIMs move to account 7 there and back; account 6 is a root, whose usage is in
+// slowed down and suspended by a limit. Account 5 is below root 1, its SIMs move to account 7 there and back; account 6 is a root, whose usage is in
 // the other partition.
 const (
 	firstLife = late + 1
@@ -35,7 +35,7 @@ first_use: { threshold: 30 B, after: 12 d, window: 5 d, to: in_billing }
 suspend: { max: 4 d, then: in_billing }
 `
 	lifePlan  = "plan: life\ncurrency: EUR\nzones: world\nclasses:\n  data:\n    prices:\n      - price: 0.02 / 1 B\n"
-	lifeLimit = "limit: life\nper: sim\nclasses: [data]\nusage: 150 B\nactions: [suspend]\n"
+	lifeLimit = "limit: life\nper: sim\nclasses: [data]\nusage: 150 B\nthresholds: [{ at: 60 %, do: [throttle] }, { at: 100 %, do: [suspend] }]\n"
 )
 
 var (
@@ -66,11 +66,15 @@ type lives struct {
 // lifeRows are the tables of simstate.
 type lifeRows struct {
 	usage map[string]simstate.Usage // by cause
+	bars  map[string]simstate.Bar   // by cause
+	slow  map[uint32]bool           // what the network was asked last
 	due   map[uint32]udr.Instant
 	at    simstate.Position
 }
 
-func (r lifeRows) clone() lifeRows { return lifeRows{maps.Clone(r.usage), maps.Clone(r.due), r.at} }
+func (r lifeRows) clone() lifeRows {
+	return lifeRows{maps.Clone(r.usage), maps.Clone(r.bars), maps.Clone(r.slow), maps.Clone(r.due), r.at}
+}
 
 // live decides whether the schedule has SIMs with life cycles, and plants them.
 func (w *world) live() {
@@ -122,7 +126,8 @@ func (w *world) live() {
 
 func newLives(w *world) *lives {
 	return &lives{w: w, registry: registry.New(), statements: registry.NewStatements(), told: map[uint32][]life.Told{},
-		causes: map[string]registry.Revision{}, rows: lifeRows{usage: map[string]simstate.Usage{}, due: map[uint32]udr.Instant{}}}
+		causes: map[string]registry.Revision{}, rows: lifeRows{usage: map[string]simstate.Usage{}, bars: map[string]simstate.Bar{}, slow: map[uint32]bool{},
+			due: map[uint32]udr.Instant{}}}
 }
 
 func firstOwner(sim uint32) uint32 {
@@ -372,14 +377,34 @@ func (lifeTable) Usage(_ context.Context, tx *lifeTx, sims []uint32) (map[uint32
 	return all, nil
 }
 
-func (lifeTable) Follow(_ context.Context, tx *lifeTx, settled map[uint32]simstate.Judged, _ time.Time) error {
+func (lifeTable) Follow(_ context.Context, tx *lifeTx, settled map[uint32]simstate.Judged, now time.Time) error {
+	bars := slices.Collect(maps.Values(tx.rows.bars))
 	for sim, s := range settled {
-		if tx.rows.due[sim] = s.Due; s.Due == 0 {
+		b := s.Barred(bars, udr.InstantOf(now))
+		tx.rows.slow[sim] = b.Action != ""
+		if tx.rows.due[sim] = s.Due; s.Due == 0 || b.Next != 0 && b.Next < s.Due {
+			tx.rows.due[sim] = b.Next
+		}
+		if tx.rows.due[sim] == 0 {
 			delete(tx.rows.due, sim)
 		}
 	}
 	return nil
 }
+
+func (lifeTable) AddBars(_ context.Context, tx *lifeTx, bars []simstate.Bar) error {
+	for _, b := range bars {
+		tx.rows.bars[b.Cause] = b
+	}
+	return nil
+}
+
+// Spreading says that no limit of an account bars SIMs.
+func (lifeTable) Spreading(context.Context, *lifeTx) (*simstate.Bar, uint32, error) {
+	return nil, 0, nil
+}
+
+func (lifeTable) Spread(context.Context, *lifeTx, string, uint32, bool) error { return nil }
 
 func (lifeTable) DueBy(_ context.Context, tx *lifeTx, by udr.Instant, _ int) (sims []uint32, err error) {
 	for _, sim := range slices.Sorted(maps.Keys(tx.rows.due)) {

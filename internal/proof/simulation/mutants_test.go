@@ -46,6 +46,7 @@ var focus = map[safeguard.Step]struct {
 	safeguard.DatedByDue:      {"crash,pause,change", ofLives},
 	safeguard.LaterWithdrawn:  {"crash,pause,change", ofLives},
 	safeguard.OriginStated:    {"crash,pause", ofLives},
+	safeguard.BarEnds:         {"crash,pause", ofLives},
 }
 
 // caught is the seed of the first schedule that needed a step, where thousands of schedules or hundreds do not. It is tried
