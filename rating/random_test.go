@@ -314,9 +314,7 @@ func randomScenario(r *rand.Rand) *scenario {
 	c := pick(r, known...)
 	s.Limits = randomLimits(r, c, zoneNames)
 	s.World = randomWorld(r)
-	randomNumbers(r, &s.World)
-	s.Own.Own.Networks, s.Own.Own.Prefixes = []string{"208-10"}, []string{"+3480"}
-	s.Own.Own.Accounts = pick(r, "none", "account", "tree", "all")
+	randomNumbers(r, s)
 	if r.Intn(2) == 0 {
 		randomSettings(r, &s.World)
 	}

@@ -45,8 +45,11 @@ func randomOwn(r *rand.Rand, m *naiveModel) {
 	}
 }
 
-// randomNumbers gives some SIMs numbers that others call.
-func randomNumbers(r *rand.Rand, w *world) {
+// randomNumbers says what is own, and gives some SIMs numbers that others call.
+func randomNumbers(r *rand.Rand, s *scenario) {
+	s.Own.Own.Networks, s.Own.Own.Prefixes = []string{"208-10"}, []string{"+3480"}
+	s.Own.Own.Accounts = pick(r, "none", "account", "tree", "all")
+	w := &s.World
 	numbers, seen := []string{"349555", "34600", "4930", ""}, map[uint32]bool{}
 	r.Shuffle(len(numbers), func(i, j int) { numbers[i], numbers[j] = numbers[j], numbers[i] })
 	for i := range w.SIMs {
