@@ -213,3 +213,47 @@ func (c *compiler) withDeals(family int32) (versions []*plan) {
 	}
 	return versions
 }
+
+// followDeals gives what a deal takes over the counters of the plan whose place it takes. A deal has no versions from before
+// it began, so their names cannot be followed in its own.
+func (c *compiler) followDeals() {
+	for _, d := range c.deals {
+		of, own := c.plans.list[d.of], c.plans.list[d.plan]
+		for i, p := range own.versions {
+			var base *plan
+			for j := range of.versions {
+				if of.since[j].Order() <= own.since[i].Order() {
+					base = of.versions[j]
+				}
+			}
+			if base == nil {
+				continue
+			}
+			for j := range p.included {
+				b := &p.included[j]
+				for k := range base.included {
+					if x := &base.included[k]; x.name == b.name && x.formerly == b.formerly {
+						b.counted = x.counted
+						c.recount("plan "+of.name, b)
+					}
+				}
+			}
+			for n := range min(len(p.classes), len(base.classes)) {
+				if p.classes[n] != nil && base.classes[n] != nil {
+					takeCounters(p.classes[n].prices, base.classes[n].prices)
+				}
+			}
+		}
+	}
+}
+
+func takeCounters(prices, from []price) {
+	for i := range prices {
+		p := &prices[i]
+		for j := range from {
+			if x := &from[j]; p.id != 0 && x.id != 0 && x.own == p.own && x.former == p.former && x.count == p.count {
+				p.key, p.id, p.before = x.key, x.id, x.before
+			}
+		}
+	}
+}

@@ -406,9 +406,14 @@ func (d *priceDoc) origins() (list []*origin) {
 	if d.Price != nil && d.Price.origin != nil {
 		list = append(list, d.Price.origin)
 	}
-	for i := range d.Steps {
-		if o := d.Steps[i].Price.origin; o != nil {
-			list = append(list, o)
+	if d.Package != nil && d.Package.origin != nil {
+		list = append(list, d.Package.origin)
+	}
+	for _, steps := range [][]stepDoc{d.Steps, d.Volume} {
+		for i := range steps {
+			if o := steps[i].Price.origin; o != nil {
+				list = append(list, o)
+			}
 		}
 	}
 	return list

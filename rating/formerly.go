@@ -22,6 +22,9 @@ type naming struct {
 // followNames finds the counters of renamed buckets, prices and limits.
 func (c *compiler) followNames() {
 	for _, f := range c.plans.list {
+		if c.InPlaceOf(f.name) != f.name {
+			continue // followDeals
+		}
 		c.followBuckets("plan "+f.name, len(f.versions), func(i int) []bucket { return f.versions[i].included })
 		for class := range c.names {
 			prefix := "price " + f.name + "/" + c.names[class] + "/"
@@ -39,6 +42,7 @@ func (c *compiler) followNames() {
 			})
 		}
 	}
+	c.followDeals()
 	for _, f := range c.shares.list {
 		c.followBuckets("pool "+f.name, len(f.versions), func(i int) []bucket { return f.versions[i].buckets })
 	}
