@@ -11,7 +11,7 @@ import (
 
 // shares compares two versions of a share plan.
 func (s *succession) shares(old, now *share) {
-	if old.level == now.level {
+	if old.level == now.level && old.period == now.period {
 		s.buckets(old.buckets, now.buckets)
 		return
 	}
@@ -21,7 +21,10 @@ func (s *succession) shares(old, now *share) {
 			same++
 		}
 	}
-	if same > 0 {
+	if same > 0 && old.level == now.level {
+		s.list.Warnf(now.at, "this version starts %s anew: the buckets of share plan %s last a %s, and a %s in %s, so they are full again "+
+			"at once. Let the version begin with a cycle", counters(same), now.name, now.period, old.period, s.former)
+	} else if same > 0 {
 		s.list.Warnf(now.at, "this version starts %s anew: share plan %s has level %s, and level %s in %s. Its buckets belong to "+
 			"another account, so they are full again in the current cycle. Let the version begin with a cycle",
 			counters(same), now.name, now.level, old.level, s.former)
