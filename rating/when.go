@@ -271,6 +271,23 @@ var unrated = map[string]bool{"apn": true, "cell": true, "session": true, "direc
 // ReadsAll reports whether rating by the catalogue needs fields of usage that prices without conditions do not need.
 func (c *Catalogue) ReadsAll() bool { return c.readsMore }
 
+// ConditionReads calls read for each word that a condition of a price reads.
+func (c *Catalogue) ConditionReads(read func(name string, at diag.Pos)) {
+	for _, f := range c.plans.list {
+		for _, p := range f.versions {
+			for _, pc := range p.classes {
+				for i := 0; pc != nil && i < len(pc.prices); i++ {
+					if when := pc.prices[i].when; when != nil {
+						for _, slot := range when.Reads() {
+							read(c.conditions.Inputs()[slot].Full(), when.Pos())
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 // judgeWhen warns of a condition that says nothing, and compares it with those before it.
 func (c *compiler) judgeWhen(p *pendingWhen) {
 	l, own := c.conditions, &p.pc.prices[p.number]

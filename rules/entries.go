@@ -180,6 +180,7 @@ func (c *compiler) assignment(key, text diag.Text) (assignment, bool) {
 			return a, false
 		}
 		a.attr = name
+		c.noteSet(key)
 		if a.expr = c.check(text, "set "+key.Value, Nothing); a.expr != nil && a.expr.top.typ.Kind == List {
 			c.list.Errorf(a.expr.top.pos(), "an attribute is a single value, not a list")
 		}
@@ -205,16 +206,22 @@ func (c *compiler) assignment(key, text diag.Text) (assignment, bool) {
 	a.field = i
 	a.expr = c.check(text, "set "+key.Value, Nothing)
 	defer func() { c.scope.outputs[key.Value] = i }()
-	if _, before := c.sets[key.Value]; !before {
-		if c.sets == nil {
-			c.sets = map[string]diag.Pos{}
-		}
-		c.sets[key.Value] = key.Pos
-	}
+	c.noteSet(key)
 	if a.expr == nil {
 		return a, false
 	}
 	return a, c.fits(&a, udr.Fields()[i])
+}
+
+// noteSet notes a field or an attribute that an entry sets.
+func (c *compiler) noteSet(key diag.Text) {
+	if _, before := c.sets[key.Value]; before {
+		return
+	}
+	if c.sets == nil {
+		c.sets = map[string]diag.Pos{}
+	}
+	c.sets[key.Value] = key.Pos
 }
 
 // formerContinues refuses the attribute that preceded the field continues: it accepted two words as true, and took all

@@ -205,6 +205,9 @@ func (p *Program) ReadsFileName() bool { return p.scope.fileRead }
 // Fields are the fields that the rules read, with the position of the first use.
 func (p *Program) Fields() map[string]diag.Pos { return p.scope.used }
 
+// Sets reports whether some entry sets a field of the usage record, or an attribute: attr.rat.
+func (p *Program) Sets(name string) bool { return p.sets[name].File != nil }
+
 // compiler makes a Program of a Document.
 type compiler struct {
 	*Program

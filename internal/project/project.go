@@ -73,6 +73,7 @@ func load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 		list = append(list, more...)
 		if p.Catalogue != nil {
 			p.checkLogos(&list)
+			p.checkConditions(&list)
 		}
 	}
 	list.Sort()

@@ -179,3 +179,12 @@ settings:
 	require.ErrorContains(t, list.Err(), "registry/a.yaml:7:")
 	require.ErrorContains(t, list.Err(), "account acme pays in EUR, but the lifecycle of its SIMs charges USD")
 }
+
+func TestConditionsOfPricesReadWhatSomeSourceSets(t *testing.T) {
+	_, list := project.Load(fstest.MapFS{"sources/meters.yaml": file(meters), "classes/own.yaml": file(metered), "catalogue/calls.yaml": file(`plan: calls
+currency: EUR
+classes:
+  metered: { prices: [{ name: a, when: 'attr.rat == "LTE"', price: 1 }, { price: 2 }] }
+`)}, nil)
+	require.Contains(t, lines(list), "no source sets attr.rat, so it is always empty here")
+}
