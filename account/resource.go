@@ -38,11 +38,12 @@ const (
 	TimeSlices      = "time_slices"
 	PrivateNetwork  = "private_network"
 	AddonResource   = "addon"
+	PackageResource = "package"
 )
 
 // ResourceKinds are the kinds of resources, in the order in which they are shown.
 var ResourceKinds = []string{APNGroup, ServiceProfile, RoamingProfile, SecurityProfile, PricePlan, SharePlan, SIMProduct, TimeSlices,
-	PrivateNetwork, AddonResource}
+	PrivateNetwork, AddonResource, PackageResource}
 
 // ResourceName is a resource's kind and name.
 type ResourceName struct{ Kind, Name string }
@@ -69,6 +70,19 @@ type Addon struct {
 	Quantity int        `yaml:"quantity" json:"quantity,omitempty" default:"1" doc:"How many, 1 or more."`
 	Price    *decimal.D `yaml:"price" json:"price,omitempty" doc:"Price for each per cycle, instead of the product's." example:"25.00"`
 	Notes    string     `yaml:"notes" json:"notes,omitempty" doc:"Words for colleagues, such as the name of the VPN." example:"IPsec to Madrid"`
+}
+
+// Package is a package that an account or a SIM bought. The statement about it is named NAME/INSTANCE, and begins with the
+// purchase.
+type Package struct {
+	Cap   *int   `yaml:"cap" json:"cap,omitempty" doc:"Units that are free beyond those of the package, in percent; without it, what the catalogue says." example:"10"`
+	Notes string `yaml:"notes" json:"notes,omitempty" doc:"Words for colleagues." example:"order 18"`
+}
+
+func (v *Package) check(c *checker) {
+	if v.Cap != nil && (*v.Cap < 0 || *v.Cap > 1000) {
+		c.errorf("cap", "is 0 to 1000 percent, not %d", *v.Cap)
+	}
 }
 
 func (v *Addon) check(c *checker) {

@@ -35,6 +35,8 @@ type Catalogue struct {
 	limits    families[limit]
 	blocks    bool // some limit blocks usage
 	anomalies families[anomaly]
+	packages  families[pack]
+	addons    families[pack]
 	life      *life.Book
 	owns      families[own]
 
@@ -303,6 +305,8 @@ type compiler struct {
 	shareDocs    []*shareDoc
 	limitDocs    []*limitDoc
 	anomalyDocs  []*anomalyDoc
+	packageDocs  []*packageDoc
+	addonDocs    []*addonDoc
 	lifeDocs     []any
 	ownDocs      []*ownDoc
 	calendarDocs []*calendarDoc
@@ -389,6 +393,10 @@ func (c *compiler) readOwn(n *diag.Node, key string) bool {
 			c.ownDocs = append(c.ownDocs, doc)
 		case *anomalyDoc:
 			c.anomalyDocs = append(c.anomalyDocs, doc)
+		case *packageDoc:
+			c.packageDocs = append(c.packageDocs, doc)
+		case *addonDoc:
+			c.addonDocs = append(c.addonDocs, doc)
 		default:
 			c.lifeDocs = append(c.lifeDocs, doc)
 		}
@@ -408,6 +416,7 @@ func (c *compiler) compile() {
 	c.compilePlans()
 	c.compileShares()
 	c.compileLimits()
+	c.compilePackages()
 	for _, f := range c.plans.list {
 		c.markIncrements(f)
 	}
@@ -430,6 +439,8 @@ func (c *compiler) compile() {
 	setDates(c.Catalogue, &c.limits)
 	setDates(c.Catalogue, &c.anomalies)
 	setDates(c.Catalogue, &c.owns)
+	setDates(c.Catalogue, &c.packages)
+	setDates(c.Catalogue, &c.addons)
 	c.compileForeign()
 }
 

@@ -85,7 +85,7 @@ func (z ZoneBy) String() string {
 type Draw struct {
 	Share  string // the bucket's share plan; empty for units included in the plan
 	Bucket string
-	Kind   CounterKind // SIMUnits or AccountUnits: who owns the bucket; SIMLife for that of a SIM's life
+	Kind   CounterKind // SIMUnits, AccountUnits, SIMPackage or AccountPackage: who owns the bucket; SIMLife for that of a SIM's life
 	Owner  uint32
 	Cycle  int32 // 0 for that of a SIM's life
 	Size   int64
@@ -98,8 +98,10 @@ type Draw struct {
 
 	Weight    int64 // units of the bucket that a unit of the record takes; 0: one
 	Increment int64 // of the bucket, by which it rounded what was used; 0: that of the price
-	AtMost    int64 // units of Cycle that later cycles may draw, if they rolled over
+	AtMost    int64 // units of Cycle that later cycles may draw, if they rolled over; of the cap of a package, Size
 	Carried   int64 // of these, drawn before
+
+	Package string // NAME/INSTANCE of the package or add-on whose bucket it is; empty for others
 }
 
 // Exhausted reports whether the bucket is full now.
@@ -164,11 +166,15 @@ const (
 	DeviceChanged                          // a SIM is in another device: Before and After are the first 14 digits of the IMEIs
 	LimitThrottles                         // a limit with the action throttle was reached: the network slows the SIMs down
 	LimitBlocks                            // a limit with the action block was reached: further usage is suspended or has another price
+	PackageBegan                           // the time of a package began with its first use
+	PackageExhausted                       // a bucket of a package is used up
+	PackageCapReached                      // what a package has free beyond a bucket is used up too
 )
 
 var eventNames = [...]string{"", "limit.passed", "pool.exhausted", "included.exhausted", "sim.first_use", "life.exhausted",
 	"limit.suspends", "anomaly.registrations", "anomaly.networks", "anomaly.imei",
-	"limit.throttles", "limit.blocks"}
+	"limit.throttles", "limit.blocks",
+	"package.began", "package.exhausted", "package.cap_reached"}
 
 func (k EventKind) String() string {
 	if int(k) < len(eventNames) {
@@ -181,7 +187,7 @@ func (k EventKind) String() string {
 // changes.
 type Event struct {
 	Kind      EventKind
-	Name      string // limit, share plan/bucket, plan/bucket, or anomaly
+	Name      string // limit, share plan/bucket, plan/bucket, package/instance/bucket, or anomaly
 	Account   uint32 // owner of the limit or plan
 	SIM       uint32 // owner of the usage
 	At        udr.Instant

@@ -125,6 +125,8 @@ func (c *comparison) words(x *rating.Charge) []string {
 		}
 		if d.Kind == rating.SIMLife {
 			name = "life"
+		} else if d.Package != "" {
+			name = d.Package
 		}
 		got = append(got, fmt.Sprintf("  draw %s/%s before %d drawn %d", name, d.Bucket, d.Before, d.Drawn))
 	}

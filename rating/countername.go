@@ -143,6 +143,15 @@ func (c *Catalogue) Places() []Place {
 			}
 		}
 	}
+	for _, bought := range []families[pack]{c.packages, c.addons} {
+		for _, f := range bought.list {
+			for _, x := range f.versions {
+				for i := range x.buckets {
+					all = append(all, Place{"bucket", "package " + x.buckets[i].event})
+				}
+			}
+		}
+	}
 	for _, f := range c.limits.list {
 		for _, m := range f.versions {
 			all = m.places(all)
@@ -229,7 +238,11 @@ func (ch *Charge) Reached(class string, reach func(Place)) {
 	for i := range ch.Draws {
 		d := &ch.Draws[i]
 		name := "pool " + d.Share + "/" + d.Bucket
-		if d.Share == "" {
+		switch {
+		case d.Package != "":
+			of, _, _ := strings.Cut(d.Package, "/")
+			name = "package " + of + "/" + d.Bucket
+		case d.Share == "":
 			name = "plan " + ch.Plan + "/" + d.Bucket
 		}
 		switch {

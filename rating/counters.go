@@ -15,12 +15,14 @@ type CounterKind uint8
 
 // The kinds. SIM and account are registry numbers.
 const (
-	SIMUnits     CounterKind = iota + 1 // units used by a SIM: included units, graduated prices, limits
-	AccountUnits                        // units used by an account: pools, graduated prices, limits
-	SIMCost                             // money charged for a SIM
-	AccountCost                         // money charged to an account
-	SIMLife                             // of a SIM's life, in no cycle: units of its life buckets, and what usage did to its state
-	SIMWatch                            // what anomalies count of a SIM, in no cycle
+	SIMUnits       CounterKind = iota + 1 // units used by a SIM: included units, graduated prices, limits
+	AccountUnits                          // units used by an account: pools, graduated prices, limits
+	SIMCost                               // money charged for a SIM
+	AccountCost                           // money charged to an account
+	SIMLife                               // of a SIM's life, in no cycle: units of its life buckets, and what usage did to its state
+	SIMWatch                              // what anomalies count of a SIM, in no cycle
+	SIMPackage                            // units of packages of a SIM, in no cycle, and when their time began
+	AccountPackage                        // units of packages of an account, in no cycle, and when their time began
 )
 
 // ofRoot marks the kind of a counter whose id contains the billing root. Former versions of ratemill had ids that
@@ -31,7 +33,7 @@ const ofRoot CounterKind = 64
 // plain is the kind without its marks.
 func (k CounterKind) plain() CounterKind { return k &^ (ofRoot | ofSpan) }
 
-var kindNames = [...]string{"", "sim units", "account units", "sim cost", "account cost", "sim life", "sim watch"}
+var kindNames = [...]string{"", "sim units", "account units", "sim cost", "account cost", "sim life", "sim watch", "sim package", "account package"}
 
 func (k CounterKind) String() string {
 	if int(k.plain()) < len(kindNames) {
@@ -43,11 +45,11 @@ func (k CounterKind) String() string {
 // IsCost reports whether the counter's value is money.
 func (k CounterKind) IsCost() bool { return k.plain() == SIMCost || k.plain() == AccountCost }
 
-func (k CounterKind) known() bool { return k.plain() > 0 && k.plain() <= SIMWatch }
+func (k CounterKind) known() bool { return k.plain() > 0 && k.plain() <= AccountPackage }
 
 // PerSIM reports whether the counter's owner is a SIM.
 func (k CounterKind) PerSIM() bool {
-	return k.plain() == SIMUnits || k.plain() == SIMCost || k.plain() == SIMLife || k.plain() == SIMWatch
+	return k.plain() == SIMUnits || k.plain() == SIMCost || k.plain() == SIMLife || k.plain() == SIMWatch || k.plain() == SIMPackage
 }
 
 // forLife reports whether the counter belongs to the life of a SIM.
@@ -57,7 +59,7 @@ func (k CounterKind) forLife() bool { return k.plain() == SIMLife }
 func (k CounterKind) Watches() bool { return k.plain() == SIMWatch }
 
 // inCycle reports whether the counter belongs to a billing cycle. One that does not is never forgotten.
-func (k CounterKind) inCycle() bool { return k.plain() != SIMLife && k.plain() != SIMWatch }
+func (k CounterKind) inCycle() bool { return k.plain() < SIMLife }
 
 // CounterKey identifies a counter. ID is a hash of the name of the bucket, limit or price, so it is the same in every
 // catalogue version.

@@ -23,6 +23,10 @@ var documents = append([]diag.Key{
 		New: func() any { return new(timeZonesDoc) }},
 	{Name: "anomaly", Doc: "An anomaly is a rule that tells of SIMs that behave strangely, once in each hour or day. It costs nothing and bars nothing.",
 		New: func() any { return new(anomalyDoc) }},
+	{Name: "package", Doc: "A package is units that an account or a SIM buys on top of its plan, for a time and at a price in advance.",
+		New: func() any { return new(packageDoc) }},
+	{Name: "addon", Doc: "An add-on with units in each cycle, on top of a plan. One without units needs no such document, only a part with its price.",
+		New: func() any { return new(addonDoc) }},
 }, life.Documents...)
 
 type zoneModelDoc struct {

@@ -10,6 +10,12 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 		e.state.free = e.drawLife(ch, c, u, class, ch.Rounded, res)
 		at = e.state.free
 	}
+	if e.owned = e.owned[:0]; e.view.AnyBought() {
+		if err := e.own(t, c, u); err != nil {
+			return at, err
+		}
+		at = e.drawOwned(t, true, at, ch, c, u, class, zone, res)
+	}
 	for i := range t.plan.included {
 		b := &t.plan.included[i]
 		if at >= ch.Rounded || !b.covers(class, zone) {
@@ -36,6 +42,11 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 	}
 	if at < ch.Rounded && (len(t.shares) > 0 || e.catalogue.participation) {
 		at = e.drawPools(t, ch, c, u, class, zone, at, res)
+	}
+	if len(e.owned) > 0 && at < ch.Rounded {
+		if at = e.drawOwned(t, false, at, ch, c, u, class, zone, res); at < ch.Rounded {
+			return at, e.barred(t, u, class, zone)
+		}
 	}
 	return at, nil
 }

@@ -59,8 +59,10 @@ type Engine struct {
 	pools map[poolKey][]*pool
 
 	rolled     []formerCycle // scratch of drawRolled
-	prefetched []uint32      // scratch of Prefetch
-	touched    uint64        // so that the compiler keeps the read
+	owned      []instance    // of the current tier
+	buys       []registry.Bought
+	prefetched []uint32 // scratch of Prefetch
+	touched    uint64   // so that the compiler keeps the read
 }
 
 // NewEngine makes an engine.

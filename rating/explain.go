@@ -87,6 +87,8 @@ func Explain(u *udr.Usage, c *Charge, names Names) string {
 		switch {
 		case d.Kind == SIMLife:
 			kind, name = "free", d.Bucket
+		case d.Package != "":
+			kind, name = "package", d.Package+"/"+d.Bucket
 		case d.Share == "":
 			kind, name = "included", d.Bucket
 		}
@@ -290,7 +292,7 @@ func (x *explanation) drawWords(d *Draw, name, word string) string {
 		return x.lifeWords(d)
 	}
 	whose := "by SIM " + x.names.sim(d.Owner)
-	if d.Kind == AccountUnits {
+	if d.Kind == AccountUnits || d.Kind == AccountPackage {
 		whose = "by " + x.names.account(d.Owner)
 	}
 	size := Units(d.Size, unit)
@@ -302,6 +304,9 @@ func (x *explanation) drawWords(d *Draw, name, word string) string {
 		size += " (of " + Units(whole, unit) + ", for the days that the SIM has the plan)"
 	}
 	text := fmt.Sprintf("%s: %s of %s used before %s in the %s from %s; ", name, Grouped(d.Before), size, whose, d.Period, date(d.Cycle))
+	if d.Kind == SIMPackage || d.Kind == AccountPackage {
+		text = x.boughtWords(d, name, whose)
+	}
 	if d.Rolled() {
 		text = x.rolledWords(d, name, size, whose)
 	}
@@ -316,7 +321,12 @@ func (x *explanation) drawWords(d *Draw, name, word string) string {
 		return text + "nothing left"
 	case d.Drawn == 0:
 		return text + fmt.Sprintf("too little left, since each unit counts %s here", Grouped(d.Weight))
+	case d.Exhausted() && d.Cap():
+		return text + fmt.Sprintf("%s; now full   → event %s", drawn, PackageCapReached)
 	case d.Exhausted() && !d.Rolled():
+		if d.Package != "" && d.Kind != SIMPackage && d.Kind != AccountPackage {
+			word = "included"
+		}
 		return text + fmt.Sprintf("%s; now full   → event %s.exhausted", drawn, word)
 	}
 	return text + drawn

@@ -36,6 +36,7 @@ type world struct {
 	States   []stateLine   `yaml:"states"`
 	Profiles []profileLine `yaml:"profiles"`
 	Settings []settingLine `yaml:"settings"`
+	Bought   []boughtLine  `yaml:"bought"`
 }
 
 type accountLine struct {
@@ -145,6 +146,9 @@ func (w *world) registry() (*registry.Registry, error) {
 	}
 	for _, s := range w.Settings {
 		changes.Statements = append(changes.Statements, s.statement())
+	}
+	for i := range w.Bought {
+		changes.Statements = append(changes.Statements, w.Bought[i].statements()...)
 	}
 	for _, s := range w.States {
 		fact := registry.StateFact{SIM: s.SIM, From: instant(s.From), StateValue: registry.StateValue{Name: s.State, Lifecycle: s.Lifecycle}}

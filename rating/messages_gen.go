@@ -883,6 +883,7 @@ func appendDraw(dst []byte, m *Draw) []byte {
 	dst = wire.AppendVarint(dst, 56, uint64(m.Increment))
 	dst = wire.AppendVarint(dst, 57, uint64(m.AtMost))
 	dst = wire.AppendVarint(dst, 58, uint64(m.Carried))
+	dst = wire.AppendString(dst, 59, m.Package)
 	dst = wire.AppendVarint(dst, 60, uint64(m.Period))
 	return dst
 }
@@ -987,6 +988,12 @@ func (m *Draw) parse(data []byte) error {
 				break
 			}
 			m.Carried = int64(f.V)
+		case 59:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Package = wire.Text(f.B)
 		case 60:
 			if f.Kind != protowire.VarintType {
 				err = f.WrongType()

@@ -16,6 +16,9 @@ type naiveCatalogue struct {
 	Limits map[string][]naiveLimit
 	Cycles map[string]*naiveLifecycle
 	Own    naiveOwnDoc
+
+	Packages map[string][]naivePackage
+	Addons   map[string][]naivePackage
 }
 
 type naiveModel struct {
@@ -155,7 +158,7 @@ type naiveThreshold struct {
 
 func readNaive(documents []string) (c naiveCatalogue, err error) {
 	c = naiveCatalogue{map[string][]naiveModel{}, map[string][]naivePlan{}, map[string][]naiveShare{}, nil, map[string][]naiveLimit{},
-		map[string]*naiveLifecycle{}, naiveOwnDoc{}}
+		map[string]*naiveLifecycle{}, naiveOwnDoc{}, map[string][]naivePackage{}, map[string][]naivePackage{}}
 	for _, text := range documents {
 		switch kind, _, _ := strings.Cut(text, ":"); kind {
 		case "zone_model":
@@ -177,6 +180,14 @@ func readNaive(documents []string) (c naiveCatalogue, err error) {
 			var l naiveLimit
 			err = yaml.Unmarshal([]byte(text), &l)
 			c.Limits[l.Name] = append(c.Limits[l.Name], l)
+		case "package", "addon":
+			var p naivePackage
+			err = yaml.Unmarshal([]byte(text), &p)
+			if kind == "addon" {
+				c.Addons[p.Addon] = append(c.Addons[p.Addon], p)
+			} else {
+				c.Packages[p.Name] = append(c.Packages[p.Name], p)
+			}
 		}
 		if kind, _, _ := strings.Cut(text, ":"); kind == "lifecycle" {
 			x := &naiveLifecycle{}

@@ -46,7 +46,9 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	if free := c.covered > 0 && c.covered == c.quantity; begins && !free && !(u.Continues && session.key == "") && !c.over.whole() {
 		c.sum.Add(c.sum, naiveMoney(first.Fee))
 	}
-	c.drawAll()
+	if err := c.drawAll(); err != nil {
+		return nil, nil, nil, err
+	}
 	c.priced = session.priced
 	if err := c.price(); err != nil {
 		return nil, nil, nil, err
@@ -110,8 +112,13 @@ func (c *naiveCharge) whose() string {
 	return " below " + c.root
 }
 
-func (c *naiveCharge) drawAll() {
+func (c *naiveCharge) drawAll() error {
 	r, u, a, plan := c.r, c.u, c.a, c.plan
+	owned, err := c.owned()
+	if err != nil {
+		return err
+	}
+	c.drawOwned(owned, true)
 	for i := range plan.Included {
 		c.drawIncluded(plan, &plan.Included[i])
 	}
@@ -126,6 +133,8 @@ func (c *naiveCharge) drawAll() {
 		}
 	}
 	c.pool = nil
+	c.drawOwned(owned, false)
+	return c.barred(owned)
 }
 
 // takes reports whether a bucket can cover more of the record.
@@ -138,8 +147,6 @@ func (c *naiveCharge) draw(name, key string, b naiveBucket, kind string, plans .
 	if !c.takes(&b) {
 		return
 	}
-	used := c.r.counter(key)
-	before := used.Num().Int64()
 	size := int64(0)
 	switch {
 	case c.pool != nil:
@@ -153,12 +160,20 @@ func (c *naiveCharge) draw(name, key string, b naiveBucket, kind string, plans .
 			size = c.r.prorated(size, c.u, c.a, c.plan, c.tier, c.root)
 		}
 	}
-	drawn, taken := c.cover(&b, size-before)
+	c.drawUnits(name, key, &b, size, kind, plans...)
+}
+
+// drawUnits draws on a bucket of some units.
+func (c *naiveCharge) drawUnits(name, key string, b *naiveBucket, size int64, kind string, plans ...naivePlan) (drawn int64) {
+	used := c.r.counter(key)
+	before := used.Num().Int64()
+	drawn, taken := c.cover(b, size-before)
 	c.lines = append(c.lines, fmt.Sprintf("  draw %s before %d drawn %d", name, before, drawn))
 	used.Add(used, new(big.Rat).SetInt64(taken))
-	if drawn > 0 && size-before-taken < c.least(&b, plans...) {
+	if drawn > 0 && size-before-taken < c.least(b, plans...) {
 		c.events = append(c.events, fmt.Sprintf("  %s %s %s", kind, name, c.a.ID))
 	}
+	return drawn
 }
 
 // price prices unit by unit if time matters, and all units at once otherwise.

@@ -3,6 +3,7 @@ package rating_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -187,6 +188,12 @@ func (r *naiveRater) stepped(plan, class string) bool {
 	}
 	for _, p := range r.catalogue.Plans[plan] {
 		if _, ok := p.Classes[class]; ok && has(p.Included) {
+			return true
+		}
+	}
+	bought := slices.Concat(slices.Collect(maps.Values(r.catalogue.Packages)), slices.Collect(maps.Values(r.catalogue.Addons)))
+	for _, x := range slices.Concat(bought...) {
+		if len(r.catalogue.Plans[plan]) > 0 && has(x.Buckets) {
 			return true
 		}
 	}

@@ -183,10 +183,10 @@ func (c *compiler) onlyIncluded(doc *bucketDoc, shareName string) {
 		return
 	}
 	if doc.Rollover != nil {
-		c.list.Errorf(doc.Rollover.pos, "units of a share plan do not roll over; rollover is for the included units of a plan")
+		c.list.Errorf(doc.Rollover.pos, "these units do not roll over; rollover is for the included units of a plan")
 	}
 	if doc.Prorate != "" {
-		c.list.Errorf(doc.Bucket.Pos, "a bucket of a share plan has no prorate; it is for the included units of a plan")
+		c.list.Errorf(doc.Bucket.Pos, "this bucket has no prorate; it is for the included units of a plan")
 	}
 }
 

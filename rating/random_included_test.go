@@ -1,6 +1,10 @@
 package rating_test
 
-import "math/rand"
+import (
+	"fmt"
+	"math/rand"
+	"slices"
+)
 
 // randomTerms gives a bucket an increment, weights, and, if it is included in a plan, prorate and rollover.
 func randomTerms(r *rand.Rand, b *naiveBucket, zones []string, included bool) {
@@ -30,6 +34,9 @@ func randomTerms(r *rand.Rand, b *naiveBucket, zones []string, included bool) {
 
 // simplerBuckets are the ways to make the buckets of a scenario simpler.
 func simplerBuckets(s *scenario) (list []func(*scenario)) {
+	for i := range s.World.Bought {
+		list = append(list, func(c *scenario) { c.World.Bought = slices.Delete(c.World.Bought, i, i+1) })
+	}
 	for _, simpler := range []func(*naiveBucket){
 		func(b *naiveBucket) { b.Increment = "" }, func(b *naiveBucket) { b.Weights = nil }, func(b *naiveBucket) { b.Rollover = nil },
 		func(b *naiveBucket) { b.Prorate = "" },
@@ -48,4 +55,47 @@ func simplerBuckets(s *scenario) (list []func(*scenario)) {
 		}
 	}
 	return list
+}
+
+// randomBought gives every second catalogue packages and an add-on, and its accounts and SIMs some of them.
+func randomBought(r *rand.Rand, s *scenario, bucket func(name string) naiveBucket, zones []string) {
+	if r.Intn(2) == 0 {
+		return
+	}
+	for _, name := range []string{"trip", "topup", "extra"} {
+		x := naivePackage{Name: name, From: pick(r, "", "", "2026-01-15"), Valid: pick(r, "1 h", "1 d", "30 d", "1 month", "3 months", "12 months"),
+			Begins: pick(r, "", "purchase", "first_use"), Cap: pick(r, "", "10 %", "250 %"), ReadOnly: pick(r, "", "1 d", "12 months"),
+			Then: pick(r, "", "", "blocked"), Use: pick(r, "", "first", "last"), Priority: r.Intn(2)}
+		if x.Begins == "first_use" {
+			x.Within = pick(r, "", "20 d")
+		}
+		if name == "extra" {
+			x = naivePackage{Addon: name, From: x.From, Use: x.Use}
+		}
+		for b := range 1 + r.Intn(2) {
+			x.Buckets = append(x.Buckets, bucket(fmt.Sprint("b", b)))
+			randomTerms(r, &x.Buckets[b], zones, false)
+		}
+		s.Packages = append(s.Packages, x)
+	}
+	for i := range r.Intn(5) {
+		line := boughtLine{From: pick(r, "2026-01-20T10:00:00Z", "2026-02-06T21:30:00Z", "2026-01-31T22:30:00Z", "2026-03-29T00:30:00Z"),
+			SIM: uint32(r.Intn(len(s.World.SIMs) + 1))}
+		if line.SIM == 0 {
+			line.Account = s.World.Accounts[r.Intn(len(s.World.Accounts))].ID
+		}
+		if r.Intn(4) == 0 {
+			line.Addon, line.Quantity = fmt.Sprint("extra/", i), 1+r.Intn(3)
+		} else {
+			line.Package = fmt.Sprint(pick(r, "trip", "topup"), "/", i)
+			if r.Intn(4) == 0 {
+				n := pick(r, 0, 30)
+				line.Cap = &n
+			}
+		}
+		if r.Intn(3) == 0 {
+			line.Until = "2026-03-31T21:30:00Z"
+		}
+		s.World.Bought = append(s.World.Bought, line)
+	}
 }

@@ -30,6 +30,7 @@ type scenario struct {
 	Usage  []string
 
 	Otherwise int64 // seed of how the engine's catalogue says it; 0: in the same words
+	Packages  []naivePackage
 }
 
 func (s *scenario) documents() (texts []string) {
@@ -57,6 +58,9 @@ func (s *scenario) documents() (texts []string) {
 	}
 	add(s.Own)
 	texts = append(texts, naiveFeasts, naiveClocksDoc)
+	for _, p := range s.Packages {
+		add(p)
+	}
 	return texts
 }
 
@@ -259,10 +263,7 @@ func randomScenario(r *rand.Rand) *scenario {
 		s.Models = append(s.Models, m)
 	}
 	zones := s.Models[0].Zones
-	var zoneNames []string
-	for _, z := range zones {
-		zoneNames = append(zoneNames, z.Zone)
-	}
+	zoneNames := namesOf(zones)
 	for _, name := range []string{"fleet", "wholesale"} {
 		for n := range 1 + r.Intn(3) {
 			s.Plans = append(s.Plans, randomPlan(r, name, randomFrom(r, n), zoneNames))
@@ -323,6 +324,7 @@ func randomScenario(r *rand.Rand) *scenario {
 	}
 	randomPools(r, &s.World)
 	s.Otherwise = r.Int63n(1 << 20)
+	randomBought(r, s, bucket, zoneNames)
 	for range 20 + r.Intn(60) {
 		s.Usage = append(s.Usage, randomUsage(r))
 	}
@@ -503,4 +505,11 @@ func randomUsage(r *rand.Rand) string {
 		line += fmt.Sprintf(" taken=%s late_until=%d", taken.Format(time.RFC3339), pick(r, 0, 1, 12, 100))
 	}
 	return line
+}
+
+func namesOf(zones []naiveZone) (names []string) {
+	for _, z := range zones {
+		names = append(names, z.Zone)
+	}
+	return names
 }

@@ -228,7 +228,7 @@ func (e *Engine) carryOver(w tally, cycle int32, c *Counters, res *Result) {
 }
 
 // Rolled reports whether the units rolled over from the cycle of the draw.
-func (d *Draw) Rolled() bool { return d.AtMost > 0 }
+func (d *Draw) Rolled() bool { return d.AtMost > 0 && d.Package == "" }
 
 // rolledWords describes a draw on units that rolled over.
 func (x *explanation) rolledWords(d *Draw, name, size, whose string) string {

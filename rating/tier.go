@@ -17,10 +17,7 @@ const maxTimed = 366 * daySeconds
 func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Result) error {
 	ch := res.addCharge()
 	zone := &t.model.zones[t.hit.zone]
-	ch.Tier, ch.Account, ch.SIM = t.number, t.payer.number, u.SIM
-	ch.Plan, ch.PlanVersion, ch.PlanSince, ch.Currency = t.plan.name, uint32(t.version), t.since, t.plan.currency
-	ch.Cycle = t.payer.cycle
-	ch.ZoneModel, ch.Zone, ch.ZoneIndex, ch.ZoneBy, ch.ZoneKey = t.model.name, zone.name, uint16(t.hit.zone), t.hit.by, t.hit.key
+	t.head(ch, zone, u.SIM)
 
 	slice := int16(0)
 	sliced := t.class.sliced
@@ -125,6 +122,14 @@ func (e *Engine) finish(t *tier, ch *Charge, first *price, u *udr.Usage, covered
 		err = e.settlePortions(t, ch)
 	}
 	return err
+}
+
+// head says who pays, by which plan and in which zone.
+func (t *tier) head(ch *Charge, zone *zone, sim uint32) {
+	ch.Tier, ch.Account, ch.SIM = t.number, t.payer.number, sim
+	ch.Plan, ch.PlanVersion, ch.PlanSince, ch.Currency = t.plan.name, uint32(t.version), t.since, t.plan.currency
+	ch.Cycle = t.payer.cycle
+	ch.ZoneModel, ch.Zone, ch.ZoneIndex, ch.ZoneBy, ch.ZoneKey = t.model.name, zone.name, uint16(t.hit.zone), t.hit.by, t.hit.key
 }
 
 func (e *Engine) noPrice(t *tier, zone *zone, slice int16, u *udr.Usage) error {

@@ -90,6 +90,11 @@ func (c *compiler) markIncrements(f *family[plan]) {
 	for _, p := range f.versions {
 		mark(p, p.included)
 		c.setLeast(p.included, []*plan{p})
+		for _, bought := range append(c.packages.list[:len(c.packages.list):len(c.packages.list)], c.addons.list...) {
+			for _, x := range bought.versions {
+				mark(p, x.buckets)
+			}
+		}
 		for _, pools := range c.shares.list {
 			for _, s := range pools.versions {
 				if s.takes(p.family) {

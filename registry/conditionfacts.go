@@ -108,6 +108,7 @@ func (r *Registry) keep(statements []Statement, known Revision) {
 	r.profiles.load(r.accounts.numbers, statements, known)
 	r.overrides.load(r.accounts.numbers, statements, known)
 	r.contracts.load(r.accounts.numbers, statements, known)
+	r.bought.load(r.accounts.numbers, statements, known)
 	for i := range statements {
 		switch s := &statements[i]; s.Kind {
 		case KindMember:

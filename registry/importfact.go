@@ -37,7 +37,6 @@ var factSections = completed([]section{
 	{file: contactsFile, name: "contacts", kind: KindContact, of: ofAccount | ofCompany, instance: []column{colID}},
 	{file: addressesFile, name: "addresses", kind: KindAddress, of: ofAccount | ofCompany, instance: []column{colID}},
 	{file: settingsFile, name: "settings", kind: KindSettings, of: ofAccount | ofSIM, only: ofAccount, short: "lifecycle"},
-	{file: packagesFile, name: "packages", kind: KindPackage, of: ofAccount, instance: []column{colPackage, colInstance}},
 	{file: contractsFile, name: "contracts", kind: KindContract, of: ofItself},
 	{file: oneOffsFile, name: "oneoffs", kind: KindOneOff, of: ofItself},
 	{file: paymentsFile, name: "payments", kind: KindPayment, of: ofItself},
@@ -50,6 +49,7 @@ var simSections = completed([]section{
 		row:   (*importer).stateRow},
 	{file: simSettingsFile, name: "sim_settings", kind: KindSetting, of: ofSIM, instance: []column{colKind}, short: "name"},
 	{file: settingsFile, name: "settings", kind: KindSettings, of: ofAccount | ofSIM, only: ofSIM, short: "lifecycle"},
+	{file: packagesFile, name: "packages", kind: KindPackage, of: ofAccount | ofSIM, instance: []column{colPackage, colInstance}},
 	{file: addonsFile, name: "addons", kind: KindAddon, of: ofAccount | ofSIM, instance: []column{colAddon, colInstance}},
 	{file: membersFile, name: "members", kind: KindMember, of: ofSIM, short: "group"},
 })
@@ -257,6 +257,9 @@ func (im *importer) factRow(r *row) {
 	}
 	value, valueOK := im.value(r, s)
 	if ok && valueOK {
+		if s.kind == KindPackage {
+			im.names(r)
+		}
 		if s.kind == KindSettings && a.sim == 0 && im.unknown != nil {
 			im.unknown.tariffs.charges(a.subject, value, r.at(firstColumn(r)))
 		}

@@ -27,6 +27,7 @@ type Registry struct {
 	memberships members
 	overrides   overrides
 	contracts   contracts
+	bought      bought
 }
 
 type knownCompany struct {
@@ -36,7 +37,7 @@ type knownCompany struct {
 
 // New is an empty registry, at revision 0.
 func New() *Registry {
-	r := &Registry{companies: map[string][]knownCompany{}}
+	r := &Registry{companies: map[string][]knownCompany{}, bought: bought{}}
 	r.plans.number("")
 	r.accounts.init()
 	return r

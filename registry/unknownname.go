@@ -10,7 +10,7 @@ import (
 // Catalogue has the names that rows may use for plans, pools and limits. The registry accepts any name, because plans
 // may be written after the SIMs are known; but usage with an unknown name is suspended, so import warns.
 type Catalogue struct {
-	Plans, SharePlans, Limits []string
+	Plans, SharePlans, Limits, Packages []string
 
 	// By name: the currencies of a plan's versions and of a limit on cost, and the plans whose usage draws on a share
 	// plan, none for all.
@@ -27,10 +27,11 @@ const (
 	planName nameKind = iota
 	sharePlanName
 	limitName
+	packageName
 	nameKinds
 )
 
-var nameKindWords = [nameKinds]string{"plan", "share plan", "limit"}
+var nameKindWords = [nameKinds]string{"plan", "share plan", "limit", "package"}
 
 // unknownNames are the names in rows that a catalogue lacks. A file may repeat one mistake in millions of rows, so each
 // name is stored once.
@@ -58,7 +59,7 @@ func newUnknownNames(c *Catalogue) *unknownNames {
 	if c == nil {
 		return nil
 	}
-	u := &unknownNames{names: [nameKinds][]string{c.Plans, c.SharePlans, c.Limits}, unknown: map[catalogueName]int{}, tariffs: newTariffs(c)}
+	u := &unknownNames{names: [nameKinds][]string{c.Plans, c.SharePlans, c.Limits, c.Packages}, unknown: map[catalogueName]int{}, tariffs: newTariffs(c)}
 	for kind, names := range u.names {
 		u.known[kind] = make(map[string]struct{}, len(names))
 		for _, name := range names {
@@ -76,6 +77,7 @@ func (im *importer) names(r *row) {
 	im.unknown.take(r, colPlan, planName)
 	im.unknown.take(r, colPool, sharePlanName)
 	im.unknown.take(r, colLimits, limitName)
+	im.unknown.take(r, colPackage, packageName)
 }
 
 func (im *importer) namesOfAccount(r *row) {

@@ -124,6 +124,7 @@ func root() *cobra.Command {
 		grouped("ask", suspenseCommand(f)), grouped("ask", accountCommand(f)), grouped("ask", simCommand(f)), grouped("ask",
 			productCommand(f)), grouped("ask", contractCommand(f)), grouped("ask", invoiceCommand(f)), grouped("ask", registryCommand(f)),
 		grouped("ask", paymentCommand(f)), grouped("ask", deliveryCommand(f)), grouped("ask", chargeCommand(f)),
+		grouped("ask", packageCommand(f)),
 		grouped("ask", tailCommand(f)),
 	} {
 		c.AddCommand(command)

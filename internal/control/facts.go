@@ -273,6 +273,12 @@ func (s *Store) loadMembers(ctx context.Context, into *registry.Registry, from, 
 		append([]any{string(registry.KindMember), string(registry.KindSettings)}, of.args...)})
 }
 
+// loadBought loads the packages and add-ons of accounts and SIMs.
+func (s *Store) loadBought(ctx context.Context, into *registry.Registry, from, to registry.Revision, of condition) error {
+	kinds := []any{string(registry.KindPackage), string(registry.KindAddon)}
+	return s.loadRated(ctx, into, from, to, condition{` AND kind IN (?, ?)` + of.and, append(kinds, of.args...)})
+}
+
 // loadRated loads statements of which a Registry keeps something.
 func (s *Store) loadRated(ctx context.Context, into *registry.Registry, from, to registry.Revision, of condition) error {
 	run := registry.Changes{}

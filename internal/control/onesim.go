@@ -53,6 +53,9 @@ func (s *Store) LoadSIMs(ctx context.Context, into *registry.Registry, statement
 			return 0, err
 		}
 	}
+	if err := s.loadBought(ctx, into, 0, to, subjects); err != nil {
+		return 0, err
+	}
 	if err := s.loadSIMs(ctx, into, 0, to, sims); err != nil {
 		return 0, err
 	}

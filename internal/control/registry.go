@@ -198,6 +198,9 @@ func (s *Store) LoadRegistry(ctx context.Context, into *registry.Registry) (regi
 	if err := s.loadProfiles(ctx, into, from, to, condition{}); err != nil {
 		return from, err
 	}
+	if err := s.loadBought(ctx, into, from, to, anySIM); err != nil {
+		return from, err
+	}
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() error { return s.loadSIMs(ctx, into, from, to, anySIM) })
 	both.Go(func() error { return s.loadIdentifiers(ctx, into, from, to, anySIM) })

@@ -131,6 +131,8 @@ func (w *writer) addCharge(view *registry.View, b *ratedlog.Batch, u *udr.Usage,
 		switch {
 		case d.Kind == rating.SIMLife:
 			word = "free"
+		case d.Package != "":
+			word = "package"
 		case d.Rolled():
 			word = "rolled over"
 		case d.Share == "":

@@ -167,7 +167,10 @@ func (j *JSON) appendCounter(dst []byte, k *rating.CounterKey) []byte {
 
 // bucket is the name of a draw's bucket, with that of its share plan.
 func bucket(d *rating.Draw) string {
-	if d.Share == "" {
+	switch {
+	case d.Package != "":
+		return d.Package + "/" + d.Bucket
+	case d.Share == "":
 		return d.Bucket
 	}
 	return d.Share + "/" + d.Bucket

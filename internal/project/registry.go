@@ -60,7 +60,7 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 			settingsForm(nil)),
 			Entitled: entitled}
 	}
-	names := &registry.Catalogue{Plans: plansToHave(c), SharePlans: c.SharePlans(), Limits: c.Limits()}
+	names := &registry.Catalogue{Plans: plansToHave(c), SharePlans: c.SharePlans(), Limits: c.Limits(), Packages: c.Packages()}
 	names.PlanCurrencies, names.LimitCurrencies, names.PoolPlans = c.Currencies()
 	names.ChargeCurrencies = chargesOf(c.Life())
 	Complete(in, c)

@@ -499,10 +499,10 @@ var usageTables = []Table{
 			{Name: "event", Type: word, Since: 1,
 				Doc: "limit.passed, pool.exhausted or included.exhausted; limit.throttles or limit.blocks; of the states of SIMs sim.first_use, " +
 					"life.exhausted or limit.suspends; " +
-					"anomaly.registrations, anomaly.networks or anomaly.imei.",
+					"anomaly.registrations, anomaly.networks or anomaly.imei; package.began, package.exhausted or package.cap_reached.",
 				fill: texts(func(r *row) string { return r.event.Kind.String() })},
 			{Name: "name", Type: word, Since: 1,
-				Doc:  "The limit, share plan/bucket, plan/bucket, lifecycle, lifecycle/class, or anomaly.",
+				Doc:  "The limit, share plan/bucket, plan/bucket, package/instance/bucket, lifecycle, lifecycle/class, or anomaly.",
 				fill: texts(func(r *row) string { return r.event.Name })},
 			{Name: "at", Type: moment, Since: 1,
 				Doc:  "When the usage began.",

@@ -67,7 +67,7 @@ var offlineObjects = []object{
 		"share":  none, // it is in bucket
 		"bucket": {text: "bucket(m)", always: true},
 		"kind":   none, "owner": none, "cycle": none, "period": none,
-		"size": zero, "before": zero, "drawn": zero,
+		"size": zero, "before": zero, "drawn": zero, "package": none,
 	}},
 	{message: "Fact", goType: "rating.Fact", append: "appendFact", members: map[string]member{
 		"name": zero,

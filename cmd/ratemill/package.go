@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"ratemill/internal/backoffice"
+	"ratemill/internal/output"
+)
+
+func packageCommand(f *flags) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "package",
+		Short: "Packages and top-ups of accounts and SIMs: buy, list, cancel",
+		Long: `A package is units that an account or a SIM buys on top of its plan, for a time and at a price in advance. The catalogue's documents
+package say what is sold.`,
+	}
+	c.AddCommand(packageBuy(f), packageList(f), packageCancel(f))
+	return c
+}
+
+func packageBuy(f *flags) *cobra.Command {
+	r := backoffice.PackageOrder{Cap: -1}
+	c := &cobra.Command{
+		Use:   "buy ACCOUNT PACKAGE --why WORDS",
+		Short: "Buy a package for an account, or for one of its SIMs",
+		Long: `Buy gives an account, or with --sim one of its SIMs, a package of the catalogue from --at on. Its price is a one-off charge on the next
+invoice of the payer; a part with of: { charge: PACKAGE } gives its tax class, or --tax does. A part of the catalogue is not needed
+for its units.
+
+Users of the account (--as) may buy the packages that are open to them (account resource set ACCOUNT package/NAME --open).
+--key makes a request that can be repeated: the same key again buys nothing.`,
+		Example: "  ratemill package buy acme travel-eu --sim 214070050000011 --why \"order 18\"\n" +
+			"  ratemill package buy acme topup-10gb --price 80.00 --cap 10 --at 2026-04-12 --dry-run",
+		Args: needing(2, 2, "an account and a package: ratemill package buy acme travel-eu --why …"),
+	}
+	at := orderFlags(f, c, &r.AccountOrder)
+	c.Flags().StringVar(&r.SIM, "sim", "", "the SIM that gets it, by one of its identifiers (default: the account)")
+	c.Flags().StringVar(&r.Price, "price", "", "net price in the payer's currency, in place of the catalogue's; 0 for nothing")
+	c.Flags().StringVar(&r.Tax, "tax", "", "tax class of the price, if no part of the catalogue gives it")
+	c.Flags().IntVar(&r.Cap, "cap", -1, "units that are free beyond those of the package, in percent, in place of the catalogue's")
+	c.Flags().StringVar(&r.Notes, "notes", "", "words for colleagues")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		r.Account, r.Package = args[0], args[1]
+		return change(cmd, f, &r.AccountOrder, at, func(o *backoffice.Office) (*backoffice.AccountChange, error) {
+			return o.BuyPackage(cmd.Context(), r)
+		})
+	}
+	return c
+}
+
+func packageCancel(f *flags) *cobra.Command {
+	r := backoffice.PackageOrder{Cap: -1}
+	c := &cobra.Command{
+		Use:   "cancel ACCOUNT PACKAGE/INSTANCE --why WORDS",
+		Short: "End a package; what is left of it lapses",
+		Long: `Cancel ends a package from --at on. What is left of its units lapses, and usage that it blocked has the price of the plan. Its price is
+not given back: charge add makes a credit.`,
+		Example: "  ratemill package cancel acme travel-eu/1 --sim 214070050000011 --why \"ordered by mistake\"",
+		Args:    needing(2, 2, "an account and a package with its instance: ratemill package cancel acme travel-eu/1 --why …"),
+	}
+	at := orderFlags(f, c, &r.AccountOrder)
+	c.Flags().StringVar(&r.SIM, "sim", "", "the SIM that has it, by one of its identifiers (default: the account)")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		r.Account, r.Package = args[0], args[1]
+		return change(cmd, f, &r.AccountOrder, at, func(o *backoffice.Office) (*backoffice.AccountChange, error) {
+			return o.CancelPackage(cmd.Context(), r)
+		})
+	}
+	return c
+}
+
+func packageList(f *flags) *cobra.Command {
+	var q backoffice.AccountQuestion
+	c := &cobra.Command{
+		Use: "list ACCOUNT", Short: "List the packages of an account and of its SIMs",
+		Long: `List prints what an account and its SIMs bought: active until its time ends, expired while the cap can still be drawn, inactive after
+that. Whether the time of a package that begins with its first use has begun is an event (package.began): ratemill query shows it.`,
+		Example: "  ratemill package list acme --as acme",
+		Args:    needing(1, 1, "an account: ratemill package list acme"),
+	}
+	at := questionFlags(f, c, &q)
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		office, end, err := openOfficeForAccounts(cmd.Context(), f)
+		if err != nil {
+			return err
+		}
+		defer end()
+		q.At = at.Time
+		all, err := office.ListPackages(cmd.Context(), args[0], q)
+		if err != nil {
+			return refusal(err)
+		}
+		g := output.New("package", "sim", "status", "bought", "ends", "cap", "then", "notes").Sparse("sim", "notes").Numbers("cap")
+		for _, p := range all {
+			g.Add(p.Package, p.SIM, p.Status, p.Bought, p.Ends, fmt.Sprint(p.Cap), p.Then, p.Notes)
+		}
+		if g.Len() == 0 {
+			fmt.Fprintf(stderr, "account %s has no packages\n", args[0])
+		}
+		return g.Print(data(cmd), f.output)
+	}
+	return c
+}

@@ -1,0 +1,242 @@
+package rating
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"ratemill/diag"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Packages and add-ons are bought on top of a plan: facts of the registry name them, and documents of the catalogue say
+// what is in them.
+
+type packageDoc struct {
+	Name        diag.Text   `yaml:"package,required" doc:"Name, by which accounts and SIMs buy it." example:"travel-eu"`
+	From        since       `yaml:"from" doc:"Local date or instant from which this version is sold; without it, always. What was bought keeps the version of its purchase." example:"2026-02-01"`
+	Environment string      `yaml:"environment" default:"production" enum:"production|sandbox" doc:"For which accounts it is; one of a sandbox is only for payers whose details say environment: sandbox."`
+	Price       *moneyText  `yaml:"price" doc:"Price in advance, a one-off charge at the purchase; without it, it is free of charge." example:"9.90 EUR"`
+	Buckets     []bucketDoc `yaml:"buckets,required" doc:"Its units, drawn in this order."`
+	Valid       validity    `yaml:"valid,required" doc:"For how long its units can be drawn: hours, days, or months, by the clock of the account." example:"30 d"`
+	Begins      string      `yaml:"begins" default:"purchase" enum:"purchase|first_use" doc:"When that time begins: at the purchase, or with the first usage that draws on it."`
+	BeginWithin validity    `yaml:"begin_within" default:"12 months" doc:"With begins: first_use, for how long after the purchase the first use may come." example:"6 months"`
+	Cap         percent     `yaml:"cap" doc:"Units beyond those of each bucket, in percent, that are free after use-up and after expiry together." example:"10 %"`
+	ReadOnlyFor validity    `yaml:"read_only_for" default:"30 d" doc:"For how long after its end the cap can be drawn and the package is shown as expired; then it is inactive." example:"30 d"`
+	Then        string      `yaml:"then" default:"priced" enum:"priced|blocked" doc:"What becomes of usage that nothing covers any more, in its classes and zones: priced by the plan, or suspended (code package) until something covers it or the package is cancelled."`
+	Use         string      `yaml:"use" default:"last" enum:"first|last" doc:"first: drawn before the plan's included units. last: after them and the pools."`
+	Priority    int         `yaml:"priority" doc:"Of several packages the one with the smallest number is drawn first; of equal ones that which ends first, then that which was bought first." example:"1"`
+}
+
+// Check implements the checks of diag.Decode.
+func (p *packageDoc) Check(n *diag.Node, d *diag.Decoder) {
+	if m := n.Member("begin_within"); m != nil && p.Begins != "first_use" {
+		d.Errorf(m.Pos, "begin_within bounds the first use, so it needs begins: first_use")
+	}
+	if len(p.Buckets) == 0 && n.Member("buckets") != nil {
+		d.Errorf(p.Name.Pos, "package %s has no buckets, so it gives nothing", p.Name.Value)
+	}
+}
+
+// Check implements the checks of diag.Decode.
+func (a *addonDoc) Check(n *diag.Node, d *diag.Decoder) {
+	if len(a.Buckets) == 0 && n.Member("buckets") != nil {
+		d.Errorf(a.Name.Pos, "add-on %s has no buckets; one without units needs no document, only a part with its price", a.Name.Value)
+	}
+}
+
+type addonDoc struct {
+	Name    diag.Text   `yaml:"addon,required" doc:"Name of the add-on, as accounts and SIMs have it; a part with of: { addon: NAME } gives its price." example:"extra-data"`
+	From    since       `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
+	Buckets []bucketDoc `yaml:"buckets,required" doc:"Units that it gives in each cycle, drawn in this order; several of it (quantity) give as many times more."`
+	Use     string      `yaml:"use" default:"last" enum:"first|last" doc:"first: drawn before the plan's included units. last: after them and the pools."`
+}
+
+// validity is a length of time: hours, days or months.
+type validity struct {
+	hours, days, months int
+	pos                 diag.Pos
+}
+
+const longestValidity = 12 // months
+
+func (v *validity) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
+	v.pos = n.Pos
+	if !d.Want(n, diag.Scalar, "a length of time") {
+		return
+	}
+	number, unit, _ := strings.Cut(strings.TrimSpace(n.Text), " ")
+	i, err := strconv.Atoi(number)
+	most := map[string]int{"h": 24 * 366, "d": 366, "month": longestValidity, "months": longestValidity}[unit]
+	if err != nil || i < 1 || i > most {
+		d.Errorf(n.Pos, "%q is no length of time; write hours, days or months, at most a year, as in 1 h, 30 d, 3 months", n.Text)
+		return
+	}
+	switch unit {
+	case "h":
+		v.hours = i
+	case "d":
+		v.days = i
+	default:
+		v.months = i
+	}
+}
+
+// JSONSchema is a single value, such as 30 d.
+func (validity) JSONSchema() map[string]any { return map[string]any{"type": "string"} }
+
+func (v validity) orElse(other validity) validity {
+	if v.hours+v.days+v.months == 0 {
+		return other
+	}
+	return v
+}
+
+// after is the end of the time that begins at an instant: hours are exact, days and months end at the same local time.
+func (v validity) after(begin udr.Instant, zone *time.Location) udr.Instant {
+	if v.hours > 0 {
+		return begin + udr.Instant(v.hours)*udr.Instant(time.Hour)
+	}
+	t := begin.Time().In(zone)
+	y, m, d := t.Date()
+	if v.months > 0 {
+		last := time.Date(y, m+time.Month(v.months)+1, 0, 0, 0, 0, 0, time.UTC).Day()
+		m, d = m+time.Month(v.months), min(d, last)
+	}
+	return udr.InstantOf(time.Date(y, m, d+v.days, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone))
+}
+
+// percent is a share such as 10 %.
+type percent struct{ of100 int }
+
+func (p *percent) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
+	if !d.Want(n, diag.Scalar, "a percentage") {
+		return
+	}
+	number, ok := strings.CutSuffix(strings.TrimSpace(n.Text), "%")
+	i, err := strconv.Atoi(strings.TrimSpace(number))
+	if !ok || err != nil || i < 0 || i > mostCap {
+		d.Errorf(n.Pos, "%q is no percentage from 0 to %d; write 10 %%", n.Text, mostCap)
+		return
+	}
+	p.of100 = i
+}
+
+// JSONSchema is a single value, such as 10 %.
+func (percent) JSONSchema() map[string]any { return map[string]any{"type": "string"} }
+
+const mostCap = 1000
+
+// pack is a version of a package, or of an add-on.
+type pack struct {
+	name     string
+	buckets  []bucket
+	addon    bool
+	first    bool // drawn before included units
+	doc      *packageDoc
+	valid    validity
+	within   validity
+	readOnly validity
+	onUse    bool // its time begins with its first use
+	blocked  bool
+	cap      int
+	priority int
+}
+
+func (c *compiler) compilePackages() {
+	var plans []*plan
+	for _, f := range c.plans.list {
+		plans = append(plans, f.versions...)
+	}
+	for _, doc := range c.packageDocs {
+		c.joinable("package", doc.Name)
+		p := &pack{name: doc.Name.Value, doc: doc, first: doc.Use == "first", valid: doc.Valid, onUse: doc.Begins == "first_use",
+			within: doc.BeginWithin.orElse(validity{months: longestValidity}), readOnly: doc.ReadOnlyFor.orElse(validity{days: 30}),
+			blocked: doc.Then == "blocked", cap: doc.Cap.of100, priority: doc.Priority}
+		if m := doc.Price; m != nil {
+			if m.Currency != "" {
+				c.currency(m.Currency, m.Pos)
+			}
+			if m.Amount.Sign() <= 0 {
+				c.list.Errorf(m.Pos, "a price is more than 0; leave it out if the package is free of charge")
+			}
+		}
+		p.buckets = c.buckets(doc.Buckets, "package "+p.name, p.name, SIMPackage, false)
+		c.warnZones(doc.Buckets, plans, "any plan")
+		c.setLeast(p.buckets, plans)
+		versioned(c, &c.packages, "package", doc.Name, doc.From, p)
+	}
+	for _, doc := range c.addonDocs {
+		c.joinable("add-on", doc.Name)
+		p := &pack{name: doc.Name.Value, addon: true, first: doc.Use == "first"}
+		p.buckets = c.buckets(doc.Buckets, "addon "+p.name, p.name, SIMUnits, false)
+		c.warnZones(doc.Buckets, plans, "any plan")
+		c.setLeast(p.buckets, plans)
+		versioned(c, &c.addons, "add-on", doc.Name, doc.From, p)
+	}
+}
+
+// Package is what a version of a package says for those who sell it.
+type Package struct {
+	Name     string
+	Sandbox  bool
+	Price    string // an amount; "" if it is free of charge
+	Currency string
+	OnUse    bool // its time begins with its first use
+	Cap      int
+	Blocked  bool
+
+	valid, within, readOnly validity
+}
+
+// Packages are the names of the packages, sorted.
+func (c *Catalogue) Packages() []string { return c.packages.names() }
+
+// Package is the version of a package that is sold at a time in a zone; false if there is none.
+func (c *Catalogue) Package(name string, at udr.Instant, zone *time.Location) (Package, bool) {
+	i, ok := c.packages.find(name)
+	if !ok {
+		return Package{}, false
+	}
+	p, _, _ := c.packages.list[i].at(newZoneClock(zone, c.dates), at)
+	if p == nil {
+		return Package{}, false
+	}
+	x := Package{Name: p.name, Sandbox: p.doc.Environment == "sandbox", OnUse: p.onUse, Cap: p.cap, Blocked: p.blocked, valid: p.valid,
+		within: p.within, readOnly: p.readOnly}
+	if m := p.doc.Price; m != nil {
+		x.Price, x.Currency = m.Amount.String(), m.Currency
+	}
+	return x, true
+}
+
+// End is when the time of a package that begins at an instant ends; of one that begins with its first use, when it must
+// have begun if used is 0.
+func (p *Package) End(bought, used udr.Instant, zone *time.Location) udr.Instant {
+	switch {
+	case !p.OnUse:
+		return p.valid.after(bought, zone)
+	case used == 0:
+		return p.within.after(bought, zone)
+	}
+	return p.valid.after(used, zone)
+}
+
+// ReadOnlyUntil is how long after its end it is shown as expired.
+func (p *Package) ReadOnlyUntil(end udr.Instant, zone *time.Location) udr.Instant {
+	return p.readOnly.after(end, zone)
+}
+
+// instance is something bought that a record may draw on.
+type instance struct {
+	*pack
+	registry.Bought
+	sim    bool
+	owner  uint32
+	payer  *payer
+	begin  udr.Instant // 0: not begun
+	end    udr.Instant
+	over   bool // its time is over, and the cap is left
+	lapsed bool // nothing is left of its time
+}

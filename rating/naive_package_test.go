@@ -1,0 +1,216 @@
+package rating_test
+
+import (
+	"cmp"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// naivePackage is a package or an add-on.
+type naivePackage struct {
+	Name     string        `yaml:"package,omitempty"`
+	Addon    string        `yaml:"addon,omitempty"`
+	From     string        `yaml:"from,omitempty"`
+	Valid    string        `yaml:"valid,omitempty"`
+	Begins   string        `yaml:"begins,omitempty"`
+	Within   string        `yaml:"begin_within,omitempty"`
+	Cap      string        `yaml:"cap,omitempty"`
+	ReadOnly string        `yaml:"read_only_for,omitempty"`
+	Then     string        `yaml:"then,omitempty"`
+	Use      string        `yaml:"use,omitempty"`
+	Priority int           `yaml:"priority,omitempty"`
+	Buckets  []naiveBucket `yaml:"buckets"`
+}
+
+// naiveOwned is a package that may cover a record.
+type naiveOwned struct {
+	naivePackage
+	line     boughtLine
+	name     string
+	account  *accountLine
+	begun    *big.Rat // when it was used first
+	end      udr.Instant
+	over     bool
+	inactive bool
+}
+
+// owned are the packages and add-ons of a charge, in the order in which they are drawn.
+func (c *naiveCharge) owned() (all []naiveOwned, err error) {
+	accounts := []*accountLine{c.a}
+	for a := c.r.account(c.a.Parent); a != nil && a.Plan == ""; a = c.r.account(a.Parent) {
+		accounts = append(accounts, a)
+	}
+	for _, b := range c.r.world.Bought {
+		x := naiveOwned{line: b, name: b.Package + b.Addon, account: c.a}
+		i := slices.IndexFunc(accounts, func(a *accountLine) bool { return a.ID == b.Account })
+		if b.SIM == 0 && i < 0 || b.SIM != 0 && (b.SIM != c.u.SIM || c.tier > 0) ||
+			c.u.At < instant(b.From) || b.Until != "" && c.u.At >= instant(b.Until) {
+			continue
+		}
+		if b.SIM == 0 {
+			x.account = accounts[i]
+		}
+		kind, _, _ := strings.Cut(x.name, "/")
+		from := func(p naivePackage) string { return p.From }
+		if b.Addon != "" {
+			if p := latest(c.r.catalogue.Addons[kind], from, c.u, x.account); p != nil {
+				x.naivePackage, x.end = *p, registry.NoEnd
+				all = append(all, x)
+			}
+			continue
+		}
+		p := latest(c.r.catalogue.Packages[kind], from, &udr.Usage{At: instant(b.From)}, x.account)
+		if p == nil {
+			return nil, naiveSuspended("no_plan")
+		}
+		if then := c.r.owner(c.u.SIM, instant(b.From)); b.SIM != 0 && (then == nil || c.r.root(then.Account) != c.root) {
+			continue
+		}
+		x.naivePackage = *p
+		x.times(c)
+		all = append(all, x)
+	}
+	slices.SortStableFunc(all, func(a, b naiveOwned) int {
+		return cmp.Or(a.Priority-b.Priority, cmp.Compare(a.end, b.end), cmp.Compare(instant(a.line.From), instant(b.line.From)),
+			cmp.Compare(a.name, b.name))
+	})
+	return all, nil
+}
+
+func (x *naiveOwned) times(c *naiveCharge) {
+	bought := instant(x.line.From)
+	begin := bought
+	if x.Begins == "first_use" {
+		x.begun = c.r.counter(fmt.Sprintf("begun %s of %s%d below %s", x.name, x.line.Account, x.line.SIM, c.root))
+		begin = udr.Instant(x.begun.Num().Int64())
+		if begin == 0 && c.u.At >= naiveAfter(cmp.Or(x.Within, "12 months"), bought, x.account) {
+			x.inactive, x.end = true, bought
+			return
+		}
+		if begin == 0 || c.u.At < begin {
+			begin = c.u.At
+		}
+	}
+	x.end = naiveAfter(x.Valid, begin, x.account)
+	x.over = c.u.At >= x.end
+	x.inactive = x.over && c.u.At >= naiveAfter(cmp.Or(x.ReadOnly, "30 d"), x.end, x.account)
+}
+
+// naiveAfter goes day by day to the end of some time.
+func naiveAfter(text string, from udr.Instant, a *accountLine) udr.Instant {
+	var n int
+	var unit string
+	fmt.Sscanf(text, "%d %s", &n, &unit)
+	if unit == "h" {
+		return from + udr.Instant(n)*3600*1e9
+	}
+	t := localTime(from, a)
+	day := t.Day()
+	for n > 0 {
+		t = time.Date(t.Year(), t.Month(), t.Day()+1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+		last := t.AddDate(0, 0, 1).Month() != t.Month()
+		if unit == "d" || t.Day() == day || last && t.Day() < day {
+			n--
+		}
+	}
+	local := localTime(from, a)
+	return udr.InstantOf(time.Date(t.Year(), t.Month(), t.Day(), local.Hour(), local.Minute(), local.Second(), local.Nanosecond(), local.Location()))
+}
+
+func (c *naiveCharge) drawOwned(owned []naiveOwned, first bool) {
+	var plans []naivePlan
+	for _, versions := range c.r.catalogue.Plans {
+		plans = append(plans, versions...)
+	}
+	for i := range owned {
+		x := &owned[i]
+		for j := range x.Buckets {
+			b := &x.Buckets[j]
+			name := x.name + "/" + b.Bucket
+			key := fmt.Sprintf("%s of %s%d below %s", name, x.line.Account, x.line.SIM, c.root)
+			if (x.Use == "first") != first || x.inactive || !c.takes(b) {
+				continue
+			}
+			if x.line.Addon != "" {
+				cycle := cycleOf(c.u, x.account)
+				if x.line.SIM != 0 {
+					cycle = c.r.simCycle(c.u, c.a, c.tier)
+				}
+				c.drawUnits(name, "addon "+key+" cycle "+cycle, b, naiveQuantity(b.Units)*int64(max(1, x.line.Quantity)), "included.exhausted", plans...)
+				continue
+			}
+			if !x.over {
+				x.use(c, c.drawUnits(name, "package "+key, b, naiveQuantity(b.Units), "package.exhausted", plans...))
+			}
+			percent := 0
+			fmt.Sscanf(x.Cap, "%d %%", &percent)
+			if x.line.Cap != nil {
+				percent = *x.line.Cap
+			}
+			if free := naiveQuantity(b.Units) * int64(percent) / 100; free > 0 && c.takes(b) {
+				x.use(c, c.drawUnits(name, "cap "+key, b, free, "package.cap_reached", plans...))
+			}
+		}
+	}
+}
+
+// use begins the time of a package, if it was drawn.
+func (x *naiveOwned) use(c *naiveCharge, drawn int64) {
+	if begin := big.NewRat(int64(c.u.At), 1); drawn > 0 && x.begun != nil && (x.begun.Sign() == 0 || begin.Cmp(x.begun) < 0) {
+		if x.begun.Sign() == 0 {
+			c.events = append(c.events, fmt.Sprintf("  package.began %s %s", x.name, c.a.ID))
+		}
+		x.begun.Set(begin)
+	}
+}
+
+func (c *naiveCharge) barred(owned []naiveOwned) error {
+	for i := range owned {
+		for j := range owned[i].Buckets {
+			if owned[i].Then == "blocked" && c.takes(&owned[i].Buckets[j]) {
+				return naiveSuspended("package")
+			}
+		}
+	}
+	return nil
+}
+
+// boughtLine is a package or an add-on that an account or a SIM has.
+type boughtLine struct {
+	Account  string `yaml:"account"`
+	SIM      uint32 `yaml:"sim"`
+	Package  string `yaml:"package"` // NAME/INSTANCE
+	Addon    string `yaml:"addon"`
+	From     string `yaml:"from"`
+	Until    string `yaml:"until"`
+	Cap      *int   `yaml:"cap"`
+	Quantity int    `yaml:"quantity"`
+}
+
+func (b *boughtLine) statements() []registry.Statement {
+	s := registry.Statement{Kind: registry.KindPackage, Subject: b.Account, Name: b.Package, From: instant(b.From), Value: []byte("{}")}
+	if b.SIM != 0 {
+		s.Subject = registry.SubjectOf(b.SIM)
+	}
+	if b.Addon != "" {
+		s.Kind, s.Name = registry.KindAddon, b.Addon
+	}
+	switch {
+	case b.Cap != nil:
+		s.Value = fmt.Appendf(nil, `{"cap":%d}`, *b.Cap)
+	case b.Quantity != 0:
+		s.Value = fmt.Appendf(nil, `{"quantity":%d}`, b.Quantity)
+	}
+	all := []registry.Statement{s}
+	if b.Until != "" {
+		s.From, s.State, s.Value = instant(b.Until), registry.Ended, nil
+		all = append(all, s)
+	}
+	return all
+}

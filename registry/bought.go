@@ -1,0 +1,124 @@
+package registry
+
+import (
+	"cmp"
+	"encoding/json"
+	"math"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+
+	"ratemill/udr"
+)
+
+// bought is what accounts and SIMs have on top of their plans: packages and add-ons. What was stated of them is a
+// statement, which a Registry does not hold; rating draws on their buckets, record by record.
+type bought map[buyer][]boughtFact // in the order of (kind, name, from, known)
+
+type buyer struct {
+	number uint32
+	sim    bool
+}
+
+type boughtFact struct {
+	kind     Kind
+	name     string
+	from     udr.Instant
+	known    Revision
+	state    State
+	quantity int64
+	cap      int16
+	id       uint64
+}
+
+// Bought is a package or an add-on that an account or a SIM has from a time until another.
+type Bought struct {
+	Kind         Kind   // KindPackage or KindAddon
+	Name         string // NAME/INSTANCE
+	ID           uint64 // a hash of the kind and the name
+	Since, Until udr.Instant
+	Quantity     int64 // of an add-on, 1 or more
+	Cap          int   // of a package in percent, in place of the catalogue's; -1 for that
+}
+
+// NoEnd is the end of what has none.
+const NoEnd = udr.Instant(math.MaxInt64)
+
+// boughtValue is what rating needs of a value.
+type boughtValue struct {
+	Quantity int64 `json:"quantity"`
+	Cap      *int  `json:"cap"`
+}
+
+func (b bought) load(numbers map[string]uint32, statements []Statement, known Revision) {
+	for i := range statements {
+		s := &statements[i]
+		if s.Kind != KindPackage && s.Kind != KindAddon {
+			continue
+		}
+		of := buyer{}
+		if of.number, of.sim = SIMOf(s.Subject); !of.sim {
+			number, ok := numbers[s.Subject]
+			if !ok {
+				continue
+			}
+			of.number = number
+		}
+		var v boughtValue
+		if len(s.Value) > 0 {
+			_ = json.Unmarshal(s.Value, &v) // what cannot be read is as if it were not said
+		}
+		f := boughtFact{s.Kind, s.Name, s.From, known, s.State, max(v.Quantity, 1), -1,
+			xxhash.Sum64String(string(s.Kind) + " " + s.Name)}
+		if v.Cap != nil {
+			f.cap = int16(min(max(*v.Cap, 0), math.MaxInt16))
+		}
+		at, found := slices.BinarySearchFunc(b[of], f, func(a, b boughtFact) int {
+			return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name), cmp.Compare(a.from, b.from), cmp.Compare(a.known, b.known))
+		})
+		if found {
+			b[of][at] = f
+			continue
+		}
+		b[of] = slices.Insert(b[of], at, f)
+	}
+}
+
+// AnyBought reports whether any account or SIM ever had a package or an add-on.
+func (v *View) AnyBought() bool { return len(v.r.bought) > 0 }
+
+// Bought appends the packages and add-ons that a SIM has or had until a time, or an account has, as known at a revision.
+func (v *View) Bought(sim bool, number uint32, at udr.Instant, rev Revision, dst []Bought) []Bought {
+	facts := v.r.bought[buyer{number, sim}]
+	for i := 0; i < len(facts); {
+		open := false
+		first := &facts[i]
+		for ; i < len(facts) && facts[i].name == first.name && facts[i].kind == first.kind; i++ {
+			f := &facts[i]
+			if f.from > at || f.known > rev || i+1 < len(facts) && facts[i+1].same(f) && facts[i+1].known <= rev {
+				continue // a later one of the same time says otherwise
+			}
+			switch {
+			case f.state == Withdrawn:
+			case !f.state.begins():
+				if open {
+					dst[len(dst)-1].Until = f.from
+				}
+				open = false
+			case open:
+				last := &dst[len(dst)-1]
+				last.Quantity, last.Cap = f.quantity, int(f.cap)
+			default:
+				open = true
+				dst = append(dst, Bought{Kind: f.kind, Name: f.name, ID: f.id, Since: f.from, Until: NoEnd,
+					Quantity: f.quantity, Cap: int(f.cap)})
+			}
+		}
+	}
+	return dst
+}
+
+// same reports whether two facts are about one instance at one time.
+func (f *boughtFact) same(g *boughtFact) bool {
+	return f.kind == g.kind && f.name == g.name && f.from == g.from
+}
