@@ -16,13 +16,9 @@ type Details struct {
 	Blacklisted         bool              `yaml:"blacklisted" json:"blacklisted,omitempty" doc:"It gets no more SIMs."`
 	ExpectedActivations int               `yaml:"expected_activations" json:"expected_activations,omitempty" doc:"How many SIMs it is expected to activate; for forecasts only." example:"500"`
 	SuspendSIMs         *bool             `yaml:"suspend_sims" json:"suspend_sims,omitempty" doc:"Whether its SIMs are suspended with it. Without it, its parent decides; true for a root."`
-	Environment         string            `yaml:"environment" json:"environment,omitempty" enum:"production|sandbox" doc:"sandbox: it is for trying out, and buys packages of a sandbox only; production without it. The payer's counts."`
 	Notes               string            `yaml:"notes" json:"notes,omitempty" doc:"Words for colleagues."`
 	Custom              map[string]string `yaml:"custom" json:"custom,omitempty" doc:"Fields of the installation, declared by a custom_fields document."`
 }
-
-// Sandbox is the environment of accounts for trying out.
-const Sandbox = "sandbox"
 
 func (v *Details) check(c *checker) {
 	if v.ExternalNumber != "" && !all(strings.ToUpper(v.ExternalNumber), alphanumeric) {

@@ -16,7 +16,7 @@ import (
 type packageDoc struct {
 	Name        diag.Text   `yaml:"package,required" doc:"Name, by which accounts and SIMs buy it." example:"travel-eu"`
 	From        since       `yaml:"from" doc:"Local date or instant from which this version is sold; without it, always. What was bought keeps the version of its purchase." example:"2026-02-01"`
-	Environment string      `yaml:"environment" default:"production" enum:"production|sandbox" doc:"For which accounts it is; one of a sandbox is only for payers whose details say environment: sandbox."`
+	Environment string      `yaml:"environment" default:"production" enum:"production|sandbox" doc:"For which accounts it is; one of a sandbox is only for payers whose billing profile says environment: sandbox."`
 	Price       *moneyText  `yaml:"price" doc:"Price in advance, a one-off charge at the purchase; without it, it is free of charge." example:"9.90 EUR"`
 	Buckets     []bucketDoc `yaml:"buckets,required" doc:"Its units, drawn in this order."`
 	Valid       validity    `yaml:"valid,required" doc:"For how long its units can be drawn: hours, days, or months, by the clock of the account." example:"30 d"`

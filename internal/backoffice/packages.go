@@ -98,12 +98,12 @@ func (d *accountDraft) mayBuy(r *PackageOrder, as account.Actor, when udr.Instan
 
 // environment refuses a package of a sandbox for those who pay, and the other way round.
 func (d *accountDraft) environment(p *rating.Package, payer string, when udr.Instant) error {
-	details := account.Value[account.Details](d.book, registry.KindDetails, payer, "", when)
-	sandbox := details != nil && details.Environment == account.Sandbox
+	profile := d.book.Profile(payer, when)
+	sandbox := profile != nil && profile.Sandbox()
 	switch {
 	case p.Sandbox && !sandbox:
-		return conflict("package %s is for sandboxes, and account %s, which pays, is none; ratemill account set %s details environment=sandbox "+
-			"makes it one", p.Name, payer, payer)
+		return conflict("package %s is for sandboxes, and account %s, which pays, is none: the environment of its billing profile is production",
+			p.Name, payer)
 	case sandbox && !p.Sandbox:
 		return conflict("account %s, which pays, is a sandbox, and package %s is not for sandboxes", payer, p.Name)
 	}

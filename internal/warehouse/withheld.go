@@ -28,7 +28,7 @@ var shownFields = map[registry.Kind][]string{
 	registry.KindMember:   {all},
 	registry.KindSetting:  {"name"},
 	registry.KindDetails: {"name", "external_number", "report_retention", "application_types", "device_types", "custom_support", "blacklisted",
-		"expected_activations", "environment"},
+		"expected_activations"},
 	registry.KindContact:  {},
 	registry.KindAddress:  {"country"},
 	registry.KindAddon:    {"quantity", "price"},
