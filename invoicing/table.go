@@ -146,10 +146,24 @@ func (t Table) Finalise(ctx context.Context, id string, g *terms.Group, issued r
 	return s, t.did(ctx, s, by)
 }
 
+// CycleLike reports whether a text is a month or a date, as cycles are named. Number ranges may give such numbers too.
+func CycleLike(text string) bool {
+	for _, layout := range []string{"2006-01", time.DateOnly} {
+		if _, err := time.Parse(layout, text); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // UnknownError says that there is no document with a number or an id.
 type UnknownError struct{ Name string }
 
 func (e *UnknownError) Error() string {
+	if CycleLike(e.Name) {
+		return "there is no document " + e.Name + "; if that is a billing cycle, ratemill invoice list --cycle " + e.Name +
+			" lists its documents, and --cycle " + e.Name + " --all takes them all"
+	}
 	return "there is no document " + e.Name + "; ratemill invoice list shows all"
 }
 

@@ -148,7 +148,7 @@ than those of the document. ratemill delivery list shows what becomes of them.`,
 			"  ratemill invoice deliver --cycle 2026-03 --all --why \"the mail server is back\"",
 	}
 	invoiceFlags(f, c, &r.InvoiceOrder)
-	c.Flags().BoolVar(&all, "all", false, "all documents of the cycle of which a delivery failed")
+	allFlag(c, &all, "all documents of the cycle of which a delivery failed")
 	c.Flags().Var(choice{&r.Channel, namesOf(delivery.Channels)}, "channel", "only by this channel")
 	c.Flags().StringArrayVar(&r.To, "to", nil, "address of a mail, instead of those of the document; repeat for more")
 	c.RunE = func(cmd *cobra.Command, args []string) error {

@@ -65,7 +65,7 @@ func invoiceRun(f *flags) *cobra.Command {
 can be interrupted and done again: it does what is missing, and computes drafts again from what is known now. A document is
 held when something is wrong: a file that is not whole, usage in suspense, sums that differ. It says what to do.`,
 		Example: "  ratemill invoice run --cycle 2026-03\n  ratemill invoice run --cycle 2026-03 --account acme --dry-run",
-		Args:    none,
+		Args:    cycleAsFlag,
 	}
 	invoiceFlags(f, c, &o)
 	c.Flags().DurationVar(&o.Wait, "wait", 30*time.Second, "how long to wait for roles that are behind")
@@ -179,7 +179,7 @@ func invoiceList(f *flags) *cobra.Command {
 		Short:   "List documents with their state",
 		Long:    `List prints documents: drafts by their id, final ones by their number.`,
 		Example: "  ratemill invoice list --cycle 2026-03\n  ratemill invoice list --account acme -o csv",
-		Args:    none,
+		Args:    cycleAsFlag,
 	}
 	c.Flags().StringVar(&o.Cycle, "cycle", "", "the month in which the billing cycles begin, as 2026-03 (default all)")
 	c.Flags().StringSliceVar(&o.Accounts, "account", nil, "only these payers (default all)")
@@ -260,7 +260,7 @@ func invoiceStep(f *flags, step invoicing.Step, short string) *cobra.Command {
 		Example: fmt.Sprintf("  ratemill invoice %s 17-regular-2026-03-01-1\n  ratemill invoice %s --cycle 2026-03 --all", step, step),
 	}
 	invoiceFlags(f, c, &o)
-	c.Flags().BoolVar(&all, "all", false, "all documents of the cycle that allow it")
+	allFlag(c, &all, "all documents of the cycle that allow it")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		o.Who = whoami()
 		if err := named(args, all, &o); err != nil {
@@ -286,6 +286,21 @@ func invoiceStep(f *flags, step invoicing.Step, short string) *cobra.Command {
 	return c
 }
 
+// allFlag adds the flag for all documents of a cycle. It is --yes too, as finalise had it.
+func allFlag(c *cobra.Command, all *bool, what string) {
+	c.Flags().BoolVar(all, "all", false, what)
+	c.Flags().BoolVar(all, "yes", false, "the same as --all")
+	_ = c.Flags().MarkHidden("yes")
+}
+
+// cycleAsFlag is for a command without arguments that has the flag --cycle.
+func cycleAsFlag(c *cobra.Command, args []string) error {
+	if len(args) == 1 && invoicing.CycleLike(args[0]) {
+		return fmt.Errorf("%s takes the billing cycle as a flag: ratemill %s --cycle %s", called(c), called(c), args[0])
+	}
+	return none(c, args)
+}
+
 // named refuses a command that names neither documents nor a whole cycle, or both.
 func named(documents []string, all bool, o *backoffice.InvoiceOrder) error {
 	switch {
@@ -309,19 +324,19 @@ func printDone(cmd *cobra.Command, f *flags, done []backoffice.InvoiceSummary) e
 
 func invoiceFinalise(f *flags) *cobra.Command {
 	o := backoffice.InvoiceOrder{}
-	var yes bool
+	var all bool
 	c := &cobra.Command{
 		Use:   "finalise [DOCUMENT …]",
 		Short: "Make reviewed documents final, with their numbers",
 		Long: `Finalise gives documents their numbers and dates, without gaps, in the order of their payers. From then on they never change.
 Drafts become final only if their accounting group asks for no review. Held documents stay, and the command names them and fails.`,
-		Example: "  ratemill invoice finalise --cycle 2026-03 --yes\n  ratemill invoice finalise 17-regular-2026-03-01-1",
+		Example: "  ratemill invoice finalise --cycle 2026-03 --all\n  ratemill invoice finalise 17-regular-2026-03-01-1",
 	}
 	invoiceFlags(f, c, &o)
-	c.Flags().BoolVar(&yes, "yes", false, "all documents of the cycle")
+	allFlag(c, &all, "all documents of the cycle that allow it")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		o.Who = whoami()
-		if err := named(args, yes, &o); err != nil {
+		if err := named(args, all, &o); err != nil {
 			return err
 		}
 		office, end, err := openOffice(cmd.Context(), f)
@@ -329,7 +344,7 @@ Drafts become final only if their accounting group asks for no review. Held docu
 			return err
 		}
 		defer end()
-		if yes {
+		if all {
 			args = nil
 		}
 		bars := passing()
