@@ -26,7 +26,8 @@ func (e *Engine) effective(v *registry.View, rev registry.Revision, c *Counters,
 	}
 	var events []life.Event
 	if len(e.happened) > 0 {
-		events = e.events(fact.Since, v.StateValue(fact.Value).Name)
+		e.byAccount = e.byAccount[:0]
+		events = e.withAccount(v, rev, sim, e.events(fact.Since, v.StateValue(fact.Value).Name), fact.Since, at)
 	}
 	return e.states.Of(v, fact, at, zone, events)
 }
@@ -52,7 +53,18 @@ func (e *Engine) again(v *registry.View, rev registry.Revision, c *Counters, sim
 	if !slices.ContainsFunc(e.happened, func(h happening) bool { return h.at <= fact.Since && h.within(base.Since, state) }) {
 		return life.Stay{}, false
 	}
-	events := e.events(base.Since, state)
+	events := e.withAccount(v, rev, sim, e.events(base.Since, state), base.Since, at)
+	stay, err := e.states.Of(v, base, at, zone, events)
+	return stay, err == nil
+}
+
+// withAccount adds what the status of the account did to what usage did, after one time up to another: e.byAccount, and what the
+// SIM's state did not heed when simstate judged it. Usage that came to be rated since may have ended that state earlier.
+func (e *Engine) withAccount(v *registry.View, rev registry.Revision, sim uint32, events []life.Event, from, at udr.Instant) []life.Event {
+	e.unheeded = v.Unheeded(sim, from, at, rev, e.unheeded[:0])
+	for _, fact := range e.unheeded {
+		e.byAccount = append(e.byAccount, life.Event{At: fact.Since, Kind: e.states.ByAccount(v, fact)})
+	}
 	for _, a := range e.byAccount {
 		i := 0
 		for i < len(events) && events[i].At < a.At { // of one instant, usage comes last
@@ -61,8 +73,7 @@ func (e *Engine) again(v *registry.View, rev registry.Revision, c *Counters, sim
 		events = slices.Insert(events, i, a)
 	}
 	e.happens = events
-	stay, err := e.states.Of(v, base, at, zone, events)
-	return stay, err == nil
+	return events
 }
 
 // mayDiffer reports whether a fact may say something else if it is worked out again with what usage did. Of usage whose

@@ -47,7 +47,8 @@ type Engine struct {
 	then      []happening  // that it found for another time
 	happens   []life.Event // scratch of events
 	byAccount []life.Event // what the status of the account did, scratch of again
-	lifeIDs   []lifeIDs    // by class number
+	unheeded  []registry.SIMState
+	lifeIDs   []lifeIDs // by class number
 
 	onlyAsking bool  // no rated state is kept
 	cycleOfSIM int32 // cycle for the SIM's counters

@@ -25,6 +25,7 @@ type quickCase struct {
 	catalogue *rating.Catalogue
 	zone      *time.Location
 	text      string
+	limit     int          // in bytes, of a SIM in a cycle
 	stated    []life.Event // Set
 	suspended []life.Event // by the account, and back
 	used      []life.Event
@@ -62,27 +63,51 @@ func newQuickCase(t *testing.T, r *rand.Rand) *quickCase {
 	if r.IntN(2) == 0 {
 		text += "usage_in: { suspended: suspense }\n"
 	}
-	c.text = text
-	catalogue, found := rating.LoadCatalogue(fstest.MapFS{"life.yaml": {Data: []byte(text)}, "plan.yaml": {Data: []byte(
+	c.text, c.limit = text, 30+r.IntN(100)
+	c.load()
+	c.people()
+	c.write()
+	return c
+}
+
+func (c *quickCase) load() {
+	catalogue, found := rating.LoadCatalogue(fstest.MapFS{"life.yaml": {Data: []byte(c.text)}, "plan.yaml": {Data: []byte(
 		"plan: days\ncurrency: EUR\nprorate: days\nincluded: [{ bucket: data, units: 300 B, classes: [data] }]\n" +
 			"classes:\n  data: { prices: [ { price: 0.02 / 1 B } ] }\n")},
 		"limit.yaml": {Data: fmt.Appendf(nil, "limit: much\nper: sim\nclasses: [data]\nusage: %d B\nactions: [suspend]\n",
-			30+r.IntN(100))}})
-	require.NoError(t, found.Err(), text)
+			c.limit)}})
+	require.NoError(c.t, found.Err(), c.text)
 	c.catalogue = catalogue
-	c.people()
+}
+
+// write has both know what people stated.
+func (c *quickCase) write() {
 	facts := registry.Changes{Revision: 1, Accounts: []registry.AccountFact{{Number: 1, ID: "acme", Currency: "EUR", Zone: c.zone.String(),
 		CycleDay: 1, Limits: []string{"much"}}}, SIMs: []registry.OwnershipFact{{SIM: 1, Account: 1, Plan: "days"}}}
 	atFirst := slices.DeleteFunc(c.states(0, nil), func(s life.Stay) bool { return s.By == life.ByUse || s.By == life.ByLimit })
 	life.Add(&facts, c.tell(life.Change(nil, atFirst, 1, life.Reason{}), 1)) // as the commands saw it
 	c.slow, c.quick = registry.New(), registry.New()
-	require.NoError(t, c.slow.Apply(&facts))
-	require.NoError(t, c.quick.Apply(&facts))
-	return c
+	require.NoError(c.t, c.slow.Apply(&facts))
+	require.NoError(c.t, c.quick.Apply(&facts))
 }
 
-// people choose states, and suspend the account now and then.
-func (c *quickCase) people() {
+func (c *quickCase) raters() (slow, quick *quickRater) {
+	return &quickRater{engine: rating.NewEngine(c.catalogue), counters: rating.NewCounters()},
+		&quickRater{engine: rating.NewEngine(c.catalogue), counters: rating.NewCounters()}
+}
+
+// remember notes what a record did to the state.
+func (c *quickCase) remember(i int, quick *quickRater) {
+	for _, e := range quick.result.Events {
+		if kind, ok := map[rating.EventKind]life.EventKind{rating.FirstUse: life.Used, rating.LifeExhausted: life.Emptied,
+			rating.LimitSuspends: life.LimitPassed}[e.Kind]; ok {
+			c.used = append(c.used, life.Event{At: e.At, Kind: kind, Cause: fmt.Sprint("usage:", i, kind)})
+		}
+	}
+}
+
+// begin is the state in which the SIM comes, and its rules.
+func (c *quickCase) begin(state string) life.Rules {
 	rules := life.Rules{Zone: c.zone}
 	var err error
 	rules.Ref, err = c.catalogue.Life().Rules(life.Settings{Lifecycle: "life"}, 1, c.zone)
@@ -90,8 +115,13 @@ func (c *quickCase) people() {
 	rules.Lifecycle, err = c.catalogue.Life().Resolve(rules.Ref, 1, c.zone)
 	require.NoError(c.t, err)
 	begin := udr.InstantOf(time.Date(2026, 2, 20, 0, 0, 0, 0, c.zone))
-	c.stated = []life.Event{{At: begin, Kind: life.Set, Rules: rules,
-		State: []string{"in_testing", "billing_ready", "in_billing"}[c.r.IntN(3)]}}
+	c.stated = []life.Event{{At: begin, Kind: life.Set, Rules: rules, State: state}}
+	return rules
+}
+
+// people choose states, and suspend the account now and then.
+func (c *quickCase) people() {
+	rules := c.begin([]string{"in_testing", "billing_ready", "in_billing"}[c.r.IntN(3)])
 	for range c.r.IntN(2) {
 		c.stated = append(c.stated, life.Event{At: c.time(), Kind: life.Set, Rules: rules,
 			State: []string{"in_testing", "in_billing", "suspended"}[c.r.IntN(3)]})
@@ -121,6 +151,37 @@ func (c *quickCase) tell(facts []life.Fact, revision registry.Revision) []life.F
 	return facts
 }
 
+// A limit suspends a SIM in April until 14 April, so the suspension of its account on 10 April does nothing to it, and its fact is
+// withdrawn. A late record then passes the limit in March: the SIM was in use again on 6 April, and the account's suspension counts.
+func TestTheSuspensionOfAnAccountCountsThoughItsFactWasWithdrawn(t *testing.T) {
+	c := &quickCase{t: t, zone: time.UTC, text: "lifecycle: life\nstates: connected\ndefault: inventory\n" +
+		"suspend: { max: 9 d, then: in_billing }\n", limit: 50}
+	c.load()
+	at := func(text string) udr.Instant { return instant(text) }
+	c.begin("in_billing")
+	c.suspended = []life.Event{{At: at("2026-04-10T05:00:00Z"), Kind: life.AccountSuspended, Cause: "cascade:1"},
+		{At: at("2026-04-14T14:00:00Z"), Kind: life.AccountResumed, Cause: "cascade:2"}}
+	c.write()
+	slow, quick := c.raters()
+	for i, u := range []udr.Usage{{At: at("2026-04-05T04:00:00Z"), Quantity: 60}, {At: at("2026-03-28T11:00:00Z"), Quantity: 60},
+		{At: at("2026-04-17T16:00:00Z"), Quantity: 1}} {
+		u.SIM, u.Class, u.Unit, u.Seq = 1, "data", udr.Octet, uint64(i)
+		want, got := slow.rate(c.slow, u), quick.rate(c.quick, u)
+		require.Equal(t, want, got)
+		c.remember(i, quick)
+		if i == 0 {
+			require.True(t, c.follow(at("2026-04-06T00:00:00Z")))
+		}
+		if i == 2 {
+			require.Contains(t, got, "Days:21 Of:30", "without 1 to 5 and 10 to 13 April")
+		}
+	}
+	c.suspended = nil // people take the suspension back
+	require.True(t, c.follow(at("2026-04-06T00:00:00Z")))
+	u := udr.Usage{SIM: 1, Class: "data", Unit: udr.Octet, Quantity: 1, At: at("2026-04-17T17:00:00Z")}
+	require.Contains(t, quick.rate(c.quick, u), "Days:25 Of:30")
+}
+
 // follow has the quick one write what follows by a time; false if the account's suspension concerns the SIM after all, of which
 // no command knew.
 func (c *quickCase) follow(until udr.Instant) bool {
@@ -128,7 +189,8 @@ func (c *quickCase) follow(until udr.Instant) bool {
 	byAccount := func(at udr.Instant) bool {
 		return slices.ContainsFunc(c.told, func(f life.Told) bool { return f.From == at && f.Origin == registry.ByAccount })
 	}
-	facts := life.Change(c.told, c.states(until, c.used), 1, life.Reason{Cause: "request:follow"})
+	facts := life.Change(c.told, c.states(until, c.used), 1, life.Reason{Cause: "request:follow",
+		Happened: slices.Concat(c.stated, c.suspended, c.used)})
 	for _, f := range facts {
 		if f.Origin == registry.ByAccount && !byAccount(f.From) {
 			return false
@@ -167,8 +229,7 @@ func TestUsageCostsTheSameHoweverFastStatesFollowFromWhatIsRated(t *testing.T) {
 	for seed := range seeds.Each(t, 200, 200) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		c := newQuickCase(t, r)
-		slow := quickRater{engine: rating.NewEngine(c.catalogue), counters: rating.NewCounters()}
-		quick := quickRater{engine: rating.NewEngine(c.catalogue), counters: rating.NewCounters()}
+		slow, quick := c.raters()
 		history := c.text
 		for i := range 25 {
 			u := udr.Usage{SIM: 1, Class: "data", Unit: udr.Octet, Quantity: 1 + r.Int64N(40), At: c.time(), Seq: uint64(i)}
@@ -186,12 +247,7 @@ func TestUsageCostsTheSameHoweverFastStatesFollowFromWhatIsRated(t *testing.T) {
 				v.Close()
 				require.Equal(t, want, got, "seed %d\n%s%s\n%v", seed, history, words(c.used), c.suspended)
 			}
-			for _, e := range quick.result.Events {
-				if kind, ok := map[rating.EventKind]life.EventKind{rating.FirstUse: life.Used, rating.LifeExhausted: life.Emptied,
-					rating.LimitSuspends: life.LimitPassed}[e.Kind]; ok {
-					c.used = append(c.used, life.Event{At: e.At, Kind: kind, Cause: fmt.Sprint("usage:", i, kind)})
-				}
-			}
+			c.remember(i, quick)
 		}
 	}
 	require.Greater(t, rated, 5000)

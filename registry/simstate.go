@@ -26,6 +26,10 @@ const (
 	ByUsage                 // what usage did to the state before
 	ByTime                  // a time limit of the state before
 	ByAccount               // the status of the account, in the state before
+
+	// Unheeded is for withdrawals: the status of the account did what the withdrawn fact says, but the state before it does
+	// not heed that. It may do so if the state is worked out again.
+	Unheeded
 )
 
 // StateValue is a state of a state model. Millions of SIMs share a few.
@@ -195,6 +199,25 @@ func (v *View) AnyStates() bool { return len(v.r.states.values.list) > 0 }
 
 // StateValue is what SIMState.Value stands for. It never changes; callers may keep it.
 func (v *View) StateValue(n uint32) *StateValue { return &v.r.states.values.list[n] }
+
+// Unheeded appends what the status of the account did to a SIM after one time up to another, as far as the SIM's state does not
+// heed it: the facts that were withdrawn for that.
+func (v *View) Unheeded(sim uint32, after, to udr.Instant, rev Revision, dst []SIMState) []SIMState {
+	s := &v.r.states
+	for e := s.first(sim); e != nil && e.from > after; {
+		if e.from > to || e.known > rev {
+			e = s.next(e)
+			continue
+		}
+		from, unheeded := e.from, s.value(e).State == Withdrawn && e.origin == Unheeded
+		for ; e != nil && e.from == from; e = s.next(e) {
+			if unheeded && e.origin == ByAccount {
+				dst, unheeded = append(dst, SIMState{e.value - 1, e.from, e.known, e.origin}), false
+			}
+		}
+	}
+	return dst
+}
 
 // StateUntil is when a SIM's state may change from that at a time, as known at a revision; false if it never does.
 func (v *View) StateUntil(sim uint32, at udr.Instant, rev Revision) (until udr.Instant, ends bool) {

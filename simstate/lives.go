@@ -82,7 +82,8 @@ func (l *Lives) Judge(sim uint32, stated []life.Told, used []life.Event, now udr
 	for i := range stated {
 		causes[stated[i].Cause] = safeguard.On(safeguard.CauseAgain)
 	}
-	s.Facts = life.Change(stated, s.Stays, sim, life.Reason{Cause: reason, Used: func(cause string) bool { return causes[cause] }})
+	s.Facts = life.Change(stated, s.Stays, sim, life.Reason{Cause: reason, Happened: events,
+		Used: func(cause string) bool { return causes[cause] }})
 	if !safeguard.On(safeguard.OriginStated) {
 		for i := range s.Facts {
 			s.Facts[i].Origin = registry.Stated

@@ -73,7 +73,7 @@ func StatesTold(ctx context.Context, tx *store.Tx, sims []uint32, to registry.Re
 		}
 		// Without a bound for known: PostgreSQL would read all revisions by it, 1 ms a SIM against 0.03.
 		rows, err := tx.Rows(ctx, `SELECT f.known, COALESCE((SELECT c.cause FROM fact_causes c WHERE c.known = f.known AND c.n = f.cause), ''),
-			f.`+strings.ReplaceAll(stateColumns, ", ", ", f.")+`
+			COALESCE(f.origin, 0), f.`+strings.ReplaceAll(stateColumns, ", ", ", f.")+`
 			FROM sim_state_facts f WHERE f.sim IN (`+marks(len(some))+`) ORDER BY f.sim, f.valid_from, f.known, f.n`, args...)
 		if err != nil {
 			return nil, err
@@ -82,7 +82,7 @@ func StatesTold(ctx context.Context, tx *store.Tx, sims []uint32, to registry.Re
 			var known int64
 			var cause string
 			var r stateRow
-			if err := rows.Scan(&known, &cause, &r.sim, &r.since, &r.state, &r.name, &r.core, &r.lifecycle, &r.brought); err != nil {
+			if err := rows.Scan(&known, &cause, &r.origin, &r.sim, &r.since, &r.state, &r.name, &r.core, &r.lifecycle, &r.brought); err != nil {
 				return err
 			}
 			if registry.Revision(known) > to {

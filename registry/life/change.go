@@ -19,6 +19,10 @@ type Fact struct {
 type Reason struct {
 	Cause string                  // unique
 	Used  func(cause string) bool // whether a fact has a cause already
+
+	// Happened is what happened to the SIM. A withdrawal tells whether the status of the account still did what the withdrawn
+	// fact said: rating needs that if it works the state out again.
+	Happened []Event
 }
 
 // Change is the change set that brings a SIM's facts to its states. known are all facts that were ever stated of the
@@ -30,8 +34,12 @@ type Reason struct {
 // again has a cause that names the reason too.
 func Change(known []Told, stays []Stay, sim uint32, reason Reason) (facts []Fact) {
 	holds := map[udr.Instant]Told{}
+	byAccount := map[udr.Instant]EventKind{}
 	for _, f := range known {
 		holds[f.From] = f
+		if f.State != registry.Withdrawn && MakerOf(f.Cause) == ByAccount {
+			byAccount[f.From] = accountDid(f.StateValue)
+		}
 	}
 	subject := registry.SubjectOf(sim)
 	for i := range stays {
@@ -46,13 +54,34 @@ func Change(known []Told, stays []Stay, sim uint32, reason Reason) (facts []Fact
 		facts = append(facts, Fact{registry.StateFact{SIM: sim, From: s.From, StateValue: value, Origin: s.origin()}, reason.of(cause)})
 	}
 	for from, f := range holds {
-		if f.State != registry.Withdrawn {
-			facts = append(facts, Fact{registry.StateFact{SIM: sim, From: from, StateValue: registry.StateValue{State: registry.Withdrawn}},
-				reason.Cause})
+		origin := registry.Stated
+		if kind := byAccount[from]; kind != Left && reason.happened(from, kind) {
+			origin = registry.Unheeded
+		}
+		if f.State != registry.Withdrawn || f.Origin == registry.Unheeded && origin != registry.Unheeded {
+			facts = append(facts, Fact{registry.StateFact{SIM: sim, From: from, StateValue: registry.StateValue{State: registry.Withdrawn},
+				Origin: origin}, reason.Cause})
 		}
 	}
 	slices.SortFunc(facts, func(a, b Fact) int { return int(max(-1, min(1, a.From-b.From))) })
 	return facts
+}
+
+// happened reports whether something happened at a time.
+func (r *Reason) happened(at udr.Instant, kind EventKind) bool {
+	return slices.ContainsFunc(r.Happened, func(e Event) bool { return e.At == at && e.Kind == kind })
+}
+
+// accountDid is what the status of the account did to a SIM, by the value of the fact that it made.
+func accountDid(value registry.StateValue) EventKind {
+	ref, err := ParseRef(value.Lifecycle)
+	switch {
+	case err == nil && ref.Way == WithAccount:
+		return AccountSuspended
+	case value.Core == Cancelled:
+		return AccountTerminated
+	}
+	return AccountResumed
 }
 
 // of is the cause of a fact in the change set.

@@ -20,6 +20,7 @@ type rule struct {
 	ref    Ref
 	cycle  *Lifecycle // nil if it depends on the time, or is missing
 	err    error
+	did    EventKind // the status of the account, if it made the fact
 	plain  bool
 	known  bool
 	always bool // cycle holds for every beginning
@@ -62,16 +63,10 @@ func (r *Reader) Of(v *registry.View, fact registry.SIMState, at udr.Instant, zo
 
 // ByAccount is what the status of the account did to a SIM, of a fact that it made; Left for another fact.
 func (r *Reader) ByAccount(v *registry.View, fact registry.SIMState) EventKind {
-	rule := r.rule(v, fact.Value)
-	switch {
-	case fact.Origin != registry.ByAccount:
+	if fact.Origin != registry.ByAccount {
 		return Left
-	case rule.ref.Way == WithAccount:
-		return AccountSuspended
-	case rule.value.Core == Cancelled:
-		return AccountTerminated
 	}
-	return AccountResumed
+	return r.rule(v, fact.Value).did
 }
 
 // rule is what a value of facts says; it is worked out once.
@@ -84,6 +79,7 @@ func (r *Reader) rule(v *registry.View, value uint32) *rule {
 		return x
 	}
 	x.known, x.value = true, v.StateValue(value)
+	x.did = accountDid(*x.value)
 	if x.ref, x.err = ParseRef(x.value.Lifecycle); x.err != nil {
 		x.always, x.plain = true, true
 		return x
