@@ -23,7 +23,7 @@ type adjustment struct {
 }
 
 // adjustments are all there are, in the order in which they apply to an amount.
-var adjustments = [...]adjustment{fee, usage, limitedByCap, minimum, rounding}
+var adjustments = [...]adjustment{fee, usage, limitedByCap, minimum, rounding, perPeriod, creditClass}
 
 // saying is the text of a plan's document about a class or price, and its effect.
 type saying struct {
@@ -38,6 +38,7 @@ type saying struct {
 	priceDoc *priceDoc
 	at       diag.Pos
 	price    *price
+	stages   []stage // of periods: of the class, while a price is read those of the price
 }
 
 // apply changes the sum of what a record costs, which begins at price p, and adds the line that says so. It fails where the
@@ -53,6 +54,7 @@ type recomputation struct {
 
 	exact   *big.Rat // what units at volume prices cost, in this charge and in none before
 	settled *big.Rat // what they make their shares cost more, rounded
+	credit  bool     // the charge is a credit turned around
 }
 
 // line is the charge's line of a kind that a charge has at most once, nil if it has none.

@@ -111,9 +111,11 @@ func (s *succession) plans(old, now *plan) {
 		name := s.after.names[n]
 		if i, ok := s.before.classes[name]; ok && int(i) < len(old.classes) && old.classes[i] != nil {
 			s.prices(old.classes[i], pc, name)
+			s.periods(old.classes[i], pc, name)
 		}
 	}
 	s.sharedCounts(old, now)
+	s.passes(old, now)
 	s.buckets(old.included, now.included)
 }
 
@@ -142,12 +144,14 @@ func (s *succession) prices(old, now *planClass, class string) {
 	}
 	for i := range now.prices {
 		p := &now.prices[i]
-		if !p.counts() || p.shared != "" || p.count == countRecord || has(old.prices, p) {
+		if !(p.remembers() || p.counts() && p.shared == "" && p.count != countRecord) || has(old.prices, p) {
 			continue
 		}
 		var gone []string
 		for j := range old.prices {
-			if o := &old.prices[j]; o.slice == p.slice && o.count == p.count && o.period == p.period && o.shared == "" && !has(now.prices, o) && (overlap(o.words, p.words) || len(o.words)+len(p.words) == 0) {
+			o := &old.prices[j]
+			same := o.count == p.count && o.period == p.period && o.shared == "" || p.remembers() && o.remembers()
+			if o.id != 0 && same && o.slice == p.slice && !has(now.prices, o) && (overlap(o.words, p.words) || len(o.words)+len(p.words) == 0) {
 				gone = append(gone, o.key)
 			}
 		}

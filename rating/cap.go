@@ -5,8 +5,8 @@ import "ratemill/literal"
 // A cap is the most that a record or session costs, its fee included.
 var limitedByCap = adjustment{
 	class: func(s *saying) {
-		if s.classDoc.Cap != nil {
-			s.pc.cap, s.pc.capped = literal.Amount(s.classDoc.Cap.Value, s.classDoc.Cap.Pos, &s.list), true
+		if d := s.classDoc.Cap.ofRecord(); d != nil {
+			s.pc.cap, s.pc.capped = literal.Amount(d.Value, d.Pos, &s.list), true
 		}
 	},
 	price: func(s *saying) {
@@ -33,7 +33,7 @@ var limitedByCap = adjustment{
 		if l == nil {
 			return
 		}
-		if sum, err := x.c.Before.cost().Add(x.c.Sum); err == nil && !sum.Less(l.Price) && (x.later() || sum == l.Price) {
+		if sum, err := x.c.Before.cost().Add(x.c.recordSum()); err == nil && !sum.Less(l.Price) && (x.later() || sum == l.Price) {
 			x.line("cap", "at most "+x.money(l.Price)+" for a "+x.whole())
 		}
 	},

@@ -58,6 +58,7 @@ type Catalogue struct {
 	participation bool // some share plan is activated by it
 	prioritised   bool // some share plan has a priority
 	above         bool // some share plan's buckets belong to an account above the one that has it
+	credits       bool // a class of a plan allows negative quantities
 }
 
 // family is the versions of one name, oldest first.
@@ -427,6 +428,8 @@ func (c *compiler) compile() {
 	c.followNames()
 	c.setThresholds()
 	c.setPoints()
+	c.namePasses()
+	c.nameStages()
 	c.compareVersions()
 	c.warnUnknown()
 	c.compileLife()

@@ -209,7 +209,10 @@ func (p *plan) places(c *Catalogue, version int, all []Place) []Place {
 			all = append(all, Place{"rollover", "plan " + p.included[i].event})
 		}
 	}
-	return all
+	for _, x := range p.allPasses() {
+		all = append(all, Place{"pass", "plan " + x.event})
+	}
+	return append(all, c.periodPlaces(p, plan)...)
 }
 
 func stepName(plan, class, price, amount string, per int64) string {
@@ -235,6 +238,7 @@ func (ch *Charge) Reached(class string, reach func(Place)) {
 			reach(Place{"step", stepName(plan, class, ch.Price, l.Price.String(), l.Per)})
 		}
 	}
+	ch.reachPeriods(class, reach)
 	for i := range ch.Draws {
 		d := &ch.Draws[i]
 		name := "pool " + d.Share + "/" + d.Bucket
@@ -246,10 +250,40 @@ func (ch *Charge) Reached(class string, reach func(Place)) {
 			name = "plan " + ch.Plan + "/" + d.Bucket
 		}
 		switch {
+		case d.Pass:
+			if d.Drawn != 0 {
+				reach(Place{"pass", name})
+			}
 		case d.Drawn > 0 && d.Rolled():
 			reach(Place{"rollover", name})
 		case d.Drawn > 0 && d.Kind != SIMLife:
 			reach(Place{"bucket", name})
+		}
+	}
+}
+
+// periodPlaces are the fees, minimums and caps of periods.
+func (c *Catalogue) periodPlaces(p *plan, plan string) (all []Place) {
+	for n, pc := range p.classes {
+		for i := 0; pc != nil && i < len(pc.prices); i++ {
+			for j := range pc.prices[i].stages {
+				s := &pc.prices[i].stages[j]
+				at := Place{"period " + s.kind.String(), plan + " " + c.names[n] + ": per " + s.length()}
+				if s.kind != PeriodPass && !slices.Contains(all, at) {
+					all = append(all, at)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// reachPeriods calls reach for the fees, minimums and caps of periods that changed the charge.
+func (ch *Charge) reachPeriods(class string, reach func(Place)) {
+	for i := range ch.Periods {
+		if l := &ch.Periods[i]; l.Kind <= PeriodCap && l.Kind != PeriodPass && !l.Amount.IsZero() {
+			x := stage{per: l.Period, account: l.Counter == AccountUnits}
+			reach(Place{"period " + l.Kind.String(), fmt.Sprintf("%s@%d %s: per %s", ch.Plan, ch.PlanVersion, class, x.length())})
 		}
 	}
 }

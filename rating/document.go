@@ -100,7 +100,10 @@ type classDoc struct {
 	Scale     scaleDoc   `yaml:",inline"`
 	Increment increments `yaml:"increment" doc:"Steps to which a record's quantity is rounded up: one for all, or { initial, then }." example:"100 kB"`
 	Round     *roundDoc  `yaml:"round" doc:"Overrides the plan's round for this class."`
-	Cap       *diag.Text `yaml:"cap" doc:"The maximum cost of one record, fee included." example:"10" amount:"yes"`
+	Fee       dues       `yaml:"fee" doc:"A fee for each day, week or cycle of a SIM with usage of the class, due with the first use; or a list of these." example:"0.50 / day"`
+	Minimum   dues       `yaml:"minimum" doc:"The least that each day, week or cycle costs in which a SIM has usage of the class that is paid for; or a list of these." example:"5 / cycle"`
+	Cap       dues       `yaml:"cap" doc:"The maximum cost of one record, fee included; or of the usage of a SIM in a day, week or cycle: 10 / day; or a list of these." example:"[2, 10 / day, 50 / cycle]"`
+	Negative  diag.Text  `yaml:"negative" enum:"credit" doc:"credit: records may have negative quantities; they give back what a record of that many units would have cost now, at most what was charged, and what they drew. Without it, negative quantities are suspended." example:"credit"`
 	Count     countDoc   `yaml:",inline"`
 	First     diag.Text  `yaml:"first" enum:"wins" doc:"wins: the order of prices with when is meant, so check does not warn of conditions that may hold together. With and without it, the first whose condition holds is taken." example:"wins"`
 	Prices    []priceDoc `yaml:"prices" doc:"The prices, beside those of the plan's price list and of the plan that it extends. One whose when holds goes before one without when; of these, one that names a zone goes before one for all, one that names a slice before one for any time."`
@@ -116,9 +119,11 @@ type priceDoc struct {
 
 	When      diag.Text  `yaml:"when" doc:"Condition on the usage, the SIM and the account, in the language of rules: the price applies only where it holds. Such a price goes before those without a condition; of several that hold, the first in the list is taken. The words are in docs/catalogue.md." example:"apn startsWith \"private.\" and attr.rat == \"NB-IoT\""`
 	Slice     diag.Text  `yaml:"slice" doc:"Time slice; without it, any time that no other price of the zone names." example:"day"`
-	Fee       *diag.Text `yaml:"fee" doc:"Connect fee, charged once for a record of more than 0 units that begins at this price and continues no session." example:"0.15" amount:"yes"`
+	Fee       dues       `yaml:"fee" doc:"Connect fee, charged once for a record of more than 0 units that begins at this price and continues no session; or a fee for each day, week or cycle in which a record begins at this price: 1.00 / day; or a list of these." example:"0.15"`
+	Pass      *passDoc   `yaml:"pass" doc:"The first use of a day, week or cycle buys a pass, and the rest of that time is free up to a number of units."`
 	Price     *priceText `yaml:"price" doc:"Price for a number of units; free costs nothing." example:"0.02 / 1 MB"`
 	Minimum   minimumDoc `yaml:",inline"`
+	Cap       dues       `yaml:"cap" doc:"The most that the records that begin at this price cost in a day, week or cycle; or a list of these." example:"5 / day"`
 	Steps     []stepDoc  `yaml:"steps" doc:"Instead of price: prices that change with what was counted. Units counted before keep their price."`
 	Package   *priceText `yaml:"package" doc:"Instead of price: what each begun number of counted units costs." example:"2.00 / 100 MB"`
 	Volume    []stepDoc  `yaml:"volume" doc:"Instead of price: prices that change with what was counted, also for the units counted before: they are corrected by the record that reaches a new price."`

@@ -6,7 +6,7 @@ import "ratemill/udr"
 // its order, and returns the number of covered units. Buckets cover the beginning of a record. One with an increment of
 // its own changes the rounded quantity of the charge.
 func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zone int32, res *Result) (at int64, err error) {
-	if t.number == 0 && ch.Rounded > 0 && e.state.known {
+	if t.number == 0 && ch.Rounded > 0 && e.state.known && !e.giving.on {
 		e.state.free = e.drawLife(ch, c, u, class, ch.Rounded, res)
 		at = e.state.free
 	}
@@ -44,7 +44,7 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 		at = e.drawPools(t, ch, c, u, class, zone, at, res)
 	}
 	if len(e.owned) > 0 && at < ch.Rounded {
-		if at = e.drawOwned(t, false, at, ch, c, u, class, zone, res); at < ch.Rounded {
+		if at = e.drawOwned(t, false, at, ch, c, u, class, zone, res); at < ch.Rounded && !e.giving.on {
 			return at, e.barred(t, u, class, zone)
 		}
 	}
@@ -58,11 +58,18 @@ func (e *Engine) draw(t *tier, b *bucket, size int64, w tally, at int64, ch *Cha
 	used := before.Units()
 	ch.Draws = append(ch.Draws, Draw{Share: b.share, Bucket: b.name, Kind: k.Kind.plain(), Owner: k.Owner, Cycle: k.Cycle, Size: size, Before: used})
 	d := &ch.Draws[len(ch.Draws)-1]
+	if e.giving.on {
+		e.candidate(t, b, k, CounterKey{}, ch)
+		return 0
+	}
 	if b.take(t, d, size-used, at, ch, u) == 0 {
 		return 0
 	}
 	taken := d.Taken()
 	e.add(entry, k, UnitsValue(taken), res)
+	if t.class.credit {
+		e.rememberDraw(t, k, false, taken, c, u, res)
+	}
 	if size-used-taken < b.least {
 		kind := PoolExhausted
 		if b.share == "" {

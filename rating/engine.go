@@ -50,6 +50,7 @@ type Engine struct {
 	unheeded  []registry.SIMState
 	lifeIDs   []lifeIDs // by class number
 
+	giving     giving
 	onlyAsking bool  // no rated state is kept
 	cycleOfSIM int32 // cycle for the SIM's counters
 	view       *registry.View
@@ -160,14 +161,17 @@ func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *u
 			return err
 		}
 	}
-	if u.SessionWithin != 0 {
+	credit := u.Quantity < 0
+	if u.SessionWithin != 0 && !credit {
 		if err := e.join(v, rev, c, u); err != nil {
 			return err
 		}
 	}
 	charges, deltas, events := len(res.Charges), len(res.Deltas), len(res.Events)
 	e.undo, e.repriced = e.undo[:0], e.repriced[:0]
-	e.useFirst(c, u, res)
+	if !credit {
+		e.useFirst(c, u, res)
+	}
 	for i := range e.tiers {
 		if err := e.charge(&e.tiers[i], c, u, class, res); err != nil {
 			e.takeBack(c, res, charges, deltas, events)
@@ -183,6 +187,9 @@ func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *u
 	if err := e.watch(c, u, class, res); err != nil {
 		e.takeBack(c, res, charges, deltas, events)
 		return err
+	}
+	if credit {
+		return nil
 	}
 	if len(e.catalogue.anomalies.list) > 0 {
 		e.watches(c, u, res)
@@ -211,8 +218,8 @@ func (e *Engine) class(u *udr.Usage) (int32, error) {
 		return 0, suspend("unit", "the quantity is in %s, but the catalogue prices %s by %s; correct the source's rules or the prices",
 			literal.UnitName(u.Unit), u.Class, literal.UnitName(unit))
 	}
-	if u.Quantity < 0 || u.Quantity > literal.MaxQuantity {
-		return 0, suspend("quantity", "quantity %d is out of range: it must be 0 to %d", u.Quantity, int64(literal.MaxQuantity))
+	if u.Quantity < -literal.MaxQuantity || u.Quantity > literal.MaxQuantity { // whether one below 0 is allowed, the plans say
+		return 0, suspend("quantity", "quantity %d is out of range: it must be at most %d", u.Quantity, int64(literal.MaxQuantity))
 	}
 	return e.lastNumber, nil
 }
@@ -381,6 +388,9 @@ func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error
 		return suspend("currency", "account %s pays in %s, but plan %s charges %s; correct one and retry", t.facts.ID, t.currency, f.name, t.plan.currency)
 	}
 	t.class, t.wall = t.plan.classes[class], t.clock
+	if err := t.allows(u); err != nil {
+		return err
+	}
 	if t.class.sliced && t.plan.special {
 		if err := e.sliceClock(t, u); err != nil {
 			return err

@@ -62,12 +62,17 @@ func (n *Names) location(account uint32, at udr.Instant) *time.Location {
 // it. It knows nothing of files and invoices; others add those lines.
 func Explain(u *udr.Usage, c *Charge, names Names) string {
 	zone := names.location(c.Account, u.At)
-	x := explanation{u: u, c: c, names: &names, zone: zone}
+	x := explanation{u: u, c: c, names: &names, zone: zone, credit: c.Quantity < 0}
 	if c.Corrects() {
 		return x.correction()
 	}
 	fmt.Fprintf(&x.b, "%s · %s %s · SIM %s · %s · %s %s\n", x.money(c.Total), u.Class, Units(c.Quantity, u.Unit),
 		names.sim(c.SIM), names.account(c.Account), u.At.Time().In(zone).Format(time.DateTime), zone)
+	if x.credit {
+		x.c = c.turned()
+		x.line("credit", "gives back what a record of "+Units(x.c.Quantity, u.Unit)+" costs now, last drawn first; the lines below say what is "+
+			"taken back")
+	}
 	x.line("zone", x.zoneWords())
 	x.line("plan", x.planWords())
 	x.whenLines()
@@ -81,14 +86,16 @@ func Explain(u *udr.Usage, c *Charge, names Names) string {
 		x.line("session", x.sessionWords())
 	}
 	x.line("rounded", x.roundedWords())
-	for i := range c.Draws {
-		d := &c.Draws[i]
+	for i := range x.c.Draws {
+		d := &x.c.Draws[i]
 		kind, name := "pool", d.Share+"/"+d.Bucket
 		switch {
 		case d.Kind == SIMLife:
 			kind, name = "free", d.Bucket
 		case d.Package != "":
 			kind, name = "package", d.Package+"/"+d.Bucket
+		case d.Pass:
+			kind, name = "pass", d.Bucket
 		case d.Share == "":
 			kind, name = "included", d.Bucket
 		}
@@ -99,6 +106,7 @@ func Explain(u *udr.Usage, c *Charge, names Names) string {
 			tell(&x)
 		}
 	}
+	x.c = c
 	x.verified()
 	return x.b.String()
 }
@@ -118,6 +126,8 @@ type explanation struct {
 	c     *Charge
 	names *Names
 	zone  *time.Location
+
+	credit bool // the charge is a credit turned around
 }
 
 // later reports whether parts of the record's session came before it.
@@ -303,7 +313,10 @@ func (x *explanation) drawWords(d *Draw, name, word string) string {
 	} else if whole := x.included(d); whole > d.Size { // of former versions
 		size += " (of " + Units(whole, unit) + ", for the days that the SIM has the plan)"
 	}
-	text := fmt.Sprintf("%s: %s of %s used before %s in the %s from %s; ", name, Grouped(d.Before), size, whose, d.Period, date(d.Cycle))
+	if d.Pass && d.Size == 0 {
+		size = "any number"
+	}
+	text := fmt.Sprintf("%s: %s of %s used before %s in %s; ", name, Grouped(d.Before), size, whose, spanWords(d.Period, d.Cycle))
 	if d.Kind == SIMPackage || d.Kind == AccountPackage {
 		text = x.boughtWords(d, name, whose)
 	}
@@ -317,6 +330,11 @@ func (x *explanation) drawWords(d *Draw, name, word string) string {
 		drawn += " drawn"
 	}
 	switch {
+	case x.credit:
+		return text + strings.Replace(drawn, " drawn", " put back", 1)
+	case d.Pass && d.Drawn > 0 && (d.Size == 0 || !d.Exhausted()):
+	case d.Pass && d.Drawn > 0:
+		return text + fmt.Sprintf("%s; now used up   → event %s", drawn, IncludedExhausted)
 	case d.Drawn == 0 && d.Exhausted():
 		return text + "nothing left"
 	case d.Drawn == 0:

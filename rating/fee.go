@@ -8,10 +8,11 @@ import (
 // A connect fee is due once for a record or session of more than 0 units, by the price at which it begins.
 var fee = adjustment{
 	price: func(s *saying) {
-		if s.priceDoc.Fee == nil {
+		d := s.priceDoc.Fee.ofRecord()
+		if d == nil {
 			return
 		}
-		if s.price.fee = literal.Amount(s.priceDoc.Fee.Value, s.priceDoc.Fee.Pos, &s.list); !s.price.fee.IsZero() {
+		if s.price.fee = literal.Amount(d.Value, d.Pos, &s.list); !s.price.fee.IsZero() {
 			s.price.adjust = append(s.price.adjust, applyFee)
 		}
 	},

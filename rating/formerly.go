@@ -34,8 +34,12 @@ func (c *compiler) followNames() {
 				}
 				pc := f.versions[i].classes[class]
 				for j := range pc.prices {
-					if p := &pc.prices[j]; p.count != countRecord && p.shared == "" {
-						all = append(all, naming{p.own, p.former, &p.key, p.at, func() { p.id = c.id(p.at, prefix+p.key) }})
+					if p := &pc.prices[j]; p.id != 0 {
+						all = append(all, naming{p.own, p.former, &p.key, p.at, func() {
+							if id := c.id(p.at, prefix+p.key); p.shared == "" { // a count with a name of its own goes on
+								p.id = id
+							}
+						}})
 					}
 				}
 				return all

@@ -173,7 +173,7 @@ func (e *Engine) drawAddon(t *tier, x *instance, b *bucket, at int64, ch *Charge
 	k, entry, before := e.counter(c, &w, res)
 	d := Draw{Package: x.Name, Bucket: b.name, Kind: k.Kind.plain(), Owner: k.Owner, Cycle: k.Cycle, Size: timesUnits(b.size, x.Quantity),
 		Before: before.Units()}
-	return e.drawFrom(t, b, &d, k, entry, before, IncludedExhausted, at, ch, u, res)
+	return e.drawFrom(t, b, &d, k, entry, before, IncludedExhausted, at, ch, c, u, res)
 }
 
 func timesUnits(units, n int64) int64 {
@@ -198,7 +198,7 @@ func (e *Engine) drawInstance(t *tier, x *instance, b *bucket, size int64, cappe
 	if capped {
 		d.AtMost = size
 	}
-	drawn := e.drawFrom(t, b, &d, k, entry, before, kind, at, ch, u, res)
+	drawn := e.drawFrom(t, b, &d, k, entry, before, kind, at, ch, c, u, res)
 	if drawn > 0 && x.onUse && (x.begin == 0 || u.At < x.begin) {
 		e.begin(t, x, c, u, res)
 	}
@@ -218,7 +218,12 @@ func (e *Engine) begin(t *tier, x *instance, c *Counters, u *udr.Usage, res *Res
 
 // drawFrom takes from a bucket what it covers of the record from unit at on.
 func (e *Engine) drawFrom(t *tier, b *bucket, d *Draw, k CounterKey, entry *entry, before Value, kind EventKind, at int64, ch *Charge,
-	u *udr.Usage, res *Result) int64 {
+	c *Counters, u *udr.Usage, res *Result) int64 {
+	if e.giving.on {
+		ch.Draws = append(ch.Draws, *d)
+		e.candidate(t, b, k, CounterKey{}, ch)
+		return 0
+	}
 	left := d.Size - d.Before
 	b.take(t, d, left, at, ch, u)
 	ch.Draws = append(ch.Draws, *d)
@@ -227,6 +232,9 @@ func (e *Engine) drawFrom(t *tier, b *bucket, d *Draw, k CounterKey, entry *entr
 	}
 	taken := d.Taken()
 	e.add(entry, k, UnitsValue(taken), res)
+	if t.class.credit {
+		e.rememberDraw(t, k, false, taken, c, u, res)
+	}
 	if left-taken < b.least {
 		res.Events = append(res.Events, Event{Kind: kind, Name: d.Package + "/" + d.Bucket, Account: t.payer.number, SIM: u.SIM, At: u.At,
 			Counter: k, Threshold: UnitsValue(d.Size - b.least + 1), Before: before, After: UnitsValue(d.Before + taken)})

@@ -106,6 +106,9 @@ func (e *Engine) watch(c *Counters, u *udr.Usage, class int32, res *Result) erro
 
 func (e *Engine) count(m *counting, c *Counters, u *udr.Usage, res *Result) error {
 	value := UnitsValue(u.Quantity)
+	if u.Quantity < 0 {
+		value = UnitsValue(-e.giving.units)
+	}
 	if m.cost {
 		cost, err := e.costOf(m)
 		if err != nil {
@@ -119,6 +122,9 @@ func (e *Engine) count(m *counting, c *Counters, u *udr.Usage, res *Result) erro
 	w := e.tallyOf(m, u)
 	k, entry, before := e.counter(c, &w, res)
 	after := before.Plus(value)
+	if after.Hi < 0 { // a credit gives back what was counted in another period
+		after, value = Value{}, before.Neg()
+	}
 	if m.cost {
 		if _, err := after.Cost(); err != nil {
 			return suspend("amount", "the cost that limit %s counts for account %s exceeds the largest possible amount; correct the plan",
@@ -138,10 +144,10 @@ func (e *Engine) count(m *counting, c *Counters, u *udr.Usage, res *Result) erro
 	return nil
 }
 
-// firstTime reports whether a threshold is reached for the first time in its period. Units only add up. A cost may have fallen
-// meanwhile, by a credit, so the highest value at which the threshold acted is kept.
+// firstTime reports whether a threshold is reached for the first time in its period. A cost, and units where a class has credits,
+// may have fallen meanwhile, so the highest value at which the threshold acted is kept.
 func (e *Engine) firstTime(m *counting, t *threshold, w *tally, c *Counters, res *Result) bool {
-	if !m.cost {
+	if !m.cost && !e.catalogue.credits {
 		return true
 	}
 	acted := *w
@@ -216,7 +222,7 @@ func (e *Engine) costOf(m *counting) (decimal.D, error) {
 // over the limit. Of the record that reaches a limit on usage, the units over it have that price. One that reaches a limit without
 // such a price, or a limit on cost, is charged as a whole: a record is one row, and is rated or suspended as one.
 func (e *Engine) heed(c *Counters, u *udr.Usage, class int32) error {
-	if u.Quantity == 0 {
+	if u.Quantity <= 0 {
 		return nil
 	}
 	for at, p := range e.path {

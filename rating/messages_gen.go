@@ -108,6 +108,12 @@ func AppendCharge(dst []byte, m *Charge) []byte {
 		dst = appendBlock(dst, &m.Blocks[i])
 		dst = wire.CloseShort(dst, at)
 	}
+	for i := range m.Periods {
+		dst = append(dst, 0xea, 0x2, 0)
+		at = len(dst)
+		dst = appendPeriodLine(dst, &m.Periods[i])
+		dst = wire.CloseShort(dst, at)
+	}
 	dst = m.appendLines(dst)
 	dst = wire.AppendString(dst, 40, m.Class)
 	dst = wire.AppendString(dst, 50, m.When)
@@ -387,6 +393,17 @@ func (m *Charge) parse(data []byte) error {
 			}
 			m.Blocks = append(m.Blocks, Block{})
 			err = m.Blocks[len(m.Blocks)-1].parse(f.B)
+		case 45:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			if len(m.Periods) == maxRepeated {
+				err = fmt.Errorf("more than %d periods", maxRepeated)
+				break
+			}
+			m.Periods = append(m.Periods, PeriodLine{})
+			err = m.Periods[len(m.Periods)-1].parse(f.B)
 		case 32:
 			if f.Kind != protowire.BytesType {
 				err = f.WrongType()
@@ -866,6 +883,120 @@ func (m *Growth) parse(data []byte) error {
 	return nil
 }
 
+// appendPeriodLine appends m as the message PeriodLine.
+func appendPeriodLine(dst []byte, m *PeriodLine) []byte {
+	var at int
+	dst = wire.AppendVarint(dst, 1, uint64(m.Kind))
+	dst = wire.AppendString(dst, 2, m.Name)
+	dst = wire.AppendVarint(dst, 3, uint64(m.Period))
+	dst = wire.AppendSigned(dst, 4, int64(m.Begins))
+	dst = wire.AppendVarint(dst, 5, uint64(m.Counter))
+	dst = wire.AppendVarint(dst, 6, uint64(m.Owner))
+	if !m.Price.IsZero() {
+		dst = append(dst, 0x3a, 0)
+		at = len(dst)
+		dst = appendDecimal(dst, &m.Price)
+		dst = wire.CloseShort(dst, at)
+	}
+	if !m.Amount.IsZero() {
+		dst = append(dst, 0x42, 0)
+		at = len(dst)
+		dst = appendDecimal(dst, &m.Amount)
+		dst = wire.CloseShort(dst, at)
+	}
+	if !m.Before.IsZero() {
+		dst = append(dst, 0x4a, 0)
+		at = len(dst)
+		dst = appendDecimal(dst, &m.Before)
+		dst = wire.CloseShort(dst, at)
+	}
+	if !m.Charged.IsZero() {
+		dst = append(dst, 0x52, 0)
+		at = len(dst)
+		dst = appendDecimal(dst, &m.Charged)
+		dst = wire.CloseShort(dst, at)
+	}
+	return dst
+}
+
+func (m *PeriodLine) parse(data []byte) error {
+	var f wire.Field
+	for len(data) > 0 {
+		size := f.Read(data)
+		if size < 0 {
+			return wire.Damaged("PeriodLine", size)
+		}
+		data = data[size:]
+		var err error
+		switch f.Number {
+		case 1:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Kind = PeriodKind(min(f.V, 255))
+		case 2:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			m.Name = wire.Text(f.B)
+		case 3:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Period = period(min(f.V, 255))
+		case 4:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Begins = int32(f.Signed())
+		case 5:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Counter = CounterKind(min(f.V, 255))
+		case 6:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Owner = uint32(f.V)
+		case 7:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = ParseDecimal(f.B, &m.Price)
+		case 8:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = ParseDecimal(f.B, &m.Amount)
+		case 9:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = ParseDecimal(f.B, &m.Before)
+		case 10:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = ParseDecimal(f.B, &m.Charged)
+		}
+		if err != nil {
+			return fmt.Errorf("message PeriodLine: field %d: %w", f.Number, err)
+		}
+	}
+	return nil
+}
+
 // appendDraw appends m as the message Draw.
 func appendDraw(dst []byte, m *Draw) []byte {
 	dst = wire.AppendString(dst, 1, m.Share)
@@ -885,6 +1016,9 @@ func appendDraw(dst []byte, m *Draw) []byte {
 	dst = wire.AppendVarint(dst, 58, uint64(m.Carried))
 	dst = wire.AppendString(dst, 59, m.Package)
 	dst = wire.AppendVarint(dst, 60, uint64(m.Period))
+	if m.Pass {
+		dst = wire.AppendVarint(dst, 45, 1)
+	}
 	return dst
 }
 
@@ -1000,6 +1134,12 @@ func (m *Draw) parse(data []byte) error {
 				break
 			}
 			m.Period = period(f.V)
+		case 45:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Pass = f.V != 0
 		}
 		if err != nil {
 			return fmt.Errorf("message Draw: field %d: %w", f.Number, err)

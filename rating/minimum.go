@@ -2,7 +2,6 @@ package rating
 
 import (
 	"ratemill/decimal"
-	"ratemill/diag"
 	"ratemill/literal"
 )
 
@@ -11,7 +10,7 @@ import (
 // highest minimum of its parts; a record that continues one of which nothing is known has none, as it pays no fee.
 var minimum = adjustment{
 	price: func(s *saying) {
-		d := s.priceDoc.Minimum.Minimum
+		d := s.priceDoc.Minimum.Minimum.ofRecord()
 		if d == nil {
 			return
 		}
@@ -56,14 +55,14 @@ var minimum = adjustment{
 		if l := x.c.line(LineMinimum); l != nil {
 			least = larger(least, l.Price)
 		}
-		if sum, err := x.c.Before.cost().Add(x.c.Sum); err == nil && !least.IsZero() && !least.Less(sum) {
+		if sum, err := x.c.Before.cost().Add(x.c.recordSum()); err == nil && !least.IsZero() && !least.Less(sum) {
 			x.line("minimum", "at least "+x.money(least)+" for a "+x.whole())
 		}
 	},
 }
 
 type minimumDoc struct {
-	Minimum *diag.Text `yaml:"minimum" doc:"The least that a record costs which begins at this price and pays for units, fee included: not one of 0 units, that buckets cover whole, or that continues a session." example:"0.01" amount:"yes"`
+	Minimum dues `yaml:"minimum" doc:"The least that a record costs which begins at this price and pays for units, fee included: not one of 0 units, that buckets cover whole, or that continues a session; or the least that a day, week or cycle with such a record costs: 0.50 / day; or a list of these." example:"0.01"`
 }
 
 func applyMinimum(_ *tier, p *price, ch *Charge, sum *amount) error {

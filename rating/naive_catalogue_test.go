@@ -69,7 +69,10 @@ type naiveIncrement struct {
 type naiveClass struct {
 	Increment *naiveIncrement `yaml:"increment,omitempty"`
 	Round     *naiveRound     `yaml:"round,omitempty"`
-	Cap       string          `yaml:"cap,omitempty"`
+	Fee       naiveDues       `yaml:"fee,omitempty"`
+	Minimum   naiveDues       `yaml:"minimum,omitempty"`
+	Cap       naiveDues       `yaml:"cap,omitempty"`
+	Negative  string          `yaml:"negative,omitempty"`
 	Counted   string          `yaml:"counted,omitempty"`
 	Prices    []naivePrice    `yaml:"prices"`
 }
@@ -90,8 +93,10 @@ type naivePrice struct {
 
 	When      string          `yaml:"when,omitempty"`
 	Slice     string          `yaml:"slice,omitempty"`
-	Fee       string          `yaml:"fee,omitempty"`
-	Minimum   string          `yaml:"minimum,omitempty"`
+	Fee       naiveDues       `yaml:"fee,omitempty"`
+	Minimum   naiveDues       `yaml:"minimum,omitempty"`
+	Cap       naiveDues       `yaml:"cap,omitempty"`
+	Pass      *naivePass      `yaml:"pass,omitempty"`
 	Price     string          `yaml:"price,omitempty"`
 	Steps     []naiveStep     `yaml:"steps,omitempty"`
 	Increment *naiveIncrement `yaml:"increment,omitempty"`

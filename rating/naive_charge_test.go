@@ -22,6 +22,35 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 		return nil, nil, nil, naiveSuspended("no_price")
 	}
 	c := naiveCharge{r: r, u: u, a: a, plan: plan, class: &class, zone: zone, first: first, tier: tier, root: root, sum: new(big.Rat)}
+	round := naiveRound{12, "half_up"}
+	if plan.Round != nil {
+		round = *plan.Round
+	}
+	if class.Round != nil {
+		round = *class.Round
+	}
+	if u.Quantity < 0 {
+		if err := c.giveBack(); err != nil {
+			return nil, nil, nil, err
+		}
+		sum, least := c.sum, new(big.Rat)
+		if most := class.Cap.ofRecord(); most != "" && sum.Cmp(naiveMoney(most)) > 0 {
+			sum = naiveMoney(most)
+		}
+		if c.covered < c.quantity && !u.Continues {
+			least = naiveMoney(first.Minimum.ofRecord())
+		}
+		if sum.Cmp(least) < 0 {
+			sum = least
+		}
+		total := c.periods(naiveRounded(sum, round))
+		if tier == 0 {
+			r.given = c.quantity
+		}
+		total = new(big.Rat).Neg(total)
+		head := fmt.Sprintf("tier %d %s %s zone %s price %s total %s", tier, a.ID, plan.Name, zone, first.Name, total.FloatString(12))
+		return append([]string{head}, c.lines...), c.events, total, nil
+	}
 	initial, then := class.increment(first)
 	session := r.session(u, a, plan.Name, root)
 	if session == nil {
@@ -43,32 +72,33 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	c.quantity, begins = session.use(u.Quantity, initial, then, c.blocks)
 	c.session, c.used = session, session.used-begun
 	c.drawLife()
-	if free := c.covered > 0 && c.covered == c.quantity; begins && !free && !(u.Continues && session.key == "") && !c.over.whole() {
-		c.sum.Add(c.sum, naiveMoney(first.Fee))
-	}
+	free := c.covered > 0 && c.covered == c.quantity
 	if err := c.drawAll(); err != nil {
 		return nil, nil, nil, err
+	}
+	if !c.over.whole() {
+		c.drawPass()
+	}
+	if passed := c.passed > 0 && c.covered == c.quantity; begins && !free && !passed && !(u.Continues && session.key == "") && !c.over.whole() {
+		c.sum.Add(c.sum, naiveMoney(first.Fee.ofRecord()))
 	}
 	c.priced = session.priced
 	if err := c.price(); err != nil {
 		return nil, nil, nil, err
 	}
 	sum := c.sum.Add(c.sum, session.sum)
-	if class.Cap != "" && !c.over.whole() && sum.Cmp(naiveMoney(class.Cap)) > 0 {
-		sum = naiveMoney(class.Cap)
-	}
-	round := naiveRound{12, "half_up"}
-	if plan.Round != nil {
-		round = *plan.Round
-	}
-	if class.Round != nil {
-		round = *class.Round
+	passed := c.passed > 0 && c.covered == c.quantity
+	if most := class.Cap.ofRecord(); most != "" && sum.Cmp(naiveMoney(most)) > 0 && !free && !passed && !c.over.whole() {
+		sum = naiveMoney(most)
 	}
 	least := ""
 	if c.covered < c.quantity && !(u.Continues && session.key == "") && !c.over.whole() {
-		least = first.Minimum
+		least = first.Minimum.ofRecord()
 	}
 	total := session.pay(u, sum, naiveMoney(least), round, c.priced)
+	if !free {
+		total = c.periods(total)
+	}
 	name := first.Name
 	if c.over.whole() || c.beyondPools {
 		name = "" // only names that plans give are compared
@@ -100,6 +130,9 @@ type naiveCharge struct {
 	used    int64 // beyond the increments that its session began before
 
 	quantity, covered, priced int64
+	passed                    int64 // by the pass of the first price
+	credits                   bool  // it is a credit, with what it gives back as positive numbers
+	refills                   []naiveRefill
 	sum                       *big.Rat
 	lines, events             []string
 }
@@ -134,6 +167,9 @@ func (c *naiveCharge) drawAll() error {
 	}
 	c.pool = nil
 	c.drawOwned(owned, false)
+	if c.credits {
+		return nil
+	}
 	return c.barred(owned)
 }
 
@@ -165,11 +201,15 @@ func (c *naiveCharge) draw(name, key string, b naiveBucket, kind string, plans .
 
 // drawUnits draws on a bucket of some units.
 func (c *naiveCharge) drawUnits(name, key string, b *naiveBucket, size int64, kind string, plans ...naivePlan) (drawn int64) {
+	if c.collects(name, key, "", b) {
+		return 0
+	}
 	used := c.r.counter(key)
 	before := used.Num().Int64()
 	drawn, taken := c.cover(b, size-before)
 	c.lines = append(c.lines, fmt.Sprintf("  draw %s before %d drawn %d", name, before, drawn))
 	used.Add(used, new(big.Rat).SetInt64(taken))
+	c.drew(key, "", taken)
 	if drawn > 0 && size-before-taken < c.least(b, plans...) {
 		c.events = append(c.events, fmt.Sprintf("  %s %s %s", kind, name, c.a.ID))
 	}
@@ -204,6 +244,10 @@ func (c *naiveCharge) price() error {
 			}
 		}
 		from := c.counted(p, n)
+		if c.class.Negative != "" && !c.credits {
+			paid := c.r.counter(c.inPeriod("units paid for at "+c.classKey()+"/"+p.counts(), naiveDue{Per: "cycle"}))
+			paid.Add(paid, new(big.Rat).SetInt64(n))
+		}
 		at, c.priced = at+n, c.priced+n
 		steps := p.Steps
 		if p.Price != "" {
@@ -215,7 +259,11 @@ func (c *naiveCharge) price() error {
 				end = min(end, naiveQuantity(steps[i+1].From))
 			}
 			if begin < end {
-				c.lines = append(c.lines, fmt.Sprintf("  step %d from %d", end-begin, begin))
+				line := fmt.Sprintf("  step %d from %d", end-begin, begin)
+				if c.credits {
+					line = fmt.Sprintf("  step -%d from %d", end-begin, begin)
+				}
+				c.lines = append(c.lines, line)
 				c.sum.Add(c.sum, new(big.Rat).Mul(naiveUnitPrice(s.Price), new(big.Rat).SetInt64(end-begin)))
 			}
 		}
@@ -236,6 +284,9 @@ func (c *naiveCharge) counted(p *naivePrice, n int64) (from int64) {
 		return c.priced
 	}
 	from = counter.Num().Int64()
+	if c.credits {
+		from, n = max(0, from-n), -min(n, from)
+	}
 	counter.Add(counter, new(big.Rat).SetInt64(n))
 	return from
 }

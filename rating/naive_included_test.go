@@ -27,6 +27,9 @@ func (c *naiveCharge) drawIncluded(plan *naivePlan, b *naiveBucket) {
 	rolled := func() {
 		for _, f := range c.former(b) {
 			used, carried := c.r.counter(key("included", f.cycle)), c.r.counter(key("rolled", f.cycle))
+			if c.takes(b) && c.collects(name, key("included", f.cycle), key("rolled", f.cycle), b) {
+				continue
+			}
 			left := f.size - used.Num().Int64()
 			if b.Rollover.AtMost != "" {
 				left = min(left, naiveQuantity(b.Rollover.AtMost)-carried.Num().Int64())
@@ -39,6 +42,7 @@ func (c *naiveCharge) drawIncluded(plan *naivePlan, b *naiveBucket) {
 			c.lines = append(c.lines, fmt.Sprintf("  draw %s before %d drawn %d", name, before, covered))
 			used.Add(used, big.NewRat(taken, 1))
 			carried.Add(carried, big.NewRat(taken, 1))
+			c.drew(key("included", f.cycle), key("rolled", f.cycle), taken)
 		}
 	}
 	if b.Rollover != nil && b.Rollover.Use != "last" {

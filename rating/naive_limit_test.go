@@ -141,7 +141,7 @@ func (t *naiveThreshold) value(l *naiveLimit) *big.Rat {
 // heed looks for limits that block the record.
 func (r *naiveRater) heed(u *udr.Usage, sim *simLine) error {
 	r.over = map[string]naiveOver{}
-	if u.Quantity == 0 {
+	if u.Quantity <= 0 {
 		return nil
 	}
 	for _, m := range r.counting(u, sim) {
@@ -207,13 +207,15 @@ func (r *naiveRater) lifts(u *udr.Usage, sim *simLine) bool {
 // limits counts a record for its limits.
 func (r *naiveRater) limits(u *udr.Usage, sim *simLine, paid map[string]*big.Rat) (events []string) {
 	for _, m := range r.counting(u, sim) {
-		add := new(big.Rat).SetInt64(u.Quantity)
+		add := r.counts(u)
 		if m.Cost != "" {
 			add = paid[m.pays.ID]
 		}
 		c := r.counter(m.key)
 		before := new(big.Rat).Set(c)
-		c.Add(c, add)
+		if c.Add(c, add); c.Sign() < 0 {
+			c.SetInt64(0)
+		}
 		for _, t := range m.all() {
 			if value := t.value(m.naiveLimit); before.Cmp(value) >= 0 || c.Cmp(value) < 0 {
 				continue

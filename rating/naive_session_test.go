@@ -43,7 +43,7 @@ func (r *naiveRater) session(u *udr.Usage, a *accountLine, plan, root string) *n
 
 // known reports whether a record that continues a session may be rated.
 func (r *naiveRater) known(u *udr.Usage, sim *simLine) error {
-	if u.SessionWithin == 0 || !u.Continues {
+	if u.SessionWithin == 0 || !u.Continues || u.Quantity < 0 {
 		return nil
 	}
 	tier := 0
@@ -91,7 +91,7 @@ func (r *naiveRater) straight(plan, class string) bool {
 		if !ok {
 			continue
 		}
-		if c.Cap != "" {
+		if c.Cap.ofRecord() != "" {
 			return false
 		}
 		scale := 12
@@ -108,7 +108,7 @@ func (r *naiveRater) straight(plan, class string) bool {
 			if increment != nil && (naiveQuantity(increment.Initial) != 1 || naiveQuantity(increment.Then) != 1) {
 				return false
 			}
-			if naiveMoney(x.Fee).Sign() != 0 || naiveMoney(x.Minimum).Sign() != 0 || len(x.Steps) > 1 && c.Counted != "sim" &&
+			if naiveMoney(x.Fee.ofRecord()).Sign() != 0 || naiveMoney(x.Minimum.ofRecord()).Sign() != 0 || len(x.Steps) > 1 && c.Counted != "sim" &&
 				c.Counted != "account" {
 				return false
 			}

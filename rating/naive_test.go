@@ -22,6 +22,7 @@ type naiveRater struct {
 	world     world
 	counters  map[string]*big.Rat
 	sessions  map[string]naiveSession
+	given     int64                               // units that the credit at hand gives back at tier 0
 	did       map[string]map[udr.Instant]naiveDid // by SIM and root
 	now       *naiveStay                          // of the SIM of the record, nil without a state
 	trouble   string                              // the code with which a condition suspends the record
@@ -131,7 +132,10 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 	if err := r.known(u, sim); err != nil {
 		return nil, err
 	}
-	charges, events := late, r.firstUse(u)
+	charges, events := late, []string(nil)
+	if u.Quantity >= 0 {
+		events = r.firstUse(u)
+	}
 	paid := map[string]*big.Rat{}
 	tier = 0
 	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {
@@ -419,6 +423,9 @@ func (r *naiveRater) find(u *udr.Usage, a *accountLine, planName string) (plan *
 	class, ok := plan.Classes[u.Class]
 	if !ok {
 		return nil, class, "", naiveSuspended("no_price")
+	}
+	if u.Quantity < 0 && class.Negative == "" {
+		return nil, class, "", naiveSuspended("quantity")
 	}
 	if _, known := plan.sliceTime(u, a, u.At); !known && slices.ContainsFunc(class.Prices, func(x naivePrice) bool { return x.Slice != "" }) {
 		return nil, class, "", naiveSuspended("no_zone")

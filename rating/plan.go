@@ -26,7 +26,8 @@ type plan struct {
 	special  bool         // they are, or contain holidays
 	classes  []*planClass // by class number; nil if the plan has no prices
 	included []bucket
-	prorate  bool // a SIM has included units for the days on which it has the plan in the cycle, in a state that counts
+	passes   []*pass // those with names of their own
+	prorate  bool    // a SIM has included units for the days on which it has the plan in the cycle, in a state that counts
 	// includedIn are the states that count, by name; none: those of core active.
 	includedIn []string
 	shared     map[string]sharedCount // counts, by name
@@ -47,7 +48,10 @@ type planClass struct {
 	round   decimal.Rounding
 	cap     decimal.D
 	capped  bool
-	volume  bool // some price is by volume
+	volume  bool   // some price is by volume
+	credit  bool   // negative quantities give back
+	paid    uint64 // with credit, ids of counters for each SIM: what was charged
+	drew    uint64 // and, mixed with the id of a bucket, what it drew
 	// den is a common multiple of the quantities in prices: parts of 10^-12 are added in it.
 	den     uint64
 	session uint64 // id of the sessions kept; 0 if the price of the class is linear in all versions
@@ -75,6 +79,9 @@ type price struct {
 	where     string           // of a network price plan: its places
 	adjust    []apply          // what it does to the sum of a record that begins at it
 	origins   []*origin
+	pass      *pass
+	given     uint64  // of the counter of units that a SIM paid for, in a class with credits
+	stages    []stage // what it does in periods, in their order
 
 	priceIdentity
 }
@@ -300,7 +307,7 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 			}
 		}
 		c.nameOnce(named, pr.name, namedPrice{d, zones, at})
-		if id := pr.id; pr.count != countRecord {
+		if id := pr.id; pr.count != countRecord || pr.remembers() || pc.credit {
 			if pr.priceIdentity, pr.id = c.identify(d, "price "+p.counter+"/"+name.Value+"/", zones, models == nil, at); pr.shared != "" {
 				pr.id, pr.before = id, nil
 			}
@@ -456,6 +463,8 @@ func (d *priceDoc) pos(fallback diag.Pos) diag.Pos {
 	switch {
 	case d.Price != nil:
 		return d.Price.pos
+	case d.Pass != nil:
+		return d.Pass.Price.Pos
 	case len(d.Steps) > 0:
 		return d.Steps[0].pos
 	case d.Package != nil:

@@ -125,11 +125,23 @@ func dear(p naivePlan, name string) naivePlan {
 		}
 		return amount
 	}
+	dues := func(all naiveDues) (more naiveDues) {
+		for _, d := range all {
+			d.Amount = twice(d.Amount)
+			more = append(more, d)
+		}
+		return more
+	}
 	for class, c := range p.Classes {
-		c.Cap = twice(c.Cap)
+		c.Fee, c.Minimum, c.Cap = dues(c.Fee), dues(c.Minimum), dues(c.Cap)
 		for i := range c.Prices {
 			x := &c.Prices[i]
-			x.Price, x.Fee, x.Minimum = twice(x.Price), twice(x.Fee), twice(x.Minimum)
+			x.Price, x.Fee, x.Minimum, x.Cap = twice(x.Price), dues(x.Fee), dues(x.Minimum), dues(x.Cap)
+			if x.Pass != nil {
+				pass := *x.Pass
+				pass.Price.Amount = twice(pass.Price.Amount)
+				x.Pass = &pass
+			}
 			for j := range x.Steps {
 				x.Steps[j].Price = twice(x.Steps[j].Price)
 			}
@@ -150,7 +162,8 @@ func listed(p naivePlan, fs fstest.MapFS) naivePlan {
 		var kept []naivePrice
 		for _, x := range c.Prices {
 			if len(x.Networks)+len(x.Countries) != 1 || len(x.Prefixes)+len(x.PeerCountries)+len(x.Steps) > 0 || x.Increment != nil || x.Name == "" ||
-				x.Formerly != "" || x.When != "" || x.Network != "" || x.Peer != "" || len(x.Numbers) > 0 {
+				x.Formerly != "" || x.When != "" || x.Network != "" || x.Peer != "" || len(x.Numbers) > 0 ||
+				x.Pass != nil || len(x.Cap) > 0 || len(x.Fee) > len(x.Fee.of("")) || len(x.Minimum) > len(x.Minimum.of("")) {
 				kept = append(kept, x)
 				continue
 			}
@@ -159,7 +172,7 @@ func listed(p naivePlan, fs fstest.MapFS) naivePlan {
 				unknown = fmt.Sprint(*x.Unknown)
 			}
 			rows = append(rows, strings.Join([]string{class, strings.Join(x.Networks, ""), strings.Join(x.Countries, ""), x.Slice, x.Name, x.Price,
-				x.Fee, x.Minimum, unknown}, ";"))
+				x.Fee.ofRecord(), x.Minimum.ofRecord(), unknown}, ";"))
 		}
 		c.Prices = kept
 		p.Classes[class] = c

@@ -357,15 +357,17 @@ func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
 			c.Round = &naiveRound{r.Intn(13), pick(r, "half_up", "half_even", "half_down", "up", "down")}
 		}
 		if r.Intn(5) == 0 {
-			c.Cap = randomMoney(r)
+			c.Cap = naiveDues{{Amount: randomMoney(r)}}
 		}
 		addPrice := func(x naivePrice) {
 			x.Name = fmt.Sprint("p", len(c.Prices))
 			if r.Intn(3) == 0 {
-				x.Fee = randomMoney(r)
+				x.Fee = naiveDues{{Amount: randomMoney(r)}}
 			}
 			if r.Intn(4) == 0 {
-				x.Minimum = randomMinimum(r, &p, &c)
+				if least := randomMinimum(r, &p, &c); least != "" {
+					x.Minimum = naiveDues{{Amount: least}}
+				}
 			}
 			if r.Intn(8) == 0 {
 				x.Increment = &naiveIncrement{randomQuantity(r, class, 60), randomQuantity(r, class, 60)}
@@ -408,6 +410,7 @@ func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
 		randomWhen(r, zones, false, addPrice)
 		p.Classes[class] = c
 	}
+	randomPeriods(r, &p)
 	return p
 }
 
@@ -423,7 +426,7 @@ func randomMinimum(r *rand.Rand, p *naivePlan, c *naiveClass) string {
 	if scale == 0 {
 		least = fmt.Sprint(r.Intn(5))
 	}
-	if c.Cap != "" && naiveMoney(least).Cmp(naiveMoney(c.Cap)) > 0 {
+	if most := c.Cap.ofRecord(); most != "" && naiveMoney(least).Cmp(naiveMoney(most)) > 0 {
 		return ""
 	}
 	return least
@@ -470,6 +473,9 @@ func randomUsage(r *rand.Rand) string {
 		quantity = fmt.Sprintf("%dB", r.Intn(1<<uint(r.Intn(22))))
 	case "voice_mo":
 		quantity = fmt.Sprintf("%ds", r.Intn(pick(r, 10, 100, 2000)))
+	}
+	if r.Intn(8) == 0 {
+		quantity = "-" + quantity
 	}
 	at := fmt.Sprintf("2026-%s:%02d:%02d%sZ", pick(r, "01-01T00", "01-30T23", "01-31T22", "01-31T23", "02-28T22", "03-28T23", "03-29T00", "03-29T01", "03-31T21", "02-06T21", "02-07T05", "02-09T07", "10-24T23", "10-25T00", "10-25T01",
 		// Cairo has no midnight on 24 April, Havana none on 8 March, and two on 1 November.

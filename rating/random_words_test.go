@@ -13,8 +13,8 @@ var givenName = regexp.MustCompile(`^p[0-9]+x?$`)
 func randomNameless(r *rand.Rand, p *naivePlan) {
 	for _, name := range classNames {
 		for i := range p.Classes[name].Prices {
-			if r.Intn(3) > 0 && p.Classes[name].Prices[i].When == "" {
-				p.Classes[name].Prices[i].Name = ""
+			if x := &p.Classes[name].Prices[i]; r.Intn(3) > 0 && x.Pass == nil && x.When == "" { // its pass has its name
+				x.Name = ""
 			}
 		}
 	}

@@ -20,13 +20,20 @@ func wrong(format string, args ...any) error { return &RecomputeError{fmt.Sprint
 // Recompute computes the charge's total from the charge alone and in rational numbers, unlike the engine. It returns a
 // *RecomputeError if a step does not follow from the previous one.
 func (c *Charge) Recompute() (decimal.D, error) {
-	if err := c.recount(); err != nil {
+	credit := c.Quantity < 0
+	if credit {
+		if c.Part {
+			return decimal.Zero, wrong("a credit is no part of a session")
+		}
+		c = c.turned()
+	}
+	if err := c.recount(credit); err != nil {
 		return decimal.Zero, err
 	}
 	if err := c.recheck(); err != nil {
 		return decimal.Zero, err
 	}
-	r := recomputation{Charge: c, start: new(big.Rat).Add(rational(c.Before.Sum), belowRational(c.Before.Below))}
+	r := recomputation{Charge: c, credit: credit, start: new(big.Rat).Add(rational(c.Before.Sum), belowRational(c.Before.Below))}
 	r.sum, r.exact, r.settled = new(big.Rat).Set(r.start), new(big.Rat), new(big.Rat)
 	if c.Corrects() {
 		if err := r.correctionAgain(); err != nil {
@@ -40,11 +47,14 @@ func (c *Charge) Recompute() (decimal.D, error) {
 			}
 		}
 	}
+	if credit {
+		return r.total.Neg(), nil
+	}
 	return r.total, nil
 }
 
 // recount says that increments and buckets give the quantity that is charged.
-func (c *Charge) recount() error {
+func (c *Charge) recount(credit bool) error {
 	if c.Initial < 1 || c.Then < 1 || c.Quantity < 0 {
 		return wrong("increments %d and %d of quantity %d", c.Initial, c.Then, c.Quantity)
 	}
@@ -55,11 +65,11 @@ func (c *Charge) recount() error {
 	if !ok {
 		return wrong("%d does not round to %d", c.Quantity, c.Rounded)
 	}
-	rounded, err := c.redraw(rounded)
+	rounded, err := c.redraw(rounded, credit)
 	if err != nil {
 		return err
 	}
-	if rounded != c.Rounded {
+	if rounded != c.Rounded && !(credit && c.Rounded >= 0 && c.Rounded < rounded) { // less may be left to give back
 		return wrong("%d rounds to %d, not to %d", c.Quantity, rounded, c.Rounded)
 	}
 	for i := range c.Draws {

@@ -201,7 +201,7 @@ func (e *Engine) drawRolled(t *tier, b *bucket, at int64, ch *Charge, c *Counter
 			atMost = b.roll.atMost
 		}
 		left := min(f.size-used, atMost-carried)
-		if left <= 0 {
+		if left <= 0 && !e.giving.on {
 			continue
 		}
 		d := Draw{Bucket: b.name, Kind: SIMUnits, Owner: k.Owner, Cycle: k.Cycle, Size: f.size, Before: used, AtMost: atMost,
@@ -209,9 +209,17 @@ func (e *Engine) drawRolled(t *tier, b *bucket, at int64, ch *Charge, c *Counter
 		if f.of != 0 && f.days != f.of {
 			d.Whole, d.Days, d.Of = f.whole, uint32(f.days), uint32(f.of)
 		}
+		if e.giving.on {
+			ch.Draws = append(ch.Draws, d)
+			e.candidate(t, b, k, bound, ch)
+			continue
+		}
 		at += b.take(t, &d, left, at, ch, u)
 		ch.Draws = append(ch.Draws, d)
 		if d.Drawn > 0 {
+			if t.class.credit {
+				e.rememberDraw(t, k, true, d.Taken(), c, u, res)
+			}
 			e.add(c.entry(k), k, UnitsValue(d.Taken()), res)
 			e.add(c.entry(bound), bound, UnitsValue(d.Taken()), res)
 		}

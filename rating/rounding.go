@@ -39,6 +39,10 @@ func (t *tier) finish(ch *Charge, sum *amount) (err error) {
 
 func recomputeRounding(r *recomputation) error {
 	before := &r.Before
+	later, err := r.inPeriods()
+	if err != nil {
+		return wrong("%v", err)
+	}
 	total, err := decimal.Parse(roundRational(r.sum, int(r.Scale), r.Mode).FloatString(decimal.Scale))
 	if err == nil && total.Less(before.Charged) {
 		total = before.Charged
@@ -58,6 +62,7 @@ func recomputeRounding(r *recomputation) error {
 	sum := new(big.Rat).Sub(r.sum, r.start)
 	sum.Add(sum, r.exact)
 	rest := new(big.Rat).Add(rational(r.Total), rational(r.Rest))
+	rest.Sub(rest, rational(later))
 	if r.Below.Num != 0 {
 		if r.Below.Den == 0 {
 			return wrong("the rest has no denominator")
@@ -65,7 +70,7 @@ func recomputeRounding(r *recomputation) error {
 		rest.Add(rest, belowRational(r.Below))
 	}
 	switch {
-	case total != r.Total:
+	case len(r.Periods) == 0 && total != r.Total: // else perPeriod goes on
 		return wrong("the steps give %s, not %s", total, r.Total)
 	case rest.Cmp(sum) != 0:
 		return wrong("total and rest are %s, not %s", rest.FloatString(14), sum.FloatString(14))
@@ -106,7 +111,7 @@ func (x *explanation) amountWords() {
 		return
 	}
 	if int(c.Scale) < decimal.Scale || c.Below.Num != 0 {
-		text := fmt.Sprintf("%s to %s (%d decimals, %s)", x.money(c.Sum), x.money(c.Total), c.Scale, c.Mode)
+		text := fmt.Sprintf("%s to %s (%d decimals, %s)", x.money(c.recordSum()), x.money(c.recordTotal()), c.Scale, c.Mode)
 		if !c.Rest.IsZero() || c.Below.Num != 0 {
 			text += ", rest " + c.Rest.String()
 			if c.Below.Num != 0 {
@@ -120,8 +125,8 @@ func (x *explanation) amountWords() {
 // sessionAmount says what the session costs with the record, and what of that is the record's.
 func (x *explanation) sessionAmount() {
 	c := x.c
-	sum, err := c.Before.cost().Add(c.Sum)
-	all, err2 := c.Before.Charged.Add(c.Total)
+	sum, err := c.Before.cost().Add(c.recordSum())
+	all, err2 := c.Before.Charged.Add(c.recordTotal())
 	if err != nil || err2 != nil {
 		return // verified says that it cannot be
 	}
@@ -130,5 +135,5 @@ func (x *explanation) sessionAmount() {
 		rounding = fmt.Sprintf(" (%s, %d decimals, %s)", x.money(sum), c.Scale, c.Mode)
 	}
 	x.line("amount", fmt.Sprintf("%s for all parts so far%s, less %s charged before: %s", x.money(all), rounding,
-		x.money(c.Before.Charged), x.money(c.Total)))
+		x.money(c.Before.Charged), x.money(c.recordTotal())))
 }

@@ -23,15 +23,15 @@ func TestThePartsOfASessionCostWhatTheWholeCosts(t *testing.T) {
 		r := rand.New(rand.NewSource(int64(seed)))
 		class := naiveClass{Increment: &naiveIncrement{randomQuantity(r, "data", 100), randomQuantity(r, "data", 10)}}
 		if r.Intn(2) == 0 {
-			class.Cap = randomMoney(r)
+			class.Cap = naiveDues{{Amount: randomMoney(r)}}
 		}
-		price := naivePrice{Fee: randomMoney(r)}
+		price := naivePrice{Fee: naiveDues{{Amount: randomMoney(r)}}}
 		if price.Price = randomPrice(r, "data"); r.Intn(2) == 0 {
 			price.Price, price.Steps = "", []naiveStep{{"0 B", randomPrice(r, "data")}, {randomQuantity(r, "data", 20), randomPrice(r, "data")}}
 		}
 		class.Prices = []naivePrice{price}
-		if least := fmt.Sprint(r.Intn(3)); class.Cap == "" || naiveMoney(least).Cmp(naiveMoney(class.Cap)) <= 0 {
-			class.Prices[0].Minimum = least
+		if least := fmt.Sprint(r.Intn(3)); len(class.Cap) == 0 || naiveMoney(least).Cmp(naiveMoney(class.Cap[0].Amount)) <= 0 {
+			class.Prices[0].Minimum = naiveDues{{Amount: least}}
 		}
 		plan := naivePlan{Name: "fleet", Currency: "EUR", Classes: map[string]naiveClass{"data": class}}
 		if r.Intn(2) == 0 {

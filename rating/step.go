@@ -56,6 +56,8 @@ func compileSteps(s *saying) {
 		}
 	}
 	switch {
+	case len(given) == 0 && d.Pass != nil:
+		pr.steps = []priceStep{{per: 1}} // the pass covers all of a record that begins at the price
 	case len(given) == 0:
 		s.list.Errorf(s.at, "a price of class %s has neither price nor steps, package or volume; write price: free if it costs nothing",
 			s.class.Value)
@@ -119,17 +121,33 @@ func perSessionSteps(_ *planClass, x *price) string {
 
 // steps prices the units from at to stop; priced of them were priced before in this record.
 func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c *Counters, u *udr.Usage, sum *amount, res *Result) error {
-	from, count := priced, CounterKey{}
+	from, count, counts := priced, CounterKey{}, stop-at
+	if u.Quantity < 0 {
+		counts = -counts
+	}
 	if p.over != "" {
 		from = 0
 	} else if p.count != countRecord {
 		w := e.countOf(t, p, u)
 		k, entry, value := e.counter(c, &w, res)
 		from, count = value.Units(), k
-		e.add(entry, k, UnitsValue(stop-at), res)
-		if p.crosses(from, from+stop-at) {
+		n := stop - at
+		if counts < 0 { // no more than was counted in its period
+			from = max(0, from+counts)
+			counts = -min(-counts, value.Units())
+			n = -counts
+		}
+		e.add(entry, k, UnitsValue(counts), res)
+		if p.crosses(from, from+n) {
 			e.repriced = append(e.repriced, reached{k, t.clock})
 		}
+	}
+	if t.class.credit && p.given != 0 {
+		units := stop - at
+		if u.Quantity < 0 {
+			units = -units
+		}
+		e.rememberPriced(t, p, units, c, u, res)
 	}
 	if from < 0 || from > math.MaxInt64-literal.MaxQuantity*2 {
 		return suspend("quantity", "the count of price %s of plan %s is out of range: %d units in one %s", p.name, t.plan.name, from, p.period)

@@ -42,6 +42,9 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	}
 	ch.Price, t.begins = first.name, first
 	ch.Quantity, ch.Initial, ch.Then = u.Quantity, first.increment.initial, first.increment.then
+	if u.Quantity < 0 {
+		return e.giveBack(t, ch, zone, first, c, u, class, res)
+	}
 	ch.Rounded = first.increment.round(u.Quantity)
 	ch.Continues = u.Continues
 	start := int64(0) // within the quantity that the record pays: a part of a session begins within the quantity that earlier parts paid
@@ -65,6 +68,9 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	}
 	if t.class.when != nil {
 		e.tellFacts(ch, first)
+	}
+	if first.pass != nil && covered < ch.Rounded {
+		covered += e.usePass(t, first.pass, covered, ch, c, u, res)
 	}
 	sum := &e.sum // 2 allocations a record if it is the function's own: adjustments are called by address
 	*sum = amount{den: t.class.den}
@@ -99,18 +105,18 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 		}
 		at = stop
 	}
-	return e.finish(t, ch, first, u, covered, sum)
+	return e.finish(t, ch, first, covered, sum, c, u, res)
 }
 
 // finish applies what else the price at the beginning says to the sum of a charge, and rounds it.
-func (e *Engine) finish(t *tier, ch *Charge, first *price, u *udr.Usage, covered int64, sum *amount) (err error) {
-	adjusts := first.adjust
-	if t.number == 0 && e.state.known && e.state.free > 0 && e.state.free == ch.Rounded {
-		adjusts = nil // a life bucket covers all of it: it costs nothing, its fee included
-	}
-	for _, adjust := range adjusts {
-		if err := adjust(t, first, ch, sum); err != nil {
-			return tooMuch(t, u)
+func (e *Engine) finish(t *tier, ch *Charge, first *price, covered int64, sum *amount, c *Counters, u *udr.Usage, res *Result) (err error) {
+	// What a life bucket covers whole costs nothing, its fee included.
+	free := t.number == 0 && e.state.known && e.state.free > 0 && e.state.free == ch.Rounded
+	if !free && !(first.pass != nil && ch.free(covered)) {
+		for _, adjust := range first.adjust {
+			if err := adjust(t, first, ch, sum); err != nil {
+				return tooMuch(t, u)
+			}
 		}
 	}
 	if t.part != nil {
@@ -121,7 +127,10 @@ func (e *Engine) finish(t *tier, ch *Charge, first *price, u *udr.Usage, covered
 	if err == nil && t.class.volume {
 		err = e.settlePortions(t, ch)
 	}
-	return err
+	if err != nil || len(first.stages) == 0 && !t.class.credit || free {
+		return err
+	}
+	return e.inPeriods(t, first, ch, c, u, res)
 }
 
 // head says who pays, by which plan and in which zone.

@@ -27,8 +27,8 @@ func compileVolume(s *saying) {
 		s.list.Errorf(s.at, "volume prices and the cap of a record exclude each other: the record that reaches a price corrects what earlier "+
 			"records paid. Remove the cap of class %s, or write steps", s.class.Value)
 	}
-	if s.priceDoc.Minimum.Minimum != nil {
-		s.list.Errorf(s.priceDoc.Minimum.Minimum.Pos, "volume prices and the minimum of a record exclude each other: the record that reaches a "+
+	if d := s.priceDoc.Minimum.Minimum; len(d) > 0 {
+		s.list.Errorf(d[0].Pos, "volume prices and the minimum of a record exclude each other: the record that reaches a "+
 			"price corrects what earlier records paid. Remove the minimum, or write steps")
 	}
 }

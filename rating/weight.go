@@ -1,6 +1,7 @@
 package rating
 
 import (
+	"math"
 	"slices"
 
 	"ratemill/diag"
@@ -152,16 +153,27 @@ func roundUp(q, increment int64) int64 { return (q + increment - 1) / increment 
 func (d *Draw) Taken() int64 { return d.Drawn * max(1, d.Weight) }
 
 // redraw computes the rounded quantity again from that of the price, and checks what each bucket covered of it.
-func (c *Charge) redraw(rounded int64) (int64, error) {
+func (c *Charge) redraw(rounded int64, credit bool) (int64, error) {
 	at := int64(0)
 	for i := range c.Draws {
 		d := &c.Draws[i]
 		free := max(0, d.Size-d.Before)
-		if d.Rolled() {
+		switch {
+		case credit:
+			free = d.Before
+		case d.Pass && d.Size == 0:
+			free = math.MaxInt64
+		case d.Rolled():
 			free = max(0, min(free, d.AtMost-d.Carried))
 		}
 		if d.Weight < 0 || d.Increment < 0 || d.Drawn < 0 || d.Drawn > free/max(1, d.Weight) {
 			return 0, wrong("bucket %s gave %d with %d of %d used", d.Bucket, d.Drawn, d.Before, d.Size)
+		}
+		if credit {
+			if at += d.Drawn; d.Increment > 0 {
+				rounded = max(rounded, c.Rounded)
+			}
+			continue
 		}
 		if used := c.unrounded(c.Quantity) - at; d.Increment > 0 {
 			if used <= 0 {

@@ -31,7 +31,7 @@ func ParseDecimal(data []byte, d *decimal.D) (err error) {
 // ParseCharge reads a message ratemill.v1.Charge into c, keeping the memory of its slices. Strings point into data.
 func ParseCharge(data []byte, c *Charge) error {
 	*c = Charge{Blocks: c.Blocks[:0], Draws: c.Draws[:0], Growth: c.Growth[:0], Lines: c.Lines[:0],
-		Facts: c.Facts[:0]}
+		Facts: c.Facts[:0], Periods: c.Periods[:0]}
 	err := c.parse(data)
 	if err == nil {
 		c.Sum, err = c.Total.Add(c.Rest)

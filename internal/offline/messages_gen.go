@@ -79,6 +79,10 @@ func (j *JSON) appendCharge(dst []byte, m *rating.Charge) []byte {
 	if !m.Rest.IsZero() || m.Below.Num != 0 {
 		dst = appendMoney(key(dst, "rest"), m.Rest)
 	}
+	for i := range m.Periods {
+		dst = j.appendPeriodLine(next(dst, "periods", i), &m.Periods[i])
+	}
+	dst = closing(dst, len(m.Periods))
 	dst = appendText(dst, "when", m.When)
 	for i := range m.Facts {
 		dst = appendFact(next(dst, "facts", i), &m.Facts[i])
@@ -105,10 +109,27 @@ func appendDraw(dst []byte, m *rating.Draw) []byte {
 	dst = appendNumber(dst, "whole", int64(m.Whole))
 	dst = appendNumber(dst, "days", int64(m.Days))
 	dst = appendNumber(dst, "of", int64(m.Of))
+	if m.Pass {
+		dst = append(key(dst, "pass"), "true"...)
+	}
 	dst = appendNumber(dst, "weight", int64(m.Weight))
 	dst = appendNumber(dst, "increment", int64(m.Increment))
 	dst = appendNumber(dst, "at_most", int64(m.AtMost))
 	dst = appendNumber(dst, "carried", int64(m.Carried))
+	if m.Pass {
+		dst = AppendString(key(dst, "period"), m.Period.String())
+	}
+	return append(dst, '}')
+}
+
+// appendPeriodLine appends the object of the message PeriodLine.
+func (j *JSON) appendPeriodLine(dst []byte, m *rating.PeriodLine) []byte {
+	dst = AppendString(append(dst, `{"kind":`...), m.Kind.String())
+	dst = appendText(dst, "name", m.Name)
+	dst = AppendString(key(dst, "period"), m.Period.String())
+	dst = appendText(dst, "begins", j.date(m.Begins))
+	dst = appendMoney(key(dst, "price"), m.Price)
+	dst = appendMoney(key(dst, "amount"), m.Amount)
 	return append(dst, '}')
 }
 

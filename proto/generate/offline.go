@@ -66,8 +66,15 @@ var offlineObjects = []object{
 	{message: "Draw", goType: "rating.Draw", append: "appendDraw", members: map[string]member{
 		"share":  none, // it is in bucket
 		"bucket": {text: "bucket(m)", always: true},
-		"kind":   none, "owner": none, "cycle": none, "period": none,
-		"size": zero, "before": zero, "drawn": zero, "package": none,
+		"kind":   none, "owner": none, "cycle": none,
+		"size": zero, "before": zero, "drawn": zero, "package": none, "period": {when: "m.Pass", always: true, text: "m.Period.String()"},
+	}},
+	{message: "PeriodLine", goType: "rating.PeriodLine", append: "appendPeriodLine", json: true, members: map[string]member{
+		"kind":    {always: true},
+		"period":  {always: true},
+		"begins":  {text: "j.date(m.Begins)"},
+		"counter": none, "owner": none, "before": none, "charged": none,
+		"price": zero, "amount": zero,
 	}},
 	{message: "Fact", goType: "rating.Fact", append: "appendFact", members: map[string]member{
 		"name": zero,

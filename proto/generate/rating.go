@@ -22,6 +22,7 @@ var ratingMessages = []message{
 		"below_denominator": {goName: "Below.Den"},
 		"before":            {present: "Part"},
 		"blocks":            {goType: "Block", most: "maxRepeated"},
+		"periods":           {goType: "PeriodLine", most: "maxRepeated"},
 		"lines":             {most: "maxRepeated", append: "appendLines", one: "appendLineField"},
 		"facts":             {goType: "Fact", most: "maxRepeated"},
 		"growth":            {goType: "Growth", most: "maxRepeated"},
@@ -41,6 +42,11 @@ var ratingMessages = []message{
 	}},
 	{name: "Growth", goType: "Growth", append: "appendGrowth", parse: "parse", method: true, fields: map[string]field{
 		"sims": {goName: "SIMs"},
+	}},
+	{name: "PeriodLine", goType: "PeriodLine", append: "appendPeriodLine", parse: "parse", method: true, fields: map[string]field{
+		"kind":    {goType: "PeriodKind"},
+		"period":  {goType: "period"},
+		"counter": {goType: "CounterKind"},
 	}},
 	{name: "Draw", goType: "Draw", append: "appendDraw", parse: "parse", method: true, fields: map[string]field{
 		"kind":   {goType: "CounterKind"},

@@ -1,0 +1,600 @@
+package rating
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ratemill/decimal"
+	"ratemill/diag"
+	"ratemill/literal"
+	"ratemill/udr"
+)
+
+// A fee, a minimum or a cap may hold for a day, a week or a cycle of a SIM or an account instead of a record. They follow when the
+// record's own amount is rounded: first fees and passes, then minimums, then caps, of each kind those of the price before those of
+// the class, and shorter periods before longer ones. What one of them makes of the amount goes into the next.
+//
+// A minimum and a cap count two sums in their period: what records came to before them, and what was charged after them. A record
+// costs what the second sum grows by, so the period costs the same in whatever order its records come.
+
+// dues is a fee, a minimum or a cap in a document: 0.15, 1.00 / day, { amount: 100, per: cycle, counted: account }, or a list.
+type dues []due
+
+type due struct {
+	diag.Text `amount:"yes"`
+	per       period
+	record    bool // for a record or session, and not in a period
+	account   bool
+}
+
+// dueDoc is the long form of a due.
+type dueDoc struct {
+	Amount  diag.Text `yaml:"amount,required" doc:"How much." example:"10"`
+	Per     diag.Text `yaml:"per" default:"record" enum:"record|session|day|week|cycle" doc:"For what: a record or session (both words mean the same: a session that the source delivers in parts counts as one record), or a local day, a week from Monday, or a billing cycle." example:"day"`
+	Counted diag.Text `yaml:"counted" default:"sim" enum:"sim|account" doc:"Of a day, week or cycle: whether each SIM has its own, or all SIMs of the account have one together." example:"account"`
+}
+
+var duePeriods = map[string]period{"day": perDay, "week": perWeek, "cycle": perCycle}
+
+// UnmarshalNode implements diag.Unmarshaler.
+func (d *dues) UnmarshalNode(n *diag.Node, dec *diag.Decoder) {
+	if n.Kind != diag.Sequence {
+		*d = dues{readDue(n, dec)}
+		return
+	}
+	for _, item := range n.Items {
+		*d = append(*d, readDue(item, dec))
+	}
+}
+
+func readDue(n *diag.Node, dec *diag.Decoder) (x due) {
+	var doc dueDoc
+	if n.Kind == diag.Mapping {
+		dec.Decode(n, &doc)
+	} else {
+		if !dec.Want(n, diag.Scalar, "an amount") {
+			return due{record: true}
+		}
+		amount, per, _ := strings.Cut(n.Text, "/")
+		doc.Amount, doc.Per = diag.Text{Value: strings.TrimSpace(amount), Pos: n.Pos}, diag.Text{Value: strings.TrimSpace(per), Pos: n.Pos}
+	}
+	x = due{Text: doc.Amount, account: doc.Counted.Value == "account"}
+	switch per, known := duePeriods[doc.Per.Value]; {
+	case known:
+		x.per = per
+	case doc.Per.Value == "" || doc.Per.Value == "record" || doc.Per.Value == "session":
+		if x.record = true; x.account {
+			dec.Errorf(doc.Counted.Pos, "an amount for a record is of one SIM; give it a period, such as per: day, or remove counted")
+		}
+	default:
+		x.record = true
+		dec.Errorf(doc.Per.Pos, "an amount is per record, session, day, week or cycle, not per %s%s; write it as 1.00 / day", doc.Per.Value,
+			diag.Suggest(doc.Per.Value, []string{"record", "session", "day", "week", "cycle"}))
+	}
+	return x
+}
+
+// JSONSchema is an amount, its long form, or a list of these.
+func (dues) JSONSchema() map[string]any {
+	one := []any{literal.Single(), diag.Subschema(dueDoc{})}
+	return map[string]any{"anyOf": append(one, map[string]any{"type": "array", "items": map[string]any{"anyOf": one}})}
+}
+
+// ofRecord is the amount for a record or session, nil if there is none.
+func (d dues) ofRecord() *diag.Text {
+	for i := range d {
+		if d[i].record {
+			return &d[i].Text
+		}
+	}
+	return nil
+}
+
+// PeriodLine is what one fee, pass, minimum or cap of a day, week or cycle adds to a charge.
+type PeriodLine struct {
+	Kind    PeriodKind
+	Name    string // of a pass
+	Period  period
+	Begins  int32       // local date on which the period begins, in days since 1970-01-01
+	Counter CounterKind // SIMUnits or AccountUnits: whose period it is
+	Owner   uint32
+	Price   decimal.D // the fee or the price of the pass, the minimum, the cap
+	Amount  decimal.D // what it adds to the charge; a cap takes away
+
+	// Of a minimum and a cap, the sums of the period before the record:
+	Before  decimal.D // without it
+	Charged decimal.D // with it
+}
+
+// PeriodKind says what a PeriodLine is for.
+type PeriodKind uint8
+
+// The kinds, in the order in which they apply.
+const (
+	PeriodFee     PeriodKind = iota // due with the first use
+	PeriodPass                      // a pass, bought by the first use
+	PeriodMinimum                   // the least that a period with usage costs
+	PeriodCap                       // the most that it costs
+	PeriodPaid                      // of a credit: it gives back at most what was charged for the SIM in the cycle
+
+	periodKinds // their number
+)
+
+var periodKindNames = [...]string{"fee", "pass", "minimum", "cap", "charged"}
+
+func (k PeriodKind) String() string {
+	if int(k) < len(periodKindNames) {
+		return periodKindNames[k]
+	}
+	return "unknown"
+}
+
+// inPeriods is what fees, passes, minimums and caps of periods add to the charge.
+func (c *Charge) inPeriods() (sum decimal.D, err error) {
+	for i := 0; i < len(c.Periods) && err == nil; i++ {
+		sum, err = sum.Add(c.Periods[i].Amount)
+	}
+	return sum, err
+}
+
+// stage is a fee, pass, minimum or cap of a period.
+type stage struct {
+	kind    PeriodKind
+	price   decimal.D
+	per     period
+	account bool
+	class   bool   // of the class, not of the price
+	id      uint64 // of its counter: units used, or what records came to before it
+	charged uint64 // of a minimum or cap: what was charged
+	at      diag.Pos
+}
+
+// name is the name of the stage's counter; of says the price or class that it belongs to.
+func (s *stage) name(of string) string {
+	name := s.kind.String() + " per " + s.per.String()
+	if s.account {
+		name += " of the account"
+	}
+	return name + ", " + of
+}
+
+var perPeriod = adjustment{
+	class: func(s *saying) {
+		s.stages = nil
+		s.readStages(PeriodFee, s.classDoc.Fee, true)
+		s.readStages(PeriodMinimum, s.classDoc.Minimum, true)
+		s.readStages(PeriodCap, s.classDoc.Cap, true)
+		s.warnStages(s.stages, true)
+	},
+	price: func(s *saying) {
+		ofClass := s.stages
+		s.stages = nil
+		s.readPass()
+		if p := s.price.pass; p != nil && !p.price.price.IsZero() {
+			s.stages = append(s.stages, p.price)
+		}
+		s.readStages(PeriodFee, s.priceDoc.Fee, false)
+		s.readStages(PeriodMinimum, s.priceDoc.Minimum.Minimum, false)
+		s.readStages(PeriodCap, s.priceDoc.Cap, false)
+		all := append(s.stages, ofClass...)
+		slices.SortStableFunc(all, func(a, b stage) int {
+			return cmp.Or(cmp.Compare(a.kind, b.kind), b2i(a.class)-b2i(b.class), cmp.Compare(a.per.order(), b.per.order()))
+		})
+		s.price.stages, s.stages = all, ofClass
+		s.refuseVolume(all)
+		s.warnStages(all, false)
+	},
+	recompute: recomputePeriods,
+	explain:   (*explanation).periodLines,
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// order sorts periods by their length.
+func (p period) order() int {
+	return slices.Index([]period{perHour, perDay, perWeek, perMonth, perCycle, perYear}, p)
+}
+
+// readStages reads what a document says of periods. That of records belongs to fee.go, cap.go and minimum.go.
+func (s *saying) readStages(kind PeriodKind, all dues, class bool) {
+	seen := map[due]bool{}
+	for _, d := range all {
+		same := due{per: d.per, record: d.record, account: d.account}
+		if seen[same] {
+			s.list.Errorf(d.Pos, "the %s is given twice for the same %s; keep one", kind, d.word())
+			continue
+		}
+		seen[same] = true
+		switch {
+		case !d.record:
+		case class && kind != PeriodCap:
+			s.list.Errorf(d.Pos, "the %s of a record belongs to a price, not to class %s: write it at each price, or give it a period, as "+
+				"in %s / day", kind, s.class.Value, d.Value)
+			continue
+		case !class && kind == PeriodCap:
+			s.list.Errorf(d.Pos, "the cap of a record belongs to class %s, not to a price: write it there, or give it a period, as in "+
+				"%s / day", s.class.Value, d.Value)
+			continue
+		}
+		if !d.record {
+			s.stage(stage{kind: kind, per: d.per, account: d.account, class: class, at: d.Pos}, d.Text)
+		}
+	}
+}
+
+func (d *due) word() string {
+	switch {
+	case d.record:
+		return "record"
+	case d.account:
+		return d.per.String() + " of the account"
+	}
+	return d.per.String()
+}
+
+// stage adds a stage with an amount that charges can have.
+func (s *saying) stage(x stage, text diag.Text) {
+	x.price = literal.Amount(text.Value, text.Pos, &s.list)
+	if x.kind != PeriodCap && x.price.IsZero() {
+		return
+	}
+	if cost, _, _, err := x.price.RoundFraction(decimal.Fraction{}, s.pc.round); err != nil || cost != x.price {
+		s.list.Errorf(text.Pos, "the %s %s has more decimals than amounts, which are rounded to %d; write at most %d decimals, or a larger "+
+			"scale", x.kind, x.price, s.pc.round.Scale, s.pc.round.Scale)
+	}
+	s.stages = append(s.stages, x)
+}
+
+// refuseVolume refuses what corrections of volume prices would not heed.
+func (s *saying) refuseVolume(all []stage) {
+	if s.price.model != byVolume {
+		return
+	}
+	for i := range all {
+		if x := &all[i]; x.kind == PeriodMinimum || x.kind == PeriodCap {
+			s.list.Errorf(x.at, "volume prices and the %s of a %s exclude each other: the record that reaches a price corrects what earlier "+
+				"records paid. Remove the %s, or write steps", x.kind, x.per, x.kind)
+		}
+	}
+	if s.classDoc.Negative.Value != "" {
+		s.list.Errorf(s.classDoc.Negative.Pos, "credits and volume prices exclude each other: a credit cannot take back what corrections "+
+			"charged. Write steps, or give credits a class of their own")
+	}
+}
+
+// warnStages reports minimums above the cap of the same period, and caps that never apply because one of a longer period is less.
+func (s *saying) warnStages(all []stage, class bool) {
+	for i := range all {
+		for j := range all {
+			a, b := &all[i], &all[j]
+			if a.account != b.account || b.kind != PeriodCap || i == j || (a.class && b.class) != class {
+				continue // what a class says is compared once
+			}
+			switch {
+			case a.kind == PeriodMinimum && a.per == b.per && b.price.Less(a.price):
+				s.list.Errorf(a.at, "the minimum %s of a %s is more than its cap %s; lower the minimum, or raise the cap", a.price, a.per,
+					b.price)
+			case a.kind == PeriodCap && a.class == b.class && a.per.order() < b.per.order() && !a.price.Less(b.price):
+				s.list.Warnf(a.at, "the cap %s of a %s never applies, because the cap of a %s is %s", a.price, a.per, b.per, b.price)
+			}
+		}
+	}
+}
+
+// nameStages gives the counters of stages their ids, after the names of prices are followed through versions.
+func (c *compiler) nameStages() {
+	for _, f := range c.plans.list {
+		for _, p := range f.versions {
+			for n, pc := range p.classes {
+				for i := 0; pc != nil && i < len(pc.prices); i++ {
+					c.nameStagesOf(&pc.prices[i], "class "+p.counter+"/"+c.names[n], "price "+p.counter+"/"+c.names[n]+"/")
+				}
+			}
+		}
+	}
+}
+
+func (c *compiler) nameStagesOf(p *price, class, prefix string) {
+	if p.id != 0 {
+		p.given = c.id(p.at, "paid for, "+prefix+p.key)
+	}
+	for i := range p.stages {
+		s := &p.stages[i]
+		if s.kind == PeriodPass {
+			continue // its counter is that of the pass
+		}
+		of := prefix + p.key
+		if s.class {
+			of = class
+		}
+		name := s.name(of)
+		s.id = c.id(s.at, name)
+		if s.kind == PeriodMinimum || s.kind == PeriodCap {
+			s.charged = c.id(s.at, name+", charged")
+		}
+	}
+}
+
+// inPeriods applies what a price says of periods to the charge of a record.
+func (e *Engine) inPeriods(t *tier, p *price, ch *Charge, c *Counters, u *udr.Usage, res *Result) (err error) {
+	for i := 0; i < len(p.stages) && err == nil; i++ {
+		switch s := &p.stages[i]; s.kind {
+		case PeriodFee:
+			err = e.periodFee(t, s, ch, c, u, res)
+		case PeriodPass:
+			err = s.buyPass(ch, u.Quantity < 0)
+		case PeriodMinimum, PeriodCap:
+			err = e.periodBound(t, s, ch, c, u, res)
+		}
+	}
+	if err == nil && t.class.credit {
+		err = e.boundCredit(t, ch, c, u, res)
+	}
+	if err == nil {
+		ch.Sum, err = ch.Total.Add(ch.Rest)
+	}
+	if err != nil {
+		return tooMuch(t, u)
+	}
+	t.total = ch.Total
+	return nil
+}
+
+// tally is the counter of a stage for a record.
+func (e *Engine) stageTally(t *tier, s *stage, id uint64, kind CounterKind, u *udr.Usage) tally {
+	w := tally{id: id, payer: t.payer, kind: AccountUnits}
+	if !s.account {
+		w = t.ofSIM(id, u.SIM)
+	}
+	if kind.IsCost() {
+		w.kind += SIMCost - SIMUnits
+	}
+	return e.during(w, s.per, u.At)
+}
+
+func (s *stage) line(k CounterKey) PeriodLine {
+	l := PeriodLine{Kind: s.kind, Period: s.per, Begins: k.Cycle, Counter: AccountUnits, Owner: k.Owner, Price: s.price}
+	if k.Kind.PerSIM() {
+		l.Counter = SIMUnits
+	}
+	return l
+}
+
+// pay adds a line of a period to the charge.
+func (c *Charge) pay(l PeriodLine) (err error) {
+	c.Periods = append(c.Periods, l)
+	c.Total, err = c.Total.Add(l.Amount)
+	return err
+}
+
+// periodFee is due with the first units of the period.
+func (e *Engine) periodFee(t *tier, s *stage, ch *Charge, c *Counters, u *udr.Usage, res *Result) error {
+	if ch.Rounded == 0 {
+		return nil
+	}
+	w := e.stageTally(t, s, s.id, SIMUnits, u)
+	if u.Quantity < 0 {
+		return e.unfee(s, ch, &w, c, res)
+	}
+	k, entry, used := e.counter(c, &w, res)
+	e.add(entry, k, UnitsValue(ch.Rounded), res)
+	if used != (Value{}) {
+		return nil
+	}
+	l := s.line(k)
+	l.Amount = s.price
+	return ch.pay(l)
+}
+
+// periodBound raises or lowers what the record costs, so that the period costs at least or at most what the stage says.
+func (e *Engine) periodBound(t *tier, s *stage, ch *Charge, c *Counters, u *udr.Usage, res *Result) error {
+	pays, credit := ch.pays(), u.Quantity < 0
+	if ch.Total.IsZero() && !pays {
+		return nil
+	}
+	w := e.stageTally(t, s, s.id, SIMCost, u)
+	k, entry, value := e.counter(c, &w, res)
+	before, err := value.Cost()
+	if err != nil {
+		return err
+	}
+	adds := ch.Total
+	if credit {
+		adds = smaller(adds, before).Neg()
+	}
+	e.add(entry, k, CostValue(adds), res)
+	w = e.stageTally(t, s, s.charged, SIMCost, u)
+	k, entry, value = e.counter(c, &w, res)
+	charged, err := value.Cost()
+	if err != nil {
+		return err
+	}
+	l := s.line(k)
+	l.Before, l.Charged = before, charged
+	after, whole, err := s.after(&l, ch.Total, pays, credit)
+	if err != nil {
+		return err
+	}
+	cost, err := after.Sub(charged) // what the record costs in the period
+	if err != nil {
+		return err
+	}
+	e.add(entry, k, CostValue(cost), res)
+	if l.Amount, err = s.adds(&l, ch.Total, after, whole, credit); err != nil {
+		return err
+	}
+	return ch.pay(l)
+}
+
+// after is what is charged in the period after a record of an amount; whole is what a credit gives back beside that.
+func (s *stage) after(l *PeriodLine, amount decimal.D, pays, credit bool) (after, whole decimal.D, err error) {
+	if credit {
+		return s.unbound(l.Before, l.Charged, amount)
+	}
+	if after, err = l.Before.Add(amount); err != nil {
+		return after, whole, err
+	}
+	return s.bound(after, l.Charged, pays), whole, nil
+}
+
+// adds is the difference to the amount that the charge had.
+func (s *stage) adds(l *PeriodLine, amount, after, whole decimal.D, credit bool) (cost decimal.D, err error) {
+	if credit {
+		cost, err = l.Charged.Sub(after)
+	} else {
+		cost, err = after.Sub(l.Charged)
+	}
+	if err == nil {
+		cost, err = cost.Add(whole)
+	}
+	if err == nil {
+		cost, err = cost.Sub(amount)
+	}
+	return cost, err
+}
+
+// bound is what the period costs after a record, if the records come to sum and it was charged some already.
+func (s *stage) bound(sum, charged decimal.D, pays bool) decimal.D {
+	switch {
+	case s.kind == PeriodCap && s.price.Less(sum):
+		sum = s.price
+	case s.kind == PeriodMinimum && pays:
+		sum = larger(sum, s.price)
+	}
+	return larger(sum, charged) // what was charged is not given back: a version before may have had a higher cap
+}
+
+func smaller(a, b decimal.D) decimal.D {
+	if b.Less(a) {
+		return b
+	}
+	return a
+}
+
+// recordTotal and recordSum are the amount of the record alone, rounded and exact.
+func (c *Charge) recordTotal() decimal.D { return c.withoutPeriods(c.Total) }
+
+func (c *Charge) recordSum() decimal.D { return c.withoutPeriods(c.Sum) }
+
+func (c *Charge) withoutPeriods(d decimal.D) decimal.D {
+	later, err := c.inPeriods()
+	if err == nil {
+		later, err = d.Sub(later)
+	}
+	if err != nil {
+		return d // verified says that it cannot be
+	}
+	return later
+}
+
+// pays reports whether the charge is for units that no bucket or pass covered.
+func (c *Charge) pays() bool { return c.line(LineUsage) != nil }
+
+func recomputePeriods(r *recomputation) (err error) {
+	total := r.total
+	if err := r.recountPass(r.credit); err != nil {
+		return err
+	}
+	for i := range r.Periods {
+		l := &r.Periods[i]
+		if l.Kind >= periodKinds {
+			return wrong("it has a line of kind %d for a period, which this version of ratemill does not know; use the newest one", l.Kind)
+		}
+		wanted := l.Price
+		switch x := (stage{kind: l.Kind, price: l.Price}); l.Kind {
+		case PeriodMinimum, PeriodCap:
+			after, whole, err := x.after(l, total, r.pays(), r.credit)
+			if err == nil {
+				wanted, err = x.adds(l, total, after, whole, r.credit)
+			}
+			if err != nil {
+				return wrong("%v", err)
+			}
+		case PeriodPaid:
+			if wanted, err = smaller(l.Price, total).Sub(total); err != nil {
+				return wrong("%v", err)
+			}
+		}
+		if wanted != l.Amount {
+			return wrong("the %s of the %s adds %s, not %s", l.Kind, l.Period, wanted, l.Amount)
+		}
+		if total, err = total.Add(l.Amount); err != nil {
+			return wrong("%v", err)
+		}
+	}
+	if total != r.Total {
+		return wrong("with the lines of periods it is %s, not %s", total, r.Total)
+	}
+	r.total = total
+	return nil
+}
+
+func (x *explanation) periodLines() {
+	for i := range x.c.Periods {
+		l := &x.c.Periods[i]
+		when := x.periodWords(l)
+		switch {
+		case l.Kind == PeriodFee:
+			x.line("fee", x.money(l.Amount)+" for the first use in "+when)
+		case l.Kind == PeriodPass:
+			x.line("pass", fmt.Sprintf("%s: %s for the first use in %s", l.Name, x.money(l.Amount), when))
+		case l.Amount.IsZero():
+		case x.credit:
+			x.line(l.Kind.String(), x.creditWords(l, when))
+		case l.Kind == PeriodMinimum:
+			x.line("minimum", fmt.Sprintf("at least %s in %s, and %s charged before: %s", x.money(l.Price), when, x.money(l.Charged),
+				x.difference(l.Amount)))
+		case l.Kind == PeriodCap:
+			x.line("cap", fmt.Sprintf("at most %s in %s, and %s charged before: %s", x.money(l.Price), when, x.money(l.Charged),
+				x.difference(l.Amount)))
+		}
+	}
+}
+
+// periodWords names the period of a line and whose it is: the day 2026-03-05 of SIM 7.
+func (x *explanation) periodWords(l *PeriodLine) string {
+	whose := "SIM " + x.names.sim(l.Owner)
+	if l.Counter == AccountUnits {
+		whose = x.names.account(l.Owner)
+	}
+	return spanWords(l.Period, l.Begins) + " of " + whose
+}
+
+// spanWords name a period by its first date: the day 2026-03-05, the cycle from 2026-03-01.
+func spanWords(p period, begins int32) string {
+	if p == perDay {
+		return "the day " + date(begins)
+	}
+	return "the " + p.String() + " from " + date(begins)
+}
+
+// creditWords say why a credit gives back more or less than a record costs.
+func (x *explanation) creditWords(l *PeriodLine, when string) string {
+	text := fmt.Sprintf("%s was charged in %s", x.money(l.Charged), when)
+	switch l.Kind {
+	case PeriodPaid:
+		text = fmt.Sprintf("%s was charged for the SIM in %s, and no more is given back", x.money(l.Price), when)
+	case PeriodMinimum:
+		text += fmt.Sprintf(", at least %s while there is usage", x.money(l.Price))
+	case PeriodCap:
+		text += fmt.Sprintf(", at most %s of %s", x.money(l.Price), x.money(l.Before))
+	}
+	return text + ": " + x.difference(l.Amount)
+}
+
+func (x *explanation) difference(d decimal.D) string {
+	if d.Sign() < 0 {
+		return x.money(d.Neg()) + " less"
+	}
+	return x.money(d) + " more"
+}
+
+// remembers reports whether the price counts in periods, so that its counters need its name.
+func (p *price) remembers() bool { return p.pass != nil || len(p.stages) > 0 }
