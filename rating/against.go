@@ -415,7 +415,7 @@ func moved(old, now *zoneModel, from string) (changes []Change) {
 func (w *whereDoc) probes() (list []udr.Usage) {
 	for _, t := range w.Networks {
 		u := udr.Usage{Network: t.Value}
-		if isNetwork(t.Value) {
+		if normalize.NetworkForm(t.Value) {
 			mcc, _ := strconv.Atoi(t.Value[:3])
 			mnc, _ := strconv.Atoi(t.Value[4:])
 			u.Country = normalize.Network{MCC: uint16(mcc), MNC: uint16(mnc), MNCDigits: uint8(len(t.Value) - 4)}.Country().String()

@@ -44,7 +44,7 @@ func (c *compiler) compileTimeZones() {
 		}
 		for _, e := range doc.Zones {
 			country := e.Key.Value
-			if country != unknownCountryZone && (!isCountry(country) || unknownCountry(country) != "") {
+			if country != unknownCountryZone && (!isCountry(country) || normalize.NeverCountry(country) != "") {
 				c.list.Errorf(e.Key.Pos, "%q is not a country; write two capital letters (ISO 3166-1), or unknown", country)
 				continue
 			}

@@ -310,13 +310,6 @@ func isCountry(s string) bool {
 	return len(s) == 2 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'A' && s[1] <= 'Z'
 }
 
-func isNetwork(s string) bool {
-	if len(s) != 6 && len(s) != 7 || s[3] != '-' {
-		return false
-	}
-	return strings.Trim(s[:3]+s[4:], "0123456789") == ""
-}
-
 // warnUnknown reports the plans that do not mention usage at an unknown place although the place decides the price.
 func (c *compiler) warnUnknown() {
 	users := map[*family[zoneModel]][]string{}

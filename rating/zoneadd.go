@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"ratemill/diag"
+	"ratemill/normalize"
 )
 
 // addZone adds a zone; a clash with an earlier one is an error unless the first wins.
@@ -54,7 +55,7 @@ func (a *adding) peers() (tables []peerPlaces) {
 			a.list.Errorf(p.Pos, "%q is not a number prefix; write digits, with + before a country code, in quotes", p.Value)
 			continue
 		}
-		if why := neverBegins(p.Value); why != "" {
+		if why := normalize.NeverBegins(p.Value); why != "" {
 			a.list.Warnf(p.Pos, "prefix %s never matches a phone number: %s", p.Value, why)
 		}
 		tables = append(tables, peerPlaces{a.byPrefix.table(p.Value), p})
@@ -78,7 +79,7 @@ func (a *adding) peers() (tables []peerPlaces) {
 			continue
 		}
 		if strings.HasPrefix(p.Value, "00") {
-			a.list.Warnf(p.Pos, "number %s is never that of a record: %s", p.Value, neverBegins(p.Value))
+			a.list.Warnf(p.Pos, "number %s is never that of a record: %s", p.Value, normalize.NeverBegins(p.Value))
 		}
 		if a.byNumber == nil {
 			a.byNumber = map[string]*places{}
@@ -109,7 +110,7 @@ func (a *adding) country(c diag.Text, example string) bool {
 			"word such as NO", c.Value, example)
 		return false
 	}
-	if hint := unknownCountry(c.Value); hint != "" {
+	if hint := normalize.NeverCountry(c.Value); hint != "" {
 		a.refuse(c.Pos, "%s is not a country of ISO 3166-1, so it never matches%s", c.Value, hint)
 	}
 	return true
@@ -117,11 +118,11 @@ func (a *adding) country(c diag.Text, example string) bool {
 
 func (a *adding) networks(t peerPlaces) {
 	for _, n := range a.zone.where.Networks {
-		if !isNetwork(n.Value) {
+		if !normalize.NetworkForm(n.Value) {
 			a.list.Errorf(n.Pos, "%q is not a network; write MCC-MNC with the MNC's own number of digits, as in 208-10", n.Value)
 			continue
 		}
-		if hint, respelled := unknownNetwork(n.Value); respelled {
+		if hint, respelled := normalize.NeverNetwork(n.Value); respelled {
 			a.refuse(n.Pos, "%s is not a network, so it never matches%s", n.Value, hint)
 		} else if hint != "" {
 			a.list.Warnf(n.Pos, "the list of networks does not contain %s%s", n.Value, hint)

@@ -180,6 +180,9 @@ func (c *checker) binary(n *ast.BinaryNode, at span) *term {
 		if !a.typ.Kind.worded() || !b.typ.Kind.worded() {
 			return c.errorf(at, "%s is about texts, not %s and %s", n.Operator, article(a.typ), article(b.typ))
 		}
+		if o == opStartsWith && b.constant() {
+			c.neverBegins(a, b.value.s, b.at)
+		}
 		return c.add(&term{op: o, typ: Type{Kind: Bool}, at: at, args: []*term{a, b}})
 	case opEqual, opUnequal, opLess, opLessEqual, opGreater, opGreaterEqual:
 		return c.compare(o, n.Operator, a, b, at)
@@ -253,6 +256,11 @@ func (c *checker) compare(o op, sign string, a, b *term, at span) *term {
 	case Quantity:
 		if both[0].typ != both[1].typ && (both[0].typ.Kind == Quantity) != (both[1].typ.Kind == Quantity) {
 			return c.errorf(at, "%s is %s and %s is %s; they cannot be compared", a.source(), article(a.typ), b.source(), article(b.typ))
+		}
+	}
+	for i, t := range both {
+		if other := both[1-i]; (o == opEqual || o == opUnequal) && t.constant() {
+			c.neverEqual(other, t.value.s, t.at)
 		}
 	}
 	return c.add(&term{op: o, typ: boolean, at: at, args: both[:]})
@@ -499,6 +507,7 @@ func (c *checker) in(n *ast.BinaryNode, at span) *term {
 				t.set = map[string]bool{}
 			}
 			t.set[i.value.s] = true
+			c.neverEqual(a, i.value.s, i.at)
 		case (a.typ.Kind == Int || a.typ.Kind == Quantity) && i.typ.Kind == Int:
 			if t.ints == nil {
 				t.ints = map[int64]bool{}
