@@ -20,6 +20,7 @@ type deal struct {
 	of, plan int32 // families: the plan whose place it takes, and its own
 	kind     string
 	accounts []string
+	named    []diag.Text // the accounts, where the first version names them
 }
 
 // dealt checks what a plan says about the accounts for which it is.
@@ -93,7 +94,7 @@ func (c *compiler) compileDeals() {
 			}
 			first[k] = doc.Name
 			if for_.Kind == "" {
-				x.accounts = append(x.accounts, t.Value)
+				x.accounts, x.named = append(x.accounts, t.Value), append(x.named, t)
 			}
 		}
 		c.deals = append(c.deals, x)
@@ -165,12 +166,13 @@ type Deal struct {
 	Plan, Of string
 	Kind     string
 	Accounts []string
+	Named    []diag.Text // the accounts, where the catalogue names them
 }
 
 // Deals are the deal prices of the catalogue.
 func (c *Catalogue) Deals() (list []Deal) {
 	for _, d := range c.deals {
-		list = append(list, Deal{c.plans.list[d.plan].name, c.plans.list[d.of].name, d.kind, d.accounts})
+		list = append(list, Deal{c.plans.list[d.plan].name, c.plans.list[d.of].name, d.kind, d.accounts, d.named})
 	}
 	return list
 }

@@ -121,6 +121,7 @@ func (t *tariffs) check(im *importer) {
 		t.compareCharges(im, &t.settings[i])
 	}
 	t.inert(im)
+	t.elsewhere(im)
 	if !im.list.HasErrors() {
 		t.changes(im)
 	}

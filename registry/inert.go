@@ -3,6 +3,8 @@ package registry
 import (
 	"slices"
 	"strings"
+
+	"ratemill/diag"
 )
 
 // Check reports pools and limits that nothing can ever reach if the files hold the whole tree: the accounts below and
@@ -83,5 +85,24 @@ func (t *tariffs) payers(im *importer, r *tree, id string, depth int) (all []str
 func (a *accountTariffs) parent(c *cell) {
 	if c.text != "" && !slices.Contains(a.above, c.text) {
 		a.above = append(a.above, strings.Clone(c.text))
+	}
+}
+
+// elsewhere warns of accounts that the catalogue names and the files lack, if the files have accounts: a mistyped name
+// would leave an account at the prices of all others, and nothing else would tell.
+func (t *tariffs) elsewhere(im *importer) {
+	if !im.partial || len(t.order) == 0 {
+		return
+	}
+	for _, named := range t.Accounts {
+		if t.accounts[named.ID.Value] != nil {
+			continue
+		}
+		hint := diag.Suggest(named.ID.Value, t.order)
+		if hint == "" {
+			hint = "."
+		}
+		im.list.Warnf(named.ID.Pos, "the files in registry/ have no account %s%s Unless the registry has it, nobody %s", shortened(named.ID.Value),
+			hint, named.Says)
 	}
 }

@@ -16,8 +16,17 @@ type Catalogue struct {
 	// plan, none for all.
 	PlanCurrencies, LimitCurrencies, PoolPlans map[string][]string
 
+	// Accounts are the accounts that documents of the catalogue name.
+	Accounts []NamedAccount
+
 	// ChargeCurrencies are the currencies of the one-time charges by the settings for SIMs; nil if there are none.
 	ChargeCurrencies func(settings []byte) []string
+}
+
+// NamedAccount is an account that a document names, and what the document says of it: has the deal prices of plan gold.
+type NamedAccount struct {
+	ID   diag.Text
+	Says string
 }
 
 // nameKind is the kind of a catalogue name in a row.

@@ -96,6 +96,28 @@ registry/sims.csv:2:27: warning: the catalogue has no plan trackr; did you mean 
 		lines(list), "where there is no catalogue, nothing is known of its names")
 }
 
+// A mistyped account leaves the account that was meant at the prices of all others.
+func TestAccountsThatTheCatalogueNamesAreThoseOfTheRegistry(t *testing.T) {
+	files := fstest.MapFS{
+		"catalogue/fleet.yaml": file("plan: fleet\ncurrency: GBP\nclasses: { data: { prices: [{ price: 1 / 1 MB }] } }\n"),
+		"catalogue/deal.yaml":  file("plan: deal\nextends: fleet\nfor: { accounts: [rover, rovr, far] }\ndiscount: 10 %\n"),
+		"catalogue/part.yaml":  file("part: sim\ncharge: recurring\nof: { plan: fleet }\nevery: 1 cycle\ntax: telecom\ncurrency: GBP\nprices: [{ price: 2.00 }]\n"),
+		"catalogue/own.yaml":   file("product: own\nplan: fleet\nparts: [sim]\nfor: { accounts: [rovers] }\n"),
+		"registry/a.yaml":      file("accounts: { rover: { currency: GBP, zone: Europe/London } }\n"),
+	}
+	p, list := project.Load(files, nil)
+	require.NoError(t, list.Err())
+	list, _ = p.CheckRegistry()
+	require.Equal(t, `catalogue/deal.yaml:3:26: warning: the files in registry/ have no account rovr; did you mean rover? Unless the registry has it, nobody has the deal prices of plan deal
+catalogue/deal.yaml:3:32: warning: the files in registry/ have no account far. Unless the registry has it, nobody has the deal prices of plan deal
+catalogue/own.yaml:4:19: warning: the files in registry/ have no account rovers; did you mean rover? Unless the registry has it, nobody has product own
+`, lines(list))
+
+	delete(files, "registry/a.yaml")
+	list, _ = p.CheckRegistry()
+	require.Empty(t, list, "files without accounts say nothing of who is there")
+}
+
 // check reports the errors that import would report.
 func TestTheRegistryIsCheckedAsImportReadsIt(t *testing.T) {
 	files := fstest.MapFS{

@@ -62,11 +62,44 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 	}
 	names := &registry.Catalogue{Plans: plansToHave(c), SharePlans: c.SharePlans(), Limits: c.Limits(), Packages: c.Packages()}
 	names.PlanCurrencies, names.LimitCurrencies, names.PoolPlans = c.Currencies()
+	names.Accounts = accountsIn(c)
 	names.ChargeCurrencies = chargesOf(c.Life())
 	Complete(in, c)
 	contracts, _ := contract.DocumentsOf(c)
 	return registry.ImportOptions{Catalogue: names, State: statesOf(c.Life()), Entitled: entitled,
 		Forms: append(account.Forms(in), product.OneOffForm(), payment.Form(), contract.Form(contracts), settingsForm(c.Life()))}
+}
+
+// accountsIn are the accounts that deal prices, products and sellers of a catalogue name.
+func accountsIn(c *rating.Catalogue) (named []registry.NamedAccount) {
+	for _, d := range c.Deals() {
+		for _, id := range d.Named {
+			named = append(named, registry.NamedAccount{ID: id, Says: "has the deal prices of plan " + d.Plan})
+		}
+	}
+	seen := map[registry.NamedAccount]bool{}
+	once := func(id diag.Text, says string) {
+		key := registry.NamedAccount{ID: diag.Text{Value: id.Value}, Says: says} // versions name the same accounts again
+		if !seen[key] {
+			seen[key] = true
+			named = append(named, registry.NamedAccount{ID: id, Says: says})
+		}
+	}
+	products, _ := product.DocumentsOf(c)
+	for _, name := range products.Products.Names() {
+		for _, v := range products.Products[name] {
+			for _, id := range v.For.Accounts {
+				once(id, "has product "+name)
+			}
+		}
+	}
+	sellers, _ := terms.DocumentsOf(c)
+	for _, s := range sellers.Sellers() {
+		if s.Account.Value != "" {
+			once(s.Account, "sells as "+s.Name.Value)
+		}
+	}
+	return named
 }
 
 // plansToHave are the plans that a SIM or an account can have. Deal prices take the place of one, and nobody has them.
