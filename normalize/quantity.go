@@ -1,6 +1,7 @@
 package normalize
 
 import (
+	"errors"
 	"math"
 	"math/bits"
 	"strconv"
@@ -113,17 +114,40 @@ func rounding(otherwise, of string) *option[Rounding] {
 
 var _ = declareWith(Function{
 	Name: "octets", Family: "unit", Unit: "B",
-	Params:   []Param{amount("a volume, with decimals and a unit behind it or without"), dataUnit.Param, octetRounding.Param},
-	Doc:      "A volume in octets. A negative volume or an empty text is an error (see absent).",
-	Suspends: "the text is no number, is negative or too great, or is no whole number of octets though round says exact",
+	Params:   []Param{amount("a volume, with decimals and a unit behind it or without"), dataUnit.Param, octetRounding.Param, signed.Param},
+	Doc:      "A volume in octets. An empty text is an error (see absent), and so is a negative volume without signed: true.",
+	Suspends: "the text is no number, is negative without signed: true or too great, or is no whole number of octets though round says exact",
 	Examples: []Example{
 		ex(`octets("1200")`, "1200 B"), ex(`octets("0.219933", unit: "MB")`, "219933 B"), ex(`octets("1.5 KiB")`, "1536 B"),
 		ex(`octets("0.0000001", unit: "MB", round: "up")`, "1 B"),
-		exFails(`octets("0.2199331", unit: "MB")`, "not a whole number"), exFails(`octets("-2")`, "unsigned32")},
+		exFails(`octets("0.2199331", unit: "MB")`, "not a whole number"), exFails(`octets("-2")`, "unsigned32"),
+		ex(`octets("-1.5 MB", signed: true)`, "-1500000 B")},
 }, func(o *Options) func([]byte) (int64, error) {
 	unit, round := dataUnit.in(o), octetRounding.in(o)
-	return func(text []byte) (int64, error) { return Octets(text, unit, round) }
+	return withSign(signed.in(o), func(text []byte) (int64, error) { return Octets(text, unit, round) })
 })
+
+// signed is the option of functions whose amounts may take usage back.
+var signed = yes("signed", "true: a negative amount, as in a record that takes usage back, is read too; round rounds it as it would without its sign")
+
+// withSign is a function that reads an amount, and if wanted one with a minus before its first character.
+func withSign(wanted bool, read func([]byte) (int64, error)) func([]byte) (int64, error) {
+	if !wanted {
+		return read
+	}
+	return func(text []byte) (int64, error) {
+		in := trim(text)
+		if len(in) < 2 || in[0] != '-' || !digit(in[1]) && !letter(in[1]) {
+			return read(text)
+		}
+		n, err := read(in[1:])
+		var wrong *Error
+		if errors.As(err, &wrong) {
+			return 0, fail(wrong.Function, text, wrong.Reason)
+		}
+		return -n, err
+	}
+}
 
 // Count reads an integer count of messages, segments or records. "3.0" is 3; "3.5" is an error.
 func Count(text []byte) (int64, error) {
@@ -137,12 +161,12 @@ func Count(text []byte) (int64, error) {
 	return n, nil
 }
 
-var _ = declare(Function{
-	Name: "count", Family: "unit", Unit: "1", Params: []Param{amount("a whole number")},
+var _ = declareWith(Function{
+	Name: "count", Family: "unit", Unit: "1", Params: []Param{amount("a whole number"), signed.Param},
 	Doc:      "A number of things: messages, segments.",
-	Suspends: "the text is no whole number, or is negative",
-	Examples: []Example{ex(`count("3")`, "3"), exFails(`count("3.5")`, "not a whole number")},
-}, Count)
+	Suspends: "the text is no whole number, or is negative without signed: true",
+	Examples: []Example{ex(`count("3")`, "3"), exFails(`count("3.5")`, "not a whole number"), ex(`count("-3", signed: true)`, "-3")},
+}, func(o *Options) func([]byte) (int64, error) { return withSign(signed.in(o), Count) })
 
 // shortCount reads up to nine digits and nothing else; most fields have this form.
 func shortCount(text []byte, factor int64) (int64, bool) {
@@ -237,17 +261,19 @@ func durationUnit(otherwise string) *option[DurationUnit] {
 }
 
 var _ = declareWith(Function{
-	Name: "seconds", Family: "unit", Unit: "s", Params: []Param{amount("a duration"), secondsUnit.Param, secondsRounding.Param},
+	Name: "seconds", Family: "unit", Unit: "s", Params: []Param{amount("a duration"), secondsUnit.Param, secondsRounding.Param, signed.Param},
 	Doc: "A duration in whole seconds; a begun second counts as a whole one, unless round says otherwise. A text may name its " +
 		"units itself: 10s, 5 min, 1h2m3s, or PT5M (ISO 8601).",
-	Suspends: "the text is no duration of fixed length, is negative or too great, or is no whole number of seconds though round says exact",
+	Suspends: "the text is no duration of fixed length, is negative without signed: true or too great, or is no whole number of seconds though " +
+		"round says exact",
 	Examples: []Example{
 		ex(`seconds("81")`, "81 s"), ex(`seconds("299", unit: "10ms")`, "3 s"), ex(`seconds("1.5", unit: "min")`, "90 s"),
 		ex(`seconds("01:02:03", unit: "hh:mm:ss")`, "3723 s"), ex(`seconds("75:30", unit: "mm:ss")`, "4530 s"),
-		ex(`seconds("1h2m3s")`, "3723 s"), ex(`seconds("PT5M")`, "300 s"), exFails(`seconds("P1M")`, "no fixed length"), exFails(`seconds("2.5", round: "exact")`, "not a whole number")},
+		ex(`seconds("1h2m3s")`, "3723 s"), ex(`seconds("PT5M")`, "300 s"), exFails(`seconds("P1M")`, "no fixed length"), exFails(`seconds("2.5", round: "exact")`, "not a whole number"),
+		ex(`seconds("-59.5", signed: true)`, "-60 s")},
 }, func(o *Options) func([]byte) (int64, error) {
 	unit, round := secondsUnit.in(o), secondsRounding.in(o)
-	return func(text []byte) (int64, error) { return DurationSeconds(text, unit, round) }
+	return withSign(signed.in(o), func(text []byte) (int64, error) { return DurationSeconds(text, unit, round) })
 })
 
 // DurationMilliseconds reads a duration in whole milliseconds, for prices per part of a second.

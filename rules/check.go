@@ -376,10 +376,26 @@ func (c *checker) slice(n *ast.SliceNode, at span) *term {
 	return c.add(&term{op: opSlice, typ: Type{Kind: Text}, at: at, args: []*term{base, from, to}})
 }
 
+// countOption is the named argument of count(text, signed: true), which the parser takes for the condition of count(list, condition).
+func (c *checker) countOption(n *ast.BuiltinNode) ast.Node {
+	if n.Name != "count" || len(n.Arguments) != 2 {
+		return nil
+	}
+	if p, ok := n.Arguments[1].(*ast.PredicateNode); ok {
+		if b, ok := p.Node.(*ast.BinaryNode); ok && c.expr.named[b.Location().From] {
+			return b
+		}
+	}
+	return nil
+}
+
 func (c *checker) predicate(n *ast.BuiltinNode, at span) *term {
 	word := span{n.Location().From, max(n.Location().To, n.Location().From+len(n.Name))}
 	if n.Name == "count" && len(n.Arguments) == 1 {
 		return c.function(n.Name, word, n.Arguments, at)
+	}
+	if option := c.countOption(n); option != nil {
+		return c.function(n.Name, word, []ast.Node{n.Arguments[0], option}, at)
 	}
 	if !predicates[n.Name] {
 		return c.errorf(word, "unknown function %s%s", n.Name, diag.Suggest(n.Name, functionNames()))

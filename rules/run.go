@@ -395,7 +395,8 @@ func (r *Runner) set(s *assignment, u *udr.Usage) bool {
 		}
 		f.SetText(u, v.s)
 	case f.SetInt != nil:
-		if v.n < 0 && v.kind == Quantity {
+		// A negative quantity goes to rating, which knows whether the class has credits (negative: credit), and suspends it otherwise.
+		if v.n < 0 && v.kind == Quantity && !f.AnyUnit {
 			r.fail(s.expr.top, f.Name+" is negative: "+v.String())
 			return false
 		}
