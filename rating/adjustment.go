@@ -7,7 +7,7 @@ import (
 	"ratemill/diag"
 )
 
-// adjustment is something that a price says beside where and when it holds: a fee, steps, a cap, rounding. Each is a file:
+// adjustment is something that a price says beside where and when it holds: a fee, steps, discounts, a cap, rounding. Each is a file:
 // what documents say, what it does to an amount, how that is computed again from the charge alone, and how it is told.
 // Any of the functions may be nil.
 type adjustment struct {
@@ -23,7 +23,7 @@ type adjustment struct {
 }
 
 // adjustments are all there are, in the order in which they apply to an amount.
-var adjustments = [...]adjustment{fee, usage, limitedByCap, minimum, rounding, perPeriod, creditClass}
+var adjustments = [...]adjustment{fee, usage, discounted, limitedByCap, minimum, rounding, perPeriod, creditClass}
 
 // saying is the text of a plan's document about a class or price, and its effect.
 type saying struct {

@@ -116,6 +116,7 @@ func (s *succession) plans(old, now *plan) {
 	}
 	s.sharedCounts(old, now)
 	s.passes(old, now)
+	s.discountCounts(old, now)
 	s.buckets(old.included, now.included)
 }
 

@@ -123,10 +123,12 @@ const (
 	LineRepriced // of a correction: what units that were charged before cost now
 	LineCharged  // of a correction: what was charged for them
 
+	LineDiscount // what a discount takes off a stretch of the quantity
+
 	lineKinds // their number
 )
 
-var lineKindNames = [...]string{"usage", "fee", "cap", "minimum", "repriced", "charged_before"}
+var lineKindNames = [...]string{"usage", "fee", "cap", "minimum", "repriced", "charged_before", "discount"}
 
 func (k LineKind) String() string {
 	if int(k) < len(lineKindNames) {
@@ -151,6 +153,10 @@ type Line struct {
 	From  int64  // units counted before it for the plan's graduated prices: of the record, SIM or account
 	Paid  int64  // of a volume price: units that the account paid at it before, in the same zone and billing cycle
 	Below int64  // the part of Amount below 12 decimals is Below / Per parts of 10^-12
+
+	// Of a discount, which says with At what stretch it is on; From counts for discounts then:
+	Off   int64     // of the price of units, in millionths; Price is what that comes to
+	Spent decimal.D // before the record, if discounts are by spend
 }
 
 // EventKind is the kind of an event.

@@ -121,7 +121,7 @@ func ParseQuantity(text string) (int64, error) {
 // Place is an element of the catalogue that usage reaches: a zone of a class of a plan, a step of its prices, a bucket,
 // its rollover, a limit. The coverage of golden cases is measured in places.
 type Place struct {
-	Kind string // zone, condition, step, bucket, rollover, limit
+	Kind string // zone, condition, step, discount, bucket, rollover, limit
 	Name string // plan@version class zone
 }
 
@@ -167,6 +167,7 @@ func (p *plan) places(c *Catalogue, version int, all []Place) []Place {
 		if pc == nil {
 			continue
 		}
+		all = pc.discountPlaces(plan+" "+c.names[class], all)
 		versions := pc.own
 		if pc.models != nil {
 			versions = pc.models.versions
@@ -234,6 +235,8 @@ func (ch *Charge) Reached(class string, reach func(Place)) {
 			reach(Place{"bucket", l.Over + " over"})
 		} else if l.Over != "" {
 			reach(Place{"limit", "limit " + l.Over + " over"})
+		} else if l.Kind == LineDiscount {
+			reach(discountPlace(plan+" "+class, l.Off))
 		} else if l.Kind == LineUsage {
 			reach(Place{"step", stepName(plan, class, ch.Price, l.Price.String(), l.Per)})
 		}

@@ -79,6 +79,7 @@ type planDoc struct {
 	SlicesIn    diag.Text           `yaml:"slices_in" default:"account" enum:"account|visited" doc:"Whose clock slices follow: that of the account, or of the country where the usage happened. Of a country with several clocks, the document time_zones states which." example:"visited"`
 	Round       *roundDoc           `yaml:"round" doc:"How a record's amount is rounded. Without it, 12 decimals are kept and the remainder below them is recorded with the charge."`
 	Classes     diag.Map[*classDoc] `yaml:"classes" doc:"Prices by usage class. Required, unless a price list has all of them, or the plan extends another."`
+	Discounts   *discountsDoc       `yaml:"discounts" doc:"Discounts on the prices of all classes that have none of their own, by one count for all of them."`
 	Prices      *listDoc            `yaml:"prices" doc:"A price list: a CSV file with a price in each row, such as network;class;price;per. Its rows are added to the prices of their classes."`
 	ServiceType diag.Text           `yaml:"service_type" doc:"Kind of service, by which share plans name several plans; the same in all versions of the plan." example:"tracking"`
 	Prorate     diag.Text           `yaml:"prorate" default:"whole" enum:"days|whole" doc:"The included units of a SIM in a cycle: all of them (whole), or the share of the days on which it has the plan and is in a state of included_in, rounded down to whole units (days)." example:"days"`
@@ -97,16 +98,17 @@ type roundDoc struct {
 }
 
 type classDoc struct {
-	Scale     scaleDoc   `yaml:",inline"`
-	Increment increments `yaml:"increment" doc:"Steps to which a record's quantity is rounded up: one for all, or { initial, then }." example:"100 kB"`
-	Round     *roundDoc  `yaml:"round" doc:"Overrides the plan's round for this class."`
-	Fee       dues       `yaml:"fee" doc:"A fee for each day, week or cycle of a SIM with usage of the class, due with the first use; or a list of these." example:"0.50 / day"`
-	Minimum   dues       `yaml:"minimum" doc:"The least that each day, week or cycle costs in which a SIM has usage of the class that is paid for; or a list of these." example:"5 / cycle"`
-	Cap       dues       `yaml:"cap" doc:"The maximum cost of one record, fee included; or of the usage of a SIM in a day, week or cycle: 10 / day; or a list of these." example:"[2, 10 / day, 50 / cycle]"`
-	Negative  diag.Text  `yaml:"negative" enum:"credit" doc:"credit: records may have negative quantities; they give back what a record of that many units would have cost now, at most what was charged, and what they drew. Without it, negative quantities are suspended." example:"credit"`
-	Count     countDoc   `yaml:",inline"`
-	First     diag.Text  `yaml:"first" enum:"wins" doc:"wins: the order of prices with when is meant, so check does not warn of conditions that may hold together. With and without it, the first whose condition holds is taken." example:"wins"`
-	Prices    []priceDoc `yaml:"prices" doc:"The prices, beside those of the plan's price list and of the plan that it extends. One whose when holds goes before one without when; of these, one that names a zone goes before one for all, one that names a slice before one for any time."`
+	Scale     scaleDoc      `yaml:",inline"`
+	Increment increments    `yaml:"increment" doc:"Steps to which a record's quantity is rounded up: one for all, or { initial, then }." example:"100 kB"`
+	Round     *roundDoc     `yaml:"round" doc:"Overrides the plan's round for this class."`
+	Fee       dues          `yaml:"fee" doc:"A fee for each day, week or cycle of a SIM with usage of the class, due with the first use; or a list of these." example:"0.50 / day"`
+	Minimum   dues          `yaml:"minimum" doc:"The least that each day, week or cycle costs in which a SIM has usage of the class that is paid for; or a list of these." example:"5 / cycle"`
+	Cap       dues          `yaml:"cap" doc:"The maximum cost of one record, fee included; or of the usage of a SIM in a day, week or cycle: 10 / day; or a list of these." example:"[2, 10 / day, 50 / cycle]"`
+	Negative  diag.Text     `yaml:"negative" enum:"credit" doc:"credit: records may have negative quantities; they give back what a record of that many units would have cost now, at most what was charged, and what they drew. Without it, negative quantities are suspended." example:"credit"`
+	Count     countDoc      `yaml:",inline"`
+	Discounts *discountsDoc `yaml:"discounts" doc:"Discounts on what units of the class cost, by what the account or a tree has reached in a period."`
+	First     diag.Text     `yaml:"first" enum:"wins" doc:"wins: the order of prices with when is meant, so check does not warn of conditions that may hold together. With and without it, the first whose condition holds is taken." example:"wins"`
+	Prices    []priceDoc    `yaml:"prices" doc:"The prices, beside those of the plan's price list and of the plan that it extends. One whose when holds goes before one without when; of these, one that names a zone goes before one for all, one that names a slice before one for any time."`
 
 	node *diag.Node
 }

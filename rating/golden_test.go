@@ -424,6 +424,8 @@ func (c *goldenCase) rate(e *rating.Engine, v *registry.View, counters *rating.C
 			for _, s := range ch.Lines {
 				if s.Kind == rating.LineUsage {
 					fmt.Fprintf(&charges, "    %d from %d at %s / %d = %s %s\n", s.Quantity, s.From, s.Price, s.Per, s.Amount, s.Slice)
+				} else if s.Kind == rating.LineDiscount {
+					fmt.Fprintf(&charges, "    %s off %d = -%s\n", s.Percent(), s.Quantity, s.Amount)
 				}
 			}
 			total, err := ch.Recompute()

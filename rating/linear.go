@@ -62,9 +62,11 @@ func (p *planClass) unlike(what int) string {
 			if x.model == byPackage {
 				per = 1
 			}
-			_, rest, below, err := s.price.Price(1, per, decimal.Rounding{Scale: p.round.Scale, Mode: decimal.Down})
-			if what&perAmount != 0 && (err != nil || !rest.IsZero() || below != decimal.Fraction{}) {
-				return "rounding"
+			for _, price := range p.lessened(s.price) {
+				_, rest, below, err := price.Price(1, per, decimal.Rounding{Scale: p.round.Scale, Mode: decimal.Down})
+				if what&perAmount != 0 && (err != nil || !rest.IsZero() || below != decimal.Fraction{}) {
+					return "rounding"
+				}
 			}
 		}
 	}

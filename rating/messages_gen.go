@@ -540,6 +540,14 @@ func appendLine(dst []byte, m *Line) []byte {
 	dst = wire.AppendVarint(dst, 40, uint64(m.From))
 	dst = wire.AppendVarint(dst, 41, uint64(m.Below))
 	dst = wire.AppendString(dst, 42, m.Slice)
+	dst = wire.AppendVarint(dst, 43, uint64(m.At))
+	dst = wire.AppendVarint(dst, 44, uint64(m.Off))
+	if !m.Spent.IsZero() {
+		dst = append(dst, 0xda, 0x4, 0)
+		at = len(dst)
+		dst = appendDecimal(dst, &m.Spent)
+		dst = wire.CloseShort(dst, at)
+	}
 	return dst
 }
 
@@ -601,6 +609,24 @@ func (m *Line) parse(data []byte) error {
 				break
 			}
 			m.Slice = wire.Text(f.B)
+		case 43:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.At = int64(f.V)
+		case 44:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Off = int64(f.V)
+		case 75:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = ParseDecimal(f.B, &m.Spent)
 		}
 		if err != nil {
 			return fmt.Errorf("message Line: field %d: %w", f.Number, err)

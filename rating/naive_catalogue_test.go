@@ -53,6 +53,7 @@ type naivePlan struct {
 	Included    []naiveBucket         `yaml:"included,omitempty"`
 	Prorate     string                `yaml:"prorate,omitempty"`
 	In          []string              `yaml:"included_in,omitempty"`
+	Discounts   *naiveDiscounts       `yaml:"discounts,omitempty"`
 	List        *naiveList            `yaml:"prices,omitempty"` // only in what the engine reads
 }
 
@@ -74,6 +75,7 @@ type naiveClass struct {
 	Cap       naiveDues       `yaml:"cap,omitempty"`
 	Negative  string          `yaml:"negative,omitempty"`
 	Counted   string          `yaml:"counted,omitempty"`
+	Discounts *naiveDiscounts `yaml:"discounts,omitempty"`
 	Prices    []naivePrice    `yaml:"prices"`
 }
 

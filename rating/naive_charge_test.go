@@ -129,6 +129,7 @@ type naiveCharge struct {
 	session *naiveSession
 	used    int64 // beyond the increments that its session began before
 
+	parts                     []naivePart
 	quantity, covered, priced int64
 	passed                    int64 // by the pass of the first price
 	credits                   bool  // it is a credit, with what it gives back as positive numbers
@@ -265,9 +266,11 @@ func (c *naiveCharge) price() error {
 				}
 				c.lines = append(c.lines, line)
 				c.sum.Add(c.sum, new(big.Rat).Mul(naiveUnitPrice(s.Price), new(big.Rat).SetInt64(end-begin)))
+				c.parts = append(c.parts, naivePart{end - begin, naiveUnitPrice(s.Price)})
 			}
 		}
 	}
+	c.lessen()
 	return nil
 }
 

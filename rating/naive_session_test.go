@@ -121,6 +121,13 @@ func (r *naiveRater) straight(plan, class string) bool {
 				if !unit.IsInt() {
 					return false
 				}
+				if d, _ := p.discounts(class); d != nil {
+					for _, s := range d.Reached {
+						if !new(big.Rat).Mul(unit, s.part()).IsInt() {
+							return false
+						}
+					}
+				}
 			}
 		}
 	}

@@ -31,6 +31,7 @@ type plan struct {
 	// includedIn are the states that count, by name; none: those of core active.
 	includedIn []string
 	shared     map[string]sharedCount // counts, by name
+	discounts  map[*discountsDoc]*discount
 }
 
 // planClass is a plan's prices for a usage class.
@@ -52,6 +53,8 @@ type planClass struct {
 	credit  bool   // negative quantities give back
 	paid    uint64 // with credit, ids of counters for each SIM: what was charged
 	drew    uint64 // and, mixed with the id of a bucket, what it drew
+
+	discount *discount // nil for none
 	// den is a common multiple of the quantities in prices: parts of 10^-12 are added in it.
 	den     uint64
 	session uint64 // id of the sessions kept; 0 if the price of the class is linear in all versions

@@ -20,6 +20,8 @@ func BenchmarkRateQuantity(b *testing.B) {
 		{"steps of a tree by contract year", "{ steps: [{ from: 0, price: 0.9 / 1 MB }, { from: 1 GB, price: 0.8 / 1 MB }], counted: tree, period: contract year }"},
 		{"volume of a SIM", "{ volume: [{ from: 0, price: 0.9 / 1 MB }, { from: 1 GB, price: 0.8 / 1 MB }], counted: sim }"},
 		{"volume of an account", "{ volume: [{ from: 0, price: 0.9 / 1 MB }, { from: 10 TB, price: 0.8 / 1 MB }], counted: account }"},
+		{"price, a discount by units", "price: 0.9 / 1 MB\n    discounts: { reached: [{ from: 0, off: 1 % }, { from: 1 GB, off: 5 % }] }"},
+		{"price, a discount by spend", "price: 0.9 / 1 MB\n    discounts: { reached: [{ from: 0 EUR, off: 1 % }, { from: 1000 EUR, off: 5 % }], counted: tree }"},
 	} {
 		b.Run(x.name, func(b *testing.B) {
 			_, reg, usage := benchWorld(b, 1_000_000, 10_000)

@@ -160,12 +160,22 @@ func changes(s *scenario) (list []func(*scenario)) {
 		}
 	}
 	for i, p := range s.Plans {
+		if p.Discounts != nil {
+			try(func(c *scenario) { c.Plans[i].Discounts = nil })
+		}
 		try(func(c *scenario) { c.Plans = slices.Delete(c.Plans, i, i+1) })
 		for j := range p.Included {
 			try(func(c *scenario) { c.Plans[i].Included = slices.Delete(c.Plans[i].Included, j, j+1) })
 		}
 		for name, class := range p.Classes {
 			try(func(c *scenario) { delete(c.Plans[i].Classes, name) })
+			if class.Discounts != nil {
+				try(func(c *scenario) {
+					x := c.Plans[i].Classes[name]
+					x.Discounts = nil
+					c.Plans[i].Classes[name] = x
+				})
+			}
 			for j := range class.Prices {
 				try(func(c *scenario) {
 					x := c.Plans[i].Classes[name]
@@ -411,6 +421,7 @@ func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
 		p.Classes[class] = c
 	}
 	randomPeriods(r, &p)
+	randomDiscounts(r, &p)
 	return p
 }
 

@@ -105,6 +105,11 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 		}
 		at = stop
 	}
+	if t.class.discount != nil {
+		if err := e.discount(t, ch, c, u, sum, res); err != nil {
+			return err
+		}
+	}
 	return e.finish(t, ch, first, covered, sum, c, u, res)
 }
 

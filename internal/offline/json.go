@@ -191,7 +191,7 @@ func appendSteps(dst []byte, c *rating.Charge) []byte {
 func appendLines(dst []byte, c *rating.Charge) []byte {
 	for i := range c.Lines {
 		switch l := &c.Lines[i]; l.Kind {
-		case rating.LineUsage:
+		case rating.LineUsage, rating.LineDiscount:
 		case rating.LineRepriced:
 			dst = appendStep(key(dst, l.Kind.String()), l)
 		case rating.LineCharged:
@@ -200,7 +200,27 @@ func appendLines(dst []byte, c *rating.Charge) []byte {
 			dst = appendMoney(key(dst, l.Kind.String()), l.Price)
 		}
 	}
-	return dst
+	return appendDiscounts(dst, c)
+}
+
+// appendDiscounts appends what discounts took: of how many units, for how many units which amount, and in all.
+func appendDiscounts(dst []byte, c *rating.Charge) []byte {
+	n := 0
+	for i := range c.Lines {
+		l := &c.Lines[i]
+		if l.Kind != rating.LineDiscount {
+			continue
+		}
+		dst = append(next(dst, "discounts", n), `{"off":`...)
+		dst = AppendString(dst, l.Percent())
+		dst = appendNumber(dst, "quantity", l.Quantity)
+		dst = appendMoney(key(dst, "price"), l.Price)
+		dst = appendNumber(dst, "per", l.Per)
+		dst = appendNumber(dst, "from", l.From)
+		dst = append(appendMoney(key(dst, "amount"), l.Amount), '}')
+		n++
+	}
+	return closing(dst, n)
 }
 
 // next begins the next object of an array, and the array before the first.

@@ -34,7 +34,8 @@ func TestTheJSONOfRecordsIsThatOfFormerVersions(t *testing.T) {
 			{Bucket: "included", Kind: rating.SIMUnits, Owner: 2}},
 		Lines: []rating.Line{{Slice: "night", At: 3, From: 5, Quantity: 100, Price: price, Per: 1_000_000, Amount: decimal.One, Below: 4},
 			{Quantity: 3}, {Kind: rating.LineFee, Price: decimal.One, Amount: decimal.One}, {Kind: rating.LineCap},
-			{Kind: rating.LineMinimum, Price: price}},
+			{Kind: rating.LineMinimum, Price: price},
+			{Kind: rating.LineDiscount, From: 7, Quantity: 100, Price: price, Per: 1_000_000, Amount: decimal.One, Off: 125_000}},
 		Scale: 6, Mode: decimal.Down, Total: price, Rest: decimal.MustParse("-0.004"), Below: decimal.Fraction{Num: 20, Den: 60}}
 	below := rating.Charge{Below: decimal.Fraction{Num: 1, Den: 3}}
 	counter := rating.CounterKey{ID: 7, Owner: 1, Cycle: 20_513, Kind: rating.AccountUnits}
