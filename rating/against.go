@@ -238,6 +238,9 @@ func inWords(v reflect.Value) string {
 			}
 			words := inWords(v.Field(i))
 			name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			if p, ok := v.Field(i).Interface().(*priceText); ok && p != nil && name == "package" {
+				words = p.wordsOfPackage()
+			}
 			if words == "" || words == "0" && v.Field(i).Kind() == reflect.Int {
 				continue
 			}
@@ -271,6 +274,14 @@ func (p *priceText) words() string {
 		if usual.unit == p.unit && err == nil && rest.IsZero() && below == (decimal.Fraction{}) {
 			return price.String() + " / " + quantityWords(usual.per, p.unit)
 		}
+	}
+	return p.price.String() + " / " + quantityWords(p.per, p.unit)
+}
+
+// wordsOfPackage are the price of a package. Its size is a part of the price: 1 MB costs 2 by 2 / 10 MB, and 0.2 by 0.2 / 1 MB.
+func (p *priceText) wordsOfPackage() string {
+	if p.price.IsZero() || p.unit == literal.AnyUnit {
+		return p.words()
 	}
 	return p.price.String() + " / " + quantityWords(p.per, p.unit)
 }

@@ -41,6 +41,9 @@ the installation stored, or "used" for the one that it used last.`,
 				needs(cmd, "output", "against")); err != nil {
 				return err
 			}
+			if cmd.Flags().Changed("against") && against == "" {
+				return errors.New("--against names no catalogue; write used, a folder, a revision of git or the beginning of a stored version")
+			}
 			dir, list, files, err := f.checkConfig(args)
 			if err != nil {
 				return err
