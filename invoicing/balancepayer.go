@@ -75,13 +75,17 @@ func (w *balancing) due(p *payer, c *cells) error {
 		}
 	}
 	for _, q := range p.closes {
-		next := q == p.last && w.within(q.Cycle.To) // billed in advance
+		if q.OffCycle > 0 {
+			continue // it has differences of cycles, whose closes stand in the list
+		}
+		next := q.Cycle == p.last.Cycle && w.within(q.Cycle.To) // billed in advance, and one-off charges that an off-cycle close has
 		if !w.within(q.Cycle.From) && !next {
 			continue
 		}
 		facts := p.factsOf(q)
 		this, ahead := give(q.Cycle.From, q.Currency), give(q.Cycle.To, q.Currency)
-		err := p.rules.due(p.engine, product.Close{Payer: p.number, Cycle: q.Cycle.From, First: q.Cycle.From, Facts: facts},
+		err := p.rules.due(p.engine, product.Close{Payer: p.number, Cycle: q.Cycle.From, First: q.Cycle.From, Facts: facts,
+			Once: q.Cycle == p.last.Cycle && p.last.OffCycle > 0},
 			func(i *document.Item) error {
 				if i.Cycle == q.Cycle.To && next {
 					return ahead(i)
@@ -119,7 +123,7 @@ func (w *balancing) contracts(p *payer, c *cells) error {
 		}
 	}
 	for _, q := range p.closes {
-		if !w.within(q.Cycle.From) {
+		if !w.within(q.Cycle.From) || q.OffCycle > 0 {
 			continue
 		}
 		facts := p.factsOf(q)

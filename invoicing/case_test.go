@@ -40,6 +40,7 @@ var rewrite = flag.Bool("rewrite", false, "write what came out into the cases")
 // charges by their offset in the rated log, or rated.csv with usage to rate, and the words before its files:
 //
 //	run 2026-04 at 2026-05-02T08:00:00Z facts 2 log 9000
+//	off-cycle acme at 2026-05-02T08:00:00Z facts 2
 //	review | finalise at 2026-05-02T08:00:00Z
 //	credit INV-1 2=5.00 at 2026-05-03T08:00:00Z
 //	preview 2026-04 at 2026-04-20T08:00:00Z
@@ -56,6 +57,7 @@ type kase struct {
 	begin      Date
 	ids        []string // of the documents computed last
 	exposure   map[string]*[2]decimal.D
+	offCycle   int                 // documents of random histories
 	doubts     map[uint32][]string // why the documents of a payer are held
 }
 
@@ -341,7 +343,7 @@ func (k *kase) play(script string) string {
 	var b strings.Builder
 	for line := range strings.Lines(script) {
 		words := strings.Fields(line)
-		if len(words) == 0 || !slices.Contains([]string{"run", "preview", "review", "release", "finalise", "credit", "discard", "what-if",
+		if len(words) == 0 || !slices.Contains([]string{"run", "off-cycle", "preview", "review", "release", "finalise", "credit", "discard", "what-if",
 			"doubt", "sure"}, words[0]) {
 			continue
 		}
@@ -411,6 +413,8 @@ func (k *kase) step(b *strings.Builder, what string, names []string, at time.Tim
 			k.show(b, c)
 			return nil
 		})
+	case "off-cycle":
+		return k.betweenCycles(b, run, names[0])
 	case "review", "release", "discard":
 		for _, id := range k.ids {
 			if err := k.change(func(t Table) error {
@@ -464,6 +468,17 @@ func (k *kase) step(b *strings.Builder, what string, names []string, at time.Tim
 			return nil
 		}
 		k.document(b, f.Document, what == "credit")
+		return nil
+	})
+}
+
+// betweenCycles computes an off-cycle document.
+func (k *kase) betweenCycles(b *strings.Builder, run *Run, id string) error {
+	number, ok := run.Basis.View.AccountNumber(id)
+	require.True(k.t, ok, id)
+	k.ids = nil
+	return run.OffCycle(k.t.Context(), []uint32{number}, false, func(c *Computed) error {
+		k.show(b, c)
 		return nil
 	})
 }

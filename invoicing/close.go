@@ -2,10 +2,13 @@ package invoicing
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"ratemill/invoicing/document"
+	"ratemill/registry"
 )
 
 // CloseState says what became of the items of a close.
@@ -69,27 +72,63 @@ func (t Table) PutClose(ctx context.Context, c *Closed) error {
 	if err != nil {
 		return err
 	}
-	n, err := t.Tx.Exec(ctx, `INSERT INTO invoice_closes (payer_number, payer, cycle, ends, state, currency, facts, reasons, released, waits, document, close,
-		items) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (payer_number, cycle) DO UPDATE SET payer = excluded.payer, ends = excluded.ends, state = excluded.state, currency = excluded.currency,
+	if err := t.follows(ctx, c); err != nil {
+		return err
+	}
+	n, err := t.Tx.Exec(ctx, `INSERT INTO invoice_closes (payer_number, payer, cycle, off_cycle, ends, state, currency, facts, reasons, released, waits,
+		document, close, items) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (payer_number, cycle, off_cycle) DO UPDATE SET payer = excluded.payer, ends = excluded.ends, state = excluded.state, currency = excluded.currency,
 		facts = excluded.facts, reasons = excluded.reasons, released = excluded.released, waits = excluded.waits, document = excluded.document, close = excluded.close,
 		items = excluded.items WHERE invoice_closes.state IN ('held', 'draft')`,
-		int64(c.PayerNumber), c.Payer, int64(c.Cycle.From), int64(c.Cycle.To), string(c.State), c.Currency, int64(c.Facts), lines(c.Reasons), lines(c.Released),
+		int64(c.PayerNumber), c.Payer, int64(c.Cycle.From), c.OffCycle, int64(c.Cycle.To), string(c.State), c.Currency, int64(c.Facts), lines(c.Reasons), lines(c.Released),
 		c.Waits, c.Document, string(text), string(items))
 	if err == nil && n == 0 {
 		return &ClosedError{c.Payer, c.Cycle.From}
 	}
 	if err == nil && c.State.Fixed() {
-		err = t.export(ctx, "", c.PayerNumber, c.Cycle.From)
+		err = t.export(ctx, "", c.key())
 	}
 	return err
 }
+
+// follows refuses a close that does not follow the last one: a close of a cycle and an off-cycle one may be computed at the same time, and
+// both would have what became known since. One that could not be computed has no items.
+func (t Table) follows(ctx context.Context, c *Closed) error {
+	var state CloseState
+	var facts registry.Revision
+	err := t.Tx.Row(ctx, `SELECT state, facts FROM invoice_closes WHERE payer_number = ? AND (cycle < ? OR cycle = ? AND off_cycle < ?)
+		ORDER BY cycle DESC, off_cycle DESC LIMIT 1`, int64(c.PayerNumber), int64(c.Cycle.From), int64(c.Cycle.From), c.OffCycle).Scan(&state, &facts)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err == nil && c.Facts != 0 && (!state.Fixed() || facts != c.Before) {
+		return &ClosedError{c.Payer, c.Cycle.From}
+	}
+	if err != nil || c.OffCycle == 0 {
+		return err
+	}
+	later := 0
+	err = t.Tx.Row(ctx, `SELECT count(*) FROM invoice_closes WHERE payer_number = ? AND cycle > ?`, int64(c.PayerNumber), int64(c.Cycle.From)).Scan(&later)
+	if err == nil && later > 0 {
+		return &ClosedError{c.Payer, c.Cycle.From}
+	}
+	return err
+}
+
+// closeKey names a close.
+type closeKey struct {
+	payer    uint32
+	cycle    Date
+	offCycle int
+}
+
+func (c *Closed) key() closeKey { return closeKey{c.PayerNumber, c.Cycle.From, c.OffCycle} }
 
 // billed notes that a final document has the items of closes. They are those from which it was computed.
 func (t Table) billed(ctx context.Context, s *Stored) (closes []*Closed, err error) {
 	for i := range s.Input.Closes {
 		of := &s.Input.Closes[i]
-		all, err := t.Closes(ctx, `payer_number = ? AND cycle = ?`, int64(s.PayerNumber), int64(of.Cycle.From))
+		all, err := t.Closes(ctx, `payer_number = ? AND cycle = ? AND off_cycle = ?`, int64(s.PayerNumber), int64(of.Cycle.From), of.OffCycle)
 		if err != nil {
 			return nil, err
 		}
@@ -97,12 +136,12 @@ func (t Table) billed(ctx context.Context, s *Stored) (closes []*Closed, err err
 			return nil, notFinal("document %s was computed from a close of the cycle from %s that is there no more; compute it again",
 				s.Name(), of.Cycle.From)
 		}
-		if _, err := t.Tx.Exec(ctx, `UPDATE invoice_closes SET state = 'billed', waits = '', document = ? WHERE payer_number = ? AND cycle = ?`,
-			s.ID, int64(s.PayerNumber), int64(of.Cycle.From)); err != nil {
+		if _, err := t.Tx.Exec(ctx, `UPDATE invoice_closes SET state = 'billed', waits = '', document = ? WHERE payer_number = ? AND cycle = ? AND off_cycle = ?`,
+			s.ID, int64(s.PayerNumber), int64(of.Cycle.From), of.OffCycle); err != nil {
 			return nil, err
 		}
 		if !all[0].State.Fixed() {
-			if err := t.export(ctx, "", s.PayerNumber, of.Cycle.From); err != nil {
+			if err := t.export(ctx, "", all[0].key()); err != nil {
 				return nil, err
 			}
 		}
@@ -119,7 +158,7 @@ func (t Table) Closes(ctx context.Context, where string, args ...any) (all []*Cl
 // closes lists closes with lines as a column, or an expression, gives them.
 func (t Table) closes(ctx context.Context, items, where string, args ...any) (all []*Closed, err error) {
 	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, payer, state, currency, reasons, released, waits, document, close, `+items+
-		` FROM invoice_closes WHERE `+where+` ORDER BY payer_number, cycle`, args...)
+		` FROM invoice_closes WHERE `+where+` ORDER BY payer_number, cycle, off_cycle`, args...)
 	if err != nil {
 		return nil, err
 	}

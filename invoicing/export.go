@@ -30,12 +30,13 @@ type Numbered struct {
 }
 
 // export notes, in the transaction that makes a document final or a close fixed, that it is to be copied. id is empty for a close.
-func (t Table) export(ctx context.Context, id string, payer uint32, cycle Date) error {
+func (t Table) export(ctx context.Context, id string, of closeKey) error {
 	var n int64
 	if err := t.Tx.Row(ctx, `UPDATE invoice_exports_counter SET n = n + 1 WHERE one = 1 RETURNING n`).Scan(&n); err != nil {
 		return err
 	}
-	_, err := t.Tx.Exec(ctx, `INSERT INTO invoice_exports (n, document, payer_number, cycle) VALUES (?, ?, ?, ?)`, n, id, int64(payer), int64(cycle))
+	_, err := t.Tx.Exec(ctx, `INSERT INTO invoice_exports (n, document, payer_number, cycle, off_cycle) VALUES (?, ?, ?, ?, ?)`,
+		n, id, int64(of.payer), int64(of.cycle), of.offCycle)
 	return err
 }
 
@@ -117,15 +118,15 @@ func (t Table) exports(ctx context.Context, after int64, most int) (all []Export
 	for _, s := range documents {
 		byID[s.ID] = s
 	}
-	closes, err := t.Closes(ctx, `(payer_number, cycle) IN (SELECT payer_number, cycle`+which+` AND document = '')`, after, to)
+	closes, err := t.Closes(ctx, `(payer_number, cycle, off_cycle) IN (SELECT payer_number, cycle, off_cycle`+which+` AND document = '')`, after, to)
 	if err != nil {
 		return nil, err
 	}
-	byCycle := map[AccountCycle]*Closed{}
+	byCycle := map[closeKey]*Closed{}
 	for _, c := range closes {
-		byCycle[AccountCycle{c.PayerNumber, c.Cycle.From}] = c
+		byCycle[c.key()] = c
 	}
-	rows, err := t.Tx.Rows(ctx, `SELECT n, document, payer_number, cycle`+which+` ORDER BY n`, after, to)
+	rows, err := t.Tx.Rows(ctx, `SELECT n, document, payer_number, cycle, off_cycle`+which+` ORDER BY n`, after, to)
 	if err != nil {
 		return nil, err
 	}
@@ -133,8 +134,8 @@ func (t Table) exports(ctx context.Context, after int64, most int) (all []Export
 	for rows.Next() {
 		var x Exported
 		var id string
-		var of AccountCycle
-		if err := rows.Scan(&x.N, &id, &of.Account, &of.Cycle); err != nil {
+		var of closeKey
+		if err := rows.Scan(&x.N, &id, &of.payer, &of.cycle, &of.offCycle); err != nil {
 			return nil, err
 		}
 		switch {
@@ -145,7 +146,7 @@ func (t Table) exports(ctx context.Context, after int64, most int) (all []Export
 		}
 		if x.Document == nil && x.Closed == nil {
 			return nil, fmt.Errorf("the control store has no final document %q and no fixed close of payer %d from %s any more, which it had: somebody "+
-				"deleted it; take it from a backup", id, of.Account, of.Cycle)
+				"deleted it; take it from a backup", id, of.payer, of.cycle)
 		}
 		all = append(all, x)
 	}

@@ -52,10 +52,10 @@ func (p *payer) contractItems(c *document.Close, give func(*document.Item) error
 	was, now := &contract.Sums{}, &contract.Sums{}
 	for _, of := range p.closes {
 		for i := range of.Lines {
-			if of.Cycle.From < c.Cycle.From {
+			if before(&of.Close, c) {
 				was.AddLine(&of.Lines[i])
 			}
-			if of.Cycle.From <= c.Cycle.From {
+			if !before(c, &of.Close) {
 				now.AddLine(&of.Lines[i])
 			}
 		}
@@ -63,7 +63,7 @@ func (p *payer) contractItems(c *document.Close, give func(*document.Item) error
 	was.Days, now.Days = p.days(c.Before), p.days(c.Facts)
 	items, err := p.rules.contracts(p.signed, contract.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before,
 		Facts: c.Facts,
-		Was:   was, Now: now})
+		Was:   was, Now: now, Again: c.OffCycle > 0})
 	give = p.ofCurrency(c, give)
 	for i := range items {
 		if err == nil {
@@ -71,6 +71,11 @@ func (p *payer) contractItems(c *document.Close, give func(*document.Item) error
 		}
 	}
 	return err
+}
+
+// before reports whether a close of a payer comes before another one.
+func before(a, b *document.Close) bool {
+	return a.Cycle.From < b.Cycle.From || a.Cycle.From == b.Cycle.From && a.OffCycle < b.OffCycle
 }
 
 // Record is a rated record's place in the log, with one of its charges.

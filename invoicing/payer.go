@@ -33,7 +33,9 @@ type payer struct {
 	rules   *rules
 	version int  // of the rules
 	ahead   bool // also a cycle that is not over
-	former  former
+	// offCycle is the number of the off-cycle close that is computed; 0 closes a cycle.
+	offCycle int
+	former   former
 }
 
 // Computed is a close of a payer, and the documents that follow.
@@ -131,9 +133,11 @@ func (p *payer) catalogueOf(cycle Date) string {
 func (p *payer) sums(u *usage) (*document.Sums, *document.Close, error) {
 	c := &document.Close{Cycle: p.cycle, Facts: p.Facts, Cut: p.Cut, Catalogue: p.Catalogue, Until: p.cycle.To, Rules: p.version}
 	if p.last != nil {
-		c.Before, c.From = p.last.Facts, p.last.Cut
+		c.Before, c.From, c.Early = p.last.Facts, p.last.Cut, p.last.OffCycle > 0
 	}
-	if p.is.Terms.InAdvance {
+	if p.offCycle > 0 {
+		c.OffCycle, c.Cut, c.Until = p.offCycle, p.last.Cut, p.last.Until
+	} else if p.is.Terms.InAdvance {
 		next, _, err := p.cycleOf(p.number, p.cycle.To)
 		if err != nil {
 			return nil, nil, err
@@ -146,7 +150,7 @@ func (p *payer) sums(u *usage) (*document.Sums, *document.Close, error) {
 	if err := p.others(c, s.Add); err != nil {
 		return nil, nil, err
 	}
-	if err := p.usageItems(u, c, s.Add); err != nil {
+	if err := p.usageIn(u, c, s.Add); err != nil {
 		return s, c, err
 	}
 	return s, c, p.commitments(c, s)
@@ -173,7 +177,7 @@ func (p *payer) commitments(c *document.Close, s *document.Sums) error {
 	was.Days, now.Days = p.days(c.Before), p.days(c.Facts)
 	items, err := p.rules.contracts(p.signed, contract.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before,
 		Facts: c.Facts,
-		Was:   was, Now: now})
+		Was:   was, Now: now, Again: c.OffCycle > 0})
 	if err != nil {
 		return err
 	}
@@ -200,7 +204,7 @@ func (p *payer) days(facts registry.Revision) func(from, to Date) ([]contract.SI
 // others gives the items of a close that are not usage.
 func (p *payer) others(c *document.Close, give func(*document.Item) error) error {
 	return p.rules.due(p.engine, product.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before,
-		Facts: c.Facts}, p.ofCurrency(c, give))
+		Facts: c.Facts, Again: c.OffCycle > 0, Once: c.OffCycle > 0, Early: c.Early}, p.ofCurrency(c, give))
 }
 
 // compute closes the cycle. doubts are reasons to hold it that others found.
@@ -217,7 +221,10 @@ func (p *payer) compute(u *usage, doubts []string) *Computed {
 		return out
 	}
 	closed.Close, closed.Lines = *c, sums.Exact()
-	reasons := slices.Concat(doubts, p.compare(u, p.cycle), p.former.reasons(p))
+	reasons := slices.Concat(doubts, p.former.reasons(p))
+	if p.offCycle == 0 {
+		reasons = append(reasons, p.compare(u, p.cycle)...)
+	}
 	switch {
 	case !p.is.Terms.Billable:
 		closed.State, closed.Waits = CloseProForma, "it gets no invoices (billable: no)"
@@ -268,6 +275,9 @@ func (p *payer) noEInvoice(d *document.Document) (reasons []string) {
 
 // issue makes the document of the close and of those whose items wait, if it is time for one (rules R10 and R11).
 func (p *payer) issue(out *Computed) error {
+	if p.offCycle > 0 {
+		return p.issueOffCycle(out)
+	}
 	closes := append(append([]*Closed(nil), p.open...), out.Closed)
 	for len(closes) > 0 && closes[0].Currency != p.account.Currency { // of before the account changed its currency
 		n := 1

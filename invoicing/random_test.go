@@ -21,6 +21,7 @@ import (
 type mode struct {
 	mrc, rating string
 	often       bool // a run after each month; else only at the end
+	between     bool // off-cycle documents between these runs
 }
 
 // The accounts of random histories: two customers, one with a sub-account, and a reseller with a customer.
@@ -58,6 +59,9 @@ func randomCase(t testing.TB, seed uint64, m mode) *kase {
 			break
 		}
 		c = &registry.Changes{Revision: c.Revision + 1}
+		if r.IntN(2) == 0 {
+			c.Statements = append(c.Statements, randomCharge(t, r, zone, c.Revision))
+		}
 		for range 1 + r.IntN(4) {
 			day := date(t, "2026-01-02") + Date(r.IntN(180))
 			at := registry.Midnight(zone, int32(day)) + udr.Instant(r.IntN(24))*udr.Instant(time.Hour)
@@ -90,6 +94,14 @@ func randomCase(t testing.TB, seed uint64, m mode) *kase {
 	return k
 }
 
+// randomCharge is a one-off charge of a customer or a correction of it.
+func randomCharge(t testing.TB, r *rand.Rand, zone *time.Location, known registry.Revision) registry.Statement {
+	account := []string{"acme", "east", "bolt", "res", "cust"}[r.IntN(5)]
+	at := registry.Midnight(zone, int32(date(t, "2026-01-02"))+int32(r.IntN(180)))
+	return registry.Statement{Kind: registry.KindOneOff, Subject: fmt.Sprint("charge-", known), From: at, State: registry.Holds,
+		Value: fmt.Appendf(nil, `{"account":%q,"product":"visit","amount":"%s","currency":"EUR"}`, account, randomAmount(r))}
+}
+
 func randomAmount(r *rand.Rand) decimal.D {
 	return decimal.MustParse(fmt.Sprintf("%d.%06d", r.IntN(9), r.IntN(1_000_000)))
 }
@@ -112,6 +124,12 @@ func (k *kase) bill(seed uint64, m mode) {
 				script += fmt.Sprintf("review\nfinalise at %s\n", at)
 			}
 			k.noError(k.play(script))
+			for range 2 {
+				if m.between {
+					facts = min(9, facts+r.IntN(2))
+					k.betweenCloses(r, month, facts)
+				}
+			}
 		}
 	}
 	for range 9 {
@@ -133,6 +151,21 @@ func (k *kase) bill(seed uint64, m mode) {
 			}
 			return nil
 		}))
+	}
+}
+
+// betweenCloses makes off-cycle documents of all payers, as known at a revision, and makes them final or discards them.
+func (k *kase) betweenCloses(r *rand.Rand, month, facts int) {
+	at := time.Date(2026, time.Month(month+1), 10+r.IntN(9), 8, 0, 0, 0, time.UTC).Format(time.RFC3339)
+	for _, id := range []string{"acme", "bolt", "res", "cust"} {
+		out := k.play(fmt.Sprintf("off-cycle %s at %s facts %d\n", id, at, facts))
+		k.noError(out)
+		k.offCycle += strings.Count(out, "off_cycle")
+		if len(k.ids) > 0 && r.IntN(4) == 0 {
+			k.noError(k.play("discard\n"))
+			continue
+		}
+		k.noError(k.play("review\nfinalise at " + at + "\n"))
 	}
 }
 
@@ -212,11 +245,12 @@ func TestRandomHistoriesOfBillRunsBalanceAndVerify(t *testing.T) {
 		histories = 6
 	}
 	found := map[string]bool{}
-	documents := 0
+	documents, offCycle := 0, 0
 	for seed := range histories {
 		var want map[string]string
-		for _, m := range []mode{{"in_retrospect", "retrorated", false}, {"in_retrospect", "prorated", true}, {"in_advance", "prorated",
-			true}} {
+		between := seed%2 == 1
+		for _, m := range []mode{{"in_retrospect", "retrorated", false, false}, {"in_retrospect", "prorated", true, between},
+			{"in_advance", "prorated", true, between}} {
 			name := fmt.Sprintf("seed %d, %v", seed, m)
 			k := randomCase(t, seed, m)
 			k.bill(seed, m)
@@ -231,6 +265,7 @@ func TestRandomHistoriesOfBillRunsBalanceAndVerify(t *testing.T) {
 			all := k.verify(0)
 			require.Empty(t, verified(all), name)
 			documents += len(all)
+			offCycle += k.offCycle
 			for _, s := range b.Sums {
 				found[s.Line] = found[s.Line] || !s.Left.IsZero()
 			}
@@ -238,7 +273,8 @@ func TestRandomHistoriesOfBillRunsBalanceAndVerify(t *testing.T) {
 		}
 	}
 	require.Greater(t, documents, 10)
-	for _, line := range strings.Fields("B1 B2 B5 B6 B7 B8 B9 B10") {
+	require.Greater(t, offCycle, 5)
+	for _, line := range strings.Fields("B1 B2 B3 B5 B6 B7 B8 B9 B10") {
 		require.True(t, found[line], line)
 	}
 }

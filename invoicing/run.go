@@ -89,17 +89,17 @@ func (r *Run) known(ctx context.Context, payers []uint32) (closes map[uint32][]*
 			return err
 		}
 		if signers := r.Basis.signers(); len(signers) > 0 { // commitments count what earlier closes charged
-			whole := map[AccountCycle]*Closed{}
+			whole := map[closeKey]*Closed{}
 			where, args := in("payer_number", signers)
 			lined, err := t.Closes(ctx, where, args...)
 			if err != nil {
 				return err
 			}
 			for _, c := range lined {
-				whole[AccountCycle{c.PayerNumber, c.Cycle.From}] = c
+				whole[c.key()] = c
 			}
 			for i, c := range all {
-				if w := whole[AccountCycle{c.PayerNumber, c.Cycle.From}]; w != nil {
+				if w := whole[c.key()]; w != nil {
 					all[i] = w
 				}
 			}
@@ -288,6 +288,9 @@ func (w *worker) close(ctx context.Context, number uint32, closes []*Closed) (al
 		}
 		if name := w.reviewed[AccountCycle{number, p.cycle.From}]; name != "" && skipped == "" {
 			skipped = name + reviewedFirst
+		}
+		if skipped == "" {
+			skipped = offCycleFirst(closes)
 		}
 		if skipped != "" {
 			if len(all) == 0 {

@@ -24,7 +24,8 @@ func (t Table) Step(ctx context.Context, name string, step Step, by By) (*Stored
 	if err != nil || s.Form == document.CreditNote {
 		return s, err
 	}
-	closes, err := t.Closes(ctx, `payer_number = ? AND cycle = ? AND state IN ('held', 'draft')`, int64(s.PayerNumber), int64(s.Cycle.From))
+	closes, err := t.Closes(ctx, `payer_number = ? AND cycle = ? AND off_cycle = ? AND state IN ('held', 'draft')`, int64(s.PayerNumber),
+		int64(s.Cycle.From), s.offCycle())
 	if err != nil {
 		return nil, err
 	}
@@ -34,8 +35,8 @@ func (t Table) Step(ctx context.Context, name string, step Step, by By) (*Stored
 			c.State, c.Released, c.Reasons = CloseDraft, append(c.Released, c.Reasons...), nil
 			err = t.PutClose(ctx, c)
 		case Discard:
-			_, err = t.Tx.Exec(ctx, `DELETE FROM invoice_closes WHERE payer_number = ? AND cycle = ? AND state IN ('held', 'draft')`,
-				int64(c.PayerNumber), int64(c.Cycle.From))
+			_, err = t.Tx.Exec(ctx, `DELETE FROM invoice_closes WHERE payer_number = ? AND cycle = ? AND off_cycle = ? AND state IN ('held', 'draft')`,
+				int64(c.PayerNumber), int64(c.Cycle.From), c.OffCycle)
 		}
 		if err != nil {
 			return nil, err
@@ -57,7 +58,7 @@ func (t Table) HeldCloses(ctx context.Context, from, to Date) ([]*Closed, error)
 // ReleaseClose takes the reasons for good that hold a close without a document; the next run closes its cycle. A close that could not be
 // computed stays held: nobody knows its items.
 func (t Table) ReleaseClose(ctx context.Context, payer uint32, cycle Date) (*Closed, error) {
-	all, err := t.Closes(ctx, `payer_number = ? AND cycle = ?`, int64(payer), int64(cycle))
+	all, err := t.Closes(ctx, `payer_number = ? AND cycle = ? AND off_cycle = 0`, int64(payer), int64(cycle))
 	if err != nil {
 		return nil, err
 	}

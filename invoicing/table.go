@@ -44,6 +44,14 @@ func (s *Stored) Name() string {
 	return s.ID
 }
 
+// offCycle is the number of the off-cycle close that it has, 0 for none.
+func (s *Stored) offCycle() int {
+	if n := len(s.Input.Closes); s.Form == document.OffCycle && n > 0 {
+		return s.Input.Closes[n-1].OffCycle
+	}
+	return 0
+}
+
 // owed is what the payer owes by a final document: nothing in a sandbox.
 func (s *Stored) owed() decimal.D {
 	if s.Terms.Sandbox {
@@ -76,7 +84,7 @@ func (t Table) Put(ctx context.Context, s *Stored, by By) error {
 	for _, o := range old {
 		switch {
 		case o.Seq != s.Seq:
-		case o.State == Discarded:
+		case o.State == Discarded, o.State == Final && s.Form == document.OffCycle: // of an off-cycle close before
 			s.Seq++
 		default:
 			if _, err := allow(o.Name(), Compute, o.State, false); err != nil {
@@ -140,7 +148,7 @@ func (t Table) Finalise(ctx context.Context, id string, g *terms.Group, issued r
 	if err := t.update(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := t.export(ctx, s.ID, s.PayerNumber, s.Cycle.From); err != nil {
+	if err := t.export(ctx, s.ID, closeKey{payer: s.PayerNumber, cycle: s.Cycle.From}); err != nil {
 		return nil, err
 	}
 	return s, t.did(ctx, s, by)

@@ -85,7 +85,15 @@ func notAfter(a, b document.Cut) bool {
 	return true
 }
 
-// items gives the usage of a payer for a close (rule R16): that of the cycles up to the one that closes, less what the close before had.
+// usageIn gives the usage of a close. One off-cycle has none.
+func (p *payer) usageIn(u *usage, c *document.Close, give func(*document.Item) error) error {
+	if c.OffCycle > 0 {
+		return nil
+	}
+	return p.usageItems(u, c, give)
+}
+
+// usageItems gives the usage of a payer for a close (rule R16): that of the cycles up to the one that closes, less what the close before had.
 func (p *payer) usageItems(u *usage, c *document.Close, give func(*document.Item) error) error {
 	behind := 0 // cuts up to that of the close before
 	if p.last != nil {

@@ -89,7 +89,7 @@ type verifying struct {
 	documents map[string]*Stored
 	rows      map[string]documentRow
 	closes    map[uint32][]*Closed
-	again     map[AccountCycle]*recomputed // by payer and cycle
+	again     map[closeKey]*recomputed
 }
 
 // recomputed is a close that was computed again.
@@ -107,7 +107,7 @@ func (w *verifying) some(ctx context.Context, refs []Ref, payers []uint32, each 
 	for _, r := range refs {
 		if s := w.documents[r.ID]; s != nil && s.Form != document.CreditNote {
 			for i := range s.Input.Closes {
-				if n := w.place(s.PayerNumber, s.Input.Closes[i].Cycle.From); n >= 0 {
+				if n := w.place(keyOf(s, &s.Input.Closes[i])); n >= 0 {
 					needed = append(needed, w.closes[s.PayerNumber][n])
 				}
 			}
@@ -152,9 +152,14 @@ func (w *verifying) read(ctx context.Context, payers []uint32) error {
 	})
 }
 
-// place is where a payer's close of a cycle is in its closes, -1 if there is none.
-func (w *verifying) place(payer uint32, cycle Date) int {
-	return slices.IndexFunc(w.closes[payer], func(c *Closed) bool { return c.Cycle.From == cycle })
+// keyOf names a close of a document.
+func keyOf(s *Stored, c *document.Close) closeKey {
+	return closeKey{s.PayerNumber, c.Cycle.From, c.OffCycle}
+}
+
+// place is where a close is among those of its payer, -1 if it is not there.
+func (w *verifying) place(key closeKey) int {
+	return slices.IndexFunc(w.closes[key.payer], func(c *Closed) bool { return c.key() == key })
 }
 
 // sameUsage says which closes one question about usage answers.
@@ -165,7 +170,7 @@ type sameUsage struct {
 
 // compute computes closes again.
 func (w *verifying) compute(ctx context.Context, closes []*Closed) error {
-	w.again = map[AccountCycle]*recomputed{}
+	w.again = map[closeKey]*recomputed{}
 	groups := map[sameUsage][]*Closed{}
 	for _, c := range closes {
 		key := sameUsage{c.Cut.String(), c.From.String(), c.Facts}
@@ -179,7 +184,7 @@ func (w *verifying) compute(ctx context.Context, closes []*Closed) error {
 			return err
 		}
 		for _, c := range group {
-			w.again[AccountCycle{c.PayerNumber, c.Cycle.From}] = w.close(b, u, c)
+			w.again[c.key()] = w.close(b, u, c)
 		}
 	}
 	return nil
@@ -204,7 +209,7 @@ func (b *Basis) usageAgain(ctx context.Context, closes []*Closed) (*usage, error
 func (w *verifying) close(b Basis, u *usage, stored *Closed) *recomputed {
 	out := &recomputed{}
 	all := w.closes[stored.PayerNumber]
-	n := w.place(stored.PayerNumber, stored.Cycle.From)
+	n := w.place(stored.key())
 	b.Catalogue = stored.Catalogue
 	p := &payer{Basis: &b, number: stored.PayerNumber, id: stored.Payer, closes: all[:n], first: all[0].Cycle, cycle: stored.Cycle,
 		engines: w.engines}
@@ -222,7 +227,11 @@ func (w *verifying) close(b Basis, u *usage, stored *Closed) *recomputed {
 func (w *verifying) lines(p *payer, u *usage, stored *Closed) (lines []document.Line, notes []string, err error) {
 	if n := len(p.closes); n > 0 {
 		p.last = p.closes[n-1]
-		if p.last.Cut.String() != stored.From.String() || p.last.Facts != stored.Before || p.last.Cycle.To != stored.Cycle.From {
+		follows := p.last.Cycle.To == stored.Cycle.From && stored.OffCycle == 0
+		if stored.OffCycle > 0 {
+			follows = p.last.Cycle == stored.Cycle && p.last.OffCycle == stored.OffCycle-1
+		}
+		if p.last.Cut.String() != stored.From.String() || p.last.Facts != stored.Before || stored.Early != (p.last.OffCycle > 0) || !follows {
 			return nil, nil, fmt.Errorf("the close before it is not the one that it follows: a close was changed or is missing")
 		}
 	}
@@ -240,7 +249,7 @@ func (w *verifying) lines(p *payer, u *usage, stored *Closed) (lines []document.
 		return nil, nil, err
 	}
 	old := map[Date]bool{}
-	err = p.usageItems(u, &stored.Close, func(i *document.Item) error {
+	err = p.usageIn(u, &stored.Close, func(i *document.Item) error {
 		if i.Cycle < w.Kept {
 			old[i.Cycle] = true
 			return nil
@@ -312,7 +321,7 @@ func (w *verifying) document(s *Stored, v *Verified) (*document.Document, error)
 	var closes []*Closed
 	for i := range s.Input.Closes {
 		cycle := s.Input.Closes[i].Cycle.From
-		c := w.again[AccountCycle{s.PayerNumber, cycle}]
+		c := w.again[keyOf(s, &s.Input.Closes[i])]
 		switch {
 		case c == nil:
 			return nil, fmt.Errorf("the close of its cycle from %s is not in the control store", cycle)
@@ -333,7 +342,7 @@ func (w *verifying) document(s *Stored, v *Verified) (*document.Document, error)
 	if err != nil {
 		return nil, err
 	}
-	if s.Form == document.FinalSettlement {
+	if s.Form == document.FinalSettlement || s.Form == document.OffCycle {
 		made.Form = s.Form
 	}
 	return &made.Document, nil

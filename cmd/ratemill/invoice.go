@@ -63,14 +63,19 @@ func invoiceRun(f *flags) *cobra.Command {
 		Short: "Close billing cycles and compute their documents",
 		Long: `Run closes the billing cycles of all payers that are over, up to those that begin in a month, and computes their documents. It
 can be interrupted and done again: it does what is missing, and computes drafts again from what is known now. A document is
-held when something is wrong: a file that is not whole, usage in suspense, sums that differ. It says what to do.`,
-		Example: "  ratemill invoice run --cycle 2026-03\n  ratemill invoice run --cycle 2026-03 --account acme --dry-run",
-		Args:    cycleAsFlag,
+held when something is wrong: a file that is not whole, usage in suspense, sums that differ. It says what to do.
+
+With --off-cycle it computes documents of payers before their cycle is over. They have what is due now and is no usage: the one-off
+charges of the cycle that runs, and corrections of what was billed. The close of the cycle does not bill that again.`,
+		Example: "  ratemill invoice run --cycle 2026-03\n  ratemill invoice run --cycle 2026-03 --account acme --dry-run\n" +
+			"  ratemill invoice run --off-cycle --account acme --why \"they want the installation invoiced now\"",
+		Args: cycleAsFlag,
 	}
 	invoiceFlags(f, c, &o)
 	c.Flags().DurationVar(&o.Wait, "wait", 30*time.Second, "how long to wait for roles that are behind")
+	c.Flags().BoolVar(&o.OffCycle, "off-cycle", false, "compute documents between two closes, for the payers of --account")
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := needCycle(&o); err != nil {
+		if err := cycleOrOff(&o); err != nil {
 			return err
 		}
 		o.Who = whoami()
@@ -103,6 +108,19 @@ func payersDone(bars *progress.Bars) func(done, of int) {
 	return func(done, of int) { bar.At(int64(done), int64(of), fmt.Sprintf("%d of %d", done, of)) }
 }
 
+// cycleOrOff refuses a run that names neither a cycle nor who gets off-cycle documents, or both.
+func cycleOrOff(o *backoffice.InvoiceOrder) error {
+	switch {
+	case !o.OffCycle:
+		return needCycle(o)
+	case o.Cycle != "":
+		return errors.New("--cycle closes billing cycles, and --off-cycle is for what is due between two closes: give one of them")
+	case len(o.Accounts) == 0:
+		return errors.New("say for whom, with --account: ratemill invoice run --off-cycle --account acme")
+	}
+	return nil
+}
+
 func needCycle(o *backoffice.InvoiceOrder) error {
 	if o.Cycle == "" {
 		return errors.New("say for which billing cycles, with --cycle: the month in which they begin, as --cycle 2026-03")
@@ -115,7 +133,11 @@ const mostShown = 10
 
 func printRun(cmd *cobra.Command, r *backoffice.InvoiceRun) error {
 	to := words(cmd)
-	fmt.Fprintf(to, "cycles of %s · facts at revision %d · rated log up to %s\n", r.Cycle, r.Facts, r.Cut)
+	of := "cycles of " + r.Cycle
+	if r.Cycle == "" {
+		of = "off-cycle documents"
+	}
+	fmt.Fprintf(to, "%s · facts at revision %d · rated log up to %s\n", of, r.Facts, r.Cut)
 	if r.DryRun {
 		fmt.Fprintln(to, "this is a dry run: nothing is stored")
 	}

@@ -1,6 +1,7 @@
 package backoffice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,13 +35,15 @@ type InvoiceOrder struct {
 	Who, Why string
 	As       string // the account on whose behalf it is ordered; "" for the provider
 	DryRun   bool
+	// OffCycle asks a run for documents between the closes of two cycles, for what became due since the last one. It names payers and no cycle.
+	OffCycle bool
 	Wait     time.Duration // for roles that are behind
 	Progress func(done, of int)
 }
 
 // InvoiceRun is what a bill run did.
 type InvoiceRun struct {
-	Cycle     string           `json:"cycle"`
+	Cycle     string           `json:"cycle"` // empty for off-cycle documents
 	Facts     uint64           `json:"facts"` // revision of the registry
 	Cut       string           `json:"cut"`   // of the rated log
 	Catalogue string           `json:"catalogue"`
@@ -167,20 +170,28 @@ func (o *Office) settle() func(context.Context, *store.Tx, uint32, string, decim
 // RunInvoices closes billing cycles and computes their documents.
 func (o *Office) RunInvoices(ctx context.Context, r InvoiceOrder) (*InvoiceRun, error) {
 	began := time.Now()
+	asked := r.Cycle
+	if r.OffCycle {
+		r.Cycle = o.Now().UTC().Format("2006-01")
+	}
 	run, payers, end, err := o.invoicing(ctx, &r, r.DryRun)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
 	until, _ := r.until()
-	answer := &InvoiceRun{Cycle: r.Cycle, Facts: uint64(run.Basis.Facts), Cut: run.Basis.Cut.String(), Catalogue: run.Basis.Catalogue,
+	answer := &InvoiceRun{Cycle: asked, Facts: uint64(run.Basis.Facts), Cut: run.Basis.Cut.String(), Catalogue: run.Basis.Catalogue,
 		DryRun:   r.DryRun,
 		Computed: []InvoiceAmount{}, Waiting: []InvoicePayer{}, Held: []InvoicePayer{}, Skipped: []InvoicePayer{}, Documents: []InvoiceSummary{}}
 	sums := map[string]*invoiceSum{}
 	each := func(c *invoicing.Computed) error { return answer.add(c, sums) }
-	if r.DryRun {
+	switch {
+	case r.OffCycle:
+		r.Cycle = ""
+		err = run.OffCycle(ctx, payers, r.DryRun, each)
+	case r.DryRun:
 		err = run.Preview(ctx, until, payers, each)
-	} else {
+	default:
 		err = run.Compute(ctx, until, payers, each)
 	}
 	if err != nil {
@@ -199,7 +210,7 @@ func (o *Office) RunInvoices(ctx context.Context, r InvoiceOrder) (*InvoiceRun, 
 		if answer.Balance, err = o.BalanceInvoices(ctx, r, nil); err != nil {
 			return nil, fmt.Errorf("the run is done, but its balance is not: %w", err)
 		}
-		err = o.Store.Audit(ctx, control.AuditEntry{At: o.Now(), Who: r.Who, What: "invoice.run", Subject: r.Cycle,
+		err = o.Store.Audit(ctx, control.AuditEntry{At: o.Now(), Who: r.Who, What: "invoice.run", Subject: cmp.Or(r.Cycle, "off-cycle"),
 			Detail: fmt.Sprintf("%d documents, %d held; %s", len(answer.Documents), len(answer.Held), r.Why)})
 	}
 	answer.Took = time.Since(began)

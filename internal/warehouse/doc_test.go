@@ -262,3 +262,20 @@ func TestTheInvoiceBalanceFindsWhatIsOff(t *testing.T) {
 	require.Equal(t, []string{"shop,2026-03-01,EUR,7,4,3"}, w.rows(question(t, "20.")))
 	require.Equal(t, []string{"billed,doc-0"}, w.rows("SELECT state, document FROM invoice_closes WHERE cycle = '"+day+"'"))
 }
+
+// TestAnOffCycleDocumentHasItsOwnClose: two closes have the same cycle, and each has its document.
+func TestAnOffCycleDocumentHasItsOwnClose(t *testing.T) {
+	w := newDocWorld(t, "doc_off_cycle")
+	r := rand.New(rand.NewPCG(7, 7))
+	w.closes(t, r)
+	w.closes(t, r)
+	first, second, closed := w.all[0].Document, w.all[2].Document, w.all[3].Closed
+	second.Form, second.PayerNumber, second.Payer = document.OffCycle, first.PayerNumber, first.Payer
+	second.Cycle, second.Periods = first.Cycle, first.Periods
+	closed.PayerNumber, closed.Payer, closed.Cycle, closed.OffCycle = first.PayerNumber, first.Payer.Account, first.Cycle, 1
+	second.Input.Closes = []document.Close{closed.Close}
+	require.NoError(t, w.arrive(w.sink(nil)))
+	require.Equal(t, []string{"0,billed,doc-0", "1,billed,doc-2"}, w.rows("SELECT off_cycle, state, document FROM invoice_closes ORDER BY off_cycle"))
+	require.Equal(t, []string{"0", "1"}, w.rows("SELECT off_cycle FROM documents ORDER BY n"))
+	require.Empty(t, w.rows("SELECT * FROM invoice_balance WHERE difference != 0 AND line != 'B1 usage'"))
+}

@@ -86,6 +86,14 @@ func exportTable(name, doc, order string, columns ...Column) Table {
 	return Table{Name: name, Since: 13, Doc: doc, Columns: append([]Column{exportPlace}, columns...), Order: order, Settings: sparse}
 }
 
+// offCycle is the number of the off-cycle close of a document.
+func (x *exported) offCycle() uint32 {
+	if closes := x.doc().Input.Closes; x.doc().Form == document.OffCycle && len(closes) > 0 {
+		return uint32(closes[0].OffCycle)
+	}
+	return 0
+}
+
 // doc is the document of a row.
 func (x *exported) doc() *document.Document { return &x.from.Document.Document }
 
@@ -128,7 +136,7 @@ var invoiceTables = []Table{
 		exportCount("number_n", "The counter in its number.", func(x *exported) int64 { return x.from.Numbered.N }),
 		exportCount("number_skipped", "How many numbers of the range below this one were left out on purpose.",
 			func(x *exported) int64 { return x.from.Numbered.Skipped }).since(14),
-		exportText("form", word, "regular, credit_note or final_settlement.",
+		exportText("form", word, "regular, off_cycle, credit_note or final_settlement.",
 			func(x *exported) string { return string(x.doc().Form) }),
 		exportFlag("negative", "It pays money back: a credit note, or a regular document with a sum below 0.",
 			func(x *exported) bool { return x.doc().Negative }),
@@ -170,6 +178,7 @@ var invoiceTables = []Table{
 			(*exported).facts),
 		exportText("hash", "String", "Hash of its canonical text; `ratemill invoice verify` computes it again.",
 			func(x *exported) string { return x.doc().Hash }),
+		exportNumber("off_cycle", "Of an off-cycle document: the number of its close, as in closes; else 0.", (*exported).offCycle).since(15),
 		exportCount("lines", "Its rows in document_lines.", func(x *exported) int64 { return int64(len(x.doc().Lines)) }),
 		exportCount("items", "Its rows in document_items.", func(x *exported) int64 { return int64(x.items) }),
 		Column{Name: "stored", Type: "DateTime64(3, 'UTC')", Since: 13, Filled: "now64(3)", Doc: "When it came into the warehouse."},
@@ -185,6 +194,8 @@ var invoiceTables = []Table{
 		exportNumber("payer_number", "Its number.", func(x *exported) uint32 { return x.from.Closed.PayerNumber }),
 		exportDate("cycle", "First day of the billing cycle.", func(x *exported) document.Date { return x.from.Closed.Cycle.From }),
 		exportDate("cycle_to", "First day after it.", func(x *exported) document.Date { return x.from.Closed.Cycle.To }),
+		exportNumber("off_cycle", "Of a close between that of the cycle and that of the next one: its number, from 1. 0 closes the cycle.",
+			func(x *exported) uint32 { return uint32(x.from.Closed.OffCycle) }).since(15),
 		exportFlag("billable", "false: its payer gets no documents, so what is due is pro forma.",
 			func(x *exported) bool { return x.from.Closed.State != invoicing.CloseProForma }),
 		exportText("currency", word, "Of its amounts, ISO 4217.", func(x *exported) string { return x.from.Closed.Currency }),

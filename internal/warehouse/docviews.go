@@ -33,18 +33,18 @@ LEFT JOIN (
 		Columns: []Column{
 			{Name: "payer", Doc: "The account that pays."}, {Name: "payer_number", Doc: "Its number."}, {Name: "cycle",
 				Doc: "First day of the billing cycle."},
-			{Name: "cycle_to", Doc: "First day after it."}, {Name: "currency", Doc: "Of the amounts, ISO 4217."},
+			{Name: "cycle_to", Doc: "First day after it."}, {Name: "off_cycle", Doc: "As in closes."}, {Name: "currency", Doc: "Of the amounts, ISO 4217."},
 			{Name: "usage, others", Doc: "Exact sums of usage, and of everything else."},
 			{Name: "state", Doc: "billed; open: it waits for a later document; pro_forma: its payer gets no documents."},
 			{Name: "document, number", Doc: "Id and number of the document; empty for none."},
 		},
 		Select: `
-SELECT c.payer AS payer, c.payer_number AS payer_number, c.cycle AS cycle, c.cycle_to AS cycle_to, c.currency AS currency, c.usage AS usage, c.others AS others,
+SELECT c.payer AS payer, c.payer_number AS payer_number, c.cycle AS cycle, c.cycle_to AS cycle_to, c.off_cycle AS off_cycle, c.currency AS currency, c.usage AS usage, c.others AS others,
        multiIf(d.id != '', 'billed', c.billable, 'open', 'pro_forma') AS state, d.id AS document, d.number AS number
 FROM closes AS c
 LEFT JOIN (
-  SELECT payer_number, currency, id, number, arrayJoin(cycles) AS closed FROM documents WHERE form IN ('regular', 'final_settlement')) AS d
-  ON d.payer_number = c.payer_number AND d.closed = c.cycle AND d.currency = c.currency`,
+  SELECT payer_number, currency, id, number, off_cycle, arrayJoin(cycles) AS closed FROM documents WHERE form != 'credit_note') AS d
+  ON d.payer_number = c.payer_number AND d.closed = c.cycle AND d.off_cycle = c.off_cycle AND d.currency = c.currency`,
 	},
 	{
 		Name: "invoice_balance", Since: 13,
@@ -95,7 +95,7 @@ SELECT line, what, cycle, currency, left_side, right_side, left_side - right_sid
   SELECT 'B5 closes', toString(d.id), d.cycle, toString(d.currency), c.due, s.exacts
   FROM documents AS d LEFT JOIN sums AS s ON s.n = d.n
   LEFT JOIN (SELECT document, sum(usage + others) AS due FROM invoice_closes GROUP BY document) AS c ON c.document = d.id
-  WHERE d.form IN ('regular', 'final_settlement')
+  WHERE d.form != 'credit_note'
   UNION ALL
   SELECT 'B6 credited', toString(id), cycle, toString(currency), abs(credited_net), least(abs(credited_net), abs(net)) FROM invoices WHERE credit_notes > 0
   UNION ALL

@@ -13,7 +13,7 @@ import (
 // the tables that are new with it and adds the columns and sums that are; one changed how tables are kept (resettled).
 // Migrations go forward only and only add, so that an older version of ratemill, which names the columns that it inserts,
 // goes on beside a newer one.
-const version = 14
+const version = 15
 
 // resettled is the migration that changed the settings of all tables.
 const resettled = 6

@@ -59,6 +59,8 @@ type Close struct {
 	// count for the first cycle.
 	Before, Facts registry.Revision
 	Was, Now      Counts // what counted when the cycle before closed, and what counts now
+	// Again says that the cycle was closed before, and that this is a close between two cycles: due is only what became known since.
+	Again bool
 }
 
 // Items are the items of a close, of the kinds commitment and penalty: what is due by what is known now, less what was due by what was
@@ -92,7 +94,7 @@ func (e *Engine) Items(c Close) (items []document.Item, err error) {
 			return nil, err
 		}
 		var before []owed
-		if q.first < closing.first {
+		if q.first < closing.first || c.Again {
 			if before, err = was.due(q); err != nil {
 				return nil, err
 			}

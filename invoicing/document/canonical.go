@@ -44,6 +44,9 @@ func (d *Document) body(b *strings.Builder) {
 		fmt.Fprintf(b, "close %s facts %d to %d log %s to %s billed until %s catalogue %q rules %d\n", c.Cycle, c.Before, c.Facts, c.From,
 			c.Cut, c.Until,
 			c.Catalogue, c.Rules)
+		if c.OffCycle > 0 || c.Early {
+			fmt.Fprintf(b, " off-cycle %d early %t\n", c.OffCycle, c.Early)
+		}
 	}
 	for _, t := range d.Input.Credits {
 		fmt.Fprintf(b, "credit %d %s\n", t.Line, t.Amount)

@@ -12,6 +12,7 @@ type Form string
 // The forms of documents.
 const (
 	Regular         Form = "regular"          // closes one or more billing cycles
+	OffCycle        Form = "off_cycle"        // has what became due between two closes of cycles
 	CreditNote      Form = "credit_note"      // takes back lines of a final document
 	FinalSettlement Form = "final_settlement" // the last one of a terminated account
 )
@@ -125,6 +126,11 @@ type Close struct {
 	Catalogue string            `json:"catalogue"` // hash of the catalogue version that prices what it bills first
 	At        udr.Instant       `json:"at"`        // when it was made
 	Rules     int               `json:"rules"`     // version of the program's rules by which its items were made
+	// OffCycle counts the closes between the close of the cycle and that of the next one, from 1. Such a close has no usage. It has what
+	// became known of closed cycles, and the one-off charges of the cycle that runs.
+	OffCycle int `json:"off_cycle,omitempty"`
+	// Early says that the close before was off-cycle, so it has the one-off charges of the cycle that ran then.
+	Early bool `json:"early,omitempty"`
 }
 
 // Cut is a position in the rated log: its generation, and the offset of the first message of each partition that does not count.

@@ -16,7 +16,7 @@ type jsonDocument struct {
 	Number   string       `json:"number,omitempty" doc:"Number; a draft has none."`
 	ID       string       `json:"id,omitempty" doc:"Id; a draft has it too."`
 	Type     string       `json:"type" doc:"invoice, or credit_note if the document pays money back."`
-	Form     string       `json:"form" doc:"regular, credit_note or final_settlement."`
+	Form     string       `json:"form" doc:"regular, off_cycle, credit_note or final_settlement."`
 	Corrects string       `json:"corrects,omitempty" doc:"Number of the document that a credit note takes back."`
 	Issued   string       `json:"issued,omitempty" doc:"Date of issue."`
 	Due      string       `json:"due,omitempty" doc:"Date on which it is due."`

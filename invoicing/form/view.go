@@ -209,6 +209,7 @@ func (v *viewer) facts(out *view) {
 		add("date", v.date(v.d.Issued))
 	}
 	switch n := len(v.d.Periods); {
+	case v.d.Form == document.OffCycle: // its lines have their own
 	case n > 0:
 		add("period", v.period(document.Period{From: v.d.Periods[0].From, To: v.d.Periods[n-1].To}))
 	case v.d.Cycle.To > v.d.Cycle.From:

@@ -50,6 +50,11 @@ type Close struct {
 	// Facts is the revision that is known at the close, Before the one that was known when the cycle before closed. Before does not count for
 	// the first cycle.
 	Before, Facts registry.Revision
+	// Again says that the cycle was closed before, and that this is a close between two cycles: due is only what became known since.
+	Again bool
+	// Once says that one-off charges that are dated in the cycle after this one are due too. Early says that they were at the close before:
+	// those of the cycle after this one, if this one closes again, or else of this one.
+	Once, Early bool
 }
 
 // Close gives the items of a close: what is due by the facts known now, less what was due by the facts known at the close before, for every
@@ -81,6 +86,7 @@ type run struct {
 	closing *cycle
 	begin   Date // of the first cycle that is billed
 	again   bool // a cycle was closed before
+	early   bool // what is due when a cycle closes was due at the close before already, as it was known then
 	cycles  map[cycleKey]*cycle
 	windows map[windowKey][]*window
 	dirt    map[uint32]udr.Instant
@@ -112,7 +118,7 @@ func (r *run) all() (err error) {
 	if err != nil {
 		return err
 	}
-	r.begin, r.again = first.first, first.first < r.closing.first
+	r.begin, r.again = first.first, r.Again || first.first < r.closing.first
 	accounts := r.accounts()
 	for _, sim := range r.index.of(accounts) {
 		if err := r.sim(sim); err != nil {
@@ -137,17 +143,32 @@ func (r *run) all() (err error) {
 			return err
 		}
 	}
+	return r.oneOffCharges(accounts)
+}
+
+// oneOffCharges gives one-off charges. Those of the cycle that runs may be due before it closes.
+func (r *run) oneOffCharges(accounts []uint32) error {
 	since := never
 	r.oneOffIDs = r.oneOffsFor(accounts)
 	for _, id := range r.oneOffIDs {
 		since = min(since, r.stated(registry.KindOneOff, id))
 	}
-	return r.subject(since, nil, func(_ registry.Revision, w *window, b *bill) error {
+	owes := func(_ registry.Revision, w *window, b *bill) error {
 		if !w.events {
 			return nil
 		}
 		return w.oneOffsDue(b)
-	})
+	}
+	r.early = r.Early && !r.Again
+	if err := r.subject(since, nil, owes); err != nil || !r.Once {
+		return err
+	}
+	next, err := r.after(r.Facts, r.closing)
+	if err != nil {
+		return err
+	}
+	r.early = r.Early
+	return r.closes(next, false, owes)
 }
 
 // accounts are the payer and all that were ever below it, in the order of their numbers.
@@ -280,7 +301,11 @@ func (r *run) subject(since udr.Instant, between []registry.Revision, owes due) 
 	if err != nil {
 		return err
 	}
-	for at := from; at < r.closing.first; {
+	end := r.closing.first
+	if r.Again {
+		end = r.closing.next
+	}
+	for at := from; at < end; {
 		c, err := r.cycle(r.Facts, at)
 		if err != nil {
 			return err
@@ -289,6 +314,12 @@ func (r *run) subject(since udr.Instant, between []registry.Revision, owes due) 
 			return err
 		}
 		at = c.next
+	}
+	if r.Again {
+		if since == never {
+			return nil
+		}
+		return r.differs(next, between, true, owes)
 	}
 	if err := r.closes(r.closing, !r.again, owes); err != nil {
 		return err
@@ -337,19 +368,37 @@ func (r *run) longest() (int, error) {
 
 // closes gives what is due for a cycle when it closes; all of it, if nothing was billed before.
 func (r *run) closes(c *cycle, all bool, owes due) error {
-	windows, err := r.windowsOf(r.Facts, c)
+	r.now.clear()
+	r.was.clear()
+	if err := r.owedIn(r.Facts, c, all, owes, &r.now); err != nil {
+		return err
+	}
+	if r.early {
+		was, err := r.cycle(r.Before, c.first)
+		if err == nil {
+			err = r.owedIn(r.Before, was, all, owes, &r.was)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return r.hand(r.now.owed, r.was.owed)
+}
+
+// owedIn adds what is due when a cycle closes, as known at a revision.
+func (r *run) owedIn(rev registry.Revision, c *cycle, all bool, owes due, b *bill) error {
+	windows, err := r.windowsOf(rev, c)
 	if err != nil {
 		return err
 	}
-	r.now.clear()
 	for _, w := range windows {
 		if all || !w.ahead {
-			if err := owes(r.Facts, w, &r.now); err != nil {
+			if err := owes(rev, w, b); err != nil {
 				return err
 			}
 		}
 	}
-	return r.hand(r.now.owed, nil)
+	return nil
 }
 
 // ahead gives what is due before a cycle begins.

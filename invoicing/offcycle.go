@@ -1,0 +1,143 @@
+package invoicing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ratemill/invoicing/document"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// OffCycle makes a document for each of some payers between the close of a cycle and that of the next one. It has what became known of
+// closed cycles since, and the one-off charges that are dated in the cycle that runs. The close of that cycle has neither again: it is the
+// difference to what is known now (rule R9). dry stores nothing.
+func (r *Run) OffCycle(ctx context.Context, payers []uint32, dry bool, each func(*Computed) error) error {
+	known, reviewed, err := r.known(ctx, payers)
+	if err != nil {
+		return err
+	}
+	w := r.worker(&usage{of: map[uint32][]Charged{}}, 0, reviewed)
+	for _, number := range payers {
+		c, err := w.offCycle(ctx, number, known[number])
+		if err != nil {
+			return err
+		}
+		if !dry {
+			if err := r.putAll(ctx, []*Computed{c}); err != nil {
+				return err
+			}
+		}
+		if err := each(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// offCycle computes the next off-cycle close of a payer.
+func (w *worker) offCycle(ctx context.Context, number uint32, closes []*Closed) (*Computed, error) {
+	p := &payer{Basis: w.Basis, number: number, closes: closes, engines: w.engines, rules: current(), version: document.Rules}
+	skipped, err := p.nextOffCycle()
+	if held := (*heldError)(nil); errors.As(err, &held) {
+		skipped = held.reason
+	} else if err != nil {
+		return nil, err
+	}
+	if name := w.reviewed[AccountCycle{number, p.cycle.From}]; name != "" && skipped == "" {
+		skipped = name + reviewedFirst
+	}
+	if skipped != "" {
+		return skip(p, p.cycle, skipped), nil
+	}
+	var doubts []string
+	if w.Basis.Doubts != nil {
+		if doubts, err = w.Basis.Doubts(ctx, number, p.cycle, p.group); err != nil {
+			return nil, err
+		}
+	}
+	w.catalogue = p.catalogueOf
+	c := p.compute(w.usage, doubts)
+	c.Closed.At = udr.InstantOf(w.Basis.Now)
+	if len(c.Documents) == 0 && len(c.Closed.Reasons) == 0 {
+		return skip(p, p.cycle, "nothing is due that was not invoiced: no one-off charge of the cycle that runs, and no correction of a closed one"), nil
+	}
+	return c, nil
+}
+
+// nextOffCycle finds the place of the next off-cycle close. skipped is why there is none.
+func (p *payer) nextOffCycle() (skipped string, err error) {
+	p.id, _ = p.View.AccountID(p.number)
+	var unfinished *Closed
+	for _, c := range p.closes {
+		if c.State.Fixed() {
+			p.last = c
+		} else {
+			unfinished = c
+		}
+	}
+	if p.last == nil {
+		if p.cycle, err = p.firstCycle(); err != nil {
+			return "", err
+		}
+		return "none of its cycles is closed yet; its first invoice is that of its first cycle", nil
+	}
+	p.first, p.cycle, p.offCycle = p.closes[0].Cycle, p.last.Cycle, p.last.OffCycle+1
+	if unfinished != nil && unfinished.OffCycle == 0 {
+		return fmt.Sprintf("its cycle from %s is being closed; finalise that document first, or discard it", unfinished.Cycle.From), nil
+	}
+	next, account, err := p.cycleOf(p.number, p.cycle.To)
+	if err != nil {
+		return "", err
+	}
+	over := registry.Midnight(account.Zone, int32(next.To))
+	if now := udr.InstantOf(p.Now); now >= over {
+		return fmt.Sprintf("its cycle from %s is over; ratemill invoice run --cycle %s closes it", next.From, next.From.UTC().Format("2006-01")), nil
+	}
+	if p.account, err = p.accountOn(p.number, p.cycle.To-1); err != nil {
+		return "", err
+	}
+	if currency, err := p.currencyOf(next.From); err != nil || currency != p.last.Currency || currency != p.account.Currency {
+		return fmt.Sprintf("it pays in another currency from %s on; the close of that cycle invoices what is due", next.From), err
+	}
+	if p.is, err = p.Payer(p.id, udr.InstantOf(p.Now)); err != nil {
+		return "", err
+	}
+	if p.prices, err = p.Prices(p.Catalogue); err != nil {
+		return "", err
+	}
+	p.group = p.prices.Terms.Group(p.is.Terms.AccountingGroup, p.cycle.To)
+	switch {
+	case !p.is.Profiled:
+		return "it has no billing profile; ratemill account set " + p.id + " profile … states one", nil
+	case !p.is.Terms.Billable:
+		return "it gets no invoices (billable: no)", nil
+	case udr.InstantOf(p.Now) < registry.Midnight(account.Zone, int32(next.From)):
+		return fmt.Sprintf("its next cycle begins on %s", next.From), nil
+	}
+	return "", nil
+}
+
+// issueOffCycle makes the document of an off-cycle close, whatever the periodicity and the threshold are: somebody asked for it. Items that
+// wait for a later document still wait.
+func (p *payer) issueOffCycle(out *Computed) error {
+	d, err := p.document([]*Closed{out.Closed})
+	if err != nil || nothingDue(d) {
+		return err
+	}
+	d.Form = document.OffCycle
+	out.Closed.State = CloseDraft
+	out.Documents = append(out.Documents, d)
+	return nil
+}
+
+// offCycleFirst is why a cycle cannot close: an off-cycle document has what became known, and is not final.
+func offCycleFirst(closes []*Closed) string {
+	for _, c := range closes {
+		if c.OffCycle > 0 && !c.State.Fixed() {
+			return fmt.Sprintf("an off-cycle document after the cycle from %s is not final; finalise it, or discard it, then run again", c.Cycle.From)
+		}
+	}
+	return ""
+}
