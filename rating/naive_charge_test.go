@@ -159,7 +159,7 @@ func (c *naiveCharge) drawAll() error {
 	for _, p := range r.pools(u, a, plan.Name) {
 		c.pool = &p
 		for _, b := range p.Buckets {
-			if b.Overage != "" && c.overage == "" && c.takes(&b) {
+			if b.Overage != "" && c.overage == "" && !c.credits && c.takes(&b) {
 				c.overage = b.Overage
 			}
 			c.draw(p.Name+"/"+b.Bucket, fmt.Sprintf("pool %s/%s %s %s %s", p.Name, b.Bucket, p.owner.ID, p.Period,
