@@ -3,6 +3,7 @@ package rating
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"ratemill/decimal"
 	"ratemill/literal"
@@ -337,12 +338,21 @@ func unitSuffix(u udr.Unit) string {
 	return " " + u.String()
 }
 
-// overPrice is the price of a record over a limit, in the increments of the plan's price.
+// overPrice is the price of a record over a limit, in the increments of the plan's price. The cap of the class stays: the parts of a
+// session cost no more than the whole, though some begin over the limit.
 func (t *tier) overPrice(plan *price) *price {
 	p := *t.over
 	p.increment = plan.increment
+	if t.class.capped {
+		p.adjust = onlyCap
+	}
 	return &p
 }
+
+var onlyCap = []apply{applyCap}
+
+// overLimit reports whether a line is at the price of usage over a limit.
+func (l *Line) overLimit() bool { return l.Over != "" && !strings.HasPrefix(l.Over, poolPrefix) }
 
 // lifted reports whether limits are lifted for the SIM at the time of the record: as its settings say, or those of the nearest
 // account that has some, or else the lifecycle of its state.

@@ -258,7 +258,7 @@ func (c *compiler) limitOver(doc *limitDoc, m *limit) {
 						"number, such as 1 MB, for all", c.names[class], p.name)
 					continue
 				}
-				pc.den = den
+				pc.den, pc.instead = den, append(pc.instead, m.over)
 			}
 		}
 	}

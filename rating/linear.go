@@ -54,23 +54,36 @@ func (p *planClass) unlike(what int) string {
 				return "an increment"
 			}
 		}
-		for _, s := range x.steps {
-			if x.model == byVolume {
-				continue // rounded by share, whatever the parts are
-			}
-			per := uint64(s.per)
-			if x.model == byPackage {
-				per = 1
-			}
-			for _, price := range p.lessened(s.price) {
-				_, rest, below, err := price.Price(1, per, decimal.Rounding{Scale: p.round.Scale, Mode: decimal.Down})
-				if what&perAmount != 0 && (err != nil || !rest.IsZero() || below != decimal.Fraction{}) {
-					return "rounding"
-				}
-			}
+		if what&perAmount != 0 && p.rounds(x) {
+			return "rounding"
+		}
+	}
+	for _, x := range p.instead {
+		if what&perAmount != 0 && p.rounds(x) {
+			return "rounding"
 		}
 	}
 	return ""
+}
+
+// rounds reports whether amounts at a price are rounded.
+func (p *planClass) rounds(x *price) bool {
+	if x.model == byVolume {
+		return false // rounded by share, whatever the parts are
+	}
+	for _, s := range x.steps {
+		per := uint64(s.per)
+		if x.model == byPackage {
+			per = 1
+		}
+		for _, price := range p.lessened(s.price) {
+			_, rest, below, err := price.Price(1, per, decimal.Rounding{Scale: p.round.Scale, Mode: decimal.Down})
+			if err != nil || !rest.IsZero() || below != (decimal.Fraction{}) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // PerSession lists the plans that charge something per session, for the classes of usage that a source's records can

@@ -6,7 +6,8 @@ import (
 )
 
 // A minimum is the least cost of a record that pays for units, its fee included. The minimum of the price at which the
-// record begins applies. A record that buckets cover whole, or that has 0 units, has none. A session costs at least the
+// record begins applies. A record that buckets cover whole, or that has 0 units, has none. So has one whose units that buckets do
+// not cover are over a limit. A session costs at least the
 // highest minimum of its parts; a record that continues one of which nothing is known has none, as it pays no fee.
 var minimum = adjustment{
 	price: func(s *saying) {
@@ -66,7 +67,7 @@ type minimumDoc struct {
 }
 
 func applyMinimum(_ *tier, p *price, ch *Charge, sum *amount) error {
-	if len(ch.Lines) == 0 || ch.Lines[0].Kind != LineUsage || ch.Continues && !ch.Part {
+	if len(ch.Lines) == 0 || ch.Lines[0].Kind != LineUsage || ch.Lines[0].overLimit() || ch.Continues && !ch.Part {
 		return nil
 	}
 	ch.Lines = append(ch.Lines, Line{Kind: LineMinimum, Price: p.minimum})

@@ -88,11 +88,11 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	}
 	sum := c.sum.Add(c.sum, session.sum)
 	passed := c.passed > 0 && c.covered == c.quantity
-	if most := class.Cap.ofRecord(); most != "" && sum.Cmp(naiveMoney(most)) > 0 && !free && !passed && !c.over.whole() {
+	if most := class.Cap.ofRecord(); most != "" && sum.Cmp(naiveMoney(most)) > 0 && !free && !passed {
 		sum = naiveMoney(most)
 	}
 	least := ""
-	if c.covered < c.quantity && !(u.Continues && session.key == "") && !c.over.whole() {
+	if c.covered < c.quantity && !(u.Continues && session.key == "") && (c.over.limit == "" || c.covered < c.beyond) {
 		least = first.Minimum.ofRecord()
 	}
 	total := session.pay(u, sum, naiveMoney(least), round, c.priced)

@@ -112,7 +112,7 @@ func (r *naiveRater) straight(plan, class string) bool {
 				c.Counted != "account" {
 				return false
 			}
-			prices := []string{x.Price}
+			prices := append(r.instead(plan, class), x.Price)
 			for _, s := range x.Steps {
 				prices = append(prices, s.Price)
 			}
@@ -132,6 +132,27 @@ func (r *naiveRater) straight(plan, class string) bool {
 		}
 	}
 	return true
+}
+
+// instead are the prices of pools and limits that may take the place of those of a plan.
+func (r *naiveRater) instead(plan, class string) (prices []string) {
+	for _, versions := range r.catalogue.Shares {
+		for _, s := range versions {
+			for _, b := range s.Buckets {
+				if (len(s.Plans) == 0 || within(s.Plans, plan)) && b.Overage != "" && within(b.Classes, class) {
+					prices = append(prices, b.Overage)
+				}
+			}
+		}
+	}
+	for _, versions := range r.catalogue.Limits {
+		for _, l := range versions {
+			if l.Over != "" && within(l.Classes, class) {
+				prices = append(prices, l.Over)
+			}
+		}
+	}
+	return prices
 }
 
 // use begins the increments that a quantity needs beyond those already begun. It returns their units, and whether the

@@ -48,7 +48,7 @@ func (c *compiler) compileOverage(doc *shareDoc, s *share, plans []*plan) {
 						"number, such as 1 MB, for all", c.names[class], p.name)
 					continue
 				}
-				pc.den = den
+				pc.den, pc.instead = den, append(pc.instead, b.overage)
 			}
 		}
 	}

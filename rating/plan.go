@@ -59,6 +59,8 @@ type planClass struct {
 	den     uint64
 	session uint64 // id of the sessions kept; 0 if the price of the class is linear in all versions
 	steps   bool   // a bucket that covers the class has an increment of its own
+
+	instead []*price // prices of limits and pools that can take the place of the plan's
 }
 
 type price struct {
