@@ -185,6 +185,9 @@ func LoadCatalogueFor(fsys fs.FS, classes *Classes, kinds ...Kind) (*Catalogue, 
 		if len(files) == maxDocuments {
 			return fmt.Errorf("the catalogue has more than %d documents", maxDocuments)
 		}
+		if err := regular(fsys, name); err != nil {
+			return err
+		}
 		text, err := fs.ReadFile(fsys, name)
 		files = append(files, file{name, text})
 		return err

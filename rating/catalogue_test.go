@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 
@@ -198,4 +200,11 @@ func FuzzLoadCatalogue(f *testing.F) {
 		require.True(t, bytes.Equal(c.Bundle(), again.Bundle()))
 		require.False(t, strings.Contains(c.Version(), " "))
 	})
+}
+
+func TestWhatIsNoFileIsRefusedAndNotWaitedFor(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "pipe.yaml"), 0o600))
+	_, list := rating.LoadCatalogue(os.DirFS(dir))
+	require.ErrorContains(t, list.Err(), "pipe.yaml is not a file")
 }

@@ -367,6 +367,9 @@ func (c *compiler) unnamedLists(found []string, lists []file) {
 // projectFile reads a price list of the project.
 func projectFile(fsys fs.FS) func(name string) ([]byte, error) {
 	return func(name string) ([]byte, error) {
+		if err := regular(fsys, name); err != nil {
+			return nil, err
+		}
 		info, err := fs.Stat(fsys, name)
 		if err != nil {
 			return nil, err
@@ -376,6 +379,15 @@ func projectFile(fsys fs.FS) func(name string) ([]byte, error) {
 		}
 		return fs.ReadFile(fsys, name)
 	}
+}
+
+// regular refuses what is no file, such as a pipe: reading it would wait for ever.
+func regular(fsys fs.FS, name string) error {
+	info, err := fs.Stat(fsys, name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a file; put a file there", name)
+	}
+	return err
 }
 
 // bundledFile reads a price list of a bundle.

@@ -245,6 +245,17 @@ func (x *cases) holds(t *term) bool {
 	return x.truths[x.leaves[t].opaque]
 }
 
+// inWords are values as one writes them in a list; the empty one in quotes.
+func inWords(values []string) string {
+	list := slices.Clone(values)
+	for i := range list {
+		if list[i] == "" {
+			list[i] = `""`
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
 // allowed reports comparisons of a word with a value that it never has.
 func (l *Language) allowed(c *Condition, list *diag.List) bool {
 	before := list.Errors()
@@ -260,7 +271,7 @@ func (l *Language) allowed(c *Condition, list *diag.List) bool {
 			}
 			hint := diag.Suggest(v.s, in.Values)
 			if hint == "" && len(in.Values) <= 12 {
-				hint = "; it is one of " + strings.Join(in.Values, ", ")
+				hint = "; it is one of " + inWords(in.Values)
 			}
 			list.Errorf(t.pos(), "%s is never %q%s", in.Full(), v.s, hint)
 		}
