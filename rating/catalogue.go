@@ -39,6 +39,7 @@ type Catalogue struct {
 	addons    families[pack]
 	life      *life.Book
 	owns      families[own]
+	rates     families[rates]
 
 	conditions *rules.Language           // of prices
 	fills      []func(*answer)           // how the words that conditions read get their values, by slot
@@ -315,6 +316,7 @@ type compiler struct {
 	ownDocs      []*ownDoc
 	calendarDocs []*calendarDoc
 	timeZoneDocs []*timeZonesDoc
+	ratesDocs    []*ratesDoc
 	calendars    map[string]*calendar
 	pending      []pendingWhen
 
@@ -393,6 +395,8 @@ func (c *compiler) readOwn(n *diag.Node, key string) bool {
 			c.calendarDocs = append(c.calendarDocs, doc)
 		case *timeZonesDoc:
 			c.timeZoneDocs = append(c.timeZoneDocs, doc)
+		case *ratesDoc:
+			c.ratesDocs = append(c.ratesDocs, doc)
 		case *ownDoc:
 			c.ownDocs = append(c.ownDocs, doc)
 		case *anomalyDoc:
@@ -414,6 +418,7 @@ func (c *compiler) compile() {
 	c.compileOwn()
 	c.compileCalendars()
 	c.compileTimeZones()
+	c.compileRates()
 	c.compileModels()
 	c.extend()
 	c.keepSaid()

@@ -27,6 +27,8 @@ var documents = append([]diag.Key{
 		New: func() any { return new(packageDoc) }},
 	{Name: "addon", Doc: "An add-on with units in each cycle, on top of a plan. One without units needs no such document, only a part with its price.",
 		New: func() any { return new(addonDoc) }},
+	{Name: "rates", Doc: "Exchange rates from a date on. With them ratemill shows the margin of an account that pays in another currency than the account below it.",
+		New: func() any { return new(ratesDoc) }},
 }, life.Documents...)
 
 type zoneModelDoc struct {

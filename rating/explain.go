@@ -14,6 +14,7 @@ import (
 // Names gives people's names for the numbers and codes in charges and records. Any of it may be missing.
 type Names struct {
 	Catalogue *Catalogue // the catalogue of the charge: shows which zones did not match
+	Charges   []Charge   // all charges of the record: shows margins
 	Account   func(number uint32) string
 	Zone      func(account uint32, at udr.Instant) *time.Location
 	SIM       func(number uint32) string
@@ -107,6 +108,9 @@ func Explain(u *udr.Usage, c *Charge, names Names) string {
 		}
 	}
 	x.c = c
+	if margin := x.marginWords(); margin != "" {
+		x.line("margin", margin)
+	}
 	x.verified()
 	return x.b.String()
 }

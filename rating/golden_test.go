@@ -432,6 +432,7 @@ func (c *goldenCase) rate(e *rating.Engine, v *registry.View, counters *rating.C
 			require.NoError(c, err)
 			require.Equal(c, ch.Total.String(), total.String())
 			if c.explain {
+				names.Charges = res.Charges[n:]
 				explanations.WriteString(rating.Explain(u, ch, names) + "\n")
 			}
 		}

@@ -117,6 +117,7 @@ func (t *tariffs) check(im *importer) {
 			t.takesPart(im, a, id, a.at[sharePlanName][i], name)
 		}
 	}
+	t.margins(im)
 	for i := range t.settings {
 		t.compareCharges(im, &t.settings[i])
 	}

@@ -21,6 +21,8 @@ type Catalogue struct {
 
 	// ChargeCurrencies are the currencies of the one-time charges by the settings for SIMs; nil if there are none.
 	ChargeCurrencies func(settings []byte) []string
+
+	Converts func(from, to string) bool // whether there is an exchange rate; nil if that does not matter
 }
 
 // NamedAccount is an account that a document names, and what the document says of it: has the deal prices of plan gold.

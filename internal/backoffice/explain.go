@@ -10,6 +10,7 @@ import (
 	"ratemill/internal/offline"
 	"ratemill/internal/warehouse"
 	"ratemill/mediation/source"
+	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/rules"
 	"ratemill/udr"
@@ -68,6 +69,7 @@ type Charge struct {
 	Fee         string `json:"fee"`
 	Amount      string `json:"amount"`
 	Currency    string `json:"currency"`
+	Margin      string `json:"margin,omitempty"`   // what the next payer below is charged, less Amount; empty at tier 0, and without a rate
 	Corrects    string `json:"corrects,omitempty"` // class of the units used before the record that the charge corrects
 }
 
@@ -129,8 +131,13 @@ func (q *inquiry) explain(ctx context.Context, id string) (*Explanation, error) 
 	for _, id := range view.Identifiers(u.SIM, u.At, rev, nil) {
 		e.Identifiers = append(e.Identifiers, id.Kind.String()+":"+id.Value)
 	}
+	names := q.names(ctx, view, rev, r)
 	for i := range r.Charges {
 		c := &r.Charges[i]
+		margin := ""
+		if m, ok := rating.MarginOf(u, c, names); ok && !m.Unknown {
+			margin = m.Amount.String()
+		}
 		account, _ := view.AccountID(c.Account)
 		covered := int64(0)
 		for _, d := range c.Draws {
@@ -139,7 +146,7 @@ func (q *inquiry) explain(ctx context.Context, id string) (*Explanation, error) 
 		e.Charges = append(e.Charges, Charge{
 			Tier: c.Tier, Account: account, Plan: c.Plan, PlanVersion: c.PlanVersion, Price: c.Price, Zone: c.Zone,
 			Cycle: time.Unix(int64(c.Cycle)*86400, 0).UTC().Format(time.DateOnly), Rounded: c.Rounded, Covered: covered,
-			Fee: c.Fee().String(), Amount: c.Total.String(), Currency: c.Currency, Corrects: c.Class,
+			Fee: c.Fee().String(), Amount: c.Total.String(), Currency: c.Currency, Margin: margin, Corrects: c.Class,
 		})
 	}
 	return e, nil

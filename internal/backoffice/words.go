@@ -123,6 +123,7 @@ func line(b *strings.Builder, what, words string) { fmt.Fprintf(b, " %-8s %s\n",
 func (q *inquiry) names(ctx context.Context, view *registry.View, rev registry.Revision, r *warehouse.Record) rating.Names {
 	return rating.Names{
 		Catalogue: q.catalogue(ctx, r.Pin.Catalogue),
+		Charges:   r.Charges,
 		Account: func(number uint32) string {
 			if id, ok := view.AccountID(number); ok {
 				return id

@@ -64,6 +64,7 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 	names.PlanCurrencies, names.LimitCurrencies, names.PoolPlans = c.Currencies()
 	names.Accounts = accountsIn(c)
 	names.ChargeCurrencies = chargesOf(c.Life())
+	names.Converts = c.Converts
 	Complete(in, c)
 	contracts, _ := contract.DocumentsOf(c)
 	return registry.ImportOptions{Catalogue: names, State: statesOf(c.Life()), Entitled: entitled,
