@@ -18,13 +18,14 @@ type succession struct {
 	former        string                                        // the replaced version, in words
 	demand        func(at diag.Pos, format string, args ...any) // whether the price must name its counter
 	inUse         bool                                          // the replaced version is one of the catalogue in use
+	running       string                                        // where the count of a bucket goes on, in words
 	list          diag.List
 }
 
 // compareVersions lists the counters that a version of a plan or share plan starts at zero although the previous
 // version has a counter that may be meant.
 func (c *compiler) compareVersions() {
-	s := succession{before: c.Catalogue, after: c.Catalogue, demand: c.refuse}
+	s := succession{before: c.Catalogue, after: c.Catalogue, demand: c.refuse, running: inCycle}
 	for _, f := range c.plans.list {
 		c.shareBefore(f)
 		for i := 1; i < len(f.versions); i++ {
@@ -38,6 +39,7 @@ func (c *compiler) compareVersions() {
 			s.shares(f.versions[i-1], f.versions[i])
 		}
 	}
+	s.addonVersions(c)
 	for _, f := range c.limits.list {
 		for _, m := range f.versions {
 			if o := m.follows; o != nil {
@@ -64,7 +66,7 @@ func (c *Catalogue) StartsAnewAfter(before *Catalogue) diag.List {
 }
 
 func (c *Catalogue) startsAnew(before *Catalogue, former string) diag.List {
-	s := succession{before: before, after: c, former: former, inUse: true}
+	s := succession{before: before, after: c, former: former, inUse: true, running: inCycle}
 	s.demand = func(at diag.Pos, format string, args ...any) { s.list.Warnf(at, format, args...) }
 	for _, f := range c.plans.list {
 		if i, ok := before.plans.find(f.name); ok {
@@ -84,6 +86,7 @@ func (c *Catalogue) startsAnew(before *Catalogue, former string) diag.List {
 			}
 		}
 	}
+	s.bought()
 	s.limits()
 	s.list.Sort()
 	return s.list

@@ -60,9 +60,9 @@ func (s *succession) buckets(old, now []bucket) {
 		}
 		switch {
 		case first != nil:
-			s.list.Warnf(b.at, "this version starts 1 counter anew: bucket %s is full again in the current cycle and replaces %s in "+
+			s.list.Warnf(b.at, "this version starts 1 counter anew: bucket %s is full again %s and replaces %s in "+
 				"%s. If it is the same bucket, %s",
-				b.name, strings.Join(gone, " and "), s.former, s.continuing(first, b))
+				b.name, s.running, strings.Join(gone, " and "), s.former, s.continuing(first, b))
 		case s.inUse && b.formerly != "" && b.counted == b.formerly:
 			s.list.Warnf(b.at, "bucket %s has `formerly: %s`, but %s has no bucket of this name: its count begins at 0", b.name,
 				b.formerly, s.former)
@@ -91,8 +91,8 @@ func (s *succession) bucket(o, b *bucket) {
 			"counts from 0",
 			b.name, literal.UnitName(is), literal.UnitName(was), s.former)
 	case b.size < o.size:
-		s.list.Warnf(b.at, "bucket %s holds less than in %s: in the current cycle there is no event for an owner that has used as "+
-			"much already", b.name, s.former)
+		s.list.Warnf(b.at, "bucket %s holds less than in %s: %s there is no event for an owner that has used as "+
+			"much already", b.name, s.former, s.running)
 	}
 }
 

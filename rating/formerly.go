@@ -50,6 +50,9 @@ func (c *compiler) followNames() {
 	for _, f := range c.shares.list {
 		c.followBuckets("pool "+f.name, len(f.versions), func(i int) []bucket { return f.versions[i].buckets })
 	}
+	for _, f := range c.addons.list {
+		c.followBuckets("addon "+f.name, len(f.versions), func(i int) []bucket { return f.versions[i].buckets })
+	}
 	c.followLimits()
 }
 
