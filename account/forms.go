@@ -14,7 +14,8 @@ func Forms(in *Installation) []registry.Form {
 		form[Company](registry.KindCompany, in), form[Project](registry.KindProject, in), form[StatedStatus](registry.KindStatus, in),
 		form[Profile](registry.KindProfile, in), form[Details](registry.KindDetails, in), form[Resource](registry.KindResource, in),
 		form[Group](registry.KindGroup, in), form[Contact](registry.KindContact, in), form[Shipping](registry.KindAddress, in),
-		form[Addon](registry.KindAddon, in), form[Package](registry.KindPackage, in), form[Setting](registry.KindSetting, in), form[Membership](registry.KindMember, in),
+		form[Addon](registry.KindAddon, in), form[Package](registry.KindPackage, in), form[Setting](registry.KindSetting, in),
+		form[Membership](registry.KindMember, in),
 	}
 }
 

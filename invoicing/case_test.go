@@ -343,7 +343,8 @@ func (k *kase) play(script string) string {
 	var b strings.Builder
 	for line := range strings.Lines(script) {
 		words := strings.Fields(line)
-		if len(words) == 0 || !slices.Contains([]string{"run", "off-cycle", "preview", "review", "release", "finalise", "credit", "discard", "what-if",
+		if len(words) == 0 || !slices.Contains([]string{"run", "off-cycle", "preview", "review", "release", "finalise", "credit", "discard",
+			"what-if",
 			"doubt", "sure"}, words[0]) {
 			continue
 		}

@@ -75,12 +75,15 @@ func (t Table) PutClose(ctx context.Context, c *Closed) error {
 	if err := t.follows(ctx, c); err != nil {
 		return err
 	}
-	n, err := t.Tx.Exec(ctx, `INSERT INTO invoice_closes (payer_number, payer, cycle, off_cycle, ends, state, currency, facts, reasons, released, waits,
+	n, err := t.Tx.Exec(ctx, `INSERT INTO invoice_closes (payer_number, payer, cycle, off_cycle, ends, state, currency, facts,
+			reasons, released, waits,
 		document, close, items) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (payer_number, cycle, off_cycle) DO UPDATE SET payer = excluded.payer, ends = excluded.ends, state = excluded.state, currency = excluded.currency,
+		ON CONFLICT (payer_number, cycle, off_cycle) DO UPDATE SET payer = excluded.payer, ends = excluded.ends,
+			state = excluded.state, currency = excluded.currency,
 		facts = excluded.facts, reasons = excluded.reasons, released = excluded.released, waits = excluded.waits, document = excluded.document, close = excluded.close,
 		items = excluded.items WHERE invoice_closes.state IN ('held', 'draft')`,
-		int64(c.PayerNumber), c.Payer, int64(c.Cycle.From), c.OffCycle, int64(c.Cycle.To), string(c.State), c.Currency, int64(c.Facts), lines(c.Reasons), lines(c.Released),
+		int64(c.PayerNumber), c.Payer, int64(c.Cycle.From), c.OffCycle, int64(c.Cycle.To), string(c.State), c.Currency, int64(c.Facts),
+		lines(c.Reasons), lines(c.Released),
 		c.Waits, c.Document, string(text), string(items))
 	if err == nil && n == 0 {
 		return &ClosedError{c.Payer, c.Cycle.From}
@@ -108,7 +111,8 @@ func (t Table) follows(ctx context.Context, c *Closed) error {
 		return err
 	}
 	later := 0
-	err = t.Tx.Row(ctx, `SELECT count(*) FROM invoice_closes WHERE payer_number = ? AND cycle > ?`, int64(c.PayerNumber), int64(c.Cycle.From)).Scan(&later)
+	err = t.Tx.Row(ctx, `SELECT count(*) FROM invoice_closes WHERE payer_number = ? AND cycle > ?`, int64(c.PayerNumber),
+		int64(c.Cycle.From)).Scan(&later)
 	if err == nil && later > 0 {
 		return &ClosedError{c.Payer, c.Cycle.From}
 	}
@@ -136,7 +140,8 @@ func (t Table) billed(ctx context.Context, s *Stored) (closes []*Closed, err err
 			return nil, notFinal("document %s was computed from a close of the cycle from %s that is there no more; compute it again",
 				s.Name(), of.Cycle.From)
 		}
-		if _, err := t.Tx.Exec(ctx, `UPDATE invoice_closes SET state = 'billed', waits = '', document = ? WHERE payer_number = ? AND cycle = ? AND off_cycle = ?`,
+		if _, err := t.Tx.Exec(ctx, `UPDATE invoice_closes SET state = 'billed', waits = '', document = ?
+			WHERE payer_number = ? AND cycle = ? AND off_cycle = ?`,
 			s.ID, int64(s.PayerNumber), int64(of.Cycle.From), of.OffCycle); err != nil {
 			return nil, err
 		}

@@ -118,7 +118,8 @@ func (t Table) exports(ctx context.Context, after int64, most int) (all []Export
 	for _, s := range documents {
 		byID[s.ID] = s
 	}
-	closes, err := t.Closes(ctx, `(payer_number, cycle, off_cycle) IN (SELECT payer_number, cycle, off_cycle`+which+` AND document = '')`, after, to)
+	closes, err := t.Closes(ctx, `(payer_number, cycle, off_cycle) IN (SELECT payer_number, cycle, off_cycle`+which+` AND document = '')`,
+		after, to)
 	if err != nil {
 		return nil, err
 	}

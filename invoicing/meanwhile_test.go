@@ -21,7 +21,8 @@ func TestRunsAndFinalisingAtTheSameTimeLeaveOneInvoiceForEachPayer(t *testing.T)
 	require.NoError(t, err)
 	files := map[string]*strings.Builder{}
 	for name, header := range map[string]string{"accounts": "id,currency,zone,cycle_day", "settings": "account,lifecycle",
-		"profiles": "account,accounting_group,mrc,rating_type", "sims": "imsi,account,plan,since,until", "states": "imsi,state,lifecycle,brought,since"} {
+		"profiles": "account,accounting_group,mrc,rating_type", "sims": "imsi,account,plan,since,until",
+		"states": "imsi,state,lifecycle,brought,since"} {
 		files[name] = &strings.Builder{}
 		fmt.Fprintln(files[name], header)
 	}
@@ -45,7 +46,8 @@ func TestRunsAndFinalisingAtTheSameTimeLeaveOneInvoiceForEachPayer(t *testing.T)
 	errs := make(chan error, 100)
 	for n := range 3 {
 		wait.Go(func() {
-			run := &Run{DB: k.db, Basis: k.basis(view, at, k.registry.Revision(), int64(100+n)), By: By{Who: "maria", Why: "April", At: at}, Workers: 2}
+			run := &Run{DB: k.db, Basis: k.basis(view, at, k.registry.Revision(), int64(100+n)), By: By{Who: "maria", Why: "April", At: at},
+				Workers: 2}
 			for range 3 {
 				if n < 2 {
 					errs <- run.Compute(t.Context(), date(t, "2026-04-01"), nil, func(*Computed) error { return nil })
@@ -74,7 +76,8 @@ func TestRunsAndFinalisingAtTheSameTimeLeaveOneInvoiceForEachPayer(t *testing.T)
 	require.NotContains(t, out, "error", out)
 	require.NoError(t, k.db.Change(t.Context(), "test", func(tx *store.Tx) error {
 		var finals, numbers, closes int
-		require.NoError(t, tx.Row(t.Context(), `SELECT count(*), count(DISTINCT number_text) FROM invoice_documents WHERE state = 'final'`).Scan(&finals,
+		require.NoError(t, tx.Row(t.Context(), `SELECT count(*), count(DISTINCT number_text) FROM invoice_documents
+			WHERE state = 'final'`).Scan(&finals,
 			&numbers))
 		require.NoError(t, tx.Row(t.Context(), `SELECT count(*) FROM invoice_closes WHERE state = 'billed'`).Scan(&closes))
 		require.Equal(t, []int{payers, payers, payers}, []int{finals, numbers, closes})

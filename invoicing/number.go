@@ -32,8 +32,8 @@ func take(ctx context.Context, tx *store.Tx, seller string, r *terms.Range, issu
 		issued++ // the payer before is further east, where it is tomorrow already
 	}
 	if last > int64(issued) {
-		return "", issued, notFinal("%s would have the date %s, and the number before it has %s; dates of numbers do not go back. Is the clock right? "+
-			"If it is now, wait until %s", r.Number(year, next), issued, registry.Date(last), registry.Date(last))
+		return "", issued, notFinal("%s would have the date %s, and the number before it has %s; dates of numbers do not go back. Is the clock "+
+			"right? If it is now, wait until %s", r.Number(year, next), issued, registry.Date(last), registry.Date(last))
 	}
 	_, err = tx.Exec(ctx, `UPDATE invoice_numbers SET issued = ? WHERE seller = ? AND range_text = ? AND year = ?`, int64(issued), seller, r.Text, year)
 	return r.Number(year, next), issued, err

@@ -61,7 +61,8 @@ func (w *worker) offCycle(ctx context.Context, number uint32, closes []*Closed) 
 	c := p.compute(w.usage, doubts)
 	c.Closed.At = udr.InstantOf(w.Basis.Now)
 	if len(c.Documents) == 0 && len(c.Closed.Reasons) == 0 {
-		return skip(p, p.cycle, "nothing is due that was not invoiced: no one-off charge of the cycle that runs, and no correction of a closed one"), nil
+		return skip(p, p.cycle, "nothing is due that was not invoiced: no one-off charge of the cycle that runs, and no correction of a closed "+
+			"one"), nil
 	}
 	return c, nil
 }
@@ -93,7 +94,8 @@ func (p *payer) nextOffCycle() (skipped string, err error) {
 	}
 	over := registry.Midnight(account.Zone, int32(next.To))
 	if now := udr.InstantOf(p.Now); now >= over {
-		return fmt.Sprintf("its cycle from %s is over; ratemill invoice run --cycle %s closes it", next.From, next.From.UTC().Format("2006-01")), nil
+		return fmt.Sprintf("its cycle from %s is over; ratemill invoice run --cycle %s closes it", next.From, next.From.UTC().Format("2006-01")),
+			nil
 	}
 	if p.account, err = p.accountOn(p.number, p.cycle.To-1); err != nil {
 		return "", err
@@ -136,7 +138,8 @@ func (p *payer) issueOffCycle(out *Computed) error {
 func offCycleFirst(closes []*Closed) string {
 	for _, c := range closes {
 		if c.OffCycle > 0 && !c.State.Fixed() {
-			return fmt.Sprintf("an off-cycle document after the cycle from %s is not final; finalise it, or discard it, then run again", c.Cycle.From)
+			return fmt.Sprintf("an off-cycle document after the cycle from %s is not final; finalise it, or discard it, then run again",
+				c.Cycle.From)
 		}
 	}
 	return ""

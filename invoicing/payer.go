@@ -316,7 +316,8 @@ func (p *payer) issue(out *Computed) error {
 	return nil
 }
 
-// nothingDue reports whether a document would ask for nothing and give nothing back. Lines at different rates can be 0 together and leave tax.
+// nothingDue reports whether a document would ask for nothing and give nothing back. Lines at different rates can be 0 together and leave
+// tax.
 func nothingDue(d *Stored) bool { return d.Net.IsZero() && d.Tax.IsZero() }
 
 // document makes the document of some closes.

@@ -92,7 +92,8 @@ func (r *Run) put(ctx context.Context, t Table, c *Computed) error {
 			c.Closed.Document = d.ID
 		}
 	}
-	stale, err := t.list(ctx, `payer_number = ? AND cycle = ? AND form <> 'credit_note' AND state IN ('draft', 'held')`, int64(c.Closed.PayerNumber),
+	stale, err := t.list(ctx, `payer_number = ? AND cycle = ? AND form <> 'credit_note' AND state IN ('draft', 'held')`,
+		int64(c.Closed.PayerNumber),
 		int64(c.Closed.Cycle.From))
 	if err != nil {
 		return err

@@ -72,7 +72,8 @@ func (t Table) Counters(ctx context.Context) (all []*Counter, err error) {
 		return nil, err
 	}
 	rows.Close()
-	skips, err := t.Tx.Rows(ctx, `SELECT seller, range_text, year, first, last, at, who, why FROM invoice_number_skips ORDER BY seller, range_text, year, first`)
+	skips, err := t.Tx.Rows(ctx, `SELECT seller, range_text, year, first, last, at, who, why FROM invoice_number_skips
+			ORDER BY seller, range_text, year, first`)
 	if err != nil {
 		return nil, err
 	}
@@ -96,8 +97,8 @@ func (t Table) Counters(ctx context.Context) (all []*Counter, err error) {
 // mostSkipped is how many numbers a range that is in use can leave out at once.
 const mostSkipped = 10_000
 
-// SetNext sets the next number of a range forward, and notes which numbers are left out and why. It never goes back: a number that was given
-// once is given no more.
+// SetNext sets the next number of a range forward, and notes which numbers are left out and why. It never goes back: a number that was
+// given once is given no more.
 func (t Table) SetNext(ctx context.Context, seller string, r *terms.Range, year int, next int64, by By) (*Counter, error) {
 	c := &Counter{Seller: seller, Range: r.Text, Year: year, Next: 1}
 	var issued int64
@@ -114,10 +115,12 @@ func (t Table) SetNext(ctx context.Context, seller string, r *terms.Range, year 
 	case next == c.Next:
 		return c, nil
 	case c.Next > 1 && next-c.Next > mostSkipped:
-		return nil, notFinal("from %s to %s there are %d numbers, more than the %d that a range in use leaves out at once; is there a digit too many?",
+		return nil, notFinal("from %s to %s there are %d numbers, more than the %d that a range in use leaves out at once; is there a digit "+
+			"too many?",
 			r.Number(year, c.Next), r.Number(year, next), next-c.Next, mostSkipped)
 	}
-	_, err = t.Tx.Exec(ctx, `INSERT INTO invoice_number_skips (seller, range_text, year, first, last, at, who, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+	_, err = t.Tx.Exec(ctx, `INSERT INTO invoice_number_skips (seller, range_text, year, first, last, at, who, why)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		seller, r.Text, year, c.Next, next-1, by.At.UnixNano(), by.Who, by.Why)
 	if err != nil {
 		return nil, err

@@ -35,7 +35,8 @@ func (t Table) Step(ctx context.Context, name string, step Step, by By) (*Stored
 			c.State, c.Released, c.Reasons = CloseDraft, append(c.Released, c.Reasons...), nil
 			err = t.PutClose(ctx, c)
 		case Discard:
-			_, err = t.Tx.Exec(ctx, `DELETE FROM invoice_closes WHERE payer_number = ? AND cycle = ? AND off_cycle = ? AND state IN ('held', 'draft')`,
+			_, err = t.Tx.Exec(ctx, `DELETE FROM invoice_closes WHERE payer_number = ? AND cycle = ? AND off_cycle = ?
+			AND state IN ('held', 'draft')`,
 				int64(c.PayerNumber), int64(c.Cycle.From), c.OffCycle)
 		}
 		if err != nil {

@@ -93,7 +93,8 @@ func (p *payer) usageIn(u *usage, c *document.Close, give func(*document.Item) e
 	return p.usageItems(u, c, give)
 }
 
-// usageItems gives the usage of a payer for a close (rule R16): that of the cycles up to the one that closes, less what the close before had.
+// usageItems gives the usage of a payer for a close (rule R16): that of the cycles up to the one that closes, less what the close before
+// had.
 func (p *payer) usageItems(u *usage, c *document.Close, give func(*document.Item) error) error {
 	behind := 0 // cuts up to that of the close before
 	if p.last != nil {

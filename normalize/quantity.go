@@ -128,7 +128,8 @@ var _ = declareWith(Function{
 })
 
 // signed is the option of functions whose amounts may take usage back.
-var signed = yes("signed", "true: a negative amount, as in a record that takes usage back, is read too; round rounds it as it would without its sign")
+var signed = yes("signed", "true: a negative amount, as in a record that takes usage back, is read too; round rounds it as it would "+
+	"without its sign")
 
 // withSign is a function that reads an amount, and if wanted one with a minus before its first character.
 func withSign(wanted bool, read func([]byte) (int64, error)) func([]byte) (int64, error) {
@@ -264,12 +265,13 @@ var _ = declareWith(Function{
 	Name: "seconds", Family: "unit", Unit: "s", Params: []Param{amount("a duration"), secondsUnit.Param, secondsRounding.Param, signed.Param},
 	Doc: "A duration in whole seconds; a begun second counts as a whole one, unless round says otherwise. A text may name its " +
 		"units itself: 10s, 5 min, 1h2m3s, or PT5M (ISO 8601).",
-	Suspends: "the text is no duration of fixed length, is negative without signed: true or too great, or is no whole number of seconds though " +
-		"round says exact",
+	Suspends: "the text is no duration of fixed length, is negative without signed: true or too great, or is no whole number of seconds " +
+		"though round says exact",
 	Examples: []Example{
 		ex(`seconds("81")`, "81 s"), ex(`seconds("299", unit: "10ms")`, "3 s"), ex(`seconds("1.5", unit: "min")`, "90 s"),
 		ex(`seconds("01:02:03", unit: "hh:mm:ss")`, "3723 s"), ex(`seconds("75:30", unit: "mm:ss")`, "4530 s"),
-		ex(`seconds("1h2m3s")`, "3723 s"), ex(`seconds("PT5M")`, "300 s"), exFails(`seconds("P1M")`, "no fixed length"), exFails(`seconds("2.5", round: "exact")`, "not a whole number"),
+		ex(`seconds("1h2m3s")`, "3723 s"), ex(`seconds("PT5M")`, "300 s"), exFails(`seconds("P1M")`, "no fixed length"),
+		exFails(`seconds("2.5", round: "exact")`, "not a whole number"),
 		ex(`seconds("-59.5", signed: true)`, "-60 s")},
 }, func(o *Options) func([]byte) (int64, error) {
 	unit, round := secondsUnit.in(o), secondsRounding.in(o)

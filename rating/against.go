@@ -341,7 +341,8 @@ func byPlace(prices []priceDoc) map[string]string {
 	for i := range prices {
 		p := &prices[i]
 		says := *p
-		says.Name, says.Formerly, says.Zones, says.Where, says.Slice, says.When = diag.Text{}, diag.Text{}, nil, whereDoc{}, diag.Text{}, diag.Text{}
+		says.Name, says.Formerly, says.Zones, says.Where, says.Slice, says.When = diag.Text{}, diag.Text{}, nil, whereDoc{}, diag.Text{},
+			diag.Text{}
 		words := inWords(reflect.ValueOf(&says).Elem())
 		key := p.Slice.Value
 		if p.When.Value != "" {

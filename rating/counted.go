@@ -55,7 +55,8 @@ func compileCount(s *saying) {
 	switch {
 	case p.count != countRecord:
 	case said.Count.Value != "":
-		s.list.Errorf(said.Count.Pos, "count %s is shared by prices, but each record of class %s counts by itself; write counted: sim, account or tree",
+		s.list.Errorf(said.Count.Pos, "count %s is shared by prices, but each record of class %s counts by itself; write counted: sim, account "+
+			"or tree",
 			said.Count.Value, s.class.Value)
 	case said.Period.Value != "":
 		s.list.Errorf(said.Period.Pos, "a period of %s, but each record of class %s counts by itself; write counted: sim, account or tree",

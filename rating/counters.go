@@ -33,7 +33,8 @@ const ofRoot CounterKind = 64
 // plain is the kind without its marks.
 func (k CounterKind) plain() CounterKind { return k &^ (ofRoot | ofSpan) }
 
-var kindNames = [...]string{"", "sim units", "account units", "sim cost", "account cost", "sim life", "sim watch", "sim package", "account package"}
+var kindNames = [...]string{"", "sim units", "account units", "sim cost", "account cost", "sim life", "sim watch", "sim package",
+	"account package"}
 
 func (k CounterKind) String() string {
 	if int(k.plain()) < len(kindNames) {

@@ -45,7 +45,8 @@ var creditClass = adjustment{
 			return
 		}
 		if missing := x.c.notGiven(); missing > 0 {
-			x.line("credit", fmt.Sprintf("for %s nothing is given back: the SIM had not drawn them, or paid this price for them, in the cycle from %s",
+			x.line("credit", fmt.Sprintf("for %s nothing is given back: the SIM had not drawn them, or paid this price for them, in the cycle "+
+				"from %s",
 				Units(missing, x.u.Unit), date(x.c.Cycle)))
 		}
 	},

@@ -41,8 +41,8 @@ func (x *extension) dealt(d *planDoc) bool {
 	}
 	for _, other := range x.of[d.Name.Value] {
 		if other.Extends.For == nil || other.Extends.Extends.Value != d.Extends.Extends.Value {
-			x.list.Errorf(d.Name.Pos, "plan %s is for certain accounts in place of plan %s, but in another version it is not; give the deal a name of "+
-				"its own", d.Name.Value, d.Extends.Extends.Value)
+			x.list.Errorf(d.Name.Pos, "plan %s is for certain accounts in place of plan %s, but in another version it is not; give the deal a "+
+				"name of its own", d.Name.Value, d.Extends.Extends.Value)
 			break
 		}
 	}
@@ -90,7 +90,8 @@ func (c *compiler) compileDeals() {
 		for _, t := range whom {
 			k := claim{doc.Extends.Extends.Value, t.Value}
 			if other, twice := first[k]; twice {
-				c.list.Errorf(t.Pos, "plan %s takes the place of plan %s for %s already; an account has one deal for a plan", other.Value, k.of, t.Value)
+				c.list.Errorf(t.Pos, "plan %s takes the place of plan %s for %s already; an account has one deal for a plan", other.Value, k.of,
+					t.Value)
 			}
 			first[k] = doc.Name
 			if for_.Kind == "" {

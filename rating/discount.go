@@ -194,13 +194,15 @@ func (s *saying) compileDiscount(doc *discountsDoc, name string) *discount {
 		case money != d.spend:
 			s.list.Errorf(x.pos, "discounts count either units or money; this one and the first differ")
 		case money && s.plan.currency != "" && x.From.spend.Currency != s.plan.currency:
-			s.list.Errorf(x.From.spend.Pos, "the discount begins at an amount of %s, but the plan charges %s", x.From.spend.Currency, s.plan.currency)
+			s.list.Errorf(x.From.spend.Pos, "the discount begins at an amount of %s, but the plan charges %s", x.From.spend.Currency,
+				s.plan.currency)
 		case !money && !sameUnit(d.unit, x.From.units.Unit):
 			s.list.Errorf(x.From.units.Pos, "from is in %s here, and in %s before", literal.UnitName(x.From.units.Unit), literal.UnitName(d.unit))
 		case before >= 0 && step.units <= d.steps[before].units && !d.steps[before].spend.Less(step.spend):
 			s.list.Errorf(x.pos, "discounts begin in rising order; this one does not begin above the one before")
 		case before >= 0 && step.off <= d.steps[before].off:
-			s.list.Errorf(x.pos, "discounts rise; this one is %s, and the one before is %s", percentWords(step.off), percentWords(d.steps[before].off))
+			s.list.Errorf(x.pos, "discounts rise; this one is %s, and the one before is %s", percentWords(step.off),
+				percentWords(d.steps[before].off))
 		}
 		if x.From.units.Value != 0 {
 			d.unit = x.From.units.Unit
@@ -259,7 +261,8 @@ func discountWhole(s *saying) {
 			because, s.class.Value)
 	}
 	if m := s.priceDoc.Minimum.Minimum.ofRecord(); m != nil {
-		s.list.Errorf(m.Pos, "a discount with whole: true and the minimum of a record exclude each other%s. Remove the minimum, or whole", because)
+		s.list.Errorf(m.Pos, "a discount with whole: true and the minimum of a record exclude each other%s. Remove the minimum, or whole",
+			because)
 	}
 	full := p.steps[0]
 	for i := range d.steps {

@@ -14,9 +14,11 @@ var documents = append([]diag.Key{
 		New: func() any { return new(zoneModelDoc) }},
 	{Name: "plan", Doc: "A price plan says what usage costs, by class of usage and by zone (zone price plan) or network (network price plan).", New: func() any { return new(planDoc) }},
 	{Name: "share_plan", Doc: "A share plan is a pool: buckets of units that the SIMs of an account, or of its parent, draw on together.", New: func() any { return new(shareDoc) }},
-	{Name: "limit", Doc: "A limit counts usage or cost of a SIM, an account, a pool or a tree in a cycle, a week, a day or an hour, and acts once at each threshold: it tells, throttles, blocks or suspends.",
+	{Name: "limit", Doc: "A limit counts usage or cost of a SIM, an account, a pool or a tree in a cycle, a week, a day or an hour, and " +
+		"acts once at each threshold: it tells, throttles, blocks or suspends.",
 		New: func() any { return new(limitDoc) }},
-	{Name: "own", Doc: "What is own says which networks and numbers are the operator's or the customer's own, so that zones, prices and conditions can refer to them.",
+	{Name: "own", Doc: "What is own says which networks and numbers are the operator's or the customer's own, so that zones, prices and " +
+		"conditions can refer to them.",
 		New: func() any { return new(ownDoc) }},
 	{Name: "calendar", Doc: "A calendar names holidays, for time slices of plans.", New: func() any { return new(calendarDoc) }},
 	{Name: "time_zones", Doc: "The time zones of countries with several, for plans whose time slices follow the clock of the visited country.",
@@ -25,9 +27,11 @@ var documents = append([]diag.Key{
 		New: func() any { return new(anomalyDoc) }},
 	{Name: "package", Doc: "A package is units that an account or a SIM buys on top of its plan, for a time and at a price in advance.",
 		New: func() any { return new(packageDoc) }},
-	{Name: "addon", Doc: "An add-on with units in each cycle, on top of a plan. One without units needs no such document, only a part with its price.",
+	{Name: "addon", Doc: "An add-on with units in each cycle, on top of a plan. One without units needs no such document, only a part with " +
+		"its price.",
 		New: func() any { return new(addonDoc) }},
-	{Name: "rates", Doc: "Exchange rates from a date on. With them ratemill shows the margin of an account that pays in another currency than the account below it.",
+	{Name: "rates", Doc: "Exchange rates from a date on. With them ratemill shows the margin of an account that pays in another currency " +
+		"than the account below it.",
 		New: func() any { return new(ratesDoc) }},
 }, life.Documents...)
 

@@ -56,7 +56,8 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 func (e *Engine) draw(t *tier, b *bucket, size int64, w tally, at int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
 	k, entry, before := e.counter(c, &w, res)
 	used := before.Units()
-	ch.Draws = append(ch.Draws, Draw{Share: b.share, Bucket: b.name, Kind: k.Kind.plain(), Owner: k.Owner, Cycle: k.Cycle, Size: size, Before: used})
+	ch.Draws = append(ch.Draws, Draw{Share: b.share, Bucket: b.name, Kind: k.Kind.plain(), Owner: k.Owner, Cycle: k.Cycle, Size: size,
+		Before: used})
 	d := &ch.Draws[len(ch.Draws)-1]
 	if e.giving.on {
 		e.candidate(t, b, k, CounterKey{}, ch)

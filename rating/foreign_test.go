@@ -84,8 +84,8 @@ func TestMistakesInDocumentsOfAllPackagesAreToldAtOnce(t *testing.T) {
 	for _, wanted := range []string{
 		"a.yaml:2:7: error: there is no plan call; did you mean calls?",
 		"a.yaml:3:1: error: unknown key word; did you mean words?",
-		"b.yaml:1:1: error: this document has none of the keys zone_model, plan, share_plan, limit, own, calendar, time_zones, anomaly, package, addon, rates, state_model, lifecycle, " +
-			"greeting, so it is not a catalogue document; did you mean greeting?",
+		"b.yaml:1:1: error: this document has none of the keys zone_model, plan, share_plan, limit, own, calendar, time_zones, anomaly, " +
+			"package, addon, rates, state_model, lifecycle, greeting, so it is not a catalogue document; did you mean greeting?",
 		"currency EUX is unknown",
 	} {
 		require.Contains(t, b.String(), wanted)

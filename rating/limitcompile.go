@@ -241,7 +241,8 @@ func (c *compiler) limitOver(doc *limitDoc, m *limit) {
 	m.over = &price{name: overPrefix + m.name, over: m.name, increment: increments{initial: 1, then: 1},
 		steps: []priceStep{{0, doc.Over.price, doc.Over.per}}}
 	for _, name := range doc.Classes {
-		if n, ok := c.classes[name.Value]; ok && doc.Over.unit != literal.AnyUnit && c.units[n] != literal.AnyUnit && c.units[n] != doc.Over.unit {
+		if n, ok := c.classes[name.Value]; ok && doc.Over.unit != literal.AnyUnit && c.units[n] != literal.AnyUnit &&
+			c.units[n] != doc.Over.unit {
 			c.list.Errorf(at, "the price %s is in %s, but class %s counts %s", doc.Over.text, literal.UnitName(doc.Over.unit), name.Value,
 				literal.UnitName(c.units[n]))
 		}

@@ -79,7 +79,8 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	if !c.over.whole() {
 		c.drawPass()
 	}
-	if passed := c.passed > 0 && c.covered == c.quantity; begins && !free && !passed && !(u.Continues && session.key == "") && !c.over.whole() {
+	if passed := c.passed > 0 && c.covered == c.quantity; begins && !free && !passed && !(u.Continues && session.key == "") &&
+		!c.over.whole() {
 		c.sum.Add(c.sum, naiveMoney(first.Fee.ofRecord()))
 	}
 	c.priced = session.priced

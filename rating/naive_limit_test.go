@@ -80,7 +80,8 @@ func (r *naiveRater) counting(u *udr.Usage, sim *simLine) (all []naiveCounting) 
 				owner = pools[i].owner
 				who = "pool " + owner.ID
 			}
-			all = append(all, naiveCounting{l, a, pays, fmt.Sprintf("limit %s %s %s", l.Name, who, naivePeriod(u, owner, l.Period)+naiveHour(u, owner, l.Period))})
+			all = append(all, naiveCounting{l, a, pays, fmt.Sprintf("limit %s %s %s", l.Name, who,
+				naivePeriod(u, owner, l.Period)+naiveHour(u, owner, l.Period))})
 		}
 	}
 	return all

@@ -120,7 +120,8 @@ func naiveAfter(text string, from udr.Instant, a *accountLine) udr.Instant {
 		}
 	}
 	local := localTime(from, a)
-	return udr.InstantOf(time.Date(t.Year(), t.Month(), t.Day(), local.Hour(), local.Minute(), local.Second(), local.Nanosecond(), local.Location()))
+	return udr.InstantOf(time.Date(t.Year(), t.Month(), t.Day(), local.Hour(), local.Minute(), local.Second(), local.Nanosecond(),
+		local.Location()))
 }
 
 func (c *naiveCharge) drawOwned(owned []naiveOwned, first bool) {
@@ -142,7 +143,8 @@ func (c *naiveCharge) drawOwned(owned []naiveOwned, first bool) {
 				if x.line.SIM != 0 {
 					cycle = c.r.simCycle(c.u, c.a, c.tier)
 				}
-				c.drawUnits(name, "addon "+key+" cycle "+cycle, b, naiveQuantity(b.Units)*int64(max(1, x.line.Quantity)), "included.exhausted", plans...)
+				c.drawUnits(name, "addon "+key+" cycle "+cycle, b, naiveQuantity(b.Units)*int64(max(1, x.line.Quantity)), "included.exhausted",
+					plans...)
 				continue
 			}
 			if !x.over {

@@ -27,7 +27,8 @@ var quantityWorld = world{
 		{ID: "other", Parent: "group", Currency: "EUR", Zone: "Europe/Madrid", CycleDay: 1},
 	},
 	Profiles: []profileLine{{Account: "group"}, {Account: "other"}},
-	SIMs: []simLine{{ID: 1, Account: "north", Plan: "retail"}, {ID: 2, Account: "north", Plan: "retail"}, {ID: 3, Account: "south", Plan: "retail"},
+	SIMs: []simLine{{ID: 1, Account: "north", Plan: "retail"}, {ID: 2, Account: "north", Plan: "retail"},
+		{ID: 3, Account: "south", Plan: "retail"},
 		{ID: 4, Account: "other", Plan: "retail"}},
 }
 
@@ -68,7 +69,8 @@ func randomQuantityPlan(r *rand.Rand) (p quantityPlan) {
 
 func (p *quantityPlan) text(name string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "plan: %s\ncurrency: EUR\nzones: world\nround: { scale: %d }\nclasses:\n  sms_mo:\n    counted: %s\n    period: %s\n    prices:\n",
+	fmt.Fprintf(&b, "plan: %s\ncurrency: EUR\nzones: world\nround: { scale: %d }\nclasses:\n  sms_mo:\n    counted: %s\n    period: %s\n    "+
+		"prices:\n",
 		name, p.scale, p.counted, p.period)
 	for _, x := range p.prices {
 		fmt.Fprintf(&b, "      - { zones: [%s]", x.zone)

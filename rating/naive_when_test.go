@@ -124,7 +124,8 @@ func (p *naivePlan) holiday(t time.Time) string {
 }
 
 // conditional is the first price with a condition that holds for a record at a moment, nil if there is none.
-func (r *naiveRater) conditional(u *udr.Usage, a *accountLine, plan *naivePlan, class *naiveClass, zone string, at udr.Instant) *naivePrice {
+func (r *naiveRater) conditional(u *udr.Usage, a *accountLine, plan *naivePlan, class *naiveClass, zone string,
+	at udr.Instant) *naivePrice {
 	local, _ := plan.sliceTime(u, a, at)
 	for i := range class.Prices {
 		x := &class.Prices[i]

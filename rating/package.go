@@ -59,7 +59,8 @@ func (x *explanation) packageWords(l *Line) string {
 	var text string
 	switch {
 	case n == 0:
-		text = fmt.Sprintf("%s in package %s of %s, which was begun before: %s", Units(l.Quantity, unit), Grouped(first-1), size, x.money(l.Amount))
+		text = fmt.Sprintf("%s in package %s of %s, which was begun before: %s", Units(l.Quantity, unit), Grouped(first-1), size,
+			x.money(l.Amount))
 	case n == 1:
 		text = fmt.Sprintf("%s begin package %s of %s: %s", Units(l.Quantity, unit), Grouped(first), size, x.money(l.Amount))
 	default:

@@ -47,11 +47,15 @@ func partsCatalogue(r *rand.Rand) fstest.MapFS {
 	}
 	class += maybe("increment: { initial: %d B, then: %d B }, ", 1+r.Intn(2000), 1+r.Intn(500)) + maybe("cap: %d.5, ", 1+r.Intn(5)) +
 		maybe("round: { scale: %d, mode: %s }, ", r.Intn(7), pick(r, "half_up", "up", "down"))
-	plan := "plan: fleet\ncurrency: EUR\n" + maybe("included: [{ bucket: own, classes: [data], units: %d B, weights: { all: %d } }]\n", units(),
-		1+r.Intn(4)) + "classes: { data: { " + class + "prices: [{ " + maybe("fee: %s, ", money()) + maybe("minimum: %s, ", money()) + rate + " }] } }\n"
-	pool := "share_plan: pool\nbuckets:\n  - { bucket: shared, classes: [data], units: " + fmt.Sprint(units()) + " B" + maybe(", overage: %s", price()) + " }\n" +
+	plan := "plan: fleet\ncurrency: EUR\n" + maybe("included: [{ bucket: own, classes: [data], units: %d B, weights: { all: %d } }]\n",
+		units(),
+		1+r.Intn(4)) + "classes: { data: { " + class + "prices: [{ " + maybe("fee: %s, ", money()) + maybe("minimum: %s, ", money()) + rate +
+		" }] } }\n"
+	pool := "share_plan: pool\nbuckets:\n  - { bucket: shared, classes: [data], units: " + fmt.Sprint(units()) + " B" + maybe(", overage: %s",
+		price()) + " }\n" +
 		maybe("  - { bucket: large, classes: [data], units: 1 TB, increment: %d B }\n", 1+r.Intn(100))
-	limit := fmt.Sprintf("limit: most\nper: %s\nclasses: [data]\nusage: %d B\nactions: [block]\nover: %s\n", pick(r, "sim", "account"), units(),
+	limit := fmt.Sprintf("limit: most\nper: %s\nclasses: [data]\nusage: %d B\nactions: [block]\nover: %s\n", pick(r, "sim", "account"),
+		units(),
 		pick(r, "free", price()))
 	return fstest.MapFS{"plan.yaml": {Data: []byte(plan)}, "pool.yaml": {Data: []byte(pool)}, "limit.yaml": {Data: []byte(limit)}}
 }

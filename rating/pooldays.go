@@ -25,8 +25,8 @@ type PoolReader struct{ pools }
 // NewPoolReader reads pools by a catalogue.
 func NewPoolReader(c *Catalogue) *PoolReader { return &PoolReader{pools{Engine: NewEngine(c)}} }
 
-// Days are the local dates of an account, from one on and before another, on which the buckets of a share plan are there for it, as known at
-// a revision: runs of dates, of which each second one does not belong to the run.
+// Days are the local dates of an account, from one on and before another, on which the buckets of a share plan are there for it, as known
+// at a revision: runs of dates, of which each second one does not belong to the run.
 func (r *PoolReader) Days(v *registry.View, rev registry.Revision, name string, owner *registry.Account, from, to int32) (runs [][2]int32) {
 	i, ok := r.catalogue.shares.find(name)
 	if !ok || len(r.catalogue.shares.list[i].versions) == 0 {

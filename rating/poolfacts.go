@@ -26,7 +26,8 @@ type terms struct {
 	tiers    []tierTerms
 }
 
-// tierTerms is an account on the path of a SIM that has the plan for the owner: the SIM contributes by the plan with which that account pays.
+// tierTerms is an account on the path of a SIM that has the plan for the owner: the SIM contributes by the plan with which that account
+// pays.
 type tierTerms struct {
 	plan  int32 // family, noPlan or unknownPlan
 	bySIM bool  // the SIM's own plan goes before it

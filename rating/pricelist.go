@@ -33,8 +33,10 @@ const (
 
 // listColumns are the columns that a price list can have, and the fields of a price that they give.
 var listColumns = [...]struct{ column, field string }{
-	{"network", "networks"}, {"country", "countries"}, {"prefix", "prefixes"}, {"number", "numbers"}, {"peer_country", "peer_countries"}, {"zone", "zones"},
-	{"class", ""}, {"when", "when"}, {"slice", "slice"}, {"name", "name"}, {"price", "price"}, {"per", ""}, {"fee", "fee"}, {"minimum", "minimum"},
+	{"network", "networks"}, {"country", "countries"}, {"prefix", "prefixes"}, {"number", "numbers"}, {"peer_country", "peer_countries"},
+	{"zone", "zones"},
+	{"class", ""}, {"when", "when"}, {"slice", "slice"}, {"name", "name"}, {"price", "price"}, {"per", ""}, {"fee", "fee"},
+	{"minimum", "minimum"},
 	{"increment", "increment"}, {"unknown", "unknown"},
 }
 
@@ -206,7 +208,8 @@ func (l *priceList) header(header []string, r *csv.Reader) bool {
 		l.errorf(line, 1, "the price list has no column price")
 	}
 	if _, ok := found[listColumn("class")]; !ok && len(l.doc.Classes) != 1 {
-		l.errorf(line, 1, "the price list has no column class, and plan %s has %d classes; only a plan with one class needs none", l.doc.Name.Value,
+		l.errorf(line, 1, "the price list has no column class, and plan %s has %d classes; only a plan with one class needs none",
+			l.doc.Name.Value,
 			len(l.doc.Classes))
 	}
 	placed := false
@@ -265,7 +268,8 @@ func (l *priceList) row(row []string, r *csv.Reader) {
 		return
 	}
 	if strings.Count(price.Text, ",") == 1 && !strings.Contains(price.Text, ".") {
-		l.list.Errorf(price.Pos, "the price %s has a comma; write the decimals after a point: %s", price.Text, strings.ReplaceAll(price.Text, ",", "."))
+		l.list.Errorf(price.Pos, "the price %s has a comma; write the decimals after a point: %s", price.Text,
+			strings.ReplaceAll(price.Text, ",", "."))
 		return
 	}
 	if per != nil && price.Text != "free" {
@@ -349,7 +353,8 @@ func (l *priceList) once(line int, p *priceDoc, class *diag.Node, says string, a
 	case before.says == says:
 		l.list.Warnf(at, "the row for %s stands on line %d already, with the same price; remove one", place, before.line)
 	default:
-		l.list.Errorf(at, "the row for %s stands on line %d already, with %s, and here with %s; remove one", place, before.line, before.says, says)
+		l.list.Errorf(at, "the row for %s stands on line %d already, with %s, and here with %s; remove one", place, before.line, before.says,
+			says)
 	}
 	return false
 }

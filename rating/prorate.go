@@ -193,7 +193,8 @@ func (c *compiler) onlyIncluded(doc *bucketDoc, shareName string) {
 // checkIncludedIn finds the states that plans name.
 func (c *compiler) checkIncludedIn() {
 	for _, doc := range c.planDocs {
-		if len(doc.IncludedIn) > 0 && doc.Prorate.Value != "days" && !slices.ContainsFunc(doc.Included, func(b bucketDoc) bool { return b.Prorate == "days" }) {
+		if len(doc.IncludedIn) > 0 && doc.Prorate.Value != "days" &&
+			!slices.ContainsFunc(doc.Included, func(b bucketDoc) bool { return b.Prorate == "days" }) {
 			c.list.Errorf(doc.IncludedIn[0].Pos, "included_in names the states whose days count, so it needs prorate: days")
 		}
 		for _, s := range doc.IncludedIn {

@@ -17,11 +17,13 @@ func BenchmarkRateQuantity(b *testing.B) {
 	for _, x := range []struct{ name, price string }{
 		{"price", "price: 0.9 / 1 MB"}, {"package of a SIM", "{ package: 2 / 100 MB, counted: sim }"},
 		{"package a day", "{ package: 2 / 100 MB, counted: sim, period: day }"},
-		{"steps of a tree by contract year", "{ steps: [{ from: 0, price: 0.9 / 1 MB }, { from: 1 GB, price: 0.8 / 1 MB }], counted: tree, period: contract year }"},
+		{"steps of a tree by contract year", "{ steps: [{ from: 0, price: 0.9 / 1 MB }, { from: 1 GB, price: 0.8 / 1 MB }], counted: tree, " +
+			"period: contract year }"},
 		{"volume of a SIM", "{ volume: [{ from: 0, price: 0.9 / 1 MB }, { from: 1 GB, price: 0.8 / 1 MB }], counted: sim }"},
 		{"volume of an account", "{ volume: [{ from: 0, price: 0.9 / 1 MB }, { from: 10 TB, price: 0.8 / 1 MB }], counted: account }"},
 		{"price, a discount by units", "price: 0.9 / 1 MB\n    discounts: { reached: [{ from: 0, off: 1 % }, { from: 1 GB, off: 5 % }] }"},
-		{"price, a discount by spend", "price: 0.9 / 1 MB\n    discounts: { reached: [{ from: 0 EUR, off: 1 % }, { from: 1000 EUR, off: 5 % }], counted: tree }"},
+		{"price, a discount by spend", "price: 0.9 / 1 MB\n    discounts: { reached: [{ from: 0 EUR, off: 1 % }, { from: 1000 EUR, off: 5 % " +
+			"}], counted: tree }"},
 	} {
 		b.Run(x.name, func(b *testing.B) {
 			_, reg, usage := benchWorld(b, 1_000_000, 10_000)
@@ -42,12 +44,13 @@ func BenchmarkRateQuantity(b *testing.B) {
 // A tree of 10,000 accounts with one payer has counted usage of each, and a record reaches a volume price: each account is corrected.
 func BenchmarkVolumeOfATree(b *testing.B) {
 	const accounts = 10_000
-	catalogue, list := rating.LoadCatalogue(fstest.MapFS{"a.yaml": {Data: []byte("plan: tree\ncurrency: EUR\nclasses:\n  sms_mo:\n    counted: tree\n" +
-		"    prices:\n      - volume: [{ from: 0, price: 0.05 }, { from: 10001, price: 0.04 }]\n")}})
+	catalogue, list := rating.LoadCatalogue(fstest.MapFS{"a.yaml": {Data: []byte("plan: tree\ncurrency: EUR\nclasses:\n  sms_mo:\n    " +
+		"counted: tree\n    prices:\n      - volume: [{ from: 0, price: 0.05 }, { from: 10001, price: 0.04 }]\n")}})
 	if err := list.Err(); err != nil {
 		b.Fatal(err)
 	}
-	changes := registry.Changes{Revision: 1, Statements: []registry.Statement{{Kind: registry.KindProfile, Subject: "a1", Value: []byte("{}")}}}
+	changes := registry.Changes{Revision: 1, Statements: []registry.Statement{{Kind: registry.KindProfile, Subject: "a1",
+		Value: []byte("{}")}}}
 	for i := range uint32(accounts) {
 		a := registry.AccountFact{Number: i + 1, ID: fmt.Sprint("a", i+1), Currency: "EUR", Zone: "UTC", CycleDay: 1}
 		if i > 0 {

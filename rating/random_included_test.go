@@ -63,7 +63,8 @@ func randomBought(r *rand.Rand, s *scenario, bucket func(name string) naiveBucke
 		return
 	}
 	for _, name := range []string{"trip", "topup", "extra"} {
-		x := naivePackage{Name: name, From: pick(r, "", "", "2026-01-15"), Valid: pick(r, "1 h", "1 d", "30 d", "1 month", "3 months", "12 months"),
+		x := naivePackage{Name: name, From: pick(r, "", "", "2026-01-15"),
+			Valid:  pick(r, "1 h", "1 d", "30 d", "1 month", "3 months", "12 months"),
 			Begins: pick(r, "", "purchase", "first_use"), Cap: pick(r, "", "10 %", "250 %"), ReadOnly: pick(r, "", "1 d", "12 months"),
 			Then: pick(r, "", "", "blocked"), Use: pick(r, "", "first", "last"), Priority: r.Intn(2)}
 		if x.Begins == "first_use" {

@@ -11,7 +11,8 @@ var limitNames = []string{"much", "dear", "shut", "pooled", "wide"}
 // randomLimits are limits of all kinds: one that only tells of usage, one of cost, one that blocks, one of a pool, one of a tree.
 func randomLimits(r *rand.Rand, class string, zones []string) (limits []naiveLimit) {
 	limits = []naiveLimit{
-		{Name: "much", Per: pick(r, "sim", "account"), Classes: []string{class}, Usage: randomQuantity(r, class, 500), Actions: []string{"event"}},
+		{Name: "much", Per: pick(r, "sim", "account"), Classes: []string{class}, Usage: randomQuantity(r, class, 500),
+			Actions: []string{"event"}},
 		{Name: "dear", Per: pick(r, "sim", "account"), Cost: fmt.Sprintf("%d.5 EUR", r.Intn(30)), Actions: []string{"event"},
 			From: pick(r, "", "2026-02-01")},
 		{Name: "shut", Per: pick(r, "sim", "account", "tree"), Classes: []string{class}, Usage: randomQuantity(r, class, 2000)},

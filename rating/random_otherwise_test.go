@@ -39,7 +39,8 @@ func (s *scenario) otherwise() fstest.MapFS {
 		for i, p := range versions {
 			switch p = copied(p); way {
 			case 1: // each version extends one
-				own := naiveExtends{Plan: name, From: p.From, Extends: name + "-dear", Factor: "0.5", Type: p.ServiceType, Classes: map[string]naiveClass{}}
+				own := naiveExtends{Plan: name, From: p.From, Extends: name + "-dear", Factor: "0.5", Type: p.ServiceType,
+					Classes: map[string]naiveClass{}}
 				for _, class := range classNames {
 					c := copied(p).Classes[class]
 					if n := r.Intn(max(1, len(c.Prices))); n < len(c.Prices) && r.Intn(2) == 0 && c.Prices[n].Name != "" {
@@ -161,7 +162,8 @@ func listed(p naivePlan, fs fstest.MapFS) naivePlan {
 		}
 		var kept []naivePrice
 		for _, x := range c.Prices {
-			if len(x.Networks)+len(x.Countries) != 1 || len(x.Prefixes)+len(x.PeerCountries)+len(x.Steps) > 0 || x.Increment != nil || x.Name == "" ||
+			if len(x.Networks)+len(x.Countries) != 1 || len(x.Prefixes)+len(x.PeerCountries)+len(x.Steps) > 0 || x.Increment != nil ||
+				x.Name == "" ||
 				x.Formerly != "" || x.When != "" || x.Network != "" || x.Peer != "" || len(x.Numbers) > 0 ||
 				x.Pass != nil || len(x.Cap) > 0 || len(x.Fee) > len(x.Fee.of("")) || len(x.Minimum) > len(x.Minimum.of("")) {
 				kept = append(kept, x)

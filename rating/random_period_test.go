@@ -29,7 +29,8 @@ func randomPeriods(r *rand.Rand, p *naivePlan) {
 			x.Cap = randomDues(r, 8, round)
 			x.Minimum = append(x.Minimum, belowCaps(belowCaps(randomDues(r, 8, round), x.Cap), c.Cap)...)
 			if r.Intn(8) == 0 {
-				x.Pass = &naivePass{Price: naiveDue{Amount: randomAmount(r, round), Per: pick(r, "day", "week", "cycle"), Counted: pick(r, "", "", "account")},
+				x.Pass = &naivePass{Price: naiveDue{Amount: randomAmount(r, round), Per: pick(r, "day", "week", "cycle"),
+					Counted: pick(r, "", "", "account")},
 					Units: randomQuantity(r, name, 300)}
 			}
 		}

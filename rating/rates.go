@@ -77,7 +77,8 @@ func (c *compiler) ratePair(doc *ratesDoc, r *rates, tables map[currencyPair]str
 	}
 	for _, p := range []currencyPair{pair, pair.reverse()} {
 		if other := tables[p]; other != "" && other != doc.Name.Value {
-			c.list.Errorf(quote.Key.Pos, "rates %s and %s both convert between %s and %s; leave these currencies to one of them", other, doc.Name.Value,
+			c.list.Errorf(quote.Key.Pos, "rates %s and %s both convert between %s and %s; leave these currencies to one of them", other,
+				doc.Name.Value,
 				pair.from, pair.to)
 			return
 		}
@@ -87,7 +88,8 @@ func (c *compiler) ratePair(doc *ratesDoc, r *rates, tables map[currencyPair]str
 	if back, ok := r.pairs[pair.reverse()]; ok {
 		both, err := rate.MulRound(back, decimal.Scale, decimal.HalfUp)
 		if err != nil || both.Less(decimal.MustParse("0.9")) || decimal.MustParse("1.1").Less(both) {
-			c.list.Warnf(quote.Value.Pos, "one %s is %s %s, and one %s is %s %s: each rate should be about 1 divided by the other", pair.from, rate, pair.to,
+			c.list.Warnf(quote.Value.Pos, "one %s is %s %s, and one %s is %s %s: each rate should be about 1 divided by the other", pair.from, rate,
+				pair.to,
 				pair.to, back, pair.from)
 		}
 	}
@@ -231,7 +233,8 @@ func (x *explanation) marginWords() string {
 	case m.Unknown && x.names.Catalogue == nil:
 		return text + "; the catalogue with the rates is not in the store"
 	case m.Unknown:
-		return text + "; no rate of " + m.Below.Currency + " in " + x.c.Currency + " is in force on " + date(m.Date) + " in the catalogue by which it was rated"
+		return text + "; no rate of " + m.Below.Currency + " in " + x.c.Currency + " is in force on " + date(m.Date) +
+			" in the catalogue by which it was rated"
 	case m.Converted && m.Rate.Divides:
 		text += " / " + m.Rate.Value.String() + " = " + x.money(m.Received) + " (rates " + m.Rate.Table + " from " + date(m.Rate.Since) + ": " +
 			x.money(decimal.FromInt(1)) + " is " + m.Below.Currency + " " + m.Rate.Value.String() + ")"

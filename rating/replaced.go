@@ -66,7 +66,8 @@ func (b *priceDoc) leave(p *priceDoc) bool {
 // leave takes away the places of o where both have the same other party, or the other parties of o where both have the
 // same places, and reports whether something is left.
 func (w *whereDoc) leave(o *whereDoc) bool {
-	peers := sortedWords(w.Prefixes, w.Numbers, w.PeerCountries) == sortedWords(o.Prefixes, o.Numbers, o.PeerCountries) && w.Peer.Value == o.Peer.Value
+	peers := sortedWords(w.Prefixes, w.Numbers, w.PeerCountries) == sortedWords(o.Prefixes, o.Numbers, o.PeerCountries) &&
+		w.Peer.Value == o.Peer.Value
 	places := sortedWords(w.Networks, w.Countries) == sortedWords(o.Networks, o.Countries) && w.Network.Value == o.Network.Value
 	switch {
 	case peers && places:

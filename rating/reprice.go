@@ -71,8 +71,8 @@ func (e *Engine) portion(t *tier, p *price, count CounterKey, c *Counters, res *
 	n.ID = mixID(count.ID, countPortions)
 	length := c.Get(n).Units()
 	if length >= mostPortions {
-		return s, suspend("quantity", "price %s of plan %s counts the usage of more than %d accounts, prices and zones together, so that the record "+
-			"that reaches the next price could not correct them all; count it by account", p.name, t.plan.name, mostPortions)
+		return s, suspend("quantity", "price %s of plan %s counts the usage of more than %d accounts, prices and zones together, so that the "+
+			"record that reaches the next price could not correct them all; count it by account", p.name, t.plan.name, mostPortions)
 	}
 	e.add(c.entry(n), n, UnitsValue(1), res)
 	entry := listed(count, length)

@@ -151,7 +151,8 @@ func (e *Engine) noPrice(t *tier, zone *zone, slice int16, u *udr.Usage) error {
 	if slice > 0 {
 		when = " in time slice " + t.plan.slices[slice-1]
 	}
-	return suspend("no_price", "plan %s version %d has no price for %s in zone %s%s%s; add one and retry", t.plan.name, t.version, u.Class, zone.name, when, t.untaken())
+	return suspend("no_price", "plan %s version %d has no price for %s in zone %s%s%s; add one and retry", t.plan.name, t.version, u.Class,
+		zone.name, when, t.untaken())
 }
 
 // priceAt is the price in force from unit at of the record on, and where it ends. Only time changes it: a quantity in

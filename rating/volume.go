@@ -53,7 +53,8 @@ func (p *price) crosses(before, after int64) bool {
 }
 
 // volume prices the units from at to stop of a count that had from units before.
-func (e *Engine) volume(t *tier, ch *Charge, p *price, at, stop, from int64, count CounterKey, c *Counters, u *udr.Usage, res *Result) error {
+func (e *Engine) volume(t *tier, ch *Charge, p *price, at, stop, from int64, count CounterKey, c *Counters, u *udr.Usage,
+	res *Result) error {
 	n := stop - at
 	s := p.stepAt(from + n)
 	portion, err := e.portion(t, p, count, c, res)

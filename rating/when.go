@@ -326,7 +326,8 @@ func (c *compiler) judgeWhen(p *pendingWhen) {
 		}
 		if both || !sure {
 			c.list.Warnf(at, "this condition and that of price %s on line %d may both hold: such usage has price %s, which comes first. "+
-				"Write `first: wins` at the class if the order of its prices is meant, or let one condition exclude the other", other.name, line, other.name)
+				"Write `first: wins` at the class if the order of its prices is meant, or let one condition exclude the other", other.name, line,
+				other.name)
 			return
 		}
 	}

@@ -25,17 +25,20 @@ func BenchmarkConditions(b *testing.B) {
 		docs []string
 	}{
 		{name: "none", plan: class("")},
-		{name: "one of texts holds", plan: class("{ name: a, when: 'apn startsWith \"private.\" and attr.rat == \"NB-IoT\"', price: 0.2 / 1 MB }, ")},
-		{name: "three of texts fail", plan: class("{ name: a, when: 'apn == \"x\"', price: free }, { name: b, when: 'attr.rat == \"LTE\"', price: free }, " +
-			"{ name: c, when: 'network == \"214-03\"', price: free }, ")},
+		{name: "one of texts holds", plan: class("{ name: a, when: 'apn startsWith \"private.\" and attr.rat == \"NB-IoT\"', price: 0.2 / 1 MB " +
+			"}, ")},
+		{name: "three of texts fail", plan: class("{ name: a, when: 'apn == \"x\"', price: free }, { name: b, when: 'attr.rat == \"LTE\"', " +
+			"price: free }, { name: c, when: 'network == \"214-03\"', price: free }, ")},
 		{name: "days since activation", plan: class("{ name: a, when: 'sim.active_days > 30', price: 0.2 / 1 MB }, ")},
 		{name: "identifier", plan: class("{ name: a, when: 'sim.msisdn startsWith \"34\"', price: 0.2 / 1 MB }, ")},
 		{name: "on-net by registry", plan: class("{ name: a, when: 'on_net', price: 0.2 / 1 MB }, "), docs: []string{own}},
-		{name: "peer own", plan: "classes:\n  data: { prices: [ { peer: own, price: 0.2 / 1 MB }, { price: 0.1 / 1 MB } ] }\n", docs: []string{own}},
+		{name: "peer own", plan: "classes:\n  data: { prices: [ { peer: own, price: 0.2 / 1 MB }, { price: 0.1 / 1 MB } ] }\n",
+			docs: []string{own}},
 		{name: "slices", plan: "slices: { day: Mon-Fri 08:00-18:00 }\n" + class("{ slice: day, price: 0.2 / 1 MB }, ")},
 		{name: "holidays", plan: "slices: { day: Mon-Fri 08:00-18:00, off: holidays of c }\n" + class("{ slice: day, price: 0.2 / 1 MB }, "),
 			docs: []string{"calendar: c\ndays: [01-01, 12-25]\neaster: [-2, 1]\n"}},
-		{name: "visited clock", plan: "slices_in: visited\nslices: { day: Mon-Fri 08:00-18:00 }\n" + class("{ slice: day, price: 0.2 / 1 MB }, ")},
+		{name: "visited clock", plan: "slices_in: visited\nslices: { day: Mon-Fri 08:00-18:00 }\n" +
+			class("{ slice: day, price: 0.2 / 1 MB }, ")},
 	} {
 		b.Run(row.name, func(b *testing.B) {
 			fs := fstest.MapFS{"plan.yaml": {Data: []byte(head + row.plan)}}
@@ -57,8 +60,10 @@ func benchConditions(b *testing.B, catalogue *rating.Catalogue) {
 		CycleDay: 1, Plan: "p"}}}
 	for i := range uint32(sims) {
 		changes.SIMs = append(changes.SIMs, registry.OwnershipFact{SIM: i + 1, Account: 1})
-		changes.Identifiers = append(changes.Identifiers, registry.IdentifierFact{SIM: i + 1, Identifier: udr.Identifier{Kind: udr.MSISDN, Value: number(i)}})
-		changes.States = append(changes.States, registry.StateFact{SIM: i + 1, StateValue: registry.StateValue{Name: "in_billing", Core: registry.Active}})
+		changes.Identifiers = append(changes.Identifiers, registry.IdentifierFact{SIM: i + 1,
+			Identifier: udr.Identifier{Kind: udr.MSISDN, Value: number(i)}})
+		changes.States = append(changes.States, registry.StateFact{SIM: i + 1,
+			StateValue: registry.StateValue{Name: "in_billing", Core: registry.Active}})
 	}
 	reg := registry.New()
 	if err := reg.Apply(&changes); err != nil {

@@ -73,7 +73,8 @@ func randomCharge(r *rand.Rand) *rating.Charge {
 	}
 	if r.Intn(2) == 0 {
 		c.Lines = append(c.Lines, rating.Line{Kind: rating.LineMinimum, Price: randomDecimal(r)})
-		c.Lines = append(c.Lines, rating.Line{Kind: rating.LineDiscount, At: randomInt(r), From: randomInt(r), Quantity: randomInt(r), Off: randomInt(r),
+		c.Lines = append(c.Lines, rating.Line{Kind: rating.LineDiscount, At: randomInt(r), From: randomInt(r), Quantity: randomInt(r),
+			Off:   randomInt(r),
 			Price: randomDecimal(r), Per: randomInt(r), Amount: randomDecimal(r), Below: randomInt(r), Spent: randomDecimal(r)})
 	}
 	for range r.Intn(2) { // of a newer version

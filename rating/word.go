@@ -75,9 +75,11 @@ func conditionWords(plans, states []string) []word {
 		of("own_network", yes, "not own_network", "The usage happened in an own network: see the document own.",
 			func(a *answer) { a.truth(a.belongs(a.tier, a.u).network) }),
 		of("attr.", text, `attr.rat == "NB-IoT"`, "A field that the source's rules set as attr.NAME; empty if they did not.", attribute),
-		only(of("sim.state", text, `sim.state == "in_testing"`, "The SIM's state in which the record begins, as worked out for rating; empty if the SIM has none.",
+		only(of("sim.state", text, `sim.state == "in_testing"`, "The SIM's state in which the record begins, as worked out for rating; empty "+
+			"if the SIM has none.",
 			func(a *answer) { a.text(a.Engine.state.State) }), append([]string{""}, states...)...),
-		of("sim.state_days", number, "sim.state_days < 30", "Local dates since the one on which the SIM came to that state; absent if it has none.",
+		of("sim.state_days", number, "sim.state_days < 30", "Local dates since the one on which the SIM came to that state; absent if it has "+
+			"none.",
 			func(a *answer) {
 				if !a.Engine.state.known {
 					a.absent()
@@ -85,7 +87,8 @@ func conditionWords(plans, states []string) []word {
 				}
 				a.sinceDate(a.Engine.state.From)
 			}),
-		of("sim.active_days", number, "(sim.active_days ?? 0) < 90", "Local dates since the one of the SIM's activation: when it first was in a state of core active; absent if it never was.", activeDays),
+		of("sim.active_days", number, "(sim.active_days ?? 0) < 90",
+			"Local dates since the one of the SIM's activation: when it first was in a state of core active; absent if it never was.", activeDays),
 		only(of("sim.plan", text, `sim.plan == "fleet"`, "The SIM's own plan; empty if its account's plan prices it.",
 			func(a *answer) {
 				owner, _ := a.view.Owner(a.u.SIM, a.u.At, a.rev)
@@ -106,7 +109,8 @@ func conditionWords(plans, states []string) []word {
 			"The SIM's first "+what+" at the time of use, without + or spaces; empty if it has none.", identifier(kind)))
 	}
 	return append(words,
-		of("account.id", text, `account.id == "acme"`, "The id of the account whose charge it is: that of the SIM for tier 0, and the one above whose plan it is for others.",
+		of("account.id", text, `account.id == "acme"`, "The id of the account whose charge it is: that of the SIM for tier 0, and the one "+
+			"above whose plan it is for others.",
 			func(a *answer) { a.text(a.account().ID) }),
 		only(of("account.kind", text, `account.kind == "reseller"`, "Its kind.",
 			func(a *answer) { a.text(a.account().Kind.String()) }), "standard", "reseller"),
@@ -115,9 +119,11 @@ func conditionWords(plans, states []string) []word {
 			func(a *answer) { a.text(a.account().Project) }),
 		of("account.level", number, "account.level > 0", "How many accounts are above it: 0 for the top account.",
 			func(a *answer) { a.number(int64(a.account().Level)) }),
-		of("account.custom.", text, `account.custom.segment == "gold"`, "A field of the installation in the account's details; empty if it has no value.",
+		of("account.custom.", text, `account.custom.segment == "gold"`,
+			"A field of the installation in the account's details; empty if it has no value.",
 			func(a *answer) { a.text(a.view.Custom(a.account().Number, a.key, a.u.At, a.rev)) }),
-		of("profile.custom.", text, `profile.custom.contract == "2026"`, "A field of the installation in the billing profile of the account, or of the nearest account above that has one.",
+		of("profile.custom.", text, `profile.custom.contract == "2026"`,
+			"A field of the installation in the billing profile of the account, or of the nearest account above that has one.",
 			profileCustom),
 	)
 }
@@ -154,7 +160,8 @@ func usageWords() []word {
 }
 
 var wordExamples = map[string]string{
-	"at": `at >= time("2026-03-01T00:00:00Z", "2006-01-02T15:04:05Z07:00")`, "quantity": "quantity > 1_000_000", "network": `network == "214-07"`,
+	"at": `at >= time("2026-03-01T00:00:00Z", "2006-01-02T15:04:05Z07:00")`, "quantity": "quantity > 1_000_000",
+	"network": `network == "214-07"`,
 	"country": `country in ["FR", "ES"]`, "peer": `peer startsWith "+34900"`, "peer_country": `peer_country == "FR"`,
 	"apn": `apn startsWith "private."`, "imei": `imei startsWith "35824005"`, "cell": `cell != ""`, "session": `session != ""`,
 	"continues": "not continues", "direction": `direction == "mt"`, "duration": "duration > 3600", "up": "up > 0", "down": "down == 0",

@@ -129,7 +129,8 @@ func (m *zoneModel) lookup(u *udr.Usage, own belonging) (found hit, ok bool) {
 				break
 			}
 			if t := m.byPrefix.nodes[at].table; t > 0 {
-				if z, _, _ := m.byPrefix.tables[t-1].lookup(u, m.firstWins, own.network); z != noZone && (!m.firstWins || found.zone == noZone || z <= found.zone) {
+				if z, _, _ := m.byPrefix.tables[t-1].lookup(u, m.firstWins, own.network); z != noZone &&
+					(!m.firstWins || found.zone == noZone || z <= found.zone) {
 					found = hit{z, ByPrefix, u.Peer[:i+1]}
 				}
 			}

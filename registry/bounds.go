@@ -232,8 +232,8 @@ func (b *bounds) sparesRated(number uint32, id string, instants []udr.Instant) {
 			is.payer, is.profile = 0, ""
 		}
 		if at < limit && was.there && !is.there && b.owned(number) {
-			b.breach(KindAccount, id, at, "account %s would not be there from %s on, although it had SIMs in billing cycles whose usage may be rated; "+
-				"end it with ratemill account status", id, b.day(number, at))
+			b.breach(KindAccount, id, at, "account %s would not be there from %s on, although it had SIMs in billing cycles whose usage may be "+
+				"rated; end it with ratemill account status", id, b.day(number, at))
 			return
 		}
 		if at >= limit || !was.there || !is.there || was == is {

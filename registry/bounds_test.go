@@ -138,7 +138,8 @@ func TestASandboxStaysOneAndProductionPaysForNoneOfIts(t *testing.T) {
 		"below an account without a plan": {[]registry.Statement{profile(1, "x", 0), in(3, "sandbox", 0)}, registry.Changes{
 			Statements: []registry.Statement{in(3, "sandbox", on("2026-04-01"))}}, ""},
 		"the account above gets a plan": {[]registry.Statement{profile(1, "x", 0), in(3, "sandbox", 0)}, registry.Changes{
-			Accounts: []registry.AccountFact{planned}}, "account a3 is in a sandbox, and account a1 above it, in production, pays for its SIMs by plan wholesale"},
+			Accounts: []registry.AccountFact{planned}}, "account a3 is in a sandbox, and account a1 above it, in production, pays for its SIMs by " +
+			"plan wholesale"},
 		"both are sandboxes": {[]registry.Statement{in(1, "sandbox", 0), in(3, "sandbox", 0)}, registry.Changes{
 			Accounts: []registry.AccountFact{planned}}, ""},
 	} {

@@ -34,7 +34,8 @@ func (c *contracts) load(numbers map[string]uint32, statements []Statement, know
 		f := contracted{contract: s.Subject, from: s.From, known: known, state: s.State}
 		if len(s.Value) > 0 && json.Unmarshal(s.Value, &v) == nil {
 			day, err := time.Parse(time.DateOnly, v.Start)
-			f.start, f.signed, f.over = int32(day.Unix()/daySeconds), err == nil && v.Status != "draft", v.Status == "ended" || v.Status == "terminated"
+			f.start, f.signed, f.over = int32(day.Unix()/daySeconds), err == nil && v.Status != "draft", v.Status == "ended" ||
+				v.Status == "terminated"
 		}
 		if number, ok := numbers[v.Account]; ok {
 			c.add(number, f)

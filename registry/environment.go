@@ -33,8 +33,8 @@ func (b *bounds) environments() {
 		held := HeldStatements(b.s.Told(KindProfile, id), b.rev)
 		for i := 1; i < len(held); i++ {
 			if held[i].State == Holds && held[i-1].State == Holds && sandbox(held[i].Value) != sandbox(held[i-1].Value) {
-				b.breach(KindProfile, id, held[i].From, "the environment of account %s would change on %s, and it never does: its invoices are tests, or they are "+
-					"owed; make another account", id, b.day(number, held[i].From))
+				b.breach(KindProfile, id, held[i].From, "the environment of account %s would change on %s, and it never does: its invoices are "+
+					"tests, or they are owed; make another account", id, b.day(number, held[i].From))
 				return
 			}
 		}
@@ -85,8 +85,8 @@ func (b *bounds) mixes(number uint32, id string, at udr.Instant) bool {
 		}
 		if above, there := b.payerIn(parent, at); there && above != its {
 			in := map[bool]string{true: "a sandbox", false: "production"}
-			b.breach(KindProfile, id, at, "account %s is in %s, and account %s above it, in %s, pays for its SIMs by plan %s: tests and what is owed would stand on one "+
-				"invoice. Put it below an account without a plan", id, in[its], a.ID, in[above], a.Plan)
+			b.breach(KindProfile, id, at, "account %s is in %s, and account %s above it, in %s, pays for its SIMs by plan %s: tests and what is "+
+				"owed would stand on one invoice. Put it below an account without a plan", id, in[its], a.ID, in[above], a.Plan)
 			return true
 		}
 	}

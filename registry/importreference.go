@@ -54,8 +54,8 @@ var meanings = map[fileKind]string{
 	contactsFile:  "People of accounts and companies.",
 	addressesFile: "Addresses of accounts and companies.",
 	addonsFile:    "What accounts and SIMs have on top of their plans.",
-	packagesFile: "Packages that accounts and SIMs bought. A row gives units, and charges nothing: `ratemill package buy` does both, or add a row " +
-		"of `oneoffs`.",
+	packagesFile: "Packages that accounts and SIMs bought. A row gives units, and charges nothing: `ratemill package buy` does both, or add " +
+		"a row of `oneoffs`.",
 	contractsFile:   "Contracts that were signed.",
 	oneOffsFile:     "One-off charges.",
 	paymentsFile:    "Payments, each by its reference. A payment without parts pays the document that it names.",

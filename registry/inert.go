@@ -102,7 +102,8 @@ func (t *tariffs) elsewhere(im *importer) {
 		if hint == "" {
 			hint = "."
 		}
-		im.list.Warnf(named.ID.Pos, "the files in registry/ have no account %s%s Unless the registry has it, nobody %s", shortened(named.ID.Value),
+		im.list.Warnf(named.ID.Pos, "the files in registry/ have no account %s%s Unless the registry has it, nobody %s",
+			shortened(named.ID.Value),
 			hint, named.Says)
 	}
 }

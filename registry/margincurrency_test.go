@@ -28,7 +28,7 @@ same,dealer,GBP,UTC,
 		input("sims.csv", []byte("imsi,account,plan\n234100000000001,shop,euros\n234100000000002,club,pounds\n234100000000003,same,pounds\n")),
 	}
 	require.Equal(t, []string{
-		"accounts.csv:2:14: account top pays in USD for usage of account club, which pays in GBP. No rates document converts GBP to USD, so ratemill shows " +
-			"no margin of top; write `rates:` with `currencies: { GBP: { USD: … } }`",
+		"accounts.csv:2:14: account top pays in USD for usage of account club, which pays in GBP. No rates document converts GBP to USD, so " +
+			"ratemill shows no margin of top; write `rates:` with `currencies: { GBP: { USD: … } }`",
 	}, lines(registry.Check(inputs, registry.ImportOptions{Catalogue: catalogue})))
 }

@@ -25,7 +25,8 @@ type touch struct {
 	sim   uint32
 }
 
-// Members are the SIMs that an account ever owned, as known at any revision, in the order of their numbers. The list belongs to the registry.
+// Members are the SIMs that an account ever owned, as known at any revision, in the order of their numbers. The list belongs to the
+// registry.
 func (v *View) Members(account uint32) []uint32 {
 	if m := v.members(); int(account) < len(m.of) {
 		return m.of[account].sims

@@ -70,7 +70,8 @@ func newUnknownNames(c *Catalogue) *unknownNames {
 	if c == nil {
 		return nil
 	}
-	u := &unknownNames{names: [nameKinds][]string{c.Plans, c.SharePlans, c.Limits, c.Packages}, unknown: map[catalogueName]int{}, tariffs: newTariffs(c)}
+	u := &unknownNames{names: [nameKinds][]string{c.Plans, c.SharePlans, c.Limits, c.Packages}, unknown: map[catalogueName]int{},
+		tariffs: newTariffs(c)}
 	for kind, names := range u.names {
 		u.known[kind] = make(map[string]struct{}, len(names))
 		for _, name := range names {

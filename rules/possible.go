@@ -21,7 +21,8 @@ const unlike = "\x00"
 // Possible reports whether conditions can hold in a way that the caller asks for: is gets for each of them whether it
 // holds. known are the words that have one value there. sure is false if there are too many cases to try.
 func (l *Language) Possible(known map[string]string, is func(held []bool) bool, conditions ...*Condition) (can, sure bool) {
-	x := &cases{language: l, known: known, values: l.Values().r, subjects: map[int]*differing{}, opaque: map[string]int{}, leaves: map[*term]*leaf{}}
+	x := &cases{language: l, known: known, values: l.Values().r, subjects: map[int]*differing{}, opaque: map[string]int{},
+		leaves: map[*term]*leaf{}}
 	for _, c := range conditions {
 		x.collect(c.e.top)
 	}

@@ -81,7 +81,8 @@ func (Table) Ask(ctx context.Context, tx *store.Tx, wanted []Request, now time.T
 				}
 			}
 			id := fmt.Sprintf("%d:%d:%s", r.SIM, int64(r.At), r.Action)
-			if _, err := tx.Exec(ctx, `INSERT INTO simstate_network (id, sim, action, state, at, made, status, why, attempts, next_at, changed, limit_name)
+			if _, err := tx.Exec(ctx, `INSERT INTO simstate_network (id, sim, action, state, at, made, status,
+			why, attempts, next_at, changed, limit_name)
 				VALUES (?, ?, ?, ?, ?, ?, ?, '', 0, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
 				id, int64(r.SIM), string(r.Action), r.State, int64(r.At), nanos(now), string(Requested), nanos(now), nanos(now), r.Limit); err != nil {
 				return err

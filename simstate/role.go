@@ -40,7 +40,8 @@ func KeeperOf(g consumer.Given) *Keeper[*store.Tx] {
 var metrics = metric.Of("States of SIMs", "Of the role simstate: one series for each partition that this process owns.")
 
 var (
-	changes  = metrics.Counter("simstate_usage_total", "First uses, emptied buckets, and limits that suspend, throttle or block, that settled SIMs.", "partition")
+	changes = metrics.Counter("simstate_usage_total", "First uses, emptied buckets, and limits that suspend, throttle or block, that "+
+		"settled SIMs.", "partition")
 	blocks   = metrics.Counter("simstate_blocks_total", "Blocks of them, each in one transaction.", "partition")
 	position = metrics.Gauge("simstate_position", "Offset of the rated log to be read next.", "partition")
 	lag      = metrics.Gauge("simstate_lag_batches", "Batches of the rated log waiting to be read for states of SIMs.", "partition")

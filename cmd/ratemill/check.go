@@ -34,8 +34,9 @@ With --against it says instead what this catalogue changes compared with another
 limits, counters that begin anew, and how many accounts and SIMs have them, by the installation's registry or else by the
 files in registry/. The other one is a folder with a project, a revision of git, the beginning of a catalogue version that
 the installation stored, or "used" for the one that it used last.`,
-		Example: "  ratemill check\n  ratemill check -v billing/   # how each expression runs\n  ratemill check --known-hosts # the host keys of the SFTP servers, to compare and paste\n  ratemill check --against HEAD  # what the next commit changes, and for whom",
-		Args:    atMostOne("folder"),
+		Example: "  ratemill check\n  ratemill check -v billing/   # how each expression runs\n  ratemill check --known-hosts # the host keys " +
+			"of the SFTP servers, to compare and paste\n  ratemill check --against HEAD  # what the next commit changes, and for whom",
+		Args: atMostOne("folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := errors.Join(apart(cmd, "verbose", "known-hosts"), apart(cmd, "against", "known-hosts"), apart(cmd, "against", "verbose"),
 				needs(cmd, "output", "against")); err != nil {
@@ -84,7 +85,8 @@ the installation stored, or "used" for the one that it used last.`,
 		},
 	}
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "list for each expression how it was compiled")
-	c.Flags().StringVar(&against, "against", "", "say what changes compared with another catalogue: a folder, a git revision, a stored version, or used")
+	c.Flags().StringVar(&against, "against", "", "say what changes compared with another catalogue: a folder, a git revision, a stored "+
+		"version, or used")
 	outputFlag(f, c)
 	c.Flags().BoolVar(&knownHosts, "known-hosts", false, "ask the project's SFTP servers for their host keys and print them in known_hosts format")
 	return c

@@ -29,7 +29,8 @@ balance compares what is due with what was invoiced.`,
 		invoiceStep(f, invoicing.Reopen, "Make reviewed documents drafts again"),
 		invoiceStep(f, invoicing.Release, "Let held documents become drafts, although something is wrong"),
 		invoiceStep(f, invoicing.Discard,
-			"Throw drafts away; the next run makes them again"), invoiceFinalise(f), invoiceDeliver(f), invoiceCredit(f), invoiceVerify(f), invoiceBalance(f),
+			"Throw drafts away; the next run makes them again"), invoiceFinalise(f), invoiceDeliver(f), invoiceCredit(f), invoiceVerify(f),
+		invoiceBalance(f),
 		invoiceNumbers(f))
 	return c
 }

@@ -19,8 +19,9 @@ func invoiceNumbers(f *flags) *cobra.Command {
 		Short: "Show the number ranges of invoices, or set the next number forward",
 		Long: `Numbers lists the ranges of numbers of invoices and credit notes, with the next number of each, the date of the last one, and the
 numbers that were left out on purpose.`,
-		Example: "  ratemill invoice numbers\n  ratemill invoice numbers set 'INV-{year}-{n:6}' --next 4711 --why \"the former system gave those before\"",
-		Args:    none,
+		Example: "  ratemill invoice numbers\n  ratemill invoice numbers set 'INV-{year}-{n:6}' --next 4711 --why \"the former system gave " +
+			"those before\"",
+		Args: none,
 	}
 	invoiceAskedAs(c, &as)
 	outputFlag(f, c)
@@ -52,7 +53,8 @@ func printNumbers(cmd *cobra.Command, f *flags, all ...backoffice.NumberRange) e
 		}
 		return nil
 	}
-	g := output.New("seller", "range", "next", "given", "issued", "left_out", "why").Numbers("given").Sparse("seller", "issued", "left_out", "why")
+	g := output.New("seller", "range", "next", "given", "issued", "left_out", "why").Numbers("given").Sparse("seller", "issued", "left_out",
+		"why")
 	for _, n := range all {
 		var skips, whys []string
 		for _, s := range n.Skipped {

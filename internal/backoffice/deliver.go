@@ -99,7 +99,8 @@ func (o *Office) deliverAgain(ctx context.Context, s *invoicing.Stored, r *Deliv
 		case r.Channel == "" && whole:
 			return nil, nil // its payer asked for no delivery
 		case r.Channel == "":
-			return nil, conflict("document %s has no delivery, since its billing profile asked for none when it was issued; say how with --channel", s.Name())
+			return nil, conflict("document %s has no delivery, since its billing profile asked for none when it was issued; say how with --channel",
+				s.Name())
 		}
 		return o.deliverBy(ctx, s, r)
 	}
@@ -127,7 +128,8 @@ func (o *Office) deliverBy(ctx context.Context, s *invoicing.Stored, r *DeliverO
 		by.To = s.Terms.Emails
 	}
 	if r.Channel == string(delivery.SFTP) {
-		return nil, conflict("document %s was issued without a server of its payer; ratemill account set %s remote_storage … states one for the next documents",
+		return nil, conflict("document %s was issued without a server of its payer; ratemill account set %s remote_storage … states one for "+
+			"the next documents",
 			s.Name(), s.Payer.Account)
 	}
 	var job *delivery.Job

@@ -62,7 +62,8 @@ func TestDocumentsAreSentAgainByNameAndThoseThatFailedAllTogether(t *testing.T) 
 	require.Equal(t, "failed", deliveries(t, o, "")["INV-0001 email"], "a dry run changes nothing")
 	_, err = deliver(func(*backoffice.DeliverOrder) {})
 	require.NoError(t, err)
-	require.Equal(t, map[string]string{"INV-0001 email": "pending", "INV-0002 email": "confirmed", "INV-0009 email": "pending"}, deliveries(t, o, ""))
+	require.Equal(t, map[string]string{"INV-0001 email": "pending", "INV-0002 email": "confirmed", "INV-0009 email": "pending"},
+		deliveries(t, o, ""))
 
 	all, err = deliver(func(r *backoffice.DeliverOrder) {
 		r.Documents, r.To = []string{"INV-0002"}, []string{"new@globex.example"}
@@ -81,7 +82,9 @@ func TestDocumentsAreSentAgainByNameAndThoseThatFailedAllTogether(t *testing.T) 
 		"the reason is empty":                      func(r *backoffice.DeliverOrder) { r.Why = "" },
 		"account initech may see and change only":  func(r *backoffice.DeliverOrder) { r.Documents, r.As = []string{"INV-0001"}, "initech" },
 		"was issued without a server of its payer": func(r *backoffice.DeliverOrder) { r.Documents, r.Channel = []string{"INV-0001"}, "sftp" },
-		"nobody knows where":                       func(r *backoffice.DeliverOrder) { r.Documents, r.Channel = []string{"INV-0001"}, "e_invoice" },
+		"nobody knows where": func(r *backoffice.DeliverOrder) {
+			r.Documents, r.Channel = []string{"INV-0001"}, "e_invoice"
+		},
 	} {
 		_, err := deliver(change)
 		require.ErrorContains(t, err, wrong)

@@ -28,7 +28,8 @@ func withReviewed(t *testing.T) *backoffice.Office {
 	for n, id := range []string{"globex", "initech", "hooli"} {
 		d := document.Document{Form: document.Regular, Currency: "EUR", Scale: 2, Total: decimal.FromInt(100),
 			Cycle: document.Period{From: march, To: march + 31},
-			Payer: document.Party{Account: id}, Terms: document.Terms{AccountingGroup: "eu"}, Input: document.Inputs{Catalogue: p.Catalogue.Version()}}
+			Payer: document.Party{Account: id}, Terms: document.Terms{AccountingGroup: "eu"},
+			Input: document.Inputs{Catalogue: p.Catalogue.Version()}}
 		s := &invoicing.Stored{PayerNumber: uint32(n + 100), Document: d}
 		if id == "globex" || id == "initech" {
 			s.PayerNumber = number(t, o, id)

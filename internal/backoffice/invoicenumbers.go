@@ -60,7 +60,8 @@ func numberRange(c *invoicing.Counter) (NumberRange, error) {
 	return n, nil
 }
 
-// Numbers lists the ranges of numbers: those of the catalogue's sellers of today, and those that were in use before. A reseller sees its own.
+// Numbers lists the ranges of numbers: those of the catalogue's sellers of today, and those that were in use before. A reseller sees its
+// own.
 func (o *Office) Numbers(ctx context.Context, as string) ([]NumberRange, error) {
 	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, err
@@ -177,7 +178,8 @@ func (o *Office) SetNextNumber(ctx context.Context, r NumberOrder) (*NumberRange
 		}
 	}
 	if !slices.Contains(names, r.Range) {
-		return nil, missing("%s has no range %s%s", cmp.Or(r.Seller, "the operator"), r.Range, orAll(diag.Suggest(r.Range, names), "range", names))
+		return nil, missing("%s has no range %s%s", cmp.Or(r.Seller, "the operator"), r.Range,
+			orAll(diag.Suggest(r.Range, names), "range", names))
 	}
 	of, err := terms.ParseRange(r.Range)
 	switch {
@@ -207,5 +209,6 @@ func (o *Office) SetNextNumber(ctx context.Context, r NumberOrder) (*NumberRange
 	if err != nil {
 		return nil, problemOf(err)
 	}
-	return &set, o.Store.Audit(ctx, control.AuditEntry{At: o.Now(), Who: r.Who, What: "invoice.numbers", Subject: r.Range, Detail: "next is " + set.Next + "; " + r.Why})
+	return &set, o.Store.Audit(ctx, control.AuditEntry{At: o.Now(), Who: r.Who, What: "invoice.numbers", Subject: r.Range,
+		Detail: "next is " + set.Next + "; " + r.Why})
 }

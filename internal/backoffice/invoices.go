@@ -35,7 +35,8 @@ type InvoiceOrder struct {
 	Who, Why string
 	As       string // the account on whose behalf it is ordered; "" for the provider
 	DryRun   bool
-	// OffCycle asks a run for documents between the closes of two cycles, for what became due since the last one. It names payers and no cycle.
+	// OffCycle asks a run for documents between the closes of two cycles, for what became due since the last one. It names payers and no
+	// cycle.
 	OffCycle bool
 	Wait     time.Duration // for roles that are behind
 	Progress func(done, of int)

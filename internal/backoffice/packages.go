@@ -127,11 +127,13 @@ func (d *accountDraft) packageInstance(r *PackageOrder, subject string) string {
 }
 
 // chargePackage states the one-off charge of a package's price.
-func (d *accountDraft) chargePackage(r *PackageOrder, p *rating.Package, name, subject, payer string, when udr.Instant, zone *time.Location) error {
+func (d *accountDraft) chargePackage(r *PackageOrder, p *rating.Package, name, subject, payer string, when udr.Instant,
+	zone *time.Location) error {
 	currency, price := d.book.Account(payer, when).Currency, r.Price
 	switch {
 	case price == "" && p.Price != "" && p.Currency != currency:
-		return conflict("package %s costs %s %s, but account %s pays in %s; give its price in that with --price", p.Name, p.Price, p.Currency, payer,
+		return conflict("package %s costs %s %s, but account %s pays in %s; give its price in that with --price", p.Name, p.Price, p.Currency,
+			payer,
 			currency)
 	case price == "":
 		price = p.Price
@@ -161,8 +163,8 @@ func (d *accountDraft) chargePackage(r *PackageOrder, p *rating.Package, name, s
 	}
 	d.state(registry.KindOneOff, d.chargeID(&charge, &v), "", when, v)
 	if !d.knownCharge(p.Name) && r.Tax == "" {
-		d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("no part of the catalogue is of charge %s, so the price has no tax class; add such a part, "+
-			"or give --tax", p.Name))
+		d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("no part of the catalogue is of charge %s, so the price has no tax class; add such "+
+			"a part, or give --tax", p.Name))
 	}
 	return nil
 }

@@ -97,7 +97,8 @@ func (o *Office) migratePayments(ctx context.Context) error {
 	return errors.Join(account.Migrate(ctx, o.Store.DB), invoicing.Migrate(ctx, o.Store.DB), delivery.Migrate(ctx, o.Store.DB))
 }
 
-func (o *Office) tryPayments(ctx context.Context, r *PaymentOrder, who *invoiceActor, do func(*paymentDraft) error) (registry.Revision, error) {
+func (o *Office) tryPayments(ctx context.Context, r *PaymentOrder, who *invoiceActor, do func(*paymentDraft) error) (registry.Revision,
+	error) {
 	reg, statements := registry.New(), registry.NewStatements()
 	revision, err := o.Store.LoadAccounts(ctx, reg, statements)
 	if err != nil {

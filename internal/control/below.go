@@ -65,7 +65,8 @@ func (s *Store) LoadBelow(ctx context.Context, into *registry.Registry, statemen
 }
 
 // othersKinds are kinds of statements that are about neither an account nor a company nor a SIM; they name their account in their value.
-var othersKinds = []any{string(registry.KindProject), string(registry.KindGroup), string(registry.KindContract), string(registry.KindOneOff),
+var othersKinds = []any{string(registry.KindProject), string(registry.KindGroup), string(registry.KindContract),
+	string(registry.KindOneOff),
 	string(registry.KindPayment)}
 
 // mostOfFamily is how many accounts a query may name. For more, all is loaded.

@@ -247,7 +247,8 @@ type place struct{ known, n int64 }
 func (s *Store) factsWhere(ctx context.Context, table, columns string, of condition, from, to registry.Revision,
 	each func(rows *sql.Rows) (place, error), flush func() error) error {
 	at := place{known: int64(from), n: math.MaxInt64}
-	query := `SELECT known, n, ` + columns + ` FROM ` + table + ` WHERE (known, n) > (?, ?) AND known <= ?` + of.and + ` ORDER BY known, n LIMIT ` +
+	query := `SELECT known, n, ` + columns + ` FROM ` + table + ` WHERE (known, n) > (?, ?) AND known <= ?` + of.and +
+		` ORDER BY known, n LIMIT ` +
 		strconv.Itoa(page)
 	for {
 		rows := 0
@@ -285,8 +286,8 @@ func (s *Store) loadAccounts(ctx context.Context, into *registry.Registry, from,
 		run.Accounts = nil
 		return err
 	}
-	err := s.factsWhere(ctx, "account_facts", "number, id, valid_from, state, company, project, kind, parent, currency, zone, cycle_day, plan, "+
-		"share_plans, limits, partition_number", of, from, to,
+	err := s.factsWhere(ctx, "account_facts", "number, id, valid_from, state, company, project, kind, parent, currency, zone, cycle_day, "+
+		"plan, share_plans, limits, partition_number", of, from, to,
 		func(rows *sql.Rows) (at place, err error) {
 			var f registry.AccountFact
 			var shares, limits, kind string

@@ -67,7 +67,8 @@ type Event struct {
 // again.
 func (w *Webhook) Send(ctx context.Context, r *simstate.Request) simstate.Answer {
 	at := w.now()
-	body, err := json.Marshal(Event{Type: "sim." + string(r.Action), ID: r.ID, Timestamp: at.UTC(), SIM: w.names(r.SIM), State: r.State, Limit: r.Limit,
+	body, err := json.Marshal(Event{Type: "sim." + string(r.Action), ID: r.ID, Timestamp: at.UTC(), SIM: w.names(r.SIM), State: r.State,
+		Limit: r.Limit,
 		Since: r.At.Time().UTC(), Attempt: r.Attempts + 1})
 	if err != nil {
 		return simstate.Answer{Status: simstate.Rejected, Why: err.Error()}

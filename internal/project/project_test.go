@@ -101,9 +101,10 @@ func TestAccountsThatTheCatalogueNamesAreThoseOfTheRegistry(t *testing.T) {
 	files := fstest.MapFS{
 		"catalogue/fleet.yaml": file("plan: fleet\ncurrency: GBP\nclasses: { data: { prices: [{ price: 1 / 1 MB }] } }\n"),
 		"catalogue/deal.yaml":  file("plan: deal\nextends: fleet\nfor: { accounts: [rover, rovr, far] }\ndiscount: 10 %\n"),
-		"catalogue/part.yaml":  file("part: sim\ncharge: recurring\nof: { plan: fleet }\nevery: 1 cycle\ntax: telecom\ncurrency: GBP\nprices: [{ price: 2.00 }]\n"),
-		"catalogue/own.yaml":   file("product: own\nplan: fleet\nparts: [sim]\nfor: { accounts: [rovers] }\n"),
-		"registry/a.yaml":      file("accounts: { rover: { currency: GBP, zone: Europe/London } }\n"),
+		"catalogue/part.yaml": file("part: sim\ncharge: recurring\nof: { plan: fleet }\nevery: 1 cycle\ntax: telecom\ncurrency: GBP\nprices: " +
+			"[{ price: 2.00 }]\n"),
+		"catalogue/own.yaml": file("product: own\nplan: fleet\nparts: [sim]\nfor: { accounts: [rovers] }\n"),
+		"registry/a.yaml":    file("accounts: { rover: { currency: GBP, zone: Europe/London } }\n"),
 	}
 	p, list := project.Load(files, nil)
 	require.NoError(t, list.Err())

@@ -275,7 +275,8 @@ func TestAnOffCycleDocumentHasItsOwnClose(t *testing.T) {
 	closed.PayerNumber, closed.Payer, closed.Cycle, closed.OffCycle = first.PayerNumber, first.Payer.Account, first.Cycle, 1
 	second.Input.Closes = []document.Close{closed.Close}
 	require.NoError(t, w.arrive(w.sink(nil)))
-	require.Equal(t, []string{"0,billed,doc-0", "1,billed,doc-2"}, w.rows("SELECT off_cycle, state, document FROM invoice_closes ORDER BY off_cycle"))
+	require.Equal(t, []string{"0,billed,doc-0", "1,billed,doc-2"},
+		w.rows("SELECT off_cycle, state, document FROM invoice_closes ORDER BY off_cycle"))
 	require.Equal(t, []string{"0", "1"}, w.rows("SELECT off_cycle FROM documents ORDER BY n"))
 	require.Empty(t, w.rows("SELECT * FROM invoice_balance WHERE difference != 0 AND line != 'B1 usage'"))
 }

@@ -33,7 +33,8 @@ LEFT JOIN (
 		Columns: []Column{
 			{Name: "payer", Doc: "The account that pays."}, {Name: "payer_number", Doc: "Its number."}, {Name: "cycle",
 				Doc: "First day of the billing cycle."},
-			{Name: "cycle_to", Doc: "First day after it."}, {Name: "off_cycle", Doc: "As in closes."}, {Name: "currency", Doc: "Of the amounts, ISO 4217."},
+			{Name: "cycle_to", Doc: "First day after it."}, {Name: "off_cycle", Doc: "As in closes."},
+			{Name: "currency", Doc: "Of the amounts, ISO 4217."},
 			{Name: "usage, others", Doc: "Exact sums of usage, and of everything else."},
 			{Name: "state", Doc: "billed; open: it waits for a later document; pro_forma: its payer gets no documents."},
 			{Name: "document, number", Doc: "Id and number of the document; empty for none."},
@@ -52,10 +53,11 @@ LEFT JOIN (
 			"difference != 0; there should be no rows. The line B1 usage reads all charges.",
 		Columns: []Column{
 			{Name: "line",
-				Doc: "B1 usage: the charges of an account in a closed cycle, and what closes have of them. B5 items: the items of a document, and its lines. " +
-					"B5 closes: the closes of a document, and its lines. B5 lines: the exact sum of its lines, and their amounts with what rounding removed. B6 net: the nets of its " +
-					"lines, and its net. B6 tax: its tax groups, and its tax. B6 total: net and tax, and the total. B6 credited: what was taken back of it, and at most its net. " +
-					"B7 numbers: how many numbers a range should have given, and the documents with one. B7 dates: places where the date of a number is before that of the number " +
+				Doc: "B1 usage: the charges of an account in a closed cycle, and what closes have of them. B5 items: the items of a document, and " +
+					"its lines. B5 closes: the closes of a document, and its lines. B5 lines: the exact sum of its lines, and their amounts with what " +
+					"rounding removed. B6 net: the nets of its lines, and its net. B6 tax: its tax groups, and its tax. B6 total: net and tax, and the " +
+					"total. B6 credited: what was taken back of it, and at most its net. B7 numbers: how many numbers a range should have given, and " +
+					"the documents with one. B7 dates: places where the date of a number is before that of the number " +
 					"before it, and 0."},
 			{Name: "what", Doc: "The document, account or range of numbers."},
 			{Name: "cycle", Doc: "First day of the billing cycle; 1970-01-01 for ranges of numbers."},

@@ -289,8 +289,10 @@ func (s *FactSink) insert(ctx context.Context, b *Block, first, last control.Fac
 	token := fmt.Sprintf("%s/%s/%d.%d-%d.%d", s.Name, b.Table, first.Known, first.N, last.Known, last.N)
 	return s.arrive(ctx, s.Warehouse, b, token, again, func() (int, error) { return s.Warehouse.FactRows(ctx, b.Table, first, last) },
 		func(rows int) error {
-			return fmt.Errorf("%s holds %d facts from revision %d, fact %d, to revision %d, fact %d, but the control store has %d: some are there twice, "+
-				"or another program writes there; drop the table, and let ratemill fill it again: ratemill stores remake %s --why \"…\"", b.Table, rows, first.Known,
+			return fmt.Errorf("%s holds %d facts from revision %d, fact %d, to revision %d, fact %d, but the control store has %d: some are there "+
+				"twice, or another program writes there; drop the table, and let ratemill fill it again: ratemill stores remake %s --why "+
+				"\"…\"", b.Table,
+				rows, first.Known,
 				first.N, last.Known, last.N, b.Rows(), b.Table)
 		}, s.Log)
 }

@@ -249,7 +249,8 @@ var usageTables = []Table{
 	},
 	{
 		Name: tierTable, Since: 1,
-		Doc: "What the accounts above a SIM's own pay for its usage: one row per record and tier from 1 upwards. Corrections of volume prices and discounts are here at all tiers. The view charges has them together with tier 0.",
+		Doc: "What the accounts above a SIM's own pay for its usage: one row per record and tier from 1 upwards. Corrections of volume prices " +
+			"and discounts are here at all tiers. The view charges has them together with tier 0.",
 		Columns: concat(recordID, []Column{
 			{Name: "file", Type: word, Since: 1,
 				Doc:  "Id of the record's file.",

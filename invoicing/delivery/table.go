@@ -279,17 +279,19 @@ func (t Table) decide(ctx context.Context, id string, by Decide, now time.Time, 
 }
 
 // Add orders a delivery that the terms of a final document did not ask for.
-func (t Table) Add(ctx context.Context, tx *store.Tx, payer uint32, d *document.Document, c Channel, by Decide, now time.Time) (*Job, error) {
+func (t Table) Add(ctx context.Context, tx *store.Tx, payer uint32, d *document.Document, c Channel, by Decide, now time.Time) (*Job,
+	error) {
 	to := map[Channel]string{Email: strings.Join(by.To, " "), Hardcopy: "print", EInvoice: d.Payer.Endpoint}[c]
 	if to == "" {
-		return nil, fmt.Errorf("nobody knows where document %s would go by %s; name an address with --to, or state it in the billing profile before the next "+
-			"document", d.Number, c)
+		return nil, fmt.Errorf("nobody knows where document %s would go by %s; name an address with --to, or state it in the billing profile "+
+			"before the next document", d.Number, c)
 	}
 	if err := add(ctx, tx, payer, d, wanted{c, to}, by, now); err != nil {
 		return nil, err
 	}
-	return &Job{ID: d.ID + "/" + string(c), Document: d.ID, Number: d.Number, PayerNumber: payer, Payer: d.Payer.Account, Channel: c, Recipient: to,
-		State: Pending, Who: by.Who, Why: by.Why, Round: 1, Began: now, NextAt: now, Made: now, Changed: now}, nil
+	return &Job{ID: d.ID + "/" + string(c), Document: d.ID, Number: d.Number, PayerNumber: payer, Payer: d.Payer.Account, Channel: c,
+		Recipient: to,
+		State:     Pending, Who: by.Who, Why: by.Why, Round: 1, Began: now, NextAt: now, Made: now, Changed: now}, nil
 }
 
 // Waits is what waits.

@@ -4,7 +4,8 @@ package main
 var warehouseMessages = []message{
 	{name: "Decimal", goType: "decimal.D", parse: "rating.ParseDecimal", hand: true},
 	{name: "Charge", goType: "chargeColumns", parse: "parseChargeColumns", lower: true,
-		only:   []string{"tier", "account", "plan", "plan_version", "price", "currency", "cycle", "zone", "rounded", "draws", "rest", "total", "class"},
+		only: []string{"tier", "account", "plan", "plan_version", "price", "currency", "cycle", "zone", "rounded", "draws", "rest", "total",
+			"class"},
 		fields: map[string]field{"tier": {goType: "uint8"}, "draws": {parse: "parseDraw"}}},
 	{name: "Draw", goType: "drawColumns", parse: "parse", method: true, lower: true, only: []string{"drawn"}},
 }

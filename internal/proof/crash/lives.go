@@ -19,8 +19,8 @@ import (
 	"ratemill/udr"
 )
 
-// The SIMs of the switch have life cycles: usage uses up their test quota and their threshold, a limit slows them down and suspends them, and
-// time limits follow from the dates of that. The test begins before all usage and ends after it, so that the states depend
+// The SIMs of the switch have life cycles: usage uses up their test quota and their threshold, a limit slows them down and suspends them,
+// and time limits follow from the dates of that. The test begins before all usage and ends after it, so that the states depend
 // on no time limit that passes before usage arrives.
 var livesCatalogue = map[string]string{
 	"life.yaml": `lifecycle: switched
@@ -30,7 +30,8 @@ test: { quota: { data: 15 MB }, time: 60 d, next: billing_ready }
 first_use: { threshold: 10 MB, after: 40 d, to: in_billing }
 suspend: { max: 20 d, then: in_billing }
 `,
-	"limits/switched.yaml": "limit: switched\nper: sim\nclasses: [data]\nusage: 60 MB\nthresholds: [{ at: 50 %, do: [throttle] }, { at: 100 %, do: [suspend] }]\n",
+	"limits/switched.yaml": "limit: switched\nper: sim\nclasses: [data]\nusage: 60 MB\nthresholds: [{ at: 50 %, do: [throttle] }, { at: 100 " +
+		"%, do: [suspend] }]\n",
 }
 
 const (

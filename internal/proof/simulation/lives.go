@@ -20,8 +20,8 @@ import (
 )
 
 // SIMs with life cycles: in some schedules accounts 5 and 6 own SIMs that are tested, wait for their first use, and are
-// slowed down and suspended by a limit. Account 5 is below root 1, its SIMs move to account 7 there and back; account 6 is a root, whose usage is in
-// the other partition.
+// slowed down and suspended by a limit. Account 5 is below root 1, its SIMs move to account 7 there and back; account 6 is a root, whose
+// usage is in the other partition.
 const (
 	firstLife = late + 1
 	lastLife  = late + 3
@@ -35,7 +35,8 @@ first_use: { threshold: 30 B, after: 12 d, window: 5 d, to: in_billing }
 suspend: { max: 4 d, then: in_billing }
 `
 	lifePlan  = "plan: life\ncurrency: EUR\nzones: world\nclasses:\n  data:\n    prices:\n      - price: 0.02 / 1 B\n"
-	lifeLimit = "limit: life\nper: sim\nclasses: [data]\nusage: 150 B\nthresholds: [{ at: 60 %, do: [throttle] }, { at: 100 %, do: [suspend] }]\n"
+	lifeLimit = "limit: life\nper: sim\nclasses: [data]\nusage: 150 B\nthresholds: [{ at: 60 %, do: [throttle] }, { at: 100 %, do: " +
+		"[suspend] }]\n"
 )
 
 var (
@@ -126,8 +127,9 @@ func (w *world) live() {
 
 func newLives(w *world) *lives {
 	return &lives{w: w, registry: registry.New(), statements: registry.NewStatements(), told: map[uint32][]life.Told{},
-		causes: map[string]registry.Revision{}, rows: lifeRows{usage: map[string]simstate.Usage{}, bars: map[string]simstate.Bar{}, slow: map[uint32]bool{},
-			due: map[uint32]udr.Instant{}}}
+		causes: map[string]registry.Revision{}, rows: lifeRows{usage: map[string]simstate.Usage{}, bars: map[string]simstate.Bar{},
+			slow: map[uint32]bool{},
+			due:  map[uint32]udr.Instant{}}}
 }
 
 func firstOwner(sim uint32) uint32 {
