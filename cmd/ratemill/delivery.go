@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -77,12 +76,7 @@ counts attempts that broke off when the receiver may have had the document alrea
 
 func printDeliveries(cmd *cobra.Command, f *flags, all ...backoffice.ListedDelivery) error {
 	if f.output == output.JSON {
-		for _, l := range all {
-			if err := json.NewEncoder(objects(cmd)).Encode(l); err != nil {
-				return err
-			}
-		}
-		return nil
+		return printObjects(cmd, all)
 	}
 	g := output.New("document", "payer", "channel", "recipient", "state", "attempts", "unclear", "sent", "next", "who", "why").
 		Numbers("attempts", "unclear").Sparse("sent", "next", "who", "why", "unclear")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -46,12 +45,7 @@ numbers that were left out on purpose.`,
 
 func printNumbers(cmd *cobra.Command, f *flags, all ...backoffice.NumberRange) error {
 	if f.output == output.JSON {
-		for _, n := range all {
-			if err := json.NewEncoder(objects(cmd)).Encode(n); err != nil {
-				return err
-			}
-		}
-		return nil
+		return printObjects(cmd, all)
 	}
 	g := output.New("seller", "range", "next", "given", "issued", "left_out", "why").Numbers("given").Sparse("seller", "issued", "left_out",
 		"why")

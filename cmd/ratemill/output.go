@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"os"
 
@@ -20,6 +21,17 @@ func data(c *cobra.Command) io.Writer { return c.OutOrStdout() }
 
 // objects is standard output for JSON.
 func objects(c *cobra.Command) io.Writer { return printable.JSONWriter(c.OutOrStdout()) }
+
+// printObjects prints a JSON object for each element.
+func printObjects[T any](c *cobra.Command, all []T) error {
+	lines := json.NewEncoder(objects(c))
+	for i := range all {
+		if err := lines.Encode(&all[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // labelled prints lines of a label and words, like the output of explain.
 func labelled(c *cobra.Command, text string) error { return output.Words(data(c), text, 10) }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -112,12 +111,7 @@ are any.`,
 
 func printPaymentLines(cmd *cobra.Command, f *flags, numbered bool, all ...backoffice.PaymentLine) error {
 	if f.output == output.JSON {
-		for _, l := range all {
-			if err := json.NewEncoder(objects(cmd)).Encode(l); err != nil {
-				return err
-			}
-		}
-		return nil
+		return printObjects(cmd, all)
 	}
 	g := output.New("line", "reference", "result", "payer", "amount", "currency", "date", "pays", "credit", "why").Numbers("line").
 		Amounts("amount", "credit").Sparse("line", "pays", "credit", "why")
@@ -158,12 +152,7 @@ func paymentList(f *flags) *cobra.Command {
 			fmt.Fprintln(stderr, "there are no such payments")
 		}
 		if f.output == output.JSON {
-			for _, p := range all {
-				if err := json.NewEncoder(objects(cmd)).Encode(p); err != nil {
-					return err
-				}
-			}
-			return nil
+			return printObjects(cmd, all)
 		}
 		g := output.New("date", "reference", "payer", "kind", "amount", "currency", "pays", "credit", "names").Amounts("amount", "credit").
 			Sparse("payer", "pays", "credit", "names")
@@ -208,12 +197,7 @@ overdue counts the days since the due date.`,
 			fmt.Fprintln(stderr, "nothing is open of such documents")
 		}
 		if f.output == output.JSON {
-			for _, d := range all {
-				if err := json.NewEncoder(objects(cmd)).Encode(d); err != nil {
-					return err
-				}
-			}
-			return nil
+			return printObjects(cmd, all)
 		}
 		g := output.New("document", "payer", "due", "overdue", "state", "total", "credited", "paid", "written_off", "open", "currency").
 			Numbers("overdue").Amounts("total", "credited", "paid", "written_off", "open").Sparse("overdue", "credited", "paid",

@@ -218,12 +218,7 @@ func paymentCollections(f *flags) *cobra.Command {
 			fmt.Fprintln(stderr, "there are no collections")
 		}
 		if f.output == output.JSON {
-			for i := range all {
-				if err := json.NewEncoder(objects(cmd)).Encode(&all[i]); err != nil {
-					return err
-				}
-			}
-			return nil
+			return printObjects(cmd, all)
 		}
 		g := output.New("id", "seller", "made", "debits", "total", "who", "why", "sha256").Numbers("debits").Amounts("total")
 		for i := range all {

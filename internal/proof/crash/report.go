@@ -38,6 +38,7 @@ type Report struct {
 	Compared    map[string]int // rows, by kind
 	Differences []string
 	Differing   int
+	Parts       []string // of ClickHouse's tables, if something differs
 	Stall       time.Duration
 	Memory      map[string]int64 // the peak of a process of a role
 	LogLines    map[string]int
@@ -152,6 +153,9 @@ func (r *Report) String() string {
 	}
 	if more := r.Differing - len(r.Differences); more > 0 {
 		fmt.Fprintf(&b, "✗ and %d more\n", more)
+	}
+	for _, p := range r.Parts {
+		fmt.Fprintln(&b, p)
 	}
 	return b.String()
 }
