@@ -177,6 +177,15 @@ func LoadCatalogueFor(fsys fs.FS, classes *Classes, kinds ...Kind) (*Catalogue, 
 		if err != nil {
 			return err
 		}
+		if d.Type()&fs.ModeSymlink != 0 {
+			if info, err := fs.Stat(fsys, name); err == nil && info.IsDir() && !strings.HasPrefix(d.Name(), ".") {
+				return fmt.Errorf("%s is a link to a folder, and links to folders are not followed, so its documents would be missing; "+
+					"move the folder there, or link its files one by one", name)
+			}
+		}
+		if d.IsDir() && name != "." && strings.HasPrefix(d.Name(), ".") { // such as those of a mounted ConfigMap
+			return fs.SkipDir
+		}
 		if !d.IsDir() && path.Ext(name) == ".csv" {
 			tables = append(tables, name)
 		}

@@ -94,7 +94,7 @@ func (f flags) against(cmd *cobra.Command, args []string, dir, with string, p *p
 // used last, the beginning of a version that it stored, or a revision of git.
 func otherCatalogue(ctx context.Context, store *control.Store, dir, name string) (*rating.Catalogue, error) {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		return catalogueIn(os.DirFS(name), name)
+		return catalogueIn(project.Folder(name), name)
 	}
 	if store != nil {
 		c, err := roles.StoredCatalogue(ctx, store, name)

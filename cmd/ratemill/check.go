@@ -52,7 +52,7 @@ the installation stored, or "used" for the one that it used last.`,
 			if knownHosts {
 				return printKnownHosts(cmd, dir)
 			}
-			p, found := project.Load(os.DirFS(dir), nil)
+			p, found := project.Load(project.Folder(dir), nil)
 			list = append(list, found...)
 			if against != "" && !list.HasErrors() {
 				return f.against(cmd, args, dir, against, p)

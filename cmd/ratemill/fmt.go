@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"ratemill/diag"
 	"ratemill/internal/golden"
+	"ratemill/internal/project"
 )
 
 func fmtCommand(f *flags) *cobra.Command {
@@ -24,6 +27,7 @@ stay. Files that are not YAML are left alone and reported.`,
 				return err
 			}
 			var names []string
+			read := map[string]func() ([]byte, error){}
 			if len(args) == 0 {
 				args = []string{"."}
 				if dir, err := f.projectFolder(nil); err == nil {
@@ -44,10 +48,17 @@ stay. Files that are not YAML are left alone and reported.`,
 					return err
 				}
 				names = append(names, found...)
+				for _, name := range found {
+					read[name] = func() ([]byte, error) { return readBelow(arg, name) }
+				}
 			}
 			changed, failed := 0, 0
 			for _, name := range names {
-				before, err := os.ReadFile(name)
+				of := read[name]
+				if of == nil {
+					of = func() ([]byte, error) { return os.ReadFile(name) }
+				}
+				before, err := of()
 				if err != nil {
 					return err
 				}
@@ -96,8 +107,24 @@ func yamlBelow(dir string) ([]string, error) {
 	return yamlFiles(dir)
 }
 
-// replaceFile replaces a file atomically.
+// readBelow reads a document in a folder: a project, or a part of one. It follows no symbolic link out of the project.
+func readBelow(dir, name string) ([]byte, error) {
+	if above := filepath.Dir(filepath.Clean(dir)); !isProject(dir) && isProject(above) {
+		dir = above
+	}
+	below, err := filepath.Rel(dir, name)
+	if err != nil {
+		return nil, err
+	}
+	return fs.ReadFile(project.Folder(dir), filepath.ToSlash(below))
+}
+
+// replaceFile replaces a file atomically; of a symbolic link, the file to which it leads.
 func replaceFile(name string, text []byte) error {
+	name, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return err
+	}
 	info, err := os.Stat(name)
 	if err != nil {
 		return err

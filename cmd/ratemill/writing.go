@@ -87,7 +87,7 @@ func isProject(dir string) bool {
 // openProject loads the valid parts of a project for offline work; environment variables for secrets and hosts need not
 // be set. It reports mistakes in other parts as notes, and returns broken sources as the second result.
 func openProject(dir string, catalogue bool) (*project.Project, diag.List, error) {
-	p, list := project.Usable(os.DirFS(dir))
+	p, list := project.Usable(project.Folder(dir))
 	var needed diag.List
 	switch {
 	case p == nil:

@@ -3,7 +3,6 @@ package backoffice
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -52,7 +51,7 @@ func orAll(suggestion, what string, all []string) string {
 
 // projectSources are the names of the project's sources; nil if it cannot be read.
 func (o *Office) projectSources() map[string]bool {
-	p, _ := project.Load(os.DirFS(o.Project), os.LookupEnv)
+	p, _ := project.LoadDir(o.Project)
 	if p == nil {
 		return nil
 	}

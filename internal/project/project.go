@@ -6,6 +6,7 @@
 package project
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"slices"
@@ -57,7 +58,7 @@ func Usable(fsys fs.FS) (*Project, diag.List) {
 // Within are the diagnostics in the documents of a folder.
 func Within(list diag.List, folder string) (within diag.List) {
 	for _, d := range list {
-		if d.Pos.File != nil && strings.HasPrefix(d.Pos.File.Name, folder+"/") {
+		if d.Pos.File != nil && strings.HasPrefix(d.Pos.File.Name+"/", folder+"/") {
 			within = append(within, d)
 		}
 	}
@@ -68,7 +69,9 @@ func load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 	p := &Project{FS: fsys}
 	var list, more diag.List
 	p.Sources, list = source.LoadDir(fsys, env)
-	if _, err := fs.Stat(fsys, CatalogueFolder); err == nil {
+	if _, err := fs.Stat(fsys, CatalogueFolder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		list.Errorf(diag.Pos{File: diag.NewFile(CatalogueFolder, nil)}, "the catalogue cannot be read: %v", err)
+	} else if err == nil {
 		p.Catalogue, more = rating.LoadCatalogueFor(only{fsys, CatalogueFolder}, classes(p.Sources, list), Kinds()...)
 		list = append(list, more...)
 		if p.Catalogue != nil {
@@ -97,12 +100,26 @@ type only struct {
 
 // ReadDir implements fs.ReadDirFS.
 func (o only) ReadDir(name string) ([]fs.DirEntry, error) {
-	entries, err := fs.ReadDir(o.FS, name)
-	if name == "." {
-		entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() != o.folder })
+	if name != "." {
+		return fs.ReadDir(o.FS, name)
 	}
-	return entries, err
+	info, err := fs.Stat(o.FS, o.folder) // it may be a link to another folder of the project
+	if err != nil {
+		return nil, err
+	}
+	return []fs.DirEntry{top{fs.FileInfoToDirEntry(info), o.folder}}, nil
 }
 
+// Stat implements fs.StatFS.
+func (o only) Stat(name string) (fs.FileInfo, error) { return fs.Stat(o.FS, name) }
+
+// top is the folder of only. If it is a link, its entry is that of another folder.
+type top struct {
+	fs.DirEntry
+	name string
+}
+
+func (t top) Name() string { return t.name }
+
 // LoadDir reads the project in a folder.
-func LoadDir(dir string) (*Project, diag.List) { return Load(os.DirFS(dir), os.LookupEnv) }
+func LoadDir(dir string) (*Project, diag.List) { return Load(Folder(dir), os.LookupEnv) }

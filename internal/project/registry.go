@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,7 +41,7 @@ func (p *Project) CheckRegistry() (list diag.List, files int) {
 
 // Catalogue is the catalogue of the project in a folder; nil if it has none, or one with errors, which check reports.
 func Catalogue(dir string) *rating.Catalogue {
-	fsys := os.DirFS(dir)
+	fsys := Folder(dir)
 	if _, err := fs.Stat(fsys, CatalogueFolder); err != nil {
 		return nil
 	}
@@ -217,24 +218,43 @@ func RegistryFiles(named ...string) ([]registry.Input, error) {
 	var inputs []registry.Input
 	for _, name := range named {
 		info, err := os.Stat(name)
+		switch {
+		case err != nil:
+			return nil, err
+		case !info.IsDir():
+			inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return os.Open(name) }})
+			continue
+		}
+		found, err := registryFolder(name)
 		if err != nil {
 			return nil, err
 		}
-		paths := []string{name}
-		if info.IsDir() {
-			paths = nil
-			for _, pattern := range registryPatterns {
-				found, _ := filepath.Glob(filepath.Join(name, pattern)) // the pattern is right
-				paths = append(paths, found...)
-			}
-			slices.Sort(paths)
-		}
-		for _, path := range paths {
-			inputs = append(inputs, registry.Input{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }})
-		}
+		inputs = append(inputs, found...)
 	}
 	if len(inputs) == 0 {
 		return nil, fmt.Errorf("%w in %s", ErrNoRegistryFiles, strings.Join(named, ", "))
+	}
+	return inputs, nil
+}
+
+// registryFolder are the registry files in a folder. Symbolic links may lead to other files of the folder; those in the
+// registry/ of a project also to other files of the project.
+func registryFolder(name string) (inputs []registry.Input, err error) {
+	root, below := name, "."
+	if filepath.Base(name) == RegistryFolder {
+		root, below = filepath.Dir(filepath.Clean(name)), RegistryFolder
+	}
+	entries, err := fs.ReadDir(Folder(root), below)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !slices.ContainsFunc(registryPatterns, func(pattern string) bool { ok, _ := path.Match(pattern, e.Name()); return ok }) {
+			continue
+		}
+		inputs = append(inputs, registry.Input{Name: filepath.Join(name, e.Name()), Open: func() (io.ReadCloser, error) {
+			return Folder(root).Open(path.Join(below, e.Name()))
+		}})
 	}
 	return inputs, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -350,6 +351,9 @@ func documents(fsys fs.FS, dir string, l *diag.List) []string {
 	var names []string
 	entries, err := fs.ReadDir(fsys, dir)
 	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			l.Errorf(diag.Pos{File: diag.NewFile(dir, nil)}, "the folder cannot be read: %v", err)
+		}
 		return nil
 	}
 	for _, e := range entries {
