@@ -1,7 +1,7 @@
 // Package account gives the tree of accounts its meaning: who is a customer of whom, what is known of each, what it may use, where it
 // is in its life, and what it owes so far.
 //
-// Its values are pure: companies (company.go), billing profiles (profile.go, iban.go), details, contacts and addresses (details.go),
+// Its values are pure: companies (company.go), billing profiles (profile.go, bic.go), details, contacts and addresses (details.go),
 // resources, groups and add-ons (resource.go). value.go says how they are read, checked and stored. documents.go has the catalogue's
 // documents that the package owns: gates of onboarding, custom fields, resources, credit policies. entitlement.go says what an account
 // may have, and who may choose it. status.go has the table of statuses, change.go what a change of status makes, with its cascades.

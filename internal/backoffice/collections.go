@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"slices"
 
-	"ratemill/account"
 	"ratemill/decimal"
 	"ratemill/diag"
 	"ratemill/internal/control"
@@ -130,7 +129,7 @@ func (o *Office) collect(ctx context.Context, tx *store.Tx, r *CollectOrder, sel
 	made := &Collection{Seller: seller.Name.Value, Made: Moment(o.Now()), Lines: []CollectionLine{}, Who: r.Who, Why: r.Why}
 	var debits []sepa.Debit
 	ids := map[string]string{}
-	used := map[string]bool{}
+	used, last := map[string]bool{}, map[string]registry.Date{}
 	for i := range open {
 		d, err := o.debit(ctx, tx, r, &open[i])
 		if err != nil {
@@ -146,16 +145,15 @@ func (o *Office) collect(ctx context.Context, tx *store.Tx, r *CollectOrder, sel
 	for i := range debits {
 		d := &debits[i]
 		if !used[d.Mandate] {
-			before, err := payment.MandateUsed(ctx, tx, seller.Account.Value, d.Mandate)
-			if err != nil {
+			if last[d.Mandate], err = payment.MandateUsed(ctx, tx, seller.Account.Value, d.Mandate); err != nil {
 				return nil, err
 			}
 			used[d.Mandate] = true
-			if !before && d.Mandate != "" {
+			if last[d.Mandate] == 0 && d.Mandate != "" {
 				continue // the first of its mandate
 			}
 		}
-		d.Sequence = sepa.Recurrent
+		d.Sequence, d.Used = sepa.Recurrent, last[d.Mandate]
 	}
 	id, err := payment.NextCollection(ctx, tx, o.Now())
 	if err != nil {
@@ -163,12 +161,9 @@ func (o *Office) collect(ctx context.Context, tx *store.Tx, r *CollectOrder, sel
 	}
 	by := sepa.Creditor{Name: seller.Company.Name, ID: seller.Creditor.Value}
 	if seller.Bank != nil {
-		by.IBAN, by.BIC = seller.Bank.IBAN, seller.Bank.BIC
+		by.IBAN, by.BIC = seller.Bank.IBAN.Value, seller.Bank.BIC
 	}
-	m, refused, err := sepa.New(id, o.Now(), by, debits, sepa.Checks{Today: today, IBAN: func(text string) error {
-		_, err := account.ParseIBAN(text)
-		return err
-	}})
+	m, refused, err := sepa.New(id, o.Now(), by, debits, sepa.Checks{Today: today})
 	if err != nil {
 		return nil, &Problem{Conflict, fmt.Errorf("seller %s cannot collect: %w", seller.Name.Value, err)}
 	}
@@ -234,7 +229,9 @@ func (o *Office) debit(ctx context.Context, tx *store.Tx, r *CollectOrder, of *p
 	}
 	return &sepa.Debit{Document: of.Number, Amount: amount, Currency: of.Currency, On: max(of.Due, r.On), Sequence: sepa.First,
 		Payer:  of.Payer,
-		Debtor: s.Payer.Name, IBAN: s.Terms.IBAN, BIC: s.Terms.BIC, Mandate: s.Terms.Mandate, Signed: s.Terms.MandateSigned, Text: of.Number}, nil
+		Debtor: s.Payer.Name, Address: sepa.Address{Street: s.Payer.Street, Postcode: s.Payer.Postcode, Town: s.Payer.City,
+			Country: s.Payer.Country},
+		IBAN: s.Terms.IBAN, BIC: s.Terms.BIC, Mandate: s.Terms.Mandate, Signed: s.Terms.MandateSigned, Text: of.Number}, nil
 }
 
 // Collections lists the files of direct debits that were made, the newest first; id names one, with its content. An account sees its own.

@@ -27,7 +27,7 @@ var april = span("2026-04-01", "2026-05-01")
 func operator() *terms.Seller {
 	return &terms.Seller{
 		Name: diag.Text{Value: "skyway"}, Brand: "Skyway",
-		Bank:     &terms.Bank{Name: "Banco Uno", IBAN: "ES91 2100 0418 4502 0005 1332", BIC: "CAIXESBB"},
+		Bank:     &terms.Bank{Name: "Banco Uno", IBAN: diag.Text{Value: "ES91 2100 0418 4502 0005 1332"}, BIC: "CAIXESBB"},
 		Creditor: diag.Text{Value: "ES50ZZZM23456789"},
 	}
 }

@@ -1,10 +1,10 @@
 package form
 
 import (
-	"slices"
 	"strings"
 
 	"ratemill/invoicing/document"
+	"ratemill/literal"
 )
 
 // Codes of payment means (UNCL 4461).
@@ -15,10 +15,6 @@ const (
 	sepaDirectDebit    = "59"
 	standingAgreement  = "57"
 )
-
-// sepaCountries are the countries of the SEPA area by the first letters of their IBANs.
-var sepaCountries = strings.Fields("AD AL AT BE BG CH CY CZ DE DK EE ES FI FR GB GI GR HR HU IE IS IT LI LT LU LV MC MD ME MK MT NL NO " +
-	"PL PT RO RS SE SI SK SM VA")
 
 func (u *ublMaker) supplier() ublParty {
 	p := u.party(&u.d.Seller)
@@ -113,8 +109,8 @@ func (u *ublMaker) means() *ublMeans {
 		m.Code = directDebit
 	case u.in.Seller != nil && u.in.Seller.Bank != nil:
 		bank := u.in.Seller.Bank
-		m.Code, m.Account = creditTransfer, &ublAccount{compact(bank.IBAN), xmlText(u.d.Seller.Name), plainID(compact(bank.BIC))}
-		if u.d.Currency == "EUR" && len(m.Account.IBAN) > 2 && slices.Contains(sepaCountries, m.Account.IBAN[:2]) {
+		m.Code, m.Account = creditTransfer, &ublAccount{compact(bank.IBAN.Value), xmlText(u.d.Seller.Name), plainID(compact(bank.BIC))}
+		if is, _ := literal.InSEPA(m.Account.IBAN); is && u.d.Currency == "EUR" {
 			m.Code = sepaCreditTransfer
 		}
 	default:

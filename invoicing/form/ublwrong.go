@@ -112,7 +112,7 @@ func (u *ublMaker) lackingOfPayment(r *reasons) {
 		r.say(t.Mandate == "" || t.IBAN == "", "it has no SEPA mandate with its IBAN (BT-89, BT-91); state payment.sepa of account %s",
 			account)
 	case "slip":
-		r.say(s == nil || s.Bank == nil || xmlText(s.Bank.IBAN) == "",
+		r.say(s == nil || s.Bank == nil || xmlText(s.Bank.IBAN.Value) == "",
 			"the buyer pays by credit transfer, and the seller has no bank account (BR-50, BR-61); state bank in %s", u.sellerDocument())
 	}
 }

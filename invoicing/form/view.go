@@ -294,7 +294,7 @@ func (v *viewer) pay() []string {
 	if b == nil {
 		return nil
 	}
-	lines := []string{v.say("transfer_to", "iban", grouped(b.IBAN))}
+	lines := []string{v.say("transfer_to", "iban", grouped(b.IBAN.Value))}
 	bic, reference := "", ""
 	if b.BIC != "" {
 		bic = v.say("bic", "bic", b.BIC)

@@ -41,12 +41,12 @@ func NextCollection(ctx context.Context, tx *store.Tx, now time.Time) (string, e
 	return fmt.Sprint(prefix, n+1), err
 }
 
-// MandateUsed reports whether a mandate has had a debit of a seller, so that the next one is not its first.
-func MandateUsed(ctx context.Context, tx *store.Tx, seller, mandate string) (used bool, err error) {
-	var n int
-	err = tx.Row(ctx, `SELECT COUNT(*) FROM invoice_debits d JOIN invoice_collections c ON c.id = d.collection WHERE d.mandate = ? AND c.seller = ?`,
-		mandate, seller).Scan(&n)
-	return n > 0, err
+// MandateUsed is the last day on which a mandate had a debit of a seller, 0 if it never had one: then the next one is its first.
+func MandateUsed(ctx context.Context, tx *store.Tx, seller, mandate string) (last registry.Date, err error) {
+	var day int64
+	err = tx.Row(ctx, `SELECT coalesce(max(d.collected_on), 0) FROM invoice_debits d JOIN invoice_collections c ON c.id = d.collection
+		WHERE d.mandate = ? AND c.seller = ?`, mandate, seller).Scan(&day)
+	return registry.Date(day), err
 }
 
 // Collect stores a collection with its debits.

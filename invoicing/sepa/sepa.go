@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"ratemill/decimal"
+	"ratemill/literal"
 	"ratemill/registry"
 )
 
@@ -43,11 +44,18 @@ type Debit struct {
 
 	Payer   string // account, for people
 	Debtor  string // name of the holder
+	Address Address
 	IBAN    string
 	BIC     string // may be missing
 	Mandate string
 	Signed  registry.Date
-	Text    string // for the debtor's bank statement
+	Used    registry.Date // last day on which the mandate was used, 0 if it never was
+	Text    string        // for the debtor's bank statement
+}
+
+// Address is where a debtor lives. Banks ask for it if its account is outside of the European Economic Area (regulation EU 2015/847).
+type Address struct {
+	Street, Postcode, Town, Country string
 }
 
 // Refusal says why a document cannot be collected.
@@ -81,14 +89,13 @@ type Batch struct {
 
 // Checks are what the caller knows better.
 type Checks struct {
-	IBAN  func(text string) error // says what is wrong with an IBAN
-	Today registry.Date           // no mandate is signed later, and nothing is collected before
+	Today registry.Date // no mandate is signed later, and nothing is collected before
 }
 
 // New groups debits into a message. It refuses debits that lack something, each with all that is missing; the message has the others.
 // An error says that there can be no message at all.
 func New(id string, created time.Time, by Creditor, debits []Debit, c Checks) (*Message, []Refusal, error) {
-	if err := by.check(id, c); err != nil {
+	if err := by.check(id); err != nil {
 		return nil, nil, err
 	}
 	m := &Message{ID: id, Created: created, Creditor: by}
@@ -135,8 +142,8 @@ func (m *Message) add(d Debit) (err error) {
 var (
 	// identifiers are the characters of references, EPC implementation guidelines 1.4: no slash at an end, and no two together.
 	identifiers = regexp.MustCompile(`^[A-Za-z0-9?:().,'+ -]+(/[A-Za-z0-9?:().,'+ -]+)*$`)
-	creditorIDs = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Za-z0-9]{3}[A-Za-z0-9]{1,28}$`)
 	bics        = regexp.MustCompile(`^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?$`)
+	countries   = regexp.MustCompile(`^[A-Z]{2}$`)
 	most        = decimal.MustParse("999999999.99")
 )
 
@@ -145,25 +152,33 @@ const (
 	longest     = 35
 	longestName = 70
 	longestText = 140
+	longestTown = 35
+	longestCode = 16 // of a place
 )
 
-func (by *Creditor) check(id string, c Checks) error {
+func (by *Creditor) check(id string) error {
 	var wrong []error
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	by.IBAN, by.BIC = compact(by.IBAN), compact(by.BIC)
 	if len(id) > longest || !identifiers.MatchString(id) {
 		add("%q is no id of a message: it has at most %d letters, digits and - ? : ( ) . , ' +", id, longest)
 	}
-	if by.Name == "" {
+	if latin(by.Name, longestName) == "" {
 		add("the seller has no name")
 	}
-	if !creditorIDs.MatchString(by.ID) {
+	if by.ID == "" {
 		add("the seller has no SEPA creditor identifier; write it as sepa_creditor of the seller's document, such as DE98ZZZ09999999999")
+	} else if parsed, err := literal.ParseCreditor(by.ID); err != nil {
+		add("sepa_creditor of the seller: %w", err)
+	} else {
+		by.ID = parsed
 	}
 	if by.IBAN == "" {
 		add("the seller has no bank account; write it as bank of the seller's document")
-	} else if err := c.IBAN(by.IBAN); err != nil {
+	} else if _, err := literal.ParseIBAN(by.IBAN); err != nil {
 		add("bank of the seller: %w", err)
+	} else if is, _ := literal.InSEPA(by.IBAN); !is {
+		add("bank of the seller: %s is not in the SEPA area, so it cannot collect by SEPA", by.IBAN)
 	}
 	if by.BIC != "" && !bics.MatchString(by.BIC) {
 		add("bank of the seller: %q is no BIC", by.BIC)
@@ -197,10 +212,16 @@ func (d *Debit) check(c Checks) (why []string) {
 	case d.Signed > c.Today:
 		add("the mandate is signed on %s, which is in the future", d.Signed)
 	}
+	if d.Used != 0 && d.On.UTC().After(d.Used.UTC().AddDate(0, idle, 0)) {
+		add("mandate %s was last used on %s, and a mandate that is not used for %d months ends (SEPA rulebook 4.1); let the payer sign a new one, "+
+			"with another reference", d.Mandate, d.Used, idle)
+	}
 	if d.IBAN == "" {
 		add("the payer has no IBAN; write payment.sepa.iban")
-	} else if err := c.IBAN(d.IBAN); err != nil {
+	} else if _, err := literal.ParseIBAN(d.IBAN); err != nil {
 		add("%v", err)
+	} else {
+		why = append(why, d.reachable()...)
 	}
 	if d.BIC != "" && !bics.MatchString(d.BIC) {
 		add("%q is no BIC", d.BIC)
@@ -210,6 +231,28 @@ func (d *Debit) check(c Checks) (why []string) {
 	}
 	if d.On < c.Today {
 		add("it would be collected on %s, which is over", d.On)
+	}
+	return why
+}
+
+// idle is after how many months without a debit a mandate ends.
+const idle = 36
+
+// reachable lists what the bank needs besides to reach the debtor's account.
+func (d *Debit) reachable() (why []string) {
+	is, inEEA := literal.InSEPA(d.IBAN)
+	switch {
+	case !is:
+		return []string{fmt.Sprintf("account %s is not in the SEPA area; agree on another way of payment", d.IBAN)}
+	case inEEA:
+		return nil
+	}
+	if d.BIC == "" {
+		why = append(why, "account "+d.IBAN+" is outside of the European Economic Area, so banks ask for its BIC; write payment.sepa.bic")
+	}
+	if latin(d.Address.Town, longestTown) == "" || !countries.MatchString(d.Address.Country) {
+		why = append(why, "account "+d.IBAN+" is outside of the European Economic Area, so banks ask for the payer's address; state city and "+
+			"country of its billing address")
 	}
 	return why
 }

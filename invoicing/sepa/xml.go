@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ratemill/decimal"
+	"ratemill/literal"
 )
 
 // Namespace is that of the message.
@@ -58,9 +59,20 @@ type (
 		Mandate  string    `xml:"DrctDbtTx>MndtRltdInf>MndtId"`
 		Signed   string    `xml:"DrctDbtTx>MndtRltdInf>DtOfSgntr"`
 		Bank     xmlBank   `xml:"DbtrAgt>FinInstnId"`
-		Debtor   string    `xml:"Dbtr>Nm"`
+		Debtor   xmlDebtor `xml:"Dbtr"`
 		IBAN     string    `xml:"DbtrAcct>Id>IBAN"`
 		Text     string    `xml:"RmtInf>Ustrd,omitempty"`
+	}
+	xmlDebtor struct {
+		Name    string      `xml:"Nm"`
+		Address *xmlAddress `xml:"PstlAdr"`
+	}
+	// xmlAddress is structured: banks take no lines of text since November 2026.
+	xmlAddress struct {
+		Street   string `xml:"StrtNm,omitempty"`
+		Postcode string `xml:"PstCd,omitempty"`
+		Town     string `xml:"TwnNm"`
+		Country  string `xml:"Ctry"`
 	}
 	xmlAmount struct {
 		Currency string `xml:"Ccy,attr"`
@@ -81,7 +93,7 @@ func (m *Message) XML() ([]byte, error) {
 		for _, d := range b.Debits {
 			info.Debits = append(info.Debits, xmlTx{
 				EndToEnd: d.Document, Amount: xmlAmount{d.Currency, cents(d.Amount)}, Mandate: d.Mandate, Signed: d.Signed.String(),
-				Bank: bank(d.BIC), Debtor: latin(d.Debtor, longestName), IBAN: d.IBAN, Text: latin(d.Text, longestText),
+				Bank: bank(d.BIC), Debtor: debtor(&d), IBAN: d.IBAN, Text: latin(d.Text, longestText),
 			})
 		}
 		doc.Batches = append(doc.Batches, info)
@@ -97,6 +109,16 @@ func (m *Message) XML() ([]byte, error) {
 func batchID(id string, b *Batch) string {
 	rest := b.On.UTC().Format("-060102-") + string(b.Sequence)
 	return id[:min(len(id), longest-len(rest))] + rest
+}
+
+// debtor has its address where banks need it.
+func debtor(d *Debit) xmlDebtor {
+	x := xmlDebtor{Name: latin(d.Debtor, longestName)}
+	if _, inEEA := literal.InSEPA(d.IBAN); !inEEA {
+		a := d.Address
+		x.Address = &xmlAddress{latin(a.Street, longestName), latin(a.Postcode, longestCode), latin(a.Town, longestTown), a.Country}
+	}
+	return x
 }
 
 // bank names a bank by its BIC. Without one, the IBAN says which it is; the element is mandatory all the same.

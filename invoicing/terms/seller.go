@@ -4,6 +4,7 @@ import (
 	"regexp"
 
 	"ratemill/diag"
+	"ratemill/literal"
 	"ratemill/registry"
 )
 
@@ -41,9 +42,9 @@ type Company struct {
 
 // Bank is an account to which customers pay.
 type Bank struct {
-	Name string `yaml:"name" doc:"Name of the bank." example:"Banco Uno"`
-	IBAN string `yaml:"iban,required" doc:"IBAN of the account." example:"ES91 2100 0418 4502 0005 1332"`
-	BIC  string `yaml:"bic" doc:"BIC of the bank." example:"CAIXESBB"`
+	Name string    `yaml:"name" doc:"Name of the bank." example:"Banco Uno"`
+	IBAN diag.Text `yaml:"iban,required" doc:"IBAN of the account." example:"ES91 2100 0418 4502 0005 1332"`
+	BIC  string    `yaml:"bic" doc:"BIC of the bank." example:"CAIXESBB"`
 }
 
 // Words are a seller's words in a language.
@@ -62,9 +63,8 @@ func (v *Seller) DocumentName() diag.Text { return v.Name }
 func (v *Seller) InForce() registry.Date { return v.From }
 
 var (
-	colour   = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
-	country  = regexp.MustCompile(`^[A-Z]{2}$`)
-	creditor = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{3}[A-Z0-9]{1,28}$`)
+	colour  = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+	country = regexp.MustCompile(`^[A-Z]{2}$`)
 )
 
 // languages are those of the forms.
@@ -78,8 +78,15 @@ func (v *Seller) Check(_ *diag.Node, c *diag.Decoder) {
 	if v.Company.Country.Value != "" && !country.MatchString(v.Company.Country.Value) {
 		c.Errorf(v.Company.Country.Pos, "%q is not a country; write its ISO 3166-1 code, such as ES", v.Company.Country.Value)
 	}
-	if v.Creditor.Value != "" && !creditor.MatchString(v.Creditor.Value) {
-		c.Errorf(v.Creditor.Pos, "%q is not a SEPA creditor identifier; it has a form such as DE98ZZZ09999999999", v.Creditor.Value)
+	if v.Creditor.Value != "" {
+		if _, err := literal.ParseCreditor(v.Creditor.Value); err != nil {
+			c.Errorf(v.Creditor.Pos, "%v", err)
+		}
+	}
+	if v.Bank != nil && v.Bank.IBAN.Value != "" {
+		if _, err := literal.ParseIBAN(v.Bank.IBAN.Value); err != nil {
+			c.Errorf(v.Bank.IBAN.Pos, "%v", err)
+		}
 	}
 	for i := range v.Texts {
 		if name := v.Texts[i].Key; !known(languages, name.Value) {

@@ -1,4 +1,4 @@
-package account_test
+package literal_test
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ratemill/account"
+	"ratemill/literal"
 )
 
 // examples are those of the registry of SWIFT, one of each country that publishes one.
@@ -35,15 +35,15 @@ UA213223130000026007233566001 VA59001123000012345678 VG96VPVG0000012345678901 XK
 func TestTheExamplesOfTheIBANRegistryAreIBANs(t *testing.T) {
 	countries := map[string]bool{}
 	for _, text := range examples {
-		i, err := account.ParseIBAN(text)
+		i, err := literal.ParseIBAN(text)
 		require.NoError(t, err, text)
 		require.Equal(t, text, string(i))
-		again, err := account.ParseIBAN(strings.ToLower(i.String()))
+		again, err := literal.ParseIBAN(strings.ToLower(i.String()))
 		require.NoError(t, err, "as it is printed")
 		require.Equal(t, i, again)
 		countries[text[:2]] = true
 	}
-	require.Len(t, countries, account.IBANCountries())
+	require.Len(t, countries, literal.IBANCountries())
 }
 
 // A mistyped character, or two neighbours that are exchanged, are found: that is what the check digits are for (ISO 7064, MOD 97-10).
@@ -56,7 +56,7 @@ func TestAMistypedIBANIsRefused(t *testing.T) {
 					continue
 				}
 				typo := text[:i] + string(c) + text[i+1:]
-				_, err := account.ParseIBAN(typo)
+				_, err := literal.ParseIBAN(typo)
 				if naive(typo) == 1 {
 					require.False(t, sameKindOf(text[i], byte(c)), "%s has right check digits", typo)
 					continue
@@ -65,7 +65,7 @@ func TestAMistypedIBANIsRefused(t *testing.T) {
 				wrong++
 			}
 			if i+1 < len(text) && text[i] != text[i+1] && sameKindOf(text[i], text[i+1]) {
-				_, err := account.ParseIBAN(text[:i] + text[i+1:i+2] + text[i:i+1] + text[i+2:])
+				_, err := literal.ParseIBAN(text[:i] + text[i+1:i+2] + text[i:i+1] + text[i+2:])
 				require.Error(t, err)
 			}
 		}
@@ -102,17 +102,26 @@ func TestWhatIsNoIBANSaysWhy(t *testing.T) {
 		"DE00370400440532013000":      "its check digits 00 are wrong",
 		"DE89 3704 0044 0532 0130 0ü": "this has",
 	} {
-		_, err := account.ParseIBAN(text)
+		_, err := literal.ParseIBAN(text)
 		require.ErrorContains(t, err, wanted, text)
 	}
 }
 
-func TestABICHasItsCountry(t *testing.T) {
-	var b account.BIC
-	require.NoError(t, b.UnmarshalText([]byte("cobadeff")))
-	require.NoError(t, b.UnmarshalText([]byte("COBADEFF500")))
-	require.EqualValues(t, "COBADEFF500", b)
-	for _, text := range []string{"", "COBADEF", "COBAQQFF", "COBADEFFX", "COBADE F"} {
-		require.Error(t, b.UnmarshalText([]byte(text)), text)
+func TestAMistypedCreditorIdentifierIsRefused(t *testing.T) {
+	for _, text := range []string{"DE98ZZZ09999999999", "ES50ZZZM23456789", "es50 zzz m23456789", "DE98AB109999999999"} {
+		id, err := literal.ParseCreditor(text)
+		require.NoError(t, err, "the three characters of the creditor are not checked")
+		require.Equal(t, strings.ToUpper(strings.ReplaceAll(text, " ", "")), id)
+	}
+	for text, wanted := range map[string]string{
+		"":                    "it has a form such as",
+		"DE98ZZZ":             "it has a form such as",
+		"DE98ZZZ0999-999":     "it has a form such as",
+		"DE98ZZZ09999999998":  "its check digits 98 are wrong",
+		"ES98ZZZ09999999999":  "its check digits 98 are wrong",
+		"DE98ZZZ099999999990": "its check digits 98 are wrong",
+	} {
+		_, err := literal.ParseCreditor(text)
+		require.ErrorContains(t, err, wanted, text)
 	}
 }

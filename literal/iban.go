@@ -1,7 +1,8 @@
-package account
+package literal
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -31,7 +32,7 @@ func (i *IBAN) UnmarshalText(text []byte) (err error) {
 // use, and the check digits.
 func ParseIBAN(text string) (IBAN, error) {
 	s := strings.ToUpper(strings.ReplaceAll(text, " ", ""))
-	if len(s) < 5 || !all(s[:2], letter) || !all(s[2:4], digit) {
+	if len(s) < 5 || !every(s[:2], capital) || !every(s[2:4], digit) {
 		return "", fmt.Errorf("%q is not an IBAN: it begins with the two letters of a country and two check digits", text)
 	}
 	format, known := ibanFormats[s[:2]]
@@ -44,7 +45,7 @@ func ParseIBAN(text string) (IBAN, error) {
 	}
 	for part := range strings.FieldsSeq(format) {
 		n, kind := formatPart(part)
-		if !all(rest[:n], ibanKinds[kind]) {
+		if !every(rest[:n], ibanKinds[kind]) {
 			return "", fmt.Errorf("%q is not an IBAN of %s: %q has to be %s", text, s[:2], rest[:n], ibanWords[kind])
 		}
 		rest = rest[n:]
@@ -70,10 +71,10 @@ func remainder97(s string) int {
 }
 
 func digit(c byte) bool        { return c >= '0' && c <= '9' }
-func letter(c byte) bool       { return c >= 'A' && c <= 'Z' }
-func alphanumeric(c byte) bool { return digit(c) || letter(c) }
+func capital(c byte) bool      { return c >= 'A' && c <= 'Z' }
+func alphanumeric(c byte) bool { return digit(c) || capital(c) }
 
-func all(s string, is func(byte) bool) bool {
+func every(s string, is func(byte) bool) bool {
 	for _, c := range []byte(s) {
 		if !is(c) {
 			return false
@@ -83,7 +84,7 @@ func all(s string, is func(byte) bool) bool {
 }
 
 var (
-	ibanKinds = map[byte]func(byte) bool{'n': digit, 'a': letter, 'c': alphanumeric}
+	ibanKinds = map[byte]func(byte) bool{'n': digit, 'a': capital, 'c': alphanumeric}
 	ibanWords = map[byte]string{'n': "digits", 'a': "letters", 'c': "letters and digits"}
 )
 
@@ -119,19 +120,35 @@ var ibanFormats = map[string]string{
 	"UA": "6n 19c", "VA": "3n 15n", "VG": "4a 16n", "XK": "4n 10n 2n", "YE": "4a 4n 18c",
 }
 
-// BIC is a business identifier code by ISO 9362, of 8 or 11 characters.
-type BIC string
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (b *BIC) UnmarshalText(text []byte) error {
-	s := strings.ToUpper(strings.ReplaceAll(string(text), " ", ""))
-	if len(s) != 8 && len(s) != 11 || !all(s, alphanumeric) || !all(s[4:6], letter) || !country(s[4:6]) {
-		return fmt.Errorf("%q is not a BIC: it has 8 or 11 letters and digits, of which the fifth and sixth are a country, as in "+
-			"DEUTDEFF", text)
-	}
-	*b = BIC(s)
-	return nil
-}
-
 // IBANCountries is how many countries have IBANs.
 func IBANCountries() int { return len(ibanFormats) }
+
+// ParseCreditor reads a SEPA creditor identifier (EPC262-08): country, check digits, three characters that the creditor chooses, and its
+// number in its country. The check digits are those of an IBAN, over all but the three characters.
+func ParseCreditor(text string) (string, error) {
+	s := strings.ToUpper(strings.ReplaceAll(text, " ", ""))
+	if len(s) < 8 || len(s) > 35 || !every(s[:2], capital) || !every(s[2:4], digit) || !every(s[4:], alphanumeric) {
+		return "", fmt.Errorf("%q is not a SEPA creditor identifier; it has a form such as DE98ZZZ09999999999", text)
+	}
+	if remainder97(s[7:]+s[:4]) != 1 || s[2:4] < "02" || s[2:4] > "98" {
+		return "", fmt.Errorf("%q is not a SEPA creditor identifier: its check digits %s are wrong, so a character is mistyped", text, s[2:4])
+	}
+	return s, nil
+}
+
+// eea are the countries of the European Economic Area, and outside those others of the SEPA area (EPC409-09), by the first letters of
+// their IBANs.
+var (
+	eea = strings.Fields("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK")
+
+	outside = strings.Fields("AD AL CH GB GI MC MD ME MK RS SM VA")
+)
+
+// InSEPA reports whether an account is in the SEPA area, and in the European Economic Area: by its IBAN.
+func InSEPA(iban string) (is, inEEA bool) {
+	if len(iban) < 2 {
+		return false, false
+	}
+	inEEA = slices.Contains(eea, iban[:2])
+	return inEEA || slices.Contains(outside, iban[:2]), inEEA
+}
