@@ -50,7 +50,8 @@ type record struct {
 	tiers  []string // amounts from tier 0 up
 	event  bool
 	also   []rating.Event
-	reason string // suspended
+	more   []rating.Charge // beside those of tiers
+	reason string          // suspended
 	raw    string
 	again  bool // a duplicate
 }
@@ -101,6 +102,11 @@ func message(epoch, input int64, file udr.FileID, end *udr.FileEnd, records ...r
 				c := chargeOf(&r.usage, tier, amount)
 				m, in = wire.Open(m, 2)
 				m = rating.AppendCharge(m, &c)
+				wire.Close(m, in)
+			}
+			for i := range r.more {
+				m, in = wire.Open(m, 2)
+				m = rating.AppendCharge(m, &r.more[i])
 				wire.Close(m, in)
 			}
 			events := r.also

@@ -34,6 +34,7 @@ type UsageQuestion struct {
 	Until    Cut       // only charges before it
 	Cuts     []Cut     // earlier cuts, oldest first: charges between different ones are different sums
 	From, To time.Time // first days of the cycles, both ends included
+	Late     bool      // also charges of earlier cycles, if they are behind the first of Cuts
 	Accounts []uint32  // that pay; nil for all
 }
 
@@ -58,8 +59,12 @@ type UsageSum struct {
 // UsageSums gives the sums of charges of accounts in billing cycles, in the order of the accounts. With cuts, the same log gives the same
 // sums for ever, as long as the warehouse keeps the usage.
 func (w *Warehouse) UsageSums(ctx context.Context, q UsageQuestion, each func(*UsageSum) error) error {
-	where := []string{q.Until.before(), fmt.Sprintf("cycle BETWEEN toDate32('%s') AND toDate32('%s')", q.From.Format(time.DateOnly),
-		q.To.Format(time.DateOnly))}
+	where := []string{q.Until.before(), fmt.Sprintf("cycle <= toDate32('%s')", q.To.Format(time.DateOnly))}
+	from := fmt.Sprintf("cycle >= toDate32('%s')", q.From.Format(time.DateOnly))
+	if q.Late && len(q.Cuts) > 0 {
+		from = "(" + from + " OR NOT " + q.Cuts[0].before() + ")"
+	}
+	where = append(where, from)
 	if q.Accounts != nil {
 		numbers := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(q.Accounts)), ","), "[]")
 		where = append(where, "account_number IN ("+numbers+")")
@@ -74,9 +79,8 @@ func (w *Warehouse) UsageSums(ctx context.Context, q UsageQuestion, each func(*U
 			toInt64(%s) AS records, sum(t.quantity) AS used, sum(t.amount) AS pays FROM %s AS t WHERE %s%s GROUP BY %s`, tier,
 			strings.Join(since, " + "), counts, table, strings.Join(where, " AND "), and, key)
 	}
-	rows, err := w.conn.Query(ctx, part(ratedTable, "toUInt8(0)", "count()", " AND plan != ''")+" UNION ALL "+
-		part(tierTable, "t.tier", "countIf(NOT correction)", "")+
-		" ORDER BY "+key)
+	rows, err := w.conn.Query(ctx, "SELECT * FROM ("+part(ratedTable, "toUInt8(0)", "count()", " AND plan != ''")+" UNION ALL "+
+		part(tierTable, "t.tier", "countIf(NOT correction)", "")+") ORDER BY "+key)
 	if err != nil {
 		return sorted("add up usage", err)
 	}

@@ -1,6 +1,7 @@
 package warehouse_test
 
 import (
+	"fmt"
 	"math/rand"
 	"testing"
 	"time"
@@ -10,6 +11,8 @@ import (
 
 	"ratemill/internal/proof/testengine"
 	"ratemill/internal/warehouse"
+	"ratemill/rating"
+	"ratemill/udr"
 )
 
 // Sums up to a cut, divided by earlier cuts, are those of the charges at their offsets, whatever the cuts are.
@@ -97,4 +100,44 @@ func TestTheChargesOfALineAddUpToItsSum(t *testing.T) {
 		}
 	}
 	require.True(t, named)
+}
+
+// A record that reaches a volume price corrects what was charged before, also in a cycle of a year ago. The correction is a charge of the
+// cycle that it corrects and no record, and it is asked for by its place in the log.
+func TestACorrectionIsInTheSumOfTheCycleThatItCorrects(t *testing.T) {
+	w := newWorld(t, testengine.SharedClickHouse(t), "corrections")
+	const now, old = 20513, 20513 - 500
+	use := func(seq uint64, cycle int32, more ...rating.Charge) record {
+		u := random(rand.New(rand.NewSource(int64(seq))), seq)
+		u.Class, u.Unit, u.Quantity, u.Account = "data", udr.Octet, 1_000_000, 7
+		c := chargeOf(&u, 0, "0.10")
+		c.Cycle = cycle
+		return record{usage: u, more: append([]rating.Charge{c}, more...)}
+	}
+	u := udr.Usage{Account: 7}
+	correction := chargeOf(&u, 0, "-0.05")
+	correction.Class, correction.Cycle, correction.SIM, correction.Draws = "data", old, 0, nil
+	l := &log{}
+	l.mark()
+	l.batch(udr.FileID{1}, nil, use(1, old), use(2, now))
+	l.batch(udr.FileID{1}, nil, use(3, now, correction))
+	w.append(0, l.messages)
+	require.NoError(t, w.run(w.sink(0), 3))
+	day := func(n int64) time.Time { return time.Unix(n*24*60*60, 0).UTC() }
+	sums := func(q warehouse.UsageQuestion) (all []string) {
+		q.Until = warehouse.Cut{Log: 1, Offsets: []int64{3}}
+		require.NoError(t, w.warehouse.UsageSums(t.Context(), q, func(s *warehouse.UsageSum) error {
+			all = append(all, fmt.Sprintf("%d since %d: %s for %d B of %d", s.Cycle, s.Since, s.Amount, s.Quantity, s.Records))
+			return nil
+		}))
+		return all
+	}
+	cut := []warehouse.Cut{{Log: 1, Offsets: []int64{2}}}
+	require.Equal(t, []string{"20013 since 0: 0.1 for 1000000 B of 1", "20013 since 1: -0.05 for 0 B of 0",
+		"20513 since 0: 0.1 for 1000000 B of 1", "20513 since 1: 0.1 for 1000000 B of 1"},
+		sums(warehouse.UsageQuestion{From: day(old), To: day(now), Cuts: cut}), "sums that one line has stand together")
+	require.Equal(t, []string{"20013 since 1: -0.05 for 0 B of 0", "20513 since 0: 0.1 for 1000000 B of 1",
+		"20513 since 1: 0.1 for 1000000 B of 1"}, sums(warehouse.UsageQuestion{From: day(now), To: day(now), Cuts: cut, Late: true}))
+	require.Len(t, sums(warehouse.UsageQuestion{From: day(now), To: day(now), Cuts: cut}), 2)
+	require.EqualValues(t, 3, w.number("sum(records) FROM cost_by_account_cycle"))
 }
