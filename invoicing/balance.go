@@ -376,7 +376,7 @@ func (w *balancing) usages(ctx context.Context, payers []uint32) (map[registry.R
 			}
 		}
 		b.View.Below(accounts)
-		u, err := b.askFrom(ctx, cuts, max(w.From, w.Kept), w.To, slices.Sorted(maps.Keys(accounts)))
+		u, err := b.ask(ctx, &asking{closes: cuts, from: max(w.From, w.Kept), to: w.To, accounts: slices.Sorted(maps.Keys(accounts))})
 		if err != nil {
 			return nil, err
 		}

@@ -68,6 +68,7 @@ type UsageQuestion struct {
 	Until    document.Cut
 	Cuts     []document.Cut // earlier ones, oldest first
 	From, To Date
+	Late     bool     // also the charges of earlier cycles that are behind the first of Cuts
 	Accounts []uint32 // nil for all
 }
 
@@ -155,6 +156,15 @@ func (b *Basis) beginning(account uint32) (udr.Instant, *registry.Account) {
 		}
 	}
 	return 0, nil
+}
+
+// first is the local date on which an account begins, 0 if it always was there.
+func (b *Basis) first(account uint32) Date {
+	since, a := b.beginning(account)
+	if a == nil || since == registry.Always {
+		return 0
+	}
+	return Date(registry.LocalDate(a.Zone, since))
 }
 
 // payerOf is who pays for an account in a cycle.

@@ -225,7 +225,8 @@ func (k *kase) readUsage(data []byte) {
 func (k *kase) usage(_ context.Context, q UsageQuestion, each func(*Charged) error) error {
 	sums := map[Charged]*Charged{}
 	for _, c := range k.charges {
-		if c.offset >= q.Until.Offsets[0] || c.Cycle < q.From || c.Cycle > q.To || q.Accounts != nil && !slices.Contains(q.Accounts,
+		late := q.Late && len(q.Cuts) > 0 && c.offset >= q.Cuts[0].Offsets[0]
+		if c.offset >= q.Until.Offsets[0] || c.Cycle < q.From && !late || c.Cycle > q.To || q.Accounts != nil && !slices.Contains(q.Accounts,
 			c.Account) {
 			continue
 		}

@@ -238,29 +238,30 @@ func (r *Run) closing(ctx context.Context, until Date, payers []uint32, known ma
 
 // usageOf reads the usage of the payers' accounts.
 func (r *Run) usageOf(ctx context.Context, until Date, payers []uint32, known map[uint32][]*Closed) (*usage, error) {
-	var last []*Closed
+	b := r.Basis
+	a := &asking{from: max(until-compared, b.Begin-31, 0), to: until, late: true, long: map[uint32]Date{}}
 	for _, number := range payers {
+		from := max(b.first(number), b.Begin) - 31 // a cycle that has a date begins at most 31 days before
 		for _, c := range slices.Backward(known[number]) {
 			if c.State.Fixed() {
-				last = append(last, c)
+				a.closes, from = append(a.closes, c), c.Cycle.To
 				break
 			}
 		}
+		if from > 0 && from < a.from { // without any date, its cycles are held
+			a.long[number] = from
+		}
 	}
-	var accounts []uint32
 	if len(payers) <= together {
 		below := map[uint32]bool{}
 		for _, number := range payers {
 			below[number] = true
 		}
-		r.Basis.View.Below(below)
-		accounts = []uint32{}
-		for account := range below {
-			accounts = append(accounts, account)
-		}
-		slices.Sort(accounts)
+		b.View.Below(below)
+		a.accounts = slices.AppendSeq([]uint32{}, maps.Keys(below))
+		slices.Sort(a.accounts)
 	}
-	return r.Basis.ask(ctx, last, until, accounts)
+	return b.ask(ctx, a)
 }
 
 // worker computes payers, one after the other.

@@ -3,6 +3,7 @@ package invoicing
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,22 +16,38 @@ import (
 type usage struct {
 	cuts []string // of the question, oldest first, as text
 	of   map[uint32][]Charged
+	from Date            // of cycles that begin on it or later there is all usage; of earlier ones only what is behind the oldest cut
+	long map[uint32]Date // payers of whom there is all usage from an earlier date on
 }
 
-// earliest is how far back usage may come late: longer ago, rating suspends it. It bounds what the warehouse reads.
-const earliest = 400
-
-// ask reads the usage of the cycles up to a date. closes are the last fixed closes of the payers; accounts nil asks for all.
-func (b *Basis) ask(ctx context.Context, closes []*Closed, to Date, accounts []uint32) (*usage, error) {
-	return b.askFrom(ctx, closes, max(to-earliest, b.Begin-31, 0), to, accounts)
+// since is the date from which a payer's usage is there whole.
+func (u *usage) since(payer uint32) Date {
+	if from, ok := u.long[payer]; ok {
+		return from
+	}
+	return u.from
 }
 
-// askFrom reads the usage of the cycles between two dates.
-func (b *Basis) askFrom(ctx context.Context, closes []*Closed, from, to Date, accounts []uint32) (*usage, error) {
-	q := UsageQuestion{Until: b.Cut, From: from, To: to, Accounts: accounts}
-	u := &usage{of: map[uint32][]Charged{}}
+// compared is for how many days usage is compared with the running balances. Usage of earlier cycles is read only if no close has it yet:
+// it may come as late as late_until allows, and correct a cycle of a year before.
+const compared = 400
+
+// asking is a question for the usage of payers.
+type asking struct {
+	closes   []*Closed // the last fixed closes of the payers
+	from, to Date      // first days of the cycles of which all usage is read, both ends included
+	late     bool      // also usage of earlier cycles that none of the closes has
+	accounts []uint32  // nil for all
+	// long are payers whose closes are so far behind that all their usage from an earlier date on is read.
+	long map[uint32]Date
+}
+
+// ask reads usage.
+func (b *Basis) ask(ctx context.Context, a *asking) (*usage, error) {
+	q := UsageQuestion{Until: b.Cut, From: a.from, To: a.to, Late: a.late, Accounts: a.accounts}
+	u := &usage{of: map[uint32][]Charged{}, from: a.from, long: a.long}
 	seen := map[string]bool{}
-	for _, c := range closes {
+	for _, c := range a.closes {
 		if text := c.Cut.String(); !seen[text] {
 			seen[text] = true
 			q.Cuts = append(q.Cuts, c.Cut)
@@ -45,17 +62,35 @@ func (b *Basis) askFrom(ctx context.Context, closes []*Closed, from, to Date, ac
 		u.cuts = append(u.cuts, c.String())
 	}
 	payers := map[AccountCycle]uint32{}
-	err := b.Usage(ctx, q, func(c *Charged) error {
-		of := AccountCycle{c.Account, c.Cycle}
-		payer, known := payers[of]
-		if !known {
-			payer = b.payerOf(c.Account, c.Cycle)
-			payers[of] = payer
+	take := func(all bool) func(*Charged) error {
+		return func(c *Charged) error {
+			of := AccountCycle{c.Account, c.Cycle}
+			payer, known := payers[of]
+			if !known {
+				payer = b.payerOf(c.Account, c.Cycle)
+				payers[of] = payer
+			}
+			if from, long := a.long[payer]; c.Cycle < a.from && (long && c.Cycle >= from) != all {
+				return nil // the other question has it
+			}
+			u.of[payer] = append(u.of[payer], *c)
+			return nil
 		}
-		u.of[payer] = append(u.of[payer], *c)
-		return nil
-	})
-	return u, err
+	}
+	if err := b.Usage(ctx, q, take(false)); err != nil || len(a.long) == 0 {
+		return u, err
+	}
+	below := map[uint32]bool{}
+	q.To, q.Late = a.from-1, false
+	for payer, from := range a.long {
+		below[payer] = true
+		q.From = min(q.From, from)
+	}
+	if a.accounts == nil && len(a.long) <= together {
+		b.View.Below(below)
+		q.Accounts = slices.Sorted(maps.Keys(below))
+	}
+	return u, b.Usage(ctx, q, take(true))
 }
 
 // compareCuts orders the cuts of one log, which follow each other in every partition.
@@ -196,15 +231,16 @@ func (p *payer) compare(u *usage, closing document.Period) (reasons []string) {
 	}
 	accounts := map[uint32]bool{p.number: true}
 	p.View.Below(accounts)
+	from := max(u.since(p.number), p.first.From)
 	for i := range u.of[p.number] {
 		s := &u.of[p.number][i]
-		if s.Cycle <= closing.From && s.Cycle >= p.first.From {
+		if s.Cycle <= closing.From && s.Cycle >= from {
 			x := at(key{AccountCycle{s.Account, s.Cycle}, s.Tier, s.Class, s.Unit, s.Currency})
 			x.records, x.quantity = x.records+s.Records, x.quantity+s.Quantity
 			x.amount.add(s.Amount)
 		}
 	}
-	for cycle := closing; ; {
+	for cycle := closing; cycle.From >= from; {
 		for account := range accounts {
 			for _, b := range p.Balances[AccountCycle{account, cycle.From}] {
 				if p.payerOf(account, cycle.From) != p.number {
@@ -214,9 +250,6 @@ func (p *payer) compare(u *usage, closing document.Period) (reasons []string) {
 				x.records, x.quantity = x.records-b.Records, x.quantity-b.Quantity
 				x.amount.add(b.Amount.Neg())
 			}
-		}
-		if cycle.From <= p.first.From || cycle.From < closing.From-earliest {
-			break
 		}
 		before, _, err := p.cycleOf(p.number, cycle.From-1)
 		if err != nil {

@@ -192,17 +192,17 @@ func (w *verifying) compute(ctx context.Context, closes []*Closed) error {
 
 // usageAgain asks for the usage of closes that were made at one cut, with one cut before.
 func (b *Basis) usageAgain(ctx context.Context, closes []*Closed) (*usage, error) {
-	accounts, to := map[uint32]bool{}, Date(0)
+	accounts, a := map[uint32]bool{}, &asking{from: closes[0].Cycle.From}
 	for _, c := range closes {
 		accounts[c.PayerNumber] = true
-		to = max(to, c.Cycle.From)
+		a.from, a.to = min(a.from, c.Cycle.From), max(a.to, c.Cycle.From)
 	}
 	b.View.Below(accounts)
-	var before []*Closed
+	a.accounts = slices.Sorted(maps.Keys(accounts))
 	if first := closes[0]; len(first.From.Offsets) > 0 {
-		before = []*Closed{{Close: document.Close{Cut: first.From}}}
+		a.closes, a.late = []*Closed{{Close: document.Close{Cut: first.From}}}, true
 	}
-	return b.ask(ctx, before, to, slices.Sorted(maps.Keys(accounts)))
+	return b.ask(ctx, a)
 }
 
 // close computes a close again, by the facts, the cut and the versions that it names.

@@ -257,7 +257,8 @@ func (c *cutting) behind(ctx context.Context) (string, error) {
 func usageOf(w *warehouse.Warehouse) func(context.Context, invoicing.UsageQuestion, func(*invoicing.Charged) error) error {
 	cut := func(c document.Cut) warehouse.Cut { return warehouse.Cut{Log: uint32(c.Log), Offsets: c.Offsets} }
 	return func(ctx context.Context, q invoicing.UsageQuestion, each func(*invoicing.Charged) error) error {
-		asked := warehouse.UsageQuestion{Until: cut(q.Until), From: q.From.UTC(), To: q.To.UTC(), Accounts: q.Accounts}
+		asked := warehouse.UsageQuestion{Until: cut(q.Until), From: q.From.UTC(), To: q.To.UTC(), Late: q.Late,
+			Accounts: q.Accounts}
 		for _, c := range q.Cuts {
 			asked.Cuts = append(asked.Cuts, cut(c))
 		}
