@@ -102,7 +102,7 @@ a.yaml:8:9: error: nested is a map here, not a list
 func TestPositionsInsideScalars(t *testing.T) {
 	for _, src := range []string{
 		"k: aaa bbb XX ccc", "k: 'a''a bbb XX'", `k: "a\tä\u00e4 XX ccc"`, "k:\n  aaa\n  bbb\n  XX", "k: |\n  aaa\n  bbb XX\n", "k: >\n    aaa\n    XX ccc\n",
-		"k: {a: b, c: XX}", "k: |\n  XX", "  k: ä XX",
+		"k: {a: b, c: XX}", "k: |\n  XX", "  k: ä XX", "k: {a: ä, c: XX}",
 	} {
 		n, l := diag.Parse("a.yaml", []byte(src))
 		require.Empty(t, l, src)
@@ -114,6 +114,13 @@ func TestPositionsInsideScalars(t *testing.T) {
 		at := v.Sub(offset, 2)
 		require.Equal(t, "XX", string([]rune(at.File.Line(at.Line))[at.Column-1:][:2]), src)
 	}
+}
+
+// A document of one long line, as programs write JSON, is read in a time that grows with its length alone.
+func TestADocumentMayBeOneLine(t *testing.T) {
+	n, l := diag.Parse("a.json", []byte("["+strings.Repeat(`{"price": "0.01"}, `, 20_000)+"1]"))
+	require.Empty(t, l)
+	require.Equal(t, 19*20_000+2, n.Items[20_000].Pos.Column)
 }
 
 func TestHostileDocuments(t *testing.T) {

@@ -6,18 +6,21 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // File is a document: its name for people and its lines.
 type File struct {
 	Name  string
 	lines []string
-	above int // lines before the first of lines
+	above int  // lines before the first of lines
+	plain bool // all of it is ASCII
 }
 
 // NewFile makes a File of a document's text.
 func NewFile(name string, text []byte) *File {
-	return &File{Name: name, lines: strings.Split(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")}
+	return &File{Name: name, lines: strings.Split(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n"),
+		plain: !slices.ContainsFunc(text, func(b byte) bool { return b >= utf8.RuneSelf })}
 }
 
 // Excerpt makes a File with one known line, for documents too long to be kept.

@@ -193,23 +193,37 @@ func position(f *File, t *token.Token) Pos {
 	}
 	text := firstLine(strings.TrimSpace(t.Origin))
 	length := utf8.RuneCountInString(text)
-	return Pos{File: f, Line: t.Position.Line, Column: seen(f.Line(t.Position.Line), text, max(t.Position.Column, 1)), Length: max(length, 1)}
+	return Pos{File: f, Line: t.Position.Line, Column: f.seen(f.Line(t.Position.Line), text, max(t.Position.Column, 1)), Length: max(length, 1)}
 }
 
-// seen is the real column of the text: the parser counts blanks after a plain value as if they were before it.
-func seen(line, text string, column int) int {
-	r := []rune(line)
-	if text == "" || column <= len(r) && strings.HasPrefix(string(r[column-1:]), text) {
+// seen is the real column of the text: the parser counts blanks after a plain value as if they were before it. A document
+// may be one long line, as JSON often is.
+func (f *File) seen(line, text string, column int) int {
+	at := f.offset(line, column-1)
+	if text == "" || at < len(line) && strings.HasPrefix(line[at:], text) {
 		return column
 	}
-	before := string(r[:min(column-1, len(r))])
-	if i := strings.LastIndex(line[:min(len(line), len(before)+len(text))], text); i >= 0 {
+	if i := strings.LastIndex(line[:min(len(line), at+len(text))], text); i >= 0 {
 		return utf8.RuneCountInString(line[:i]) + 1
 	}
 	if i := strings.Index(line, text); i >= 0 {
 		return utf8.RuneCountInString(line[:i]) + 1
 	}
 	return column
+}
+
+// offset is where a character of a line begins, in bytes: the end of the line if it has fewer characters before it.
+func (f *File) offset(line string, characters int) int {
+	if f.plain {
+		return min(characters, len(line))
+	}
+	for i := range line {
+		if characters == 0 {
+			return i
+		}
+		characters--
+	}
+	return len(line)
 }
 
 // converter converts the parser's tree to Nodes and follows aliases, counting the nodes.
