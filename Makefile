@@ -9,7 +9,7 @@ EINVOICES := .deps/einvoices/stamp
 PDFA := .deps/pdfa/stamp
 
 .DEFAULT_GOAL := build
-.PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test test-mutants test-race test-rest crash crash-invoices year outages fuzz simulate invoices bench bench-compare bench-curves bench-invoices bench-latency bench-scale soak staticcheck vuln demo clean
+.PHONY: build deps deps-test check-go check-prereqs check-prereqs-test test test-mutants test-race test-rest crash crash-invoices year outages fuzz simulate naive invoices bench bench-compare bench-curves bench-invoices bench-latency bench-scale soak staticcheck vuln demo clean
 
 build: | check-go
 	go build -o bin/ratemill ./cmd/ratemill
@@ -131,6 +131,16 @@ fuzz:
 N ?= 10000
 simulate:
 	SEED=$(SEED) go test -count=1 -timeout 0 -v -run TestFreshSchedules ./internal/proof/simulation -fresh $(N) -progress
+
+# Random records over random catalogues that use the features together: the engine and a naive rater must agree, and a
+# difference is shrunk. Without SEED from a fresh seed, in one process or several: make naive RECORDS=1000000 PROCESSES=4
+PROCESSES ?= 1
+naive: NUMBER := $(if $(filter command,$(firstword $(origin RECORDS))),$(RECORDS),10000000)
+naive: check-go
+	@mkdir -p bin && go test -vet=off -c -o bin/naive.test ./rating
+	@export FIRST=$(or $(SEED),$$(date +%s%3N)); cd rating && seq 0 $$(($(PROCESSES) - 1)) | xargs -P $(PROCESSES) -I{} \
+		sh -c 'SEED=$$((FIRST + {} * 1000000000)) ../bin/naive.test -test.run TestEngineAgreesWithTheNaiveRater -test.v \
+			-fresh -progress -records $$(($(NUMBER) / $(PROCESSES)))'
 
 # Random histories of bill runs: every line of the invoice balance is 0, every document verifies: make invoices HISTORIES=1000
 HISTORIES ?= 300

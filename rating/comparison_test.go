@@ -62,11 +62,8 @@ func newComparison(s *scenario) (*comparison, error) {
 	}
 	c := &comparison{world: &s.World, engine: rating.NewEngine(catalogue), counters: rating.NewCounters(), folded: rating.NewCounters()}
 	c.naive = naiveRater{world: s.World, sessions: map[string]naiveSession{}, counters: map[string]*big.Rat{},
-		did: map[string]map[udr.Instant]naiveDid{}, states: map[toldKey]*naiveStay{}}
-	var err error
-	if c.naive.catalogue, err = readNaive(s.documents()); err != nil {
-		return nil, err
-	}
+		did: map[string]map[udr.Instant]naiveDid{}, states: map[toldKey]*naiveStay{}, cycles: map[cycleKey]string{}}
+	c.naive.catalogue = s.naive()
 	reg, err := s.World.registry()
 	if err != nil {
 		return nil, err

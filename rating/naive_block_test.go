@@ -21,9 +21,19 @@ func (c *naiveClass) increment(p *naivePrice) (initial, then int64) {
 // blocks divides a record into increments. The first begins where the increments end that earlier parts began.
 func (r *naiveRater) blocks(u *udr.Usage, a *accountLine, plan *naivePlan, class *naiveClass, zone string, s *naiveSession) (blocks []naiveBlock) {
 	at := s.begun - s.used
-	known := r.priceAt(u, a, plan, class, zone, u.At) // where there is no price: the length of the last one
+	prices := map[int64]*naivePrice{} // of each minute: time slices begin with one
+	price := func(at udr.Instant) *naivePrice {
+		minute := at.Time().Unix() / 60
+		p, ok := prices[minute]
+		if !ok {
+			p = r.priceAt(u, a, plan, class, zone, at)
+			prices[minute] = p
+		}
+		return p
+	}
+	known := price(u.At) // where there is no price: the length of the last one
 	for first := s.begun == 0; at < u.Quantity; first = false {
-		p := r.priceAt(u, a, plan, class, zone, u.At+udr.Instant(at)*1e9)
+		p := price(u.At + udr.Instant(at)*1e9)
 		if p != nil {
 			known = p
 		}

@@ -1,12 +1,6 @@
 package rating_test
 
-import (
-	"strings"
-
-	"github.com/goccy/go-yaml"
-)
-
-// The documents as the naive rater reads them, with structs of its own. random_test.go writes documents with them, too.
+// The documents as the naive rater has them, in structs of its own, from which random_text_test.go writes those of the engine.
 
 type naiveCatalogue struct {
 	Models map[string][]naiveModel
@@ -163,47 +157,32 @@ type naiveThreshold struct {
 	Do []string `yaml:"do"`
 }
 
-func readNaive(documents []string) (c naiveCatalogue, err error) {
-	c = naiveCatalogue{map[string][]naiveModel{}, map[string][]naivePlan{}, map[string][]naiveShare{}, nil, map[string][]naiveLimit{},
-		map[string]*naiveLifecycle{}, naiveOwnDoc{}, map[string][]naivePackage{}, map[string][]naivePackage{}}
-	for _, text := range documents {
-		switch kind, _, _ := strings.Cut(text, ":"); kind {
-		case "zone_model":
-			var m naiveModel
-			err = yaml.Unmarshal([]byte(text), &m)
-			c.Models[m.Name] = append(c.Models[m.Name], m)
-		case "plan":
-			var p naivePlan
-			err = yaml.Unmarshal([]byte(text), &p)
-			c.Plans[p.Name] = append(c.Plans[p.Name], p)
-		case "share_plan":
-			var s naiveShare
-			err = yaml.Unmarshal([]byte(text), &s)
-			c.Shares[s.Name] = append(c.Shares[s.Name], s)
-			c.Pools = append(c.Pools, s.Name)
-		case "own":
-			err = yaml.Unmarshal([]byte(text), &c.Own)
-		case "limit":
-			var l naiveLimit
-			err = yaml.Unmarshal([]byte(text), &l)
-			c.Limits[l.Name] = append(c.Limits[l.Name], l)
-		case "package", "addon":
-			var p naivePackage
-			err = yaml.Unmarshal([]byte(text), &p)
-			if kind == "addon" {
-				c.Addons[p.Addon] = append(c.Addons[p.Addon], p)
-			} else {
-				c.Packages[p.Name] = append(c.Packages[p.Name], p)
-			}
-		}
-		if kind, _, _ := strings.Cut(text, ":"); kind == "lifecycle" {
-			x := &naiveLifecycle{}
-			err = yaml.Unmarshal([]byte(text), x)
-			c.Cycles[x.Name] = x
-		}
-		if err != nil {
-			return c, err
+// naive is the catalogue of the naive rater.
+func (s *scenario) naive() naiveCatalogue {
+	c := naiveCatalogue{map[string][]naiveModel{}, map[string][]naivePlan{}, map[string][]naiveShare{}, nil, map[string][]naiveLimit{},
+		map[string]*naiveLifecycle{}, s.Own, map[string][]naivePackage{}, map[string][]naivePackage{}}
+	for _, m := range s.Models {
+		c.Models[m.Name] = append(c.Models[m.Name], m)
+	}
+	for _, p := range s.Plans {
+		c.Plans[p.Name] = append(c.Plans[p.Name], p)
+	}
+	for _, x := range s.Shares {
+		c.Shares[x.Name] = append(c.Shares[x.Name], x)
+		c.Pools = append(c.Pools, x.Name)
+	}
+	for _, l := range s.Limits {
+		c.Limits[l.Name] = append(c.Limits[l.Name], l)
+	}
+	for i := range s.Cycles {
+		c.Cycles[s.Cycles[i].Name] = &s.Cycles[i]
+	}
+	for _, p := range s.Packages {
+		if p.Addon != "" {
+			c.Addons[p.Addon] = append(c.Addons[p.Addon], p)
+		} else {
+			c.Packages[p.Name] = append(c.Packages[p.Name], p)
 		}
 	}
-	return c, nil
+	return c
 }

@@ -19,10 +19,9 @@ func (r *naiveRater) late(u *udr.Usage, sim *simLine) (lines []string, err error
 		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 	}
 	cycles := 0
-	for day := date(u.At).AddDate(0, 0, 1); !day.After(date(u.Taken)); day = day.AddDate(0, 0, 1) {
-		y, m, d := day.Date()
-		noon := udr.Usage{At: udr.InstantOf(time.Date(y, m, d, 12, 0, 0, 0, localTime(u.At, root).Location()))}
-		if cycleOf(&noon, root) == day.Format(time.DateOnly) {
+	last := date(u.Taken)
+	for day := date(u.At).AddDate(0, 0, 1); !day.After(last); day = day.AddDate(0, 0, 1) {
+		if beginsCycle(day, root) {
 			cycles++
 		}
 	}

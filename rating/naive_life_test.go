@@ -124,14 +124,15 @@ func (r *naiveRater) stay(u *udr.Usage, sim *simLine) *naiveStay {
 			}
 		}
 	}
-	last := s.from
+	last, times := s.from, slices.Sorted(maps.Keys(done))
 	y, m, d := localTime(s.from, s.payer).Date()
 	for day := time.Date(y, m, d, 12, 0, 0, 0, time.UTC).AddDate(0, 0, 1); ; day = day.AddDate(0, 0, 1) {
 		midnight := naiveMidnight(day, s.payer)
-		for _, at := range slices.Sorted(maps.Keys(done)) {
-			if at >= last && at < midnight && at <= u.At {
-				happens(at)
+		for len(times) > 0 && times[0] < midnight && times[0] <= u.At {
+			if times[0] >= last {
+				happens(times[0])
 			}
+			times = times[1:]
 		}
 		if midnight > u.At {
 			return s
@@ -162,9 +163,7 @@ func (s *naiveStay) timeLimit(day time.Time, used udr.Instant) string {
 	y, m, d := localTime(s.from, s.payer).Date()
 	age := int64(day.Sub(time.Date(y, m, d, 12, 0, 0, 0, time.UTC)) / (24 * time.Hour))
 	over := func(days string) bool {
-		var n int64
-		fmt.Sscanf(days, "%d d", &n)
-		return n > 0 && age == n
+		return days != "" && days == fmt.Sprint(age, " d")
 	}
 	switch {
 	case s.state == "in_testing" && s.rules.Test != nil && over(s.rules.Test.Time):
@@ -201,6 +200,12 @@ func (r *naiveRater) does(u *udr.Usage, change func(*naiveDid)) {
 	if !ok && r.now != nil {
 		d.state = r.now.state
 	}
+	before := d
+	r.undo = append(r.undo, func() {
+		if delete(r.did[key], u.At); ok {
+			r.did[key][u.At] = before
+		}
+	})
 	change(&d)
 	r.did[key][u.At] = d
 }

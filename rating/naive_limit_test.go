@@ -1,6 +1,7 @@
 package rating_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
 	"slices"
@@ -90,7 +91,7 @@ func (r *naiveRater) counting(u *udr.Usage, sim *simLine) (all []naiveCounting) 
 // naiveHour tells the hours of a day apart, also those that clocks repeat.
 func naiveHour(u *udr.Usage, owner *accountLine, period string) string {
 	if period != "hour" {
-		return period
+		return cmp.Or(period, "cycle")
 	}
 	return localTime(u.At, owner).Format(" 15h -0700")
 }
@@ -156,7 +157,8 @@ func (r *naiveRater) heed(u *udr.Usage, sim *simLine) error {
 				if m.Over == "" || m.Cost != "" {
 					break
 				}
-				for below = 0; big.NewRat(below, 1).Cmp(left) < 0 && below < u.Quantity; below++ {
+				if below = u.Quantity; left.Cmp(big.NewRat(below, 1)) < 0 {
+					below = naiveRounded(left, naiveRound{0, "up"}).Num().Int64()
 				}
 			}
 			switch known := r.over[m.pays.ID]; {

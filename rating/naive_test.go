@@ -25,9 +25,12 @@ type naiveRater struct {
 	given     int64                               // units that the credit at hand gives back at tier 0
 	did       map[string]map[udr.Instant]naiveDid // by SIM and root
 	now       *naiveStay                          // of the SIM of the record, nil without a state
+	undo      []func()                            // what the record at hand changed
+	changed   map[string]bool                     // its counters
 	trouble   string                              // the code with which a condition suspends the record
 	corrected bool                                // the corrections are known
 	states    map[toldKey]*naiveStay              // that facts and time limits tell
+	cycles    map[cycleKey]string                 // of SIMs
 	over      map[string]naiveOver                // prices of usage over limits, by account
 }
 
@@ -64,17 +67,13 @@ func (r *naiveRater) account(id string) *accountLine {
 
 // rate returns lines for charges and events; if the record is suspended, only the code, and no counter changes.
 func (r *naiveRater) rate(u *udr.Usage) (lines []string, err error) {
-	r.trouble = ""
-	saved := map[string]*big.Rat{}
-	for k, v := range r.counters {
-		saved[k] = new(big.Rat).Set(v)
-	}
-	sessions, did := maps.Clone(r.sessions), map[string]map[udr.Instant]naiveDid{}
-	for k, v := range r.did {
-		did[k] = maps.Clone(v)
-	}
+	r.trouble, r.undo, r.changed = "", nil, map[string]bool{}
+	sessions := maps.Clone(r.sessions)
 	if lines, err = r.all(u); err != nil {
-		r.counters, r.sessions, r.did = saved, sessions, did
+		for _, undo := range slices.Backward(r.undo) {
+			undo()
+		}
+		r.sessions = sessions
 		return []string{"suspended " + err.Error()}, nil
 	}
 	return lines, nil
@@ -203,12 +202,38 @@ func latest[T any](versions []T, from func(T) string, u *udr.Usage, a *accountLi
 // cycle walks back day by day to the day on which the account's cycle began.
 func cycleOf(u *udr.Usage, a *accountLine) string {
 	y, m, d := localTime(u.At, a).Date()
-	for day := time.Date(y, m, d, 12, 0, 0, 0, time.UTC); ; day = day.AddDate(0, 0, -1) {
-		lastOfMonth := day.AddDate(0, 0, 1).Month() != day.Month()
-		if day.Day() == a.CycleDay || lastOfMonth && day.Day() < a.CycleDay {
-			return day.Format(time.DateOnly)
-		}
+	key := naiveDate{y, m, d, fmt.Sprint(a.CycleDay)}
+	if known, ok := naiveCycles[key]; ok {
+		return known
 	}
+	day := time.Date(y, m, d, 12, 0, 0, 0, time.UTC)
+	for !beginsCycle(day, a) {
+		day = day.AddDate(0, 0, -1)
+	}
+	naiveCycles[key] = day.Format(time.DateOnly)
+	return naiveCycles[key]
+}
+
+// beginsCycle reports whether a cycle of an account begins with a day.
+func beginsCycle(day time.Time, a *accountLine) bool {
+	return day.Day() == a.CycleDay || day.Day() >= 28 && day.Day() < a.CycleDay && day.AddDate(0, 0, 1).Month() != day.Month()
+}
+
+// naiveDate is a date for which something was found out, for a time zone or a day of the month.
+type naiveDate struct {
+	year  int
+	month time.Month
+	day   int
+	of    string
+}
+
+var naiveCycles = map[naiveDate]string{}
+
+type cycleKey struct {
+	sim       uint32
+	at        udr.Instant
+	owner     string
+	corrected bool
 }
 
 // simCycle is the cycle in which a SIM's own usage counts. It walks day by day from the SIM's first account below this
@@ -217,6 +242,16 @@ func (r *naiveRater) simCycle(u *udr.Usage, a *accountLine, tier int) string {
 	if tier > 0 {
 		return cycleOf(u, a)
 	}
+	key := cycleKey{u.SIM, u.At, r.root(a.ID), r.corrected}
+	cycle, known := r.cycles[key]
+	if !known {
+		cycle = r.findCycle(u, a)
+		r.cycles[key] = cycle
+	}
+	return cycle
+}
+
+func (r *naiveRater) findCycle(u *udr.Usage, a *accountLine) string {
 	var owners []*simLine
 	for line := r.owner(u.SIM, u.At); line != nil && r.root(line.Account) == r.root(a.ID); line = r.owner(u.SIM, r.since(line)-1) {
 		owners = append([]*simLine{line}, owners...)
@@ -227,12 +262,11 @@ func (r *naiveRater) simCycle(u *udr.Usage, a *accountLine, tier int) string {
 		first = time.Date(y, m-4, 1, 12, 0, 0, 0, time.UTC)
 	}
 	for day := first; ; day = day.AddDate(0, 0, 1) {
+		if !beginsCycle(day, now) {
+			continue
+		}
 		if naiveMidnight(day, now) > u.At+48*3600*1e9 {
 			return cycle
-		}
-		lastOfMonth := day.AddDate(0, 0, 1).Month() != day.Month()
-		if day.Day() != now.CycleDay && !(lastOfMonth && day.Day() < now.CycleDay) {
-			continue
 		}
 		ran := now
 		for _, line := range owners {
@@ -249,25 +283,39 @@ func (r *naiveRater) simCycle(u *udr.Usage, a *accountLine, tier int) string {
 
 // naiveMidnight goes minute by minute to the first minute of a date.
 func naiveMidnight(day time.Time, a *accountLine) udr.Instant {
-	wanted := day.Format(time.DateOnly)
-	if known, ok := naiveMidnights[wanted+a.Zone]; ok {
+	y, m, d := day.Date()
+	key := naiveDate{y, m, d, a.Zone}
+	if known, ok := naiveMidnights[key]; ok {
 		return known
 	}
+	wanted := day.Format(time.DateOnly)
 	at := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, time.UTC).Add(-15 * time.Hour)
 	for localTime(udr.InstantOf(at), a).Format(time.DateOnly) < wanted {
 		at = at.Add(time.Minute)
 	}
-	naiveMidnights[wanted+a.Zone] = udr.InstantOf(at)
+	naiveMidnights[key] = udr.InstantOf(at)
 	return udr.InstantOf(at)
 }
 
-var naiveMidnights = map[string]udr.Instant{}
+var naiveMidnights = map[naiveDate]udr.Instant{}
 
+// counter is a counter that the record at hand may change.
 func (r *naiveRater) counter(key string) *big.Rat {
-	if r.counters[key] == nil {
-		r.counters[key] = new(big.Rat)
+	c := r.counters[key]
+	if !r.changed[key] {
+		r.changed[key] = true
+		if before := new(big.Rat); c != nil {
+			before.Set(c)
+			r.undo = append(r.undo, func() { r.counters[key] = before })
+		} else {
+			r.undo = append(r.undo, func() { delete(r.counters, key) })
+		}
 	}
-	return r.counters[key]
+	if c == nil {
+		c = new(big.Rat)
+		r.counters[key] = c
+	}
+	return c
 }
 
 func (r *naiveRater) zoneAt(u *udr.Usage, m *naiveModel) string {
