@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"ratemill/decimal"
 	"ratemill/diag"
 	"ratemill/registry"
 	"ratemill/rules"
@@ -72,10 +73,21 @@ func (e *Engine) holds(p *price) (bool, error) {
 	}
 	if why, ok := errors.AsType[*udr.SuspendError](err); ok {
 		why.Code = "when"
-		why.Reason = fmt.Sprintf("the condition of price %s of plan %s cannot be decided: %s; write x ?? y or absent(x) for such records, "+
-			"or correct the fact, and retry", p.name, e.answer.tier.plan.name, why.Reason)
+		why.Reason = fmt.Sprintf("the condition of price %s of plan %s cannot be decided: %s; %s, or correct the fact, and retry", p.name,
+			e.answer.tier.plan.name, why.Reason, adviceFor(why.Reason))
 	}
 	return false, err
+}
+
+// adviceFor is what a condition can say so that it can be decided.
+func adviceFor(reason string) string {
+	switch {
+	case strings.Contains(reason, decimal.ErrDivideByZero.Error()):
+		return "test the divisor first, as in x != 0 and y / x > 2"
+	case strings.Contains(reason, "has no value"):
+		return "write x ?? y or absent(x) for such records"
+	}
+	return "change the condition"
 }
 
 // conditionalPrice is the price of a record at its beginning: the first whose condition holds, or else the one without.
@@ -240,6 +252,9 @@ func (c *compiler) compileConditions() {
 		words, fills[w.Name] = append(words, w.Word), w.fill
 	}
 	c.conditions = rules.NewLanguage(words)
+	if c.stored {
+		c.conditions.Stored()
+	}
 	for _, p := range c.pending {
 		d := p.doc
 		when := c.conditions.Condition(d.When, "when", c.units[c.classes[p.class.Value]], &c.list)

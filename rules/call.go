@@ -96,7 +96,7 @@ func (c *checker) function(name string, word span, nodes []ast.Node, at span) *t
 			}
 		}
 	}
-	return c.add(t)
+	return c.computable(c.add(t))
 }
 
 // places assigns a parameter to each argument, or returns nil if they do not match.

@@ -15,6 +15,7 @@ import (
 // share the slots of what they read.
 type Language struct {
 	words  []Word
+	stored bool // conditions were accepted before, so an error that came later is a warning
 	scope  scope
 	inputs []Input
 	slots  map[inputKey]int
@@ -51,6 +52,9 @@ func NewLanguage(words []Word) *Language {
 	l.scope = scope{used: map[string]diag.Pos{}, outputs: map[string]int{}, language: l}
 	return l
 }
+
+// Stored says that conditions were accepted by a version before: what was no error then is a warning now.
+func (l *Language) Stored() { l.stored = true }
 
 // Inputs are the words that the conditions compiled so far read, by slot.
 func (l *Language) Inputs() []Input { return l.inputs }

@@ -187,7 +187,7 @@ func (c *checker) binary(n *ast.BinaryNode, at span) *term {
 	case opEqual, opUnequal, opLess, opLessEqual, opGreater, opGreaterEqual:
 		return c.compare(o, n.Operator, a, b, at)
 	}
-	return c.arithmetic(o, n.Operator, a, b, at)
+	return c.computable(c.arithmetic(o, n.Operator, a, b, at))
 }
 
 func (c *checker) logic(n *ast.BinaryNode, at span) *term {
