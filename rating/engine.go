@@ -415,7 +415,7 @@ func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error
 	if t.hit, ok = t.model.lookup(u, t.own); !ok {
 		if t.class.own != nil && t.class.sliced && t.class.holdsAtTimes(u, t.own) {
 			return suspend("no_price", "plan %s version %d has no price for %s on network %q, in country %q, to %q at %s; add one for that time and retry",
-				t.plan.name, t.version, u.Class, u.Network, u.Country, u.Peer, u.At.Time().In(t.wall.zone).Format("Mon 15:04"))
+				t.plan.name, t.version, u.Class, u.Network, u.Country, u.Peer, localTime(u.At, t.wall.zone, "Mon 15:04"))
 		}
 		if u.Country == "" && t.model.places && !international(u.Network) {
 			return suspend("no_zone", "the place is unknown: the record has no country, and network %q. No zone of plan %s accepts "+

@@ -68,7 +68,7 @@ func Explain(u *udr.Usage, c *Charge, names Names) string {
 		return x.correction()
 	}
 	fmt.Fprintf(&x.b, "%s · %s %s · SIM %s · %s · %s %s\n", x.money(c.Total), u.Class, Units(c.Quantity, u.Unit),
-		names.sim(c.SIM), names.account(c.Account), u.At.Time().In(zone).Format(time.DateTime), zone)
+		names.sim(c.SIM), names.account(c.Account), localTime(u.At, zone, time.DateTime), zone)
 	if x.credit {
 		x.c = c.turned()
 		x.line("credit", "gives back what a record of "+Units(x.c.Quantity, u.Unit)+" costs now, last drawn first; the lines below say what is "+

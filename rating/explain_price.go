@@ -110,7 +110,7 @@ func (x *explanation) sliceClockWords() (words string) {
 			return " by the clock of " + x.c.SliceZone
 		}
 		zone = visited
-		words = fmt.Sprintf(" by the clock of %s (%s)", x.c.SliceZone, x.u.At.Time().In(zone).Format("Mon 15:04:05"))
+		words = fmt.Sprintf(" by the clock of %s (%s)", x.c.SliceZone, localTime(x.u.At, zone, "Mon 15:04:05"))
 	}
 	p := x.plan()
 	if p == nil || p.week == nil {

@@ -311,7 +311,7 @@ func (x *explanation) correction() string {
 	u.Class = c.Class
 	x.u = &u
 	fmt.Fprintf(&x.b, "%s · correction of %s · %s · %s %s\n", x.money(c.Total), c.Class, x.names.account(c.Account),
-		x.u.At.Time().In(x.zone).Format(time.DateTime), x.zone)
+		localTime(x.u.At, x.zone, time.DateTime), x.zone)
 	x.line("zone", c.Zone)
 	x.line("plan", x.planWords())
 	if l, before := c.line(LineRepriced), c.line(LineCharged); l != nil && before != nil {

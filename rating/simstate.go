@@ -49,10 +49,10 @@ func (e *Engine) judge(v *registry.View, rev registry.Revision, c *Counters, u *
 			"correct the state, and retry", e.state.State, u.At, err)
 	}
 	if e.state.Usage() == life.Suspense {
-		since := e.state.From.Time().In(payer.facts.Zone)
+		zone := payer.facts.Zone
 		return suspend(SIMState, "the SIM was %s since %s (%s), and usage_in of lifecycle %s suspends usage in this state; if the SIM was "+
 			"in use rightly, correct its state or usage_in and retry, otherwise drop the record",
-			e.state.State, since.Format(time.DateTime), since.Location(), e.state.Rules.Lifecycle.Name)
+			e.state.State, localTime(e.state.From, zone, time.DateTime), zone, e.state.Rules.Lifecycle.Name)
 	}
 	return nil
 }

@@ -43,6 +43,30 @@ func (k *zoneClock) local(at udr.Instant) int64 {
 	return floorDiv(int64(at), int64(time.Second)) + k.offset
 }
 
+// localTime is a time as the clocks of a zone show it. Where they show it twice, because they go back, it has the offset too.
+func localTime(at udr.Instant, zone *time.Location, layout string) string {
+	t := at.Time().In(zone)
+	text := t.Format(layout)
+	for _, other := range otherTimes(t) {
+		if other.Format(layout) == text {
+			return text + t.Format(" -07:00")
+		}
+	}
+	return text
+}
+
+// otherTimes are the times that differ from t by as much as the last and the next change of its zone's clocks.
+func otherTimes(t time.Time) (others []time.Time) {
+	_, offset := t.Zone()
+	start, end := t.ZoneBounds()
+	for _, beside := range []time.Time{start.Add(-1), end} {
+		if _, o := beside.Zone(); !beside.IsZero() && o != offset {
+			others = append(others, t.Add(time.Duration(offset-o)*time.Second))
+		}
+	}
+	return others
+}
+
 // instantWithin is t, or the nearest instant that nanoseconds can represent.
 func instantWithin(t time.Time) udr.Instant {
 	switch seconds := t.Unix(); {
