@@ -209,3 +209,23 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestDiagnosticsOfManyRowsAreSummedUpByKind(t *testing.T) {
+	var l diag.List
+	text := "network\n" + strings.Repeat("x\n", 50_000)
+	file, yaml := diag.NewFile("list.csv", []byte(text)), diag.NewFile("plan.yaml", []byte(text))
+	for line := 2; line <= 50_001; line++ {
+		l.Warnf(diag.Pos{File: file, Line: line, Column: 1, Length: 1}, "network %d is unknown", line)
+		if line%10_000 == 0 {
+			l.Errorf(diag.Pos{File: file, Line: line, Column: 1, Length: 1}, "row %d is wrong", line)
+			l.Warnf(diag.Pos{File: file, Line: line, Column: 1, Length: 1}, "%s", strings.Repeat("y", line/10_000))
+			l.Warnf(diag.Pos{File: yaml, Line: line, Column: 1, Length: 1}, "line %d is odd", line)
+		}
+	}
+	l.Sort()
+	var b strings.Builder
+	diag.Print(&b, l, diag.Options{})
+	require.Equal(t, 3+1+3*5, strings.Count(b.String(), "list.csv:")+strings.Count(b.String(), "plan.yaml:"))
+	require.Contains(t, b.String(), "list.csv:5:1: warning: 49997 more rows up to line 50001 have a warning like the 3 before\n")
+	require.Equal(t, "0 files, 5 errors, 50010 warnings", diag.Summary(0, l))
+}

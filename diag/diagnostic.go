@@ -75,6 +75,8 @@ type Diagnostic struct {
 	Severity Severity
 	Message  string // the error and, in the same sentence, its remedy
 	Hint     string // a second line, if useful
+
+	format string // of the message: what it has in common with those of other rows
 }
 
 func (d Diagnostic) Error() string {
@@ -89,12 +91,12 @@ type List []Diagnostic
 
 // Errorf adds an error and returns it, so that a hint can be added.
 func (l *List) Errorf(at Pos, format string, args ...any) *Diagnostic {
-	return l.add(Diagnostic{Pos: at, Message: fmt.Sprintf(format, args...)})
+	return l.add(Diagnostic{Pos: at, Message: fmt.Sprintf(format, args...), format: format})
 }
 
 // Warnf adds a warning.
 func (l *List) Warnf(at Pos, format string, args ...any) *Diagnostic {
-	return l.add(Diagnostic{Pos: at, Severity: Warning, Message: fmt.Sprintf(format, args...)})
+	return l.add(Diagnostic{Pos: at, Severity: Warning, Message: fmt.Sprintf(format, args...), format: format})
 }
 
 func (l *List) add(d Diagnostic) *Diagnostic {

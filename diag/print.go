@@ -28,6 +28,8 @@ const (
 //	   17 |   volume: octet(up) + octets(down)
 //	      |           ^^^^^
 //	      = hint
+//
+// Of diagnostics that many rows of a CSV file have, it writes the first few and the number of the others.
 func Print(w io.Writer, l List, o Options) {
 	paint := func(colour, text string) string {
 		if !o.Color || text == "" {
@@ -35,7 +37,7 @@ func Print(w io.Writer, l List, o Options) {
 		}
 		return colour + text + plain
 	}
-	for _, d := range l {
+	for _, d := range l.summed() {
 		colour := red
 		if d.Severity == Warning {
 			colour = yellow
