@@ -74,11 +74,6 @@ func (t Table) ReleaseClose(ctx context.Context, payer uint32, cycle Date) (*Clo
 	return c, t.PutClose(ctx, c)
 }
 
-// InCycle lists the documents whose cycle begins between two dates, both included, by cycle and payer.
-func (t Table) InCycle(ctx context.Context, from, to Date) ([]*Stored, error) {
-	return t.list(ctx, `cycle >= ? AND cycle <= ?`, int64(from), int64(to))
-}
-
 // NotCreditedError says why a credit note cannot be made.
 type NotCreditedError struct{ Err error }
 

@@ -32,12 +32,12 @@ func (o *Office) DeliverInvoices(ctx context.Context, r DeliverOrder) (all []Lis
 		return nil, err
 	}
 	defer who.close()
-	documents, err := o.toDeliver(ctx, who, &r)
+	ids, err := o.toDeliver(ctx, who, &r)
 	if err != nil {
 		return nil, problemOf(err)
 	}
-	for _, s := range documents {
-		some, err := o.deliverAgain(ctx, s, &r)
+	for _, id := range ids {
+		some, err := o.deliverAgain(ctx, id, &r)
 		all = append(all, some...)
 		if err != nil {
 			return all, err
@@ -46,13 +46,28 @@ func (o *Office) DeliverInvoices(ctx context.Context, r DeliverOrder) (all []Lis
 	return all, nil
 }
 
-// toDeliver are the documents of an order.
-func (o *Office) toDeliver(ctx context.Context, who *invoiceActor, r *DeliverOrder) (all []*invoicing.Stored, err error) {
-	err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
-		t := invoicing.Table{Tx: tx}
-		all = nil
+// toDeliver are the ids of the documents of an order.
+func (o *Office) toDeliver(ctx context.Context, who *invoiceActor, r *DeliverOrder) (ids []string, err error) {
+	if r.Documents == nil {
+		in, err := o.ordered(ctx, &r.InvoiceOrder)
+		if err != nil {
+			return nil, err
+		}
+		err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
+			ids = nil
+			return in.each(ctx, invoicing.Table{Tx: tx}, func(l *invoicing.Listed) error {
+				if l.State == invoicing.Final && !l.Sandbox && who.changes(l.Payer) == nil {
+					ids = append(ids, l.ID)
+				}
+				return nil
+			})
+		})
+		return ids, err
+	}
+	err = o.Store.Change(ctx, "reading documents", func(tx *store.Tx) error {
+		ids = nil
 		for _, name := range r.Documents {
-			s, err := t.Get(ctx, name)
+			s, err := invoicing.Table{Tx: tx}.Get(ctx, name)
 			if err != nil {
 				return err
 			}
@@ -65,29 +80,16 @@ func (o *Office) toDeliver(ctx context.Context, who *invoiceActor, r *DeliverOrd
 			case s.Terms.Sandbox:
 				return conflict("document %s is of a sandbox account, so it goes to nobody; ratemill invoice show --to writes its files", s.Name())
 			}
-			all = append(all, s)
+			ids = append(ids, s.ID)
 		}
-		if r.Documents != nil {
-			return nil
-		}
-		until, err := r.until()
-		if err != nil {
-			return err
-		}
-		in, err := t.InCycle(ctx, firstOf(r.Cycle, until), until)
-		for _, s := range in {
-			if s.State == invoicing.Final && !s.Terms.Sandbox && r.names(s.Payer.Account) && who.changes(s.Payer.Account) == nil {
-				all = append(all, s)
-			}
-		}
-		return err
+		return nil
 	})
-	return all, err
+	return ids, err
 }
 
 // deliverAgain orders the deliveries of a document. One that is being sent, or will be, stays as it is.
-func (o *Office) deliverAgain(ctx context.Context, s *invoicing.Stored, r *DeliverOrder) (all []ListedDelivery, err error) {
-	jobs, err := delivery.Table{DB: o.Store.DB}.List(ctx, delivery.Question{Number: s.ID})
+func (o *Office) deliverAgain(ctx context.Context, id string, r *DeliverOrder) (all []ListedDelivery, err error) {
+	jobs, err := delivery.Table{DB: o.Store.DB}.Of(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -95,10 +97,18 @@ func (o *Office) deliverAgain(ctx context.Context, s *invoicing.Stored, r *Deliv
 	slices.SortFunc(jobs, func(a, b delivery.Job) int { return cmp.Compare(a.Channel, b.Channel) })
 	whole := r.Documents == nil
 	if len(jobs) == 0 {
-		switch {
-		case r.Channel == "" && whole:
+		if r.Channel == "" && whole {
 			return nil, nil // its payer asked for no delivery
-		case r.Channel == "":
+		}
+		var s *invoicing.Stored
+		err := o.Store.Change(ctx, "reading a document", func(tx *store.Tx) (err error) {
+			s, err = invoicing.Table{Tx: tx}.Get(ctx, id)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if r.Channel == "" {
 			return nil, conflict("document %s has no delivery, since its billing profile asked for none when it was issued; say how with --channel",
 				s.Name())
 		}

@@ -93,12 +93,13 @@ type InvoiceSummary struct {
 	Reasons  []string `json:"reasons,omitempty"`
 }
 
-func summary(s *invoicing.Stored) InvoiceSummary {
-	i := InvoiceSummary{ID: s.ID, Number: s.Number, Form: string(s.Form), State: string(s.State), Payer: s.Payer.Account,
-		Cycle: s.Cycle.From.String(),
-		Net:   s.Net.Fixed(s.Scale), Tax: s.Tax.Fixed(s.Scale), Total: s.Total.Fixed(s.Scale), Currency: s.Currency, Reasons: s.Reasons}
-	if s.Number != "" {
-		i.Issued, i.Due = s.Issued.String(), s.Due.String()
+func summary(s *invoicing.Stored) InvoiceSummary { return listed(s.Listed()) }
+
+func listed(l *invoicing.Listed) InvoiceSummary {
+	i := InvoiceSummary{ID: l.ID, Number: l.Number, Form: string(l.Form), State: string(l.State), Payer: l.Payer, Cycle: l.Cycle.String(),
+		Net: l.Net.Fixed(l.Scale), Tax: l.Tax.Fixed(l.Scale), Total: l.Total.Fixed(l.Scale), Currency: l.Currency, Reasons: l.Reasons}
+	if l.Number != "" {
+		i.Issued, i.Due = l.Issued.String(), l.Due.String()
 	}
 	return i
 }
@@ -312,25 +313,6 @@ func problemOf(err error) error {
 	return err
 }
 
-// names reports whether an order is for the documents of a payer.
-func (r *InvoiceOrder) names(payer string) bool {
-	return len(r.Accounts) == 0 || slices.Contains(r.Accounts, payer)
-}
-
-// known refuses an order for payers of whom there is no document in its cycle, and no held close.
-func known(r *InvoiceOrder, who *invoiceActor, all []*invoicing.Stored, held []*invoicing.Closed) error {
-	for _, id := range r.Accounts {
-		if err := who.changes(id); err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(all, func(s *invoicing.Stored) bool { return s.Payer.Account == id }) &&
-			!slices.ContainsFunc(held, func(c *invoicing.Closed) bool { return c.Payer == id }) {
-			return missing("no document of account %s begins its cycle in %s; ratemill invoice list shows all", id, r.Cycle)
-		}
-	}
-	return nil
-}
-
 // firstOf is the first date of an order's cycles.
 func firstOf(cycle string, until registry.Date) registry.Date {
 	if month, err := time.Parse("2006-01", cycle); err == nil {
@@ -391,8 +373,20 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 // held ones are refused.
 func (o *Office) toFinalise(ctx context.Context, who *invoiceActor, names []string, r *InvoiceOrder) (ids []string,
 	refused []InvoicePayer, err error) {
+	type payerDocument struct {
+		payer uint32
+		id    string
+	}
+	var chosen []payerDocument
+	var in *ordered
+	if names == nil {
+		if in, err = o.ordered(ctx, r); err != nil {
+			return nil, nil, err
+		}
+	}
 	err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
 		t := invoicing.Table{Tx: tx}
+		ids, refused, chosen = nil, nil, nil
 		if names != nil {
 			for _, name := range names {
 				s, err := t.Get(ctx, name)
@@ -406,27 +400,25 @@ func (o *Office) toFinalise(ctx context.Context, who *invoiceActor, names []stri
 			}
 			return nil
 		}
-		until, err := r.until()
-		if err != nil {
-			return err
-		}
-		all, err := t.InCycle(ctx, firstOf(r.Cycle, until), until)
-		slices.SortStableFunc(all, func(a, b *invoicing.Stored) int { return int(a.PayerNumber) - int(b.PayerNumber) })
-		for _, s := range all {
+		return in.each(ctx, t, func(l *invoicing.Listed) error {
 			switch {
-			case !r.names(s.Payer.Account) || who.changes(s.Payer.Account) != nil:
-			case s.State == invoicing.Held:
-				refused = append(refused, InvoicePayer{Account: s.ID, Cycle: s.Cycle.From.String(),
-					Why: []string{fmt.Sprintf("it is held: %s", strings.Join(s.Reasons, "; "))}})
-			case invoicing.Allows(s.State, invoicing.Finalise) || s.State == invoicing.Draft:
-				ids = append(ids, s.ID)
+			case who.changes(l.Payer) != nil:
+			case l.State == invoicing.Held:
+				refused = append(refused, InvoicePayer{Account: l.ID, Cycle: l.Cycle.String(),
+					Why: []string{fmt.Sprintf("it is held: %s", strings.Join(l.Reasons, "; "))}})
+			case invoicing.Allows(l.State, invoicing.Finalise) || l.State == invoicing.Draft:
+				chosen = append(chosen, payerDocument{l.PayerNumber, l.ID})
 			}
-		}
-		if err == nil {
-			err = known(r, who, all, nil)
-		}
-		return err
+			return nil
+		})
 	})
+	if err == nil && in != nil {
+		err = in.known(who, r)
+	}
+	slices.SortStableFunc(chosen, func(a, b payerDocument) int { return int(a.payer) - int(b.payer) })
+	for _, c := range chosen {
+		ids = append(ids, c.id)
+	}
 	return ids, refused, err
 }
 
@@ -455,32 +447,29 @@ func (o *Office) Invoices(ctx context.Context, r InvoiceOrder) (all []InvoiceSum
 	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, err
 	}
-	from, to := registry.Date(0), registry.Date(1<<30)
-	if r.Cycle != "" {
-		if to, err = r.until(); err != nil {
-			return nil, err
-		}
-		from = firstOf(r.Cycle, to)
-	}
 	who, err := o.invoiceActor(ctx, r.As)
 	if err != nil {
 		return nil, err
 	}
 	defer who.close()
-	all = []InvoiceSummary{}
+	in, err := o.ordered(ctx, &r)
+	if err != nil {
+		return nil, err
+	}
 	err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
-		documents, err := invoicing.Table{Tx: tx}.InCycle(ctx, from, to)
-		for _, s := range documents {
-			if r.names(s.Payer.Account) && who.sees(s.Payer.Account) == nil {
-				all = append(all, summary(s))
+		all = []InvoiceSummary{}
+		t := invoicing.Table{Tx: tx}
+		if err := in.each(ctx, t, func(l *invoicing.Listed) error {
+			if who.sees(l.Payer) == nil {
+				all = append(all, listed(l))
 			}
-		}
-		if err != nil {
+			return nil
+		}); err != nil {
 			return err
 		}
-		held, err := invoicing.Table{Tx: tx}.HeldCloses(ctx, from, to)
+		held, err := in.held(ctx, t)
 		for _, c := range held {
-			if r.names(c.Payer) && who.sees(c.Payer) == nil {
+			if who.sees(c.Payer) == nil {
 				all = append(all, heldClose(c))
 			}
 		}

@@ -92,35 +92,32 @@ func (o *Office) stepSome(ctx context.Context, who *invoiceActor, step invoicing
 // documentsFor are the documents of an order's cycle that allow a step, and for a release the closes that are held without a document.
 func (o *Office) documentsFor(ctx context.Context, who *invoiceActor, step invoicing.Step, r *InvoiceOrder) (ids []string,
 	closes []*invoicing.Closed, err error) {
-	until, err := r.until()
+	in, err := o.ordered(ctx, r)
 	if err != nil {
 		return nil, nil, err
 	}
 	err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
+		ids, closes = nil, nil
 		t := invoicing.Table{Tx: tx}
-		all, err := t.InCycle(ctx, firstOf(r.Cycle, until), until)
-		if err != nil {
+		if err := in.each(ctx, t, func(l *invoicing.Listed) error {
+			if invoicing.Allows(l.State, step) && who.changes(l.Payer) == nil {
+				ids = append(ids, l.ID)
+			}
+			return nil
+		}); err != nil || step != invoicing.Release {
 			return err
 		}
-		for _, s := range all {
-			if invoicing.Allows(s.State, step) && r.names(s.Payer.Account) && who.changes(s.Payer.Account) == nil {
-				ids = append(ids, s.ID)
+		held, err := in.held(ctx, t)
+		for _, c := range held {
+			if who.changes(c.Payer) == nil {
+				closes = append(closes, c)
 			}
-		}
-		var held []*invoicing.Closed
-		if step == invoicing.Release {
-			held, err = t.HeldCloses(ctx, firstOf(r.Cycle, until), until)
-			for _, c := range held {
-				if r.names(c.Payer) && who.changes(c.Payer) == nil {
-					closes = append(closes, c)
-				}
-			}
-		}
-		if err == nil {
-			err = known(r, who, all, held)
 		}
 		return err
 	})
+	if err == nil {
+		err = in.known(who, r)
+	}
 	return ids, closes, err
 }
 

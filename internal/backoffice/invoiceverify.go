@@ -97,9 +97,13 @@ func (o *Office) finals(ctx context.Context, names []string, r *InvoiceOrder, vi
 		}
 	}
 	if len(r.Accounts) > 0 || r.As != "" {
+		named := map[string]bool{}
+		for _, id := range r.Accounts {
+			named[id] = true
+		}
 		refs = slices.DeleteFunc(refs, func(f invoicing.Ref) bool {
 			id, _ := view.AccountID(f.Payer)
-			return !r.names(id) || who.sees(id) != nil
+			return len(named) > 0 && !named[id] || who.sees(id) != nil
 		})
 	}
 	return refs, err

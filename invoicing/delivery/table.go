@@ -106,6 +106,11 @@ func (t Table) List(ctx context.Context, q Question) ([]Job, error) {
 		" ORDER BY CASE state WHEN 'failed' THEN 0 WHEN 'confirmed' THEN 2 WHEN 'sent' THEN 2 ELSE 1 END, made DESC, number_text, channel", args...)
 }
 
+// Of lists the deliveries of a document, by its id.
+func (t Table) Of(ctx context.Context, document string) ([]Job, error) {
+	return t.list(ctx, "document = ? ORDER BY made DESC, channel", document)
+}
+
 // Get is the delivery with an id.
 func (t Table) Get(ctx context.Context, id string) (*Job, error) {
 	all, err := t.list(ctx, "id = ?", id)

@@ -1,0 +1,90 @@
+package backoffice
+
+import (
+	"context"
+
+	"ratemill/invoicing"
+	"ratemill/registry"
+)
+
+// ordered is the documents that an order is for.
+type ordered struct {
+	from, to registry.Date       // first days of their cycles, both ends included
+	payers   []uint32            // nil for all
+	accounts map[string]struct{} // of payers; nil for all
+	seen     map[string]struct{} // those of accounts that have a document or a held close there
+}
+
+// ordered finds out which documents an order is for. Without a cycle it is for those of all cycles.
+func (o *Office) ordered(ctx context.Context, r *InvoiceOrder) (*ordered, error) {
+	in := &ordered{to: 1 << 30, seen: map[string]struct{}{}}
+	if r.Cycle != "" {
+		until, err := r.until()
+		if err != nil {
+			return nil, err
+		}
+		in.from, in.to = firstOf(r.Cycle, until), until
+	}
+	if len(r.Accounts) == 0 {
+		return in, nil
+	}
+	view, err := o.accounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer view.Close()
+	in.payers, in.accounts = []uint32{}, map[string]struct{}{}
+	for _, id := range r.Accounts {
+		in.accounts[id] = struct{}{}
+		if number, ok := view.AccountNumber(id); ok {
+			in.payers = append(in.payers, number)
+		}
+	}
+	return in, nil
+}
+
+// names reports whether the order is for the documents of a payer.
+func (in *ordered) names(payer string) bool {
+	if in.accounts == nil {
+		return true
+	}
+	_, named := in.accounts[payer]
+	if named {
+		in.seen[payer] = struct{}{}
+	}
+	return named
+}
+
+// each gives the documents, and keeps none of them.
+func (in *ordered) each(ctx context.Context, t invoicing.Table, give func(*invoicing.Listed) error) error {
+	return t.Each(ctx, in.from, in.to, in.payers, func(l *invoicing.Listed) error {
+		if !in.names(l.Payer) {
+			return nil
+		}
+		return give(l)
+	})
+}
+
+// held are the closes that are held without a document.
+func (in *ordered) held(ctx context.Context, t invoicing.Table) (all []*invoicing.Closed, err error) {
+	held, err := t.HeldCloses(ctx, in.from, in.to)
+	for _, c := range held {
+		if in.names(c.Payer) {
+			all = append(all, c)
+		}
+	}
+	return all, err
+}
+
+// known refuses an order for payers of whom there is no document in its cycle, and no held close.
+func (in *ordered) known(who *invoiceActor, r *InvoiceOrder) error {
+	for _, id := range r.Accounts {
+		if err := who.changes(id); err != nil {
+			return err
+		}
+		if _, ok := in.seen[id]; !ok {
+			return missing("no document of account %s begins its cycle in %s; ratemill invoice list shows all", id, r.Cycle)
+		}
+	}
+	return nil
+}
