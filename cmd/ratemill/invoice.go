@@ -352,17 +352,21 @@ func invoiceFinalise(f *flags) *cobra.Command {
 		Use:   "finalise [DOCUMENT …]",
 		Short: "Make reviewed documents final, with their numbers",
 		Long: `Finalise gives documents their numbers and dates, without gaps, in the order of their payers. From then on they never change.
-Drafts become final only if their accounting group asks for no review. Held documents stay, and the command names them and fails.`,
+Drafts become final only if their accounting group asks for no review. Held documents stay, and the command names them and fails.
+
+It compares the number ranges with ClickHouse and with the folder of issued files first. If documents have later numbers, the control
+store was restored from a backup: nothing becomes final, and the command says how to set the next numbers.`,
 		Example: "  ratemill invoice finalise --cycle 2026-03 --all\n  ratemill invoice finalise 17-regular-2026-03-01-1",
 	}
 	invoiceFlags(f, c, &o)
 	allFlag(c, &all, "all documents of the cycle that allow it")
+	withoutClickHouse(c, &o)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		o.Who = whoami()
 		if err := named(args, all, &o); err != nil {
 			return err
 		}
-		office, end, err := openOffice(cmd.Context(), f)
+		office, end, err := officeForNumbers(cmd.Context(), f, o.Unasked)
 		if err != nil {
 			return err
 		}

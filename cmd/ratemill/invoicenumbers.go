@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -98,4 +99,18 @@ counts them as explained. A number never goes back, since somebody may have a do
 		return printNumbers(cmd, f, *set)
 	}
 	return c
+}
+
+// withoutClickHouse adds the flag for commands that give numbers.
+func withoutClickHouse(c *cobra.Command, o *backoffice.InvoiceOrder) {
+	c.Flags().BoolVar(&o.Unasked, "without-clickhouse", false,
+		"do not ask ClickHouse for later numbers; only if you know that the control store was not restored from a backup")
+}
+
+// officeForNumbers is the office of commands that give numbers: it asks ClickHouse, unless it is told not to.
+func officeForNumbers(ctx context.Context, f *flags, unasked bool) (*backoffice.Office, func(), error) {
+	if unasked {
+		return openOffice(ctx, f)
+	}
+	return openOfficeWithWarehouse(ctx, f)
 }

@@ -128,6 +128,7 @@ net, or gross where prices contain the tax. Credits of the whole document in any
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would be, and change nothing")
 	invoiceAs(c, &o.As)
 	outputFlag(f, c)
+	withoutClickHouse(c, &o)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if all == (len(takes) > 0) {
 			return errors.New("say what is taken back: lines with --line 4=12.50, or everything with --all")
@@ -143,7 +144,7 @@ net, or gross where prices contain the tax. Credits of the whole document in any
 			list = append(list, document.Take{Line: n, Amount: d})
 		}
 		o.Who = whoami()
-		office, end, err := openOffice(cmd.Context(), f)
+		office, end, err := officeForNumbers(cmd.Context(), f, o.Unasked)
 		if err != nil {
 			return err
 		}

@@ -79,7 +79,7 @@ func (o *Office) Numbers(ctx context.Context, as string) ([]NumberRange, error) 
 	if err != nil {
 		return nil, err
 	}
-	ranges, err := o.ranges()
+	ranges, err := o.ranges(false)
 	if err != nil {
 		return nil, err
 	}
@@ -116,8 +116,8 @@ type sellerRange struct {
 	yearly  bool
 }
 
-// ranges are those of the catalogue's sellers.
-func (o *Office) ranges() (all []sellerRange, err error) {
+// ranges are those of the catalogue's sellers of today; ever: those of all versions of their accounting groups, and of sandboxes.
+func (o *Office) ranges(ever bool) (all []sellerRange, err error) {
 	catalogue, err := o.catalogueNow()
 	if err != nil || catalogue == nil {
 		return nil, err
@@ -130,19 +130,38 @@ func (o *Office) ranges() (all []sellerRange, err error) {
 			continue
 		}
 		for _, group := range s.Groups {
-			g := docs.Group(group.Value, today)
-			if g == nil {
-				continue
+			groups := docs.GroupVersions(group.Value)
+			if !ever {
+				groups = []*terms.Group{docs.Group(group.Value, today)}
 			}
-			for _, text := range g.Ranges() {
-				r, err := terms.ParseRange(text)
-				if err != nil {
+			for _, g := range groups {
+				if g == nil {
+					continue
+				}
+				if all, err = addRanges(all, s.Account.Value, g, ever); err != nil {
 					return nil, err
 				}
-				if !slices.ContainsFunc(all, func(o sellerRange) bool { return o.counter.Seller == s.Account.Value && o.counter.Range == text }) {
-					all = append(all, sellerRange{&invoicing.Counter{Seller: s.Account.Value, Range: text, Next: 1}, r.Yearly})
-				}
 			}
+		}
+	}
+	return all, nil
+}
+
+// addRanges adds the ranges of an accounting group to those of a seller.
+func addRanges(all []sellerRange, seller string, g *terms.Group, sandboxes bool) ([]sellerRange, error) {
+	texts := g.Ranges()
+	if sandboxes {
+		for _, text := range g.Ranges() {
+			texts = append(texts, terms.Sandbox+text)
+		}
+	}
+	for _, text := range texts {
+		r, err := terms.ParseRange(text)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(all, func(o sellerRange) bool { return o.counter.Seller == seller && o.counter.Range == text }) {
+			all = append(all, sellerRange{&invoicing.Counter{Seller: seller, Range: text, Next: 1}, r.Yearly})
 		}
 	}
 	return all, nil
@@ -167,7 +186,7 @@ func (o *Office) SetNextNumber(ctx context.Context, r NumberOrder) (*NumberRange
 	if r.As != "" && r.Seller != r.As {
 		return nil, conflict("account %s sets its own numbers alone, not those of %s", r.As, cmp.Or(r.Seller, "the operator"))
 	}
-	ranges, err := o.ranges()
+	ranges, err := o.ranges(true)
 	if err != nil {
 		return nil, err
 	}

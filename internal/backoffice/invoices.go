@@ -39,6 +39,7 @@ type InvoiceOrder struct {
 	// cycle.
 	OffCycle bool
 	Wait     time.Duration // for roles that are behind
+	Unasked  bool          // ClickHouse is not asked whether documents have numbers that would be given
 	Progress func(done, of int)
 }
 
@@ -342,6 +343,9 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 	}
 	if catalogue == nil {
 		return nil, nil, errNoCatalogue
+	}
+	if err := o.numbersAgain(ctx, ids, &r); err != nil {
+		return nil, nil, err
 	}
 	reg, statements := registry.New(), registry.NewStatements()
 	if _, err := o.Store.LoadAccounts(ctx, reg, statements); err != nil {

@@ -52,6 +52,8 @@ type Office struct {
 	mu         sync.Mutex
 	registry   *registry.Registry // as of the last request that read it
 	catalogues map[string]*rating.Catalogue
+
+	hasWarehouse bool // Options name one
 }
 
 // New prepares an Office. It connects to nothing.
@@ -59,7 +61,8 @@ func New(o Options) (*Office, error) {
 	if o.Store == nil {
 		return nil, errors.New("back office: a control store is needed")
 	}
-	if o.Warehouse == nil {
+	has := o.Warehouse != nil
+	if !has {
 		o.Warehouse = func(context.Context) (*warehouse.Warehouse, error) {
 			return nil, errors.New("back office: this request needs a warehouse")
 		}
@@ -67,7 +70,7 @@ func New(o Options) (*Office, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Office{Options: o, registry: registry.New(), catalogues: map[string]*rating.Catalogue{}}, nil
+	return &Office{Options: o, registry: registry.New(), catalogues: map[string]*rating.Catalogue{}, hasWarehouse: has}, nil
 }
 
 // view is the registry as it is now; close it.

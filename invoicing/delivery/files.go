@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,10 +81,10 @@ func (f *Files) Of(ctx context.Context, d *document.Document) ([]File, error) {
 			continue
 		}
 		sum := sha256.Sum256(made.content)
-		file := File{Kind: made.kind, Name: safe(d.Number) + made.suffix, SHA256: hex.EncodeToString(sum[:]), Content: made.content}
+		file := File{Kind: made.kind, Name: Safe(d.Number) + made.suffix, SHA256: hex.EncodeToString(sum[:]), Content: made.content}
 		// The name has the hash: of two processes that make the files of a document, the row of one decides which count.
-		file.Path = filepath.ToSlash(filepath.Join(fmt.Sprint(d.Issued.UTC().Year()), safe(d.ID),
-			safe(d.Number)+"-"+file.SHA256[:12]+made.suffix))
+		file.Path = filepath.ToSlash(filepath.Join(fmt.Sprint(d.Issued.UTC().Year()), Safe(d.ID),
+			Safe(d.Number)+"-"+file.SHA256[:12]+made.suffix))
 		if err := Place(filepath.Join(f.Dir, filepath.FromSlash(file.Path)), made.content); err != nil {
 			return nil, fmt.Errorf("keeping the files of document %s: %w", d.Number, err)
 		}
@@ -170,8 +172,25 @@ func Place(path string, content []byte) error {
 	return errors.Join(folder.Sync(), folder.Close()) // the name must outlive a loss of power, as the row does
 }
 
-// safe is a text as a part of a path.
-func safe(text string) string {
+// kept is the name of a kept file: the number of its document, and the beginning of its hash.
+var kept = regexp.MustCompile(`^(.+)-[0-9a-f]{12}\.(pdf|xml|csv)$`)
+
+// Issued are the numbers, as Safe writes them, under which files of a document were made in a year, by the folder alone.
+func Issued(dir string, year int, document string) (numbers []string, err error) {
+	files, err := os.ReadDir(filepath.Join(dir, fmt.Sprint(year), Safe(document)))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	for _, f := range files {
+		if m := kept.FindStringSubmatch(f.Name()); m != nil && !slices.Contains(numbers, m[1]) {
+			numbers = append(numbers, m[1])
+		}
+	}
+	return numbers, err
+}
+
+// Safe is a text as a part of a path.
+func Safe(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("-_.", r):

@@ -110,6 +110,9 @@ func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 // Group is the version of an accounting group on a date, nil if there is none.
 func (d *Documents) Group(name string, on registry.Date) *Group { return d.groups.At(name, on) }
 
+// GroupVersions are all versions of an accounting group.
+func (d *Documents) GroupVersions(name string) []*Group { return d.groups[name] }
+
 // Groups are the names of the accounting groups, sorted.
 func (d *Documents) Groups() []string { return d.groups.Names() }
 

@@ -108,6 +108,11 @@ func (r *Range) Number(year int, n int64) string {
 
 // Counted is the counter in a number of the range.
 func (r *Range) Counted(number string) (n int64, err error) {
+	return r.CountedAs(number, func(text string) string { return text })
+}
+
+// CountedAs is the counter in a number that was written otherwise, such as in the name of a file.
+func (r *Range) CountedAs(number string, write func(string) string) (n int64, err error) {
 	var pattern strings.Builder
 	for _, p := range r.parts {
 		switch p.what {
@@ -116,7 +121,7 @@ func (r *Range) Counted(number string) (n int64, err error) {
 		case 'n':
 			pattern.WriteString(`([0-9]+)`)
 		default:
-			pattern.WriteString(regexp.QuoteMeta(p.text))
+			pattern.WriteString(regexp.QuoteMeta(write(p.text)))
 		}
 	}
 	m := regexp.MustCompile("^" + pattern.String() + "$").FindStringSubmatch(number)

@@ -1,0 +1,160 @@
+package backoffice
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ratemill/internal/store"
+	"ratemill/invoicing"
+	"ratemill/invoicing/delivery"
+	"ratemill/invoicing/terms"
+)
+
+// numbersAgain refuses to give numbers if documents have them already: the control store was restored from a backup, and somebody got the
+// documents that became final afterwards. ClickHouse has those of all ranges, and the folder of issued files those of single documents.
+func (o *Office) numbersAgain(ctx context.Context, ids []string, r *InvoiceOrder) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var counters []*invoicing.Counter
+	err := o.Store.Change(ctx, "reading numbers", func(tx *store.Tx) (err error) {
+		counters, err = invoicing.Table{Tx: tx}.Counters(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	ranges, err := o.ranges(true)
+	if err != nil {
+		return err
+	}
+	again, err := o.numbersOfWarehouse(ctx, counters, ranges, r)
+	if err != nil {
+		return err
+	}
+	issued, err := o.numbersOfFiles(ctx, counters, ranges, ids)
+	if err != nil {
+		return err
+	}
+	if again = append(again, issued...); len(again) == 0 {
+		return nil
+	}
+	return conflict("numbers would be given twice: the control store is older than the last documents, so it was restored from a backup.\n%s\n"+
+		"Nothing became final. docs/runbooks/stores-of-different-days.md says what to do; then set the ranges behind the last numbers that somebody "+
+		"has", strings.Join(again, "\n"))
+}
+
+// next is the next counter of a range.
+func next(counters []*invoicing.Counter, seller, text string, year int) int64 {
+	for _, c := range counters {
+		if c.Seller == seller && c.Range == text && c.Year == year {
+			return c.Next
+		}
+	}
+	return 1
+}
+
+// setNext is the command that sets the next number of a range.
+func setNext(seller, text string, year int, next int64) string {
+	command := fmt.Sprintf("ratemill invoice numbers set '%s' --next %d", text, next)
+	if seller != "" {
+		command += " --seller " + seller
+	}
+	if year != 0 {
+		command += fmt.Sprintf(" --year %d", year)
+	}
+	return command + ` --why "…"`
+}
+
+// numbersOfWarehouse are the ranges of which ClickHouse has later numbers.
+func (o *Office) numbersOfWarehouse(ctx context.Context, counters []*invoicing.Counter, ranges []sellerRange,
+	r *InvoiceOrder) (again []string, err error) {
+	if !o.hasWarehouse || r.Unasked {
+		return nil, nil
+	}
+	w, err := o.Warehouse(ctx)
+	if err != nil {
+		return nil, conflict("ClickHouse cannot be asked which numbers documents have, and a control store that was restored from a backup would give "+
+			"numbers twice: %w. If you know that it was not restored, --without-clickhouse does not ask", err)
+	}
+	last, err := w.LastNumbers(ctx)
+	for _, l := range last {
+		used := slices.ContainsFunc(ranges, func(r sellerRange) bool { return r.counter.Seller == l.Seller && r.counter.Range == l.Range })
+		if n := next(counters, l.Seller, l.Range, l.Year); used && n <= l.N {
+			of, err := terms.ParseRange(l.Range)
+			if err != nil {
+				return nil, err
+			}
+			again = append(again, fmt.Sprintf("  %s: the next number would be %s, and ClickHouse has documents up to %s, issued on %s\n    %s",
+				cmp.Or(l.Seller, "the operator"), of.Number(l.Year, n), l.Number, l.Issued, setNext(l.Seller, l.Range, l.Year, l.N+1)))
+		}
+	}
+	return again, err
+}
+
+// numbersOfFiles are the documents that are to become final and were issued before: the folder of issued files has them, with a number that
+// their range would give again.
+func (o *Office) numbersOfFiles(ctx context.Context, counters []*invoicing.Counter, ranges []sellerRange, ids []string) (again []string,
+	err error) {
+	if o.Documents == "" {
+		return nil, nil
+	}
+	this := o.Now().UTC().Year()
+	for _, id := range ids {
+		for _, year := range []int{this, this - 1} {
+			numbers, err := delivery.Issued(o.Documents, year, id)
+			if err != nil {
+				return nil, err
+			}
+			if len(numbers) == 0 {
+				continue
+			}
+			seller, err := o.sellerOf(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			for _, number := range numbers {
+				if said := givenAgain(counters, ranges, seller, id, number, year); said != "" {
+					again = append(again, said)
+				}
+			}
+		}
+	}
+	return again, nil
+}
+
+// sellerOf is the seller of a document.
+func (o *Office) sellerOf(ctx context.Context, id string) (seller string, err error) {
+	err = o.Store.Change(ctx, "reading a document", func(tx *store.Tx) error {
+		s, err := invoicing.Table{Tx: tx}.Get(ctx, id)
+		if err == nil {
+			seller = s.Seller.Account
+		}
+		return err
+	})
+	return seller, err
+}
+
+// givenAgain says of a number in the folder of issued files that its range would give it again, "" if it would not.
+func givenAgain(counters []*invoicing.Counter, ranges []sellerRange, seller, id, number string, issued int) string {
+	for _, r := range ranges {
+		text := r.counter.Range
+		of, err := terms.ParseRange(text)
+		if err != nil || r.counter.Seller != seller {
+			continue
+		}
+		year := 0
+		if of.Yearly {
+			year = issued
+		}
+		n, err := of.CountedAs(number, delivery.Safe)
+		if err == nil && next(counters, seller, text, year) <= n {
+			return fmt.Sprintf("  document %s was issued before, as %s: the folder of issued documents has its files\n    %s", id,
+				of.Number(year, n), setNext(seller, text, year, n+1))
+		}
+	}
+	return ""
+}
