@@ -235,8 +235,12 @@ func (s *ByToken[R]) insert(ctx context.Context, intent control.Intent, found bo
 			}
 			repeated := again
 			again = true
-			if err := s.Inserter.Insert(finishing, b, token); err != nil || !repeated {
+			if err := s.Inserter.Insert(finishing, b, token); err != nil {
+				absent = time.Time{} // an engine that dies may have the rows without their token
 				return err
+			}
+			if !repeated {
+				return nil
 			}
 			return s.landed(finishing, intent, b, token)
 		})

@@ -117,6 +117,9 @@ func (e *engine) run(ctx context.Context, q request, use func([]byte) error) err
 	if creates(q.statement) {
 		spread(e.data)
 	}
+	if !q.reads && !selects(q.statement) {
+		return e.written(s)
+	}
 	return nil
 }
 

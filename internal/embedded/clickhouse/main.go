@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -50,6 +52,8 @@ func serve(o settings, life *child.Life) error {
 	server := &http.Server{Handler: e, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 1 << 20}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
+	var watch sync.WaitGroup
+	watch.Go(func() { e.watchWrites(life.Stop) })
 	if err := life.Ready(facts{Addr: listener.Addr().String(), Version: e.version}); err != nil {
 		return err
 	}
@@ -63,6 +67,7 @@ func serve(o settings, life *child.Life) error {
 	if server.Shutdown(ctx) != nil {
 		return server.Close() // a statement that does not end; acknowledged data is on disk
 	}
+	watch.Wait()
 	e.keep.close()
 	return nil
 }
@@ -122,6 +127,10 @@ func openEngine(o settings) (*engine, error) {
 		return nil, err
 	}
 	spread(e.data)
+	if n, err := failedWrites(e.keep); err != nil || n > 0 {
+		return nil, cmp.Or(err, fmt.Errorf("%s: ClickHouse could not write %d times while it started: is the disk full or broken? "+
+			"See `df %[1]s` and the kernel's log", o.Dir, n))
+	}
 	err = e.keep.query("SELECT version(), timezone()", "TSV", func(b []byte) error {
 		e.version, e.timezone, _ = strings.Cut(strings.TrimSpace(string(b)), "\t")
 		return nil

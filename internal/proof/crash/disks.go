@@ -89,13 +89,20 @@ func (r *run) fill(full fullDisk, disk *testengine.Disk, meanwhile func() error)
 		}
 	}
 	r.note("filling the disk of %s", full.folder)
-	disk.Fill(r.t)
+	e := r.engine(full.engine)
+	fill := func() {
+		disk.Fill(r.t)
+		if e != nil && e.Ended() { // ratemill starts its embedded engines again
+			r.note("%s ended by itself: %v", e.Name, e.Start())
+		}
+	}
+	fill()
 	began := time.Now()
 	if err := meanwhile(); err != nil {
 		return err
 	}
 	err := r.until(func() string {
-		disk.Fill(r.t)
+		fill()
 		for _, p := range r.cast {
 			if strings.Contains(p.Log()[spoken[p]:], full.says) {
 				return ""
@@ -108,7 +115,7 @@ func (r *run) fill(full fullDisk, disk *testengine.Disk, meanwhile func() error)
 	}
 	r.note("reported after %v", time.Since(began).Round(time.Millisecond))
 	err = r.until(func() string {
-		disk.Fill(r.t)
+		fill()
 		for _, p := range r.cast {
 			if ready, words, err := scrape.Ready(r.t.Context(), p.Metrics); err == nil && !ready &&
 				strings.Contains("\n"+words, "\n"+full.unfit) {
@@ -122,13 +129,12 @@ func (r *run) fill(full fullDisk, disk *testengine.Disk, meanwhile func() error)
 		return err
 	}
 	for end := time.Now().Add(r.o.Outage); time.Now().Before(end); {
-		disk.Fill(r.t)
+		fill()
 		if err := r.pause(200 * time.Millisecond); err != nil {
 			return err
 		}
 	}
 	r.quiet(spoken, began, full.folder+"'s disk was full")
-	e := r.engine(full.engine)
 	if e != nil {
 		r.note("kill -9 %s", e.Name)
 		e.Kill()

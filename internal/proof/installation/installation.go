@@ -3,6 +3,7 @@ package installation
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -87,6 +89,11 @@ type Engine struct {
 	Start func() error
 	PIDs  func() []int // of its processes
 	Away  bool
+}
+
+// Ended reports whether a process of the engine has ended by itself.
+func (e *Engine) Ended() bool {
+	return slices.ContainsFunc(e.PIDs(), func(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
 }
 
 // patience bounds the start of an engine on a busy machine.

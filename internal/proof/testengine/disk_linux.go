@@ -109,6 +109,19 @@ func (d *Disk) Fill(t testing.TB) {
 	}
 }
 
+// Leave uses all room but so many bytes.
+func (d *Disk) Leave(t testing.TB, room int64) {
+	t.Helper()
+	d.Fill(t)
+	info, err := os.Stat(d.filler)
+	if err == nil {
+		err = os.Truncate(d.filler, max(info.Size()-room, 0))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Free releases the room.
 func (d *Disk) Free(t testing.TB) {
 	t.Helper()

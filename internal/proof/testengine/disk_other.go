@@ -21,5 +21,8 @@ func NewDisk(t testing.TB, _ string, _ string) *Disk {
 // Fill uses all room.
 func (d *Disk) Fill(testing.TB) {}
 
+// Leave uses all room but so many bytes.
+func (d *Disk) Leave(testing.TB, int64) {}
+
 // Free releases the room.
 func (d *Disk) Free(testing.TB) {}

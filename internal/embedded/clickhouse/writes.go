@@ -1,0 +1,59 @@
+package clickhouse
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// libchdb goes on when the kernel refuses a write, where ClickHouse throws (chdb, src/IO/WriteBufferFromFileDescriptor.cpp, nextImpl). On a
+// full or broken disk it acknowledges blocks whose files are empty, and replaces parts by a merged part that is empty. Only its counter of
+// failed writes tells. An engine that has more in memory than on its disk ends itself before it answers. A new one finds incomplete parts by
+// their checksums, puts them aside, and takes the parts from which one was merged: ClickHouse keeps those for 8 minutes (old_parts_lifetime).
+// See docs/decisions/025-a-refused-write-ends-the-embedded-clickhouse.md.
+
+// failedWrites is how many writes the kernel has refused since the engine was opened.
+func failedWrites(s *session) (n int, err error) {
+	err = s.query("SELECT sum(value) FROM system.events WHERE event = 'WriteBufferFromFileDescriptorWriteFailed'", "TSV", func(b []byte) error {
+		n, err = strconv.Atoi(strings.TrimSpace(string(b)))
+		return err
+	})
+	return n, err
+}
+
+// written checks that the kernel took all writes. If it refused one, written does not return.
+func (e *engine) written(s *session) error {
+	n, err := failedWrites(s)
+	if n > 0 {
+		fmt.Fprintf(os.Stderr, "ClickHouse could not write to %s: not enough space, or a broken disk (%d writes failed). It ends, so that "+
+			"what is not on the disk is not taken for stored; see `df` and the kernel's log\n", e.data, n)
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // nothing may be written any more
+		select {}
+	}
+	return err
+}
+
+// watchWrites looks at the writes of merges, which nobody waits for.
+func (e *engine) watchWrites(stop <-chan struct{}) {
+	s, err := e.lib.open(e.args...)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "the writes of ClickHouse cannot be watched: %v\n", err)
+		os.Exit(1)
+	}
+	defer s.close()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+			if err := e.written(s); err != nil {
+				fmt.Fprintf(os.Stderr, "the writes of ClickHouse cannot be watched: %v\n", err)
+			}
+		}
+	}
+}
