@@ -75,13 +75,22 @@ type Addon struct {
 // Package is a package that an account or a SIM bought. The statement about it is named NAME/INSTANCE, and begins with the
 // purchase.
 type Package struct {
-	Cap   *int   `yaml:"cap" json:"cap,omitempty" doc:"Units that are free beyond those of the package, in percent; without it, what the catalogue says." example:"10"`
-	Notes string `yaml:"notes" json:"notes,omitempty" doc:"Words for colleagues." example:"order 18"`
+	Cap      *int       `yaml:"cap" json:"cap,omitempty" doc:"Units that are free beyond those of the package, in percent; without it, what the catalogue says." example:"10"`
+	Renewal  string     `yaml:"renewal" json:"renewal,omitempty" enum:"never|on_expiry|on_use_up" doc:"When it renews by itself: when its time is over, or when its units are used up. Without it, never. A later row can only stop the renewal, with never." example:"on_expiry"`
+	Price    *decimal.D `yaml:"price" json:"price,omitempty" doc:"Net price of each renewal; without it, that of the catalogue." example:"9.90"`
+	Currency string     `yaml:"currency" json:"currency,omitempty" doc:"Currency of the price, that of the payer." example:"EUR"`
+	Notes    string     `yaml:"notes" json:"notes,omitempty" doc:"Words for colleagues." example:"order 18"`
 }
 
 func (v *Package) check(c *checker) {
 	if v.Cap != nil && (*v.Cap < 0 || *v.Cap > 1000) {
 		c.errorf("cap", "is 0 to 1000 percent, not %d", *v.Cap)
+	}
+	if v.Price != nil && v.Price.Sign() < 0 {
+		c.errorf("price", "is 0 or more, not %s", v.Price)
+	}
+	if v.Price != nil && v.Price.Sign() > 0 && v.Currency == "" {
+		c.errorf("price", "needs the currency of the payer beside it, such as EUR")
 	}
 }
 

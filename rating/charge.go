@@ -105,6 +105,7 @@ type Draw struct {
 	Pass      bool  // it is a pass; Size is 0 if it has no bound
 
 	Package string // NAME/INSTANCE of the package or add-on whose bucket it is; empty for others
+	Renewal int64  // of a package: the number of the renewal that it had then, 0 before the first
 }
 
 // Exhausted reports whether the bucket is full now.
@@ -178,12 +179,13 @@ const (
 	PackageBegan                           // the time of a package began with its first use
 	PackageExhausted                       // a bucket of a package is used up
 	PackageCapReached                      // what a package has free beyond a bucket is used up too
+	PackageRenewed                         // a package renewed on use-up: threshold and after are the number of renewals
 )
 
 var eventNames = [...]string{"", "limit.passed", "pool.exhausted", "included.exhausted", "sim.first_use", "life.exhausted",
 	"limit.suspends", "anomaly.registrations", "anomaly.networks", "anomaly.imei",
 	"limit.throttles", "limit.blocks",
-	"package.began", "package.exhausted", "package.cap_reached"}
+	"package.began", "package.exhausted", "package.cap_reached", "package.renewed"}
 
 func (k EventKind) String() string {
 	if int(k) < len(eventNames) {

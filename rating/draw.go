@@ -10,11 +10,14 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 		e.state.free = e.drawLife(ch, c, u, class, ch.Rounded, res)
 		at = e.state.free
 	}
+	e.renewed = e.renewed[:0]
 	if e.owned = e.owned[:0]; e.view.AnyBought() {
 		if err := e.own(t, c, u); err != nil {
 			return at, err
 		}
-		at = e.drawOwned(t, true, at, ch, c, u, class, zone, res)
+		if at, err = e.drawOwned(t, true, at, ch, c, u, class, zone, res); err != nil {
+			return at, err
+		}
 	}
 	for i := range t.plan.included {
 		b := &t.plan.included[i]
@@ -44,9 +47,10 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 		at = e.drawPools(t, ch, c, u, class, zone, at, res)
 	}
 	if len(e.owned) > 0 && at < ch.Rounded {
-		if at = e.drawOwned(t, false, at, ch, c, u, class, zone, res); at < ch.Rounded && !e.giving.on {
-			return at, e.barred(t, u, class, zone)
+		if at, err = e.drawOwned(t, false, at, ch, c, u, class, zone, res); err == nil && at < ch.Rounded && !e.giving.on {
+			err = e.barred(t, u, class, zone)
 		}
+		return at, err
 	}
 	return at, nil
 }

@@ -63,8 +63,9 @@ type Engine struct {
 	rolled     []formerCycle // scratch of drawRolled
 	owned      []instance    // of the current tier
 	buys       []registry.Bought
-	prefetched []uint32 // scratch of Prefetch
-	touched    uint64   // so that the compiler keeps the read
+	renewed    []PeriodLine // what the renewals of packages by the record cost the tier
+	prefetched []uint32     // scratch of Prefetch
+	touched    uint64       // so that the compiler keeps the read
 }
 
 // NewEngine makes an engine.

@@ -24,6 +24,8 @@ type packageDoc struct {
 	BeginWithin validity    `yaml:"begin_within" default:"12 months" doc:"With begins: first_use, for how long after the purchase the first use may come." example:"6 months"`
 	Cap         percent     `yaml:"cap" doc:"Units beyond those of each bucket, in percent, that are free after use-up and after expiry together." example:"10 %"`
 	ReadOnlyFor validity    `yaml:"read_only_for" default:"30 d" doc:"For how long after its end the cap can be drawn and the package is shown as expired; then it is inactive." example:"30 d"`
+	Renewal     string      `yaml:"renewal" default:"profile" enum:"profile|never|on_expiry|on_use_up" doc:"Whether it renews by itself if the purchase does not say it: as prepaid_renewal of the payer's billing profile says, never, when its time is over, or when a bucket is used up." example:"on_expiry"`
+	AtMost      *int        `yaml:"renew_at_most" default:"10" doc:"How often it renews on use-up in a billing cycle, 1 to 100; then says what becomes of usage beyond that." example:"3"`
 	Then        string      `yaml:"then" default:"priced" enum:"priced|blocked" doc:"What becomes of usage that nothing covers any more, in its classes and zones: priced by the plan, or suspended (code package) until something covers it or the package is cancelled."`
 	Use         string      `yaml:"use" default:"last" enum:"first|last" doc:"first: drawn before the plan's included units. last: after them and the pools."`
 	Priority    int         `yaml:"priority" doc:"Of several packages the one with the smallest number is drawn first; of equal ones that which ends first, then that which was bought first." example:"1"`
@@ -33,6 +35,14 @@ type packageDoc struct {
 func (p *packageDoc) Check(n *diag.Node, d *diag.Decoder) {
 	if m := n.Member("begin_within"); m != nil && p.Begins != "first_use" {
 		d.Errorf(m.Pos, "begin_within bounds the first use, so it needs begins: first_use")
+	}
+	if m := n.Member("renewal"); m != nil && p.Renewal == "on_expiry" && p.Begins == "first_use" {
+		d.Errorf(m.Pos, "a package that begins with its first use cannot renew on expiry, because invoices compute renewals without usage; "+
+			"write begins: purchase, or renewal: on_use_up")
+	}
+	if m := n.Member("renew_at_most"); m != nil && p.AtMost != nil && (*p.AtMost < 1 || *p.AtMost > mostRenewals) {
+		d.Errorf(m.Pos, "a package renews at most 1 to %d times in a billing cycle, not %d; write renewal: never if it does not renew",
+			mostRenewals, *p.AtMost)
 	}
 	if len(p.Buckets) == 0 && n.Member("buckets") != nil {
 		d.Errorf(p.Name.Pos, "package %s has no buckets, so it gives nothing", p.Name.Value)
@@ -142,6 +152,7 @@ type pack struct {
 	blocked  bool
 	cap      int
 	priority int
+	atMost   int // renewals on use-up in a billing cycle
 }
 
 func (c *compiler) compilePackages() {
@@ -153,7 +164,10 @@ func (c *compiler) compilePackages() {
 		c.joinable("package", doc.Name)
 		p := &pack{name: doc.Name.Value, doc: doc, first: doc.Use == "first", valid: doc.Valid, onUse: doc.Begins == "first_use",
 			within: doc.BeginWithin.orElse(validity{months: longestValidity}), readOnly: doc.ReadOnlyFor.orElse(validity{days: 30}),
-			blocked: doc.Then == "blocked", cap: doc.Cap.of100, priority: doc.Priority}
+			blocked: doc.Then == "blocked", cap: doc.Cap.of100, priority: doc.Priority, atMost: usualRenewals}
+		if doc.AtMost != nil {
+			p.atMost = *doc.AtMost
+		}
 		if m := doc.Price; m != nil {
 			if m.Currency != "" {
 				c.currency(m.Currency, m.Pos)
@@ -188,6 +202,7 @@ type Package struct {
 	Blocked  bool
 
 	valid, within, readOnly validity
+	renewal                 string
 }
 
 // Packages are the names of the packages, sorted.
@@ -204,7 +219,7 @@ func (c *Catalogue) Package(name string, at udr.Instant, zone *time.Location) (P
 		return Package{}, false
 	}
 	x := Package{Name: p.name, Sandbox: p.doc.Environment == "sandbox", OnUse: p.onUse, Cap: p.cap, Blocked: p.blocked, valid: p.valid,
-		within: p.within, readOnly: p.readOnly}
+		within: p.within, readOnly: p.readOnly, renewal: p.doc.Renewal}
 	if m := p.doc.Price; m != nil {
 		x.Price, x.Currency = m.Amount.String(), m.Currency
 	}
@@ -239,4 +254,6 @@ type instance struct {
 	end    udr.Instant
 	over   bool // its time is over, and the cap is left
 	lapsed bool // nothing is left of its time
+
+	renewed renewal
 }

@@ -70,6 +70,9 @@ func (e *Engine) ownedBy(t *tier, p *payer, sim bool, number uint32, c *Counters
 			x.Bought.Cap = x.pack.cap
 		}
 		e.time(&x, c, u)
+		if x.Renewal != registry.NeverRenews {
+			e.renewals(&x, c, u)
+		}
 		e.owned = append(e.owned, x)
 	}
 	return nil
@@ -116,6 +119,9 @@ func (e *Engine) time(x *instance, c *Counters, u *udr.Usage) {
 // key is a counter of an instance: the same name of the same owner below a root is one counter. It belongs to no billing
 // cycle, and is kept.
 func (e *Engine) key(x *instance, id uint64) CounterKey {
+	if n := x.renewed.number; n > 0 && !x.renewed.onUse {
+		id = mixID(mixID(id, uint32(renewedID)), uint32(n)) // each time has units of its own
+	}
 	k := CounterKey{ID: mixID(mixID(mixID(id, uint32(x.ID)), uint32(x.ID>>32)), e.root()), Owner: x.owner, Kind: AccountPackage | ofRoot}
 	if x.sim {
 		k.Kind = SIMPackage | ofRoot
@@ -132,7 +138,8 @@ var (
 func (e *Engine) begun(x *instance) CounterKey { return e.key(x, begunID) }
 
 // drawOwned draws on packages and add-ons, those that are used first or those that are used last.
-func (e *Engine) drawOwned(t *tier, first bool, at int64, ch *Charge, c *Counters, u *udr.Usage, class, zone int32, res *Result) int64 {
+func (e *Engine) drawOwned(t *tier, first bool, at int64, ch *Charge, c *Counters, u *udr.Usage, class, zone int32,
+	res *Result) (int64, error) {
 	for i := range e.owned {
 		x := &e.owned[i]
 		if x.first != first || x.lapsed {
@@ -147,7 +154,14 @@ func (e *Engine) drawOwned(t *tier, first bool, at int64, ch *Charge, c *Counter
 				at += e.drawAddon(t, x, b, at, ch, c, u, res)
 				continue
 			}
-			if !x.over {
+			switch {
+			case x.over:
+			case x.renewed.onUse:
+				drawn, err := e.drawRenewing(t, x, b, at, ch, c, u, res)
+				if at += drawn; err != nil {
+					return at, err
+				}
+			default:
 				at += e.drawInstance(t, x, b, b.size, false, at, ch, c, u, res)
 			}
 			if size := percentOf(b.size, x.Bought.Cap); size > 0 && at < ch.Rounded {
@@ -155,7 +169,7 @@ func (e *Engine) drawOwned(t *tier, first bool, at int64, ch *Charge, c *Counter
 			}
 		}
 	}
-	return at
+	return at, nil
 }
 
 func percentOf(units int64, percent int) int64 {
@@ -194,12 +208,13 @@ func (e *Engine) drawInstance(t *tier, x *instance, b *bucket, size int64, cappe
 	k := e.key(x, id)
 	entry := c.entry(k)
 	before := entry.folded.Plus(entry.pending)
-	d := Draw{Package: x.Name, Bucket: b.name, Kind: k.Kind.plain(), Owner: k.Owner, Size: size, Before: before.Units()}
+	d := Draw{Package: x.Name, Bucket: b.name, Kind: k.Kind.plain(), Owner: k.Owner, Size: size, Before: before.Units(),
+		Renewal: x.renewed.number}
 	if capped {
 		d.AtMost = size
 	}
 	drawn := e.drawFrom(t, b, &d, k, entry, before, kind, at, ch, c, u, res)
-	if drawn > 0 && x.onUse && (x.begin == 0 || u.At < x.begin) {
+	if drawn > 0 && x.onUse && x.renewed.number == 0 && (x.begin == 0 || u.At < x.begin) {
 		e.begin(t, x, c, u, res)
 	}
 	return drawn
@@ -275,7 +290,7 @@ func (d *Draw) Cap() bool { return d.AtMost > 0 && d.Package != "" }
 // boughtWords describes a draw on a package.
 func (x *explanation) boughtWords(d *Draw, name, whose string) string {
 	if d.Cap() {
-		return fmt.Sprintf("%s, free beyond its units: %s of %s used before %s; ", name, Grouped(d.Before), Units(d.Size, x.u.Unit), whose)
+		return fmt.Sprintf("%s, free beyond its units: %s of %s used before %s; ", name+d.renewalWords(), Grouped(d.Before), Units(d.Size, x.u.Unit), whose)
 	}
-	return fmt.Sprintf("%s: %s of %s used before %s; ", name, Grouped(d.Before), Units(d.Size, x.u.Unit), whose)
+	return fmt.Sprintf("%s: %s of %s used before %s; ", name+d.renewalWords(), Grouped(d.Before), Units(d.Size, x.u.Unit), whose)
 }

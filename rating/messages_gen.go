@@ -1042,6 +1042,7 @@ func appendDraw(dst []byte, m *Draw) []byte {
 	dst = wire.AppendVarint(dst, 58, uint64(m.Carried))
 	dst = wire.AppendString(dst, 59, m.Package)
 	dst = wire.AppendVarint(dst, 60, uint64(m.Period))
+	dst = wire.AppendVarint(dst, 61, uint64(m.Renewal))
 	if m.Pass {
 		dst = wire.AppendVarint(dst, 45, 1)
 	}
@@ -1160,6 +1161,12 @@ func (m *Draw) parse(data []byte) error {
 				break
 			}
 			m.Period = period(f.V)
+		case 61:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.Renewal = int64(f.V)
 		case 45:
 			if f.Kind != protowire.VarintType {
 				err = f.WrongType()

@@ -100,6 +100,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	if !free {
 		total = c.periods(total)
 	}
+	total = c.withRenewals(total)
 	name := first.Name
 	if c.over.whole() || c.beyondPools {
 		name = "" // only names that plans give are compared
@@ -135,6 +136,7 @@ type naiveCharge struct {
 	passed                    int64 // by the pass of the first price
 	credits                   bool  // it is a credit, with what it gives back as positive numbers
 	refills                   []naiveRefill
+	renewed                   []*big.Rat // what packages cost that the record renewed
 	sum                       *big.Rat
 	lines, events             []string
 }
@@ -153,7 +155,9 @@ func (c *naiveCharge) drawAll() error {
 	if err != nil {
 		return err
 	}
-	c.drawOwned(owned, true)
+	if err := c.drawOwned(owned, true); err != nil {
+		return err
+	}
 	for i := range plan.Included {
 		c.drawIncluded(plan, &plan.Included[i])
 	}
@@ -168,9 +172,8 @@ func (c *naiveCharge) drawAll() error {
 		}
 	}
 	c.pool = nil
-	c.drawOwned(owned, false)
-	if c.credits {
-		return nil
+	if err := c.drawOwned(owned, false); err != nil || c.credits {
+		return err
 	}
 	return c.barred(owned)
 }

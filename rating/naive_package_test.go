@@ -25,6 +25,8 @@ type naivePackage struct {
 	Then     string        `yaml:"then,omitempty"`
 	Use      string        `yaml:"use,omitempty"`
 	Priority int           `yaml:"priority,omitempty"`
+	Price    string        `yaml:"price,omitempty"`
+	AtMost   int           `yaml:"renew_at_most,omitempty"`
 	Buckets  []naiveBucket `yaml:"buckets"`
 }
 
@@ -38,6 +40,8 @@ type naiveOwned struct {
 	end      udr.Instant
 	over     bool
 	inactive bool
+	renewal  int64       // number of the last one
+	began    udr.Instant // of the time that runs
 }
 
 // owned are the packages and add-ons of a charge, in the order in which they are drawn.
@@ -97,9 +101,82 @@ func (x *naiveOwned) times(c *naiveCharge) {
 			begin = c.u.At
 		}
 	}
-	x.end = naiveAfter(x.Valid, begin, x.account)
+	if begin = x.renewals(c, begin); x.line.Renewal != "on_expiry" || x.begun != nil {
+		x.end = naiveAfter(x.Valid, begin, x.account)
+	}
 	x.over = c.u.At >= x.end
 	x.inactive = x.over && c.u.At >= naiveAfter(cmp.Or(x.ReadOnly, "30 d"), x.end, x.account)
+}
+
+// renewals finds the last renewal of a package before a record, and when the time that runs began.
+func (x *naiveOwned) renewals(c *naiveCharge, begin udr.Instant) udr.Instant {
+	x.began = begin
+	switch {
+	case x.line.Renewal == "on_use_up":
+		if x.renewal = c.r.counter(x.key(c, "renewed")).Num().Int64(); x.renewal > 0 {
+			x.began = udr.Instant(c.r.counter(x.key(c, "renewed at")).Num().Int64())
+		}
+	case x.line.Renewal == "on_expiry" && x.begun == nil:
+		var n int64
+		var unit string
+		fmt.Sscanf(x.Valid, "%d %s", &n, &unit)
+		for {
+			x.end = naiveAfter(fmt.Sprintf("%d %s", n*(x.renewal+1), unit), begin, x.account)
+			if c.u.At < x.end || !x.goesOn(x.end) {
+				break
+			}
+			x.renewal, x.began = x.renewal+1, x.end
+		}
+	}
+	return x.began
+}
+
+// goesOn reports whether nothing ended the package or its renewal at a time.
+func (x *naiveOwned) goesOn(at udr.Instant) bool {
+	return (x.line.Until == "" || at < instant(x.line.Until)) && (x.line.Stops == "" || at < instant(x.line.Stops))
+}
+
+func (x *naiveOwned) key(c *naiveCharge, what string) string {
+	return fmt.Sprintf("%s %s of %s%d below %s", what, x.name, x.line.Account, x.line.SIM, c.root)
+}
+
+// drawRenewing draws on a bucket of a package that renews on use-up.
+func (c *naiveCharge) drawRenewing(x *naiveOwned, b *naiveBucket, name, key string, plans []naivePlan) error {
+	for {
+		size := naiveQuantity(b.Units) * (1 + x.renewal)
+		x.use(c, c.drawUnits(name, key, b, size, "package.exhausted", plans...))
+		left := size - c.r.counter(key).Num().Int64()
+		if c.credits || left >= c.least(b, plans...) || !x.goesOn(c.u.At) {
+			return nil
+		}
+		inCycle := c.r.counter(x.key(c, "renewed in cycle "+cycleOf(c.u, x.account)))
+		if inCycle.Num().Int64() >= int64(cmp.Or(x.AtMost, 10)) {
+			return nil
+		}
+		if price, currency, ok := strings.Cut(x.Price, " "); ok {
+			if currency != c.plan.Currency {
+				return naiveSuspended("currency")
+			}
+			c.renewed = append(c.renewed, naiveMoney(price))
+		}
+		x.renewal++
+		x.began = max(x.began, c.u.At)
+		inCycle.Add(inCycle, big.NewRat(1, 1))
+		c.r.counter(x.key(c, "renewed")).SetInt64(x.renewal)
+		c.r.counter(x.key(c, "renewed at")).SetInt64(int64(x.began))
+		c.events = append(c.events, fmt.Sprintf("  package.renewed %s %s", x.name, c.a.ID))
+		if !c.takes(b) {
+			return nil
+		}
+	}
+}
+
+// withRenewals adds to a total what the packages cost that the record renewed.
+func (c *naiveCharge) withRenewals(total *big.Rat) *big.Rat {
+	for _, price := range c.renewed {
+		total = new(big.Rat).Add(total, price)
+	}
+	return total
 }
 
 // naiveAfter goes day by day to the end of some time.
@@ -124,7 +201,7 @@ func naiveAfter(text string, from udr.Instant, a *accountLine) udr.Instant {
 		local.Location()))
 }
 
-func (c *naiveCharge) drawOwned(owned []naiveOwned, first bool) {
+func (c *naiveCharge) drawOwned(owned []naiveOwned, first bool) error {
 	var plans []naivePlan
 	for _, versions := range c.r.catalogue.Plans {
 		plans = append(plans, versions...)
@@ -147,7 +224,14 @@ func (c *naiveCharge) drawOwned(owned []naiveOwned, first bool) {
 					plans...)
 				continue
 			}
-			if !x.over {
+			if x.renewal > 0 && x.line.Renewal == "on_expiry" {
+				key += fmt.Sprint(" renewal ", x.renewal)
+			}
+			if x.line.Renewal == "on_use_up" && !x.over {
+				if err := c.drawRenewing(x, b, name, "package "+key, plans); err != nil {
+					return err
+				}
+			} else if !x.over {
 				x.use(c, c.drawUnits(name, "package "+key, b, naiveQuantity(b.Units), "package.exhausted", plans...))
 			}
 			percent := 0
@@ -160,15 +244,17 @@ func (c *naiveCharge) drawOwned(owned []naiveOwned, first bool) {
 			}
 		}
 	}
+	return nil
 }
 
 // use begins the time of a package, if it was drawn.
 func (x *naiveOwned) use(c *naiveCharge, drawn int64) {
-	if begin := big.NewRat(int64(c.u.At), 1); drawn > 0 && x.begun != nil && (x.begun.Sign() == 0 || begin.Cmp(x.begun) < 0) {
+	if begin := big.NewRat(int64(c.u.At), 1); drawn > 0 && x.begun != nil && x.renewal == 0 && (x.begun.Sign() == 0 || begin.Cmp(x.begun) < 0) {
 		if x.begun.Sign() == 0 {
 			c.events = append(c.events, fmt.Sprintf("  package.began %s %s", x.name, c.a.ID))
 		}
 		x.begun.Set(begin)
+		x.began = c.u.At
 	}
 }
 
@@ -193,6 +279,8 @@ type boughtLine struct {
 	Until    string `yaml:"until"`
 	Cap      *int   `yaml:"cap"`
 	Quantity int    `yaml:"quantity"`
+	Renewal  string `yaml:"renewal"`
+	Stops    string `yaml:"stops"` // the time of a statement that it renews no more
 }
 
 func (b *boughtLine) statements() []registry.Statement {
@@ -208,8 +296,14 @@ func (b *boughtLine) statements() []registry.Statement {
 		s.Value = fmt.Appendf(nil, `{"cap":%d}`, *b.Cap)
 	case b.Quantity != 0:
 		s.Value = fmt.Appendf(nil, `{"quantity":%d}`, b.Quantity)
+	default:
+		s.Value = fmt.Appendf(nil, `{"renewal":%q}`, b.Renewal)
 	}
 	all := []registry.Statement{s}
+	if b.Stops != "" {
+		s.From, s.Value = instant(b.Stops), []byte("{}")
+		all = append(all, s)
+	}
 	if b.Until != "" {
 		s.From, s.State, s.Value = instant(b.Until), registry.Ended, nil
 		all = append(all, s)

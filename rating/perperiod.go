@@ -2,7 +2,6 @@ package rating
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -118,11 +117,12 @@ const (
 	PeriodMinimum                   // the least that a period with usage costs
 	PeriodCap                       // the most that it costs
 	PeriodPaid                      // of a credit: it gives back at most what was charged for the SIM in the cycle
+	PeriodRenewal                   // a package renewed on use-up
 
 	periodKinds // their number
 )
 
-var periodKindNames = [...]string{"fee", "pass", "minimum", "cap", "charged"}
+var periodKindNames = [...]string{"fee", "pass", "minimum", "cap", "charged", "renewal"}
 
 func (k PeriodKind) String() string {
 	if int(k) < len(periodKindNames) {
@@ -534,66 +534,6 @@ func recomputePeriods(r *recomputation) (err error) {
 	}
 	r.total = total
 	return nil
-}
-
-func (x *explanation) periodLines() {
-	for i := range x.c.Periods {
-		l := &x.c.Periods[i]
-		when := x.periodWords(l)
-		switch {
-		case l.Kind == PeriodFee:
-			x.line("fee", x.money(l.Amount)+" for the first use in "+when)
-		case l.Kind == PeriodPass:
-			x.line("pass", fmt.Sprintf("%s: %s for the first use in %s", l.Name, x.money(l.Amount), when))
-		case l.Amount.IsZero():
-		case x.credit:
-			x.line(l.Kind.String(), x.creditWords(l, when))
-		case l.Kind == PeriodMinimum:
-			x.line("minimum", fmt.Sprintf("at least %s in %s, and %s charged before: %s", x.money(l.Price), when, x.money(l.Charged),
-				x.difference(l.Amount)))
-		case l.Kind == PeriodCap:
-			x.line("cap", fmt.Sprintf("at most %s in %s, and %s charged before: %s", x.money(l.Price), when, x.money(l.Charged),
-				x.difference(l.Amount)))
-		}
-	}
-}
-
-// periodWords names the period of a line and whose it is: the day 2026-03-05 of SIM 7.
-func (x *explanation) periodWords(l *PeriodLine) string {
-	whose := "SIM " + x.names.sim(l.Owner)
-	if l.Counter == AccountUnits {
-		whose = x.names.account(l.Owner)
-	}
-	return spanWords(l.Period, l.Begins) + " of " + whose
-}
-
-// spanWords name a period by its first date: the day 2026-03-05, the cycle from 2026-03-01.
-func spanWords(p period, begins int32) string {
-	if p == perDay {
-		return "the day " + date(begins)
-	}
-	return "the " + p.String() + " from " + date(begins)
-}
-
-// creditWords say why a credit gives back more or less than a record costs.
-func (x *explanation) creditWords(l *PeriodLine, when string) string {
-	text := fmt.Sprintf("%s was charged in %s", x.money(l.Charged), when)
-	switch l.Kind {
-	case PeriodPaid:
-		text = fmt.Sprintf("%s was charged for the SIM in %s, and no more is given back", x.money(l.Price), when)
-	case PeriodMinimum:
-		text += fmt.Sprintf(", at least %s while there is usage", x.money(l.Price))
-	case PeriodCap:
-		text += fmt.Sprintf(", at most %s of %s", x.money(l.Price), x.money(l.Before))
-	}
-	return text + ": " + x.difference(l.Amount)
-}
-
-func (x *explanation) difference(d decimal.D) string {
-	if d.Sign() < 0 {
-		return x.money(d.Neg()) + " less"
-	}
-	return x.money(d) + " more"
 }
 
 // remembers reports whether the price counts in periods, so that its counters need its name.

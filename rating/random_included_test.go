@@ -70,8 +70,12 @@ func randomBought(r *rand.Rand, s *scenario, bucket func(name string) naiveBucke
 		if x.Begins == "first_use" {
 			x.Within = pick(r, "", "20 d")
 		}
+		if r.Intn(2) == 0 {
+			x.Price = pick(r, "9.90 EUR", "0.35 EUR")
+		}
+		x.AtMost = pick(r, 0, 1, 3)
 		if name == "extra" {
-			x = naivePackage{Addon: name, From: x.From, Use: x.Use}
+			x = naivePackage{Addon: name, From: x.From, Use: x.Use} // no price
 		}
 		for b := range 1 + r.Intn(2) {
 			x.Buckets = append(x.Buckets, bucket(fmt.Sprint("b", b)))
@@ -92,6 +96,12 @@ func randomBought(r *rand.Rand, s *scenario, bucket func(name string) naiveBucke
 			if r.Intn(4) == 0 {
 				n := pick(r, 0, 30)
 				line.Cap = &n
+			}
+		}
+		if line.Addon == "" && line.Cap == nil && r.Intn(2) == 0 {
+			line.Renewal = pick(r, "on_expiry", "on_use_up")
+			if r.Intn(3) == 0 {
+				line.Stops = pick(r, "2026-02-20T10:00:00Z", "2026-03-31T21:30:00Z")
 			}
 		}
 		if r.Intn(3) == 0 {

@@ -132,10 +132,13 @@ func (e *Engine) finish(t *tier, ch *Charge, first *price, covered int64, sum *a
 	if err == nil && t.class.volume {
 		err = e.settlePortions(t, ch)
 	}
-	if err != nil || len(first.stages) == 0 && !t.class.credit || free {
-		return err
+	if err == nil && (len(first.stages) > 0 || t.class.credit) && !free {
+		err = e.inPeriods(t, first, ch, c, u, res)
 	}
-	return e.inPeriods(t, first, ch, c, u, res)
+	if err == nil && len(e.renewed) > 0 {
+		err = e.payRenewals(t, ch, u)
+	}
+	return err
 }
 
 // head says who pays, by which plan and in which zone.

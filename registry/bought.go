@@ -8,6 +8,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"ratemill/decimal"
 	"ratemill/udr"
 )
 
@@ -28,8 +29,28 @@ type boughtFact struct {
 	state    State
 	quantity int64
 	cap      int16
+	renewal  Renewal
+	price    *decimal.D
+	currency string
 	id       uint64
 }
+
+// Renewal says when a package renews by itself.
+type Renewal uint8
+
+// The ways to renew.
+const (
+	NeverRenews Renewal = iota
+	OnExpiry
+	OnUseUp
+)
+
+var renewalNames = [...]string{"never", "on_expiry", "on_use_up"}
+
+func (r Renewal) String() string { return renewalNames[r] }
+
+// ParseRenewal reads a way to renew; what it does not know never renews.
+func ParseRenewal(text string) Renewal { return Renewal(max(0, slices.Index(renewalNames[:], text))) }
 
 // Bought is a package or an add-on that an account or a SIM has from a time until another.
 type Bought struct {
@@ -39,6 +60,11 @@ type Bought struct {
 	Since, Until udr.Instant
 	Quantity     int64 // of an add-on, 1 or more
 	Cap          int   // of a package in percent, in place of the catalogue's; -1 for that
+
+	Renewal  Renewal     // of a package
+	Stops    udr.Instant // it renews before that; Until, or the time of a later statement that it never renews
+	Price    *decimal.D  // of a renewal, in place of the catalogue's; nil for that
+	Currency string      // of Price
 }
 
 // NoEnd is the end of what has none.
@@ -48,6 +74,10 @@ const NoEnd = udr.Instant(math.MaxInt64)
 type boughtValue struct {
 	Quantity int64 `json:"quantity"`
 	Cap      *int  `json:"cap"`
+
+	Renewal  string     `json:"renewal"`
+	Price    *decimal.D `json:"price"`
+	Currency string     `json:"currency"`
 }
 
 func (b bought) load(numbers map[string]uint32, statements []Statement, known Revision) {
@@ -68,8 +98,11 @@ func (b bought) load(numbers map[string]uint32, statements []Statement, known Re
 		if len(s.Value) > 0 {
 			_ = json.Unmarshal(s.Value, &v) // what cannot be read is as if it were not said
 		}
-		f := boughtFact{s.Kind, s.Name, s.From, known, s.State, max(v.Quantity, 1), -1,
-			xxhash.Sum64String(string(s.Kind) + " " + s.Name)}
+		f := boughtFact{kind: s.Kind, name: s.Name, from: s.From, known: known, state: s.State, quantity: max(v.Quantity, 1), cap: -1,
+			id: xxhash.Sum64String(string(s.Kind) + " " + s.Name)}
+		if s.Kind == KindPackage {
+			f.renewal, f.price, f.currency = ParseRenewal(v.Renewal), v.Price, v.Currency
+		}
 		if v.Cap != nil {
 			f.cap = int16(min(max(*v.Cap, 0), math.MaxInt16))
 		}
@@ -102,16 +135,19 @@ func (v *View) Bought(sim bool, number uint32, at udr.Instant, rev Revision, dst
 			case f.state == Withdrawn:
 			case !f.state.begins():
 				if open {
-					dst[len(dst)-1].Until = f.from
+					last := &dst[len(dst)-1]
+					last.Until, last.Stops = f.from, min(last.Stops, f.from)
 				}
 				open = false
 			case open:
 				last := &dst[len(dst)-1]
-				last.Quantity, last.Cap = f.quantity, int(f.cap)
+				if last.Quantity, last.Cap = f.quantity, int(f.cap); f.renewal == NeverRenews {
+					last.Stops = min(last.Stops, f.from)
+				}
 			default:
 				open = true
 				dst = append(dst, Bought{Kind: f.kind, Name: f.name, ID: f.id, Since: f.from, Until: NoEnd,
-					Quantity: f.quantity, Cap: int(f.cap)})
+					Quantity: f.quantity, Cap: int(f.cap), Renewal: f.renewal, Stops: NoEnd, Price: f.price, Currency: f.currency})
 			}
 		}
 	}

@@ -30,6 +30,9 @@ invoice of the payer; a part with of: { charge: PACKAGE } gives its tax class, o
 for its units.
 
 Users of the account (--as) may buy the packages that are open to them (account resource set ACCOUNT package/NAME --open).
+The billing profile of the payer says with prepaid_renewal whether packages renew by themselves, unless the package or --renewal does.
+Each renewal costs as much as the purchase.
+
 --key makes a request that can be repeated: the same key again buys nothing.`,
 		Example: "  ratemill package buy acme travel-eu --sim 214070050000011 --why \"order 18\"\n" +
 			"  ratemill package buy acme topup-10gb --price 80.00 --cap 10 --at 2026-04-12 --dry-run",
@@ -40,6 +43,7 @@ Users of the account (--as) may buy the packages that are open to them (account 
 	c.Flags().StringVar(&r.Price, "price", "", "net price in the payer's currency, in place of the catalogue's; 0 for nothing")
 	c.Flags().StringVar(&r.Tax, "tax", "", "tax class of the price, if no part of the catalogue gives it")
 	c.Flags().IntVar(&r.Cap, "cap", -1, "units that are free beyond those of the package, in percent, in place of the catalogue's")
+	c.Flags().StringVar(&r.Renewal, "renewal", "", "never, on_expiry or on_use_up, in place of what the catalogue and the billing profile say")
 	c.Flags().StringVar(&r.Notes, "notes", "", "words for colleagues")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		r.Account, r.Package = args[0], args[1]
@@ -54,14 +58,18 @@ func packageCancel(f *flags) *cobra.Command {
 	r := backoffice.PackageOrder{Cap: -1}
 	c := &cobra.Command{
 		Use:   "cancel ACCOUNT PACKAGE/INSTANCE --why WORDS",
-		Short: "End a package; what is left of it lapses",
+		Short: "End a package, or only its renewal",
 		Long: `Cancel ends a package from --at on. What is left of its units lapses, and usage that it blocked has the price of the plan. Its price is
-not given back: charge add makes a credit.`,
-		Example: "  ratemill package cancel acme travel-eu/1 --sim 214070050000011 --why \"ordered by mistake\"",
-		Args:    needing(2, 2, "an account and a package with its instance: ratemill package cancel acme travel-eu/1 --why …"),
+not given back: charge add makes a credit. It renews no more from then on.
+
+With --at-end it only renews no more: what it has can be drawn until its time is over.`,
+		Example: "  ratemill package cancel acme travel-eu/1 --sim 214070050000011 --why \"ordered by mistake\"\n" +
+			"  ratemill package cancel acme topup/1 --at-end --why \"no longer needed\"",
+		Args: needing(2, 2, "an account and a package with its instance: ratemill package cancel acme travel-eu/1 --why …"),
 	}
 	at := orderFlags(f, c, &r.AccountOrder)
 	c.Flags().StringVar(&r.SIM, "sim", "", "the SIM that has it, by one of its identifiers (default: the account)")
+	c.Flags().BoolVar(&r.AtEnd, "at-end", false, "only stop its renewal")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		r.Account, r.Package = args[0], args[1]
 		return change(cmd, f, &r.AccountOrder, at, func(o *backoffice.Office) (*backoffice.AccountChange, error) {
@@ -92,9 +100,10 @@ that. Whether the time of a package that begins with its first use has begun is 
 		if err != nil {
 			return refusal(err)
 		}
-		g := output.New("package", "sim", "status", "bought", "ends", "cap", "then", "notes").Sparse("sim", "notes").Numbers("cap")
+		g := output.New("package", "sim", "status", "bought", "ends", "cap", "then", "renewal", "renewed", "notes").Sparse("sim", "notes").
+			Numbers("cap", "renewed")
 		for _, p := range all {
-			g.Add(p.Package, p.SIM, p.Status, p.Bought, p.Ends, fmt.Sprint(p.Cap), p.Then, p.Notes)
+			g.Add(p.Package, p.SIM, p.Status, p.Bought, p.Ends, fmt.Sprint(p.Cap), p.Then, p.Renewal, fmt.Sprint(p.Renewed), p.Notes)
 		}
 		if g.Len() == 0 {
 			fmt.Fprintf(stderr, "account %s has no packages\n", args[0])

@@ -6,10 +6,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"ratemill/account"
+	"ratemill/decimal"
 	"ratemill/diag"
 	"ratemill/invoicing/product"
 	"ratemill/rating"
@@ -26,6 +26,8 @@ type PackageOrder struct {
 	Cap     int    // in percent, in place of the catalogue's; -1 for that
 	Price   string // in place of the catalogue's, 0 for nothing; "" for that
 	Tax     string // tax class of the price, if no part gives it
+	Renewal string // in place of what the catalogue and the billing profile say; "" for that
+	AtEnd   bool   // cancel the renewal only
 	Notes   string
 }
 
@@ -61,8 +63,15 @@ func (o *Office) BuyPackage(ctx context.Context, r PackageOrder) (*AccountChange
 		if r.Cap >= 0 {
 			v.Cap = &r.Cap
 		}
+		price, err := d.packagePrice(&r, &p, payer, when)
+		if err != nil {
+			return err
+		}
+		if err := d.renews(&r, &p, &v, payer, price, when); err != nil {
+			return err
+		}
 		d.state(registry.KindPackage, subject, name, when, v)
-		return d.chargePackage(&r, &p, name, subject, payer, when, zone)
+		return d.chargePackage(&r, &p, name, subject, payer, price, when, zone)
 	})
 }
 
@@ -126,32 +135,72 @@ func (d *accountDraft) packageInstance(r *PackageOrder, subject string) string {
 	}
 }
 
-// chargePackage states the one-off charge of a package's price.
-func (d *accountDraft) chargePackage(r *PackageOrder, p *rating.Package, name, subject, payer string, when udr.Instant,
-	zone *time.Location) error {
+// packagePrice is the price of a package for a payer, in the payer's currency; 0 if nothing is charged.
+func (d *accountDraft) packagePrice(r *PackageOrder, p *rating.Package, payer string, when udr.Instant) (amount decimal.D, err error) {
 	currency, price := d.book.Account(payer, when).Currency, r.Price
 	switch {
 	case price == "" && p.Price != "" && p.Currency != currency:
-		return conflict("package %s costs %s %s, but account %s pays in %s; give its price in that with --price", p.Name, p.Price, p.Currency,
-			payer,
-			currency)
+		return amount, conflict("package %s costs %s %s, but account %s pays in %s; give its price in that with --price", p.Name, p.Price,
+			p.Currency, payer, currency)
 	case price == "":
 		price = p.Price
 	}
 	if price == "" || price == "0" {
+		return amount, nil
+	}
+	if amount, err = chargeAmount(price, currency); err == nil && amount.Sign() < 0 {
+		err = fmt.Errorf("a package costs 0 or more, not %s", price)
+	}
+	return amount, err
+}
+
+// renews says when a package renews: as the buyer says, or the catalogue, or the billing profile of the payer.
+func (d *accountDraft) renews(r *PackageOrder, p *rating.Package, v *account.Package, payer string, price decimal.D, when udr.Instant) error {
+	mode, who := r.Renewal, "--renewal"
+	if mode == "" {
+		mode, who = p.Renewal(), "package "+p.Name
+	}
+	if mode == "profile" {
+		mode, who = "never", ""
+		if profile := d.book.Profile(payer, when); profile != nil && profile.PrepaidRenewal != "" {
+			mode, who = profile.PrepaidRenewal, "the billing profile of "+payer
+		}
+	}
+	switch {
+	case !slices.Contains([]string{"never", "on_expiry", "on_use_up"}, mode):
+		return fmt.Errorf("--renewal is never, on_expiry or on_use_up, not %s", mode)
+	case mode == "never":
+		return nil
+	case mode == "on_expiry" && p.OnUse && r.Renewal != "":
+		return conflict("package %s begins with its first use, so it cannot renew on expiry; use --renewal on_use_up or never", p.Name)
+	case mode == "on_expiry" && p.OnUse:
+		d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("%s says that packages renew on expiry, but package %s begins with its first use, "+
+			"so it does not renew", who, p.Name))
+		return nil
+	}
+	currency := d.book.Account(payer, when).Currency
+	v.Renewal, v.Price = mode, &price
+	cost := "free of charge"
+	if !price.IsZero() {
+		v.Currency, cost = currency, "for "+price.String()+" "+currency
+	}
+	words := map[string]string{"on_expiry": "on expiry", "on_use_up": "on use-up"}
+	d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("it renews %s, each time %s, because %s says so; package cancel ends that", words[mode],
+		cost, who))
+	return nil
+}
+
+// chargePackage states the one-off charge of a package's price.
+func (d *accountDraft) chargePackage(r *PackageOrder, p *rating.Package, name, subject, payer string, price decimal.D, when udr.Instant,
+	zone *time.Location) error {
+	if price.IsZero() {
 		d.answer.Notes = append(d.answer.Notes, "nothing is charged for the package")
 		return nil
 	}
-	v := product.OneOff{Payer: payer, Account: r.Account, Product: p.Name, Currency: currency, Tax: r.Tax, Reference: name}
+	v := product.OneOff{Payer: payer, Account: r.Account, Product: p.Name, Amount: price, Currency: d.book.Account(payer, when).Currency,
+		Tax: r.Tax, Reference: name}
 	if subject != r.Account {
 		v.SIM = subject
-	}
-	var err error
-	if v.Amount, err = chargeAmount(price, currency); err != nil {
-		return err
-	}
-	if v.Amount.Sign() < 0 {
-		return fmt.Errorf("a package costs 0 or more, not %s", price)
 	}
 	if !p.OnUse {
 		v.From = registry.Date(registry.LocalDate(zone, when))
@@ -169,7 +218,7 @@ func (d *accountDraft) chargePackage(r *PackageOrder, p *rating.Package, name, s
 	return nil
 }
 
-// CancelPackage ends a package at a time: what depends on it is released then. Its price is not given back.
+// CancelPackage ends a package at a time, or only its renewal. Its price is not given back.
 func (o *Office) CancelPackage(ctx context.Context, r PackageOrder) (*AccountChange, error) {
 	return o.changeAccounts(ctx, &r.AccountOrder, func(d *accountDraft) error {
 		when, as, err := d.account(r.Account)
@@ -183,6 +232,9 @@ func (o *Office) CancelPackage(ctx context.Context, r PackageOrder) (*AccountCha
 		if err != nil {
 			return err
 		}
+		if r.AtEnd {
+			return d.stopRenewal(&r, subject, when)
+		}
 		if err := d.end(registry.KindPackage, subject, r.Package, when); err != nil {
 			return err
 		}
@@ -191,109 +243,18 @@ func (o *Office) CancelPackage(ctx context.Context, r PackageOrder) (*AccountCha
 	})
 }
 
-// ListedPackage is a package that an account or one of its SIMs bought.
-type ListedPackage struct {
-	Account string `json:"account"`
-	SIM     string `json:"sim,omitempty"` // an identifier
-	Package string `json:"package"`       // NAME/INSTANCE
-	Status  string `json:"status"`        // pending, active, expired, inactive, cancelled
-	Bought  string `json:"bought"`
-	Ends    string `json:"ends"` // of one that begins with its first use, by when it must begin
-	Cap     int    `json:"cap"`  // in percent
-	Then    string `json:"then"` // priced or blocked
-	Notes   string `json:"notes,omitempty"`
-}
-
-// ListPackages are the packages of an account and of its SIMs, oldest first.
-func (o *Office) ListPackages(ctx context.Context, id string, q AccountQuestion) ([]ListedPackage, error) {
-	r, end, err := o.readAll(ctx, q)
-	if err != nil {
-		return nil, err
+// stopRenewal states that a package renews no more. What it has goes on to its end.
+func (d *accountDraft) stopRenewal(r *PackageOrder, subject string, when udr.Instant) error {
+	v := account.Value[account.Package](d.book, registry.KindPackage, subject, r.Package, when)
+	if v == nil {
+		return missing("account %s has no package %s at that time; ratemill package list %s shows what it has", r.Account, r.Package, r.Account)
 	}
-	defer end()
-	if r.book.Account(id, r.at) == nil {
-		return nil, r.unknown(id)
+	if registry.ParseRenewal(v.Renewal) == registry.NeverRenews {
+		return conflict("package %s does not renew; leave out --at-end to end it", r.Package)
 	}
-	if err := r.as.Within(account.Path(r.book, id, r.at)); err != nil {
-		return nil, err
-	}
-	all := []ListedPackage{}
-	for subject := range r.statements.Subjects(registry.KindPackage) {
-		sim, ofSIM := registry.SIMOf(subject)
-		own, _ := r.view.Owner(sim, r.at, r.book.Revision)
-		if owner, _ := r.view.AccountID(own.Account); ofSIM && owner != id || !ofSIM && subject != id {
-			continue
-		}
-		number, _ := r.view.AccountNumber(id)
-		if ofSIM {
-			number = sim
-		}
-		for _, b := range r.view.Bought(ofSIM, number, r.at, r.book.Revision, nil) {
-			if b.Kind == registry.KindPackage {
-				all = append(all, r.listedPackage(id, subject, &b))
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b ListedPackage) int {
-		return strings.Compare(a.Bought+a.SIM+a.Package, b.Bought+b.SIM+b.Package)
-	})
-	return all, r.book.Err()
-}
-
-// readAll is read with the SIMs.
-func (o *Office) readAll(ctx context.Context, q AccountQuestion) (r *reading, end func(), err error) {
-	r, end, err = o.read(ctx, q)
-	if err != nil {
-		return nil, nil, err
-	}
-	end()
-	r.registry = registry.New()
-	if _, err := o.Store.LoadRegistry(ctx, r.registry); err != nil {
-		return nil, nil, err
-	}
-	r.accountDraft.view = nil
-	r.open()
-	return r, r.view.Close, nil
-}
-
-func (r *reading) listedPackage(id, subject string, b *registry.Bought) ListedPackage {
-	zone := r.book.Account(id, r.at).Zone
-	l := ListedPackage{Account: id, Package: b.Name, Bought: day(b.Since, zone), Status: "active"}
-	if sim, ok := registry.SIMOf(subject); ok {
-		is := registryAt{r.view, r.book.Revision, r.at}.sim(sim)
-		l.SIM = strings.Join(slices.Concat(is.ICCID, is.IMSI, is.MSISDN)[:1], "")
-	}
-	if v := account.Value[account.Package](r.book, registry.KindPackage, subject, b.Name, b.Since); v != nil {
-		l.Notes = v.Notes
-	}
-	name, _, _ := strings.Cut(b.Name, "/")
-	var p rating.Package
-	known := false
-	if r.catalogue != nil {
-		p, known = r.catalogue.Package(name, b.Since, zone)
-	}
-	if !known {
-		l.Status, l.Notes = "unknown", strings.TrimSpace("the catalogue has no such package. "+l.Notes)
-		return l
-	}
-	l.Then = "priced"
-	if p.Blocked {
-		l.Then = "blocked"
-	}
-	if l.Cap = p.Cap; b.Cap >= 0 {
-		l.Cap = b.Cap
-	}
-	ends := p.End(b.Since, 0, zone)
-	l.Ends = day(ends, zone)
-	switch {
-	case r.at >= b.Until:
-		l.Status, l.Ends = "cancelled", day(b.Until, zone)
-	case p.OnUse:
-		l.Status, l.Ends = "pending or active", "begins with its first use, before "+l.Ends
-	case r.at >= p.ReadOnlyUntil(ends, zone):
-		l.Status = "inactive"
-	case r.at >= ends:
-		l.Status = "expired"
-	}
-	return l
+	changed := *v
+	changed.Renewal, changed.Price, changed.Currency = "never", nil, ""
+	d.state(registry.KindPackage, subject, r.Package, when, changed)
+	d.answer.Notes = append(d.answer.Notes, "it can be drawn until its time is over, and renews no more")
+	return nil
 }

@@ -119,6 +119,7 @@ func appendDraw(dst []byte, m *rating.Draw) []byte {
 	if m.Pass {
 		dst = AppendString(key(dst, "period"), m.Period.String())
 	}
+	dst = appendNumber(dst, "renewal", int64(m.Renewal))
 	return append(dst, '}')
 }
 

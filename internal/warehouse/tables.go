@@ -500,7 +500,8 @@ var usageTables = []Table{
 			{Name: "event", Type: word, Since: 1,
 				Doc: "limit.passed, pool.exhausted or included.exhausted; limit.throttles or limit.blocks; of the states of SIMs sim.first_use, " +
 					"life.exhausted or limit.suspends; " +
-					"anomaly.registrations, anomaly.networks or anomaly.imei; package.began, package.exhausted or package.cap_reached.",
+					"anomaly.registrations, anomaly.networks or anomaly.imei; package.began, package.exhausted, " +
+					"package.cap_reached or package.renewed.",
 				fill: texts(func(r *row) string { return r.event.Kind.String() })},
 			{Name: "name", Type: word, Since: 1,
 				Doc:  "The limit, share plan/bucket, plan/bucket, package/instance/bucket, lifecycle, lifecycle/class, or anomaly.",

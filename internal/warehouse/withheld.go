@@ -33,7 +33,7 @@ var shownFields = map[registry.Kind][]string{
 	registry.KindAddress:  {"country"},
 	registry.KindAddon:    {"quantity", "price"},
 	registry.KindContract: {"document", "account", "start", "term", "status", "noticed", "coterminates", "products"},
-	registry.KindPackage:  {"cap"},
+	registry.KindPackage:  {"cap", "renewal", "price", "currency"},
 	registry.KindOneOff:   {"payer", "account", "sim", "product", "amount", "currency", "period", "adjusts"},
 	registry.KindPayment:  {"payer", "amount", "currency", "document", "date"},
 }

@@ -23,6 +23,7 @@ type Engine struct {
 	view      *registry.View
 	index     *index
 	addons    map[uint32]bool     // SIMs that ever had an add-on
+	buyers    map[buyer]bool      // of packages
 	oneOffsOf map[string][]string // ids of one-off charges, by the account that they name as payer, or else as theirs
 	path      []uint32
 	ruled     map[ruleKey]life.Rules
@@ -38,7 +39,7 @@ func New(f Facts, c Catalogue) *Engine {
 			e.addons[sim] = true
 		}
 	}
-	e.oneOffsOf = oneOffsOf(f.Statements)
+	e.oneOffsOf, e.buyers = oneOffsOf(f.Statements), buyersOf(f)
 	return e
 }
 
@@ -142,6 +143,9 @@ func (r *run) all() (err error) {
 		if err != nil {
 			return err
 		}
+	}
+	if err := r.renewals(accounts); err != nil {
+		return err
 	}
 	return r.oneOffCharges(accounts)
 }

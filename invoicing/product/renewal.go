@@ -1,0 +1,161 @@
+package product
+
+import (
+	"fmt"
+	"time"
+
+	"ratemill/invoicing/document"
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Packages that renew on expiry are charged on each renewal, like the one-off charge of their purchase. The renewals follow from the
+// purchase, as in rating. A renewal on use-up is part of the charge of the record that made it.
+
+// buyer is an account, or a SIM, that bought packages.
+type buyer struct {
+	number  uint32
+	sim     bool
+	subject string
+}
+
+// buyersOf finds the accounts and SIMs that ever bought a package, in the order of their numbers.
+func buyersOf(f Facts) map[buyer]bool {
+	all := map[buyer]bool{}
+	for subject := range f.Statements.Subjects(registry.KindPackage) {
+		b := buyer{subject: subject}
+		if b.number, b.sim = registry.SIMOf(subject); !b.sim {
+			var ok bool
+			if b.number, ok = f.View.AccountNumber(subject); !ok {
+				continue
+			}
+		}
+		all[b] = true
+	}
+	return all
+}
+
+// renewals gives the renewals of packages of the payer's accounts and their SIMs.
+func (r *run) renewals(accounts []uint32) error {
+	if len(r.buyers) == 0 {
+		return nil
+	}
+	for _, a := range accounts {
+		if id, ok := r.view.AccountID(a); ok {
+			if err := r.renewalsOf(buyer{number: a, subject: id}); err != nil {
+				return err
+			}
+		}
+	}
+	for _, sim := range r.index.of(accounts) {
+		if err := r.renewalsOf(buyer{sim, true, registry.SubjectOf(sim)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) renewalsOf(of buyer) error {
+	if !r.buyers[of] {
+		return nil
+	}
+	since := r.stated(registry.KindPackage, of.subject)
+	if of.sim {
+		r.known = r.view.Owners(of.number, r.known[:0])
+		for i := range r.known {
+			f := &r.known[i]
+			if r.fresh(f.Known) {
+				since = min(since, f.From)
+			}
+			if f.Account != 0 && r.again {
+				since = min(since, r.dirty(f.Account, true))
+			}
+		}
+	} else {
+		since = min(since, r.dirty(of.number, true))
+	}
+	return r.subject(since, nil, func(_ registry.Revision, w *window, b *bill) error {
+		if !w.events {
+			return nil
+		}
+		return w.renewed(of, b)
+	})
+}
+
+// renewed adds the renewals that are dated in the window.
+func (w *window) renewed(of buyer, b *bill) error {
+	until := w.ends[len(w.ends)-1]
+	for _, bought := range w.view.Bought(of.sim, of.number, until, w.rev, nil) {
+		if bought.Kind != registry.KindPackage || bought.Renewal != registry.OnExpiry {
+			continue
+		}
+		account, zone, ok := w.buyerAt(of, bought.Since)
+		if !ok {
+			continue
+		}
+		root, _, _ := w.view.Root(account, bought.Since, w.rev)
+		name := rating.PackageOf(bought.Name)
+		p, ok := w.docs.rates.Package(name, bought.Since, zone)
+		if !ok {
+			return fmt.Errorf("%s has package %s since %s, which renews, but no version of the catalogue sold it then; add one, or withdraw "+
+				"the purchase", of.subject, bought.Name, bought.Since)
+		}
+		for _, n := range p.Renewals(&bought, zone, w.ends[0], until) {
+			if err := w.renewal(of, &bought, &p, n, root, b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// buyerAt is the account of a buyer at a time, and its zone.
+func (w *window) buyerAt(of buyer, at udr.Instant) (account uint32, zone *time.Location, ok bool) {
+	account = of.number
+	if of.sim {
+		owner, owned := w.view.Owner(of.number, at, w.rev)
+		if account = owner.Account; !owned {
+			return 0, nil, false
+		}
+	}
+	a, ok := w.view.Account(account, at, w.rev)
+	if !ok {
+		return 0, nil, false
+	}
+	return account, a.Zone, true
+}
+
+// renewal adds a renewal, if the payer of the run pays it and is in business. A SIM that moved to another customer left its packages.
+func (w *window) renewal(of buyer, bought *registry.Bought, p *rating.Package, n rating.Renewed, root uint32, b *bill) error {
+	account, _, ok := w.buyerAt(of, n.Begin)
+	if !ok || w.payerOf(account, n.Begin, w.rev) != w.payer {
+		return nil
+	}
+	if now, _, _ := w.view.Root(account, n.Begin, w.rev); now != root {
+		return nil
+	}
+	id, _ := w.view.AccountID(account)
+	if s, ok := w.facts.Statements.At(registry.KindStatus, id, "", n.Begin, w.rev); ok {
+		status, err := registry.ReadAccountStatus(s.Value)
+		if err != nil || status.Status != "active" && status.Status != "suspended" {
+			return err
+		}
+	}
+	price, currency, err := p.RenewalPrice(bought)
+	if err != nil || price.IsZero() {
+		return err
+	}
+	if currency != w.currency {
+		return fmt.Errorf("package %s of %s renews for %s %s, but account %s pays in %s; cancel it, and buy it for a price in that",
+			bought.Name, of.subject, price, currency, w.id, w.currency)
+	}
+	sim := uint32(0)
+	if of.sim {
+		sim = of.number
+	}
+	cause := fmt.Sprintf("package %s/%s/%d", of.subject, bought.Name, n.Number)
+	return b.add(owedKey{kind: document.OneOff, sim: sim, account: id, product: p.Name, price: price, units: 1, from: w.date(n.Begin),
+		to: w.date(n.End-1) + 1, cycle: w.first, tax: w.docs.Tax(oneTime, p.Name, w.date(n.Begin)), cause: cause,
+		text: fmt.Sprintf("%s, renewal %d", bought.Name, n.Number)}, 1)
+}

@@ -1,0 +1,233 @@
+package rating
+
+import (
+	"strings"
+	"time"
+
+	"ratemill/decimal"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// A package may renew by itself. On expiry, its next time begins with the end of the one before, and has units of its own: that
+// follows from the purchase alone, so invoices compute the same renewals without usage. On use-up, the record that takes its last
+// unit renews it and pays for that: its units are added to what it had, and its time begins anew.
+
+const (
+	usualRenewals = 10
+	mostRenewals  = 100
+)
+
+// times is a length of time n times over.
+func (v validity) times(n int) validity {
+	return validity{hours: v.hours * n, days: v.days * n, months: v.months * n}
+}
+
+// term is the time of a package that has an instant, if each begins with the end of the one before: its number, 0 for the first.
+// Each end is counted from the purchase, so that months which begin on the 31st do not move to the 28th.
+func (v validity) term(bought, at udr.Instant, zone *time.Location) int {
+	if at <= bought {
+		return 0
+	}
+	n := 0
+	switch {
+	case v.hours > 0:
+		n = int((at - bought) / (udr.Instant(v.hours) * udr.Instant(time.Hour)))
+	case v.months > 0:
+		from, to := bought.Time().In(zone), at.Time().In(zone)
+		n = ((to.Year()-from.Year())*12 + int(to.Month()) - int(from.Month())) / v.months
+	default:
+		n = int(registry.LocalDate(zone, at)-registry.LocalDate(zone, bought)) / max(v.days, 1)
+	}
+	for n > 0 && v.times(n).after(bought, zone) > at {
+		n--
+	}
+	return n
+}
+
+// Renewed is a renewal of a package.
+type Renewed struct {
+	Number     int // 1 for the first
+	Begin, End udr.Instant
+}
+
+// Term is which time of a package runs at an instant, or was its last one: its number, 0 for the first, and its end. Renewals by
+// use-up are not among them: usage makes them.
+func (p *Package) Term(b *registry.Bought, at udr.Instant, zone *time.Location) (n int, end udr.Instant) {
+	if b.Renewal != registry.OnExpiry || p.OnUse {
+		return 0, p.End(b.Since, 0, zone)
+	}
+	n = min(p.valid.term(b.Since, at, zone), p.valid.term(b.Since, max(b.Stops-1, b.Since), zone))
+	return n, p.valid.times(n+1).after(b.Since, zone)
+}
+
+// Renewals are the renewals of a package on expiry that begin in a span of time. Zone is that of the account at the purchase.
+func (p *Package) Renewals(b *registry.Bought, zone *time.Location, after, until udr.Instant) (all []Renewed) {
+	if b.Renewal != registry.OnExpiry || p.OnUse {
+		return nil
+	}
+	for n := max(1, p.valid.term(b.Since, after, zone)); ; n++ {
+		r := Renewed{n, p.valid.times(n).after(b.Since, zone), p.valid.times(n+1).after(b.Since, zone)}
+		if r.Begin > until || r.Begin >= b.Stops {
+			return all
+		}
+		if r.Begin > after {
+			all = append(all, r)
+		}
+	}
+}
+
+// PackageOf is the name of the package of an instance.
+func PackageOf(instance string) string {
+	name, _, _ := strings.Cut(instance, "/")
+	return name
+}
+
+// RenewalPrice is the price of each renewal of a package that was bought.
+func (p *Package) RenewalPrice(b *registry.Bought) (price decimal.D, currency string, err error) {
+	if b.Price != nil {
+		return *b.Price, b.Currency, nil
+	}
+	if p.Price == "" {
+		return decimal.Zero, "", nil
+	}
+	price, err = decimal.Parse(p.Price)
+	return price, p.Currency, err
+}
+
+// Renewal is what a purchase of the package says if the buyer does not; "profile" leaves it to the billing profile.
+func (p *Package) Renewal() string { return p.renewal }
+
+// renewal is what an engine knows of the renewals of an instance.
+type renewal struct {
+	number int64 // of the last one
+	onUse  bool
+	key    CounterKey // when it renewed last by use-up, and how often
+	count  CounterKey // how often in the billing cycle
+}
+
+var (
+	renewedID  = hashName("renewals of a package")
+	renewalsID = hashName("renewals of a package in a cycle")
+)
+
+// renewals sets the time of an instance that renews.
+func (e *Engine) renewals(x *instance, c *Counters, u *udr.Usage) {
+	if x.Renewal == registry.OnUseUp {
+		r := &x.renewed
+		r.onUse, r.key, r.count = true, e.key(x, renewedID), e.key(x, mixID(renewalsID, uint32(x.payer.cycle)))
+		v := c.Get(r.key)
+		if r.number = int64(v.Lo); r.number > 0 {
+			x.begin = udr.Instant(v.Hi)
+			x.end = x.valid.after(x.begin, x.payer.facts.Zone)
+			x.over = u.At >= x.end
+			x.lapsed = x.over && u.At >= x.readOnly.after(x.end, x.payer.facts.Zone)
+		}
+		return
+	}
+	if x.onUse {
+		return // invoices could not compute when it renews
+	}
+	zone := e.zoneOfPurchase(x, u.SIM)
+	n := min(x.valid.term(x.Since, u.At, zone), x.valid.term(x.Since, max(x.Stops-1, x.Since), zone))
+	x.renewed.number = int64(n)
+	x.begin, x.end = x.valid.times(n).after(x.Since, zone), x.valid.times(n+1).after(x.Since, zone)
+	x.over = u.At >= x.end
+	x.lapsed = x.over && u.At >= x.readOnly.after(x.end, zone)
+}
+
+// zoneOfPurchase is the zone of the account that bought an instance, or owned the SIM that did, at that time.
+func (e *Engine) zoneOfPurchase(x *instance, sim uint32) *time.Location {
+	number := x.owner
+	if x.sim {
+		owner, _ := e.view.Owner(sim, x.Since, e.rev)
+		number = owner.Account
+	}
+	if a, ok := e.view.Account(number, x.Since, e.rev); ok {
+		return a.Zone
+	}
+	return x.payer.facts.Zone
+}
+
+// drawRenewing draws on a bucket of a package that renews on use-up, as often as the record needs and the package allows.
+func (e *Engine) drawRenewing(t *tier, x *instance, b *bucket, at int64, ch *Charge, c *Counters, u *udr.Usage,
+	res *Result) (drawn int64, err error) {
+	for {
+		d := e.drawInstance(t, x, b, timesUnits(b.size, x.renewed.number+1), false, at, ch, c, u, res)
+		drawn, at = drawn+d, at+d
+		if e.giving.on || d == 0 && at >= ch.Rounded {
+			return drawn, nil
+		}
+		last := &ch.Draws[len(ch.Draws)-1]
+		if last.Size-last.Before-last.Taken() >= b.least || u.At >= x.Stops {
+			return drawn, nil
+		}
+		if ok, err := e.renew(t, x, c, u, res); err != nil || !ok {
+			return drawn, err
+		}
+		if at >= ch.Rounded {
+			return drawn, nil
+		}
+	}
+}
+
+// renew renews an instance whose units are used up; false if it renewed as often in the billing cycle as it may.
+func (e *Engine) renew(t *tier, x *instance, c *Counters, u *udr.Usage, res *Result) (bool, error) {
+	r := &x.renewed
+	if c.Get(r.count).Units() >= int64(x.atMost) {
+		return false, nil
+	}
+	price, currency := x.price()
+	if currency != "" && currency != t.plan.currency && !price.IsZero() {
+		return false, suspend("currency", "package %s renews for %s %s, but plan %s charges %s; buy it for a price in that (ratemill package "+
+			"buy --price), or cancel it, with an --at before the usage, and retry", x.Name, price, currency, t.plan.name, t.plan.currency)
+	}
+	before := c.Get(r.key)
+	begin := max(u.At, x.begin)
+	e.set(c, r.key, before, Value{int64(begin), uint64(r.number + 1)}, res)
+	k := c.entry(r.count)
+	e.add(k, r.count, UnitsValue(1), res)
+	r.number++
+	x.begin, x.end = begin, x.valid.after(begin, x.payer.facts.Zone)
+	res.Events = append(res.Events, Event{Kind: PackageRenewed, Name: x.Name, Account: t.payer.number, SIM: u.SIM, At: u.At, Counter: r.count,
+		Threshold: UnitsValue(r.number), Before: UnitsValue(r.number - 1), After: UnitsValue(r.number)})
+	if !price.IsZero() {
+		e.renewed = append(e.renewed, PeriodLine{Kind: PeriodRenewal, Name: x.Name, Begins: x.payer.cycle, Counter: AccountUnits,
+			Owner: t.payer.number, Price: price, Amount: price})
+	}
+	return true, nil
+}
+
+// price is that of a renewal.
+func (x *instance) price() (decimal.D, string) {
+	if p := x.Bought.Price; p != nil {
+		return *p, x.Bought.Currency
+	}
+	if m := x.doc.Price; m != nil {
+		return m.Amount, m.Currency
+	}
+	return decimal.Zero, ""
+}
+
+// payRenewals adds the renewals that a record made to its charge.
+func (e *Engine) payRenewals(t *tier, ch *Charge, u *udr.Usage) (err error) {
+	for i := 0; i < len(e.renewed) && err == nil; i++ {
+		err = ch.pay(e.renewed[i])
+	}
+	if err == nil {
+		ch.Sum, err = ch.Total.Add(ch.Rest)
+	}
+	if err != nil {
+		return tooMuch(t, u)
+	}
+	t.total = ch.Total
+	return nil
+}
+
+// renewalWords say which renewal of a package was drawn.
+func (d *Draw) renewalWords() string {
+	if d.Renewal == 0 {
+		return ""
+	}
+	return ", renewal " + Grouped(d.Renewal)
+}
