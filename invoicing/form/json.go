@@ -37,6 +37,7 @@ type jsonDocument struct {
 	Hash     string       `json:"hash,omitempty" doc:"SHA-256 of the canonical text of a final document."`
 }
 
+// jsonParty is document.Party with the names that programs know. A field that only one of the two has does not compile.
 type jsonParty struct {
 	Account      string   `json:"account,omitempty" doc:"Account; the operator has none."`
 	Name         string   `json:"name" doc:"Name."`
@@ -114,7 +115,7 @@ func jsonOf(d *document.Document) *jsonDocument {
 	money := func(amount decimal.D) string { return amount.Fixed(d.Scale) }
 	out := &jsonDocument{
 		Number: d.Number, ID: d.ID, Type: "invoice", Form: string(d.Form), Corrects: d.Corrects, Issued: isoDate(d.Issued), Due: isoDate(d.Due),
-		Seller: jsonPartyOf(&d.Seller), Payer: jsonPartyOf(&d.Payer), Cost: d.Terms.CostCentre, Payment: d.Terms.Payment,
+		Seller: jsonParty(d.Seller), Payer: jsonParty(d.Payer), Cost: d.Terms.CostCentre, Payment: d.Terms.Payment,
 		Cycle: jsonPeriodOf(d.Cycle), Periods: []jsonPeriod{}, Currency: d.Currency, Gross: d.Gross, Lines: []jsonLine{}, Taxes: []jsonTax{},
 		Net: money(d.Net), Tax: money(d.Tax), Total: money(d.Total), Notes: d.Notes, Hash: d.Hash,
 	}
@@ -140,13 +141,6 @@ func jsonOf(d *document.Document) *jsonDocument {
 		})
 	}
 	return out
-}
-
-func jsonPartyOf(p *document.Party) jsonParty {
-	return jsonParty{
-		Account: p.Account, Name: p.Name, Lines: p.Lines, Street: p.Street, Postcode: p.Postcode, City: p.City, Country: p.Country, VAT: p.VAT,
-		Registration: p.Registration, TaxNumber: p.TaxNumber, Email: p.Email, Phone: p.Phone, Homepage: p.Homepage, Endpoint: p.Endpoint,
-	}
 }
 
 func jsonPeriodOf(p document.Period) jsonPeriod { return jsonPeriod{firstDay(p), lastDay(p)} }
