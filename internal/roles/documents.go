@@ -2,11 +2,8 @@ package roles
 
 import (
 	"context"
-	"math/rand/v2"
-	"sync/atomic"
 	"time"
 
-	"ratemill/internal/backoff"
 	"ratemill/internal/engines"
 	"ratemill/internal/metric"
 	"ratemill/internal/warehouse"
@@ -31,14 +28,7 @@ var (
 		"1 while final documents cannot be written into the warehouse; the log says why.")
 )
 
-// documentProgress is what is told of the sink of documents.
-type documentProgress struct {
-	written, position atomic.Int64
-	begun, failing    atomic.Bool
-}
-
-// bringDocuments brings final documents into the warehouse, in the one process of the installation that has the first partition of the rated
-// log. If two processes take themselves for that one, each document still arrives once.
+// bringDocuments brings final documents into the warehouse.
 func (r *sinkRole) bringDocuments(ctx context.Context, n *Node) error {
 	s, err := warehouse.NewDocumentSink(warehouse.DocumentSinkOptions{Name: engines.DocumentSinkName(n.Installation),
 		Documents: r.exporter(),
@@ -46,60 +36,33 @@ func (r *sinkRole) bringDocuments(ctx context.Context, n *Node) error {
 	if err != nil {
 		return err
 	}
-	absence := backoff.Absence{Backoff: backoff.Backoff{First: time.Second, Most: time.Minute, Random: rand.Float64}}
-	ours, migrated := false, false
-	step := func() (more bool, err error) {
-		if !migrated {
-			if err := invoicing.Migrate(ctx, n.Store.DB); err != nil {
-				return false, err
-			}
-			migrated = true
-		}
-		return s.Step(ctx)
-	}
-	for ctx.Err() == nil {
-		pause := time.Second
-		if r.assigned(0) {
-			if !ours {
-				s.Begin()
-			}
-			ours = true
-			more, err := step()
-			switch {
-			case err == nil:
-				absence.Worked(time.Now(), n.Log, "final documents are written to ClickHouse again")
-				r.finals.failing.Store(false)
-				r.finals.written.Store(s.Written.Load())
-				r.finals.position.Store(s.Position.Load())
-				r.finals.begun.Store(true)
-				if more {
-					pause = 0
-				}
-			case ctx.Err() == nil:
-				r.finals.failing.Store(true)
-				pause = absence.Failed(time.Now(), n.Log, "cannot write final documents to ClickHouse", err)
-			}
-		} else {
-			ours = false
-			r.finals.begun.Store(false)
-		}
-		if pause > 0 {
-			_ = clock{}.Sleep(ctx, pause)
-		}
-	}
+	r.finals.what, r.finals.pause = "final documents", time.Second
+	r.finals.run(ctx, r, &migratedFirst{DocumentSink: s, node: n})
 	return nil
+}
+
+// migratedFirst brings the tables of documents in the control store up to date before it reads them.
+type migratedFirst struct {
+	*warehouse.DocumentSink
+	node     *Node
+	migrated bool
+}
+
+func (m *migratedFirst) Step(ctx context.Context) (bool, error) {
+	if !m.migrated {
+		if err := invoicing.Migrate(ctx, m.node.Store.DB); err != nil {
+			return false, err
+		}
+		m.migrated = true
+	}
+	return m.DocumentSink.Step(ctx)
 }
 
 // documentMetrics tells how far documents are; not in a process that does not write them.
 func (r *sinkRole) documentMetrics(ctx context.Context, s metric.Scrape) {
-	if !r.assigned(0) {
+	if !r.finals.told(r, s, documentsFailing, documentsWritten) {
 		return
 	}
-	s.Put(documentsFailing, metric.Yes(r.finals.failing.Load()))
-	if !r.finals.begun.Load() {
-		return
-	}
-	s.Put(documentsWritten, float64(r.finals.written.Load()))
 	e, position := r.exporter(), r.finals.position.Load()
 	newest, err := e.Newest(ctx)
 	if err != nil {

@@ -81,8 +81,8 @@ type sinkRole struct {
 	invoicesOff, invoiceLinesOff int
 
 	held   *string // why expired rows stay, as last seen; nil before the first look
-	facts  factProgress
-	finals documentProgress
+	facts  copying
+	finals copying
 
 	statements *registry.Statements // for the items of documents
 }

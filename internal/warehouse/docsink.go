@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"ratemill/internal/consumer"
@@ -60,13 +59,8 @@ type DocumentSinkOptions struct {
 // The row of a document comes after its lines and items.
 type DocumentSink struct {
 	DocumentSinkOptions
-	Written  atomic.Int64 // documents and closes
-	Position atomic.Int64 // place of the last one that is in the warehouse
-	Repeated atomic.Int64 // ranges that were found, or that were in the warehouse already
-
-	ranges
+	ranges  // of documents and closes
 	pages   map[string]*page
-	checked bool           // the warehouse was compared with the position
 	repairs bool           // rows that ClickHouse lost are written again
 	lacked  ExportedTables // what was lacking after that
 	ask     int64          // up to which tables are asked for what they have before they get more
@@ -98,50 +92,26 @@ const (
 	exportRange = 200    // documents and closes of a range, unless the options say another number
 )
 
-// Begin makes the next Step compare the warehouse with the position: call it when another process may have been at work.
-func (s *DocumentSink) Begin() { s.checked = false }
-
 // Step brings the next range into the warehouse, and reports whether there was one. After an error, call it again: it reads the position
 // and goes on from there.
-func (s *DocumentSink) Step(ctx context.Context) (bool, error) {
-	at, err := s.where(ctx)
-	if err != nil {
-		return false, err
+func (s *DocumentSink) Step(ctx context.Context) (bool, error) { return s.step(ctx, s) }
+
+// take implements copied.
+func (s *DocumentSink) take(ctx context.Context, begun *control.Intent, from int64) (to int64, copy func() error, err error) {
+	most := s.Range
+	if begun != nil {
+		most = int(begun.To-begun.From) + 1
 	}
-	found := at.Intent != nil && safeguard.On(safeguard.IntentCompleted)
-	if !s.checked && !found {
-		if at.Next, err = s.compare(ctx, at.Next); err != nil {
-			return false, err
-		}
-		s.checked = true
-	}
-	s.Position.Store(at.Next - 1)
-	if s.repairs && at.Next > s.ask && !found {
-		if err := s.repaired(ctx); err != nil {
-			return false, err
-		}
-	}
-	intent, most := control.Intent{From: at.Next}, s.Range
-	if found {
-		intent = *at.Intent
-		most = int(intent.To-intent.From) + 1
-		s.Repeated.Add(1)
-	}
-	all, err := s.Documents.Exports(ctx, intent.From-1, most)
-	if found && err == nil && (len(all) == 0 || all[len(all)-1].N != intent.To) {
+	all, err := s.Documents.Exports(ctx, from-1, most)
+	if begun != nil && err == nil && (len(all) == 0 || all[len(all)-1].N != begun.To) {
 		err = fmt.Errorf("the control store has no final document or close with the number %d, but a part of it was sent to ClickHouse: it is an "+
-			"older copy; see docs/runbooks/stores-of-different-days.md", intent.To)
+			"older copy; see docs/runbooks/stores-of-different-days.md", begun.To)
 	}
 	if err != nil || len(all) == 0 {
-		return false, err
+		return 0, nil, err
 	}
-	intent.To = all[len(all)-1].N
-	if err := s.write(ctx, intent, found, func() error { return s.copy(ctx, intent, all, found) }); err != nil {
-		return true, err
-	}
-	s.Written.Add(int64(len(all)))
-	s.Position.Store(intent.To)
-	return true, nil
+	intent := control.Intent{From: from, To: all[len(all)-1].N}
+	return intent.To, func() error { return s.copy(ctx, intent, all, begun != nil) }, nil
 }
 
 // copy writes the rows of a range, documents last.
@@ -180,6 +150,7 @@ func (s *DocumentSink) copy(ctx context.Context, intent control.Intent, all []in
 			return err
 		}
 	}
+	s.Written.Add(int64(len(all)))
 	return nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"ratemill/internal/control"
 )
 
 // exportKey is the place of a row in a table of invoices.
@@ -85,9 +87,28 @@ func (w *Warehouse) Exported(ctx context.Context) (e ExportedTables, err error) 
 	return e, nil
 }
 
-// compare compares the warehouse with the position, and returns from where on rows are missing. What ClickHouse lost is written again: the
+// compare implements copied. It waits until a range that was begun is complete. After rows were written again, it looks whether all are
+// there.
+func (s *DocumentSink) compare(ctx context.Context, at control.SinkPosition, found bool) (next int64, err error) {
+	if found {
+		return at.Next, nil
+	}
+	next = at.Next
+	if !s.checked {
+		if next, err = s.missing(ctx, next); err != nil {
+			return 0, err
+		}
+		s.checked = true
+	}
+	if s.repairs && next > s.ask {
+		err = s.repaired(ctx)
+	}
+	return next, err
+}
+
+// missing compares the warehouse with the position, and returns from where on rows are missing. What ClickHouse lost is written again: the
 // control store has all documents.
-func (s *DocumentSink) compare(ctx context.Context, next int64) (int64, error) {
+func (s *DocumentSink) missing(ctx context.Context, next int64) (int64, error) {
 	w, err := s.Warehouse.Exported(ctx)
 	if err != nil {
 		return 0, err

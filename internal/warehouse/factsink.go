@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"sync/atomic"
 	"time"
 
 	"ratemill/internal/consumer"
@@ -68,16 +67,11 @@ type FactSinkOptions struct {
 // views show nothing beyond them.
 type FactSink struct {
 	FactSinkOptions
-	Written  atomic.Int64 // facts
-	Revision atomic.Int64 // the newest revision that is in the warehouse
-	Repeated atomic.Int64 // ranges that were found, or that were in the warehouse already
-
-	ranges
-	names   accountNames
-	blocks  map[string]*Block
-	facts   []fact
-	checked bool              // the warehouse was compared with the position
-	ask     registry.Revision // up to which tables are asked for what they have before they get more
+	ranges // of revisions; it counts facts
+	names  accountNames
+	blocks map[string]*Block
+	facts  []fact
+	ask    registry.Revision // up to which tables are asked for what they have before they get more
 }
 
 // NewFactSink reports all mistakes of the options.
@@ -108,49 +102,28 @@ const (
 	mostRevisions = 10_000 // of a range
 )
 
-// Begin makes the next Step compare the warehouse with the position: call it when another process may have been at work.
-func (s *FactSink) Begin() { s.checked = false }
-
 // Step brings the next range of revisions into the warehouse, and reports whether there was one. After an error, call it
 // again: it reads the position and goes on from there.
-func (s *FactSink) Step(ctx context.Context) (bool, error) {
-	at, err := s.where(ctx)
-	if err != nil {
-		return false, err
+func (s *FactSink) Step(ctx context.Context) (bool, error) { return s.step(ctx, s) }
+
+// take implements copied.
+func (s *FactSink) take(ctx context.Context, begun *control.Intent, from int64) (to int64, copy func() error, err error) {
+	most := mostRevisions
+	if begun != nil {
+		most = int(begun.To-begun.From) + 1
 	}
-	if !s.checked {
-		if at.Next, err = s.compare(ctx, at); err != nil {
-			return false, err
-		}
-		s.checked = true
-	}
-	s.Revision.Store(at.Next - 1)
-	found := at.Intent != nil && safeguard.On(safeguard.IntentCompleted)
-	intent := control.Intent{From: at.Next}
-	var changes []control.RegistryChange
-	if found {
-		intent = *at.Intent
-		changes, err = s.Facts.RegistryChanges(ctx, registry.Revision(intent.From-1), int(intent.To-intent.From)+1)
-		if err == nil && (len(changes) == 0 || int64(changes[len(changes)-1].Revision) != intent.To) {
-			err = fmt.Errorf("the control store has no revision %d of the registry, but a part of its facts was sent to ClickHouse: it is an older copy; see "+
-				"docs/runbooks/stores-of-different-days.md", intent.To)
-		}
-		s.Repeated.Add(1)
-	} else {
-		changes, err = s.Facts.RegistryChanges(ctx, registry.Revision(at.Next-1), mostRevisions)
+	changes, err := s.Facts.RegistryChanges(ctx, registry.Revision(from-1), most)
+	if begun == nil {
 		changes = ranged(changes)
-		if len(changes) > 0 {
-			intent.To = int64(changes[len(changes)-1].Revision)
-		}
+	} else if err == nil && (len(changes) == 0 || int64(changes[len(changes)-1].Revision) != begun.To) {
+		err = fmt.Errorf("the control store has no revision %d of the registry, but a part of its facts was sent to ClickHouse: it is an older copy; see "+
+			"docs/runbooks/stores-of-different-days.md", begun.To)
 	}
 	if err != nil || len(changes) == 0 {
-		return false, err
+		return 0, nil, err
 	}
-	if err := s.write(ctx, intent, found, func() error { return s.copy(ctx, intent, changes, found) }); err != nil {
-		return true, err
-	}
-	s.Revision.Store(intent.To)
-	return true, nil
+	intent := control.Intent{From: from, To: int64(changes[len(changes)-1].Revision)}
+	return intent.To, func() error { return s.copy(ctx, intent, changes, begun != nil) }, nil
 }
 
 // ranged is as many of the first changes as make a range.

@@ -64,9 +64,20 @@ func (w *Warehouse) Revisions(ctx context.Context) (r Revisions, err error) {
 	return r, nil
 }
 
-// compare compares the warehouse with the position, and returns from where on facts are missing. Facts that ClickHouse
+// compare implements copied.
+func (s *FactSink) compare(ctx context.Context, at control.SinkPosition, _ bool) (next int64, err error) {
+	if s.checked {
+		return at.Next, nil
+	}
+	if next, err = s.missing(ctx, at); err == nil {
+		s.checked = true
+	}
+	return next, err
+}
+
+// missing compares the warehouse with the position, and returns from where on facts are missing. Facts that ClickHouse
 // lost, and tables that were made again, are filled again: the control store has all facts.
-func (s *FactSink) compare(ctx context.Context, at control.SinkPosition) (next int64, err error) {
+func (s *FactSink) missing(ctx context.Context, at control.SinkPosition) (next int64, err error) {
 	w, err := s.Warehouse.Revisions(ctx)
 	if err != nil {
 		return 0, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"ratemill/internal/consumer"
@@ -21,6 +22,55 @@ type ranges struct {
 	clock     interface{ Now() time.Time }
 	version   int64
 	asked     time.Time // when the control store last said that version is current
+	checked   bool      // the warehouse was compared with the position
+
+	Written  atomic.Int64 // rows of the control store
+	Position atomic.Int64 // number of the last one that is in the warehouse
+	Repeated atomic.Int64 // ranges that were found, or that were in the warehouse already
+}
+
+// copied is what the sink of a kind of rows does apart from ranges.
+type copied interface {
+	// compare compares the warehouse with the position where that is necessary, and returns where the next range begins. found: a range was
+	// begun, and is completed first.
+	compare(ctx context.Context, at control.SinkPosition, found bool) (next int64, err error)
+	// take reads a range: the one that was begun, or else what follows a number. to is 0 if there is nothing.
+	take(ctx context.Context, begun *control.Intent, from int64) (to int64, copy func() error, err error)
+}
+
+// Begin makes the next Step compare the warehouse with the position: call it when another process may have been at work.
+func (r *ranges) Begin() { r.checked = false }
+
+// At tells how far the sink is.
+func (r *ranges) At() (written, position int64) { return r.Written.Load(), r.Position.Load() }
+
+// step brings the next range into the warehouse, and reports whether there was one. After an error, call it again: it reads the position
+// and goes on from there.
+func (r *ranges) step(ctx context.Context, rows copied) (bool, error) {
+	at, err := r.where(ctx)
+	if err != nil {
+		return false, err
+	}
+	found := at.Intent != nil && safeguard.On(safeguard.IntentCompleted)
+	if at.Next, err = rows.compare(ctx, at, found); err != nil {
+		return false, err
+	}
+	r.Position.Store(at.Next - 1)
+	intent, begun := control.Intent{From: at.Next}, (*control.Intent)(nil)
+	if found {
+		intent, begun = *at.Intent, at.Intent
+		r.Repeated.Add(1)
+	}
+	to, copy, err := rows.take(ctx, begun, intent.From)
+	if err != nil || to == 0 {
+		return false, err
+	}
+	intent.To = to
+	if err := r.write(ctx, intent, found, copy); err != nil {
+		return true, err
+	}
+	r.Position.Store(to)
+	return true, nil
 }
 
 // inserter is what a sink of ranges asks of its tables.

@@ -1,0 +1,81 @@
+package roles
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"ratemill/internal/backoff"
+	"ratemill/internal/metric"
+)
+
+// rowSink brings rows of the control store into the warehouse, a range with each Step: warehouse.FactSink and warehouse.DocumentSink.
+type rowSink interface {
+	// Begin makes the next Step compare the warehouse with the position.
+	Begin()
+	// Step reports whether there was a range.
+	Step(ctx context.Context) (more bool, err error)
+	// At tells how far it is.
+	At() (written, position int64)
+}
+
+// copying is a sink of rows in the one process of the installation that has the first partition of the rated log. If two processes take
+// themselves for that one, each row still arrives once.
+type copying struct {
+	what  string        // that is written, for the log
+	pause time.Duration // after a step that found nothing
+
+	written, position atomic.Int64 // of the sink, after its last step
+	begun, failing    atomic.Bool
+}
+
+// run steps while this process has the first partition.
+func (c *copying) run(ctx context.Context, r *sinkRole, s rowSink) {
+	absence := backoff.Absence{Backoff: backoff.Backoff{First: time.Second, Most: time.Minute, Random: rand.Float64}}
+	ours := false
+	for ctx.Err() == nil {
+		pause := time.Second
+		if r.assigned(0) {
+			if !ours {
+				s.Begin()
+			}
+			ours = true
+			more, err := s.Step(ctx)
+			switch {
+			case err == nil:
+				absence.Worked(time.Now(), r.n.Log, c.what+" are written to ClickHouse again")
+				c.failing.Store(false)
+				written, position := s.At()
+				c.written.Store(written)
+				c.position.Store(position)
+				c.begun.Store(true)
+				if pause = c.pause; more {
+					pause = 0
+				}
+			case ctx.Err() == nil:
+				c.failing.Store(true)
+				pause = absence.Failed(time.Now(), r.n.Log, "cannot write "+c.what+" to ClickHouse", err)
+			}
+		} else {
+			ours = false
+			c.begun.Store(false)
+		}
+		if pause > 0 {
+			_ = clock{}.Sleep(ctx, pause)
+		}
+	}
+}
+
+// told puts how far the sink is, and reports whether it has begun here; nothing in a process that does not write these rows.
+func (c *copying) told(r *sinkRole, s metric.Scrape, failing, written metric.Metric) bool {
+	if !r.assigned(0) {
+		return false
+	}
+	s.Put(failing, metric.Yes(c.failing.Load()))
+	if !c.begun.Load() {
+		return false
+	}
+	s.Put(written, float64(c.written.Load()))
+	return true
+}
