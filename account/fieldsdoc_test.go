@@ -15,7 +15,8 @@ import (
 // The page of fields is made of the tags that declare them.
 func TestThePageOfFieldsOfAccountsIsThatOfTheDeclarations(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("# Fields of accounts and companies\n\n<!-- Generated: go test ./account -run Page -rewrite -->\n\n" +
+	b.WriteString("# Fields of accounts and companies\n\n[All pages](README.md)\n\n" +
+		"<!-- Generated: go test ./account -run Page -rewrite -->\n\n" +
 		"What `ratemill account set`, and the files of `ratemill import`, can state. [accounts.md](accounts.md) shows how. Fields within " +
 		"others are named by their path, in YAML they stand within each other. **Bold** fields are required.\n")
 	for _, kind := range []struct {

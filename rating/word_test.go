@@ -18,7 +18,8 @@ import (
 // wordsPage is docs/price-conditions.md.
 func wordsPage() string {
 	var b strings.Builder
-	b.WriteString("# Words of price conditions\n\nGenerated from their declarations. [catalogue.md](catalogue.md#conditions) explains `when`, " +
+	b.WriteString("# Words of price conditions\n\n[All pages](README.md)\n\n" +
+		"Generated from their declarations. [catalogue.md](catalogue.md#conditions) explains `when`, " +
 		"and [functions.md](functions.md) lists the functions.\n\n| word | type | meaning | example |\n| --- | --- | --- | --- |\n")
 	for _, w := range rating.ConditionWords() {
 		name, kind := w.Name, w.Type.Kind.String()

@@ -10,7 +10,8 @@ import (
 // Reference is the language's reference in Markdown, from the declarations of functions, fields and classes.
 func Reference() string {
 	var b strings.Builder
-	b.WriteString("# Reference of the rule language\n\nGenerated from the declarations in rules, normalize and udr.\n")
+	b.WriteString("# Reference of the rule language\n\n[All pages](README.md)\n\n" +
+		"Generated from the declarations in rules, normalize and udr.\n")
 	b.WriteString("\n## Fields of the usage record\n\nSet by `set`; `attr.NAME` adds one of your own.\n\n| field | type | | example | meaning |\n| --- | --- | --- | --- | --- |\n")
 	for _, f := range udr.Fields() {
 		kind, needed := string(f.Type), ""

@@ -72,6 +72,14 @@ func TestDocsNameCommandsAndFlagsThatExist(t *testing.T) {
 	require.Greater(t, seen, 50, "the test does not find the commands any more")
 }
 
+func TestEachPageLinksBackToTheListOfPages(t *testing.T) {
+	for _, path := range pages(t)[1:] {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Regexp(t, `^# .*\n\n\[[^]]+\]\((\.\./)?README\.md\)\n\n`, string(text), path)
+	}
+}
+
 func TestDocsLinkToWhatIsThere(t *testing.T) {
 	for _, path := range pages(t) {
 		text, err := os.ReadFile(path)

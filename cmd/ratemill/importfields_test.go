@@ -13,7 +13,8 @@ import (
 
 func TestThePageOfImportColumnsIsThatOfTheDeclarations(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("# Columns of import files\n\nGenerated from the declarations that also check them. [registry.md](registry.md) shows how files are written and " +
+	b.WriteString("# Columns of import files\n\n[All pages](README.md)\n\n" +
+		"Generated from the declarations that also check them. [registry.md](registry.md) shows how files are written and " +
 		"imported. Each section is a kind of CSV file, whose name begins so (`profiles-2026.csv`), and a section of a YAML file. In YAML a column with dots " +
 		"is a map (`payment: { sepa: { iban: … } }`), and the key of an entry is the account, the id or the SIM. `NAME` is a name of your own.\n")
 	for _, f := range registry.FilesReference(project.ImportOptions(nil).Forms) {

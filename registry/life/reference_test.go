@@ -15,7 +15,8 @@ import (
 // reference is docs/states.md: the shipped models, each with an example that is run.
 func reference(t *testing.T) string {
 	var b strings.Builder
-	b.WriteString("# States of SIMs\n\nGenerated from the state models in `registry/life/shipped` and from examples that are run. " +
+	b.WriteString("# States of SIMs\n\n[All pages](README.md)\n\n" +
+		"Generated from the state models in `registry/life/shipped` and from examples that are run. " +
 		"[life-of-a-sim.md](life-of-a-sim.md) explains how states work, [catalogue-fields.md](catalogue-fields.md#state_model) lists every " +
 		"field of a state model and of a lifecycle.\n\nA lifecycle of your catalogue names one of these models with `states:`. To change a model, " +
 		"copy its text into your catalogue: a document of the same name replaces the shipped one, and one of another name stands beside it.\n")
