@@ -115,8 +115,8 @@ func (e *Effect[T]) Add(ctx context.Context, offset int64, message []byte) error
 // charge adds the charge at hand.
 func (e *Effect[T]) charge() error {
 	a, u := &e.amount, &e.usage
-	class, records, quantity := a.Counts(u)
-	key := Key{a.Account, a.Cycle, a.Tier, a.Currency, class, u.Unit}
+	class, unit, records, quantity := a.Counts(u)
+	key := Key{a.Account, a.Cycle, a.Tier, a.Currency, class, unit}
 	b := e.added[key]
 	if b == nil {
 		key.Currency, key.Class = e.text(key.Currency), e.text(key.Class)

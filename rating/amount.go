@@ -11,4 +11,6 @@ type Amount struct {
 	Cycle    int32
 	Total    decimal.D
 	Class    string // of a correction, see Charge
+
+	ClassUnit classUnit
 }

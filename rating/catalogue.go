@@ -444,6 +444,8 @@ func (c *compiler) compile() {
 	c.compileAnomalies()
 	c.followNames()
 	c.setThresholds()
+	c.setSpends()
+	c.setSpends()
 	c.setPoints()
 	c.namePasses()
 	c.nameStages()

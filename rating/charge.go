@@ -19,6 +19,7 @@ type Charge struct {
 	PlanSince   udr.Instant // beginning of this version for the account; 0 if it always was in force
 	Price       string      // name of the price in the plan's class
 	Class       string      // of a charge that corrects earlier ones, see Corrects; else empty: the record has it
+	ClassUnit   classUnit   // of Class, if it differs from that of the record
 	Currency    string
 	Cycle       int32 // local date on which the account's cycle begins, in days since 1970-01-01
 
@@ -157,7 +158,7 @@ type Line struct {
 
 	// Of a discount, which says with At what stretch it is on; From counts for discounts then:
 	Off   int64     // of the price of units, in millionths; Price is what that comes to
-	Spent decimal.D // before the record, if discounts are by spend
+	Spent decimal.D // before the record, if discounts are by spend; of units at a discount on the whole, with them
 }
 
 // EventKind is the kind of an event.

@@ -31,7 +31,7 @@ type discountsDoc struct {
 	Counted diag.Text     `yaml:"counted" default:"account" enum:"account|tree" doc:"Whose usage counts: that of the paying account, or of a tree as for prices."`
 	Period  diag.Text     `yaml:"period" default:"cycle" enum:"day|week|cycle|contract year" doc:"The period in which it counts, by the clock of the account." example:"contract year"`
 	Count   diag.Text     `yaml:"count" doc:"Name of a count that the discounts of several classes of the plan share." example:"data-and-messages"`
-	Whole   bool          `yaml:"whole" doc:"true: what was charged before in the period gets the discount too; the record that reaches it carries the correction. By units only."`
+	Whole   bool          `yaml:"whole" doc:"true: what was charged before in the period gets the discount too; the record that reaches it carries the correction."`
 	pos     diag.Pos
 }
 
@@ -209,12 +209,8 @@ func (s *saying) compileDiscount(doc *discountsDoc, name string) *discount {
 		}
 		d.steps = append(d.steps, step)
 	}
-	switch {
-	case len(d.steps) == 0:
+	if len(d.steps) == 0 {
 		s.list.Errorf(doc.pos, "discounts without any step; write reached: [{ from: 1 GB, off: 5 %% }]")
-	case d.whole && d.spend:
-		s.list.Errorf(doc.pos, "whole: true needs discounts by units: what was charged before would change the spend that decides the discount. "+
-			"Write from as a number of units, or remove whole")
 	}
 	return d
 }
@@ -264,6 +260,12 @@ func discountWhole(s *saying) {
 		s.list.Errorf(m.Pos, "a discount with whole: true and the minimum of a record exclude each other%s. Remove the minimum, or whole",
 			because)
 	}
+	p.model, s.pc.volume = byVolume, true
+	p.count, p.period, p.shared, p.id = d.count, d.period, d.name, d.id
+	if d.spend {
+		s.discountSpend(d)
+		return
+	}
 	full := p.steps[0]
 	for i := range d.steps {
 		step := full
@@ -281,8 +283,6 @@ func discountWhole(s *saying) {
 			p.steps = append(p.steps, step)
 		}
 	}
-	p.model, s.pc.volume = byVolume, true
-	p.count, p.period, p.shared, p.id = d.count, d.period, d.name, d.id
 }
 
 // lessened are a price and what discounts leave of it.
@@ -454,7 +454,11 @@ func explainDiscount(x *explanation) {
 			}
 			x.line("discount", text)
 		case l.Model == byVolume && pc != nil && pc.discount != nil && pc.discount.whole:
-			if s, _ := pc.discount.reached(l.From + l.Quantity); s != nil {
+			s, _ := pc.discount.reached(l.From + l.Quantity)
+			if pc.discount.spend {
+				s = pc.discount.reachedBy(l.Spent)
+			}
+			if s != nil {
 				x.line("discount", percentWords(s.off)+" off is in the price, also for units counted before")
 			}
 		}

@@ -116,6 +116,7 @@ func AppendCharge(dst []byte, m *Charge) []byte {
 	}
 	dst = m.appendLines(dst)
 	dst = wire.AppendString(dst, 40, m.Class)
+	dst = wire.AppendVarint(dst, 41, uint64(m.ClassUnit))
 	dst = wire.AppendString(dst, 50, m.When)
 	for i := range m.Facts {
 		dst = append(dst, 0x9a, 0x3, 0)
@@ -421,6 +422,16 @@ func (m *Charge) parse(data []byte) error {
 				break
 			}
 			m.Class = wire.Text(f.B)
+		case 41:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			if f.V > uint64(mostClassUnit) {
+				err = fmt.Errorf("class unit %d is more than %d", f.V, uint64(mostClassUnit))
+				break
+			}
+			m.ClassUnit = classUnit(f.V)
 		case 50:
 			if f.Kind != protowire.BytesType {
 				err = f.WrongType()
@@ -511,6 +522,16 @@ func ParseAmount(data []byte, m *Amount) error {
 				break
 			}
 			m.Class = wire.Text(f.B)
+		case 41:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			if f.V > uint64(mostClassUnit) {
+				err = fmt.Errorf("class unit %d is more than %d", f.V, uint64(mostClassUnit))
+				break
+			}
+			m.ClassUnit = classUnit(f.V)
 		}
 		if err != nil {
 			return fmt.Errorf("message Charge: field %d: %w", f.Number, err)
@@ -659,6 +680,12 @@ func appendStep(dst []byte, m *Line) []byte {
 	dst = wire.AppendVarint(dst, 40, uint64(m.Paid))
 	dst = wire.AppendVarint(dst, 41, uint64(m.Model))
 	dst = wire.AppendString(dst, 65, m.Over)
+	if !m.Spent.IsZero() {
+		dst = append(dst, 0xda, 0x4, 0)
+		at = len(dst)
+		dst = appendDecimal(dst, &m.Spent)
+		dst = wire.CloseShort(dst, at)
+	}
 	return dst
 }
 
@@ -742,6 +769,12 @@ func (m *Line) parseStep(data []byte) error {
 				break
 			}
 			m.Over = wire.Text(f.B)
+		case 75:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = ParseDecimal(f.B, &m.Spent)
 		}
 		if err != nil {
 			return fmt.Errorf("message Step: field %d: %w", f.Number, err)

@@ -45,6 +45,7 @@ type quantityPlan struct {
 	counted, period string
 	scale           int
 	prices          []quantityPrice // of each zone
+	spend           []naiveOff      // discounts on the whole by spend: then each zone has one price
 }
 
 func randomQuantityPlan(r *rand.Rand) (p quantityPlan) {
@@ -64,14 +65,60 @@ func randomQuantityPlan(r *rand.Rand) (p quantityPlan) {
 		}
 		p.prices = append(p.prices, x)
 	}
+	if r.IntN(3) == 0 {
+		p.bySpend(r)
+	}
 	return p
+}
+
+func (p *quantityPlan) bySpend(r *rand.Rand) {
+	if p.counted == "sim" {
+		p.counted = "account"
+	}
+	for i := range p.prices {
+		x := &p.prices[i]
+		x.pack, x.count, x.froms, x.prices = false, "", x.froms[:1], x.prices[:1]
+	}
+	from := r.IntN(2)
+	for _, off := range []string{"5 %", "12.5 %", "100 %"}[r.IntN(2):] {
+		p.spend = append(p.spend, naiveOff{fmt.Sprintf("%d EUR", from), off})
+		from += 1 + r.IntN(30)
+	}
+}
+
+// priceOf is what a unit costs in a zone, given what its count has: units, or what they cost before discounts.
+func (p *quantityPlan) priceOf(x *quantityPrice, count *big.Rat) *big.Rat {
+	price := naiveMoney(x.prices[0])
+	for i := range x.froms {
+		if count.Cmp(big.NewRat(x.froms[i], 1)) >= 0 && p.spend == nil {
+			price = naiveMoney(x.prices[i])
+		}
+	}
+	off := new(big.Rat)
+	for i := range p.spend {
+		if count.Cmp(naiveMoney(strings.TrimSuffix(p.spend[i].From, " EUR"))) >= 0 {
+			off = p.spend[i].part()
+		}
+	}
+	price.Sub(price, new(big.Rat).Mul(price, off))
+	return price.Quo(price, big.NewRat(x.per, 1))
 }
 
 func (p *quantityPlan) text(name string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "plan: %s\ncurrency: EUR\nzones: world\nround: { scale: %d }\nclasses:\n  sms_mo:\n    counted: %s\n    period: %s\n    "+
-		"prices:\n",
-		name, p.scale, p.counted, p.period)
+	fmt.Fprintf(&b, "plan: %s\ncurrency: EUR\nzones: world\nround: { scale: %d }\nclasses:\n  sms_mo:\n", name, p.scale)
+	if p.spend != nil {
+		fmt.Fprintf(&b, "    discounts: { counted: %s, period: %s, whole: true, reached: [", p.counted, p.period)
+		for _, s := range p.spend {
+			fmt.Fprintf(&b, "{ from: %s, off: %s },", s.From, s.Off)
+		}
+		b.WriteString("] }\n    prices:\n")
+		for _, x := range p.prices {
+			fmt.Fprintf(&b, "      - { zones: [%s], price: %s / %d }\n", x.zone, x.prices[0], x.per)
+		}
+		return b.String()
+	}
+	fmt.Fprintf(&b, "    counted: %s\n    period: %s\n    prices:\n", p.counted, p.period)
 	for _, x := range p.prices {
 		fmt.Fprintf(&b, "      - { zones: [%s]", x.zone)
 		if x.count != "" {
@@ -95,7 +142,7 @@ func (p *quantityPlan) text(name string) string {
 func naiveQuantities(p *quantityPlan, tier int, records []udr.Usage) map[string]*big.Rat {
 	w := &quantityWorld
 	type portion struct{ count, key string }
-	counts, units, of := map[string]int64{}, map[portion]int64{}, map[portion]*quantityPrice{}
+	counts, units, of := map[string]*big.Rat{}, map[portion]int64{}, map[portion]*quantityPrice{}
 	for i := range records {
 		u := &records[i]
 		sim := w.SIMs[slices.IndexFunc(w.SIMs, func(s simLine) bool { return s.ID == u.SIM })]
@@ -117,11 +164,19 @@ func naiveQuantities(p *quantityPlan, tier int, records []udr.Usage) map[string]
 			x = &p.prices[1]
 		}
 		name := x.count
-		if name == "" {
+		if name == "" && p.spend == nil {
 			name = x.zone
 		}
 		count := strings.Join([]string{name, whose, naiveSpan(u, &owner, p.period)}, " ")
-		counts[count] += u.Quantity
+		if counts[count] == nil {
+			counts[count] = new(big.Rat)
+		}
+		if p.spend == nil {
+			counts[count].Add(counts[count], big.NewRat(u.Quantity, 1))
+		} else {
+			cost := new(big.Rat).Mul(naiveMoney(x.prices[0]), big.NewRat(u.Quantity, x.per))
+			counts[count].Add(counts[count], naiveRounded(cost, naiveRound{12, "down"}))
+		}
 		k := portion{count, fmt.Sprintf("tier %d %s %s %s", tier, a.ID, cycleOf(u, &a), x.zone)}
 		units[k] += u.Quantity
 		of[k] = x
@@ -132,11 +187,7 @@ func naiveQuantities(p *quantityPlan, tier int, records []udr.Usage) map[string]
 		if x.pack {
 			continue
 		}
-		i := len(x.froms) - 1
-		for x.froms[i] > counts[k.count] {
-			i--
-		}
-		cost := new(big.Rat).Mul(naiveMoney(x.prices[i]), big.NewRat(n, x.per))
+		cost := new(big.Rat).Mul(p.priceOf(x, counts[k.count]), big.NewRat(n, 1))
 		if sums[k.key] == nil {
 			sums[k.key] = new(big.Rat)
 		}
@@ -150,7 +201,7 @@ func naiveQuantities(p *quantityPlan, tier int, records []udr.Usage) map[string]
 		sums[key] = new(big.Rat)
 		for count, n := range counts {
 			if strings.HasPrefix(count, x.zone+" ") {
-				for ; n > 0; n -= x.per {
+				for n := n.Num().Int64(); n > 0; n -= x.per {
 					sums[key].Add(sums[key], naiveMoney(x.prices[0]))
 				}
 			}

@@ -71,8 +71,9 @@ type price struct {
 	shared string // name of the count, if it shares one
 	model  priceModel
 
-	thresholds []int64 // the numbers of units at which some volume price of its count changes
-	point      uint64  // hash of its place in the catalogue
+	thresholds []int64   // the numbers of units at which some volume price of its count changes
+	spending   *spending // of a discount on the whole by spend; nil for none
+	point      uint64    // hash of its place in the catalogue
 
 	slice     string
 	over      string // the limit, of usage over it, or the bucket of a pool

@@ -41,6 +41,7 @@ type portion struct {
 type reached struct {
 	count CounterKey
 	clock *zoneClock
+	spend CounterKey // of a count of money, which is kept here; count is where its portions are
 }
 
 // What is counted beside a count.
@@ -115,7 +116,11 @@ func (s *portion) add(e *Engine, c *Counters, units int64, charged decimal.D, re
 func (e *Engine) reprice(r *reached, c *Counters, u *udr.Usage, res *Result) error {
 	n := r.count
 	n.ID = mixID(n.ID, countPortions)
-	count := c.Get(r.count).Units()
+	count, spent := c.Get(r.count).Units(), decimal.Zero
+	if r.spend != (CounterKey{}) {
+		count = 0
+		spent, _ = c.Get(r.spend).Cost() // a sum of amounts that were checked
+	}
 	for i := range c.Get(n).Units() {
 		whose := c.Get(listed(r.count, i))
 		pt := e.catalogue.points[whose.Lo]
@@ -124,7 +129,12 @@ func (e *Engine) reprice(r *reached, c *Counters, u *udr.Usage, res *Result) err
 		}
 		s := portionOf(r.count, whose)
 		units, charged := s.paid(c)
-		step := pt.price.stepAt(count)
+		var step *priceStep
+		if pt.price.spending != nil {
+			step = pt.price.stepBySpend(spent)
+		} else {
+			step = pt.price.stepAt(count)
+		}
 		cost, err := step.cost(units, pt.of.round)
 		if err != nil {
 			return suspend("amount", "the amount exceeds the largest possible amount; correct plan %s", pt.plan.name)
@@ -135,6 +145,10 @@ func (e *Engine) reprice(r *reached, c *Counters, u *udr.Usage, res *Result) err
 		ch := res.addCharge()
 		if err := pt.correct(ch, r.clock, whose, step, units, count, charged, cost); err != nil {
 			return err
+		}
+		ch.Lines[0].Spent = spent
+		if unit := e.catalogue.units[e.catalogue.classes[ch.Class]]; unit != u.Unit && unit <= udr.Second {
+			ch.ClassUnit = classUnit(unit) + 1
 		}
 		s.add(e, c, 0, ch.Total, res)
 		for j := range e.tiers {
@@ -174,22 +188,36 @@ func (pt *point) correct(ch *Charge, k *zoneClock, whose Value, step *priceStep,
 // Class is that of those units; the record's quantity is not in it.
 func (c *Charge) Corrects() bool { return c.Class != "" }
 
+// classUnit is the unit of the class that a correction is about: 1 more than the unit, or 0 for that of the record. A spend
+// may count classes of several units.
+type classUnit uint8
+
+const mostClassUnit = classUnit(udr.Second) + 1
+
+// CorrectedUnit is the unit of the class that a correction by a record is about.
+func CorrectedUnit(unit uint8, u *udr.Usage) udr.Unit {
+	if unit == 0 {
+		return u.Unit
+	}
+	return udr.Unit(unit - 1)
+}
+
 // Counts is what a charge of a record counts to sums by usage class. A correction counts to that of the units that it corrects, and has
 // no record and no usage of its own.
-func (c *Charge) Counts(u *udr.Usage) (class string, records, quantity int64) {
-	return counts(c.Class, u)
+func (c *Charge) Counts(u *udr.Usage) (class string, unit udr.Unit, records, quantity int64) {
+	return counts(c.Class, c.ClassUnit, u)
 }
 
 // Counts is that of a charge.
-func (a *Amount) Counts(u *udr.Usage) (class string, records, quantity int64) {
-	return counts(a.Class, u)
+func (a *Amount) Counts(u *udr.Usage) (class string, unit udr.Unit, records, quantity int64) {
+	return counts(a.Class, a.ClassUnit, u)
 }
 
-func counts(corrects string, u *udr.Usage) (class string, records, quantity int64) {
+func counts(corrects string, unit classUnit, u *udr.Usage) (string, udr.Unit, int64, int64) {
 	if corrects != "" {
-		return corrects, 0, 0
+		return corrects, CorrectedUnit(uint8(unit), u), 0, 0
 	}
-	return u.Class, 1, u.Quantity
+	return u.Class, u.Unit, 1, u.Quantity
 }
 
 // begins is when a version begins by a clock, 0 if it always was in force.
@@ -306,16 +334,20 @@ func (r *recomputation) correctionAgain() error {
 
 // correction puts a correction into words: it has no usage of its own.
 func (x *explanation) correction() string {
-	c, unit := x.c, x.u.Unit
-	u := *x.u
-	u.Class = c.Class
+	c, u := x.c, *x.u
+	u.Class, u.Unit, _, _ = c.Counts(x.u)
+	unit := u.Unit
 	x.u = &u
 	fmt.Fprintf(&x.b, "%s · correction of %s · %s · %s %s\n", x.money(c.Total), c.Class, x.names.account(c.Account),
 		localTime(x.u.At, x.zone, time.DateTime), x.zone)
 	x.line("zone", c.Zone)
 	x.line("plan", x.planWords())
 	if l, before := c.line(LineRepriced), c.line(LineCharged); l != nil && before != nil {
-		x.line("reached", fmt.Sprintf("%s counted with this record", Units(l.From, unit)))
+		if l.Spent.IsZero() {
+			x.line("reached", fmt.Sprintf("%s counted with this record", Units(l.From, unit)))
+		} else {
+			x.line("reached", fmt.Sprintf("%s spent with this record before discounts", x.money(l.Spent)))
+		}
 		x.line("now", fmt.Sprintf("in the cycle from %s: ", date(c.Cycle))+
 			x.stepWords(&Line{Quantity: l.Quantity, Price: l.Price, Per: l.Per, Amount: l.Amount, Below: l.Below, Slice: l.Slice}))
 		x.line("before", x.money(before.Amount)+" were charged for them")

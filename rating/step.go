@@ -127,6 +127,8 @@ func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c 
 	}
 	if p.over != "" {
 		from = 0
+	} else if p.spending != nil {
+		return e.bySpend(t, ch, p, at, stop, c, u, res)
 	} else if p.count != countRecord {
 		w := e.countOf(t, p, u)
 		k, entry, value := e.counter(c, &w, res)
@@ -139,7 +141,7 @@ func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c 
 		}
 		e.add(entry, k, UnitsValue(counts), res)
 		if p.crosses(from, from+n) {
-			e.repriced = append(e.repriced, reached{k, t.clock})
+			e.repriced = append(e.repriced, reached{count: k, clock: t.clock})
 		}
 	}
 	if t.class.credit && p.given != 0 {
@@ -156,7 +158,8 @@ func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c 
 	case byPackage:
 		return e.packages(t, ch, p, at, stop, from, u, sum)
 	case byVolume:
-		return e.volume(t, ch, p, at, stop, from, count, c, u, res)
+		line := Line{Slice: p.slice, At: at, From: from, Quantity: stop - at}
+		return e.volume(t, ch, p, p.stepAt(from+stop-at), line, reached{count: count, clock: t.clock}, c, u, res)
 	}
 	i := 0
 	for i+1 < len(p.steps) && p.steps[i+1].from <= from {

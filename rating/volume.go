@@ -52,12 +52,10 @@ func (p *price) crosses(before, after int64) bool {
 	return false
 }
 
-// volume prices the units from at to stop of a count that had from units before.
-func (e *Engine) volume(t *tier, ch *Charge, p *price, at, stop, from int64, count CounterKey, c *Counters, u *udr.Usage,
-	res *Result) error {
-	n := stop - at
-	s := p.stepAt(from + n)
-	portion, err := e.portion(t, p, count, c, res)
+// volume prices the units of a line at the step that their count reached with them.
+func (e *Engine) volume(t *tier, ch *Charge, p *price, s *priceStep, line Line, of reached, c *Counters, u *udr.Usage, res *Result) error {
+	n := line.Quantity
+	portion, err := e.portion(t, p, of.count, c, res)
 	if err != nil {
 		return err
 	}
@@ -77,10 +75,10 @@ func (e *Engine) volume(t *tier, ch *Charge, p *price, at, stop, from int64, cou
 	}
 	portion.add(e, c, n, pays, res)
 	if charged != before { // the catalogue has other prices than those that were charged
-		e.repriced = append(e.repriced, reached{count, t.clock})
+		e.repriced = append(e.repriced, of)
 	}
-	ch.Lines = append(ch.Lines, Line{Slice: p.slice, Model: byVolume, At: at, From: from, Paid: units, Quantity: n, Price: s.price,
-		Per: s.per, Amount: whole, Below: below.Num})
+	line.Model, line.Paid, line.Price, line.Per, line.Amount, line.Below = byVolume, units, s.price, s.per, whole, below.Num
+	ch.Lines = append(ch.Lines, line)
 	return nil
 }
 
@@ -142,7 +140,11 @@ func (r *recomputation) volumeAgain(l *Line) *big.Rat {
 func (x *explanation) volumeWords(l *Line) string {
 	unit := x.u.Unit
 	text := x.stepWords(&Line{Quantity: l.Quantity, Price: l.Price, Per: l.Per, Amount: l.Amount, Below: l.Below, Slice: l.Slice})
-	text += fmt.Sprintf(", the price of %s counted with it", Units(l.From+l.Quantity, unit))
+	if l.Spent.IsZero() {
+		text += fmt.Sprintf(", the price of %s counted with it", Units(l.From+l.Quantity, unit))
+	} else {
+		text += fmt.Sprintf(", the price of %s spent with it before discounts", x.money(l.Spent))
+	}
 	if int(x.c.Scale) < decimal.Scale || l.Below != 0 {
 		text += fmt.Sprintf("; rounded together with %s that %s pays at this price", Units(l.Paid, unit), x.names.account(x.c.Account))
 	}
@@ -153,7 +155,7 @@ func (x *explanation) volumeWords(l *Line) string {
 func (c *compiler) setThresholds() {
 	all := map[uint64][]int64{}
 	c.eachPrice(func(_ *family[plan], _ int, _ *planClass, p *price) {
-		for i := 1; p.model == byVolume && i < len(p.steps); i++ {
+		for i := 1; p.model == byVolume && p.spending == nil && i < len(p.steps); i++ {
 			all[p.id] = append(all[p.id], p.steps[i].from)
 		}
 	})

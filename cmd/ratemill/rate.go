@@ -189,14 +189,14 @@ func (t *totals) add(b *ratedlog.Batch) error {
 			if err := rating.ParseCharge(m, &t.charge); err != nil {
 				return err
 			}
-			class, records, quantity := t.charge.Counts(u)
+			class, unit, records, quantity := t.charge.Counts(u)
 			key := totalKey{t.charge.Account, t.charge.Tier, class, t.charge.Currency}
-			if err := t.sum(key, u, records, quantity, t.charge.Rounded, t.charge.Total); err != nil {
+			if err := t.sum(key, unit, u.At, records, quantity, t.charge.Rounded, t.charge.Total); err != nil {
 				return err
 			}
 		}
 		if len(r.Charges) == 0 {
-			if err := t.sum(totalKey{u.Account, 0, u.Class, ""}, u, 1, u.Quantity, 0, decimal.D{}); err != nil {
+			if err := t.sum(totalKey{u.Account, 0, u.Class, ""}, u.Unit, u.At, 1, u.Quantity, 0, decimal.D{}); err != nil {
 				return err
 			}
 		}
@@ -204,16 +204,16 @@ func (t *totals) add(b *ratedlog.Batch) error {
 	return nil
 }
 
-func (t *totals) sum(k totalKey, u *udr.Usage, records, quantity, charged int64, amount decimal.D) (err error) {
+func (t *totals) sum(k totalKey, unit udr.Unit, at udr.Instant, records, quantity, charged int64, amount decimal.D) (err error) {
 	s := t.sums[k]
 	if s == nil {
 		k.class = string([]byte(k.class)) // it points into a message
 		k.currency = string([]byte(k.currency))
-		s = &total{unit: u.Unit}
+		s = &total{unit: unit}
 		t.sums[k] = s
 	}
 	s.records += records
-	s.at = u.At
+	s.at = at
 	s.quantity += quantity
 	s.charged += charged
 	s.amount, err = s.amount.Add(amount)

@@ -229,7 +229,7 @@ func (q *inquiry) invoice(ctx context.Context, b *strings.Builder, view *registr
 	if catalogue := q.catalogue(ctx, r.Pin.Catalogue); catalogue != nil {
 		version = catalogue.PlanFrom(c.Plan, c.PlanVersion)
 	}
-	class, _, _ := c.Counts(&r.Usage)
+	class, _, _, _ := c.Counts(&r.Usage)
 	of := &invoicing.Record{Log: int(r.Log), Partition: r.Partition, Offset: r.Offset, Account: id, Cycle: registry.Date(c.Cycle),
 		Class: class,
 		Plan:  c.Plan, Version: version, Zone: c.Zone, Tariff: c.Price}

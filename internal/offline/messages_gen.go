@@ -152,6 +152,9 @@ func appendStep(dst []byte, m *rating.Line) []byte {
 	dst = appendNumber(dst, "paid", int64(m.Paid))
 	dst = appendText(dst, "model", m.Model.String())
 	dst = appendText(dst, "over", m.Over)
+	if !m.Spent.IsZero() {
+		dst = appendMoney(key(dst, "spent"), m.Spent)
+	}
 	return append(dst, '}')
 }
 

@@ -10,6 +10,7 @@ type chargeColumns struct {
 	cycle                       int32
 	plan, price, currency, zone string
 	class                       string // of a correction
+	classUnit                   uint8  // and its unit, see rating.Charge
 	rounded, covered            int64
 	total, rest                 decimal.D
 }

@@ -101,6 +101,16 @@ func parseChargeColumns(data []byte, m *chargeColumns) error {
 				break
 			}
 			m.class = wire.Text(f.B)
+		case 41:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			if f.V > uint64(3) {
+				err = fmt.Errorf("class unit %d is more than %d", f.V, uint64(3))
+				break
+			}
+			m.classUnit = uint8(f.V)
 		}
 		if err != nil {
 			return fmt.Errorf("message Charge: field %d: %w", f.Number, err)

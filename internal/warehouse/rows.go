@@ -268,8 +268,9 @@ func (r *rows) addCharges(ctx context.Context, to *row, messages [][]byte) (err 
 type correction struct{ usage *udr.Usage }
 
 func (c *correction) of(p *row) {
-	if c.usage == nil || c.usage.Class != p.charge.class || c.usage.At != p.usage.At || c.usage.Unit != p.usage.Unit {
-		c.usage = &udr.Usage{Class: p.charge.class, Unit: p.usage.Unit, At: p.usage.At}
+	unit := rating.CorrectedUnit(p.charge.classUnit, p.usage)
+	if c.usage == nil || c.usage.Class != p.charge.class || c.usage.At != p.usage.At || c.usage.Unit != unit {
+		c.usage = &udr.Usage{Class: p.charge.class, Unit: unit, At: p.usage.At}
 	}
 	p.usage = c.usage
 }

@@ -54,8 +54,8 @@ var offlineObjects = []object{
 		"steps":    {by: "appendSteps(dst, m)"},
 		"fee":      none, "cap": none, // lines of the Go type
 		"lines": {after: "steps", by: "appendLines(dst, m)"},
-		"class": {name: "corrects", after: "currency"},
-		"rest":  {when: "!m.Rest.IsZero() || m.Below.Num != 0", always: true},
+		"class": {name: "corrects", after: "currency"}, "class_unit": none,
+		"rest": {when: "!m.Rest.IsZero() || m.Below.Num != 0", always: true},
 	}},
 	{message: "Session", goType: "rating.Session", append: "appendSession", members: map[string]member{
 		"quantity": zero,

@@ -18,6 +18,7 @@ var ratingMessages = []message{
 		"cap":               {parse: "parseCap", one: "appendCapField"},
 		"scale":             {goType: "uint8", most: "decimal.Scale"},
 		"mode":              {goType: "decimal.Mode", most: "decimal.Down"},
+		"class_unit":        {goType: "classUnit", most: "mostClassUnit"},
 		"below_numerator":   {goName: "Below.Num"},
 		"below_denominator": {goName: "Below.Den"},
 		"before":            {present: "Part"},
@@ -27,8 +28,8 @@ var ratingMessages = []message{
 		"facts":             {goType: "Fact", most: "maxRepeated"},
 		"growth":            {goType: "Growth", most: "maxRepeated"},
 	}},
-	{name: "Charge", goType: "Amount", parse: "ParseAmount", only: []string{"tier", "account", "currency", "cycle", "total", "class"},
-		fields: map[string]field{"tier": {goType: "uint8"}}},
+	{name: "Charge", goType: "Amount", parse: "ParseAmount", only: []string{"tier", "account", "currency", "cycle", "total", "class", "class_unit"},
+		fields: map[string]field{"tier": {goType: "uint8"}, "class_unit": {goType: "classUnit", most: "mostClassUnit"}}},
 	{name: "Line", goType: "Line", append: "appendLine", parse: "parse", method: true, check: "saysItsKind()", fields: map[string]field{
 		"kind": {goType: "LineKind"},
 	}},

@@ -11,8 +11,8 @@ import (
 // pay adds the charge at hand to what its account ought to be charged.
 func (c *comparison) pay() (err error) {
 	u, a := &c.usage, &c.charge
-	class, records, quantity := a.Counts(u)
-	key := account.Key{Account: a.Account, Cycle: a.Cycle, Tier: a.Tier, Currency: a.Currency, Class: class, Unit: u.Unit}
+	class, unit, records, quantity := a.Counts(u)
+	key := account.Key{Account: a.Account, Cycle: a.Cycle, Tier: a.Tier, Currency: a.Currency, Class: class, Unit: unit}
 	c.paid[key], err = c.paid[key].Plus(account.Balance{Records: records, Quantity: quantity, Amount: a.Total})
 	return err
 }

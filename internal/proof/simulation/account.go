@@ -155,8 +155,8 @@ func (j *judgement) balances(before int64) (map[account.Key]account.Balance, err
 				if err := rating.ParseCharge(message, &c); err != nil {
 					return nil, err
 				}
-				class, counted, quantity := c.Counts(&u)
-				key := account.Key{Account: c.Account, Cycle: c.Cycle, Tier: c.Tier, Currency: c.Currency, Class: class, Unit: u.Unit}
+				class, unit, counted, quantity := c.Counts(&u)
+				key := account.Key{Account: c.Account, Cycle: c.Cycle, Tier: c.Tier, Currency: c.Currency, Class: class, Unit: unit}
 				amount, err := sums[key].Amount.Add(c.Total)
 				if err != nil {
 					return nil, err

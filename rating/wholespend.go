@@ -1,0 +1,103 @@
+package rating
+
+import (
+	"slices"
+
+	"ratemill/decimal"
+	"ratemill/udr"
+)
+
+// A discount on the whole by spend gives its class the prices of a volume, but what decides them is money: what the units
+// of the count cost before discounts, to 12 decimals for each price of a record. So a discount cannot decide itself. The
+// record that reaches a spend pays the lower price for its own units, and corrects the portions before it (reprice.go).
+
+// spending is what decides the steps of a price with a discount on the whole by spend.
+type spending struct {
+	full    priceStep
+	from    []decimal.D // of each step
+	reached []decimal.D // the spends at which some price of the count changes
+}
+
+// ofSpend distinguishes the portions of a spend from those of a number of units.
+const ofSpend = 1<<32 - 5
+
+// stepBySpend is the step that a spend reaches.
+func (p *price) stepBySpend(spent decimal.D) *priceStep {
+	i := 0
+	for i+1 < len(p.steps) && !spent.Less(p.spending.from[i+1]) {
+		i++
+	}
+	return &p.steps[i]
+}
+
+// portionsOf is the key beside which the portions of a spend are kept, which is that of units.
+func portionsOf(spend CounterKey) CounterKey {
+	spend.ID = mixID(spend.ID, ofSpend)
+	spend.Kind -= AccountCost - AccountUnits
+	return spend
+}
+
+// bySpend prices the units from at to stop of a count of money.
+func (e *Engine) bySpend(t *tier, ch *Charge, p *price, at, stop int64, c *Counters, u *udr.Usage, res *Result) error {
+	w := e.countOf(t, p, u)
+	w.kind += AccountCost - AccountUnits
+	k, entry, value := e.counter(c, &w, res)
+	before, err := value.Cost()
+	if err != nil {
+		return tooMuch(t, u)
+	}
+	cost, _, _, err := p.spending.full.price.Price(stop-at, uint64(p.spending.full.per), truncate)
+	if err != nil {
+		return tooMuch(t, u)
+	}
+	after, err := before.Add(cost)
+	if err != nil {
+		return tooMuch(t, u)
+	}
+	e.add(entry, k, CostValue(cost), res)
+	portions := portionsOf(k)
+	if slices.ContainsFunc(p.spending.reached, func(s decimal.D) bool { return before.Less(s) && !after.Less(s) }) {
+		e.repriced = append(e.repriced, reached{count: portions, clock: t.clock, spend: k})
+	}
+	line := Line{Slice: p.slice, At: at, Quantity: stop - at, Spent: after}
+	return e.volume(t, ch, p, p.stepBySpend(after), line, reached{count: portions, clock: t.clock, spend: k}, c, u, res)
+}
+
+// discountSpend makes the price and its discounts by spend the prices of a volume.
+func (s *saying) discountSpend(d *discount) {
+	p := s.price
+	by := &spending{full: p.steps[0]}
+	steps := []priceStep{by.full}
+	by.from = []decimal.D{decimal.Zero}
+	for i := range d.steps {
+		step := by.full
+		off, err := step.price.Mul(d.steps[i].part)
+		if err == nil {
+			step.price, err = step.price.Sub(off)
+		}
+		switch {
+		case err != nil:
+			return // it is told
+		case d.steps[i].spend.IsZero():
+			steps[0] = step
+		default:
+			steps, by.from = append(steps, step), append(by.from, d.steps[i].spend)
+		}
+	}
+	p.steps, p.spending = steps, by
+}
+
+// setSpends tells each price at which spends some price of its count changes.
+func (c *compiler) setSpends() {
+	all := map[uint64][]decimal.D{}
+	c.eachPrice(func(_ *family[plan], _ int, _ *planClass, p *price) {
+		if p.spending != nil {
+			all[p.id] = append(all[p.id], p.spending.from[1:]...)
+		}
+	})
+	c.eachPrice(func(_ *family[plan], _ int, _ *planClass, p *price) {
+		if p.spending != nil {
+			p.spending.reached = all[p.id]
+		}
+	})
+}
