@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -108,23 +109,52 @@ func FreeAddress(t testing.TB) string {
 	return fmt.Sprintf("127.0.0.1:%d", freePort(t))
 }
 
-// freePort finds an unused port on loopback. It is below the range of ports for outgoing connections
-// (ip_local_port_range): otherwise a client of an engine that is away could get that very port, and the engine could
-// not come back to it.
+// ports are those that this process may give to its engines: the rest of a block whose first port it listens on until it
+// ends. So no port is given twice, neither by this process nor by that of another package; and nobody takes the port of
+// an engine that is away for a while.
+var ports struct {
+	mu        sync.Mutex
+	claims    []net.Listener
+	next, end int
+}
+
+// The blocks are below the range of ports for outgoing connections (ip_local_port_range): otherwise a client of an engine
+// that is away could get that very port, and the engine could not come back to it.
+const (
+	lowestPort  = 12_000
+	highestPort = 32_000
+	portBlock   = 40
+)
+
+// freePort is an unused port on loopback.
 func freePort(t testing.TB) int {
 	t.Helper()
-	const lowest, highest = 12_000, 32_000
+	ports.mu.Lock()
+	defer ports.mu.Unlock()
 	var err error
-	for range 100 {
-		port := lowest + rand.IntN(highest-lowest)
+	for range 10_000 {
 		var l net.Listener
-		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+		if ports.next == ports.end {
+			first := lowestPort + portBlock*rand.IntN((highestPort-lowestPort)/portBlock)
+			if l, err = listen(first); err == nil {
+				ports.claims = append(ports.claims, l)
+				ports.next, ports.end = first+1, first+portBlock
+			}
+			continue
+		}
+		port := ports.next
+		ports.next++
+		if l, err = listen(port); err == nil {
 			l.Close()
 			return port
 		}
 	}
-	t.Fatal(err)
+	t.Fatal("no port is free: ", err)
 	return 0
+}
+
+func listen(port int) (net.Listener, error) {
+	return net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 }
 
 // program finds an executable by name, in PATH or one of the folders; later matches of a pattern come first (they are

@@ -140,3 +140,13 @@ func TestADiskCanBeFull(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, make([]byte, 300<<10), 0o600))
 	})
 }
+
+// TestNoPortIsGivenTwice although nobody listens on it yet.
+func TestNoPortIsGivenTwice(t *testing.T) {
+	given := map[string]bool{}
+	for range 500 {
+		address := testengine.FreeAddress(t)
+		require.False(t, given[address], address)
+		given[address] = true
+	}
+}
