@@ -29,19 +29,15 @@ func onBoth(t *testing.T, test func(t *testing.T, s, other *control.Store)) {
 		name string
 		dsn  func(t *testing.T) string
 	}{
-		{"sqlite", func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "con trol?.db") }},
-		{"postgres", func(t *testing.T) string { return testengine.SharedPostgres(t).NewDatabase(t) }},
+		{"sqlite", func(t *testing.T) string { return emptySQLite.sqlite(t, "con trol?.db") }},
+		{"postgres", emptyPostgres.postgres},
+		{"sqlite of a newer version", func(t *testing.T) string { return newerSQLite.sqlite(t, "control.db") }},
 	} {
 		t.Run(engine.name, func(t *testing.T) {
 			dsn := engine.dsn(t)
 			test(t, open(t, dsn), open(t, dsn))
 		})
 	}
-	t.Run("sqlite of a newer version", func(t *testing.T) {
-		dsn := "sqlite:" + filepath.Join(t.TempDir(), "control.db")
-		migrateFurther(t, dsn)
-		test(t, open(t, dsn), open(t, dsn))
-	})
 }
 
 func open(t testing.TB, dsn string) *control.Store {

@@ -40,6 +40,21 @@ func (p *Postgres) dsn(database string) string {
 // NewDatabase makes an empty database and returns its DSN.
 func (p *Postgres) NewDatabase(t testing.TB) string {
 	t.Helper()
+	return p.newDatabase(t, "template1")
+}
+
+// CopyDatabase makes a database with the content of another one, to which nobody is connected, and returns its DSN.
+func (p *Postgres) CopyDatabase(t testing.TB, dsn string) string {
+	t.Helper()
+	c, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.newDatabase(t, c.Database)
+}
+
+func (p *Postgres) newDatabase(t testing.TB, template string) string {
+	t.Helper()
 	name := fmt.Sprintf("test_%d", p.databases.Add(1))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -48,7 +63,7 @@ func (p *Postgres) NewDatabase(t testing.TB) string {
 		t.Fatal(err)
 	}
 	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
 		t.Fatal(err)
 	}
 	return p.dsn(name)
