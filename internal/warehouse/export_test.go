@@ -61,9 +61,9 @@ func Creates(l Layout) map[string]string {
 	return all
 }
 
-// Filled is the rows that messages make, a line for each value: table, column, value.
+// Filled is the rows that messages make in one table, or in all if it is "", a line for each value: table, column, value.
 func Filled(ctx context.Context, messages [][]byte, account func(context.Context, uint32, uint64) (string, error),
-	offset func(context.Context, uint32, udr.Instant, uint64) (Offset, error)) (string, error) {
+	offset func(context.Context, uint32, udr.Instant, uint64) (Offset, error), in string) (string, error) {
 	r := newRows(9, account)
 	r.offset = offset
 	for i, m := range messages {
@@ -74,6 +74,9 @@ func Filled(ctx context.Context, messages [][]byte, account func(context.Context
 	r.closed.fill([]row{{closed: &closing{id: udr.ID{File: udr.FileID{0xdd}, Seq: 172}, how: dropped, who: "who", why: "why", at: 173}}})
 	var s strings.Builder
 	for _, b := range slices.Concat(r.blocks, factBlocks(), exportBlocks()) {
+		if in != "" && b.Table != in {
+			continue
+		}
 		decoded, err := b.decoded()
 		if err != nil {
 			return "", err
