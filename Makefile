@@ -92,21 +92,25 @@ WATCHED := ^($(subst $(space),|,$(strip $(ROLES))))$$
 
 # The whole suite: against SQLite and PostgreSQL, sshd, embedded and Apache Kafka; every protective step switched off
 # once, with a table of the schedules that need them; the race detector where goroutines meet. Random tests take, beside
-# fixed seeds, some from a fresh one: make test SEED=1785339264103 replays a run. The three parts run beside each other,
-# for each of them waits much; each prints at its end.
+# fixed seeds, some from a fresh one: make test SEED=1785339264103 replays a run. Three run beside each other, for each of
+# them waits much: the race detector, the packages without mutants, and one package with mutants after the other. Each
+# prints at its end.
 test: check-prereqs-test deps-test
 	@export SEED=$(or $(SEED),$$(date +%s%3N)); echo "SEED=$$SEED"; \
-	$(MAKE) --no-print-directory -k -j3 --output-sync=target test-mutants test-race test-rest
+	$(MAKE) --no-print-directory -k -j3 --output-sync=target test-race test-rest test-mutants
 
 # go test does not vet here: .ci/run does, once and with every analyzer.
 TEST := go test -vet=off -timeout 20m
 
-test-mutants:
-	cd internal/proof/simulation && $(TEST) -tags mutants -run 'Mutants|Shrunk'
-	cd mediation && $(TEST) -tags mutants -run Mutants
-	cd internal/rater && $(TEST) -tags mutants -run Mutants
-	cd account && $(TEST) -tags mutants -run Mutants
-	cd internal/warehouse && $(TEST) -tags mutants -run Mutants
+# Packages with mutants run whole with them: their other tests need no binary of their own, for a step is off only while
+# its mutant runs.
+MUTANTS := internal/proof/simulation internal/warehouse mediation internal/rater account
+
+test-mutants: $(MUTANTS:%=mutants-of/%)
+
+.PHONY: $(MUTANTS:%=mutants-of/%)
+$(MUTANTS:%=mutants-of/%): mutants-of/%:
+	cd $* && $(TEST) -tags mutants
 
 test-race:
 	$(TEST) $(WATCH) -run '$(WATCHED)' ./internal/roles
@@ -114,10 +118,10 @@ test-race:
 	$(TEST) $(WATCH) -run '$(MEET)' ./registry
 
 # go test begins with the packages that it is given first: the longest, so that none of them is left alone at the end.
-LONG := ./internal/proof/crash ./internal/warehouse ./internal/proof/simulation ./internal/roles
+LONG := ./internal/proof/crash ./internal/roles ./cmd/ratemill
 
 test-rest:
-	$(TEST) -skip '$(WATCHED)' $(LONG) $$(go list ./... | grep -vxF "$$(go list $(RACE) $(LONG))")
+	$(TEST) -skip '$(WATCHED)' $(LONG) $$(go list ./... | grep -vxF "$$(go list $(RACE) $(LONG) $(MUTANTS:%=./%))")
 
 # Fuzz every target for a while: make fuzz FUZZTIME=5m
 FUZZTIME ?= 1m
