@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/embedded/clickhouse"
+	"ratemill/internal/proof/testengine"
 )
 
 // process is `ratemill run` with all roles and embedded engines, as a process of its own.
@@ -36,10 +36,10 @@ func startProcess(t *testing.T, dir string, files int) *process {
 	require.NoError(t, err)
 	library, err := clickhouse.FindLibrary("")
 	require.NoError(t, err)
-	p := &process{T: t, listen: freeAddress(t), ended: make(chan struct{})}
+	p := &process{T: t, listen: testengine.FreeAddress(t), ended: make(chan struct{})}
 	for name, text := range map[string]string{
 		"ratemill.yaml": fmt.Sprintf("listen: %q\nkafka: { listen: %q, partitions: 2 }\nclickhouse: { listen: %q, library: %q "+
-			"}\nwarehouse: { flush: 20ms }\nlate_until: never\n", p.listen, freeAddress(t), freeAddress(t), library),
+			"}\nwarehouse: { flush: 20ms }\nlate_until: never\n", p.listen, testengine.FreeAddress(t), testengine.FreeAddress(t), library),
 		"sources/sky.yaml": "source: sky\ncollect: { dir: in, match: '*.csv', settled: 0s, every: 100ms }\ndecode: { csv: { header: true } }\nzone: UTC\ntimes: { back: 10000d }\nmap: [{ class: data, set: { sim: imsi(imsi), at: 'time(at, \"2006-01-02 15:04:05\")', quantity: octets(volume) } }]\n",
 		"catalogue/p.yaml": "plan: fleet\ncurrency: EUR\nclasses: { data: { prices: [{ price: 0.01 / 1 kB }] } }\n",
 	} {
@@ -73,13 +73,6 @@ func startProcess(t *testing.T, dir string, files int) *process {
 		}
 	})
 	return p
-}
-
-func freeAddress(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (p *process) said() string {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/proof/testengine"
 )
 
 // tour is the commands of README's tour, as people type them.
@@ -51,7 +52,7 @@ func TestTheProjectThatInitWritesRuns(t *testing.T) {
 	require.NoError(t, err, "%s", printed)
 	require.Contains(t, string(printed), "cd mine\n")
 	dir := filepath.Join(parent, "mine")
-	yaml := fmt.Sprintf("listen: ''\nproject: .\nlate_until: never\nkafka: { listen: %q }\nclickhouse: { listen: %q }\n", free(t), free(t))
+	yaml := fmt.Sprintf("listen: ''\nproject: .\nlate_until: never\nkafka: { listen: %q }\nclickhouse: { listen: %q }\n", testengine.FreeAddress(t), testengine.FreeAddress(t))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "ratemill.yaml"), []byte(yaml), 0o600))
 	for _, command := range []string{"check", "test", "import registry/"} {
 		printed, err := ratemill(t, dir, bin, strings.Fields(command)...).CombinedOutput()
@@ -71,12 +72,4 @@ func TestTheProjectThatInitWritesRuns(t *testing.T) {
 	for line := range strings.Lines(said.String()) {
 		require.NotRegexp(t, `level=ERROR`, line)
 	}
-}
-
-// free is an address that nobody listens at.
-func free(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/backoffice"
+	"ratemill/internal/proof/testengine"
 )
 
 // signalling is a source whose carrier reports registrations beside usage.
@@ -32,7 +33,7 @@ times: { back: 10000d }
 func TestSIMsThatAreSilentOrRegisterTooSeldomAreTold(t *testing.T) {
 	w := newWorld(t, "absences")
 	all := append(Roles[:len(Roles):len(Roles)], SIMState())
-	w.known, w.config.Listen = all, freeAddress(t)
+	w.known, w.config.Listen = all, testengine.FreeAddress(t)
 	w.docs["sources/sky.yaml"] = strings.ReplaceAll(signalling, "DIR", filepath.Join(w.dir, "in"))
 	w.docs["catalogue/quiet.yaml"] = "anomaly: quiet\nsilent: { days: 3 }\n"
 	w.docs["catalogue/seldom.yaml"] = "anomaly: seldom\nregistrations: { fewer_than: 2, per: day }\nseverity: 4\n"

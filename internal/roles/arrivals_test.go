@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/proof/testengine"
 )
 
 func TestMissingNumbers(t *testing.T) {
@@ -18,7 +20,7 @@ func TestMissingNumbers(t *testing.T) {
 // TestAFileWithoutANumberIsTold, since no gap can be noticed beside it.
 func TestAFileWithoutANumberIsTold(t *testing.T) {
 	w := newWorld(t, "unnumbered")
-	w.config.Listen = freeAddress(t)
+	w.config.Listen = testengine.FreeAddress(t)
 	var log overheard
 	w.log = log.logger()
 	w.docs["sources/sky.yaml"] += "sequence: { from: \"name[100:104]\" }\n"
@@ -32,7 +34,7 @@ func TestAFileWithoutANumberIsTold(t *testing.T) {
 // TestASourceThatNeverBroughtAFileIsFollowedSinceItsFirstDay, whatever was restarted since.
 func TestASourceThatNeverBroughtAFileIsFollowedSinceItsFirstDay(t *testing.T) {
 	w := newWorld(t, "arrivals")
-	w.config.Listen = freeAddress(t)
+	w.config.Listen = testengine.FreeAddress(t)
 	followed := func(source string) (since float64) {
 		for told := false; !told; {
 			since, told = w.metric(`source_followed_timestamp_seconds{source="` + source + `"}`)

@@ -11,6 +11,7 @@ import (
 	"ratemill/internal/broker"
 	"ratemill/internal/control"
 	"ratemill/internal/embedded/clickhouse"
+	"ratemill/internal/proof/testengine"
 	"ratemill/udr/wire"
 )
 
@@ -18,7 +19,7 @@ import (
 // every balance is zero.
 func TestAWarehouseThatIsAwayHoldsBackMediation(t *testing.T) {
 	w := newWorld(t, "backlog")
-	options := clickhouse.Options{Dir: t.TempDir(), Listen: freeAddress(t)}
+	options := clickhouse.Options{Dir: t.TempDir(), Listen: testengine.FreeAddress(t)}
 	start := func() *clickhouse.Server {
 		s, err := clickhouse.Start(t.Context(), options)
 		require.NoError(t, err)
@@ -26,7 +27,7 @@ func TestAWarehouseThatIsAwayHoldsBackMediation(t *testing.T) {
 		return s
 	}
 	server := start()
-	w.config.ClickHouse.DSN, w.config.Listen, w.config.Mediation.Backlog = server.DSN("default"), freeAddress(t), 10
+	w.config.ClickHouse.DSN, w.config.Listen, w.config.Mediation.Backlog = server.DSN("default"), testengine.FreeAddress(t), 10
 	w.start(Roles...)
 	w.imports(w.docs["registry.yaml"])
 	seconds := 0

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/proof/testengine"
 )
 
 // page is the answer of the process at a path of its listen address, and its status.
@@ -56,7 +58,7 @@ func (w *world) tells(values map[string]float64) {
 
 func TestTheBalanceIsToldByTheOwnerOfTheFirstPartition(t *testing.T) {
 	w := newWorld(t, "balance")
-	w.config.Listen, w.due = freeAddress(t), time.Nanosecond
+	w.config.Listen, w.due = testengine.FreeAddress(t), time.Nanosecond
 	w.start(Roles...)
 	w.imports(w.docs["registry.yaml"])
 	w.drop("sky/a.csv", header+record(1, 1, 1000)+record(1, 2, 2000)+"X;;;\n")

@@ -14,6 +14,7 @@ import (
 	"ratemill/decimal"
 	"ratemill/diag"
 	"ratemill/internal/backoffice"
+	"ratemill/internal/proof/testengine"
 	"ratemill/internal/store"
 	"ratemill/invoicing"
 	"ratemill/invoicing/delivery"
@@ -32,7 +33,7 @@ func TestTheRoleDeliveryDeliversDocumentsAndFoldsPayments(t *testing.T) {
 	w.docs["catalogue/eu.yaml"] = "accounting_group: eu\ncurrency: EUR\nnumbers: { invoice: \"INV-{n:4}\", credit_note: \"CN-{n:4}\" }\ntax: spain\n"
 	w.docs["catalogue/spain.yaml"] = "tax: spain\nrules: [{ category: S, rate: 21 }]\n"
 	dir := t.TempDir()
-	w.config.Listen, w.known = freeAddress(t), append(Roles[:len(Roles):len(Roles)], Delivery)
+	w.config.Listen, w.known = testengine.FreeAddress(t), append(Roles[:len(Roles):len(Roles)], Delivery)
 	w.config.Invoicing.Documents, w.config.Invoicing.Print = filepath.Join(dir, "documents"), filepath.Join(dir, "print")
 	w.config.Invoicing.EInvoices, w.config.Invoicing.PDF.Timeout = filepath.Join(dir, "peppol"), time.Minute
 	w.start(Delivery)

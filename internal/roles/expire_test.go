@@ -4,11 +4,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/proof/testengine"
 )
 
 func TestRowsThatExpiredByTheClocksAloneStayAndAreTold(t *testing.T) {
 	w := newWorld(t, "expiry")
-	w.config.Listen, w.config.Warehouse.Keep = freeAddress(t), 2
+	w.config.Listen, w.config.Warehouse.Keep = testengine.FreeAddress(t), 2
 	w.start(Warehouse)
 	w.tells(map[string]float64{"warehouse_expiry_held": 0})
 	do := func(statement string) { require.NoError(t, w.Warehouse.Conn().Exec(t.Context(), statement)) }

@@ -4,12 +4,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/proof/testengine"
 )
 
 // TestTheRegistrysFactsComeToTheWarehouse once, in the process that has partition 0.
 func TestTheRegistrysFactsComeToTheWarehouse(t *testing.T) {
 	w := newWorld(t, "facts")
-	w.config.Listen = freeAddress(t)
+	w.config.Listen = testengine.FreeAddress(t)
 	w.start(Warehouse)
 	w.imports(w.docs["registry.yaml"])
 	w.tells(map[string]float64{"warehouse_facts_revision": 1, "warehouse_facts_lag_revisions": 0, "warehouse_facts_failing": 0,

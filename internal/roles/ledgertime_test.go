@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/control"
+	"ratemill/internal/proof/testengine"
 	"ratemill/mediation"
 )
 
@@ -50,7 +51,7 @@ func (p parallel) Queues() (queues []control.Queue) {
 // The document of a source is removed while a file of it waits.
 func TestFilesOfASourceThatTheProjectDoesNotHaveAreTold(t *testing.T) {
 	w := newWorld(t, "unknown_source")
-	w.config.Listen = freeAddress(t)
+	w.config.Listen = testengine.FreeAddress(t)
 	w.start(Roles...)
 	_, err := w.Store.Sight(t.Context(), "old", []control.Sighting{{Path: "a.csv", Size: 1, MTime: time.Now()}}, w.LedgerTime.Now())
 	require.NoError(t, err)

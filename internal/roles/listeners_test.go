@@ -47,7 +47,7 @@ func TestNobodyListensBeyondLoopback(t *testing.T) {
 		require.True(t, netip.MustParseAddr(host).IsLoopback(), "%s is %s by default", name, *address)
 		*address = net.JoinHostPort(host, "0") // the usual port may be in use
 	}
-	w.config.Listen = freeAddress(t)
+	w.config.Listen = testengine.FreeAddress(t)
 	files, err := sftp.Start(sftp.Options{Dir: t.TempDir(), User: "ratemill", Password: "carrier"})
 	require.NoError(t, err)
 	defer files.Close()
@@ -64,7 +64,7 @@ func TestNobodyListensBeyondLoopback(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, status, page)
 	}
 	w.stop()
-	w.config.Pprof, w.config.Listen = true, freeAddress(t)
+	w.config.Pprof, w.config.Listen = true, testengine.FreeAddress(t)
 	w.start()
 	_, status := w.page("/debug/pprof/heap")
 	require.Equal(t, http.StatusOK, status)

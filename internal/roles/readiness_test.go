@@ -17,6 +17,7 @@ import (
 	"ratemill/internal/embedded/kafka"
 	"ratemill/internal/embedded/keys"
 	"ratemill/internal/project"
+	"ratemill/internal/proof/testengine"
 )
 
 // ready waits until /readyz answers with a status, and every one of some words.
@@ -41,7 +42,7 @@ func (w *world) ready(status int, words ...string) string {
 // back while it runs. All the time, it reports that it lives.
 func TestReadinessFollowsTheEngines(t *testing.T) {
 	w := newWorld(t, "readiness")
-	kafkaAt, clickhouseAt := freeAddress(t), freeAddress(t)
+	kafkaAt, clickhouseAt := testengine.FreeAddress(t), testengine.FreeAddress(t)
 	folders := [2]string{t.TempDir(), t.TempDir()}
 	k, err := keys.Make(w.config.Data)
 	require.NoError(t, err)
@@ -57,7 +58,7 @@ func TestReadinessFollowsTheEngines(t *testing.T) {
 		t.Cleanup(s.Kill)
 		return s
 	}
-	w.config.Listen, w.config.Kafka.Addresses, w.config.ClickHouse.DSN = freeAddress(t), []string{kafkaAt},
+	w.config.Listen, w.config.Kafka.Addresses, w.config.ClickHouse.DSN = testengine.FreeAddress(t), []string{kafkaAt},
 		"http://"+keys.Owner+":"+k.Owner+"@"+clickhouseAt+"/default"
 	files := fstest.MapFS{}
 	for name, text := range w.docs {

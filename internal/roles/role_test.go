@@ -13,6 +13,7 @@ import (
 
 	"ratemill/internal/consumer"
 	"ratemill/internal/metric"
+	"ratemill/internal/proof/testengine"
 	"ratemill/internal/ratedlog"
 	"ratemill/internal/store"
 )
@@ -61,7 +62,7 @@ func (t *tally) Apply(ctx context.Context, tx *store.Tx, span consumer.Span) err
 // report it, it keeps its position, and Kafka keeps the messages that it has not read.
 func TestARoleOfAnyPackageNeedsNothingButItsPlaceInTheList(t *testing.T) {
 	w := newWorld(t, "tally")
-	w.config.Listen, w.known = freeAddress(t), append(Roles[:len(Roles):len(Roles)], InSQL(tallyRole))
+	w.config.Listen, w.known = testengine.FreeAddress(t), append(Roles[:len(Roles):len(Roles)], InSQL(tallyRole))
 	w.start(w.known...)
 	w.imports(w.docs["registry.yaml"])
 	w.drop("sky/a.csv", content(1))

@@ -42,7 +42,7 @@ func TestNoSecretIsEverShown(t *testing.T) {
 	database := postgres.NewDatabase(t)
 	path := mustParse(t, database).Path
 	c := w.config
-	c.Listen, c.Pprof = freeAddress(t), true
+	c.Listen, c.Pprof = testengine.FreeAddress(t), true
 	c.Control = fmt.Sprintf("postgres://%s@localhost:%d%s?sslmode=verify-full&sslrootcert=%s&password_file=%s", postgres.User,
 		postgres.Port, path, url.QueryEscape(postgres.Authority.CAFile), secretIn(t, postgres.Password))
 	c.Kafka = config.Kafka{
@@ -177,12 +177,12 @@ func slips(t *testing.T, database string, postgres *testengine.Postgres, front *
 		"password of ClickHouse in a query": func(c *config.Config) {
 			c.ClickHouse.DSN = "https://" + front.Addr + "/secrets?username=ratemill&password=wrong-sesame"
 		},
-		"nobody listens as Kafka": func(c *config.Config) { c.Kafka.Addresses = []string{freeAddress(t)} },
+		"nobody listens as Kafka": func(c *config.Config) { c.Kafka.Addresses = []string{testengine.FreeAddress(t)} },
 		"nobody listens as PostgreSQL": func(c *config.Config) {
-			c.Control = "postgres://ratemill:" + postgres.Password + "@" + freeAddress(t) + "/db"
+			c.Control = "postgres://ratemill:" + postgres.Password + "@" + testengine.FreeAddress(t) + "/db"
 		},
 		"nobody listens as ClickHouse": func(c *config.Config) {
-			c.ClickHouse.DSN = "https://ratemill:" + front.Password + "@" + freeAddress(t) + "/secrets"
+			c.ClickHouse.DSN = "https://ratemill:" + front.Password + "@" + testengine.FreeAddress(t) + "/secrets"
 		},
 		"a slip in PostgreSQL's DSN":     func(c *config.Config) { c.Control = "postgres://ratemill:open%zzsesame@localhost/db" },
 		"a slip in PostgreSQL's options": func(c *config.Config) { c.Control = "postgres://ratemill:open-sesame@localhost/db?sslmode=open-sesame" },
@@ -205,13 +205,6 @@ func encryptedKey(t *testing.T, passphrase string) string {
 	path := filepath.Join(t.TempDir(), "key")
 	require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(block), 0o600))
 	return path
-}
-
-func freeAddress(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // dump is everything that a PostgreSQL database holds, as text.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/internal/broker"
+	"ratemill/internal/proof/testengine"
 )
 
 // client speaks to the broker as anybody who has the password may.
@@ -54,7 +55,7 @@ func (w *world) isDue() {
 
 func TestTheEmbeddedKafkaDeletesWhatIsStoredElsewhereAndNothingElse(t *testing.T) {
 	w := newWorld(t, "stored")
-	w.config.Kafka.Addresses, w.config.Kafka.Listen, w.config.Kafka.Partitions = nil, freeAddress(t), 1
+	w.config.Kafka.Addresses, w.config.Kafka.Listen, w.config.Kafka.Partitions = nil, testengine.FreeAddress(t), 1
 	w.config.Rating.Checkpoint = time.Second
 	groups := broker.StoredUnder("stored")
 	w.start(Roles...)
@@ -108,7 +109,7 @@ func (w *world) unrated(from, messages int64) {
 
 func TestUsageThatWaitsForHalfOfItsRetentionIsTold(t *testing.T) {
 	w := newWorld(t, "expiring")
-	w.config.Listen, w.config.Kafka.Partitions = freeAddress(t), 1
+	w.config.Listen, w.config.Kafka.Partitions = testengine.FreeAddress(t), 1
 	w.config.Kafka.UsageFor, w.config.Kafka.RatedFor = 2*time.Second, 2*time.Hour
 	w.start(Mediation) // nobody rates
 	w.imports(w.docs["registry.yaml"])
