@@ -84,8 +84,11 @@ func (w *balancing) due(p *payer, c *cells) error {
 		}
 		facts := p.factsOf(q)
 		this, ahead := give(q.Cycle.From, q.Currency), give(q.Cycle.To, q.Currency)
-		err := p.rules.due(p.engine, product.Close{Payer: p.number, Cycle: q.Cycle.From, First: q.Cycle.From, Facts: facts,
-			Once: q.Cycle == p.last.Cycle && p.last.OffCycle > 0},
+		close := product.Close{Payer: p.number, Cycle: q.Cycle.From, First: q.Cycle.From, Facts: facts}
+		if q.Cycle == p.last.Cycle && p.last.OffCycle > 0 {
+			close.Once, close.Arisen = true, p.last.Arisen
+		}
+		err := p.rules.due(p.engine, close,
 			func(i *document.Item) error {
 				if i.Cycle == q.Cycle.To && next {
 					return ahead(i)

@@ -41,6 +41,7 @@ var rewrite = flag.Bool("rewrite", false, "write what came out into the cases")
 //
 //	run 2026-04 at 2026-05-02T08:00:00Z facts 2 log 9000
 //	off-cycle acme at 2026-05-02T08:00:00Z facts 2
+//	off-cycle daily at 2026-05-02T08:00:00Z facts 2
 //	review | finalise at 2026-05-02T08:00:00Z
 //	credit INV-1 2=5.00 at 2026-05-03T08:00:00Z
 //	preview 2026-04 at 2026-04-20T08:00:00Z
@@ -476,10 +477,14 @@ func (k *kase) step(b *strings.Builder, what string, names []string, at time.Tim
 
 // betweenCycles computes an off-cycle document.
 func (k *kase) betweenCycles(b *strings.Builder, run *Run, id string) error {
-	number, ok := run.Basis.View.AccountNumber(id)
-	require.True(k.t, ok, id)
+	var payers []uint32
+	if id != "daily" {
+		number, ok := run.Basis.View.AccountNumber(id)
+		require.True(k.t, ok, id)
+		payers = []uint32{number}
+	}
 	k.ids = nil
-	return run.OffCycle(k.t.Context(), []uint32{number}, false, func(c *Computed) error {
+	return run.OffCycle(k.t.Context(), payers, payers == nil, false, func(c *Computed) error {
 		k.show(b, c)
 		return nil
 	})

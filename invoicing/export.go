@@ -229,7 +229,6 @@ func (b *Basis) itemsOf(s *Stored, closes []*Closed, engines *engines, give func
 	of := *b
 	of.Catalogue = s.Input.Catalogue
 	p := &payer{Basis: &of, number: s.PayerNumber, closes: closes, first: closes[0].Cycle, engines: engines}
-	p.catalogue = p.catalogueOf
 	lineOf := document.LineOf(s.Lines)
 	place := func(i *document.Item) error {
 		line := lineOf(i)
@@ -244,6 +243,7 @@ func (b *Basis) itemsOf(s *Stored, closes []*Closed, engines *engines, give func
 		if p.rules, err = rulesOf(c.Rules); err != nil {
 			return err
 		}
+		p.catalogue = p.catalogueAt(c)
 		if err := p.others(c, place); err != nil {
 			return err
 		}

@@ -19,7 +19,6 @@ func (r *Run) Items(ctx context.Context, s *Stored, l *document.Line, give func(
 		return fmt.Errorf("no closed cycle of the payer of %s is stored", s.Name())
 	}
 	p := &payer{Basis: r.Basis, number: s.PayerNumber, closes: closes, first: closes[0].Cycle, engines: r.Basis.engines()}
-	p.catalogue = p.catalogueOf
 	own := func(i *document.Item) error {
 		if l.Has(i) {
 			return give(i)
@@ -31,6 +30,7 @@ func (r *Run) Items(ctx context.Context, s *Stored, l *document.Line, give func(
 		if p.rules, err = rulesOf(c.Rules); err != nil {
 			return err
 		}
+		p.catalogue = p.catalogueAt(c)
 		if l.Kind == document.Commitment || l.Kind == document.Penalty {
 			if err := p.contractItems(c, own); err != nil {
 				return err

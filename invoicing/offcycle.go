@@ -11,18 +11,29 @@ import (
 )
 
 // OffCycle makes a document for each of some payers between the close of a cycle and that of the next one. It has what became known of
-// closed cycles since, and the one-off charges that are dated in the cycle that runs. The close of that cycle has neither again: it is the
-// difference to what is known now (rule R9). dry stores nothing.
-func (r *Run) OffCycle(ctx context.Context, payers []uint32, dry bool, each func(*Computed) error) error {
+// closed cycles since, and the one-off charges that are dated in the cycle that runs; for accounting groups with off_cycle: daily also the
+// transitions and activations of that cycle that happened until now. The close of that cycle has none of that again: it is the difference to
+// what is known now (rule R9). daily leaves out payers of other groups, and those of whom nothing is due; payers nil asks for all then. dry
+// stores nothing.
+func (r *Run) OffCycle(ctx context.Context, payers []uint32, daily, dry bool, each func(*Computed) error) error {
 	known, reviewed, err := r.known(ctx, payers)
 	if err != nil {
 		return err
 	}
+	if payers == nil {
+		payers = r.Basis.payers(known, Date(r.Basis.Now.Unix()/(24*60*60)))
+	}
 	w := r.worker(&usage{of: map[uint32][]Charged{}}, 0, reviewed)
-	for _, number := range payers {
-		c, err := w.offCycle(ctx, number, known[number])
+	for i, number := range payers {
+		c, err := w.offCycle(ctx, number, known[number], daily)
 		if err != nil {
 			return err
+		}
+		if r.Progress != nil {
+			r.Progress(i+1, len(payers))
+		}
+		if c == nil {
+			continue
 		}
 		if !dry {
 			if err := r.putAll(ctx, []*Computed{c}); err != nil {
@@ -36,14 +47,17 @@ func (r *Run) OffCycle(ctx context.Context, payers []uint32, dry bool, each func
 	return nil
 }
 
-// offCycle computes the next off-cycle close of a payer.
-func (w *worker) offCycle(ctx context.Context, number uint32, closes []*Closed) (*Computed, error) {
+// offCycle computes the next off-cycle close of a payer. daily: only if its accounting group says so, and something is due; else nil.
+func (w *worker) offCycle(ctx context.Context, number uint32, closes []*Closed, daily bool) (*Computed, error) {
 	p := &payer{Basis: w.Basis, number: number, closes: closes, engines: w.engines, rules: current(), version: document.Rules}
 	skipped, err := p.nextOffCycle()
 	if held := (*heldError)(nil); errors.As(err, &held) {
 		skipped = held.reason
 	} else if err != nil {
 		return nil, err
+	}
+	if daily && (p.group == nil || p.group.OffCycle != "daily") {
+		return nil, nil
 	}
 	if name := w.reviewed[AccountCycle{number, p.cycle.From}]; name != "" && skipped == "" {
 		skipped = name + reviewedFirst
@@ -61,6 +75,9 @@ func (w *worker) offCycle(ctx context.Context, number uint32, closes []*Closed) 
 	c := p.compute(w.usage, doubts)
 	c.Closed.At = udr.InstantOf(w.Basis.Now)
 	if len(c.Documents) == 0 && len(c.Closed.Reasons) == 0 {
+		if daily {
+			return nil, nil
+		}
 		return skip(p, p.cycle, "nothing is due that was not invoiced: no one-off charge of the cycle that runs, and no correction of a closed "+
 			"one"), nil
 	}
@@ -119,6 +136,15 @@ func (p *payer) nextOffCycle() (skipped string, err error) {
 		return fmt.Sprintf("its next cycle begins on %s", next.From), nil
 	}
 	return "", nil
+}
+
+// arisen is until when an off-cycle close has what happened to SIMs in the cycle that runs, 0 if it has nothing of that. Once an off-cycle
+// close had it, those that follow in the cycle have it too.
+func (p *payer) arisen() udr.Instant {
+	if p.last.Arisen == 0 && (p.group == nil || p.group.OffCycle != "daily") {
+		return 0
+	}
+	return max(p.last.Arisen, udr.InstantOf(p.Now))
 }
 
 // issueOffCycle makes the document of an off-cycle close, whatever the periodicity and the threshold are: somebody asked for it. Items that

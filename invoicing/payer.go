@@ -129,14 +129,29 @@ func (p *payer) catalogueOf(cycle Date) string {
 	return p.Catalogue
 }
 
+// catalogueAt is catalogueOf as it was at a close.
+func (p *payer) catalogueAt(of *document.Close) func(cycle Date) string {
+	return func(cycle Date) string {
+		for _, c := range p.closes {
+			if c.State.Fixed() && c.Until > cycle && before(&c.Close, of) {
+				return c.Catalogue
+			}
+		}
+		return of.Catalogue
+	}
+}
+
 // sums computes the close of the cycle: what is due, and the usage that counts.
 func (p *payer) sums(u *usage) (*document.Sums, *document.Close, error) {
 	c := &document.Close{Cycle: p.cycle, Facts: p.Facts, Cut: p.Cut, Catalogue: p.Catalogue, Until: p.cycle.To, Rules: p.version}
 	if p.last != nil {
 		c.Before, c.From, c.Early = p.last.Facts, p.last.Cut, p.last.OffCycle > 0
+		if c.EarlyArisen = p.last.Arisen; c.EarlyArisen != 0 {
+			c.EarlyCatalogue = p.last.Catalogue
+		}
 	}
 	if p.offCycle > 0 {
-		c.OffCycle, c.Cut, c.Until = p.offCycle, p.last.Cut, p.last.Until
+		c.OffCycle, c.Cut, c.Until, c.Arisen = p.offCycle, p.last.Cut, p.last.Until, p.arisen()
 	} else if p.is.Terms.InAdvance {
 		next, _, err := p.cycleOf(p.number, p.cycle.To)
 		if err != nil {
@@ -203,8 +218,16 @@ func (p *payer) days(facts registry.Revision) func(from, to Date) ([]contract.SI
 
 // others gives the items of a close that are not usage.
 func (p *payer) others(c *document.Close, give func(*document.Item) error) error {
-	return p.rules.due(p.engine, product.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before,
-		Facts: c.Facts, Again: c.OffCycle > 0, Once: c.OffCycle > 0, Early: c.Early}, p.ofCurrency(c, give))
+	of := product.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before, Facts: c.Facts, Again: c.OffCycle > 0,
+		Once: c.OffCycle > 0, Early: c.Early, Arisen: c.Arisen, EarlyArisen: c.EarlyArisen}
+	if c.EarlyArisen != 0 {
+		prices, err := p.Prices(c.EarlyCatalogue)
+		if err != nil {
+			return err
+		}
+		of.Earlier = prices.Products
+	}
+	return p.rules.due(p.engine, of, p.ofCurrency(c, give))
 }
 
 // compute closes the cycle. doubts are reasons to hold it that others found.

@@ -231,7 +231,8 @@ func (w *verifying) lines(p *payer, u *usage, stored *Closed) (lines []document.
 		if stored.OffCycle > 0 {
 			follows = p.last.Cycle == stored.Cycle && p.last.OffCycle == stored.OffCycle-1
 		}
-		if p.last.Cut.String() != stored.From.String() || p.last.Facts != stored.Before || stored.Early != (p.last.OffCycle > 0) || !follows {
+		if p.last.Cut.String() != stored.From.String() || p.last.Facts != stored.Before || stored.Early != (p.last.OffCycle > 0) ||
+			stored.EarlyArisen != p.last.Arisen || !follows {
 			return nil, nil, fmt.Errorf("the close before it is not the one that it follows: a close was changed or is missing")
 		}
 	}

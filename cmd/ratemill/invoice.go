@@ -67,14 +67,16 @@ can be interrupted and done again: it does what is missing, and computes drafts 
 held when something is wrong: a file that is not whole, usage in suspense, sums that differ. It says what to do.
 
 With --off-cycle it computes documents of payers before their cycle is over. They have what is due now and is no usage: the one-off
-charges of the cycle that runs, and corrections of what was billed. The close of the cycle does not bill that again.`,
+charges of the cycle that runs, and corrections of what was billed. The close of the cycle does not bill that again. Without --account
+it does so for all payers whose accounting group says off_cycle: daily, also for activations and changes of state; run it once a day.`,
 		Example: "  ratemill invoice run --cycle 2026-03\n  ratemill invoice run --cycle 2026-03 --account acme --dry-run\n" +
-			"  ratemill invoice run --off-cycle --account acme --why \"they want the installation invoiced now\"",
+			"  ratemill invoice run --off-cycle --account acme --why \"they want the installation invoiced now\"\n" +
+			"  ratemill invoice run --off-cycle",
 		Args: cycleAsFlag,
 	}
 	invoiceFlags(f, c, &o)
 	c.Flags().DurationVar(&o.Wait, "wait", 30*time.Second, "how long to wait for roles that are behind")
-	c.Flags().BoolVar(&o.OffCycle, "off-cycle", false, "compute documents between two closes, for the payers of --account")
+	c.Flags().BoolVar(&o.OffCycle, "off-cycle", false, "compute documents between two closes, for the payers of --account or those of off_cycle: daily")
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := cycleOrOff(&o); err != nil {
 			return err
@@ -109,15 +111,13 @@ func payersDone(bars *progress.Bars) func(done, of int) {
 	return func(done, of int) { bar.At(int64(done), int64(of), fmt.Sprintf("%d of %d", done, of)) }
 }
 
-// cycleOrOff refuses a run that names neither a cycle nor who gets off-cycle documents, or both.
+// cycleOrOff refuses a run that names neither a cycle nor off-cycle documents, or both.
 func cycleOrOff(o *backoffice.InvoiceOrder) error {
 	switch {
 	case !o.OffCycle:
 		return needCycle(o)
 	case o.Cycle != "":
 		return errors.New("--cycle closes billing cycles, and --off-cycle is for what is due between two closes: give one of them")
-	case len(o.Accounts) == 0:
-		return errors.New("say for whom, with --account: ratemill invoice run --off-cycle --account acme")
 	}
 	return nil
 }

@@ -35,8 +35,8 @@ type InvoiceOrder struct {
 	Who, Why string
 	As       string // the account on whose behalf it is ordered; "" for the provider
 	DryRun   bool
-	// OffCycle asks a run for documents between the closes of two cycles, for what became due since the last one. It names payers and no
-	// cycle.
+	// OffCycle asks a run for documents between the closes of two cycles, for what became due since the last one. It names no cycle. Without
+	// payers it is for all of accounting groups with off_cycle: daily.
 	OffCycle bool
 	Wait     time.Duration // for roles that are behind
 	Unasked  bool          // ClickHouse is not asked whether documents have numbers that would be given
@@ -174,6 +174,7 @@ func (o *Office) settle() func(context.Context, *store.Tx, uint32, string, decim
 func (o *Office) RunInvoices(ctx context.Context, r InvoiceOrder) (*InvoiceRun, error) {
 	began := time.Now()
 	asked := r.Cycle
+	daily := r.OffCycle && len(r.Accounts) == 0
 	if r.OffCycle {
 		r.Cycle = o.Now().UTC().Format("2006-01")
 	}
@@ -191,7 +192,7 @@ func (o *Office) RunInvoices(ctx context.Context, r InvoiceOrder) (*InvoiceRun, 
 	switch {
 	case r.OffCycle:
 		r.Cycle = ""
-		err = run.OffCycle(ctx, payers, r.DryRun, each)
+		err = run.OffCycle(ctx, payers, daily, r.DryRun, each)
 	case r.DryRun:
 		err = run.Preview(ctx, until, payers, each)
 	default:

@@ -47,6 +47,9 @@ func (d *Document) body(b *strings.Builder) {
 		if c.OffCycle > 0 || c.Early {
 			fmt.Fprintf(b, " off-cycle %d early %t\n", c.OffCycle, c.Early)
 		}
+		if c.Arisen != 0 || c.EarlyArisen != 0 {
+			fmt.Fprintf(b, " arisen until %s after %s catalogue %q\n", c.Arisen, c.EarlyArisen, c.EarlyCatalogue)
+		}
 	}
 	for _, t := range d.Input.Credits {
 		fmt.Fprintf(b, "credit %d %s\n", t.Line, t.Amount)

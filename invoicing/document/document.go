@@ -131,6 +131,11 @@ type Close struct {
 	OffCycle int `json:"off_cycle,omitempty"`
 	// Early says that the close before was off-cycle, so it has the one-off charges of the cycle that ran then.
 	Early bool `json:"early,omitempty"`
+	// Arisen is not 0 for an off-cycle close that has transitions and activations too: those of the cycle that runs that happened until then.
+	// EarlyArisen is that of the close before, EarlyCatalogue the version that priced it there.
+	Arisen         udr.Instant `json:"arisen,omitempty"`
+	EarlyArisen    udr.Instant `json:"early_arisen,omitempty"`
+	EarlyCatalogue string      `json:"early_catalogue,omitempty"`
 }
 
 // Cut is a position in the rated log: its generation, and the offset of the first message of each partition that does not count.

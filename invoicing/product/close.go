@@ -56,6 +56,11 @@ type Close struct {
 	// Once says that one-off charges that are dated in the cycle after this one are due too. Early says that they were at the close before:
 	// those of the cycle after this one, if this one closes again, or else of this one.
 	Once, Early bool
+	// Arisen is not 0 if transitions and activations are due too that happened in the cycle after this one until then. EarlyArisen is that of
+	// the close before.
+	Arisen, EarlyArisen udr.Instant
+	// Earlier are the documents by which the close before priced what had happened.
+	Earlier *Documents
 }
 
 // Close gives the items of a close: what is due by the facts known now, less what was due by the facts known at the close before, for every
@@ -87,7 +92,7 @@ type run struct {
 	closing *cycle
 	begin   Date // of the first cycle that is billed
 	again   bool // a cycle was closed before
-	early   bool // what is due when a cycle closes was due at the close before already, as it was known then
+	earlier due  // what was due at the close before already of what is due when a cycle closes, as it was known then; nil: nothing
 	cycles  map[cycleKey]*cycle
 	windows map[windowKey][]*window
 	dirt    map[uint32]udr.Instant
@@ -106,6 +111,7 @@ type run struct {
 type windowKey struct {
 	rev   registry.Revision
 	cycle Date
+	docs  *Documents // nil for those of the cycle
 }
 
 // never is a time after all others.
@@ -148,31 +154,6 @@ func (r *run) all() (err error) {
 		return err
 	}
 	return r.oneOffCharges(accounts)
-}
-
-// oneOffCharges gives one-off charges. Those of the cycle that runs may be due before it closes.
-func (r *run) oneOffCharges(accounts []uint32) error {
-	since := never
-	r.oneOffIDs = r.oneOffsFor(accounts)
-	for _, id := range r.oneOffIDs {
-		since = min(since, r.stated(registry.KindOneOff, id))
-	}
-	owes := func(_ registry.Revision, w *window, b *bill) error {
-		if !w.events {
-			return nil
-		}
-		return w.oneOffsDue(b)
-	}
-	r.early = r.Early && !r.Again
-	if err := r.subject(since, nil, owes); err != nil || !r.Once {
-		return err
-	}
-	next, err := r.after(r.Facts, r.closing)
-	if err != nil {
-		return err
-	}
-	r.early = r.Early
-	return r.closes(next, false, owes)
 }
 
 // accounts are the payer and all that were ever below it, in the order of their numbers.
@@ -260,20 +241,35 @@ func (r *run) sim(sim uint32) error {
 	var s simFacts
 	var as registry.Revision
 	owners, states := r.known, r.states
-	return r.subject(since, between, func(rev registry.Revision, w *window, b *bill) error {
+	at := func(rev registry.Revision) *simFacts {
 		if s.sim == 0 || rev != as {
 			s = simFacts{sim: sim, owners: heldOwners(owners, rev), states: heldStates(states, rev), addons: addons}
 			as = rev
 		}
+		return &s
+	}
+	owes := func(rev registry.Revision, w *window, b *bill) error {
+		s := at(rev)
 		if w.recurs || w.docs.onces {
-			if err := w.simDue(&s, b); err != nil {
+			if err := w.simDue(s, b); err != nil {
 				return err
 			}
 		}
 		if !w.events {
 			return nil
 		}
-		return w.lifeDue(&s, b)
+		return w.lifeDue(s, never, b)
+	}
+	if r.Arisen == 0 && r.EarlyArisen == 0 {
+		return r.subject(since, between, owes)
+	}
+	return r.arisen(since, between, owes, func(until udr.Instant) due {
+		return func(rev registry.Revision, w *window, b *bill) error {
+			if !w.events {
+				return nil
+			}
+			return w.lifeDue(at(rev), until, b)
+		}
 	})
 }
 
@@ -374,13 +370,13 @@ func (r *run) longest() (int, error) {
 func (r *run) closes(c *cycle, all bool, owes due) error {
 	r.now.clear()
 	r.was.clear()
-	if err := r.owedIn(r.Facts, c, all, owes, &r.now); err != nil {
+	if err := r.owedIn(r.Facts, c, nil, all, owes, &r.now); err != nil {
 		return err
 	}
-	if r.early {
+	if r.earlier != nil {
 		was, err := r.cycle(r.Before, c.first)
 		if err == nil {
-			err = r.owedIn(r.Before, was, all, owes, &r.was)
+			err = r.owedIn(r.Before, was, r.Earlier, all, r.earlier, &r.was)
 		}
 		if err != nil {
 			return err
@@ -389,9 +385,9 @@ func (r *run) closes(c *cycle, all bool, owes due) error {
 	return r.hand(r.now.owed, r.was.owed)
 }
 
-// owedIn adds what is due when a cycle closes, as known at a revision.
-func (r *run) owedIn(rev registry.Revision, c *cycle, all bool, owes due, b *bill) error {
-	windows, err := r.windowsOf(rev, c)
+// owedIn adds what is due when a cycle closes, as known at a revision, by documents; nil for those of the cycle.
+func (r *run) owedIn(rev registry.Revision, c *cycle, docs *Documents, all bool, owes due, b *bill) error {
+	windows, err := r.windowsBy(rev, c, docs)
 	if err != nil {
 		return err
 	}
@@ -509,17 +505,23 @@ func (r *run) hand(now, was []owed) error {
 
 // windowsOf are the windows whose items belong to a cycle: the cycle, and longer periods that are billed with it.
 func (r *run) windowsOf(rev registry.Revision, c *cycle) ([]*window, error) {
-	key := windowKey{rev, c.first}
+	return r.windowsBy(rev, c, nil)
+}
+
+// windowsBy are those of windowsOf by documents that are not those of the cycle, unless they are nil.
+func (r *run) windowsBy(rev registry.Revision, c *cycle, docs *Documents) (windows []*window, err error) {
+	key := windowKey{rev, c.first, docs}
 	if windows, ok := r.windows[key]; ok {
 		return windows, nil
 	}
-	docs, err := r.catalogue(r.id, c.first)
-	if err != nil {
-		return nil, err
+	if docs == nil {
+		if docs, err = r.catalogue(r.id, c.first); err != nil {
+			return nil, err
+		}
 	}
 	one := r.window(rev, c, docs, 1, c, c)
 	one.of, one.ahead, one.events = c.whole, c.advance(), !c.advance()
-	windows := []*window{one}
+	windows = []*window{one}
 	if one.ahead {
 		// What happens in the cycle is due when it closes, also where the recurring parts are due in advance.
 		later := *one

@@ -28,8 +28,8 @@ func (w *window) happened(s *simFacts) bool {
 	return false
 }
 
-// lifeDue adds the transitions and the activation of a SIM that are dated in the window's cycle (rules R12 and R13).
-func (w *window) lifeDue(s *simFacts, b *bill) error {
+// lifeDue adds the transitions and the activation of a SIM that are dated in the window's cycle (rules R12 and R13), until a time.
+func (w *window) lifeDue(s *simFacts, until udr.Instant, b *bill) error {
 	if !w.happened(s) || w.docs.Life == nil {
 		return nil
 	}
@@ -49,11 +49,14 @@ func (w *window) lifeDue(s *simFacts, b *bill) error {
 		return fmt.Errorf("SIM %d: %w", s.sim, err)
 	}
 	for _, c := range life.Charges(stays) {
+		if c.At > until {
+			continue
+		}
 		if err := w.charge(s, &c, document.Transition, b); err != nil {
 			return err
 		}
 	}
-	return w.activations(s, stays, owned, b)
+	return w.activations(s, stays, owned, until, b)
 }
 
 // told are the facts about a SIM's state with their causes. A registry does not hold causes: where nobody knows them, the state after a
@@ -143,7 +146,7 @@ func (w *window) rules(sim, account uint32, at udr.Instant) (rules life.Rules, e
 }
 
 // activations adds the activation of a SIM, if it is due in the window's cycle and from the payer.
-func (w *window) activations(s *simFacts, stays []life.Stay, owned []tenure, b *bill) error {
+func (w *window) activations(s *simFacts, stays []life.Stay, owned []tenure, until udr.Instant, b *bill) error {
 	list := make([]life.Owned, len(owned))
 	for i := range owned {
 		t := &owned[i]
@@ -153,7 +156,7 @@ func (w *window) activations(s *simFacts, stays []life.Stay, owned []tenure, b *
 		}
 	}
 	if len(s.states) == 0 {
-		return w.assigned(s, list, owned, b)
+		return w.assigned(s, list, owned, until, b)
 	}
 	for i := range stays {
 		for n := len(owned) - 1; n >= 0; n-- {
@@ -166,6 +169,9 @@ func (w *window) activations(s *simFacts, stays []life.Stay, owned []tenure, b *
 		}
 	}
 	for _, c := range life.Activations(stays, list) {
+		if c.At > until {
+			continue
+		}
 		if err := w.charge(s, &c, document.Activation, b); err != nil {
 			return err
 		}
@@ -215,11 +221,11 @@ func (w *window) profileActivation(payer string, at udr.Instant) (*life.Activati
 }
 
 // assigned adds the activation of a SIM that has no states: it is due on assignment, if that is the trigger.
-func (w *window) assigned(s *simFacts, list []life.Owned, owned []tenure, b *bill) error {
+func (w *window) assigned(s *simFacts, list []life.Owned, owned []tenure, until udr.Instant, b *bill) error {
 	done := map[string]bool{}
 	for i := range list {
 		t := &list[i]
-		if t.Payer == "" || t.Rules.Lifecycle == nil || t.Rules.Lifecycle.Activation == nil {
+		if t.Payer == "" || t.From > until || t.Rules.Lifecycle == nil || t.Rules.Lifecycle.Activation == nil {
 			continue
 		}
 		a := t.Rules.Lifecycle.Activation

@@ -1,0 +1,55 @@
+package product
+
+import (
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// What is due once may be due before its cycle closes, by a close between two cycles.
+
+// oneOffCharges gives one-off charges. Those of the cycle that runs may be due before it closes.
+func (r *run) oneOffCharges(accounts []uint32) error {
+	since := never
+	r.oneOffIDs = r.oneOffsFor(accounts)
+	for _, id := range r.oneOffIDs {
+		since = min(since, r.stated(registry.KindOneOff, id))
+	}
+	owes := func(_ registry.Revision, w *window, b *bill) error {
+		if !w.events {
+			return nil
+		}
+		return w.oneOffsDue(b)
+	}
+	defer func() { r.earlier = nil }()
+	if r.Early && !r.Again {
+		r.earlier = owes
+	}
+	if err := r.subject(since, nil, owes); err != nil || !r.Once {
+		return err
+	}
+	next, err := r.after(r.Facts, r.closing)
+	if err != nil {
+		return err
+	}
+	if r.Early {
+		r.earlier = owes
+	}
+	return r.closes(next, false, owes)
+}
+
+// arisen gives the items of a SIM whose transitions and activations are due before their cycle closes. happened is what is due of these
+// until a time.
+func (r *run) arisen(since udr.Instant, between []registry.Revision, owes due, happened func(until udr.Instant) due) error {
+	defer func() { r.earlier = nil }()
+	if r.EarlyArisen != 0 {
+		r.earlier = happened(r.EarlyArisen)
+	}
+	if err := r.subject(since, between, owes); err != nil || r.Arisen == 0 {
+		return err
+	}
+	next, err := r.after(r.Facts, r.closing)
+	if err != nil {
+		return err
+	}
+	return r.closes(next, false, happened(r.Arisen))
+}
