@@ -44,8 +44,8 @@ func (k *kase) rate(data []byte) {
 		require.NoError(k.t, engine.Rate(view, view.Revision(), counters, &u, res))
 		for i := n; i < len(res.Charges); i++ {
 			c := &res.Charges[i]
-			class, records, quantity := c.Counts(&u)
-			k.charges = append(k.charges, charged{offset, Charged{Account: c.Account, Tier: c.Tier, Class: class, Unit: u.Unit, Plan: c.Plan,
+			class, unit, records, quantity := c.Counts(&u)
+			k.charges = append(k.charges, charged{offset, Charged{Account: c.Account, Tier: c.Tier, Class: class, Unit: unit, Plan: c.Plan,
 				PlanVersion: c.PlanVersion, Zone: c.Zone, Tariff: c.Price, Currency: c.Currency, Cycle: Date(c.Cycle), Records: records,
 				Quantity: quantity, Amount: c.Total}})
 		}
