@@ -33,7 +33,8 @@ func Kinds() []rating.Kind {
 					}
 				}
 			}),
-		rating.VersionedKind[CreditPolicy](keyCreditPolicy, "A credit policy says at which parts of a credit limit somebody is told, and what happens then.",
+		rating.VersionedKind[CreditPolicy](keyCreditPolicy, "A credit policy says at which percentages of a credit limit ratemill "+
+			"raises an alert, and what else it does then.",
 			shippedCredit, nil),
 	}
 }

@@ -34,7 +34,7 @@ func CreditOfRole(g consumer.Given) (*Directory, *CreditStatus) {
 	return payers, &CreditStatus{Payers: payers, Write: g.Facts(Consumer).Write, Now: g.StoreNow, Log: g.Log}
 }
 
-var metrics = metric.Of("Accounts", "Of the role account, one series for each partition that this process owns.")
+var metrics = metric.Of("Accounts", "For the role account: one series for each partition that this process owns.")
 
 var (
 	charges  = metrics.Counter("account_charges_total", "Charges added to balances of accounts.", "partition")

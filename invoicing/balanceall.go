@@ -79,8 +79,8 @@ func (w *balancing) numbers(ctx context.Context) error {
 	return nil
 }
 
-// tiers adds up all charges of the warehouse in the compared cycles by tier, and those that belong to a payer (B9). Charges for which nobody
-// with a billing profile pays are told: their accounts get no invoices.
+// tiers adds up all charges of the warehouse in the compared cycles by tier, and those that belong to a payer (B9). It
+// reports charges for which nobody with a billing profile pays: their accounts get no invoices.
 func (w *balancing) tiers(ctx context.Context, payers []uint32) error {
 	if len(w.cut.Offsets) == 0 {
 		return nil

@@ -105,7 +105,7 @@ func compared(kind, name string, old, now []stated) (changes []Change) {
 			changes = append(changes, documentChanges(&each, p.old, p.now)...)
 		}
 	}
-	// What is the same from one date on as from the date before is told once.
+	// It reports a difference once if it is the same at the next date.
 	seen := map[Change]bool{}
 	return slices.DeleteFunc(changes, func(x Change) bool {
 		x.From = ""
@@ -303,7 +303,7 @@ func quantityWords(n int64, unit udr.Unit) string {
 	return Units(n, unit)
 }
 
-// priceChanges compares the prices of a class place by place. Places with the same change are told together.
+// priceChanges compares the prices of a class place by place. It reports places with the same change together.
 func priceChanges(old, now []priceDoc, tell func(where, was, is string)) {
 	was, is := byPlace(old), byPlace(now)
 	places := slices.Concat(slices.Collect(maps.Keys(was)), slices.Collect(maps.Keys(is)))

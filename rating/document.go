@@ -53,7 +53,7 @@ type zoneDoc struct {
 type whereDoc struct {
 	Networks      []diag.Text `yaml:"networks" doc:"Networks where usage happened, as MCC-MNC." example:"208-10"`
 	Countries     []diag.Text `yaml:"countries" doc:"Countries where usage happened, ISO 3166-1 alpha-2." example:"FR"`
-	Network       diag.Text   `yaml:"network" enum:"own" doc:"own: the networks of the document own, where usage happened. A network that is listed itself goes before it, a country after it." example:"own"`
+	Network       diag.Text   `yaml:"network" enum:"own" doc:"own: the networks of the document own, where usage happened. A network that is listed itself takes precedence over it, and it takes precedence over a country." example:"own"`
 	Prefixes      []diag.Text `yaml:"prefixes" doc:"Beginnings of the other party's number; the longest decides." example:"+49"`
 	Numbers       []diag.Text `yaml:"numbers" doc:"Whole numbers or short codes of the other party. They go before any prefix." example:"112"`
 	Peer          diag.Text   `yaml:"peer" enum:"own" doc:"own: the numbers of the document own, to which usage is on-net. They go before prefixes, and after numbers." example:"own"`
@@ -113,8 +113,8 @@ type classDoc struct {
 	Negative  diag.Text     `yaml:"negative" enum:"credit" doc:"credit: records may have negative quantities; they give back what a record of that many units would have cost now, at most what was charged, and what they drew. Without it, negative quantities are suspended." example:"credit"`
 	Count     countDoc      `yaml:",inline"`
 	Discounts *discountsDoc `yaml:"discounts" doc:"Discounts on what units of the class cost, by what the account or a tree has reached in a period."`
-	First     diag.Text     `yaml:"first" enum:"wins" doc:"wins: the order of prices with when is meant, so check does not warn of conditions that may hold together. With and without it, the first whose condition holds is taken." example:"wins"`
-	Prices    []priceDoc    `yaml:"prices" doc:"The prices, beside those of the plan's price list and of the plan that it extends. One whose when holds goes before one without when; of these, one that names a zone goes before one for all, one that names a slice before one for any time."`
+	First     diag.Text     `yaml:"first" enum:"wins" doc:"wins: you mean the order of the prices with when, so check does not warn of conditions that may hold together. With and without it, the first whose condition holds is taken." example:"wins"`
+	Prices    []priceDoc    `yaml:"prices" doc:"The prices, beside those of the plan's price list and of the plan that it extends. A price whose when holds takes precedence over one without when; after that, one that names a zone over one for all zones, and one that names a slice over one for any time."`
 
 	node *diag.Node
 }
@@ -125,7 +125,7 @@ type priceDoc struct {
 	Zones    []diag.Text `yaml:"zones" doc:"Zones of the plan's model; without it, every zone that no other price names." example:"[eu, uk]"`
 	Where    whereDoc    `yaml:",inline"`
 
-	When      diag.Text  `yaml:"when" doc:"Condition on the usage, the SIM and the account, in the language of rules: the price applies only where it holds. Such a price goes before those without a condition; of several that hold, the first in the list is taken. The words are in docs/catalogue.md." example:"apn startsWith \"private.\" and attr.rat == \"NB-IoT\""`
+	When      diag.Text  `yaml:"when" doc:"Condition on the usage, the SIM and the account, in the language of rules: the price applies only where it holds. Such a price takes precedence over those without a condition; if several conditions hold, the first price in the list applies. The words are in docs/catalogue.md." example:"apn startsWith \"private.\" and attr.rat == \"NB-IoT\""`
 	Slice     diag.Text  `yaml:"slice" doc:"Time slice; without it, any time that no other price of the zone names." example:"day"`
 	Fee       dues       `yaml:"fee" doc:"Connect fee, charged once for a record of more than 0 units that begins at this price and continues no session; or a fee for each day, week or cycle in which a record begins at this price: 1.00 / day; or a list of these." example:"0.15"`
 	Pass      *passDoc   `yaml:"pass" doc:"The first use of a day, week or cycle buys a pass, and the rest of that time is free up to a number of units."`

@@ -173,7 +173,7 @@ func (c *compiler) compilePackages() {
 				c.currency(m.Currency, m.Pos)
 			}
 			if m.Amount.Sign() <= 0 {
-				c.list.Errorf(m.Pos, "a price is more than 0; leave it out if the package is free of charge")
+				c.list.Errorf(m.Pos, "the price must be more than 0; leave it out if the package is free of charge")
 			}
 		}
 		p.buckets = c.buckets(doc.Buckets, "package "+p.name, p.name, SIMPackage, false)

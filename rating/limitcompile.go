@@ -32,7 +32,7 @@ type limit struct {
 	highest    Value
 	plain      bool       // it counts all usage of its classes, of the SIM or the account that has it
 	block      *threshold // at which usage is blocked; nil if it is not
-	over       *price     // of blocked usage; nil: it is suspended
+	over       *price     // price of blocked usage; nil: it is suspended
 	formerly   string
 	counted    string // its name in its counter
 	follows    *limit // the version whose count it continues; nil for none

@@ -49,7 +49,7 @@ func (c *compiler) compileNetworks(pc *planClass, p *plan, class diag.Text, pric
 				zones = append(zones, x)
 			}
 		}
-		// Where both match, a price for the slice goes before one for any time.
+		// Where both match, a price for the slice takes precedence over one for any time.
 		slices.SortStableFunc(zones, func(a, b *ownPrice) int { return cmp.Compare(b.slice, a.slice) })
 		for _, x := range zones {
 			m.addZone(zone{name: x.zone, local: x.number, global: c.zone(x.zone), where: x.doc.Where, sliced: x.slice != 0}, x.at, &found, c.stored)

@@ -32,7 +32,7 @@ type due struct {
 type dueDoc struct {
 	Amount  diag.Text `yaml:"amount,required" doc:"How much." example:"10"`
 	Per     diag.Text `yaml:"per" default:"record" enum:"record|session|day|week|cycle" doc:"For what: a record or session (both words mean the same: a session that the source delivers in parts counts as one record), or a local day, a week from Monday, or a billing cycle." example:"day"`
-	Counted diag.Text `yaml:"counted" default:"sim" enum:"sim|account" doc:"Of a day, week or cycle: whether each SIM has its own, or all SIMs of the account have one together." example:"account"`
+	Counted diag.Text `yaml:"counted" default:"sim" enum:"sim|account" doc:"For amounts per day, week or cycle: whether each SIM has its own, or all SIMs of the account share one." example:"account"`
 }
 
 var duePeriods = map[string]period{"day": perDay, "week": perWeek, "cycle": perCycle}

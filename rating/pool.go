@@ -29,7 +29,7 @@ type shareDoc struct {
 
 // contributionDoc documents what a SIM adds to a bucket.
 type contributionDoc struct {
-	Plan        diag.Text `yaml:"plan" doc:"Price plan of the SIM; it goes before a service type." example:"tracker"`
+	Plan        diag.Text `yaml:"plan" doc:"Price plan of the SIM; it takes precedence over a service type." example:"tracker"`
 	ServiceType diag.Text `yaml:"service_type" doc:"Instead of plan: all price plans of this service_type." example:"tracking"`
 	Bucket      diag.Text `yaml:"bucket" doc:"The bucket; without it, the only one." example:"data"`
 	Units       quantity  `yaml:"units,required" doc:"Units that one SIM adds in each cycle." example:"50 MB"`

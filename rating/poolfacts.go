@@ -30,7 +30,7 @@ type terms struct {
 // pays.
 type tierTerms struct {
 	plan  int32 // family, noPlan or unknownPlan
-	bySIM bool  // the SIM's own plan goes before it
+	bySIM bool  // the SIM's own plan takes precedence
 }
 
 // firstOf is the first account of the pool, by number, that ever owned a SIM: the SIM is counted there.
@@ -382,7 +382,8 @@ func (p *pool) appendSets(dst []change, sets []dayset) []change {
 	return dst
 }
 
-// cameWith reports whether a SIM adds nothing to the bucket of a group before a day: what it came with is what it adds.
+// cameWith reports whether a SIM adds nothing to the bucket of a group before a day, so that its first contribution is
+// all that it adds.
 func (p *pool) cameWith(sets []dayset, group, day int) bool {
 	for g := 1; g < len(sets); g++ {
 		if p.share.groups[g-1].bucket != p.share.groups[group-1].bucket {

@@ -12,8 +12,9 @@ import (
 	"ratemill/udr"
 )
 
-// A price with `when` applies only to records for which its condition holds. Of the prices of a record's zone and time, one
-// with a condition goes before one without; of several whose conditions hold, the first in the list is taken.
+// A price with `when` applies only to records for which its condition holds. Among the prices for a record's zone and
+// time, one with a condition takes precedence over one without; if several conditions hold, the first price in the
+// list applies.
 
 // conditional is the prices of a class that have conditions.
 type conditional struct {

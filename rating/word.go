@@ -88,7 +88,8 @@ func conditionWords(plans, states []string) []word {
 				a.sinceDate(a.Engine.state.From)
 			}),
 		of("sim.active_days", number, "(sim.active_days ?? 0) < 90",
-			"Local dates since the one of the SIM's activation: when it first was in a state of core active; absent if it never was.", activeDays),
+			"Number of local dates since the SIM's activation, which is the date on which it first was in a state of core active; "+
+				"absent if it never was.", activeDays),
 		only(of("sim.plan", text, `sim.plan == "fleet"`, "The SIM's own plan; empty if its account's plan prices it.",
 			func(a *answer) {
 				owner, _ := a.view.Owner(a.u.SIM, a.u.At, a.rev)

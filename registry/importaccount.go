@@ -205,7 +205,7 @@ func (im *importer) newestAccount(number uint32) *AccountFact {
 	return nil
 }
 
-// newest is later than all beginnings.
+// newest is an instant after all beginnings.
 const newest udr.Instant = 1<<63 - 1
 
 // say adds a row's fact to the change set unless it is known, or the row is wrong.

@@ -47,13 +47,13 @@ var meanings = map[fileKind]string{
 	accountsFile:  "The tree of accounts: who pays whom, in which currency and cycle, by which plan.",
 	statusesFile:  "Statuses of accounts. An account without one is active.",
 	profilesFile:  "Billing profiles. An account without one has that of the nearest account above that has one.",
-	settingsFile:  "Lifecycles of the SIMs of accounts, or of single SIMs, with what is otherwise there.",
-	resourcesFile: "What was given to accounts.",
+	settingsFile:  "Lifecycles of the SIMs of accounts, or of single SIMs, with the keys that replace those of the lifecycle.",
+	resourcesFile: "Resources that accounts were given.",
 	groupsFile:    "Groups of an account's SIMs.",
-	detailsFile:   "What is known of accounts besides money.",
+	detailsFile:   "Details of accounts that have no effect on money.",
 	contactsFile:  "People of accounts and companies.",
 	addressesFile: "Addresses of accounts and companies.",
-	addonsFile:    "What accounts and SIMs have on top of their plans.",
+	addonsFile:    "Add-ons that accounts and SIMs have on top of their plans.",
 	packagesFile: "Packages that accounts and SIMs bought. A row gives units, and charges nothing: `ratemill package buy` does both, or add " +
 		"a row of `oneoffs`.",
 	contractsFile:   "Contracts that were signed.",
@@ -81,7 +81,7 @@ func columnMeaning(s *section, c column) string {
 	case c == colAccount && s.file != simsFile:
 		return "The account that the row is about."
 	case c == colPlan && s.file == accountsFile:
-		return "What the account pays its parent for the SIMs below it."
+		return "Plan by which the account pays its parent for the SIMs below it."
 	}
 	return columnMeanings[c]
 }

@@ -120,7 +120,8 @@ type found struct {
 	days   map[[2]string]int32        // by rule and zone: up to which date registrations were counted
 }
 
-// Ask asks for what is known at a time, and keeps what is new. What was told is not told again: a silence until it ends, a date once.
+// Ask asks for what is known at a time, and keeps what is new. It reports nothing twice: a silence once until it ends,
+// a date once.
 func (a *Absences) Ask(ctx context.Context, db *store.DB, reg *registry.Registry, now udr.Instant) error {
 	watches := a.watched(reg, now)
 	open, days, err := a.Table.told(ctx, db)

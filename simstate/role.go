@@ -37,7 +37,7 @@ func KeeperOf(g consumer.Given) *Keeper[*store.Tx] {
 	return &Keeper[*store.Tx]{Facts: g.Facts(Consumer), Book: book, Now: g.StoreNow, Log: g.Log, Table: Table{}}
 }
 
-var metrics = metric.Of("States of SIMs", "Of the role simstate: one series for each partition that this process owns.")
+var metrics = metric.Of("States of SIMs", "For the role simstate: one series for each partition that this process owns.")
 
 var (
 	changes = metrics.Counter("simstate_usage_total", "First uses, emptied buckets, and limits that suspend, throttle or block, that "+
@@ -45,16 +45,20 @@ var (
 	blocks   = metrics.Counter("simstate_blocks_total", "Blocks of them, each in one transaction.", "partition")
 	position = metrics.Gauge("simstate_position", "Offset of the rated log to be read next.", "partition")
 	lag      = metrics.Gauge("simstate_lag_batches", "Batches of the rated log waiting to be read for states of SIMs.", "partition")
-	// Of the process that owns partition 0.
+	// Only the process that owns partition 0 reports it.
 	Waiting = metrics.Gauge("simstate_network_waiting",
-		"Requests that the network has not answered yet. Of the process that owns partition 0.")
+		"Requests that the network has not answered yet. Only the process that owns partition 0 reports it.")
 	Failed = metrics.Gauge("simstate_network_failed",
-		"Requests that the network rejected, or did not answer for a day, and that no later one replaced. Of the process that owns partition 0.")
+		"Requests that the network rejected, or did not answer for a day, and that no later one replaced. Only the process that "+
+			"owns partition 0 reports it.")
 	Absent = metrics.Gauge("simstate_absences",
-		"SIMs that are silent, or that registered too seldom within the last two days, by rules of the catalogue; level is the severity, 1 to 4. Of the process that owns partition 0.",
+		"SIMs that are silent, or that registered too seldom within the last two days, by rules of the catalogue; level is the "+
+			"severity, 1 to 4. Only the process that owns partition 0 reports it.",
 		"level")
 	AbsencesOverdue = metrics.Gauge("simstate_absences_overdue_seconds",
-		"How long ago the warehouse should have been asked for what SIMs did not do; 0 without a rule about it. Of the process that owns partition 0.")
+		"How long ago the warehouse should have been asked for what SIMs did not do; 0 without a rule about it. Only the process "+
+			"that owns partition 0 reports it.")
 	Overdue = metrics.Gauge("simstate_overdue_seconds",
-		"How long ago the oldest time limit of a SIM was due that has not had its effect. Of the process that owns partition 0.")
+		"How long ago the oldest time limit of a SIM was due that has not had its effect. Only the process that owns partition 0 "+
+			"reports it.")
 )

@@ -34,7 +34,7 @@ func accountList(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List accounts as a tree, with status and payer",
-		Long: `List prints the accounts, each below the one that it pays: status and since when, kind, and the account that pays for it.
+		Long: `List prints the accounts, each below the one that it pays: status and when it began, kind, and the account that pays for it.
 The tier is reseller for a reseller that has a customer, else retailer. A draft is seen by the tier that began it.`,
 		Example: "  ratemill account list\n  ratemill account list --status lead -o csv\n  ratemill account list --as globex --at 2026-04-01",
 		Args:    none,

@@ -125,7 +125,7 @@ func accountSet(f *flags) *cobra.Command {
 		Short: "Change the profile, details, contacts, addresses, SIM rules or terms of an account, or of its company",
 		Long: `Set states fields of a value, beside those that are there; FIELD= without a value takes a field away. Fields within
 others are named by their path, as in payment.target=30; a list is written in brackets, as in emails=[a@acme.example].
---file states the whole value from a YAML file, "-" from standard input. All mistakes are told at once.
+--file states the whole value from a YAML file, "-" from standard input. All mistakes are reported at once.
 
 KIND is profile, details, contact, address (with --name), settings (the lifecycle of its SIMs), or account (company, parent,
 currency, zone, cycle_day, plan). For company and project, ACCOUNT is the id of the company or the project; contacts and

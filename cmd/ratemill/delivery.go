@@ -132,7 +132,7 @@ func invoiceDeliver(f *flags) *cobra.Command {
 		Use:   "deliver [DOCUMENT …] --why WORDS",
 		Short: "Send final documents, or send them again",
 		Long: `Deliver orders final documents to be sent by the channels that they were issued for; the role delivery sends them as they were
-issued. Documents that you name are sent again, also if they were sent before. With --all it takes the documents of a cycle of
+issued. Documents that you name are sent again, even if they were sent before. With --all it takes the documents of a cycle of
 which a delivery failed. Deliveries that wait or are being sent stay as they are.
 
 --channel takes one channel alone, and orders it for documents that were issued without it. --to sends mails to other addresses

@@ -46,8 +46,8 @@ func simList(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list [ACCOUNT]",
 		Short: "List SIMs with state, account and plan",
-		Long: `List prints the SIMs of all accounts, or of one and the accounts below it: state and since when, account and plan. A time
-limit that is due counts, also if it is not written down yet.`,
+		Long: `List prints the SIMs of all accounts, or of one and the accounts below it: state and when it began, account and plan. A time
+limit that is due counts, even if it is not written down yet.`,
 		Example: "  ratemill sim list\n  ratemill sim list acme --state suspended\n  ratemill sim list --plan fleet --limit 1000000 -o csv > sims.csv",
 		Args:    atMostOne("account"),
 	}

@@ -145,7 +145,7 @@ func chargesOf(b *life.Book) func(settings []byte) []string {
 func settingsForm(b *life.Book) registry.Form {
 	fields := []registry.Field{
 		{Path: "lifecycle", Required: true, Doc: "The lifecycle of the account's SIMs, or of the SIM.", Example: "standard"},
-		{Path: "overrides", Map: true, Doc: "What is otherwise here: the keys of a lifecycle, each replacing that of the lifecycle.",
+		{Path: "overrides", Map: true, Doc: "Keys of a lifecycle that differ here; each replaces that key of the lifecycle.",
 			Example: "{ suspend: { max: 30 d } }"},
 	}
 	return registry.Form{Kind: registry.KindSettings, Fields: fields, Read: func(n *diag.Node) (value []byte, list diag.List) {

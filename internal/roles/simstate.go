@@ -79,7 +79,7 @@ func (n *Node) keepStates(owned *partitions) (*states, error) {
 	return s, err
 }
 
-// identifiers are those of a SIM now, by kind.
+// identifiers returns the current identifiers of a SIM, by kind.
 func (n *Node) identifiers(sim uint32) map[string]string {
 	view := n.reference.reg.View()
 	defer view.Close()

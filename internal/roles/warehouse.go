@@ -57,14 +57,14 @@ var (
 			"summed over files; any value but 0 is an alarm.")
 	balanceBytes = balanceMetrics.Gauge("balance_difference_bytes", "The same in bytes of raw records.")
 	balanceUnits = balanceMetrics.Gauge("balance_difference_units",
-		"The same in units of usage (octets, seconds, events), all classes together.")
+		"The same in units of usage (octets, seconds, events), summed over all classes.")
 	balanceEnds = balanceMetrics.Gauge("balance_ends_missing_files",
 		"Files with records in the warehouse but no end, although no record has "+
 			"arrived for 10 minutes.")
 	invoicesOff = balanceMetrics.Gauge("invoice_balance_off_payers",
 		"Payers whose invoice balance was off when it was last computed, by a bill run or by ratemill invoice balance; any value but 0 is an alarm.")
 	invoiceLinesOff = balanceMetrics.Gauge("invoice_balance_off_lines",
-		"Lines of the invoice balance that were off for no payer in particular: numbers, charges without a payer.")
+		"Lines of the invoice balance that differed and belong to no payer: numbers, charges without a payer.")
 	balanceInSuspense = balanceMetrics.Gauge("suspense_records", "Records that wait in suspense.")
 )
 

@@ -93,11 +93,11 @@ var registryQuestions = []View{
 		Doc:  "SIMs that an account owns, with their identifiers and states.",
 		Columns: []Column{
 			simColumn, {Name: "account", Doc: "The account that owns it."}, {Name: "account_number", Doc: "Its number."},
-			{Name: "plan", Doc: "The SIM's price plan."}, {Name: "since", Doc: "Since when the account owns it with this plan."},
+			{Name: "plan", Doc: "The SIM's price plan."}, {Name: "since", Doc: "When the account began to own it with this plan."},
 			{Name: "iccid, imsi, msisdn, imei, eid, name", Doc: "Its identifiers; several of one kind are separated by a blank."},
 			{Name: "state", Doc: "Its state; empty for none."}, {Name: "core", Doc: "prospect, active, suspended or cancelled; empty for no state."},
 			{Name: "lifecycle", Doc: "The lifecycle, as name@version."}, {Name: "state_since",
-				Doc: "Since when it has this state; 1970-01-01 for no state."},
+				Doc: "When this state began; 1970-01-01 for no state."},
 		},
 		Select: `
 SELECT o.sim AS sim, o.account AS account, o.account_number AS account_number, o.plan AS plan, o.since AS since,
@@ -115,7 +115,7 @@ LEFT JOIN ` + holding(stateTable, "sim", "", "state", "core", "lifecycle", "vali
 		Columns: append([]Column{
 			simColumn, {Name: "state", Doc: "The state in its model."}, {Name: "core", Doc: "prospect, active, suspended or cancelled."},
 			{Name: "lifecycle", Doc: "The lifecycle, as name@version."}, {Name: "brought", Doc: "The SIM came from elsewhere in this state."},
-			{Name: "since", Doc: "Since when it has this state."},
+			{Name: "since", Doc: "When this state began."},
 		}, knownColumn...),
 		Select: `
 SELECT * FROM ` + holding(stateTable, "sim", "", "state", "core", "lifecycle", "brought", "valid_from AS since", "known", "known_at", "who", "why", "cause"),
@@ -134,8 +134,8 @@ SELECT * FROM ` + holding(stateTable, "sim", "", "state", "core", "lifecycle", "
 			{Name: "cycle_day", Doc: "The same of the cycle day. A change in mid-cycle counts from the next cycle on."},
 			{Name: "plan", Doc: "Its price plan for the SIMs below it."}, {Name: "share_plans, limits", Doc: "Its pools and limits."},
 			{Name: "status", Doc: "draft, active, …; empty where nobody stated one."}, {Name: "status_since",
-				Doc: "Since when; 1970-01-01 for none, or always."},
-			{Name: "since", Doc: "Since when what is stated of the account itself holds."},
+				Doc: "When it began; 1970-01-01 for none, or always."},
+			{Name: "since", Doc: "When the account's own values began to hold."},
 		}, knownColumn...),
 		Select: `
 WITH RECURSIVE held AS (

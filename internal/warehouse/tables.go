@@ -160,7 +160,7 @@ var charge = []Column{
 			"accounts above pay is in tier_charges.",
 		fill: decimals(func(r *row) decimal.D { return r.charge.total })},
 	{Name: "currency", Type: word, Since: 1,
-		Doc:  "Of amount, ISO 4217.",
+		Doc:  "Currency of amount, ISO 4217.",
 		fill: texts(func(r *row) string { return r.charge.currency })},
 	{Name: "plan", Type: word, Since: 1,
 		Doc:  "The SIM's price plan; empty when no plan rates the SIM's account at this tier.",
@@ -195,7 +195,7 @@ var charge = []Column{
 // local is at in the zone of the account.
 var local = []Column{
 	{Name: "day", Type: "Date32", Since: 5, Absent: "toDate32(at)",
-		Doc: "The day of at, in the zone of the account that owned the SIM, as the registry knew it. Of rows from before there was " +
+		Doc: "The day of at, in the zone of the account that owned the SIM, as the registry knew it. In rows that are older than " +
 			"this column: in UTC.",
 		fill: u32s(func(r *row) uint32 { return uint32(r.day) })},
 }
@@ -225,8 +225,8 @@ var position = []Column{
 		fill: perMessage(u64s(func(r *row) uint64 { return uint64(r.offset) }))},
 	{Name: "log", Type: "UInt32", Since: 10, Absent: "1",
 		Doc: "Generation of the rated log: 1 for the first Kafka, and one more each time that `ratemill stores accept` accepts a " +
-			"Kafka that lost messages or is empty, whose offsets begin again. log, partition and offset name a message. Rows from " +
-			"before there was this column have 1.",
+			"Kafka that lost messages or is empty, whose offsets begin again. log, partition and offset name a message. Rows that " +
+			"are older than this column have 1.",
 		fill: perMessage(u32s(func(r *row) uint32 { return r.log }))},
 	{Name: "stored", Type: "DateTime64(3, 'UTC')", Since: 1, Filled: "now64(3)", Codec: "Delta(8), LZ4", Doc: "When the row came into the warehouse."},
 }
@@ -307,24 +307,24 @@ var usageTables = []Table{
 				Doc:  "First day of the account's billing period, in the account's zone.",
 				fill: u32s(func(r *row) uint32 { return uint32(r.charge.cycle) })},
 			{Name: "currency", Type: word, Since: 1,
-				Doc:  "Of amount, ISO 4217.",
+				Doc:  "Currency of amount, ISO 4217.",
 				fill: texts(func(r *row) string { return r.charge.currency })},
 			{Name: "amount", Type: amount, Since: 1,
 				Doc:  "What the account pays for the record.",
 				fill: decimals(func(r *row) decimal.D { return r.charge.total })},
 			{Name: "price", Type: word, Since: 10,
-				Doc:  "Name of the price in the plan's class. Rows from before there was this column: empty.",
+				Doc:  "Name of the price in the plan's class. Empty in rows that are older than this column.",
 				fill: texts(func(r *row) string { return r.charge.price })},
 			{Name: "charged", Type: "Int64", Since: 10, Codec: "T64, LZ4",
-				Doc: "The quantity after rounding up to the plan's increments, in unit. Rows from before there was this column: 0; " +
-					"`ratemill explain` tells it.",
+				Doc: "The quantity after rounding up to the plan's increments, in unit. 0 in rows that are older than this column; " +
+					"`ratemill explain` shows it for them.",
 				fill: u64s(func(r *row) uint64 { return uint64(r.charge.rounded) })},
 			{Name: "covered", Type: "Int64", Since: 10, Codec: "T64, LZ4",
-				Doc:  "How much of charged was drawn from pools and included units, in unit. Rows from before there was this column: 0.",
+				Doc:  "How much of charged was drawn from pools and included units, in unit. 0 in rows that are older than this column.",
 				fill: u64s(func(r *row) uint64 { return uint64(r.charge.covered) })},
 			{Name: "rest", Type: amount, Since: 10,
-				Doc: "What rounding the amount to the plan's decimals left over: exact price minus amount. Rows from before there " +
-					"was this column: 0.",
+				Doc: "What rounding the amount to the plan's decimals left over: exact price minus amount. 0 in rows that are " +
+					"older than this column.",
 				fill: decimals(func(r *row) decimal.D { return r.charge.rest })},
 			{Name: "correction", Type: "Bool", Since: 14,
 				Doc: "The row is no price of its record: the record reached a volume price or a discount, and the row corrects what " +
@@ -382,7 +382,7 @@ var usageTables = []Table{
 					"be read again.",
 				fill: octets(func(r *row) []byte { return r.suspended.Preamble })},
 			{Name: "part", Type: "UInt32", Since: 2,
-				Doc: "Of a raw record that became several usage records: which of them waits here, from 1. 0 when the raw record " +
+				Doc: "If a raw record became several usage records: which of them waits here, from 1. 0 when the raw record " +
 					"waits as a whole, and when rating suspended it.",
 				fill: u32s(func(r *row) uint32 { return r.suspended.Part })},
 			{Name: "parts", Type: "UInt32", Since: 2,
@@ -451,7 +451,7 @@ var usageTables = []Table{
 				Doc:  "When it was taken from its source.",
 				fill: u64s(func(r *row) uint64 { return uint64(r.end.Taken) })},
 			{Name: "retried", Type: "UInt64", Since: 1,
-				Doc:  "Of a retry batch: how many suspended records it brings back. suspense_closed lists them.",
+				Doc:  "For a retry batch: how many suspended records it brings back. suspense_closed lists them.",
 				fill: u64s(func(r *row) uint64 { return uint64(len(r.end.Retried)) })},
 			{Name: "records", Type: "UInt64", Since: 1,
 				Doc:  "Raw records read.",
@@ -472,10 +472,10 @@ var usageTables = []Table{
 				Doc:  "Size, decompressed.",
 				fill: u64s(func(r *row) uint64 { return r.end.Bytes })},
 			{Name: "framing_bytes", Type: "UInt64", Since: 1, Unit: "B",
-				Doc:  "Of which headers, trailers, comments and blank lines.",
+				Doc:  "Of these, headers, trailers, comments and blank lines.",
 				fill: u64s(func(r *row) uint64 { return r.end.FramingBytes })},
 			{Name: "filtered_bytes", Type: "UInt64", Since: 1, Unit: "B",
-				Doc:  "Of which records that a filter dropped.",
+				Doc:  "Of these, records that a filter dropped.",
 				fill: u64s(func(r *row) uint64 { return r.end.FilteredBytes })},
 			{Name: "units", Type: "Map(LowCardinality(String), Int64)", Since: 1,
 				Doc:  "Quantity sent to rating, by usage class, in the class's unit.",
@@ -540,10 +540,10 @@ var usageTables = []Table{
 				Doc:  "The counter before the record.",
 				fill: counters(func(r *row) rating.Value { return r.event.Before })},
 			{Name: "after", Type: amount, Since: 1,
-				Doc:  "And after it. Of anomaly.imei, before and after are the first 14 digits of the device's IMEI.",
+				Doc:  "And after it. For anomaly.imei, before and after are the first 14 digits of the device's IMEI.",
 				fill: counters(func(r *row) rating.Value { return r.event.After })},
 			{Name: "severity", Type: "UInt8", Since: 12,
-				Doc:  "Of an anomaly, 1 (the worst) to 4; 0 for other events.",
+				Doc:  "Severity of an anomaly, 1 (the worst) to 4; 0 for other events.",
 				fill: u8s(func(r *row) uint8 { return r.event.Severity })},
 		}, position),
 		Order: "(root, account, at)", Expires: true, Settings: sparse,

@@ -16,7 +16,7 @@ var (
 	recordsColumn  = Column{Name: "records", Doc: "Usage records."}
 	quantityColumn = Column{Name: "quantity", Doc: "Sum of the quantity, in unit."}
 	simsColumn     = Column{Name: "sims", Doc: "Different SIMs."}
-	currencyColumn = Column{Name: "currency", Doc: "Of amount, ISO 4217."}
+	currencyColumn = Column{Name: "currency", Doc: "Currency of amount, ISO 4217."}
 	amountColumn   = Column{Name: "amount", Doc: "Sum of the amount, in currency."}
 	cycleColumn    = Column{Name: "cycle", Doc: "First day of the account's billing period."}
 )
@@ -115,7 +115,8 @@ FROM suspense_open GROUP BY source, code, rule, position ORDER BY records DESC, 
 			"come yet is not here, but in file_ends_missing; a file that came so long ago that its records may be deleted " +
 			"(warehouse.keep, minus one month) is omitted too.",
 		Columns: []Column{
-			{Name: "file, name, source", Doc: "The file."}, {Name: "taken", Doc: "When it was taken."}, {Name: "brought_back", Doc: "Of a retry batch: how many suspended records it brings back; 0 for a carrier's file."},
+			{Name: "file, name, source", Doc: "The file."}, {Name: "taken", Doc: "When it was taken."},
+			{Name: "brought_back", Doc: "For a retry batch: how many suspended records it brings back; 0 for a carrier's file."},
 			{Name: "records", Doc: "Raw records read."}, {Name: "added", Doc: "Usage records beyond one per raw record."},
 			{Name: "filtered", Doc: "Dropped by a filter."}, {Name: "duplicate", Doc: "In duplicates."}, {Name: "suspended", Doc: "In suspense, still waiting."},
 			{Name: "retried", Doc: "Were in suspense, and were sent again in a retry batch, which counts them again."},
@@ -149,7 +150,8 @@ ORDER BY f.source, f.name, f.file`,
 		Columns: []Column{
 			{Name: "file, name, source", Doc: "The file."}, classColumn,
 			{Name: "sent", Doc: "Quantity that mediation sent to rating, in the class's unit."}, {Name: "duplicate", Doc: "Of which in duplicates."},
-			{Name: "suspended", Doc: "Of which suspended by rating."}, {Name: "rated", Doc: "Of which in rated_usage."}, {Name: "difference", Doc: "sent − duplicate − suspended − rated."},
+			{Name: "suspended", Doc: "Of these, records that rating suspended."}, {Name: "rated", Doc: "Of these, records in rated_usage."},
+			{Name: "difference", Doc: "sent − duplicate − suspended − rated."},
 		},
 		Select: `
 SELECT file, any(names) AS name, any(sources) AS source, class,

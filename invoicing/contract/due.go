@@ -114,7 +114,7 @@ func (k *known) period(c *Contract, m *Commitment, q cycle) (p period, ok bool, 
 	if last < q.first || last < begin {
 		return p, false, nil
 	}
-	// Of two contract years that end in one cycle there are none: a year is longer than a cycle.
+	// Two contract years never end in one cycle: a year is longer than a cycle.
 	year := (c.monthOf(last) - 1) / 12
 	from, to := c.month(12*year), c.month(12*year+12)
 	if end := min(to, c.Until()); end > last+1 { // the year goes on; the one before may have ended in this cycle
@@ -329,7 +329,7 @@ func (o *owed) minus(was *owed) (i document.Item, remains bool, err error) {
 	return i, true, nil
 }
 
-// nothing is what is owed if nothing is owed any more.
+// nothing is the due for a key that is no longer owed.
 func (o *owed) nothing() *owed {
 	n := &owed{owedKey: o.owedKey, amount: new(big.Rat), item: o.item}
 	if o.pieces != nil {

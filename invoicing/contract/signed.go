@@ -75,7 +75,8 @@ func identifier(text string) (id udr.Identifier, err error) {
 	return id, nil
 }
 
-// Complete checks a contract that is signed against its document, and takes the document's entitlements. All mistakes are told at once.
+// Complete checks a contract that is signed against its document, and takes the document's entitlements. All mistakes
+// are reported at once.
 func (v *Signed) Complete(d *Documents) (wrong []error) {
 	if d == nil {
 		return nil

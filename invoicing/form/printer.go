@@ -33,7 +33,7 @@ func New(o Options) (*Printer, error) {
 	case len(o.Command) > 0 && o.Command[0] == "":
 		return nil, errors.New("invoicing.pdf.command has no program")
 	case o.Timeout < 0 || o.Most < 0:
-		return nil, errors.New("a printer's timeout and number of lines are 0 or more")
+		return nil, errors.New("a printer's timeout and number of lines must not be negative")
 	}
 	return &Printer{command: o.Command, timeout: cmp.Or(o.Timeout, defaultTime), most: cmp.Or(o.Most, defaultMost)}, nil
 }

@@ -261,7 +261,7 @@ func (s *Spool) Fetch(ctx context.Context, from Remote, e Entry, f Fetching) (*S
 	if err != nil {
 		back = t.reserved
 	}
-	s.giveBack(back) // and wakes the waiting ones: another is first now
+	s.giveBack(back) // and wakes the waiting ones, because another is first now
 	return spooled, err
 }
 

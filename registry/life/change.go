@@ -128,7 +128,7 @@ func Add(changes *registry.Changes, facts []Fact) {
 	}
 }
 
-// value is a stay as the value of a fact.
+// value encodes a stay as the value of a fact.
 func (s *Stay) value() registry.StateValue {
 	if s.State == "" {
 		return registry.StateValue{State: registry.Ended}

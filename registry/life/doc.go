@@ -7,5 +7,5 @@
 // (rating): charges of transitions and activations are only named here.
 //
 // Start at Book, which has the compiled texts, and at States, which replays what happened to a SIM. model.go and
-// lifecycle.go have the texts, stay.go has what ends a stay in a state, effective.go what rating asks.
+// lifecycle.go have the texts, stay.go has what ends a stay in a state, effective.go answers what rating asks.
 package life

@@ -12,7 +12,7 @@ import (
 
 type settingsDoc struct {
 	Lifecycle diag.Text  `yaml:"lifecycle,required" doc:"The lifecycle of the account's SIMs." example:"standard"`
-	Overrides *diag.Node `yaml:"overrides" doc:"What the account has otherwise: the keys of a lifecycle, each replacing that of the lifecycle; null takes a key away." example:"{ suspend: { max: 30 d } }"`
+	Overrides *diag.Node `yaml:"overrides" doc:"Keys that the account overrides; each replaces that key of the lifecycle, and null removes it." example:"{ suspend: { max: 30 d } }"`
 }
 
 // Settings are the rules for the SIMs of an account: a lifecycle, and what is otherwise here.

@@ -63,7 +63,7 @@ type replay struct {
 // push keeps the stay that ends.
 func (r *replay) push() { r.stays = append(r.stays, r.stay) }
 
-// enter begins a stay. Of two steps at one instant there is one: from the state before both to the one after both.
+// enter begins a stay. Two steps at one instant become one: from the state before both to the one after both.
 func (r *replay) enter(s Stay) {
 	switch {
 	case r.begun && r.stay.From == s.From:

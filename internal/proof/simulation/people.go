@@ -37,7 +37,7 @@ func (w *world) startPeople() {
 			l.asked++
 			wish := l.wish()
 			wish.cause = fmt.Sprint("request:", l.asked)
-			// Who gets no answer asks again, with the same key.
+			// A person who gets no answer asks again, with the same key.
 			l.asking = true
 			for ctx.Err() == nil {
 				err := l.Change(ctx, "changing a SIM", func(tx *lifeTx) error { return l.make(ctx, tx, wish) })
