@@ -17,7 +17,7 @@ type Options struct {
 	Seed    uint64
 	Outage  time.Duration // the longest time that an engine is away before it is restarted
 	Aloud   bool          // log every fault as it happens
-	Spoil   []string      // statements for the warehouse before the comparison, to verify that the comparison notices them
+	Spoil   []string      // statements for the warehouse after the comparison; then it is compared again, to see that they are noticed
 }
 
 // The engines that Options name.

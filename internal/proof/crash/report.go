@@ -38,6 +38,7 @@ type Report struct {
 	Compared    map[string]int // rows, by kind
 	Differences []string
 	Differing   int
+	Spoiled     []string // differences after the warehouse was spoiled
 	Parts       []string // of ClickHouse's tables, if something differs
 	Stall       time.Duration
 	Memory      map[string]int64 // the peak of a process of a role

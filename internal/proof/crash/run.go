@@ -82,15 +82,28 @@ func play(t testing.TB, o Options, of installation.Options, each int, disturb fu
 	r.lower()
 	r.report.Took = time.Since(r.began)
 	r.report.bounded()
-	for _, statement := range o.Spoil {
-		if err := p.Access.Warehouse.Conn().Exec(t.Context(), statement); err != nil {
-			t.Fatal(err)
-		}
-	}
 	if err := r.compare(t.Context()); err != nil {
 		t.Fatalf("%v\n%s", err, r.dump())
 	}
+	if len(o.Spoil) > 0 {
+		r.spoil()
+	}
 	return r.report
+}
+
+// spoil makes the warehouse wrong and compares again.
+func (r *run) spoil() {
+	for _, statement := range r.o.Spoil {
+		if err := r.Access.Warehouse.Conn().Exec(r.t.Context(), statement); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	report := r.report
+	r.report = newReport(r.o)
+	if err := r.compare(r.t.Context()); err != nil {
+		r.t.Fatalf("%v\n%s", err, r.dump())
+	}
+	report.Spoiled, r.report = r.report.Differences, report
 }
 
 // raise starts so many mediators, raters and sinks.
