@@ -5,10 +5,10 @@ import (
 	"ratemill/udr"
 )
 
-// Names are the names of accounts for people, from the facts of their details. An account without one is not among them.
-func Names(details *registry.Statements, at udr.Instant) map[string]string {
+// NamesOf are the names of accounts for people; one without a name is not in it.
+func NamesOf(ids []string, details *registry.Statements, at udr.Instant) map[string]string {
 	names := map[string]string{}
-	for id := range details.Subjects(registry.KindDetails) {
+	for _, id := range ids {
 		s, ok := details.At(registry.KindDetails, id, "", at, details.Revision())
 		if !ok {
 			continue

@@ -85,12 +85,12 @@ func (o *Office) forms() (*project.Forms, error) {
 	return &project.Forms{Project: p, Printer: printer, Names: o.accountNames, Issued: o.issued}, err
 }
 
-func (o *Office) accountNames(ctx context.Context) (map[string]string, error) {
+func (o *Office) accountNames(ctx context.Context, d *document.Document) (map[string]string, error) {
 	details := registry.NewStatements(registry.KindDetails)
 	if _, err := o.Store.LoadStatements(ctx, details); err != nil {
 		return nil, err
 	}
-	return account.Names(details, udr.InstantOf(o.Now())), nil
+	return account.NamesOf(d.Accounts(), details, udr.InstantOf(o.Now())), nil
 }
 
 // issued is the date of issue of the document that another one corrects.

@@ -105,7 +105,7 @@ func (s *session) Data(r io.Reader) error {
 }
 
 // postOffice starts a mail server; its certificate is for 127.0.0.1.
-func postOffice(t *testing.T, encrypted bool) (*post, *Mail) {
+func postOffice(t testing.TB, encrypted bool) (*post, *Mail) {
 	authority := testengine.NewAuthority(t)
 	c := authority.Issue(t, "mail", "127.0.0.1")
 	pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
@@ -188,7 +188,7 @@ func (h *house) final(number string, terms document.Terms) {
 func (h *house) deliverer() *delivery.Deliverer {
 	return &delivery.Deliverer{
 		Table: delivery.Table{DB: h.db}, Now: func() time.Time { return h.now }, Log: slog.New(slog.DiscardHandler), Senders: h.senders,
-		Missing: map[delivery.Channel]string{delivery.Email: "no mail server is configured"}, Sent: func(delivery.Channel) {},
+		Missing: map[delivery.Channel]string{delivery.Email: "no mail server is configured"}, Sent: func(delivery.Channel) {}, AtOnce: 1,
 		Documents: func(_ context.Context, id string) (*document.Document, error) { return h.documents[id], nil },
 		Files: &delivery.Files{DB: h.db, Dir: h.dir, Now: func() time.Time { return h.now },
 			Make: func(_ context.Context, d *document.Document) (pdf, ubl, csv []byte, err error) {

@@ -16,7 +16,7 @@ import (
 // Forms makes the files of documents as the sellers of a project print them.
 type Forms struct {
 	Project *Project
-	Names   func(ctx context.Context) (map[string]string, error) // of accounts, for people
+	Names   func(ctx context.Context, d *document.Document) (map[string]string, error) // of the accounts on a document, for people
 	Issued  func(ctx context.Context, number string, d *document.Document) (document.Date,
 		error) // of the document that a credit note takes back
 	Printer *form.Printer
@@ -48,7 +48,7 @@ func (f *Forms) Print(ctx context.Context, d *document.Document) (*form.Print, e
 		return nil, err
 	}
 	in := &form.Print{Document: d, Seller: s, XMLName: "invoice.xml"}
-	if in.Accounts, err = f.Names(ctx); err != nil {
+	if in.Accounts, err = f.Names(ctx, d); err != nil {
 		return nil, err
 	}
 	if s.Logo != "" {

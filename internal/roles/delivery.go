@@ -40,6 +40,9 @@ type deliveries struct {
 	statements *registry.Statements
 	folded     registry.Revision // of the facts
 
+	reading sync.Mutex
+	details *registry.Statements // names of accounts
+
 	mu   sync.Mutex
 	sent map[delivery.Channel]int
 }
@@ -51,7 +54,8 @@ func beginDelivery(ctx context.Context, n *Node) (*Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &deliveries{n: n, statements: registry.NewStatements(registry.KindPayment), sent: map[delivery.Channel]int{}}
+	d := &deliveries{n: n, statements: registry.NewStatements(registry.KindPayment), sent: map[delivery.Channel]int{},
+		details: registry.NewStatements(registry.KindDetails)}
 	payers, statuses := account.CreditOfRole(n.given())
 	settle := func(ctx context.Context, tx *store.Tx, payer uint32, currency string, amount decimal.D) error {
 		if _, err := payers.Follow(ctx); err != nil {
@@ -124,13 +128,14 @@ func (d *deliveries) issued(ctx context.Context, number string, of *document.Doc
 	return on, err
 }
 
-// names are those of accounts, for people.
-func (d *deliveries) names(ctx context.Context) (map[string]string, error) {
-	details := registry.NewStatements(registry.KindDetails)
-	if _, err := d.n.Store.LoadStatements(ctx, details); err != nil {
+// names are those of the accounts on a document, for people.
+func (d *deliveries) names(ctx context.Context, of *document.Document) (map[string]string, error) {
+	d.reading.Lock()
+	defer d.reading.Unlock()
+	if _, err := d.n.Store.LoadStatements(ctx, d.details); err != nil { // what is new since the document before
 		return nil, err
 	}
-	return account.Names(details, udr.InstantOf(d.n.LedgerTime.Now())), nil
+	return account.NamesOf(of.Accounts(), d.details, udr.InstantOf(d.n.LedgerTime.Now())), nil
 }
 
 // senders are the channels that the configuration names. Payers' servers need nothing of it.

@@ -1,11 +1,16 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"ratemill/internal/store"
 	"ratemill/invoicing/document"
@@ -43,8 +48,10 @@ type Deliverer struct {
 	Missing   map[Channel]string                                               // what to configure for the others
 	Now       func() time.Time
 	Log       *slog.Logger
-	Sent      func(Channel) // is called for each delivery that was sent
+	Sent      func(Channel) // is called for each delivery that was sent, by several goroutines
+	AtOnce    int           // deliveries that are tried at the same time; 0: 8
 
+	mu      sync.Mutex
 	pausing map[string]time.Time // servers that are away, by place
 }
 
@@ -53,37 +60,56 @@ const (
 	attempt = lease - time.Minute
 	// atOnce is how many deliveries of a channel are looked at together.
 	atOnce = 200
+	// sending is how many deliveries are tried at the same time, unless the options say another number: a mail takes several answers of a
+	// server far away, and mail servers take about so many connections from one client.
+	sending = 8
 	// rest is how long a server that was away is left alone.
 	rest = time.Minute
 )
 
-// Deliver sends deliveries that are due, and reports how many it tried. An error is one of the control store; what senders tell is
-// noted with the deliveries.
+// Deliver sends deliveries that are due, those that waited longest first, and reports how many it tried. An error is one of the control
+// store; what senders tell is noted with the deliveries.
 func (d *Deliverer) Deliver(ctx context.Context) (tried int, err error) {
-	if d.pausing == nil {
-		d.pausing = map[string]time.Time{}
-	}
 	due, err := d.Table.Due(ctx, d.Now(), atOnce, d.asleep())
+	if err != nil {
+		return 0, err
+	}
+	var count atomic.Int64
+	group, trying := errgroup.WithContext(ctx)
+	group.SetLimit(cmp.Or(d.AtOnce, sending))
 	for i := range due {
-		if ctx.Err() != nil || err != nil {
+		if trying.Err() != nil {
 			break
 		}
-		if d.Now().Before(d.pausing[place(&due[i])]) {
-			continue
-		}
-		var mine bool
-		if mine, err = d.try(ctx, &due[i]); mine {
-			tried++
-		}
+		group.Go(func() error {
+			// An attempt that has begun ends, though another one could not be noted: trying counts only before it.
+			if trying.Err() != nil || d.away(&due[i]) {
+				return nil
+			}
+			mine, err := d.try(ctx, &due[i])
+			if mine {
+				count.Add(1)
+			}
+			return err
+		})
 	}
-	if err == nil {
+	if err = group.Wait(); err == nil {
 		err = ctx.Err()
 	}
-	return tried, err
+	return int(count.Load()), err
+}
+
+// away reports whether the server of a delivery is left alone now.
+func (d *Deliverer) away(j *Job) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.Now().Before(d.pausing[place(j)])
 }
 
 // asleep are the channels whose one server is away now, and the servers of payers that are.
 func (d *Deliverer) asleep() (places []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	for at, until := range d.pausing {
 		if d.Now().Before(until) {
 			places = append(places, at)
@@ -113,7 +139,12 @@ func (d *Deliverer) try(ctx context.Context, j *Job) (mine bool, err error) {
 		o.Why = "the process ended"
 	}
 	if away {
+		d.mu.Lock()
+		if d.pausing == nil {
+			d.pausing = map[string]time.Time{}
+		}
 		d.pausing[place(j)] = d.Now().Add(rest)
+		d.mu.Unlock()
 	}
 	note, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()

@@ -51,6 +51,17 @@ type Document struct {
 	Hash string `json:"hash,omitempty"`
 }
 
+// Accounts are those that stand on it: its payer's, and those of its lines.
+func (d *Document) Accounts() []string {
+	all := []string{d.Payer.Account}
+	for i := range d.Lines {
+		if l := &d.Lines[i]; l.Account != all[len(all)-1] { // they come one account after the other in each section
+			all = append(all, l.Account)
+		}
+	}
+	return all
+}
+
 // Party is a seller or a payer, as printed.
 type Party struct {
 	Account      string   `json:"account,omitempty"` // empty for the operator
