@@ -212,10 +212,15 @@ crash-invoices: check-go deps-test
 	PAYERS=$(PAYERS) KILLS=$(KILLS) STORE=$(STORE) SEED=$(SEED) \
 		go test ./invoicing -run TestABillRunThatIsKilled -count=1 -v -timeout 0
 
-# Bill runs of an operator, on SQLite and by usage that is in memory: PAYERS and SIMS. docs/performance.md has a measurement.
+# Invoicing of an operator, on SQLite. Bill runs by usage that is in memory, without roots and with 1,000 of which one has 10,000 payers,
+# and previews of one payer; review, finalise and list as the commands do them; the delivery queue: PDF, UBL and CSV of each document, to
+# a mail server on this machine and into folders. PAYERS, SIMS and DOCUMENTS; docs/performance.md has a measurement.
 bench-invoices: PAYERS ?= 100000
+bench-invoices: DOCUMENTS ?= 3000
 bench-invoices: check-go
 	PAYERS=$(PAYERS) go test ./invoicing -run '^$$' -bench 'BillRun|Preview' -benchtime 1x -count $(COUNT) -timeout 0
+	PAYERS=$(PAYERS) go test ./internal/backoffice -run '^$$' -bench '^BenchmarkFinalise$$' -benchtime 1x -count $(COUNT) -timeout 0
+	DOCUMENTS=$(DOCUMENTS) go test ./internal/channels -run '^$$' -bench '^BenchmarkDelivery$$' -benchtime 1x -count $(COUNT) -timeout 0
 
 # Years of invoices against a naive model: SIMS of each, YEARS and SEED.
 SIMS ?= 20000

@@ -88,6 +88,7 @@ func (m *market) bill(b *testing.B) {
 	view := m.registry.View()
 	defer view.Close()
 	run := &Run{DB: m.db, Basis: m.basis(view, at, m.registry.Revision(), 1<<40), By: By{Who: "maria", Why: "the month is over", At: at}}
+	run.Basis.Balances = m.balances()
 	began := time.Now()
 	var ids []string
 	require.NoError(b, run.Compute(b.Context(), date(b, "2026-04-30"), nil, func(c *Computed) error {
@@ -112,6 +113,18 @@ func (m *market) bill(b *testing.B) {
 	b.ReportMetric(each(time.Since(computed)), "final-µs/payer")
 	b.ReportMetric(float64(heap.HeapAlloc>>20), "heap-MB")
 	b.ReportMetric(float64(final), "documents")
+}
+
+// balances are the running balances, with which a run compares the usage of the warehouse.
+func (m *market) balances() map[AccountCycle][]Balance {
+	all := map[AccountCycle][]Balance{}
+	for i := range m.charges {
+		c := &m.charges[i]
+		of := AccountCycle{c.Account, c.Cycle}
+		all[of] = append(all[of], Balance{Tier: c.Tier, Class: c.Class, Unit: c.Unit, Currency: c.Currency, Records: c.Records,
+			Quantity: c.Quantity, Amount: c.Amount})
+	}
+	return all
 }
 
 // BenchmarkPreview computes the document of one payer, as invoice preview does.

@@ -41,7 +41,7 @@ address: { country: GB, city: London, street: Baker Street, number: 221b }
 `
 
 // office has a project with a lifecycle and a plan, and an empty store.
-func newOffice(t *testing.T) *backoffice.Office {
+func newOffice(t testing.TB) *backoffice.Office {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"life.yaml": "lifecycle: standard\nstates: connected\ndefault: inventory\ntest: { quota: { data: 1 MB }, next: in_billing }\n",
@@ -64,7 +64,7 @@ func by(as string) backoffice.AccountOrder {
 }
 
 // onboarded makes globex, a reseller, with its customer initech, both active.
-func onboarded(t *testing.T) *backoffice.Office {
+func onboarded(t testing.TB) *backoffice.Office {
 	o := newOffice(t)
 	ctx := t.Context()
 	ok := func(_ *backoffice.AccountChange, err error) { t.Helper(); require.NoError(t, err) }

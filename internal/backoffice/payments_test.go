@@ -36,7 +36,7 @@ rules: [{ category: S, rate: 21 }]
 `
 
 // withDocuments is an office in which documents of globex, with a credit limit of 1000, are final.
-func withDocuments(t *testing.T, totals ...string) *backoffice.Office {
+func withDocuments(t testing.TB, totals ...string) *backoffice.Office {
 	o := onboarded(t)
 	for n, text := range strings.Split(sellerText, "---\n") {
 		require.NoError(t, os.WriteFile(filepath.Join(o.Project, "catalogue", fmt.Sprint("seller", n, ".yaml")), []byte(text), 0o644))
@@ -51,7 +51,7 @@ func withDocuments(t *testing.T, totals ...string) *backoffice.Office {
 	return o
 }
 
-func number(t *testing.T, o *backoffice.Office, id string) uint32 {
+func number(t testing.TB, o *backoffice.Office, id string) uint32 {
 	reg := registry.New()
 	_, err := o.Store.LoadRegistry(t.Context(), reg)
 	require.NoError(t, err)
@@ -63,11 +63,11 @@ func number(t *testing.T, o *backoffice.Office, id string) uint32 {
 }
 
 // final makes a document of a payer final: INV-0001 and so on, as the bill run does.
-func final(t *testing.T, o *backoffice.Office, payer uint32, n int, total string) {
+func final(t testing.TB, o *backoffice.Office, payer uint32, n int, total string) {
 	finalOf(t, o, "globex", payer, n, total)
 }
 
-func finalOf(t *testing.T, o *backoffice.Office, id string, payer uint32, n int, total string) {
+func finalOf(t testing.TB, o *backoffice.Office, id string, payer uint32, n int, total string) {
 	today := registry.Date(time.Now().Unix() / (24 * 60 * 60))
 	d := document.Document{ID: fmt.Sprint("doc-", n), Number: fmt.Sprintf("INV-%04d", n), Form: document.Regular, Currency: "EUR", Scale: 2,
 		Total: decimal.MustParse(total), Payer: document.Party{Account: id,
@@ -94,7 +94,7 @@ func finalOf(t *testing.T, o *backoffice.Office, id string, payer uint32, n int,
 	}))
 }
 
-func settled(t *testing.T, tx *store.Tx, payers account.Payers, payer uint32, documents decimal.D) error {
+func settled(t testing.TB, tx *store.Tx, payers account.Payers, payer uint32, documents decimal.D) error {
 	return account.Table{}.Settle(t.Context(), tx, payers, nil, payer, "EUR", decimal.Zero, documents)
 }
 
