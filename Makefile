@@ -214,7 +214,7 @@ crash-invoices: check-go deps-test
 
 # Invoicing of an operator, on SQLite. Bill runs by usage that is in memory, without roots and with 1,000 of which one has 10,000 payers,
 # and previews of one payer; review, finalise and list as the commands do them; the delivery queue: PDF, UBL and CSV of each document, to
-# a mail server on this machine and into folders. PAYERS, SIMS and DOCUMENTS; docs/performance.md has a measurement.
+# a mail server on this machine and into folders. PAYERS, SIMS and DOCUMENTS are the sizes.
 bench-invoices: PAYERS ?= 100000
 bench-invoices: DOCUMENTS ?= 3000
 bench-invoices: check-go
