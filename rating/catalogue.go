@@ -177,14 +177,8 @@ func LoadCatalogueFor(fsys fs.FS, classes *Classes, kinds ...Kind) (*Catalogue, 
 		if err != nil {
 			return err
 		}
-		if d.Type()&fs.ModeSymlink != 0 {
-			if info, err := fs.Stat(fsys, name); err == nil && info.IsDir() && !strings.HasPrefix(d.Name(), ".") {
-				return fmt.Errorf("%s is a link to a folder, and links to folders are not followed, so its documents would be missing; "+
-					"move the folder there, or link its files one by one", name)
-			}
-		}
-		if d.IsDir() && name != "." && strings.HasPrefix(d.Name(), ".") { // such as those of a mounted ConfigMap
-			return fs.SkipDir
+		if err := walked(fsys, name, d); err != nil {
+			return err
 		}
 		if !d.IsDir() && path.Ext(name) == ".csv" {
 			tables = append(tables, name)
@@ -339,16 +333,6 @@ type compiler struct {
 	tables []string                          // CSV files in the catalogue
 }
 
-// refuse is an error in loaded documents, and a warning in those of a bundle: files are pinned to the bundle and rated
-// by it, even if it breaks a rule that came later.
-func (c *compiler) refuse(at diag.Pos, format string, args ...any) {
-	if c.stored {
-		c.list.Warnf(at, format, args...)
-		return
-	}
-	c.list.Errorf(at, format, args...)
-}
-
 func (c *compiler) read(f file) {
 	n, l := diag.Parse(f.name, f.text)
 	c.list = append(c.list, l...)
@@ -391,6 +375,7 @@ func (c *compiler) readOwn(n *diag.Node, key string) bool {
 		d := &diag.Decoder{}
 		d.Decode(n, doc)
 		c.list = append(c.list, d.List...)
+		c.warnTwice(n)
 		switch doc := doc.(type) {
 		case *zoneModelDoc:
 			c.modelDocs = append(c.modelDocs, doc)
@@ -444,7 +429,6 @@ func (c *compiler) compile() {
 	c.compileAnomalies()
 	c.followNames()
 	c.setThresholds()
-	c.setSpends()
 	c.setSpends()
 	c.setPoints()
 	c.namePasses()

@@ -44,6 +44,9 @@ func (p *packageDoc) Check(n *diag.Node, d *diag.Decoder) {
 		d.Errorf(m.Pos, "a package renews at most 1 to %d times in a billing cycle, not %d; write renewal: never if it does not renew",
 			mostRenewals, *p.AtMost)
 	}
+	if m := n.Member("renew_at_most"); m != nil && p.Renewal == "never" {
+		d.List.Warnf(m.Pos, "renew_at_most changes nothing, because the package never renews; remove it, or write renewal: on_use_up")
+	}
 	if len(p.Buckets) == 0 && n.Member("buckets") != nil {
 		d.Errorf(p.Name.Pos, "package %s has no buckets, so it gives nothing", p.Name.Value)
 	}

@@ -190,6 +190,7 @@ func (c *compiler) limitActions(doc *limitDoc, m *limit) {
 			break
 		}
 	}
+	c.warnThresholds(doc, m)
 }
 
 func (c *compiler) limitPool(doc *limitDoc, m *limit) {

@@ -185,6 +185,7 @@ var perPeriod = adjustment{
 		s.price.stages, s.stages = all, ofClass
 		s.refuseVolume(all)
 		s.warnStages(all, false)
+		s.warnFee()
 	},
 	recompute: recomputePeriods,
 	explain:   (*explanation).periodLines,
@@ -281,6 +282,9 @@ func (s *saying) warnStages(all []stage, class bool) {
 			case a.kind == PeriodMinimum && a.per == b.per && b.price.Less(a.price):
 				s.list.Errorf(a.at, "the minimum %s of a %s is more than its cap %s; lower the minimum, or raise the cap", a.price, a.per,
 					b.price)
+			case (a.kind == PeriodFee || a.kind == PeriodPass) && (b.class || !a.class) && a.per.order() <= b.per.order() && b.price.Less(a.price):
+				s.list.Warnf(a.at, "the %s %s of a %s is more than the cap %s of a %s, so nobody pays it whole; lower it, or raise the cap", a.kind,
+					a.price, a.per, b.price, b.per)
 			case a.kind == PeriodCap && a.class == b.class && a.per.order() < b.per.order() && !a.price.Less(b.price):
 				s.list.Warnf(a.at, "the cap %s of a %s never applies, because the cap of a %s is %s", a.price, a.per, b.per, b.price)
 			}

@@ -197,6 +197,7 @@ func (c *compiler) compilePlans() {
 		p.included = c.buckets(doc.Included, "plan "+p.counter, "", SIMUnits, false)
 		p.prorateBuckets(doc)
 		c.warnZones(doc.Included, []*plan{p}, "plan "+p.name)
+		c.warnInert(doc, p)
 		c.again(doc, known)
 		versioned(c, &c.plans, "plan", doc.Name, doc.From, p)
 	}

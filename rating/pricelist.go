@@ -395,6 +395,23 @@ func regular(fsys fs.FS, name string) error {
 	return err
 }
 
+// walked skips hidden folders, such as those of a mounted ConfigMap, and refuses a link to a folder, which no walk follows.
+func walked(fsys fs.FS, name string, d fs.DirEntry) error {
+	if name == "." || !strings.HasPrefix(d.Name(), ".") {
+		if d.Type()&fs.ModeSymlink != 0 {
+			if info, err := fs.Stat(fsys, name); err == nil && info.IsDir() {
+				return fmt.Errorf("%s is a link to a folder, and links to folders are not followed, so its documents would be missing; "+
+					"move the folder there, or link its files one by one", name)
+			}
+		}
+		return nil
+	}
+	if d.IsDir() {
+		return fs.SkipDir
+	}
+	return nil
+}
+
 // bundledFile reads a price list of a bundle.
 func bundledFile(files []file) func(name string) ([]byte, error) {
 	return func(name string) ([]byte, error) {

@@ -95,6 +95,7 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 		b.zones = c.zoneSet(d.Zones)
 		c.compileWeights(&d, &b, zoneNames)
 		c.compileIncrement(&d, &b)
+		c.warnBucket(&d, &b)
 		c.compileRollover(&d, &b, owner)
 		c.onlyIncluded(&d, shareName)
 		list = append(list, b)
