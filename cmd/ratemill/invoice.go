@@ -183,14 +183,14 @@ func printRun(cmd *cobra.Command, r *backoffice.InvoiceRun) error {
 }
 
 func summaries(all []backoffice.InvoiceSummary) *output.Grid {
-	g := output.New("document", "form", "state", "payer", "cycle", "net", "tax", "total", "currency", "issued", "due", "reasons").
-		Amounts("net", "tax", "total").Sparse("issued", "due", "reasons")
+	g := output.New("document", "form", "state", "payer", "cycle", "net", "tax", "total", "currency", "issued", "due",
+		"disputed", "reasons").Amounts("net", "tax", "total", "disputed").Sparse("issued", "due", "disputed", "reasons")
 	for _, s := range all {
 		name := s.Number
 		if name == "" {
 			name = s.ID
 		}
-		g.Add(name, s.Form, s.State, s.Payer, s.Cycle, s.Net, s.Tax, s.Total, s.Currency, s.Issued, s.Due, strings.Join(s.Reasons, "; "))
+		g.Add(name, s.Form, s.State, s.Payer, s.Cycle, s.Net, s.Tax, s.Total, s.Currency, s.Issued, s.Due, s.Disputed, strings.Join(s.Reasons, "; "))
 	}
 	return g
 }

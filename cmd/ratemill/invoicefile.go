@@ -121,7 +121,14 @@ func (s *shownInvoice) show(cmd *cobra.Command, f *flags, office *backoffice.Off
 	if err != nil {
 		return refusal(err)
 	}
-	return showDocument(cmd, f, d)
+	if err := showDocument(cmd, f, d); err != nil || d.Number == "" || f.output == output.JSON || f.output == output.CSV {
+		return err
+	}
+	open, err := office.OpenDocuments(cmd.Context(), backoffice.OpenQuestion{Document: d.ID, As: s.as})
+	if err == nil && len(open) == 1 && open[0].Disputed != "" {
+		fmt.Fprintf(words(cmd), "disputed %s %s; ratemill registry show \"dispute %s\" says by whom and why\n", d.Currency, open[0].Disputed, d.Number)
+	}
+	return refusal(err)
 }
 
 // toNewFile writes a file that must not exist, whole or not at all; - is standard output.

@@ -20,7 +20,7 @@ func paymentCommand(f *flags) *cobra.Command {
 		Long: `A payment is a fact: who paid how much when, and which documents it pays. What is open of a document is its gross amount less
 credit notes and payments; a document is open, partly paid, paid or overpaid by that alone.`,
 	}
-	c.AddCommand(paymentImport(f), paymentList(f), paymentOpen(f), paymentAssign(f), paymentWithdraw(f), paymentWriteOff(f),
+	c.AddCommand(paymentImport(f), paymentList(f), paymentOpen(f), paymentAssign(f), paymentWithdraw(f), paymentWriteOff(f), paymentDispute(f),
 		paymentCollect(f),
 		paymentCollections(f))
 	return c
@@ -170,8 +170,8 @@ func paymentOpen(f *flags) *cobra.Command {
 		Use:   "open [DOCUMENT]",
 		Short: "List what is open of final documents, those that are due first first",
 		Long: `Open prints final documents of which something is open: total, what credit notes took back, what was paid or written off, and what
-is left. The state is open, partly, paid, overpaid, credited, written_off, or credit for a document that pays money back.
-overdue counts the days since the due date.`,
+is left. The state is open, partly, paid, overpaid, credited, written_off, disputed, or credit for a document that pays money back.
+overdue counts the days since the due date; what is disputed is not overdue.`,
 		Example: "  ratemill payment open --overdue\n  ratemill payment open INV-2026-000412\n  ratemill payment open --payer acme --all -o csv",
 		Args:    atMostOne("number of a document"),
 	}
@@ -199,15 +199,15 @@ overdue counts the days since the due date.`,
 		if f.output == output.JSON {
 			return printObjects(cmd, all)
 		}
-		g := output.New("document", "payer", "due", "overdue", "state", "total", "credited", "paid", "written_off", "open", "currency").
-			Numbers("overdue").Amounts("total", "credited", "paid", "written_off", "open").Sparse("overdue", "credited", "paid",
-			"written_off")
+		g := output.New("document", "payer", "due", "overdue", "state", "total", "credited", "paid", "written_off", "disputed", "open",
+			"currency").Numbers("overdue").Amounts("total", "credited", "paid", "written_off", "disputed", "open").Sparse("overdue", "credited",
+			"paid", "written_off", "disputed")
 		for _, d := range all {
 			late := ""
 			if d.Overdue > 0 {
 				late = fmt.Sprint(d.Overdue)
 			}
-			g.Add(d.Number, d.Payer, d.Due, late, d.State, d.Total, d.Credited, d.Paid, d.Off, d.Open, d.Currency)
+			g.Add(d.Number, d.Payer, d.Due, late, d.State, d.Total, d.Credited, d.Paid, d.Off, d.Disputed, d.Open, d.Currency)
 		}
 		return g.Print(data(cmd), f.output)
 	}

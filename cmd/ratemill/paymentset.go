@@ -87,6 +87,27 @@ document stays as it is. To take back what was billed wrongly, make a credit not
 	})
 }
 
+func paymentDispute(f *flags) *cobra.Command {
+	var r backoffice.DisputeOrder
+	c := &cobra.Command{
+		Use:   "dispute DOCUMENT --why WORDS",
+		Short: "Note that a payer contests a document, or an amount of it",
+		Long: `Dispute notes that the payer contests what is open of a document, or --amount of it. A disputed amount is not overdue and is not
+collected by direct debit; it still counts against the credit limit. Credit notes that are made afterwards settle it by their amount.
+If the payer was wrong, withdraw ends it: ratemill payment withdraw "dispute INV-2026-000412". The history of the document's payments
+keeps who noted it, when and why.`,
+		Example: "  ratemill payment dispute INV-2026-000412 --amount 120.00 --why \"they say the SIMs were never used\"\n" +
+			"  ratemill payment withdraw \"dispute INV-2026-000412\" --why \"they accept it\"",
+		Args: needing(1, 1, "a document: ratemill payment dispute INV-2026-000412 --why …"),
+	}
+	c.Flags().StringVar(&r.Amount, "amount", "", "how much of it (default: all that is open)")
+	return paymentChange(f, c, &r.PaymentOrder, func(cmd *cobra.Command, o *backoffice.Office, args []string) (*backoffice.PaymentLine,
+		error) {
+		r.Document = args[0]
+		return o.Dispute(cmd.Context(), r)
+	})
+}
+
 func paymentCollect(f *flags) *cobra.Command {
 	var r backoffice.CollectOrder
 	var out string

@@ -207,7 +207,7 @@ func (c *Collection) fill(ctx context.Context, tx *store.Tx, r *CollectOrder, se
 
 // debit is the debit of what is open of a document, nil if one is under way.
 func (o *Office) debit(ctx context.Context, tx *store.Tx, r *CollectOrder, of *payment.Receivable) (*sepa.Debit, error) {
-	amount, err := of.Open()
+	amount, err := of.Collectable()
 	if err != nil {
 		return nil, err
 	}

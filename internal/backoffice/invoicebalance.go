@@ -184,6 +184,9 @@ func owed(ctx context.Context, tx *store.Tx, payers []uint32) (all []invoicing.O
 		if err := json.Unmarshal([]byte(value), &v); err != nil {
 			return fmt.Errorf("a payment of account %d is not what was stored: %w", w.Payer, err)
 		}
+		if v.IsDispute() {
+			return nil // it is owed all the same
+		}
 		w.Currency, w.Paid = v.Currency, v.Amount
 		all = append(all, w)
 		return nil

@@ -91,6 +91,7 @@ type InvoiceSummary struct {
 	Currency string   `json:"currency"`
 	Issued   string   `json:"issued,omitempty"`
 	Due      string   `json:"due,omitempty"`
+	Disputed string   `json:"disputed,omitempty"` // what its payer contests of what is open
 	Reasons  []string `json:"reasons,omitempty"`
 }
 
@@ -449,7 +450,11 @@ func (o *Office) Invoice(ctx context.Context, name, as string) (s *invoicing.Sto
 
 // Invoices are the stored documents of an order's cycle, or of payers.
 func (o *Office) Invoices(ctx context.Context, r InvoiceOrder) (all []InvoiceSummary, err error) {
-	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
+	if err := o.migratePayments(ctx); err != nil {
+		return nil, err
+	}
+	disputed, err := o.disputed(ctx)
+	if err != nil {
 		return nil, err
 	}
 	who, err := o.invoiceActor(ctx, r.As)
@@ -466,7 +471,9 @@ func (o *Office) Invoices(ctx context.Context, r InvoiceOrder) (all []InvoiceSum
 		t := invoicing.Table{Tx: tx}
 		if err := in.each(ctx, t, func(l *invoicing.Listed) error {
 			if who.sees(l.Payer) == nil {
-				all = append(all, listed(l))
+				i := listed(l)
+				i.Disputed = disputed[l.ID]
+				all = append(all, i)
 			}
 			return nil
 		}); err != nil {

@@ -286,7 +286,7 @@ type ListedPayment struct {
 	Reference string `json:"reference"`
 	Date      string `json:"date"`
 	Payer     string `json:"payer,omitempty"`
-	Kind      string `json:"kind"` // payment, write_off
+	Kind      string `json:"kind"` // payment, write_off, dispute
 	Amount    string `json:"amount"`
 	Currency  string `json:"currency"`
 	Pays      string `json:"pays,omitempty"`
@@ -368,12 +368,13 @@ type OpenDocument struct {
 	Payer    string `json:"payer"`
 	Issued   string `json:"issued"`
 	Due      string `json:"due"`
-	State    string `json:"state"` // open, partly, paid, overpaid, credited, written_off, credit
+	State    string `json:"state"` // open, partly, paid, overpaid, credited, written_off, credit, disputed
 	Overdue  int    `json:"overdue_days,omitempty"`
 	Total    string `json:"total"`
 	Credited string `json:"credited,omitempty"`
 	Paid     string `json:"paid,omitempty"`
 	Off      string `json:"written_off,omitempty"`
+	Disputed string `json:"disputed,omitempty"` // of what is open
 	Open     string `json:"open"`
 	Currency string `json:"currency"`
 }
@@ -427,7 +428,7 @@ func (o *Office) OpenDocuments(ctx context.Context, q OpenQuestion) ([]OpenDocum
 		for _, f := range []struct {
 			amount decimal.D
 			into   *string
-		}{{r.Credited, &d.Credited}, {r.Paid, &d.Paid}, {r.WrittenOff, &d.Off}} {
+		}{{r.Credited, &d.Credited}, {r.Paid, &d.Paid}, {r.WrittenOff, &d.Off}, {r.Disputed(), &d.Disputed}} {
 			if !f.amount.IsZero() {
 				*f.into = f.amount.Fixed(r.Scale)
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"ratemill/decimal"
 	"ratemill/invoicing/payment"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -126,6 +127,84 @@ func (o *Office) WriteOff(ctx context.Context, document string, r PaymentOrder) 
 		return nil
 	})
 	return line, err
+}
+
+// DisputeOrder says what a payer contests of a document.
+type DisputeOrder struct {
+	PaymentOrder
+	Document string // number or id
+	Amount   string // "" for all that is open
+}
+
+// Dispute notes that a payer contests a document, or an amount of it. Credit notes settle it, and WithdrawPayment ends it.
+func (o *Office) Dispute(ctx context.Context, r DisputeOrder) (*PaymentLine, error) {
+	view, err := o.followPayments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	view.Close()
+	line := &PaymentLine{Result: "disputed"}
+	_, err = o.changePayments(ctx, &r.PaymentOrder, func(d *paymentDraft) error {
+		of, err := payment.Find(ctx, d.tx, r.Document, 0)
+		if none := (*payment.NoDocumentError)(nil); errors.As(err, &none) {
+			return &Problem{Missing, err}
+		}
+		if err != nil {
+			return err
+		}
+		if err := d.may(of.Payer); err != nil {
+			return err
+		}
+		amount, err := disputable(of, r.Amount)
+		if err != nil {
+			return err
+		}
+		today := registry.Date(d.now.Time().Unix() / (24 * 60 * 60))
+		v := &payment.Value{Payer: of.Payer, Document: of.Number, Amount: amount, Currency: of.Currency, Date: today, Kind: "dispute",
+			Credited: of.Credited}
+		line.Reference = d.free("dispute " + of.Number)
+		line.Payer, line.Currency, line.Amount, line.Date = v.Payer, v.Currency, money(amount, v.Currency), today.String()
+		line.Pays = of.Number + " " + line.Amount
+		d.add(line.Reference, v)
+		return nil
+	})
+	return line, err
+}
+
+// disputed is what payers contest of documents, by their ids.
+func (o *Office) disputed(ctx context.Context) (map[string]string, error) {
+	open, err := payment.List(ctx, o.Store.DB, payment.Question{Open: true, Disputed: true})
+	all := map[string]string{}
+	for i := range open {
+		if d := open[i].Disputed(); !d.IsZero() {
+			all[open[i].Document] = d.Fixed(open[i].Scale)
+		}
+	}
+	return all, err
+}
+
+// disputable is the amount that a payer contests of a document: a part of what is open, or all of it.
+func disputable(of *payment.Receivable, text string) (decimal.D, error) {
+	open, err := of.Open()
+	switch {
+	case err != nil:
+		return open, err
+	case open.Sign() <= 0:
+		return open, conflict("nothing is open of document %s, so there is nothing to dispute", of.Number)
+	case of.Disputed().Sign() > 0:
+		return open, conflict("%s of document %s is disputed already; ratemill payment list --payer %s names the dispute, and ratemill payment "+
+			"withdraw ends it", money(of.Disputed(), of.Currency), of.Number, of.Payer)
+	case text == "":
+		return open, nil
+	}
+	amount, err := chargeAmount(text, of.Currency)
+	if err != nil {
+		return amount, &Problem{Invalid, err}
+	}
+	if amount.Sign() < 0 || open.Less(amount) {
+		return amount, conflict("%s is open of document %s, so %s cannot be disputed", money(open, of.Currency), of.Number, text)
+	}
+	return amount, nil
 }
 
 // free is a reference that no payment has.

@@ -35,7 +35,7 @@ var shownFields = map[registry.Kind][]string{
 	registry.KindContract: {"document", "account", "start", "term", "status", "noticed", "coterminates", "products"},
 	registry.KindPackage:  {"cap", "renewal", "price", "currency"},
 	registry.KindOneOff:   {"payer", "account", "sim", "product", "amount", "currency", "period", "adjusts"},
-	registry.KindPayment:  {"payer", "amount", "currency", "document", "date"},
+	registry.KindPayment:  {"payer", "amount", "currency", "document", "date", "kind", "credited"},
 }
 
 // all stands for every field.

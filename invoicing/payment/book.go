@@ -65,9 +65,11 @@ func (b *Book) settle(ctx context.Context, tx *store.Tx, id, oldText string, old
 		if err != nil {
 			return err
 		}
-		changes[owed{oldPayer, old.Currency}] = old.Amount
+		if !old.IsDispute() { // what is disputed is owed all the same
+			changes[owed{oldPayer, old.Currency}] = old.Amount
+		}
 	}
-	if v != nil {
+	if v != nil && !v.IsDispute() {
 		key := owed{payer, v.Currency}
 		if changes[key], err = changes[key].Sub(v.Amount); err != nil {
 			return err
@@ -130,8 +132,8 @@ func (b *Book) replaceParts(ctx context.Context, tx *store.Tx, id string, v *Val
 		return err
 	}
 	for _, p := range parts {
-		if _, err := tx.Exec(ctx, `INSERT INTO invoice_payment_parts (payment, document, kind, amount) VALUES (?, ?, ?, ?)`, id, p.of.Document,
-			v.kind(), p.amount.String()); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO invoice_payment_parts (payment, document, kind, amount, credited) VALUES (?, ?, ?, ?, ?)`, id,
+			p.of.Document, v.kind(), p.amount.String(), v.Credited.String()); err != nil {
 			return err
 		}
 		had[p.of.Document] = true
@@ -174,15 +176,15 @@ func sumUp(ctx context.Context, tx *store.Tx, document string) error {
 }
 
 func (r *Receivable) addParts(ctx context.Context, tx *store.Tx) error {
-	rows, err := tx.Rows(ctx, `SELECT kind, amount FROM invoice_payment_parts WHERE document = ?`, r.Document)
+	rows, err := tx.Rows(ctx, `SELECT kind, amount, credited FROM invoice_payment_parts WHERE document = ?`, r.Document)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	r.Paid, r.WrittenOff = decimal.Zero, decimal.Zero
+	r.Paid, r.WrittenOff, r.disputed, r.after = decimal.Zero, decimal.Zero, decimal.Zero, decimal.Zero
 	for rows.Next() {
-		var kind, text string
-		if err := rows.Scan(&kind, &text); err != nil {
+		var kind, text, before string
+		if err := rows.Scan(&kind, &text, &before); err != nil {
 			return err
 		}
 		amount, err := decimal.Parse(text)
@@ -190,8 +192,14 @@ func (r *Receivable) addParts(ctx context.Context, tx *store.Tx) error {
 			return fmt.Errorf("a payment of document %s: %w", r.Number, err)
 		}
 		sum := &r.Paid
-		if kind == writeOff {
+		switch kind {
+		case writeOff:
 			sum = &r.WrittenOff
+		case dispute:
+			sum = &r.disputed
+			if r.after, err = decimal.Parse(before); err != nil {
+				return fmt.Errorf("a dispute of document %s: %w", r.Number, err)
+			}
 		}
 		if *sum, err = sum.Add(amount); err != nil {
 			return err

@@ -87,11 +87,12 @@ func Collections(ctx context.Context, db *store.DB, id string) (all []Collection
 	return all, err
 }
 
-// Debits are the documents of a seller that are paid by SEPA direct debit, of which something is open and that are due by a date.
+// Debits are the documents of a seller that are paid by SEPA direct debit, of which something is open and not disputed, and that are due by
+// a date.
 func Debits(ctx context.Context, tx *store.Tx, seller string, until registry.Date) (owed []Receivable, err error) {
 	all, err := list(ctx, tx, `seller = ? AND method = 'sepa' AND is_open = 1 AND due <= ? ORDER BY due, number_text`, seller, int64(until))
 	for i := range all {
-		if open, err := all[i].Open(); err == nil && open.Sign() > 0 {
+		if open, err := all[i].Collectable(); err == nil && open.Sign() > 0 {
 			owed = append(owed, all[i])
 		}
 	}

@@ -38,7 +38,9 @@ func Payments(ctx context.Context, db *store.DB, payer *uint32) (all []Stored, e
 			if s.Value, err = parse(s.ID, []byte(text)); err != nil {
 				return err
 			}
-			s.Credit = s.Value.Amount
+			if s.Credit = s.Value.Amount; s.Value.IsDispute() {
+				s.Credit = decimal.Zero
+			}
 			at[s.ID] = len(all)
 			all = append(all, s)
 			return nil
@@ -61,6 +63,9 @@ func Payments(ctx context.Context, db *store.DB, payer *uint32) (all []Stored, e
 			return fmt.Errorf("payment %s: %w", id, err)
 		}
 		all[i].Paid = append(all[i].Paid, Part{number, amount})
+		if all[i].Value.IsDispute() {
+			return nil
+		}
 		all[i].Credit, err = all[i].Credit.Sub(amount)
 		return err
 	})

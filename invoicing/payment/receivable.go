@@ -41,13 +41,15 @@ type Receivable struct {
 	Paid        decimal.D
 	WrittenOff  decimal.D
 
-	version int64
+	disputed decimal.D // what its payer contested
+	after    decimal.D // what was credited then
+	version  int64
 }
 
 // State is what of a document is paid.
 type State string
 
-// The states. A document whose due date has passed is overdue while it is open or partly paid.
+// The states. A document whose due date has passed is overdue while it is open or partly paid, with what is not disputed.
 const (
 	Unpaid     State = "open"
 	Partly     State = "partly"
@@ -56,10 +58,11 @@ const (
 	Credited   State = "credited"    // credit notes took back all of it
 	WrittenOff State = "written_off" // nobody expects the rest any more
 	Credit     State = "credit"      // it pays money back, and that is not done
+	Disputed   State = "disputed"    // its payer contests all that is open, or a part of it
 )
 
 // States are all of them.
-var States = []State{Unpaid, Partly, Paid, Overpaid, Credited, WrittenOff, Credit}
+var States = []State{Unpaid, Partly, Paid, Overpaid, Credited, WrittenOff, Credit, Disputed}
 
 // Open is what is left to pay: below 0 what the payer has paid too much, or gets back.
 func (r *Receivable) Open() (decimal.D, error) {
@@ -73,10 +76,40 @@ func (r *Receivable) Open() (decimal.D, error) {
 	return open, nil
 }
 
-// State is what is paid. It is derived, never entered.
+// Disputed is what its payer contests of what is open. What credit notes took back since then settled it.
+func (r *Receivable) Disputed() decimal.D {
+	open, err := r.Open()
+	settled, wrong := r.Credited.Sub(r.after)
+	if err != nil || wrong != nil || open.Sign() <= 0 {
+		return decimal.Zero
+	}
+	left := r.disputed
+	if settled.Sign() > 0 {
+		if left, err = left.Sub(settled); err != nil || left.Sign() < 0 {
+			return decimal.Zero
+		}
+	}
+	if open.Less(left) {
+		return open
+	}
+	return left
+}
+
+// Collectable is what is open and not disputed.
+func (r *Receivable) Collectable() (decimal.D, error) {
+	open, err := r.Open()
+	if err != nil {
+		return open, err
+	}
+	return open.Sub(r.Disputed())
+}
+
+// State is what is paid. It is derived from payments, credit notes and disputes, never entered.
 func (r *Receivable) State() State {
 	open, err := r.Open()
 	switch {
+	case err == nil && r.Disputed().Sign() > 0:
+		return Disputed
 	case err == nil && open.IsZero() && !r.WrittenOff.IsZero():
 		return WrittenOff
 	case err == nil && open.IsZero() && r.Paid.IsZero() && !r.Credited.IsZero():
@@ -96,7 +129,8 @@ func (r *Receivable) State() State {
 // Overdue reports whether something is open after the due date.
 func (r *Receivable) Overdue(today registry.Date) bool {
 	s := r.State()
-	return (s == Unpaid || s == Partly) && today > r.Due
+	left, err := r.Collectable()
+	return (s == Unpaid || s == Partly || s == Disputed && err == nil && left.Sign() > 0) && today > r.Due
 }
 
 // Open notes what is open of a document that becomes final, in the same transaction. A credit note takes from what is open of the
@@ -112,7 +146,7 @@ func Open(ctx context.Context, tx *store.Tx, payer uint32, d *document.Document)
 		return err
 	}
 	n, err := tx.Exec(ctx, `INSERT INTO invoice_receivables (`+columns+`, is_open)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0', '0', 1, ?) ON CONFLICT (document) DO NOTHING`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0', '0', '0', '0', 1, ?) ON CONFLICT (document) DO NOTHING`,
 		r.Document, r.Number, int64(r.PayerNumber), r.Payer, r.Seller, string(r.Form), r.Corrects, r.Currency, r.Scale, int64(r.Issued),
 		int64(r.Due), r.Method, r.Total.String(), r.Credited.String(), isOpen)
 	if err != nil || n == 0 || d.Form != document.CreditNote {
@@ -129,20 +163,20 @@ func Open(ctx context.Context, tx *store.Tx, payer uint32, d *document.Document)
 }
 
 const columns = `document, number_text, payer_number, payer, seller, form, corrects, currency, scale, issued, due, method, total, credited,
-	paid, written_off, version`
+	paid, written_off, disputed, disputed_after, version`
 
 func scan(rows *sql.Rows) (r Receivable, err error) {
 	var payer, issued, due int64
-	var total, credited, paid, off string
+	var total, credited, paid, off, disputed, after string
 	if err := rows.Scan(&r.Document, &r.Number, &payer, &r.Payer, &r.Seller, &r.Form, &r.Corrects, &r.Currency, &r.Scale, &issued, &due,
-		&r.Method, &total, &credited, &paid, &off, &r.version); err != nil {
+		&r.Method, &total, &credited, &paid, &off, &disputed, &after, &r.version); err != nil {
 		return r, err
 	}
 	r.PayerNumber, r.Issued, r.Due = uint32(payer), registry.Date(issued), registry.Date(due)
 	for _, f := range []struct {
 		text string
 		into *decimal.D
-	}{{total, &r.Total}, {credited, &r.Credited}, {paid, &r.Paid}, {off, &r.WrittenOff}} {
+	}{{total, &r.Total}, {credited, &r.Credited}, {paid, &r.Paid}, {off, &r.WrittenOff}, {disputed, &r.disputed}, {after, &r.after}} {
 		if *f.into, err = decimal.Parse(f.text); err != nil {
 			return r, fmt.Errorf("what is open of document %s: %w", r.Number, err)
 		}
@@ -163,8 +197,9 @@ func (r *Receivable) save(ctx context.Context, tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
-	n, err := tx.Exec(ctx, `UPDATE invoice_receivables SET credited = ?, paid = ?, written_off = ?, is_open = ?, version = version + 1
-		WHERE document = ? AND version = ?`, r.Credited.String(), r.Paid.String(), r.WrittenOff.String(), isOpen, r.Document, r.version)
+	n, err := tx.Exec(ctx, `UPDATE invoice_receivables SET credited = ?, paid = ?, written_off = ?, disputed = ?, disputed_after = ?,
+		is_open = ?, version = version + 1 WHERE document = ? AND version = ?`, r.Credited.String(), r.Paid.String(), r.WrittenOff.String(),
+		r.disputed.String(), r.after.String(), isOpen, r.Document, r.version)
 	if err == nil && n == 0 {
 		err = store.ErrConflict
 	}
@@ -238,9 +273,10 @@ func openOf(ctx context.Context, tx *store.Tx, payer uint32, currency string) ([
 
 // Question says which documents are asked for; zero values ask for all.
 type Question struct {
-	Payer *uint32
-	Name  string // number or id
-	Open  bool   // only those of which something is open
+	Payer    *uint32
+	Name     string // number or id
+	Open     bool   // only those of which something is open
+	Disputed bool   // only those that were disputed
 }
 
 // List lists final documents, those that are due first first.
@@ -254,6 +290,9 @@ func List(ctx context.Context, db *store.DB, q Question) (all []Receivable, err 
 	}
 	if q.Open {
 		where = append(where, "is_open = 1")
+	}
+	if q.Disputed {
+		where = append(where, "disputed <> '0'")
 	}
 	err = db.Query(ctx, "reading what is open of documents", `SELECT `+columns+` FROM invoice_receivables WHERE `+strings.Join(where, " AND ")+
 		` ORDER BY due, issued, number_text, document`, args, func(rows *sql.Rows) error {

@@ -3,6 +3,7 @@ package payment
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"ratemill/decimal"
@@ -18,7 +19,9 @@ type Value struct {
 	Amount   decimal.D     `yaml:"amount,required" json:"amount" doc:"What was paid; below 0 for money that went back." example:"400.00"`
 	Currency string        `yaml:"currency,required" json:"currency" doc:"Its currency, a code of ISO 4217." example:"EUR"`
 	Date     registry.Date `yaml:"date,required" json:"date" doc:"Day on which it was booked." example:"2026-05-12"`
-	Kind     string        `yaml:"kind" json:"kind,omitempty" default:"payment" enum:"payment|write_off" doc:"write_off: nobody expects this amount any more."`
+	Kind     string        `yaml:"kind" json:"kind,omitempty" default:"payment" enum:"payment|write_off|dispute" doc:"write_off: nobody expects this amount any more. dispute: no payment; the payer contests this amount of document, so it is neither overdue nor collected."`
+	// Credited is what credit notes had taken back of the document when its payer disputed it: what they take back later settles the dispute.
+	Credited decimal.D `yaml:"credited" json:"credited,omitzero" doc:"Of a dispute: what credit notes had taken back of the document before. Later ones settle it." example:"0"`
 	// Parts is what it pays; the rest is a credit of its payer.
 	Parts []Part `yaml:"parts" json:"parts,omitempty" doc:"How much of which document it pays. Without it, document gets all of it."`
 }
@@ -33,7 +36,11 @@ type Part struct {
 const (
 	plain    = "payment"
 	writeOff = "write_off"
+	dispute  = "dispute"
 )
+
+// IsDispute reports whether it is no payment, but says that a payer contests an amount.
+func (v *Value) IsDispute() bool { return v.Kind == dispute }
 
 func (v *Value) kind() string {
 	if v.Kind == "" {
@@ -96,6 +103,9 @@ func Form() registry.Form {
 		if v.Amount.IsZero() && n.Member("amount") != nil && !d.HasErrors() {
 			d.Errorf(n.Member("amount").Pos, "a payment of 0 changes nothing; leave it out")
 		}
+		if v.IsDispute() && (v.Amount.Sign() < 0 || v.Document == "" || len(v.Parts) > 0) && !d.HasErrors() {
+			d.Errorf(n.Pos, "a dispute names its document and an amount above 0, and has no parts")
+		}
 		if wrong := v.checkParts(); wrong != nil && !d.HasErrors() {
 			d.Errorf(n.Pos, "%v", wrong)
 		}
@@ -142,6 +152,9 @@ func (v *Value) Assign(of *Receivable, amount string) error {
 		return fmt.Errorf("the payment is one of %s, and document %s one of %s; withdraw it, and state it for the right payer", v.Payer,
 			of.Number,
 			of.Payer)
+	}
+	if v.IsDispute() {
+		return errors.New("it is a dispute and no payment; ratemill payment withdraw ends it")
 	}
 	credit := v.Amount
 	for _, p := range v.Parts {
