@@ -240,7 +240,7 @@ func (c *naiveCharge) drewKey(key, rolled string) string {
 	if rolled != "" || strings.HasPrefix(key, "package ") || strings.HasPrefix(key, "cap ") {
 		key += " in " + c.r.simCycle(c.u, c.a, c.tier)
 	}
-	return fmt.Sprintf("drawn by sim %d%s at tier %d by %s of %s", c.u.SIM, c.whose(), c.tier, c.classKey(), key)
+	return fmt.Sprintf("drawn by sim %d%s by %s of %s", c.u.SIM, c.whose(), c.classKey(), key)
 }
 
 // giveBack is the charge of a credit: what a record of its units costs, less what was not drawn or charged.
