@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"ratemill/internal/safeguard"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -39,7 +40,7 @@ func (t *taken) pinRetry(ctx context.Context, content Content, l *looked, record
 // waitsFor gives a batch back if one of its records may also be in a file that was begun before a correction of the
 // record's billing root. When the copies are recorded, there was no such file.
 func (t *taken) waitsFor(ctx context.Context, revision registry.Revision, again *Again, records []RetryRecord) (waits bool, err error) {
-	if !t.asksForCopies(again) || len(t.file.Progress.State) > 0 {
+	if !t.asksForCopies(again) || len(t.file.Progress.State) > 0 || !safeguard.On(safeguard.BegunFirst) {
 		return false, nil
 	}
 	begun, found, err := t.m.Files.Unfinished(ctx, t.file.Source, t.file.Number, revision)

@@ -99,6 +99,8 @@ func (e *expectation) take(m *broker.Message) {
 		}
 		switch key := u.Duplicate; {
 		case u.Seq <= high:
+		case isTariff(u.SIM):
+			rated = append(rated, fmt.Sprintf("rated %d%s", u.Seq, byItsTariff))
 		case key != udr.DuplicateKey{} && e.seen[key]:
 			duplicate = append(duplicate, fmt.Sprintf("duplicate %d", u.Seq))
 		case u.Class == "fax":

@@ -162,6 +162,16 @@ func (w *world) probe() {
 			f.records = append(f.records, w.newRecord(f, uint64(len(f.records)+1), sim+1, 1+w.rng.Int64N(9), w.rng.IntN(24)))
 		}
 	}
+	if w.tariffs != nil {
+		for sim := uint32(firstTariff); sim <= lastTariff; sim++ {
+			for range 2 {
+				u := w.newRecord(f, uint64(len(f.records)+1), 1, 1, 0)
+				u.Session, u.SessionKey, u.Duplicate = "", udr.SessionKey{}, udr.DuplicateKey{}
+				w.tariff(&u, sim)
+				f.records = append(f.records, u)
+			}
+		}
+	}
 	for call := range calls {
 		u := w.newRecord(f, uint64(len(f.records)+1), 1, 1+w.rng.Int64N(9), 0)
 		w.partOf(&u, call)
@@ -209,6 +219,10 @@ func (w *world) judge() {
 				w.fail("partition %d, rated offset %d: %v", p, m.Offset, err)
 				return
 			}
+			if err := o.adoptTariffs(records, &b); err != nil {
+				w.fail("partition %d, rated offset %d: %v", p, m.Offset, err)
+				return
+			}
 			o.adopt(records)
 			if !slices.Equal(records, o.records) {
 				w.fail("partition %d, rated offset %d, file %s, usage offset %d:\n  has       %q\n  should be %q", p, m.Offset, b.File.Short(), b.Input, records, o.records)
@@ -221,11 +235,8 @@ func (w *world) judge() {
 			for _, r := range b.Rated {
 				for _, data := range r.Events {
 					event, err := rating.ParseEvent(data)
-					name := fmt.Sprint(event.Kind, event.Name, event.Counter)
-					if event.SIM >= firstLife {
-						name += fmt.Sprint(event.SIM, event.At)
-					}
-					if at, twice := fired[name]; twice || err != nil {
+					name, once := tellsOnce(&event)
+					if at, twice := fired[name]; twice && once || err != nil {
 						w.fail("partition %d: event %s is fired at rated offset %d and again at %d (%v)", p, name, at, m.Offset, err)
 						return
 					}
@@ -268,15 +279,12 @@ func follow(drawn map[string]int64, b *ratedlog.Batch) (wrong string) {
 				return err.Error()
 			}
 			for _, d := range c.Draws {
-				name := fmt.Sprint(d.Share, d.Bucket, d.Kind, d.Owner, d.Cycle)
-				if d.Kind == rating.SIMLife {
-					name += fmt.Sprint(" of payer ", c.Account)
-				}
+				name := bucketOf(&c, &d)
 				if d.Before != drawn[name] {
 					return fmt.Sprintf("bucket %s of %s %d has %d drawn, but the log has %d", d.Bucket, d.Kind, d.Owner, d.Before,
 						drawn[name])
 				}
-				drawn[name] += d.Drawn
+				drawn[name] += d.Taken()
 			}
 		}
 	}

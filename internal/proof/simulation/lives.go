@@ -89,6 +89,7 @@ func (w *world) live() {
 	w.back.may = w.back.may && !w.mediated // mediators know revisions that the store would give to other changes
 	first := *shared().changes[0]
 	first.Accounts, first.SIMs, first.Identifiers = slices.Clone(first.Accounts), slices.Clone(first.SIMs), slices.Clone(first.Identifiers)
+	first.Statements = slices.Clone(first.Statements)
 	for n, parent := range map[uint32]uint32{5: 1, 6: 0, 7: 1} {
 		id := fmt.Sprintf("account-%d", n)
 		first.Accounts = append(first.Accounts, registry.AccountFact{Number: n, ID: id, Company: "c", Parent: parent, Currency: "EUR",
@@ -191,6 +192,9 @@ func (w *world) level(revision uint64) uint64 {
 
 // accountOf finds in the plainest way the owner of a SIM.
 func (w *world) accountOf(sim uint32, at udr.Instant, revision uint64) uint32 {
+	if isTariff(sim) {
+		return tariffSIMs[sim].account
+	}
 	if sim < firstLife {
 		return accountOf(sim, at, w.level(revision))
 	}
@@ -200,6 +204,8 @@ func (w *world) accountOf(sim uint32, at udr.Instant, revision uint64) uint32 {
 // rootOf finds in the plainest way the billing root of a SIM at a time. level is that of a revision.
 func (w *world) rootOf(sim uint32, at udr.Instant, level uint64) uint32 {
 	switch {
+	case isTariff(sim):
+		return tariffSIMs[sim].root
 	case sim < firstLife:
 		return rootOf(accountOf(sim, at, level), at, level)
 	case sim == ofRoot6:

@@ -17,6 +17,7 @@ import (
 	"ratemill/mediation"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
+	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -38,7 +39,7 @@ map:
   - when: call != ""
     class: voice_mo
     set: { quantity: seconds(bytes), session: call }
-  - otherwise: { class: data, set: { quantity: octets(bytes) } }
+  - otherwise: { class: data, set: { quantity: "octets(bytes, signed: true)" } }
 session: { key: [session], within: 3d }
 duplicate: { key: [key], within: 1d }
 `
@@ -87,8 +88,10 @@ func (w *world) write(f *file) {
 		case 1:
 			imsi, l.bad = "262019999999999", true
 		case 2:
-			imsi, l.late = lateIMSI, true
-			l.u.SIM = late
+			if !isTariff(u.SIM) {
+				imsi, l.late = lateIMSI, true
+				l.u.SIM = late
+			}
 		}
 		l.same = key // lines of a file that its carrier changed may have a key of the former content
 		l.text = fmt.Sprintf("%s,%s,%s,%s,%s,%s\n", imsi, u.At.Time().Format(time.DateTime), octets, l.kind, key, u.Session)
@@ -141,6 +144,9 @@ func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, _
 	if f.origins != nil {
 		return w.retryContent(f, row.Number), nil
 	}
+	if w.phase == troubled && w.step < f.lagging {
+		return mediation.Content{}, &mediation.AwayError{Err: errSimulated}
+	}
 	if f.row.Pinned && !f.away && w.happens(ServerAway, 3) {
 		f.away = true
 	}
@@ -172,7 +178,7 @@ func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, _
 	}
 	f.fetched[string(now.hash[:])] = now
 	return mediation.Content{ID: now.id, Hash: now.hash[:], Size: int64(len(now.text)), Done: func() {},
-		Open: func() (io.ReadCloser, error) { return io.NopCloser(&pieces{w, strings.NewReader(now.text)}), nil }}, nil
+		Open: func() (io.ReadCloser, error) { return io.NopCloser(&pieces{w, f, strings.NewReader(now.text)}), nil }}, nil
 }
 
 // stalls is a server that does not answer for a while, often for longer than a lease, and closes no connection. Then it
@@ -213,10 +219,16 @@ func (w *world) hasSource() bool { return w.phase != troubled || w.step >= w.rem
 // pieces returns a file in pieces of any size.
 type pieces struct {
 	w *world
-	r io.Reader
+	f *file
+	r *strings.Reader
 }
 
 func (p *pieces) Read(b []byte) (int, error) {
+	if f := p.f; f.lags && f.row.Pinned && p.w.phase == troubled && p.r.Len() < int(p.r.Size())/2 {
+		f.lags, f.lagging = false, p.w.step+200+p.w.faults[ServerAway].IntN(400)
+		p.w.met[ServerAway]++
+		return 0, errSimulated
+	}
 	if w := p.w; len(b) > 1 && w.phase == troubled && w.active.Has(PartialRead) {
 		b = b[:1+w.faults[PartialRead].IntN(min(len(b), 100))]
 	}
@@ -350,7 +362,7 @@ func (w *world) judgeFiles() {
 			if g != "" {
 				known++
 			}
-			if g == "suspended" && want == "rated" && ofForgotten(&l.u) {
+			if g == "suspended" && want == "rated" && (ofForgotten(&l.u) || isTariff(l.u.SIM) && codes[id] == rating.LimitReached) {
 				g = want // the log's judgement has checked the reason
 			}
 			if g == "" && w.lost && f.alone && at != home {

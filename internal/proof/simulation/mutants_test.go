@@ -38,6 +38,7 @@ var focus = map[safeguard.Step]struct {
 	safeguard.CopiesAsked:  {"change,retry", ofMediators},
 	safeguard.CopiesKept:   {"crash,takeover,change,retry", ofMediators},
 	safeguard.DrainFirst:   {"change,retry,pause", ofMediators},
+	safeguard.BegunFirst:   {"change,retry,partial-read,server-away", ofMediators},
 
 	safeguard.CauseOnce:       {"crash,pause,lost-commit,change", ofLives},
 	safeguard.CauseAgain:      {"crash,pause,change", ofLives},
@@ -62,7 +63,8 @@ var caught = map[safeguard.Step]uint64{
 	safeguard.BarEnds:          328,
 	safeguard.CheckpointEpochs: 207,
 	safeguard.FreshKeys:        180,
-	safeguard.StandingEnd:      172,
+	safeguard.BegunFirst:       4035,
+	safeguard.StandingEnd:      755,
 	safeguard.CopiesAsked:      150,
 	safeguard.CopiesKept:       138,
 }

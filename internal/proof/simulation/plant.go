@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"sync"
 	"testing/fstest"
 	"time"
@@ -42,7 +43,7 @@ const (
 	callWithin = 3 * 24 * 3600
 )
 
-var partitionOf = map[uint32]int{1: 0, 4: 1, 6: 1}
+var partitionOf = map[uint32]int{1: 0, 4: 1, 6: 1, 8: 0, 11: 1}
 
 // movedAt is since when SIM 4 belongs to account 3, movedLater is since when by the correction; belowAt is since when
 // account 3 was below root 4.
@@ -88,6 +89,7 @@ func catalogueFiles(i int) fstest.MapFS {
 		"life.yaml":      lifeText, "life-plan.yaml": lifePlan, "life-limit.yaml": lifeLimit,
 		"cost.yaml": fmt.Sprintf("limit: cost\ncost: %d EUR\nactions: [event]\n", costLimit),
 	}
+	maps.Copy(text, tariffFiles(cents[i].fleet))
 	fsys := fstest.MapFS{}
 	for name, t := range text {
 		fsys[name] = &fstest.MapFile{Data: []byte(t)}
@@ -124,6 +126,7 @@ var shared = sync.OnceValue(func() (s struct {
 		first.SIMs = append(first.SIMs, registry.OwnershipFact{SIM: sim, Account: accountOf(sim, 0, 1), Plan: "fleet"})
 		first.Identifiers = append(first.Identifiers, registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IMSI, Value: fmt.Sprintf("26201%010d", sim)}, SIM: sim})
 	}
+	addTariffs(&first)
 	below := account(3, 4, "", registry.NoPartition, limits, []string{"pool"})
 	below.From = udr.InstantOf(belowAt)
 	notBelow := below
@@ -207,6 +210,8 @@ type file struct {
 	row      control.File
 	vanished bool     // from its carrier's server
 	away     bool     // its carrier's server is away for longer than the broker keeps usage
+	lags     bool     // its server will go away in the middle of it, for so long that later files overtake it
+	lagging  int      // it is away before this step
 	ordered  bool     // somebody ordered to finish it, although its source was removed
 	alone    bool     // its ends were sent long ago, so that only its home partition may still get a missing one
 	origins  []udr.ID // of a retry batch: the records that it retries
@@ -267,6 +272,10 @@ func (w *world) newRecord(f *file, seq uint64, sim uint32, quantity int64, key i
 	if w.lives != nil && w.lifeRecord(&u) {
 		return u
 	}
+	if w.tariffs != nil && w.tariffs.IntN(2) == 0 {
+		w.tariff(&u, firstTariff+w.tariffs.Uint32N(lastTariff-firstTariff+1))
+		return u
+	}
 	if w.rng.IntN(5) == 0 {
 		w.partOf(&u, w.rng.IntN(calls))
 		return u
@@ -287,7 +296,7 @@ func (w *world) newRecord(f *file, seq uint64, sim uint32, quantity int64, key i
 	if w.rng.IntN(3) > 0 {
 		// A record that is sent again has the same SIM and time, because both follow from the key.
 		u.SIM = uint32(key%sims) + 1
-		u.At = udr.InstantOf(time.Date(2026, 1, 1+key%busyDays, 10, 0, 0, 0, time.UTC))
+		u.At = udr.InstantOf(w.busyFrom.AddDate(0, 0, key%busyDays))
 		h := sha256.Sum256([]byte{byte(key)})
 		copy(u.Duplicate[:], h[:12])
 	}

@@ -101,7 +101,9 @@ type world struct {
 	losing    bool                     // a message is lost in this schedule; it is in few
 	back      back
 
-	lives     *lives // nil: no SIM has a life cycle
+	lives     *lives     // nil: no SIM has a life cycle
+	tariffs   *rand.Rand // usage of tariffs, nil: there is none
+	busyFrom  time.Time  // the first of the days of records that carriers send twice
 	revision  uint64
 	catalogue int
 	rules     int
@@ -181,7 +183,18 @@ func newWorld(seed uint64, o Options) *world {
 	w.store.w = w
 	w.warehouse.init(w)
 	w.live()
+	if r := rand.New(rand.NewPCG(seed, 4<<32)); r.IntN(3) == 0 && w.lives == nil && !o.Senders && !o.Sinks && !o.Mediators {
+		w.tariffs = r
+	}
+	w.busyFrom = time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)
+	overtaken := w.mediated && rand.New(rand.NewPCG(seed, 5<<32)).IntN(4) == 0
+	if overtaken {
+		w.busyFrom = movedAt.Add(7*24*time.Hour + 10*time.Hour) // when a SIM belongs to another billing root by some revisions
+	}
 	w.plant()
+	if w.files[0].lags = overtaken && w.active.Has(ServerAway); w.files[0].lags {
+		w.files[0].comes = 0
+	}
 	return w
 }
 

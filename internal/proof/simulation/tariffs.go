@@ -1,0 +1,226 @@
+package simulation
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ratemill/internal/ratedlog"
+	"ratemill/rating"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// SIMs of tariffs: in some schedules half of the usage is theirs. Each has a plan of its own, whose counters live for hours, days,
+// weeks, cycles and years, and belong to SIMs, accounts, trees, pools and packages. Account 8 is a root that buys for its
+// children 9 and 10; account 11 is a root whose usage is in the other partition.
+const (
+	firstTariff = lastLife + 1 + iota
+	ofVolume
+	ofDays
+	ofConditions
+	ofLimits
+	lastTariff
+
+	ofRolling = firstTariff
+)
+
+// What they cost is what the naive model of rating says of such plans; here it is compared with what a rater makes of the same usage that is
+// never disturbed.
+const byItsTariff = " by the tariff of its SIM"
+
+func isTariff(sim uint32) bool { return sim >= firstTariff && sim <= lastTariff }
+
+var tariffSIMs = map[uint32]struct {
+	account, root uint32
+	plan          string
+}{
+	ofRolling:    {10, 8, "rolling"},
+	ofVolume:     {9, 8, "volume"},
+	ofDays:       {11, 11, "daily"},
+	ofConditions: {11, 11, "conditional"},
+	ofLimits:     {11, 11, "limited"},
+	lastTariff:   {10, 8, "volume"},
+}
+
+// tariffFiles are their documents, with prices that depend on the catalogue.
+func tariffFiles(cents int64) map[string]string {
+	return map[string]string{
+		"volume.yaml": fmt.Sprintf(`plan: volume
+currency: EUR
+zones: world
+round: { scale: 2 }
+classes:
+  data:
+    counted: account
+    period: week
+    prices: [{ volume: [{ from: 0 B, price: 0.0%d / 1 B }, { from: 40 B, price: 0.02 / 1 B }, { from: 90 B, price: 0.01 / 1 B }] }]
+`, cents+2),
+		"agency.yaml": `plan: agency
+currency: EUR
+zones: world
+classes:
+  data:
+    counted: tree
+    period: contract year
+    discounts: { counted: tree, period: week, reached: [{ from: 60 B, off: 10 % }, { from: 150 B, off: 50 % }] }
+    prices: [{ package: 0.50 / 25 B }]
+`,
+		"daily.yaml": fmt.Sprintf(`plan: daily
+currency: EUR
+zones: world
+included: [{ bucket: data, units: 20 B, classes: [data] }]
+classes:
+  data:
+    negative: credit
+    fee: 0.10 / day
+    minimum: 0.30 / week
+    cap: [0.90 / day, { amount: 6, per: cycle, counted: account }]
+    prices: [{ name: pass, pass: { price: 0.40 / day, units: 30 B }, price: 0.0%d / 1 B }]
+`, cents),
+		"rolling.yaml": `plan: rolling
+from: 2025-11-01
+currency: EUR
+zones: world
+included:
+  - { bucket: data, units: 15 B, classes: [data], increment: 4 B, prorate: days, rollover: { cycles: 2, at_most: 4 B } }
+classes:
+  data:
+    increment: 3 B
+    counted: sim
+    period: day
+    prices: [{ name: steps, steps: [{ from: 0 B, price: 0.03 / 1 B }, { from: 20 B, price: 0.01 / 1 B }] }]
+`,
+		"conditional.yaml": `plan: conditional
+currency: EUR
+zones: world
+classes:
+  data:
+    first: wins
+    prices:
+      - { name: test, when: 'sim.state == "in_testing"', price: 0.01 / 1 B }
+      - { name: new, when: '(sim.state_days ?? 0) < 10', price: 0.05 / 1 B }
+      - { price: 0.02 / 1 B }
+`,
+		"limited.yaml": "plan: limited\ncurrency: EUR\nzones: world\nclasses:\n  data: { prices: [{ price: 0.02 / 1 B }] }\n",
+		"hourly.yaml": "limit: hourly\nper: sim\nperiod: hour\nclasses: [data]\nusage: 30 B\nthresholds: [{ at: 50 %, do: [notify, throttle] }, " +
+			"{ at: 100 %, do: [block] }]\nover: 0.10 / 1 B\n",
+		"blocked.yaml": "limit: blocked\nperiod: day\nclasses: [data]\nusage: 60 B\nactions: [notify, block]\nat: [40 %, 80 %]\n",
+		"tree.yaml":    "limit: tree\nper: tree\nperiod: week\ncost: 2 EUR\nactions: [notify]\nat: [25 %, 100 %]\n",
+		"pooled.yaml":  "limit: pooled\nper: pool\npool: region\nperiod: day\nclasses: [data]\nusage: 40 B\nactions: [notify]\n",
+		"region.yaml": "share_plan: region\nlevel: top\nperiod: week\npriority: -1\ngrowth: peak\nplans: [rolling, volume]\n" +
+			"contributions: [{ plan: volume, units: 5 B }]\nbuckets: [{ bucket: data, classes: [data] }]\n",
+		"own.yaml": "share_plan: own\ngrowth: variable\nplans: [rolling]\ncontributions: [{ plan: rolling, units: 10 B }]\n" +
+			"buckets: [{ bucket: data, units: 5 B, classes: [data] }]\n",
+		"top-up.yaml": "package: top-up\nvalid: 5 d\nbegins: first_use\ncap: 10 %\nbuckets: [{ bucket: data, units: 40 B, classes: [data] }]\n",
+		"extra.yaml":  "addon: extra\nbuckets: [{ bucket: data, units: 10 B, classes: [data] }]\n",
+	}
+}
+
+// addTariffs adds the accounts and SIMs of tariffs to the first change of the registry.
+func addTariffs(c *registry.Changes) {
+	account := func(n, parent uint32, plan string, partition int, limits, shares []string) {
+		c.Accounts = append(c.Accounts, registry.AccountFact{Number: n, ID: fmt.Sprintf("account-%d", n), Company: "c", Parent: parent,
+			Currency: "EUR", Zone: "Europe/Madrid", CycleDay: 8, Plan: plan, Partition: partition, Limits: limits, SharePlans: shares})
+	}
+	account(8, 0, "agency", 0, []string{"tree"}, nil)
+	account(9, 8, "", registry.NoPartition, []string{"tree", "pooled"}, []string{"region"})
+	account(10, 8, "", registry.NoPartition, []string{"tree", "pooled"}, []string{"region", "own"})
+	account(11, 0, "", 1, []string{"hourly", "blocked"}, nil)
+	for sim := uint32(firstTariff); sim <= lastTariff; sim++ {
+		c.SIMs = append(c.SIMs, registry.OwnershipFact{SIM: sim, Account: tariffSIMs[sim].account, Plan: tariffSIMs[sim].plan})
+		c.Identifiers = append(c.Identifiers, registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IMSI,
+			Value: fmt.Sprintf("26201%010d", sim)}, SIM: sim})
+	}
+	c.States = append(c.States, registry.StateFact{SIM: ofConditions, From: udr.InstantOf(tariffDays[1]),
+		StateValue: registry.StateValue{Name: "in_testing", Lifecycle: "life"}})
+	own := func(kind registry.Kind, name string, from time.Time) {
+		c.Statements = append(c.Statements, registry.Statement{Kind: kind, Subject: registry.SubjectOf(ofRolling), Name: name,
+			From: udr.InstantOf(from), Value: []byte("{}")})
+	}
+	own(registry.KindPackage, "top-up/1", tariffDays[0])
+	own(registry.KindPackage, "top-up/2", tariffDays[3])
+	own(registry.KindAddon, "extra", tariffDays[2])
+}
+
+// tariffDays are few, so that hours, days and weeks fill up: in three cycles, about when they begin, and in two weeks of one.
+var tariffDays = [...]time.Time{
+	time.Date(2026, 1, 2, 20, 0, 0, 0, time.UTC), time.Date(2026, 1, 7, 21, 0, 0, 0, time.UTC), time.Date(2026, 1, 11, 22, 0, 0, 0, time.UTC),
+	time.Date(2026, 1, 12, 8, 0, 0, 0, time.UTC), time.Date(2026, 2, 7, 22, 0, 0, 0, time.UTC),
+}
+
+// tariff makes a record one of a SIM of a tariff.
+func (w *world) tariff(u *udr.Usage, sim uint32) {
+	r := w.tariffs
+	u.SIM, u.Identifier.Value = sim, fmt.Sprintf("26201%010d", sim)
+	u.At = udr.InstantOf(tariffDays[r.IntN(len(tariffDays))].Add(time.Duration(r.IntN(180)) * time.Minute))
+	u.Class, u.Unit, u.Quantity = "data", udr.Octet, 1+r.Int64N(30)
+	if sim == ofDays && r.IntN(3) == 0 {
+		u.Quantity = -1 - r.Int64N(15)
+	}
+}
+
+// adoptTariffs takes from the log what became of usage of tariffs: it was rated, blocked by a limit, or is a duplicate.
+func (o *outcome) adoptTariffs(records []string, b *ratedlog.Batch) error {
+	adopted := false
+	for i, r := range o.records {
+		seq, of := strings.CutSuffix(r, byItsTariff)
+		if !of {
+			continue
+		}
+		adopted = true
+		at := slices.IndexFunc(records, func(r string) bool {
+			words := strings.Fields(r)
+			return "rated "+words[1] == seq && (words[0] != "suspended" || words[2] == rating.LimitReached)
+		})
+		if at < 0 {
+			return fmt.Errorf("no record of a tariff is %s", seq)
+		}
+		if o.records[i] = records[at]; at >= len(b.Rated) {
+			continue
+		}
+		o.events += len(b.Rated[at].Events)
+		for _, data := range b.Rated[at].Charges {
+			var c rating.Charge
+			err := rating.ParseCharge(data, &c)
+			if err != nil {
+				return err
+			}
+			if again, err := c.Recompute(); err != nil || again != c.Total {
+				return fmt.Errorf("what is %s costs %s, and %s if it is computed again (%v)", seq, c.Total, again, err)
+			}
+		}
+	}
+	if adopted && slices.Equal(slices.Sorted(slices.Values(o.records)), slices.Sorted(slices.Values(records))) {
+		o.records = records
+	}
+	return nil
+}
+
+// bucketOf identifies the counter of a draw.
+func bucketOf(c *rating.Charge, d *rating.Draw) string {
+	name := fmt.Sprint(d.Share, d.Bucket, d.Kind, d.Owner, d.Cycle)
+	switch {
+	case d.Kind == rating.SIMLife:
+		name += fmt.Sprint(" of payer ", c.Account)
+	case d.Package != "":
+		name += fmt.Sprint(" of package ", d.Package, d.AtMost > 0)
+	case d.Pass:
+		name += " of a pass"
+	}
+	return name
+}
+
+// tellsOnce identifies an event that may not happen again. A bucket that a credit fills or that grows may be exhausted again.
+func tellsOnce(e *rating.Event) (name string, once bool) {
+	name = fmt.Sprint(e.Kind, e.Name, e.Counter)
+	switch {
+	case isTariff(e.SIM):
+		return name + fmt.Sprint(e.Threshold), cmp.Or(e.Percent, 1) > 0 && strings.HasPrefix(e.Kind.String(), "limit.")
+	case e.SIM >= firstLife:
+		name += fmt.Sprint(e.SIM, e.At)
+	}
+	return name, true
+}
