@@ -318,7 +318,8 @@ func TestABillRunThatIsKilledEndsAsOneThatIsNot(t *testing.T) {
 				for more := true; more; run.life++ {
 					run.dies = 0
 					killAt := 0
-					if at := 1 + r.IntN(5*payers); killed < until && lives%2 == 0 {
+					// A month is some 4 steps for each payer: so many kills as this month is to have come before its end.
+					if at := 1 + r.IntN(8*payers/(until-killed+1)); killed < until && lives%2 == 0 {
 						run.dies = int64(at)
 					} else if killed < until {
 						killAt = at
