@@ -19,7 +19,7 @@ type CreditPolicy struct {
 // CreditThreshold is a part of a credit limit.
 type CreditThreshold struct {
 	At Percent  `yaml:"at,required" doc:"Part of the limit in percent, 1 to 1000." example:"80 %"`
-	Do []string `yaml:"do" enum:"notify|suspend|block_activations" doc:"What happens when the exposure reaches it. notify: an alert, and nothing else. suspend: an alert, and the payer is suspended with the active accounts below it and their SIMs, until the exposure has fallen below it. block_activations: an alert, and no account for which the payer pays becomes active, and nobody can set one of their SIMs to a state of core active, until the exposure has fallen below it; usage that begins billing still does."`
+	Do []string `yaml:"do" enum:"notify|suspend|block_activations" doc:"Action when the exposure reaches it. notify: an alert, and nothing else. suspend: an alert, and the payer is suspended with the active accounts below it and their SIMs, until the exposure has fallen below it. block_activations: an alert, and no account for which the payer pays becomes active, and nobody can set one of their SIMs to a state of core active, until the exposure has fallen below it; usage that begins billing still does."`
 }
 
 // The actions of a credit policy.

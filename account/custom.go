@@ -15,7 +15,7 @@ import (
 type CustomFields struct {
 	Name   diag.Text             `yaml:"custom_fields,required" doc:"Name of this set of fields." example:"sales"`
 	From   Date                  `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`
-	Of     string                `yaml:"of,required" enum:"company|account|profile" doc:"What has the fields: companies, accounts (in their details) or billing profiles."`
+	Of     string                `yaml:"of,required" enum:"company|account|profile" doc:"Owner of the fields: companies, accounts (in their details) or billing profiles."`
 	Fields diag.Map[CustomField] `yaml:"fields,required" doc:"The fields by name."`
 }
 
@@ -25,7 +25,7 @@ type CustomField struct {
 	Pattern  diag.Text `yaml:"pattern" doc:"Regular expression (RE2) that the whole of a text matches." example:"PO-[0-9]+"`
 	Values   []string  `yaml:"values" doc:"The words of a choice." example:"[north, south]"`
 	Required bool      `yaml:"required" doc:"true: it has to be filled in."`
-	Title    string    `yaml:"title" doc:"What the field is, for people." example:"Purchase order"`
+	Title    string    `yaml:"title" doc:"Meaning of the field, for people." example:"Purchase order"`
 
 	pattern *regexp.Regexp
 }

@@ -10,9 +10,9 @@ type Details struct {
 	Name                string            `yaml:"name" json:"name,omitempty" doc:"Name for people." example:"Acme Logistics, Spain"`
 	ExternalNumber      string            `yaml:"external_number" json:"external_number,omitempty" doc:"Its number in another system: letters and digits." example:"CRM00815"`
 	ReportRetention     int               `yaml:"report_retention" json:"report_retention,omitempty" doc:"Days for which its reports are kept." example:"365"`
-	ApplicationTypes    []string          `yaml:"application_types" json:"application_types,omitempty" doc:"What its SIMs are used for." example:"[tracking]"`
+	ApplicationTypes    []string          `yaml:"application_types" json:"application_types,omitempty" doc:"Purpose of its SIMs." example:"[tracking]"`
 	DeviceTypes         []string          `yaml:"device_types" json:"device_types,omitempty" doc:"Devices in which its SIMs are." example:"[tracker-3]"`
-	CustomSupport       string            `yaml:"custom_support" json:"custom_support,omitempty" doc:"What support has to know about this account." example:"Call the fleet desk first"`
+	CustomSupport       string            `yaml:"custom_support" json:"custom_support,omitempty" doc:"Notes about this account for support." example:"Call the fleet desk first"`
 	Blacklisted         bool              `yaml:"blacklisted" json:"blacklisted,omitempty" doc:"It gets no more SIMs."`
 	ExpectedActivations int               `yaml:"expected_activations" json:"expected_activations,omitempty" doc:"How many SIMs it is expected to activate; for forecasts only." example:"500"`
 	SuspendSIMs         *bool             `yaml:"suspend_sims" json:"suspend_sims,omitempty" doc:"Whether its SIMs are suspended with it. Without it, its parent decides; true for a root."`
@@ -81,7 +81,7 @@ func (c *checker) company(path, text string) {
 // Shipping is an address of an account or a company, or another one that is used instead.
 type Shipping struct {
 	Same     string `yaml:"same_as" json:"same_as,omitempty" doc:"Use this address of the company instead: company/NAME." example:"company/warehouse"`
-	Use      string `yaml:"use" json:"use,omitempty" default:"primary" enum:"primary|alternative|billing" doc:"What it is for: the primary or the alternative shipping address, or the billing address."`
+	Use      string `yaml:"use" json:"use,omitempty" default:"primary" enum:"primary|alternative|billing" doc:"Use of the address: the primary or the alternative shipping address, or the billing address."`
 	To       string `yaml:"to" json:"to,omitempty" doc:"Person or department." example:"Goods receipt, gate 3"`
 	Country  string `yaml:"country" json:"country,omitempty" doc:"ISO 3166-1 alpha-2 code." example:"ES"`
 	City     string `yaml:"city" json:"city,omitempty" doc:"City or village." example:"Madrid"`

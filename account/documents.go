@@ -22,8 +22,9 @@ func Kinds() []rating.Kind {
 	return []rating.Kind{
 		rating.VersionedKind[CustomFields](keyCustomFields, "Custom fields are fields of your installation that companies, accounts and billing profiles have "+
 			"beside the usual ones.", nil, declaredOnce),
-		rating.VersionedKind[ResourceText](keyResource, "A resource is what an account can be given: an APN group, a service or roaming profile, a SIM product, "+
-			"time slices.", nil, nil),
+		rating.VersionedKind[ResourceText](keyResource, "A resource is something that you can give to an account: an APN group, a "+
+			"service or roaming profile, a "+
+			"SIM product, time slices.", nil, nil),
 		rating.VersionedKind[Onboarding](keyOnboarding, "An onboarding says what an account needs before it becomes active: its gates.", shippedOnboarding,
 			func(all rating.Versions[Onboarding], c *rating.Catalogue, l *diag.List) {
 				custom, _ := compiled[CustomFields](c, keyCustomFields)

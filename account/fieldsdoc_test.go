@@ -25,9 +25,9 @@ func TestThePageOfFieldsOfAccountsIsThatOfTheDeclarations(t *testing.T) {
 	}{
 		{"company", "A company owns accounts.", account.Company{}},
 		{"project", "A project is a part of a company's business that has accounts of its own; where they are enabled.", account.Project{}},
-		{"profile", "The billing profile of an account that pays. An account without one has that of its payer. Before an account " +
+		{"profile", "The billing profile of an account that pays. An account without a profile uses that of its payer. Before an account " +
 			"becomes new it needs " + missing() + ".", account.Profile{}},
-		{"details", "What else is known of an account.", account.Details{}},
+		{"details", "Details of an account that have no effect on money.", account.Details{}},
 		{"contact", "A person of an account or a company, by a name such as billing.", account.Contact{}},
 		{"address", "An address of an account or a company, by a name such as warehouse.", account.Shipping{}},
 		{"resource", "How a resource is assigned to an account, by KIND/NAME.", account.Resource{}},

@@ -12,9 +12,9 @@ import (
 
 // Onboarding is the catalogue's document that says what an account needs before it becomes active.
 type Onboarding struct {
-	Name  diag.Text `yaml:"onboarding,required" doc:"Name of the onboarding. The one named standard is shipped, and counts unless an account says otherwise; a document with that name replaces it." example:"standard"`
+	Name  diag.Text `yaml:"onboarding,required" doc:"Name of the onboarding. ratemill ships one named standard, which applies to accounts that name no other; a document with that name replaces it." example:"standard"`
 	From  Date      `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`
-	Gates []Gate    `yaml:"gates,required" doc:"What is needed, all of it."`
+	Gates []Gate    `yaml:"gates,required" doc:"Gates; an account must pass all of them."`
 }
 
 // Gate is one thing that an account needs before it becomes active. It has exactly one of the fields from default to filled.
@@ -27,7 +27,7 @@ type Gate struct {
 	Filled       *diag.Text `yaml:"filled" doc:"This field has a value: profile.FIELD, details.FIELD, company.FIELD, contact/NAME, address/NAME. Fields of your own are profile.custom.FIELD, and so on." example:"profile.cost_centre"`
 	Where        string     `yaml:"where" enum:"|contracts|projects|resellers" doc:"The gate counts only where the installation has enabled this."`
 	For          []string   `yaml:"for" enum:"standard|reseller|sub_account" doc:"The gate is for accounts of these kinds only."`
-	Say          string     `yaml:"say" doc:"What to do about it, for whoever is stopped by it." example:"Ask the network desk for an APN group"`
+	Say          string     `yaml:"say" doc:"Advice for a person whom the gate stops." example:"Ask the network desk for an APN group"`
 }
 
 func (v *Onboarding) DocumentName() diag.Text { return v.Name }

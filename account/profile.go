@@ -26,13 +26,13 @@ type Profile struct {
 	Format          string            `yaml:"format" json:"format,omitempty" enum:"standard|reseller" doc:"Form of its invoices, for programs that read them; the PDF is the same."`
 	Language        string            `yaml:"language" json:"language,omitempty" enum:"en|es|pt" doc:"Language of its invoices, one that the installation has enabled."`
 	BillingAddress  string            `yaml:"billing_address" json:"billing_address,omitempty" doc:"Name of the address on its invoices: one of the account's, or company/NAME for one of its company's. company is the company's seat." example:"company"`
-	Threshold       decimal.D         `yaml:"threshold" json:"threshold,omitzero" doc:"Net cost below which no invoice is made; what is open goes to the next. 0: no threshold. A negative sum always makes one." example:"25"`
+	Threshold       decimal.D         `yaml:"threshold" json:"threshold,omitzero" doc:"Net cost below which no invoice is made; the open amount goes to the next invoice. 0: no threshold. A negative sum always makes one." example:"25"`
 	MRC             string            `yaml:"mrc" json:"mrc,omitempty" enum:"in_advance|in_retrospect" doc:"When monthly recurring charges are due: for the cycle that begins, or for the one that ends."`
 	RatingType      string            `yaml:"rating_type" json:"rating_type,omitempty" enum:"prorated|retrorated" doc:"prorated: a change in mid-cycle is an item at once. retrorated: one item when the cycle closes. The sums are equal."`
 	PrepaidRenewal  string            `yaml:"prepaid_renewal" json:"prepaid_renewal,omitempty" enum:"never|on_expiry|on_use_up" doc:"When packages renew by themselves that accounts of this payer buy, unless the package or the purchase says it."`
 	Activation      *Activation       `yaml:"activation" json:"activation,omitempty" doc:"The charge for activating a SIM, and what triggers it."`
 	CreditLimit     *decimal.D        `yaml:"credit_limit" json:"credit_limit,omitempty" doc:"Exposure that the account and all below it may reach together. Without it there is no limit; 0 allows nothing." example:"1000"`
-	CreditPolicy    string            `yaml:"credit_policy" json:"credit_policy,omitempty" doc:"Credit policy: thresholds and what happens at each. Without it, the one named standard." example:"standard"`
+	CreditPolicy    string            `yaml:"credit_policy" json:"credit_policy,omitempty" doc:"Credit policy: thresholds and what happens at each. By default, the one named standard." example:"standard"`
 	AnchorMonth     int               `yaml:"anchor_month" json:"anchor_month,omitempty" doc:"Month, 1 to 12, with which periods of several cycles begin. Without it they begin with the product." example:"1"`
 	RemoteStorage   *RemoteStorage    `yaml:"remote_storage" json:"remote_storage,omitempty" doc:"A server to which invoices and reports are pushed."`
 	Custom          map[string]string `yaml:"custom" json:"custom,omitempty" doc:"Fields of the installation, declared by a custom_fields document."`

@@ -10,7 +10,7 @@ import (
 // Resource is a resource that is assigned to an account. The statement about it is named KIND/NAME.
 type Resource struct {
 	Inactive bool   `yaml:"inactive" json:"inactive,omitempty" doc:"true: it is assigned, and cannot be used yet."`
-	Default  bool   `yaml:"default" json:"default,omitempty" doc:"true: SIMs that are assigned to the account get it, unless somebody says otherwise. One of each kind is the default."`
+	Default  bool   `yaml:"default" json:"default,omitempty" doc:"true: SIMs that are assigned to the account get it by default. One of each kind is the default."`
 	Access   string `yaml:"access" json:"access,omitempty" default:"provider" enum:"provider|account" doc:"Who may choose it: only the provider, or users of the account too."`
 }
 
@@ -75,7 +75,7 @@ type Addon struct {
 // Package is a package that an account or a SIM bought. The statement about it is named NAME/INSTANCE, and begins with the
 // purchase.
 type Package struct {
-	Cap      *int       `yaml:"cap" json:"cap,omitempty" doc:"Units that are free beyond those of the package, in percent; without it, what the catalogue says." example:"10"`
+	Cap      *int       `yaml:"cap" json:"cap,omitempty" doc:"Units that are free beyond those of the package, in percent; by default, the value in the catalogue." example:"10"`
 	Renewal  string     `yaml:"renewal" json:"renewal,omitempty" enum:"never|on_expiry|on_use_up" doc:"When it renews by itself: when its time is over, or when its units are used up. Without it, never. A later row can only stop the renewal, with never." example:"on_expiry"`
 	Price    *decimal.D `yaml:"price" json:"price,omitempty" doc:"Net price of each renewal; without it, that of the catalogue." example:"9.90"`
 	Currency string     `yaml:"currency" json:"currency,omitempty" doc:"Currency of the price, that of the payer." example:"EUR"`

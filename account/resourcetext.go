@@ -14,14 +14,14 @@ type ResourceText struct {
 	Name     diag.Text   `yaml:"resource,required" doc:"Name of the resource, unique in its kind." example:"apn-m2m"`
 	From     Date        `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`
 	Kind     string      `yaml:"kind,required" enum:"apn_group|service_profile|roaming_profile|security_profile|sim_product|time_slices|private_network|addon" doc:"What it is."`
-	Title    string      `yaml:"title" doc:"What it is called for people." example:"M2M, static addresses"`
+	Title    string      `yaml:"title" doc:"Its name for people." example:"M2M, static addresses"`
 	APNs     []APN       `yaml:"apns" doc:"APNs of an apn_group or of a private_network."`
 	Services []string    `yaml:"services" doc:"Usage classes that a service_profile allows." example:"[data, sms_mo, sms_mt]"`
 	Networks []diag.Text `yaml:"networks" doc:"Networks that a roaming_profile allows, as MCC-MNC, or countries." example:"[DE, 214-07]"`
 	Partners []string    `yaml:"partners" doc:"Numbers and hosts with which a security_profile lets devices speak."`
 	Devices  []string    `yaml:"devices" doc:"Devices that a security_profile allows, by the beginnings of their IMEI."`
 	Size     string      `yaml:"size" enum:"|2FF|3FF|4FF|MFF2|eSIM" doc:"Form of a sim_product."`
-	Branding string      `yaml:"branding" doc:"What is printed on a sim_product."`
+	Branding string      `yaml:"branding" doc:"Text that is printed on a sim_product."`
 	Price    *diag.Text  `yaml:"price" doc:"Price of one sim_product, with its currency." example:"1.20 EUR"`
 	Slices   []Slice     `yaml:"slices" doc:"Parts of a day that time_slices name, for the plans that use them."`
 }

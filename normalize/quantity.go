@@ -263,7 +263,7 @@ func durationUnit(otherwise string) *option[DurationUnit] {
 
 var _ = declareWith(Function{
 	Name: "seconds", Family: "unit", Unit: "s", Params: []Param{amount("a duration"), secondsUnit.Param, secondsRounding.Param, signed.Param},
-	Doc: "A duration in whole seconds; a begun second counts as a whole one, unless round says otherwise. A text may name its " +
+	Doc: "A duration in whole seconds; a begun second counts as a whole one, unless you set round. A text may name its " +
 		"units itself: 10s, 5 min, 1h2m3s, or PT5M (ISO 8601).",
 	Suspends: "the text is no duration of fixed length, is negative without signed: true or too great, or is no whole number of seconds " +
 		"though round says exact",

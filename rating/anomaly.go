@@ -22,7 +22,7 @@ type anomalyDoc struct {
 	Silent        *silentDoc  `yaml:"silent" doc:"Tells of a SIM that had no record for so many days, of no class. The role simstate asks the warehouse once an hour." example:"{ days: 3 }"`
 	Networks      *rateDoc    `yaml:"networks" doc:"Tells of a SIM that changes networks too often: different networks in an hour or a day, in records of all classes." example:"{ more_than: 5, per: hour }"`
 	IMEI          diag.Text   `yaml:"imei" enum:"changed" doc:"changed: tells of a SIM that is used in another device than before." example:"changed"`
-	Severity      int         `yaml:"severity" doc:"1 (no connection, several markets), 2 (several SIMs, or a market), 3 (a single SIM, or less than 2 % of them), 4 (a question). By default it follows the share of an account's SIMs in rules about what SIMs do not do, and is 3 in others." example:"2"`
+	Severity      int         `yaml:"severity" doc:"1 (no connection, several markets), 2 (several SIMs, or a market), 3 (a single SIM, or less than 2 % of them), 4 (a question). By default it follows the share of an account's SIMs in rules about SIMs that do too little, and is 3 in other rules." example:"2"`
 	Plans         []diag.Text `yaml:"plans" doc:"Price plans whose SIMs are watched; all by default." example:"[fleet]"`
 
 	pos    diag.Pos

@@ -13,10 +13,10 @@ import (
 // The pass of the price at which a record begins covers its beginning. A record that a pass covers to its end pays no fee.
 
 type passDoc struct {
-	Price    due       `yaml:"price,required" doc:"What the pass costs, and for which time: a local day, a week from Monday, or a billing cycle of the SIM; of the account with { amount: 5, per: day, counted: account }." example:"1.00 / day"`
+	Price    due       `yaml:"price,required" doc:"Price of the pass, and its time: a local day, a week from Monday, or a billing cycle of the SIM; of the account with { amount: 5, per: day, counted: account }." example:"1.00 / day"`
 	Units    *quantity `yaml:"units" doc:"Units that are free after the first use; beyond them the price or the steps apply. Without it, all usage of that time is free." example:"500 MB"`
 	Name     diag.Text `yaml:"name" doc:"Name of the pass. Prices of the plan with passes of the same name share one pass. Without it, the price has a pass of its own." example:"europe"`
-	Formerly diag.Text `yaml:"formerly" doc:"Name of the pass before it was renamed: what was bought stays bought." example:"eu"`
+	Formerly diag.Text `yaml:"formerly" doc:"Name of the pass before it was renamed: passes that were bought stay bought." example:"eu"`
 }
 
 // UnmarshalNode implements diag.Unmarshaler.

@@ -27,16 +27,16 @@ var discounted = adjustment{
 }
 
 type discountsDoc struct {
-	Steps   []discountDoc `yaml:"reached,required" doc:"The discounts, by what was reached."`
+	Steps   []discountDoc `yaml:"reached,required" doc:"The discounts, by the count that is reached."`
 	Counted diag.Text     `yaml:"counted" default:"account" enum:"account|tree" doc:"Whose usage counts: that of the paying account, or of a tree as for prices."`
 	Period  diag.Text     `yaml:"period" default:"cycle" enum:"day|week|cycle|contract year" doc:"The period in which it counts, by the clock of the account." example:"contract year"`
 	Count   diag.Text     `yaml:"count" doc:"Name of a count that the discounts of several classes of the plan share." example:"data-and-messages"`
-	Whole   bool          `yaml:"whole" doc:"true: what was charged before in the period gets the discount too; the record that reaches it carries the correction."`
+	Whole   bool          `yaml:"whole" doc:"true: earlier charges of the period get the discount too; the record that reaches it carries the correction."`
 	pos     diag.Pos
 }
 
 type discountDoc struct {
-	From reachedText `yaml:"from,required" doc:"Units that buckets did not cover, or what they cost before discounts, from which on the discount holds." example:"1 GB"`
+	From reachedText `yaml:"from,required" doc:"Threshold of the discount: units that buckets did not cover, or their cost before discounts." example:"1 GB"`
 	Off  offText     `yaml:"off,required" doc:"The part of the price of units that it takes." example:"5 %"`
 	pos  diag.Pos
 }

@@ -17,7 +17,7 @@ var documents = append([]diag.Key{
 	{Name: "limit", Doc: "A limit counts usage or cost of a SIM, an account, a pool or a tree in a cycle, a week, a day or an hour, and " +
 		"acts once at each threshold: it tells, throttles, blocks or suspends.",
 		New: func() any { return new(limitDoc) }},
-	{Name: "own", Doc: "What is own says which networks and numbers are the operator's or the customer's own, so that zones, prices and " +
+	{Name: "own", Doc: "A document own lists the networks and numbers of the operator or the customer, so that zones, prices and " +
 		"conditions can refer to them.",
 		New: func() any { return new(ownDoc) }},
 	{Name: "calendar", Doc: "A calendar names holidays, for time slices of plans.", New: func() any { return new(calendarDoc) }},
@@ -82,7 +82,7 @@ type planDoc struct {
 	Currency    diag.Text           `yaml:"currency" doc:"Required, unless the plan extends another. ISO 4217 code of all amounts of the plan." example:"EUR"`
 	Zones       diag.Text           `yaml:"zones" doc:"Zone model whose zones the prices name. Without it each price says itself where it applies: a network price plan." example:"europe"`
 	Slices      diag.Map[weekDoc]   `yaml:"slices" doc:"Time slices: named parts of the week, and holidays of a calendar, which go before days of the week. They must not overlap." example:"day: Mon-Fri 08:00-18:00"`
-	SlicesIn    diag.Text           `yaml:"slices_in" default:"account" enum:"account|visited" doc:"Whose clock slices follow: that of the account, or of the country where the usage happened. Of a country with several clocks, the document time_zones states which." example:"visited"`
+	SlicesIn    diag.Text           `yaml:"slices_in" default:"account" enum:"account|visited" doc:"The clock that slices follow: the account's, or that of the country where the usage happened. If a country has several clocks, the document time_zones names the one to use." example:"visited"`
 	Round       *roundDoc           `yaml:"round" doc:"How a record's amount is rounded. Without it, 12 decimals are kept and the remainder below them is recorded with the charge."`
 	Classes     diag.Map[*classDoc] `yaml:"classes" doc:"Prices by usage class. Required, unless a price list has all of them, or the plan extends another."`
 	Discounts   *discountsDoc       `yaml:"discounts" doc:"Discounts on the prices of all classes that have none of their own, by one count for all of them."`
@@ -110,11 +110,11 @@ type classDoc struct {
 	Fee       dues          `yaml:"fee" doc:"A fee for each day, week or cycle of a SIM with usage of the class, due with the first use; or a list of these." example:"0.50 / day"`
 	Minimum   dues          `yaml:"minimum" doc:"The least that each day, week or cycle costs in which a SIM has usage of the class that is paid for; or a list of these." example:"5 / cycle"`
 	Cap       dues          `yaml:"cap" doc:"The maximum cost of one record, fee included; or of the usage of a SIM in a day, week or cycle: 10 / day; or a list of these." example:"[2, 10 / day, 50 / cycle]"`
-	Negative  diag.Text     `yaml:"negative" enum:"credit" doc:"credit: records may have negative quantities; they give back what a record of that many units would have cost now, at most what was charged, and what they drew. Without it, negative quantities are suspended." example:"credit"`
+	Negative  diag.Text     `yaml:"negative" enum:"credit" doc:"credit: records may have negative quantities. They give back the amount that a record of that many units would cost now, at most the amount charged, and the units that were drawn. Without it, negative quantities are suspended." example:"credit"`
 	Count     countDoc      `yaml:",inline"`
-	Discounts *discountsDoc `yaml:"discounts" doc:"Discounts on what units of the class cost, by what the account or a tree has reached in a period."`
+	Discounts *discountsDoc `yaml:"discounts" doc:"Discounts on the cost of units of the class, by the usage or spend that the account or a tree has reached in a period."`
 	First     diag.Text     `yaml:"first" enum:"wins" doc:"wins: you mean the order of the prices with when, so check does not warn of conditions that may hold together. With and without it, the first whose condition holds is taken." example:"wins"`
-	Prices    []priceDoc    `yaml:"prices" doc:"The prices, beside those of the plan's price list and of the plan that it extends. A price whose when holds takes precedence over one without when; after that, one that names a zone over one for all zones, and one that names a slice over one for any time."`
+	Prices    []priceDoc    `yaml:"prices" doc:"The prices, in addition to those of the plan's price list and of the plan that it extends. A price whose when holds takes precedence over one without when; after that, one that names a zone over one for all zones, and one that names a slice over one for any time."`
 
 	node *diag.Node
 }
@@ -132,9 +132,9 @@ type priceDoc struct {
 	Price     *priceText `yaml:"price" doc:"Price for a number of units; free costs nothing." example:"0.02 / 1 MB"`
 	Minimum   minimumDoc `yaml:",inline"`
 	Cap       dues       `yaml:"cap" doc:"The most that the records that begin at this price cost in a day, week or cycle; or a list of these." example:"5 / day"`
-	Steps     []stepDoc  `yaml:"steps" doc:"Instead of price: prices that change with what was counted. Units counted before keep their price."`
-	Package   *priceText `yaml:"package" doc:"Instead of price: what each begun number of counted units costs." example:"2.00 / 100 MB"`
-	Volume    []stepDoc  `yaml:"volume" doc:"Instead of price: prices that change with what was counted, also for the units counted before: they are corrected by the record that reaches a new price."`
+	Steps     []stepDoc  `yaml:"steps" doc:"Instead of price: prices that change with the count. Units counted before keep their price."`
+	Package   *priceText `yaml:"package" doc:"Instead of price: the price of each package of counted units, due when its first unit is used." example:"2.00 / 100 MB"`
+	Volume    []stepDoc  `yaml:"volume" doc:"Instead of price: prices that change with the count, even for units counted before: the record that reaches a new price corrects them."`
 	Count     countDoc   `yaml:",inline"`
 	Increment increments `yaml:"increment" doc:"Overrides the class's increment."`
 }
@@ -156,7 +156,7 @@ type bucketDoc struct {
 	Increment *quantity     `yaml:"increment" doc:"Step to which a record that the bucket covers is rounded up, in place of the price's increment." example:"20 kB"`
 	Prorate   string        `yaml:"prorate" enum:"days|whole" doc:"Overrides the plan's prorate for this bucket." example:"days"`
 	Overage   *priceText    `yaml:"overage" doc:"At a bucket of a share plan: price of the units that no bucket covers, in the currency of the plan, in place of the plan's price." example:"0.01 / 1 MB"`
-	Rollover  *rolloverDoc  `yaml:"rollover" doc:"What a cycle leaves is there in the cycles that follow. Without it, it lapses."`
+	Rollover  *rolloverDoc  `yaml:"rollover" doc:"Lets units that are left at the end of a cycle be drawn in later cycles. Without it, they lapse."`
 }
 
 func (r *roundDoc) Check(n *diag.Node, d *diag.Decoder) {

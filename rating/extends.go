@@ -32,7 +32,7 @@ type scaleDoc struct {
 // forDoc is for whom a plan is. It has the fields of a product's for.
 type forDoc struct {
 	Kind     string      `yaml:"kind" enum:"standard|reseller" doc:"Accounts of this kind. A deal for the account itself takes precedence over one for its kind." example:"reseller"`
-	Accounts []diag.Text `yaml:"accounts" doc:"These accounts, and those below them, apart from resellers and from what is below resellers." example:"[acme]"`
+	Accounts []diag.Text `yaml:"accounts" doc:"These accounts, and those below them, except for resellers and the accounts below resellers." example:"[acme]"`
 	pos      diag.Pos
 }
 

@@ -15,20 +15,20 @@ import (
 
 type packageDoc struct {
 	Name        diag.Text   `yaml:"package,required" doc:"Name, by which accounts and SIMs buy it." example:"travel-eu"`
-	From        since       `yaml:"from" doc:"Local date or instant from which this version is sold; without it, always. What was bought keeps the version of its purchase." example:"2026-02-01"`
+	From        since       `yaml:"from" doc:"Local date or instant from which this version is sold; without it, always. A package keeps the version of its purchase." example:"2026-02-01"`
 	Environment string      `yaml:"environment" default:"production" enum:"production|sandbox" doc:"For which accounts it is; one of a sandbox is only for payers whose billing profile says environment: sandbox."`
 	Price       *moneyText  `yaml:"price" doc:"Price in advance, a one-off charge at the purchase; without it, it is free of charge." example:"9.90 EUR"`
 	Buckets     []bucketDoc `yaml:"buckets,required" doc:"Its units, drawn in this order."`
 	Valid       validity    `yaml:"valid,required" doc:"For how long its units can be drawn: hours, days, or months, by the clock of the account." example:"30 d"`
 	Begins      string      `yaml:"begins" default:"purchase" enum:"purchase|first_use" doc:"When that time begins: at the purchase, or with the first usage that draws on it."`
 	BeginWithin validity    `yaml:"begin_within" default:"12 months" doc:"With begins: first_use, for how long after the purchase the first use may come." example:"6 months"`
-	Cap         percent     `yaml:"cap" doc:"Units beyond those of each bucket, in percent, that are free after use-up and after expiry together." example:"10 %"`
+	Cap         percent     `yaml:"cap" doc:"Units in percent of each bucket that are free beyond it, in all, after it is used up and after the package expired." example:"10 %"`
 	ReadOnlyFor validity    `yaml:"read_only_for" default:"30 d" doc:"For how long after its end the cap can be drawn and the package is shown as expired; then it is inactive." example:"30 d"`
 	Renewal     string      `yaml:"renewal" default:"profile" enum:"profile|never|on_expiry|on_use_up" doc:"Whether it renews by itself if the purchase does not say it: as prepaid_renewal of the payer's billing profile says, never, when its time is over, or when a bucket is used up." example:"on_expiry"`
 	AtMost      *int        `yaml:"renew_at_most" default:"10" doc:"How often it renews on use-up in a billing cycle, 1 to 100; then says what becomes of usage beyond that." example:"3"`
-	Then        string      `yaml:"then" default:"priced" enum:"priced|blocked" doc:"What becomes of usage that nothing covers any more, in its classes and zones: priced by the plan, or suspended (code package) until something covers it or the package is cancelled."`
+	Then        string      `yaml:"then" default:"priced" enum:"priced|blocked" doc:"Treatment of usage in its classes and zones that nothing covers any more: priced by the plan, or suspended (code package) until something covers it or the package is cancelled."`
 	Use         string      `yaml:"use" default:"last" enum:"first|last" doc:"first: drawn before the plan's included units. last: after them and the pools."`
-	Priority    int         `yaml:"priority" doc:"Of several packages the one with the smallest number is drawn first; of equal ones that which ends first, then that which was bought first." example:"1"`
+	Priority    int         `yaml:"priority" doc:"If there are several packages, the one with the smallest number is drawn first; among equal ones, the one that ends first, then the one that was bought first." example:"1"`
 }
 
 // Check implements the checks of diag.Decode.

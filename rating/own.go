@@ -26,7 +26,7 @@ const (
 var ownAccountNames = []string{"none", "account", "tree", "all"}
 
 type ownDoc struct {
-	Own  ownFactsDoc `yaml:"own,required" doc:"What belongs to the operator, or to the customer's own fleet. Zones and prices refer to it by network: own and peer: own, conditions by own_network and on_net."`
+	Own  ownFactsDoc `yaml:"own,required" doc:"Networks and numbers of the operator, or of the customer's own fleet. Zones and prices refer to it by network: own and peer: own, conditions by own_network and on_net."`
 	pos  diag.Pos
 	From since `yaml:"from" doc:"Local date (of the account) or instant from which this version is in force; without it, always." example:"2026-02-01"`
 }

@@ -31,7 +31,7 @@ type due struct {
 // dueDoc is the long form of a due.
 type dueDoc struct {
 	Amount  diag.Text `yaml:"amount,required" doc:"How much." example:"10"`
-	Per     diag.Text `yaml:"per" default:"record" enum:"record|session|day|week|cycle" doc:"For what: a record or session (both words mean the same: a session that the source delivers in parts counts as one record), or a local day, a week from Monday, or a billing cycle." example:"day"`
+	Per     diag.Text `yaml:"per" default:"record" enum:"record|session|day|week|cycle" doc:"The span of the amount: a record or session (both words mean the same: a session that the source delivers in parts counts as one record), or a local day, a week from Monday, or a billing cycle." example:"day"`
 	Counted diag.Text `yaml:"counted" default:"sim" enum:"sim|account" doc:"For amounts per day, week or cycle: whether each SIM has its own, or all SIMs of the account share one." example:"account"`
 }
 

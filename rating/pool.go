@@ -13,7 +13,7 @@ import (
 type shareDoc struct {
 	Name         diag.Text         `yaml:"share_plan,required" doc:"Name, by which accounts use it." example:"fleet-3g"`
 	From         since             `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
-	Level        levelText         `yaml:"level" default:"account" doc:"The account to which the buckets belong. account: the one that has the plan. parent: its parent, so that all children that have the plan share. reseller: the nearest reseller account, itself or above. top: the billing root. A number: the account so many levels below the top. If there is no such account above, the buckets belong to the account that has the plan." example:"parent"`
+	Level        levelText         `yaml:"level" default:"account" doc:"The account that owns the buckets. account: the one that has the plan. parent: its parent, so that all children that have the plan share. reseller: the nearest reseller account, itself or above. top: the billing root. A number: the account so many levels below the top. If there is no such account above, the buckets belong to the account that has the plan." example:"parent"`
 	Activation   diag.Text         `yaml:"activation" default:"sold" enum:"sold|participation" doc:"sold: an account has the plan if the registry says so. participation: it also has it while it has a SIM with one of plans or service_types, in a state of contributes_in."`
 	Period       diag.Text         `yaml:"period" default:"cycle" enum:"cycle|day|week|month|contract year" doc:"How long the buckets last until they are full again: a billing cycle of the account that owns them, a local day, a week from Monday, a calendar month, or a year of the account's contract." example:"week"`
 	Priority     int               `yaml:"priority" doc:"Of several share plans, those with a lower number are drawn first, those with one number in the order of the account." example:"10"`
@@ -22,7 +22,7 @@ type shareDoc struct {
 	Units        diag.Text         `yaml:"units" default:"prorated" enum:"prorated|full" doc:"Units of a bucket if the account has the plan on some days of the cycle. prorated: its share of the days, rounded down to whole units. full: all of them."`
 	Plans        []diag.Text       `yaml:"plans" doc:"Price plans whose usage participates; without plans and service_types, all." example:"[fleet]"`
 	ServiceTypes []diag.Text       `yaml:"service_types" doc:"Price plans whose usage participates, by their service_type." example:"[tracking]"`
-	Contribute   []contributionDoc `yaml:"contributions" doc:"What SIMs add to the buckets, by price plan."`
+	Contribute   []contributionDoc `yaml:"contributions" doc:"Units that SIMs add to the buckets, by price plan."`
 	In           []diag.Text       `yaml:"contributes_in" doc:"Names of the states in which a SIM contributes; by default all states of core active. A SIM without a state contributes." example:"[in_billing]"`
 	Buckets      []bucketDoc       `yaml:"buckets,required" doc:"The buckets, drawn in this order."`
 }

@@ -21,7 +21,7 @@ import (
 
 type listDoc struct {
 	File    diag.Text           `yaml:"file,required" doc:"A CSV file of prices, beside the document or elsewhere in the project: in UTF-8, with a header, separated by semicolons, commas or tabs; 8 MB and 50,000 rows at most. Lines that begin with # are comments." example:"roaming.csv"`
-	Columns diag.Map[diag.Text] `yaml:"columns" doc:"Names of the header, where they differ from those of ratemill: network, country, prefix, number, peer_country, zone, class, when, slice, name, price, per, fee, minimum, increment, unknown." example:"{ network: PLMN, price: EUR }"`
+	Columns diag.Map[diag.Text] `yaml:"columns" doc:"Names in the header, where they differ from ratemill's: network, country, prefix, number, peer_country, zone, class, when, slice, name, price, per, fee, minimum, increment, unknown." example:"{ network: PLMN, price: EUR }"`
 	Ignore  []diag.Text         `yaml:"ignore" doc:"Columns of the file that say nothing about prices." example:"[operator, TADIG]"`
 }
 

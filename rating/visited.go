@@ -15,7 +15,7 @@ import (
 // countries have one clock. Which one counts in the others is stated by a table, because records do not say it.
 
 type timeZonesDoc struct {
-	Zones diag.Map[diag.Text] `yaml:"time_zones,required" doc:"Time zone of a country, for plans whose slices are by the clock of the visited country: for countries with several clocks, or another one than that of the time zone database. unknown is for usage whose country is unknown, and for ships, aircraft and satellites." example:"{ US: America/New_York, unknown: Europe/Madrid }"`
+	Zones diag.Map[diag.Text] `yaml:"time_zones,required" doc:"Time zone of a country, for plans whose slices follow the clock of the visited country: for countries with several clocks, or another one than that of the time zone database. unknown is for usage whose country is unknown, and for ships, aircraft and satellites." example:"{ US: America/New_York, unknown: Europe/Madrid }"`
 	pos   diag.Pos
 }
 

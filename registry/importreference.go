@@ -46,7 +46,7 @@ var meanings = map[fileKind]string{
 	projectsFile:  "Parts of a company's business that have accounts of their own.",
 	accountsFile:  "The tree of accounts: who pays whom, in which currency and cycle, by which plan.",
 	statusesFile:  "Statuses of accounts. An account without one is active.",
-	profilesFile:  "Billing profiles. An account without one has that of the nearest account above that has one.",
+	profilesFile:  "Billing profiles. An account without a profile uses that of the nearest account above that has one.",
 	settingsFile:  "Lifecycles of the SIMs of accounts, or of single SIMs, with the keys that replace those of the lifecycle.",
 	resourcesFile: "Resources that accounts were given.",
 	groupsFile:    "Groups of an account's SIMs.",
@@ -88,7 +88,7 @@ func columnMeaning(s *section, c column) string {
 
 var columnMeanings = [columns]string{
 	colID:        "Id: a word without blanks, at most 128 bytes.",
-	colName:      "Any other name of a SIM, such as that of its line.",
+	colName:      "Any other name of a SIM, such as the name of its line.",
 	colCompany:   "The company to which it belongs.",
 	colProject:   "The project to which the account belongs, if the company has projects.",
 	colParent:    "The account above, which it pays. Without one it is a billing root.",
@@ -111,7 +111,8 @@ var columnMeanings = [columns]string{
 	colState:     "State of the SIM, one of its lifecycle's model.",
 	colLifecycle: "The lifecycle, if it is not that of the settings of the SIM or its account; with @ and a version, exactly that " +
 		"one.",
-	colCore:            "What the state means: prospect, active, suspended or cancelled. The catalogue knows it; without lifecycles in it, write it.",
+	colCore: "Meaning of the state: prospect, active, suspended or cancelled. The catalogue knows it; without " +
+		"lifecycles in it, write it.",
 	colBrought:         "true: the SIM came from elsewhere in this state, and nothing is charged for reaching it.",
 	colAPNGroup:        "The SIM's APN group.",
 	colServiceProfile:  "The SIM's service profile.",

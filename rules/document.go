@@ -67,7 +67,7 @@ type Entry struct {
 	When      diag.Text `yaml:"when" doc:"The condition under which the entry applies. In a chain, the first entry whose condition holds applies." example:"type == \"D\""`
 	Name      string    `yaml:"name" doc:"Its name in reports; by default the condition's text."`
 	Action    `yaml:",inline"`
-	Otherwise *Otherwise `yaml:"otherwise" doc:"What to do when no condition of the preceding chain holds: an action, or continue."`
+	Otherwise *Otherwise `yaml:"otherwise" doc:"Action when no condition of the preceding chain holds, or continue."`
 	Use       diag.Text  `yaml:"use" doc:"Inserts the entries that a document of classes/ shares under this name." example:"gsm"`
 	at        diag.Pos
 }
@@ -150,7 +150,7 @@ type Shared struct {
 
 // Class is a usage class.
 type Class struct {
-	Unit diag.Text `yaml:"unit,required" enum:"B|s|1" doc:"What its quantity counts: B octets, s seconds, 1 events."`
+	Unit diag.Text `yaml:"unit,required" enum:"B|s|1" doc:"Unit of its quantity: B octets, s seconds, 1 events."`
 	Doc  string    `yaml:"doc" doc:"What it is."`
 }
 

@@ -51,7 +51,7 @@ func Reference() string {
 				b.WriteString(": " + p.Doc)
 			}
 			if p.Default != "" {
-				b.WriteString("; otherwise " + p.Default)
+				b.WriteString("; by default " + p.Default)
 			}
 			if p.Values != nil {
 				b.WriteString(" (" + strings.Join(p.Values, ", ") + ")")

@@ -24,7 +24,7 @@ type tableFile struct {
 	File      diag.Text `yaml:"file,required" doc:"A CSV file of the project, with a header, in UTF-8: 1 MiB and 50,000 rows at most. Lines that begin with # are comments." example:"tables/tadig.csv"`
 	Key       diag.Text `yaml:"key" doc:"The column with the keys; by default the first." example:"tadig"`
 	Value     diag.Text `yaml:"value" doc:"The column with the values; by default the second." example:"network"`
-	Delimiter string    `yaml:"delimiter" default:"," doc:"What separates columns: one character, or tab."`
+	Delimiter string    `yaml:"delimiter" default:"," doc:"Separator of columns: one character, or tab."`
 }
 
 const (

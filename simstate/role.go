@@ -56,7 +56,8 @@ var (
 			"severity, 1 to 4. Only the process that owns partition 0 reports it.",
 		"level")
 	AbsencesOverdue = metrics.Gauge("simstate_absences_overdue_seconds",
-		"How long ago the warehouse should have been asked for what SIMs did not do; 0 without a rule about it. Only the process "+
+		"How many seconds ago the warehouse should have been asked for SIMs that do too little; 0 without a rule about them. Only "+
+			"the process "+
 			"that owns partition 0 reports it.")
 	Overdue = metrics.Gauge("simstate_overdue_seconds",
 		"How long ago the oldest time limit of a SIM was due that has not had its effect. Only the process that owns partition 0 "+

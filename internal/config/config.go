@@ -33,7 +33,7 @@ type Config struct {
 
 	LateUntil Cycles `yaml:"late_until" default:"12 cycles" doc:"Usage is rated up to this many billing cycles of its billing root after the cycle of its use; later usage is suspended with the code late. The time that counts is when the control store first knew the file, for a retry when it was ordered. 1 to 120 cycles, or never: usage is rated however late it comes. Set the same for every process: mediation sends it with the usage, and rating keeps counters accordingly." example:"never"`
 
-	Log        Log        `yaml:"log" doc:"What ratemill run writes to standard error."`
+	Log        Log        `yaml:"log" doc:"Log lines of ratemill run, on standard error."`
 	Kafka      Kafka      `yaml:"kafka" doc:"The broker; embedded unless addresses are given."`
 	ClickHouse ClickHouse `yaml:"clickhouse" doc:"The warehouse; embedded unless a DSN is given."`
 	Mediation  Mediation  `yaml:"mediation" doc:"The role that takes files."`
@@ -41,7 +41,7 @@ type Config struct {
 	Network    Network    `yaml:"network" doc:"The network that switches SIMs on and off, as their states say."`
 	Warehouse  Warehouse  `yaml:"warehouse" doc:"The role that writes to ClickHouse."`
 
-	Accounts  Accounts  `yaml:"accounts" doc:"What the installation has for accounts."`
+	Accounts  Accounts  `yaml:"accounts" doc:"Features for accounts that the installation enables."`
 	Invoicing Invoicing `yaml:"invoicing" doc:"Invoices and credit notes."`
 
 	Path string `yaml:"-"` // of the file itself
@@ -49,7 +49,7 @@ type Config struct {
 
 // Invoicing says how invoices are made.
 type Invoicing struct {
-	From registry.Date `yaml:"from" doc:"The first date for which ratemill makes invoices: the billing cycles that begin on it or later. What was used before was invoiced elsewhere. Without it each account is invoiced from its beginning, and one that has always been there is not." example:"2026-01-01"`
+	From registry.Date `yaml:"from" doc:"The first date for which ratemill makes invoices: the billing cycles that begin on it or later. Another system invoiced the usage before it. Without it each account is invoiced from its beginning, and one that has always been there is not." example:"2026-01-01"`
 	PDF  PDF           `yaml:"pdf" doc:"How a document becomes a PDF."`
 
 	Documents    string `yaml:"documents" doc:"Folder for the files of final documents, as they were issued: PDF, UBL, CSV. They are never made again, so back it up as you do the control store; processes on several machines share it. Default: documents in data." example:"/srv/ratemill/documents"`

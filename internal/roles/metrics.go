@@ -17,7 +17,8 @@ var processMetrics = metric.Of("Every process", "")
 
 var (
 	buildInfo = processMetrics.Gauge("build_info",
-		"Always 1; the labels say what this process was built from: version (of the module), revision (of git), modified (true when files were changed after that) and goversion.", "version", "revision", "modified", "goversion")
+		"Always 1; the labels describe the build of this process: version (of the module), revision (of git), modified (true when "+
+			"files were changed after that) and goversion.", "version", "revision", "modified", "goversion")
 	engineUp = processMetrics.Gauge("engine_up",
 		"1 for each engine used by this process that answers (control store, kafka, clickhouse), 0 for one that is away. An embedded engine is away while it restarts.", "engine")
 	clockAhead = processMetrics.Gauge("clock_ahead_seconds",

@@ -4,16 +4,16 @@ package warehouse
 var invoiceViews = []View{
 	{
 		Name: "invoices", Since: 13,
-		Doc: "Final invoices and credit notes, with what credit notes took back of each. Payments are in the control store.",
+		Doc: "Final invoices and credit notes, with the amounts that credit notes took back from each. Payments are in the control store.",
 		Columns: []Column{
 			{Name: "id, number, form, corrects", Doc: "As in documents."},
 			{Name: "seller", Doc: "Account of the seller; empty for the operator."}, {Name: "payer", Doc: "The account that pays."},
 			{Name: "cycle", Doc: "First day of the last billing cycle that it closes."},
 			{Name: "issued, due", Doc: "Date of issue, and until when it is to be paid."}, {Name: "currency",
 				Doc: "Currency of the amounts, ISO 4217."},
-			{Name: "net, tax, total", Doc: "Without tax, tax, and with tax; below 0 for what is paid back."},
+			{Name: "net, tax, total", Doc: "Without tax, tax, and with tax; below 0 for money that is paid back."},
 			{Name: "credit_notes", Doc: "How many credit notes took back parts of it."},
-			{Name: "credited_net, credited_total", Doc: "What they took back, as positive amounts."},
+			{Name: "credited_net, credited_total", Doc: "Amounts that they took back, as positive numbers."},
 			{Name: "left_total", Doc: "total − credited_total; of a credit note: 0."},
 			{Name: "accounting_group, cost_centre, sandbox, hash", Doc: "As in documents."},
 		},
@@ -29,7 +29,7 @@ LEFT JOIN (
 	},
 	{
 		Name: "invoice_closes", Since: 13,
-		Doc: "Billing cycles of payers that were closed for ever, with the document that has what is due in them.",
+		Doc: "Closed billing cycles of payers, with the document that bills their charges.",
 		Columns: []Column{
 			{Name: "payer", Doc: "The account that pays."}, {Name: "payer_number", Doc: "Its number."}, {Name: "cycle",
 				Doc: "First day of the billing cycle."},
@@ -53,12 +53,16 @@ LEFT JOIN (
 			"difference != 0; there should be no rows. The line B1 usage reads all charges.",
 		Columns: []Column{
 			{Name: "line",
-				Doc: "B1 usage: the charges of an account in a closed cycle, and what closes have of them. B5 items: the items of a document, and " +
-					"its lines. B5 closes: the closes of a document, and its lines. B5 lines: the exact sum of its lines, and their amounts with what " +
-					"rounding removed. B6 net: the nets of its lines, and its net. B6 tax: its tax groups, and its tax. B6 total: net and tax, and the " +
-					"total. B6 credited: what was taken back of it, and at most its net. B7 numbers: how many numbers a range should have given, and " +
-					"the documents with one. B7 dates: places where the date of a number is before that of the number " +
-					"before it, and 0."},
+				Doc: "B1 usage: the charges of an account in a closed cycle, and those of them that closes contain. B5 items: the " +
+					"items of a document, and " +
+					"its lines. B5 closes: the closes of a document, and its lines. B5 lines: the exact sum of its lines, and " +
+					"their amounts plus the " +
+					"remainders of rounding. B6 net: the nets of its lines, and its net. B6 tax: its tax groups, and its tax. B6 " +
+					"total: net and tax, and the " +
+					"total. B6 credited: the amount taken back from it, and the same bounded by its net. B7 numbers: how many " +
+					"numbers a range should have given, and " +
+					"the documents with one. B7 dates: the number of places where the date of a document number is " +
+					"earlier than that of the number before it, and 0."},
 			{Name: "what", Doc: "The document, account or range of numbers."},
 			{Name: "cycle", Doc: "First day of the billing cycle; 1970-01-01 for ranges of numbers."},
 			{Name: "currency", Doc: "Currency of the amounts; empty for counts."},

@@ -71,13 +71,13 @@ var said = []Column{
 		Doc:  "When it became known.",
 		fill: u64s(func(f *fact) uint64 { return uint64(f.change.At.UnixNano()) })},
 	{Name: "who", Type: word, Since: 11,
-		Doc:  "Who stated it: a user, or a part of ratemill such as simstate.",
+		Doc:  "The one who stated it: a user, or a part of ratemill such as simstate.",
 		fill: texts(func(f *fact) string { return f.change.Who })},
 	{Name: "why", Type: word, Since: 11,
-		Doc:  "Why, in the words of who stated it.",
+		Doc:  "The reason, in the words of the one who stated it.",
 		fill: texts(func(f *fact) string { return f.change.Why })},
 	{Name: "cause", Type: "String", Since: 11,
-		Doc:  "What made it: request:…, usage:file:seq, timer:…, batch:…, cascade:…; empty for none.",
+		Doc:  "Its cause: request:…, usage:file:seq, timer:…, batch:…, cascade:…; empty for none.",
 		fill: texts(func(f *fact) string { return f.cause })},
 }
 
@@ -88,7 +88,8 @@ func factTable(name, doc, order string, columns ...[]Column) Table {
 
 var registryTables = []Table{
 	factTable(companyTable,
-		"What was stated of companies. Rows are only added: the view companies says what holds. Further fields of a company are in statement_facts.",
+		"Facts about companies. Rows are only added: the view companies shows the facts in force. Further fields of a company are "+
+			"in statement_facts.",
 		"(id, known, n)", []Column{
 			{Name: "id", Type: word, Since: 11, Doc: "Id of the company.", fill: texts(func(f *fact) string { return f.company.ID })},
 			{Name: "name", Type: "String", Since: 11, Doc: "Its name.", fill: texts(func(f *fact) string { return f.company.Name })},
@@ -96,7 +97,7 @@ var registryTables = []Table{
 				fill: texts(func(f *fact) string { return f.company.Kind.String() })},
 		}),
 	factTable(accountTable,
-		"What was stated of accounts. Rows are only added: the view accounts says what holds.",
+		"Facts about accounts. Rows are only added: the view accounts shows the facts in force.",
 		"(number, valid_from, known, n)", []Column{
 			{Name: "number", Type: "UInt32", Since: 11, Doc: "Number of the account.", fill: u32s(func(f *fact) uint32 { return f.account.Number })},
 			{Name: "id", Type: word, Since: 11, Doc: "Its id; it never changes.", fill: texts(func(f *fact) string { return f.account.ID })},
@@ -110,11 +111,12 @@ var registryTables = []Table{
 				fill: texts(func(f *fact) string { return f.owner })},
 			{Name: "parent_number", Type: "UInt32", Since: 11, Doc: "Its number; 0 for a billing root.",
 				fill: u32s(func(f *fact) uint32 { return f.account.Parent })},
-			{Name: "currency", Type: word, Since: 11, Doc: "ISO 4217; empty: that of the account above.",
+			{Name: "currency", Type: word, Since: 11, Doc: "ISO 4217; empty: as for the account above.",
 				fill: texts(func(f *fact) string { return f.account.Currency })},
-			{Name: "zone", Type: word, Since: 11, Doc: "Time zone; empty: that of the account above.",
+			{Name: "zone", Type: word, Since: 11, Doc: "Time zone; empty: as for the account above.",
 				fill: texts(func(f *fact) string { return f.account.Zone })},
-			{Name: "cycle_day", Type: "UInt8", Since: 11, Doc: "Day of the month on which its billing cycles begin; 0: that of the account above.", fill: u8s(func(f *fact) uint8 { return uint8(f.account.CycleDay) })},
+			{Name: "cycle_day", Type: "UInt8", Since: 11, Doc: "Day of the month on which its billing cycles begin; 0: as for the " +
+				"account above.", fill: u8s(func(f *fact) uint8 { return uint8(f.account.CycleDay) })},
 			{Name: "plan", Type: word, Since: 11, Doc: "Its price plan for the SIMs below it, paid to the account above; empty for none.",
 				fill: texts(func(f *fact) string { return f.account.Plan })},
 			{Name: "share_plans", Type: "Array(String)", Since: 11, Doc: "Its pools, in the order in which they are drawn.",
@@ -122,7 +124,7 @@ var registryTables = []Table{
 			{Name: "limits", Type: "Array(String)", Since: 11, Doc: "Its limits.", fill: lists(func(f *fact) []string { return f.account.Limits })},
 		}),
 	factTable(simTable,
-		"Which account owned which SIM, as it was stated. Rows are only added: the view sims says what holds.",
+		"Facts about the ownership of SIMs by accounts. Rows are only added: the view sims shows the facts in force.",
 		"(sim, valid_from, known, n)", []Column{
 			{Name: "sim", Type: "UInt32", Since: 11, Doc: "Number of the SIM.", fill: u32s(func(f *fact) uint32 { return f.sim.SIM })},
 		}, standing(func(f *fact) uint64 { return uint64(f.sim.From) }, func(f *fact) registry.State { return f.sim.State }), []Column{
@@ -132,7 +134,7 @@ var registryTables = []Table{
 			{Name: "plan", Type: word, Since: 11, Doc: "The SIM's price plan.", fill: texts(func(f *fact) string { return f.sim.Plan })},
 		}),
 	factTable(identifierTable,
-		"Which identifier named which SIM, as it was stated. Rows are only added: the view sims says what holds.",
+		"Facts about the identifiers of SIMs. Rows are only added: the view sims shows the facts in force.",
 		"(kind, value, valid_from, known, n)", []Column{
 			{Name: "kind", Type: word, Since: 11, Doc: "iccid, imsi, msisdn, imei, eid or name.",
 				fill: texts(func(f *fact) string { return f.identifier.Identifier.Kind.String() })},
@@ -142,19 +144,19 @@ var registryTables = []Table{
 			{Name: "sim", Type: "UInt32", Since: 11, Doc: "Number of the SIM.", fill: u32s(func(f *fact) uint32 { return f.identifier.SIM })},
 		}),
 	factTable(stateTable,
-		"The states of SIMs, as they were stated. Rows are only added: the view sim_states says what holds.",
+		"Facts about the states of SIMs. Rows are only added: the view sim_states shows the facts in force.",
 		"(sim, valid_from, known, n)", []Column{
 			{Name: "sim", Type: "UInt32", Since: 11, Doc: "Number of the SIM.", fill: u32s(func(f *fact) uint32 { return f.state.SIM })},
 		}, standing(func(f *fact) uint64 { return uint64(f.state.From) }, func(f *fact) registry.State { return f.state.State }), []Column{
 			{Name: "state", Type: word, Since: 11, Doc: "The state in its model.", fill: texts(func(f *fact) string { return f.state.Name })},
-			{Name: "core", Type: word, Since: 11, Doc: "What the state amounts to in every model: prospect, active, suspended or cancelled.",
+			{Name: "core", Type: word, Since: 11, Doc: "Meaning of the state in every model: prospect, active, suspended or cancelled.",
 				fill: texts(func(f *fact) string { return f.state.Core.String() })},
 			{Name: "lifecycle", Type: word, Since: 11, Doc: "The lifecycle, as name@version.",
 				fill: texts(func(f *fact) string { return f.state.Lifecycle })},
 			{Name: "brought", Type: "Bool", Since: 11, Doc: "The SIM came from elsewhere in this state: no transition and no activation is charged for it.", fill: flags(func(f *fact) bool { return f.state.Brought })},
 		}),
 	factTable(statementTable,
-		"Everything else that was stated, of any kind. Rows are only added: the view statements says what holds. Personal data stay in "+
+		"Facts of all other kinds. Rows are only added: the view statements shows the facts in force. Personal data stay in "+
 			"the control store.",
 		"(kind, subject, name, valid_from, known, n)", []Column{
 			{Name: "kind", Type: word, Since: 11, Doc: "status, settings, profile, details, resource, group, member, setting, addon, contract, package, project, company, contact, address, …", fill: texts(func(f *fact) string { return string(f.statement.Kind) })},

@@ -83,7 +83,7 @@ var (
 	knownColumn = []Column{
 		{Name: "known", Doc: "Revision of the registry with which that became known."},
 		{Name: "known_at", Doc: "When."}, {Name: "who", Doc: "Who stated it."}, {Name: "why", Doc: "Why."},
-		{Name: "cause", Doc: "What made it; empty for none."},
+		{Name: "cause", Doc: "Its cause; empty for none."},
 	}
 )
 
@@ -122,18 +122,18 @@ SELECT * FROM ` + holding(stateTable, "sim", "", "state", "core", "lifecycle", "
 	},
 	{
 		Name: "accounts",
-		Doc:  "Accounts, with what they inherit from the accounts above them.",
+		Doc:  "Accounts, with the values that they inherit from the accounts above them.",
 		Columns: append([]Column{
 			{Name: "account", Doc: "Id of the account."}, {Name: "number", Doc: "Its number."},
 			{Name: "parent", Doc: "The account above; empty for a billing root."}, {Name: "root", Doc: "Its billing root."},
 			{Name: "level", Doc: "0 for a billing root, 1 for the accounts below it, …"},
 			{Name: "kind", Doc: "standard or reseller."}, {Name: "company", Doc: "Id of its company."}, {Name: "project",
 				Doc: "Id of its project; empty for none."},
-			{Name: "currency", Doc: "Its own, or that of the nearest account above with one."},
-			{Name: "zone", Doc: "Its own time zone, or that of the nearest account above with one, as it was stated."},
+			{Name: "currency", Doc: "Its own, or that of the nearest account above that has one."},
+			{Name: "zone", Doc: "Its own time zone, or that of the nearest account above that has one, as stated."},
 			{Name: "cycle_day", Doc: "The same of the cycle day. A change in mid-cycle counts from the next cycle on."},
 			{Name: "plan", Doc: "Its price plan for the SIMs below it."}, {Name: "share_plans, limits", Doc: "Its pools and limits."},
-			{Name: "status", Doc: "draft, active, …; empty where nobody stated one."}, {Name: "status_since",
+			{Name: "status", Doc: "draft, active, …; empty if nobody stated a status."}, {Name: "status_since",
 				Doc: "When it began; 1970-01-01 for none, or always."},
 			{Name: "since", Doc: "When the account's own values began to hold."},
 		}, knownColumn...),

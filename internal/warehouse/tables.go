@@ -73,13 +73,13 @@ var usage = []Column{
 		Doc:  "Usage class: data, sms_mo, sms_mt, voice_mo, …",
 		fill: texts(func(r *row) string { return r.usage.Class })},
 	{Name: "unit", Type: word, Since: 1,
-		Doc:  "What quantity counts: B (octets), s (seconds), 1 (events).",
+		Doc:  "Unit of quantity: B (octets), s (seconds), 1 (events).",
 		fill: texts(func(r *row) string { return r.usage.Unit.String() })},
 	{Name: "at", Type: moment, Since: 1, Codec: "Delta(8), LZ4",
 		Doc:  "When the usage began.",
 		fill: u64s(func(r *row) uint64 { return uint64(r.usage.At) })},
 	{Name: "quantity", Type: "Int64", Since: 1, Codec: "T64, LZ4",
-		Doc:  "What was used, in unit.",
+		Doc:  "Quantity used, in unit.",
 		fill: u64s(func(r *row) uint64 { return uint64(r.usage.Quantity) })},
 	{Name: "identifier_kind", Type: word, Since: 1,
 		Doc:  "How the carrier named the SIM: iccid, imsi, msisdn, imei, eid, name.",
@@ -156,8 +156,8 @@ var usage = []Column{
 // charge is what the SIM's own account pays: tier 0.
 var charge = []Column{
 	{Name: "amount", Type: amount, Since: 1,
-		Doc: "What the SIM's account pays for the record by the SIM's plan (tier 0), in currency; 0 when plan is empty. What the " +
-			"accounts above pay is in tier_charges.",
+		Doc: "Charge of the SIM's account for the record by the SIM's plan (tier 0), in currency; 0 when plan is empty. tier_charges " +
+			"has the charges of the accounts above.",
 		fill: decimals(func(r *row) decimal.D { return r.charge.total })},
 	{Name: "currency", Type: word, Since: 1,
 		Doc:  "Currency of amount, ISO 4217.",
@@ -184,7 +184,7 @@ var charge = []Column{
 		Doc:  "How much of charged was drawn from pools and included units, in unit.",
 		fill: u64s(func(r *row) uint64 { return uint64(r.charge.covered) })},
 	{Name: "rest", Type: amount, Since: 1,
-		Doc:  "What rounding the amount to the plan's decimals left over: exact price minus amount.",
+		Doc:  "Remainder of rounding the amount to the plan's decimals: exact price minus amount.",
 		fill: decimals(func(r *row) decimal.D { return r.charge.rest })},
 	{Name: "charges", Type: "String", Since: 1, Codec: "ZSTD(1)",
 		Doc: "Everything needed to explain and recompute the charges: messages ratemill.v1.Charge, each after its length as a " +
@@ -237,7 +237,8 @@ var tables = slices.Concat(usageTables, registryTables, invoiceTables)
 var usageTables = []Table{
 	{
 		Name: ratedTable, Since: 1,
-		Doc:       "Usage that was rated: one row per usage record, with the whole record and what its SIM's account pays in plain columns. Sums of usage and of tier 0 need nothing else; what every tier pays is in the view charges.",
+		Doc: "Rated usage: one row per usage record, with the whole record and the charge of its SIM's account in plain " +
+			"columns. Sums of usage and of tier 0 need nothing else; the view charges has the charges of every tier.",
 		Columns:   concat(recordID, identity, usage, charge, local, lateness, position),
 		Partition: "toYYYYMM(at)",
 		Order:     "(root, account, at)",
@@ -249,7 +250,8 @@ var usageTables = []Table{
 	},
 	{
 		Name: tierTable, Since: 1,
-		Doc: "What the accounts above a SIM's own pay for its usage: one row per record and tier from 1 upwards. Corrections of volume prices " +
+		Doc: "Charges of the accounts above a SIM's own for its usage: one row per record and tier from 1 upwards. Corrections of " +
+			"volume prices " +
 			"and discounts are here at all tiers. The view charges has them together with tier 0.",
 		Columns: concat(recordID, []Column{
 			{Name: "file", Type: word, Since: 1,
@@ -271,7 +273,7 @@ var usageTables = []Table{
 				Doc:  "When the usage began.",
 				fill: u64s(func(r *row) uint64 { return uint64(r.usage.At) })},
 			{Name: "quantity", Type: "Int64", Since: 1, Codec: "T64, LZ4",
-				Doc:  "What was used, in unit. The same usage as in rated_usage: add it up there.",
+				Doc:  "Quantity used, in unit. The same usage as in rated_usage: add it up there.",
 				fill: u64s(func(r *row) uint64 { return uint64(r.usage.Quantity) })},
 			{Name: "sim", Type: "UInt32", Since: 1,
 				Doc:  "Number of the SIM.",
@@ -310,7 +312,7 @@ var usageTables = []Table{
 				Doc:  "Currency of amount, ISO 4217.",
 				fill: texts(func(r *row) string { return r.charge.currency })},
 			{Name: "amount", Type: amount, Since: 1,
-				Doc:  "What the account pays for the record.",
+				Doc:  "Charge of the account for the record.",
 				fill: decimals(func(r *row) decimal.D { return r.charge.total })},
 			{Name: "price", Type: word, Since: 10,
 				Doc:  "Name of the price in the plan's class. Empty in rows that are older than this column.",
@@ -323,12 +325,12 @@ var usageTables = []Table{
 				Doc:  "How much of charged was drawn from pools and included units, in unit. 0 in rows that are older than this column.",
 				fill: u64s(func(r *row) uint64 { return uint64(r.charge.covered) })},
 			{Name: "rest", Type: amount, Since: 10,
-				Doc: "What rounding the amount to the plan's decimals left over: exact price minus amount. 0 in rows that are " +
+				Doc: "Remainder of rounding the amount to the plan's decimals: exact price minus amount. 0 in rows that are " +
 					"older than this column.",
 				fill: decimals(func(r *row) decimal.D { return r.charge.rest })},
 			{Name: "correction", Type: "Bool", Since: 14,
-				Doc: "The row is no price of its record: the record reached a volume price or a discount, and the row corrects what " +
-					"units of class that were used before it cost the account in cycle. It has no quantity and no SIM.",
+				Doc: "The row is not the price of its record: the record reached a volume price or a discount, and the row corrects " +
+					"the cost of earlier units of class for the account in cycle. It has no quantity and no SIM.",
 				fill: flags(func(r *row) bool { return r.charge.class != "" })},
 		}, position),
 		Partition: "toYYYYMM(at)", Order: "(root, account, at)", Expires: true,
@@ -363,19 +365,19 @@ var usageTables = []Table{
 				Doc:  "The message ratemill.v1.Usage, as far as the record was mapped.",
 				fill: octets(func(r *row) []byte { return r.suspended.Usage })},
 			{Name: "class", Type: word, Since: 1,
-				Doc:  "Usage class, as far as it was mapped.",
+				Doc:  "Usage class; empty if the rules did not get as far.",
 				fill: texts(func(r *row) string { return r.usage.Class })},
 			{Name: "at", Type: moment, Since: 1,
-				Doc:  "When the usage began, as far as it was mapped; otherwise 1970-01-01.",
+				Doc:  "When the usage began; 1970-01-01 if the rules did not get as far as the time.",
 				fill: u64s(func(r *row) uint64 { return uint64(r.usage.At) })},
 			{Name: "quantity", Type: "Int64", Since: 1,
-				Doc:  "Quantity of the usage, as far as it was mapped.",
+				Doc:  "Quantity of the usage; 0 if the rules did not get as far.",
 				fill: u64s(func(r *row) uint64 { return uint64(r.usage.Quantity) })},
 			{Name: "identifier_kind", Type: word, Since: 1,
-				Doc:  "Kind of the SIM's identifier in the carrier's record, as far as it was mapped.",
+				Doc:  "Kind of the SIM's identifier in the carrier's record; empty if the rules did not get as far.",
 				fill: texts(func(r *row) string { return r.usage.Identifier.Kind.String() })},
 			{Name: "identifier", Type: "String", Since: 1,
-				Doc:  "The SIM's identifier in the carrier's record, as far as it was mapped.",
+				Doc:  "The SIM's identifier in the carrier's record; empty if the rules did not get as far.",
 				fill: texts(func(r *row) string { return r.usage.Identifier.Value })},
 			{Name: "preamble", Type: "String", Since: 2, Codec: "ZSTD(1)",
 				Doc: "The text before the records of its file that gives raw its meaning, such as a header row. preamble and raw can " +
@@ -421,7 +423,8 @@ var usageTables = []Table{
 	},
 	{
 		Name: duplicateTable, Since: 1,
-		Doc:     "Usage records that a carrier sent before, recognised by the key that their source chose. They were not rated; the one that came first was.",
+		Doc: "Usage records that a carrier sent before, recognised by the key that their source chose. They were not rated; " +
+			"only the first copy was.",
 		Columns: concat(recordID, identity, usage, position),
 		Order:   "(source, file, seq)", Expires: true, Settings: sparse,
 	},
@@ -489,7 +492,7 @@ var usageTables = []Table{
 	},
 	{
 		Name: eventTable, Since: 1,
-		Doc: "What happened once while usage was rated: limits that were passed, pools and included units that were used up.",
+		Doc: "Events that happened once while usage was rated: limits that were passed, pools and included units that were used up.",
 		Columns: concat(recordID, []Column{
 			{Name: "file", Type: word, Since: 1,
 				Doc:  "Id of the file of the record that made it happen.",
@@ -522,7 +525,7 @@ var usageTables = []Table{
 				Doc:  "Number of the SIM with the usage.",
 				fill: u32s(func(r *row) uint32 { return r.event.SIM })},
 			{Name: "counter", Type: word, Since: 1,
-				Doc:  "What was counted: sim units, account units, sim cost, account cost, sim life or sim watch.",
+				Doc:  "The counter: sim units, account units, sim cost, account cost, sim life or sim watch.",
 				fill: texts(func(r *row) string { return r.event.Counter.Kind.String() })},
 			{Name: "counter_id", Type: "UInt64", Since: 1,
 				Doc:  "Id of the counter, a hash of its name.",

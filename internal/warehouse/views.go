@@ -12,7 +12,7 @@ var (
 	rootColumn     = Column{Name: "root", Doc: "Its billing root."}
 	payerColumn    = Column{Name: "account", Doc: "The account that pays."}
 	classColumn    = Column{Name: "class", Doc: "Usage class."}
-	unitColumn     = Column{Name: "unit", Doc: "What quantity counts: B, s, 1."}
+	unitColumn     = Column{Name: "unit", Doc: "Unit of quantity: B, s, 1."}
 	recordsColumn  = Column{Name: "records", Doc: "Usage records."}
 	quantityColumn = Column{Name: "quantity", Doc: "Sum of the quantity, in unit."}
 	simsColumn     = Column{Name: "sims", Doc: "Different SIMs."}
@@ -32,7 +32,7 @@ var usageViews = []View{
 			{Name: "file, seq", Doc: "Identity of the record."},
 			{Name: "at", Doc: "When the usage began."},
 			classColumn, unitColumn,
-			{Name: "quantity", Doc: "What was used, in unit."},
+			{Name: "quantity", Doc: "Quantity used, in unit."},
 			{Name: "sim", Doc: "Number of the SIM."},
 			{Name: "country, network", Doc: "Where it happened."},
 			{Name: "source", Doc: "The source of the file."},
@@ -42,14 +42,15 @@ var usageViews = []View{
 			{Name: "account_number", Doc: "Its number."},
 			{Name: "plan, plan_version, zone", Doc: "By which it was priced."},
 			cycleColumn, currencyColumn,
-			{Name: "amount", Doc: "What the account pays for the record."},
+			{Name: "amount", Doc: "Charge of the account for the record."},
 			{Name: "price", Doc: "Name of the price in the plan's class."},
 			{Name: "charged", Doc: "The quantity after rounding up to the plan's increments, in unit."},
 			{Name: "covered", Doc: "How much of charged was drawn from pools and included units, in unit."},
 			{Name: "rest", Doc: "Exact price minus amount. It, price, charged and covered are empty and 0 at tiers from 1 of rows " +
 				"from before tier_charges had them."},
 			{Name: "id", Doc: "Id of the record, as `ratemill explain` takes it."},
-			{Name: "correction", Doc: "The row corrects what units used before the record cost the account; it is no record. See tier_charges."},
+			{Name: "correction", Doc: "The row corrects the cost of units that the account used before the record; it does not " +
+				"count as a record. See tier_charges."},
 		},
 		Select: `
 SELECT file, seq, at, class, unit, quantity, sim, country, network, source, root,
@@ -63,7 +64,7 @@ FROM tier_charges`,
 	},
 	{
 		Name: "usage_by_account_day", Since: 1,
-		Doc:     "What each account used on each day of its own zone.",
+		Doc:     "Usage of each account on each day of its own zone.",
 		Columns: []Column{dayColumn, rootColumn, accountColumn, classColumn, unitColumn, recordsColumn, simsColumn, quantityColumn},
 		Select: `
 SELECT day, root, account, class, unit, count() AS records, uniqExact(sim) AS sims, sum(quantity) AS quantity
@@ -71,8 +72,10 @@ FROM rated_usage GROUP BY day, root, account, class, unit ORDER BY day, root, ac
 	},
 	{
 		Name: "cost_by_account_cycle", Since: 1,
-		Doc:     "What each account pays in each of its billing periods, by usage class and plan, over all tiers.",
-		Columns: []Column{cycleColumn, rootColumn, payerColumn, {Name: "tier", Doc: "0 for SIMs of the account itself, 1 and more for those of accounts below."}, {Name: "plan", Doc: "By which it is priced."}, classColumn, recordsColumn, currencyColumn, amountColumn},
+		Doc: "Charges of each account in each of its billing periods, by usage class and plan, over all tiers.",
+		Columns: []Column{cycleColumn, rootColumn, payerColumn, {Name: "tier", Doc: "0 for SIMs of the account itself, 1 and more " +
+			"for SIMs of accounts below."}, {Name: "plan", Doc: "By which it is " +
+			"priced."}, classColumn, recordsColumn, currencyColumn, amountColumn},
 		Select: `
 SELECT cycle, root, account, tier, plan, class, countIf(NOT correction) AS records, currency, sum(amount) AS amount
 FROM charges GROUP BY cycle, root, account, tier, plan, class, currency ORDER BY cycle, root, account, tier, plan, class, currency`,
@@ -87,7 +90,7 @@ FROM rated_usage GROUP BY month, class, unit, country, currency ORDER BY month, 
 	},
 	{
 		Name: "usage_by_sim_cycle", Since: 1,
-		Doc:     "What each SIM used and costs in each billing period of its account.",
+		Doc:     "Usage and cost of each SIM in each billing period of its account.",
 		Columns: []Column{cycleColumn, rootColumn, accountColumn, {Name: "sim", Doc: "Number of the SIM."}, {Name: "identifier", Doc: "One of the identifiers by which carriers named it."}, classColumn, unitColumn, recordsColumn, quantityColumn, currencyColumn, {Name: "amount", Doc: "Sum of tier 0, in currency."}},
 		Select: `
 SELECT cycle, root, account, sim, min(identifier) AS identifier, class, unit, count() AS records, sum(quantity) AS quantity, currency, sum(amount) AS amount

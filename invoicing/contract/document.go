@@ -16,28 +16,28 @@ type Date = registry.Date
 type Document struct {
 	Name             diag.Text    `yaml:"contract,required" doc:"Name of the document, which contracts name when they are signed." example:"fleet-24"`
 	From             Date         `yaml:"from" doc:"Local date from which contracts are signed by this version; without it, always. Contracts that began before keep their version." example:"2026-01-01"`
-	Level            string       `yaml:"level" default:"account" enum:"account|line" doc:"account: what the account and those below it owe counts. line: only what the products or SIMs owe that the contract names when it is signed."`
+	Level            string       `yaml:"level" default:"account" enum:"account|line" doc:"account: charges of the account and of those below it count. line: only charges of the products or SIMs that the contract names when it is signed."`
 	Currency         diag.Text    `yaml:"currency" doc:"ISO 4217 code of its amounts. Without it they are in the currency of whoever signs it." example:"EUR"`
 	Term             Cycles       `yaml:"term,required" doc:"Length of the first term, in months from its first day." example:"24 cycles"`
-	Renewal          Renewal      `yaml:"renewal" doc:"What happens at the end of a term."`
+	Renewal          Renewal      `yaml:"renewal" doc:"Effect of the end of a term."`
 	Coterminates     diag.Text    `yaml:"coterminates" doc:"A contract document: this contract has the end of the account's contract of that document, ends and renews with it." example:"master"`
-	Commitments      []Commitment `yaml:"commitments" doc:"What the customer commits to."`
-	EarlyTermination []Tier       `yaml:"early_termination" doc:"What it costs to end the contract before the end of a term, by the month in which it ends. A month that no tier names costs nothing."`
-	Entitlements     Entitlements `yaml:"entitlements" doc:"What the contract entitles to; gates of an onboarding ask for it."`
+	Commitments      []Commitment `yaml:"commitments" doc:"Commitments of the customer."`
+	EarlyTermination []Tier       `yaml:"early_termination" doc:"Price of ending the contract before the end of a term, by the month in which it ends. A month that no tier names costs nothing."`
+	Entitlements     Entitlements `yaml:"entitlements" doc:"Entitlements of the contract; gates of an onboarding ask for them."`
 	Statuses         StatusNames  `yaml:"statuses" doc:"Your names for the statuses of a contract."`
 }
 
 // Renewal says what happens at the end of a term.
 type Renewal struct {
 	Mode   string `yaml:"mode" default:"none" enum:"none|auto|month_to_month" doc:"none: the contract ends with its term. auto: a new term begins, unless somebody gives notice in time. month_to_month: it goes on by single months after the first term."`
-	Term   Cycles `yaml:"term" doc:"Length of each further term; with mode: auto. Without it, that of the first." example:"12 cycles"`
+	Term   Cycles `yaml:"term" doc:"Length of each further term; with mode: auto. By default, that of the first." example:"12 cycles"`
 	Notice Cycles `yaml:"notice" doc:"How long before the end of a term notice must be given; without it, up to the last day." example:"3 cycles"`
 }
 
-// Commitment is a minimum of a cycle or of a contract year. What is missing is due when the period ends (rule R18).
+// Commitment is a minimum of a cycle or of a contract year. The shortfall is due when the period ends (rule R18).
 type Commitment struct {
 	Name      diag.Text   `yaml:"name,required" doc:"Name of the commitment, shown on its line of the invoice." example:"spend"`
-	Of        string      `yaml:"of,required" enum:"spend|connections|usage|volume" doc:"What is counted. spend: net charges. connections: SIMs in some states, each day of a SIM by its share of the period. usage: the quantity of usage. volume: the number of usage records."`
+	Of        string      `yaml:"of,required" enum:"spend|connections|usage|volume" doc:"The quantity that counts. spend: net charges. connections: SIMs in some states, each day of a SIM by its share of the period. usage: the quantity of usage. volume: the number of usage records."`
 	Counts    []string    `yaml:"counts" enum:"usage|recurring|addon|pool_fee|transition|activation|one_off|adjustment" doc:"Kinds of charges that count to a spend. Without it, usage and recurring." example:"[usage, recurring]"`
 	Products  []diag.Text `yaml:"products" doc:"Plans, parts and add-ons to which the commitment is limited. Without it, all." example:"[tracker]"`
 	Classes   []diag.Text `yaml:"classes" doc:"Usage classes; required for usage and volume." example:"[data]"`
@@ -46,7 +46,7 @@ type Commitment struct {
 	Min       Literal     `yaml:"min" doc:"The minimum: an amount for spend, a number of SIMs for connections, a quantity for usage, a number of records for volume. Either this or ramp." example:"1000"`
 	Ramp      []Step      `yaml:"ramp" doc:"Minimums that change with time." example:"[{ from: 1, min: 500 }, { from: 4, min: 1000 }]"`
 	Penalty   *Percent    `yaml:"penalty" doc:"Part of the missing spend that is due; for spend. Without it, 100 %." example:"100 %"`
-	Shortfall Literal     `yaml:"shortfall" doc:"Price of what is missing; required for connections (of a SIM for a period), usage and volume." example:"1.50 / 1 GB"`
+	Shortfall Literal     `yaml:"shortfall" doc:"Price of the shortfall; required for connections (of a SIM for a period), usage and volume." example:"1.50 / 1 GB"`
 
 	steps []step // the minimums, by the month or year of the contract from which each holds
 	price price  // of what is missing

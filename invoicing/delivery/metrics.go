@@ -3,7 +3,7 @@ package delivery
 import "ratemill/internal/metric"
 
 // Metrics are those of the role delivery.
-var Metrics = metric.Of("Delivery", "Of the role delivery. The gauges are those of the installation, the same in each process.")
+var Metrics = metric.Of("Delivery", "For the role delivery. The gauges describe the whole installation and are the same in each process.")
 
 // The metrics.
 var (

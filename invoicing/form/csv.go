@@ -120,7 +120,7 @@ var callColumns = []column[*Call]{
 	{"zone", "Zone by which it was priced.", func(c *Call) string { return c.Zone }},
 	{"plan", "Plan by which it was priced.", func(c *Call) string { return c.Plan }},
 	{"tariff", "Name of the price in the plan.", func(c *Call) string { return c.Tariff }},
-	{"quantity", "What was used, in unit.", func(c *Call) string { return strconv.FormatInt(c.Quantity, 10) }},
+	{"quantity", "Quantity used, in unit.", func(c *Call) string { return strconv.FormatInt(c.Quantity, 10) }},
 	{"unit", "B (octets), s (seconds), 1 (events).", func(c *Call) string { return c.Unit }},
 	{"charged", "The quantity, rounded up to the plan's increments.", func(c *Call) string { return strconv.FormatInt(c.Charged, 10) }},
 	{"covered", "How much of charged came from pools and included units.", func(c *Call) string {

@@ -16,7 +16,7 @@ import (
 type Value struct {
 	Payer    string        `yaml:"payer" json:"payer,omitempty" doc:"The account that paid. Without it, the payer of document." example:"acme"`
 	Document string        `yaml:"document" json:"document,omitempty" doc:"Number of the invoice that it names." example:"INV-2026-000412"`
-	Amount   decimal.D     `yaml:"amount,required" json:"amount" doc:"What was paid; below 0 for money that went back." example:"400.00"`
+	Amount   decimal.D     `yaml:"amount,required" json:"amount" doc:"Amount paid; below 0 for money that went back." example:"400.00"`
 	Currency string        `yaml:"currency,required" json:"currency" doc:"Its currency, a code of ISO 4217." example:"EUR"`
 	Date     registry.Date `yaml:"date,required" json:"date" doc:"Day on which it was booked." example:"2026-05-12"`
 	Kind     string        `yaml:"kind" json:"kind,omitempty" default:"payment" enum:"payment|write_off|dispute" doc:"write_off: nobody expects this amount any more. dispute: no payment; the payer contests this amount of document, so it is neither overdue nor collected."`

@@ -15,9 +15,11 @@ import (
 
 // The kinds of documents, in the order in which they refer to each other.
 var (
-	partKind = rating.VersionedKind("part", "A part is what is charged: a price in each period for what a SIM or an account has, or once.", nil,
+	partKind = rating.VersionedKind("part", "A part is one thing that you charge: once, or a price in each period while a SIM or "+
+		"an account has it.", nil,
 		checkParts)
-	productKind = rating.VersionedKind("product", "A product is what is sold: parts, for whom, and prices of its own.", nil, checkProducts)
+	productKind = rating.VersionedKind("product", "A product is something that you sell: its parts, its customers, and prices of "+
+		"its own.", nil, checkProducts)
 )
 
 // Kinds are the kinds of the catalogue's documents that this package owns.

@@ -286,12 +286,12 @@ type OneOff struct {
 	Payer     string    `yaml:"payer" json:"payer,omitempty" doc:"The account that pays. Without it, the payer of account." example:"acme"`
 	Account   string    `yaml:"account,required" json:"account" doc:"The account for which it is: the section of the invoice." example:"acme"`
 	SIM       string    `yaml:"sim" json:"sim,omitempty" doc:"The SIM for which it is, by its number as sim:17; ratemill charge add finds it by an identifier." example:"sim:17"`
-	Product   string    `yaml:"product,required" json:"product" doc:"What is charged; a part of: { charge: NAME } gives its tax class." example:"installation"`
+	Product   string    `yaml:"product,required" json:"product" doc:"Name of the charge; a part of: { charge: NAME } gives its tax class." example:"installation"`
 	Amount    decimal.D `yaml:"amount,required" json:"amount" doc:"Net amount; below 0 for a credit." example:"120.00"`
-	Currency  string    `yaml:"currency" json:"currency,omitempty" doc:"Currency, that of the payer." example:"EUR"`
+	Currency  string    `yaml:"currency" json:"currency,omitempty" doc:"Currency, which must be the payer's." example:"EUR"`
 	Tax       string    `yaml:"tax" json:"tax,omitempty" doc:"Tax class, if no part gives it." example:"telecom"`
 	Reference string    `yaml:"reference" json:"reference,omitempty" doc:"Words for the invoice, such as the number of a quote." example:"Q-2026-17"`
-	From      Date      `yaml:"from" json:"from,omitempty" doc:"First day of what it pays for. Without it, the billing cycle of its date." example:"2026-04-01"`
+	From      Date      `yaml:"from" json:"from,omitempty" doc:"First day of the period that it pays for. Without it, the billing cycle of its date." example:"2026-04-01"`
 	To        Date      `yaml:"to" json:"to,omitempty" doc:"The day after the last one." example:"2026-05-01"`
 	Adjusts   string    `yaml:"adjusts" json:"adjusts,omitempty" doc:"The line of a document that it corrects, as DOCUMENT/LINE." example:"INV-2026-000412/3"`
 }

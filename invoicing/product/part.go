@@ -20,12 +20,12 @@ type Part struct {
 	From      Date      `yaml:"from" doc:"Local date (of the payer) from which this version is in force; without it, always. A version that begins within a cycle splits its days." example:"2026-01-01"`
 	Charge    string    `yaml:"charge" default:"recurring" enum:"recurring|one_time|usage|commitment|penalty" doc:"recurring: due in each period. one_time: due once, whole, when a SIM or an account begins to have it. usage, commitment, penalty: no price of its own; the part gives the tax class of a plan's usage, or of what a contract demands."`
 	Of        Of        `yaml:"of,required" doc:"Who owes the part: whoever has this."`
-	Every     Every     `yaml:"every" default:"1 cycle" doc:"Length of a period: 1, 3, 6 or 12 billing cycles. The price is that of a whole period." example:"1 cycle"`
+	Every     Every     `yaml:"every" default:"1 cycle" doc:"Length of a period: 1, 3, 6 or 12 billing cycles. The price is for a whole period." example:"1 cycle"`
 	Currency  diag.Text `yaml:"currency" doc:"ISO 4217 code of its prices." example:"EUR"`
 	Prices    []Price   `yaml:"prices" doc:"Its prices, by state of the SIM."`
 	Proration string    `yaml:"proration" default:"days" enum:"days|full" doc:"days: a part of a period costs its share of days. full: any day of a period costs the whole price, that of the dearest state, and whoever pays for the first such day owes it."`
 	Day       string    `yaml:"day" default:"end" enum:"end|any" doc:"State that counts for a day. end: the one at its end. any: the dearest of the states that the SIM had on it."`
-	Sold      string    `yaml:"sold" default:"alone" enum:"alone|in_products" doc:"alone: due from all that have what of names, unless a product says what they owe. in_products: due only where a product has it."`
+	Sold      string    `yaml:"sold" default:"alone" enum:"alone|in_products" doc:"alone: due from every SIM or account that has the thing named in of, unless a product sets its charges. in_products: due only as a part of a product."`
 	Tax       diag.Text `yaml:"tax,required" doc:"Tax class, by which tax tables find the rate." example:"telecom"`
 }
 

@@ -26,7 +26,7 @@ type Trailer struct {
 	Records  diag.Text `yaml:"records" example:"int(started)" doc:"Expression over the trailer: the number of records before it."`
 	First    string    `yaml:"first" example:"T" doc:"csv and fixed, instead of when: the trailer's first column, or the type of its record, is this text."`
 	Count    int       `yaml:"count" example:"2" doc:"csv and fixed, instead of records: the trailer's column (1 is the first) with the number of records."`
-	Mismatch string    `yaml:"mismatch" enum:"fail|alarm" default:"fail" doc:"What to do when the count disagrees, the trailer is missing or records follow it: fail the file, or raise an alarm and go on."`
+	Mismatch string    `yaml:"mismatch" enum:"fail|alarm" default:"fail" doc:"Action when the count disagrees, the trailer is missing or records follow it: fail the file, or raise an alarm and go on."`
 	Optional bool      `yaml:"optional" default:"false" doc:"Accept files without a trailer as complete."`
 }
 

@@ -22,7 +22,7 @@ func Schema() map[string]any {
 	entry := property(s, "map")["items"].(map[string]any)
 	entry["properties"].(map[string]any)["set"] = set
 	entry["properties"].(map[string]any)["otherwise"] = map[string]any{
-		"description": "What to do when no condition of the preceding chain holds: an action, or continue.",
+		"description": "Action when no condition of the preceding chain holds, or continue.",
 		"oneOf":       []any{map[string]any{"const": "continue"}, withSet(diag.Subschema(rules.Action{}), set)},
 	}
 	return s

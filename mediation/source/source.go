@@ -37,7 +37,7 @@ type Document struct {
 // Sequence says where the number is in a file's name.
 type Sequence struct {
 	From diag.Text `yaml:"from,required" example:"name[4:10]" doc:"An expression over the file's name that gives the number's digits."`
-	Gap  string    `yaml:"gap" enum:"alarm|ignore" default:"alarm" doc:"What to do when a number is missing."`
+	Gap  string    `yaml:"gap" enum:"alarm|ignore" default:"alarm" doc:"Action when a number is missing."`
 
 	number *rules.FileExpression
 }

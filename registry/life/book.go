@@ -17,7 +17,7 @@ import (
 
 // Documents are the kinds of catalogue documents that this package owns.
 var Documents = []diag.Key{
-	{Name: "state_model", Doc: "A state model says which states a SIM can be in, what they mean, and which may follow which.",
+	{Name: "state_model", Doc: "A state model lists the states of SIMs, their meaning, and the transitions between them.",
 		New: func() any { return new(modelDoc) }},
 	{Name: "lifecycle", Doc: "A lifecycle is the rules of a SIM's states, by which accounts run their SIMs: the first state, test quota, " +
 		"bill on first use, suspensions, activation.", New: func() any { return new(lifecycleDoc) }},

@@ -19,8 +19,8 @@ type lifecycleDoc struct {
 	FirstUse   *firstUseDoc         `yaml:"first_use" doc:"The end of states with usage: first_use. Without it, the first usage of any class ends them."`
 	Suspend    *suspendDoc          `yaml:"suspend" doc:"The end of suspensions. Without it a suspension lasts until somebody ends it."`
 	Activation *activationDoc       `yaml:"activation" doc:"The charge for the activation of a SIM. Without it there is none."`
-	Override   diag.Text            `yaml:"usage_limit_override" default:"disabled" enum:"disabled|permanent|current_cycle" doc:"Whether limits that throttle, block or suspend are lifted: disabled (limits hold), permanent (no limit), current_cycle (no limit until the running cycle ends). The settings of a SIM go before those of its account, and settings go before this document."`
-	UsageIn    diag.Map[*diag.Text] `yaml:"usage_in" doc:"What becomes of usage in a state: charge (the default) or suspense. States with usage: quota or first_use cannot be named." example:"{ suspended: suspense }"`
+	Override   diag.Text            `yaml:"usage_limit_override" default:"disabled" enum:"disabled|permanent|current_cycle" doc:"Whether limits that throttle, block or suspend are lifted: disabled (limits hold), permanent (no limit), current_cycle (no limit until the running cycle ends). The settings of a SIM take precedence over those of its account, and both over this document."`
+	UsageIn    diag.Map[*diag.Text] `yaml:"usage_in" doc:"Treatment of usage in a state: charge (the default) or suspense. States with usage: quota or first_use cannot be named." example:"{ suspended: suspense }"`
 
 	pos  diag.Pos
 	node *diag.Node
@@ -309,7 +309,7 @@ func (c *compiling) firstUse(l *Lifecycle, doc *lifecycleDoc) {
 			f.After.N, f.After.N)
 	}
 	if f.Before && len(l.FirstUse.Threshold) == 0 {
-		c.list.Errorf(f.To.Pos, "bill_before charges usage up to the threshold, but there is no threshold; leave it out")
+		c.list.Errorf(f.To.Pos, "bill_before charges usage up to the threshold, but no threshold is set; leave bill_before out")
 	}
 	if !c.state(m, f.To) {
 		return

@@ -22,11 +22,11 @@ type modelDoc struct {
 }
 
 type stateDoc struct {
-	Core    diag.Text `yaml:"core,required" enum:"prospect|active|suspended|cancelled" doc:"What the state means to everybody who does not know the model: prospect (not in business yet), active, suspended, cancelled." example:"active"`
+	Core    diag.Text `yaml:"core,required" enum:"prospect|active|suspended|cancelled" doc:"Meaning of the state in every model: prospect (not in business yet), active, suspended, cancelled." example:"active"`
 	Usage   diag.Text `yaml:"usage" default:"charge" enum:"charge|quota|first_use" doc:"charge: the plan prices usage. quota: the test quota of the lifecycle is free, and using it up ends the state. first_use: usage up to the threshold is free, and passing it ends the state."`
 	Network diag.Text `yaml:"network" default:"on" enum:"on|off" doc:"off: the SIM is barred from the network in this state."`
 	Final   bool      `yaml:"final" doc:"true: nothing follows."`
-	Doc     string    `yaml:"meaning" doc:"What the state is for, in explanations and in the reference." example:"in stock, not in use"`
+	Doc     string    `yaml:"meaning" doc:"Purpose of the state, for explanations and the reference." example:"in stock, not in use"`
 }
 
 type transitionDoc struct {
@@ -36,7 +36,7 @@ type transitionDoc struct {
 	First      bool           `yaml:"first" doc:"true: the charge is due only when the SIM reaches the state for the first time."`
 	Product    diag.Text      `yaml:"product" doc:"Name of the charge on documents; without it, FROM to TO." example:"retirement"`
 	Permission diag.Text      `yaml:"permission" doc:"Permission that a person or program needs for it; without it, that for states of SIMs." example:"sim.retire"`
-	By         []diag.Text    `yaml:"by" enum:"person|usage|time" doc:"Who or what may make the transition: a person or program, usage, a time limit. Without it, all." example:"[person]"`
+	By         []diag.Text    `yaml:"by" enum:"person|usage|time" doc:"Makers of the transition that are allowed: a person or program, usage, a time limit. Without it, all." example:"[person]"`
 	Confirm    diag.Text      `yaml:"confirm" default:"after" enum:"before|after" doc:"before: if a person or program asks for the step, the state takes effect when the network has acknowledged it. after: the state takes effect at once, and the network follows. Steps by usage, time limits and accounts never wait."`
 }
 
