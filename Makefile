@@ -146,10 +146,13 @@ naive: check-go
 		sh -c 'SEED=$$((FIRST + {} * 1000000000)) ../bin/naive.test -test.run TestEngineAgreesWithTheNaiveRater -test.v \
 			-fresh -progress -records $$(($(NUMBER) / $(PROCESSES)))'
 
-# Random histories of bill runs: every line of the invoice balance is 0, every document verifies: make invoices HISTORIES=1000
+# Random histories of bill runs: every line of the invoice balance is 0, every document verifies; of contracts, and of so many
+# SIMs, against models that go day by day: make invoices HISTORIES=1000 SIM_HISTORIES=5000000
 HISTORIES ?= 300
+SIM_HISTORIES ?= 1000000
 invoices:
-	RATEMILL_HISTORIES=$(HISTORIES) go test -count=1 -timeout 0 ./invoicing ./invoicing/product -run 'Random|SumOfAll'
+	RATEMILL_HISTORIES=$(HISTORIES) RATEMILL_SIM_HISTORIES=$(SIM_HISTORIES) \
+		go test -count=1 -timeout 0 ./invoicing ./invoicing/product ./invoicing/contract -run 'Random|SumOfAll|NaiveModel'
 
 # What each stage and the whole cost, as tables: make bench, make bench SMALL=1, make bench COUNT=6 WHOLE=10000000. The whole
 # goes on by millions, and each million costs what ClickHouse merges after it too.
