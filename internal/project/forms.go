@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
 
 	"ratemill/invoicing/document"
 	"ratemill/invoicing/form"
@@ -51,14 +49,12 @@ func (f *Forms) Print(ctx context.Context, d *document.Document) (*form.Print, e
 	if in.Accounts, err = f.Names(ctx, d); err != nil {
 		return nil, err
 	}
-	if s.Logo != "" {
-		dir := CatalogueFolder
-		if s.Name.Pos.File != nil {
-			dir = path.Dir(s.Name.Pos.File.Name)
-		}
-		if in.Logo, err = fs.ReadFile(f.Project.FS, path.Join(dir, s.Logo)); err != nil {
-			return nil, fmt.Errorf("the logo of seller %s: %w", s.Name.Value, err)
-		}
+	if in.Logo, err = f.Project.Logo(s); err != nil {
+		return nil, fmt.Errorf("the logo of seller %s: %w", s.Name.Value, err)
+	}
+	docs, _ := terms.DocumentsOf(f.Project.Catalogue)
+	if in.Template, err = f.Project.Template(s, docs.Group(d.Terms.AccountingGroup, d.Cycle.To)); err != nil {
+		return nil, fmt.Errorf("the template of %s: %w", d.Number, err)
 	}
 	if d.Corrects != "" {
 		if in.Corrected, err = f.Issued(ctx, d.Corrects, d); err != nil {

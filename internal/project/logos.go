@@ -15,14 +15,27 @@ const mostLogo = 8 << 20
 
 // Logo is the file with the logo of a seller, beside the document that describes it; nil if it names none.
 func (p *Project) Logo(s *terms.Seller) ([]byte, error) {
-	if s.Logo == "" {
+	return p.beside(s.Name.Pos, s.Logo)
+}
+
+// Template is the file with the template of an accounting group, or else of a seller; nil if neither names one.
+func (p *Project) Template(s *terms.Seller, g *terms.Group) ([]byte, error) {
+	if g != nil && g.Template.Value != "" {
+		return p.beside(g.Template.Pos, g.Template.Value)
+	}
+	return p.beside(s.Template.Pos, s.Template.Value)
+}
+
+// beside is a file beside a document, nil if none is named.
+func (p *Project) beside(at diag.Pos, file string) ([]byte, error) {
+	if file == "" {
 		return nil, nil
 	}
 	dir := CatalogueFolder
-	if s.Name.Pos.File != nil {
-		dir = path.Dir(s.Name.Pos.File.Name)
+	if at.File != nil {
+		dir = path.Dir(at.File.Name)
 	}
-	name := path.Join(dir, s.Logo)
+	name := path.Join(dir, file)
 	info, err := fs.Stat(p.FS, name)
 	if err == nil && info.Size() > mostLogo {
 		err = &fs.PathError{Op: "read", Path: name, Err: errors.New("it is larger than 8 MB")}
@@ -48,6 +61,33 @@ func (p *Project) checkLogos(l *diag.List) {
 				s.Name.Value)
 		} else if err != nil {
 			l.Errorf(s.Name.Pos, "%v (%s)", err, s.Logo)
+		}
+	}
+}
+
+// checkTemplates reports templates that are missing, and all that is wrong with the others.
+func (p *Project) checkTemplates(l *diag.List) {
+	docs, _ := terms.DocumentsOf(p.Catalogue)
+	check := func(what string, t diag.Text) {
+		file, err := p.beside(t.Pos, t.Value)
+		if err != nil {
+			l.Errorf(t.Pos, "the template of %s cannot be read, and none of its documents could be made: %v", what, err)
+			return
+		}
+		for _, err := range form.CheckTemplate(file) {
+			l.Errorf(t.Pos, "template %s: %v", t.Value, err)
+		}
+	}
+	for _, s := range docs.Sellers() {
+		if s.Template.Value != "" {
+			check("seller "+s.Name.Value, s.Template)
+		}
+	}
+	for _, name := range docs.Groups() {
+		for _, g := range docs.GroupVersions(name) {
+			if g.Template.Value != "" {
+				check("accounting group "+name, g.Template)
+			}
 		}
 	}
 }

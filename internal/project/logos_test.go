@@ -35,3 +35,25 @@ func TestLogosAreCheckedBeforeDocumentsNeedThem(t *testing.T) {
 		require.Equal(t, list.HasErrors(), p == nil)
 	}
 }
+
+func TestTemplatesAreCheckedBeforeDocumentsNeedThem(t *testing.T) {
+	const seller = `seller: globex
+company: { name: Globex IoT S.L., street: Calle Mayor 1, city: Madrid, country: ES }
+accounting_groups: [eu]
+template: page.html
+`
+	const group = `accounting_group: eu
+currency: EUR
+numbers: { invoice: "INV-{n}", credit_note: "CN-{n}" }
+tax: none
+template: gone.html
+`
+	p, list := project.Load(fstest.MapFS{"catalogue/sellers/globex.yaml": file(seller), "catalogue/eu.yaml": file(group),
+		"catalogue/none.yaml":         file("tax: none\nrules: [{ category: O, reason: outside_scope }]\n"),
+		"catalogue/sellers/page.html": file(`{{define "heder"}}{{end}}{{define "foter"}}{{end}}`)}, nil)
+	require.Nil(t, p)
+	require.Equal(t, `catalogue/eu.yaml:5:11: error: the template of accounting group eu cannot be read, and none of its documents could be made: open catalogue/gone.html: file does not exist
+catalogue/sellers/globex.yaml:4:11: error: template page.html: the page has no block foter; did you mean notes?
+catalogue/sellers/globex.yaml:4:11: error: template page.html: the page has no block heder; did you mean header?
+`, lines(list))
+}

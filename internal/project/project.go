@@ -76,6 +76,7 @@ func load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 		list = append(list, more...)
 		if p.Catalogue != nil {
 			p.checkLogos(&list)
+			p.checkTemplates(&list)
 			p.checkConditions(&list)
 		}
 	}

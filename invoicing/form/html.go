@@ -26,6 +26,7 @@ type Print struct {
 	Accounts  map[string]string // names of accounts for people, by account; an account without one is printed as it is
 	XML       []byte            // the electronic invoice that is attached to the PDF, nil for none
 	XMLName   string            // its file name, invoice.xml without one
+	Template  []byte            // blocks of the page that replace ratemill's own, nil for none
 }
 
 // texts are the seller's words in a language.
@@ -50,10 +51,14 @@ var pageText string
 
 var pageTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("page").Parse(pageText)) })
 
-// html is the page of a view.
-func (v *view) html() ([]byte, error) {
+// html is the page of a view, with the blocks of a template.
+func (v *view) html(template []byte) ([]byte, error) {
+	page, err := pageOf(template)
+	if err != nil {
+		return nil, fmt.Errorf("the template of the document: %w", err)
+	}
 	var b bytes.Buffer
-	if err := pageTemplate().Execute(&b, v); err != nil {
+	if err := page.Execute(&b, v); err != nil {
 		return nil, fmt.Errorf("the page of the document: %w", err)
 	}
 	return b.Bytes(), nil

@@ -62,7 +62,7 @@ func (p *Printer) PDF(ctx context.Context, in *Print) ([]byte, error) {
 			v.Attached = dataURL("text/xml", in.XML)
 		}
 	}
-	page, err := v.html()
+	page, err := v.html(in.Template)
 	switch {
 	case err != nil:
 		return nil, err

@@ -2,6 +2,7 @@ package form
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -161,6 +162,13 @@ func samples(t testing.TB) map[string]*Print {
 	}
 
 	d := sampleDocument("en")
+	require.NoError(t, d.Make(sumsOf(t, sampleItems()), taxedAt("S", "19", "")))
+	all["template-of-a-reseller"] = printOf(t, d)
+	template, err := os.ReadFile("testdata/reseller.html")
+	require.NoError(t, err)
+	all["template-of-a-reseller"].Template = template
+
+	d = sampleDocument("en")
 	d.Terms.Payment = "slip"
 	d.Payer.Country, d.Payer.VAT = "DE", "DE811234567"
 	d.Periods = []document.Period{wholeMonth(2026, 1), wholeMonth(2026, 2), wholeMonth(2026, 3)}

@@ -23,6 +23,7 @@ type Group struct {
 	Grace       Days          `yaml:"grace" doc:"Days after the end of a cycle before it is closed, for usage that comes late." example:"2 d"`
 	OffCycle    string        `yaml:"off_cycle" default:"no" enum:"no|daily" doc:"daily: what arises within a cycle (activations, changes of state, one-off charges, purchases, corrections) gets an invoice of its own: ratemill invoice run --off-cycle, which you run once a day, makes it."`
 	Review      string        `yaml:"review" default:"required" enum:"required|none" doc:"Whether a person reviews each document before it is final."`
+	Template    diag.Text     `yaml:"template" doc:"File with a template beside this document, instead of the seller's: HTML blocks that replace those of ratemill's page." example:"es-b2b.html"`
 	Hold        Hold          `yaml:"hold" doc:"When a document is held."`
 }
 

@@ -18,6 +18,7 @@ type Seller struct {
 	Logo     string          `yaml:"logo" doc:"File with the logo, SVG or PNG, beside this document. Without it the name is printed." example:"globex.svg"`
 	Brand    string          `yaml:"brand" doc:"Name as it is printed beside or instead of the logo; without it, the company's." example:"globex"`
 	Colour   diag.Text       `yaml:"colour" doc:"Colour of titles and of the box with the amount." example:"#0b7a5b"`
+	Template diag.Text       `yaml:"template" doc:"File with a template beside this document: HTML blocks that replace those of ratemill's page." example:"globex.html"`
 	Bank     *Bank           `yaml:"bank" doc:"Account to which customers pay."`
 	Creditor diag.Text       `yaml:"sepa_creditor" doc:"SEPA creditor identifier, for direct debits." example:"DE98ZZZ09999999999"`
 	Mail     string          `yaml:"mail_from" doc:"Address from which invoices are mailed." example:"billing@globex.example"`
