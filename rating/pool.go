@@ -50,6 +50,7 @@ var growthNames = []string{"fixed", "variable", "peak"}
 type share struct {
 	name          string
 	at            diag.Pos // of its level, or else of its name
+	named         diag.Pos // of its name
 	level         level
 	participation bool // activated by it
 	period        period
@@ -170,7 +171,7 @@ func (c *compiler) compileShares() {
 	types := c.serviceTypes()
 	for _, doc := range c.shareDocs {
 		c.joinable("share plan", doc.Name)
-		s := &share{name: doc.Name.Value, level: doc.Level.level, at: doc.Name.Pos, priority: doc.Priority,
+		s := &share{name: doc.Name.Value, level: doc.Level.level, at: doc.Name.Pos, named: doc.Name.Pos, priority: doc.Priority,
 			participation: doc.Activation.Value == "participation", growth: growth(max(0, slices.Index(growthNames, doc.Growth.Value))),
 			whole: doc.Join.Value == "whole", full: doc.Units.Value == "full", listed: len(doc.Plans)+len(doc.ServiceTypes) > 0}
 		s.period = period(max(0, slices.Index(periodNames, doc.Period.Value)))

@@ -122,6 +122,7 @@ func (t *tariffs) check(im *importer) {
 		t.compareCharges(im, &t.settings[i])
 	}
 	t.inert(im)
+	t.idlePools(im)
 	t.elsewhere(im)
 	if !im.list.HasErrors() {
 		t.changes(im)
@@ -154,12 +155,14 @@ func (t *tariffs) takesPart(im *importer, a *accountTariffs, id string, at diag.
 	for _, key := range t.pairs {
 		switch {
 		case key[0] != id:
-		case takes(key[1]):
+		case slices.ContainsFunc(t.plansOf(id, key[1]), takes):
 			return
-		case key[1] != "" && !slices.Contains(have, key[1]):
-			have = append(have, key[1])
+		default:
+			have = append(have, t.plansOf(id, key[1])...)
 		}
 	}
+	slices.Sort(have)
+	have = slices.Compact(have)
 	if len(have) > 0 {
 		im.list.Warnf(at, "nothing draws on pool %s of account %s: its SIMs have the plans %s, and only %s take part",
 			shortened(pool), shortened(id), strings.Join(have, ", "), strings.Join(plans, ", "))

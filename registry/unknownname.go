@@ -16,6 +16,8 @@ type Catalogue struct {
 	// plan, none for all.
 	PlanCurrencies, LimitCurrencies, PoolPlans map[string][]string
 
+	Pools []Pool // the share plans
+
 	// Accounts are the accounts that documents of the catalogue name.
 	Accounts []NamedAccount
 

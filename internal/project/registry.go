@@ -63,6 +63,7 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 	}
 	names := &registry.Catalogue{Plans: plansToHave(c), SharePlans: c.SharePlans(), Limits: c.Limits(), Packages: c.Packages()}
 	names.PlanCurrencies, names.LimitCurrencies, names.PoolPlans = c.Currencies()
+	names.Pools = c.Pools()
 	names.Accounts = accountsIn(c)
 	names.ChargeCurrencies = chargesOf(c.Life())
 	names.Converts = c.Converts

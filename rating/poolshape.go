@@ -1,0 +1,42 @@
+package rating
+
+import (
+	"slices"
+
+	"ratemill/diag"
+	"ratemill/registry"
+)
+
+// Pools are the share plans as check compares them with the accounts and SIMs: what any version of each says.
+func (c *Catalogue) Pools() (all []registry.Pool) {
+	for _, f := range c.shares.list {
+		p := registry.Pool{Name: diag.Text{Value: f.name}, Growing: true, BySIMs: true}
+		everybody := false
+		for _, s := range f.versions {
+			p.Name.Pos = s.named
+			p.Growing = p.Growing && s.growth != fixed
+			p.BySIMs = p.BySIMs && s.participation
+			p.Shared = p.Shared || s.level.kind != ofAccount
+			everybody = everybody || !s.listed
+			for i := range c.plans.list {
+				name := c.plans.list[i].name
+				if s.takes(int32(i)) && !slices.Contains(p.Takes, name) {
+					p.Takes = append(p.Takes, name)
+				}
+				if s.gives(int32(i)) && !slices.Contains(p.Contribute, name) {
+					p.Contribute = append(p.Contribute, name)
+				}
+			}
+		}
+		if everybody {
+			p.Takes = nil
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// gives reports whether SIMs with a plan add units.
+func (s *share) gives(plan int32) bool {
+	return slices.ContainsFunc(s.of(plan), func(g uint16) bool { return s.groups[g-1].units > 0 })
+}
