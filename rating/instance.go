@@ -16,8 +16,12 @@ import (
 type packageDoc struct {
 	Name        diag.Text   `yaml:"package,required" doc:"Name, by which accounts and SIMs buy it." example:"travel-eu"`
 	From        since       `yaml:"from" doc:"Local date or instant from which this version is sold; without it, always. A package keeps the version of its purchase." example:"2026-02-01"`
+	Until       since       `yaml:"until" doc:"Local date or instant from which this version is sold no more; what was bought stays." example:"2026-05-01"`
+	For         *buyersDoc  `yaml:"for" doc:"To whom it is sold; without it, to all."`
+	PerAccount  int         `yaml:"per_account" doc:"How many of it an account and its SIMs can ever buy together, such as 1 for a trial." example:"1"`
 	Environment string      `yaml:"environment" default:"production" enum:"production|sandbox" doc:"For which accounts it is; one of a sandbox is only for payers whose billing profile says environment: sandbox."`
 	Price       *moneyText  `yaml:"price" doc:"Price in advance, a one-off charge at the purchase; without it, it is free of charge." example:"9.90 EUR"`
+	FirstPrice  *moneyText  `yaml:"first_price" doc:"Price of the purchase, if each renewal costs price; 0 EUR for a free trial." example:"0 EUR"`
 	Buckets     []bucketDoc `yaml:"buckets,required" doc:"Its units, drawn in this order."`
 	Valid       validity    `yaml:"valid,required" doc:"For how long its units can be drawn: hours, days, or months, by the clock of the account." example:"30 d"`
 	Begins      string      `yaml:"begins" default:"purchase" enum:"purchase|first_use" doc:"When that time begins: at the purchase, or with the first usage that draws on it."`
@@ -36,6 +40,7 @@ func (p *packageDoc) Check(n *diag.Node, d *diag.Decoder) {
 	if m := n.Member("begin_within"); m != nil && p.Begins != "first_use" {
 		d.Errorf(m.Pos, "begin_within bounds the first use, so it needs begins: first_use")
 	}
+	p.checkOffer(n, d)
 	if m := n.Member("renewal"); m != nil && p.Renewal == "on_expiry" && p.Begins == "first_use" {
 		d.Errorf(m.Pos, "a package that begins with its first use cannot renew on expiry, because invoices compute renewals without usage; "+
 			"write begins: purchase, or renewal: on_use_up")
@@ -179,6 +184,7 @@ func (c *compiler) compilePackages() {
 				c.list.Errorf(m.Pos, "the price must be more than 0; leave it out if the package is free of charge")
 			}
 		}
+		c.compileOffer(doc)
 		p.buckets = c.buckets(doc.Buckets, "package "+p.name, p.name, SIMPackage, false)
 		c.warnZones(doc.Buckets, plans, "any plan")
 		c.setLeast(p.buckets, plans)
@@ -205,7 +211,7 @@ type Package struct {
 	Blocked  bool
 
 	valid, within, readOnly validity
-	renewal                 string
+	doc                     *packageDoc
 }
 
 // Packages are the names of the packages, sorted.
@@ -222,7 +228,7 @@ func (c *Catalogue) Package(name string, at udr.Instant, zone *time.Location) (P
 		return Package{}, false
 	}
 	x := Package{Name: p.name, Sandbox: p.doc.Environment == "sandbox", OnUse: p.onUse, Cap: p.cap, Blocked: p.blocked, valid: p.valid,
-		within: p.within, readOnly: p.readOnly, renewal: p.doc.Renewal}
+		within: p.within, readOnly: p.readOnly, doc: p.doc}
 	if m := p.doc.Price; m != nil {
 		x.Price, x.Currency = m.Amount.String(), m.Currency
 	}

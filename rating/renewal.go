@@ -96,7 +96,7 @@ func (p *Package) RenewalPrice(b *registry.Bought) (price decimal.D, currency st
 }
 
 // Renewal is what a purchase of the package says if the buyer does not; "profile" leaves it to the billing profile.
-func (p *Package) Renewal() string { return p.renewal }
+func (p *Package) Renewal() string { return p.doc.Renewal }
 
 // renewal is what an engine knows of the renewals of an instance.
 type renewal struct {

@@ -59,16 +59,24 @@ func (o *Office) BuyPackage(ctx context.Context, r PackageOrder) (*AccountChange
 			return err
 		}
 		name := d.packageInstance(&r, subject)
+		if err := d.offered(&r, &p, subject, name, when, zone); err != nil {
+			return err
+		}
 		v := account.Package{Notes: r.Notes}
 		if r.Cap >= 0 {
 			v.Cap = &r.Cap
 		}
-		price, err := d.packagePrice(&r, &p, payer, when)
+		price, err := d.packagePrice(&r, p.Name, p.Price, p.Currency, payer, when)
 		if err != nil {
 			return err
 		}
 		if err := d.renews(&r, &p, &v, payer, price, when); err != nil {
 			return err
+		}
+		if first, currency, ok := p.FirstPrice(); ok && v.Renewal != "" {
+			if price, err = d.packagePrice(&r, p.Name, first, currency, payer, when); err != nil {
+				return err
+			}
 		}
 		d.state(registry.KindPackage, subject, name, when, v)
 		return d.chargePackage(&r, &p, name, subject, payer, price, when, zone)
@@ -105,6 +113,39 @@ func (d *accountDraft) mayBuy(r *PackageOrder, as account.Actor, when udr.Instan
 	return nil
 }
 
+// offered refuses a package that is not sold to the account at that time. A request that is repeated is no other purchase.
+func (d *accountDraft) offered(r *PackageOrder, p *rating.Package, subject, name string, when udr.Instant, zone *time.Location) error {
+	if len(d.statements.Told(registry.KindPackage, subject)) > 0 && d.hasPackage(subject, name) {
+		return nil
+	}
+	b := rating.Buyer{Path: account.Path(d.book, r.Account, when), Kind: d.book.Account(r.Account, when).Kind}
+	for of := range d.statements.Subjects(registry.KindPackage) {
+		if sim, ok := registry.SIMOf(of); ok {
+			own, _ := d.view.Owner(sim, when, d.book.Revision)
+			if id, _ := d.view.AccountID(own.Account); id != r.Account {
+				continue
+			}
+		} else if of != r.Account {
+			continue
+		}
+		names := map[string]bool{}
+		for _, s := range d.statements.Told(registry.KindPackage, of) {
+			if s.State == registry.Holds && rating.PackageOf(s.Name) == p.Name {
+				names[s.Name] = true
+			}
+		}
+		b.Has += len(names)
+	}
+	if why := p.NotFor(&b, when, zone); why != "" {
+		return conflict("%s", why)
+	}
+	return nil
+}
+
+func (d *accountDraft) hasPackage(subject, name string) bool {
+	return slices.ContainsFunc(d.statements.Told(registry.KindPackage, subject), func(s registry.KnownStatement) bool { return s.Name == name })
+}
+
 // environment refuses a package of a sandbox for those who pay, and the other way round.
 func (d *accountDraft) environment(p *rating.Package, payer string, when udr.Instant) error {
 	profile := d.book.Profile(payer, when)
@@ -136,14 +177,14 @@ func (d *accountDraft) packageInstance(r *PackageOrder, subject string) string {
 }
 
 // packagePrice is the price of a package for a payer, in the payer's currency; 0 if nothing is charged.
-func (d *accountDraft) packagePrice(r *PackageOrder, p *rating.Package, payer string, when udr.Instant) (amount decimal.D, err error) {
-	currency, price := d.book.Account(payer, when).Currency, r.Price
+func (d *accountDraft) packagePrice(r *PackageOrder, name, price, its, payer string, when udr.Instant) (amount decimal.D, err error) {
+	currency := d.book.Account(payer, when).Currency
 	switch {
-	case price == "" && p.Price != "" && p.Currency != currency:
-		return amount, conflict("package %s costs %s %s, but account %s pays in %s; give its price in that with --price", p.Name, p.Price,
-			p.Currency, payer, currency)
-	case price == "":
-		price = p.Price
+	case r.Price != "":
+		price = r.Price
+	case price != "" && its != currency:
+		return amount, conflict("package %s costs %s %s, but account %s pays in %s; give its price in that with --price", name, price, its, payer,
+			currency)
 	}
 	if price == "" || price == "0" {
 		return amount, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -78,6 +79,12 @@ func accountsIn(c *rating.Catalogue) (named []registry.NamedAccount) {
 	for _, d := range c.Deals() {
 		for _, id := range d.Named {
 			named = append(named, registry.NamedAccount{ID: id, Says: "has the deal prices of plan " + d.Plan})
+		}
+	}
+	offered := c.OfferedTo()
+	for _, name := range slices.Sorted(maps.Keys(offered)) {
+		for _, id := range offered[name] {
+			named = append(named, registry.NamedAccount{ID: id, Says: "can buy package " + name})
 		}
 	}
 	seen := map[registry.NamedAccount]bool{}

@@ -1,0 +1,122 @@
+package rating
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ratemill/diag"
+	"ratemill/literal"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// An offer is a package that is sold for a time, to some, or a few times, such as one for trying out. It bounds who can buy; what was
+// bought stays.
+
+// buyersDoc is to whom a package is sold.
+type buyersDoc struct {
+	Kind     string      `yaml:"kind" enum:"standard|reseller" doc:"Accounts of this kind." example:"reseller"`
+	Accounts []diag.Text `yaml:"accounts" doc:"These accounts, and those below them." example:"[acme]"`
+}
+
+// Check implements the checks of diag.Decode.
+func (f *buyersDoc) Check(n *diag.Node, d *diag.Decoder) {
+	if (f.Kind == "") == (len(f.Accounts) == 0) {
+		d.Errorf(n.Pos, "for names either accounts or a kind of account")
+	}
+}
+
+// mostPerAccount bounds per_account: more is no bound.
+const mostPerAccount = 1000
+
+// checkOffer checks when, to whom and for what a package is sold.
+func (p *packageDoc) checkOffer(n *diag.Node, d *diag.Decoder) {
+	if p.Until.Kind != literal.Always && p.Until.Order() <= p.From.Order() {
+		d.Errorf(p.Until.Pos, "until is not after from, so this version is never sold")
+	}
+	if m := n.Member("per_account"); m != nil && (p.PerAccount < 1 || p.PerAccount > mostPerAccount) {
+		d.Errorf(m.Pos, "an account can buy 1 to %d of a package, not %d; leave per_account out if there is no bound", mostPerAccount, p.PerAccount)
+	}
+	m := n.Member("first_price")
+	switch {
+	case m == nil:
+	case p.Price == nil:
+		d.Errorf(m.Pos, "first_price is the price of the purchase where renewals cost price; write price too, or instead")
+	case p.Renewal == "never":
+		d.Errorf(m.Pos, "first_price is the price of the purchase where renewals cost price, but this package never renews; write price alone")
+	}
+}
+
+// compileOffer checks the amounts of an offer.
+func (c *compiler) compileOffer(doc *packageDoc) {
+	m := doc.FirstPrice
+	if m == nil {
+		return
+	}
+	if m.Currency != "" {
+		c.currency(m.Currency, m.Pos)
+	}
+	if m.Amount.Sign() < 0 {
+		c.list.Errorf(m.Pos, "a price is 0 or more")
+	}
+	if p := doc.Price; p != nil && p.Currency != m.Currency {
+		c.list.Errorf(m.Pos, "first_price is in %s, but price is in %s; write both in one currency", m.Currency, p.Currency)
+	}
+}
+
+// Buyer is an account that wants to buy a package.
+type Buyer struct {
+	Kind registry.AccountKind
+	Path []string // its id, and those of the accounts above it
+	Has  int      // how many of the package it and its SIMs ever had
+}
+
+// NotFor says why a buyer cannot have a package at a time; it is empty if it can.
+func (p *Package) NotFor(b *Buyer, at udr.Instant, zone *time.Location) string {
+	doc := p.doc
+	if doc.Until.Kind != literal.Always && at >= doc.Until.Begins(zone) {
+		return fmt.Sprintf("package %s was sold until %s", p.Name, doc.Until.Text)
+	}
+	if f := doc.For; f != nil {
+		named := slices.ContainsFunc(f.Accounts, func(t diag.Text) bool { return slices.Contains(b.Path, t.Value) })
+		switch {
+		case f.Kind != "" && b.Kind.String() != f.Kind:
+			return fmt.Sprintf("package %s is for accounts of kind %s, and account %s is of kind %s", p.Name, f.Kind, b.Path[0], b.Kind)
+		case f.Kind == "" && !named:
+			var all []string
+			for _, t := range f.Accounts {
+				all = append(all, t.Value)
+			}
+			return fmt.Sprintf("package %s is for account %s and those below, and account %s is none of them", p.Name, strings.Join(all, ", "),
+				b.Path[0])
+		}
+	}
+	if doc.PerAccount > 0 && b.Has >= doc.PerAccount {
+		return fmt.Sprintf("account %s and its SIMs bought %d of package %s before, and its per_account is %d", b.Path[0], b.Has, p.Name,
+			doc.PerAccount)
+	}
+	return ""
+}
+
+// FirstPrice is the price of the purchase, if renewals cost another.
+func (p *Package) FirstPrice() (price, currency string, ok bool) {
+	if m := p.doc.FirstPrice; m != nil {
+		return m.Amount.String(), m.Currency, true
+	}
+	return "", "", false
+}
+
+// OfferedTo are the accounts that packages name as their buyers, by package.
+func (c *Catalogue) OfferedTo() map[string][]diag.Text {
+	all := map[string][]diag.Text{}
+	for _, f := range c.packages.list {
+		for _, p := range f.versions {
+			if p.doc.For != nil {
+				all[f.name] = append(all[f.name], p.doc.For.Accounts...)
+			}
+		}
+	}
+	return all
+}
