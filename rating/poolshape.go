@@ -40,3 +40,37 @@ func (c *Catalogue) Pools() (all []registry.Pool) {
 func (s *share) gives(plan int32) bool {
 	return slices.ContainsFunc(s.of(plan), func(g uint16) bool { return s.groups[g-1].units > 0 })
 }
+
+// Currencies are those of each plan's versions and of each limit on cost; and, for share plans with a list of plans,
+// the plans whose usage draws on them, in any version.
+func (c *Catalogue) Currencies() (plans, limits, pools map[string][]string) {
+	plans, limits, pools = map[string][]string{}, map[string][]string{}, map[string][]string{}
+	add := func(to map[string][]string, name, value string) {
+		if value != "" && !slices.Contains(to[name], value) {
+			to[name] = append(to[name], value)
+		}
+	}
+	for _, f := range c.plans.list {
+		for _, p := range f.versions {
+			add(plans, f.name, p.currency)
+		}
+	}
+	for _, f := range c.limits.list {
+		for _, m := range f.versions {
+			add(limits, f.name, m.currency)
+		}
+	}
+	for _, f := range c.shares.list {
+		if slices.ContainsFunc(f.versions, func(s *share) bool { return !s.listed }) {
+			continue
+		}
+		for _, s := range f.versions {
+			for i, takes := range s.plans {
+				if takes {
+					add(pools, f.name, c.plans.list[i].name)
+				}
+			}
+		}
+	}
+	return plans, limits, pools
+}
