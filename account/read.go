@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"ratemill/internal/store"
+	"ratemill/registry"
 )
 
 // Filter chooses balances; nil fields choose all.
@@ -98,9 +99,10 @@ func Discard(ctx context.Context, db *store.DB, consumer string) error {
 	})
 }
 
-// BalancesIn gives all balances in a transaction, those of each partition by themselves.
-func BalancesIn(ctx context.Context, tx *store.Tx, each func(*Row) error) error {
-	rows, err := tx.Rows(ctx, `SELECT account_number, cycle, tier, currency, class, unit, records, quantity, amount, version FROM account_balances`)
+// BalancesIn gives the balances of cycles that begin on a date or later, in a transaction, those of each partition by themselves.
+func BalancesIn(ctx context.Context, tx *store.Tx, from registry.Date, each func(*Row) error) error {
+	rows, err := tx.Rows(ctx, `SELECT account_number, cycle, tier, currency, class, unit, records, quantity, amount, version
+		FROM account_balances WHERE cycle >= ?`, int64(from))
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 
 // Items gives the items of a line of a document that is not usage, computed again from the document's inputs.
 func (r *Run) Items(ctx context.Context, s *Stored, l *document.Line, give func(*document.Item) error) error {
-	known, _, err := r.known(ctx, []uint32{s.PayerNumber})
+	known, _, err := r.known(ctx, []uint32{s.PayerNumber}, r.Basis.signers())
 	if err != nil {
 		return err
 	}

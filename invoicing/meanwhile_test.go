@@ -1,6 +1,7 @@
 package invoicing
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -84,4 +85,38 @@ func TestRunsAndFinalisingAtTheSameTimeLeaveOneInvoiceForEachPayer(t *testing.T)
 		return nil
 	}))
 	require.NotContains(t, off(k.balance()), "B7")
+}
+
+// A run asks for usage behind the last close of each payer. If another run closes a cycle in between, the usage that it asked for is not
+// that of the next cycle.
+func TestACycleThatAnotherRunClosedAfterTheQuestionForUsageIsSkipped(t *testing.T) {
+	k, _ := readCase(t, "testdata/cases/usage-that-comes-after-the-document.txtar")
+	view := k.registry.View()
+	defer view.Close()
+	at := time.Date(2026, 6, 2, 8, 0, 0, 0, time.UTC)
+	run := func(log int64) *Run {
+		return &Run{DB: k.db, Basis: k.basis(view, at, k.registry.Revision(), log), By: By{Who: "maria", At: at}, Settle: k.settle}
+	}
+	compute := func(r *Run, until string) (all []*Computed) {
+		require.NoError(t, r.Compute(t.Context(), date(t, until), nil, func(c *Computed) error {
+			all = append(all, c)
+			return nil
+		}))
+		return all
+	}
+	slow, once := run(1<<40), false
+	slow.Basis.Usage = func(ctx context.Context, q UsageQuestion, each func(*Charged) error) error {
+		if !once {
+			once = true
+			fast := run(9000)
+			done := compute(fast, "2026-04-30")
+			require.NoError(t, fast.Finalise(ctx, []string{done[0].Documents[0].ID}, func(f Finalised) error { return f.Err }))
+		}
+		return k.usage(ctx, q, each)
+	}
+	done := compute(slow, "2026-05-31")
+	require.Len(t, done, 1)
+	require.Contains(t, done[0].Skipped, "another run closed a cycle of it")
+	done = compute(run(1<<40), "2026-05-31")
+	require.Equal(t, "6.5", done[0].Documents[0].Net.String(), "late usage of April, too")
 }

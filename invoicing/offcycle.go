@@ -16,15 +16,22 @@ import (
 // what is known now (rule R9). daily leaves out payers of other groups, and those of whom nothing is due; payers nil asks for all then. dry
 // stores nothing.
 func (r *Run) OffCycle(ctx context.Context, payers []uint32, daily, dry bool, each func(*Computed) error) error {
-	known, reviewed, err := r.known(ctx, payers)
-	if err != nil {
-		return err
-	}
 	if payers == nil {
-		payers = r.Basis.payers(known, Date(r.Basis.Now.Unix()/(24*60*60)))
+		last, err := r.last(ctx, nil)
+		if err != nil {
+			return err
+		}
+		payers = r.Basis.payers(last, Date(r.Basis.Now.Unix()/(24*60*60)))
 	}
-	w := r.worker(&usage{of: map[uint32][]Charged{}}, 0, reviewed)
+	w := r.worker(&usage{of: map[uint32][]Charged{}}, 0, r.Basis.signers())
+	var known map[uint32][]*Closed
 	for i, number := range payers {
+		if i%together == 0 {
+			var err error
+			if known, w.reviewed, err = r.known(ctx, payers[i:min(i+together, len(payers))], w.signers); err != nil {
+				return err
+			}
+		}
 		c, err := w.offCycle(ctx, number, known[number], daily)
 		if err != nil {
 			return err

@@ -32,6 +32,8 @@ type Run struct {
 	Settle func(ctx context.Context, tx *store.Tx, payer uint32, currency string, billed, documents decimal.D) error
 	// Deliver queues a final document for delivery, in its transaction. Nil: nobody delivers.
 	Deliver func(ctx context.Context, tx *store.Tx, s *Stored) error
+	// reviewedToo closes cycles of which a document is reviewed.
+	reviewedToo bool
 	// Progress gets how many payers are done, from time to time. May be nil.
 	Progress func(done, of int)
 }
@@ -42,15 +44,15 @@ const together = 200
 // Compute closes the next cycles of payers that begin up to a date, and stores their closes and documents. payers nil asks for all. each
 // gets what became of each payer, in the order of their numbers.
 func (r *Run) Compute(ctx context.Context, until Date, payers []uint32, each func(*Computed) error) error {
-	known, reviewed, err := r.known(ctx, payers)
+	last, err := r.last(ctx, payers)
 	if err != nil {
 		return err
 	}
 	all := payers
 	if all == nil {
-		all = r.Basis.payers(known, until)
+		all = r.Basis.payers(last, until)
 	}
-	return r.closing(ctx, until, all, known, reviewed, func(done []*Computed) error {
+	return r.closing(ctx, until, all, last, func(done []*Computed) error {
 		err := r.putAll(ctx, done)
 		for _, c := range done {
 			if err == nil {
@@ -63,11 +65,13 @@ func (r *Run) Compute(ctx context.Context, until Date, payers []uint32, each fun
 
 // Preview computes the next closes of payers up to a date as if their earlier documents were final, and stores nothing.
 func (r *Run) Preview(ctx context.Context, until Date, payers []uint32, each func(*Computed) error) error {
-	known, _, err := r.known(ctx, payers)
+	last, err := r.last(ctx, payers)
 	if err != nil {
 		return err
 	}
-	return r.closing(ctx, until, payers, known, nil, func(done []*Computed) error {
+	preview := *r
+	preview.reviewedToo = true
+	return preview.closing(ctx, until, payers, last, func(done []*Computed) error {
 		for _, c := range done {
 			if err := each(c); err != nil {
 				return err
@@ -77,9 +81,27 @@ func (r *Run) Preview(ctx context.Context, until Date, payers []uint32, each fun
 	})
 }
 
+// last are the last fixed closes of payers, nil for all, without their lines.
+func (r *Run) last(ctx context.Context, payers []uint32) (last map[uint32]*Closed, err error) {
+	const fixed = `state IN ('open', 'billed', 'pro_forma')`
+	err = r.DB.Change(ctx, "reading closes", func(tx *store.Tx) error {
+		last = map[uint32]*Closed{}
+		where, args := in("payer_number", payers)
+		all, err := Table{tx}.closes(ctx, "'null'", fixed+` AND `+where+` AND NOT EXISTS (SELECT 1 FROM invoice_closes AS later
+			WHERE later.payer_number = invoice_closes.payer_number AND later.`+fixed+` AND (later.cycle > invoice_closes.cycle
+			OR later.cycle = invoice_closes.cycle AND later.off_cycle > invoice_closes.off_cycle))`, args...)
+		for _, c := range all {
+			last[c.PayerNumber] = c
+		}
+		return err
+	})
+	return last, err
+}
+
 // known are the closes of payers, and the cycles with a reviewed document. Closes have the lines that the next close needs: those that no
 // document has yet, and all of payers with contracts.
-func (r *Run) known(ctx context.Context, payers []uint32) (closes map[uint32][]*Closed, reviewed map[AccountCycle]string, err error) {
+func (r *Run) known(ctx context.Context, payers []uint32, signers map[uint32]bool) (closes map[uint32][]*Closed,
+	reviewed map[AccountCycle]string, err error) {
 	closes, reviewed = map[uint32][]*Closed{}, map[AccountCycle]string{}
 	err = r.DB.Change(ctx, "reading closes", func(tx *store.Tx) error {
 		t := Table{tx}
@@ -88,9 +110,10 @@ func (r *Run) known(ctx context.Context, payers []uint32) (closes map[uint32][]*
 		if err != nil {
 			return err
 		}
-		if signers := r.Basis.signers(); len(signers) > 0 { // commitments count what earlier closes charged
+		own := slices.DeleteFunc(slices.Clone(payers), func(n uint32) bool { return !signers[n] })
+		if len(own) > 0 { // commitments count what earlier closes charged
 			whole := map[closeKey]*Closed{}
-			where, args := in("payer_number", signers)
+			where, args := in("payer_number", own)
 			lined, err := t.Closes(ctx, where, args...)
 			if err != nil {
 				return err
@@ -107,17 +130,26 @@ func (r *Run) known(ctx context.Context, payers []uint32) (closes map[uint32][]*
 		for _, c := range all {
 			closes[c.PayerNumber] = append(closes[c.PayerNumber], c)
 		}
-		documents, err := t.list(ctx, `state = 'reviewed' AND `+where, args...)
-		for _, d := range documents {
-			reviewed[AccountCycle{d.PayerNumber, d.Cycle.From}] = "document " + d.Name()
+		rows, err := tx.Rows(ctx, `SELECT payer_number, cycle, id FROM invoice_documents WHERE state = 'reviewed' AND `+where, args...)
+		if err != nil {
+			return err
 		}
-		return err
+		defer rows.Close()
+		for rows.Next() {
+			var of AccountCycle
+			var id string
+			if err := rows.Scan(&of.Account, &of.Cycle, &id); err != nil {
+				return err
+			}
+			reviewed[of] = "document " + id
+		}
+		return rows.Err()
 	})
 	return closes, reviewed, err
 }
 
 // signers are the accounts that ever had a contract, and all that were ever above them: one of these pays.
-func (b *Basis) signers() []uint32 {
+func (b *Basis) signers() map[uint32]bool {
 	all := map[uint32]bool{}
 	var add func(uint32)
 	add = func(account uint32) {
@@ -140,7 +172,7 @@ func (b *Basis) signers() []uint32 {
 			}
 		}
 	}
-	return slices.Sorted(maps.Keys(all))
+	return all
 }
 
 // in is the condition that a column has one of some numbers; nil has all.
@@ -156,9 +188,9 @@ func in(column string, numbers []uint32) (where string, args []any) {
 }
 
 // payers are the accounts that pay for themselves when a cycle ends, and those that were closed before, in the order of their numbers.
-func (b *Basis) payers(known map[uint32][]*Closed, until Date) (all []uint32) {
+func (b *Basis) payers(last map[uint32]*Closed, until Date) (all []uint32) {
 	for n := uint32(1); n <= b.View.Accounts(); n++ {
-		if len(known[n]) > 0 || b.View.Profiled(n, udr.InstantOf(b.Now), b.Facts) || b.View.Profiled(n, udr.InstantOf(until.UTC()),
+		if last[n] != nil || b.View.Profiled(n, udr.InstantOf(b.Now), b.Facts) || b.View.Profiled(n, udr.InstantOf(until.UTC()),
 			b.Facts) {
 			all = append(all, n)
 		}
@@ -166,13 +198,14 @@ func (b *Basis) payers(known map[uint32][]*Closed, until Date) (all []uint32) {
 	return all
 }
 
-// closing computes payers by several workers and hands over what is ready, in the order of the payers.
-func (r *Run) closing(ctx context.Context, until Date, payers []uint32, known map[uint32][]*Closed, reviewed map[AccountCycle]string,
-	store func([]*Computed) error) error {
-	u, err := r.usageOf(ctx, until, payers, known)
+// closing computes payers by several workers and hands over what is ready, in the order of the payers. Each worker reads the closes of some
+// payers at a time, so the closes of former years need no memory.
+func (r *Run) closing(ctx context.Context, until Date, payers []uint32, last map[uint32]*Closed, store func([]*Computed) error) error {
+	u, err := r.usageOf(ctx, until, payers, last)
 	if err != nil {
 		return err
 	}
+	signers := r.Basis.signers()
 	workers := r.Workers
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -201,15 +234,11 @@ func (r *Run) closing(ctx context.Context, until Date, payers []uint32, known ma
 	})
 	for range min(workers, len(payers)/together+1) {
 		group.Go(func() error {
-			w := r.worker(u, until, reviewed)
+			w := r.worker(u, until, signers)
 			for p := range queue {
-				var done []*Computed
-				for _, number := range p.payers {
-					computed, err := w.close(ctx, number, known[number])
-					if err != nil {
-						return err
-					}
-					done = append(done, computed...)
+				done, err := w.some(ctx, p.payers, last)
+				if err != nil {
+					return err
 				}
 				p.done <- done
 			}
@@ -237,16 +266,13 @@ func (r *Run) closing(ctx context.Context, until Date, payers []uint32, known ma
 }
 
 // usageOf reads the usage of the payers' accounts.
-func (r *Run) usageOf(ctx context.Context, until Date, payers []uint32, known map[uint32][]*Closed) (*usage, error) {
+func (r *Run) usageOf(ctx context.Context, until Date, payers []uint32, last map[uint32]*Closed) (*usage, error) {
 	b := r.Basis
-	a := &asking{from: max(until-compared, b.Begin-31, 0), to: until, late: true, long: map[uint32]Date{}}
+	a := &asking{from: max(until-Compared, b.Begin-31, 0), to: until, late: true, long: map[uint32]Date{}}
 	for _, number := range payers {
 		from := max(b.first(number), b.Begin) - 31 // a cycle that has a date begins at most 31 days before
-		for _, c := range slices.Backward(known[number]) {
-			if c.State.Fixed() {
-				a.closes, from = append(a.closes, c), c.Cycle.To
-				break
-			}
+		if c := last[number]; c != nil {
+			a.closes, from = append(a.closes, c), c.Cycle.To
 		}
 		if from > 0 && from < a.from { // without any date, its cycles are held
 			a.long[number] = from
@@ -269,12 +295,48 @@ type worker struct {
 	*Run
 	usage    *usage
 	until    Date
-	reviewed map[AccountCycle]string
+	signers  map[uint32]bool
+	reviewed map[AccountCycle]string // documents of the payers that are computed now
 	*engines
 }
 
-func (r *Run) worker(u *usage, until Date, reviewed map[AccountCycle]string) *worker {
-	return &worker{Run: r, usage: u, until: until, reviewed: reviewed, engines: r.Basis.engines()}
+func (r *Run) worker(u *usage, until Date, signers map[uint32]bool) *worker {
+	return &worker{Run: r, usage: u, until: until, signers: signers, engines: r.Basis.engines()}
+}
+
+// some closes the cycles of some payers. last are the closes from which usage was asked for.
+func (w *worker) some(ctx context.Context, payers []uint32, last map[uint32]*Closed) (done []*Computed, err error) {
+	known, reviewed, err := w.known(ctx, payers, w.signers)
+	if err != nil {
+		return nil, err
+	}
+	if w.reviewed = reviewed; w.reviewedToo {
+		w.reviewed = nil
+	}
+	for _, number := range payers {
+		if !closedLast(known[number], last[number]) {
+			id, _ := w.Basis.View.AccountID(number)
+			done = append(done, &Computed{Closed: &Closed{PayerNumber: number, Payer: id},
+				Skipped: "another run closed a cycle of it while this one asked for its usage; run again"})
+			continue
+		}
+		computed, err := w.close(ctx, number, known[number])
+		if err != nil {
+			return nil, err
+		}
+		done = append(done, computed...)
+	}
+	return done, nil
+}
+
+// closedLast reports whether the last fixed one of some closes, oldest first, is still a close that was read before, nil for none.
+func closedLast(closes []*Closed, last *Closed) bool {
+	for _, c := range slices.Backward(closes) {
+		if c.State.Fixed() {
+			return last != nil && c.key() == last.key()
+		}
+	}
+	return last == nil
 }
 
 // close closes all cycles of a payer that can be closed.

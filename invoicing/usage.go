@@ -16,21 +16,12 @@ import (
 type usage struct {
 	cuts []string // of the question, oldest first, as text
 	of   map[uint32][]Charged
-	from Date            // of cycles that begin on it or later there is all usage; of earlier ones only what is behind the oldest cut
-	long map[uint32]Date // payers of whom there is all usage from an earlier date on
+	from Date // of cycles that begin on it or later there is all usage; of earlier ones only what is behind the oldest cut
 }
 
-// since is the date from which a payer's usage is there whole.
-func (u *usage) since(payer uint32) Date {
-	if from, ok := u.long[payer]; ok {
-		return from
-	}
-	return u.from
-}
-
-// compared is for how many days usage is compared with the running balances. Usage of earlier cycles is read only if no close has it yet:
+// Compared is for how many days before the end of what is closed usage is compared with the running balances. Usage of earlier cycles is read only if no close has it yet:
 // it may come as late as late_until allows, and correct a cycle of a year before.
-const compared = 400
+const Compared = 400
 
 // asking is a question for the usage of payers.
 type asking struct {
@@ -45,7 +36,7 @@ type asking struct {
 // ask reads usage.
 func (b *Basis) ask(ctx context.Context, a *asking) (*usage, error) {
 	q := UsageQuestion{Until: b.Cut, From: a.from, To: a.to, Late: a.late, Accounts: a.accounts}
-	u := &usage{of: map[uint32][]Charged{}, from: a.from, long: a.long}
+	u := &usage{of: map[uint32][]Charged{}, from: a.from}
 	seen := map[string]bool{}
 	for _, c := range a.closes {
 		if text := c.Cut.String(); !seen[text] {
@@ -231,7 +222,7 @@ func (p *payer) compare(u *usage, closing document.Period) (reasons []string) {
 	}
 	accounts := map[uint32]bool{p.number: true}
 	p.View.Below(accounts)
-	from := max(u.since(p.number), p.first.From)
+	from := max(u.from, p.first.From)
 	for i := range u.of[p.number] {
 		s := &u.of[p.number][i]
 		if s.Cycle <= closing.From && s.Cycle >= from {

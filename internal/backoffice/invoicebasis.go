@@ -162,7 +162,7 @@ func (c *cutting) take(ctx context.Context) (err error) {
 		if err := tx.Row(ctx, `SELECT count(*) > 0 FROM account_beginnings WHERE rated_offset > 0`).Scan(&partial); err != nil {
 			return err
 		}
-		return account.BalancesIn(ctx, tx, func(r *account.Row) error {
+		return account.BalancesIn(ctx, tx, c.until-invoicing.Compared, func(r *account.Row) error {
 			of := invoicing.AccountCycle{Account: r.Account, Cycle: registry.Date(r.Cycle)}
 			b.Balances[of] = append(b.Balances[of], invoicing.Balance{Tier: r.Tier, Class: r.Class, Unit: r.Unit, Currency: r.Currency,
 				Records: r.Records, Quantity: r.Quantity, Amount: r.Amount})
