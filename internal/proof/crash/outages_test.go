@@ -20,7 +20,7 @@ func TestAnOutageOfEachEngineIsSurvived(t *testing.T) {
 		{crash.Options{Broker: crash.Apache, Store: crash.Postgres}, []string{"kafka", "postgres"}},
 		{crash.Options{Broker: crash.Embedded, Store: crash.SQLite}, []string{"kafka", "clickhouse", "sshd"}},
 	} {
-		c.Records, c.Seed, c.Outage = 20_000, 3, 7*time.Second
+		c.Records, c.Seed, c.Outage = 8_000, 3, 7*time.Second
 		if text := os.Getenv("OUTAGE"); text != "" {
 			var err error
 			c.Outage, err = time.ParseDuration(text)
