@@ -58,7 +58,7 @@ var caught = map[safeguard.Step]uint64{
 	safeguard.FirstIsAsked:     1702,
 	safeguard.DrainFirst:       1022,
 	safeguard.IntentTaken:      870,
-	safeguard.NewestSettles:    11468,
+	safeguard.NewestSettles:    1575,
 	safeguard.HomeAlone:        337,
 	safeguard.BarEnds:          328,
 	safeguard.CheckpointEpochs: 207,
