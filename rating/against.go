@@ -16,13 +16,13 @@ import (
 	"ratemill/udr"
 )
 
-// What a new catalogue changes: prices and other terms of plans, share plans and limits, and the networks, countries and
-// prefixes that change their zone. Documents are compared as they are after price lists and extended plans have been put
-// in, at each date on which a version of either catalogue begins.
+// What a new catalogue changes: prices and other terms of plans, share plans, limits, packages, add-ons, rates, calendars,
+// anomalies, own and time_zones, and the networks, countries and prefixes that change their zone. Documents are compared as
+// they are after price lists and extended plans have been put in, at each date on which a version of either catalogue begins.
 
 // A Change is something that a catalogue says otherwise than another one.
 type Change struct {
-	Kind  string `json:"kind"`  // plan, share_plan, limit or zone_model
+	Kind  string `json:"kind"`  // the key of the document: plan, share_plan, limit, rates, zone_model …
 	Name  string `json:"name"`  // of the document
 	From  string `json:"from"`  // "" for always
 	Class string `json:"class"` // of a price
@@ -32,10 +32,11 @@ type Change struct {
 	New   string `json:"new"`   // "" for what is gone
 }
 
-// said is the documents of a catalogue, for comparisons.
-type said struct {
-	plans, shares, limits map[string][]stated
-}
+// said is the documents of a catalogue for comparisons, by kind and name.
+type said map[string]map[string][]stated
+
+// saidKinds are the kinds of documents in the order in which their changes are told.
+var saidKinds = []string{"plan", "share_plan", "limit", "package", "addon", "rates", "calendar", "anomaly", "own", "time_zones"}
 
 // stated is a version of a document.
 type stated struct {
@@ -44,20 +45,24 @@ type stated struct {
 }
 
 func (c *compiler) keepSaid() {
-	c.said = said{map[string][]stated{}, map[string][]stated{}, map[string][]stated{}}
-	keep := func(to map[string][]stated, name string, from since, doc any) {
-		to[name] = append(to[name], stated{from, doc})
+	c.said = said{}
+	for _, kind := range saidKinds {
+		c.said[kind] = map[string][]stated{}
+	}
+	keep := func(kind, name string, from since, doc any) {
+		c.said[kind][name] = append(c.said[kind][name], stated{from, doc})
 	}
 	for _, d := range c.planDocs {
-		keep(c.said.plans, d.Name.Value, d.From, d)
+		keep("plan", d.Name.Value, d.From, d)
 	}
 	for _, d := range c.shareDocs {
-		keep(c.said.shares, d.Name.Value, d.From, d)
+		keep("share_plan", d.Name.Value, d.From, d)
 	}
 	for _, d := range c.limitDocs {
-		keep(c.said.limits, d.Name.Value, d.From, d)
+		keep("limit", d.Name.Value, d.From, d)
 	}
-	for _, m := range []map[string][]stated{c.said.plans, c.said.shares, c.said.limits} {
+	c.keepMore(keep)
+	for _, m := range c.said {
 		for _, list := range m {
 			slices.SortStableFunc(list, func(a, b stated) int { return cmp.Compare(a.from.Order(), b.from.Order()) })
 		}
@@ -66,18 +71,12 @@ func (c *compiler) keepSaid() {
 
 // Against is what c changes compared with another catalogue, in the order of kinds and names.
 func (c *Catalogue) Against(before *Catalogue) (changes []Change) {
-	for _, k := range []struct {
-		name     string
-		old, now map[string][]stated
-	}{
-		{"plan", before.said.plans, c.said.plans},
-		{"share_plan", before.said.shares, c.said.shares},
-		{"limit", before.said.limits, c.said.limits},
-	} {
-		names := slices.Concat(slices.Collect(maps.Keys(k.old)), slices.Collect(maps.Keys(k.now)))
+	for _, kind := range saidKinds {
+		old, now := before.said[kind], c.said[kind]
+		names := slices.Concat(slices.Collect(maps.Keys(old)), slices.Collect(maps.Keys(now)))
 		slices.Sort(names)
 		for _, name := range slices.Compact(names) {
-			changes = append(changes, compared(k.name, name, k.old[name], k.now[name])...)
+			changes = append(changes, compared(kind, name, old[name], now[name])...)
 		}
 	}
 	return append(changes, c.moves(before)...)
@@ -141,6 +140,14 @@ func documentChanges(each *Change, old, now any) (changes []Change) {
 		x.Class, x.Where, x.What, x.Old, x.New = class, where, what, was, is
 		changes = append(changes, x)
 	}
+	switch x := old.(type) {
+	case *ratesDoc:
+		pairChanges(x.ratePairs(), now.(*ratesDoc).ratePairs(), func(where, was, is string) { add("", where, "rate", was, is) })
+		return changes
+	case *timeZonesDoc:
+		pairChanges(x.zonesOf(), now.(*timeZonesDoc).zonesOf(), func(where, was, is string) { add("", where, "time zone", was, is) })
+		return changes
+	}
 	a, b := reflect.ValueOf(old).Elem(), reflect.ValueOf(now).Elem()
 	fieldChanges(a, b, func(what, was, is string) { add("", "", what, was, is) })
 	p, ok := old.(*planDoc)
@@ -173,7 +180,7 @@ func documentChanges(each *Change, old, now any) (changes []Change) {
 
 // comparedApart are fields that name a document or its version, and those whose parts are compared by themselves.
 var comparedApart = []string{"plan", "share_plan", "limit", "from", "extends", "factor", "discount", "for", "until", "classes", "prices",
-	"formerly"}
+	"formerly", "package", "addon", "calendar", "anomaly"}
 
 // fieldChanges compares the fields of two documents in words.
 func fieldChanges(a, b reflect.Value, tell func(what, was, is string)) {
@@ -216,6 +223,10 @@ func inWords(v reflect.Value) string {
 		return quantityWords(x.initial, x.unit) + ", then " + quantityWords(x.then, x.unit)
 	case diag.Pos, *diag.Node:
 		return ""
+	case interface{ words() string }:
+		if v.Kind() != reflect.Pointer {
+			return x.words()
+		}
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -456,7 +467,7 @@ func (m *zoneModel) zoneOf(u *udr.Usage) string {
 
 // PlansIn are the plans whose prices name the zones of a model, in any version, sorted.
 func (c *Catalogue) PlansIn(model string) (plans []string) {
-	for name, versions := range c.said.plans {
+	for name, versions := range c.said["plan"] {
 		if slices.ContainsFunc(versions, func(s stated) bool { return s.doc.(*planDoc).Zones.Value == model }) {
 			plans = append(plans, name)
 		}

@@ -19,6 +19,7 @@ type weekDoc struct {
 	spans    []weekSpan
 	holidays []holidaysDoc
 	pos      diag.Pos
+	text     string // as it is written
 }
 
 // holidaysDoc is holidays of CALENDAR, with or without hours, at the end of a time slice.
@@ -42,6 +43,7 @@ func (w *weekDoc) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 		if !d.Want(item, diag.Scalar, "a time slice") {
 			continue
 		}
+		w.text = strings.TrimPrefix(w.text+"; "+item.Text, "; ")
 		days, err := w.cutHolidays(item)
 		var spans []weekSpan
 		if err == nil && days != "" {

@@ -164,10 +164,11 @@ func affects(changes []rating.Change, c *rating.Catalogue, reg *registry.Registr
 			order = append(order, k)
 		}
 	}
-	count := func(has func(facts *registry.Account, plan string) bool) (accounts, sims int) {
+	count := func(has func(facts *registry.Account, plan string, sim bool, number uint32) bool) (accounts, sims int) {
 		own := map[uint32]bool{}
 		for n := uint32(1); n <= view.Accounts(); n++ {
-			if facts, ok := view.Account(n, at, rev); ok && has(facts, facts.Plan) {
+			facts, ok := view.Account(n, at, rev)
+			if ok && has(facts, facts.Plan, false, n) {
 				own[n] = true
 			}
 		}
@@ -184,7 +185,7 @@ func affects(changes []rating.Change, c *rating.Catalogue, reg *registry.Registr
 			if owner.Plan != 0 {
 				plan = view.PlanName(owner.Plan)
 			}
-			if has(facts, plan) {
+			if has(facts, plan, true, sim) {
 				own[owner.Account] = true
 				sims++
 			}
@@ -194,14 +195,21 @@ func affects(changes []rating.Change, c *rating.Catalogue, reg *registry.Registr
 	for _, k := range order {
 		a := affected{Kind: k.kind, Name: k.name}
 		d, dealt := deals[k.name]
-		plans := c.PlansIn(k.name)
-		a.Accounts, a.SIMs = count(func(facts *registry.Account, plan string) bool {
+		plans, byPlan := c.PlansWith(k.kind, k.name)
+		var buf []registry.Bought
+		a.Accounts, a.SIMs = count(func(facts *registry.Account, plan string, sim bool, number uint32) bool {
 			switch {
+			case k.kind == "package" || k.kind == "addon":
+				buf = view.Bought(sim, number, at, rev, buf[:0])
+				return slices.ContainsFunc(buf, func(b registry.Bought) bool {
+					name, _, _ := strings.Cut(b.Name, "/")
+					return name == k.name && (b.Kind == registry.KindPackage) == (k.kind == "package") && b.Until > at
+				})
 			case k.kind == "share_plan":
 				return slices.Contains(facts.SharePlans, k.name)
 			case k.kind == "limit":
 				return slices.Contains(facts.Limits, k.name)
-			case k.kind == "zone_model":
+			case byPlan:
 				return slices.Contains(plans, plan)
 			case !dealt:
 				return plan == k.name
@@ -224,7 +232,7 @@ func (c *comparison) print(cmd *cobra.Command, format string) error {
 		g.Add(x.Kind, x.Name, x.From, x.Class, x.Where, x.What, x.Old, x.New)
 	}
 	if len(c.Changes) == 0 {
-		fmt.Fprintln(words(cmd), "no price, zone, share plan or limit changes")
+		fmt.Fprintln(words(cmd), "nothing changes in prices, zones, pools, limits, packages, rates and calendars")
 	} else if err := g.Print(data(cmd), format); err != nil {
 		return err
 	}
