@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
@@ -85,7 +86,11 @@ func Parse(name string, src []byte) (*Node, List) {
 		l.Errorf(Pos{File: file, Line: line, Column: 1, Length: 1}, "lists and maps are nested more than %d deep here", maxDepth)
 		return nil, l
 	}
-	doc, err := parse(src)
+	doc, deep, err := parse(src)
+	if deep != nil {
+		l.Errorf(position(file, deep), "lists and maps are nested more than %d deep here", maxDepth)
+		return nil, l
+	}
 	if err != nil {
 		at := Pos{File: file, Line: 1, Column: 1}
 		message := err.Error()
@@ -145,18 +150,32 @@ var (
 	repetition  = regexp.MustCompile(`\{[0-9]+(,[0-9]*)?\}`)
 )
 
-func parse(src []byte) (f *ast.File, err error) {
+// parse gives the parser no brackets that nest too deeply: it needs memory by the square of their depth, 20 GB for a line of
+// 200,000. Deep is the first such bracket. Tokens are counted, because text may hold brackets too.
+func parse(src []byte) (f *ast.File, deep *token.Token, err error) {
 	defer func() {
 		if recover() != nil {
 			f, err = nil, syntaxPanic{}
 		}
 	}()
-	return parser.ParseBytes(src, 0, parser.AllowDuplicateMapKey())
+	tokens := lexer.Tokenize(string(src))
+	depth := 0
+	for _, t := range tokens {
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			if depth++; depth > 2*maxDepth {
+				return nil, t, nil
+			}
+		case token.SequenceEndType, token.MappingEndType:
+			depth = max(depth-1, 0)
+		}
+	}
+	f, err = parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	return f, nil, err
 }
 
-// tooDeep is the first line whose brackets or indentation nest too deeply for a recursive parser, or 0.
+// tooDeep is the first line that nests too deeply for a recursive parser by its indicators, or 0.
 func tooDeep(f *File) int {
-	depth := 0
 	for i, line := range f.lines {
 		indicators := 0
 		for j := 0; j < len(line) && (line[j] == ' ' || line[j] == '-' || line[j] == '?' || line[j] == ':' || line[j] == '\t'); j++ {
@@ -167,15 +186,7 @@ func tooDeep(f *File) int {
 		if strings.Trim(line, "-") == "" || strings.HasPrefix(strings.TrimLeft(line, " "), "#") {
 			indicators = 0
 		}
-		for _, c := range []byte(line) {
-			switch c {
-			case '[', '{':
-				depth++
-			case ']', '}':
-				depth = max(depth-1, 0)
-			}
-		}
-		if depth > 2*maxDepth || indicators > maxDepth {
+		if indicators > maxDepth {
 			return i + 1
 		}
 	}
