@@ -1,17 +1,38 @@
 package project
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
+	"ratemill/account"
 	"ratemill/diag"
 )
 
 // fieldsOfSources are the words of price conditions that have a value only where rules set the field.
 var fieldsOfSources = []string{"apn", "imei", "cell", "session", "direction", "duration", "up", "down", "peer"}
 
+// checkCustom warns of custom fields in conditions of prices that no document declares: the value would always be empty.
+func (p *Project) checkCustom(list *diag.List) {
+	docs, _ := account.DocumentsOf(p.Catalogue) // check reports its mistakes
+	told := map[string]bool{}
+	p.Catalogue.ConditionReads(func(name string, at diag.Pos) {
+		of, field, custom := strings.Cut(name, ".custom.")
+		key := name + " " + at.String()
+		if !custom || of != "account" && of != "profile" || told[key] || docs.Custom(of)[field] != nil {
+			return
+		}
+		told[key] = true
+		known := slices.Sorted(maps.Keys(docs.Custom(of)))
+		list.Warnf(at, "no custom_fields document declares field %s of %s, so it is always empty here%s", field, of,
+			cmp.Or(diag.Suggest(field, known), "; declare it, or correct its name"))
+	})
+}
+
 // checkConditions warns of conditions of prices that read what no source sets: the value would always be empty.
 func (p *Project) checkConditions(list *diag.List) {
+	p.checkCustom(list)
 	if p.Sources == nil || len(p.Sources.Sources) == 0 || list.HasErrors() {
 		return
 	}

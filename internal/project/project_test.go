@@ -211,3 +211,15 @@ classes:
 `)}, nil)
 	require.Contains(t, lines(list), "no source sets attr.rat, so it is always empty here")
 }
+
+func TestConditionsReadDeclaredCustomFields(t *testing.T) {
+	_, list := project.Load(fstest.MapFS{
+		"catalogue/fields.yaml": file("custom_fields: sales\nof: account\nfields: { segment: { type: text } }\n"),
+		"catalogue/plan.yaml": file("plan: own\ncurrency: EUR\nclasses:\n  sms_mo:\n    first: wins\n    prices:\n" +
+			"      - { name: a, when: 'account.custom.segment == \"gold\"', price: 1 }\n" +
+			"      - { name: b, when: 'account.custom.segmnt == \"gold\"', price: 1 }\n" +
+			"      - { name: c, when: 'profile.custom.segment == \"gold\"', price: 1 }\n      - { price: 2 }\n")}, nil)
+	require.Equal(t, `catalogue/plan.yaml:8:26: warning: no custom_fields document declares field segmnt of account, so it is always empty here; did you mean segment?
+catalogue/plan.yaml:9:26: warning: no custom_fields document declares field segment of profile, so it is always empty here; declare it, or correct its name
+`, lines(list))
+}
