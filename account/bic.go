@@ -17,7 +17,7 @@ type BIC string
 func (b *BIC) UnmarshalText(text []byte) error {
 	s := strings.ToUpper(strings.ReplaceAll(string(text), " ", ""))
 	if len(s) != 8 && len(s) != 11 || !all(s, alphanumeric) || !all(s[4:6], letter) || !country(s[4:6]) {
-		return fmt.Errorf("%q is not a BIC: it has 8 or 11 letters and digits, of which the fifth and sixth are a country, as in "+
+		return fmt.Errorf("%q is not a BIC: a BIC has 8 or 11 letters and digits, and the fifth and sixth are a country, as in "+
 			"DEUTDEFF", text)
 	}
 	*b = BIC(s)

@@ -28,7 +28,7 @@ func (v *Details) check(c *checker) {
 		c.errorf("report_retention", "is 1 day or more, not %d", v.ReportRetention)
 	}
 	if v.ExpectedActivations < 0 {
-		c.errorf("expected_activations", "is 0 or more, not %d", v.ExpectedActivations)
+		c.errorf("expected_activations", "must be 0 or more, not %d", v.ExpectedActivations)
 	}
 	for _, f := range []struct {
 		path  string

@@ -12,9 +12,9 @@ type Level struct {
 	Resources map[ResourceName]Resource
 }
 
-// Given are the levels from an account up to its root. What the account can use follows from them: of each kind it has the
-// resources that are assigned to it, and each account above it has them too. An account to which none of a kind is assigned shares
-// those of its parent. A kind of which none is assigned at any level is not restricted.
+// Given are the levels from an account up to its root. They determine the resources that the account can use: those
+// that are assigned to it, if each account above it has them too. An account to which none of a kind is assigned
+// shares those of its parent. A kind that is assigned at no level is not restricted.
 type Given []Level
 
 // Access is what an account has of a resource.

@@ -109,13 +109,13 @@ func (v *Profile) check(c *checker) {
 		c.errorf("zero_vat.reason", "is empty; invoices without VAT say why")
 	}
 	if v.Threshold.Sign() < 0 {
-		c.errorf("threshold", "is 0 or more, not %s", v.Threshold)
+		c.errorf("threshold", "must be 0 or more, not %s", v.Threshold)
 	}
 	if v.CreditLimit != nil && v.CreditLimit.Sign() < 0 {
-		c.errorf("credit_limit", "is 0 or more, not %s; leave it out for no limit", v.CreditLimit)
+		c.errorf("credit_limit", "must be 0 or more, not %s; leave it out for no limit", v.CreditLimit)
 	}
 	if v.Activation != nil && v.Activation.Charge.Sign() < 0 {
-		c.errorf("activation.charge", "is 0 or more, not %s", v.Activation.Charge)
+		c.errorf("activation.charge", "must be 0 or more, not %s", v.Activation.Charge)
 	}
 	if v.Language != "" && v.Language != "en" && !slices.Contains(in.Languages, v.Language) {
 		c.errorf("language", "%s is not enabled in this installation, which has %s", v.Language, list(append([]string{"en"}, in.Languages...)))

@@ -87,7 +87,7 @@ func (v *Package) check(c *checker) {
 		c.errorf("cap", "is 0 to 1000 percent, not %d", *v.Cap)
 	}
 	if v.Price != nil && v.Price.Sign() < 0 {
-		c.errorf("price", "is 0 or more, not %s", v.Price)
+		c.errorf("price", "must be 0 or more, not %s", v.Price)
 	}
 	if v.Price != nil && v.Price.Sign() > 0 && v.Currency == "" {
 		c.errorf("price", "needs the currency of the payer beside it, such as EUR")
@@ -99,7 +99,7 @@ func (v *Addon) check(c *checker) {
 		c.errorf("quantity", "is 1 or more, not %d; end the add-on to take it away", v.Quantity)
 	}
 	if v.Price != nil && v.Price.Sign() < 0 {
-		c.errorf("price", "is 0 or more, not %s", v.Price)
+		c.errorf("price", "must be 0 or more, not %s", v.Price)
 	}
 }
 

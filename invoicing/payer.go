@@ -285,7 +285,8 @@ func (p *payer) compute(u *usage, doubts []string) *Computed {
 	return out
 }
 
-// noEInvoice is why a payer who gets e-invoices could not get this one. What is missing can be stated only before the document is final.
+// noEInvoice is why a payer who gets e-invoices could not get this one. Missing fields can be filled in only before
+// the document is final.
 func (p *payer) noEInvoice(d *document.Document) (reasons []string) {
 	if d.Terms.Delivery != "e_invoice" {
 		return nil

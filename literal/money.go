@@ -40,7 +40,7 @@ func Amount(text string, at diag.Pos, l *diag.List) decimal.D {
 		return decimal.Zero
 	}
 	if d.Sign() < 0 {
-		l.Errorf(at, "%s is negative; amounts of the catalogue are 0 or more", text)
+		l.Errorf(at, "%s is negative; amounts in the catalogue must be 0 or more", text)
 		return decimal.Zero
 	}
 	return d

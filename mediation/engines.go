@@ -45,8 +45,8 @@ type Files interface {
 
 // Spool brings a file's content to this machine.
 type Spool interface {
-	// Fetch returns the content from file.Place, and calls renew from time to time. Of a pinned file it returns as many
-	// bytes as were listed, even if the file has grown. With known, it may omit the part that was read before; the
+	// Fetch returns the content from file.Place, and calls renew from time to time. For a pinned file, it returns as
+	// many bytes as were listed, even if the file has grown. With known, it may omit the part that was read before; the
 	// result says whether it did. *collect.GoneError says that the file is no longer at its source,
 	// *collect.ChangedError that it is not the listed one, *collect.BeginsOtherwiseError that it does not begin with
 	// the known content, *AwayError that its place does not answer. RetryContent makes the content of a retry batch.

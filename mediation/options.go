@@ -75,7 +75,7 @@ func (o *MediatorOptions) check() error {
 	c.Need(o.ChunkRecords >= 0, "a number of records sent together that is 0, for the default, or more")
 	c.Need(o.RecordEvery >= 0, "a time between two records of progress that is 0, for the default, or longer")
 	c.Need(o.Window >= 0, "a number of compared bytes that is 0, for the default, or more")
-	c.Need(o.EndsKnown >= 0, "a time for which raters remember closed files that is not negative")
+	c.Need(o.EndsKnown >= 0, "a non-negative time for raters to remember closed files")
 	return c.Err()
 }
 

@@ -26,7 +26,7 @@ mediation: a mediator needs a pause without files that is 0, for the default, or
 mediation: a mediator needs a number of records sent together that is 0, for the default, or more
 mediation: a mediator needs a time between two records of progress that is 0, for the default, or longer
 mediation: a mediator needs a number of compared bytes that is 0, for the default, or more
-mediation: a mediator needs a time for which raters remember closed files that is not negative`)
+mediation: a mediator needs a non-negative time for raters to remember closed files`)
 }
 
 func TestAWatcherIsToldEveryMistakeOfItsOptions(t *testing.T) {

@@ -296,7 +296,7 @@ func (r *reader) partAgain(view *registry.View, bad *decode.RecordError) {
 		i, why := waitingPart(e, r.outcome.Usages)
 		if why != "" {
 			r.suspend(udr.SuspendError{Code: "parts", Values: fmt.Sprintf("part %d of %d", e.Part, e.Parts),
-				Reason: fmt.Sprintf("the raw record became %d usage records when it came, of which this one waits and the others were "+
+				Reason: fmt.Sprintf("the raw record became %d usage records when it came; this one waits and the others were "+
 					"sent; the current rules make %d of it, and %s. Retry with rules that give this one its former class, time and "+
 					"quantity, or drop it",
 					e.Parts, len(r.outcome.Usages), why)}, e.Usage)

@@ -242,6 +242,6 @@ func CountryByCallingCode(text []byte) (Country, error) {
 var _ = declare(Function{
 	Name: "calling_country", Family: "country", Params: []Param{text("a calling code")},
 	Doc:      "The country of a calling code; for a shared code, the main country.",
-	Suspends: "the code is that of no country",
+	Suspends: "no country has the code",
 	Examples: []Example{ex(`calling_country("+34")`, "ES"), ex(`calling_country("1")`, "US"), exFails(`calling_country("999")`, "no country")},
 }, CountryByCallingCode)

@@ -233,7 +233,7 @@ var _ = declare(Function{
 }, Hexadecimal)
 
 // URLDecoded appends the text without its percent-encoding (RFC 3986 2.1): sip%3A%2B34600 is sip:+34600. In a form
-// (application/x-www-form-urlencoded, WHATWG URL 5) a plus sign is a blank. What is not UTF-8 afterwards, or holds a zero
+// (application/x-www-form-urlencoded, WHATWG URL 5) a plus sign is a blank. A result that is not UTF-8, or holds a zero
 // byte, is refused.
 func URLDecoded(dst, text []byte, form bool) ([]byte, error) {
 	from := len(dst)

@@ -14,7 +14,7 @@ const (
 	EventFewRegistrations = "anomaly.few_registrations" // a SIM registered less often on a date than a rule says
 )
 
-// Absence is a rule about what SIMs do not do.
+// Absence is a rule about SIMs that do too little.
 type Absence struct {
 	Name     string
 	Event    string

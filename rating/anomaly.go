@@ -190,8 +190,8 @@ func (e *Engine) watched(a *anomaly, sim uint32, slot uint32) CounterKey {
 }
 
 // countWatched counts one more in the hour or day of a record, unless its network was counted there. The counter's high
-// half is the hour or day that has the slot, its low half the number. What has passed the limit is not counted on, so a
-// rule keeps no more networks than that.
+// half is the hour or day that has the slot, its low half the number. Counting stops at the limit, so a rule keeps no
+// more networks than that.
 func (e *Engine) countWatched(c *Counters, a *anomaly, u *udr.Usage, network uint64, res *Result) {
 	period := floorDiv(e.path[0].clock.local(u.At), daySeconds) + 1
 	if a.hourly {

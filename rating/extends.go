@@ -13,8 +13,8 @@ import (
 )
 
 // A plan may extend another one: it has everything of that plan, at its prices times a factor, and replaces what it says
-// itself. It follows the versions of the other plan. What follows from it is made once, when the catalogue is compiled,
-// so that rating such a plan is like rating any other.
+// itself. It follows the versions of the other plan. The resulting plan is made once, when the catalogue is compiled,
+// so rating by it is like rating by any other.
 
 // extendsDoc is what a plan says about the plan that it extends.
 type extendsDoc struct {

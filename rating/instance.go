@@ -28,7 +28,7 @@ type packageDoc struct {
 	BeginWithin validity    `yaml:"begin_within" default:"12 months" doc:"With begins: first_use, for how long after the purchase the first use may come." example:"6 months"`
 	Cap         percent     `yaml:"cap" doc:"Units in percent of each bucket that are free beyond it, in all, after it is used up and after the package expired." example:"10 %"`
 	ReadOnlyFor validity    `yaml:"read_only_for" default:"30 d" doc:"For how long after its end the cap can be drawn and the package is shown as expired; then it is inactive." example:"30 d"`
-	Renewal     string      `yaml:"renewal" default:"profile" enum:"profile|never|on_expiry|on_use_up" doc:"Whether it renews by itself if the purchase does not say it: as prepaid_renewal of the payer's billing profile says, never, when its time is over, or when a bucket is used up." example:"on_expiry"`
+	Renewal     string      `yaml:"renewal" default:"profile" enum:"profile|never|on_expiry|on_use_up" doc:"Renewal, unless the purchase sets it: as prepaid_renewal of the payer's billing profile says, never, when its time is over, or when a bucket is used up." example:"on_expiry"`
 	AtMost      *int        `yaml:"renew_at_most" default:"10" doc:"How often it renews on use-up in a billing cycle, 1 to 100; then says what becomes of usage beyond that." example:"3"`
 	Then        string      `yaml:"then" default:"priced" enum:"priced|blocked" doc:"Treatment of usage in its classes and zones that nothing covers any more: priced by the plan, or suspended (code package) until something covers it or the package is cancelled."`
 	Use         string      `yaml:"use" default:"last" enum:"first|last" doc:"first: drawn before the plan's included units. last: after them and the pools."`

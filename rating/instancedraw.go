@@ -85,8 +85,8 @@ func (e *Engine) buyer(x *instance, u *udr.Usage) string {
 	return "account " + x.payer.facts.ID
 }
 
-// sameRoot reports whether a SIM was below the same billing root at another time. What a SIM bought with a customer does
-// not go with it to another.
+// sameRoot reports whether a SIM was below the same billing root at another time. A SIM that moves to another customer
+// leaves its packages behind.
 func (e *Engine) sameRoot(sim uint32, at udr.Instant) bool {
 	owner, ok := e.view.Owner(sim, at, e.rev)
 	if !ok {

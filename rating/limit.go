@@ -220,8 +220,9 @@ func (e *Engine) costOf(m *counting) (decimal.D, error) {
 }
 
 // heed looks for limits that block the record, because earlier records reached them: it is suspended, or has the price of usage
-// over the limit. Of the record that reaches a limit on usage, the units over it have that price. One that reaches a limit without
-// such a price, or a limit on cost, is charged as a whole: a record is one row, and is rated or suspended as one.
+// over the limit. In the record that reaches a limit on usage, the units over it have that price. One that reaches a
+// limit without such a price, or a limit on cost, is charged as a whole: a record is one row, and is rated or
+// suspended as one.
 func (e *Engine) heed(c *Counters, u *udr.Usage, class int32) error {
 	if u.Quantity <= 0 {
 		return nil
@@ -259,8 +260,8 @@ func (e *Engine) heedOne(m *counting, c *Counters, u *udr.Usage) error {
 	return nil
 }
 
-// charges gives the record the price of usage over a limit, for the account whose usage it limits. Of several limits the one counts
-// that is reached first in the record.
+// charges gives the record the price of usage over a limit, for the account whose usage it limits. If several limits
+// apply, the one that the record reaches first counts.
 func (e *Engine) charges(m *counting, below int64) {
 	t := m.tier
 	if t == nil {

@@ -114,7 +114,7 @@ func (c *compiler) limitAmount(doc *limitDoc, m *limit) (unit udr.Unit) {
 	case doc.Usage != nil:
 		unit, m.threshold, m.amountAt = doc.Usage.Unit, UnitsValue(doc.Usage.Value), doc.Usage.Pos
 		if doc.Usage.Value <= 0 {
-			c.list.Errorf(doc.Usage.Pos, "a threshold is more than 0")
+			c.list.Errorf(doc.Usage.Pos, "a threshold must be more than 0")
 		}
 		if len(doc.Classes) == 0 {
 			c.list.Errorf(doc.Name.Pos, "limit %s on usage needs classes: units of different classes cannot be added", m.name)
@@ -126,7 +126,7 @@ func (c *compiler) limitAmount(doc *limitDoc, m *limit) (unit udr.Unit) {
 			c.currency(m.currency, doc.Cost.Pos)
 		}
 		if m.amount.Sign() <= 0 {
-			c.list.Errorf(doc.Cost.Pos, "a threshold is more than 0")
+			c.list.Errorf(doc.Cost.Pos, "a threshold must be more than 0")
 		}
 	}
 	return unit

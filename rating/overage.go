@@ -6,8 +6,9 @@ import (
 	"ratemill/literal"
 )
 
-// A bucket of a share plan may have a price of its own for what no bucket covers. Of several buckets that cover a record, that of the
-// first one with such a price holds. It takes the place of the plan's price for units; the plan's fee, minimum, cap and rounding stay.
+// A bucket of a share plan may have a price of its own for what no bucket covers. If several buckets cover a record,
+// the first one with such a price sets it. It takes the place of the plan's price for units; the plan's fee, minimum,
+// cap and rounding stay.
 
 // poolPrefix begins the name of what a line is over, if it is a bucket of a pool and no limit.
 const poolPrefix = "pool "

@@ -13,7 +13,7 @@ import (
 
 // A fee, a minimum or a cap may hold for a day, a week or a cycle of a SIM or an account instead of a record. They follow when the
 // record's own amount is rounded: first fees and passes, then minimums, then caps, of each kind those of the price before those of
-// the class, and shorter periods before longer ones. What one of them makes of the amount goes into the next.
+// the class, and shorter periods before longer ones. Each of them works on the result of the one before.
 //
 // A minimum and a cap count two sums in their period: what records came to before them, and what was charged after them. A record
 // costs what the second sum grows by, so the period costs the same in whatever order its records come.

@@ -16,7 +16,7 @@ type shareDoc struct {
 	Level        levelText         `yaml:"level" default:"account" doc:"The account that owns the buckets. account: the one that has the plan. parent: its parent, so that all children that have the plan share. reseller: the nearest reseller account, itself or above. top: the billing root. A number: the account so many levels below the top. If there is no such account above, the buckets belong to the account that has the plan." example:"parent"`
 	Activation   diag.Text         `yaml:"activation" default:"sold" enum:"sold|participation" doc:"sold: an account has the plan if the registry says so. participation: it also has it while it has a SIM with one of plans or service_types, in a state of contributes_in."`
 	Period       diag.Text         `yaml:"period" default:"cycle" enum:"cycle|day|week|month|contract year" doc:"How long the buckets last until they are full again: a billing cycle of the account that owns them, a local day, a week from Monday, a calendar month, or a year of the account's contract." example:"week"`
-	Priority     int               `yaml:"priority" doc:"Of several share plans, those with a lower number are drawn first, those with one number in the order of the account." example:"10"`
+	Priority     int               `yaml:"priority" doc:"Share plans with a lower number are drawn first, those with the same number in the order of the account." example:"10"`
 	Growth       diag.Text         `yaml:"growth" default:"fixed" enum:"fixed|variable|peak" doc:"fixed: the buckets have the same size however many SIMs draw on them. variable: each contributing SIM adds its contribution for its days. peak: the most SIMs that contribute at one time in the cycle add theirs."`
 	Join         diag.Text         `yaml:"join" default:"prorated" enum:"prorated|whole" doc:"With growth: variable, the contribution of a SIM that joins or leaves within the cycle. prorated: for its days. whole: all of it."`
 	Units        diag.Text         `yaml:"units" default:"prorated" enum:"prorated|full" doc:"Units of a bucket if the account has the plan on some days of the cycle. prorated: its share of the days, rounded down to whole units. full: all of them."`
@@ -296,7 +296,7 @@ func (c *compiler) compileGrowth(doc *shareDoc, s *share, types map[string][]int
 		}
 		if b < 0 || d.Units.Value < 0 {
 			if d.Units.Value < 0 {
-				c.list.Errorf(d.Units.Pos, "a contribution is 0 or more")
+				c.list.Errorf(d.Units.Pos, "a contribution must be 0 or more")
 			}
 			continue
 		}

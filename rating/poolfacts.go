@@ -396,7 +396,7 @@ func (p *pool) cameWith(sets []dayset, group, day int) bool {
 	return true
 }
 
-// appendConcurrent appends that one more is there on the days of a set.
+// appendConcurrent counts one more SIM on each day of a set.
 func appendConcurrent(dst []change, group uint16, set *dayset, days int) []change {
 	for from, to, ok := set.next(0); ok; from, to, ok = set.next(to) {
 		dst = append(dst, change{units: 1, day: int16(from), group: group})

@@ -72,7 +72,7 @@ func (c *compiler) ratePair(doc *ratesDoc, r *rates, tables map[currencyPair]str
 		c.list.Errorf(quote.Key.Pos, "%s needs no rate to itself; remove it", pair.to)
 		return
 	case rate.IsZero():
-		c.list.Errorf(quote.Value.Pos, "a rate is more than 0: it says how much %s one %s is", pair.to, pair.from)
+		c.list.Errorf(quote.Value.Pos, "a rate must be more than 0: it is the amount of %s that one %s buys", pair.to, pair.from)
 		return
 	}
 	for _, p := range []currencyPair{pair, pair.reverse()} {
@@ -118,7 +118,7 @@ func (c *compiler) endedRates() {
 type Rate struct {
 	Table   string
 	Since   int32     // local date, in days since 1970-01-01
-	Value   decimal.D // how much of one currency one unit of the other is
+	Value   decimal.D // units of one currency for one unit of the other
 	Divides bool      // the table has the rate of the other direction
 }
 

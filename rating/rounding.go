@@ -7,7 +7,7 @@ import (
 	"ratemill/decimal"
 )
 
-// The amount of a record or session is rounded last. What rounding takes away or adds stays in the charge.
+// The amount of a record or session is rounded last. The charge keeps the amount that rounding removed or added.
 var rounding = adjustment{
 	class: func(s *saying) {
 		s.pc.round = decimal.Exact

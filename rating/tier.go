@@ -115,7 +115,7 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 
 // finish applies what else the price at the beginning says to the sum of a charge, and rounds it.
 func (e *Engine) finish(t *tier, ch *Charge, first *price, covered int64, sum *amount, c *Counters, u *udr.Usage, res *Result) (err error) {
-	// What a life bucket covers whole costs nothing, its fee included.
+	// Usage that a life bucket covers completely costs nothing, not even a fee.
 	free := t.number == 0 && e.state.known && e.state.free > 0 && e.state.free == ch.Rounded
 	if !free && !(first.pass != nil && ch.free(covered)) {
 		for _, adjust := range first.adjust {

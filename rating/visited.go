@@ -11,7 +11,7 @@ import (
 	"ratemill/udr"
 )
 
-// Time slices are by the clock of the account that pays, or by that of the country where the usage happened. Most
+// Time slices follow the clock of the account that pays, or that of the country where the usage happened. Most
 // countries have one clock. Which one counts in the others is stated by a table, because records do not say it.
 
 type timeZonesDoc struct {

@@ -87,14 +87,15 @@ func columnMeaning(s *section, c column) string {
 }
 
 var columnMeanings = [columns]string{
-	colID:        "Id: a word without blanks, at most 128 bytes.",
-	colName:      "Any other name of a SIM, such as the name of its line.",
-	colCompany:   "The company to which it belongs.",
-	colProject:   "The project to which the account belongs, if the company has projects.",
-	colParent:    "The account above, which it pays. Without one it is a billing root.",
-	colCurrency:  "ISO 4217 code. Without it, that of the account above.",
-	colZone:      "IANA time zone of its days and cycles. Without it, that of the account above.",
-	colCycleDay:  "Day of the month on which its billing cycles begin, 1 to 31. Without it, that of the account above; 1 for a billing root.",
+	colID:       "Id: a word without blanks, at most 128 bytes.",
+	colName:     "Any other name of a SIM, such as the name of its line.",
+	colCompany:  "The company to which it belongs.",
+	colProject:  "The project to which the account belongs, if the company has projects.",
+	colParent:   "The account above, which it pays. Without one it is a billing root.",
+	colCurrency: "ISO 4217 code. By default, that of the account above.",
+	colZone:     "IANA time zone of its days and cycles. By default, that of the account above.",
+	colCycleDay: "Day of the month on which its billing cycles begin, 1 to 31. By default, that of the account above; 1 for a " +
+		"billing root.",
 	colPlan:      "Price plan of the SIM.",
 	colPool:      "Share plans of the account, with blanks between them, in the order in which they are drawn.",
 	colLimits:    "Limits of the account, with blanks between them.",

@@ -83,7 +83,8 @@ func (Table) AskedFirst(ctx context.Context, tx *store.Tx, causes []string) (map
 }
 
 // Confirm states what a request asked for, now that the network has acknowledged it: in one transaction with the answer.
-// If the step is not allowed any more, the request says why, and the network is asked for what the SIM's state needs.
+// If the step is not allowed any more, the request says why, and ratemill asks the network for the settings that the
+// SIM's state needs.
 func Confirm(ctx context.Context, db *store.DB, k *Keeper[*store.Tx], r *Request, now time.Time) error {
 	return db.Change(ctx, "stating what the network has acknowledged", func(tx *store.Tx) error {
 		reg, statements, revision, err := k.Facts.Latest(ctx)

@@ -129,8 +129,8 @@ others are named by their path, as in payment.target=30; a list is written in br
 
 KIND is profile, details, contact, address (with --name), settings (the lifecycle of its SIMs), or account (company, parent,
 currency, zone, cycle_day, plan). For company and project, ACCOUNT is the id of the company or the project; contacts and
-addresses of a company are those of company:ID, and accounts use them with same_as=company/NAME. --end ends what holds: an
-account whose profile ends has its payer's.`,
+addresses of a company are those of company:ID, and accounts use them with same_as=company/NAME. --end ends the current
+value: an account whose profile ends has its payer's.`,
 		Example: "  ratemill account set acme profile payment.method=slip payment.target=30 --why \"as agreed\"\n" +
 			"  ratemill account set acme contact --name billing name=\"Maria Lopez\" email=maria@acme.example --why \"new contact\"\n" +
 			"  ratemill account set acme-gmbh company --file company.yaml --why \"from the register\"",

@@ -43,8 +43,8 @@ func accountResource(f *flags) *cobra.Command {
 		Use:   "resource",
 		Short: "Resources of an account: list, set, remove",
 		Long: `A resource is what an account can give its SIMs: an APN group, a service, roaming or security profile, a price plan, a share
-plan, a SIM product, time slices, a private network, an add-on. Of each kind an account has what is assigned to it, and the
-accounts above it must have it too; one to which none of a kind is assigned shares those of its parent.`,
+plan, a SIM product, time slices, a private network, an add-on. An account has the resources that are assigned to it, and
+the accounts above it must have them too; an account without an assigned resource of a kind shares those of its parent.`,
 	}
 	c.AddCommand(listing(f, "resource", "List the resources of an account", "  ratemill account resource list initech --as initech",
 		[]string{"kind", "name", "assigned_to", "default", "active", "open"}, func(g *output.Grid, a *backoffice.FullAccount) {

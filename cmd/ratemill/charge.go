@@ -34,7 +34,7 @@ of: { charge: PRODUCT } gives the tax class, or --tax does.
 		Args: needing(3, 3, "an account, a product and an amount: ratemill charge add acme installation 120.00 --why …"),
 	}
 	at := orderFlags(f, c, &r.AccountOrder)
-	c.Flags().StringVar(&r.SIM, "sim", "", "the SIM for which it is, by one of its identifiers")
+	c.Flags().StringVar(&r.SIM, "sim", "", "the SIM that is charged, by one of its identifiers")
 	c.Flags().StringVar(&r.Tax, "tax", "", "tax class, if no part of the catalogue gives it")
 	c.Flags().StringVar(&r.Reference, "reference", "", "words for the invoice, such as the number of a quote")
 	c.Flags().StringVar(&r.Adjusts, "adjusts", "", "the line of a document that it corrects, as DOCUMENT/LINE")

@@ -17,8 +17,8 @@ func contractCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "contract",
 		Short: "Contracts: what customers committed to, sign, end, what it costs to leave",
-		Long: `A contract is signed by a document of the catalogue, which says what the customer commits to. What is missing at the end of a
-cycle or a contract year stands on the invoice, as does early termination.`,
+		Long: `A contract is signed by a document of the catalogue, which says what the customer commits to. The invoice bills a shortfall
+at the end of a cycle or a contract year, and early termination.`,
 	}
 	c.AddCommand(contractAdd(f), contractList(f), contractEnd(f), contractWhatIf(f))
 	return c
@@ -32,7 +32,7 @@ func contractAdd(f *flags) *cobra.Command {
 		Short: "Sign a contract for an account, or keep a draft of one",
 		Long: `Add signs a contract. Its first day is that of --at, today if you leave it out. An id such as fleet-24@acme names the document
 and the account; with any other id, name them with --document and --account. --draft keeps it without effect: sign it later by
-the same command without --draft. What was signed does not change: to change terms, end the contract and sign another.
+the same command without --draft. A signed contract does not change: to change terms, end it and sign another.
 
 A contract of level line is about products or SIMs: name them with --product or --sim. One about SIMs has commitments of
 connections.`,

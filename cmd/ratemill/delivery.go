@@ -132,8 +132,8 @@ func invoiceDeliver(f *flags) *cobra.Command {
 		Use:   "deliver [DOCUMENT …] --why WORDS",
 		Short: "Send final documents, or send them again",
 		Long: `Deliver orders final documents to be sent by the channels that they were issued for; the role delivery sends them as they were
-issued. Documents that you name are sent again, even if they were sent before. With --all it takes the documents of a cycle of
-which a delivery failed. Deliveries that wait or are being sent stay as they are.
+issued. Documents that you name are sent again, even if they were sent before. With --all it takes the documents of a cycle
+whose delivery failed. Deliveries that wait or are being sent stay as they are.
 
 --channel takes one channel alone, and orders it for documents that were issued without it. --to sends mails to other addresses
 than those of the document. ratemill delivery list shows what becomes of them.`,
@@ -142,7 +142,7 @@ than those of the document. ratemill delivery list shows what becomes of them.`,
 			"  ratemill invoice deliver --cycle 2026-03 --all --why \"the mail server is back\"",
 	}
 	invoiceFlags(f, c, &r.InvoiceOrder)
-	allFlag(c, &all, "all documents of the cycle of which a delivery failed")
+	allFlag(c, &all, "all documents of the cycle whose delivery failed")
 	c.Flags().Var(choice{&r.Channel, namesOf(delivery.Channels)}, "channel", "only by this channel")
 	c.Flags().StringArrayVar(&r.To, "to", nil, "address of a mail, instead of those of the document; repeat for more")
 	c.RunE = func(cmd *cobra.Command, args []string) error {

@@ -59,10 +59,10 @@ func packageCancel(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cancel ACCOUNT PACKAGE/INSTANCE --why WORDS",
 		Short: "End a package, or only its renewal",
-		Long: `Cancel ends a package from --at on. What is left of its units lapses, and usage that it blocked has the price of the plan. Its price is
-not given back: charge add makes a credit. It renews no more from then on.
+		Long: `Cancel ends a package from --at on. Its remaining units lapse, and usage that it blocked has the price of the plan. Its
+price is not given back: charge add makes a credit. It does not renew from then on.
 
-With --at-end it only renews no more: what it has can be drawn until its time is over.`,
+With --at-end it only stops renewing: its units can be drawn until its time is over.`,
 		Example: "  ratemill package cancel acme travel-eu/1 --sim 214070050000011 --why \"ordered by mistake\"\n" +
 			"  ratemill package cancel acme topup/1 --at-end --why \"no longer needed\"",
 		Args: needing(2, 2, "an account and a package with its instance: ratemill package cancel acme travel-eu/1 --why …"),

@@ -17,8 +17,8 @@ func paymentCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "payment",
 		Short: "Payments: import, list, what is open, direct debits",
-		Long: `A payment is a fact: who paid how much when, and which documents it pays. What is open of a document is its gross amount less
-credit notes and payments; a document is open, partly paid, paid or overpaid by that alone.`,
+		Long: `A payment is a fact: who paid how much when, and which documents it pays. The open amount of a document is its gross amount
+less credit notes and payments; it alone decides whether a document is open, partly paid, paid or overpaid.`,
 	}
 	c.AddCommand(paymentImport(f), paymentList(f), paymentOpen(f), paymentAssign(f), paymentWithdraw(f), paymentWriteOff(f), paymentDispute(f),
 		paymentCollect(f),
@@ -55,8 +55,8 @@ func paymentImport(f *flags) *cobra.Command {
   acme,,90.00,EUR,2026-05-12,BANK-88122
 
 One of payer and document is enough, and currency may be missing where one of them says it. A payment with a document pays
-that one; without, the open documents of its payer, those that are due first first. What is left is a credit of the payer,
-and of nobody if neither payer nor document is known. An amount below 0 is money that went back, such as a debit that was
+that one; without, the open documents of its payer, in the order of their due dates. The rest is a credit of the payer, or
+of nobody if neither payer nor document is known. An amount below 0 is money that went back, such as a debit that was
 returned.
 
 A line is known by its reference when it comes again: then it is nothing new. A reference with another amount, payer or
@@ -136,7 +136,7 @@ func paymentList(f *flags) *cobra.Command {
 	}
 	outputFlag(f, c)
 	c.Flags().StringVar(&q.Payer, "payer", "", "only payments of this account")
-	c.Flags().BoolVar(&q.Credits, "credit", false, "only payments of which a part pays no document")
+	c.Flags().BoolVar(&q.Credits, "credit", false, "only payments with a part that pays no document")
 	invoiceAskedAs(c, &q.As)
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		office, end, err := openOffice(cmd.Context(), f)
@@ -168,9 +168,9 @@ func paymentOpen(f *flags) *cobra.Command {
 	var q backoffice.OpenQuestion
 	c := &cobra.Command{
 		Use:   "open [DOCUMENT]",
-		Short: "List what is open of final documents, those that are due first first",
-		Long: `Open prints final documents of which something is open: total, what credit notes took back, what was paid or written off, and what
-is left. The state is open, partly, paid, overpaid, credited, written_off, disputed, or credit for a document that pays money back.
+		Short: "List the open amounts of final documents, in the order of their due dates",
+		Long: `Open prints final documents that are not fully paid: total, the amounts of credit notes and of
+payments, written-off amounts, and the rest. The state is open, partly, paid, overpaid, credited, written_off, disputed, or credit for a document that pays money back.
 overdue counts the days since the due date; what is disputed is not overdue.`,
 		Example: "  ratemill payment open --overdue\n  ratemill payment open INV-2026-000412\n  ratemill payment open --payer acme --all -o csv",
 		Args:    atMostOne("number of a document"),
@@ -178,7 +178,7 @@ overdue counts the days since the due date; what is disputed is not overdue.`,
 	outputFlag(f, c)
 	c.Flags().StringVar(&q.Payer, "payer", "", "only documents of this account")
 	invoiceAskedAs(c, &q.As)
-	c.Flags().BoolVar(&q.All, "all", false, "also documents of which nothing is open")
+	c.Flags().BoolVar(&q.All, "all", false, "also documents that are fully paid")
 	c.Flags().BoolVar(&q.Overdue, "overdue", false, "only documents whose due date has passed")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 1 {

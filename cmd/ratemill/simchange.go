@@ -80,7 +80,7 @@ func simState(f *flags) *cobra.Command {
 		Use:   "state SIM STATE --why WORDS",
 		Short: "Set the state of a SIM, with the states that follow from it",
 		Long: `State makes a step that the state model of the SIM's lifecycle allows; a step that it does not allow is refused with those
-that it does. The account must be active. What follows from the state is in the same change set: automatic steps after it
+that it does. The account must be active. Effects of the state are in the same change set: automatic steps after it
 that no longer follow are withdrawn. A SIM in billing that you set to a state which waits for usage (soft suspend) comes
 back with its next usage.`,
 		Example: "  ratemill sim state 8934070000500000119 suspended --why \"reported lost\"\n" +

@@ -26,8 +26,8 @@ func tryCommand(f *flags) *cobra.Command {
 		Short: "Show how the rules decide each record, and why",
 		Long: `Try prints a decision for each record as a JSON object: mapped, filtered, duplicate or suspended, and why. Nothing is
 rated. With -v it describes each step: the values that each condition saw, and the origin of each value. With a registry (the
-project's registry/ folder, or --registry) it also says who owns each SIM. Of a file that looks unfinished it says that it
-would wait. The exit code is 1 if a file cannot be read to its end.`,
+project's registry/ folder, or --registry) it also says who owns each SIM. If a file looks unfinished, it says that the
+file would wait. The exit code is 1 if a file cannot be read to its end.`,
 		Example: "  ratemill try --source skylink SKY_000123.csv.gz | jq 'select(.decision==\"suspended\")'\n  ratemill try -v SKY_000123.csv.gz | head -20",
 		Args:    needing(1, 0, "files of usage: ratemill try SKY_000123.csv.gz"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -46,7 +46,8 @@ func Encrypted(err error, f Fields) error {
 	case errors.As(err, &unknown):
 		return &Error{"its certificate is signed by an authority that is not trusted here", "name the file with the authority's certificate in " + f.CA + "; if it is there, somebody else answers at this address", err}
 	case errors.As(err, &name):
-		return &Error{"its certificate is not for the name by which it was called", "call it by " + names(name.Certificate) + ", or have a certificate made for the name", err}
+		return &Error{"its certificate is not for the name in its address", "call it by " + names(name.Certificate) + ", or have " +
+			"a certificate made for the name", err}
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return &Error{"its certificate is not valid at this time", "have it renewed, or set this machine's clock", err}
 	case errors.As(err, &invalid):

@@ -84,8 +84,8 @@ func (o *Office) catalogueNow() (*rating.Catalogue, error) {
 	return p.Catalogue, nil
 }
 
-// changeAccounts makes a change set of accounts by make, checks it, and commits it. What somebody else commits meanwhile is read, and
-// the change set is made again.
+// changeAccounts makes a change set of accounts by make, checks it, and commits it. If somebody else commits
+// meanwhile, it reads the registry again and remakes the change set.
 func (o *Office) changeAccounts(ctx context.Context, order *AccountOrder, make func(*accountDraft) error) (*AccountChange, error) {
 	if err := given(order.Why); err != nil && !order.DryRun {
 		return nil, err

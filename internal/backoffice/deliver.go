@@ -19,7 +19,8 @@ type DeliverOrder struct {
 	To        []string // addresses of mails, instead of those that the documents were issued with
 }
 
-// DeliverInvoices orders final documents to be sent, or sent again. Of a whole cycle, it takes those alone of which no delivery was sent.
+// DeliverInvoices orders final documents to be sent, or sent again. From a whole cycle, it takes only those without a
+// sent delivery.
 func (o *Office) DeliverInvoices(ctx context.Context, r DeliverOrder) (all []ListedDelivery, err error) {
 	if err := given(r.Why); err != nil && !r.DryRun {
 		return nil, err

@@ -156,7 +156,7 @@ func (q *inquiry) explain(ctx context.Context, id string) (*Explanation, error) 
 func (q *inquiry) read(ctx context.Context, e *Explanation, f offline.File, show func(*offline.Decision)) error {
 	bundle, err := q.Store.Document(ctx, "source", e.Rules)
 	if err != nil {
-		return fmt.Errorf("the rules %s@%.4s, by which the record was read, are not in the control store: %w", e.Source, e.Rules, err)
+		return fmt.Errorf("the rules %s@%.4s, which read the record, are not in the control store: %w", e.Source, e.Rules, err)
 	}
 	if f.Source, err = source.OpenBundle(bundle, e.Rules); err != nil {
 		return err

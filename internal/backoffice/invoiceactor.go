@@ -59,7 +59,8 @@ func (a *invoiceActor) changesDocument(ctx context.Context, t invoicing.Table, n
 	return a.changes(s.Payer.Account)
 }
 
-// payersOf names the payers of a run that is asked on behalf of an account. What stores nothing is a question: a payer may ask for itself.
+// payersOf names the payers of a run that is asked on behalf of an account. An order that stores nothing is a
+// question: a payer may ask about itself.
 func (o *Office) payersOf(ctx context.Context, r *InvoiceOrder, question bool) error {
 	if r.As == "" {
 		return nil

@@ -92,7 +92,8 @@ func (o *Office) documents(ctx context.Context, b *invoicing.Basis, now *rating.
 		c := now
 		if version != now.Version() {
 			if c = o.catalogue(ctx, version); c == nil {
-				return nil, fmt.Errorf("version %.8s of the catalogue, by which something was billed, is not in the control store any more; was the "+
+				return nil, fmt.Errorf("version %.8s of the catalogue, which priced items of the document, is no longer in the "+
+					"control store; was the "+
 					"store restored from a backup?", version)
 			}
 		}

@@ -31,7 +31,8 @@ const (
 // InvoiceFormats are the formats of a document.
 var InvoiceFormats = []string{InvoicePDF, InvoiceUBL, InvoiceCSV, InvoiceJSON}
 
-// InvoiceFile is a document in a format. Of a document that was delivered it is the file that was issued; otherwise it is made.
+// InvoiceFile is a document in a format. For a delivered document, it is the file that was issued; otherwise it is
+// made.
 func (o *Office) InvoiceFile(ctx context.Context, name, as, format string) ([]byte, error) {
 	s, err := o.Invoice(ctx, name, as)
 	if err != nil {

@@ -375,8 +375,8 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 	return done, refused, err
 }
 
-// toFinalise are the documents that are to become final: those named, or all of a cycle, in the order of their payers' numbers. Of a cycle,
-// held ones are refused.
+// toFinalise are the documents that are to become final: those named, or all of a cycle, in the order of their payers'
+// numbers. With a whole cycle, held documents are refused.
 func (o *Office) toFinalise(ctx context.Context, who *invoiceActor, names []string, r *InvoiceOrder) (ids []string,
 	refused []InvoicePayer, err error) {
 	type payerDocument struct {

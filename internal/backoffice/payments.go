@@ -71,7 +71,8 @@ type madePayment struct {
 	from  udr.Instant
 }
 
-// changePayments states payments, and folds them, in one transaction. What somebody else commits meanwhile is read, and it is tried again.
+// changePayments states payments, and folds them, in one transaction. If somebody else commits meanwhile, it reads
+// their facts and tries again.
 func (o *Office) changePayments(ctx context.Context, r *PaymentOrder, do func(*paymentDraft) error) (revision registry.Revision,
 	err error) {
 	if err := given(r.Why); err != nil && !r.DryRun {
@@ -388,7 +389,7 @@ type OpenQuestion struct {
 	Overdue  bool   // only those that are overdue
 }
 
-// OpenDocuments lists what is open of final documents, those that are due first first.
+// OpenDocuments lists the open amounts of final documents, in the order of their due dates.
 func (o *Office) OpenDocuments(ctx context.Context, q OpenQuestion) ([]OpenDocument, error) {
 	view, err := o.followPayments(ctx)
 	if err != nil {

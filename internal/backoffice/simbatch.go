@@ -71,8 +71,8 @@ type batchFile struct {
 	digest string
 }
 
-// readBatch reads a CSV file with a header. What no line can be told from is an error; a line that cannot be understood
-// is refused later, as one that is not allowed.
+// readBatch reads a CSV file with a header. Input without recognisable lines is an error; a line that cannot be
+// understood is refused later, like one that is not allowed.
 func readBatch(name string, from io.Reader, at string) (*batchFile, error) {
 	sum := sha256.New()
 	r := csv.NewReader(io.TeeReader(from, sum))

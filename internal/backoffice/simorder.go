@@ -246,7 +246,7 @@ func (d *simDraft) reopen() error {
 var errNothingWritten = errors.New("back office: nothing is written")
 
 // portion makes one change set of some lines. save is called in its transaction, if there is one, with their results.
-// What somebody else commits meanwhile is read, and the change set is made again.
+// If somebody else commits meanwhile, it reads the registry again and remakes the change set.
 func (o *Office) portion(ctx context.Context, d *simDraft, lines []simLine, save func(*store.Tx,
 	[]simMade) error) (results []simMade, err error) {
 	for {

@@ -60,7 +60,7 @@ type StoppedError = ratedlog.StoppedError
 
 func (o *Options) check(m *options.Check) {
 	m.Need(o.Name != "", "it needs a name, under which its position is kept")
-	m.Need(o.Partition >= 0, "a partition is 0 or more")
+	m.Need(o.Partition >= 0, "a partition must be 0 or more")
 	m.Need(o.Topic != "", "it needs the topic of the rated log")
 	m.Need(o.Broker != nil, "it needs a broker")
 	m.Need(o.Clock != nil, "it needs a clock")

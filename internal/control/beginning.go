@@ -30,7 +30,7 @@ type Beginning struct {
 }
 
 const (
-	mostAlike = 500 // of the files with one opening, the longest: parts of a file that grew
+	mostAlike = 500 // the longest of the files with the same opening: parts of a file that grew
 	mostNamed = 20  // of the files with one name, the newest: from older programs, which knew no openings, and from other decode options
 )
 

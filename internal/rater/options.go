@@ -59,7 +59,7 @@ func (o *Options) check() error {
 	c.Need(o.NextEpoch != nil, "epochs of its own")
 	c.Need(o.SweepEvery > 0, "a time between two checkpoints")
 	c.Need(o.Portion >= 0, "a portion of a checkpoint that is 0, for the default, or more entries")
-	c.Need(o.DaysKept >= 0, "a number of days for which cycles are counted that is 0, for ever, or more")
+	c.Need(o.DaysKept >= 0, "a number of days to count cycles: 0 (for ever) or more")
 	c.Need(o.BlockKeys >= 0, "a number of duplicate keys in one entry that is 0, for the default, or more")
 	return c.Err()
 }

@@ -25,6 +25,6 @@ rater: an owner needs a time between two checkpoints`)
 rater: an owner needs the names of its topics: usage, rated, checkpoint
 rater: an owner needs a time between two checkpoints
 rater: an owner needs a portion of a checkpoint that is 0, for the default, or more entries
-rater: an owner needs a number of days for which cycles are counted that is 0, for ever, or more
+rater: an owner needs a number of days to count cycles: 0 (for ever) or more
 rater: an owner needs a number of duplicate keys in one entry that is 0, for the default, or more`)
 }

@@ -155,7 +155,7 @@ func (d *encrypted) refusalsOfKafka(t *testing.T) []refused {
 		{"Kafka by a name that its certificate has not", func(c *config.Config) {
 			_, port, _ := net.SplitHostPort(d.kafka.MutualAddr)
 			c.Kafka.Addresses = []string{"127.0.0.1:" + port}
-		}, []string{"Kafka is not available", "its certificate is not for the name by which it was called", "127.0.0.1",
+		}, []string{"Kafka is not available", "its certificate is not for the name in its address", "127.0.0.1",
 			"call it by localhost"}},
 		{"Kafka does not know our certificate", func(c *config.Config) {
 			other := d.stranger.Issue(t, "other")

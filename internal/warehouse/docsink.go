@@ -31,7 +31,7 @@ type DocumentInserter interface {
 	ExportEnd(ctx context.Context, table string, from, to int64) (ExportPlace, bool, error)
 	// ExportRows is how many rows a table has from one place to another, both included.
 	ExportRows(ctx context.Context, table string, first, last ExportPlace) (int, error)
-	// Exported is what the tables of invoices say of themselves.
+	// Exported is the state of the tables of invoices, as stored in ClickHouse.
 	Exported(ctx context.Context) (ExportedTables, error)
 }
 

@@ -36,7 +36,7 @@ func (w *Warehouse) ExportRows(ctx context.Context, table string, first, last Ex
 	return int(rows), sorted("count the rows of "+table, err)
 }
 
-// ExportedTables is what the tables of invoices say of themselves.
+// ExportedTables returns the state of the tables of invoices, as stored in ClickHouse.
 type ExportedTables struct {
 	Newest  int64  // the last place of a document or close
 	Hash    string // of the document at it; empty for a close

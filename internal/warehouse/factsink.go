@@ -36,7 +36,7 @@ type FactInserter interface {
 	Revisions(ctx context.Context) (Revisions, error)
 }
 
-// Revisions is what tables of facts say of themselves.
+// Revisions are the revisions up to which the tables of facts are complete, as stored in ClickHouse.
 type Revisions struct {
 	Newest registry.Revision
 	At     time.Time

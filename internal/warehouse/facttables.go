@@ -62,7 +62,8 @@ func standing(from func(*fact) uint64, state func(*fact) registry.State) []Colum
 // said ends every table of facts.
 var said = []Column{
 	{Name: "known", Type: "UInt64", Since: 11, Codec: "Delta(8), LZ4",
-		Doc:  "Revision of the registry with which it became known. Of the facts with one valid_from the last known counts.",
+		Doc: "Revision of the registry with which it became known. If several facts have the same valid_from, the one that " +
+			"became known last counts.",
 		fill: u64s(func(f *fact) uint64 { return uint64(f.change.Revision) })},
 	{Name: "n", Type: "UInt32", Since: 11, Codec: "T64, LZ4",
 		Doc:  "Its place among the facts of this table with that revision, from 0.",

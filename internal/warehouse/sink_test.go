@@ -44,7 +44,7 @@ func TestASinkIsToldEveryMistakeOfItsOptions(t *testing.T) {
 	_, err := warehouse.NewSink(warehouse.SinkOptions{Options: consumer.Options{Partition: -1, MaxBytes: -1}})
 	require.EqualError(t, err, `warehouse: a sink needs the ids of accounts
 consumer: it needs a name, under which its position is kept
-consumer: a partition is 0 or more
+consumer: a partition must be 0 or more
 consumer: it needs the topic of the rated log
 consumer: it needs a broker
 consumer: it needs a clock

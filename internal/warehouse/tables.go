@@ -60,7 +60,7 @@ var identity = []Column{
 		Doc:  "Version of the source's rules that made the record.",
 		fill: perMessage(texts(func(r *row) string { return r.pin.Rules }))},
 	{Name: "catalogue", Type: word, Since: 1,
-		Doc:  "Version of the catalogue by which it was rated.",
+		Doc:  "Version of the catalogue that rated it.",
 		fill: perMessage(texts(func(r *row) string { return r.pin.Catalogue }))},
 	{Name: "registry", Type: "UInt64", Since: 1,
 		Doc:  "Revision of the registry that was used to find SIM and account.",
@@ -148,7 +148,7 @@ var usage = []Column{
 		fill: attributes(func(r *row) []udr.Attribute { return r.usage.Attributes })},
 	{Name: "attributes", Type: "Map(String, String)", Since: 1, Computed: "JSONExtract(attributes_json, 'Map(String, String)')", Doc: "The same as a map: attributes['depot']. It is not among the columns of SELECT *."},
 	{Name: "duplicate_key", Type: "FixedString(12)", Since: 1,
-		Doc: "Hash of the fields by which the source recognises a record that its carrier sent before; zeros if the source has no " +
+		Doc: "Hash of the fields that identify a record that the carrier sends twice; zeros if the source has no " +
 			"duplicate key.",
 		fill: fixed(func(r *row) []byte { return r.usage.Duplicate[:] })},
 }

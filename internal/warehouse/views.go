@@ -90,8 +90,10 @@ FROM rated_usage GROUP BY month, class, unit, country, currency ORDER BY month, 
 	},
 	{
 		Name: "usage_by_sim_cycle", Since: 1,
-		Doc:     "Usage and cost of each SIM in each billing period of its account.",
-		Columns: []Column{cycleColumn, rootColumn, accountColumn, {Name: "sim", Doc: "Number of the SIM."}, {Name: "identifier", Doc: "One of the identifiers by which carriers named it."}, classColumn, unitColumn, recordsColumn, quantityColumn, currencyColumn, {Name: "amount", Doc: "Sum of tier 0, in currency."}},
+		Doc: "Usage and cost of each SIM in each billing period of its account.",
+		Columns: []Column{cycleColumn, rootColumn, accountColumn, {Name: "sim", Doc: "Number of the SIM."},
+			{Name: "identifier", Doc: "One of the identifiers that carriers used for it."},
+			classColumn, unitColumn, recordsColumn, quantityColumn, currencyColumn, {Name: "amount", Doc: "Sum of tier 0, in currency."}},
 		Select: `
 SELECT cycle, root, account, sim, min(identifier) AS identifier, class, unit, count() AS records, sum(quantity) AS quantity, currency, sum(amount) AS amount
 FROM rated_usage GROUP BY cycle, root, account, sim, class, unit, currency ORDER BY cycle, root, account, sim, class, currency`,

@@ -11,8 +11,8 @@ import (
 // Date is a local date of the payer.
 type Date = registry.Date
 
-// Document is the catalogue's document that says what a contract demands, and what it costs to leave it early. Whoever signs a contract
-// signs the version that is in force on its first day; later versions do not change it.
+// Document is the catalogue's document that says what a contract demands, and what it costs to leave it early. A
+// contract keeps the version that is in force on its first day; later versions do not change it.
 type Document struct {
 	Name             diag.Text    `yaml:"contract,required" doc:"Name of the document, which contracts name when they are signed." example:"fleet-24"`
 	From             Date         `yaml:"from" doc:"Local date from which contracts are signed by this version; without it, always. Contracts that began before keep their version." example:"2026-01-01"`

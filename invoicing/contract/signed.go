@@ -40,8 +40,8 @@ type Signed struct {
 
 // Entitled are the entitlements of a signed contract.
 type Entitled struct {
-	Network []string `yaml:"network" json:"network,omitempty" doc:"Network entitlements. Without them, those of the document." example:"[apn-m2m]"`
-	Product []string `yaml:"product" json:"product,omitempty" doc:"Product entitlements. Without them, those of the document." example:"[tracker]"`
+	Network []string `yaml:"network" json:"network,omitempty" doc:"Network entitlements. By default, those of the document." example:"[apn-m2m]"`
+	Product []string `yaml:"product" json:"product,omitempty" doc:"Product entitlements. By default, those of the document." example:"[tracker]"`
 }
 
 // Check implements the checks of diag.Decode.
@@ -284,7 +284,7 @@ func (e *Engine) complete(c *Contract, rev registry.Revision, docs *Documents) e
 		if c.Status == Draft {
 			return nil
 		}
-		return fmt.Errorf("contract %s is of document %s, of which the catalogue has no version that is in force on %s%s", c.ID, c.Document,
+		return fmt.Errorf("contract %s is of document %s, but the catalogue has no version of it in force on %s%s", c.ID, c.Document,
 			c.Start, diag.Suggest(c.Document, docs.Contracts.Names()))
 	}
 	noon := udr.InstantOf(c.Start.UTC().Add(12 * time.Hour))

@@ -11,6 +11,6 @@ var (
 	Waiting   = Metrics.Gauge("delivery_waiting", "Deliveries that are to be tried.")
 	FailedNow = Metrics.Gauge("delivery_failed", "Deliveries that have failed and that nobody has ordered again or confirmed.")
 	Doubtful  = Metrics.Gauge("delivery_unclear",
-		"Deliveries of which an attempt broke off when the receiver may have had the document: it may have it twice.")
+		"Deliveries with an attempt that broke off when the receiver may already have had the document: it may have it twice.")
 	Oldest = Metrics.Gauge("delivery_oldest_seconds", "How long the delivery has been tried that waits longest. After a day it has failed.")
 )

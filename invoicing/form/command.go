@@ -62,7 +62,7 @@ func (p *Printer) run(ctx context.Context, page []byte) ([]byte, error) {
 	}
 }
 
-// bounded keeps what is written to it, up to a number of octets. What comes later is dropped, and full is called once.
+// bounded keeps what is written to it, up to a number of octets. Later output is dropped, and full is called once.
 type bounded struct {
 	kept bytes.Buffer // not embedded: io.Copy would find its ReadFrom, which knows no bound
 	most int

@@ -3,8 +3,9 @@
 // The PDF is a page of HTML (html.go, over the view of view.go) that a renderer turns into PDF/A-3b with the electronic invoice attached:
 // the built-in one (pdf.go), or a program of the installation (command.go). The words of each language are in words/, the font in fonts/.
 //
-// The electronic invoice is UBL 2.1 (ubl.go, with its elements in ublxml.go). What keeps a document from being one is in ublwrong.go.
-// csv.go has the lines of a document and call detail, json.go the document for programs.
+// The electronic invoice is UBL 2.1 (ubl.go, with its elements in ublxml.go). ublwrong.go lists the reasons why a
+// document cannot be an e-invoice. csv.go has the lines of a document and call detail, json.go the document for
+// programs.
 //
 // It is pure but for that program: equal documents give equal bytes. It does not own amounts (invoicing/document), sellers
 // (invoicing/terms), or where forms are kept and sent (invoicing, invoicing/delivery).

@@ -71,8 +71,8 @@ type jsonLine struct {
 	Zone     string `json:"zone,omitempty" doc:"Zone of the usage."`
 	Tariff   string `json:"tariff,omitempty" doc:"Name of the price in the plan."`
 	Cycle    string `json:"cycle,omitempty" doc:"First day of the billing cycle to which it belongs."`
-	First    string `json:"first_day,omitempty" doc:"First day for which it is."`
-	Last     string `json:"last_day,omitempty" doc:"Last day for which it is."`
+	First    string `json:"first_day,omitempty" doc:"First day of the period."`
+	Last     string `json:"last_day,omitempty" doc:"Last day of the period."`
 	SIMs     int    `json:"sims,omitempty" doc:"Number of SIMs."`
 	Records  int64  `json:"records,omitempty" doc:"Number of usage records."`
 	Quantity string `json:"quantity" doc:"Quantity, in unit."`

@@ -32,7 +32,7 @@ var bundle = sync.OnceValue(func() *i18n.Bundle {
 	return b
 })
 
-// words are those of one language, for one document. The first key without words is kept in err.
+// words are the words of one language, for one document. The first key without words is kept in err.
 type words struct {
 	lang string
 	l    *i18n.Localizer

@@ -92,8 +92,8 @@ type resolved struct {
 	amount decimal.D
 }
 
-// resolve finds the documents of a payment's parts, and its payer. What cannot be paid is a credit: a part for a document that is not
-// known, of somebody else or in another currency. Money that came is never refused here.
+// resolve finds the documents of a payment's parts, and its payer. A part that cannot pay its document is a credit: a
+// part for a document that is unknown, of somebody else or in another currency. Money that came is never refused here.
 func (b *Book) resolve(ctx context.Context, tx *store.Tx, v *Value) (parts []resolved, payer uint32, err error) {
 	if v == nil {
 		return nil, 0, nil

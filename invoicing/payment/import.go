@@ -260,8 +260,8 @@ func (im *Import) refuse(r *Result, v *Value, of *Receivable) string {
 	return ""
 }
 
-// assign decides what a payment pays: the document that it names, or the open ones of its payer, those that are due first first. The
-// rest is a credit.
+// assign decides what a payment pays: the document that it names, or the open ones of its payer, in the order of their
+// due dates. The rest is a credit.
 func (im *Import) assign(ctx context.Context, r *Result, v *Value, of *Receivable, payer uint32) error {
 	var to []*Receivable
 	switch {

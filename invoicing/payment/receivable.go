@@ -256,7 +256,7 @@ func list(ctx context.Context, tx *store.Tx, where string, args ...any) (all []R
 	return all, rows.Err()
 }
 
-// openOf are the documents of a payer in a currency of which something is left to pay, those that are due first first.
+// openOf are the documents of a payer in a currency of which something is left to pay, in the order of their due dates.
 func openOf(ctx context.Context, tx *store.Tx, payer uint32, currency string) ([]*Receivable, error) {
 	all, err := list(ctx, tx, `payer_number = ? AND currency = ? AND is_open = 1`, int64(payer), currency)
 	var open []*Receivable
@@ -279,7 +279,7 @@ type Question struct {
 	Disputed bool   // only those that were disputed
 }
 
-// List lists final documents, those that are due first first.
+// List lists final documents, in the order of their due dates.
 func List(ctx context.Context, db *store.DB, q Question) (all []Receivable, err error) {
 	where, args := []string{"1 = 1"}, []any(nil)
 	if q.Payer != nil {

@@ -21,9 +21,9 @@ type Value struct {
 	Date     registry.Date `yaml:"date,required" json:"date" doc:"Day on which it was booked." example:"2026-05-12"`
 	Kind     string        `yaml:"kind" json:"kind,omitempty" default:"payment" enum:"payment|write_off|dispute" doc:"write_off: nobody expects this amount any more. dispute: no payment; the payer contests this amount of document, so it is neither overdue nor collected."`
 	// Credited is what credit notes had taken back of the document when its payer disputed it: what they take back later settles the dispute.
-	Credited decimal.D `yaml:"credited" json:"credited,omitzero" doc:"Of a dispute: what credit notes had taken back of the document before. Later ones settle it." example:"0"`
+	Credited decimal.D `yaml:"credited" json:"credited,omitzero" doc:"For a dispute: the amount that credit notes had taken back from the document before it. Later credit notes settle it." example:"0"`
 	// Parts is what it pays; the rest is a credit of its payer.
-	Parts []Part `yaml:"parts" json:"parts,omitempty" doc:"How much of which document it pays. Without it, document gets all of it."`
+	Parts []Part `yaml:"parts" json:"parts,omitempty" doc:"The documents that it pays, with their amounts. Without it, document gets all of it."`
 }
 
 // Part is how much of a document a payment pays.

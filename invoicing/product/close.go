@@ -523,7 +523,7 @@ func (r *run) windowsBy(rev registry.Revision, c *cycle, docs *Documents) (windo
 	one.of, one.ahead, one.events = c.whole, c.advance(), !c.advance()
 	windows = []*window{one}
 	if one.ahead {
-		// What happens in the cycle is due when it closes, also where the recurring parts are due in advance.
+		// Events of the cycle are due when it closes, even where recurring parts are due in advance.
 		later := *one
 		later.ahead, later.recurs, later.events = false, false, true
 		windows = append(windows, &later)

@@ -19,7 +19,7 @@ type Part struct {
 	Name      diag.Text `yaml:"part,required" doc:"Name of the part, by which products and lines of invoices show it." example:"tracker"`
 	From      Date      `yaml:"from" doc:"Local date (of the payer) from which this version is in force; without it, always. A version that begins within a cycle splits its days." example:"2026-01-01"`
 	Charge    string    `yaml:"charge" default:"recurring" enum:"recurring|one_time|usage|commitment|penalty" doc:"recurring: due in each period. one_time: due once, whole, when a SIM or an account begins to have it. usage, commitment, penalty: no price of its own; the part gives the tax class of a plan's usage, or of what a contract demands."`
-	Of        Of        `yaml:"of,required" doc:"Who owes the part: whoever has this."`
+	Of        Of        `yaml:"of,required" doc:"The part is owed for each SIM or account that has this."`
 	Every     Every     `yaml:"every" default:"1 cycle" doc:"Length of a period: 1, 3, 6 or 12 billing cycles. The price is for a whole period." example:"1 cycle"`
 	Currency  diag.Text `yaml:"currency" doc:"ISO 4217 code of its prices." example:"EUR"`
 	Prices    []Price   `yaml:"prices" doc:"Its prices, by state of the SIM."`

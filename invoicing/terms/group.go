@@ -60,7 +60,7 @@ func (v *Group) Check(n *diag.Node, c *diag.Decoder) {
 		}
 	}
 	if v.Hold.SuspenseRecords < 0 {
-		c.Errorf(v.Name.Pos, "hold.suspense_records is 0 or more, not %d", v.Hold.SuspenseRecords)
+		c.Errorf(v.Name.Pos, "hold.suspense_records must be 0 or more, not %d", v.Hold.SuspenseRecords)
 	}
 	for _, t := range []diag.Text{v.Numbers.Invoice, v.Numbers.CreditNote} {
 		if t.Value == "" {

@@ -36,7 +36,7 @@ type Octets struct {
 	n     int // octets of the record at hand
 }
 
-// Octets is the content as octets. What is an archive is refused.
+// Octets is the content as octets. Archives are refused.
 func (in *Input) Octets(layout *record.Layout) (*Octets, error) {
 	limit := in.options.Limits.record()
 	w := newWindow(in.r, limit)
@@ -154,5 +154,5 @@ func (o *Octets) Broken(reason, hint string) error {
 	return &FileError{Fault: Foreign, Offset: o.w.offset, Reason: reason, Hint: hint}
 }
 
-// State is described with Decoder. What a growing file of octets has is read from its beginning.
+// State is described with Decoder. A growing file of octets is read from its beginning.
 func (o *Octets) State() *State { return nil }

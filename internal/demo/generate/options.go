@@ -52,7 +52,7 @@ func Carriers() []string {
 // with fills in the defaults.
 func (o Options) with() (Options, error) {
 	if o.Records < 0 || o.SIMs < 0 || o.Accounts < 0 || o.Days < 0 || o.RecordsPerFile < 0 {
-		return o, fmt.Errorf("generate: records, SIMs, accounts, days and records per file are 0 or more")
+		return o, fmt.Errorf("generate: records, SIMs, accounts, days and records per file must be 0 or more")
 	}
 	if len(o.Sources) == 0 {
 		o.Sources = Carriers()
