@@ -194,7 +194,7 @@ func (d *encrypted) refusalsOfPostgres(t *testing.T) []refused {
 			[]string{"control store postgres://localhost", "signed by an authority that is not trusted here", "sslrootcert=FILE in control"}},
 		{"PostgreSQL by a name that its certificate has not", func(c *config.Config) {
 			c.Control = d.store(t, "127.0.0.1", d.postgres.Authority.CAFile, d.postgres.Password)
-		}, []string{"control store postgres://127.0.0.1", "not for the name by which it was called", "call it by localhost"}},
+		}, []string{"control store postgres://127.0.0.1", "its certificate is not for the name in its address", "call it by localhost"}},
 		{"PostgreSQL with a wrong password", func(c *config.Config) {
 			c.Control = d.store(t, "localhost", d.postgres.Authority.CAFile, "guessed-wrong")
 		}, []string{"control store postgres://localhost", "it does not let the user in", "check user and password in control"}},
@@ -212,7 +212,7 @@ func (d *encrypted) refusalsOfClickHouse(t *testing.T) []refused {
 			[]string{"warehouse", "signed by an authority that is not trusted here", "clickhouse.tls.ca_file"}},
 		{"ClickHouse by a name that its certificate has not", func(c *config.Config) {
 			c.ClickHouse.DSN = strings.Replace(c.ClickHouse.DSN, "localhost", "127.0.0.1", 1)
-		}, []string{"warehouse", "not for the name by which it was called", "call it by localhost"}},
+		}, []string{"warehouse", "its certificate is not for the name in its address", "call it by localhost"}},
 		{"ClickHouse wants a certificate and gets none", func(c *config.Config) { c.ClickHouse.TLS.CertFile, c.ClickHouse.TLS.KeyFile = "", "" },
 			[]string{"warehouse", "it does not accept our certificate, or wants one", "clickhouse.tls.cert_file"}},
 		{"ClickHouse with a wrong password", func(c *config.Config) {
