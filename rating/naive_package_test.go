@@ -146,7 +146,7 @@ func (c *naiveCharge) drawRenewing(x *naiveOwned, b *naiveBucket, name, key stri
 		size := naiveQuantity(b.Units) * (1 + x.renewal)
 		x.use(c, c.drawUnits(name, key, b, size, "package.exhausted", plans...))
 		left := size - c.r.counter(key).Num().Int64()
-		if c.credits || left >= c.least(b, plans...) || !x.goesOn(c.u.At) {
+		if c.credits || left >= c.least(b, plans...) && !c.takes(b) || !x.goesOn(c.u.At) {
 			return nil
 		}
 		inCycle := c.r.counter(x.key(c, "renewed in cycle "+cycleOf(c.u, x.account)))

@@ -159,8 +159,8 @@ func (e *Engine) drawRenewing(t *tier, x *instance, b *bucket, at int64, ch *Cha
 			return drawn, nil
 		}
 		last := &ch.Draws[len(ch.Draws)-1]
-		if last.Size-last.Before-last.Taken() >= b.least || u.At >= x.Stops {
-			return drawn, nil
+		if at >= ch.Rounded && last.Size-last.Before-last.Taken() >= b.least || u.At >= x.Stops {
+			return drawn, nil // what is left may be too little for a unit of this zone, but enough for others
 		}
 		if ok, err := e.renew(t, x, c, u, res); err != nil || !ok {
 			return drawn, err
