@@ -291,7 +291,33 @@ func (l *priceList) row(row []string, r *csv.Reader) {
 	if d.List.HasErrors() || !l.once(line, &p, class, strings.Join(says, ", "), whole) {
 		return
 	}
+	l.reach(&p, whole)
 	cd.Prices = append(cd.Prices, p)
+}
+
+// reach warns of a row whose price holds at more places than its author may mean: a country beside a network often only describes
+// it, and a cell that should name a place may be empty by mistake.
+func (l *priceList) reach(p *priceDoc, at diag.Pos) {
+	w := &p.Where
+	word := func(list []diag.Text) string {
+		if len(list) == 0 {
+			return ""
+		}
+		return list[0].Value
+	}
+	for _, both := range [][4]string{{"network", word(w.Networks), "country", word(w.Countries)},
+		{"prefix", word(w.Prefixes), "peer_country", word(w.PeerCountries)}, {"number", word(w.Numbers), "peer_country", word(w.PeerCountries)},
+		{"number", word(w.Numbers), "prefix", word(w.Prefixes)}} {
+		if both[1] != "" && both[3] != "" {
+			l.list.Warnf(at, "the row names %s %s and %s %s, so its price holds for both; if it should hold for %s alone, leave out the "+
+				"cell %s, or write `ignore: [%s]` in the plan if the column only describes the row", both[0], both[1], both[2], both[3], both[1],
+				both[2], both[2])
+		}
+	}
+	if w.holds() == "all" && l.doc.Zones.Value == "" && len(p.Zones) == 0 && p.When.Value == "" && w.Unknown == nil {
+		l.list.Warnf(at, "the row names no place, so its price holds everywhere; name the place, or write true or false into a column "+
+			"`unknown` if you mean everywhere")
+	}
 }
 
 func second(_, column int) int { return column }
