@@ -200,7 +200,7 @@ func (v *Profile) checkStorage(c *checker) {
 	}
 	kind, name, _ := strings.Cut(s.Secret, ":")
 	if s.Secret != "" && (name == "" || kind != "env" && kind != "file") {
-		// What stands there may be the secret itself: it is not repeated.
+		// The value may be the secret itself, so the error does not repeat it.
 		c.errorf("remote_storage.secret", "says where the secret is, file:PATH or env:NAME; the secret itself is never stored here")
 	}
 	if !s.Invoices && !s.Reports && c.node.Member("remote_storage").Kind != 0 {

@@ -11,9 +11,9 @@ import (
 )
 
 // A state fact that follows from others says what simstate knew when it wrote the fact. If usage of an earlier time came
-// to be rated since, the fact may be wrong until simstate corrects it. Had simstate been slower, the fact would not be
-// there yet. So the rater works such facts out again from the fact before them: what it charges depends on the order of
-// the log and on what people stated, and not on how fast simstate is.
+// to be rated since, the fact may be wrong until simstate corrects it. If simstate had been slower, the fact would not
+// be there yet. So the rater works such facts out again from the fact before them: what it charges depends on the
+// order of the log and on what people stated, and not on how fast simstate is.
 
 // effective is the state of a SIM at a time, from the fact that holds then. zone is that of the payer.
 func (e *Engine) effective(v *registry.View, rev registry.Revision, c *Counters, sim uint32, fact registry.SIMState, at udr.Instant,

@@ -222,7 +222,7 @@ type importer struct {
 	nameless     []accountRow   // without a valid id
 	accountState map[uint32]int // 1 in progress, 2 done
 
-	lastRow     map[uint32]span                // of each SIM in the rows, the last row's
+	lastRow     map[uint32]span                // the last row of each SIM
 	withdrawals map[udr.Identifier]udr.Instant // the since of the last row that withdrew something
 	ids         []udr.Identifier
 	held        []udr.Identifier

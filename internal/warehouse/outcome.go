@@ -38,7 +38,7 @@ func (w *Warehouse) Outcomes(ctx context.Context, files []udr.FileID) (map[udr.F
 }
 
 func (w *Warehouse) outcomes(ctx context.Context, ids []string, all map[udr.FileID]Outcome) error {
-	// Which files are in the retention of rated_usage is the view's to know: of older ones, what was rated is gone.
+	// The view decides which files are within the retention of rated_usage: rated records of older files are gone.
 	rows, err := w.conn.Query(ctx, fmt.Sprintf(`
 SELECT toString(id), max(a), max(e), sum(r), sum(d), sum(s), sum(again), sum(gone) FROM (
   SELECT file AS id, toUInt8(1) AS a, toUInt8(%s) AS e, toUInt64(0) AS r, toUInt64(0) AS d, toUInt64(0) AS s, toUInt64(0) AS again, toUInt64(0) AS gone FROM files AS f WHERE f.file IN (?)

@@ -209,7 +209,8 @@ func (r *Receivable) addParts(ctx context.Context, tx *store.Tx) error {
 }
 
 // Follow folds the facts that became known since the last time. Facts that an import of the registry states count like those of
-// Import. wrong are facts that do not say what a payment says: they were stated before such facts were checked, and count for nothing.
+// Import. wrong are facts that are not valid payments: they were stated before such facts were checked, and are
+// ignored.
 func (b *Book) Follow(ctx context.Context, db *store.DB, facts *registry.Statements) (wrong []error, err error) {
 	err = db.Change(ctx, "folding payments", func(tx *store.Tx) error {
 		wrong = nil

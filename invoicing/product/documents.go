@@ -171,7 +171,8 @@ func checkParts(all rating.Versions[Part], c *rating.Catalogue, l *diag.List) {
 	}
 }
 
-// checkVersion reports what a later version of a part cannot change: what was due by the former one would be due twice, or for other days.
+// checkVersion reports what a later version of a part cannot change: charges of the former one would be due twice, or
+// for other days.
 func checkVersion(first, p *Part, l *diag.List) {
 	for _, f := range []struct {
 		field, is, was string

@@ -87,7 +87,7 @@ type Batch struct {
 	Sum      decimal.D
 }
 
-// Checks are what the caller knows better.
+// Checks are the questions that only the caller can answer.
 type Checks struct {
 	Today registry.Date // no mandate is signed later, and nothing is collected before
 }

@@ -46,9 +46,10 @@ func arrivals(owned []Owned) (list []Owned) {
 	return list
 }
 
-// Events are what people stated of a SIM: its assignments to payers, and the states that somebody chose. States needs
-// further what its accounts' status and its usage were. told are all facts that were ever stated of its state, in the
-// order of (from, known), owned its accounts in the order of time. err names the rules that the catalogue lacks.
+// Events are the statements of people about a SIM: its assignments to payers, and the states that somebody chose.
+// States needs further what its accounts' status and its usage were. told are all facts that were ever stated of its
+// state, in the order of (from, known), owned its accounts in the order of time. err names the rules that the
+// catalogue lacks.
 func (b *Book) Events(told []Told, owned []Owned) (events []Event, err error) {
 	assigned := map[udr.Instant]int{}
 	for _, o := range arrivals(owned) {
