@@ -25,6 +25,9 @@ func replaced(base, own []priceDoc) []priceDoc {
 				}
 			}
 			all[named] = replacing{p, true}
+			if p.When.Value != "" {
+				continue // the order decides between it and the others with its condition
+			}
 		} else {
 			fresh = append(fresh, p)
 		}
