@@ -425,7 +425,11 @@ func regular(fsys fs.FS, name string) error {
 func walked(fsys fs.FS, name string, d fs.DirEntry) error {
 	if name == "." || !strings.HasPrefix(d.Name(), ".") {
 		if d.Type()&fs.ModeSymlink != 0 {
-			if info, err := fs.Stat(fsys, name); err == nil && info.IsDir() {
+			info, err := fs.Stat(fsys, name)
+			if err != nil {
+				return err // it leads nowhere or out of the project, where a folder with documents may be
+			}
+			if info.IsDir() {
 				return fmt.Errorf("%s is a link to a folder, and links to folders are not followed, so its documents would be missing; "+
 					"move the folder there, or link its files one by one", name)
 			}

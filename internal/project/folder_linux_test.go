@@ -96,13 +96,16 @@ func TestALinkMayLeadToAnotherPlaceInTheProjectButNotOut(t *testing.T) {
 }
 
 func TestALinkToAFolderInACatalogueIsRefusedAndHiddenFoldersAreNotRead(t *testing.T) {
-	dir, _ := folders(t)
+	dir, outside := folders(t)
 	deep := filepath.Join(dir, "catalogue", "deep")
 	require.NoError(t, os.Rename(deep, filepath.Join(dir, "catalogue", "..2026")))
 	require.NoError(t, os.Symlink("..2026", filepath.Join(dir, "catalogue", "..data")))
 	require.Empty(t, found(dir))
 	require.NoError(t, os.Symlink("..2026", deep))
 	require.Contains(t, found(dir), "catalogue/deep is a link to a folder")
+	require.NoError(t, os.Remove(deep))
+	require.NoError(t, os.Symlink(filepath.Join(outside, "catalogue", "deep"), deep))
+	require.Contains(t, found(dir), "leads out of the project")
 }
 
 func TestAPipeInAProjectIsRefusedNotWaitedFor(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"golang.org/x/tools/txtar"
+
+	"ratemill/diag"
 )
 
 // Bundle is the source's document with its tables and shared documents, so that another process can compile exactly
@@ -40,7 +42,7 @@ func OpenBundle(bundle []byte, version string) (*Source, error) {
 // pack makes a bundle of a source's document, all shared ones and its tables.
 func pack(fsys fs.FS, name string, text []byte, tables map[string][]byte) []byte {
 	a := &txtar.Archive{Files: []txtar.File{{Name: name, Data: text}}}
-	for _, shared := range documents(fsys, "classes", nil) {
+	for _, shared := range documents(fsys, "classes", &diag.List{}) { // loading told what is wrong with the folder
 		if data, err := fs.ReadFile(fsys, shared); err == nil {
 			a.Files = append(a.Files, txtar.File{Name: shared, Data: data})
 		}
