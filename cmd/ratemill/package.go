@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -84,7 +85,10 @@ func packageList(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use: "list ACCOUNT", Short: "List the packages of an account and of its SIMs",
 		Long: `List prints what an account and its SIMs bought: active until its time ends, expired while the cap can still be drawn, inactive after
-that. Whether the time of a package that begins with its first use has begun is an event (package.began): ratemill query shows it.`,
+that. Whether the time of a package that begins with its first use has begun is an event (package.began): ratemill query shows it.
+
+The column renewed counts the renewals on expiry. It is empty for a package that renews on use-up. Each of its renewals is an event
+(package.renewed) and moves its end, so such a package ends on the day shown, or later.`,
 		Example: "  ratemill package list acme --as acme",
 		Args:    needing(1, 1, "an account: ratemill package list acme"),
 	}
@@ -103,7 +107,7 @@ that. Whether the time of a package that begins with its first use has begun is 
 		g := output.New("package", "sim", "status", "bought", "ends", "cap", "then", "renewal", "renewed", "notes").Sparse("sim", "notes").
 			Numbers("cap", "renewed")
 		for _, p := range all {
-			g.Add(p.Package, p.SIM, p.Status, p.Bought, p.Ends, fmt.Sprint(p.Cap), p.Then, p.Renewal, fmt.Sprint(p.Renewed), p.Notes)
+			g.Add(p.Package, p.SIM, p.Status, p.Bought, p.Ends, known(p.Cap), p.Then, p.Renewal, known(p.Renewed), p.Notes)
 		}
 		if g.Len() == 0 {
 			fmt.Fprintf(stderr, "account %s has no packages\n", args[0])
@@ -111,4 +115,12 @@ that. Whether the time of a package that begins with its first use has begun is 
 		return g.Print(data(cmd), f.output)
 	}
 	return c
+}
+
+// known is a number, or nothing if it is not known.
+func known(n *int) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.Itoa(*n)
 }

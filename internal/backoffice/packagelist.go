@@ -15,13 +15,13 @@ type ListedPackage struct {
 	Account string `json:"account"`
 	SIM     string `json:"sim,omitempty"` // an identifier
 	Package string `json:"package"`       // NAME/INSTANCE
-	Status  string `json:"status"`        // pending, active, expired, inactive, cancelled
+	Status  string `json:"status"`        // pending, active, expired, inactive, cancelled, or two of them if usage decides
 	Bought  string `json:"bought"`
-	Ends    string `json:"ends"`    // of one that begins with its first use, by when it must begin
-	Cap     int    `json:"cap"`     // in percent
-	Renewal string `json:"renewal"` // never, on_expiry, on_use_up
-	Renewed int    `json:"renewed"` // how often
-	Then    string `json:"then"`    // priced or blocked
+	Ends    string `json:"ends"`              // of one that begins with its first use, by when it must begin
+	Cap     *int   `json:"cap,omitempty"`     // in percent; nil if the catalogue does not have the package
+	Renewal string `json:"renewal"`           // never, on_expiry, on_use_up
+	Renewed *int   `json:"renewed,omitempty"` // how often; nil if it renews on use-up, because usage decides that
+	Then    string `json:"then,omitempty"`    // priced or blocked
 	Notes   string `json:"notes,omitempty"`
 }
 
@@ -89,6 +89,10 @@ func (r *reading) listedPackage(id, subject string, b *registry.Bought) ListedPa
 	if v := account.Value[account.Package](r.book, registry.KindPackage, subject, b.Name, b.Since); v != nil {
 		l.Notes = v.Notes
 	}
+	l.Renewal = b.Renewal.String()
+	if b.Cap >= 0 {
+		l.Cap = &b.Cap
+	}
 	name, _, _ := strings.Cut(b.Name, "/")
 	var p rating.Package
 	known := false
@@ -103,12 +107,13 @@ func (r *reading) listedPackage(id, subject string, b *registry.Bought) ListedPa
 	if p.Blocked {
 		l.Then = "blocked"
 	}
-	if l.Cap = p.Cap; b.Cap >= 0 {
-		l.Cap = b.Cap
+	if l.Cap == nil {
+		l.Cap = &p.Cap
 	}
-	l.Renewal = b.Renewal.String()
 	last, ends := p.Term(b, r.at, zone)
-	l.Renewed = last
+	if b.Renewal != registry.OnUseUp {
+		l.Renewed = &last
+	}
 	l.Ends = day(ends, zone)
 	switch {
 	case r.at >= b.Until:
@@ -119,6 +124,12 @@ func (r *reading) listedPackage(id, subject string, b *registry.Bought) ListedPa
 		l.Status = "inactive"
 	case r.at >= ends:
 		l.Status = "expired"
+	}
+	if b.Renewal == registry.OnUseUp && !p.OnUse && r.at < b.Until { // only usage says whether it renewed
+		l.Ends += " or later"
+		if r.at >= ends {
+			l.Status = "active or " + l.Status
+		}
 	}
 	return l
 }

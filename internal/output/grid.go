@@ -37,7 +37,7 @@ func New(columns ...string) *Grid {
 	return &Grid{columns: columns, right: map[string]bool{}, integers: map[string]bool{}}
 }
 
-// Numbers names columns with integers: aligned to the right, and numbers in JSON.
+// Numbers names columns with integers: aligned to the right, and numbers in JSON, which leaves out empty ones.
 func (g *Grid) Numbers(columns ...string) *Grid {
 	for _, c := range columns {
 		g.right[c], g.integers[c] = true, true
@@ -193,11 +193,14 @@ func (g *Grid) json(to io.Writer) error {
 	for _, r := range g.rows[:g.Len()] {
 		line := []byte{'{'}
 		for i, cell := range r {
-			if i > 0 {
+			if cell == "" && g.integers[g.columns[i]] {
+				continue // a field is a number or missing
+			}
+			if len(line) > 1 {
 				line = append(line, ',')
 			}
 			line = append(appendText(line, g.columns[i]), ':')
-			if g.integers[g.columns[i]] && json.Valid([]byte(cell)) { // not an empty one
+			if g.integers[g.columns[i]] && json.Valid([]byte(cell)) {
 				line = append(line, cell...)
 			} else {
 				line = appendText(line, cell)

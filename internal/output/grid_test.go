@@ -21,7 +21,7 @@ func TestTheSameRowsInEveryFormat(t *testing.T) {
 			"b.csv                   +1  a <b> & ␦[2Jc␤d\n",
 		output.JSON: `{"file":"a.csv","records":12,"amount":"0.5","why":""}` + "\n" +
 			`{"file":"ünder.csv","records":7,"amount":"-3","why":"=cmd|' /C calc'!A0"}` + "\n" +
-			`{"file":"b.csv","records":"","amount":"+1","why":"a <b> & \u001b[2Jc\nd"}` + "\n",
+			`{"file":"b.csv","amount":"+1","why":"a <b> & \u001b[2Jc\nd"}` + "\n",
 		output.CSV: "file,records,amount,why\na.csv,12,0.5,\nünder.csv,7,-3,'=cmd|' /C calc'!A0\nb.csv,,+1,\"a <b> & \x1b[2Jc\nd\"\n",
 	} {
 		var out strings.Builder
