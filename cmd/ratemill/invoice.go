@@ -257,7 +257,7 @@ by then, but for number and dates. The billing cycle need not be over.`,
 		shown := 0
 		for _, p := range all {
 			for _, d := range p.Documents {
-				if err := showDocument(cmd, f, d); err != nil {
+				if err := showDocument(cmd, f, d, ""); err != nil {
 					return err
 				}
 				shown++

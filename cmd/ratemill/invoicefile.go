@@ -27,7 +27,8 @@ func invoiceShow(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show DOCUMENT",
 		Short: "Show a document, what a line of it is made of, or write it to a file",
-		Long: `Show prints a document with its lines, taxes and totals. With --line it opens a line: the rated records of usage, each with its
+		Long: `Show prints a document with its lines, taxes and totals, its state and the amount that is disputed; -o csv prints the lines
+alone. With --line it opens a line: the rated records of usage, each with its
 file and line there, or what each SIM and account owes. explain says of a record what it costs and why.
 
 With --format and --to it writes the document to a file: as PDF, as electronic invoice (UBL 2.1), its lines as CSV, or JSON. If
@@ -121,14 +122,17 @@ func (s *shownInvoice) show(cmd *cobra.Command, f *flags, office *backoffice.Off
 	if err != nil {
 		return refusal(err)
 	}
-	if err := showDocument(cmd, f, d); err != nil || d.Number == "" || f.output == output.JSON || f.output == output.CSV {
-		return err
+	disputed := ""
+	if d.Number != "" && f.output != output.CSV { // CSV has the lines alone
+		open, err := office.OpenDocuments(cmd.Context(), backoffice.OpenQuestion{Document: d.ID, As: s.as})
+		if err != nil {
+			return refusal(err)
+		}
+		if len(open) == 1 {
+			disputed = open[0].Disputed
+		}
 	}
-	open, err := office.OpenDocuments(cmd.Context(), backoffice.OpenQuestion{Document: d.ID, As: s.as})
-	if err == nil && len(open) == 1 && open[0].Disputed != "" {
-		fmt.Fprintf(words(cmd), "disputed %s %s; ratemill registry show \"dispute %s\" says by whom and why\n", d.Currency, open[0].Disputed, d.Number)
-	}
-	return refusal(err)
+	return showDocument(cmd, f, d, disputed)
 }
 
 // toNewFile writes a file that must not exist, whole or not at all; - is standard output.

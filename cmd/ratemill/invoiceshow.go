@@ -16,10 +16,18 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// showDocument prints a document.
-func showDocument(cmd *cobra.Command, f *flags, s *invoicing.Stored) error {
+// shownDocument is a document in JSON, with what people see of it in words.
+type shownDocument struct {
+	*document.Document
+	State    invoicing.State `json:"state,omitempty"`
+	Reasons  []string        `json:"reasons,omitempty"` // why it is held
+	Disputed string          `json:"disputed,omitempty"`
+}
+
+// showDocument prints a document and the amount of it that is disputed.
+func showDocument(cmd *cobra.Command, f *flags, s *invoicing.Stored, disputed string) error {
 	if f.output == output.JSON {
-		return json.NewEncoder(objects(cmd)).Encode(&s.Document)
+		return json.NewEncoder(objects(cmd)).Encode(shownDocument{&s.Document, s.State, s.Reasons, disputed})
 	}
 	g := output.New("line", "what", "account", "period", "sims", "quantity", "unit", "net", "tax").Numbers("line", "sims", "quantity").
 		Amounts("net", "tax").Sparse("sims", "tax")
@@ -66,6 +74,9 @@ func showDocument(cmd *cobra.Command, f *flags, s *invoicing.Stored) error {
 		fmt.Fprintf(to, "tax %s %s %% on %s = %s%s\n", t.Category, t.Rate, t.Basis.Fixed(s.Scale), t.Tax.Fixed(s.Scale), reason)
 	}
 	fmt.Fprintf(to, "net %s · tax %s · total %s %s\n", s.Net.Fixed(s.Scale), s.Tax.Fixed(s.Scale), s.Currency, s.Total.Fixed(s.Scale))
+	if disputed != "" {
+		fmt.Fprintf(to, "disputed %s %s; ratemill registry show \"dispute %s\" says by whom and why\n", s.Currency, disputed, s.Number)
+	}
 	return nil
 }
 
