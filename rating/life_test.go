@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ratemill/rating"
+	"ratemill/registry"
 	"ratemill/registry/life"
 )
 
@@ -67,4 +68,62 @@ func TestTheQuotaOfATestIsInTheUnitOfItsClass(t *testing.T) {
 		"lifecycle: standard\nstates: connected\ndefault: inventory\ntest: { quota: { dta: 1 MB }, next: in_billing }\n")}},
 		&rating.Classes{Names: []string{"data"}})
 	require.ErrorContains(t, list.Err(), "unknown usage class dta")
+}
+
+// A move below another payer becomes known after usage that came later than it. What that usage did to the SIM's state below the former
+// payer counts once for the new one, whether simstate has written down what follows or not.
+func TestAMoveThatIsDatedBackChargesTheSameWhetherItsStepIsWrittenOrNot(t *testing.T) {
+	catalogue, list := rating.LoadCatalogue(fstest.MapFS{
+		"flat.yaml": {Data: []byte("plan: flat\ncurrency: EUR\nclasses: { data: { prices: [{ price: 1 / 1 MB }] } }\n")},
+		"life.yaml": {Data: []byte("lifecycle: life\nstates: connected\ndefault: inventory\ntest: { quota: { data: 1 MB }, next: billing_ready }\n" +
+			"first_use: { threshold: 1 MB, to: in_billing }\n")},
+	})
+	require.NoError(t, list.Err())
+	state := func(day, name string, origin registry.Origin) registry.StateFact {
+		f := registry.StateFact{SIM: 1, From: instant(day), StateValue: registry.StateValue{Name: name, Lifecycle: "life"}}
+		f.Origin = origin
+		return f
+	}
+	charges := func(written bool) (amounts []string) {
+		r := registry.New()
+		account := func(number, parent uint32, id string) registry.AccountFact {
+			return registry.AccountFact{Number: number, ID: id, From: registry.Always, Parent: parent, Currency: "EUR", Zone: "UTC", CycleDay: 1, Plan: "flat"}
+		}
+		profile := func(id string) registry.Statement {
+			return registry.Statement{Kind: registry.KindProfile, Subject: id, From: registry.Always, Value: []byte("{}")}
+		}
+		require.NoError(t, r.Apply(&registry.Changes{Revision: 1,
+			Accounts:   []registry.AccountFact{account(1, 0, "operator"), account(2, 1, "former"), account(3, 1, "new")},
+			Statements: []registry.Statement{profile("former"), profile("new")},
+			SIMs:       []registry.OwnershipFact{{SIM: 1, From: registry.Always, Account: 2}},
+			States:     []registry.StateFact{state("2026-01-01T00:00:00Z", "billing_ready", registry.Stated)}}))
+		require.NoError(t, r.Apply(&registry.Changes{Revision: 2,
+			SIMs:   []registry.OwnershipFact{{SIM: 1, From: instant("2026-01-21T00:00:00Z"), Account: 3}},
+			States: []registry.StateFact{state("2026-01-21T00:00:00Z", "in_testing", registry.Stated)}}))
+		if written {
+			require.NoError(t, r.Apply(&registry.Changes{Revision: 3,
+				States: []registry.StateFact{state("2026-01-25T00:00:00Z", "billing_ready", registry.ByUsage)}}))
+		}
+		v := r.View()
+		defer v.Close()
+		counters, res, engine := rating.NewCounters(), &rating.Result{}, rating.NewEngine(catalogue)
+		res.Begin(counters)
+		for _, use := range []struct {
+			line string
+			rev  registry.Revision
+		}{
+			{"1 data 100000B 2026-01-16T00:00:00Z", 1},
+			{"1 data 1100000B 2026-01-25T00:00:00Z", 1},
+			{"1 data 300000B 2026-01-27T00:00:00Z", v.Revision()},
+		} {
+			u, err := usageLine(use.line)
+			require.NoError(t, err)
+			n := len(res.Charges)
+			require.NoError(t, engine.Rate(v, use.rev, counters, &u, res))
+			amounts = append(amounts, res.Charges[n].Total.String())
+		}
+		return amounts
+	}
+	require.Equal(t, []string{"0", "0.2", "0"}, charges(false), "the new payer has the units before first use")
+	require.Equal(t, charges(false), charges(true))
 }

@@ -14,7 +14,7 @@ import (
 
 // did is what usage did at an instant: bits, whether an earlier instant follows in the list, in the first entry whether
 // anything was added to the list at or before an instant that it had already, and above them a hash of the state in which the
-// usage found the SIM. A fact that begins at that instant may be the one that followed from it. Then its state is another
+// usage found the SIM, and of its payer then: a move that is dated back may give that instant to another. A fact that begins at that instant may be the one that followed from it. Then its state is another
 // one, and the usage does nothing to it once more.
 type did uint64
 
@@ -28,11 +28,15 @@ const (
 	didBits = 8
 )
 
-// in is what was done in a state.
-func (d did) in(state string) did { return d | did(hashName(state))<<didBits }
+// in is what was done in a state below a payer.
+func (d did) in(state string, payer uint32) did {
+	return d | did(mixID(hashName(state), payer))<<didBits
+}
 
-// doneIn reports whether it was done in a state.
-func (d did) doneIn(state string) bool { return d>>didBits == did(hashName(state))<<didBits>>didBits }
+// doneIn reports whether it was done in a state below a payer.
+func (d did) doneIn(state string, payer uint32) bool {
+	return d>>didBits == did(mixID(hashName(state), payer))<<didBits>>didBits
+}
 
 // instantValue packs an entry of the list into the value of a counter.
 func instantValue(at udr.Instant, what did) Value { return Value{int64(at), uint64(what)} }
@@ -46,8 +50,8 @@ type happening struct {
 }
 
 // within reports whether it happened after a stay in a state began, or as it began and in that state.
-func (h *happening) within(from udr.Instant, state string) bool {
-	return h.at > from || h.at == from && h.what.doneIn(state)
+func (h *happening) within(from udr.Instant, state string, payer uint32) bool {
+	return h.at > from || h.at == from && h.what.doneIn(state, payer)
 }
 
 var lifeLogID = hashName("life of a SIM")
@@ -88,11 +92,11 @@ func (e *Engine) lived(c *Counters, sim uint32, from, to udr.Instant) {
 }
 
 // events are what lived found, as far as it is within a stay in a state. They are valid until the next call.
-func (e *Engine) events(from udr.Instant, state string) []life.Event {
+func (e *Engine) events(from udr.Instant, state string, payer uint32) []life.Event {
 	e.happens = e.happens[:0]
 	for i := range e.happened {
 		h := &e.happened[i]
-		if !h.within(from, state) {
+		if !h.within(from, state, payer) {
 			continue
 		}
 		for _, kind := range [...]struct {
@@ -110,7 +114,7 @@ func (e *Engine) events(from udr.Instant, state string) []life.Event {
 // did reports whether one of some things is among what lived found, within the stay.
 func (e *Engine) did(what did) bool {
 	for i := range e.happened {
-		if h := &e.happened[i]; h.what&what != 0 && h.within(e.state.From, e.state.State) {
+		if h := &e.happened[i]; h.what&what != 0 && h.within(e.state.From, e.state.State, e.state.payerNumber()) {
 			return true
 		}
 	}
@@ -121,7 +125,7 @@ func (e *Engine) did(what did) bool {
 // steps at one instant there is one, so further usage at that instant does nothing to the state.
 func (e *Engine) outdone(at udr.Instant) bool {
 	for i := range e.happened {
-		if h := &e.happened[i]; h.at == at && !h.what.doneIn(e.state.State) {
+		if h := &e.happened[i]; h.at == at && !h.what.doneIn(e.state.State, e.state.payerNumber()) {
 			return true
 		}
 	}
@@ -131,7 +135,7 @@ func (e *Engine) outdone(at udr.Instant) bool {
 // live remembers that usage did something to a SIM in its state.
 func (e *Engine) live(c *Counters, sim uint32, at udr.Instant, what did, res *Result) {
 	first := e.lifeLog(sim)
-	what = what.in(e.state.State)
+	what = what.in(e.state.State, e.state.payerNumber())
 	for k := first; ; {
 		v := c.Get(k)
 		then, done := v.instant()

@@ -23,6 +23,14 @@ type simState struct {
 	turned bool
 }
 
+// payerNumber is the number of the payer, 0 for a SIM without states.
+func (s *simState) payerNumber() uint32 {
+	if s.payer == nil {
+		return 0
+	}
+	return s.payer.number
+}
+
 // judge finds the state of the SIM: that of the facts, advanced by the time limits that are due and by what usage did.
 // Most SIMs are in a state that only an event ends, and then the facts say all.
 func (e *Engine) judge(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage) error {
@@ -43,7 +51,7 @@ func (e *Engine) judge(v *registry.View, rev registry.Revision, c *Counters, u *
 	}
 	e.state.payer, e.state.free, e.state.turned, e.state.core = payer, 0, false, v.StateValue(fact.Value).Core
 	var err error
-	e.state.Stay, err = e.effective(v, rev, c, u.SIM, fact, u.At, payer.facts.Zone)
+	e.state.Stay, err = e.effective(v, rev, c, u.SIM, fact, u.At, payer.number, payer.facts.Zone)
 	if err != nil && v.StateValue(fact.Value).Lifecycle != "" {
 		return suspend(SIMState, "the SIM was %s at %s, but the rules of this state cannot be found: %v; add them to the catalogue, or "+
 			"correct the state, and retry", e.state.State, u.At, err)
