@@ -171,7 +171,7 @@ func LoadCatalogue(fsys fs.FS, kinds ...Kind) (*Catalogue, diag.List) {
 // LoadCatalogueFor is LoadCatalogue for plans that price only the given classes; nil allows any class.
 func LoadCatalogueFor(fsys fs.FS, classes *Classes, kinds ...Kind) (*Catalogue, diag.List) {
 	var files []file
-	var tables []string
+	var tables, unread []string
 	var l diag.List
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -182,6 +182,9 @@ func LoadCatalogueFor(fsys fs.FS, classes *Classes, kinds ...Kind) (*Catalogue, 
 		}
 		if !d.IsDir() && path.Ext(name) == ".csv" {
 			tables = append(tables, name)
+		}
+		if !d.IsDir() && !isDocument(name) && isDocument(strings.ToLower(name)) {
+			unread = append(unread, name)
 		}
 		if d.IsDir() || !isDocument(name) {
 			return nil
@@ -200,7 +203,11 @@ func LoadCatalogueFor(fsys fs.FS, classes *Classes, kinds ...Kind) (*Catalogue, 
 		l.Errorf(diag.Pos{}, "the catalogue cannot be read: %v", err)
 		return nil, l
 	}
-	return load(files, &compiler{declared: classes, kinds: kinds, file: projectFile(fsys), tables: tables})
+	c, l := load(files, &compiler{declared: classes, kinds: kinds, file: projectFile(fsys), tables: tables})
+	for _, name := range unread {
+		l.Warnf(diag.Pos{File: diag.NewFile(name, nil)}, "this file is not read; documents end in .yaml")
+	}
+	return c, l
 }
 
 func load(files []file, c *compiler) (*Catalogue, diag.List) {

@@ -108,6 +108,14 @@ func TestALinkToAFolderInACatalogueIsRefusedAndHiddenFoldersAreNotRead(t *testin
 	require.Contains(t, found(dir), "leads out of the project")
 }
 
+func TestADocumentWhoseEndingHasCapitalsIsTold(t *testing.T) {
+	for _, name := range []string{"catalogue/more.YAML", "sources/more.Yaml", "classes/more.YML"} {
+		dir, _ := folders(t)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("plan: more\n"), 0o600))
+		require.Contains(t, found(dir), "this file is not read; documents end in .yaml", name)
+	}
+}
+
 func TestAPipeInAProjectIsRefusedNotWaitedFor(t *testing.T) {
 	for _, name := range []string{"catalogue/plan.yaml", "catalogue/list.csv", "sources/meters.yaml", "classes/own.yaml", "tables/c.csv",
 		"registry/accounts.csv", "tests/registry.yaml", "tests/case.txtar"} {

@@ -361,7 +361,7 @@ func documents(fsys fs.FS, dir string, l *diag.List) []string {
 		case e.IsDir() || strings.HasPrefix(e.Name(), "."):
 		case ext == ".yaml":
 			names = append(names, path.Join(dir, e.Name()))
-		case ext == ".yml":
+		case strings.EqualFold(ext, ".yml") || strings.EqualFold(ext, ".yaml"):
 			l.Warnf(diag.Pos{File: diag.NewFile(path.Join(dir, e.Name()), nil)}, "this file is not read; documents end in .yaml")
 		}
 	}
