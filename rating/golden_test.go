@@ -37,6 +37,7 @@ type world struct {
 	Profiles []profileLine `yaml:"profiles"`
 	Settings []settingLine `yaml:"settings"`
 	Bought   []boughtLine  `yaml:"bought"`
+	Statuses []statusLine  `yaml:"statuses"`
 }
 
 type accountLine struct {
@@ -73,6 +74,13 @@ type stateLine struct {
 	State     string `yaml:"state"`
 	Lifecycle string `yaml:"lifecycle"`
 	Core      string `yaml:"core"`
+}
+
+// statusLine is the status of an account from a time on.
+type statusLine struct {
+	Account string `yaml:"account"`
+	From    string `yaml:"from"`
+	Status  string `yaml:"status"`
 }
 
 // profileLine says since when an account has a billing profile.
@@ -143,6 +151,10 @@ func (w *world) registry() (*registry.Registry, error) {
 	for _, p := range w.Profiles {
 		changes.Statements = append(changes.Statements, registry.Statement{Kind: registry.KindProfile, Subject: p.Account, From: instant(p.From),
 			Value: custom(p.Custom)})
+	}
+	for _, s := range w.Statuses {
+		changes.Statements = append(changes.Statements, registry.Statement{Kind: registry.KindStatus, Subject: s.Account, From: instant(s.From),
+			Value: fmt.Appendf(nil, `{"status":%q}`, s.Status)})
 	}
 	for _, s := range w.Settings {
 		changes.Statements = append(changes.Statements, s.statement())

@@ -120,13 +120,13 @@ func (x *naiveOwned) renewals(c *naiveCharge, begin udr.Instant) udr.Instant {
 		var n int64
 		var unit string
 		fmt.Sscanf(x.Valid, "%d %s", &n, &unit)
-		for {
-			x.end = naiveAfter(fmt.Sprintf("%d %s", n*(x.renewal+1), unit), begin, x.account)
-			if c.u.At < x.end || !x.goesOn(x.end) {
-				break
+		end := func(k int64) udr.Instant { return naiveAfter(fmt.Sprintf("%d %s", n*k, unit), begin, x.account) }
+		for k := int64(1); end(k) <= c.u.At && x.goesOn(end(k)); k++ {
+			if c.renews(x, end(k)) {
+				x.renewal, x.began = k, end(k)
 			}
-			x.renewal, x.began = x.renewal+1, x.end
 		}
+		x.end = end(x.renewal + 1)
 	}
 	return x.began
 }
@@ -134,6 +134,25 @@ func (x *naiveOwned) renewals(c *naiveCharge, begin udr.Instant) udr.Instant {
 // goesOn reports whether nothing ended the package or its renewal at a time.
 func (x *naiveOwned) goesOn(at udr.Instant) bool {
 	return (x.line.Until == "" || at < instant(x.line.Until)) && (x.line.Stops == "" || at < instant(x.line.Stops))
+}
+
+// renews reports whether the buyer of a package is a customer at a time, as at the purchase.
+func (c *naiveCharge) renews(x *naiveOwned, at udr.Instant) bool {
+	buyer := x.line.Account
+	if x.line.SIM != 0 {
+		owner := c.r.owner(x.line.SIM, at)
+		if owner == nil || c.r.root(owner.Account) != c.root {
+			return false
+		}
+		buyer = owner.Account
+	}
+	in, since := true, udr.Instant(registry.Always)
+	for _, s := range c.r.world.Statuses {
+		if from := instant(s.From); s.Account == buyer && from <= at && from >= since {
+			in, since = s.Status == "active" || s.Status == "suspended", from
+		}
+	}
+	return in
 }
 
 func (x *naiveOwned) key(c *naiveCharge, what string) string {
@@ -146,7 +165,7 @@ func (c *naiveCharge) drawRenewing(x *naiveOwned, b *naiveBucket, name, key stri
 		size := naiveQuantity(b.Units) * (1 + x.renewal)
 		x.use(c, c.drawUnits(name, key, b, size, "package.exhausted", plans...))
 		left := size - c.r.counter(key).Num().Int64()
-		if c.credits || left >= c.least(b, plans...) && !c.takes(b) || !x.goesOn(c.u.At) {
+		if c.credits || left >= c.least(b, plans...) && !c.takes(b) || !x.goesOn(c.u.At) || !c.renews(x, c.u.At) {
 			return nil
 		}
 		inCycle := c.r.counter(x.key(c, "renewed in cycle "+cycleOf(c.u, x.account)))

@@ -34,6 +34,9 @@ func randomTerms(r *rand.Rand, b *naiveBucket, zones []string, included bool) {
 
 // simplerBuckets are the ways to make the buckets of a scenario simpler.
 func simplerBuckets(s *scenario) (list []func(*scenario)) {
+	for i := range s.World.Statuses {
+		list = append(list, func(c *scenario) { c.World.Statuses = slices.Delete(c.World.Statuses, i, i+1) })
+	}
 	for i := range s.World.Bought {
 		list = append(list, func(c *scenario) { c.World.Bought = slices.Delete(c.World.Bought, i, i+1) })
 	}
@@ -110,5 +113,12 @@ func randomBought(r *rand.Rand, s *scenario, bucket func(name string) naiveBucke
 			line.Until = "2026-03-31T21:30:00Z"
 		}
 		s.World.Bought = append(s.World.Bought, line)
+	}
+	for _, a := range s.World.Accounts {
+		for _, from := range []string{"2026-02-20T10:00:00Z", "2026-03-08T03:00:00Z"} {
+			if r.Intn(4) == 0 {
+				s.World.Statuses = append(s.World.Statuses, statusLine{a.ID, from, pick(r, "active", "suspended", "lead", "terminated")})
+			}
+		}
 	}
 }

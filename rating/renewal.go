@@ -52,12 +52,15 @@ type Renewed struct {
 }
 
 // Term is which time of a package runs at an instant, or was its last one: its number, 0 for the first, and its end. Renewals by
-// use-up are not among them: usage makes them.
-func (p *Package) Term(b *registry.Bought, at udr.Instant, zone *time.Location) (n int, end udr.Instant) {
+// use-up are not among them: usage makes them. renews says whether its buyer may renew it at a time.
+func (p *Package) Term(b *registry.Bought, at udr.Instant, zone *time.Location, renews func(udr.Instant) bool) (n int, end udr.Instant) {
 	if b.Renewal != registry.OnExpiry || p.OnUse {
 		return 0, p.End(b.Since, 0, zone)
 	}
 	n = min(p.valid.term(b.Since, at, zone), p.valid.term(b.Since, max(b.Stops-1, b.Since), zone))
+	for n > 0 && !renews(p.valid.times(n).after(b.Since, zone)) {
+		n--
+	}
 	return n, p.valid.times(n+1).after(b.Since, zone)
 }
 
@@ -130,10 +133,16 @@ func (e *Engine) renewals(x *instance, c *Counters, u *udr.Usage) {
 	}
 	zone := e.zoneOfPurchase(x, u.SIM)
 	n := min(x.valid.term(x.Since, u.At, zone), x.valid.term(x.Since, max(x.Stops-1, x.Since), zone))
-	x.renewed.number = int64(n)
-	x.begin, x.end = x.valid.times(n).after(x.Since, zone), x.valid.times(n+1).after(x.Since, zone)
-	x.over = u.At >= x.end
-	x.lapsed = x.over && u.At >= x.readOnly.after(x.end, zone)
+	for {
+		x.renewed.number = int64(n)
+		x.begin, x.end = x.valid.times(n).after(x.Since, zone), x.valid.times(n+1).after(x.Since, zone)
+		x.over = u.At >= x.end
+		x.lapsed = x.over && u.At >= x.readOnly.after(x.end, zone)
+		if n == 0 || x.lapsed || e.view.Renews(x.sim, x.owner, &x.Bought, x.begin, e.rev) {
+			return
+		}
+		n-- // nobody pays for that renewal, so the time before was the last one
+	}
 }
 
 // zoneOfPurchase is the zone of the account that bought an instance, or owned the SIM that did, at that time.
@@ -171,10 +180,11 @@ func (e *Engine) drawRenewing(t *tier, x *instance, b *bucket, at int64, ch *Cha
 	}
 }
 
-// renew renews an instance whose units are used up; false if it renewed as often in the billing cycle as it may.
+// renew renews an instance whose units are used up; false if it renewed as often in the billing cycle as it may, or its buyer is out of
+// business.
 func (e *Engine) renew(t *tier, x *instance, c *Counters, u *udr.Usage, res *Result) (bool, error) {
 	r := &x.renewed
-	if c.Get(r.count).Units() >= int64(x.atMost) {
+	if c.Get(r.count).Units() >= int64(x.atMost) || !e.view.Renews(x.sim, x.owner, &x.Bought, u.At, e.rev) {
 		return false, nil
 	}
 	price, currency := x.price()

@@ -106,6 +106,7 @@ func (r *Registry) loadGroup(s *Statement, known Revision) {
 // keep keeps the words of statements that rating needs, and since when accounts have profiles.
 func (r *Registry) keep(statements []Statement, known Revision) {
 	r.profiles.load(r.accounts.numbers, statements, known)
+	r.idle.loadIdle(r.accounts.numbers, statements, known)
 	r.overrides.load(r.accounts.numbers, statements, known)
 	r.contracts.load(r.accounts.numbers, statements, known)
 	r.bought.load(r.accounts.numbers, statements, known)

@@ -23,22 +23,40 @@ func (p *profiles) load(numbers map[string]uint32, statements []Statement, known
 	for i := range statements {
 		s := &statements[i]
 		number, ok := numbers[s.Subject]
-		if !ok || s.Kind != KindProfile {
-			continue
+		if ok && s.Kind == KindProfile {
+			p.add(number, profiled{s.From, known, s.State})
 		}
-		for int(number) >= len(p.accounts) {
-			p.accounts = append(p.accounts, nil)
-		}
-		f := profiled{s.From, known, s.State}
-		at, found := slices.BinarySearchFunc(p.accounts[number], f, func(a, b profiled) int {
-			return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.known, b.known))
-		})
-		if found {
-			p.accounts[number][at] = f
-			continue
-		}
-		p.accounts[number] = slices.Insert(p.accounts[number], at, f)
 	}
+}
+
+// loadIdle keeps since when accounts are out of business: draft, new, lead or terminated.
+func (p *profiles) loadIdle(numbers map[string]uint32, statements []Statement, known Revision) {
+	for i := range statements {
+		s := &statements[i]
+		number, ok := numbers[s.Subject]
+		if !ok || s.Kind != KindStatus {
+			continue
+		}
+		state := s.State
+		if status := statusIn(s.Value); state.begins() && (status == StatusActive || status == StatusSuspended) {
+			state = Ended
+		}
+		p.add(number, profiled{s.From, known, state})
+	}
+}
+
+func (p *profiles) add(number uint32, f profiled) {
+	for int(number) >= len(p.accounts) {
+		p.accounts = append(p.accounts, nil)
+	}
+	at, found := slices.BinarySearchFunc(p.accounts[number], f, func(a, b profiled) int {
+		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.known, b.known))
+	})
+	if found {
+		p.accounts[number][at] = f
+		return
+	}
+	p.accounts[number] = slices.Insert(p.accounts[number], at, f)
 }
 
 func (p *profiles) has(account uint32, at udr.Instant, rev Revision) bool {

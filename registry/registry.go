@@ -22,6 +22,7 @@ type Registry struct {
 	identifiers identifiers
 	states      states
 	profiles    profiles
+	idle        profiles // since when accounts are out of business
 	customs     customs
 	groups      states
 	memberships members

@@ -8,6 +8,7 @@ import (
 	"ratemill/account"
 	"ratemill/rating"
 	"ratemill/registry"
+	"ratemill/udr"
 )
 
 // ListedPackage is a package that an account or one of its SIMs bought.
@@ -53,7 +54,8 @@ func (o *Office) ListPackages(ctx context.Context, id string, q AccountQuestion)
 		}
 		for _, b := range r.view.Bought(ofSIM, number, r.at, r.book.Revision, nil) {
 			if b.Kind == registry.KindPackage {
-				all = append(all, r.listedPackage(id, subject, &b))
+				renews := func(at udr.Instant) bool { return r.view.Renews(ofSIM, number, &b, at, r.book.Revision) }
+				all = append(all, r.listedPackage(id, subject, &b, renews))
 			}
 		}
 	}
@@ -79,7 +81,7 @@ func (o *Office) readAll(ctx context.Context, q AccountQuestion) (r *reading, en
 	return r, r.view.Close, nil
 }
 
-func (r *reading) listedPackage(id, subject string, b *registry.Bought) ListedPackage {
+func (r *reading) listedPackage(id, subject string, b *registry.Bought, renews func(udr.Instant) bool) ListedPackage {
 	zone := r.book.Account(id, r.at).Zone
 	l := ListedPackage{Account: id, Package: b.Name, Bought: day(b.Since, zone), Status: "active"}
 	if sim, ok := registry.SIMOf(subject); ok {
@@ -110,7 +112,7 @@ func (r *reading) listedPackage(id, subject string, b *registry.Bought) ListedPa
 	if l.Cap == nil {
 		l.Cap = &p.Cap
 	}
-	last, ends := p.Term(b, r.at, zone)
+	last, ends := p.Term(b, r.at, zone, renews)
 	if b.Renewal != registry.OnUseUp {
 		l.Renewed = &last
 	}

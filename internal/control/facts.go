@@ -261,10 +261,11 @@ func (s *Store) loadStates(ctx context.Context, into *registry.Registry, from, t
 }
 
 // loadProfiles loads what rating needs of the statements about accounts: who has a billing profile, the installation's own fields,
-// and the settings.
+// the settings, and who is in business.
 func (s *Store) loadProfiles(ctx context.Context, into *registry.Registry, from, to registry.Revision, of condition) error {
-	return s.loadRated(ctx, into, from, to, condition{` AND (kind IN (?, ?) OR kind = ? AND subject NOT LIKE 'sim:%')` + of.and,
-		append([]any{string(registry.KindProfile), string(registry.KindDetails), string(registry.KindSettings)}, of.args...)})
+	return s.loadRated(ctx, into, from, to, condition{` AND (kind IN (?, ?, ?) OR kind = ? AND subject NOT LIKE 'sim:%')` + of.and,
+		append([]any{string(registry.KindProfile), string(registry.KindDetails), string(registry.KindStatus), string(registry.KindSettings)},
+			of.args...)})
 }
 
 // loadMembers loads the groups and the settings of SIMs.

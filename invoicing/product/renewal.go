@@ -72,6 +72,12 @@ func (r *run) renewalsOf(of buyer) error {
 				since = min(since, r.dirty(f.Account, true))
 			}
 		}
+		r.states = r.view.States(of.number, r.states[:0])
+		for i := range r.states {
+			if s := &r.states[i]; r.fresh(s.Known) {
+				since = min(since, s.From)
+			}
+		}
 	} else {
 		since = min(since, r.dirty(of.number, true))
 	}
@@ -90,11 +96,10 @@ func (w *window) renewed(of buyer, b *bill) error {
 		if bought.Kind != registry.KindPackage || bought.Renewal != registry.OnExpiry {
 			continue
 		}
-		account, zone, ok := w.buyerAt(of, bought.Since)
+		_, zone, ok := w.buyerAt(of, bought.Since)
 		if !ok {
 			continue
 		}
-		root, _, _ := w.view.Root(account, bought.Since, w.rev)
 		name := rating.PackageOf(bought.Name)
 		p, ok := w.docs.rates.Package(name, bought.Since, zone)
 		if !ok {
@@ -102,7 +107,7 @@ func (w *window) renewed(of buyer, b *bill) error {
 				"the purchase", of.subject, bought.Name, bought.Since)
 		}
 		for _, n := range p.Renewals(&bought, zone, w.ends[0], until) {
-			if err := w.renewal(of, &bought, &p, n, root, b); err != nil {
+			if err := w.renewal(of, &bought, &p, n, b); err != nil {
 				return err
 			}
 		}
@@ -126,22 +131,16 @@ func (w *window) buyerAt(of buyer, at udr.Instant) (account uint32, zone *time.L
 	return account, a.Zone, true
 }
 
-// renewal adds a renewal, if the payer of the run pays it and is in business. A SIM that moved to another customer left its packages.
-func (w *window) renewal(of buyer, bought *registry.Bought, p *rating.Package, n rating.Renewed, root uint32, b *bill) error {
+// renewal adds a renewal, if the payer of the run pays it and rating gives its units.
+func (w *window) renewal(of buyer, bought *registry.Bought, p *rating.Package, n rating.Renewed, b *bill) error {
 	account, _, ok := w.buyerAt(of, n.Begin)
 	if !ok || w.payerOf(account, n.Begin, w.rev) != w.payer {
 		return nil
 	}
-	if now, _, _ := w.view.Root(account, n.Begin, w.rev); now != root {
+	if !w.view.Renews(of.sim, of.number, bought, n.Begin, w.rev) {
 		return nil
 	}
 	id, _ := w.view.AccountID(account)
-	if s, ok := w.facts.Statements.At(registry.KindStatus, id, "", n.Begin, w.rev); ok {
-		status, err := registry.ReadAccountStatus(s.Value)
-		if err != nil || status.Status != "active" && status.Status != "suspended" {
-			return err
-		}
-	}
 	price, currency, err := p.RenewalPrice(bought)
 	if err != nil || price.IsZero() {
 		return err
