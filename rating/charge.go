@@ -32,7 +32,7 @@ type Charge struct {
 	Quantity      int64 // as used
 	Initial, Then int64 // increments: the first Initial units are charged as a whole, beyond them every Then
 	Rounded       int64 // quantity after rounding up to increments
-	Continues     bool  // the record continues a session whose fee was charged before
+	Continues     bool  // the record continues a session whose fee is settled
 
 	// Part says that the record is a part of a session whose earlier parts were charged Before: Rounded, Sum and Total
 	// are the increase.

@@ -83,7 +83,7 @@ func (e *Engine) giveBack(t *tier, ch *Charge, zone *zone, first *price, c *Coun
 			return err
 		}
 	}
-	if !ch.free(covered) {
+	if t.free = ch.free(0, ch.Rounded); !t.free {
 		for _, adjust := range first.adjust {
 			if err := adjust(t, first, ch, sum); err != nil {
 				return tooMuch(t, u)
@@ -109,7 +109,7 @@ func (e *Engine) refill(t *tier, ch *Charge, first *price, priced int64, c *Coun
 	res *Result) (covered int64, err error) {
 	e.giving.on, e.giving.refills = true, e.giving.refills[:0]
 	if _, err = e.cover(t, ch, c, u, class, zone, res); err == nil && first.pass != nil {
-		e.usePass(t, first.pass, priced, ch, c, u, res)
+		e.usePass(t, first.pass, priced, ch.Rounded, ch, c, u, res)
 	}
 	e.giving.on = false
 	left, used := ch.Rounded-priced, -u.Quantity-priced

@@ -10,7 +10,9 @@ import (
 )
 
 // A pass is bought by the first use of a day, week or cycle, and covers units of that time as a bucket does, after all buckets.
-// The pass of the price at which a record begins covers its beginning. A record that a pass covers to its end pays no fee.
+// The pass of the price at which a record begins covers its beginning, but no units over a limit that have a price of their own. A record that a pass covers whole pays no fee; one that begins
+// with units of another bucket does. If these saved the fee too, a longer record could cost less than a shorter one, and the parts of
+// a session more than one record.
 
 type passDoc struct {
 	Price    due       `yaml:"price,required" doc:"Price of the pass, and its time: a local day, a week from Monday, or a billing cycle of the SIM; of the account with { amount: 5, per: day, counted: account }." example:"1.00 / day"`
@@ -129,9 +131,12 @@ func (c *compiler) namePasses() {
 	}
 }
 
-// usePass draws on the pass of the price at which a record begins what is not covered from unit at on, and buys it if need be.
-func (e *Engine) usePass(t *tier, p *pass, at int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
+// usePass draws on the pass of the price at which a record begins what is not covered from unit at to unit stop, and buys it if need be.
+func (e *Engine) usePass(t *tier, p *pass, at, stop int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
+	rounded := ch.Rounded
+	ch.Rounded = stop
 	drawn := e.draw(t, &p.bucket, p.size, e.stageTally(t, &p.price, p.id, SIMUnits, u), at, ch, c, u, res)
+	ch.Rounded = rounded
 	d := &ch.Draws[len(ch.Draws)-1]
 	d.Pass, d.Period = true, p.price.per
 	if !p.bound {
@@ -156,10 +161,11 @@ func (d *Draw) buys(credit bool) bool {
 	return d.Before == 0 && d.Drawn > 0
 }
 
-// free reports whether a pass covers the end of the record, so that it pays no fee.
-func (c *Charge) free(covered int64) bool {
+// free reports whether a pass covers all units of the record to unit stop but the first ones, which cost nothing in the SIM's state.
+// Then it pays no fee.
+func (c *Charge) free(first, stop int64) bool {
 	d := c.passed()
-	return d != nil && d.Drawn > 0 && covered == c.Rounded
+	return d != nil && d.Drawn > 0 && first+d.Drawn == stop
 }
 
 // buyPass charges the price of the pass to the record that is the first to draw on it.

@@ -134,6 +134,7 @@ type tier struct {
 	over    *price
 	overage *price // of a pool, for what no bucket covers; nil: the plan's price
 	below   int64
+	free    bool // its charge owes no connect fee
 }
 
 type undo struct {

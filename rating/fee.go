@@ -5,7 +5,9 @@ import (
 	"ratemill/literal"
 )
 
-// A connect fee is due once for a record or session of more than 0 units, by the price at which it begins.
+// A connect fee is due once for a record or session of more than 0 units, by the price at which it begins. A record that a pass, or
+// the free units of the SIM's state, cover whole owes none. So a session owes it with its first part that they do not cover whole, by
+// the price of that part, and the parts cost together what one record costs.
 var fee = adjustment{
 	price: func(s *saying) {
 		d := s.priceDoc.Fee.ofRecord()
@@ -27,7 +29,7 @@ var fee = adjustment{
 		if l == nil {
 			return nil
 		}
-		if r.Before.Rounded > 0 && !l.Amount.IsZero() {
+		if r.Before.Rounded > 0 && !r.Before.FeeDue && !l.Amount.IsZero() {
 			return wrong("a part before it paid the fee")
 		}
 		r.sum.Add(r.sum, rational(l.Amount))
@@ -39,14 +41,16 @@ var fee = adjustment{
 			x.line("fee", "none: it is charged once for a session")
 		case c.Continues:
 			x.line("fee", "none: the record continues a session")
+		case c.Before.FeeDue && !c.Fee().IsZero():
+			x.line("fee", x.money(c.Fee())+" to connect: the parts before were free")
 		case !c.Fee().IsZero():
 			x.line("fee", x.money(c.Fee())+" to connect")
 		}
 	},
 }
 
-func applyFee(_ *tier, p *price, ch *Charge, sum *amount) (err error) {
-	if ch.Rounded > 0 && !ch.Continues {
+func applyFee(t *tier, p *price, ch *Charge, sum *amount) (err error) {
+	if ch.Rounded > 0 && !ch.Continues && !t.free {
 		ch.Lines = append(ch.Lines, feeLine(p.fee))
 		sum.whole, err = sum.whole.Add(p.fee)
 	}

@@ -1244,6 +1244,9 @@ func AppendSession(dst []byte, m *Session) []byte {
 		dst = appendDecimal(dst, &m.Minimum)
 		dst = wire.CloseShort(dst, at)
 	}
+	if m.FeeDue {
+		dst = wire.AppendVarint(dst, 11, 1)
+	}
 	return dst
 }
 
@@ -1317,6 +1320,12 @@ func (m *Session) parse(data []byte) error {
 				break
 			}
 			err = ParseDecimal(f.B, &m.Minimum)
+		case 11:
+			if f.Kind != protowire.VarintType {
+				err = f.WrongType()
+				break
+			}
+			m.FeeDue = f.V != 0
 		}
 		if err != nil {
 			return fmt.Errorf("message Session: field %d: %w", f.Number, err)

@@ -72,24 +72,21 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	c.quantity, begins = session.use(u.Quantity, initial, then, c.blocks)
 	c.session, c.used = session, session.used-begun
 	c.drawLife()
-	free := c.covered > 0 && c.covered == c.quantity
+	life := c.covered
+	free := life > 0 && life == c.quantity
 	if err := c.drawAll(); err != nil {
 		return nil, nil, nil, err
 	}
 	if !c.over.whole() {
 		c.drawPass()
 	}
-	if passed := c.passed > 0 && c.covered == c.quantity; begins && !free && !passed && !(u.Continues && session.key == "") &&
-		!c.over.whole() {
-		c.sum.Add(c.sum, naiveMoney(first.Fee.ofRecord()))
-	}
+	passed := c.fee(begins, life)
 	c.priced = session.priced
 	if err := c.price(); err != nil {
 		return nil, nil, nil, err
 	}
 	sum := c.sum.Add(c.sum, session.sum)
-	passed := c.passed > 0 && c.covered == c.quantity
-	if most := class.Cap.ofRecord(); most != "" && sum.Cmp(naiveMoney(most)) > 0 && !free && !passed {
+	if most := class.Cap.ofRecord(); most != "" && sum.Cmp(naiveMoney(most)) > 0 && !free && !(passed && c.covered == c.quantity) {
 		sum = naiveMoney(most)
 	}
 	least := ""
@@ -107,6 +104,22 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 	}
 	head := fmt.Sprintf("tier %d %s %s zone %s price %s total %s", tier, a.ID, plan.Name, zone, name, total.FloatString(12))
 	return append([]string{head}, c.lines...), c.events, total, nil
+}
+
+// fee adds the connect fee to the record that owes it for its session: the first one with units below a limit that neither the life
+// bucket nor the pass covers whole. It reports whether the pass does.
+func (c *naiveCharge) fee(begins bool, life int64) (passed bool) {
+	below, fee := c.quantity, naiveMoney(c.first.Fee.ofRecord())
+	if c.over.limit != "" {
+		below = min(below, c.beyond)
+	}
+	passed = c.passed > 0 && life+c.passed == below
+	free := passed || below == 0 || life > 0 && life == c.quantity
+	owes := c.session.owes || begins && !c.over.whole() && fee.Sign() > 0
+	if c.session.owes = owes && free; owes && !free && !(c.u.Continues && c.session.key == "") {
+		c.sum.Add(c.sum, fee)
+	}
+	return passed
 }
 
 // naiveCharge is a charge in progress: buckets cover units first, and the rest is priced.

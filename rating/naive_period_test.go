@@ -77,10 +77,17 @@ func (c *naiveCharge) priceKey() string { return c.classKey() + "/" + c.first.co
 // passes lets the pass of the first price cover what is left.
 func (c *naiveCharge) drawPass() {
 	if p := c.first.Pass; p != nil {
-		before := c.covered
+		before, quantity := c.covered, c.quantity
+		if c.over.limit != "" { // the price of usage over a limit takes the place of the pass
+			c.quantity = min(quantity, c.beyond)
+		}
+		if c.covered >= c.quantity && c.covered < quantity {
+			c.quantity = quantity
+			return
+		}
 		b := naiveBucket{Bucket: cmp.Or(p.Name, c.first.Name), Classes: []string{c.u.Class}, Units: cmp.Or(p.Units, fmt.Sprint(math.MaxInt64))}
 		c.draw(c.plan.Name+"/"+b.Bucket, c.passKey(), b, "included.exhausted")
-		c.passed = c.covered - before
+		c.passed, c.quantity = c.covered-before, quantity
 	}
 }
 
@@ -289,7 +296,7 @@ func (c *naiveCharge) giveBack() error {
 	}
 	c.lines = append(c.lines, lines...)
 	c.quantity = paid + c.covered
-	if (c.covered < c.quantity || c.passed == 0) && c.quantity > 0 && !c.u.Continues {
+	if c.passed < c.quantity && c.quantity > 0 && !c.u.Continues {
 		c.sum.Add(c.sum, naiveMoney(c.first.Fee.ofRecord()))
 	}
 	c.lies = false

@@ -17,6 +17,7 @@ type naiveSession struct {
 	sum     *big.Rat
 	least   *big.Rat // the highest minimum
 	charged *big.Rat
+	owes    bool  // it has units, and none of them owed the fee
 	last    int64 // when its newest part began
 	within  int64
 }

@@ -49,7 +49,8 @@ func partsCatalogue(r *rand.Rand) fstest.MapFS {
 		maybe("round: { scale: %d, mode: %s }, ", r.Intn(7), pick(r, "half_up", "up", "down"))
 	plan := "plan: fleet\ncurrency: EUR\n" + maybe("included: [{ bucket: own, classes: [data], units: %d B, weights: { all: %d } }]\n",
 		units(),
-		1+r.Intn(4)) + "classes: { data: { " + class + "prices: [{ " + maybe("fee: %s, ", money()) + maybe("minimum: %s, ", money()) + rate +
+		1+r.Intn(4)) + "classes: { data: { " + class + "prices: [{ " + maybe("fee: %s, ", money()) +
+		maybe("pass: { price: { amount: 1, per: cycle }, units: %d B }, ", units()) + maybe("minimum: %s, ", money()) + rate +
 		" }] } }\n"
 	pool := "share_plan: pool\nbuckets:\n  - { bucket: shared, classes: [data], units: " + fmt.Sprint(units()) + " B" + maybe(", overage: %s",
 		price()) + " }\n" +

@@ -104,7 +104,7 @@ func (t *tier) beginPart(ch *Charge, u *udr.Usage, first *price) error {
 		return suspend("quantity", "the parts of the session have %d %s together, which is too much; correct the source's session key",
 			quantity, u.Unit)
 	}
-	ch.Continues = before.Rounded > 0
+	ch.Continues = before.Rounded > 0 && !before.FeeDue
 	switch beyond := quantity - before.Rounded; {
 	case before.Rounded == 0:
 		ch.Rounded = first.increment.round(quantity)
@@ -117,8 +117,8 @@ func (t *tier) beginPart(ch *Charge, u *udr.Usage, first *price) error {
 }
 
 // finishPart rounds the session as a whole: the part costs the difference to the amount already charged, but at least
-// zero.
-func (t *tier) finishPart(ch *Charge, u *udr.Usage, covered int64, sum *amount) (err error) {
+// zero. The fee of a session that begins free is due with its first part that is not free.
+func (t *tier) finishPart(ch *Charge, u *udr.Usage, first *price, covered int64, sum *amount) (err error) {
 	pc, before, raised := t.class, &ch.Before, sum.raised()
 	ch.Scale, ch.Mode = uint8(pc.round.Scale), pc.round.Mode
 	total, _, _, err := raised.whole.RoundFraction(raised.below(), pc.round)
@@ -134,6 +134,8 @@ func (t *tier) finishPart(ch *Charge, u *udr.Usage, covered int64, sum *amount) 
 		Sum: sum.whole, Below: lowestTerms(sum.below()), Minimum: sum.least, Last: min(max(t.part.before.Last, seconds(u.At), 0),
 			lastSecond), Within: max(t.part.before.Within, u.SessionWithin),
 	}
+	t.part.after.FeeDue = t.free && t.part.after.Rounded > 0 &&
+		(before.FeeDue || before.Rounded == 0 && !first.fee.IsZero())
 	t.part.after.Charged, err = before.Charged.Add(ch.Total)
 	return err
 }

@@ -90,6 +90,7 @@ func randomSession(r *rand.Rand) rating.Session {
 	s.Rounded = s.Quantity + randomInt(r)>>4
 	s.Priced = s.Rounded - r.Int63n(s.Rounded+1)
 	s.Sum, s.Charged = randomDecimal(r).Abs(), randomDecimal(r).Abs()
+	s.FeeDue = r.Intn(2) == 0
 	s.Minimum = pick(r, decimal.Zero, randomDecimal(r).Abs())
 	s.Below = pick(r, decimal.Fraction{}, decimal.Fraction{Num: 2, Den: 3}, decimal.Fraction{Num: 1<<61 - 2, Den: 1<<61 - 1})
 	return s

@@ -20,6 +20,8 @@ type Session struct {
 	Minimum decimal.D        // the highest minimum of the parts; Sum is without it
 	Charged decimal.D        // the sum of the totals
 
+	FeeDue bool // the parts did not owe the connect fee: a pass, or the free units of the SIM's state, covered them whole
+
 	Last   int64  // beginning of its last part, in Unix seconds
 	Within uint32 // how many seconds after that it is remembered
 }
@@ -369,6 +371,7 @@ const (
 	packedNegative = 1 << iota // more was charged than the sum is
 	packedBelow
 	packedMinimum
+	packedFeeDue
 )
 
 // pack appends the state without Last.
@@ -386,6 +389,9 @@ func (s *Session) pack(dst []byte) []byte {
 	}
 	if !s.Minimum.IsZero() {
 		flags |= packedMinimum
+	}
+	if s.FeeDue {
+		flags |= packedFeeDue
 	}
 	dst = append(dst, flags)
 	hi, lo := s.Sum.Parts()
@@ -405,6 +411,7 @@ func (s *Session) pack(dst []byte) []byte {
 
 func (s *Session) unpack(b []byte) {
 	flags := b[0]
+	s.FeeDue = flags&packedFeeDue != 0
 	b = b[1:]
 	next := func() uint64 {
 		n, size := binary.Uvarint(b)

@@ -69,8 +69,10 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	if t.class.when != nil {
 		e.tellFacts(ch, first)
 	}
-	if first.pass != nil && covered < ch.Rounded {
-		covered += e.usePass(t, first.pass, covered, ch, c, u, res)
+	end := start + ch.Rounded
+	over := t.overFrom(ch, first, start, end)
+	if first.pass != nil && covered < over-start {
+		covered += e.usePass(t, first.pass, covered, over-start, ch, c, u, res)
 	}
 	sum := &e.sum // 2 allocations a record if it is the function's own: adjustments are called by address
 	*sum = amount{den: t.class.den}
@@ -82,8 +84,7 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 			return tooMuch(t, u)
 		}
 	}
-	at, end := start+covered, start+ch.Rounded
-	over := t.overFrom(ch, first, start, end)
+	at := start + covered
 	for i := 0; at < end; i++ {
 		p, stop := first, end
 		if other := t.instead(ch, first, at >= over); other != nil {
@@ -110,14 +111,22 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 			return err
 		}
 	}
-	return e.finish(t, ch, first, covered, sum, c, u, res)
+	return e.finish(t, ch, first, covered, over-start, sum, c, u, res)
 }
 
-// finish applies what else the price at the beginning says to the sum of a charge, and rounds it.
-func (e *Engine) finish(t *tier, ch *Charge, first *price, covered int64, sum *amount, c *Counters, u *udr.Usage, res *Result) (err error) {
+// finish applies what else the price at the beginning says to the sum of a charge, and rounds it. The record is over a limit from unit
+// over on.
+func (e *Engine) finish(t *tier, ch *Charge, first *price, covered, over int64, sum *amount, c *Counters, u *udr.Usage,
+	res *Result) (err error) {
+	life := int64(0)
+	if t.number == 0 && e.state.known {
+		life = e.state.free
+	}
 	// Usage that a life bucket covers completely costs nothing, not even a fee.
-	free := t.number == 0 && e.state.known && e.state.free > 0 && e.state.free == ch.Rounded
-	if !free && !(first.pass != nil && ch.free(covered)) {
+	free := life > 0 && life == ch.Rounded
+	passed := first.pass != nil && ch.free(life, over)
+	t.free = free || passed || over == 0 // units over a limit owe no fee
+	if !free && !(passed && covered == ch.Rounded) {
 		for _, adjust := range first.adjust {
 			if err := adjust(t, first, ch, sum); err != nil {
 				return tooMuch(t, u)
@@ -125,7 +134,7 @@ func (e *Engine) finish(t *tier, ch *Charge, first *price, covered int64, sum *a
 		}
 	}
 	if t.part != nil {
-		err = t.finishPart(ch, u, covered, sum)
+		err = t.finishPart(ch, u, first, covered, sum)
 	} else {
 		err = t.finish(ch, sum)
 	}

@@ -97,6 +97,9 @@ func appendSession(dst []byte, m *rating.Session) []byte {
 	dst = strconv.AppendInt(append(dst, `{"quantity":`...), int64(m.Quantity), 10)
 	dst = strconv.AppendInt(key(dst, "charged"), int64(m.Rounded), 10)
 	dst = appendMoney(key(dst, "amount"), m.Charged)
+	if m.FeeDue {
+		dst = append(key(dst, "fee_due"), "true"...)
+	}
 	return append(dst, '}')
 }
 
