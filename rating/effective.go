@@ -15,19 +15,19 @@ import (
 // be there yet. So the rater works such facts out again from the fact before them: what it charges depends on the
 // order of the log and on what people stated, and not on how fast simstate is.
 
-// effective is the state of a SIM at a time, from the fact that holds then. payer is that of the time, and zone its zone.
+// effective is the state of a SIM at a time, from the fact that holds then. zone is that of the payer.
 func (e *Engine) effective(v *registry.View, rev registry.Revision, c *Counters, sim uint32, fact registry.SIMState, at udr.Instant,
-	payer uint32, zone *time.Location) (life.Stay, error) {
+	zone *time.Location) (life.Stay, error) {
 	e.lived(c, sim, fact.Since, at)
 	if fact.Origin != registry.Stated && (e.disorder || e.earlier && fact.Origin != registry.ByUsage) {
-		if stay, ok := e.again(v, rev, c, sim, fact, at, payer, zone); ok {
+		if stay, ok := e.again(v, rev, c, sim, fact, at, zone); ok {
 			return stay, nil
 		}
 	}
 	var events []life.Event
 	if len(e.happened) > 0 {
 		e.byAccount = e.byAccount[:0]
-		events = e.withAccount(v, rev, sim, e.events(fact.Since, v.StateValue(fact.Value).Name, payer), fact.Since, at)
+		events = e.withAccount(v, rev, sim, e.events(fact.Since, v.StateValue(fact.Value).Name), fact.Since, at)
 	}
 	return e.states.Of(v, fact, at, zone, events)
 }
@@ -35,7 +35,7 @@ func (e *Engine) effective(v *registry.View, rev registry.Revision, c *Counters,
 // again works out the state of a SIM at a time from an earlier fact than the one that holds then; false if that fact
 // stands, because nothing happened between.
 func (e *Engine) again(v *registry.View, rev registry.Revision, c *Counters, sim uint32, fact registry.SIMState, at udr.Instant,
-	payer uint32, zone *time.Location) (life.Stay, bool) {
+	zone *time.Location) (life.Stay, bool) {
 	e.lived(c, sim, math.MinInt64, at)
 	base := fact
 	e.byAccount = e.byAccount[:0]
@@ -50,10 +50,10 @@ func (e *Engine) again(v *registry.View, rev registry.Revision, c *Counters, sim
 		base = before
 	}
 	state := v.StateValue(base.Value).Name
-	if !slices.ContainsFunc(e.happened, func(h happening) bool { return h.at <= fact.Since && h.within(base.Since, state, payer) }) {
+	if !slices.ContainsFunc(e.happened, func(h happening) bool { return h.at <= fact.Since && e.inStay(&h, base.Since, state) }) {
 		return life.Stay{}, false
 	}
-	events := e.withAccount(v, rev, sim, e.events(base.Since, state, payer), base.Since, at)
+	events := e.withAccount(v, rev, sim, e.events(base.Since, state), base.Since, at)
 	stay, err := e.states.Of(v, base, at, zone, events)
 	return stay, err == nil
 }

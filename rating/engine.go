@@ -43,6 +43,7 @@ type Engine struct {
 	state     simState
 	happened  []happening  // that lived found
 	earlier   bool         // there is something earlier than lived was asked for
+	livedSIM  uint32       // of which it did
 	disorder  bool         // something came later than what usage did then or after
 	then      []happening  // that it found for another time
 	happens   []life.Event // scratch of events

@@ -49,9 +49,25 @@ type happening struct {
 	what did
 }
 
-// within reports whether it happened after a stay in a state began, or as it began and in that state.
-func (h *happening) within(from udr.Instant, state string, payer uint32) bool {
-	return h.at > from || h.at == from && h.what.doneIn(state, payer)
+// inStay reports whether it happened after a stay in a state began, or as it began, in that state and below the payer of then.
+func (e *Engine) inStay(h *happening, from udr.Instant, state string) bool {
+	return h.at > from || h.at == from && h.what.doneIn(state, e.payerAt(from))
+}
+
+// payerAt is the number of the account that paid for the SIM of lived at a time: the nearest with a billing profile, or its own.
+func (e *Engine) payerAt(at udr.Instant) uint32 {
+	owner, _ := e.view.Owner(e.livedSIM, at, e.rev)
+	for number := owner.Account; number != 0; {
+		facts, ok := e.view.Account(number, at, e.rev)
+		if !ok {
+			break
+		}
+		if e.view.Profiled(number, at, e.rev) {
+			return number
+		}
+		number = facts.Parent
+	}
+	return owner.Account
 }
 
 var lifeLogID = hashName("life of a SIM")
@@ -69,7 +85,7 @@ func (k CounterKey) before(at udr.Instant) CounterKey {
 // lived lists what usage did to a SIM from one instant to another, both included, in order. e.earlier says whether it did
 // something before, and e.disorder whether something came to be rated later than what usage did at that instant or a later one.
 func (e *Engine) lived(c *Counters, sim uint32, from, to udr.Instant) {
-	e.happened, e.earlier, e.disorder = e.happened[:0], false, false
+	e.happened, e.earlier, e.disorder, e.livedSIM = e.happened[:0], false, false, sim
 	if !c.lives {
 		return
 	}
@@ -92,11 +108,11 @@ func (e *Engine) lived(c *Counters, sim uint32, from, to udr.Instant) {
 }
 
 // events are what lived found, as far as it is within a stay in a state. They are valid until the next call.
-func (e *Engine) events(from udr.Instant, state string, payer uint32) []life.Event {
+func (e *Engine) events(from udr.Instant, state string) []life.Event {
 	e.happens = e.happens[:0]
 	for i := range e.happened {
 		h := &e.happened[i]
-		if !h.within(from, state, payer) {
+		if !e.inStay(h, from, state) {
 			continue
 		}
 		for _, kind := range [...]struct {
@@ -114,7 +130,7 @@ func (e *Engine) events(from udr.Instant, state string, payer uint32) []life.Eve
 // did reports whether one of some things is among what lived found, within the stay.
 func (e *Engine) did(what did) bool {
 	for i := range e.happened {
-		if h := &e.happened[i]; h.what&what != 0 && h.within(e.state.From, e.state.State, e.state.payerNumber()) {
+		if h := &e.happened[i]; h.what&what != 0 && e.inStay(h, e.state.From, e.state.State) {
 			return true
 		}
 	}

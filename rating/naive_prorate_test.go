@@ -26,7 +26,7 @@ func (r *naiveRater) prorated(units int64, u *udr.Usage, a *accountLine, plan *n
 		}
 		at := u.At
 		if day.Format(time.DateOnly) < today {
-			at = udr.InstantOf(time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, zone)) - 1
+			at = naiveMidnight(day.AddDate(0, 0, 1), a) - 1
 		}
 		if r.hasPlan(u.SIM, at, a, plan.Name, tier, root) && r.inBusiness(u.SIM, at, plan) {
 			counted++

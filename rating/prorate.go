@@ -100,8 +100,8 @@ func (e *Engine) countedThen(v *registry.View, rev registry.Revision, c *Counter
 	if !known {
 		return true
 	}
-	e.happened, e.then = e.then, e.happened                                    // useFirst and drawLife need what happened until the record
-	stay, _ := e.effective(v, rev, c, sim, fact, at, payer.Number, payer.Zone) // without rules, the state is that of the fact
+	e.happened, e.then = e.then, e.happened                      // useFirst and drawLife need what happened until the record
+	stay, _ := e.effective(v, rev, c, sim, fact, at, payer.Zone) // without rules, the state is that of the fact
 	e.happened, e.then = e.then, e.happened
 	return p.counts(&stay, v.StateValue(fact.Value).Core)
 }

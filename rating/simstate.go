@@ -51,7 +51,7 @@ func (e *Engine) judge(v *registry.View, rev registry.Revision, c *Counters, u *
 	}
 	e.state.payer, e.state.free, e.state.turned, e.state.core = payer, 0, false, v.StateValue(fact.Value).Core
 	var err error
-	e.state.Stay, err = e.effective(v, rev, c, u.SIM, fact, u.At, payer.number, payer.facts.Zone)
+	e.state.Stay, err = e.effective(v, rev, c, u.SIM, fact, u.At, payer.facts.Zone)
 	if err != nil && v.StateValue(fact.Value).Lifecycle != "" {
 		return suspend(SIMState, "the SIM was %s at %s, but the rules of this state cannot be found: %v; add them to the catalogue, or "+
 			"correct the state, and retry", e.state.State, u.At, err)
