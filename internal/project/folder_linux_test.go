@@ -116,6 +116,31 @@ func TestADocumentWhoseEndingHasCapitalsIsTold(t *testing.T) {
 	}
 }
 
+func TestAFileThatLooksLikePartOfTheProjectAndIsNotIsTold(t *testing.T) {
+	for name, said := range map[string]string{
+		"sources/madrid/more.yaml": "sources/madrid: warning: the files of this folder are not read; move them into sources",
+		"classes/more/own.yaml":    "classes/more: warning: the files of this folder are not read; move them into classes",
+		"registry/2026/sims.csv":   "registry/2026: warning: the files of this folder are not read; move them into registry",
+		"tests/roaming/case.txtar": "tests/roaming: warning: the files of this folder are not read; move them into tests",
+		"catalog/plan.yaml":        "catalog: warning: nobody reads catalog; did you mean the folder catalogue?",
+		"catalogue.yaml":           "catalogue.yaml: warning: nobody reads catalogue.yaml; did you mean the folder catalogue?",
+		"source/more.yaml":         "source: warning: nobody reads source; did you mean the folder sources?",
+		"tables/more/table.csv":    "",
+		"docs/more.yaml":           "",
+	} {
+		dir, _ := folders(t)
+		before := found(dir)
+		file := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
+		require.NoError(t, os.WriteFile(file, []byte("# nothing\n"), 0o600))
+		if said == "" {
+			require.Equal(t, before, found(dir), name)
+		} else {
+			require.Contains(t, found(dir), said, name)
+		}
+	}
+}
+
 func TestAPipeInAProjectIsRefusedNotWaitedFor(t *testing.T) {
 	for _, name := range []string{"catalogue/plan.yaml", "catalogue/list.csv", "sources/meters.yaml", "classes/own.yaml", "tables/c.csv",
 		"registry/accounts.csv", "tests/registry.yaml", "tests/case.txtar"} {

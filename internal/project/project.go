@@ -80,6 +80,7 @@ func load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 			p.checkConditions(&list)
 		}
 	}
+	checkUnread(fsys, &list)
 	list.Sort()
 	return p, list
 }

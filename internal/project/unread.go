@@ -1,0 +1,58 @@
+package project
+
+import (
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"ratemill/diag"
+)
+
+// folders are those of a project, each with the endings of what is read there.
+var folders = map[string][]string{
+	"sources": {".yaml"}, "classes": {".yaml"}, CatalogueFolder: {".yaml", ".yml"}, "tables": {".csv"},
+	RegistryFolder: {".yaml", ".csv"}, TestsFolder: {".txtar"},
+}
+
+// flat are the folders whose own files are read, and not those of folders in them.
+var flat = []string{"sources", "classes", RegistryFolder, TestsFolder}
+
+// checkUnread tells files that look like part of the project, but are where nobody reads them.
+func checkUnread(fsys fs.FS, list *diag.List) {
+	var names []string
+	for name := range folders {
+		names = append(names, name)
+	}
+	top, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return // whoever needs the folder says so
+	}
+	for _, e := range top {
+		name := e.Name()
+		meant := diag.Closest(strings.TrimSuffix(name, path.Ext(name)), names)
+		if strings.HasPrefix(name, ".") || meant == "" || folders[name] != nil {
+			continue
+		}
+		if holds(fsys, name, folders[meant]) || slices.Contains(folders[meant], path.Ext(name)) {
+			list.Warnf(diag.Pos{File: diag.NewFile(name, nil)}, "nobody reads %s; did you mean the folder %s?", name, meant)
+		}
+	}
+	for _, folder := range flat {
+		entries, _ := fs.ReadDir(fsys, folder)
+		for _, e := range entries {
+			if name := path.Join(folder, e.Name()); !strings.HasPrefix(e.Name(), ".") && holds(fsys, name, folders[folder]) {
+				list.Warnf(diag.Pos{File: diag.NewFile(name, nil)}, "the files of this folder are not read; move them into %s", folder)
+			}
+		}
+	}
+}
+
+// holds reports whether a name is a folder, or a link to one, with a file of some ending.
+func holds(fsys fs.FS, name string, endings []string) bool {
+	if info, err := fs.Stat(fsys, name); err != nil || !info.IsDir() {
+		return false
+	}
+	entries, _ := fs.ReadDir(fsys, name)
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return slices.Contains(endings, path.Ext(e.Name())) })
+}
