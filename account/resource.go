@@ -77,7 +77,7 @@ type Addon struct {
 type Package struct {
 	Cap      *int       `yaml:"cap" json:"cap,omitempty" doc:"Units that are free beyond those of the package, in percent; by default, the value in the catalogue." example:"10"`
 	Renewal  string     `yaml:"renewal" json:"renewal,omitempty" enum:"never|on_expiry|on_use_up" doc:"When it renews by itself: when its time is over, or when its units are used up. Without it, never. A later row can only stop the renewal, with never." example:"on_expiry"`
-	Price    *decimal.D `yaml:"price" json:"price,omitempty" doc:"Net price of each renewal; without it, that of the catalogue." example:"9.90"`
+	Price    *decimal.D `yaml:"price" json:"price,omitempty" doc:"Net price of each renewal; without it, that of the catalogue, if it is in the currency of the payer." example:"9.90"`
 	Currency string     `yaml:"currency" json:"currency,omitempty" doc:"Currency of the price, that of the payer." example:"EUR"`
 	Notes    string     `yaml:"notes" json:"notes,omitempty" doc:"Words for colleagues." example:"order 18"`
 }

@@ -67,6 +67,10 @@ type ImportOptions struct {
 	// own, and returns nil if nothing is restricted. Nil: nothing is checked.
 	Entitled func(v *View, s *Statements, rev Revision) Entitled
 
+	// Renews checks a package that renews, in a zone, against the catalogue. payer is the account that pays, in a currency. Nil: nothing is
+	// checked.
+	Renews func(b *Bought, zone *time.Location, payer, currency string) error
+
 	// SIMLines, if it is not nil, is set to the number of lines about SIMs.
 	SIMLines *int
 
@@ -95,7 +99,7 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 		accountRows: map[uint32][]accountRow{}, accountState: map[uint32]int{}, numbers: map[string]uint32{}, companies: map[string]Company{},
 		unknown: newUnknownNames(o.Catalogue), now: o.Now, partial: o.partial, was: r.revision, rules: map[uint32][]cycles{},
 		absences: map[[2]string]bool{}, erased: map[string]*erasure{},
-		statements: o.Statements, forms: o.Forms, stateOf: o.State, entitling: o.Entitled, rowsOf: map[uint64]struct{}{},
+		statements: o.Statements, forms: o.Forms, stateOf: o.State, entitling: o.Entitled, renewing: o.Renews, rowsOf: map[uint64]struct{}{},
 		statedAt: map[string]diag.Pos{}, most: most,
 		report: report{asked: o.Lines, leaveOut: o.LeaveOut, portion: o.Portion},
 	}
@@ -235,6 +239,7 @@ type importer struct {
 	stateOf    func(settings []byte, name string, at udr.Instant, zone *time.Location) (value, after StateValue, err error)
 	rowsOf     map[uint64]struct{} // hashes of what rows of statements state
 	statedAt   map[string]diag.Pos // rows of statements that make a fact, by subject, without those about SIMs
+	renewing   func(b *Bought, zone *time.Location, payer, currency string) error
 	entitling  func(*View, *Statements, Revision) Entitled
 	entitled   Entitled               // what it returned; nil if nothing is restricted
 	chosen     map[choice]error       // answers of it

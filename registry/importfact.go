@@ -264,7 +264,11 @@ func (im *importer) factRow(r *row) {
 			im.unknown.tariffs.charges(a.subject, value, r.at(firstColumn(r)))
 		}
 		im.chooses(r, s, a, name, sp.since, value)
+		said, had := im.statements.At(s.kind, a.subject, name, sp.since, im.changes.Revision)
 		im.statement(r, s.kind, a, name, sp, false, value)
+		if s.kind == KindPackage {
+			im.renewal(r, a, name, sp.since, value, had && said.From == sp.since && string(said.Value) == value)
+		}
 	}
 }
 

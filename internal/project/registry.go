@@ -70,7 +70,7 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 	names.Converts = c.Converts
 	Complete(in, c)
 	contracts, _ := contract.DocumentsOf(c)
-	return registry.ImportOptions{Catalogue: names, State: statesOf(c.Life()), Entitled: entitled,
+	return registry.ImportOptions{Catalogue: names, State: statesOf(c.Life()), Entitled: entitled, Renews: renewsBy(c),
 		Forms: append(account.Forms(in), product.OneOffForm(), payment.Form(), contract.Form(contracts), settingsForm(c.Life()))}
 }
 
@@ -265,4 +265,23 @@ func registryFolder(name string) (inputs []registry.Input, err error) {
 		}})
 	}
 	return inputs, nil
+}
+
+// renewsBy checks packages that renew: as ratemill package buy does, it refuses what rating and invoicing could not follow.
+func renewsBy(c *rating.Catalogue) func(b *registry.Bought, zone *time.Location, payer, currency string) error {
+	return func(b *registry.Bought, zone *time.Location, payer, currency string) error {
+		p, ok := c.Package(rating.PackageOf(b.Name), b.Since, zone)
+		if !ok {
+			return nil // other checks tell
+		}
+		if b.Renewal == registry.OnExpiry && p.OnUse {
+			return fmt.Errorf("package %s begins with its first use, so it cannot renew on expiry; write on_use_up or never", p.Name)
+		}
+		price, its, err := p.RenewalPrice(b)
+		if err != nil || price.IsZero() || its == currency {
+			return err
+		}
+		return fmt.Errorf("package %s would renew for %s %s, but account %s pays in %s; write the price of a renewal in that (price, currency)",
+			p.Name, price, its, payer, currency)
+	}
 }

@@ -1,0 +1,99 @@
+package registry
+
+import (
+	"encoding/json"
+
+	"ratemill/diag"
+	"ratemill/udr"
+)
+
+// A row of a package can say that the package renews. Rating and invoicing do as the row of the purchase says, so a row that they
+// could not follow is an error, as ratemill package buy refuses it.
+
+// renewal checks what a row says about the renewal of a package. stated is false if the registry had this row before.
+func (im *importer) renewal(r *row, a about, name string, since udr.Instant, value string, stated bool) {
+	b := boughtOf(name, since, value)
+	if stated || a.account == 0 {
+		return
+	}
+	if b.Renewal != NeverRenews && im.renewing != nil {
+		rev := im.changes.Revision
+		account, known := im.r.accounts.account(a.account, since, rev)
+		payer, pays := im.r.accounts.account(im.r.accounts.payer(im.statements, a.account, since, rev), since, rev)
+		if known && pays {
+			if err := im.renewing(&b, account.Zone, payer.ID, payer.Currency); err != nil {
+				im.errorf(r.field("renewal"), "%v", err)
+				return
+			}
+		}
+	}
+	im.renewsAsBought(r, a, name, since)
+}
+
+// renewsAsBought checks that no row from a time on says of a renewal what the purchase does not say: a later row can only stop it.
+func (im *importer) renewsAsBought(r *row, a about, name string, since udr.Instant) {
+	var bought *Bought
+	stopped := false
+	for _, f := range im.statements.heldFacts(KindPackage, a.subject, name, im.changes.Revision) {
+		b := boughtOf(name, f.from, f.value)
+		switch {
+		case !f.state.begins():
+			bought = nil
+		case bought == nil:
+			bought, stopped = &b, b.Renewal == NeverRenews
+		case b.Renewal == NeverRenews:
+			if !stopped && f.from >= since && !saysRenewal(f.value) {
+				im.list.Warnf(r.field("renewal"), "package %s stops renewing, because a later row has no renewal; write never if that is meant, or %s",
+					name, bought.Renewal)
+			}
+			stopped = true
+		case f.from < since:
+		case stopped, b.Renewal != bought.Renewal, !samePrice(&b, bought):
+			im.errorf(r.field("renewal"), "package %s renews as its purchase says (%s), and a later row can only stop that, with never; to change "+
+				"it, end the package and give the account or SIM another instance", name, bought.renews())
+			return
+		}
+	}
+}
+
+func boughtOf(name string, since udr.Instant, value string) Bought {
+	var v boughtValue
+	_ = json.Unmarshal([]byte(value), &v) // its form has read it
+	return Bought{Kind: KindPackage, Name: name, Since: since, Until: NoEnd, Stops: NoEnd, Renewal: ParseRenewal(v.Renewal), Price: v.Price,
+		Currency: v.Currency}
+}
+
+func saysRenewal(value string) bool {
+	var v boughtValue
+	return json.Unmarshal([]byte(value), &v) == nil && v.Renewal != ""
+}
+
+func samePrice(a, b *Bought) bool {
+	if a.Price == nil || b.Price == nil {
+		return a.Price == b.Price
+	}
+	return a.Price.Cmp(*b.Price) == 0 && a.Currency == b.Currency
+}
+
+// renews is how a package renews, in an error.
+func (b *Bought) renews() string {
+	if b.Price == nil || b.Renewal == NeverRenews {
+		return b.Renewal.String()
+	}
+	return b.Renewal.String() + " for " + b.Price.String() + " " + b.Currency
+}
+
+// field is the position of a value's field, or of the row if it has none.
+func (r *row) field(path string) diag.Pos {
+	for i := range r.fields {
+		if f := &r.fields[i]; f.Path == path && f.said {
+			return r.pos(&f.cell)
+		}
+	}
+	if n := r.value; n != nil {
+		if m := n.Member(path); m != nil {
+			return m.Pos
+		}
+	}
+	return r.at(firstColumn(r))
+}
