@@ -66,6 +66,7 @@ var caught = map[safeguard.Step]uint64{
 	safeguard.BegunFirst:       4035,
 	safeguard.StandingEnd:      755,
 	safeguard.CopiesAsked:      150,
+	safeguard.RetryNamesOrigin: 155,
 	safeguard.CopiesKept:       138,
 }
 
