@@ -204,7 +204,8 @@ func position(f *File, t *token.Token) Pos {
 	}
 	text := firstLine(strings.TrimSpace(t.Origin))
 	length := utf8.RuneCountInString(text)
-	return Pos{File: f, Line: t.Position.Line, Column: f.seen(f.Line(t.Position.Line), text, max(t.Position.Column, 1)), Length: max(length, 1)}
+	return Pos{File: f, Line: t.Position.Line, Column: f.seen(f.Line(t.Position.Line), text, max(t.Position.Column, 1)),
+		Length: max(length, 1)}
 }
 
 // seen is the real column of the text: the parser counts blanks after a plain value as if they were before it. A document

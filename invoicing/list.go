@@ -33,8 +33,8 @@ func (s *Stored) Listed() *Listed {
 		Sandbox: s.Terms.Sandbox, Net: s.Net, Tax: s.Tax, Total: s.Total}
 }
 
-// Each gives the documents of payers, nil for all, whose cycle begins between two dates, both included, by cycle and payer. It keeps none of
-// them. If more than a thousand payers are named, it gives the documents of all: the caller chooses.
+// Each gives the documents of payers, nil for all, whose cycle begins between two dates, both included, by cycle and payer. It keeps none
+// of them. If more than a thousand payers are named, it gives the documents of all: the caller chooses.
 func (t Table) Each(ctx context.Context, from, to Date, payers []uint32, give func(*Listed) error) error {
 	where, args := in("payer_number", payers)
 	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, state, reasons, document FROM invoice_documents WHERE cycle >= ? AND cycle <= ? AND `+

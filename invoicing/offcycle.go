@@ -12,9 +12,9 @@ import (
 
 // OffCycle makes a document for each of some payers between the close of a cycle and that of the next one. It has what became known of
 // closed cycles since, and the one-off charges that are dated in the cycle that runs; for accounting groups with off_cycle: daily also the
-// transitions and activations of that cycle that happened until now. The close of that cycle has none of that again: it is the difference to
-// what is known now (rule R9). daily leaves out payers of other groups, and those of whom nothing is due; payers nil asks for all then. dry
-// stores nothing.
+// transitions and activations of that cycle that happened until now. The close of that cycle has none of that again: it is the difference
+// to what is known now (rule R9). daily leaves out payers of other groups, and those of whom nothing is due; payers nil asks for all then.
+// dry stores nothing.
 func (r *Run) OffCycle(ctx context.Context, payers []uint32, daily, dry bool, each func(*Computed) error) error {
 	if payers == nil {
 		last, err := r.last(ctx, nil)

@@ -48,7 +48,8 @@ func randomCase(t testing.TB, seed uint64, m mode) *kase {
 			threshold := []string{"0", "0", "20"}[r.IntN(3)]
 			c.Statements = append(c.Statements, registry.Statement{Kind: registry.KindProfile, Subject: a.ID, Value: fmt.Appendf(nil,
 				`{"accounting_group":%q,"mrc":%q,"rating_type":%q,"threshold":%q,"billable":%t,`+
-					`"activation":{"charge":"4.00","trigger":"in_billing","once":"payer"}}`, group, m.mrc, m.rating, threshold, a.ID != "bolt" || r.IntN(3) > 0)})
+					`"activation":{"charge":"4.00","trigger":"in_billing","once":"payer"}}`, group, m.mrc, m.rating, threshold, a.ID != "bolt" ||
+					r.IntN(3) > 0)})
 		}
 	}
 	zone, err := time.LoadLocation("Europe/Madrid")

@@ -178,8 +178,9 @@ func (c *compiler) warnThresholds(doc *limitDoc, m *limit) {
 
 // listedOnce are lists of names in which a second one of the same changes nothing.
 var listedOnce = map[string]bool{"networks": true, "countries": true, "prefixes": true, "numbers": true, "peer_countries": true,
-	"zones": true, "classes": true, "plans": true, "service_types": true, "days": true, "easter": true, "included_in": true, "contributes_in": true,
-	"ignore": true, "accounts": true, "actions": true, "do": true}
+	"zones": true, "classes": true, "plans": true, "service_types": true, "days": true, "easter": true, "included_in": true,
+	"contributes_in": true,
+	"ignore":         true, "accounts": true, "actions": true, "do": true}
 
 // warnTwice warns of what a document lists twice.
 func (c *compiler) warnTwice(n *diag.Node) {

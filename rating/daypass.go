@@ -10,9 +10,9 @@ import (
 )
 
 // A pass is bought by the first use of a day, week or cycle, and covers units of that time as a bucket does, after all buckets.
-// The pass of the price at which a record begins covers its beginning, but no units over a limit that have a price of their own. A record that a pass covers whole pays no fee; one that begins
-// with units of another bucket does. If these saved the fee too, a longer record could cost less than a shorter one, and the parts of
-// a session more than one record.
+// The pass of the price at which a record begins covers its beginning, but no units over a limit that have a price of their own. A record
+// that a pass covers whole pays no fee; one that begins with units of another bucket does. If these saved the fee too, a longer record
+// could cost less than a shorter one, and the parts of a session more than one record.
 
 type passDoc struct {
 	Price    due       `yaml:"price,required" doc:"Price of the pass, and its time: a local day, a week from Monday, or a billing cycle of the SIM; of the account with { amount: 5, per: day, counted: account }." example:"1.00 / day"`

@@ -48,7 +48,8 @@ classes:
 func TestNoCounterBeginsAnewAfterOldOnesWereForgotten(t *testing.T) {
 	c, list := rating.LoadCatalogue(forgettingCatalogue)
 	require.NoError(t, list.Err())
-	w := world{Accounts: []accountLine{{ID: "acme", Currency: "EUR", Zone: "Europe/Madrid", CycleDay: 15, Share: []string{"shared"}, Limits: []string{"most"}}}}
+	w := world{Accounts: []accountLine{{ID: "acme", Currency: "EUR", Zone: "Europe/Madrid", CycleDay: 15, Share: []string{"shared"},
+		Limits: []string{"most"}}}}
 	require.NoError(t, yaml.Unmarshal([]byte("sims: [{ id: 1, account: acme, plan: fleet }, { id: 2, account: acme, plan: fleet }]\n"+
 		"bought: [{ sim: 1, package: bundle/1, from: \"2025-01-01T00:00:00Z\" }]\n"), &w))
 	reg, err := w.registry()

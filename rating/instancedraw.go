@@ -290,7 +290,8 @@ func (d *Draw) Cap() bool { return d.AtMost > 0 && d.Package != "" }
 // boughtWords describes a draw on a package.
 func (x *explanation) boughtWords(d *Draw, name, whose string) string {
 	if d.Cap() {
-		return fmt.Sprintf("%s, free beyond its units: %s of %s used before %s; ", name+d.renewalWords(), Grouped(d.Before), Units(d.Size, x.u.Unit), whose)
+		return fmt.Sprintf("%s, free beyond its units: %s of %s used before %s; ", name+d.renewalWords(), Grouped(d.Before),
+			Units(d.Size, x.u.Unit), whose)
 	}
 	return fmt.Sprintf("%s: %s of %s used before %s; ", name+d.renewalWords(), Grouped(d.Before), Units(d.Size, x.u.Unit), whose)
 }

@@ -75,8 +75,8 @@ func TestTheQuotaOfATestIsInTheUnitOfItsClass(t *testing.T) {
 func TestAMoveThatIsDatedBackChargesTheSameWhetherItsStepIsWrittenOrNot(t *testing.T) {
 	catalogue, list := rating.LoadCatalogue(fstest.MapFS{
 		"flat.yaml": {Data: []byte("plan: flat\ncurrency: EUR\nclasses: { data: { prices: [{ price: 1 / 1 MB }] } }\n")},
-		"life.yaml": {Data: []byte("lifecycle: life\nstates: connected\ndefault: inventory\ntest: { quota: { data: 1 MB }, next: billing_ready }\n" +
-			"first_use: { threshold: 1 MB, to: in_billing }\n")},
+		"life.yaml": {Data: []byte("lifecycle: life\nstates: connected\ndefault: inventory\ntest: { quota: { data: 1 MB }, next: billing_ready " +
+			"}\nfirst_use: { threshold: 1 MB, to: in_billing }\n")},
 	})
 	require.NoError(t, list.Err())
 	state := func(day, name string, origin registry.Origin) registry.StateFact {
@@ -87,7 +87,8 @@ func TestAMoveThatIsDatedBackChargesTheSameWhetherItsStepIsWrittenOrNot(t *testi
 	charges := func(written bool) (amounts []string) {
 		r := registry.New()
 		account := func(number, parent uint32, id string) registry.AccountFact {
-			return registry.AccountFact{Number: number, ID: id, From: registry.Always, Parent: parent, Currency: "EUR", Zone: "UTC", CycleDay: 1, Plan: "flat"}
+			return registry.AccountFact{Number: number, ID: id, From: registry.Always, Parent: parent, Currency: "EUR", Zone: "UTC", CycleDay: 1,
+				Plan: "flat"}
 		}
 		profile := func(id string) registry.Statement {
 			return registry.Statement{Kind: registry.KindProfile, Subject: id, From: registry.Always, Value: []byte("{}")}

@@ -14,8 +14,8 @@ import (
 
 // did is what usage did at an instant: bits, whether an earlier instant follows in the list, in the first entry whether
 // anything was added to the list at or before an instant that it had already, and above them a hash of the state in which the
-// usage found the SIM, and of its payer then: a move that is dated back may give that instant to another. A fact that begins at that instant may be the one that followed from it. Then its state is another
-// one, and the usage does nothing to it once more.
+// usage found the SIM, and of its payer then: a move that is dated back may give that instant to another. A fact that begins at that
+// instant may be the one that followed from it. Then its state is another one, and the usage does nothing to it once more.
 type did uint64
 
 const (

@@ -268,7 +268,8 @@ func (c *naiveCharge) drawOwned(owned []naiveOwned, first bool) error {
 
 // use begins the time of a package, if it was drawn.
 func (x *naiveOwned) use(c *naiveCharge, drawn int64) {
-	if begin := big.NewRat(int64(c.u.At), 1); drawn > 0 && x.begun != nil && x.renewal == 0 && (x.begun.Sign() == 0 || begin.Cmp(x.begun) < 0) {
+	if begin := big.NewRat(int64(c.u.At), 1); drawn > 0 && x.begun != nil && x.renewal == 0 &&
+		(x.begun.Sign() == 0 || begin.Cmp(x.begun) < 0) {
 		if x.begun.Sign() == 0 {
 			c.events = append(c.events, fmt.Sprintf("  package.began %s %s", x.name, c.a.ID))
 		}

@@ -37,7 +37,8 @@ func (p *packageDoc) checkOffer(n *diag.Node, d *diag.Decoder) {
 		d.Errorf(p.Until.Pos, "until is not after from, so this version is never sold")
 	}
 	if m := n.Member("per_account"); m != nil && (p.PerAccount < 1 || p.PerAccount > mostPerAccount) {
-		d.Errorf(m.Pos, "an account can buy 1 to %d of a package, not %d; leave per_account out if there is no bound", mostPerAccount, p.PerAccount)
+		d.Errorf(m.Pos, "an account can buy 1 to %d of a package, not %d; leave per_account out if there is no bound", mostPerAccount,
+			p.PerAccount)
 	}
 	m := n.Member("first_price")
 	switch {

@@ -473,7 +473,8 @@ func randomWorld(r *rand.Rand) (w world) {
 		w.Accounts = append(w.Accounts, a)
 	}
 	for i := range 1 + r.Intn(4) {
-		sim := simLine{ID: uint32(i + 1), Account: fmt.Sprint("a", r.Intn(len(w.Accounts))), Plan: pick(r, "", "fleet", "wholesale", "fleet", "fleet", "wholesale", "fleet")}
+		sim := simLine{ID: uint32(i + 1), Account: fmt.Sprint("a", r.Intn(len(w.Accounts))),
+			Plan: pick(r, "", "fleet", "wholesale", "fleet", "fleet", "wholesale", "fleet")}
 		if r.Intn(3) == 0 { // registered too late at first
 			sim.Told = "2026-02-06T22:00:00Z"
 		}

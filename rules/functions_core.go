@@ -125,7 +125,9 @@ var textFunctions = []*Function{
 	{Name: "coalesce", Group: "absent", Params: []Param{{Name: "value"}, {Name: "otherwise", Variadic: true}},
 		Doc: "The first argument that has a value; a ?? b does the same.", Example: `coalesce("", "x") = "x"`},
 	{Name: "try", Group: "absent", Params: []Param{{Name: "value"}, {Name: "otherwise"}},
-		Doc: "The value, or the value of otherwise if it cannot be computed, for example a malformed number or a time in another format. A record for which otherwise was used has the note fallback:FIELD in its attribute notes, and a metric counts it.", Example: `try(int("12x"), 0) = 0`},
+		Doc: "The value, or the value of otherwise if it cannot be computed, for example a malformed number or a time in another format. A " +
+			"record for which otherwise was used has the note fallback:FIELD in its attribute notes, and a metric counts it.",
+		Example: `try(int("12x"), 0) = 0`},
 }
 
 const longestText = 1 << 16

@@ -76,7 +76,8 @@ it does so for all payers whose accounting group says off_cycle: daily, also for
 	}
 	invoiceFlags(f, c, &o)
 	c.Flags().DurationVar(&o.Wait, "wait", 30*time.Second, "how long to wait for roles that are behind")
-	c.Flags().BoolVar(&o.OffCycle, "off-cycle", false, "compute documents between two closes, for the payers of --account or those of off_cycle: daily")
+	c.Flags().BoolVar(&o.OffCycle, "off-cycle", false, "compute documents between two closes, for the payers of --account or those of "+
+		"off_cycle: daily")
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := cycleOrOff(&o); err != nil {
 			return err
@@ -190,7 +191,8 @@ func summaries(all []backoffice.InvoiceSummary) *output.Grid {
 		if name == "" {
 			name = s.ID
 		}
-		g.Add(name, s.Form, s.State, s.Payer, s.Cycle, s.Net, s.Tax, s.Total, s.Currency, s.Issued, s.Due, s.Disputed, strings.Join(s.Reasons, "; "))
+		g.Add(name, s.Form, s.State, s.Payer, s.Cycle, s.Net, s.Tax, s.Total, s.Currency, s.Issued, s.Due, s.Disputed,
+			strings.Join(s.Reasons, "; "))
 	}
 	return g
 }

@@ -52,7 +52,8 @@ func TestTheProjectThatInitWritesRuns(t *testing.T) {
 	require.NoError(t, err, "%s", printed)
 	require.Contains(t, string(printed), "cd mine\n")
 	dir := filepath.Join(parent, "mine")
-	yaml := fmt.Sprintf("listen: ''\nproject: .\nlate_until: never\nkafka: { listen: %q }\nclickhouse: { listen: %q }\n", testengine.FreeAddress(t), testengine.FreeAddress(t))
+	yaml := fmt.Sprintf("listen: ''\nproject: .\nlate_until: never\nkafka: { listen: %q }\nclickhouse: { listen: %q }\n",
+		testengine.FreeAddress(t), testengine.FreeAddress(t))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "ratemill.yaml"), []byte(yaml), 0o600))
 	for _, command := range []string{"check", "test", "import registry/"} {
 		printed, err := ratemill(t, dir, bin, strings.Fields(command)...).CombinedOutput()

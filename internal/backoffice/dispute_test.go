@@ -36,14 +36,16 @@ func TestADisputedAmountIsNeitherOverdueNorCollected(t *testing.T) {
 	}
 	line, err := dispute("INV-0001", "120.00")
 	require.NoError(t, err)
-	require.Equal(t, "dispute INV-0001 disputed 120.00 INV-0001 120.00", fmt.Sprint(line.Reference, " ", line.Result, " ", line.Amount, " ", line.Pays))
+	require.Equal(t, "dispute INV-0001 disputed 120.00 INV-0001 120.00",
+		fmt.Sprint(line.Reference, " ", line.Result, " ", line.Amount, " ", line.Pays))
 	_, err = dispute("INV-0001", "1.00")
 	require.ErrorContains(t, err, "120.00 of document INV-0001 is disputed already")
 	after, _ := exposure(t, o)
 	require.Equal(t, owed, after, "it is owed all the same")
 	require.Equal(t, []string{"INV-0001 disputed 400.00", "INV-0002 open 610.00"}, opens(t, o))
 	collected := func() (told []string) {
-		made, err := o.Collect(t.Context(), backoffice.CollectOrder{PaymentOrder: backoffice.PaymentOrder{Who: "ada", DryRun: true}, Until: 1 << 20, On: 1 << 19})
+		made, err := o.Collect(t.Context(), backoffice.CollectOrder{PaymentOrder: backoffice.PaymentOrder{Who: "ada", DryRun: true},
+			Until: 1 << 20, On: 1 << 19})
 		require.NoError(t, err)
 		for _, l := range made.Lines {
 			told = append(told, l.Document+" "+l.Amount)

@@ -43,8 +43,8 @@ func (o *Office) numbersAgain(ctx context.Context, ids []string, r *InvoiceOrder
 		return nil
 	}
 	return conflict("numbers would be given twice: the control store is older than the last documents, so it was restored from a backup.\n%s\n"+
-		"Nothing became final. docs/runbooks/stores-of-different-days.md says what to do; then set the ranges behind the last numbers that somebody "+
-		"has", strings.Join(again, "\n"))
+		"Nothing became final. docs/runbooks/stores-of-different-days.md says what to do; then set the ranges behind the last numbers that "+
+		"somebody has", strings.Join(again, "\n"))
 }
 
 // next is the next counter of a range.
@@ -77,8 +77,8 @@ func (o *Office) numbersOfWarehouse(ctx context.Context, counters []*invoicing.C
 	}
 	w, err := o.Warehouse(ctx)
 	if err != nil {
-		return nil, conflict("ClickHouse cannot be asked which numbers documents have, and a control store that was restored from a backup would give "+
-			"numbers twice: %w. If you know that it was not restored, --without-clickhouse does not ask", err)
+		return nil, conflict("ClickHouse cannot be asked which numbers documents have, and a control store that was restored from a backup "+
+			"would give numbers twice: %w. If you know that it was not restored, --without-clickhouse does not ask", err)
 	}
 	last, err := w.LastNumbers(ctx)
 	for _, l := range last {

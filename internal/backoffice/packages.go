@@ -143,7 +143,8 @@ func (d *accountDraft) offered(r *PackageOrder, p *rating.Package, subject, name
 }
 
 func (d *accountDraft) hasPackage(subject, name string) bool {
-	return slices.ContainsFunc(d.statements.Told(registry.KindPackage, subject), func(s registry.KnownStatement) bool { return s.Name == name })
+	return slices.ContainsFunc(d.statements.Told(registry.KindPackage, subject),
+		func(s registry.KnownStatement) bool { return s.Name == name })
 }
 
 // environment refuses a package of a sandbox for those who pay, and the other way round.
@@ -196,7 +197,8 @@ func (d *accountDraft) packagePrice(r *PackageOrder, name, price, its, payer str
 }
 
 // renews says when a package renews: as the buyer says, or the catalogue, or the billing profile of the payer.
-func (d *accountDraft) renews(r *PackageOrder, p *rating.Package, v *account.Package, payer string, price decimal.D, when udr.Instant) error {
+func (d *accountDraft) renews(r *PackageOrder, p *rating.Package, v *account.Package, payer string, price decimal.D,
+	when udr.Instant) error {
 	mode, who := r.Renewal, "--renewal"
 	if mode == "" {
 		mode, who = p.Renewal(), "package "+p.Name
@@ -226,7 +228,8 @@ func (d *accountDraft) renews(r *PackageOrder, p *rating.Package, v *account.Pac
 		v.Currency, cost = currency, "for "+price.String()+" "+currency
 	}
 	words := map[string]string{"on_expiry": "on expiry", "on_use_up": "on use-up"}
-	d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("it renews %s, each time %s, because %s says so; package cancel ends that", words[mode],
+	d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("it renews %s, each time %s, because %s says so; package cancel ends that",
+		words[mode],
 		cost, who))
 	return nil
 }

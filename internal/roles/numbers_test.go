@@ -26,8 +26,8 @@ func TestNumbersThatSomebodyHasAreNotGivenByARestoredControlStore(t *testing.T) 
 	w := newWorld(t, "numbers_again")
 	w.docs["catalogue/seller.yaml"] = "seller: operator\ncompany: { name: Globex, street: Calle Mayor 1, city: Madrid, country: ES }\n" +
 		"accounting_groups: [eu]\n"
-	w.docs["catalogue/eu.yaml"] = "accounting_group: eu\ncurrency: EUR\nnumbers: { invoice: \"INV/{year}/{n:4}\", credit_note: \"CN-{n:4}\" }\n" +
-		"tax: spain\nreview: none\n"
+	w.docs["catalogue/eu.yaml"] = "accounting_group: eu\ncurrency: EUR\nnumbers: { invoice: \"INV/{year}/{n:4}\", credit_note: \"CN-{n:4}\" " +
+		"}\ntax: spain\nreview: none\n"
 	w.docs["catalogue/spain.yaml"] = "tax: spain\nrules: [{ category: S, rate: 21 }]\n"
 	w.start(Warehouse)
 	w.imports(w.docs["registry.yaml"])
@@ -59,11 +59,12 @@ func TestNumbersThatSomebodyHasAreNotGivenByARestoredControlStore(t *testing.T) 
 		(3, 'c', 'OLD-7', 'OLD-{n}', 0, 7, '2020-05-03')`))
 	_, err = finalise(office, false)
 	require.ErrorContains(t, err, "the control store is older than the last documents")
-	require.ErrorContains(t, err, "the operator: the next number would be INV/2026/0001, and ClickHouse has documents up to INV/2026/0412, issued on "+
-		"2026-05-03\n    ratemill invoice numbers set 'INV/{year}/{n:4}' --next 413 --year 2026")
+	require.ErrorContains(t, err, "the operator: the next number would be INV/2026/0001, and ClickHouse has documents up to INV/2026/0412, "+
+		"issued on 2026-05-03\n    ratemill invoice numbers set 'INV/{year}/{n:4}' --next 413 --year 2026")
 	require.NotContains(t, err.Error(), "OLD-7", "no seller gives such numbers any more")
 	set := func(next int64, year int) {
-		_, err := office.SetNextNumber(t.Context(), backoffice.NumberOrder{Range: "INV/{year}/{n:4}", Next: next, Year: year, Who: "ana", Why: "restored"})
+		_, err := office.SetNextNumber(t.Context(), backoffice.NumberOrder{Range: "INV/{year}/{n:4}", Next: next, Year: year, Who: "ana",
+			Why: "restored"})
 		require.NoError(t, err)
 	}
 	set(413, 2026)
@@ -76,7 +77,8 @@ func TestNumbersThatSomebodyHasAreNotGivenByARestoredControlStore(t *testing.T) 
 
 	folder := filepath.Join(options.Documents, "2026", id)
 	require.NoError(t, os.MkdirAll(folder, 0o700))
-	for _, name := range []string{"INV_2026_0400-0123456789ab.pdf", "INV_2026_0415-0123456789ab.pdf", "INV_2026_0415-0123456789ab.xml", "notes.txt"} {
+	for _, name := range []string{"INV_2026_0400-0123456789ab.pdf", "INV_2026_0415-0123456789ab.pdf", "INV_2026_0415-0123456789ab.xml",
+		"notes.txt"} {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), nil, 0o600))
 	}
 	_, err = finalise(office, false)

@@ -116,8 +116,8 @@ func (s *FactSink) take(ctx context.Context, begun *control.Intent, from int64) 
 	if begun == nil {
 		changes = ranged(changes)
 	} else if err == nil && (len(changes) == 0 || int64(changes[len(changes)-1].Revision) != begun.To) {
-		err = fmt.Errorf("the control store has no revision %d of the registry, but a part of its facts was sent to ClickHouse: it is an older copy; see "+
-			"docs/runbooks/stores-of-different-days.md", begun.To)
+		err = fmt.Errorf("the control store has no revision %d of the registry, but a part of its facts was sent to ClickHouse: it is an older "+
+			"copy; see docs/runbooks/stores-of-different-days.md", begun.To)
 	}
 	if err != nil || len(changes) == 0 {
 		return 0, nil, err

@@ -48,7 +48,8 @@ func parseTemplate(text []byte) (page *template.Template, wrong []error) {
 		switch name := t.Name(); {
 		case name == "template":
 			if t.Tree != nil && strings.TrimSpace(t.Tree.Root.String()) != "" {
-				wrong = append(wrong, fmt.Errorf("text outside of blocks is printed nowhere; a template consists of blocks: {{define \"header\"}} … {{end}}"))
+				wrong = append(wrong, fmt.Errorf("text outside of blocks is printed nowhere; a template consists of blocks: {{define \"header\"}} "+
+					"… {{end}}"))
 			}
 		case !slices.Contains(blocks, name):
 			wrong = append(wrong, fmt.Errorf("the page has no block %s%s", name, hint(name)))
@@ -86,15 +87,18 @@ func probe(draft bool) *view {
 	return v
 }
 
-// musts are the texts of a probe that a page has, with what they are: directive 2006/112/EC article 226, and the mark of what is no invoice.
+// musts are the texts of a probe that a page has, with what they are: directive 2006/112/EC article 226, and the mark of what is no
+// invoice.
 var musts = []struct{ text, what, block string }{
-	{"§sender", "the seller (.Sender)", "header"}, {"§payer", "the payer (.To)", "parties"}, {"§payer-tax", "the payer's VAT number (.ToTax)", "parties"},
+	{"§sender", "the seller (.Sender)", "header"}, {"§payer", "the payer (.To)", "parties"},
+	{"§payer-tax", "the payer's VAT number (.ToTax)", "parties"},
 	{"§number", "the number of the document (.Facts)", "parties"}, {"§date", "the date of issue (.Facts)", "parties"},
 	{"§heading", "what the document is (.Heading)", "title"}, {"§due", "the amount that is due (.Box.Amount)", "box"},
 	{"§pay", "how it is paid (.Box.Lines)", "box"}, {"§reason", "why there is no tax (.Reason of .Taxes)", "taxes"},
 	{"§rate", "the rates of tax (.Rate of .Taxes)", "taxes"}, {"§basis", "the taxable amounts (.Basis of .Taxes)", "taxes"},
 	{"§tax-amount", "the taxes by rate (.Tax of .Taxes)", "taxes"}, {"§net", "the total without tax (.Totals)", "taxes"},
-	{"§tax-total", "the sum of taxes (.Totals)", "taxes"}, {"§total", "the total (.Totals)", "taxes"}, {"§note", "the notes (.Notes)", "notes"},
+	{"§tax-total", "the sum of taxes (.Totals)", "taxes"}, {"§total", "the total (.Totals)", "taxes"},
+	{"§note", "the notes (.Notes)", "notes"},
 	{"§warning", "that a draft or a test is no invoice (.Warnings)", "title"},
 }
 

@@ -213,8 +213,8 @@ func (d *Debit) check(c Checks) (why []string) {
 		add("the mandate is signed on %s, which is in the future", d.Signed)
 	}
 	if d.Used != 0 && d.On.UTC().After(d.Used.UTC().AddDate(0, idle, 0)) {
-		add("mandate %s was last used on %s, and a mandate that is not used for %d months ends (SEPA rulebook 4.1); let the payer sign a new one, "+
-			"with another reference", d.Mandate, d.Used, idle)
+		add("mandate %s was last used on %s, and a mandate that is not used for %d months ends (SEPA rulebook 4.1); let the payer sign a new "+
+			"one, with another reference", d.Mandate, d.Used, idle)
 	}
 	if d.IBAN == "" {
 		add("the payer has no IBAN; write payment.sepa.iban")

@@ -166,7 +166,8 @@ rules:
 	for _, want := range []string{
 		`"Spain" is not a country`, "there is no accounting group es-b2c; did you mean es-b2b?", `"green" is not a colour`,
 		`"ES1" is not a SEPA creditor identifier`, `"ES98ZZZ09999999999" is not a SEPA creditor identifier: its check digits 98 are wrong`,
-		`"ES91 2100 0418 4502 0005 1333" is not an IBAN: its check digits 91 are wrong`, "sp is no language of documents", "the footer has 4 lines",
+		`"ES91 2100 0418 4502 0005 1333" is not an IBAN: its check digits 91 are wrong`, "sp is no language of documents",
+		"the footer has 4 lines",
 		"the operator is seller other already", `"XAU" is no currency in which invoices are paid`,
 		"numbers of INV-{n:6} can be the same as those of INV-{n}", "there is no tax table spane; did you mean spain?",
 		`"soon" is not a number from 0 to 60`, "issue_month has no effect on monthly invoices",

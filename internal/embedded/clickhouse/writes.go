@@ -11,16 +11,17 @@ import (
 
 // libchdb goes on when the kernel refuses a write, where ClickHouse throws (chdb, src/IO/WriteBufferFromFileDescriptor.cpp, nextImpl). On a
 // full or broken disk it acknowledges blocks whose files are empty, and replaces parts by a merged part that is empty. Only its counter of
-// failed writes tells. An engine that has more in memory than on its disk ends itself before it answers. A new one finds incomplete parts by
-// their checksums, puts them aside, and takes the parts from which one was merged: ClickHouse keeps those for 8 minutes (old_parts_lifetime).
-// See docs/decisions/025-a-refused-write-ends-the-embedded-clickhouse.md.
+// failed writes tells. An engine that has more in memory than on its disk ends itself before it answers. A new one finds incomplete parts
+// by their checksums, puts them aside, and takes the parts from which one was merged: ClickHouse keeps those for 8 minutes
+// (old_parts_lifetime). See docs/decisions/025-a-refused-write-ends-the-embedded-clickhouse.md.
 
 // failedWrites is how many writes the kernel has refused since the engine was opened.
 func failedWrites(s *session) (n int, err error) {
-	err = s.query("SELECT sum(value) FROM system.events WHERE event = 'WriteBufferFromFileDescriptorWriteFailed'", "TSV", func(b []byte) error {
-		n, err = strconv.Atoi(strings.TrimSpace(string(b)))
-		return err
-	})
+	err = s.query("SELECT sum(value) FROM system.events WHERE event = 'WriteBufferFromFileDescriptorWriteFailed'", "TSV",
+		func(b []byte) error {
+			n, err = strconv.Atoi(strings.TrimSpace(string(b)))
+			return err
+		})
 	return n, err
 }
 

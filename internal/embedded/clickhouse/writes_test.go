@@ -18,7 +18,8 @@ func fullDisk(t *testing.T, test func(t *testing.T, disk *testengine.Disk, s *cl
 		s := start(t, disk.Dir)
 		conn := connect(t, s)
 		exec := func(s string) error { return conn.Exec(t.Context(), s) }
-		require.NoError(t, exec("CREATE TABLE t (n UInt64, s String) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 100"))
+		require.NoError(t, exec("CREATE TABLE t (n UInt64, s String) ENGINE = MergeTree ORDER BY n SETTINGS "+
+			"non_replicated_deduplication_window = 100"))
 		test(t, disk, s, exec)
 	})
 }
