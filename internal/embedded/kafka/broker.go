@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/scram"
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"ratemill/internal/embedded/child"
@@ -103,8 +105,13 @@ func (b *Broker) open(clean func(dir string, stored map[string][]string, options
 			"offsets.retention.minutes": fmt.Sprint(offsetsKept),
 		}),
 	}
+	var login sasl.Mechanism
 	if o.Keys.Owner != "" {
 		options = append(options, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", keys.Owner, o.Keys.Owner))
+		var err error
+		if login, err = scram.Mechanism(scram.SHA256, keys.Owner, o.Keys.Owner); err != nil {
+			return err
+		}
 	}
 	if o.SyncWrites {
 		options = append(options, kfake.SyncWrites())
@@ -133,7 +140,7 @@ func (b *Broker) open(clean func(dir string, stored map[string][]string, options
 	if err != nil {
 		return fmt.Errorf("the broker cannot open %s: %w", o.Dir, err)
 	}
-	b.addr, b.cluster, b.members = cluster.ListenAddrs()[0], cluster, watchMembers(cluster, o.Log)
+	b.addr, b.cluster, b.members = cluster.ListenAddrs()[0], cluster, watchMembers(cluster, login, o.Log)
 	debug.FreeOSMemory() // garbage from opening the log; otherwise the next collection would come at a multiple of it
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -34,11 +35,11 @@ type watched struct {
 
 const silenceCheckEvery = time.Second
 
-func watchMembers(cluster *kfake.Cluster, log *slog.Logger) *members {
+func watchMembers(cluster *kfake.Cluster, login sasl.Mechanism, log *slog.Logger) *members {
 	ctx, stop := context.WithCancel(context.Background())
 	m := &members{
 		cluster: cluster, log: log, stop: stop, done: make(chan struct{}), groups: map[string]*watched{},
-		client: &kafka.Client{Addr: kafka.TCP(cluster.ListenAddrs()[0]), Timeout: 5 * time.Second},
+		client: &kafka.Client{Addr: kafka.TCP(cluster.ListenAddrs()[0]), Timeout: 5 * time.Second, Transport: &kafka.Transport{SASL: login}},
 	}
 	for _, key := range []kmsg.Key{kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat} {
 		cluster.ControlKey(int16(key), m.listen)
@@ -99,8 +100,13 @@ func (m *members) watch(ctx context.Context) {
 				if err == nil {
 					err = res.Error
 				}
-				if m.log != nil && ctx.Err() == nil {
-					m.log.Warn("removed a consumer group member that was silent for longer than its session", "group", name, "member", member, "err", err)
+				switch {
+				case m.log == nil || ctx.Err() != nil:
+				case err != nil:
+					m.log.Error("a consumer group member that was silent for longer than its session cannot be removed: nobody works on its partitions",
+						"group", name, "member", member, "err", err)
+				default:
+					m.log.Warn("removed a consumer group member that was silent for longer than its session", "group", name, "member", member)
 				}
 			}
 		}
