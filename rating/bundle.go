@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"ratemill/diag"
 )
 
 // A bundle is the documents of a catalogue and its price lists as canonical bytes. Its hash is the catalogue's version.
@@ -58,4 +60,14 @@ func OpenBundle(b []byte, kinds ...Kind) (*Catalogue, error) {
 		return nil, fmt.Errorf("the stored catalogue was once accepted but is no longer valid: %w", err)
 	}
 	return c, nil
+}
+
+// refuse is an error in loaded documents, and a warning in those of a bundle: files are pinned to the bundle and rated
+// by it, even if it breaks a rule that came later.
+func (c *compiler) refuse(at diag.Pos, format string, args ...any) {
+	if c.stored {
+		c.list.Warnf(at, format, args...)
+		return
+	}
+	c.list.Errorf(at, format, args...)
 }

@@ -138,8 +138,7 @@ func (s *saying) warnFee() {
 	for i := range s.price.stages {
 		if x := &s.price.stages[i]; x.kind == PeriodCap && x.price.Less(s.price.fee) {
 			s.list.Warnf(fee.Pos, "the fee %s of a record is more than the cap %s of a %s, so no record pays it whole; lower the fee, or raise "+
-				"the cap",
-				s.price.fee, x.price, x.per)
+				"the cap", s.price.fee, x.price, x.per)
 		}
 	}
 }
@@ -179,8 +178,7 @@ func (c *compiler) warnThresholds(doc *limitDoc, m *limit) {
 // listedOnce are lists of names in which a second one of the same changes nothing.
 var listedOnce = map[string]bool{"networks": true, "countries": true, "prefixes": true, "numbers": true, "peer_countries": true,
 	"zones": true, "classes": true, "plans": true, "service_types": true, "days": true, "easter": true, "included_in": true,
-	"contributes_in": true,
-	"ignore":         true, "accounts": true, "actions": true, "do": true}
+	"contributes_in": true, "ignore": true, "accounts": true, "actions": true, "do": true}
 
 // warnTwice warns of what a document lists twice.
 func (c *compiler) warnTwice(n *diag.Node) {
@@ -205,14 +203,4 @@ func (c *compiler) warnTwice(n *diag.Node) {
 		}
 		c.warnTwice(m.Value)
 	}
-}
-
-// refuse is an error in loaded documents, and a warning in those of a bundle: files are pinned to the bundle and rated
-// by it, even if it breaks a rule that came later.
-func (c *compiler) refuse(at diag.Pos, format string, args ...any) {
-	if c.stored {
-		c.list.Warnf(at, format, args...)
-		return
-	}
-	c.list.Errorf(at, format, args...)
 }

@@ -262,25 +262,28 @@ func discountWhole(s *saying) {
 	}
 	p.model, s.pc.volume = byVolume, true
 	p.count, p.period, p.shared, p.id = d.count, d.period, d.name, d.id
-	if d.spend {
-		s.discountSpend(d)
-		return
-	}
 	full := p.steps[0]
+	if d.spend {
+		p.spending = &spending{full: full, from: []decimal.D{decimal.Zero}}
+	}
 	for i := range d.steps {
+		x := &d.steps[i]
 		step := full
-		step.from = d.steps[i].units
-		off, err := full.price.Mul(d.steps[i].part)
+		step.from = x.units
+		off, err := full.price.Mul(x.part)
 		if err == nil {
 			step.price, err = full.price.Sub(off)
 		}
 		switch {
 		case err != nil:
 			return // it is told
-		case step.from == 0:
+		case x.units == 0 && x.spend.IsZero():
 			p.steps[0] = step
 		default:
 			p.steps = append(p.steps, step)
+			if d.spend {
+				p.spending.from = append(p.spending.from, x.spend)
+			}
 		}
 	}
 }

@@ -341,6 +341,11 @@ func (e *Engine) inPeriods(t *tier, p *price, ch *Charge, c *Counters, u *udr.Us
 	if err == nil && t.class.credit {
 		err = e.boundCredit(t, ch, c, u, res)
 	}
+	return t.summed(ch, u, err)
+}
+
+// summed ends a change of a charge that was rounded already.
+func (t *tier) summed(ch *Charge, u *udr.Usage, err error) error {
 	if err == nil {
 		ch.Sum, err = ch.Total.Add(ch.Rest)
 	}

@@ -34,10 +34,8 @@ const (
 // listColumns are the columns that a price list can have, and the fields of a price that they give.
 var listColumns = [...]struct{ column, field string }{
 	{"network", "networks"}, {"country", "countries"}, {"prefix", "prefixes"}, {"number", "numbers"}, {"peer_country", "peer_countries"},
-	{"zone", "zones"},
-	{"class", ""}, {"when", "when"}, {"slice", "slice"}, {"name", "name"}, {"price", "price"}, {"per", ""}, {"fee", "fee"},
-	{"minimum", "minimum"},
-	{"increment", "increment"}, {"unknown", "unknown"},
+	{"zone", "zones"}, {"class", ""}, {"when", "when"}, {"slice", "slice"}, {"name", "name"}, {"price", "price"}, {"per", ""}, {"fee", "fee"},
+	{"minimum", "minimum"}, {"increment", "increment"}, {"unknown", "unknown"},
 }
 
 // placeColumns are how many of listColumns say where a price holds.
@@ -209,8 +207,7 @@ func (l *priceList) header(header []string, r *csv.Reader) bool {
 	}
 	if _, ok := found[listColumn("class")]; !ok && len(l.doc.Classes) != 1 {
 		l.errorf(line, 1, "the price list has no column class, and plan %s has %d classes; only a plan with one class needs none",
-			l.doc.Name.Value,
-			len(l.doc.Classes))
+			l.doc.Name.Value, len(l.doc.Classes))
 	}
 	placed := false
 	for n := range placeColumns {

@@ -224,14 +224,7 @@ func (e *Engine) payRenewals(t *tier, ch *Charge, u *udr.Usage) (err error) {
 	for i := 0; i < len(e.renewed) && err == nil; i++ {
 		err = ch.pay(e.renewed[i])
 	}
-	if err == nil {
-		ch.Sum, err = ch.Total.Add(ch.Rest)
-	}
-	if err != nil {
-		return tooMuch(t, u)
-	}
-	t.total = ch.Total
-	return nil
+	return t.summed(ch, u, err)
 }
 
 // renewalWords say which renewal of a package was drawn.

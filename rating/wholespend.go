@@ -63,30 +63,6 @@ func (e *Engine) bySpend(t *tier, ch *Charge, p *price, at, stop int64, c *Count
 	return e.volume(t, ch, p, p.stepBySpend(after), line, reached{count: portions, clock: t.clock, spend: k}, c, u, res)
 }
 
-// discountSpend makes the price and its discounts by spend the prices of a volume.
-func (s *saying) discountSpend(d *discount) {
-	p := s.price
-	by := &spending{full: p.steps[0]}
-	steps := []priceStep{by.full}
-	by.from = []decimal.D{decimal.Zero}
-	for i := range d.steps {
-		step := by.full
-		off, err := step.price.Mul(d.steps[i].part)
-		if err == nil {
-			step.price, err = step.price.Sub(off)
-		}
-		switch {
-		case err != nil:
-			return // it is told
-		case d.steps[i].spend.IsZero():
-			steps[0] = step
-		default:
-			steps, by.from = append(steps, step), append(by.from, d.steps[i].spend)
-		}
-	}
-	p.steps, p.spending = steps, by
-}
-
 // setSpends tells each price at which spends some price of its count changes.
 func (c *compiler) setSpends() {
 	all := map[uint64][]decimal.D{}

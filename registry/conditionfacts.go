@@ -103,9 +103,9 @@ func (r *Registry) loadGroup(s *Statement, known Revision) {
 	r.groups.add(&StateFact{SIM: sim, From: s.From, StateValue: StateValue{State: s.State, Name: value.Group}}, known)
 }
 
-// keep keeps the words of statements that rating needs, and since when accounts have profiles.
+// keep keeps the words of statements that rating needs, and the times for which accounts have profiles or are out of business.
 func (r *Registry) keep(statements []Statement, known Revision) {
-	r.profiles.load(r.accounts.numbers, statements, known)
+	r.profiles.loadProfiles(r.accounts.numbers, statements, known)
 	r.idle.loadIdle(r.accounts.numbers, statements, known)
 	r.overrides.load(r.accounts.numbers, statements, known)
 	r.contracts.load(r.accounts.numbers, statements, known)

@@ -56,6 +56,8 @@ func (t *tariffs) contributes(im *importer, p *Pool, have map[string][]string) {
 			together = append(together, have[id]...)
 		}
 	}
+	slices.Sort(together)
+	together = slices.Compact(together)
 	for _, id := range t.order {
 		a := t.accounts[id]
 		i := slices.Index(a.names[sharePlanName], p.Name.Value)
@@ -67,8 +69,8 @@ func (t *tariffs) contributes(im *importer, p *Pool, have map[string][]string) {
 			continue
 		}
 		plans = slices.Compact(slices.Sorted(slices.Values(plans)))
-		im.list.Warnf(a.at[sharePlanName][i], "nobody contributes to pool %s of account %s, so it does not grow: its SIMs have the plans %s, and "+
-			"SIMs with %s would contribute", shortened(p.Name.Value), shortened(id), strings.Join(plans, ", "), strings.Join(p.Contribute, ", "))
+		im.list.Warnf(a.at[sharePlanName][i], "nobody contributes to pool %s of account %s, so it does not grow: its SIMs have the plans %s, "+
+			"and SIMs with %s would contribute", shortened(p.Name.Value), shortened(id), strings.Join(plans, ", "), strings.Join(p.Contribute, ", "))
 	}
 }
 

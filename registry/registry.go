@@ -21,8 +21,8 @@ type Registry struct {
 	sims        sims
 	identifiers identifiers
 	states      states
-	profiles    profiles
-	idle        profiles // since when accounts are out of business
+	profiles    accountTimes // with billing profiles of their own
+	idle        accountTimes // out of business
 	customs     customs
 	groups      states
 	memberships members

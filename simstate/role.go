@@ -57,8 +57,7 @@ var (
 		"level")
 	AbsencesOverdue = metrics.Gauge("simstate_absences_overdue_seconds",
 		"How many seconds ago the warehouse should have been asked for SIMs that do too little; 0 without a rule about them. Only "+
-			"the process "+
-			"that owns partition 0 reports it.")
+			"the process that owns partition 0 reports it.")
 	Overdue = metrics.Gauge("simstate_overdue_seconds",
 		"How long ago the oldest time limit of a SIM was due that has not had its effect. Only the process that owns partition 0 "+
 			"reports it.")

@@ -202,8 +202,7 @@ func affects(changes []rating.Change, c *rating.Catalogue, reg *registry.Registr
 			case k.kind == "package" || k.kind == "addon":
 				buf = view.Bought(sim, number, at, rev, buf[:0])
 				return slices.ContainsFunc(buf, func(b registry.Bought) bool {
-					name, _, _ := strings.Cut(b.Name, "/")
-					return name == k.name && (b.Kind == registry.KindPackage) == (k.kind == "package") && b.Until > at
+					return rating.PackageOf(b.Name) == k.name && (b.Kind == registry.KindPackage) == (k.kind == "package") && b.Until > at
 				})
 			case k.kind == "share_plan":
 				return slices.Contains(facts.SharePlans, k.name)

@@ -28,10 +28,8 @@ balance compares what is due with what was invoiced.`,
 		"Pin drafts: they become final as they are"),
 		invoiceStep(f, invoicing.Reopen, "Make reviewed documents drafts again"),
 		invoiceStep(f, invoicing.Release, "Let held documents become drafts, although something is wrong"),
-		invoiceStep(f, invoicing.Discard,
-			"Throw drafts away; the next run makes them again"), invoiceFinalise(f), invoiceDeliver(f), invoiceCredit(f), invoiceVerify(f),
-		invoiceBalance(f),
-		invoiceNumbers(f))
+		invoiceStep(f, invoicing.Discard, "Throw drafts away; the next run makes them again"),
+		invoiceFinalise(f), invoiceDeliver(f), invoiceCredit(f), invoiceVerify(f), invoiceBalance(f), invoiceNumbers(f))
 	return c
 }
 

@@ -20,9 +20,8 @@ func paymentCommand(f *flags) *cobra.Command {
 		Long: `A payment is a fact: who paid how much when, and which documents it pays. The open amount of a document is its gross amount
 less credit notes and payments; it alone decides whether a document is open, partly paid, paid or overpaid.`,
 	}
-	c.AddCommand(paymentImport(f), paymentList(f), paymentOpen(f), paymentAssign(f), paymentWithdraw(f), paymentWriteOff(f), paymentDispute(f),
-		paymentCollect(f),
-		paymentCollections(f))
+	c.AddCommand(paymentImport(f), paymentList(f), paymentOpen(f), paymentAssign(f), paymentWithdraw(f), paymentWriteOff(f),
+		paymentDispute(f), paymentCollect(f), paymentCollections(f))
 	return c
 }
 
@@ -169,9 +168,9 @@ func paymentOpen(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "open [DOCUMENT]",
 		Short: "List the open amounts of final documents, in the order of their due dates",
-		Long: `Open prints final documents that are not fully paid: total, the amounts of credit notes and of
-payments, written-off amounts, and the rest. The state is open, partly, paid, overpaid, credited, written_off, disputed, or credit for a document that pays money back.
-overdue counts the days since the due date; what is disputed is not overdue.`,
+		Long: `Open prints final documents that are not fully paid: total, the amounts of credit notes and of payments, written-off amounts, and the
+rest. The state is open, partly, paid, overpaid, credited, written_off, disputed, or credit for a document that pays money back.
+overdue counts the days since the due date. A disputed amount is not overdue.`,
 		Example: "  ratemill payment open --overdue\n  ratemill payment open INV-2026-000412\n  ratemill payment open --payer acme --all -o csv",
 		Args:    atMostOne("number of a document"),
 	}

@@ -42,9 +42,9 @@ func (o *Office) numbersAgain(ctx context.Context, ids []string, r *InvoiceOrder
 	if again = append(again, issued...); len(again) == 0 {
 		return nil
 	}
-	return conflict("numbers would be given twice: the control store is older than the last documents, so it was restored from a backup.\n%s\n"+
-		"Nothing became final. docs/runbooks/stores-of-different-days.md says what to do; then set the ranges behind the last numbers that "+
-		"somebody has", strings.Join(again, "\n"))
+	return conflict("numbers would be given twice: the control store is older than the last documents, so it was restored from a "+
+		"backup.\n%s\nNothing became final. docs/runbooks/stores-of-different-days.md says what to do; then set the ranges behind the last "+
+		"numbers that somebody has", strings.Join(again, "\n"))
 }
 
 // next is the next counter of a range.

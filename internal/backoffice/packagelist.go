@@ -86,7 +86,9 @@ func (r *reading) listedPackage(id, subject string, b *registry.Bought, renews f
 	l := ListedPackage{Account: id, Package: b.Name, Bought: day(b.Since, zone), Status: "active"}
 	if sim, ok := registry.SIMOf(subject); ok {
 		is := registryAt{r.view, r.book.Revision, r.at}.sim(sim)
-		l.SIM = strings.Join(slices.Concat(is.ICCID, is.IMSI, is.MSISDN)[:1], "")
+		if names := slices.Concat(is.ICCID, is.IMSI, is.MSISDN); len(names) > 0 {
+			l.SIM = names[0]
+		}
 	}
 	if v := account.Value[account.Package](r.book, registry.KindPackage, subject, b.Name, b.Since); v != nil {
 		l.Notes = v.Notes
@@ -95,11 +97,10 @@ func (r *reading) listedPackage(id, subject string, b *registry.Bought, renews f
 	if b.Cap >= 0 {
 		l.Cap = &b.Cap
 	}
-	name, _, _ := strings.Cut(b.Name, "/")
 	var p rating.Package
 	known := false
 	if r.catalogue != nil {
-		p, known = r.catalogue.Package(name, b.Since, zone)
+		p, known = r.catalogue.Package(rating.PackageOf(b.Name), b.Since, zone)
 	}
 	if !known {
 		l.Status, l.Notes = "unknown", strings.TrimSpace("the catalogue has no such package. "+l.Notes)

@@ -229,8 +229,7 @@ func (d *accountDraft) renews(r *PackageOrder, p *rating.Package, v *account.Pac
 	}
 	words := map[string]string{"on_expiry": "on expiry", "on_use_up": "on use-up"}
 	d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("it renews %s, each time %s, because %s says so; package cancel ends that",
-		words[mode],
-		cost, who))
+		words[mode], cost, who))
 	return nil
 }
 

@@ -32,14 +32,8 @@ func (o *Office) AssignPayment(ctx context.Context, r AssignOrder) (*PaymentLine
 		if err != nil {
 			return err
 		}
-		of, err := payment.Find(ctx, d.tx, r.Document, 0)
-		if none := (*payment.NoDocumentError)(nil); errors.As(err, &none) {
-			return &Problem{Missing, err}
-		}
+		of, err := d.document(ctx, r.Document)
 		if err != nil {
-			return err
-		}
-		if err := d.may(of.Payer); err != nil {
 			return err
 		}
 		if v.Payer != "" {
@@ -101,14 +95,8 @@ func (o *Office) WithdrawPayment(ctx context.Context, reference string, r Paymen
 func (o *Office) WriteOff(ctx context.Context, document string, r PaymentOrder) (*PaymentLine, error) {
 	line := &PaymentLine{Result: "written_off"}
 	_, err := o.changePayments(ctx, &r, func(d *paymentDraft) error {
-		of, err := payment.Find(ctx, d.tx, document, 0)
-		if none := (*payment.NoDocumentError)(nil); errors.As(err, &none) {
-			return &Problem{Missing, err}
-		}
+		of, err := d.document(ctx, document)
 		if err != nil {
-			return err
-		}
-		if err := d.may(of.Payer); err != nil {
 			return err
 		}
 		open, err := of.Open()
@@ -119,11 +107,8 @@ func (o *Office) WriteOff(ctx context.Context, document string, r PaymentOrder) 
 			return conflict("nothing is open of document %s", of.Number)
 		}
 		today := registry.Date(d.now.Time().Unix() / (24 * 60 * 60))
-		v := &payment.Value{Payer: of.Payer, Document: of.Number, Amount: open, Currency: of.Currency, Date: today, Kind: "write_off"}
-		line.Reference = d.free("write-off " + of.Number)
-		line.Payer, line.Currency, line.Amount, line.Date = v.Payer, v.Currency, money(open, v.Currency), today.String()
-		line.Pays = of.Number + " " + line.Amount
-		d.add(line.Reference, v)
+		d.note(line, "write-off ", &payment.Value{Payer: of.Payer, Document: of.Number, Amount: open, Currency: of.Currency, Date: today,
+			Kind: "write_off"})
 		return nil
 	})
 	return line, err
@@ -145,14 +130,8 @@ func (o *Office) Dispute(ctx context.Context, r DisputeOrder) (*PaymentLine, err
 	view.Close()
 	line := &PaymentLine{Result: "disputed"}
 	_, err = o.changePayments(ctx, &r.PaymentOrder, func(d *paymentDraft) error {
-		of, err := payment.Find(ctx, d.tx, r.Document, 0)
-		if none := (*payment.NoDocumentError)(nil); errors.As(err, &none) {
-			return &Problem{Missing, err}
-		}
+		of, err := d.document(ctx, r.Document)
 		if err != nil {
-			return err
-		}
-		if err := d.may(of.Payer); err != nil {
 			return err
 		}
 		amount, err := disputable(of, r.Amount)
@@ -160,12 +139,8 @@ func (o *Office) Dispute(ctx context.Context, r DisputeOrder) (*PaymentLine, err
 			return err
 		}
 		today := registry.Date(d.now.Time().Unix() / (24 * 60 * 60))
-		v := &payment.Value{Payer: of.Payer, Document: of.Number, Amount: amount, Currency: of.Currency, Date: today, Kind: "dispute",
-			Credited: of.Credited}
-		line.Reference = d.free("dispute " + of.Number)
-		line.Payer, line.Currency, line.Amount, line.Date = v.Payer, v.Currency, money(amount, v.Currency), today.String()
-		line.Pays = of.Number + " " + line.Amount
-		d.add(line.Reference, v)
+		d.note(line, "dispute ", &payment.Value{Payer: of.Payer, Document: of.Number, Amount: amount, Currency: of.Currency, Date: today,
+			Kind: "dispute", Credited: of.Credited})
 		return nil
 	})
 	return line, err
@@ -205,6 +180,26 @@ func disputable(of *payment.Receivable, text string) (decimal.D, error) {
 		return amount, conflict("%s is open of document %s, so %s cannot be disputed", money(open, of.Currency), of.Number, text)
 	}
 	return amount, nil
+}
+
+// document is a final document whose payments may be changed, by its number or id.
+func (d *paymentDraft) document(ctx context.Context, name string) (*payment.Receivable, error) {
+	of, err := payment.Find(ctx, d.tx, name, 0)
+	if none := (*payment.NoDocumentError)(nil); errors.As(err, &none) {
+		return nil, &Problem{Missing, err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return of, d.may(of.Payer)
+}
+
+// note states a fact about what is open of one document, under a new reference, and says so in the answer.
+func (d *paymentDraft) note(line *PaymentLine, what string, v *payment.Value) {
+	line.Reference = d.free(what + v.Document)
+	line.Payer, line.Currency, line.Amount, line.Date = v.Payer, v.Currency, money(v.Amount, v.Currency), v.Date.String()
+	line.Pays = v.Document + " " + line.Amount
+	d.add(line.Reference, v)
 }
 
 // free is a reference that no payment has.

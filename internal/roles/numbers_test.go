@@ -55,7 +55,8 @@ func TestNumbersThatSomebodyHasAreNotGivenByARestoredControlStore(t *testing.T) 
 	require.Equal(t, "INV/2026/0001", number)
 
 	require.NoError(t, w.Warehouse.Conn().Exec(t.Context(), `INSERT INTO documents (n, id, number, number_range, number_year, number_n, issued)
-		VALUES (1, 'a', 'INV/2026/0412', 'INV/{year}/{n:4}', 2026, 412, '2026-05-03'), (2, 'b', 'INV/2025/0900', 'INV/{year}/{n:4}', 2025, 900, '2025-12-30'),
+		VALUES (1, 'a', 'INV/2026/0412', 'INV/{year}/{n:4}', 2026, 412, '2026-05-03'),
+		(2, 'b', 'INV/2025/0900', 'INV/{year}/{n:4}', 2025, 900, '2025-12-30'),
 		(3, 'c', 'OLD-7', 'OLD-{n}', 0, 7, '2020-05-03')`))
 	_, err = finalise(office, false)
 	require.ErrorContains(t, err, "the control store is older than the last documents")

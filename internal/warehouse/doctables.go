@@ -188,11 +188,9 @@ var invoiceTables = []Table{
 		lineColumns...),
 	exportTable(itemTable,
 		"Items of final documents, apart from usage: the exact amount that one SIM or account owes for one thing in one period. "+
-			"The records of "+
-			"a line of usage are in rated_usage and tier_charges.", "(n, no)", itemColumns...),
+			"The records of a line of usage are in rated_usage and tier_charges.", "(n, no)", itemColumns...),
 	exportTable(closeTable,
-		"Closed billing cycles of payers, with the charges due in them. The view invoice_closes says on which document that is.",
-		"n",
+		"Closed billing cycles of payers, with the charges due in them. The view invoice_closes says on which document that is.", "n",
 		exportText("payer", word, "The account that pays.", func(x *exported) string { return x.from.Closed.Payer }),
 		exportNumber("payer_number", "Its number.", func(x *exported) uint32 { return x.from.Closed.PayerNumber }),
 		exportDate("cycle", "First day of the billing cycle.", func(x *exported) document.Date { return x.from.Closed.Cycle.From }),

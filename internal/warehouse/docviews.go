@@ -53,16 +53,12 @@ LEFT JOIN (
 			"difference != 0; there should be no rows. The line B1 usage reads all charges.",
 		Columns: []Column{
 			{Name: "line",
-				Doc: "B1 usage: the charges of an account in a closed cycle, and those of them that closes contain. B5 items: the " +
-					"items of a document, and " +
-					"its lines. B5 closes: the closes of a document, and its lines. B5 lines: the exact sum of its lines, and " +
-					"their amounts plus the " +
-					"remainders of rounding. B6 net: the nets of its lines, and its net. B6 tax: its tax groups, and its tax. B6 " +
-					"total: net and tax, and the " +
-					"total. B6 credited: the amount taken back from it, and the same bounded by its net. B7 numbers: how many " +
-					"numbers a range should have given, and " +
-					"the documents with one. B7 dates: the number of places where the date of a document number is " +
-					"earlier than that of the number before it, and 0."},
+				Doc: "B1 usage: the charges of an account in a closed cycle, and those of them that closes contain. B5 items: the items of a " +
+					"document, and its lines. B5 closes: the closes of a document, and its lines. B5 lines: the exact sum of its lines, and their " +
+					"amounts plus the remainders of rounding. B6 net: the nets of its lines, and its net. B6 tax: its tax groups, and its tax. B6 " +
+					"total: net and tax, and the total. B6 credited: the amount taken back from it, and the same bounded by its net. B7 numbers: " +
+					"how many numbers a range should have given, and the documents with one. B7 dates: the number of places where the date of a " +
+					"document number is earlier than that of the number before it, and 0."},
 			{Name: "what", Doc: "The document, account or range of numbers."},
 			{Name: "cycle", Doc: "First day of the billing cycle; 1970-01-01 for ranges of numbers."},
 			{Name: "currency", Doc: "Currency of the amounts; empty for counts."},

@@ -264,8 +264,6 @@ func (s *FactSink) insert(ctx context.Context, b *Block, first, last control.Fac
 		func(rows int) error {
 			return fmt.Errorf("%s holds %d facts from revision %d, fact %d, to revision %d, fact %d, but the control store has %d: some are there "+
 				"twice, or another program writes there; drop the table, and let ratemill fill it again: ratemill stores remake %s --why "+
-				"\"…\"", b.Table,
-				rows, first.Known,
-				first.N, last.Known, last.N, b.Rows(), b.Table)
+				"\"…\"", b.Table, rows, first.Known, first.N, last.Known, last.N, b.Rows(), b.Table)
 		}, s.Log)
 }

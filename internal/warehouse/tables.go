@@ -251,8 +251,7 @@ var usageTables = []Table{
 	{
 		Name: tierTable, Since: 1,
 		Doc: "Charges of the accounts above a SIM's own for its usage: one row per record and tier from 1 upwards. Corrections of " +
-			"volume prices " +
-			"and discounts are here at all tiers. The view charges has them together with tier 0.",
+			"volume prices and discounts are here at all tiers. The view charges has them together with tier 0.",
 		Columns: concat(recordID, []Column{
 			{Name: "file", Type: word, Since: 1,
 				Doc:  "Id of the record's file.",
@@ -502,8 +501,7 @@ var usageTables = []Table{
 				fill: u64s(func(r *row) uint64 { return r.seq })},
 			{Name: "event", Type: word, Since: 1,
 				Doc: "limit.passed, pool.exhausted or included.exhausted; limit.throttles or limit.blocks; of the states of SIMs sim.first_use, " +
-					"life.exhausted or limit.suspends; " +
-					"anomaly.registrations, anomaly.networks or anomaly.imei; package.began, package.exhausted, " +
+					"life.exhausted or limit.suspends; anomaly.registrations, anomaly.networks or anomaly.imei; package.began, package.exhausted, " +
 					"package.cap_reached or package.renewed.",
 				fill: texts(func(r *row) string { return r.event.Kind.String() })},
 			{Name: "name", Type: word, Since: 1,

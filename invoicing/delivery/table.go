@@ -295,8 +295,7 @@ func (t Table) Add(ctx context.Context, tx *store.Tx, payer uint32, d *document.
 		return nil, err
 	}
 	return &Job{ID: d.ID + "/" + string(c), Document: d.ID, Number: d.Number, PayerNumber: payer, Payer: d.Payer.Account, Channel: c,
-		Recipient: to,
-		State:     Pending, Who: by.Who, Why: by.Why, Round: 1, Began: now, NextAt: now, Made: now, Changed: now}, nil
+		Recipient: to, State: Pending, Who: by.Who, Why: by.Why, Round: 1, Began: now, NextAt: now, Made: now, Changed: now}, nil
 }
 
 // Waits is what waits.

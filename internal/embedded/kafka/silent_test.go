@@ -36,7 +36,8 @@ func TestAMemberThatDiesWhileItJoinsKeepsNoPartitions(t *testing.T) {
 	require.NoError(t, to.Close())
 	const session = 6 * time.Second // the least that a broker takes
 	group, err := kafkago.NewConsumerGroup(kafkago.ConsumerGroupConfig{
-		ID: "rating", Brokers: []string{b.Addr()}, Dialer: &kafkago.Dialer{SASLMechanism: login}, Topics: []string{"usage"}, GroupBalancers: []kafkago.GroupBalancer{kafkago.RoundRobinGroupBalancer{}},
+		ID: "rating", Brokers: []string{b.Addr()}, Dialer: &kafkago.Dialer{SASLMechanism: login}, Topics: []string{"usage"},
+		GroupBalancers: []kafkago.GroupBalancer{kafkago.RoundRobinGroupBalancer{}},
 		SessionTimeout: session, HeartbeatInterval: session / 20, RebalanceTimeout: session, JoinGroupBackoff: time.Millisecond,
 	})
 	require.NoError(t, err)

@@ -69,8 +69,8 @@ func TestNothingIsLostAndNothingIsChargedTwice(t *testing.T) {
 func spoiling() []string {
 	const (
 		// The file that grows is compared by itself.
-		choose = "CREATE TABLE %s ENGINE = Memory AS SELECT file, seq FROM rated_usage WHERE source != 'switch' AND attributes['retry_of'] %s '' " +
-			"ORDER BY file, seq LIMIT 1 OFFSET %d"
+		choose = "CREATE TABLE %s ENGINE = Memory AS SELECT file, seq FROM rated_usage WHERE source != 'switch' " +
+			"AND attributes['retry_of'] %s '' ORDER BY file, seq LIMIT 1 OFFSET %d"
 		chosen = " WHERE (file, seq) IN (SELECT file, seq FROM %s) SETTINGS mutations_sync = 2"
 	)
 	return []string{

@@ -35,8 +35,8 @@ first_use: { threshold: 30 B, after: 12 d, window: 5 d, to: in_billing }
 suspend: { max: 4 d, then: in_billing }
 `
 	lifePlan  = "plan: life\ncurrency: EUR\nzones: world\nclasses:\n  data:\n    prices:\n      - price: 0.02 / 1 B\n"
-	lifeLimit = "limit: life\nper: sim\nclasses: [data]\nusage: 150 B\nthresholds: [{ at: 60 %, do: [throttle] }, { at: 100 %, do: " +
-		"[suspend] }]\n"
+	lifeLimit = "limit: life\nper: sim\nclasses: [data]\nusage: 150 B\n" +
+		"thresholds: [{ at: 60 %, do: [throttle] }, { at: 100 %, do: [suspend] }]\n"
 )
 
 var (
@@ -129,8 +129,7 @@ func (w *world) live() {
 func newLives(w *world) *lives {
 	return &lives{w: w, registry: registry.New(), statements: registry.NewStatements(), told: map[uint32][]life.Told{},
 		causes: map[string]registry.Revision{}, rows: lifeRows{usage: map[string]simstate.Usage{}, bars: map[string]simstate.Bar{},
-			slow: map[uint32]bool{},
-			due:  map[uint32]udr.Instant{}}}
+			slow: map[uint32]bool{}, due: map[uint32]udr.Instant{}}}
 }
 
 func firstOwner(sim uint32) uint32 {

@@ -105,8 +105,8 @@ classes:
       - { price: 0.02 / 1 B }
 `,
 		"limited.yaml": "plan: limited\ncurrency: EUR\nzones: world\nclasses:\n  data: { prices: [{ price: 0.02 / 1 B }] }\n",
-		"hourly.yaml": "limit: hourly\nper: sim\nperiod: hour\nclasses: [data]\nusage: 30 B\nthresholds: [{ at: 50 %, do: [notify, throttle] }, " +
-			"{ at: 100 %, do: [block] }]\nover: 0.10 / 1 B\n",
+		"hourly.yaml": "limit: hourly\nper: sim\nperiod: hour\nclasses: [data]\nusage: 30 B\n" +
+			"thresholds: [{ at: 50 %, do: [notify, throttle] }, { at: 100 %, do: [block] }]\nover: 0.10 / 1 B\n",
 		"blocked.yaml": "limit: blocked\nperiod: day\nclasses: [data]\nusage: 60 B\nactions: [notify, block]\nat: [40 %, 80 %]\n",
 		"tree.yaml":    "limit: tree\nper: tree\nperiod: week\ncost: 2 EUR\nactions: [notify]\nat: [25 %, 100 %]\n",
 		"pooled.yaml":  "limit: pooled\nper: pool\npool: region\nperiod: day\nclasses: [data]\nusage: 40 B\nactions: [notify]\n",

@@ -7,6 +7,8 @@ import (
 	"ratemill/registry"
 )
 
+// What check compares with the accounts and SIMs of registry/.
+
 // Pools are the share plans as check compares them with the accounts and SIMs: what any version of each says.
 func (c *Catalogue) Pools() (all []registry.Pool) {
 	for _, f := range c.shares.list {

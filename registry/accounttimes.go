@@ -7,30 +7,31 @@ import (
 	"ratemill/udr"
 )
 
-// profiles is since when accounts have billing profiles of their own. What a profile says is a statement, which a
-// Registry does not hold; but rating needs to know who pays for a SIM, record by record.
-type profiles struct {
-	accounts [][]profiled // by account number, in the order of (from, known)
+// accountTimes are the times for which something holds of accounts: that they have a billing profile of their own, or that they are out of
+// business. What a profile or a status says besides is a statement, which a Registry does not hold; but rating needs to know who pays for
+// a SIM, and whose packages renew, record by record.
+type accountTimes struct {
+	accounts [][]accountTime // by account number, in the order of (from, known)
 }
 
-type profiled struct {
+type accountTime struct {
 	from  udr.Instant
 	known Revision
 	state State
 }
 
-func (p *profiles) load(numbers map[string]uint32, statements []Statement, known Revision) {
+func (p *accountTimes) loadProfiles(numbers map[string]uint32, statements []Statement, known Revision) {
 	for i := range statements {
 		s := &statements[i]
 		number, ok := numbers[s.Subject]
 		if ok && s.Kind == KindProfile {
-			p.add(number, profiled{s.From, known, s.State})
+			p.add(number, accountTime{s.From, known, s.State})
 		}
 	}
 }
 
 // loadIdle keeps since when accounts are out of business: draft, new, lead or terminated.
-func (p *profiles) loadIdle(numbers map[string]uint32, statements []Statement, known Revision) {
+func (p *accountTimes) loadIdle(numbers map[string]uint32, statements []Statement, known Revision) {
 	for i := range statements {
 		s := &statements[i]
 		number, ok := numbers[s.Subject]
@@ -41,15 +42,15 @@ func (p *profiles) loadIdle(numbers map[string]uint32, statements []Statement, k
 		if status := statusIn(s.Value); state.begins() && (status == StatusActive || status == StatusSuspended) {
 			state = Ended
 		}
-		p.add(number, profiled{s.From, known, state})
+		p.add(number, accountTime{s.From, known, state})
 	}
 }
 
-func (p *profiles) add(number uint32, f profiled) {
+func (p *accountTimes) add(number uint32, f accountTime) {
 	for int(number) >= len(p.accounts) {
 		p.accounts = append(p.accounts, nil)
 	}
-	at, found := slices.BinarySearchFunc(p.accounts[number], f, func(a, b profiled) int {
+	at, found := slices.BinarySearchFunc(p.accounts[number], f, func(a, b accountTime) int {
 		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.known, b.known))
 	})
 	if found {
@@ -59,7 +60,7 @@ func (p *profiles) add(number uint32, f profiled) {
 	p.accounts[number] = slices.Insert(p.accounts[number], at, f)
 }
 
-func (p *profiles) has(account uint32, at udr.Instant, rev Revision) bool {
+func (p *accountTimes) has(account uint32, at udr.Instant, rev Revision) bool {
 	if int(account) >= len(p.accounts) {
 		return false
 	}
