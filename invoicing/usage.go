@@ -19,8 +19,8 @@ type usage struct {
 	from Date // of cycles that begin on it or later there is all usage; of earlier ones only what is behind the oldest cut
 }
 
-// Compared is the number of days before the end of a close for which usage is compared with the running balances. Usage of earlier cycles is
-// read only if no close has it yet: it may come as late as late_until allows, and correct a cycle of a year before.
+// Compared is the number of days before the end of a close for which usage is compared with the running balances. Usage of earlier cycles
+// is read only if no close has it yet: it may come as late as late_until allows, and correct a cycle of a year before.
 const Compared = 400
 
 // asking is a question for the usage of payers.

@@ -52,7 +52,8 @@ template: gone.html
 		"catalogue/none.yaml":         file("tax: none\nrules: [{ category: O, reason: outside_scope }]\n"),
 		"catalogue/sellers/page.html": file(`{{define "heder"}}{{end}}{{define "foter"}}{{end}}`)}, nil)
 	require.Nil(t, p)
-	require.Equal(t, `catalogue/eu.yaml:5:11: error: the template of accounting group eu cannot be read, and none of its documents could be made: open catalogue/gone.html: file does not exist
+	require.Equal(t, "catalogue/eu.yaml:5:11: error: the template of accounting group eu cannot be read, and none of its documents could be "+
+		`made: open catalogue/gone.html: file does not exist
 catalogue/sellers/globex.yaml:4:11: error: template page.html: the page has no block foter; did you mean notes?
 catalogue/sellers/globex.yaml:4:11: error: template page.html: the page has no block heder; did you mean header?
 `, lines(list))

@@ -219,7 +219,7 @@ func TestConditionsReadDeclaredCustomFields(t *testing.T) {
 			"      - { name: a, when: 'account.custom.segment == \"gold\"', price: 1 }\n" +
 			"      - { name: b, when: 'account.custom.segmnt == \"gold\"', price: 1 }\n" +
 			"      - { name: c, when: 'profile.custom.segment == \"gold\"', price: 1 }\n      - { price: 2 }\n")}, nil)
-	require.Equal(t, `catalogue/plan.yaml:8:26: warning: no custom_fields document declares field segmnt of account, so it is always empty here; did you mean segment?
-catalogue/plan.yaml:9:26: warning: no custom_fields document declares field segment of profile, so it is always empty here; declare it, or correct its name
-`, lines(list))
+	require.Equal(t, "catalogue/plan.yaml:8:26: warning: no custom_fields document declares field segmnt of account, so it is always empty "+
+		"here; did you mean segment?\ncatalogue/plan.yaml:9:26: warning: no custom_fields document declares field segment of profile, so it "+
+		"is always empty here; declare it, or correct its name\n", lines(list))
 }

@@ -19,13 +19,17 @@ func TestAllThatIsWrongWithATemplateIsTold(t *testing.T) {
 			"text outside of blocks is printed nowhere; a template consists of blocks: {{define \"header\"}} … {{end}}",
 		`{{define "lines"}}{{end}}`: "the page has no block lines; it has styles, header, parties, title, box, greeting, taxes, notes, end",
 		`{{define "header"}}{{.Sender}} {{.Brnd}} {{.Contct}}{{end}}{{define "title"}}{{.Heading}}{{range .Warnings}}{{.}}{{end}}` +
-			`{{.Numbr}}{{end}}`: "a document has no field Brnd (.Brnd)\na document has no field Contct (.Contct)\na document has no field Numbr (.Numbr)",
+			`{{.Numbr}}{{end}}`: "a document has no field Brnd (.Brnd)\n" +
+			"a document has no field Contct (.Contct)\n" +
+			"a document has no field Numbr (.Numbr)",
 		`{{define "parties"}}{{.To}}{{end}}{{define "box"}}<p>Pay soon</p>{{end}}` +
-			`{{define "title"}}{{.Title}}{{end}}`: "it leaves out the payer's VAT number (.ToTax), which ratemill's block parties prints\nit leaves out the number of the document (.Facts), which ratemill's block " +
-			"parties prints\nit leaves out the date of issue (.Facts), which ratemill's block parties prints\nit leaves out what the document is " +
-			"(.Heading), which ratemill's block title prints\nit leaves out the amount that is due (.Box.Amount), which ratemill's block box " +
-			"prints\nit leaves out how it is paid (.Box.Lines), which ratemill's block box prints\nit leaves out that a draft or a test is no " +
-			"invoice (.Warnings), which ratemill's block title prints",
+			`{{define "title"}}{{.Title}}{{end}}`: "it leaves out the payer's VAT number (.ToTax), which ratemill's block parties prints\n" +
+			"it leaves out the number of the document (.Facts), which ratemill's block parties prints\n" +
+			"it leaves out the date of issue (.Facts), which ratemill's block parties prints\n" +
+			"it leaves out what the document is (.Heading), which ratemill's block title prints\n" +
+			"it leaves out the amount that is due (.Box.Amount), which ratemill's block box prints\n" +
+			"it leaves out how it is paid (.Box.Lines), which ratemill's block box prints\n" +
+			"it leaves out that a draft or a test is no invoice (.Warnings), which ratemill's block title prints",
 	} {
 		require.EqualError(t, errors.Join(CheckTemplate([]byte(text))...), want)
 	}
