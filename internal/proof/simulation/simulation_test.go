@@ -28,7 +28,7 @@ var (
 	mediators = flag.Bool("mediators", false, "its records come from mediators and its sinks run all the time, whatever the seed says")
 	lives     = flag.Bool("lives", false, "SIMs have life cycles, whatever the seed says")
 	lines     = flag.Int("lines", 0, "lines of its trace to be printed")
-	schedules = flag.Uint64("schedules", 5_000, "how many schedules TestSchedules runs")
+	schedules = flag.Uint64("schedules", 10_000, "how many schedules TestSchedules runs")
 	fresh     = flag.Uint64("fresh", 3_000, "how many schedules TestFreshSchedules runs, from the seed SEED in the environment on")
 	progress  = flag.Bool("progress", false, "tell how far many schedules are")
 )
