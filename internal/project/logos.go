@@ -65,7 +65,8 @@ func (p *Project) checkLogos(l *diag.List) {
 	}
 }
 
-// checkTemplates reports templates that are missing, and all that is wrong with the others.
+// checkTemplates reports templates that are missing, and all that is wrong with the others. The built-in renderer may fail at one that another
+// program draws.
 func (p *Project) checkTemplates(l *diag.List) {
 	docs, _ := terms.DocumentsOf(p.Catalogue)
 	check := func(what string, t diag.Text) {
@@ -75,6 +76,11 @@ func (p *Project) checkTemplates(l *diag.List) {
 			return
 		}
 		for _, err := range form.CheckTemplate(file) {
+			if undrawn := (*form.UndrawnPageError)(nil); errors.As(err, &undrawn) {
+				l.Warnf(t.Pos, "template %s: %v. Without a change, only a program that you name as invoicing.pdf.command makes documents of %s",
+					t.Value, err, what)
+				continue
+			}
 			l.Errorf(t.Pos, "template %s: %v", t.Value, err)
 		}
 	}

@@ -58,3 +58,19 @@ catalogue/sellers/globex.yaml:4:11: error: template page.html: the page has no b
 catalogue/sellers/globex.yaml:4:11: error: template page.html: the page has no block heder; did you mean header?
 `, lines(list))
 }
+
+func TestATemplateThatOnlyAnotherProgramDrawsIsAWarning(t *testing.T) {
+	p, list := project.Load(fstest.MapFS{"catalogue/globex.yaml": file(`seller: globex
+company: { name: Globex IoT S.L., street: Calle Mayor 1, city: Madrid, country: ES }
+accounting_groups: [eu]
+template: page.html
+`), "catalogue/eu.yaml": file(`accounting_group: eu
+currency: EUR
+numbers: { invoice: "INV-{n}", credit_note: "CN-{n}" }
+tax: none
+`), "catalogue/none.yaml": file("tax: none\nrules: [{ category: O, reason: outside_scope }]\n"),
+		"catalogue/page.html": file(`{{define "end"}}<img src="stamp.png">{{end}}`)}, nil)
+	require.NotNil(t, p)
+	require.Equal(t, `catalogue/globex.yaml:4:11: warning: template page.html: the built-in renderer cannot make a document with it: the page of the document: folio/html: image load failed src=stamp.png: open stamp.png: file does not exist. Without a change, only a program that you name as invoicing.pdf.command makes documents of seller globex
+`, lines(list))
+}

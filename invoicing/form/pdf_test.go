@@ -54,8 +54,8 @@ func drawAll(t testing.TB) map[string][]byte {
 	return all
 }
 
-// textOf is the text of each page of a PDF. The reader finds no blanks in bold text, where words are kerned; pdftotext does.
-func textOf(t testing.TB, pdf []byte) (pages []string) {
+// pagesOf is the text of each page of a PDF. The reader finds no blanks in bold text, where words are kerned; pdftotext does.
+func pagesOf(t testing.TB, pdf []byte) (pages []string) {
 	r, err := reader.Parse(pdf)
 	require.NoError(t, err)
 	for n := range r.PageCount() {
@@ -71,7 +71,7 @@ func textOf(t testing.TB, pdf []byte) (pages []string) {
 func TestDocumentsSayWhatTheFilesSay(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(drawn(t))) {
 		var got strings.Builder
-		for n, page := range textOf(t, drawn(t)[name]) {
+		for n, page := range pagesOf(t, drawn(t)[name]) {
 			fmt.Fprintf(&got, "-- page %d --\n%s\n", n+1, page)
 		}
 		file := filepath.Join("testdata", "pdf", name+".txt")
@@ -103,7 +103,7 @@ func TestTheSameDocumentIsTheSameFileAlsoWhenSeveralAreDrawnAtOnce(t *testing.T)
 }
 
 func TestEachPageRepeatsTheHeadingOfTheTable(t *testing.T) {
-	pages := textOf(t, drawn(t)["long-sandbox"])
+	pages := pagesOf(t, drawn(t)["long-sandbox"])
 	require.Greater(t, len(pages), 5)
 	for n, page := range pages[:len(pages)-1] {
 		require.Contains(t, page, "Descripción", "page %d", n+1)
@@ -114,7 +114,7 @@ func TestEachPageRepeatsTheHeadingOfTheTable(t *testing.T) {
 
 // Nothing is lost where a page ends: every line of the document is on one page, once, and a title is never the last row of a page.
 func TestEveryLineIsPrintedOnce(t *testing.T) {
-	pages := textOf(t, drawn(t)["long-sandbox"])
+	pages := pagesOf(t, drawn(t)["long-sandbox"])
 	for n := range 230 {
 		require.Equal(t, 1, strings.Count(strings.Join(pages, "\n"), fmt.Sprintf("zone %03d", n)), "zone %03d", n)
 	}
@@ -131,14 +131,14 @@ func TestADocumentWithTooManyLinesPrintsTheSumsOfItsSections(t *testing.T) {
 	require.NoError(t, d.Make(sums, taxedAt("S", "19", "")))
 	pdf, err := printer(t, Options{}).PDF(context.Background(), printOf(t, d))
 	require.NoError(t, err)
-	text := strings.Join(textOf(t, pdf), "\n")
+	text := strings.Join(pagesOf(t, pdf), "\n")
 	require.Equal(t, 50, strings.Count(text, "2,000 lines"))
 	require.Contains(t, text, "This document has 100,000 lines, too many to print.")
 	require.Contains(t, text, "2,380.00")
 
 	pdf, err = printer(t, Options{Most: 49}).PDF(context.Background(), printOf(t, d)) // the accounts alone are too many
 	require.NoError(t, err)
-	text = strings.Join(textOf(t, pdf), "\n")
+	text = strings.Join(pagesOf(t, pdf), "\n")
 	require.NotContains(t, text, "harbour/")
 	require.Contains(t, text, "2,000.00")
 }

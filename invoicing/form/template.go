@@ -2,6 +2,7 @@ package form
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"html/template"
@@ -10,7 +11,10 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/carlos7ags/folio/reader"
+
 	"ratemill/diag"
+	"ratemill/invoicing/document"
 )
 
 // blocks are the parts of the page that a template of a seller or an accounting group can replace, in the order of the page. The lines are
@@ -73,34 +77,37 @@ func hint(name string) string {
 	return "; it has " + strings.Join(blocks, ", ")
 }
 
-// probe is a document in which each text that an invoice must have is another.
+// probe is a document in which each text that an invoice must have is another, and none is a part of another.
 func probe(draft bool) *view {
-	v := &view{Lang: "en", Title: "§title", Look: lookOf("#0b7a5b"), Brand: "§brand", Sender: "§sender", Contact: []string{"§contact"},
-		To: []string{"§payer"}, ToTax: []string{"§payer-tax"}, Facts: []fact{{"§number-name", "§number"}, {"§date-name", "§date"}},
-		Heading: "§heading", Box: box{"§box", "§due", []string{"§pay"}}, Greeting: []string{"§greeting"}, Head: columns{"A", "B", "C", "D"},
-		Rows:  []row{{Kind: "line", Text: "§line", Amount: "§amount", Span: 1, Last: true}},
-		Taxes: []taxView{{"§tax", "§reason", "§rate", "§basis", "§tax-amount"}}, TaxHead: columns{"A", "B", "C", "D"},
-		Totals: []fact{{"Net", "§net"}, {"Tax", "§tax-total"}, {"Total", "§total"}}, Notes: []string{"§note"}, Builtin: true}
+	v := &view{Lang: "en", Title: "§title§", Look: lookOf("#0b7a5b"), Brand: "§brand§", Sender: "§sender§", Contact: []string{"§contact§"},
+		To: []string{"§payer§"}, ToTax: []string{"§payer-tax§"}, Facts: []fact{{"§number-name§", "§number§"}, {"§date-name§", "§date§"}},
+		Heading: "§heading§", Box: box{"§box§", "§due§", []string{"§pay§"}}, Greeting: []string{"§greeting§"}, Head: columns{"A", "B", "C", "D"},
+		Rows:  []row{{Kind: "line", Text: "§line§", Amount: "§amount§", Span: 1, Last: true}},
+		Taxes: []taxView{{"§tax§", "§reason§", "§rate§", "§basis§", "§tax-amount§"}}, TaxHead: columns{"A", "B", "C", "D"},
+		Totals: []fact{{"Net", "§net§"}, {"Tax", "§tax-total§"}, {"Total", "§total§"}}, Notes: []string{"§note§"}, Builtin: true}
 	if draft {
-		v.Mark, v.Warnings = "§mark", []string{"§warning"}
+		v.Mark, v.Warnings = "§mark§", []string{"§warning§"}
 	}
 	return v
 }
 
 // musts are the texts of a probe that a page has, with what they are: directive 2006/112/EC article 226, and the mark of what is no
 // invoice.
-var musts = []struct{ text, what, block string }{
-	{"§sender", "the seller (.Sender)", "header"}, {"§payer", "the payer (.To)", "parties"},
-	{"§payer-tax", "the payer's VAT number (.ToTax)", "parties"},
-	{"§number", "the number of the document (.Facts)", "parties"}, {"§date", "the date of issue (.Facts)", "parties"},
-	{"§heading", "what the document is (.Heading)", "title"}, {"§due", "the amount that is due (.Box.Amount)", "box"},
-	{"§pay", "how it is paid (.Box.Lines)", "box"}, {"§reason", "why there is no tax (.Reason of .Taxes)", "taxes"},
-	{"§rate", "the rates of tax (.Rate of .Taxes)", "taxes"}, {"§basis", "the taxable amounts (.Basis of .Taxes)", "taxes"},
-	{"§tax-amount", "the taxes by rate (.Tax of .Taxes)", "taxes"}, {"§net", "the total without tax (.Totals)", "taxes"},
-	{"§tax-total", "the sum of taxes (.Totals)", "taxes"}, {"§total", "the total (.Totals)", "taxes"},
-	{"§note", "the notes (.Notes)", "notes"},
-	{"§warning", "that a draft or a test is no invoice (.Warnings)", "title"},
+var musts = []must{
+	{"§sender§", "the seller (.Sender)", "header"}, {"§payer§", "the payer (.To)", "parties"},
+	{"§payer-tax§", "the payer's VAT number (.ToTax)", "parties"},
+	{"§number§", "the number of the document (.Facts)", "parties"}, {"§date§", "the date of issue (.Facts)", "parties"},
+	{"§heading§", "what the document is (.Heading)", "title"}, {"§due§", "the amount that is due (.Box.Amount)", "box"},
+	{"§pay§", "how it is paid (.Box.Lines)", "box"}, {"§reason§", "why there is no tax (.Reason of .Taxes)", "taxes"},
+	{"§rate§", "the rates of tax (.Rate of .Taxes)", "taxes"}, {"§basis§", "the taxable amounts (.Basis of .Taxes)", "taxes"},
+	{"§tax-amount§", "the taxes by rate (.Tax of .Taxes)", "taxes"}, {"§net§", "the total without tax (.Totals)", "taxes"},
+	{"§tax-total§", "the sum of taxes (.Totals)", "taxes"}, {"§total§", "the total (.Totals)", "taxes"},
+	{"§note§", "the notes (.Notes)", "notes"},
+	{"§warning§", "that a draft or a test is no invoice (.Warnings)", "title"},
 }
+
+// must is a text of a probe that a page has.
+type must struct{ text, what, block string }
 
 // mostWrong bounds how many unknown fields of a block are told.
 const mostWrong = 20
@@ -138,9 +145,69 @@ func CheckTemplate(text []byte) (wrong []error) {
 	}
 	_, body, _ := strings.Cut(b.String(), "<body>")
 	for _, m := range musts {
-		if !regexp.MustCompile(regexp.QuoteMeta(m.text) + `([^-a-z]|$)`).MatchString(body) {
+		if !strings.Contains(body, m.text) {
 			wrong = append(wrong, fmt.Errorf("it leaves out %s, which ratemill's block %s prints", m.what, m.block))
 		}
 	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	return checkDrawn(page)
+}
+
+// checkDrawn says what of a page the built-in renderer does not print: CSS, a comment or a script hides it. A page that it cannot draw is an
+// *UndrawnPageError.
+func checkDrawn(page *template.Template) (wrong []error) {
+	v := probe(true)
+	v.Fonts = localFonts()
+	var b bytes.Buffer
+	if err := page.Execute(&b, v); err != nil {
+		return []error{err}
+	}
+	pdf, err := draw(context.Background(), v, b.Bytes(), &Print{Document: &document.Document{ID: "of the check"}})
+	if err != nil {
+		return []error{&UndrawnPageError{err}}
+	}
+	printed, err := textOf(pdf)
+	if err != nil {
+		return []error{&UndrawnPageError{err}}
+	}
+	for _, m := range musts {
+		if !strings.Contains(printed, m.text) {
+			wrong = append(wrong, fmt.Errorf("it hides %s: the page has it, and the built-in renderer prints it nowhere", m.what))
+		}
+	}
 	return wrong
+}
+
+// UndrawnPageError says that the built-in renderer does not draw a page. A program of the installation may draw it.
+type UndrawnPageError struct{ err error }
+
+func (e *UndrawnPageError) Error() string {
+	return "the built-in renderer cannot make a document with it: " + e.err.Error()
+}
+
+func (e *UndrawnPageError) Unwrap() error { return e.err }
+
+// textOf is the text of a PDF in small letters, without the blanks and line ends between which the renderer divides it.
+func textOf(pdf []byte) (string, error) {
+	r, err := reader.Parse(pdf)
+	if err != nil {
+		return "", err
+	}
+	var all strings.Builder
+	for n := range r.PageCount() {
+		page, err := r.Page(n)
+		if err != nil {
+			return "", err
+		}
+		text, err := page.ExtractText()
+		if err != nil {
+			return "", err
+		}
+		for _, word := range strings.Fields(text) {
+			all.WriteString(strings.ToLower(word))
+		}
+	}
+	return all.String(), nil
 }

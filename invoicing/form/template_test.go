@@ -3,6 +3,7 @@ package form
 import (
 	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,5 +33,29 @@ func TestAllThatIsWrongWithATemplateIsTold(t *testing.T) {
 			"it leaves out that a draft or a test is no invoice (.Warnings), which ratemill's block title prints",
 	} {
 		require.EqualError(t, errors.Join(CheckTemplate([]byte(text))...), want)
+	}
+}
+
+// What the source of a page has may still not be on the paper: CSS hides it, or the built-in renderer fails.
+func TestATemplateThatHidesWhatAnInvoiceMustHaveIsTold(t *testing.T) {
+	hidden := `{{define "taxes"}}<div style="display:none">{{range .Taxes}}{{.Reason}} {{.Rate}} {{.Basis}} {{.Tax}} {{end}}` +
+		`{{range .Totals}}{{.Value}} {{end}}</div>{{end}}`
+	require.EqualError(t, errors.Join(CheckTemplate([]byte(hidden))...), "it hides why there is no tax (.Reason of .Taxes): the page has it, "+
+		"and the built-in renderer prints it nowhere\nit hides the rates of tax (.Rate of .Taxes): the page has it, and the built-in renderer "+
+		"prints it nowhere\nit hides the taxable amounts (.Basis of .Taxes): the page has it, and the built-in renderer prints it nowhere\n"+
+		"it hides the taxes by rate (.Tax of .Taxes): the page has it, and the built-in renderer prints it nowhere\nit hides the total without "+
+		"tax (.Totals): the page has it, and the built-in renderer prints it nowhere\nit hides the sum of taxes (.Totals): the page has it, and "+
+		"the built-in renderer prints it nowhere\nit hides the total (.Totals): the page has it, and the built-in renderer prints it nowhere")
+	script := `{{define "box"}}<script>pay({{.Box.Amount}}, {{.Box.Lines}})</script>{{end}}`
+	require.ErrorContains(t, errors.Join(CheckTemplate([]byte(script))...), "it hides the amount that is due (.Box.Amount)")
+	for text, want := range map[string]string{
+		`{{define "styles"}}table { display: none }{{end}}`:           "the renderer did not make the 1 tables of the lines",
+		`{{define "end"}}<img src="stamp.png">{{end}}`:                "image load failed src=stamp.png",
+		`{{define "end"}}` + strings.Repeat("<div>", 600) + `{{end}}`: "open stack of elements exceeds",
+	} {
+		wrong := CheckTemplate([]byte(text))
+		require.Len(t, wrong, 1)
+		require.ErrorContains(t, wrong[0], want)
+		require.ErrorAs(t, wrong[0], new(*UndrawnPageError), "another program may draw it")
 	}
 }
