@@ -109,6 +109,13 @@ func (p *payer) nextOffCycle() (skipped string, err error) {
 		return "none of its cycles is closed yet; its first invoice is that of its first cycle", nil
 	}
 	p.first, p.cycle, p.offCycle = p.closes[0].Cycle, p.last.Cycle, p.last.OffCycle+1
+	if p.is, err = p.Payer(p.id, udr.InstantOf(p.Now)); err != nil {
+		return "", err
+	}
+	if p.prices, err = p.Prices(p.Catalogue); err != nil {
+		return "", err
+	}
+	p.group = p.prices.Terms.Group(p.is.Terms.AccountingGroup, p.cycle.To)
 	if unfinished != nil && unfinished.OffCycle == 0 {
 		return fmt.Sprintf("its cycle from %s is being closed; finalise that document first, or discard it", unfinished.Cycle.From), nil
 	}
@@ -127,13 +134,6 @@ func (p *payer) nextOffCycle() (skipped string, err error) {
 	if currency, err := p.currencyOf(next.From); err != nil || currency != p.last.Currency || currency != p.account.Currency {
 		return fmt.Sprintf("it pays in another currency from %s on; the close of that cycle invoices what is due", next.From), err
 	}
-	if p.is, err = p.Payer(p.id, udr.InstantOf(p.Now)); err != nil {
-		return "", err
-	}
-	if p.prices, err = p.Prices(p.Catalogue); err != nil {
-		return "", err
-	}
-	p.group = p.prices.Terms.Group(p.is.Terms.AccountingGroup, p.cycle.To)
 	switch {
 	case !p.is.Profiled:
 		return "it has no billing profile; ratemill account set " + p.id + " profile … states one", nil
