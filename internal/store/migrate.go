@@ -45,6 +45,13 @@ func (d *DB) Migrate(ctx context.Context, m Migrations) (version, newest int64, 
 	if err != nil {
 		return 0, 0, fmt.Errorf("control store %s: %w", d.name, err)
 	}
+	if !d.postgres {
+		// A new index sorts a whole table, which may not fit in memory.
+		if _, err := d.write.ExecContext(ctx, "PRAGMA temp_store=FILE"); err != nil {
+			return 0, 0, d.Failed("bringing the tables up to date", err)
+		}
+		defer d.write.ExecContext(ctx, "PRAGMA temp_store=MEMORY")
+	}
 	// SQLite has no lock that spans transactions: of two concurrent migrations one fails, and finds the tables when it
 	// tries again.
 	for attempt := 0; ; attempt++ {

@@ -71,8 +71,9 @@ func openSQLite(path string) (*DB, error) {
 	s := &DB{name: "sqlite:" + path}
 	var err error
 	// An immediate transaction takes the writer's lock at its beginning, so it never fails half-way because of
-	// another's lock.
-	if s.write, err = open("&_txlock=immediate", 1); err != nil {
+	// another's lock. A statement of many rows keeps the pages as they were until it ends; in memory, that takes a quarter
+	// less CPU than in a temporary file.
+	if s.write, err = open("&_txlock=immediate&_pragma=temp_store(MEMORY)", 1); err != nil {
 		return nil, err
 	}
 	if s.read, err = open("", maxConnections/2); err != nil {
