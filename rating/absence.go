@@ -8,7 +8,8 @@ import (
 	"ratemill/udr"
 )
 
-// The events of absences. No record causes them, so the rated log has none: whoever asks the warehouse tells of them.
+// The events of absences. No record causes them, so they are not in the rated log: the role that queries the
+// warehouse for silent SIMs writes them.
 const (
 	EventSilent           = "anomaly.silent"            // a SIM had no record for so many days
 	EventFewRegistrations = "anomaly.few_registrations" // a SIM registered less often on a date than a rule says
@@ -24,7 +25,7 @@ type Absence struct {
 	families *families[plan]
 }
 
-// Absences are the rules that are in force for accounts of a zone at a time.
+// Absences returns the rules in force at a time for accounts in a time zone.
 func (c *Catalogue) Absences(zone *time.Location, at udr.Instant) (all []Absence) {
 	if !c.AnyAbsences() {
 		return nil
@@ -51,7 +52,7 @@ func (c *Catalogue) Absences(zone *time.Location, at udr.Instant) (all []Absence
 	return all
 }
 
-// AnyAbsences reports whether there is a rule about what SIMs do not do, at any time.
+// AnyAbsences reports whether the catalogue has an absence rule at any time.
 func (c *Catalogue) AnyAbsences() bool {
 	return slices.ContainsFunc(c.anomalies.list, func(f *family[anomaly]) bool {
 		return slices.ContainsFunc(f.versions, func(a *anomaly) bool { return a.silent+a.fewer > 0 })
@@ -67,8 +68,9 @@ func (a *Absence) Watches(plan string) bool {
 	return ok && int(i) < len(a.plans) && a.plans[i]
 }
 
-// SeverityOf is the severity for one of some SIMs of an account about which the rule tells, of those that it watches there. Without
-// one of its own it follows the share: all of several have no connection, 2 % are several, fewer are single ones.
+// SeverityOf is the severity of an event when the rule reports some of the SIMs that it watches in an account. A rule
+// without a severity of its own takes it from the share of these SIMs: if all of several SIMs are silent, none has a
+// connection; 2 % count as several SIMs, fewer as single ones.
 func (a *Absence) SeverityOf(absent, watched int) uint8 {
 	switch {
 	case a.Severity != 0:
@@ -81,7 +83,7 @@ func (a *Absence) SeverityOf(absent, watched int) uint8 {
 	return 3
 }
 
-// mostSilent bounds the days of silence that a rule waits for.
+// mostSilent is the largest number of silent days that a rule may name.
 const mostSilent = 90
 
 // PlanAt is the price plan of a SIM: its own, or that of its account.

@@ -16,11 +16,12 @@ import (
 	"ratemill/udr"
 )
 
-// What a new catalogue changes: prices and other terms of plans, share plans, limits, packages, add-ons, rates, calendars,
-// anomalies, own and time_zones, and the networks, countries and prefixes that change their zone. Documents are compared as
-// they are after price lists and extended plans have been put in, at each date on which a version of either catalogue begins.
+// This file lists the changes of a new catalogue: prices and other terms of plans, share plans, limits, packages,
+// add-ons, rates, calendars, anomalies, own and time_zones, and the networks, countries and prefixes that change
+// their zone. It first fills price lists and extended plans into the documents. It then compares the documents at
+// each date on which a version of either catalogue begins.
 
-// A Change is something that a catalogue says otherwise than another one.
+// A Change is one difference between two catalogues.
 type Change struct {
 	Kind  string `json:"kind"`  // the key of the document: plan, share_plan, limit, rates, zone_model …
 	Name  string `json:"name"`  // of the document
@@ -28,14 +29,14 @@ type Change struct {
 	Class string `json:"class"` // of a price
 	Where string `json:"where"` // zone or place, and slice, of a price; or the place that changes its zone
 	What  string `json:"what"`  // the field
-	Old   string `json:"old"`   // "" for what is new
-	New   string `json:"new"`   // "" for what is gone
+	Old   string `json:"old"`   // "" if the value is new
+	New   string `json:"new"`   // "" if the value was removed
 }
 
-// said is the documents of a catalogue for comparisons, by kind and name.
+// said holds the documents of a catalogue for comparisons, by kind and name.
 type said map[string]map[string][]stated
 
-// saidKinds are the kinds of documents in the order in which their changes are told.
+// saidKinds are the kinds of documents in the order of the report.
 var saidKinds = []string{"plan", "share_plan", "limit", "package", "addon", "rates", "calendar", "anomaly", "own", "time_zones"}
 
 // stated is a version of a document.
@@ -69,7 +70,7 @@ func (c *compiler) keepSaid() {
 	}
 }
 
-// Against is what c changes compared with another catalogue, in the order of kinds and names.
+// Against lists the changes of c compared with another catalogue, in the order of kinds and names.
 func (c *Catalogue) Against(before *Catalogue) (changes []Change) {
 	for _, kind := range saidKinds {
 		old, now := before.said[kind], c.said[kind]
@@ -82,7 +83,7 @@ func (c *Catalogue) Against(before *Catalogue) (changes []Change) {
 	return append(changes, c.moves(before)...)
 }
 
-// compared is how versions of a document differ.
+// compared collects the differences between versions of a document.
 func compared(kind, name string, old, now []stated) (changes []Change) {
 	type pair struct{ old, now any }
 	var last pair
@@ -178,7 +179,8 @@ func documentChanges(each *Change, old, now any) (changes []Change) {
 	return changes
 }
 
-// comparedApart are fields that name a document or its version, and those whose parts are compared by themselves.
+// comparedApart are the fields that fieldChanges skips: those that name a document or its version, and those whose
+// parts have a comparison of their own.
 var comparedApart = []string{"plan", "share_plan", "limit", "from", "extends", "factor", "discount", "for", "until", "classes", "prices",
 	"formerly", "package", "addon", "calendar", "anomaly"}
 
@@ -200,7 +202,7 @@ func fieldChanges(a, b reflect.Value, tell func(what, was, is string)) {
 	}
 }
 
-// inWords is a value of a document without its places in the file; "" if the document does not say it.
+// inWords is a document's value as text, without its positions in the file; "" if the document lacks the field.
 func inWords(v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case diag.Text:
@@ -267,7 +269,7 @@ func inWords(v reflect.Value) string {
 	return fmt.Sprint(v.Interface())
 }
 
-// words are a price in one notation, so that 0.02 / 1 MB and 0.02 / 1000 kB are one price.
+// words is a price in one notation, so that 0.02 / 1 MB and 0.02 / 1000 kB are equal.
 func (p *priceText) words() string {
 	switch {
 	case p.text == "":
@@ -289,7 +291,8 @@ func (p *priceText) words() string {
 	return p.price.String() + " / " + quantityWords(p.per, p.unit)
 }
 
-// wordsOfPackage are the price of a package. Its size is a part of the price: 1 MB costs 2 by 2 / 10 MB, and 0.2 by 0.2 / 1 MB.
+// wordsOfPackage is the price of a package as text. Its size is a part of the price: 1 MB costs 2 by 2 / 10 MB, and
+// 0.2 by 0.2 / 1 MB.
 func (p *priceText) wordsOfPackage() string {
 	if p.price.IsZero() || p.unit == literal.AnyUnit {
 		return p.words()
@@ -297,7 +300,7 @@ func (p *priceText) wordsOfPackage() string {
 	return p.price.String() + " / " + quantityWords(p.per, p.unit)
 }
 
-// quantityWords are a quantity with the largest unit that divides it.
+// quantityWords is a quantity in the largest unit that divides it.
 func quantityWords(n int64, unit udr.Unit) string {
 	for _, u := range []struct {
 		of   udr.Unit
@@ -346,7 +349,7 @@ func priceChanges(old, now []priceDoc, tell func(where, was, is string)) {
 	}
 }
 
-// byPlace is what prices say, by zone or place, slice and condition.
+// byPlace holds the terms of prices by zone or place, slice and condition.
 func byPlace(prices []priceDoc) map[string]string {
 	m := map[string]string{}
 	for i := range prices {
@@ -395,7 +398,7 @@ func (p *priceDoc) placesApart() (places []string) {
 	return places
 }
 
-// moves are the places that change their zone.
+// moves lists the places that change their zone.
 func (c *Catalogue) moves(before *Catalogue) (changes []Change) {
 	for _, f := range c.models.list {
 		i, ok := before.models.find(f.name)
@@ -412,7 +415,7 @@ func (c *Catalogue) moves(before *Catalogue) (changes []Change) {
 	return changes
 }
 
-// moved are the places that have another zone in a version of a model.
+// moved lists the places that have another zone in a version of a model.
 func moved(old, now *zoneModel, from string) (changes []Change) {
 	seen := map[string]bool{}
 	for _, m := range []*zoneModel{old, now} {
@@ -449,7 +452,7 @@ func (w *whereDoc) probes() (list []udr.Usage) {
 		list = append(list, udr.Usage{Country: t.Value})
 	}
 	for _, t := range slices.Concat(w.Prefixes, w.Numbers) {
-		list = append(list, udr.Usage{Peer: t.Value, Country: "AQ"}) // where a zone names a place as well, somewhere else
+		list = append(list, udr.Usage{Peer: t.Value, Country: "AQ"}) // for a zone that also names a place: usage somewhere else
 	}
 	for _, t := range w.PeerCountries {
 		list = append(list, udr.Usage{PeerCountry: t.Value, Country: "AQ"})

@@ -9,7 +9,8 @@ import (
 	"ratemill/diag"
 )
 
-// The values of documents that keep no text, as people write them. A value without words would change in silence.
+// This file writes values of documents that keep no text in the notation of the documents. Without it, the comparison
+// would miss changes of such values.
 
 func (d due) words() string {
 	switch {
@@ -93,7 +94,8 @@ func pairChanges(was, is map[string]string, tell func(where, was, is string)) {
 	}
 }
 
-// keepMore keeps the documents that are no plans, share plans or limits. There is one of own and of time_zones.
+// keepMore keeps the documents that are neither plans, share plans nor limits. A catalogue has one own document and
+// one time_zones document.
 func (c *compiler) keepMore(keep func(kind, name string, from since, doc any)) {
 	for _, d := range c.packageDocs {
 		keep("package", d.Name.Value, d.From, d)
@@ -118,8 +120,9 @@ func (c *compiler) keepMore(keep func(kind, name string, from since, doc any)) {
 	}
 }
 
-// PlansWith are the plans whose prices a document of some kinds may change: those that name the zones of a model or have a slice of a
-// calendar, those in a currency of a table of rates, and those by the clock of the visited country. false for other kinds.
+// PlansWith returns the plans whose prices a document may change. For a zone model these are the plans that name its
+// zones, for a calendar the plans with a slice of it, for rates the plans in one of its currencies, and for
+// time_zones the plans that follow the clock of the visited country. It returns false for other kinds.
 func (c *Catalogue) PlansWith(kind, name string) (plans []string, ok bool) {
 	var has func(p *planDoc) bool
 	switch kind {

@@ -2,8 +2,8 @@ package rating
 
 import "ratemill/decimal"
 
-// Amount is what sums need of a message Charge: who pays what, in which cycle. How it came about stays in the message.
-// ParseAmount, which reads it, is generated.
+// Amount has the fields of a message Charge that sums need: the payer, the amount and the cycle. The reasons for the
+// amount stay in the message. The generated ParseAmount reads it.
 type Amount struct {
 	Tier     uint8
 	Account  uint32

@@ -8,9 +8,9 @@ import (
 	"ratemill/diag"
 )
 
-// If a version of the catalogue starts a counter at zero, bundles are full and prices low again in the middle of a
-// cycle. Nobody but the author knows whether a renamed bucket, or a price with another network, is meant to be the
-// same, so check warns.
+// If a version of the catalogue starts a counter at zero, bundles are full and graduated prices low again in the
+// middle of a cycle. Only the author knows whether a renamed bucket, or a price with another network, is meant to be
+// the same, so check warns.
 
 // succession is a version of a document and the version that it replaces.
 type succession struct {
@@ -23,7 +23,7 @@ type succession struct {
 }
 
 // compareVersions lists the counters that a version of a plan or share plan starts at zero although the previous
-// version has a counter that may be meant.
+// version has a counter that the author may want to continue.
 func (c *compiler) compareVersions() {
 	s := succession{before: c.Catalogue, after: c.Catalogue, demand: c.refuse, running: inCycle}
 	for _, f := range c.plans.list {
@@ -54,8 +54,8 @@ func (c *compiler) compareVersions() {
 	c.list = append(c.list, s.list...)
 }
 
-// StartsAnew warns of counters that start at zero in the running cycle if c replaces the catalogue in use, and says
-// what to write to continue the same counter.
+// StartsAnew warns of counters that start at zero in the running cycle if c replaces the catalogue in use. The
+// warning shows the line that continues the same counter.
 func (c *Catalogue) StartsAnew(before *Catalogue) diag.List {
 	return c.startsAnew(before, "the catalogue in use")
 }
@@ -92,7 +92,7 @@ func (c *Catalogue) startsAnew(before *Catalogue, former string) diag.List {
 	return s.list
 }
 
-// like is the version that begins at the same time as one of another catalogue.
+// like returns the version that begins at the same time as a version of another catalogue.
 func like[T any](f *family[T], s since) *T {
 	for i, o := range f.since {
 		if o.Kind == s.Kind && o.Order() == s.Order() {
@@ -103,7 +103,7 @@ func like[T any](f *family[T], s since) *T {
 }
 
 func (s *succession) plans(old, now *plan) {
-	if now.derived { // what it has of another plan is told of that one
+	if now.derived { // parts taken from another plan are reported for that plan
 		known := len(s.list)
 		defer func() { s.list = append(s.list[:known:known], s.list[:known].News(s.list[known:])...) }()
 	}

@@ -70,8 +70,9 @@ func (s *succession) buckets(old, now []bucket) {
 	}
 }
 
-// continuing says what to write at a bucket to continue the count of another one. The names of a catalogue's versions
-// are followed, but not those of the catalogue in use: there the name in the counter is right.
+// continuing returns the line that a bucket needs to continue the count of another one. Within one catalogue, names
+// are followed through the versions. For the catalogue in use they are not: there the name in the counter is the
+// right one.
 func (s *succession) continuing(o, b *bucket) string {
 	switch {
 	case !s.inUse:

@@ -2,8 +2,8 @@ package rating
 
 import "fmt"
 
-// Counters of add-ons follow the version in force, like those of plans. A package keeps the version of its purchase, so
-// only a document that was changed where it stands can start counters of bought packages at zero.
+// Counters of add-ons follow the version in force, like those of plans. A package keeps the version of its purchase,
+// so only an edit of an existing version can start counters of bought packages at zero.
 
 // addonVersions compares each version of an add-on with the one before.
 func (s *succession) addonVersions(c *compiler) {

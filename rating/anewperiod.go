@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// periods compares what a class and its prices say of days, weeks and cycles. A day's cap that becomes a week's counts the week from 0.
+// periods compares the fees, passes, minimums and caps of days, weeks and cycles in a class and its prices. If a cap
+// per day becomes a cap per week, the week counts from 0.
 func (s *succession) periods(old, now *planClass, class string) {
 	told := map[uint64]bool{}
 	for i := range now.prices {
@@ -27,7 +28,8 @@ func (s *succession) periods(old, now *planClass, class string) {
 	}
 }
 
-// before is the stage of another version that a stage replaces, nil if it goes on with its count or replaces none.
+// before returns the stage of another version that a stage replaces. It is nil if the stage continues the count or
+// replaces none.
 func (x *stage) before(stages []stage) (before *stage) {
 	for i := range stages {
 		switch o := &stages[i]; {

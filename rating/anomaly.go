@@ -8,8 +8,8 @@ import (
 	"ratemill/udr"
 )
 
-// Registration is the usage class of records that say that a device registered with a network. They are free of charge:
-// no plan prices them, and they are counted for anomalies only.
+// Registration is the usage class of records about a device that registered with a network. They are free of charge:
+// no plan prices them, and only anomaly rules count them.
 const Registration = "registration"
 
 // freeClass is the number of the class Registration, which no plan has.
@@ -46,7 +46,7 @@ func (s *silentDoc) Check(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// mostCounted bounds what a rule counts: for each SIM, different networks need memory.
+// mostCounted is the largest limit of a rule, because each different network of a SIM needs memory.
 const mostCounted = 1000
 
 func (r *rateDoc) Check(n *diag.Node, d *diag.Decoder) {
@@ -79,7 +79,7 @@ func (a *anomalyDoc) Check(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// anomaly is a version of a rule that tells of SIMs that behave strangely.
+// anomaly is a version of a rule that reports unusual behaviour of SIMs.
 type anomaly struct {
 	name     string
 	id       uint64
@@ -87,7 +87,7 @@ type anomaly struct {
 	most     int64
 	hourly   bool
 	severity uint8
-	judged   bool   // the document says the severity
+	judged   bool   // the document sets the severity
 	silent   int64  // days; 0: no such rule
 	fewer    int64  // registrations on a date; 0: no such rule
 	plans    []bool // watched plans, by family; nil for all
@@ -142,9 +142,9 @@ func (c *compiler) compileAnomalies() {
 	}
 }
 
-// Memory of the rules is counters of kind SIMWatch. They belong to no billing cycle and are used again: a SIM has a few
-// slots for each rule, and an hour or day takes the slot of the one that
-// many before it. So a SIM never needs more memory, and an hour counts while records of up to three later hours come.
+// The rules keep their memory in counters of kind SIMWatch, which belong to no billing cycle. A SIM has a few slots
+// for each rule, used in turn: an hour or day overwrites the oldest one. So a SIM never needs more memory, and late
+// records of an hour still count while records of the next three hours arrive.
 const slots = 4
 
 // watches counts a record for the rules that hold for its SIM.
@@ -189,9 +189,9 @@ func (e *Engine) watched(a *anomaly, sim uint32, slot uint32) CounterKey {
 	return CounterKey{ID: mixID(mixID(a.id, slot), e.root()), Owner: sim, Kind: SIMWatch | ofRoot}
 }
 
-// countWatched counts one more in the hour or day of a record, unless its network was counted there. The counter's high
-// half is the hour or day that has the slot, its low half the number. Counting stops at the limit, so a rule keeps no
-// more networks than that.
+// countWatched counts one more in the hour or day of a record. If the rule counts networks, a network counts once.
+// The counter's high half is the hour or day that has the slot, its low half the number. Counting stops at the limit,
+// so a rule never stores more networks than its limit.
 func (e *Engine) countWatched(c *Counters, a *anomaly, u *udr.Usage, network uint64, res *Result) {
 	period := floorDiv(e.path[0].clock.local(u.At), daySeconds) + 1
 	if a.hourly {
@@ -244,7 +244,7 @@ func (e *Engine) newNetwork(c *Counters, a *anomaly, sim, slot uint32, period, c
 	return true
 }
 
-// networkNumber is a network as a number of 21 bits, 0 for what is no PLMN such as 208-10 or 310-410.
+// networkNumber is a PLMN such as 208-10 or 310-410 as a number of 21 bits; 0 if the text is not a PLMN.
 func networkNumber(network string) uint64 {
 	if len(network) < 6 || len(network) > 7 || network[3] != '-' {
 		return 0
@@ -279,8 +279,8 @@ func digits(text string) (n uint64, ok bool) {
 	return n, true
 }
 
-// device tells of a SIM that is used in another device. Records older than the newest with a device say nothing about
-// what came after.
+// device adds an event if a SIM is used in another device. It ignores records older than the newest one with a
+// device.
 func (e *Engine) device(c *Counters, a *anomaly, u *udr.Usage, device uint64, res *Result) {
 	k := e.watched(a, u.SIM, 0)
 	before := c.Get(k) // the low half is the device, the high half the time
@@ -298,12 +298,12 @@ func (e *Engine) tell(a *anomaly, u *udr.Usage, k CounterKey, threshold, before,
 		Threshold: UnitsValue(threshold), Before: UnitsValue(before), After: UnitsValue(after), Severity: a.severity})
 }
 
-// register counts a registration. It needs an owner and no plan, and whatever the state of the SIM, it is no usage.
+// register counts a registration. It needs an owner but no plan. It is never usage, in any state of the SIM.
 func (e *Engine) register(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage, res *Result) error {
 	if _, err := e.ascend(v, rev, u); err != nil {
 		return err
 	}
-	res.Late, _ = e.late(c, u) // nothing is charged, so none is too late
+	res.Late, _ = e.late(c, u) // registrations cost nothing, so none is too late
 	if len(e.catalogue.anomalies.list) > 0 {
 		e.watches(c, u, res)
 	}

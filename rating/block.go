@@ -52,8 +52,8 @@ func (e *Engine) lay(t *tier, ch *Charge, zone *zone, u *udr.Usage, first *price
 	return at - start, nil
 }
 
-// roundedAgain recomputes the units of a charge's increments, block by block; ok is false if their length changes
-// anywhere but at the beginning of an increment.
+// roundedAgain recomputes the units of a charge's increments, block by block. ok is false if their length changes
+// within an increment.
 func (c *Charge) roundedAgain() (rounded int64, ok bool) {
 	start := c.Before.Rounded - c.Before.Quantity
 	at, then := start, c.Then

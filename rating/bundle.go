@@ -26,8 +26,8 @@ func bundle(files []file) []byte {
 
 var errBundle = errors.New("this is not a catalogue bundle, or it is damaged; load the catalogue's documents again")
 
-// OpenBundle reads the output of Bundle. The kinds are those with which the catalogue was loaded: a document of another
-// kind is an error, because it may be one that prices usage and that this version of the program does not know.
+// OpenBundle reads the output of Bundle. The kinds must be those with which the catalogue was loaded. A document of
+// any other kind is an error, because it may price usage in a way that this version of the program does not know.
 func OpenBundle(b []byte, kinds ...Kind) (*Catalogue, error) {
 	rest, ok := bytes.CutPrefix(b, []byte(bundleMagic))
 	if !ok || len(b) > maxBundle {
@@ -62,8 +62,8 @@ func OpenBundle(b []byte, kinds ...Kind) (*Catalogue, error) {
 	return c, nil
 }
 
-// refuse is an error in loaded documents, and a warning in those of a bundle: files are pinned to the bundle and rated
-// by it, even if it breaks a rule that came later.
+// refuse reports an error in documents loaded from files, but only a warning in those of a bundle. Files are pinned
+// to a bundle and rated by it, even if it breaks a rule that ratemill added later.
 func (c *compiler) refuse(at diag.Pos, format string, args ...any) {
 	if c.stored {
 		c.list.Warnf(at, format, args...)

@@ -12,7 +12,7 @@ import (
 )
 
 // A calendar names holidays, which time slices of plans may contain: days of each year, days from Easter, dates, and
-// feasts that move, by a table. A year that the table lacks has no answer, and its usage is suspended.
+// feasts that move, by a table. Usage in a year that the table lacks is suspended.
 
 type calendarDoc struct {
 	Name   diag.Text             `yaml:"calendar,required" doc:"Name of the calendar, by which time slices use it." example:"spain"`
@@ -27,7 +27,7 @@ type calendar struct {
 	yearly [13][32]bool // by month and day
 	dates  map[int32]bool
 	easter []int32
-	lacks  map[int32]string // a feast without a date in a year from first to last, those of the tables; nil: none moves
+	lacks  map[int32]string // the feast without a date, by year from first to last, the years of the tables; nil: no feast moves
 	first  int32
 	last   int32
 }
@@ -79,7 +79,7 @@ func (c *compiler) calendarDay(k *calendar, d diag.Text) {
 	}
 }
 
-// dateOf is a date in days since 1970-01-01.
+// dateOf returns a date as days since 1970-01-01.
 func (c *compiler) dateOf(d diag.Text) (int32, bool) {
 	t, err := time.Parse(time.DateOnly, d.Value)
 	if err != nil {
@@ -127,7 +127,7 @@ func (c *compiler) moving(k *calendar, doc *calendarDoc) {
 	}
 }
 
-// knows reports whether the calendar has all holidays of a year; what is what it lacks.
+// knows reports whether the calendar has all holidays of a year; what names the missing feast.
 func (k *calendar) knows(year int32) (what string, ok bool) {
 	if k.lacks == nil {
 		return "", true
@@ -189,7 +189,7 @@ func easterOf(year int32) int32 {
 	return int32(time.Date(int(year), time.Month(n/31), int(n%31+1), 0, 0, 0, 0, time.UTC).Unix() / daySeconds)
 }
 
-// holidayHours enters the holidays of slices into a week; hours of two slices must not overlap.
+// holidayHours adds the holidays of slices to a week. Hours of two slices must not overlap.
 func (w *week) holidayHours(slices_ diag.Map[weekDoc], calendars map[string]*calendar, l *diag.List) {
 	known := make([]string, 0, len(calendars))
 	for name := range calendars {
@@ -214,7 +214,7 @@ func (w *week) holidayHours(slices_ diag.Map[weekDoc], calendars map[string]*cal
 	}
 }
 
-// meet reports whether hours of holidays can meet, also of two holidays in a row.
+// meet reports whether hours of holidays can overlap, on one holiday or on two in a row.
 func meet(aFrom, aTo, bFrom, bTo int32) bool {
 	for _, shift := range []int32{-daySeconds, 0, daySeconds} {
 		if aFrom < bTo+shift && bFrom+shift < aTo {
@@ -224,7 +224,7 @@ func meet(aFrom, aTo, bFrom, bTo int32) bool {
 	return false
 }
 
-// at is the slice at a local time, and for how many seconds it lasts at least.
+// at returns the slice at a local time, and the least number of seconds that it still lasts.
 func (w *week) at(local int64) (slice int16, left int32) {
 	second := secondOfWeek(local)
 	slice, end := w.inWeek(second)
@@ -252,7 +252,7 @@ func (w *week) at(local int64) (slice int16, left int32) {
 	return slice, left
 }
 
-// holiday is the hours of a holiday that contain a local time, nil if none do, and the date of the holiday.
+// holiday returns the hours of a holiday that contain a local time, nil if none do, and the date of the holiday.
 func (w *week) holiday(local int64) (h *holidays, date int32) {
 	today := int32(floorDiv(local, daySeconds))
 	of := int32(local - int64(today)*daySeconds)
@@ -279,7 +279,7 @@ func (e *Engine) sliceClock(t *tier, u *udr.Usage) error {
 	return nil
 }
 
-// calendarsKnow suspends a record of a year for which a calendar lacks the dates of feasts.
+// calendarsKnow suspends a record if a calendar lacks the dates of feasts for its year.
 func (t *tier) calendarsKnow(u *udr.Usage) error {
 	last := u.At
 	if u.Unit == udr.Second && u.Quantity <= maxTimed {
@@ -290,7 +290,7 @@ func (t *tier) calendarsKnow(u *udr.Usage) error {
 	for i := range t.plan.week.holidays {
 		h := &t.plan.week.holidays[i]
 		from := first
-		if h.to > daySeconds { // yesterday's hours may go on
+		if h.to > daySeconds { // yesterday's hours may run past midnight
 			from = calendarYear(today - 1)
 		}
 		for year := from; year <= to; year++ {

@@ -2,7 +2,7 @@ package rating
 
 import "ratemill/literal"
 
-// A cap is the most that a record or session costs, its fee included.
+// A cap is the largest amount that a record or session can cost, its fee included.
 var limitedByCap = adjustment{
 	class: func(s *saying) {
 		if d := s.classDoc.Cap.ofRecord(); d != nil {

@@ -42,13 +42,13 @@ type Catalogue struct {
 	rates     families[rates]
 
 	conditions *rules.Language           // of prices
-	fills      []func(*answer)           // how the words that conditions read get their values, by slot
+	fills      []func(*answer)           // how the words in conditions get their values, by slot
 	timeZones  map[string]*time.Location // of countries, for slices by their clocks
-	readsMore  bool                      // conditions read fields that rating otherwise does without
+	readsMore  bool                      // conditions read fields that rating otherwise does not need
 
 	foreign map[string]*foreign // documents of other packages, by the key of their kind
 
-	dates   []int32          // on which versions come into force, for clocks
+	dates   []int32          // dates on which versions come into force, for clocks
 	classes map[string]int32 // usage classes by number
 	names   []string         // of classes
 	units   []udr.Unit       // by class
@@ -68,7 +68,7 @@ type family[T any] struct {
 	versions []*T
 	since    []since
 	dates    []int32 // of since, in Catalogue.dates; -1 for none
-	mixed    bool    // some begin on a local date and others at an instant: their order depends on the zone
+	mixed    bool    // some versions begin on a local date and others at an instant, so their order depends on the zone
 }
 
 type families[T any] struct {
@@ -103,8 +103,8 @@ func (f *families[T]) add(name string) *family[T] {
 	return x
 }
 
-// at is the version in force at an instant by a clock, its number from 1, and its beginning; nil if none is in force
-// yet.
+// at returns the version in force at an instant by a clock, its number from 1, and its beginning; nil if none is in
+// force yet.
 func (f *family[T]) at(k *zoneClock, at udr.Instant) (version *T, number int, from udr.Instant) {
 	if f.mixed {
 		return f.newest(k, at)
@@ -125,8 +125,8 @@ func (f *family[T]) at(k *zoneClock, at udr.Instant) (version *T, number int, fr
 	return nil, 0, 0
 }
 
-// newest is at without assuming an order of the versions: of those in force, the one that began last. If two begin at
-// the same time in a zone, the one with the instant counts.
+// newest does the same as at, but assumes no order of the versions. It returns the one that began last of those in
+// force. If two begin at the same time in a zone, it returns the one that begins at an instant.
 func (f *family[T]) newest(k *zoneClock, at udr.Instant) (version *T, number int, from udr.Instant) {
 	for i, s := range f.since {
 		begins := udr.Instant(0) // result of at for a version that is always in force
@@ -159,11 +159,11 @@ type file struct {
 type Classes struct {
 	Names  []string
 	Units  map[string]udr.Unit
-	Others bool // there may be others, so a class missing in Names is only a warning
+	Others bool // records may have other classes, so a class missing in Names is only a warning
 }
 
-// LoadCatalogue reads all YAML documents (*.yaml, *.yml) below fsys: those of rating and of the given kinds. The
-// catalogue is nil if there are errors; the list has all errors and warnings.
+// LoadCatalogue reads all YAML documents (*.yaml, *.yml) below fsys, both rating's own and those of the given kinds.
+// It returns all errors and warnings; the catalogue is nil if there are errors.
 func LoadCatalogue(fsys fs.FS, kinds ...Kind) (*Catalogue, diag.List) {
 	return LoadCatalogueFor(fsys, nil, kinds...)
 }
@@ -246,8 +246,8 @@ func (c *Catalogue) Bundle() []byte { return c.bundle }
 // Plans are the names of the price plans, sorted.
 func (c *Catalogue) Plans() []string { return c.plans.names() }
 
-// PlanFrom is the date from which a version of a plan is in force, 0 for always or if there is no such version. Versions count from 1. That
-// of one which begins at an instant is its date in UTC.
+// PlanFrom is the date from which a version of a plan is in force, 0 for always or if there is no such version.
+// Versions count from 1. For a version that begins at an instant, it is the date in UTC.
 func (c *Catalogue) PlanFrom(name string, version uint32) registry.Date {
 	n, ok := c.plans.find(name)
 	if !ok || version == 0 || int(version) > len(c.plans.list[n].since) {
@@ -296,7 +296,7 @@ type compiler struct {
 	calendars    map[string]*calendar
 	pending      []pendingWhen
 
-	unitAt map[string]diag.Pos // where a class got its unit
+	unitAt map[string]diag.Pos // the place in the documents that gave a class its unit
 
 	kinds    []Kind   // of documents that rating does not own
 	stored   bool     // the documents come from a bundle, which was accepted before
@@ -442,8 +442,8 @@ func setDates[T any](c *Catalogue, f *families[T]) {
 	}
 }
 
-// joinable refuses a name with a slash. Plans, share plans and classes are followed by a slash in the names of counters
-// and events: plan a with bucket b/c and plan a/b with bucket c would be one counter. The last part, a bucket or a
+// joinable refuses a name with a slash. Names of counters and events join plan, share plan or class and the rest with
+// a slash, so plan a with bucket b/c and plan a/b with bucket c would share a counter. The last part, a bucket or a
 // price, may contain slashes.
 func (c *compiler) joinable(kind string, name diag.Text) {
 	if strings.Contains(name.Value, "/") {
@@ -486,8 +486,8 @@ func (c *compiler) id(at diag.Pos, name string) uint64 {
 
 func hashName(name string) uint64 { return max(xxhash.Sum64String(name), 1) }
 
-// declaredClass reports a class that no record can have: its prices would never apply, and the intended records would
-// be suspended.
+// declaredClass reports a class that no record can have. Its prices would never apply, and the records that the
+// author meant would be suspended.
 func (c *compiler) declaredClass(name diag.Text) {
 	switch {
 	case name.Value == Registration:

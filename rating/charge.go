@@ -5,7 +5,7 @@ import (
 	"ratemill/udr"
 )
 
-// Charge is the price of one usage record for one account, and everything needed to recompute it. It holds codes and
+// Charge is the price of one usage record for one account, with all values needed to recompute it. It holds codes and
 // numbers; Explain puts them into words.
 //
 // Strings of a charge point into the catalogue, the usage record, or the message it was parsed from.
@@ -16,14 +16,14 @@ type Charge struct {
 
 	Plan        string
 	PlanVersion uint32      // 1 for the first version of the plan by date
-	PlanSince   udr.Instant // beginning of this version for the account; 0 if it always was in force
+	PlanSince   udr.Instant // beginning of this version for the account; 0 if it was always in force
 	Price       string      // name of the price in the plan's class
-	Class       string      // of a charge that corrects earlier ones, see Corrects; else empty: the record has it
+	Class       string      // set in a charge that corrects earlier ones, see Corrects; otherwise empty, because the record has it
 	ClassUnit   classUnit   // of Class, if it differs from that of the record
 	Currency    string
 	Cycle       int32 // local date on which the account's cycle begins, in days since 1970-01-01
 
-	ZoneModel string // empty if the plan's prices name places themselves
+	ZoneModel string // empty if the plan's prices name places directly
 	Zone      string
 	ZoneIndex uint16 // its position in the zone model, 0 for the first: the zones before it do not match
 	ZoneBy    ZoneBy
@@ -39,18 +39,18 @@ type Charge struct {
 	Part   bool
 	Before Session
 
-	Blocks []Block // where increments have another length than Then; for calls that cross time slices
+	Blocks []Block // ranges whose increments have another length than Then, for calls that cross time slices
 
 	Draws  []Draw   // buckets that covered the beginning of the quantity
-	Growth []Growth // what makes the size of pools that grow with their SIMs
-	Lines  []Line   // prices of the rest, and then what else the price says: a fee, a cap
+	Growth []Growth // how the size of pools that grow with their SIMs came about
+	Lines  []Line   // first the prices of the rest, then the other parts of the price: a fee, a cap
 
 	When  string // condition of the price at which the record begins; empty if it has none
-	Facts []Fact // what the conditions that were asked read, in that order
+	Facts []Fact // the values that the evaluated conditions read, in that order
 
-	SliceZone string // IANA zone by whose clock time slices were found; empty: that of the account
+	SliceZone string // IANA time zone of the time slices; empty: that of the account
 
-	Periods []PeriodLine // what fees, passes, minimums and caps of days, weeks and cycles add when the record's amount is rounded
+	Periods []PeriodLine // additions of fees, passes, minimums and caps of days, weeks and cycles, after the record's amount is rounded
 
 	Sum   decimal.D // the sum of the lines, before rounding; the part below 12 decimals is in Rest and Below
 	Scale uint8     // without Periods, Total is Sum rounded to Scale decimals
@@ -88,20 +88,20 @@ func (z ZoneBy) String() string {
 type Draw struct {
 	Share  string // the bucket's share plan; empty for units included in the plan
 	Bucket string
-	Kind   CounterKind // SIMUnits, AccountUnits, SIMPackage or AccountPackage: who owns the bucket; SIMLife for that of a SIM's life
+	Kind   CounterKind // SIMUnits, AccountUnits, SIMPackage or AccountPackage: the owner of the bucket; SIMLife for a SIM's life bucket
 	Owner  uint32
 	Cycle  int32 // 0 for that of a SIM's life
 	Size   int64
 	Before int64 // used before
 	Drawn  int64 // units of the record
 
-	Period   period // that begins with Cycle, if it is no billing cycle
+	Period   period // the period that begins with Cycle, if it is not a billing cycle
 	Whole    int64  // units of a whole cycle, if Size is the share of Days Of all its days
 	Days, Of uint32
 
 	Weight    int64 // units of the bucket that a unit of the record takes; 0: one
 	Increment int64 // of the bucket, by which it rounded what was used; 0: that of the price
-	AtMost    int64 // units of Cycle that later cycles may draw, if they rolled over; of the cap of a package, Size
+	AtMost    int64 // units of Cycle that later cycles may draw, if they rolled over; for the cap of a package, Size
 	Carried   int64 // of these, drawn before
 	Pass      bool  // it is a pass; Size is 0 if it has no bound
 
@@ -119,13 +119,13 @@ type LineKind uint8
 const (
 	LineUsage   LineKind = iota // a stretch of the quantity at one price
 	LineFee                     // the connect fee
-	LineCap                     // the most that a record or session costs: the sum of the lines before is at most Price
-	LineMinimum                 // the least that it costs: Price, where the sum is less
+	LineCap                     // cap of a record or session: the sum of the lines before is at most Price
+	LineMinimum                 // minimum of a record or session: Price, if the sum is less
 
-	LineRepriced // of a correction: what units that were charged before cost now
-	LineCharged  // of a correction: what was charged for them
+	LineRepriced // in a correction: the new cost of units that were charged before
+	LineCharged  // in a correction: the amount charged for them before
 
-	LineDiscount // what a discount takes off a stretch of the quantity
+	LineDiscount // the amount that a discount takes off a stretch of the quantity
 
 	lineKinds // their number
 )
@@ -144,21 +144,21 @@ type Line struct {
 	Kind     LineKind
 	Model    priceModel // of usage
 	Quantity int64
-	Price    decimal.D // for Per units; of a cap, what it is
+	Price    decimal.D // for Per units; for a cap, its amount
 	Per      int64
 	Amount   decimal.D // its share of the sum: Quantity × Price / Per, without the part below 12 decimals; a cap adds nothing
 
 	// Of a stretch of the quantity:
 	Over  string // the limit, of usage over it; empty for any other
 	Slice string // time slice; empty when the price has none
-	At    int64  // units of the record before it, the covered ones and those that parts before it paid included
+	At    int64  // units of the record before this stretch, including those that buckets covered and those that earlier parts paid
 	From  int64  // units counted before it for the plan's graduated prices: of the record, SIM or account
-	Paid  int64  // of a volume price: units that the account paid at it before, in the same zone and billing cycle
+	Paid  int64  // of a volume price: units that the account paid at this price before, in the same zone and billing cycle
 	Below int64  // the part of Amount below 12 decimals is Below / Per parts of 10^-12
 
-	// Of a discount, which says with At what stretch it is on; From counts for discounts then:
-	Off   int64     // of the price of units, in millionths; Price is what that comes to
-	Spent decimal.D // before the record, if discounts are by spend; of units at a discount on the whole, with them
+	// Only of a discount, whose At names the discounted stretch. From then counts for discounts:
+	Off   int64     // share of the price of units, in millionths; Price is the resulting amount
+	Spent decimal.D // spend before the record, if discounts are by spend; for a discount on the whole, including its units
 }
 
 // EventKind is the kind of an event.
@@ -169,8 +169,8 @@ const (
 	LimitPassed       EventKind = iota + 1 // usage or cost reached a limit's threshold
 	PoolExhausted                          // a bucket of a share plan is full
 	IncludedExhausted                      // units included in a plan are used up
-	FirstUse                               // the SIM was used in a state that waits for that
-	LifeExhausted                          // the units that a SIM's state gives it are used up: of a test, or before first use
+	FirstUse                               // the SIM was used in a state that waits for its first use
+	LifeExhausted                          // the units of the SIM's state are used up: the test quota, or the units before first use
 	LimitSuspends                          // a limit with the action suspend was passed
 	ManyRegistrations                      // a SIM registered more often than an anomaly says; Before and After count
 	ManyNetworks                           // a SIM was in more networks than an anomaly says
@@ -179,7 +179,7 @@ const (
 	LimitBlocks                            // a limit with the action block was reached: further usage is suspended or has another price
 	PackageBegan                           // the time of a package began with its first use
 	PackageExhausted                       // a bucket of a package is used up
-	PackageCapReached                      // what a package has free beyond a bucket is used up too
+	PackageCapReached                      // the free usage of a package beyond its bucket is used up too
 	PackageRenewed                         // a package renewed on use-up: threshold and after are the number of renewals
 )
 
@@ -195,8 +195,8 @@ func (k EventKind) String() string {
 	return "unknown"
 }
 
-// Event happens once: when the counter reaches the threshold (before < threshold ≤ after), or for DeviceChanged, when it
-// changes.
+// Event happens once: when the counter reaches the threshold (before < threshold ≤ after), or, for DeviceChanged,
+// when the device changes.
 type Event struct {
 	Kind      EventKind
 	Name      string // limit, share plan/bucket, plan/bucket, package/instance/bucket, or anomaly
@@ -221,12 +221,12 @@ type Result struct {
 
 	Sessions []SessionState // the new state of each session with a part in the batch
 
-	Late int // of the record rated last: how many billing cycles of its root its file was late
+	Late int // number of billing cycles by which the file of the record rated last was late
 
 	number uint32
 }
 
-// Begin empties r for the next batch, whose deltas c will get. A Counters fills one Result at a time.
+// Begin empties r for the next batch. The batch's deltas go to c. A Counters fills one Result at a time.
 func (r *Result) Begin(c *Counters) {
 	r.Charges, r.Deltas, r.Events, r.Sessions = r.Charges[:0], r.Deltas[:0], r.Events[:0], r.Sessions[:0]
 	c.result++

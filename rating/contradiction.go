@@ -6,10 +6,10 @@ import (
 	"ratemill/diag"
 )
 
-// What changes no amount is told, because its author meant something else: a step at the price of the step before, a fee
-// above the cap of the records that pay it, a bucket smaller than its increment.
+// check warns of parts of a plan that change no amount, because the author meant something else: a step at the price
+// of the step before, a fee above the cap of the records that pay it, a bucket smaller than its increment.
 
-// warnInert warns of what changes no amount of a plan.
+// warnInert warns of parts of a plan that change no amount.
 func (c *compiler) warnInert(doc *planDoc, p *plan) {
 	for _, s := range doc.Slices {
 		if !c.namesSlice(s.Key) {
@@ -44,7 +44,7 @@ func (c *compiler) namesSlice(slice diag.Text) bool {
 	})
 }
 
-// isFree reports whether no units of a class cost anything. A class without prices is told elsewhere.
+// isFree reports whether all units of a class are free. Another check reports a class without prices.
 func (c *compiler) isFree(p *plan, class string) bool {
 	n, ok := c.classes[class]
 	return ok && int(n) < len(p.classes) && p.classes[n] != nil && p.classes[n].freeOfCharge()
@@ -88,7 +88,7 @@ func (c *compiler) warnInertClass(name diag.Text, doc *classDoc, pc *planClass) 
 	}
 }
 
-// warnAlone warns of names of counts that only one price or class has.
+// warnAlone warns of a shared count that only one price or class names.
 func (c *compiler) warnAlone(doc *planDoc, p *plan) {
 	prices, classes := map[string]int{}, map[uint64]int{}
 	for _, pc := range p.classes {
@@ -143,7 +143,7 @@ func (s *saying) warnFee() {
 	}
 }
 
-// warnBucket warns of a bucket that is too small for what it says.
+// warnBucket warns of a bucket that is smaller than its own increment or weight.
 func (c *compiler) warnBucket(d *bucketDoc, b *bucket) {
 	for _, e := range d.Weights {
 		switch {
@@ -175,7 +175,7 @@ func (c *compiler) warnThresholds(doc *limitDoc, m *limit) {
 	}
 }
 
-// listedOnce are lists of names in which a second one of the same changes nothing.
+// listedOnce are the lists of names in which repeating a name changes nothing.
 var listedOnce = map[string]bool{"networks": true, "countries": true, "prefixes": true, "numbers": true, "peer_countries": true,
 	"zones": true, "classes": true, "plans": true, "service_types": true, "days": true, "easter": true, "included_in": true,
 	"contributes_in": true, "ignore": true, "accounts": true, "actions": true, "do": true}

@@ -8,7 +8,7 @@ import (
 	"ratemill/udr"
 )
 
-// countDoc says what the prices of steps, packages and volumes count, for a class or for one price of it.
+// countDoc says whose units the prices of steps, packages and volumes count, for a class or for one price of it.
 type countDoc struct {
 	Counted diag.Text `yaml:"counted" enum:"record|session|sim|account|tree" doc:"The usage that steps, package and volume count. record (without it) and session: charged units of the record, or of all parts of a session so far. sim, account: of the SIM or the paying account in the period so far. tree: of all accounts that have the same payer, or above the SIM's own account, of all below the account that pays by this plan." example:"account"`
 	Period  diag.Text `yaml:"period" enum:"day|week|cycle|contract year" doc:"The period in which they count, by the clock of the account: a day, a week from Monday, the billing cycle (without it), or a year from the first day of the contract." example:"contract year"`
@@ -30,7 +30,7 @@ func (c counted) String() string { return [...]string{"record", "sim", "account"
 // ofTree distinguishes the count of a payer's accounts from that of the account alone.
 const ofTree = 1<<32 - 1
 
-// compileCount reads what a price counts, where the price does not say it as its class does.
+// compileCount reads whose units a price counts. A price without count has that of its class.
 func compileCount(s *saying) {
 	said := s.classDoc.Count
 	for _, d := range []struct{ to, from *diag.Text }{{&said.Counted, &s.priceDoc.Count.Counted}, {&said.Period, &s.priceDoc.Count.Period},
@@ -102,7 +102,7 @@ func (s *saying) share(name diag.Text) {
 	p.id = c.id
 }
 
-// countOf is the tally of what a price counts for a record.
+// countOf returns the counter that a price uses for a record.
 func (e *Engine) countOf(t *tier, p *price, u *udr.Usage) tally {
 	w := tally{id: p.id, kind: AccountUnits, payer: t.payer}
 	switch p.count {
@@ -115,8 +115,9 @@ func (e *Engine) countOf(t *tier, p *price, u *udr.Usage) tally {
 	return e.during(w, p.period, u.At)
 }
 
-// top is the account whose tree a tier counts: the one that pays by its own plan for all below it, or for the SIM's own
-// account the one with the billing profile by which its documents are made. Without any, an account pays for itself alone.
+// top returns the account whose tree a tier counts. For an account above, it is the one that pays by its own plan for
+// all accounts below it. For the SIM's own account, it is the one with the billing profile of its documents. An
+// account without a billing profile above it pays for itself alone.
 func (e *Engine) top(t *tier, u *udr.Usage) *payer {
 	if t.number == 0 {
 		for _, p := range e.path {
@@ -128,10 +129,11 @@ func (e *Engine) top(t *tier, u *udr.Usage) *payer {
 	return t.payer
 }
 
-// counts reports whether what it costs depends on a count.
+// counts reports whether the price depends on a count.
 func (p *price) counts() bool { return len(p.steps) > 1 || p.model == byPackage }
 
-// sharedCounts warns of shared counts that begin at zero although another one of the plan is gone.
+// sharedCounts warns of shared counts that begin at zero although the new version no longer has another count of the
+// plan.
 func (s *succession) sharedCounts(old, now *plan) {
 	for name, c := range now.shared {
 		o, there := old.shared[name]

@@ -11,8 +11,9 @@ import (
 	"ratemill/udr"
 )
 
-// CounterKey finds the counter that people call pool NAME/BUCKET, plan NAME/BUCKET or limit NAME, of an account, or of one
-// of its SIMs if SIMs are counted, in the cycle of a time. The bucket may be omitted if there is only one.
+// CounterKey finds a counter by its name: pool NAME/BUCKET, plan NAME/BUCKET or limit NAME. It is the counter of an
+// account, or of one of its SIMs if the counter is per SIM, in the cycle that contains a time. You may omit the
+// bucket if there is only one.
 func (c *Catalogue) CounterKey(v *registry.View, rev registry.Revision, name string, account, sim uint32,
 	at udr.Instant) (CounterKey, error) {
 	owner, ok := v.Account(account, at, rev)
@@ -125,7 +126,7 @@ type Place struct {
 	Name string // plan@version class zone
 }
 
-// Places are all places, in the order of the catalogue. Each version counts by itself.
+// Places returns all places in the order of the catalogue. Each version has its own places.
 func (c *Catalogue) Places() []Place {
 	var all []Place
 	for _, f := range c.plans.list {

@@ -13,21 +13,21 @@ import (
 // CounterKind says who owns a counter and what it counts.
 type CounterKind uint8
 
-// The kinds. SIM and account are registry numbers.
+// The kinds. A SIM or an account is its registry number.
 const (
 	SIMUnits       CounterKind = iota + 1 // units used by a SIM: included units, graduated prices, limits
 	AccountUnits                          // units used by an account: pools, graduated prices, limits
 	SIMCost                               // money charged for a SIM
 	AccountCost                           // money charged to an account
-	SIMLife                               // of a SIM's life, in no cycle: units of its life buckets, and what usage did to its state
-	SIMWatch                              // what anomalies count of a SIM, in no cycle
+	SIMLife                               // of a SIM's life, in no cycle: units of its life buckets, and the changes of its state by usage
+	SIMWatch                              // counts of anomaly rules for a SIM, in no cycle
 	SIMPackage                            // units of packages of a SIM, in no cycle, and when their time began
 	AccountPackage                        // units of packages of an account, in no cycle, and when their time began
 )
 
-// ofRoot marks the kind of a counter whose id contains the billing root. Former versions of ratemill had ids that
+// ofRoot marks the kind of a counter whose id contains the billing root. In former versions of ratemill the ids
 // depended on the root known at the beginning of the cycle, so a correction of the registry started counters at zero.
-// Their kinds lack the mark, and they are still read (see Engine.former) until their cycles are over.
+// The kinds of these counters lack the mark. Engine.former still reads them until their cycles are over.
 const ofRoot CounterKind = 64
 
 // plain is the kind without its marks.
@@ -158,8 +158,9 @@ type Delta struct {
 // them; they are not safe for concurrent use.
 //
 // Each counter has two parts. The folded part is a fold of the rated log, and only it goes into checkpoints: Range,
-// TakeDirty, ApplyAt, Restore. The speculative part is rated usage that the log has not acknowledged yet: Rate adds to
-// it, Fold moves it to the folded part when the append is acknowledged, Discard drops all of it. Get is their sum.
+// TakeDirty, ApplyAt, Restore. The speculative part is rated usage that the log has not acknowledged yet. Rate adds
+// to it, Fold moves it to the folded part when the log acknowledges the append, and Discard drops all of it. Get
+// returns the sum of both parts.
 //
 // An entry is one cache line; a table of 10 M counters takes 64 bytes for each of 11 to 23 M slots. The table is split
 // into shards that grow separately, so no record waits until 10 M entries are moved.
@@ -174,7 +175,7 @@ type Counters struct {
 	former int32  // the newest cycle of counters without the mark ofRoot
 
 	forgotten int32 // cycles that began before this date are no longer counted
-	lives     bool  // there are counters for the lives of SIMs
+	lives     bool  // some counters belong to the lives of SIMs
 }
 
 const (
@@ -301,9 +302,9 @@ func (c *Counters) Add(k CounterKey, v Value) { c.entry(k).add(v) }
 
 func (e *entry) add(v Value) { e.pending = e.pending.Plus(v) }
 
-// ApplyAt folds a delta of the message at offset into the folded part, but only if offset is beyond the counter's last
-// one: otherwise the counter has it already. The deltas of a message must contain each counter at most once, like
-// Result.Deltas.
+// ApplyAt folds a delta of the message at offset into the folded part, but only if offset is beyond the counter's
+// last offset. Otherwise the counter already has the delta. The deltas of a message must contain each counter at most
+// once, like Result.Deltas.
 func (c *Counters) ApplyAt(d Delta, offset int64) bool { return c.apply(c.entry(d.Key), &d, offset) }
 
 func (c *Counters) apply(e *entry, d *Delta, offset int64) bool {
@@ -332,8 +333,8 @@ func (c *Counters) FoldAll(deltas []Delta, offset int64) {
 	}
 }
 
-// Discard drops every speculative part: the usage rated since the last acknowledged append counts as not rated. It
-// scans all counters; a list of the affected ones would be kept for each record and almost never read.
+// Discard drops every speculative part, as if usage since the last acknowledged append had not been rated. It scans
+// all counters: a list of the affected ones would cost time for each record and would almost never be read.
 func (c *Counters) Discard() {
 	for i := range c.shards {
 		for j := range c.shards[i].entries {
@@ -351,7 +352,7 @@ func (c *Counters) Restore(k CounterKey, v Value, at int64) {
 // Len is the number of counters.
 func (c *Counters) Len() int { return c.len }
 
-// Range calls f for each counter's folded value, in no order, until f says false.
+// Range calls f for each counter's folded value, in no particular order, until f returns false.
 func (c *Counters) Range(f func(k CounterKey, v Value, at int64) bool) {
 	for i := range c.shards {
 		for j := range c.shards[i].entries {
@@ -391,7 +392,7 @@ func (c *Counters) Newest() (cycle int32) {
 	return cycle
 }
 
-// Forgotten is the date before which begun cycles are no longer counted.
+// Forgotten returns a date: counters of cycles that began before it are forgotten.
 func (c *Counters) Forgotten() int32 { return c.forgotten }
 
 // Forgot records that the counters of cycles that began before the given day were forgotten, now or earlier.

@@ -8,27 +8,28 @@ import (
 	"ratemill/udr"
 )
 
-// A record with a negative quantity is a credit. It gives back what a record of that many units would cost now, last drawn first:
-// units that the SIM paid for at the price of the record, then those of a pass, then those of pools and included units, which it
-// refills. It gives back no unit and no money that was not drawn or charged for the SIM in the cycle of the record's time.
+// A record with a negative quantity is a credit. It gives back the present cost of a record with that many units, in
+// the reverse order of charging. First it takes units that the SIM paid for at the price of the record, then those of
+// a pass, then those of pools and included units, which it refills. A credit never gives back more than the SIM drew
+// or was charged in the cycle of the record's time.
 //
-// So a class that allows credits keeps counters of each SIM, in the periods of what they count: the units that were priced at each
-// price, the units that the SIM drew of each bucket, and what was charged.
+// So a class that allows credits keeps counters of each SIM, in the periods of the counted things: the units priced
+// at each price, the units that the SIM drew from each bucket, and the charged amount.
 //
-// A credit is computed as the record that it takes back, and turned around in the end: its quantities and amounts are negative.
+// Rating computes a credit like the positive record that it reverses, and negates quantities and amounts in the end.
 
-// giving is the state of a credit that is computed.
+// giving is the state of a credit while it is being computed.
 type giving struct {
 	on      bool
 	refills []refill
-	units   int64 // that it gives back at tier 0, at most its quantity
+	units   int64 // units that it gives back at tier 0, at most its quantity
 }
 
 // refill is a bucket from which the units of a credit may have been drawn.
 type refill struct {
 	*bucket
 	key   CounterKey
-	bound CounterKey // of what later cycles drew, if the units rolled over from the cycle of key
+	bound CounterKey // units that later cycles drew, if the units rolled over from the cycle of key
 	draw  int        // its number in Charge.Draws
 }
 
@@ -52,7 +53,7 @@ var creditClass = adjustment{
 	},
 }
 
-// allows reports whether the plan takes a record of that quantity.
+// allows reports whether the plan accepts a record of that quantity.
 func (t *tier) allows(u *udr.Usage) error {
 	if u.Quantity >= 0 || t.class.credit {
 		return nil
@@ -103,8 +104,8 @@ func (e *Engine) giveBack(t *tier, ch *Charge, zone *zone, first *price, c *Coun
 	return nil
 }
 
-// refill puts back into the pass of the price and the buckets that cover the record what the SIM drew and did not pay for, last drawn
-// first, and returns how many units of the record that are.
+// refill returns units that the SIM drew without paying to the pass of the price and to the buckets that cover the
+// record, last drawn first. It returns the number of these units, in units of the record.
 func (e *Engine) refill(t *tier, ch *Charge, first *price, priced int64, c *Counters, u *udr.Usage, class, zone int32,
 	res *Result) (covered int64, err error) {
 	e.giving.on, e.giving.refills = true, e.giving.refills[:0]
@@ -115,7 +116,7 @@ func (e *Engine) refill(t *tier, ch *Charge, first *price, priced int64, c *Coun
 	left, used := ch.Rounded-priced, -u.Quantity-priced
 	for _, r := range slices.Backward(e.giving.refills) {
 		want := left
-		if r.increment > 0 { // it rounded what was used in place of the price
+		if r.increment > 0 { // its own increment replaced that of the price
 			want = roundUp(max(0, used), r.increment)
 		}
 		if left <= 0 || want == 0 {
@@ -138,7 +139,7 @@ func (e *Engine) refill(t *tier, ch *Charge, first *price, priced int64, c *Coun
 		}
 		used, covered = used-d.Drawn, covered+d.Drawn
 	}
-	ch.Growth = ch.Growth[:0] // it says nothing of what a SIM drew
+	ch.Growth = ch.Growth[:0] // it does not count units per SIM
 	for i := range ch.Draws {
 		ch.Draws[i].Whole, ch.Draws[i].Days, ch.Draws[i].Of = 0, 0, 0
 	}
@@ -156,7 +157,7 @@ func (e *Engine) candidate(t *tier, b *bucket, k, bound CounterKey, ch *Charge) 
 	e.giving.refills = append(e.giving.refills, refill{b, k, bound, len(ch.Draws) - 1})
 }
 
-// drewKey is the counter of what a SIM drew from a bucket's counter by usage of the class.
+// drewKey is the counter of the units that a SIM drew from a bucket's counter by usage of the class.
 func (e *Engine) drewKey(t *tier, k CounterKey, rolled bool, sim uint32) CounterKey {
 	own := CounterKey{ID: mix(k.ID, t.class.drew), Owner: sim, Cycle: k.Cycle, Kind: k.Kind - k.Kind.plain() + SIMUnits}
 	if !k.Kind.PerSIM() {
@@ -227,8 +228,9 @@ func (e *Engine) unfee(s *stage, ch *Charge, w *tally, c *Counters, res *Result)
 	return ch.pay(l)
 }
 
-// unbound is what a credit leaves of the charges of a period: sum and charged are those before it, and it takes back cost. Of cost,
-// what is more than sum was charged in other periods, and is given back whole.
+// unbound returns the part of a period's charges that remains after a credit. sum and charged are the values before
+// the credit, which takes back cost. If cost exceeds sum, other periods charged the excess, and the credit gives it
+// back whole.
 func (s *stage) unbound(sum, charged, cost decimal.D) (left, whole decimal.D, err error) {
 	if sum.Less(cost) {
 		whole, err = cost.Sub(sum)
@@ -251,7 +253,7 @@ func (s *stage) unbound(sum, charged, cost decimal.D) (left, whole decimal.D, er
 	return left, whole, err
 }
 
-// turn makes of a record that was charged the credit that takes it back, and of a credit such a record.
+// turn negates a charge: it turns a charged record into the credit that reverses it, and a credit into such a record.
 func (c *Charge) turn() {
 	c.Quantity, c.Rounded = -c.Quantity, -c.Rounded
 	c.Sum, c.Rest, c.Total, c.Below.Num = c.Sum.Neg(), c.Rest.Neg(), c.Total.Neg(), -c.Below.Num
@@ -271,7 +273,7 @@ func (c *Charge) turn() {
 	}
 }
 
-// turned is the record that a credit takes back, with nothing in common with the credit.
+// turned returns the record that a credit reverses, as a copy that shares no memory with the credit.
 func (c *Charge) turned() *Charge {
 	x := *c
 	x.Draws, x.Lines, x.Periods = slices.Clone(c.Draws), slices.Clone(c.Lines), slices.Clone(c.Periods)
@@ -279,7 +281,7 @@ func (c *Charge) turned() *Charge {
 	return &x
 }
 
-// notGiven is the number of units, of a credit turned around, that had not been drawn or charged.
+// notGiven is the number of units in a negated credit that the SIM had neither drawn nor paid for.
 func (c *Charge) notGiven() int64 {
 	i := increments{initial: c.Initial, then: max(c.Then, 1)} // verified says that it must be
 	return i.round(c.Quantity) - c.Rounded

@@ -9,10 +9,11 @@ import (
 	"ratemill/udr"
 )
 
-// A pass is bought by the first use of a day, week or cycle, and covers units of that time as a bucket does, after all buckets.
-// The pass of the price at which a record begins covers its beginning, but no units over a limit that have a price of their own. A record
-// that a pass covers whole pays no fee; one that begins with units of another bucket does. If these saved the fee too, a longer record
-// could cost less than a shorter one, and the parts of a session more than one record.
+// A pass is bought by the first use of a day, week or cycle, and covers units of that time as a bucket does, after
+// all buckets. The pass of the price at which a record begins covers its beginning, but no units over a limit that
+// have a price of their own. A record that a pass covers whole pays no fee; one that begins with units of another
+// bucket does. If units of another bucket also saved the fee, a longer record could cost less than a shorter one, and
+// the parts of a session could cost more than one record.
 
 type passDoc struct {
 	Price    due       `yaml:"price,required" doc:"Price of the pass, and its time: a local day, a week from Monday, or a billing cycle of the SIM; of the account with { amount: 5, per: day, counted: account }." example:"1.00 / day"`
@@ -59,7 +60,7 @@ func (s *saying) readPass() {
 	switch {
 	case p.bound && !priced:
 		s.list.Errorf(s.at, "nothing says what usage beyond the units of the pass costs; write price, or leave units out if all is free")
-	case !p.bound && priced && s.plan.week == nil: // else a call that begins at another price may pay this one
+	case !p.bound && priced && s.plan.week == nil: // otherwise a call that begins at another price might pay for this pass
 		s.list.Errorf(s.at, "the price never applies, because the pass covers all usage; give the pass units, or remove the price")
 	}
 	kind, before := SIMUnits, s.stages
@@ -131,7 +132,8 @@ func (c *compiler) namePasses() {
 	}
 }
 
-// usePass draws on the pass of the price at which a record begins what is not covered from unit at to unit stop, and buys it if need be.
+// usePass draws uncovered units from unit at to unit stop from the pass of the price at which the record begins. It
+// buys the pass if the period has none yet.
 func (e *Engine) usePass(t *tier, p *pass, at, stop int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
 	rounded := ch.Rounded
 	ch.Rounded = stop
@@ -145,7 +147,7 @@ func (e *Engine) usePass(t *tier, p *pass, at, stop int64, ch *Charge, c *Counte
 	return drawn
 }
 
-// passed is the draw on a pass, nil if there is none. It is the last.
+// passed returns the draw on a pass, which is always the last draw; nil if there is none.
 func (c *Charge) passed() *Draw {
 	if n := len(c.Draws); n > 0 && c.Draws[n-1].Pass {
 		return &c.Draws[n-1]
@@ -153,7 +155,7 @@ func (c *Charge) passed() *Draw {
 	return nil
 }
 
-// buys reports whether a draw on a pass buys it; of a credit, whether it gives it back.
+// buys reports whether a draw on a pass buys the pass or, in a credit, gives it back.
 func (d *Draw) buys(credit bool) bool {
 	if credit {
 		return d.Before == d.Drawn && d.Drawn > 0
@@ -161,8 +163,8 @@ func (d *Draw) buys(credit bool) bool {
 	return d.Before == 0 && d.Drawn > 0
 }
 
-// free reports whether a pass covers all units of the record to unit stop but the first ones, which cost nothing in the SIM's state.
-// Then it pays no fee.
+// free reports whether a pass covers all units of the record to unit stop, apart from first units that are free in
+// the SIM's state. Such a record pays no fee.
 func (c *Charge) free(first, stop int64) bool {
 	d := c.passed()
 	return d != nil && d.Drawn > 0 && first+d.Drawn == stop
@@ -178,7 +180,7 @@ func (s *stage) buyPass(ch *Charge, credit bool) error {
 		Price: s.price, Amount: s.price})
 }
 
-// recountPass says that a line for a pass has a draw that buys it.
+// recountPass checks that each line for a pass has a draw that buys it.
 func (c *Charge) recountPass(credit bool) error {
 	n := 0
 	for i := range c.Periods {

@@ -11,19 +11,19 @@ import (
 	"ratemill/udr"
 )
 
-// Deal prices are a plan that takes the place of the plan that it extends, for some accounts. SIMs and accounts keep
-// their plan; the deal follows from the catalogue alone. It counts in the counters of the plan whose place it takes, so
-// neither its beginning nor its end starts a counter anew.
+// Deal prices are a plan that replaces, for some accounts, the plan that it extends. SIMs and accounts keep their
+// plan; the deal follows from the catalogue alone. It uses the counters of the plan that it replaces, so no counter
+// starts at zero when the deal begins or ends.
 
 // deal is a plan for some accounts.
 type deal struct {
-	of, plan int32 // families: the plan whose place it takes, and its own
+	of, plan int32 // families: the replaced plan, and the deal's own plan
 	kind     string
 	accounts []string
-	named    []diag.Text // the accounts, where the first version names them
+	named    []diag.Text // position of the accounts in the first version
 }
 
-// dealt checks what a plan says about the accounts for which it is.
+// dealt checks the accounts that a plan of deal prices names.
 func (x *extension) dealt(d *planDoc) bool {
 	errors := x.list.Errors()
 	if d.Extends.For == nil {
@@ -49,7 +49,7 @@ func (x *extension) dealt(d *planDoc) bool {
 	return x.list.Errors() == errors
 }
 
-// counter is the plan by whose name a plan's buckets and prices are counted.
+// counter is the plan whose name appears in the names of a plan's counters.
 func (d *planDoc) counter() string {
 	if d.Extends.For != nil {
 		return d.Extends.Extends.Value
@@ -57,7 +57,7 @@ func (d *planDoc) counter() string {
 	return d.Name.Value
 }
 
-// compileDeals finds the plans that are for certain accounts, and reports two for the same account.
+// compileDeals finds the plans for certain accounts, and reports two deals for the same account.
 func (c *compiler) compileDeals() {
 	type claim struct {
 		of, whom string
@@ -106,7 +106,7 @@ func (f *forDoc) same(o *forDoc) bool {
 	return f.Kind == o.Kind && sortedWords(f.Accounts) == sortedWords(o.Accounts)
 }
 
-// dealsOf are the deals that name an account, and those of its kind.
+// dealsOf returns the deals for an account by name, and those for its kind.
 func (c *Catalogue) dealsOf(facts *registry.Account) (named, ofKind []deal) {
 	for _, d := range c.deals {
 		if slices.Contains(d.accounts, facts.ID) {
@@ -119,9 +119,9 @@ func (c *Catalogue) dealsOf(facts *registry.Account) (named, ofKind []deal) {
 	return named, ofKind
 }
 
-// dealt is the plan that takes the place of a plan for the account at a place of the path: by a deal of its own, of the
-// nearest account above it, or of its kind. A reseller has only deals of its own, and an account below it none from above
-// the reseller.
+// dealt returns the plan that replaces a plan for the account at an index of the path. The deal may name the account,
+// the nearest account above it, or its kind. Only a deal that names a reseller applies to it. Accounts below a
+// reseller never inherit a deal from above the reseller.
 func (e *Engine) dealt(place int, family int32, at udr.Instant) int32 {
 	clock := e.path[place].clock
 	for i, p := range e.path[place:] {
@@ -138,7 +138,7 @@ func (e *Engine) dealt(place int, family int32, at udr.Instant) int32 {
 	return family
 }
 
-// among is the plan of a deal that is in force, and takes the place of a plan.
+// among returns the plan of a deal in force that replaces a plan.
 func (e *Engine) among(deals []deal, clock *zoneClock, family int32, at udr.Instant) (int32, bool) {
 	for i := range deals {
 		if deals[i].of == family {
@@ -150,7 +150,7 @@ func (e *Engine) among(deals []deal, clock *zoneClock, family int32, at udr.Inst
 	return 0, false
 }
 
-// InPlaceOf is the plan whose place a plan takes for certain accounts; the plan itself if it is no deal.
+// InPlaceOf returns the plan that a deal replaces; for a plan that is not a deal, it returns the plan itself.
 func (c *Catalogue) InPlaceOf(plan string) string {
 	if n, ok := c.plans.find(plan); ok {
 		for i := range c.deals {
@@ -162,12 +162,12 @@ func (c *Catalogue) InPlaceOf(plan string) string {
 	return plan
 }
 
-// Deal is a plan of deal prices, for whom it is, and the plan whose place it takes.
+// Deal is a plan of deal prices, its accounts, and the plan that it replaces.
 type Deal struct {
 	Plan, Of string
 	Kind     string
 	Accounts []string
-	Named    []diag.Text // the accounts, where the catalogue names them
+	Named    []diag.Text // position of the accounts in the catalogue
 }
 
 // Deals are the deal prices of the catalogue.
@@ -178,7 +178,7 @@ func (c *Catalogue) Deals() (list []Deal) {
 	return list
 }
 
-// dealWords say for whom a plan takes the place of another; "" if it is no deal.
+// dealWords says for which accounts a plan replaces another; "" if it is not a deal.
 func (x *explanation) dealWords() string {
 	p := x.plan()
 	if p == nil || p.counter == p.name {
@@ -199,8 +199,8 @@ func (x *explanation) dealWords() string {
 	return ""
 }
 
-// withDeals keeps sessions in a plan where they are kept in a plan that takes its place, and the other way round: a
-// session goes on when a deal begins or ends.
+// withDeals makes a plan keep sessions if a deal that replaces it keeps them, and vice versa, because a session
+// continues when a deal begins or ends.
 func (c *compiler) withDeals(family int32) (versions []*plan) {
 	of := family
 	for _, d := range c.deals {
@@ -217,8 +217,8 @@ func (c *compiler) withDeals(family int32) (versions []*plan) {
 	return versions
 }
 
-// followDeals gives what a deal takes over the counters of the plan whose place it takes. A deal has no versions from before
-// it began, so their names cannot be followed in its own.
+// followDeals gives the inherited buckets and prices of a deal the counters of the plan that it replaces. A deal has
+// no versions from before it began, so their names cannot be followed in the deal's own versions.
 func (c *compiler) followDeals() {
 	for _, d := range c.deals {
 		of, own := c.plans.list[d.of], c.plans.list[d.plan]

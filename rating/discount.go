@@ -14,11 +14,13 @@ import (
 	"ratemill/udr"
 )
 
-// A discount takes a part of what units cost, by the units or the spend that an account or a tree has reached in a period.
+// A discount takes off a share of the cost of units. The share depends on the units or the spend that an account or a
+// tree has reached in a period.
 //
-// By units, the record that crosses a threshold is divided: its units below the threshold have the discount from before. By spend, the
-// discount that was reached before the record holds for the whole record, as the record's own cost would otherwise decide its own discount.
-// A discount on the whole changes what was charged before, too: its prices are those of a volume (volume.go), which corrects them.
+// A discount by units divides the record that crosses a threshold: its units below the threshold have the discount
+// from before. A discount by spend is the one reached before the record and holds for the whole record; otherwise the
+// record's own cost would decide its own discount. A discount on the whole also changes earlier charges: its prices
+// are volume prices (volume.go), which correct them.
 var discounted = adjustment{
 	class:     compileDiscounts,
 	price:     discountPrice,
@@ -91,7 +93,7 @@ func (offText) JSONSchema() map[string]any {
 	return map[string]any{"type": "string", "pattern": `^[0-9]+(\.[0-9]+)? ?%$`}
 }
 
-// discount is what a class has off.
+// discount is a discount of a class.
 type discount struct {
 	name   string // of its count
 	id     uint64
@@ -111,7 +113,8 @@ type discountStep struct {
 	part  decimal.D // of a price
 }
 
-// reached is the step that a count reaches, nil below the first, and how many units are left until the next one.
+// reached returns the step that a count reaches, nil below the first, and the number of units left until the next
+// one.
 func (d *discount) reached(units int64) (s *discountStep, left int64) {
 	left = math.MaxInt64
 	for i := range d.steps {
@@ -123,7 +126,7 @@ func (d *discount) reached(units int64) (s *discountStep, left int64) {
 	return s, left
 }
 
-// reachedBy is the step that a spend reaches, nil below the first.
+// reachedBy returns the step that a spend reaches, nil below the first.
 func (d *discount) reachedBy(spend decimal.D) (s *discountStep) {
 	for i := range d.steps {
 		if spend.Less(d.steps[i].spend) {
@@ -162,7 +165,7 @@ func compileDiscounts(s *saying) {
 		s.plan.discounts[doc] = d
 	}
 	s.pc.discount = d
-	if credit := s.classDoc.Negative; credit.Value != "" && !d.whole { // of those on the whole, volumes tell it
+	if credit := s.classDoc.Negative; credit.Value != "" && !d.whole { // volume.go reports it for discounts on the whole
 		s.list.Errorf(credit.Pos, "credits and discounts exclude each other: a credit could not know which discount the units had that it takes "+
 			"back. Remove the discounts, or give credits a class of their own without discounts")
 	}
@@ -288,7 +291,7 @@ func discountWhole(s *saying) {
 	}
 }
 
-// lessened are a price and what discounts leave of it.
+// lessened is a price and the part of it that is left after discounts.
 func (p *planClass) lessened(price decimal.D) []decimal.D {
 	all := []decimal.D{price}
 	for i := 0; p.discount != nil && i < len(p.discount.steps); i++ {
@@ -299,7 +302,8 @@ func (p *planClass) lessened(price decimal.D) []decimal.D {
 	return all
 }
 
-// discount counts the units of a record that pay a price of the plan, or their cost, and takes off what was reached.
+// discount counts the units of a record that pay a price of the plan, or their cost, and takes off the discount that
+// this count has reached.
 func (e *Engine) discount(t *tier, ch *Charge, c *Counters, u *udr.Usage, sum *amount, res *Result) error {
 	d := t.class.discount
 	if d.whole {
@@ -364,10 +368,11 @@ func (e *Engine) discount(t *tier, ch *Charge, c *Counters, u *udr.Usage, sum *a
 	return nil
 }
 
-// discountable reports whether the line has units at a price of the plan: not at one of a limit or pool for usage over it.
+// discountable reports whether the line has units at a price of the plan. A price of a limit or pool for usage over
+// it has no discount.
 func (l *Line) discountable() bool { return l.Kind == LineUsage && l.Over == "" }
 
-// lessen takes a step's part of the price of n units of a line, from unit at of the record on, off the sum.
+// lessen subtracts from the sum a step's share of the price of n units of a line, from unit at of the record on.
 func (c *Charge) lessen(l *Line, s *discountStep, at, n int64, x Line, sum *amount) error {
 	price, err := l.Price.Mul(s.part)
 	if err != nil {
@@ -403,7 +408,8 @@ func (a *amount) take(d decimal.D, f decimal.Fraction) (err error) {
 	return err
 }
 
-// discountAgain says that each discount is a part of the price of units that the charge has, and of each unit at most once.
+// discountAgain checks that each discount is a share of the price of units in the charge, and that each unit has at
+// most one discount.
 func discountAgain(r *recomputation) error {
 	end := int64(math.MinInt64)
 	for i := range r.Lines {
@@ -480,7 +486,8 @@ func percentWords(millionths int64) string {
 	return text + " %"
 }
 
-// discountPlaces are the places of a class's discounts; those on the whole are steps of its prices.
+// discountPlaces returns the places of a class's discounts. Discounts on the whole have the places of price steps
+// instead.
 func (p *planClass) discountPlaces(class string, all []Place) []Place {
 	for i := 0; p.discount != nil && !p.discount.whole && i < len(p.discount.steps); i++ {
 		all = append(all, discountPlace(class, p.discount.steps[i].off))

@@ -93,7 +93,7 @@ type planDoc struct {
 	Included    []bucketDoc         `yaml:"included" doc:"Units that each SIM has free in each cycle, drawn in this order before share plans."`
 
 	node  *diag.Node
-	depth int  // of a plan that extends another: how many plans it goes back to
+	depth int  // of a plan that extends another: the number of plans in its chain
 	ended bool // the end of deal prices
 }
 

@@ -2,9 +2,9 @@ package rating
 
 import "ratemill/udr"
 
-// cover draws on the buckets that cover the record, first that of the SIM's life, then the plan's included units, then the pools of the account in
-// its order, and returns the number of covered units. Buckets cover the beginning of a record. One with an increment of
-// its own changes the rounded quantity of the charge.
+// cover draws on the buckets that cover the record and returns the number of covered units. It draws first on the
+// bucket of the SIM's life, then on the plan's included units, then on the pools in the order of the account. Buckets
+// cover the beginning of a record. A bucket with an increment of its own changes the rounded quantity of the charge.
 func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zone int32, res *Result) (at int64, err error) {
 	if t.number == 0 && ch.Rounded > 0 && e.state.known && !e.giving.on {
 		e.state.free = e.drawLife(ch, c, u, class, ch.Rounded, res)
@@ -55,8 +55,8 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 	return at, nil
 }
 
-// draw takes from a bucket what it covers of the record from unit at on. A full bucket is recorded too, because it
-// explains why the record cost something.
+// draw takes from a bucket the units that it covers of the record, from unit at on. A full bucket is recorded too,
+// because it explains why the record cost something.
 func (e *Engine) draw(t *tier, b *bucket, size int64, w tally, at int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
 	k, entry, before := e.counter(c, &w, res)
 	used := before.Units()

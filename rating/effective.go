@@ -10,12 +10,13 @@ import (
 	"ratemill/udr"
 )
 
-// A state fact that follows from others says what simstate knew when it wrote the fact. If usage of an earlier time came
-// to be rated since, the fact may be wrong until simstate corrects it. If simstate had been slower, the fact would not
-// be there yet. So the rater works such facts out again from the fact before them: what it charges depends on the
-// order of the log and on what people stated, and not on how fast simstate is.
+// simstate derives some state facts from earlier facts, by its knowledge at the time of writing. If usage of an
+// earlier time was rated since then, such a fact may be wrong until simstate corrects it. If simstate had been
+// slower, the fact would not exist yet. So the rater derives these facts again from the fact before them. Its charges
+// then depend on the order of the log and on the facts that people stated, not on the speed of simstate.
 
-// effective is the state of a SIM at a time, from the fact that holds then. zone is that of the payer.
+// effective returns the state of a SIM at a time, derived from the fact that holds then. zone is the payer's time
+// zone.
 func (e *Engine) effective(v *registry.View, rev registry.Revision, c *Counters, sim uint32, fact registry.SIMState, at udr.Instant,
 	zone *time.Location) (life.Stay, error) {
 	e.lived(c, sim, fact.Since, at)
@@ -32,8 +33,8 @@ func (e *Engine) effective(v *registry.View, rev registry.Revision, c *Counters,
 	return e.states.Of(v, fact, at, zone, events)
 }
 
-// again works out the state of a SIM at a time from an earlier fact than the one that holds then; false if that fact
-// stands, because nothing happened between.
+// again derives the state of a SIM at a time from an earlier fact than the one that holds then. It returns false if
+// nothing happened between the two facts, so that the later one stands.
 func (e *Engine) again(v *registry.View, rev registry.Revision, c *Counters, sim uint32, fact registry.SIMState, at udr.Instant,
 	zone *time.Location) (life.Stay, bool) {
 	e.lived(c, sim, math.MinInt64, at)
@@ -58,8 +59,9 @@ func (e *Engine) again(v *registry.View, rev registry.Revision, c *Counters, sim
 	return stay, err == nil
 }
 
-// withAccount adds what the status of the account did to what usage did, after one time up to another: e.byAccount, and what the
-// SIM's state did not heed when simstate judged it. Usage that came to be rated since may have ended that state earlier.
+// withAccount adds the effects of the account's status to those of usage, after one time up to another. These effects
+// are e.byAccount and the status changes that the SIM's state ignored when simstate judged it. Usage that was rated
+// since then may have ended that state earlier.
 func (e *Engine) withAccount(v *registry.View, rev registry.Revision, sim uint32, events []life.Event, from, at udr.Instant) []life.Event {
 	e.unheeded = v.Unheeded(sim, from, at, rev, e.unheeded[:0])
 	for _, fact := range e.unheeded {
@@ -67,7 +69,7 @@ func (e *Engine) withAccount(v *registry.View, rev registry.Revision, sim uint32
 	}
 	for _, a := range e.byAccount {
 		i := 0
-		for i < len(events) && events[i].At < a.At { // of one instant, usage comes last
+		for i < len(events) && events[i].At < a.At { // at one instant, usage comes last
 			i++
 		}
 		events = slices.Insert(events, i, a)
@@ -76,15 +78,15 @@ func (e *Engine) withAccount(v *registry.View, rev registry.Revision, sim uint32
 	return events
 }
 
-// mayDiffer reports whether a fact may say something else if it is worked out again with what usage did. Of usage whose
-// fact is there, simstate knew all that came to be rated before it. A fact whose usage is not known here was made below
-// another billing root, and all before it too.
+// mayDiffer reports whether a fact may change if it is derived again with the effects of usage. If simstate wrote the
+// fact of some usage, it knew all usage that was rated before that. If the usage of a fact is not known here, the
+// fact and all facts before it were made below another billing root.
 func (e *Engine) mayDiffer(v *registry.View, fact registry.SIMState) bool {
 	switch fact.Origin {
 	case registry.ByUsage:
 		return e.disorder && slices.ContainsFunc(e.happened, func(h happening) bool { return h.at == fact.Since })
 	case registry.ByTime, registry.ByAccount:
-		// The state that a suspension of the account interrupted is in the fact before it.
+		// The fact before it has the state that a suspension of the account interrupted.
 		return len(e.happened) > 0 && e.happened[0].at < fact.Since || e.states.ByAccount(v, fact) == life.AccountSuspended
 	}
 	return false

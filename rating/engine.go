@@ -14,8 +14,8 @@ import (
 
 // Engine prices usage by one catalogue. It is not safe for concurrent use; engines can share a catalogue.
 //
-// It caches what follows from the catalogue for accounts, plans and zones seen before, and never anything that changes
-// a price.
+// It caches values that follow from the catalogue for accounts, plans and zones seen before, and never anything that
+// changes a price.
 type Engine struct {
 	catalogue *Catalogue
 	clocks    []*zoneClock
@@ -27,13 +27,13 @@ type Engine struct {
 	lastNumber int32
 
 	tiers     []tier
-	sum       amount    // of the charge that is being made
-	settle    amount    // of the current charge: what its units at volume prices cost exactly
-	settled   decimal.D // what they make their shares cost more
+	sum       amount    // of the charge that is being computed
+	settle    amount    // of the current charge: exact cost of its units at volume prices
+	settled   decimal.D // by how much they increase the cost of their shares
 	repriced  []reached // by the current record
 	stretches []stretch // of the current charge
 	path      []*payer
-	counting  counting // by the limit that is being looked at
+	counting  counting // by the limit that is being evaluated
 	parts     []part
 	undo      []undo
 
@@ -41,13 +41,13 @@ type Engine struct {
 
 	states    *life.Reader
 	state     simState
-	happened  []happening  // that lived found
-	earlier   bool         // there is something earlier than lived was asked for
-	livedSIM  uint32       // of which it did
-	disorder  bool         // something came later than what usage did then or after
-	then      []happening  // that it found for another time
+	happened  []happening  // result of lived
+	earlier   bool         // there is something before the interval that lived was asked for
+	livedSIM  uint32       // bits of these earlier effects
+	disorder  bool         // something was rated later than the effects of usage at that time or after it
+	then      []happening  // result of lived for another time
 	happens   []life.Event // scratch of events
-	byAccount []life.Event // what the status of the account did, scratch of again
+	byAccount []life.Event // effects of the account's status, scratch of again
 	unheeded  []registry.SIMState
 	lifeIDs   []lifeIDs // by class number
 
@@ -58,13 +58,13 @@ type Engine struct {
 	rev        registry.Revision
 
 	drawn []pooled // scratch of poolsOf
-	sizes *pools   // nil until a pool is asked for its size
+	sizes *pools   // nil until the size of a pool is needed
 	pools map[poolKey][]*pool
 
 	rolled     []formerCycle // scratch of drawRolled
 	owned      []instance    // of the current tier
 	buys       []registry.Bought
-	renewed    []PeriodLine // what the renewals of packages by the record cost the tier
+	renewed    []PeriodLine // cost of the tier's package renewals by the record
 	prefetched []uint32     // scratch of Prefetch
 	touched    uint64       // so that the compiler keeps the read
 }
@@ -77,7 +77,7 @@ func NewEngine(c *Catalogue) *Engine {
 // Catalogue is the engine's catalogue.
 func (e *Engine) Catalogue() *Catalogue { return e.catalogue }
 
-// payer is an account with the engine's derived values for it.
+// payer is an account with the values that the engine derived for it.
 type payer struct {
 	facts    *registry.Account
 	number   uint32 // fields needed by every record are copied here: facts are a cache miss away
@@ -93,12 +93,12 @@ type payer struct {
 
 	dealsOfKind []deal
 
-	wrong *udr.SuspendError // the catalogue lacks a name used by the account
+	wrong *udr.SuspendError // the account uses a name that the catalogue lacks
 
 	cycle      int32
 	start, end udr.Instant // of that cycle
 
-	before [2]cycleSpan // cycles before it that were looked up last
+	before [2]cycleSpan // earlier cycles that were looked up last
 
 	usual  [4]usualCounter // for Prefetch
 	usuals uint8
@@ -120,20 +120,21 @@ type tier struct {
 	model   *zoneModel
 	hit     hit
 	wall    *zoneClock // of time slices
-	own     belonging  // what of the record is own, if the model asks
+	own     belonging  // the parts of the record that are own, if the model needs them
 	begins  *price     // at which the record begins
 	total   decimal.D
 
-	corrected decimal.D // what corrections of the running cycle add for the account, and for no SIM
+	corrected decimal.D // amounts that corrections of the running cycle add for the account, and for no SIM
 
 	// For a plan that prorates included units: the days before the record that count, those from then to the end of the
 	// cycle, and all of the cycle.
 	days, rest, of int64
 
 	part *part // nil if no session is kept for it
-	// Of usage over a limit, if the record has some; nil: there is none. below is how many of the used units are not over it.
+	// The price of usage over a limit; nil if the record has no such usage. below is the number of used units that
+	// are not over the limit.
 	over    *price
-	overage *price // of a pool, for what no bucket covers; nil: the plan's price
+	overage *price // of a pool, for units that no bucket covers; nil: the plan's price
 	below   int64
 	free    bool // its charge owes no connect fee
 }
@@ -221,7 +222,7 @@ func (e *Engine) class(u *udr.Usage) (int32, error) {
 		return 0, suspend("unit", "the quantity is in %s, but the catalogue prices %s by %s; correct the source's rules or the prices",
 			literal.UnitName(u.Unit), u.Class, literal.UnitName(unit))
 	}
-	if u.Quantity < -literal.MaxQuantity || u.Quantity > literal.MaxQuantity { // whether one below 0 is allowed, the plans say
+	if u.Quantity < -literal.MaxQuantity || u.Quantity > literal.MaxQuantity { // the plans say whether a quantity below 0 is allowed
 		return 0, suspend("quantity", "quantity %d is out of range: it must be at most %d", u.Quantity, int64(literal.MaxQuantity))
 	}
 	return e.lastNumber, nil
@@ -321,8 +322,8 @@ func (e *Engine) planFamily(v *registry.View, name uint32) int32 {
 	return e.planOf[name] - 1
 }
 
-// payer is the engine's data about an account; facts never change, so comparing their address shows whether it is
-// current.
+// payer returns the engine's data about an account. Facts never change, so comparing their addresses shows whether
+// the data is current.
 func (e *Engine) payer(number uint32, facts *registry.Account) *payer {
 	for int(number) >= len(e.accounts) {
 		e.accounts = append(e.accounts, make([]*payer, 1+len(e.accounts)/2)...)

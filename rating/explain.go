@@ -11,7 +11,7 @@ import (
 	"ratemill/udr"
 )
 
-// Names gives people's names for the numbers and codes in charges and records. Any of it may be missing.
+// Names gives readable names for the numbers and codes in charges and records. Any name may be missing.
 type Names struct {
 	Catalogue *Catalogue // the catalogue of the charge: shows which zones did not match
 	Charges   []Charge   // all charges of the record: shows margins
@@ -59,8 +59,8 @@ func (n *Names) location(account uint32, at udr.Instant) *time.Location {
 	return time.UTC
 }
 
-// Explain puts a charge into words: a headline, and a line for each step from usage to amount; the last line recomputes
-// it. It knows nothing of files and invoices; others add those lines.
+// Explain puts a charge into words: a headline, and a line for each step from usage to amount; the last line
+// recomputes it. Callers add the lines about files and invoices.
 func Explain(u *udr.Usage, c *Charge, names Names) string {
 	zone := names.location(c.Account, u.At)
 	x := explanation{u: u, c: c, names: &names, zone: zone, credit: c.Quantity < 0}
@@ -131,10 +131,10 @@ type explanation struct {
 	names *Names
 	zone  *time.Location
 
-	credit bool // the charge is a credit turned around
+	credit bool // the charge is a credit with the signs reversed
 }
 
-// later reports whether parts of the record's session came before it.
+// later reports whether the record continues a session, so that earlier parts exist.
 func (x *explanation) later() bool { return x.c.Before != (Session{}) }
 
 // whole is the part of the amount to which the plan's fee, cap and rounding apply.
@@ -229,7 +229,7 @@ func (x *explanation) lacks(w *whereDoc) string {
 	return "not " + few(w.Networks, w.Countries, ownWord(w.Network, ownNetworks))
 }
 
-// ownWord is a list of the words for what is own, if a zone names it.
+// ownWord lists the words for own networks and numbers that a zone names.
 func ownWord(said diag.Text, words string) []diag.Text {
 	if said.Value == "" {
 		return nil
@@ -354,7 +354,7 @@ func (x *explanation) drawWords(d *Draw, name, word string) string {
 	return text + drawn
 }
 
-// lifeWords describes what a bucket of the SIM's life covers.
+// lifeWords describes the units that a bucket of the SIM's life covers.
 func (x *explanation) lifeWords(d *Draw) string {
 	unit, sim := x.u.Unit, x.names.sim(d.Owner)
 	if d.Bucket == notBilledYet {

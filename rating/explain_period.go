@@ -6,7 +6,7 @@ import (
 	"ratemill/decimal"
 )
 
-// periodLines tells what fees, passes, minimums, caps and renewals of packages add.
+// periodLines explains the amounts that fees, passes, minimums, caps and renewals of packages add.
 func (x *explanation) periodLines() {
 	for i := range x.c.Periods {
 		l := &x.c.Periods[i]
@@ -31,7 +31,7 @@ func (x *explanation) periodLines() {
 	}
 }
 
-// periodWords names the period of a line and whose it is: the day 2026-03-05 of SIM 7.
+// periodWords names the period of a line and its owner: the day 2026-03-05 of SIM 7.
 func (x *explanation) periodWords(l *PeriodLine) string {
 	whose := "SIM " + x.names.sim(l.Owner)
 	if l.Counter == AccountUnits {
@@ -48,7 +48,7 @@ func spanWords(p period, begins int32) string {
 	return "the " + p.String() + " from " + date(begins)
 }
 
-// creditWords say why a credit gives back more or less than a record costs.
+// creditWords says why a credit gives back more or less than the cost of a record.
 func (x *explanation) creditWords(l *PeriodLine, when string) string {
 	text := fmt.Sprintf("%s was charged in %s", x.money(l.Charged), when)
 	switch l.Kind {

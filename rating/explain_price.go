@@ -76,7 +76,8 @@ func (x *explanation) price() *price {
 	return nil
 }
 
-// sliceWords names the time slices of the record, first the one in which it begins, whose fee applies.
+// sliceWords names the time slices of the record. The first is the one in which it begins, because that slice's fee
+// applies.
 func (x *explanation) sliceWords() string {
 	var all []string
 	add := func(slice string) {
@@ -101,7 +102,8 @@ func (x *explanation) sliceWords() string {
 	return "time slice " + strings.Join(all, " then ") + x.sliceClockWords()
 }
 
-// sliceClockWords says whose clock the slices follow, if it is not the account's, and that the record is of a holiday.
+// sliceClockWords says whose clock the slices follow, if it is not the account's, and which holiday the record falls
+// on.
 func (x *explanation) sliceClockWords() (words string) {
 	zone := x.zone
 	if x.c.SliceZone != "" {
@@ -122,8 +124,8 @@ func (x *explanation) sliceClockWords() (words string) {
 	return words
 }
 
-// anywhereWords describes a price of a network price plan without place and other party: it holds everywhere, or where
-// no other price of the class does.
+// anywhereWords describes a price of a network price plan without place and other party: it holds everywhere, or
+// wherever no other price of the class holds.
 func (x *explanation) anywhereWords() string {
 	pc, u := x.planClass(), x.u
 	others := false

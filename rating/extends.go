@@ -12,11 +12,11 @@ import (
 	"ratemill/literal"
 )
 
-// A plan may extend another one: it has everything of that plan, at its prices times a factor, and replaces what it says
-// itself. It follows the versions of the other plan. The resulting plan is made once, when the catalogue is compiled,
-// so rating by it is like rating by any other.
+// A plan may extend another one. It inherits everything from that plan, with prices multiplied by a factor, and its
+// own terms replace the inherited ones. It follows the versions of the other plan. The compiler merges the two once,
+// so rating treats the result like any other plan.
 
-// extendsDoc is what a plan says about the plan that it extends.
+// extendsDoc is the field of a plan that names the plan that it extends.
 type extendsDoc struct {
 	Extends diag.Text `yaml:"extends" doc:"Another plan, of which this one has everything that it does not say itself: in each of its versions, from the day on which that version begins. A price replaces the other plan's price for the same places (or zones) and slice, or of the same name." example:"fleet"`
 	Scale   scaleDoc  `yaml:",inline"`
@@ -29,7 +29,7 @@ type scaleDoc struct {
 	Discount *diag.Text `yaml:"discount" doc:"Instead of factor: by how much they are less." example:"10 %"`
 }
 
-// forDoc is for whom a plan is. It has the fields of a product's for.
+// forDoc names the accounts for which a plan is. It has the same fields as for in a product.
 type forDoc struct {
 	Kind     string      `yaml:"kind" enum:"standard|reseller" doc:"Accounts of this kind. A deal for the account itself takes precedence over one for its kind." example:"reseller"`
 	Accounts []diag.Text `yaml:"accounts" doc:"These accounts, and those below them, except for resellers and the accounts below resellers." example:"[acme]"`
@@ -42,9 +42,9 @@ func (f *forDoc) Check(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// origin is where an amount of a plan comes from that extends another.
+// origin is the source of an amount in a plan that extends another.
 type origin struct {
-	text    string // as the other plan says it
+	text    string // as written in the other plan
 	plan    string
 	at      diag.Pos
 	factors []string
@@ -89,8 +89,7 @@ type extension struct {
 	path []string // plans that are being made
 }
 
-// extend replaces the documents of plans that extend others by what follows from both, a document for each version of
-// either.
+// extend replaces the documents of plans that extend others by merged documents, one for each version of either plan.
 func (c *compiler) extend() {
 	if !slices.ContainsFunc(c.planDocs, func(d *planDoc) bool { return d.Extends.Extends.Value != "" }) {
 		return
@@ -110,11 +109,11 @@ func (c *compiler) extend() {
 	for _, name := range names {
 		c.planDocs = append(c.planDocs, x.versions(name)...)
 	}
-	// A plan is compiled after the one that it extends, so that a mistake is told of the plan that makes it.
+	// A plan is compiled after the one that it extends, so that an error names the plan that contains the mistake.
 	slices.SortStableFunc(c.planDocs, func(a, b *planDoc) int { return cmp.Compare(a.depth, b.depth) })
 }
 
-// versions are those of a plan.
+// versions returns the versions of a plan.
 func (x *extension) versions(name string) []*planDoc {
 	if made, ok := x.made[name]; ok {
 		return made
@@ -137,7 +136,7 @@ func (x *extension) versions(name string) []*planDoc {
 	return made
 }
 
-// version is what follows from a plan's version that ends at a time, and the versions of the plan that it extends.
+// version merges a plan's version, which ends at a time, with the versions of the plan that it extends.
 func (x *extension) version(d *planDoc, end int64) (made []*planDoc) {
 	of := d.Extends.Extends
 	if x.of[of.Value] == nil {
@@ -159,7 +158,7 @@ func (x *extension) version(d *planDoc, end int64) (made []*planDoc) {
 	}
 	bases := x.versions(of.Value)
 	if bases == nil {
-		return nil // its mistakes are told
+		return nil // its mistakes are already reported
 	}
 	if !x.ordered(d, bases) {
 		return nil
@@ -286,11 +285,10 @@ func (x *extension) merged(d, base *planDoc, factor decimal.D) *planDoc {
 	return &made
 }
 
-// ownFields are what a plan does not take over from the one that it extends: fields of the document, and those that
-// are merged.
+// ownFields are the fields that a plan does not inherit: those that identify the document, and those that are merged.
 var ownFields = []string{"plan", "from", "extends", "factor", "discount", "for", "until", "slices", "classes", "prices"}
 
-// inherit fills the fields that a document does not say with those of another.
+// inherit fills the fields that a document lacks with those of another.
 func inherit(to, from reflect.Value, node *diag.Node, copied func(reflect.Value) reflect.Value) {
 	for i := range to.NumField() {
 		f := to.Type().Field(i)
@@ -419,7 +417,7 @@ func (d *priceDoc) origins() (list []*origin) {
 	return list
 }
 
-// baseWords say which prices of another plan a price follows from, "" for a price of its own.
+// baseWords names the prices of another plan from which a price follows; "" for a plan's own price.
 func (x *explanation) baseWords() string {
 	p := x.price()
 	if p == nil || len(p.origins) == 0 {

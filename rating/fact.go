@@ -16,7 +16,7 @@ type Fact struct {
 	Name   string
 	Kind   FactKind
 	Unit   udr.Unit // of a quantity
-	Absent bool     // it had no value
+	Absent bool     // the word had no value
 	Text   string
 	Number int64 // of an int, a quantity or a time; 1 for yes
 }
@@ -57,7 +57,8 @@ func (f *Fact) words() string {
 	return f.Name + " is " + strconv.Quote(f.Text)
 }
 
-// reask asks a condition again, about the facts of a charge alone. ok is false if the facts do not say all that it reads.
+// reask evaluates a condition again from the facts of a charge alone. ok is false if the facts lack a word that it
+// reads.
 func reask(condition string, facts []Fact) (holds, ok bool) {
 	words := make([]rules.Word, len(facts))
 	unit := udr.Count
@@ -92,7 +93,7 @@ func reask(condition string, facts []Fact) (holds, ok bool) {
 	return holds, err == nil
 }
 
-// recheck says that the condition of the price holds for the facts.
+// recheck returns an error unless the condition of the price holds for the facts.
 func (c *Charge) recheck() error {
 	if c.When == "" {
 		return nil
@@ -115,7 +116,7 @@ func factWords(facts []Fact) string {
 	return strings.Join(words, ", ")
 }
 
-// whenLines says which condition held, and which did not that come before it.
+// whenLines explains which condition held, and which conditions before it did not.
 func (x *explanation) whenLines() {
 	if len(x.c.Facts) == 0 && x.c.When == "" {
 		return
@@ -133,7 +134,7 @@ func (x *explanation) whenLines() {
 	x.line("when", fmt.Sprintf("price %s, because its condition holds: %s; %s", x.c.Price, x.c.When, factWords(facts)))
 }
 
-// read are the facts that the condition of a price reads.
+// read returns the facts that the condition of a price reads.
 func (x *explanation) read(p *price) (facts []Fact) {
 	inputs := x.names.Catalogue.conditions.Inputs()
 	for _, slot := range p.when.Reads() {
@@ -146,7 +147,8 @@ func (x *explanation) read(p *price) (facts []Fact) {
 	return facts
 }
 
-// notTaken are the prices with a condition that come before the one of the charge and could have been taken.
+// notTaken returns the prices with a condition that come before the charge's price in the list and could have
+// applied.
 func (x *explanation) notTaken() (prices []*price) {
 	pc := x.planClass()
 	if pc == nil || pc.when == nil {

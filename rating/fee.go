@@ -5,9 +5,10 @@ import (
 	"ratemill/literal"
 )
 
-// A connect fee is due once for a record or session of more than 0 units, by the price at which it begins. A record that a pass, or
-// the free units of the SIM's state, cover whole owes none. So a session owes it with its first part that they do not cover whole, by
-// the price of that part, and the parts cost together what one record costs.
+// A connect fee is due once for a record or session of more than 0 units, by the price at which it begins. No fee is
+// due for a record that a pass, or the free units of the SIM's state, cover completely. So a session pays the fee
+// with its first part that these do not cover completely, by the price of that part. The parts together then cost as
+// much as one record.
 var fee = adjustment{
 	price: func(s *saying) {
 		d := s.priceDoc.Fee.ofRecord()
@@ -61,7 +62,7 @@ func feeLine(amount decimal.D) Line {
 	return Line{Kind: LineFee, Quantity: 1, Price: amount, Per: 1, Amount: amount}
 }
 
-// Fee is the connect fee, 0 where none is due.
+// Fee returns the connect fee, 0 if none is due.
 func (c *Charge) Fee() decimal.D {
 	if l := c.line(LineFee); l != nil {
 		return l.Amount

@@ -19,16 +19,16 @@ type Kind struct {
 	Compile func(docs []any, c *Catalogue) (compiled any, list diag.List)
 }
 
-// foreign is the documents of a kind in a catalogue.
+// foreign holds the documents of a kind in a catalogue.
 type foreign struct {
 	docs     []any
 	compiled any
-	list     diag.List // of a stored catalogue: errors that do not keep it from being opened
+	list     diag.List // of a stored catalogue: errors that do not prevent opening it
 }
 
-// Of is what Kind.Compile made of a kind's documents. The catalogue must have been loaded or opened with this kind,
-// else ok is false. In a stored catalogue, which was accepted once, the documents may be wrong by a rule that came
-// later: then list says how, and compiled is what could be made of them.
+// Of returns the result of Kind.Compile for a kind's documents. ok is false unless the catalogue was loaded or opened
+// with this kind. A stored catalogue was accepted once, but its documents may break a rule that ratemill added later.
+// In that case list has the errors, and compiled has the documents as far as they are valid.
 func (c *Catalogue) Of(key string) (compiled any, list diag.List, ok bool) {
 	f, ok := c.foreign[key]
 	if !ok {
@@ -66,7 +66,8 @@ func (c *compiler) compileForeign() {
 	}
 }
 
-// foundForeign takes the mistakes in a kind's documents. Those of a stored catalogue do not keep rating from opening it.
+// foundForeign records the mistakes in a kind's documents. Mistakes in a stored catalogue do not prevent rating from
+// opening it.
 func (c *compiler) foundForeign(f *foreign, list diag.List) {
 	if c.stored {
 		f.list = append(f.list, list...)

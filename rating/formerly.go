@@ -7,16 +7,16 @@ import (
 	"ratemill/diag"
 )
 
-// A document says `formerly` with the name that the version before had. That version may itself have been renamed, and
-// its count has the name from before. So the names are followed from version to version, oldest first, to the one that
-// has the count.
+// The field `formerly` of a document gives the name in the version before. That version may itself be a renamed one,
+// with a counter under a still older name. So the compiler follows the names from version to version, oldest first,
+// until it finds the one that names the counter.
 
 // naming is the name of a counted thing in one version.
 type naming struct {
 	name, formerly string
 	counted        *string // the name in the counter
 	at             diag.Pos
-	recount        func() // after counted changed
+	recount        func() // after `counted` changed
 }
 
 // followNames finds the counters of renamed buckets, prices and limits.
@@ -36,7 +36,7 @@ func (c *compiler) followNames() {
 				for j := range pc.prices {
 					if p := &pc.prices[j]; p.id != 0 {
 						all = append(all, naming{p.own, p.former, &p.key, p.at, func() {
-							if id := c.id(p.at, prefix+p.key); p.shared == "" { // a count with a name of its own goes on
+							if id := c.id(p.at, prefix+p.key); p.shared == "" { // a count with a name of its own continues
 								p.id = id
 							}
 						}})
@@ -75,9 +75,9 @@ func (c *compiler) recount(owner string, b *bucket) {
 	}
 }
 
-// follow sets the counters of one family's things, oldest version first. A version that repeats name and formerly of the
-// one before is a copy of it and continues the same count; otherwise formerly is the name in the newest version before
-// that has it. If there is none, the former name stood in a catalogue before this one, and counts by itself.
+// follow sets the counters of one family's things, oldest version first. A version that repeats name and formerly of
+// the one before is a copy of it and continues the same count; otherwise formerly is the name in the newest version
+// before that has it. If no version has it, the former name is from an earlier catalogue and names the counter.
 func (c *compiler) follow(what, owner string, versions int, named func(version int) []naming) {
 	var before [][]naming
 	for i := range versions {
@@ -131,7 +131,7 @@ func followed(n *naming, before [][]naming) (counted string, ok bool) {
 	return "", false
 }
 
-// followLimits does it for limits, whose former name is another document's.
+// followLimits does the same as follow for limits. Their former name is the name of another document.
 func (c *compiler) followLimits() {
 	type version struct {
 		*limit

@@ -8,14 +8,16 @@ import (
 	"ratemill/udr"
 )
 
-// A pool is the buckets of a share plan for the account that owns them, in one period. How large they are depends on facts of the
-// registry: the days on which accounts have the plan, and the SIMs that contribute. A record asks for the size on its day, as known at the
-// revision that is pinned by its file. So a pool keeps the changes of its size in the order of the revisions that told them; the sums up to
-// each day, every so many changes, are kept too. A question is a binary search and some additions, and needs no lock, because each engine
-// has the pools of its own partition. A catalogue whose pools do not grow has none.
+// A pool is the buckets of a share plan for the account that owns them, in one period. How large they are depends on
+// facts of the registry: the days on which accounts have the plan, and the SIMs that contribute. A record asks for
+// the size on its day, as known at the revision that is pinned by its file. So a pool keeps the changes of its size
+// in the order of the revisions that brought them. It also keeps the sums up to each day after every fixed number of
+// changes. A lookup is a binary search and some additions. It needs no lock, because each engine has the pools of its
+// own partition. A catalogue whose pools do not grow keeps nothing.
 //
-// The facts of a SIM as known at a revision say on which days of the period it contributes. The changes of a revision are the difference
-// to what the SIM's facts said at the revision before, so a new revision costs no more than the SIMs about which it tells something.
+// The facts of a SIM as known at a revision say on which days of the period it contributes. The changes of a revision
+// are the difference to what the SIM's facts said at the revision before, so the work for a new revision is
+// proportional to the SIMs that it changes.
 type pool struct {
 	share *share
 	owner uint32
@@ -25,17 +27,17 @@ type pool struct {
 	ends  []udr.Instant // the last instant of each of its days
 
 	known    registry.Revision // up to which the changes are complete
-	seen     registry.Revision // the newest revision about any account when told was found
+	seen     registry.Revision // the newest revision about any account when told was computed
 	told     registry.Revision // the newest revision about an account of the pool
 	accounts []uint32          // that may have the plan for this owner, in the order of their numbers
 	terms    map[uint32][]termsAt
 
 	changes []change
-	whole   registry.Revision // from which on the pool has all days, as far as is known; 0 for none
+	whole   registry.Revision // revision from which on the pool has all days, as far as is known; 0 for none
 	span    int               // changes between sums
-	sums    []int64           // after each span: by group and day, of what the changes up to the day add
+	sums    []int64           // after each span: sums by group and day of the changes up to the day
 
-	asked asked // the last question, and its answer
+	asked asked // the last lookup, and its result
 }
 
 // change is what a revision adds to a group from a day of the period on. Group 0 counts the accounts that have the plan, or the
@@ -81,7 +83,8 @@ func newPool(s *share, owner uint32, k *zoneClock, first, next int32) *pool {
 	return p
 }
 
-// day is the day of the period at whose end something holds that begins at an instant: the first day that ends at it or later.
+// day returns the first day of the period at whose end something that begins at an instant holds: the first day that
+// ends at the instant or later.
 func (p *pool) day(at udr.Instant) int {
 	if at <= p.start {
 		return 0
@@ -90,14 +93,14 @@ func (p *pool) day(at udr.Instant) int {
 	return day
 }
 
-// upTo makes a pool know what is known at a revision.
+// upTo brings a pool up to date with a revision.
 func (e *pools) upTo(p *pool, v *registry.View, rev registry.Revision) {
 	if rev > p.known {
-		e.learn(p, v, v.Revision()) // all that there is: the next question may be about a later revision
+		e.learn(p, v, v.Revision()) // everything known: the next lookup may be about a later revision
 	}
 }
 
-// learn makes a pool know what revisions up to one tell.
+// learn adds the changes of all revisions up to one.
 func (e *pools) learn(p *pool, v *registry.View, rev registry.Revision) {
 	if newest := v.AccountsTold(); p.known == 0 || newest != p.seen {
 		told := registry.Revision(0)
@@ -125,7 +128,7 @@ func (e *pools) learn(p *pool, v *registry.View, rev registry.Revision) {
 	e.findWhole(p)
 }
 
-// findWhole finds from which revision on the pool has all of its days, which is so for most pools.
+// findWhole finds the revision from which on the pool has all of its days. Most pools have them.
 func (e *pools) findWhole(p *pool) {
 	p.whole = 0
 	for i := len(p.changes) - 1; i >= 0; i-- {
@@ -139,7 +142,7 @@ func (e *pools) findWhole(p *pool) {
 	p.asked.valid = false
 }
 
-// scope are the accounts that may have the plan for the owner, or whose SIMs may contribute.
+// scope returns the accounts that may have the plan for the owner, or whose SIMs may contribute.
 func (e *pools) scope(p *pool, v *registry.View) []uint32 {
 	if p.share.level.kind == ofAccount && !p.share.bySIM() {
 		return []uint32{p.owner}
@@ -213,8 +216,8 @@ func (p *pool) settle(from int) {
 
 func (p *pool) groups() int { return len(p.share.groups) + 1 }
 
-// at is how many days of the period the pool has, and what each group adds to a bucket, on a day as known at a revision. The sums are
-// valid until the next question.
+// at returns the number of the pool's days in the period, and the amount that each group adds to a bucket, on a day
+// as known at a revision. The sums are valid until the next call.
 func (e *pools) at(p *pool, rev registry.Revision, day, bucket int) (days int, sums []int64) {
 	if a := &p.asked; a.valid && a.rev == rev && a.day == day && (a.bucket == bucket || p.share.growth != peak) {
 		return a.days, a.sums
@@ -256,7 +259,8 @@ func (e *pools) at(p *pool, rev registry.Revision, day, bucket int) (days int, s
 	return a.days, a.sums
 }
 
-// daysHad counts the days up to one on which somebody has the plan, and those after it until nobody has it.
+// daysHad counts the days up to a given day on which some account has the plan, and the days after it until no
+// account has it.
 func (e *pools) daysHad(length, day int, row []int64, rest []change) (days int) {
 	e.row = append(e.row[:0], make([]int64, length)...)
 	for i := range rest {
@@ -280,7 +284,7 @@ func (e *pools) daysHad(length, day int, row []int64, rest []change) (days int) 
 	return days
 }
 
-// atPeak finds the day up to one on which contributions to a bucket are the most.
+// atPeak finds, among the days up to a given one, the day with the largest contributions to a bucket.
 func (e *pools) atPeak(p *pool, bucket, day int, row []int64, rest []change, sums []int64) {
 	length, groups := len(p.ends), p.groups()
 	e.row = append(e.row[:0], make([]int64, groups*length+groups)...)

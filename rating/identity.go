@@ -23,7 +23,7 @@ type priceIdentity struct {
 	words  []string // of zones, or of its places; none for everything
 	said   bool     // the price itself identifies its counter: by name or formerly
 	at     diag.Pos
-	before []uint64 // ids by which former versions counted it: words in the order written. They are read, never added to
+	before []uint64 // ids by which former versions counted it: words in the order written. rating reads them but never adds to them
 }
 
 // identify assigns a counter to a price.
@@ -61,7 +61,7 @@ func (c *compiler) identify(d *priceDoc, prefix string, zones []string, ownZones
 	return p, c.id(at, prefix+p.key)
 }
 
-// inOrder is the name of a price without a name, as explanations show it, in the order that identifies its counter.
+// inOrder is the description of an unnamed price, as explanations show it, in the order that identifies its counter.
 func inOrder(shown string) string {
 	if strings.Contains(shown, " to ") || strings.Contains(shown, "…") {
 		return shown
@@ -89,8 +89,8 @@ func (w *whereDoc) short() string {
 	return holds
 }
 
-// shareBefore gives the prices of one counter, in all versions of a plan, all former ids of this counter, except those
-// that belong to another price.
+// shareBefore gives all prices of one counter, in all versions of a plan, all former ids of this counter. It leaves
+// out former ids that belong to another price.
 func (c *compiler) shareBefore(f *family[plan]) {
 	own, before := map[uint64]bool{}, map[uint64][]uint64{}
 	each := func(do func(*price)) {

@@ -10,8 +10,8 @@ import (
 	"ratemill/udr"
 )
 
-// Packages and add-ons are bought on top of a plan: facts of the registry name them, and documents of the catalogue say
-// what is in them.
+// Customers buy packages and add-ons on top of a plan. Facts of the registry name them, and documents of the
+// catalogue define their content.
 
 type packageDoc struct {
 	Name        diag.Text   `yaml:"package,required" doc:"Name, by which accounts and SIMs buy it." example:"travel-eu"`
@@ -200,7 +200,7 @@ func (c *compiler) compilePackages() {
 	}
 }
 
-// Package is what a version of a package says for those who sell it.
+// Package has the terms of a package version that sellers need.
 type Package struct {
 	Name     string
 	Sandbox  bool
@@ -217,7 +217,7 @@ type Package struct {
 // Packages are the names of the packages, sorted.
 func (c *Catalogue) Packages() []string { return c.packages.names() }
 
-// Package is the version of a package that is sold at a time in a zone; false if there is none.
+// Package returns the version of a package that is sold at a time in a zone; false if there is none.
 func (c *Catalogue) Package(name string, at udr.Instant, zone *time.Location) (Package, bool) {
 	i, ok := c.packages.find(name)
 	if !ok {
@@ -235,8 +235,8 @@ func (c *Catalogue) Package(name string, at udr.Instant, zone *time.Location) (P
 	return x, true
 }
 
-// End is when the time of a package that begins at an instant ends; of one that begins with its first use, when it must
-// have begun if used is 0.
+// End returns the end of a package that begins at an instant. For a package that begins with its first use, and if
+// used is 0, it returns the latest time of that first use.
 func (p *Package) End(bought, used udr.Instant, zone *time.Location) udr.Instant {
 	switch {
 	case !p.OnUse:
@@ -252,7 +252,7 @@ func (p *Package) ReadOnlyUntil(end udr.Instant, zone *time.Location) udr.Instan
 	return p.readOnly.after(end, zone)
 }
 
-// instance is something bought that a record may draw on.
+// instance is a bought package or add-on that a record may draw on.
 type instance struct {
 	*pack
 	registry.Bought
@@ -261,8 +261,8 @@ type instance struct {
 	payer  *payer
 	begin  udr.Instant // 0: not begun
 	end    udr.Instant
-	over   bool // its time is over, and the cap is left
-	lapsed bool // nothing is left of its time
+	over   bool // its validity is over, and only the cap is left
+	lapsed bool // its validity is over
 
 	renewed renewal
 }

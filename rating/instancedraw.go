@@ -11,8 +11,8 @@ import (
 	"ratemill/udr"
 )
 
-// own finds what the accounts of a tier, and at the first tier the SIM, have bought that may cover a record. An account
-// above that has no plan of its own is one of the tier below.
+// own finds the packages and add-ons that may cover a record: those of the tier's accounts and, at the first tier, of
+// the SIM. An account above without a plan of its own belongs to the tier below.
 func (e *Engine) own(t *tier, c *Counters, u *udr.Usage) error {
 	e.owned = e.owned[:0]
 	if t.number == 0 {
@@ -47,7 +47,7 @@ func (e *Engine) ownedBy(t *tier, p *payer, sim bool, number uint32, c *Counters
 		name, _, _ := strings.Cut(b.Name, "/")
 		x := instance{Bought: *b, sim: sim, owner: number, payer: p, end: registry.NoEnd}
 		if b.Kind == registry.KindAddon {
-			if n, ok := e.catalogue.addons.find(name); ok { // others give no units
+			if n, ok := e.catalogue.addons.find(name); ok { // other kinds give no units
 				if x.pack, _, _ = e.catalogue.addons.list[n].at(p.clock, u.At); x.pack != nil {
 					e.owned = append(e.owned, x)
 				}
@@ -64,7 +64,7 @@ func (e *Engine) ownedBy(t *tier, p *payer, sim bool, number uint32, c *Counters
 				e.buyer(&x, u), name, b.Since)
 		}
 		if sim && !e.sameRoot(u.SIM, b.Since) {
-			continue // a customer before bought it
+			continue // an earlier customer bought it
 		}
 		if x.Cap < 0 {
 			x.Bought.Cap = x.pack.cap
@@ -96,7 +96,7 @@ func (e *Engine) sameRoot(sim uint32, at udr.Instant) bool {
 	return root == e.root()
 }
 
-// time sets when the time of a package begins and ends, for a record.
+// time sets the start and end of a package's validity for a record.
 func (e *Engine) time(x *instance, c *Counters, u *udr.Usage) {
 	zone := x.payer.facts.Zone
 	x.begin = x.Since
@@ -116,11 +116,11 @@ func (e *Engine) time(x *instance, c *Counters, u *udr.Usage) {
 	x.lapsed = x.over && u.At >= x.readOnly.after(x.end, zone)
 }
 
-// key is a counter of an instance: the same name of the same owner below a root is one counter. It belongs to no billing
-// cycle, and is kept.
+// key returns a counter of an instance. The same name of the same owner below a root is one counter. It belongs to no
+// billing cycle and is never forgotten.
 func (e *Engine) key(x *instance, id uint64) CounterKey {
 	if n := x.renewed.number; n > 0 && !x.renewed.onUse {
-		id = mixID(mixID(id, uint32(renewedID)), uint32(n)) // each time has units of its own
+		id = mixID(mixID(id, uint32(renewedID)), uint32(n)) // each term has units of its own
 	}
 	k := CounterKey{ID: mixID(mixID(mixID(id, uint32(x.ID)), uint32(x.ID>>32)), e.root()), Owner: x.owner, Kind: AccountPackage | ofRoot}
 	if x.sim {
@@ -134,10 +134,10 @@ var (
 	capID   = hashName("cap of a package")
 )
 
-// begun is the counter that holds when the time of a package began.
+// begun is the counter that stores the start of a package's validity.
 func (e *Engine) begun(x *instance) CounterKey { return e.key(x, begunID) }
 
-// drawOwned draws on packages and add-ons, those that are used first or those that are used last.
+// drawOwned draws on packages and add-ons: either those that are used first or those that are used last.
 func (e *Engine) drawOwned(t *tier, first bool, at int64, ch *Charge, c *Counters, u *udr.Usage, class, zone int32,
 	res *Result) (int64, error) {
 	for i := range e.owned {
@@ -220,7 +220,8 @@ func (e *Engine) drawInstance(t *tier, x *instance, b *bucket, size int64, cappe
 	return drawn
 }
 
-// begin says that the time of a package began with a record. A record of an earlier time that comes late moves it back.
+// begin records that a package's validity began with a record. If a record of an earlier time arrives later, it moves
+// the start back.
 func (e *Engine) begin(t *tier, x *instance, c *Counters, u *udr.Usage, res *Result) {
 	k := e.begun(x)
 	if x.begin == 0 {
@@ -231,7 +232,7 @@ func (e *Engine) begin(t *tier, x *instance, c *Counters, u *udr.Usage, res *Res
 	x.begin = u.At
 }
 
-// drawFrom takes from a bucket what it covers of the record from unit at on.
+// drawFrom takes from a bucket the units that it covers of the record, from unit at on.
 func (e *Engine) drawFrom(t *tier, b *bucket, d *Draw, k CounterKey, entry *entry, before Value, kind EventKind, at int64, ch *Charge,
 	c *Counters, u *udr.Usage, res *Result) int64 {
 	if e.giving.on {
@@ -257,10 +258,10 @@ func (e *Engine) drawFrom(t *tier, b *bucket, d *Draw, k CounterKey, entry *entr
 	return d.Drawn
 }
 
-// PackageUsedUp is the code of usage that waits because a package with then: blocked covers it no longer.
+// PackageUsedUp is the code of usage in suspense because a package with then: blocked no longer covers it.
 const PackageUsedUp = "package"
 
-// barred suspends a record that is not covered whole, if a package bars its usage then.
+// barred suspends a record that buckets do not cover completely, if a package blocks usage beyond its units.
 func (e *Engine) barred(t *tier, u *udr.Usage, class, zone int32) error {
 	for i := range e.owned {
 		x := &e.owned[i]
@@ -283,7 +284,7 @@ func (e *Engine) barred(t *tier, u *udr.Usage, class, zone int32) error {
 	return nil
 }
 
-// Cap reports whether a draw on a package took what is free beyond its units.
+// Cap reports whether a draw on a package took free usage beyond its units.
 func (d *Draw) Cap() bool { return d.AtMost > 0 && d.Package != "" }
 
 // boughtWords describes a draw on a package.

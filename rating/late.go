@@ -7,17 +7,17 @@ import (
 	"ratemill/udr"
 )
 
-// Late is the code of records whose billing cycle is too long ago.
+// Late is the code of suspended records whose billing cycle is too long ago.
 const Late = "late"
 
-// DaysKept is the number of days after the beginning of a cycle for which its counters are kept, so that usage up to
-// this many cycles late finds them: these cycles, the cycle of the use, and three months for files and retries that
-// wait. It is at least 500, the value of versions without late usage.
+// DaysKept is the number of days after the beginning of a cycle for which rating keeps its counters, so that usage up
+// to this many cycles late finds them. It covers these cycles, the cycle of the use, and three months for waiting
+// files and retries. It is at least 500, the value of versions without late usage.
 func DaysKept(lateUntil int) int32 { return max(500, 31*int32(lateUntil+1)+93) }
 
-// late is how many cycles of its billing root lie between the cycle of a record's use and that in which its file was
-// taken. A record later than its source allows is suspended. So is one whose counters are forgotten, whatever its file
-// says, because it would get its bundle again.
+// late returns the number of the billing root's cycles between the cycle of a record's use and the cycle in which its
+// file was taken. It suspends a record that is later than its source allows. It also suspends a record whose counters
+// are forgotten, whatever its file says, because the record would get its bundle a second time.
 func (e *Engine) late(c *Counters, u *udr.Usage) (cycles int, err error) {
 	first := e.cycleOfSIM
 	for _, p := range e.path {

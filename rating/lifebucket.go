@@ -8,9 +8,9 @@ import (
 	"ratemill/udr"
 )
 
-// Life buckets are the test quota and the first-use threshold of a SIM with its payer. They belong to no billing cycle:
-// neither a corrected date nor a return to the payer fills them again. They cover what the SIM's own account is charged;
-// accounts above pay by their own plans.
+// Life buckets are the test quota and the first-use threshold of a SIM with its payer. They belong to no billing
+// cycle: neither a corrected date nor a return to the payer fills them again. They cover only charges of the SIM's
+// own account; accounts above pay by their own plans.
 
 // The names of life buckets in draws.
 const (
@@ -35,7 +35,7 @@ func (e *Engine) lifeBucket(sim uint32, class int32) CounterKey {
 	return CounterKey{ID: mixID(mixID(id, e.root()), e.state.payer.number), Owner: sim, Kind: SIMLife | ofRoot}
 }
 
-// useFirst says that a SIM in a state that waits for usage is used, if it was not used in that state before.
+// useFirst records the first use of a SIM in a state that waits for usage.
 func (e *Engine) useFirst(c *Counters, u *udr.Usage, res *Result) {
 	s := &e.state
 	if !s.known || u.Quantity == 0 || s.Usage() != life.FirstUse || e.did(didUse|didEmpty) || e.outdone(u.At) {
@@ -47,8 +47,8 @@ func (e *Engine) useFirst(c *Counters, u *udr.Usage, res *Result) {
 		Counter: e.lifeLog(u.SIM)})
 }
 
-// drawLife covers up to want units by the life bucket that the SIM's state has for the class. The record that empties it
-// ends the state at the time at which it began, so what the bucket does not cover has its price.
+// drawLife covers up to want units by the life bucket that the SIM's state has for the class. The record that empties
+// the bucket ends the state at the record's start, so units that the bucket does not cover have their price.
 func (e *Engine) drawLife(ch *Charge, c *Counters, u *udr.Usage, class int32, want int64, res *Result) (covered int64) {
 	s := &e.state
 	units, free, counted := s.Bucket(u.Class)
@@ -87,8 +87,8 @@ func (e *Engine) drawLife(ch *Charge, c *Counters, u *udr.Usage, class int32, wa
 	return covered
 }
 
-// empties reports whether a record that leaves nothing in a life bucket ends the state. The one that takes the last units
-// does. So does one that finds the bucket empty, if the SIM came into such a state once more and none ended that yet.
+// empties reports whether a record that leaves nothing in a life bucket ends the state. The record that takes the
+// last units ends it. If the SIM enters such a state once more, the first record that finds the bucket empty ends it.
 func (e *Engine) empties(c *Counters, u *udr.Usage, units, used int64) bool {
 	if e.outdone(u.At) {
 		return false
@@ -98,14 +98,14 @@ func (e *Engine) empties(c *Counters, u *udr.Usage, units, used int64) bool {
 	}
 	until := udr.Instant(math.MaxInt64)
 	if units == 0 {
-		until = u.At // any usage ends the state, so an earlier one ends it earlier
+		until = u.At // any usage ends the state, so an earlier record ends it earlier
 	}
 	e.lived(c, u.SIM, e.state.From, until)
 	return !e.did(didEmpty)
 }
 
-// lifts reports whether the rules of the SIM's state lift limits at the time of a record. What a setting said when the state
-// began does not count, if there are settings without it now.
+// lifts reports whether the rules of the SIM's state lift limits at the time of a record. A setting from the start of
+// the state does not count if the present settings lack it.
 func (s *simState) lifts(at udr.Instant, stated bool, book *life.Book) bool {
 	if !s.known || s.Rules.Lifecycle == nil {
 		return false

@@ -7,15 +7,16 @@ import (
 	"ratemill/udr"
 )
 
-// The rater remembers what usage did to the states of SIMs: it wrote it down as events, but the facts that follow from
-// them come later. The memory is counters, so the log, checkpoints and restores keep it like any other. For each SIM,
-// below each billing root, they are a list of instants, the latest first. The first has a fixed key. The key of each
-// other follows from the instant before it in the list.
+// The rater remembers the effects of usage on the states of SIMs. It also writes them as events, but the facts that
+// follow from these events come later. The memory is in counters, so the log, checkpoints and restores keep it like
+// any other counter. For each SIM below each billing root, the counters are a list of instants, the latest first. The
+// first has a fixed key. The key of each other one follows from the instant before it in the list.
 
-// did is what usage did at an instant: bits, whether an earlier instant follows in the list, in the first entry whether
-// anything was added to the list at or before an instant that it had already, and above them a hash of the state in which the
-// usage found the SIM, and of its payer then: a move that is dated back may give that instant to another. A fact that begins at that
-// instant may be the one that followed from it. Then its state is another one, and the usage does nothing to it once more.
+// did holds the effects of usage at an instant. Its low bits are the effects and whether an earlier instant follows
+// in the list. In the first entry, a further bit says whether something was added at or before an instant that the
+// list already had. The high bits are a hash of the SIM's state and payer at that time, because a backdated move may
+// give the instant to another payer. A fact that begins at that instant may be the result of the usage. Its state
+// then differs, and the usage does not affect it a second time.
 type did uint64
 
 const (
@@ -28,12 +29,12 @@ const (
 	didBits = 8
 )
 
-// in is what was done in a state below a payer.
+// in returns the effects with the hash of a state and its payer.
 func (d did) in(state string, payer uint32) did {
 	return d | did(mixID(hashName(state), payer))<<didBits
 }
 
-// doneIn reports whether it was done in a state below a payer.
+// doneIn reports whether the usage happened in a given state below a given payer.
 func (d did) doneIn(state string, payer uint32) bool {
 	return d>>didBits == did(mixID(hashName(state), payer))<<didBits>>didBits
 }
@@ -43,18 +44,20 @@ func instantValue(at udr.Instant, what did) Value { return Value{int64(at), uint
 
 func (v Value) instant() (at udr.Instant, what did) { return udr.Instant(v.Hi), did(v.Lo) }
 
-// happening is something that usage did.
+// happening is one effect of usage on the state of a SIM.
 type happening struct {
 	at   udr.Instant
 	what did
 }
 
-// inStay reports whether it happened after a stay in a state began, or as it began, in that state and below the payer of then.
+// inStay reports whether the effect happened during a stay in a state, its start included, and below the payer of
+// that time.
 func (e *Engine) inStay(h *happening, from udr.Instant, state string) bool {
 	return h.at > from || h.at == from && h.what.doneIn(state, e.payerAt(from))
 }
 
-// payerAt is the number of the account that paid for the SIM of lived at a time: the nearest with a billing profile, or its own.
+// payerAt returns the number of the account that paid for the SIM of lived at a time: the nearest account with a
+// billing profile, or the SIM's own account.
 func (e *Engine) payerAt(at udr.Instant) uint32 {
 	owner, _ := e.view.Owner(e.livedSIM, at, e.rev)
 	for number := owner.Account; number != 0; {
@@ -82,8 +85,9 @@ func (k CounterKey) before(at udr.Instant) CounterKey {
 	return k
 }
 
-// lived lists what usage did to a SIM from one instant to another, both included, in order. e.earlier says whether it did
-// something before, and e.disorder whether something came to be rated later than what usage did at that instant or a later one.
+// lived lists the effects of usage on a SIM from one instant to another, both included, in order. It sets e.earlier
+// if there are effects before the first instant, and e.disorder if usage was rated after the effects of usage at the
+// same or a later instant.
 func (e *Engine) lived(c *Counters, sim uint32, from, to udr.Instant) {
 	e.happened, e.earlier, e.disorder, e.livedSIM = e.happened[:0], false, false, sim
 	if !c.lives {
@@ -107,7 +111,7 @@ func (e *Engine) lived(c *Counters, sim uint32, from, to udr.Instant) {
 	slices.Reverse(e.happened)
 }
 
-// events are what lived found, as far as it is within a stay in a state. They are valid until the next call.
+// events returns those results of lived that are within a stay in a state. They are valid until the next call.
 func (e *Engine) events(from udr.Instant, state string) []life.Event {
 	e.happens = e.happens[:0]
 	for i := range e.happened {
@@ -127,7 +131,7 @@ func (e *Engine) events(from udr.Instant, state string) []life.Event {
 	return e.happens
 }
 
-// did reports whether one of some things is among what lived found, within the stay.
+// did reports whether the results of lived have one of the given effects within the stay.
 func (e *Engine) did(what did) bool {
 	for i := range e.happened {
 		if h := &e.happened[i]; h.what&what != 0 && e.inStay(h, e.state.From, e.state.State) {
@@ -137,8 +141,8 @@ func (e *Engine) did(what did) bool {
 	return false
 }
 
-// outdone reports whether usage at a time ended the state before that of the SIM, which so began at that time. Of two
-// steps at one instant there is one, so further usage at that instant does nothing to the state.
+// outdone reports whether the SIM's state began because usage at this very time ended the state before. At most one
+// step happens at an instant, so further usage at that instant does nothing to the state.
 func (e *Engine) outdone(at udr.Instant) bool {
 	for i := range e.happened {
 		if h := &e.happened[i]; h.at == at && !h.what.doneIn(e.state.State, e.state.payerNumber()) {
@@ -148,7 +152,7 @@ func (e *Engine) outdone(at udr.Instant) bool {
 	return false
 }
 
-// live remembers that usage did something to a SIM in its state.
+// live records an effect of usage on a SIM in its state.
 func (e *Engine) live(c *Counters, sim uint32, at udr.Instant, what did, res *Result) {
 	first := e.lifeLog(sim)
 	what = what.in(e.state.State, e.state.payerNumber())

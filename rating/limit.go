@@ -20,7 +20,7 @@ type counting struct {
 	*limit
 	has   *payer // the account that has the limit
 	owner *payer
-	tier  *tier // whose price and zone count
+	tier  *tier // whose price and zone apply
 }
 
 // limitAt is a limit of the account at a place of the path, if it counts a record; nil if it does not. It is valid until the next
@@ -31,14 +31,14 @@ func (e *Engine) limitAt(at int, family int32, u *udr.Usage, class int32) *count
 	if m == nil || !m.counts(class) {
 		return nil
 	}
-	e.counting = counting{limit: m, has: p, owner: p} // its own: the address of a local one would cost an allocation
+	e.counting = counting{limit: m, has: p, owner: p} // a copy in the engine: the address of a local variable would cost an allocation
 	if m.plain || e.within(&e.counting, at, u, class, family) {
 		return &e.counting
 	}
 	return nil
 }
 
-// within finds whether and for which account a limit of zones, a pool or a tree counts a record.
+// within reports whether a limit of zones, a pool or a tree counts a record, and for which account.
 func (e *Engine) within(m *counting, at int, u *udr.Usage, class, family int32) bool {
 	m.tier = e.tierOf(at)
 	if m.zones != nil && (m.tier == nil || !inZones(m.zones, m.tier.model.zones[m.tier.hit.zone].global)) {
@@ -145,8 +145,8 @@ func (e *Engine) count(m *counting, c *Counters, u *udr.Usage, res *Result) erro
 	return nil
 }
 
-// firstTime reports whether a threshold is reached for the first time in its period. A cost, and units where a class has credits,
-// may have fallen meanwhile, so the highest value at which the threshold acted is kept.
+// firstTime reports whether a threshold is reached for the first time in its period. A cost may fall again, and so
+// may units in a class with credits. So the counter keeps the highest value at which the threshold acted.
 func (e *Engine) firstTime(m *counting, t *threshold, w *tally, c *Counters, res *Result) bool {
 	if !m.cost && !e.catalogue.credits {
 		return true
@@ -162,10 +162,10 @@ func (e *Engine) firstTime(m *counting, t *threshold, w *tally, c *Counters, res
 	return true
 }
 
-// actedMark sets the counters that keep what acted apart from the counts.
+// actedMark separates the counters of acted thresholds from the counts.
 const actedMark = 0x0ac7ed
 
-// said is the percentage of a threshold, 0 for the whole limit.
+// said returns the percentage of a threshold, 0 for the whole limit.
 func (t *threshold) said() uint16 {
 	if t.percent == 100 {
 		return 0
@@ -173,7 +173,7 @@ func (t *threshold) said() uint16 {
 	return uint16(t.percent)
 }
 
-// reached does what a limit says for a threshold.
+// reached performs the actions of a limit at a threshold.
 func (e *Engine) reached(m *counting, t *threshold, event Event, c *Counters, u *udr.Usage, res *Result) {
 	happens := func(kind EventKind) {
 		event.Kind = kind
@@ -198,8 +198,8 @@ func (e *Engine) reached(m *counting, t *threshold, event Event, c *Counters, u 
 	}
 }
 
-// costOf is the price of the record for an account: at its own plan, or without a plan, the charge of the nearest
-// account below it. Charges in another currency cannot be added there; check reports this.
+// costOf returns the price of the record for an account. An account without a plan has the charge of the nearest
+// account below it. Such a charge in another currency cannot be added to the limit; check reports this.
 func (e *Engine) costOf(m *counting) (decimal.D, error) {
 	t := m.tier
 	if t == nil {
@@ -219,10 +219,10 @@ func (e *Engine) costOf(m *counting) (decimal.D, error) {
 		m.has.facts.ID, m.currency, t.plan.name, t.plan.currency)
 }
 
-// heed looks for limits that block the record, because earlier records reached them: it is suspended, or has the price of usage
-// over the limit. In the record that reaches a limit on usage, the units over it have that price. One that reaches a
-// limit without such a price, or a limit on cost, is charged as a whole: a record is one row, and is rated or
-// suspended as one.
+// heed looks for limits that block the record because earlier records reached them. Such a record is suspended or has
+// the price of usage over the limit. If the record itself reaches a limit on usage, its units over the limit have
+// that price. If it reaches a limit without such a price, or a limit on cost, it is charged as a whole, because a
+// record is one row that is rated or suspended as one.
 func (e *Engine) heed(c *Counters, u *udr.Usage, class int32) error {
 	if u.Quantity <= 0 {
 		return nil
@@ -272,8 +272,8 @@ func (e *Engine) charges(m *counting, below int64) {
 	}
 }
 
-// overFrom is the unit of the record from which on the price of usage over a limit holds: after the increment that was begun below
-// the limit, or end.
+// overFrom returns the unit of the record from which on the price of usage over a limit holds. It is the end of the
+// increment that began below the limit, or end.
 func (t *tier) overFrom(ch *Charge, first *price, start, end int64) int64 {
 	switch beyond := t.below - start; {
 	case t.over == nil:
@@ -288,7 +288,7 @@ func (t *tier) overFrom(ch *Charge, first *price, start, end int64) int64 {
 	return start
 }
 
-// peek is the value of a counter, which it leaves as it is.
+// peek reads the value of a counter without creating it.
 func (e *Engine) peek(c *Counters, w *tally) Value {
 	k := w.key(e.root(), e.cycleOfSIM)
 	value := c.Get(k)
@@ -307,7 +307,7 @@ func (e *Engine) blocked(m *counting, u *udr.Usage, value Value) error {
 		"otherwise drop it", m.name, m.has.facts.ID, m.words(m.block.value), m.user(m.owner), m.words(value), local(start), local(end), zone)
 }
 
-// user is whose usage a limit counts, in words.
+// user names the owner of the usage that a limit counts.
 func (m *limit) user(owner *payer) string {
 	switch m.per {
 	case perSIM:
@@ -339,8 +339,8 @@ func unitSuffix(u udr.Unit) string {
 	return " " + u.String()
 }
 
-// overPrice is the price of a record over a limit, in the increments of the plan's price. The cap of the class stays: the parts of a
-// session cost no more than the whole, though some begin over the limit.
+// overPrice is the price of a record over a limit, in the increments of the plan's price. The cap of the class stays,
+// so the parts of a session cost no more than the whole, even if some begin over the limit.
 func (t *tier) overPrice(plan *price) *price {
 	p := *t.over
 	p.increment = plan.increment
@@ -369,7 +369,7 @@ func (e *Engine) lifted(u *udr.Usage) bool {
 	return override.Lifts(set, registry.Midnight(facts.Zone, next), u.At)
 }
 
-// settler is the account that pays for the SIM, whose cycles an override counts.
+// settler returns the account that pays for the SIM. An override counts the cycles of that account.
 func (e *Engine) settler(at udr.Instant) *payer {
 	for _, p := range e.path {
 		if e.view.Profiled(p.number, at, e.rev) {

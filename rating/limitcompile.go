@@ -30,7 +30,7 @@ type limit struct {
 	thresholds []threshold // ascending
 	lowest     Value       // of them
 	highest    Value
-	plain      bool       // it counts all usage of its classes, of the SIM or the account that has it
+	plain      bool       // it counts all usage of its classes by its SIM or account
 	block      *threshold // at which usage is blocked; nil if it is not
 	over       *price     // price of blocked usage; nil: it is suspended
 	formerly   string
@@ -47,7 +47,7 @@ type threshold struct {
 	do      action
 }
 
-// scope is what a limit counts together.
+// scope is the group of SIMs and accounts whose usage a limit counts together.
 type scope uint8
 
 const (
@@ -75,7 +75,8 @@ func (m *limit) kind() CounterKind {
 	return AccountUnits
 }
 
-// counterID is the id of its counter. Pools and trees count other usage than accounts, so they have counters of their own.
+// counterID is the id of its counter. The usage of a pool or a tree differs from that of an account, so they have
+// counters of their own.
 func (m *limit) counterID() uint64 {
 	if m.per < perPool {
 		return m.id
@@ -105,7 +106,7 @@ func (c *compiler) compileLimits() {
 	}
 }
 
-// limitAmount reads how much a limit is.
+// limitAmount reads the amount of a limit.
 func (c *compiler) limitAmount(doc *limitDoc, m *limit) (unit udr.Unit) {
 	unit = literal.AnyUnit
 	switch {
@@ -146,10 +147,10 @@ func (m *limit) part(percent int64) (Value, bool) {
 	return UnitsValue(whole*percent + (rest*percent+99)/100), true
 }
 
-// mostThresholds bounds those of a limit.
+// mostThresholds is the largest number of thresholds of a limit.
 const mostThresholds = 20
 
-// limitActions reads what a limit does and when.
+// limitActions reads the actions of a limit and their thresholds.
 func (c *compiler) limitActions(doc *limitDoc, m *limit) {
 	switch {
 	case len(doc.Thresholds) > 0 && len(doc.Actions)+len(doc.At) > 0:
@@ -282,7 +283,7 @@ func (m *limit) counting() string {
 // overPrefix begins the name of the price of usage over a limit.
 const overPrefix = "over limit "
 
-// limitPlace is what golden cases cover of a limit: the event of a threshold.
+// limitPlace is a place of a limit that golden cases can cover: the event of a threshold.
 func limitPlace(name string, percent int64, event string) string {
 	place := "limit " + name
 	if event != LimitPassed.String() {
@@ -295,7 +296,7 @@ func limitPlace(name string, percent int64, event string) string {
 	return place
 }
 
-// places are what golden cases can cover of a limit.
+// places returns the places of a limit that golden cases can cover.
 func (m *limit) places(all []Place) []Place {
 	for _, t := range m.thresholds {
 		for _, does := range [...]struct {

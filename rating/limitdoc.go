@@ -52,7 +52,7 @@ func (percentText) JSONSchema() map[string]any {
 	return map[string]any{"type": []any{"string", "integer"}, "pattern": "^[0-9]+ ?%?$"}
 }
 
-// action is what a limit does at a threshold: bits.
+// action is a set of bits: the actions of a limit at a threshold.
 type action uint8
 
 const (
@@ -71,7 +71,7 @@ func actionsOf(names []diag.Text) (all action) {
 	return all
 }
 
-// where is the place of an action in a list of them.
+// where returns the index of an action in a list.
 func where(names []diag.Text, a action) diag.Pos {
 	i := slices.IndexFunc(names, func(n diag.Text) bool { return actionsByName[n.Value] == a })
 	if i < 0 {
@@ -80,7 +80,7 @@ func where(names []diag.Text, a action) diag.Pos {
 	return names[i].Pos
 }
 
-// thresholdsOf are the thresholds that a document says, ascending, without their values.
+// thresholdsOf returns the thresholds of a document, ascending, without their values.
 func (d *limitDoc) thresholdsOf() (all []limitThresholdDoc) {
 	if len(d.Thresholds) > 0 {
 		return d.Thresholds

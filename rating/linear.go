@@ -9,9 +9,10 @@ import (
 	"ratemill/diag"
 )
 
-// keepSessions marks the classes of a plan for which rating needs the charges of earlier parts of a session. If parts
-// together cost as much as one record, no session is kept; as soon as one version of the plan differs, the earlier
-// parts are needed. The plans together are the versions of the plan and of those that take its place.
+// keepSessions marks the classes of a plan for which rating needs the charges of earlier parts of a session. If all
+// parts together always cost as much as one record, rating keeps no session. It needs the earlier parts as soon as
+// one version of the plan differs. The function gets the versions of the plan together with those of the deals that
+// replace it.
 func (c *compiler) keepSessions(f *family[plan], together []*plan) {
 	for n, name := range c.names {
 		kept := slices.ContainsFunc(together, func(p *plan) bool {
@@ -29,13 +30,13 @@ func (c *compiler) keepSessions(f *family[plan], together []*plan) {
 	}
 }
 
-// The reasons why parts may cost something else than one record.
+// The reasons why the parts of a session may cost more or less than one record.
 const (
 	perSession = 1 << iota // conditions of the plan per record or session
 	perAmount              // that amounts are rounded
 )
 
-// unlike is the reason why the parts of a session in a class cost something else than one record, "" for none.
+// unlike is the reason why the parts of a session in a class may cost more or less than one record, "" for none.
 func (p *planClass) unlike(what int) string {
 	if what&perSession != 0 && p.steps {
 		return "a bucket with an increment"
@@ -69,7 +70,7 @@ func (p *planClass) unlike(what int) string {
 // rounds reports whether amounts at a price are rounded.
 func (p *planClass) rounds(x *price) bool {
 	if x.model == byVolume {
-		return false // rounded by share, whatever the parts are
+		return false // shares are rounded, however the session is divided
 	}
 	for _, s := range x.steps {
 		per := uint64(s.per)
@@ -86,8 +87,8 @@ func (p *planClass) rounds(x *price) bool {
 	return false
 }
 
-// PerSession lists the plans that charge something per session, for the classes of usage that a source's records can
-// have; nil allows any class. It is "" if there are none.
+// PerSession lists the plans that charge something per session, for the usage classes that a source's records can
+// have; nil allows any class. It returns "" if there are none.
 func (c *Catalogue) PerSession(classes []string) string {
 	type charge struct{ plan, what string }
 	var found []charge

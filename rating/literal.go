@@ -50,7 +50,7 @@ func (p *priceText) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// currency refuses currencies that the registry refuses for an account. Lower-case letters are refused too, because a
+// currency refuses currencies that the registry refuses for an account. It also refuses lower-case letters, because a
 // charge shows the plan's spelling.
 func (c *compiler) currency(code string, at diag.Pos) {
 	if !literal.KnownCurrency(code) {

@@ -5,10 +5,10 @@ import (
 	"ratemill/literal"
 )
 
-// A minimum is the least cost of a record that pays for units, its fee included. The minimum of the price at which the
-// record begins applies. A record that buckets cover whole, or that has 0 units, has none. So has one whose units that buckets do
-// not cover are over a limit. A session costs at least the
-// highest minimum of its parts; a record that continues one of which nothing is known has none, as it pays no fee.
+// A minimum is the least cost of a record that pays for units, its fee included. The minimum of the price at which
+// the record begins applies. A record that buckets cover completely, or that has 0 units, has no minimum. A record
+// whose uncovered units are all over a limit has none either. A session costs at least the highest minimum of its
+// parts. A record that continues an unknown session has no minimum, just as it pays no fee.
 var minimum = adjustment{
 	price: func(s *saying) {
 		d := s.priceDoc.Minimum.Minimum.ofRecord()
@@ -78,7 +78,7 @@ func applyMinimum(_ *tier, p *price, ch *Charge, sum *amount) error {
 // low reports whether the sum is less than the minimum.
 func (a *amount) low() bool { return !a.least.IsZero() && a.whole.Less(a.least) }
 
-// raised is the sum, or what it must at least be.
+// raised returns the sum, or the minimum if the sum is less.
 func (a *amount) raised() amount {
 	if a.low() {
 		return amount{whole: a.least, den: a.den}
@@ -86,7 +86,7 @@ func (a *amount) raised() amount {
 	return *a
 }
 
-// cost is the cost of the parts so far before rounding, without the part below 12 decimals.
+// cost returns the cost of the parts so far before rounding, cut to 12 decimals.
 func (s *Session) cost() decimal.D { return larger(s.Sum, s.Minimum) }
 
 func larger(a, b decimal.D) decimal.D {

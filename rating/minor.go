@@ -7,7 +7,7 @@ import (
 )
 
 // InvoiceScale is the number of decimals of an invoice line unless a document says otherwise: those of the currency's
-// minor unit (ISO 4217), 0 for JPY and 3 for KWD. Currencies without payments, such as XAU, have none: ok is false.
+// minor unit (ISO 4217), 0 for JPY and 3 for KWD. ok is false for currencies without a minor unit, such as XAU.
 func InvoiceScale(currency string) (scale int, ok bool) {
 	code, err := normalize.ParseCurrency([]byte(currency))
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"ratemill/udr"
 )
 
-// A network price plan has no zone model: its prices name places themselves. At any time of the week there is a zone
-// for each price that is valid then. So two prices may name the same network at different times, and outside of a
-// price's times the next less specific one applies.
+// A network price plan has no zone model: its prices name places directly. At any time of the week, each price that
+// is valid then has a zone. So two prices may name the same network at different times. Outside the times of a price,
+// the next less specific price applies.
 
 // ownPrice is a price of a class of a network price plan.
 type ownPrice struct {
@@ -49,7 +49,7 @@ func (c *compiler) compileNetworks(pc *planClass, p *plan, class diag.Text, pric
 				zones = append(zones, x)
 			}
 		}
-		// Where both match, a price for the slice takes precedence over one for any time.
+		// If both match, a price for the slice takes precedence over one for any time.
 		slices.SortStableFunc(zones, func(a, b *ownPrice) int { return cmp.Compare(b.slice, a.slice) })
 		for _, x := range zones {
 			m.addZone(zone{name: x.zone, local: x.number, global: c.zone(x.zone), where: x.doc.Where, sliced: x.slice != 0}, x.at, &found, c.stored)
@@ -57,7 +57,7 @@ func (c *compiler) compileNetworks(pc *planClass, p *plan, class diag.Text, pric
 		pc.own[slice] = m
 		pc.usesOwn = pc.usesOwn || m.own
 	}
-	for _, d := range found { // most are found again for each slice
+	for _, d := range found { // most warnings would repeat for each slice
 		if !slices.Contains(c.list, d) {
 			c.list = append(c.list, d)
 		}
@@ -145,8 +145,8 @@ func (w *whereDoc) parts() (parts []string) {
 	return parts
 }
 
-// holds is the places of a price as one text: equal for equal sets, in any written order. Networks and countries, or
-// prefixes and countries, cannot be confused, so only the beginning of peers must be marked.
+// holds is the places of a price as one text: equal for equal sets, in any written order. Networks cannot be confused
+// with countries, nor prefixes with countries, so only the beginning of peers needs a mark.
 func (w *whereDoc) holds() string {
 	places, peers := []diag.Text(nil), []diag.Text(nil)
 	if w.Network.Value != "" {
@@ -167,7 +167,7 @@ func (w *whereDoc) holds() string {
 	return cmp.Or(text, "all")
 }
 
-// The words for what is own, in the names of zones.
+// The words for own networks and numbers in the names of zones.
 const (
 	ownNetworks = "own networks"
 	ownNumbers  = "own numbers"
@@ -186,7 +186,7 @@ func sortedWords(lists ...[]diag.Text) string {
 	return strings.Join(all, ",")
 }
 
-// ownModel is the zones of a network price plan at an instant, by its time slice.
+// ownModel returns the zones of a network price plan at an instant, by its time slice.
 func (t *tier) ownModel(at udr.Instant) *zoneModel {
 	slice := int16(0)
 	if t.class.sliced {

@@ -12,10 +12,10 @@ import (
 	"ratemill/udr"
 )
 
-// An offer is a package that is sold for a time, to some, or a few times, such as one for trying out. It bounds who can buy; what was
-// bought stays.
+// An offer limits the sale of a package, such as a trial: to a period, to certain buyers, or to a number of
+// purchases. It only limits who can buy. Packages already bought stay valid.
 
-// buyersDoc is to whom a package is sold.
+// buyersDoc names the accounts that may buy a package.
 type buyersDoc struct {
 	Kind     string      `yaml:"kind" enum:"standard|reseller" doc:"Accounts of this kind." example:"reseller"`
 	Accounts []diag.Text `yaml:"accounts" doc:"These accounts, and those below them." example:"[acme]"`
@@ -28,10 +28,10 @@ func (f *buyersDoc) Check(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// mostPerAccount bounds per_account: more is no bound.
+// mostPerAccount is the largest per_account; a larger number would be no limit.
 const mostPerAccount = 1000
 
-// checkOffer checks when, to whom and for what a package is sold.
+// checkOffer checks the period, the buyers and the price of an offer.
 func (p *packageDoc) checkOffer(n *diag.Node, d *diag.Decoder) {
 	if p.Until.Kind != literal.Always && p.Until.Order() <= p.From.Order() {
 		d.Errorf(p.Until.Pos, "until is not after from, so this version is never sold")
@@ -71,7 +71,7 @@ func (c *compiler) compileOffer(doc *packageDoc) {
 type Buyer struct {
 	Kind registry.AccountKind
 	Path []string // its id, and those of the accounts above it
-	Has  int      // how many of the package it and its SIMs ever had
+	Has  int      // number of these packages that it and its SIMs ever had
 }
 
 // NotFor says why a buyer cannot have a package at a time; it is empty if it can.
@@ -101,7 +101,7 @@ func (p *Package) NotFor(b *Buyer, at udr.Instant, zone *time.Location) string {
 	return ""
 }
 
-// FirstPrice is the price of the purchase, if renewals cost another.
+// FirstPrice is the price of the purchase, if renewals have another price.
 func (p *Package) FirstPrice() (price, currency string, ok bool) {
 	if m := p.doc.FirstPrice; m != nil {
 		return m.Amount.String(), m.Currency, true
@@ -109,7 +109,7 @@ func (p *Package) FirstPrice() (price, currency string, ok bool) {
 	return "", "", false
 }
 
-// OfferedTo are the accounts that packages name as their buyers, by package.
+// OfferedTo returns the accounts that packages name as their buyers, by package.
 func (c *Catalogue) OfferedTo() map[string][]diag.Text {
 	all := map[string][]diag.Text{}
 	for _, f := range c.packages.list {

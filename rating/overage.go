@@ -6,14 +6,15 @@ import (
 	"ratemill/literal"
 )
 
-// A bucket of a share plan may have a price of its own for what no bucket covers. If several buckets cover a record,
-// the first one with such a price sets it. It takes the place of the plan's price for units; the plan's fee, minimum,
-// cap and rounding stay.
+// A bucket of a share plan may have a price of its own for units that no bucket covers. If several buckets cover a
+// record, the first one with such a price sets it. This price replaces the plan's price for units; the plan's fee,
+// minimum, cap and rounding stay.
 
-// poolPrefix begins the name of what a line is over, if it is a bucket of a pool and no limit.
+// poolPrefix marks a line for usage over a bucket of a pool, to tell it from usage over a limit.
 const poolPrefix = "pool "
 
-// instead is the price that takes the place of the plan's: that of usage over a limit, or else that of a pool; nil for none.
+// instead returns the price that replaces the plan's price: that of usage over a limit, or else that of a pool; nil
+// for none.
 func (t *tier) instead(ch *Charge, plan *price, over bool) *price {
 	switch {
 	case over:

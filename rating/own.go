@@ -5,15 +5,16 @@ import (
 	"ratemill/udr"
 )
 
-// own is what belongs to the operator itself, or is priced as if it did: usage in its networks, and calls and messages to
-// its numbers, which are on-net. It is declared once; zones, prices and conditions of prices refer to it.
+// own declares the networks and numbers that belong to the operator, or are priced as if they did. Usage in these
+// networks, and calls and messages to these numbers, are on-net. The document is written once; zones, prices and
+// conditions of prices refer to it.
 type own struct {
 	networks map[string]bool
 	prefixes trie
 	accounts ownAccounts
 }
 
-// ownAccounts says to which SIMs of the registry usage is on-net.
+// ownAccounts selects the SIMs of the registry to which usage is on-net.
 type ownAccounts uint8
 
 const (
@@ -39,7 +40,7 @@ type ownFactsDoc struct {
 
 func (d *ownDoc) Check(n *diag.Node, _ *diag.Decoder) { d.pos = n.Pos }
 
-// belonging is what of a record is own.
+// belonging holds the parts of a record that are own: its network, the other party's number.
 type belonging struct{ network, peer bool }
 
 func (c *compiler) compileOwn() {
@@ -82,7 +83,7 @@ func (c *compiler) refersToOwn(w *whereDoc) {
 	}
 }
 
-// usesOwn reports an error at a place that refers to what is own, if the catalogue does not say what that is.
+// usesOwn reports an error at a place that refers to own networks or numbers, if the catalogue has no own document.
 func (c *compiler) usesOwn(at diag.Pos, what string) {
 	if len(c.ownDocs) == 0 {
 		c.list.Errorf(at, "%s refers to what is own, but no document of the catalogue says what that is; add one, as in "+
@@ -90,7 +91,7 @@ func (c *compiler) usesOwn(at diag.Pos, what string) {
 	}
 }
 
-// belongs finds what of a record is own, as the tier's account sees it at the time of use.
+// belongs finds the parts of a record that are own for the tier's account at the time of use.
 func (e *Engine) belongs(t *tier, u *udr.Usage) (b belonging) {
 	if len(e.catalogue.owns.list) == 0 {
 		return b

@@ -8,7 +8,7 @@ import (
 	"ratemill/udr"
 )
 
-// priceModel is how the price of units follows from what was counted.
+// priceModel is the way in which the price of units follows from a count.
 type priceModel uint8
 
 const (
@@ -20,14 +20,14 @@ const (
 // String is its name in files; prices and steps, which are usual, have none.
 func (m priceModel) String() string { return [...]string{"", "package", "volume"}[m] }
 
-// A package is paid whole by the record that begins it.
+// The record that begins a package pays for the whole package.
 
 func compilePackage(s *saying) {
 	d := s.priceDoc.Package
 	s.price.model, s.price.steps = byPackage, []priceStep{{0, d.price, d.per}}
 }
 
-// packages is how many packages of a size are begun by n units after others.
+// packages returns the number of packages of a size that n units begin after others.
 func packages(before, n, size int64) int64 { return begun(before+n, size) - begun(before, size) }
 
 func begun(units, size int64) int64 { return units/size + min(1, units%size) }

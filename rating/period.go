@@ -6,8 +6,9 @@ import (
 	"ratemill/udr"
 )
 
-// period is how long a counter counts before the next one begins at zero: a billing cycle of its owner, or another length of time
-// by the owner's clock. Days, weeks, months and years are local dates, so a day on which clocks change is a day too.
+// period is the time that a counter covers before the next one begins at zero: a billing cycle of its owner, or
+// another length of time by the owner's clock. Days, weeks, months and years are local dates, so a day on which
+// clocks change is a day too.
 type period uint8
 
 // The periods.
@@ -29,8 +30,8 @@ func (p period) String() string {
 	return "period"
 }
 
-// The marks of counters in a period that is no cycle. A period begins before the cycle of its usage does, at most by its
-// length; the mark says for how much longer the counter is kept.
+// The marks of counters in a period that is no cycle. A period may begin before the cycle of its usage, at most by
+// its own length. The mark says for how much longer rating keeps the counter.
 const (
 	ofWeek  CounterKind = 1 << 4 // an hour, a day or a week
 	ofMonth CounterKind = 2 << 4
@@ -40,7 +41,7 @@ const (
 
 var spanMarks = [...]CounterKind{perHour: ofWeek, perDay: ofWeek, perWeek: ofWeek, perMonth: ofMonth, perYear: ofYear}
 
-// daysLonger is how many days before the cycle of its usage the period of a counter may have begun.
+// daysLonger is the number of days by which the period of a counter may begin before the cycle of its usage.
 func (k CounterKind) daysLonger() int32 { return [...]int32{0, 7, 31, 366}[k>>4&3] }
 
 // during is w in the period that contains a time.
@@ -61,8 +62,9 @@ func (e *Engine) contracted(p *payer, per period, at udr.Instant) int32 {
 	return e.view.Contracted(p.number, at, e.rev)
 }
 
-// date is the local date on which the period that contains a time begins, in days since 1970-01-01; and of an hour, what
-// distinguishes it from the others of that date: one that clocks repeat counts twice.
+// date returns the local date on which the period that contains a time begins, in days since 1970-01-01. For an hour,
+// it also returns a number that distinguishes it from the others of that date; an hour that clocks repeat counts as
+// two.
 func (k *zoneClock) date(per period, at udr.Instant, contracted int32) (date int32, hour uint32) {
 	local := k.local(at)
 	date = int32(floorDiv(local, daySeconds))
@@ -79,8 +81,8 @@ func (k *zoneClock) date(per period, at udr.Instant, contracted int32) (date int
 	return date, hour
 }
 
-// yearOf is the first date of the year, counted from a date, that contains another date. The first year of one that was
-// counted from 29 February begins there, the others on 28 February unless it is a leap year (as months of a contract do).
+// yearOf is the first date of the year, counted from a date, that contains another date. If a contract began on 29
+// February, its later years begin on 28 February unless it is a leap year, like the months of a contract.
 func yearOf(date, from int32) int32 {
 	year := time.Unix(int64(date)*daySeconds, 0).UTC().Year()
 	if first := anniversary(from, year); first <= date {
@@ -96,7 +98,7 @@ func anniversary(of int32, year int) int32 {
 	return int32(last.Unix()/daySeconds) - int32(last.Day()-min(day, last.Day()))
 }
 
-// next is the date on which the period after one that begins on a date begins. A cycle's end is its payer's.
+// next returns the start of the period after the one that begins on a date. The end of a cycle is that of its payer.
 func (per period) next(date, contracted int32) int32 {
 	switch per {
 	case perWeek:

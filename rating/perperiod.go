@@ -11,12 +11,14 @@ import (
 	"ratemill/udr"
 )
 
-// A fee, a minimum or a cap may hold for a day, a week or a cycle of a SIM or an account instead of a record. They follow when the
-// record's own amount is rounded: first fees and passes, then minimums, then caps, of each kind those of the price before those of
-// the class, and shorter periods before longer ones. Each of them works on the result of the one before.
+// A fee, a minimum or a cap may hold for a day, a week or a cycle of a SIM or an account instead of a record. Rating
+// applies them after it rounds the record's own amount: first fees and passes, then minimums, then caps. Within a
+// kind, those of the price come before those of the class, and shorter periods before longer ones. Each of them works
+// on the result of the one before.
 //
-// A minimum and a cap count two sums in their period: what records came to before them, and what was charged after them. A record
-// costs what the second sum grows by, so the period costs the same in whatever order its records come.
+// A minimum or a cap keeps two sums in its period: the cost of the records before it applies, and the charged amount
+// after it applies. A record costs the increase of the second sum, so the period costs the same in any order of its
+// records.
 
 // dues is a fee, a minimum or a cap in a document: 0.15, 1.00 / day, { amount: 100, per: cycle, counted: account }, or a list.
 type dues []due
@@ -24,7 +26,7 @@ type dues []due
 type due struct {
 	diag.Text `amount:"yes"`
 	per       period
-	record    bool // for a record or session, and not in a period
+	record    bool // for a record or session, not for a period
 	account   bool
 }
 
@@ -146,12 +148,12 @@ type stage struct {
 	per     period
 	account bool
 	class   bool   // of the class, not of the price
-	id      uint64 // of its counter: units used, or what records came to before it
-	charged uint64 // of a minimum or cap: what was charged
+	id      uint64 // of its counter: units used, or cost of the records before it applies
+	charged uint64 // of a minimum or cap: the charged amount
 	at      diag.Pos
 }
 
-// name is the name of the stage's counter; of says the price or class that it belongs to.
+// name is the name of the stage's counter; of names the price or class of the stage.
 func (s *stage) name(of string) string {
 	name := s.kind.String() + " per " + s.per.String()
 	if s.account {
@@ -203,7 +205,8 @@ func (p period) order() int {
 	return slices.Index([]period{perHour, perDay, perWeek, perMonth, perCycle, perYear}, p)
 }
 
-// readStages reads what a document says of periods. That of records belongs to fee.go, cap.go and minimum.go.
+// readStages reads the amounts of a document that hold for periods. Amounts for records are in fee.go, cap.go and
+// minimum.go.
 func (s *saying) readStages(kind PeriodKind, all dues, class bool) {
 	seen := map[due]bool{}
 	for _, d := range all {
@@ -253,7 +256,7 @@ func (s *saying) stage(x stage, text diag.Text) {
 	s.stages = append(s.stages, x)
 }
 
-// refuseVolume refuses what corrections of volume prices would not heed.
+// refuseVolume refuses amounts that corrections of volume prices would ignore.
 func (s *saying) refuseVolume(all []stage) {
 	if s.price.model != byVolume {
 		return
@@ -276,7 +279,7 @@ func (s *saying) warnStages(all []stage, class bool) {
 		for j := range all {
 			a, b := &all[i], &all[j]
 			if a.account != b.account || b.kind != PeriodCap || i == j || (a.class && b.class) != class {
-				continue // what a class says is compared once
+				continue // amounts of the class are compared once
 			}
 			switch {
 			case a.kind == PeriodMinimum && a.per == b.per && b.price.Less(a.price):
@@ -326,7 +329,7 @@ func (c *compiler) nameStagesOf(p *price, class, prefix string) {
 	}
 }
 
-// inPeriods applies what a price says of periods to the charge of a record.
+// inPeriods applies the stages of a price to the charge of a record.
 func (e *Engine) inPeriods(t *tier, p *price, ch *Charge, c *Counters, u *udr.Usage, res *Result) (err error) {
 	for i := 0; i < len(p.stages) && err == nil; i++ {
 		switch s := &p.stages[i]; s.kind {
@@ -344,7 +347,7 @@ func (e *Engine) inPeriods(t *tier, p *price, ch *Charge, c *Counters, u *udr.Us
 	return t.summed(ch, u, err)
 }
 
-// summed ends a change of a charge that was rounded already.
+// summed updates the total after a change to a charge that is already rounded.
 func (t *tier) summed(ch *Charge, u *udr.Usage, err error) error {
 	if err == nil {
 		ch.Sum, err = ch.Total.Add(ch.Rest)
@@ -402,7 +405,8 @@ func (e *Engine) periodFee(t *tier, s *stage, ch *Charge, c *Counters, u *udr.Us
 	return ch.pay(l)
 }
 
-// periodBound raises or lowers what the record costs, so that the period costs at least or at most what the stage says.
+// periodBound raises or lowers the cost of the record, so that the period costs at least or at most the amount of the
+// stage.
 func (e *Engine) periodBound(t *tier, s *stage, ch *Charge, c *Counters, u *udr.Usage, res *Result) error {
 	pays, credit := ch.pays(), u.Quantity < 0
 	if ch.Total.IsZero() && !pays {
@@ -431,7 +435,7 @@ func (e *Engine) periodBound(t *tier, s *stage, ch *Charge, c *Counters, u *udr.
 	if err != nil {
 		return err
 	}
-	cost, err := after.Sub(charged) // what the record costs in the period
+	cost, err := after.Sub(charged) // cost of the record in the period
 	if err != nil {
 		return err
 	}
@@ -442,7 +446,8 @@ func (e *Engine) periodBound(t *tier, s *stage, ch *Charge, c *Counters, u *udr.
 	return ch.pay(l)
 }
 
-// after is what is charged in the period after a record of an amount; whole is what a credit gives back beside that.
+// after returns the charged amount of the period after a record of an amount; whole is the amount that a credit gives
+// back in addition.
 func (s *stage) after(l *PeriodLine, amount decimal.D, pays, credit bool) (after, whole decimal.D, err error) {
 	if credit {
 		return s.unbound(l.Before, l.Charged, amount)
@@ -453,7 +458,7 @@ func (s *stage) after(l *PeriodLine, amount decimal.D, pays, credit bool) (after
 	return s.bound(after, l.Charged, pays), whole, nil
 }
 
-// adds is the difference to the amount that the charge had.
+// adds returns the difference to the amount that the charge had before.
 func (s *stage) adds(l *PeriodLine, amount, after, whole decimal.D, credit bool) (cost decimal.D, err error) {
 	if credit {
 		cost, err = l.Charged.Sub(after)
@@ -469,7 +474,7 @@ func (s *stage) adds(l *PeriodLine, amount, after, whole decimal.D, credit bool)
 	return cost, err
 }
 
-// bound is what the period costs after a record, if the records come to sum and it was charged some already.
+// bound returns the cost of the period after a record, from the sum of the records and the amount already charged.
 func (s *stage) bound(sum, charged decimal.D, pays bool) decimal.D {
 	switch {
 	case s.kind == PeriodCap && s.price.Less(sum):
@@ -477,7 +482,7 @@ func (s *stage) bound(sum, charged decimal.D, pays bool) decimal.D {
 	case s.kind == PeriodMinimum && pays:
 		sum = larger(sum, s.price)
 	}
-	return larger(sum, charged) // what was charged is not given back: a version before may have had a higher cap
+	return larger(sum, charged) // a charged amount is not given back: an earlier version may have had a higher cap
 }
 
 func smaller(a, b decimal.D) decimal.D {

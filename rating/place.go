@@ -4,7 +4,7 @@ import (
 	"ratemill/diag"
 )
 
-// zonesOf are the names of the zones that a plan can find.
+// zonesOf returns the names of the zones that a plan can find.
 func (p *plan) zonesOf() map[string]bool {
 	names := map[string]bool{}
 	for _, pc := range p.classes {

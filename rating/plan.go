@@ -15,10 +15,10 @@ import (
 // plan is a version of a price plan.
 type plan struct {
 	name     string
-	counter  string // name of the plan by which it counts: its own, or that of the plan whose place it takes
-	family   int32  // as share plans see it: that of the plan whose place it takes
+	counter  string // name of the plan in its counters: its own, or that of the plan that it replaces
+	family   int32  // for share plans: that of the plan that it replaces
 	derived  bool   // from a plan that it extends
-	ended    bool   // the end of deal prices: the plan whose place they took is in force again
+	ended    bool   // the end of deal prices: the replaced plan is in force again
 	currency string
 	slices   []string
 	week     *week        // nil without slices
@@ -51,8 +51,8 @@ type planClass struct {
 	capped  bool
 	volume  bool   // some price is by volume
 	credit  bool   // negative quantities give back
-	paid    uint64 // with credit, ids of counters for each SIM: what was charged
-	drew    uint64 // and, mixed with the id of a bucket, what it drew
+	paid    uint64 // with credit, ids of counters for each SIM: the charged amount
+	drew    uint64 // and, mixed with the id of a bucket, the units that it drew
 
 	discount *discount // nil for none
 	// den is a common multiple of the quantities in prices: parts of 10^-12 are added in it.
@@ -83,11 +83,11 @@ type price struct {
 	steps     []priceStep
 	when      *rules.Condition // nil for none
 	where     string           // of a network price plan: its places
-	adjust    []apply          // what it does to the sum of a record that begins at it
+	adjust    []apply          // its effect on the sum of a record that begins at it
 	origins   []*origin
 	pass      *pass
 	given     uint64  // of the counter of units that a SIM paid for, in a class with credits
-	stages    []stage // what it does in periods, in their order
+	stages    []stage // its fees, passes, minimums and caps of periods, in the order of application
 
 	priceIdentity
 }
@@ -111,8 +111,8 @@ type bucket struct {
 	least     int64   // the smallest weight: with less than that, nothing more can be drawn
 	increment int64   // 0: that of the price
 	prorate   bool
-	overage   *price    // of a pool: of what no bucket covers; nil: the plan's price
-	roll      *rollover // nil: what a cycle leaves lapses
+	overage   *price    // of a pool: price of units that no bucket covers; nil: the plan's price
+	roll      *rollover // nil: unused units of a cycle lapse
 }
 
 func (b *bucket) covers(class, zone int32) bool {
@@ -210,7 +210,8 @@ func (c *compiler) compilePlans() {
 	}
 }
 
-// again leaves out what was found in a plan that extends another and is told of that one already.
+// again drops findings that a plan inherits from the plan that it extends, because they are already reported for that
+// one.
 func (c *compiler) again(doc *planDoc, known int) {
 	if doc.depth > 0 {
 		c.list = append(c.list[:known:known], c.list[:known].News(c.list[known:])...)
@@ -232,7 +233,7 @@ func (c *compiler) classUnit(name string, doc *classDoc) udr.Unit {
 	unit := literal.AnyUnit
 	if c.declared != nil {
 		if u, ok := c.declared.Units[name]; ok {
-			unit = u // what records have
+			unit = u // the unit in records
 		}
 	}
 	say := func(u udr.Unit, at diag.Pos, what string) {
@@ -361,7 +362,8 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 	return pc
 }
 
-// placed reports whether a price names its place as its plan does: by zones of the plan's model, or else by itself.
+// placed reports whether a price names its place in the way of its plan: by zones of the plan's model, or directly if
+// the plan has no model.
 func (c *compiler) placed(d *priceDoc, at diag.Pos, models *family[zoneModel]) bool {
 	switch {
 	case models == nil && len(d.Zones) > 0:
@@ -428,8 +430,8 @@ type namedPrice struct {
 	at    diag.Pos
 }
 
-// nameOnce reports a price with the same name as another of its class, even if zones gave the names: they would share a
-// counter.
+// nameOnce reports a price with the same name as another of its class, because the two would share a counter. This
+// includes names that come from zones.
 func (c *compiler) nameOnce(named map[string]namedPrice, name string, p namedPrice) {
 	first, taken := named[name]
 	switch {

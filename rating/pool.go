@@ -9,7 +9,7 @@ import (
 	"ratemill/registry"
 )
 
-// shareDoc documents a share plan. Its buckets are drawn in draw.go; poolsize.go has their size.
+// shareDoc is the document of a share plan. draw.go draws on its buckets; poolsize.go computes their size.
 type shareDoc struct {
 	Name         diag.Text         `yaml:"share_plan,required" doc:"Name, by which accounts use it." example:"fleet-3g"`
 	From         since             `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
@@ -27,7 +27,7 @@ type shareDoc struct {
 	Buckets      []bucketDoc       `yaml:"buckets,required" doc:"The buckets, drawn in this order."`
 }
 
-// contributionDoc documents what a SIM adds to a bucket.
+// contributionDoc is the part of the document about the units that a SIM adds to a bucket.
 type contributionDoc struct {
 	Plan        diag.Text `yaml:"plan" doc:"Price plan of the SIM; it takes precedence over a service type." example:"tracker"`
 	ServiceType diag.Text `yaml:"service_type" doc:"Instead of plan: all price plans of this service_type." example:"tracking"`
@@ -49,7 +49,7 @@ var growthNames = []string{"fixed", "variable", "peak"}
 // share is a version of a share plan.
 type share struct {
 	name          string
-	at            diag.Pos // of its level, or else of its name
+	at            diag.Pos // hash of its level, or of its name if it has no level
 	named         diag.Pos // of its name
 	level         level
 	participation bool // activated by it
@@ -76,7 +76,7 @@ func (s *share) takes(plan int32) bool {
 	return !s.listed || int(plan) < len(s.plans) && s.plans[plan]
 }
 
-// of are the contributions of SIMs with a plan: places in groups, counted from 1.
+// of returns the contributions of SIMs with a plan, as indexes in groups, counted from 1.
 func (s *share) of(plan int32) []uint16 {
 	if plan < 0 || int(plan) >= len(s.groupsOf) {
 		return nil
@@ -87,10 +87,10 @@ func (s *share) of(plan int32) []uint16 {
 // sized reports whether the size of the buckets depends on SIMs or days.
 func (s *share) sized() bool { return s.growth != fixed || !s.full }
 
-// bySIM reports whether SIMs decide about the size, and not only the accounts that have the plan.
+// bySIM reports whether the size depends on SIMs, and not only on the accounts that have the plan.
 func (s *share) bySIM() bool { return s.growth != fixed || s.participation }
 
-// level says to which account above the one that has a share plan the buckets belong.
+// level says which account owns the buckets: the one that has the share plan, or one above it.
 type level struct {
 	kind  levelKind
 	depth int // of atDepth
@@ -115,8 +115,8 @@ func (l level) String() string {
 	return levelNames[l.kind]
 }
 
-// owner is the place, in a path of accounts from one up to its billing root, of the owner of the buckets that the account in a
-// place of the path has.
+// owner returns the index of the account that owns the buckets of the account at another index. Both are indexes in a
+// path of accounts up to the billing root.
 func (l level) owner(place, length int, at func(place int) *registry.Account) int {
 	switch l.kind {
 	case ofParent:
@@ -268,9 +268,9 @@ func (c *compiler) plansOf(t diag.Text, types map[string][]int32) []int32 {
 	return plans
 }
 
-// compileGrowth reads the contributions of a share plan, and refuses what contradicts itself.
+// compileGrowth reads the contributions of a share plan, and refuses contradictions.
 func (c *compiler) compileGrowth(doc *shareDoc, s *share, types map[string][]int32) {
-	units := map[int32][]int64{} // by plan family and bucket; -1: nothing is said
+	units := map[int32][]int64{} // by plan family and bucket; -1: not given
 	said := map[int32][]bool{}   // by the plan itself
 	for i := range doc.Contribute {
 		d := &doc.Contribute[i]
@@ -340,7 +340,7 @@ func (s *share) contributes(plan int32, x contribution) {
 	s.groupsOf[plan] = append(s.groupsOf[plan], uint16(g+1))
 }
 
-// contributesTo is the place of the bucket to which a contribution adds, -1 if there is none.
+// contributesTo returns the index of the bucket to which a contribution adds, -1 if there is none.
 func (c *compiler) contributesTo(d *contributionDoc, s *share) int {
 	var names []string
 	for i := range s.buckets {

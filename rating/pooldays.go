@@ -6,7 +6,8 @@ import (
 	"ratemill/registry"
 )
 
-// ByParticipation are the names of the share plans that an account has while a SIM participates, by their newest versions.
+// ByParticipation returns the names of the share plans that an account has while one of its SIMs participates, by
+// their newest versions.
 func (c *Catalogue) ByParticipation() (names []string) {
 	for _, f := range c.shares.list {
 		if n := len(f.versions); n > 0 && f.versions[n-1].participation {
@@ -19,14 +20,16 @@ func (c *Catalogue) ByParticipation() (names []string) {
 // SharesAbove reports whether buckets of some share plan belong to an account above the one that has it.
 func (c *Catalogue) SharesAbove() bool { return c.above }
 
-// PoolReader tells on which days accounts have the pools that participation activates. It is for one goroutine.
+// PoolReader finds the days on which accounts have the pools that participation activates. Only one goroutine may use
+// it.
 type PoolReader struct{ pools }
 
 // NewPoolReader reads pools by a catalogue.
 func NewPoolReader(c *Catalogue) *PoolReader { return &PoolReader{pools{Engine: NewEngine(c)}} }
 
-// Days are the local dates of an account, from one on and before another, on which the buckets of a share plan are there for it, as known
-// at a revision: runs of dates, of which each second one does not belong to the run.
+// Days returns the local dates on which an account has the buckets of a share plan, as known at a revision. It looks
+// from one date up to, but not including, another. The result is a list of runs, each with its first date and the
+// date after its last.
 func (r *PoolReader) Days(v *registry.View, rev registry.Revision, name string, owner *registry.Account, from, to int32) (runs [][2]int32) {
 	i, ok := r.catalogue.shares.find(name)
 	if !ok || len(r.catalogue.shares.list[i].versions) == 0 {

@@ -11,9 +11,10 @@ import (
 	"ratemill/udr"
 )
 
-// What facts of the registry say about the size of a pool: on which days of its period accounts have the share plan, and SIMs contribute.
+// This file computes the size of a pool from facts of the registry: the days of its period on which accounts have the
+// share plan, and on which SIMs contribute.
 
-// termsAt is what an account means to a pool, from a revision on.
+// termsAt has the terms of an account for a pool, from a revision on.
 type termsAt struct {
 	known registry.Revision
 	runs  []terms
@@ -33,7 +34,7 @@ type tierTerms struct {
 	bySIM bool  // the SIM's own plan takes precedence
 }
 
-// firstOf is the first account of the pool, by number, that ever owned a SIM: the SIM is counted there.
+// firstOf returns the first account of the pool, by number, that ever owned a SIM. The SIM counts for that account.
 func (e *pools) firstOf(p *pool, v *registry.View, sim uint32) (first uint32) {
 	e.owners = v.Owners(sim, e.owners[:0])
 	for i := range e.owners {
@@ -48,7 +49,7 @@ func (e *pools) firstOf(p *pool, v *registry.View, sim uint32) (first uint32) {
 	return first
 }
 
-// termsOf is what an account means to a pool at each revision that changed it.
+// termsOf returns the terms of an account for a pool at each revision that changed them.
 func (e *pools) termsOf(p *pool, v *registry.View, account uint32, rev registry.Revision) (all []termsAt) {
 	e.revs = v.AccountRevisions(account, rev, e.revs[:0])
 	for _, a := range v.EverAbove(account, nil) {
@@ -136,7 +137,7 @@ func (e *pools) accountChanges(p *pool, its []termsAt) {
 	}
 }
 
-// changesOf adds what revisions after one and up to another tell of a SIM.
+// changesOf adds the changes of a SIM by the revisions after one and up to another.
 func (e *pools) changesOf(p *pool, v *registry.View, sim uint32, since, until registry.Revision) {
 	e.owners, e.facts = v.Owners(sim, e.owners[:0]), v.States(sim, e.facts[:0])
 	e.revs = e.revs[:0]
@@ -165,7 +166,8 @@ func (e *pools) changesOf(p *pool, v *registry.View, sim uint32, since, until re
 	}
 }
 
-// difference adds to the changes what e.now says more than e.before, which it replaces. Both are in the order of group and day.
+// difference adds the difference between e.now and e.before to the changes, and then replaces e.before by e.now. Both
+// are in the order of group and day.
 func (e *pools) difference(p *pool, known registry.Revision) {
 	before, now := e.before, e.now
 	for len(before)+len(now) > 0 {
@@ -198,7 +200,7 @@ func (e *pools) difference(p *pool, known registry.Revision) {
 	e.before, e.now = e.now, e.before
 }
 
-// contributed appends what a SIM adds, as known at a revision, in the order of group and day.
+// contributed appends the contribution of a SIM, as known at a revision, in the order of group and day.
 func (e *pools) contributed(p *pool, v *registry.View, sim uint32, rev registry.Revision, dst []change) []change {
 	groups := len(p.share.groups) + 1
 	for len(e.sets) < groups {
@@ -255,8 +257,9 @@ func (e *pools) contributed(p *pool, v *registry.View, sim uint32, rev registry.
 	return p.appendSets(dst, sets)
 }
 
-// inState finds the days on which a SIM is in a state that counts. It is false if no state was ever told: then all days count. Time
-// limits that are due count as well, whether the fact that follows is there or not; what usage does to a state counts with its fact.
+// inState finds the days on which a SIM is in a state that counts. It returns false if the SIM never had a state
+// fact; then all days count. Time limits that are due count even before their fact exists. Effects of usage on a
+// state count only once their fact exists.
 func (e *pools) inState(p *pool, v *registry.View, sim uint32, rev registry.Revision) bool {
 	if len(e.facts) == 0 {
 		return false
@@ -290,7 +293,7 @@ func (e *pools) inState(p *pool, v *registry.View, sim uint32, rev registry.Revi
 	return true
 }
 
-// countStay adds the days of a state fact that count, until the next fact.
+// countStay adds the counted days of a state fact, until the next fact.
 func (e *pools) countStay(p *pool, v *registry.View, sim uint32, rev registry.Revision, f *registry.KnownState, next udr.Instant) {
 	add := func(from, until udr.Instant, counts bool) {
 		to := len(p.ends)
@@ -322,7 +325,7 @@ func (e *pools) countStay(p *pool, v *registry.View, sim uint32, rev registry.Re
 	}
 }
 
-// counts reports whether a SIM contributes in a state. Without rules, its core is that of the fact.
+// counts reports whether a SIM contributes in a state. Without state rules, the core state is that of the fact.
 func (s *share) counts(stay *life.Stay, stated registry.Core) bool {
 	if len(s.in) > 0 {
 		return slices.Contains(s.in, stay.State)
@@ -336,7 +339,8 @@ func (s *share) counts(stay *life.Stay, stated registry.Core) bool {
 	return false
 }
 
-// held are the facts about the owners of the SIM that count at a revision. With one fact there is nothing to copy.
+// held returns the facts about the owners of the SIM that count at a revision. It copies nothing if there is only one
+// fact.
 func (e *pools) held(rev registry.Revision) []registry.KnownOwner {
 	if f := e.owners; len(f) == 1 && f[0].State == registry.Holds {
 		if f[0].Known > rev {
@@ -347,7 +351,7 @@ func (e *pools) held(rev registry.Revision) []registry.KnownOwner {
 	return registry.HeldOwners(slices.Clone(e.owners), rev)
 }
 
-// termsAt is what an account means to the pool at a revision.
+// termsAt returns the terms of an account for the pool at a revision.
 func (p *pool) termsAt(account uint32, rev registry.Revision) []terms {
 	its := p.terms[account]
 	for i := len(its) - 1; i >= 0; i-- {
@@ -382,8 +386,8 @@ func (p *pool) appendSets(dst []change, sets []dayset) []change {
 	return dst
 }
 
-// cameWith reports whether a SIM adds nothing to the bucket of a group before a day, so that its first contribution is
-// all that it adds.
+// cameWith reports whether a SIM adds nothing to the bucket of a group before a day, so that its first contribution
+// is its only one.
 func (p *pool) cameWith(sets []dayset, group, day int) bool {
 	for g := 1; g < len(sets); g++ {
 		if p.share.groups[g-1].bucket != p.share.groups[group-1].bucket {

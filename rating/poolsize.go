@@ -13,10 +13,10 @@ import (
 	"ratemill/udr"
 )
 
-// Growth is a part of the size of a pool: the units that SIMs add which contribute the same.
+// Growth is a part of the size of a pool: the units of SIMs with equal contributions.
 type Growth struct {
-	Draw  uint32 // place of the draw in the charge, from 0
-	Units int64  // that one SIM adds in a whole period
+	Draw  uint32 // index of the draw in the charge, from 0
+	Units int64  // units that one SIM adds in a whole period
 	SIMs  int64  // SIMs; or their days, if the units are prorated
 	Of    uint32 // days of the period, if SIMs are days; 0 if not
 }
@@ -28,7 +28,7 @@ type pooled struct {
 	place  int // of the account that has it, on the path
 	owner  *payer
 
-	// The owner's period, where the size of the buckets depends on it:
+	// The owner's period, if the size of the buckets depends on it:
 	first int32 // local date on which it begins
 	next  int32 // on which the next one begins
 	end   udr.Instant
@@ -49,8 +49,8 @@ type poolKey struct {
 	owner uint32
 }
 
-// keptPools is for how many periods of an owner the sizes of a pool are kept. Usage is mostly of the running one and of the one before;
-// another one is worked out again.
+// keptPools is the number of periods of an owner for which an engine keeps the sizes of a pool. Most usage is of the
+// running period or the one before. The engine recomputes older ones when needed.
 const keptPools = 3
 
 // poolsOf lists the share plans of a tier in the order in which they are drawn.
@@ -100,7 +100,8 @@ func (e *Engine) dated(w *pooled, at udr.Instant) {
 
 func (e *Engine) accountOnPath(place int) *registry.Account { return e.path[place].facts }
 
-// drawPools draws on the pools of a tier from unit at of the record on, and returns up to where they cover it.
+// drawPools draws on the pools of a tier from unit at of the record on, and returns the first unit that they do not
+// cover.
 func (e *Engine) drawPools(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zone int32, at int64, res *Result) int64 {
 	for _, w := range e.poolsOf(t, u) {
 		for i := range w.buckets {
@@ -146,7 +147,8 @@ func (e *Engine) drawPool(t *tier, w *pooled, i int, at int64, ch *Charge, c *Co
 	return drawn
 }
 
-// grown is the units that the parts of a draw's size add, rounded down to whole units. Parts with a denominator have one.
+// grown returns the units that the parts of a draw's size add, rounded down to whole units. All parts with a
+// denominator have the same one.
 func grown(parts []Growth, place uint32) int64 {
 	var hi, lo, whole uint64
 	of := uint64(1)
@@ -187,8 +189,8 @@ func plusTimes(sum, units, n int64) int64 {
 	return min(sum+int64(lo), literal.MaxQuantity)
 }
 
-// hasWhole reports whether the account that has a share plan has it on all days of the owner's period, so that nothing is prorated. That
-// is so in most periods, and asks a few facts once for each revision.
+// hasWhole reports whether the account that has a share plan has it on all days of the owner's period, so that
+// nothing is prorated. Most periods are such. The check reads a few facts once for each revision.
 func (e *Engine) hasWhole(w *pooled) bool {
 	account := e.path[w.place]
 	i := slices.Index(account.shares, w.family)
@@ -214,7 +216,7 @@ func (e *Engine) hasWhole(w *pooled) bool {
 	return h.whole
 }
 
-// pool is the pool of a share plan for its owner in the running period, with all that is known.
+// pool returns the pool of a share plan for its owner in the running period, with all known changes.
 func (e *Engine) pool(w *pooled) *pool {
 	if e.sizes == nil {
 		e.sizes, e.pools = &pools{Engine: e}, map[poolKey][]*pool{}
@@ -223,7 +225,7 @@ func (e *Engine) pool(w *pooled) *pool {
 	list := e.pools[key]
 	i := slices.IndexFunc(list, func(p *pool) bool { return p.first == w.first && p.clock == w.owner.clock })
 	switch {
-	case i > 0: // the one asked last goes first
+	case i > 0: // the one used last goes first
 		p := list[i]
 		copy(list[1:i+1], list[:i])
 		list[0] = p
@@ -240,7 +242,7 @@ func (e *Engine) pool(w *pooled) *pool {
 	return list[0]
 }
 
-// ownerOf is the account that owns the buckets which an account has at a time.
+// ownerOf returns the account that owns the buckets of an account at a time.
 func (s *share) ownerOf(v *registry.View, account *registry.Account, at udr.Instant, rev registry.Revision) (*registry.Account, bool) {
 	path := []*registry.Account{account}
 	for parent := account.Parent; parent != 0; {
@@ -254,7 +256,7 @@ func (s *share) ownerOf(v *registry.View, account *registry.Account, at udr.Inst
 	return path[s.level.owner(0, len(path), func(place int) *registry.Account { return path[place] })], true
 }
 
-// sizeWords describes what makes the size of a pool, such as (10 × 50,000,000 B + 50,000,000 B × 15 / 30).
+// sizeWords describes how the size of a pool comes about, such as (10 × 50,000,000 B + 50,000,000 B × 15 / 30).
 func (x *explanation) sizeWords(d *Draw) string {
 	unit, parts := x.u.Unit, []string{}
 	switch {
@@ -285,8 +287,8 @@ func (x *explanation) sizeWords(d *Draw) string {
 	return " (" + strings.Join(parts, " + ") + ")"
 }
 
-// PoolsOf are the names of the share plans whose buckets belong to an account at a time because it, or an account below it, has them: by
-// their newest versions.
+// PoolsOf returns the names of the share plans whose buckets belong to an account at a time, because it or an account
+// below it has the plan. It uses the newest versions.
 func (c *Catalogue) PoolsOf(v *registry.View, account uint32, at udr.Instant, rev registry.Revision) (names []string) {
 	add := func(a *registry.Account) {
 		for _, name := range a.SharePlans {

@@ -5,10 +5,10 @@ import (
 	"ratemill/udr"
 )
 
-// Prefetch touches the data needed to rate the records of a batch before each is rated: the SIM's owner and state, then
-// the account, then the counters. With millions of SIMs each of these is a cache miss, and each depends on the previous;
-// for many records at once the processor waits for them together. It changes nothing that affects a price. (A million
-// SIMs, 10,000 accounts: 0.86 → 0.55 µs a record.)
+// Prefetch touches the data needed to rate the records of a batch before each is rated: the SIM's owner and state,
+// then the account, then the counters. With millions of SIMs each of these is a cache miss that depends on the
+// previous one. If Prefetch touches the data of many records at once, the processor waits for their misses together.
+// It changes nothing that affects a price. (A million SIMs, 10,000 accounts: 0.86 → 0.55 µs a record.)
 func (e *Engine) Prefetch(v *registry.View, rev registry.Revision, c *Counters, records []udr.Usage) {
 	if len(e.prefetched) < len(records) {
 		e.prefetched = make([]uint32, len(records))
@@ -52,7 +52,7 @@ func (e *Engine) Prefetch(v *registry.View, rev registry.Revision, c *Counters, 
 	e.touched = sum
 }
 
-// usualCounter is a counter that earlier usage of an account needed; the record determines which SIM's.
+// usualCounter is a counter that earlier usage of an account needed. If it is per SIM, the record determines the SIM.
 type usualCounter struct {
 	id   uint64
 	kind CounterKind

@@ -15,9 +15,10 @@ import (
 	"ratemill/diag"
 )
 
-// A price list is a CSV file with a price in each row, such as the 600 networks of a roaming agreement. Each row is read
-// as a price of the document would be, so rows and written prices are checked, compiled and explained in the same way.
-// The list is stored in the catalogue's bundle: whatever is rated by a version of the catalogue finds it there.
+// A price list is a CSV file with a price in each row, such as the 600 networks of a roaming agreement. Each row is
+// read as a price of the document would be, so rows and written prices are checked, compiled and explained in the
+// same way. The catalogue's bundle contains the list, so rating by a version of the catalogue always finds the list
+// of that version.
 
 type listDoc struct {
 	File    diag.Text           `yaml:"file,required" doc:"A CSV file of prices, beside the document or elsewhere in the project: in UTF-8, with a header, separated by semicolons, commas or tabs; 8 MB and 50,000 rows at most. Lines that begin with # are comments." example:"roaming.csv"`
@@ -38,7 +39,7 @@ var listColumns = [...]struct{ column, field string }{
 	{"minimum", "minimum"}, {"increment", "increment"}, {"unknown", "unknown"},
 }
 
-// placeColumns are how many of listColumns say where a price holds.
+// placeColumns is the number of listColumns that say where a price holds.
 const placeColumns = 6
 
 func listColumn(name string) int {
@@ -82,7 +83,7 @@ func (c *compiler) readLists() (lists []file) {
 	return lists
 }
 
-// isDocument reports whether a file of a catalogue is a document, and not the list of one.
+// isDocument reports whether a file of a catalogue is a document, rather than a price list.
 func isDocument(name string) bool {
 	ext := path.Ext(name)
 	return ext == ".yaml" || ext == ".yml"
@@ -292,8 +293,8 @@ func (l *priceList) row(row []string, r *csv.Reader) {
 	cd.Prices = append(cd.Prices, p)
 }
 
-// reach warns of a row whose price holds at more places than its author may mean: a country beside a network often only describes
-// it, and a cell that should name a place may be empty by mistake.
+// reach warns of a row whose price may hold at more places than its author meant. A country beside a network often
+// only describes the network, and a cell that should name a place may be empty by mistake.
 func (l *priceList) reach(p *priceDoc, at diag.Pos) {
 	w := &p.Where
 	word := func(list []diag.Text) string {
@@ -345,7 +346,7 @@ func (l *priceList) class(cell *diag.Node, row diag.Pos) *classDoc {
 
 func (l *priceList) columnOf(name string) bool { return slices.Contains(l.columns, listColumn(name)) }
 
-// once reports a second row for the same class, place and slice. One that says the same is left out.
+// once reports a second row for the same class, place and slice. It skips an identical row.
 func (l *priceList) once(line int, p *priceDoc, class *diag.Node, says string, at diag.Pos) bool {
 	place := p.Where.holds()
 	if len(p.Zones) > 0 {
@@ -382,7 +383,7 @@ func (l *priceList) once(line int, p *priceDoc, class *diag.Node, says string, a
 	return false
 }
 
-// unnamedLists warns of CSV files in the catalogue that no plan names: nothing is priced by them.
+// unnamedLists warns of CSV files in the catalogue that no plan names, so that they price nothing.
 func (c *compiler) unnamedLists(found []string, lists []file) {
 	for _, name := range found {
 		if !slices.ContainsFunc(lists, func(f file) bool { return f.name == name }) {
@@ -409,7 +410,7 @@ func projectFile(fsys fs.FS) func(name string) ([]byte, error) {
 	}
 }
 
-// regular refuses what is no file, such as a pipe: reading it would wait for ever.
+// regular refuses anything but a regular file. Reading a pipe, for example, would wait for ever.
 func regular(fsys fs.FS, name string) error {
 	info, err := fs.Stat(fsys, name)
 	if err == nil && !info.Mode().IsRegular() {
@@ -418,13 +419,14 @@ func regular(fsys fs.FS, name string) error {
 	return err
 }
 
-// walked skips hidden folders, such as those of a mounted ConfigMap, and refuses a link to a folder, which no walk follows.
+// walked skips hidden folders, such as those of a mounted ConfigMap. It refuses a link to a folder, because a
+// directory walk does not follow it.
 func walked(fsys fs.FS, name string, d fs.DirEntry) error {
 	if name == "." || !strings.HasPrefix(d.Name(), ".") {
 		if d.Type()&fs.ModeSymlink != 0 {
 			info, err := fs.Stat(fsys, name)
 			if err != nil {
-				return err // it leads nowhere or out of the project, where a folder with documents may be
+				return err // the link is broken or leaves the project, and may lead to a folder with documents
 			}
 			if info.IsDir() {
 				return fmt.Errorf("%s is a link to a folder, and links to folders are not followed, so its documents would be missing; "+

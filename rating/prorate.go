@@ -9,13 +9,14 @@ import (
 	"ratemill/udr"
 )
 
-// With `prorate: days`, a SIM has a share of the included units: for the days of the cycle on which it has the plan and
-// is in a state that counts, by default one of core active. A day belongs to what holds at its end. Days to come count
-// as the day of the record does: nobody knows yet what ends them, and units that were drawn are not withdrawn.
+// With `prorate: days`, a SIM has a share of the included units: for the days of the cycle on which it has the plan
+// and is in a state that counts, by default one with core state active. The plan and state at the end of a day decide
+// about the whole day. Future days count like the day of the record: their plan and state are not known yet, and
+// drawn units are not withdrawn.
 
-// countDays counts the days of a tier that end before the record: days, and rest, which are those from the day of the
-// record to the end of the cycle. It is the effective state that counts, so the share does not depend on when a state
-// was written down.
+// countDays returns two numbers for a tier: days, the counted days that end before the record, and rest, the days
+// from that of the record to the end of the cycle. It uses the effective state, so the share does not depend on the
+// time at which a state was written.
 func (e *Engine) countDays(v *registry.View, rev registry.Revision, c *Counters, t *tier, u *udr.Usage, since udr.Instant) {
 	k, first := t.clock, int64(t.payer.cycle)
 	t.of = floorDiv(k.local(t.payer.end-1), daySeconds) + 1 - first
@@ -37,8 +38,8 @@ func (e *Engine) countDays(v *registry.View, rev registry.Revision, c *Counters,
 	}
 }
 
-// unchanged reports whether owner, accounts and state of the SIM are since an earlier time those of the record. That is
-// so for most SIMs, and then all days count alike.
+// unchanged reports whether owner, accounts and state of the SIM have been the same since an earlier time. Most SIMs
+// are unchanged, and then all days count alike.
 func (e *Engine) unchanged(v *registry.View, rev registry.Revision, then, now, owned udr.Instant) bool {
 	if owned > then || e.state.known && e.state.From > then || !e.state.known && v.AnyStates() {
 		return false
@@ -58,8 +59,9 @@ func (e *Engine) counted(v *registry.View, rev registry.Revision, c *Counters, t
 	return ok && e.countedThen(v, rev, c, t.plan, sim, at, payer)
 }
 
-// hadPlan reports whether a SIM had the plan of a tier at another time: paid below the same root, and, above the SIM's own
-// plan, by the same account. zone is the account whose zone its state had.
+// hadPlan reports whether a SIM had the plan of a tier at another time. It must have been below the same root, and
+// for a plan above the SIM's own, the same account must have paid. zone returns the account whose time zone its state
+// had.
 func (e *Engine) hadPlan(v *registry.View, rev registry.Revision, t *tier, sim uint32, at udr.Instant) (zone *registry.Account, ok bool) {
 	owner, ok := v.Owner(sim, at, rev)
 	if !ok {
@@ -100,13 +102,13 @@ func (e *Engine) countedThen(v *registry.View, rev registry.Revision, c *Counter
 	if !known {
 		return true
 	}
-	e.happened, e.then = e.then, e.happened                      // useFirst and drawLife need what happened until the record
+	e.happened, e.then = e.then, e.happened                      // useFirst and drawLife need the effects up to the record
 	stay, _ := e.effective(v, rev, c, sim, fact, at, payer.Zone) // without rules, the state is that of the fact
 	e.happened, e.then = e.then, e.happened
 	return p.counts(&stay, v.StateValue(fact.Value).Core)
 }
 
-// counts reports whether the days count from the record on: by the state in which the SIM is after its beginning.
+// counts reports whether the days from the record on count, by the state of the SIM after the record begins.
 func (e *Engine) counts(p *plan) bool {
 	s := &e.state
 	switch {
@@ -118,7 +120,7 @@ func (e *Engine) counts(p *plan) bool {
 	return p.counts(&s.Stay, s.core)
 }
 
-// counts reports whether days in a state count. Without rules, its core is that of the fact.
+// counts reports whether days in a state count. Without state rules, the core state is that of the fact.
 func (p *plan) counts(s *life.Stay, stated registry.Core) bool {
 	if len(p.includedIn) > 0 {
 		return slices.Contains(p.includedIn, s.State)
@@ -132,7 +134,7 @@ func (p *plan) counts(s *life.Stay, stated registry.Core) bool {
 	return false
 }
 
-// turn says that the record ended the state of the SIM as it began.
+// turn notes that the record ended the state of the SIM at the record's beginning.
 func (e *Engine) turn(kind life.EventKind, at udr.Instant) {
 	s := &e.state
 	s.next, s.turned = life.Advance(s.Stay, []life.Event{{At: at, Kind: kind}}, at), true
@@ -159,7 +161,7 @@ func partOf(units, days, of int64) int64 {
 	return int64(part)
 }
 
-// prorateBuckets sets which buckets are shares of days: as the bucket says, or else the plan.
+// prorateBuckets marks the buckets that are shares of days, as the bucket says or, by default, the plan.
 func (p *plan) prorateBuckets(doc *planDoc) {
 	p.prorate = false
 	for i := range p.included {
@@ -174,7 +176,8 @@ func (p *plan) prorateBuckets(doc *planDoc) {
 	}
 }
 
-// onlyIncluded refuses at a bucket of a share plan what only included units can have, and at included units what only it can have.
+// onlyIncluded refuses fields of included units in a bucket of a share plan, and fields of such a bucket in included
+// units.
 func (c *compiler) onlyIncluded(doc *bucketDoc, shareName string) {
 	if shareName == "" {
 		if doc.Overage != nil {

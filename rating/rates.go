@@ -10,7 +10,7 @@ import (
 	"ratemill/udr"
 )
 
-// Exchange rates convert what an account receives into the currency in which it pays, so that its margin is one amount. No
+// Exchange rates convert an account's income into the currency in which it pays, so that its margin is one amount. No
 // charge depends on them.
 
 type ratesDoc struct {
@@ -25,7 +25,7 @@ type rates struct {
 	pairs map[currencyPair]decimal.D
 }
 
-// currencyPair is two currencies: how much of to one unit of from is.
+// currencyPair is two currencies. Its rate is the amount in to for one unit of from.
 type currencyPair struct{ from, to string }
 
 func (p currencyPair) reverse() currencyPair { return currencyPair{p.to, p.from} }
@@ -34,7 +34,7 @@ func (c *compiler) compileRates() {
 	tables := map[currencyPair]string{} // the table that has a pair, in either direction
 	for _, doc := range c.ratesDocs {
 		if doc.From.Kind == literal.Always {
-			continue // an error of reading
+			continue // an error while reading the document
 		}
 		if doc.From.Kind != literal.OnDay {
 			c.list.Errorf(doc.From.Pos, "rates are in force for whole days; write a date, such as `from: 2026-03-01`")
@@ -168,11 +168,11 @@ func (r *Rate) Convert(d decimal.D) (decimal.D, error) {
 	return d.MulRound(r.Value, decimal.Scale, decimal.HalfUp)
 }
 
-// Margin is what an account above earns by a record: what the next payer below is charged, less what the account is
-// charged. It is in the currency of the account.
+// Margin is the earnings of an account above from a record: the charge of the next payer below minus the account's
+// own charge, in the account's currency.
 type Margin struct {
 	Below     *Charge // of the next payer below; nil if nobody below pays
-	Rate      Rate    // of Below's currency, if it is another one
+	Rate      Rate    // rate for Below's currency, if it differs
 	Date      int32   // local date of the record
 	Received  decimal.D
 	Amount    decimal.D
@@ -180,8 +180,8 @@ type Margin struct {
 	Unknown   bool // there is no rate, or the amount is too large
 }
 
-// MarginOf is the margin of a charge among those of its record. SIMs' own accounts have none, and corrections of
-// records before are no charges of this record.
+// MarginOf is the margin of a charge among those of its record. The SIM's own account has no margin. Corrections of
+// earlier records do not belong to this record.
 func MarginOf(u *udr.Usage, c *Charge, names Names) (m Margin, ok bool) {
 	if c.Tier == 0 || c.Corrects() || names.Charges == nil {
 		return m, false
@@ -214,7 +214,7 @@ func MarginOf(u *udr.Usage, c *Charge, names Names) (m Margin, ok bool) {
 	return m, true
 }
 
-// marginWords shows how the margin comes about; nothing for a charge without one.
+// marginWords shows how the margin comes about; it is empty for a charge without a margin.
 func (x *explanation) marginWords() string {
 	m, ok := MarginOf(x.u, x.c, *x.names)
 	if !ok {

@@ -8,7 +8,7 @@ import (
 	"ratemill/literal"
 )
 
-// RecomputeError says where a charge contradicts itself.
+// RecomputeError names the step at which a charge contradicts itself.
 type RecomputeError struct{ What string }
 
 func (e *RecomputeError) Error() string {
@@ -53,7 +53,7 @@ func (c *Charge) Recompute() (decimal.D, error) {
 	return r.total, nil
 }
 
-// recount says that increments and buckets give the quantity that is charged.
+// recount checks that increments and buckets give the charged quantity.
 func (c *Charge) recount(credit bool) error {
 	if c.Initial < 1 || c.Then < 1 || c.Quantity < 0 {
 		return wrong("increments %d and %d of quantity %d", c.Initial, c.Then, c.Quantity)
@@ -69,7 +69,7 @@ func (c *Charge) recount(credit bool) error {
 	if err != nil {
 		return err
 	}
-	if rounded != c.Rounded && !(credit && c.Rounded >= 0 && c.Rounded < rounded) { // less may be left to give back
+	if rounded != c.Rounded && !(credit && c.Rounded >= 0 && c.Rounded < rounded) { // fewer units may be left to give back
 		return wrong("%d rounds to %d, not to %d", c.Quantity, rounded, c.Rounded)
 	}
 	for i := range c.Draws {
@@ -90,7 +90,7 @@ func (c *Charge) recount(credit bool) error {
 	return nil
 }
 
-// resize says that its days and the SIMs that contribute give the size of a bucket.
+// resize checks that the days and the contributing SIMs give the size of a bucket.
 func (c *Charge) resize(i int) error {
 	d := &c.Draws[i]
 	size, grows := new(big.Rat), false

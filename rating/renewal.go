@@ -9,22 +9,24 @@ import (
 	"ratemill/udr"
 )
 
-// A package may renew by itself. On expiry, its next time begins with the end of the one before, and has units of its own: that
-// follows from the purchase alone, so invoices compute the same renewals without usage. On use-up, the record that takes its last
-// unit renews it and pays for that: its units are added to what it had, and its time begins anew.
+// A package may renew by itself. On expiry, its next term begins at the end of the term before and has units of its
+// own. These renewals follow from the purchase alone, so invoices compute the same renewals without usage. On use-up,
+// the record that takes its last unit renews it and pays for the renewal. The new units add to the old ones, and the
+// term starts again.
 
 const (
 	usualRenewals = 10
 	mostRenewals  = 100
 )
 
-// times is a length of time n times over.
+// times returns a length of time multiplied by n.
 func (v validity) times(n int) validity {
 	return validity{hours: v.hours * n, days: v.days * n, months: v.months * n}
 }
 
-// term is the time of a package that has an instant, if each begins with the end of the one before: its number, 0 for the first.
-// Each end is counted from the purchase, so that months which begin on the 31st do not move to the 28th.
+// term returns the number of the package's term that contains an instant, 0 for the first, if each term begins at the
+// end of the one before. It computes each end from the purchase, so that months which begin on the 31st do not move
+// to the 28th.
 func (v validity) term(bought, at udr.Instant, zone *time.Location) int {
 	if at <= bought {
 		return 0
@@ -51,8 +53,9 @@ type Renewed struct {
 	Begin, End udr.Instant
 }
 
-// Term is which time of a package runs at an instant, or was its last one: its number, 0 for the first, and its end. Renewals by
-// use-up are not among them: usage makes them. renews says whether its buyer may renew it at a time.
+// Term returns the term of a package that runs at an instant, or its last one: the number, 0 for the first, and the
+// end. It does not count renewals on use-up, because they depend on usage. renews says whether the buyer may renew
+// the package at a time.
 func (p *Package) Term(b *registry.Bought, at udr.Instant, zone *time.Location, renews func(udr.Instant) bool) (n int, end udr.Instant) {
 	if b.Renewal != registry.OnExpiry || p.OnUse {
 		return 0, p.End(b.Since, 0, zone)
@@ -86,7 +89,7 @@ func PackageOf(instance string) string {
 	return name
 }
 
-// RenewalPrice is the price of each renewal of a package that was bought.
+// RenewalPrice is the price of each renewal of a bought package.
 func (p *Package) RenewalPrice(b *registry.Bought) (price decimal.D, currency string, err error) {
 	if b.Price != nil {
 		return *b.Price, b.Currency, nil
@@ -98,15 +101,15 @@ func (p *Package) RenewalPrice(b *registry.Bought) (price decimal.D, currency st
 	return price, p.Currency, err
 }
 
-// Renewal is what a purchase of the package says if the buyer does not; "profile" leaves it to the billing profile.
+// Renewal is the default renewal of a purchase of the package; "profile" leaves it to the billing profile.
 func (p *Package) Renewal() string { return p.doc.Renewal }
 
-// renewal is what an engine knows of the renewals of an instance.
+// renewal is the state of an instance's renewals in an engine.
 type renewal struct {
 	number int64 // of the last one
 	onUse  bool
-	key    CounterKey // when it renewed last by use-up, and how often
-	count  CounterKey // how often in the billing cycle
+	key    CounterKey // time of the last renewal on use-up, and their number
+	count  CounterKey // number in the billing cycle
 }
 
 var (
@@ -114,7 +117,7 @@ var (
 	renewalsID = hashName("renewals of a package in a cycle")
 )
 
-// renewals sets the time of an instance that renews.
+// renewals sets the term of an instance that renews.
 func (e *Engine) renewals(x *instance, c *Counters, u *udr.Usage) {
 	if x.Renewal == registry.OnUseUp {
 		r := &x.renewed
@@ -129,7 +132,7 @@ func (e *Engine) renewals(x *instance, c *Counters, u *udr.Usage) {
 		return
 	}
 	if x.onUse {
-		return // invoices could not compute when it renews
+		return // invoices could not compute the time of renewals
 	}
 	zone := e.zoneOfPurchase(x, u.SIM)
 	n := min(x.valid.term(x.Since, u.At, zone), x.valid.term(x.Since, max(x.Stops-1, x.Since), zone))
@@ -141,11 +144,12 @@ func (e *Engine) renewals(x *instance, c *Counters, u *udr.Usage) {
 		if n == 0 || x.lapsed || e.view.Renews(x.sim, x.owner, &x.Bought, x.begin, e.rev) {
 			return
 		}
-		n-- // nobody pays for that renewal, so the time before was the last one
+		n-- // nobody pays for that renewal, so the term before was the last one
 	}
 }
 
-// zoneOfPurchase is the zone of the account that bought an instance, or owned the SIM that did, at that time.
+// zoneOfPurchase is the time zone of the account that bought an instance, or, for an instance of a SIM, of the
+// account that owned the SIM at the purchase.
 func (e *Engine) zoneOfPurchase(x *instance, sim uint32) *time.Location {
 	number := x.owner
 	if x.sim {
@@ -169,7 +173,7 @@ func (e *Engine) drawRenewing(t *tier, x *instance, b *bucket, at int64, ch *Cha
 		}
 		last := &ch.Draws[len(ch.Draws)-1]
 		if at >= ch.Rounded && last.Size-last.Before-last.Taken() >= b.least || u.At >= x.Stops {
-			return drawn, nil // what is left may be too little for a unit of this zone, but enough for others
+			return drawn, nil // the remaining units may be too few for a unit of this zone, but enough for others
 		}
 		if ok, err := e.renew(t, x, c, u, res); err != nil || !ok {
 			return drawn, err
@@ -180,8 +184,8 @@ func (e *Engine) drawRenewing(t *tier, x *instance, b *bucket, at int64, ch *Cha
 	}
 }
 
-// renew renews an instance whose units are used up; false if it renewed as often in the billing cycle as it may, or its buyer is out of
-// business.
+// renew renews an instance whose units are used up. It returns false if the instance has reached its renewals per
+// billing cycle, or if its buyer's account is closed.
 func (e *Engine) renew(t *tier, x *instance, c *Counters, u *udr.Usage, res *Result) (bool, error) {
 	r := &x.renewed
 	if c.Get(r.count).Units() >= int64(x.atMost) || !e.view.Renews(x.sim, x.owner, &x.Bought, u.At, e.rev) {
@@ -227,7 +231,7 @@ func (e *Engine) payRenewals(t *tier, ch *Charge, u *udr.Usage) (err error) {
 	return t.summed(ch, u, err)
 }
 
-// renewalWords say which renewal of a package was drawn.
+// renewalWords names the renewal of a package on which a record drew.
 func (d *Draw) renewalWords() string {
 	if d.Renewal == 0 {
 		return ""

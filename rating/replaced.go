@@ -6,9 +6,10 @@ import (
 	"ratemill/diag"
 )
 
-// replaced is the prices of a class that extends another: its own, and of the other's all that they leave. A price takes
-// the place of the one with its name, also in the order of conditions, or else takes over the zones or places that it
-// names. The conditions of other own prices go before those of the other class.
+// replaced returns the prices of a class that extends another: its own prices, and the rest of the other's. An own
+// price replaces the one with the same name and keeps its place in the order of conditions. An own price with a new
+// name replaces the other prices at the zones or places that it names, and its condition goes before those of the
+// other class.
 func replaced(base, own []priceDoc) []priceDoc {
 	all := make([]replacing, len(base))
 	for i := range base {
@@ -26,7 +27,7 @@ func replaced(base, own []priceDoc) []priceDoc {
 			}
 			all[named] = replacing{p, true}
 			if p.When.Value != "" {
-				continue // the order decides between it and the others with its condition
+				continue // the order decides between this price and the others with its condition
 			}
 		} else {
 			fresh = append(fresh, p)
@@ -45,13 +46,13 @@ func replaced(base, own []priceDoc) []priceDoc {
 	return fresh
 }
 
-// replacing is a price of the class that is extended, or the own one that took its place.
+// replacing is a price of the extended class, or the own price that replaced it.
 type replacing struct {
 	priceDoc
 	own bool
 }
 
-// leave takes away from b the zones or places of p, and reports whether something is left.
+// leave removes the zones or places of p from b, and reports whether something is left.
 func (b *priceDoc) leave(p *priceDoc) bool {
 	if b.Slice.Value != p.Slice.Value || b.When.Value != p.When.Value {
 		return true
@@ -66,8 +67,8 @@ func (b *priceDoc) leave(p *priceDoc) bool {
 	return b.Where.leave(&p.Where)
 }
 
-// leave takes away the places of o where both have the same other party, or the other parties of o where both have the
-// same places, and reports whether something is left.
+// leave removes the places of o if both have the same other party, or the other parties of o if both have the same
+// places. It reports whether something is left.
 func (w *whereDoc) leave(o *whereDoc) bool {
 	peers := sortedWords(w.Prefixes, w.Numbers, w.PeerCountries) == sortedWords(o.Prefixes, o.Numbers, o.PeerCountries) &&
 		w.Peer.Value == o.Peer.Value
@@ -95,7 +96,7 @@ func (w *whereDoc) leave(o *whereDoc) bool {
 	return true
 }
 
-// less is a list without the words of another.
+// less returns a list without the words of another.
 func less(list, without []diag.Text) (left []diag.Text) {
 	for _, t := range list {
 		if !slices.ContainsFunc(without, func(o diag.Text) bool { return o.Value == t.Value }) {

@@ -13,20 +13,21 @@ import (
 	"ratemill/udr"
 )
 
-// A count whose number decides the price of units counted before keeps portions: the units of one price and zone that an
-// account pays for in a billing cycle, and what it was charged for them. When the count reaches another price, each portion
-// whose cost changes is corrected by a charge of its own, which is booked to that account and to no SIM.
+// If a count decides the price of units counted before, it keeps portions. A portion holds the units of one price and
+// zone that an account pays for in a billing cycle, and the amount charged for them. When the count reaches another
+// price, a charge of its own corrects each portion whose cost changes. This charge is booked to that account and to
+// no SIM.
 //
 // Shares are counters with the owner and the period of their count. A list of them is kept beside it:
 // its entry has in the high half account, tier and first date of the billing cycle, and in the low half the id of the point.
 
-// point is where in the catalogue the price of a portion stands.
+// point is the position of a portion's price in the catalogue.
 type point struct {
 	plan    *family[plan]
 	version int // from 0
 	of      *planClass
 	price   *price
-	begins  *price // the price at which the records begin, by whose name their charges are booked
+	begins  *price // the price at which the records begin; their charges have its name
 	model   string
 	zone    string
 }
@@ -37,21 +38,22 @@ type portion struct {
 	charged CounterKey
 }
 
-// reached is a count whose portions must be compared with what they cost now.
+// reached is a count whose portions must be compared with their present cost.
 type reached struct {
 	count CounterKey
 	clock *zoneClock
-	spend CounterKey // of a count of money, which is kept here; count is where its portions are
+	spend CounterKey // of a count of money, which is kept here; count locates its portions
 }
 
-// What is counted beside a count.
+// The counters kept beside a count.
 const (
 	countPortion  = 1<<32 - 2 // the units of a portion, with 1 in the high half
 	countPortions = 1<<32 - 3 // the length of the list of portions
 	listPortions  = 1<<32 - 4 // the list
 )
 
-// mostPortions bounds the portions of a count, so that the message of the record that reaches a price has room for all corrections.
+// mostPortions is the largest number of portions of a count, so that the message of the record that reaches a price
+// has room for all corrections.
 const mostPortions = 12_000
 
 // pointID is the id of a price in a zone.
@@ -97,9 +99,9 @@ func portionOf(count CounterKey, whose Value) portion {
 	return s
 }
 
-// paid is the units of a portion, and what was charged for them.
+// paid returns the units of a portion, and the amount charged for them.
 func (s *portion) paid(c *Counters) (units int64, charged decimal.D) {
-	charged, _ = c.Get(s.charged).Cost() // sums of amounts that were checked
+	charged, _ = c.Get(s.charged).Cost() // sums of already checked amounts
 	return int64(c.Get(s.units).Lo), charged
 }
 
@@ -112,20 +114,20 @@ func (s *portion) add(e *Engine, c *Counters, units int64, charged decimal.D, re
 	}
 }
 
-// reprice corrects the portions of a count that cost something else now.
+// reprice corrects the portions of a count whose cost changed.
 func (e *Engine) reprice(r *reached, c *Counters, u *udr.Usage, res *Result) error {
 	n := r.count
 	n.ID = mixID(n.ID, countPortions)
 	count, spent := c.Get(r.count).Units(), decimal.Zero
 	if r.spend != (CounterKey{}) {
 		count = 0
-		spent, _ = c.Get(r.spend).Cost() // a sum of amounts that were checked
+		spent, _ = c.Get(r.spend).Cost() // a sum of already checked amounts
 	}
 	for i := range c.Get(n).Units() {
 		whose := c.Get(listed(r.count, i))
 		pt := e.catalogue.points[whose.Lo]
 		if pt == nil {
-			continue // a price that the catalogue no longer has: what was charged stays
+			continue // a price that the catalogue no longer has: the charged amount stays
 		}
 		s := portionOf(r.count, whose)
 		units, charged := s.paid(c)
@@ -153,14 +155,14 @@ func (e *Engine) reprice(r *reached, c *Counters, u *udr.Usage, res *Result) err
 		s.add(e, c, 0, ch.Total, res)
 		for j := range e.tiers {
 			if t := &e.tiers[j]; t.payer.number == ch.Account && t.number == ch.Tier && t.payer.cycle == ch.Cycle {
-				t.corrected, _ = t.corrected.Add(ch.Total) // the sum of what is charged was checked
+				t.corrected, _ = t.corrected.Add(ch.Total) // the sum of the charged amounts was checked
 			}
 		}
 	}
 	return nil
 }
 
-// correct makes the charge that corrects a portion: its units at a price, less what was charged.
+// correct makes the charge that corrects a portion: the cost of its units at a price, minus the charged amount.
 func (pt *point) correct(ch *Charge, k *zoneClock, whose Value, step *priceStep, units, count int64, charged, cost decimal.D) (err error) {
 	ch.Tier, ch.Account, ch.Cycle = uint8(uint64(whose.Hi)>>24), uint32(uint64(whose.Hi)>>32), int32(uint32(whose.Hi)<<8)>>8
 	ch.Class = pt.of.name
@@ -184,8 +186,8 @@ func (pt *point) correct(ch *Charge, k *zoneClock, whose Value, step *priceStep,
 	return err
 }
 
-// Corrects reports whether the charge is no price of the record but corrects what was charged for units counted before it. Its
-// Class is that of those units; the record's quantity is not in it.
+// Corrects reports whether the charge corrects amounts for units counted before the record, instead of pricing the
+// record. Its Class is that of those units, and it does not contain the record's quantity.
 func (c *Charge) Corrects() bool { return c.Class != "" }
 
 // classUnit is the unit of the class that a correction is about: 1 more than the unit, or 0 for that of the record. A spend
@@ -202,13 +204,13 @@ func CorrectedUnit(unit uint8, u *udr.Usage) udr.Unit {
 	return udr.Unit(unit - 1)
 }
 
-// Counts is what a charge of a record counts to sums by usage class. A correction counts to that of the units that it corrects, and has
-// no record and no usage of its own.
+// Counts returns the contribution of a record's charge to sums by usage class. A correction belongs to the class of
+// the units that it corrects, and adds no record and no usage.
 func (c *Charge) Counts(u *udr.Usage) (class string, unit udr.Unit, records, quantity int64) {
 	return counts(c.Class, c.ClassUnit, u)
 }
 
-// Counts is that of a charge.
+// Counts does the same for a Charge.
 func (a *Amount) Counts(u *udr.Usage) (class string, unit udr.Unit, records, quantity int64) {
 	return counts(a.Class, a.ClassUnit, u)
 }
@@ -220,7 +222,7 @@ func counts(corrects string, unit classUnit, u *udr.Usage) (string, udr.Unit, in
 	return u.Class, u.Unit, 1, u.Quantity
 }
 
-// begins is when a version begins by a clock, 0 if it always was in force.
+// begins returns the start of a version by a clock, 0 if it was always in force.
 func (f *family[T]) begins(k *zoneClock, version int) udr.Instant {
 	switch s := &f.since[version]; s.Kind {
 	case literal.AtInstant:
@@ -263,8 +265,8 @@ func (c *compiler) setPoints() {
 	}
 }
 
-// zonePoints names the points of a zone. The units of a call that goes over into another time slice have the price of that slice, but
-// its charge has the name of the price at which it begins.
+// zonePoints names the points of a zone. If a call continues into another time slice, its units there have the price
+// of that slice, but its charge has the name of the price at which it begins.
 func (c *compiler) zonePoints(at *point, z *zone, all []*price) {
 	units := all
 	timed := at.of.sliced && c.units[c.classes[at.of.name]] == udr.Second
@@ -285,7 +287,7 @@ func (c *compiler) zonePoints(at *point, z *zone, all []*price) {
 	}
 }
 
-// inZone are the prices of a zone in all time slices, whatever their conditions.
+// inZone returns the prices of a zone in all time slices, with or without conditions.
 func (p *planClass) inZone(z *zone) (all []*price) {
 	add := func(x *price) {
 		if x != nil && !slices.Contains(all, x) {
@@ -303,7 +305,7 @@ func (p *planClass) inZone(z *zone) (all []*price) {
 	return all
 }
 
-// ownChoices are the prices with conditions of a network price plan, by time slice.
+// ownChoices returns the prices with conditions of a network price plan, by time slice.
 func (p *planClass) ownChoices() [][]ownChoice {
 	if p.when == nil {
 		return nil
@@ -311,7 +313,7 @@ func (p *planClass) ownChoices() [][]ownChoice {
 	return p.when.own
 }
 
-// The lines of a correction: LineRepriced, and LineCharged with what was charged before.
+// The lines of a correction: LineRepriced with the new cost, and LineCharged with the amount charged before.
 func (r *recomputation) correctionAgain() error {
 	if len(r.Lines) != 2 || r.Lines[0].Kind != LineRepriced || r.Lines[1].Kind != LineCharged || r.Lines[0].Per < 1 ||
 		r.Quantity != 0 || r.SIM != 0 {
@@ -332,7 +334,7 @@ func (r *recomputation) correctionAgain() error {
 	return nil
 }
 
-// correction puts a correction into words: it has no usage of its own.
+// correction explains a correction, which has no usage of its own.
 func (x *explanation) correction() string {
 	c, u := x.c, *x.u
 	u.Class, u.Unit, _, _ = c.Counts(x.u)

@@ -12,7 +12,7 @@ import (
 // units of a cycle are given once, in whatever order its own late usage and the usage of later cycles are rated. See
 // docs/decisions/023-units-that-roll-over-stay-in-their-cycle.md.
 
-// rolloverDoc says for how long, and how much of it, what a cycle leaves is there in later cycles.
+// rolloverDoc says how many unused units of a cycle roll over, and for how long.
 type rolloverDoc struct {
 	Cycles int       `yaml:"cycles,required" doc:"Number of cycles after its own in which a unit can be drawn, 1 to 12. The plan's version at the record says it." example:"1"`
 	AtMost *quantity `yaml:"at_most" doc:"The most units of one cycle that later cycles can draw; all that it leaves by default." example:"2 MB"`
@@ -31,14 +31,14 @@ func (r *rolloverDoc) Check(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// mostRolled bounds how many former cycles a record can draw on.
+// mostRolled is the largest number of former cycles that a record can draw on.
 const mostRolled = 12
 
-// rollover is what a bucket says of the units that a cycle leaves.
+// rollover has the terms of a bucket for the unused units of a cycle.
 type rollover struct {
 	cycles int
 	atMost int64  // 0: all
-	id     uint64 // of what later cycles drew of a cycle's units
+	id     uint64 // counter of the units that later cycles drew of a cycle's units
 	last   bool
 }
 
@@ -62,21 +62,21 @@ func (c *compiler) compileRollover(doc *bucketDoc, b *bucket, owner string) {
 
 func carriedName(owner, counted string) string { return "rollover of " + owner + "/" + counted }
 
-// formerCycle is a cycle whose units may be left.
+// formerCycle is an earlier cycle that may have unused units.
 type formerCycle struct {
 	day  int32 // local date on which it began
-	size int64 // as its last record would see it
+	size int64 // as the last record of the cycle would see it
 
 	whole    int64
 	days, of int64
 }
 
-// formerCycles are the cycles before that of the record whose units can roll over, the newest first: those at whose end
-// the SIM had the plan, without a gap.
+// formerCycles returns the earlier cycles whose units can roll over to the record, the newest first. They form a row
+// without a gap, and the SIM had the plan at the end of each.
 func (e *Engine) formerCycles(t *tier, b *bucket, c *Counters, u *udr.Usage) ([]formerCycle, error) {
 	e.rolled = e.rolled[:0]
 	day, begin := t.payer.cycle, t.payer.start
-	if t.number == 0 && e.cycleOfSIM != t.payer.cycle { // it moved, and stays in the running cycle
+	if t.number == 0 && e.cycleOfSIM != t.payer.cycle { // the SIM moved, and stays in the running cycle
 		owner, _ := e.view.Owner(u.SIM, u.At, e.rev)
 		cycles, _ := e.view.SIMCycles(u.SIM, owner, u.At, e.rev)
 		day, begin = e.cycleOfSIM, registry.Midnight(cycles.Zone, e.cycleOfSIM)
@@ -159,7 +159,7 @@ type cycleSpan struct {
 	day        int32
 }
 
-// shareThen is the share of a prorated bucket that a record at the end of a former cycle would see.
+// shareThen returns the share of a prorated bucket that a record at the end of a former cycle would see.
 func (e *Engine) shareThen(f *formerCycle, t *tier, p *plan, c *Counters, u *udr.Usage, then udr.Instant, payer *registry.Account) {
 	of, s := *t, &e.state
 	of.plan = p
@@ -181,7 +181,8 @@ func (e *Engine) shareThen(f *formerCycle, t *tier, p *plan, c *Counters, u *udr
 	f.size = partOf(f.size, f.days, f.of)
 }
 
-// drawRolled takes what former cycles left, the oldest first, and returns how many units of the record are covered.
+// drawRolled draws unused units of former cycles, the oldest first, and returns the number of covered units of the
+// record.
 func (e *Engine) drawRolled(t *tier, b *bucket, at int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) (int64, error) {
 	former, err := e.formerCycles(t, b, c, u)
 	if err != nil {
@@ -227,7 +228,7 @@ func (e *Engine) drawRolled(t *tier, b *bucket, at int64, ch *Charge, c *Counter
 	return at, nil
 }
 
-// carryOver carries over what a former version counted in a former cycle.
+// carryOver carries over the count that a former version of ratemill made in a former cycle.
 func (e *Engine) carryOver(w tally, cycle int32, c *Counters, res *Result) {
 	running, p := e.cycleOfSIM, *w.payer
 	p.cycle, w.payer, e.cycleOfSIM = cycle, &p, cycle

@@ -7,7 +7,8 @@ import (
 	"ratemill/decimal"
 )
 
-// The amount of a record or session is rounded last. The charge keeps the amount that rounding removed or added.
+// Rounding is the last step for the amount of a record or session. The charge keeps the amount that rounding removed
+// or added.
 var rounding = adjustment{
 	class: func(s *saying) {
 		s.pc.round = decimal.Exact
@@ -22,7 +23,7 @@ var rounding = adjustment{
 	explain:   (*explanation).amountWords,
 }
 
-// finish rounds what a record costs that is no part of a session; finishPart does it for one that is.
+// finish rounds the cost of a record that is not part of a session; finishPart does the same for a part of a session.
 func (t *tier) finish(ch *Charge, sum *amount) (err error) {
 	pc := t.class
 	if sum.low() {
@@ -70,7 +71,7 @@ func recomputeRounding(r *recomputation) error {
 		rest.Add(rest, belowRational(r.Below))
 	}
 	switch {
-	case len(r.Periods) == 0 && total != r.Total: // else perPeriod goes on
+	case len(r.Periods) == 0 && total != r.Total: // otherwise perPeriod continues
 		return wrong("the steps give %s, not %s", total, r.Total)
 	case rest.Cmp(sum) != 0:
 		return wrong("total and rest are %s, not %s", rest.FloatString(14), sum.FloatString(14))
@@ -122,7 +123,7 @@ func (x *explanation) amountWords() {
 	}
 }
 
-// sessionAmount says what the session costs with the record, and what of that is the record's.
+// sessionAmount explains the cost of the session including the record, and the record's part of it.
 func (x *explanation) sessionAmount() {
 	c := x.c
 	sum, err := c.Before.cost().Add(c.recordSum())

@@ -17,8 +17,9 @@ type part struct {
 	after  Session
 }
 
-// join finds the sessions of a record, one for each tier whose plan needs them: with a linear price, parts cost as much
-// as the whole, so earlier parts do not matter. SessionWithin is set if the source delivers sessions in parts.
+// join finds the sessions of a record, one for each tier whose plan needs them: with a linear price, the parts cost
+// as much as the whole session, so rating does not need earlier parts. SessionWithin is set if the source delivers
+// sessions in parts.
 func (e *Engine) join(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage) error {
 	if e.parts = e.parts[:0]; cap(e.parts) < len(e.tiers) {
 		e.parts = make([]part, 0, 2*len(e.tiers)) // tiers point into it
@@ -69,8 +70,9 @@ const SessionUnknown = "session_unknown"
 
 func seconds(at udr.Instant) int64 { return floorDiv(int64(at), int64(time.Second)) }
 
-// began reports whether a part of an unknown session begins a session although it continues one of its carrier's:
-// within the time for which sessions are remembered, payer, plan or root changed, so that the session ended there.
+// began reports whether a part of an unknown session begins a new session here, although the carrier's session
+// continues. This happens if payer, plan or root changed within the time for which rating remembers sessions, because
+// the change ended the earlier session.
 func (e *Engine) began(v *registry.View, rev registry.Revision, t *tier, u *udr.Usage) bool {
 	then := u.At - udr.Instant(u.SessionWithin)*udr.Instant(time.Second)
 	owner, ok := v.Owner(u.SIM, then, rev)
@@ -93,8 +95,8 @@ func (e *Engine) began(v *registry.View, rev registry.Revision, t *tier, u *udr.
 	return !same || root != e.root()
 }
 
-// beginPart computes how many units a part adds to its session. Units that do not fit into the increments begun before
-// begin new increments, of the length that the price at the beginning of the part sets.
+// beginPart computes the number of units that a part adds to its session. Units that do not fit into the increments
+// begun before begin new increments. The price at the beginning of the part sets their length.
 func (t *tier) beginPart(ch *Charge, u *udr.Usage, first *price) error {
 	ch.Part, ch.Before = true, t.part.before
 	before := &ch.Before
@@ -117,7 +119,7 @@ func (t *tier) beginPart(ch *Charge, u *udr.Usage, first *price) error {
 }
 
 // finishPart rounds the session as a whole: the part costs the difference to the amount already charged, but at least
-// zero. The fee of a session that begins free is due with its first part that is not free.
+// zero. If a session begins with a free part, the fee is due with its first part that is not free.
 func (t *tier) finishPart(ch *Charge, u *udr.Usage, first *price, covered int64, sum *amount) (err error) {
 	pc, before, raised := t.class, &ch.Before, sum.raised()
 	ch.Scale, ch.Mode = uint8(pc.round.Scale), pc.round.Mode
@@ -140,11 +142,11 @@ func (t *tier) finishPart(ch *Charge, u *udr.Usage, first *price, covered int64,
 	return err
 }
 
-// lastSecond is the last one that a session's memory can represent, in 2106.
+// lastSecond is the last second that a stored session can represent, in 2106.
 const lastSecond = 1<<32 - 1
 
-// add computes the increase over the amount charged before: total is that of all parts together, and sum its exact
-// amount.
+// add computes the increase over the amount charged before: total is the rounded amount of all parts together, and
+// sum the exact one.
 func (c *Charge) add(before *Session, total decimal.D, sum *amount) (err error) {
 	if !total.Less(before.Charged) {
 		if c.Total, err = total.Sub(before.Charged); err != nil {

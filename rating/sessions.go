@@ -23,14 +23,14 @@ type Session struct {
 	FeeDue bool // the parts did not owe the connect fee: a pass, or the free units of the SIM's state, covered them whole
 
 	Last   int64  // beginning of its last part, in Unix seconds
-	Within uint32 // how many seconds after that it is remembered
+	Within uint32 // number of seconds after that for which it is remembered
 }
 
 // over reports whether the session ended before a part that begins at a time.
 func (s *Session) over(at int64) bool { return at > s.Last+int64(s.Within) }
 
-// older reports whether s is an earlier state of the session t. A session only grows, and one that begins again under
-// the same key is later.
+// older reports whether s is an earlier state of the session t. A session only grows, and a new session under the
+// same key begins later.
 func (s *Session) older(t *Session) bool {
 	order := cmp.Or(cmp.Compare(s.Last, t.Last), cmp.Compare(s.Quantity, t.Quantity), cmp.Compare(s.Within, t.Within))
 	if order == 0 { // an earlier part without units, from a version with other rounding
@@ -86,7 +86,7 @@ const (
 type sessionShard struct {
 	index  []uint32 // a power of two, or none; 0 is free
 	chunks [][]sessionSlot
-	slots  uint32   // slots ever used
+	slots  uint32   // number of slots ever used
 	free   []uint32 // of these, the freed ones
 	len    int
 }
@@ -293,7 +293,7 @@ func (s *Sessions) Discard() { clear(s.pending) }
 // Len is the number of sessions.
 func (s *Sessions) Len() int { return s.len }
 
-// Range calls f for each session's folded state, in no order, until f says false.
+// Range calls f for each session's folded state, in no particular order, until f returns false.
 func (s *Sessions) Range(f func(k SessionKey, session *Session) bool) {
 	var session Session
 	for i := range s.shards {
@@ -368,7 +368,7 @@ func (s *Sessions) Forget(at int64, f func(SessionKey)) {
 const longestPacked = 1 + 5 + 12*10
 
 const (
-	packedNegative = 1 << iota // more was charged than the sum is
+	packedNegative = 1 << iota // the charged amount exceeds the sum
 	packedBelow
 	packedMinimum
 	packedFeeDue

@@ -23,7 +23,7 @@ func (c *compiler) classSet(names []diag.Text, unit udr.Unit) []bool {
 		n, ok := c.classes[name.Value]
 		if !ok {
 			hint := ""
-			if c.declared == nil || !slices.Contains(c.declared.Names, name.Value) { // else the name is right
+			if c.declared == nil || !slices.Contains(c.declared.Names, name.Value) { // otherwise the name is right
 				hint = orKnown(name.Value, known)
 			}
 			c.list.Errorf(name.Pos, "no plan has prices for class %s%s", name.Value, hint)
@@ -61,7 +61,7 @@ func inZones(set []uint64, zone int32) bool {
 	return set == nil || int(zone>>6) < len(set) && set[zone>>6]&(1<<(zone&63)) != 0
 }
 
-// buckets compiles those of an owner; grows says that their units may all come from elsewhere.
+// buckets compiles the buckets of an owner. grows means that all their units may come from contributions.
 func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind CounterKind, grows bool) []bucket {
 	zoneNames := slices.Sorted(maps.Keys(c.zones))
 	var list []bucket

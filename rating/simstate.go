@@ -8,18 +8,18 @@ import (
 	"ratemill/udr"
 )
 
-// SIMState is the code of records of SIMs in a state in which there should be no usage, or whose rules are missing.
+// SIMState is the code of suspended records of SIMs whose state allows no usage, or whose state has no rules.
 const SIMState = "sim_state"
 
 // simState is the state of the SIM whose usage is rated.
 type simState struct {
 	life.Stay
 	known bool      // the SIM has a state
-	payer *payer    // to whom its life buckets belong
+	payer *payer    // the owner of its life buckets
 	free  int64     // units of the record that they cover
 	core  life.Core // of the fact
 
-	next   life.Stay // after the record began, if that ended the state
+	next   life.Stay // state after the record began, if the record ended the earlier state
 	turned bool
 }
 
@@ -31,8 +31,8 @@ func (s *simState) payerNumber() uint32 {
 	return s.payer.number
 }
 
-// judge finds the state of the SIM: that of the facts, advanced by the time limits that are due and by what usage did.
-// Most SIMs are in a state that only an event ends, and then the facts say all.
+// judge finds the state of the SIM: that of the facts, advanced by due time limits and by the effects of usage. Most
+// SIMs are in a state that only an event ends, and then the facts are enough.
 func (e *Engine) judge(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage) error {
 	fact, known := v.State(u.SIM, u.At, rev)
 	if !known {

@@ -11,8 +11,8 @@ import (
 	"ratemill/udr"
 )
 
-// Units that buckets do not cover cost the price for units, or the prices of steps: graduated prices, which depend on
-// the units counted before.
+// Units that buckets do not cover have the price for units, or the prices of steps. Steps are graduated prices, which
+// depend on the units counted before.
 var usage = adjustment{
 	price:      compileSteps,
 	perSession: perSessionSteps,
@@ -134,7 +134,7 @@ func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c 
 		k, entry, value := e.counter(c, &w, res)
 		from, count = value.Units(), k
 		n := stop - at
-		if counts < 0 { // no more than was counted in its period
+		if counts < 0 { // at most the units counted in its period
 			from = max(0, from+counts)
 			counts = -min(-counts, value.Units())
 			n = -counts

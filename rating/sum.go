@@ -12,7 +12,7 @@ type amount struct {
 	whole decimal.D
 	num   uint64
 	den   uint64
-	least decimal.D // of what it comes to in the end
+	least decimal.D // of the final amount
 }
 
 func (a *amount) add(d decimal.D, f decimal.Fraction) (err error) {
@@ -38,8 +38,8 @@ func (a *amount) below() (f decimal.Fraction) {
 	return f
 }
 
-// resume goes on from what the parts before came to, in parts of 10^-12 that can say both: versions of a plan may have prices
-// per different numbers of units. What no number of parts can say is cut.
+// resume continues from the amount of the earlier parts. It uses a denominator that fits both amounts, because
+// versions of a plan may have prices per different numbers of units. It cuts off fractions if no denominator fits.
 func (a *amount) resume(before *Session) (err error) {
 	if f := &before.Below; f.Num != 0 && a.den != f.Den {
 		switch {

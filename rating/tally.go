@@ -8,19 +8,19 @@ import (
 	"ratemill/udr"
 )
 
-// tally describes what a counter counts: usage or cost under a name, of an account or of one of its SIMs. The counter
-// is the same for the same name below the same billing root in the same cycle: later corrections about a SIM or an
-// account, or moves between accounts, do not start it at zero. Usage below another root has another counter, because it
-// is counted in that root's partition and belongs to another customer.
+// tally describes what a counter counts: usage or cost under a name, of an account or of one of its SIMs. The same
+// name below the same billing root in the same cycle is the same counter. Later corrections about a SIM or an
+// account, or moves between accounts, do not start it at zero. Usage below another root has another counter, because
+// it belongs to another customer and to that root's partition.
 type tally struct {
 	id     uint64   // of the name
 	before []uint64 // ids of the name in former versions
 	kind   CounterKind
 	payer  *payer
-	sim    uint32 // 0 if the account is counted
-	apart  bool   // a SIM is counted only for this account, not for all that ever pay for it by this plan
+	sim    uint32 // 0 if the counter is per account
+	apart  bool   // the counter of a SIM is for this account only, not for all accounts that ever pay for the SIM by this plan
 
-	// Of one that does not count in a billing cycle, as Engine.during says:
+	// Only of a counter that does not count in a billing cycle, see Engine.during:
 	period period
 	date   int32 // on which it begins
 	hour   uint32
@@ -62,8 +62,8 @@ func mixID(id uint64, account uint32) uint64 {
 	return max(hi^lo, 1)
 }
 
-// counter finds or creates the entry of a counter, and returns its value. The count of a former version in a cycle that
-// still runs is carried over on first use.
+// counter finds or creates the entry of a counter, and returns its value. On first use, it carries over the count
+// that a former version of ratemill made in a cycle that still runs.
 func (e *Engine) counter(c *Counters, w *tally, res *Result) (CounterKey, *entry, Value) {
 	k := w.key(e.root(), e.cycleOfSIM)
 	entry := e.entry(c, k)
@@ -81,8 +81,8 @@ func (e *Engine) counter(c *Counters, w *tally, res *Result) (CounterKey, *entry
 	return k, entry, value
 }
 
-// former is the key of former versions: the plain id if the owner was below the root when the cycle began, as far as
-// was known, else the id with the root.
+// former returns the key of former versions: the plain id if the owner was known to be below the root when the cycle
+// began, otherwise the id with the root.
 func (e *Engine) former(w *tally, id uint64, k CounterKey) CounterKey {
 	began, whose := beginning(w.payer.cycle), w.payer.number
 	if w.sim != 0 && !w.apart {
@@ -98,11 +98,11 @@ func (e *Engine) former(w *tally, id uint64, k CounterKey) CounterKey {
 	return CounterKey{ID: id, Owner: k.Owner, Cycle: w.payer.cycle, Kind: w.kind}
 }
 
-// beginning is the time at which a cycle had begun in all zones, for former versions.
+// beginning returns a time at which a cycle has begun in all time zones, as former versions used it.
 func beginning(cycle int32) udr.Instant { return udr.Instant(cycle) * udr.Instant(24*time.Hour) }
 
-// simCycle is the cycle for a SIM's own usage: that of its account; but a SIM that moves below its root to an account
-// with other cycles stays in the running cycle.
+// simCycle returns the cycle for a SIM's own usage, which is that of its account. A SIM that moves below its root to
+// an account with other cycles stays in the running cycle.
 func simCycle(v *registry.View, rev registry.Revision, sim uint32, owner registry.Ownership, p *payer, at udr.Instant) int32 {
 	if at-owner.Since > registry.MoveMatters {
 		return p.cycle

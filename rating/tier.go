@@ -8,8 +8,8 @@ import (
 	"ratemill/udr"
 )
 
-// maxTimed bounds a timed record (a call, a session in seconds) whose price depends on the time of day: a record of
-// more than a year is wrong, not long.
+// maxTimed is the longest record in seconds (a call, a session) whose price may depend on the time of day. A longer
+// record, of more than a year, is an error in its source.
 const maxTimed = 366 * daySeconds
 
 // charge prices one tier: it rounds the quantity, covers a part from buckets, prices the rest, and adjusts and rounds the
@@ -47,7 +47,9 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	}
 	ch.Rounded = first.increment.round(u.Quantity)
 	ch.Continues = u.Continues
-	start := int64(0) // within the quantity that the record pays: a part of a session begins within the quantity that earlier parts paid
+	// start is relative to the quantity that the record pays: a part of a session begins within the quantity that earlier
+	// parts paid.
+	start := int64(0)
 	if t.part != nil {
 		if err := t.beginPart(ch, u, first); err != nil {
 			return err
@@ -74,7 +76,7 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	if first.pass != nil && covered < over-start {
 		covered += e.usePass(t, first.pass, covered, over-start, ch, c, u, res)
 	}
-	sum := &e.sum // 2 allocations a record if it is the function's own: adjustments are called by address
+	sum := &e.sum // 2 allocations a record if it were a local variable: adjustments take its address
 	*sum = amount{den: t.class.den}
 	if t.class.volume {
 		e.settle, e.settled = *sum, decimal.Zero
@@ -114,8 +116,8 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	return e.finish(t, ch, first, covered, over-start, sum, c, u, res)
 }
 
-// finish applies what else the price at the beginning says to the sum of a charge, and rounds it. The record is over a limit from unit
-// over on.
+// finish applies the other parts of the price at the record's beginning to the sum of a charge, and rounds it. From
+// unit over on, the record is over a limit.
 func (e *Engine) finish(t *tier, ch *Charge, first *price, covered, over int64, sum *amount, c *Counters, u *udr.Usage,
 	res *Result) (err error) {
 	life := int64(0)
@@ -150,7 +152,7 @@ func (e *Engine) finish(t *tier, ch *Charge, first *price, covered, over int64, 
 	return err
 }
 
-// head says who pays, by which plan and in which zone.
+// head fills in the payer, the plan and the zone.
 func (t *tier) head(ch *Charge, zone *zone, sim uint32) {
 	ch.Tier, ch.Account, ch.SIM = t.number, t.payer.number, sim
 	ch.Plan, ch.PlanVersion, ch.PlanSince, ch.Currency = t.plan.name, uint32(t.version), t.since, t.plan.currency
@@ -167,8 +169,8 @@ func (e *Engine) noPrice(t *tier, zone *zone, slice int16, u *udr.Usage) error {
 		zone.name, when, t.untaken())
 }
 
-// priceAt is the price in force from unit at of the record on, and where it ends. Only time changes it: a quantity in
-// seconds runs through the week, any other counts at its beginning.
+// priceAt returns the price in force from unit at of the record on, and the unit at which it ends. Only time changes
+// the price. A quantity in seconds runs through the week; any other quantity has the price of its beginning.
 func (e *Engine) priceAt(t *tier, zone *zone, u *udr.Usage, at, end int64) (*price, int64, error) {
 	moment := u.At
 	if u.Unit == udr.Second {

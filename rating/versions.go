@@ -19,8 +19,9 @@ type Version interface {
 // Versions are the documents of a kind by their names, the versions of each oldest first. *T is a Version.
 type Versions[T any] map[string][]*T
 
-// VersionedKind is a kind of documents with versions. Two versions of a name do not begin on one date. shipped, if it is not nil, is the
-// document that counts unless the catalogue has one of its name. check may look at all of them, and may be nil.
+// VersionedKind is a kind of documents with versions. Two versions of a name cannot begin on the same date. shipped,
+// if not nil, is the document in force unless the catalogue has one with its name. check, if not nil, gets all
+// documents.
 func VersionedKind[T any](key, doc string, shipped []byte, check func(Versions[T], *Catalogue, *diag.List)) Kind {
 	return Kind{
 		Key: diag.Key{Name: key, Doc: doc, New: func() any { return new(T) }},
@@ -40,7 +41,8 @@ func VersionedKind[T any](key, doc string, shipped []byte, check func(Versions[T
 	}
 }
 
-// VersionsOf are the documents of a kind in a catalogue; of one that was stored before the kind existed, the shipped ones.
+// VersionsOf returns the documents of a kind in a catalogue. For a catalogue stored before the kind existed, it
+// returns the shipped documents.
 func VersionsOf[T any](c *Catalogue, kind Kind) (Versions[T], diag.List) {
 	all, list, ok := c.Of(kind.Name)
 	if !ok {
@@ -62,7 +64,7 @@ func (v Versions[T]) add(doc *T, l *diag.List) {
 	d := any(doc).(Version)
 	name := d.DocumentName()
 	if name.Value == "" {
-		return // the decoder said that the name is missing
+		return // the decoder reported that the name is missing
 	}
 	at, same := slices.BinarySearchFunc(v[name.Value], d.InForce(), func(d *T, from registry.Date) int {
 		return cmp.Compare(any(d).(Version).InForce(), from)
@@ -78,7 +80,7 @@ func (v Versions[T]) add(doc *T, l *diag.List) {
 	v[name.Value] = slices.Insert(v[name.Value], at, doc)
 }
 
-// At is the version in force on a date, nil if there is none.
+// At returns the version in force on a date, nil if there is none.
 func (v Versions[T]) At(name string, date registry.Date) (found *T) {
 	for _, d := range v[name] {
 		if any(d).(Version).InForce() <= date {
@@ -96,5 +98,5 @@ func (v Versions[T]) Newest(name string) *T {
 	return nil
 }
 
-// Names are the names, sorted.
+// Names returns the names, sorted.
 func (v Versions[T]) Names() []string { return slices.Sorted(maps.Keys(v)) }

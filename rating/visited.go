@@ -12,7 +12,7 @@ import (
 )
 
 // Time slices follow the clock of the account that pays, or that of the country where the usage happened. Most
-// countries have one clock. Which one counts in the others is stated by a table, because records do not say it.
+// countries have one clock. For the others a table names the clock, because records do not.
 
 type timeZonesDoc struct {
 	Zones diag.Map[diag.Text] `yaml:"time_zones,required" doc:"Time zone of a country, for plans whose slices follow the clock of the visited country: for countries with several clocks, or another one than that of the time zone database. unknown is for usage whose country is unknown, and for ships, aircraft and satellites." example:"{ US: America/New_York, unknown: Europe/Madrid }"`
@@ -21,7 +21,7 @@ type timeZonesDoc struct {
 
 func (d *timeZonesDoc) Check(n *diag.Node, _ *diag.Decoder) { d.pos = n.Pos }
 
-// unknownCountryZone is the key of the zone of usage in no known country.
+// unknownCountryZone is the key of the time zone for usage in an unknown country.
 const unknownCountryZone = "unknown"
 
 // compileTimeZones makes the table of the zones of countries.

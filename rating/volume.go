@@ -9,11 +9,12 @@ import (
 	"ratemill/udr"
 )
 
-// With volume prices, all units of a count have the price that their number reaches. A record pays for its own units at the
-// price of the count that it leaves; the units before it are corrected by charges of their own (reprice.go).
+// With volume prices, all units of a count have the price that their number reaches. A record pays for its own units
+// at the price that the count has reached after it; charges of their own correct the units before it (reprice.go).
 //
-// So that sums are right at any moment and in any order, rounding applies to the units of a portion together, which are those
-// of one price and zone that an account pays for in a billing cycle: a record pays the difference that its units make.
+// A portion is the units of one price and zone that an account pays for in a billing cycle. Rounding applies to a
+// whole portion, and a record pays the increase of the portion's rounded cost. So sums are right at any moment and in
+// any order.
 
 func compileVolume(s *saying) {
 	p := s.price
@@ -74,7 +75,7 @@ func (e *Engine) volume(t *tier, ch *Charge, p *price, s *priceStep, line Line, 
 		return tooMuch(t, u)
 	}
 	portion.add(e, c, n, pays, res)
-	if charged != before { // the catalogue has other prices than those that were charged
+	if charged != before { // the catalogue has other prices than the charged ones
 		e.repriced = append(e.repriced, of)
 	}
 	line.Model, line.Paid, line.Price, line.Per, line.Amount, line.Below = byVolume, units, s.price, s.per, whole, below.Num
@@ -92,7 +93,7 @@ func (s *priceStep) cost(units int64, round decimal.Rounding) (decimal.D, error)
 	return cost, err
 }
 
-// settlePortions adds to a charge what its units at volume prices cost, which is rounded by portion.
+// settlePortions adds to a charge the cost of its units at volume prices, which is rounded by portion.
 func (e *Engine) settlePortions(t *tier, ch *Charge) (err error) {
 	below := e.settle.below()
 	if ch.Below.Num != 0 && ch.Below.Den != below.Den && below.Num != 0 {
@@ -129,7 +130,7 @@ func (e *Engine) settlePortions(t *tier, ch *Charge) (err error) {
 	return nil
 }
 
-// volumeAgain is what the units of a line at a volume price make their portion cost more.
+// volumeAgain recomputes by how much the units of a line at a volume price increase the cost of their portion.
 func (r *recomputation) volumeAgain(l *Line) *big.Rat {
 	cost := func(units int64) *big.Rat {
 		return roundRational(new(big.Rat).Mul(rational(l.Price), big.NewRat(units, l.Per)), int(r.Scale), r.Mode)
@@ -151,7 +152,8 @@ func (x *explanation) volumeWords(l *Line) string {
 	return text
 }
 
-// setThresholds tells each price at which numbers of units some volume price of its count changes: usage at another price may reach it.
+// setThresholds gives each price the numbers of units at which any volume price of its count changes, because usage
+// at one price may reach the threshold of another.
 func (c *compiler) setThresholds() {
 	all := map[uint64][]int64{}
 	c.eachPrice(func(_ *family[plan], _ int, _ *planClass, p *price) {

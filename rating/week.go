@@ -68,7 +68,7 @@ func (w *weekDoc) cutHolidays(item *diag.Node) (days string, err error) {
 			days = part
 			continue
 		case !is && len(w.holidays) == 0:
-			return item.Text, nil // parseWeek says what is wrong
+			return item.Text, nil // parseWeek reports the mistake
 		case !is:
 			return "", fmt.Errorf("%q is not a time slice: write days of the week before holidays, as in Sat-Sun, holidays of spain", item.Text)
 		}
@@ -85,7 +85,7 @@ func (w *weekDoc) cutHolidays(item *diag.Node) (days string, err error) {
 	return days, nil
 }
 
-// parseHours reads 08:00-18:00; to is on the next day if it is before from. what is what is wrong.
+// parseHours reads 08:00-18:00; to is on the next day if it is before from. what describes the mistake.
 func parseHours(hours string) (from, to int32, what string) {
 	a, b, ok := strings.Cut(strings.TrimSpace(hours), "-")
 	from, okA := clockTime(a)
@@ -146,7 +146,7 @@ func clockTime(text string) (int32, bool) {
 	return int32(hour*3600 + minute*60), true
 }
 
-// week is the week, divided at the boundaries of a plan's slices.
+// week is a week that is divided at the boundaries of a plan's slices.
 type week struct {
 	starts []int32 // the first is 0
 	slice  []int16 // of the period from starts[i]; 0 is no slice, i the plan's i-th

@@ -56,7 +56,7 @@ func (c *compiler) setLeast(buckets []bucket, plans []*plan) {
 	}
 }
 
-// weight is how many units of the bucket a unit of usage takes in a zone.
+// weight returns the number of the bucket's units that a unit of usage takes in a zone.
 func (b *bucket) weight(zone int32) int64 {
 	if int(zone) < len(b.weights) {
 		return b.weights[zone]
@@ -114,8 +114,8 @@ func (c *compiler) sameUnit(q *quantity, doc *bucketDoc, what string) {
 	}
 }
 
-// take sets what a bucket that has free units covers of a record from unit at on, and returns it. A bucket with an
-// increment of its own that covers all that was used rounds the record in place of the price.
+// take sets the number of units that a bucket with free units covers of a record from unit at on, and returns it. A
+// bucket with an increment of its own that covers all used units rounds the record in place of the price.
 func (b *bucket) take(t *tier, d *Draw, free, at int64, ch *Charge, u *udr.Usage) int64 {
 	if b.weights != nil {
 		if w := b.weight(t.model.zones[t.hit.zone].global); w != 1 {
@@ -139,7 +139,8 @@ func (b *bucket) take(t *tier, d *Draw, free, at int64, ch *Charge, u *udr.Usage
 	return d.Drawn
 }
 
-// unrounded is the quantity of a charge before rounding: of a part, what does not fit into increments begun before.
+// unrounded returns the quantity of a charge before rounding. For a part of a session, these are the units that do
+// not fit into increments begun before.
 func (c *Charge) unrounded(quantity int64) int64 {
 	if c.Part {
 		return c.Before.Quantity + quantity - c.Before.Rounded
@@ -149,10 +150,10 @@ func (c *Charge) unrounded(quantity int64) int64 {
 
 func roundUp(q, increment int64) int64 { return (q + increment - 1) / increment * increment }
 
-// Taken is how many units of the bucket the draw took: Drawn, times what a unit of the record counts there.
+// Taken returns the number of the bucket's units that the draw took: Drawn, times the weight of a unit of the record.
 func (d *Draw) Taken() int64 { return d.Drawn * max(1, d.Weight) }
 
-// redraw computes the rounded quantity again from that of the price, and checks what each bucket covered of it.
+// redraw recomputes the rounded quantity from that of the price, and checks the units that each bucket covered.
 func (c *Charge) redraw(rounded int64, credit bool) (int64, error) {
 	at := int64(0)
 	for i := range c.Draws {

@@ -16,33 +16,34 @@ import (
 // time, one with a condition takes precedence over one without; if several conditions hold, the first price in the
 // list applies.
 
-// conditional is the prices of a class that have conditions.
+// conditional holds the prices of a class that have conditions.
 type conditional struct {
 	prices []int32       // in planClass.prices, in the order of the list
 	cells  [][]int32     // by zone and slice as planClass.table: those for it. nil for a network price plan
 	own    [][]ownChoice // of a network price plan, by slice
 }
 
-// ownChoice is a price with a condition of a network price plan, and where it holds: the first zone of the model. The
-// second holds everything else, so that usage at an unknown place is not taken for usage elsewhere.
+// ownChoice is a price with a condition of a network price plan, and the model of its places. The model's first zone
+// holds the places of the price. The second zone holds everything else, so that usage at an unknown place does not
+// count as usage elsewhere.
 type ownChoice struct {
 	price int32
 	model *zoneModel
 }
 
-// asking is what an engine needs to ask conditions.
+// asking is the memory of an engine for evaluating conditions.
 type asking struct {
 	values      *rules.Values
 	facts       []Fact   // by slot
 	known       []uint64 // by slot: the question for which the fact is the value
-	read        []int32  // slots that the current question read
+	read        []int32  // slots that the current evaluation read
 	question    uint64   // of a record and a tier
 	answer      answer
 	identifiers []udr.Identifier
 	told        []registry.KnownState
 }
 
-// beginAsking begins the questions about a record and a tier.
+// beginAsking prepares the evaluation of conditions for a record and a tier.
 func (e *Engine) beginAsking(t *tier, u *udr.Usage) {
 	if e.values == nil {
 		e.values = e.catalogue.conditions.Values()
@@ -80,7 +81,7 @@ func (e *Engine) holds(p *price) (bool, error) {
 	return false, err
 }
 
-// adviceFor is what a condition can say so that it can be decided.
+// adviceFor suggests a wording of a condition that has an answer even without the missing value.
 func adviceFor(reason string) string {
 	switch {
 	case strings.Contains(reason, decimal.ErrDivideByZero.Error()):
@@ -91,7 +92,8 @@ func adviceFor(reason string) string {
 	return "change the condition"
 }
 
-// conditionalPrice is the price of a record at its beginning: the first whose condition holds, or else the one without.
+// conditionalPrice returns the price of a record at its beginning: the first whose condition holds, or otherwise the
+// one without a condition.
 func (e *Engine) conditionalPrice(t *tier, zone *zone, slice int16, u *udr.Usage, otherwise *price) (*price, error) {
 	if t.class.when != nil {
 		e.beginAsking(t, u)
@@ -105,8 +107,8 @@ func (e *Engine) conditionalPrice(t *tier, zone *zone, slice int16, u *udr.Usage
 	return otherwise, nil
 }
 
-// choose is the price with a condition that applies in a time slice, nil if there is none. That of a network price plan
-// has its own zone.
+// choose returns the price with a condition that applies in a time slice, nil if there is none. In a network price
+// plan the price has its own zone.
 func (e *Engine) choose(t *tier, zone *zone, slice int16, u *udr.Usage) (*price, error) {
 	w := t.class.when
 	if w.own != nil {
@@ -122,7 +124,7 @@ func (e *Engine) choose(t *tier, zone *zone, slice int16, u *udr.Usage) (*price,
 	return nil, nil
 }
 
-// chooseOwn is choose for a network price plan, with the model and the zone of the price.
+// chooseOwn does the same as choose for a network price plan. It also returns the model and the zone of the price.
 func (e *Engine) chooseOwn(t *tier, slice int16, u *udr.Usage) (*price, *zoneModel, hit, error) {
 	for i := range t.class.when.own[slice] {
 		c := &t.class.when.own[slice][i]
@@ -160,7 +162,7 @@ func (e *Engine) resolveOwn(t *tier, u *udr.Usage) (bool, error) {
 	return true, nil
 }
 
-// tellFacts writes into a charge what the conditions that were asked read.
+// tellFacts writes the values that the evaluated conditions read into a charge.
 func (e *Engine) tellFacts(ch *Charge, p *price) {
 	if p.when != nil {
 		ch.When = p.when.Text()
@@ -170,7 +172,7 @@ func (e *Engine) tellFacts(ch *Charge, p *price) {
 	}
 }
 
-// untaken names the prices with conditions that a record without any price could have had.
+// untaken names the prices whose conditions did not hold for a record that has no other price.
 func (t *tier) untaken() string {
 	if t.class.when == nil {
 		return ""
@@ -182,7 +184,8 @@ func (t *tier) untaken() string {
 	return "; no condition of the prices with when holds there: " + strings.Join(names[:min(len(names), 5)], ", ")
 }
 
-// compileWhen enters a price with a condition, which is compiled later: it may name states, which are compiled after plans.
+// compileWhen adds a price with a condition. The condition is compiled later, because it may name states, which are
+// compiled after plans.
 func (s *saying) compileWhen(d *priceDoc, table *priceTable, zones []string, slice, number int32) {
 	pc := s.pc
 	if pc.when == nil {
@@ -242,7 +245,7 @@ type pendingWhen struct {
 	number int32
 	doc    *priceDoc
 	class  diag.Text
-	first  bool // the order of the prices is meant
+	first  bool // the author intends this order of the prices
 }
 
 // compileConditions compiles the conditions of prices, and compares them with each other.
@@ -281,7 +284,7 @@ func (c *compiler) compileConditions() {
 	}
 }
 
-// unrated are the fields of usage that rating does without, unless conditions read them: they are not parsed.
+// unrated are the fields of usage that only conditions read. Without such conditions, rating does not parse them.
 var unrated = map[string]bool{"apn": true, "cell": true, "session": true, "direction": true, "duration": true, "up": true, "down": true}
 
 // ReadsAll reports whether rating by the catalogue needs fields of usage that prices without conditions do not need.
@@ -304,7 +307,7 @@ func (c *Catalogue) ConditionReads(read func(name string, at diag.Pos)) {
 	}
 }
 
-// judgeWhen warns of a condition that says nothing, and compares it with those before it.
+// judgeWhen warns of a condition that always or never holds, and compares it with those before it.
 func (c *compiler) judgeWhen(p *pendingWhen) {
 	l, own := c.conditions, &p.pc.prices[p.number]
 	known := map[string]string{"class": p.class.Value}
@@ -349,7 +352,7 @@ func (c *compiler) judgeWhen(p *pendingWhen) {
 	}
 }
 
-// share reports whether two prices with conditions may apply to one record.
+// share reports whether two prices with conditions may apply to the same record.
 func (p *planClass) share(a, b int32) bool { return p.cellsOf(a, b, false) }
 
 // within reports whether a price applies only where another one does too.

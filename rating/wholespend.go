@@ -7,11 +7,12 @@ import (
 	"ratemill/udr"
 )
 
-// A discount on the whole by spend gives its class the prices of a volume, but what decides them is money: what the units
-// of the count cost before discounts, to 12 decimals for each price of a record. So a discount cannot decide itself. The
-// record that reaches a spend pays the lower price for its own units, and corrects the portions before it (reprice.go).
+// A discount on the whole by spend gives its class volume prices, but money decides them: the cost of the count's
+// units before discounts, to 12 decimals for each price of a record. So a discount never influences itself. The
+// record that reaches a spend pays the lower price for its own units, and corrects the portions before it
+// (reprice.go).
 
-// spending is what decides the steps of a price with a discount on the whole by spend.
+// spending has the spends that decide the steps of a price with a discount on the whole by spend.
 type spending struct {
 	full    priceStep
 	from    []decimal.D // of each step
@@ -30,7 +31,7 @@ func (p *price) stepBySpend(spent decimal.D) *priceStep {
 	return &p.steps[i]
 }
 
-// portionsOf is the key beside which the portions of a spend are kept, which is that of units.
+// portionsOf returns the key beside which the portions of a spend are kept. It is the key of the count of units.
 func portionsOf(spend CounterKey) CounterKey {
 	spend.ID = mixID(spend.ID, ofSpend)
 	spend.Kind -= AccountCost - AccountUnits
@@ -63,7 +64,7 @@ func (e *Engine) bySpend(t *tier, ch *Charge, p *price, at, stop int64, c *Count
 	return e.volume(t, ch, p, p.stepBySpend(after), line, reached{count: portions, clock: t.clock, spend: k}, c, u, res)
 }
 
-// setSpends tells each price at which spends some price of its count changes.
+// setSpends gives each price the spends at which any price of its count changes.
 func (c *compiler) setSpends() {
 	all := map[uint64][]decimal.D{}
 	c.eachPrice(func(_ *family[plan], _ int, _ *planClass, p *price) {

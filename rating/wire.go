@@ -7,8 +7,8 @@ import (
 	"ratemill/decimal"
 )
 
-// The functions that append and parse messages are generated from proto/ratemill/v1/rated.proto (messages_gen.go, written
-// by go generate ./proto). The rest of them is here.
+// go generate ./proto writes the functions that append and parse messages, from proto/ratemill/v1/rated.proto to
+// messages_gen.go. This file has the other ones.
 
 // maxRepeated is the largest number of draws, lines and blocks of a charge that is parsed.
 const maxRepeated = 10_000
@@ -39,8 +39,8 @@ func ParseCharge(data []byte, c *Charge) error {
 	return err
 }
 
-// Lines of a charge have fields of their own by their kind: steps, fee and cap, which all versions know, and lines, which say
-// their kind.
+// The kind of a line decides its field in the message: steps, fee and cap, which all versions know, or lines, where
+// each line names its kind.
 
 func (c *Charge) appendSteps(dst []byte) []byte {
 	for i := range c.Lines {
@@ -65,8 +65,8 @@ func (c *Charge) appendLines(dst []byte) []byte {
 	return dst
 }
 
-// saysItsKind refuses a line of a kind that has a field of its own. Of a kind that this version does not know, all that the
-// line says is kept.
+// saysItsKind refuses a line of a kind that has a field of its own. It keeps all values of a line whose kind this
+// version does not know.
 func (l *Line) saysItsKind() error {
 	if l.Kind <= LineCap {
 		return fmt.Errorf("a %s is no line of its own kind", l.Kind)

@@ -7,9 +7,9 @@ import (
 	"ratemill/registry"
 )
 
-// What check compares with the accounts and SIMs of registry/.
+// This file has the parts of a catalogue that check compares with the accounts and SIMs of registry/.
 
-// Pools are the share plans as check compares them with the accounts and SIMs: what any version of each says.
+// Pools returns the share plans for the comparison with accounts and SIMs, each with the terms of all its versions.
 func (c *Catalogue) Pools() (all []registry.Pool) {
 	for _, f := range c.shares.list {
 		p := registry.Pool{Name: diag.Text{Value: f.name}, Growing: true, BySIMs: true}
@@ -43,8 +43,8 @@ func (s *share) gives(plan int32) bool {
 	return slices.ContainsFunc(s.of(plan), func(g uint16) bool { return s.groups[g-1].units > 0 })
 }
 
-// Currencies are those of each plan's versions and of each limit on cost; and, for share plans with a list of plans,
-// the plans whose usage draws on them, in any version.
+// Currencies returns the currencies of each plan's versions and of each limit on cost. For share plans with a list of
+// plans, it also returns the plans whose usage draws on them, in any version.
 func (c *Catalogue) Currencies() (plans, limits, pools map[string][]string) {
 	plans, limits, pools = map[string][]string{}, map[string][]string{}, map[string][]string{}
 	add := func(to map[string][]string, name, value string) {

@@ -9,7 +9,7 @@ import (
 	"ratemill/udr"
 )
 
-// word is a name that conditions of prices read, and how its value is found.
+// word is a name that conditions of prices can read, with the function that finds its value.
 type word struct {
 	rules.Word
 	fill func(a *answer)
@@ -48,10 +48,11 @@ func (a *answer) absent() {
 	a.values.SetAbsent(a.slot)
 }
 
-// account is the account whose charge it is; for tier 0, that of the SIM.
+// account returns the account of the charge; for tier 0, it is that of the SIM.
 func (a *answer) account() *registry.Account { return a.tier.facts }
 
-// sinceDate is the number of local dates from the one of an instant to that of the record, by the SIM's account.
+// sinceDate returns the number of local dates from that of an instant to that of the record, by the clock of the
+// SIM's account.
 func (a *answer) sinceDate(at udr.Instant) {
 	k := a.path[0].clock
 	then := floorDiv(k.local(at), daySeconds)
@@ -205,8 +206,8 @@ func identifier(kind udr.IDKind) func(a *answer) {
 	}
 }
 
-// activeDays counts from the first fact that says that the SIM is active. What usage or a time limit did to the state in
-// which the record begins counts as it is worked out for rating, whether or not its fact is there already.
+// activeDays counts from the first fact with the SIM active. It includes the effects of usage and time limits on the
+// state in which the record begins, as rating derives them, even before their facts exist.
 func activeDays(a *answer) {
 	a.told = registry.Held(a.view.States(a.u.SIM, a.told[:0]), a.rev)
 	since, active := udr.Instant(0), false

@@ -46,7 +46,7 @@ type places struct {
 	anywhere   int32 // -1: none
 	unknown    int32 // the zone for usage at an unknown place; -1: none
 
-	// The first zone with a network, and the first with a country; math.MaxInt32 for none.
+	// The first zone with a network, and the first with a country; math.MaxInt32 if there is none.
 	firstNetwork, firstCountry int32
 }
 
@@ -106,7 +106,7 @@ type hit struct {
 	key  string
 }
 
-// lookup finds the zone of u, of which something may be own; ok is false if no zone matches.
+// lookup finds the zone of u, given the parts of u that are own; ok is false if no zone matches.
 func (m *zoneModel) lookup(u *udr.Usage, own belonging) (found hit, ok bool) {
 	if u.Country == "" && m.places && !international(u.Network) {
 		return m.lookupUnknown(u, own)
@@ -171,8 +171,8 @@ func (m *zoneModel) lookupWhole(u *udr.Usage, own belonging) (found hit) {
 	return found
 }
 
-// international reports whether a network belongs to no country: those of satellites, ships and aircraft (MCC 901,
-// E.212 annex A).
+// international reports whether a network belongs to no country, like those of satellites, ships and aircraft (MCC
+// 901, E.212 annex A).
 func international(network string) bool { return strings.HasPrefix(network, "901-") }
 
 // maxPrefix is the length of the longest prefix.
@@ -213,7 +213,7 @@ func (m *zoneModel) lookupUnknown(u *udr.Usage, own belonging) (found hit, ok bo
 		n++
 	}
 	found.zone = noZone
-	named := int32(math.MaxInt32) // the first zone that some place would have selected
+	named := int32(math.MaxInt32) // the first zone that any possible place would select
 	for _, t := range tables[:n] {
 		named = min(named, t.couldBe(u))
 	}
@@ -346,8 +346,8 @@ func (c *compiler) warnUnknown() {
 	}
 }
 
-// saysUnknown reports whether models do not depend on places, have no zone that could be meant for records without one,
-// or say explicitly whether one is.
+// saysUnknown reports whether usage at an unknown place needs no warning. That holds if the models do not depend on
+// places, have no zone that could be meant for such usage, or say explicitly which zone it is.
 func saysUnknown(models []*zoneModel) bool {
 	places, rest := false, false
 	for _, m := range models {

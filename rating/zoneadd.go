@@ -31,7 +31,7 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List, stored bool) {
 	}
 }
 
-// adding is a zone on its way into the tables of its model.
+// adding is a zone while addZone adds it to the tables of its model.
 type adding struct {
 	*zoneModel
 	zone   *zone
@@ -103,7 +103,7 @@ func (a *adding) peers() (tables []peerPlaces) {
 	return tables
 }
 
-// country says whether a word is a country, and reports an unknown one.
+// country reports whether a word is a country, and adds an error if it is unknown.
 func (a *adding) country(c diag.Text, example string) bool {
 	if !isCountry(c.Value) {
 		a.list.Errorf(c.Pos, "%q is not a country; write two capital letters (ISO 3166-1), as in %s, in quotes where YAML would read a "+
@@ -175,7 +175,7 @@ func (a *adding) put(places map[string]int32, t diag.Text) {
 	places[t.Value] = a.number
 }
 
-// clash reports that another zone holds the same; what is "" for everything.
+// clash reports that another zone holds the same place; what is "" for everything.
 func (a *adding) clash(other int32, what string, at diag.Pos) {
 	if a.firstWins || other == a.number || a.zones[other].sliced && !a.zone.sliced {
 		return

@@ -43,7 +43,8 @@ func (k *zoneClock) local(at udr.Instant) int64 {
 	return floorDiv(int64(at), int64(time.Second)) + k.offset
 }
 
-// localTime is a time as the clocks of a zone show it. Where they show it twice, because they go back, it has the offset too.
+// localTime formats a time as the clocks of a zone show it. It adds the offset if the clocks show the time twice
+// because they go back.
 func localTime(at udr.Instant, zone *time.Location, layout string) string {
 	t := at.Time().In(zone)
 	text := t.Format(layout)
@@ -55,7 +56,7 @@ func localTime(at udr.Instant, zone *time.Location, layout string) string {
 	return text
 }
 
-// otherTimes are the times that differ from t by as much as the last and the next change of its zone's clocks.
+// otherTimes returns the times that differ from t by the last and by the next change of its zone's clocks.
 func otherTimes(t time.Time) (others []time.Time) {
 	_, offset := t.Zone()
 	start, end := t.ZoneBounds()

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// shadows names the earlier zones that together hold everything that a new zone holds, where the first zone wins; it is
-// empty if something is left for the zone. A country of the other party is not compared with prefixes of its numbers,
-// and a network not with its country, because records may set them apart.
+// shadows names the earlier zones that together hold everything in a new zone, if the first match wins. It is empty
+// if something is left for the new zone. It does not compare a country of the other party with prefixes of its
+// numbers, or a network with its country, because a record may have one without the other.
 func (m *zoneModel) shadows(number int32, w *whereDoc) string {
 	var before []string
 	// held reports whether an earlier zone of one of the tables holds a place, or everything if the place is nil.
