@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -218,6 +219,33 @@ func (ids *identifiers) said(m *moments, id udr.Identifier, at udr.Instant) (nam
 		}
 	}
 	return namedKnown{}, false
+}
+
+// decided is the time of the fact from which an identifier names a SIM, or none, at a time.
+func (ids *identifiers) decided(m *moments, id udr.Identifier, at udr.Instant) udr.Instant {
+	ref := ids.find(id)
+	if ref == nil {
+		return math.MinInt64
+	}
+	if ref.when&history == 0 {
+		if from := m.pairs[ref.when].from; from <= at {
+			return from
+		}
+		return math.MinInt64
+	}
+	facts := ids.histories[ref.when&^history]
+	for i := len(facts) - 1; i >= 0; i-- {
+		if facts[i].from > at {
+			continue
+		}
+		if facts[i].state != Withdrawn {
+			return facts[i].from
+		}
+		for i > 0 && facts[i-1].from == facts[i].from {
+			i--
+		}
+	}
+	return math.MinInt64
 }
 
 // before is the SIM of the last fact not after a time, even if that fact ended or was withdrawn, and its beginning.

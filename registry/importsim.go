@@ -107,13 +107,14 @@ func (im *importer) simRow(r *row) {
 		asked = since
 	}
 	im.lastRow[sim] = span{since, until, asked}
+	claims := len(im.contested)
 	if withdrawn {
 		im.withdraw(r, sim, since)
+		im.follow(sim, nil, since, len(im.contested) > claims)
 		im.simColumns(r, sim, 0, span{since: since, until: newest}, true)
 		return
 	}
 	defer im.simColumns(r, sim, account, span{since: since, until: until}, false)
-	claims := len(im.contested)
 	im.state(r, sim, ids, statement{since: since, until: until, untilSaid: r.cells[colUntil].said,
 		account: account, accountSaid: r.cells[colAccount].said, plan: plan, planSaid: r.cells[colPlan].said})
 	im.follow(sim, ids, since, len(im.contested) > claims)

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -155,6 +156,7 @@ func (im *importer) state(r *row, sim uint32, ids []udr.Identifier, s statement)
 		im.keep(sim, a.next.from, afterwards)
 		im.forgetEnds(sim, a.next.from)
 	}
+	im.carry(sim, s.since, afterwards)
 	if until > ended {
 		im.goesOn(r, sim, ended, until)
 	}
@@ -218,6 +220,60 @@ func (im *importer) afterwards(sim uint32, a *around) []udr.Identifier {
 		return nil
 	}
 	return im.heldAt(sim, a.next.from, nil)
+}
+
+// carry ends identifiers that a SIM has from a time on, or has again or for longer, and that statements after that time do
+// not name: where a later statement has others of their kind, and where the SIM leaves. afterwards are the identifiers that
+// the next statement had before; rows of the files that name theirs say them. Nothing changes after a statement that has
+// the identifiers that it had before: a correction costs the same however many statements follow.
+func (im *importer) carry(sim uint32, since udr.Instant, afterwards []udr.Identifier) {
+	rows := im.followings[sim]
+	before, passed := afterwards, since
+	for _, m := range im.marks(sim) {
+		if m.from <= since {
+			continue
+		}
+		if passed > since {
+			before = im.unchanged(sim, passed, m.from, before)
+		}
+		passed = m.from
+		i, said := slices.BinarySearchFunc(rows, m.from, func(f following, at udr.Instant) int { return cmp.Compare(f.since, at) })
+		if m.ends {
+			im.held = im.heldAt(sim, m.from-1, im.held[:0])
+			for _, id := range im.held {
+				im.endName(sim, m.from, id, m.begins && (slices.Contains(before, id) || said && slices.Contains(rows[i].ids, id)))
+			}
+		}
+		switch {
+		case m.begins && said:
+			im.release(sim, rows[i].ids, m.from, m.ends)
+		case m.begins:
+			im.keep(sim, m.from, before)
+		}
+		if m.ends {
+			return
+		}
+		im.held = im.heldAt(sim, m.from, im.held[:0])
+		if len(im.held) == len(before) && !slices.ContainsFunc(im.held, func(id udr.Identifier) bool { return !slices.Contains(before, id) }) {
+			return
+		}
+	}
+}
+
+// unchanged are the identifiers that a SIM had at a time before facts up to passed changed; before are those that it had
+// at passed.
+func (im *importer) unchanged(sim uint32, passed, at udr.Instant, before []udr.Identifier) (ids []udr.Identifier) {
+	for _, id := range im.heldAt(sim, at, nil) {
+		if im.r.identifiers.decided(&im.r.moments, id, at) > passed {
+			ids = append(ids, id)
+		}
+	}
+	for _, id := range before {
+		if im.r.identifiers.decided(&im.r.moments, id, at) <= passed {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func sameKind(ids []udr.Identifier, id udr.Identifier) bool {
@@ -349,6 +405,7 @@ func (im *importer) withdraw(r *row, sim uint32, since udr.Instant) {
 	afterwards := im.afterwards(sim, &a)
 	if !a.at.begins {
 		im.unend(sim, since, afterwards, a)
+		im.carry(sim, since, afterwards)
 		im.goesOn(r, sim, since, a.end())
 		return
 	}
@@ -373,6 +430,7 @@ func (im *importer) withdraw(r *row, sim uint32, since udr.Instant) {
 	if a.followed && a.after.ends {
 		im.forgetEnds(sim, a.after.from)
 	}
+	im.carry(sim, since, afterwards)
 	if a.preceded && !a.at.ends {
 		im.goesOn(r, sim, since, a.end())
 	}
@@ -406,36 +464,16 @@ func (im *importer) checkContested() {
 			im.errorf(c.at, "%s %s is the identifier of another SIM%s: an identifier belongs to one SIM at a time; give the other "+
 				"SIM's row an until",
 				c.id.Kind, c.id.Value, im.called(holder, min(when, math.MaxInt64-1), []udr.Identifier{c.id}))
-		case c.claim:
+		default:
 			a := im.around(c.sim, c.since)
-			afterwards := im.afterwards(c.sim, &a)
-			_, ends, _ := im.named(c.id, c.since)
-			im.name(c.id, c.since, true, ends, c.sim)
-			im.goOn(c, &a, afterwards)
-		}
-	}
-}
-
-// goOn ends an identifier that a SIM got after all rows were read: where a later row gives the SIM others of its kind, and
-// where the SIM leaves.
-func (im *importer) goOn(c contested, a *around, afterwards []udr.Identifier) {
-	rows := im.followings[c.sim]
-	for _, m := range slices.Clone(im.marks(c.sim)) {
-		if m.from <= c.since {
-			continue
-		}
-		i := slices.IndexFunc(rows, func(f following) bool { return f.since == m.from })
-		if holder, held := im.holder(c.id, m.from-1); !held || holder != c.sim {
-			return
-		}
-		if m.ends {
-			im.endName(c.sim, m.from, c.id, m.begins && i >= 0 && slices.Contains(rows[i].ids, c.id))
-		}
-		switch {
-		case m.begins && i >= 0:
-			im.release(c.sim, rows[i].ids, m.from, m.ends)
-		case m.begins && a.continued && m.from == a.next.from:
-			im.keep(c.sim, m.from, afterwards)
+			afterwards := slices.DeleteFunc(im.afterwards(c.sim, &a), func(id udr.Identifier) bool {
+				return id == c.id && im.r.identifiers.decided(&im.r.moments, id, a.next.from) <= c.since
+			})
+			if c.claim {
+				_, ends, _ := im.named(c.id, c.since)
+				im.name(c.id, c.since, true, ends, c.sim)
+			}
+			im.carry(c.sim, c.since, afterwards)
 		}
 	}
 }
