@@ -71,6 +71,10 @@ type ImportOptions struct {
 	// checked.
 	Renews func(b *Bought, zone *time.Location, payer, currency string) error
 
+	// Renewal is how a package renews by the catalogue, where a row says nothing: on_expiry, on_use_up, or another word if the catalogue
+	// gives no renewal. Nil: nothing is compared.
+	Renewal func(b *Bought, zone *time.Location) string
+
 	// SIMLines, if it is not nil, is set to the number of lines about SIMs.
 	SIMLines *int
 
@@ -99,7 +103,7 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 		accountRows: map[uint32][]accountRow{}, accountState: map[uint32]int{}, numbers: map[string]uint32{}, companies: map[string]Company{},
 		unknown: newUnknownNames(o.Catalogue), now: o.Now, partial: o.partial, was: r.revision, rules: map[uint32][]cycles{},
 		absences: map[[2]string]bool{}, erased: map[string]*erasure{},
-		statements: o.Statements, forms: o.Forms, stateOf: o.State, entitling: o.Entitled, renewing: o.Renews, rowsOf: map[uint64]struct{}{},
+		statements: o.Statements, forms: o.Forms, stateOf: o.State, entitling: o.Entitled, renewing: o.Renews, unsaid: o.Renewal, rowsOf: map[uint64]struct{}{},
 		statedAt: map[string]diag.Pos{}, most: most,
 		report: report{asked: o.Lines, leaveOut: o.LeaveOut, portion: o.Portion},
 	}
@@ -240,6 +244,7 @@ type importer struct {
 	rowsOf     map[uint64]struct{} // hashes of what rows of statements state
 	statedAt   map[string]diag.Pos // rows of statements that make a fact, by subject, without those about SIMs
 	renewing   func(b *Bought, zone *time.Location, payer, currency string) error
+	unsaid     func(b *Bought, zone *time.Location) string
 	entitling  func(*View, *Statements, Revision) Entitled
 	entitled   Entitled               // what it returned; nil if nothing is restricted
 	chosen     map[choice]error       // answers of it

@@ -27,7 +27,28 @@ func (im *importer) renewal(r *row, a about, name string, since udr.Instant, val
 			}
 		}
 	}
+	if b.Renewal == NeverRenews && !saysRenewal(value) && im.unsaid != nil {
+		im.renewsByCatalogue(r, a, &b)
+	}
 	im.renewsAsBought(r, a, name, since)
+}
+
+// renewsByCatalogue warns of the row of a purchase that says nothing of a renewal, where the catalogue has one: package buy would take
+// that of the catalogue, and the row does not renew.
+func (im *importer) renewsByCatalogue(r *row, a about, b *Bought) {
+	account, known := im.r.accounts.account(a.account, b.Since, im.changes.Revision)
+	if !known {
+		return
+	}
+	for _, f := range im.statements.heldFacts(KindPackage, a.subject, b.Name, im.changes.Revision) {
+		if f.from < b.Since && f.state.begins() {
+			return // renewsAsBought tells
+		}
+	}
+	if mode := im.unsaid(b, account.Zone); ParseRenewal(mode) != NeverRenews {
+		im.list.Warnf(r.field("renewal"), "package %s does not renew, because the row has no renewal; the catalogue says %s, so write that, "+
+			"or never if it must not renew", b.Name, mode)
+	}
 }
 
 // renewsAsBought checks that no row from a time on says of a renewal what the purchase does not say: a later row can only stop it.

@@ -70,7 +70,7 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 	names.Converts = c.Converts
 	Complete(in, c)
 	contracts, _ := contract.DocumentsOf(c)
-	return registry.ImportOptions{Catalogue: names, State: statesOf(c.Life()), Entitled: entitled, Renews: renewsBy(c),
+	return registry.ImportOptions{Catalogue: names, State: statesOf(c.Life()), Entitled: entitled, Renews: renewsBy(c), Renewal: renewalIn(c),
 		Forms: append(account.Forms(in), product.OneOffForm(), payment.Form(), contract.Form(contracts), settingsForm(c.Life()))}
 }
 
@@ -283,5 +283,16 @@ func renewsBy(c *rating.Catalogue) func(b *registry.Bought, zone *time.Location,
 		}
 		return fmt.Errorf("package %s would renew for %s %s, but account %s pays in %s; write the price of a renewal in that (price, currency)",
 			p.Name, price, its, payer, currency)
+	}
+}
+
+// renewalIn is how a catalogue says that a package renews, for purchases that say nothing.
+func renewalIn(c *rating.Catalogue) func(b *registry.Bought, zone *time.Location) string {
+	return func(b *registry.Bought, zone *time.Location) string {
+		p, ok := c.Package(rating.PackageOf(b.Name), b.Since, zone)
+		if !ok {
+			return "" // other checks tell
+		}
+		return p.Renewal()
 	}
 }
