@@ -67,7 +67,11 @@ func (p *payer) next(until Date) (skipped string, err error) {
 			return "", err
 		}
 	}
+	if p.cycle.From > until && p.last == nil {
+		return "it is the first cycle of the payer, and begins after those of this run", nil
+	}
 	if p.cycle.From > until {
+		p.cycle = p.last.Cycle // which is closed; the one after it is not
 		return "closed already", nil
 	}
 	if p.account, err = p.accountOn(p.number, p.cycle.To-1); err != nil {

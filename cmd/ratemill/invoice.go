@@ -141,7 +141,8 @@ func printRun(cmd *cobra.Command, r *backoffice.InvoiceRun) error {
 	if r.DryRun {
 		fmt.Fprintln(to, "this is a dry run: nothing is stored")
 	}
-	fmt.Fprintf(to, "%6d payers in %s\n", r.Payers, r.Took.Round(10*time.Millisecond))
+	number, payers, _ := strings.Cut(counted(r.Payers, "payer"), " ")
+	fmt.Fprintf(to, "%6s %s in %s\n", number, payers, r.Took.Round(10*time.Millisecond))
 	for _, a := range r.Computed {
 		fmt.Fprintf(to, "%6d computed   net %s %s, total %s\n", a.Documents, a.Currency, a.Net, a.Total)
 	}
@@ -300,11 +301,11 @@ func invoiceStep(f *flags, step invoicing.Step, short string) *cobra.Command {
 		done, err := office.InvoiceStep(cmd.Context(), step, args, o)
 		if err != nil {
 			if len(done) > 0 { // those before the one that is refused are done
-				err = errors.Join(err, printDone(cmd, f, done))
+				err = errors.Join(err, printDone(cmd, f, o.Cycle, done))
 			}
 			return refusal(err)
 		}
-		return printDone(cmd, f, done)
+		return printDone(cmd, f, o.Cycle, done)
 	}
 	return c
 }
@@ -337,9 +338,10 @@ func named(documents []string, all bool, o *backoffice.InvoiceOrder) error {
 	return nil
 }
 
-func printDone(cmd *cobra.Command, f *flags, done []backoffice.InvoiceSummary) error {
+// printDone prints the documents that a step changed. Only a step for all documents of a cycle can change none.
+func printDone(cmd *cobra.Command, f *flags, cycle string, done []backoffice.InvoiceSummary) error {
 	if len(done) == 0 {
-		fmt.Fprintln(stderr, "there is no such document")
+		fmt.Fprintf(stderr, "no document of cycle %s waits for this step; ratemill invoice list --cycle %s shows the state of each\n", cycle, cycle)
 		return nil
 	}
 	return summaries(done).Print(data(cmd), f.output)
@@ -382,7 +384,7 @@ store was restored from a backup: nothing becomes final, and the command says ho
 			return refusal(err)
 		}
 		if len(done) > 0 || len(refused) == 0 {
-			if err := printDone(cmd, f, done); err != nil {
+			if err := printDone(cmd, f, o.Cycle, done); err != nil {
 				return err
 			}
 		}

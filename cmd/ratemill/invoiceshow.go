@@ -164,7 +164,7 @@ net, or gross where prices contain the tax. Credits of the whole document in any
 		if err != nil {
 			return refusal(err)
 		}
-		return printDone(cmd, f, []backoffice.InvoiceSummary{*credit})
+		return printDone(cmd, f, "", []backoffice.InvoiceSummary{*credit})
 	}
 	return c
 }

@@ -61,9 +61,12 @@ func (o *Office) AddCharge(ctx context.Context, r ChargeOrder) (*AccountChange, 
 		}
 		d.state(registry.KindOneOff, d.chargeID(&r, &v), "", when, v)
 		if r.Product != "" && !d.knownCharge(r.Product) {
+			tax := "no tax class; add such a part, or give --tax"
+			if r.Tax != "" {
+				tax = "the tax class of --tax, " + r.Tax
+			}
 			d.answer.Notes = append(d.answer.Notes,
-				fmt.Sprintf("no part of the catalogue is of charge %s, so the charge has the tax class that --tax says",
-					r.Product))
+				fmt.Sprintf("no part of the catalogue is of charge %s, so the charge has %s", r.Product, tax))
 		}
 		return nil
 	})

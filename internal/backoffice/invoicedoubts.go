@@ -175,7 +175,7 @@ func (d *doubting) findSuspense(ctx context.Context) error {
 		d.waiting[payer] = append(d.waiting[payer], warehouseSuspended{cycle, w.Source, w.Records})
 	}
 	for source, records := range unknown {
-		d.general = append(d.general, fmt.Sprintf("%s of %s in suspense that belong to no known SIM: ratemill suspense list --source %s",
+		d.general = append(d.general, fmt.Sprintf("%s of %s in suspense without a known SIM: ratemill suspense list --source %s",
 			counted(int(records), "record"), source, source))
 	}
 	slices.Sort(d.general)
