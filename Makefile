@@ -21,7 +21,7 @@ $(CHDB): deploy/engines/package.json deploy/engines/package-lock.json
 	@deploy/engines/prerequisites demo
 	@mkdir -p .deps/chdb
 	@cp deploy/engines/package.json deploy/engines/package-lock.json .deps/chdb/
-	cd .deps/chdb && npm ci --no-audit --no-fund --loglevel=error
+	cd .deps/chdb && npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 # Apache Kafka for the tests, pinned by deploy/engines/pom.xml.
@@ -32,7 +32,7 @@ $(CLIENTS): deploy/engines/clients/package.json deploy/engines/clients/package-l
 	@deploy/engines/prerequisites test
 	@rm -rf .deps/clients && mkdir -p .deps/clients
 	@cp deploy/engines/clients/package.json deploy/engines/clients/package-lock.json .deps/clients/
-	cd .deps/clients && npm ci --no-audit --no-fund --loglevel=error
+	cd .deps/clients && npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	python3 -m venv .deps/clients/venv
 	.deps/clients/venv/bin/pip install --quiet --disable-pip-version-check -r deploy/engines/clients/requirements.txt
 	@touch $@
