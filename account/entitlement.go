@@ -13,8 +13,8 @@ type Level struct {
 }
 
 // Given are the levels from an account up to its root. They determine the resources that the account can use: those
-// that are assigned to it, if each account above it has them too. An account to which none of a kind is assigned
-// shares those of its parent. A kind that is assigned at no level is not restricted.
+// that are assigned to it, if each account above it has them too. If an account has no assigned
+// resource of a kind, it shares those of its parent. A kind without any assignment is not restricted.
 type Given []Level
 
 // Access is what an account has of a resource.

@@ -29,7 +29,7 @@ type Profile struct {
 	Threshold       decimal.D         `yaml:"threshold" json:"threshold,omitzero" doc:"Net cost below which no invoice is made; the open amount goes to the next invoice. 0: no threshold. A negative sum always makes one." example:"25"`
 	MRC             string            `yaml:"mrc" json:"mrc,omitempty" enum:"in_advance|in_retrospect" doc:"When monthly recurring charges are due: for the cycle that begins, or for the one that ends."`
 	RatingType      string            `yaml:"rating_type" json:"rating_type,omitempty" enum:"prorated|retrorated" doc:"prorated: a change in mid-cycle is an item at once. retrorated: one item when the cycle closes. The sums are equal."`
-	PrepaidRenewal  string            `yaml:"prepaid_renewal" json:"prepaid_renewal,omitempty" enum:"never|on_expiry|on_use_up" doc:"When packages renew by themselves that accounts of this payer buy, unless the package or the purchase says it."`
+	PrepaidRenewal  string            `yaml:"prepaid_renewal" json:"prepaid_renewal,omitempty" enum:"never|on_expiry|on_use_up" doc:"Renewal of the packages that accounts of this payer buy, unless the package or the purchase sets it."`
 	Activation      *Activation       `yaml:"activation" json:"activation,omitempty" doc:"The charge for activating a SIM, and what triggers it."`
 	CreditLimit     *decimal.D        `yaml:"credit_limit" json:"credit_limit,omitempty" doc:"Exposure that the account and all below it may reach together. Without it there is no limit; 0 allows nothing." example:"1000"`
 	CreditPolicy    string            `yaml:"credit_policy" json:"credit_policy,omitempty" doc:"Credit policy: thresholds and what happens at each. By default, the one named standard." example:"standard"`

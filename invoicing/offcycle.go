@@ -145,8 +145,8 @@ func (p *payer) nextOffCycle() (skipped string, err error) {
 	return "", nil
 }
 
-// arisen is until when an off-cycle close has what happened to SIMs in the cycle that runs, 0 if it has nothing of that. Once an off-cycle
-// close had it, those that follow in the cycle have it too.
+// arisen is the time up to which an off-cycle close bills what happened to SIMs in the running cycle; 0 if it bills none of it. If one
+// off-cycle close bills it, the later ones of the cycle do so too.
 func (p *payer) arisen() udr.Instant {
 	if p.last.Arisen == 0 && (p.group == nil || p.group.OffCycle != "daily") {
 		return 0

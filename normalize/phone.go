@@ -119,7 +119,7 @@ var (
 	fromParam = &option[Country]{Param{Name: "from", Optional: true, Folded: true, Default: "none",
 		Doc: "the country whose national numbers are read; without it only international ones are"},
 		func(code string) (Country, error) { return ParseCountry([]byte(code)) }, NoCountry}
-	internationalParam = yes("international", "the digits begin with the calling code, though neither + nor 00 says so")
+	internationalParam = yes("international", "the digits begin with the calling code, without + or 00 before it")
 	stripParam         = &option[string]{Param{Name: "strip", Type: TextType, Optional: true, Constant: true, Default: `""`,
 		Doc: "prefixes to take away first; ? is any character, | separates several"},
 		func(prefixes string) (string, error) { return prefixes, nil }, ""}

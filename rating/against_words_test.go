@@ -11,8 +11,8 @@ import (
 	"ratemill/diag"
 )
 
-// A value that is read by code of its own and keeps its parts to itself would have no words, so that check --against would pass
-// over its changes.
+// check --against puts each changed value into words. It would miss a value with its own code for reading and private fields, so
+// such a value must have words of its own.
 func TestEveryValueOfADocumentHasWords(t *testing.T) {
 	seen := map[reflect.Type]bool{}
 	var walk func(path string, t reflect.Type)

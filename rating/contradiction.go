@@ -169,8 +169,8 @@ func (c *compiler) warnThresholds(doc *limitDoc, m *limit) {
 	said := doc.thresholdsOf()
 	for i := range m.thresholds {
 		if m.thresholds[i].percent > m.block.percent && i < len(said) {
-			c.list.Warnf(said[i].At.pos, "limit %s blocks usage from %d %% on, so only the record that reaches that can reach %d %%; let block "+
-				"come last, or write a price over it: over", m.name, m.block.percent, m.thresholds[i].percent)
+			c.list.Warnf(said[i].At.pos, "limit %s blocks usage from %d %% on, so only the record that reaches it can reach %d %% "+
+				"too; let block come last, or write a price over it: over", m.name, m.block.percent, m.thresholds[i].percent)
 		}
 	}
 }

@@ -110,7 +110,7 @@ type classDoc struct {
 	Fee       dues          `yaml:"fee" doc:"A fee for each day, week or cycle of a SIM with usage of the class, due with the first use; or a list of these." example:"0.50 / day"`
 	Minimum   dues          `yaml:"minimum" doc:"The least that each day, week or cycle costs in which a SIM has usage of the class that is paid for; or a list of these." example:"5 / cycle"`
 	Cap       dues          `yaml:"cap" doc:"The maximum cost of one record, fee included; or of the usage of a SIM in a day, week or cycle: 10 / day; or a list of these." example:"[2, 10 / day, 50 / cycle]"`
-	Negative  diag.Text     `yaml:"negative" enum:"credit" doc:"credit: records may have negative quantities. They give back the amount that a record of that many units would cost now, at most the amount charged, and the units that were drawn. Without it, negative quantities are suspended." example:"credit"`
+	Negative  diag.Text     `yaml:"negative" enum:"credit" doc:"credit: records may have negative quantities. Such a record gives back drawn units, and the amount that as many units would cost now, but no more than was charged. Without it, negative quantities are suspended." example:"credit"`
 	Count     countDoc      `yaml:",inline"`
 	Discounts *discountsDoc `yaml:"discounts" doc:"Discounts on the cost of units of the class, by the usage or spend that the account or a tree has reached in a period."`
 	First     diag.Text     `yaml:"first" enum:"wins" doc:"wins: you mean the order of the prices with when, so check does not warn of conditions that may hold together. With and without it, the first whose condition holds is taken." example:"wins"`

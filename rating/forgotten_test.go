@@ -42,9 +42,9 @@ classes:
 	"limit.yaml":   {Data: []byte("limit: most\nper: account\nperiod: week\nclasses: [mms_mo]\nusage: 6\nactions: [block]\nover: 2\n")},
 }
 
-// Counters of which a period has ended are forgotten between any two records. What is rated costs the same as if nothing were ever
-// forgotten, so no counter begins anew, be it of a week or contract year that began long before the cycles that are kept. Usage of
-// a cycle before these waits.
+// The engine forgets counters of ended periods between any two records. Usage costs the same as if it forgot none, so no counter
+// begins anew, not even one of a week or contract year that began long before the cycles that are kept. Usage of a forgotten
+// cycle is suspended.
 func TestNoCounterBeginsAnewAfterOldOnesWereForgotten(t *testing.T) {
 	c, list := rating.LoadCatalogue(forgettingCatalogue)
 	require.NoError(t, list.Err())

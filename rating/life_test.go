@@ -70,8 +70,8 @@ func TestTheQuotaOfATestIsInTheUnitOfItsClass(t *testing.T) {
 	require.ErrorContains(t, list.Err(), "unknown usage class dta")
 }
 
-// A move below another payer becomes known after usage that came later than it. What that usage did to the SIM's state below the former
-// payer counts once for the new one, whether simstate has written down what follows or not.
+// A SIM moves below another payer, and the move becomes known only after later usage. That usage changed the state of the SIM below the
+// former payer. The change counts once for the new payer, whether simstate has stored it or not.
 func TestAMoveThatIsDatedBackChargesTheSameWhetherItsStepIsWrittenOrNot(t *testing.T) {
 	catalogue, list := rating.LoadCatalogue(fstest.MapFS{
 		"flat.yaml": {Data: []byte("plan: flat\ncurrency: EUR\nclasses: { data: { prices: [{ price: 1 / 1 MB }] } }\n")},

@@ -45,7 +45,7 @@ type quantityPlan struct {
 	counted, period string
 	scale           int
 	prices          []quantityPrice // of each zone
-	spend           []naiveOff      // discounts on the whole by spend: then each zone has one price
+	spend           []naiveOff      // discounts by spend with whole: true: then each zone has one price
 }
 
 func randomQuantityPlan(r *rand.Rand) (p quantityPlan) {

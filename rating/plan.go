@@ -72,7 +72,7 @@ type price struct {
 	model  priceModel
 
 	thresholds []int64   // the numbers of units at which some volume price of its count changes
-	spending   *spending // of a discount on the whole by spend; nil for none
+	spending   *spending // of a discount by spend with whole: true; nil for none
 	point      uint64    // hash of its place in the catalogue
 
 	slice     string

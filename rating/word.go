@@ -111,8 +111,8 @@ func conditionWords(plans, states []string) []word {
 			"The SIM's first "+what+" at the time of use, without + or spaces; empty if it has none.", identifier(kind)))
 	}
 	return append(words,
-		of("account.id", text, `account.id == "acme"`, "The id of the account whose charge it is: that of the SIM for tier 0, and the one "+
-			"above whose plan it is for others.",
+		of("account.id", text, `account.id == "acme"`, "The id of the account that pays the charge: at "+
+			"tier 0 the account of the SIM, at the other tiers the account above that pays by its own plan.",
 			func(a *answer) { a.text(a.account().ID) }),
 		only(of("account.kind", text, `account.kind == "reseller"`, "Its kind.",
 			func(a *answer) { a.text(a.account().Kind.String()) }), "standard", "reseller"),

@@ -2,8 +2,8 @@ package registry
 
 import "ratemill/udr"
 
-// InBusiness reports whether an account is active or suspended at a time, as known at a revision. One without a status is: it is
-// older than statuses.
+// InBusiness reports whether an account is active or suspended at a time, as known at a revision. An account
+// without a status is older than statuses, and counts as active.
 func (v *View) InBusiness(account uint32, at udr.Instant, rev Revision) bool {
 	return !v.r.idle.has(account, at, rev)
 }

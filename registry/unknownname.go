@@ -153,7 +153,7 @@ func (u *unknownNames) warn(l *diag.List) {
 			also = fmt.Sprintf("; %d more rows name it", x.rows-1)
 		}
 		l.Warnf(x.first, "%s", fmt.Sprintf("the catalogue has no %s%s Usage would go to suspense (no_plan)%s", what, hint,
-			also)) // each name is told, so these are not warnings of one kind
+			also)) // one warning for each name, so they are not of one kind
 	}
 	if u.more {
 		l.Warnf(diag.Pos{}, "the files name more than these %d things that the catalogue lacks", most)

@@ -40,8 +40,8 @@ func KeeperOf(g consumer.Given) *Keeper[*store.Tx] {
 var metrics = metric.Of("States of SIMs", "For the role simstate: one series for each partition that this process owns.")
 
 var (
-	changes = metrics.Counter("simstate_usage_total", "First uses, emptied buckets, and limits that suspend, throttle or block, that "+
-		"settled SIMs.", "partition")
+	changes = metrics.Counter("simstate_usage_total", "Events of usage whose effect on SIMs is stored: first uses, emptied buckets, "+
+		"and limits that suspend, throttle or block.", "partition")
 	blocks   = metrics.Counter("simstate_blocks_total", "Blocks of them, each in one transaction.", "partition")
 	position = metrics.Gauge("simstate_position", "Offset of the rated log to be read next.", "partition")
 	lag      = metrics.Gauge("simstate_lag_batches", "Batches of the rated log waiting to be read for states of SIMs.", "partition")
@@ -56,7 +56,7 @@ var (
 			"severity, 1 to 4. Only the process that owns partition 0 reports it.",
 		"level")
 	AbsencesOverdue = metrics.Gauge("simstate_absences_overdue_seconds",
-		"How many seconds ago the warehouse should have been asked for SIMs that do too little; 0 without a rule about them. Only "+
+		"How many seconds the search for SIMs that do too little is late; 0 if no rule asks for it. Only "+
 			"the process that owns partition 0 reports it.")
 	Overdue = metrics.Gauge("simstate_overdue_seconds",
 		"How long ago the oldest time limit of a SIM was due that has not had its effect. Only the process that owns partition 0 "+

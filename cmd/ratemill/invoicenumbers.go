@@ -107,7 +107,7 @@ func withoutClickHouse(c *cobra.Command, o *backoffice.InvoiceOrder) {
 		"do not ask ClickHouse for later numbers; only if you know that the control store was not restored from a backup")
 }
 
-// officeForNumbers is the office of commands that give numbers: it asks ClickHouse, unless it is told not to.
+// officeForNumbers is the office of commands that give numbers: it asks ClickHouse, except with --without-clickhouse.
 func officeForNumbers(ctx context.Context, f *flags, unasked bool) (*backoffice.Office, func(), error) {
 	if unasked {
 		return openOffice(ctx, f)

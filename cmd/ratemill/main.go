@@ -157,7 +157,7 @@ func (f *flags) configuration() string {
 	}
 	if !f.toldDemo {
 		f.toldDemo = true
-		fmt.Fprintln(stderr, "using the demo's project in "+demoFolder+", since this folder has no ratemill.yaml")
+		fmt.Fprintln(stderr, "this folder has no ratemill.yaml: using the demo's project in "+demoFolder)
 	}
 	return demoConfig
 }

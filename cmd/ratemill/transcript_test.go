@@ -109,7 +109,7 @@ func compare(t *testing.T, name, want, got string) {
 
 // usingTheDemo is the first line of a command that uses the demo's project because no other is named. Only the
 // transcript about it shows it; the others leave it out.
-const usingTheDemo = "using the demo's project in .ratemill/demo, since this folder has no ratemill.yaml\n"
+const usingTheDemo = "this folder has no ratemill.yaml: using the demo's project in .ratemill/demo\n"
 
 var (
 	markers  = regexp.MustCompile(`(?m)^-- .* --$`)

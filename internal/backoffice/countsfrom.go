@@ -24,8 +24,8 @@ func backdatedWords(revision registry.Revision) string {
 	return fmt.Sprintf("usage of files that were read before revision %d keeps what it cost; that of later files counts by this", revision)
 }
 
-// countsFrom names the files from which on a revision counts, as far as files wait or are being read. A failure is only
-// reported: the change is made all the same.
+// countsFrom names the first files that a revision counts for, among those that wait or are being read. If it fails, the change
+// is made nevertheless, and a note reports the failure.
 func (o *Office) countsFrom(ctx context.Context, revision registry.Revision) (notes []string) {
 	c, err := o.Store.CountingFrom(ctx, revision)
 	if err != nil {

@@ -286,7 +286,7 @@ func (o *Office) CancelPackage(ctx context.Context, r PackageOrder) (*AccountCha
 	})
 }
 
-// stopRenewal states that a package renews no more. What it has goes on to its end.
+// stopRenewal ends the renewal of a package. The units that it has can be drawn until its time is over.
 func (d *accountDraft) stopRenewal(r *PackageOrder, subject string, when udr.Instant) error {
 	v := account.Value[account.Package](d.book, registry.KindPackage, subject, r.Package, when)
 	if v == nil {

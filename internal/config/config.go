@@ -49,7 +49,7 @@ type Config struct {
 
 // Invoicing says how invoices are made.
 type Invoicing struct {
-	From registry.Date `yaml:"from" doc:"The first date for which ratemill makes invoices: the billing cycles that begin on it or later. Another system invoiced the usage before it. Without it each account is invoiced from its beginning, and one that has always been there is not." example:"2026-01-01"`
+	From registry.Date `yaml:"from" doc:"The first date for which ratemill makes invoices: the billing cycles that begin on it or later. Another system invoiced the usage before it. Without it, ratemill invoices each account from the day on which it began, and holds the invoices of accounts without such a day." example:"2026-01-01"`
 	PDF  PDF           `yaml:"pdf" doc:"How a document becomes a PDF."`
 
 	Documents    string `yaml:"documents" doc:"Folder for the files of final documents, as they were issued: PDF, UBL, CSV. They are never made again, so back it up as you do the control store; processes on several machines share it. Default: documents in data." example:"/srv/ratemill/documents"`

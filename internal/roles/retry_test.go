@@ -107,8 +107,7 @@ func newWorld(t *testing.T, name string) *world {
 	c.ClickHouse.DSN, c.Warehouse.Flush = clickhouse.DSN(name), 20*time.Millisecond
 	t.Cleanup(func() {
 		w.stop()
-		// Tables in which nothing happens cost the server a share of its time until they are gone. What a role that ends
-		// still creates is left.
+		// Idle tables cost the server time until they are dropped. A role that is ending may create more tables; those stay.
 		_ = plain.Conn().Exec(context.Background(), "DROP DATABASE IF EXISTS "+name)
 		require.NoError(t, plain.Close())
 	})

@@ -134,7 +134,7 @@ SELECT * FROM ` + holding(stateTable, "sim", "", "state", "core", "lifecycle", "
 			{Name: "cycle_day", Doc: "The same of the cycle day. A change in mid-cycle counts from the next cycle on."},
 			{Name: "plan", Doc: "Its price plan for the SIMs below it."}, {Name: "share_plans, limits", Doc: "Its pools and limits."},
 			{Name: "status", Doc: "draft, active, …; empty if nobody stated a status."}, {Name: "status_since",
-				Doc: "When it began; 1970-01-01 for none, or always."},
+				Doc: "When the status began; 1970-01-01 if there is no status, or it has always held."},
 			{Name: "since", Doc: "When the account's own values began to hold."},
 		}, knownColumn...),
 		Select: `

@@ -109,7 +109,7 @@ var musts = []must{
 // must is a text of a probe that a page has.
 type must struct{ text, what, block string }
 
-// mostWrong bounds how many unknown fields of a block are told.
+// mostWrong bounds how many unknown fields of a block are reported.
 const mostWrong = 20
 
 var unknownField = regexp.MustCompile(`<([^>]*)>: (can't evaluate field (\w+) in type .*)$`)

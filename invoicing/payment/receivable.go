@@ -76,7 +76,7 @@ func (r *Receivable) Open() (decimal.D, error) {
 	return open, nil
 }
 
-// Disputed is what its payer contests of what is open. What credit notes took back since then settled it.
+// Disputed is the part of the open amount that the payer contests. Credit notes since the dispute began lower it.
 func (r *Receivable) Disputed() decimal.D {
 	open, err := r.Open()
 	settled, wrong := r.Credited.Sub(r.after)

@@ -92,7 +92,7 @@ type run struct {
 	closing *cycle
 	begin   Date // of the first cycle that is billed
 	again   bool // a cycle was closed before
-	earlier due  // what was due at the close before already of what is due when a cycle closes, as it was known then; nil: nothing
+	earlier due  // the part of the charges that the close before billed already, as known then; nil: none
 	cycles  map[cycleKey]*cycle
 	windows map[windowKey][]*window
 	dirt    map[uint32]udr.Instant

@@ -5,7 +5,7 @@ import (
 	"ratemill/udr"
 )
 
-// What is due once may be due before its cycle closes, by a close between two cycles.
+// An off-cycle close can bill one-off charges before their cycle closes.
 
 // oneOffCharges gives one-off charges. Those of the cycle that runs may be due before it closes.
 func (r *run) oneOffCharges(accounts []uint32) error {

@@ -13,7 +13,7 @@ type Product struct {
 	Plan   diag.Text   `yaml:"plan" doc:"Price plan with which a SIM takes the product." example:"tracker"`
 	Parts  []diag.Text `yaml:"parts" doc:"The parts that are due: of its plan, or of add-ons." example:"[tracker]"`
 	Addons []diag.Text `yaml:"addons" doc:"Add-ons that come with it: their parts are due too." example:"[security]"`
-	For    For         `yaml:"for" doc:"For whom it is. Without it, for all. A product for an account takes precedence over one for a kind of account, and that over one for all."`
+	For    For         `yaml:"for" doc:"For whom it is. Without it, for all. A product for an account comes first, then one for a kind of account, then one for all."`
 	Prices []Override  `yaml:"prices" doc:"Prices of this product, which replace those of its parts."`
 }
 

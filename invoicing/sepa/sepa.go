@@ -238,7 +238,7 @@ func (d *Debit) check(c Checks) (why []string) {
 // idle is after how many months without a debit a mandate ends.
 const idle = 36
 
-// reachable lists what the bank needs besides to reach the debtor's account.
+// reachable lists the fields that a debit lacks and the bank needs to reach the debtor's account.
 func (d *Debit) reachable() (why []string) {
 	is, inEEA := literal.InSEPA(d.IBAN)
 	switch {

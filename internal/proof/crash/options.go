@@ -17,7 +17,7 @@ type Options struct {
 	Seed    uint64
 	Outage  time.Duration // the longest time that an engine is away before it is restarted
 	Aloud   bool          // log every fault as it happens
-	Spoil   []string      // statements for the warehouse after the comparison; then it is compared again, to see that they are noticed
+	Spoil   []string      // SQL that spoils the warehouse after the comparison; a second comparison must find it
 }
 
 // The engines that Options name.

@@ -27,8 +27,7 @@ const (
 	ofRolling = firstTariff
 )
 
-// What they cost is what the naive model of rating says of such plans; here it is compared with what a rater makes of the same usage that
-// is never disturbed.
+// The naive model of rating checks the amounts of such plans. Here they are compared with the amounts of an undisturbed rater.
 const byItsTariff = " by the tariff of its SIM"
 
 func isTariff(sim uint32) bool { return sim >= firstTariff && sim <= lastTariff }

@@ -109,7 +109,7 @@ func (d *Disk) Fill(t testing.TB) {
 	}
 }
 
-// Leave uses all room but so many bytes.
+// Leave fills the disk until so many bytes are free.
 func (d *Disk) Leave(t testing.TB, room int64) {
 	t.Helper()
 	d.Fill(t)

@@ -21,7 +21,7 @@ func NewDisk(t testing.TB, _ string, _ string) *Disk {
 // Fill uses all room.
 func (d *Disk) Fill(testing.TB) {}
 
-// Leave uses all room but so many bytes.
+// Leave fills the disk until so many bytes are free.
 func (d *Disk) Leave(testing.TB, int64) {}
 
 // Free releases the room.
