@@ -247,7 +247,7 @@ func discountWhole(s *saying) {
 	const because = ": the record that reaches a discount corrects what earlier records paid"
 	switch {
 	case len(p.steps) == 0:
-		return // it is told
+		return // reported already
 	case p.model != byStep || len(p.steps) > 1:
 		s.list.Errorf(s.at, "a discount with whole: true and steps or packages exclude each other%s. Write one price, or remove whole", because)
 		return
@@ -279,7 +279,7 @@ func discountWhole(s *saying) {
 		}
 		switch {
 		case err != nil:
-			return // it is told
+			return // reported already
 		case x.units == 0 && x.spend.IsZero():
 			p.steps[0] = step
 		default:
