@@ -9,7 +9,7 @@ import (
 	"ratemill/udr"
 )
 
-// maxLevels bounds the depth of the tree of accounts.
+// maxLevels is the largest depth of the tree of accounts.
 const maxLevels = 32
 
 // accounts holds the stated facts and the timelines derived from them. An account's root and level change when an
@@ -22,7 +22,7 @@ type accounts struct {
 	only      []accountVersion   // by number: the timeline's only entry if it has one, which saves a lookup
 	children  map[uint32][]uint32
 	zones     map[string]*time.Location
-	newest    Revision // that tells something of any of them
+	newest    Revision // newest revision that changes any of them
 }
 
 type accountKnown struct {
@@ -34,7 +34,7 @@ type accountVersion struct {
 	from      udr.Instant
 	known     Revision
 	account   *Account // nil: not there
-	root      uint32   // fields of account, so that a lookup touches one cache line less
+	root      uint32   // fields copied from account, so that a lookup touches one cache line less
 	partition int32
 }
 
@@ -113,7 +113,7 @@ func (a *accounts) load(facts []AccountFact, known Revision) error {
 }
 
 func (a *accounts) add(f AccountFact, known Revision) error {
-	f.Cause = 0 // a place in its change set
+	f.Cause = 0 // an index in its change set
 	if f.Zone != "" || f.Parent == 0 && f.State != Withdrawn {
 		if _, err := a.zone(f.Zone); err != nil {
 			return fmt.Errorf("registry: account %s: %w", f.ID, err)
@@ -159,7 +159,7 @@ func (a *accounts) zone(name string) (*time.Location, error) {
 	return zone, err
 }
 
-// fact is a stated fact of an account, without what follows from the accounts above.
+// fact is a stated fact of an account, without the values inherited from the accounts above.
 func (a *accounts) fact(number uint32, at udr.Instant, rev Revision) *accountKnown {
 	if int(number) >= len(a.facts) {
 		return nil
@@ -180,7 +180,8 @@ func (a *accounts) fact(number uint32, at udr.Instant, rev Revision) *accountKno
 	return nil
 }
 
-// withDescendants is the changed accounts and all accounts that were ever below them, in the order of their numbers.
+// withDescendants returns the changed accounts and all accounts that were ever below them, in the order of their
+// numbers.
 func (a *accounts) withDescendants(changed map[uint32]bool) []uint32 {
 	var all []uint32
 	for number := range changed {
@@ -233,8 +234,8 @@ func (a *accounts) derive(number uint32, known Revision) error {
 	return nil
 }
 
-// beginnings are the times at which anything changed for an account, itself or above, in order; now and as known
-// before.
+// beginnings returns, in order, the times at which anything changed for an account or one above it, both now and as
+// known before.
 func (a *accounts) beginnings(number uint32, rules []cycles) []udr.Instant {
 	var all []udr.Instant
 	for _, v := range a.timelines[number] {
@@ -259,7 +260,7 @@ func (a *accounts) beginnings(number uint32, rules []cycles) []udr.Instant {
 	return slices.Compact(all)
 }
 
-// resolve is the account with its root and level; nil if it does not exist then.
+// resolve returns the account with its root and level; nil if it does not exist at that time.
 func (a *accounts) resolve(number uint32, at udr.Instant, rev Revision, rules []cycles) (*Account, error) {
 	f := a.fact(number, at, rev)
 	if f == nil {

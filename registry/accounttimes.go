@@ -7,9 +7,9 @@ import (
 	"ratemill/udr"
 )
 
-// accountTimes are the times for which something holds of accounts: that they have a billing profile of their own, or that they are out of
-// business. What a profile or a status says besides is a statement, which a Registry does not hold; but rating needs to know who pays for
-// a SIM, and whose packages renew, record by record.
+// accountTimes holds the times during which accounts have a billing profile of their own, or during which they are
+// out of business. Rating needs these for each record: the profile decides who pays for a SIM, the status whose
+// packages renew. The other values of a profile or a status are statements, which a Registry does not hold.
 type accountTimes struct {
 	accounts [][]accountTime // by account number, in the order of (from, known)
 }
@@ -81,7 +81,7 @@ func (p *accountTimes) has(account uint32, at udr.Instant, rev Revision) bool {
 }
 
 // Profiled reports whether an account has a billing profile of its own at a time, as known at a revision. The nearest
-// such account, itself or above, pays; without any, each account pays for itself, as Payer says.
+// such account, itself or above, pays. If there is none, each account pays for itself; see Payer.
 func (v *View) Profiled(account uint32, at udr.Instant, rev Revision) bool {
 	return v.r.profiles.has(account, at, rev)
 }

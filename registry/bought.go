@@ -12,8 +12,8 @@ import (
 	"ratemill/udr"
 )
 
-// bought is what accounts and SIMs have on top of their plans: packages and add-ons. What was stated of them is a
-// statement, which a Registry does not hold; rating draws on their buckets, record by record.
+// bought holds the packages and add-ons that accounts and SIMs have on top of their plans. The full statements about
+// them are not in a Registry, but rating draws on their buckets for each record.
 type bought map[buyer][]boughtFact // in the order of (kind, name, from, known)
 
 type buyer struct {
@@ -35,7 +35,7 @@ type boughtFact struct {
 	id       uint64
 }
 
-// Renewal says when a package renews by itself.
+// Renewal says when a package renews automatically.
 type Renewal uint8
 
 // The ways to renew.
@@ -49,7 +49,7 @@ var renewalNames = [...]string{"never", "on_expiry", "on_use_up"}
 
 func (r Renewal) String() string { return renewalNames[r] }
 
-// ParseRenewal reads a way to renew; what it does not know never renews.
+// ParseRenewal reads a way to renew. A text that it does not know means that the package never renews.
 func ParseRenewal(text string) Renewal { return Renewal(max(0, slices.Index(renewalNames[:], text))) }
 
 // Bought is a package or an add-on that an account or a SIM has from a time until another.
@@ -59,18 +59,18 @@ type Bought struct {
 	ID           uint64 // a hash of the kind and the name
 	Since, Until udr.Instant
 	Quantity     int64 // of an add-on, 1 or more
-	Cap          int   // of a package in percent, in place of the catalogue's; -1 for that
+	Cap          int   // of a package in percent, replaces the catalogue's; -1: the catalogue's
 
 	Renewal  Renewal     // of a package
-	Stops    udr.Instant // it renews before that; Until, or the time of a later statement that it never renews
-	Price    *decimal.D  // of a renewal, in place of the catalogue's; nil for that
+	Stops    udr.Instant // it renews only before this time: Until, or the time of a later statement that it never renews
+	Price    *decimal.D  // of a renewal, replaces the catalogue's; nil: the catalogue's
 	Currency string      // of Price
 }
 
-// NoEnd is the end of what has none.
+// NoEnd is the end of a package or add-on without an end.
 const NoEnd = udr.Instant(math.MaxInt64)
 
-// boughtValue is what rating needs of a value.
+// boughtValue has the fields of a value that rating needs.
 type boughtValue struct {
 	Quantity int64 `json:"quantity"`
 	Cap      *int  `json:"cap"`
@@ -96,7 +96,7 @@ func (b bought) load(numbers map[string]uint32, statements []Statement, known Re
 		}
 		var v boughtValue
 		if len(s.Value) > 0 {
-			_ = json.Unmarshal(s.Value, &v) // what cannot be read is as if it were not said
+			_ = json.Unmarshal(s.Value, &v) // an unreadable value counts as not given
 		}
 		f := boughtFact{kind: s.Kind, name: s.Name, from: s.From, known: known, state: s.State, quantity: max(v.Quantity, 1), cap: -1,
 			id: xxhash.Sum64String(string(s.Kind) + " " + s.Name)}
@@ -129,7 +129,7 @@ func (v *View) Bought(sim bool, number uint32, at udr.Instant, rev Revision, dst
 		for ; i < len(facts) && facts[i].name == first.name && facts[i].kind == first.kind; i++ {
 			f := &facts[i]
 			if f.from > at || f.known > rev || i+1 < len(facts) && facts[i+1].same(f) && facts[i+1].known <= rev {
-				continue // a later one of the same time says otherwise
+				continue // a later fact of the same time replaces it
 			}
 			switch {
 			case f.state == Withdrawn:

@@ -12,16 +12,16 @@ import (
 	"ratemill/udr"
 )
 
-// Breach is a bound that a change set would break. The bounds keep money simple: what pays for a SIM, and in which
-// cycle, is a function of the account and the time.
+// Breach is a bound that a change set would break. The bounds keep billing simple: the account and the time alone
+// decide who pays for a SIM, and in which cycle.
 type Breach struct {
 	Kind    Kind
 	Subject string
 	From    udr.Instant
-	Reason  string // in words, with what is allowed instead
+	Reason  string // in words, with the allowed alternative
 }
 
-// Breaches are all bounds that a change set would break.
+// Breaches lists all bounds that a change set would break.
 type Breaches []Breach
 
 func (b Breaches) Error() string {
@@ -32,10 +32,11 @@ func (b Breaches) Error() string {
 	return strings.Join(all, "\n")
 }
 
-// CheckBounds tells all bounds that a change set would break. r and s have loaded it, and have not published it yet. A
-// bound that was broken before the change set is no breach. Without s, it checks what needs no statements. The billing
-// cycles that have begun by now may have rated usage; 0: none has. What is rated already is not asked: a file that is being
-// read knows an older revision, and its records would have other cycles than those after them.
+// CheckBounds returns all bounds that a change set would break. r and s have loaded it, and have not published it
+// yet. A bound that was broken before the change set is not a breach. Without s, it skips the bounds that need
+// statements. Billing cycles that have begun by now may have rated usage; if now is 0, none has. CheckBounds does not
+// ask which usage is already rated: a file that is being read uses an older revision, and its records would have
+// other cycles than the records after them.
 func CheckBounds(r *Registry, s *Statements, changes *Changes, now udr.Instant) Breaches {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -44,7 +45,7 @@ func CheckBounds(r *Registry, s *Statements, changes *Changes, now udr.Instant) 
 	return b.check()
 }
 
-// check tells the breaches, without those of a fact that is stated twice.
+// check returns the breaches, without those of a fact that is stated twice.
 func (b *bounds) check() Breaches {
 	for _, number := range b.affected() {
 		b.account(number)
@@ -93,17 +94,18 @@ type terms struct {
 	day      int
 	parent   uint32
 	inherits bool   // the currency is that of an account above
-	payer    uint32 // the nearest one with a profile, 0 if none has
+	payer    uint32 // the nearest account with a profile, 0 if there is none
 	profile  string // its own
 }
 
-// changesAnyTime are the fields of a billing profile that can change within a cycle: they say how an account is reached and how much
-// it may owe, not what it owes.
+// changesAnyTime are the fields of a billing profile that can change within a cycle: they say how to reach an account
+// and how much it may owe, but do not change the amounts that it owes.
 var changesAnyTime = [...]string{"billing_address", "cost_centre", "credit_limit", "credit_policy", "custom", "delivery",
 	"e_invoice", "emails",
 	"language", "payment", "remote_storage"}
 
-// ProfileTerms are those fields of a billing profile that change only at the beginning of a cycle, as canonical JSON.
+// ProfileTerms returns the fields of a billing profile that change only at the beginning of a cycle, as canonical
+// JSON.
 func ProfileTerms(profile []byte) string {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(profile, &fields) != nil {
@@ -119,8 +121,8 @@ func ProfileTerms(profile []byte) string {
 	return string(text)
 }
 
-// paysSame reports whether the currency is the same, or not the account's own: where nobody has a profile, an account
-// with cycles of its own follows the currency of the one above.
+// paysSame reports whether the currency is the same, or not the account's own. If no account has a profile, an
+// account with cycles of its own follows the currency of the one above.
 func (t *terms) paysSame(other *terms) bool {
 	return t.currency == other.currency || t.inherits && other.inherits && t.payer == 0 && other.payer == 0
 }
@@ -186,7 +188,7 @@ func (b *bounds) account(number uint32) {
 	}
 }
 
-// boundary checks that what changes at a time does so at the beginning of a cycle.
+// boundary checks that changes at a time happen at the beginning of a cycle.
 func (b *bounds) boundary(number uint32, id string, at udr.Instant) {
 	what := func(rev Revision) string {
 		before, after := b.terms(number, at-1, rev), b.terms(number, at, rev)
@@ -228,7 +230,7 @@ func (b *bounds) sparesRated(number uint32, id string, instants []udr.Instant) {
 		if was.paysSame(&is) {
 			is.currency, is.inherits = was.currency, was.inherits
 		}
-		if was.payer == 0 { // the first profile, where nobody had one
+		if was.payer == 0 { // the first profile, if no account had one
 			is.payer, is.profile = 0, ""
 		}
 		if at < limit && was.there && !is.there && b.owned(number) {
@@ -245,7 +247,7 @@ func (b *bounds) sparesRated(number uint32, id string, instants []udr.Instant) {
 	}
 }
 
-// owned reports whether a SIM was ever assigned to an account: somebody may have an invoice for its usage.
+// owned reports whether a SIM was ever assigned to an account, so that an invoice for its usage may exist.
 func (b *bounds) owned(account uint32) bool {
 	for sim := uint32(1); sim <= b.r.sims.count; sim++ {
 		for _, own := range b.r.owners(sim, b.rev) {
@@ -322,7 +324,8 @@ func (b *bounds) status(number uint32, id string, at udr.Instant) {
 		id, its, b.day(number, at), parent, above, strings.Join(StatusesBelow(above), ", "))
 }
 
-// twice checks that the change set states nothing twice for one time: of two facts only one would hold, in silence.
+// twice checks that the change set states nothing twice for one time. Otherwise one of the two facts would silently
+// replace the other.
 func (b *bounds) twice() {
 	type key struct {
 		kind          Kind
@@ -392,7 +395,7 @@ func (b *bounds) terminated() {
 // mostUnretired is the number of SIMs of an account that an error lists.
 const mostUnretired = 20
 
-// over are the times during which accounts are terminated. ends says that the change set terminates one.
+// over holds the times during which accounts are terminated. ends means that the change set terminates one.
 func (b *bounds) over() (over map[uint32][]span, ends bool) {
 	if b.s == nil {
 		return nil, false
@@ -419,7 +422,7 @@ func (b *bounds) over() (over map[uint32][]span, ends bool) {
 	return over, ends
 }
 
-// unretired is the first time from one until another at which a SIM is in no state or in one that is not for ever.
+// unretired returns the first time in an interval at which a SIM has no state, or a state that is not final.
 func (b *bounds) unretired(sim uint32, from, until udr.Instant) (udr.Instant, bool) {
 	at := from
 	for at < until {
@@ -457,7 +460,7 @@ func (r *Registry) owners(sim uint32, rev Revision) (all []owned) {
 	return all
 }
 
-// day is a time as people write it: a day in the account's zone, or an instant.
+// day formats a time as a day in the account's zone, or as an instant if it is not midnight there.
 func (b *bounds) day(account uint32, at udr.Instant) string {
 	if at == Always {
 		return "the beginning"
@@ -497,8 +500,8 @@ func StatusesBelow(parent string) []string {
 	return nil
 }
 
-// StatusOf is the status of an account, which is there at that time, as known at a revision. One of which none was stated
-// by then is active: it is older than statuses. After its last, it has none.
+// StatusOf returns the status at a time of an account that exists then, as known at a revision. An account without a
+// stated status is active, because accounts are older than statuses. After its last status ends, it has none.
 func StatusOf(s *Statements, account string, at udr.Instant, rev Revision) string {
 	if f, ok := s.At(KindStatus, account, "", at, rev); ok {
 		return statusIn(f.Value)

@@ -2,22 +2,23 @@ package registry
 
 import "slices"
 
-// Cause is what made facts: a unique text, such as request:<key>, usage:<file>:<seq>, timer:<kind>:<subject>:<due>,
-// batch:<id>:<line> or cascade:<revision>:<account>. The control store takes the facts of a cause once, so a consumer
-// that makes them again after a crash changes nothing. Kind and Subject are what it was about.
+// Cause identifies the origin of facts by a unique text, such as request:<key>, usage:<file>:<seq>,
+// timer:<kind>:<subject>:<due>, batch:<id>:<line> or cascade:<revision>:<account>. The control store accepts the
+// facts of a cause once, so a consumer that makes them again after a crash changes nothing. Kind and Subject name the
+// kind and the subject of the facts.
 type Cause struct {
 	Cause   string
 	Kind    Kind
 	Subject string
 }
 
-// Because adds a cause to a change set and returns its place, for the facts that it makes.
+// Because adds a cause to a change set and returns its index, for the facts that it causes.
 func (c *Changes) Because(cause Cause) uint32 {
 	c.Causes = append(c.Causes, cause)
 	return uint32(len(c.Causes))
 }
 
-// FindCauses gives each fact without a cause the one of its own kind and subject, where the change set has one.
+// FindCauses gives each fact without a cause the cause with its kind and subject, if the change set has one.
 func (c *Changes) FindCauses() {
 	if len(c.Causes) == 0 {
 		return
@@ -39,10 +40,10 @@ func (c *Changes) FindCauses() {
 	c.facts(find)
 }
 
-// Without removes the causes for which known reports true, with the facts that they made.
+// Without removes the causes for which known reports true, together with their facts.
 func (c *Changes) Without(known func(cause string) bool) {
 	const gone = ^uint32(0)
-	places := make([]uint32, len(c.Causes)+1) // where each cause is now
+	places := make([]uint32, len(c.Causes)+1) // the new index of each cause
 	kept := c.Causes[:0]
 	for i, cause := range c.Causes {
 		places[i+1] = gone
@@ -61,7 +62,8 @@ func (c *Changes) Without(known func(cause string) bool) {
 	})
 }
 
-// facts calls each for the cause, the kind and the subject of every fact, and removes the facts for which it is true.
+// facts calls each with the cause, the kind and the subject of every fact, and removes the facts for which it returns
+// true.
 func (c *Changes) facts(each func(cause *uint32, kind Kind, subject string) (remove bool)) {
 	c.Companies = removed(c.Companies, func(f *Company) bool { return each(&f.Cause, KindCompany, f.ID) })
 	c.Accounts = removed(c.Accounts, func(f *AccountFact) bool { return each(&f.Cause, KindAccount, f.ID) })

@@ -9,14 +9,14 @@ import (
 )
 
 // Prices may have conditions on the installation's own fields of accounts, and on the group of a SIM. These are in
-// statements, which a Registry does not hold; so it keeps these few words of them.
+// statements, which a Registry does not hold, so it keeps copies of just these values.
 
 // customs are the installation's own fields of accounts, by account number.
 type customs struct {
 	details, profiles map[uint32][]custom // in the order of (from, known)
 }
 
-// custom is what a statement says of the fields; most say nothing.
+// custom holds the values of the fields in a statement; most statements have none.
 type custom struct {
 	from   udr.Instant
 	known  Revision
@@ -88,7 +88,7 @@ func (v *View) Group(sim uint32, at udr.Instant, rev Revision) string {
 	return v.r.groups.values.list[s.Value].Name
 }
 
-// loadGroup keeps the group of a SIM as states are kept: the name of the state is that of the group.
+// loadGroup stores the group of a SIM in the same way as a state, with the group's name as the name of the state.
 func (r *Registry) loadGroup(s *Statement, known Revision) {
 	sim, ok := SIMOf(s.Subject)
 	if !ok {
@@ -103,7 +103,8 @@ func (r *Registry) loadGroup(s *Statement, known Revision) {
 	r.groups.add(&StateFact{SIM: sim, From: s.From, StateValue: StateValue{State: s.State, Name: value.Group}}, known)
 }
 
-// keep keeps the words of statements that rating needs, and the times for which accounts have profiles or are out of business.
+// keep stores the values of statements that rating needs, and the times during which accounts have profiles or are
+// out of business.
 func (r *Registry) keep(statements []Statement, known Revision) {
 	r.profiles.loadProfiles(r.accounts.numbers, statements, known)
 	r.idle.loadIdle(r.accounts.numbers, statements, known)

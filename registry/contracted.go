@@ -7,20 +7,20 @@ import (
 	"ratemill/udr"
 )
 
-// contracts are the first days of contracts, by which rating counts contract years. What else a contract says is a statement,
-// which a Registry does not hold.
+// contracts holds the first days of contracts, from which rating counts contract years. The other fields of a
+// contract are statements, which a Registry does not hold.
 type contracts struct {
 	accounts [][]contracted // by account number
 }
 
-// contracted is what a revision says of one contract from a time on.
+// contracted is the content of one contract from a time on, as of a revision.
 type contracted struct {
 	contract string
 	from     udr.Instant
 	known    Revision
 	state    State
 	start    int32
-	signed   bool // it is no draft
+	signed   bool // it is not a draft
 	over     bool // ended or terminated
 }
 
@@ -95,7 +95,7 @@ func (c *contracts) newest(facts []contracted, f *contracted, at udr.Instant, re
 		}
 		for i := range facts {
 			if w := &facts[i]; w.contract == o.contract && w.from == o.from && w.known > o.known && w.known <= rev {
-				return false // withdrawn, or said anew
+				return false // withdrawn, or stated again
 			}
 		}
 		return true
@@ -111,9 +111,10 @@ func (c *contracts) newest(facts []contracted, f *contracted, at udr.Instant, re
 	return true
 }
 
-// Contracted is the local date from which the contract years of an account are counted, in days since 1970-01-01: the first day
-// of its oldest contract in force, or else of the newest one that is over, its own or that of the nearest account above. Without
-// any it is the day on which the account began. The years of one that always was there are those of the calendar.
+// Contracted is the local date from which the contract years of an account are counted, in days since 1970-01-01: the
+// first day of its oldest contract in force, or else of the newest one that is over, its own or that of the nearest
+// account above. Without any contract it is the day on which the account began. An account that always existed has
+// calendar years.
 func (v *View) Contracted(account uint32, at udr.Instant, rev Revision) int32 {
 	for number, level := account, 0; number != 0 && level <= maxLevels; level++ {
 		if day, ok := v.r.contracts.start(number, at, rev); ok {
@@ -128,7 +129,7 @@ func (v *View) Contracted(account uint32, at udr.Instant, rev Revision) int32 {
 	return v.r.accounts.began(account, at, rev)
 }
 
-// began is the local date on which an account began; 0, 1970-01-01, if it always was there.
+// began returns the local date on which an account began; 0, 1970-01-01, if it always existed.
 func (a *accounts) began(account uint32, at udr.Instant, rev Revision) int32 {
 	if int(account) >= len(a.facts) {
 		return 0

@@ -7,12 +7,12 @@ import (
 	"ratemill/diag"
 )
 
-// An account pays in its currency. A plan or a limit in another currency would suspend all usage of the account and of
-// the accounts below it, so files with such a plan are refused. Facts that the files do not contain come from the
-// registry, if there is one.
+// An account pays in its currency. A plan or a limit in another currency would suspend all usage of the account and
+// of the accounts below it, so files with such a plan are refused. If there is a registry, it supplies the facts that
+// the files lack.
 
-// tariffs are the accounts, plans and SIMs in the files together. There may be millions of SIMs, but few accounts and
-// plans.
+// tariffs holds the accounts, plans and SIMs of all files together. There may be millions of SIMs, but few accounts
+// and plans.
 type tariffs struct {
 	*Catalogue
 	accounts map[string]*accountTariffs
@@ -169,7 +169,7 @@ func (t *tariffs) takesPart(im *importer, a *accountTariffs, id string, at diag.
 	}
 }
 
-// currencies are the currencies of an account, as far as known. A tree has no more than 64 levels.
+// currencies returns the currencies of an account, as far as known. A tree has at most 64 levels.
 func (t *tariffs) currencies(im *importer, id string, depth int) (all []string) {
 	a := t.accounts[id]
 	if a == nil || depth > 64 {

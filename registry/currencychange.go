@@ -28,7 +28,7 @@ func (im *importer) paid(number uint32) (all []paidIn) {
 	return all
 }
 
-// changes reports plans of accounts that change their currency, where the import changes the account, one above, or the
+// changes reports plans of accounts that change their currency, if the import changes the account, one above, or the
 // SIM.
 func (t *tariffs) changes(im *importer) {
 	several := map[uint32][]paidIn{}
@@ -89,7 +89,7 @@ func (t *tariffs) changesOf(im *importer, number uint32, told map[[3]string]bool
 	}
 }
 
-// comparePaid reports a plan or limit, once, that is not in the currency of an account from a time on.
+// comparePaid reports, once, a plan or limit that is not in the currency of an account from a time on.
 func (t *tariffs) comparePaid(im *importer, account uint32, from udr.Instant, currency, what, name string, its []string,
 	told map[[3]string]bool) {
 	key := [3]string{im.accountID(account), what + " " + name, currency}

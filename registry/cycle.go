@@ -29,7 +29,7 @@ func (c Cycles) Of(date int32) (first, next int32) {
 	return max(first, min(c.From, date)), next
 }
 
-// Between is how many cycles begin after one local date and up to another, 0 if the second is earlier.
+// Between returns the number of cycles that begin after one local date and up to another, 0 if the second is earlier.
 func (c Cycles) Between(from, to int32) int {
 	return max(0, monthOf(to, c.Day)-monthOf(from, c.Day))
 }
@@ -91,8 +91,8 @@ type cycles struct {
 	from udr.Instant
 }
 
-// after are the rules after a change requested from a time on. A begun cycle runs to its end, so that no two overlap:
-// usage counts in exactly one cycle. A change on the first date of a cycle takes effect there.
+// after returns the rules after a change requested from a time on. A begun cycle runs to its end, so that no two
+// overlap: usage counts in exactly one cycle. A change on the first date of a cycle takes effect there.
 func (c cycles) after(asked udr.Instant, zone *time.Location, day int) cycles {
 	date := LocalDate(zone, asked)
 	if first, _ := c.Of(date); first == date && Midnight(zone, date) == asked {
@@ -102,17 +102,19 @@ func (c cycles) after(asked udr.Instant, zone *time.Location, day int) cycles {
 	return cycles{Cycles{zone, day, next}, Midnight(zone, next)}
 }
 
-// SIMCycles are the rules for the cycles of a SIM's own usage at a time, if they differ from those of its account: a
-// SIM that moves below one billing root stays in the running cycle. owner is its owner at that time.
+// SIMCycles returns the rules for the cycles of a SIM's own usage at a time, if they differ from those of its
+// account. They differ because a SIM that moves within one billing root stays in the running cycle. owner is its
+// owner at that time.
 func (v *View) SIMCycles(sim uint32, owner Ownership, at udr.Instant, rev Revision) (Cycles, bool) {
 	run, moved := v.simCycles(sim, owner, at, rev, 0)
 	return run.Cycles, moved
 }
 
-// MoveMatters is for how long a SIM's move can affect its cycles: the running cycle, and a short one after it.
+// MoveMatters is the longest time for which a SIM's move can affect its cycles: the running cycle, and a short one
+// after it.
 const MoveMatters = udr.Instant(66 * 24 * time.Hour)
 
-// mostMoves bounds how many moves of a SIM, each within two months of the next, are traced back.
+// mostMoves is the largest number of moves of a SIM, each within two months of the next, that SIMCycles traces back.
 const mostMoves = 100
 
 func (v *View) simCycles(sim uint32, owner Ownership, at udr.Instant, rev Revision, moves int) (cycles, bool) {
@@ -143,7 +145,7 @@ func (v *View) simCycles(sim uint32, owner Ownership, at udr.Instant, rev Revisi
 	return next, true
 }
 
-// said lists the facts about an account from each of its beginnings on, as known at a revision.
+// said lists the facts about an account, one for each of its beginnings, as known at a revision.
 func (a *accounts) said(number uint32, rev Revision) []*accountKnown {
 	var said []*accountKnown
 	facts := a.facts[number]
@@ -153,7 +155,7 @@ func (a *accounts) said(number uint32, rev Revision) []*accountKnown {
 			continue
 		}
 		if n := len(said); n > 0 && said[n-1].From == f.From {
-			said = said[:n-1] // of one beginning, the last known counts
+			said = said[:n-1] // of facts with the same beginning, the last known counts
 		}
 		said = append(said, f)
 	}

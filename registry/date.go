@@ -13,7 +13,7 @@ const dateSeconds = 24 * 60 * 60
 // String is the date as 2026-04-01.
 func (d Date) String() string { return d.UTC().Format(time.DateOnly) }
 
-// UTC is the beginning of the date in UTC, for what takes a time.
+// UTC returns the beginning of the date in UTC, for functions that take a time.
 func (d Date) UTC() time.Time { return time.Unix(int64(d)*dateSeconds, 0).UTC() }
 
 // MarshalText implements encoding.TextMarshaler.

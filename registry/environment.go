@@ -8,7 +8,7 @@ import (
 	"ratemill/udr"
 )
 
-// sandbox reports whether a billing profile is one of a sandbox: its invoices are tests.
+// sandbox reports whether a billing profile belongs to a sandbox, whose invoices are tests.
 func sandbox(profile []byte) bool {
 	if !bytes.Contains(profile, []byte(`"sandbox"`)) {
 		return false
@@ -19,7 +19,8 @@ func sandbox(profile []byte) bool {
 	return json.Unmarshal(profile, &v) == nil && v.Environment == "sandbox"
 }
 
-// environments checks that a payer is in a sandbox for ever or never, and that nobody in production pays for the SIMs of one that is.
+// environments checks that a payer is either always or never in a sandbox, and that no account in production pays for
+// the SIMs of an account in a sandbox.
 func (b *bounds) environments() {
 	if b.s == nil || !b.mayMix() {
 		return
@@ -46,7 +47,7 @@ func (b *bounds) environments() {
 	}
 }
 
-// planned are the times at which the payer of an account may change, or the plan of one above it.
+// planned returns the times at which the payer of an account, or the plan of an account above it, may change.
 func (b *bounds) planned(number uint32) []udr.Instant {
 	all, above := b.instants(number), []uint32{number}
 	for i := 0; i < len(above); i++ {
@@ -60,7 +61,7 @@ func (b *bounds) planned(number uint32) []udr.Instant {
 	return slices.Compact(all)
 }
 
-// mayMix reports whether there is any sandbox: nearly always there is none.
+// mayMix reports whether there is any sandbox. Nearly always there is none.
 func (b *bounds) mayMix() bool {
 	for id := range b.s.Subjects(KindProfile) {
 		for _, f := range b.s.Told(KindProfile, id) {
@@ -72,7 +73,8 @@ func (b *bounds) mayMix() bool {
 	return false
 }
 
-// mixes tells an account above one in a sandbox, or the other way round, that pays for its SIMs by a plan.
+// mixes finds an account above that pays by a plan for the SIMs of an account in the other environment: sandbox or
+// production.
 func (b *bounds) mixes(number uint32, id string, at udr.Instant) bool {
 	its, there := b.payerIn(number, at)
 	if !there {

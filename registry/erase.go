@@ -8,7 +8,7 @@ import (
 )
 
 // A CSV file without the column of a field leaves the field as it is. An empty cell removes the plan of a SIM, and so
-// does an entry in YAML without a plan; import reports that.
+// does an entry in YAML without a plan; import warns of both.
 
 // earlier is the statement about a SIM that was valid before another.
 func (a *around) earlier(begun bool) (m mark, ok bool) {
@@ -46,7 +46,7 @@ type erasure struct {
 	sims  int
 }
 
-// erase notes that a row without a plan removes one.
+// erase records that a row without a plan removes the SIM's plan.
 func (im *importer) erase(r *row, a *around, begun bool) {
 	m, ok := a.earlier(begun)
 	if !ok || m.plan == 0 {

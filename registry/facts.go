@@ -9,7 +9,7 @@ import (
 // Revision counts the change sets of the registry: "as of revision r" sees the change sets 1 to r.
 type Revision uint64
 
-// Always is the beginning of a fact without one.
+// Always is the beginning of a fact that has no start date.
 const Always udr.Instant = 0
 
 // Company is an owner of accounts.
@@ -18,10 +18,10 @@ type Company struct {
 	Name string
 	Kind CompanyKind
 
-	Cause uint32 // its place in Changes.Causes, from 1; 0 for none
+	Cause uint32 // its index in Changes.Causes, from 1; 0 for none
 }
 
-// CompanyKind is a company's part in the business.
+// CompanyKind is a company's role in the business.
 type CompanyKind uint8
 
 // The kinds of companies.
@@ -50,10 +50,10 @@ func ParseCompanyKind(text string) (CompanyKind, bool) {
 type State uint8
 
 const (
-	Holds     State = iota // from then on the fact is valid
-	Ended                  // from then on there is nothing: the SIM has no owner, the identifier names no SIM
-	Withdrawn              // the fact with this beginning was a mistake: as if it had never been stated
-	AfterEnd               // Holds; in addition the previous fact was stated to end at this time: if this fact is withdrawn, nothing is valid
+	Holds     State = iota // the fact is valid from its time on
+	Ended                  // nothing is valid from this time on: the SIM has no owner, the identifier names no SIM
+	Withdrawn              // the fact with this beginning was a mistake and counts as never stated
+	AfterEnd               // as Holds, and the previous fact was stated to end at this time: if this fact is withdrawn, nothing is valid
 )
 
 // begins reports whether something is valid from the fact's time on, ends whether the previous fact was stated to end
@@ -61,7 +61,7 @@ const (
 func (s State) begins() bool { return s == Holds || s == AfterEnd }
 func (s State) ends() bool   { return s == Ended || s == AfterEnd }
 
-// stateOf is the state for a time at which a fact begins, an earlier one ends, or both.
+// stateOf returns the State for a time at which a fact begins, an earlier one ends, or both.
 func stateOf(begins, ends bool) State {
 	switch {
 	case begins && ends:
@@ -91,10 +91,10 @@ type AccountFact struct {
 	SharePlans []string
 	Limits     []string
 	Partition  int    // of a billing root; NoPartition for the others
-	Cause      uint32 // its place in Changes.Causes, from 1; 0 for none
+	Cause      uint32 // its index in Changes.Causes, from 1; 0 for none
 }
 
-// AccountKind is what an account may do.
+// AccountKind is the role of an account and decides what it may do.
 type AccountKind uint8
 
 // The kinds of accounts.
@@ -128,7 +128,7 @@ type OwnershipFact struct {
 	State   State
 	Account uint32
 	Plan    string
-	Cause   uint32 // its place in Changes.Causes, from 1; 0 for none
+	Cause   uint32 // its index in Changes.Causes, from 1; 0 for none
 }
 
 // IdentifierFact is the SIM of an identifier from a time on. At any time an identifier names at most one SIM; a SIM may
@@ -138,7 +138,7 @@ type IdentifierFact struct {
 	From       udr.Instant
 	State      State
 	SIM        uint32
-	Cause      uint32 // its place in Changes.Causes, from 1; 0 for none
+	Cause      uint32 // its index in Changes.Causes, from 1; 0 for none
 }
 
 // Changes is a change set: the facts that become known with a revision.

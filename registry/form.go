@@ -11,12 +11,12 @@ import (
 	"ratemill/diag"
 )
 
-// Form is how people write the values of a kind of statements. The package that owns the kind gives it.
+// Form describes how people write the values of a kind of statements. The package that owns the kind supplies it.
 type Form struct {
 	Kind   Kind
 	Fields []Field
 
-	// Read reads and checks a value, and returns it as canonical JSON. All mistakes are in the list.
+	// Read reads and checks a value, and returns it as canonical JSON. It adds all mistakes to the list.
 	Read func(n *diag.Node) (value []byte, list diag.List)
 }
 
@@ -25,7 +25,7 @@ type Field struct {
 	Path     string // payment.sepa.iban
 	List     bool   // several values; in a cell with blanks between them
 	Map      bool   // its keys are the installation's: custom.colour
-	Required bool   // with dots in its path: if any field of the same struct is there
+	Required bool   // for a path with dots: if any field of the same struct is present
 	Enum     []string
 	Default  string
 	Doc      string

@@ -7,7 +7,7 @@ import (
 	"ratemill/udr"
 )
 
-// Period is a fact about a SIM for a time: its owner, or one of its identifiers. Periods with Corrected were valid
+// Period is a fact about a SIM for a time: its owner, or one of its identifiers. A Period with Corrected was valid
 // until a later revision gave another fact for the same beginning.
 type Period struct {
 	Identifier udr.Identifier // none for an owner
@@ -16,12 +16,12 @@ type Period struct {
 	Since      udr.Instant
 	Until      udr.Instant // where Ends
 	Ends       bool
-	Known      Revision // that gave its beginning
-	EndKnown   Revision // that gave its end
-	Corrected  Revision // that withdrew or replaced it; 0 while it is valid
+	Known      Revision // revision that stated its beginning
+	EndKnown   Revision // revision that stated its end
+	Corrected  Revision // revision that withdrew or replaced it; 0 while it is valid
 }
 
-// told is a fact about a SIM, as far as a history needs it: subject is an account and a plan, or a SIM.
+// told has the parts of a fact about a SIM that a history needs. The subject is an account and a plan, or a SIM.
 type told struct {
 	from    udr.Instant
 	known   Revision
@@ -30,8 +30,8 @@ type told struct {
 	plan    uint32
 }
 
-// EverNamed are the SIMs that an identifier named at any time, as known at any revision, each once, in the order of
-// their numbers.
+// EverNamed returns the SIMs that an identifier named at any time, as known at any revision, each once, in the order
+// of their numbers.
 func (v *View) EverNamed(id udr.Identifier) (sims []uint32) {
 	for _, f := range v.r.identifiers.told(&v.r.moments, id) {
 		if f.account != 0 {
@@ -66,7 +66,7 @@ func (v *View) SIMsOf(account uint32, at udr.Instant, rev Revision, dst []uint32
 	return dst
 }
 
-// periods makes periods of facts in the order of (from, known): of those with one beginning the last is valid.
+// periods makes periods from facts in the order of (from, known). Of facts with the same beginning the last is valid.
 func periods(facts []told, of func(told) bool) (all []Period) {
 	for i, f := range facts {
 		if !f.state.begins() || !of(f) {
@@ -149,7 +149,7 @@ func (v *View) StateHistory(sim uint32) (all []StatePeriod) {
 	return all
 }
 
-// AccountPeriod is what was stated of an account for a time.
+// AccountPeriod is a stated fact about an account for a time.
 type AccountPeriod struct {
 	Period
 	Fact AccountFact
@@ -179,7 +179,7 @@ type StatementPeriod struct {
 	Statement
 }
 
-// History lists all that was ever stated of a subject, by kind and name, in the order of their beginnings.
+// History lists all statements ever made about a subject, by kind and name, in the order of their beginnings.
 func (s *Statements) History(of string) (all []StatementPeriod) {
 	for _, kind := range StatementKinds {
 		for known := s.Told(kind, of); len(known) > 0; {
@@ -199,13 +199,13 @@ func (s *Statements) History(of string) (all []StatementPeriod) {
 	return all
 }
 
-// CompanyTold is a company as it was stated with a revision.
+// CompanyTold is a company as a revision stated it.
 type CompanyTold struct {
 	Company
 	Known, Corrected Revision
 }
 
-// CompanyHistory lists all that was ever stated of a company.
+// CompanyHistory lists all facts ever stated about a company.
 func (v *View) CompanyHistory(id string) (all []CompanyTold) {
 	for i, f := range v.r.companies[id] {
 		c := CompanyTold{Company: f.Company, Known: f.known}

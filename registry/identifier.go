@@ -49,8 +49,9 @@ type listEntry struct {
 	text bool
 }
 
-// pack is the digits of value as a word. Different values have different words: a leading one marks the length, and
-// ICCIDs of 20 digits, which all begin with 89 (ITU-T E.118), omit these two behind a high bit.
+// pack returns the digits of value as a 64-bit word. Different values have different words, because a leading 1 marks
+// the length. ICCIDs of 20 digits all begin with 89 (ITU-T E.118), so their words omit these two digits and set a
+// high bit.
 func pack(value string) (key uint64, ok bool) {
 	var mark uint64
 	if len(value) > 18 {
@@ -88,7 +89,7 @@ func (ids *identifiers) find(id udr.Identifier) *reference {
 	if key, ok := pack(id.Value); ok {
 		return ids.digits[id.Kind].find(key)
 	}
-	// In the unlikely case that two texts have one hash, they are stored under neighbouring hashes.
+	// If two texts have the same hash, which is unlikely, they are stored under neighbouring hashes.
 	for key := xxhash.Sum64String(id.Value); ; key++ {
 		index := ids.texts[id.Kind].find(key)
 		if index == nil {

@@ -7,7 +7,7 @@ import (
 	"ratemill/diag"
 )
 
-// Pool is what check must know of a share plan to tell that it does nothing.
+// Pool has the facts about a share plan that check needs to warn of one without effect.
 type Pool struct {
 	Name       diag.Text
 	Growing    bool     // its size depends on the SIMs that contribute
@@ -17,7 +17,8 @@ type Pool struct {
 	BySIMs     bool     // accounts have it while they have a SIM that takes part
 }
 
-// idlePools warns of pools to which nobody contributes, and of those that accounts have by their SIMs, if no SIM takes part.
+// idlePools warns of pools without contributing SIMs, and of pools that accounts have because of their SIMs if no SIM
+// takes part.
 func (t *tariffs) idlePools(im *importer) {
 	if !im.partial || len(t.pairs) == 0 || len(t.Pools) == 0 {
 		return
@@ -48,7 +49,7 @@ func (t *tariffs) idlePools(im *importer) {
 	}
 }
 
-// contributes warns where a pool that grows has SIMs, and none of them contributes.
+// contributes warns of a growing pool that has SIMs of which none contributes.
 func (t *tariffs) contributes(im *importer, p *Pool, have map[string][]string) {
 	var together []string
 	for _, id := range t.order {

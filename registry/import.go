@@ -20,55 +20,56 @@ type Input struct {
 	Open func() (io.ReadCloser, error)
 }
 
-// most is how many errors are listed; a file with more usually has one cause for many of them.
+// most is the number of errors that a report lists. In a file with more errors, many usually have the same cause.
 const most = 50
 
 // Import computes the change set that brings the registry to the state in the files. Known facts change nothing, so
 // importing a file again gives an empty change set. Anything that the files do not mention stays as it is.
 //
-// A row states something from its since on. A row with a known since corrects the facts of that time; a row with
-// another since is a change at that time. A row with withdrawn: true withdraws the facts with its since. A SIM with an
+// A row states something from its since on. A row with a known since corrects the facts of that time. A row with a
+// new since is a change at that time. A row with withdrawn: true withdraws the facts with its since. A SIM with an
 // until leaves then, and its identifiers become free.
 //
-// Afterwards r has loaded the facts of the change set: Publish makes them visible, and with errors r must be discarded.
-// All errors are reported at once, up to a bound.
+// Afterwards r has loaded the facts of the change set, and Publish makes them visible. If there are errors, discard
+// r. Import reports all errors at once, up to a bound.
 func Import(r *Registry, inputs []Input) (*Changes, diag.List) {
 	changes, _, list := ImportWith(r, inputs, ImportOptions{})
 	return changes, list
 }
 
-// ImportFor is Import with a warning for each name that a catalogue lacks, at a time. See ImportOptions.
+// ImportFor does the same as Import, and warns of each name that a catalogue lacks. See ImportOptions.
 func ImportFor(r *Registry, inputs []Input, c *Catalogue, now udr.Instant) (*Changes, diag.List) {
 	changes, _, list := ImportWith(r, inputs, ImportOptions{Catalogue: c, Now: now})
 	return changes, list
 }
 
-// ImportOptions are what an import asks besides the files.
+// ImportOptions holds the inputs of an import other than the files.
 type ImportOptions struct {
 	// Catalogue has the names of plans, share plans and limits; another name in a file is a warning. Nil allows any.
 	Catalogue *Catalogue
 
-	// Now is when the import takes place: usage until then may have been rated, so a change of cycles that have begun by
-	// then is an error, and so is a bound that would be broken. 0 allows all of it.
+	// Now is the time of the import. Usage until then may have been rated, so the import must not change cycles that
+	// have begun, or break a bound. 0 allows both.
 	Now udr.Instant
 
-	// Statements are those known so far, at the registry's revision. Afterwards they have loaded those of the change set,
-	// as the registry has loaded its facts. Nil: there are none.
+	// Statements holds those known so far, at the registry's revision. The import loads the statements of the change
+	// set into it, just as it loads facts into the registry. Nil: there are none.
 	Statements *Statements
-	Forms      []Form // of the kinds of statements; a kind without one takes any value
+	Forms      []Form // of the kinds of statements; a kind without a form accepts any value
 
-	// State is the state with a name of the lifecycle that settings name, at a time in a zone. after is its value for a SIM
-	// that was in a state of core active before: waiting for usage is a soft suspend then. Nil: files say the core of each
-	// state.
+	// State finds a state by its name and the lifecycle in settings, at a time in a zone. after is its value for a
+	// SIM whose state before has core active; for such a SIM, a state that waits for usage is a soft suspend. Nil:
+	// files give the core of each state.
 	State func(settings []byte, name string, at udr.Instant, zone *time.Location) (value, after StateValue, err error)
 
-	// Entitled checks what rows choose for SIMs against the resources of accounts. It is called once, before the first such row, with what
-	// the importer knows by then: accounts and resources of the files included, as of the revision of the change set. It opens no view of its
-	// own, and returns nil if nothing is restricted. Nil: nothing is checked.
+	// Entitled checks the resources that rows choose for SIMs against those of accounts. The importer calls it once,
+	// before the first such row, with everything known at that time as of the revision of the change set, including
+	// accounts and resources of the files. It must not open a view of its own. It returns nil if nothing is
+	// restricted. Nil: nothing is checked.
 	Entitled func(v *View, s *Statements, rev Revision) Entitled
 
-	// Renews checks a package that renews, in a zone, against the catalogue. payer is the account that pays, in a currency. Nil: nothing is
-	// checked.
+	// Renews checks a renewing package in a zone against the catalogue. payer is the paying account, with its
+	// currency. Nil: nothing is checked.
 	Renews func(b *Bought, zone *time.Location, payer, currency string) error
 
 	// Renewal is how a package renews by the catalogue, where a row says nothing: on_expiry, on_use_up, or another word if the catalogue
@@ -78,17 +79,18 @@ type ImportOptions struct {
 	// SIMLines, if it is not nil, is set to the number of lines about SIMs.
 	SIMLines *int
 
-	// Lines asks for the result of each line. LeaveOut are lines that are not read.
+	// Lines asks for the result of each line. LeaveOut lists lines to skip.
 	Lines    bool
 	LeaveOut map[Place]bool
 
-	// Portion is a part of the lines about SIMs, if it is not zero. Other lines are in the first portion.
+	// Portion, if not zero, limits the import to a part of the lines about SIMs. Other lines belong to the first
+	// portion.
 	Portion Portion
 
 	partial bool // the registry may have accounts and companies that the files lack
 }
 
-// Portion is the lines about SIMs from the first up to, but without, the last, counted from 0 over all files.
+// Portion is a range of the lines about SIMs, from first up to but not including last, counted from 0 over all files.
 type Portion struct{ First, Last int }
 
 // ImportWith is Import with options. lines are the results of the lines, if they are asked for.
@@ -241,14 +243,14 @@ type importer struct {
 	statements *Statements
 	forms      []Form
 	stateOf    func(settings []byte, name string, at udr.Instant, zone *time.Location) (value, after StateValue, err error)
-	rowsOf     map[uint64]struct{} // hashes of what rows of statements state
+	rowsOf     map[uint64]struct{} // hashes of the statements in rows
 	statedAt   map[string]diag.Pos // rows of statements that make a fact, by subject, without those about SIMs
 	renewing   func(b *Bought, zone *time.Location, payer, currency string) error
 	unsaid     func(b *Bought, zone *time.Location) string
 	entitling  func(*View, *Statements, Revision) Entitled
-	entitled   Entitled               // what it returned; nil if nothing is restricted
-	chosen     map[choice]error       // answers of it
-	waits      map[uint32]udr.Instant // of accounts: until when changes of rows wait
+	entitled   Entitled               // its result; nil if nothing is restricted
+	chosen     map[choice]error       // its cached answers
+	waits      map[uint32]udr.Instant // of accounts: the time until which changes of rows wait
 	most       int                    // errors that are listed
 	report     report
 }
@@ -302,7 +304,8 @@ func (im *importer) company(r *row) {
 	im.touch()
 }
 
-// word is the text of a cell with a name: no blanks, no control characters, not too long.
+// word returns the text of a cell with a name, and checks that it has no blanks, no control characters and is not too
+// long.
 func (im *importer) word(r *row, c column, required bool) (string, bool) {
 	text := r.cells[c].text
 	if text == "" {

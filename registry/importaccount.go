@@ -17,7 +17,7 @@ type accountRow struct {
 	row       *row
 	fact      AccountFact
 	withdrawn bool
-	wrong     bool // it becomes no fact, but is checked for further errors
+	wrong     bool // it does not become a fact, but is checked for further errors
 	place     Place
 }
 
@@ -83,8 +83,8 @@ func (im *importer) companyIDs() []string {
 	return ids
 }
 
-// finishAccounts makes the facts of each account after those of its parent, whose zone says when the dates of a row
-// without one begin.
+// finishAccounts makes the facts of each account after those of its parent, because the dates of a row without a zone
+// are in the parent's zone.
 func (im *importer) finishAccounts() {
 	for _, number := range im.accountOrder {
 		im.finishAccount(number)
@@ -208,7 +208,7 @@ func (im *importer) newestAccount(number uint32) *AccountFact {
 // newest is an instant after all beginnings.
 const newest udr.Instant = 1<<63 - 1
 
-// say adds a row's fact to the change set unless it is known, or the row is wrong.
+// say adds a row's fact to the change set, unless the fact is known or the row is wrong.
 func (im *importer) say(a *accountRow) {
 	for _, other := range im.accountRows[a.fact.Number] {
 		if other.row == a.row {
@@ -238,8 +238,8 @@ func (im *importer) say(a *accountRow) {
 	}
 }
 
-// complement fills in the fields for which a CSV file has no column: those of the row with the same since, or of the
-// one that was valid then.
+// complement fills in the fields for which a CSV file has no column. It takes them from the row with the same since,
+// or from the one that was valid then.
 func (im *importer) complement(a *accountRow) {
 	r, f := a.row, &a.fact
 	missing := func(c column) bool { return !r.cells[c].said }
@@ -300,7 +300,8 @@ func (im *importer) complement(a *accountRow) {
 	}
 }
 
-// accountFact adds a fact to the change set, and to the registry at once: the dates of accounts below depend on it.
+// accountFact adds a fact to the change set, and immediately to the registry, because the dates of accounts below
+// depend on it.
 func (im *importer) accountFact(f AccountFact) {
 	im.touch()
 	im.changes.Accounts = append(im.changes.Accounts, f)
@@ -338,7 +339,7 @@ func (im *importer) beginnings(number uint32) string {
 	return "; its rows begin on " + strings.Join(all, ", ")
 }
 
-// sameFact compares what people state, without the partition.
+// sameFact compares the stated values, without the partition.
 func sameFact(a, b *AccountFact) bool {
 	return a.State == b.State && a.Company == b.Company && a.Project == b.Project && a.Kind == b.Kind && a.Parent == b.Parent && a.Currency == b.Currency && a.Zone == b.Zone &&
 		a.CycleDay == b.CycleDay && a.Plan == b.Plan && slices.Equal(a.SharePlans, b.SharePlans) && slices.Equal(a.Limits, b.Limits)

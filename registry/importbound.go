@@ -8,11 +8,12 @@ import (
 	"ratemill/udr"
 )
 
-// An account's parent and currency change where a billing cycle begins. A row that changes them in mid-cycle takes
-// effect when the cycle ends, and import says so. Cycle days and zones wait by themselves: see inForce.
+// An account's parent and currency change only at the beginning of a billing cycle. A row that changes them in
+// mid-cycle takes effect at the end of the cycle, and import says so. Changes of cycle days and zones always wait:
+// see inForce.
 
-// wait splits a row that changes the parent or the currency of an account within a cycle: what else it says holds from
-// its since on, these from the end of the cycle on. It reports whether it did.
+// wait splits a row that changes the parent or the currency of an account within a cycle. These two change at the end
+// of the cycle, the other values at the row's since. wait reports whether it split the row.
 func (im *importer) wait(a *accountRow) bool {
 	f := a.fact
 	before := im.r.accounts.fact(f.Number, f.From-1, im.changes.Revision)
@@ -61,8 +62,8 @@ func (im *importer) wait(a *accountRow) bool {
 	return true
 }
 
-// cycleEnd is when the billing cycle ends in which a fact begins, in the zone that it gives the account; the fact's own
-// beginning if a cycle begins there.
+// cycleEnd returns the end of the billing cycle in which a fact begins, in the zone that the fact gives the account.
+// If a cycle begins there, it returns the fact's own beginning.
 func (im *importer) cycleEnd(f *AccountFact) (udr.Instant, bool) {
 	rules, _ := im.r.accounts.cyclesOf(f.Number, im.changes.Revision)
 	end, ok := im.r.accounts.boundary(f.Number, f.From, im.changes.Revision)
@@ -99,7 +100,7 @@ func (im *importer) currencyOf(f *AccountFact, at udr.Instant) string {
 	return ""
 }
 
-// keepBounds reports the bounds that the rows would break, unless nothing is rated, as offline.
+// keepBounds reports the bounds that the rows would break. It does nothing if no usage is rated, as offline.
 func (im *importer) keepBounds() {
 	if im.list.HasErrors() || im.partial || im.now == 0 {
 		return
@@ -110,7 +111,7 @@ func (im *importer) keepBounds() {
 	}
 }
 
-// placeOf is the row that breaks a bound, as far as it is known: one about the account, or about one above.
+// placeOf returns the row that breaks a bound, if it is known: one about the account, or about an account above.
 func (im *importer) placeOf(b *Breach) diag.Pos {
 	number, _ := im.accountNumber(b.Subject)
 	for level := 0; number != 0 && level <= maxLevels; level++ {
@@ -135,7 +136,7 @@ func (im *importer) placeOf(b *Breach) diag.Pos {
 	return diag.Pos{}
 }
 
-// dayOf is a time as people write it: a day in the account's zone, or an instant.
+// dayOf formats a time as a day in the account's zone, or as an instant if it is not midnight there.
 func (im *importer) dayOf(account uint32, at udr.Instant) string {
 	zone := rulesAt(im.rulesOf(account), at).Zone
 	if zone == nil {

@@ -12,7 +12,7 @@ import (
 	"ratemill/diag"
 )
 
-// longestLine bounds a line of a CSV file, and with it the memory that a file can take.
+// longestLine is the longest line of a CSV file, which limits the memory that a file can take.
 const longestLine = 64 << 10
 
 // csvRows reads a CSV file line by line: commas or semicolons, quotes as in RFC 4180 but within a line, and a header
@@ -72,7 +72,7 @@ func (im *importer) csvRows(in Input, s *section) {
 	}
 }
 
-// target is what a column of a file is: a column of its section, or a field of the section's value.
+// target is the meaning of a column in a file: a column of its section, or a field of the section's value.
 type target struct {
 	column column
 	field  *Field // nil for a column

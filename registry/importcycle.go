@@ -8,7 +8,8 @@ import (
 	"ratemill/udr"
 )
 
-// tellCycles warns of each cycle day and zone that is requested within a cycle: the running cycle continues to its end.
+// tellCycles warns of each cycle day and zone that is requested within a cycle, because the running cycle continues
+// to its end.
 func (im *importer) tellCycles() {
 	for i := range im.changes.Accounts {
 		f := &im.changes.Accounts[i]
@@ -45,9 +46,9 @@ func cyclesCell(a *accountRow, day bool) diag.Pos {
 	return a.row.at(colID)
 }
 
-// keepCycles refuses rows that change cycles that have begun: their usage may have been rated, and in other cycles it
-// would get its bundles again. That is any correction, withdrawal or backdated row about a cycle day or zone, of the
-// account itself or of one above, unless it takes effect at the end of the running cycle or later.
+// keepCycles refuses rows that change cycles that have begun. Their usage may have been rated, and in other cycles it
+// would get its bundles again. It refuses any correction, withdrawal or backdated row about a cycle day or zone of
+// the account or one above, unless it takes effect at the end of the running cycle or later.
 func (im *importer) keepCycles() {
 	if im.now == 0 {
 		return
@@ -80,8 +81,8 @@ func (im *importer) keepCycles() {
 	}
 }
 
-// formerRules are the rules of an account's cycles as last known before the import. If all its rows were withdrawn,
-// those before that count.
+// formerRules returns the rules of an account's cycles as last known before the import. If all rows of the account
+// were withdrawn, it returns the rules before the withdrawal.
 func (im *importer) formerRules(number uint32) []cycles {
 	known := []Revision{im.was}
 	for _, f := range im.r.accounts.facts[number] {
@@ -98,7 +99,7 @@ func (im *importer) formerRules(number uint32) []cycles {
 	return nil
 }
 
-// begun are the rules in force from a time on, of cycles before a date.
+// begun returns the rules in force from a time on, for cycles before a date.
 func begun(rules []cycles, since udr.Instant, before int32) (all []cycles) {
 	for i, c := range rules {
 		switch {

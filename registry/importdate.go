@@ -9,8 +9,8 @@ import (
 	"ratemill/udr"
 )
 
-// A date in a file is midnight in the zone that is in force for the account at that date. A zone that changes later
-// does not move it: a row whose date is known as midnight in another zone is the row that began there.
+// A date in a file is midnight in the zone that is in force for the account at that date. If the zone changes later,
+// the date stays where it is: if the date is known as midnight in another zone, the row is the one that began there.
 
 // instant reads a day, which begins at midnight in the zone that rules have at that date, or an RFC 3339 time. An empty
 // cell is Always.
@@ -35,8 +35,8 @@ func (im *importer) instant(r *row, c column, rules []cycles) (at udr.Instant, o
 	return udr.InstantOf(t), true
 }
 
-// dateIn is the beginning of a date in the last zone that is in force by then, in the first one before all of them, or
-// in UTC without any.
+// dateIn returns the beginning of a date in the last zone in force by then. Before the first zone it uses that zone,
+// and without any zone UTC.
 func dateIn(text string, rules []cycles) (t time.Time, err error) {
 	if len(rules) == 0 {
 		return time.ParseInLocation(time.DateOnly, text, time.UTC)
@@ -49,7 +49,7 @@ func dateIn(text string, rules []cycles) (t time.Time, err error) {
 	return t, err
 }
 
-// rulesOf are the rules of an account's cycles over time, whose zones dates are in.
+// rulesOf returns the rules of an account's cycles over time. Dates of the account are in the zones of these rules.
 func (im *importer) rulesOf(account uint32) []cycles {
 	rules, ok := im.rules[account]
 	if !ok {
@@ -60,8 +60,8 @@ func (im *importer) rulesOf(account uint32) []cycles {
 	return rules
 }
 
-// sameDay is the first time other than at for which known reports true and at which the date of a cell begins in a zone
-// of any account; at if there is none.
+// sameDay returns another time at which the date of a cell begins, in a zone of any account: the first for which
+// known reports true. If there is none, it returns at.
 func (im *importer) sameDay(r *row, c column, at udr.Instant, known func(udr.Instant) bool) udr.Instant {
 	text := r.cells[c].text
 	if _, err := time.Parse(time.DateOnly, text); err != nil || known(at) {
@@ -76,8 +76,9 @@ func (im *importer) sameDay(r *row, c column, at udr.Instant, known func(udr.Ins
 	return at
 }
 
-// begin reads the since of a row about an account: a date is midnight in the row's own zone, otherwise in the one that
-// is in force above it. A row that corrects its own zone moves its date: the row with the former beginning is withdrawn.
+// begin reads the since of a row about an account. A date is midnight in the row's own zone, or, without one, in the
+// zone in force above it. A row that corrects its own zone moves its date, so begin withdraws the row with the former
+// beginning.
 func (im *importer) begin(a *accountRow, zone *time.Location) (ok bool) {
 	f := &a.fact
 	var rules []cycles

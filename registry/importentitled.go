@@ -8,10 +8,10 @@ import (
 	"ratemill/udr"
 )
 
-// Entitled says why an account cannot have a resource for its SIMs at a time, nil if it can.
+// Entitled returns the reason why an account cannot have a resource for its SIMs at a time, nil if it can.
 type Entitled func(account, kind, name string, at udr.Instant) error
 
-// The kinds of resources that rows choose beside those that they name.
+// The kinds of resources that rows choose without naming the kind.
 const (
 	planResource  = "price_plan"
 	addonResource = "addon"
@@ -24,15 +24,15 @@ type choice struct {
 	at         udr.Instant
 }
 
-// choose checks that an account can have what a row chooses for it or a SIM of it. The rows of accounts and resources come first, so the
-// registry and the statements have them already, as of the change set.
+// choose checks that an account may have the resources that a row chooses for it or for one of its SIMs. The rows of
+// accounts and resources come first, so the registry and the statements already have them, as of the change set.
 func (im *importer) choose(pos func() diag.Pos, account uint32, kind, name string, at udr.Instant) {
 	if im.entitling == nil || account == 0 || name == "" {
 		return
 	}
 	if im.chosen == nil {
 		im.chosen = map[choice]error{}
-		// The importer has the registry for itself; a view that locks would wait for it for ever.
+		// The importer holds the registry's lock; a view that takes the lock would wait for ever.
 		im.entitled = im.entitling(&View{r: im.r}, im.statements, im.changes.Revision)
 	}
 	if im.entitled == nil {
@@ -50,7 +50,8 @@ func (im *importer) choose(pos func() diag.Pos, account uint32, kind, name strin
 	}
 }
 
-// chooses checks what a row of statements chooses for a SIM, or an account, unless that is stated already.
+// chooses checks the resources that a row of statements chooses for a SIM or an account, unless they are already
+// stated.
 func (im *importer) chooses(r *row, s *section, a about, name string, since udr.Instant, value string) {
 	if im.entitling == nil || s.kind != KindSetting && s.kind != KindAddon {
 		return

@@ -17,7 +17,7 @@ import (
 // Rows of the kinds that are statements, and of the states of SIMs. A row states something of its subject from its since
 // until its until, or until the next row.
 
-// subjectKind is what the rows of a section are about.
+// subjectKind is the kind of subject that the rows of a section are about.
 type subjectKind uint8
 
 const (
@@ -89,7 +89,7 @@ func (s *section) complete() {
 	}
 }
 
-// subjects are the columns that name what a row is about.
+// subjects are the columns that name the subject of a row.
 func (s *section) subjects() string {
 	var all []string
 	for _, c := range s.columns {
@@ -219,7 +219,7 @@ func (im *importer) knownCompany(id string) bool {
 	return here || len(im.r.companies[id]) > 0
 }
 
-// span reads the since and the until of a row; known says at which times the subject has rows already.
+// span reads the since and the until of a row; known reports whether the subject already has a row at a time.
 func (im *importer) span(r *row, rules []cycles, known func(udr.Instant) bool) (s span, ok bool) {
 	since, sinceOK := im.instant(r, colSince, rules)
 	until, untilOK := im.instant(r, colUntil, rules)
@@ -350,7 +350,7 @@ func (im *importer) statement(r *row, kind Kind, a about, name string, sp span, 
 	}
 }
 
-// once checks that no two rows state something of one subject from one time on.
+// once checks that no two rows state something about the same subject from the same time on.
 func (im *importer) once(r *row, kind Kind, subject, name string, since udr.Instant) bool {
 	key := xxhash.Sum64String(string(kind) + "\x00" + subject + "\x00" + name + "\x00" + strconv.FormatInt(int64(since), 36))
 	if _, again := im.rowsOf[key]; again {
@@ -376,7 +376,7 @@ func (im *importer) calledIn(a about) string {
 	return a.subject
 }
 
-// overlaps reports that a row and another one are about the same time.
+// overlaps adds an error about two rows whose times overlap.
 func (im *importer) overlaps(r *row, o *overlap) {
 	if o.inside {
 		im.errorf(r.at(colSince), "another row, from %s on, goes on until %s, which is after the since of this row: correct the until of that row first",
@@ -386,8 +386,8 @@ func (im *importer) overlaps(r *row, o *overlap) {
 	im.errorf(r.at(colUntil), "another row begins on %s, before this until: let the until be that or earlier, or leave it out", o.since)
 }
 
-// profileSpan moves the beginning and the end of a profile to the end of the running cycle, unless it is the first one
-// where nobody had one, or changes only fields that may change at any time.
+// profileSpan moves the beginning and the end of a profile to the end of the running cycle. It leaves them if the
+// profile is the first one and no account had one before, or if it changes only fields that may change at any time.
 func (im *importer) profileSpan(a about, sp span, value string) span {
 	before := im.r.accounts.profiled(im.statements, a.account, sp.since-1, im.changes.Revision)
 	own, has := im.statements.At(KindProfile, a.subject, "", sp.since-1, im.changes.Revision)
@@ -420,8 +420,8 @@ func (im *importer) stateRow(r *row) {
 	}
 }
 
-// stateValue is the state in a row, of the lifecycle in the row or, without one, of the settings of the SIM or its
-// account. after is its value if the SIM was in a state of core active before.
+// stateValue returns the state in a row. Its lifecycle is that of the row or, without one, that of the settings of
+// the SIM or its account. after is its value if the SIM's state before has core active.
 func (im *importer) stateValue(r *row, a about, at udr.Instant, required bool) (v, after StateValue, ok bool) {
 	v.Name, ok = im.word(r, colState, required)
 	v.Lifecycle = strings.Clone(r.cells[colLifecycle].text)
@@ -470,8 +470,8 @@ func (im *importer) stateValue(r *row, a about, at udr.Instant, required bool) (
 	return v, v, true
 }
 
-// settings are the settings for a SIM: those with a lifecycle, or those that are stated of it or of its account, nil for
-// none.
+// settings returns the settings for a SIM: those of a given lifecycle, or otherwise those stated for the SIM or its
+// account; nil for none.
 func (im *importer) settings(a about, lifecycle string, at udr.Instant) []byte {
 	if lifecycle != "" {
 		return []byte(`{"lifecycle":` + strconv.Quote(lifecycle) + `}`)
@@ -484,8 +484,8 @@ func (im *importer) settings(a about, lifecycle string, at udr.Instant) []byte {
 	return nil
 }
 
-// simState states or withdraws the state of a SIM. after is its value if the SIM goes there from a state of core active;
-// a SIM that comes to an account then begins there.
+// simState states or withdraws the state of a SIM. after is its value if the SIM's state before has core active. A
+// SIM that an account gets at that time begins in this state.
 func (im *importer) simState(r *row, a about, sp span, withdrawn bool, value, after StateValue) {
 	if !im.once(r, KindState, a.subject, "", sp.since) {
 		return
@@ -519,7 +519,7 @@ func (im *importer) simState(r *row, a about, sp span, withdrawn bool, value, af
 	}
 }
 
-// simColumns are the columns of a row of a SIM that state its group, its settings and its state.
+// simColumns reads the columns of a SIM's row for its group, its settings and its state.
 func (im *importer) simColumns(r *row, sim, account uint32, sp span, withdrawn bool) {
 	a := about{subject: SubjectOf(sim), account: account, sim: sim}
 	for _, c := range []column{colGroup, colAPNGroup, colServiceProfile, colRoamingProfile, colSecurityProfile} {
@@ -547,7 +547,8 @@ func (im *importer) simColumns(r *row, sim, account uint32, sp span, withdrawn b
 	}
 }
 
-// single removes facts that a later one of the change set replaces: two rows may share a time, one ends and one begins.
+// single removes facts that a later fact of the change set replaces. Two rows may share a time, because one ends and
+// one begins there.
 func (c *Changes) single() {
 	type key struct {
 		kind          Kind

@@ -75,7 +75,7 @@ func (im *importer) take(s *section, r *row) {
 	}
 }
 
-// touch says that the row in progress makes a fact.
+// touch records that the current row makes a fact.
 func (im *importer) touch() {
 	if rep := &im.report; rep.asked {
 		if rep.changed == nil {
@@ -117,7 +117,7 @@ func (rep *report) lines(list diag.List) []Line {
 	return slices.Clip(all)
 }
 
-// Wrong are the lines in which a list has errors; false if an error is in none.
+// Wrong returns the lines in which a list has errors; false if an error belongs to no line.
 func Wrong(list diag.List) (lines map[Place]bool, all bool) {
 	lines, all = map[Place]bool{}, true
 	for _, d := range list {

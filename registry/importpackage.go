@@ -7,10 +7,10 @@ import (
 	"ratemill/udr"
 )
 
-// A row of a package can say that the package renews. Rating and invoicing do as the row of the purchase says, so a row that they
-// could not follow is an error, as ratemill package buy refuses it.
+// A row of a package can say that the package renews. Rating and invoicing follow the row of the purchase, so a row
+// that they could not follow is an error, just as ratemill package buy refuses it.
 
-// renewal checks what a row says about the renewal of a package. stated is false if the registry had this row before.
+// renewal checks the renewal of a package in a row. stated is false if the registry had this row before.
 func (im *importer) renewal(r *row, a about, name string, since udr.Instant, value string, stated bool) {
 	b := boughtOf(name, since, value)
 	if stated || a.account == 0 {
@@ -51,7 +51,7 @@ func (im *importer) renewsByCatalogue(r *row, a about, b *Bought) {
 	}
 }
 
-// renewsAsBought checks that no row from a time on says of a renewal what the purchase does not say: a later row can only stop it.
+// renewsAsBought checks that no row from a time on changes the renewal of the purchase. A later row can only stop it.
 func (im *importer) renewsAsBought(r *row, a about, name string, since udr.Instant) {
 	var bought *Bought
 	stopped := false
@@ -79,7 +79,7 @@ func (im *importer) renewsAsBought(r *row, a about, name string, since udr.Insta
 
 func boughtOf(name string, since udr.Instant, value string) Bought {
 	var v boughtValue
-	_ = json.Unmarshal([]byte(value), &v) // its form has read it
+	_ = json.Unmarshal([]byte(value), &v) // its form already checked it
 	return Bought{Kind: KindPackage, Name: name, Since: since, Until: NoEnd, Stops: NoEnd, Renewal: ParseRenewal(v.Renewal), Price: v.Price,
 		Currency: v.Currency}
 }
@@ -96,7 +96,7 @@ func samePrice(a, b *Bought) bool {
 	return a.Price.Cmp(*b.Price) == 0 && a.Currency == b.Currency
 }
 
-// renews is how a package renews, in an error.
+// renews describes in an error how a package renews.
 func (b *Bought) renews() string {
 	if b.Price == nil || b.Renewal == NeverRenews {
 		return b.Renewal.String()

@@ -2,9 +2,9 @@ package registry
 
 import "slices"
 
-// FileReference is what a kind of import file has, for the reference of columns.
+// FileReference describes a kind of import file for the reference of columns.
 type FileReference struct {
-	Name    string // of the section in YAML; a CSV file is called so, with anything behind it
+	Name    string // of the section in YAML; the name of a CSV file begins with it
 	Meaning string
 	Columns []Field // those of the file, and then the fields of the value
 }
@@ -65,7 +65,7 @@ var meanings = map[fileKind]string{
 	membersFile:     "Groups of SIMs.",
 }
 
-// columnMeaning is what a column says; the columns of a value have theirs from their form.
+// columnMeaning explains a column. The form of a value explains the value's columns.
 func columnMeaning(s *section, c column) string {
 	switch {
 	case c == colKind && s.file == companiesFile:

@@ -107,7 +107,7 @@ type section struct {
 	kind     Kind
 	of       subjectKind
 	only     subjectKind // a section that comes twice: rows about accounts, which rows about SIMs need, and those about SIMs
-	instance []column    // that name the instance
+	instance []column    // columns that name the instance
 	short    string      // the field of an entry in YAML that is a single value
 }
 
@@ -124,7 +124,7 @@ var (
 		colSince, colUntil, colWithdrawn}, row: (*importer).simRow}
 )
 
-// sections are all sections in the order in which their rows are processed: what a row names is in an earlier section.
+// sections lists all sections in the order of processing. Rows refer only to things in earlier sections.
 var sections = slices.Concat([]section{companies, projectsSection, accountsSection}, factSections, []section{simsSection}, simSections)
 
 func (s *section) names() []string {
@@ -240,7 +240,7 @@ func (im *importer) companyFields(r *row, id string) {
 		im.statement(r, KindCompany, a, "", sp, true, "")
 		return
 	}
-	for _, c := range []column{colKind, colName} { // they are in the statement too, so that it is whole
+	for _, c := range []column{colKind, colName} { // the statement has them too, so that it is complete
 		if cell := &r.cells[c]; cell.text != "" {
 			key := &diag.Node{Kind: diag.Scalar, Pos: r.at(c), Text: columnNames[c]}
 			value := &diag.Node{Kind: diag.Scalar, Pos: r.at(c), Text: strings.Clone(cell.text)}

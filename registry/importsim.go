@@ -17,11 +17,11 @@ func isStrong(id udr.Identifier) bool {
 // span is the time range of a row.
 type span struct {
 	since, until udr.Instant
-	asked        udr.Instant // the since as the row has it: it may be known as midnight in another zone
+	asked        udr.Instant // the since as written in the row; the registry may know it as midnight in another zone
 }
 
-// A row concerns the SIM of one of its strong identifiers, or of a weak one if it has no strong one: a card keeps its
-// ICCID, EID and IMSI, while an MSISDN may belong to another SIM next year.
+// A row concerns the SIM of one of its strong identifiers, or of a weak one if it has no strong one. Strong are the
+// ICCID, EID and IMSI, which a card keeps. An MSISDN is weak: it may belong to another SIM next year.
 var (
 	strong = []column{colICCID, colEID, colIMSI}
 	weak   = []column{colMSISDN, colName, colIMEI}
@@ -97,7 +97,7 @@ func (im *importer) simRow(r *row) {
 			im.withdrawals[id] = max(since, asked)
 		}
 		if sim == 0 || !im.around(sim, since).is || im.tookBack(sim, since) {
-			return // taken back already
+			return // already withdrawn
 		}
 	}
 	if !im.inOrder(r, ids, sim, withdrawn, span{since, until, asked}) {
@@ -120,7 +120,7 @@ func (im *importer) simRow(r *row) {
 	im.follow(sim, ids, since, len(im.contested) > claims)
 }
 
-// inOrder reports whether a row comes after the earlier ones about its SIM; otherwise it says why not.
+// inOrder reports whether a row comes after the earlier ones about its SIM. If not, it adds an error with the reason.
 func (im *importer) inOrder(r *row, ids []udr.Identifier, sim uint32, withdrawn bool, its span) bool {
 	last, again := im.lastRow[sim]
 	switch {
@@ -141,9 +141,9 @@ func (im *importer) inOrder(r *row, ids []udr.Identifier, sim uint32, withdrawn 
 	return false
 }
 
-// takenBack reports whether an earlier row of the files withdrew a row with the same or a later since, by an identifier of
-// this row or one that named its SIM by then. The answer is the same when the files are imported again: identifiers that
-// later rows give to the SIM do not count.
+// takenBack reports whether an earlier row of the files withdrew a row with the same or a later since, by an
+// identifier of this row or one that named its SIM by then. It ignores identifiers that later rows give to the SIM,
+// so the answer is the same when the files are imported again.
 func (im *importer) takenBack(sim uint32, ids []udr.Identifier, since udr.Instant) bool {
 	for _, id := range ids {
 		if earlier, ok := im.withdrawals[id]; ok && earlier >= since {
@@ -184,8 +184,9 @@ func (im *importer) claimed(r *row, ids []udr.Identifier, sim uint32, since, ask
 	return yes
 }
 
-// freed is the SIM whose row at a time was withdrawn together with its fact about an identifier, after which only the end
-// of the identifier with another SIM is left there; 0 for none. To withdraw the row again concerns the same SIM.
+// freed returns the SIM whose row at a time was withdrawn together with its fact about an identifier, so that only
+// the end of the identifier with another SIM is left there; 0 for none. If the row is withdrawn again, it concerns
+// the same SIM.
 func (im *importer) freed(id udr.Identifier, at udr.Instant) uint32 {
 	var before, last told
 	for _, f := range im.r.identifiers.told(&im.r.moments, id) {
@@ -202,9 +203,9 @@ func (im *importer) freed(id udr.Identifier, at udr.Instant) uint32 {
 	return before.account
 }
 
-// withdrawal is the SIM and the beginning of the row that a row withdraws; SIM 0 if that was withdrawn before. A date is
-// in the zone of the row's account. Without one, or if the SIM never had such a row, it is in any zone in which the SIM
-// has a row with this date, the one stated or withdrawn last.
+// withdrawal returns the SIM and the beginning of the row that a row withdraws; SIM 0 if it is already withdrawn. A
+// date is in the zone of the row's account. If the row has no account, or the SIM never had such a row, the date may
+// be in any zone in which the SIM has a row with this date; the row stated or withdrawn last counts.
 func (im *importer) withdrawal(r *row, ids []udr.Identifier, asked udr.Instant) (sim uint32, since udr.Instant, ok bool) {
 	since = asked
 	last := im.stated(ids, asked)
@@ -226,7 +227,8 @@ func (im *importer) withdrawal(r *row, ids []udr.Identifier, asked udr.Instant) 
 	return sim, since, true
 }
 
-// known are since and until of a row about a SIM as known before, if dates are known as midnight in another zone.
+// known returns since and until of a row about a SIM as known before, if the registry knows the dates as midnight in
+// another zone.
 func (im *importer) known(r *row, sim uint32, since, until udr.Instant) (udr.Instant, udr.Instant) {
 	marks := im.marks(sim)
 	last, again := im.lastRow[sim]
@@ -239,8 +241,8 @@ func (im *importer) known(r *row, sim uint32, since, until udr.Instant) (udr.Ins
 	return since, until
 }
 
-// tookBack reports whether the beginning of a row about a SIM was withdrawn, and only the end of the row before it is
-// left at this time. To withdraw the row again does not withdraw that end too.
+// tookBack reports whether the beginning of a row about a SIM was withdrawn, so that only the end of the row before
+// it is left at this time. If the row is withdrawn again, this end stays.
 func (im *importer) tookBack(sim uint32, since udr.Instant) bool {
 	facts := im.r.sims.told(&im.r.moments, sim)
 	for i := 1; i < len(facts); i++ {
@@ -265,7 +267,7 @@ func (im *importer) stated(ids []udr.Identifier, since udr.Instant) (known Revis
 	return known
 }
 
-// nothing says why a row withdraws nothing: what is known of its SIM.
+// nothing explains why a row withdraws nothing, by the known facts of its SIM.
 func (im *importer) nothing(ids []udr.Identifier, known bool) string {
 	if !known {
 		return "no SIM has this identifier"
@@ -295,7 +297,8 @@ func firstColumn(r *row) column {
 	return colICCID
 }
 
-// identifiers are those of a row, the strong kinds first, so the first shows whether there are any.
+// identifiers returns the identifiers of a row, the strong kinds first, so the first one shows whether there is any
+// strong one.
 func (im *importer) identifiers(r *row) ([]udr.Identifier, bool) {
 	im.ids = im.ids[:0]
 	good := true
@@ -367,9 +370,10 @@ func canonicalIdentifier(kind udr.IDKind, text string) (canonical, reason string
 	return string(digits), ""
 }
 
-// who is the SIM that a row concerns: the one that its identifiers name at its since; if none does, the one that they
-// named next after it, or, for the strong kinds, last before it, because a card that comes back is the same card.
-// With a row, the first is the SIM with which an identifier begins on the row's date, in whichever zone.
+// who returns the SIM that a row concerns: the one that its identifiers name at its since. If there is none, it is
+// the SIM that they named next after it. For the strong kinds, it may also be the SIM that they named last before it,
+// because a card that comes back is the same card. If a row is given, a SIM with which an identifier begins on the
+// row's date, in any zone, comes first.
 func (im *importer) who(r *row, ids []udr.Identifier, since udr.Instant) (uint32, bool) {
 	onlyStrong := isStrong(ids[0])
 	for _, id := range ids {
@@ -406,9 +410,9 @@ func (im *importer) who(r *row, ids []udr.Identifier, since udr.Instant) (uint32
 	return 0, false
 }
 
-// whose is the SIM from which a row withdraws something: the one with a fact for exactly this since, or the one that an
-// identifier names then; 0 if they are known and there is nothing to withdraw.
-// was reports that there is such a fact, or was, until it was withdrawn.
+// whose returns the SIM whose row a row withdraws: the one with a fact for exactly this since, or the one that an
+// identifier names at that time. It returns 0 if the identifiers are known and there is nothing to withdraw. was
+// reports whether there is such a fact, or there was until its withdrawal.
 func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (sim uint32, known, was bool) {
 	var withdrawn namedKnown
 	for _, id := range ids {

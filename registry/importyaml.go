@@ -91,7 +91,7 @@ func (im *importer) yamlRows(doc *diag.Node, s *section) {
 func (im *importer) yamlRow(key, n *diag.Node, s *section) {
 	r := &row{whole: key.Pos, value: &diag.Node{Kind: diag.Mapping, Pos: key.Pos}}
 	for c := range r.cells {
-		r.cells[c].said = true // a document states everything: without an until a SIM has no end, without a plan none
+		r.cells[c].said = true // a document states everything: without an until a SIM has no end, and without a plan it has no plan
 	}
 	if n.Kind == diag.Scalar && s.short != "" {
 		n = &diag.Node{Kind: diag.Mapping, Pos: n.Pos, Members: []diag.Pair{{Key: &diag.Node{Kind: diag.Scalar, Pos: n.Pos,
@@ -128,7 +128,8 @@ func (im *importer) yamlRow(key, n *diag.Node, s *section) {
 	}
 }
 
-// yamlField adds a member of an entry to its value. Without a form for the section's kind any field is one.
+// yamlField adds a member of an entry to its value. If the section's kind has no form, every field belongs to the
+// value.
 func (im *importer) yamlField(r *row, m diag.Pair, s *section) bool {
 	if s.kind == "" || s.kind == KindState {
 		return false
@@ -144,7 +145,7 @@ func (im *importer) yamlField(r *row, m diag.Pair, s *section) bool {
 	return known
 }
 
-// yamlKey puts the key of an entry into the cell that it stands for.
+// yamlKey puts the key of an entry into its cell.
 func (im *importer) yamlKey(r *row, key *diag.Node, s *section) bool {
 	company, isCompany := strings.CutPrefix(key.Text, "company:")
 	account, isAccount := strings.CutPrefix(key.Text, "account:")
@@ -219,8 +220,8 @@ func identifierKind(key string) (udr.IDKind, string) {
 	return udr.Name, key
 }
 
-// damaged says why a SIM's key without a kind is no name: it was an identifier until a program changed it. If a
-// name looks like one, its kind must be written before it.
+// damaged explains why a SIM's key without a kind cannot be a name: it looks like an identifier that a program
+// changed. A name that looks so needs its kind before it.
 func damaged(key string) (reason string) {
 	const write = "; use the original value, or write name: before it if it is a name"
 	trimmed := strings.TrimSpace(key)

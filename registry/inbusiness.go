@@ -8,8 +8,8 @@ func (v *View) InBusiness(account uint32, at udr.Instant, rev Revision) bool {
 	return !v.r.idle.has(account, at, rev)
 }
 
-// Renews reports whether something that an account or a SIM bought may renew at a time: its account is in business, and has the billing
-// root that it had at the purchase. A SIM must have an account and must not be retired.
+// Renews reports whether a package of an account or a SIM may renew at a time: the account must be in business, and
+// must have the same billing root as at the purchase. A SIM must have an account and must not be retired.
 func (v *View) Renews(sim bool, number uint32, b *Bought, at udr.Instant, rev Revision) bool {
 	then, now := number, number
 	if sim {

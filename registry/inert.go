@@ -7,8 +7,8 @@ import (
 	"ratemill/diag"
 )
 
-// Check reports pools and limits that nothing can ever reach if the files hold the whole tree: the accounts below and
-// their SIMs. An import of a part of it knows too little.
+// Check reports pools and limits that no usage can ever reach, if the files hold the whole tree with all accounts and
+// SIMs. An import of a part of the tree knows too little for this warning.
 
 // tree are the accounts directly below each account, and the plans of the SIMs of each.
 type tree struct {
@@ -29,7 +29,7 @@ func (t *tariffs) tree() *tree {
 	return r
 }
 
-// inert warns of pools and limits of an account above others that pays for nothing itself.
+// inert warns of pools and limits of an account that has accounts below it and pays for nothing itself.
 func (t *tariffs) inert(im *importer) {
 	if !im.partial || len(t.pairs) == 0 {
 		return
@@ -58,8 +58,8 @@ func (t *tariffs) inert(im *importer) {
 	}
 }
 
-// payers are the currencies of the nearest accounts below one that pay: those with a plan or with SIMs. It is empty if
-// the currency of one is unknown.
+// payers returns the currencies of the nearest paying accounts below an account: those with a plan or with SIMs. It
+// is empty if the currency of one of them is unknown.
 func (t *tariffs) payers(im *importer, r *tree, id string, depth int) (all []string) {
 	if depth > 64 {
 		return nil
@@ -88,8 +88,8 @@ func (a *accountTariffs) parent(c *cell) {
 	}
 }
 
-// elsewhere warns of accounts that the catalogue names and the files lack, if the files have accounts: a mistyped name
-// would leave an account at the prices of all others, and nothing else would tell.
+// elsewhere warns of accounts that the catalogue names and the files lack, if the files have accounts. Without this
+// warning, an account with a mistyped name would silently keep the general prices.
 func (t *tariffs) elsewhere(im *importer) {
 	if !im.partial || len(t.order) == 0 {
 		return

@@ -7,8 +7,8 @@ import (
 	"ratemill/udr"
 )
 
-// An account that states no currency, zone or cycle day has its parent's, those in force at each time. The registry
-// stores that it inherits, not the value, so a later row about the parent concerns the account too.
+// An account that states no currency, zone or cycle day has its parent's values at each time. The registry does not
+// copy these values, so a later row about the parent changes the account too.
 
 // inherits reports whether a fact leaves its zone or cycle day to its parent.
 func (f *AccountFact) inherits() bool { return f.Parent != 0 && (f.Zone == "" || f.CycleDay == 0) }
@@ -20,12 +20,12 @@ type asking struct {
 	day  int
 }
 
-// mostInherited bounds the parents that are followed for one account. More of them means that accounts are above each
-// other.
+// mostInherited is the largest number of parents that asked follows for one account. More of them would mean that
+// accounts are above each other.
 const mostInherited = 10_000
 
-// asked lists the zones and cycle days requested for an account before a time, as known at a revision. What the account
-// inherits begins when it is in force for the parent: the account has the parent's cycles, so its own end there too.
+// asked lists the zones and cycle days requested for an account before a time, as known at a revision. An inherited
+// value begins when it is in force for the parent, because the account has the parent's cycles.
 func (a *accounts) asked(number uint32, before udr.Instant, rev Revision, steps *int) (all []asking, err error) {
 	facts := a.said(number, rev)
 	if *steps++; *steps > mostInherited && len(facts) > 0 {
@@ -53,7 +53,7 @@ func (a *accounts) asked(number uint32, before udr.Instant, rev Revision, steps 
 			all = append(all, asking{f.From, zone, f.CycleDay})
 			continue
 		case int(f.Parent) >= len(a.facts):
-			continue // it is not there yet, and so is the account
+			continue // the parent does not exist yet, and neither does the account
 		}
 		if aboveOf != f.Parent || aboveUntil < end(i) {
 			last := i
@@ -84,7 +84,7 @@ func (a *accounts) asked(number uint32, before udr.Instant, rev Revision, steps 
 	return all, nil
 }
 
-// stated is the zone of a fact, nil if it states none.
+// stated returns the zone of a fact, nil if it states none.
 func (a *accounts) stated(name string) (*time.Location, error) {
 	if name == "" {
 		return nil, nil

@@ -16,15 +16,15 @@ const (
 
 // The kinds of facts that are statements.
 const (
-	KindProject  Kind = "project"  // of a project: its company, name, whether one bill is made for it
+	KindProject  Kind = "project"  // of a project: its company, its name, and whether it gets one bill
 	KindStatus   Kind = "status"   // of an account: draft to terminated
 	KindProfile  Kind = "profile"  // of an account: its billing profile; without one it has its payer's
 	KindSettings Kind = "settings" // of an account: the lifecycle of its SIMs, and overrides; of a SIM: its own overrides
-	KindResource Kind = "resource" // of an account, by kind/name: what was given to it
+	KindResource Kind = "resource" // of an account, by kind/name: a resource that it may use
 	KindGroup    Kind = "group"    // of a group: its account and name
 	KindMember   Kind = "member"   // of a SIM: its group
 	KindSetting  Kind = "setting"  // of a SIM, by apn_group, service_profile, roaming_profile or security_profile: the name
-	KindDetails  Kind = "details"  // of an account: external number, notes and what else has no effect on money
+	KindDetails  Kind = "details"  // of an account: external number, notes and other fields without effect on money
 	KindContact  Kind = "contact"  // of an account or a company, by name
 	KindAddress  Kind = "address"  // of an account or a company, by name: primary, alternative, billing
 	KindAddon    Kind = "addon"    // of an account or a SIM, by name/instance
@@ -39,7 +39,7 @@ var StatementKinds = [...]Kind{KindCompany, KindProject, KindStatus, KindProfile
 	KindSetting,
 	KindDetails, KindContact, KindAddress, KindAddon, KindContract, KindPackage, KindOneOff, KindPayment}
 
-// SubjectOf is the subject of statements about a SIM: sim: and its number.
+// SubjectOf returns the subject of statements about a SIM: sim: and its number.
 func SubjectOf(sim uint32) string { return simSubject + strconv.FormatUint(uint64(sim), 10) }
 
 const simSubject = "sim:"

@@ -8,8 +8,9 @@ import (
 	"ratemill/udr"
 )
 
-// overrides are the settings of SIMs and accounts, as far as they lift usage limits. What settings say is a statement, which a
-// Registry does not hold; but rating needs to know, record by record, whether a limit holds.
+// overrides holds the part of the settings of SIMs and accounts that lifts usage limits. Full settings are
+// statements, which a Registry does not hold, but rating needs this part for each record to decide whether a limit
+// holds.
 type overrides struct {
 	sims, accounts map[uint32][]override // in the order of (from, known)
 }
@@ -18,10 +19,10 @@ type override struct {
 	from  udr.Instant
 	known Revision
 	state State
-	value string // as usage_limit_override has it; "": the settings do not say it
+	value string // the value of usage_limit_override; "": the settings lack it
 }
 
-// overrideOf is the usage_limit_override of settings. The texts are those of life.Override.
+// overrideOf returns the usage_limit_override of settings, in the texts of life.Override.
 func overrideOf(settings []byte) string {
 	var s struct {
 		Overrides struct {
@@ -81,9 +82,10 @@ func at(facts []override, at udr.Instant, rev Revision) (found override, ok bool
 	return override{}, false
 }
 
-// LimitOverride is the usage_limit_override of a SIM at a time, as known at a revision, and since when it says the same without a
-// break: that of the SIM's own settings, or of those of the nearest account that has some, its owner's or one above. value is
-// empty if these settings do not say it; stated says that there are settings.
+// LimitOverride returns the usage_limit_override of a SIM at a time, as known at a revision, and the time since which
+// it has this value without a break. It comes from the SIM's own settings, or otherwise from those of the nearest
+// account with settings: the owner or one above. value is empty if these settings lack it; stated reports whether
+// there are settings.
 func (v *View) LimitOverride(sim, account uint32, when udr.Instant, rev Revision) (value string, since udr.Instant, stated bool) {
 	o := &v.r.overrides
 	if facts := o.sims[sim]; len(facts) > 0 {
@@ -109,7 +111,7 @@ func (v *View) LimitOverride(sim, account uint32, when udr.Instant, rev Revision
 	return "", 0, false
 }
 
-// sinceSame is since when settings say the same: others of them may have changed meanwhile.
+// sinceSame returns the time since which the override has its value. Other settings may have changed meanwhile.
 func sinceSame(facts []override, f override, rev Revision) udr.Instant {
 	for f.from > Always {
 		before, ok := at(facts, f.from-1, rev)

@@ -4,8 +4,8 @@ import (
 	"slices"
 )
 
-// margins warns of accounts that pay in another currency than the payers below them, without a rate between the two: no margin can
-// be shown. Parents that are not in the files are not looked at.
+// margins warns of accounts that pay in another currency than the payers below them if there is no exchange rate
+// between the two, because ratemill cannot show a margin then. It ignores parents that are not in the files.
 func (t *tariffs) margins(im *importer) {
 	if t.Converts == nil {
 		return

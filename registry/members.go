@@ -6,10 +6,11 @@ import (
 	"sync"
 )
 
-// members is the SIMs of each account, with what became known of them since. Pools that grow with their SIMs ask for it; until one does, it
-// takes no memory. Then it takes 4 bytes for each SIM and account, and 16 for each change set that tells something new of a SIM.
+// members holds the SIMs of each account, with the later changes to them. Only pools that grow with their SIMs need
+// it, and it takes no memory before the first use. Then it takes 4 bytes for each SIM and account, and 16 for each
+// change set that changes a SIM.
 type members struct {
-	mu   sync.Mutex // of the readers that ask first
+	mu   sync.Mutex // of the readers that use it first
 	made bool
 	of   []membership // by account number
 }
@@ -19,14 +20,14 @@ type membership struct {
 	news []touch // in the order of known
 }
 
-// touch says that a revision tells something of a SIM.
+// touch records that a revision changes a SIM.
 type touch struct {
 	known Revision
 	sim   uint32
 }
 
-// Members are the SIMs that an account ever owned, as known at any revision, in the order of their numbers. The list belongs to the
-// registry.
+// Members returns the SIMs that an account ever owned, as known at any revision, in the order of their numbers. The
+// list belongs to the registry.
 func (v *View) Members(account uint32) []uint32 {
 	if m := v.members(); int(account) < len(m.of) {
 		return m.of[account].sims
@@ -34,8 +35,8 @@ func (v *View) Members(account uint32) []uint32 {
 	return nil
 }
 
-// MembersTold appends the SIMs of accounts of which revisions after since, and up to until, tell something: an owner, a plan or a state.
-// A SIM may come more than once. It knows the revisions after the one at which Members was first asked.
+// MembersTold appends the SIMs of accounts whose owner, plan or state changed in the revisions after since and up to
+// until. A SIM may appear more than once. It knows only revisions after the first call of Members.
 func (v *View) MembersTold(accounts []uint32, since, until Revision, dst []uint32) []uint32 {
 	m := v.members()
 	for _, account := range accounts {
@@ -51,10 +52,11 @@ func (v *View) MembersTold(accounts []uint32, since, until Revision, dst []uint3
 	return dst
 }
 
-// AccountsTold is the newest revision that tells something of any account, complete or not.
+// AccountsTold returns the newest revision that changes any account, complete or not.
 func (v *View) AccountsTold() Revision { return v.r.accounts.newest }
 
-// AccountTold is the newest revision up to rev that changed an account, itself or through accounts above it; 0 if there is none.
+// AccountTold returns the newest revision up to rev that changed an account, itself or through accounts above it; 0
+// if there is none.
 func (v *View) AccountTold(account uint32, rev Revision) (told Revision) {
 	if int(account) >= len(v.r.accounts.timelines) {
 		return 0
@@ -67,7 +69,8 @@ func (v *View) AccountTold(account uint32, rev Revision) (told Revision) {
 	return told
 }
 
-// AccountRevisions appends the revisions up to rev that changed an account, itself or through accounts above it, in no order.
+// AccountRevisions appends the revisions up to rev that changed an account, itself or through accounts above it, in
+// no particular order.
 func (v *View) AccountRevisions(account uint32, rev Revision, dst []Revision) []Revision {
 	if int(account) >= len(v.r.accounts.timelines) {
 		return dst
@@ -106,7 +109,7 @@ func (v *View) members() *members {
 	return m
 }
 
-// make reads all SIMs once. Facts of a change set that is not complete yet are news to those who ask.
+// make reads all SIMs once. Readers see the facts of an incomplete change set as later changes.
 func (m *members) make(r *Registry) {
 	v := &View{r: r}
 	m.made = true
@@ -133,7 +136,7 @@ func (m *members) at(account uint32) *membership {
 	return &m.of[account]
 }
 
-// owned enters a SIM with an account, once.
+// owned adds a SIM to an account, once.
 func (m *members) owned(account, sim uint32) {
 	if account == 0 {
 		return
@@ -148,7 +151,7 @@ func (m *members) owned(account, sim uint32) {
 	}
 }
 
-// told enters a revision after seen that tells something of a SIM, with all accounts that ever owned it.
+// told adds a revision after seen that changes a SIM to all accounts that ever owned the SIM.
 func (m *members) told(owners []KnownOwner, sim uint32, known, seen Revision) {
 	if known <= seen {
 		return
@@ -170,7 +173,7 @@ func (m *members) told(owners []KnownOwner, sim uint32, known, seen Revision) {
 	}
 }
 
-// note enters a fact that was just loaded. The caller holds the lock of the registry.
+// note adds a fact that was just loaded. The caller holds the lock of the registry.
 func (m *members) note(r *Registry, account, sim uint32, known Revision) {
 	if !m.made {
 		return

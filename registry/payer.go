@@ -6,8 +6,9 @@ import (
 	"ratemill/udr"
 )
 
-// Payer is the account that pays for another one at a time, as known at a revision: the nearest one, itself or above,
-// that has a billing profile. Without any, each account pays for itself. 0: the account is not there.
+// Payer returns the account that pays for another one at a time, as known at a revision: the nearest one, itself or
+// above, that has a billing profile. If there is none, each account pays for itself. 0: the account does not exist
+// then.
 func Payer(v *View, s *Statements, account uint32, at udr.Instant, rev Revision) uint32 {
 	return v.r.accounts.payer(s, account, at, rev)
 }
@@ -22,7 +23,7 @@ func (a *accounts) payer(s *Statements, account uint32, at udr.Instant, rev Revi
 	return account
 }
 
-// profiled is the nearest account, itself or above, that has a billing profile; 0 if none has.
+// profiled returns the nearest account, itself or above, that has a billing profile; 0 if there is none.
 func (a *accounts) profiled(s *Statements, account uint32, at udr.Instant, rev Revision) uint32 {
 	for level := 0; s != nil && level <= maxLevels; level++ {
 		its, ok := a.account(account, at, rev)
@@ -39,8 +40,8 @@ func (a *accounts) profiled(s *Statements, account uint32, at udr.Instant, rev R
 	return 0
 }
 
-// Seller is the account that sells to an account at a time: the nearest one above that is a reseller, or whose company
-// is a reseller or an operator. 0 is the operator, who runs the installation and has no account.
+// Seller returns the account that sells to an account at a time: the nearest one above that is a reseller, or whose
+// company is a reseller or an operator. 0 is the operator of the installation, who has no account.
 func Seller(v *View, account uint32, at udr.Instant, rev Revision) uint32 {
 	its, ok := v.Account(account, at, rev)
 	for level := 0; ok && its.Parent != 0 && level < maxLevels; level++ {
@@ -57,9 +58,9 @@ func Seller(v *View, account uint32, at udr.Instant, rev Revision) uint32 {
 	return 0
 }
 
-// Boundary is the first instant from a time on at which a billing cycle of an account begins: there its currency, zone,
-// cycle day, profile and parent may change. An account that begins at that time begins a cycle. It is false if there is
-// no such account.
+// Boundary returns the first instant, from a time on, at which a billing cycle of an account begins. At that instant
+// its currency, zone, cycle day, profile and parent may change. An account that begins at that time also begins a
+// cycle. It returns false if there is no such account.
 func (v *View) Boundary(account uint32, at udr.Instant, rev Revision) (udr.Instant, bool) {
 	return v.r.accounts.boundary(account, at, rev)
 }

@@ -8,8 +8,8 @@ import (
 	"ratemill/udr"
 )
 
-// Registry is the registry in memory. It is safe for concurrent use: one writer applies change sets while readers look
-// things up through views.
+// Registry is the registry in memory. It is safe for concurrent use: one writer applies change sets while readers
+// read through views.
 type Registry struct {
 	mu       sync.RWMutex
 	revision Revision // the newest complete one
@@ -58,8 +58,8 @@ func (r *Registry) View() *View {
 	return &View{r: r}
 }
 
-// View is the registry opened for reading. Its lookups take no locks and do not allocate; each may ask for any revision
-// up to Revision.
+// View is the registry opened for reading. Its lookups take no locks and do not allocate. Each lookup may use any
+// revision up to Revision.
 type View struct{ r *Registry }
 
 // Close ends the view.
@@ -107,7 +107,7 @@ func (v *View) AccountNumber(id string) (uint32, bool) {
 	return n, ok
 }
 
-// Below adds to some accounts all that were ever below them.
+// Below adds all accounts that were ever below the given ones.
 func (v *View) Below(accounts map[uint32]bool) { v.r.accounts.withDescendants(accounts) }
 
 // AccountID is the id of the account with a number; it never changes.
@@ -163,7 +163,7 @@ func (v *View) Identifiers(sim uint32, at udr.Instant, rev Revision, dst []udr.I
 	return v.r.identifiers.of(&v.r.moments, &v.r.sims, sim, at, rev, dst)
 }
 
-// portion is how many facts are applied before readers get a turn: some milliseconds.
+// portion is the number of facts that Apply loads before it lets readers continue, which takes some milliseconds.
 const portion = 8192
 
 // Apply applies a change set. Its revision is the next one, or the one begun by Load. Readers continue between portions
@@ -180,8 +180,8 @@ func (r *Registry) Apply(changes *Changes) error {
 }
 
 // Load applies facts of changes.Revision that stay invisible until Publish, so that a large change set, or the whole
-// registry, can arrive in parts. Facts of one subject come in the order of their revisions; a repeated part changes
-// nothing.
+// registry, can arrive in parts. Facts of one subject must arrive in the order of their revisions. A repeated part
+// changes nothing.
 func (r *Registry) Load(changes *Changes) error {
 	if err := r.loadAccounts(changes); err != nil {
 		return err

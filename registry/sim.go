@@ -6,8 +6,8 @@ import (
 	"ratemill/udr"
 )
 
-// moments numbers the pairs (valid from, known from): millions of SIMs arrive in few change sets with few dates, so
-// four bytes identify a pair of sixteen.
+// moments numbers the pairs (valid from, known from). Millions of SIMs arrive in few change sets with few dates, so a
+// number of four bytes replaces a pair of sixteen.
 type moments struct {
 	numbers map[moment]uint32
 	pairs   []moment
@@ -32,11 +32,11 @@ func (m *moments) number(from udr.Instant, known Revision) uint32 {
 	return n
 }
 
-// history marks a reference to a history instead of a moment's number, which is that of the single fact of most
-// entries.
+// history marks a reference to a history. Most entries have a single fact, and store the number of its moment
+// instead.
 const history = 1 << 31
 
-// maxSIM leaves room for ten years of a carrier that connects everything.
+// maxSIM is the highest number of a SIM. It leaves room for ten years of a very large carrier.
 const maxSIM = 1 << 30
 
 // sims holds the owner of each SIM, by its number, in blocks that never move.
@@ -109,7 +109,7 @@ func (s *sims) owner(m *moments, sim uint32, at udr.Instant, rev Revision) (Owne
 	return Ownership{}, false
 }
 
-// KnownOwner is a fact about a SIM's owner and the revision from which it is known.
+// KnownOwner is a fact about a SIM's owner, with the revision from which it is known.
 type KnownOwner struct {
 	From    udr.Instant
 	Known   Revision
@@ -118,7 +118,8 @@ type KnownOwner struct {
 	Plan    uint32 // View.PlanName has its name
 }
 
-// Owners appends all facts ever told about a SIM's owners, in the order of (From, Known). HeldOwners keeps those that count.
+// Owners appends all facts ever told about a SIM's owners, in the order of (From, Known). HeldOwners selects the
+// valid ones.
 func (v *View) Owners(sim uint32, dst []KnownOwner) []KnownOwner {
 	s := &v.r.sims
 	if sim == 0 || sim > s.count || s.blocks[sim/simBlock] == nil {
@@ -138,7 +139,7 @@ func (v *View) Owners(sim uint32, dst []KnownOwner) []KnownOwner {
 	return dst
 }
 
-// HeldOwners keeps, of the facts about a SIM's owners in the order of View.Owners, those that count as known at a revision.
+// HeldOwners selects the valid facts at a revision from the facts about a SIM's owners in the order of View.Owners.
 func HeldOwners(facts []KnownOwner, rev Revision) []KnownOwner {
 	return counting(facts, rev, func(f *KnownOwner) told { return told{from: f.From, known: f.Known, state: f.State} })
 }

@@ -13,22 +13,22 @@ type StateFact struct {
 	From udr.Instant
 	StateValue
 	Origin Origin
-	Cause  uint32 // its place in Changes.Causes, from 1; 0 for none
+	Cause  uint32 // its index in Changes.Causes, from 1; 0 for none
 }
 
-// Origin is where a state fact comes from. One that follows from others can be worked out again with what became known
-// since.
+// Origin is the source of a state fact. ratemill can derive a fact that follows from others again, with the facts
+// that became known since.
 type Origin uint8
 
 // The origins of state facts.
 const (
 	Stated    Origin = iota // by people and programs, or when an account got the SIM
-	ByUsage                 // what usage did to the state before
-	ByTime                  // a time limit of the state before
-	ByAccount               // the status of the account, in the state before
+	ByUsage                 // usage ended the state before
+	ByTime                  // a time limit ended the state before
+	ByAccount               // the status of the account ended the state before
 
-	// Unheeded is for withdrawals: the status of the account did what the withdrawn fact says, but the state before it does
-	// not heed that. It may do so if the state is worked out again.
+	// Unheeded is for withdrawals: the status of the account had the effect in the withdrawn fact, but the state
+	// before now ignores the status. That may change if the state is derived again.
 	Unheeded
 )
 
@@ -38,10 +38,10 @@ type StateValue struct {
 	Name      string // of the model's state
 	Core      Core
 	Lifecycle string // name@version of the text that has the model and the rules
-	Brought   bool   // the SIM came from elsewhere in this state: no transition and no activation is charged for it
+	Brought   bool   // the SIM came from another system in this state: ratemill charges neither a transition nor an activation for it
 }
 
-// Core is what a state of any model means to those who do not know the model.
+// Core is the meaning of a state for packages that do not know its model.
 type Core uint8
 
 // The cores of states.
@@ -49,7 +49,7 @@ const (
 	NoCore    Core = iota
 	Prospect       // not in business yet
 	Active         // in business
-	Suspended      // in business, without service
+	Suspended      // in business, but without service
 	Cancelled      // for ever
 )
 
@@ -72,7 +72,7 @@ func ParseCore(text string) (Core, bool) {
 type SIMState struct {
 	Value uint32 // View.StateValue has it; SIMs in one state have one value
 	Since udr.Instant
-	Known Revision // that told it
+	Known Revision // revision that stated it
 
 	Origin Origin
 }
@@ -83,9 +83,9 @@ type KnownState struct {
 	Known Revision
 }
 
-// states holds the facts about the states of SIMs. Their beginnings differ, so there is nothing to share between them:
-// each takes 24 bytes. Those of a SIM are a list, the latest beginning first, whose first entry is found by the SIM's
-// number: the usual question reads that one, which is one cache miss where a list alone has two.
+// states holds the facts about the states of SIMs. Their beginnings differ, so they cannot share memory: each takes
+// 24 bytes. The facts of a SIM form a list, the latest beginning first. The first entry is stored by the SIM's
+// number, so the usual lookup has one cache miss, where a plain list would have two.
 type states struct {
 	newest [][]stateEntry // by the SIM's number, in blocks of simBlock
 	older  blocks[stateEntry]
@@ -98,7 +98,7 @@ type stateEntry struct {
 	value uint32 // in values, counted from 1; 0: there is no fact
 	next  uint32 // in older, counted from 1; of an earlier beginning, or of the same one and an earlier revision
 
-	origin Origin // takes no memory: the 24 bytes had room for it
+	origin Origin // takes no extra memory: the 24 bytes had room for it
 }
 
 func (s *states) first(sim uint32) *stateEntry {
@@ -200,8 +200,8 @@ func (v *View) AnyStates() bool { return len(v.r.states.values.list) > 0 }
 // StateValue is what SIMState.Value stands for. It never changes; callers may keep it.
 func (v *View) StateValue(n uint32) *StateValue { return &v.r.states.values.list[n] }
 
-// Unheeded appends what the status of the account did to a SIM after one time up to another, as far as the SIM's state does not
-// heed it: the facts that were withdrawn for that.
+// Unheeded appends the effects of the account's status on a SIM, after one time up to another, that the SIM's state
+// ignores. These are the facts withdrawn for that reason.
 func (v *View) Unheeded(sim uint32, after, to udr.Instant, rev Revision, dst []SIMState) []SIMState {
 	s := &v.r.states
 	for e := s.first(sim); e != nil && e.from > after; {
@@ -224,18 +224,17 @@ func (v *View) StateUntil(sim uint32, at udr.Instant, rev Revision) (until udr.I
 	return v.r.states.until(sim, at, rev)
 }
 
-// States appends all facts ever told about a SIM's states, in the order of their beginnings, and of their revisions
-// where these are equal. Held keeps those that count.
+// States appends all facts ever stated about a SIM's states, in the order of their beginnings and, if these are
+// equal, of their revisions. Held selects the valid ones.
 func (v *View) States(sim uint32, dst []KnownState) []KnownState { return v.r.states.told(sim, dst) }
 
-// Held keeps, of the facts of one subject in the order of View.States, those that count as known at a revision: of one
-// beginning the last known, unless it is withdrawn.
+// Held selects the valid facts at a revision from the facts of one subject in the order of View.States. For each
+// beginning this is the last known fact, unless it is withdrawn.
 func Held(facts []KnownState, rev Revision) []KnownState {
 	return counting(facts, rev, func(f *KnownState) told { return told{from: f.From, known: f.Known, state: f.State} })
 }
 
-// counting keeps the facts of one subject that count as known at a revision, in place; facts are in the order of
-// (from, known).
+// counting selects, in place, the valid facts of one subject at a revision. facts are in the order of (from, known).
 func counting[T any](facts []T, rev Revision, of func(*T) told) []T {
 	kept := facts[:0]
 	for i := 0; i < len(facts); {
@@ -267,7 +266,7 @@ func (r *Registry) loadStates(facts []StateFact, known Revision) error {
 	return nil
 }
 
-// values numbers values that repeat, from 0.
+// values assigns numbers, from 0, to values that repeat.
 type values[T comparable] struct {
 	numbers map[T]uint32
 	list    []T

@@ -10,12 +10,12 @@ import (
 )
 
 // statement is the content of a row about a SIM: its owner, from a time until another. Statements of a SIM do not
-// overlap: one without an end lasts until the next. So at each time at most one begins and at most one ends, and a
-// fact's State keeps both: after any correction or withdrawal, the registry is as if only the final statements had been
-// made.
+// overlap; one without an end lasts until the next. So at each time at most one statement begins and at most one
+// ends, and a fact's State records both. After any correction or withdrawal, the registry is the same as if it had
+// received only the final statements.
 type statement struct {
 	since, until udr.Instant
-	untilSaid    bool // in a CSV file without the column, ends stay as they are; otherwise no until means no end
+	untilSaid    bool // false in a CSV file without the column: ends stay as they are. Otherwise no until means no end
 	account      uint32
 	plan         string
 
@@ -127,7 +127,7 @@ func (im *importer) state(r *row, sim uint32, ids []udr.Identifier, s statement)
 	}
 	// Statements of other rows from their own since on stay as they are.
 	afterwards := im.afterwards(sim, &a)
-	ended := newest // as said before
+	ended := newest // as stated before
 	if begun && a.followed && a.after.ends {
 		ended = a.after.from
 	}
@@ -280,7 +280,7 @@ func sameKind(ids []udr.Identifier, id udr.Identifier) bool {
 	return slices.ContainsFunc(ids, func(other udr.Identifier) bool { return other.Kind == id.Kind })
 }
 
-// claim gives a SIM the identifiers of a row; ended says that the previous statement ended at its since.
+// claim gives a SIM the identifiers of a row. ended means that the previous statement ended at the row's since.
 func (im *importer) claim(r *row, sim uint32, ids []udr.Identifier, since, until udr.Instant, ended bool) {
 	for _, id := range ids {
 		holder, held := im.holder(id, since)
@@ -293,7 +293,7 @@ func (im *importer) claim(r *row, sim uint32, ids []udr.Identifier, since, until
 		}
 		_, ends, _ := im.named(id, since)
 		if before, had := im.holder(id, since-1); had && before == sim && !ended {
-			ends = false // an earlier form of the row had given it up
+			ends = false // an earlier version of the row had given it up
 		}
 		im.name(id, since, true, ends, sim)
 	}
@@ -312,13 +312,13 @@ func (im *importer) release(sim uint32, ids []udr.Identifier, since udr.Instant,
 			im.name(id, since, false, true, sim)
 			continue
 		}
-		// An earlier form of the row had it; the SIM's former identifier continues with another SIM.
+		// An earlier version of the row had it; the SIM's former identifier continues with another SIM.
 		before, had := im.holder(id, since-1)
 		im.name(id, since, false, ends || had && before == sim, sim)
 	}
 }
 
-// end lets a SIM leave at a time; afterwards are its identifiers at the beginning of its next statement.
+// end ends a SIM's statement at a time. afterwards holds its identifiers at the beginning of its next statement.
 func (im *importer) end(sim uint32, at udr.Instant, afterwards []udr.Identifier) {
 	f, ok := im.r.sims.said(&im.r.moments, sim, at)
 	begins := ok && f.state.begins()
@@ -329,7 +329,8 @@ func (im *importer) end(sim uint32, at udr.Instant, afterwards []udr.Identifier)
 	}
 }
 
-// endName ends an identifier of a SIM that leaves at a time; again says that the statement that begins there has it too.
+// endName ends an identifier of a SIM that leaves at a time. again means that the statement that begins there has it
+// too.
 func (im *importer) endName(sim uint32, at udr.Instant, id udr.Identifier, again bool) {
 	named, _, other := im.named(id, at)
 	if !named && again {
@@ -367,7 +368,7 @@ func (im *importer) unend(sim uint32, at udr.Instant, afterwards []udr.Identifie
 	}
 }
 
-// keep gives a SIM, from the time of another row about it on, the identifiers that it had then.
+// keep gives a SIM the identifiers that it had at the time of another row about it, from that time on.
 func (im *importer) keep(sim uint32, at udr.Instant, afterwards []udr.Identifier) {
 	im.held = im.heldAt(sim, at, im.held[:0])
 	for _, id := range im.held {
@@ -383,7 +384,7 @@ func (im *importer) keep(sim uint32, at udr.Instant, afterwards []udr.Identifier
 	}
 }
 
-// goesOn checks whether a SIM that leaves later than stated before still has its identifiers for itself.
+// goesOn checks whether a SIM that leaves later than stated before still is the only one with its identifiers.
 func (im *importer) goesOn(r *row, sim uint32, ended, until udr.Instant) {
 	for _, id := range im.heldAt(sim, ended, nil) {
 		if im.laterHolder(id, ended-1, until, sim) != 0 {
@@ -398,8 +399,8 @@ func (im *importer) goesOn(r *row, sim uint32, ended, until udr.Instant) {
 	}
 }
 
-// withdraw withdraws a row's statement about a SIM for its since: a beginning with its end, or, if nothing begins
-// there, an end.
+// withdraw withdraws a row's statement about a SIM at its since. This is a beginning together with its end, or, if
+// nothing begins there, an end.
 func (im *importer) withdraw(r *row, sim uint32, since udr.Instant) {
 	a := im.around(sim, since)
 	afterwards := im.afterwards(sim, &a)

@@ -14,16 +14,16 @@ import (
 	"ratemill/udr"
 )
 
-// Statement is what holds of a subject from a time on: the status of an account, its billing profile, a setting of a
-// SIM. Its value belongs to the package that knows the kind.
+// Statement is a fact about a subject from a time on: the status of an account, its billing profile, a setting of a
+// SIM. Its value belongs to the package that owns the kind.
 type Statement struct {
 	Kind    Kind
 	Subject string // an id of an account or a company, or SubjectOf a SIM
-	Name    string // of the instance, where a subject has several
+	Name    string // of the instance, if a subject can have several
 	From    udr.Instant
 	State   State
-	Value   []byte // canonical JSON, see CanonicalJSON; nothing where nothing begins
-	Cause   uint32 // its place in Changes.Causes, from 1; 0 for none
+	Value   []byte // canonical JSON, see CanonicalJSON; empty if nothing begins
+	Cause   uint32 // its index in Changes.Causes, from 1; 0 for none
 }
 
 // KnownStatement is a statement and the revision from which it is known.
@@ -32,8 +32,8 @@ type KnownStatement struct {
 	Known Revision
 }
 
-// Statements holds statements in memory, for those who ask for them: rating does not. It is safe for concurrent use, and
-// its answers may be kept.
+// Statements holds statements in memory. Rating does not need them. It is safe for concurrent use, and callers may
+// keep its results.
 type Statements struct {
 	mu       sync.RWMutex
 	revision Revision
@@ -46,12 +46,12 @@ type subject struct {
 	subject string
 }
 
-// NewStatements holds statements of some kinds, of all if none is named.
+// NewStatements makes an empty Statements for some kinds, or for all if none is named.
 func NewStatements(kinds ...Kind) *Statements {
 	return &Statements{kinds: kinds, subjects: map[subject][]KnownStatement{}}
 }
 
-// Kinds are the kinds that are held, nil for all.
+// Kinds returns the kinds that it holds, nil for all.
 func (s *Statements) Kinds() []Kind { return s.kinds }
 
 // Revision is the newest complete revision.
@@ -94,21 +94,22 @@ func (s *Statements) Load(known Revision, statements []Statement) {
 	}
 }
 
-// Publish says that the statements up to a revision are complete.
+// Publish makes the statements up to a revision visible.
 func (s *Statements) Publish(revision Revision) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.revision = max(s.revision, revision)
 }
 
-// At is the statement that holds of a subject at a time, as known at a revision.
+// At returns the statement that is valid for a subject at a time, as known at a revision.
 func (s *Statements) At(kind Kind, of, name string, at udr.Instant, rev Revision) (KnownStatement, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return StatementAt(named(s.subjects[subject{kind, of}], name), at, rev)
 }
 
-// Of lists the statements that hold of a subject at a time, as known at a revision, in the order of their names.
+// Of lists the statements that are valid for a subject at a time, as known at a revision, in the order of their
+// names.
 func (s *Statements) Of(kind Kind, of string, at udr.Instant, rev Revision) (all []KnownStatement) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -122,7 +123,7 @@ func (s *Statements) Of(kind Kind, of string, at udr.Instant, rev Revision) (all
 	return all
 }
 
-// Told lists all that was ever stated of a subject, in the order of (Name, From, Known).
+// Told lists all statements ever made about a subject, in the order of (Name, From, Known).
 func (s *Statements) Told(kind Kind, of string) []KnownStatement {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -153,8 +154,8 @@ func named(facts []KnownStatement, name string) []KnownStatement {
 	return facts[first:last]
 }
 
-// StatementAt is the statement that holds at a time, as known at a revision, of all those ever made of one subject and
-// name in the order of (From, Known).
+// StatementAt returns the statement that is valid at a time, as known at a revision. It gets all statements ever made
+// about one subject and name, in the order of (From, Known).
 func StatementAt(facts []KnownStatement, at udr.Instant, rev Revision) (KnownStatement, bool) {
 	for i := len(facts) - 1; i >= 0; i-- {
 		f := &facts[i]
@@ -171,14 +172,14 @@ func StatementAt(facts []KnownStatement, at udr.Instant, rev Revision) (KnownSta
 	return KnownStatement{}, false
 }
 
-// HeldStatements keeps, of all statements ever made of one subject and name in the order of (From, Known), those that
-// count as known at a revision: of one beginning the last known, unless it is withdrawn.
+// HeldStatements selects the valid statements at a revision from all those ever made about one subject and name, in
+// the order of (From, Known). For each beginning this is the last known statement, unless it is withdrawn.
 func HeldStatements(facts []KnownStatement, rev Revision) []KnownStatement {
 	return counting(slices.Clone(facts), rev, func(f *KnownStatement) told { return told{from: f.From, known: f.Known, state: f.State} })
 }
 
-// CanonicalJSON is the one form of a JSON value in which the registry keeps it: without blanks, the keys of an object
-// in order, numbers as they are written. Equal values are equal bytes.
+// CanonicalJSON returns the form in which the registry keeps a JSON value: without blanks, with the keys of an object
+// in order, with numbers as written. Equal values are equal bytes.
 func CanonicalJSON(value []byte) ([]byte, error) {
 	d := json.NewDecoder(bytes.NewReader(value))
 	d.UseNumber()

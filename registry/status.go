@@ -5,10 +5,11 @@ import (
 	"fmt"
 )
 
-// AccountStatus is what others read of the status of an account. The package account owns the whole value.
+// AccountStatus has the fields of an account's status that other packages read. The package account owns the whole
+// value.
 type AccountStatus struct {
 	Status  string `json:"status"`
-	Cascade string `json:"cascade,omitempty"` // the cause of the cascade by which it came
+	Cascade string `json:"cascade,omitempty"` // the cause of the cascade that set it
 }
 
 // ReadAccountStatus reads the value of a statement of KindStatus.
@@ -19,9 +20,9 @@ func ReadAccountStatus(value []byte) (s AccountStatus, err error) {
 	return s, err
 }
 
-// SIMsFollow is what the details of an account say about its SIMs.
+// SIMsFollow has the fields in the details of an account about its SIMs.
 type SIMsFollow struct {
-	SuspendSIMs *bool `json:"suspend_sims,omitempty"` // whether they are suspended with it; nil: the account above it says that
+	SuspendSIMs *bool `json:"suspend_sims,omitempty"` // whether they are suspended with it; nil: as the account above it
 }
 
 // ReadSIMsFollow reads the value of a statement of KindDetails.

@@ -7,9 +7,9 @@ import (
 	"ratemill/udr"
 )
 
-// timeline is what people finally stated about one thing, in the order of since. Rows do not overlap; one without an end
-// lasts until the next. So at each time at most one row begins and at most one ends, and the State of a fact keeps both:
-// after any correction, end or withdrawal the facts are as if only the final rows had been stated.
+// timeline holds the final rows about one subject, in the order of since. Rows do not overlap; one without an end
+// lasts until the next. So at each time at most one row begins and at most one ends, and the State of a fact records
+// both. After any correction, end or withdrawal, the facts are the same as if people had stated only the final rows.
 type timeline[V comparable] []stated[V]
 
 type stated[V comparable] struct {
@@ -21,10 +21,10 @@ type stated[V comparable] struct {
 type fact[V comparable] struct {
 	from  udr.Instant
 	state State
-	value V // where something begins
+	value V // if something begins
 }
 
-// timelineOf makes a timeline of the facts that count, in the order of their beginnings.
+// timelineOf makes a timeline from the valid facts, in the order of their beginnings.
 func timelineOf[V comparable](facts []fact[V]) (t timeline[V]) {
 	for _, f := range facts {
 		if f.state.ends() && len(t) > 0 && t[len(t)-1].until == newest {
@@ -41,7 +41,7 @@ func (t timeline[V]) find(since udr.Instant) (int, bool) {
 	return slices.BinarySearchFunc(t, since, func(s stated[V], since udr.Instant) int { return cmp.Compare(s.since, since) })
 }
 
-// before is what holds just before a time, nil if nothing does.
+// before returns the row that is valid just before a time, nil if there is none.
 func (t timeline[V]) before(at udr.Instant) *V {
 	i, _ := t.find(at)
 	if i == 0 || t[i-1].until != newest && t[i-1].until < at {
@@ -50,13 +50,13 @@ func (t timeline[V]) before(at udr.Instant) *V {
 	return &t[i-1].value
 }
 
-// overlap says which other row keeps a row from being stated.
+// overlap is another row that prevents a row, because their times overlap.
 type overlap struct {
 	since, until udr.Instant // of the other row
-	inside       bool        // the row begins within the other one; else the other one begins within the row
+	inside       bool        // the row begins within the other one; otherwise the other one begins within the row
 }
 
-// put states a row. Without until and untilSaid, the end of a row that is corrected stays.
+// put adds a row. Without until and untilSaid, the end of a corrected row stays.
 func (t *timeline[V]) put(since, until udr.Instant, untilSaid bool, value V) *overlap {
 	i, known := t.find(since)
 	if known && !untilSaid && until == newest {
@@ -81,7 +81,7 @@ func (t *timeline[V]) put(since, until udr.Instant, untilSaid bool, value V) *ov
 	return nil
 }
 
-// withdraw takes back the row with a since, or, if there is none, the end at that time. It reports whether there was
+// withdraw removes the row with a since, or, if there is none, the end at that time. It reports whether there was
 // either.
 func (t *timeline[V]) withdraw(since udr.Instant) bool {
 	i, known := t.find(since)
@@ -107,7 +107,8 @@ func (t timeline[V]) facts() (all []fact[V]) {
 	return all
 }
 
-// difference are the facts that change what counts from before to after; both are in the order of their beginnings.
+// difference returns the facts that lead from the valid facts before to those after; both are in the order of their
+// beginnings.
 func difference[V comparable](before, after []fact[V]) (all []fact[V]) {
 	for len(before) > 0 || len(after) > 0 {
 		switch {
@@ -127,7 +128,7 @@ func difference[V comparable](before, after []fact[V]) (all []fact[V]) {
 	return all
 }
 
-// heldFacts are the facts about a SIM's state that count.
+// heldFacts returns the valid facts about a SIM's state.
 func (s *states) heldFacts(sim uint32, rev Revision) (all []fact[StateValue]) {
 	for _, f := range Held(s.told(sim, nil), rev) {
 		value := f.StateValue
@@ -140,7 +141,7 @@ func (s *states) heldFacts(sim uint32, rev Revision) (all []fact[StateValue]) {
 	return all
 }
 
-// heldFacts are the statements of one kind, subject and name that count.
+// heldFacts returns the valid statements of one kind, subject and name.
 func (s *Statements) heldFacts(kind Kind, of, name string, rev Revision) (all []fact[string]) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -154,7 +155,8 @@ func (s *Statements) heldFacts(kind Kind, of, name string, rev Revision) (all []
 	return all
 }
 
-// toldAt are the states of all facts about one kind, subject and name for exactly a time, the last known at the end.
+// toldAt returns the States of all facts about one kind, subject and name for exactly a time, the last known at the
+// end.
 func (s *Statements) toldAt(kind Kind, of, name string, from udr.Instant) (all []State) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -166,8 +168,8 @@ func (s *Statements) toldAt(kind Kind, of, name string, from udr.Instant) (all [
 	return all
 }
 
-// tookBack reports whether the row that began at a time was withdrawn, and only the end of the row before it is left
-// there. To withdraw the row again does not withdraw that end too.
+// tookBack reports whether the row that began at a time was withdrawn, so that only the end of the row before it is
+// left there. If the row is withdrawn again, this end stays.
 func tookBack(told []State) bool {
 	n := len(told)
 	return n > 1 && told[n-1] == Ended && told[n-2].begins()

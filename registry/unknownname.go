@@ -8,12 +8,12 @@ import (
 )
 
 // Catalogue has the names that rows may use for plans, pools and limits. The registry accepts any name, because plans
-// may be written after the SIMs are known; but usage with an unknown name is suspended, so import warns.
+// may be written after the SIMs are known. But usage with an unknown name is suspended, so import warns.
 type Catalogue struct {
 	Plans, SharePlans, Limits, Packages []string
 
-	// By name: the currencies of a plan's versions and of a limit on cost, and the plans whose usage draws on a share
-	// plan, none for all.
+	// By name: the currencies of a plan's versions, those of a limit on cost, and the plans whose usage draws on a
+	// share plan (none for all).
 	PlanCurrencies, LimitCurrencies, PoolPlans map[string][]string
 
 	Pools []Pool // the share plans
@@ -24,10 +24,11 @@ type Catalogue struct {
 	// ChargeCurrencies are the currencies of the one-time charges by the settings for SIMs; nil if there are none.
 	ChargeCurrencies func(settings []byte) []string
 
-	Converts func(from, to string) bool // whether there is an exchange rate; nil if that does not matter
+	Converts func(from, to string) bool // reports reports whether there is an exchange rate; nil if that does not matter
 }
 
-// NamedAccount is an account that a document names, and what the document says of it: has the deal prices of plan gold.
+// NamedAccount is an account that a document names, and the effect of the document on it: has the deal prices of plan
+// gold.
 type NamedAccount struct {
 	ID   diag.Text
 	Says string
@@ -83,7 +84,7 @@ func newUnknownNames(c *Catalogue) *unknownNames {
 	return u
 }
 
-// names checks the names in a row. A row that withdraws something uses no name.
+// names checks the names in a row. It skips rows that withdraw something.
 func (im *importer) names(r *row) {
 	if im.unknown == nil || r.cells[colWithdrawn].text == "true" {
 		return
@@ -160,8 +161,8 @@ func (u *unknownNames) warn(l *diag.List) {
 	}
 }
 
-// Check reports what import would refuse or warn of in files, with an empty registry. Files may be a part of a registry,
-// so an account or company that they lack is a warning.
+// Check reports the errors and warnings that an import of files into an empty registry would give. The files may be a
+// part of a registry, so it only warns of an account or company that they lack.
 func Check(inputs []Input, o ImportOptions) diag.List {
 	o.partial = true
 	_, _, list := ImportWith(New(), inputs, o)

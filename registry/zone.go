@@ -17,7 +17,7 @@ var zonesText string
 
 var zoneNames = sync.OnceValue(func() []string { return strings.Fields(zonesText) })
 
-// aliases of a zone file are no place: they depend on the machine, or are there for programs.
+// These aliases of a zone file do not name a place: they depend on the machine, or are for programs.
 func isAlias(name string) bool {
 	switch name {
 	case "posixrules", "Factory", "localtime":

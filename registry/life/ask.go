@@ -7,7 +7,7 @@ import (
 	"ratemill/udr"
 )
 
-// Ask is a wish to set the state of a SIM.
+// Ask is a request to set the state of a SIM.
 type Ask struct {
 	To   string
 	At   udr.Instant // of effect
@@ -16,7 +16,7 @@ type Ask struct {
 	Idle string                       // status of the account if it is not active at that time, such as suspended
 }
 
-// ForbiddenError is a step that is not allowed. It says what is allowed instead.
+// ForbiddenError is a step that is not allowed. It names the allowed steps.
 type ForbiddenError struct {
 	From, To string
 	Since    udr.Instant // of From; 0 for New
@@ -37,8 +37,8 @@ func (e *ForbiddenError) Error() string {
 		listed(e.Allowed))
 }
 
-// Check says whether a step is allowed that is asked for a SIM with these states, by the rules that the account's
-// settings name at that time. The transition is nil if there is none, because the SIM is in that state already.
+// Check reports whether a requested step is allowed for a SIM with these states, by the rules that the account's
+// settings name at that time. The transition is nil if the SIM is already in that state.
 func Check(stays []Stay, rules Rules, ask Ask) (*Transition, error) {
 	c := rules.Lifecycle
 	if c == nil {
@@ -81,8 +81,8 @@ func makersOf(by By) string {
 	return strings.NewReplacer("time", "a time limit", "person", "a person or program").Replace(by.String())
 }
 
-// Later are the states after a time that somebody chose and that could not have been chosen after a change before them:
-// they hold, because somebody stated them, and are told to the one who asks for the change.
+// Later returns the chosen states after a time that would not be allowed after an earlier change. They stay valid,
+// because people or programs stated them, and the requester of the change sees them.
 func Later(stays []Stay, after udr.Instant) (odd []Stay) {
 	for i, s := range stays {
 		if s.From <= after || s.By != BySomebody || i == 0 || s.Rules.Lifecycle == nil || s.State == s.Before {

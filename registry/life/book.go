@@ -47,8 +47,8 @@ type resolvedKey struct {
 	overrides string
 }
 
-// Compile compiles documents made by Documents, and reports all mistakes. unit is the unit of a usage class, false if
-// there is no such class; nil allows all classes. The book has what is valid.
+// Compile compiles documents made by Documents, and reports all mistakes. unit returns the unit of a usage class,
+// false if there is no such class; a nil unit allows all classes. The book has the valid documents.
 func Compile(docs []any, unit func(class string) (udr.Unit, bool)) (*Book, diag.List) {
 	b := &Book{models: map[string][]*Model{}, cycles: map[string][]*lifecycleVersion{}, unit: unit}
 	var l diag.List
@@ -102,7 +102,8 @@ func versioned[T any](list []*T, v *T, name diag.Text, kind string, since func(*
 	return slices.Insert(list, at, v)
 }
 
-// checkVersion checks a version of a lifecycle over each version of its state model that is in force while it is.
+// checkVersion checks a version of a lifecycle with each version of its state model that is in force at the same
+// time.
 func (b *Book) checkVersion(v *lifecycleVersion, later []*lifecycleVersion, l *diag.List) {
 	models, ok := b.models[v.doc.States.Value]
 	if !ok {
@@ -200,7 +201,8 @@ func (b *Book) Model(name string, at udr.Instant, zone *time.Location) (*Model, 
 	return inForce(b.models[name], modelSince, at, zone)
 }
 
-// inForce is the version that began last; of two that begin at the same time in a zone, the one with the instant.
+// inForce returns the version that began last. If two begin at the same time in a zone, it returns the one that
+// begins at an instant.
 func inForce[T any](versions []*T, since func(*T) *literal.Since, at udr.Instant, zone *time.Location) (v *T, ok bool) {
 	var from udr.Instant
 	for _, x := range versions {
@@ -231,8 +233,8 @@ func (b *Book) Rules(s Settings, at udr.Instant, zone *time.Location) (Ref, erro
 	return Ref{Lifecycle: s.Lifecycle, Version: v.doc.From.Text, Overrides: s.Overrides}, nil
 }
 
-// Resolve is the rules to which a state that begins at a time refers. If the catalogue no longer has the version, the
-// one in force then is taken; if it has no such lifecycle at all, that is an error.
+// Resolve returns the rules to which a state that begins at a time refers. If the catalogue no longer has the
+// version, it uses the one in force at that time. It returns an error if the catalogue has no such lifecycle at all.
 func (b *Book) Resolve(ref Ref, at udr.Instant, zone *time.Location) (*Lifecycle, error) {
 	versions := b.cycles[ref.Lifecycle]
 	i := slices.IndexFunc(versions, func(v *lifecycleVersion) bool { return v.doc.From.Text == ref.Version })
@@ -251,7 +253,7 @@ func (b *Book) Resolve(ref Ref, at udr.Instant, zone *time.Location) (*Lifecycle
 		return c.(*Lifecycle), nil
 	}
 	c, l := b.compile(v, m, "overrides of "+ref.Lifecycle, ref.Overrides)
-	// A lifecycle of a stored catalogue was accepted once, and is used as far as it is valid.
+	// A lifecycle of a stored catalogue was accepted once. Its valid parts are used.
 	if err := l.Err(); err != nil && ref.Overrides != "" {
 		return nil, fmt.Errorf("lifecycle %s with its overrides is no longer valid: %w", ref.Lifecycle, err)
 	}
@@ -259,7 +261,7 @@ func (b *Book) Resolve(ref Ref, at udr.Instant, zone *time.Location) (*Lifecycle
 	return c, nil
 }
 
-// compile compiles a version of a lifecycle with overrides. name is that of the document that has the overrides.
+// compile compiles a version of a lifecycle with overrides. name is the name of the document with the overrides.
 func (b *Book) compile(v *lifecycleVersion, m *Model, name, overrides string) (*Lifecycle, diag.List) {
 	c := compiling{list: new(diag.List), unit: b.unit}
 	doc := v.doc
@@ -276,8 +278,8 @@ func (b *Book) compile(v *lifecycleVersion, m *Model, name, overrides string) (*
 	return c.lifecycle(doc, m), *c.list
 }
 
-// CheckSettings reads the settings of an account or a SIM, as JSON or YAML, and reports all mistakes in them. They are
-// checked by the versions in force at a time in a zone. name is that of the document in messages.
+// CheckSettings reads the settings of an account or a SIM, as JSON or YAML, and reports all mistakes in them. It
+// checks them by the versions in force at a time in a zone. name is the name of the document in messages.
 func (b *Book) CheckSettings(name string, text []byte, at udr.Instant, zone *time.Location) (Settings, diag.List) {
 	n, l := diag.Parse(name, text)
 	if n == nil {
@@ -287,7 +289,7 @@ func (b *Book) CheckSettings(name string, text []byte, at udr.Instant, zone *tim
 	return s, append(l, more...)
 }
 
-// ReadSettings is CheckSettings for settings that are a part of a document.
+// ReadSettings does the same as CheckSettings for settings that are a part of a document.
 func (b *Book) ReadSettings(n *diag.Node, at udr.Instant, zone *time.Location) (Settings, diag.List) {
 	d := &diag.Decoder{}
 	var doc settingsDoc

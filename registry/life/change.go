@@ -15,23 +15,23 @@ type Fact struct {
 	Cause string
 }
 
-// Reason is what makes a change set: the event that became known, or the request.
+// Reason is the cause of a change set: the event that became known, or the request.
 type Reason struct {
 	Cause string                  // unique
 	Used  func(cause string) bool // whether a fact has a cause already
 
-	// Happened is what happened to the SIM. A withdrawal tells whether the status of the account still did what the withdrawn
-	// fact said: rating needs that if it works the state out again.
+	// Happened lists the events of the SIM. A withdrawal records whether the status of the account still had the
+	// effect in the withdrawn fact; rating needs this if it derives the state again.
 	Happened []Event
 }
 
-// Change is the change set that brings a SIM's facts to its states. known are all facts that were ever stated of the
-// SIM's state, those of one time in the order in which they became known; stays are what States gives with the new
-// event. Facts that no longer follow are withdrawn. The facts are in the order of their times; none is there if nothing
-// changes.
+// Change returns the change set that brings a SIM's facts in line with its states. known holds all facts ever stated
+// about the SIM's state; those of one time are in the order in which they became known. stays is the result of States
+// with the new event. Change withdraws facts that no longer follow. The facts are in the order of their times, and
+// there are none if nothing changes.
 //
-// Each fact has the cause of its own transition. Causes stay used when a transition is withdrawn, so one that follows
-// again has a cause that names the reason too.
+// Each fact has the cause of its own transition. A cause stays used when its transition is withdrawn, so if the
+// transition follows again, its cause also names the reason.
 func Change(known []Told, stays []Stay, sim uint32, reason Reason) (facts []Fact) {
 	holds := map[udr.Instant]Told{}
 	byAccount := map[udr.Instant]EventKind{}
@@ -72,7 +72,7 @@ func (r *Reason) happened(at udr.Instant, kind EventKind) bool {
 	return slices.ContainsFunc(r.Happened, func(e Event) bool { return e.At == at && e.Kind == kind })
 }
 
-// accountDid is what the status of the account did to a SIM, by the value of the fact that it made.
+// accountDid returns the effect of the account's status on a SIM, from the value of the resulting fact.
 func accountDid(value registry.StateValue) EventKind {
 	ref, err := ParseRef(value.Lifecycle)
 	switch {
@@ -84,7 +84,7 @@ func accountDid(value registry.StateValue) EventKind {
 	return AccountResumed
 }
 
-// of is the cause of a fact in the change set.
+// of returns the cause of a fact in the change set.
 func (r *Reason) of(cause string) string {
 	if cause == "" || cause == r.Cause || r.Used == nil || !r.Used(cause) {
 		return cause
@@ -92,17 +92,18 @@ func (r *Reason) of(cause string) string {
 	return cause + " after " + r.Cause
 }
 
-// sameMaker reports whether a fact that was stated and one that follows are made by the same: somebody, usage, an
-// account, a time limit of one kind. A state that somebody chooses where a time limit leads to it anyway is stated
-// again: it is a choice now. So is one to which another time limit leads, because the history says why.
+// sameMaker reports whether a stated fact and a derived one have the same maker: a person, usage, an account, or a
+// time limit of one kind. If a person chooses a state to which a time limit leads anyway, the fact is stated again,
+// because it is a choice now. If another time limit leads to the state, the fact is also stated again, because the
+// history names the reason.
 func sameMaker(stated, follows string) bool {
 	was, before := makerOf(stated)
 	is, now := makerOf(follows)
 	return was == is && before == now
 }
 
-// AutomaticCause reports whether a cause is that of an automatic transition, which is judged again when something
-// before it changes. Facts with other causes are what somebody chose.
+// AutomaticCause reports whether a cause belongs to an automatic transition, which is judged again when something
+// before it changes. Facts with other causes are choices of people or programs.
 func AutomaticCause(cause string) bool {
 	for _, kind := range []string{"usage:", "timer:", "cascade:"} {
 		if strings.HasPrefix(cause, kind) {
@@ -141,8 +142,8 @@ func (s *Stay) value() registry.StateValue {
 	return registry.StateValue{Name: s.State, Core: s.Core(), Lifecycle: ref.String(), Brought: s.Brought}
 }
 
-// origin is where the fact of a stay comes from. What follows at the instant of a decision takes its place, and no other
-// fact tells the decision, so it does not follow from the facts before.
+// origin returns the origin of a stay's fact. A state that follows at the instant of a decision replaces the
+// decision's fact. No other fact records the decision, so the state does not follow from the facts before.
 func (s *Stay) origin() registry.Origin {
 	if s.decided {
 		return registry.Stated
@@ -158,8 +159,8 @@ func (s *Stay) cause(subject string) string {
 	return t.Cause(subject)
 }
 
-// Stay is the stay that a state fact begins, for Advance. rules is StateValue.Lifecycle, zone that of the payer. If the
-// catalogue lacks the rules, err says so, and nothing ends the state by itself.
+// Stay is the stay that a state fact begins, for Advance. rules is StateValue.Lifecycle, zone that of the payer. If
+// the catalogue lacks the rules, err says so, and the state has no automatic end.
 func (b *Book) Stay(from udr.Instant, state, rules string, zone *time.Location) (Stay, error) {
 	s := Stay{From: from, State: state, Rules: Rules{Zone: zone}, Since: registry.LocalDate(zone, from)}
 	ref, err := ParseRef(rules)

@@ -1,11 +1,11 @@
-// Package life knows the life of a SIM: the states that an operator's state model has, what is allowed between them,
-// the rules of a lifecycle (test quota, bill on first use, suspensions, activation), and the state in which a SIM is at
-// any time.
+// Package life computes the life of a SIM. It has the states of an operator's state model and the allowed steps
+// between them, the rules of a lifecycle (test quota, bill on first use, suspensions, activation), and the state of a
+// SIM at any time.
 //
-// It is pure: texts, facts and events go in, states, time limits and change sets come out. It has no clock, stores
-// nothing and holds no table of SIMs. It owns neither the facts (registry), nor their consumer (simstate), nor prices
-// (rating): charges of transitions and activations are only named here.
+// It is pure: it takes texts, facts and events, and returns states, time limits and change sets. It has no clock,
+// stores nothing and holds no table of SIMs. It owns neither the facts (registry), nor their consumer (simstate), nor
+// prices (rating). It only names the charges of transitions and activations.
 //
-// Start at Book, which has the compiled texts, and at States, which replays what happened to a SIM. model.go and
-// lifecycle.go have the texts, stay.go has what ends a stay in a state, effective.go answers what rating asks.
+// Start at Book, which has the compiled texts, and at States, which replays the events of a SIM. model.go and
+// lifecycle.go have the texts, stay.go has the ends of a stay in a state, effective.go has the lookups for rating.
 package life

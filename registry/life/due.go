@@ -5,7 +5,7 @@ import (
 	"ratemill/udr"
 )
 
-// Charge is a one-time charge of a SIM that follows from its states. It is not written anywhere: documents are computed
+// Charge is a one-time charge of a SIM that follows from its states. It is not stored: invoicing computes documents
 // from the facts.
 type Charge struct {
 	At       udr.Instant
@@ -41,8 +41,8 @@ func Charges(stays []Stay) (charges []Charge) {
 	return charges
 }
 
-// Activations are the activation charges of a SIM: once for each seller (or payer), by the trigger of the account that
-// owns the SIM then. A SIM that was brought in is active already for whom it came to.
+// Activations returns the activation charges of a SIM: one for each seller (or payer), by the trigger of the account
+// that owns the SIM then. A SIM from another system is already active for its first payer.
 func Activations(stays []Stay, owned []Owned) (charges []Charge) {
 	done := map[string]bool{}
 	for i, t := range owned {
@@ -65,7 +65,7 @@ func Activations(stays []Stay, owned []Owned) (charges []Charge) {
 			}
 			rules := s.Rules
 			if s.From < t.From {
-				rules = t.Rules // the state went on in another account
+				rules = t.Rules // the state continued in another account
 			}
 			payer, seller := "payer "+t.Payer, "seller "+t.Seller
 			if s.Brought && s.From >= t.From {
@@ -91,7 +91,7 @@ func (c *Lifecycle) activation() *Activation {
 	return c.Activation
 }
 
-// due reports whether a stay triggers the charge; assigned, if the account gets the SIM in it.
+// due reports whether a stay triggers the charge. assigned means that the account gets the SIM in this state.
 func (a *Activation) due(s *Stay, assigned bool) bool {
 	state := s.state()
 	switch a.Trigger {

@@ -7,14 +7,14 @@ import (
 	"ratemill/udr"
 )
 
-// Reader gives effective states from the registry. It remembers the rules that facts refer to, because millions of SIMs
-// share few; it is for one goroutine.
+// Reader computes effective states from the registry. It caches the rules of facts, because millions of SIMs share
+// few rules. Only one goroutine may use it.
 type Reader struct {
 	book  *Book
 	rules []rule // by the number of the fact's value
 }
 
-// rule is what a value of facts says, whenever the state began.
+// rule holds the rules of a value of facts, for any beginning of the state.
 type rule struct {
 	value  *registry.StateValue
 	ref    Ref
@@ -29,10 +29,10 @@ type rule struct {
 // NewReader reads states by the texts of a catalogue.
 func NewReader(b *Book) *Reader { return &Reader{book: b} }
 
-// State is the effective state of a SIM for a record at a time, as known at a revision: that of the facts, advanced by
-// the time limits that are due and by what rating knows. events are the usage events of the SIM since then, in order,
-// with their times; zone is that of the payer. ok is false if no fact says anything. If the catalogue lacks the rules
-// that a fact names, err says so, and the state is that of the fact.
+// State returns the effective state of a SIM for a record at a time, as known at a revision. It is the state of the
+// facts, advanced by due time limits and by events that only rating knows. events are the usage events of the SIM
+// since then, in order, with their times; zone is that of the payer. ok is false if there is no fact. If the
+// catalogue lacks the rules that a fact names, err says so, and the state is that of the fact.
 func (r *Reader) State(v *registry.View, sim uint32, at udr.Instant, rev registry.Revision, zone *time.Location,
 	events []Event) (s Stay, ok bool, err error) {
 	fact, ok := v.State(sim, at, rev)
@@ -43,7 +43,7 @@ func (r *Reader) State(v *registry.View, sim uint32, at udr.Instant, rev registr
 	return s, true, err
 }
 
-// Of is State for those who have the fact already.
+// Of does the same as State for callers that already have the fact.
 func (r *Reader) Of(v *registry.View, fact registry.SIMState, at udr.Instant, zone *time.Location, events []Event) (s Stay, err error) {
 	rule := r.rule(v, fact.Value)
 	s = Stay{From: fact.Since, State: rule.value.Name, Rules: Rules{Ref: rule.ref, Lifecycle: rule.cycle, Zone: zone},
@@ -61,7 +61,8 @@ func (r *Reader) Of(v *registry.View, fact registry.SIMState, at udr.Instant, zo
 	return Advance(s, events, at), err
 }
 
-// ByAccount is what the status of the account did to a SIM, of a fact that it made; Left for another fact.
+// ByAccount returns the effect of the account's status on a SIM, if the status made the fact; Left for any other
+// fact.
 func (r *Reader) ByAccount(v *registry.View, fact registry.SIMState) EventKind {
 	if fact.Origin != registry.ByAccount {
 		return Left
@@ -69,7 +70,7 @@ func (r *Reader) ByAccount(v *registry.View, fact registry.SIMState) EventKind {
 	return r.rule(v, fact.Value).did
 }
 
-// rule is what a value of facts says; it is worked out once.
+// rule returns the rules of a value of facts, computed once.
 func (r *Reader) rule(v *registry.View, value uint32) *rule {
 	for int(value) >= len(r.rules) {
 		r.rules = append(r.rules, rule{})
@@ -95,8 +96,8 @@ func (r *Reader) rule(v *registry.View, value uint32) *rule {
 	return x
 }
 
-// always reports whether a reference means the same rules whenever the state began: the catalogue has that version, and
-// one version of its model, or has nothing of the name.
+// always reports whether a reference means the same rules for every beginning of the state. That is so if the
+// catalogue has that version and only one version of its model, or nothing of that name.
 func (b *Book) always(ref Ref) bool {
 	versions := b.cycles[ref.Lifecycle]
 	for _, v := range versions {

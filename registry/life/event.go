@@ -11,15 +11,15 @@ import (
 // EventKind is what happened to a SIM.
 type EventKind uint8
 
-// What happens to SIMs. At one instant they count in this order. Time limits that are due then come before usage, which
-// finds the next state, and after everything else, which they do not outrun.
+// The events of SIMs, in the order in which they count at one instant. Time limits that are due at this instant come
+// before usage, which finds the next state, and after all other events.
 const (
-	Left              EventKind = iota // nobody owns the SIM any more
-	Assigned                           // an account of another payer than before got the SIM
+	Left              EventKind = iota // no account owns the SIM any more
+	Assigned                           // an account with another payer got the SIM
 	AccountTerminated                  // its account was terminated
 	AccountSuspended                   // its account was suspended
-	AccountResumed                     // its account was suspended no longer
-	Set                                // somebody chose its state
+	AccountResumed                     // its account's suspension ended
+	Set                                // a person or program chose its state
 	Used                               // usage of the SIM began while it waited for its first use
 	Emptied                            // a record began that the life bucket did not cover whole
 	LimitPassed                        // a record began that passed a limit with the action suspend
@@ -36,16 +36,17 @@ func ParseEventKind(text string) (EventKind, bool) {
 	return EventKind(max(i, 0)), i >= 0
 }
 
-// Event is something that happened to a SIM, at the time of its effect. Time limits are no events: they follow.
+// Event is something that happened to a SIM, at the time of its effect. Time limits are not events, because they
+// follow from the states.
 type Event struct {
 	At    udr.Instant
 	Kind  EventKind
 	State string // Set: the state; Assigned: the state, "" for the default
-	Keep  bool   // Assigned: in the state that it has, or in the default if the rules do not know that; State says nothing
+	Keep  bool   // Assigned: keeps its state, or takes the default if the rules lack that state; State is empty
 	Rules Rules  // Set, Assigned: from then on, as settings give them
 
-	Cause   string // unique: a second event with it does not count
-	Brought bool   // Assigned, Set: the SIM already ran elsewhere
+	Cause   string // unique: a second event with the same cause does not count
+	Brought bool   // Assigned, Set: the SIM was already in use in another system
 }
 
 // before is the last instant at which a time limit goes before the event.
@@ -56,7 +57,7 @@ func (e *Event) before() udr.Instant {
 	return e.At - 1
 }
 
-// inOrder sorts events by time, and drops those whose cause another has.
+// inOrder sorts events by time, and drops events with a repeated cause.
 func inOrder(events []Event) []Event {
 	sorted := slices.Clone(events)
 	slices.SortStableFunc(sorted, func(a, b Event) int {

@@ -103,14 +103,14 @@ type Units struct {
 	N     int64
 }
 
-// Test is the end of states with a test quota.
+// Test has the rules that end states with a test quota.
 type Test struct {
-	Quota []Units // nothing of other classes is free
+	Quota []Units // other classes are not free
 	Days  int32   // 0 for no time limit
 	Next  string
 }
 
-// FirstUseRule is the end of states that wait for usage.
+// FirstUseRule has the rules that end states that wait for usage.
 type FirstUseRule struct {
 	Threshold     []Units // none: the first usage of any class
 	After, Window int32   // days, 0 for none
@@ -118,7 +118,7 @@ type FirstUseRule struct {
 	BillBefore    bool
 }
 
-// Suspension is the end of suspended states.
+// Suspension has the rules that end suspended states.
 type Suspension struct {
 	Days int32
 	Then string
@@ -132,7 +132,7 @@ type Activation struct {
 	PerPayer bool // once for each payer, not each seller
 }
 
-// Trigger is what makes the activation charge due.
+// Trigger is the event that makes the activation charge due.
 type Trigger uint8
 
 // The triggers.
@@ -153,7 +153,7 @@ type Override uint8
 const (
 	LimitsHold Override = iota
 	NoLimit
-	NoLimitThisCycle // until the cycle ends in which it was set
+	NoLimitThisCycle // until the end of the cycle in which it was set
 )
 
 var overrides = [...]string{"disabled", "permanent", "current_cycle"}
@@ -186,7 +186,7 @@ func (c *Lifecycle) Currencies() (codes []string) {
 	return slices.Compact(codes)
 }
 
-// Usage is what becomes of usage in a state.
+// Usage says how ratemill treats usage in a state.
 func (c *Lifecycle) Usage(state string) Usage {
 	if s, ok := c.Model.State(state); ok && s.Usage != Charged {
 		return s.Usage
@@ -194,10 +194,10 @@ func (c *Lifecycle) Usage(state string) Usage {
 	return c.usageIn[state]
 }
 
-// compiling is what the check of a lifecycle needs.
+// compiling holds the inputs for the check of a lifecycle.
 type compiling struct {
 	list *diag.List
-	unit func(class string) (udr.Unit, bool) // false for a class that there is not; nil allows all
+	unit func(class string) (udr.Unit, bool) // false for an unknown class; nil allows all
 }
 
 // compileLifecycle compiles a document over a state model.
@@ -227,7 +227,7 @@ func (c *compiling) state(m *Model, name diag.Text) bool {
 	return ok
 }
 
-// with are the states of a model with a rule.
+// with returns the states of a model that have a rule.
 func with(m *Model, has func(*State) bool) (names []string) {
 	for i := range m.States {
 		if has(&m.States[i]) {
@@ -237,8 +237,8 @@ func with(m *Model, has func(*State) bool) (names []string) {
 	return names
 }
 
-// leads reports states that a rule cannot end because the model does not allow the step. usage or time must be able to
-// make it.
+// leads reports states that a rule cannot end because the model does not allow the step. The model must allow usage
+// or time to make it.
 func (c *compiling) leads(m *Model, from []string, to diag.Text, by By) {
 	for _, name := range from {
 		if name == to.Value {

@@ -83,7 +83,7 @@ type State struct {
 	Meaning string
 }
 
-// Core is what a state means whatever the model.
+// Core is the meaning of a state in any model.
 type Core = registry.Core
 
 // The cores.
@@ -95,13 +95,13 @@ const (
 	Cancelled = registry.Cancelled
 )
 
-// Usage is what becomes of usage in a state.
+// Usage says how ratemill treats usage in a state.
 type Usage uint8
 
-// What becomes of usage.
+// The ways to treat usage.
 const (
 	Charged  Usage = iota // the plan prices it
-	Suspense              // it is suspended, because there should be none
+	Suspense              // it is suspended, because the state allows no usage
 	Quota                 // the test quota covers it
 	FirstUse              // the first-use threshold covers it
 )
@@ -110,7 +110,7 @@ var usages = [...]string{"charge", "suspense", "quota", "first_use"}
 
 func (u Usage) String() string { return usages[u] }
 
-// Transition is what a model says of a step from one state to another.
+// Transition has the rules of a model for a step from one state to another.
 type Transition struct {
 	From, To   string
 	Charge     *literal.Money // nil for none
@@ -124,7 +124,7 @@ type Transition struct {
 // By is a set of those who may make a transition.
 type By uint8
 
-// Who or what makes a transition.
+// The makers of a transition.
 const (
 	Person By = 1 << iota
 	ByUsage
@@ -159,7 +159,7 @@ func (m *Model) State(name string) (*State, bool) {
 // Transition is the transition from one state to another, nil if the model does not allow it.
 func (m *Model) Transition(from, to string) *Transition { return m.transitions[step{from, to}] }
 
-// Allowed are the states that may follow a state, in the order of the model; New for a SIM without one.
+// Allowed returns the states that may follow a state, in the order of the model; use New for a SIM without a state.
 func (m *Model) Allowed(from string, by By) (to []string) {
 	for i := range m.States {
 		if t := m.Transition(from, m.States[i].Name); t != nil && t.By&by != 0 {
@@ -284,7 +284,7 @@ func compileTransition(m *Model, doc *transitionDoc, at map[step]diag.Pos, l *di
 	}
 }
 
-// checkReach warns of states that nothing leads to, or out of.
+// checkReach warns of states that no transition leads to, or that no transition leaves.
 func checkReach(m *Model, doc *modelDoc, l *diag.List) {
 	for i, e := range doc.States {
 		s := &m.States[i]
@@ -339,7 +339,7 @@ func plain(name string) string {
 	}, name)
 }
 
-// orKnown suggests a name, or lists those that there are.
+// orKnown suggests a name, or lists the known ones.
 func orKnown(name string, names []string) string {
 	if hint := diag.Suggest(name, names); hint != "" {
 		return hint

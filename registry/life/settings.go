@@ -15,7 +15,7 @@ type settingsDoc struct {
 	Overrides *diag.Node `yaml:"overrides" doc:"Keys that the account overrides; each replaces that key of the lifecycle, and null removes it." example:"{ suspend: { max: 30 d } }"`
 }
 
-// Settings are the rules for the SIMs of an account: a lifecycle, and what is otherwise here.
+// Settings are the rules for the SIMs of an account: a lifecycle, and the overrides of its values.
 type Settings struct {
 	Lifecycle string
 	Overrides string // canonical JSON, a merge patch (RFC 7396) of the lifecycle's document; "" for none
@@ -34,9 +34,9 @@ func (s Settings) Value() []byte {
 	return text
 }
 
-// Ref is a reference to the rules of a state, as a state fact has it: the version of a lifecycle that was in force when
-// the state began, the account's overrides, and what the way into the state changes. It says all that rating needs to
-// know of the settings of accounts.
+// Ref is a reference to the rules of a state, as a state fact has it: the version of a lifecycle that was in force
+// when the state began, the account's overrides, and the changes by the way into the state. Rating needs no other
+// settings of accounts.
 type Ref struct {
 	Lifecycle string
 	Version   string // the version's from, as written; "" for one without
@@ -45,15 +45,15 @@ type Ref struct {
 	Overrides string // as in Settings
 }
 
-// Way is the way into a state, as far as it changes what ends the state.
+// Way is the way into a state, if it changes the end of the state.
 type Way uint8
 
 // The ways.
 const (
 	Plainly      Way = iota
 	WithAccount      // suspended with its account: only the account ends it
-	AfterBilling     // out of billing into a state that waits for usage (soft suspend): any usage ends it, and no time limit
-	Kept             // kept in a move to another payer: it is no transition
+	AfterBilling     // from a billed state into one that waits for usage (soft suspend): any usage ends it, and it has no time limit
+	Kept             // kept in a move to another payer: this is not a transition
 )
 
 var ways = [...]string{"", "with_account", "after_billing", "kept"}
@@ -112,7 +112,7 @@ func ParseRef(text string) (r Ref, err error) {
 	return r, nil
 }
 
-// Plain is the reference without what the way into a state changes: the one that settings give.
+// Plain returns the reference without the changes by the way into a state, as settings give it.
 func (r Ref) Plain() Ref {
 	r.Way, r.Since = Plainly, 0
 	return r
@@ -121,7 +121,7 @@ func (r Ref) Plain() Ref {
 func dateText(day int32) string { return time.Unix(int64(day)*86400, 0).UTC().Format(time.DateOnly) }
 
 // patched is a document with a merge patch applied (RFC 7396): mappings are merged, null takes a key away, everything
-// else replaces. Positions stay those of the text that has the value.
+// else replaces. Each value keeps its position in its own text.
 func patched(n, patch *diag.Node) *diag.Node {
 	if patch.Kind != diag.Mapping {
 		return patch

@@ -7,9 +7,9 @@ import (
 	"ratemill/udr"
 )
 
-// States replays what happened to a SIM: the states in which it was, in order. What is dated ahead is there too; time
-// limits only as far as they are due by until. The states depend neither on the order of the events nor on when they
-// became known.
+// States replays the events of a SIM and returns its states in order. It includes events dated in the future, but
+// only time limits that are due by until. The result does not depend on the order of the events or on the time at
+// which they became known.
 func States(events []Event, until udr.Instant) []Stay {
 	r := replay{keep: true}
 	for _, e := range inOrder(events) {
@@ -23,7 +23,7 @@ func States(events []Event, until udr.Instant) []Stay {
 	return slices.DeleteFunc(r.stays, func(s Stay) bool { return s.By == ByLimit && s.From > until })
 }
 
-// At is the stay at a time, nil if there is none yet.
+// At returns the stay at a time, nil if there is none yet.
 func At(stays []Stay, at udr.Instant) *Stay {
 	for i := len(stays) - 1; i >= 0; i-- {
 		if stays[i].From <= at {
@@ -33,8 +33,8 @@ func At(stays []Stay, at udr.Instant) *Stay {
 	return nil
 }
 
-// Advance is the state at a time of a SIM that was in a state before, given what happened since, in order. Rating asks
-// it for the effective state of a record: nothing but time limits that are due and its own events advance the facts.
+// Advance returns the state of a SIM at a time, given an earlier state and the events since, in order. Rating uses it
+// for the effective state of a record: only due time limits and rating's own events advance the facts.
 func Advance(s Stay, events []Event, at udr.Instant) Stay {
 	r := replay{stay: s, begun: true}
 	for i := range events {
@@ -47,7 +47,7 @@ func Advance(s Stay, events []Event, at udr.Instant) Stay {
 	return r.stay
 }
 
-// replay is a SIM at a time.
+// replay is the state of a SIM while its events are replayed.
 type replay struct {
 	stay  Stay
 	begun bool
@@ -78,7 +78,7 @@ func (r *replay) enter(s Stay) {
 	r.stay, r.begun, r.used, r.interrupted = s, true, 0, nil
 }
 
-// to lets the time limits end that are due by a time.
+// to applies the time limits that are due by a time.
 func (r *replay) to(at udr.Instant) {
 	for r.begun {
 		t, ok := r.stay.Timer(r.used)
@@ -142,7 +142,7 @@ func (r *replay) first(core Core) (string, bool) {
 func (r *replay) assigned(e *Event) {
 	s := Stay{From: e.At, State: e.State, Rules: e.Rules, Before: New, Cause: e.Cause, By: ByAssignment, Brought: e.Brought}
 	if e.Keep {
-		s.State, s.Rules.Ref.Way = "", Kept // also if there is nothing to keep: an earlier state may become known
+		s.State, s.Rules.Ref.Way = "", Kept // even if there is no state to keep: an earlier state may become known
 	}
 	if c := e.Rules.Lifecycle; c != nil {
 		kept := r.stay.State
@@ -174,8 +174,8 @@ func (r *replay) suspended(e *Event) {
 	r.interrupted, r.usedBefore = &before, used
 }
 
-// resumed gives a SIM back the state of before. Its time limits went on by their dates: if one was due meanwhile, the
-// SIM takes the next state now.
+// resumed returns a SIM to its state before the suspension. The time limits of that state kept running: if one became
+// due meanwhile, the SIM takes the next state now.
 func (r *replay) resumed(e *Event) {
 	if r.interrupted == nil {
 		return
@@ -199,7 +199,7 @@ func (r *replay) resumed(e *Event) {
 	}
 }
 
-// usage is what a record does to the state in which it finds the SIM.
+// usage applies the effect of a record to the SIM's state.
 func (r *replay) usage(e *Event) {
 	state := r.stay.state()
 	if state == nil {

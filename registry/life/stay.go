@@ -7,17 +7,17 @@ import (
 	"ratemill/udr"
 )
 
-// Rules are the rules of a state: the reference that its fact has, and what it refers to.
+// Rules are the rules of a state: the reference in its fact, and the rules to which it refers.
 type Rules struct {
 	Ref       Ref
-	Lifecycle *Lifecycle     // nil if the catalogue does not have it: nothing ends the state by itself, usage is charged
+	Lifecycle *Lifecycle     // nil if the catalogue lacks it: the state has no automatic end, and usage is charged
 	Zone      *time.Location // of the payer
 }
 
 // Stay is a SIM's time in a state, from its beginning on.
 type Stay struct {
 	From   udr.Instant
-	State  string // "" for a SIM that nobody owns
+	State  string // "" for a SIM without an owner
 	Rules  Rules
 	Before string // the state that it left; New for none, and when another payer gets the SIM
 	Cause  string
@@ -25,16 +25,16 @@ type Stay struct {
 	Limit  Limit // that ended the stay before, if By is ByLimit
 	Since  int32 // local date from which time limits count
 
-	Brought bool // the SIM was brought in from elsewhere in this state: nothing is due for that
+	Brought bool // the SIM came from another system in this state: no charge is due for that
 	Free    bool // the transition costs nothing: an account's suspension, or the return from it
 
-	decided bool // usage at the instant of a decision, by a person or about the account, led on from it
+	decided bool // usage at the instant of a decision, by a person or about the account, led to the next state
 }
 
-// Maker is what made a transition.
+// Maker says who or what made a transition.
 type Maker uint8
 
-// What makes transitions.
+// The makers of transitions.
 const (
 	BySomebody   Maker = iota // a person or a program
 	ByAssignment              // the SIM came to another payer
@@ -47,11 +47,11 @@ var makerNames = [...]string{"request", "assignment", "usage", "time", "account"
 
 func (m Maker) String() string { return makerNames[m] }
 
-// Automatic reports whether nobody asked for the transition itself, so that it is judged again when something before it
-// changes.
+// Automatic reports whether the transition follows from others without a request, so that it is judged again when
+// something before it changes.
 func (m Maker) Automatic() bool { return m == ByUse || m == ByLimit || m == ByAccount }
 
-// origin is where the facts come from that a maker makes.
+// origin returns the origin of the facts of a maker.
 func (m Maker) origin() registry.Origin {
 	switch m {
 	case ByUse:
@@ -95,8 +95,8 @@ func (t *Timer) Cause(subject string) string {
 	return "timer:" + t.Limit.String() + ":" + subject + ":" + t.Due.String()
 }
 
-// Timer is the time limit that ends the stay if nothing else does. used is the first usage of the stay, 0 if there was
-// none: it stops the window of first use.
+// Timer returns the time limit that ends the stay if nothing else ends it before. used is the first usage of the
+// stay, 0 if there was none; usage stops the window of first use.
 func (s *Stay) Timer(used udr.Instant) (t Timer, ok bool) {
 	t, ok = s.limit(used)
 	return t, ok && s.Rules.Lifecycle.Model.Transition(s.State, t.To) != nil
@@ -151,7 +151,7 @@ func (s *Stay) state() *State {
 	return state
 }
 
-// inUse reports whether the state of a SIM is one in which it can be used: not idle in stock, suspended or cancelled.
+// inUse reports whether a SIM can be used in its state: it is not idle in stock, suspended or cancelled.
 func (s *State) inUse() bool { return s.Core == Active || s.Core == Prospect && s.Usage != Charged }
 
 // idle reports whether the state is one of a SIM in stock.
@@ -172,7 +172,7 @@ func (s *Stay) softly() bool {
 	return before != nil && before.Core == Active
 }
 
-// Usage is what becomes of usage in the state.
+// Usage says how ratemill treats usage in the state.
 func (s *Stay) Usage() Usage {
 	if s.Rules.Lifecycle == nil {
 		return Charged
@@ -180,9 +180,9 @@ func (s *Stay) Usage() Usage {
 	return s.Rules.Lifecycle.Usage(s.State)
 }
 
-// Bucket is the life bucket of a class in the state: units that are counted until they are used up, which ends the
-// state, and whether they are free. ok is false if usage of the class does not end the state by being used up; free
-// then says whether it costs nothing until something else ends the state. A bucket of 0 units ends with any usage.
+// Bucket returns the life bucket of a class in the state: its units, and whether they are free. The state ends when
+// the units are used up. ok is false if the class has no such bucket; free then says whether its usage costs nothing
+// until something else ends the state. A bucket of 0 units ends with any usage.
 func (s *Stay) Bucket(class string) (units int64, free, ok bool) {
 	state := s.state()
 	if state == nil {
@@ -207,8 +207,9 @@ func (s *Stay) Bucket(class string) (units int64, free, ok bool) {
 	return 0, free && state.Usage == FirstUse, false
 }
 
-// Plain reports whether neither time nor usage below a threshold means anything in the state: the plan prices usage,
-// and only an event ends the state. That is so for most SIMs, and the same for all that have one value of a fact.
+// Plain reports whether the plan prices all usage in the state, and only an event ends the state. Then neither time
+// nor usage below a threshold matters. Most SIMs are in such a state. The result is the same for all SIMs with the
+// same value of a fact.
 func (s *Stay) Plain() bool {
 	_, timed := s.Timer(0)
 	return !timed && s.Usage() == Charged

@@ -9,21 +9,21 @@ import (
 	"ratemill/udr"
 )
 
-// Told is a fact that was stated of a SIM's state, with the text of its cause.
+// Told is a stated fact about a SIM's state, with the text of its cause.
 type Told struct {
 	registry.KnownState
 	Cause string
 }
 
-// Owned is a SIM's time with an account, until the next. Without a payer nobody owns the SIM.
+// Owned is a SIM's time with an account, until the next. If payer is empty, no account owns the SIM.
 type Owned struct {
 	From          udr.Instant
 	Payer, Seller string
-	Rules         Rules // that the settings of the account name then
+	Rules         Rules // as the settings of the account name them then
 }
 
-// held are the facts that count, in the order of their times: of one time the last known, unless it is withdrawn. told
-// is in the order of (from, known).
+// held returns the valid facts in the order of their times. For each time this is the last known fact, unless it is
+// withdrawn. told is in the order of (from, known).
 func held(told []Told) (facts []Told) {
 	for i, f := range told {
 		if i+1 < len(told) && told[i+1].From == f.From || f.State == registry.Withdrawn {
@@ -34,7 +34,7 @@ func held(told []Told) (facts []Told) {
 	return facts
 }
 
-// arrivals are the times at which another payer than before got the SIM, or nobody had it any more.
+// arrivals returns the times at which the SIM got another payer, or lost its owner.
 func arrivals(owned []Owned) (list []Owned) {
 	payer := ""
 	for i, o := range owned {
@@ -46,10 +46,9 @@ func arrivals(owned []Owned) (list []Owned) {
 	return list
 }
 
-// Events are the statements of people about a SIM: its assignments to payers, and the states that somebody chose.
-// States needs further what its accounts' status and its usage were. told are all facts that were ever stated of its
-// state, in the order of (from, known), owned its accounts in the order of time. err names the rules that the
-// catalogue lacks.
+// Events returns the decisions about a SIM: its assignments to payers, and its chosen states. States also needs the
+// events of its accounts' status and of its usage. told holds all facts ever stated about its state, in the order of
+// (from, known), owned its accounts in the order of time. err names the rules that the catalogue lacks.
 func (b *Book) Events(told []Told, owned []Owned) (events []Event, err error) {
 	assigned := map[udr.Instant]int{}
 	for _, o := range arrivals(owned) {
@@ -80,7 +79,7 @@ func (b *Book) Events(told []Told, owned []Owned) (events []Event, err error) {
 	return events, err
 }
 
-// Stays are the states that the facts say, for the charges and the history of a SIM. Nothing is judged again. The
+// Stays returns the states in the facts, for the charges and the history of a SIM. It does not judge them again. The
 // arguments are those of Events.
 func (b *Book) Stays(told []Told, owned []Owned) (stays []Stay, err error) {
 	assigned := map[udr.Instant]bool{}
@@ -120,7 +119,7 @@ func (b *Book) Stays(told []Told, owned []Owned) (stays []Stay, err error) {
 		case back && s.State == interrupted:
 			s.Free, interrupted = true, ""
 		case back && s.Core() != Cancelled:
-			s.Before, interrupted = interrupted, "" // a time limit was due meanwhile
+			s.Before, interrupted = interrupted, "" // a time limit became due meanwhile
 		default:
 			interrupted = ""
 		}
@@ -142,7 +141,7 @@ func zoneAt(owned []Owned, at udr.Instant) *time.Location {
 	return time.UTC
 }
 
-// MakerOf is what made a transition, by the cause of its fact.
+// MakerOf returns the maker of a transition from the cause of its fact.
 func MakerOf(cause string) Maker {
 	m, _ := makerOf(cause)
 	if strings.HasPrefix(cause, "assignment:") {
@@ -151,7 +150,7 @@ func MakerOf(cause string) Maker {
 	return m
 }
 
-// makerOf is what made a transition, by the cause of its fact.
+// makerOf returns the maker of a transition from the cause of its fact.
 func makerOf(cause string) (Maker, Limit) {
 	kind, rest, _ := strings.Cut(cause, ":")
 	switch kind {

@@ -8,8 +8,8 @@ import (
 	"ratemill/udr"
 )
 
-// When is the time of effect of a change that somebody asks for: now, at the next cycle of the payer, on a local date,
-// or at an instant.
+// When is the requested time of effect of a change: now, at the next cycle of the payer, on a local date, or at an
+// instant.
 func When(text string, now udr.Instant, cycles registry.Cycles) (udr.Instant, error) {
 	switch text {
 	case "", "now":
@@ -28,8 +28,8 @@ func When(text string, now udr.Instant, cycles registry.Cycles) (udr.Instant, er
 		"instant such as 2026-04-16T08:00:00Z", text)
 }
 
-// Earliest is how far back a change may be dated without the permission to go further: the beginning of the running
-// cycle of the payer, or as many days before today as the project's backdate says; a negative number says nothing.
+// Earliest returns the earliest date of a change that needs no special permission. It is the beginning of the payer's
+// running cycle or, if the project's backdate is 0 or more, that number of days before today.
 func Earliest(now udr.Instant, cycles registry.Cycles, backdate int) udr.Instant {
 	today := registry.LocalDate(cycles.Zone, now)
 	first, _ := cycles.Of(today)
