@@ -46,10 +46,10 @@ func (o *Owner) reuse(r *request) {
 	}
 }
 
-// scratch is room for the usage records that a decision reads together.
-func (o *Owner) scratch() []udr.Usage {
-	if o.parsed == nil {
-		o.parsed = make([]udr.Usage, together)
+// scratch is room for the usage records that a decision about so many reads together.
+func (o *Owner) scratch(records int) []udr.Usage {
+	if n := min(records, together); n > len(o.parsed) {
+		o.parsed = make([]udr.Usage, min(max(n, 2*len(o.parsed)), together))
 	}
 	return o.parsed
 }

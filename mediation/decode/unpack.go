@@ -40,7 +40,7 @@ var foreign = []struct{ magic, name string }{
 // first bytes, not at the name. Errors while reading it are *FileError.
 func Unpack(r io.Reader, limits Limits) (io.Reader, Compression, error) {
 	packed := &counter{r: r}
-	b := bufio.NewReaderSize(packed, 128<<10)
+	b := bufio.NewReaderSize(packed, 4<<10) // its reader has its own, larger buffer
 	head, err := b.Peek(12)
 	if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, Plain, unread(err, 0)
@@ -53,6 +53,7 @@ func Unpack(r io.Reader, limits Limits) (io.Reader, Compression, error) {
 	bounded := &bounded{packed: packed, max: limits.expanded(), ratio: limits.ratio()}
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		b = bufio.NewReaderSize(b, 128<<10)
 		g, err := gzip.NewReader(b)
 		bounded.kind = Gzip
 		if err != nil {
@@ -64,7 +65,7 @@ func Unpack(r io.Reader, limits Limits) (io.Reader, Compression, error) {
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}),
 		len(head) >= 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:4], []byte{0x2a, 0x4d, 0x18}): // RFC 8878 3.1.2: a skippable frame
 		// One goroutine, this one; 128 MiB is what `zstd --long` writes.
-		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(128<<20))
+		z, err := zstd.NewReader(bufio.NewReaderSize(b, 128<<10), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(128<<20))
 		bounded.kind = Zstd
 		if err != nil {
 			return nil, Zstd, bounded.failed(err)

@@ -15,6 +15,7 @@ type window struct {
 	buf        []byte
 	start, end int   // not consumed: buf[start:end]
 	limit      int   // longest record
+	block      int   // size of the buffer, unless the content is small or has a long record
 	err        error // why no more can be read; io.EOF at the end
 	encoding   encoding
 	converter  *converter
@@ -29,8 +30,12 @@ type window struct {
 // sniffed is how many bytes of the content decide about encoding and line ends.
 const sniffed = 64 << 10
 
+// small is the size of the first buffer: a content of fewer bytes, as feeds that drop a file every minute have, needs no block.
+const small = 16 << 10
+
 func newWindow(r io.Reader, limit int) *window {
-	return &window{r: r, limit: limit, line: 1, newline: '\n', buf: make([]byte, min(256<<10, max(2*limit, 4096)))}
+	block := min(256<<10, max(2*limit, 4096))
+	return &window{r: r, limit: limit, line: 1, newline: '\n', block: block, buf: make([]byte, min(block, small))}
 }
 
 // begin reads the first bytes, recognises the encoding and refuses binary content.
@@ -137,7 +142,7 @@ func (w *window) want(n int) bool {
 				copy(w.buf, w.buf[w.start:w.end])
 				w.start, w.end = 0, w.end-w.start
 			} else {
-				w.buf = append(make([]byte, 0, 2*len(w.buf)), w.buf...)
+				w.buf = append(make([]byte, 0, max(2*len(w.buf), w.block)), w.buf...)
 				w.buf = w.buf[:cap(w.buf)]
 			}
 		}

@@ -10,7 +10,6 @@ import (
 	"ratemill/account"
 	"ratemill/internal/consumer"
 	"ratemill/internal/control"
-	"ratemill/internal/ratedlog"
 	"ratemill/rating"
 	"ratemill/udr"
 )
@@ -137,14 +136,14 @@ func (w *world) judgeBalances() {
 // balances are the sums of the charges of messages that count, before an offset.
 func (j *judgement) balances(before int64) (map[account.Key]account.Balance, error) {
 	sums := map[account.Key]account.Balance{}
-	var b ratedlog.Batch
 	var u udr.Usage
 	var c rating.Charge
 	for i := range j.counts {
 		if j.counts[i].Offset >= before {
 			break
 		}
-		if err := ratedlog.ParseBatch(j.counts[i].Value, &b); err != nil {
+		b, err := j.batch(i)
+		if err != nil {
 			return nil, err
 		}
 		for _, r := range b.Rated {

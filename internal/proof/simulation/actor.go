@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"runtime"
 	"runtime/debug"
 	"time"
 )
@@ -70,12 +71,21 @@ func (w *world) start(name string, k kind, partition int, run func(ctx context.C
 			}
 		}()
 		a.yield = yield
+		deepen()
 		if err := run(a.ctx); err != nil {
 			w.fail("%s ends: %v", a.name, err)
 		}
 	})
 	w.actors = append(w.actors, a)
 	return a
+}
+
+// deepen makes the coroutine's stack as large as actors need it, once: it would grow, and be copied, four times.
+//
+//go:noinline
+func deepen() {
+	var stack [12 << 10]byte
+	runtime.KeepAlive(&stack)
 }
 
 // run resumes the actor until its next effect.

@@ -20,6 +20,22 @@ type judgement struct {
 	counts       []broker.Message
 	inputs       []int64
 	wrong        error
+
+	parsed       []ratedlog.Batch // the first of those that count
+	fired, drawn map[string]int64 // by them, as far as they were judged
+	right        int              // so many of them were judged, and are right
+}
+
+// batch is the i-th message that counts, which is parsed once.
+func (j *judgement) batch(i int) (*ratedlog.Batch, error) {
+	for n := len(j.parsed); n <= i; n++ {
+		var b ratedlog.Batch
+		if err := ratedlog.ParseBatch(j.counts[n].Value, &b); err != nil {
+			return nil, fmt.Errorf("rated offset %d: %w", j.counts[n].Offset, err)
+		}
+		j.parsed = append(j.parsed, b)
+	}
+	return &j.parsed[i], nil
 }
 
 func (j *judgement) take(m *broker.Message) {
@@ -184,7 +200,8 @@ func (w *world) probe() {
 	w.files = append(w.files, f)
 }
 
-// judge compares the messages that count in the rated logs with the expected ones.
+// judge compares the messages that count in the rated logs with the expected ones: each message once, for what was expected of
+// it does not change.
 func (w *world) judge() {
 	for p := range partitions {
 		e, j := w.expect[p], w.judged[p]
@@ -192,59 +209,57 @@ func (w *world) judge() {
 			w.fail("partition %d: %v", p, j.wrong)
 			return
 		}
-		fired, drawn := map[string]int64{}, map[string]int64{}
-		for i := range j.counts {
-			m := &j.counts[i]
-			var b ratedlog.Batch
-			if err := ratedlog.ParseBatch(m.Value, &b); err != nil {
-				w.fail("partition %d, rated offset %d: %v", p, m.Offset, err)
+		for ; j.right < len(j.counts); j.right++ {
+			if wrong := j.judge(e, j.right); wrong != "" {
+				w.fail("partition %d, rated offset %d%s", p, j.counts[j.right].Offset, wrong)
 				return
-			}
-			if i >= len(e.outcomes) {
-				w.fail("partition %d, rated offset %d: of usage offset %d nothing should come", p, m.Offset, b.Input)
-				return
-			}
-			o := &e.outcomes[i]
-			if b.Input != o.input || b.File != o.file || b.Last != o.last || (b.End != nil) != o.end {
-				w.fail("partition %d, rated offset %d: has usage offset %d, file %s to %d, expected is usage offset %d, file %s to %d",
-					p, m.Offset, b.Input, b.File.Short(), b.Last, o.input, o.file.Short(), o.last)
-				return
-			}
-			records, err := describeAll(&b)
-			if err != nil {
-				w.fail("partition %d, rated offset %d: %v", p, m.Offset, err)
-				return
-			}
-			if err := o.adoptLives(records, &b); err != nil {
-				w.fail("partition %d, rated offset %d: %v", p, m.Offset, err)
-				return
-			}
-			if err := o.adoptTariffs(records, &b); err != nil {
-				w.fail("partition %d, rated offset %d: %v", p, m.Offset, err)
-				return
-			}
-			o.adopt(records)
-			if !slices.Equal(records, o.records) {
-				w.fail("partition %d, rated offset %d, file %s, usage offset %d:\n  has       %q\n  should be %q", p, m.Offset, b.File.Short(), b.Input, records, o.records)
-				return
-			}
-			if wrong := follow(drawn, &b); wrong != "" {
-				w.fail("partition %d, rated offset %d: %s", p, m.Offset, wrong)
-				return
-			}
-			for _, r := range b.Rated {
-				for _, data := range r.Events {
-					event, err := rating.ParseEvent(data)
-					name, once := tellsOnce(&event)
-					if at, twice := fired[name]; twice && once || err != nil {
-						w.fail("partition %d: event %s is fired at rated offset %d and again at %d (%v)", p, name, at, m.Offset, err)
-						return
-					}
-					fired[name] = m.Offset
-				}
 			}
 		}
 	}
+}
+
+// judge compares one message with the expected one, and says what is wrong.
+func (j *judgement) judge(e *expectation, i int) (wrong string) {
+	b, err := j.batch(i)
+	if err != nil {
+		return fmt.Sprintf(": %v", err)
+	}
+	if i >= len(e.outcomes) {
+		return fmt.Sprintf(": of usage offset %d nothing should come", b.Input)
+	}
+	o := &e.outcomes[i]
+	if b.Input != o.input || b.File != o.file || b.Last != o.last || (b.End != nil) != o.end {
+		return fmt.Sprintf(": has usage offset %d, file %s to %d, expected is usage offset %d, file %s to %d",
+			b.Input, b.File.Short(), b.Last, o.input, o.file.Short(), o.last)
+	}
+	records, err := describeAll(b)
+	if err != nil {
+		return fmt.Sprintf(": %v", err)
+	}
+	if err := o.adoptLives(records, b); err != nil {
+		return fmt.Sprintf(": %v", err)
+	}
+	if err := o.adoptTariffs(records, b); err != nil {
+		return fmt.Sprintf(": %v", err)
+	}
+	o.adopt(records)
+	if !slices.Equal(records, o.records) {
+		return fmt.Sprintf(", file %s, usage offset %d:\n  has       %q\n  should be %q", b.File.Short(), b.Input, records, o.records)
+	}
+	if wrong := follow(j.drawn, b); wrong != "" {
+		return ": " + wrong
+	}
+	for _, r := range b.Rated {
+		for _, data := range r.Events {
+			event, err := rating.ParseEvent(data)
+			name, once := tellsOnce(&event)
+			if at, twice := j.fired[name]; twice && once || err != nil {
+				return fmt.Sprintf(": event %s was fired at rated offset %d already (%v)", name, at, err)
+			}
+			j.fired[name] = j.counts[i].Offset
+		}
+	}
+	return ""
 }
 
 // adopt accepts that usage of a cycle whose counters may be forgotten was suspended, and that a copy of it was rated
@@ -392,8 +407,8 @@ func longOver(s rating.Session) bool {
 func (j *judgement) sessions() (map[rating.SessionKey]rating.Session, error) {
 	last := map[rating.SessionKey]rating.Session{}
 	for i := range j.counts {
-		var b ratedlog.Batch
-		if err := ratedlog.ParseBatch(j.counts[i].Value, &b); err != nil {
+		b, err := j.batch(i)
+		if err != nil {
 			return nil, err
 		}
 		for _, data := range b.Sessions {
@@ -415,8 +430,8 @@ func (w *world) forgotten(k rating.CounterKey) bool {
 func (j *judgement) sums() (map[rating.CounterKey]rating.Value, error) {
 	sums := map[rating.CounterKey]rating.Value{}
 	for i := range j.counts {
-		var b ratedlog.Batch
-		if err := ratedlog.ParseBatch(j.counts[i].Value, &b); err != nil {
+		b, err := j.batch(i)
+		if err != nil {
 			return nil, err
 		}
 		for _, data := range b.Deltas {

@@ -290,11 +290,11 @@ func (w *world) judgeBars() error {
 
 // events calls do for each event of the messages of the rated logs that count.
 func (w *world) events(do func(file string, seq uint64, e *rating.Event) error) error {
-	var b ratedlog.Batch
 	var u udr.Usage
 	for p := range partitions {
 		for i := range w.judged[p].counts {
-			if err := ratedlog.ParseBatch(w.judged[p].counts[i].Value, &b); err != nil {
+			b, err := w.judged[p].batch(i)
+			if err != nil {
 				return err
 			}
 			for _, r := range b.Rated {

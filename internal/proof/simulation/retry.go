@@ -82,9 +82,9 @@ func (w *world) ratedKeys() map[recordKey][]udr.ID {
 	rated := map[recordKey][]udr.ID{}
 	for p := range partitions {
 		for i := range w.judged[p].counts {
-			var b ratedlog.Batch
 			var u udr.Usage
-			if ratedlog.ParseBatch(w.judged[p].counts[i].Value, &b) != nil {
+			b, err := w.judged[p].batch(i)
+			if err != nil {
 				continue
 			}
 			for i := range b.Rated {
@@ -112,9 +112,9 @@ func (w *world) copies(ctx context.Context, _ string, keys []udr.RecordKey) (map
 	found := map[udr.RecordKey]udr.ID{}
 	for p := range partitions {
 		for i := range w.judged[p].counts {
-			var b ratedlog.Batch
 			var u udr.Usage
-			if ratedlog.ParseBatch(w.judged[p].counts[i].Value, &b) != nil {
+			b, err := w.judged[p].batch(i)
+			if err != nil {
 				continue
 			}
 			for i := range b.Rated {
@@ -180,8 +180,8 @@ func (w *world) arrived(ctx context.Context, id udr.FileID, home int) (bool, err
 func (w *world) suspended(id udr.ID) udr.Suspended {
 	for p := range partitions {
 		for i := range w.judged[p].counts {
-			var b ratedlog.Batch
-			if ratedlog.ParseBatch(w.judged[p].counts[i].Value, &b) != nil || b.File != id.File {
+			b, err := w.judged[p].batch(i)
+			if err != nil || b.File != id.File {
 				continue
 			}
 			for _, m := range b.Suspended {

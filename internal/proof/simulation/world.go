@@ -174,7 +174,7 @@ func newWorld(seed uint64, o Options) *world {
 	for p := range partitions {
 		w.usage[p], w.rated[p], w.checks[p] = &partitionLog{name: "usage"}, &partitionLog{name: "rated"}, &partitionLog{name: "checkpoint"}
 		w.expect[p] = newExpectation(w)
-		w.judged[p] = &judgement{input: -1}
+		w.judged[p] = &judgement{input: -1, fired: map[string]int64{}, drawn: map[string]int64{}}
 		w.usage[p].appended = w.expect[p].take
 		w.rated[p].appended = w.judged[p].take
 		w.low[p].input = -1
