@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// Actor is on whose behalf something is done: the provider, or users of an account.
+// Actor is the party for which something is done: the provider, or users of an account.
 type Actor struct {
 	Account  string // "" for the provider
 	Reseller bool   // the account is a reseller: it is the provider of the accounts below it
 }
 
-// Provider reports whether it is the provider.
+// Provider reports whether the actor is the provider.
 func (a Actor) Provider() bool { return a.Account == "" }
 
 // String names the actor.

@@ -10,11 +10,11 @@ import (
 	"ratemill/udr"
 )
 
-// Key says of what a balance is. Cycle is the account's billing cycle as rating had it: the charge says it.
+// Key identifies a balance. Cycle is the account's billing cycle from the charge, as rating used it.
 type Key struct {
 	Account  uint32 // who pays
 	Cycle    int32  // its first day, local to the account, in days since 1970-01-01
-	Tier     uint8  // 0: what its own SIMs used, by their plans; 1, 2, …: what accounts below used, by its own plan
+	Tier     uint8  // 0: usage of its own SIMs, by their plans; 1, 2, …: usage of accounts below, by its own plan
 	Currency string
 	Class    string
 	Unit     udr.Unit
@@ -31,12 +31,12 @@ func (k Key) CycleStart() time.Time { return time.Unix(int64(k.Cycle)*24*60*60, 
 
 // Balance is the sum of charges.
 type Balance struct {
-	Records  int64 // that were charged
+	Records  int64 // number of charges
 	Quantity int64 // as used
 	Amount   decimal.D
 }
 
-// Plus is the sum of two balances. An error says that it is beyond what a balance can hold.
+// Plus returns the sum of two balances, or an error if a balance cannot hold it.
 func (b Balance) Plus(c Balance) (Balance, error) {
 	amount, err := b.Amount.Add(c.Amount)
 	if err != nil {

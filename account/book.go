@@ -11,13 +11,13 @@ import (
 	"ratemill/udr"
 )
 
-// StatementKinds are the kinds of statements that this package asks for.
+// StatementKinds are the kinds of statements that this package reads.
 var StatementKinds = []registry.Kind{registry.KindStatus, registry.KindProfile, registry.KindDetails, registry.KindResource,
 	registry.KindContact, registry.KindAddress, registry.KindAddon, registry.KindGroup, registry.KindCompany, registry.KindProject,
 	registry.KindContract, registry.KindSettings}
 
-// Book is accounts as known at a revision: the tree of the registry, and what was stated of its accounts. It implements Histories and
-// Guards.
+// Book holds accounts as known at a revision: the tree of the registry, and the statements about its accounts. It
+// implements Histories and Guards.
 type Book struct {
 	View       *registry.View
 	Statements *registry.Statements
@@ -29,13 +29,13 @@ type Book struct {
 	wrong     []error // stored values that cannot be read
 }
 
-// NewBook answers as known at the view's revision.
+// NewBook makes a book as known at the view's revision.
 func NewBook(view *registry.View, statements *registry.Statements, in *Installation) *Book {
 	return &Book{View: view, Statements: statements, Revision: view.Revision(), In: in, histories: map[string]*History{},
 		profiles: map[string][]Since[*Profile]{}}
 }
 
-// Err is what could not be read of the stored values so far. Ask it before you trust an answer.
+// Err returns the stored values that could not be read so far. Check it before you trust a result.
 func (b *Book) Err() error {
 	if len(b.wrong) == 0 {
 		return nil
@@ -43,7 +43,7 @@ func (b *Book) Err() error {
 	return b.wrong[0]
 }
 
-// Account is the registry's account at a time, nil if it is not there.
+// Account returns the registry's account at a time, nil if it does not exist then.
 func (b *Book) Account(id string, when udr.Instant) *registry.Account {
 	number, ok := b.View.AccountNumber(id)
 	if !ok {
@@ -97,7 +97,8 @@ func (b *Book) history(id string) *History {
 	return h
 }
 
-// sequence are the values of a subject's statements with a name, oldest first; make gets nil where nothing holds.
+// sequence returns the values of a subject's statements with a name, oldest first. make gets nil if no statement is
+// valid.
 func sequence[V, T any](b *Book, kind registry.Kind, subject, name string, make func(*V) T) (all []Since[T]) {
 	told := b.Statements.Told(kind, subject)
 	told = slices.DeleteFunc(told, func(k registry.KnownStatement) bool { return k.Name != name })
@@ -122,7 +123,7 @@ func valueOf[V any](b *Book, s registry.Statement) (*V, bool) {
 	return &v, true
 }
 
-// Value is what holds of a subject at a time, nil if nothing does.
+// Value returns the valid statement about a subject at a time, nil if there is none.
 func Value[V any](b *Book, kind registry.Kind, subject, name string, when udr.Instant) *V {
 	s, ok := b.Statements.At(kind, subject, name, when, b.Revision)
 	if !ok {
@@ -132,7 +133,7 @@ func Value[V any](b *Book, kind registry.Kind, subject, name string, when udr.In
 	return v
 }
 
-// Values are what holds of a subject at a time, by name.
+// Values returns the valid statements about a subject at a time, by name.
 func Values[V any](b *Book, kind registry.Kind, subject string, when udr.Instant) map[string]V {
 	all := map[string]V{}
 	for _, s := range b.Statements.Of(kind, subject, when, b.Revision) {
@@ -177,8 +178,9 @@ func (b *Book) Profile(id string, when udr.Instant) *Profile {
 	return p
 }
 
-// Payer is who pays for an account at a time: the nearest account, itself or above, that has a billing profile. Where none has, each
-// pays for itself: accounts were there before they had profiles. It is "" if the account is not there.
+// Payer returns the account that pays for an account at a time: the nearest one, itself or above, that has a billing
+// profile. If there is none, each account pays for itself, because accounts are older than profiles. It is "" if the
+// account does not exist then.
 func (b *Book) Payer(id string, when udr.Instant) string {
 	number, ok := b.View.AccountNumber(id)
 	if !ok {
@@ -188,7 +190,7 @@ func (b *Book) Payer(id string, when udr.Instant) string {
 	return payer
 }
 
-// Seller is who sells to an account at a time, "" for the operator.
+// Seller returns the account that sells to an account at a time, "" for the operator.
 func (b *Book) Seller(id string, when udr.Instant) string {
 	number, ok := b.View.AccountNumber(id)
 	if !ok {
@@ -198,8 +200,9 @@ func (b *Book) Seller(id string, when udr.Instant) string {
 	return seller
 }
 
-// Tier is what an account is in the trade: a reseller sells to a customer, that is to an account below it which pays for itself. It is
-// derived and never entered, and nothing else follows from it: the kind of an account is its right.
+// Tier is the role of an account in the trade: a reseller sells to a customer, which is an account below it that pays
+// for itself. ratemill derives it for display, and nothing depends on it. The kind of an account, not its tier,
+// decides what it may do.
 func (b *Book) Tier(id string, when udr.Instant) string {
 	a := b.Account(id, when)
 	if a == nil || a.Kind != registry.ResellerAccount {
@@ -220,8 +223,8 @@ func (b *Book) Tier(id string, when udr.Instant) string {
 	return "retailer"
 }
 
-// TakesSIMs refuses SIMs for an account that may get none at a time: one that is not active, or that is blacklisted. Commands and batches
-// that assign or move SIMs ask it.
+// TakesSIMs refuses SIMs for an account that is not active or is blacklisted at a time. Commands and batches that
+// assign or move SIMs call it.
 func (b *Book) TakesSIMs(id string, when udr.Instant) error {
 	if s := b.Status(id, when).Status; s != Active {
 		name := s.String()
@@ -236,8 +239,8 @@ func (b *Book) TakesSIMs(id string, when udr.Instant) error {
 	return nil
 }
 
-// SingleBill tells where the accounts of a project with one bill differ at a time in what the bill has once: accounting group, time zone,
-// cycle day.
+// SingleBill reports differences between the accounts of a project with one bill at a time, in values that the bill
+// has only once: accounting group, time zone, cycle day.
 func (b *Book) SingleBill(project string, when udr.Instant) (wrong []error) {
 	p := Value[Project](b, registry.KindProject, project, "", when)
 	if p == nil || !p.SingleBill {
@@ -269,7 +272,7 @@ func (b *Book) SingleBill(project string, when udr.Instant) (wrong []error) {
 	return wrong
 }
 
-// Given are the resources of an account and of those above it at a time.
+// Given returns the resources of an account and of those above it at a time.
 func (b *Book) Given(id string, when udr.Instant) (given Given) {
 	for _, account := range Path(b, id, when) {
 		l := Level{account, map[ResourceName]Resource{}}
@@ -293,7 +296,7 @@ func (b *Book) CompanyID(id string, when udr.Instant) string {
 	return ""
 }
 
-// Company is the company of an account at a time with what was stated of it, nil if nothing was.
+// Company returns the company of an account at a time with the statements about it, nil if there is none.
 func (b *Book) Company(id string, when udr.Instant) *Company {
 	return Value[Company](b, registry.KindCompany, b.CompanyID(id, when), "", when)
 }
@@ -328,7 +331,7 @@ func (b *Book) Missing(id string, when udr.Instant) (fields []string) {
 	return fields
 }
 
-// settings is the nearest account upwards that states the rules of its SIMs, "" if none does.
+// settings returns the nearest account, itself or above, that states the rules of its SIMs, "" if there is none.
 func (b *Book) settings(id string, when udr.Instant) string {
 	for _, account := range Path(b, id, when) {
 		if _, ok := b.Statements.At(registry.KindSettings, account, "", when, b.Revision); ok {
@@ -342,7 +345,7 @@ func (b *Book) settings(id string, when udr.Instant) string {
 func (b *Book) BillingAddress(id string, p *Profile, when udr.Instant) *Shipping {
 	name := p.BillingAddress
 	if name == "" {
-		return &Shipping{} // it was told that the field is missing
+		return &Shipping{} // the missing field is already reported
 	}
 	c := b.Company(id, when)
 	if name == "company" && c != nil {
@@ -365,7 +368,7 @@ func (b *Book) Unconfirmed(id string, when udr.Instant) string {
 	return ""
 }
 
-// Standing is what an account has when its gates are asked.
+// Standing returns the values of an account that its gates check.
 func (b *Book) Standing(id string, when udr.Instant) *Standing {
 	s := &Standing{Account: id, Given: b.Given(id, when), Company: b.Company(id, when),
 		Details: Value[Details](b, registry.KindDetails, id, "", when)}
@@ -380,7 +383,8 @@ func (b *Book) Standing(id string, when udr.Instant) *Standing {
 	return s
 }
 
-// contractValue is what this package reads of a contract's statement, whose owner is invoicing.
+// contractValue has the fields that this package reads of a contract's statement. Package invoicing owns the
+// statement.
 type contractValue struct {
 	Account      string `json:"account"`
 	Status       string `json:"status"`
@@ -391,7 +395,7 @@ type contractValue struct {
 	} `json:"entitlements"`
 }
 
-// contract is the contract that is in force for an account at a time, its own or one of an account above it.
+// contract returns the contract in force for an account at a time, its own or one of an account above it.
 func (b *Book) contract(id string, when udr.Instant) *Contract {
 	path := Path(b, id, when)
 	for subject := range b.Statements.Subjects(registry.KindContract) {
@@ -430,7 +434,7 @@ func (b *Book) Defaults(id string, when udr.Instant) map[string]string {
 	return defaults
 }
 
-// SuspendsSIMs implements Guards: the nearest account upwards that says so decides.
+// SuspendsSIMs implements Guards. The nearest account, itself or above, with this setting decides.
 func (b *Book) SuspendsSIMs(id string, when udr.Instant) bool {
 	for _, account := range Path(b, id, when) {
 		if d := Value[Details](b, registry.KindDetails, account, "", when); d != nil && d.SuspendSIMs != nil {

@@ -11,13 +11,13 @@ import (
 	"ratemill/udr"
 )
 
-// Guards answer what has to be there before an account changes its status.
+// Guards checks the conditions for a change of an account's status.
 type Guards interface {
 	// Missing are the mandatory fields that an account lacks at a time, named for people.
 	Missing(account string, when udr.Instant) []string
-	// Unconfirmed says what nobody has confirmed yet, "" if nothing.
+	// Unconfirmed names values that no person has confirmed yet, "" if there are none.
 	Unconfirmed(account string, when udr.Instant) string
-	// Unmet are the gates of its onboarding that an account does not meet at a time.
+	// Unmet returns the gates of its onboarding that an account does not meet at a time.
 	Unmet(account string, when udr.Instant) []Unmet
 	// Defaults are its default resources by kind: they are pinned when it becomes active.
 	Defaults(account string, when udr.Instant) map[string]string
@@ -37,11 +37,11 @@ type StatusRequest struct {
 	Cause    string            // empty: that of a cascade, which names the revision and the account
 }
 
-// StatusChange is what a change of status makes: one change set.
+// StatusChange is the result of a change of status: one change set.
 type StatusChange struct {
 	Cause      string
 	Statements []registry.Statement
-	Accounts   []Changed   // whose status changes, the asked one first
+	Accounts   []Changed   // accounts whose status changes, the requested one first
 	SIMs       []SIMChange // in the order of Accounts
 }
 
@@ -51,21 +51,21 @@ type Changed struct {
 	From, To Status
 }
 
-// SIMChange is what happens to the SIMs of an account.
+// SIMChange is an action on the SIMs of an account.
 type SIMChange struct {
 	Account string
 	Do      SIMAction
 	Cascade string // for RestoreSIMs: the cascade that suspended them
 }
 
-// SIMAction is what happens to SIMs when the status of their account changes.
+// SIMAction is the action on SIMs when the status of their account changes.
 type SIMAction uint8
 
 // The actions.
 const (
-	SuspendSIMs SIMAction = iota + 1 // those of core active and prospect, except inventory; without a charge
-	RestoreSIMs                      // those of a cascade, to the state that they had
-	RetireSIMs                       // all that are not retired; charged by the state model
+	SuspendSIMs SIMAction = iota + 1 // suspend SIMs with core active and prospect, except inventory; without a charge
+	RestoreSIMs                      // restore the SIMs of a cascade to their earlier states
+	RetireSIMs                       // retire all that are not retired; charged by the state model
 )
 
 // ChangeStatus computes the change set of a change of status, or all reasons for which it is refused.
@@ -113,7 +113,7 @@ func (c *statusChange) refuse(parent, format string, args ...any) {
 	c.wrong.Reasons = append(c.wrong.Reasons, fmt.Sprintf(format, args...))
 }
 
-// allowed are the statuses to which the account can change below its parent, other than the one that is refused.
+// allowed returns the statuses to which the account can change below its parent, without the refused one.
 func (c *statusChange) allowed() []Status {
 	to := []Status{}
 	for _, s := range StepsFrom(c.from) {
@@ -127,7 +127,7 @@ func (c *statusChange) allowed() []Status {
 	return to
 }
 
-// permitted checks that the actor may ask, and that there is such a step.
+// permitted checks that the actor may request the step, and that the step exists.
 func (c *statusChange) permitted(before *History) error {
 	if err := c.As.Within(c.path); err != nil {
 		return err
@@ -165,7 +165,7 @@ func parentForbids(parent *History, when udr.Instant) string {
 	return fmt.Sprintf("its parent %s is %s then, and allows below it only %s", parent.ID, status, statusList(AllowedBelow(status)))
 }
 
-// guard checks what has to be there.
+// guard checks the conditions for the new status.
 func (c *statusChange) guard() {
 	switch {
 	case c.To == New:
@@ -212,7 +212,7 @@ func (c *statusChange) drafts(account string) (below []string) {
 	return below
 }
 
-// take makes the statements of the account and of those that change with it.
+// take makes the statements of the account and of the accounts that change with it.
 func (c *statusChange) take() {
 	c.made.Cause = c.cause
 	value := StatusValue{Status: c.To}
@@ -234,12 +234,12 @@ func (c *statusChange) take() {
 	case c.To == Terminated:
 		c.cascade(c.Account, func(s StatusValue) bool { return s.Status != Terminated }, value)
 	case c.from == Suspended && was.Cascade != "":
-		// Those that were suspended for another reason stay so.
+		// Accounts that were suspended for another reason stay suspended.
 		c.cascade(c.Account, func(s StatusValue) bool { return s.Status == Suspended && s.Cascade == was.Cascade }, value)
 	}
 }
 
-// cascade changes those of the accounts below one that have a status, and those below them.
+// cascade changes the accounts below an account that have a given status, and the accounts below them.
 func (c *statusChange) cascade(account string, has func(StatusValue) bool, value StatusValue) {
 	for _, child := range childrenAt(c.book, account, c.At) {
 		if has(c.book.History(child).Status(c.At)) {
@@ -249,7 +249,7 @@ func (c *statusChange) cascade(account string, has func(StatusValue) bool, value
 	}
 }
 
-// change gives an account a status, and its SIMs what follows.
+// change gives an account a status, and adds the actions on its SIMs.
 func (c *statusChange) change(account string, value StatusValue) {
 	was := c.book.History(account).Status(c.At)
 	c.made.Statements = append(c.made.Statements, c.book.statement(account, c.At, value))
@@ -265,7 +265,7 @@ func (c *statusChange) change(account string, value StatusValue) {
 	}
 }
 
-// follows checks that what is stated of later times goes on from the new statuses.
+// follows checks that statements about later times still follow from the new statuses.
 func (c *statusChange) follows(b Histories) {
 	for _, a := range c.made.Accounts {
 		h := b.History(a.Account)
@@ -300,7 +300,7 @@ func (c *statusChange) below(b Histories) {
 				continue
 			}
 			if old := b.History(child); old != nil && !allows(b.History(parent.ID).Status(when).Status, old.Status(when).Status) {
-				continue // it was so before this change, which is not to blame
+				continue // the conflict is older than this change
 			}
 			told[edge{parent.ID, child}] = true
 			c.refuse(parent.ID, "account %s is %s from %s on, and its parent %s is %s then, below which accounts are %s", child, status,

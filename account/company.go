@@ -12,7 +12,7 @@ import (
 	"ratemill/normalize"
 )
 
-// Company is an owner of accounts: M16 says what it needs, M17 what it can have.
+// Company is an owner of accounts. M16 lists its mandatory fields, M17 its optional ones.
 type Company struct {
 	Name         string            `yaml:"name,required" json:"name" doc:"Name in the register of companies." example:"Acme Logistics GmbH"`
 	Kind         string            `yaml:"kind" json:"kind,omitempty" default:"customer" enum:"customer|reseller|operator" doc:"Its part in the business."`
@@ -28,7 +28,7 @@ type Company struct {
 	Custom       map[string]string `yaml:"custom" json:"custom,omitempty" doc:"Fields of the installation, declared by a custom_fields document."`
 }
 
-// Source is where a look-up found a company, and who confirmed it.
+// Source says where a look-up found a company, and who confirmed it.
 type Source struct {
 	Service   string    `yaml:"service,required" json:"service" doc:"Address of the service that answered." example:"https://registry.example/companies/HRB12345"`
 	At        time.Time `yaml:"at,required" json:"at" doc:"When it answered." example:"2026-04-01T09:30:00Z"`
@@ -113,7 +113,8 @@ func (c *checker) notBlank(path, text string) {
 	}
 }
 
-// vatPrefixes are those of VAT numbers that are no codes of countries: Greece and Northern Ireland (EN 16931 BR-CO-09).
+// vatPrefixes are the prefixes of VAT numbers that are not country codes: Greece and Northern Ireland (EN 16931
+// BR-CO-09).
 var vatPrefixes = []string{"EL", "XI"}
 
 func (c *checker) vat(path, text string) string {
@@ -127,7 +128,8 @@ func (c *checker) vat(path, text string) string {
 
 func vatCharacter(c byte) bool { return alphanumeric(c) || c == '+' || c == '*' }
 
-// Confirmed reports whether a person confirmed the company, or typed it in: the fields of a look-up count only then.
+// Confirmed reports whether a person confirmed the company or typed it in. The fields of a look-up count only after
+// that.
 func (v *Company) Confirmed() bool { return v.Source == nil || v.Source.Confirmed != "" }
 
 // Project is a part of a company's business that has accounts of its own.

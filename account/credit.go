@@ -10,19 +10,19 @@ import (
 	"ratemill/udr"
 )
 
-// Credit is what a payer and all accounts below it that do not pay for themselves owe, in one currency, and which thresholds of its
-// limit it has passed.
+// Credit is the debt of a payer in one currency, and the thresholds of its limit that it has passed. The debt
+// includes all accounts below it that do not pay for themselves.
 type Credit struct {
 	Charged   decimal.D // net: all rated usage; a fold of the rated log
-	Billed    decimal.D // net: the part of it that is on final documents, less open items of other kinds
+	Billed    decimal.D // net: the part of the rated usage that is on final documents, less open items of other kinds
 	Documents decimal.D // gross: the unpaid part of open documents
-	Passed    []Percent // thresholds that fired and are not armed again, ascending
+	Passed    []Percent // thresholds that fired and have not been reset, ascending
 }
 
-// Unbilled is the amount that is on no document yet.
+// Unbilled is the amount that is not on a document yet.
 func (c *Credit) Unbilled() (decimal.D, error) { return c.Charged.Sub(c.Billed) }
 
-// Exposure is what counts against the limit.
+// Exposure is the amount that counts against the limit.
 func (c *Credit) Exposure() (decimal.D, error) {
 	unbilled, err := c.Unbilled()
 	if err != nil {
@@ -40,8 +40,8 @@ type Limit struct {
 
 var hundred = decimal.FromInt(100)
 
-// Judge compares the exposure with the limit, and returns the thresholds that fire now: each fires once, until the exposure has fallen
-// below it. limit is nil without one; then nothing fires, and all are armed.
+// Judge compares the exposure with the limit, and returns the thresholds that fire now. A threshold fires once, and
+// can fire again after the exposure has fallen below it. If limit is nil, none fires and all are reset.
 func (c *Credit) Judge(limit *Limit) (fired []CreditThreshold, err error) {
 	if limit == nil {
 		c.Passed = nil
@@ -61,7 +61,7 @@ func (c *Credit) Judge(limit *Limit) (fired []CreditThreshold, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("the credit limit: %w", err)
 		}
-		// A limit of 0 is reached by the first charge, not by nothing.
+		// The first charge reaches a limit of 0; no charge at all does not.
 		if percents.Less(part) || exposure.Sign() <= 0 {
 			continue
 		}
@@ -87,7 +87,7 @@ func (c *Credit) Blocked(limit *Limit) (Percent, bool) {
 	return 0, false
 }
 
-// passedText is how Passed is stored: 80 90.
+// passedText is the stored form of Passed: 80 90.
 func passedText(passed []Percent) string {
 	var words []string
 	for _, p := range passed {
@@ -120,8 +120,8 @@ type Alert struct {
 	Threshold CreditThreshold
 	Exposure  decimal.D
 	Limit     decimal.D
-	// The record whose charge reached it. Its time is that of the usage. A file of zeros: no record did, but a document or a change of
-	// the limit.
+	// The record whose charge reached it, with the time of the usage. A file of zeros means that a document or a
+	// change of the limit reached it.
 	File   udr.FileID
 	Seq    uint64
 	Tier   uint8

@@ -12,16 +12,16 @@ import (
 	"ratemill/udr"
 )
 
-// Payers say who pays for an account, and up to which limit.
+// Payers finds the payer of an account, and the payer's limit.
 type Payers interface {
-	// Follow reads the facts again if there are newer ones. The generation grows when an answer may be another.
+	// Follow reads the facts again if there are newer ones. The generation grows if a result may have changed.
 	Follow(ctx context.Context) (generation uint64, err error)
 	// Tracks reports whether any payer has a credit limit, or ever had one.
 	Tracks() bool
-	// Payer is who pays for the charges of an account in a billing cycle. Tracked are payers that have a limit, or ever had one: their
-	// exposure is kept.
+	// Payer returns the payer for the charges of an account in a billing cycle. A payer is tracked if it has a limit,
+	// or ever had one; its exposure is kept.
 	Payer(account uint32, cycle int32) (payer uint32, tracked bool)
-	// Pays are the accounts that a payer may pay for, itself included.
+	// Pays returns the accounts for which a payer may pay, itself included.
 	Pays(payer uint32) []uint32
 	// Limit is the present limit of a payer, nil if it has none.
 	Limit(payer uint32) *Limit
@@ -32,8 +32,8 @@ type CreditRow struct {
 	Payer    uint32
 	Currency string
 	Credit
-	Kept    bool  // what was charged is kept: the payer is tracked
-	Version int64 // how often it was changed; 0: it is not stored yet
+	Kept    bool  // the charged amount is kept, because the payer is tracked
+	Version int64 // number of changes; 0: it is not stored yet
 }
 
 func (r *CreditRow) compare(payer uint32, currency string) int {
@@ -44,21 +44,22 @@ func (r *CreditRow) compare(payer uint32, currency string) int {
 type Credits[T any] interface {
 	// LoadCredit fills in the rows that are stored already. They are in the order of payer and currency.
 	LoadCredit(ctx context.Context, tx T, rows []CreditRow) error
-	// Charged gives the stored balances of accounts, of all partitions.
+	// Charged returns the stored balances of accounts, of all partitions.
 	Charged(ctx context.Context, tx T, accounts []uint32, each func(Row)) error
-	// SaveCredit stores rows, of which Version is one more than is stored: consumer.ErrConflict when that is not so.
+	// SaveCredit stores rows. Their Version must be one more than the stored one; otherwise it returns
+	// consumer.ErrConflict.
 	SaveCredit(ctx context.Context, tx T, rows []CreditRow) error
-	// Rebuilding reports whether balances are being made again, so that payers seem to owe less than they do.
+	// Rebuilding reports whether balances are being rebuilt, so that payers seem to owe less than they do.
 	Rebuilding(ctx context.Context, tx T) (bool, error)
 	// Alert stores alerts.
 	Alert(ctx context.Context, tx T, partition int, alerts []Alert) error
 }
 
-// exposures adds the charges of a block to what their payers owe.
+// exposures adds the charges of a block to the debts of their payers.
 type exposures[T any] struct {
 	credits    Credits[T]
 	payers     Payers
-	statuses   Suspensions[T] // nil: no status follows
+	statuses   Suspensions[T] // nil: statuses do not change
 	generation uint64
 	tracks     bool                     // as of the generation
 	known      map[accountCycle]payerOf // of the generation
@@ -81,10 +82,10 @@ type due struct {
 	payer    uint32
 	currency string
 	amount   decimal.D
-	record   Alert // without what a threshold adds
+	record   Alert // without the effects of a threshold
 }
 
-// follow brings the payers up to date, once for a block.
+// follow brings the payers up to date, once per block.
 func (x *exposures[T]) follow(ctx context.Context) error {
 	generation, err := x.payers.Follow(ctx)
 	if err != nil {
@@ -163,7 +164,7 @@ func (x *exposures[T]) apply(ctx context.Context, tx T, span consumer.Span) erro
 	return x.save(ctx, tx, span.Partition, rows, limits, alerts)
 }
 
-// save stores what payers owe, with the alerts of it and the statuses that follow.
+// save stores the debts of payers, their alerts and the resulting statuses.
 func (x *exposures[T]) save(ctx context.Context, tx T, partition int, rows []CreditRow, limits []*Limit, alerts []Alert) error {
 	if err := x.credits.SaveCredit(ctx, tx, rows); err != nil {
 		return err
@@ -186,7 +187,7 @@ func (x *exposures[T]) save(ctx context.Context, tx T, partition int, rows []Cre
 	return x.statuses.Decide(ctx, tx, decisions)
 }
 
-// judge adds the alerts of the thresholds that a payer passes.
+// judge adds the alerts for the thresholds that a payer passes.
 func judge(r *CreditRow, limit *Limit, record Alert, alerts []Alert) ([]Alert, error) {
 	if limit != nil && limit.Currency != r.Currency {
 		limit = nil // of a currency that the account had before
@@ -206,7 +207,7 @@ func judge(r *CreditRow, limit *Limit, record Alert, alerts []Alert) ([]Alert, e
 	return alerts, nil
 }
 
-// begin is what a payer owed before it was tracked: the balances of the cycles for which it pays.
+// begin returns the debt of a payer before it was tracked: the balances of the cycles for which it pays.
 func (x *exposures[T]) begin(ctx context.Context, tx T, r *CreditRow) error {
 	var wrong error
 	err := x.credits.Charged(ctx, tx, x.payers.Pays(r.Payer), func(b Row) {

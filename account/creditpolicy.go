@@ -9,7 +9,8 @@ import (
 	"ratemill/diag"
 )
 
-// CreditPolicy is the catalogue's document that says what happens as an account's exposure comes near its credit limit.
+// CreditPolicy is the catalogue's document with the actions that follow when an account's exposure comes near its
+// credit limit.
 type CreditPolicy struct {
 	Name       diag.Text         `yaml:"credit_policy,required" doc:"Name of the policy. The one named standard is shipped; a document with that name replaces it." example:"standard"`
 	From       Date              `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`
@@ -67,7 +68,7 @@ func (v *CreditPolicy) Check(_ *diag.Node, c *diag.Decoder) {
 	}
 }
 
-// mostThresholds bounds those of a policy.
+// mostThresholds is the largest number of thresholds of a policy.
 const mostThresholds = 20
 
 // Does reports whether the threshold asks for an action.

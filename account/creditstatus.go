@@ -13,23 +13,24 @@ import (
 	"ratemill/udr"
 )
 
-// Suspensions change the status of payers as their credit policies ask for, in a transaction T.
+// Suspensions changes the status of payers as their credit policies require, in a transaction T.
 type Suspensions[T any] interface {
-	// Suspended reports whether the credit of a payer suspended it, as far as is known without asking.
+	// Suspended reports from memory, without a query, whether a payer is suspended because of its credit.
 	Suspended(payer uint32) bool
-	// Decide makes the changes. It asks what is known now, so a decision that came true otherwise changes nothing.
+	// Decide makes the changes. It reads the present facts, so a decision that is already true changes nothing.
 	Decide(ctx context.Context, tx T, decisions []Decision) error
 }
 
-// Decision suspends a payer because its exposure reached a threshold, or takes that back because it has fallen below.
+// Decision suspends a payer because its exposure reached a threshold, or ends the suspension because the exposure has
+// fallen below it.
 type Decision struct {
 	Payer   uint32
 	Suspend bool
 	Percent Percent // the threshold that was reached
-	Version int64   // of what the payer owes: one version decides once
+	Version int64   // of the payer's credit: one version decides once
 }
 
-// suspends is the highest threshold that suspends the payer now, false if none does.
+// suspends returns the highest threshold that suspends the payer now, false if there is none.
 func (c *Credit) suspends(limit *Limit) (at Percent, ok bool) {
 	for _, t := range limit.Thresholds {
 		if t.Does(Suspend) && slices.Contains(c.Passed, t.At) {
@@ -39,8 +40,8 @@ func (c *Credit) suspends(limit *Limit) (at Percent, ok bool) {
 	return at, ok
 }
 
-// decide is what follows from what a payer owes. A suspension follows once, when a threshold fires: who gives the account back by hand
-// meanwhile is not overruled. That it is over follows whenever no threshold suspends.
+// decide derives the decision from the credit of a payer. It suspends once, when a threshold fires, so it does not
+// overrule a person who ends the suspension by hand. It ends the suspension whenever no threshold suspends any more.
 func (r *CreditRow) decide(limit *Limit, alerts []Alert, suspended func(payer uint32) bool) (d Decision, ok bool) {
 	d = Decision{Payer: r.Payer, Version: r.Version}
 	if limit == nil {
@@ -63,7 +64,7 @@ func (r *CreditRow) decide(limit *Limit, alerts []Alert, suspended func(payer ui
 // CreditStatus changes statuses in the registry. It implements Suspensions.
 type CreditStatus struct {
 	Payers *Directory
-	// Write adds a change set in a transaction: store.ErrConflict when its revision is not the next one.
+	// Write adds a change set in a transaction. It returns store.ErrConflict if the revision is not the next one.
 	Write func(ctx context.Context, tx *store.Tx, changes *registry.Changes, why string) error
 	Now   func() time.Time // of the control store
 	Log   *slog.Logger     // nil: nothing is logged
@@ -80,7 +81,8 @@ func (c *CreditStatus) Suspended(payer uint32) bool {
 	return suspended
 }
 
-// suspendedByCredit reports whether the credit of an account suspended it, and not somebody, or the credit of an account above it.
+// suspendedByCredit reports whether an account is suspended because of its own credit, rather than by a person or
+// because of the credit of an account above it.
 func suspendedByCredit(id string, s StatusValue) bool {
 	rest, ok := strings.CutPrefix(s.Cascade, "credit:"+id+":")
 	return ok && s.Status == Suspended && strings.Trim(rest, "0123456789:") == ""
@@ -115,7 +117,7 @@ func (c *CreditStatus) Decide(ctx context.Context, tx *store.Tx, decisions []Dec
 	return c.Write(ctx, tx, changes, strings.Join(why, "; "))
 }
 
-// id is that of an account, or its number if it has none.
+// id returns the id of an account, or its number if it has no id.
 func (b *Book) id(account uint32) string {
 	if id, ok := b.View.AccountID(account); ok {
 		return id
@@ -123,7 +125,7 @@ func (b *Book) id(account uint32) string {
 	return fmt.Sprint(account)
 }
 
-// decide adds to a change set what follows from one decision, and says why, "" if nothing follows.
+// decide adds the changes of one decision to a change set, and returns the reason, "" if nothing changes.
 func (c *CreditStatus) decide(made *changed, b *Book, d Decision, changes *registry.Changes) (why string, err error) {
 	id, when := b.id(d.Payer), udr.InstantOf(c.Now())
 	h := made.History(id)
@@ -150,7 +152,7 @@ func (c *CreditStatus) decide(made *changed, b *Book, d Decision, changes *regis
 		}
 		statements = change.Statements
 	case d.Suspend && now.Status == Suspended && above != nil && now.Cascade == above.Status(when).Cascade:
-		// It was suspended with the account above it, and does not come back with that.
+		// It was suspended with the account above it, and is not restored with that account.
 		statements = made.held(id, when, now.Cascade, request.Cause)
 	case !d.Suspend && suspendedByCredit(id, now):
 		statements = made.held(id, when, now.Cascade, above.Status(when).Cascade)
@@ -170,8 +172,8 @@ func (c *CreditStatus) decide(made *changed, b *Book, d Decision, changes *regis
 	return why, nil
 }
 
-// held are the statements by which an account, and those below it, that were suspended by one cascade are suspended by another from a
-// time on.
+// held returns statements that move accounts from one cascade to another: an account, and those below it, that one
+// cascade suspended are suspended by the other from a time on.
 func (c *changed) held(account string, when udr.Instant, from, to string) (all []registry.Statement) {
 	all = append(all, c.statement(account, when, StatusValue{Status: Suspended, Cascade: to}))
 	for _, child := range childrenAt(c, account, when) {

@@ -65,7 +65,7 @@ func (Table) LoadCredit(ctx context.Context, tx *store.Tx, rows []CreditRow) err
 	return nil
 }
 
-// each calls do for each row of an answer.
+// each calls do for each row of a result.
 func each(rows *sql.Rows, do func() error) error {
 	defer rows.Close()
 	for rows.Next() {
@@ -121,10 +121,10 @@ func (Table) SaveCredit(ctx context.Context, tx *store.Tx, rows []CreditRow) err
 	return nil
 }
 
-// noPartition is that of alerts which no record of the rated log caused.
+// noPartition is the partition of alerts that no record of the rated log caused.
 const noPartition = -1
 
-// Alert implements Credits. The same alert again, after balances were made again, is not added.
+// Alert implements Credits. It does not add an alert a second time when balances are rebuilt.
 func (Table) Alert(ctx context.Context, tx *store.Tx, partition int, alerts []Alert) error {
 	for i := range alerts {
 		a := &alerts[i]
@@ -139,9 +139,9 @@ func (Table) Alert(ctx context.Context, tx *store.Tx, partition int, alerts []Al
 	return nil
 }
 
-// Settle changes what a payer owes by documents: billed is the net that a document took over from what was unbilled, documents the
-// gross that it opened, or, below zero, what a payment or a credit note closed. It belongs in the transaction of the document. statuses
-// may be nil.
+// Settle applies a document or payment to the credit of a payer. billed is the net amount that a document moves out
+// of the unbilled amount. documents is the gross amount that a document opens or, if negative, that a payment or a
+// credit note closes. Call it in the transaction of the document. statuses may be nil.
 func (t Table) Settle(ctx context.Context, tx *store.Tx, payers Payers, statuses Suspensions[*store.Tx], payer uint32, currency string,
 	billed, documents decimal.D) error {
 	rows := []CreditRow{{Payer: payer, Currency: currency}}
@@ -184,8 +184,9 @@ func (Table) Rebuilding(ctx context.Context, tx *store.Tx) (behind bool, err err
 	return behind, err
 }
 
-// Judge compares what payers owe with their limits again: a limit or a policy changed, or is in force since. It changes nothing for those
-// of whom nothing new follows. A payer whose exposure is not kept yet is left to its next charge, which counts what came before.
+// Judge compares the credit of payers with their limits again, after a limit or a policy changed or came into force.
+// It changes only payers with a new result. It skips a payer whose exposure is not kept yet, because the next charge
+// counts all earlier ones.
 func (t Table) Judge(ctx context.Context, db *store.DB, payers Payers, statuses Suspensions[*store.Tx]) error {
 	all, err := CreditOf(ctx, db, nil)
 	if err != nil {
@@ -215,7 +216,7 @@ func (t Table) Judge(ctx context.Context, db *store.DB, payers Payers, statuses 
 	return nil
 }
 
-// CreditOf is the stored credit of payers, by payer and currency; nil asks for all.
+// CreditOf returns the stored credit of payers, by payer and currency; nil asks for all.
 func CreditOf(ctx context.Context, db *store.DB, payer *uint32) (all []CreditRow, err error) {
 	where, args := "", []any(nil)
 	if payer != nil {
@@ -230,7 +231,7 @@ func CreditOf(ctx context.Context, db *store.DB, payer *uint32) (all []CreditRow
 	return all, err
 }
 
-// Alerts are the newest alerts of a payer, or of all, newest usage first.
+// Alerts returns the newest alerts of a payer, or of all, newest usage first.
 func Alerts(ctx context.Context, db *store.DB, payer *uint32, limit int) (all []Alert, err error) {
 	where, args := "", []any(nil)
 	if payer != nil {

@@ -57,7 +57,7 @@ func (v *CustomFields) Check(_ *diag.Node, c *diag.Decoder) {
 	}
 }
 
-// wrong says what is wrong with a text in the field, or "".
+// wrong explains the mistake of a text in the field; "" if there is none.
 func (f *CustomField) wrong(text string) string {
 	var date Date
 	switch f.Type {

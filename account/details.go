@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Details are what else is known of an account, with or without a billing profile of its own.
+// Details are the other values of an account, with or without a billing profile of its own.
 type Details struct {
 	Name                string            `yaml:"name" json:"name,omitempty" doc:"Name for people." example:"Acme Logistics, Spain"`
 	ExternalNumber      string            `yaml:"external_number" json:"external_number,omitempty" doc:"Its number in another system: letters and digits." example:"CRM00815"`
@@ -71,7 +71,7 @@ func (v *Contact) check(c *checker) {
 	}
 }
 
-// company checks a reference to something of the company.
+// company checks a reference to a contact or an address of the company.
 func (c *checker) company(path, text string) {
 	if of, name, ok := strings.Cut(text, "/"); !ok || of != "company" || name == "" || strings.Contains(name, "/") {
 		c.errorf(path, "%q is not company/NAME, as in company/accounting", text)

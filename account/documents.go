@@ -75,8 +75,8 @@ type Documents struct {
 	shares      []string
 }
 
-// DocumentsOf are those of a catalogue; without one, the shipped ones. list has the mistakes of a stored catalogue's documents that
-// came later.
+// DocumentsOf returns the documents of a catalogue or, without one, the shipped documents. list has the errors in a
+// stored catalogue by rules that are newer than it.
 func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	d = &Documents{}
 	if c == nil {
@@ -116,7 +116,8 @@ func (d *Documents) Onboarding(name string, on Date) *Onboarding {
 	return d.onboardings.At(cmp.Or(name, shippedName), on)
 }
 
-// ResourceNames are the names of the declared resources of a kind, sorted; nil if none is declared, and any name is accepted.
+// ResourceNames returns the names of the declared resources of a kind, sorted. It returns nil if none is declared;
+// then any name is accepted.
 func (d *Documents) ResourceNames(kind string) (names []string) {
 	switch kind {
 	case PricePlan:

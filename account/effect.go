@@ -13,8 +13,8 @@ import (
 	"ratemill/udr"
 )
 
-// Row is a balance as it is stored. Each partition has rows of its own: an account that moves to another root has some in
-// each.
+// Row is a balance as it is stored. Each partition has rows of its own, so an account that moves to another root has
+// rows in both.
 type Row struct {
 	Key
 	Balance
@@ -27,7 +27,7 @@ type Rows[T any] interface {
 	Load(ctx context.Context, tx T, partition int, rows []Row) error
 	// Save stores rows, of which Version is one more than is stored: consumer.ErrConflict when that is not so.
 	Save(ctx context.Context, tx T, partition int, rows []Row) error
-	// Begin notes from which offset of the rated log on the balances of a partition are.
+	// Begin records the offset of the rated log from which the balances of a partition start.
 	Begin(ctx context.Context, tx T, partition int, offset int64) error
 }
 
@@ -37,7 +37,7 @@ type Effect[T any] struct {
 	added   map[Key]*Balance
 	charges int
 	begun   bool              // the block has a message
-	texts   map[string]string // those of keys, once each: what is parsed points into messages
+	texts   map[string]string // those of keys, once each, because parsed keys point into messages
 
 	batch  ratedlog.Batch
 	usage  udr.Usage
@@ -48,19 +48,19 @@ type Effect[T any] struct {
 	credit *exposures[T] // nil: exposures are not kept
 }
 
-// NewEffect has added nothing yet.
+// NewEffect makes an empty effect.
 func NewEffect[T any](rows Rows[T]) *Effect[T] {
 	return &Effect[T]{rows: rows, added: map[Key]*Balance{}, texts: map[string]string{}}
 }
 
-// Keep has the effect keep the exposure of payers that have a credit limit, and tell when it reaches a threshold, in the transaction of
-// the balances.
+// Keep makes the effect keep the exposure of payers that have a credit limit, and write an alert when it reaches a
+// threshold, in the transaction of the balances.
 func (e *Effect[T]) Keep(credits Credits[T], payers Payers) *Effect[T] {
 	e.credit = &exposures[T]{credits: credits, payers: payers, known: map[accountCycle]payerOf{}}
 	return e
 }
 
-// Suspend has the effect change the status of payers as their credit policies ask for, in the same transaction.
+// Suspend makes the effect change the status of payers as their credit policies require, in the same transaction.
 func (e *Effect[T]) Suspend(statuses Suspensions[T]) *Effect[T] {
 	e.credit.statuses = statuses
 	return e
@@ -75,7 +75,7 @@ func (e *Effect[T]) Reset() {
 	}
 }
 
-// Size implements consumer.Block: how many charges there are.
+// Size implements consumer.Block. It returns the number of charges.
 func (e *Effect[T]) Size() int { return e.charges }
 
 // Add implements consumer.Block.
@@ -112,7 +112,7 @@ func (e *Effect[T]) Add(ctx context.Context, offset int64, message []byte) error
 	return nil
 }
 
-// charge adds the charge at hand.
+// charge adds the current charge.
 func (e *Effect[T]) charge() error {
 	a, u := &e.amount, &e.usage
 	class, unit, records, quantity := a.Counts(u)
@@ -136,7 +136,7 @@ func (e *Effect[T]) charge() error {
 	return nil
 }
 
-// mostTexts bounds the memory of texts: classes and currencies are few.
+// mostTexts limits the memory for texts, because there are few classes and currencies.
 const mostTexts = 10_000
 
 func (e *Effect[T]) text(s string) string {

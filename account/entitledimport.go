@@ -5,8 +5,9 @@ import (
 	"ratemill/udr"
 )
 
-// EntitledAs checks for an import what accounts can have, as known at a revision that is in the making: the provider brings the files
-// in. It is nil if no account was ever given a resource, because nothing is restricted then.
+// EntitledAs returns the check of an import for the resources that accounts may have, as known at the revision that
+// the import is making. The actor is the provider. It is nil if no account ever had a resource, because nothing is
+// restricted then.
 func EntitledAs(v *registry.View, s *registry.Statements, rev registry.Revision, in *Installation) registry.Entitled {
 	given := false
 	for range s.Subjects(registry.KindResource) {

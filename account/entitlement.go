@@ -17,7 +17,7 @@ type Level struct {
 // resource of a kind, it shares those of its parent. A kind without any assignment is not restricted.
 type Given []Level
 
-// Access is what an account has of a resource.
+// Access is the right of an account to a resource.
 type Access struct {
 	Assigned bool // at every level that assigns resources of its kind
 	Active   bool
@@ -43,7 +43,7 @@ func (l *Level) has(kind string) bool {
 	return false
 }
 
-// Of is what the account has of a resource, and whether users of the account may choose it.
+// Of returns the account's access to a resource, and whether users of the account may choose it.
 func (g Given) Of(name ResourceName) Access {
 	if len(g) == 0 {
 		return Access{}
@@ -51,8 +51,8 @@ func (g Given) Of(name ResourceName) Access {
 	return g.of(name, Actor{Account: g[0].Account})
 }
 
-// of is what the account has of a resource, for an actor. The provider may choose what is active. A reseller is the provider of the
-// accounts below it, and may choose what is open to itself.
+// of returns the account's access to a resource for an actor. The provider may choose any active resource. A reseller
+// is the provider of the accounts below it, and may choose resources that are open to itself.
 func (g Given) of(name ResourceName, as Actor) Access {
 	a := Access{Active: true, Open: true}
 	binds := !as.Provider() && !as.Reseller
@@ -73,7 +73,8 @@ func (g Given) of(name ResourceName, as Actor) Access {
 	return a
 }
 
-// From is the account from which resources of a kind come: the nearest to which some are assigned, "" if there is none.
+// From returns the account from which resources of a kind come: the nearest one with such a resource, "" if there is
+// none.
 func (g Given) From(kind string) string {
 	for i := range g {
 		if g[i].has(kind) {
@@ -96,8 +97,8 @@ func (g Given) Names(kind string) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// Defaults are the default resources of a kind: those of the first account upwards that has a default which this account can use.
-// One is right; a change set is refused that makes more.
+// Defaults returns the default resources of a kind: those of the nearest account, itself or above, with a default
+// that this account can use. There should be only one; ratemill refuses a change set that makes more.
 func (g Given) Defaults(kind string) (names []string) {
 	for i := range g {
 		for name, r := range g[i].Resources {
@@ -113,8 +114,8 @@ func (g Given) Defaults(kind string) (names []string) {
 	return nil
 }
 
-// Entitled checks whether an actor may choose a resource for an account or one of its SIMs. Commands, batches and programs ask it
-// alike, so that nobody gets by one way what another refuses.
+// Entitled checks whether an actor may choose a resource for an account or one of its SIMs. Commands, batches and
+// programs all call it, so no path accepts a choice that another refuses.
 func (g Given) Entitled(as Actor, name ResourceName) error {
 	account := ""
 	if len(g) > 0 {
@@ -158,7 +159,7 @@ func (g Given) lackedBy(name ResourceName) string {
 	return ""
 }
 
-// NotEntitledError says that an account, or a user of it, may not have a resource.
+// NotEntitledError is the refusal of a resource for an account or a user of it.
 type NotEntitledError struct {
 	Account  string
 	Resource ResourceName
@@ -167,7 +168,7 @@ type NotEntitledError struct {
 	Allowed  []string // names of the same kind that the actor may choose
 }
 
-// Error names what is allowed instead.
+// Error names the allowed alternatives.
 func (e *NotEntitledError) Error() string {
 	allowed := "none"
 	if len(e.Allowed) > 0 {
@@ -176,7 +177,8 @@ func (e *NotEntitledError) Error() string {
 	return fmt.Sprintf("account %s cannot get %s %s: %s; allowed: %s", e.Account, e.Resource.Kind, e.Resource.Name, e.Reason, allowed)
 }
 
-// Assign checks a resource that is to be assigned to the first of the levels, or taken back, and tells all that is wrong.
+// Assign checks a resource that is to be assigned to the first of the levels, or withdrawn from it, and reports all
+// mistakes.
 func (g Given) Assign(name ResourceName, r Resource, declared *Documents) (wrong []error) {
 	above := g[1:]
 	if above.Restricted(name.Kind) {

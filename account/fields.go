@@ -12,7 +12,7 @@ import (
 	"ratemill/rating"
 )
 
-// hasField reports whether the stored form of a value has something at a path: what is empty is not stored.
+// hasField reports whether the stored form of a value has a field at a path. Empty fields are not stored.
 func hasField(value any, path string) bool {
 	var tree any
 	if err := json.Unmarshal(Canonical(value), &tree); err != nil {
@@ -30,7 +30,7 @@ func hasField(value any, path string) bool {
 	return tree != nil && tree != ""
 }
 
-// fieldsOf are the paths of a value's fields, without those of the installation.
+// fieldsOf returns the paths of a value's fields, without the installation's own fields.
 func fieldsOf(t reflect.Type, prefix string) (paths []string) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -57,7 +57,7 @@ var fieldOwners = map[string]reflect.Type{
 	"profile": reflect.TypeFor[Profile](), "details": reflect.TypeFor[Details](), "company": reflect.TypeFor[Company](),
 }
 
-// unknownField says what is wrong with the name of a field such as profile.cost_centre, or "".
+// unknownField explains the mistake in the name of a field such as profile.cost_centre; "" if there is none.
 func unknownField(field string, custom rating.Versions[CustomFields]) string {
 	if kind, name, named := strings.Cut(field, "/"); named {
 		if (kind == "contact" || kind == "address") && name != "" {
@@ -103,8 +103,8 @@ func instead(name string, names []string) string {
 	return "; there are " + list(names)
 }
 
-// WithFields is a stored value, nil for none, as YAML with other texts in some fields. A field is named by its path, such as
-// payment.target. An empty text takes a field away; one in brackets or braces is a list or a map.
+// WithFields returns a stored value, nil for none, as YAML with other texts in some fields. The key of a field is its
+// path, such as payment.target. An empty text removes a field; a text in brackets or braces is a list or a map.
 func WithFields(stored []byte, fields map[string]string) ([]byte, error) {
 	tree := map[string]any{}
 	if len(stored) > 0 {
@@ -142,7 +142,7 @@ func WithFields(stored []byte, fields map[string]string) ([]byte, error) {
 // raw is a text that a person typed for a field.
 type raw string
 
-// removeEmpty takes away maps of which the last field was taken away.
+// removeEmpty removes maps that lost their last field.
 func removeEmpty(tree map[string]any) {
 	for key, value := range tree {
 		if below, ok := value.(map[string]any); ok {

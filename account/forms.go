@@ -5,7 +5,7 @@ import (
 	"ratemill/registry"
 )
 
-// Forms are how people write the statements of this package in import files.
+// Forms describes how people write the statements of this package in import files.
 func Forms(in *Installation) []registry.Form {
 	if in == nil {
 		in = &Installation{}
@@ -19,8 +19,8 @@ func Forms(in *Installation) []registry.Form {
 	}
 }
 
-// StatedStatus is the status of an account in an import file: one that runs already is brought in with it. What follows
-// from a change of status is made by `ratemill account status`.
+// StatedStatus is the status of an account in an import file, for accounts that already run in another system. It has
+// no effects on SIMs or other accounts; for those use `ratemill account status`.
 type StatedStatus struct {
 	Status string `yaml:"status,required" json:"status" enum:"draft|new|lead|active|suspended|terminated" doc:"Where it is in its life."`
 }

@@ -13,7 +13,7 @@ type Since[T any] struct {
 	Value T
 }
 
-// at is the value that holds at a time.
+// at returns the value that is valid at a time.
 func at[T any](all []Since[T], when udr.Instant) (value T, ok bool) {
 	for _, s := range all {
 		if s.From > when {
@@ -41,7 +41,7 @@ func with[T any](all []Since[T], from udr.Instant, value T) []Since[T] {
 // History is an account's parents and statuses at every valid time, as known now, oldest first.
 type History struct {
 	ID       string
-	From     udr.Instant // since when it is there
+	From     udr.Instant // the times from which the account exists
 	Parents  []Since[string]
 	Statuses []Since[StatusValue]
 }
@@ -60,11 +60,11 @@ func (h *History) Status(when udr.Instant) StatusValue {
 	if s, ok := at(h.Statuses, when); ok {
 		return s
 	}
-	// Nothing was ever stated, or not yet: accounts were there before they had a status.
+	// No status was stated yet: accounts are older than statuses.
 	return StatusValue{Status: Active}
 }
 
-// Histories are accounts as known at one revision.
+// Histories holds accounts as known at one revision.
 type Histories interface {
 	// History is that of an account, nil if there is none.
 	History(account string) *History

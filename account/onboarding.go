@@ -10,14 +10,15 @@ import (
 	"ratemill/registry"
 )
 
-// Onboarding is the catalogue's document that says what an account needs before it becomes active.
+// Onboarding is the catalogue's document with the conditions that an account must meet before it becomes active.
 type Onboarding struct {
 	Name  diag.Text `yaml:"onboarding,required" doc:"Name of the onboarding. ratemill ships one named standard, which applies to accounts that name no other; a document with that name replaces it." example:"standard"`
 	From  Date      `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`
 	Gates []Gate    `yaml:"gates,required" doc:"Gates; an account must pass all of them."`
 }
 
-// Gate is one thing that an account needs before it becomes active. It has exactly one of the fields from default to filled.
+// Gate is one condition that an account must meet before it becomes active. It has exactly one of the fields from
+// default to filled.
 type Gate struct {
 	Gate         diag.Text  `yaml:"gate,required" doc:"Name of the gate, unique in the onboarding." example:"apn_group"`
 	Default      *diag.Text `yaml:"default" doc:"One resource of this kind is active and the default." example:"apn_group"`
@@ -69,7 +70,7 @@ func (v *Onboarding) follow(custom rating.Versions[CustomFields], l *diag.List) 
 	}
 }
 
-// Standing is what an account has when its gates are asked.
+// Standing has the values of an account that its gates check.
 type Standing struct {
 	Account   string
 	Kind      registry.AccountKind
@@ -83,7 +84,7 @@ type Standing struct {
 	Contract  *Contract
 }
 
-// Contract is what gates ask about a contract in force.
+// Contract has the values of a contract in force that gates check.
 type Contract struct {
 	Network, Product []string // entitlements
 }
@@ -120,7 +121,7 @@ func (g *Gate) counts(s *Standing, in *Installation) bool {
 	return where[g.Where] && (len(g.For) == 0 || slices.Contains(g.For, kind))
 }
 
-// lacks says what an account lacks for a gate, or "".
+// lacks names the thing that an account lacks for a gate; "" if it meets the gate.
 func (g *Gate) lacks(s *Standing) string {
 	switch {
 	case g.Default != nil:

@@ -10,8 +10,8 @@ import (
 	"ratemill/udr"
 )
 
-// Directory answers who pays for an account, from the facts in the control store. It holds accounts and their statements, and no SIMs.
-// It is safe for concurrent use.
+// Directory finds the payer of an account from the facts in the control store. It holds accounts and their
+// statements, but no SIMs. It is safe for concurrent use.
 type Directory struct {
 	// Load brings accounts and statements up to the newest revision, and returns it.
 	load func(context.Context, *registry.Registry, *registry.Statements) (registry.Revision, error)
@@ -26,14 +26,15 @@ type Directory struct {
 	tracked    map[string]bool // accounts that ever had a credit limit
 }
 
-// NewDirectory has read nothing yet. load brings accounts and statements in memory to the newest revision, and returns it.
+// NewDirectory makes an empty directory. load brings accounts and statements in memory to the newest revision, and
+// returns it.
 func NewDirectory(load func(context.Context, *registry.Registry, *registry.Statements) (registry.Revision, error), in *Installation,
 	now func() time.Time) *Directory {
 	return &Directory{load: load, in: in, now: now, registry: registry.New(), statements: registry.NewStatements(StatementKinds...),
 		tracked: map[string]bool{}}
 }
 
-// newest reads the facts again, whenever they were read last.
+// newest reads the facts again, even if they were just read.
 func (d *Directory) newest(ctx context.Context) error {
 	d.mu.Lock()
 	d.asked = time.Time{}
@@ -42,7 +43,7 @@ func (d *Directory) newest(ctx context.Context) error {
 	return err
 }
 
-// ask asks the accounts as they are known.
+// ask runs a lookup on the known accounts.
 func (d *Directory) ask(do func(b *Book)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -51,7 +52,7 @@ func (d *Directory) ask(do func(b *Book)) {
 	do(b)
 }
 
-// followEvery bounds how often the store is asked for newer facts.
+// followEvery is the shortest time between two queries for newer facts.
 const followEvery = time.Second
 
 // Follow implements Payers.
@@ -82,7 +83,7 @@ func (d *Directory) findTracked() {
 	}
 }
 
-// book is the accounts as they are known; end it.
+// book returns the known accounts. The caller must end it.
 func (d *Directory) book() (b *Book, end func()) {
 	view := d.registry.View()
 	return NewBook(view, d.statements, d.in), view.Close

@@ -11,7 +11,7 @@ import (
 	"ratemill/diag"
 )
 
-// Profile is the billing profile of an account that pays. An account without one has its payer's.
+// Profile is the billing profile of an account that pays. An account without a profile uses its payer's.
 type Profile struct {
 	AccountingGroup string            `yaml:"accounting_group" json:"accounting_group,omitempty" doc:"Accounting group: currency, taxes, number ranges, template and periodicity of its invoices." example:"es-b2b"`
 	CycleDay        int               `yaml:"cycle_day" json:"cycle_day,omitempty" doc:"Day of the month on which its billing cycles begin, 1 to 28." example:"1"`
@@ -216,10 +216,10 @@ func list(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// buyerVAT are the categories in which invoices need the buyer's VAT number (EN 16931 BR-AE-02, BR-IC-02).
+// buyerVAT lists the categories in which invoices need the buyer's VAT number (EN 16931 BR-AE-02, BR-IC-02).
 var buyerVAT = []string{"AE", "K"}
 
-// ProfileOf reads a profile of an account of a company; nil if nothing is known of it.
+// ProfileOf reads a profile of an account. company is the account's company, nil if nothing is known of it.
 func ProfileOf(name string, text []byte, in *Installation, company *Company) (Profile, diag.List) {
 	v, found := Read[Profile](name, text, in)
 	if z := v.ZeroVAT; z != nil && slices.Contains(buyerVAT, z.Category) && (company == nil || company.VAT == "") {
@@ -237,7 +237,7 @@ func ProfileOf(name string, text []byte, in *Installation, company *Company) (Pr
 // Sandbox reports whether its invoices are tests.
 func (v *Profile) Sandbox() bool { return v.Environment == "sandbox" }
 
-// IsBillable reports whether invoices are made: they are unless the profile says that they are not.
+// IsBillable reports whether the account gets invoices. It does unless the profile says no.
 func (v *Profile) IsBillable() bool { return v.Billable == nil || *v.Billable }
 
 // Missing are the mandatory fields that a profile lacks: without them an account stays a draft.

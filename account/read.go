@@ -16,13 +16,13 @@ type Filter struct {
 	Cycle   *int32
 }
 
-// Stored is a balance of an account, those of all partitions together.
+// Stored is a balance of an account, added up over all partitions.
 type Stored struct {
 	Key
 	Balance
 }
 
-// Balances are those of a filter, in the order of their keys.
+// Balances returns the balances that a filter chooses, in the order of their keys.
 func Balances(ctx context.Context, db *store.DB, f Filter) ([]Stored, error) {
 	where, args := "1 = 1", []any(nil)
 	if f.Account != nil {
@@ -56,7 +56,8 @@ func Balances(ctx context.Context, db *store.DB, f Filter) ([]Stored, error) {
 	return all, nil
 }
 
-// Beginnings are the offsets of the rated log from which on the balances are, by partition: 0 where they are of the whole log.
+// Beginnings returns, by partition, the offsets of the rated log from which the balances start. 0 means that they
+// cover the whole log.
 func Beginnings(ctx context.Context, db *store.DB) (map[int]int64, error) {
 	all := map[int]int64{}
 	err := db.Query(ctx, "reading from where on the balances are", `SELECT partition_number, rated_offset FROM account_beginnings`, nil, func(rows *sql.Rows) error {
@@ -69,13 +70,13 @@ func Beginnings(ctx context.Context, db *store.DB) (map[int]int64, error) {
 	return all, err
 }
 
-// Discard throws all balances away, and the positions of the consumer that made them. They are then made again from the
-// rated log, as far as Kafka keeps it.
+// Discard deletes all balances, and the positions of the consumer that made them. The consumer then rebuilds them
+// from the part of the rated log that Kafka still has.
 //
-// A crash before it commits: nothing is changed. A consumer that runs meanwhile finds its position gone, and begins anew.
+// A crash before the commit changes nothing. A consumer that runs meanwhile finds no position, and starts again.
 func Discard(ctx context.Context, db *store.DB, consumer string) error {
 	return db.Change(ctx, "discarding balances", func(t *store.Tx) error {
-		// The positions first: PostgreSQL holds them, so that no block is applied meanwhile.
+		// The positions come first: PostgreSQL locks them, so that no block is applied meanwhile.
 		if _, err := t.Exec(ctx, `UPDATE sink_positions SET version = version + 1 WHERE sink = ?`, consumer); err != nil {
 			return err
 		}
@@ -99,7 +100,8 @@ func Discard(ctx context.Context, db *store.DB, consumer string) error {
 	})
 }
 
-// BalancesIn gives the balances of cycles that begin on a date or later, in a transaction, those of each partition by themselves.
+// BalancesIn returns the balances of cycles that begin on a date or later, in a transaction. It does not add up
+// partitions.
 func BalancesIn(ctx context.Context, tx *store.Tx, from registry.Date, each func(*Row) error) error {
 	rows, err := tx.Rows(ctx, `SELECT account_number, cycle, tier, currency, class, unit, records, quantity, amount, version
 		FROM account_balances WHERE cycle >= ?`, int64(from))

@@ -57,7 +57,7 @@ func ParseResourceName(text string) (ResourceName, bool) {
 	return ResourceName{kind, name}, ok && name != "" && slices.Contains(ResourceKinds, kind)
 }
 
-// Group is a part of an account's SIMs that the enterprise makes for itself. It shares all resources of the account.
+// Group is a set of an account's SIMs that the enterprise defines. It shares all resources of the account.
 type Group struct {
 	Account string `yaml:"account,required" json:"account" doc:"The account whose SIMs are in the group." example:"acme"`
 	Name    string `yaml:"name,required" json:"name" doc:"Name for people." example:"North"`
@@ -65,14 +65,14 @@ type Group struct {
 
 func (v *Group) check(c *checker) { c.notBlank("name", v.Name) }
 
-// Addon is something that an account or a SIM has on top of its plan. The statement about it is named NAME/INSTANCE.
+// Addon is an add-on that an account or a SIM has on top of its plan. Its statement has the name NAME/INSTANCE.
 type Addon struct {
 	Quantity int        `yaml:"quantity" json:"quantity,omitempty" default:"1" doc:"How many, 1 or more."`
 	Price    *decimal.D `yaml:"price" json:"price,omitempty" doc:"Price for each per cycle, instead of the product's." example:"25.00"`
 	Notes    string     `yaml:"notes" json:"notes,omitempty" doc:"Words for colleagues, such as the name of the VPN." example:"IPsec to Madrid"`
 }
 
-// Package is a package that an account or a SIM bought. The statement about it is named NAME/INSTANCE, and begins with the
+// Package is a package that an account or a SIM bought. Its statement has the name NAME/INSTANCE, and begins with the
 // purchase.
 type Package struct {
 	Cap      *int       `yaml:"cap" json:"cap,omitempty" doc:"Units that are free beyond those of the package, in percent; by default, the value in the catalogue." example:"10"`
@@ -103,7 +103,7 @@ func (v *Addon) check(c *checker) {
 	}
 }
 
-// Setting is the resource of one kind that a SIM has. The statement about it is named by the kind.
+// Setting is a SIM's resource of one kind. Its statement has the kind as its name.
 type Setting struct {
 	Name string `yaml:"name,required" json:"name" doc:"Name of the resource." example:"apn-m2m"`
 }

@@ -15,7 +15,7 @@ const Consumer = "account"
 var Role = consumer.Role{
 	Name: Consumer, Title: "account: balances", Migrate: Migrate,
 	Effects: effects,
-	Linger:  300 * time.Millisecond, // balances are to be there seconds after the record is rated
+	Linger:  300 * time.Millisecond, // balances must be up to date seconds after a record is rated
 	Done:    "in the balances", Gone: "the balances lack what these charged; what to do: docs/runbooks/balances-of-accounts.md",
 	Metrics: metrics, Rows: charges, Blocks: blocks, Position: position, Lag: lag,
 }
@@ -26,7 +26,7 @@ func effects(g consumer.Given) func() consumer.Effect[*store.Tx] {
 	return func() consumer.Effect[*store.Tx] { return NewEffect(Table{}).Keep(Table{}, payers).Suspend(statuses) }
 }
 
-// CreditOfRole is who pays in an installation, and what changes their statuses.
+// CreditOfRole returns the payers of an installation, and the part that changes their statuses.
 func CreditOfRole(g consumer.Given) (*Directory, *CreditStatus) {
 	in := &Installation{} // credit needs nothing but the documents
 	in.Documents, _ = DocumentsOf(g.Catalogue)

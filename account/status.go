@@ -8,14 +8,14 @@ import (
 	"ratemill/registry"
 )
 
-// Status is where an account is in its life. An account about which none was ever stated is active: it was there before accounts
-// had one.
+// Status is the stage of an account's life. An account without a stated status is active, because accounts are older
+// than statuses.
 type Status uint8
 
 // The statuses.
 const (
-	NoStatus   Status = iota // it is not there
-	Draft                    // incomplete; the tier that began it sees it
+	NoStatus   Status = iota // it does not exist
+	Draft                    // incomplete; only the tier that created it sees it
 	New                      // complete; waits for approval
 	Lead                     // approved; is being set up
 	Active                   // does business
@@ -53,7 +53,7 @@ func (s *Status) UnmarshalText(text []byte) error {
 // StatusValue is the value of a status statement.
 type StatusValue struct {
 	Status  Status `json:"status"`
-	Cascade string `json:"cascade,omitempty"` // cause of the cascade by which it came; those of one cascade come back together
+	Cascade string `json:"cascade,omitempty"` // cause of the cascade that set it; the accounts of one cascade are restored together
 	// Pinned are the defaults with which the account became active.
 	Pinned map[string]string `json:"pinned,omitempty"`
 }
@@ -73,10 +73,10 @@ func allows(parent, child Status) bool { return slices.Contains(AllowedBelow(par
 // step is a change of status that an account can make.
 type step struct {
 	from, to Status
-	needs    string // a word for what has to be there, in the reference
+	needs    string // a word for the condition, in the reference
 }
 
-// steps are the changes of status. Who may make each is in whoMay, what follows from it in change.go.
+// steps are the changes of status. whoMay says who may make each one; change.go has the effects.
 var steps = []step{
 	{NoStatus, Draft, "no parent, or a parent that is a draft"},
 	{NoStatus, New, "the mandatory fields; the parent allows new"},
@@ -102,8 +102,8 @@ func StepsFrom(from Status) (to []Status) {
 	return to
 }
 
-// whoMay says who may change the status of an account, if the actor may not; "" if it may. path are the accounts from this one up to
-// its root.
+// whoMay returns "" if the actor may change the status of an account, and otherwise names those who may. path has the
+// accounts from this one up to its root.
 func whoMay(as Actor, path []string) string {
 	if as.Provides(path) {
 		return ""
@@ -111,7 +111,7 @@ func whoMay(as Actor, path []string) string {
 	return "only the provider, or a reseller above the account, may do that"
 }
 
-// ForbiddenStepError says that an account may not change its status so.
+// ForbiddenStepError is the refusal of a change of an account's status.
 type ForbiddenStepError struct {
 	Account  string
 	From, To Status
@@ -120,7 +120,7 @@ type ForbiddenStepError struct {
 	Allowed  []Status // what is allowed instead
 }
 
-// Error names what is allowed instead.
+// Error names the allowed statuses.
 func (e *ForbiddenStepError) Error() string {
 	to := "become " + e.To.String()
 	if e.To == NoStatus {

@@ -40,8 +40,8 @@ func (Table) Load(ctx context.Context, tx *store.Tx, partition int, rows []Row) 
 		}
 	}
 	for some := range slices.Chunk(pairs, 2*loadAtOnce) {
-		// The casts say the types to PostgreSQL. With CROSS JOIN, SQLite looks each pair up by the primary key; otherwise it may read the
-		// whole table for each statement (10,000 accounts: 45 → 4 µs CPU a charge).
+		// The casts say the types to PostgreSQL. With CROSS JOIN, SQLite looks up each pair by the primary key;
+		// otherwise it may read the whole table for each statement (10,000 accounts: 45 → 4 µs CPU a charge).
 		found, err := tx.Rows(ctx, `WITH wanted (account, cycle) AS (VALUES (CAST(? AS BIGINT), CAST(? AS BIGINT))`+strings.Repeat(`, (?, ?)`, len(some)/2-1)+`)
 			SELECT b.account_number, b.cycle, b.tier, b.currency, b.class, b.unit, b.records, b.quantity, b.amount, b.version
 			FROM wanted CROSS JOIN account_balances b
@@ -61,7 +61,7 @@ func (Table) Load(ctx context.Context, tx *store.Tx, partition int, rows []Row) 
 	return nil
 }
 
-// scan gives each row of an answer.
+// scan calls a function for each row of a result.
 func scan(rows *sql.Rows, each func(*Row)) error {
 	defer rows.Close()
 	var r Row

@@ -16,7 +16,7 @@ import (
 //
 // The tags of its fields declare them once, for reading, for storing, and for the reference of fields in the docs.
 
-// Installation is what an installation has. Values are checked against it.
+// Installation describes the features of an installation. Read checks values against it.
 type Installation struct {
 	Projects   bool // companies have projects
 	Resellers  bool // accounts can be resellers
@@ -24,7 +24,7 @@ type Installation struct {
 	Lookup     bool // a company look-up is configured
 	Languages  []string
 	EInvoices  []string // formats of electronic invoices
-	Accounting []string // names of accounting groups; nil: they are not known here, and any name is accepted
+	Accounting []string // names of accounting groups; nil: any name is accepted, because they are not known here
 	Documents  *Documents
 }
 
@@ -89,7 +89,7 @@ func Canonical(value any) []byte {
 		text, err = registry.CanonicalJSON(text)
 	}
 	if err != nil {
-		panic(fmt.Sprintf("account: a %T cannot be stored: %v", value, err)) // no value has a channel, a function or a circle
+		panic(fmt.Sprintf("account: a %T cannot be stored: %v", value, err)) // no value has a channel, a function or a cycle
 	}
 	return text
 }
@@ -97,14 +97,14 @@ func Canonical(value any) []byte {
 // ReadStored reads a value that Canonical made. what names it in errors.
 func ReadStored[T any](what string, text []byte) (v T, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields() // a newer ratemill wrote it; what it means must not be dropped
+	d.DisallowUnknownFields() // a newer ratemill wrote it, so dropping the unknown field could change its meaning
 	if err := d.Decode(&v); err != nil {
 		return v, fmt.Errorf("%s: the stored value is not one that this ratemill knows (%v); start the newest one", what, err)
 	}
 	return v, nil
 }
 
-// readPart reads those fields of another package's statement that V has.
+// readPart reads the fields of another package's statement that V declares.
 func readPart[V any](b *Book, s registry.Statement) (v V, ok bool) {
 	if err := json.Unmarshal(s.Value, &v); err != nil {
 		b.wrong = append(b.wrong, fmt.Errorf("the %s %s: %w", s.Kind, s.Subject, err))

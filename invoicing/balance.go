@@ -12,7 +12,7 @@ import (
 	"ratemill/registry"
 )
 
-// BalanceLine says what a line of the invoice balance compares.
+// BalanceLine identifies a line of the invoice balance by the two sides that it compares.
 type BalanceLine struct{ ID, Name, Left, Right string }
 
 // BalanceLines are the lines of the invoice balance, in their order.
@@ -33,11 +33,11 @@ var BalanceLines = []BalanceLine{
 		"what the balance of the account has"},
 }
 
-// BalanceSum is one line in one currency; Currency is empty where things are counted.
+// BalanceSum is one line in one currency; Currency is empty if the line counts things.
 type BalanceSum struct {
 	Line, Currency string
 	Left, Right    decimal.D
-	Off            int // places at which it is off
+	Off            int // number of places with a difference
 }
 
 // Difference is Left less Right.
@@ -46,7 +46,7 @@ func (s *BalanceSum) Difference() decimal.D {
 	return d
 }
 
-// Place is where a line is off.
+// Place is a place at which the two sides of a line differ.
 type Place struct {
 	Line     string
 	Number   uint32 // of the payer; 0 for none
@@ -73,28 +73,29 @@ type PayerBalance struct {
 	Until  Date // its closed cycles begin before this date
 	Sums   []BalanceSum
 	Off    []Place
-	Notes  []string // of all payers together: what is invoiced to nobody
+	Notes  []string // of all payers together: charges that belong to no payer
 }
 
-// Owed is what the balance of an account has of a payer's documents and payments.
+// Owed is the part of a payer's documents and payments in the account balance.
 type Owed struct {
 	Payer                   uint32
 	Currency                string
 	Billed, Documents, Paid decimal.D
 }
 
-// Balancer compares what is due with what was invoiced.
+// Balancer compares due amounts with invoiced amounts.
 type Balancer struct {
 	DB       *store.DB
-	Basis    *Basis // its Facts, Cut and Catalogue do not count
+	Basis    *Basis // its Facts, Cut and Catalogue are not used
 	From, To Date   // cycles that begin between these dates, both included
-	Kept     Date   // as of Verifier: usage of cycles before is not compared
-	// Owed gives what accounts owe, in the transaction that reads their documents. Nil: B10 is left out.
+	Kept     Date   // as in Verifier: usage of earlier cycles is not compared
+	// Owed returns the amounts that accounts owe, in the transaction that reads their documents. Nil: line B10 is
+	// left out.
 	Owed func(ctx context.Context, tx *store.Tx, payers []uint32) ([]Owed, error)
 }
 
-// Balance compares payers, nil for all, and gives each payer's balance in the order of their numbers. The answer has the sums over all, and
-// the places that concern no payer.
+// Balance compares payers, nil for all, and returns each payer's balance in the order of their numbers. The result
+// also has the sums over all payers, and the places that belong to no payer.
 func (b *Balancer) Balance(ctx context.Context, payers []uint32, each func(*PayerBalance) error) (all *PayerBalance, err error) {
 	w := &balancing{Balancer: b, engines: b.Basis.engines(), all: newCells(0, "")}
 	everybody := payers == nil
@@ -120,7 +121,7 @@ func (b *Balancer) Balance(ctx context.Context, payers []uint32, each func(*Paye
 	return all, w.all.into(all)
 }
 
-// closed are the payers with a close.
+// closed returns the payers with a close.
 func (b *Balancer) closed(ctx context.Context) (payers []uint32, err error) {
 	err = b.DB.Change(ctx, "listing payers", func(tx *store.Tx) error {
 		rows, err := tx.Rows(ctx, `SELECT DISTINCT payer_number FROM invoice_closes UNION SELECT DISTINCT payer_number FROM invoice_documents
@@ -142,7 +143,7 @@ func (b *Balancer) closed(ctx context.Context) (payers []uint32, err error) {
 	return payers, err
 }
 
-// cell is where two sides are compared.
+// cell is one place at which two sides are compared.
 type cell struct {
 	line     string
 	cycle    Date
@@ -150,12 +151,12 @@ type cell struct {
 	what     string
 }
 
-// cells are the two sides of all lines of a payer.
+// cells has the two sides of all lines of a payer.
 type cells struct {
 	number uint32
 	payer  string
 	sides  map[cell]*[2]decimalSum
-	silent map[cell]bool // not in the sums: another cell has the amount already
+	silent map[cell]bool // not in the sums, because another cell already has the amount
 	sums   map[[2]string]*BalanceSum
 	off    []Place
 }
@@ -187,7 +188,7 @@ func (c *cells) both(line string, cycle Date, currency, what string, is, should 
 	c.add(right, line, cycle, currency, what, should)
 }
 
-// into makes sums and places of the cells, and of what was added before.
+// into turns the cells, and the values added before, into sums and places.
 func (c *cells) into(b *PayerBalance) error {
 	for k, s := range c.sides {
 		for _, side := range s {
@@ -256,7 +257,7 @@ func lineOrder(a, b string) int {
 	return cmp.Compare(place(a), place(b))
 }
 
-// lineOf is the line of the balance that has items of a kind.
+// lineOf returns the line of the balance for items of a kind.
 func lineOf(k document.Kind) string {
 	switch k {
 	case document.Usage:
@@ -318,7 +319,7 @@ func (w *balancing) read(ctx context.Context, payers []uint32) error {
 			return err
 		}
 		for _, c := range closes {
-			if c.Facts != 0 { // else nothing could be computed
+			if c.Facts != 0 { // otherwise nothing could be computed
 				w.closes[c.PayerNumber] = append(w.closes[c.PayerNumber], c)
 			}
 		}
@@ -347,7 +348,7 @@ func (w *balancing) last(payer uint32) *Closed {
 	return nil
 }
 
-// usages asks for the usage of payers, once for those whose last closes have the same facts.
+// usages reads the usage of payers, with one query for all payers whose last closes have the same facts.
 func (w *balancing) usages(ctx context.Context, payers []uint32) (map[registry.Revision]*usage, error) {
 	groups := map[registry.Revision][]*Closed{}
 	for _, number := range payers {

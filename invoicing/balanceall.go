@@ -13,7 +13,8 @@ import (
 	"ratemill/registry"
 )
 
-// numbers compares the counters of number ranges with the numbers of documents (B7): no hole, dates in the order of the numbers.
+// numbers compares the counters of number ranges with the numbers of documents (B7). There must be no gap, and dates
+// must be in the order of the numbers.
 func (w *balancing) numbers(ctx context.Context) error {
 	var counters []*Counter
 	issued := map[[2]string]Date{} // by seller and number
@@ -54,7 +55,7 @@ func (w *balancing) numbers(ctx context.Context) error {
 		w.all.add(left, "B7", 0, "", name, decimal.FromInt(c.Next-1))
 		w.all.add(right, "B7", 0, "", name, decimal.FromInt(c.skipped(c.Next)))
 		for n := int64(1); n < c.Next; n++ {
-			if last := c.last(n); last >= n { // somebody said why
+			if last := c.last(n); last >= n { // a person gave the reason
 				n = last
 				continue
 			}
@@ -79,8 +80,8 @@ func (w *balancing) numbers(ctx context.Context) error {
 	return nil
 }
 
-// tiers adds up all charges of the warehouse in the compared cycles by tier, and those that belong to a payer (B9). It
-// reports charges for which nobody with a billing profile pays: their accounts get no invoices.
+// tiers adds up all charges of the warehouse in the compared cycles by tier, and those that belong to a payer (B9).
+// It reports charges for which no account with a billing profile pays, because they appear on no invoice.
 func (w *balancing) tiers(ctx context.Context, payers []uint32) error {
 	if len(w.cut.Offsets) == 0 {
 		return nil
@@ -108,7 +109,7 @@ func (w *balancing) tiers(ctx context.Context, payers []uint32) error {
 		w.all.add(right, "B9", 0, s.Currency, what, s.Amount)
 		if id, _ := b.View.AccountID(s.Account); !paid {
 			unpaid.add(left, "B9", 0, s.Currency, "", s.Amount)
-			if all := examples[s.Currency]; len(all) == 0 || all[len(all)-1] != id { // they come in the order of the accounts
+			if all := examples[s.Currency]; len(all) == 0 || all[len(all)-1] != id { // rows come in the order of the accounts
 				examples[s.Currency] = append(all, id)
 			}
 		}
@@ -128,7 +129,7 @@ func (w *balancing) tiers(ctx context.Context, payers []uint32) error {
 	return err
 }
 
-// mostNamed is how many accounts a note names.
+// mostNamed is the largest number of accounts that a note names.
 const mostNamed = 5
 
 // profiled reports whether a payer has a billing profile in a cycle.
@@ -141,8 +142,8 @@ func (b *Basis) profiled(payer uint32, cycle Date) bool {
 	return b.View.Profiled(payer, registry.Midnight(a.Zone, next)-1, b.Facts)
 }
 
-// PutOff stores where the balance of the cycles between two dates is off, in place of what was stored of them and of the payers, nil for
-// all. Payers with such a place are held by the next run.
+// PutOff stores the places at which the balance of the cycles between two dates differs. It replaces the stored
+// places of these cycles and of the payers, nil for all. The next run holds payers with such a place.
 func (t Table) PutOff(ctx context.Context, payers []uint32, from, to Date, off []Place, by By) error {
 	where, args := `(cycle = 0 OR cycle BETWEEN ? AND ?)`, []any{int64(from), int64(to)}
 	if payers != nil {
@@ -163,7 +164,7 @@ func (t Table) PutOff(ctx context.Context, payers []uint32, from, to Date, off [
 	return nil
 }
 
-// Off are the stored places where the balance is off, by payer.
+// Off returns the stored places at which the balance differs, by payer.
 func (t Table) Off(ctx context.Context) (all map[uint32][]Place, err error) {
 	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, line, cycle, currency, what, difference FROM invoice_balance_off ORDER BY payer_number, line, cycle, what`)
 	if err != nil {
@@ -185,7 +186,7 @@ func (t Table) Off(ctx context.Context) (all map[uint32][]Place, err error) {
 	return all, rows.Err()
 }
 
-// Words say where a line is off.
+// Words describes a place at which a line differs.
 func (p *Place) Words() string {
 	i := slices.IndexFunc(BalanceLines, func(l BalanceLine) bool { return l.ID == p.Line })
 	text := p.Line
@@ -201,7 +202,7 @@ func (p *Place) Words() string {
 	return text + ": off by " + p.Difference().String() + map[bool]string{true: " " + p.Currency}[p.Currency != ""]
 }
 
-// PayersOff counts those of whom the invoice balance is off, and the lines that are off for none in particular.
+// PayersOff counts the payers whose invoice balance differs, and the differing lines that belong to no payer.
 func PayersOff(ctx context.Context, db *store.DB) (payers, lines int, err error) {
 	err = db.Query(ctx, "reading the invoice balance", `SELECT count(DISTINCT CASE WHEN payer_number > 0 THEN payer_number END),
 		count(DISTINCT CASE WHEN payer_number = 0 THEN line END) FROM invoice_balance_off`, nil, func(rows *sql.Rows) error {

@@ -39,14 +39,14 @@ func (w *balancing) payer(number uint32, uses map[registry.Revision]*usage) (*Pa
 	return out, c.into(out)
 }
 
-// within reports whether a cycle is one of those that are compared.
+// within reports whether a cycle is among the compared ones.
 func (w *balancing) within(cycle Date) bool { return cycle >= w.From && cycle <= w.To }
 
-// charged adds the charges in the warehouse that the closes of a payer have (B1).
+// charged adds the warehouse's charges for the usage in a payer's closes (B1).
 func (w *balancing) charged(p *payer, u *usage, c *cells) {
 	behind := slices.Index(u.cuts, p.last.Cut.String())
 	if behind < 0 {
-		behind = len(u.cuts) // it is the cut of the question
+		behind = len(u.cuts) // it is the cut of the query
 	}
 	until := map[string]int{} // cuts up to that of the last close in each former currency
 	for currency, last := range lastIn(p.closes) {
@@ -55,7 +55,7 @@ func (w *balancing) charged(p *payer, u *usage, c *cells) {
 	for i := range u.of[p.number] {
 		s := &u.of[p.number][i]
 		if n, ok := until[s.Currency]; ok && s.Currency != p.last.Currency && n >= 0 && s.Since > n {
-			continue // somebody settled it by hand
+			continue // a person settled it by hand
 		}
 		if s.Since > behind || s.Cycle > p.last.Cycle.From || s.Cycle < p.first.From || !w.within(s.Cycle) || s.Cycle < w.Kept {
 			continue
@@ -64,7 +64,7 @@ func (w *balancing) charged(p *payer, u *usage, c *cells) {
 	}
 }
 
-// due computes anew what is due by the facts of the last close (B2 to B4), and counts the days of SIMs (B8).
+// due computes the due amounts again from the facts of the last close (B2 to B4), and counts the days of SIMs (B8).
 func (w *balancing) due(p *payer, c *cells) error {
 	give := func(cycle Date, currency string) func(*document.Item) error {
 		return func(i *document.Item) error {
@@ -76,7 +76,7 @@ func (w *balancing) due(p *payer, c *cells) error {
 	}
 	for _, q := range p.closes {
 		if q.OffCycle > 0 {
-			continue // it has differences of cycles, whose closes stand in the list
+			continue // it has differences of cycles whose closes are in the list
 		}
 		next := q.Cycle == p.last.Cycle && w.within(q.Cycle.To) // billed in advance, and one-off charges that an off-cycle close has
 		if !w.within(q.Cycle.From) && !next {
@@ -114,7 +114,8 @@ func (w *balancing) due(p *payer, c *cells) error {
 	return w.contracts(p, c)
 }
 
-// contracts computes anew what is due by contracts in all cycles (B4): it depends on what was charged in them.
+// contracts computes again the amounts due by contracts in all cycles (B4), because they depend on the charges in
+// these cycles.
 func (w *balancing) contracts(p *payer, c *cells) error {
 	if p.signed == nil {
 		return nil
@@ -163,7 +164,7 @@ func (w *balancing) days(p *payer, q *Closed, c *cells) error {
 	return nil
 }
 
-// invoiced adds the items of final documents, and those of closes whose items are on none.
+// invoiced adds the items of final documents, and the items of closes without a final document.
 func (w *balancing) invoiced(number uint32, c *cells) {
 	add := func(lines []document.Line, currency string) {
 		for i := range lines {
@@ -223,7 +224,8 @@ func (w *balancing) amounts(number uint32, c *cells) {
 	}
 }
 
-// credited compares what credit notes took back of a document with its lines: of none more than it has.
+// credited compares credit notes with the lines of their document. They must not credit more of a line than its
+// amount.
 func (w *balancing) credited(number uint32, s *Stored, c *cells) {
 	if s.Form == document.CreditNote {
 		return
@@ -245,7 +247,7 @@ func (w *balancing) credited(number uint32, s *Stored, c *cells) {
 	}
 }
 
-// exposure compares what a payer owes with what the balance of its account has (B10). It is of all cycles.
+// exposure compares the amount that a payer owes with the balance of its account (B10). It covers all cycles.
 func (w *balancing) exposure(number uint32, c *cells) {
 	if w.Owed == nil {
 		return

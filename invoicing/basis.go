@@ -14,36 +14,36 @@ import (
 	"ratemill/udr"
 )
 
-// Basis is what closes and documents are computed from. A bill run takes it once, for all payers.
+// Basis has the inputs for closes and documents. A bill run reads it once, for all payers.
 type Basis struct {
 	View       *registry.View
 	Statements *registry.Statements
 	Cause      func(sim uint32, f registry.KnownState) string // of a state fact, see product.Facts
 	Facts      registry.Revision
 	Cut        document.Cut
-	Catalogue  string // version that prices what was not billed before
+	Catalogue  string // version that prices items that were not billed before
 
 	// Prices are a version of the catalogue.
 	Prices func(version string) (*Prices, error)
 	// Usage gives the sums of charges behind and before cuts.
 	Usage func(context.Context, UsageQuestion, func(*Charged) error) error
-	// Balances are the running balances at the cut, by account and cycle. Nil: nobody compares.
+	// Balances returns the running balances at the cut, by account and cycle. Nil: no comparison.
 	Balances map[AccountCycle][]Balance
-	// Payer is what a document says of a payer and its seller at a time.
+	// Payer returns the values of a payer and its seller at a time that documents need.
 	Payer func(account string, at udr.Instant) (*Payer, error)
-	// Doubts are the reasons to hold a payer's document, apart from what its own computation finds.
+	// Doubts returns reasons to hold a payer's document, in addition to those that its computation finds.
 	Doubts func(ctx context.Context, payer uint32, cycle document.Period, g *terms.Group) ([]string, error)
-	// Findings are doubts that concern no payer in particular.
+	// Findings are doubts that concern no single payer.
 	Findings func(ctx context.Context) ([]string, error)
 
-	Begin Date // documents are made for cycles that end after it; 0: from the beginning of each account on
+	Begin Date // documents are made for cycles that end after this date; 0: from the beginning of each account on
 	Now   time.Time
 }
 
 // Date is a local date of the payer's zone.
 type Date = document.Date
 
-// Prices are what a version of the catalogue says of money.
+// Prices has the parts of a catalogue version about money.
 type Prices struct {
 	Version   string
 	Products  *product.Documents
@@ -53,17 +53,18 @@ type Prices struct {
 	PlanFrom func(plan string, version uint32) Date
 }
 
-// Payer is who pays and who sells, as a document says it.
+// Payer is the payer and the seller as documents show them.
 type Payer struct {
 	Party    document.Party
 	Seller   document.Party
 	Terms    document.Terms
 	Profiled bool     // it has a billing profile
-	Lacks    []string // what a document needs and nobody has stated
+	Lacks    []string // values that a document needs and that are not stated
 	Closed   bool     // the account is terminated: this document is its last
 }
 
-// UsageQuestion asks for the sums of charges of accounts in the cycles that begin between two dates, both included.
+// UsageQuestion is a query for the sums of charges of accounts in the cycles that begin between two dates, both
+// included.
 type UsageQuestion struct {
 	Until    document.Cut
 	Cuts     []document.Cut // earlier ones, oldest first
@@ -72,7 +73,7 @@ type UsageQuestion struct {
 	Accounts []uint32 // nil for all
 }
 
-// Charged is the sum of charges of an account that are equal in all that a line says.
+// Charged is the sum of those charges of an account that have equal values in all columns of a line.
 type Charged struct {
 	Account     uint32
 	Tier        uint8
@@ -84,7 +85,7 @@ type Charged struct {
 	Tariff      string // name of the price in the plan
 	Currency    string
 	Cycle       Date
-	Since       int // how many of the question's cuts they are behind
+	Since       int // how many of the query's cuts they are after
 	Records     int64
 	Quantity    int64
 	Amount      decimal.D
@@ -96,7 +97,7 @@ type AccountCycle struct {
 	Cycle   Date
 }
 
-// Balance is what an account is charged in a cycle for usage of a class, by the running balances.
+// Balance is the charge of an account in a cycle for usage of a class, from the running balances.
 type Balance struct {
 	Tier     uint8
 	Class    string
@@ -131,7 +132,7 @@ func (b *Basis) cycleOf(account uint32, date Date) (document.Period, *registry.A
 	return document.Period{From: Date(first), To: Date(next)}, a, nil
 }
 
-// accountOn is an account on a date; before it begins, as it begins.
+// accountOn returns an account on a date. Before the account begins, it returns the account's first state.
 func (b *Basis) accountOn(account uint32, date Date) (*registry.Account, error) {
 	noon := udr.InstantOf(date.UTC().Add(12 * time.Hour))
 	a, ok := b.View.Account(account, noon, b.Facts)
@@ -148,7 +149,7 @@ func (b *Basis) accountOn(account uint32, date Date) (*registry.Account, error) 
 	return nil, fmt.Errorf("account %s is not there on %s", id, date)
 }
 
-// beginning is when an account begins, and as what.
+// beginning returns the time at which an account begins, and its first state.
 func (b *Basis) beginning(account uint32) (udr.Instant, *registry.Account) {
 	for at, more := registry.Always, true; more; at, more = b.View.AccountUntil(account, at, b.Facts) {
 		if a, ok := b.View.Account(account, at, b.Facts); ok {
@@ -158,7 +159,7 @@ func (b *Basis) beginning(account uint32) (udr.Instant, *registry.Account) {
 	return 0, nil
 }
 
-// first is the local date on which an account begins, 0 if it always was there.
+// first returns the local date on which an account begins, 0 if it always existed.
 func (b *Basis) first(account uint32) Date {
 	since, a := b.beginning(account)
 	if a == nil || since == registry.Always {
@@ -167,7 +168,7 @@ func (b *Basis) first(account uint32) Date {
 	return Date(registry.LocalDate(a.Zone, since))
 }
 
-// payerOf is who pays for an account in a cycle.
+// payerOf returns the payer of an account in a cycle.
 func (b *Basis) payerOf(account uint32, cycle Date) uint32 {
 	a, err := b.accountOn(account, cycle)
 	if err != nil {

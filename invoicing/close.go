@@ -11,16 +11,16 @@ import (
 	"ratemill/registry"
 )
 
-// CloseState says what became of the items of a close.
+// CloseState is the state of the items of a close.
 type CloseState string
 
 // The states of closes.
 const (
-	CloseHeld     CloseState = "held"      // something is wrong; the next computation makes the close again
+	CloseHeld     CloseState = "held"      // there is a problem; the next computation makes the close again
 	CloseDraft    CloseState = "draft"     // its document is not final; the next computation makes the close again
 	CloseOpen     CloseState = "open"      // its items wait for a later document
 	CloseBilled   CloseState = "billed"    // its items are on a final document
-	CloseProForma CloseState = "pro_forma" // its payer gets no documents
+	CloseProForma CloseState = "pro_forma" // its payer does not get documents
 )
 
 // Fixed reports whether a close never changes again.
@@ -35,8 +35,8 @@ type Closed struct {
 	Currency string
 	Lines    []document.Line
 	Reasons  []string // why it is held
-	Released []string // reasons that a person looked at: they hold it no more
-	Waits    string   // why its items wait for a later document
+	Released []string // reasons that a person reviewed; they no longer hold it
+	Waits    string   // reason why its items wait for a later document
 	Document string   // id of the document that has its items
 }
 
@@ -62,7 +62,7 @@ func (e *ClosedError) Error() string {
 	return fmt.Sprintf("the cycle of %s from %s is closed already; its items stay as they are", e.Payer, e.Cycle)
 }
 
-// PutClose stores a close in place of an earlier one of the same cycle that is not fixed.
+// PutClose stores a close. It replaces an earlier close of the same cycle that is not fixed.
 func (t Table) PutClose(ctx context.Context, c *Closed) error {
 	text, err := json.Marshal(&c.Close)
 	if err != nil {
@@ -94,8 +94,9 @@ func (t Table) PutClose(ctx context.Context, c *Closed) error {
 	return err
 }
 
-// follows refuses a close that does not follow the last one: a close of a cycle and an off-cycle one may be computed at the same time, and
-// both would have what became known since. One that could not be computed has no items.
+// follows refuses a close that does not follow the last one. A close of a cycle and an off-cycle close may be
+// computed at the same time, and both would contain the same new facts. A close that could not be computed has no
+// items.
 func (t Table) follows(ctx context.Context, c *Closed) error {
 	var state CloseState
 	var facts registry.Revision
@@ -128,7 +129,7 @@ type closeKey struct {
 
 func (c *Closed) key() closeKey { return closeKey{c.PayerNumber, c.Cycle.From, c.OffCycle} }
 
-// billed notes that a final document has the items of closes. They are those from which it was computed.
+// billed records that a final document has the items of the closes from which it was computed.
 func (t Table) billed(ctx context.Context, s *Stored) (closes []*Closed, err error) {
 	for i := range s.Input.Closes {
 		of := &s.Input.Closes[i]
@@ -160,7 +161,7 @@ func (t Table) Closes(ctx context.Context, where string, args ...any) (all []*Cl
 	return t.closes(ctx, "items", where, args...)
 }
 
-// closes lists closes with lines as a column, or an expression, gives them.
+// closes lists closes. A column or an expression supplies their lines.
 func (t Table) closes(ctx context.Context, items, where string, args ...any) (all []*Closed, err error) {
 	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, payer, state, currency, reasons, released, waits, document, close, `+items+
 		` FROM invoice_closes WHERE `+where+` ORDER BY payer_number, cycle, off_cycle`, args...)

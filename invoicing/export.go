@@ -12,24 +12,25 @@ import (
 	"ratemill/registry"
 )
 
-// Exported is a final document or a fixed close on its way to where people analyse them. It never changes again.
+// Exported is a final document or a fixed close on its way to the warehouse. It never changes again.
 type Exported struct {
 	N        int64   // place in the order in which they became final or fixed, from 1, without gaps
 	Document *Stored // nil for a close
 	Numbered Numbered
-	Closed   *Closed // nil for a document; its State and Document change later, the rest does not
+	Closed   *Closed // nil for a document; only its State and Document change later
 }
 
-// Numbered is where the number of a document comes from.
+// Numbered is the number range of a document's number.
 type Numbered struct {
 	Range string // as the accounting group writes it
-	Year  int    // 0 if the range goes on for ever
+	Year  int    // 0 if the range has no end
 	N     int64
-	// Skipped is how many numbers of the range below this one were left out on purpose.
+	// Skipped is the number of smaller numbers in the range that were skipped on purpose.
 	Skipped int64
 }
 
-// export notes, in the transaction that makes a document final or a close fixed, that it is to be copied. id is empty for a close.
+// export marks a document or a close for copying, in the transaction that makes it final or fixed. id is empty for a
+// close.
 func (t Table) export(ctx context.Context, id string, of closeKey) error {
 	var n int64
 	if err := t.Tx.Row(ctx, `UPDATE invoice_exports_counter SET n = n + 1 WHERE one = 1 RETURNING n`).Scan(&n); err != nil {
@@ -40,7 +41,7 @@ func (t Table) export(ctx context.Context, id string, of closeKey) error {
 	return err
 }
 
-// Exporter reads what is to be copied. Documents and closes come from the control store; items that are not usage are computed again from
+// Exporter reads the documents and closes to copy from the control store. It recomputes items other than usage from
 // the inputs of their documents.
 type Exporter struct {
 	DB *store.DB
@@ -48,7 +49,7 @@ type Exporter struct {
 	Basis func(ctx context.Context, facts registry.Revision) (b *Basis, end func(), err error)
 }
 
-// Newest is the last place that something has, 0 for none.
+// Newest returns the last used place, 0 for none.
 func (e *Exporter) Newest(ctx context.Context) (n int64, err error) {
 	err = e.DB.Query(ctx, "asking for final documents", `SELECT n FROM invoice_exports_counter`, nil, func(rows *sql.Rows) error {
 		return rows.Scan(&n)
@@ -56,7 +57,7 @@ func (e *Exporter) Newest(ctx context.Context) (n int64, err error) {
 	return n, err
 }
 
-// Waits is how long the first final document behind a place has been final; 0 if there is none.
+// Waits returns the time since which the first final document after a place has been final; 0 if there is none.
 func (e *Exporter) Waits(ctx context.Context, after int64, now time.Time) (waits time.Duration, err error) {
 	err = e.DB.Query(ctx, "asking for final documents", `SELECT coalesce(min(s.at), 0) FROM invoice_exports AS e
 		JOIN invoice_steps AS s ON s.document = e.document AND s.state = 'final' WHERE e.n > ?`, []any{after}, func(rows *sql.Rows) error {
@@ -70,7 +71,8 @@ func (e *Exporter) Waits(ctx context.Context, after int64, now time.Time) (waits
 	return waits, err
 }
 
-// Exports gives what follows a place, at most so many. The same places always have the same.
+// Exports returns the documents and closes after a place, up to a number. The same places always have the same
+// content.
 func (e *Exporter) Exports(ctx context.Context, after int64, most int) (all []Exported, err error) {
 	newest, err := e.Newest(ctx)
 	if err != nil || newest <= after {
@@ -154,7 +156,7 @@ func (t Table) exports(ctx context.Context, after int64, most int) (all []Export
 	return all, rows.Err()
 }
 
-// numbered is where the number of a final document comes from.
+// numbered returns the number range of a final document.
 func (b *Basis) numbered(s *Stored) (n Numbered, err error) {
 	prices, err := b.Prices(s.Input.Catalogue)
 	if err != nil {
@@ -176,8 +178,8 @@ func (b *Basis) numbered(s *Stored) (n Numbered, err error) {
 	return n, err
 }
 
-// Items prepares to compute the items of documents again that are not usage. of gives those of one document, always in the same order, with
-// the number of their line; end frees what that needs. A credit note has none.
+// Items prepares to recompute the items of documents other than usage. of returns the items of one document, always
+// in the same order, with the number of their line. end frees the resources. A credit note has no items.
 func (e *Exporter) Items(ctx context.Context, all []Exported) (of func(s *Stored, give func(line int, i *document.Item) error) error,
 	end func(),
 	err error) {

@@ -10,9 +10,10 @@ import (
 	"ratemill/registry"
 )
 
-// former is what became known of cycles in which a payer paid in another currency. No document in the currency of today can have it.
+// former has new facts about cycles in which a payer paid in another currency. A document in the present currency
+// cannot contain them.
 type former struct {
-	cycles map[Date]string // the currency of each cycle that was asked for
+	cycles map[Date]string // the currency of each requested cycle
 	sums   map[formerKey]*decimalSum
 }
 
@@ -32,7 +33,7 @@ func (f *former) add(cycle Date, currency, what string, amount decimal.D) {
 	f.sums[k].add(amount)
 }
 
-// reasons hold a document until somebody has settled what it cannot have.
+// reasons returns the reasons to hold a document until a person has settled the amounts that it cannot contain.
 func (f *former) reasons(p *payer) (reasons []string) {
 	for k, sum := range f.sums {
 		if sum.Sum.IsZero() && sum.Err == nil {
@@ -67,7 +68,7 @@ func (p *payer) currencyOf(date Date) (string, error) {
 	return a.Currency, nil
 }
 
-// ofCurrency gives on the items of a close that are in its currency, and notes the others.
+// ofCurrency passes on the items of a close that are in its currency, and records the others.
 func (p *payer) ofCurrency(c *document.Close, give func(*document.Item) error) func(*document.Item) error {
 	return func(i *document.Item) error {
 		own, err := p.currencyOf(c.Cycle.From)
@@ -89,7 +90,7 @@ func (p *payer) ofCurrency(c *document.Close, give func(*document.Item) error) f
 	}
 }
 
-// lastIn are the last closes in each currency, of closes in their order.
+// lastIn returns the last close in each currency. closes are in their order.
 func lastIn(closes []*Closed) map[string]*Closed {
 	all := map[string]*Closed{}
 	for _, c := range closes {
@@ -98,8 +99,8 @@ func lastIn(closes []*Closed) map[string]*Closed {
 	return all
 }
 
-// factsOf are the facts by which a closed cycle was billed last: what became known of it after the payer changed its currency, somebody
-// settled by hand.
+// factsOf returns the facts by which a closed cycle was last billed. A person settled by hand the facts that became
+// known after the payer changed its currency.
 func (p *payer) factsOf(q *Closed) registry.Revision {
 	if q.Currency != p.last.Currency {
 		return lastIn(p.closes)[q.Currency].Facts

@@ -8,7 +8,7 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// Items gives the items of a line of a document that is not usage, computed again from the document's inputs.
+// Items recomputes the items of a document's line, other than usage, from the document's inputs.
 func (r *Run) Items(ctx context.Context, s *Stored, l *document.Line, give func(*document.Item) error) error {
 	known, _, err := r.known(ctx, []uint32{s.PayerNumber}, r.Basis.signers())
 	if err != nil {
@@ -44,7 +44,7 @@ func (r *Run) Items(ctx context.Context, s *Stored, l *document.Line, give func(
 	return nil
 }
 
-// contractItems gives what was due by contracts at a close.
+// contractItems returns the items due by contracts at a close.
 func (p *payer) contractItems(c *document.Close, give func(*document.Item) error) error {
 	if p.signed == nil {
 		return nil
@@ -82,7 +82,7 @@ func before(a, b *document.Close) bool {
 type Record struct {
 	Log, Partition int
 	Offset         int64
-	Account        string // that is charged
+	Account        string // the charged account
 	Cycle          Date
 	Class          string
 	Plan           string
@@ -91,7 +91,8 @@ type Record struct {
 	Tariff         string
 }
 
-// closeOf is the close that has a record, of those of a payer, oldest first; nil if none has it yet (rule R16).
+// closeOf returns the close of a payer that contains a record, nil if none contains it yet (rule R16). closes are
+// oldest first.
 func closeOf(closes []*Closed, r *Record) *Closed {
 	for _, c := range closes {
 		if c.Cycle.From >= r.Cycle && c.Cut.Has(r.Log, r.Partition, r.Offset) {
@@ -113,7 +114,8 @@ func (r *Record) line(lines []document.Line) int {
 	return 0
 }
 
-// Where finds the close of one of some payers that has a record, and its document with the line; nil where there is none yet.
+// Where finds the close of one of some payers that contains a record, and its document with the line; nil if there is
+// none yet.
 func (t Table) Where(ctx context.Context, payers []uint32, r *Record) (c *Closed, s *Stored, line int, err error) {
 	where, args := in("payer_number", payers)
 	all, err := t.Closes(ctx, where+` AND cycle >= ?`, append(args, int64(r.Cycle))...)

@@ -9,7 +9,7 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// Listed is what a list says of a document. It has no lines, so a list of all documents of a month stays small.
+// Listed is a document in a list. It has no lines, so a list of all documents of a month stays small.
 type Listed struct {
 	ID, Number  string
 	PayerNumber uint32
@@ -26,15 +26,16 @@ type Listed struct {
 	Net, Tax, Total decimal.D
 }
 
-// Listed is the document as a list has it.
+// Listed returns the document in the form for lists.
 func (s *Stored) Listed() *Listed {
 	return &Listed{ID: s.ID, Number: s.Number, PayerNumber: s.PayerNumber, Payer: s.Payer.Account, Form: s.Form, State: s.State,
 		Reasons: s.Reasons, Cycle: s.Cycle.From, Issued: s.Issued, Due: s.Due, Currency: s.Currency, Scale: s.Scale,
 		Sandbox: s.Terms.Sandbox, Net: s.Net, Tax: s.Tax, Total: s.Total}
 }
 
-// Each gives the documents of payers, nil for all, whose cycle begins between two dates, both included, by cycle and payer. It keeps none
-// of them. If more than a thousand payers are named, it gives the documents of all: the caller chooses.
+// Each calls a function for each document of payers, nil for all, whose cycle begins between two dates, both
+// included, by cycle and payer. It keeps none of them. If the caller names more than a thousand payers, it gets the
+// documents of all payers and must filter them.
 func (t Table) Each(ctx context.Context, from, to Date, payers []uint32, give func(*Listed) error) error {
 	where, args := in("payer_number", payers)
 	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, state, reasons, document FROM invoice_documents WHERE cycle >= ? AND cycle <= ? AND `+

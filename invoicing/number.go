@@ -10,8 +10,9 @@ import (
 	"ratemill/registry"
 )
 
-// take is the next number of a range. The transaction that takes it makes its document final, so numbers have no gaps. The date of a number
-// is never before that of the number before it; it is returned, since it can be a day after the one asked for.
+// take is the next number of a range. The transaction that takes it makes its document final, so numbers have no
+// gaps. The date of a number is never earlier than that of the previous number. take returns the date, because it can
+// be a day after the requested one.
 func take(ctx context.Context, tx *store.Tx, seller string, r *terms.Range, issued registry.Date) (string, registry.Date, error) {
 	year := 0
 	if r.Yearly {
@@ -29,7 +30,7 @@ func take(ctx context.Context, tx *store.Tx, seller string, r *terms.Range, issu
 		return "", issued, err
 	}
 	if last == int64(issued)+1 {
-		issued++ // the payer before is further east, where it is tomorrow already
+		issued++ // the previous payer is further east, where it is already tomorrow
 	}
 	if last > int64(issued) {
 		return "", issued, notFinal("%s would have the date %s, and the number before it has %s; dates of numbers do not go back. Is the clock "+

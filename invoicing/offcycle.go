@@ -10,11 +10,11 @@ import (
 	"ratemill/udr"
 )
 
-// OffCycle makes a document for each of some payers between the close of a cycle and that of the next one. It has what became known of
-// closed cycles since, and the one-off charges that are dated in the cycle that runs; for accounting groups with off_cycle: daily also the
-// transitions and activations of that cycle that happened until now. The close of that cycle has none of that again: it is the difference
-// to what is known now (rule R9). daily leaves out payers of other groups, and those of whom nothing is due; payers nil asks for all then.
-// dry stores nothing.
+// OffCycle makes a document for each of some payers between the close of a cycle and that of the next one. It
+// contains corrections of closed cycles, and one-off charges dated in the running cycle. For accounting groups with
+// off_cycle: daily, it also contains the transitions and activations of the running cycle up to now. The close of
+// that cycle does not contain them again, because it is the difference to the facts known now (rule R9). daily skips
+// payers of other groups, and payers without anything due; payers nil then means all. dry stores nothing.
 func (r *Run) OffCycle(ctx context.Context, payers []uint32, daily, dry bool, each func(*Computed) error) error {
 	if payers == nil {
 		last, err := r.last(ctx, nil)
@@ -54,7 +54,8 @@ func (r *Run) OffCycle(ctx context.Context, payers []uint32, daily, dry bool, ea
 	return nil
 }
 
-// offCycle computes the next off-cycle close of a payer. daily: only if its accounting group says so, and something is due; else nil.
+// offCycle computes the next off-cycle close of a payer. With daily, it returns nil unless the accounting group asks
+// for it and something is due.
 func (w *worker) offCycle(ctx context.Context, number uint32, closes []*Closed, daily bool) (*Computed, error) {
 	p := &payer{Basis: w.Basis, number: number, closes: closes, engines: w.engines, rules: current(), version: document.Rules}
 	skipped, err := p.nextOffCycle()
@@ -91,7 +92,7 @@ func (w *worker) offCycle(ctx context.Context, number uint32, closes []*Closed, 
 	return c, nil
 }
 
-// nextOffCycle finds the place of the next off-cycle close. skipped is why there is none.
+// nextOffCycle finds the place of the next off-cycle close. skipped is the reason if there is none.
 func (p *payer) nextOffCycle() (skipped string, err error) {
 	p.id, _ = p.View.AccountID(p.number)
 	var unfinished *Closed
@@ -154,8 +155,8 @@ func (p *payer) arisen() udr.Instant {
 	return max(p.last.Arisen, udr.InstantOf(p.Now))
 }
 
-// issueOffCycle makes the document of an off-cycle close, whatever the periodicity and the threshold are: somebody asked for it. Items that
-// wait for a later document still wait.
+// issueOffCycle makes the document of an off-cycle close. It ignores the periodicity and the threshold, because the
+// document was requested. Items that wait for a later document still wait.
 func (p *payer) issueOffCycle(out *Computed) error {
 	d, err := p.document([]*Closed{out.Closed})
 	if err != nil || nothingDue(d) {
@@ -167,7 +168,8 @@ func (p *payer) issueOffCycle(out *Computed) error {
 	return nil
 }
 
-// offCycleFirst is why a cycle cannot close: an off-cycle document has what became known, and is not final.
+// offCycleFirst is the reason why a cycle cannot close: an off-cycle document that contains the new facts is not
+// final yet.
 func offCycleFirst(closes []*Closed) string {
 	for _, c := range closes {
 		if c.OffCycle > 0 && !c.State.Fixed() {

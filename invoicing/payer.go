@@ -15,7 +15,7 @@ import (
 	"ratemill/udr"
 )
 
-// payer is a payer whose next cycle is closed.
+// payer is a payer whose next cycle is being closed.
 type payer struct {
 	*Basis
 	number  uint32
@@ -32,7 +32,7 @@ type payer struct {
 	*engines
 	rules   *rules
 	version int  // of the rules
-	ahead   bool // also a cycle that is not over
+	ahead   bool // also a cycle that has not ended
 	// offCycle is the number of the off-cycle close that is computed; 0 closes a cycle.
 	offCycle int
 	former   former
@@ -42,12 +42,13 @@ type payer struct {
 type Computed struct {
 	Closed    *Closed
 	Documents []*Stored
-	// Skipped says why there is nothing: the cycle is not over, or a document has to become final first.
+	// Skipped is the reason if there is no close: the cycle has not ended, or a document must become final first.
 	Skipped string
 	Group   *terms.Group
 }
 
-// next finds the cycle of a payer that is to be closed next: the one after the last fixed close. skipped is why there is none.
+// next finds the next cycle of a payer to close: the one after the last fixed close. skipped is the reason if there
+// is none.
 func (p *payer) next(until Date) (skipped string, err error) {
 	p.id, _ = p.View.AccountID(p.number)
 	for _, c := range p.closes {
@@ -118,12 +119,12 @@ func (p *payer) firstCycle() (document.Period, error) {
 	}
 	cycle, _, err := p.cycleOf(p.number, begin)
 	if err == nil && cycle.From < p.Begin && since < registry.Midnight(a.Zone, int32(p.Begin)) {
-		cycle, _, err = p.cycleOf(p.number, cycle.To) // the running cycle was begun elsewhere
+		cycle, _, err = p.cycleOf(p.number, cycle.To) // the running cycle began in another billing system
 	}
 	return cycle, err
 }
 
-// catalogueOf is the catalogue version with which a cycle was first billed, or that of the basis.
+// catalogueOf returns the catalogue version with which a cycle was first billed, or that of the basis.
 func (p *payer) catalogueOf(cycle Date) string {
 	for _, c := range p.closes {
 		if c.State.Fixed() && c.Until > cycle {
@@ -133,7 +134,7 @@ func (p *payer) catalogueOf(cycle Date) string {
 	return p.Catalogue
 }
 
-// catalogueAt is catalogueOf as it was at a close.
+// catalogueAt does the same as catalogueOf, as of a close.
 func (p *payer) catalogueAt(of *document.Close) func(cycle Date) string {
 	return func(cycle Date) string {
 		for _, c := range p.closes {
@@ -145,7 +146,7 @@ func (p *payer) catalogueAt(of *document.Close) func(cycle Date) string {
 	}
 }
 
-// sums computes the close of the cycle: what is due, and the usage that counts.
+// sums computes the close of the cycle: the due items, and the usage that counts.
 func (p *payer) sums(u *usage) (*document.Sums, *document.Close, error) {
 	c := &document.Close{Cycle: p.cycle, Facts: p.Facts, Cut: p.Cut, Catalogue: p.Catalogue, Until: p.cycle.To, Rules: p.version}
 	if p.last != nil {
@@ -175,7 +176,8 @@ func (p *payer) sums(u *usage) (*document.Sums, *document.Close, error) {
 	return s, c, p.commitments(c, s)
 }
 
-// commitments adds what is due by contracts: it depends on all that was charged in their periods, so late usage corrects it as late facts do.
+// commitments adds the items due by contracts. They depend on all charges in the contracts' periods, so late usage
+// corrects them just as late facts do.
 func (p *payer) commitments(c *document.Close, s *document.Sums) error {
 	if p.signed == nil {
 		return nil
@@ -220,7 +222,7 @@ func (p *payer) days(facts registry.Revision) func(from, to Date) ([]contract.SI
 	}
 }
 
-// others gives the items of a close that are not usage.
+// others returns the items of a close other than usage.
 func (p *payer) others(c *document.Close, give func(*document.Item) error) error {
 	of := product.Close{Payer: p.number, Cycle: c.Cycle.From, First: p.first.From, Before: c.Before, Facts: c.Facts, Again: c.OffCycle > 0,
 		Once: c.OffCycle > 0, Early: c.Early, Arisen: c.Arisen, EarlyArisen: c.EarlyArisen}
@@ -234,7 +236,7 @@ func (p *payer) others(c *document.Close, give func(*document.Item) error) error
 	return p.rules.due(p.engine, of, p.ofCurrency(c, give))
 }
 
-// compute closes the cycle. doubts are reasons to hold it that others found.
+// compute closes the cycle. doubts are reasons to hold it from other checks.
 func (p *payer) compute(u *usage, doubts []string) *Computed {
 	closed := &Closed{PayerNumber: p.number, Payer: p.id, Currency: p.account.Currency, State: CloseOpen}
 	closed.Cycle = p.cycle
@@ -289,8 +291,8 @@ func (p *payer) compute(u *usage, doubts []string) *Computed {
 	return out
 }
 
-// noEInvoice is why a payer who gets e-invoices could not get this one. Missing fields can be filled in only before
-// the document is final.
+// noEInvoice returns the reason why a payer with e-invoices could not get this one. Missing fields can be filled in
+// only before the document is final.
 func (p *payer) noEInvoice(d *document.Document) (reasons []string) {
 	if d.Terms.Delivery != "e_invoice" {
 		return nil
@@ -344,8 +346,8 @@ func (p *payer) issue(out *Computed) error {
 	return nil
 }
 
-// nothingDue reports whether a document would ask for nothing and give nothing back. Lines at different rates can be 0 together and leave
-// tax.
+// nothingDue reports whether a document would neither ask for money nor give any back. Lines at different rates can
+// add up to 0 and still leave tax.
 func nothingDue(d *Stored) bool { return d.Net.IsZero() && d.Tax.IsZero() }
 
 // document makes the document of some closes.

@@ -10,11 +10,11 @@ import (
 	"ratemill/internal/store"
 )
 
-// mostTries is how often a change is tried that meets others.
+// mostTries is the number of attempts for a change that conflicts with others.
 const mostTries = 5
 
-// putAll stores what was computed of some payers, in one transaction. If a person made a document of one of them final or reviewed it
-// meanwhile, that one is skipped, and each of the others is stored by itself.
+// putAll stores the results of some payers in one transaction. If a person finalised or reviewed a document of one of
+// them meanwhile, it skips that payer, and stores each of the others separately.
 func (r *Run) putAll(ctx context.Context, done []*Computed) error {
 	err := r.store(ctx, done)
 	if err == nil || !meanwhile(err) {
@@ -35,7 +35,7 @@ func (r *Run) putAll(ctx context.Context, done []*Computed) error {
 	return nil
 }
 
-// Again does a change once more while other transactions change the same rows in the same moment, some times.
+// Again repeats a change some times while other transactions change the same rows.
 func Again(ctx context.Context, change func() error) error {
 	for try := 1; ; try++ {
 		err := change()
@@ -56,14 +56,14 @@ func (r *Run) store(ctx context.Context, done []*Computed) error {
 	})
 }
 
-// meanwhile reports whether rows changed between the computation and its storing, or two transactions stood in each other's way.
+// meanwhile reports whether rows changed after the computation read them, or two transactions conflicted.
 func meanwhile(err error) bool {
 	var state *RefusedError
 	var closed *ClosedError
 	return errors.As(err, &state) || errors.As(err, &closed) || store.Contended(err)
 }
 
-// byPayer are the parts of a list that concern one payer each.
+// byPayer divides a list into one part for each payer.
 func byPayer(done []*Computed) func(yield func([]*Computed) bool) {
 	return func(yield func([]*Computed) bool) {
 		for len(done) > 0 {
@@ -79,7 +79,7 @@ func byPayer(done []*Computed) func(yield func([]*Computed) bool) {
 	}
 }
 
-// put stores what was computed of a payer.
+// put stores the results of a payer.
 func (r *Run) put(ctx context.Context, t Table, c *Computed) error {
 	if c.Skipped != "" {
 		return nil

@@ -20,13 +20,13 @@ type Counter struct {
 	Skips  []Skip
 }
 
-// Skip is numbers that a range left out on purpose.
+// Skip is a block of numbers that a range skipped on purpose.
 type Skip struct {
 	First, Last int64
 	By          By
 }
 
-// skipped is how many numbers below one were left out.
+// skipped returns the number of skipped numbers below a given one.
 func (c *Counter) skipped(below int64) (n int64) {
 	for _, s := range c.Skips {
 		if s.First < below {
@@ -36,7 +36,7 @@ func (c *Counter) skipped(below int64) (n int64) {
 	return n
 }
 
-// last is the last number of the skip that has a number; the number before it if none has.
+// last returns the last number of the skip, or the number before the skip if the skip is empty.
 func (c *Counter) last(n int64) int64 {
 	for _, s := range c.Skips {
 		if s.First <= n && n <= s.Last {
@@ -94,11 +94,11 @@ func (t Table) Counters(ctx context.Context) (all []*Counter, err error) {
 	return all, skips.Err()
 }
 
-// mostSkipped is how many numbers a range that is in use can leave out at once.
+// mostSkipped is the largest block of numbers that a range in use can skip at once.
 const mostSkipped = 10_000
 
-// SetNext sets the next number of a range forward, and notes which numbers are left out and why. It never goes back: a number that was
-// given once is given no more.
+// SetNext moves the next number of a range forward, and stores the skipped numbers with the reason. It never goes
+// back, so no number is used twice.
 func (t Table) SetNext(ctx context.Context, seller string, r *terms.Range, year int, next int64, by By) (*Counter, error) {
 	c := &Counter{Seller: seller, Range: r.Text, Year: year, Next: 1}
 	var issued int64

@@ -9,8 +9,8 @@ import (
 	"ratemill/registry"
 )
 
-// rules are the code of one version of the rules for documents: what is due, how lines and taxes are made of it, and how a credit note takes
-// them back. The lines of an old document are recomputed by the version that it names.
+// rules has the code of one version of the rules for documents: the due items, their lines and taxes, and their
+// credit notes. The lines of an old document are recomputed by the version that it names.
 type rules struct {
 	due       func(*product.Engine, product.Close, func(*document.Item) error) error
 	contracts func(*contract.Engine, contract.Close) ([]document.Item, error)
@@ -18,8 +18,9 @@ type rules struct {
 	credit    func(of *document.Document, credits []*document.Document, takes []document.Take) (*document.Document, error)
 }
 
-// versions are all versions by which a document was ever issued. To change an amount: copy the function that changes, leave the old one in
-// its version, put the new one into the next, and raise document.Rules to it. The documents in testdata/issued hold each version to that.
+// versions are all versions by which a document was ever issued. To change an amount: copy the function that changes,
+// leave the old one in its version, put the new one into the next, and raise document.Rules to it. The documents in
+// testdata/issued test that each version stays the same.
 var versions = map[int]rules{
 	1: {due: (*product.Engine).Close, contracts: (*contract.Engine).Items, make: (*document.Document).Make, credit: document.Credit},
 }
@@ -40,11 +41,11 @@ func rulesOf(version int) (*rules, error) {
 	return &r, nil
 }
 
-// engines compute what is due, for one payer after the other.
+// engines compute the due items, for one payer after the other.
 type engines struct {
 	engine    *product.Engine
-	signed    *contract.Engine        // nil: nobody signed anything
-	catalogue func(cycle Date) string // of the payer at work: with which version a cycle was first billed
+	signed    *contract.Engine        // nil: there are no contracts
+	catalogue func(cycle Date) string // of the current payer: the version with which a cycle was first billed
 }
 
 // engines are for one goroutine.

@@ -19,30 +19,31 @@ import (
 	"ratemill/udr"
 )
 
-// Run closes billing cycles and makes documents. It can be interrupted anywhere and done again: it does what is missing.
+// Run closes billing cycles and makes documents. You can interrupt it anywhere and start it again; it then does only
+// the missing work.
 type Run struct {
 	DB      *store.DB
 	Basis   *Basis
 	By      By
 	Workers int // 0: one for each core
-	// Ahead says that a preview also closes cycles that are not over, by what is known now.
+	// Ahead makes a preview also close cycles that have not ended, by the facts known now.
 	Ahead bool
-	// Settle changes what a payer owes, in the transaction of a close or a document: billed is the exact net amount that leaves what is
-	// unbilled, documents the gross amount that open documents grow by.
+	// Settle changes the credit of a payer, in the transaction of a close or a document. billed is the exact net
+	// amount that leaves the unbilled amount. documents is the gross amount by which open documents grow.
 	Settle func(ctx context.Context, tx *store.Tx, payer uint32, currency string, billed, documents decimal.D) error
-	// Deliver queues a final document for delivery, in its transaction. Nil: nobody delivers.
+	// Deliver queues a final document for delivery, in its transaction. Nil: no delivery.
 	Deliver func(ctx context.Context, tx *store.Tx, s *Stored) error
-	// reviewedToo closes cycles of which a document is reviewed.
+	// reviewedToo also closes cycles with a reviewed document.
 	reviewedToo bool
-	// Progress gets how many payers are done, from time to time. May be nil.
+	// Progress gets the number of finished payers from time to time. May be nil.
 	Progress func(done, of int)
 }
 
-// together is how many payers share a transaction: its cost is that of a disk write.
+// together is the number of payers that share a transaction, because each transaction costs a disk write.
 const together = 200
 
-// Compute closes the next cycles of payers that begin up to a date, and stores their closes and documents. payers nil asks for all. each
-// gets what became of each payer, in the order of their numbers.
+// Compute closes the next cycles of payers that begin up to a date, and stores their closes and documents. payers nil
+// means all. each gets the result of each payer, in the order of their numbers.
 func (r *Run) Compute(ctx context.Context, until Date, payers []uint32, each func(*Computed) error) error {
 	last, err := r.last(ctx, payers)
 	if err != nil {
@@ -81,7 +82,7 @@ func (r *Run) Preview(ctx context.Context, until Date, payers []uint32, each fun
 	})
 }
 
-// last are the last fixed closes of payers, nil for all, without their lines.
+// last returns the last fixed closes of payers, nil for all, without their lines.
 func (r *Run) last(ctx context.Context, payers []uint32) (last map[uint32]*Closed, err error) {
 	const fixed = `state IN ('open', 'billed', 'pro_forma')`
 	err = r.DB.Change(ctx, "reading closes", func(tx *store.Tx) error {
@@ -98,8 +99,8 @@ func (r *Run) last(ctx context.Context, payers []uint32) (last map[uint32]*Close
 	return last, err
 }
 
-// known are the closes of payers, and the cycles with a reviewed document. Closes have the lines that the next close needs: those that no
-// document has yet, and all of payers with contracts.
+// known returns the closes of payers, and the cycles with a reviewed document. Closes have only the lines that the
+// next close needs: those without a document yet, and all lines of payers with contracts.
 func (r *Run) known(ctx context.Context, payers []uint32, signers map[uint32]bool) (closes map[uint32][]*Closed,
 	reviewed map[AccountCycle]string, err error) {
 	closes, reviewed = map[uint32][]*Closed{}, map[AccountCycle]string{}
@@ -111,7 +112,7 @@ func (r *Run) known(ctx context.Context, payers []uint32, signers map[uint32]boo
 			return err
 		}
 		own := slices.DeleteFunc(slices.Clone(payers), func(n uint32) bool { return !signers[n] })
-		if len(own) > 0 { // commitments count what earlier closes charged
+		if len(own) > 0 { // commitments count the charges of earlier closes
 			whole := map[closeKey]*Closed{}
 			where, args := in("payer_number", own)
 			lined, err := t.Closes(ctx, where, args...)
@@ -148,7 +149,8 @@ func (r *Run) known(ctx context.Context, payers []uint32, signers map[uint32]boo
 	return closes, reviewed, err
 }
 
-// signers are the accounts that ever had a contract, and all that were ever above them: one of these pays.
+// signers returns the accounts that ever had a contract, and all accounts that were ever above them, because one of
+// these pays.
 func (b *Basis) signers() map[uint32]bool {
 	all := map[uint32]bool{}
 	var add func(uint32)
@@ -175,7 +177,7 @@ func (b *Basis) signers() map[uint32]bool {
 	return all
 }
 
-// in is the condition that a column has one of some numbers; nil has all.
+// in returns the condition that a column has one of some numbers; nil means all numbers.
 func in(column string, numbers []uint32) (where string, args []any) {
 	if numbers == nil || len(numbers) > 1000 {
 		return "1 = 1", nil
@@ -187,7 +189,8 @@ func in(column string, numbers []uint32) (where string, args []any) {
 	return where + ")", args
 }
 
-// payers are the accounts that pay for themselves when a cycle ends, and those that were closed before, in the order of their numbers.
+// payers returns the accounts that pay for themselves when a cycle ends, and those that already have a close, in the
+// order of their numbers.
 func (b *Basis) payers(last map[uint32]*Closed, until Date) (all []uint32) {
 	for n := uint32(1); n <= b.View.Accounts(); n++ {
 		if last[n] != nil || b.View.Profiled(n, udr.InstantOf(b.Now), b.Facts) || b.View.Profiled(n, udr.InstantOf(until.UTC()),
@@ -198,8 +201,8 @@ func (b *Basis) payers(last map[uint32]*Closed, until Date) (all []uint32) {
 	return all
 }
 
-// closing computes payers by several workers and hands over what is ready, in the order of the payers. Each worker reads the closes of some
-// payers at a time, so the closes of former years need no memory.
+// closing computes payers with several workers and passes on finished results in the order of the payers. Each worker
+// reads the closes of only some payers at a time, to save memory.
 func (r *Run) closing(ctx context.Context, until Date, payers []uint32, last map[uint32]*Closed, store func([]*Computed) error) error {
 	u, err := r.usageOf(ctx, until, payers, last)
 	if err != nil {
@@ -270,11 +273,11 @@ func (r *Run) usageOf(ctx context.Context, until Date, payers []uint32, last map
 	b := r.Basis
 	a := &asking{from: max(until-Compared, b.Begin-31, 0), to: until, late: true, long: map[uint32]Date{}}
 	for _, number := range payers {
-		from := max(b.first(number), b.Begin) - 31 // a cycle that has a date begins at most 31 days before
+		from := max(b.first(number), b.Begin) - 31 // a cycle that contains a date begins at most 31 days before it
 		if c := last[number]; c != nil {
 			a.closes, from = append(a.closes, c), c.Cycle.To
 		}
-		if from > 0 && from < a.from { // without any date, its cycles are held
+		if from > 0 && from < a.from { // if there is no date, its cycles are held
 			a.long[number] = from
 		}
 	}
@@ -296,7 +299,7 @@ type worker struct {
 	usage    *usage
 	until    Date
 	signers  map[uint32]bool
-	reviewed map[AccountCycle]string // documents of the payers that are computed now
+	reviewed map[AccountCycle]string // documents of the payers in the current batch
 	*engines
 }
 
@@ -329,7 +332,8 @@ func (w *worker) some(ctx context.Context, payers []uint32, last map[uint32]*Clo
 	return done, nil
 }
 
-// closedLast reports whether the last fixed one of some closes, oldest first, is still a close that was read before, nil for none.
+// closedLast reports whether the last fixed close of a payer is still the one that was read before, nil for none.
+// closes are oldest first.
 func closedLast(closes []*Closed, last *Closed) bool {
 	for _, c := range slices.Backward(closes) {
 		if c.State.Fixed() {
@@ -390,25 +394,25 @@ func (w *worker) close(ctx context.Context, number uint32, closes []*Closed) (al
 	}
 }
 
-// reviewedFirst follows the name of a document that a computation would change.
+// reviewedFirst is the text after the name of a reviewed document that a computation would change.
 const reviewedFirst = " is reviewed; finalise it, or reopen it to compute it again"
 
 func skip(p *payer, cycle document.Period, why string) *Computed {
 	return &Computed{Closed: &Closed{PayerNumber: p.number, Payer: p.id, Close: document.Close{Cycle: cycle}}, Skipped: why}
 }
 
-// Finalised is what became of a document that was to become final.
+// Finalised is the result of making a document final.
 type Finalised struct {
 	Document *Stored
-	Err      error // why it is not final
+	Err      error // the reason if it is not final
 }
 
-// Finalise makes documents final, in the order of the payers' numbers. each gets what became of each.
+// Finalise makes documents final, in the order of the payers' numbers. each gets the result of each document.
 func (r *Run) Finalise(ctx context.Context, ids []string, each func(Finalised) error) error {
 	done := 0
 	for some := range slices.Chunk(ids, together) {
 		all, err := r.finalise(ctx, some)
-		if err != nil && len(some) > 1 { // one of them is refused: each by itself
+		if err != nil && len(some) > 1 { // one of them is refused, so try each one separately
 			all = nil
 			for _, id := range some {
 				one, err := r.finalise(ctx, []string{id})
@@ -464,7 +468,7 @@ func (r *Run) TryFinalise(ctx context.Context, ids []string, each func(Finalised
 	return nil
 }
 
-// finalise makes some documents final in one transaction: numbers, closes, what their payers owe, and delivery.
+// finalise makes some documents final in one transaction, with their numbers, closes, payers' credit and delivery.
 func (r *Run) finalise(ctx context.Context, ids []string) (all []Finalised, err error) {
 	err = Again(ctx, func() error {
 		return r.DB.Change(ctx, "making documents final", func(tx *store.Tx) error {
@@ -482,7 +486,7 @@ func (r *Run) finalise(ctx context.Context, ids []string) (all []Finalised, err 
 	return all, bare(err)
 }
 
-// bare is what a person did wrong, without the words of the control store, which is not the reason.
+// bare returns a person's mistake as an error without the words of the control store, which is not its cause.
 func bare(err error) error {
 	var state *RefusedError
 	var final *NotFinalError
@@ -538,7 +542,8 @@ func (r *Run) final(ctx context.Context, t Table, id string) (*Stored, error) {
 	return s, nil
 }
 
-// settle changes what the payer owes: usage on the document is unbilled no more, and other items of closes that waited are not either.
+// settle changes the credit of the payer: usage on the document, and other items of waiting closes, are no longer
+// unbilled.
 func (r *Run) settle(ctx context.Context, t Table, s *Stored) error {
 	closes, err := t.billed(ctx, s)
 	if err != nil || r.Settle == nil {

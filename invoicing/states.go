@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// State is where a document is in its life.
+// State is the state of a document.
 type State string
 
 // The states of documents.
 const (
 	Draft     State = "draft"     // computed; the next computation replaces it
-	Held      State = "held"      // computed, and something is wrong that a person looks at first
+	Held      State = "held"      // computed, with a problem that a person must review first
 	Reviewed  State = "reviewed"  // its inputs are pinned: the final document is this one
 	Final     State = "final"     // it has a number, and never changes
 	Discarded State = "discarded" // it never became final
 )
 
-// Step is what a person or the bill run does to a document.
+// Step is an action of a person or the bill run on a document.
 type Step string
 
 // The steps.
@@ -44,7 +44,7 @@ var steps = map[Step]struct {
 	Discard:  {[]State{Draft, Held, Reviewed}, Discarded},
 }
 
-// instead says what can be done with a document in a state.
+// instead lists the allowed steps of a document in a state.
 var instead = map[State]string{
 	Draft:     "review it, compute it again, or discard it",
 	Held:      "mend what holds it and compute it again, release it with a reason, or discard it",
@@ -53,7 +53,7 @@ var instead = map[State]string{
 	Discarded: "compute a new one",
 }
 
-// RefusedError says that a document's state does not allow a step.
+// RefusedError is the refusal of a step that a document's state does not allow.
 type RefusedError struct {
 	Document string // its number, or its id
 	Step     Step
@@ -69,14 +69,15 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("document %s is %s, so nobody can %s it; %s", e.Document, e.State, e.Step, why)
 }
 
-// NotFinalError says why a document cannot become final, apart from its state.
+// NotFinalError is the reason, other than its state, why a document cannot become final.
 type NotFinalError struct{ Why string }
 
 func (e *NotFinalError) Error() string { return e.Why }
 
 func notFinal(format string, args ...any) error { return &NotFinalError{fmt.Sprintf(format, args...)} }
 
-// allow is the state after a step. unreviewed: the accounting group asks for no review, so a draft can become final.
+// allow returns the state after a step. unreviewed means that the accounting group needs no review, so a draft can
+// become final.
 func allow(document string, s Step, state State, unreviewed bool) (State, error) {
 	rule := steps[s]
 	if slices.Contains(rule.from, state) || s == Finalise && state == Draft && unreviewed {
@@ -89,5 +90,5 @@ func allow(document string, s Step, state State, unreviewed bool) (State, error)
 	return "", e
 }
 
-// lines are reasons, one a line.
+// lines joins reasons, one per line.
 func lines(reasons []string) string { return strings.Join(reasons, "\n") }

@@ -13,8 +13,8 @@ import (
 // Allows reports whether a state allows a step.
 func Allows(state State, step Step) bool { return slices.Contains(steps[step].from, state) }
 
-// Step takes a step other than Compute and Finalise, with what follows for the close of the document's cycle: a released one is held by its
-// reasons no more, and that of a discarded one is made again.
+// Step takes a step other than Compute and Finalise, and updates the close of the document's cycle. The reasons of a
+// released document no longer hold its close. The close of a discarded document is made again.
 func (t Table) Step(ctx context.Context, name string, step Step, by By) (*Stored, error) {
 	before, err := t.Get(ctx, name)
 	if err != nil {
@@ -50,14 +50,14 @@ func (t Table) Step(ctx context.Context, name string, step Step, by By) (*Stored
 	return s, nil
 }
 
-// HeldCloses lists the closes of cycles that begin between two dates, both included, that are held without a document: something is wrong,
-// and their payer would get none now.
+// HeldCloses lists held closes without a document, of cycles that begin between two dates, both included. They have a
+// problem, but their payer would not get a document now.
 func (t Table) HeldCloses(ctx context.Context, from, to Date) ([]*Closed, error) {
 	return t.Closes(ctx, `state = 'held' AND document = '' AND cycle >= ? AND cycle <= ?`, int64(from), int64(to))
 }
 
-// ReleaseClose takes the reasons for good that hold a close without a document; the next run closes its cycle. A close that could not be
-// computed stays held: nobody knows its items.
+// ReleaseClose accepts the reasons that hold a close without a document, so the next run closes its cycle. A close
+// that could not be computed stays held, because its items are unknown.
 func (t Table) ReleaseClose(ctx context.Context, payer uint32, cycle Date) (*Closed, error) {
 	all, err := t.Closes(ctx, `payer_number = ? AND cycle = ? AND off_cycle = 0`, int64(payer), int64(cycle))
 	if err != nil {
@@ -80,7 +80,8 @@ type NotCreditedError struct{ Err error }
 func (e *NotCreditedError) Error() string { return e.Err.Error() }
 func (e *NotCreditedError) Unwrap() error { return e.Err }
 
-// Credit makes a draft credit note of parts of a final document; takes nil takes back all that is left.
+// Credit makes a draft credit note for parts of a final document. If takes is nil, it credits everything that is
+// left.
 func (t Table) Credit(ctx context.Context, name string, takes []document.Take, by By) (*Stored, error) {
 	of, err := t.Get(ctx, name)
 	if err != nil {

@@ -36,7 +36,7 @@ type Stored struct {
 	version int64
 }
 
-// Name is the number, or the id while there is none.
+// Name returns the number, or the id if there is no number yet.
 func (s *Stored) Name() string {
 	if s.Number != "" {
 		return s.Number
@@ -44,7 +44,7 @@ func (s *Stored) Name() string {
 	return s.ID
 }
 
-// offCycle is the number of the off-cycle close that it has, 0 for none.
+// offCycle returns the number of its off-cycle close, 0 for none.
 func (s *Stored) offCycle() int {
 	if n := len(s.Input.Closes); s.Form == document.OffCycle && n > 0 {
 		return s.Input.Closes[n-1].OffCycle
@@ -52,7 +52,7 @@ func (s *Stored) offCycle() int {
 	return 0
 }
 
-// owed is what the payer owes by a final document: nothing in a sandbox.
+// owed returns the amount that the payer owes by a final document; 0 in a sandbox.
 func (s *Stored) owed() decimal.D {
 	if s.Terms.Sandbox {
 		return decimal.Zero
@@ -60,7 +60,7 @@ func (s *Stored) owed() decimal.D {
 	return s.Total
 }
 
-// By is who does a step, when and why.
+// By says who takes a step, when and why.
 type By struct {
 	Who, Why string
 	At       time.Time
@@ -69,8 +69,8 @@ type By struct {
 // Table is the documents in the control store. Its methods work in a transaction of the caller.
 type Table struct{ Tx *store.Tx }
 
-// Put stores a computed document: a new one, or the next version of a draft or held one. With reasons it is held. Beside a discarded one it
-// is new, with the next Seq.
+// Put stores a computed document: a new one, or the next version of a draft or held one. If there are reasons, the
+// document is held. If the earlier one is discarded, the document is new, with the next Seq.
 func (t Table) Put(ctx context.Context, s *Stored, by By) error {
 	s.State = Draft
 	if len(s.Reasons) > 0 {
@@ -119,7 +119,8 @@ func (t Table) Do(ctx context.Context, id string, step Step, by By) (*Stored, er
 	return s, t.did(ctx, s, by)
 }
 
-// Finalise gives a document its number and dates. All documents of the payer for earlier cycles are final or discarded by then.
+// Finalise gives a document its number and dates. All documents of the payer for earlier cycles must be final or
+// discarded before.
 func (t Table) Finalise(ctx context.Context, id string, g *terms.Group, issued registry.Date, by By) (*Stored, error) {
 	s, err := t.Get(ctx, id)
 	if err != nil {
@@ -164,7 +165,7 @@ func CycleLike(text string) bool {
 	return false
 }
 
-// UnknownError says that there is no document with a number or an id.
+// UnknownError means that no document has a number or an id.
 type UnknownError struct{ Name string }
 
 func (e *UnknownError) Error() string {
@@ -175,13 +176,13 @@ func (e *UnknownError) Error() string {
 	return "there is no document " + e.Name + "; ratemill invoice list shows all"
 }
 
-// Is says that it is a store.ErrNotFound.
+// Is makes it equal to store.ErrNotFound.
 func (e *UnknownError) Is(target error) bool { return target == store.ErrNotFound }
 
 // Get is the document with an id or a number.
 func (t Table) Get(ctx context.Context, name string) (*Stored, error) {
 	s, err := t.find(ctx, `id = ?`, name)
-	if errors.Is(err, store.ErrNotFound) && name != "" { // in two questions: with OR, SQLite would read all documents
+	if errors.Is(err, store.ErrNotFound) && name != "" { // in two queries: with OR, SQLite would read all documents
 		s, err = t.find(ctx, `number_text = ? AND number_text <> ''`, name)
 	}
 	if errors.Is(err, store.ErrNotFound) {
@@ -256,7 +257,7 @@ func (t Table) insert(ctx context.Context, s *Stored) error {
 	return err
 }
 
-// update writes a document that nobody changed since it was read, and that was not final.
+// update writes a document, unless it changed since it was read or it was already final.
 func (t Table) update(ctx context.Context, s *Stored) error {
 	text, err := json.Marshal(&s.Document)
 	if err != nil {
@@ -272,7 +273,7 @@ func (t Table) update(ctx context.Context, s *Stored) error {
 	return err
 }
 
-// did notes a step.
+// did records a step.
 func (t Table) did(ctx context.Context, s *Stored, by By) error {
 	_, err := t.Tx.Exec(ctx, `INSERT INTO invoice_steps (document, n, state, at, who, why)
 		SELECT ?, count(*) + 1, ?, ?, ?, ? FROM invoice_steps WHERE document = ?`, s.ID, string(s.State), by.At.UnixNano(), by.Who, by.Why, s.ID)

@@ -12,24 +12,25 @@ import (
 	"ratemill/udr"
 )
 
-// usage is the sums of charges of some payers up to the cut of a basis.
+// usage holds the sums of charges of some payers up to the cut of a basis.
 type usage struct {
-	cuts []string // of the question, oldest first, as text
+	cuts []string // cuts of the query, oldest first, as text
 	of   map[uint32][]Charged
-	from Date // of cycles that begin on it or later there is all usage; of earlier ones only what is behind the oldest cut
+	from Date // for cycles that begin on it or later it has all usage; for earlier ones only usage after the oldest cut
 }
 
-// Compared is the number of days before the end of a close for which usage is compared with the running balances. Usage of earlier cycles
-// is read only if no close has it yet: it may come as late as late_until allows, and correct a cycle of a year before.
+// Compared is the number of days before the end of a close for which usage is compared with the running balances.
+// Usage of earlier cycles is read only if no close has it yet. It may arrive as late as late_until allows, and
+// correct a cycle of a year before.
 const Compared = 400
 
-// asking is a question for the usage of payers.
+// asking is a query for the usage of payers.
 type asking struct {
 	closes   []*Closed // the last fixed closes of the payers
 	from, to Date      // first days of the cycles of which all usage is read, both ends included
-	late     bool      // also usage of earlier cycles that none of the closes has
+	late     bool      // also usage of earlier cycles that is not in any of the closes
 	accounts []uint32  // nil for all
-	// long are payers whose closes are so far behind that all their usage from an earlier date on is read.
+	// long has payers whose last closes are so old that all their usage from an earlier date on is read.
 	long map[uint32]Date
 }
 
@@ -62,7 +63,7 @@ func (b *Basis) ask(ctx context.Context, a *asking) (*usage, error) {
 				payers[of] = payer
 			}
 			if from, long := a.long[payer]; c.Cycle < a.from && (long && c.Cycle >= from) != all {
-				return nil // the other question has it
+				return nil // the other query has it
 			}
 			u.of[payer] = append(u.of[payer], *c)
 			return nil
@@ -111,7 +112,7 @@ func notAfter(a, b document.Cut) bool {
 	return true
 }
 
-// usageIn gives the usage of a close. One off-cycle has none.
+// usageIn returns the usage of a close. An off-cycle close has none.
 func (p *payer) usageIn(u *usage, c *document.Close, give func(*document.Item) error) error {
 	if c.OffCycle > 0 {
 		return nil
@@ -119,18 +120,19 @@ func (p *payer) usageIn(u *usage, c *document.Close, give func(*document.Item) e
 	return p.usageItems(u, c, give)
 }
 
-// usageItems gives the usage of a payer for a close (rule R16): that of the cycles up to the one that closes, less what the close before
-// had.
+// usageItems returns the usage of a payer for a close (rule R16): usage of all cycles up to the closing one, minus
+// the usage in the previous close.
 func (p *payer) usageItems(u *usage, c *document.Close, give func(*document.Item) error) error {
 	behind := 0 // cuts up to that of the close before
 	if p.last != nil {
 		if behind = slices.Index(u.cuts, p.last.Cut.String()) + 1; behind == 0 {
-			behind = len(u.cuts) + 1 // it was made at the cut of this run: nothing is behind it
+			behind = len(u.cuts) + 1 // it was made at the cut of this run, so no usage is after it
 		}
 	}
 	all := u.of[p.number]
 	for i := 0; i < len(all); {
-		// One item is what is charged between two closes of this payer: the cuts of other payers, at which sums are split too, do not count.
+		// One item has the charges between two closes of this payer. Sums are also split at the cuts of other payers,
+		// which are joined again here.
 		sum, counts := all[i], false
 		sum.Records, sum.Quantity, sum.Amount = 0, 0, decimal.Zero
 		for ; i < len(all) && all[i].like(&sum); i++ {
@@ -167,7 +169,7 @@ func (p *payer) usageItems(u *usage, c *document.Close, give func(*document.Item
 	return nil
 }
 
-// like reports whether two sums differ in nothing but their amounts and the cuts that they are behind.
+// like reports whether two sums differ only in their amounts and in the cuts that they are after.
 func (s *Charged) like(o *Charged) bool {
 	a, b := *s, *o
 	a.Since, a.Records, a.Quantity, a.Amount = 0, 0, 0, decimal.Zero
@@ -197,7 +199,7 @@ type heldError struct{ reason string }
 
 func (e *heldError) Error() string { return e.reason }
 
-// compare tells where the warehouse's sums up to the cut are not those of the running balances.
+// compare reports differences between the warehouse's sums up to the cut and the running balances.
 func (p *payer) compare(u *usage, closing document.Period) (reasons []string) {
 	if p.Balances == nil {
 		return nil

@@ -14,30 +14,31 @@ import (
 	"ratemill/registry"
 )
 
-// Verifier computes final documents again from the inputs that they name, by the code that made them: closes with their facts and cuts,
-// versions of the catalogue and of the rules, payer and seller as printed.
+// Verifier recomputes final documents from the inputs that they name: closes with their facts and cuts, versions of
+// the catalogue and of the rules, payer and seller as printed. It uses the version of the code that made them.
 type Verifier struct {
 	DB    *store.DB
-	Basis *Basis // its Facts, Cut and Catalogue do not count
-	// Kept is the first date of the cycles whose usage the warehouse has for sure; 0 for all. Older usage is taken from the stored lines of
-	// closes.
+	Basis *Basis // its Facts, Cut and Catalogue are not used
+	// Kept is the first date of the cycles whose usage the warehouse is sure to have; 0 for all. Older usage comes
+	// from the stored lines of closes.
 	Kept Date
 }
 
-// Verified is a document that was computed again.
+// Verified is a recomputed document.
 type Verified struct {
 	Document *Stored
-	// Changed says that the stored text does not give the stored hash: somebody changed it after it became final.
+	// Changed means that the stored text does not have the stored hash, because the text changed after the document
+	// became final.
 	Changed bool
-	// Same says that the computed document has the stored hash. Payer, seller, terms and notes are taken as printed, so if one of these was
-	// changed, the computed document has another hash, and nobody knows any more what stood there.
+	// Same means that the computed document has the stored hash. Payer, seller, terms and notes are taken as printed.
+	// If one of these changed, the computed document has another hash, and the original text is lost.
 	Same        bool
 	Differences []document.Difference
-	Notes       []string // what could not be computed again, and was taken as stored
-	Err         error    // why nothing could be computed
+	Notes       []string // values that could not be recomputed and are taken as stored
+	Err         error    // the reason if nothing could be computed
 }
 
-// OK reports whether the document is what its inputs give.
+// OK reports whether the document matches its inputs.
 func (v *Verified) OK() bool { return v.Err == nil && !v.Changed && v.Same && len(v.Differences) == 0 }
 
 // Ref names a document.
@@ -64,7 +65,8 @@ func (t Table) Finals(ctx context.Context, from, to Date) (all []Ref, err error)
 	return all, rows.Err()
 }
 
-// Verify computes final documents again. The documents of a payer stand together. each gets them in their order.
+// Verify recomputes final documents. finals has the documents of a payer together. each gets the results in this
+// order.
 func (v *Verifier) Verify(ctx context.Context, refs []Ref, each func(*Verified) error) error {
 	w := &verifying{Verifier: v, engines: v.Basis.engines()}
 	for len(refs) > 0 {
@@ -92,7 +94,7 @@ type verifying struct {
 	again     map[closeKey]*recomputed
 }
 
-// recomputed is a close that was computed again.
+// recomputed is a recomputed close.
 type recomputed struct {
 	closed *Closed // with the lines that were computed now
 	notes  []string
@@ -157,12 +159,12 @@ func keyOf(s *Stored, c *document.Close) closeKey {
 	return closeKey{s.PayerNumber, c.Cycle.From, c.OffCycle}
 }
 
-// place is where a close is among those of its payer, -1 if it is not there.
+// place returns the index of a close among those of its payer, -1 if it is missing.
 func (w *verifying) place(key closeKey) int {
 	return slices.IndexFunc(w.closes[key.payer], func(c *Closed) bool { return c.key() == key })
 }
 
-// sameUsage says which closes one question about usage answers.
+// sameUsage is the key of closes that share one query for usage.
 type sameUsage struct {
 	cut, from string
 	facts     registry.Revision
@@ -190,7 +192,7 @@ func (w *verifying) compute(ctx context.Context, closes []*Closed) error {
 	return nil
 }
 
-// usageAgain asks for the usage of closes that were made at one cut, with one cut before.
+// usageAgain reads the usage of closes that were made at the same cut and have the same previous cut.
 func (b *Basis) usageAgain(ctx context.Context, closes []*Closed) (*usage, error) {
 	accounts, a := map[uint32]bool{}, &asking{from: closes[0].Cycle.From}
 	for _, c := range closes {
@@ -376,7 +378,7 @@ func (w *verifying) credit(s *Stored) (*document.Document, error) {
 	return r.credit(&of.Document, credits, s.Input.Credits)
 }
 
-// documentRow is the columns of a stored document that repeat what its text says.
+// documentRow has the columns of a stored document that repeat values of its text.
 type documentRow struct{ seller, form, cycle, number, issued, currency, total, hash string }
 
 func (t Table) rows(ctx context.Context, where string, args ...any) (map[string]documentRow, error) {
@@ -400,7 +402,7 @@ func (t Table) rows(ctx context.Context, where string, args ...any) (map[string]
 	return all, rows.Err()
 }
 
-// differences are the columns that say something else than the text.
+// differences returns the columns that differ from the text.
 func (r documentRow) differences(s *Stored) (all []document.Difference) {
 	is := documentRow{s.Seller.Account, string(s.Form), strconv.Itoa(int(s.Cycle.From)), s.Number, strconv.Itoa(int(s.Issued)), s.Currency,
 		s.Total.String(), s.Hash}
@@ -415,7 +417,7 @@ func (r documentRow) differences(s *Stored) (all []document.Difference) {
 	return all
 }
 
-// Short is a difference in one line, without what both sides have in common at the beginning and the end.
+// Short is a difference in one line, without the common beginning and end of both sides.
 func Short(d document.Difference) string {
 	switch {
 	case d.Computed == "":
@@ -432,7 +434,7 @@ func Short(d document.Difference) string {
 		from++
 	}
 	if from > 0 {
-		from-- // the word before says what it is
+		from-- // the word before names it
 	}
 	return fmt.Sprintf("stored %q, computed %q", strings.Join(was[from:], " "), strings.Join(is[from:], " "))
 }

@@ -12,29 +12,29 @@ import (
 	"ratemill/udr"
 )
 
-// Seen is what the warehouse knows of the records of SIMs.
+// Seen queries the warehouse for the records of SIMs.
 type Seen interface {
-	// SeenSince are the SIMs with a record of usage from a time on.
+	// SeenSince returns the SIMs with a record of usage from a time on.
 	SeenSince(ctx context.Context, from udr.Instant) (map[uint32]bool, error)
-	// LastSeen are the times of the last records of some SIMs, of those that have any.
+	// LastSeen returns the times of the last records of those of the given SIMs that have any.
 	LastSeen(ctx context.Context, sims []uint32) (map[uint32]udr.Instant, error)
-	// Registrations are the numbers of registrations of SIMs from a time on and before another.
+	// Registrations returns the numbers of registrations of SIMs from a time on and before another.
 	Registrations(ctx context.Context, from, to udr.Instant) (map[uint32]int64, error)
 }
 
-// Absence is what a SIM did not do, although a rule expects it.
+// Absence is the violation of a rule by a SIM without the expected records.
 type Absence struct {
 	Name      string
 	Event     string
 	SIM       uint32
-	At        udr.Instant // when the days of silence were over, or the date had ended
+	At        udr.Instant // the end of the days of silence, or the end of the date
 	Account   uint32
 	Threshold int64
 	Counted   int64
 	Severity  uint8
 }
 
-// Absences asks the warehouse, once in a while, for what SIMs did not do.
+// Absences queries the warehouse from time to time for SIMs without the expected records.
 type Absences struct {
 	Catalogue *rating.Catalogue
 	Seen      Seen
@@ -42,20 +42,20 @@ type Absences struct {
 }
 
 const (
-	// grace is how long registrations of a date may come after it has ended.
+	// grace is the time after the end of a date during which its registrations may still arrive.
 	grace = udr.Instant(6 * time.Hour)
-	// mostDays is how many dates are counted that nobody counted in time.
+	// mostDays is the largest number of missed dates that are counted later.
 	mostDays = 7
 	day      = udr.Instant(24 * time.Hour)
 )
 
-// expected is a SIM of which a rule expects something.
+// expected is a SIM that must meet a rule.
 type expected struct {
 	sim, account uint32
-	since        udr.Instant // with this account, in a state in which it is used
+	since        udr.Instant // with this account, and in a state for use
 }
 
-// watch are the SIMs for which a rule holds: those of a zone, if dates count.
+// watch has the SIMs of a rule; if the rule counts dates, only those of one time zone.
 type watch struct {
 	rule rating.Absence
 	zone *time.Location
@@ -65,7 +65,7 @@ type watch struct {
 
 // watched are the rules with their SIMs.
 func (a *Absences) watched(reg *registry.Registry, now udr.Instant) (all []*watch) {
-	view := reg.View() // closed before the warehouse is asked, for nothing is loaded meanwhile
+	view := reg.View() // closed before the query, because an open view would delay loading
 	defer view.Close()
 	rev := view.Revision()
 	rules := map[*time.Location][]rating.Absence{}
@@ -113,15 +113,15 @@ func (a *Absences) watched(reg *registry.Registry, now udr.Instant) (all []*watc
 	return all
 }
 
-// found is what an answer of the warehouse says of a rule.
+// found is the result of a warehouse query for a rule.
 type found struct {
 	all    []Absence
 	silent map[string]map[uint32]bool // by rule: all that are silent
-	days   map[[2]string]int32        // by rule and zone: up to which date registrations were counted
+	days   map[[2]string]int32        // by rule and zone: the date up to which registrations were counted
 }
 
-// Ask asks for what is known at a time, and keeps what is new. It reports nothing twice: a silence once until it ends,
-// a date once.
+// Ask queries the warehouse at a time, and stores new absences. It reports each silence once until it ends, and each
+// date once.
 func (a *Absences) Ask(ctx context.Context, db *store.DB, reg *registry.Registry, now udr.Instant) error {
 	watches := a.watched(reg, now)
 	open, days, err := a.Table.told(ctx, db)
@@ -187,7 +187,7 @@ func (a *Absences) silent(ctx context.Context, w *watch, now udr.Instant, open m
 	}
 	last, err := a.Seen.LastSeen(ctx, sims)
 	if len(used)+len(last) == 0 {
-		return err // nothing was ever rated: that says nothing about SIMs
+		return err // nothing was ever rated, so the query says nothing about SIMs
 	}
 	for _, e := range fresh {
 		f.all = append(f.all, Absence{Name: w.rule.Name, Event: w.rule.Event, SIM: e.sim, At: max(e.since, last[e.sim]) + length,
@@ -196,7 +196,7 @@ func (a *Absences) silent(ctx context.Context, w *watch, now udr.Instant, open m
 	return err
 }
 
-// seldom finds the SIMs that registered too seldom on dates that have ended.
+// seldom finds the SIMs with too few registrations on dates that have ended.
 func (a *Absences) seldom(ctx context.Context, w *watch, now udr.Instant, days map[[2]string]int32, f *found) error {
 	newest := registry.LocalDate(w.zone, now-grace) - 1
 	place := [2]string{w.rule.Name, w.zone.String()}

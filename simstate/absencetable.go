@@ -12,10 +12,11 @@ import (
 	"ratemill/udr"
 )
 
-// keepAbsences is how long absences are kept.
+// keepAbsences is the time for which absences are kept.
 const keepAbsences = udr.Instant(400 * 24 * time.Hour)
 
-// told are the SIMs that are silent as far as was told, by rule, and up to which date registrations were counted, by rule and zone.
+// told returns the SIMs already reported as silent, by rule, and the date up to which registrations were counted, by
+// rule and zone.
 func (Table) told(ctx context.Context, db *store.DB) (open map[string]map[uint32]bool, days map[[2]string]int32, err error) {
 	open, days = map[string]map[uint32]bool{}, map[[2]string]int32{}
 	err = db.Query(ctx, "reading which SIMs are silent", `SELECT name, sim FROM simstate_absences WHERE event = ? AND ended = 0`,
@@ -42,7 +43,7 @@ func (Table) told(ctx context.Context, db *store.DB) (open map[string]map[uint32
 	return open, days, err
 }
 
-// tell keeps what is new, each once.
+// tell stores new absences, each once.
 func (Table) tell(ctx context.Context, tx *store.Tx, f *found, ended map[string][]uint32, now udr.Instant) error {
 	for some := range slices.Chunk(f.all, rowsAtOnce) {
 		var args []any
@@ -104,7 +105,8 @@ func (Table) AbsencesOf(ctx context.Context, db *store.DB, f AbsenceFilter) (all
 	return all, err
 }
 
-// Absent are the numbers of absences by severity: silences that go on, and dates of the last two days with too few registrations.
+// Absent returns the numbers of absences by severity: continuing silences, and dates of the last two days with too
+// few registrations.
 func (Table) Absent(ctx context.Context, db *store.DB, now udr.Instant) (by map[uint8]int64, err error) {
 	by = map[uint8]int64{1: 0, 2: 0, 3: 0, 4: 0}
 	err = db.Query(ctx, "counting what SIMs did not do", `SELECT severity, COUNT(*) FROM simstate_absences

@@ -15,12 +15,12 @@ import (
 	"ratemill/udr"
 )
 
-// Bar is a limit that was reached and that has the network slow SIMs down or bar them until the limit's period ends. It changes no
-// state: a barred SIM has the state that it had.
+// Bar is a reached limit for which the network must slow down or bar SIMs until the limit's period ends. It does not
+// change the state of a SIM.
 type Bar struct {
 	Cause     string // usage:<file>:<seq>:<action>:<limit>:<account>
 	SIM       uint32 // 0: all SIMs of the accounts below Account that have the limit
-	Account   uint32 // that owns the count; of a SIM, the one that has the limit
+	Account   uint32 // account that owns the count; for one SIM, the account that has the limit
 	Limit     string
 	Action    Action // Throttle or Deactivate
 	At, Until udr.Instant
@@ -46,7 +46,7 @@ func barOf(e *rating.Event, file udr.FileID, seq uint64) *Bar {
 	return b
 }
 
-// AddBars keeps bars, each cause once: one that has ended does not come back.
+// AddBars stores bars, each cause once, so an ended bar does not come back.
 func (Table) AddBars(ctx context.Context, tx *store.Tx, bars []Bar) error {
 	for i := range bars {
 		b := &bars[i]
@@ -72,7 +72,7 @@ func scanBar(scan func(...any) error, more ...any) (b Bar, err error) {
 	return b, err
 }
 
-// bars are those that may concern some SIMs at a time.
+// bars returns the bars that may apply to some SIMs at a time.
 func (Table) bars(ctx context.Context, tx *store.Tx, sims []uint32, now udr.Instant) (all []Bar, err error) {
 	for some := range slices.Chunk(append([]uint32{0}, sims...), rowsAtOnce) {
 		rows, err := tx.Rows(ctx, `SELECT `+barColumns+` FROM simstate_bars WHERE sim IN `+values(len(some), 1)+` AND until > ? ORDER BY cause`,
@@ -96,7 +96,8 @@ func (Table) bars(ctx context.Context, tx *store.Tx, sims []uint32, now udr.Inst
 	return all, nil
 }
 
-// Spreading is a bar of all SIMs of an account that some of them do not know yet, and the last SIM that does.
+// Spreading is a bar for all SIMs of an account that does not have effect on all of them yet, and the last SIM on
+// which it has.
 func (Table) Spreading(ctx context.Context, tx *store.Tx) (b *Bar, from uint32, err error) {
 	rows, err := tx.Rows(ctx, `SELECT `+barColumns+`, spread FROM simstate_bars WHERE spread >= 0 ORDER BY spread DESC, cause LIMIT 1`)
 	if err != nil {
@@ -114,7 +115,7 @@ func (Table) Spreading(ctx context.Context, tx *store.Tx) (b *Bar, from uint32, 
 	return b, from, rows.Err()
 }
 
-// Spread notes the last SIM that knows a bar; done: all do.
+// Spread stores the last SIM on which a bar has effect; done means that all SIMs have it.
 func (Table) Spread(ctx context.Context, tx *store.Tx, cause string, to uint32, done bool) error {
 	spread := int64(to)
 	if done {
@@ -145,7 +146,7 @@ func (k *Keeper[T]) Spread(ctx context.Context, db Transactions[T]) (more bool, 
 	return more, err
 }
 
-// below are some SIMs that a bar concerns, from one on, and the last that was looked at.
+// below returns some SIMs to which a bar applies, from one on, and the last SIM that it checked.
 func below(reg *registry.Registry, revision registry.Revision, b *Bar, from uint32, now udr.Instant) (sims []uint32, to uint32, done bool) {
 	view := reg.View()
 	defer view.Close()
@@ -158,8 +159,8 @@ func below(reg *registry.Registry, revision registry.Revision, b *Bar, from uint
 	return sims, to, to >= view.SIMs()
 }
 
-// concerns reports whether the SIMs of an account have the limit: it or an account above it does, at or below the one that owns the
-// count.
+// concerns reports whether the SIMs of an account have the limit. They do if the account or one above it has it, up
+// to the account that owns the count.
 func (b *Bar) concerns(v *registry.View, account uint32, at udr.Instant, revision registry.Revision) bool {
 	has := false
 	for number := account; number != 0; {
@@ -176,7 +177,7 @@ func (b *Bar) concerns(v *registry.View, account uint32, at udr.Instant, revisio
 	return false
 }
 
-// barred is what limits have the network do to a SIM, and when to look again.
+// barred is the network action for a SIM because of limits, and the time to look again.
 type barred struct {
 	Action Action // "": nothing
 	Limit  string
@@ -184,7 +185,7 @@ type barred struct {
 	Next   udr.Instant // 0: never
 }
 
-// Barred is what some bars have the network do to the SIM at a time: the strictest of those that are not lifted.
+// Barred returns the network action for the SIM at a time: that of the strictest bar that is not lifted.
 func (s *Judged) Barred(bars []Bar, now udr.Instant) (found barred) {
 	if s.lives == nil {
 		return found
@@ -218,7 +219,8 @@ func (s *Judged) Barred(bars []Bar, now udr.Instant) (found barred) {
 	return found
 }
 
-// lifted reports whether limits are lifted for a SIM at a time, as rating has it, and until when; 0 is for ever.
+// lifted reports whether limits are lifted for a SIM at a time, by the rules of rating, and until when; 0 is for
+// ever.
 func (l *Lives) lifted(s *Judged, account uint32, at udr.Instant) (lifted bool, until udr.Instant) {
 	value, set, _ := l.View.LimitOverride(s.sim, account, at, l.Revision)
 	override, _ := life.ParseOverride(value)
@@ -241,7 +243,7 @@ func (l *Lives) lifted(s *Judged, account uint32, at udr.Instant) (lifted bool, 
 	return override.Lifts(set, end, at), until
 }
 
-// barring adds what limits ask of the network to what the states of SIMs ask.
+// barring adds the network actions for limits to those for the states of SIMs.
 func barring(wanted []Request, barredBy map[uint32]barred, now time.Time) []Request {
 	known := map[uint32]bool{}
 	for i := range wanted {

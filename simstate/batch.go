@@ -10,17 +10,17 @@ import (
 	"ratemill/internal/store"
 )
 
-// Batch is a file of changes of SIMs, and how far it is.
+// Batch is a file of changes of SIMs, with its progress.
 type Batch struct {
 	ID     string
 	Digest string // of the file
 	Lines  int
-	Done   int // lines that are worked through, from the first on
+	Done   int // number of processed lines, from the first on
 	Who    string
 	Begun  time.Time
 }
 
-// Result is what became of a line of a batch.
+// Result is the result of a line of a batch.
 type Result string
 
 // The results.
@@ -30,7 +30,7 @@ const (
 	LineRefused Result = "refused"
 )
 
-// BatchLine is what became of a line.
+// BatchLine is a line with its result.
 type BatchLine struct {
 	Line   int // from 1, without the header
 	Result Result
@@ -40,7 +40,7 @@ type BatchLine struct {
 // ErrBatchElsewhere says that another process works on a batch.
 var ErrBatchElsewhere = errors.New("another process works on this batch")
 
-// BeginBatch begins a batch, or returns how far the one with this id is.
+// BeginBatch begins a batch, or returns the progress of the one with this id.
 func (t Table) BeginBatch(ctx context.Context, db *store.DB, b Batch) (Batch, error) {
 	err := db.Change(ctx, "beginning a batch", func(tx *store.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO simstate_batches (id, digest, lines, done, who, begun, changed) VALUES (?, ?, ?, 0, ?, ?, ?)
@@ -68,7 +68,7 @@ func (Table) BatchOf(ctx context.Context, db *store.DB, id string) (b Batch, ok 
 }
 
 // SaveBatch moves the position of a batch from one line to another, in the transaction that makes the changes of the
-// lines between. A line that is done without a word needs no row.
+// lines between. A line without a message needs no row.
 func (Table) SaveBatch(ctx context.Context, tx *store.Tx, id string, from, to int, lines []BatchLine, now time.Time) error {
 	n, err := tx.Exec(ctx, `UPDATE simstate_batches SET done = ?, changed = ? WHERE id = ? AND done = ?`, to, nanos(now), id, from)
 	if err != nil {

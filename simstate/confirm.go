@@ -14,17 +14,17 @@ import (
 	"ratemill/udr"
 )
 
-// Wish is a state that somebody asked for and that holds only from the network's acknowledgement on: the transition has
+// Wish is a requested state that takes effect only when the network acknowledges it, because the transition has
 // confirm: before.
 type Wish struct {
-	Account uint32 `json:"account"` // the SIM's owner when it was asked
+	Account uint32 `json:"account"` // the SIM's owner at the request
 	Who     string `json:"who"`
 	Why     string `json:"why"`
-	Cause   string `json:"-"` // of the fact to be stated
+	Cause   string `json:"-"` // cause of the fact to be stated
 }
 
-// AskFirst adds a request whose state holds when the network has acknowledged it. It replaces one of the SIM that waits.
-// A request dated ahead is sent at its time.
+// AskFirst adds a request whose state takes effect when the network acknowledges it. It replaces a waiting request of
+// the SIM. A request for a future time is sent at that time.
 func (t Table) AskFirst(ctx context.Context, tx *store.Tx, r *Request, now time.Time) error {
 	if err := t.DropWishes(ctx, tx, []uint32{r.SIM}, now); err != nil {
 		return err
@@ -44,7 +44,8 @@ func (t Table) AskFirst(ctx context.Context, tx *store.Tx, r *Request, now time.
 	return err
 }
 
-// DropWishes replaces the requests of SIMs whose states wait for the network: somebody asked for something newer.
+// DropWishes marks the requests of SIMs whose states wait for the network as replaced, because there is a newer
+// request.
 func (Table) DropWishes(ctx context.Context, tx *store.Tx, sims []uint32, now time.Time) error {
 	for some := range slices.Chunk(sims, rowsAtOnce) {
 		args := append([]any{string(Replaced), nanos(now)}, numbers(some)...)
@@ -56,7 +57,7 @@ func (Table) DropWishes(ctx context.Context, tx *store.Tx, sims []uint32, now ti
 	return nil
 }
 
-// AskedFirst are those of some causes for which the network was asked first.
+// AskedFirst returns those of the given causes that wait for the network before their state takes effect.
 func (Table) AskedFirst(ctx context.Context, tx *store.Tx, causes []string) (map[string]bool, error) {
 	asked := map[string]bool{}
 	for some := range slices.Chunk(causes, rowsAtOnce) {
@@ -82,9 +83,9 @@ func (Table) AskedFirst(ctx context.Context, tx *store.Tx, causes []string) (map
 	return asked, nil
 }
 
-// Confirm states what a request asked for, now that the network has acknowledged it: in one transaction with the answer.
-// If the step is not allowed any more, the request says why, and ratemill asks the network for the settings that the
-// SIM's state needs.
+// Confirm states the requested state after the network has acknowledged it, in one transaction with the answer. If
+// the step is no longer allowed, the request stores the reason, and ratemill asks the network for the settings that
+// the SIM's state needs.
 func Confirm(ctx context.Context, db *store.DB, k *Keeper[*store.Tx], r *Request, now time.Time) error {
 	return db.Change(ctx, "stating what the network has acknowledged", func(tx *store.Tx) error {
 		reg, statements, revision, err := k.Facts.Latest(ctx)
@@ -127,7 +128,8 @@ func Confirm(ctx context.Context, db *store.DB, k *Keeper[*store.Tx], r *Request
 	})
 }
 
-// confirmed judges a state that the network has acknowledged at a time. refused says why the SIM cannot get it any more.
+// confirmed judges a state that the network has acknowledged at a time. refused is the reason if the SIM can no
+// longer get it.
 func (l *Lives) confirmed(r *Request, stated []life.Told, used []life.Event, at udr.Instant) (judged Judged, refused error) {
 	own, ok := l.View.Owner(r.SIM, at, l.Revision)
 	if !ok || own.Account != r.Wish.Account {
@@ -150,7 +152,7 @@ func (l *Lives) confirmed(r *Request, stated []life.Told, used []life.Event, at 
 	if err != nil {
 		return judged, err
 	}
-	if step == nil { // it has that state meanwhile
+	if step == nil { // it already has that state
 		return l.Judge(r.SIM, stated, used, at, r.Wish.Cause)
 	}
 	return l.Judge(r.SIM, stated, used, at, r.Wish.Cause,

@@ -1,16 +1,17 @@
-// Package simstate keeps the states of SIMs as facts: what usage, time limits, and changes of owners and accounts make of
-// them.
+// Package simstate writes the states of SIMs as facts: the results of usage, time limits, and changes of owners and
+// accounts.
 //
-// It decides nothing by itself: registry/life says which states follow from what happened to a SIM. Lives (lives.go)
-// collects from the facts what happened, Judge says which facts are missing. The consumer of the rated log (effect.go)
-// settles the SIMs whose first use, emptied life bucket or suspending limit a rater wrote down; Keeper (keeper.go)
-// those about which somebody stated something, and those whose time limit is due. Each writes facts, the next time
-// limits and network actions in one transaction of the control store (table.go), so a crash repeats work and no effect:
-// every fact has a cause, and a cause makes facts once.
+// It decides nothing itself: registry/life derives the states from the events of a SIM. Lives (lives.go) collects
+// these events from the facts, and Judge finds the missing facts. The consumer of the rated log (effect.go) settles
+// SIMs after a rater wrote a first use, an emptied life bucket or a suspending limit. Keeper (keeper.go) settles SIMs
+// with new statements and SIMs with a due time limit. Each writes facts, the next time limits and network actions in
+// one transaction of the control store (table.go). A crash may repeat work, but never an effect, because every fact
+// has a cause, and a cause makes facts once.
 //
-// Effects are dated by when they were due or used, not by when they were found out. So money does not depend on how fast
-// this package is; the rater knows by itself what it needs (registry/life, Advance).
+// The date of an effect is the time at which it was due or used, not the time at which simstate noticed it. So
+// charges do not depend on the speed of this package; the rater derives the states that it needs itself
+// (registry/life, Advance).
 //
-// It does not own the texts of lifecycles (registry/life), the facts and their times (registry), the status of accounts
-// (account), or prices (rating). It holds no table of SIMs, only of those with a time limit.
+// It does not own the texts of lifecycles (registry/life), the facts and their times (registry), the status of
+// accounts (account), or prices (rating). It has no table of all SIMs, only one of SIMs with a time limit.
 package simstate

@@ -18,16 +18,16 @@ const Consumer = "simstate"
 // ConsumerOf is the name of the consumer in an installation's control store.
 func ConsumerOf(installation string) string { return Consumer + "/" + installation }
 
-// Usage is what a record did to the state of a SIM, as a rater wrote it down.
+// Usage is the effect of a record on the state of a SIM, as written by a rater.
 type Usage struct {
 	SIM   uint32
 	At    udr.Instant
 	Kind  life.EventKind // Used, Emptied or LimitPassed
 	Cause string         // usage:<file>:<seq>, with the kind
-	Bar   *Bar           // instead of the kind: a limit that was reached
+	Bar   *Bar           // instead of the kind: a reached limit
 }
 
-// Effect settles the SIMs about which raters wrote something down. It implements consumer.Effect. T is a transaction.
+// Effect settles the SIMs for which raters wrote events. It implements consumer.Effect. T is a transaction.
 type Effect[T any] struct {
 	write func(ctx context.Context, tx T, fresh []Usage) error
 	fresh []Usage
@@ -36,7 +36,8 @@ type Effect[T any] struct {
 	usage udr.Usage
 }
 
-// NewEffect writes states in the transaction of the position. write gets what is new in a block, in the order of the log.
+// NewEffect makes an effect that writes states in the transaction of the position. write gets the new events of a
+// block, in the order of the log.
 func NewEffect[T any](write func(ctx context.Context, tx T, fresh []Usage) error) *Effect[T] {
 	return &Effect[T]{write: write}
 }
@@ -44,7 +45,7 @@ func NewEffect[T any](write func(ctx context.Context, tx T, fresh []Usage) error
 // Reset implements consumer.Block.
 func (e *Effect[T]) Reset() { e.fresh = e.fresh[:0] }
 
-// Size implements consumer.Block: how many SIMs have to be settled.
+// Size implements consumer.Block. It returns the number of SIMs to settle.
 func (e *Effect[T]) Size() int { return len(e.fresh) }
 
 // usageKinds are the events of rating that states depend on.

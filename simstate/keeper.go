@@ -18,46 +18,48 @@ import (
 
 // Facts are the facts of an installation. T is a transaction of the control store.
 type Facts[T any] interface {
-	// Latest are the registry and the statements of accounts and SIMs, both up to a revision at least.
+	// Latest returns the registry and the statements of accounts and SIMs, both at a revision or a later one.
 	Latest(ctx context.Context) (*registry.Registry, *registry.Statements, registry.Revision, error)
-	// StatesOf lists all that was ever stated of the states of SIMs up to a revision, with causes, in the order of
+	// StatesOf lists all facts ever stated about the states of SIMs up to a revision, with causes, in the order of
 	// (From, Known).
 	StatesOf(ctx context.Context, tx T, sims []uint32, to registry.Revision) (map[uint32][]life.Told, error)
-	// Write adds a change set, whose revision is the next one: store.ErrConflict when it is not.
+	// Write adds a change set. It returns store.ErrConflict if the revision is not the next one.
 	Write(ctx context.Context, tx T, changes *registry.Changes, why string) error
-	// Changed are the SIMs about which something was stated after a revision and up to another, of themselves or of their
+	// Changed returns the SIMs with statements after a revision and up to another, about themselves or their
 	// accounts, in the order of their numbers.
 	Changed(ctx context.Context, after, to registry.Revision) ([]uint32, error)
 }
 
-// Rows is what the control store keeps beside the facts: Table does.
+// Rows is the data of this package in the control store beside the facts. Table implements it.
 type Rows[T any] interface {
-	// AddBars keeps limits that bar SIMs, each cause once.
+	// AddBars stores limits that bar SIMs, each cause once.
 	AddBars(ctx context.Context, tx T, bars []Bar) error
-	// Spreading is a bar of all SIMs of an account that some of them do not know yet, and the last SIM that does; nil for none.
+	// Spreading returns a bar for all SIMs of an account that does not have effect on all of them yet, and the last
+	// SIM on which it has; nil for none.
 	Spreading(ctx context.Context, tx T) (b *Bar, from uint32, err error)
-	// Spread notes the last SIM that knows a bar; done: all do.
+	// Spread stores the last SIM on which a bar has effect; done means that all SIMs have it.
 	Spread(ctx context.Context, tx T, cause string, to uint32, done bool) error
-	// AddUsage keeps what usage did, each cause once.
+	// AddUsage stores the effects of usage, each cause once.
 	AddUsage(ctx context.Context, tx T, fresh []Usage) error
-	// Usage is what usage did to SIMs so far.
+	// Usage returns the effects of usage on SIMs so far.
 	Usage(ctx context.Context, tx T, sims []uint32) (map[uint32][]life.Event, error)
-	// Follow writes what belongs to the states of SIMs: the next time limits, and requests to the network.
+	// Follow writes the next time limits of SIMs and the requests to the network for their states.
 	Follow(ctx context.Context, tx T, judged map[uint32]Judged, now time.Time) error
-	// DueBy are SIMs whose time limit is due by a time, those that waited longest first.
+	// DueBy returns SIMs whose time limit is due by a time, the longest overdue first.
 	DueBy(ctx context.Context, tx T, by udr.Instant, most int) ([]uint32, error)
-	// Position is how far the SIMs are settled after changes of facts. It keeps others out until the transaction ends.
+	// Position returns how far SIMs are settled after changes of facts. It locks the position until the transaction
+	// ends.
 	Position(ctx context.Context, tx T) (Position, error)
-	// Move moves the position: store.ErrConflict when another process did.
+	// Move moves the position. It returns store.ErrConflict if another process moved it.
 	Move(ctx context.Context, tx T, from, to Position) error
 }
 
-// Transactions run a function in one transaction: all of it counts, or nothing.
+// Transactions runs a function in one transaction, which takes effect as a whole or not at all.
 type Transactions[T any] interface {
 	Change(ctx context.Context, what string, do func(tx T) error) error
 }
 
-// Keeper writes the states of SIMs that follow to the control store.
+// Keeper writes the derived states of SIMs to the control store.
 type Keeper[T any] struct {
 	Facts Facts[T]
 	Book  *life.Book
@@ -66,14 +68,14 @@ type Keeper[T any] struct {
 	Table Rows[T]
 }
 
-// lookAgain is how long a SIM waits whose rules cannot be found.
+// lookAgain is the time after which the keeper tries a SIM again if its rules are missing.
 const lookAgain = time.Minute
 
-// portion is how many SIMs are settled in one change set.
+// portion is the number of SIMs that one change set settles.
 const portion = 10_000
 
-// WriteStates writes what the SIMs lack in a transaction: facts, time limits, and requests to the network. fresh is what usage
-// did; it is kept, each cause once. reason is the cause of what nothing else causes.
+// WriteStates writes the missing facts, time limits and network requests of SIMs in a transaction. fresh has new
+// effects of usage, which it stores, each cause once. reason is the cause of changes that have no other cause.
 func (k *Keeper[T]) WriteStates(ctx context.Context, tx T, sims []uint32, fresh []Usage, reason string) error {
 	sims = slices.Clone(sims)
 	var used []Usage
@@ -85,7 +87,7 @@ func (k *Keeper[T]) WriteStates(ctx context.Context, tx T, sims []uint32, fresh 
 			sims = append(sims, fresh[i].SIM)
 		default:
 			bars = append(bars, *b)
-			sims = append(sims, fresh[i].SIM) // of an account's, the others follow
+			sims = append(sims, fresh[i].SIM) // of an account's SIMs; the others follow
 		}
 	}
 	if err := cmp.Or(k.Table.AddUsage(ctx, tx, used), k.Table.AddBars(ctx, tx, bars)); err != nil {
@@ -93,8 +95,8 @@ func (k *Keeper[T]) WriteStates(ctx context.Context, tx T, sims []uint32, fresh 
 	}
 	slices.Sort(sims)
 	sims = slices.Compact(sims)
-	// The position keeps out whoever settles SIMs too. Otherwise a transaction that knows less could commit after one that
-	// knows more, and take a time limit away that nobody would look for again.
+	// The lock on the position keeps out other processes that settle SIMs. Otherwise a transaction with older
+	// knowledge could commit after one with newer knowledge, and delete a time limit that nothing would restore.
 	at, err := k.Table.Position(ctx, tx)
 	if err != nil {
 		return err
@@ -117,7 +119,7 @@ func (k *Keeper[T]) WriteStates(ctx context.Context, tx T, sims []uint32, fresh 
 	return nil
 }
 
-// writePortion writes what a portion lacks, and returns the revision after it.
+// writePortion writes the missing facts of a portion, and returns the revision after it.
 func (k *Keeper[T]) writePortion(ctx context.Context, tx T, l *Lives, sims []uint32, reason string) (registry.Revision, error) {
 	stated, err := k.Facts.StatesOf(ctx, tx, sims, l.Revision)
 	if err != nil {
@@ -135,7 +137,8 @@ func (k *Keeper[T]) writePortion(ctx context.Context, tx T, l *Lives, sims []uin
 	for _, sim := range sims {
 		s, err := l.Judge(sim, stated[sim], used[sim], udr.InstantOf(now), reason)
 		if err != nil {
-			// A catalogue that lacks the rules stops no other SIM. This one is looked at again until it has them.
+			// If the catalogue lacks the rules of a SIM, the other SIMs continue. The keeper tries this SIM again
+			// until the catalogue has them.
 			follows[sim] = Judged{Due: udr.InstantOf(now.Add(lookAgain))}
 			if problems++; problem == nil {
 				problem = fmt.Errorf("SIM %d: %w", sim, err)
@@ -149,8 +152,8 @@ func (k *Keeper[T]) writePortion(ctx context.Context, tx T, l *Lives, sims []uin
 		k.Log.Warn("the states of SIMs wait, because their rules cannot be found; correct the catalogue or the settings", "sims",
 			problems, "first", problem)
 	}
-	// Facts come first, as in commands: a transaction that waits for another's revision then holds nothing that the other
-	// one needs.
+	// Facts come first, as in commands: then a transaction that waits for another's revision does not hold a lock
+	// that the other one needs.
 	revision := l.Revision
 	changes := &registry.Changes{Revision: l.Revision + 1}
 	if life.Add(changes, facts); !changes.Empty() {
@@ -164,7 +167,7 @@ func (k *Keeper[T]) writePortion(ctx context.Context, tx T, l *Lives, sims []uin
 	return revision, k.Table.Follow(ctx, tx, follows, now)
 }
 
-// Follow writes what belongs to the states of SIMs beside their facts: the next time limits, and requests to the network.
+// Follow writes the data of SIM states beside the facts: the next time limits, and requests to the network.
 func (t Table) Follow(ctx context.Context, tx *store.Tx, judged map[uint32]Judged, now time.Time) error {
 	bars, err := t.bars(ctx, tx, slices.Sorted(maps.Keys(judged)), udr.InstantOf(now))
 	if err != nil {
@@ -191,7 +194,7 @@ func (t Table) Follow(ctx context.Context, tx *store.Tx, judged map[uint32]Judge
 	return t.Ask(ctx, tx, barring(requests(stands), barredBy, now), now)
 }
 
-// requests are what the network has to do for the states in which SIMs are.
+// requests returns the network actions for the states of SIMs.
 func requests(stands map[uint32]*life.Stay) (all []Request) {
 	for _, sim := range slices.Sorted(maps.Keys(stands)) {
 		s := stands[sim]
@@ -211,7 +214,7 @@ func requests(stands map[uint32]*life.Stay) (all []Request) {
 	return all
 }
 
-// Due settles SIMs whose time limit is due, some at a time, and reports whether there may be more.
+// Due settles some SIMs whose time limit is due, and reports whether there may be more.
 func (k *Keeper[T]) Due(ctx context.Context, db Transactions[T]) (more bool, err error) {
 	err = db.Change(ctx, "ending time limits of SIMs", func(tx T) error {
 		sims, err := k.Table.DueBy(ctx, tx, udr.InstantOf(k.Now()), portion)
@@ -224,8 +227,7 @@ func (k *Keeper[T]) Due(ctx context.Context, db Transactions[T]) (more bool, err
 	return more, err
 }
 
-// Follow settles some of the SIMs about which something was stated since the last time, and reports whether there may be
-// more.
+// Follow settles some of the SIMs with statements since the last call, and reports whether there may be more.
 func (k *Keeper[T]) Follow(ctx context.Context, db Transactions[T]) (more bool, err error) {
 	const what = "settling SIMs after changes of facts"
 	var from, to Position
@@ -291,7 +293,7 @@ func (k *Keeper[T]) changed(ctx context.Context, tx T) (from, to Position, sims 
 	return from, to, sims, nil
 }
 
-// anySettings reports whether any account has settings for its SIMs: without them no SIM has states.
+// anySettings reports whether any account has settings for its SIMs. Without settings no SIM has states.
 func anySettings(statements *registry.Statements) bool {
 	for range statements.Subjects(registry.KindSettings) {
 		return true

@@ -14,45 +14,44 @@ import (
 	"ratemill/udr"
 )
 
-// Lives collects what happened to SIMs from the facts of a revision.
+// Lives collects the events of SIMs from the facts of a revision.
 type Lives struct {
 	View       *registry.View
 	Revision   registry.Revision
 	Statements *registry.Statements
 	Book       *life.Book
 
-	// Coming are owners of SIMs that a change set states and the view does not have yet: each in place of what was stated for
-	// its time, or withdrawn.
+	// Coming has the owners of SIMs in a change set that the view does not have yet. Each replaces or withdraws the
+	// fact for its time.
 	Coming map[uint32][]registry.OwnershipFact
 
-	// Leaving are SIMs whose own settings end at a time by that change set.
+	// Leaving has the SIMs whose own settings end at a time by that change set.
 	Leaving map[uint32]udr.Instant
 
-	rules map[ruled]life.Rules // that were looked up: many SIMs have the same
+	rules map[ruled]life.Rules // rules that were looked up; many SIMs have the same
 }
 
-// ruled is for what rules were looked up.
+// ruled is the key of looked-up rules.
 type ruled struct {
 	settings string
 	at       udr.Instant
 	zone     *time.Location
 }
 
-// Judged is what Judge found.
+// Judged is the result of Judge.
 type Judged struct {
-	Facts []life.Fact // that are missing, in the order of their times
+	Facts []life.Fact // missing facts, in the order of their times
 	Stays []life.Stay // all states of the SIM up to now, and later ones that somebody chose
-	Due   udr.Instant // when the state changes next, by a time limit or because somebody said so ahead; 0 for never
+	Due   udr.Instant // time of the next change of the state, by a time limit or by a statement about the future; 0 for never
 
-	lives *Lives // by which it was judged, for what limits ask of the network
+	lives *Lives // the events by which it was judged, for the network actions of limits
 	sim   uint32
 }
 
-// Judge says which facts a SIM lacks: those that follow by now from what happened to it. stated is all that was ever
-// stated of its state, in the order of (From, Known); used is what usage did, of which some may be new. reason is the
-// cause of a change that nothing else causes: that of the event or the request which became known. news is what somebody
-// asks for: a state, or a state in which a SIM comes to another payer. It takes the place of what was stated for the same
-// time.
+// Judge returns the missing facts of a SIM: those that follow by now from its events. stated has all facts ever
+// stated about its state, in the order of (From, Known). used has the effects of usage, some of which may be new.
+// reason is the cause of changes without another cause: that of the new event or request. news is a requested state,
+// or the state in which a SIM comes to another payer. It replaces the statement for the same time.
 func (l *Lives) Judge(sim uint32, stated []life.Told, used []life.Event, now udr.Instant, reason string,
 	news ...life.Event) (Judged, error) {
 	events, err := l.Events(sim, stated, used)
@@ -95,10 +94,10 @@ func (l *Lives) Judge(sim uint32, stated []life.Told, used []life.Event, now udr
 	return s, nil
 }
 
-// furthest is how far ahead the next time limit is looked for.
+// furthest is how far into the future Judge looks for the next time limit.
 const furthest = udr.Instant(10 * 366 * 24 * time.Hour)
 
-// Events is what happened to a SIM: its owners, the status of their accounts, states that somebody chose, and usage.
+// Events returns the events of a SIM: its owners, the status of their accounts, chosen states, and usage.
 func (l *Lives) Events(sim uint32, stated []life.Told, used []life.Event) ([]life.Event, error) {
 	periods := l.owned(sim)
 	var owned []life.Owned
@@ -124,7 +123,7 @@ func (l *Lives) Events(sim uint32, stated []life.Told, used []life.Event) ([]lif
 		}
 		statuses = append(statuses, l.statuses(sim, of, before)...)
 	}
-	var chosen []life.Told // of one time the last: what it corrected does not come back
+	var chosen []life.Told // of facts at one time the last: the corrected ones do not come back
 	for i, f := range stated {
 		if (i+1 == len(stated) || stated[i+1].From != f.From) && !strings.HasPrefix(f.Cause, assignment) {
 			chosen = append(chosen, f)
@@ -139,14 +138,14 @@ func (l *Lives) Events(sim uint32, stated []life.Told, used []life.Event) ([]lif
 	return append(append(events, statuses...), used...), err
 }
 
-// assignment begins the cause of the state that a SIM has because an account got it: nobody chose that one.
+// assignment is the prefix of the cause of a state that a SIM has because an account got it, without a choice.
 const assignment = "assignment:"
 
 // ownership is a SIM's time with an account.
 type ownership struct {
 	registry.Period
 	payer  uint32
-	goesOn bool // with the same payer as just before: the state goes on
+	goesOn bool // with the same payer as just before: the state continues
 }
 
 func (l *Lives) owned(sim uint32) (all []ownership) {
@@ -161,7 +160,7 @@ func (l *Lives) owned(sim uint32) (all []ownership) {
 	return all
 }
 
-// owners are the times of a SIM's owners, with those that are coming.
+// owners returns the times of a SIM's owners, including those in Coming.
 func (l *Lives) owners(sim uint32) (all []registry.Period) {
 	for _, p := range l.View.History(sim) {
 		if p.Account != 0 && p.Corrected == 0 && p.Known <= l.Revision {
@@ -174,8 +173,8 @@ func (l *Lives) owners(sim uint32) (all []registry.Period) {
 	return all
 }
 
-// replaced are the times of a SIM's owners after a fact about one of them. What holds before the fact goes on where it is
-// withdrawn, and ends where it begins.
+// replaced returns the times of a SIM's owners after a fact about one of them. If the fact is withdrawn, the owner
+// before it continues; otherwise that owner's time ends where the fact begins.
 func replaced(all []registry.Period, f *registry.OwnershipFact) []registry.Period {
 	at, found := slices.BinarySearchFunc(all, f.From, func(p registry.Period, from udr.Instant) int { return cmp.Compare(p.Since, from) })
 	all = slices.Clone(all)
@@ -203,8 +202,8 @@ func replaced(all []registry.Period, f *registry.OwnershipFact) []registry.Perio
 	return all
 }
 
-// Rules are the rules for a SIM of an account at a time, as the settings of the nearest account say that has some, and
-// of the SIM itself. Without settings there are none: the SIMs of such accounts have no states.
+// Rules returns the rules for a SIM of an account at a time, from the settings of the SIM itself and of the nearest
+// account with settings. Without settings there are no rules, and the SIMs of such accounts have no states.
 func (l *Lives) Rules(sim, account uint32, at udr.Instant) (life.Rules, error) {
 	rules := life.Rules{Zone: l.zone(account, at)}
 	value, ok := l.Settings(sim, account, at)
@@ -250,7 +249,7 @@ func (l *Lives) Settings(sim, account uint32, at udr.Instant) (value []byte, ok 
 	return nil, false
 }
 
-// zone is that of an account's payer, by whose days time limits count.
+// zone returns the time zone of an account's payer, whose days time limits count.
 func (l *Lives) zone(account uint32, at udr.Instant) *time.Location {
 	payer := registry.Payer(l.View, l.Statements, account, at, l.Revision)
 	if a, ok := l.View.Account(payer, at, l.Revision); ok {
@@ -259,8 +258,8 @@ func (l *Lives) zone(account uint32, at udr.Instant) *time.Location {
 	return nil
 }
 
-// statuses is what the status of the owner's account did to a SIM while it was its owner. before is the status of the
-// account that it left without a change of its state.
+// statuses returns the effects of an account's status on a SIM while the account owned it. before is the status of
+// the account that the SIM left without a change of its state.
 func (l *Lives) statuses(sim uint32, of *ownership, before registry.AccountStatus) (events []life.Event) {
 	id, ok := l.View.AccountID(of.Account)
 	if !ok {
@@ -291,7 +290,7 @@ func (l *Lives) statuses(sim uint32, of *ownership, before registry.AccountStatu
 	return events
 }
 
-// times are when something is stated of a subject, each once, in order.
+// times returns the times of the statements about a subject, each once, in order.
 func (l *Lives) times(kind registry.Kind, subject string) (at []udr.Instant) {
 	for _, s := range l.Statements.Told(kind, subject) {
 		if s.Known <= l.Revision {
@@ -309,7 +308,8 @@ func (l *Lives) status(account string, at udr.Instant) (s registry.AccountStatus
 	return s
 }
 
-// suspends reports whether the SIMs of an account are suspended with it: as the nearest account says that says it.
+// suspends reports whether the SIMs of an account are suspended with it. The nearest account with this setting
+// decides.
 func (l *Lives) suspends(account uint32, at udr.Instant) bool {
 	for _, number := range l.View.Path(account, at, l.Revision, nil) {
 		id, _ := l.View.AccountID(number)

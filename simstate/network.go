@@ -13,20 +13,20 @@ import (
 	"ratemill/udr"
 )
 
-// Action is what the network has to do for a SIM.
+// Action is a network action for a SIM.
 type Action string
 
 // The actions.
 const (
 	Activate   Action = "activate"
-	Throttle   Action = "throttle" // slow it down; Activate ends that
+	Throttle   Action = "throttle" // slow it down; Activate ends the throttling
 	Deactivate Action = "deactivate"
 )
 
-// Status is how far a request to the network is.
+// Status is the progress of a request to the network.
 type Status string
 
-// The statuses. A request that the network did not answer is sent again, at last it is an alarm.
+// The statuses. ratemill sends a request again if the network does not answer, and finally raises an alarm.
 const (
 	Requested    Status = "requested"
 	Sent         Status = "sent"
@@ -36,15 +36,15 @@ const (
 	Replaced     Status = "replaced" // by a later one
 )
 
-// Open reports whether the network still has to answer.
+// Open reports whether the answer of the network is still missing.
 func (s Status) Open() bool { return s == Requested || s == Sent }
 
-// Request is a request to the network, with what became of it.
+// Request is a request to the network, with its result.
 type Request struct {
-	ID       string // unique: the network may get a request twice
+	ID       string // unique, because the network may get a request twice
 	SIM      uint32
 	Action   Action
-	State    string // of the SIM, that asks for it
+	State    string // state of the SIM that needs it
 	At       udr.Instant
 	Made     time.Time
 	Status   Status
@@ -52,13 +52,13 @@ type Request struct {
 	Attempts int
 	NextAt   time.Time
 	Wish     *Wish  // nil unless the state waits for the acknowledgement
-	Limit    string // that asks for it; empty: the state does
+	Limit    string // cause that needs it; empty: the state needs it
 
-	stateless bool // of a SIM without a state: asked only to end what a limit asked for
+	stateless bool // of a SIM without a state: only ends the action of a limit
 }
 
-// Ask adds the requests that the network has not had yet: a SIM's first one if it is barred, later ones when the action
-// is another. A request that is still open and is no longer meant is replaced.
+// Ask adds new requests: the first one of a SIM if it is barred, later ones if the action changes. It marks an open
+// request as replaced if it no longer applies.
 func (Table) Ask(ctx context.Context, tx *store.Tx, wanted []Request, now time.Time) error {
 	for some := range slices.Chunk(wanted, rowsAtOnce) {
 		last, err := lastRequests(ctx, tx, some)
@@ -94,7 +94,8 @@ func (Table) Ask(ctx context.Context, tx *store.Tx, wanted []Request, now time.T
 
 const requestColumns = "id, sim, action, state, at, made, status, why, attempts, next_at, wish, cause, limit_name"
 
-// lastRequests are the newest requests for SIMs, without states that the network has not acknowledged: they ask for nothing yet.
+// lastRequests returns the newest requests for SIMs. It leaves out requests for states that wait for the network's
+// acknowledgement.
 func lastRequests(ctx context.Context, tx *store.Tx, of []Request) (map[uint32]*Request, error) {
 	last := map[uint32]*Request{}
 	var args []any
@@ -144,7 +145,7 @@ func scanRequest(scan func(...any) error) (r Request, err error) {
 	return r, err
 }
 
-// The network is asked again after a pause that doubles, up to an hour, and for a day.
+// A request is repeated for a day, after a pause that doubles each time up to an hour.
 const (
 	firstPause = 10 * time.Second
 	mostPause  = time.Hour
@@ -169,13 +170,13 @@ func (Table) ToSend(ctx context.Context, db *store.DB, now time.Time, most int) 
 	return all, rows.Err()
 }
 
-// Answer is what a network said to a request.
+// Answer is the network's answer to a request.
 type Answer struct {
 	Status Status // Acknowledged, Rejected; Sent: it has the request and answers later; Requested: it could not be reached
 	Why    string
 }
 
-// Answered writes down what the network said. A request that another one replaced meanwhile stays so.
+// Answered stores the network's answer. A request that was replaced meanwhile stays replaced.
 func (Table) Answered(ctx context.Context, db *store.DB, r *Request, a Answer, now time.Time) error {
 	next := int64(0)
 	if a.Status.Open() {
@@ -197,17 +198,17 @@ type Network interface {
 	Send(ctx context.Context, r *Request) Answer
 }
 
-// DeliverAtOnce is how many requests Deliver sends at most.
+// DeliverAtOnce is the largest number of requests that Deliver sends in one call.
 const DeliverAtOnce = 100
 
-// Waits is what waits.
+// Waits counts the pending work.
 type Waits struct {
 	Network int           // requests that the network has not answered
-	Failed  int           // requests that it rejected or did not answer for a day, and that are the last of their SIM
-	Overdue time.Duration // since the oldest time limit was due that has had no effect
+	Failed  int           // last requests of SIMs that the network rejected or did not answer for a day
+	Overdue time.Duration // time since the oldest due time limit without an effect yet
 }
 
-// Waits is what waits at a time.
+// Waits returns the pending work at a time.
 func (Table) Waits(ctx context.Context, db *store.DB, now udr.Instant) (w Waits, err error) {
 	row := func(query string, args ...any) *sql.Row {
 		return db.Read().QueryRowContext(ctx, db.SQL(query), args...)
@@ -231,8 +232,8 @@ func (Table) Waits(ctx context.Context, db *store.DB, now udr.Instant) (w Waits,
 	return w, nil
 }
 
-// Deliver sends the requests that are due, some at a time, and reports how many. The keeper states what waited for the
-// network's acknowledgement.
+// Deliver sends the requests that are due, some at a time, and reports how many. The keeper then states the states
+// that waited for the acknowledgement.
 func Deliver(ctx context.Context, db *store.DB, to Network, now func() time.Time, k *Keeper[*store.Tx]) (sent int, err error) {
 	var table Table
 	due, err := table.ToSend(ctx, db, now(), DeliverAtOnce)

@@ -10,11 +10,11 @@ import (
 	"ratemill/registry/life"
 )
 
-// Role settles the states of SIMs by what raters wrote down. What time and changes of facts make of them is done beside
-// it, by a Keeper.
+// Role settles the states of SIMs by the events of raters. Beside it, a Keeper applies time limits and changes of
+// facts.
 var Role = consumer.Role{
 	Name: Consumer, Title: "simstate: states of SIMs", Migrate: Migrate, Effects: effects,
-	Linger: 300 * time.Millisecond, // a state is there seconds after the record is rated
+	Linger: 300 * time.Millisecond, // a state must be written seconds after the record is rated
 	Done:   "in the states of SIMs", Gone: "the states of SIMs lack what these changed; what to do: docs/runbooks/states-of-sims.md",
 	Metrics: metrics, Rows: changes, Blocks: blocks, Position: position, Lag: lag,
 }
@@ -28,7 +28,7 @@ func effects(g consumer.Given) func() consumer.Effect[*store.Tx] {
 	}
 }
 
-// KeeperOf is the keeper of an installation.
+// KeeperOf makes the keeper of an installation.
 func KeeperOf(g consumer.Given) *Keeper[*store.Tx] {
 	book, _ := life.Compile(nil, nil)
 	if g.Catalogue != nil {

@@ -34,7 +34,7 @@ func values(columns, rows int) string {
 	return strings.Repeat(row+", ", rows-1) + row
 }
 
-// AddUsage keeps what usage did, each cause once.
+// AddUsage stores the effects of usage, each cause once.
 func (Table) AddUsage(ctx context.Context, tx *store.Tx, fresh []Usage) error {
 	for some := range slices.Chunk(fresh, rowsAtOnce) {
 		var args []any
@@ -50,7 +50,7 @@ func (Table) AddUsage(ctx context.Context, tx *store.Tx, fresh []Usage) error {
 	return nil
 }
 
-// Usage is what usage did to SIMs so far.
+// Usage returns the effects of usage on SIMs so far.
 func (Table) Usage(ctx context.Context, tx *store.Tx, sims []uint32) (map[uint32][]life.Event, error) {
 	all := map[uint32][]life.Event{}
 	for some := range slices.Chunk(sims, rowsAtOnce) {
@@ -65,7 +65,7 @@ func (Table) Usage(ctx context.Context, tx *store.Tx, sims []uint32) (map[uint32
 	return all, nil
 }
 
-// UsageOf is Usage of one SIM outside a transaction.
+// UsageOf does the same as Usage for one SIM, outside a transaction.
 func (Table) UsageOf(ctx context.Context, db *store.DB, sim uint32) ([]life.Event, error) {
 	all := map[uint32][]life.Event{}
 	err := db.Ask(ctx, "reading what usage did to a SIM", usageOf(1), numbers([]uint32{sim}),
@@ -138,7 +138,7 @@ func (Table) SetTimers(ctx context.Context, tx *store.Tx, due map[uint32]udr.Ins
 	return nil
 }
 
-// DueBy are SIMs whose time limit is due by a time, those that waited longest first.
+// DueBy returns SIMs whose time limit is due by a time, the longest overdue first.
 func (Table) DueBy(ctx context.Context, tx *store.Tx, by udr.Instant, most int) (sims []uint32, err error) {
 	rows, err := tx.Rows(ctx, `SELECT sim FROM simstate_timers WHERE due <= ? ORDER BY due, sim LIMIT ?`, int64(by), most)
 	if err != nil {
@@ -157,14 +157,14 @@ func (Table) DueBy(ctx context.Context, tx *store.Tx, by udr.Instant, most int) 
 
 // Position is how far the SIMs are settled.
 type Position struct {
-	Revision registry.Revision // up to which all are
-	Next     registry.Revision // up to which they are being settled; 0 when nothing is under way
+	Revision registry.Revision // revision up to which all are settled
+	Next     registry.Revision // revision up to which settling is in progress; 0 if none is
 	SIM      uint32            // the last one settled for it
 	Version  int64             // of the row, which changes whenever it moves
 }
 
-// Position is how far the SIMs are settled after changes of facts. It keeps others out until the transaction ends; SQLite
-// does that by itself.
+// Position returns how far SIMs are settled after changes of facts. It locks the position until the transaction ends;
+// SQLite does that by itself.
 func (Table) Position(ctx context.Context, tx *store.Tx) (p Position, err error) {
 	lock := ""
 	if tx.Postgres() {
@@ -185,7 +185,7 @@ func (Table) Position(ctx context.Context, tx *store.Tx) (p Position, err error)
 	return p, rows.Err()
 }
 
-// Move moves the position: store.ErrConflict when another process did.
+// Move moves the position. It returns store.ErrConflict if another process moved it.
 func (Table) Move(ctx context.Context, tx *store.Tx, from, to Position) error {
 	var n int64
 	var err error
@@ -202,7 +202,7 @@ func (Table) Move(ctx context.Context, tx *store.Tx, from, to Position) error {
 	return err
 }
 
-// nanos is a time as the control store has it.
+// nanos converts a time to its form in the control store.
 func nanos(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

@@ -28,7 +28,7 @@ func dialer(private bool) *net.Dialer {
 	return d
 }
 
-// notPublic are addresses that are not of the public internet, beside those that netip knows (IANA's special-purpose registries).
+// notPublic lists addresses outside the public internet that netip does not know (IANA's special-purpose registries).
 var notPublic = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),       // this network
 	netip.MustParsePrefix("100.64.0.0/10"),   // shared, carrier-grade NAT

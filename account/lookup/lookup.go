@@ -1,8 +1,8 @@
-// Package lookup asks a register of companies, over HTTP, what it knows of a company.
+// Package lookup queries a register of companies over HTTP.
 //
-// It owns the request and its bounds: which addresses may be asked, how long it waits, how much it reads, and how the answer's fields
-// become those of a company. It shows what the register says as it is, with source and time. It does not own what a company needs
-// (account.Company), and it confirms nothing: a person does.
+// It owns the request and its limits: the allowed addresses, the timeout and the size of the answer. It maps the
+// answer's fields to those of a company, and shows them unchanged, with source and time. It does not own the
+// mandatory fields of a company (account.Company). It confirms nothing, because a person does that.
 //
 // Start at Service.
 package lookup
@@ -24,7 +24,7 @@ import (
 	"ratemill/account"
 )
 
-// Options say which register is asked, and how.
+// Options name the register and the details of the request.
 type Options struct {
 	// URL is the address of a company in the register. {number} and {country} in its path or query are replaced.
 	URL string
@@ -32,7 +32,7 @@ type Options struct {
 	Fields  map[string]string
 	Token   string        // sent as a bearer token; "" for none
 	Timeout time.Duration // of the whole request; 0 is 10 s
-	Private bool          // private and local addresses may be asked too, and http
+	Private bool          // also allow private and local addresses, and http
 	Now     func() time.Time
 }
 
@@ -49,13 +49,13 @@ type Service struct {
 	client *http.Client
 }
 
-// Found is what a register says of a company.
+// Found is the entry of a company in a register.
 type Found struct {
 	Fields map[string]string // as the register has them
 	Source account.Source
 }
 
-// New checks the options, and tells all that is wrong with them.
+// New checks the options, and reports all mistakes in them.
 func New(o Options) (*Service, error) {
 	var wrong []error
 	u, err := url.Parse(strings.NewReplacer("{number}", "1", "{country}", "XX").Replace(o.URL))
@@ -92,7 +92,7 @@ func client(o Options) *http.Client {
 	return &http.Client{
 		Timeout: o.Timeout,
 		Transport: &http.Transport{
-			// No proxy: it would reach what the dialer refuses.
+			// No proxy, because a proxy would reach addresses that the dialer refuses.
 			DialContext: dialer(o.Private).DialContext, MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -149,7 +149,7 @@ func (s *Service) Find(ctx context.Context, number, country string) (*Found, err
 	return found, nil
 }
 
-// plainly is an error without the address, which the caller names, and which may have a token in it.
+// plainly returns an error without the address, because the caller names the address and it may contain a token.
 func plainly(err error) error {
 	if u := (*url.Error)(nil); errors.As(err, &u) {
 		return u.Err

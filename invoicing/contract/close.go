@@ -12,14 +12,14 @@ import (
 
 const noon = 12 * time.Hour
 
-// Facts are what is known of accounts and contracts. Close the view when the engine is no longer needed.
+// Facts holds the known facts about accounts and contracts. Close the view when you no longer need the engine.
 type Facts struct {
 	View       *registry.View
 	Statements *registry.Statements
 }
 
-// Catalogue is the catalogue with which a cycle of a payer was first billed, or the one of today for a cycle that was not yet billed. It
-// gives the same documents for the same catalogue.
+// Catalogue returns the documents of the catalogue with which a cycle of a payer was first billed, or of the present
+// one for a cycle that was not billed yet. The same catalogue must give the same pointer.
 type Catalogue func(payer string, cycle Date) (*Documents, error)
 
 // Engine computes what payers owe by their contracts. It is for one goroutine.
@@ -55,16 +55,17 @@ type Close struct {
 	Payer uint32
 	Cycle Date // a date of the cycle that closes
 	First Date // a date of the first cycle of the payer that is billed
-	// Facts is the revision that is known at the close, Before the one that was known when the cycle before closed. Before and Was do not
-	// count for the first cycle.
+	// Facts is the revision known at the close, Before the revision known when the previous cycle closed. Before and
+	// Was are not used for the first cycle.
 	Before, Facts registry.Revision
-	Was, Now      Counts // what counted when the cycle before closed, and what counts now
-	// Again says that the cycle was closed before, and that this is a close between two cycles: due is only what became known since.
+	Was, Now      Counts // the counts when the previous cycle closed, and the present ones
+	// Again means that the cycle is already closed, and this is a close between two cycles. Only later corrections
+	// are due then.
 	Again bool
 }
 
-// Items are the items of a close, of the kinds commitment and penalty: what is due by what is known now, less what was due by what was
-// known at the close before, for every cycle that is closed (rule R9).
+// Items returns the items of a close of the kinds commitment and penalty. For every closed cycle, an item is the
+// amount due by the facts known now, minus the amount due by the facts of the previous close (rule R9).
 func (e *Engine) Items(c Close) (items []document.Item, err error) {
 	id, ok := e.facts.View.AccountID(c.Payer)
 	if !ok {
@@ -116,7 +117,7 @@ type run struct {
 	ids   []string // of the contracts that were ever stated of the payer and of accounts that were ever below it, sorted
 }
 
-// near are the contracts that were ever stated of a payer and of the accounts that were ever below it.
+// near returns the contracts ever stated for a payer and for the accounts that were ever below it.
 func (e *Engine) near(payer uint32) (ids []string) {
 	if len(e.signed) == 0 {
 		return nil
@@ -134,7 +135,7 @@ func (r *run) knowing(rev registry.Revision, counts Counts) *known {
 	return &known{run: r, rev: rev, counts: counts, sums: map[Date][]Sum{}, docs: map[*Documents][]*Contract{}}
 }
 
-// differences appends the items of what is due less what was.
+// differences appends the items for the differences between present and former due amounts.
 func differences(items []document.Item, due, before []owed) ([]document.Item, error) {
 	give := func(o, was *owed) error {
 		i, remains, err := o.minus(was)
@@ -187,7 +188,7 @@ func (e *Engine) Contract(id string, rev registry.Revision) (*Contract, error) {
 	return c, err
 }
 
-// contract is a contract by the catalogue of its first day; nil if it is not there.
+// contract returns a contract with the catalogue of its first day; nil if it does not exist.
 func (e *Engine) contract(id string, rev registry.Revision) (*Contract, *Documents, error) {
 	for _, s := range e.facts.Statements.Told(registry.KindContract, id) {
 		var v Signed
@@ -204,7 +205,7 @@ func (e *Engine) contract(id string, rev registry.Revision) (*Contract, *Documen
 	return nil, nil, nil
 }
 
-// accountOn is an account on a date; before it begins, as it begins.
+// accountOn returns an account on a date. Before the account begins, it returns the account's first state.
 func (e *Engine) accountOn(account uint32, rev registry.Revision, date Date) (*registry.Account, error) {
 	a, ok := e.accountAt(account, udr.InstantOf(date.UTC().Add(noon)), rev)
 	if !ok {

@@ -11,7 +11,7 @@ import (
 	"ratemill/udr"
 )
 
-// step is a minimum from a cycle or year of the contract on, in what the commitment counts.
+// step is a minimum from a cycle or year of the contract on, in the unit of the commitment.
 type step struct {
 	from int
 	min  *big.Rat
@@ -21,7 +21,7 @@ type step struct {
 // Check implements the checks of diag.Decode.
 func (v *Commitment) Check(n *diag.Node, c *diag.Decoder) {
 	if !slices.Contains([]string{spend, connections, usage, volume}, v.Of) {
-		return // the decoder said so
+		return // the decoder already reported it
 	}
 	v.checkKeys(n, c)
 	for _, list := range [][]diag.Text{v.Products, v.Classes, v.States} {
@@ -105,7 +105,7 @@ func orCycle(per string) string {
 	return per
 }
 
-// minimum reads a minimum in what the commitment counts.
+// minimum reads a minimum in the unit of the commitment.
 func (v *Commitment) minimum(from int, text Literal, c *diag.Decoder) step {
 	if v.Of == spend {
 		return step{from, ratOf(literal.Amount(text.Text, text.Pos, &c.List)), udr.Count}
@@ -128,7 +128,7 @@ func (v *Commitment) at(number int) *big.Rat {
 	return least
 }
 
-// worth is what a unit of the minimum is worth in money: an amount of spend is worth itself.
+// worth returns the amount of money for a unit of the minimum. An amount of spend is worth itself.
 func (v *Commitment) worth() *big.Rat {
 	if v.Of == spend {
 		return big.NewRat(1, 1)
@@ -136,7 +136,7 @@ func (v *Commitment) worth() *big.Rat {
 	return v.price.rat()
 }
 
-// unit is what the minimum counts.
+// unit returns the unit of the minimum.
 func (v *Commitment) unit() udr.Unit {
 	if v.Of == usage {
 		for _, s := range v.steps {

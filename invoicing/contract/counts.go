@@ -7,10 +7,11 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// Counts is what counts to the commitments of a payer, as known at a close. A cycle is named by its first date.
+// Counts has the values that count to the commitments of a payer, as known at a close. A cycle is named by its first
+// date.
 //
-// Sums are the charges of a cycle: those that stand on documents and those that are open, of whatever close, except commitments and
-// penalties. SIMDays are the days of the payer's SIMs between two dates, of which the second does not count, by rule R1.
+// Sums returns the charges of a cycle, both on documents and open, from any close, except commitments and penalties.
+// SIMDays returns the days of the payer's SIMs from one date up to, but not including, another, by rule R1.
 type Counts interface {
 	Sums(cycle Date) ([]Sum, error)
 	SIMDays(from, to Date) ([]SIMDays, error)
@@ -19,7 +20,7 @@ type Counts interface {
 // Sum is a part of the charges of a cycle. Rows with equal names may come in any number.
 type Sum struct {
 	Kind    document.Kind
-	Account string // for which it is due
+	Account string // account for which it is due
 	Product string // part, plan or add-on, as in an item
 	Class   string // of usage
 

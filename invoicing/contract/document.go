@@ -11,8 +11,8 @@ import (
 // Date is a local date of the payer.
 type Date = registry.Date
 
-// Document is the catalogue's document that says what a contract demands, and what it costs to leave it early. A
-// contract keeps the version that is in force on its first day; later versions do not change it.
+// Document is the catalogue's document with the commitments of a contract and the price of leaving it early. A
+// contract keeps the version in force on its first day; later versions do not change it.
 type Document struct {
 	Name             diag.Text    `yaml:"contract,required" doc:"Name of the document, which contracts name when they are signed." example:"fleet-24"`
 	From             Date         `yaml:"from" doc:"Local date from which contracts are signed by this version; without it, always. Contracts that began before keep their version." example:"2026-01-01"`
@@ -49,7 +49,7 @@ type Commitment struct {
 	Shortfall Literal     `yaml:"shortfall" doc:"Price of the shortfall; required for connections (of a SIM for a period), usage and volume." example:"1.50 / 1 GB"`
 
 	steps []step // the minimums, by the month or year of the contract from which each holds
-	price price  // of what is missing
+	price price  // of the shortfall
 }
 
 // Step is a minimum from a cycle or year of the contract on.
@@ -58,7 +58,8 @@ type Step struct {
 	Min  Literal `yaml:"min,required" doc:"The minimum from then on." example:"1000"`
 }
 
-// Tier is what it costs to leave in some months of a contract (rule R19). It is never more than the remaining commitment.
+// Tier is the price of leaving in some months of a contract (rule R19). It is never more than the remaining
+// commitment.
 type Tier struct {
 	Months      Months   `yaml:"months,required" doc:"Months of the contract in which it ends: 1 is the first. 25- has no end." example:"1-12"`
 	OfRemaining *Percent `yaml:"of_remaining" doc:"Part of the remaining commitment. Either this or flat." example:"100 %"`
@@ -67,7 +68,7 @@ type Tier struct {
 	flat price
 }
 
-// Entitlements are what a contract entitles its account to.
+// Entitlements are the resources to which a contract entitles its account.
 type Entitlements struct {
 	Network []diag.Text `yaml:"network" doc:"Resources of the network: APN groups, service and roaming profiles." example:"[apn-m2m, roaming-eu]"`
 	Product []diag.Text `yaml:"product" doc:"Products and plans." example:"[tracker, fleet]"`

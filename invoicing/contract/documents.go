@@ -26,7 +26,8 @@ type Documents struct {
 	shares []string
 }
 
-// DocumentsOf are those of a catalogue. list has the mistakes of a stored catalogue's documents that came later.
+// DocumentsOf returns the documents of a catalogue. list has the errors in a stored catalogue by rules that are newer
+// than it.
 func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	d = &Documents{plans: c.Plans(), shares: c.SharePlans()}
 	d.Contracts, list = rating.VersionsOf[Document](c, contractKind)
@@ -38,7 +39,8 @@ func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 // Tax is the tax class of a commitment or penalty of a contract document, as a part says it.
 func (d *Documents) Tax(charge, name string, on Date) string { return d.Products.Tax(charge, name, on) }
 
-// of is the plan, add-on or share plan of a part, and the plan whose place a deal takes; of another name the name itself.
+// of returns the plan, add-on or share plan of a part, and for a deal the plan that it replaces. For any other name
+// it returns the name itself.
 func (d *Documents) of(name string) string {
 	p := d.Products.Parts.Newest(name)
 	if p == nil {
@@ -52,7 +54,8 @@ func (d *Documents) of(name string) string {
 	return name
 }
 
-// chargeable are the names of all for which items can be: plans, parts, share plans, and what parts are of.
+// chargeable returns the names of everything that can have items: plans, parts, share plans, and the plans and
+// add-ons of parts.
 func (d *Documents) chargeable() []string {
 	all := slices.Concat(d.plans, d.shares, d.Products.Parts.Names())
 	for _, name := range d.Products.Parts.Names() {
@@ -84,7 +87,7 @@ func check(all rating.Versions[Document], c *rating.Catalogue, l *diag.List) {
 	}
 }
 
-// check reports the mistakes of a document that others decide.
+// check reports the mistakes of a document that depend on other documents.
 func (d *Documents) check(v *Document, c *rating.Catalogue, states []string, l *diag.List) {
 	known := func(list []diag.Text, names []string, lacks string) {
 		for _, t := range list {
@@ -119,7 +122,7 @@ func (d *Documents) check(v *Document, c *rating.Catalogue, states []string, l *
 	known(v.Entitlements.Product, sold, "there is no product or plan")
 }
 
-// checkTaxes reports what a document charges without a tax class.
+// checkTaxes reports charges of a document without a tax class.
 func (d *Documents) checkTaxes(v *Document, l *diag.List) {
 	for _, f := range []struct {
 		charge string
@@ -134,7 +137,7 @@ func (d *Documents) checkTaxes(v *Document, l *diag.List) {
 	}
 }
 
-// checkTerms warns of what a document leaves out.
+// checkTerms warns of terms that a document leaves out.
 func (d *Documents) checkTerms(v *Document, l *diag.List) {
 	if len(v.EarlyTermination) == 0 {
 		return

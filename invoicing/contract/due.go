@@ -19,15 +19,15 @@ type owedKey struct {
 	cycle      Date
 }
 
-// owed is what is due for a key, exact.
+// owed is the exact amount due for a key.
 type owed struct {
 	owedKey
 	amount *big.Rat
-	pieces *big.Rat      // how many are missing; nil where the amount is what is missing
+	pieces *big.Rat      // the missing number; nil if the amount itself is the shortfall
 	item   document.Item // but for amounts and quantity
 }
 
-// known is what is known at a close.
+// known has the facts known at a close.
 type known struct {
 	*run
 	rev    registry.Revision
@@ -36,7 +36,7 @@ type known struct {
 	docs   map[*Documents][]*Contract
 }
 
-// due is what the payer owes for a cycle by its contracts.
+// due computes the amounts that the payer owes for a cycle by its contracts.
 func (k *known) due(q cycle) (all []owed, err error) {
 	docs, err := k.catalogue(k.id, q.first)
 	if err != nil {
@@ -98,8 +98,8 @@ type period struct {
 	min *big.Rat
 }
 
-// period is that of a commitment which is due when a cycle closes: the cycle itself, or the contract year whose last day in force is in the
-// cycle. A day before the first cycle that is billed does not count.
+// period returns the period of a commitment that is due when a cycle closes: the cycle itself, or the contract year
+// whose last day in force is in the cycle. Days before the first billed cycle do not count.
 func (k *known) period(c *Contract, m *Commitment, q cycle) (p period, ok bool, err error) {
 	begin := max(c.Start, k.begin)
 	if m.Per != perYear {
@@ -117,7 +117,7 @@ func (k *known) period(c *Contract, m *Commitment, q cycle) (p period, ok bool, 
 	// Two contract years never end in one cycle: a year is longer than a cycle.
 	year := (c.monthOf(last) - 1) / 12
 	from, to := c.month(12*year), c.month(12*year+12)
-	if end := min(to, c.Until()); end > last+1 { // the year goes on; the one before may have ended in this cycle
+	if end := min(to, c.Until()); end > last+1 { // the year continues; the previous one may have ended in this cycle
 		if from <= q.first || from <= begin {
 			return p, false, nil
 		}
@@ -131,7 +131,8 @@ func (k *known) period(c *Contract, m *Commitment, q cycle) (p period, ok bool, 
 	return p, true, nil
 }
 
-// minimum is what a commitment demands between two dates of a period with of dates: for each date its minimum / of.
+// minimum returns the minimum of a commitment between two dates of a period with `of` dates. Each date adds its
+// minimum / of.
 func (c *Contract) minimum(m *Commitment, from, to Date, of int) *big.Rat {
 	total := new(big.Rat)
 	for from < to {
@@ -153,7 +154,7 @@ func (c *Contract) number(m *Commitment, d Date) (number int, next Date) {
 	return n, c.month(n)
 }
 
-// commitment adds the true-up of a period, if something is missing (rule R18).
+// commitment adds the true-up of a period with a shortfall (rule R18).
 func (k *known) commitment(c *Contract, m *Commitment, p *period, q cycle, docs *Documents, all *[]owed) error {
 	count, err := k.counted(c, m, p, docs)
 	if err != nil {
@@ -187,7 +188,7 @@ func (k *known) commitment(c *Contract, m *Commitment, p *period, q cycle, docs 
 	return nil
 }
 
-// counted is what counts in a period, in what the commitment counts.
+// counted returns the count of a period, in the unit of the commitment.
 func (k *known) counted(c *Contract, m *Commitment, p *period, docs *Documents) (*big.Rat, error) {
 	count := new(big.Rat)
 	if m.Of == connections {
@@ -238,7 +239,7 @@ func (k *known) sumsOf(cycle Date) ([]Sum, error) {
 	return sums, err
 }
 
-// add adds what counts of a sum.
+// add adds the part of a sum that counts.
 func (v *Commitment) add(count *big.Rat, s *Sum) {
 	if s.Kind == document.Usage && len(v.Classes) > 0 && !has(v.Classes, s.Class) {
 		return
@@ -253,8 +254,8 @@ func (v *Commitment) add(count *big.Rat, s *Sum) {
 	}
 }
 
-// within reports whether what an account owes counts to a contract: it is that of the contract, or below it. For a contract of the payer
-// all counts.
+// within reports whether charges of an account count to a contract. They do if it is the contract's account or one
+// below it. For a contract of the payer, all charges count.
 func (k *known) within(c *Contract, account string, on Date) bool {
 	if c.account == k.Payer || account == c.Account {
 		return true
@@ -267,7 +268,7 @@ func (k *known) within(c *Contract, account string, on Date) bool {
 	return slices.Contains(k.facts.View.Path(number, at, k.rev, nil), c.account)
 }
 
-// about reports whether a commitment counts what is owed for a part, plan or add-on.
+// about reports whether a commitment counts charges for a part, plan or add-on.
 func (c *Contract) about(m *Commitment, name string, docs *Documents) bool {
 	of := docs.of(name)
 	if len(c.Products) > 0 && !slices.Contains(c.Products, name) && !slices.Contains(c.Products, of) {
@@ -297,7 +298,7 @@ func (k *known) termination(c *Contract, q cycle, docs *Documents, all *[]owed) 
 	return nil
 }
 
-// minus is the item of what is owed less what was owed before.
+// minus returns the item for the difference between the present and the former amount.
 func (o *owed) minus(was *owed) (i document.Item, remains bool, err error) {
 	zero := new(big.Rat)
 	before, pieces := zero, zero
@@ -329,7 +330,7 @@ func (o *owed) minus(was *owed) (i document.Item, remains bool, err error) {
 	return i, true, nil
 }
 
-// nothing is the due for a key that is no longer owed.
+// nothing is the amount for a key that is no longer due.
 func (o *owed) nothing() *owed {
 	n := &owed{owedKey: o.owedKey, amount: new(big.Rat), item: o.item}
 	if o.pieces != nil {

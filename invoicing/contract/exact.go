@@ -35,7 +35,8 @@ func exact(r *big.Rat) (decimal.D, *big.Rat, error) {
 	return d, scaled.Sub(scaled, new(big.Rat).SetInt(quo)), err
 }
 
-// fraction is what rounding removed, as items have it. Its numbers are small: those of days of cycles and of prices.
+// fraction is the part that rounding removed, in the form of items. Its numbers are small, because they come from
+// days of cycles and from prices.
 func fraction(r *big.Rat) decimal.Fraction {
 	if r == nil || r.Sign() == 0 || !r.Num().IsInt64() || !r.Denom().IsUint64() {
 		return decimal.Fraction{}

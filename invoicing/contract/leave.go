@@ -10,7 +10,7 @@ import (
 	"ratemill/registry"
 )
 
-// Leaving is what it costs to end a contract on a date (rule R19).
+// Leaving is the price of ending a contract on a date (rule R19).
 type Leaving struct {
 	Contract  *Contract
 	End       Date // first day on which it is no longer in force
@@ -22,12 +22,12 @@ type Leaving struct {
 
 	Parts     []Remaining
 	Remaining decimal.D // of all commitments, with twelve decimals
-	Amount    decimal.D // what is due, with twelve decimals
+	Amount    decimal.D // the due amount, with twelve decimals
 
 	amount *big.Rat
 }
 
-// Remaining is a part of the remaining commitment: so many whole periods, or some days of one.
+// Remaining is a part of the remaining commitment: a number of whole periods, or some days of one.
 type Remaining struct {
 	Commitment string
 	Worth      decimal.D // of a whole period
@@ -49,7 +49,7 @@ func (l *Leaving) Rate() string {
 	return "flat " + l.Tier.flat.amount.String()
 }
 
-// leave computes early termination: for a contract that ended, and for a question what if.
+// leave computes early termination, both for a contract that ended and for a what-if question.
 func (e *Engine) leave(c *Contract, end, noticed Date, payer uint32, rev registry.Revision) (*Leaving, error) {
 	end = max(end, c.Start)
 	l := &Leaving{Contract: c, End: end, Noticed: noticed, EndOfTerm: c.EndOfTerm(noticed, end), Month: c.monthOf(end),
@@ -99,8 +99,8 @@ func (e *Engine) whole(c *Contract, m *Commitment, at Date, payer uint32, rev re
 	return q.first, q.next, q.whole, err
 }
 
-// remaining is what is left of a period from a date to another. Minimums that change within it, because a ramp begins a step, are parts of
-// their own.
+// remaining returns the remaining commitment of a period between two dates. If the minimum changes within it, because
+// a ramp begins a step, each minimum is a part of its own.
 func (l *Leaving) remaining(c *Contract, m *Commitment, from, to, first, next Date, of int) *big.Rat {
 	total := new(big.Rat)
 	for from < to {
@@ -125,7 +125,7 @@ func (l *Leaving) remaining(c *Contract, m *Commitment, from, to, first, next Da
 	return total
 }
 
-// add adds a part, and joins whole periods of one worth.
+// add adds a part, and joins whole periods of equal worth.
 func (l *Leaving) add(r Remaining, whole bool) {
 	r.Worth, _, _ = exact(r.worth)
 	if !whole {
@@ -140,8 +140,8 @@ func (l *Leaving) add(r Remaining, whole bool) {
 	l.Parts = append(l.Parts, r)
 }
 
-// WhatIf is what it would cost to end a contract on a date, if notice is given on another. It is computed as the early termination of a
-// contract that ends.
+// WhatIf returns the price of ending a contract on a date, if notice is given on another. It uses the same
+// computation as the early termination of a contract that ends.
 func (e *Engine) WhatIf(id string, end, noticed Date, rev registry.Revision) (*Leaving, error) {
 	c, docs, err := e.contract(id, rev)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"ratemill/udr"
 )
 
-// Literal is an amount, a number, a quantity or a price, by what the commitment counts.
+// Literal is an amount, a number, a quantity or a price, depending on the kind of the commitment.
 type Literal struct {
 	Text string
 	Pos  diag.Pos

@@ -16,12 +16,12 @@ import (
 const (
 	Draft      = "draft"
 	Active     = "active"
-	Ended      = "ended"      // with a term, or by agreement: nothing is due for it
+	Ended      = "ended"      // at the end of a term, or by agreement: no charge is due for it
 	Terminated = "terminated" // before the end of a term
 )
 
-// Signed is the value of the statements about a contract: what was signed, and where the contract is in its life. One with status ended or
-// terminated begins on the first day on which the contract is no longer in force.
+// Signed is the value of the statements about a contract: the signed terms, and the status. A statement with status
+// ended or terminated begins on the first day on which the contract is no longer in force.
 type Signed struct {
 	Account      string   `yaml:"account,required" json:"account" doc:"The account that signed it." example:"acme"`
 	Document     string   `yaml:"document,required" json:"document" doc:"The contract document of the catalogue." example:"fleet-24"`
@@ -32,9 +32,10 @@ type Signed struct {
 	Coterminates string   `yaml:"coterminates" json:"coterminates,omitempty" doc:"Id of the contract whose end is the end of this one. Without it, the account's contract of the document that coterminates names." example:"acme-master"`
 	Products     []string `yaml:"products" json:"products,omitempty" doc:"Plans, parts and add-ons that a contract of level line is about." example:"[tracker]"`
 	SIMs         []string `yaml:"sims" json:"sims,omitempty" doc:"SIMs that a contract of level line is about, each as KIND:IDENTIFIER. Its commitments are of connections." example:"[\"imsi:214070000000001\"]"`
-	// Entitlements are those of the document, kept with what was signed: gates of onboardings read them.
+	// Entitlements are copied from the document at signing, because gates of onboardings read them.
 	Entitlements *Entitled `yaml:"entitlements" json:"entitlements,omitempty"`
-	// Over is the end of a contract that does not renew, by its document when it was signed: gates of onboardings read it.
+	// Over is the end of a contract that does not renew, copied from its document at signing, because gates of
+	// onboardings read it.
 	Over Date `yaml:"-" json:"until,omitempty"`
 }
 
@@ -75,8 +76,8 @@ func identifier(text string) (id udr.Identifier, err error) {
 	return id, nil
 }
 
-// Complete checks a contract that is signed against its document, and takes the document's entitlements. All mistakes
-// are reported at once.
+// Complete checks a signed contract against its document, and copies the document's entitlements. It reports all
+// mistakes at once.
 func (v *Signed) Complete(d *Documents) (wrong []error) {
 	if d == nil {
 		return nil
@@ -116,7 +117,8 @@ func (v *Signed) Complete(d *Documents) (wrong []error) {
 	return wrong
 }
 
-// single refuses commitments that cannot be counted for single SIMs: charges stand on lines for all SIMs of an account.
+// single refuses commitments that cannot be counted for single SIMs, because lines have the charges of all SIMs of an
+// account.
 func (v *Signed) single(doc *Document) error {
 	for i := range doc.Commitments {
 		if m := &doc.Commitments[i]; len(v.SIMs) > 0 && m.Of != connections {
@@ -134,7 +136,7 @@ func texts(list []diag.Text) (all []string) {
 	return all
 }
 
-// Form is how people write contracts in import files. Without documents, any name of a document is one.
+// Form describes how people write contracts in import files. If there are no documents, it accepts any document name.
 func Form(docs *Documents) registry.Form {
 	return registry.Form{Kind: registry.KindContract, Fields: registry.FieldsOf(Signed{}), Read: func(n *diag.Node) ([]byte, diag.List) {
 		var v Signed
@@ -169,24 +171,24 @@ func (v *Signed) Value() ([]byte, error) {
 type Contract struct {
 	ID string
 	Signed
-	Doc *Document // nil for a draft whose document is not there yet
+	Doc *Document // nil for a draft whose document does not exist yet
 
 	account uint32 // number of Account
 	anchor  int    // day of the month on which its months begin, 1 to 31
-	end     Date   // first day on which it is no longer in force, as stated; 0 if nobody said so
+	end     Date   // first day on which it is no longer in force, as stated; 0 if none is stated
 	how     string // Ended or Terminated, if it ends
 	noticed Date
-	from    udr.Instant // of the statement by which it was made
-	stated  struct {    // the end as somebody stated it; an account that is terminated may end it before
+	from    udr.Instant // beginning of the statement that created it
+	stated  struct {    // the stated end; the termination of the account may end it earlier
 		end  Date
 		how  string
 		from udr.Instant
 	}
-	master *Contract // whose end is its own, nil if it has its own
+	master *Contract // the contract whose end is also the end of this one; nil if it has its own end
 	sims   map[uint32]bool
 }
 
-// read is a contract as known at a revision; nil if it is not there. It is signed by a document of docs.
+// read returns a contract as known at a revision; nil if it does not exist. Its document is one of docs.
 func (e *Engine) read(id string, rev registry.Revision, docs *Documents) (*Contract, error) {
 	var c *Contract
 	signed := false
@@ -230,11 +232,11 @@ func (e *Engine) read(id string, rev registry.Revision, docs *Documents) (*Contr
 	return c, e.complete(c, rev, docs)
 }
 
-// Stated is the beginning of the statement by which the contract was made.
+// Stated returns the beginning of the statement that created the contract.
 func (c *Contract) Stated() udr.Instant { return c.from }
 
-// Ending is the day from which the contract is no longer in force, as somebody stated it, how, and the beginning of that statement; 0 if
-// nobody did.
+// Ending returns the stated first day on which the contract is no longer in force, the kind of end, and the beginning
+// of that statement; 0 if none is stated.
 func (c *Contract) Ending() (end Date, how string, from udr.Instant) {
 	return c.stated.end, c.stated.how, c.stated.from
 }
@@ -264,7 +266,7 @@ func (e *Engine) dateOf(account uint32, at udr.Instant, rev registry.Revision) D
 	return Date(registry.LocalDate(zone, at))
 }
 
-// accountAt is an account at a time; before it begins, as it begins.
+// accountAt returns an account at a time. Before the account begins, it returns the account's first state.
 func (e *Engine) accountAt(account uint32, at udr.Instant, rev registry.Revision) (*registry.Account, bool) {
 	if a, ok := e.facts.View.Account(account, at, rev); ok {
 		return a, true
@@ -277,7 +279,7 @@ func (e *Engine) accountAt(account uint32, at udr.Instant, rev registry.Revision
 	return nil, false
 }
 
-// complete finds what a contract refers to.
+// complete finds the things to which a contract refers.
 func (e *Engine) complete(c *Contract, rev registry.Revision, docs *Documents) error {
 	c.Doc = docs.Contracts.At(c.Document, c.Start)
 	if c.Doc == nil {
@@ -340,7 +342,7 @@ func (e *Engine) terminated(account string, number uint32, rev registry.Revision
 	return 0
 }
 
-// join finds the contract whose end is that of another.
+// join finds the contract that sets the end of another.
 func (e *Engine) join(c *Contract, rev registry.Revision, docs *Documents) error {
 	id := c.Coterminates
 	if id == "" && c.Doc.Coterminates.Value == "" {
@@ -399,5 +401,5 @@ func (e *Engine) by(id string, account uint32, document string, rev registry.Rev
 	})
 }
 
-// decode reads those fields of a stored value that v has.
+// decode reads the fields of a stored value that v declares.
 func decode(value []byte, v any) error { return json.Unmarshal(value, v) }

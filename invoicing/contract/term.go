@@ -38,8 +38,9 @@ func (c *Contract) term() int {
 	return int(c.Doc.Term)
 }
 
-// EndOfTerm is the end of the term to which the customer is bound if notice is given on a date for an end on another: the first day after
-// the term. Notice that comes too late for the end of one term is for that of the next.
+// EndOfTerm returns the end of the term to which the customer is bound, if notice is given on a date for an end on
+// another: the first day after the term. Notice that is too late for the end of one term counts for the end of the
+// next.
 func (c *Contract) EndOfTerm(noticed, end Date) Date {
 	if c.master != nil {
 		return c.master.EndOfTerm(noticed, end)
@@ -53,7 +54,7 @@ func (c *Contract) EndOfTerm(noticed, end Date) Date {
 	return c.month(n)
 }
 
-// Until is the first day on which the contract is no longer in force; a date after all others if it goes on.
+// Until returns the first day on which the contract is no longer in force; a date after all others if it continues.
 func (c *Contract) Until() Date {
 	until := never
 	switch mode := c.Doc.Renewal.Mode; {
@@ -68,7 +69,7 @@ func (c *Contract) Until() Date {
 	return until
 }
 
-// left is the day on which the contract ends early, and the day on which notice was given for it; false if it does not.
+// left returns the day on which the contract ends early, and the day of the notice; false if it does not end early.
 func (c *Contract) left() (end, noticed Date, ok bool) {
 	if c.end != 0 && (c.master == nil || c.end <= c.master.Until()) {
 		if c.how != Terminated {
@@ -89,7 +90,7 @@ func (c *Contract) left() (end, noticed Date, ok bool) {
 	return end, noticed, ok
 }
 
-// StatusOn is where the contract is in its life on a date.
+// StatusOn returns the status of the contract on a date.
 func (c *Contract) StatusOn(d Date) string {
 	switch {
 	case c.Status == Draft || c.Doc == nil:
@@ -106,8 +107,8 @@ func (c *Contract) StatusOn(d Date) string {
 // cycle is a billing cycle of an account, as known at a revision.
 type cycle struct {
 	first, next Date
-	// whole is the number of dates of the cycle as it would be if its day had always held: in the first one after a change of the cycle
-	// day, which is shorter, a day costs what it costs in a whole one.
+	// whole returns the number of dates of a full cycle. The first cycle after a change of the cycle day is shorter,
+	// but a day in it has the same price as in a full one.
 	whole    int
 	zone     *time.Location
 	currency string
@@ -127,13 +128,13 @@ func (e *Engine) cycle(account uint32, rev registry.Revision, date Date) (cycle,
 // Month is the number of the month of the contract that contains a date, counted from 1.
 func (c *Contract) Month(d Date) int { return c.monthOf(d) }
 
-// Ends is Until, false if the contract goes on until somebody gives notice.
+// Ends returns Until; false if the contract continues until notice is given.
 func (c *Contract) Ends() (until Date, ends bool) {
 	until = c.Until()
 	return until, until != never
 }
 
-// Joined is the id of the contract whose end is that of this one, "" if it has its own.
+// Joined returns the id of the contract that sets the end of this one, "" if it has its own end.
 func (c *Contract) Joined() string {
 	if c.master == nil {
 		return ""

@@ -8,12 +8,13 @@ import (
 	"strings"
 )
 
-// Rules is the version of the program's rules for documents. A program that would give other amounts for the same inputs gets the next
-// one, and keeps the code of every version by which a document was issued.
+// Rules is the version of the program's rules for documents. If a change gives other amounts for the same inputs, the
+// program gets the next version. It keeps the code of every version by which a document was issued.
 const Rules = 1
 
-// Canonical is the text of a document from which its hash is made: inputs, who sells and who pays as printed, lines, tax groups and totals,
-// each amount as a decimal with the fewest digits. number and dates come first, so that a preview differs from the final document in those lines only.
+// Canonical is the text from which the hash of a document is made: inputs, seller and payer as printed, lines, tax
+// groups and totals. Each amount is a decimal with the fewest digits. number and dates come first, so that a preview
+// differs from the final document in those lines only.
 func (d *Document) Canonical() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "number %q\nissued %s\ndue %s\n", d.Number, d.Issued, d.Due)
@@ -35,7 +36,7 @@ func (d *Document) body(b *strings.Builder) {
 		what  string
 		value any
 	}{{"payer", d.Payer}, {"seller", d.Seller}, {"terms", d.Terms}, {"notes", d.Notes}} {
-		text, _ := json.Marshal(part.value) // texts, numbers and dates: nothing that cannot be written
+		text, _ := json.Marshal(part.value) // only texts, numbers and dates, which can always be written
 		fmt.Fprintf(b, "printed %s %s\n", part.what, text)
 	}
 	fmt.Fprintf(b, "currency %s %d gross %t\n", d.Currency, d.Scale, d.Gross)

@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// Difference is a row of the canonical text that a stored document and the computed one do not have in common.
+// Difference is a row in which the canonical texts of a stored document and the computed one differ.
 type Difference struct {
 	Part     string `json:"part"`     // line 4, tax S 21, total, close 2026-03-01..2026-04-01
 	Stored   string `json:"stored"`   // empty if the stored document has no such part
 	Computed string `json:"computed"` // empty if the computed one has none
 }
 
-// part is an entry of the canonical text: a row, with those that belong to it.
+// part is an entry of the canonical text: a row with the rows that belong to it.
 type part struct {
 	name, key string
 	rows      []string
 }
 
-// Compare tells in which parts the canonical texts of a stored document and a computed one differ. Lines are the same if all that they say
-// before quantities and amounts is; then their numbers may differ too.
+// Compare returns the parts in which the canonical texts of a stored document and a computed one differ. Two lines
+// are the same line if all values before quantities and amounts are equal; their line numbers may differ.
 func Compare(stored, computed *Document) (all []Difference) {
 	was, is := parts(stored.Canonical()), parts(computed.Canonical())
 	find := func(list []part, key string) *part {

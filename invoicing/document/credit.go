@@ -7,13 +7,14 @@ import (
 	"ratemill/decimal"
 )
 
-// Take is what a credit note takes back of one line of a final document, in the prices of that line: net, or gross.
+// Take is the amount that a credit note credits of one line of a final document, in the prices of that line: net or
+// gross.
 type Take struct {
 	Line   int       `json:"line"`
 	Amount decimal.D `json:"amount"` // above 0 for a line above 0, below 0 for one below 0
 }
 
-// Left is what of each line of a document no credit note has taken back, in the order of its lines.
+// Left returns the amount of each line of a document that no credit note has credited yet, in the order of its lines.
 func Left(of *Document, credits []*Document) ([]decimal.D, error) {
 	left := make([]decimal.D, len(of.Lines))
 	for n := range of.Lines {
@@ -30,7 +31,7 @@ func Left(of *Document, credits []*Document) ([]decimal.D, error) {
 	return left, nil
 }
 
-// All takes back everything that is left of a document.
+// All credits everything that is left of a document.
 func All(of *Document, credits []*Document) (takes []Take, err error) {
 	left, err := Left(of, credits)
 	for n, amount := range left {
@@ -41,9 +42,10 @@ func All(of *Document, credits []*Document) (takes []Take, err error) {
 	return takes, err
 }
 
-// Credit makes a credit note for parts of a final document, of which credits were made before. Its tax is the tax of everything credited
-// so far in its tax group, rounded, less the tax credited before (rule R22), so credits of the whole give back the document's tax exactly,
-// in whatever parts. It reports all takes that are more than what is left.
+// Credit makes a credit note for parts of a final document, of which credits were made before. Its tax is the tax of
+// everything credited so far in its tax group, rounded, less the tax credited before (rule R22), so credits of the
+// whole give back the document's tax exactly, in whatever parts. It reports all takes that exceed the remaining
+// amount.
 func Credit(of *Document, credits []*Document, takes []Take) (*Document, error) {
 	left, err := Left(of, credits)
 	if err != nil {
@@ -69,7 +71,7 @@ func Credit(of *Document, credits []*Document, takes []Take) (*Document, error) 
 		d.Lines = append(d.Lines, l)
 	}
 	err = d.creditTax(credits)
-	d.Negative = d.Net.Sign() <= 0 // what takes back a sum below 0 asks for money
+	d.Negative = d.Net.Sign() <= 0 // a credit of a negative sum asks for money
 	return d, err
 }
 
@@ -145,7 +147,7 @@ func (d *Document) creditTax(credits []*Document) error {
 	return d.total()
 }
 
-// creditedBefore is what credit notes have in a tax group.
+// creditedBefore returns the amounts of earlier credit notes in a tax group.
 func creditedBefore(credits []*Document, g *TaxGroup) (basis, tax decimal.D, err error) {
 	for _, c := range credits {
 		for _, o := range c.Taxes {

@@ -6,7 +6,7 @@ import (
 	"ratemill/udr"
 )
 
-// Form is what a document is for.
+// Form is the purpose of a document.
 type Form string
 
 // The forms of documents.
@@ -22,9 +22,10 @@ type Document struct {
 	ID     string `json:"id"`
 	Number string `json:"number,omitempty"` // of its number range, once it is final
 	Form   Form   `json:"form"`
-	// Negative says that it pays money back: a credit note, or a regular document whose sum is negative. Such a document has
-	// the number range and the form of credit notes, with all signs turned around when it is printed. A credit note that takes
-	// back more below 0 than above it asks for money: it has the number range and the form of invoices.
+	// Negative means that the document pays money back: a credit note, or a regular document with a negative sum.
+	// Such a document has the number range and the form of credit notes, and is printed with all signs reversed. A
+	// credit note that credits more negative than positive amounts asks for money, so it has the number range and the
+	// form of invoices.
 	Negative bool   `json:"negative,omitempty"`
 	Corrects string `json:"corrects,omitempty"` // number of the document that a credit note takes back
 
@@ -38,7 +39,7 @@ type Document struct {
 
 	Currency string `json:"currency"`
 	Scale    int    `json:"scale"` // decimals of the currency's minor unit
-	// Gross: prices contain the tax. Then Net of a line is its share of what remains of its tax group.
+	// Gross: prices contain the tax. The Net of a line is then its share of its tax group's net amount.
 	Gross bool       `json:"gross,omitempty"`
 	Lines []Line     `json:"lines"`
 	Taxes []TaxGroup `json:"taxes"`
@@ -55,7 +56,7 @@ type Document struct {
 func (d *Document) Accounts() []string {
 	all := []string{d.Payer.Account}
 	for i := range d.Lines {
-		if l := &d.Lines[i]; l.Account != all[len(all)-1] { // they come one account after the other in each section
+		if l := &d.Lines[i]; l.Account != all[len(all)-1] { // within each section, accounts come one after the other
 			all = append(all, l.Account)
 		}
 	}
@@ -80,7 +81,8 @@ type Party struct {
 	Endpoint     string   `json:"endpoint,omitempty"` // electronic address with its scheme, as 0204:991-1234512345-06
 }
 
-// Terms are what of a payer's billing profile and accounting group stands on a document, or decides how it is made, delivered and paid.
+// Terms are the values of a payer's billing profile and accounting group that a document shows, or that decide how it
+// is made, delivered and paid.
 type Terms struct {
 	AccountingGroup string    `json:"accounting_group"`
 	CostCentre      string    `json:"cost_centre,omitempty"`
@@ -103,7 +105,7 @@ type Terms struct {
 	InAdvance       bool      `json:"in_advance,omitempty"`
 }
 
-// Storage is the payer's server to which documents are pushed. Secret says where the secret is, never what it is.
+// Storage is the payer's server to which documents are pushed. Secret refers to the secret and never contains it.
 type Storage struct {
 	SFTP    string `json:"sftp"`
 	User    string `json:"user"`
@@ -120,30 +122,30 @@ type ZeroVAT struct {
 
 // Inputs are everything from which a document was computed. Equal inputs give an equal document.
 type Inputs struct {
-	Closes    []Close `json:"closes"`           // whose items it has, oldest first
+	Closes    []Close `json:"closes"`           // closes whose items it has, oldest first
 	Rules     int     `json:"rules"`            // version of the program's rules for documents
 	Catalogue string  `json:"catalogue"`        // hash of the catalogue version of terms and taxes
 	Credits   []Take  `json:"credits,omitzero"` // of a credit note
 }
 
-// Close is the end of one billing cycle of a payer: which facts and which usage count.
+// Close is the end of one billing cycle of a payer, with the facts and the usage that count.
 type Close struct {
 	Cycle     Period            `json:"cycle"`
 	Facts     registry.Revision `json:"facts"`     // the facts known
 	Before    registry.Revision `json:"before"`    // those of the previous close, 0 for none
 	Cut       Cut               `json:"cut"`       // the rated log up to here
 	From      Cut               `json:"from"`      // and from here, the cut of the previous close
-	Until     Date              `json:"until"`     // what recurs is billed for the dates before: the end of the cycle, or of the next one
-	Catalogue string            `json:"catalogue"` // hash of the catalogue version that prices what it bills first
+	Until     Date              `json:"until"`     // recurring items are billed up to this date: the end of the cycle, or of the next one
+	Catalogue string            `json:"catalogue"` // hash of the catalogue version that prices the items that it is the first to bill
 	At        udr.Instant       `json:"at"`        // when it was made
 	Rules     int               `json:"rules"`     // version of the program's rules by which its items were made
-	// OffCycle counts the closes between the close of the cycle and that of the next one, from 1. Such a close has no usage. It has what
-	// became known of closed cycles, and the one-off charges of the cycle that runs.
+	// OffCycle counts the closes between the close of the cycle and that of the next one, from 1. Such a close has no
+	// usage. It has corrections of closed cycles, and the one-off charges of the running cycle.
 	OffCycle int `json:"off_cycle,omitempty"`
-	// Early says that the close before was off-cycle, so it has the one-off charges of the cycle that ran then.
+	// Early means that the previous close was off-cycle, so it has the one-off charges of the cycle that ran then.
 	Early bool `json:"early,omitempty"`
-	// Arisen is not 0 for an off-cycle close that has transitions and activations too: those of the cycle that runs that happened until then.
-	// EarlyArisen is that of the close before, EarlyCatalogue the version that priced it there.
+	// Arisen is the time up to which an off-cycle close also has transitions and activations of the running cycle; 0
+	// if it has none. EarlyArisen is that of the previous close, EarlyCatalogue the version that priced them there.
 	Arisen         udr.Instant `json:"arisen,omitempty"`
 	EarlyArisen    udr.Instant `json:"early_arisen,omitempty"`
 	EarlyCatalogue string      `json:"early_catalogue,omitempty"`

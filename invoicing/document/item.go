@@ -8,7 +8,7 @@ import (
 // Date is a local date of the payer's zone.
 type Date = registry.Date
 
-// Period is a range of local dates: From is in it, To is not.
+// Period is a range of local dates, including From but not To.
 type Period struct {
 	From Date `json:"from"`
 	To   Date `json:"to"`
@@ -17,7 +17,7 @@ type Period struct {
 // Days is the number of its dates.
 func (p Period) Days() int { return int(p.To - p.From) }
 
-// Kind says what an item is for.
+// Kind is the kind of charge of an item.
 type Kind string
 
 // The kinds of items. Their order is that of the sections of a document.
@@ -29,7 +29,7 @@ const (
 	Transition Kind = "transition" // a SIM entered a state that costs
 	Activation Kind = "activation" // a SIM was activated
 	OneOff     Kind = "one_off"    // a person added it
-	Commitment Kind = "commitment" // what a contract's minimum exceeds
+	Commitment Kind = "commitment" // the shortfall below a contract's minimum
 	Penalty    Kind = "penalty"    // a contract ended early
 	Adjustment Kind = "adjustment" // a person corrected a line
 )
@@ -37,19 +37,21 @@ const (
 // Kinds are the kinds in the order of a document.
 var Kinds = []Kind{Recurring, Addon, PoolFee, Usage, Transition, Activation, OneOff, Commitment, Penalty, Adjustment}
 
-// Item is the smallest part of a document: what one SIM or account owes for one thing in one period. It is exact.
+// Item is the smallest part of a document: the exact amount that one SIM or account owes for one thing in one period.
 type Item struct {
 	Kind    Kind   `json:"kind"`
-	Account string `json:"account"` // of the SIM, or that has the product; the section of the document
-	// SIM is the number of the SIM, 0 for what an account owes as a whole. Lines of usage have no SIM: their records do.
+	Account string `json:"account"` // account of the SIM, or account that has the product; the section of the document
+	// SIM is the number of the SIM, 0 for charges of a whole account. Lines of usage have no SIM, because their
+	// records do.
 	SIM     uint32 `json:"sim,omitempty"`
-	Product string `json:"product"` // part, plan, contract: what is charged, by its name in the catalogue
+	Product string `json:"product"` // name in the catalogue of the charged part, plan or contract
 	Version Date   `json:"version"` // date from which that version of it is in force, 0 for always
 	State   string `json:"state,omitempty"`
 	Class   string `json:"class,omitempty"`  // usage class
 	Zone    string `json:"zone,omitempty"`   // of usage
 	Tariff  string `json:"tariff,omitempty"` // of usage: name of the price in the plan
-	// Cycle is the first date of the billing cycle to which it belongs; Period is what it pays for, within that cycle or several.
+	// Cycle is the first date of the billing cycle to which it belongs. Period is the time for which it pays, within
+	// one cycle or several.
 	Cycle  Date   `json:"cycle"`
 	Period Period `json:"period"`
 	// Quantity is that of the line's text: SIM-days, units, records. Unit names it: days, B, 1.
@@ -62,11 +64,11 @@ type Item struct {
 	// Days of the period, and of the whole of it, if it was prorated: Price × Days / Of.
 	Days int `json:"days,omitempty"`
 	Of   int `json:"of,omitempty"`
-	// Exact is the amount, rounded half up at the twelfth decimal, and Below what that rounding removed.
+	// Exact is the amount, rounded half up at the twelfth decimal. Below is the part that this rounding removed.
 	Exact decimal.D        `json:"exact"`
 	Below decimal.Fraction `json:"below,omitzero"`
 	Tax   string           `json:"tax"` // tax class
-	// Cause is what made it, where it is one fact: cause key of a transition, id of a one-off.
+	// Cause is the single fact that caused it, if there is one: the cause key of a transition, the id of a one-off.
 	Cause string `json:"cause,omitempty"`
 	Text  string `json:"text,omitempty"` // a person's words for a one-off
 }

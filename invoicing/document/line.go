@@ -7,7 +7,7 @@ import (
 	"ratemill/decimal"
 )
 
-// Line is a line of a document: the sum of the items that are equal but for their SIM, rounded once (rule R4).
+// Line is a line of a document: the sum of items that differ only in their SIM, rounded once (rule R4).
 type Line struct {
 	No      int    `json:"no"` // from 1, in the order of the document
 	Kind    Kind   `json:"kind"`
@@ -20,7 +20,7 @@ type Line struct {
 	Tariff  string `json:"tariff,omitempty"` // name of the price in the plan, of usage
 	Cycle   Date   `json:"cycle"`
 	Period  Period `json:"period"`
-	Cause   string `json:"cause,omitempty"` // of a one-off, a commitment, a penalty: what made it
+	Cause   string `json:"cause,omitempty"` // of a one-off, a commitment, a penalty: its cause
 
 	SIMs     int       `json:"sims,omitempty"` // SIMs with an item in it, in each close
 	Items    int       `json:"items"`
@@ -29,11 +29,11 @@ type Line struct {
 	Records  int64     `json:"records,omitempty"`
 	Price    decimal.D `json:"price"`
 	Per      int64     `json:"per,omitempty"`
-	Prorated bool      `json:"prorated,omitempty"` // an item of it is for a part of its period
+	Prorated bool      `json:"prorated,omitempty"` // some item is for only a part of its period
 
 	Exact decimal.D `json:"exact"` // sum of the items
-	// Amount is Exact rounded to the minor unit, half away from zero, and Rest what rounding removed. With net prices it is Net;
-	// with gross prices Net is its share of the net amount of its tax group.
+	// Amount is Exact rounded to the minor unit, half away from zero. Rest is the part that this rounding removed.
+	// With net prices it is Net; with gross prices Net is its share of the net amount of its tax group.
 	Amount decimal.D `json:"amount"`
 	Rest   decimal.D `json:"rest"`
 	Net    decimal.D `json:"net"`
@@ -42,12 +42,12 @@ type Line struct {
 	Category string    `json:"category"`
 	Rate     decimal.D `json:"rate"`
 	Reason   string    `json:"reason,omitempty"`
-	// Takes back this line of the document that a credit note corrects.
+	// The number of the credited line in the document that a credit note corrects.
 	Takes int    `json:"takes,omitempty"`
 	Text  string `json:"text,omitempty"` // a person's words for a one-off
 }
 
-// key says which items are one line.
+// key is equal for items of the same line.
 type key struct {
 	kind    Kind
 	account string
@@ -71,7 +71,7 @@ func (l *Line) key() key {
 		l.Cause}
 	switch l.Kind {
 	case Recurring, Addon, PoolFee:
-		// Items of one product and state differ in their days; the line says the whole cycle.
+		// Items of one product and state differ in their days; the line shows the whole cycle.
 		k.period = Period{}
 	}
 	return k
@@ -84,7 +84,7 @@ type Sums struct {
 	last  []uint32 // by line: the SIM of its last item
 }
 
-// NewSums has no lines.
+// NewSums makes empty sums.
 func NewSums() *Sums { return &Sums{at: map[key]int{}} }
 
 // SumsOf adds up items.
@@ -98,7 +98,7 @@ func SumsOf(items []Item) (*Sums, error) {
 	return s, nil
 }
 
-// lineOf is the line of an item alone.
+// lineOf makes a line of a single item.
 func lineOf(i *Item) Line {
 	l := Line{
 		Kind: i.Kind, Account: i.Account, Product: i.Product, Version: i.Version, State: i.State, Class: i.Class, Zone: i.Zone,
@@ -112,7 +112,7 @@ func lineOf(i *Item) Line {
 	return l
 }
 
-// Has reports whether an item is one of those that a line adds up.
+// Has reports whether an item belongs to a line.
 func (l *Line) Has(i *Item) bool {
 	of := lineOf(i)
 	return of.key() == l.key()
@@ -130,7 +130,7 @@ func LineOf(lines []Line) func(*Item) int {
 	}
 }
 
-// Add adds an item. The items of one SIM come together.
+// Add adds an item. The items of one SIM must come together.
 func (s *Sums) Add(i *Item) (err error) {
 	l := lineOf(i)
 	at, err := s.merge(&l)
@@ -169,14 +169,14 @@ func (s *Sums) merge(l *Line) (at int, err error) {
 	return at, err
 }
 
-// Exact are the lines before they are rounded, in the order of a document.
+// Exact returns the lines before rounding, in the order of a document.
 func (s *Sums) Exact() []Line {
 	lines := slices.Clone(s.lines)
 	slices.SortStableFunc(lines, order)
 	return lines
 }
 
-// Lines are the lines of a document in a currency with that many decimals, in the order in which they are printed.
+// Lines returns the lines of a document in a currency with the given number of decimals, in the order of printing.
 func (s *Sums) Lines(scale int) ([]Line, error) {
 	lines := s.Exact()
 	for n := range lines {
@@ -188,7 +188,7 @@ func (s *Sums) Lines(scale int) ([]Line, error) {
 	return lines, nil
 }
 
-// moneyRounding is that of lines and tax groups: half away from zero.
+// moneyRounding is the rounding of lines and tax groups: half away from zero.
 func moneyRounding(scale int) decimal.Rounding {
 	return decimal.Rounding{Scale: scale, Mode: decimal.HalfUp}
 }

@@ -16,7 +16,7 @@ type TaxGroup struct {
 	Tax      decimal.D `json:"tax"`
 }
 
-// Taxed is what the tax rules say of a line.
+// Taxed is the result of the tax rules for a line.
 type Taxed struct {
 	Category string
 	Rate     decimal.D
@@ -61,7 +61,7 @@ func (d *Document) tax() error {
 	return d.total()
 }
 
-// round computes the tax. With gross prices Basis is the gross sum before, and what remains of it without the tax afterwards.
+// round computes the tax. With gross prices, Basis is the gross sum before the call, and the net sum after it.
 func (g *TaxGroup) round(scale int, gross bool) (err error) {
 	if !gross {
 		product, err := g.Basis.Mul(g.Rate)
@@ -100,8 +100,9 @@ func (d *Document) total() (err error) {
 	return err
 }
 
-// spread divides the net amount of each tax group among its lines, whose prices are gross: each line gets its own net amount rounded
-// towards zero to the minor unit, and the minor units that remain go to the largest remainders, the first line where these are equal.
+// spread divides the net amount of each tax group among its lines, whose prices are gross: each line gets its own net
+// amount rounded towards zero to the minor unit. The remaining minor units go to the lines with the largest
+// remainders; of equal ones, to the first line.
 func (d *Document) spread() error {
 	for _, g := range d.Taxes {
 		whole, err := hundred.Add(g.Rate)
