@@ -239,39 +239,6 @@ func (b *Book) TakesSIMs(id string, when udr.Instant) error {
 	return nil
 }
 
-// SingleBill reports differences between the accounts of a project with one bill at a time, in values that the bill
-// has only once: accounting group, time zone, cycle day.
-func (b *Book) SingleBill(project string, when udr.Instant) (wrong []error) {
-	p := Value[Project](b, registry.KindProject, project, "", when)
-	if p == nil || !p.SingleBill {
-		return nil
-	}
-	var first string
-	var terms [3]string
-	for n := uint32(1); n <= b.View.Accounts(); n++ {
-		a, ok := b.View.Account(n, when, b.Revision)
-		if !ok || a.Project != project || b.Payer(a.ID, when) != a.ID {
-			continue
-		}
-		its := [3]string{"", a.Zone.String(), fmt.Sprint(a.CycleDay)}
-		if profile := b.Profile(a.ID, when); profile != nil {
-			its[0] = profile.AccountingGroup
-		}
-		if first == "" {
-			first, terms = a.ID, its
-			continue
-		}
-		for i, what := range []string{"accounting group", "time zone", "cycle day"} {
-			if its[i] != terms[i] && its[i] != "" && terms[i] != "" {
-				wrong = append(wrong, fmt.Errorf("project %s gets one bill, and its accounts %s and %s differ in the %s: %s and %s", project,
-					first, a.ID,
-					what, terms[i], its[i]))
-			}
-		}
-	}
-	return wrong
-}
-
 // Given returns the resources of an account and of those above it at a time.
 func (b *Book) Given(id string, when udr.Instant) (given Given) {
 	for _, account := range Path(b, id, when) {
@@ -286,11 +253,19 @@ func (b *Book) Given(id string, when udr.Instant) (given Given) {
 	return given
 }
 
-// CompanyID is the id of the company of an account at a time, its own or that of the nearest account above it that has one.
+// CompanyID is the id of the company of an account at a time: its own or that of its project, or those of the nearest account above it
+// that has one.
 func (b *Book) CompanyID(id string, when udr.Instant) string {
 	for _, account := range Path(b, id, when) {
-		if a := b.Account(account, when); a != nil && a.Company != "" {
+		a := b.Account(account, when)
+		if a == nil {
+			continue
+		}
+		if a.Company != "" {
 			return a.Company
+		}
+		if p := Value[Project](b, registry.KindProject, a.Project, "", when); a.Project != "" && p != nil && p.Company != "" {
+			return p.Company
 		}
 	}
 	return ""

@@ -52,6 +52,7 @@ func (b *bounds) check() Breaches {
 	}
 	b.terminated()
 	b.environments()
+	b.singleBills()
 	slices.SortStableFunc(b.list, func(x, y Breach) int { return cmp.Or(cmp.Compare(x.Subject, y.Subject), cmp.Compare(x.From, y.From)) })
 	return b.list
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -296,33 +295,6 @@ func (d *accountDraft) check() error {
 	d.statements.Load(d.changes.Revision, d.changes.Statements)
 	if broken := registry.CheckBounds(d.registry, d.statements, d.changes, udr.InstantOf(d.now)); len(broken) > 0 {
 		return &Problem{Conflict, broken}
-	}
-	return d.singleBills()
-}
-
-// singleBills asks the projects with one bill what the change set would do to them.
-func (d *accountDraft) singleBills() error {
-	if !d.in.Projects {
-		return nil
-	}
-	d.registry.Publish(d.changes.Revision)
-	d.statements.Publish(d.changes.Revision)
-	d.view = nil
-	d.open()
-	defer d.view.Close()
-	times := map[udr.Instant]bool{udr.InstantOf(d.now): true}
-	for _, s := range d.changes.Statements {
-		times[s.From] = true
-	}
-	for _, a := range d.changes.Accounts {
-		times[a.From] = true
-	}
-	for project := range d.statements.Subjects(registry.KindProject) {
-		for _, when := range slices.Sorted(maps.Keys(times)) {
-			if wrong := d.book.SingleBill(project, when); len(wrong) > 0 {
-				return &Problem{Conflict, errors.Join(wrong...)}
-			}
-		}
 	}
 	return nil
 }

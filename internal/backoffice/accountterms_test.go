@@ -49,22 +49,23 @@ func TestASubAccountThatDiffersFromItsPayerIsRefused(t *testing.T) {
 	}
 }
 
-func TestAccountsOfAProjectWithOneBillShareWhatTheBillHasOnce(t *testing.T) {
+func TestASecondPayerOfAProjectWithOneBillIsRefused(t *testing.T) {
 	o := onboarded(t)
 	o.Installation.Projects = true
 	ctx := t.Context()
 	_, err := o.Set(ctx, backoffice.SetOrder{AccountOrder: by(""), Account: "p", Kind: "project",
 		Fields: map[string]string{"company": "globex-ltd", "name": "P", "single_bill": "true"}})
 	require.NoError(t, err)
-	root := backoffice.NewAccount{AccountOrder: by(""), Account: "one", Company: "globex-ltd", Project: "p", Currency: "EUR",
-		Zone:     "Europe/London",
-		CycleDay: 1}
+	root := backoffice.NewAccount{AccountOrder: by(""), Account: "one", Project: "p", Currency: "EUR", Zone: "Europe/London", CycleDay: 1}
 	_, err = o.CreateAccount(ctx, root)
 	require.NoError(t, err)
-	root.Account, root.CycleDay = "two", 15
+	one, err := o.ShowAccount(ctx, "one", backoffice.AccountQuestion{})
+	require.NoError(t, err)
+	require.Equal(t, "globex-ltd", one.Company, "the company is that of the project")
+	root.Account = "two"
 	_, err = o.CreateAccount(ctx, root)
-	require.ErrorContains(t, err, "project p gets one bill, and its accounts one and two differ in the cycle day: 1 and 15")
-	root.CycleDay, root.Project = 1, "q"
+	require.ErrorContains(t, err, "account one would be on the bill of account one, and account two on that of account two")
+	root.Project = "q"
 	_, err = o.CreateAccount(ctx, root)
 	require.ErrorContains(t, err, "no project is called q")
 }

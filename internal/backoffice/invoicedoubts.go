@@ -25,13 +25,15 @@ type doubting struct {
 	warehouse *warehouse.Warehouse
 	some      bool // the basis has the SIMs of some payers: others are not unknown
 
+	lock    sync.Mutex
 	once    sync.Once
 	err     error
-	sources map[uint32][]string             // by billing root
-	files   map[string][]doubtfulFile       // by source
-	waiting map[uint32][]warehouseSuspended // by payer
-	off     map[uint32]string               // by payer: its invoice balance is off
-	general []string                        // findings that concern no payer in particular
+	sources map[uint32][]string                 // by billing root
+	files   map[string][]doubtfulFile           // by source
+	waiting map[uint32][]warehouseSuspended     // by payer
+	off     map[uint32]string                   // by payer: its invoice balance is off
+	bills   map[document.Date]map[uint32]string // by the end of a cycle and the payer: its project gets one bill, and this is not it
+	general []string                            // findings that concern no payer in particular
 }
 
 // doubtfulFile is a file that is not whole, and since when.
@@ -58,6 +60,9 @@ func (d *doubting) of(ctx context.Context, payer uint32, cycle document.Period, 
 		reasons = append(reasons, off)
 	}
 	at := udr.InstantOf(cycle.To.UTC())
+	if several := d.severalBills(cycle.To, at-1)[payer]; several != "" {
+		reasons = append(reasons, several)
+	}
 	root, _, ok := d.basis.View.Root(payer, at-1, d.basis.Facts)
 	if !ok {
 		root = payer
@@ -90,6 +95,16 @@ func (d *doubting) of(ctx context.Context, payer uint32, cycle document.Period, 
 	return reasons, nil
 }
 
+// severalBills are the payers of projects that get one bill and would not at the end of a cycle. Workers ask at the same time.
+func (d *doubting) severalBills(end document.Date, at udr.Instant) map[uint32]string {
+	d.lock.Lock()
+	defer d.lock.Unlock()
+	if d.bills[end] == nil {
+		d.bills[end] = registry.SeveralBills(d.basis.View, d.basis.Statements, at, d.basis.Facts)
+	}
+	return d.bills[end]
+}
+
 // findings are what concerns no payer in particular.
 func (d *doubting) findings(ctx context.Context) ([]string, error) {
 	d.once.Do(func() { d.err = d.find(ctx) })
@@ -97,6 +112,7 @@ func (d *doubting) findings(ctx context.Context) ([]string, error) {
 }
 
 func (d *doubting) find(ctx context.Context) error {
+	d.bills = map[document.Date]map[uint32]string{}
 	d.sources, d.files, d.waiting = map[uint32][]string{}, map[string][]doubtfulFile{}, map[uint32][]warehouseSuspended{}
 	roots, err := d.warehouse.SourcesOfRoots(ctx, d.basis.Now.AddDate(0, -3, 0))
 	if err != nil {

@@ -1,0 +1,154 @@
+package registry
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"ratemill/udr"
+)
+
+// singleBill reports whether a project gets one bill.
+func singleBill(project []byte) bool {
+	if !bytes.Contains(project, []byte(`"single_bill"`)) {
+		return false
+	}
+	var v struct {
+		SingleBill bool `json:"single_bill"`
+	}
+	return json.Unmarshal(project, &v) == nil && v.SingleBill
+}
+
+// singleBills checks that one account of a project with one bill pays for all its accounts, and for no others: a document has one payer,
+// and so one currency, zone, cycle day and accounting group.
+func (b *bounds) singleBills() {
+	if b.s == nil {
+		return
+	}
+	single := map[string]bool{}
+	for id := range b.s.Subjects(KindProject) {
+		for _, f := range b.s.Told(KindProject, id) {
+			single[id] = single[id] || singleBill(f.Value)
+		}
+	}
+	if len(single) == 0 || len(b.affected()) == 0 && !slices.ContainsFunc(b.changes.Statements, func(f Statement) bool {
+		return f.Kind == KindProject
+	}) {
+		return
+	}
+	members := b.inProjects(single)
+	for _, id := range slices.Sorted(maps.Keys(members)) {
+		b.singleBill(id, members[id])
+	}
+}
+
+// inProjects are the accounts that ever were in some projects.
+func (b *bounds) inProjects(projects map[string]bool) map[string][]uint32 {
+	members := map[string][]uint32{}
+	for number, facts := range b.a.facts {
+		for i := range facts {
+			if id := facts[i].Project; projects[id] && !slices.Contains(members[id], uint32(number)) {
+				members[id] = append(members[id], uint32(number))
+			}
+		}
+	}
+	return members
+}
+
+// singleBill checks one project at all times at which its accounts, those above and below them, or itself may change.
+func (b *bounds) singleBill(project string, members []uint32) {
+	var instants []udr.Instant
+	for _, f := range b.s.Told(KindProject, project) {
+		instants = append(instants, f.From)
+	}
+	tree := map[uint32]bool{}
+	for _, number := range members {
+		tree[number] = true
+	}
+	for _, number := range b.a.withDescendants(tree) {
+		instants = append(instants, b.instants(number)...)
+	}
+	slices.Sort(instants)
+	for _, at := range slices.Compact(instants) {
+		number, why := b.severalBills(project, members, at, b.rev)
+		if _, before := b.severalBills(project, members, at, b.rev-1); why == "" || why == before {
+			continue
+		}
+		b.breach(KindAccount, b.a.facts[number][0].ID, at, "project %s gets one bill, but from %s on %s; or write single_bill=false",
+			project, b.day(number, at), why)
+		return
+	}
+}
+
+// severalBills tells why the accounts of a project would not be on one bill of their own at a time, by the example of one of them. Drafts
+// are on no bill yet, and one that is terminated has had its last.
+func (b *bounds) severalBills(project string, members []uint32, at udr.Instant, rev Revision) (number uint32, why string) {
+	if f, ok := b.s.At(KindProject, project, "", at, rev); !ok || !singleBill(f.Value) {
+		return 0, ""
+	}
+	var first, payer uint32
+	for _, number := range members {
+		a, ok := b.a.account(number, at, rev)
+		if !ok || a.Project != project {
+			continue
+		}
+		status := StatusOf(b.s, a.ID, at, rev)
+		if status == StatusTerminated {
+			continue
+		}
+		its, stated := b.a.profiled(b.s, number, at, rev), true
+		if its == 0 {
+			its, stated = a.Root, false
+		}
+		of, _ := b.a.account(its, at, rev)
+		if first == 0 {
+			first, payer = number, its
+		}
+		switch {
+		case its != payer:
+			one, _ := b.a.account(first, at, rev)
+			pays, _ := b.a.account(payer, at, rev)
+			return number, fmt.Sprintf("account %s would be on the bill of account %s, and account %s on that of account %s; give one of its "+
+				"accounts the billing profile, and put the others below that one", one.ID, pays.ID, a.ID, of.ID)
+		case stated && status != StatusDraft && of.Project != project:
+			return number, fmt.Sprintf("account %s, which is not in it, pays for its account %s; put account %s into the project, or give "+
+				"account %s a billing profile", of.ID, a.ID, of.ID, a.ID)
+		}
+	}
+	if payer == 0 {
+		return 0, ""
+	}
+	for _, number := range b.a.withDescendants(map[uint32]bool{payer: true}) {
+		a, ok := b.a.account(number, at, rev)
+		if ok && a.Project != "" && a.Project != project && b.a.profiled(b.s, number, at, rev) == payer {
+			pays, _ := b.a.account(payer, at, rev)
+			return number, fmt.Sprintf("account %s pays for account %s of project %s too; give account %s a billing profile", pays.ID, a.ID,
+				a.Project, a.ID)
+		}
+	}
+	return 0, ""
+}
+
+// SeveralBills tells of which payers at a time the bills are not the one that their project says it gets, and why: such facts are older
+// than the bound, which refuses new ones.
+func SeveralBills(v *View, s *Statements, at udr.Instant, rev Revision) (why map[uint32]string) {
+	b := &bounds{r: v.r, s: s, a: &v.r.accounts, rev: rev}
+	why = map[uint32]string{}
+	for id := range s.Subjects(KindProject) {
+		f, ok := s.At(KindProject, id, "", at, rev)
+		if !ok || !singleBill(f.Value) {
+			continue
+		}
+		members := b.inProjects(map[string]bool{id: true})[id]
+		_, reason := b.severalBills(id, members, at, rev)
+		for _, number := range members {
+			a, there := b.a.account(number, at, rev)
+			if payer := b.a.profiled(s, number, at, rev); there && a.Project == id && reason != "" && payer != 0 {
+				why[payer] = fmt.Sprintf("project %s gets one bill, but %s; or write single_bill=false", id, reason)
+			}
+		}
+	}
+	return why
+}
