@@ -8,7 +8,8 @@ import (
 )
 
 // Kind is a kind of catalogue document that another package owns, such as the gates of onboarding. Its documents are in
-// the catalogue's folder, are checked and versioned with it, and are stored in its bundle. No price depends on them.
+// the catalogue's folder, are checked and versioned with it, and are stored in its bundle. No price depends on them;
+// a LateBound may suspend late usage.
 type Kind struct {
 	// Key identifies the kind's documents: a document that has the key is of this kind. Its value is the document's name,
 	// the first field of the struct that Key.New makes.
@@ -64,6 +65,7 @@ func (c *compiler) compileForeign() {
 		f.compiled, f.docs = compiled, nil
 		c.foundForeign(f, list)
 	}
+	c.findLateBounds()
 }
 
 // foundForeign records the mistakes in a kind's documents. Mistakes in a stored catalogue do not prevent rating from

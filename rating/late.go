@@ -1,6 +1,7 @@
 package rating
 
 import (
+	"cmp"
 	"fmt"
 
 	"ratemill/registry"
@@ -30,6 +31,11 @@ func (e *Engine) late(c *Counters, u *udr.Usage) (cycles int, err error) {
 			"paid, and drop it",
 			date(first), date(c.forgotten))
 	}
+	if e.catalogue.lateBounds != nil && u.Taken != 0 {
+		if err := e.lateForPayers(u); err != nil {
+			return 0, err
+		}
+	}
 	root := e.path[len(e.path)-1]
 	if u.Taken < root.end {
 		return 0, nil
@@ -44,6 +50,95 @@ func (e *Engine) late(c *Counters, u *udr.Usage) (cycles int, err error) {
 			cycles, root.facts.ID, date(root.cycle), u.Taken, u.LateUntil)
 	}
 	return cycles, nil
+}
+
+// LateBound is a document of another package, an accounting group, that may bound how late the usage of its payers may be.
+type LateBound interface {
+	LateUntil() int // billing cycles; 0: no bound
+}
+
+// lateBounds are the documents of a kind that bound late usage.
+type lateBounds interface {
+	bounded() bool
+	lateUntil(name string, on registry.Date) int
+}
+
+func (v Versions[T]) bounded() bool {
+	for _, all := range v {
+		for _, d := range all {
+			if b, ok := any(d).(LateBound); ok && b.LateUntil() > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (v Versions[T]) lateUntil(name string, on registry.Date) int {
+	if d := v.At(name, on); d != nil {
+		if b, ok := any(d).(LateBound); ok {
+			return b.LateUntil()
+		}
+	}
+	return 0
+}
+
+// findLateBounds keeps the documents that bound late usage; nil if none does, which costs a record nothing.
+func (c *Catalogue) findLateBounds() {
+	for _, f := range c.foreign {
+		if b, ok := f.compiled.(lateBounds); ok && b.bounded() {
+			c.lateBounds = b
+		}
+	}
+}
+
+// lateForPayers suspends a record that came later than the accounting group of one of its payers accepts: the group and its version
+// that are in force when the file or retry is taken, for then the record would get onto a document. A payer's own cycles are counted.
+func (e *Engine) lateForPayers(u *udr.Usage) error {
+	for level := range e.path {
+		if level > 0 && !e.isCharged(e.path[level]) {
+			continue
+		}
+		paying := level
+		for paying < len(e.path) && !e.view.Profiled(e.path[paying].number, u.At, e.rev) {
+			paying++
+		}
+		if paying == len(e.path) {
+			return nil
+		}
+		p := e.path[paying]
+		if u.Taken < p.end {
+			continue
+		}
+		group := cmp.Or(e.view.AccountingGroup(p.number, u.Taken, e.rev), e.view.AccountingGroup(p.number, u.At, e.rev))
+		k := registry.Cycles{Zone: p.facts.Zone, Day: p.facts.CycleDay}
+		taken := registry.LocalDate(k.Zone, u.Taken)
+		until := e.catalogue.lateBounds.lateUntil(group, registry.Date(taken))
+		if cycles := k.Between(p.cycle, taken); until > 0 && cycles > until {
+			return suspend(Late, "it came %d billing cycles after the one of its use: account %s, which pays for it, began that one on %s, the "+
+				"file or retry was taken at %s, and late_until of accounting group %s is %s. If it is to be paid, raise late_until of that group "+
+				"in the catalogue, restart, and retry; a retry counts from when it is ordered. Otherwise drop it",
+				cycles, p.facts.ID, date(p.cycle), u.Taken, group, cyclesWord(until))
+		}
+	}
+	return nil
+}
+
+// isCharged reports whether an account is charged for the record, for itself or for those below it.
+func (e *Engine) isCharged(p *payer) bool {
+	for i := range e.tiers {
+		if e.tiers[i].payer == p {
+			return true
+		}
+	}
+	return false
+}
+
+func cyclesWord(n int) string {
+	if n == 1 {
+		return "1 cycle"
+	}
+	return fmt.Sprintf("%d cycles", n)
 }
 
 // LateWords says that a rated record was late, and by how much.

@@ -8,12 +8,13 @@ import (
 	"ratemill/udr"
 )
 
-// Prices may have conditions on the installation's own fields of accounts, and on the group of a SIM. These are in
-// statements, which a Registry does not hold, so it keeps copies of just these values.
+// Prices may have conditions on the installation's own fields of accounts, and on the group of a SIM, and the accounting group of a payer
+// bounds late usage. These are in statements, which a Registry does not hold, so it keeps copies of just these values.
 
 // customs are the installation's own fields of accounts, by account number.
 type customs struct {
 	details, profiles map[uint32][]custom // in the order of (from, known)
+	groups            map[string]string   // names of accounting groups, each once: there are few, and many payers
 }
 
 // custom holds the values of the fields in a statement; most statements have none.
@@ -22,6 +23,7 @@ type custom struct {
 	known  Revision
 	state  State
 	fields map[string]string
+	group  string // of a profile: its accounting group
 }
 
 func (c *customs) load(number uint32, s *Statement, known Revision) {
@@ -34,12 +36,21 @@ func (c *customs) load(number uint32, s *Statement, known Revision) {
 	}
 	var value struct {
 		Custom map[string]string `json:"custom"`
+		Group  string            `json:"accounting_group"`
 	}
 	if len(s.Value) > 0 && json.Unmarshal(s.Value, &value) != nil {
-		value.Custom = nil // no value of ratemill: a statement is canonical JSON
+		value.Custom, value.Group = nil, "" // no value of ratemill: a statement is canonical JSON
+	}
+	group, there := c.groups[value.Group]
+	if !there {
+		if c.groups == nil {
+			c.groups = map[string]string{}
+		}
+		group = value.Group
+		c.groups[group] = group
 	}
 	facts := (*of)[number]
-	f := custom{s.From, known, s.State, value.Custom}
+	f := custom{s.From, known, s.State, value.Custom, group}
 	at, found := slices.BinarySearchFunc(facts, f, func(a, b custom) int {
 		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.known, b.known))
 	})
@@ -50,7 +61,7 @@ func (c *customs) load(number uint32, s *Statement, known Revision) {
 	(*of)[number] = slices.Insert(facts, at, f)
 }
 
-func customAt(facts []custom, at udr.Instant, rev Revision) map[string]string {
+func customAt(facts []custom, at udr.Instant, rev Revision) (c custom) {
 	for i := len(facts) - 1; i >= 0; i-- {
 		f := &facts[i]
 		if f.from > at || f.known > rev {
@@ -58,25 +69,30 @@ func customAt(facts []custom, at udr.Instant, rev Revision) map[string]string {
 		}
 		if f.state != Withdrawn {
 			if f.state.begins() {
-				return f.fields
+				return *f
 			}
-			return nil
+			return c
 		}
 		for i > 0 && facts[i-1].from == f.from {
 			i--
 		}
 	}
-	return nil
+	return c
 }
 
 // Custom is the installation's own field of an account at a time, as known at a revision; "" if it has none.
 func (v *View) Custom(account uint32, field string, at udr.Instant, rev Revision) string {
-	return customAt(v.r.customs.details[account], at, rev)[field]
+	return customAt(v.r.customs.details[account], at, rev).fields[field]
 }
 
 // ProfileCustom is the installation's own field of an account's billing profile at a time, as known at a revision.
 func (v *View) ProfileCustom(account uint32, field string, at udr.Instant, rev Revision) string {
-	return customAt(v.r.customs.profiles[account], at, rev)[field]
+	return customAt(v.r.customs.profiles[account], at, rev).fields[field]
+}
+
+// AccountingGroup is the accounting group of an account's billing profile at a time, as known at a revision; "" if it has no profile.
+func (v *View) AccountingGroup(account uint32, at udr.Instant, rev Revision) string {
+	return customAt(v.r.customs.profiles[account], at, rev).group
 }
 
 // Group is the group of a SIM at a time, as known at a revision; "" if it is in none.

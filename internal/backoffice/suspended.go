@@ -298,7 +298,8 @@ func (q *inquiry) advice(ctx context.Context, s *warehouse.Suspended, short stri
 		return b.String(), nil
 	case rating.Late:
 		line(&b, "do", fmt.Sprintf("drop it if it is not to be paid: ratemill suspense drop %s --why \"too late\"", s.ID))
-		line(&b, "", "or, if the reason names late_until: raise it in ratemill.yaml of every process, and restart them")
+		line(&b, "", "or, if the reason names late_until: raise it where the reason says, in ratemill.yaml of every process or in the "+
+			"accounting group, and restart them")
 	case "no_plan", "no_price", "no_zone", "when", "calendar", "currency":
 		line(&b, "do", "correct the catalogue: ratemill check, then restart mediation; or correct the SIM or account: ratemill import FILE")
 	case "decode":

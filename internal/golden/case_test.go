@@ -17,6 +17,10 @@ import (
 
 func TestCasesOfAProject(t *testing.T) { goldentest.Run(t, "testdata/skylink") }
 
+func TestTheAccountingGroupOfAPayerBoundsLateUsage(t *testing.T) {
+	goldentest.Run(t, "testdata/payers")
+}
+
 func TestStatesOfSIMsDecideWhatTheirUsageCosts(t *testing.T) { goldentest.Run(t, "testdata/lives") }
 
 func skylink(t testing.TB) *project.Project {

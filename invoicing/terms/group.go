@@ -25,6 +25,7 @@ type Group struct {
 	Review      string        `yaml:"review" default:"required" enum:"required|none" doc:"Whether a person reviews each document before it is final."`
 	Template    diag.Text     `yaml:"template" doc:"File with a template beside this document, instead of the seller's: HTML blocks that replace those of ratemill's page." example:"es-b2b.html"`
 	Hold        Hold          `yaml:"hold" doc:"When a document is held."`
+	Until       Cycles        `yaml:"late_until" doc:"Usage of its payers is rated up to this many billing cycles after the cycle of its use; later usage is suspended with the code late. It can shorten late_until in ratemill.yaml and not extend it: the stricter one counts. 1 to 120 cycles." example:"2 cycles"`
 }
 
 // Numbers are the ranges of a group.
@@ -119,6 +120,22 @@ func (v *Days) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 func (*Days) JSONSchema() map[string]any {
 	return map[string]any{"type": "string", "pattern": "^[0-9]+ *(d|days?)$"}
 }
+
+// Cycles is a number of billing cycles, written as 2 cycles.
+type Cycles int
+
+// UnmarshalNode implements diag.Unmarshaler.
+func (v *Cycles) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
+	*v = Cycles(number(n, d, []string{"cycle", "cycles"}, 1, 120, "2 cycles"))
+}
+
+// JSONSchema implements diag.Schemed.
+func (*Cycles) JSONSchema() map[string]any {
+	return map[string]any{"type": "string", "pattern": "^[0-9]+ *cycles?$"}
+}
+
+// LateUntil implements rating.LateBound.
+func (v *Group) LateUntil() int { return int(v.Until) }
 
 func number(n *diag.Node, d *diag.Decoder, units []string, least, most int, example string) int {
 	digits := strings.TrimRight(n.Text, "abcdefghijklmnopqrstuvwxyz ")
