@@ -70,6 +70,7 @@ type family[T any] struct {
 	since    []since
 	dates    []int32 // of since, in Catalogue.dates; -1 for none
 	mixed    bool    // some versions begin on a local date and others at an instant, so their order depends on the zone
+	only     *T      // the version that is always in force, if there is no other
 }
 
 type families[T any] struct {
@@ -107,6 +108,14 @@ func (f *families[T]) add(name string) *family[T] {
 // at returns the version in force at an instant by a clock, its number from 1, and its beginning; nil if none is in
 // force yet.
 func (f *family[T]) at(k *zoneClock, at udr.Instant) (version *T, number int, from udr.Instant) {
+	if f.only != nil {
+		return f.only, 1, 0
+	}
+	return f.ofSeveral(k, at)
+}
+
+// ofSeveral is at for a family of several versions, or one that begins at some time.
+func (f *family[T]) ofSeveral(k *zoneClock, at udr.Instant) (version *T, number int, from udr.Instant) {
 	if f.mixed {
 		return f.newest(k, at)
 	}
@@ -413,6 +422,7 @@ func (c *compiler) compile() {
 	c.checkIncludedIn()
 	c.compileConditions()
 	c.checkContributesIn()
+	c.markPlain()
 	setDates(c.Catalogue, &c.models)
 	setDates(c.Catalogue, &c.plans)
 	setDates(c.Catalogue, &c.shares)
@@ -426,6 +436,9 @@ func (c *compiler) compile() {
 
 func setDates[T any](c *Catalogue, f *families[T]) {
 	for _, x := range f.list {
+		if len(x.versions) == 1 && x.since[0].Kind == literal.Always {
+			x.only = x.versions[0]
+		}
 		days := slices.ContainsFunc(x.since, func(s since) bool { return s.Kind == literal.OnDay })
 		x.mixed = days && slices.ContainsFunc(x.since, func(s since) bool { return s.Kind == literal.AtInstant })
 		for _, s := range x.since {

@@ -1,6 +1,8 @@
 package rating
 
 import (
+	"slices"
+
 	"ratemill/decimal"
 	"ratemill/udr"
 )
@@ -245,6 +247,30 @@ func (r *Result) addCharge() *Charge {
 	}
 	r.Charges = append(r.Charges, Charge{Draws: make([]Draw, 0, 2), Lines: make([]Line, 0, 2)})
 	return &r.Charges[len(r.Charges)-1]
+}
+
+// addLine appends an empty line, in place: a literal is made elsewhere, and copied.
+func (c *Charge) addLine() *Line {
+	n := len(c.Lines)
+	if n == cap(c.Lines) {
+		c.Lines = slices.Grow(c.Lines, 1)
+	}
+	c.Lines = c.Lines[:n+1]
+	l := &c.Lines[n]
+	*l = Line{}
+	return l
+}
+
+// addDraw is addLine for a draw.
+func (c *Charge) addDraw() *Draw {
+	n := len(c.Draws)
+	if n == cap(c.Draws) {
+		c.Draws = slices.Grow(c.Draws, 1)
+	}
+	c.Draws = c.Draws[:n+1]
+	d := &c.Draws[n]
+	*d = Draw{}
+	return d
 }
 
 // addDelta records that v was added to a counter, merged with earlier additions of the batch.

@@ -102,17 +102,16 @@ func (s *saying) share(name diag.Text) {
 	p.id = c.id
 }
 
-// countOf returns the counter that a price uses for a record.
-func (e *Engine) countOf(t *tier, p *price, u *udr.Usage) tally {
-	w := tally{id: p.id, kind: AccountUnits, payer: t.payer}
+// countOf sets w to the counter that a price uses for a record.
+func (e *Engine) countOf(w *tally, t *tier, p *price, u *udr.Usage) {
+	w.id, w.before, w.kind, w.payer = p.id, p.before, AccountUnits, t.payer
 	switch p.count {
 	case countSIM:
-		w = t.ofSIM(p.id, u.SIM)
+		w.kind, w.sim, w.apart = SIMUnits, u.SIM, t.number > 0
 	case countTree:
 		w.id, w.payer = mixID(p.id, ofTree), e.top(t, u)
 	}
-	w.before = p.before
-	return e.during(w, p.period, u.At)
+	e.during(w, p.period, u.At)
 }
 
 // top returns the account whose tree a tier counts. For an account above, it is the one that pays by its own plan for

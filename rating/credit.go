@@ -53,11 +53,8 @@ var creditClass = adjustment{
 	},
 }
 
-// allows reports whether the plan accepts a record of that quantity.
-func (t *tier) allows(u *udr.Usage) error {
-	if u.Quantity >= 0 || t.class.credit {
-		return nil
-	}
+// refuses suspends a record with a negative quantity, which the plan does not accept.
+func (t *tier) refuses(u *udr.Usage) error {
 	return suspend("quantity", "quantity %d is negative, and class %s of plan %s does not allow that; if such records give back what was "+
 		"charged, write negative: credit at the class, otherwise correct the source's rules, and retry", u.Quantity, u.Class, t.plan.name)
 }

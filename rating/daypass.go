@@ -137,7 +137,8 @@ func (c *compiler) namePasses() {
 func (e *Engine) usePass(t *tier, p *pass, at, stop int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
 	rounded := ch.Rounded
 	ch.Rounded = stop
-	drawn := e.draw(t, &p.bucket, p.size, e.stageTally(t, &p.price, p.id, SIMUnits, u), at, ch, c, u, res)
+	w := e.stageTally(t, &p.price, p.id, SIMUnits, u)
+	drawn := e.draw(t, &p.bucket, p.size, &w, at, ch, c, u, res)
 	ch.Rounded = rounded
 	d := &ch.Draws[len(ch.Draws)-1]
 	d.Pass, d.Period = true, p.price.per

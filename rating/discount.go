@@ -328,7 +328,7 @@ func (e *Engine) discount(t *tier, ch *Charge, c *Counters, u *udr.Usage, sum *a
 	if d.count == countTree {
 		w.id, w.payer = mixID(d.id, ofTree), e.top(t, u)
 	}
-	w = e.during(w, d.period, u.At)
+	e.during(&w, d.period, u.At)
 	k, entry, value := e.counter(c, &w, res)
 	if d.spend {
 		spent, err := value.Cost()

@@ -2,6 +2,11 @@ package rating
 
 import "ratemill/udr"
 
+// mayDraw reports whether there can be buckets for a tier, so that cover is needed.
+func (e *Engine) mayDraw(t *tier) bool {
+	return len(t.plan.included)+len(t.shares) > 0 || e.state.known || e.catalogue.participation || e.view.AnyBought()
+}
+
 // cover draws on the buckets that cover the record and returns the number of covered units. It draws first on the
 // bucket of the SIM's life, then on the plan's included units, then on the pools in the order of the account. Buckets
 // cover the beginning of a record. A bucket with an increment of its own changes the rounded quantity of the charge.
@@ -31,7 +36,8 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 		}
 		if at < ch.Rounded {
 			size, days := e.prorated(t, b)
-			at += e.draw(t, b, size, t.ofSIM(b.id, u.SIM), at, ch, c, u, res)
+			w := t.ofSIM(b.id, u.SIM)
+			at += e.draw(t, b, size, &w, at, ch, c, u, res)
 			if days != t.of {
 				d := &ch.Draws[len(ch.Draws)-1]
 				d.Whole, d.Days, d.Of = b.size, uint32(days), uint32(t.of)
@@ -57,12 +63,11 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 
 // draw takes from a bucket the units that it covers of the record, from unit at on. A full bucket is recorded too,
 // because it explains why the record cost something.
-func (e *Engine) draw(t *tier, b *bucket, size int64, w tally, at int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
-	k, entry, before := e.counter(c, &w, res)
+func (e *Engine) draw(t *tier, b *bucket, size int64, w *tally, at int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
+	k, entry, before := e.counter(c, w, res)
 	used := before.Units()
-	ch.Draws = append(ch.Draws, Draw{Share: b.share, Bucket: b.name, Kind: k.Kind.plain(), Owner: k.Owner, Cycle: k.Cycle, Size: size,
-		Before: used})
-	d := &ch.Draws[len(ch.Draws)-1]
+	d := ch.addDraw()
+	d.Share, d.Bucket, d.Kind, d.Owner, d.Cycle, d.Size, d.Before = b.share, b.name, k.Kind.plain(), k.Owner, k.Cycle, size, used
 	if e.giving.on {
 		e.candidate(t, b, k, CounterKey{}, ch)
 		return 0

@@ -173,7 +173,7 @@ func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *u
 	}
 	charges, deltas, events := len(res.Charges), len(res.Deltas), len(res.Events)
 	e.undo, e.repriced = e.undo[:0], e.repriced[:0]
-	if !credit {
+	if e.state.known && !credit {
 		e.useFirst(c, u, res)
 	}
 	for i := range e.tiers {
@@ -356,6 +356,7 @@ func (e *Engine) newPayer(facts *registry.Account) *payer {
 		}
 		p.shares = append(p.shares, i)
 	}
+	p.had = make([]hadWhole, len(p.shares))
 	for _, name := range facts.Limits {
 		i, ok := c.limits.find(name)
 		if !ok {
@@ -392,8 +393,8 @@ func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error
 		return suspend("currency", "account %s pays in %s, but plan %s charges %s; correct one and retry", t.facts.ID, t.currency, f.name, t.plan.currency)
 	}
 	t.class, t.wall = t.plan.classes[class], t.clock
-	if err := t.allows(u); err != nil {
-		return err
+	if u.Quantity < 0 && !t.class.credit {
+		return t.refuses(u)
 	}
 	if t.class.sliced && t.plan.special {
 		if err := e.sliceClock(t, u); err != nil {

@@ -38,7 +38,7 @@ func (e *Engine) lifeBucket(sim uint32, class int32) CounterKey {
 // useFirst records the first use of a SIM in a state that waits for usage.
 func (e *Engine) useFirst(c *Counters, u *udr.Usage, res *Result) {
 	s := &e.state
-	if !s.known || u.Quantity == 0 || s.Usage() != life.FirstUse || e.did(didUse|didEmpty) || e.outdone(u.At) {
+	if u.Quantity == 0 || s.Usage() != life.FirstUse || e.did(didUse|didEmpty) || e.outdone(u.At) {
 		return
 	}
 	e.live(c, u.SIM, u.At, didUse, res)

@@ -80,15 +80,13 @@ func (e *Engine) tierOf(at int) *tier {
 	return nil
 }
 
-func (e *Engine) tallyOf(m *counting, u *udr.Usage) tally {
-	w := tally{id: m.counterID(), kind: m.kind(), payer: m.owner}
+// tallyOf sets w to the tally of a limit for a record.
+func (e *Engine) tallyOf(w *tally, m *counting, u *udr.Usage) {
+	w.id, w.kind, w.payer = m.counterID(), m.kind(), m.owner
 	if m.per == perSIM {
 		w.sim, w.apart = u.SIM, true
 	}
-	if m.period != perCycle {
-		w = e.during(w, m.period, u.At)
-	}
-	return w
+	e.during(w, m.period, u.At)
 }
 
 // watch counts usage and cost for the limits of every account up to the root.
@@ -120,7 +118,8 @@ func (e *Engine) count(m *counting, c *Counters, u *udr.Usage, res *Result) erro
 	if (value == Value{}) {
 		return nil
 	}
-	w := e.tallyOf(m, u)
+	var w tally
+	e.tallyOf(&w, m, u)
 	k, entry, before := e.counter(c, &w, res)
 	after := before.Plus(value)
 	if after.Hi < 0 { // a credit gives back what was counted in another period
@@ -240,7 +239,8 @@ func (e *Engine) heed(c *Counters, u *udr.Usage, class int32) error {
 }
 
 func (e *Engine) heedOne(m *counting, c *Counters, u *udr.Usage) error {
-	w := e.tallyOf(m, u)
+	var w tally
+	e.tallyOf(&w, m, u)
 	value, below := e.peek(c, &w), int64(0)
 	if value.Less(m.block.value) {
 		if m.over == nil || m.cost {

@@ -44,14 +44,16 @@ var spanMarks = [...]CounterKind{perHour: ofWeek, perDay: ofWeek, perWeek: ofWee
 // daysLonger is the number of days by which the period of a counter may begin before the cycle of its usage.
 func (k CounterKind) daysLonger() int32 { return [...]int32{0, 7, 31, 366}[k>>4&3] }
 
-// during is w in the period that contains a time.
-func (e *Engine) during(w tally, per period, at udr.Instant) tally {
-	if per == perCycle {
-		return w
+// during makes w count in the period that contains a time.
+func (e *Engine) during(w *tally, per period, at udr.Instant) {
+	if per != perCycle {
+		e.inPeriod(w, per, at)
 	}
+}
+
+func (e *Engine) inPeriod(w *tally, per period, at udr.Instant) {
 	w.period = per
 	w.date, w.hour = w.payer.clock.date(per, at, e.contracted(w.payer, per, at))
-	return w
 }
 
 // contracted is the first day of the contract by which the years of an account are counted.

@@ -59,14 +59,17 @@ func TestEachPeriodHasItsCounter(t *testing.T) {
 	at := udr.InstantOf(time.Date(2026, 6, 1, 0, 0, 0, 0, clock.zone)) // a Monday
 	seen := map[CounterKey]period{}
 	for per := perCycle; per <= perMonth; per++ {
-		in := e.during(w, per, at)
+		in := w
+		e.during(&in, per, at)
 		k := in.key(3, 0)
 		require.NotContains(t, seen, k)
 		require.NoError(t, k.check())
 		require.Equal(t, AccountUnits, k.Kind.plain())
 		seen[k] = per
 	}
-	first, again := e.during(w, perHour, at), e.during(w, perHour, at+udr.Instant(time.Hour))
+	first, again := w, w
+	e.during(&first, perHour, at)
+	e.during(&again, perHour, at+udr.Instant(time.Hour))
 	require.NotEqual(t, first.key(3, 0), again.key(3, 0))
 }
 

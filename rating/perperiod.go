@@ -368,7 +368,8 @@ func (e *Engine) stageTally(t *tier, s *stage, id uint64, kind CounterKind, u *u
 	if kind.IsCost() {
 		w.kind += SIMCost - SIMUnits
 	}
-	return e.during(w, s.per, u.At)
+	e.during(&w, s.per, u.At)
+	return w
 }
 
 func (s *stage) line(k CounterKey) PeriodLine {

@@ -88,6 +88,7 @@ type price struct {
 	pass      *pass
 	given     uint64  // of the counter of units that a SIM paid for, in a class with credits
 	stages    []stage // its fees, passes, minimums and caps of periods, in the order of application
+	plain     bool    // only units, increments and counts decide what a record costs, see Engine.charge
 
 	priceIdentity
 }

@@ -24,9 +24,9 @@ type Growth struct {
 // pooled is a share plan that a record may draw on.
 type pooled struct {
 	*share
-	family int32
-	place  int // of the account that has it, on the path
-	owner  *payer
+	nth   int // of the share plans that the registry says the account has; -1: it has it by participation
+	place int // of the account that has it, on the path
+	owner *payer
 
 	// The owner's period, if the size of the buckets depends on it:
 	first int32 // local date on which it begins
@@ -53,37 +53,44 @@ type poolKey struct {
 // running period or the one before. The engine recomputes older ones when needed.
 const keptPools = 3
 
-// poolsOf lists the share plans of a tier in the order in which they are drawn.
-func (e *Engine) poolsOf(t *tier, u *udr.Usage) []pooled {
+// poolsOf lists the share plans of a tier in e.drawn, in the order in which they are drawn, and returns their number.
+func (e *Engine) poolsOf(t *tier, u *udr.Usage) int {
 	e.drawn = e.drawn[:0]
-	for _, family := range t.shares {
-		e.addPool(t, family, u, true)
+	for nth, family := range t.shares {
+		if w := e.poolOf(t, family, nth, u); w.share != nil {
+			e.drawn = append(e.drawn, w)
+		}
 	}
 	if e.catalogue.participation {
 		for family := range e.catalogue.shares.list {
 			if !slices.Contains(t.shares, int32(family)) {
-				e.addPool(t, int32(family), u, false)
+				if w := e.poolOf(t, int32(family), -1, u); w.share != nil {
+					e.drawn = append(e.drawn, w)
+				}
 			}
 		}
 	}
 	if e.catalogue.prioritised {
 		slices.SortStableFunc(e.drawn, func(a, b pooled) int { return cmp.Compare(a.priority, b.priority) })
 	}
-	return e.drawn
+	return len(e.drawn)
 }
 
-func (e *Engine) addPool(t *tier, family int32, u *udr.Usage, sold bool) {
+// poolOf returns a share plan on which the record may draw: the nth share plan of the account in the registry, or with -1, one
+// that the account may have by participation. Its share is nil if the record does not participate.
+func (e *Engine) poolOf(t *tier, family int32, nth int, u *udr.Usage) (w pooled) {
 	s, _, _ := e.catalogue.shares.list[family].at(t.clock, u.At)
-	if s == nil || !s.takes(t.plan.family) || !sold && !s.participation {
-		return
+	if s == nil || !s.takes(t.plan.family) || nth < 0 && !s.participation {
+		return w
 	}
-	place := int(t.number)
-	owner := s.level.owner(place, len(e.path), e.accountOnPath)
-	w := pooled{share: s, family: family, place: place, owner: e.path[owner]}
+	w.share, w.nth, w.place, w.owner = s, nth, int(t.number), t.payer
+	if s.level.kind != ofAccount {
+		w.owner = e.path[s.level.owner(w.place, len(e.path), e.accountOnPath)]
+	}
 	if s.sized() {
 		e.dated(&w, u.At)
 	}
-	e.drawn = append(e.drawn, w)
+	return w
 }
 
 // dated finds the period of a pool that contains a time.
@@ -101,50 +108,63 @@ func (e *Engine) dated(w *pooled, at udr.Instant) {
 func (e *Engine) accountOnPath(place int) *registry.Account { return e.path[place].facts }
 
 // drawPools draws on the pools of a tier from unit at of the record on, and returns the first unit that they do not
-// cover.
+// cover. The pools are the share plans of the account in its order. If the catalogue has share plans with a priority or by
+// participation, poolsOf lists the pools.
 func (e *Engine) drawPools(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zone int32, at int64, res *Result) int64 {
-	for _, w := range e.poolsOf(t, u) {
+	others, n := e.catalogue.participation || e.catalogue.prioritised, len(t.shares)
+	if others {
+		n = e.poolsOf(t, u)
+	}
+	for nth := range n {
+		var w pooled
+		if others {
+			w = e.drawn[nth]
+		} else if w = e.poolOf(t, t.shares[nth], nth, u); w.share == nil {
+			continue
+		}
 		for i := range w.buckets {
 			b := &w.buckets[i]
-			if at < ch.Rounded && b.covers(class, zone) {
-				at += e.drawPool(t, &w, i, at, ch, c, u, res)
-				if b.overage != nil && t.overage == nil {
-					t.overage = b.overage
-				}
+			if at >= ch.Rounded || !b.covers(class, zone) {
+				continue
+			}
+			place, size, days, of := len(ch.Draws), b.size, 0, 0
+			if w.sized() && (w.bySIM() || !e.hasWhole(&w)) {
+				size, days, of = e.sizeOf(&w, i, ch, u)
+			}
+			count := tally{id: b.id, kind: AccountUnits, payer: w.owner}
+			e.during(&count, w.period, u.At)
+			at += e.draw(t, b, size, &count, at, ch, c, u, res)
+			d := &ch.Draws[place]
+			d.Period = w.period
+			if w.growth != fixed || days != of {
+				d.Whole, d.Days, d.Of = b.size, uint32(days), uint32(of)
+			}
+			if b.overage != nil && t.overage == nil {
+				t.overage = b.overage
 			}
 		}
 	}
 	return at
 }
 
-func (e *Engine) drawPool(t *tier, w *pooled, i int, at int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
-	b, place := &w.buckets[i], uint32(len(ch.Draws))
-	size, days, of := b.size, 0, 0
-	if w.sized() && (w.bySIM() || !e.hasWhole(w)) {
-		p := e.pool(w)
-		var sums []int64
-		days, sums = e.sizes.at(p, e.rev, p.day(u.At), i)
-		if of = len(p.ends); w.full {
-			days = of
-		}
-		size = partOf(b.size, int64(days), int64(of))
-		for g := 1; g < len(sums); g++ {
-			if x := (Growth{Draw: place, Units: w.groups[g-1].units, SIMs: sums[g]}); w.groups[g-1].bucket == i && x.SIMs > 0 {
-				if w.growth == variable && !w.whole {
-					x.Of = uint32(of)
-				}
-				ch.Growth = append(ch.Growth, x)
+// sizeOf returns the size of a bucket for the next draw of a charge, on how many days of its period the account has it, and how
+// many days the period has.
+func (e *Engine) sizeOf(w *pooled, i int, ch *Charge, u *udr.Usage) (size int64, days, of int) {
+	b, place, p := &w.buckets[i], uint32(len(ch.Draws)), e.pool(w)
+	days, sums := e.sizes.at(p, e.rev, p.day(u.At), i)
+	if of = len(p.ends); w.full {
+		days = of
+	}
+	size = partOf(b.size, int64(days), int64(of))
+	for g := 1; g < len(sums); g++ {
+		if x := (Growth{Draw: place, Units: w.groups[g-1].units, SIMs: sums[g]}); w.groups[g-1].bucket == i && x.SIMs > 0 {
+			if w.growth == variable && !w.whole {
+				x.Of = uint32(of)
 			}
+			ch.Growth = append(ch.Growth, x)
 		}
-		size = min(size+grown(ch.Growth, place), literal.MaxQuantity)
 	}
-	drawn := e.draw(t, b, size, e.during(tally{id: b.id, kind: AccountUnits, payer: w.owner}, w.period, u.At), at, ch, c, u, res)
-	ch.Draws[place].Period = w.period
-	if w.growth != fixed || days != of {
-		d := &ch.Draws[place]
-		d.Whole, d.Days, d.Of = b.size, uint32(days), uint32(of)
-	}
-	return drawn
+	return min(size+grown(ch.Growth, place), literal.MaxQuantity), days, of
 }
 
 // grown returns the units that the parts of a draw's size add, rounded down to whole units. All parts with a
@@ -192,12 +212,7 @@ func plusTimes(sum, units, n int64) int64 {
 // hasWhole reports whether the account that has a share plan has it on all days of the owner's period, so that
 // nothing is prorated. Most periods are such. The check reads a few facts once for each revision.
 func (e *Engine) hasWhole(w *pooled) bool {
-	account := e.path[w.place]
-	i := slices.Index(account.shares, w.family)
-	for len(account.had) < len(account.shares) {
-		account.had = append(account.had, hadWhole{})
-	}
-	h := &account.had[i]
+	h := &e.path[w.place].had[w.nth]
 	if h.rev == e.rev && h.first == w.first && h.owner == w.owner.number && h.period == w.period {
 		return h.whole
 	}

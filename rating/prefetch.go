@@ -41,8 +41,8 @@ func (e *Engine) Prefetch(v *registry.View, rev registry.Revision, c *Counters, 
 			continue
 		}
 		p := e.accounts[number]
-		for _, k := range p.usual[:p.usuals] {
-			owner := number
+		for n := range p.usual[:p.usuals] {
+			k, owner := &p.usual[n], number
 			if k.kind.PerSIM() {
 				owner = records[i].SIM
 			}

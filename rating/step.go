@@ -121,28 +121,14 @@ func perSessionSteps(_ *planClass, x *price) string {
 
 // steps prices the units from at to stop; priced of them were priced before in this record.
 func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c *Counters, u *udr.Usage, sum *amount, res *Result) error {
-	from, count, counts := priced, CounterKey{}, stop-at
-	if u.Quantity < 0 {
-		counts = -counts
-	}
-	if p.over != "" {
+	from, count := priced, CounterKey{}
+	switch {
+	case p.over != "":
 		from = 0
-	} else if p.spending != nil {
+	case p.spending != nil:
 		return e.bySpend(t, ch, p, at, stop, c, u, res)
-	} else if p.count != countRecord {
-		w := e.countOf(t, p, u)
-		k, entry, value := e.counter(c, &w, res)
-		from, count = value.Units(), k
-		n := stop - at
-		if counts < 0 { // at most the units counted in its period
-			from = max(0, from+counts)
-			counts = -min(-counts, value.Units())
-			n = -counts
-		}
-		e.add(entry, k, UnitsValue(counts), res)
-		if p.crosses(from, from+n) {
-			e.repriced = append(e.repriced, reached{count: k, clock: t.clock})
-		}
+	case p.count != countRecord:
+		from, count = e.countUnits(t, p, stop-at, c, u, res)
 	}
 	if t.class.credit && p.given != 0 {
 		units := stop - at
@@ -178,11 +164,29 @@ func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c 
 		if err != nil {
 			return tooMuch(t, u)
 		}
-		ch.Lines = append(ch.Lines, Line{Over: p.over, Slice: p.slice, At: at, From: from, Quantity: n, Price: s.price, Per: s.per, Amount: whole,
-			Below: below.Num})
+		l := ch.addLine()
+		l.Over, l.Slice, l.At, l.From, l.Quantity = p.over, p.slice, at, from, n
+		l.Price, l.Per, l.Amount, l.Below = s.price, s.per, whole, below.Num
 		at, from = at+n, from+n
 	}
 	return nil
+}
+
+// countUnits adds n units to the count of a price, and returns the count before them. A credit takes off at most the units
+// counted in its period.
+func (e *Engine) countUnits(t *tier, p *price, n int64, c *Counters, u *udr.Usage, res *Result) (from int64, count CounterKey) {
+	var w tally
+	e.countOf(&w, t, p, u)
+	k, entry, value := e.counter(c, &w, res)
+	from = value.Units()
+	if u.Quantity < 0 {
+		from, n = max(0, from-n), -min(n, from)
+	}
+	e.add(entry, k, UnitsValue(n), res)
+	if p.crosses(from, from+max(n, -n)) {
+		e.repriced = append(e.repriced, reached{count: k, clock: t.clock})
+	}
+	return from, k
 }
 
 func tooMuch(t *tier, u *udr.Usage) error {

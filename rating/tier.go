@@ -18,7 +18,35 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	ch := res.addCharge()
 	zone := &t.model.zones[t.hit.zone]
 	t.head(ch, zone, u.SIM)
+	p := t.class.priceOf(zone.local, 0)
+	if p == nil || !p.plain || t.part != nil || u.Quantity < 0 {
+		return e.chargeByMore(t, ch, zone, c, u, class, res)
+	}
+	ch.Price, t.begins = p.name, p
+	ch.Quantity, ch.Initial, ch.Then = u.Quantity, p.increment.initial, p.increment.then
+	ch.Rounded, ch.Continues = p.increment.round(u.Quantity), u.Continues
+	covered := int64(0)
+	if e.renewed = e.renewed[:0]; e.mayDraw(t) {
+		var err error
+		if covered, err = e.cover(t, ch, c, u, class, zone.global, res); err != nil {
+			return err
+		}
+	}
+	e.sum = amount{den: t.class.den}
+	if covered < ch.Rounded {
+		if err := e.steps(t, ch, p, covered, ch.Rounded, 0, c, u, &e.sum, res); err != nil {
+			return err
+		}
+	}
+	if err := t.finish(ch, &e.sum); err != nil || len(e.renewed) == 0 {
+		return err
+	}
+	return e.payRenewals(t, ch, u)
+}
 
+// chargeByMore is charge for prices that are not plain, parts of sessions, and credits. There, time slices, conditions, passes,
+// adjustments, periods, and the prices of limits and pools can decide too.
+func (e *Engine) chargeByMore(t *tier, ch *Charge, zone *zone, c *Counters, u *udr.Usage, class int32, res *Result) error {
 	slice := int16(0)
 	sliced := t.class.sliced
 	if sliced {
@@ -114,6 +142,23 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 		}
 	}
 	return e.finish(t, ch, first, covered, over-start, sum, c, u, res)
+}
+
+// markPlain marks the plain prices. It runs after everything that can add to a price is compiled.
+func (c *compiler) markPlain() {
+	for _, f := range c.plans.list {
+		for _, p := range f.versions {
+			for _, pc := range p.classes {
+				if pc == nil || pc.sliced || pc.when != nil || pc.volume || pc.credit || pc.discount != nil || len(pc.instead) > 0 {
+					continue
+				}
+				for i := range pc.prices {
+					x := &pc.prices[i]
+					x.plain = len(x.adjust) == 0 && x.pass == nil && len(x.stages) == 0
+				}
+			}
+		}
+	}
 }
 
 // finish applies the other parts of the price at the record's beginning to the sum of a charge, and rounds it. From

@@ -40,7 +40,8 @@ func portionsOf(spend CounterKey) CounterKey {
 
 // bySpend prices the units from at to stop of a count of money.
 func (e *Engine) bySpend(t *tier, ch *Charge, p *price, at, stop int64, c *Counters, u *udr.Usage, res *Result) error {
-	w := e.countOf(t, p, u)
+	var w tally
+	e.countOf(&w, t, p, u)
 	w.kind += AccountCost - AccountUnits
 	k, entry, value := e.counter(c, &w, res)
 	before, err := value.Cost()

@@ -20,6 +20,7 @@ type zoneModel struct {
 	zones     []zone
 	firstWins bool
 	places    bool // some zone names networks or countries
+	peers     bool // some zone names the other party
 
 	anyPeer   places
 	byPrefix  trie
@@ -112,9 +113,23 @@ func (m *zoneModel) lookup(u *udr.Usage, own belonging) (found hit, ok bool) {
 		return m.lookupUnknown(u, own)
 	}
 	found.zone = noZone
+	if m.peers {
+		if found = m.lookupPeer(u, own); found.zone != noZone && !m.firstWins {
+			return found, true
+		}
+	}
+	if z, by, key := m.anyPeer.lookup(u, m.firstWins, own.network); z != noZone && (found.zone == noZone || z < found.zone) {
+		found = hit{z, by, key}
+	}
+	return found, found.zone != noZone
+}
+
+// lookupPeer is lookup among the zones that name the other party.
+func (m *zoneModel) lookupPeer(u *udr.Usage, own belonging) (found hit) {
+	found.zone = noZone
 	if len(m.byNumber) > 0 || m.ownPeer != nil && own.peer {
 		if found = m.lookupWhole(u, own); found.zone != noZone && !m.firstWins {
-			return found, true
+			return found
 		}
 	}
 	if len(m.byPrefix.nodes) > 0 && u.Peer != "" {
@@ -136,21 +151,15 @@ func (m *zoneModel) lookup(u *udr.Usage, own belonging) (found hit, ok bool) {
 			}
 		}
 		if found.zone != noZone && !m.firstWins {
-			return found, true
+			return found
 		}
 	}
 	if t := m.byCountry[u.PeerCountry]; t != nil {
 		if z, _, _ := t.lookup(u, m.firstWins, own.network); z != noZone && (found.zone == noZone || z < found.zone) {
 			found = hit{z, ByPeerCountry, u.PeerCountry}
-			if !m.firstWins {
-				return found, true
-			}
 		}
 	}
-	if z, by, key := m.anyPeer.lookup(u, m.firstWins, own.network); z != noZone && (found.zone == noZone || z < found.zone) {
-		found = hit{z, by, key}
-	}
-	return found, found.zone != noZone
+	return found
 }
 
 // lookupWhole finds the zone of a record by the other party's whole number: one that is listed, or an own one.

@@ -17,7 +17,7 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List, stored bool) {
 	a := adding{zoneModel: m, zone: &z, number: int32(len(m.zones)), at: at, list: l, refuse: refuse}
 	m.zones = append(m.zones, z)
 	tables := a.peers()
-	m.places = m.places || z.where.places()
+	m.places, m.peers = m.places || z.where.places(), m.peers || z.where.peers()
 	if m.firstWins {
 		if before := m.shadows(a.number, &z.where); before != "" {
 			l.Warnf(at, "zone %s never matches: the zones before it (%s) hold all that it holds, and the first wins. Write it before "+
