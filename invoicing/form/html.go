@@ -57,6 +57,7 @@ func (v *view) html(template []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the template of the document: %w", err)
 	}
+	v.ownLines = page.ownLines
 	var b bytes.Buffer
 	if err := page.Execute(&b, v); err != nil {
 		return nil, fmt.Errorf("the page of the document: %w", err)

@@ -38,8 +38,10 @@ func draw(ctx context.Context, v *view, page []byte, in *Print) (pdf []byte, err
 	if err != nil {
 		return nil, fmt.Errorf("the page of the document: %w", err)
 	}
-	if result.Elements, err = takeLines(result.Elements, v.groups()); err != nil {
-		return nil, err
+	if !v.ownLines {
+		if result.Elements, err = takeLines(result.Elements, v.groups()); err != nil {
+			return nil, err
+		}
 	}
 	if err := doc.AddConvertResult(result); err != nil {
 		return nil, fmt.Errorf("the page of the document: %w", err)

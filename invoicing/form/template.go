@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"text/template/parse"
 
 	"github.com/carlos7ags/folio/reader"
 
@@ -17,20 +18,25 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// blocks are the parts of the page that a template of a seller or an accounting group can replace, in the order of the page. The lines are
-// none of them: they are laid out by the renderer.
-var blocks = []string{"styles", "header", "parties", "title", "box", "greeting", "taxes", "notes", "end"}
+// blocks are the parts of the page that a template of a seller or an accounting group can replace, in the order of the page.
+var blocks = []string{"styles", "header", "parties", "title", "box", "greeting", "lines", "taxes", "notes", "end"}
+
+// A page is ratemill's page with the blocks of a template.
+type page struct {
+	*template.Template
+	ownLines bool // the lines are the template's: the built-in renderer lays them out as it does any HTML
+}
 
 // templates are the pages of templates, by their texts: parsed once.
 var templates sync.Map
 
 // pageOf is the page with the blocks of a template; nil is ratemill's own.
-func pageOf(text []byte) (*template.Template, error) {
+func pageOf(text []byte) (*page, error) {
 	if text == nil {
-		return pageTemplate(), nil
+		return &page{Template: pageTemplate()}, nil
 	}
 	if t, ok := templates.Load(string(text)); ok {
-		return t.(*template.Template), nil
+		return t.(*page), nil
 	}
 	t, wrong := parseTemplate(text)
 	if len(wrong) > 0 {
@@ -41,7 +47,7 @@ func pageOf(text []byte) (*template.Template, error) {
 }
 
 // parseTemplate is the page with the blocks of a template, and what is wrong with their names.
-func parseTemplate(text []byte) (page *template.Template, wrong []error) {
+func parseTemplate(text []byte) (whole *page, wrong []error) {
 	own, err := template.New("template").Parse(string(text))
 	if err != nil {
 		return nil, []error{err}
@@ -62,12 +68,29 @@ func parseTemplate(text []byte) (page *template.Template, wrong []error) {
 	if len(wrong) > 0 {
 		return nil, wrong
 	}
-	page = template.Must(template.New("page").Parse(pageText))
-	_, err = page.New("template").Parse(string(text))
+	whole = &page{Template: template.Must(template.New("page").Parse(pageText)), ownLines: own.Lookup("lines") != nil && !empty(own.Lookup("lines"))}
+	_, err = whole.New("template").Parse(string(text))
 	if err != nil {
 		return nil, []error{err}
 	}
-	return page, nil
+	return whole, nil
+}
+
+// empty reports whether a block has nothing in it. Such a block replaces none.
+func empty(t *template.Template) bool { return t.Tree == nil || parse.IsEmptyTree(t.Tree.Root) }
+
+// emptyBlocks tells blocks that were meant to leave something out, and do not.
+func emptyBlocks(text []byte) (wrong []error) {
+	own, err := template.New("template").Parse(string(text))
+	if err != nil {
+		return []error{err}
+	}
+	for _, name := range blocks[1 : len(blocks)-1] { // styles and end are empty without a template too
+		if t := own.Lookup(name); t != nil && empty(t) {
+			wrong = append(wrong, fmt.Errorf("block %s is empty, so ratemill's own is printed; to leave it out, write {{define %q}}{{\"\"}}{{end}}", name, name))
+		}
+	}
+	return wrong
 }
 
 func hint(name string) string {
@@ -81,10 +104,19 @@ func hint(name string) string {
 func probe(draft bool) *view {
 	v := &view{Lang: "en", Title: "§title§", Look: lookOf("#0b7a5b"), Brand: "§brand§", Sender: "§sender§", Contact: []string{"§contact§"},
 		To: []string{"§payer§"}, ToTax: []string{"§payer-tax§"}, Facts: []fact{{"§number-name§", "§number§"}, {"§date-name§", "§date§"}},
-		Heading: "§heading§", Box: box{"§box§", "§due§", []string{"§pay§"}}, Greeting: []string{"§greeting§"}, Head: columns{"A", "B", "C", "D"},
-		Rows:  []row{{Kind: "line", Text: "§line§", Amount: "§amount§", Span: 1, Last: true}},
+		Heading: "§heading§", Box: box{"§box§", "§due§", []string{"§pay§"}}, Greeting: []string{"§greeting§"}, Head: columns{"A", "B", "C", "§amounts-are§"},
 		Taxes: []taxView{{"§tax§", "§reason§", "§rate§", "§basis§", "§tax-amount§"}}, TaxHead: columns{"A", "B", "C", "D"},
 		Totals: []fact{{"Net", "§net§"}, {"Tax", "§tax-total§"}, {"Total", "§total§"}}, Notes: []string{"§note§"}, Builtin: true}
+	for account := range probeAccounts {
+		v.Rows = append(v.Rows, row{Kind: "account", Text: probeText("account", account), Keep: true},
+			row{Kind: "group", Text: probeText("group", account), Amount: "7", Keep: true})
+		for n := range probeLines {
+			n += account * probeLines
+			v.Rows = append(v.Rows, row{Kind: "line", Text: probeText("line", n), Detail: probeText("detail", n), Quantity: probeText("quantity", n),
+				Price: probeText("price", n), Amount: probeText("amount", n)})
+		}
+	}
+	countSpans(v.Rows)
 	if draft {
 		v.Mark, v.Warnings = "§mark§", []string{"§warning§"}
 	}
@@ -103,7 +135,41 @@ var musts = []must{
 	{"§tax-amount§", "the taxes by rate (.Tax of .Taxes)", "taxes"}, {"§net§", "the total without tax (.Totals)", "taxes"},
 	{"§tax-total§", "the sum of taxes (.Totals)", "taxes"}, {"§total§", "the total (.Totals)", "taxes"},
 	{"§note§", "the notes (.Notes)", "notes"},
+	{"§amounts-are§", "the currency of the lines, and whether they contain tax (.Head.D)", "lines"},
 	{"§warning§", "that a draft or a test is no invoice (.Warnings)", "title"},
+}
+
+// A probe has several accounts with lines on several pages: a template may print the first ones and forget the others.
+const probeAccounts, probeLines = 2, 40
+
+func probeText(what string, n int) string { return fmt.Sprintf("§%s-%d§", what, n) }
+
+// lineMusts are the texts of the lines of a probe that a page has.
+var lineMusts = func() (all []must) {
+	for n := range probeAccounts {
+		all = append(all, must{probeText("account", n), "the accounts (.Text of .Rows with .Kind account)", "lines"})
+	}
+	for n := range probeAccounts {
+		all = append(all, must{probeText("group", n), "the titles of sections (.Text of .Rows with .Kind group)", "lines"})
+	}
+	for _, m := range []must{{"line", "what is charged (.Text of .Rows)", ""}, {"detail", "the details of lines (.Detail of .Rows)", ""},
+		{"quantity", "the quantities (.Quantity of .Rows)", ""}, {"price", "the prices (.Price of .Rows)", ""},
+		{"amount", "the amounts of lines (.Amount of .Rows)", ""}} {
+		for n := range probeAccounts * probeLines {
+			all = append(all, must{probeText(m.text, n), m.what, "lines"})
+		}
+	}
+	return all
+}()
+
+// missing are the musts that a text lacks, one of each kind.
+func missing(text string) (all []must) {
+	for _, m := range slices.Concat(musts, lineMusts) {
+		if !strings.Contains(text, m.text) && (len(all) == 0 || all[len(all)-1].what != m.what) {
+			all = append(all, m)
+		}
+	}
+	return all
 }
 
 // must is a text of a probe that a page has.
@@ -117,6 +183,9 @@ var unknownField = regexp.MustCompile(`<([^>]*)>: (can't evaluate field (\w+) in
 // CheckTemplate says all that is wrong with a template: blocks and fields that are not there, and what an invoice must have and would lack.
 func CheckTemplate(text []byte) (wrong []error) {
 	page, wrong := parseTemplate(text)
+	if len(wrong) == 0 {
+		wrong = emptyBlocks(text)
+	}
 	if len(wrong) > 0 {
 		return wrong
 	}
@@ -130,7 +199,9 @@ func CheckTemplate(text []byte) (wrong []error) {
 			return append(wrong, err)
 		}
 		wrong = append(wrong, fmt.Errorf("a document has no field %s (%s)", m[3], m[1]))
-		text = regexp.MustCompile(`\.`+m[3]+`\b`).ReplaceAll(text, []byte(".Title")) // goes on to the next one
+		// Goes on to the next one: $ is the document, also within a range.
+		text = regexp.MustCompile(`([\s{(|])\.`+m[3]+`\b`).ReplaceAll(text, []byte("${1}$$.Title"))
+		text = regexp.MustCompile(`\.`+m[3]+`\b`).ReplaceAll(text, []byte(".Title"))
 		var more []error
 		if page, more = parseTemplate(text); len(more) > 0 {
 			return wrong
@@ -144,10 +215,8 @@ func CheckTemplate(text []byte) (wrong []error) {
 		return append(wrong, err)
 	}
 	_, body, _ := strings.Cut(b.String(), "<body>")
-	for _, m := range musts {
-		if !strings.Contains(body, m.text) {
-			wrong = append(wrong, fmt.Errorf("it leaves out %s, which ratemill's block %s prints", m.what, m.block))
-		}
+	for _, m := range missing(body) {
+		wrong = append(wrong, fmt.Errorf("it leaves out %s, which ratemill's block %s prints", m.what, m.block))
 	}
 	if len(wrong) > 0 {
 		return wrong
@@ -157,9 +226,9 @@ func CheckTemplate(text []byte) (wrong []error) {
 
 // checkDrawn says what of a page the built-in renderer does not print: CSS, a comment or a script hides it. A page that it cannot draw is an
 // *UndrawnPageError.
-func checkDrawn(page *template.Template) (wrong []error) {
+func checkDrawn(page *page) (wrong []error) {
 	v := probe(true)
-	v.Fonts = localFonts()
+	v.Fonts, v.ownLines = localFonts(), page.ownLines
 	var b bytes.Buffer
 	if err := page.Execute(&b, v); err != nil {
 		return []error{err}
@@ -172,10 +241,8 @@ func checkDrawn(page *template.Template) (wrong []error) {
 	if err != nil {
 		return []error{&UndrawnPageError{err}}
 	}
-	for _, m := range musts {
-		if !strings.Contains(printed, m.text) {
-			wrong = append(wrong, fmt.Errorf("it hides %s: the page has it, and the built-in renderer prints it nowhere", m.what))
-		}
+	for _, m := range missing(printed) {
+		wrong = append(wrong, fmt.Errorf("it hides %s: the page has it, and the built-in renderer prints it nowhere", m.what))
 	}
 	return wrong
 }

@@ -18,7 +18,9 @@ func TestAllThatIsWrongWithATemplateIsTold(t *testing.T) {
 		`{{define "header"}}{{.Brand}`: "template: template:1: bad character U+007D '}'",
 		`Hello {{define "heder"}}{{end}}`: "the page has no block heder; did you mean header?\n" +
 			"text outside of blocks is printed nowhere; a template consists of blocks: {{define \"header\"}} … {{end}}",
-		`{{define "lines"}}{{end}}`: "the page has no block lines; it has styles, header, parties, title, box, greeting, taxes, notes, end",
+		`{{define "rows"}}{{end}}`:  "the page has no block rows; it has styles, header, parties, title, box, greeting, lines, taxes, notes, end",
+		`{{define "lines"}}{{end}}`: `block lines is empty, so ratemill's own is printed; to leave it out, write {{define "lines"}}{{""}}{{end}}`,
+		`{{define "lines"}}{{range .Rows}}{{.Text}} {{.Sum}}{{end}}{{end}}`: "a document has no field Sum (.Sum)",
 		`{{define "header"}}{{.Sender}} {{.Brnd}} {{.Contct}}{{end}}{{define "title"}}{{.Heading}}{{range .Warnings}}{{.}}{{end}}` +
 			`{{.Numbr}}{{end}}`: "a document has no field Brnd (.Brnd)\n" +
 			"a document has no field Contct (.Contct)\n" +
@@ -49,7 +51,7 @@ func TestATemplateThatHidesWhatAnInvoiceMustHaveIsTold(t *testing.T) {
 	script := `{{define "box"}}<script>pay({{.Box.Amount}}, {{.Box.Lines}})</script>{{end}}`
 	require.ErrorContains(t, errors.Join(CheckTemplate([]byte(script))...), "it hides the amount that is due (.Box.Amount)")
 	for text, want := range map[string]string{
-		`{{define "styles"}}table { display: none }{{end}}`:           "the renderer did not make the 1 tables of the lines",
+		`{{define "styles"}}table { display: none }{{end}}`:           "the renderer did not make the 80 tables of the lines",
 		`{{define "end"}}<img src="stamp.png">{{end}}`:                "image load failed src=stamp.png",
 		`{{define "end"}}` + strings.Repeat("<div>", 600) + `{{end}}`: "open stack of elements exceeds",
 	} {
@@ -57,5 +59,47 @@ func TestATemplateThatHidesWhatAnInvoiceMustHaveIsTold(t *testing.T) {
 		require.Len(t, wrong, 1)
 		require.ErrorContains(t, wrong[0], want)
 		require.ErrorAs(t, wrong[0], new(*UndrawnPageError), "another program may draw it")
+	}
+}
+
+// The lines are what an invoice is about: a block of one's own prints each of them, whatever their number.
+func TestATemplateThatLeavesOutLinesIsTold(t *testing.T) {
+	const every = `{{.Text}} {{.Detail}} {{.Quantity}} {{.Price}} {{.Amount}}`
+	for text, want := range map[string]string{
+		`{{.Head.D}}{{range .Rows}}<p>` + every + `</p>{{end}}`:                                            "",
+		`{{.Head.D}}{{range .Rows}}{{template "row" .}}{{end}}`:                                            "",
+		`{{range .Rows}}{{.Text}} {{.Detail}} {{.Quantity}}{{end}}`:                                        "leaves out the currency of the lines, and whether they contain tax (.Head.D)",
+		`{{.Head.D}}{{range .Rows}}{{.Text}} {{.Amount}}{{end}}`:                                           "leaves out the details of lines (.Detail of .Rows), which",
+		`{{.Head.D}}{{range .Rows}}{{if eq .Kind "line"}}` + every + `{{end}}{{end}}`:                      "leaves out the accounts (.Text of .Rows with .Kind account)",
+		`{{.Head.D}}{{range $i, $r := .Rows}}{{if lt $i 50}}{{with $r}}` + every + `{{end}}{{end}}{{end}}`: "leaves out what is charged (.Text of .Rows)",
+		`<div style="display:none">{{.Head.D}}{{range .Rows}}` + every + `{{end}}</div>`:                   "hides the amounts of lines (.Amount of .Rows): the page has it",
+	} {
+		err := errors.Join(CheckTemplate([]byte(`{{define "lines"}}` + text + `{{end}}`))...)
+		if want == "" {
+			require.NoError(t, err, text)
+		} else {
+			require.ErrorContains(t, err, want)
+		}
+	}
+}
+
+func TestTheLinesOfATemplateAreOnThePaper(t *testing.T) {
+	text, err := os.ReadFile("testdata/lines.html")
+	require.NoError(t, err)
+	require.Empty(t, CheckTemplate(text))
+	p, err := New(Options{})
+	require.NoError(t, err)
+	in := samples(t)["rates-and-accounts"]
+	in.Template = text
+	v, err := p.view(in)
+	require.NoError(t, err)
+	pdf, err := p.PDF(t.Context(), in)
+	require.NoError(t, err)
+	printed, err := textOf(pdf)
+	require.NoError(t, err)
+	for _, r := range v.Rows {
+		for _, text := range []string{r.Text, r.Detail, r.Quantity, r.Price, r.Amount} {
+			require.Contains(t, printed, strings.ToLower(strings.Join(strings.Fields(text), "")))
+		}
 	}
 }

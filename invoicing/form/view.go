@@ -44,6 +44,7 @@ type view struct {
 	Logo                *logoView
 	Fonts               []fontFace
 	Builtin             bool         // drawn by the built-in renderer
+	ownLines            bool         // the block of the lines is a template's
 	Attached            template.URL // the electronic invoice, for commands that read it from the page
 }
 
