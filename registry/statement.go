@@ -244,11 +244,13 @@ func (im *importer) carry(sim uint32, since udr.Instant, afterwards []udr.Identi
 				im.endName(sim, m.from, id, m.begins && (slices.Contains(before, id) || said && slices.Contains(rows[i].ids, id)))
 			}
 		}
-		switch {
-		case m.begins && said:
-			im.release(sim, rows[i].ids, m.from, m.ends)
-		case m.begins:
-			im.keep(sim, m.from, before)
+		if m.begins {
+			others := before
+			if said {
+				im.release(sim, rows[i].ids, m.from, m.ends)
+				others = slices.DeleteFunc(slices.Clone(before), func(id udr.Identifier) bool { return sameKind(rows[i].ids, id) })
+			}
+			im.keep(sim, m.from, others)
 		}
 		if m.ends {
 			return
