@@ -32,7 +32,7 @@ var factSections = completed([]section{
 	{file: statusesFile, name: "statuses", kind: KindStatus, of: ofAccount, short: "status"},
 	{file: profilesFile, name: "profiles", kind: KindProfile, of: ofAccount},
 	{file: resourcesFile, name: "resources", kind: KindResource, of: ofAccount, instance: []column{colKind, colName}},
-	{file: groupsFile, name: "groups", kind: KindGroup, of: ofAccount, instance: []column{colID}},
+	{file: groupsFile, name: "groups", kind: KindGroup, of: ofItself},
 	{file: detailsFile, name: "details", kind: KindDetails, of: ofAccount},
 	{file: contactsFile, name: "contacts", kind: KindContact, of: ofAccount | ofCompany, instance: []column{colID}},
 	{file: addressesFile, name: "addresses", kind: KindAddress, of: ofAccount | ofCompany, instance: []column{colID}},
