@@ -41,10 +41,12 @@ type Catalogue struct {
 	owns      families[own]
 	rates     families[rates]
 
-	conditions *rules.Language           // of prices
-	fills      []func(*answer)           // how the words in conditions get their values, by slot
-	timeZones  map[string]*time.Location // of countries, for slices by their clocks
-	readsMore  bool                      // conditions read fields that rating otherwise does not need
+	conditions *rules.Language // of prices
+
+	conditionNames map[string]registry.NamedKind // by word: its values are ids of these
+	fills          []func(*answer)               // how the words in conditions get their values, by slot
+	timeZones      map[string]*time.Location     // of countries, for slices by their clocks
+	readsMore      bool                          // conditions read fields that rating otherwise does not need
 
 	foreign    map[string]*foreign // documents of other packages, by the key of their kind
 	lateBounds lateBounds          // those that bound late usage; nil: none does

@@ -251,11 +251,14 @@ type pendingWhen struct {
 // compileConditions compiles the conditions of prices, and compares them with each other.
 func (c *compiler) compileConditions() {
 	var words []rules.Word
-	fills := map[string]func(*answer){}
+	fills, named := map[string]func(*answer){}, map[string]registry.NamedKind{}
 	for _, w := range conditionWords(c.plans.names(), c.life.States()) {
 		words, fills[w.Name] = append(words, w.Word), w.fill
+		if w.of != 0 {
+			named[w.Name] = w.of
+		}
 	}
-	c.conditions = rules.NewLanguage(words)
+	c.conditions, c.conditionNames = rules.NewLanguage(words), named
 	if c.stored {
 		c.conditions.Stored()
 	}
@@ -292,14 +295,21 @@ func (c *Catalogue) ReadsAll() bool { return c.readsMore }
 
 // ConditionReads calls read for each word that a condition of a price reads.
 func (c *Catalogue) ConditionReads(read func(name string, at diag.Pos)) {
+	for when := range c.whens {
+		for _, slot := range when.Reads() {
+			read(c.conditions.Inputs()[slot].Full(), when.Pos())
+		}
+	}
+}
+
+// whens are the conditions of prices. A price of a plan that another extends comes again.
+func (c *Catalogue) whens(yield func(*rules.Condition) bool) {
 	for _, f := range c.plans.list {
 		for _, p := range f.versions {
 			for _, pc := range p.classes {
 				for i := 0; pc != nil && i < len(pc.prices); i++ {
-					if when := pc.prices[i].when; when != nil {
-						for _, slot := range when.Reads() {
-							read(c.conditions.Inputs()[slot].Full(), when.Pos())
-						}
+					if when := pc.prices[i].when; when != nil && !yield(when) {
+						return
 					}
 				}
 			}

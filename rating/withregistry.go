@@ -1,6 +1,7 @@
 package rating
 
 import (
+	"fmt"
 	"slices"
 
 	"ratemill/diag"
@@ -75,4 +76,24 @@ func (c *Catalogue) Currencies() (plans, limits, pools map[string][]string) {
 		}
 	}
 	return plans, limits, pools
+}
+
+// NamedInConditions are the accounts, companies, projects and groups with whose ids conditions of prices compare a word.
+func (c *Catalogue) NamedInConditions() (all []registry.Named) {
+	for when := range c.whens {
+		c.conditions.Compares(when, func(word string, text diag.Text, begins bool) {
+			kind := c.conditionNames[word]
+			if kind == 0 || text.Value == "" {
+				return
+			}
+			n := registry.Named{Kind: kind, ID: text, Begins: begins, Says: fmt.Sprintf("%s is never %q here", word, text.Value)}
+			if begins {
+				n.Says = fmt.Sprintf("%s never begins with %q here", word, text.Value)
+			}
+			if !slices.Contains(all, n) {
+				all = append(all, n)
+			}
+		})
+	}
+	return all
 }

@@ -13,6 +13,7 @@ import (
 type word struct {
 	rules.Word
 	fill func(a *answer)
+	of   registry.NamedKind // the values are ids of these; 0 for others
 }
 
 // answer is the value of a word for a record and a tier.
@@ -63,7 +64,11 @@ func (a *answer) sinceDate(at udr.Instant) {
 func conditionWords(plans, states []string) []word {
 	text, number, yes := rules.Type{Kind: rules.Text}, rules.Type{Kind: rules.Int}, rules.Type{Kind: rules.Bool}
 	of := func(name string, t rules.Type, example, doc string, fill func(a *answer)) word {
-		return word{rules.Word{Name: name, Type: t, Example: example, Doc: doc}, fill}
+		return word{rules.Word{Name: name, Type: t, Example: example, Doc: doc}, fill, 0}
+	}
+	id := func(kind registry.NamedKind, w word) word {
+		w.of = kind
+		return w
 	}
 	only := func(w word, values ...string) word {
 		w.Values = values
@@ -96,10 +101,10 @@ func conditionWords(plans, states []string) []word {
 				owner, _ := a.view.Owner(a.u.SIM, a.u.At, a.rev)
 				a.text(a.view.PlanName(owner.Plan))
 			}), append([]string{""}, plans...)...),
-		of("sim.group", text, `sim.group == "vans"`, "The id of the group of the SIM; empty if it is in none.",
-			func(a *answer) { a.text(a.view.Group(a.u.SIM, a.u.At, a.rev)) }),
-		of("sim.account", text, `sim.account == "acme-spain"`, "The id of the account that has the SIM.",
-			func(a *answer) { a.text(a.path[0].facts.ID) }),
+		id(registry.NamedGroup, of("sim.group", text, `sim.group == "vans"`, "The id of the group of the SIM; empty if it is in none.",
+			func(a *answer) { a.text(a.view.Group(a.u.SIM, a.u.At, a.rev)) })),
+		id(registry.NamedAccount, of("sim.account", text, `sim.account == "acme-spain"`, "The id of the account that has the SIM.",
+			func(a *answer) { a.text(a.path[0].facts.ID) })),
 	)
 	for _, kind := range []udr.IDKind{udr.ICCID, udr.IMSI, udr.MSISDN, udr.EID, udr.IMEI, udr.Name} {
 		name := kind.String()
@@ -111,14 +116,15 @@ func conditionWords(plans, states []string) []word {
 			"The SIM's first "+what+" at the time of use, without + or spaces; empty if it has none.", identifier(kind)))
 	}
 	return append(words,
-		of("account.id", text, `account.id == "acme"`, "The id of the account that pays the charge: at "+
+		id(registry.NamedAccount, of("account.id", text, `account.id == "acme"`, "The id of the account that pays the charge: at "+
 			"tier 0 the account of the SIM, at the other tiers the account above that pays by its own plan.",
-			func(a *answer) { a.text(a.account().ID) }),
+			func(a *answer) { a.text(a.account().ID) })),
 		only(of("account.kind", text, `account.kind == "reseller"`, "Its kind.",
 			func(a *answer) { a.text(a.account().Kind.String()) }), "standard", "reseller"),
-		of("account.company", text, `account.company == "acme-group"`, "The id of its company.", func(a *answer) { a.text(a.account().Company) }),
-		of("account.project", text, `account.project == "depot"`, "The id of its project; empty if it has none.",
-			func(a *answer) { a.text(a.account().Project) }),
+		id(registry.NamedCompany, of("account.company", text, `account.company == "acme-group"`, "The id of its company.",
+			func(a *answer) { a.text(a.account().Company) })),
+		id(registry.NamedProject, of("account.project", text, `account.project == "depot"`, "The id of its project; empty if it has none.",
+			func(a *answer) { a.text(a.account().Project) })),
 		of("account.level", number, "account.level > 0", "How many accounts are above it: 0 for the top account.",
 			func(a *answer) { a.number(int64(a.account().Level)) }),
 		of("account.custom.", text, `account.custom.segment == "gold"`,
@@ -136,7 +142,7 @@ var identifierExamples = map[udr.IDKind]string{udr.ICCID: `"8934"`, udr.IMSI: `"
 // usageWords are the words about the usage record, which are those that rules set.
 func usageWords() []word {
 	words := []word{{rules.Word{Name: "class", Type: rules.Type{Kind: rules.Text}, Example: `class == "data"`,
-		Doc: "The usage class. In a condition it is always that of the price."}, func(a *answer) { a.text(a.u.Class) }}}
+		Doc: "The usage class. In a condition it is always that of the price."}, func(a *answer) { a.text(a.u.Class) }, 0}}
 	for _, f := range udr.Fields() {
 		t := rules.TypeOfField(f)
 		if f.AnyUnit {

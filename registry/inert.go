@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -88,22 +89,41 @@ func (a *accountTariffs) parent(c *cell) {
 	}
 }
 
-// elsewhere warns of accounts that the catalogue names and the files lack, if the files have accounts. Without this
-// warning, an account with a mistyped name would silently keep the general prices.
+// elsewhere warns of what documents name and the files lack, if the files have accounts: a mistyped name of an account
+// would leave it at the prices of all others, and nothing else would tell.
 func (t *tariffs) elsewhere(im *importer) {
 	if !im.partial || len(t.order) == 0 {
 		return
 	}
-	for _, named := range t.Accounts {
-		if t.accounts[named.ID.Value] != nil {
+	ids := map[NamedKind][]string{NamedAccount: t.order, NamedCompany: im.companyIDs()}
+	for i := range im.changes.Statements {
+		switch s := &im.changes.Statements[i]; s.Kind {
+		case KindProject:
+			ids[NamedProject] = append(ids[NamedProject], s.Subject)
+		case KindGroup:
+			ids[NamedGroup] = append(ids[NamedGroup], s.Subject)
+		}
+	}
+	known := map[NamedKind]map[string]bool{}
+	for kind, all := range ids {
+		known[kind] = map[string]bool{}
+		for _, id := range all {
+			known[kind][id] = true
+		}
+	}
+	for _, named := range t.Named {
+		id := named.ID.Value
+		if known[named.Kind][id] || named.Begins && slices.ContainsFunc(ids[named.Kind], func(is string) bool { return strings.HasPrefix(is, id) }) {
 			continue
 		}
-		hint := diag.Suggest(named.ID.Value, t.order)
-		if hint == "" {
-			hint = "."
+		hint := "."
+		what := fmt.Sprintf("%s %s", named.Kind, shortened(id))
+		if named.Begins {
+			what = fmt.Sprintf("%s whose id begins with %s", named.Kind, shortened(id))
+		} else if like := diag.Suggest(id, ids[named.Kind]); like != "" {
+			hint = like
 		}
-		im.list.Warnf(named.ID.Pos, "the files in registry/ have no account %s%s Unless the registry has it, nobody %s",
-			shortened(named.ID.Value),
-			hint, named.Says)
+		im.list.Warnf(named.ID.Pos, "%s", fmt.Sprintf("the files in registry/ have no %s%s Unless the registry has it, %s", what, hint,
+			named.Says)) // each name is told, so these are not warnings of one kind
 	}
 }

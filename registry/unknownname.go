@@ -18,20 +18,36 @@ type Catalogue struct {
 
 	Pools []Pool // the share plans
 
-	// Accounts are the accounts that documents of the catalogue name.
-	Accounts []NamedAccount
+	// Named are the accounts, companies, projects and groups that documents name.
+	Named []Named
 
 	// ChargeCurrencies are the currencies of the one-time charges by the settings for SIMs; nil if there are none.
 	ChargeCurrencies func(settings []byte) []string
 
-	Converts func(from, to string) bool // reports reports whether there is an exchange rate; nil if that does not matter
+	Converts func(from, to string) bool // reports whether there is an exchange rate; nil if that does not matter
 }
 
-// NamedAccount is an account that a document names, and the effect of the document on it: has the deal prices of plan
-// gold.
-type NamedAccount struct {
-	ID   diag.Text
-	Says string
+// Named is something of the registry that a document names.
+type Named struct {
+	Kind   NamedKind
+	ID     diag.Text
+	Begins bool   // ID is the beginning of some ids
+	Says   string // what follows if the registry does not have it: nobody has the deal prices of plan gold
+}
+
+// NamedKind is what a document names.
+type NamedKind uint8
+
+// The kinds of Named.
+const (
+	NamedAccount NamedKind = iota + 1
+	NamedCompany
+	NamedProject
+	NamedGroup
+)
+
+func (k NamedKind) String() string {
+	return [...]string{NamedAccount: "account", NamedCompany: "company", NamedProject: "project", NamedGroup: "group"}[k]
 }
 
 // nameKind is the kind of a catalogue name in a row.

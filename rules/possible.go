@@ -257,6 +257,19 @@ func inWords(values []string) string {
 	return strings.Join(list, ", ")
 }
 
+// Compares calls found for each text with which a condition compares a word; begins says that the word begins with it.
+func (l *Language) Compares(c *Condition, found func(word string, text diag.Text, begins bool)) {
+	for _, t := range c.e.terms {
+		word, constants, begins, ok := t.comparison()
+		if !ok || l.inputs[word].Type.Kind != Text {
+			continue
+		}
+		for _, v := range constants {
+			found(l.inputs[word].Full(), diag.Text{Value: v.s, Pos: t.pos()}, begins)
+		}
+	}
+}
+
 // allowed reports comparisons of a word with a value that it never has.
 func (l *Language) allowed(c *Condition, list *diag.List) bool {
 	before := list.Errors()

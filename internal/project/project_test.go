@@ -119,6 +119,37 @@ catalogue/own.yaml:4:19: warning: the files in registry/ have no account rovers;
 	require.Empty(t, list, "files without accounts say nothing of who is there")
 }
 
+// A price with a mistyped account or group in its condition applies to nobody.
+func TestNamesInConditionsAndSourcesAreThoseOfTheRegistry(t *testing.T) {
+	files := fstest.MapFS{
+		"catalogue/fleet.yaml": file("plan: fleet\ncurrency: GBP\nclasses:\n  sms_mo:\n    first: wins\n    prices:\n" +
+			"      - { name: a, when: 'account.id == \"rovr\" or sim.account != \"rover\"', price: 1 }\n" +
+			"      - { name: b, when: 'sim.group in [\"vans\", \"van\"] and sim.group != \"\"', price: 2 }\n" +
+			"      - { name: c, when: 'account.company == \"far\" and account.project == \"depot\"', price: 3 }\n" +
+			"      - { name: d, when: 'account.id startsWith \"ro\" and sim.account startsWith \"ra\"', price: 4 }\n      - { price: 5 }\n"),
+		"catalogue/other.yaml": file("plan: other\nextends: fleet\nclasses: { sms_mt: { prices: [{ price: 6 }] } }\n"),
+		"classes/own.yaml":     file(metered),
+		"sources/meters.yaml":  file(meters + "only: { accounts: [rover, rovr] }\n"),
+		"registry/a.yaml":      file("accounts: { rover: { currency: GBP, zone: Europe/London } }\n"),
+		"registry/groups.csv":  file("account,id,name\nrover,vans,Vans\n"),
+	}
+	p, list := project.Load(files, nil)
+	require.NoError(t, list.Err())
+	list, _ = p.CheckRegistry()
+	require.Equal(t, `catalogue/fleet.yaml:7:27: warning: the files in registry/ have no account rovr; did you mean rover? Unless the registry has it, account.id is never "rovr" here
+catalogue/fleet.yaml:8:27: warning: the files in registry/ have no group van; did you mean vans? Unless the registry has it, sim.group is never "van" here
+catalogue/fleet.yaml:9:27: warning: the files in registry/ have no company far. Unless the registry has it, account.company is never "far" here
+catalogue/fleet.yaml:9:56: warning: the files in registry/ have no project depot. Unless the registry has it, account.project is never "depot" here
+catalogue/fleet.yaml:10:58: warning: the files in registry/ have no account whose id begins with ra. Unless the registry has it, sim.account never begins with "ra" here
+sources/meters.yaml:8:27: warning: the files in registry/ have no account rovr; did you mean rover? Unless the registry has it, source meters brings no usage for it
+`, lines(list))
+
+	delete(files, "registry/a.yaml")
+	delete(files, "registry/groups.csv")
+	list, _ = p.CheckRegistry()
+	require.Empty(t, list, "files without accounts say nothing of who is there")
+}
+
 // check reports the errors that import would report.
 func TestTheRegistryIsCheckedAsImportReadsIt(t *testing.T) {
 	files := fstest.MapFS{

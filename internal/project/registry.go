@@ -37,7 +37,16 @@ func (p *Project) CheckRegistry() (list diag.List, files int) {
 			inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return p.FS.Open(name) }})
 		}
 	}
-	return registry.Check(inputs, ImportOptions(p.Catalogue)), len(inputs)
+	o := ImportOptions(p.Catalogue)
+	if o.Catalogue != nil && p.Sources != nil {
+		for _, s := range p.Sources.Sources {
+			for i := 0; s.Only != nil && i < len(s.Only.Accounts); i++ {
+				o.Catalogue.Named = append(o.Catalogue.Named, registry.Named{Kind: registry.NamedAccount, ID: s.Only.Accounts[i],
+					Says: "source " + s.Name + " brings no usage for it"})
+			}
+		}
+	}
+	return registry.Check(inputs, o), len(inputs)
 }
 
 // Catalogue is the catalogue of the project in a folder; nil if it has none, or one with errors, which check reports.
@@ -65,7 +74,7 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 	names := &registry.Catalogue{Plans: plansToHave(c), SharePlans: c.SharePlans(), Limits: c.Limits(), Packages: c.Packages()}
 	names.PlanCurrencies, names.LimitCurrencies, names.PoolPlans = c.Currencies()
 	names.Pools = c.Pools()
-	names.Accounts = accountsIn(c)
+	names.Named = append(accountsIn(c), c.NamedInConditions()...)
 	names.ChargeCurrencies = chargesOf(c.Life())
 	names.Converts = c.Converts
 	Complete(in, c)
@@ -75,24 +84,26 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 }
 
 // accountsIn are the accounts that deal prices, products and sellers of a catalogue name.
-func accountsIn(c *rating.Catalogue) (named []registry.NamedAccount) {
+func accountsIn(c *rating.Catalogue) (named []registry.Named) {
+	add := func(id diag.Text, says string) {
+		named = append(named, registry.Named{Kind: registry.NamedAccount, ID: id, Says: "nobody " + says})
+	}
 	for _, d := range c.Deals() {
 		for _, id := range d.Named {
-			named = append(named, registry.NamedAccount{ID: id, Says: "has the deal prices of plan " + d.Plan})
+			add(id, "has the deal prices of plan "+d.Plan)
 		}
 	}
 	offered := c.OfferedTo()
 	for _, name := range slices.Sorted(maps.Keys(offered)) {
 		for _, id := range offered[name] {
-			named = append(named, registry.NamedAccount{ID: id, Says: "can buy package " + name})
+			add(id, "can buy package "+name)
 		}
 	}
-	seen := map[registry.NamedAccount]bool{}
+	seen := map[[2]string]bool{}
 	once := func(id diag.Text, says string) {
-		key := registry.NamedAccount{ID: diag.Text{Value: id.Value}, Says: says} // versions name the same accounts again
-		if !seen[key] {
+		if key := [2]string{id.Value, says}; !seen[key] { // versions name the same accounts again
 			seen[key] = true
-			named = append(named, registry.NamedAccount{ID: id, Says: says})
+			add(id, says)
 		}
 	}
 	products, _ := product.DocumentsOf(c)
