@@ -46,6 +46,7 @@ type Effect[T any] struct {
 	stored []Row
 
 	credit *exposures[T] // nil: exposures are not kept
+	drawn  *drawn[T]     // nil: units are not counted
 }
 
 // NewEffect makes an empty effect.
@@ -70,6 +71,9 @@ func (e *Effect[T]) Suspend(statuses Suspensions[T]) *Effect[T] {
 func (e *Effect[T]) Reset() {
 	e.charges, e.begun = 0, false
 	clear(e.added)
+	if e.drawn != nil {
+		e.drawn.reset()
+	}
 	if e.credit != nil {
 		e.credit.due = e.credit.due[:0]
 	}
@@ -108,6 +112,11 @@ func (e *Effect[T]) Add(ctx context.Context, offset int64, message []byte) error
 				return err
 			}
 		}
+		if e.drawn != nil {
+			if err := e.drawn.renewals(r); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -129,6 +138,9 @@ func (e *Effect[T]) charge() error {
 	}
 	*b = sum
 	e.charges++
+	if e.drawn != nil {
+		e.drawn.charge(a, u)
+	}
 	if e.credit != nil {
 		key.Currency = e.text(key.Currency)
 		e.credit.charge(key, a.Total, e.batch.File, u)
@@ -155,6 +167,11 @@ func (e *Effect[T]) text(s string) string {
 func (e *Effect[T]) Apply(ctx context.Context, tx T, span consumer.Span) error {
 	if span.First {
 		if err := e.rows.Begin(ctx, tx, span.Partition, span.From); err != nil {
+			return err
+		}
+	}
+	if e.drawn != nil {
+		if err := e.drawn.apply(ctx, tx, span); err != nil {
 			return err
 		}
 	}

@@ -92,6 +92,11 @@ func Discard(ctx context.Context, db *store.DB, consumer string) error {
 		if _, err := t.Exec(ctx, `DELETE FROM account_balances`); err != nil {
 			return err
 		}
+		for _, table := range []string{"account_units", "account_units_counted"} {
+			if _, err := t.Exec(ctx, `DELETE FROM `+table); err != nil {
+				return err
+			}
+		}
 		if _, err := t.Exec(ctx, `UPDATE account_exposures SET charged = '', version = version + 1`); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"ratemill/internal/consumer"
 	"ratemill/internal/metric"
 	"ratemill/internal/store"
+	"ratemill/udr"
 )
 
 // Consumer is the name of the role.
@@ -23,7 +24,10 @@ var Role = consumer.Role{
 // effects share one directory of accounts.
 func effects(g consumer.Given) func() consumer.Effect[*store.Tx] {
 	payers, statuses := CreditOfRole(g)
-	return func() consumer.Effect[*store.Tx] { return NewEffect(Table{}).Keep(Table{}, payers).Suspend(statuses) }
+	now := func() udr.Instant { return udr.InstantOf(g.StoreNow()) }
+	return func() consumer.Effect[*store.Tx] {
+		return NewEffect(Table{}).Keep(Table{}, payers).Suspend(statuses).Count(Table{}, now)
+	}
 }
 
 // CreditOfRole returns the payers of an installation, and the part that changes their statuses.

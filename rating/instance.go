@@ -211,6 +211,8 @@ type Package struct {
 	Blocked  bool
 
 	valid, within, readOnly validity
+	buckets                 []Bucket
+	atMost                  int
 	doc                     *packageDoc
 }
 
@@ -228,7 +230,10 @@ func (c *Catalogue) Package(name string, at udr.Instant, zone *time.Location) (P
 		return Package{}, false
 	}
 	x := Package{Name: p.name, Sandbox: p.doc.Environment == "sandbox", OnUse: p.onUse, Cap: p.cap, Blocked: p.blocked, valid: p.valid,
-		within: p.within, readOnly: p.readOnly, doc: p.doc}
+		within: p.within, readOnly: p.readOnly, atMost: p.atMost, doc: p.doc}
+	for j := range p.buckets {
+		x.buckets = append(x.buckets, c.bucket(&p.buckets[j]))
+	}
 	if m := p.doc.Price; m != nil {
 		x.Price, x.Currency = m.Amount.String(), m.Currency
 	}

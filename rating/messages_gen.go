@@ -476,7 +476,7 @@ func (m *Charge) parse(data []byte) error {
 
 // ParseAmount parses some fields of a message Charge. Texts of m then point into data.
 func ParseAmount(data []byte, m *Amount) error {
-	*m = Amount{}
+	m.reset()
 	var f wire.Field
 	for len(data) > 0 {
 		size := f.Read(data)
@@ -510,6 +510,12 @@ func ParseAmount(data []byte, m *Amount) error {
 				break
 			}
 			m.Cycle = int32(f.Signed())
+		case 20:
+			if f.Kind != protowire.BytesType {
+				err = f.WrongType()
+				break
+			}
+			err = m.parseDraw(f.B)
 		case 29:
 			if f.Kind != protowire.BytesType {
 				err = f.WrongType()

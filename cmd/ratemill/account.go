@@ -29,42 +29,83 @@ balance shows what accounts are charged so far.`,
 
 func accountBalance(f *flags) *cobra.Command {
 	var cycle string
+	units := false
 	c := &cobra.Command{
 		Use:   "balance [ACCOUNT]",
-		Short: "Print what accounts are charged, by billing cycle, tier and usage class",
+		Short: "Print what accounts are charged, by billing cycle, tier and usage class, and how many units an account has left",
 		Long: `Balance prints the running balances of all accounts, or of one: charged records, used quantity and the exact amount, for
 each billing cycle, tier and usage class. Tier 0 is usage of the account's own SIMs; the tiers above are what it pays by a
-plan of its own for usage of accounts below it. --cycle chooses cycles by a day that is in them, or by their first day.`,
-		Example: "  ratemill account balance\n  ratemill account balance acme --cycle 2026-03-01\n  ratemill account balance -o csv > " +
-			"balances.csv",
+plan of its own for usage of accounts below it. --cycle chooses cycles by a day that is in them, or by their first day.
+
+For one account, a second table has the units of its pools, and of its add-ons: how many there are now, used and left, for
+each bucket, in the billing cycle, or in the day, week, month or contract year of the share plan. With --cycle they are as
+of the end of that cycle. JSON and CSV have the balances; with --units they have the units. The packages of an account are
+in package list.`,
+		Example: "  ratemill account balance\n  ratemill account balance acme --cycle 2026-03-01\n  ratemill account balance acme --units -o json\n" +
+			"  ratemill account balance -o csv > balances.csv",
 		Args: atMostOne("account"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var day time.Time
+			request := backoffice.BalancesRequest{}
 			if cycle != "" {
 				var err error
-				if day, err = time.Parse(time.DateOnly, cycle); err != nil {
+				if request.Day, err = time.Parse(time.DateOnly, cycle); err != nil {
 					return fmt.Errorf("--cycle %s is not a day such as 2026-03-01", cycle)
 				}
+			}
+			if len(args) == 1 {
+				request.Account = args[0]
+			} else if units {
+				return errors.New("--units needs an account: ratemill account balance acme --units")
 			}
 			office, end, err := openOffice(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
 			defer end()
-			request := backoffice.BalancesRequest{Day: day}
-			if len(args) == 1 {
-				request.Account = args[0]
+			if !units {
+				answer, err := office.Balances(cmd.Context(), request)
+				if err != nil {
+					return err
+				}
+				if err := printAccountBalances(data(cmd), f.output, answer, cycle); err != nil || f.output != output.Table || len(args) == 0 {
+					return err
+				}
 			}
-			answer, err := office.Balances(cmd.Context(), request)
+			has, err := office.AccountUnits(cmd.Context(), request)
 			if err != nil {
 				return err
 			}
-			return printAccountBalances(data(cmd), f.output, answer, cycle)
+			if units && len(has) == 0 {
+				fmt.Fprintf(stderr, "account %s has no pools, and no add-ons with units\n", request.Account)
+			}
+			if !units && len(has) > 0 {
+				fmt.Fprintln(words(cmd))
+			}
+			return printAccountUnits(data(cmd), f.output, has)
 		},
 	}
 	c.Flags().StringVar(&cycle, "cycle", "", "only the billing cycle that begins on this day, or has it in it")
+	c.Flags().BoolVar(&units, "units", false, "only the units of the account's pools and add-ons")
 	outputFlag(f, c)
 	return c
+}
+
+func printAccountUnits(to io.Writer, format string, all []backoffice.AccountUnits) error {
+	g := output.New("account", "kind", "name", "bucket", "period", "from", "size", "used", "left", "unit", "as_of").Sparse("as_of").
+		Numbers("size", "used", "left")
+	counted, unknown := "", false
+	for _, u := range all {
+		counted, unknown = u.AsOf, unknown || u.Used == nil
+		if format == output.Table {
+			u.AsOf = "" // below the table
+		}
+		g.Add(u.Account, u.Kind, u.Name, u.Bucket, u.Period, u.From, fmt.Sprint(u.Size), known(u.Used), known(u.Left), u.Unit, u.AsOf)
+	}
+	if err := g.Print(to, format); err != nil {
+		return err
+	}
+	tellCounted(counted, unknown)
+	return nil
 }
 
 func printAccountBalances(to io.Writer, format string, answer *backoffice.Balances, cycle string) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -84,11 +85,19 @@ func packageList(f *flags) *cobra.Command {
 	var q backoffice.AccountQuestion
 	c := &cobra.Command{
 		Use: "list ACCOUNT", Short: "List the packages of an account and of its SIMs",
-		Long: `List prints what an account and its SIMs bought: active until its time ends, expired while the cap can still be drawn, inactive after
-that. Whether the time of a package that begins with its first use has begun is an event (package.began): ratemill query shows it.
+		Long: `List prints what an account and its SIMs bought, one row for each bucket, with the units that are used and left.
 
-The column renewed counts the renewals on expiry. It is empty for a package that renews on use-up. Each of its renewals is an event
-(package.renewed) and moves its end, so such a package ends on the day shown, or later.`,
+The role account of ratemill run counts units seconds after their usage is rated. The last line says when it counted last; JSON and CSV
+have that time in as_of. used and left hold all usage counted so far, also with --at. They are empty as long as they are not known.
+
+status   pending: its time begins with its first use, which has not come. active. expired: its time is over, and the cap can still be
+         drawn. inactive. cancelled.
+size     units of the bucket. A package that renews on use-up has those of all its renewals together.
+left     units that can still be drawn, 0 when its time is over
+cap      units that are free beyond the size, in percent; cap_left is how many of them are left
+from     when its time began, or that of its last renewal; ends is when it is over
+renewed  how often it renewed; renewals_left is how often it can renew on use-up in this billing cycle, 0 if it does not renew, and
+         empty if it renews on expiry`,
 		Example: "  ratemill package list acme --as acme",
 		Args:    needing(1, 1, "an account: ratemill package list acme"),
 	}
@@ -104,23 +113,64 @@ The column renewed counts the renewals on expiry. It is empty for a package that
 		if err != nil {
 			return refusal(err)
 		}
-		g := output.New("package", "sim", "status", "bought", "ends", "cap", "then", "renewal", "renewed", "notes").Sparse("sim", "notes").
-			Numbers("cap", "renewed")
+		g := output.New("package", "sim", "status", "bucket", "size", "used", "left", "unit", "from", "ends", "renewal", "renewed",
+			"renewals_left", "cap", "cap_left", "then", "bought", "notes", "as_of").Sparse("sim", "bucket", "size", "used", "left", "unit",
+			"renewals_left", "cap_left", "notes", "as_of").Numbers("size", "used", "left", "renewed", "renewals_left", "cap", "cap_left")
+		counted, unknown := "", false
 		for _, p := range all {
-			g.Add(p.Package, p.SIM, p.Status, p.Bought, p.Ends, known(p.Cap), p.Then, p.Renewal, known(p.Renewed), p.Notes)
+			counted = cmp.Or(p.AsOf, counted)
+			unknown = addPackage(g, &p, f.output) || unknown
 		}
 		if g.Len() == 0 {
 			fmt.Fprintf(stderr, "account %s has no packages\n", args[0])
 		}
-		return g.Print(data(cmd), f.output)
+		if err := g.Print(data(cmd), f.output); err != nil {
+			return err
+		}
+		tellCounted(counted, unknown)
+		return nil
 	}
 	return c
 }
 
 // known is a number, or nothing if it is not known.
-func known(n *int) string {
+func known[T int | int64](n *T) string {
 	if n == nil {
 		return ""
 	}
-	return strconv.Itoa(*n)
+	return strconv.FormatInt(int64(*n), 10)
+}
+
+// addPackage adds the rows of a package, and reports whether how many units are used is not known.
+func addPackage(g *output.Grid, p *backoffice.ListedPackage, format string) (unknown bool) {
+	buckets, asOf := p.Buckets, p.AsOf
+	if buckets == nil {
+		buckets = []backoffice.PackageUnits{{}}
+	}
+	if format == output.Table { // below the table
+		asOf = ""
+	}
+	for _, u := range buckets {
+		size := ""
+		if u.Bucket != "" {
+			size, unknown = strconv.FormatInt(u.Size, 10), unknown || u.Used == nil
+		}
+		g.Add(p.Package, p.SIM, p.Status, u.Bucket, size, known(u.Used), known(u.Left), u.Unit, p.From, p.Ends, p.Renewal, known(p.Renewed),
+			known(p.Again), known(p.Cap), known(u.CapLeft), p.Then, p.Bought, p.Notes, asOf)
+	}
+	return unknown
+}
+
+// tellCounted says as of when units are, and why they are missing.
+func tellCounted(asOf string, unknown bool) {
+	switch {
+	case asOf == "" && unknown:
+		fmt.Fprintln(stderr, "used and left are not known yet: no usage was counted. The role account counts it: ratemill run, or ratemill run "+
+			"--role account")
+	case unknown:
+		fmt.Fprintf(stderr, "units as of %s; where used is empty, the role account did not count from the purchase on: the next usage that "+
+			"draws shows them\n", asOf)
+	case asOf != "":
+		fmt.Fprintf(stderr, "units as of %s\n", asOf)
+	}
 }

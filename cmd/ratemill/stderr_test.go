@@ -13,7 +13,7 @@ import (
 
 // clean are the functions that make foreign text harmless themselves, and the two that write what programs read.
 var clean = []string{"Print", "print", "printPlans", "printFiles", "printSuspense", "printSuspendedRecords", "printBalances",
-	"printAccountBalances", "Diff", "Words", "Width", "NewWriterSize"}
+	"printAccountBalances", "printAccountUnits", "Diff", "Words", "Width", "NewWriterSize"}
 
 // Words for people go through stderr and words, which take control characters out of foreign text, and JSON through
 // objects. Bars of progress move the cursor, and clean what they show themselves.

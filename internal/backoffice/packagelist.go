@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"ratemill/account"
 	"ratemill/rating"
@@ -13,17 +14,31 @@ import (
 
 // ListedPackage is a package that an account or one of its SIMs bought.
 type ListedPackage struct {
-	Account string `json:"account"`
-	SIM     string `json:"sim,omitempty"` // an identifier
-	Package string `json:"package"`       // NAME/INSTANCE
-	Status  string `json:"status"`        // pending, active, expired, inactive, cancelled, or two of them if usage decides
-	Bought  string `json:"bought"`
-	Ends    string `json:"ends"`              // of one that begins with its first use, by when it must begin
-	Cap     *int   `json:"cap,omitempty"`     // in percent; nil if the catalogue does not have the package
-	Renewal string `json:"renewal"`           // never, on_expiry, on_use_up
-	Renewed *int   `json:"renewed,omitempty"` // how often; nil if it renews on use-up, because usage decides that
-	Then    string `json:"then,omitempty"`    // priced or blocked
-	Notes   string `json:"notes,omitempty"`
+	Account string         `json:"account"`
+	SIM     string         `json:"sim,omitempty"` // an identifier
+	Package string         `json:"package"`       // NAME/INSTANCE
+	Status  string         `json:"status"`        // pending, active, expired, inactive, cancelled, or two of them if usage decides that is not known
+	Bought  string         `json:"bought"`
+	From    string         `json:"from,omitempty"`          // begin of its time, or of that of the last renewal; empty: it has not begun
+	Ends    string         `json:"ends"`                    // of one that begins with its first use, by when it must begin
+	Cap     *int           `json:"cap,omitempty"`           // in percent; nil if the catalogue does not have the package
+	Renewal string         `json:"renewal"`                 // never, on_expiry, on_use_up
+	Renewed *int           `json:"renewed,omitempty"`       // how often; nil if usage decides that is not known
+	Again   *int           `json:"renewals_left,omitempty"` // how often it may renew on use-up in this billing cycle; nil: no bound, or not known
+	Then    string         `json:"then,omitempty"`          // priced or blocked
+	Buckets []PackageUnits `json:"buckets,omitempty"`
+	AsOf    string         `json:"as_of,omitempty"` // when the last usage was counted; empty: none was
+	Notes   string         `json:"notes,omitempty"`
+}
+
+// PackageUnits are the units of a bucket of a package.
+type PackageUnits struct {
+	Bucket  string `json:"bucket"`
+	Unit    string `json:"unit"`
+	Size    int64  `json:"size"`               // those of all renewals on use-up together
+	Used    *int64 `json:"used,omitempty"`     // nil if it is not known
+	Left    *int64 `json:"left,omitempty"`     // that can still be drawn: none after its end
+	CapLeft *int64 `json:"cap_left,omitempty"` // that are free beyond them
 }
 
 // ListPackages are the packages of an account and of its SIMs, oldest first.
@@ -39,7 +54,7 @@ func (o *Office) ListPackages(ctx context.Context, id string, q AccountQuestion)
 	if err := r.as.Within(account.Path(r.book, id, r.at)); err != nil {
 		return nil, err
 	}
-	all := []ListedPackage{}
+	var has []hasPackage
 	for subject := range r.statements.Subjects(registry.KindPackage) {
 		number, _ := r.view.AccountNumber(id)
 		owner := subject
@@ -54,15 +69,29 @@ func (o *Office) ListPackages(ctx context.Context, id string, q AccountQuestion)
 		}
 		for _, b := range r.view.Bought(ofSIM, number, r.at, r.book.Revision, nil) {
 			if b.Kind == registry.KindPackage {
-				renews := func(at udr.Instant) bool { return r.view.Renews(ofSIM, number, &b, at, r.book.Revision) }
-				all = append(all, r.listedPackage(id, subject, &b, renews))
+				has = append(has, hasPackage{Bought: b, subject: subject, owner: account.UnitsOwner{SIM: ofSIM, Number: number}})
 			}
 		}
+	}
+	used, err := o.unitsUsed(ctx, r, id, has)
+	if err != nil {
+		return nil, err
+	}
+	all := []ListedPackage{}
+	for i := range has {
+		all = append(all, r.listedPackage(id, &has[i], used))
 	}
 	slices.SortFunc(all, func(a, b ListedPackage) int {
 		return strings.Compare(a.Bought+a.SIM+a.Package, b.Bought+b.SIM+b.Package)
 	})
 	return all, r.book.Err()
+}
+
+// hasPackage is a package that an account or SIM has.
+type hasPackage struct {
+	registry.Bought
+	subject string
+	owner   account.UnitsOwner
 }
 
 // readAll is read with the SIMs.
@@ -81,26 +110,25 @@ func (o *Office) readAll(ctx context.Context, q AccountQuestion) (r *reading, en
 	return r, r.view.Close, nil
 }
 
-func (r *reading) listedPackage(id, subject string, b *registry.Bought, renews func(udr.Instant) bool) ListedPackage {
-	zone := r.book.Account(id, r.at).Zone
-	l := ListedPackage{Account: id, Package: b.Name, Bought: day(b.Since, zone), Status: "active"}
-	if sim, ok := registry.SIMOf(subject); ok {
+func (r *reading) listedPackage(id string, b *hasPackage, used *unitsUsed) ListedPackage {
+	owner := r.book.Account(id, r.at)
+	l := ListedPackage{Account: id, Package: b.Name, Bought: day(b.Since, owner.Zone), Status: "active", Renewal: b.Renewal.String()}
+	if sim, ok := registry.SIMOf(b.subject); ok {
 		is := registryAt{r.view, r.book.Revision, r.at}.sim(sim)
 		if names := slices.Concat(is.ICCID, is.IMSI, is.MSISDN); len(names) > 0 {
 			l.SIM = names[0]
 		}
 	}
-	if v := account.Value[account.Package](r.book, registry.KindPackage, subject, b.Name, b.Since); v != nil {
+	if v := account.Value[account.Package](r.book, registry.KindPackage, b.subject, b.Name, b.Since); v != nil {
 		l.Notes = v.Notes
 	}
-	l.Renewal = b.Renewal.String()
 	if b.Cap >= 0 {
 		l.Cap = &b.Cap
 	}
 	var p rating.Package
 	known := false
 	if r.catalogue != nil {
-		p, known = r.catalogue.Package(rating.PackageOf(b.Name), b.Since, zone)
+		p, known = r.catalogue.Package(rating.PackageOf(b.Name), b.Since, owner.Zone)
 	}
 	if !known {
 		l.Status, l.Notes = "unknown", strings.TrimSpace("the catalogue has no such package. "+l.Notes)
@@ -113,26 +141,53 @@ func (r *reading) listedPackage(id, subject string, b *registry.Bought, renews f
 	if l.Cap == nil {
 		l.Cap = &p.Cap
 	}
-	last, ends := p.Term(b, r.at, zone, renews)
-	if b.Renewal != registry.OnUseUp {
-		l.Renewed = &last
+	l.AsOf = used.asOf()
+	use, counted := used.of(b)
+	renews := func(at udr.Instant) bool {
+		return r.view.Renews(b.owner.SIM, b.owner.Number, &b.Bought, at, r.book.Revision)
 	}
-	l.Ends = day(ends, zone)
+	stand := p.Stand(&b.Bought, r.at, owner.Zone, renews, use)
+	if stand.Begin > 0 {
+		l.From = day(stand.Begin, owner.Zone)
+	}
+	if b.Renewal != registry.OnUseUp || counted {
+		n := int(stand.Renewal)
+		l.Renewed = &n
+	}
+	l.Again = used.again(b, &p, owner, r.at, counted)
+	l.status(b, &p, stand, r.at, owner.Zone, counted)
+	for _, bucket := range p.Buckets() {
+		l.Buckets = append(l.Buckets, used.bucket(b, &p, bucket, stand, *l.Cap, counted, r.at))
+	}
+	return l
+}
+
+// status fills in the status, and when the package ends.
+func (l *ListedPackage) status(b *hasPackage, p *rating.Package, stand rating.Stand, at udr.Instant, zone *time.Location, counted bool) {
+	l.Ends = day(stand.End, zone)
+	begun := stand.Begin > 0
 	switch {
-	case r.at >= b.Until:
+	case at >= b.Until:
 		l.Status, l.Ends = "cancelled", day(b.Until, zone)
-	case p.OnUse:
-		l.Status, l.Ends = "pending or active", "begins with its first use, before "+l.Ends
-	case r.at >= p.ReadOnlyUntil(ends, zone):
+		return
+	case !begun && !counted:
+		l.Status = "pending or active"
+	case !begun && stand.Lapsed:
 		l.Status = "inactive"
-	case r.at >= ends:
+	case !begun:
+		l.Status = "pending"
+	case stand.Lapsed:
+		l.Status = "inactive"
+	case stand.Over:
 		l.Status = "expired"
 	}
-	if b.Renewal == registry.OnUseUp && !p.OnUse && r.at < b.Until { // only usage says whether it renewed
+	if !begun && !stand.Lapsed {
+		l.Ends = "begins with its first use, before " + l.Ends
+	}
+	if b.Renewal == registry.OnUseUp && begun && !counted { // only usage says whether it renewed
 		l.Ends += " or later"
-		if r.at >= ends {
+		if stand.Over {
 			l.Status = "active or " + l.Status
 		}
 	}
-	return l
 }

@@ -37,7 +37,7 @@ import (
 // A missing section is not compared, except suspense and refused: a case without them expects none.
 //
 // A case about the life of SIMs and accounts has steps.yaml too (steps.go), and more sections that may come out: states,
-// due, history, statuses, credit, alerts, refused.
+// due, history, statuses, credit, alerts, packages, pools, refused.
 type Case struct {
 	Name  string // of the file, without .txtar
 	File  string // in the project
@@ -49,7 +49,7 @@ type Case struct {
 
 // sections are the expectations, in the order of a draft.
 var sections = []string{"usage", "charges", "suspense", "events", "balance", "states", "due", "history", "statuses", "credit", "alerts",
-	"refused"}
+	"packages", "pools", "refused"}
 
 // always are the sections that are compared even if the case does not have them: it expects none of it.
 var always = []string{"suspense", "refused"}

@@ -23,6 +23,7 @@ import (
 	"ratemill/internal/store"
 	"ratemill/registry"
 	"ratemill/simstate"
+	"ratemill/udr"
 )
 
 // installation is a small one for a case with steps: a control store of its own in a temporary folder, and the code of
@@ -236,7 +237,8 @@ func (i *installation) statuses(payers *account.Directory) *account.CreditStatus
 // after folds what was rated of a file into states and balances, as the roles simstate and account do.
 func (i *installation) after(ctx context.Context) error {
 	payers := i.payers()
-	balances := account.NewEffect(account.Table{}).Keep(account.Table{}, payers).Suspend(i.statuses(payers))
+	balances := account.NewEffect(account.Table{}).Keep(account.Table{}, payers).Suspend(i.statuses(payers)).
+		Count(account.Table{}, func() udr.Instant { return udr.InstantOf(i.now) })
 	states := simstate.NewEffect(func(ctx context.Context, tx *store.Tx, fresh []simstate.Usage) error {
 		return i.keeper.WriteStates(ctx, tx, nil, fresh, "")
 	})

@@ -22,7 +22,7 @@ func (i *installation) tables(ctx context.Context, w *writer, cover *Coverage) (
 	if _, t.statements, t.rev, err = i.facts.Latest(ctx); err != nil {
 		return nil, err
 	}
-	for _, fill := range []func(context.Context) error{t.sims, t.histories, t.accounts, t.credit} {
+	for _, fill := range []func(context.Context) error{t.sims, t.histories, t.accounts, t.credit, t.units} {
 		if err := fill(ctx); err != nil {
 			return nil, err
 		}

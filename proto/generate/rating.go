@@ -28,9 +28,10 @@ var ratingMessages = []message{
 		"facts":             {goType: "Fact", most: "maxRepeated"},
 		"growth":            {goType: "Growth", most: "maxRepeated"},
 	}},
-	{name: "Charge", goType: "Amount", parse: "ParseAmount", only: []string{"tier", "account", "currency", "cycle", "total", "class",
-		"class_unit"},
-		fields: map[string]field{"tier": {goType: "uint8"}, "class_unit": {goType: "classUnit", most: "mostClassUnit"}}},
+	{name: "Charge", goType: "Amount", parse: "ParseAmount", reset: "reset()", only: []string{"tier", "account", "currency", "cycle", "draws",
+		"total", "class", "class_unit"},
+		fields: map[string]field{"tier": {goType: "uint8"}, "draws": {parse: "parseDraw"},
+			"class_unit": {goType: "classUnit", most: "mostClassUnit"}}},
 	{name: "Line", goType: "Line", append: "appendLine", parse: "parse", method: true, check: "saysItsKind()", fields: map[string]field{
 		"kind": {goType: "LineKind"},
 	}},

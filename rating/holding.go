@@ -1,0 +1,159 @@
+package rating
+
+import (
+	"slices"
+	"time"
+
+	"ratemill/literal"
+	"ratemill/registry"
+	"ratemill/udr"
+)
+
+// Units that were bought, and those of pools, for people who ask how many are left. Rating itself asks its counters.
+
+// Bucket is units under a name.
+type Bucket struct {
+	Name     string
+	Formerly string   // the name under which they were counted before; "" for none
+	Unit     udr.Unit // AnyUnit if their classes have no unit of their own
+	Size     int64
+}
+
+func (c *Catalogue) bucket(b *bucket) Bucket {
+	unit := b.unit
+	if unit == literal.AnyUnit {
+		unit = c.unitOf(b.classes)
+	}
+	return Bucket{b.name, b.formerly, unit, b.size}
+}
+
+// Buckets are the units of a package, in the order in which they are drawn.
+func (p *Package) Buckets() []Bucket { return slices.Clone(p.buckets) }
+
+// CapOf is how many units are free beyond those of a bucket.
+func (p *Package) CapOf(b Bucket, percent int) int64 { return percentOf(b.Size, percent) }
+
+// AtMost is how often it renews on use-up in a billing cycle.
+func (p *Package) AtMost() int { return p.atMost }
+
+// Use is what usage made of a package.
+type Use struct {
+	First    udr.Instant   // time of the earliest usage that drew its first units; 0: nothing did
+	Renewals []udr.Instant // on use-up, in their order
+}
+
+// Stand is where a package is in its life at a time.
+type Stand struct {
+	Renewal    int64       // number of the last renewal, 0 before the first
+	Begin, End udr.Instant // of its time; Begin is 0 while its first use has not come, and End then is by when it must
+	Over       bool        // at its end or after it: only the cap can be drawn
+	Lapsed     bool        // nothing can
+}
+
+// Stand is where a package is that was bought. renews says whether its buyer may renew it at a time.
+func (p *Package) Stand(b *registry.Bought, at udr.Instant, zone *time.Location, renews func(udr.Instant) bool, use Use) (s Stand) {
+	s.Begin = b.Since
+	switch {
+	case b.Renewal == registry.OnExpiry && !p.OnUse:
+		n, end := p.Term(b, at, zone, renews)
+		s.Renewal, s.End = int64(n), end
+		if n > 0 {
+			s.Begin = p.valid.times(n).after(b.Since, zone)
+		}
+	case p.OnUse && (use.First == 0 || use.First > at):
+		s.Begin, s.End = 0, p.End(b.Since, 0, zone)
+		s.Over = at >= s.End
+		s.Lapsed = s.Over
+		return s
+	default:
+		if p.OnUse {
+			s.Begin = use.First
+		}
+		for i, renewed := range use.Renewals {
+			if renewed <= at {
+				s.Renewal, s.Begin = int64(i+1), max(s.Begin, renewed)
+			}
+		}
+		s.End = p.valid.after(s.Begin, zone)
+	}
+	s.Over = at >= s.End
+	s.Lapsed = s.Over && at >= p.ReadOnlyUntil(s.End, zone)
+	return s
+}
+
+// AddonBuckets are the units that each of an add-on gives in a cycle, by its version at a time in a zone; none if it gives none.
+func (c *Catalogue) AddonBuckets(name string, at udr.Instant, zone *time.Location) (all []Bucket) {
+	i, ok := c.addons.find(name)
+	if !ok {
+		return nil
+	}
+	p, _, _ := c.addons.list[i].at(newZoneClock(zone, c.dates), at)
+	for j := 0; p != nil && j < len(p.buckets); j++ {
+		all = append(all, c.bucket(&p.buckets[j]))
+	}
+	return all
+}
+
+// PoolUnits are the units of a bucket of a share plan, for the account that owns it.
+type PoolUnits struct {
+	Bucket
+	Period string // how long they last
+	Number uint8  // the same as message Draw has it
+	First  int32  // local date on which that time begins
+}
+
+// Units are the buckets of a share plan for the account that owns them, in the period that contains a time, with the size that they have
+// for usage of that time as known at a revision.
+func (r *PoolReader) Units(v *registry.View, rev registry.Revision, name string, owner *registry.Account, at udr.Instant) (all []PoolUnits) {
+	i, ok := r.catalogue.shares.find(name)
+	if !ok {
+		return nil
+	}
+	clock := newZoneClock(owner.Zone, r.catalogue.dates)
+	s, _, _ := r.catalogue.shares.list[i].at(clock, at)
+	if s == nil {
+		return nil
+	}
+	var first, next int32
+	if s.period == perCycle {
+		first, next = owner.CycleOf(registry.LocalDate(owner.Zone, at))
+	} else {
+		contracted := int32(0)
+		if s.period == perYear {
+			contracted = v.Contracted(owner.Number, at, rev)
+		}
+		first, _ = clock.date(s.period, at, contracted)
+		next = s.period.next(first, contracted)
+	}
+	p := newPool(s, owner.Number, clock, first, next)
+	if s.sized() {
+		r.upTo(p, v, rev)
+	}
+	for b := range s.buckets {
+		u := PoolUnits{r.catalogue.bucket(&s.buckets[b]), s.period.String(), uint8(s.period), first}
+		if s.sized() {
+			u.Size = r.size(s, p, rev, p.day(at), b)
+		}
+		all = append(all, u)
+	}
+	return all
+}
+
+// size is that of a bucket for usage of a day of its period, as Engine.drawPool has it.
+func (r *PoolReader) size(s *share, p *pool, rev registry.Revision, day, b int) int64 {
+	days, sums := r.at(p, rev, day, b)
+	of := len(p.ends)
+	if s.full {
+		days = of
+	}
+	var parts []Growth
+	for g := 1; g < len(sums); g++ {
+		if x := (Growth{Units: s.groups[g-1].units, SIMs: sums[g]}); s.groups[g-1].bucket == b && x.SIMs > 0 {
+			if s.growth == variable && !s.whole {
+				x.Of = uint32(of)
+			}
+			parts = append(parts, x)
+		}
+	}
+	return min(partOf(s.buckets[b].size, int64(days), int64(of))+grown(parts, 0), literal.MaxQuantity)
+}
