@@ -380,7 +380,7 @@ func (k *kase) play(script string) string {
 func (k *kase) step(b *strings.Builder, what string, names []string, at time.Time, facts registry.Revision, log int64) error {
 	view := k.registry.View()
 	defer view.Close()
-	run := &Run{DB: k.db, Basis: k.basis(view, at, facts, log), By: By{Who: "maria", Why: "the month is over", At: at}, Workers: 2,
+	run := &Run{DB: k.db, Basis: k.basis(view, at, facts, log), By: By{Who: "maria", Why: "the month is over", At: at}, Workers: 2, portion: 2,
 		Settle: k.settle}
 	ctx := k.t.Context()
 	switch what {

@@ -82,7 +82,7 @@ func (r billRun) do(t testing.TB, step func()) {
 	until := Date(r.first().AddDate(0, 1, -1).Unix() / 86400)
 	at := r.first().AddDate(0, 1, 0).Add(time.Duration(8+5*r.life) * time.Hour)
 	b := k.basis(view, at, k.registry.Revision(), int64(r.month+1)*1_000_000)
-	run := &Run{DB: k.db, Basis: b, By: By{Who: "maria", Why: "the month is over", At: at}, Workers: 2}
+	run := &Run{DB: k.db, Basis: b, By: By{Who: "maria", Why: "the month is over", At: at}, Workers: 2, portion: 2}
 	run.Settle = func(ctx context.Context, tx *store.Tx, payer uint32, currency string, billed, documents decimal.D) error {
 		step()
 		_, err := tx.Exec(ctx, "INSERT INTO settled VALUES (?, ?, ?, ?)", int64(payer), currency, billed.String(), documents.String())

@@ -182,7 +182,7 @@ func (k *kase) previewed(at string) map[string]string {
 	defer view.Close()
 	now, err := time.Parse(time.RFC3339, at)
 	require.NoError(k.t, err)
-	run := &Run{DB: k.db, Basis: k.basis(view, now, k.registry.Revision(), 1<<40), Workers: 1}
+	run := &Run{DB: k.db, Basis: k.basis(view, now, k.registry.Revision(), 1<<40), Workers: 1, portion: 2}
 	bodies := map[string]string{}
 	require.NoError(k.t, run.Preview(k.t.Context(), monthOf(8)-1, []uint32{1, 3, 4, 5}, func(c *Computed) error {
 		for _, d := range c.Documents {

@@ -1,6 +1,7 @@
 package invoicing
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,7 +38,16 @@ type Run struct {
 	reviewedToo bool
 	// Progress gets the number of finished payers from time to time. May be nil.
 	Progress func(done, of int)
+
+	portion int // payers whose usage is in memory at a time; 0: ofUsage
 }
+
+// ofUsage is the number of payers whose usage is in memory at a time. Each portion is a query of the warehouse, which reads the account
+// numbers of all usage; the usage of 13 cycles takes about 25 kB a payer.
+const ofUsage = 5000
+
+// mostAsked is the largest number of accounts that a query names. With more, it reads all and ignores the others.
+const mostAsked = 20_000
 
 // together is the number of payers that share a transaction, because each transaction costs a disk write.
 const together = 200
@@ -201,14 +211,35 @@ func (b *Basis) payers(last map[uint32]*Closed, until Date) (all []uint32) {
 	return all
 }
 
-// closing computes payers with several workers and passes on finished results in the order of the payers. Each worker
-// reads the closes of only some payers at a time, to save memory.
+// closing closes cycles of payers, with the usage of one portion of them in memory at a time. It passes on finished results in the order
+// of the payers.
 func (r *Run) closing(ctx context.Context, until Date, payers []uint32, last map[uint32]*Closed, store func([]*Computed) error) error {
-	u, err := r.usageOf(ctx, until, payers, last)
-	if err != nil {
-		return err
+	signers, done := r.Basis.signers(), 0
+	for some := range slices.Chunk(payers, cmp.Or(r.portion, ofUsage)) {
+		u, err := r.usageOf(ctx, until, some, last, len(some) == len(payers))
+		if err != nil {
+			return err
+		}
+		err = r.closePortion(ctx, some, last, r.worker(u, until, signers), func(computed []*Computed, of int) error {
+			if err := store(computed); err != nil {
+				return err
+			}
+			if done += of; r.Progress != nil {
+				r.Progress(done, len(payers))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
-	signers := r.Basis.signers()
+	return nil
+}
+
+// closePortion computes payers with several workers like a given one. Each worker reads the closes of only some payers at a time, to save
+// memory.
+func (r *Run) closePortion(ctx context.Context, payers []uint32, last map[uint32]*Closed, like *worker,
+	store func(done []*Computed, payers int) error) error {
 	workers := r.Workers
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -237,7 +268,7 @@ func (r *Run) closing(ctx context.Context, until Date, payers []uint32, last map
 	})
 	for range min(workers, len(payers)/together+1) {
 		group.Go(func() error {
-			w := r.worker(u, until, signers)
+			w := r.worker(like.usage, like.until, like.signers)
 			for p := range queue {
 				done, err := w.some(ctx, p.payers, last)
 				if err != nil {
@@ -249,18 +280,14 @@ func (r *Run) closing(ctx context.Context, until Date, payers []uint32, last map
 		})
 	}
 	group.Go(func() error {
-		count := 0
 		for p := range ordered {
 			select {
 			case done := <-p.done:
-				if err := store(done); err != nil {
+				if err := store(done, len(p.payers)); err != nil {
 					return err
 				}
 			case <-ctx.Done():
 				return ctx.Err()
-			}
-			if count += len(p.payers); r.Progress != nil {
-				r.Progress(count, len(payers))
 			}
 		}
 		return nil
@@ -268,8 +295,8 @@ func (r *Run) closing(ctx context.Context, until Date, payers []uint32, last map
 	return group.Wait()
 }
 
-// usageOf reads the usage of the payers' accounts.
-func (r *Run) usageOf(ctx context.Context, until Date, payers []uint32, last map[uint32]*Closed) (*usage, error) {
+// usageOf reads the usage of the payers' accounts. whole says that these are all payers of the run.
+func (r *Run) usageOf(ctx context.Context, until Date, payers []uint32, last map[uint32]*Closed, whole bool) (*usage, error) {
 	b := r.Basis
 	a := &asking{from: max(until-Compared, b.Begin-31, 0), to: until, late: true, long: map[uint32]Date{}}
 	for _, number := range payers {
@@ -281,12 +308,15 @@ func (r *Run) usageOf(ctx context.Context, until Date, payers []uint32, last map
 			a.long[number] = from
 		}
 	}
-	if len(payers) <= together {
-		below := map[uint32]bool{}
-		for _, number := range payers {
-			below[number] = true
-		}
-		b.View.Below(below)
+	if whole && len(payers) > together {
+		return b.ask(ctx, a)
+	}
+	below := map[uint32]bool{}
+	for _, number := range payers {
+		below[number] = true
+	}
+	a.payers = maps.Clone(below)
+	if b.View.Below(below); len(below) <= mostAsked {
 		a.accounts = slices.AppendSeq([]uint32{}, maps.Keys(below))
 		slices.Sort(a.accounts)
 	}

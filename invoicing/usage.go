@@ -30,6 +30,8 @@ type asking struct {
 	from, to Date      // first days of the cycles of which all usage is read, both ends included
 	late     bool      // also usage of earlier cycles that is not in any of the closes
 	accounts []uint32  // nil for all
+	// payers are those whose usage is kept: accounts below them may have another payer. nil keeps that of all.
+	payers map[uint32]bool
 	// long has payers whose last closes are so old that all their usage from an earlier date on is read.
 	long map[uint32]Date
 }
@@ -61,6 +63,9 @@ func (b *Basis) ask(ctx context.Context, a *asking) (*usage, error) {
 			if !known {
 				payer = b.payerOf(c.Account, c.Cycle)
 				payers[of] = payer
+			}
+			if a.payers != nil && !a.payers[payer] {
+				return nil
 			}
 			if from, long := a.long[payer]; c.Cycle < a.from && (long && c.Cycle >= from) != all {
 				return nil // the other query has it
