@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -57,27 +58,15 @@ counts attempts that broke off when the receiver may have had the document alrea
 		if len(args) == 1 {
 			q.Document = args[0]
 		}
-		office, end, err := openOffice(cmd.Context(), f)
-		if err != nil {
-			return err
-		}
-		defer end()
-		all, err := office.ListDeliveries(cmd.Context(), q)
-		if err != nil {
-			return refusal(err)
-		}
-		if len(all) == 0 {
-			fmt.Fprintln(stderr, "there are no such deliveries")
-		}
-		return printDeliveries(cmd, f, all...)
+		return printAnswer(cmd, f, "there are no such deliveries", func(ctx context.Context, o *backoffice.Office) ([]backoffice.ListedDelivery,
+			error) {
+			return o.ListDeliveries(ctx, q)
+		}, deliveriesTable)
 	}
 	return c
 }
 
-func printDeliveries(cmd *cobra.Command, f *flags, all ...backoffice.ListedDelivery) error {
-	if f.output == output.JSON {
-		return printObjects(cmd, all)
-	}
+func deliveriesTable(all []backoffice.ListedDelivery) *output.Grid {
 	g := output.New("document", "payer", "channel", "recipient", "state", "attempts", "unclear", "sent", "next", "who", "why").
 		Numbers("attempts", "unclear").Sparse("sent", "next", "who", "why", "unclear")
 	for _, l := range all {
@@ -87,7 +76,7 @@ func printDeliveries(cmd *cobra.Command, f *flags, all ...backoffice.ListedDeliv
 		}
 		g.Add(l.Document, l.Payer, l.Channel, l.Recipient, l.State, fmt.Sprint(l.Attempts), unclear, l.Sent, l.Next, l.Who, l.Why)
 	}
-	return g.Print(data(cmd), f.output)
+	return g
 }
 
 // deliveryDecision is a command by which somebody decides about a delivery.
@@ -120,7 +109,7 @@ func deliveryDecision(f *flags, do, short, long, example string) *cobra.Command 
 		if r.DryRun {
 			fmt.Fprintln(stderr, "nothing was changed (--dry-run)")
 		}
-		return printDeliveries(cmd, f, *l)
+		return printAll(cmd, f, []backoffice.ListedDelivery{*l}, deliveriesTable)
 	}
 	return c
 }
@@ -161,7 +150,7 @@ than those of the document. ratemill delivery list shows what becomes of them.`,
 		done, err := office.DeliverInvoices(cmd.Context(), r)
 		if err != nil {
 			if len(done) > 0 { // those before the one that is refused are ordered
-				err = errors.Join(err, printDeliveries(cmd, f, done...))
+				err = errors.Join(err, printAll(cmd, f, done, deliveriesTable))
 			}
 			return refusal(err)
 		}
@@ -172,7 +161,7 @@ than those of the document. ratemill delivery list shows what becomes of them.`,
 			fmt.Fprintln(stderr, "no delivery of these documents failed or waits")
 			return nil
 		}
-		return printDeliveries(cmd, f, done...)
+		return printAll(cmd, f, done, deliveriesTable)
 	}
 	return c
 }

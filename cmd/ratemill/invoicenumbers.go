@@ -27,27 +27,15 @@ numbers that were left out on purpose.`,
 	outputFlag(f, c)
 	c.AddCommand(invoiceNumbersSet(f))
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
-		office, end, err := openOffice(cmd.Context(), f)
-		if err != nil {
-			return err
-		}
-		defer end()
-		all, err := office.Numbers(cmd.Context(), as)
-		if err != nil {
-			return refusal(err)
-		}
-		if len(all) == 0 {
-			fmt.Fprintln(stderr, "the catalogue has no seller with accounting groups, and no number was given")
-		}
-		return printNumbers(cmd, f, all...)
+		return printAnswer(cmd, f, "the catalogue has no seller with accounting groups, and no number was given",
+			func(ctx context.Context, o *backoffice.Office) ([]backoffice.NumberRange, error) {
+				return o.Numbers(ctx, as)
+			}, numbersTable)
 	}
 	return c
 }
 
-func printNumbers(cmd *cobra.Command, f *flags, all ...backoffice.NumberRange) error {
-	if f.output == output.JSON {
-		return printObjects(cmd, all)
-	}
+func numbersTable(all []backoffice.NumberRange) *output.Grid {
 	g := output.New("seller", "range", "next", "given", "issued", "left_out", "why").Numbers("given").Sparse("seller", "issued", "left_out",
 		"why")
 	for _, n := range all {
@@ -57,7 +45,7 @@ func printNumbers(cmd *cobra.Command, f *flags, all ...backoffice.NumberRange) e
 		}
 		g.Add(n.Seller, n.Range, n.Next, fmt.Sprint(n.Given), n.Issued, strings.Join(skips, "; "), strings.Join(whys, "; "))
 	}
-	return g.Print(data(cmd), f.output)
+	return g
 }
 
 func invoiceNumbersSet(f *flags) *cobra.Command {
@@ -96,7 +84,7 @@ counts them as explained. A number never goes back, since somebody may have a do
 		if r.DryRun {
 			fmt.Fprintln(stderr, "nothing was changed (--dry-run)")
 		}
-		return printNumbers(cmd, f, *set)
+		return printAll(cmd, f, []backoffice.NumberRange{*set}, numbersTable)
 	}
 	return c
 }

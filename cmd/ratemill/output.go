@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"ratemill/internal/backoffice"
 	"ratemill/internal/output"
 	"ratemill/printable"
 )
@@ -31,6 +34,32 @@ func printObjects[T any](c *cobra.Command, all []T) error {
 		}
 	}
 	return nil
+}
+
+// printAll prints a JSON object for each element, or the table of all.
+func printAll[T any](cmd *cobra.Command, f *flags, all []T, table func(all []T) *output.Grid) error {
+	if f.output == output.JSON {
+		return printObjects(cmd, all)
+	}
+	return table(all).Print(data(cmd), f.output)
+}
+
+// printAnswer asks the office and prints the list that it answers. none says that there is nothing.
+func printAnswer[T any](cmd *cobra.Command, f *flags, none string, ask func(context.Context, *backoffice.Office) ([]T, error),
+	table func(all []T) *output.Grid) error {
+	office, end, err := openOffice(cmd.Context(), f)
+	if err != nil {
+		return err
+	}
+	defer end()
+	all, err := ask(cmd.Context(), office)
+	if err != nil {
+		return refusal(err)
+	}
+	if len(all) == 0 {
+		fmt.Fprintln(stderr, none)
+	}
+	return printAll(cmd, f, all, table)
 }
 
 // labelled prints lines of a label and words, like the output of explain.

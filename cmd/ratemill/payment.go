@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -109,9 +110,10 @@ are any.`,
 }
 
 func printPaymentLines(cmd *cobra.Command, f *flags, numbered bool, all ...backoffice.PaymentLine) error {
-	if f.output == output.JSON {
-		return printObjects(cmd, all)
-	}
+	return printAll(cmd, f, all, func(all []backoffice.PaymentLine) *output.Grid { return paymentLinesTable(numbered, all) })
+}
+
+func paymentLinesTable(numbered bool, all []backoffice.PaymentLine) *output.Grid {
 	g := output.New("line", "reference", "result", "payer", "amount", "currency", "date", "pays", "credit", "why").Numbers("line").
 		Amounts("amount", "credit").Sparse("line", "pays", "credit", "why")
 	for _, l := range all {
@@ -121,7 +123,7 @@ func printPaymentLines(cmd *cobra.Command, f *flags, numbered bool, all ...backo
 		}
 		g.Add(line, l.Reference, l.Result, l.Payer, l.Amount, l.Currency, l.Date, l.Pays, l.Credit, l.Why)
 	}
-	return g.Print(data(cmd), f.output)
+	return g
 }
 
 func paymentList(f *flags) *cobra.Command {
@@ -138,29 +140,21 @@ func paymentList(f *flags) *cobra.Command {
 	c.Flags().BoolVar(&q.Credits, "credit", false, "only payments with a part that pays no document")
 	invoiceAskedAs(c, &q.As)
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
-		office, end, err := openOffice(cmd.Context(), f)
-		if err != nil {
-			return err
-		}
-		defer end()
-		all, err := office.ListPayments(cmd.Context(), q)
-		if err != nil {
-			return refusal(err)
-		}
-		if len(all) == 0 {
-			fmt.Fprintln(stderr, "there are no such payments")
-		}
-		if f.output == output.JSON {
-			return printObjects(cmd, all)
-		}
-		g := output.New("date", "reference", "payer", "kind", "amount", "currency", "pays", "credit", "names").Amounts("amount", "credit").
-			Sparse("payer", "pays", "credit", "names")
-		for _, p := range all {
-			g.Add(p.Date, p.Reference, p.Payer, p.Kind, p.Amount, p.Currency, p.Pays, p.Credit, p.Named)
-		}
-		return g.Print(data(cmd), f.output)
+		return printAnswer(cmd, f, "there are no such payments", func(ctx context.Context, o *backoffice.Office) ([]backoffice.ListedPayment,
+			error) {
+			return o.ListPayments(ctx, q)
+		}, paymentsTable)
 	}
 	return c
+}
+
+func paymentsTable(all []backoffice.ListedPayment) *output.Grid {
+	g := output.New("date", "reference", "payer", "kind", "amount", "currency", "pays", "credit", "names").Amounts("amount", "credit").
+		Sparse("payer", "pays", "credit", "names")
+	for _, p := range all {
+		g.Add(p.Date, p.Reference, p.Payer, p.Kind, p.Amount, p.Currency, p.Pays, p.Credit, p.Named)
+	}
+	return g
 }
 
 func paymentOpen(f *flags) *cobra.Command {
@@ -183,32 +177,24 @@ overdue counts the days since the due date. A disputed amount is not overdue.`,
 		if len(args) == 1 {
 			q.Document = args[0]
 		}
-		office, end, err := openOffice(cmd.Context(), f)
-		if err != nil {
-			return err
-		}
-		defer end()
-		all, err := office.OpenDocuments(cmd.Context(), q)
-		if err != nil {
-			return refusal(err)
-		}
-		if len(all) == 0 {
-			fmt.Fprintln(stderr, "nothing is open of such documents")
-		}
-		if f.output == output.JSON {
-			return printObjects(cmd, all)
-		}
-		g := output.New("document", "payer", "due", "overdue", "state", "total", "credited", "paid", "written_off", "disputed", "open",
-			"currency").Numbers("overdue").Amounts("total", "credited", "paid", "written_off", "disputed", "open").Sparse("overdue", "credited",
-			"paid", "written_off", "disputed")
-		for _, d := range all {
-			late := ""
-			if d.Overdue > 0 {
-				late = fmt.Sprint(d.Overdue)
-			}
-			g.Add(d.Number, d.Payer, d.Due, late, d.State, d.Total, d.Credited, d.Paid, d.Off, d.Disputed, d.Open, d.Currency)
-		}
-		return g.Print(data(cmd), f.output)
+		return printAnswer(cmd, f, "nothing is open of such documents", func(ctx context.Context, o *backoffice.Office) (
+			[]backoffice.OpenDocument, error) {
+			return o.OpenDocuments(ctx, q)
+		}, openTable)
 	}
 	return c
+}
+
+func openTable(all []backoffice.OpenDocument) *output.Grid {
+	g := output.New("document", "payer", "due", "overdue", "state", "total", "credited", "paid", "written_off", "disputed", "open",
+		"currency").Numbers("overdue").Amounts("total", "credited", "paid", "written_off", "disputed", "open").Sparse("overdue", "credited",
+		"paid", "written_off", "disputed")
+	for _, d := range all {
+		late := ""
+		if d.Overdue > 0 {
+			late = fmt.Sprint(d.Overdue)
+		}
+		g.Add(d.Number, d.Payer, d.Due, late, d.State, d.Total, d.Credited, d.Paid, d.Off, d.Disputed, d.Open, d.Currency)
+	}
+	return g
 }

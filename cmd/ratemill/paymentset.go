@@ -238,15 +238,16 @@ func paymentCollections(f *flags) *cobra.Command {
 		if len(all) == 0 {
 			fmt.Fprintln(stderr, "there are no collections")
 		}
-		if f.output == output.JSON {
-			return printObjects(cmd, all)
-		}
-		g := output.New("id", "seller", "made", "debits", "total", "who", "why", "sha256").Numbers("debits").Amounts("total")
-		for i := range all {
-			g.Add(all[i].ID, all[i].Seller, all[i].Made, fmt.Sprint(all[i].Debits), all[i].Total, all[i].Who, all[i].Why,
-				all[i].SHA256[:12])
-		}
-		return g.Print(data(cmd), f.output)
+		return printAll(cmd, f, all, collectionsTable)
 	}
 	return c
+}
+
+func collectionsTable(all []backoffice.Collection) *output.Grid {
+	g := output.New("id", "seller", "made", "debits", "total", "who", "why", "sha256").Numbers("debits").Amounts("total")
+	for i := range all {
+		g.Add(all[i].ID, all[i].Seller, all[i].Made, fmt.Sprint(all[i].Debits), all[i].Total, all[i].Who, all[i].Why,
+			all[i].SHA256[:12])
+	}
+	return g
 }
