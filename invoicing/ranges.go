@@ -36,7 +36,7 @@ func (c *Counter) skipped(below int64) (n int64) {
 	return n
 }
 
-// last returns the last number of the skip, or the number before the skip if the skip is empty.
+// last returns the last number of the skip that contains n. If no skip contains it, it returns the number before n.
 func (c *Counter) last(n int64) int64 {
 	for _, s := range c.Skips {
 		if s.First <= n && n <= s.Last {

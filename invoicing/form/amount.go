@@ -76,8 +76,8 @@ var octets = []struct {
 	{"TB", 1e12}, {"TiB", 1 << 40}, {"GB", 1e9}, {"GiB", 1 << 30}, {"MB", 1e6}, {"MiB", 1 << 20}, {"kB", 1e3}, {"KiB", 1 << 10},
 }
 
-// unit is the unit in which quantities and prices of a line are written, and how many of the line's own units it is. It is that of the
-// price; without a price it follows the quantity.
+// unit returns the unit in which quantities and prices of a line are written, and its size in the line's own units.
+// It is the unit of the price; without a price it depends on the quantity.
 func unit(l *document.Line) (name string, size int64) {
 	switch l.Unit {
 	case "B":
@@ -109,7 +109,7 @@ func unit(l *document.Line) (name string, size int64) {
 	return l.Unit, 1
 }
 
-// quantityOf and priceOf are what the columns of a line of usage say.
+// quantityOf and priceOf return the texts of these columns for a line of usage.
 func (m *money) quantityOf(l *document.Line) string {
 	name, size := unit(l)
 	quantity := l.Quantity

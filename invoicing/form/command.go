@@ -17,7 +17,7 @@ import (
 
 const (
 	mostPDF     = 64 << 20         // octets of a PDF that a command may give
-	mostTold    = 2 << 10          // octets of its standard error that are told
+	mostTold    = 2 << 10          // octets of its standard error that an error shows
 	defaultTime = 30 * time.Second // for a command
 	lastBreath  = 2 * time.Second  // after it was killed, until its pipes are closed
 )
@@ -33,7 +33,7 @@ func (p *Printer) run(ctx context.Context, page []byte) ([]byte, error) {
 	cmd := exec.CommandContext(within, p.command[0], p.command[1:]...)
 	out, told := &bounded{most: mostPDF, full: cancel}, &bounded{most: mostTold}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = bytes.NewReader(page), out, told, lastBreath
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a browser has children, which end with it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a browser has child processes, which must end with it
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	for _, v := range environment {
 		if value, ok := os.LookupEnv(v); ok {
@@ -64,7 +64,7 @@ func (p *Printer) run(ctx context.Context, page []byte) ([]byte, error) {
 
 // bounded keeps what is written to it, up to a number of octets. Later output is dropped, and full is called once.
 type bounded struct {
-	kept bytes.Buffer // not embedded: io.Copy would find its ReadFrom, which knows no bound
+	kept bytes.Buffer // not embedded: io.Copy would use its ReadFrom, which ignores the limit
 	most int
 	full func()
 	over bool

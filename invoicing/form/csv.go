@@ -70,7 +70,7 @@ func kindNames() string {
 	return join(", ", names...)
 }
 
-// CSV writes the lines of a document, one a row. Amounts have the document's sign: what the payer owes is positive.
+// CSV writes the lines of a document, one a row. Amounts have the document's sign: a debt of the payer is positive.
 func CSV(w io.Writer, d *document.Document) error {
 	return rows(w, lineColumns, func(yield func(billed, error) bool) {
 		for i := range d.Lines {
@@ -81,7 +81,7 @@ func CSV(w io.Writer, d *document.Document) error {
 	})
 }
 
-// Call is a usage record as an account pays it.
+// Call is a usage record with the charge of one account.
 type Call struct {
 	At         time.Time // written in its own zone
 	ID         string
@@ -133,7 +133,7 @@ var callColumns = []column[*Call]{
 	{"cycle", "First day of the billing cycle to which it belongs.", func(c *Call) string { return isoDate(c.Cycle) }},
 }
 
-// Sum is what call detail adds up to.
+// Sum is the total of call detail.
 type Sum struct {
 	Records int64
 	Amount  decimal.D
@@ -145,7 +145,7 @@ func CallDetail(w io.Writer, calls iter.Seq2[*Call, error]) (sum Sum, err error)
 	err = rows(w, callColumns, func(yield func(*Call, error) bool) {
 		for c, err := range calls {
 			if err == nil {
-				if c.Identifier != "" { // a correction of earlier records is none, and belongs to no SIM
+				if c.Identifier != "" { // a correction of earlier records is not a record, and belongs to no SIM
 					sum.Records++
 				}
 				sum.Amount, err = sum.Amount.Add(c.Amount)

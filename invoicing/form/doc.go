@@ -1,4 +1,4 @@
-// Package form turns documents into what payers and their programs read: PDF, UBL, CSV and JSON.
+// Package form writes documents in the formats that payers and their programs read: PDF, UBL, CSV and JSON.
 //
 // The PDF is a page of HTML (html.go, over the view of view.go) that a renderer turns into PDF/A-3b with the electronic invoice attached:
 // the built-in one (pdf.go), or a program of the installation (command.go). The words of each language are in words/, the font in fonts/.
@@ -7,8 +7,8 @@
 // document cannot be an e-invoice. csv.go has the lines of a document and call detail, json.go the document for
 // programs.
 //
-// It is pure but for that program: equal documents give equal bytes. It does not own amounts (invoicing/document), sellers
-// (invoicing/terms), or where forms are kept and sent (invoicing, invoicing/delivery).
+// It is pure apart from that program: equal documents give equal bytes. It does not own amounts (invoicing/document),
+// sellers (invoicing/terms), or storing and sending (invoicing, invoicing/delivery).
 //
 // Start at Printer and UBL.
 package form

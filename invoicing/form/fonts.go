@@ -96,8 +96,9 @@ var _ io.Reader = (*fontFile)(nil)
 // lastKerned is the end of the characters that are kerned: Latin with the accents of Western Europe.
 const lastKerned = 0x17f
 
-// light is a font with what drawing needs. The renderer reads the font again for each document, and its table of kerning by classes of
-// glyphs (GPOS) took 25 of 40 ms; instead it gets the old table (kern) with the pairs of Latin characters only.
+// light returns a font with only the tables that drawing needs. The renderer reads the font again for each document,
+// and its table of kerning by classes of glyphs (GPOS) took 25 of 40 ms. It gets the older table (kern) instead, with
+// pairs of Latin characters only.
 func light(face font.Face) ([]byte, error) {
 	tables, err := sfntTables(face.RawData())
 	if err != nil {

@@ -16,10 +16,10 @@ import (
 	"ratemill/invoicing/terms"
 )
 
-// Print is a document and what its forms need besides.
+// Print is a document with the other inputs of its forms.
 type Print struct {
 	Document *document.Document
-	// Corrected is the date of issue of the document that a credit note takes back, 0 if it is not known.
+	// Corrected is the date of issue of the document that a credit note corrects, 0 if it is not known.
 	Corrected document.Date
 	Seller    *terms.Seller     // its version on the date of the document
 	Logo      []byte            // of the seller: SVG or PNG, nil for none
@@ -74,7 +74,8 @@ type look struct {
 
 const ink = "#1a1d21"
 
-// lookOf makes the colours from that of the seller, #0b7a5b; without one documents are in ink.
+// lookOf derives the colours from the seller's colour, such as #0b7a5b. Without one, documents are in the colour of
+// ink.
 func lookOf(colour string) look {
 	rgb, err := strconv.ParseUint(strings.TrimPrefix(colour, "#"), 16, 32)
 	if err != nil || len(colour) != 7 {

@@ -10,8 +10,8 @@ import (
 	"ratemill/printable"
 )
 
-// jsonDocument is a document for programs. Its fields stay as they are; new ones come beside them. It is not how documents are stored
-// (document.Document), which also has how they are delivered.
+// jsonDocument is a document for programs. Its fields never change; new ones are added. It differs from the stored
+// form (document.Document), which also has the terms of delivery.
 type jsonDocument struct {
 	Number   string       `json:"number,omitempty" doc:"Number; a draft has none."`
 	ID       string       `json:"id,omitempty" doc:"Id; a draft has it too."`

@@ -7,8 +7,8 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// what is what a line is for: the words of the person who charged it, what is used and where, or the name of what is charged. Its names
-// come from elsewhere and are not cleaned.
+// what describes a line: the words of the person who charged it, the kind and place of usage, or the name of the
+// charged thing. It does not clean the names.
 func (w *words) what(l *document.Line) string {
 	if l.Text != "" {
 		return l.Text
@@ -37,7 +37,7 @@ func (w *words) title(kind document.Kind, class string) string {
 	return readable(string(kind))
 }
 
-// reason is why there is no tax: one of the known reasons, or the seller's own words.
+// reason returns the reason for a line without tax: one of the known reasons, or the seller's own words.
 func (w *words) reason(reason string) string {
 	if text, ok := w.known("reason_" + reason); ok {
 		return text

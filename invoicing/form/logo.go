@@ -32,7 +32,8 @@ const (
 	svgDepth    = 32
 )
 
-// UndrawnError says that the built-in renderer does not draw a part of a logo. A program of the installation may draw it.
+// UndrawnError means that the built-in renderer cannot draw a part of a logo. A program of the installation may be
+// able to.
 type UndrawnError struct{ Part string }
 
 func (e *UndrawnError) Error() string {
@@ -40,7 +41,8 @@ func (e *UndrawnError) Error() string {
 		"styles as attributes, or as PNG"
 }
 
-// CheckLogo says why a file cannot be a seller's logo on the documents of the built-in renderer: an *UndrawnError if another can draw it.
+// CheckLogo returns an error if a file cannot be a seller's logo on the documents of the built-in renderer. It is an
+// *UndrawnError if another renderer may draw it.
 func CheckLogo(file []byte) error {
 	if _, err := logoOf(file); err != nil || len(file) == 0 || isPNG(file) {
 		return err
@@ -101,8 +103,9 @@ func svgSize(file []byte) (width, height float64, err error) {
 	return width, height, nil
 }
 
-// The elements that the built-in renderer draws, and those that carry something else. It would draw the others wrongly (style, clipPath),
-// with a font that may not stand in an archive (text), or without end (use, which can name what it is in).
+// The elements that the built-in renderer draws, and those without graphics. It would draw others wrongly (style,
+// clipPath), with a font that an archive must not have (text), or without end (use, which can refer to its own
+// parent).
 var (
 	drawnSVG = strings.Fields("svg g a defs path rect circle ellipse line polyline polygon linearGradient radialGradient stop " +
 		"title desc metadata")

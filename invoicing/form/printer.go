@@ -15,7 +15,7 @@ type Options struct {
 	// for the built-in one.
 	Command []string
 	Timeout time.Duration // of the command; 0: 30 s
-	Most    int           // lines that a document prints; with more it prints the sums of its sections. 0: 2,000
+	Most    int           // largest number of printed lines; a document with more prints the sums of its sections. 0: 2,000
 }
 
 const defaultMost = 2000
@@ -73,7 +73,7 @@ func (p *Printer) PDF(ctx context.Context, in *Print) ([]byte, error) {
 	}
 }
 
-// cleaner is what foreign text goes through. Only the built-in renderer is bound to the font of the page.
+// cleaner cleans foreign text. Only the built-in renderer is limited to the font of the page.
 func (p *Printer) cleaner() cleaner {
 	if len(p.command) > 0 {
 		return cleaner{}

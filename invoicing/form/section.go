@@ -9,7 +9,7 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// section is what is printed under one title: the lines of an account of one kind, of usage those of one class.
+// section has the lines under one title: those of an account of one kind or, for usage, of one class.
 type section struct {
 	account string
 	kind    document.Kind
@@ -120,7 +120,7 @@ func (v *viewer) withoutAccounts() []document.Line {
 	return lines
 }
 
-// late says that a line is of a cycle before those that the document closes.
+// late reports whether a line is of an earlier cycle than those that the document closes.
 func (v *viewer) late(l *document.Line) bool {
 	first := v.d.Cycle.From
 	if len(v.d.Periods) > 0 {
@@ -221,8 +221,8 @@ func (v *viewer) line(l *document.Line, titled document.Period) row {
 	return out
 }
 
-// quantities are the columns quantity and price of a line. Items that pay for whole periods are counted, if their number times the price
-// is the amount; those that pay by days say so in the details.
+// quantities are the columns quantity and price of a line. If items pay for whole periods, and their number times the
+// price is the amount, quantity is their number. For items that pay by days, the details show the days.
 func (v *viewer) quantities(of *document.Line) (quantity, price, by string) {
 	l := *of
 	switch { // amount = quantity × price; a credit note has the quantities and prices of the lines that it takes back

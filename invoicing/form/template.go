@@ -46,7 +46,7 @@ func pageOf(text []byte) (*page, error) {
 	return t, nil
 }
 
-// parseTemplate is the page with the blocks of a template, and what is wrong with their names.
+// parseTemplate returns the page with the blocks of a template, and the mistakes in their names.
 func parseTemplate(text []byte) (whole *page, wrong []error) {
 	own, err := template.New("template").Parse(string(text))
 	if err != nil {
@@ -100,7 +100,7 @@ func hint(name string) string {
 	return "; it has " + strings.Join(blocks, ", ")
 }
 
-// probe is a document in which each text that an invoice must have is another, and none is a part of another.
+// probe is a document in which all texts that an invoice must have differ, and none is a part of another.
 func probe(draft bool) *view {
 	v := &view{Lang: "en", Title: "§title§", Look: lookOf("#0b7a5b"), Brand: "§brand§", Sender: "§sender§", Contact: []string{"§contact§"},
 		To: []string{"§payer§"}, ToTax: []string{"§payer-tax§"}, Facts: []fact{{"§number-name§", "§number§"}, {"§date-name§", "§date§"}},
@@ -123,8 +123,8 @@ func probe(draft bool) *view {
 	return v
 }
 
-// musts are the texts of a probe that a page has, with what they are: directive 2006/112/EC article 226, and the mark of what is no
-// invoice.
+// musts are the texts of a probe that a page must have, with their meanings: those of directive 2006/112/EC article
+// 226, and the mark of a document that is not an invoice.
 var musts = []must{
 	{"§sender§", "the seller (.Sender)", "header"}, {"§payer§", "the payer (.To)", "parties"},
 	{"§payer-tax§", "the payer's VAT number (.ToTax)", "parties"},
@@ -172,7 +172,7 @@ func missing(text string) (all []must) {
 	return all
 }
 
-// must is a text of a probe that a page has.
+// must is a text of a probe that a page must have.
 type must struct{ text, what, block string }
 
 // mostWrong bounds how many unknown fields of a block are reported.
@@ -180,7 +180,8 @@ const mostWrong = 20
 
 var unknownField = regexp.MustCompile(`<([^>]*)>: (can't evaluate field (\w+) in type .*)$`)
 
-// CheckTemplate says all that is wrong with a template: blocks and fields that are not there, and what an invoice must have and would lack.
+// CheckTemplate reports all mistakes of a template: unknown blocks and fields, and mandatory texts of an invoice that
+// would be missing.
 func CheckTemplate(text []byte) (wrong []error) {
 	page, wrong := parseTemplate(text)
 	if len(wrong) == 0 {
@@ -224,8 +225,8 @@ func CheckTemplate(text []byte) (wrong []error) {
 	return checkDrawn(page)
 }
 
-// checkDrawn says what of a page the built-in renderer does not print: CSS, a comment or a script hides it. A page that it cannot draw is an
-// *UndrawnPageError.
+// checkDrawn reports mandatory texts of a page that the built-in renderer does not print, because CSS, a comment or a
+// script hides them. For a page that it cannot draw, it returns an *UndrawnPageError.
 func checkDrawn(page *page) (wrong []error) {
 	v := probe(true)
 	v.Fonts, v.ownLines = localFonts(), page.ownLines
@@ -247,7 +248,7 @@ func checkDrawn(page *page) (wrong []error) {
 	return wrong
 }
 
-// UndrawnPageError says that the built-in renderer does not draw a page. A program of the installation may draw it.
+// UndrawnPageError means that the built-in renderer cannot draw a page. A program of the installation may be able to.
 type UndrawnPageError struct{ err error }
 
 func (e *UndrawnPageError) Error() string {

@@ -14,15 +14,16 @@ import (
 
 // Formats of e-invoices, as billing profiles name them. Both are UBL 2.1 by EN 16931.
 const (
-	EN16931 = "en16931"      // by no more than the standard; also that of payers who name no format
+	EN16931 = "en16931"      // the plain standard; also the format of payers that name none
 	Peppol  = "peppol-bis-3" // Peppol BIS Billing 3.0
 )
 
 // Formats lists the formats of e-invoices.
 var Formats = []string{EN16931, Peppol}
 
-// UBL is a final document as a UBL 2.1 Invoice (type 380), or as a CreditNote (381) if it pays money back; then all signs are turned
-// around. A document that lacks something for EN 16931 gets a *RefusedError with all that it lacks.
+// UBL returns a final document as a UBL 2.1 Invoice (type 380), or, if it pays money back, as a CreditNote (381) with
+// all signs reversed. If the document lacks values that EN 16931 needs, it returns a *RefusedError that lists all of
+// them.
 func UBL(in *Print) ([]byte, error) {
 	u := newUBLMaker(in)
 	if wrong := append(u.unfinished(), u.lacking()...); len(wrong) > 0 {
@@ -43,8 +44,8 @@ func UBL(in *Print) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// Lacking is all that keeps a document, or a draft once it is final, from being an e-invoice. It can be mended only before the document
-// is final, so a bill run asks for it when it computes a draft.
+// Lacking lists the reasons why a document, or a draft once it is final, cannot be an e-invoice. A person can only
+// fix them before the document is final, so a bill run calls it for each draft.
 func Lacking(in *Print) []string { return newUBLMaker(in).lacking() }
 
 // ublMaker makes one e-invoice. Its texts are those of the PDF.
@@ -114,8 +115,9 @@ func (u *ublMaker) taxed(categories ...string) bool {
 	return slices.ContainsFunc(u.d.Lines, func(l document.Line) bool { return slices.Contains(categories, l.Category) })
 }
 
-// period is the document's period: what it closes, and what its lines are for. Recurring charges in advance and late usage lie beside
-// the cycles that it closes, and no line's period may lie outside of the document's (Peppol R110, R111).
+// period returns the document's period. It contains the closed cycles and the periods of all lines, because no line's
+// period may lie outside the document's (Peppol R110, R111). Recurring charges in advance and late usage lie outside
+// the closed cycles.
 func (u *ublMaker) period() *ublPeriod {
 	all := append([]document.Period{u.d.Cycle}, u.d.Periods...)
 	for i := range u.d.Lines {
@@ -156,7 +158,7 @@ func xmlText(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// xmlCharacter removes what is no Char of XML 1.0, and what is not shown.
+// xmlCharacter removes characters that XML 1.0 does not allow, and invisible ones.
 func xmlCharacter(r rune) rune {
 	if r == printable.Substitute || r == 0xfffe || r == 0xffff {
 		return -1

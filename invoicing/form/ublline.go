@@ -32,8 +32,8 @@ func (u *ublMaker) group(g *document.TaxGroup) ublSubtotal {
 	return ublSubtotal{Basis: u.sum(g.Basis), Tax: u.sum(g.Tax), Category: c}
 }
 
-// reasons are why the lines of a tax group have no tax. A document has one group of such a category (BR-E-01, BR-AE-01), which has the
-// reasons of all its lines.
+// reasons returns the reasons why the lines of a tax group have no tax. A document has one group of such a category
+// (BR-E-01, BR-AE-01), which has the reasons of all its lines.
 func (u *ublMaker) reasons(g *document.TaxGroup) string {
 	reasons := []string{xmlText(u.reason(g.Reason))}
 	for i := range u.d.Lines {
@@ -79,10 +79,10 @@ func inUnitOfPrice(l *document.Line) (quantity decimal.D, code string, ok bool) 
 	return quantity, code, err == nil
 }
 
-// quantityPrice is a line's quantity and price, whose product is its net amount. A price is never negative (BR-27), so the quantity has the
-// sign. A price of the catalogue stands there only if the product is exact to the cent, as Peppol asks (R120): recurring charges for a
-// part of a cycle, usage with several prices, and prices that contain the tax have quantity 1 and their net amount as price;
-// catalogue is false for them.
+// quantityPrice is a line's quantity and price, whose product is its net amount. A price is never negative (BR-27),
+// so the quantity has the sign. It uses a price of the catalogue only if the product is exact to the cent, as Peppol
+// requires (R120). Recurring charges for a part of a cycle, usage with several prices, and prices that contain the
+// tax have quantity 1 and their net amount as price. catalogue is false for them.
 func (u *ublMaker) quantityPrice(l *document.Line) (q *ublQuantity, p ublPrice, catalogue bool) {
 	net, price := u.turned(l.Net), l.Price.Abs()
 	counts := []struct {
@@ -103,7 +103,7 @@ func (u *ublMaker) quantityPrice(l *document.Line) (q *ublQuantity, p ublPrice, 
 		}
 		product, err := lineProduct(c.of, price, c.per)
 		if err != nil || product != net.Abs() {
-			continue // a product beyond 38 digits is not that of the line either
+			continue // a product of more than 38 digits cannot match the line either
 		}
 		quantity := c.of
 		p = ublPrice{Amount: ublAmount{u.d.Currency, price.String()}}
@@ -122,8 +122,8 @@ func (u *ublMaker) quantityPrice(l *document.Line) (q *ublQuantity, p ublPrice, 
 	return &ublQuantity{unitCodes[""], one.String()}, ublPrice{Amount: ublAmount{u.d.Currency, net.Abs().Fixed(u.d.Scale)}}, false
 }
 
-// describe is the name (BT-153) and the description (BT-154) of what a line is for. The description has the quantity and the price of the
-// catalogue where the line cannot.
+// describe returns the name (BT-153) and the description (BT-154) of a line. The description has the quantity and the
+// price of the catalogue if the line itself cannot.
 func (u *ublMaker) describe(l *document.Line, catalogue bool) (name, description string) {
 	account := ""
 	if l.Account != u.d.Payer.Account {

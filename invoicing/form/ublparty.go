@@ -46,7 +46,7 @@ func (u *ublMaker) customer() ublParty {
 	return p
 }
 
-// party is what sellers and buyers have in common.
+// party has the elements that sellers and buyers share.
 func (u *ublMaker) party(p *document.Party) ublParty {
 	out := ublParty{Name: xmlText(p.Name), Register: xmlText(p.Registration), Address: ublPlace(p)}
 	if scheme, address, ok := strings.Cut(p.Endpoint, ":"); ok {
@@ -93,7 +93,7 @@ func ublPlace(p *document.Party) ublAddress {
 // paid reports whether the buyer has to pay something.
 func (u *ublMaker) paid() bool { return !u.d.Negative && u.d.Total.Sign() > 0 }
 
-// means is how the buyer pays, nil where it pays nothing, or where nobody said how.
+// means returns the payment means of the buyer, nil if it pays nothing or no means are known.
 func (u *ublMaker) means() *ublMeans {
 	t := &u.d.Terms
 	if !u.paid() {

@@ -10,7 +10,7 @@ import (
 	"ratemill/normalize"
 )
 
-// RefusedError says all that keeps a document from being an e-invoice, and where to put what is missing.
+// RefusedError lists all reasons why a document cannot be an e-invoice, and where to add missing values.
 type RefusedError struct {
 	Document string
 	Reasons  []string
@@ -23,7 +23,7 @@ func (e *RefusedError) Error() string {
 // mostDecimals of an amount: BR-DEC-01 to BR-DEC-28.
 const mostDecimals = 2
 
-// reasons collects what keeps a document from being an e-invoice.
+// reasons collects the reasons why a document cannot be an e-invoice.
 type reasons []string
 
 func (r *reasons) say(holds bool, format string, args ...any) {
@@ -32,7 +32,7 @@ func (r *reasons) say(holds bool, format string, args ...any) {
 	}
 }
 
-// unfinished is what a document gets when it becomes final, and does not have.
+// unfinished reports missing values that a document gets when it becomes final.
 func (u *ublMaker) unfinished() (r reasons) {
 	d := u.d
 	r.say(d.Number == "" || d.Issued == 0, "it has no number and no date of issue; finalise it first")
@@ -40,7 +40,8 @@ func (u *ublMaker) unfinished() (r reasons) {
 	return r
 }
 
-// lacking is all else that keeps the document from being an e-invoice. The rules are those of EN 16931 (BR) and of Peppol BIS Billing (R).
+// lacking reports all other reasons why the document cannot be an e-invoice, by the rules of EN 16931 (BR) and of
+// Peppol BIS Billing (R).
 func (u *ublMaker) lacking() (r reasons) {
 	d := u.d
 	r.say(!slices.Contains(Formats, u.format), "its format %s is not one of %s; change e_invoice.format of account %s", u.format,
@@ -63,7 +64,7 @@ func (u *ublMaker) lacking() (r reasons) {
 	return r
 }
 
-// lackingOfParties is what the seller and the buyer lack.
+// lackingOfParties reports missing values of the seller and the buyer.
 func (u *ublMaker) lackingOfParties(r *reasons) {
 	seller, payer := &u.d.Seller, &u.d.Payer
 	in, of := u.sellerDocument(), "the company of account "+payer.Account
@@ -99,7 +100,7 @@ func (u *ublMaker) lackingOfParties(r *reasons) {
 			"cost_centre of account %s", payer.Account)
 }
 
-// lackingOfPayment is what the instructions for payment lack.
+// lackingOfPayment reports missing payment instructions.
 func (u *ublMaker) lackingOfPayment(r *reasons) {
 	t, s, account := &u.d.Terms, u.in.Seller, u.d.Payer.Account
 	if !u.paid() {

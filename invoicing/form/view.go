@@ -15,8 +15,8 @@ import (
 	"ratemill/printable"
 )
 
-// view is a document as the template prints it: every text in its language, every amount written, all signs turned around if the document
-// is negative.
+// view is a document as the template prints it: texts in its language, amounts as text, and all signs reversed if the
+// document is negative.
 type view struct {
 	Lang, Title, Author string
 	Look                look
@@ -227,7 +227,7 @@ func (v *viewer) days() string {
 	return v.count("days", int64(v.d.Terms.Target), v.int(int64(v.d.Terms.Target)))
 }
 
-// box is the box with what is due, and how it is paid.
+// box is the box with the due amount and the way of payment.
 func (v *viewer) box(out *view) {
 	total := v.turned(v.d.Total)
 	out.Box.Amount = v.total(total)
@@ -264,7 +264,8 @@ func (v *viewer) box(out *view) {
 	}
 }
 
-// pay says how an amount is paid: from which account we collect it, or to which one the customer transfers it.
+// pay describes the payment: the account from which the seller collects it, or the account to which the customer
+// transfers it.
 func (v *viewer) pay() []string {
 	t := &v.d.Terms
 	switch t.Payment {
@@ -316,7 +317,8 @@ func grouped(iban string) string {
 	return strings.Join(append(groups, iban), "\u00a0")
 }
 
-// masked is an IBAN of which country and the last four characters are shown: documents are forwarded and archived.
+// masked shows only the country and the last four characters of an IBAN, because documents are forwarded and
+// archived.
 func masked(iban string) string {
 	iban = strings.ReplaceAll(iban, " ", "")
 	if len(iban) < 9 {
@@ -347,7 +349,7 @@ func (v *viewer) category(code string) string {
 	return code + " · " + name
 }
 
-// end is what stands after the amounts, and at the end of each page.
+// end fills in the texts after the amounts, and at the end of each page.
 func (v *viewer) end(out *view) {
 	if v.d.Gross {
 		out.Notes = append(out.Notes, v.say("gross_note"))

@@ -15,11 +15,12 @@ import (
 type Book struct {
 	// Number is the number of an account.
 	Number func(account string) (uint32, bool)
-	// Settle changes what a payer owes by documents, in the transaction: below zero for what was paid.
+	// Settle changes the debt of a payer by documents, in the transaction. A payment is negative.
 	Settle func(ctx context.Context, tx *store.Tx, payer uint32, currency string, documents decimal.D) error
 }
 
-// Apply makes the tables say what a fact says of a payment; nil: it is withdrawn. The same again changes nothing.
+// Apply updates the tables with a fact about a payment; nil means that the payment is withdrawn. Applying the same
+// fact again changes nothing.
 func (b *Book) Apply(ctx context.Context, tx *store.Tx, id string, v *Value, revision registry.Revision) error {
 	var oldPayer int64
 	var oldText string
@@ -53,7 +54,7 @@ func (b *Book) Apply(ctx context.Context, tx *store.Tx, id string, v *Value, rev
 	return b.settle(ctx, tx, id, oldText, uint32(oldPayer), v, payer)
 }
 
-// settle changes what payers owe: by the difference, so that no limit is passed for a moment.
+// settle changes the debts of payers by the difference, so that no limit is passed for a moment.
 func (b *Book) settle(ctx context.Context, tx *store.Tx, id, oldText string, oldPayer uint32, v *Value, payer uint32) (err error) {
 	type owed struct {
 		payer    uint32
@@ -65,7 +66,7 @@ func (b *Book) settle(ctx context.Context, tx *store.Tx, id, oldText string, old
 		if err != nil {
 			return err
 		}
-		if !old.IsDispute() { // what is disputed is owed all the same
+		if !old.IsDispute() { // disputed amounts are still owed
 			changes[owed{oldPayer, old.Currency}] = old.Amount
 		}
 	}
@@ -77,7 +78,7 @@ func (b *Book) settle(ctx context.Context, tx *store.Tx, id, oldText string, old
 	}
 	for key, amount := range changes {
 		if key.payer == 0 || amount.IsZero() {
-			continue // nobody's exposure, until somebody says who paid
+			continue // counts for no exposure until the payer is known
 		}
 		if err := b.Settle(ctx, tx, key.payer, key.currency, amount); err != nil {
 			return err
@@ -86,14 +87,15 @@ func (b *Book) settle(ctx context.Context, tx *store.Tx, id, oldText string, old
 	return nil
 }
 
-// resolved is a part of which the document is known.
+// resolved is a part whose document is known.
 type resolved struct {
 	of     *Receivable
 	amount decimal.D
 }
 
-// resolve finds the documents of a payment's parts, and its payer. A part that cannot pay its document is a credit: a
-// part for a document that is unknown, of somebody else or in another currency. Money that came is never refused here.
+// resolve finds the documents of a payment's parts, and its payer. A part cannot pay its document if the document is
+// unknown, of another payer or in another currency. It then becomes a credit, because received money is never refused
+// here.
 func (b *Book) resolve(ctx context.Context, tx *store.Tx, v *Value) (parts []resolved, payer uint32, err error) {
 	if v == nil {
 		return nil, 0, nil
@@ -122,7 +124,7 @@ func (b *Book) resolve(ctx context.Context, tx *store.Tx, v *Value) (parts []res
 	return parts, payer, nil
 }
 
-// replaceParts stores the parts of a payment instead of those it had, and what they make of their documents.
+// replaceParts replaces the stored parts of a payment, and updates their documents.
 func (b *Book) replaceParts(ctx context.Context, tx *store.Tx, id string, v *Value, parts []resolved) error {
 	had, err := documentsOf(ctx, tx, id)
 	if err != nil {
@@ -163,7 +165,7 @@ func documentsOf(ctx context.Context, tx *store.Tx, payment string) (map[string]
 	return all, rows.Err()
 }
 
-// sumUp adds up what payments pay of a document.
+// sumUp adds up the payments of a document.
 func sumUp(ctx context.Context, tx *store.Tx, document string) error {
 	r, err := Find(ctx, tx, document, 0)
 	if err != nil {
@@ -208,9 +210,9 @@ func (r *Receivable) addParts(ctx context.Context, tx *store.Tx) error {
 	return rows.Err()
 }
 
-// Follow folds the facts that became known since the last time. Facts that an import of the registry states count like those of
-// Import. wrong are facts that are not valid payments: they were stated before such facts were checked, and are
-// ignored.
+// Follow folds the facts that became known since the last call, including those that an import of the registry
+// states. wrong lists facts that are not valid payments, which it ignores. They are older than the check of such
+// facts.
 func (b *Book) Follow(ctx context.Context, db *store.DB, facts *registry.Statements) (wrong []error, err error) {
 	err = db.Change(ctx, "folding payments", func(tx *store.Tx) error {
 		wrong = nil
@@ -252,7 +254,8 @@ func (b *Book) Follow(ctx context.Context, db *store.DB, facts *registry.Stateme
 	return wrong, err
 }
 
-// holds is what statements say of a payment: the last one that began, nil if none does. A payment happens once; it does not end.
+// holds returns the valid statement about a payment: the last one that began, nil if there is none. A payment happens
+// once; it does not end.
 func holds(id string, told []registry.KnownStatement, rev registry.Revision) (*Value, error) {
 	held := registry.HeldStatements(told, rev)
 	for i := len(held) - 1; i >= 0; i-- {

@@ -87,8 +87,8 @@ func Collections(ctx context.Context, db *store.DB, id string) (all []Collection
 	return all, err
 }
 
-// Debits are the documents of a seller that are paid by SEPA direct debit, of which something is open and not disputed, and that are due by
-// a date.
+// Debits returns the documents of a seller that are paid by SEPA direct debit, are due by a date, and have an open
+// amount that is not disputed.
 func Debits(ctx context.Context, tx *store.Tx, seller string, until registry.Date) (owed []Receivable, err error) {
 	all, err := list(ctx, tx, `seller = ? AND method = 'sepa' AND is_open = 1 AND due <= ? ORDER BY due, number_text`, seller, int64(until))
 	for i := range all {

@@ -32,7 +32,7 @@ type Line struct {
 // Columns are those of a file of payments. One of payer and document is enough.
 var Columns = []string{"payer", "document", "amount", "currency", "date", "reference"}
 
-// mostLines bounds a file of payments: all of it is one change set.
+// mostLines is the largest number of lines in a file of payments, because the whole file is one change set.
 const mostLines = 100_000
 
 // Read reads a CSV file with a header, separated by commas or semicolons.
@@ -81,7 +81,7 @@ func Read(from io.Reader) (lines []Line, err error) {
 	}
 }
 
-// columnsOf are the places of the columns in a file, -1 for those that it has not.
+// columnsOf returns the indexes of the columns in a file, -1 for missing ones.
 func columnsOf(header []string) (at [6]int, err error) {
 	at = [6]int{-1, -1, -1, -1, -1, -1}
 	var wrong []error
@@ -113,23 +113,23 @@ func columnsOf(header []string) (at [6]int, err error) {
 const (
 	New     = "new"     // it becomes a payment
 	Known   = "known"   // it was imported before, and changes nothing
-	Refused = "refused" // it is no payment
+	Refused = "refused" // it is not a payment
 )
 
-// Result is what becomes of a line.
+// Result is the result of a line.
 type Result struct {
 	Line
 	Result string
 	Value  *Value    // of New
-	Credit decimal.D // what of it pays no document
+	Credit decimal.D // the part that pays no document
 	Why    string    // of Refused, and of a credit
 }
 
-// Import decides what the lines of a file pay. It reads, and writes nothing.
+// Import decides which documents the lines of a file pay. It only reads.
 type Import struct {
 	Number   func(account string) (uint32, bool)   // of an account
 	Currency func(account string) string           // in which an account pays
-	Known    func(reference string) (*Value, bool) // a payment that was stated before
+	Known    func(reference string) (*Value, bool) // a payment that was already stated
 	Today    registry.Date
 
 	tx     *store.Tx
@@ -138,7 +138,7 @@ type Import struct {
 	ofWhom map[string][]*Receivable // open documents by payer and currency
 }
 
-// Plan decides about lines, in their order: a line counts on what those before it pay.
+// Plan decides about lines in their order, because each line depends on the payments of the lines before.
 func (im *Import) Plan(ctx context.Context, tx *store.Tx, lines []Line) (results []Result, err error) {
 	im.tx, im.seen, im.open, im.ofWhom = tx, map[string]*Value{}, map[string]*Receivable{}, map[string][]*Receivable{}
 	for _, l := range lines {
@@ -260,8 +260,8 @@ func (im *Import) refuse(r *Result, v *Value, of *Receivable) string {
 	return ""
 }
 
-// assign decides what a payment pays: the document that it names, or the open ones of its payer, in the order of their
-// due dates. The rest is a credit.
+// assign decides which documents a payment pays: the one that it names, or the open ones of its payer in the order of
+// their due dates. The rest is a credit.
 func (im *Import) assign(ctx context.Context, r *Result, v *Value, of *Receivable, payer uint32) error {
 	var to []*Receivable
 	switch {
@@ -305,7 +305,8 @@ func (im *Import) assign(ctx context.Context, r *Result, v *Value, of *Receivabl
 	return nil
 }
 
-// takes is the part of an amount that a document takes: what is open of it; of money that goes back, all.
+// takes returns the part of an amount that a document takes: at most its open amount. A returned payment is taken
+// whole.
 func (r *Receivable) takes(amount decimal.D) (decimal.D, error) {
 	open, err := r.Open()
 	switch {
@@ -321,7 +322,7 @@ func (r *Receivable) takes(amount decimal.D) (decimal.D, error) {
 	return amount, nil
 }
 
-// creditWords say why something is a credit, and whose.
+// creditWords names the owner of a credit, and the reason for it.
 func creditWords(why string, v *Value, of *Receivable, left decimal.D) string {
 	whose := "a credit of " + v.Payer
 	if v.Payer == "" {
@@ -341,7 +342,7 @@ func creditWords(why string, v *Value, of *Receivable, left decimal.D) string {
 	return fmt.Sprintf("%s: %s %s is %s", why, left, v.Currency, whose)
 }
 
-// find is a document as the lines before left it.
+// find returns a document in its state after the lines before.
 func (im *Import) find(ctx context.Context, name string, payer uint32) (*Receivable, error) {
 	r, err := Find(ctx, im.tx, name, payer)
 	if err != nil {

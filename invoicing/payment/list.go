@@ -10,13 +10,13 @@ import (
 	"ratemill/registry"
 )
 
-// Stored is a payment with what it pays.
+// Stored is a payment with the documents that it pays.
 type Stored struct {
 	ID          string // its reference
-	PayerNumber uint32 // 0: nobody knows who paid
+	PayerNumber uint32 // 0: the payer is unknown
 	Value       *Value
 	Paid        []Part    // by numbers of documents
-	Credit      decimal.D // what pays no document
+	Credit      decimal.D // the part that pays no document
 }
 
 // Payments lists payments, of one payer or of all, the newest first.
@@ -72,13 +72,14 @@ func Payments(ctx context.Context, db *store.DB, payer *uint32) (all []Stored, e
 	return all, err
 }
 
-// Get is what facts say of a payment, false if there is none.
+// Get returns a payment from its facts, false if there is none.
 func Get(facts *registry.Statements, id string) (*Value, bool, error) {
 	v, err := holds(id, facts.Told(registry.KindPayment, id), facts.Revision())
 	return v, v != nil, err
 }
 
-// Debited is what files for banks collect of a document, and did not come yet: each debit counts until the document has payments for it.
+// Debited returns the amounts of a document that files for banks collect and that have not arrived yet. A debit
+// counts until the document has payments for it.
 func Debited(ctx context.Context, tx *store.Tx, document string) (waiting decimal.D, err error) {
 	for _, sum := range []struct {
 		query string
@@ -93,7 +94,7 @@ func Debited(ctx context.Context, tx *store.Tx, document string) (waiting decima
 		}
 		for _, a := range amounts {
 			if sum.minus {
-				if a.Sign() < 0 { // money that went back closes no debit
+				if a.Sign() < 0 { // returned money does not close a debit
 					continue
 				}
 				a = a.Neg()

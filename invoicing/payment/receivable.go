@@ -36,35 +36,35 @@ type Receivable struct {
 	Scale       int
 	Issued, Due registry.Date
 	Method      string
-	Total       decimal.D // gross; below 0 where money is paid back
+	Total       decimal.D // gross; negative if money is paid back
 	Credited    decimal.D
 	Paid        decimal.D
 	WrittenOff  decimal.D
 
-	disputed decimal.D // what its payer contested
-	after    decimal.D // what was credited then
+	disputed decimal.D // amount that its payer disputes
+	after    decimal.D // amount credited at that time
 	version  int64
 }
 
-// State is what of a document is paid.
+// State is the payment state of a document.
 type State string
 
-// The states. A document whose due date has passed is overdue while it is open or partly paid, with what is not disputed.
+// The states. After its due date, an open or partly paid document is overdue with the amount that is not disputed.
 const (
 	Unpaid     State = "open"
 	Partly     State = "partly"
 	Paid       State = "paid"
 	Overpaid   State = "overpaid"
-	Credited   State = "credited"    // credit notes took back all of it
-	WrittenOff State = "written_off" // nobody expects the rest any more
-	Credit     State = "credit"      // it pays money back, and that is not done
-	Disputed   State = "disputed"    // its payer contests all that is open, or a part of it
+	Credited   State = "credited"    // credit notes credited all of it
+	WrittenOff State = "written_off" // the rest is written off
+	Credit     State = "credit"      // it pays money back, which has not happened yet
+	Disputed   State = "disputed"    // its payer disputes all or a part of the open amount
 )
 
 // States are all of them.
 var States = []State{Unpaid, Partly, Paid, Overpaid, Credited, WrittenOff, Credit, Disputed}
 
-// Open is what is left to pay: below 0 what the payer has paid too much, or gets back.
+// Open is the amount left to pay. It is negative if the payer has paid too much or gets money back.
 func (r *Receivable) Open() (decimal.D, error) {
 	open := r.Total
 	for _, d := range []decimal.D{r.Credited, r.Paid, r.WrittenOff} {
@@ -95,7 +95,7 @@ func (r *Receivable) Disputed() decimal.D {
 	return left
 }
 
-// Collectable is what is open and not disputed.
+// Collectable is the open amount that is not disputed.
 func (r *Receivable) Collectable() (decimal.D, error) {
 	open, err := r.Open()
 	if err != nil {
@@ -104,7 +104,7 @@ func (r *Receivable) Collectable() (decimal.D, error) {
 	return open.Sub(r.Disputed())
 }
 
-// State is what is paid. It is derived from payments, credit notes and disputes, never entered.
+// State derives the payment state from payments, credit notes and disputes. No person enters it.
 func (r *Receivable) State() State {
 	open, err := r.Open()
 	switch {
@@ -133,13 +133,13 @@ func (r *Receivable) Overdue(today registry.Date) bool {
 	return (s == Unpaid || s == Partly || s == Disputed && err == nil && left.Sign() > 0) && today > r.Due
 }
 
-// Open notes what is open of a document that becomes final, in the same transaction. A credit note takes from what is open of the
-// document that it corrects. The same document again changes nothing.
+// Open records the open amount of a document that becomes final, in the same transaction. A credit note reduces the
+// open amount of the document that it corrects. Opening the same document again changes nothing.
 func Open(ctx context.Context, tx *store.Tx, payer uint32, d *document.Document) error {
 	r := Receivable{Document: d.ID, Number: d.Number, PayerNumber: payer, Payer: d.Payer.Account, Seller: d.Seller.Account, Form: d.Form,
 		Corrects: d.Corrects, Currency: d.Currency, Scale: d.Scale, Issued: d.Issued, Due: d.Due, Method: d.Terms.Payment, Total: d.Total}
 	if d.Form == document.CreditNote {
-		r.Credited = r.Total // all of it is taken from the other document
+		r.Credited = r.Total // all of it reduces the other document
 	}
 	isOpen, err := r.isOpen()
 	if err != nil {
@@ -221,7 +221,8 @@ func (e *NoDocumentError) Error() string {
 	return "there is no final document " + e.Name
 }
 
-// Find is the final document with a number or id. Sellers may have the same numbers: then payer, unless 0, says which is meant.
+// Find returns the final document with a number or id. If several sellers use the same number, payer, unless 0,
+// selects the document.
 func Find(ctx context.Context, tx *store.Tx, name string, payer uint32) (*Receivable, error) {
 	all, err := list(ctx, tx, `number_text = ? OR document = ?`, name, name)
 	if err != nil {
@@ -256,7 +257,7 @@ func list(ctx context.Context, tx *store.Tx, where string, args ...any) (all []R
 	return all, rows.Err()
 }
 
-// openOf are the documents of a payer in a currency of which something is left to pay, in the order of their due dates.
+// openOf returns the documents of a payer in a currency with an amount left to pay, in the order of their due dates.
 func openOf(ctx context.Context, tx *store.Tx, payer uint32, currency string) ([]*Receivable, error) {
 	all, err := list(ctx, tx, `payer_number = ? AND currency = ? AND is_open = 1`, int64(payer), currency)
 	var open []*Receivable
@@ -271,11 +272,11 @@ func openOf(ctx context.Context, tx *store.Tx, payer uint32, currency string) ([
 	return open, err
 }
 
-// Question says which documents are asked for; zero values ask for all.
+// Question selects documents; zero values select all.
 type Question struct {
 	Payer    *uint32
 	Name     string // number or id
-	Open     bool   // only those of which something is open
+	Open     bool   // only those with an open amount
 	Disputed bool   // only those that were disputed
 }
 

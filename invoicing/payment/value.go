@@ -12,7 +12,7 @@ import (
 	"ratemill/registry"
 )
 
-// Value is a payment, as a statement has it. Its subject is its reference.
+// Value is a payment in the form of a statement. The statement's subject is the payment's reference.
 type Value struct {
 	Payer    string        `yaml:"payer" json:"payer,omitempty" doc:"The account that paid. Without it, the payer of document." example:"acme"`
 	Document string        `yaml:"document" json:"document,omitempty" doc:"Number of the invoice that it names." example:"INV-2026-000412"`
@@ -20,13 +20,14 @@ type Value struct {
 	Currency string        `yaml:"currency,required" json:"currency" doc:"Its currency, a code of ISO 4217." example:"EUR"`
 	Date     registry.Date `yaml:"date,required" json:"date" doc:"Day on which it was booked." example:"2026-05-12"`
 	Kind     string        `yaml:"kind" json:"kind,omitempty" default:"payment" enum:"payment|write_off|dispute" doc:"write_off: nobody expects this amount any more. dispute: no payment; the payer contests this amount of document, so it is neither overdue nor collected."`
-	// Credited is what credit notes had taken back of the document when its payer disputed it: what they take back later settles the dispute.
+	// Credited is the credited amount of the document when its payer disputed it. Later credit notes settle the
+	// dispute.
 	Credited decimal.D `yaml:"credited" json:"credited,omitzero" doc:"For a dispute: the amount that credit notes had taken back from the document before it. Later credit notes settle it." example:"0"`
-	// Parts is what it pays; the rest is a credit of its payer.
+	// Parts are the documents that it pays; the rest is a credit of its payer.
 	Parts []Part `yaml:"parts" json:"parts,omitempty" doc:"The documents that it pays, with their amounts. Without it, document gets all of it."`
 }
 
-// Part is how much of a document a payment pays.
+// Part is the amount of a document that a payment pays.
 type Part struct {
 	Document string    `yaml:"document,required" json:"document" doc:"Number of the document, or its id."`
 	Amount   decimal.D `yaml:"amount,required" json:"amount" doc:"How much of it."`
@@ -39,7 +40,7 @@ const (
 	dispute  = "dispute"
 )
 
-// IsDispute reports whether it is no payment, but says that a payer contests an amount.
+// IsDispute reports whether it is not a payment, but a payer's dispute of an amount.
 func (v *Value) IsDispute() bool { return v.Kind == dispute }
 
 func (v *Value) kind() string {
@@ -49,7 +50,7 @@ func (v *Value) kind() string {
 	return v.Kind
 }
 
-// parts are the parts of a value that names a document alone, too.
+// parts returns the parts of a value, also if it only names a document.
 func (v *Value) parts() []Part {
 	if len(v.Parts) > 0 || v.Document == "" {
 		return v.Parts
@@ -75,14 +76,14 @@ func parse(id string, text []byte) (*Value, error) {
 	return v, nil
 }
 
-// same reports whether two payments are one: what was paid by whom, and when. Parts may be others.
+// same reports whether two payments are the same payment: equal amount, payer and time. Their parts may differ.
 func (v *Value) same(other *Value) bool {
 	a, b := *v, *other
 	a.Parts, b.Parts = nil, nil
 	if a.Payer == "" || b.Payer == "" { // it follows from the document
 		a.Payer, b.Payer = "", ""
 	}
-	if a.Document == "" || b.Document == "" { // nothing was open of it
+	if a.Document == "" || b.Document == "" { // it had no open amount
 		a.Document, b.Document = "", ""
 	}
 	one, err := a.text()
@@ -120,7 +121,7 @@ func Form() registry.Form {
 	}}
 }
 
-// checkParts says what is wrong with the parts of a payment.
+// checkParts returns the mistake in the parts of a payment.
 func (v *Value) checkParts() error {
 	var sum decimal.D
 	seen := map[string]bool{}
@@ -143,7 +144,8 @@ func (v *Value) checkParts() error {
 	return nil
 }
 
-// Assign lets what of a payment pays nothing yet pay a document: an amount, or as much as is open and there.
+// Assign lets the credit of a payment pay a document: a given amount, or as much as the document has open and the
+// credit allows.
 func (v *Value) Assign(of *Receivable, amount string) error {
 	if of.Currency != v.Currency {
 		return fmt.Errorf("the payment is in %s, and document %s in %s", v.Currency, of.Number, of.Currency)

@@ -56,13 +56,14 @@ func (w *window) accountDue(number uint32, b *bill) error {
 	return w.finish(b)
 }
 
-// owns is something that an account has.
+// owns is an add-on or share plan that an account has.
 type owns struct {
 	taken
 	kind ofKind
 }
 
-// has is what an account has at a time, if the payer of the run pays for it and it is in business.
+// has returns the add-ons and share plans of an account at a time, if the payer of the run pays for it and it is in
+// business.
 func (w *window) has(number uint32, id string, at udr.Instant) (all []owns, err error) {
 	if _, ok := w.view.Account(number, at, w.rev); !ok || w.payerOf(number, at, w.rev) != w.payer {
 		return nil, nil
@@ -124,7 +125,7 @@ func (w *window) accountRates(number uint32, id string, x *stretch, has *owns, b
 	return nil
 }
 
-// accountBegan is the first date on which the payer owes something that an account has.
+// accountBegan returns the first date on which the payer owes something for an account.
 func (w *window) accountBegan(number uint32, id string, has *owns) (Date, bool, error) {
 	var dates []Date
 	for _, a := range w.sharing(w.docs, number) {

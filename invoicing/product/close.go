@@ -12,8 +12,8 @@ import (
 	"ratemill/udr"
 )
 
-// Catalogue is the catalogue with which a cycle of a payer was first billed, or the one of today for a cycle that was not yet
-// billed. So the prices of what was billed stay those that it was billed with.
+// Catalogue returns the documents of the catalogue with which a cycle of a payer was first billed, or of the present
+// one for a cycle that was not billed yet. So billed items keep their prices.
 type Catalogue func(payer string, cycle Date) (*Documents, error)
 
 // Engine computes what payers owe. It is for one goroutine.
@@ -48,24 +48,26 @@ type Close struct {
 	Payer uint32
 	Cycle Date // a date of the cycle that closes
 	First Date // a date of the first cycle of the payer that is billed
-	// Facts is the revision that is known at the close, Before the one that was known when the cycle before closed. Before does not count for
-	// the first cycle.
+	// Facts is the revision known at the close, Before the revision known when the previous cycle closed. Before is
+	// not used for the first cycle.
 	Before, Facts registry.Revision
-	// Again says that the cycle was closed before, and that this is a close between two cycles: due is only what became known since.
+	// Again means that the cycle is already closed, and this is a close between two cycles. Only later corrections
+	// are due then.
 	Again bool
-	// Once says that one-off charges that are dated in the cycle after this one are due too. Early says that they were at the close before:
-	// those of the cycle after this one, if this one closes again, or else of this one.
+	// Once means that one-off charges dated in the next cycle are also due. Early means that they were already due at
+	// the previous close. These are the charges of the next cycle if this cycle closes again, and otherwise those of
+	// this cycle.
 	Once, Early bool
-	// Arisen is not 0 if transitions and activations are due too that happened in the cycle after this one until then. EarlyArisen is that of
-	// the close before.
+	// Arisen, if not 0, makes transitions and activations of the next cycle up to this time due as well. EarlyArisen
+	// is that of the previous close.
 	Arisen, EarlyArisen udr.Instant
-	// Earlier are the documents by which the close before priced what had happened.
+	// Earlier has the documents by which the previous close priced these events.
 	Earlier *Documents
 }
 
-// Close gives the items of a close: what is due by the facts known now, less what was due by the facts known at the close before, for every
-// cycle that is closed or billed in advance (rule R9). Items of one SIM come together, SIMs in the order of their numbers, then accounts,
-// then one-off charges.
+// Close passes the items of a close to a function. For every cycle that is closed or billed in advance, an item is
+// the amount due by the facts known now, minus the amount due by the facts of the previous close (rule R9). Items of
+// one SIM come together, SIMs in the order of their numbers, then accounts, then one-off charges.
 func (e *Engine) Close(c Close, give func(*document.Item) error) error {
 	id, _ := e.view.AccountID(c.Payer)
 	r := &run{Engine: e, Close: c, payer: c.Payer, id: id, give: give, cycles: map[cycleKey]*cycle{}, windows: map[windowKey][]*window{},
@@ -73,7 +75,7 @@ func (e *Engine) Close(c Close, give func(*document.Item) error) error {
 	return r.all()
 }
 
-// Items are those of Close in one list.
+// Items returns the items of Close in one list.
 func (e *Engine) Items(c Close) (items []document.Item, err error) {
 	err = e.Close(c, func(i *document.Item) error {
 		items = append(items, *i)
@@ -167,10 +169,10 @@ func (r *run) accounts() (all []uint32) {
 	return all
 }
 
-// fresh reports whether a revision became known since the close before.
+// fresh reports whether a revision became known after the previous close.
 func (r *run) fresh(known registry.Revision) bool { return known > r.Before && known <= r.Facts }
 
-// stated is the first time about which something new was stated of a subject.
+// stated returns the earliest time that new statements about a subject affect.
 func (r *run) stated(kind registry.Kind, subject string) udr.Instant {
 	since := never
 	for _, s := range r.facts.Statements.Told(kind, subject) {
@@ -181,13 +183,13 @@ func (r *run) stated(kind registry.Kind, subject string) udr.Instant {
 	return since
 }
 
-// dirty is the first time about which something new is known of an account, or of one above it. whole asks for what only the account itself
-// owes too.
+// dirty returns the earliest time that new facts about an account, or one above it, affect. whole includes facts
+// about charges that only the account itself owes.
 func (r *run) dirty(account uint32, whole bool) udr.Instant {
 	since, ok := r.dirt[account]
 	if !ok {
 		since = never
-		r.dirt[account] = since // an account above itself was refused long ago; this ends the search all the same
+		r.dirt[account] = since // import refuses an account above itself, but this ends the search in any case
 		id, _ := r.view.AccountID(account)
 		for _, p := range r.view.AccountHistory(account) {
 			if r.fresh(p.Known) || r.fresh(p.EndKnown) || r.fresh(p.Corrected) {
@@ -208,10 +210,10 @@ func (r *run) dirty(account uint32, whole bool) udr.Instant {
 	return since
 }
 
-// sim gives the items of a SIM.
+// sim computes the items of a SIM.
 func (r *run) sim(sim uint32) error {
 	r.known, r.states = r.view.Owners(sim, r.known[:0]), r.view.States(sim, r.states[:0])
-	var between []registry.Revision // at which something became known of it since
+	var between []registry.Revision // earliest time that new facts about it affect
 	since := never
 	news := func(from udr.Instant, known registry.Revision) {
 		if r.fresh(known) {
@@ -273,7 +275,7 @@ func (r *run) sim(sim uint32) error {
 	})
 }
 
-// heldOwners keeps the facts that count. With one fact there is nothing to copy.
+// heldOwners selects the valid facts. It copies nothing if there is only one fact.
 func heldOwners(facts []registry.KnownOwner, rev registry.Revision) []registry.KnownOwner {
 	if len(facts) == 1 && facts[0].Known <= rev && facts[0].State != registry.Withdrawn {
 		return facts
@@ -288,10 +290,10 @@ func heldStates(facts []registry.KnownState, rev registry.Revision) []registry.K
 	return registry.Held(slices.Clone(facts), rev)
 }
 
-// due is what one SIM or account owes in a window as known at a revision.
+// due computes the charges of one SIM or account in a window, as known at a revision.
 type due func(registry.Revision, *window, *bill) error
 
-// subject gives the items of one SIM or account, of which something new is known about a time.
+// subject computes the items of one SIM or account whose new facts affect a time.
 func (r *run) subject(since udr.Instant, between []registry.Revision, owes due) error {
 	next, err := r.after(r.Facts, r.closing)
 	if err != nil {
@@ -332,8 +334,8 @@ func (r *run) subject(since udr.Instant, between []registry.Revision, owes due) 
 	return r.ahead(next, owes)
 }
 
-// backTo is the first cycle of which something may be due otherwise than before: that of a time, and as many before as the longest period
-// has. A time that is not billed yet gives a date behind the cycle that closes.
+// backTo returns the first cycle whose charges may have changed: the cycle of a time, minus as many cycles as the
+// longest period has. For a time that is not billed yet, it returns a date after the closing cycle.
 func (r *run) backTo(since udr.Instant) (Date, error) {
 	if since == never || !r.again {
 		return r.closing.next, nil
@@ -366,7 +368,7 @@ func (r *run) longest() (int, error) {
 	return d.longest, nil
 }
 
-// closes gives what is due for a cycle when it closes; all of it, if nothing was billed before.
+// closes computes the charges of a cycle when it closes; all of them if nothing was billed before.
 func (r *run) closes(c *cycle, all bool, owes due) error {
 	r.now.clear()
 	r.was.clear()
@@ -385,7 +387,8 @@ func (r *run) closes(c *cycle, all bool, owes due) error {
 	return r.hand(r.now.owed, r.was.owed)
 }
 
-// owedIn adds what is due when a cycle closes, as known at a revision, by documents; nil for those of the cycle.
+// owedIn adds the charges at the close of a cycle, as known at a revision, by documents; nil means the documents of
+// the cycle.
 func (r *run) owedIn(rev registry.Revision, c *cycle, docs *Documents, all bool, owes due, b *bill) error {
 	windows, err := r.windowsBy(rev, c, docs)
 	if err != nil {
@@ -401,7 +404,7 @@ func (r *run) owedIn(rev registry.Revision, c *cycle, docs *Documents, all bool,
 	return nil
 }
 
-// ahead gives what is due before a cycle begins.
+// ahead computes the charges that are due before a cycle begins.
 func (r *run) ahead(c *cycle, owes due) error {
 	windows, err := r.windowsOf(r.Facts, c)
 	if err != nil {
@@ -418,8 +421,8 @@ func (r *run) ahead(c *cycle, owes due) error {
 	return r.hand(r.now.owed, nil)
 }
 
-// differs gives the difference for a cycle that was billed; for the one that closes, of what was billed in advance only. With rating type
-// prorated each change since then is an item of its own (rule R8).
+// differs computes the difference for a billed cycle; for the closing cycle, only that of the charges billed in
+// advance. With rating type prorated each change since then is an item of its own (rule R8).
 func (r *run) differs(c *cycle, between []registry.Revision, advance bool, owes due) error {
 	steps := append([]registry.Revision{r.Before}, between...)
 	if c.profile.RatingType == "retrorated" {
@@ -459,7 +462,7 @@ func (r *run) differs(c *cycle, between []registry.Revision, advance bool, owes 
 	return nil
 }
 
-// hand gives what is owed less what was.
+// hand passes on the differences between present and former charges.
 func (r *run) hand(now, was []owed) error {
 	give := func(o *owed) error {
 		item, err := o.item()
@@ -503,12 +506,12 @@ func (r *run) hand(now, was []owed) error {
 	return nil
 }
 
-// windowsOf are the windows whose items belong to a cycle: the cycle, and longer periods that are billed with it.
+// windowsOf returns the windows whose items belong to a cycle: the cycle, and longer periods that are billed with it.
 func (r *run) windowsOf(rev registry.Revision, c *cycle) ([]*window, error) {
 	return r.windowsBy(rev, c, nil)
 }
 
-// windowsBy are those of windowsOf by documents that are not those of the cycle, unless they are nil.
+// windowsBy does the same as windowsOf with the given documents; nil means the documents of the cycle.
 func (r *run) windowsBy(rev registry.Revision, c *cycle, docs *Documents) (windows []*window, err error) {
 	key := windowKey{rev, c.first, docs}
 	if windows, ok := r.windows[key]; ok {
@@ -523,7 +526,7 @@ func (r *run) windowsBy(rev registry.Revision, c *cycle, docs *Documents) (windo
 	one.of, one.ahead, one.events = c.whole, c.advance(), !c.advance()
 	windows = []*window{one}
 	if one.ahead {
-		// Events of the cycle are due when it closes, even where recurring parts are due in advance.
+		// Events of the cycle are due when it closes, even if recurring parts are due in advance.
 		later := *one
 		later.ahead, later.recurs, later.events = false, false, true
 		windows = append(windows, &later)

@@ -11,8 +11,8 @@ import (
 // cycle is a billing cycle of a payer, as known at a revision.
 type cycle struct {
 	first, next Date
-	// whole is the number of dates of the cycle as it would be if its day had always held: the first one after a change of the cycle day is
-	// shorter, but a day costs what it costs in a whole one.
+	// whole is the number of dates of a full cycle. The first cycle after a change of the cycle day is shorter, but a
+	// day in it has the same price as in a full one.
 	whole    int
 	month    int // number of the month in which the whole cycle begins
 	zone     *time.Location
@@ -22,8 +22,8 @@ type cycle struct {
 	changes  bool // the payer paid in another currency in the cycle before
 }
 
-// advance reports whether what recurs is due before the cycle begins. The document that closes the cycle before is in the currency of that
-// cycle, so the first cycle in another currency is billed when it closes.
+// advance reports whether recurring charges are due before the cycle begins. The document that closes the previous
+// cycle is in that cycle's currency, so the first cycle in another currency is billed when it closes.
 func (c *cycle) advance() bool { return c.profile.MRC == "in_advance" && !c.changes }
 
 type cycleKey struct {
@@ -63,7 +63,7 @@ func (r *run) cycle(rev registry.Revision, date Date) (*cycle, error) {
 	return c, nil
 }
 
-// payerAt is the payer's account on a date; before it begins, as it begins.
+// payerAt returns the payer's account on a date. Before the account begins, it returns the account's first state.
 func (r *run) payerAt(rev registry.Revision, date Date) (*registry.Account, error) {
 	noon := udr.InstantOf(date.UTC().Add(12 * time.Hour))
 	a, ok := r.view.Account(r.payer, noon, rev)
@@ -81,7 +81,7 @@ func (r *run) payerAt(rev registry.Revision, date Date) (*registry.Account, erro
 	return nil, fmt.Errorf("account %s is not there as of registry revision %d", r.id, rev)
 }
 
-// after and before are the cycles beside one.
+// after and before return the next and the previous cycle.
 func (r *run) after(rev registry.Revision, c *cycle) (*cycle, error)  { return r.cycle(rev, c.next) }
 func (r *run) before(rev registry.Revision, c *cycle) (*cycle, error) { return r.cycle(rev, c.first-1) }
 

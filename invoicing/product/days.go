@@ -10,13 +10,13 @@ import (
 // window is the dates of a period of a payer, as known at a revision: those of a cycle, or of several.
 type window struct {
 	*run
-	*cycle   // to which its items belong
+	*cycle   // cycle to which its items belong
 	rev      registry.Revision
 	from, to Date
 	of       int  // number of dates that the whole price is for
 	ahead    bool // due before the cycle begins
-	recurs   bool // it has what recurs
-	events   bool // it has what is due once
+	recurs   bool // it has recurring charges
+	events   bool // it has one-time charges
 	every    int  // cycles
 	starts   int  // month of its first cycle
 	docs     *Documents
@@ -28,7 +28,7 @@ type window struct {
 	pooled   map[uint32]map[string][][2]int32 // by account: days on which participation activates share plans
 }
 
-// end is the last instant of a date: what holds then holds for the day.
+// end is the last instant of a date. The facts at that instant count for the whole day.
 func (w *window) end(d Date) udr.Instant {
 	if i := int(d - w.from); i >= 0 && i+1 < len(w.ends) {
 		return w.ends[i+1]
@@ -60,7 +60,7 @@ type tierKey struct {
 	date          Date
 }
 
-// tiers are those who pay for a SIM of an account with a plan, at the end of a date.
+// tiers returns the payers for a SIM of an account with a plan, at the end of a date.
 func (w *window) tiers(account, plan uint32, on Date) []tier {
 	key := tierKey{account, plan, on}
 	if tiers, ok := w.tiered[key]; ok {
@@ -71,8 +71,8 @@ func (w *window) tiers(account, plan uint32, on Date) []tier {
 	return tiers
 }
 
-// tiersAt are those who pay for a SIM at a time: its account by the SIM's plan, or by its own if the SIM has none, and accounts above that
-// have a plan.
+// tiersAt returns the payers for a SIM at a time: its account by the SIM's plan, or by the account's own plan if the
+// SIM has none, and accounts above that have a plan.
 func (r *run) tiersAt(account, plan uint32, at udr.Instant, rev registry.Revision) (tiers []tier) {
 	path := r.view.Path(account, at, rev, nil)
 	for i, number := range path {
@@ -132,7 +132,7 @@ type simFacts struct {
 	addons bool
 }
 
-// owner is the last fact about the owner up to a time, nil if nobody owns the SIM.
+// owner returns the last fact about the owner up to a time, nil if the SIM has no owner.
 func (s *simFacts) owner(at udr.Instant) *registry.KnownOwner {
 	for i := len(s.owners) - 1; i >= 0; i-- {
 		if f := &s.owners[i]; f.From <= at {
@@ -154,11 +154,11 @@ func (s *simFacts) state(at udr.Instant) (name string, core registry.Core) {
 	return "", registry.NoCore
 }
 
-// stretch is some dates of a SIM on which nothing changes.
+// stretch is a run of dates of a SIM on which nothing changes.
 type stretch struct {
 	lo, hi Date
 	owner  *registry.KnownOwner // at the end of the dates
-	left   *registry.KnownOwner // of a single date: who owned it last, if nobody does at its end
+	left   *registry.KnownOwner // of a single date: the last owner, if the SIM has none at its end
 	state  string
 	core   registry.Core
 	others []held // of a single date: the states on it before the one at its end
@@ -225,7 +225,7 @@ func (w *window) stretches(s *simFacts, from, to Date, dst []stretch) []stretch 
 	return dst
 }
 
-// within finds what a SIM was before the end of a date on which it changes, with the last of its owners.
+// within finds the states of a SIM before the end of a date on which it changes, and its last owner.
 func (w *window) within(s *simFacts, x *stretch) {
 	begin, end := w.end(x.lo-1)+1, w.end(x.lo)
 	last := x.owner
@@ -253,7 +253,8 @@ func (w *window) within(s *simFacts, x *stretch) {
 	}
 }
 
-// began is the first date on which the payer owes something of a SIM, in its whole life; false if there is none.
+// began returns the first date in the whole life of a SIM on which the payer owes something for it; false if there is
+// none.
 func (w *window) began(s *simFacts, owes func(*stretch, *tier) bool) (Date, bool) {
 	if len(s.owners) == 0 {
 		return 0, false

@@ -1,14 +1,14 @@
-// Package product knows what is sold, and what is due for it: recurring parts of SIMs and accounts, add-ons, fees of share plans,
-// transitions and activations of SIMs, one-off charges.
+// Package product computes the charges other than usage and contracts: recurring parts of SIMs and accounts, add-ons,
+// fees of share plans, transitions and activations of SIMs, one-off charges.
 //
-// It is pure. Facts of the registry at a revision and documents of the catalogue go in, items come out, exact to twelve
-// decimals. What is due for a cycle is computed anew each time; the items of a document are the difference to what was due by
-// the facts of the document before. So moves that become known late, changes of plan and withdrawn mistakes need no code of
-// their own.
+// It is pure. It takes facts of the registry at a revision and documents of the catalogue, and returns items exact to
+// twelve decimals. It recomputes the charges of a cycle each time, and the items of a document are the difference to
+// the charges by the facts of the previous document. So late moves, changes of plan and withdrawn mistakes need no
+// code of their own.
 //
-// It owns neither usage, contracts and documents (invoicing), nor lines, taxes and rounding to cents (invoicing/document,
-// invoicing/terms), nor the states of SIMs (registry/life).
+// It does not own usage, contracts and documents (invoicing), lines, taxes and rounding to cents (invoicing/document,
+// invoicing/terms), or the states of SIMs (registry/life).
 //
-// Start at Engine.Close. part.go and product.go have the documents, offer.go which parts somebody has, days.go whose a day is,
-// due.go what a cycle costs, close.go the difference.
+// Start at Engine.Close. part.go and product.go have the documents, offer.go finds the parts of a payer, days.go the
+// payer of each day, due.go computes the charges of a cycle, close.go the difference.
 package product

@@ -61,7 +61,7 @@ type Documents struct {
 	Life     *life.Book
 	Version  string // of the catalogue
 
-	of      map[thing][]string // names of parts by what they are of, sorted
+	of      map[thing][]string // names of parts by plan, add-on or share plan, sorted
 	sold    map[string][]string
 	longest int   // cycles in a period, the most of any part
 	periods []int // lengths of periods of several cycles
@@ -71,7 +71,8 @@ type Documents struct {
 	inPlace func(plan string) string
 }
 
-// DocumentsOf are those of a catalogue. list has the mistakes of a stored catalogue's documents that came later.
+// DocumentsOf returns the documents of a catalogue. list has the errors in a stored catalogue by rules that are newer
+// than it.
 func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	d = &Documents{Life: c.Life(), Version: c.Version(), of: map[thing][]string{}, sold: map[string][]string{}, longest: 1,
 		rates: c, inPlace: c.InPlaceOf}
@@ -95,8 +96,9 @@ func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	return d, append(list, more...)
 }
 
-// Tax is the tax class of a charge of a name: usage by a plan, a contract's commitment or penalty, a one-time charge. "" if no
-// part says it. Usage by a deal has that of the plan whose place the deal takes, unless a part is of the deal.
+// Tax returns the tax class of a charge by its name: usage by a plan, a contract's commitment or penalty, a one-time
+// charge. It returns "" if no part gives one. Usage by a deal has the tax class of the plan that the deal replaces,
+// unless a part names the deal.
 func (d *Documents) Tax(charge, name string, on Date) string {
 	kind := ofCharge
 	switch charge {
@@ -116,7 +118,7 @@ func (d *Documents) Tax(charge, name string, on Date) string {
 	return ""
 }
 
-// InPlaceOf is the plan whose place a deal takes; any other name stays as it is.
+// InPlaceOf returns the plan that a deal replaces; it returns any other name unchanged.
 func (d *Documents) InPlaceOf(plan string) string {
 	if d.inPlace == nil {
 		return plan
@@ -124,7 +126,7 @@ func (d *Documents) InPlaceOf(plan string) string {
 	return d.inPlace(plan)
 }
 
-// checkParts checks the names in parts, and that versions are of the same thing.
+// checkParts checks the names in parts, and that all versions of a part belong to the same thing.
 func checkParts(all rating.Versions[Part], c *rating.Catalogue, l *diag.List) {
 	currencies, _, _ := c.Currencies()
 	names := map[ofKind][]string{ofPlan: c.Plans(), ofShare: c.SharePlans()}
@@ -137,7 +139,7 @@ func checkParts(all rating.Versions[Part], c *rating.Catalogue, l *diag.List) {
 		for _, p := range all[name] {
 			kinds, of := p.Of.named()
 			if len(kinds) != 1 {
-				continue // the decoder said so
+				continue // the decoder already reported it
 			}
 			if known, checked := names[kinds[0]]; checked && !slices.Contains(known, of[0].Value) {
 				l.Errorf(of[0].Pos, "there is no %s %s%s", strings.ReplaceAll(ofWords[kinds[0]], "_", " "), of[0].Value, instead(of[0].Value, known))
@@ -171,8 +173,8 @@ func checkParts(all rating.Versions[Part], c *rating.Catalogue, l *diag.List) {
 	}
 }
 
-// checkVersion reports what a later version of a part cannot change: charges of the former one would be due twice, or
-// for other days.
+// checkVersion reports changes that a later version of a part must not make, because charges of the former one would
+// be due twice, or for other days.
 func checkVersion(first, p *Part, l *diag.List) {
 	for _, f := range []struct {
 		field, is, was string

@@ -40,7 +40,7 @@ func (d *days) hull() (from, to int) {
 	return max(from, 0), to
 }
 
-// owedKey says which dates are added up to one item (rule R3): a SIM or an account, a part's version, and a price.
+// owedKey is equal for dates that form one item (rule R3): of a SIM or an account, a part's version, and a price.
 type owedKey struct {
 	kind     document.Kind
 	sim      uint32
@@ -59,18 +59,18 @@ type owedKey struct {
 	text     string
 }
 
-// owed is what is due for a key.
+// owed is the charge for a key.
 type owed struct {
 	owedKey
 	days  days
-	n     int // days; times for what is due once
+	n     int // days; for one-time charges, times
 	once  bool
 	full  bool
 	exact decimal.D
 	below decimal.Fraction
 }
 
-// bill is what one SIM or account owes at a revision.
+// bill has the charges of one SIM or account at a revision.
 type bill struct {
 	owed  []owed
 	fulls []full
@@ -88,17 +88,17 @@ func (b *bill) at(key owedKey) *owed {
 	return &b.owed[len(b.owed)-1]
 }
 
-// full is a part that any day of a period costs whole.
+// full is a part whose whole price is due for any day in a period.
 type full struct {
 	tier     int
 	part     string
 	instance string
-	first    Date // first such date, of whatever payer
+	first    Date // first such date, of any payer
 	mine     bool // the payer pays for it
 	key      owedKey
 }
 
-// simDue adds what a SIM owes in a window.
+// simDue adds the charges of a SIM in a window.
 func (w *window) simDue(s *simFacts, b *bill) error {
 	w.stretched = w.stretches(s, w.from, w.to, w.stretched[:0])
 	for i := range w.stretched {
@@ -124,7 +124,7 @@ func (w *window) simDue(s *simFacts, b *bill) error {
 	return w.finish(b)
 }
 
-// tierDue adds what a payer of a SIM owes for a stretch.
+// tierDue adds the charges of a SIM's payer for a stretch.
 func (w *window) tierDue(s *simFacts, x *stretch, t *tier, b *bill) error {
 	if !t.mine && !w.docs.fulls {
 		return nil
@@ -195,7 +195,7 @@ func (w *window) rateDue(s *simFacts, x *stretch, t *tier, has *taken, r *rate, 
 	}
 }
 
-// holds reports whether the items of a rate are those of the window.
+// holds reports whether the items of a rate belong to the window.
 func (w *window) holds(r *rate) bool {
 	if r.Charge == oneTime {
 		return w.events
@@ -212,7 +212,7 @@ func (w *window) key(sim uint32, account string, has *taken, r *rate, p int) owe
 		instance: has.instance, price: price, units: has.units, from: w.from, to: w.to, of: w.of, cycle: w.first, tax: r.Tax.Value}
 }
 
-// full takes a period that costs its whole price: the payer of the first day owes that of the dearest state.
+// full adds a period at its whole price: the payer of the first day owes the price of the most expensive state.
 func (b *bill) full(f full) {
 	for i := range b.fulls {
 		g := &b.fulls[i]
@@ -250,7 +250,7 @@ func (w *window) fitsDate(day Date) bool {
 	return err == nil && w.fits(c.month)
 }
 
-// once adds what is due once, on the first day on which the payer owes it.
+// once adds a one-time charge, on the first day on which the payer owes it.
 func (w *window) once(s *simFacts, x *stretch, t *tier, has *taken, r *rate, p int, lo Date, b *bill) {
 	if !t.mine {
 		return
@@ -309,14 +309,14 @@ func (o *owed) compute() (err error) {
 	return err
 }
 
-// add adds a charge that is due once and whole.
+// add adds a one-time charge at its full price.
 func (b *bill) add(key owedKey, sign int) error {
 	o := b.at(key)
 	o.once, o.n = true, o.n+sign
 	return o.compute()
 }
 
-// item is what is owed as an item.
+// item makes an item from a charge.
 func (o *owed) item() (document.Item, error) {
 	from, to := o.days.hull()
 	period := document.Period{From: o.from + Date(from), To: o.from + Date(to)}
@@ -340,7 +340,7 @@ func (o *owed) item() (document.Item, error) {
 	return i, nil
 }
 
-// minus is what is owed less what was owed by the same key, and whether anything remains.
+// minus returns the present charge minus the former one with the same key, and whether anything remains.
 func (o *owed) minus(was *owed) (rest owed, remains bool, err error) {
 	rest = *o
 	for i := range rest.days {

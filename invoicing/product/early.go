@@ -7,7 +7,7 @@ import (
 
 // An off-cycle close can bill one-off charges before their cycle closes.
 
-// oneOffCharges gives one-off charges. Those of the cycle that runs may be due before it closes.
+// oneOffCharges computes one-off charges. Those of the running cycle may be due before it closes.
 func (r *run) oneOffCharges(accounts []uint32) error {
 	since := never
 	r.oneOffIDs = r.oneOffsFor(accounts)
@@ -37,8 +37,8 @@ func (r *run) oneOffCharges(accounts []uint32) error {
 	return r.closes(next, false, owes)
 }
 
-// arisen gives the items of a SIM whose transitions and activations are due before their cycle closes. happened is what is due of these
-// until a time.
+// arisen computes the items of a SIM whose transitions and activations are due before their cycle closes. happened
+// returns those that are due up to a time.
 func (r *run) arisen(since udr.Instant, between []registry.Revision, owes due, happened func(until udr.Instant) due) error {
 	defer func() { r.earlier = nil }()
 	if r.EarlyArisen != 0 {

@@ -11,18 +11,18 @@ import (
 	"ratemill/udr"
 )
 
-// Facts are what is known of SIMs and accounts. Close the view when the engine is no longer needed.
+// Facts holds the known facts about SIMs and accounts. Close the view when you no longer need the engine.
 type Facts struct {
 	View       *registry.View
 	Statements *registry.Statements
 
-	// Cause is the text of the cause of a state fact, which a registry does not hold; nil if nobody knows it. Without it the cause of a
-	// transition in an item is made of its SIM and time.
+	// Cause returns the text of the cause of a state fact, which a registry does not hold; nil if the causes are
+	// unknown. Without it, the cause of a transition in an item is made from its SIM and time.
 	Cause func(sim uint32, f registry.KnownState) string
 }
 
-// index is the SIMs of each account, whenever it owned them and as known at whatever revision. It is made in two passes over all SIMs, and
-// takes four bytes for each SIM and owner.
+// index has the SIMs of each account that it owned at any time, as known at any revision. Two passes over all SIMs
+// build it, and it takes four bytes for each SIM and owner.
 type index struct {
 	first []uint32 // by account: its first place in sims; the next one's is its end
 	sims  []uint32
@@ -69,7 +69,8 @@ func (x *index) of(accounts []uint32) []uint32 {
 	return slices.Compact(all)
 }
 
-// profile is the part of a billing profile that says when and how something is due; the package account has all of it.
+// profile has the fields of a billing profile that decide when and how charges are due; package account has the whole
+// profile.
 type profile struct {
 	MRC        string `json:"mrc"`
 	RatingType string `json:"rating_type"`
@@ -87,7 +88,7 @@ type addon struct {
 	Price    *decimal.D `json:"price"`
 }
 
-// readStatement reads those fields of a stored value that T has.
+// readStatement reads the fields of a stored value that T declares.
 func readStatement[T any](s *registry.Statement) (v T, err error) {
 	if err := json.Unmarshal(s.Value, &v); err != nil {
 		return v, fmt.Errorf("the stored %s of %s cannot be read: %w", s.Kind, s.Subject, err)
@@ -125,7 +126,8 @@ func (e *Engine) times(kind registry.Kind, subject string, rev registry.Revision
 	return at
 }
 
-// payerOf is who pays for an account at a time, as registry.Payer; without locks, because each SIM asks.
+// payerOf returns the payer of an account at a time, like registry.Payer. It takes no locks, because it runs for each
+// SIM.
 func (e *Engine) payerOf(account uint32, at udr.Instant, rev registry.Revision) uint32 {
 	e.path = e.facts.View.Path(account, at, rev, e.path[:0])
 	return payerOn(e.facts.View, e.path, at, rev)

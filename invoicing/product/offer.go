@@ -11,12 +11,12 @@ import (
 	"ratemill/registry"
 )
 
-// rate is a version of a part for some dates, with the prices that hold for somebody.
+// rate is a version of a part for some dates, with the prices for a payer.
 type rate struct {
 	*Part
 	lo, hi  Date
 	prices  []decimal.D // of Part.Prices
-	of      thing       // for which it is due
+	of      thing       // thing for which it is due
 	plain   int         // the price that names no states, -1 for none
 	section document.Kind
 }
@@ -38,7 +38,7 @@ func (r *rate) price(state string, core registry.Core) int {
 	return r.plain
 }
 
-// offers are the rates of a plan, an add-on or a share plan for whom an account of the payer is, over the dates of a window.
+// offers returns the rates of a plan, an add-on or a share plan for the payer over the dates of a window.
 func (w *window) offers(t thing, account string) ([]rate, error) {
 	key := offerKey{t, account}
 	if rates, ok := w.offered[key]; ok {
@@ -104,7 +104,7 @@ type offered struct {
 	product *Product
 }
 
-// sold are the parts that are due for a thing on a date.
+// sold returns the parts that are due for a thing on a date.
 func (w *window) sold(t thing, account string, on Date) (all []offered) {
 	d := w.docs
 	var product *Product
@@ -154,7 +154,7 @@ func (d *Documents) productOf(plan, account, payer, kind string, on Date) (best 
 	return best
 }
 
-// on appends the rate of a part for dates, or prolongs that of the dates before.
+// on appends the rate of a part for dates, or extends the rate of the dates before.
 func (o *offered) on(rates []rate, t thing, lo, hi Date) []rate {
 	r := rate{Part: o.part, lo: lo, hi: hi, of: t, plain: -1, section: document.Recurring}
 	switch o.part.Of.thing().kind {

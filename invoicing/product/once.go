@@ -13,7 +13,7 @@ import (
 	"ratemill/udr"
 )
 
-// happened reports whether anything begins for a SIM on a date of the window: without that, nothing is due once.
+// happened reports whether anything begins for a SIM on a date of the window. If not, it has no one-time charges.
 func (w *window) happened(s *simFacts) bool {
 	for i := range s.states {
 		if w.dated(s.states[i].From) {
@@ -59,8 +59,8 @@ func (w *window) lifeDue(s *simFacts, until udr.Instant, b *bill) error {
 	return w.activations(s, stays, owned, until, b)
 }
 
-// told are the facts about a SIM's state with their causes. A registry does not hold causes: where nobody knows them, the state after a
-// suspension with the account is taken as the account's doing, because nothing else ends one.
+// told returns the facts about a SIM's state with their causes. A registry does not hold causes. If they are unknown,
+// it assumes that the account ended a suspension with the account, because nothing else ends one.
 func (w *window) told(s *simFacts) []life.Told {
 	told := make([]life.Told, len(s.states))
 	withAccount := false
@@ -79,14 +79,15 @@ func (w *window) told(s *simFacts) []life.Told {
 	return told
 }
 
-// tenure is a SIM's time with an account, as a seller sees it: who pays that seller for it.
+// tenure is a SIM's time with an account from the view of a seller, with the payer who pays that seller.
 type tenure struct {
 	life.Owned
 	level   int // of the payer's tier
 	account string
 }
 
-// owned are the tenures of a SIM for the seller of the payer: an activation is due once for each seller, whoever pays.
+// owned returns the tenures of a SIM for the seller of the payer. An activation is due once for each seller, for any
+// payer.
 func (w *window) owned(s *simFacts) (all []tenure, err error) {
 	seller := registry.Seller(w.view, w.payer, w.end(w.to-1), w.rev)
 	for i := range s.owners {
@@ -179,7 +180,8 @@ func (w *window) activations(s *simFacts, stays []life.Stay, owned []tenure, unt
 	return nil
 }
 
-// activated gives rules the activation of the payer's billing profile. Without one the lifecycle's counts, for the SIM's own payer.
+// activated gives rules the activation charge of the payer's billing profile. Without one, the lifecycle's charge
+// applies, for the SIM's own payer.
 func (w *window) activated(rules *life.Rules, t *tenure, at udr.Instant) error {
 	a, err := w.profileActivation(t.Payer, at)
 	if err != nil || a == nil && t.level == 0 {
@@ -275,13 +277,13 @@ func (w *window) charge(s *simFacts, c *life.Charge, kind document.Kind, b *bill
 	}
 	state := c.To
 	if kind == document.Activation {
-		state = "" // activations are one line, in whatever state a SIM was
+		state = "" // activations are one line, for all states of SIMs
 	}
 	return b.add(owedKey{kind: kind, sim: s.sim, account: account, product: c.Product, state: state, price: c.Amount, units: 1,
 		from: w.from, to: w.to, cycle: w.first, tax: w.docs.Tax(oneTime, c.Product, w.date(c.At)), cause: cause}, 1)
 }
 
-// OneOff is a one-off charge that a person added, as a statement has it. It is dated by the statement's beginning.
+// OneOff is a one-off charge that a person added, in the form of a statement. Its date is the statement's beginning.
 type OneOff struct {
 	Payer     string    `yaml:"payer" json:"payer,omitempty" doc:"The account that pays. Without it, the payer of account." example:"acme"`
 	Account   string    `yaml:"account,required" json:"account" doc:"Account that is charged: the section of the invoice." example:"acme"`
@@ -296,7 +298,7 @@ type OneOff struct {
 	Adjusts   string    `yaml:"adjusts" json:"adjusts,omitempty" doc:"The line of a document that it corrects, as DOCUMENT/LINE." example:"INV-2026-000412/3"`
 }
 
-// Valid says what is wrong with a one-off charge.
+// Valid returns the mistake in a one-off charge.
 func (v *OneOff) Valid() error {
 	var wrong []error
 	if (v.From == 0) != (v.To == 0) || v.From > v.To || v.From != 0 && v.From == v.To {
@@ -308,15 +310,16 @@ func (v *OneOff) Valid() error {
 	return errors.Join(wrong...)
 }
 
-// oneOff is a one-off charge that holds.
+// oneOff is a valid one-off charge.
 type oneOff struct {
 	OneOff
 	id string
 	at udr.Instant
 }
 
-// oneOffsOf finds one-off charges by the accounts that their statements name. It is made once: for each payer, all statements would be too
-// many. One that cannot be read is everybody's, so that each close tells.
+// oneOffsOf finds one-off charges by the accounts that their statements name. It runs once, because reading all
+// statements for each payer would take too long. An unreadable charge belongs to every payer, so that each close
+// reports it.
 func oneOffsOf(all *registry.Statements) map[string][]string {
 	of := map[string][]string{}
 	for id := range all.Subjects(registry.KindOneOff) {
@@ -337,7 +340,7 @@ func oneOffsOf(all *registry.Statements) map[string][]string {
 	return of
 }
 
-// oneOffsFor are the ids of one-off charges that a payer may have to pay, in order: those of its accounts.
+// oneOffsFor returns the ids of one-off charges of a payer's accounts, which it may have to pay, in order.
 func (e *Engine) oneOffsFor(accounts []uint32) []string {
 	if len(e.oneOffsOf) == 0 {
 		return nil

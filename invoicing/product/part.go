@@ -14,7 +14,7 @@ import (
 // Date is a local date of the payer.
 type Date = registry.Date
 
-// Part is the catalogue's document that says what is charged.
+// Part is the catalogue's document for one charge.
 type Part struct {
 	Name      diag.Text `yaml:"part,required" doc:"Name of the part, by which products and lines of invoices show it." example:"tracker"`
 	From      Date      `yaml:"from" doc:"Local date (of the payer) from which this version is in force; without it, always. A version that begins within a cycle splits its days." example:"2026-01-01"`
@@ -29,7 +29,7 @@ type Part struct {
 	Tax       diag.Text `yaml:"tax,required" doc:"Tax class, by which tax tables find the rate." example:"telecom"`
 }
 
-// Of is what makes somebody owe a part.
+// Of names the thing for which a part is due.
 type Of struct {
 	Plan      diag.Text `yaml:"plan" doc:"A price plan: due for each SIM from whoever pays for it by this plan, at whatever tier." example:"tracker"`
 	Addon     diag.Text `yaml:"addon" doc:"An add-on of a SIM or an account." example:"vpn"`
@@ -108,7 +108,7 @@ const (
 
 var ofWords = [...]string{"plan", "addon", "share_plan", "contract", "charge"}
 
-// thing is what a part is of.
+// thing is the plan, add-on, share plan or event for which a part is due.
 type thing struct {
 	kind ofKind
 	name string
@@ -116,7 +116,7 @@ type thing struct {
 
 func (t thing) String() string { return ofWords[t.kind] + " " + t.name }
 
-// named are the things that a document names: one, if it is right.
+// named returns the things that a document names: exactly one in a valid document.
 func (o *Of) named() (kinds []ofKind, names []diag.Text) {
 	for kind, name := range []diag.Text{o.Plan, o.Addon, o.SharePlan, o.Contract, o.Charge} {
 		if name.Value != "" {
@@ -152,7 +152,7 @@ func (v *Part) Check(n *diag.Node, c *diag.Decoder) {
 		words = append(words, ofWords[kind])
 	}
 	switch {
-	case len(allowed) == 0: // the decoder said that there is no such charge
+	case len(allowed) == 0: // the decoder reported that there is no such charge
 	case len(kinds) == 0 && n.Member("of") != nil:
 		c.Errorf(at, "of names nothing; write one of %s, such as { %s: NAME }", strings.Join(words, ", "), words[0])
 	case len(kinds) > 1:
@@ -167,7 +167,7 @@ func (v *Part) Check(n *diag.Node, c *diag.Decoder) {
 	v.checkPrices(c)
 }
 
-// checkPriced checks that what has a price says all of it, and what has none says nothing of it.
+// checkPriced checks that a part with a price has all fields of a price, and that a part without one has none.
 func (v *Part) checkPriced(n *diag.Node, c *diag.Decoder) {
 	priced := v.priced()
 	for _, key := range []string{"every", "currency", "prices", "proration", "day", "sold"} {

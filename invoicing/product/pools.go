@@ -9,8 +9,8 @@ import (
 	"ratemill/udr"
 )
 
-// The fee of a pool is due from the account that owns its buckets, on the days on which an account has the share plan: because the registry
-// says so, or because SIMs participate.
+// The account that owns the buckets of a pool owes its fee, for the days on which an account has the share plan. An
+// account has it because the registry names it, or because SIMs participate.
 
 // sharing are the accounts whose facts decide which pools an account owns: itself, and if share plans belong to accounts above, all that
 // were ever below it.
@@ -63,7 +63,7 @@ func (w *window) pools(number uint32, at udr.Instant) []string {
 	return names
 }
 
-// used is the first time about which something new is known of a SIM of the payer, if SIMs can activate pools.
+// used returns the earliest time that new facts about a SIM of the payer affect, if SIMs can activate pools.
 func (r *run) used() (udr.Instant, error) {
 	since := never
 	docs, err := r.catalogue(r.id, r.closing.first)

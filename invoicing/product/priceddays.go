@@ -13,9 +13,9 @@ func (d *Documents) ByDays(part string) bool {
 	return len(versions) > 0
 }
 
-// PricedDays counts the days between two dates on which SIMs were in a priced state for a payer, as known at a revision, by account and
-// part. It looks at every date by itself, and shares no arithmetic with Close: the invoice balance compares the two. Parts that are not
-// ByDays are left out.
+// PricedDays counts the days between two dates on which SIMs were in a priced state for a payer, as known at a
+// revision, by account and part. It looks at every date separately, and shares no arithmetic with Close, because the
+// invoice balance compares the two. It skips parts that are not ByDays.
 func (e *Engine) PricedDays(payer uint32, from, to Date, rev registry.Revision, count func(account, part string)) error {
 	id, _ := e.view.AccountID(payer)
 	r := &run{Engine: e, Close: Close{Payer: payer, Facts: rev}, payer: payer, id: id, cycles: map[cycleKey]*cycle{}}

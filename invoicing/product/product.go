@@ -6,7 +6,7 @@ import (
 	"ratemill/diag"
 )
 
-// Product is the catalogue's document that says what is sold: parts, for whom, and at which prices.
+// Product is the catalogue's document of an offer: its parts, its buyers and its prices.
 type Product struct {
 	Name   diag.Text   `yaml:"product,required" doc:"Name of the product. One without a plan is taken as the add-on of that name." example:"tracker-deal"`
 	From   Date        `yaml:"from" doc:"Local date (of the payer) from which this version is in force; without it, always." example:"2026-01-01"`
@@ -17,7 +17,7 @@ type Product struct {
 	Prices []Override  `yaml:"prices" doc:"Prices of this product, which replace those of its parts."`
 }
 
-// For is for whom a product is.
+// For names the payers for which a product is.
 type For struct {
 	Kind     string      `yaml:"kind" enum:"standard|reseller" doc:"Payers of this kind." example:"reseller"`
 	Accounts []diag.Text `yaml:"accounts" doc:"These accounts, and those for which they pay." example:"[acme]"`

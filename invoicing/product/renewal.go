@@ -115,7 +115,7 @@ func (w *window) renewed(of buyer, b *bill) error {
 	return nil
 }
 
-// buyerAt is the account of a buyer at a time, and its zone.
+// buyerAt returns the account of a buyer at a time, and its zone.
 func (w *window) buyerAt(of buyer, at udr.Instant) (account uint32, zone *time.Location, ok bool) {
 	account = of.number
 	if of.sim {

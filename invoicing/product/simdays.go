@@ -9,13 +9,13 @@ import (
 type SIMDays struct {
 	SIM     uint32
 	Account string // of the payer's tier: of several, the lowest
-	Plan    string // by which the payer pays; "" if it has none
+	Plan    string // plan by which the payer pays; "" if it has none
 	State   string
 	Days    int
 }
 
-// SIMDays gives the days of a payer's SIMs between two dates, of which the second does not count, as known at a revision. A SIM comes once
-// for each stretch of days on which nothing about it changes.
+// SIMDays returns the days of a payer's SIMs from one date up to, but not including, another, as known at a revision.
+// A SIM appears once for each run of days on which nothing about it changes.
 func (e *Engine) SIMDays(payer uint32, from, to Date, rev registry.Revision, give func(SIMDays) error) error {
 	id, _ := e.view.AccountID(payer)
 	r := &run{Engine: e, Close: Close{Payer: payer, Facts: rev}, payer: payer, id: id, cycles: map[cycleKey]*cycle{},

@@ -17,7 +17,7 @@ import (
 	"ratemill/registry"
 )
 
-// Creditor is who collects.
+// Creditor is the party that collects.
 type Creditor struct {
 	Name string
 	ID   string // SEPA creditor identifier
@@ -58,7 +58,7 @@ type Address struct {
 	Street, Postcode, Town, Country string
 }
 
-// Refusal says why a document cannot be collected.
+// Refusal is the reason why a document cannot be collected.
 type Refusal struct {
 	Document string
 	Payer    string
@@ -79,7 +79,7 @@ type Message struct {
 	Sum      decimal.D
 }
 
-// Batch is what is collected on one day with one sequence.
+// Batch is the set of debits on one day with one sequence.
 type Batch struct {
 	On       registry.Date
 	Sequence Sequence
@@ -87,13 +87,13 @@ type Batch struct {
 	Sum      decimal.D
 }
 
-// Checks are the questions that only the caller can answer.
+// Checks are the checks that only the caller can make.
 type Checks struct {
-	Today registry.Date // no mandate is signed later, and nothing is collected before
+	Today registry.Date // mandates must not be signed later, and collections must not be earlier
 }
 
-// New groups debits into a message. It refuses debits that lack something, each with all that is missing; the message has the others.
-// An error says that there can be no message at all.
+// New groups debits into a message. It refuses incomplete debits, and lists all missing values of each; the message
+// has the other debits. It returns an error if no message is possible at all.
 func New(id string, created time.Time, by Creditor, debits []Debit, c Checks) (*Message, []Refusal, error) {
 	if err := by.check(id); err != nil {
 		return nil, nil, err
@@ -235,7 +235,7 @@ func (d *Debit) check(c Checks) (why []string) {
 	return why
 }
 
-// idle is after how many months without a debit a mandate ends.
+// idle is the number of months without a debit after which a mandate ends.
 const idle = 36
 
 // reachable lists the fields that a debit lacks and the bank needs to reach the debtor's account.
@@ -259,12 +259,12 @@ func (d *Debit) reachable() (why []string) {
 
 func compact(text string) string { return strings.ToUpper(strings.ReplaceAll(text, " ", "")) }
 
-// letters are written otherwise by banks that take basic Latin letters alone; accents fall by themselves.
+// letters maps characters to basic Latin letters, for banks that accept only these. Accents are removed separately.
 var letters = strings.NewReplacer("ß", "ss", "æ", "ae", "Æ", "AE", "ø", "o", "Ø", "O", "œ", "oe", "Œ", "OE", "ł", "l", "Ł", "L",
 	"đ", "d", "Đ", "D", "þ", "th", "Þ", "TH", "&", "+", "–", "-", "’", "'", "_", "-", ";", ",")
 
-// latin is a text in the characters that every bank of SEPA takes, at most some. EPC implementation guidelines 1.4, and EPC217-08
-// for what becomes of others.
+// latin returns a text in the characters that every SEPA bank accepts, up to a length (EPC implementation guidelines
+// 1.4). EPC217-08 has the replacements of other characters.
 func latin(text string, most int) string {
 	var b strings.Builder
 	for _, r := range norm.NFD.String(letters.Replace(text)) {

@@ -121,7 +121,7 @@ func debtor(d *Debit) xmlDebtor {
 	return x
 }
 
-// bank names a bank by its BIC. Without one, the IBAN says which it is; the element is mandatory all the same.
+// bank names a bank by its BIC. Without one, the IBAN identifies the bank, but the element is still mandatory.
 func bank(bic string) xmlBank {
 	if bic == "" {
 		return xmlBank{Other: &xmlOther{"NOTPROVIDED"}}

@@ -36,7 +36,7 @@ func checkGroups(all rating.Versions[Group], c *rating.Catalogue, l *diag.List) 
 			for _, text := range []diag.Text{g.Numbers.Invoice, g.Numbers.CreditNote} {
 				r, err := ParseRange(text.Value)
 				if err != nil {
-					continue // the decoder said so
+					continue // the decoder already reported it
 				}
 				other, taken := shapes[r.Shape()]
 				if taken && other.Value != text.Value {
@@ -96,7 +96,7 @@ type Documents struct {
 	sellers rating.Versions[Seller]
 }
 
-// DocumentsOf are those of a catalogue. list has the mistakes of a stored catalogue's documents by rules that came later.
+// DocumentsOf are those of a catalogue. list has the errors in a stored catalogue by rules that are newer than it.
 func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	d = &Documents{}
 	var l diag.List
@@ -140,7 +140,8 @@ func (d *Documents) SellerNames() []string { return d.sellers.Names() }
 // SellerNamed is the version of a seller on a date, nil if there is none.
 func (d *Documents) SellerNamed(name string, on registry.Date) *Seller { return d.sellers.At(name, on) }
 
-// Tax is how a line is taxed on a date (rule R5). A payer with a reason for no VAT has that; otherwise the group's tax table decides.
+// Tax returns the tax of a line on a date (rule R5). A payer's reason for no VAT comes first; otherwise the group's
+// tax table decides.
 func (d *Documents) Tax(g *Group, zero *document.ZeroVAT, class string, buyer, seller *document.Party, on registry.Date) (document.Taxed, error) {
 	if zero != nil {
 		return document.Taxed{Category: zero.Category, Rate: decimal.Zero, Reason: zero.Reason}, nil

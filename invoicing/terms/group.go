@@ -10,7 +10,7 @@ import (
 	"ratemill/registry"
 )
 
-// Group is the catalogue's document that says how the invoices of some payers are made.
+// Group is the catalogue's document with the rules for the invoices of some payers.
 type Group struct {
 	Name        diag.Text     `yaml:"accounting_group,required" doc:"Name of the accounting group." example:"es-b2b"`
 	From        registry.Date `yaml:"from" doc:"Date from which this version is in force; without it, always." example:"2026-01-01"`
@@ -34,7 +34,7 @@ type Numbers struct {
 	CreditNote diag.Text `yaml:"credit_note,required" doc:"Numbers of credit notes." example:"CN-{year}-{n:6}"`
 }
 
-// Hold says how much suspended usage a document may leave out.
+// Hold is the largest amount of suspended usage that a document may leave out.
 type Hold struct {
 	SuspenseRecords int `yaml:"suspense_records" doc:"Suspended records of the payer's SIMs up to which its document is not held." example:"100"`
 }
@@ -86,7 +86,7 @@ func (v *Group) Number(negative, sandbox bool) string {
 	return text
 }
 
-// Sandbox is how numbers of sandbox documents begin.
+// Sandbox is the prefix of the numbers of sandbox documents.
 const Sandbox = "TEST-"
 
 // Ranges are the texts of all number ranges of the group.

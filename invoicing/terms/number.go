@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Range is a number range: the text of a number, with places for the year of issue and for the counter. Its counter begins anew each year
-// if the text has the year.
+// Range is a number range: the text of a number, with places for the year of issue and for the counter. Its counter
+// starts again each year if the text has the year.
 type Range struct {
 	Text   string // as written, which names the range
 	Yearly bool
@@ -111,7 +111,7 @@ func (r *Range) Counted(number string) (n int64, err error) {
 	return r.CountedAs(number, func(text string) string { return text })
 }
 
-// CountedAs is the counter in a number that was written otherwise, such as in the name of a file.
+// CountedAs returns the counter in a number with another notation, such as in the name of a file.
 func (r *Range) CountedAs(number string, write func(string) string) (n int64, err error) {
 	var pattern strings.Builder
 	for _, p := range r.parts {

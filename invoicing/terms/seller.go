@@ -8,7 +8,7 @@ import (
 	"ratemill/registry"
 )
 
-// Seller is the catalogue's document about who sells: the operator, or one of its resellers.
+// Seller is the catalogue's document about a seller: the operator, or one of its resellers.
 type Seller struct {
 	Name     diag.Text       `yaml:"seller,required" doc:"Name of the seller." example:"globex"`
 	From     registry.Date   `yaml:"from" doc:"Date from which this version is in force; without it, always." example:"2026-01-01"`
@@ -25,7 +25,7 @@ type Seller struct {
 	Texts    diag.Map[Words] `yaml:"texts" doc:"Words on documents and in mails, by language: en, es, pt."`
 }
 
-// Company is a seller as printed, and as EN 16931 asks for it (BG-4).
+// Company is a seller as printed, with the fields that EN 16931 requires (BG-4).
 type Company struct {
 	Name         string    `yaml:"name,required" doc:"Name in the register of companies." example:"Globex IoT S.L."`
 	Street       string    `yaml:"street,required" doc:"Street with its number." example:"Calle Mayor 1"`

@@ -12,7 +12,7 @@ import (
 	"ratemill/registry"
 )
 
-// Tax is the catalogue's document that says how lines are taxed.
+// Tax is the catalogue's document with the tax rules for lines.
 type Tax struct {
 	Name  diag.Text     `yaml:"tax,required" doc:"Name of the tax table." example:"spain"`
 	From  registry.Date `yaml:"from" doc:"Date from which this version is in force; without it, always." example:"2026-01-01"`
@@ -37,7 +37,7 @@ func (v *Tax) DocumentName() diag.Text { return v.Name }
 // InForce implements rating.Version.
 func (v *Tax) InForce() registry.Date { return v.From }
 
-// taxParty is what a condition asks of a buyer or a seller.
+// taxParty is a condition on a buyer or a seller.
 type taxParty struct {
 	Country string `expr:"country"`
 	VAT     string `expr:"vat"`
@@ -112,7 +112,7 @@ func (r *TaxRule) check(n int, at diag.Pos, c *diag.Decoder) {
 
 var hundred = decimal.FromInt(100)
 
-// Of is how a line of a tax class is taxed; ok is false if no rule says it.
+// Of returns the tax of a line of a tax class; ok is false if no rule matches.
 func (v *Tax) Of(class string, buyer, seller *document.Party) (t document.Taxed, ok bool, err error) {
 	in := taxCase{Buyer: taxParty{buyer.Country, buyer.VAT, buyer.Name}, Seller: taxParty{seller.Country, seller.VAT, seller.Name}, EU: eu}
 	for i := range v.Rules {
