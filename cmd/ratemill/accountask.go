@@ -15,7 +15,7 @@ import (
 	"ratemill/internal/output"
 )
 
-// questionFlags are those of a question about accounts.
+// questionFlags are the flags of a query about accounts.
 func questionFlags(f *flags, c *cobra.Command, q *backoffice.AccountQuestion) *timeFlag {
 	at := &timeFlag{}
 	c.Flags().Var(at, "at", "how it was, or will be, on a day or at a time (default now)")
@@ -102,7 +102,7 @@ in the way.`,
 	return c
 }
 
-// showAccount has a row for each thing that is known of an account.
+// showAccount prints a row for each known value of an account.
 func showAccount(g *output.Grid, a *backoffice.FullAccount) {
 	add := func(what, name, value string) {
 		if value != "" {

@@ -14,7 +14,7 @@ import (
 	"ratemill/internal/output"
 )
 
-// orderFlags are those of every change of accounts.
+// orderFlags are the flags of every change of accounts.
 func orderFlags(f *flags, c *cobra.Command, o *backoffice.AccountOrder) *timeFlag {
 	at := &timeFlag{}
 	c.Flags().Var(at, "at", "when it takes effect: a day, which begins in the account's time zone, or a time (default now)")
@@ -27,7 +27,7 @@ func orderFlags(f *flags, c *cobra.Command, o *backoffice.AccountOrder) *timeFla
 	return at
 }
 
-// change runs a change of accounts and prints what it made.
+// change runs a change of accounts and prints the result.
 func change(cmd *cobra.Command, f *flags, o *backoffice.AccountOrder, at *timeFlag,
 	do func(*backoffice.Office) (*backoffice.AccountChange, error)) error {
 	if strings.TrimSpace(o.Why) == "" && !o.DryRun {
@@ -68,7 +68,7 @@ func change(cmd *cobra.Command, f *flags, o *backoffice.AccountOrder, at *timeFl
 	return g.Print(data(cmd), f.output)
 }
 
-// refusal prints the refusal of a request that is well-formed as it is; it is no wrong usage.
+// refusal prints the refusal of a well-formed request. Its exit code is not that of wrong usage.
 func refusal(err error) error {
 	if wrong := (*backoffice.WrongValueError)(nil); errors.As(err, &wrong) {
 		printDiagnostics(wrong.List)

@@ -30,10 +30,10 @@ import (
 	"ratemill/udr"
 )
 
-// comparison is what the project's catalogue changes compared with another one.
+// comparison has the changes of the project's catalogue compared with another one.
 type comparison struct {
 	Changes  []rating.Change `json:"changes"`
-	Counters []anewCounter   `json:"counters"` // that begin anew
+	Counters []anewCounter   `json:"counters"` // counters that start again
 	Affects  []affected      `json:"affects"`
 	counters diag.List
 }
@@ -43,7 +43,7 @@ type anewCounter struct {
 	Message string `json:"message"`
 }
 
-// affected is who has a document that changes.
+// affected counts the accounts and SIMs with a changed document.
 type affected struct {
 	Kind     string `json:"kind"`
 	Name     string `json:"name"`
@@ -90,8 +90,8 @@ func (f flags) against(cmd *cobra.Command, args []string, dir, with string, p *p
 	return c.print(cmd, f.output)
 }
 
-// otherCatalogue is a catalogue by what people call it: a folder with a project, used for the one that the installation
-// used last, the beginning of a version that it stored, or a revision of git.
+// otherCatalogue finds a catalogue by the name that the user gave: a folder with a project, "used" for the one that
+// the installation used last, the beginning of a stored version, or a revision of git.
 func otherCatalogue(ctx context.Context, store *control.Store, dir, name string) (*rating.Catalogue, error) {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		return catalogueIn(project.Folder(name), name)
@@ -148,7 +148,7 @@ func catalogueIn(fsys fs.FS, name string) (*rating.Catalogue, error) {
 	return p.Catalogue, nil
 }
 
-// affects counts the accounts that have what changes, and their SIMs, as the registry knows them now.
+// affects counts the accounts with a changed document, and their SIMs, by the present registry.
 func affects(changes []rating.Change, c *rating.Catalogue, reg *registry.Registry, now time.Time) (list []affected) {
 	view := reg.View()
 	defer view.Close()

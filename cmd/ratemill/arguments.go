@@ -11,7 +11,8 @@ import (
 	"ratemill/diag"
 )
 
-// needing refuses fewer than least arguments, and more than most (0: no bound), and says which the command needs.
+// needing refuses fewer than least arguments, and more than most (0: no bound), and names the arguments that the
+// command needs.
 func needing(least, most int, what string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) < least || most > 0 && len(args) > most {

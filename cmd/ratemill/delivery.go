@@ -79,7 +79,7 @@ func deliveriesTable(all []backoffice.ListedDelivery) *output.Grid {
 	return g
 }
 
-// deliveryDecision is a command by which somebody decides about a delivery.
+// deliveryDecision is a command for a decision about a delivery.
 func deliveryDecision(f *flags, do, short, long, example string) *cobra.Command {
 	r := backoffice.DeliveryOrder{Do: do}
 	c := &cobra.Command{

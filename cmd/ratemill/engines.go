@@ -165,7 +165,7 @@ func officeOf(c *config.Config, store *control.Store, w func(context.Context) (*
 		Documents: c.Invoicing.Documents, Print: form.Options{Command: c.Invoicing.PDF.Command, Timeout: c.Invoicing.PDF.Timeout}})
 }
 
-// installationOf is what an installation has for accounts.
+// installationOf returns the account features of an installation.
 func installationOf(c *config.Config) account.Installation {
 	return account.Installation{Projects: c.Accounts.Projects, Resellers: c.Accounts.Resellers, Contracts: c.Accounts.Contracts,
 		Languages: c.Accounts.Languages, EInvoices: c.Accounts.EInvoices, Lookup: c.Accounts.Lookup.URL != ""}

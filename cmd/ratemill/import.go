@@ -92,7 +92,7 @@ ends, and import says on which day. Import warns of plans, pools and limits that
 	return c
 }
 
-// tellImported says what became known.
+// tellImported prints the new facts.
 func tellImported(imported *backoffice.Imported, r *backoffice.ImportRequest, began time.Time) {
 	if imported.Revision == 0 {
 		fmt.Fprintf(stderr, "nothing new: the registry already has all of this (%s)\n", took(began))

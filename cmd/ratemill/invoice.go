@@ -33,7 +33,7 @@ balance compares what is due with what was invoiced.`,
 	return c
 }
 
-// invoiceFlags are those of commands that make or change documents.
+// invoiceFlags are the flags of commands that make or change documents.
 func invoiceFlags(f *flags, c *cobra.Command, o *backoffice.InvoiceOrder) {
 	c.Flags().StringVar(&o.Cycle, "cycle", "", "the month in which the billing cycles begin, as 2026-03, or the first day of a cycle")
 	c.Flags().StringSliceVar(&o.Accounts, "account", nil, "only these payers (default all)")
@@ -43,13 +43,13 @@ func invoiceFlags(f *flags, c *cobra.Command, o *backoffice.InvoiceOrder) {
 	outputFlag(f, c)
 }
 
-// invoiceAs adds the flag that says on whose behalf documents are made or changed.
+// invoiceAs adds the flag for the account that makes or changes documents.
 func invoiceAs(c *cobra.Command, as *string) {
 	c.Flags().StringVar(as, "as", "",
 		"the account on whose behalf you do it; a reseller may for the accounts below it (default: the provider)")
 }
 
-// invoiceAskedAs is invoiceAs for questions.
+// invoiceAskedAs does the same as invoiceAs for queries.
 func invoiceAskedAs(c *cobra.Command, as *string) {
 	c.Flags().StringVar(as, "as", "",
 		"the account on whose behalf you ask; it sees its documents and those of the accounts below it (default: the provider)")
@@ -104,7 +104,7 @@ it does so for all payers whose accounting group says off_cycle: daily, also for
 	return c
 }
 
-// payersDone shows how far a bill run is.
+// payersDone shows the progress of a bill run.
 func payersDone(bars *progress.Bars) func(done, of int) {
 	bar := bars.Add("")
 	return func(done, of int) { bar.At(int64(done), int64(of), fmt.Sprintf("%d of %d", done, of)) }
@@ -128,7 +128,7 @@ func needCycle(o *backoffice.InvoiceOrder) error {
 	return nil
 }
 
-// mostShown is how many payers of a kind a bill run prints.
+// mostShown is the largest number of payers of a kind that a bill run prints.
 const mostShown = 10
 
 func printRun(cmd *cobra.Command, r *backoffice.InvoiceRun) error {
@@ -300,7 +300,7 @@ func invoiceStep(f *flags, step invoicing.Step, short string) *cobra.Command {
 		}
 		done, err := office.InvoiceStep(cmd.Context(), step, args, o)
 		if err != nil {
-			if len(done) > 0 { // those before the one that is refused are done
+			if len(done) > 0 { // those before the refused one are done
 				err = errors.Join(err, printDone(cmd, f, o.Cycle, done))
 			}
 			return refusal(err)

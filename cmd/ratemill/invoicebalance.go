@@ -101,7 +101,7 @@ func printBalance(cmd *cobra.Command, f *flags, b *backoffice.InvoiceBalance, ta
 	return nil
 }
 
-// printOff says where the balance is off.
+// printOff prints the places at which the balance differs.
 func printOff(to io.Writer, off []backoffice.InvoiceBalanceOff) {
 	for n, p := range off {
 		if n == mostShown {

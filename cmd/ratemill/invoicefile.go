@@ -14,7 +14,7 @@ import (
 	"ratemill/internal/output"
 )
 
-// shownInvoice is what is asked of a document.
+// shownInvoice is a request to show a document.
 type shownInvoice struct {
 	name, as   string
 	line, most int

@@ -16,11 +16,11 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// shownDocument is a document in JSON, with what people see of it in words.
+// shownDocument is a document in JSON, with the texts that people see.
 type shownDocument struct {
 	*document.Document
 	State    invoicing.State `json:"state,omitempty"`
-	Reasons  []string        `json:"reasons,omitempty"` // why it is held
+	Reasons  []string        `json:"reasons,omitempty"` // the reason why it is held
 	Disputed string          `json:"disputed,omitempty"`
 }
 
@@ -80,7 +80,7 @@ func showDocument(cmd *cobra.Command, f *flags, s *invoicing.Stored, disputed st
 	return nil
 }
 
-// showLine prints what a line of a document is made of.
+// showLine prints the parts of a document's line.
 func showLine(cmd *cobra.Command, f *flags, l *backoffice.InvoiceLine) error {
 	if f.output == output.JSON {
 		return json.NewEncoder(objects(cmd)).Encode(l)

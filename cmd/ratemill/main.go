@@ -1,5 +1,5 @@
-// Command ratemill is the one binary: mediation, rating, the warehouse, and the tools of those who write rules and ask
-// questions. Each file here is one subcommand and contains no logic that belongs into a package.
+// Command ratemill is the only binary: it has mediation, rating, the warehouse, and the tools for authors of rules
+// and for support. Each file here is one subcommand and contains no logic that belongs in a package.
 //
 // Exit codes: 0 success, 1 the command found problems, 2 wrong usage or configuration.
 package main
@@ -52,7 +52,7 @@ func main() {
 	os.Exit(2)
 }
 
-// stopped says that a command was interrupted, and what it was waiting for if known.
+// stopped means that a command was interrupted. It names the thing for which the command was waiting, if known.
 func stopped(err error) string {
 	var waited *backoff.StoppedError
 	if errors.As(err, &waited) {
@@ -61,12 +61,13 @@ func stopped(err error) string {
 	return "stopped"
 }
 
-// problems says that the command worked and found something that people must look at: exit code 1.
+// problems means that the command worked and found something for a person to look at: exit code 1.
 type problems struct{ words string }
 
 func (p *problems) Error() string { return p.words }
 
-// endWithin bounds how long a process may run after the first signal: service managers and Kubernetes rely on it.
+// endWithin is the longest time that a process may run after the first signal, because service managers and
+// Kubernetes rely on it.
 const endWithin = 10 * time.Second
 
 // signals gives a context that ends with the first SIGINT, SIGTERM or SIGHUP (a terminal that was closed); its cause

@@ -187,7 +187,7 @@ func partitionShow(f *flags) *cobra.Command {
 	return c
 }
 
-// tellContent prints what is where a partition stopped.
+// tellContent prints the content at which a partition stopped.
 func tellContent(w io.Writer, s *backoffice.StopContent) {
 	fmt.Fprintf(w, "  kind:      %s\n  message:   %s\n", s.Kind, s.Message)
 	if s.SkipMeans != "" {

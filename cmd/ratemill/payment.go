@@ -26,7 +26,7 @@ less credit notes and payments; it alone decides whether a document is open, par
 	return c
 }
 
-// paymentFlags are those of every change of payments.
+// paymentFlags are the flags of every change of payments.
 func paymentFlags(f *flags, c *cobra.Command, o *backoffice.PaymentOrder) {
 	c.Flags().StringVar(&o.Why, "why", "", "the reason, for whoever asks later")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would change, and change nothing")
@@ -34,7 +34,7 @@ func paymentFlags(f *flags, c *cobra.Command, o *backoffice.PaymentOrder) {
 	outputFlag(f, c)
 }
 
-// reasoned fills in who orders, and asks for the reason.
+// reasoned fills in the user, and requires the reason.
 func reasoned(o *backoffice.PaymentOrder) error {
 	if strings.TrimSpace(o.Why) == "" && !o.DryRun {
 		return errors.New("give the reason with --why; it is kept with the change. --dry-run needs none")

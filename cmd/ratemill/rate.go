@@ -107,7 +107,7 @@ a source's times have no year, the year nearest to the file's modification time 
 	return c
 }
 
-// rateProblems reports what people must look at.
+// rateProblems reports problems for a person to look at.
 func rateProblems(balances []*offline.Balance, why *reasons, all, strict bool) error {
 	suspended, failed := int64(0), 0
 	for _, b := range balances {

@@ -61,8 +61,8 @@ func (r *reasons) add(file *offline.File, b *ratedlog.Batch) error {
 
 const mostReasons = 10
 
-// print says on standard error how many records are suspended, and for each reason how many, with the first of them.
-// printed says that standard output has the records themselves.
+// print writes the number of suspended records to standard error, in total and for each reason with its first record.
+// printed means that standard output has the records themselves.
 func (r *reasons) print(printed bool) {
 	list := make([]*reason, 0, len(r.all))
 	records, code := 0, 0

@@ -26,7 +26,7 @@ of the accounts below it. Name a SIM by any of its identifiers.`,
 	return c
 }
 
-// simQuestion adds the flags of a question about SIMs.
+// simQuestion adds the flags of a query about SIMs.
 func simQuestion(f *flags, c *cobra.Command, q *backoffice.SIMQuestion) *timeFlag {
 	at := &timeFlag{}
 	c.Flags().Var(at, "at", "how it was, or will be, on a day or at a time (default now)")
@@ -129,7 +129,7 @@ network with its status.`,
 	return c
 }
 
-// showSIM has a row for each thing that is known of a SIM.
+// showSIM prints a row for each known value of a SIM.
 func showSIM(g *output.Grid, s *backoffice.FullSIM) {
 	add := func(what, name, value string) {
 		if value != "" {

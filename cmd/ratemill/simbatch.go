@@ -103,7 +103,7 @@ func runBatch(cmd *cobra.Command, f *flags, o *backoffice.BatchOrder, name, resu
 	return summary(done)
 }
 
-// summary says what a batch did.
+// summary describes the result of a batch.
 func summary(d *backoffice.BatchDone) error {
 	if d.Before > 0 {
 		fmt.Fprintf(stderr, "an earlier run did lines 1 to %d\n", d.Before)

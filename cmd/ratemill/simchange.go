@@ -23,7 +23,7 @@ func simOrder(f *flags, c *cobra.Command, o *backoffice.SIMOrder) {
 	outputFlag(f, c)
 }
 
-// changeSIM runs a change of a SIM and prints what it made.
+// changeSIM runs a change of a SIM and prints the result.
 func changeSIM(cmd *cobra.Command, f *flags, o *backoffice.SIMOrder, wish backoffice.SIMWish) error {
 	if strings.TrimSpace(o.Why) == "" && !o.DryRun {
 		return errors.New("give the reason with --why; it is kept with the change. --dry-run needs none")

@@ -179,7 +179,7 @@ func are(n int) string {
 	return fmt.Sprintf("%d records are", n)
 }
 
-// tellClaimed says how many records were left out, because they are under way.
+// tellClaimed prints the number of records that were left out because a retry or a drop already has them.
 func tellClaimed(n int) {
 	if n > 0 {
 		fmt.Fprintf(stderr, "%s skipped: already in a retry or a drop\n", are(n))

@@ -119,7 +119,7 @@ func (r *caseRun) run(c *golden.Case) error {
 	return nil
 }
 
-// differs shows what differs from the expectations of a case.
+// differs shows the differences from the expectations of a case.
 func (r *caseRun) differs(c *golden.Case, o *golden.Outcome) {
 	out := words(r.cmd)
 	fmt.Fprintf(out, "FAIL %s\n%s\n", c.File, indent(c.Shows))
@@ -145,7 +145,7 @@ func (r *caseRun) summary() string {
 	return text
 }
 
-// writeDrafts drafts a case from those records of each file that reach what no case reaches yet.
+// writeDrafts drafts a case from those records of each file that reach places that no case reaches yet.
 func writeDrafts(cmd *cobra.Command, dir string, p *project.Project, cover *golden.Coverage, names []string) error {
 	files, err := offlineFiles(p, "", names)
 	if err != nil {

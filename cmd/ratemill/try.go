@@ -178,7 +178,7 @@ func tell(to io.Writer, d *offline.Decision) {
 	fmt.Fprintln(out)
 }
 
-// simWords says which SIM an identifier names, and which account owned it.
+// simWords names the SIM of an identifier, and the account that owned it.
 func simWords(u *offline.UsageDecision, identifier string) string {
 	if u.Account == "" {
 		return identifier

@@ -18,24 +18,24 @@ import (
 	"ratemill/udr"
 )
 
-// AccountOrder is what every change of accounts says.
+// AccountOrder has the fields that every change of accounts has.
 type AccountOrder struct {
 	Who, Why string
-	As       string    // the account on whose behalf it is asked; "" for the provider
+	As       string    // the account that requests it; "" for the provider
 	At       time.Time // of effect; zero for now
 	Day      bool      // At is a day: its beginning in the account's zone
-	Backdate bool      // At may lie before the running billing cycle
+	Backdate bool      // allows an At before the running billing cycle
 	DryRun   bool      // show the change set, and make nothing
-	Key      string    // of the request: the same key again changes nothing. Empty for none
+	Key      string    // of the request: a repeated key changes nothing. Empty for none
 }
 
-// AccountChange is what a change of accounts made, or would make.
+// AccountChange is the result of a change of accounts, or of its dry run.
 type AccountChange struct {
 	Revision uint64            `json:"revision,omitempty"` // 0: nothing was changed
 	DryRun   bool              `json:"dry_run,omitempty"`
 	Facts    []AccountFact     `json:"facts"`
 	SIMs     []AccountSIMCount `json:"sims,omitempty"`
-	Notes    []string          `json:"notes,omitempty"` // what to know about it
+	Notes    []string          `json:"notes,omitempty"` // remarks about it
 }
 
 // AccountFact is a fact that a change states.
@@ -48,13 +48,13 @@ type AccountFact struct {
 	Value   json.RawMessage `json:"value,omitempty"`
 }
 
-// AccountSIMCount is how many SIMs of an account change their state.
+// AccountSIMCount is the number of SIMs of an account that change their state.
 type AccountSIMCount struct {
 	Account string `json:"account"`
 	SIMs    int    `json:"sims"`
 }
 
-// accountDraft is a change set of accounts in the making.
+// accountDraft is a change set of accounts under construction.
 type accountDraft struct {
 	*AccountOrder
 	registry   *registry.Registry
@@ -71,7 +71,7 @@ type accountDraft struct {
 	zoneOf     string // the account in whose zone times of other subjects are shown, "" for UTC
 }
 
-// catalogueNow is the catalogue that was given, or the project's; nil if it has none.
+// catalogueNow returns the given catalogue, or the project's; nil if it has none.
 func (o *Office) catalogueNow() (*rating.Catalogue, error) {
 	if o.Catalogue != nil || o.Project == "" {
 		return o.Catalogue, nil
@@ -83,7 +83,7 @@ func (o *Office) catalogueNow() (*rating.Catalogue, error) {
 	return p.Catalogue, nil
 }
 
-// changeAccounts makes a change set of accounts by make, checks it, and commits it. If somebody else commits
+// changeAccounts makes a change set of accounts by make, checks it, and commits it. If another process commits
 // meanwhile, it reads the registry again and remakes the change set.
 func (o *Office) changeAccounts(ctx context.Context, order *AccountOrder, make func(*accountDraft) error) (*AccountChange, error) {
 	if err := given(order.Why); err != nil && !order.DryRun {
@@ -153,7 +153,7 @@ func (o *Office) tryAccounts(ctx context.Context, d *accountDraft, make func(*ac
 	return &d.answer, nil
 }
 
-// open opens the view of what is known, again after the draft has loaded facts of its own.
+// open opens the view of the known facts, and opens it again after the draft has loaded facts of its own.
 func (d *accountDraft) open() {
 	if d.view != nil {
 		d.view.Close()
@@ -162,7 +162,7 @@ func (d *accountDraft) open() {
 	d.book = account.NewBook(d.view, d.statements, d.in)
 }
 
-// actor is on whose behalf the change is asked.
+// actor is the party that requests the change.
 func (d *accountDraft) actor() (account.Actor, error) {
 	if d.As == "" {
 		return account.Actor{}, nil
@@ -174,7 +174,7 @@ func (d *accountDraft) actor() (account.Actor, error) {
 	return account.Actor{Account: d.As, Reseller: a.Kind == registry.ResellerAccount}, nil
 }
 
-// unknown says that there is no such account.
+// unknown returns the error for an account that does not exist.
 func (d *accountDraft) unknown(id string) error {
 	_, err := registryAt{d.view, d.view.Revision(), 0}.account(id)
 	if err == nil {
@@ -183,7 +183,7 @@ func (d *accountDraft) unknown(id string) error {
 	return err
 }
 
-// account opens a change of an account: it exists, and the actor may see it.
+// account begins a change of an account. It checks that the account exists and that the actor may see it.
 func (d *accountDraft) account(id string) (when udr.Instant, as account.Actor, err error) {
 	h := d.book.History(id)
 	if h == nil {
@@ -206,8 +206,8 @@ func (d *accountDraft) provider(id string, as account.Actor, when udr.Instant, w
 	return &Problem{Conflict, fmt.Errorf("%s may not change %s of account %s; the provider and a reseller above it may", as, what, id)}
 }
 
-// moment is the time of effect. A day begins in the account's zone. A time before the running billing cycle is refused, unless the order
-// says that it is meant.
+// moment is the time of effect. A day begins in the account's zone. It refuses a time before the running billing
+// cycle, unless the order allows it.
 func (d *accountDraft) moment(id string, h *account.History) (udr.Instant, error) {
 	if d.At.IsZero() {
 		return max(udr.InstantOf(d.now), h.From), nil
@@ -232,7 +232,7 @@ func (d *accountDraft) moment(id string, h *account.History) (udr.Instant, error
 	return when, nil
 }
 
-// state adds a statement, unless it holds already.
+// state adds a statement, unless it is already valid.
 func (d *accountDraft) state(kind registry.Kind, subject, name string, from udr.Instant, value any) {
 	text := account.Canonical(value)
 	if s, ok := d.statements.At(kind, subject, name, from, d.book.Revision); ok && string(s.Value) == string(text) {
@@ -241,7 +241,7 @@ func (d *accountDraft) state(kind registry.Kind, subject, name string, from udr.
 	d.changes.Statements = append(d.changes.Statements, registry.Statement{Kind: kind, Subject: subject, Name: name, From: from, Value: text})
 }
 
-// end ends what holds of a subject at a time, or refuses if nothing does.
+// end ends the valid statement about a subject at a time. It refuses if there is none.
 func (d *accountDraft) end(kind registry.Kind, subject, name string, from udr.Instant) error {
 	if _, ok := d.statements.At(kind, subject, name, from, d.book.Revision); !ok {
 		what := strings.TrimSuffix(fmt.Sprintf("%s %s", kind, name), " ")
@@ -252,7 +252,7 @@ func (d *accountDraft) end(kind registry.Kind, subject, name string, from udr.In
 	return nil
 }
 
-// named lists what there is of a kind.
+// named lists the existing names of a kind.
 func (d *accountDraft) named(kind registry.Kind, subject string, at udr.Instant) string {
 	var names []string
 	for _, s := range d.statements.Of(kind, subject, at, d.book.Revision) {
@@ -287,7 +287,7 @@ func (d *accountDraft) because() {
 	}
 }
 
-// check asks the bounds that keep money simple.
+// check checks the bounds of billing (registry.CheckBounds).
 func (d *accountDraft) check() error {
 	if err := d.registry.Load(d.changes); err != nil {
 		return err
@@ -338,10 +338,10 @@ func (d *accountDraft) day(subject string, at udr.Instant) string {
 	return day(at, time.UTC)
 }
 
-// WrongValueError says that a value which somebody wrote has mistakes; nothing was changed.
+// WrongValueError means that a value in the request has mistakes, so nothing was changed.
 type WrongValueError struct{ List diag.List }
 
-// Error is all of them, as a compiler prints them.
+// Error lists all of them in the form of compiler errors.
 func (e *WrongValueError) Error() string { return e.List.Err().Error() }
 
 // refused reports the mistakes in a value as one refusal.

@@ -7,14 +7,14 @@ import (
 	"ratemill/udr"
 )
 
-// PayerCredit is what a payer with a credit limit owes, together with the accounts for which it pays.
+// PayerCredit is the debt of a payer with a credit limit, including the accounts for which it pays.
 type PayerCredit struct {
 	AccountCredit
 	Policy  string `json:"policy"`
 	Blocked bool   `json:"activations_blocked"`
 }
 
-// Credits are the payers that have a credit limit, or ever had one, among the accounts that the actor may see.
+// Credits returns the payers that have a credit limit, or ever had one, among the accounts that the actor may see.
 func (o *Office) Credits(ctx context.Context, q AccountQuestion) ([]PayerCredit, error) {
 	r, end, err := o.read(ctx, q)
 	if err != nil {

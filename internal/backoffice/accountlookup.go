@@ -7,7 +7,7 @@ import (
 	"ratemill/account/lookup"
 )
 
-// CompanyFound is what a register says of a company.
+// CompanyFound is the entry of a company in a register.
 type CompanyFound struct {
 	Fields  map[string]string `json:"fields"` // as the register has them
 	Service string            `json:"service"`
@@ -15,8 +15,9 @@ type CompanyFound struct {
 	Change  *AccountChange    `json:"change,omitempty"`
 }
 
-// LookUp asks a register for a company, and, if an order says into which company, states the answer there. It is not confirmed: a person
-// compares it with the company's papers first. Fields of the order go before those of the register.
+// LookUp queries a register for a company. If the order names a company of the installation, it states the answer
+// there, but unconfirmed, because a person must first compare it with the company's papers. Fields of the order take
+// precedence over those of the register.
 func (o *Office) LookUp(ctx context.Context, s *lookup.Service, number, country string, into *SetOrder) (*CompanyFound, error) {
 	found, err := s.Find(ctx, number, country)
 	if err != nil {

@@ -12,12 +12,12 @@ import (
 	"ratemill/udr"
 )
 
-// ResourceOrder asks to assign a resource to an account, or to take it back.
+// ResourceOrder asks to assign a resource to an account, or to withdraw it.
 type ResourceOrder struct {
 	AccountOrder
 	Account  string
 	Resource string // KIND/NAME
-	Default  bool   // it becomes the default of its kind; another one no longer is
+	Default  bool   // it becomes the default of its kind in place of another
 	Open     bool   // users of the account may choose it
 	Inactive bool
 	Take     bool // the account no longer has it
@@ -62,7 +62,7 @@ func (o *Office) SetResource(ctx context.Context, r ResourceOrder) (*AccountChan
 	})
 }
 
-// reachable checks that a reseller gives no more than what is open to itself.
+// reachable checks that a reseller assigns only resources that are open to itself.
 func reachable(given account.Given, as account.Actor, name account.ResourceName) error {
 	if as.Provider() {
 		return nil
@@ -74,7 +74,7 @@ func reachable(given account.Given, as account.Actor, name account.ResourceName)
 	return given[i:].Entitled(as, name)
 }
 
-// only takes the default from the other resources of a kind.
+// only removes the default mark from the other resources of a kind.
 func (d *accountDraft) only(id string, given account.Given, name account.ResourceName, when udr.Instant) {
 	var others []account.ResourceName
 	for other, r := range given[0].Resources {
@@ -126,12 +126,12 @@ type AddonOrder struct {
 	Account  string
 	Addon    string // NAME, or NAME/INSTANCE
 	Quantity int    // 0: as it is, or 1
-	Price    string // instead of the product's; only the provider says it
+	Price    string // replaces the product's; only the provider may set it
 	Notes    string
 	Take     bool
 }
 
-// SetAddon gives an account an add-on. Its users may take those that are open to them.
+// SetAddon gives an account an add-on. Its users may order the add-ons that are open to them.
 func (o *Office) SetAddon(ctx context.Context, r AddonOrder) (*AccountChange, error) {
 	kind, instance, ok := strings.Cut(r.Addon, "/")
 	if !ok {

@@ -14,7 +14,7 @@ import (
 	"ratemill/udr"
 )
 
-// AccountQuestion asks about accounts at a time.
+// AccountQuestion is a query about accounts at a time.
 type AccountQuestion struct {
 	As string    // the account on whose behalf it is asked; "" for the provider
 	At time.Time // zero for now
@@ -35,7 +35,7 @@ type ListedAccount struct {
 	Currency string `json:"currency"`
 }
 
-// FullAccount is all that is known of an account at a time.
+// FullAccount has all known values of an account at a time.
 type FullAccount struct {
 	ListedAccount
 	Zone      string            `json:"zone"`
@@ -46,7 +46,7 @@ type FullAccount struct {
 	Cascade   string            `json:"cascade,omitempty"` // that changed its status
 	Next      []string          `json:"next"`              // statuses to which it can change
 	Missing   []string          `json:"missing,omitempty"` // mandatory fields that a draft lacks
-	Unmet     []UnmetGate       `json:"unmet,omitempty"`   // gates between it and being active
+	Unmet     []UnmetGate       `json:"unmet,omitempty"`   // gates that it must pass to become active
 	Profile   json.RawMessage   `json:"profile,omitempty"`
 	Inherited bool              `json:"profile_inherited,omitempty"` // the profile is the payer's
 	Details   json.RawMessage   `json:"details,omitempty"`
@@ -77,7 +77,7 @@ type AccountResource struct {
 	Open    bool   `json:"open"` // users of the account may choose it
 }
 
-// AccountGroup is a group that an enterprise made of its SIMs.
+// AccountGroup is a group of SIMs that an enterprise made.
 type AccountGroup struct {
 	ID   string `json:"group"`
 	Name string `json:"name"`
@@ -109,12 +109,12 @@ type AccountAlert struct {
 	Exposure string   `json:"exposure"`
 	Limit    string   `json:"limit"`
 	Currency string   `json:"currency"`
-	Record   string   `json:"record,omitempty"` // whose charge reached it
+	Record   string   `json:"record,omitempty"` // record whose charge reached it
 	Used     string   `json:"used,omitempty"`
 	Actions  []string `json:"actions"`
 }
 
-// reading is a question about accounts, with what is known of them.
+// reading is a query about accounts, with the known facts about them.
 type reading struct {
 	*accountDraft
 	at udr.Instant
@@ -146,7 +146,7 @@ func (o *Office) read(ctx context.Context, q AccountQuestion) (r *reading, end f
 	return r, d.view.Close, nil
 }
 
-// ListAccounts are the accounts that the actor may see, each below the one that it pays.
+// ListAccounts returns the accounts that the actor may see, each below the one that it pays.
 func (o *Office) ListAccounts(ctx context.Context, q AccountQuestion, status string) ([]ListedAccount, error) {
 	r, end, err := o.read(ctx, q)
 	if err != nil {
@@ -177,7 +177,7 @@ func (o *Office) ListAccounts(ctx context.Context, q AccountQuestion, status str
 	return all, r.book.Err()
 }
 
-// shows reports whether an account is in a list: a draft is seen by the tier that began it, and by nobody below.
+// shows reports whether an account is in a list. Only the tier that created a draft, and the tiers above, see it.
 func (r *reading) shows(l *ListedAccount, status string) bool {
 	if l.Status == "" || status != "" && l.Status != status {
 		return false
@@ -203,7 +203,7 @@ func (r *reading) listed(id string) ListedAccount {
 	return l
 }
 
-// ShowAccount is all that is known of an account.
+// ShowAccount returns all known values of an account.
 func (o *Office) ShowAccount(ctx context.Context, id string, q AccountQuestion) (*FullAccount, error) {
 	r, end, err := o.read(ctx, q)
 	if err != nil {
@@ -229,7 +229,7 @@ func (o *Office) ShowAccount(ctx context.Context, id string, q AccountQuestion) 
 	return f, r.book.Err()
 }
 
-// statusOf fills in what an account can become, and what is in the way.
+// statusOf fills in the possible next statuses of an account, and the unmet conditions.
 func (r *reading) statusOf(f *FullAccount, path []string) {
 	s := r.book.Status(f.ID, r.at)
 	f.Cascade = s.Cascade
@@ -280,7 +280,8 @@ func (r *reading) values(f *FullAccount, a *registry.Account) {
 	}
 }
 
-// withoutSecrets is a payer's profile as an account below it sees it: without its bank account and its servers.
+// withoutSecrets returns a payer's profile as an account below it may see it, without its bank account and its
+// servers.
 func withoutSecrets(profile json.RawMessage) json.RawMessage {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(profile, &fields) != nil {
@@ -320,7 +321,7 @@ func (r *reading) parts(f *FullAccount) {
 		for _, name := range slices.Sorted(maps.Keys(names)) {
 			has := given.Of(account.ResourceName{Kind: kind, Name: name})
 			if !has.Open && !r.as.Provides(account.Path(r.book, f.ID, r.at)) {
-				continue // users of the account see what they may choose
+				continue // users of the account see the resources that they may choose
 			}
 			f.Resources = append(f.Resources, AccountResource{Kind: kind, Name: name, From: given.From(kind),
 				Default: slices.Contains(defaults, name),
@@ -342,7 +343,7 @@ func (r *reading) parts(f *FullAccount) {
 	}
 }
 
-// credit fills in what the payer of an account owes.
+// credit fills in the debt of an account's payer.
 func (o *Office) credit(ctx context.Context, r *reading, f *FullAccount) error {
 	if err := account.Migrate(ctx, o.Store.DB); err != nil {
 		return err

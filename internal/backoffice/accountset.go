@@ -30,11 +30,11 @@ type NewAccount struct {
 	Currency string // those below a parent are the parent's, unless the account pays for itself
 	Zone     string
 	CycleDay int
-	Plan     string            // by which it pays its parent
+	Plan     string            // plan by which it pays its parent
 	Details  map[string]string // such as name
 }
 
-// CreateAccount makes an account: a draft, or, below an account that is no draft, a new one.
+// CreateAccount makes an account. It is a draft or, below an account that is not a draft, new.
 func (o *Office) CreateAccount(ctx context.Context, r NewAccount) (*AccountChange, error) {
 	return o.changeAccounts(ctx, &r.AccountOrder, func(d *accountDraft) error {
 		if d.book.History(r.Account) != nil {
@@ -60,7 +60,7 @@ func (o *Office) CreateAccount(ctx context.Context, r NewAccount) (*AccountChang
 		if err != nil {
 			return err
 		}
-		// The status is that before the account is there: its parents are those of today.
+		// The status comes before the account exists, so its parents are the present ones.
 		hidden := &withoutAccount{d.book, r.Account}
 		if err := d.row(r.Account, when, map[string]string{"company": r.Company, "parent": r.Parent, "currency": r.Currency, "zone": r.Zone,
 			"cycle_day": number(r.CycleDay), "plan": r.Plan}); err != nil {
@@ -88,7 +88,7 @@ func number(n int) string {
 	return fmt.Sprint(n)
 }
 
-// withoutAccount is a book in which an account is not there yet.
+// withoutAccount is a book in which an account does not exist yet.
 type withoutAccount struct {
 	*account.Book
 	id string
@@ -101,7 +101,7 @@ func (w *withoutAccount) History(id string) *account.History {
 	return w.Book.History(id)
 }
 
-// beginning is the time from which a new account is there: now, or for a root the beginning of today in its zone.
+// beginning returns the time from which a new account exists: now, or for a root the beginning of today in its zone.
 func (d *accountDraft) beginning(parent, zone string) (udr.Instant, error) {
 	if parent != "" && d.book.History(parent) == nil {
 		return 0, fmt.Errorf("--parent: %w", d.unknown(parent))
@@ -111,7 +111,7 @@ func (d *accountDraft) beginning(parent, zone string) (udr.Instant, error) {
 		when = udr.InstantOf(d.At)
 	}
 	if !d.Day && (!d.At.IsZero() || parent != "") {
-		return when, nil // below a parent whose status may be one of today
+		return when, nil // below a parent whose status may have begun today
 	}
 	at := time.UTC
 	if a := d.book.Account(parent, when); a != nil {
@@ -129,7 +129,7 @@ func (d *accountDraft) beginning(parent, zone string) (udr.Instant, error) {
 	return registry.Midnight(at, registry.LocalDate(time.UTC, when)), nil
 }
 
-// project checks that a project is there.
+// project checks that a project exists.
 func (d *accountDraft) project(id string) error {
 	if !d.in.Projects {
 		return conflict("projects are not enabled in this installation; write projects: true under accounts in ratemill.yaml")
@@ -182,7 +182,7 @@ func (d *accountDraft) row(id string, when udr.Instant, fields map[string]string
 	return nil
 }
 
-// details states fields of an account's details, beside those that it has.
+// details adds fields to the stated details of an account.
 func (d *accountDraft) details(id string, when udr.Instant, fields map[string]string) error {
 	if len(fields) == 0 {
 		return nil
@@ -197,7 +197,7 @@ func (d *accountDraft) details(id string, when udr.Instant, fields map[string]st
 	return nil
 }
 
-// status adds what a change of status makes, with the SIMs that follow it.
+// status adds the facts of a change of status, including those of SIMs.
 func (o *Office) status(ctx context.Context, d *accountDraft, histories account.Histories, r account.StatusRequest) error {
 	r.Revision = d.changes.Revision
 	c, err := account.ChangeStatus(histories, d.book, r)
@@ -235,7 +235,7 @@ type StatusOrder struct {
 	To      string // a status, or deleted for a draft
 }
 
-// SetStatus changes the status of an account, with the accounts and SIMs that follow it.
+// SetStatus changes the status of an account, and of the accounts and SIMs that depend on it.
 func (o *Office) SetStatus(ctx context.Context, r StatusOrder) (*AccountChange, error) {
 	to, ok := account.ParseStatus(r.To)
 	if !ok && r.To != "deleted" {
@@ -259,7 +259,7 @@ func (o *Office) SetStatus(ctx context.Context, r StatusOrder) (*AccountChange, 
 	})
 }
 
-// blocked refuses that an account becomes active while a credit policy blocks it.
+// blocked refuses to activate an account while a credit policy blocks it.
 func (o *Office) blocked(ctx context.Context, d *accountDraft, id string, when udr.Instant) error {
 	number, ok := d.view.AccountNumber(d.book.Payer(id, when))
 	if !ok {
@@ -278,7 +278,8 @@ func (o *Office) blocked(ctx context.Context, d *accountDraft, id string, when u
 	return nil
 }
 
-// blocking says why the credit policy of an account's payer blocks activations, "" if it does not. rows are what payers owe.
+// blocking returns the reason why the credit policy of an account's payer blocks activations, "" if it does not. rows
+// has the debts of payers.
 func (d *accountDraft) blocking(rows []account.CreditRow, id string, when udr.Instant) string {
 	payer := d.book.Payer(id, when)
 	limit := d.book.Limit(payer, when)
@@ -304,8 +305,8 @@ type SetOrder struct {
 	Kind    string            // one of SettableKinds
 	Name    string            // of a contact or an address; company/NAME for one of the account's company
 	Text    string            // the whole value as YAML, or
-	Fields  map[string]string // fields to change beside those that are there; an empty text takes one away
-	End     bool              // nothing holds from then on
+	Fields  map[string]string // fields to change; the others stay, and an empty text removes a field
+	End     bool              // the value ends
 }
 
 // SettableKinds are the kinds of values that Set states.
@@ -387,8 +388,8 @@ func (d *accountDraft) setProfile(r *SetOrder, when udr.Instant) error {
 	return nil
 }
 
-// withCycle is the time from which a profile holds. What an account owes by it changes when the running billing cycle ends; an account
-// that paid for itself without a profile gets its first one at once.
+// withCycle returns the time from which a profile is valid. Its terms change at the end of the running billing cycle.
+// The first profile of an account that paid for itself without one is valid at once.
 func (d *accountDraft) withCycle(id string, a *registry.Account, when udr.Instant, profile []byte) udr.Instant {
 	now, has := d.statements.At(registry.KindProfile, id, "", when, d.book.Revision)
 	payer := d.book.Payer(id, when)
@@ -489,7 +490,7 @@ func (d *accountDraft) setOfCompany(r *SetOrder, when udr.Instant) error {
 	return d.setNamed(r, when)
 }
 
-// sameAs checks that the contact or address of a company which an account uses is there.
+// sameAs checks that the company's contact or address that an account uses exists.
 func (d *accountDraft) sameAs(id string, when udr.Instant) error {
 	for _, s := range d.changes.Statements {
 		var v struct {
@@ -508,7 +509,7 @@ func (d *accountDraft) sameAs(id string, when udr.Instant) error {
 	return nil
 }
 
-// setFields states a value: the whole of it, or some fields beside those that are there.
+// setFields states a whole value, or changes some of its fields.
 func setFields[T any](d *accountDraft, kind registry.Kind, subject, name string, when udr.Instant, text string,
 	fields map[string]string) error {
 	whole, err := d.text(kind, subject, name, when, text, fields)

@@ -14,15 +14,15 @@ import (
 	"ratemill/udr"
 )
 
-// followers are the states of SIMs that follow a change of their accounts' status.
+// followers has the states of SIMs that result from a change of their accounts' status.
 type followers struct {
 	facts []life.Fact
-	sims  map[string]int // how many of each account change their state with it
-	later int            // how many have a later state already, which stays
+	sims  map[string]int // number of each account's SIMs that change their state
+	later int            // number of SIMs that already have a later state, which stays
 }
 
-// followers finds what follows for the SIMs of a change of status at a time: what simstate would write, with all usage and time
-// limits of which it has not written anything yet.
+// followers finds the effects of a change of status on SIMs at a time. They are the facts that simstate would write,
+// including those for usage and time limits that it has not processed yet.
 func (o *Office) followers(ctx context.Context, d *accountDraft, c *account.StatusChange, at udr.Instant) (*followers, error) {
 	f := &followers{sims: map[string]int{}}
 	var sims []uint32
@@ -77,7 +77,7 @@ func (o *Office) followers(ctx context.Context, d *accountDraft, c *account.Stat
 
 const simsAtOnce = 5000
 
-// lived reads what was stated of SIMs, and what their usage did.
+// lived reads the facts about SIMs, and the effects of their usage.
 func (o *Office) lived(ctx context.Context, sims []uint32, rev registry.Revision) (told map[uint32][]life.Told,
 	used map[uint32][]life.Event, err error) {
 	err = o.Store.Change(ctx, "reading the states of SIMs", func(tx *store.Tx) error {
@@ -102,7 +102,8 @@ func (f *followers) add(v *registry.View, sim uint32, facts []life.Fact, account
 	}
 }
 
-// state adds the facts to a change set. Those that follow from the accounts' status have its cause, which is at place.
+// state adds the facts to a change set. Facts that follow from the accounts' status have its cause, which is at index
+// place.
 func (f *followers) state(c *registry.Changes, place uint32) {
 	var others []life.Fact
 	for _, x := range f.facts {

@@ -12,19 +12,19 @@ import (
 	"ratemill/udr"
 )
 
-// BalancesRequest asks what accounts are charged so far.
+// BalancesRequest asks for the charges of accounts so far.
 type BalancesRequest struct {
 	Account string    // empty for all
-	Day     time.Time // only the billing cycle that begins on this day, or has it in it; zero for all
+	Day     time.Time // only the billing cycle that begins on this day or contains it; zero for all
 }
 
-// Balances are what accounts are charged so far.
+// Balances has the charges of accounts so far.
 type Balances struct {
 	Balances []Balance   `json:"balances"`
-	Begin    []Beginning `json:"begin"` // the partitions whose usage is not all in the balances, because the balances begin later
+	Begin    []Beginning `json:"begin"` // the partitions of which the balances lack the oldest usage
 }
 
-// Balance is what an account is charged in a billing cycle for usage of a class, at a tier; money is text.
+// Balance is the charge of an account in a billing cycle for usage of a class, at a tier; money is text.
 type Balance struct {
 	Account  string `json:"account"`
 	Cycle    string `json:"cycle"` // its first day
@@ -37,7 +37,7 @@ type Balance struct {
 	Currency string `json:"currency"`
 }
 
-// Beginning is where the balances begin in a partition of the rated log.
+// Beginning is the offset at which the balances begin in a partition of the rated log.
 type Beginning struct {
 	Partition int   `json:"partition"`
 	Offset    int64 `json:"offset"`
@@ -85,8 +85,8 @@ func (o *Office) Balances(ctx context.Context, r BalancesRequest) (*Balances, er
 	return answer, err
 }
 
-// inCycle are the balances of the cycles that begin on a day, or else, of each account, of the one that has the day in it:
-// cycles differ by account.
+// inCycle selects the balances of the cycles that begin on a day. For an account without such a cycle, it selects the
+// cycle that contains the day.
 func inCycle(all []account.Stored, day time.Time) (in []account.Stored) {
 	wanted := int32(day.Unix() / (24 * 60 * 60))
 	begun := map[uint32]int32{}
@@ -103,7 +103,7 @@ func inCycle(all []account.Stored, day time.Time) (in []account.Stored) {
 	return in
 }
 
-// longestCycle is more days than a billing cycle has.
+// longestCycle is larger than the number of days of any billing cycle.
 const longestCycle = 32
 
 // beginnings are the partitions where balances lack the beginning of the rated log.
@@ -119,13 +119,13 @@ func (o *Office) beginnings(ctx context.Context) ([]Beginning, error) {
 	return late, err
 }
 
-// RebuildRequest throws all balances away, to be made again from the rated log.
+// RebuildRequest asks to delete all balances and rebuild them from the rated log.
 type RebuildRequest struct {
 	Who, Why string
 }
 
-// RebuildBalances deletes the balances of all accounts, which the role account makes again. Who ordered it, and why, goes
-// to the audit log.
+// RebuildBalances deletes the balances of all accounts, and the role account rebuilds them. The audit log gets the
+// person and the reason.
 func (o *Office) RebuildBalances(ctx context.Context, r RebuildRequest) error {
 	if err := given(r.Why); err != nil {
 		return err

@@ -19,7 +19,7 @@ type ChargeOrder struct {
 	Account   string // the section of the invoice; its payer pays
 	SIM       string // an identifier; "" for none
 	Product   string
-	Amount    string // net; below 0 for a credit
+	Amount    string // net; negative for a credit
 	From, To  registry.Date
 	Tax       string
 	Reference string
@@ -87,7 +87,8 @@ func chargeAmount(text, currency string) (decimal.D, error) {
 	return amount, nil
 }
 
-// chargeID is an id that no charge has: of the request's key, so that the same request again is the same charge, or the next number.
+// chargeID returns an unused id for a charge: the request's key, so that a repeated request is the same charge, or
+// the next number.
 func (d *accountDraft) chargeID(r *ChargeOrder, v *product.OneOff) string {
 	if r.Key != "" {
 		sum := sha256.Sum256([]byte(r.Key))
@@ -101,7 +102,7 @@ func (d *accountDraft) chargeID(r *ChargeOrder, v *product.OneOff) string {
 	}
 }
 
-// knownCharge reports whether a part of the catalogue says which tax class a charge has.
+// knownCharge reports whether a part of the catalogue gives a charge its tax class.
 func (d *accountDraft) knownCharge(name string) bool {
 	if d.catalogue == nil {
 		return false

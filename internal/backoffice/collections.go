@@ -25,8 +25,8 @@ type CollectOrder struct {
 	PaymentOrder
 	Seller string        // name of the catalogue's document; "" if there is one seller
 	Until  registry.Date // documents that are due on it or before
-	On     registry.Date // first day of collection: what is due before is collected then
-	Again  []string      // numbers of documents that are collected although a debit of theirs is under way
+	On     registry.Date // first day of collection, also for documents that are due earlier
+	Again  []string      // numbers of documents to collect even if a debit for them is in progress
 }
 
 // Collection is a file of direct debits.
@@ -38,7 +38,7 @@ type Collection struct {
 	Total    string           `json:"total"`
 	SHA256   string           `json:"sha256"`
 	Lines    []CollectionLine `json:"lines,omitempty"`
-	Waiting  int              `json:"waiting,omitempty"` // documents whose debits are under way
+	Waiting  int              `json:"waiting,omitempty"` // documents whose debits are in progress
 	Refused  int              `json:"refused,omitempty"`
 	Who, Why string           `json:"-"`
 	Content  []byte           `json:"-"`
@@ -56,7 +56,7 @@ type CollectionLine struct {
 	Why      string `json:"why,omitempty"`
 }
 
-// Collect makes a file of SEPA direct debits of what is open, and notes which documents are in it.
+// Collect makes a file of SEPA direct debits for open amounts, and records which documents are in it.
 func (o *Office) Collect(ctx context.Context, r CollectOrder) (*Collection, error) {
 	if err := given(r.Why); err != nil && !r.DryRun {
 		return nil, err
@@ -170,7 +170,7 @@ func (o *Office) collect(ctx context.Context, tx *store.Tx, r *CollectOrder, sel
 	return made, made.fill(ctx, tx, r, seller, m, refused, ids)
 }
 
-// fill stores the message, and says what is in it.
+// fill stores the message, and lists its content.
 func (c *Collection) fill(ctx context.Context, tx *store.Tx, r *CollectOrder, seller *terms.Seller, m *sepa.Message, refused []sepa.Refusal,
 	ids map[string]string) error {
 	var stored []payment.Debit
@@ -205,7 +205,7 @@ func (c *Collection) fill(ctx context.Context, tx *store.Tx, r *CollectOrder, se
 		Debits: m.Count, Total: m.Sum, SHA256: c.SHA256, Content: text}, stored)
 }
 
-// debit is the debit of what is open of a document, nil if one is under way.
+// debit returns the debit for the open amount of a document, nil if one is in progress.
 func (o *Office) debit(ctx context.Context, tx *store.Tx, r *CollectOrder, of *payment.Receivable) (*sepa.Debit, error) {
 	amount, err := of.Collectable()
 	if err != nil {

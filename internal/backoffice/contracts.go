@@ -29,7 +29,7 @@ func contractsOf(d *accountDraft) (*contract.Engine, *contract.Documents, error)
 		func(string, contract.Date) (*contract.Documents, error) { return docs, nil }), docs, nil
 }
 
-// NewContract asks to sign a contract, or to keep a draft of one. At is its first day.
+// NewContract asks to sign a contract, or to store a draft of one. At is its first day.
 type NewContract struct {
 	AccountOrder
 	ID           string // DOCUMENT@ACCOUNT names both
@@ -39,10 +39,10 @@ type NewContract struct {
 	Draft        bool
 	Products     []string
 	SIMs         []string // as imsi:214070000000001
-	Coterminates string   // id of the contract whose end it has
+	Coterminates string   // id of the contract that sets its end
 }
 
-// AddContract signs a contract for an account. What was a draft is signed as it is, but for what the order says.
+// AddContract signs a contract for an account. It signs an existing draft with the changes in the order.
 func (o *Office) AddContract(ctx context.Context, r NewContract) (*AccountChange, error) {
 	return o.changeAccounts(ctx, &r.AccountOrder, func(d *accountDraft) error {
 		engine, docs, err := contractsOf(d)
@@ -74,7 +74,7 @@ func (o *Office) AddContract(ctx context.Context, r NewContract) (*AccountChange
 		if d.wrong = append(d.wrong, v.Complete(docs)...); len(d.wrong) > 0 {
 			return nil
 		}
-		if before != nil { // the draft was dated by its own first day
+		if before != nil { // the date of the draft is its own first day
 			d.changes.Statements = append(d.changes.Statements, registry.Statement{Kind: registry.KindContract, Subject: r.ID,
 				From: before.Stated(), State: registry.Withdrawn})
 		}
@@ -82,7 +82,7 @@ func (o *Office) AddContract(ctx context.Context, r NewContract) (*AccountChange
 	})
 }
 
-// signed is what is to be stated, but for the first day.
+// signed returns the value to state, without the first day.
 func (r *NewContract) signed(before *contract.Contract) (*contract.Signed, error) {
 	v := contract.Signed{Account: r.Account, Document: r.Document}
 	if before != nil {
@@ -127,7 +127,7 @@ func (r *NewContract) signed(before *contract.Contract) (*contract.Signed, error
 	return &v, nil
 }
 
-// stateContract states a contract, and refuses one with which nobody could compute.
+// stateContract states a contract, and refuses one that invoicing could not compute.
 func (d *accountDraft) stateContract(id string, v *contract.Signed, from udr.Instant) error {
 	d.state(registry.KindContract, id, "", from, v)
 	d.changes.Statements = lastOfEach(d.changes.Statements)
@@ -160,11 +160,11 @@ type ContractEnd struct {
 	AccountOrder
 	Contract string
 	Term     bool // at the end of the term to which the customer is bound, in place of At
-	Agreed   bool // whoever sells agrees: early termination is not due
+	Agreed   bool // the seller agrees, so early termination is not charged
 	Noticed  time.Time
 }
 
-// EndContract ends a contract, and says what early termination costs. An end that was stated before is replaced.
+// EndContract ends a contract, and returns the price of early termination. It replaces an end that was stated before.
 func (o *Office) EndContract(ctx context.Context, r ContractEnd) (*AccountChange, error) {
 	return o.changeAccounts(ctx, &r.AccountOrder, func(d *accountDraft) error {
 		c, engine, err := d.contract(r.Contract)
@@ -199,7 +199,7 @@ func (o *Office) EndContract(ctx context.Context, r ContractEnd) (*AccountChange
 	})
 }
 
-// dateIn is a day that somebody gave, or that of now.
+// dateIn returns the given day, or today.
 func dateIn(given, now time.Time, zone *time.Location) contract.Date {
 	if given.IsZero() {
 		return contract.Date(registry.LocalDate(zone, udr.InstantOf(now)))
@@ -237,7 +237,7 @@ func (d *accountDraft) endContract(r *ContractEnd, c *contract.Contract, engine 
 	return d.stateContract(c.ID, &v, registry.Midnight(zone, int32(end)))
 }
 
-// contract is a contract that is there.
+// contract returns an existing contract.
 func (d *accountDraft) contract(id string) (*contract.Contract, *contract.Engine, error) {
 	engine, _, err := contractsOf(d)
 	if err != nil {
@@ -262,15 +262,15 @@ type ListedContract struct {
 	Status       string   `json:"status"` // core: draft, active, ended, terminated
 	Called       string   `json:"called"` // the installation's name of it
 	Start        string   `json:"start"`
-	Month        int      `json:"month"`       // of the contract, on the day asked; 0 outside of it
-	EndOfTerm    string   `json:"end_of_term"` // to which the customer would be bound by notice on the day asked; "" when it is over
-	Ends         string   `json:"ends"`        // "" if it renews until somebody gives notice
+	Month        int      `json:"month"`       // month of the contract on the requested day; 0 outside of it
+	EndOfTerm    string   `json:"end_of_term"` // end of the term to which the customer would be bound by notice on the requested day; "" if the contract is over
+	Ends         string   `json:"ends"`        // "" if it renews until notice is given
 	Commitments  []string `json:"commitments"`
 	Coterminates string   `json:"coterminates,omitempty"`
 }
 
-// ListContracts are the contracts of the accounts that the actor may see, or of one account and those below it. wrong tells what is wrong
-// with those that cannot be read.
+// ListContracts returns the contracts of the accounts that the actor may see, or of one account and those below it.
+// wrong has the errors of unreadable contracts.
 func (o *Office) ListContracts(ctx context.Context, q AccountQuestion, of string) (all []ListedContract, wrong []error, err error) {
 	r, end, err := o.read(ctx, q)
 	if err != nil {
@@ -331,7 +331,7 @@ func (r *reading) contract(c *contract.Contract) ListedContract {
 	return l
 }
 
-// ContractQuestion asks what it would cost to end a contract.
+// ContractQuestion asks for the price of ending a contract.
 type ContractQuestion struct {
 	AccountQuestion
 	Contract string
@@ -339,7 +339,7 @@ type ContractQuestion struct {
 	Noticed  time.Time // zero for today
 }
 
-// ContractLeaving is what it would cost.
+// ContractLeaving is the price of ending a contract.
 type ContractLeaving struct {
 	Contract  string          `json:"contract"`
 	Account   string          `json:"account"`
@@ -367,7 +367,7 @@ type RemainingPart struct {
 	Of         int       `json:"of,omitempty"`
 }
 
-// ContractWhatIf is what it would cost to end a contract, by the computation that the invoice uses.
+// ContractWhatIf returns the price of ending a contract, by the same computation as the invoice.
 func (o *Office) ContractWhatIf(ctx context.Context, q ContractQuestion) (*ContractLeaving, error) {
 	r, end, err := o.read(ctx, q.AccountQuestion)
 	if err != nil {
@@ -464,7 +464,7 @@ func (a *ContractLeaving) Sum() string {
 	return strings.Join(parts, " + ") + " = " + total
 }
 
-// Terms is the rate, and of what.
+// Terms describes the rate and its base.
 func (a *ContractLeaving) Terms() string {
 	return fmt.Sprintf("remaining %s, tier of month %d: %s", a.Sum(), a.Month, a.Tier)
 }

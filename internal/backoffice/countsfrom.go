@@ -9,10 +9,10 @@ import (
 	"ratemill/registry"
 )
 
-// What somebody states of the past counts for rating from a file on: files that are being read keep the revision with
-// which they began, and rated usage keeps what it cost.
+// A statement about the past counts for rating only from a certain file on. Files that are being read keep the
+// revision with which they began, and rated usage keeps its charges.
 
-// backdatedNotes says what a revision means for usage, if it states something of the past.
+// backdatedNotes explains the effect of a revision on usage, if it contains statements about the past.
 func (o *Office) backdatedNotes(ctx context.Context, backdated bool, revision registry.Revision) []string {
 	if !backdated {
 		return nil

@@ -14,9 +14,9 @@ import (
 // DeliverOrder asks for documents to be sent.
 type DeliverOrder struct {
 	InvoiceOrder
-	Documents []string // numbers or ids; nil for all of the order's cycle that nobody has yet
+	Documents []string // numbers or ids; nil for all of the order's cycle that were not sent yet
 	Channel   string   // only by this one
-	To        []string // addresses of mails, instead of those that the documents were issued with
+	To        []string // addresses of mails, in place of those in the documents
 }
 
 // DeliverInvoices orders final documents to be sent, or sent again. From a whole cycle, it takes only those without a

@@ -22,22 +22,22 @@ type ListedDelivery struct {
 	Recipient string `json:"recipient"`
 	State     string `json:"state"` // pending, sending, sent, confirmed, failed
 	Attempts  int    `json:"attempts"`
-	Unclear   int    `json:"unclear,omitempty"` // attempts that broke off when the receiver may have had it
+	Unclear   int    `json:"unclear,omitempty"` // attempts that were interrupted when the receiver may already have had it
 	Sent      string `json:"sent,omitempty"`
 	Next      string `json:"next,omitempty"`
 	Who       string `json:"who,omitempty"`
 	Why       string `json:"why,omitempty"`
 }
 
-// DeliveryQuestion says which deliveries are asked for.
+// DeliveryQuestion selects deliveries.
 type DeliveryQuestion struct {
 	Document string // number or id
 	Payer    string
 	State    string
-	As       string // the account on whose behalf it is asked; "" for the provider
+	As       string // the account that requests it; "" for the provider
 }
 
-// ListDeliveries lists deliveries: those that need somebody first.
+// ListDeliveries lists deliveries: those that need a person first.
 func (o *Office) ListDeliveries(ctx context.Context, q DeliveryQuestion) ([]ListedDelivery, error) {
 	view, err := o.accounts(ctx)
 	if err != nil {
@@ -81,18 +81,18 @@ func listedDelivery(j *delivery.Job) ListedDelivery {
 	return l
 }
 
-// DeliveryOrder is what somebody decides about deliveries of a document.
+// DeliveryOrder is a person's decision about deliveries of a document.
 type DeliveryOrder struct {
 	Document string // number or id
 	Channel  string // "" if it has one delivery
 	Do       string // again, confirm, fail
 	To       []string
 	Who, Why string
-	As       string // the account on whose behalf it is decided; "" for the provider
+	As       string // the account that decides; "" for the provider
 	DryRun   bool
 }
 
-// DecideDelivery does what somebody decided.
+// DecideDelivery carries out a decision.
 func (o *Office) DecideDelivery(ctx context.Context, r DeliveryOrder) (*ListedDelivery, error) {
 	if err := given(r.Why); err != nil && !r.DryRun {
 		return nil, err
@@ -137,7 +137,7 @@ func (o *Office) DecideDelivery(ctx context.Context, r DeliveryOrder) (*ListedDe
 	return o.decide(ctx, id, &r)
 }
 
-// decide does with one delivery what somebody decided.
+// decide carries out a decision for one delivery.
 func (o *Office) decide(ctx context.Context, id string, r *DeliveryOrder) (*ListedDelivery, error) {
 	table := delivery.Table{DB: o.Store.DB}
 	do := map[string]func(context.Context, string, delivery.Decide, time.Time) (*delivery.Job, error){

@@ -11,8 +11,8 @@ import (
 	"ratemill/udr"
 )
 
-// elsewhere says where an unrated record is, or which other id it was rated under. unknown is the error for an unknown
-// record.
+// elsewhere explains where an unrated record is, or under which other id it was rated. unknown is the error for an
+// unknown record.
 func (q *inquiry) elsewhere(ctx context.Context, id string, unknown error) error {
 	suspended, err := q.warehouse.Suspense(ctx, warehouse.SuspenseFilter{ID: id, Closed: true, Limit: 2})
 	switch {
@@ -33,7 +33,7 @@ func (q *inquiry) elsewhere(ctx context.Context, id string, unknown error) error
 	return q.inNoTable(ctx, id, unknown)
 }
 
-// inNoTable says why a record may be missing in all tables although its file is known.
+// inNoTable explains why a record may be missing in all tables although its file is known.
 func (q *inquiry) inNoTable(ctx context.Context, id string, unknown error) error {
 	prefix, _, err := udr.ParseID(id)
 	if err != nil {
@@ -68,7 +68,7 @@ func (q *inquiry) inNoTable(ctx context.Context, id string, unknown error) error
 		"is not a record; `ratemill try -v` with the file says why", id, name)
 }
 
-// sinceSuspense says what happened to a suspended record, through all of its retries.
+// sinceSuspense describes the later history of a suspended record, through all of its retries.
 func (q *inquiry) sinceSuspense(ctx context.Context, id string, record udr.ID) error {
 	for retried := false; ; retried = true {
 		closed, err := q.warehouse.ClosedAs(ctx, record)

@@ -16,17 +16,17 @@ import (
 	"ratemill/udr"
 )
 
-// ExplainRequest asks what a record costs every tier, and why.
+// ExplainRequest asks for the charges of a record at every tier, with reasons.
 type ExplainRequest struct {
 	ID   string // file:seq, where the file may be abbreviated
 	Full bool   // show identifiers of SIMs in full, and all of them
 
 	Raw      bool                    // fetch the record's file from its source, to show the line and its reading by the rules
 	Copy     *offline.File           // find the line in this copy of the file instead
-	Decision func(*offline.Decision) // with Raw or Copy: sees the reading, which is valid only during the call
+	Decision func(*offline.Decision) // with Raw or Copy: gets the reading, which is valid only during the call
 }
 
-// Explanation is what a record costs, and why.
+// Explanation has the charges of a record, with reasons.
 type Explanation struct {
 	ID             string       `json:"id"`
 	File           string       `json:"file,omitempty"`
@@ -49,7 +49,7 @@ type Explanation struct {
 	Words          string       `json:"words"`
 	Raw            string       `json:"raw,omitempty"`
 	Steps          []rules.Step `json:"steps,omitempty"`
-	Unread         string       `json:"unread,omitempty"` // why the file was not fetched
+	Unread         string       `json:"unread,omitempty"` // the reason why the file was not fetched
 
 	record *warehouse.Record
 	full   bool
@@ -65,15 +65,16 @@ type Charge struct {
 	Zone        string `json:"zone,omitempty"`
 	Cycle       string `json:"cycle"`
 	Rounded     int64  `json:"rounded"`
-	Covered     int64  `json:"covered"` // by included units and share plans
+	Covered     int64  `json:"covered"` // quantity covered by included units and share plans
 	Fee         string `json:"fee"`
 	Amount      string `json:"amount"`
 	Currency    string `json:"currency"`
-	Margin      string `json:"margin,omitempty"`   // what the next payer below is charged, less Amount; empty at tier 0, and without a rate
+	Margin      string `json:"margin,omitempty"`   // charge of the next payer below, minus Amount; empty at tier 0, and without an exchange rate
 	Corrects    string `json:"corrects,omitempty"` // class of the units used before the record that the charge corrects
 }
 
-// Explain says what a record costs every tier, and why. For an unrated record, the problem says where it is.
+// Explain returns the charges of a record at every tier, with reasons. For an unrated record, the problem says where
+// it is.
 func (o *Office) Explain(ctx context.Context, r ExplainRequest) (*Explanation, error) {
 	q, err := o.inquire(ctx, r.Full)
 	if err != nil {
@@ -152,7 +153,7 @@ func (q *inquiry) explain(ctx context.Context, id string) (*Explanation, error) 
 	return e, nil
 }
 
-// read finds the record's line in a copy of its file, and shows what the version of the rules that ran reads of it.
+// read finds the record's line in a copy of its file, and shows its reading by the version of the rules that ran.
 func (q *inquiry) read(ctx context.Context, e *Explanation, f offline.File, show func(*offline.Decision)) error {
 	bundle, err := q.Store.Document(ctx, "source", e.Rules)
 	if err != nil {

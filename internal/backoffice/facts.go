@@ -13,8 +13,8 @@ import (
 	"ratemill/udr"
 )
 
-// Fact is something that the registry knows or knew of a SIM, an account, a company or another subject: what holds from
-// a time on, and who said so.
+// Fact is a present or former fact of the registry about a SIM, an account, a company or another subject: its value
+// from a time on, and its origin.
 type Fact struct {
 	SIM        uint32 `json:"sim,omitempty"`
 	Subject    string `json:"subject"` // sim, account, company, or the id of another subject
@@ -26,7 +26,7 @@ type Fact struct {
 	Until      string `json:"until,omitempty"`
 	Known      uint64 `json:"known"`                 // the revision from which it is known
 	UntilKnown uint64 `json:"until_known,omitempty"` // the revision from which its end is known
-	Corrected  uint64 `json:"corrected,omitempty"`   // the revision that took it back or replaced it
+	Corrected  uint64 `json:"corrected,omitempty"`   // the revision that withdrew or replaced it
 	Told       string `json:"told"`                  // when the revision was published
 	Who        string `json:"who"`
 	Why        string `json:"why,omitempty"`
@@ -37,8 +37,8 @@ type Fact struct {
 	ends  bool
 }
 
-// Facts are all that was ever said of subjects: the SIMs that identifiers name or named, accounts, companies, and what
-// else has an id. account: and company: before an id say which is meant.
+// Facts returns all facts ever stated about subjects: the SIMs that identifiers name or named, accounts, companies,
+// and other things with an id. The prefixes account: and company: select the kind of an id.
 func (o *Office) Facts(ctx context.Context, subjects []string) ([]Fact, error) {
 	k, err := o.registryAt(ctx, time.Now())
 	if err != nil {
@@ -139,7 +139,7 @@ func (o *Office) otherFacts(ctx context.Context, k registryAt, account, company 
 	return all, nil
 }
 
-// reasons fills in who stated facts, when, why and because of what.
+// reasons fills in the origin of facts: person, time, reason and cause.
 func (o *Office) reasons(ctx context.Context, sim uint32, subject string, facts []Fact) error {
 	var revisions []registry.Revision
 	for _, f := range facts {
@@ -178,7 +178,7 @@ func statementFacts(subject string, periods []registry.StatementPeriod, zone fun
 	return facts
 }
 
-// simFacts are all facts ever stated of a SIM: its owners, identifiers, states, and what else is known of it.
+// simFacts returns all facts ever stated about a SIM: its owners, identifiers, states and other statements.
 func (k registryAt) simFacts(sim uint32, statements *registry.Statements) (facts []Fact) {
 	periods := k.view.History(sim)
 	zoneAt := func(at udr.Instant) *time.Location {
@@ -225,7 +225,7 @@ func (k registryAt) accountFacts(number uint32, id string) (facts []Fact) {
 	return facts
 }
 
-// accountText is what was stated of an account, as import files name it.
+// accountText is the stated content of an account, in the words of import files.
 func (k registryAt) accountText(f *registry.AccountFact) string {
 	parent := ""
 	if f.Parent != 0 {

@@ -17,7 +17,7 @@ import (
 // FileState is the state of a file.
 type FileState = control.FileState
 
-// Arriving is the state of a file that is listed and is not in the ledger yet, because it is incomplete.
+// Arriving is the state of a listed file that is not in the ledger yet, because it is incomplete.
 const Arriving FileState = "arriving"
 
 // FileStates are the states of files, in the order of a file's life.
@@ -35,7 +35,7 @@ type FileFilter struct {
 type Files struct {
 	Files []File `json:"files"`
 	Full  bool   `json:"full"`           // as many as the limit: there may be more
-	Note  string `json:"note,omitempty"` // which counts are missing, and why
+	Note  string `json:"note,omitempty"` // the missing counts, with the reason
 }
 
 // File is a file of the ledger. Its fields are in the order of their names in JSON.
@@ -56,7 +56,7 @@ type File struct {
 	FirstSeen     time.Time        `json:"first_seen"`
 	ID            string           `json:"id,omitempty"`
 	Modified      time.Time        `json:"mtime,omitzero"`
-	Next          string           `json:"next"` // what happens next, or what to do
+	Next          string           `json:"next"` // the next step of ratemill or of the user
 	Notes         map[string]int64 `json:"notes,omitempty"`
 	Number        int64            `json:"number"` // 0 while it is arriving
 	Path          string           `json:"path"`
@@ -128,10 +128,10 @@ func (o *Office) arriving(ctx context.Context, filter FileFilter) (rows []contro
 	return rows, err
 }
 
-// outcomesWithin is how long a list of files waits for the warehouse.
+// outcomesWithin is the time for which a list of files waits for the warehouse.
 const outcomesWithin = 10 * time.Second
 
-// outcomes returns rating's outcome for files; the error is why the warehouse does not answer.
+// outcomes returns rating's outcome for files; the error is the reason if the warehouse does not answer.
 func (o *Office) outcomes(ctx context.Context, files []control.File) (map[udr.FileID]warehouse.Outcome, error) {
 	var ids []udr.FileID
 	for i := range files {
@@ -204,7 +204,7 @@ type FileOrder struct {
 	Why    string // of a drop
 }
 
-// RetryFile has a failed, vanished or dropped file taken again, and a waiting one read as it is.
+// RetryFile orders mediation to take a failed, vanished or dropped file again, or to read a waiting file as it is.
 func (o *Office) RetryFile(ctx context.Context, order FileOrder) error {
 	now, err := o.Store.Now(ctx)
 	if err != nil {
@@ -222,7 +222,7 @@ func (o *Office) RetryFile(ctx context.Context, order FileOrder) error {
 	return nil
 }
 
-// whyNoRetry says why a file cannot be retried.
+// whyNoRetry returns the reason why a file cannot be retried.
 func (o *Office) whyNoRetry(ctx context.Context, number int64, now time.Time) error {
 	file, err := o.Store.File(ctx, number)
 	switch {
@@ -239,7 +239,8 @@ func (o *Office) whyNoRetry(ctx context.Context, number int64, now time.Time) er
 		"and seen files with a why", number, file.State)
 }
 
-// FinishFile has a begun file of a removed source read to its end, by the document that it was begun with.
+// FinishFile orders mediation to read a begun file of a removed source to its end, by the document with which it
+// began.
 func (o *Office) FinishFile(ctx context.Context, order FileOrder) error {
 	now, err := o.Store.Now(ctx)
 	if err != nil {
@@ -265,7 +266,7 @@ func (o *Office) FinishFile(ctx context.Context, order FileOrder) error {
 	return nil
 }
 
-// DropFile gives up a file that has not been read at all.
+// DropFile gives up a file of which nothing has been read.
 func (o *Office) DropFile(ctx context.Context, order FileOrder) error {
 	if err := given(order.Why); err != nil {
 		return err

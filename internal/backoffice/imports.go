@@ -14,15 +14,15 @@ import (
 type ImportRequest struct {
 	Files    []registry.Input
 	Who, Why string
-	DryRun   bool // say what would become known, and change nothing
+	DryRun   bool // report the new facts, and change nothing
 	LeaveOut bool // import the lines without mistakes even if others have some
 	Portion  int  // lines about SIMs to import at a time, each portion as a revision; 0 for all at once
-	Lines    bool // say the result of each line
+	Lines    bool // return the result of each line
 
 	Progress func(written, of int) // gets the number of facts written so far; may be nil
 }
 
-// Imported is the number of facts that became known, or would.
+// Imported has the numbers of new facts; in a dry run, of the facts that would be new.
 type Imported struct {
 	Revision    uint64 `json:"revision"` // of the registry; 0 if nothing was new
 	Companies   int    `json:"companies"`
@@ -33,7 +33,7 @@ type Imported struct {
 	Statements  int    `json:"statements"` // facts of the other kinds
 
 	Lines []ImportedLine `json:"lines,omitempty"`
-	Notes []string       `json:"notes,omitempty"` // from which file on it counts, if files wait or are being read
+	Notes []string       `json:"notes,omitempty"` // the first file for which it counts, if files wait or are being read
 }
 
 // ImportedLine is the result of a line of a file.

@@ -7,7 +7,8 @@ import (
 	"ratemill/invoicing"
 )
 
-// invoiceActor says whose documents an order's actor may see, and whose it may change. The provider may all.
+// invoiceActor decides which payers' documents an order's actor may see or change. The provider may see and change
+// all.
 type invoiceActor struct {
 	r   *reading // nil for the provider
 	end func()
@@ -37,7 +38,8 @@ func (a *invoiceActor) sees(payer string) error {
 	return nil
 }
 
-// changes refuses what only the provider of a payer may do: nobody finalises, releases or credits what it pays itself.
+// changes refuses steps that only the provider of a payer may take. No account finalises, releases or credits the
+// documents that it pays itself.
 func (a *invoiceActor) changes(payer string) error {
 	if err := a.sees(payer); err != nil {
 		return err
@@ -59,8 +61,8 @@ func (a *invoiceActor) changesDocument(ctx context.Context, t invoicing.Table, n
 	return a.changes(s.Payer.Account)
 }
 
-// payersOf names the payers of a run that is asked on behalf of an account. An order that stores nothing is a
-// question: a payer may ask about itself.
+// payersOf returns the payers of a run that an account requests. If an order stores nothing, a payer may request it
+// for itself.
 func (o *Office) payersOf(ctx context.Context, r *InvoiceOrder, question bool) error {
 	if r.As == "" {
 		return nil

@@ -16,7 +16,7 @@ import (
 	"ratemill/registry"
 )
 
-// InvoiceBalance compares what is due with what was invoiced; money is text.
+// InvoiceBalance compares due amounts with invoiced amounts; money is text.
 type InvoiceBalance struct {
 	Cycle string               `json:"cycle"` // empty for all
 	Facts uint64               `json:"facts"` // newest revision of the closes
@@ -30,16 +30,16 @@ type InvoiceBalance struct {
 type InvoiceBalanceLine struct {
 	Line       string `json:"line"`
 	Name       string `json:"name"`
-	Currency   string `json:"currency,omitempty"` // empty where things are counted
+	Currency   string `json:"currency,omitempty"` // empty if the line counts things
 	Left       string `json:"left"`
 	Right      string `json:"right"`
 	Difference string `json:"difference"`
-	Off        int    `json:"off"` // places at which it is off
+	Off        int    `json:"off"` // number of places with a difference
 	LeftIs     string `json:"left_is"`
 	RightIs    string `json:"right_is"`
 }
 
-// InvoiceBalanceOff is where a line is off.
+// InvoiceBalanceOff is a place at which the two sides of a line differ.
 type InvoiceBalanceOff struct {
 	Account    string `json:"account,omitempty"`
 	Line       string `json:"line"`
@@ -59,8 +59,9 @@ type InvoicePayerBalance struct {
 	Lines   []InvoiceBalanceLine `json:"lines"`
 }
 
-// BalanceInvoices computes the invoice balance of an order's cycles and payers, all without any, and stores where it is off: these payers are
-// held by the next run. each gets the balance of each payer; nil for none.
+// BalanceInvoices computes the invoice balance of an order's cycles and payers; an order without payers means all. It
+// stores the differences, so that the next run holds these payers. each gets the balance of each payer; it may be
+// nil.
 func (o *Office) BalanceInvoices(ctx context.Context, r InvoiceOrder, each func(*InvoicePayerBalance) error) (*InvoiceBalance, error) {
 	for _, migrate := range []func(context.Context, *store.DB) error{account.Migrate, payment.Migrate} {
 		if err := migrate(ctx, o.Store.DB); err != nil {
@@ -126,7 +127,8 @@ func (o *Office) BalanceInvoices(ctx context.Context, r InvoiceOrder, each func(
 	return answer, err
 }
 
-// balanceLines are all lines of the balance; one in which there is nothing has 0. Numbers and tiers are not of one payer.
+// balanceLines returns all lines of the balance; an empty line has 0. The lines for numbers and tiers do not belong
+// to a single payer.
 func balanceLines(sums []invoicing.BalanceSum, everybody bool) []InvoiceBalanceLine {
 	lines := []InvoiceBalanceLine{}
 	for _, l := range invoicing.BalanceLines {
@@ -148,7 +150,8 @@ func balanceLines(sums []invoicing.BalanceSum, everybody bool) []InvoiceBalanceL
 	return lines
 }
 
-// owed is what the balances of accounts have of documents, and what was paid, in the transaction that reads the documents.
+// owed returns the parts of account balances from documents and payments, in the transaction that reads the
+// documents.
 func owed(ctx context.Context, tx *store.Tx, payers []uint32) (all []invoicing.Owed, err error) {
 	where := "payer_number IN (" + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(payers)), ","), "[]") + ")"
 	rows, err := tx.Rows(ctx, `SELECT payer_number, currency, billed, documents FROM account_exposures WHERE `+where)
@@ -185,7 +188,7 @@ func owed(ctx context.Context, tx *store.Tx, payers []uint32) (all []invoicing.O
 			return fmt.Errorf("a payment of account %d is not what was stored: %w", w.Payer, err)
 		}
 		if v.IsDispute() {
-			return nil // it is owed all the same
+			return nil // it is still owed
 		}
 		w.Currency, w.Paid = v.Currency, v.Amount
 		all = append(all, w)
@@ -193,7 +196,7 @@ func owed(ctx context.Context, tx *store.Tx, payers []uint32) (all []invoicing.O
 	})
 }
 
-// offBalance are the reasons to hold payers whose invoice balance is off, by their numbers.
+// offBalance returns the reasons to hold payers whose invoice balance differs, by their numbers.
 func (o *Office) offBalance(ctx context.Context, view *registry.View) (reasons map[uint32]string, err error) {
 	reasons = map[uint32]string{}
 	err = o.Store.Change(ctx, "reading the invoice balance", func(tx *store.Tx) error {

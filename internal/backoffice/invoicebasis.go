@@ -25,18 +25,19 @@ import (
 	"ratemill/udr"
 )
 
-// errNoCatalogue says that an installation has no catalogue.
+// errNoCatalogue means that an installation has no catalogue.
 var errNoCatalogue = &Problem{Invalid, errors.New("the project has no catalogue, so nobody knows what is charged")}
 
-// basisRequest says for what invoices are computed.
+// basisRequest selects the invoices to compute.
 type basisRequest struct {
 	until  registry.Date // cycles that begin up to it
-	payers []string      // whose facts are read; none for those of all
-	wait   time.Duration // for consumers that are behind; 0 refuses at once
+	payers []string      // accounts whose facts are read; none for all
+	wait   time.Duration // time to wait for consumers that are behind; 0 refuses at once
 }
 
-// basis takes what closes and documents are computed from: first the cut, which is the position of the account role, read with its
-// balances; then, once the role simstate and the warehouse are there too, the facts. end closes it.
+// basis takes the inputs of closes and documents. First it takes the cut, which is the position of the account role,
+// together with the balances. When the role simstate and the warehouse have also passed the cut, it takes the facts.
+// end closes it.
 func (o *Office) basis(ctx context.Context, r basisRequest) (b *invoicing.Basis, end func(), err error) {
 	for _, migrate := range []func(context.Context, *store.DB) error{account.Migrate, simstate.Migrate, invoicing.Migrate,
 		delivery.Migrate} {
@@ -106,7 +107,7 @@ func (o *Office) documents(ctx context.Context, b *invoicing.Basis, now *rating.
 	}
 	in := o.Installation
 	project.Complete(&in, now)
-	var reading sync.Mutex // a book keeps what it has read
+	var reading sync.Mutex // a book caches the values that it has read
 	book := account.NewBook(b.View, b.Statements, &in)
 	b.Payer = func(id string, at udr.Instant) (*invoicing.Payer, error) {
 		prices, err := b.Prices(b.Catalogue)
@@ -174,7 +175,7 @@ func (c *cutting) take(ctx context.Context) (err error) {
 		return &Problem{Conflict, fmt.Errorf("the role account has never run here; it says up to where usage counts: ratemill run")}
 	}
 	if partial {
-		b.Balances = nil // they begin later than the log, so there is nothing to compare
+		b.Balances = nil // balances begin later than the log, so there is nothing to compare
 	}
 	return err
 }
@@ -189,7 +190,8 @@ func scanAll(rows *sql.Rows, each func() error) error {
 	return rows.Err()
 }
 
-// others waits until those who depend on the log have passed the cut: the states of SIMs, whose time limits have run too, and the warehouse.
+// others waits until the other readers of the log have passed the cut: the states of SIMs, including their time
+// limits, and the warehouse.
 func (c *cutting) others(ctx context.Context) error {
 	deadline := time.Now().Add(c.wait)
 	for {
@@ -210,7 +212,7 @@ func (c *cutting) others(ctx context.Context) error {
 	}
 }
 
-// behind says who has not passed the cut yet.
+// behind names the readers that have not passed the cut yet.
 func (c *cutting) behind(ctx context.Context) (string, error) {
 	for partition, want := range c.basis.Cut.Offsets {
 		for _, role := range []struct{ what, consumer string }{
@@ -254,7 +256,7 @@ func (c *cutting) behind(ctx context.Context) (string, error) {
 	return "", err
 }
 
-// usageOf asks a warehouse.
+// usageOf reads usage from a warehouse.
 func usageOf(w *warehouse.Warehouse) func(context.Context, invoicing.UsageQuestion, func(*invoicing.Charged) error) error {
 	cut := func(c document.Cut) warehouse.Cut { return warehouse.Cut{Log: uint32(c.Log), Offsets: c.Offsets} }
 	return func(ctx context.Context, q invoicing.UsageQuestion, each func(*invoicing.Charged) error) error {

@@ -18,7 +18,8 @@ import (
 	"ratemill/udr"
 )
 
-// doubting finds reasons to hold documents: files that are not whole, and records in suspense. It asks once for all payers.
+// doubting finds reasons to hold documents: incomplete files, and records in suspense. It runs its queries once for
+// all payers.
 type doubting struct {
 	office    *Office
 	basis     *invoicing.Basis
@@ -31,25 +32,25 @@ type doubting struct {
 	sources map[uint32][]string                 // by billing root
 	files   map[string][]doubtfulFile           // by source
 	waiting map[uint32][]warehouseSuspended     // by payer
-	off     map[uint32]string                   // by payer: its invoice balance is off
+	off     map[uint32]string                   // by payer: differences in its invoice balance
 	bills   map[document.Date]map[uint32]string // by the end of a cycle and the payer: its project gets one bill, and this is not it
-	general []string                            // findings that concern no payer in particular
+	general []string                            // findings that concern no single payer
 }
 
-// doubtfulFile is a file that is not whole, and since when.
+// doubtfulFile is an incomplete file, with the time since which it is.
 type doubtfulFile struct {
 	since  time.Time
 	reason string
 }
 
-// warehouseSuspended is how many records of a payer's SIMs wait.
+// warehouseSuspended is the number of waiting records of a payer's SIMs.
 type warehouseSuspended struct {
 	cycle   registry.Date
 	source  string
 	records uint64
 }
 
-// of are the reasons to hold the document of a payer that closes a cycle.
+// of returns the reasons to hold the document of a payer that closes a cycle.
 func (d *doubting) of(ctx context.Context, payer uint32, cycle document.Period, g *terms.Group) ([]string, error) {
 	d.once.Do(func() { d.err = d.find(ctx) })
 	if d.err != nil {
@@ -105,7 +106,7 @@ func (d *doubting) severalBills(end document.Date, at udr.Instant) map[uint32]st
 	return d.bills[end]
 }
 
-// findings are what concerns no payer in particular.
+// findings returns the doubts that concern no single payer.
 func (d *doubting) findings(ctx context.Context) ([]string, error) {
 	d.once.Do(func() { d.err = d.find(ctx) })
 	return d.general, d.err
@@ -134,7 +135,7 @@ func (d *doubting) doubt(source string, since time.Time, format string, args ...
 	d.files[source] = append(d.files[source], doubtfulFile{since, fmt.Sprintf(format, args...)})
 }
 
-// unfinished are the states of files whose records are not all here, and that a person or a mediator can still read.
+// unfinished lists the states of incomplete files that a person or a mediator can still read.
 var unfinished = []control.FileState{control.Seen, control.Spooling, control.Reading, control.Failed, control.Refused}
 
 func (d *doubting) findFiles(ctx context.Context) error {
@@ -162,7 +163,7 @@ func (d *doubting) findFiles(ctx context.Context) error {
 	for i := range files {
 		f := &files[i]
 		if f.Source == "" || f.State == control.Failed && !f.Open || f.State == control.Refused {
-			continue // somebody has decided, or it was never usage
+			continue // a person has decided, or it was never usage
 		}
 		d.doubt(f.Source, f.FirstSeen, "%s/%s is %s: ratemill files show %s", f.Source, path.Base(f.Path), f.State, path.Base(f.Path))
 	}

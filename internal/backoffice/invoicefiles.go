@@ -31,8 +31,8 @@ const (
 // InvoiceFormats are the formats of a document.
 var InvoiceFormats = []string{InvoicePDF, InvoiceUBL, InvoiceCSV, InvoiceJSON}
 
-// InvoiceFile is a document in a format. For a delivered document, it is the file that was issued; otherwise it is
-// made.
+// InvoiceFile returns a document in a format. For a delivered document, it returns the issued file; otherwise it
+// makes the file.
 func (o *Office) InvoiceFile(ctx context.Context, name, as, format string) ([]byte, error) {
 	s, err := o.Invoice(ctx, name, as)
 	if err != nil {
@@ -115,14 +115,14 @@ func (o *Office) issued(ctx context.Context, number string, of *document.Documen
 	return on, err
 }
 
-// InvoiceSum is what the usage records of a document add up to.
+// InvoiceSum is the sum of the usage records of a document.
 type InvoiceSum struct {
 	Records int64  `json:"records"`
 	Amount  string `json:"amount"`
 }
 
-// InvoiceCalls writes the usage records of a document's lines as CSV, line after line in the order of their use, and keeps none of them.
-// For each line it checks that the records add up to it.
+// InvoiceCalls writes the usage records of a document's lines as CSV, line by line, in the order of their use. It
+// keeps none of them in memory. For each line it checks the sum of the records.
 func (o *Office) InvoiceCalls(ctx context.Context, name, as string, to io.Writer) (*InvoiceSum, error) {
 	s, err := o.Invoice(ctx, name, as)
 	if err != nil {
@@ -155,7 +155,7 @@ func (o *Office) InvoiceCalls(ctx context.Context, name, as string, to io.Writer
 	return &InvoiceSum{sum.Records, sum.Amount.String()}, err
 }
 
-// calls gives the records of a line until each is false.
+// calls passes the records of a line to each until it returns false.
 func (o *Office) calls(ctx context.Context, view *registry.View, s *invoicing.Stored, l *document.Line, each func(*form.Call) bool) error {
 	sum := decimal.Zero
 	err := o.charges(ctx, view, s, l, func(c *warehouse.LineCharge, amount decimal.D) (err error) {

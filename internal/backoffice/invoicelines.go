@@ -16,7 +16,7 @@ import (
 	"ratemill/udr"
 )
 
-// InvoiceLine is a line of a document with what it is made of: records of usage, or items of SIMs and accounts.
+// InvoiceLine is a line of a document with its parts: records of usage, or items of SIMs and accounts.
 type InvoiceLine struct {
 	Document string          `json:"document"`
 	Line     int             `json:"line"`
@@ -39,12 +39,12 @@ type InvoiceRecord struct {
 	Unit     string `json:"unit"`
 	Amount   string `json:"amount"`
 	File     string `json:"file"`
-	Line     uint64 `json:"line"` // of the file; 0 where an account above the SIM's own is charged
+	Line     uint64 `json:"line"` // of the file; 0 if the charge is of an account above the SIM's own
 }
 
-// InvoiceItem is what a SIM or an account owes in a line.
+// InvoiceItem is the charge of a SIM or an account in a line.
 type InvoiceItem struct {
-	SIM    string `json:"sim"` // "" for what an account owes as a whole
+	SIM    string `json:"sim"` // "" for a charge of a whole account
 	Period string `json:"period"`
 	Days   string `json:"days"` // 21/30, "" for a charge that is due once
 	Price  string `json:"price"`
@@ -52,7 +52,7 @@ type InvoiceItem struct {
 	Cause  string `json:"cause,omitempty"`
 }
 
-// OpenInvoiceLine shows what a line of a document is made of: at most so many records or items, and the sum of all.
+// OpenInvoiceLine shows the parts of a document's line: up to a number of records or items, and the sum of all.
 func (o *Office) OpenInvoiceLine(ctx context.Context, name, as string, line, most int) (*InvoiceLine, error) {
 	s, err := o.Invoice(ctx, name, as)
 	if err != nil {
@@ -120,7 +120,7 @@ func (o *Office) lineRecords(ctx context.Context, view *registry.View, s *invoic
 	return err
 }
 
-// charges gives the charges of a line of usage, in the order of their use.
+// charges returns the charges of a line of usage, in the order of their use.
 func (o *Office) charges(ctx context.Context, view *registry.View, s *invoicing.Stored, l *document.Line,
 	each func(c *warehouse.LineCharge, amount decimal.D) error) error {
 	account, ok := view.AccountNumber(l.Account)
@@ -154,7 +154,7 @@ func (o *Office) charges(ctx context.Context, view *registry.View, s *invoicing.
 	}
 	return w.ChargesOf(ctx, q, func(c *warehouse.LineCharge) error {
 		if !slices.ContainsFunc(catalogues, func(k *rating.Catalogue) bool { return k.PlanFrom(l.Product, c.Version) == l.Version }) {
-			return nil // a price of another date is another line
+			return nil // a price with another date belongs to another line
 		}
 		amount, err := decimal.Parse(c.Amount.String())
 		if err != nil {
@@ -196,7 +196,7 @@ func (o *Office) lineItems(ctx context.Context, view *registry.View, statements 
 	return err
 }
 
-// LineWords say in a few words what a line is for.
+// LineWords describes a line in a few words.
 func LineWords(l *document.Line) string {
 	parts := []string{l.Product}
 	switch l.Kind {
@@ -219,7 +219,7 @@ func LineWords(l *document.Line) string {
 	return strings.Join(kept, ", ")
 }
 
-// invoice says on which document a charge of a record is.
+// invoice names the document that contains a charge of a record.
 func (q *inquiry) invoice(ctx context.Context, b *strings.Builder, view *registry.View, r *warehouse.Record, c *rating.Charge) {
 	id, ok := view.AccountID(c.Account)
 	if !ok || invoicing.Migrate(ctx, q.Store.DB) != nil {

@@ -20,11 +20,11 @@ type NumberRange struct {
 	Year    int          `json:"year,omitempty"`
 	Next    string       `json:"next"`             // the number of the next document
 	Issued  string       `json:"issued,omitempty"` // date of the last one
-	Given   int64        `json:"given"`            // numbers that documents have
+	Given   int64        `json:"given"`            // count of numbers in documents
 	Skipped []NumberSkip `json:"skipped,omitempty"`
 }
 
-// NumberSkip is numbers that a range left out on purpose.
+// NumberSkip is a block of numbers that a range skipped on purpose.
 type NumberSkip struct {
 	First string `json:"first"`
 	Last  string `json:"last"`
@@ -37,7 +37,7 @@ type NumberSkip struct {
 type NumberOrder struct {
 	Seller   string // account; "" for the operator
 	Range    string
-	Year     int // of a range that begins anew each year; 0 for this one
+	Year     int // of a range that starts again each year; 0 for this year
 	Next     int64
 	Who, Why string
 	As       string
@@ -60,8 +60,8 @@ func numberRange(c *invoicing.Counter) (NumberRange, error) {
 	return n, nil
 }
 
-// Numbers lists the ranges of numbers: those of the catalogue's sellers of today, and those that were in use before. A reseller sees its
-// own.
+// Numbers lists the ranges of numbers: those of the catalogue's present sellers, and those that were in use before. A
+// reseller sees its own.
 func (o *Office) Numbers(ctx context.Context, as string) ([]NumberRange, error) {
 	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, err
@@ -116,7 +116,8 @@ type sellerRange struct {
 	yearly  bool
 }
 
-// ranges are those of the catalogue's sellers of today; ever: those of all versions of their accounting groups, and of sandboxes.
+// ranges returns the ranges of the catalogue's present sellers. With ever, it returns those of all versions of their
+// accounting groups, and of sandboxes.
 func (o *Office) ranges(ever bool) (all []sellerRange, err error) {
 	catalogue, err := o.catalogueNow()
 	if err != nil || catalogue == nil {

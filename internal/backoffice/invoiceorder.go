@@ -7,15 +7,15 @@ import (
 	"ratemill/registry"
 )
 
-// ordered is the documents that an order is for.
+// ordered selects the documents of an order.
 type ordered struct {
 	from, to registry.Date       // first days of their cycles, both ends included
 	payers   []uint32            // nil for all
 	accounts map[string]struct{} // of payers; nil for all
-	seen     map[string]struct{} // those of accounts that have a document or a held close there
+	seen     map[string]struct{} // accounts that have a document or a held close there
 }
 
-// ordered finds out which documents an order is for. Without a cycle it is for those of all cycles.
+// ordered selects the documents of an order. An order without a cycle is for those of all cycles.
 func (o *Office) ordered(ctx context.Context, r *InvoiceOrder) (*ordered, error) {
 	in := &ordered{to: 1 << 30, seen: map[string]struct{}{}}
 	if r.Cycle != "" {
@@ -55,7 +55,7 @@ func (in *ordered) names(payer string) bool {
 	return named
 }
 
-// each gives the documents, and keeps none of them.
+// each passes on the documents, and keeps none of them in memory.
 func (in *ordered) each(ctx context.Context, t invoicing.Table, give func(*invoicing.Listed) error) error {
 	return t.Each(ctx, in.from, in.to, in.payers, func(l *invoicing.Listed) error {
 		if !in.names(l.Payer) {
@@ -76,7 +76,7 @@ func (in *ordered) held(ctx context.Context, t invoicing.Table) (all []*invoicin
 	return all, err
 }
 
-// known refuses an order for payers of whom there is no document in its cycle, and no held close.
+// known refuses an order for payers that have neither a document nor a held close in its cycle.
 func (in *ordered) known(who *invoiceActor, r *InvoiceOrder) error {
 	for _, id := range r.Accounts {
 		if err := who.changes(id); err != nil {

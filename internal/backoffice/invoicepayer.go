@@ -11,11 +11,11 @@ import (
 	"ratemill/udr"
 )
 
-// invoicePayer is what a document says of a payer and of its seller, from the facts about them at a time.
+// invoicePayer has the values of a payer and its seller for a document, from the facts about them at a time.
 func invoicePayer(b *account.Book, t *terms.Documents, id string, at udr.Instant) (*invoicing.Payer, error) {
 	p := &invoicing.Payer{}
 	profile := b.Profile(id, at)
-	if profile == nil { // it had one, and somebody else pays now: what is still to be corrected goes by the last one
+	if profile == nil { // it had one, and another account pays now: later corrections use the last one
 		profile = lastProfile(b, id, at)
 	}
 	p.Profiled = profile != nil
@@ -85,7 +85,7 @@ func invoiceTerms(p *account.Profile) document.Terms {
 	return t
 }
 
-// buyer is the payer as printed, and what a document needs of it and nobody has stated.
+// buyer returns the payer as printed, and the values that a document needs and that are not stated.
 func buyer(b *account.Book, id string, profile *account.Profile, at udr.Instant) (p document.Party, lacks []string) {
 	p.Account, p.Name = id, id
 	if d := account.Value[account.Details](b, registry.KindDetails, id, "", at); d != nil && d.Name != "" {

@@ -25,25 +25,25 @@ const (
 	ReleaseInvoice = invoicing.Release
 )
 
-// InvoiceTake is what a credit note takes back of a line.
+// InvoiceTake is the amount that a credit note credits of a line.
 type InvoiceTake = document.Take
 
-// InvoiceOrder says which documents are made or changed, and by whom.
+// InvoiceOrder selects the documents to make or change, and names the person.
 type InvoiceOrder struct {
 	Cycle    string   // month in which the billing cycles begin, as 2026-03; or the first day of one
 	Accounts []string // payers; none for all
 	Who, Why string
-	As       string // the account on whose behalf it is ordered; "" for the provider
+	As       string // the account that orders it; "" for the provider
 	DryRun   bool
-	// OffCycle asks a run for documents between the closes of two cycles, for what became due since the last one. It names no cycle. Without
-	// payers it is for all of accounting groups with off_cycle: daily.
+	// OffCycle asks a run for documents between the closes of two cycles, with the charges that became due since the
+	// last close. It names no cycle. Without payers it is for all payers in accounting groups with off_cycle: daily.
 	OffCycle bool
-	Wait     time.Duration // for roles that are behind
-	Unasked  bool          // ClickHouse is not asked whether documents have numbers that would be given
+	Wait     time.Duration // time to wait for roles that are behind
+	Unasked  bool          // skip the check in ClickHouse that no document already has one of the new numbers
 	Progress func(done, of int)
 }
 
-// InvoiceRun is what a bill run did.
+// InvoiceRun is the result of a bill run.
 type InvoiceRun struct {
 	Cycle     string           `json:"cycle"` // empty for off-cycle documents
 	Facts     uint64           `json:"facts"` // revision of the registry
@@ -56,7 +56,7 @@ type InvoiceRun struct {
 	Skipped   []InvoicePayer   `json:"skipped"`
 	Documents []InvoiceSummary `json:"documents"`
 	Balance   *InvoiceBalance  `json:"balance,omitempty"`  // of the cycle, once the run is done
-	Findings  []string         `json:"findings,omitempty"` // that concern no payer in particular
+	Findings  []string         `json:"findings,omitempty"` // that concern no single payer
 	DryRun    bool             `json:"dry_run,omitempty"`
 	Took      time.Duration    `json:"-"`
 	last      string           // payer that was counted last
@@ -91,7 +91,7 @@ type InvoiceSummary struct {
 	Currency string   `json:"currency"`
 	Issued   string   `json:"issued,omitempty"`
 	Due      string   `json:"due,omitempty"`
-	Disputed string   `json:"disputed,omitempty"` // what its payer contests of what is open
+	Disputed string   `json:"disputed,omitempty"` // disputed part of the open amount
 	Reasons  []string `json:"reasons,omitempty"`
 }
 
@@ -106,7 +106,7 @@ func listed(l *invoicing.Listed) InvoiceSummary {
 	return i
 }
 
-// until is the last date on which the cycles of an order begin.
+// until is the latest date on which a cycle of an order may begin.
 func (r *InvoiceOrder) until() (registry.Date, error) {
 	if month, err := time.Parse("2006-01", r.Cycle); err == nil {
 		return dateOf(month.AddDate(0, 1, -1)), nil
@@ -153,7 +153,7 @@ func (o *Office) invoicing(ctx context.Context, r *InvoiceOrder, question bool) 
 	return run, payers, end, nil
 }
 
-// settle changes what payers owe, in the transaction of a document.
+// settle changes the debts of payers, in the transaction of a document.
 func (o *Office) settle() func(context.Context, *store.Tx, uint32, string, decimal.D, decimal.D) error {
 	catalogue, _ := o.catalogueNow()
 	in := o.Installation
@@ -227,7 +227,7 @@ type invoiceSum struct {
 	net, total       decimal.D
 }
 
-// add counts what became of a payer.
+// add counts the result of a payer.
 func (a *InvoiceRun) add(c *invoicing.Computed, sums map[string]*invoiceSum) (err error) {
 	p := InvoicePayer{Account: c.Closed.Payer, Cycle: c.Closed.Cycle.From.String()}
 	if a.last != p.Account { // the cycles of a payer come together
@@ -266,9 +266,9 @@ func (a *InvoiceRun) add(c *invoicing.Computed, sums map[string]*invoiceSum) (er
 	return nil
 }
 
-// InvoicePreview is what the next documents of a payer would be.
+// InvoicePreview has the next documents of a payer.
 type InvoicePreview struct {
-	InvoicePayer                     // with what stands in the way
+	InvoicePayer                     // with the reasons to hold them
 	Documents    []*invoicing.Stored `json:"documents"`
 }
 
@@ -297,7 +297,7 @@ func (o *Office) PreviewInvoice(ctx context.Context, r InvoiceOrder) (all []Invo
 // errDry ends the transaction of a dry run.
 var errDry = errors.New("dry run")
 
-// problemOf makes what the state of a document does not allow a problem.
+// problemOf turns an error about the state of a document into a Problem.
 func problemOf(err error) error {
 	var refused *invoicing.RefusedError
 	var kept *invoicing.NotCreditedError
@@ -428,7 +428,7 @@ func (o *Office) toFinalise(ctx context.Context, who *invoiceActor, names []stri
 	return ids, refused, err
 }
 
-// Invoice is a stored document, by its id or number, as the provider or an account sees it.
+// Invoice returns a stored document, by its id or number, as the provider or an account sees it.
 func (o *Office) Invoice(ctx context.Context, name, as string) (s *invoicing.Stored, err error) {
 	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, err

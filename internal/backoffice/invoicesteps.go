@@ -11,7 +11,7 @@ import (
 	"ratemill/invoicing"
 )
 
-// InvoiceStep takes a step with documents: those named, or all of an order's cycle that allow it.
+// InvoiceStep takes a step with the named documents, or with all documents of an order's cycle that allow it.
 func (o *Office) InvoiceStep(ctx context.Context, step invoicing.Step, names []string, r InvoiceOrder) (done []InvoiceSummary, err error) {
 	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func (o *Office) InvoiceStep(ctx context.Context, step invoicing.Step, names []s
 	}
 	for some := range slices.Chunk(names, stepsTogether) {
 		stepped, err := o.stepSome(ctx, who, step, some, by, r.DryRun)
-		if err != nil && len(some) > 1 { // one of them is refused: those before it keep their step
+		if err != nil && len(some) > 1 { // one of them is refused; the ones before it keep their step
 			stepped, err = nil, nil
 			for i := 0; err == nil && i < len(some); i++ {
 				var one []InvoiceSummary
@@ -57,7 +57,8 @@ func (o *Office) InvoiceStep(ctx context.Context, step invoicing.Step, names []s
 	return done, nil
 }
 
-// stepsTogether is how many documents take a step in one transaction: its cost is that of a disk write.
+// stepsTogether is the number of documents that take a step in one transaction, because each transaction costs a disk
+// write.
 const stepsTogether = 200
 
 // stepSome takes a step with some documents, or with none if one of them is refused.

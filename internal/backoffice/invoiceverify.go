@@ -11,7 +11,7 @@ import (
 	"ratemill/registry"
 )
 
-// InvoiceVerified is a final document that was computed again.
+// InvoiceVerified is a recomputed final document.
 type InvoiceVerified struct {
 	Document    string                `json:"document"`
 	Payer       string                `json:"payer"`
@@ -22,12 +22,12 @@ type InvoiceVerified struct {
 	Changed     bool                  `json:"changed"` // the stored text does not give the stored hash
 	Differences []document.Difference `json:"differences,omitempty"`
 	Notes       []string              `json:"notes,omitempty"`
-	Error       string                `json:"error,omitempty"` // why it cannot be computed
+	Error       string                `json:"error,omitempty"` // the reason if it cannot be computed
 	OK          bool                  `json:"ok"`
 }
 
-// VerifyInvoices computes final documents again from their inputs: those named, or all of an order's cycle. each gets them in the order of
-// their payers.
+// VerifyInvoices recomputes the named final documents, or all of an order's cycle, from their inputs. each gets them
+// in the order of their payers.
 func (o *Office) VerifyInvoices(ctx context.Context, names []string, r InvoiceOrder, each func(*InvoiceVerified) error) error {
 	b, end, err := o.earlier(ctx)
 	if err != nil {
@@ -109,7 +109,8 @@ func (o *Office) finals(ctx context.Context, names []string, r *InvoiceOrder, vi
 	return refs, err
 }
 
-// earlier is a basis for what was closed before: it has facts and prices of all revisions and versions, and usage up to any cut.
+// earlier is a basis for recomputing earlier closes. It has facts and prices of all revisions and versions, and usage
+// up to any cut.
 func (o *Office) earlier(ctx context.Context) (b *invoicing.Basis, end func(), err error) {
 	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, nil, err
@@ -135,7 +136,7 @@ func (o *Office) earlier(ctx context.Context) (b *invoicing.Basis, end func(), e
 	return b, view.Close, nil
 }
 
-// usageKept is the first date of the cycles whose usage the warehouse has for sure; 0 if it keeps all.
+// usageKept is the first date of the cycles whose usage the warehouse is sure to have; 0 if it keeps all.
 func (o *Office) usageKept() registry.Date {
 	if o.KeepMonths == 0 {
 		return 0

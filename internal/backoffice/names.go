@@ -11,8 +11,8 @@ import (
 	"ratemill/internal/warehouse"
 )
 
-// A mistyped filter matches nothing, which looks as if nothing were wrong. So the filter's words are checked when it
-// matches nothing.
+// A mistyped filter matches nothing, which looks as if there were no problems. So the office checks the filter's
+// words if it matches nothing.
 
 // sourceKnown refuses names that no source of the project or of the ledger has.
 func (o *Office) sourceKnown(ctx context.Context, name string, more ...string) error {
@@ -62,7 +62,7 @@ func (o *Office) projectSources() map[string]bool {
 	return names
 }
 
-// nothingWaits says that a filter matched nothing, or refuses it if no record could ever match its words.
+// nothingWaits reports that a filter matched nothing, or refuses the filter if no record could ever match its words.
 func (o *Office) nothingWaits(ctx context.Context, w *warehouse.Warehouse, filter *warehouse.SuspenseFilter) (words string, err error) {
 	all, err := w.SuspenseWords(ctx)
 	if err != nil {

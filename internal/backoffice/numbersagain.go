@@ -13,8 +13,9 @@ import (
 	"ratemill/invoicing/terms"
 )
 
-// numbersAgain refuses to give numbers if documents have them already: the control store was restored from a backup, and somebody got the
-// documents that became final afterwards. ClickHouse has those of all ranges, and the folder of issued files those of single documents.
+// numbersAgain refuses to give numbers that documents already have. This happens if the control store was restored
+// from a backup, and documents became final and were sent after that backup. ClickHouse has the numbers of all
+// ranges, and the folder of issued files those of single documents.
 func (o *Office) numbersAgain(ctx context.Context, ids []string, r *InvoiceOrder) error {
 	if len(ids) == 0 {
 		return nil
@@ -69,7 +70,7 @@ func setNext(seller, text string, year int, next int64) string {
 	return command + ` --why "…"`
 }
 
-// numbersOfWarehouse are the ranges of which ClickHouse has later numbers.
+// numbersOfWarehouse returns the ranges with later numbers in ClickHouse.
 func (o *Office) numbersOfWarehouse(ctx context.Context, counters []*invoicing.Counter, ranges []sellerRange,
 	r *InvoiceOrder) (again []string, err error) {
 	if !o.hasWarehouse || r.Unasked {
@@ -95,8 +96,8 @@ func (o *Office) numbersOfWarehouse(ctx context.Context, counters []*invoicing.C
 	return again, err
 }
 
-// numbersOfFiles are the documents that are to become final and were issued before: the folder of issued files has them, with a number that
-// their range would give again.
+// numbersOfFiles returns the documents that are to become final but were already issued: the folder of issued files
+// has them with a number that their range would give again.
 func (o *Office) numbersOfFiles(ctx context.Context, counters []*invoicing.Counter, ranges []sellerRange, ids []string) (again []string,
 	err error) {
 	if o.Documents == "" {
@@ -138,7 +139,8 @@ func (o *Office) sellerOf(ctx context.Context, id string) (seller string, err er
 	return seller, err
 }
 
-// givenAgain says of a number in the folder of issued files that its range would give it again, "" if it would not.
+// givenAgain returns an error text if the range of a number in the folder of issued files would give it again, "" if
+// not.
 func givenAgain(counters []*invoicing.Counter, ranges []sellerRange, seller, id, number string, issued int) string {
 	for _, r := range ranges {
 		text := r.counter.Range

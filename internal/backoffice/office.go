@@ -17,20 +17,20 @@ import (
 	"ratemill/registry"
 )
 
-// Options are what an Office works with. Only the control store is always needed.
+// Options are the inputs of an Office. Only the control store is always needed.
 type Options struct {
 	Store     *control.Store
 	Warehouse func(context.Context) (*warehouse.Warehouse, error) // connects; called for each request that needs the warehouse
 	Project   string                                              // the project's folder
 	Topics    broker.Topics
 
-	Installation account.Installation // what the installation has for accounts, without the catalogue's documents
+	Installation account.Installation // the account features of the installation, without the catalogue's documents
 
 	InvoicesFrom registry.Date                    // the first date for which ratemill makes invoices; 0: from each account's beginning
 	Sink         func(installation string) string // name of the warehouse's sink in the control store
 
 	Documents string       // folder of the files of documents that were issued
-	Print     form.Options // how a document becomes a PDF
+	Print     form.Options // the printer of PDFs
 
 	KeepMonths int // of usage in the warehouse; 0 keeps all
 
@@ -45,7 +45,7 @@ func Connected(w *warehouse.Warehouse) func(context.Context) (*warehouse.Warehou
 	return func(context.Context) (*warehouse.Warehouse, error) { return w, nil }
 }
 
-// Office does what people order, and answers what they ask. Its methods may run at the same time.
+// Office carries out orders and answers queries. Its methods may run at the same time.
 type Office struct {
 	Options
 
@@ -92,7 +92,8 @@ func (o *Office) accounts(ctx context.Context) (*registry.View, error) {
 	return reg.View(), nil
 }
 
-// below is the registry as it is now, with statements, as far as some accounts need it that pay; close the view. None named: all of it.
+// below returns the present registry with statements, limited to the parts that the named paying accounts need;
+// without names, all of it. Close the view.
 func (o *Office) below(ctx context.Context, payers []string) (*registry.View, *registry.Statements, error) {
 	statements := registry.NewStatements()
 	if len(payers) > 0 {
@@ -113,20 +114,20 @@ func (o *Office) below(ctx context.Context, payers []string) (*registry.View, *r
 	return view, statements, nil
 }
 
-// Problem is the refusal of a request that is well-formed: things are not as it takes them to be, and somebody must look.
+// Problem is the refusal of a well-formed request whose assumptions are wrong, so that a person must look.
 type Problem struct {
 	Kind ProblemKind
 	Err  error
 }
 
-// ProblemKind is why a request is refused.
+// ProblemKind is the reason for refusing a request.
 type ProblemKind string
 
 // The kinds of problems.
 const (
-	Missing  ProblemKind = "missing"  // its object does not exist, or is elsewhere
+	Missing  ProblemKind = "missing"  // its object does not exist, or has moved
 	Conflict ProblemKind = "conflict" // the state of its object does not allow it
-	Invalid  ProblemKind = "invalid"  // what it brings has mistakes
+	Invalid  ProblemKind = "invalid"  // its content has mistakes
 )
 
 func (p *Problem) Error() string { return p.Err.Error() }

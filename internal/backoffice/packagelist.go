@@ -20,7 +20,7 @@ type ListedPackage struct {
 	Status  string         `json:"status"`        // pending, active, expired, inactive, cancelled, or two of them if usage decides that is not known
 	Bought  string         `json:"bought"`
 	From    string         `json:"from,omitempty"`          // begin of its time, or of that of the last renewal; empty: it has not begun
-	Ends    string         `json:"ends"`                    // of one that begins with its first use, by when it must begin
+	Ends    string         `json:"ends"`                    // latest beginning, if it begins with its first use
 	Cap     *int           `json:"cap,omitempty"`           // in percent; nil if the catalogue does not have the package
 	Renewal string         `json:"renewal"`                 // never, on_expiry, on_use_up
 	Renewed *int           `json:"renewed,omitempty"`       // how often; nil if usage decides that is not known
@@ -184,7 +184,7 @@ func (l *ListedPackage) status(b *hasPackage, p *rating.Package, stand rating.St
 	if !begun && !stand.Lapsed {
 		l.Ends = "begins with its first use, before " + l.Ends
 	}
-	if b.Renewal == registry.OnUseUp && begun && !counted { // only usage says whether it renewed
+	if b.Renewal == registry.OnUseUp && begun && !counted { // only usage decides whether it renewed
 		l.Ends += " or later"
 		if stand.Over {
 			l.Status = "active or " + l.Status

@@ -23,10 +23,10 @@ type PackageOrder struct {
 	Account string
 	Package string // NAME to buy, NAME/INSTANCE to cancel
 	SIM     string // an identifier; "" for the account
-	Cap     int    // in percent, in place of the catalogue's; -1 for that
-	Price   string // in place of the catalogue's, 0 for nothing; "" for that
+	Cap     int    // in percent, replaces the catalogue's; -1: the catalogue's
+	Price   string // replaces the catalogue's price, 0 for free; "": the catalogue's
 	Tax     string // tax class of the price, if no part gives it
-	Renewal string // in place of what the catalogue and the billing profile say; "" for that
+	Renewal string // replaces the renewal of the catalogue and the billing profile; "": theirs
 	AtEnd   bool   // cancel the renewal only
 	Notes   string
 }
@@ -113,7 +113,8 @@ func (d *accountDraft) mayBuy(r *PackageOrder, as account.Actor, when udr.Instan
 	return nil
 }
 
-// offered refuses a package that is not sold to the account at that time. A request that is repeated is no other purchase.
+// offered refuses a package that is not sold to the account at that time. A repeated request does not count as
+// another purchase.
 func (d *accountDraft) offered(r *PackageOrder, p *rating.Package, subject, name string, when udr.Instant, zone *time.Location) error {
 	if len(d.statements.Told(registry.KindPackage, subject)) > 0 && d.hasPackage(subject, name) {
 		return nil
@@ -147,7 +148,7 @@ func (d *accountDraft) hasPackage(subject, name string) bool {
 		func(s registry.KnownStatement) bool { return s.Name == name })
 }
 
-// environment refuses a package of a sandbox for those who pay, and the other way round.
+// environment refuses a sandbox package for a production account, and vice versa.
 func (d *accountDraft) environment(p *rating.Package, payer string, when udr.Instant) error {
 	profile := d.book.Profile(payer, when)
 	sandbox := profile != nil && profile.Sandbox()
@@ -161,8 +162,8 @@ func (d *accountDraft) environment(p *rating.Package, payer string, when udr.Ins
 	return nil
 }
 
-// packageInstance is a name that no package of the buyer ever had: of the request's key, so that the same request again is the
-// same package, or the next number.
+// packageInstance returns an unused name for a package of the buyer: the request's key, so that a repeated request is
+// the same package, or the next number.
 func (d *accountDraft) packageInstance(r *PackageOrder, subject string) string {
 	if r.Key != "" {
 		sum := sha256.Sum256([]byte(r.Key))
@@ -177,7 +178,7 @@ func (d *accountDraft) packageInstance(r *PackageOrder, subject string) string {
 	}
 }
 
-// packagePrice is the price of a package for a payer, in the payer's currency; 0 if nothing is charged.
+// packagePrice returns the price of a package for a payer, in the payer's currency; 0 if it is free.
 func (d *accountDraft) packagePrice(r *PackageOrder, name, price, its, payer string, when udr.Instant) (amount decimal.D, err error) {
 	currency := d.book.Account(payer, when).Currency
 	switch {
@@ -196,7 +197,8 @@ func (d *accountDraft) packagePrice(r *PackageOrder, name, price, its, payer str
 	return amount, err
 }
 
-// renews says when a package renews: as the buyer says, or the catalogue, or the billing profile of the payer.
+// renews returns the renewal of a package: that of the buyer, otherwise of the catalogue, otherwise of the payer's
+// billing profile.
 func (d *accountDraft) renews(r *PackageOrder, p *rating.Package, v *account.Package, payer string, price decimal.D,
 	when udr.Instant) error {
 	mode, who := r.Renewal, "--renewal"
@@ -261,7 +263,7 @@ func (d *accountDraft) chargePackage(r *PackageOrder, p *rating.Package, name, s
 	return nil
 }
 
-// CancelPackage ends a package at a time, or only its renewal. Its price is not given back.
+// CancelPackage ends a package at a time, or only its renewal. It does not refund the price.
 func (o *Office) CancelPackage(ctx context.Context, r PackageOrder) (*AccountChange, error) {
 	return o.changeAccounts(ctx, &r.AccountOrder, func(d *accountDraft) error {
 		when, as, err := d.account(r.Account)

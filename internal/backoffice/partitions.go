@@ -33,10 +33,10 @@ type StopRef struct {
 	Topic     string // one of TopicWords
 	Partition int
 	Offset    int64
-	Message   string // the hash of what is there; empty for any
+	Message   string // the hash of the message or rows; empty for any
 }
 
-// Stop is where a reader of a partition found something that cannot be right, and stopped.
+// Stop is a position at which a reader of a partition found something wrong, and stopped.
 type Stop struct {
 	Role       string    `json:"role"` // the reader
 	Topic      string    `json:"topic"`
@@ -44,17 +44,17 @@ type Stop struct {
 	Partition  int       `json:"partition"`
 	Offset     int64     `json:"offset"`
 	Kind       string    `json:"kind"`
-	Message    string    `json:"message"` // the hash of what is there: an order holds for exactly this
+	Message    string    `json:"message"` // the hash of the message or rows: an order applies only to exactly these
 	Since      time.Time `json:"since"`
 	Last       time.Time `json:"last"`
 	Process    string    `json:"process"`
 	Reason     string    `json:"reason"`
-	Skippable  bool      `json:"skippable"` // it can be ordered to go on without what is there
-	Skip       bool      `json:"skip"`      // it was ordered so
+	Skippable  bool      `json:"skippable"` // a person can order it to skip the message or rows
+	Skip       bool      `json:"skip"`      // a person ordered this
 	Who        string    `json:"who"`       // ordered it
 	Why        string    `json:"why"`
 	Ordered    time.Time `json:"ordered,omitzero"`
-	OrderedFor string    `json:"ordered_for"` // the reader whose stop the person had looked at
+	OrderedFor string    `json:"ordered_for"` // the reader whose stop the person saw
 	GoneOn     time.Time `json:"gone_on,omitzero"`
 }
 
@@ -66,7 +66,7 @@ func (o *Office) stop(s *control.Stop) Stop {
 	}
 }
 
-// Stops are the stopped partitions; with all, also those that have gone on.
+// Stops returns the stopped partitions; with all, also those that have continued.
 func (o *Office) Stops(ctx context.Context, all bool) ([]Stop, error) {
 	stops, err := o.Store.Stops(ctx, control.StopFilter{Open: !all})
 	answer := make([]Stop, len(stops))
@@ -100,7 +100,7 @@ func (o *Office) findStop(ctx context.Context, r *StopRef, open bool) (*control.
 	return found, nil
 }
 
-// StopContent is a stop with what is there: a message of the topic, or rows.
+// StopContent is a stop with its content: a message of the topic, or rows.
 type StopContent struct {
 	Stop
 	SkipMeans string                `json:"skip_means,omitempty"` // the effect of skipping
@@ -109,7 +109,7 @@ type StopContent struct {
 	Detail    []byte                `json:"-"` // the rows, as they are stored
 }
 
-// Stop is a stop with what is there.
+// Stop returns a stop with its content.
 func (o *Office) Stop(ctx context.Context, r StopRef) (*StopContent, error) {
 	s, err := o.findStop(ctx, &r, false)
 	if err != nil {
@@ -139,10 +139,10 @@ func (o *Office) skipMeans(s *control.Stop) string {
 	return "The message does not count. If it held records, the balance of their files stays off by them."
 }
 
-// StopOrder lets a stopped partition go on.
+// StopOrder lets a stopped partition continue.
 type StopOrder struct {
 	StopRef
-	Skip bool // without what is there, which StopRef.Message names; otherwise it tries again
+	Skip bool // skip the content that StopRef.Message names; otherwise the partition tries again
 	Who  string
 	Why  string // of a skip
 }
@@ -154,7 +154,7 @@ type StopOrdered struct {
 	SkipMeans string `json:"skip_means,omitempty"`
 }
 
-// OrderStop lets a stopped partition try again, or go on without what is there.
+// OrderStop lets a stopped partition try again, or skip the content at the stop.
 func (o *Office) OrderStop(ctx context.Context, r StopOrder) (*StopOrdered, error) {
 	if r.Skip {
 		if err := given(r.Why); err != nil {

@@ -22,14 +22,14 @@ import (
 	"ratemill/udr"
 )
 
-// PaymentOrder is what every change of payments says.
+// PaymentOrder has the fields that every change of payments has.
 type PaymentOrder struct {
 	Who, Why string
 	As       string // the account on whose behalf it is ordered; "" for the provider
 	DryRun   bool
 }
 
-// PaymentLine is what became of a line of a file of payments.
+// PaymentLine is the result of a line in a file of payments.
 type PaymentLine struct {
 	Line      int    `json:"line,omitempty"`
 	Reference string `json:"reference"`
@@ -43,7 +43,7 @@ type PaymentLine struct {
 	Why       string `json:"why,omitempty"`
 }
 
-// PaymentImport is what an import of payments did, or would do.
+// PaymentImport is the result of an import of payments, or of its dry run.
 type PaymentImport struct {
 	Revision uint64        `json:"revision,omitempty"` // of the facts; 0: nothing was changed
 	DryRun   bool          `json:"dry_run,omitempty"`
@@ -54,7 +54,7 @@ type PaymentImport struct {
 	Credits  int           `json:"credits"` // new lines of which a part pays no document
 }
 
-// paymentDraft is a change of payments in the making, in a transaction.
+// paymentDraft is a change of payments under construction, in a transaction.
 type paymentDraft struct {
 	tx         *store.Tx
 	view       *registry.View
@@ -71,8 +71,8 @@ type madePayment struct {
 	from  udr.Instant
 }
 
-// changePayments states payments, and folds them, in one transaction. If somebody else commits meanwhile, it reads
-// their facts and tries again.
+// changePayments states payments, and folds them, in one transaction. If another process commits meanwhile, it reads
+// the new facts and tries again.
 func (o *Office) changePayments(ctx context.Context, r *PaymentOrder, do func(*paymentDraft) error) (revision registry.Revision,
 	err error) {
 	if err := given(r.Why); err != nil && !r.DryRun {
@@ -109,7 +109,7 @@ func (o *Office) tryPayments(ctx context.Context, r *PaymentOrder, who *invoiceA
 	defer view.Close()
 	in := o.Installation
 	book := o.payments(view)
-	var refusal error // it is for people, and says nothing of the control store
+	var refusal error // it is for people, and does not mention the control store
 	err = o.Store.Change(ctx, "stating payments", func(tx *store.Tx) error {
 		d := &paymentDraft{tx: tx, view: view, statements: statements, book: account.NewBook(view, statements, &in),
 			now: udr.InstantOf(o.Now()), who: who}
@@ -148,8 +148,8 @@ func (o *Office) tryPayments(ctx context.Context, r *PaymentOrder, who *invoiceA
 	return revision, err
 }
 
-// payments folds facts of payments. What it makes of exposures is judged here; suspensions that end are for the role account, which sees
-// the payment as a change of facts.
+// payments folds facts of payments, and judges the new exposures. It leaves the end of suspensions to the role
+// account, which sees the payment as a change of facts.
 func (o *Office) payments(view *registry.View) *payment.Book {
 	settle := o.settle()
 	return &payment.Book{Number: view.AccountNumber, Settle: func(ctx context.Context, tx *store.Tx, payer uint32, currency string,
@@ -169,7 +169,7 @@ func (o *Office) followPayments(ctx context.Context) (*registry.View, error) {
 	}
 	view := reg.View()
 	_, err := o.payments(view).Follow(ctx, o.Store.DB, statements)
-	if err != nil && !errors.Is(err, control.ErrConflict) { // somebody else folds them
+	if err != nil && !errors.Is(err, control.ErrConflict) { // another process folds them
 		view.Close()
 		return nil, err
 	}
@@ -215,7 +215,8 @@ func (d *paymentDraft) add(id string, v *payment.Value) {
 	d.made = append(d.made, madePayment{id, v, udr.InstantOf(v.Date.UTC())})
 }
 
-// may refuses a payment of a payer whose documents the one who orders may not change; one of nobody known is for the provider.
+// may refuses a payment if the actor may not change its payer's documents. Only the provider may change a payment
+// without a known payer.
 func (d *paymentDraft) may(payer string) error {
 	if payer == "" && d.who.r != nil {
 		return conflict("nobody knows whose payment it is, so the provider decides about it; name its payer or its document")
@@ -292,13 +293,13 @@ type ListedPayment struct {
 	Currency  string `json:"currency"`
 	Pays      string `json:"pays,omitempty"`
 	Credit    string `json:"credit,omitempty"`
-	Named     string `json:"named,omitempty"` // the document that it names, if it pays nothing of it
+	Named     string `json:"named,omitempty"` // the document that it names, if it does not pay any of it
 }
 
-// PaymentQuestion says which payments are asked for.
+// PaymentQuestion selects payments.
 type PaymentQuestion struct {
 	Payer   string
-	Credits bool   // those of which a part pays no document
+	Credits bool   // only those with an unassigned part
 	As      string // the account on whose behalf it is asked; "" for the provider
 }
 
@@ -362,7 +363,7 @@ func payerNumber(view *registry.View, id string) (*uint32, error) {
 	return &number, nil
 }
 
-// OpenDocument is what is open of a final document.
+// OpenDocument is the open amount of a final document.
 type OpenDocument struct {
 	Number   string `json:"number"`
 	Document string `json:"document"`
@@ -375,17 +376,17 @@ type OpenDocument struct {
 	Credited string `json:"credited,omitempty"`
 	Paid     string `json:"paid,omitempty"`
 	Off      string `json:"written_off,omitempty"`
-	Disputed string `json:"disputed,omitempty"` // of what is open
+	Disputed string `json:"disputed,omitempty"` // disputed part of the open amount
 	Open     string `json:"open"`
 	Currency string `json:"currency"`
 }
 
-// OpenQuestion says which documents are asked for.
+// OpenQuestion selects documents.
 type OpenQuestion struct {
 	Payer    string
 	Document string // number or id
 	As       string // the account on whose behalf it is asked; "" for the provider
-	All      bool   // also those of which nothing is open
+	All      bool   // also those without an open amount
 	Overdue  bool   // only those that are overdue
 }
 

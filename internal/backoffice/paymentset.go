@@ -11,12 +11,12 @@ import (
 	"ratemill/udr"
 )
 
-// AssignOrder says what of a payment's credit pays a document.
+// AssignOrder is the part of a payment's credit that pays a document.
 type AssignOrder struct {
 	PaymentOrder
 	Reference string
 	Document  string // number or id
-	Amount    string // "" for as much as is open and there
+	Amount    string // "" for as much as possible
 }
 
 // AssignPayment lets the credit of a payment pay a document.
@@ -52,12 +52,12 @@ func (o *Office) AssignPayment(ctx context.Context, r AssignOrder) (*PaymentLine
 	return line, err
 }
 
-// again states a payment once more, as of the time that it has.
+// again states a payment once more, with its original time.
 func (d *paymentDraft) again(id string, v *payment.Value) {
 	d.made = append(d.made, madePayment{id, v, d.since(id)})
 }
 
-// since is the time from which the last statement of a payment holds: a correction is one for the same time.
+// since returns the time of the last statement about a payment. A correction is a statement with the same time.
 func (d *paymentDraft) since(id string) (from udr.Instant) {
 	for _, s := range registry.HeldStatements(d.statements.Told(registry.KindPayment, id), d.statements.Revision()) {
 		from = s.From
@@ -73,7 +73,7 @@ func (d *paymentDraft) payment(reference string) (*payment.Value, error) {
 	return v, err
 }
 
-// WithdrawPayment takes back a payment that was stated by mistake: as if it had never been stated.
+// WithdrawPayment withdraws a payment that was stated by mistake, as if it had never been stated.
 func (o *Office) WithdrawPayment(ctx context.Context, reference string, r PaymentOrder) (*PaymentLine, error) {
 	line := &PaymentLine{Reference: reference, Result: "withdrawn"}
 	_, err := o.changePayments(ctx, &r, func(d *paymentDraft) error {
@@ -91,7 +91,7 @@ func (o *Office) WithdrawPayment(ctx context.Context, reference string, r Paymen
 	return line, err
 }
 
-// WriteOff says that nobody expects any more what is open of a document.
+// WriteOff writes off the open amount of a document.
 func (o *Office) WriteOff(ctx context.Context, document string, r PaymentOrder) (*PaymentLine, error) {
 	line := &PaymentLine{Result: "written_off"}
 	_, err := o.changePayments(ctx, &r, func(d *paymentDraft) error {
@@ -114,14 +114,15 @@ func (o *Office) WriteOff(ctx context.Context, document string, r PaymentOrder) 
 	return line, err
 }
 
-// DisputeOrder says what a payer contests of a document.
+// DisputeOrder is the amount of a document that a payer disputes.
 type DisputeOrder struct {
 	PaymentOrder
 	Document string // number or id
-	Amount   string // "" for all that is open
+	Amount   string // "" for the whole open amount
 }
 
-// Dispute notes that a payer contests a document, or an amount of it. Credit notes settle it, and WithdrawPayment ends it.
+// Dispute records that a payer disputes a document, or an amount of it. Credit notes settle it, and WithdrawPayment
+// ends it.
 func (o *Office) Dispute(ctx context.Context, r DisputeOrder) (*PaymentLine, error) {
 	view, err := o.followPayments(ctx)
 	if err != nil {
@@ -146,7 +147,7 @@ func (o *Office) Dispute(ctx context.Context, r DisputeOrder) (*PaymentLine, err
 	return line, err
 }
 
-// disputed is what payers contest of documents, by their ids.
+// disputed returns the disputed amounts of documents, by their ids.
 func (o *Office) disputed(ctx context.Context) (map[string]string, error) {
 	open, err := payment.List(ctx, o.Store.DB, payment.Question{Open: true, Disputed: true})
 	all := map[string]string{}
@@ -158,7 +159,7 @@ func (o *Office) disputed(ctx context.Context) (map[string]string, error) {
 	return all, err
 }
 
-// disputable is the amount that a payer contests of a document: a part of what is open, or all of it.
+// disputable returns the amount of a dispute: a part of the open amount of a document, or all of it.
 func disputable(of *payment.Receivable, text string) (decimal.D, error) {
 	open, err := of.Open()
 	switch {
@@ -194,7 +195,7 @@ func (d *paymentDraft) document(ctx context.Context, name string) (*payment.Rece
 	return of, d.may(of.Payer)
 }
 
-// note states a fact about what is open of one document, under a new reference, and says so in the answer.
+// note states a fact about the open amount of one document under a new reference, and adds it to the answer.
 func (d *paymentDraft) note(line *PaymentLine, what string, v *payment.Value) {
 	line.Reference = d.free(what + v.Document)
 	line.Payer, line.Currency, line.Amount, line.Date = v.Payer, v.Currency, money(v.Amount, v.Currency), v.Date.String()

@@ -27,7 +27,7 @@ const (
 	fetchedUntil = time.Minute
 )
 
-// unfetchedError says that a record's file cannot be fetched, and why.
+// unfetchedError is the reason why a record's file cannot be fetched.
 type unfetchedError struct {
 	File string
 	Why  string
@@ -37,7 +37,7 @@ func (e *unfetchedError) Error() string {
 	return fmt.Sprintf("%s cannot be fetched: %s; give a copy of it with --file", e.File, e.Why)
 }
 
-// BrokenProjectError says that the project cannot be read.
+// BrokenProjectError means that the project cannot be read.
 type BrokenProjectError struct {
 	Project string
 	List    diag.List // its mistakes
@@ -47,8 +47,8 @@ func (e *BrokenProjectError) Error() string {
 	return fmt.Sprintf("the project in %s, which says where files are, has %s", e.Project, counted(e.List.Errors(), "error"))
 }
 
-// sourceNow is the source in the current project, which says how to reach its server; nil if the project no longer has
-// it.
+// sourceNow returns the source in the current project, which has the address of its server; nil if the project no
+// longer has it.
 func (o *Office) sourceNow(name string) (*source.Source, error) {
 	p, list := project.LoadDir(o.Project)
 	if p == nil {

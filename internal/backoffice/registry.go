@@ -118,7 +118,7 @@ func day(at udr.Instant, zone *time.Location) string {
 // AccountSIMs are the SIMs that an account owns at a time.
 type AccountSIMs struct {
 	SIMs []SIM `json:"sims"`
-	All  int   `json:"all"` // how many it owns; SIMs may have fewer
+	All  int   `json:"all"` // number of SIMs that it owns; SIMs may list fewer
 }
 
 // SIM is a SIM at a time, with its identifiers of each kind.

@@ -18,14 +18,14 @@ type RetryRequest struct {
 	IDs    []string // of records, or the beginning of a file's id for all its waiting records
 	Filter SuspenseFilter
 	Who    string
-	Anyway string // the reason to rate records whose copies were rated; empty not to
+	Anyway string // the reason to rate records whose copies were rated; empty: do not rate them
 }
 
 // Ordered are the retries that a RetryRequest became.
 type Ordered struct {
 	Retries []RetryBatch `json:"retries"`
 	Claimed int          `json:"claimed"` // left out: already in a retry or a drop
-	Unkept  int          `json:"unkept"`  // left out: it stands for the rest of a file, whose content was not kept
+	Unkept  int          `json:"unkept"`  // left out: it represents the rest of a file, whose content was not kept
 }
 
 // RetryBatch is a number of records that are retried as a file.
@@ -175,7 +175,7 @@ func waitForRetry(ctx context.Context, store *control.Store, number int64, after
 	}
 }
 
-// Retry is a retry or a drop, and how far it is.
+// Retry is a retry or a drop, with its progress.
 type Retry struct {
 	Number  int64     `json:"number"`
 	What    string    `json:"what"`
@@ -185,7 +185,7 @@ type Retry struct {
 	Who     string    `json:"who"`
 	File    string    `json:"file"` // its id, once it is done
 	*RetryCounts
-	Why string `json:"why"` // it was ordered, or has failed
+	Why string `json:"why"` // time of the order, or of the failure
 }
 
 func retry(r *control.Retry) Retry {
@@ -213,7 +213,7 @@ func (o *Office) Retries(ctx context.Context) ([]Retry, error) {
 	return answer, nil
 }
 
-// progress is how far a retry is.
+// progress returns the progress of a retry.
 func (o *Office) progress(ctx context.Context, w *warehouse.Warehouse, r *control.Retry) (Retry, error) {
 	is := retry(r)
 	switch r.State {

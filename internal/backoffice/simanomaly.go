@@ -35,7 +35,7 @@ type SIMAnomaly struct {
 	Threshold  string `json:"threshold"` // 0 of a device
 	Before     string `json:"before"`    // a count, or 14 digits of an IMEI
 	After      string `json:"after"`
-	Record     string `json:"record"` // ratemill explain shows it; empty of what a SIM did not do
+	Record     string `json:"record"` // ratemill explain shows it; empty for absences
 }
 
 // ForPeople is the anomaly with the digits of devices and the id of the record shortened.
@@ -47,7 +47,7 @@ func (a SIMAnomaly) ForPeople() SIMAnomaly {
 	return a
 }
 
-// SIMAnomalies are anomalies of SIMs, and whether there are more.
+// SIMAnomalies has anomalies of SIMs, and reports whether there are more.
 type SIMAnomalies struct {
 	Anomalies []SIMAnomaly `json:"anomalies"`
 	More      bool         `json:"more"`
@@ -111,7 +111,7 @@ type datedAnomaly struct {
 	SIMAnomaly
 }
 
-// absences are what SIMs did not do. No record says it, so it is in the control store.
+// absences returns missing records of SIMs. No record causes these events, so they are in the control store.
 func (o *Office) absences(ctx context.Context, r *simReading, chosen warehouse.AnomalyFilter) (all []datedAnomaly, err error) {
 	if err := simstate.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, err

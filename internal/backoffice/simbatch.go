@@ -22,13 +22,13 @@ import (
 
 // BatchOrder asks for the changes of SIMs in a CSV file.
 type BatchOrder struct {
-	SIMOrder        // At is for lines without a date; Key says nothing
+	SIMOrder        // At is for lines without a date; Key is not used
 	ID       string // "" for one that follows from the content: a file is run once
 	Atomic   bool   // all lines or none
 	Portion  int    // lines in one change set; 0 for 5,000
 }
 
-// BatchLine is a line of a batch with what became of it.
+// BatchLine is a line of a batch with its result.
 type BatchLine struct {
 	Line      int    `json:"line"` // from 1, without the header
 	SIM       string `json:"sim"`
@@ -39,7 +39,7 @@ type BatchLine struct {
 	Why       string `json:"why"`
 }
 
-// BatchDone is what a batch did.
+// BatchDone is the result of a batch.
 type BatchDone struct {
 	ID      string `json:"batch"`
 	Lines   int    `json:"lines"`
@@ -50,7 +50,7 @@ type BatchDone struct {
 	DryRun  bool   `json:"dry_run,omitempty"`
 	Undone  bool   `json:"undone,omitempty"` // it is atomic, and lines were refused: nothing was changed
 
-	Notes []string `json:"notes,omitempty"` // from which file on it counts for rating, if it states something of the past
+	Notes []string `json:"notes,omitempty"` // the first file for which it counts in rating, if it has statements about the past
 }
 
 // The bounds of batches.
@@ -180,10 +180,10 @@ type batch struct {
 	newest registry.Revision // that states something of the past
 }
 
-// RunBatch changes SIMs by the lines of a CSV file, some at a time: each portion is one change set, and the position of
-// the batch moves in the same transaction. Run again with the same id, it goes on where it was, so that a crash loses and
-// doubles nothing. each gets the result of every line in order, those of earlier runs too. A line that is refused harms
-// no other, unless the batch is atomic.
+// RunBatch changes SIMs by the lines of a CSV file, some at a time: each portion is one change set, and the position
+// of the batch moves in the same transaction. If you run it again with the same id, it continues at its position, so
+// a crash neither loses nor doubles a line. each gets the result of every line in order, including those of earlier
+// runs. A refused line does not affect others, unless the batch is atomic.
 func (o *Office) RunBatch(ctx context.Context, name string, from io.Reader, order BatchOrder,
 	each func(BatchLine) error) (*BatchDone, error) {
 	if err := given(order.Why); err != nil && !order.DryRun {
@@ -228,7 +228,7 @@ func (o *Office) RunBatch(ctx context.Context, name string, from io.Reader, orde
 	return &b.done, nil
 }
 
-// begin finds where the batch goes on, and gives the results of the lines before.
+// begin finds the line at which the batch continues, and passes on the results of the lines before.
 func (b *batch) begin(ctx context.Context) (at int, err error) {
 	var table simstate.Table
 	its, known, err := table.BatchOf(ctx, b.Store.DB, b.order.ID)
@@ -369,7 +369,8 @@ func (b *batch) outcome(at int, results []simMade) (lines []simstate.BatchLine) 
 	return lines
 }
 
-// imagine takes what a dry run would make as known, so that later lines about the same SIMs are judged by it.
+// imagine adds the changes of a dry run to the known facts, so that later lines about the same SIMs are judged by
+// them.
 func (d *simDraft) imagine(results []simMade) error {
 	changes := &registry.Changes{Revision: d.rev + 1}
 	for i := range results {

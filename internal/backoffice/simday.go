@@ -15,7 +15,7 @@ import (
 type SIMDayRequest struct {
 	Identifier string // any of the SIM's
 	At         time.Time
-	OnDay      bool // a day is named, not a time
+	OnDay      bool // the request has a day, not a time
 }
 
 // SIMDay is the state of a SIM on a day: its owner, the plans that rate its usage at each tier, and the records of that
@@ -37,7 +37,7 @@ type SIMRecord struct {
 	Country  string    `json:"country"`
 	Account  string    `json:"account"`
 	Plan     string    `json:"plan"`
-	Amount   string    `json:"amount"` // what the SIM's account pays
+	Amount   string    `json:"amount"` // charge of the SIM's account
 	Currency string    `json:"currency"`
 }
 

@@ -16,7 +16,7 @@ import (
 	"ratemill/udr"
 )
 
-// SIMQuestion asks about SIMs at a time.
+// SIMQuestion is a query about SIMs at a time.
 type SIMQuestion struct {
 	As string    // the account on whose behalf it is asked; "" for the provider
 	At time.Time // zero for now
@@ -42,20 +42,20 @@ type ListedSIM struct {
 	Since   string `json:"since"` // of the state; without one, of the owner
 }
 
-// ListedSIMs are SIMs, and how many there are.
+// ListedSIMs has SIMs, and their total number.
 type ListedSIMs struct {
 	SIMs []ListedSIM `json:"sims"`
 	All  int         `json:"all"` // SIMs may have fewer
 }
 
-// simReading is a question about SIMs.
+// simReading is a query about SIMs, with the known facts about them.
 type simReading struct {
 	*simDraft
 	at     udr.Instant
 	reader *life.Reader
 }
 
-// readSIMs reads what is known of all SIMs, or of the one with an identifier.
+// readSIMs reads the facts about all SIMs, or about the one with an identifier.
 func (o *Office) readSIMs(ctx context.Context, q SIMQuestion, sim string) (*simReading, error) {
 	d, err := o.simDraft(ctx, &SIMOrder{As: q.As}, sim)
 	if err != nil {
@@ -105,7 +105,7 @@ func (o *Office) ListSIMs(ctx context.Context, q SIMQuestion, f SIMFilter) (*Lis
 	return answer, nil
 }
 
-// accounts are the numbers of the accounts whose SIMs are asked for.
+// accounts returns the numbers of the accounts whose SIMs are requested.
 func (r *simReading) accounts(id string) (map[uint32]bool, error) {
 	in := map[uint32]bool{}
 	top := cmp.Or(id, r.as.Account)
@@ -129,7 +129,7 @@ func (r *simReading) accounts(id string) (map[uint32]bool, error) {
 	return in, nil
 }
 
-// filters refuses words that match nothing because there is no such thing.
+// filters refuses words that can match nothing because they name nothing that exists.
 func (r *simReading) filters(f SIMFilter, states map[string]bool) error {
 	if f.Plan != "" && r.catalogue != nil && !slices.Contains(r.catalogue.Plans(), f.Plan) {
 		return &Problem{Missing, fmt.Errorf("the catalogue has no plan %s%s", f.Plan, orAll(diag.Suggest(f.Plan, r.catalogue.Plans()),
@@ -175,17 +175,17 @@ func (r *simReading) listed(sim uint32, own registry.Ownership, stay *life.Stay,
 	return l
 }
 
-// FullSIM is all that is known of a SIM at a time.
+// FullSIM has all known values of a SIM at a time.
 type FullSIM struct {
 	SIM
 	State      string            `json:"state,omitempty"`
-	Core       string            `json:"core,omitempty"` // what the state means in any model
+	Core       string            `json:"core,omitempty"` // core of the state: its meaning in any model
 	StateSince string            `json:"state_since,omitempty"`
 	StateBy    string            `json:"state_by,omitempty"` // request, assignment, usage, time, account
 	Who        string            `json:"who,omitempty"`
 	Why        string            `json:"why,omitempty"`
 	Cause      string            `json:"cause,omitempty"`
-	Next       []string          `json:"next"` // states that somebody can choose
+	Next       []string          `json:"next"` // states that a person can choose
 	Payer      string            `json:"payer"`
 	Status     string            `json:"account_status,omitempty"`
 	Lifecycle  string            `json:"lifecycle,omitempty"` // with its version and overrides
@@ -193,7 +193,7 @@ type FullSIM struct {
 	Limit      *SIMLimit         `json:"time_limit,omitempty"`
 	Settings   map[string]string `json:"settings"`
 	Network    *SIMNetwork       `json:"network,omitempty"`
-	Ahead      []string          `json:"ahead,omitempty"` // what is stated for later times
+	Ahead      []string          `json:"ahead,omitempty"` // statements about later times
 }
 
 // SIMLimit is the time limit that ends a state.
@@ -212,10 +212,10 @@ type SIMNetwork struct {
 	Attempts int    `json:"attempts"`
 	Why      string `json:"why,omitempty"`
 	NextAt   string `json:"next_at,omitempty"`
-	Limit    string `json:"limit,omitempty"` // that asks for it, if the state does not
+	Limit    string `json:"limit,omitempty"` // cause that needs it, if the state does not
 }
 
-// ShowSIM is all that is known of a SIM.
+// ShowSIM returns all known values of a SIM.
 func (o *Office) ShowSIM(ctx context.Context, text string, q SIMQuestion) (*FullSIM, error) {
 	r, err := o.readSIMs(ctx, q, text)
 	if err != nil {
@@ -276,7 +276,7 @@ func (r *simReading) one(text string) (uint32, registry.Ownership, error) {
 	return sim, own, nil
 }
 
-// fillState fills in the state of a SIM, why it has it, and what ends it.
+// fillState fills in the state of a SIM, its cause and its end.
 func (o *Office) fillState(ctx context.Context, r *simReading, full *FullSIM, own registry.Ownership) error {
 	var table simstate.Table
 	used, err := table.UsageOf(ctx, o.Store.DB, full.Number)
@@ -328,8 +328,9 @@ func (o *Office) fillState(ctx context.Context, r *simReading, full *FullSIM, ow
 	return nil
 }
 
-// SIMHistory is all that was ever stated of a SIM, in the order of time: when it holds, when it became known, who said it,
-// why, and because of what. An account sees what held while it owned the SIM.
+// SIMHistory returns all facts ever stated about a SIM, in the order of time. Each has its time of validity, the time
+// at which it became known, and its origin: person, reason and cause. An account sees the facts of the times during
+// which it owned the SIM.
 func (o *Office) SIMHistory(ctx context.Context, text string, as string) ([]Fact, error) {
 	r, err := o.readSIMs(ctx, SIMQuestion{As: as}, text)
 	if err != nil {

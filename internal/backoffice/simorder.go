@@ -20,7 +20,7 @@ import (
 	"ratemill/udr"
 )
 
-// SIMOrder is what every change of SIMs says.
+// SIMOrder has the fields that every change of SIMs has.
 type SIMOrder struct {
 	Who, Why string
 	As       string // the account on whose behalf it is asked; "" for the provider
@@ -30,11 +30,11 @@ type SIMOrder struct {
 	Key      string // of the request: the same key again changes nothing. Empty for none
 }
 
-// SIMWish is one change that somebody asks for a SIM: by a command, or by a line of a batch.
+// SIMWish is one requested change of a SIM, from a command or a line of a batch.
 type SIMWish struct {
 	SIM  string // an identifier
 	Do   string // one of SIMOperations
-	To   string // the state, the account, the plan, or what is set; "" ends what is set
+	To   string // the state, the account, the plan, or the new value of a setting; "" ends a setting
 	Kind string // for set: one of SIMSettings
 	Plan string // for move: "" for the one that it has, or the default of another payer's account
 	Keep bool   // for move: the SIM stays in its state with another payer too
@@ -63,7 +63,7 @@ type SIMFact struct {
 	Cause string `json:"cause"`
 }
 
-// SIMChange is what a change of a SIM made, or would make.
+// SIMChange is the result of a change of a SIM, or of its dry run.
 type SIMChange struct {
 	SIM      uint32    `json:"sim"`
 	Revision uint64    `json:"revision,omitempty"` // 0: nothing was changed
@@ -72,8 +72,8 @@ type SIMChange struct {
 	Notes    []string  `json:"notes,omitempty"` // what to know about it
 }
 
-// ChangeSIM sets the state of a SIM, moves it, changes its plan, or sets something else of it. What follows from a new
-// state is in the same change set.
+// ChangeSIM sets the state of a SIM, moves it, changes its plan, or changes a setting. The same change set contains
+// the effects of a new state.
 func (o *Office) ChangeSIM(ctx context.Context, order SIMOrder, wish SIMWish) (*SIMChange, error) {
 	if err := given(order.Why); err != nil && !order.DryRun {
 		return nil, err
@@ -105,7 +105,7 @@ func (o *Office) ChangeSIM(ctx context.Context, order SIMOrder, wish SIMWish) (*
 	return answer, nil
 }
 
-// simDraft is changes of SIMs in the making.
+// simDraft is a change set of SIMs under construction.
 type simDraft struct {
 	*accountDraft
 	rev   registry.Revision
@@ -117,7 +117,7 @@ type simDraft struct {
 	given map[givenKey]account.Given
 	owed  []account.CreditRow // by payers: their policies may block activations
 
-	only     []udr.Identifier       // of the SIM that is concerned; nil: any SIM may be
+	only     []udr.Identifier       // of the affected SIM; nil: any SIM may be affected
 	imagined map[uint32][]life.Told // by a dry run
 	clock    func() time.Time
 }
@@ -135,10 +135,10 @@ type simLine struct {
 	wrong error // it cannot be understood
 }
 
-// simMade is what a wish makes.
+// simMade is the result of a wish.
 type simMade struct {
 	err   error // it is refused
-	again bool  // its cause is known: it was made before
+	again bool  // its cause is known, because it was made before
 	sim   uint32
 	cause string
 	when  udr.Instant
@@ -152,7 +152,7 @@ type simMade struct {
 	owners     []registry.OwnershipFact
 	statements []registry.Statement
 	judged     *simstate.Judged  // nil: no state changes
-	asks       *simstate.Request // the network, before a state holds
+	asks       *simstate.Request // request to the network, before the state takes effect
 }
 
 func (m *simMade) note(format string, args ...any) {
@@ -168,7 +168,7 @@ func (m *simMade) statesNothing() bool {
 	return len(m.owners)+len(m.statements) == 0 && (m.judged == nil || len(m.judged.Facts) == 0)
 }
 
-// simDraft reads all that is known of accounts, and of SIMs: of all, or of the one with an identifier.
+// simDraft reads the facts about accounts, and about all SIMs or the one with an identifier.
 func (o *Office) simDraft(ctx context.Context, order *SIMOrder, sim string) (*simDraft, error) {
 	catalogue, err := o.catalogueNow()
 	if err != nil {
@@ -194,7 +194,7 @@ func (d *simDraft) close() {
 	}
 }
 
-// refresh reads what became known since.
+// refresh reads the facts that became known since.
 func (d *simDraft) refresh(ctx context.Context, from *control.Store) error {
 	d.close()
 	if d.only != nil {
@@ -226,7 +226,7 @@ func (d *simDraft) refresh(ctx context.Context, from *control.Store) error {
 	return d.reopen()
 }
 
-// reopen opens what is known.
+// reopen opens the view of the known facts.
 func (d *simDraft) reopen() error {
 	d.now = d.clock()
 	d.changes = &registry.Changes{Revision: d.rev + 1}
@@ -242,11 +242,11 @@ func (d *simDraft) reopen() error {
 	return err
 }
 
-// errNothingWritten rolls a transaction back that was to show what would happen.
+// errNothingWritten rolls back the transaction of a dry run.
 var errNothingWritten = errors.New("back office: nothing is written")
 
 // portion makes one change set of some lines. save is called in its transaction, if there is one, with their results.
-// If somebody else commits meanwhile, it reads the registry again and remakes the change set.
+// If another process commits meanwhile, it reads the registry again and remakes the change set.
 func (o *Office) portion(ctx context.Context, d *simDraft, lines []simLine, save func(*store.Tx,
 	[]simMade) error) (results []simMade, err error) {
 	for {
@@ -308,7 +308,7 @@ func (o *Office) writePortion(ctx context.Context, tx *store.Tx, d *simDraft, re
 	return save(tx, results)
 }
 
-// evaluate says what lines make, each of another SIM. A line that is refused makes nothing.
+// evaluate computes the results of lines, each about another SIM. A refused line has no effect.
 func (d *simDraft) evaluate(ctx context.Context, tx *store.Tx, lines []simLine) ([]simMade, *registry.Changes, error) {
 	results := make([]simMade, len(lines))
 	var sims []uint32
@@ -382,7 +382,7 @@ func (d *simDraft) sim(w *SIMWish) (uint32, error) {
 	return sim, nil
 }
 
-// make says what a wish makes.
+// make computes the result of a wish.
 func (d *simDraft) make(m *simMade, l *simLine) error {
 	if err := d.moment(m, l.at); err != nil {
 		return err
@@ -453,7 +453,7 @@ func (d *simDraft) moment(m *simMade, at string) error {
 	return nil
 }
 
-// ownerNear is the owner of a SIM now; the next one, if it has none now; else the last one.
+// ownerNear returns the present owner of a SIM. If it has none, it returns the next owner, otherwise the last one.
 func (d *simDraft) ownerNear(sim uint32, now udr.Instant) (owner uint32, asked udr.Instant, ok bool) {
 	if own, ok := d.view.Owner(sim, now, d.rev); ok {
 		return own.Account, now, true
@@ -470,7 +470,7 @@ func (d *simDraft) ownerNear(sim uint32, now udr.Instant) (owner uint32, asked u
 	return owner, asked, ok
 }
 
-// add adds what a wish made to a change set: facts of one cause have one place.
+// add adds the result of a wish to a change set. Facts of one cause share its index.
 func (m *simMade) add(changes *registry.Changes) {
 	if m.statesNothing() {
 		return
@@ -504,7 +504,7 @@ func (m *simMade) add(changes *registry.Changes) {
 	}
 }
 
-// facts are those of a change, for people.
+// facts returns the facts of a change, for people.
 func (d *simDraft) facts(m *simMade) []SIMFact {
 	all := []SIMFact{}
 	if m.again {

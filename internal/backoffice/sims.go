@@ -15,9 +15,9 @@ import (
 	"ratemill/udr"
 )
 
-// simsOf finds the SIMs that an identifier names or ever named: an ICCID, IMSI, MSISDN, IMEI, EID or name, in people's
-// notation, with its kind and a colon before it if ambiguous ("imsi:214070050000011"). So a number that a SIM had last
-// year still finds it.
+// simsOf finds the SIMs that an identifier names or ever named: an ICCID, IMSI, MSISDN, IMEI, EID or name, in
+// people's notation, with its kind and a colon before it if ambiguous ("imsi:214070050000011"). So a number that a
+// SIM had last year still finds the SIM.
 func simsOf(view *registry.View, text string) ([]uint32, error) {
 	var sims []uint32
 	for _, id := range meant(text) {
@@ -32,7 +32,7 @@ func simsOf(view *registry.View, text string) ([]uint32, error) {
 	return sims, nil
 }
 
-// oneSIM is simsOf if only one is allowed.
+// oneSIM does the same as simsOf, but allows only one SIM.
 func oneSIM(view *registry.View, text string) (uint32, error) {
 	sims, err := simsOf(view, text)
 	if err != nil {

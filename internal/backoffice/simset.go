@@ -11,13 +11,13 @@ import (
 	"ratemill/registry/life"
 )
 
-// The settings of a SIM that are no resources.
+// The settings of a SIM that are not resources.
 const (
 	simGroup         = "group"
 	simLimitOverride = "usage_limit_override"
 )
 
-// SIMSettings are what can be set of a SIM.
+// SIMSettings are the settings of a SIM that can be changed.
 var SIMSettings = append(slices.Clone(account.SettingKinds), simGroup, simLimitOverride)
 
 // set sets a resource, the group or the limits of a SIM. An empty value ends it.
@@ -55,7 +55,7 @@ func (d *simDraft) set(m *simMade, kind, value string) error {
 	return nil
 }
 
-// stateOfSIM adds a statement about a SIM, unless it holds already.
+// stateOfSIM adds a statement about a SIM, unless it is already valid.
 func (d *simDraft) stateOfSIM(m *simMade, kind registry.Kind, name string, value []byte) {
 	subject := registry.SubjectOf(m.sim)
 	if s, ok := d.statements.At(kind, subject, name, m.when, d.rev); ok && string(s.Value) == string(value) {
@@ -64,7 +64,7 @@ func (d *simDraft) stateOfSIM(m *simMade, kind registry.Kind, name string, value
 	m.statements = append(m.statements, registry.Statement{Kind: kind, Subject: subject, Name: name, From: m.when, Value: value})
 }
 
-// endOfSIM ends what holds of a SIM, if anything does.
+// endOfSIM ends the valid statement about a SIM, if there is one.
 func (d *simDraft) endOfSIM(m *simMade, kind registry.Kind, name string) error {
 	subject := registry.SubjectOf(m.sim)
 	if _, ok := d.statements.At(kind, subject, name, m.when, d.rev); ok {
@@ -73,8 +73,8 @@ func (d *simDraft) endOfSIM(m *simMade, kind registry.Kind, name string) error {
 	return nil
 }
 
-// setOverride lifts the limits that suspend a SIM, by rules of its own: those of its account with this difference. Rating
-// reads the rules of a SIM from its state, so the state is stated again with them.
+// setOverride lifts the limits that suspend a SIM. It gives the SIM rules of its own: those of its account with this
+// difference. Rating reads the rules of a SIM from its state, so it states the state again with them.
 func (d *simDraft) setOverride(m *simMade, value string) error {
 	now, ok := d.lives.Settings(m.sim, m.owner, m.when)
 	if !ok || d.catalogue == nil {
@@ -122,8 +122,8 @@ func (d *simDraft) setOverride(m *simMade, value string) error {
 	return d.underNewRules(m, rules)
 }
 
-// underNewRules states the state of a SIM again, with other rules. A state that a time limit or usage ends goes on by the
-// rules with which it began: stated again, it would begin anew.
+// underNewRules states the state of a SIM again, with other rules. A state that a time limit or usage ends keeps the
+// rules with which it began, because its time limits and counts would otherwise start again.
 func (d *simDraft) underNewRules(m *simMade, rules life.Rules) error {
 	stays, err := d.stays(m.sim, m.when)
 	if err != nil {

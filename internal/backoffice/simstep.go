@@ -24,7 +24,7 @@ func (d *simDraft) idle(id string, when udr.Instant) string {
 
 func (d *simDraft) path(id string, when udr.Instant) []string { return account.Path(d.book, id, when) }
 
-// stays are the states of a SIM, those dated ahead and the time limits due by a time included.
+// stays returns the states of a SIM, including those for future times and the effects of time limits due by a time.
 func (d *simDraft) stays(sim uint32, until udr.Instant) ([]life.Stay, error) {
 	events, err := d.lives.Events(sim, d.told[sim], d.used[sim])
 	if err != nil {
@@ -33,7 +33,7 @@ func (d *simDraft) stays(sim uint32, until udr.Instant) ([]life.Stay, error) {
 	return life.States(events, max(until, udr.InstantOf(d.now))), nil
 }
 
-// judge adds the states that a SIM gets, and what follows from them.
+// judge adds the states that a SIM gets, and their effects.
 func (d *simDraft) judge(m *simMade, news ...life.Event) error {
 	s, err := d.lives.Judge(m.sim, d.told[m.sim], d.used[m.sim], udr.InstantOf(d.now), m.cause, news...)
 	if err != nil {
@@ -81,7 +81,7 @@ func (d *simDraft) state(m *simMade, to string) error {
 	return d.judge(m, life.Event{At: m.when, Kind: life.Set, State: to, Rules: rules, Cause: m.cause})
 }
 
-// askNetworkFirst asks the network for a state that holds from its acknowledgement on.
+// askNetworkFirst asks the network for a state that takes effect with the network's acknowledgement.
 func (d *simDraft) askNetworkFirst(m *simMade, rules life.Rules, to string) error {
 	if m.when < udr.InstantOf(d.now) {
 		return conflict("SIM %d becomes %s when the network has acknowledged it (confirm: before), so the step cannot be dated back to %s; "+
@@ -97,7 +97,7 @@ func (d *simDraft) askNetworkFirst(m *simMade, rules life.Rules, to string) erro
 	return nil
 }
 
-// coreOf is what a state of a model means.
+// coreOf returns the core of a state of a model.
 func coreOf(rules life.Rules, state string) life.Core {
 	s, ok := rules.Lifecycle.Model.State(state)
 	if !ok {
@@ -157,7 +157,7 @@ func (d *simDraft) move(m *simMade, w *SIMWish) error {
 	return nil
 }
 
-// judgeArrival adds the state in which a SIM comes to an account of another payer.
+// judgeArrival adds the state that a SIM gets when it moves to an account with another payer.
 func (d *simDraft) judgeArrival(m *simMade, w *SIMWish, target *registry.Account, now *life.Stay) error {
 	if !w.Keep || now == nil || now.State == "" {
 		return d.judge(m)
@@ -176,7 +176,7 @@ func (d *simDraft) judgeArrival(m *simMade, w *SIMWish, target *registry.Account
 	return d.judge(m, life.Event{At: m.when, Kind: life.Assigned, Keep: true, Rules: rules, Cause: m.cause})
 }
 
-// takes checks that an account takes SIMs, and that the one that has this SIM gives it.
+// takes checks that an account may get SIMs, and that the present account may give this SIM away.
 func (d *simDraft) takes(m *simMade, to string) error {
 	if err := d.book.TakesSIMs(to, m.when); err != nil {
 		return &Problem{Conflict, err}
@@ -203,7 +203,7 @@ func (d *simDraft) planOfMove(m *simMade, target *registry.Account, plan string,
 	}
 	as := d.as
 	if !asked {
-		as = account.Actor{} // nobody chooses it: the SIM keeps it, or gets the default
+		as = account.Actor{} // it is not chosen: the SIM keeps it, or gets the default
 	}
 	err := d.entitledTo(as, plan, target, m.when)
 	if err != nil && !asked {
@@ -245,8 +245,8 @@ func (d *simDraft) givenTo(id string, when udr.Instant) account.Given {
 	return g
 }
 
-// taken withdraws what was stated ahead about the account that loses a SIM, such as another plan from a later day on: it
-// would give the SIM back.
+// taken withdraws statements about future times of the account that loses a SIM, such as another plan from a later
+// day on, because they would return the SIM to it.
 func (d *simDraft) taken(m *simMade) (facts []registry.OwnershipFact) {
 	for _, p := range d.view.History(m.sim) {
 		switch {
@@ -263,8 +263,8 @@ func (d *simDraft) taken(m *simMade) (facts []registry.OwnershipFact) {
 	return facts
 }
 
-// leave ends what a SIM cannot take along to another account: resources that this one has not, the group, and with
-// another payer rules of its own: it reports whether it had some.
+// leave ends the settings that a SIM cannot keep in another account: resources that the new account lacks, the group,
+// and, with another payer, the SIM's own rules. It reports whether the SIM had rules of its own.
 func (d *simDraft) leave(m *simMade, to string, same bool) (ruled bool) {
 	subject, given := registry.SubjectOf(m.sim), d.givenTo(to, m.when)
 	end := func(kind registry.Kind, name, why string) {

@@ -9,7 +9,7 @@ import (
 	"ratemill/internal/control"
 )
 
-// Remarks are a file's state and its next step for people: what its row does not say already.
+// Remarks explain a file's state and its next step to people, as far as its row does not show them.
 func (f *File) Remarks() string {
 	var all []string
 	if f.State != control.Done {
@@ -48,7 +48,8 @@ func (f *File) Remarks() string {
 
 const nothingToDo = "there is nothing to do"
 
-// situation says why a file is in its state, and what happens next or what the user must do. Every state has both.
+// situation explains the reason for a file's state, and the next step of ratemill or of the user. Every state has
+// both.
 func (in *surroundings) situation(f *control.File) (why, next string) {
 	if f.Open && f.State != Arriving && in.sources != nil && !in.sources[f.Source] {
 		return "it waits", sourceless(f)
@@ -105,7 +106,7 @@ func (in *surroundings) situation(f *control.File) (why, next string) {
 	return f.Why, ""
 }
 
-// sourceless says what to do with an open file whose source was removed from the project.
+// sourceless explains the next step for an open file whose source was removed from the project.
 func sourceless(f *control.File) string {
 	switch {
 	case f.FinishBy != "":

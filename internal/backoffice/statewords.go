@@ -14,8 +14,9 @@ import (
 	"ratemill/udr"
 )
 
-// state says in which state the SIM was at the time of use, since when and why, as is known now. Where the
-// revision of the file has another fact, it says that too: rating advanced it by time limits and by usage before the record.
+// state describes the SIM's state at the time of use by the facts known now, with its beginning and reason. If the
+// revision of the file has another fact, it also describes that one, because rating advanced it by time limits and by
+// usage before the record.
 func (q *inquiry) state(ctx context.Context, b *strings.Builder, view *registry.View, rev registry.Revision, r *warehouse.Record) {
 	u := &r.Usage
 	if u.SIM == 0 {
@@ -50,7 +51,7 @@ func (q *inquiry) state(ctx context.Context, b *strings.Builder, view *registry.
 	line(b, "state", text)
 }
 
-// statedWords says who stated a fact and why.
+// statedWords names the person or program that stated a fact, and the reason.
 func statedWords(because control.Reason, known registry.Revision) string {
 	text := fmt.Sprintf(", stated by %s in revision %d", because.Who, known)
 	for _, why := range []string{because.Cause, because.Why} {
@@ -61,8 +62,8 @@ func statedWords(because control.Reason, known registry.Revision) string {
 	return text
 }
 
-// status says which status the SIM's account had at the time of use, and the accounts above it, as far as somebody ever
-// stated one. Prices do not depend on it; but the status suspends SIMs, and explains why.
+// status describes the stated status, at the time of use, of the SIM's account and the accounts above it. Prices do
+// not depend on the status, but it suspends SIMs, and so explains suspensions.
 func (q *inquiry) status(ctx context.Context, b *strings.Builder, view *registry.View, rev registry.Revision, r *warehouse.Record) {
 	u := &r.Usage
 	own, ok := view.Owner(u.SIM, u.At, rev)

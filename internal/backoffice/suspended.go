@@ -28,17 +28,17 @@ func Short(id string) string {
 	return file[:8] + ":" + seq
 }
 
-// Suspension is why a record is, or was, in suspense.
+// Suspension explains why a record is, or was, in suspense.
 type Suspension struct {
 	SuspendedRecord
 	Rule     string `json:"rule"`
 	Position string `json:"position"`
 	Closed   string `json:"closed,omitempty"` // retried or dropped: it no longer waits
-	Words    string `json:"words"`            // all that is known of it, and what to do
+	Words    string `json:"words"`            // all known values of it, and the next step
 }
 
-// Suspended says why a record is in suspense, what is known of it, and what to do. id is file:seq, where the file may be
-// abbreviated.
+// Suspended explains why a record is in suspense, with its known values and the next step. id is file:seq; the file
+// may be abbreviated.
 func (o *Office) Suspended(ctx context.Context, id string) (*Suspension, error) {
 	if _, _, err := udr.ParseID(id); err != nil {
 		return nil, err
@@ -167,7 +167,7 @@ func shown(text string) string {
 	return printable.Text(strings.TrimRight(text, "\r\n")) + cut
 }
 
-// usage shows a record as far as it was mapped.
+// usage shows the fields of a record that were mapped.
 func usage(b *strings.Builder, message []byte) {
 	var u udr.Usage
 	if len(message) == 0 || udr.ParseUsage(message, &u) != nil {
@@ -264,7 +264,7 @@ func (q *inquiry) became(ctx context.Context, record udr.ID, closed *warehouse.C
 	return f.Retry, became, again, nil
 }
 
-// advice says what to do about a waiting record.
+// advice explains the next step for a waiting record.
 func (q *inquiry) advice(ctx context.Context, s *warehouse.Suspended, short string) (string, error) {
 	var b strings.Builder
 	claimed, err := q.Store.Claimed(ctx, []udr.ID{s.ID})

@@ -49,7 +49,7 @@ type Suspense struct {
 	Retries []Retry          `json:"retries"`        // in progress; their records still wait
 }
 
-// SuspenseReason is why several records wait.
+// SuspenseReason is a reason that several waiting records share.
 type SuspenseReason struct {
 	Records  uint64    `json:"records"`
 	Source   string    `json:"source"`
@@ -211,7 +211,7 @@ func (o *Office) chosen(ctx context.Context, w *warehouse.Warehouse, ids []strin
 	return slices.DeleteFunc(keys, func(k warehouse.SuspendedKey) bool { _, ok := taken[k.ID]; return ok }), len(taken), nil
 }
 
-// noneChosen refuses a filter whose words no record can match, and the id of a record that does not wait.
+// noneChosen refuses a filter whose words cannot match any record, and the id of a record that does not wait.
 func (o *Office) noneChosen(ctx context.Context, w *warehouse.Warehouse, filter *warehouse.SuspenseFilter) error {
 	id := filter.ID
 	if _, err := o.nothingWaits(ctx, w, filter); err != nil || id == "" {
@@ -235,7 +235,7 @@ func idsOf(keys []warehouse.SuspendedKey) []udr.ID {
 	return ids
 }
 
-// DropRequest takes records out of suspense for good.
+// DropRequest asks to remove records from suspense permanently.
 type DropRequest struct {
 	IDs    []string // whole ids of records, or of files for all their waiting records
 	Filter SuspenseFilter
@@ -250,7 +250,7 @@ type Dropped struct {
 	Claimed int   `json:"claimed"` // left out: already in a retry or a drop
 }
 
-// Drop takes records out of suspense for good. Beside an error, the answer says what was left out.
+// Drop permanently removes records from suspense. Beside an error, the answer says which records were left out.
 func (o *Office) Drop(ctx context.Context, r DropRequest) (answer Dropped, err error) {
 	if err := given(r.Why); err != nil {
 		return answer, err

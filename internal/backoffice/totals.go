@@ -10,8 +10,8 @@ import (
 // FileBalances are the balances of all files whose end is in the warehouse.
 type FileBalances struct {
 	Files []FileBalance `json:"files"`
-	All   FileBalance   `json:"all"`  // their sum, in which differences may cancel each other out: see Open
-	Open  int           `json:"open"` // how many files do not add up
+	All   FileBalance   `json:"all"`  // their sum, in which differences may cancel each other; see Open
+	Open  int           `json:"open"` // number of files that do not add up
 }
 
 // FileBalance is the outcome of the records of a file.
@@ -32,7 +32,7 @@ type FileBalance struct {
 // Closed reports whether each record that was read is accounted for.
 func (b *FileBalance) Closed() bool { return b.Difference == 0 && b.DifferenceBytes == 0 }
 
-// FileBalances compares what was read of each file with what the warehouse has of it.
+// FileBalances compares the records read from each file with those in the warehouse.
 func (o *Office) FileBalances(ctx context.Context) (*FileBalances, error) {
 	w, err := o.Warehouse(ctx)
 	if err != nil {
@@ -58,7 +58,7 @@ func (o *Office) FileBalances(ctx context.Context) (*FileBalances, error) {
 	return answer, nil
 }
 
-// AccountTotal is what an account pays, and what its SIMs used, over all time.
+// AccountTotal has the charges of an account and the usage of its SIMs, over all time.
 type AccountTotal struct {
 	Account string       `json:"account"`
 	Costs   []Cost       `json:"costs"` // one for each currency

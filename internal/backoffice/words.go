@@ -18,7 +18,7 @@ import (
 	"ratemill/udr"
 )
 
-// inquiry is a request about records, with what it needs.
+// inquiry is a request about records, with its inputs.
 type inquiry struct {
 	*Office
 	warehouse *warehouse.Warehouse
@@ -30,7 +30,8 @@ func (o *Office) inquire(ctx context.Context, full bool) (*inquiry, error) {
 	return &inquiry{o, w, full}, err
 }
 
-// mostCorrections bounds the corrections of a record that are put into words: a price of a tree corrects each of its accounts.
+// mostCorrections is the largest number of corrections of a record that an explanation lists, because a price of a
+// tree may correct each of its accounts.
 const mostCorrections = 20
 
 func (q *inquiry) words(ctx context.Context, view *registry.View, rev registry.Revision, r *warehouse.Record) string {

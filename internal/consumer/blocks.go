@@ -12,7 +12,7 @@ import (
 	"ratemill/internal/ratedlog"
 )
 
-// Block is what an effect makes of counting messages.
+// Block is the result of an effect for the messages that count.
 type Block interface {
 	// Reset begins an empty block.
 	Reset()
@@ -27,13 +27,13 @@ type Block interface {
 type blocks struct {
 	o       *Options
 	block   Block
-	gone    string // what to do if the log no longer has the next message; empty: the broker's error says it
+	gone    string // advice if the log no longer has the next message; empty: the broker's error has it
 	reader  *ratedlog.Reader
 	patient backoff.Patience
 	took    time.Duration // time to apply the last block
 }
 
-// begin discards everything read. done says what happened to messages before the position.
+// begin discards everything read. done describes the state of messages before the position.
 func (b *blocks) begin(ctx context.Context, done string) (err error) {
 	o := b.o
 	b.took = 0
@@ -59,8 +59,8 @@ func (b *blocks) linger() time.Duration {
 }
 
 // gather makes the next block of the available messages: until it is full, or has waited long enough for more. It
-// returns the block's last offset, or one before from if nothing came. A message that cannot be taken ends the block:
-// the block before it is applied, and the next block stops at the message.
+// returns the block's last offset, or one before from if nothing came. A message that stops the partition ends the
+// block: the block before it is applied, and the next block stops at the message.
 func (b *blocks) gather(ctx context.Context, from int64, fold ratedlog.Fold) (to int64, err error) {
 	b.reader.Resume(from, fold)
 	to, err = b.fill(ctx, from)
@@ -123,7 +123,7 @@ func (b *blocks) collect(ctx context.Context, from, to int64, fold ratedlog.Fold
 	return nil
 }
 
-// read gives the next message. A message that the log no longer has stops the partition.
+// read returns the next message. A message that the log no longer has stops the partition.
 func (b *blocks) read(ctx context.Context, to int64, wait time.Duration) (*ratedlog.Message, error) {
 	m, err := b.reader.Read(ctx, to, wait)
 	if gone := (*broker.OffsetGoneError)(nil); errors.As(err, &gone) {
@@ -150,7 +150,7 @@ func (b *blocks) add(ctx context.Context, m *ratedlog.Message) error {
 	return b.reader.Unreadable(m.Message, err)
 }
 
-// outlast is a context that ends some time after ctx: a process that is asked to end finishes its current work, but
+// outlast returns a context that ends some time after ctx, so that an ending process finishes its current work, but
 // does not wait for an engine that hangs.
 func outlast(ctx context.Context) (context.Context, context.CancelFunc) {
 	finishing, end := context.WithCancel(context.WithoutCancel(ctx))

@@ -25,11 +25,11 @@ type Options struct {
 	// Skips are the orders to skip something in this partition of the rated log; nil: there are none. The consumer
 	// calls it at its start.
 	Skips func(ctx context.Context) ([]control.Stop, error)
-	// Origin asks where the epoch of a message comes from; nil: every epoch is genuine.
+	// Origin finds the origin of a message's epoch; nil: every epoch is genuine.
 	Origin   ratedlog.AskOrigin
 	Clock    backoff.Clock
 	Log      *slog.Logger
-	Random   func() float64               // spreads attempts to reach what is away; may be nil
+	Random   func() float64               // spreads attempts to reach an unavailable engine; may be nil
 	Waits    func(what string, err error) // see backoff.Patience; may be nil
 	Progress *Progress
 	// MaxRows and MaxBytes (of messages) bound a block; 0 is 200,000 and 64 MiB. Linger is how long a block waits for
@@ -54,8 +54,8 @@ const (
 	defaultLinger = 700 * time.Millisecond
 )
 
-// StoppedError says that a partition cannot continue until a person looks at it. Everything before Offset is or will be
-// applied, nothing from Offset on.
+// StoppedError means that a partition cannot continue until a person looks at it. Everything before Offset is or will
+// be applied, nothing from Offset on.
 type StoppedError = ratedlog.StoppedError
 
 func (o *Options) check(m *options.Check) {

@@ -30,7 +30,8 @@ type RefusedRow struct {
 	Values json.RawMessage `json:"values"` // by column
 }
 
-// mostRefused bounds how many rows are searched: more refused rows indicate a problem of the table, not of the rows.
+// mostRefused is the largest number of refused rows to search. More of them indicate a problem of the table, not of
+// the rows.
 const mostRefused = 100
 
 // refused names the rows that cause the refusal of a block.
@@ -102,7 +103,7 @@ func (s *ByToken[R]) refusedRows(ctx context.Context, p Prober[R], b R) (rows []
 	return rows, look(0, b.Rows())
 }
 
-// without is a block without the rows that a person ordered to skip.
+// without returns a block without the rows that a person ordered to skip.
 func (s *ByToken[R]) without(intent control.Intent, b R) (R, error) {
 	var none R
 	out := map[int]bool{}

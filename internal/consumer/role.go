@@ -18,9 +18,9 @@ type Role struct {
 	Name    string
 	Title   string // of its costs, in the report of the demo
 	Migrate func(ctx context.Context, db *store.DB) error
-	// Effects begins the role in a process. What it returns makes the effect of a partition.
+	// Effects begins the role in a process. The returned function makes the effect of a partition.
 	Effects func(Given) func() Effect[*store.Tx]
-	Linger  time.Duration // how long a block waits for more messages
+	Linger  time.Duration // time that a block waits for more messages
 	Done    string        // see TransactionOptions
 	Gone    string
 
@@ -29,14 +29,14 @@ type Role struct {
 	Rows, Blocks, Position, Lag metric.Metric
 }
 
-// Given is what effects may know of their process.
+// Given has the values of a process that effects may use.
 type Given struct {
 	// Accounts brings accounts and statements in memory to the newest revision of the registry, and returns it.
 	Accounts  func(ctx context.Context, into *registry.Registry, statements *registry.Statements) (registry.Revision, error)
-	Catalogue *rating.Catalogue // of the project; nil: it has none
+	Catalogue *rating.Catalogue // of the project; nil if it has none
 	Now       func() time.Time
 	StoreNow  func() time.Time // of the control store: dates of facts do not depend on this machine's clock
-	// Facts reads and adds facts, by the name of who states them. All share the process's registry.
+	// Facts returns a reader and writer of facts for the name of their author. All share the process's registry.
 	Facts func(who string) *control.FactLog
 	Log   *slog.Logger
 }

@@ -28,7 +28,7 @@ func (s *ByToken[R]) unwritten(ctx context.Context, intent control.Intent) error
 		})
 		refused, noTable := s.Refused(err)
 		switch {
-		case noTable: // the insert reports it
+		case noTable: // the insert reports the error
 		case refused:
 			return s.stop(intent.From, control.StopOther, err.Error())
 		case err != nil:

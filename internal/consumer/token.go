@@ -44,13 +44,13 @@ type TableBlock[R any] interface {
 // Inserter writes rows into their table, once per token, as long as the table remembers the token.
 type Inserter[R any] interface {
 	Insert(ctx context.Context, rows R, token string) error
-	// Stored is how many of the rows, by their offsets, are already in their table.
+	// Stored returns how many of the rows, by their offsets, are already in their table.
 	Stored(ctx context.Context, rows R) (int, error)
 	// Replicated reports whether the table stores the token in the same step as the rows.
 	Replicated() bool
 }
 
-// TokenOptions are what a consumer by token needs.
+// TokenOptions are the inputs of a consumer by token.
 type TokenOptions[R Rows[R]] struct {
 	Options
 	Positions Positions
@@ -73,7 +73,7 @@ type ByToken[R Rows[R]] struct {
 	at      control.SinkPosition
 	known   bool      // the control store's last answer
 	learned time.Time // time of that answer, or of our last change
-	proven  bool      // the engine has nothing from at on: we asked it, or wrote everything before ourselves
+	proven  bool      // the engine has nothing from `at` on: this consumer asked it, or wrote everything before
 }
 
 // NewByToken reports all mistakes of the options.
@@ -111,7 +111,7 @@ func (s *ByToken[R]) Run(ctx context.Context) error {
 	return nil
 }
 
-// ended is nil for an error caused by an ended context.
+// ended returns nil for an error caused by an ended context.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
@@ -192,9 +192,9 @@ func (s *ByToken[R]) write(ctx context.Context, intent control.Intent, fold []by
 	return s.commit(ctx, intent, fold)
 }
 
-// insert writes the rows of a block to their tables. Nobody knows how old a found block is, so we ask each table
-// whether it has the rows, because it may have forgotten their token. The same holds if the answer to our own insert
-// was lost some time ago.
+// insert writes the rows of a block to their tables. The age of a found block is unknown. The table may have
+// forgotten its token, so insert asks each table whether it has the rows. The same holds if the answer to our own
+// insert was lost some time ago.
 func (s *ByToken[R]) insert(ctx context.Context, intent control.Intent, found bool) error {
 	began := s.Clock.Now()
 	for _, b := range s.Block.Tables() {
@@ -231,7 +231,7 @@ func (s *ByToken[R]) insert(ctx context.Context, intent control.Intent, found bo
 				case rows == b.Rows():
 					return nil
 				}
-				absent = now // or only in part: the token belongs to the parts, too
+				absent = now // or only in part: the token also belongs to the parts
 			}
 			repeated := again
 			again = true

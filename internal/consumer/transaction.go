@@ -11,15 +11,16 @@ import (
 	"ratemill/internal/safeguard"
 )
 
-// ErrConflict says that the row has changed since the caller read it.
+// ErrConflict means that the row has changed since the caller read it.
 var ErrConflict = control.ErrConflict
 
 // Transactions keep the position of a consumer and its effect, together. T is a transaction.
 type Transactions[T any] interface {
 	SinkGet(ctx context.Context, consumer string, partition int) (control.SinkPosition, error)
-	// InTransaction runs do in one transaction: all of it counts, or nothing.
+	// InTransaction runs do in one transaction, which takes effect as a whole or not at all.
 	InTransaction(ctx context.Context, what string, do func(tx T) error) error
-	// SinkMove moves a position, in a transaction: ErrConflict if its version or offset is not the known one.
+	// SinkMove moves a position in a transaction. It returns ErrConflict if its version or offset is not the known
+	// one.
 	SinkMove(ctx context.Context, tx T, consumer string, partition int, from control.SinkPosition, next int64, fold []byte) error
 }
 
@@ -41,15 +42,17 @@ type TransactionOptions[T any] struct {
 	Options
 	Store  Transactions[T]
 	Effect Effect[T]
-	Done   string // where messages before the position are, in errors: "in the balances"
+	Done   string // place of the messages before the position, for errors: "in the balances"
 	Gone   string // what to do if the log no longer has the next message: the runbook
-	// Start is where a consumer without a position begins if the log has lost its beginning: at the position of another
-	// consumer, because nobody knows the fold at the first remaining message. Nil, or offset 0: at that message.
+	// Start is the position at which a consumer without one begins if the log has lost its beginning. It is the
+	// position of another consumer, because the fold at the first remaining message is unknown. Nil, or offset 0: the
+	// first remaining message.
 	Start func(ctx context.Context) (next int64, fold ratedlog.Fold, err error)
 }
 
-// InTransaction brings one partition of the rated log to an effect that commits together with the position, each message
-// that counts exactly once. Of two consumers of a partition, one fails to move the position, and with it goes its effect.
+// InTransaction applies each counting message of one partition of the rated log exactly once to an effect that
+// commits together with the position. Of two consumers of a partition, one fails to move the position, and its effect
+// is rolled back with it.
 type InTransaction[T any] struct {
 	blocks
 	TransactionOptions[T]
@@ -177,7 +180,8 @@ func (s *InTransaction[T]) where(ctx context.Context) error {
 		return err
 	}
 	if s.at.Version < before.Version || s.at.Next < before.Next {
-		// A backup, or a standby that lacked the last transactions. The effect went back with the position.
+		// A backup was restored, or a standby lacked the last transactions. The effect was set back together with the
+		// position.
 		s.Log.Warn("the control store went back while this process was running, and what was applied after the position went with it; "+
 			"it is applied again",
 			"consumer", s.Name, "partition", s.Partition, "position", s.at.Next, "was", before.Next)
@@ -197,7 +201,7 @@ func (s *InTransaction[T]) where(ctx context.Context) error {
 	return nil
 }
 
-// start finds where a consumer begins that has no position.
+// start finds the position at which a consumer without one begins.
 func (s *InTransaction[T]) start(ctx context.Context) error {
 	if s.at.Version > 0 {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"ratemill/udr/wire"
 )
 
-// Batch is a message of the rated log, as proto/ratemill/v1/log.proto publishes it. Records stay encoded, for those
-// readers that need them.
+// Batch is a message of the rated log, as proto/ratemill/v1/log.proto publishes it. Records stay encoded until a
+// reader needs them.
 type Batch struct {
 	udr.Pin
 	Epoch     int64
@@ -32,7 +32,7 @@ type RatedRecord struct {
 	Usage   []byte
 	Charges [][]byte
 	Events  [][]byte
-	Late    int // billing cycles of the root between the cycle of its use and that in which its file was taken; 0: in time
+	Late    int // number of the root's billing cycles between the cycle of its use and that in which its file was taken; 0: in time
 }
 
 // AppendMark appends an epoch mark.
@@ -112,8 +112,9 @@ func ParseBatch(data []byte, b *Batch) error {
 
 func (b *Batch) parseRated(data []byte) error { return b.addRated().parse(data) }
 
-// letGo clears b's references into the message. Truncated slices would keep their references: record 900 into the last
-// message that had so many, its third charge into another, and each of these messages would stay in memory as a whole.
+// letGo clears b's references into the message. Truncated slices would keep old references: record 900 would refer to
+// the last message with 900 records, its third charge to another one. Each of these messages would stay in memory as
+// a whole.
 func (b *Batch) letGo() {
 	for i := range b.Rated {
 		r := &b.Rated[i]

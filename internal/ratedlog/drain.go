@@ -16,16 +16,17 @@ type Drain struct {
 	Broker broker.Broker
 	Topics broker.Topics
 	Clock  backoff.Clock
-	Within time.Duration // how long it waits before it is a *BehindError
+	Within time.Duration // time after which Wait returns a *BehindError
 
-	// Passed is the offset in a partition of usage up to which a checkpoint of raters has everything; -1 when nobody
-	// can say. Messages that were sent again have no result, so the rated log alone does not say how far rating is.
+	// Passed is the offset in a partition of usage up to which a checkpoint of raters has everything; -1 if it is
+	// unknown. Messages that were sent again have no result, so the rated log alone does not show the progress of
+	// rating.
 	Passed func(ctx context.Context, partition int) int64
 	// Stored is the offset in a partition of the rated log up to which the warehouse has everything, and the fold there.
 	Stored func(ctx context.Context, partition int) (next int64, fold Fold, err error)
 }
 
-// BehindError says that a partition has not come out yet.
+// BehindError means that rating or the warehouse has not processed a partition yet.
 type BehindError struct {
 	Partition int
 	Rating    bool // rating is behind, otherwise the warehouse
@@ -41,7 +42,8 @@ func (e *BehindError) Error() string {
 
 const lookAgain = 100 * time.Millisecond
 
-// Wait waits for a partition. It is a *BehindError when that takes long: rating or the warehouse is behind, stopped or away.
+// Wait waits for a partition. It returns a *BehindError if that takes too long, because rating or the warehouse is
+// behind, stopped or away.
 func (d *Drain) Wait(ctx context.Context, partition int) error {
 	if !safeguard.On(safeguard.DrainFirst) {
 		return nil
@@ -51,7 +53,7 @@ func (d *Drain) Wait(ctx context.Context, partition int) error {
 		return err
 	}
 	for began := d.Clock.Now(); ; {
-		// The warehouse's fold says what usage counted; a message of an owner that was replaced did not.
+		// The warehouse's fold decides which usage counted; a message of a replaced owner did not count.
 		stored, fold, err := d.Stored(ctx, partition)
 		if err != nil || fold.Input+1 >= usage {
 			return err

@@ -18,12 +18,12 @@ type Source struct {
 	Broker    broker.Broker
 	Topic     string
 	Partition int
-	// Done says what happened to messages before the reader's position, in an error about a log that lost its end: "in
-	// the warehouse".
+	// Done describes the state of messages before the reader's position, for an error about a log that lost its end:
+	// "in the warehouse".
 	Done string
 	// Skips are the orders to skip something in this partition; nil: there are none.
 	Skips func(ctx context.Context) ([]control.Stop, error)
-	// Origin asks where the epoch of a message comes from; nil: every epoch is genuine.
+	// Origin finds the origin of a message's epoch; nil: every epoch is genuine.
 	Origin AskOrigin
 	// Ignored reports whether to ignore a message with a later epoch than any before it; nil: if it is foreign by
 	// Origin.
@@ -33,7 +33,7 @@ type Source struct {
 }
 
 // Reader reads a partition of the rated log from a position and a fold on, and reports for each message whether it
-// counts. It waits for a broker or a control store that is away. It belongs to one goroutine.
+// counts. It waits waits for an unavailable broker or control store. It belongs to one goroutine.
 //
 // Call Learn for the orders, Begin at a position, then Read.
 type Reader struct {
@@ -53,10 +53,10 @@ type Message struct {
 	Order  *control.Stop // order to skip it, nil for none
 }
 
-// NoEnd is for Read: as far as there are messages.
+// NoEnd makes Read return all messages that there are.
 const NoEnd = math.MaxInt64
 
-// NewReader reads nothing yet.
+// NewReader makes a reader; it does not read yet.
 func NewReader(s Source) (*Reader, error) {
 	c := options.Of("ratedlog: a reader needs ")
 	c.Need(s.Broker != nil, "a broker")
@@ -89,7 +89,7 @@ func (r *Reader) Order(m *broker.Message, kind control.StopKind) *control.Stop {
 	return r.skips.Order(m, kind)
 }
 
-// Order are those about the content at an offset.
+// Orders returns the orders about the content at an offset.
 func (r *Reader) Orders(offset int64) []control.Stop { return r.skips[offset] }
 
 // Position is the next offset to read, and the fold of all messages before it.
@@ -106,9 +106,9 @@ func (r *Reader) Resume(next int64, fold Fold) {
 // Buffered reports whether the next message is already fetched, so that Read does not wait.
 func (r *Reader) Buffered() bool { return len(r.queue) > 0 }
 
-// Begin goes to a position, up to which messages may have been read already, and checks that the log is the one to
-// which the position belongs: it reaches the position, and the message before it has no epoch that the fold does not
-// know. A log that lost its end has marks of new epochs there.
+// Begin goes to a position, up to which messages may already have been read. It checks that the log belongs to the
+// position: the log must reach the position, and the fold must know the epoch of the message before it. A log that
+// lost its end has marks of new epochs there.
 func (r *Reader) Begin(ctx context.Context, next int64, fold Fold, to int64) error {
 	r.Resume(next, fold)
 	first, err := r.Reaches(ctx, max(next, to+1))

@@ -19,8 +19,8 @@ const (
 	shortAgain = 500 * time.Millisecond
 )
 
-// Reaches checks that a topic's partition ends at next or later, by its bounds; done says what happened to the messages
-// before next. It returns *StoppedError if the partition is, and stays, shorter.
+// Reaches checks that a topic's partition ends at next or later, by its bounds; done describes the state of the
+// messages before next. It returns *StoppedError if the partition is, and stays, shorter.
 func Reaches(ctx context.Context, clock backoff.Clock, topic string, partition int, next int64, done string,
 	bounds func() (first, end int64, err error)) (first int64, err error) {
 	began := clock.Now()

@@ -7,7 +7,7 @@ import (
 	"ratemill/internal/control"
 )
 
-// StoppedError says that a partition cannot continue until a person looks at it. Nothing from Offset on is consumed.
+// StoppedError means that a partition cannot continue until a person looks at it. Nothing from Offset on is consumed.
 type StoppedError struct {
 	Topic     string
 	Partition int

@@ -25,7 +25,7 @@ import (
 // offset.
 const (
 	counterEntry = 'c' // a counter
-	fileEntry    = 'f' // how far a file has come
+	fileEntry    = 'f' // progress of a file
 	seenEntry    = 'd' // a block of duplicate keys
 	undatedEntry = 's' // from a former version: its keys only contain the hour of use
 	partsEntry   = 'p' // the charges for the parts of a session
@@ -34,7 +34,7 @@ const (
 	entryVersion = 1
 )
 
-// entrySizes are how many bytes the part of each kind has, its value at the least, and each of what may follow.
+// entrySizes has, for each kind, the bytes of the part, of its smallest value, and of each repeated element.
 var entrySizes = map[byte]struct{ part, value, more int }{
 	counterEntry: {18, 25, 1}, fileEntry: {17, 25, 1}, seenEntry: {18, 25, len(udr.DuplicateKey{})},
 	undatedEntry: {18, 25, len(udr.DuplicateKey{})}, lowEntry: {1, 25, 1},
@@ -109,8 +109,8 @@ func (o *Owner) beginSweep(ctx context.Context) error {
 	s := &sweep{low: o.lowWater()}
 	if o.next >= o.horizon.end {
 		// Messages that a mediator sent twice come after the file's end in the topic, and may be kept when the end is
-		// not. Everything that was in the topic when the end was gone is decided, and the low-water mark of this sweep
-		// says so.
+		// not. Everything that was in the topic when the end was deleted is decided, and the low-water mark of this
+		// sweep records that.
 		o.state.forgetClosed(o.horizon.first, func(id udr.FileID) { s.gone = append(s.gone, filePart(id)) })
 		o.horizon = horizon{first, end}
 	}
@@ -151,7 +151,7 @@ func (o *Owner) forgetSessions(now int64, s *sweep) {
 	sessions.Forget(at, func(k rating.SessionKey) { s.gone = append(s.gone, partsPart(k)) })
 }
 
-// lowered notes the newest low-water mark: a restore needs nothing before it.
+// lowered records the newest low-water mark. A restore needs nothing before it.
 func (o *Owner) lowered(low lowWater) {
 	o.marked = low
 	o.Progress.StoredRated.Store(low.next)
@@ -264,8 +264,8 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 	return err
 }
 
-// renew takes a new epoch for the entries of an append with an unknown outcome, so that a late arrival cannot hide
-// later entries. Entries under one key are thus in the order of the states that they describe.
+// renew takes a new epoch for the entries of an append with an unknown outcome, so that an entry that arrives late
+// cannot hide later entries. Entries under one key are thus in the order of the states that they describe.
 func (o *Owner) renew(ctx context.Context, out []broker.Message) error {
 	before := o.epoch
 	at, err := o.mark(ctx)

@@ -27,8 +27,8 @@ type decision struct {
 	rated, duplicate, suspended int64
 }
 
-// together is how many records are read before the first of them is rated, so that the engine can wait for the memory
-// of all of them at once.
+// together is the number of records that are read before the first of them is rated, so that the engine can wait for
+// the memory of all of them at once.
 const together = 128
 
 func (d *decision) decide(view *registry.View) error {
@@ -122,8 +122,8 @@ const FullCode = "no_room"
 
 var full = udr.SuspendError{Code: FullCode, Reason: "the results of earlier records filled the message of the rated log; nothing is wrong with this record: retry it"}
 
-// mostOut is after how many bytes of a rated message no more of its records are rated. A usage message usually has 192
-// KiB, and at most 2 MiB, but the result of a record has no bound: a charge for each tier of its hierarchy, a draw for
+// mostOut is the size in bytes after which a rated message gets no more records. A usage message usually has 192 KiB,
+// and at most 2 MiB, but the result of a record has no bound: a charge for each tier of its hierarchy, a draw for
 // each bucket. Together with its deltas and its suspended records, which are the input and a reason for each, the
 // message stays within the largest append of the topic.
 const mostOut = broker.MaxMessageBytes - requestBytes - 3<<20

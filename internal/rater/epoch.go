@@ -9,8 +9,9 @@ import (
 	"ratemill/internal/safeguard"
 )
 
-// The owner of a partition stops at a message of a newer epoch. So another program with write access to the topic could
-// keep every owner away for ever with one message of a huge epoch; the control store knows which epochs it gave out.
+// The owner of a partition stops at a message of a newer epoch. So another program with write access to the topic
+// could block every owner for ever with one message of a huge epoch. The control store therefore knows which epochs
+// it gave out.
 
 // newer interprets a message with a later epoch than ours: *FencedError, or nil if it is ignored.
 func (o *Owner) newer(ctx context.Context, m *broker.Message, epoch, ours int64) error {

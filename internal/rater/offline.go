@@ -10,13 +10,13 @@ import (
 )
 
 // Offline decides the usage of a partition without a log: it returns what an Owner would append, as if the append had
-// been acknowledged at once. It is for work offline, where a crash loses nothing that cannot be done again.
+// been acknowledged at once. It is for offline work, which can be repeated after a crash.
 type Offline struct {
 	owner  Owner
 	offset int64
 }
 
-// NewOffline has decided nothing yet.
+// NewOffline makes an Offline with an empty state.
 func NewOffline(reference Reference, clock Clock) *Offline {
 	return &Offline{owner: Owner{
 		Options: Options{Reference: reference, Clock: clock, Log: slog.New(slog.DiscardHandler), Progress: &Progress{}},

@@ -38,10 +38,10 @@ type Options struct {
 	// ever.
 	DaysKept  int32
 	BlockKeys int // duplicate keys in one entry; 0 is 1,024
-	// Skips are the orders to skip something in this partition of a topic; nil: there are none. They are asked for when
-	// the owner begins.
+	// Skips are the orders to skip something in this partition of a topic; nil: there are none. The owner reads them
+	// when it begins.
 	Skips func(ctx context.Context, topic string) ([]control.Stop, error)
-	// Origin asks where the epoch of a message comes from; nil: each was given.
+	// Origin finds the origin of a message's epoch; nil: every epoch is genuine.
 	Origin ratedlog.AskOrigin
 	Random func() float64               // spreads attempts to reach the broker; may be nil
 	Waits  func(what string, err error) // see backoff.Patience; may be nil

@@ -487,7 +487,7 @@ func (o *Owner) rate(ctx context.Context, m *broker.Message) error {
 	var in udr.Batch
 	order := o.skipUsage.Order(m, control.StopMessage)
 	if err := udr.ParseBatch(m.Value, &in); err != nil && order != nil {
-		return nil // nobody knows whose records these are: they remain as a difference in the balance of their file
+		return nil // the owner of these records is unknown, so they remain as a difference in the balance of their file
 	} else if err != nil {
 		return o.stop(o.Topics.Usage, m, control.StopMessage, fmt.Errorf("it cannot be read: %w", err))
 	}

@@ -26,7 +26,7 @@ type seenKey struct {
 	udr.DuplicateKey
 }
 
-// came reports whether a record with this key and time of use was rated before, and records that it came again.
+// came reports whether a record with this key and time of use was rated before, and remembers that it arrived again.
 func (s *state) came(h hour, key udr.DuplicateKey, at udr.Instant, arrived, within int64) bool {
 	exact := dated(key, at)
 	if !s.seen.Has(h, exact) && !s.undated.Has(h, key) {
@@ -36,14 +36,14 @@ func (s *state) came(h hour, key udr.DuplicateKey, at udr.Instant, arrived, with
 	return true
 }
 
-// file is how far a file has come in this partition.
+// file is the progress of a file in this partition.
 type file struct {
 	high   uint64 // the last sequence that was decided
 	closed int64  // offset in the usage topic of the message that closed it, plus 1; 0 while it is open
 	dirty  bool
 }
 
-// newState knows nothing. A block of duplicate keys is split when it has more than blockKeys; 0 is blockSize.
+// newState makes an empty state. A block of duplicate keys is split when it has more than blockKeys; 0 is blockSize.
 func newState(blockKeys int) *state {
 	return &state{counters: rating.NewCounters(), files: map[udr.FileID]*file{}, seen: Seen{size: blockKeys}, undated: Seen{size: blockKeys, old: true}}
 }

@@ -34,7 +34,7 @@ func (o *Owner) orders(ctx context.Context) error {
 	return o.log.Learn(ctx)
 }
 
-// SkippedCode is the code of records that are suspended because somebody ordered to skip their message.
+// SkippedCode is the code of records that are suspended because a person ordered to skip their message.
 const SkippedCode = "skipped"
 
 // skip suspends every record of a skipped message whose identity can be read. A record without a readable identity

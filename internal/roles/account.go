@@ -13,7 +13,8 @@ import (
 	"ratemill/internal/control"
 )
 
-// Account is the role that keeps balances: by the rated log, and what payers owe against their limits also when those change.
+// Account is the role that keeps balances from the rated log. It also compares payers' debts with their limits when
+// limits change.
 func Account() Role {
 	r := InSQL(account.Role)
 	begin := r.Begin
@@ -36,12 +37,13 @@ func Account() Role {
 
 const (
 	lookForLimits = time.Second
-	// judgeAnyway is how often payers are judged when nothing was stated: a limit may be in force from a date on.
+	// judgeAnyway is the interval at which payers are judged even without new facts, because a limit may come into
+	// force on a date.
 	judgeAnyway = time.Minute
 )
 
-// judgeCredit judges what payers owe when limits, policies or statuses change, in the process that owns the first partition: transactions
-// keep two that both believe so from doing anything twice.
+// judgeCredit judges the debts of payers when limits, policies or statuses change, in the process that owns the first
+// partition. If two processes both believe that they own it, transactions prevent double effects.
 func (n *Node) judgeCredit(ctx context.Context, owned *partitions) error {
 	payers, statuses := account.CreditOfRole(n.given())
 	absence := backoff.Absence{Backoff: backoff.Backoff{First: time.Second, Most: 20 * time.Second, Random: rand.Float64}}
@@ -61,7 +63,7 @@ func (n *Node) judgeCredit(ctx context.Context, owned *partitions) error {
 		pause := lookForLimits
 		if owned.assigned(0) {
 			switch err := look(); {
-			case err == nil, errors.Is(err, control.ErrConflict): // a block or a change of facts was faster; the next look sees it
+			case err == nil, errors.Is(err, control.ErrConflict): // a block or a change of facts was faster; the next run sees it
 				absence.Worked(time.Now(), n.Log, "credit limits are compared again")
 			case ctx.Err() == nil:
 				pause = absence.Failed(time.Now(), n.Log, "credit limits that change cannot be compared for now with what payers owe", err)

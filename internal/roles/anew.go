@@ -10,8 +10,8 @@ import (
 	"ratemill/rating"
 )
 
-// StoredCatalogue is a catalogue of the installation: used for the one stored last, or the beginning of a version. It is
-// control.ErrNotFound if there is none.
+// StoredCatalogue returns a stored catalogue of the installation. The name is used for the one stored last, or the
+// beginning of a version. It returns control.ErrNotFound if there is none.
 func StoredCatalogue(ctx context.Context, store *control.Store, version string) (*rating.Catalogue, error) {
 	var bundle []byte
 	err := error(control.ErrNotFound)

@@ -18,7 +18,7 @@ type arrivals struct {
 }
 
 type arrived struct {
-	newest   time.Time // zero if none ever came
+	newest   time.Time // zero if none ever arrived
 	followed time.Time // since when a source without any file is followed
 	missing  []int64
 	unnamed  []string // paths of files without a number
@@ -27,7 +27,7 @@ type arrived struct {
 const (
 	arrivalsEvery = 30 * time.Second
 	arrivalsFiles = 1000   // of a source, checked for gaps
-	restarted     = 10_000 // larger gaps are not missing files: the carrier restarted its numbers
+	restarted     = 10_000 // a larger gap is not a missing file: the carrier restarted its numbers
 )
 
 // follow reads the ledger repeatedly until ctx ends.
@@ -90,7 +90,7 @@ func without[T comparable](list, other []T) (left []T) {
 	return left
 }
 
-// none records since when a source without any file is followed, by any process and across restarts.
+// none records time since which a source without any file is followed, by any process and across restarts.
 func (a *arrivals) none(ctx context.Context, n *Node, s *source.Source) error {
 	since, err := n.Store.SettingOrSet(ctx, "followed/"+s.Name, []byte(n.LedgerTime.Now().UTC().Format(time.RFC3339Nano)))
 	if err != nil {
@@ -120,7 +120,7 @@ func (a *arrivals) of(source string) (arrived, bool) {
 	return found, ok
 }
 
-// missing are the numbers between the smallest and the largest that did not come.
+// missing returns the numbers between the smallest and the largest that did not arrive.
 func missing(numbers []int64) (gone []int64) {
 	slices.Sort(numbers)
 	for i := 1; i < len(numbers); i++ {

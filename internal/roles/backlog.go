@@ -38,8 +38,8 @@ const (
 	lookForOld     = 10 * time.Second
 )
 
-// follow checks repeatedly until ctx ends. A value that cannot be read keeps its former value: an engine is away then,
-// and mediation waits for it anyway.
+// follow checks repeatedly until ctx ends. A value that cannot be read keeps its former value, because then an engine
+// is away, and mediation waits for it anyway.
 func (b *backlog) follow(ctx context.Context) error {
 	rated := map[int]lastRated{}
 	for ctx.Err() == nil {
@@ -51,8 +51,8 @@ func (b *backlog) follow(ctx context.Context) error {
 	return nil
 }
 
-// lastRated is the input position of the last message of the rated log with one, at the time when the log had this end.
-// Fetching one message transfers a whole request, perhaps a megabyte, so it is not fetched while nothing was rated.
+// lastRated is the input position of the last message in the rated log that has one, at the time when the log had
+// this end. Fetching one message may transfer a megabyte, so it is only fetched after new messages.
 type lastRated struct{ end, input int64 }
 
 func (b *backlog) look(ctx context.Context, rated map[int]lastRated) (map[behindKey]int64, error) {
@@ -121,8 +121,8 @@ type unconsumed struct {
 	next, end int64
 }
 
-// older is how many messages wait although half of their retention is over. Partitions that wait for a person count as
-// well, because theirs wait longest.
+// older returns the number of messages that wait although half of their retention is over. Partitions that wait for a
+// person count as well, because their messages wait longest.
 func (b *backlog) older(ctx context.Context, w unconsumed) (int64, error) {
 	if w.retention == 0 || w.next >= w.end {
 		return 0, nil
@@ -172,7 +172,7 @@ func (b *backlog) hold(context.Context) error {
 	return nil
 }
 
-// held is why mediation is held back; empty if it is not.
+// held returns the reason why mediation is held back; empty if it is not.
 func (b *backlog) held() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -195,10 +195,10 @@ func (b *backlog) eachOld(put func(stage, partition string, batches int64)) {
 	}
 }
 
-// lastInput is the last position in the usage topic that these messages of the rated log contain, -1 if none does. The
-// marks of owners that had nothing to rate contain none, and there may be many: it searches further and further back.
-// Messages of an owner that was replaced tell theirs too, so a backlog may look shorter than it is until its successor
-// has come as far.
+// lastInput is the last position in the usage topic that these messages of the rated log contain, -1 if none does.
+// The marks of owners without anything to rate contain no position, and there may be many, so it searches further and
+// further back. Messages of a replaced owner also contain positions, so a backlog may look shorter than it is until
+// the new owner has rated as far.
 func lastInput(ctx context.Context, b broker.Broker, topic string, partition int, first, end int64,
 	scratch *[]broker.Message) (input int64, err error) {
 	input = -1

@@ -12,7 +12,8 @@ import (
 	"ratemill/internal/control"
 )
 
-// ratedPartitions are the partitions of the rated log that a role takes. next is the offset that it reads next of one.
+// ratedPartitions are the partitions of the rated log that a role consumes. next returns the next offset of a
+// partition.
 func (n *Node) ratedPartitions(role string, next func(partition int) int64,
 	run func(ctx context.Context, partition int) error) partitions {
 	return partitions{

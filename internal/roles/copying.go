@@ -12,18 +12,18 @@ import (
 
 // rowSink brings rows of the control store into the warehouse, a range with each Step: warehouse.FactSink and warehouse.DocumentSink.
 type rowSink interface {
-	// Begin makes the next Step compare the warehouse with the position.
+	// Begin makes the next Step compare the warehouse with the stored position.
 	Begin()
 	// Step reports whether there was a range.
 	Step(ctx context.Context) (more bool, err error)
-	// At tells how far it is.
+	// At returns its progress.
 	At() (written, position int64)
 }
 
-// copying is a sink of rows in the one process of the installation that has the first partition of the rated log. If two processes take
-// themselves for that one, each row still arrives once.
+// copying is a sink of rows in the one process of the installation that owns the first partition of the rated log.
+// Each row arrives once even if two processes both believe that they own it.
 type copying struct {
-	what  string        // that is written, for the log
+	what  string        // name of the rows, for the log
 	pause time.Duration // after a step that found nothing
 
 	written, position atomic.Int64 // of the sink, after its last step
@@ -67,7 +67,8 @@ func (c *copying) run(ctx context.Context, r *sinkRole, s rowSink) {
 	}
 }
 
-// told puts how far the sink is, and reports whether it has begun here; nothing in a process that does not write these rows.
+// told returns the progress of the sink, and whether it has begun here. A process that does not write these rows
+// reports nothing.
 func (c *copying) told(r *sinkRole, s metric.Scrape, failing, written metric.Metric) bool {
 	if !r.assigned(0) {
 		return false

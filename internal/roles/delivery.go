@@ -132,13 +132,13 @@ func (d *deliveries) issued(ctx context.Context, number string, of *document.Doc
 func (d *deliveries) names(ctx context.Context, of *document.Document) (map[string]string, error) {
 	d.reading.Lock()
 	defer d.reading.Unlock()
-	if _, err := d.n.Store.LoadStatements(ctx, d.details); err != nil { // what is new since the document before
+	if _, err := d.n.Store.LoadStatements(ctx, d.details); err != nil { // facts since the document before
 		return nil, err
 	}
 	return account.NamesOf(of.Accounts(), d.details, udr.InstantOf(d.n.LedgerTime.Now())), nil
 }
 
-// senders are the channels that the configuration names. Payers' servers need nothing of it.
+// senders are the channels that the configuration names. Payers' servers need no configuration.
 func (n *Node) senders(forms *project.Forms) (map[delivery.Channel]delivery.Sender, error) {
 	c := &n.Config.Invoicing
 	all := map[delivery.Channel]delivery.Sender{
@@ -176,7 +176,7 @@ func (n *Node) senders(forms *project.Forms) (map[delivery.Channel]delivery.Send
 	return all, nil
 }
 
-// lookForDeliveries is how often the role looks for what is due.
+// lookForDeliveries is the interval at which the role looks for due deliveries.
 const lookForDeliveries = time.Second
 
 func (d *deliveries) run(ctx context.Context) error {
@@ -184,7 +184,7 @@ func (d *deliveries) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		pause := lookForDeliveries
 		switch err := d.work(ctx); {
-		case err == nil, errors.Is(err, store.ErrConflict): // another process was faster; the next look sees it
+		case err == nil, errors.Is(err, store.ErrConflict): // another process was faster; the next run sees it
 			absence.Worked(time.Now(), d.n.Log, "documents are delivered again")
 		case ctx.Err() == nil:
 			pause = absence.Failed(time.Now(), d.n.Log, "documents cannot be delivered for now; deliveries wait", err)

@@ -58,7 +58,7 @@ func (m *migratedFirst) Step(ctx context.Context) (bool, error) {
 	return m.DocumentSink.Step(ctx)
 }
 
-// documentMetrics tells how far documents are; not in a process that does not write them.
+// documentMetrics reports the progress of documents, only in the process that writes them.
 func (r *sinkRole) documentMetrics(ctx context.Context, s metric.Scrape) {
 	if !r.finals.told(r, s, documentsFailing, documentsWritten) {
 		return
@@ -79,7 +79,8 @@ func (r *sinkRole) exporter() *invoicing.Exporter {
 	return &invoicing.Exporter{DB: r.n.Store.DB, Basis: r.invoiceBasis}
 }
 
-// invoiceBasis, for one goroutine, is what items of documents are computed from again: facts of all revisions up to one at least, and all versions of prices.
+// invoiceBasis has the inputs for recomputing items of documents: facts of all revisions up to at least a given one,
+// and all versions of prices. Only one goroutine may use it.
 func (r *sinkRole) invoiceBasis(ctx context.Context, facts registry.Revision) (*invoicing.Basis, func(), error) {
 	reg, err := r.n.reference.Registry(ctx, facts)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 const (
 	expireEvery    = time.Hour
-	expireToldEach = 24 * time.Hour // why rows are held back
+	expireToldEach = 24 * time.Hour // the reason why rows are kept
 )
 
 // expire deletes rows older than warehouse.keep, repeatedly, in the one process of the installation that has the first
@@ -58,7 +58,7 @@ func (r *sinkRole) expire(ctx context.Context, n *Node) error {
 	return nil
 }
 
-// holds reports whether expired rows are held back; told is false in a process that does not report it.
+// holds reports whether expired rows are kept; told is false in a process that does not report it.
 func (r *sinkRole) holds() (held, told bool) {
 	if !r.assigned(0) {
 		return false, false

@@ -32,7 +32,7 @@ func (r *sinkRole) bringFacts(ctx context.Context, n *Node) error {
 	return nil
 }
 
-// factMetrics tells how far facts are; not in a process that does not write them.
+// factMetrics reports the progress of facts, only in the process that writes them.
 func (r *sinkRole) factMetrics(ctx context.Context, s metric.Scrape) {
 	if !r.facts.told(r, s, factFailing, factRows) {
 		return

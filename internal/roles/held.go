@@ -10,9 +10,10 @@ import (
 )
 
 // A source is identified by its name, which files, duplicate keys and sessions carry. A new source over the files of
-// another would read and charge all remaining files again. So it is held back until its document says what it is.
+// another would read and charge all remaining files again. So ratemill does not read it until its document states its
+// relation to the other.
 
-// held says why sources of the project are not read, by name.
+// held returns the reasons why sources of the project are not read, by name.
 func (n *Node) held(ctx context.Context) (map[string]string, error) {
 	before, err := n.Store.Sources(ctx)
 	if err != nil {
@@ -46,7 +47,7 @@ func heldBack(s *source.Source, other string, files int, last string) string {
 		s.Title, other, files, strings.TrimPrefix(last, "/"))
 }
 
-// readBy is how many files a source has read that another source matches too, and the last of them.
+// readBy has the number of files read by a source that another source also matches, and the last of these files.
 func (n *Node) readBy(ctx context.Context, name string, takes func(string) bool) (files int, last string, err error) {
 	version, err := n.Store.LastRules(ctx, name)
 	if err != nil || version == "" {

@@ -17,8 +17,9 @@ import (
 	"ratemill/internal/loopback"
 )
 
-// handler serves /metrics, /healthz (the process lives), /readyz (it works, or lists what is missing; a carrier's
-// server that is away does not stop the work for others, and is only a warning), and, if configured, profiles.
+// handler serves /metrics, /healthz (the process is alive), /readyz (the process works, or a list of what it lacks)
+// and, if configured, profiles. In /readyz a carrier's unreachable server is only a warning, because the work for
+// other carriers continues.
 func (n *Node) handler() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &metrics{n})
@@ -73,8 +74,8 @@ func (n *Node) listen() error {
 	return nil
 }
 
-// guarded protects loopback from web pages that rebind a name or send requests across sites. For an address that others
-// can reach, names are the names that they use.
+// guarded protects loopback from web pages that rebind a name or send requests across sites. If other machines can
+// reach the address, names lists the host names that they use.
 func guarded(h http.Handler, at net.Addr) http.Handler {
 	tcp, _ := at.(*net.TCPAddr)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -86,7 +87,7 @@ func guarded(h http.Handler, at net.Addr) http.Handler {
 	})
 }
 
-// missing lists what keeps this process from its work.
+// missing lists the conditions that prevent this process from working.
 func (n *Node) missing() (what []string) {
 	what = n.Away()
 	if !n.running.Load() {

@@ -19,7 +19,7 @@ import (
 	"ratemill/mediation/source"
 )
 
-// Mediation takes files and makes usage of them.
+// Mediation takes files and turns them into usage records.
 var Mediation = Role{Name: roleMediation, Metrics: []*metric.Section{mediationMetrics}, Begin: beginMediation,
 	Work: Work{Title: "mediation: collect, decode, rules", Done: mediationRecords, Records: true}}
 
@@ -138,7 +138,7 @@ func (r *mediationRole) mediators(former *removed, retries *retryContents) (all 
 	return all, nil
 }
 
-// missing says why no file at all can be fetched.
+// missing returns the reason why no file at all can be fetched.
 func (r *mediationRole) missing() []string {
 	if why := r.progress.Away.All(time.Now())[mediation.Spooling]; why != "" {
 		return []string{why}
@@ -146,7 +146,7 @@ func (r *mediationRole) missing() []string {
 	return nil
 }
 
-// concerns lists the sources that cannot be listed or read, and why mediation is held back.
+// concerns lists the sources that cannot be listed or read, and the reason why mediation is held back.
 func (r *mediationRole) concerns() (what []string) {
 	what = r.sources()
 	if why := r.backlog.held(); why != "" {
@@ -178,7 +178,7 @@ func (r *mediationRole) sources() (what []string) {
 	return append(what, r.unknown()...)
 }
 
-// longArriving is how long a file may be incomplete before it is reported.
+// longArriving is the time after which an incomplete file is reported.
 const longArriving = time.Hour
 
 // unknown lists sources outside of the project with waiting files, which nobody takes.
@@ -187,7 +187,7 @@ func (r *mediationRole) unknown() (what []string) {
 	defer end()
 	waiting, err := r.n.Store.Waiting(ctx)
 	if err != nil {
-		return nil // and the control store is reported as away
+		return nil // and another check reports that the control store is away
 	}
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
 		if r.status[name] == nil {
@@ -227,7 +227,7 @@ func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control
 	if err != nil {
 		return mediation.Content{}, err
 	}
-	// Its identity contains the first name, wherever its content is now.
+	// Its identity contains the first name, even if its content has moved.
 	return mediation.Content{ID: collect.Identity(src.Name, file.Path, f.Hash), Hash: f.Hash[:], Size: f.Size, From: f.From, Sum: f.State,
 		More: f.More, Open: func() (io.ReadCloser, error) { return f.Open() }, Done: f.Release}, nil
 }

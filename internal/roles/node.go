@@ -21,10 +21,10 @@ type Options struct {
 	Project *project.Project
 	Log     *slog.Logger
 	Known   []Role // of this binary
-	Roles   []Role // of these, those that this process runs
+	Roles   []Role // of these, the roles that this process runs
 	Owner   string // name of this process in leases and groups; empty: a new one
-	Attach  bool   // use the embedded engines of a running process, and start none
-	// BalanceDue is how long ago a file's end must have come for its balance to count in the metrics; 0 is 10 minutes.
+	Attach  bool   // use the embedded engines of a running process, and do not start any
+	// BalanceDue is the time after a file's end from which its balance counts in the metrics; 0 is 10 minutes.
 	BalanceDue time.Duration
 }
 
@@ -49,7 +49,7 @@ func (o *Options) check() error {
 	return c.Err()
 }
 
-// Node is a process: its engines and the roles that it runs.
+// Node is a process with its engines and roles.
 type Node struct {
 	Options
 	*engines.Engines
@@ -60,7 +60,8 @@ type Node struct {
 	close     func()              // ends the server of metrics and health
 }
 
-// Open starts or connects to the engines, after it has reported all mistakes of the options. Close the node.
+// Open reports all mistakes in the options, and otherwise starts or connects to the engines. Close the node after
+// use.
 func Open(ctx context.Context, o Options) (*Node, error) {
 	if err := o.check(); err != nil {
 		return nil, err

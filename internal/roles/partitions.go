@@ -29,7 +29,7 @@ type partitions struct {
 	run      func(ctx context.Context, partition int) error // nil: its context ended
 	role     string
 	process  string   // the name in recorded stops
-	topics   []string // whose orders are obeyed
+	topics   []string // role whose orders apply
 	stops    stops
 	position func(topic string, partition int) int64 // offset that is next
 	log      *slog.Logger
@@ -60,7 +60,7 @@ func (p *partitions) serve(ctx context.Context) error {
 }
 
 func (p *partitions) begin() {
-	p.mu.Lock() // metrics look at them already
+	p.mu.Lock() // metrics already read them
 	defer p.mu.Unlock()
 	p.running, p.halted, p.failing, p.left = map[int]context.CancelFunc{}, map[int]error{}, map[int]error{}, map[int]bool{}
 	p.anew = make(chan struct{})
@@ -76,7 +76,7 @@ func (p *partitions) member(ctx context.Context) error {
 	for {
 		generation, err := group.Next(ctx)
 		if errors.Is(err, kafka.ErrGroupClosed) || ctx.Err() != nil {
-			p.assign(ctx, nil) // running functions end before the others learn that we leave
+			p.assign(ctx, nil) // running functions end before the other members learn that this one leaves
 			p.wg.Wait()
 			return nil
 		}
@@ -93,8 +93,8 @@ func (p *partitions) member(ctx context.Context) error {
 	}
 }
 
-// leave leaves the group. While the broker delays the answer, as during a join, it does not wait long: the others
-// notice when our session ends.
+// leave leaves the group. If the broker delays the answer, as during a join, it does not wait long, because the
+// others notice when the session ends.
 func leave(group *kafka.ConsumerGroup) {
 	left := make(chan struct{})
 	go func() {
@@ -170,8 +170,8 @@ func (p *partitions) keep(ctx context.Context, partition int) {
 	}
 }
 
-// runsWell is how long a partition must run without an error to count as working. A failing attempt with a restore may
-// take longer; the alert allows for that.
+// runsWell is the time without an error after which a partition counts as working. A failing attempt with a restore
+// may take longer; the alert allows for that.
 const runsWell = 10 * time.Second
 
 // fails records that a partition fails, or that it works.
@@ -192,9 +192,10 @@ func (p *partitions) failures() map[int]error {
 	return maps.Clone(p.failing)
 }
 
-// leave leaves a partition to a newer owner. One of the two has an outdated assignment, and nobody knows which: that
-// one learns of it within the session time, and loses the partition. Taking the partition back at once would only fence
-// the other owner, and this would repeat. It returns true as soon as the group has assigned anew.
+// leave leaves a partition to a newer owner. One of the two owners has an outdated assignment. That one loses the
+// partition within the session time, but until then it is unknown which one it is. Taking the partition back at once
+// would only fence the other owner, and this would repeat. leave returns true as soon as the group has assigned
+// partitions again.
 func (p *partitions) leave(ctx context.Context, partition int, session time.Duration) (assigned bool) {
 	p.mu.Lock()
 	anew := p.anew
@@ -226,22 +227,22 @@ func (p *partitions) watched(ctx context.Context, partition int) error {
 	return p.run(ctx, partition)
 }
 
-// assigned reports whether a partition is ours, even if it stopped.
+// assigned reports whether the group assigned a partition to this process, even if it stopped.
 func (p *partitions) assigned(partition int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.running[partition] != nil
 }
 
-// owned is the number of our partitions.
+// owned returns the number of partitions of this process.
 func (p *partitions) owned() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.running)
 }
 
-// state is the running partitions, the stopped ones with their reasons, and whether we are a member of the group. A
-// partition that was left to a newer owner does not count as running.
+// state returns the running partitions, the stopped ones with their reasons, and whether this process is a member of
+// the group. A partition that was left to a newer owner does not count as running.
 func (p *partitions) state() (running []int, halted map[int]error, joined bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -254,7 +255,7 @@ func (p *partitions) state() (running []int, halted map[int]error, joined bool) 
 	return running, maps.Clone(p.halted), p.joined
 }
 
-// missing lists what keeps the role from the work of partitions.
+// missing lists the conditions that prevent the role from processing partitions.
 func (p *partitions) missing() (what []string) {
 	add := func(format string, args ...any) { what = append(what, fmt.Sprintf(format, args...)) }
 	_, halted, joined := p.state()

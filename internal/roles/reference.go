@@ -19,8 +19,8 @@ import (
 	"ratemill/udr"
 )
 
-// reference is the inputs of deciding records: the registry, kept current from the control store, and the documents,
-// current ones from the project and former ones from the control store.
+// reference has the inputs for deciding records: the registry, kept current from the control store, and the
+// documents. Current documents come from the project, former ones from the control store.
 type reference struct {
 	store *control.Store
 	log   *slog.Logger
@@ -178,8 +178,8 @@ func (r *reference) account(ctx context.Context, number uint32, revision uint64)
 	return id, nil
 }
 
-// offset is an account's local time, for the warehouse. An account that did not exist then is in UTC: no record is kept
-// out of the warehouse for the sake of its day.
+// offset returns the UTC offset of an account's local time, for the warehouse. It uses UTC for an account that did
+// not exist then, so that the record still gets into the warehouse.
 func (r *reference) offset(ctx context.Context, number uint32, at udr.Instant, revision uint64) (o warehouse.Offset, err error) {
 	reg, err := r.Registry(ctx, registry.Revision(revision))
 	if err != nil {

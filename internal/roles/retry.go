@@ -13,8 +13,8 @@ import (
 	"ratemill/udr"
 )
 
-// retryContents makes the contents of retry batches from the warehouse, to which it connects for the first batch:
-// mediation needs it for nothing else.
+// retryContents makes the contents of retry batches from the warehouse. It connects for the first batch, because
+// mediation needs the warehouse for nothing else.
 type retryContents struct {
 	n         *Node
 	mu        sync.Mutex
@@ -62,7 +62,7 @@ func (r *retryContents) fetch(ctx context.Context, file *control.File, renew fun
 	}
 	rated := content.Again.Rated
 	content.Again.Rated = func(ctx context.Context, source string, keys []udr.RecordKey) (map[udr.RecordKey]udr.ID, error) {
-		for partition := range r.n.Partitions { // a copy may be in any, and be on its way into the warehouse
+		for partition := range r.n.Partitions { // a copy may be in any partition, and on its way into the warehouse
 			if err := r.n.comesOut(ctx, partition, "a copy of one of its records was rated"); err != nil {
 				return nil, retryable(err)
 			}
@@ -72,7 +72,8 @@ func (r *retryContents) fetch(ctx context.Context, file *control.File, renew fun
 	return content, nil
 }
 
-// arrived reports whether the end of a file is in the warehouse, once all earlier messages of the usage topic are.
+// arrived waits until all earlier messages of the usage topic are in the warehouse, and reports whether the end of a
+// file is there.
 func (r *retryContents) arrived(ctx context.Context, file udr.FileID, home int) (bool, error) {
 	w, err := r.open(ctx)
 	if err != nil {
@@ -129,7 +130,7 @@ func RetryContent(ctx context.Context, store *control.Store, w *warehouse.Wareho
 	return content, nil
 }
 
-// carrierFiles finds the carrier's file in which each record first came, through all retry batches.
+// carrierFiles finds the carrier's file in which each record first arrived, through all retry batches.
 func carrierFiles(ctx context.Context, store *control.Store, w *warehouse.Warehouse, source string, rows []warehouse.Suspended, records []mediation.RetryRecord) error {
 	files, batches := map[udr.FileID]control.File{}, map[int64][]udr.ID{}
 	at := rows

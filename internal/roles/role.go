@@ -6,8 +6,7 @@ import (
 	"ratemill/internal/metric"
 )
 
-// Role is a part of ratemill that processes run. cmd/ratemill/run.go lists the roles of the binary; whatever goes through
-// all roles asks that list.
+// Role is a part of ratemill that a process can run. cmd/ratemill/run.go has the list of all roles of the binary.
 type Role struct {
 	Name       string
 	ClickHouse bool              // it needs ClickHouse
@@ -20,11 +19,11 @@ type Role struct {
 	Begin func(ctx context.Context, n *Node) (*Running, error)
 }
 
-// Work says where a role's work is counted.
+// Work names the metrics that count a role's work.
 type Work struct {
 	Title string        // of its costs, in the report of the demo
-	Done  metric.Metric // counts what it has done
-	Waits metric.Metric // 0 when nothing waits for it; the zero Metric: files in the control store tell it
+	Done  metric.Metric // counts finished work
+	Waits metric.Metric // 0 when nothing waits for it; the zero Metric: the files in the control store count instead
 	// Records says that Done counts usage records.
 	Records bool
 }
@@ -33,15 +32,15 @@ type Work struct {
 type Running struct {
 	// Run does the role's work until ctx ends.
 	Run func(ctx context.Context) error
-	// Missing lists what keeps the role from its work, Concerns what a person should look at although it works; nil:
-	// nothing but what the engines and its partitions tell.
+	// Missing lists the conditions that prevent the role from working; Concerns lists problems for a person although
+	// it works. nil: only those of the engines and its partitions.
 	Missing, Concerns func() []string
 	// Metrics gives the values of the role's metrics; nil: it has none.
 	Metrics func(ctx context.Context, s metric.Scrape)
-	// stored are the positions that Kafka need not keep any more; nil: none.
+	// stored returns the positions up to which Kafka may delete messages; nil: none.
 	stored func(ctx context.Context) []commitment
 
-	partitions *partitions // that a consumer group gives the role; nil: none
+	partitions *partitions // partitions that a consumer group assigns to the role; nil: none
 }
 
 // Names are the names of roles.
@@ -66,8 +65,8 @@ func Named(of []Role, names []string) (some []Role) {
 	return some
 }
 
-// OwnsPartitions reports whether the processes of a role divide the partitions among themselves. Mediators divide files, and those that
-// deliver documents.
+// OwnsPartitions reports whether the processes of a role divide the partitions among themselves. Mediators divide
+// files instead, and delivery processes divide documents.
 func OwnsPartitions(role string) bool { return role != Mediation.Name && role != Delivery.Name }
 
 // Metrics are the metrics of processes with these roles.

@@ -23,7 +23,7 @@ func (n *Node) Run(ctx context.Context) error {
 	for _, role := range n.Roles {
 		r, err := role.Begin(ctx, n)
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-			return nil // it was asked to end before it began
+			return nil // it had to end before it began
 		}
 		if err != nil {
 			return err
@@ -63,10 +63,10 @@ func (n *Node) Run(ctx context.Context) error {
 	return err
 }
 
-// errRole says that a role ended unexpectedly.
+// errRole means that a role ended unexpectedly.
 var errRole = errors.New("a role ended")
 
-// each calls do with every role of this process, in the order of their list.
+// each calls do with every role of this process, in the order of the list.
 func (n *Node) each(do func(name string, r *Running)) {
 	for _, role := range n.Roles {
 		do(role.Name, n.roles[role.Name])

@@ -51,16 +51,16 @@ func SIMState() Role {
 	return r
 }
 
-// states does what nothing in the rated log asks for, in the process that owns its first partition: transactions keep
-// two that both believe so from doing anything twice.
+// states does the work that the rated log does not trigger, in the process that owns its first partition. If two
+// processes both believe that they own it, transactions prevent double effects.
 type states struct {
 	n       *Node
 	keeper  *simstate.Keeper[*store.Tx]
 	network simstate.Network // nil: the configuration names none
 	owned   *partitions
 
-	warehouse *retryContents // asked for what SIMs did not do
-	due       atomic.Int64   // when it is to be asked next, in nanoseconds since 1970; 0: it is not asked
+	warehouse *retryContents // queried for SIMs without the expected records
+	due       atomic.Int64   // time of the next query, in nanoseconds since 1970; 0: no queries
 }
 
 func (n *Node) keepStates(owned *partitions) (*states, error) {
@@ -90,7 +90,7 @@ func (n *Node) identifiers(sim uint32) map[string]string {
 	return names
 }
 
-// lookForStates is how often facts and time limits are looked at.
+// lookForStates is the interval at which facts and time limits are checked.
 const lookForStates = time.Second
 
 func (s *states) run(ctx context.Context) error {
@@ -99,7 +99,7 @@ func (s *states) run(ctx context.Context) error {
 		pause := lookForStates
 		if s.owned.assigned(0) {
 			switch err := s.work(ctx); {
-			case err == nil, errors.Is(err, control.ErrConflict): // a change of facts was faster; the next look sees it
+			case err == nil, errors.Is(err, control.ErrConflict): // a change of facts was faster; the next run sees it
 				absence.Worked(time.Now(), s.n.Log, "the states of SIMs are kept again")
 			case ctx.Err() == nil:
 				pause = absence.Failed(time.Now(), s.n.Log, "the states of SIMs cannot be kept for now; their effects are dated by when they are due", err)

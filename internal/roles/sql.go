@@ -57,7 +57,7 @@ func beginInSQL(ctx context.Context, n *Node, of *consumer.Role) (*Running, erro
 	return &Running{Run: r.serve, Metrics: r.metrics, partitions: &r.partitions}, nil
 }
 
-// given is what a role may know of this process.
+// given has the values of this process that a role gets.
 func (n *Node) given() consumer.Given {
 	return consumer.Given{
 		Accounts: n.Store.LoadAccounts, Catalogue: n.Project.Catalogue, Now: clock{}.Now, StoreNow: n.LedgerTime.Now, Log: n.Log,
@@ -67,7 +67,7 @@ func (n *Node) given() consumer.Given {
 	}
 }
 
-// folded is where the warehouse's sink is in a partition of the rated log, and the fold there.
+// folded is the position of the warehouse's sink in a partition of the rated log, with the fold at that position.
 func (n *Node) folded(ctx context.Context, partition int) (next int64, fold ratedlog.Fold, err error) {
 	at, err := n.Store.SinkGet(ctx, n.SinkName, partition)
 	if err != nil {

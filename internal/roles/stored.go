@@ -9,11 +9,12 @@ import (
 
 const commitEvery = 5 * time.Second
 
-// commitStored commits to Kafka, repeatedly, what the partitions of this process have stored: usage that is rated and
-// in a checkpoint, and messages of the rated log that are in a checkpoint and in the warehouse. The embedded Kafka
-// deletes nothing else, whatever its clock says. A sink's position comes from the control store, so that after a
-// restore from a backup the messages from that position on are kept. With Apache Kafka, tools show lag from these
-// offsets, and they show that rating has passed messages without a result (comesOut).
+// commitStored repeatedly commits to Kafka the positions that the partitions of this process have stored. These are
+// usage that is rated and in a checkpoint, and messages of the rated log that are in a checkpoint and in the
+// warehouse. The embedded Kafka deletes only these messages, even if its clock is wrong. A sink's position comes from
+// the control store, so that after a restore from a backup the messages from that position on are kept. With Apache
+// Kafka, tools show lag from these offsets, and they show that rating has passed messages without a result
+// (comesOut).
 func (n *Node) commitStored(ctx context.Context) error {
 	for ctx.Err() == nil {
 		n.each(func(_ string, r *Running) {
@@ -66,8 +67,8 @@ func (r *sinkRole) stored(ctx context.Context) []commitment {
 	return []commitment{written}
 }
 
-// consumed is up to where a partition of the rated log is in the warehouse and with every other role of this binary that
-// reads it. A role that never began one holds nothing back.
+// consumed returns the offset up to which the warehouse and every other role of this binary have read a partition of
+// the rated log. It ignores a role that never began the partition.
 func (n *Node) consumed(ctx context.Context, partition int) (next int64, err error) {
 	at, err := n.Store.SinkGet(ctx, n.SinkName, partition)
 	if err != nil {

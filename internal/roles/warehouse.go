@@ -76,11 +76,11 @@ type sinkRole struct {
 	progress map[int]*sinkProgress
 	arrivals histogram.Set
 	balance  warehouse.Totals
-	added    time.Time // when balance was; zero before the first time
+	added    time.Time // time of the balance; zero before the first one
 
 	invoicesOff, invoiceLinesOff int
 
-	held   *string // why expired rows stay, as last seen; nil before the first look
+	held   *string // the last known reason why expired rows stay; nil before the first check
 	facts  copying
 	finals copying
 
@@ -157,8 +157,9 @@ func (r *sinkRole) metrics(ctx context.Context, s metric.Scrape) {
 	}
 }
 
-// linger is how long a block waits for more in a process that owns so many partitions. A block costs ClickHouse some
-// 40 ms, whatever is in it, so a process with many partitions writes as many blocks a second as one with eight.
+// linger returns the time that a block waits for more rows, by the number of partitions of the process. A block costs
+// ClickHouse some 40 ms, whatever its size, so a process with many partitions writes as many blocks per second as one
+// with eight.
 func linger(flush time.Duration, partitions int) time.Duration {
 	return flush * time.Duration(max(8, min(partitions, 80))) / 8
 }
@@ -192,7 +193,7 @@ func (r *sinkRole) balances(ctx context.Context, n *Node) error {
 	return nil
 }
 
-// countInvoices reads what the invoice balance found when it was last computed.
+// countInvoices reads the differences that the last invoice balance found.
 func (r *sinkRole) countInvoices(ctx context.Context, n *Node) error {
 	if err := invoicing.Migrate(ctx, n.Store.DB); err != nil {
 		return err
@@ -212,14 +213,14 @@ func (r *sinkRole) invoices() (payers, lines int) {
 	return r.invoicesOff, r.invoiceLinesOff
 }
 
-// A file whose end came this long ago is due: what its other partitions had is in the warehouse too, or something is
-// wrong.
+// A file whose end arrived this long ago is due: the records of its other partitions are in the warehouse too, or
+// there is a fault.
 const (
 	balanceDue   = 10 * time.Minute
 	balanceEvery = time.Minute
 )
 
-// totals are the balance of all files, and when it was added up; not in a process that has not to tell it.
+// totals returns the balance of all files and its time, only in the process that reports it.
 func (r *sinkRole) totals() (balance warehouse.Totals, added time.Time, told bool) {
 	if !r.assigned(0) {
 		return balance, added, false

@@ -18,10 +18,10 @@ import (
 	"ratemill/internal/backoff"
 )
 
-// ErrConflict says that the row has changed since the caller read it: read it again.
+// ErrConflict means that the row has changed since the caller read it; read it again.
 var ErrConflict = errors.New("control store: somebody else changed this since it was read")
 
-// ErrNotFound says that the named object does not exist.
+// ErrNotFound means that the named object does not exist.
 var ErrNotFound = errors.New("control store: there is no such entry")
 
 // Away is the error of a store that did not answer, or could not accept the change now. No change is known to have
@@ -64,12 +64,13 @@ func refused(err error) bool {
 	return errors.As(err, &answer) && strings.HasPrefix(answer.Code, "28")
 }
 
-// Contended reports whether a transaction was undone because another one stood in its way: repeat it.
+// Contended reports whether a transaction was rolled back because of a conflict with another one, so that it should
+// be repeated.
 func Contended(err error) bool {
 	var answer *pgconn.PgError
 	if errors.As(err, &answer) {
 		switch answer.Code {
-		case "40001", "40P01", "23505": // serialization failure, deadlock, somebody inserted the row in the same moment
+		case "40001", "40P01", "23505": // serialization failure, deadlock, another process inserted the row at the same time
 			return true
 		}
 		return false

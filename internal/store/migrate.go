@@ -9,8 +9,8 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// Migrations are those of the package that owns the tables: they only go forward, and one process at a time applies
-// them. After a crash between two, the next Migrate continues.
+// Migrations are the migrations of the package that owns the tables. They only go forward, and one process at a time
+// applies them. After a crash between two, the next Migrate continues.
 type Migrations struct {
 	Files fs.FS
 	Table string // table with the version of these tables; empty for that of the control store's own

@@ -16,7 +16,7 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// Package is what goes to a receiver.
+// Package has the files and the mail for a receiver.
 type Package struct {
 	Job      *Job
 	Document *document.Document
@@ -35,17 +35,18 @@ func (p *Package) File(kind string) *File {
 
 // Sender sends by one channel.
 type Sender interface {
-	// Send sends to the receiver, and says what became of it. away: the server cannot be reached, so that others need not be tried now.
+	// Send sends to the receiver, and returns the outcome. away means that the server cannot be reached, so that
+	// other deliveries to it need not be tried now.
 	Send(ctx context.Context, p *Package) (o Outcome, away bool)
 }
 
-// Deliverer sends what is due. Several may run at the same time.
+// Deliverer sends due deliveries. Several may run at the same time.
 type Deliverer struct {
 	Table     Table
 	Files     *Files
 	Documents func(ctx context.Context, id string) (*document.Document, error) // a final one
 	Senders   map[Channel]Sender                                               // those that the installation has
-	Missing   map[Channel]string                                               // what to configure for the others
+	Missing   map[Channel]string                                               // the setting to add for each of the others
 	Now       func() time.Time
 	Log       *slog.Logger
 	Sent      func(Channel) // is called for each delivery that was sent, by several goroutines
@@ -56,19 +57,20 @@ type Deliverer struct {
 }
 
 const (
-	// attempt is how long one may take: less than its lease, so that no other process begins one while it may go on.
+	// attempt is the time limit of one attempt. It is less than the lease, so that no other process begins an attempt
+	// while this one may still run.
 	attempt = lease - time.Minute
-	// atOnce is how many deliveries of a channel are looked at together.
+	// atOnce is the number of deliveries of a channel that Deliver reads together.
 	atOnce = 200
-	// sending is how many deliveries are tried at the same time, unless the options say another number: a mail takes several answers of a
-	// server far away, and mail servers take about so many connections from one client.
+	// sending is the default number of deliveries that are tried at the same time. A mail waits for several answers
+	// of a remote server, and mail servers accept about this number of connections from one client.
 	sending = 8
-	// rest is how long a server that was away is left alone.
+	// rest is the time for which an unreachable server is left alone.
 	rest = time.Minute
 )
 
-// Deliver sends deliveries that are due, those that waited longest first, and reports how many it tried. An error is one of the control
-// store; what senders tell is noted with the deliveries.
+// Deliver sends deliveries that are due, those that waited longest first, and reports how many it tried. An error is
+// one of the control store; errors of senders are stored with the deliveries.
 func (d *Deliverer) Deliver(ctx context.Context) (tried int, err error) {
 	due, err := d.Table.Due(ctx, d.Now(), atOnce, d.asleep())
 	if err != nil {
@@ -82,7 +84,8 @@ func (d *Deliverer) Deliver(ctx context.Context) (tried int, err error) {
 			break
 		}
 		group.Go(func() error {
-			// An attempt that has begun ends, though another one could not be noted: trying counts only before it.
+			// An attempt that has begun runs to its end even if the context ends; the context only stops new
+			// attempts.
 			if trying.Err() != nil || d.away(&due[i]) {
 				return nil
 			}
@@ -120,7 +123,7 @@ func (d *Deliverer) asleep() (places []string) {
 	return places
 }
 
-// place is where a delivery goes: the installation has one server for each channel, and payers have one each.
+// place names the server of a delivery. The installation has one server for each channel, and payers have one each.
 func place(j *Job) string {
 	if j.Channel == SFTP {
 		return string(SFTP) + " " + j.Recipient
@@ -128,14 +131,14 @@ func place(j *Job) string {
 	return string(j.Channel)
 }
 
-// try makes an attempt, if no other process does.
+// try makes an attempt, unless another process is making one.
 func (d *Deliverer) try(ctx context.Context, j *Job) (mine bool, err error) {
 	if mine, err = d.Table.begin(ctx, j, d.Now()); !mine {
 		return false, err
 	}
 	o, away := d.send(ctx, j)
 	if ctx.Err() != nil && !o.State.over() {
-		// The process ends. The attempt is noted all the same, so that the next process need not wait for the lease.
+		// The process is ending. The attempt is still recorded, so that the next process need not wait for the lease.
 		o.Why = "the process ended"
 	}
 	if away {
@@ -163,7 +166,7 @@ func (d *Deliverer) try(ctx context.Context, j *Job) (mine bool, err error) {
 	return true, nil
 }
 
-// over says that nothing is left to do.
+// over reports whether nothing is left to do.
 func (s State) over() bool { return s == Sent || s == Confirmed || s == Failed }
 
 func (d *Deliverer) send(ctx context.Context, j *Job) (o Outcome, away bool) {

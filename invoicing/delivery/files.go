@@ -18,7 +18,8 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// Maker makes the files of a final document. One that a document cannot have is nil, such as UBL of a currency with three decimals.
+// Maker makes the files of a final document. A file that a document cannot have is nil, such as UBL in a currency
+// with three decimals.
 type Maker func(context.Context, *document.Document) (pdf, ubl, csv []byte, err error)
 
 // The kinds of files.
@@ -32,12 +33,12 @@ const (
 type File struct {
 	Kind    string
 	Path    string // in the folder of documents
-	Name    string // as receivers see it
+	Name    string // name for receivers
 	SHA256  string
 	Content []byte
 }
 
-// Files keeps what was issued. Content is made once: whatever is sent later is these bytes, or nothing.
+// Files keeps the issued files. It makes the content once, and every later delivery sends exactly these bytes.
 type Files struct {
 	DB   *store.DB
 	Dir  string
@@ -45,7 +46,7 @@ type Files struct {
 	Now  func() time.Time
 }
 
-// ChangedError says that a kept file is not what was issued.
+// ChangedError means that a kept file differs from the issued one.
 type ChangedError struct {
 	Path string
 	Err  error // nil: it has other bytes
@@ -59,7 +60,7 @@ func (e *ChangedError) Error() string {
 	return fmt.Sprintf("the file %s is not what was issued: its SHA-256 is another; restore it from the backup, then send the document again", e.Path)
 }
 
-// Of are the files of a final document. The first time they are made.
+// Of returns the files of a final document. The first call makes them.
 func (f *Files) Of(ctx context.Context, d *document.Document) ([]File, error) {
 	kept, err := f.Kept(ctx, d.ID)
 	if err != nil || len(kept) > 0 {
@@ -82,7 +83,8 @@ func (f *Files) Of(ctx context.Context, d *document.Document) ([]File, error) {
 		}
 		sum := sha256.Sum256(made.content)
 		file := File{Kind: made.kind, Name: Safe(d.Number) + made.suffix, SHA256: hex.EncodeToString(sum[:]), Content: made.content}
-		// The name has the hash: of two processes that make the files of a document, the row of one decides which count.
+		// The name contains the hash. If two processes make the files of a document, the row of one decides which
+		// files are valid.
 		file.Path = filepath.ToSlash(filepath.Join(fmt.Sprint(d.Issued.UTC().Year()), Safe(d.ID),
 			Safe(d.Number)+"-"+file.SHA256[:12]+made.suffix))
 		if err := Place(filepath.Join(f.Dir, filepath.FromSlash(file.Path)), made.content); err != nil {
@@ -96,7 +98,7 @@ func (f *Files) Of(ctx context.Context, d *document.Document) ([]File, error) {
 	return f.Kept(ctx, d.ID)
 }
 
-// note writes down the files of a document, unless another process was faster.
+// note records the files of a document, unless another process was faster.
 func (f *Files) note(ctx context.Context, d *document.Document, all []File) error {
 	return f.DB.Change(ctx, "keeping the files of a document", func(tx *store.Tx) error {
 		for _, file := range all {
@@ -110,7 +112,7 @@ func (f *Files) note(ctx context.Context, d *document.Document, all []File) erro
 	})
 }
 
-// Kept reads the files of a document that were issued, and checks them; none if they are not made yet.
+// Kept reads and checks the issued files of a document; it returns none if they are not made yet.
 func (f *Files) Kept(ctx context.Context, document string) (all []File, err error) {
 	err = f.DB.Query(ctx, "reading the files of a document", `SELECT kind, path, name, sha256 FROM invoice_files WHERE document = ?
 		ORDER BY CASE kind WHEN 'pdf' THEN 0 WHEN 'ubl' THEN 1 ELSE 2 END`, []any{document}, func(rows *sql.Rows) error {
@@ -134,7 +136,7 @@ func (f *Files) Kept(ctx context.Context, document string) (all []File, err erro
 	return all, nil
 }
 
-// Place writes a file that is there as a whole or not at all. The same content again changes nothing; other content is refused.
+// Place writes a file atomically. Writing the same content again changes nothing; other content is an error.
 func Place(path string, content []byte) error {
 	switch there, err := os.ReadFile(path); {
 	case err == nil && string(there) == string(content):
@@ -175,7 +177,7 @@ func Place(path string, content []byte) error {
 // kept is the name of a kept file: the number of its document, and the beginning of its hash.
 var kept = regexp.MustCompile(`^(.+)-[0-9a-f]{12}\.(pdf|xml|csv)$`)
 
-// Issued are the numbers, as Safe writes them, under which files of a document were made in a year, by the folder alone.
+// Issued returns the numbers, as Safe writes them, under which documents of a year have files, by the folder alone.
 func Issued(dir string, year int, document string) (numbers []string, err error) {
 	files, err := os.ReadDir(filepath.Join(dir, fmt.Sprint(year), Safe(document)))
 	if errors.Is(err, os.ErrNotExist) {
@@ -189,7 +191,7 @@ func Issued(dir string, year int, document string) (numbers []string, err error)
 	return numbers, err
 }
 
-// Safe is a text as a part of a path.
+// Safe returns a text in a form that is safe as a part of a path.
 func Safe(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {

@@ -22,10 +22,11 @@ const (
 // Channels are all of them.
 var Channels = []Channel{Email, SFTP, Hardcopy, EInvoice}
 
-// State is how far a delivery is.
+// State is the progress of a delivery.
 type State string
 
-// The states. sent: the channel has taken it. confirmed: the receiver has it, as the channel or a person says.
+// The states. sent: the channel has accepted it. confirmed: the channel or a person confirmed that the receiver has
+// it.
 const (
 	Pending   State = "pending"
 	Sending   State = "sending"
@@ -52,7 +53,7 @@ type Job struct {
 	Round       int
 	Began       time.Time
 	Attempts    int
-	Unclear     int // attempts that broke off: nobody knows whether the receiver has it
+	Unclear     int // interrupted attempts: the receiver may or may not have it
 	NextAt      time.Time
 	Sent        time.Time
 	Made        time.Time
@@ -61,8 +62,8 @@ type Job struct {
 	version int64
 }
 
-// MessageID is the Message-ID of a mail, at the domain of its sender. It is the same each time that an attempt is repeated, so that
-// mail programs show the mail once; when a person orders it to be sent again, it is another.
+// MessageID is the Message-ID of a mail, at the domain of its sender. It is the same each time an attempt is
+// repeated, so that mail programs show the mail once. It changes when a person orders the mail to be sent again.
 func (j *Job) MessageID(domain string) string {
 	if j.Round > 1 {
 		return fmt.Sprintf("%s.%d@%s", j.Document, j.Round, domain)
@@ -76,7 +77,7 @@ type wanted struct {
 	recipient string
 }
 
-// channels are those that the terms of a document ask for.
+// channels returns the channels in the terms of a document.
 func channels(t *document.Terms, endpoint string) (all []wanted) {
 	if t.Delivery == "email" || t.Delivery == "email_and_hardcopy" {
 		all = append(all, wanted{Email, strings.Join(t.Emails, " ")})
@@ -93,14 +94,14 @@ func channels(t *document.Terms, endpoint string) (all []wanted) {
 	return all
 }
 
-// Between attempts there is a pause that doubles, up to an hour. After a day, a delivery has failed.
+// The pause between attempts doubles, up to an hour. After a day, a delivery has failed.
 const (
 	firstPause = time.Minute
 	mostPause  = time.Hour
 	giveUp     = 24 * time.Hour
 )
 
-// pause is how long to wait after some attempts.
+// pause returns the waiting time after a number of attempts.
 func pause(attempts int) time.Duration {
 	p := firstPause
 	for range min(attempts-1, 10) {

@@ -8,13 +8,13 @@ import (
 	"ratemill/invoicing/terms"
 )
 
-// Letter is what a mail says.
+// Letter is the text of a mail.
 type Letter struct {
 	From, Name    string // address and name of the sender
 	Subject, Text string
 }
 
-// greetings are the words of sellers that have none of their own, by language.
+// greetings are the default words of sellers, by language.
 var greetings = map[string]struct{ invoice, note, text string }{
 	"en": {"Invoice {number}", "Credit note {number}", "Attached you find document {number} for the period {period}.\n\n{seller}\n"},
 	"es": {"Factura {number}", "Factura rectificativa {number}", "Adjuntamos el documento {number} del período {period}.\n\n{seller}\n"},

@@ -25,9 +25,9 @@ func Migrate(ctx context.Context, db *store.DB) error {
 	return db.MigrateFolder(ctx, migrations, "migrations", "invoice_delivery_version")
 }
 
-// Enqueue notes what follows from a final document, in the transaction that makes it final: what is open of it, and a delivery for each
-// channel that its terms ask for. The same document again adds nothing. It returns the channels; none means that nobody gets the
-// document unless a person sends it.
+// Enqueue records the open amount of a final document, and a delivery for each channel in its terms, in the
+// transaction that makes it final. Enqueuing the same document again adds nothing. It returns the channels; if there
+// are none, a person must send the document.
 func Enqueue(ctx context.Context, tx *store.Tx, payer uint32, d *document.Document, now time.Time) (by []Channel, err error) {
 	if d.Number == "" {
 		return nil, fmt.Errorf("document %s has no number; only a final document is delivered", d.ID)
@@ -83,14 +83,14 @@ func (t Table) list(ctx context.Context, where string, args ...any) (all []Job, 
 	return all, err
 }
 
-// Question says which deliveries are asked for; zero values ask for all.
+// Question selects deliveries; zero values select all.
 type Question struct {
 	Number string // of the document, or its id
 	Payer  *uint32
 	State  State
 }
 
-// List lists deliveries: those that need somebody first, then the newest.
+// List lists deliveries: first those that need a person, then the newest.
 func (t Table) List(ctx context.Context, q Question) ([]Job, error) {
 	where, args := []string{"1 = 1"}, []any(nil)
 	if q.Number != "" {
@@ -123,8 +123,8 @@ func (t Table) Get(ctx context.Context, id string) (*Job, error) {
 	return &all[0], nil
 }
 
-// Due are deliveries to be tried now, those that waited longest first, without those to some places. One that is being sent is due when
-// the time for it is over: its process died.
+// Due returns deliveries to try now, the longest waiting first, without those to some places. A delivery that is
+// being sent becomes due when its lease ends, because its process died.
 func (t Table) Due(ctx context.Context, now time.Time, most int, without []string) ([]Job, error) {
 	where, args := "next_at > 0 AND next_at <= ?", []any{now.UnixNano()}
 	for _, at := range without {
@@ -138,7 +138,7 @@ func (t Table) Due(ctx context.Context, now time.Time, most int, without []strin
 	return t.list(ctx, where+" ORDER BY next_at, id LIMIT ?", append(args, most)...)
 }
 
-// save writes a delivery that nobody changed since it was read: store.ErrConflict if somebody did.
+// save writes a delivery. It returns store.ErrConflict if the delivery changed since it was read.
 func (t Table) save(ctx context.Context, j *Job, now time.Time) error {
 	next := int64(0)
 	if !j.NextAt.IsZero() {
@@ -164,12 +164,13 @@ func (t Table) save(ctx context.Context, j *Job, now time.Time) error {
 	return err
 }
 
-// lease is how long an attempt may take. Then another process tries.
+// lease is the longest time of an attempt. After that another process tries.
 const lease = 5 * time.Minute
 
-// begin marks a delivery as being sent: false if another process was faster. An attempt that broke off before is counted as unclear.
+// begin marks a delivery as being sent; it returns false if another process was faster. It counts an earlier
+// interrupted attempt as unclear.
 func (t Table) begin(ctx context.Context, j *Job, now time.Time) (mine bool, err error) {
-	if j.State == Sending && j.Channel == Email { // the others look whether the file is there
+	if j.State == Sending && j.Channel == Email { // the other channels check whether the file is there
 		j.Unclear++
 	}
 	j.State, j.NextAt = Sending, now.Add(lease)
@@ -180,15 +181,15 @@ func (t Table) begin(ctx context.Context, j *Job, now time.Time) (mine bool, err
 	return err == nil, err
 }
 
-// Outcome is what became of an attempt.
+// Outcome is the outcome of an attempt.
 type Outcome struct {
-	State State  // Sent, Confirmed; Pending: to be tried again; Failed: it is no use
+	State State  // Sent, Confirmed; Pending: try again; Failed: trying again would not help
 	Why   string // of Pending and Failed
-	// Unclear says that the attempt broke off when the receiver may have had it already.
+	// Unclear means that the attempt was interrupted when the receiver may already have had it.
 	Unclear bool
 }
 
-// end writes down what became of an attempt.
+// end stores the outcome of an attempt.
 func (t Table) end(ctx context.Context, j *Job, o Outcome, now time.Time) error {
 	j.State, j.Why, j.NextAt = o.State, o.Why, time.Time{}
 	if o.Unclear {
@@ -207,7 +208,7 @@ func (t Table) end(ctx context.Context, j *Job, o Outcome, now time.Time) error 
 	return t.save(ctx, j, now)
 }
 
-// RefusedError says that the state of a delivery does not allow what somebody asks for.
+// RefusedError is the refusal of a request that the state of a delivery does not allow.
 type RefusedError struct {
 	Job  *Job
 	Step string
@@ -218,14 +219,14 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("delivery %s is %s, so nobody can %s it; %s", e.Job.ID, e.Job.State, e.Step, e.Why)
 }
 
-// Decide is what a person decides about a delivery.
+// Decide is a person's decision about a delivery.
 type Decide struct {
 	Who, Why string
 	To       []string // addresses of a mail that is sent again, instead of those before
 	Dry      bool     // keep nothing
 }
 
-// Confirm says that the receiver has it: it was printed and posted, or the receiver said so.
+// Confirm records that the receiver has it, because it was printed and posted or the receiver said so.
 func (t Table) Confirm(ctx context.Context, id string, by Decide, now time.Time) (*Job, error) {
 	return t.decide(ctx, id, by, now, func(j *Job) error {
 		if j.State == Sending {
@@ -239,7 +240,7 @@ func (t Table) Confirm(ctx context.Context, id string, by Decide, now time.Time)
 	})
 }
 
-// Fail says that the receiver does not have it although it was sent, or that nobody is to send it.
+// Fail records that the receiver did not get it although it was sent, or that it must not be sent.
 func (t Table) Fail(ctx context.Context, id string, by Decide, now time.Time) (*Job, error) {
 	return t.decide(ctx, id, by, now, func(j *Job) error {
 		if j.State == Sending {
@@ -298,15 +299,15 @@ func (t Table) Add(ctx context.Context, tx *store.Tx, payer uint32, d *document.
 		Recipient: to, State: Pending, Who: by.Who, Why: by.Why, Round: 1, Began: now, NextAt: now, Made: now, Changed: now}, nil
 }
 
-// Waits is what waits.
+// Waits counts the pending deliveries.
 type Waits struct {
 	Waiting int           // deliveries to be tried
-	Failed  int           // deliveries that a person has to look at
+	Failed  int           // deliveries that need a person
 	Unclear int           // deliveries that the receiver may have twice
-	Oldest  time.Duration // since the oldest round began that is not over
+	Oldest  time.Duration // time since the start of the oldest unfinished round
 }
 
-// Waits is what waits at a time.
+// Waits counts the pending deliveries at a time.
 func (t Table) Waits(ctx context.Context, now time.Time) (w Waits, err error) {
 	var began int64
 	err = t.DB.Read().QueryRowContext(ctx, t.DB.SQL(`SELECT COUNT(CASE WHEN next_at > 0 THEN 1 END), COUNT(CASE WHEN state = 'failed' THEN 1 END),
