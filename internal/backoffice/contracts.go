@@ -263,7 +263,7 @@ type ListedContract struct {
 	Called       string   `json:"called"` // the installation's name of it
 	Start        string   `json:"start"`
 	Month        int      `json:"month"`       // month of the contract on the requested day; 0 outside of it
-	EndOfTerm    string   `json:"end_of_term"` // end of the term to which the customer would be bound by notice on the requested day; "" if the contract is over
+	EndOfTerm    string   `json:"end_of_term"` // end of the term bound by notice on the requested day; "" if the contract is over
 	Ends         string   `json:"ends"`        // "" if it renews until notice is given
 	Commitments  []string `json:"commitments"`
 	Coterminates string   `json:"coterminates,omitempty"`

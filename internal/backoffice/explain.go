@@ -69,7 +69,7 @@ type Charge struct {
 	Fee         string `json:"fee"`
 	Amount      string `json:"amount"`
 	Currency    string `json:"currency"`
-	Margin      string `json:"margin,omitempty"`   // charge of the next payer below, minus Amount; empty at tier 0, and without an exchange rate
+	Margin      string `json:"margin,omitempty"`   // charge of the payer below, minus Amount; empty at tier 0, and without a rate
 	Corrects    string `json:"corrects,omitempty"` // class of the units used before the record that the charge corrects
 }
 
