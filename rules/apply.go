@@ -16,7 +16,7 @@ import (
 	"ratemill/udr"
 )
 
-// failure says why an expression has no value: the term and the reason. The first one counts.
+// failure is the reason why an expression has no value, with the term. Only the first failure counts.
 type failure struct {
 	term   *term
 	reason string
@@ -168,8 +168,8 @@ func (r *Runner) fieldValue(t *term) value {
 	return textValue(s)
 }
 
-// astray reports a path through a value that is not an object: the record does not have the form that the rules expect,
-// and treating the value as absent would hide this.
+// astray reports a path through a value that is not an object. The record then does not have the form that the rules
+// expect, and treating the value as absent would hide this.
 func astray(path *term, raw *record.Value) string {
 	return path.source() + " leads through " + showRaw(&raw.Items[0]) + ", which is no object"
 }

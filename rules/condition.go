@@ -10,12 +10,12 @@ import (
 	"ratemill/udr"
 )
 
-// Language is the language of conditions outside of a source's rules, such as those of prices. It is that of rules, but
-// a condition reads words whose values its owner gives, in place of the fields of a record. Conditions of one Language
-// share the slots of what they read.
+// Language is the language of conditions outside of a source's rules, such as those of prices. It is the language of
+// rules, but instead of a record's fields, a condition reads words whose values its owner supplies. Conditions of one
+// Language share the slots of their words.
 type Language struct {
 	words  []Word
-	stored bool // conditions were accepted before, so an error that came later is a warning
+	stored bool // conditions were already accepted, so an error by a newer rule is only a warning
 	scope  scope
 	inputs []Input
 	slots  map[inputKey]int
@@ -53,7 +53,7 @@ func NewLanguage(words []Word) *Language {
 	return l
 }
 
-// Stored says that conditions were accepted by a version before: what was no error then is a warning now.
+// Stored means that an earlier version accepted the conditions, so errors by newer rules are only warnings.
 func (l *Language) Stored() { l.stored = true }
 
 // Inputs are the words that the conditions compiled so far read, by slot.
@@ -66,8 +66,8 @@ type Condition struct {
 	reads []int
 }
 
-// Condition checks and compiles a condition about usage with quantities in a unit, and adds all mistakes to the list. It
-// is nil if there are any. what is what the condition is for, in messages: when.
+// Condition checks and compiles a condition about usage with quantities in a unit, and adds all mistakes to the list.
+// It is nil if there are any. what names the use of the condition in messages: when.
 func (l *Language) Condition(text diag.Text, what string, unit udr.Unit, list *diag.List) *Condition {
 	s := l.scope
 	s.unit = unit
@@ -95,7 +95,7 @@ func (l *Language) Condition(text diag.Text, what string, unit udr.Unit, list *d
 // Text is the condition in one line.
 func (c *Condition) Text() string { return c.text }
 
-// Pos is where the condition stands.
+// Pos is the position of the condition.
 func (c *Condition) Pos() diag.Pos { return c.e.text.Pos }
 
 // Reads are the slots of the words that it reads, each once. The caller does not change it.
@@ -178,16 +178,16 @@ func dotted(n ast.Node) (string, bool) {
 	return "", false
 }
 
-// Values are the values of the words of a Language, by slot, and asks conditions about them. It is not safe for
+// Values holds the values of the words of a Language, by slot, and evaluates conditions on them. It is not safe for
 // concurrent use.
 type Values struct{ r *Runner }
 
-// Values makes one, for the conditions that are compiled by now.
+// Values makes the values for the conditions compiled so far.
 func (l *Language) Values() *Values {
 	return &Values{&Runner{p: &Program{}, outs: make([]value, len(l.inputs)), stack: make([]value, 0, 16)}}
 }
 
-// SetText sets the value of a word whose kind is spelled: a text, a network, a country or a number.
+// SetText sets the value of a word with a textual value: a text, a network, a country or a phone number.
 func (v *Values) SetText(slot int, kind Kind, text string) {
 	v.r.outs[slot] = value{kind: kind, s: text}
 }
@@ -197,14 +197,14 @@ func (v *Values) SetInt(slot int, t Type, n int64) {
 	v.r.outs[slot] = value{kind: t.Kind, aux: uint8(t.Unit), n: n}
 }
 
-// SetAbsent says that a word has no value.
+// SetAbsent marks a word as having no value.
 func (v *Values) SetAbsent(slot int) { v.r.outs[slot] = value{} }
 
 // Show is the value of a word as people read it.
 func (v *Values) Show(slot int) string { return v.r.outs[slot].String() }
 
-// Holds reports whether a condition holds for the values of what it reads. The error is a *udr.SuspendError: a word
-// without a value was compared, or a function refused one.
+// Holds reports whether a condition holds for the values of its words. The error is a *udr.SuspendError: the
+// condition compared a word without a value, or a function refused a value.
 func (v *Values) Holds(c *Condition) (bool, error) {
 	r := v.r
 	r.buf, r.stack, r.failed = r.buf[:0], r.stack[:0], failure{}
@@ -215,7 +215,7 @@ func (v *Values) Holds(c *Condition) (bool, error) {
 	return holds, nil
 }
 
-// TypeOfField is the type of a field of the usage record; the unit of one whose unit is the class's is not said.
+// TypeOfField returns the type of a field of the usage record. It leaves out the unit if the usage class decides it.
 func TypeOfField(f udr.Field) Type {
 	t, _ := typeOfField(f)
 	return t

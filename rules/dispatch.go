@@ -24,7 +24,7 @@ type dispatch struct {
 	level   int
 	words   words
 	ints    map[int64]int32 // if the subject is a number
-	asked   int             // conditions that ask
+	asked   int             // number of conditions that test the subject
 }
 
 // symbolState is a subject's symbol, valid while its level has the same age. 0 means that the value is no constant of

@@ -1,7 +1,7 @@
 package rules
 
-// Some arithmetic fails for every record, whatever is in it: a division by zero, or the quotient 1 / 3, which no decimal
-// is. check refuses it. A divisor that is read from the record may be zero too; then the record is suspended.
+// Some arithmetic fails for every record, for example a division by zero, or the quotient 1 / 3, which is not a
+// decimal. check refuses it. A divisor that is read from the record may be zero too; then the record is suspended.
 
 // computable refuses arithmetic that always fails.
 func (c *checker) computable(t *term) *term {
@@ -33,7 +33,8 @@ func (c *checker) always(t *term, at span, why string) *term {
 	return c.errorf(at, "%s", why)
 }
 
-// fixed is the value of a number that is the same for every record, or why it has none; false for any other term.
+// fixed returns the value of a number that is the same for every record, or the reason if it has no value; false for
+// any other term.
 func (c *checker) fixed(t *term) (v value, failed string, ok bool) {
 	for t.op == opLet {
 		t = c.lets[t.index].expr.top

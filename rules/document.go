@@ -72,7 +72,7 @@ type Entry struct {
 	at        diag.Pos
 }
 
-// Action is what an entry does.
+// Action is the action of an entry.
 type Action struct {
 	Class   diag.Text           `yaml:"class" doc:"The usage class, or an expression that gives its name." example:"data"`
 	Set     diag.Map[diag.Text] `yaml:"set" doc:"Fields of the usage record; attr.NAME adds one of your own." example:"{ sim: imsi(imsi), quantity: volume }"`

@@ -16,7 +16,7 @@ type Function struct {
 	Params []Param
 	Result Type
 	Doc    string
-	// Suspends says for which arguments a record is suspended, if Doc does not.
+	// Suspends describes the arguments for which a record is suspended, if Doc does not.
 	Suspends string
 	Example  string
 

@@ -2,8 +2,8 @@ package rules
 
 import "ratemill/normalize"
 
-// neverEqual warns of a comparison of a country, a network or a number with a constant that no record has: the condition
-// would be false for all of them, or true with !=, and nobody would notice.
+// neverEqual warns of a comparison of a country, a network or a number with a constant that no record has: the
+// condition would silently be false for all of them, or true with !=.
 func (c *checker) neverEqual(t *term, constant string, at span) {
 	if t.constant() || constant == "" {
 		return

@@ -8,18 +8,20 @@ import (
 	"ratemill/diag"
 )
 
-// What conditions can be together follows from the values that make a difference to them: the constants with which they
-// compare a word, a value beside each, and any other. A comparison that is not of a word with a constant, such as
-// lower(apn) == "x", may be true or false. So what is found impossible is impossible; what is found possible may not be.
+// This file finds the possible combinations of conditions by trying the values that make a difference to them: the
+// constants with which they compare a word, a value beside each constant, and any other value. A comparison that is
+// not between a word and a constant, such as lower(apn) == "x", may be true or false. So a combination that it finds
+// impossible really is impossible, but one that it finds possible may not be.
 
-// mostCases bounds the combinations that are tried.
+// mostCases is the largest number of combinations to try.
 const mostCases = 4096
 
 // unlike is a part of a text that no constant has.
 const unlike = "\x00"
 
-// Possible reports whether conditions can hold in a way that the caller asks for: is gets for each of them whether it
-// holds. known are the words that have one value there. sure is false if there are too many cases to try.
+// Possible reports whether a combination of conditions is possible. is gets the truth of each condition and returns
+// true for the combinations that the caller looks for. known has the words with a fixed value. sure is false if there
+// are too many cases to try.
 func (l *Language) Possible(known map[string]string, is func(held []bool) bool, conditions ...*Condition) (can, sure bool) {
 	x := &cases{language: l, known: known, values: l.Values().r, subjects: map[int]*differing{}, opaque: map[string]int{},
 		leaves: map[*term]*leaf{}}

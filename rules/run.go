@@ -102,7 +102,7 @@ func (r *Runner) File(name string, modified time.Time) {
 	}
 }
 
-// Run decides about a record.
+// Run computes the outcome of a record.
 func (r *Runner) Run(rec *record.Record, out *Outcome) {
 	p := r.p
 	r.begin(rec)

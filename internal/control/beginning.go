@@ -22,7 +22,7 @@ type Beginning struct {
 	Path    string
 	Size    int64  // bytes of the content, unpacked, covered by Hash
 	Hash    []byte // nil if unknown: no file continues such a file
-	Open    bool   // it is not yet read to its end
+	Open    bool   // it has not been read to its end yet
 	Gone    bool   // nor will it be, unless its content comes again
 	Held    bool   // it had a record that was not filtered
 	Alike   bool   // it has the given opening
@@ -31,7 +31,7 @@ type Beginning struct {
 
 const (
 	mostAlike = 500 // the longest of the files with the same opening: parts of a file that grew
-	mostNamed = 20  // of the files with one name, the newest: from older programs, which knew no openings, and from other decode options
+	mostNamed = 20  // of the files with the same name, the newest: files of older programs, which had no openings, and files with other decode options
 )
 
 // Beginnings are the files that a leased file may continue: those of its source with its opening, and the last ones
@@ -119,7 +119,7 @@ func (s *Store) ReadFrom(ctx context.Context, number, there int64) error {
 	})
 }
 
-// Resumption says how to read a file that continues another without the bytes of that one.
+// Resumption has the data for reading a file that continues another one without the bytes of the other.
 type Resumption struct {
 	Number   int64 // the file that was read
 	FileID   udr.FileID
@@ -140,9 +140,10 @@ func (s *Store) ReadOn(ctx context.Context, lease Lease, state []byte, compared 
 	})
 }
 
-// Resumes says how to read a file by its new bytes. A pinned file continues after the file that it continues. Another
-// may continue after the last file of its source that was read under its path, had a record that was not filtered, and
-// is shorter. found is false if that one is not read to its end, or if its resumption was not recorded.
+// Resumes returns the Resumption for reading only the new bytes of a file. A pinned file continues after the file
+// that it continues. Another may continue after the last file of its source that was read under its path, had a
+// record that was not filtered, and is shorter. found is false if that one is not read to its end, or if its
+// resumption was not recorded.
 func (s *Store) Resumes(ctx context.Context, file *File) (r Resumption, found bool, err error) {
 	where, args := `source = ? AND path = ? AND number <> ? AND pinned = 1 AND retry = 0 AND mapped + suspended > 0 AND state IN ('reading', 'done', 'failed')
 		ORDER BY number DESC LIMIT 1`, []any{file.Source, file.Path, file.Number}

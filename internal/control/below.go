@@ -9,9 +9,10 @@ import (
 	"ratemill/registry"
 )
 
-// LoadBelow reads the newest revision of the registry and its statements as far as the invoices of some accounts need it: these
-// accounts, all that were ever above or below them, the SIMs that any of them ever had, and the statements about all of these. Both are
-// empty before. Those who ask about one payer need no memory for the others, and do not wait for them.
+// LoadBelow reads the part of the newest registry and its statements that the invoices of some accounts need. It
+// reads these accounts, all that were ever above or below them, the SIMs that any of them ever had, and the
+// statements about all of these. Both targets must be empty. So a query about one payer neither needs memory for the
+// others nor waits for them.
 func (s *Store) LoadBelow(ctx context.Context, into *registry.Registry, statements *registry.Statements, accounts []string) (
 	registry.Revision, error) {
 	to, err := s.RegistryRevision(ctx)
@@ -64,12 +65,13 @@ func (s *Store) LoadBelow(ctx context.Context, into *registry.Registry, statemen
 	return to, nil
 }
 
-// othersKinds are kinds of statements that are about neither an account nor a company nor a SIM; they name their account in their value.
+// othersKinds are the kinds of statements whose subject is not an account, a company or a SIM. They name their
+// account in their value.
 var othersKinds = []any{string(registry.KindProject), string(registry.KindGroup), string(registry.KindContract),
 	string(registry.KindOneOff),
 	string(registry.KindPayment)}
 
-// mostOfFamily is how many accounts a query may name. For more, all is loaded.
+// mostOfFamily is the largest number of accounts that a query may name. For more, LoadBelow reads everything.
 const mostOfFamily = 5000
 
 // family is some accounts with all that were ever above or below them.
@@ -102,7 +104,7 @@ func (f *family) add(rows []relative) (fresh []any) {
 
 func (f *family) large() bool { return len(f.numbers) > mostOfFamily }
 
-// subjects are those of statements about the accounts and their companies.
+// subjects returns the subjects of statements about the accounts and their companies.
 func (f *family) subjects() []any {
 	all := slices.Concat(f.ids, f.companies)
 	for _, id := range f.companies {
@@ -111,7 +113,7 @@ func (f *family) subjects() []any {
 	return all
 }
 
-// family finds accounts by all that was ever stated of them.
+// family finds accounts by all facts ever stated about them.
 func (s *Store) family(ctx context.Context, accounts []string) (*family, error) {
 	f := &family{known: map[any]bool{}}
 	var ids []any

@@ -10,7 +10,7 @@ import (
 	"ratemill/udr"
 )
 
-// Which file has a content, and where the content is.
+// This file tracks the owner and the place of each content.
 //
 // Of a source's files with one content, the first identified one owns it, and the others are its duplicates. It keeps
 // the content once it is pinned, because its records may have been sent under its id. If the content is then no longer
@@ -20,8 +20,8 @@ import (
 // Values of the column gone, of a pinned file and of a duplicate that was to be read in its place: its content is not
 // where it was listed.
 const (
-	contentMissing = 1 // there is nothing, or a file that was listed as another
-	contentOther   = 2 // there is another content, which no listing distinguishes
+	contentMissing = 1 // the path has no file, or a file that was listed as another
+	contentOther   = 2 // the path has another content, which no listing distinguishes
 )
 
 // SetIdentity records the identity of a spooled file: its id, the hash of its content, and its true size. If another
@@ -185,10 +185,10 @@ func (t tx) duplicate(ctx context.Context, of int64, order string) (number int64
 	return number, rows.Err()
 }
 
-// Gone records that the content of a leased file is no longer at its place; other says that another content is there,
-// with the same size and modification time. A file that was not pinned vanishes. A pinned file is read under the path
-// of a duplicate, whose number is found; if there is none, it fails, and continues when its content comes again. If the
-// file comes back, it is not taken before retryAt.
+// Gone records that the content of a leased file is no longer at its place. other means that another content is
+// there, with the same size and modification time. A file that was not pinned vanishes. A pinned file is read under
+// the path of a duplicate, whose number is found; if there is none, it fails, and continues when its content comes
+// again. If the file comes back, it is not taken before retryAt.
 //
 // A crash before it: the next owner finds the same. After it: the next owner reads the content at the new place.
 func (s *Store) Gone(ctx context.Context, lease Lease, other bool, why string, retryAt, now time.Time) (found int64, err error) {

@@ -7,8 +7,8 @@ import (
 	"ratemill/registry"
 )
 
-// Counting says from which file on a revision of the registry counts: each file is pinned to the newest one when a mediator
-// begins to read it, and keeps it.
+// Counting names the first files for which a revision of the registry counts. When a mediator begins to read a file,
+// it pins the file to the newest revision, and the file keeps it.
 type Counting struct {
 	Reading []CountingFile // files that are being read by an earlier revision; the first ones
 	Others  int64          // more of them
@@ -29,7 +29,7 @@ const (
 	readLater   = `FROM files WHERE still_open = 1 AND (pinned = 0 OR unread = 1) AND retry = 0`
 )
 
-// CountingFrom says from which file on a revision counts.
+// CountingFrom finds the first files for which a revision counts.
 func (s *Store) CountingFrom(ctx context.Context, revision registry.Revision) (c Counting, err error) {
 	const what = "looking for files that wait or are being read"
 	err = s.query(ctx, what, `SELECT source, path, registry `+readEarlier+` ORDER BY number LIMIT ?`, []any{int64(revision), mostReading},

@@ -3,12 +3,13 @@
 //
 // It owns the durable form of the registry, the ledger of files, the counters of epochs, the positions of sinks,
 // versions of documents, retry batches, settings, tokens and the audit log. It does not own their meaning: mediation
-// decides when a file is done, the rater what an epoch fences, the registry who owns a SIM.
+// decides when a file is done, the rater how an epoch fences an owner, the registry which account owns a SIM.
 //
 // Every operation is one short transaction: it takes effect completely at its commit, and not at all before. Each
-// comment says what a crash on either side means. Times are parameters, never read from a clock. A writer that may have
-// been overtaken writes by compare-and-set and gets *LeaseLostError or ErrConflict. *backoff.UnavailableError says that the
-// store does not answer: retry later. Any other error is a mistake of ours or of the caller.
+// comment describes the effect of a crash before and after the commit. Times are parameters, never read from a clock.
+// A writer that may have been overtaken writes by compare-and-set and gets *LeaseLostError or ErrConflict.
+// *backoff.UnavailableError means that the store does not answer: retry later. Any other error is a bug in this
+// package or its caller.
 //
 // One SQL dialect serves both engines: question marks for parameters, BIGINT for whole numbers and for times
 // (nanoseconds since 1970 in UTC), BYTEA for bytes. migrations/ has the tables, with the meaning of each column.

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// PutDocument stores a version of a document under the hash of its content. An existing one stays as it is.
+// PutDocument stores a version of a document under the hash of its content. It does not change an existing one.
 func (s *Store) PutDocument(ctx context.Context, kind, hash string, content []byte, now time.Time) error {
 	return s.change(ctx, "keeping a version of "+kind, func(t tx) error {
 		_, err := t.exec(ctx, `INSERT INTO documents (kind, hash, content, created) VALUES (?, ?, ?, ?) ON CONFLICT (kind, hash) DO NOTHING`,
@@ -28,7 +28,8 @@ func (s *Store) Document(ctx context.Context, kind, hash string) (content []byte
 	return content, err
 }
 
-// DocumentBeginning is the content stored under the only hash that begins so. ErrNotFound if there is none, or several.
+// DocumentBeginning returns the content stored under the only hash with a given beginning. It returns ErrNotFound if
+// there is none, or several.
 func (s *Store) DocumentBeginning(ctx context.Context, kind, beginning string) (content []byte, err error) {
 	found := 0
 	err = s.query(ctx, "reading a version of "+kind, `SELECT content FROM documents WHERE kind = ? AND substr(hash, 1, ?) = ? LIMIT 2`,
@@ -55,7 +56,7 @@ func (s *Store) LatestDocument(ctx context.Context, kind string) (content []byte
 	return content, err
 }
 
-// Effective says which version of a document is in force from a given time on.
+// Effective is a version of a document in force from a given time on.
 type Effective struct {
 	Revision int64 // of the name, from 1
 	From     time.Time
@@ -65,7 +66,7 @@ type Effective struct {
 }
 
 // SetEffective puts a version of a document into force from a time on, as the revision after the one that the caller
-// read; 0 is before the first. ErrConflict says that another version was put into force since.
+// read; 0 is before the first. It returns ErrConflict if another version was put into force since.
 func (s *Store) SetEffective(ctx context.Context, kind, name string, after int64, e Effective) error {
 	return s.change(ctx, "putting "+kind+" "+name+" into force", func(t tx) error {
 		n, err := t.exec(ctx, `INSERT INTO effective_documents (kind, name, revision, effective_from, hash, set_at, who)

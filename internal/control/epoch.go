@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// SetBackError says that the store has a smaller number than one that it gave out before: it was restored from a
+// SetBackError means that the store has a smaller number than one that it gave out before. It was restored from a
 // backup, or a standby took over without the last transactions.
 type SetBackError struct {
 	What      string
@@ -19,7 +19,7 @@ func (e *SetBackError) Error() string {
 	return fmt.Sprintf("the control store is older than Kafka: the latest %s that it gave is %d, but %d is in use", e.What, e.Has, e.Seen)
 }
 
-// OlderStore says what to do about a control store that is older than Kafka or ClickHouse.
+// OlderStore is the advice about a control store that is older than Kafka or ClickHouse.
 const OlderStore = "it was restored from a backup, or a standby took over that lacked the last transactions; stop all processes, " +
 	"and see docs/runbooks/stores-of-different-days.md"
 
@@ -43,7 +43,7 @@ func (s *Store) NextEpoch(ctx context.Context, topic string, partition int, seen
 	return epoch, err
 }
 
-// EpochOrigin says where the epoch of a message comes from.
+// EpochOrigin is the origin of a message's epoch.
 type EpochOrigin int
 
 // The origins.
@@ -53,14 +53,14 @@ const (
 	EpochForeign                    // no store gave it out: all readers ignore the message
 )
 
-// FarAhead is by how many epochs a message may exceed the control store's before no backup can explain it: an owner
-// takes a partition at most once every few seconds.
+// FarAhead is the largest difference between a message's epoch and the control store's that an old backup can
+// explain, because an owner takes a partition at most once every few seconds.
 const FarAhead = 1 << 20
 
-// EpochOrigin says where the epoch of a message of the rated log comes from; readers call it for each message with a
+// EpochOrigin finds the origin of the epoch of a message in the rated log. Readers call it for each message with a
 // later epoch than any before. The first answer that a message is foreign is stored for all later readers, at a time
-// when owners may have reached that epoch: stop identifies the message by topic, offset and hash, and names the reader.
-// partition list --all shows it as a skipped message. If stop is nil, nothing is stored.
+// when owners may have reached that epoch: stop identifies the message by topic, offset and hash, and names the
+// reader. partition list --all shows it as a skipped message. If stop is nil, nothing is stored.
 func (s *Store) EpochOrigin(ctx context.Context, rated string, partition int, epoch int64, stop *Stop, at time.Time) (origin EpochOrigin, err error) {
 	return origin, s.change(ctx, "looking up the origin of an epoch", func(t tx) error {
 		if stop != nil {

@@ -8,13 +8,13 @@ import (
 	"ratemill/udr"
 )
 
-// ErrConflict says that the row has changed since the caller read it: read it again.
+// ErrConflict means that the row has changed since the caller read it; read it again.
 var ErrConflict = store.ErrConflict
 
-// ErrNotFound says that the named object does not exist.
+// ErrNotFound means that the named object does not exist.
 var ErrNotFound = store.ErrNotFound
 
-// LeaseLostError says that a file has another owner now; its receiver stops working on the file at once.
+// LeaseLostError means that a file has another owner now. A mediator that gets it stops working on the file at once.
 type LeaseLostError struct {
 	File  int64
 	Owner string
@@ -24,7 +24,7 @@ func (e *LeaseLostError) Error() string {
 	return fmt.Sprintf("file %d is no longer leased to %s: another mediator took it over, or an operator changed it", e.File, e.Owner)
 }
 
-// OtherContentError says that a file has another content than when it was pinned. Records of the pinned content may
+// OtherContentError means that a file's content has changed since it was pinned. Records of the pinned content may
 // have been sent, so the file does not continue: the other content is another file.
 type OtherContentError struct {
 	File     int64
@@ -35,7 +35,7 @@ func (e *OtherContentError) Error() string {
 	return fmt.Sprintf("the content of file %d has changed since reading began: it was %s and is now %s", e.File, e.Was.Short(), e.Now.Short())
 }
 
-// EndedError says that a file which broke off is not taken again. Its end was sent, with everything before it: raters
+// EndedError means that an interrupted file is not taken again. Its end was sent, with everything before it: raters
 // that remember the file drop the rest, and a rater that has forgotten it would stop.
 type EndedError struct{ Number int64 }
 

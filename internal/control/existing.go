@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// MissingError says that the control store to be read does not exist.
+// MissingError means that the control store does not exist.
 type MissingError struct{ Path string }
 
 func (e *MissingError) Error() string {

@@ -14,8 +14,7 @@ import (
 	"ratemill/registry/life"
 )
 
-// FactLog reads the facts of SIMs and their accounts, kept in memory, and adds to them, for a role that writes facts by
-// itself.
+// FactLog reads the facts of SIMs and their accounts into memory, and adds new facts, for a role that writes facts.
 type FactLog struct {
 	store      *Store
 	who        string
@@ -25,7 +24,7 @@ type FactLog struct {
 	refresh    func(ctx context.Context) error
 	statements *registry.Statements
 
-	changed changedSIMs // as asked last
+	changed changedSIMs // as of the last query
 }
 
 // changedSIMs are the SIMs of an answer of Changed.
@@ -52,18 +51,18 @@ func (f *FactLog) Latest(ctx context.Context) (*registry.Registry, *registry.Sta
 	return f.registry, f.statements, min(f.registry.Revision(), statements), err
 }
 
-// Write adds a change set in a transaction: ErrConflict when its revision is not the next one.
+// Write adds a change set in a transaction. It returns ErrConflict if the revision is not the next one.
 func (f *FactLog) Write(ctx context.Context, tx *store.Tx, changes *registry.Changes, why string) error {
 	return f.store.WriteRegistry(ctx, tx, changes, ImportOptions{Who: f.who, Why: why, Now: f.now()})
 }
 
-// StatesOf lists all that was ever stated of the states of SIMs, up to a revision, with the causes, by SIM in the order
-// of (From, Known), as the transaction sees it.
+// StatesOf lists all facts ever stated about the states of SIMs, up to a revision, with the causes, by SIM in the
+// order of (From, Known), as the transaction sees them.
 func (f *FactLog) StatesOf(ctx context.Context, tx *store.Tx, sims []uint32, to registry.Revision) (map[uint32][]life.Told, error) {
 	return StatesTold(ctx, tx, sims, to)
 }
 
-// StatesTold is FactLog.StatesOf for those who keep no facts in memory.
+// StatesTold does the same as FactLog.StatesOf for callers without facts in memory.
 func StatesTold(ctx context.Context, tx *store.Tx, sims []uint32, to registry.Revision) (map[uint32][]life.Told, error) {
 	all := map[uint32][]life.Told{}
 	for some := range slices.Chunk(sims, rowsPerStatement) {
@@ -99,7 +98,7 @@ func StatesTold(ctx context.Context, tx *store.Tx, sims []uint32, to registry.Re
 	return all, nil
 }
 
-// KnownCauses are those of some causes that the registry has already, with the revision of their facts.
+// KnownCauses returns those of the given causes that the registry already has, with the revision of their facts.
 func KnownCauses(ctx context.Context, tx *store.Tx, causes []string) (map[string]registry.Revision, error) {
 	all := map[string]registry.Revision{}
 	for some := range slices.Chunk(causes, rowsPerStatement) {
@@ -135,9 +134,10 @@ func each(rows *sql.Rows, scan func() error) error {
 	return rows.Err()
 }
 
-// Changed are the SIMs about which something was stated after a revision and up to another, of themselves or of an account
-// that owned them then or owns them now, or of one above it; in the order of their numbers. It keeps the last answer, because a role
-// works through it in portions: after an import of a million SIMs, each question takes seconds.
+// Changed returns, in the order of their numbers, the SIMs with statements after a revision and up to another. The
+// statements may be about the SIM, about an account that owned it then or owns it now, or about an account above
+// that. It keeps the last result, because a role processes it in portions, and each query takes seconds after an
+// import of a million SIMs.
 func (f *FactLog) Changed(ctx context.Context, after, to registry.Revision) ([]uint32, error) {
 	f.mu.Lock()
 	last := f.changed

@@ -22,14 +22,14 @@ const (
 	StatementFacts  FactTable = "facts"
 )
 
-// FactPlace is where a fact stands in its table: the revision with which it became known, and its place in that change
-// set.
+// FactPlace is the position of a fact in its table: the revision with which it became known, and its index in that
+// change set.
 type FactPlace struct {
 	Known registry.Revision
 	N     int64
 }
 
-// StoredFact is a fact as the store keeps it. Of the facts below, the one of its table is filled in.
+// StoredFact is a fact in its stored form. Only the field for its table is filled in.
 type StoredFact struct {
 	FactPlace
 	Cause string // empty for none
@@ -42,9 +42,9 @@ type StoredFact struct {
 	Statement  registry.Statement
 }
 
-// FactPage reads the facts of a table that stand after a place and became known up to a revision, at most so many, in the
-// order of their places. The next page begins after the last of them. They never change, so a page that is read again is
-// the same. each must copy what it keeps.
+// FactPage reads facts of a table after a place, known up to a revision and up to a number, in the order of their
+// places. The next page begins after the last of them. Facts never change, so reading a page again gives the same
+// facts. each must copy values that it keeps.
 func (s *Store) FactPage(ctx context.Context, table FactTable, after FactPlace, to registry.Revision, most int,
 	each func(*StoredFact) error) error {
 	var f StoredFact
@@ -64,7 +64,7 @@ func (s *Store) FactPage(ctx context.Context, table FactTable, after FactPlace, 
 		})
 }
 
-// scanned are the columns of a table, where they are scanned, and what makes the fact of them then.
+// scanned has the columns of a table, the targets of the scan, and the function that makes the fact.
 func (f *StoredFact) scanned(table FactTable) (columns string, into []any, done func()) {
 	switch table {
 	case CompanyFacts:
@@ -113,7 +113,7 @@ func (s *Store) RegistryChanges(ctx context.Context, after registry.Revision, mo
 	return all, err
 }
 
-// Facts is how many facts became known with the revision.
+// Facts is the number of facts that became known with the revision.
 func (c *RegistryChange) Facts() int64 {
 	return c.Companies + c.Accounts + c.SIMs + c.Identifiers + c.States + c.Statements
 }

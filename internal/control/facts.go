@@ -10,7 +10,8 @@ import (
 	"ratemill/udr"
 )
 
-// insertCauses adds the causes of a change set, and removes the facts of those that were added before.
+// insertCauses adds the causes of a change set. For causes that already exist, it removes their facts from the change
+// set.
 func (t tx) insertCauses(ctx context.Context, c *registry.Changes) error {
 	c.FindCauses()
 	if len(c.Causes) == 0 {
@@ -78,7 +79,7 @@ func (t tx) removeKnown(ctx context.Context, c *registry.Changes) error {
 	return nil
 }
 
-// Once removes the causes of a change set that are known already, and those that it has twice, with their facts.
+// Once removes causes that are already known, and causes that the change set has twice, together with their facts.
 func Once(c *registry.Changes, known map[string]bool) {
 	seen := map[string]bool{}
 	c.Without(func(cause string) bool {
@@ -152,11 +153,12 @@ func (t tx) insertFacts(ctx context.Context, c *registry.Changes, progress func(
 	})
 }
 
-// rowsPerStatement is how many rows a statement has at most: a statement costs as much as several rows.
+// rowsPerStatement is the largest number of rows of a statement. A statement costs as much as several rows.
 const rowsPerStatement = 128
 
-// parameters is how many parameters an INSERT into SQLite has: its driver looks for each among all of them, so the costs
-// of a statement grow with their square. 6.8 → 3.7 s of CPU for the import of 100,000 SIMs, against 128 rows.
+// parameters is the number of parameters of an INSERT into SQLite. Its driver searches all of them for each one, so
+// the cost of a statement grows with the square of their number. 6.8 → 3.7 s of CPU for the import of 100,000 SIMs,
+// against 128 rows.
 const parameters = 96
 
 // rowsOf is how many rows with so many columns an INSERT has.
@@ -173,8 +175,7 @@ func (t tx) insert(ctx context.Context, into string, columns, n int, row func(i 
 	return t.insertNew(ctx, into, "", columns, n, &added, row)
 }
 
-// insertNew inserts n rows into a table, with what to do with rows that are there already, and counts those that were
-// added.
+// insertNew inserts n rows into a table, with a clause for existing rows, and counts the added ones.
 func (t tx) insertNew(ctx context.Context, into, conflict string, columns, n int, added *int64, row func(i int, args []any) []any) error {
 	var args []any
 	var full *sql.Stmt
@@ -216,7 +217,7 @@ func (t tx) insertNew(ctx context.Context, into, conflict string, columns, n int
 
 const stateColumns = "sim, valid_from, state, name, core, lifecycle, brought"
 
-// stateOrigin is where a state fact comes from. Those that an older program wrote have only their causes.
+// stateOrigin returns the origin of a state fact. Facts of older programs only have their causes.
 const stateOrigin = `COALESCE(origin, (SELECT CASE WHEN c.cause LIKE 'usage:%' THEN 1 WHEN c.cause LIKE 'timer:%' THEN 2
 	WHEN c.cause LIKE 'cascade:%' THEN 3 ELSE 0 END FROM fact_causes c
 	WHERE c.known = sim_state_facts.known AND c.n = sim_state_facts.cause), 0)`
@@ -260,8 +261,8 @@ func (s *Store) loadStates(ctx context.Context, into *registry.Registry, from, t
 	}, flush)
 }
 
-// loadProfiles loads what rating needs of the statements about accounts: who has a billing profile, the installation's own fields,
-// the settings, and who is in business.
+// loadProfiles loads the values in statements about accounts that rating needs: the accounts with a billing profile,
+// the installation's own fields, the settings, and the accounts in business.
 func (s *Store) loadProfiles(ctx context.Context, into *registry.Registry, from, to registry.Revision, of condition) error {
 	return s.loadRated(ctx, into, from, to, condition{` AND (kind IN (?, ?, ?) OR kind = ? AND subject NOT LIKE 'sim:%')` + of.and,
 		append([]any{string(registry.KindProfile), string(registry.KindDetails), string(registry.KindStatus), string(registry.KindSettings)},
@@ -280,7 +281,7 @@ func (s *Store) loadBought(ctx context.Context, into *registry.Registry, from, t
 	return s.loadRated(ctx, into, from, to, condition{` AND kind IN (?, ?)` + of.and, append(kinds, of.args...)})
 }
 
-// loadRated loads statements of which a Registry keeps something.
+// loadRated loads statements from which a Registry keeps values.
 func (s *Store) loadRated(ctx context.Context, into *registry.Registry, from, to registry.Revision, of condition) error {
 	run := registry.Changes{}
 	flush := func() error {
@@ -349,8 +350,8 @@ func (s *Store) loadStatements(ctx context.Context, into *registry.Statements, f
 	}, func() error { return nil })
 }
 
-// StatesOf lists all that was ever told of the states of SIMs, up to a revision, by SIM, in the order of
-// (From, Known). It asks the store, for those who hold no registry.
+// StatesOf lists all that was ever told of the states of SIMs, up to a revision, by SIM, in the order of (From,
+// Known). It queries the store, for callers without a registry.
 func (s *Store) StatesOf(ctx context.Context, sims []uint32, to registry.Revision) (map[uint32][]registry.KnownState, error) {
 	all := map[uint32][]registry.KnownState{}
 	for first := 0; first < len(sims); first += rowsPerStatement {
@@ -376,8 +377,8 @@ func (s *Store) StatesOf(ctx context.Context, sims []uint32, to registry.Revisio
 	return all, nil
 }
 
-// StatementsOf holds all statements ever made of some subjects, up to a revision. It asks the store, for those who hold
-// no statements.
+// StatementsOf holds all statements ever made of some subjects, up to a revision. It queries the store, for callers
+// without statements.
 func (s *Store) StatementsOf(ctx context.Context, subjects []string, to registry.Revision) (*registry.Statements, error) {
 	all := registry.NewStatements()
 	for first := 0; first < len(subjects); first += rowsPerStatement {

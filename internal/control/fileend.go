@@ -83,11 +83,11 @@ func (s *Store) Fail(ctx context.Context, lease Lease, why string, retryAt, now 
 }
 
 // RetryFile makes a failed or vanished file available again. If reading it showed that nothing of it can have been
-// sent, it gets the rules current at that time; otherwise it keeps the pinned ones, even if the recorded progress is 0,
-// because progress is recorded only from time to time. A file whose content is gone is searched where it was listed. A
-// file that waits because it looks unfinished, or has changed, is read as it is. ErrConflict says that it is in another
-// state, or is the batch of a cancelled retry, whose records may be in another batch now. *EndedError says that it was
-// read as far as possible.
+// sent, it gets the rules current at that time; otherwise it keeps the pinned ones, even if the recorded progress is
+// 0, because progress is recorded only from time to time. A file whose content is gone is searched where it was
+// listed. A file that waits because it looks unfinished, or has changed, is read as it is. It returns ErrConflict if
+// the file is in another state, or is the batch of a cancelled retry, whose records may be in another batch now. It
+// returns *EndedError if the file was read as far as possible.
 func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) error {
 	return s.change(ctx, "retrying "+fileName(number), func(t tx) error {
 		var ended int64
@@ -110,8 +110,8 @@ func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) erro
 	})
 }
 
-// MarkAfterDone records that the source's "after" action was done for a file, that there is none, or why it never will
-// be done.
+// MarkAfterDone records that the source's "after" action was done for a file, that there is none, or the reason why
+// it never will be done.
 //
 // A crash between the action and this: the action is done again, and finds nothing to do.
 func (s *Store) MarkAfterDone(ctx context.Context, number int64, whyNot string, now time.Time) error {
@@ -268,7 +268,7 @@ func (s *Store) Sources(ctx context.Context) (names []string, err error) {
 	return names, err
 }
 
-// Waiting is how many files of a source have work to do, and when the oldest of them was first seen.
+// Waiting has the number of a source's files with work to do, and the time when the oldest of them was first seen.
 type Waiting struct {
 	Files  int64
 	Held   int64     // of these, the files that look unfinished or changed, and wait for that reason

@@ -12,7 +12,7 @@ import (
 	"ratemill/udr"
 )
 
-// Imported is what an import did.
+// Imported is the result of an import.
 type Imported struct {
 	Revision registry.Revision // the last one; 0 if nothing was new
 

@@ -35,7 +35,7 @@ const (
 	Duplicate FileState = "duplicate" // the same content came before, under this name or another
 	Failed    FileState = "failed"    // it could not be read; Open says whether it will be tried again
 	Vanished  FileState = "vanished"  // it was gone before it was read
-	Refused   FileState = "refused"   // its name or type does not allow reading it; or a directory that cannot be listed
+	Refused   FileState = "refused"   // cannot be read because of its name or type; or a directory that cannot be listed
 	Dropped   FileState = "dropped"   // given up by a person before any of it was read
 )
 
@@ -105,7 +105,7 @@ type Pins struct {
 	Part       Part
 }
 
-// Part says which part of its content a file is: all of it if it continues no other.
+// Part is the part of its content that a file has: all of it if it does not continue another file.
 type Part struct {
 	Continues int64  // number of the file that it continues, 0 for none
 	From      int64  // bytes of the content, unpacked, that belong to that file and those before it
@@ -178,7 +178,7 @@ type sighted struct {
 	waits       bool // it is open, has no lease, and its content was never seen
 	missed      bool // its content was no longer there
 	other       bool // another content was there, which no listing distinguished
-	look        bool // and that was some time ago
+	look        bool // and the check was some time ago
 }
 
 // lookAgain is how often a file is fetched again after another content has taken its place without changing the
@@ -471,8 +471,9 @@ func (s *Store) Release(ctx context.Context, lease Lease) error {
 // Pin records everything on which the result of a file depends, unless it was pinned before, and returns the pins. From
 // then on the file is being read.
 //
-// A file that continues another is also pinned to that one. ErrConflict says that another file with the same opening
-// was pinned since pins.Part.Known was counted, or a retry of the source with a newer registry: decide again.
+// A file that continues another is also pinned to that one. ErrConflict means that another file with the same
+// opening, or a retry of the source with a newer registry, was pinned since pins.Part.Known was counted: decide
+// again.
 //
 // A crash before it: nothing was sent, and the next owner pins the then current versions. After it: the next owner gets
 // the same pins, hence the same records.

@@ -10,7 +10,7 @@ import (
 )
 
 // Listed entries other than readable files: incomplete files, files and directories that cannot be taken, and
-// directories that cannot be listed. All of this is for people, and does not change what is read.
+// directories that cannot be listed. All of this is for people, and does not affect the files that are read.
 
 // Arriving is an incomplete file.
 type Arriving struct {
@@ -127,7 +127,7 @@ func (s *Store) Arriving(ctx context.Context, source string) (all []Arriving, er
 	return all, err
 }
 
-// BegunError says that a file cannot be dropped, because records of it may have been sent.
+// BegunError means that a file cannot be dropped, because records of it may have been sent.
 type BegunError struct{ Number int64 }
 
 func (e *BegunError) Error() string {
@@ -163,8 +163,8 @@ func (s *Store) ToFinish(ctx context.Context) (sources []string, err error) {
 }
 
 // DropFile gives up a file that waits, failed or vanished before any of it was read, and stores why. The records of a
-// retry batch may be retried again. *BegunError says that it was begun, ErrConflict that a mediator has it, or that
-// there is nothing to give up.
+// retry batch may be retried again. It returns *BegunError if the file was begun, and ErrConflict if a mediator has
+// it or there is nothing to give up.
 func (s *Store) DropFile(ctx context.Context, number int64, who, why string, now time.Time) error {
 	return s.change(ctx, "dropping "+fileName(number), func(t tx) error {
 		var pinned, retry int64

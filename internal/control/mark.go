@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Mark is a number that the control store gave at some time and another store then received, so that each shows how
-// much it knew of the other.
+// Mark is a number that the control store gave out at some time and another store then received. By the marks, each
+// store shows how recent its knowledge of the other is.
 type Mark struct {
 	Number int64
 	At     time.Time
@@ -41,7 +41,7 @@ func (s *Store) Marks(ctx context.Context, other string) (m Marks, err error) {
 	return m, nil
 }
 
-// GiveMark gives the mark after m.Given. ErrConflict says that another process was faster.
+// GiveMark gives the mark after m.Given. It returns ErrConflict if another process was faster.
 func (s *Store) GiveMark(ctx context.Context, other string, m Marks, at time.Time) (Marks, error) {
 	m.Given = Mark{Number: m.Given.Number + 1, At: at.UTC()}
 	return s.setMarks(ctx, other, m)

@@ -10,7 +10,7 @@ import (
 	"ratemill/udr"
 )
 
-// condition is what a query asks of rows beside their revisions: it begins with AND.
+// condition is a further condition of a query on rows; it begins with AND.
 type condition struct {
 	and  string
 	args []any
@@ -18,9 +18,9 @@ type condition struct {
 
 var anySIM condition
 
-// LoadSIMs reads the newest revision of the registry and its statements as far as the SIMs need it that have or had one of some
-// identifiers: all companies and accounts, and of SIMs those alone. Both are empty before. Those who ask about one SIM need no
-// memory for millions, and wait for no others.
+// LoadSIMs reads the newest revision of the registry and its statements as far as the SIMs need it that have or had
+// one of some identifiers: all companies and accounts, and of SIMs those alone. Both are empty before. So a query
+// about one SIM neither needs memory for millions of SIMs nor waits for them.
 func (s *Store) LoadSIMs(ctx context.Context, into *registry.Registry, statements *registry.Statements, of []udr.Identifier) (
 	registry.Revision, error) {
 	to, err := s.RegistryRevision(ctx)

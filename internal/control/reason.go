@@ -10,13 +10,14 @@ import (
 	"ratemill/udr"
 )
 
-// Reason is who stated a fact, when, why, and what caused it.
+// Reason is the origin of a fact: the person, the time, the reason and the cause.
 type Reason struct {
 	At              time.Time
 	Who, Why, Cause string
 }
 
-// FactKey names a fact. Name is that of a statement, or an identifier with its kind, as in imsi:214070000000001.
+// FactKey identifies a fact. Name is the name of a statement, or an identifier with its kind, as in
+// imsi:214070000000001.
 type FactKey struct {
 	Kind  registry.Kind
 	Name  string
@@ -24,7 +25,7 @@ type FactKey struct {
 	Known registry.Revision
 }
 
-// Reasons are those of the facts of a subject. All facts that a revision made have the same who and why.
+// Reasons has the reasons of the facts of a subject. All facts of a revision have the same person and reason.
 type Reasons struct {
 	revisions map[registry.Revision]Reason
 	causes    map[FactKey]string
@@ -37,7 +38,7 @@ func (r *Reasons) Of(key FactKey) Reason {
 	return reason
 }
 
-// Revision is who published a revision, when and why.
+// Revision has the person, the time and the reason of a revision.
 func (r *Reasons) Revision(known registry.Revision) Reason { return r.revisions[known] }
 
 // ReasonsOf finds the reasons of the facts of a SIM, if sim is not 0, or of an account or another subject, that became

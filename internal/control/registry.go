@@ -24,17 +24,17 @@ type ImportOptions struct {
 	Now        time.Time
 	Partitions int // over which the usage of new billing roots is distributed; at least 1
 
-	// Files says how the files are read. Import fills in what the store knows.
+	// Files has the options for reading the files. Import fills in the values from the store.
 	Files registry.ImportOptions
 
-	// DryRun finds out what an import would do, and changes nothing.
+	// DryRun computes the result of an import, and changes nothing.
 	DryRun bool
 
 	// LeaveOut imports the lines without mistakes even if others have some.
 	LeaveOut bool
 
-	// Portion, if it is not 0, imports so many lines about SIMs at a time, each portion as a revision. What was imported
-	// before an interruption stays, and the next import of the same files changes nothing of it.
+	// Portion, if not 0, is the number of lines about SIMs to import at a time, each portion as a revision. Portions
+	// imported before an interruption stay, and the next import of the same files does not change them.
 	Portion int
 
 	// Progress gets the number of facts written so far and the total, from time to time. May be nil.
@@ -50,9 +50,9 @@ func (s *Store) RegistryRevision(ctx context.Context) (revision registry.Revisio
 }
 
 // ImportRegistry publishes a change set as changes.Revision. Each new billing root gets the partition with the least
-// load, for ever; the partition is filled in in changes, which can then be applied to a registry in memory. ErrConflict
-// says that the revision is not the next one: load the registry's changes and make the change set again. An empty
-// change set changes nothing.
+// load, for ever; the partition is filled in in changes, which can then be applied to a registry in memory.
+// ErrConflict means that the revision is not the next one: load the registry's changes and make the change set again.
+// An empty change set changes nothing.
 //
 // A crash before it: nothing of the change set is there. After it: all processes find it at their next query.
 func (s *Store) ImportRegistry(ctx context.Context, changes *registry.Changes, o ImportOptions) error {
@@ -73,7 +73,8 @@ func (s *Store) WriteRegistry(ctx context.Context, in *store.Tx, changes *regist
 		return nil
 	}
 	if s.Postgres() {
-		// A million SIMs may take longer than a statement may; the other statements of this transaction are short.
+		// A million SIMs may take longer than the time limit of a statement; the other statements of this transaction
+		// are short.
 		if _, err := t.ExecContext(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
 			return err
 		}
@@ -213,8 +214,8 @@ func (s *Store) LoadRegistry(ctx context.Context, into *registry.Registry) (regi
 	return to, nil
 }
 
-// LoadAccounts brings companies, accounts and statements in memory to the newest revision, and returns it. It loads no SIMs: those who
-// ask about accounts alone need no memory for millions of SIMs.
+// LoadAccounts brings companies, accounts and statements in memory to the newest revision, and returns it. It loads
+// no SIMs: a query about accounts alone needs no memory for millions of SIMs.
 func (s *Store) LoadAccounts(ctx context.Context, into *registry.Registry, statements *registry.Statements) (registry.Revision, error) {
 	from := into.Revision()
 	to, err := s.RegistryRevision(ctx)
@@ -232,7 +233,7 @@ func (s *Store) LoadAccounts(ctx context.Context, into *registry.Registry, state
 	if _, err := s.LoadStatements(ctx, statements); err != nil {
 		return from, err
 	}
-	into.Publish(to) // statements may be newer by then; who asks says as of which revision
+	into.Publish(to) // statements may be newer by then; callers name the revision of their query
 	return to, nil
 }
 

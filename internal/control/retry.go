@@ -20,7 +20,7 @@ const (
 	RetryOpen      RetryState = "open"      // to be sent
 	RetryDone      RetryState = "done"      // its file is closed
 	RetryDropped   RetryState = "dropped"   // given up before any of it was sent; its records may be in another retry
-	RetryDropping  RetryState = "dropping"  // its records leave suspense for good; the warehouse does not know yet
+	RetryDropping  RetryState = "dropping"  // its records leave suspense permanently; the warehouse does not know yet
 	RetryDiscarded RetryState = "discarded" // they have left
 )
 
@@ -64,8 +64,8 @@ func (s *Store) CreateRetry(ctx context.Context, source, who string, origins []u
 	return s.OrderRetry(ctx, source, who, "", origins, now)
 }
 
-// OrderRetry is CreateRetry with a reason to rate the records even if copies were rated before; without a reason it is
-// CreateRetry.
+// OrderRetry does the same as CreateRetry, with a reason to rate the records even if copies were rated before.
+// Without a reason it equals CreateRetry.
 func (s *Store) OrderRetry(ctx context.Context, source, who, why string, origins []udr.ID, now time.Time) (number int64, err error) {
 	return s.claim(ctx, "recording a retry", source, RetryOpen, origins, AuditEntry{At: now, Who: who, What: "suspense.retry", Subject: source, Detail: why}, func(t tx, number int64) error {
 		added, err := t.insertFiles(ctx, source, []Sighting{{Path: RetryPath(number), MTime: now}}, now)
@@ -80,8 +80,8 @@ func (s *Store) OrderRetry(ctx context.Context, source, who, why string, origins
 	})
 }
 
-// CreateDrop records that suspended records leave suspense for good, and why. If a record is in a live batch, or was
-// dropped, it fails with *AlreadyRetriedError, and records nothing.
+// CreateDrop records that suspended records leave suspense permanently, and the reason. If a record is in a live
+// batch, or was dropped, it fails with *AlreadyRetriedError, and records nothing.
 //
 // A crash after it: the drop is in the state dropping, and the next drop writes it to the warehouse first.
 func (s *Store) CreateDrop(ctx context.Context, who, why string, origins []udr.ID, now time.Time) (number int64, err error) {
@@ -204,7 +204,7 @@ func (t tx) alreadyRetried(ctx context.Context, number int64) (*AlreadyRetriedEr
 	return taken, err
 }
 
-// FinishDrop records that the warehouse knows of a drop. ErrConflict says that this was recorded before.
+// FinishDrop records that the warehouse knows of a drop. It returns ErrConflict if this was recorded before.
 func (s *Store) FinishDrop(ctx context.Context, number int64, now time.Time) error {
 	return s.change(ctx, "closing a drop", func(t tx) error {
 		return orConflict(t.exec(ctx, `UPDATE retries SET state = 'discarded', closed = ? WHERE number = ? AND state = 'dropping'`, nanos(now), number))

@@ -20,8 +20,8 @@ func (s *Store) Setting(ctx context.Context, name string) (Setting, error) {
 	return setting, err
 }
 
-// SetSetting changes a setting that was read at a version, 0 if it was never set. ErrConflict says that it has another
-// version now.
+// SetSetting changes a setting that was read at a version, 0 if it was never set. It returns ErrConflict if the
+// setting has another version now.
 func (s *Store) SetSetting(ctx context.Context, name string, value []byte, version int64) error {
 	return s.change(ctx, "changing setting "+name, func(t tx) error {
 		var n int64

@@ -35,8 +35,8 @@ func (s *Store) SinkGet(ctx context.Context, sink string, partition int) (SinkPo
 }
 
 // SinkIntent records the range of a block before the block is written. version is that of the preceding position; the
-// new version is returned. ErrConflict says that another owner was faster, or that there is already an intent, which
-// must be completed first.
+// new version is returned. It returns ErrConflict if another owner was faster, or if there is already an intent,
+// which must be completed first.
 //
 // A crash after it: the next owner finds the intent and writes the same block; a sink that has the block drops it.
 func (s *Store) SinkIntent(ctx context.Context, sink string, partition int, version int64, intent Intent) (int64, error) {
@@ -55,7 +55,7 @@ func (s *Store) SinkIntent(ctx context.Context, sink string, partition int, vers
 }
 
 // SinkTakeOver makes the intent found at a version the caller's: it only changes the version, so that a commit by the
-// sink that recorded the intent fails. ErrConflict says that another owner was faster, or that there is no intent.
+// sink that recorded the intent fails. It returns ErrConflict if another owner was faster, or if there is no intent.
 //
 // A crash after it: the next owner takes the intent over in turn.
 func (s *Store) SinkTakeOver(ctx context.Context, sink string, partition int, version int64) (int64, error) {
@@ -84,14 +84,15 @@ func (s *Store) SinkCommit(ctx context.Context, sink string, partition int, vers
 	})
 }
 
-// InTransaction is for consumers whose effect is in this store: what do changes counts as a whole.
+// InTransaction is for consumers whose effect is in this store. The changes of do take effect as a whole or not at
+// all.
 func (s *Store) InTransaction(ctx context.Context, what string, do func(*store.Tx) error) error {
 	return s.Change(ctx, what, do)
 }
 
-// SinkMove moves the position of a consumer in a transaction that holds its effect too. ErrConflict says that it is not where
-// the consumer knows it: by its version, and by its offset, since a store that was restored from a backup gives versions a
-// second time.
+// SinkMove moves the position of a consumer in a transaction that holds its effect too. It returns ErrConflict if the
+// version or the offset differs from the one that the consumer knows. It compares the offset too, because a store
+// that was restored from a backup gives out versions a second time.
 //
 // A crash before the commit: neither counts. After it: both do.
 func (s *Store) SinkMove(ctx context.Context, t *store.Tx, consumer string, partition int, from SinkPosition, next int64,

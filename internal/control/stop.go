@@ -12,7 +12,7 @@ import (
 	"ratemill/internal/safeguard"
 )
 
-// StopKind is the reason of a stop, which decides what skipping means.
+// StopKind is the reason of a stop. It decides the effect of skipping.
 type StopKind string
 
 // The kinds.
@@ -45,7 +45,7 @@ type Stop struct {
 	Who        string
 	Why        string
 	Ordered    time.Time
-	OrderedFor string // the reader whose stop the person had looked at
+	OrderedFor string // the reader whose stop the person saw
 }
 
 // PassedStops are the stops of a reader that it has gone past. A stop of another reader says nothing about this one: a
@@ -156,12 +156,12 @@ func (s *Store) StopOrders(ctx context.Context, partition int, topics ...string)
 	return orders, nil
 }
 
-// ErrSkipped says that there already is an order to skip the content of a stop.
+// ErrSkipped means that there is already an order to skip the content of a stop.
 var ErrSkipped = errors.New("an order to skip it was already given")
 
 // OrderStop gives an order about a stop that was read: to try again, or to continue without exactly the bad content
-// there. ErrConflict says that another order was given since; ErrSkipped that there is an order to skip it, which can
-// never be withdrawn.
+// there. It returns ErrConflict if another order was given since, and ErrSkipped if there is an order to skip it,
+// which can never be withdrawn.
 //
 // A crash after it: the order is valid.
 func (s *Store) OrderStop(ctx context.Context, stop *Stop, skip bool, who, why string, at time.Time) error {

@@ -17,8 +17,8 @@ type Token struct {
 	Revoked time.Time // zero while it is valid
 }
 
-// AddToken records a token that was made for somebody. Only a hash of the secret is stored, so the secret must be long
-// and random.
+// AddToken records a new token of a person or program. Only a hash of the secret is stored, so the secret must be
+// long and random.
 func (s *Store) AddToken(ctx context.Context, t Token, secret string, now time.Time) (number int64, err error) {
 	hash := sha256.Sum256([]byte(secret))
 	err = s.change(ctx, "adding a token", func(x tx) error {
@@ -70,7 +70,7 @@ func (s *Store) tokens(ctx context.Context, where string, args ...any) (all []To
 	return all, err
 }
 
-// AuditEntry says who did what.
+// AuditEntry is an action of a person.
 type AuditEntry struct {
 	Number  int64
 	At      time.Time

@@ -15,7 +15,7 @@ type AnomalyFilter struct {
 	Limit    uint64
 }
 
-// Anomaly is an event of a rule that tells of SIMs that behave strangely.
+// Anomaly is an event of a rule that reports unusual behaviour of SIMs.
 type Anomaly struct {
 	File      string
 	Seq       uint64
@@ -30,7 +30,7 @@ type Anomaly struct {
 	After     string
 }
 
-// Anomalies are the anomalies that a filter chooses, the worst first, and of equal ones the newest.
+// Anomalies returns the anomalies that a filter chooses: the worst first, of equal ones the newest first.
 func (w *Warehouse) Anomalies(ctx context.Context, f AnomalyFilter) (all []Anomaly, err error) {
 	where := []string{"startsWith(event, 'anomaly.')", fmt.Sprintf("severity <= %d", f.Severity)}
 	if !f.Since.IsZero() {

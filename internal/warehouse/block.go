@@ -40,7 +40,7 @@ func newBlock(t *Table) *Block {
 func (b *Block) column(name string) *data {
 	d := b.byName[name]
 	if d == nil {
-		panic("warehouse: table " + b.Table + " has no column " + name) // any insert of any test would say so
+		panic("warehouse: table " + b.Table + " has no column " + name) // the first insert of any test would fail
 	}
 	return d
 }
@@ -82,7 +82,7 @@ func (b *Block) reserve(rows, message int) {
 	}
 }
 
-// Rows is how many rows the block has.
+// Rows returns the number of rows of the block.
 func (b *Block) Rows() int { return b.columns[0].rows }
 
 // Name implements consumer.Rows.

@@ -2,8 +2,9 @@ package warehouse
 
 import "ratemill/decimal"
 
-// chargeColumns are the fields of a message ratemill.v1.Charge that columns need. How it came about stays in the
-// message (column charges); reading all of it takes twice as long. parseChargeColumns, which reads them, is generated.
+// chargeColumns are the fields of a message ratemill.v1.Charge that columns need. The reasons for the charge stay in
+// the message (column charges), because reading the whole message takes twice as long. The generated
+// parseChargeColumns reads these fields.
 type chargeColumns struct {
 	tier                        uint8
 	account, planVersion        uint32

@@ -51,8 +51,9 @@ func (d *data) reset() {
 	}
 }
 
-// reserve makes room for rows that texts of about so many bytes come with. Columns grow to twice their size: append alone
-// grows them by a quarter, which copied each row four times until a sink had seen its largest block.
+// reserve makes room for rows whose texts have about the given number of bytes. Columns grow to twice their size.
+// append alone would grow them by a quarter, which copied each row four times until a sink had seen its largest
+// block.
 func (d *data) reserve(rows, bytes int) {
 	switch {
 	case d.members != nil:

@@ -6,7 +6,8 @@ import (
 	"ratemill/udr"
 )
 
-// Offset is how many seconds an account's local time is ahead of UTC, and within which bounds of time that holds.
+// Offset is the number of seconds by which an account's local time is ahead of UTC, with the interval in which it is
+// valid.
 type Offset struct {
 	Seconds  int32
 	From, To udr.Instant
@@ -20,8 +21,8 @@ type accountOffset struct {
 
 const daySeconds = 24 * 60 * 60
 
-// day is the local day of a usage record, as days since 1970-01-01. An account's offset holds for months, and a file's
-// revision for its records, so that a row costs a look into a slice.
+// day is the local day of a usage record, as days since 1970-01-01. An account's offset stays the same for months,
+// and all records of a file share a revision, so a row costs only a lookup in a slice.
 func (r *rows) day(ctx context.Context, u *udr.Usage) (int32, error) {
 	seconds := int64(u.At) / 1e9
 	if int64(u.At)%1e9 < 0 {

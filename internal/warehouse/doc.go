@@ -1,30 +1,31 @@
-// Package warehouse keeps rated usage in ClickHouse, for finance, support and everybody who can write SQL.
+// Package warehouse keeps rated usage in ClickHouse, for finance, support and other users of SQL.
 //
-// It owns the tables and views (tables.go and views.go declare each column once, with its type, its meaning
-// and its fill: DDL, inserts and docs/tables.md follow), their migrations, the sink that fills them from the rated log, and the questions that the
-// command line asks of them. It does not own how usage is rated (rating), the log (internal/ratedlog), how a sink reads it
-// and keeps its position (internal/consumer), or ClickHouse itself (internal/embedded/clickhouse, or a server elsewhere).
+// It owns the tables and views (tables.go and views.go declare each column once, with its type, its meaning and its
+// fill: DDL, inserts and docs/tables.md follow), their migrations, the sink that fills them from the rated log, and
+// the queries of the command line. It does not own how usage is rated (rating), the log (internal/ratedlog), how a
+// sink reads it and keeps its position (internal/consumer), or ClickHouse itself (internal/embedded/clickhouse, or a
+// server elsewhere).
 //
 // # One row per record
 //
-// A usage record has a charge for each tier of the account hierarchy that rates it. rated_usage has one row per record:
-// the whole record, and the charge of the SIM's own account in plain columns, since every record has at most one of
-// those and nearly every question is about them; what the tiers above pay is in tier_charges. So counts and sums of usage
-// need no condition that somebody forgets (a table of a row per charge counts usage once per tier), the balance of a file
-// is a count, and the 25 columns of the record are written once. The view charges has one row per charge, for sums of
-// money over all tiers. What explains a charge is kept as the messages that rating made (column charges); words are made
-// of them when somebody asks (rating.Explain).
+// A usage record has a charge for each tier of the account hierarchy that rates it. rated_usage has one row per
+// record: the whole record, and the charge of the SIM's own account in plain columns, since every record has at most
+// one of those and nearly every query is about them. The charges of the tiers above are in tier_charges. So counts
+// and sums of usage need no condition that a user may forget (a table with a row per charge would count usage once
+// per tier), the balance of a file is a count, and the 25 columns of the record are written once. The view charges
+// has one row per charge, for sums of money over all tiers. The explanation of a charge is stored as the messages of
+// rating (column charges); rating.Explain turns them into text on request.
 //
 // # Exactly once
 //
 // A sink, which is a consumer by token (internal/consumer), writes its intent, the first and the last offset of a
 // block, by compare-and-set beside its position in the control store; then the block, each table with a token made of
 // those offsets; then the position. The next owner takes over an existing intent, by compare-and-set, so that the
-// commit of the sink that recorded it fails; then it completes the block, with the same token, and ClickHouse drops the
-// part that it has. (Without the takeover a sink that is merely slow would commit a block for which another had used up
-// the token in vain: ClickHouse can note a token and lose the rows.) The log does not change, so the block is the same
-// whoever makes it; its rows' partitions depend on nothing but the records, which matters because ClickHouse knows a
-// token per partition of a table.
+// commit of the sink that recorded it fails; then it completes the block, with the same token, and ClickHouse drops
+// the part that it has. (Without the takeover a sink that is merely slow would commit a block for which another had
+// used up the token in vain: ClickHouse can note a token and lose the rows.) The log does not change, so every sink
+// makes the same block. The partitions of its rows depend only on the records, which matters because ClickHouse keeps
+// a token per partition of a table.
 //
 // What drops the repeated block is, in a plain MergeTree (embedded, or one server), non_replicated_deduplication_window,
 // and in a replicated one replicated_deduplication_window with its _seconds, kept in Keeper and thus good on every

@@ -53,17 +53,18 @@ type DocumentSinkOptions struct {
 	Range     int // documents and closes of a range; 0: 200
 }
 
-// DocumentSink brings final documents with their lines and items, and closes, into the warehouse, each once, after the transaction that made
-// them final. The documents of a range stand in the control store, and items are computed again, so whoever finds a range makes the same
-// rows in the same order. They come page by page, each with a token of its own; a table then holds the rows of a range up to some page.
-// The row of a document comes after its lines and items.
+// DocumentSink brings final documents with their lines and items, and closes, into the warehouse, each once, after
+// the transaction that made them final. The documents of a range are in the control store, and their items are
+// recomputed, so every process that finds a range makes the same rows in the same order. They come page by page, each
+// with a token of its own; a table then holds the rows of a range up to some page. The row of a document comes after
+// its lines and items.
 type DocumentSink struct {
 	DocumentSinkOptions
 	ranges  // of documents and closes
 	pages   map[string]*page
 	repairs bool           // rows that ClickHouse lost are written again
-	lacked  ExportedTables // what was lacking after that
-	ask     int64          // up to which tables are asked for what they have before they get more
+	lacked  ExportedTables // rows that were missing after that
+	ask     int64          // place up to which the sink asks tables for their rows before it writes more
 }
 
 // NewDocumentSink reports all mistakes of the options.
@@ -92,8 +93,8 @@ const (
 	exportRange = 200    // documents and closes of a range, unless the options say another number
 )
 
-// Step brings the next range into the warehouse, and reports whether there was one. After an error, call it again: it reads the position
-// and goes on from there.
+// Step brings the next range into the warehouse, and reports whether there was one. After an error, call it again: it
+// reads the position and continues from there.
 func (s *DocumentSink) Step(ctx context.Context) (bool, error) { return s.step(ctx, s) }
 
 // take implements copied.

@@ -41,7 +41,7 @@ type ExportedTables struct {
 	Newest  int64  // the last place of a document or close
 	Hash    string // of the document at it; empty for a close
 	Missing int64  // the first place of which a table lacks rows, 0 for none
-	Lacks   int64  // how many rows tables lack
+	Lacks   int64  // number of rows that tables lack
 	Tables  string // those that lack rows
 	Excess  string // tables that have a row twice
 }
@@ -106,8 +106,8 @@ func (s *DocumentSink) compare(ctx context.Context, at control.SinkPosition, fou
 	return next, err
 }
 
-// missing compares the warehouse with the position, and returns from where on rows are missing. What ClickHouse lost is written again: the
-// control store has all documents.
+// missing compares the warehouse with the position, and returns the place from which rows are missing. The sink
+// writes rows that ClickHouse lost again, because the control store has all documents.
 func (s *DocumentSink) missing(ctx context.Context, next int64) (int64, error) {
 	w, err := s.Warehouse.Exported(ctx)
 	if err != nil {
@@ -140,8 +140,8 @@ func (s *DocumentSink) missing(ctx context.Context, next int64) (int64, error) {
 	return from, s.move(ctx, from)
 }
 
-// repaired checks, once everything was written again, that no table lacks rows any more. A table that lost rows between others is not
-// filled: nobody knows whether its other rows are those that were written.
+// repaired checks, once everything was written again, that no table lacks rows any more. It does not fill a table
+// that lost rows between others, because its other rows may also differ from the written ones.
 func (s *DocumentSink) repaired(ctx context.Context) error {
 	w, err := s.Warehouse.Exported(ctx)
 	switch {
@@ -151,7 +151,7 @@ func (s *DocumentSink) repaired(ctx context.Context) error {
 		s.repairs, s.lacked = false, ExportedTables{}
 		return nil
 	case s.lacked.Lacks > 0 && w != s.lacked:
-		s.repairs, s.checked, s.lacked = false, false, ExportedTables{} // somebody dropped a table
+		s.repairs, s.checked, s.lacked = false, false, ExportedTables{} // a table was dropped
 		return fmt.Errorf("%s lack %d rows now; comparing them again", w.Tables, w.Lacks)
 	}
 	s.lacked = w

@@ -15,10 +15,11 @@ const (
 	closeUsageTable = "close_usage"
 )
 
-// exportTables are the tables of invoices in the order in which a range is written: a document is there when its lines and items are.
+// exportTables are the tables of invoices in the order of writing a range. A document's row comes after its lines and
+// items.
 var exportTables = []string{itemTable, lineTable, closeUsageTable, closeTable, documentTable}
 
-// exported is the source of the columns of one row of a table of invoices. It holds what its table asks for.
+// exported is the source of the columns of one row of a table of invoices. It holds the values that its table needs.
 type exported struct {
 	n    int64
 	no   uint32 // of a line or item of it, from 1

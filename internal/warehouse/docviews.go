@@ -1,6 +1,6 @@
 package warehouse
 
-// invoiceViews are questions about documents and closes.
+// invoiceViews are the views of documents and closes.
 var invoiceViews = []View{
 	{
 		Name: "invoices", Since: 13,

@@ -8,16 +8,17 @@ import (
 	"ratemill/udr"
 )
 
-// OffBalance are the files whose balance is not zero although their end has come, in the order of source and name.
+// OffBalance returns the files whose balance is not zero although their end has arrived, in the order of source and
+// name.
 func (w *Warehouse) OffBalance(ctx context.Context) ([]FileBalance, error) {
 	return w.balance(ctx, " WHERE difference != 0 OR difference_bytes != 0")
 }
 
-// EndlessFile is a file with records in the warehouse, whose end has not come.
+// EndlessFile is a file with records in the warehouse whose end has not arrived.
 type EndlessFile struct {
 	File, Source string
 	Records      uint64
-	Last         time.Time // when the last of its records came
+	Last         time.Time // arrival of its last record
 }
 
 // EndsMissing are the files with records here, but without their end.
@@ -44,7 +45,7 @@ type RootSource struct {
 	Source string
 }
 
-// SourcesOfRoots are the sources from which usage of the billing roots came since a day.
+// SourcesOfRoots returns the sources from which usage of the billing roots arrived since a day.
 func (w *Warehouse) SourcesOfRoots(ctx context.Context, since time.Time) (all []RootSource, err error) {
 	rows, err := w.conn.Query(ctx, fmt.Sprintf(`SELECT DISTINCT root_number, toString(source) FROM rated_usage WHERE at >= toDateTime64('%s', 9, 'UTC')`,
 		since.UTC().Format(time.DateTime)))
@@ -62,7 +63,7 @@ func (w *Warehouse) SourcesOfRoots(ctx context.Context, since time.Time) (all []
 	return all, sorted("list the sources of billing roots", rows.Err())
 }
 
-// WaitingRecords is how many records of a SIM of a source wait in suspense.
+// WaitingRecords is the number of records of a SIM and a source that wait in suspense.
 type WaitingRecords struct {
 	Source     string
 	Identifier udr.Identifier // as the carrier named the SIM; without a value if it was not mapped

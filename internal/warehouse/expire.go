@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// ratemill itself deletes rows after Layout.Keep months, not a TTL: a TTL follows ClickHouse's clock alone, and a clock
-// that is a year ahead would delete a year of rated usage. Two things must agree before anything is deleted. The clocks
-// of this machine, of the control store and of ClickHouse must be within a day of each other. And the newest usage that
-// was rated says what time it is as well, by the carriers' clocks: where all of ours are those of one machine, they are
-// wrong together.
+// ratemill itself deletes rows after Layout.Keep months, not a TTL: a TTL follows ClickHouse's clock alone, and a
+// clock that is a year ahead would delete a year of rated usage. Two things must agree before anything is deleted.
+// The clocks of this machine, of the control store and of ClickHouse must be within a day of each other. And the
+// newest rated usage must confirm the time by the carriers' clocks, because the three clocks may be those of one
+// machine and be wrong together.
 const (
 	clocksAgree = 24 * time.Hour
-	usageAhead  = 24 * time.Hour     // usage may be as old as that when it is the newest
+	usageAhead  = 24 * time.Hour     // largest age of the newest usage
 	quietFor    = 7 * 24 * time.Hour // without newer usage for this long, held-back rows are reported
 )
 
@@ -31,7 +31,7 @@ type Expiry struct {
 	Before time.Time // whole months before it may go
 	Parts  int       // parts that went
 	Tables []string  // tables that lose rows, in the background
-	Held   string    // why rows stay that are older than the clocks allow; empty when none are
+	Held   string    // the reason why rows stay although the clocks say that they expired; empty if there are none
 }
 
 // Expire deletes usage that came more than l.Keep months before now, and was used then: whole months of usage. It

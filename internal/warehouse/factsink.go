@@ -60,18 +60,18 @@ type FactSinkOptions struct {
 
 // FactSink brings the facts of the registry into the warehouse, each once, by revisions.
 //
-// It works as a sink of the rated log does (consumer.ByToken): the range of revisions is fixed in the control store before
-// any row is written, and the position moves when all are there. A range may hold millions of facts, so they come page by
-// page, in the order of their places, each page with a token of its own. A table then holds the facts of a range up to some
-// page, so whoever finds a range asks each table for its last fact and goes on behind it. The revisions come last, and the
-// views show nothing beyond them.
+// It works as a sink of the rated log does (consumer.ByToken): the range of revisions is fixed in the control store
+// before any row is written, and the position moves when all are there. A range may hold millions of facts, so they
+// come page by page, in the order of their places, each page with a token of its own. A table then holds the facts of
+// a range up to some page, so a process that finds a range asks each table for its last fact and continues after it.
+// The revisions come last, and the views show nothing beyond them.
 type FactSink struct {
 	FactSinkOptions
 	ranges // of revisions; it counts facts
 	names  accountNames
 	blocks map[string]*Block
 	facts  []fact
-	ask    registry.Revision // up to which tables are asked for what they have before they get more
+	ask    registry.Revision // place up to which the sink asks tables for their rows before it writes more
 }
 
 // NewFactSink reports all mistakes of the options.
@@ -102,8 +102,8 @@ const (
 	mostRevisions = 10_000 // of a range
 )
 
-// Step brings the next range of revisions into the warehouse, and reports whether there was one. After an error, call it
-// again: it reads the position and goes on from there.
+// Step brings the next range of revisions into the warehouse, and reports whether there was one. After an error, call
+// it again: it reads the position and continues from there.
 func (s *FactSink) Step(ctx context.Context) (bool, error) { return s.step(ctx, s) }
 
 // take implements copied.

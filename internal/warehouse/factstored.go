@@ -75,8 +75,9 @@ func (s *FactSink) compare(ctx context.Context, at control.SinkPosition, _ bool)
 	return next, err
 }
 
-// missing compares the warehouse with the position, and returns from where on facts are missing. Facts that ClickHouse
-// lost, and tables that were made again, are filled again: the control store has all facts.
+// missing compares the warehouse with the position, and returns the place from which facts are missing. The sink
+// writes facts again that ClickHouse lost or that belong to recreated tables, because the control store has all
+// facts.
 func (s *FactSink) missing(ctx context.Context, at control.SinkPosition) (next int64, err error) {
 	w, err := s.Warehouse.Revisions(ctx)
 	if err != nil {
@@ -99,7 +100,7 @@ func (s *FactSink) missing(ctx context.Context, at control.SinkPosition) (next i
 	s.ask = registry.Revision(max(to, int64(w.Newest)+1))
 	switch newest := int64(w.Newest); {
 	case at.Intent != nil && newest >= at.Intent.From-1 && newest <= at.Intent.To, at.Intent == nil && newest == at.Next-1:
-		return at.Next, nil // as far as it should be, or within the range that was begun
+		return at.Next, nil // complete, or within the range that was begun
 	case newest < at.Next-1:
 		s.Log.Warn("ClickHouse has fewer facts of the registry than it had; they are written again", "it has revision", newest,
 			"it had revision", at.Next-1)

@@ -25,7 +25,7 @@ var factTables = []struct {
 	{identifierTable, control.IdentifierFacts}, {stateTable, control.StateFacts}, {statementTable, control.StatementFacts},
 }
 
-// fact is the source of the columns of one row of a table of facts. It holds what its table asks for.
+// fact is the source of the columns of one row of a table of facts. It holds the values that its table needs.
 type fact struct {
 	change *control.RegistryChange // with which it became known
 	n      uint32

@@ -19,12 +19,12 @@ import (
 	"ratemill/internal/backoff"
 )
 
-// insertSettings make a block one insert that is there when it is acknowledged, and there once for a token.
+// insertSettings make a block one insert that is stored when it is acknowledged, and stored only once for a token.
 var insertSettings = [][2]string{
 	{"async_insert", "0"},
 	{"insert_deduplicate", "1"},
 	{"wait_end_of_query", "1"},
-	// A carrier's clock that is wrong may spread a block over many months; that is for rating to judge.
+	// A wrong carrier's clock may spread a block over many months; rating judges such times.
 	{"max_partitions_per_insert_block", "0"},
 	// A block is one block for ClickHouse too, so that it has one token.
 	{"max_insert_block_size", "10000000"},

@@ -15,10 +15,10 @@ import (
 	"ratemill/udr"
 )
 
-// ErrNotFound says that the warehouse has no such record (yet).
+// ErrNotFound means that the warehouse has no such record (yet).
 var ErrNotFound = errors.New("no such record is in the warehouse")
 
-// NotFound is an ErrNotFound in words that say where the record is instead.
+// NotFound is an ErrNotFound whose text names the record's actual place.
 func NotFound(format string, args ...any) error { return notFound(fmt.Sprintf(format, args...)) }
 
 type notFound string
@@ -29,8 +29,8 @@ func (e notFound) Is(target error) bool { return target == ErrNotFound }
 // Record is a rated record as a whole.
 type Record struct {
 	File    udr.FileID
-	Name    string      // of the file; empty while its end has not come
-	Taken   udr.Instant // of the file; 0 likewise
+	Name    string      // of the file; empty until its end arrives
+	Taken   udr.Instant // of the file; 0 until its end arrives
 	Pin     udr.Pin
 	Usage   udr.Usage
 	Account string
@@ -161,7 +161,7 @@ type FileBalance struct {
 // Balance is the balance of every file whose end has arrived.
 func (w *Warehouse) Balance(ctx context.Context) ([]FileBalance, error) { return w.balance(ctx, "") }
 
-// BalanceOf is the balance of a file; nil until its end has come.
+// BalanceOf returns the balance of a file; nil until its end arrives.
 func (w *Warehouse) BalanceOf(ctx context.Context, file udr.FileID) (*FileBalance, error) {
 	all, err := w.balance(ctx, " WHERE file = ?", file.String())
 	if err != nil || len(all) == 0 {
@@ -186,7 +186,7 @@ func (w *Warehouse) balance(ctx context.Context, where string, args ...any) (all
 	return all, sorted("compute the balance", rows.Err())
 }
 
-// AccountUsage is what an account used of a class.
+// AccountUsage is the usage of an account in a class.
 type AccountUsage struct {
 	Account  string
 	Class    string
@@ -195,7 +195,7 @@ type AccountUsage struct {
 	Quantity int64
 }
 
-// UsageByAccount is what every account used, over all time.
+// UsageByAccount returns the usage of every account, over all time.
 func (w *Warehouse) UsageByAccount(ctx context.Context) (all []AccountUsage, err error) {
 	rows, err := w.conn.Query(ctx, `SELECT account, class, unit, count(), sum(quantity) FROM rated_usage GROUP BY account, class, unit ORDER BY account, class, unit`)
 	if err != nil {
@@ -212,14 +212,14 @@ func (w *Warehouse) UsageByAccount(ctx context.Context) (all []AccountUsage, err
 	return all, sorted("add up usage", rows.Err())
 }
 
-// AccountCost is what an account pays in a currency.
+// AccountCost is the charge of an account in a currency.
 type AccountCost struct {
 	Account  string
 	Currency string
 	Amount   amounts.D
 }
 
-// CostByAccount is what every account pays over all tiers and time.
+// CostByAccount returns the charges of every account, over all tiers and time.
 func (w *Warehouse) CostByAccount(ctx context.Context) (all []AccountCost, err error) {
 	rows, err := w.conn.Query(ctx, `SELECT account, currency, sum(amount) FROM charges GROUP BY account, currency ORDER BY account, currency`)
 	if err != nil {

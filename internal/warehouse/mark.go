@@ -10,7 +10,8 @@ import (
 // markTable has one row once its parts are merged.
 const markTable = "ratemill_mark"
 
-// Mark is the newest mark that the control store gave and this warehouse got, and when it was given; zero when there is none.
+// Mark returns the newest mark of the control store that this warehouse received, and the time of the mark; zero if
+// there is none.
 func (w *Warehouse) Mark(ctx context.Context) (number int64, at time.Time, err error) {
 	err = sorted("read its newest mark", w.conn.QueryRow(ctx, "SELECT toInt64(max(mark)), max(given) FROM "+markTable).Scan(&number, &at))
 	if refused := (*RefusedError)(nil); errors.As(err, &refused) && refused.Code == unknownTable {

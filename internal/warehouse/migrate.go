@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// version is the newest migration. What a migration does follows from the Since of tables, columns and views: it makes
-// the tables that are new with it and adds the columns and sums that are; one changed how tables are kept (resettled).
-// Migrations go forward only and only add, so that an older version of ratemill, which names the columns that it inserts,
-// goes on beside a newer one.
+// version is the newest migration. The steps of a migration follow from the Since of tables, columns and views: it
+// creates new tables and adds new columns and sums. One migration changed the settings of tables (resettled).
+// Migrations go forward only and only add, so that an older version of ratemill, which names the columns that it
+// inserts, goes on beside a newer one.
 const version = 15
 
 // resettled is the migration that changed the settings of all tables.
@@ -20,8 +20,8 @@ const resettled = 6
 
 const migrationTable = "ratemill_migrations"
 
-// Migrate brings the tables to the state that this version of ratemill needs. Done twice, or by several at once, it
-// does nothing more. A warehouse that a newer version has migrated is left as it is.
+// Migrate brings the tables to the state that this version of ratemill needs. Running it twice, or in several
+// processes at once, has no further effect. A warehouse that a newer version has migrated is left as it is.
 func (w *Warehouse) Migrate(ctx context.Context, l Layout) error {
 	w.layout = l
 	if err := w.checkCluster(ctx, l); err != nil {
@@ -231,7 +231,7 @@ func migration(n int, l Layout, complete []string) (statements []string) {
 			}
 		}
 		for j := range t.Sums {
-			// Rows that are there are added up in the background; until then a question reads them.
+			// Existing rows are added up in the background; until then queries read the rows.
 			if s := &t.Sums[j]; s.Since == n && t.Since < n {
 				statements = append(statements, fmt.Sprintf("ALTER TABLE %s%s ADD %s", t.Name, l.onCluster(), strings.Replace(s.definition(), "PROJECTION", "PROJECTION IF NOT EXISTS", 1)),
 					fmt.Sprintf("ALTER TABLE %s%s MATERIALIZE PROJECTION %s SETTINGS mutations_sync = 0", t.Name, l.onCluster(), quoteName(s.Name)))

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// MissingTablesError says that tables which were created here no longer exist.
+// MissingTablesError means that tables which were created here no longer exist.
 type MissingTablesError struct{ Tables []string }
 
 func (e *MissingTablesError) Error() string {
@@ -19,8 +19,8 @@ func (e *MissingTablesError) Error() string {
 		"only if the rows are lost for good, recreate %s empty: ratemill stores remake %s --why \"…\"; see docs/runbooks/table-missing.md", what, it, it, it, it, strings.Join(e.Tables, " "))
 }
 
-// remakeMissing recreates tables, empty, by an order of a person. It refuses a warehouse from which others are missing
-// that migrations up to done have made.
+// remakeMissing recreates tables, empty, by an order of a person. It refuses if other tables are missing that
+// migrations up to done have made.
 func (w *Warehouse) remakeMissing(ctx context.Context, l Layout, done int) error {
 	there, err := w.there(ctx)
 	if err != nil {
@@ -62,7 +62,7 @@ func (w *Warehouse) viewsMissing(ctx context.Context) (bool, error) {
 	return false, err
 }
 
-// there is the names of all tables and views.
+// there returns the names of all tables and views.
 func (w *Warehouse) there(ctx context.Context) (names []string, err error) {
 	err = w.conn.QueryRow(ctx, "SELECT groupArray(name) FROM system.tables WHERE database = currentDatabase()").Scan(&names)
 	return names, sorted("list its tables", err)

@@ -23,7 +23,7 @@ type Warehouse struct {
 	conn    driver.Conn
 	client  *http.Client // for blocks, which the driver would take value by value
 	address atomic.Int64 // index of the server that answered last
-	layout  Layout       // to which Migrate brought it
+	layout  Layout       // layout that Migrate applied
 }
 
 // Away is the error of a ClickHouse that did not answer, or cannot write now; retry later, with the same token. what
@@ -36,7 +36,7 @@ func Away(what string, err error) error {
 	return &backoff.UnavailableError{Engine: backoff.ClickHouse, Says: says, Err: err}
 }
 
-// RefusedError says that ClickHouse refuses its input for good.
+// RefusedError means that ClickHouse refuses its input, and will refuse it again.
 type RefusedError struct {
 	Code int // ClickHouse's
 	Text string
@@ -44,7 +44,7 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string { return e.Text }
 
-// Access is where a ClickHouse is, and how to be let in.
+// Access is the address of a ClickHouse, with the credentials.
 type Access struct {
 	DSN      string      // http(s)://user@host:8123/database or clickhouse://user@host:9000/database
 	Password string      // instead of one in the DSN
@@ -56,13 +56,13 @@ type Access struct {
 // asks it who it is. It returns *backoff.UnavailableError when there is no answer.
 func Open(ctx context.Context, dsn string) (*Warehouse, error) { return Access{DSN: dsn}.Open(ctx) }
 
-// Open is as the function Open.
+// Open does the same as the function Open.
 func (a Access) Open(ctx context.Context) (*Warehouse, error) {
 	options, err := a.options()
 	if err != nil {
 		return nil, err
 	}
-	if a.Cluster != "" { // what is acknowledged must outlive the replica that took it
+	if a.Cluster != "" { // acknowledged rows must survive the loss of the replica that accepted them
 		if options.Settings == nil {
 			options.Settings = clickhouse.Settings{}
 		}
@@ -140,7 +140,7 @@ func (w *Warehouse) Close() error {
 	return w.conn.Close()
 }
 
-// Conn is the driver's connection, for questions that this package does not ask.
+// Conn is the driver's connection, for queries that this package does not have.
 func (w *Warehouse) Conn() driver.Conn { return w.conn }
 
 // exec runs a statement that gives no rows.
@@ -166,7 +166,7 @@ func sorted(what string, err error) error {
 var fields = accesserr.Fields{CA: "clickhouse.tls.ca_file", Cert: "clickhouse.tls.cert_file and key_file",
 	Encrypt: "clickhouse.dsn", Login: "clickhouse.dsn and clickhouse.password_file or password_env"}
 
-// explain classifies ClickHouse's exceptions as temporary if they pass with time, or when somebody has repaired the
+// explain classifies ClickHouse's exceptions as temporary if they pass with time, or after a person has repaired the
 // server's disk, memory, network, replicas or users. All other exceptions concern the input.
 func explain(what string, code int, text string) error {
 	switch _, passes := passingCodes[code]; {
@@ -209,7 +209,7 @@ var passingCodes = map[int]string{
 	286: "UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE", 289: "REPLICA_IS_NOT_IN_QUORUM", 319: "UNKNOWN_STATUS_OF_INSERT", 384: "PART_IS_TEMPORARILY_LOCKED", 416: "REPLICA_STATUS_CHANGED",
 	529: "NOT_A_LEADER", 568: "RAFT_ERROR", 574: "DISTRIBUTED_TOO_MANY_PENDING_BYTES", 733: "TABLE_IS_BEING_RESTARTED", 999: "KEEPER_EXCEPTION",
 
-	164: "READONLY", // somebody is changing the server's users
+	164: "READONLY", // the server's users are being changed
 }
 
 // Assume sets the layout to which another process migrated the warehouse, for queries that depend on it.

@@ -11,15 +11,15 @@ import (
 // Outcome is the outcome for a file's usage records after mediation sent them.
 type Outcome struct {
 	Arrived   bool   // the file's end is here
-	Ended     bool   // the same, and not for so long that what was rated may be gone (warehouse.keep): the file's end is here, so the numbers are final but for records that wait in suspense
+	Ended     bool   // the end is here, and recent enough that rated records still exist (warehouse.keep); the numbers are final, except for records that wait in suspense
 	Rated     uint64 // in rated_usage
 	Duplicate uint64 // in duplicates
 	Suspended uint64 // suspended by mediation or rating, whether they still wait or not
-	Retried   uint64 // of all that was suspended, by mediation or rating: sent again in a retry batch
-	Dropped   uint64 // of all that was suspended: dropped by somebody
+	Retried   uint64 // of all suspended records, by mediation or rating: sent again in a retry batch
+	Dropped   uint64 // of all suspended records: dropped by a person
 }
 
-// outcomesAtOnce bounds the text of a query: ClickHouse takes 256 KiB.
+// outcomesAtOnce limits the text of a query, because ClickHouse accepts 256 KiB.
 const outcomesAtOnce = 1000
 
 // Outcomes are those of the files with any data here.

@@ -30,9 +30,9 @@ const (
 	AsCSV   Format = "csv"  // RFC 4180; a text that a spreadsheet would take for a formula gets an apostrophe before it
 )
 
-// Print runs a SELECT and prints its rows. It returns the number of rows. A statement that would change something is
-// refused. Rows apart from the others (WITH TOTALS, extremes) are set apart: under a table, as an object of their own
-// in JSON, and not in CSV, whose readers would take them for rows like the others.
+// Print runs a SELECT and prints its rows. It returns the number of rows. It refuses a statement that would change
+// something. Rows apart from the others (WITH TOTALS, extremes) are set apart: under a table, as an object of their
+// own in JSON, and not in CSV, whose readers would take them for rows like the others.
 func (w *Warehouse) Print(ctx context.Context, to io.Writer, format Format, query string, args ...any) (n int, err error) {
 	if len(args) == 0 && AsksApart(query) {
 		return w.printApart(ctx, to, format, query)
@@ -177,7 +177,7 @@ func (p *printer) row(values []any) error {
 	return err
 }
 
-// apart prints a row that is no row like the others.
+// apart prints a row of totals or extremes.
 func (p *printer) apart(r apartRow) error {
 	switch {
 	case p.table != nil:

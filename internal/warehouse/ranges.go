@@ -13,9 +13,9 @@ import (
 	"ratemill/internal/safeguard"
 )
 
-// ranges is the position of a sink that brings what the control store has in a numbered order, range by range: revisions of the registry,
-// or final documents. It works as a sink of the rated log does (consumer.ByToken): a range is fixed in the control store before any row is
-// written, and the position moves when all rows are there.
+// ranges is the position of a sink that copies numbered rows of the control store, range by range: revisions of the
+// registry, or final documents. It works as a sink of the rated log does (consumer.ByToken): a range is fixed in the
+// control store before any row is written, and the position moves when all rows are there.
 type ranges struct {
 	name      string // under which the control store keeps the position
 	positions consumer.Positions
@@ -29,10 +29,10 @@ type ranges struct {
 	Repeated atomic.Int64 // ranges that were found, or that were in the warehouse already
 }
 
-// copied is what the sink of a kind of rows does apart from ranges.
+// copied has the steps of a sink that depend on its kind of rows.
 type copied interface {
-	// compare compares the warehouse with the position where that is necessary, and returns where the next range begins. found: a range was
-	// begun, and is completed first.
+	// compare compares the warehouse with the position where that is necessary, and returns where the next range
+	// begins. found means that a range was begun, and is completed first.
 	compare(ctx context.Context, at control.SinkPosition, found bool) (next int64, err error)
 	// take reads a range: the one that was begun, or else what follows a number. to is 0 if there is nothing.
 	take(ctx context.Context, begun *control.Intent, from int64) (to int64, copy func() error, err error)
@@ -41,11 +41,11 @@ type copied interface {
 // Begin makes the next Step compare the warehouse with the position: call it when another process may have been at work.
 func (r *ranges) Begin() { r.checked = false }
 
-// At tells how far the sink is.
+// At returns the progress of the sink.
 func (r *ranges) At() (written, position int64) { return r.Written.Load(), r.Position.Load() }
 
-// step brings the next range into the warehouse, and reports whether there was one. After an error, call it again: it reads the position
-// and goes on from there.
+// step brings the next range into the warehouse, and reports whether there was one. After an error, call it again: it
+// reads the position and continues from there.
 func (r *ranges) step(ctx context.Context, rows copied) (bool, error) {
 	at, err := r.where(ctx)
 	if err != nil {
@@ -73,7 +73,7 @@ func (r *ranges) step(ctx context.Context, rows copied) (bool, error) {
 	return true, nil
 }
 
-// inserter is what a sink of ranges asks of its tables.
+// inserter has the operations that a sink of ranges needs from its tables.
 type inserter interface {
 	Insert(ctx context.Context, b *Block, token string) error
 	// Replicated reports whether a table stores the token in the same step as the rows.

@@ -44,7 +44,7 @@ type rows struct {
 // the second level of the processor's caches.
 const together = 128
 
-// row is the source of the columns of one row. Each table has the parts that its columns ask for.
+// row is the source of the columns of one row. Each table uses the parts that its columns need.
 type row struct {
 	*origin
 	seq, line uint64
@@ -56,7 +56,7 @@ type row struct {
 	late          uint16
 
 	payer   string        // id of the account whose charge or event it is
-	charge  chargeColumns // what payer pays
+	charge  chargeColumns // charge of payer
 	charges [][]byte      // all charges of the record: messages ratemill.v1.Charge
 
 	suspended *udr.Suspended
@@ -74,8 +74,8 @@ type origin struct {
 	log       uint32 // generation of the rated log
 }
 
-// stage is the stage that suspended the record. Mediation says which part of the raw record it is; rating does not
-// know, and its usage is whole.
+// stage is the stage that suspended the record. Mediation knows the suspended part of the raw record. Rating does
+// not; its usage record is complete.
 func (r *row) stage() string {
 	if s := r.suspended; len(s.Raw) == 0 && len(s.Usage) > 0 && s.Parts == 0 {
 		return "rating"
@@ -91,7 +91,7 @@ func (r *row) continues() string {
 	return r.end.Continues.String()
 }
 
-// closing is how a record left suspense.
+// closing is the way in which a record left suspense.
 type closing struct {
 	id              udr.ID
 	how             string // retried or dropped
@@ -99,7 +99,7 @@ type closing struct {
 	at              udr.Instant
 }
 
-// How a record left suspense.
+// The ways to leave suspense.
 const (
 	retried = "retried"
 	dropped = "dropped"
@@ -107,7 +107,8 @@ const (
 
 func newRows(partition int, account func(context.Context, uint32, uint64) (string, error)) *rows {
 	r := &rows{partition: uint16(partition), log: 1, account: account}
-	// Files come last: who sees a file's totals sees the records that stood before its end in this partition.
+	// Files come last, so that a reader who sees a file's totals also sees the records before its end in this
+	// partition.
 	for _, b := range []struct {
 		block **Block
 		table string
@@ -230,7 +231,7 @@ func (r *rows) addRated(ctx context.Context, records []ratedlog.RatedRecord) err
 	return nil
 }
 
-// addCharges gives a rated record what its SIM's account pays, and payers those above.
+// addCharges adds the charge of the SIM's account to a rated record, and the charges of the accounts above to payers.
 func (r *rows) addCharges(ctx context.Context, to *row, messages [][]byte) (err error) {
 	to.charges = messages
 	own := false

@@ -15,7 +15,7 @@ func momentOf(at udr.Instant) string {
 	return fmt.Sprintf("fromUnixTimestamp64Nano(%d, 'UTC')", int64(at))
 }
 
-// SeenSince are the SIMs with a record of usage from a time on.
+// SeenSince returns the SIMs with a record of usage from a time on.
 func (w *Warehouse) SeenSince(ctx context.Context, from udr.Instant) (map[uint32]bool, error) {
 	all := map[uint32]bool{}
 	err := w.bySIM(ctx, "SELECT sim, toInt64(1) FROM rated_usage WHERE at >= "+momentOf(from)+" GROUP BY sim",
@@ -23,10 +23,10 @@ func (w *Warehouse) SeenSince(ctx context.Context, from udr.Instant) (map[uint32
 	return all, err
 }
 
-// simsAtOnce bounds the text of a query.
+// simsAtOnce limits the text of a query.
 const simsAtOnce = 10_000
 
-// LastSeen are the times of the last records of some SIMs, of those that have any.
+// LastSeen returns the times of the last records of those of the given SIMs that have any.
 func (w *Warehouse) LastSeen(ctx context.Context, sims []uint32) (map[uint32]udr.Instant, error) {
 	all := map[uint32]udr.Instant{}
 	for some := range slices.Chunk(sims, simsAtOnce) {
@@ -40,7 +40,7 @@ func (w *Warehouse) LastSeen(ctx context.Context, sims []uint32) (map[uint32]udr
 	return all, nil
 }
 
-// Registrations are the numbers of registrations of SIMs from a time on and before another.
+// Registrations returns the numbers of registrations of SIMs from a time on and before another.
 func (w *Warehouse) Registrations(ctx context.Context, from, to udr.Instant) (map[uint32]int64, error) {
 	all := map[uint32]int64{}
 	err := w.bySIM(ctx,

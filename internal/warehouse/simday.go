@@ -10,7 +10,7 @@ import (
 	"ratemill/udr"
 )
 
-// SIMRecord is a rated record of a SIM, as far as a list of them needs it.
+// SIMRecord is a rated record of a SIM in a list.
 type SIMRecord struct {
 	ID       udr.ID
 	At       time.Time
@@ -21,7 +21,7 @@ type SIMRecord struct {
 	Network  string
 	Account  string
 	Plan     string
-	Amount   decimal.Decimal // what the SIM's account pays
+	Amount   decimal.Decimal // charge of the SIM's account
 	Currency string
 }
 

@@ -13,7 +13,7 @@ import (
 	"ratemill/udr"
 )
 
-// Sink brings one partition of the rated log into the warehouse, each message that counts exactly once.
+// Sink writes each counting message of one partition of the rated log into the warehouse exactly once.
 type Sink = consumer.ByToken[*Block]
 
 // Inserter writes a block into its table, once for a token: Warehouse does.
@@ -33,7 +33,7 @@ type SinkOptions struct {
 	Offset func(ctx context.Context, number uint32, at udr.Instant, revision uint64) (Offset, error)
 	// Generation is that of the rated log (control.LogGeneration); 0 is 1.
 	Generation uint32
-	// Written counts what is written; nil: nobody wants to know.
+	// Written counts written rows; nil: they are not counted.
 	Written *Written
 }
 
@@ -70,12 +70,13 @@ type Written struct {
 	Arrivals                                   *histogram.Set // by source; may be nil
 }
 
-// WriteBounds are those of Written.Writes: how long a block took to get into its tables, with all attempts.
+// WriteBounds are the bounds of Written.Writes: the time until a block was in its tables, with all attempts.
 var WriteBounds = histogram.Bounds{20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond,
 	500 * time.Millisecond, time.Second,
 	2500 * time.Millisecond, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute}
 
-// ArrivalBounds are those of Written.Arrivals: how long after a file was taken from its source its end is in the warehouse.
+// ArrivalBounds are the bounds of Written.Arrivals: the time from taking a file from its source until its end is in
+// the warehouse.
 var ArrivalBounds = histogram.Bounds{time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute,
 	5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 12 * time.Hour, 48 * time.Hour}
 

@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// Ping asks ClickHouse whether it is there.
+// Ping checks whether ClickHouse answers.
 func (w *Warehouse) Ping(ctx context.Context) error {
 	return sorted("check that it is up", w.conn.Ping(ctx))
 }
 
-// Totals are the balance of all files together, for alarms. Differences are added up without sign, so that what is
-// missing in one file does not hide what another has too many of.
+// Totals are the balance of all files together, for alarms. Differences are added up without sign, so that missing
+// records of one file do not hide excess records of another.
 type Totals struct {
-	Files       uint64 // whose balance is off
-	Records     int64  // that are missing or too many
+	Files       uint64 // files whose balance is not zero
+	Records     int64  // missing or excess records
 	Bytes       int64
 	Units       int64  // quantity that mediation sent to rating, all classes together (file_balance_units has them apart)
 	EndsMissing uint64 // files with records here, but without their end

@@ -19,8 +19,8 @@ const storedFiles = 5000
 func (w *Warehouse) Stored(ctx context.Context, b *Block) (int, error) {
 	column, condition := "file", ""
 	if b.Table == closedTable {
-		// It tells no offsets. What a retry batch closes comes with the batch's end, which counts once, so all of it is of one
-		// block.
+		// This table has no offsets. A retry batch closes records with its end, which counts once, so all these rows
+		// are in one block.
 		column, condition = "retry", fmt.Sprintf("how = '%s' AND ", retried)
 	} else {
 		condition = fmt.Sprintf("partition = %d AND offset BETWEEN %d AND %d AND ", binary.LittleEndian.Uint16(b.column("partition").fixed), b.from, b.to)

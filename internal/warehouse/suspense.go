@@ -15,7 +15,7 @@ type Suspended struct {
 	ID udr.ID
 	udr.Suspended
 	Pin    udr.Pin
-	File   string // name; empty while the file's end has not come
+	File   string // name; empty until the file's end arrives
 	Stage  string
 	Stored time.Time
 }
@@ -28,7 +28,7 @@ type SuspenseFilter struct {
 	Rule   string
 	SIM    []udr.Identifier // one of these was mapped
 	Limit  int              // 0 is 1000
-	Closed bool             // also records that wait no longer
+	Closed bool             // also records that no longer wait
 }
 
 // Chooses reports whether the filter leaves records out.
@@ -69,7 +69,7 @@ func (f *SuspenseFilter) where() (condition string, args []any) {
 	return strings.Join(conditions, " AND "), args
 }
 
-// Suspense is the records that wait, in the order of source, file and sequence.
+// Suspense returns the waiting records, in the order of source, file and sequence.
 func (w *Warehouse) Suspense(ctx context.Context, f SuspenseFilter) ([]Suspended, error) {
 	condition, args := f.where()
 	if f.Limit <= 0 {
@@ -78,8 +78,8 @@ func (w *Warehouse) Suspense(ctx context.Context, f SuspenseFilter) ([]Suspended
 	return w.suspended(ctx, fmt.Sprintf("%s ORDER BY source, file, seq LIMIT %d", condition, f.Limit), args...)
 }
 
-// SuspendedRecords are a source's suspended records, waiting or not, in the order of their ids. Those that are not
-// (yet) in the warehouse are not in it.
+// SuspendedRecords returns a source's suspended records, waiting or not, in the order of their ids. It leaves out
+// records that are not (yet) in the warehouse.
 func (w *Warehouse) SuspendedRecords(ctx context.Context, source string, ids []udr.ID) (all []Suspended, err error) {
 	for part := range slices.Chunk(ids, 500) {
 		var list strings.Builder
@@ -131,7 +131,7 @@ type SuspendedKey struct {
 	Weight uint64 // bytes of raw record and usage
 }
 
-// SuspenseKeys is all records that wait, in the order of source, file and sequence; Limit does not count.
+// SuspenseKeys returns all waiting records, in the order of source, file and sequence. It ignores Limit.
 func (w *Warehouse) SuspenseKeys(ctx context.Context, f SuspenseFilter) (all []SuspendedKey, err error) {
 	condition, args := f.where()
 	rows, err := w.conn.Query(ctx, "SELECT file, seq, source, code, length(raw) + length(usage) FROM suspense WHERE "+condition+" ORDER BY source, file, seq", args...)
@@ -153,7 +153,7 @@ func (w *Warehouse) SuspenseKeys(ctx context.Context, f SuspenseFilter) (all []S
 	return all, sorted("list suspense", rows.Err())
 }
 
-// SuspenseReason is how many records wait for the same.
+// SuspenseReason is the number of records that wait for the same reason.
 type SuspenseReason struct {
 	Records, Files               uint64
 	Source, Code, Rule, Position string
@@ -162,8 +162,8 @@ type SuspenseReason struct {
 	Example                      udr.ID
 }
 
-// SuspenseReasons are the numbers of waiting records by reason, with the time of the first; the largest first. Limit
-// does not count.
+// SuspenseReasons returns the numbers of waiting records by reason, with the time of the first; the largest first. It
+// ignores Limit.
 func (w *Warehouse) SuspenseReasons(ctx context.Context, f SuspenseFilter) (all []SuspenseReason, err error) {
 	condition, args := f.where()
 	rows, err := w.conn.Query(ctx, `SELECT count() AS n, uniqExact(file), source, code, rule, position, argMin(reason, (file, seq)), min(stored), toString(argMin(file, (file, seq))), argMin(seq, (file, seq))
@@ -209,7 +209,7 @@ func (w *Warehouse) SuspenseWords(ctx context.Context) (all []SuspenseWords, err
 	return all, sorted("list suspense", rows.Err())
 }
 
-// Closed says how a record left suspense.
+// Closed describes how a record left suspense.
 type Closed struct {
 	How   string // retried or dropped
 	Retry string // id of the retry batch's file
@@ -218,7 +218,7 @@ type Closed struct {
 	At    time.Time
 }
 
-// ClosedAs says how a record left suspense; nil while it waits.
+// ClosedAs returns the way in which a record left suspense; nil while it waits.
 func (w *Warehouse) ClosedAs(ctx context.Context, id udr.ID) (*Closed, error) {
 	rows, err := w.conn.Query(ctx, "SELECT how, retry, who, why, closed FROM suspense_closed WHERE file = ? AND seq = ? LIMIT 1", id.File.String(), id.Seq)
 	if err != nil {
@@ -235,13 +235,14 @@ func (w *Warehouse) ClosedAs(ctx context.Context, id udr.ID) (*Closed, error) {
 	return c, sorted("find a record", rows.Err())
 }
 
-// Place is where a record of a file is.
+// Place is the table that has a record of a file.
 type Place struct {
 	Table string // rated_usage, suspense or duplicates
 	ID    udr.ID
 }
 
-// Places is where the record on a line of a file is now: nowhere when it was filtered, or is not here yet.
+// Places returns the present place of the record on a line of a file: none if the record was filtered, or is not here
+// yet.
 func (w *Warehouse) Places(ctx context.Context, file udr.FileID, line uint64) (all []Place, err error) {
 	id := file.String()
 	rows, err := w.conn.Query(ctx, `SELECT * FROM (SELECT 'rated_usage' AS t, seq FROM rated_usage WHERE file = ? AND line = ? UNION ALL SELECT 'suspense', seq FROM suspense WHERE file = ? AND line = ?
@@ -260,8 +261,8 @@ func (w *Warehouse) Places(ctx context.Context, file udr.FileID, line uint64) (a
 	return all, sorted("find a record", rows.Err())
 }
 
-// DropSuspended takes records out of suspense for good. token names the deed: done again with the same, it changes
-// nothing.
+// DropSuspended permanently removes records from suspense. token identifies the request: a repetition with the same
+// token changes nothing.
 func (w *Warehouse) DropSuspended(ctx context.Context, ids []udr.ID, who, why string, at time.Time, token string) error {
 	b := newBlock(table(closedTable))
 	for _, id := range ids {

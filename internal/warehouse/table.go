@@ -34,7 +34,7 @@ type Table struct {
 	Columns   []Column
 	Partition string // expression; it must not depend on when a row is inserted, or a repeated block would not be recognised
 	Order     string
-	Expires   bool   // its rows are kept for a time only, when there is one (Expire)
+	Expires   bool   // its rows are deleted after warehouse.keep, if that is set (Expire)
 	Settings  string // besides the deduplication window
 	Sums      []Sums
 }
@@ -49,7 +49,7 @@ type Sums struct {
 
 func (s *Sums) definition() string { return "PROJECTION " + quoteName(s.Name) + " (" + s.Select + ")" }
 
-// View is a question that people ask often, answered by a SELECT over tables.
+// View is a frequent query, as a SELECT over tables.
 type View struct {
 	Name    string
 	Since   int
@@ -59,7 +59,7 @@ type View struct {
 	Takes   []Column // parameters, as in sims_at(at = '2026-04-01 00:00:00')
 }
 
-// Layout is how the tables are kept.
+// Layout has the settings of the tables.
 type Layout struct {
 	// Window is how many of the latest blocks a table remembers, to drop them when they come again; 0 is 200,000. A table
 	// never remembers less than it did.
@@ -83,11 +83,11 @@ func Window(partitions int, flush time.Duration) int {
 	return int(min(max(blocks*3/2, defaultWindow), mostWindow))
 }
 
-// mostWindow bounds the server's memory: a table holds some 200 bytes for each block.
+// mostWindow limits the server's memory: a table holds some 200 bytes for each block.
 const mostWindow = 4_000_000
 
-// balanced is the condition for files, under an alias, whose records are all kept. What came with a file's end came at
-// most a month before it.
+// balanced is the condition for files, under an alias, whose records are all kept. Rows that belong to a file's end
+// arrived at most a month before it.
 func (l Layout) balanced(alias string) string {
 	if l.Keep == 0 {
 		return "1"

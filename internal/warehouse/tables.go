@@ -153,7 +153,7 @@ var usage = []Column{
 		fill: fixed(func(r *row) []byte { return r.usage.Duplicate[:] })},
 }
 
-// charge is what the SIM's own account pays: tier 0.
+// charge has the columns of the charge of the SIM's own account: tier 0.
 var charge = []Column{
 	{Name: "amount", Type: amount, Since: 1,
 		Doc: "Charge of the SIM's account for the record by the SIM's plan (tier 0), in currency; 0 when plan is empty. tier_charges " +
@@ -200,7 +200,7 @@ var local = []Column{
 		fill: u32s(func(r *row) uint32 { return uint32(r.day) })},
 }
 
-// lateness marks usage of a cycle that was over.
+// lateness marks usage of a cycle that had already ended.
 var lateness = []Column{
 	{Name: "late", Type: "UInt16", Since: 8,
 		Doc: "Number of billing cycles, of the billing root, between the cycle of the use and that in which the file was taken or " +

@@ -24,7 +24,8 @@ import (
 // Rows that ClickHouse sends apart from the others, those of WITH TOTALS and of the setting extremes, are not in the Native
 // format over HTTP, in which the driver reads. So such a question is asked in a format that has them.
 
-// apartClause recognises such a question, and perhaps one that only has the words in a text, which does no harm.
+// apartClause recognises such a query. It may also match a query that only has the words in a text, which does no
+// harm.
 var apartClause = regexp.MustCompile(`(?i)\bwith\s+totals\b|\bextremes\s*=`)
 
 var comments = regexp.MustCompile(`(?s)/\*.*?\*/|--[^\n]*|#[! ][^\n]*`)
@@ -40,7 +41,7 @@ type apartRow struct {
 	values []any
 }
 
-// mostAnswer bounds an answer that is held as a whole: groups are few.
+// mostAnswer is the largest answer that is held in memory as a whole; such queries have few groups.
 const mostAnswer = 256 << 20
 
 // answered is an answer of ClickHouse in its format JSONCompact.
@@ -51,7 +52,7 @@ type answered struct {
 	Extremes struct{ Min, Max []any }
 }
 
-// printApart is Print for a question that asks for rows apart from the others.
+// printApart does the same as Print for a query with rows apart from the others.
 func (w *Warehouse) printApart(ctx context.Context, to io.Writer, format Format, query string) (n int, err error) {
 	if w.options.Protocol == clickhouse.Native {
 		return 0, errors.New("rows of WITH TOTALS and extremes are only shown of a ClickHouse that is reached by HTTP, and " +
@@ -227,7 +228,7 @@ func value(column, typ string, v any) (any, error) {
 	return text, nil
 }
 
-// inner is a type without what says how it is kept.
+// inner is a type without the wrappers that describe its storage.
 func inner(typ string) string {
 	for _, wrapping := range []string{"LowCardinality(", "Nullable("} {
 		if rest, ok := strings.CutPrefix(typ, wrapping); ok {

@@ -29,16 +29,16 @@ func (c Cut) before() string {
 	return fmt.Sprintf("(log < %d OR (log = %d AND offset < [%s][partition + 1]))", c.Log, c.Log, strings.Join(list, ", "))
 }
 
-// UsageQuestion asks for sums of charges.
+// UsageQuestion is a query for sums of charges.
 type UsageQuestion struct {
 	Until    Cut       // only charges before it
 	Cuts     []Cut     // earlier cuts, oldest first: charges between different ones are different sums
 	From, To time.Time // first days of the cycles, both ends included
 	Late     bool      // also charges of earlier cycles, if they are behind the first of Cuts
-	Accounts []uint32  // that pay; nil for all
+	Accounts []uint32  // paying accounts; nil for all
 }
 
-// UsageSum is the sum of charges that are equal in all that an invoice line says.
+// UsageSum is the sum of charges that have equal values in all columns of an invoice line.
 type UsageSum struct {
 	Account     uint32 // that pays
 	Tier        uint8
@@ -50,7 +50,7 @@ type UsageSum struct {
 	Price       string // name of the price in the plan
 	Currency    string
 	Cycle       int32 // its first day, in days since 1970-01-01
-	Since       int   // how many of the question's cuts the charges are behind
+	Since       int   // how many of the query's cuts the charges are after
 	Records     int64
 	Quantity    int64 // as used
 	Amount      decimal.Decimal
@@ -114,8 +114,8 @@ func (w *Warehouse) UsageSums(ctx context.Context, q UsageQuestion, each func(*U
 	return sorted("add up usage", rows.Err())
 }
 
-// LineQuestion asks for the charges of an invoice line: those of an account in a cycle that are equal in all that the line says, between
-// cuts of the rated log.
+// LineQuestion is a query for the charges of an invoice line: those of an account in a cycle that have the values of
+// the line in all its columns, between cuts of the rated log.
 type LineQuestion struct {
 	Account uint32
 	Class   string

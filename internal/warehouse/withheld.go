@@ -10,8 +10,8 @@ import (
 )
 
 // Rows of facts are never changed, and everybody who reads the warehouse reads them. So personal data, bank accounts,
-// where secrets are kept, and free text stay in the control store, where they can be erased. What a kind may show is
-// listed here: fields that are not listed, also those that are declared later, are withheld.
+// the places of secrets, and free text stay in the control store, where they can be erased. This file lists the
+// fields that each kind may show. All other fields, including those declared later, are withheld.
 
 // shownFields are the fields of a kind's value that go to the warehouse, with the dots of fields within fields.
 var shownFields = map[registry.Kind][]string{
@@ -41,7 +41,7 @@ var shownFields = map[registry.Kind][]string{
 // all stands for every field.
 const all = "*"
 
-// shown is what of a statement's value goes to the warehouse, and the fields that do not.
+// shown returns the part of a statement's value that goes to the warehouse, and the withheld fields.
 func shown(kind registry.Kind, value []byte) (show []byte, withheld []string, err error) {
 	fields := shownFields[kind]
 	if len(value) == 0 || slices.Contains(fields, all) {
