@@ -18,7 +18,7 @@ type naiveRules struct {
 
 // naive is the state of a SIM at a time, worked out day by day. It knows nothing of stays, timers and facts.
 func naive(events []life.Event, rules map[*life.Lifecycle]naiveRules, zone *time.Location, at time.Time) string {
-	state, r, begin, soft, withAccount := "", naiveRules{}, time.Time{}, false, false
+	state, r, begin, soft, withAccount, off := "", naiveRules{}, time.Time{}, false, false, false
 	var used bool // since begin
 	saved := func() {}
 	var hasSaved bool
@@ -45,10 +45,19 @@ func naive(events []life.Event, rules map[*life.Lifecycle]naiveRules, zone *time
 	happens := func(e life.Event) {
 		t, before := e.At.Time(), state
 		inUse := state == "in_testing" || state == "billing_ready" || state == "in_billing"
+		own := func() bool { return state == "suspended" && !withAccount && r.suspendDays > 0 }
+		suspend := func() {
+			s, b, o, u := state, begin, soft, used
+			enter("suspended", t)
+			withAccount, hasSaved = true, true
+			saved = func() { state, begin, soft, used, withAccount, hasSaved = s, b, o, u, false, false }
+		}
 		switch e.Kind {
 		case life.Left:
+			off = false
 			enter("", t)
 		case life.Assigned:
+			off = false
 			if hasSaved && e.Keep {
 				saved()
 				before = state
@@ -62,18 +71,20 @@ func naive(events []life.Event, rules map[*life.Lifecycle]naiveRules, zone *time
 			r = rules[e.Rules.Lifecycle]
 			enter(e.State, t)
 			soft = before == "in_billing" && state == "billing_ready"
+			if off && own() {
+				suspend()
+			}
 		case life.AccountTerminated:
 			if state != "" && state != "retired" {
 				enter("retired", t)
 			}
 		case life.AccountSuspended:
-			if inUse {
-				s, b, o, u := state, begin, soft, used
-				enter("suspended", t)
-				withAccount, hasSaved = true, true
-				saved = func() { state, begin, soft, used, withAccount, hasSaved = s, b, o, u, false, false }
+			off = true
+			if inUse || own() {
+				suspend()
 			}
 		case life.AccountResumed:
+			off = false
 			if hasSaved {
 				saved()
 				if next := over(date(t)); next != "" {

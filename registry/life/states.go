@@ -52,6 +52,7 @@ type replay struct {
 	stay  Stay
 	begun bool
 	used  udr.Instant // first usage of the stay, 0 if there was none
+	off   bool        // the account is suspended
 	// interrupted is the stay that the suspension of the account interrupted, with its first usage.
 	interrupted *Stay
 	usedBefore  udr.Instant
@@ -101,10 +102,12 @@ func (r *replay) next(from udr.Instant, state string, by Maker) Stay {
 func (r *replay) happens(e *Event) {
 	switch e.Kind {
 	case Left:
+		r.off = false
 		if r.begun && r.stay.State != "" {
 			r.enter(Stay{From: e.At, Before: r.stay.State, Cause: e.Cause, By: ByAssignment})
 		}
 	case Assigned:
+		r.off = false
 		r.assigned(e)
 	case Set:
 		s := Stay{From: e.At, State: e.State, Rules: e.Rules, Before: New, Cause: e.Cause, By: BySomebody, Brought: e.Brought}
@@ -115,6 +118,9 @@ func (r *replay) happens(e *Event) {
 			s.Rules.Ref.Way = AfterBilling
 		}
 		r.enter(s)
+		if before := r.stay; r.off && r.own() {
+			r.stay.Rules.Ref.Way, r.interrupted, r.usedBefore = WithAccount, &before, 0
+		}
 	case AccountTerminated:
 		if to, ok := r.first(Cancelled); ok && r.stay.Core() != Cancelled {
 			s := r.next(e.At, to, ByAccount)
@@ -159,12 +165,17 @@ func (r *replay) assigned(e *Event) {
 	r.enter(s)
 }
 
-// suspended suspends a SIM that is in use with its account.
+// suspended suspends a SIM that is in use with its account. A suspension of its own that time would end goes on as one
+// with the account, so that the SIM is not used before its account is.
 func (r *replay) suspended(e *Event) {
+	r.off = true
 	state := r.stay.state()
 	to, ok := r.first(Suspended)
-	if !ok || !state.inUse() {
+	if !ok || !state.inUse() && !r.own() {
 		return
+	}
+	if !state.inUse() {
+		to = r.stay.State
 	}
 	before, used := r.stay, r.used
 	s := r.next(e.At, to, ByAccount)
@@ -174,9 +185,16 @@ func (r *replay) suspended(e *Event) {
 	r.interrupted, r.usedBefore = &before, used
 }
 
+// own reports whether the SIM is suspended by itself until a time limit.
+func (r *replay) own() bool {
+	t, ok := r.stay.Timer(r.used)
+	return ok && t.Limit == SuspendMax
+}
+
 // resumed returns a SIM to its state before the suspension. The time limits of that state kept running: if one became
 // due meanwhile, the SIM takes the next state now.
 func (r *replay) resumed(e *Event) {
+	r.off = false
 	if r.interrupted == nil {
 		return
 	}

@@ -115,7 +115,9 @@ func (b *Book) Stays(told []Told, owned []Owned) (stays []Stay, err error) {
 			}
 			interrupted = ""
 		case s.Rules.Ref.Way == WithAccount:
-			s.Free, interrupted = true, before
+			if s.Free, interrupted = true, before; s.By != ByAccount { // somebody suspended it while the account was
+				s.Free, interrupted = false, s.State
+			}
 		case back && s.State == interrupted:
 			s.Free, interrupted = true, ""
 		case back && s.Core() != Cancelled:
