@@ -97,7 +97,7 @@ func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	return d, list
 }
 
-// compiled are the documents of a kind; of a catalogue without this kind, the shipped ones.
+// compiled returns the documents of a kind. For a catalogue without this kind, it returns the shipped ones.
 func compiled[T any](c *rating.Catalogue, key string) (rating.Versions[T], diag.List) {
 	kinds := Kinds()
 	return rating.VersionsOf[T](c, kinds[slices.IndexFunc(kinds, func(k rating.Kind) bool { return k.Name == key })])

@@ -44,7 +44,7 @@ type ZeroVAT struct {
 	Reason   string `yaml:"reason,required" json:"reason" doc:"Reason, as it stands on invoices." example:"Reverse charge, article 196 of directive 2006/112/EC"`
 }
 
-// Payment is how and when an account pays.
+// Payment has the means and the terms of payment of an account.
 type Payment struct {
 	Method      string       `yaml:"method,required" json:"method" enum:"slip|direct_debit|sepa" doc:"slip: by hand. direct_debit: from an international bank account. sepa: by SEPA direct debit."`
 	Target      *int         `yaml:"target" json:"target,omitempty" doc:"Days from the date of issue until an invoice is due, 0 to 180." example:"30"`

@@ -12,7 +12,7 @@ import (
 	"ratemill/udr"
 )
 
-// UnitsKind is where units come from.
+// UnitsKind is the origin of units.
 type UnitsKind string
 
 // The kinds of units.

@@ -109,7 +109,7 @@ type Counted struct {
 	Stored udr.Instant // when the last message was counted
 }
 
-// UnitsCounted is how far units are counted, by partition.
+// UnitsCounted returns the position up to which units are counted, by partition.
 func UnitsCounted(ctx context.Context, db *store.DB) (map[int]Counted, error) {
 	all := map[int]Counted{}
 	err := db.Query(ctx, "reading how far units are counted", `SELECT partition_number, first_offset, begun, next_offset, stored FROM

@@ -67,7 +67,7 @@ func WriteProject(dir string) error {
 	})
 }
 
-// sftpLine is how the demo's sources say where their files are.
+// sftpLine is the line of the demo's sources with the address of their files.
 var sftpLine = regexp.MustCompile(`(?m)^  sftp: .*$`)
 
 // WriteExample writes the project into a folder as one that runs by itself: its sources read the folder inbox, which holds

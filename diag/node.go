@@ -47,7 +47,7 @@ type Node struct {
 	style byte
 }
 
-// Word is a Scalar that stands in a file of another notation, such as a cell of a table.
+// Word is a Scalar in a file of another notation, such as a cell of a table.
 func Word(text string, at Pos) *Node {
 	return &Node{Kind: Scalar, Text: text, Pos: at, inner: at}
 }
@@ -224,7 +224,8 @@ func (f *File) seen(line, text string, column int) int {
 	return column
 }
 
-// offset is where a character of a line begins, in bytes: the end of the line if it has fewer characters before it.
+// offset returns the position, in bytes, at which a character of a line begins. If the line has too few characters,
+// it returns the end of the line.
 func (f *File) offset(line string, characters int) int {
 	if f.plain {
 		return min(characters, len(line))

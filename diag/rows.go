@@ -13,7 +13,7 @@ const (
 	shownErrors   = 20
 )
 
-// kind is what diagnostics of the rows of a file have in common.
+// kind is the common part of diagnostics about the rows of a file.
 type kind struct {
 	file     string
 	severity Severity

@@ -60,7 +60,7 @@ func (s *Stored) owed() decimal.D {
 	return s.Total
 }
 
-// By says who takes a step, when and why.
+// By has the person, the time and the reason of a step.
 type By struct {
 	Who, Why string
 	At       time.Time

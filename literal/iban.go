@@ -120,7 +120,7 @@ var ibanFormats = map[string]string{
 	"UA": "6n 19c", "VA": "3n 15n", "VG": "4a 16n", "XK": "4n 10n 2n", "YE": "4a 4n 18c",
 }
 
-// IBANCountries is how many countries have IBANs.
+// IBANCountries is the number of countries with IBANs.
 func IBANCountries() int { return len(ibanFormats) }
 
 // ParseCreditor reads a SEPA creditor identifier (EPC262-08): country, check digits, three characters that the creditor chooses, and its

@@ -20,7 +20,7 @@ type Since struct {
 	Text string // as written; nothing for always
 }
 
-// SinceKind says how a version begins.
+// SinceKind is the form of a version's beginning.
 type SinceKind uint8
 
 // The kinds of beginnings.

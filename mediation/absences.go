@@ -8,8 +8,8 @@ import (
 	"ratemill/internal/control"
 )
 
-// Absences holds the reasons for which mediators fetch no files: by source, the error of its server, and under Spooling
-// the error of the spool. Mediators of a process share them.
+// Absences holds the reasons why mediators fetch no files: by source, the error of its server, and under Spooling the
+// error of the spool. Mediators of a process share them.
 type Absences struct {
 	mu     sync.Mutex
 	noted  map[string]noted
@@ -56,8 +56,8 @@ func (a *Absences) All(now time.Time) map[string]string {
 	return why
 }
 
-// absence is a source whose server could not be reached, or did not let us in. Its files wait in order and do not count
-// as failed; mediators take files of other sources meanwhile.
+// absence is a source whose server could not be reached, or refused the login. Its files wait in order and do not
+// count as failed; mediators take files of other sources meanwhile.
 type absence struct {
 	until time.Time
 	backoff.Absence

@@ -75,7 +75,7 @@ func interrupted(ctx context.Context, body io.Reader) io.Reader {
 	return r
 }
 
-// lookAgain checks the content of a pinned file: it must be the pinned content, perhaps with more after it.
+// lookAgain checks the content of a pinned file: it must be the pinned content, possibly with more content after it.
 func (t *taken) lookAgain(ctx context.Context, content Content, l *looked) error {
 	if size := t.file.Pins.Part.Size; size > 0 && content.ID != t.file.FileID && t.prefix == nil {
 		sum := sha256.New()
@@ -112,12 +112,13 @@ const (
 	mostOfPauses = time.Hour
 )
 
-// pause is how long a file waits that looks unfinished or changed; a new listing or an order ends it at once.
+// pause is the time for which a file waits that looks unfinished or changed; a new listing or an order ends it at
+// once.
 func (t *taken) pause() time.Duration {
 	return min(max(t.m.now().Sub(t.file.FirstSeen), time.Minute), mostOfPauses)
 }
 
-// unfinished says why the file is not to be read yet.
+// unfinished returns the reason why the file must not be read yet.
 func (t *taken) unfinished(l *looked) string {
 	if t.file.Pinned || t.file.AsItIs || l.Unfinished == "" || !t.src.Collect.WaitsForEnd() || !safeguard.On(safeguard.EndAwaited) {
 		return ""
@@ -127,7 +128,7 @@ func (t *taken) unfinished(l *looked) string {
 }
 
 // part finds the byte from which a file is read: after the content of an earlier file of its source with which it
-// begins. A non-empty why says that it cannot be read now.
+// begins. why is the reason if it cannot be read now.
 func (t *taken) part(ctx context.Context, content Content, l *looked) (part control.Part, why string, pause time.Duration, err error) {
 	part = control.Part{Content: l.hash, Size: l.Size}
 	if l.Broken {
@@ -312,8 +313,7 @@ func (t *taken) prefixes(ctx context.Context, content Content, found []control.B
 	return prefix, err
 }
 
-// readOnly records how much of a file was read that could not be read to its end; a file that continues it starts
-// there.
+// readOnly records the read part of a file that could not be read to its end; a file that continues it starts there.
 func (r *reader) readOnly(ctx context.Context, content Content) error {
 	if r.decoder == nil {
 		return nil

@@ -11,17 +11,17 @@ import (
 	"ratemill/udr"
 )
 
-// While a record waited, the carrier may have sent it again and the copy may have been rated; its duplicate key may be
-// forgotten since, or be known to another partition only. So before sending a retry batch, mediation asks the warehouse
-// for rated records with the same keys. It first records the answer in the ledger, so that a mediator that continues
-// the batch after a crash decides by the same answer.
+// While a record waited, the carrier may have sent it again, and the copy may have been rated. Its duplicate key may
+// be forgotten since then, or only another partition may know it. So before sending a retry batch, mediation asks the
+// warehouse for rated records with the same keys. It first records the answer in the ledger, so that a mediator that
+// continues the batch after a crash decides by the same answer.
 
 // CopyRated is the code of records that wait because the warehouse has a rated copy.
 const CopyRated = "copy_rated"
 
 // Again is the input of a retry batch besides its content.
 type Again struct {
-	// Ordered is the user's reason for rating its records in spite of rated copies; empty if there is no such order.
+	// Ordered is the user's reason for rating its records in spite of rated copies; empty without such an order.
 	Ordered string
 	// Rated finds rated records of a source by their keys. Nil: there is no warehouse to search.
 	Rated func(ctx context.Context, source string, keys []udr.RecordKey) (map[udr.RecordKey]udr.ID, error)

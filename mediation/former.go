@@ -51,9 +51,10 @@ func (m *Mediator) know(ctx context.Context, revision registry.Revision) error {
 	return nil
 }
 
-// corrected says why another billing root than the present one may have paid a record: at a revision that was current
-// after the time of use, when the record may have come, its SIM belonged to that other root. The window of duplicates
-// does not bound this: it runs from the last arrival of a record, which only the owner of the other partition knows.
+// corrected returns the reason why another billing root than the present one may have paid a record. This is so if
+// the SIM belonged to another root at a revision that was current after the time of use, when the record may have
+// arrived. The window of duplicates is no limit here: it runs from the last arrival of a record, which only the owner
+// of the other partition knows.
 func (r *reader) corrected(view *registry.View, u *udr.Usage) *udr.SuspendError {
 	since := min(r.t.m.revisions.since(u.At.Time()), r.revision)
 	was, until, ok := view.FormerRoot(u.Identifier, u.At, since, r.revision)

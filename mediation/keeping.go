@@ -9,10 +9,10 @@ import (
 	"ratemill/internal/control"
 )
 
-// renewals is how often a lease is renewed within its duration.
+// renewals is the number of times that a lease is renewed within its duration.
 const renewals = 3
 
-// Ticker wakes its receiver every so often, until stop is called.
+// Ticker wakes its receiver at an interval, until stop is called.
 type Ticker func(every time.Duration) (ticks <-chan time.Time, stop func())
 
 // RealTime is the Ticker of a process.

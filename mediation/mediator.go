@@ -58,7 +58,7 @@ type Counts struct {
 	notes                                                 sync.Map // of *atomic.Int64: records with a note of the rules, by the note's word
 }
 
-// FetchBounds are the bounds of Counts.Fetches: how long a file took from its server.
+// FetchBounds are the bounds of Counts.Fetches: the time to fetch a file from its server.
 var FetchBounds = histogram.Bounds{50 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second,
 	5 * time.Second,
 	15 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
@@ -82,7 +82,7 @@ func (c *Counts) Notes(do func(word string, records int64)) {
 // noteKey is the prefix of keys in a reader's state that count records with a note; no class name contains a blank.
 const noteKey = "note "
 
-// NotesOf is how many records of a file have each note of the rules.
+// NotesOf returns the number of a file's records for each note of the rules.
 func NotesOf(p *control.Progress) map[string]int64 {
 	var all map[string]int64
 	if len(p.State) == 0 || json.Unmarshal(p.State, &all) != nil {
@@ -203,7 +203,7 @@ type taken struct {
 	prefix *prefix // the part read before and not fetched again; nil: none
 }
 
-// now is the time for leases and everything else that the ledger compares: the ledger's, not this machine's.
+// now is the ledger's time, not this machine's, for leases and everything else that the ledger compares.
 func (m *Mediator) now() time.Time {
 	if m.Ledger == nil || !safeguard.On(safeguard.StoreTime) {
 		return m.Clock.Now()
@@ -240,7 +240,7 @@ func (t *taken) process(ctx context.Context) (err error) {
 	return t.read(ctx)
 }
 
-// read fetches the file and reads it to its end. errWhole says that the whole file must be fetched.
+// read fetches the file and reads it to its end. errWhole means that the whole file must be fetched.
 func (t *taken) read(ctx context.Context) (err error) {
 	m := t.m
 	began := m.Clock.Now()
@@ -482,8 +482,8 @@ func passing(err error) bool {
 	return broker.Unavailable(err) || errors.As(err, &held)
 }
 
-// pin fixes everything that the file's records depend on, before the first of them is sent; or it says why that is
-// impossible now.
+// pin fixes everything on which the file's records depend, before the first of them is sent. If that is impossible
+// now, it returns the reason.
 func (t *taken) pin(ctx context.Context, content Content, l *looked) (why string, pause time.Duration, err error) {
 	m := t.m
 	var current control.Pins

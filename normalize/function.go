@@ -18,8 +18,8 @@ type Function struct {
 	Family   string  // phone, country, network, carrier, time, identifier, unit, encoding, currency
 	Params   []Param // first those of the Go function, in its order, then options
 	Unit     string  // of a quantity: B, s, ms, 1
-	Doc      string  // what it answers
-	Suspends string  // why it suspends a record; "" if it never does
+	Doc      string  // its result
+	Suspends string  // the reason for which it suspends a record; "" if it never does
 	Examples []Example
 
 	Result Type // of the Go function
@@ -207,7 +207,7 @@ func choice[T any](name, otherwise, doc string, read func(string) (T, error), va
 	return &option[T]{Param{Name: name, Type: TextType, Optional: true, Constant: true, Default: `"` + otherwise + `"`, Values: values, Doc: doc}, read, usual}
 }
 
-// yes is an option that is false unless rules say otherwise.
+// yes is an option that is false by default.
 func yes(name, doc string) *option[bool] {
 	return &option[bool]{Param{Name: name, Type: BoolType, Optional: true, Constant: true, Default: "false", Doc: doc},
 		func(text string) (bool, error) { return text == "true", nil }, false}

@@ -9,7 +9,7 @@ import (
 // number of digits, and numbers such as +34600000000 or short codes. A constant of another form would never match, and
 // its usage would get the price of the rest.
 
-// NeverCountry says why a text is never the country of a record, "" if it may be.
+// NeverCountry returns the reason why a text is never the country of a record, "" if it may be.
 func NeverCountry(code string) string {
 	if len(code) == 2 && (Country{code[0], code[1]}).Known() {
 		return ""
@@ -50,7 +50,7 @@ func NeverNetwork(code string) (hint string, respelled bool) {
 	return "; write " + strings.Join(meant, " or ") + ", with the MNC's own number of digits", true
 }
 
-// NeverBegins says why no phone number begins with a prefix, "" if one may.
+// NeverBegins returns the reason why no phone number begins with a prefix, "" if one may.
 func NeverBegins(prefix string) string {
 	if strings.HasPrefix(prefix, "00") {
 		return "numbers are kept as +33123456789, not with 00 before the country code; write +" + strings.TrimLeft(prefix, "0")

@@ -171,7 +171,7 @@ func (r *Rate) Convert(d decimal.D) (decimal.D, error) {
 // Margin is the earnings of an account above from a record: the charge of the next payer below minus the account's
 // own charge, in the account's currency.
 type Margin struct {
-	Below     *Charge // of the next payer below; nil if nobody below pays
+	Below     *Charge // of the next payer below; nil if no account below pays
 	Rate      Rate    // rate for Below's currency, if it differs
 	Date      int32   // local date of the record
 	Received  decimal.D

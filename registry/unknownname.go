@@ -32,7 +32,7 @@ type Named struct {
 	Kind   NamedKind
 	ID     diag.Text
 	Begins bool   // ID is the beginning of some ids
-	Says   string // what follows if the registry does not have it: nobody has the deal prices of plan gold
+	Says   string // the effect if the registry lacks it: nobody has the deal prices of plan gold
 }
 
 // NamedKind is what a document names.

@@ -122,8 +122,8 @@ func (e *Entry) Check(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// Times bounds the time of use relative to the time of the file. A clock that was never set (2000), a wrong century, or
-// milliseconds read as seconds (2061) would put usage into a cycle that nobody looks at.
+// Times bounds the time of use relative to the time of the file. A clock that was never set (2000), a wrong century,
+// or milliseconds read as seconds (2061) would put usage into a cycle long past or far in the future.
 type Times struct {
 	Ahead time.Duration `yaml:"ahead" default:"1d" doc:"How long after the file's time. A day covers differing clocks and zones."`
 	Back  time.Duration `yaml:"back" default:"400d" doc:"How long before the file's time. For files of old usage, more: 3650d."`

@@ -41,7 +41,7 @@ type ruled struct {
 // Judged is the result of Judge.
 type Judged struct {
 	Facts []life.Fact // missing facts, in the order of their times
-	Stays []life.Stay // all states of the SIM up to now, and later ones that somebody chose
+	Stays []life.Stay // all states of the SIM up to now, and later chosen ones
 	Due   udr.Instant // time of the next change of the state, by a time limit or by a statement about the future; 0 for never
 
 	lives *Lives // the events by which it was judged, for the network actions of limits

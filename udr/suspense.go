@@ -2,8 +2,8 @@ package udr
 
 import "fmt"
 
-// SuspendError says why a record cannot be processed. The record waits in suspense with it, until somebody corrects the
-// cause and retries it.
+// SuspendError is the reason why a record cannot be processed. The record waits in suspense with this reason until a
+// person corrects the cause and retries it.
 type SuspendError struct {
 	Code     string // a stable code for programs: decode, rule, class, time, sim_unknown, no_plan, no_zone, amount, …
 	Rule     string // the rule's name or text, if a rule suspended it

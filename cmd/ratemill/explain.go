@@ -17,7 +17,7 @@ import (
 	"ratemill/internal/output"
 )
 
-// explanation is what the user asked the command for.
+// explanation has the user's arguments.
 type explanation struct {
 	sim    string
 	at     timeFlag

@@ -146,8 +146,8 @@ func grouped(id string, c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// configuration is the configuration file to use: the one named, ./ratemill.yaml, or the demo's. Commands say when they
-// use the demo's, because nobody named it and a changing command would change it.
+// configuration is the configuration file to use: the one named, ./ratemill.yaml, or the demo's. Commands report it
+// if they use the demo's, because the user did not name it and a command may change it.
 func (f *flags) configuration() string {
 	if f.config != "" {
 		return configurationIn(f.config)

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Error says who was refused and what to do about it.
+// Error names the refused user and the remedy.
 type Error struct {
 	Why string // the reason, as the end of a sentence about the connection
 	Do  string

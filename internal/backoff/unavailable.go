@@ -9,8 +9,8 @@ const (
 	ClickHouse   = "clickhouse"
 )
 
-// UnavailableError says that an engine did not answer, or cannot do this now; try again later. It is unknown whether
-// what was asked has happened, so every operation may be repeated.
+// UnavailableError means that an engine did not answer, or cannot do this now; try again later. The requested
+// operation may or may not have happened, so every operation must be repeatable.
 type UnavailableError struct {
 	Engine string
 	Says   string // for people

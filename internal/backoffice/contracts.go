@@ -444,7 +444,7 @@ func (a *ContractLeaving) money(d decimal.D) string {
 	return whole
 }
 
-// Sum is how the remaining commitment adds up: 1,000.00 × 16/31 + 9 × 1,000.00 = 9,516.13.
+// Sum is the calculation of the remaining commitment: 1,000.00 × 16/31 + 9 × 1,000.00 = 9,516.13.
 func (a *ContractLeaving) Sum() string {
 	var parts []string
 	for _, p := range a.Parts {

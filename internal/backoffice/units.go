@@ -11,7 +11,8 @@ import (
 	"ratemill/udr"
 )
 
-// unitsUsed is how many units of an account and of its packages usage drew, as the role account counted them.
+// unitsUsed returns the number of units of an account and of its packages that usage drew, as the role account
+// counted them.
 type unitsUsed struct {
 	units   map[account.UnitsKey]account.Units
 	last    map[account.UnitsKey]account.Units // of the last renewal that drew; the keys have none
@@ -78,7 +79,7 @@ func (o *Office) readUnits(ctx context.Context, partition int, owners []account.
 	return used, nil
 }
 
-// asOf is when the last usage was counted.
+// asOf returns the time of the last counted usage.
 func (x *unitsUsed) asOf() string {
 	if x.counted == nil {
 		return ""
@@ -91,7 +92,7 @@ func (b *hasPackage) key(bucket string, capped bool, renewal int64) account.Unit
 	return account.UnitsKey{UnitsOwner: b.owner, Kind: account.PackageUnits, Name: b.Name, Bucket: bucket, Cap: capped, Renewal: renewal}
 }
 
-// of is what usage made of a package; false if usage may have drawn units of it that were not counted.
+// of returns the effect of usage on a package; false if usage may have drawn units of it that were not counted.
 func (x *unitsUsed) of(b *hasPackage) (use rating.Use, counted bool) {
 	use.First = x.units[b.key("", false, 0)].FirstAt
 	for n := int64(1); ; n++ {
@@ -107,7 +108,8 @@ func (x *unitsUsed) of(b *hasPackage) (use rating.Use, counted bool) {
 	return use, x.counted.From == 0 || !x.known[x.first(b)].Before(x.counted.Begun.Time())
 }
 
-// again is how often a package may renew on use-up in the billing cycle of a time; nil if there is no bound, or it is not known.
+// again returns the number of times that a package may renew on use-up in the billing cycle of a time; nil if there
+// is no bound, or it is unknown.
 func (x *unitsUsed) again(b *hasPackage, p *rating.Package, owner *registry.Account, at udr.Instant, counted bool) *int {
 	left := 0
 	switch {

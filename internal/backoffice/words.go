@@ -189,7 +189,8 @@ func (o *Office) catalogue(ctx context.Context, version string) *rating.Catalogu
 	return o.catalogues[version]
 }
 
-// sinceWords is when an ownership began: a day in the account's zone, with the time of day unless that is midnight.
+// sinceWords is the beginning of an ownership: a day in the account's zone, with the time of day unless that is
+// midnight.
 func sinceWords(at udr.Instant, zone *time.Location) string {
 	if at <= 0 {
 		return "always"

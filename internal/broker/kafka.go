@@ -233,7 +233,7 @@ func (k *Kafka) explain(ctx context.Context, what string, err error) error {
 	var code kafka.Error
 	if errors.As(err, &code) {
 		switch {
-		case accesserr.Is(Refused(err)): // temporary, once somebody has changed the configuration
+		case accesserr.Is(Refused(err)): // temporary, because a person can change the configuration
 			return Away(what, Refused(err))
 		case code == kafka.MessageSizeTooLarge:
 			return fmt.Errorf("%s: %w", what, ErrTooLarge)

@@ -48,7 +48,7 @@ type refusals struct {
 	found error
 }
 
-// askEvery is how long a cause is cached, because many partitions ask for it at once.
+// askEvery is the time for which a cause is cached, because many partitions ask for it at once.
 const askEvery = 2 * time.Second
 
 // cause is the reason why no broker can be used, or err if one can by now.

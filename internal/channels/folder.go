@@ -18,7 +18,8 @@ type Folder struct {
 	Lack func(*delivery.Package) string
 }
 
-// Send implements delivery.Sender. It is done when the file is there as a whole: whoever takes it confirms the delivery.
+// Send implements delivery.Sender. It is done when the whole file is there. The person or program that takes the file
+// confirms the delivery.
 func (f *Folder) Send(_ context.Context, p *delivery.Package) (delivery.Outcome, bool) {
 	file := p.File(f.Kind)
 	if file == nil {

@@ -58,7 +58,7 @@ func (m *Mail) Send(ctx context.Context, p *delivery.Package) (delivery.Outcome,
 	return judge(m.Host, c.Send(message), message.IsDelivered())
 }
 
-// judge says what an error of a mail server means.
+// judge interprets an error of a mail server.
 func judge(host string, err error, delivered bool) (delivery.Outcome, bool) {
 	var said *mail.SendError
 	switch {
@@ -99,7 +99,7 @@ func (m *Mail) message(p *delivery.Package) (*mail.Msg, error) {
 	message.SetMessageIDWithValue(p.Job.MessageID(domain))
 	message.SetDateWithValue(p.Job.Began)
 	message.SetGenHeader(mail.HeaderXAutoResponseSuppress, "OOF, AutoReply")
-	message.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: nobody's holiday notice comes back
+	message.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no automatic replies, such as holiday notices
 	message.Subject(l.Subject)
 	message.SetBodyString(mail.TypeTextPlain, l.Text)
 	for _, f := range p.Files {

@@ -60,8 +60,8 @@ func (s *SFTP) Send(ctx context.Context, p *delivery.Package) (delivery.Outcome,
 // secretPrefix begins the names of variables that billing profiles may name.
 const secretPrefix = "RATEMILL_STORAGE_"
 
-// secret reads a secret. Whoever may write a billing profile names a server and a secret that goes there: so it is one of those that are
-// meant for it, and not any file or variable of this machine.
+// secret reads a secret. The author of a billing profile chooses a server and the secret that goes there. So the
+// secret must be one of those meant for this purpose, not any file or variable of this machine.
 func (s *SFTP) secret(reference string) (string, error) {
 	kind, name, _ := strings.Cut(reference, ":")
 	switch kind {

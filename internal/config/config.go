@@ -47,7 +47,7 @@ type Config struct {
 	Path string `yaml:"-"` // of the file itself
 }
 
-// Invoicing says how invoices are made.
+// Invoicing has the settings for invoices.
 type Invoicing struct {
 	From registry.Date `yaml:"from" doc:"The first date for which ratemill makes invoices: the billing cycles that begin on it or later. Another system invoiced the usage before it. Without it, ratemill invoices each account from the day on which it began, and holds the invoices of accounts without such a day." example:"2026-01-01"`
 	PDF  PDF           `yaml:"pdf" doc:"How a document becomes a PDF."`
@@ -60,7 +60,7 @@ type Invoicing struct {
 	Mail         Mail   `yaml:"mail" doc:"The server by which documents are mailed. Without a host, deliveries by mail fail after a day."`
 }
 
-// Accounts says what the installation has for accounts.
+// Accounts has the features for accounts that the installation enables.
 type Accounts struct {
 	Projects  bool     `yaml:"projects" default:"false" doc:"Companies have projects, each with accounts of its own."`
 	Resellers bool     `yaml:"resellers" default:"false" doc:"Accounts can be resellers: they have customers, price plans, products and invoices of their own."`
@@ -80,7 +80,7 @@ type Lookup struct {
 	Private   bool              `yaml:"private" default:"false" doc:"Addresses in private networks may be asked, and http."`
 }
 
-// PDF says what draws documents.
+// PDF selects the renderer of documents.
 type PDF struct {
 	Command []string      `yaml:"command" doc:"A program with its arguments that draws documents instead of the built-in renderer. It gets a page of HTML on its standard input, gives the PDF on its standard output (at most 64 MB), and runs once for each document, with none of ratemill's environment but PATH, HOME, LANG, LC_ALL, TMPDIR, FONTCONFIG_FILE, FONTCONFIG_PATH and XDG_CACHE_HOME. The electronic invoice is in the page as a link of type attachment." example:"[weasyprint, --pdf-variant, pdf/a-3b, '-', '-']"`
 	Timeout time.Duration `yaml:"timeout" default:"30s" doc:"How long the program may take for a document; then it is ended, and the document has no PDF until it is tried again."`
@@ -154,7 +154,7 @@ type Warehouse struct {
 	Keep      int           `yaml:"keep" default:"0" example:"26" doc:"How many months, at least, ClickHouse keeps rated usage, charges, duplicates and events, counted from the day they arrived; older rows are deleted by whole months, and only while all clocks agree and newer usage has come. 0: for ever. Files and suspended records are always kept for ever."`
 }
 
-// Network is where requests about SIMs go.
+// Network is the receiver of requests about SIMs.
 type Network struct {
 	Webhook      string        `yaml:"webhook,env" example:"https://network.example/ratemill" doc:"URL that gets a POST for each SIM to be activated, throttled or deactivated (sim.activate, sim.throttle, sim.deactivate), signed as Standard Webhooks says. None: requests wait, and are listed."`
 	SecretFile   string        `yaml:"secret_file,env" doc:"File with the secret that signs requests: whsec_ and base64."`

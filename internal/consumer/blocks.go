@@ -52,7 +52,7 @@ func (b *blocks) until(ctx context.Context, what string, do func() error) error 
 	return b.patient.Until(ctx, what, do)
 }
 
-// linger is how long a block waits for more messages: the slower the effect, the larger its blocks, so that it spends
+// linger returns the time that a block waits for more messages. A slower effect gets larger blocks, so that it spends
 // most of its time on rows and not on blocks.
 func (b *blocks) linger() time.Duration {
 	return max(b.o.linger(), min(4*b.took, 10*b.o.linger()))

@@ -293,9 +293,9 @@ func (s *ByToken[R]) unequal(intent control.Intent, b R, rows int, why string) e
 		"what to do: docs/runbooks/partition-stopped.md", b.Name(), rows, intent.From, intent.To, b.Rows(), why))
 }
 
-// stillOurs checks that nobody has completed the block since the control store's last answer, if that is some time ago.
-// Otherwise a process that was stopped in between (SIGSTOP, a sleeping machine) would write a block whose token the
-// warehouse has forgotten.
+// stillOurs checks that no other process has completed the block since the control store's last answer, if that is
+// some time ago. Otherwise a process that was stopped in between (SIGSTOP, a sleeping machine) would write a block
+// whose token the warehouse has forgotten.
 func (s *ByToken[R]) stillOurs(ctx context.Context) error {
 	asked := s.Clock.Now()
 	// It also uses the wall clock, because Go's monotonic clock stops while a machine sleeps.

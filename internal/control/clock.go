@@ -57,7 +57,7 @@ func (c *Clock) Now() time.Time {
 	return c.told.Add(time.Since(c.at))
 }
 
-// Ahead is how far this machine's clock was ahead of the store's at the last query.
+// Ahead returns the time by which this machine's clock was ahead of the store's at the last query.
 func (c *Clock) Ahead() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()

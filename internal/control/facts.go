@@ -161,7 +161,7 @@ const rowsPerStatement = 128
 // against 128 rows.
 const parameters = 96
 
-// rowsOf is how many rows with so many columns an INSERT has.
+// rowsOf returns the number of rows of an INSERT with a number of columns.
 func (t tx) rowsOf(columns int) int {
 	if t.s.Postgres() {
 		return rowsPerStatement
@@ -222,7 +222,7 @@ const stateOrigin = `COALESCE(origin, (SELECT CASE WHEN c.cause LIKE 'usage:%' T
 	WHEN c.cause LIKE 'cascade:%' THEN 3 ELSE 0 END FROM fact_causes c
 	WHERE c.known = sim_state_facts.known AND c.n = sim_state_facts.cause), 0)`
 
-// stateRow is what a row of sim_state_facts is scanned into: int64 and string, as in loadSIMs.
+// stateRow is the scan target of a row of sim_state_facts: int64 and string, as in loadSIMs.
 type stateRow struct {
 	sim, since, state, brought, origin int64
 	name, core, lifecycle              string

@@ -120,7 +120,7 @@ type Part struct {
 // Amount is a number of records and their bytes.
 type Amount struct{ Records, Bytes int64 }
 
-// Progress is how far a file was read, and the outcome of its records.
+// Progress is the reading position of a file, and the outcome of its records.
 type Progress struct {
 	Read      Amount
 	Filtered  Amount
@@ -181,8 +181,8 @@ type sighted struct {
 	look        bool // and the check was some time ago
 }
 
-// lookAgain is how often a file is fetched again after another content has taken its place without changing the
-// listing: its own content may return in the same way.
+// lookAgain is the interval at which a file is fetched again after another content has taken its place without
+// changing the listing. Its own content may return in the same way.
 const lookAgain = 4 * time.Hour
 
 func (t tx) sight(ctx context.Context, source string, entries []Sighting, now time.Time) (added int, err error) {

@@ -24,8 +24,8 @@ type Marks struct {
 	version int64
 }
 
-// onDiskAfter is how long an engine without replicas may keep acknowledged data in memory only, where a power cut
-// loses it.
+// onDiskAfter is the longest time for which an engine without replicas may keep acknowledged data in memory only,
+// where a power cut loses it.
 const onDiskAfter = 2 * time.Minute
 
 // Marks are those of another store.

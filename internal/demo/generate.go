@@ -90,7 +90,7 @@ func (e *environment) same(options generate.Options) error {
 	return err
 }
 
-// writeFile writes a file under another name first, so that nobody reads half of it.
+// writeFile writes a file under another name first, so that no program reads half of it.
 func writeFile(path string, f *generate.File) error {
 	to, err := os.Create(path + ".tmp")
 	if err != nil {

@@ -34,7 +34,7 @@ type process struct {
 	busy    span
 }
 
-// span is when a process was seen working, and its cost.
+// span is the time during which a process worked, and its cost.
 type span struct {
 	began, ended time.Time
 	records      float64

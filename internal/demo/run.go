@@ -148,7 +148,7 @@ func (p *processes) note(all map[string]scrape.Metrics) {
 	}
 }
 
-// idle says that every file that is there was read, rated and stored.
+// idle reports whether every existing file was read, rated and stored.
 func (p *processes) idle(ctx context.Context, all map[string]scrape.Metrics) (bool, error) {
 	for _, m := range p.all {
 		if all[m.role.Name] == nil {

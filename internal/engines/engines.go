@@ -87,7 +87,7 @@ func Open(ctx context.Context, o Options) (*Engines, error) {
 	return e, nil
 }
 
-// Open starts or connects to the engines. Close them, whatever it returns.
+// Open starts or connects to the engines. Close them even if it returns an error.
 func (e *Engines) Open(ctx context.Context) (err error) {
 	if err := os.MkdirAll(e.Config.Data, 0o750); err != nil {
 		return fmt.Errorf("the data folder cannot be made: %w", err)

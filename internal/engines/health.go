@@ -30,7 +30,7 @@ type health struct {
 // example with a full disk.
 type waiting struct{ engine, who, what string }
 
-// waitsLong is how long a role must wait before the engine counts as not working.
+// waitsLong is the time that a role must wait before the engine counts as not working.
 const waitsLong = 3 * time.Second
 
 // waited records that a role waits for an engine, or no longer does.
@@ -55,7 +55,7 @@ func (h *health) waited(w waiting, err error) {
 	h.waits[w] = absent{err, since}
 }
 
-// Waits reports when somebody waits for an engine.
+// Waits records that a part of the process waits for an engine.
 func (e *Engines) Waits(who string) func(what string, err error) {
 	return func(what string, err error) {
 		if err == nil || backoff.Unavailable(err) { // a mediator also waits while it is held back
@@ -79,7 +79,7 @@ func engineOf(err error) string { return cmp.Or(backoff.From(err), Kafka) }
 // oneLine is an error for a list of lines.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", " ") }
 
-// absent is why an engine is away, and since when; no error if it is there.
+// absent returns the reason why an engine is away, and the time since which it is; no error if it is available.
 type absent struct {
 	err   error
 	since time.Time

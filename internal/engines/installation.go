@@ -185,7 +185,7 @@ func CheckWarehouse(ctx context.Context, c *config.Config, store *control.Store,
 	return othersWarehouse(c, theirs, ours, started)
 }
 
-// lostStore says what to do if the engines of a data folder do not belong to its control store.
+// lostStore is the advice for engines of a data folder that do not belong to its control store.
 const lostStore = "control: must name the control store that it was first used with; if that is lost, restore the whole data folder, or start over with an empty one (docs/operations.md, Backups)"
 
 func othersKafka(c *config.Config, theirs, ours string, started bool) error {

@@ -70,7 +70,7 @@ func (e *Engines) OpenWarehouse(ctx context.Context) (err error) {
 // earlierDatabase is the database in which the embedded ClickHouse had the tables before.
 const earlierDatabase = "default"
 
-// Layout is how this installation keeps its tables.
+// Layout returns the settings of this installation's tables.
 func (e *Engines) Layout() warehouse.Layout {
 	c := e.Config
 	return warehouse.Layout{Window: warehouse.Window(e.Partitions, c.Warehouse.Flush), Keep: c.Warehouse.Keep,

@@ -54,7 +54,7 @@ func (c *Coverage) lived(stays []life.Stay) {
 	}
 }
 
-// Reached is how much of one kind of element the cases reach.
+// Reached is the part of one kind of element that the cases reach.
 type Reached struct {
 	Kind    string // branches of SOURCE, zones, steps, buckets, limits, transitions of MODEL
 	All     int

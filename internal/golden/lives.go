@@ -154,7 +154,7 @@ func (i *installation) settle(ctx context.Context) error {
 	return i.load(ctx)
 }
 
-// do makes a step. That it is refused is a result, and no error.
+// do makes a step. A refusal is a result, not an error.
 func (i *installation) do(ctx context.Context, t *step) error {
 	err := i.ask(ctx, t)
 	if err == nil || ctx.Err() != nil {

@@ -189,7 +189,7 @@ func (t *lifeTables) accounts(context.Context) error {
 	return book.Err()
 }
 
-// credit is what payers owe, and the thresholds that they passed.
+// credit has the debts of payers, and the thresholds that they passed.
 func (t *lifeTables) credit(ctx context.Context) error {
 	credits, err := account.CreditOf(ctx, t.store.DB, nil)
 	if err != nil {

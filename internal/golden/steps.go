@@ -162,7 +162,7 @@ func (t *step) wish() backoffice.SIMWish {
 	return w
 }
 
-// order is what a change of an account says about itself.
+// order has the common fields of a change of an account.
 func (t *step) order(number int) (o backoffice.AccountOrder, err error) {
 	o = backoffice.AccountOrder{Who: who, Why: "step " + strconv.Itoa(number), Key: requestKey(number), As: t.As, Backdate: t.Backdate}
 	if t.From == "" {
@@ -183,7 +183,7 @@ const who = "case"
 
 func requestKey(number int) string { return "step-" + strconv.Itoa(number) }
 
-// taken is when a step takes a file: it was not changed since. Without steps it is no time.
+// taken is the time at which a step takes a file. Without steps it is zero.
 func (s *steps) taken(name string) (when time.Time) {
 	if s == nil {
 		return when

@@ -50,7 +50,7 @@ func NewWebhook(o Options, now func() time.Time, names func(sim uint32) map[stri
 	return &Webhook{url: o.URL, sign: sign, client: outbound.New(o.Server), now: now, names: names}, nil
 }
 
-// Event is what the network gets, as JSON.
+// Event is the JSON that the network gets.
 type Event struct {
 	Type      string            `json:"type"` // sim.activate, sim.throttle, sim.deactivate
 	ID        string            `json:"id"`

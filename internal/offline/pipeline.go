@@ -51,8 +51,8 @@ type Pipeline struct {
 	Done func(*Balance)
 }
 
-// Run rates files one after the other and returns their balances. A file that cannot be read to its end is no error:
-// its balance shows that.
+// Run rates files one after the other and returns their balances. A file that cannot be read to its end is not an
+// error, because its balance shows that.
 func (p *Pipeline) Run(ctx context.Context, files []File) ([]*Balance, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -63,7 +63,7 @@ type UsageDecision struct {
 	ICCID   string            // of the SIM
 }
 
-// Waits says why mediation would not read a file yet, but wait for its end; empty if it would read it.
+// Waits is the reason why mediation would still wait for the end of a file; empty if mediation would read it.
 func Waits(f *File) (string, error) {
 	if !f.Source.Collect.WaitsForEnd() {
 		return "", nil

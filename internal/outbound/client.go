@@ -33,7 +33,7 @@ func Control(private bool) func(ctx context.Context, network, address string, c 
 	return func(_ context.Context, _, address string, _ syscall.RawConn) error { return public(address) }
 }
 
-// mostAnswer is how much of an answer is read.
+// mostAnswer is the largest part of an answer that is read.
 const mostAnswer = 1 << 20
 
 // Client calls servers.
@@ -76,7 +76,7 @@ func public(address string) error {
 // shared is the address space of carrier-grade NAT (RFC 6598).
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
-// CheckURL says what is wrong with the address of a server.
+// CheckURL returns the mistake in the address of a server.
 func CheckURL(text string) error {
 	u, err := url.Parse(text)
 	switch {

@@ -33,8 +33,8 @@ func (f Folder) Stat(name string) (fs.FileInfo, error) {
 	return within(f, "stat", name, (*os.Root).Stat)
 }
 
-// within does something with a name in the folder. os.Root refuses links to absolute paths, also into the folder; so
-// the place of those is looked up, and os.Root checks that place again.
+// within runs an operation on a name in the folder. os.Root refuses links to absolute paths, even into the folder. So
+// within resolves such links, and os.Root checks the resolved path again.
 func within[T any](f Folder, op, name string, do func(r *os.Root, name string) (T, error)) (v T, err error) {
 	if !fs.ValidPath(name) {
 		return v, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}

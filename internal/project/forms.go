@@ -39,7 +39,7 @@ func (f *Forms) Seller(d *document.Document) (*terms.Seller, error) {
 	return nil, fmt.Errorf("the catalogue has no seller that is %s on %s; restore the document seller that it had", who, on)
 }
 
-// Print is what the forms of a document need.
+// Print has the inputs for the forms of a document.
 func (f *Forms) Print(ctx context.Context, d *document.Document) (*form.Print, error) {
 	s, err := f.Seller(d)
 	if err != nil {
@@ -84,7 +84,7 @@ func (f *Forms) Make(ctx context.Context, d *document.Document) (pdf, ubl, csv [
 	return pdf, in.XML, lines.Bytes(), err
 }
 
-// NoUBL says why a document cannot be an electronic invoice.
+// NoUBL returns the reason why a document cannot be an electronic invoice.
 func (f *Forms) NoUBL(ctx context.Context, d *document.Document) string {
 	in, err := f.Print(ctx, d)
 	if err == nil {

@@ -123,7 +123,8 @@ func accountsIn(c *rating.Catalogue) (named []registry.Named) {
 	return named
 }
 
-// plansToHave are the plans that a SIM or an account can have. Deal prices take the place of one, and nobody has them.
+// plansToHave returns the plans that a SIM or an account can have. It leaves out deal prices, which replace a plan
+// and cannot be assigned.
 func plansToHave(c *rating.Catalogue) []string {
 	return slices.DeleteFunc(c.Plans(), func(plan string) bool { return c.InPlaceOf(plan) != plan })
 }
@@ -160,7 +161,7 @@ func chargesOf(b *life.Book) func(settings []byte) []string {
 	}
 }
 
-// settingsForm is how people write the settings for SIMs. Without lifecycles any name is one.
+// settingsForm describes how people write the settings for SIMs. If there are no lifecycles, it accepts any name.
 func settingsForm(b *life.Book) registry.Form {
 	fields := []registry.Field{
 		{Path: "lifecycle", Required: true, Doc: "The lifecycle of the account's SIMs, or of the SIM.", Example: "standard"},
@@ -297,7 +298,7 @@ func renewsBy(c *rating.Catalogue) func(b *registry.Bought, zone *time.Location,
 	}
 }
 
-// renewalIn is how a catalogue says that a package renews, for purchases that say nothing.
+// renewalIn is the renewal of a package in a catalogue, for purchases without one.
 func renewalIn(c *rating.Catalogue) func(b *registry.Bought, zone *time.Location) string {
 	return func(b *registry.Bought, zone *time.Location) string {
 		p, ok := c.Package(rating.PackageOf(b.Name), b.Since, zone)

@@ -18,7 +18,7 @@ var folders = map[string][]string{
 // flat are the folders whose own files are read, and not those of folders in them.
 var flat = []string{"sources", "classes", RegistryFolder, TestsFolder}
 
-// checkUnread tells files that look like part of the project, but are where nobody reads them.
+// checkUnread reports files that look like part of the project, but are in a place from which ratemill does not read.
 func checkUnread(fsys fs.FS, list *diag.List) {
 	var names []string
 	for name := range folders {

@@ -9,9 +9,10 @@ import (
 	"ratemill/internal/control"
 )
 
-// A log that became shorter has lost its end in Kafka: a power cut took what the operating system had not written yet,
-// or somebody recreated the topic. New messages then get offsets that were used before, and a reader that remembers its
-// position would skip them. So every reader that returns with an offset checks that the log still reaches it.
+// A log that became shorter has lost its end in Kafka: a power cut destroyed messages that the operating system had
+// not written yet, or a person recreated the topic. New messages then get offsets that were used before, and a reader
+// that remembers its position would skip them. So every reader that returns with an offset checks that the log still
+// reaches it.
 
 // A replica that has just become the leader, or answers in its place, may report a smaller end for a moment.
 const (

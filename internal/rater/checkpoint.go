@@ -41,7 +41,7 @@ var entrySizes = map[byte]struct{ part, value, more int }{
 	partsEntry: {13, 9, 1},
 }
 
-// lowWater is where replay begins after a restore.
+// lowWater is the position at which replay begins after a restore.
 type lowWater struct {
 	next  int64 // offset of the rated log
 	input int64 // input position of the fold there

@@ -229,7 +229,8 @@ func (o *Owner) dirty() bool {
 	return o.known > o.marked.next || o.next-1 > o.marked.input || o.state.counters.Dirty() > 0 || o.state.counters.Sessions.Dirty() > 0 || len(o.state.dirtyFiles) > 0 || len(o.state.seen.dirty) > 0
 }
 
-// complete waits for the request under way and folds it: first whatever others appended before it, then ours.
+// complete waits for the request in progress and folds it: first all messages that others appended before it, then
+// its own.
 func (o *Owner) complete(ctx context.Context) error {
 	r := o.pending
 	if r == nil {
@@ -271,7 +272,7 @@ func (o *Owner) complete(ctx context.Context) error {
 }
 
 // tooLarge is the error of a request that the broker refuses as too large: its messages are within the bound of
-// ratemill's topics, so somebody gave the topic or the broker a lower bound.
+// ratemill's topics, so the topic or the broker has a lower limit than ratemill sets.
 func (o *Owner) tooLarge(r *request, err error) error {
 	_, input, _, _ := ratedlog.ParseHeader(r.messages[0].Value)
 	return &ratedlog.StoppedError{Topic: o.Topics.Usage, Partition: o.Partition, Offset: input, Kind: control.StopOther,

@@ -115,7 +115,8 @@ func (s *Seen) Add(h hour, key udr.DuplicateKey, arrived, within int64) {
 	}
 }
 
-// restore adds the keys of a checkpoint's block, whatever blocks there are now; they are in the checkpoint already.
+// restore adds the keys of a checkpoint's block to the present blocks, which may be divided differently. The keys are
+// already in the checkpoint.
 func (s *Seen) restore(id blockID, touched, within int64, keys []byte) {
 	for ; len(keys) >= len(udr.DuplicateKey{}); keys = keys[len(udr.DuplicateKey{}):] {
 		if b, i, added := s.add(id.hour, udr.DuplicateKey(keys), touched, within); added {
@@ -212,7 +213,7 @@ func (b *block) find(key udr.DuplicateKey, shared uint8) (int, bool) {
 	return lo, lo < len(b.keys) && b.keys[lo] == key
 }
 
-// near is how far the first step of a search goes: about as far as guesses in a block of hundreds of keys are wrong.
+// near is the length of the first step of a search: about the error of a guess in a block of hundreds of keys.
 const near = 4
 
 func less(a, b *udr.DuplicateKey) bool {
@@ -231,8 +232,8 @@ func (s *Seen) Len() int {
 	return n
 }
 
-// arrival is when a record arrived. A clock may be behind, so a record never counts as having arrived before its own
-// time of use, nor before that of earlier records.
+// arrival returns the time at which a record arrived. A clock may be behind, so a record never counts as having
+// arrived before its own time of use, nor before that of earlier records.
 func (s *Seen) arrival(h hour, arrived int64) int64 {
 	s.last = max(s.last, (int64(h.hour)+1)*3600)
 	if !safeguard.On(safeguard.KeysByUsage) {

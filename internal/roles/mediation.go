@@ -181,7 +181,7 @@ func (r *mediationRole) sources() (what []string) {
 // longArriving is the time after which an incomplete file is reported.
 const longArriving = time.Hour
 
-// unknown lists sources outside of the project with waiting files, which nobody takes.
+// unknown lists sources outside of the project with waiting files, which no mediator takes.
 func (r *mediationRole) unknown() (what []string) {
 	ctx, end := context.WithTimeout(context.Background(), time.Second)
 	defer end()

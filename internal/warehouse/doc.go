@@ -45,9 +45,10 @@
 //
 // # The facts of the registry
 //
-// FactSink brings the facts of the control store's registry, by revisions, with the same intent, token and position; they
-// are never changed, so a page of them is the same whoever reads it. The control store has all of them, so what ClickHouse
-// lost is written again. factviews.go has the rules by which facts hold; withheld.go says what stays in the control store.
+// FactSink brings the facts of the control store's registry, by revisions, with the same intent, token and position;
+// facts never change, so every process that reads a page gets the same one. The control store has all facts, so the
+// sink can write facts again that ClickHouse lost. factviews.go has the rules for valid facts; withheld.go lists the
+// data that stays in the control store.
 //
 // Start at tables.go for the tables, Sink for writing, query.go and lookup.go for reading.
 package warehouse

@@ -29,7 +29,7 @@ type DocumentInserter interface {
 	inserter
 	// ExportEnd is the place of the last row of a table among those of a range; false if it has none.
 	ExportEnd(ctx context.Context, table string, from, to int64) (ExportPlace, bool, error)
-	// ExportRows is how many rows a table has from one place to another, both included.
+	// ExportRows returns the number of rows of a table from one place to another, both included.
 	ExportRows(ctx context.Context, table string, first, last ExportPlace) (int, error)
 	// Exported is the state of the tables of invoices, as stored in ClickHouse.
 	Exported(ctx context.Context) (ExportedTables, error)

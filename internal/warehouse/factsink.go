@@ -29,7 +29,7 @@ type FactInserter interface {
 	Replicated() bool
 	// FactEnd is the place of the last fact of a table among those of a range of revisions; false if it has none.
 	FactEnd(ctx context.Context, table string, from, to registry.Revision) (control.FactPlace, bool, error)
-	// FactRows is how many facts a table has from one place to another, both included.
+	// FactRows returns the number of facts of a table from one place to another, both included.
 	FactRows(ctx context.Context, table string, first, last control.FactPlace) (int, error)
 	// Revisions is the newest revision whose facts are all here, when it became known, and how many facts each table must
 	// have of the revisions up to it, and has.

@@ -41,8 +41,9 @@ func registryViews() (all []View) {
 	return all
 }
 
-// holding is the facts of a table that hold: one row for each subject, with some columns of its fact. Each column has an
-// argMax of its own, by a number: of tuples, or by them, ClickHouse makes a generic value for each row.
+// holding is the facts of a table that hold: one row for each subject, with some columns of its fact. Each column has
+// an argMax of its own, ordered by a number. For an argMax of tuples, or ordered by tuples, ClickHouse would make a
+// generic value for each row.
 func holding(table, subject, where string, columns ...string) string {
 	var last, held, names strings.Builder
 	for i, c := range columns {

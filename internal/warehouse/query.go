@@ -20,7 +20,7 @@ import (
 	"ratemill/printable"
 )
 
-// Format is how rows are printed.
+// Format is the output format of rows.
 type Format string
 
 // The formats.

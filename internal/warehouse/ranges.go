@@ -80,8 +80,8 @@ type inserter interface {
 	Replicated() bool
 }
 
-// askAgain is how long an answer of the control store about the position is good for: much less than the time for which a
-// table remembers tokens.
+// askAgain is the time for which an answer of the control store about the position is valid: much less than the time
+// for which a table remembers tokens.
 const askAgain = time.Minute
 
 const mostTries = 9 // tokens of a page, of which all but the last were stored without its rows
@@ -153,8 +153,8 @@ func (r *ranges) arrive(ctx context.Context, w inserter, b *Block, token string,
 	}
 }
 
-// stillOurs checks that nobody else has taken the range over since the control store's last answer, if that is some time
-// ago: a process that was stopped in between would write pages whose tokens the warehouse has forgotten.
+// stillOurs checks that no other process has taken over the range since the control store's last answer, if that is
+// some time ago: a process that was stopped in between would write pages whose tokens the warehouse has forgotten.
 func (r *ranges) stillOurs(ctx context.Context) error {
 	now := r.clock.Now()
 	// It also uses the wall clock, because Go's monotonic clock stops while a machine sleeps.

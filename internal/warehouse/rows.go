@@ -40,8 +40,8 @@ type rows struct {
 	hex        string
 }
 
-// together is how many records are read before their columns are filled: with the texts that they point to, they stay in
-// the second level of the processor's caches.
+// together is the number of records that are read before their columns are filled. With the texts to which they
+// point, they stay in the second level of the processor's caches.
 const together = 128
 
 // row is the source of the columns of one row. Each table uses the parts that its columns need.

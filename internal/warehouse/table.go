@@ -61,8 +61,8 @@ type View struct {
 
 // Layout has the settings of the tables.
 type Layout struct {
-	// Window is how many of the latest blocks a table remembers, to drop them when they come again; 0 is 200,000. A table
-	// never remembers less than it did.
+	// Window is the number of latest blocks that a table remembers, to drop them when they arrive again; 0 is
+	// 200,000. A table never remembers less than it did.
 	Window int
 	// Keep is the least number of months for which rated usage is kept after its arrival; 0 is for ever. Files, and
 	// records in suspense, are kept for ever.
@@ -76,8 +76,9 @@ type Layout struct {
 
 const defaultWindow = 200_000
 
-// Window is how many blocks a table has to remember for six hours, when so many sinks write one each time that rows have
-// waited for flush, half of them with usage of two months: a month is a block of its own to a table.
+// Window returns the number of blocks that a table must remember for six hours, if the given number of sinks write
+// one block per flush, half of them with usage of two months. A table counts each month of a block as a block of its
+// own.
 func Window(partitions int, flush time.Duration) int {
 	blocks := int64(partitions) * int64(6*time.Hour) / int64(flush)
 	return int(min(max(blocks*3/2, defaultWindow), mostWindow))

@@ -150,7 +150,7 @@ func lineProduct(quantity, price decimal.D, per int64) (decimal.D, error) {
 	return product.DivRound(decimal.FromInt(per), mostDecimals, decimal.HalfUp)
 }
 
-// ublProperties are what distinguishes a line beside its product, for programs.
+// ublProperties returns the properties that distinguish a line, other than its product, for programs.
 func ublProperties(l *document.Line) (all []ublProperty) {
 	for _, p := range []ublProperty{
 		{"account", l.Account}, {"kind", string(l.Kind)}, {"state", l.State}, {"class", l.Class}, {"zone", l.Zone}, {"tariff", l.Tariff},

@@ -58,7 +58,7 @@ func (v *Value) parts() []Part {
 	return []Part{{v.Document, v.Amount}}
 }
 
-// text is the value as a statement has it.
+// text returns the value in the form of a statement.
 func (v *Value) text() ([]byte, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -91,7 +91,7 @@ func (v *Value) same(other *Value) bool {
 	return err == nil && other2 == nil && bytes.Equal(one, two)
 }
 
-// Form is how people write payments in import files.
+// Form describes how people write payments in import files.
 func Form() registry.Form {
 	fields := registry.FieldsOf(Value{})
 	return registry.Form{Kind: registry.KindPayment, Fields: fields, Read: func(n *diag.Node) ([]byte, diag.List) {

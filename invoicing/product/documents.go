@@ -25,7 +25,7 @@ var (
 // Kinds are the kinds of the catalogue's documents that this package owns.
 func Kinds() []rating.Kind { return []rating.Kind{partKind, productKind} }
 
-// OneOffForm is how people write one-off charges in import files.
+// OneOffForm describes how people write one-off charges in import files.
 func OneOffForm() registry.Form {
 	return registry.Form{Kind: registry.KindOneOff, Fields: registry.FieldsOf(OneOff{}), Read: func(n *diag.Node) ([]byte, diag.List) {
 		var v OneOff

@@ -53,7 +53,7 @@ func (v *Product) Check(n *diag.Node, c *diag.Decoder) {
 	}
 }
 
-// rank says how specific a product is to a payer's account: 0 if it is not for it.
+// rank returns how specific a product is to a payer's account, 0 if it is not for that account.
 func (v *Product) rank(account, payer, kind string) int {
 	switch {
 	case len(v.For.Accounts) > 0:

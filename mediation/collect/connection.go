@@ -279,7 +279,7 @@ func (c *connection) cause() error {
 	return nil
 }
 
-// budget bounds how much may be read from now on; 0 removes the bound.
+// budget limits the number of bytes that may be read from now on; 0 removes the limit.
 func (c *connection) budget(n int64) {
 	c.allowed.Store(n)
 	c.bounded.Store(n > 0)

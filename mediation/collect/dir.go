@@ -26,7 +26,7 @@ func newDirectory(o *Options, e Environment) *directory {
 	return &directory{path: path, matcher: newMatcher(o, true)}
 }
 
-// open opens the directory; an error of that is no fault of any file.
+// open opens the directory. An error here does not concern a single file.
 func (d *directory) open() (*os.Root, error) {
 	root, err := os.OpenRoot(d.path)
 	if err != nil {

@@ -19,7 +19,8 @@ type patient struct {
 	hung    atomic.Int64 // abandoned steps that have not returned
 }
 
-// mostHung bounds the goroutines, and the kernel threads, that wait for one place. Further steps fail at once.
+// mostHung is the largest number of goroutines, and so of kernel threads, that wait for one place. Further steps fail
+// at once.
 const mostHung = 4
 
 // progressKey is the context key of a counter that multi-step operations increase with each step.

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-// HostKeyError says that a server's host key is not the expected one. Nothing else was sent to the server.
+// HostKeyError means that a server's host key is not the expected one. Nothing else was sent to the server.
 type HostKeyError struct {
 	Host    string   // as dialled, with its port
 	Seen    string   // the fingerprint

@@ -29,7 +29,7 @@ type Options struct {
 	Files      int           `yaml:"files" default:"200000" doc:"Largest number of files in one listing, directories included. A longer listing fails."`
 }
 
-// SFTP says how to reach a server.
+// SFTP is the address of a server, with the credentials.
 type SFTP struct {
 	Host          string        `yaml:"host,required,env" doc:"Name or address."`
 	Port          int           `yaml:"port" default:"22" doc:"TCP port."`
@@ -207,7 +207,7 @@ func (o *Options) WaitsForEnd() bool { return o.Marker == "" && o.Unfinished != 
 
 func (o *Options) files() int { return orDefault(o.Files, 200_000) }
 
-// WaitsFor says what an incomplete file is waiting for.
+// WaitsFor names the event for which an incomplete file waits.
 func (o *Options) WaitsFor(path string) string {
 	if o.Marker != "" {
 		return fmt.Sprintf("it waits for its marker file, %s; if that never comes, ask the carrier, or change collect.marker",
@@ -217,7 +217,7 @@ func (o *Options) WaitsFor(path string) string {
 		"changed for %s (collect.settled)", o.Interval(), o.Settled)
 }
 
-// Interval is how often to list the files.
+// Interval is the time between two listings.
 func (o *Options) Interval() time.Duration { return orDefault(o.Every, 30*time.Second) }
 
 func orDefault[T comparable](v, d T) T {

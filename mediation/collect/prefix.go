@@ -26,7 +26,7 @@ func (e *BeginsOtherwiseError) Error() string {
 	return fmt.Sprintf("%q no longer begins with the content that was read before", e.Path)
 }
 
-// size is how many bytes are fetched.
+// size is the number of bytes that are fetched.
 func (t *transfer) size() int64 { return t.entry.Size - t.first }
 
 // begin starts at the first byte that is fetched.
@@ -42,7 +42,7 @@ func (t *transfer) begin() error {
 	return nil
 }
 
-// came processes the next bytes. It compares the known bytes as soon as all of them have arrived.
+// came processes the next received bytes. It compares the known bytes as soon as all of them have arrived.
 func (t *transfer) came(b []byte) error {
 	if k := t.Prefix; k != nil && t.done < k.Size {
 		again := b[:min(int64(len(b)), k.Size-t.done)]

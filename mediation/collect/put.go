@@ -15,7 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Login is how to log in at a server to which files are put: by a private key or a password, whichever the secret is.
+// Login has the credentials for a server to which files are put. The secret is either a private key or a password.
 type Login struct {
 	Secret string
 	// Control may refuse an address before it is dialled; nil: all are allowed.
@@ -77,7 +77,7 @@ func put(c *sftp.Client, path string, content []byte) error {
 		return err
 	}
 	temporary := path + ".part"
-	f, err := c.Create(temporary) // what an earlier attempt left is written over
+	f, err := c.Create(temporary) // an unfinished file of an earlier attempt is overwritten
 	if err != nil {
 		return err
 	}

@@ -129,7 +129,7 @@ type matcher struct {
 	most      int
 }
 
-// maxDepth is how many levels of directories ** matches.
+// maxDepth is the number of directory levels that ** matches.
 const maxDepth = 16
 
 // newMatcher prepares a source's patterns; rooted removes their leading slash, for a Remote with its own root.
@@ -328,7 +328,7 @@ const (
 	isOther
 )
 
-// unfit says why a file cannot have a name.
+// unfit returns the reason why a file must not have a name.
 func unfit(name string) string {
 	switch {
 	case name == "" || name == "." || name == "..":

@@ -28,7 +28,7 @@ type Verdict struct {
 	Refused  []Refusal
 	More     int         // refused as well
 	Unread   []string    // directories that could not be listed
-	Since    []time.Time // since when each growing file is unchanged
+	Since    []time.Time // time since which each growing file is unchanged
 	Aside    []Entry     // left under a private name by a process that did not finish moving or deleting it
 }
 

@@ -148,8 +148,8 @@ func (e *SpoolError) Unwrap() error { return e.Err }
 
 func (s *Spool) failed(err error) error { return &SpoolError{s.dir, err} }
 
-// step is by how much the reservation of a transfer grows. The listed size is only a claim, so the reservation grows as
-// bytes arrive.
+// step is the amount by which the reservation of a transfer grows. The listed size is only a claim, so the
+// reservation grows as bytes arrive.
 const step = 64 << 20
 
 // grow waits for room for this many bytes. If transfers wait for each other, the oldest goes first: the others release
@@ -336,7 +336,7 @@ type transfer struct {
 	gaveWay  bool  // gave way to another transfer, and must reserve all its room at once
 }
 
-// run reads to the end, over as many connections as it takes.
+// run reads to the end, over as many connections as necessary.
 func (t *transfer) run(ctx context.Context) error {
 	backoff := backoff.Backoff{First: time.Second, Most: time.Minute, Random: t.Random}
 	attempts, since := orDefault(t.Attempts, 6), t.Clock.Now()

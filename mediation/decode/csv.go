@@ -475,7 +475,8 @@ func (d *csvDecoder) split(line []byte) int {
 	return column
 }
 
-// misfit says why a record with a wrong number of columns is refused, and makes missing columns absent.
+// misfit returns the error for a record with a wrong number of columns, or makes missing columns absent if the
+// options allow them.
 func (d *csvDecoder) misfit(r *reading) string {
 	for i := r.columns; i < len(d.slots); i++ {
 		if s := d.slots[i]; s >= 0 {
@@ -528,7 +529,7 @@ func (d *csvDecoder) framed(rec *record.Record, line []byte, r reading) (framed 
 	return true, d.trailerCount(content), ""
 }
 
-// trailerCount reads the count of a trailer that the options describe by columns. A count that is no number never
+// trailerCount reads the count of a trailer that the options describe by columns. A count that is not a number never
 // matches.
 func (d *csvDecoder) trailerCount(content []byte) int64 {
 	n := d.framing.options.Count

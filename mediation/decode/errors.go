@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// RecordError says why one record cannot be used. Decoding continues after it.
+// RecordError is the reason why one record cannot be used. Decoding continues after it.
 type RecordError struct {
 	Line   uint64 // of the file, where the record starts; in formats without lines the number of the record
 	Octets bool   // the format has no lines
@@ -38,14 +38,14 @@ const (
 	Unread    Fault = "unread"    // reading failed; the file itself may be fine
 )
 
-// FileError says why a file cannot be read on. Records before it are good.
+// FileError is the reason why a file cannot be read further. Records before it are good.
 type FileError struct {
 	Fault  Fault
 	Line   uint64 // 0 where lines do not matter
 	Offset int64  // readable bytes of content before it
 	Reason string
 	Hint   string // what to do
-	Alarm  bool   // the source asks only for an alarm: the file counts, and Next returns io.EOF afterwards
+	Alarm  bool   // the source asks only for an alarm: the file still counts, and Next returns io.EOF afterwards
 	Err    error
 }
 
@@ -64,5 +64,5 @@ func (e *FileError) Error() string {
 
 func (e *FileError) Unwrap() error { return e.Err }
 
-// RawKept is how many bytes of a bad record are kept.
+// RawKept is the number of bytes of a bad record that are kept.
 const RawKept = 64 << 10

@@ -120,7 +120,7 @@ func (x *Fixed) types() (all []string) {
 	return all
 }
 
-// wrong says why there is no such place.
+// wrong returns the mistake in a place.
 func (p *Place) wrong(all *Options) string {
 	switch {
 	case p.From < 1:
@@ -346,7 +346,8 @@ func (d *fixedDecoder) layout(line []byte) (*fixedLines, string) {
 		strconv.Quote(string(typ)), p.From, p.end(), strings.Join(d.options.types(), ", "))
 }
 
-// measure notes where the characters of a line begin, when places count characters and some have several bytes.
+// measure stores the positions at which the characters of a line begin, if places count characters and some
+// characters have several bytes.
 func (d *fixedDecoder) measure(line []byte) {
 	d.ends = d.ends[:0]
 	if d.bytes || ascii(line) {
@@ -375,7 +376,7 @@ func ascii(line []byte) bool {
 	return true
 }
 
-// size is the length of a line in what places count.
+// size is the length of a line in the unit of places: characters or bytes.
 func (d *fixedDecoder) size(line []byte) int {
 	if len(d.ends) > 0 {
 		return len(d.ends) - 1

@@ -108,10 +108,11 @@ func (f *framing) trailer(claimed int64, n int) {
 	}
 }
 
-// NoNumber is the count of a trailer whose text is no whole number; no file has so many records.
+// NoNumber is the count of a trailer whose text is not a whole number; no file has this many records.
 const NoNumber = math.MaxInt64
 
-// counted is the number of records that a text of a trailer gives. One that is no number matches no number of records.
+// counted returns the number of records in a text of a trailer. A text that is not a number matches no number of
+// records.
 func counted(text []byte) int64 {
 	n, err := strconv.ParseInt(string(bytes.TrimSpace(text)), 10, 63)
 	if err != nil || n < 0 {

@@ -7,8 +7,8 @@ import (
 	"ratemill/rules/record"
 )
 
-// Octets is a content that is no text, as formats of octets read it: a decoder embeds it, and has Next. For each record Next
-// calls Begin, looks at the octets with Peek, takes those of the record with Take, sets Fields by slot, and ends with
+// Octets is binary content. A decoder of a binary format embeds it, and implements Next. For each record Next calls
+// Begin, looks at the octets with Peek, takes those of the record with Take, sets Fields by slot, and ends with
 // Record:
 //
 //	for {
@@ -148,7 +148,7 @@ func (o *Octets) Record(rec *record.Record, reason string) (framing bool, err er
 	return false, err
 }
 
-// Broken says that the file cannot be read on.
+// Broken returns the error of a file that cannot be read further.
 func (o *Octets) Broken(reason, hint string) error {
 	reason = fmt.Sprintf("record %d, at octet %d: %s", o.seq+1, o.w.offset, reason)
 	return &FileError{Fault: Foreign, Offset: o.w.offset, Reason: reason, Hint: hint}

@@ -11,7 +11,7 @@ import (
 	"ratemill/rules/record"
 )
 
-// Options say how the files of a source are read: one format (Chosen), and options for all formats.
+// Options describe how to read the files of a source: one format (Chosen), and options for all formats.
 type Options struct {
 	Chosen   `yaml:",inline"`
 	Encoding string   `yaml:"encoding" enum:"utf-8|utf-16le|utf-16be|latin-1|windows-1252|auto" default:"utf-8" doc:"Text encoding: utf-8, utf-16le, utf-16be, latin-1, windows-1252, or auto. A byte order mark takes precedence over utf-8 and auto; auto also recognises UTF-16 without a mark, and treats text that is not UTF-8 as windows-1252."`
@@ -157,7 +157,7 @@ func (o *Options) Again() *Options {
 	return &again
 }
 
-// OpenAgain starts decoding what suspense kept of a record: the Preamble of its file and its Raw.
+// OpenAgain starts decoding the parts of a record that suspense kept: the Preamble of its file and its Raw.
 func (o *Options) OpenAgain(preamble, raw []byte, layout *record.Layout) (Decoder, error) {
 	again := o.Again()
 	// A window of the usual size would cost more than everything else, 256 KiB per record.
@@ -182,7 +182,7 @@ func (o *Options) firstTells() bool {
 
 const mostRecord = 4 << 20
 
-// MostUsages is how many usage records one record may become.
+// MostUsages is the largest number of usage records that one record may become.
 func (l *Limits) MostUsages() int { return orDefault(l.Usages, 1000) }
 
 func (l *Limits) record() int     { return orDefault(l.Record, 1<<20) }

@@ -100,7 +100,7 @@ type resumer interface {
 	resume(in *Input, s *State, w *window, layout *record.Layout, f framing) (Decoder, error)
 }
 
-// Resumable reports whether this program can go on from a state.
+// Resumable reports whether this program can continue from a state.
 func (s *State) Resumable() bool {
 	_, ok := encodingOf(s.Encoding)
 	return ok && s.Version == stateVersion

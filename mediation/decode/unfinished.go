@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// tailKept is how many bytes at the end of a content Look examines.
+// tailKept is the number of bytes at the end of a content that Look examines.
 const tailKept = 64 << 10
 
 // Look is the part of a content that can be examined before its records are read.
@@ -17,7 +17,7 @@ type Look struct {
 	Size       int64    // of the content, unpacked
 	Hash       [32]byte // SHA-256 of the unpacked content; zero if it is not packed
 	Broken     bool     // it cannot be unpacked to its end: Size and Hash describe the readable part
-	Unfinished string   // why it looks incomplete, "" if it does not
+	Unfinished string   // the reason why it looks incomplete, "" if it does not
 }
 
 // Look reads a packed content to its end; of a plain one, the beginning and the end are enough.

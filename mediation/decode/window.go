@@ -16,7 +16,7 @@ type window struct {
 	start, end int   // not consumed: buf[start:end]
 	limit      int   // longest record
 	block      int   // size of the buffer, unless the content is small or has a long record
-	err        error // why no more can be read; io.EOF at the end
+	err        error // the reason why no more can be read; io.EOF at the end
 	encoding   encoding
 	converter  *converter
 	plain      bool // UTF-8 already
@@ -27,7 +27,7 @@ type window struct {
 	line   uint64 // its line
 }
 
-// sniffed is how many bytes of the content decide about encoding and line ends.
+// sniffed is the number of bytes at the beginning that decide about encoding and line ends.
 const sniffed = 64 << 10
 
 // small is the size of the first buffer: a content of fewer bytes, as feeds that drop a file every minute have, needs no block.
@@ -251,7 +251,7 @@ func (w *window) ending() error {
 	return w.err
 }
 
-// badText says why a line is not valid text, or nothing.
+// badText returns the reason why a line is not valid text, or nothing.
 func badText(line []byte) string {
 	if !utf8.Valid(line) {
 		for i := 0; i < len(line); {

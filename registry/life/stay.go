@@ -162,7 +162,7 @@ func (s *Stay) Waits() bool {
 	return s.Rules.Ref.Way != AfterBilling && len(s.Rules.Lifecycle.FirstUse.Threshold) > 0
 }
 
-// softly reports whether a state that somebody chose is a soft suspend: out of billing, to wait for usage.
+// softly reports whether a chosen state is a soft suspend: from a billed state into one that waits for usage.
 func (s *Stay) softly() bool {
 	state := s.state()
 	if state == nil || state.Usage != FirstUse {
@@ -203,7 +203,7 @@ func (s *Stay) Bucket(class string) (units int64, free, ok bool) {
 			return u.N, free, true
 		}
 	}
-	// Nothing is billed before first use, of whatever class. A test is free for the classes of its quota only.
+	// No class is billed before first use. A test is free for the classes of its quota only.
 	return 0, free && state.Usage == FirstUse, false
 }
 

@@ -107,7 +107,7 @@ type defect uint8
 
 const (
 	sound     defect = iota
-	stranger         // a SIM that nobody knows
+	stranger         // an unknown SIM
 	cut              // the line ends in the middle
 	oddType          // an unannounced record type
 	badTime          // a day that no month has

@@ -16,7 +16,7 @@ import (
 // It judges the statement as ClickHouse's parser understood it (formatQuerySingleLine): there are no comments, keywords
 // are in capitals, and names are quoted in one way.
 
-// readable says why the read-only user may not run a statement, given in ClickHouse's format.
+// readable returns the reason why the read-only user may not run a statement, given in ClickHouse's format.
 func readable(canonical string) error {
 	words := wordsOf(canonical)
 	if !asks(words) {

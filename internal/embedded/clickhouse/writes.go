@@ -15,7 +15,7 @@ import (
 // by their checksums, puts them aside, and takes the parts from which one was merged: ClickHouse keeps those for 8 minutes
 // (old_parts_lifetime). See docs/decisions/025-a-refused-write-ends-the-embedded-clickhouse.md.
 
-// failedWrites is how many writes the kernel has refused since the engine was opened.
+// failedWrites is the number of writes that the kernel has refused since the engine was opened.
 func failedWrites(s *session) (n int, err error) {
 	err = s.query("SELECT sum(value) FROM system.events WHERE event = 'WriteBufferFromFileDescriptorWriteFailed'", "TSV",
 		func(b []byte) error {
@@ -37,7 +37,7 @@ func (e *engine) written(s *session) error {
 	return err
 }
 
-// watchWrites looks at the writes of merges, which nobody waits for.
+// watchWrites checks the writes of merges, for which no caller waits.
 func (e *engine) watchWrites(stop <-chan struct{}) {
 	s, err := e.lib.open(e.args...)
 	if err != nil {

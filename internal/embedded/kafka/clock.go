@@ -24,7 +24,7 @@ func aliveOf(dir string) string { return filepath.Join(dir, "alive") }
 // heldOf is the time for which the broker has run since a jump.
 func heldOf(dir string) string { return filepath.Join(dir, "held-off") }
 
-// lastAlive is when the broker last ran, by the clock at that time; zero if unknown.
+// lastAlive is the time at which the broker last ran, by the clock at that time; zero if unknown.
 func lastAlive(dir string) (t time.Time) {
 	text, err := os.ReadFile(aliveOf(dir))
 	if err == nil {

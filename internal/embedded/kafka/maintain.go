@@ -53,7 +53,7 @@ func due(dir string) bool {
 	return size >= cleanFrom && age >= cleanEvery && (size >= left+left/2 || age >= cleanDaily)
 }
 
-// cleaned is how long ago the log was cleaned, and its size afterwards.
+// cleaned is the time since the last cleaning of the log, and the log's size after it.
 func cleaned(dir string) (age time.Duration, left int64) {
 	info, err := os.Stat(stampOf(dir))
 	if err != nil {

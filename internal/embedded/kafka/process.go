@@ -38,7 +38,8 @@ func StartChild(ctx context.Context, o Options) (*Broker, error) {
 // MB, so collecting four times less often costs little memory and saves a tenth of its processor time.
 const garbagePercent = 400
 
-// memoryBound is where the child collects garbage earlier: opening a log reads a segment of each partition.
+// memoryBound is the memory from which the child collects garbage earlier, because opening a log reads a segment of
+// each partition.
 const memoryBound = 256 << 20
 
 // Main is the child process; embedded.RunIfChild calls it.

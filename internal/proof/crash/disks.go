@@ -22,8 +22,8 @@ var sizes = map[string]string{
 type fullDisk struct {
 	folder string
 	engine string // that uses the folder, and is killed while its disk is full; "" for none
-	says   string // expected words in somebody's log
-	unfit  string // expected words in somebody's /readyz meanwhile
+	says   string // expected words in the log of some process
+	unfit  string // expected words in the /readyz of some process meanwhile
 }
 
 var fullDisks = []fullDisk{

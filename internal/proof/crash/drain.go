@@ -16,8 +16,8 @@ import (
 	"ratemill/internal/scrape"
 )
 
-// standstill is how long nothing at all may happen before the pipeline counts as stuck. The longest built-in wait, for
-// a source that repeatedly could not be listed, is far below it.
+// standstill is the time without any event after which the pipeline counts as stuck. The longest built-in wait, for a
+// source that repeatedly could not be listed, is far below it.
 const standstill = 4 * time.Minute
 
 // drain waits until no work is left.

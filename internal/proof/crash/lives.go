@@ -199,7 +199,7 @@ func (r *run) compareLives(ctx context.Context, used map[uint32][]life.Event) er
 	return nil
 }
 
-// told is what was stated of a SIM's state up to a revision.
+// told returns the statements about a SIM's state up to a revision.
 func (r *run) told(ctx context.Context, sim uint32, to registry.Revision) (all []life.Told, err error) {
 	err = r.Access.Store.Change(ctx, "reading the states of SIMs", func(tx *store.Tx) error {
 		of, err := control.StatesTold(ctx, tx, []uint32{sim}, to)

@@ -28,7 +28,7 @@ const (
 	Postgres = installation.Postgres
 )
 
-// Check says what is wrong with the options.
+// Check returns the mistakes in the options.
 func (o *Options) Check() error {
 	switch {
 	case o.Broker != Embedded && o.Broker != Apache:
@@ -41,7 +41,8 @@ func (o *Options) Check() error {
 	return nil
 }
 
-// session is how long a rater may be silent before others take its partitions: the least that Apache Kafka allows.
+// session is the time that a rater may be silent before others take its partitions: the least that Apache Kafka
+// allows.
 const session = 6 * time.Second
 
 const partitions = 4

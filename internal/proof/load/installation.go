@@ -137,7 +137,7 @@ func since(before, after []part) []part {
 	return parts
 }
 
-// worked is how many records each process of a role has processed.
+// worked is the number of records that each process of a role has processed.
 func (in *loaded) worked(role roles.Role) (names []string, records []float64, err error) {
 	for _, p := range in.processes {
 		if p.Role != role.Name {

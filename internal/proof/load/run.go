@@ -19,7 +19,7 @@ type outcome struct {
 // rate is records a second.
 func (o *outcome) rate() float64 { return float64(o.records) / o.took.Seconds() }
 
-// standstill is how long no file may become visible before the installation counts as stuck.
+// standstill is the time without a new visible file after which the installation counts as stuck.
 const standstill = 3 * time.Minute
 
 // play lets files land by their schedule and waits until all are visible. prepared are their contents, written before.

@@ -33,7 +33,7 @@ type actor struct {
 	ratedFloor int64                    // of an owner or a consumer: it may need the rated log from here on
 	file       *file                    // of a sender: the file that it sends
 	removed    bool                     // of a mediator: its project does not have the source
-	ahead      time.Duration            // how far its machine's clock is ahead
+	ahead      time.Duration            // time by which its machine's clock is ahead
 	next       func(topic string) int64 // of an owner or a consumer: its position
 	passed     func() int64             // of an owner: usage up to here is in a checkpoint
 	ended      bool
@@ -117,8 +117,8 @@ func (a *actor) runnable() bool {
 	return a.ready() || !a.wake.IsZero() && !w.now.Before(a.wake) || a.ctx.Err() != nil
 }
 
-// effect is what an actor is about to do, or has just done, with what. The two stay apart until somebody reads them: there
-// are thousands in a schedule.
+// effect is an operation that an actor is about to perform, or has just performed, and its object. The two texts are
+// only joined when they are printed, because a schedule has thousands of effects.
 type effect struct{ verb, what string }
 
 func (e effect) String() string {

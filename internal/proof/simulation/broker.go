@@ -20,7 +20,7 @@ type partitionLog struct {
 	all      []broker.Message // all messages that were ever appended
 	first    int64
 	end      int64
-	appended func(m *broker.Message) // what the judge needs to know
+	appended func(m *broker.Message) // data for the judge
 }
 
 func (l *partitionLog) add(messages []broker.Message) (base int64) {

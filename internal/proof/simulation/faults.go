@@ -38,12 +38,12 @@ const (
 	DiskFull                      // an engine has no disk space for a while: it rejects writes, and says so
 	NotKnownYet                   // a process does not know a catalogue or a revision of the registry yet
 	FileChanges                   // a file has other content when a mediator fetches it than when it was listed
-	Retry                         // somebody corrects a mistake, and retries suspended records
-	Poison                        // an unreadable message is in a topic, until somebody orders to skip it
+	Retry                         // a person corrects a mistake, and retries suspended records
+	Poison                        // an unreadable message is in a topic, until a person orders to skip it
 	Forgotten                     // the warehouse forgets the token of a block that an owner began long ago
 	TokenAlone                    // the warehouse stores a block's token and answers an error, and the rows never come
 	SetBack                       // the control store loses its last epochs and positions, as after a restored backup or a failover
-	Forged                        // somebody writes a message with a huge epoch into the rated log
+	Forged                        // another program writes a message with a huge epoch into the rated log
 	ClockJumps                    // the clock of an actor's machine jumps, ahead or back
 	ServerAway                    // the server of a begun file is away for longer than the broker keeps usage
 	ServerStalls                  // a carrier's server does not answer for a while, and closes no connection

@@ -58,7 +58,7 @@ func (j *judgement) take(m *broker.Message) {
 	}
 }
 
-// complete reports whether everything that must come has come.
+// complete reports whether everything expected has arrived.
 func (w *world) complete() bool {
 	if len(w.requests) > 0 || !w.allSent() {
 		return false
@@ -82,7 +82,7 @@ func (w *world) rests(p int) bool {
 	})
 }
 
-// missing describes what a schedule that does not end waits for.
+// missing describes the events for which an endless schedule waits.
 func (w *world) missing() string {
 	text := ""
 	for p := range partitions {

@@ -158,7 +158,7 @@ func (l fileLedger) Fail(ctx context.Context, lease control.Lease, why string, r
 				f.done = true
 				return
 			}
-			f.row.RetryAt, f.row.Attempts = now.Add(time.Second), 0 // somebody looks, and retries it
+			f.row.RetryAt, f.row.Attempts = now.Add(time.Second), 0 // a person looks at it, and retries it
 		}
 	})
 }

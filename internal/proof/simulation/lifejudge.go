@@ -16,8 +16,8 @@ import (
 	"ratemill/udr"
 )
 
-// byItsLife ends the expected text of a record whose SIM has a life cycle. What it costs is what it costs while simstate
-// writes nothing: compareOffline compares that.
+// byItsLife ends the expected text of a record whose SIM has a life cycle. Its charge must equal the charge in a run
+// in which simstate writes nothing; compareOffline compares the two.
 const byItsLife = " by the life of its SIM"
 
 // adoptLives takes the charges and events of such records from the log.
@@ -45,16 +45,16 @@ func (o *outcome) adoptLives(records []string, b *ratedlog.Batch) error {
 // ofLife reports whether an event follows from the life of its SIM: those of the limits of billing roots were expected.
 func ofLife(e *rating.Event) bool { return e.Name != "usage" && e.Name != "sim" }
 
-// happened is something that happened to a SIM, as the naive model knows it.
+// happened is an event of a SIM in the naive model.
 type happened struct {
 	at    time.Time
-	what  string // moved, chosen, or what usage did
+	what  string // moved, chosen, or an effect of usage
 	state string // chosen
 	cause string
 }
 
-// naiveLife is the states of a SIM up to a time, worked out day by day, a line for each. It knows nothing of facts, timers and
-// revisions.
+// naiveLife returns the states of a SIM up to a time, computed day by day, one per line. It does not use facts,
+// timers or revisions.
 func naiveLife(sim uint32, all []happened, until time.Time) (lines []string) {
 	state, cause, used := "in_testing", "assignment", false
 	begin := lifeFrom
@@ -62,7 +62,7 @@ func naiveLife(sim uint32, all []happened, until time.Time) (lines []string) {
 		text := " " + state + " " + cause
 		at := begin.Format(time.RFC3339Nano)
 		if n := len(lines); n > 0 && strings.HasPrefix(lines[n-1], at+" ") {
-			lines = lines[:n-1] // of two steps at one instant there is one
+			lines = lines[:n-1] // two steps at one instant count as one
 		}
 		lines = append(lines, at+text)
 	}
@@ -127,7 +127,8 @@ func naiveLife(sim uint32, all []happened, until time.Time) (lines []string) {
 	return lines
 }
 
-// judgeLives compares the states that facts say with those of the naive model, and checks that each cause made facts once.
+// judgeLives compares the states in the facts with those of the naive model, and checks that each cause made facts
+// once.
 func (w *world) judgeLives() {
 	l := w.lives
 	if l == nil {
@@ -176,7 +177,7 @@ func (l *lives) states(sim uint32) (lines []string) {
 	return lines
 }
 
-// String is all that was stated of the SIMs and all that people wanted, for people.
+// String lists all statements about the SIMs and all wishes of people, for people.
 func (l *lives) String() string {
 	if l == nil {
 		return ""
@@ -205,7 +206,7 @@ func plainCause(cause string) string {
 	return cause
 }
 
-// chosen is what people chose for a SIM and did not take back, in order.
+// chosen returns the choices of people for a SIM that they did not withdraw, in order.
 func (l *lives) chosen(sim uint32) (all []happened) {
 	states, owners := map[udr.Instant]wish{}, map[udr.Instant]wish{}
 	for _, n := range l.wishes {
@@ -319,7 +320,7 @@ func (w *world) events(do func(file string, seq uint64, e *rating.Event) error) 
 	return nil
 }
 
-// usedLives is what usage did to SIMs, as the messages of the rated logs say that count.
+// usedLives returns the effects of usage on SIMs, from the messages of the rated logs that count.
 func (w *world) usedLives() (map[uint32][]happened, error) {
 	kinds := map[rating.EventKind]life.EventKind{rating.FirstUse: life.Used, rating.LifeExhausted: life.Emptied,
 		rating.LimitSuspends: life.LimitPassed}
@@ -341,7 +342,8 @@ func inOrder(all []happened) {
 	})
 }
 
-// withoutStates is the same installation in which simstate never wrote anything: only what people chose is known.
+// withoutStates is the same installation as if simstate had never written anything: it only has the choices of
+// people.
 func (l *lives) withoutStates(quiet *world) *lives {
 	q := newLives(quiet)
 	q.r, q.wishes = l.r, l.wishes
@@ -353,7 +355,7 @@ func (l *lives) withoutStates(quiet *world) *lives {
 			case !life.AutomaticCause(cause):
 				c.States = append(c.States, f)
 			case f.Origin != registry.Stated && q.stands(f.SIM, f.From):
-				// People took back what they stated for this instant: the other fact took its place.
+				// People withdrew their statement for this instant, and the other fact replaced it.
 				f.StateValue = registry.StateValue{State: registry.Withdrawn}
 				c.States = append(c.States, f)
 			}
@@ -363,7 +365,7 @@ func (l *lives) withoutStates(quiet *world) *lives {
 	return q
 }
 
-// stands reports whether something was stated of a SIM for an instant that was not taken back.
+// stands reports whether a SIM has a statement for an instant that was not withdrawn.
 func (l *lives) stands(sim uint32, at udr.Instant) (stands bool) {
 	for _, f := range l.told[sim] {
 		if f.From == at {
@@ -373,7 +375,7 @@ func (l *lives) stands(sim uint32, at udr.Instant) (stands bool) {
 	return stands
 }
 
-// livesCopy is a backup of what the control store has of SIMs and their states.
+// livesCopy is a backup of the control store's data about SIMs and their states.
 type livesCopy struct {
 	changes []registry.Changes
 	levels  []uint64

@@ -40,12 +40,12 @@ suspend: { max: 4 d, then: in_billing }
 )
 
 var (
-	lifeFrom  = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)  // since when the accounts own the SIMs
+	lifeFrom  = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)  // time from which the accounts own the SIMs
 	lifeBegin = time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC) // the control store's time at the beginning, for simstate
 	lifeEnd   = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)  // and at the end
 )
 
-// lives is what a schedule has of SIMs with life cycles.
+// lives holds the SIMs with life cycles of a schedule.
 type lives struct {
 	w *world
 	r *rand.Rand
@@ -53,14 +53,14 @@ type lives struct {
 	registry   *registry.Registry
 	statements *registry.Statements
 	changes    []registry.Changes     // as they were stored, by revision
-	levels     []uint64               // up to which change of the plant each revision goes
-	told       map[uint32][]life.Told // what was stated of the states of SIMs
+	levels     []uint64               // last change of the plant that each revision includes
+	told       map[uint32][]life.Told // statements about the states of SIMs
 	causes     map[string]registry.Revision
 	wishes     []wish // of people, as they were made
 
 	rows   lifeRows
 	at     [partitions]control.SinkPosition
-	asking bool // somebody waits for the answer to a wish
+	asking bool // a person waits for the answer to a wish
 	asked  int
 }
 
@@ -68,7 +68,7 @@ type lives struct {
 type lifeRows struct {
 	usage map[string]simstate.Usage // by cause
 	bars  map[string]simstate.Bar   // by cause
-	slow  map[uint32]bool           // what the network was asked last
+	slow  map[uint32]bool           // the last request to the network
 	due   map[uint32]udr.Instant
 	at    simstate.Position
 }
@@ -139,7 +139,7 @@ func firstOwner(sim uint32) uint32 {
 	return 5
 }
 
-// judging gives what simstate knows before a revision.
+// judging returns the facts that simstate knows before a revision.
 func (l *lives) judging(revision registry.Revision, do func(*simstate.Lives) (simstate.Judged, error)) (simstate.Judged, error) {
 	view := l.registry.View()
 	defer view.Close()
@@ -180,8 +180,8 @@ func causeOf(c *registry.Changes, place uint32) string {
 	return c.Causes[place-1].Cause
 }
 
-// level is up to which change of the plant a revision goes: all revisions are changes of the plant where no SIM has a life
-// cycle.
+// level is the last change of the plant that a revision includes. If no SIM has a life cycle, every revision is a
+// change of the plant.
 func (w *world) level(revision uint64) uint64 {
 	if w.lives == nil || revision == 0 {
 		return revision
@@ -406,7 +406,7 @@ func (lifeTable) AddBars(_ context.Context, tx *lifeTx, bars []simstate.Bar) err
 	return nil
 }
 
-// Spreading says that no limit of an account bars SIMs.
+// Spreading returns nothing, because no limit of an account bars SIMs here.
 func (lifeTable) Spreading(context.Context, *lifeTx) (*simstate.Bar, uint32, error) {
 	return nil, 0, nil
 }
@@ -461,7 +461,7 @@ func (w *world) startStates(p int) {
 	a.ratedFloor = w.lives.at[p].Next
 }
 
-// startKeeper starts what settles SIMs by changes of facts and by time.
+// startKeeper starts the keeper, which settles SIMs after changes of facts and at time limits.
 func (w *world) startKeeper() {
 	w.started++
 	name := fmt.Sprintf("keeper-%d", w.started)
@@ -481,7 +481,7 @@ func (w *world) startKeeper() {
 	})
 }
 
-// staffLives makes sure that somebody keeps the states of SIMs, and that people change them.
+// staffLives makes sure that actors keep the states of SIMs, and that people change them.
 func (w *world) staffLives() {
 	var states [partitions]bool
 	keeper, people := false, false

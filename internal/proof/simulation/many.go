@@ -16,7 +16,7 @@ type Summary struct {
 	Schedules int
 	Steps     int
 	Records   int
-	Met       Met // how often each fault happened
+	Met       Met // number of occurrences of each fault
 	Zombies   Zombies
 	Failed    []Report
 }

@@ -68,7 +68,7 @@ type line struct {
 	same string // what records that are the same have in common
 	u    udr.Usage
 
-	mapped bool // it was suspended as usage, and comes back as usage, whatever the rules say now
+	mapped bool // it was suspended as usage, and comes back as usage under any rules
 }
 
 // write makes the file as its carrier drops it.
@@ -195,8 +195,8 @@ func (w *world) stalls(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// removesSource takes the source out of the project for a while. Some mediators restart with the project as it is then;
-// others continue with the one that they have. Somebody orders to finish a few of the begun files.
+// removesSource takes the source out of the project for a while. Some mediators restart with the project as it is
+// then; others continue with the one that they have. A person orders to finish a few of the begun files.
 func (w *world) removesSource() {
 	r := w.faults[SourceRemoved]
 	w.removed = w.step + 20 + w.spread(SourceRemoved)
@@ -290,7 +290,8 @@ func (w *world) startMediator() {
 	w.start(name, senderKind, 0, m.Run).removed = removed
 }
 
-// decided is what became of each record, why it was suspended, and in which partition; once is false if one is in both.
+// decided returns the outcome of each record, with the reason of its suspension and its partition; once is false if a
+// record is in both partitions.
 func (w *world) decided() (got, codes map[udr.ID]string, where map[udr.ID]int, once bool) {
 	got, codes, where = map[udr.ID]string{}, map[udr.ID]string{}, map[udr.ID]int{}
 	for p := range partitions {

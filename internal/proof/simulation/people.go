@@ -14,8 +14,8 @@ import (
 	"ratemill/udr"
 )
 
-// wish is a change of a SIM that somebody made: a state from a time on, another owner from a time on, or that one of these
-// is taken back.
+// wish is a change of a SIM by a person: a state from a time on, another owner from a time on, or the withdrawal of
+// one of these.
 type wish struct {
 	sim       uint32
 	at        udr.Instant
@@ -26,7 +26,7 @@ type wish struct {
 	known     registry.Revision
 }
 
-// startPeople starts somebody who changes SIMs now and then, also for times that are over.
+// startPeople starts a person who changes SIMs now and then, also for past times.
 func (w *world) startPeople() {
 	w.started++
 	w.start(fmt.Sprintf("people-%d", w.started), peopleKind, 0, func(ctx context.Context) error {
@@ -55,7 +55,7 @@ func (w *world) startPeople() {
 	})
 }
 
-// wish is what somebody wants next.
+// wish returns the next wish of a person.
 func (l *lives) wish() wish {
 	r := l.r
 	days := int(l.w.lifeNow().Sub(lifeFrom)/(24*time.Hour)) + 3
@@ -72,8 +72,9 @@ func (l *lives) wish() wish {
 		n = l.wishes[r.IntN(len(l.wishes))]
 		n.takenBack = true
 	case k < 5 && n.sim != ofRoot6:
-		// A SIM that moves below another root begins its life anew. Dated back, that counts for rating from the revision on, and what was
-		// rated before keeps what it cost (docs/decisions/019): then charges are not those of a run without simstate.
+		// A SIM that moves below another root begins its life anew. A backdated move counts for rating from its
+		// revision on, and earlier rated usage keeps its charges (docs/decisions/019). So charges would differ from
+		// those of a run without simstate.
 		n.at = max(n.at, udr.InstantOf(l.w.lifeNow()))
 		n.owner = 12 - l.owner(n.sim, n.at, l.registry.Revision()) // 5 and 7
 	default:
@@ -84,7 +85,7 @@ func (l *lives) wish() wish {
 
 var errNothing = errors.New("nothing to do")
 
-// make makes a wish, as commands do: what it changes and what follows from it is one change set.
+// make carries out a wish as commands do: the change and its effects are one change set.
 func (l *lives) make(ctx context.Context, tx *lifeTx, n wish) error {
 	facts := &lifeFacts{l: l}
 	n.known = l.registry.Revision() + 1
@@ -118,7 +119,7 @@ func (l *lives) make(ctx context.Context, tx *lifeTx, n wish) error {
 	places := map[string]uint32{n.cause: place}
 	for _, f := range s.Facts {
 		if f.From == n.at {
-			c.States = slices.DeleteFunc(c.States, func(gone registry.StateFact) bool { return gone.From == n.at }) // another state is there
+			c.States = slices.DeleteFunc(c.States, func(gone registry.StateFact) bool { return gone.From == n.at }) // there is another state
 		}
 		if places[f.Cause] == 0 {
 			places[f.Cause] = c.Because(registry.Cause{Cause: f.Cause, Kind: registry.KindState, Subject: registry.SubjectOf(n.sim)})
@@ -139,7 +140,7 @@ func (l *lives) make(ctx context.Context, tx *lifeTx, n wish) error {
 	return lifeTable{}.Follow(ctx, tx, map[uint32]simstate.Judged{n.sim: s}, l.w.lifeNow())
 }
 
-// choose sets a state, if that is allowed by what is known now.
+// choose sets a state, if the facts known now allow it.
 func (l *lives) choose(k *simstate.Lives, n wish, told []life.Told, used []life.Event, now udr.Instant) (s simstate.Judged, err error) {
 	rules, err := k.Rules(n.sim, l.owner(n.sim, n.at, k.Revision), n.at)
 	if err != nil {
@@ -156,7 +157,7 @@ func (l *lives) choose(k *simstate.Lives, n wish, told []life.Told, used []life.
 	return k.Judge(n.sim, told, used, now, n.cause, life.Event{At: n.at, Kind: life.Set, State: n.state, Rules: rules, Cause: n.cause})
 }
 
-// withTold adds a fact to what was stated, in the order of (From, Known).
+// withTold adds a fact to the stated ones, in the order of (From, Known).
 func withTold(told []life.Told, f life.Told) (all []life.Told) {
 	for i := range told {
 		if told[i].From > f.From && (i == 0 || told[i-1].From <= f.From) {

@@ -45,8 +45,8 @@ const (
 
 var partitionOf = map[uint32]int{1: 0, 4: 1, 6: 1, 8: 0, 11: 1}
 
-// movedAt is since when SIM 4 belongs to account 3, movedLater is since when by the correction; belowAt is since when
-// account 3 was below root 4.
+// movedAt is the time from which SIM 4 belongs to account 3, movedLater the corrected time; belowAt is the time from
+// which account 3 was below root 4.
 var (
 	movedAt    = time.Date(2026, 1, 12, 0, 0, 0, 0, time.UTC)
 	movedLater = time.Date(2026, 1, 25, 0, 0, 0, 0, time.UTC)
@@ -174,7 +174,7 @@ func (r reference) Registry(ctx context.Context, _ registry.Revision) (*registry
 	return r.w.lives.registry, nil
 }
 
-// known waits until a process knows the version that it asks for, as the real one does.
+// known waits until a process knows the requested version, as the real one does.
 func (r reference) known(ctx context.Context, what string) error {
 	w := r.w
 	w.point(effect{what, ""}, 0, 0)
@@ -212,7 +212,7 @@ type file struct {
 	away     bool     // its carrier's server is away for longer than the broker keeps usage
 	lags     bool     // its server will go away in the middle of it, for so long that later files overtake it
 	lagging  int      // it is away before this step
-	ordered  bool     // somebody ordered to finish it, although its source was removed
+	ordered  bool     // a person ordered to finish it, although its source was removed
 	alone    bool     // its ends were sent long ago, so that only its home partition may still get a missing one
 	origins  []udr.ID // of a retry batch: the records that it retries
 	copied   []bool   // those of them that had a rated copy when the batch was made

@@ -59,7 +59,7 @@ func (w *world) origin(p int) ratedlog.AskOrigin {
 	}
 }
 
-// ordered reports whether a partition stopped at poison. Somebody then looks at it, now or when the partition stops
+// ordered reports whether a partition stopped at poison. A person then looks at it, now or when the partition stops
 // there again.
 func (w *world) ordered(reader kind, err *ratedlog.StoppedError) bool {
 	if string(err.Message) != poison || err.Kind != control.StopMessage {

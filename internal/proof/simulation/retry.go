@@ -14,8 +14,8 @@ import (
 	"ratemill/udr"
 )
 
-// retry is somebody who retries a few records that the warehouse has in suspense: the control store claims them for a
-// batch, and enters the batch into the ledger of files.
+// retry is a person who retries a few records that the warehouse has in suspense. The control store claims them for a
+// batch, and adds the batch to the ledger of files.
 func (w *world) retry() {
 	var waiting []udr.ID
 	for p := range partitions {
@@ -131,7 +131,7 @@ func (w *world) copies(ctx context.Context, _ string, keys []udr.RecordKey) (map
 	return found, nil
 }
 
-// endsKnown is how long after a file's ends were sent owners certainly know them.
+// endsKnown is the time after which owners certainly know the ends of a file.
 const endsKnown = 400 * time.Millisecond
 
 // drain waits until the results of the usage in a partition are in the warehouse.

@@ -9,7 +9,7 @@ import (
 	"ratemill/internal/ratedlog"
 )
 
-// back is how a control store goes back in a schedule.
+// back has the data for setting back a control store in a schedule.
 type back struct {
 	may      bool // the control store goes back in this schedule; it does in few
 	kept     bool // a copy exists
@@ -18,7 +18,7 @@ type back struct {
 	sinks    [partitions]control.SinkPosition
 	accounts [partitions]balances
 	lives    livesCopy
-	refused  bool // somebody noticed, and stopped
+	refused  bool // a process noticed, and stopped
 }
 
 // setBack copies epochs and positions at some step, and later restores the copy: either while no process runs, as for a
@@ -66,8 +66,8 @@ func (w *world) setBack() {
 	}
 }
 
-// between reports whether somebody has an epoch without a mark in the log, or a block on its way into the warehouse. If
-// the store loses these at this moment, nobody can notice; PostgreSQL's synchronous_commit prevents it.
+// between reports whether somebody has an epoch without a mark in the log, or a block on its way into the warehouse.
+// If the store loses these at this moment, no process can notice; PostgreSQL's synchronous_commit prevents it.
 func (w *world) between() bool {
 	for p := range partitions {
 		if w.store.sinks[p].Intent != nil || w.store.epochs[p] != w.judged[p].epoch {

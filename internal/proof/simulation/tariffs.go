@@ -161,7 +161,7 @@ func (w *world) tariff(u *udr.Usage, sim uint32) {
 	}
 }
 
-// adoptTariffs takes from the log what became of usage of tariffs: it was rated, blocked by a limit, or is a duplicate.
+// adoptTariffs takes the outcomes of usage of tariffs from the log: rated, blocked by a limit, or duplicate.
 func (o *outcome) adoptTariffs(records []string, b *ratedlog.Batch) error {
 	adopted := false
 	for i, r := range o.records {

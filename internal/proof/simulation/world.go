@@ -41,7 +41,7 @@ type Options struct {
 	Lives bool
 }
 
-// Defaults is the extent of a schedule unless somebody wants less.
+// Defaults is the default extent of a schedule.
 func Defaults() Options { return Options{Faults: AllFaults, Steps: 900} }
 
 // Report describes the end of a schedule.
@@ -425,7 +425,7 @@ func (w *world) replace(a *actor) {
 	}
 }
 
-// compactions is in how many cases the checkpoints of a partition are compacted now: more often while an owner reads
+// compactions is the rate at which the checkpoints of a partition are compacted now: more often while an owner reads
 // them.
 func (w *world) compactions(p int) int {
 	for _, a := range w.actors {
@@ -436,8 +436,8 @@ func (w *world) compactions(p int) int {
 	return 40
 }
 
-// nerve is in how many cases an actor stands still here: more often where an owner has an epoch that nobody else knows,
-// where it has taken a partition and not yet read its state, and where it is about to append.
+// nerve is the rate at which an actor stands still here. It is higher where an owner has an epoch that no other actor
+// knows, where it has taken a partition and not yet read its state, and where it is about to append.
 func (w *world) nerve(a *actor) int {
 	switch a.at {
 	case effect{"committed", takingEpoch}:
@@ -558,7 +558,7 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 	}
 }
 
-// stops notes that a partition waits for a person: this is right only where a message was lost.
+// stops records that a partition waits for a person, which is right only if a message was lost.
 func (w *world) stops(p int, err *ratedlog.StoppedError) error {
 	if e := w.expect[p]; !w.lost || e.gap < 0 || err.Offset != e.gap {
 		return err
