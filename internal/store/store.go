@@ -16,7 +16,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite"
 )
 
 // DB is a SQL store. It is safe for concurrent use.
@@ -60,7 +59,7 @@ func openSQLite(path string) (*DB, error) {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16384)",
 	}}
 	open := func(extra string, connections int) (*sql.DB, error) {
-		db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String()+"?"+options.Encode()+extra)
+		db, err := openKeeping((&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String() + "?" + options.Encode() + extra)
 		if err != nil {
 			return nil, fmt.Errorf("control store sqlite:%s: %w", path, err)
 		}
