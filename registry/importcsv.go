@@ -3,6 +3,7 @@ package registry
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"slices"
@@ -26,7 +27,7 @@ func (im *importer) csvRows(in Input, s *section) {
 	defer file.Close()
 	lines := bufio.NewReaderSize(file, longestLine)
 	var header []target
-	separator := byte(',')
+	separator, named := byte(','), byte(0)
 	r := &row{file: in.Name}
 	for r.line = 1; !im.full(); r.line++ {
 		raw, err := lines.ReadSlice('\n')
@@ -47,11 +48,18 @@ func (im *importer) csvRows(in Input, s *section) {
 			case !utf8.Valid(raw):
 				im.errorf(diag.Pos{File: diag.Excerpt(in.Name, r.line, ""), Line: r.line, Column: 1}, "the line is not UTF-8 text")
 				return
+			case header == nil && bytes.IndexByte(raw, '\r') >= 0:
+				im.errorf(diag.Pos{File: diag.Excerpt(in.Name, r.line, ""), Line: r.line, Column: 1}, "the lines end in CR alone; let them end in "+
+					"LF or CR LF: save the file as CSV with the line ends of Windows or Unix")
+				return
+			case header == nil && named == 0 && separatorLine(raw) != 0:
+				named = separatorLine(raw) // spreadsheets write it: sep=;
 			case header == nil:
 				r.text = string(raw)
 				if bytes.IndexByte(raw, ',') < 0 && bytes.IndexByte(raw, ';') >= 0 {
 					separator = ';'
 				}
+				separator = cmp.Or(named, separator)
 				if header = im.csvHeader(r, s, separator); header == nil {
 					return
 				}
@@ -70,6 +78,14 @@ func (im *importer) csvRows(in Input, s *section) {
 		im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "the file is empty; its first line names the columns: %s",
 			strings.Join(im.fieldNames(s), ","))
 	}
+}
+
+// separatorLine is the separator that a line such as sep=; names, 0 for any other line.
+func separatorLine(raw []byte) byte {
+	if text, ok := bytes.CutPrefix(bytes.ToLower(raw), []byte("sep=")); ok && len(text) == 1 && (text[0] == ',' || text[0] == ';') {
+		return text[0]
+	}
+	return 0
 }
 
 // target is the meaning of a column in a file: a column of its section, or a field of the section's value.

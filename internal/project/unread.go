@@ -2,6 +2,7 @@ package project
 
 import (
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -38,6 +39,9 @@ func checkUnread(fsys fs.FS, list *diag.List) {
 			list.Warnf(diag.Pos{File: diag.NewFile(name, nil)}, "nobody reads %s; did you mean the folder %s?", name, meant)
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(folders)) {
+		checkEndings(fsys, name, list)
+	}
 	for _, folder := range flat {
 		entries, _ := fs.ReadDir(fsys, folder)
 		for _, e := range entries {
@@ -46,6 +50,28 @@ func checkUnread(fsys fs.FS, list *diag.List) {
 			}
 		}
 	}
+}
+
+// formats are endings of files with data that no folder of a project takes.
+var formats = []string{".json", ".toml", ".tsv", ".xls", ".xlsx", ".ods"}
+
+// checkEndings tells files of a folder with data in a form that is not read there.
+func checkEndings(fsys fs.FS, folder string, list *diag.List) {
+	_ = fs.WalkDir(fsys, folder, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return nil // other checks report a folder that cannot be read
+		case name != folder && strings.HasPrefix(d.Name(), "."), d.IsDir() && name != folder && slices.Contains(flat, folder):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+		case d.IsDir():
+		case slices.Contains(formats, strings.ToLower(path.Ext(name))):
+			list.Warnf(diag.Pos{File: diag.NewFile(name, nil)}, "this file is not read; files in %s end in %s", folder,
+				strings.Join(folders[folder], " or "))
+		}
+		return nil
+	})
 }
 
 // holds reports whether a name is a folder, or a link to one, with a file of some ending.
