@@ -22,25 +22,12 @@ func naive(events []life.Event, rules map[*life.Lifecycle]naiveRules, zone *time
 	var used bool // since begin
 	saved := func() {}
 	var hasSaved bool
-	date := func(t time.Time) time.Time {
-		y, m, d := t.In(zone).Date()
-		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
-	}
+	date := func(t time.Time) time.Time { return dateIn(t, zone) }
 	enter := func(s string, t time.Time) {
 		state, begin, soft, withAccount, used, hasSaved = s, date(t), false, false, false, false
 	}
-	// over is the state that follows by time on a local date, "" for none.
 	over := func(today time.Time) string {
-		days := int(today.Sub(begin) / (24 * time.Hour))
-		switch {
-		case state == "in_testing" && r.testDays > 0 && days >= r.testDays:
-			return r.testNext
-		case state == "billing_ready" && !soft && (r.after > 0 && days >= r.after || r.window > 0 && days >= r.window && !used):
-			return "in_billing"
-		case state == "suspended" && !withAccount && r.suspendDays > 0 && days >= r.suspendDays:
-			return r.suspendThen
-		}
-		return ""
+		return r.over(state, int(today.Sub(begin)/(24*time.Hour)), soft, withAccount, used)
 	}
 	happens := func(e life.Event) {
 		t, before := e.At.Time(), state
@@ -127,4 +114,22 @@ func naive(events []life.Event, rules map[*life.Lifecycle]naiveRules, zone *time
 			sorted = sorted[1:]
 		}
 	}
+}
+
+// over is the state that follows by time after days in a state, "" for none.
+func (r naiveRules) over(state string, days int, soft, withAccount, used bool) string {
+	switch {
+	case state == "in_testing" && r.testDays > 0 && days >= r.testDays:
+		return r.testNext
+	case state == "billing_ready" && !soft && (r.after > 0 && days >= r.after || r.window > 0 && days >= r.window && !used):
+		return "in_billing"
+	case state == "suspended" && !withAccount && r.suspendDays > 0 && days >= r.suspendDays:
+		return r.suspendThen
+	}
+	return ""
+}
+
+func dateIn(t time.Time, zone *time.Location) time.Time {
+	y, m, d := t.In(zone).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 }
