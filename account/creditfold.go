@@ -27,7 +27,7 @@ type Payers interface {
 	Limit(payer uint32) *Limit
 }
 
-// CreditRow is a payer's credit as it is stored.
+// CreditRow is the stored form of a payer's credit.
 type CreditRow struct {
 	Payer    uint32
 	Currency string

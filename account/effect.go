@@ -13,8 +13,8 @@ import (
 	"ratemill/udr"
 )
 
-// Row is a balance as it is stored. Each partition has rows of its own, so an account that moves to another root has
-// rows in both.
+// Row is the stored form of a balance. Each partition has rows of its own, so an account that moves to another root
+// has rows in both.
 type Row struct {
 	Key
 	Balance

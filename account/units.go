@@ -60,7 +60,7 @@ type Units struct {
 	FirstAt    udr.Instant // time of the earliest usage that drew; of the package as a whole, when it was first used or renewed
 }
 
-// merge adds what a later record says.
+// merge adds the values of a later record.
 func (u Units) merge(later Units) Units {
 	if u.FirstAt != 0 && (later.FirstAt == 0 || u.FirstAt < later.FirstAt) {
 		later.FirstAt = u.FirstAt
@@ -92,7 +92,7 @@ func (e *Effect[T]) Count(rows UnitRows[T], now func() udr.Instant) *Effect[T] {
 
 func (d *drawn[T]) reset() { clear(d.units) }
 
-// charge counts what a charge drew.
+// charge counts the units that a charge drew.
 func (d *drawn[T]) charge(a *rating.Amount, u *udr.Usage) {
 	for i := range a.Draws {
 		x := &a.Draws[i]

@@ -82,7 +82,7 @@ func readNode[T any](n *diag.Node, list diag.List, in *Installation) (v T, _ dia
 	return v, d.List
 }
 
-// Canonical is a value as it is stored.
+// Canonical is the stored form of a value.
 func Canonical(value any) []byte {
 	text, err := json.Marshal(value)
 	if err == nil {

@@ -76,7 +76,7 @@ type Diagnostic struct {
 	Message  string // the error and, in the same sentence, its remedy
 	Hint     string // a second line, if useful
 
-	format string // of the message: what it has in common with those of other rows
+	format string // common part of the message and those of other rows
 }
 
 func (d Diagnostic) Error() string {

@@ -163,7 +163,7 @@ func (o *outgoing) acknowledged(ctx context.Context) error {
 		f := &o.inFlight[i]
 		for {
 			err := o.t.until(ctx, "send usage", func() error {
-				_, err := f.append.Wait(ctx) // the owner of the partition drops what comes again
+				_, err := f.append.Wait(ctx) // the owner of the partition drops repeated batches
 				return err
 			})
 			if err != nil {

@@ -235,7 +235,7 @@ func (r *reader) sendEnds(ctx context.Context, totals *udr.FileEnd) error {
 	return r.flush(ctx)
 }
 
-// flush sends what was collected, and waits until it is in the topic.
+// flush sends the collected records, and waits until they are in the topic.
 func (r *reader) flush(ctx context.Context) error {
 	r.out.send(ctx)
 	return r.out.acknowledged(ctx)

@@ -36,7 +36,7 @@ type prefix struct {
 	resumption
 }
 
-// resumption is what the ledger keeps with such a part.
+// resumption is the data that the ledger keeps with such a part.
 type resumption struct {
 	Sum     []byte       `json:"sum"` // state of SHA-256
 	Window  int64        `json:"window"`

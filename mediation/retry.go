@@ -66,7 +66,7 @@ func RetryContent(source, path string, number int64, records []RetryRecord) Cont
 type retryBatch struct {
 	format  string
 	number  uint64
-	shared  RetryRecord // what the next records have in common
+	shared  RetryRecord // the common values of the next records
 	records []RetryRecord
 }
 

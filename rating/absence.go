@@ -11,7 +11,7 @@ import (
 // The events of absences. No record causes them, so they are not in the rated log: the role that queries the
 // warehouse for silent SIMs writes them.
 const (
-	EventSilent           = "anomaly.silent"            // a SIM had no record for so many days
+	EventSilent           = "anomaly.silent"            // a SIM had no record for a number of days
 	EventFewRegistrations = "anomaly.few_registrations" // a SIM registered less often on a date than a rule says
 )
 

@@ -18,7 +18,7 @@ type succession struct {
 	former        string                                        // the replaced version, in words
 	demand        func(at diag.Pos, format string, args ...any) // whether the price must name its counter
 	inUse         bool                                          // the replaced version is one of the catalogue in use
-	running       string                                        // where the count of a bucket goes on, in words
+	running       string                                        // where the count of a bucket continues, in words
 	list          diag.List
 }
 

@@ -37,5 +37,5 @@ func (s *succession) packs(before, after *families[pack]) {
 	}
 }
 
-// inCycle is how long a count of a cycle goes on.
+// inCycle is the time for which a count of a cycle continues.
 const inCycle = "in the current cycle"

@@ -102,7 +102,7 @@ type Draw struct {
 	Days, Of uint32
 
 	Weight    int64 // units of the bucket that a unit of the record takes; 0: one
-	Increment int64 // of the bucket, by which it rounded what was used; 0: that of the price
+	Increment int64 // increment of the bucket, by which it rounded the used units; 0: that of the price
 	AtMost    int64 // units of Cycle that later cycles may draw, if they rolled over; for the cap of a package, Size
 	Carried   int64 // of these, drawn before
 	Pass      bool  // it is a pass; Size is 0 if it has no bound
@@ -114,7 +114,7 @@ type Draw struct {
 // Exhausted reports whether the bucket is full now.
 func (d *Draw) Exhausted() bool { return d.Before+d.Taken() >= d.Size }
 
-// LineKind says what a line of a charge is for.
+// LineKind is the kind of a line of a charge.
 type LineKind uint8
 
 // The kinds of lines, in their order.

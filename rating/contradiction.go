@@ -180,7 +180,7 @@ var listedOnce = map[string]bool{"networks": true, "countries": true, "prefixes"
 	"zones": true, "classes": true, "plans": true, "service_types": true, "days": true, "easter": true, "included_in": true,
 	"contributes_in": true, "ignore": true, "accounts": true, "actions": true, "do": true}
 
-// warnTwice warns of what a document lists twice.
+// warnTwice warns of names that a document lists twice.
 func (c *compiler) warnTwice(n *diag.Node) {
 	for _, x := range n.Items {
 		c.warnTwice(x)

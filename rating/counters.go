@@ -10,7 +10,7 @@ import (
 	"ratemill/decimal"
 )
 
-// CounterKind says who owns a counter and what it counts.
+// CounterKind is the kind of a counter: its owner and the thing that it counts.
 type CounterKind uint8
 
 // The kinds. A SIM or an account is its registry number.

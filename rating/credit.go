@@ -189,7 +189,7 @@ func (e *Engine) rememberPriced(t *tier, p *price, units int64, c *Counters, u *
 	e.add(entry, k, UnitsValue(units), res)
 }
 
-// boundCredit counts what was charged for the SIM by the class in the cycle, and bounds a credit by it.
+// boundCredit counts the amount charged for the SIM by the class in the cycle, and limits a credit to it.
 func (e *Engine) boundCredit(t *tier, ch *Charge, c *Counters, u *udr.Usage, res *Result) error {
 	w := t.ofSIM(t.class.paid, u.SIM)
 	w.kind = SIMCost

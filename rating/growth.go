@@ -40,8 +40,8 @@ type pool struct {
 	asked asked // the last lookup, and its result
 }
 
-// change is what a revision adds to a group from a day of the period on. Group 0 counts the accounts that have the plan, or the
-// participating SIMs that activate it; the others are the share plan's groups.
+// change is the amount that a revision adds to a group from a day of the period on. Group 0 counts the accounts that
+// have the plan, or the participating SIMs that activate it; the others are the share plan's groups.
 type change struct {
 	known registry.Revision
 	units int64

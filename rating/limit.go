@@ -122,7 +122,7 @@ func (e *Engine) count(m *counting, c *Counters, u *udr.Usage, res *Result) erro
 	e.tallyOf(&w, m, u)
 	k, entry, before := e.counter(c, &w, res)
 	after := before.Plus(value)
-	if after.Hi < 0 { // a credit gives back what was counted in another period
+	if after.Hi < 0 { // a credit gives back units that were counted in another period
 		after, value = Value{}, before.Neg()
 	}
 	if m.cost {

@@ -267,7 +267,7 @@ func (c *compiler) limitOver(doc *limitDoc, m *limit) {
 	}
 }
 
-// counting is what a limit counts, in words.
+// counting describes the usage that a limit counts.
 func (m *limit) counting() string {
 	what := "usage"
 	if m.cost {

@@ -73,7 +73,7 @@ func (c *compiler) compileOwn() {
 	}
 }
 
-// refersToOwn checks what a zone or price says of own networks and numbers.
+// refersToOwn checks the references of a zone or price to own networks and numbers.
 func (c *compiler) refersToOwn(w *whereDoc) {
 	if w.Network.Value != "" {
 		c.usesOwn(w.Network.Pos, "network: own")

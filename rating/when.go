@@ -302,7 +302,7 @@ func (c *Catalogue) ConditionReads(read func(name string, at diag.Pos)) {
 	}
 }
 
-// whens are the conditions of prices. A price of a plan that another extends comes again.
+// whens are the conditions of prices. A price of a plan that another plan extends appears again.
 func (c *Catalogue) whens(yield func(*rules.Condition) bool) {
 	for _, f := range c.plans.list {
 		for _, p := range f.versions {

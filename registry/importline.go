@@ -19,7 +19,7 @@ type Line struct {
 	Why    string // of a refused one
 }
 
-// LineResult is what an import did with a line.
+// LineResult is the result of a line of an import.
 type LineResult uint8
 
 // The results.

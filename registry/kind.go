@@ -2,7 +2,7 @@ package registry
 
 import "strconv"
 
-// Kind is what a fact is about.
+// Kind is the kind of a fact.
 type Kind string
 
 // The kinds of facts that have a form of their own.

@@ -88,7 +88,7 @@ func (o *Office) toDeliver(ctx context.Context, who *invoiceActor, r *DeliverOrd
 	return ids, err
 }
 
-// deliverAgain orders the deliveries of a document. One that is being sent, or will be, stays as it is.
+// deliverAgain orders the deliveries of a document. It does not change one that is being sent or is waiting.
 func (o *Office) deliverAgain(ctx context.Context, id string, r *DeliverOrder) (all []ListedDelivery, err error) {
 	jobs, err := delivery.Table{DB: o.Store.DB}.Of(ctx, id)
 	if err != nil {

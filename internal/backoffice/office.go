@@ -37,7 +37,7 @@ type Options struct {
 	Partitions int // of the installation: an import distributes billing roots to them
 
 	Now       func() time.Time  // the clock; nil for that of this machine
-	Catalogue *rating.Catalogue // nil: that of Project, as it is when it is needed
+	Catalogue *rating.Catalogue // nil: the present catalogue of Project
 }
 
 // Connected is the Warehouse of Options if it is connected already.
@@ -73,7 +73,7 @@ func New(o Options) (*Office, error) {
 	return &Office{Options: o, registry: registry.New(), catalogues: map[string]*rating.Catalogue{}, hasWarehouse: has}, nil
 }
 
-// view is the registry as it is now; close it.
+// view is the present registry; close it.
 func (o *Office) view(ctx context.Context) (*registry.View, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -83,7 +83,7 @@ func (o *Office) view(ctx context.Context) (*registry.View, error) {
 	return o.registry.View(), nil
 }
 
-// accounts is the registry as it is now, without SIMs; close it.
+// accounts is the present registry, without SIMs; close it.
 func (o *Office) accounts(ctx context.Context) (*registry.View, error) {
 	reg := registry.New()
 	if _, err := o.Store.LoadAccounts(ctx, reg, registry.NewStatements(registry.KindStatus)); err != nil {

@@ -238,7 +238,7 @@ func (o *Office) progress(ctx context.Context, w *warehouse.Warehouse, r *contro
 	return is, nil
 }
 
-// CancelRetry takes back a retry that no mediator has begun to send, so that its records can be retried again.
+// CancelRetry cancels a retry that no mediator has begun to send, so that its records can be retried again.
 func (o *Office) CancelRetry(ctx context.Context, number int64, who string) error {
 	now, err := o.Store.Now(ctx)
 	if err != nil {

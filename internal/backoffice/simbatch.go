@@ -329,8 +329,8 @@ func (b *batch) undone(outcome []simstate.BatchLine) bool {
 	return slices.ContainsFunc(outcome, func(l simstate.BatchLine) bool { return l.Result == simstate.LineRefused })
 }
 
-// until is the end of the portion that begins at a line: a SIM is in a portion once, because its next line is judged by
-// what the one before made. An atomic batch is one portion, so it has a SIM once.
+// until is the end of the portion that begins at a line: a SIM is in a portion only once, because its next line
+// depends on the result of the line before. An atomic batch is one portion, so it has a SIM once.
 func (b *batch) until(at int) int {
 	most := cmp.Or(b.order.Portion, batchPortion)
 	if b.order.Atomic {

@@ -11,8 +11,7 @@ import (
 	"ratemill/udr"
 )
 
-// unitsUsed returns the number of units of an account and of its packages that usage drew, as the role account
-// counted them.
+// unitsUsed holds the units of an account and of its packages that usage drew, as the role account counted them.
 type unitsUsed struct {
 	units   map[account.UnitsKey]account.Units
 	last    map[account.UnitsKey]account.Units // of the last renewal that drew; the keys have none

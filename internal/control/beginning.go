@@ -23,7 +23,7 @@ type Beginning struct {
 	Size    int64  // bytes of the content, unpacked, covered by Hash
 	Hash    []byte // nil if unknown: no file continues such a file
 	Open    bool   // it has not been read to its end yet
-	Gone    bool   // nor will it be, unless its content comes again
+	Gone    bool   // it will not be read to its end, unless its content arrives again
 	Held    bool   // it had a record that was not filtered
 	Alike   bool   // it has the given opening
 	Records int64

@@ -101,7 +101,7 @@ func (f *StoredFact) scanned(table FactTable) (columns string, into []any, done 
 	return statementColumns, statementFields(&f.Statement, &value), func() { f.Statement.Value = []byte(value) }
 }
 
-// RegistryChanges are the revisions after a given one, in their order, at most so many.
+// RegistryChanges returns the revisions after a given one, in their order, up to a number.
 func (s *Store) RegistryChanges(ctx context.Context, after registry.Revision, most int) (all []RegistryChange, err error) {
 	err = s.query(ctx, "reading revisions of the registry",
 		`SELECT `+changeColumns+` FROM registry_revisions WHERE revision > ? ORDER BY revision LIMIT ?`,

@@ -217,7 +217,7 @@ func (t tx) insertNew(ctx context.Context, into, conflict string, columns, n int
 
 const stateColumns = "sim, valid_from, state, name, core, lifecycle, brought"
 
-// stateOrigin returns the origin of a state fact. Facts of older programs only have their causes.
+// stateOrigin is the SQL expression for the origin of a state fact. Facts of older programs only have their causes.
 const stateOrigin = `COALESCE(origin, (SELECT CASE WHEN c.cause LIKE 'usage:%' THEN 1 WHEN c.cause LIKE 'timer:%' THEN 2
 	WHEN c.cause LIKE 'cascade:%' THEN 3 ELSE 0 END FROM fact_causes c
 	WHERE c.known = sim_state_facts.known AND c.n = sim_state_facts.cause), 0)`
@@ -350,7 +350,7 @@ func (s *Store) loadStatements(ctx context.Context, into *registry.Statements, f
 	}, func() error { return nil })
 }
 
-// StatesOf lists all that was ever told of the states of SIMs, up to a revision, by SIM, in the order of (From,
+// StatesOf lists all facts ever stated about the states of SIMs, up to a revision, by SIM, in the order of (From,
 // Known). It queries the store, for callers without a registry.
 func (s *Store) StatesOf(ctx context.Context, sims []uint32, to registry.Revision) (map[uint32][]registry.KnownState, error) {
 	all := map[uint32][]registry.KnownState{}

@@ -79,7 +79,7 @@ func engineOf(err error) string { return cmp.Or(backoff.From(err), Kafka) }
 // oneLine is an error for a list of lines.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", " ") }
 
-// absent returns the reason why an engine is away, and the time since which it is; no error if it is available.
+// absent holds the reason why an engine is away, and the time since which it is; no error if it is available.
 type absent struct {
 	err   error
 	since time.Time

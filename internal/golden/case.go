@@ -254,8 +254,8 @@ func encoded(text []byte, name string) ([]byte, error) {
 	return out, nil
 }
 
-// Rewritten is the case's file with the actual results in place of the expected ones; everything else stays as it is. A
-// case without expectations gets all results, and suspense is added if it was not expected.
+// Rewritten is the case's file with the actual results in place of the expected ones; everything else stays
+// unchanged. A case without expectations gets all results, and suspense is added if it was not expected.
 func (c *Case) Rewritten(o *Outcome) []byte {
 	a := txtar.Archive{Comment: c.archive.Comment, Files: slices.Clone(c.archive.Files)}
 	draft := true

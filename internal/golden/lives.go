@@ -128,7 +128,7 @@ func (i *installation) begin(ctx context.Context) (time.Time, error) {
 	return i.now, nil
 }
 
-// passes lets time pass: what was due has its effect.
+// passes lets time pass, so that due time limits have their effect.
 func (i *installation) passes(ctx context.Context, to time.Time) error {
 	i.now = to
 	for more := true; more; {
@@ -140,7 +140,7 @@ func (i *installation) passes(ctx context.Context, to time.Time) error {
 	return i.load(ctx)
 }
 
-// settle lets the states of SIMs follow from what was changed.
+// settle derives the states of SIMs from the changes.
 func (i *installation) settle(ctx context.Context) error {
 	for more := true; more; {
 		var err error
@@ -234,7 +234,7 @@ func (i *installation) statuses(payers *account.Directory) *account.CreditStatus
 	return &account.CreditStatus{Payers: payers, Write: facts.Write, Now: i.clock, Log: slog.New(slog.DiscardHandler)}
 }
 
-// after folds what was rated of a file into states and balances, as the roles simstate and account do.
+// after folds the rated records of a file into states and balances, as the roles simstate and account do.
 func (i *installation) after(ctx context.Context) error {
 	payers := i.payers()
 	balances := account.NewEffect(account.Table{}).Keep(account.Table{}, payers).Suspend(i.statuses(payers)).

@@ -20,7 +20,8 @@ import (
 )
 
 // Webhook sends requests to an HTTP server, signed by the scheme of Standard Webhooks: the headers webhook-id,
-// webhook-timestamp and webhook-signature. Its id is that of the request, so the server recognises one that comes again.
+// webhook-timestamp and webhook-signature. Its id is that of the request, so the server recognises a repeated
+// request.
 type Webhook struct {
 	url    string
 	sign   *standardwebhooks.Webhook

@@ -16,7 +16,7 @@ type Forms struct {
 	Project *Project
 	Names   func(ctx context.Context, d *document.Document) (map[string]string, error) // of the accounts on a document, for people
 	Issued  func(ctx context.Context, number string, d *document.Document) (document.Date,
-		error) // of the document that a credit note takes back
+		error) // of the document that a credit note corrects
 	Printer *form.Printer
 }
 

@@ -129,8 +129,8 @@ func plansToHave(c *rating.Catalogue) []string {
 	return slices.DeleteFunc(c.Plans(), func(plan string) bool { return c.InPlaceOf(plan) != plan })
 }
 
-// Complete fills in what an installation has for accounts in a catalogue, which may be nil: documents, and the names of accounting groups.
-// Without any group, a billing profile can name one that comes later.
+// Complete fills in the account features of an installation from a catalogue, which may be nil: documents, and the
+// names of accounting groups. If there is no group, a billing profile can name one that is added later.
 func Complete(in *account.Installation, c *rating.Catalogue) {
 	in.Documents, _ = account.DocumentsOf(c) // check reports its mistakes
 	if c == nil {

@@ -95,7 +95,7 @@ type sweep struct {
 	sessions int
 	files    []udr.FileID
 	blocks   []blockID
-	gone     [][]byte // forgotten parts, to be deleted together with the mark: before it, their files could come again
+	gone     [][]byte // forgotten parts, to be deleted together with the mark; before the mark, their files could arrive again
 }
 
 // beginSweep must be called when nothing is in flight, as everything that follows. Changes since the last sweep are

@@ -33,7 +33,7 @@ type hour struct {
 }
 
 type hourBlocks struct {
-	bits    uint8 // blocks are chosen by so many first bits of the key
+	bits    uint8 // number of first bits of the key that choose the block
 	blocks  []block
 	touched int64 // Unix seconds of the last key's arrival
 	within  int64 // seconds that keys are remembered
@@ -107,7 +107,7 @@ func (s *Seen) Again(h hour, key udr.DuplicateKey, arrived, within int64) {
 // renewed is the part of a window after which a further arrival is noted.
 const renewed = 8
 
-// Add remembers a key that arrived at a time (Unix seconds) for so many seconds.
+// Add remembers a key that arrived at a time (Unix seconds) for a number of seconds.
 func (s *Seen) Add(h hour, key udr.DuplicateKey, arrived, within int64) {
 	if b, i, added := s.add(h, key, arrived, within); added {
 		s.mark(h, b, i)
@@ -259,8 +259,8 @@ func (s *Seen) forget(now, newest int64, dropped func(blockID)) {
 		}
 		delete(s.hours, h)
 	}
-	// The ids of former blocks that a sweep wrote before they were split stay here. If their hour comes again, the
-	// sweep that buries it would write it first.
+	// The ids of former blocks that a sweep wrote before they were split stay here. If their hour is used again, the
+	// sweep that deletes it would write it first.
 	s.dirty = slices.DeleteFunc(s.dirty, func(id blockID) bool { return s.hours[id.hour] == nil })
 }
 

@@ -75,8 +75,8 @@ func (s *state) advance(id udr.FileID, high uint64, closed int64) {
 	}
 }
 
-// forgetClosed forgets files that were closed by a message which the usage topic keeps no more: none of their batches
-// can come again. What is not in a checkpoint yet waits.
+// forgetClosed forgets files whose closing message is no longer in the usage topic, because none of their batches can
+// arrive again. It keeps files that are not in a checkpoint yet.
 func (s *state) forgetClosed(first int64, dropped func(udr.FileID)) {
 	for id, f := range s.files {
 		if f.closed != 0 && f.closed <= first && !f.dirty {

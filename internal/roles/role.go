@@ -12,8 +12,8 @@ type Role struct {
 	ClickHouse bool              // it needs ClickHouse
 	Metrics    []*metric.Section // of a process that runs it
 	Work       Work
-	// Consumer is the name under which the control store keeps the role's positions in the rated log, so that Kafka keeps
-	// what it has not read; nil: it does not read the rated log.
+	// Consumer is the name under which the control store keeps the role's positions in the rated log, so that Kafka
+	// keeps the messages that it has not read; nil: it does not read the rated log.
 	Consumer func(installation string) string
 	// Begin prepares the role in a process whose engines are open.
 	Begin func(ctx context.Context, n *Node) (*Running, error)

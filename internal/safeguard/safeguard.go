@@ -57,9 +57,9 @@ const (
 
 	OneTransaction // the position of a consumer in a transaction moves in that of its effect
 	OwnPosition    // the position bears the consumer's name
-	FoldKept       // the position holds the fold, and the next block goes on from it
+	FoldKept       // the position holds the fold, and the next block continues from it
 	MovedFrom      // the position moves only from where its consumer knows it, and otherwise the effect does not count
-	DrainFirst     // the warehouse is asked what was rated only when all usage has been rated and stored
+	DrainFirst     // the warehouse is queried for rated records only when all usage has been rated and stored
 	BegunFirst     // a retry waits for files that were begun before its SIMs were corrected to another billing root
 
 	CauseOnce       // the control store takes the facts of a cause once
@@ -68,7 +68,7 @@ const (
 	NewestSettles   // a transaction of simstate that knows fewer facts than are settled already has no effect
 	DatedByDue      // the effect of a time limit is dated by when it was due, however late it is found
 	LaterWithdrawn  // automatic transitions that no longer follow are withdrawn with the change before them
-	OriginStated    // a fact that follows from others says so, and rating works it out again
+	OriginStated    // a fact that follows from others is marked, and rating derives it again
 
 	BarEnds // a SIM that a limit bars is looked at again when the limit's period ends
 
@@ -79,7 +79,7 @@ const (
 	OlderWaits     // a file that begins like a longer one waits: it is probably an older copy of it
 	EndCompared    // before only the new bytes of a file are read, the last of those before them are compared
 	WholeCompared  // all bytes of a file that grows are fetched and compared once a day
-	RulesCompared  // a decoder goes on only from the state that the same rules left
+	RulesCompared  // a decoder continues only from a state that the same rules left
 	FetchPinned    // a file that was begun by its new bytes is read again so
 
 	// Random tests of a single package find the faults without the next steps.

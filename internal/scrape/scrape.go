@@ -1,6 +1,6 @@
 // Package scrape reads the metrics and the readiness of a ratemill process at its listen address.
 //
-// It does not own what the metrics are (internal/roles and those who count).
+// It does not own the metrics (internal/roles and the packages that count).
 package scrape
 
 import (

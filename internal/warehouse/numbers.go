@@ -11,7 +11,7 @@ import (
 type LastNumber struct {
 	Seller string // account; empty for the operator
 	Range  string
-	Year   int // 0 if the range goes on for ever
+	Year   int // 0 if the range has no end
 	N      int64
 	Number string
 	Issued registry.Date

@@ -55,9 +55,9 @@ func (w *Warehouse) Probe(ctx context.Context, b *Block) error {
 	return errors.Join(err, w.exec(ctx, "drop the table to probe rows", "DROP TABLE "+probe.Table))
 }
 
-// unprobed is ClickHouse's message about a probe as that about the table itself. It is part of what an order to leave rows
-// out is for, so the same refusal must read the same at every attempt; the UUID that ClickHouse puts after a name is the
-// probe's too.
+// unprobed turns ClickHouse's message about a probe into one about the table itself. An order to leave rows out
+// refers to this message, so the same refusal must have the same text at every attempt. It also removes the UUID of
+// the probe that ClickHouse puts after a name.
 func unprobed(text, probe, table string) string {
 	return regexp.MustCompile(regexp.QuoteMeta(probe)+"(`?)( \\([0-9a-f-]{36}\\))?").ReplaceAllString(text, table+"$1")
 }

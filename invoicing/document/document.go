@@ -13,7 +13,7 @@ type Form string
 const (
 	Regular         Form = "regular"          // closes one or more billing cycles
 	OffCycle        Form = "off_cycle"        // has what became due between two closes of cycles
-	CreditNote      Form = "credit_note"      // takes back lines of a final document
+	CreditNote      Form = "credit_note"      // credits lines of a final document
 	FinalSettlement Form = "final_settlement" // the last one of a terminated account
 )
 
@@ -27,7 +27,7 @@ type Document struct {
 	// credit note that credits more negative than positive amounts asks for money, so it has the number range and the
 	// form of invoices.
 	Negative bool   `json:"negative,omitempty"`
-	Corrects string `json:"corrects,omitempty"` // number of the document that a credit note takes back
+	Corrects string `json:"corrects,omitempty"` // number of the document that a credit note corrects
 
 	Payer   Party    `json:"payer"`
 	Seller  Party    `json:"seller"`

@@ -91,7 +91,7 @@ func lookOf(colour string) look {
 	return look{Colour: mix(0, 100), Dark: mix(0, 80), Tint: mix(255, 7)}
 }
 
-// countryName is the name of a country in a language; a code that is unknown is printed as it is.
+// countryName is the name of a country in a language; an unknown code is printed unchanged.
 func countryName(lang, code string) string {
 	region, err := language.ParseRegion(code)
 	if err != nil {

@@ -97,8 +97,8 @@ type jsonTax struct {
 	Tax      string `json:"tax" doc:"Tax on the basis."`
 }
 
-// JSON writes a document for programs. Amounts, prices and quantities are texts, since programs read JSON numbers as binary fractions.
-// They have the document's sign: what the payer owes is positive.
+// JSON writes a document for programs. Amounts, prices and quantities are texts, since programs read JSON numbers as
+// binary fractions. They have the document's sign: a debt of the payer is positive.
 func JSON(w io.Writer, d *document.Document) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -45,5 +45,5 @@ func (w *words) reason(reason string) string {
 	return reason
 }
 
-// readable is a name of the catalogue as it is printed: in_billing is "in billing".
+// readable is the printed form of a name in the catalogue: in_billing becomes "in billing".
 func readable(name string) string { return strings.ReplaceAll(name, "_", " ") }

@@ -10,7 +10,7 @@ import (
 	foliohtml "github.com/carlos7ags/folio/html"
 )
 
-// limits of the built-in renderer for one document, far above what a page with the most lines has.
+// limits of the built-in renderer for one document, far above the needs of a page with the most lines.
 const (
 	mostElements = 200_000
 	mostDepth    = 64

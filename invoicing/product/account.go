@@ -8,7 +8,7 @@ import (
 	"ratemill/udr"
 )
 
-// accountDue adds what an account owes as a whole in a window: its add-ons, and the fees of its share plans.
+// accountDue adds the charges of a whole account in a window: its add-ons, and the fees of its share plans.
 func (w *window) accountDue(number uint32, b *bill) error {
 	id, ok := w.view.AccountID(number)
 	if !ok {

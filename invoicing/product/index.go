@@ -116,7 +116,7 @@ func (e *Engine) addonsAt(subject string, at udr.Instant, rev registry.Revision)
 	return all, nil
 }
 
-// times are the beginnings of what was stated of a subject up to a revision.
+// times returns the beginnings of the statements about a subject up to a revision.
 func (e *Engine) times(kind registry.Kind, subject string, rev registry.Revision) (at []udr.Instant) {
 	for _, s := range e.facts.Statements.Told(kind, subject) {
 		if s.Known <= rev {

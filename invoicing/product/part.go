@@ -230,5 +230,5 @@ func (p *Price) name() string {
 	return strings.Join(names, ", ")
 }
 
-// String is what the part is of, such as plan tracker.
+// String names the thing for which the part is due, such as plan tracker.
 func (o Of) String() string { return o.thing().String() }

@@ -186,7 +186,7 @@ func (by *Creditor) check(id string) error {
 	return errors.Join(wrong...)
 }
 
-// check lists what the debit lacks.
+// check lists the missing values of the debit.
 func (d *Debit) check(c Checks) (why []string) {
 	add := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
 	switch {

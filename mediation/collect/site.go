@@ -14,7 +14,7 @@ type Site struct {
 	settled Settling
 }
 
-// Environment is what the caller provides to a Site.
+// Environment has the inputs of a Site from its caller.
 type Environment struct {
 	Dir    string // base of relative paths of key_file, known_hosts and dir
 	Clock  Clock

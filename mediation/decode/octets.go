@@ -59,8 +59,8 @@ func (o *Octets) Begin(rec *record.Record) {
 	o.rec, o.n = rec, 0
 }
 
-// Peek returns the next n octets without taking them. Fewer are there where the content ends within a record; the error
-// is io.EOF, or what the trailer says, where it ends before one.
+// Peek returns the next n octets without taking them. It returns fewer if the content ends within a record. If the
+// content ends before a record, the error is io.EOF or the trailer's error.
 func (o *Octets) Peek(n int) ([]byte, error) {
 	o.w.want(n)
 	there := o.w.buf[o.w.start:min(o.w.end, o.w.start+n)]

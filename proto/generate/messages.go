@@ -30,7 +30,7 @@ type message struct {
 	reset  string   // what parse does first; "" empties the value
 	method bool     // parse is a method, which empties nothing
 	field  string   // a method that reads one field
-	check  string   // method that says at the end whether what was parsed is possible
+	check  string   // method that checks at the end whether the parsed message is possible
 	only   []string // the fields that are read into a type that has no others
 	hand   bool     // append and parse are written by hand, or in another package
 	omit   string   // a method of goType: a field of the type is left out if it is true

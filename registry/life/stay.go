@@ -135,7 +135,7 @@ func (s *Stay) timer(limit Limit, days int32, to string) Timer {
 	return Timer{Limit: limit, Due: max(due, s.From), To: to}
 }
 
-// Core is what the state means, NoCore if it is unknown.
+// Core returns the core of the state, NoCore if it is unknown.
 func (s *Stay) Core() Core {
 	if state := s.state(); state != nil {
 		return state.Core

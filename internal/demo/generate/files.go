@@ -85,7 +85,7 @@ func Files(o Options) (iter.Seq[File], error) {
 	}, nil
 }
 
-// resendAfter is after how many files a file comes again.
+// resendAfter is the number of files after which a file is sent again.
 const resendAfter = 2
 
 func (s *stream) file(f *fileSpan, again, plain bool) File {
@@ -186,7 +186,7 @@ func open(o Options) ([]*stream, error) {
 	return streams, nil
 }
 
-// share is the part of n that the i-th of so many gets.
+// share returns the part of n for the i-th of a number of receivers.
 func share(n, parts, i int) int { return n*(i+1)/parts - n*i/parts }
 
 // cut distributes the records over files.
