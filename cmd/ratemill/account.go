@@ -16,11 +16,11 @@ import (
 func accountCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "account",
-		Short: "Accounts: their status, billing profile, resources, and what they owe so far",
-		Long: `Account shows the tree of accounts, makes accounts, and changes what is known of them: status, billing profile, contacts,
-resources, groups, add-ons. Every change is a change set with its reason: it holds from the time of --at on, and --dry-run
-shows it first. --as ACCOUNT does it on behalf of an account, which sees and changes only itself and the accounts below it.
-balance shows what accounts are charged so far.`,
+		Short: "Accounts: their status, billing profile, resources, and charges so far",
+		Long: `Account shows the tree of accounts, creates accounts, and changes their data: status, billing profile,
+contacts, resources, groups, add-ons. Every change is a change set with a reason. It takes effect at the time of --at, and
+--dry-run shows it first. --as ACCOUNT does it on behalf of an account, which sees and changes only itself and the accounts
+below it. balance shows the charges of accounts so far.`,
 	}
 	c.AddCommand(accountList(f), accountShow(f), accountCreate(f), accountSet(f), accountStatus(f), accountResource(f), accountGroup(f),
 		accountAddon(f), accountLookup(f), accountCredit(f), accountBalance(f), accountRebuild(f))
@@ -32,10 +32,10 @@ func accountBalance(f *flags) *cobra.Command {
 	units := false
 	c := &cobra.Command{
 		Use:   "balance [ACCOUNT]",
-		Short: "Print what accounts are charged, by billing cycle, tier and usage class, and how many units an account has left",
-		Long: `Balance prints the running balances of all accounts, or of one: charged records, used quantity and the exact amount, for
-each billing cycle, tier and usage class. Tier 0 is usage of the account's own SIMs; the tiers above are what it pays by a
-plan of its own for usage of accounts below it. --cycle chooses cycles by a day that is in them, or by their first day.
+		Short: "Print the charges of accounts, by billing cycle, tier and usage class, and how many units an account has left",
+		Long: `Balance prints the running balances of all accounts, or of one: charged records, used quantity and the exact
+amount, for each billing cycle, tier and usage class. Tier 0 is usage of the account's own SIMs; the tiers above are usage
+of accounts below it, at the prices of its own plan. --cycle selects cycles by their first day, or by any day in them.
 
 For one account, a second table has the units of its pools, and of its add-ons: how many there are now, used and left, for
 each bucket, in the billing cycle, or in the day, week, month or contract year of the share plan. With --cycle they are as
@@ -137,10 +137,10 @@ func accountRebuild(f *flags) *cobra.Command {
 	var reason string
 	c := &cobra.Command{
 		Use:   "rebuild --why WORDS",
-		Short: "Throw all balances away and make them again from the rated log",
-		Long: `Rebuild deletes the balances of all accounts, and has the role account make them again from the first message of the rated
-log that Kafka keeps. Where Kafka has deleted the beginning, the balances then begin where the warehouse is, and account
-balance says so. It is needed only when the balances have stopped at messages that are gone; see
+		Short: "Delete all balances and rebuild them from the rated log",
+		Long: `Rebuild deletes the balances of all accounts. The role account then rebuilds them from the first message of
+the rated log that Kafka still has. If Kafka has deleted the beginning of the log, the balances begin at the position of the
+warehouse, and account balance says so. It is needed only when the balances have stopped at messages that are gone; see
 docs/runbooks/balances-of-accounts.md. Your name and the reason are kept in the audit log.`,
 		Example: `  ratemill account rebuild --why "the control store was restored from Monday's backup, TICKET-17"`,
 		Args:    none,

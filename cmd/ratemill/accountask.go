@@ -18,7 +18,7 @@ import (
 // questionFlags are the flags of a query about accounts.
 func questionFlags(f *flags, c *cobra.Command, q *backoffice.AccountQuestion) *timeFlag {
 	at := &timeFlag{}
-	c.Flags().Var(at, "at", "how it was, or will be, on a day or at a time (default now)")
+	c.Flags().Var(at, "at", "show the state on a day or at a time, also in the future (default now)")
 	c.Flags().StringVar(&q.As, "as", "", "the account on whose behalf you ask; it sees itself and the accounts below it (default: the provider)")
 	outputFlag(f, c)
 	return at
@@ -34,8 +34,9 @@ func accountList(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List accounts as a tree, with status and payer",
-		Long: `List prints the accounts, each below the one that it pays: status and when it began, kind, and the account that pays for it.
-The tier is reseller for a reseller that has a customer, else retailer. A draft is seen by the tier that began it.`,
+		Long: `List prints the accounts, each below the one that it pays: status and when it began, kind, and the account
+that pays for it. The tier is reseller for a reseller with a customer, otherwise retailer. Only the tier that created a
+draft sees it.`,
 		Example: "  ratemill account list\n  ratemill account list --status lead -o csv\n  ratemill account list --as globex --at 2026-04-01",
 		Args:    none,
 	}
@@ -72,11 +73,11 @@ func accountShow(f *flags) *cobra.Command {
 	var q backoffice.AccountQuestion
 	c := &cobra.Command{
 		Use:   "show ACCOUNT",
-		Short: "Show all that is known of an account",
-		Long: `Show prints the status of an account and what it can become, who pays for it and who sells to it, its billing profile (that
-of its payer is marked inherited), details, company, contacts and addresses, resources, groups, add-ons, and what its payer
-owes. For a draft it names the mandatory fields that are missing, for an account that is not active yet the gates that are
-in the way.`,
+		Short: "Show all data of an account",
+		Long: `Show prints the status of an account and its possible next statuses, its payer and its seller, its billing
+profile (that of its payer is marked inherited), details, company, contacts and addresses, resources, groups, add-ons, and
+the debt of its payer. For a draft it lists missing mandatory fields. For an account that is not active yet it lists the
+gates that it does not meet.`,
 		Example: "  ratemill account show initech\n  ratemill account show initech --as globex -o json",
 		Args:    needing(1, 1, "an account: ratemill account show acme"),
 	}
@@ -162,10 +163,11 @@ func accountCredit(f *flags) *cobra.Command {
 	var q backoffice.AccountQuestion
 	c := &cobra.Command{
 		Use:   "credit",
-		Short: "List what payers with a credit limit owe",
-		Long: `Credit prints, for each account with a credit limit, what it and the accounts for which it pays owe together: unbilled usage,
-the unpaid part of open documents, and both as the exposure. passed are the thresholds of its credit policy that the exposure
-has reached, in percent of the limit. account show ACCOUNT has the alerts, each with the record that caused it.`,
+		Short: "List the debts of payers with a credit limit",
+		Long: `Credit prints, for each account with a credit limit, the debt of the account and of those for which it pays:
+unbilled usage, the unpaid part of open documents, and their sum, the exposure. The column passed has the thresholds of its
+credit policy that the exposure has reached, in percent of the limit. account show ACCOUNT has the alerts, each with the
+record that caused it.`,
 		Example: "  ratemill account credit\n  ratemill account credit --as globex -o csv",
 		Args:    none,
 	}

@@ -22,7 +22,7 @@ func orderFlags(f *flags, c *cobra.Command, o *backoffice.AccountOrder) *timeFla
 	c.Flags().StringVar(&o.As, "as", "", "the account on whose behalf you do it (default: the provider)")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would change, and change nothing")
 	c.Flags().BoolVar(&o.Backdate, "backdate", false, "allow a time before the running billing cycle")
-	c.Flags().StringVar(&o.Key, "key", "", "a key of your own for this request: the same key again changes nothing")
+	c.Flags().StringVar(&o.Key, "key", "", "a key of your own for this request; repeating the request with the same key changes nothing")
 	outputFlag(f, c)
 	return at
 }
@@ -85,11 +85,11 @@ func accountCreate(f *flags) *cobra.Command {
 	var name string
 	c := &cobra.Command{
 		Use:   "create ACCOUNT --why WORDS",
-		Short: "Make an account: a draft, or a new one below an account that is no draft",
-		Long: `An account without a parent is a billing root: it needs company, currency, time zone and cycle day. It is there from the
-beginning of today, or of the day of --at, and begins as a draft. One below an account that is no draft is there from now on
-and begins as new, so it needs its mandatory fields: its name, and a company, SIM rules and a billing profile, which are its
-parent's unless it has its own. account show names what is missing.`,
+		Short: "Create an account: a draft, or a new one below an account that is not a draft",
+		Long: `An account without a parent is a billing root: it needs company, currency, time zone and cycle day. It exists
+from the beginning of today, or of the day of --at, and begins as a draft. An account below one that is not a draft exists
+from now on and begins as new, so it needs its mandatory fields: its name, and a company, SIM rules and a billing profile,
+which are its parent's unless it has its own. account show lists missing fields.`,
 		Example: "  ratemill account create globex --company globex-ltd --kind reseller --currency EUR --zone Europe/Madrid --cycle-day 1 \\\n" +
 			"    --name Globex --why \"contract of 12 March\"\n  ratemill account create initech --parent globex --name Initech --as globex --why \"new customer\"",
 		Args: needing(1, 1, "an id for the account: ratemill account create acme --why …"),
@@ -170,7 +170,7 @@ func setArguments(r *backoffice.SetOrder, file string) error {
 	case r.End && (file != "" || len(r.Fields) > 0), file != "" && len(r.Fields) > 0:
 		return errors.New("give fields, or --file, or --end; one of them")
 	case file == "" && !r.End && len(r.Fields) == 0:
-		return errors.New("there is nothing to set; give FIELD=VALUE, --file or --end")
+		return errors.New("nothing to set: give FIELD=VALUE, --file or --end")
 	case file == "":
 		return nil
 	}
@@ -196,10 +196,10 @@ func accountStatus(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status ACCOUNT STATUS --why WORDS",
 		Short: "Change the status of an account: new, lead, active, suspended, terminated, deleted",
-		Long: `Status makes one change set of what follows: a suspension takes the active accounts below and their SIMs with it, and its end
-gives back those that it took; a termination is for ever, for the accounts below too, and retires their SIMs. A draft becomes
-new with its drafts, when all have their mandatory fields. An account becomes active when it meets the gates of its
-onboarding. What is not allowed is refused with what is.`,
+		Long: `Status changes an account, and everything that depends on it, in one change set. A suspension also suspends
+the active accounts below and their SIMs, and its end restores them. A termination is permanent; it also terminates the
+accounts below, and retires all their SIMs. A draft becomes new together with the drafts below it, when all have their
+mandatory fields. An account becomes active when it meets the gates of its onboarding. A refusal names the allowed statuses.`,
 		Example: "  ratemill account status initech lead --why approved\n  ratemill account status initech suspended --dry-run",
 		Args:    needing(2, 2, "an account and a status: ratemill account status acme suspended --why …"),
 	}

@@ -23,10 +23,10 @@ func accountLookup(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "lookup NUMBER [FIELD=VALUE…]",
 		Short: "Ask a register of companies for a company",
-		Long: `Lookup asks the register that accounts.lookup in ratemill.yaml names, and prints what it says as it is, with its address and the
-time. With --into it states the answer as a company, beside the fields that you add. Such a company is not confirmed, and its
-accounts do not become lead, until somebody has compared it with the company's papers:
-ratemill account set COMPANY company source.confirmed=NAME.`,
+		Long: `Lookup queries the register that accounts.lookup in ratemill.yaml names, and prints its answer unchanged,
+with its address and the time. With --into it stores the answer as a company, together with the fields that you add. Such a
+company is unconfirmed, and its accounts cannot become lead, until a person has compared it with the company's papers and
+runs: ratemill account set COMPANY company source.confirmed=NAME.`,
 		Example: "  ratemill account lookup 01234567 --country GB\n  ratemill account lookup 01234567 --country GB --into globex-ltd type=Ltd phone=+442079460958 " +
 			"--why \"new customer\"",
 		Args: needing(1, 0, "the number of a company: ratemill account lookup 01234567 --country GB"),

@@ -42,9 +42,10 @@ func accountResource(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "resource",
 		Short: "Resources of an account: list, set, remove",
-		Long: `A resource is what an account can give its SIMs: an APN group, a service, roaming or security profile, a price plan, a share
-plan, a SIM product, time slices, a private network, an add-on. An account has the resources that are assigned to it, and
-the accounts above it must have them too; an account without an assigned resource of a kind shares those of its parent.`,
+		Long: `A resource is something that an account can assign to its SIMs: an APN group, a service, roaming or security
+profile, a price plan, a share plan, a SIM product, time slices, a private network, an add-on. An account has the resources
+that are assigned to it, and the accounts above it must have them too; an account without an assigned resource of a kind
+shares those of its parent.`,
 	}
 	c.AddCommand(listing(f, "resource", "List the resources of an account", "  ratemill account resource list initech --as initech",
 		[]string{"kind", "name", "assigned_to", "default", "active", "open"}, func(g *output.Grid, a *backoffice.FullAccount) {
@@ -60,9 +61,9 @@ func resourceSet(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "set ACCOUNT KIND/NAME --why WORDS",
 		Short: "Assign a resource to an account",
-		Long: `Set assigns a resource to an account, or changes how it is assigned. With --default, SIMs of the account get it unless
-somebody says otherwise; the former default of the kind no longer is. With --open, users of the account may choose it;
-without, only the provider.`,
+		Long: `Set assigns a resource to an account, or changes how it is assigned. With --default, SIMs of the account get
+it by default, in place of the former default of the kind. With --open, users of the account may choose it; otherwise only
+the provider may.`,
 		Example: "  ratemill account resource set initech price_plan/retail --default --open --why onboarding",
 		Args:    needing(2, 2, "an account and a resource: ratemill account resource set acme price_plan/fleet --why …"),
 	}
@@ -82,7 +83,7 @@ without, only the provider.`,
 func resourceRemove(f *flags) *cobra.Command {
 	r := backoffice.ResourceOrder{Take: true}
 	c := &cobra.Command{
-		Use: "remove ACCOUNT KIND/NAME --why WORDS", Short: "Take a resource back from an account, and so from the accounts below it",
+		Use: "remove ACCOUNT KIND/NAME --why WORDS", Short: "Withdraw a resource from an account, and so from the accounts below it",
 		Example: "  ratemill account resource remove initech price_plan/retail --why \"replaced by retail-2\"",
 		Args:    needing(2, 2, "an account and a resource: ratemill account resource remove acme price_plan/fleet --why …"),
 	}
@@ -99,9 +100,9 @@ func resourceRemove(f *flags) *cobra.Command {
 func accountGroup(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "group",
-		Short: "Groups that an enterprise makes of its SIMs: list, set, remove",
-		Long: `A group is a part of an account's SIMs that the enterprise makes for itself. It shares all resources of the account. The
-provider makes none: use --as ACCOUNT if the enterprise asked you to.`,
+		Short: "Groups of an enterprise's SIMs: list, set, remove",
+		Long: `A group is a set of an account's SIMs that the enterprise defines. It shares all resources of the account.
+The provider cannot define groups: use --as ACCOUNT if the enterprise asked you to.`,
 	}
 	c.AddCommand(listing(f, "group", "List the groups of an account", "  ratemill account group list initech",
 		[]string{"group", "name"}, func(g *output.Grid, a *backoffice.FullAccount) {
@@ -145,8 +146,8 @@ func accountAddon(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "addon",
 		Short: "Add-ons of an account, on top of its plans: list, set, remove",
-		Long: `An add-on is something that an account has on top of its plans, such as a VPN or a support plan. Users of the account may
-take those that are open to them (account resource set ACCOUNT addon/NAME --open) while the account is active.`,
+		Long: `An add-on is an extra on top of an account's plans, such as a VPN or a support plan. Users of the account may
+order those that are open to them (account resource set ACCOUNT addon/NAME --open) while the account is active.`,
 	}
 	c.AddCommand(listing(f, "addon", "List the add-ons of an account", "  ratemill account addon list initech",
 		[]string{"addon", "quantity", "price", "notes"}, func(g *output.Grid, a *backoffice.FullAccount) {

@@ -23,11 +23,11 @@ func chargeAdd(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "add ACCOUNT PRODUCT AMOUNT --why WORDS",
 		Short: "Add a one-off charge, or a credit below 0, to the next invoice",
-		Long: `Add states a one-off charge of an account: the payer of the account pays it with the invoice of the billing cycle in which --at
-lies. The amount is net, in the payer's currency; below 0 it is a credit (write -- before it). A part of the catalogue with
-of: { charge: PRODUCT } gives the tax class, or --tax does.
+		Long: `Add states a one-off charge of an account. The payer of the account pays it with the invoice of the billing
+cycle that contains --at. The amount is net, in the payer's currency; a negative amount is a credit (write -- before it). A
+part of the catalogue with of: { charge: PRODUCT } gives the tax class, or --tax does.
 
---key makes a request that can be repeated: the same key again adds nothing.`,
+With --key you can safely repeat a request: the same key does not add the charge twice.`,
 		Example: "  ratemill charge add acme installation 120.00 --reference Q-2026-17 --why \"quote accepted\"\n" +
 			"  ratemill charge add acme installation 120.00 --sim 214070050000011 --at 2026-04-12 --dry-run\n" +
 			"  ratemill charge add acme goodwill --adjusts INV-2026-000412/3 --why TICKET-17 -- -10.00",
@@ -38,7 +38,7 @@ of: { charge: PRODUCT } gives the tax class, or --tax does.
 	c.Flags().StringVar(&r.Tax, "tax", "", "tax class, if no part of the catalogue gives it")
 	c.Flags().StringVar(&r.Reference, "reference", "", "words for the invoice, such as the number of a quote")
 	c.Flags().StringVar(&r.Adjusts, "adjusts", "", "the line of a document that it corrects, as DOCUMENT/LINE")
-	c.Flags().Var(&dateFlag{&r.From}, "from", "first day of what it pays for (default: the billing cycle)")
+	c.Flags().Var(&dateFlag{&r.From}, "from", "first day of the period that it pays for (default: the billing cycle)")
 	c.Flags().Var(&dateFlag{&r.To}, "to", "the day after the last one")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		r.Account, r.Product, r.Amount = args[0], args[1], args[2]

@@ -16,9 +16,9 @@ import (
 func contractCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "contract",
-		Short: "Contracts: what customers committed to, sign, end, what it costs to leave",
-		Long: `A contract is signed by a document of the catalogue, which says what the customer commits to. The invoice bills a shortfall
-at the end of a cycle or a contract year, and early termination.`,
+		Short: "Contracts: list, sign, end, price of leaving early",
+		Long: `A contract refers to a document of the catalogue that has the customer's commitments. The invoice bills a
+shortfall at the end of a cycle or a contract year, and early termination.`,
 	}
 	c.AddCommand(contractAdd(f), contractList(f), contractEnd(f), contractWhatIf(f))
 	return c
@@ -30,12 +30,13 @@ func contractAdd(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "add CONTRACT --why WORDS",
 		Short: "Sign a contract for an account, or keep a draft of one",
-		Long: `Add signs a contract. Its first day is that of --at, today if you leave it out. An id such as fleet-24@acme names the document
-and the account; with any other id, name them with --document and --account. --draft keeps it without effect: sign it later by
-the same command without --draft. A signed contract does not change: to change terms, end it and sign another.
+		Long: `Add signs a contract. Its first day is that of --at, today if you leave it out. An id such as fleet-24@acme
+names the document and the account; with any other id, name them with --document and --account. --draft stores it without
+effect; sign it later by the same command without --draft. A signed contract does not change: to change terms, end it and
+sign another.
 
-A contract of level line is about products or SIMs: name them with --product or --sim. One about SIMs has commitments of
-connections.`,
+A contract of level line is for products or SIMs: name them with --product or --sim. If it is for SIMs, its commitments
+count connections.`,
 		Example: "  ratemill contract add fleet-24@acme --at 2026-01-01 --why \"contract 4711\"\n" +
 			"  ratemill contract add c-17 --document line-12 --account acme --product tracker --at 2026-02-01 --why \"contract 4712\"\n" +
 			"  ratemill contract add fleet-24@bolt --at 2026-03-01 --draft --why offer",
@@ -69,11 +70,10 @@ func contractEnd(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "end CONTRACT (--at DAY | --term) --why WORDS",
 		Short: "End a contract: with its term, early, or by agreement",
-		Long: `End states the first day on which a contract is no longer in force. A day before the end of the term is an early termination,
-which is due on the invoice unless you say --agreed. --term ends the contract with the term to which the customer is bound by
-notice on the day of --noticed. A second end replaces the first. A draft is withdrawn.
-
---dry-run shows what it costs and changes nothing; so does contract what-if.`,
+		Long: `End states the first day on which a contract is no longer in force. A day before the end of the term is an
+early termination, which the invoice charges unless you give --agreed. --term ends the contract at the end of the term to
+which notice on the day of --noticed binds the customer. A second end replaces the first. For a draft, end withdraws it.
+--dry-run shows the cost and changes nothing; so does contract what-if.`,
 		Example: "  ratemill contract end fleet-24@acme --term --why \"notice of 12 March\"\n" +
 			"  ratemill contract end fleet-24@acme --at 2027-03-16 --noticed 2027-01-31 --why \"letter of 31 January\"",
 		Args: needing(1, 1, "a contract: ratemill contract end fleet-24@acme --at 2027-03-16 --why …"),
@@ -99,8 +99,8 @@ func contractList(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list [ACCOUNT]",
 		Short: "List contracts, of all accounts or of one and those below it",
-		Long: `List shows where each contract is in its life on a day, the end of the term to which the customer would be bound by notice on
-that day, and the day on which it ends, if it does not renew.`,
+		Long: `List shows the status of each contract on a day, the end of the term to which notice on that day would bind
+the customer, and, if the contract does not renew, its last day.`,
 		Example: "  ratemill contract list\n  ratemill contract list acme --at 2027-01-31 -o json",
 		Args:    atMostOne("account"),
 	}

@@ -29,14 +29,18 @@ func deliveryCommand(f *flags) *cobra.Command {
 remote storage. The role delivery sends them, and tries for a day.`,
 	}
 	c.AddCommand(deliveryList(f),
-		deliveryDecision(f, "again", "Send a document again", `Again orders a delivery to be sent again, as it was issued. A mail gets a Message-ID of its own then, so that mail programs
-show it beside the first one. --to sends it to other addresses than the document was issued with.`,
+		deliveryDecision(f, "again", "Send a document again", `Again sends a delivery again, with the document as issued. A
+mail then gets a new Message-ID, so that mail programs show it beside the first one. --to sends it to other addresses than
+those in the document.`,
 			"  ratemill delivery again INV-2026-000412 --why \"the payer lost it\"\n"+
 				"  ratemill delivery again INV-2026-000412 --channel email --to billing@acme.example --why \"new address\""),
-		deliveryDecision(f, "confirm", "Say that the payer has a document", `Confirm says that the receiver has the document: a print file was printed and posted, the access point acknowledged the
-electronic invoice, or somebody brought it in another way.`, "  ratemill delivery confirm INV-2026-000412 --channel hardcopy --why \"posted on 4 May\""),
-		deliveryDecision(f, "fail", "Say that the payer does not have a document", `Fail says that a document which was sent has not arrived, such as a mail that came back; or that nobody is to send it. Order it
-again when the cause is gone.`, "  ratemill delivery fail INV-2026-000412 --channel email --why \"the mail came back\""))
+		deliveryDecision(f, "confirm", "Say that the payer has a document", `Confirm records that the receiver has the
+document: a print file was printed and posted, the access point acknowledged the electronic invoice, or the document was
+handed over in another way.`,
+			"  ratemill delivery confirm INV-2026-000412 --channel hardcopy --why \"posted on 4 May\""),
+		deliveryDecision(f, "fail", "Say that the payer does not have a document", `Fail records that a sent document has
+not arrived, such as a mail that came back, or that it must not be sent. Send it again when the cause is fixed.`,
+			"  ratemill delivery fail INV-2026-000412 --channel email --why \"the mail came back\""))
 	return c
 }
 
@@ -45,8 +49,8 @@ func deliveryList(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list [DOCUMENT]",
 		Short: "List deliveries of documents, those that failed first",
-		Long: `List prints deliveries of documents: channel, receiver, how far each is, and the reason of the last attempt that failed. unclear
-counts attempts that broke off when the receiver may have had the document already.`,
+		Long: `List prints deliveries of documents: channel, receiver, state, and the reason of the last failed attempt.
+unclear counts interrupted attempts after which the receiver may already have had the document.`,
 		Example: "  ratemill delivery list --state failed\n  ratemill delivery list INV-2026-000412 -o json",
 		Args:    atMostOne("number of a document"),
 	}
@@ -120,12 +124,10 @@ func invoiceDeliver(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "deliver [DOCUMENT …] --why WORDS",
 		Short: "Send final documents, or send them again",
-		Long: `Deliver orders final documents to be sent by the channels that they were issued for; the role delivery sends them as they were
-issued. Documents that you name are sent again, even if they were sent before. With --all it takes the documents of a cycle
-whose delivery failed. Deliveries that wait or are being sent stay as they are.
-
---channel takes one channel alone, and orders it for documents that were issued without it. --to sends mails to other addresses
-than those of the document. ratemill delivery list shows what becomes of them.`,
+		Long: `Deliver orders the role delivery to send final documents, as issued, by their channels. It sends documents
+that you name again, even if they were sent before. With --all it takes the documents of a cycle whose delivery failed.
+Deliveries that wait or are being sent do not change. --channel uses only one channel, also for documents that were issued
+without it. --to sends mails to other addresses than those of the document. ratemill delivery list shows their progress.`,
 		Example: "  ratemill invoice deliver INV-2026-000412 --why \"the payer lost it\"\n" +
 			"  ratemill invoice deliver INV-2026-000412 --channel email --to billing@acme.example --why \"they ask for it by mail\"\n" +
 			"  ratemill invoice deliver --cycle 2026-03 --all --why \"the mail server is back\"",

@@ -32,14 +32,14 @@ func explainCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain ID… | --sim IDENTIFIER [--at TIME]",
 		Short: "Explain what records cost",
-		Long: `Explain follows a record from its line in the carrier's file to its amount: source and rules, owner, zone, plan, rounding,
-pools, price steps, for every account that pays. The last line computes the amount again from the steps above it. With
---raw it also shows the raw line and what the rules of that time read of it: it fetches the file from its source, or from
-where collect.after moved it, and compares the content with the one that was rated. Give a copy of the file with --file if
-the source has it no more. Identifiers of the SIM are shortened unless you say --full.
+		Long: `Explain follows a record from its line in the carrier's file to its amount: source and rules, owner, zone,
+plan, rounding, pools, price steps, for every account that pays. The last line computes the amount again from the steps
+above it. With --raw it also shows the raw line and its reading by the rules of that time. It fetches the file from its
+source, or from the place to which collect.after moved it, and compares the content with the rated one. Give a copy of the
+file with --file if the source no longer has it. Identifiers of the SIM are shortened unless you give --full.
 
 ID is the file's id (or the beginning of it), a colon and the record's sequence, as query and tail show them. With --sim it
-lists what was rated of a SIM on a day, and says who pays for its usage then and by which plans.`,
+lists the rated records of a SIM on a day, and names the payers of its usage and their plans.`,
 		Example: `  ratemill explain 8f3a0c:1
   ratemill explain 8f3a0c:1 --raw
   ratemill explain 8f3a0c:1 --full --file SKY_000121.csv.gz

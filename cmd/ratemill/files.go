@@ -68,9 +68,10 @@ func finishFileCommand(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "finish NUMBER…",
 		Short: "Read begun files of a removed source to their end, by the document that they were begun with",
-		Long: `Finish has a running mediator read files to their end though the project no longer has their source: they are fetched and
-read by the version of its document that they were begun with, which the control store keeps, so that their balance closes.
-Passwords and key files that the document names must still be there. The files are left where they are (no collect.after).`,
+		Long: `Finish orders a running mediator to read files to their end although the project no longer has their source,
+so that their balance closes. The mediator uses the version of the source's document with which it began the files; the
+control store keeps it. Passwords and key files that the document names must still exist. The files stay where they are (no
+collect.after).`,
 		Args: needing(1, 0, "numbers of files, as ratemill files shows them: ratemill files finish 12"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return orderFiles(cmd.Context(), f, args, "", (*backoffice.Office).FinishFile, "is read to its end when a mediator is free")

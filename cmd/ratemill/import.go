@@ -32,9 +32,9 @@ each with a header row, and *.yaml, and brings the registry up to date with them
 entries the files do not mention stay. Running processes pick the change up within a second; files that are being read
 finish with the registry as it was when they were begun.
 
-With a mistake in any line nothing is imported; --leave-out imports the other lines. --dry-run says what would become
-known. --results writes what became of each line. --portion imports a large file in revisions of so many SIMs: after an
-interruption, import the same files again, and what is there already changes nothing.
+With a mistake in any line nothing is imported; --leave-out imports the other lines. --dry-run shows the new facts.
+--results writes the result of each line. --portion imports a large file in several revisions, each with the given number of
+SIMs. After an interruption, import the same files again; facts that were already imported do not change.
 
 A row that changes the parent, currency, zone, cycle day or profile of an account in mid-cycle takes effect when the cycle
 ends, and import says on which day. Import warns of plans, pools and limits that the project's catalogue does not have.`,

@@ -19,15 +19,15 @@ func invoiceCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "invoice",
 		Short: "Invoices: run, preview, review, finalise, deliver, credit, show, verify, balance",
-		Long: `Invoices are made in three steps. run closes the billing cycles that are over and computes a draft for each payer; a draft is
-computed again as often as you like. review pins a draft: what you see is what will be final. finalise gives numbers, and from
-then on a document never changes; deliver sends it again, and credit takes back lines of it. verify computes final documents again;
-balance compares what is due with what was invoiced.`,
+		Long: `You make invoices in three steps. run closes the billing cycles that have ended and computes a draft for each
+payer; you can compute a draft again as often as you like. review pins a draft, so that the final document will be the same.
+finalise gives numbers, and from then on a document never changes; deliver sends it again, and credit makes a credit note for lines of it.
+verify recomputes final documents; balance compares due amounts with invoiced amounts.`,
 	}
 	c.AddCommand(invoiceRun(f), invoicePreview(f), invoiceList(f), invoiceShow(f), invoiceStep(f, invoicing.Review,
 		"Pin drafts: they become final as they are"),
 		invoiceStep(f, invoicing.Reopen, "Make reviewed documents drafts again"),
-		invoiceStep(f, invoicing.Release, "Let held documents become drafts, although something is wrong"),
+		invoiceStep(f, invoicing.Release, "Turn held documents into drafts in spite of their problems"),
 		invoiceStep(f, invoicing.Discard, "Throw drafts away; the next run makes them again"),
 		invoiceFinalise(f), invoiceDeliver(f), invoiceCredit(f), invoiceVerify(f), invoiceBalance(f), invoiceNumbers(f))
 	return c
@@ -60,13 +60,15 @@ func invoiceRun(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Close billing cycles and compute their documents",
-		Long: `Run closes the billing cycles of all payers that are over, up to those that begin in a month, and computes their documents. It
-can be interrupted and done again: it does what is missing, and computes drafts again from what is known now. A document is
-held when something is wrong: a file that is not whole, usage in suspense, sums that differ. It says what to do.
+		Long: `Run closes the ended billing cycles of all payers, up to those that begin in a month, and computes their
+documents. You can interrupt it and run it again: it does the missing work, and computes drafts again from the facts known
+now. It holds a document if there is a problem: an incomplete file, usage in suspense, sums that differ. It prints the next
+step.
 
-With --off-cycle it computes documents of payers before their cycle is over. They have what is due now and is no usage: the one-off
-charges of the cycle that runs, and corrections of what was billed. The close of the cycle does not bill that again. Without --account
-it does so for all payers whose accounting group says off_cycle: daily, also for activations and changes of state; run it once a day.`,
+With --off-cycle it computes documents of payers before their cycle ends. These have charges other than usage that are due
+now: the one-off charges of the running cycle, and corrections of earlier documents. The close of the cycle does not bill
+them again. Without --account it includes all payers whose accounting group has off_cycle: daily, and also activations and
+changes of state; run it once a day.`,
 		Example: "  ratemill invoice run --cycle 2026-03\n  ratemill invoice run --cycle 2026-03 --account acme --dry-run\n" +
 			"  ratemill invoice run --off-cycle --account acme --why \"they want the installation invoiced now\"\n" +
 			"  ratemill invoice run --off-cycle",
@@ -231,9 +233,9 @@ func invoicePreview(f *flags) *cobra.Command {
 	o := backoffice.InvoiceOrder{}
 	c := &cobra.Command{
 		Use:   "preview ACCOUNT",
-		Short: "Show what the next document of a payer would be, and store nothing",
-		Long: `Preview computes a payer's document as run does, by what is known now. It is what becomes final if nothing new is known
-by then, but for number and dates. The billing cycle need not be over.`,
+		Short: "Show the next document of a payer, and store nothing",
+		Long: `Preview computes a payer's document as run does, from the facts known now. Apart from number and dates, it
+equals the final document unless new facts arrive before. The billing cycle need not have ended.`,
 		Example: "  ratemill invoice preview acme --cycle 2026-03",
 		Args:    needing(1, 1, "an account that pays: ratemill invoice preview acme --cycle 2026-03"),
 	}

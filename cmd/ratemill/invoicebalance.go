@@ -17,9 +17,9 @@ func invoiceBalance(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "balance",
 		Short: "Compare what is due with what was invoiced",
-		Long: `Balance computes anew what payers owe, by the facts and the cut of their last closes, and compares it with closes, documents,
-numbers and the balances of accounts: the lines B1 to B10. A difference is an error: the exit code is 1, an alert fires, and the next
-run holds the documents of the payer.`,
+		Long: `Balance recomputes the charges of payers, from the facts and the cut of their last closes, and compares them
+with closes, documents, numbers and the balances of accounts: the lines B1 to B10. A difference is an error: the exit code
+is 1, an alert fires, and the next run holds the documents of the payer.`,
 		Example: "  ratemill invoice balance --cycle 2026-03\n  ratemill invoice balance --account acme\n  ratemill invoice balance --cycle 2026-03 -o json",
 		Args:    cycleAsFlag,
 	}

@@ -26,10 +26,10 @@ func invoiceShow(f *flags) *cobra.Command {
 	var s shownInvoice
 	c := &cobra.Command{
 		Use:   "show DOCUMENT",
-		Short: "Show a document, what a line of it is made of, or write it to a file",
-		Long: `Show prints a document with its lines, taxes and totals, its state and the amount that is disputed; -o csv prints the lines
-alone. With --line it opens a line: the rated records of usage, each with its
-file and line there, or what each SIM and account owes. explain says of a record what it costs and why.
+		Short: "Show a document or the parts of a line, or write the document to a file",
+		Long: `Show prints a document with its lines, taxes and totals, its state and the amount that is disputed; -o csv
+prints the lines alone. With --line it shows the parts of a line: the rated records of usage, each with its file and line,
+or the charge of each SIM and account. explain ID explains the charges of a record.
 
 With --format and --to it writes the document to a file: as PDF, as electronic invoice (UBL 2.1), its lines as CSV, or JSON. If
 the document was delivered, the file has the bytes that were issued. --calls writes the usage records of all lines as CSV. It

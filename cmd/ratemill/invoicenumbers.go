@@ -17,8 +17,8 @@ func invoiceNumbers(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "numbers",
 		Short: "Show the number ranges of invoices, or set the next number forward",
-		Long: `Numbers lists the ranges of numbers of invoices and credit notes, with the next number of each, the date of the last one, and the
-numbers that were left out on purpose.`,
+		Long: `Numbers lists the ranges of numbers of invoices and credit notes, with the next number of each, the date of
+the last one, and the numbers that were skipped on purpose.`,
 		Example: "  ratemill invoice numbers\n  ratemill invoice numbers set 'INV-{year}-{n:6}' --next 4711 --why \"the former system gave " +
 			"those before\"",
 		Args: none,
@@ -53,9 +53,9 @@ func invoiceNumbersSet(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "set RANGE --next N --why WORDS",
 		Short: "Set the next number of a range forward",
-		Long: `Set lets a range go on with a higher number. Use it where another system gave the numbers before, or where a control store that was
-restored from a backup does not know the last documents. The numbers between are left out, with the reason: the invoice balance
-counts them as explained. A number never goes back, since somebody may have a document with it.`,
+		Long: `Set continues a range at a higher number. Use it if another system gave the numbers before, or if a control
+store restored from a backup does not know the last documents. The numbers between are skipped, with your reason, and the
+invoice balance counts them as explained. You cannot set a lower number, because a document with it may exist.`,
 		Example: "  ratemill invoice numbers set 'INV-{year}-{n:6}' --next 4711 --why \"the former system gave those before\"\n" +
 			"  ratemill invoice numbers set 'GLX-{n:4}' --seller globex --next 126 --why \"restored; 120 to 125 were mailed\" --dry-run",
 		Args: needing(1, 1, "a range, as the accounting group writes it: ratemill invoice numbers set 'INV-{year}-{n:6}' --next 4711 --why …"),
@@ -92,7 +92,7 @@ counts them as explained. A number never goes back, since somebody may have a do
 // withoutClickHouse adds the flag for commands that give numbers.
 func withoutClickHouse(c *cobra.Command, o *backoffice.InvoiceOrder) {
 	c.Flags().BoolVar(&o.Unasked, "without-clickhouse", false,
-		"do not ask ClickHouse for later numbers; only if you know that the control store was not restored from a backup")
+		"skip the check for later numbers in ClickHouse; use it only if you know that the control store was not restored from a backup")
 }
 
 // officeForNumbers is the office of commands that give numbers: it asks ClickHouse, except with --without-clickhouse.

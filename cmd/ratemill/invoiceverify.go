@@ -16,10 +16,11 @@ func invoiceVerify(f *flags) *cobra.Command {
 	var all bool
 	c := &cobra.Command{
 		Use:   "verify [DOCUMENT …]",
-		Short: "Compute final documents again from their inputs, and compare",
-		Long: `Verify computes final documents again from the inputs that they name: their closes with the revision of the registry, the cut of
-the rated log and the version of the catalogue, and the version of the rules. It compares the hash of the canonical text, and says
-which part differs, also where somebody changed a row in the database. A credit note is computed from the document that it corrects.`,
+		Short: "Recompute final documents from their inputs, and compare",
+		Long: `Verify computes final documents again from the inputs that they name: their closes with the revision of the
+registry, the cut of the rated log and the version of the catalogue, and the version of the rules. It compares the hash of
+the canonical text, and names the part that differs, also if a row in the database was changed. It computes a credit note
+from the document that it corrects.`,
 		Example: "  ratemill invoice verify INV-2026-000412\n  ratemill invoice verify --cycle 2026-03 --all\n  ratemill invoice verify --all -o json",
 	}
 	c.Flags().StringVar(&o.Cycle, "cycle", "", "the month in which the billing cycles begin, as 2026-03 (default all)")

@@ -15,8 +15,8 @@ func packageCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "package",
 		Short: "Packages and top-ups of accounts and SIMs: buy, list, cancel",
-		Long: `A package is units that an account or a SIM buys on top of its plan, for a time and at a price in advance. The catalogue's documents
-package say what is sold.`,
+		Long: `A package is a number of units that an account or a SIM buys on top of its plan, for a time and at a price in
+advance. The catalogue's documents with the key package define the packages.`,
 	}
 	c.AddCommand(packageBuy(f), packageList(f), packageCancel(f))
 	return c
@@ -27,15 +27,14 @@ func packageBuy(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "buy ACCOUNT PACKAGE --why WORDS",
 		Short: "Buy a package for an account, or for one of its SIMs",
-		Long: `Buy gives an account, or with --sim one of its SIMs, a package of the catalogue from --at on. Its price is a one-off charge on the next
-invoice of the payer; a part with of: { charge: PACKAGE } gives its tax class, or --tax does. A part of the catalogue is not needed
-for its units.
+		Long: `Buy gives an account, or with --sim one of its SIMs, a package of the catalogue from --at on. Its price is a
+one-off charge on the next invoice of the payer; a part with of: { charge: PACKAGE } gives its tax class, or --tax does. Its
+units need no part in the catalogue.
 
 Users of the account (--as) may buy the packages that are open to them (account resource set ACCOUNT package/NAME --open).
-The billing profile of the payer says with prepaid_renewal whether packages renew by themselves, unless the package or --renewal does.
-Each renewal costs as much as the purchase.
-
---key makes a request that can be repeated: the same key again buys nothing.`,
+Whether the package renews automatically depends on --renewal, otherwise on the package, otherwise on prepaid_renewal in the
+billing profile of the payer. Each renewal costs as much as the purchase. With --key you can safely repeat a request: the
+same key does not buy the package twice.`,
 		Example: "  ratemill package buy acme travel-eu --sim 214070050000011 --why \"order 18\"\n" +
 			"  ratemill package buy acme topup-10gb --price 80.00 --cap 10 --at 2026-04-12 --dry-run",
 		Args: needing(2, 2, "an account and a package: ratemill package buy acme travel-eu --why …"),
@@ -61,10 +60,9 @@ func packageCancel(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cancel ACCOUNT PACKAGE/INSTANCE --why WORDS",
 		Short: "End a package, or only its renewal",
-		Long: `Cancel ends a package from --at on. Its remaining units lapse, and usage that it blocked has the price of the plan. Its
-price is not given back: charge add makes a credit. It does not renew from then on.
-
-With --at-end it only stops renewing: its units can be drawn until its time is over.`,
+		Long: `Cancel ends a package from --at on. Its remaining units lapse, and usage that it blocked has the price of the
+plan. Cancel does not refund the price; use charge add for a credit. The package no longer renews. With --at-end it only
+stops renewing, and its units can be used until its time ends.`,
 		Example: "  ratemill package cancel acme travel-eu/1 --sim 214070050000011 --why \"ordered by mistake\"\n" +
 			"  ratemill package cancel acme topup/1 --at-end --why \"no longer needed\"",
 		Args: needing(2, 2, "an account and a package with its instance: ratemill package cancel acme travel-eu/1 --why …"),
