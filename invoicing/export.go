@@ -44,9 +44,11 @@ func (t Table) export(ctx context.Context, id string, of closeKey) error {
 // Exporter reads the documents and closes to copy from the control store. It recomputes items other than usage from
 // the inputs of their documents.
 type Exporter struct {
-	DB *store.DB
-	// Basis has the facts up to a revision at least, and Prices; end closes it.
-	Basis func(ctx context.Context, facts registry.Revision) (b *Basis, end func(), err error)
+	DB     *store.DB
+	Prices func(version string) (*Prices, error)
+	// Basis has the facts about some payers, up to a revision at least, and Prices; end closes it. Its registry belongs to it alone,
+	// because it stays open while items are written elsewhere: an open view keeps new facts from the registry that roles share.
+	Basis func(ctx context.Context, payers []string, facts registry.Revision) (b *Basis, end func(), err error)
 }
 
 // Newest returns the last used place, 0 for none.
@@ -88,14 +90,9 @@ func (e *Exporter) Exports(ctx context.Context, after int64, most int) (all []Ex
 	if err != nil {
 		return nil, err
 	}
-	b, end, err := e.Basis(ctx, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
 	for i := range all {
 		if s := all[i].Document; s != nil {
-			if all[i].Numbered, err = b.numbered(s); err != nil {
+			if all[i].Numbered, err = e.numbered(s); err != nil {
 				return nil, err
 			}
 			n := &all[i].Numbered
@@ -157,8 +154,8 @@ func (t Table) exports(ctx context.Context, after int64, most int) (all []Export
 }
 
 // numbered returns the number range of a final document.
-func (b *Basis) numbered(s *Stored) (n Numbered, err error) {
-	prices, err := b.Prices(s.Input.Catalogue)
+func (e *Exporter) numbered(s *Stored) (n Numbered, err error) {
+	prices, err := e.Prices(s.Input.Catalogue)
 	if err != nil {
 		return n, err
 	}
@@ -183,7 +180,7 @@ func (b *Basis) numbered(s *Stored) (n Numbered, err error) {
 func (e *Exporter) Items(ctx context.Context, all []Exported) (of func(s *Stored, give func(line int, i *document.Item) error) error,
 	end func(),
 	err error) {
-	facts, payers, seen := registry.Revision(0), []uint32{}, map[uint32]bool{}
+	facts, payers, numbers, seen := registry.Revision(0), []string{}, []uint32{}, map[uint32]bool{}
 	for i := range all {
 		s := all[i].Document
 		if s == nil || s.Form == document.CreditNote {
@@ -194,16 +191,17 @@ func (e *Exporter) Items(ctx context.Context, all []Exported) (of func(s *Stored
 		}
 		if !seen[s.PayerNumber] {
 			seen[s.PayerNumber] = true
-			payers = append(payers, s.PayerNumber)
+			payers = append(payers, s.Payer.Account)
+			numbers = append(numbers, s.PayerNumber)
 		}
 	}
-	b, end, err := e.Basis(ctx, facts)
+	b, end, err := e.Basis(ctx, payers, facts)
 	if err != nil {
 		return nil, nil, err
 	}
 	closes := map[uint32][]*Closed{}
 	err = e.DB.Change(ctx, "reading closes", func(tx *store.Tx) error {
-		where, args := in("payer_number", payers)
+		where, args := in("payer_number", numbers)
 		all, err := Table{tx}.Closes(ctx, where, args...)
 		for _, c := range all {
 			closes[c.PayerNumber] = append(closes[c.PayerNumber], c)

@@ -16,10 +16,14 @@ import (
 )
 
 func (k *kase) exporter() *Exporter {
-	return &Exporter{DB: k.db, Basis: func(_ context.Context, facts registry.Revision) (*Basis, func(), error) {
-		view := k.registry.View()
-		return k.basis(view, time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), max(facts, view.Revision()), 1<<40), view.Close, nil
-	}}
+	basis := func(view *registry.View, facts registry.Revision) *Basis {
+		return k.basis(view, time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), max(facts, view.Revision()), 1<<40)
+	}
+	return &Exporter{DB: k.db, Prices: basis(k.registry.View(), 0).Prices,
+		Basis: func(_ context.Context, _ []string, facts registry.Revision) (*Basis, func(), error) {
+			view := k.registry.View()
+			return basis(view, facts), view.Close, nil
+		}}
 }
 
 // TestItemsOfDocumentsAddUpToTheirLines: what is copied of a document is what it was made of, in each of the cases.

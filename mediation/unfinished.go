@@ -51,13 +51,13 @@ func (t *taken) waitsFor(ctx context.Context, revision registry.Revision, again 
 	if err != nil {
 		return false, err
 	}
-	view := reg.View()
-	defer view.Close()
+	view := reg.View() // closed before the batch is given back, because an open view would delay loading
 	t.lookAt(view, revision, records, func(u *udr.Usage) {
 		if !waits && u.Duplicate != (udr.DuplicateKey{}) {
 			_, _, waits = view.FormerRoot(u.Identifier, u.At, begun.Pins.Registry, revision)
 		}
 	})
+	view.Close()
 	if !waits {
 		return false, nil
 	}

@@ -44,6 +44,15 @@ func New() *Registry {
 	return r
 }
 
+// Viewed reports whether a view is open, for tests that nobody waits with one.
+func (r *Registry) Viewed() bool {
+	if !r.mu.TryLock() {
+		return true
+	}
+	r.mu.Unlock()
+	return false
+}
+
 // Revision is the newest complete revision.
 func (r *Registry) Revision() Revision {
 	r.mu.RLock()
@@ -52,7 +61,8 @@ func (r *Registry) Revision() Revision {
 }
 
 // View opens the registry for reading: once per batch, because an open view delays change sets. Close it before opening
-// another in the same goroutine.
+// another in the same goroutine, and before waiting for anything: a transaction of the control store may load change sets, so
+// whoever waits for the store with an open view may wait for ever.
 func (r *Registry) View() *View {
 	r.mu.RLock()
 	return &View{r: r}

@@ -537,9 +537,10 @@ func (o *Owner) decide(ctx context.Context, m *broker.Message, d *decision) (err
 		return err
 	}
 	d.result = o.result()
-	view := reg.View()
-	defer view.Close()
-	if err := d.decide(view); err != nil {
+	view := reg.View() // closed before a stop is written, because an open view would delay loading
+	err = d.decide(view)
+	view.Close()
+	if err != nil {
 		return o.stop(o.Topics.Usage, m, control.StopMessage, fmt.Errorf("file %s of %s: %w", d.in.File, d.in.Source, err))
 	}
 	return nil

@@ -2,6 +2,7 @@ package roles
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"ratemill/internal/engines"
@@ -31,7 +32,7 @@ var (
 // bringDocuments brings final documents into the warehouse.
 func (r *sinkRole) bringDocuments(ctx context.Context, n *Node) error {
 	s, err := warehouse.NewDocumentSink(warehouse.DocumentSinkOptions{Name: engines.DocumentSinkName(n.Installation),
-		Documents: r.exporter(),
+		Documents: r.exporter(ctx),
 		Positions: n.Store, Warehouse: n.Warehouse, Clock: clock{}, Log: n.Log})
 	if err != nil {
 		return err
@@ -63,7 +64,7 @@ func (r *sinkRole) documentMetrics(ctx context.Context, s metric.Scrape) {
 	if !r.finals.told(r, s, documentsFailing, documentsWritten) {
 		return
 	}
-	e, position := r.exporter(), r.finals.position.Load()
+	e, position := r.exporter(ctx), r.finals.position.Load()
 	newest, err := e.Newest(ctx)
 	if err != nil {
 		return
@@ -75,27 +76,14 @@ func (r *sinkRole) documentMetrics(ctx context.Context, s metric.Scrape) {
 }
 
 // exporter reads final documents.
-func (r *sinkRole) exporter() *invoicing.Exporter {
-	return &invoicing.Exporter{DB: r.n.Store.DB, Basis: r.invoiceBasis}
+func (r *sinkRole) exporter(ctx context.Context) *invoicing.Exporter {
+	return &invoicing.Exporter{DB: r.n.Store.DB, Prices: r.prices(ctx), Basis: r.invoiceBasis}
 }
 
-// invoiceBasis has the inputs for recomputing items of documents: facts of all revisions up to at least a given one,
-// and all versions of prices. Only one goroutine may use it.
-func (r *sinkRole) invoiceBasis(ctx context.Context, facts registry.Revision) (*invoicing.Basis, func(), error) {
-	reg, err := r.n.reference.Registry(ctx, facts)
-	if err != nil {
-		return nil, nil, err
-	}
-	if r.statements == nil {
-		r.statements = registry.NewStatements()
-	}
-	if facts > r.statements.Revision() {
-		if _, err := r.n.Store.LoadStatements(ctx, r.statements); err != nil {
-			return nil, nil, err
-		}
-	}
+// prices returns the parts about money of versions of the catalogue.
+func (r *sinkRole) prices(ctx context.Context) func(version string) (*invoicing.Prices, error) {
 	known := map[string]*invoicing.Prices{}
-	prices := func(version string) (*invoicing.Prices, error) {
+	return func(version string) (*invoicing.Prices, error) {
 		if p := known[version]; p != nil {
 			return p, nil
 		}
@@ -110,7 +98,21 @@ func (r *sinkRole) invoiceBasis(ctx context.Context, facts registry.Revision) (*
 		known[version] = p
 		return p, nil
 	}
+}
+
+// invoiceBasis has the inputs for recomputing items of documents of some payers: facts of all revisions up to at least a
+// given one, and all versions of prices.
+func (r *sinkRole) invoiceBasis(ctx context.Context, payers []string, facts registry.Revision) (*invoicing.Basis, func(), error) {
+	reg, statements := registry.New(), registry.NewStatements()
+	revision, err := r.n.Store.LoadBelow(ctx, reg, statements, payers)
+	if err != nil {
+		return nil, nil, err
+	}
+	if revision < facts {
+		return nil, nil, fmt.Errorf("the documents of %d payers need revision %d of the registry, and the newest in the control store is %d: it "+
+			"is an older copy; see docs/runbooks/stores-of-different-days.md", len(payers), facts, revision)
+	}
 	view := reg.View()
-	return &invoicing.Basis{View: view, Statements: r.statements, Facts: view.Revision(), Prices: prices,
+	return &invoicing.Basis{View: view, Statements: statements, Facts: view.Revision(), Prices: r.prices(ctx),
 		Now: time.Now()}, view.Close, nil
 }

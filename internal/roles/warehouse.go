@@ -17,7 +17,6 @@ import (
 	"ratemill/internal/metric"
 	"ratemill/internal/warehouse"
 	"ratemill/invoicing"
-	"ratemill/registry"
 )
 
 // Warehouse writes rated records to ClickHouse.
@@ -83,8 +82,6 @@ type sinkRole struct {
 	held   *string // the last known reason why expired rows stay; nil before the first check
 	facts  copying
 	finals copying
-
-	statements *registry.Statements // for the items of documents
 }
 
 func beginSink(_ context.Context, n *Node) (*Running, error) {

@@ -138,6 +138,9 @@ func (w *world) point(what effect, n, m int64) {
 		panic(killed{})
 	}
 	a.at = what
+	if w.lives != nil && w.lives.registry.Viewed() {
+		w.fail("%s waits with an open view of the registry at %s: who loads the registry would wait for it", a.name, what)
+	}
 	if w.options.Trace > 0 {
 		w.note(a.name, what.String(), n, m)
 	}
