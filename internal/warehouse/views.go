@@ -80,6 +80,30 @@ SELECT cycle, root, account, tier, plan, class, countIf(NOT correction) AS recor
 FROM charges GROUP BY cycle, root, account, tier, plan, class, currency ORDER BY cycle, root, account, tier, plan, class, currency`,
 	},
 	{
+		Name: "margin_by_account_cycle", Since: 1,
+		Doc: "Margins of accounts above others, in each of their billing periods: the charges of the next payer below them, minus their own " +
+			"charges for the same records, as `ratemill explain` shows the margin of a record. One row for each pair of currencies: where " +
+			"they differ, margin is NULL, because tables of rates are not in ClickHouse. Corrections are not in it (charges has them, with " +
+			"correction). Ask with root: the other conditions still read all charges.",
+		Columns: []Column{cycleColumn, rootColumn, {Name: "account", Doc: "The account that has the margin."},
+			{Name: "tier", Doc: "1 or more: of the account's charge."}, classColumn, recordsColumn,
+			{Name: "received", Doc: "Sum of the charges of the next payer below, in received_in; 0 if no account below pays."},
+			{Name: "received_in", Doc: "Currency of received, ISO 4217; empty if no account below pays."},
+			{Name: "paid", Doc: "Sum of the account's own charges, in paid_in."}, {Name: "paid_in", Doc: "Currency of paid, ISO 4217."},
+			{Name: "margin", Doc: "received − paid, in paid_in; NULL if the currencies differ."}},
+		Select: `
+SELECT cycle, root, account, tier, class, count() AS records, sum(retail) AS received, retail_in AS received_in, sum(amount) AS paid,
+       currency AS paid_in, if(retail_in IN ('', toString(currency)), sum(retail) - sum(amount), NULL) AS margin
+FROM (
+  SELECT cycle, root, account, tier, class, currency, amount,
+         lagInFrame(amount) OVER below AS retail, lagInFrame(toString(currency)) OVER below AS retail_in
+  FROM charges WHERE NOT correction
+  WINDOW below AS (PARTITION BY root, file, seq ORDER BY tier ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+)
+WHERE tier > 0
+GROUP BY cycle, root, account, tier, class, retail_in, currency ORDER BY cycle, root, account, tier, class, retail_in, currency`,
+	},
+	{
 		Name: "usage_by_class_country", Since: 1,
 		Doc:     "Countries of the usage in each month, and the price that the SIMs' accounts pay for it.",
 		Columns: []Column{{Name: "month", Doc: "First day of the month, in UTC."}, classColumn, unitColumn, {Name: "country", Doc: "Where it happened; empty when it is not known."}, recordsColumn, simsColumn, quantityColumn, currencyColumn, {Name: "amount", Doc: "Sum of tier 0, in currency."}},
