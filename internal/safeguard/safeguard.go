@@ -61,6 +61,7 @@ const (
 	MovedFrom      // the position moves only from where its consumer knows it, and otherwise the effect does not count
 	DrainFirst     // the warehouse is queried for rated records only when all usage has been rated and stored
 	BegunFirst     // a retry waits for files that were begun before its SIMs were corrected to another billing root
+	FormerName     // a source that has another name keeps its first one in the identities of its files and in its keys
 
 	CauseOnce       // the control store takes the facts of a cause once
 	CauseAgain      // a transition that follows again after it was withdrawn has a cause that names the reason
@@ -94,7 +95,7 @@ var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-e
 	"intent-first", "intent-completed", "position-after", "compare-and-set", "retry-names-origin", "seen-from-log", "fresh-keys", "standing-end", "split-blocks", "found-is-asked", "repeated-is-asked", "intent-taken", "stop-owner", "epochs-given", "first-is-asked",
 	"foreign-epochs", "sessions-from-log", "sessions-by-usage", "keys-by-usage", "store-time", "forgotten-marked", "ending-first",
 	"home-alone", "former-owners", "copies-asked", "copies-kept",
-	"one-transaction", "own-position", "fold-kept", "moved-from", "drain-first", "begun-first",
+	"one-transaction", "own-position", "fold-kept", "moved-from", "drain-first", "begun-first", "former-name",
 	"cause-once", "cause-again", "settled-together", "newest-settles", "dated-by-due", "later-withdrawn", "origin-stated", "bar-ends",
 	"end-awaited", "beginning-known", "beginning-first", "older-waits", "end-compared", "whole-compared", "rules-compared", "fetch-pinned",
 	"keys-renewed", "suspended-together"}

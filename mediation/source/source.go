@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"ratemill/diag"
+	"ratemill/internal/safeguard"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/decode"
 	"ratemill/normalize"
@@ -267,8 +268,12 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 		l.Errorf(doc.Source.Pos, "the source is named %s, but its file %s; give both one name", s.Name, path.Base(name))
 	}
 	if !doc.Formerly.IsZero() {
-		if s.Name = doc.Formerly.Value; s.Name == s.Title {
+		if doc.Formerly.Value == s.Title {
 			l.Errorf(doc.Formerly.Pos, "formerly is the name that the source had before, not the one that it has now")
+		}
+		if safeguard.On(safeguard.FormerName) {
+			s.Name = doc.Formerly.Value
+			o.Name = s.Name // session keys contain it
 		}
 	}
 	s.Program = rules.Compile(&doc.Document, o, &l)

@@ -32,7 +32,7 @@ type counted struct {
 
 // call is a call as one account pays for it, called its result: seconds, blocks, and cents.
 type call struct {
-	key          udr.SessionKey
+	session      string // its key is computed by the code under test
 	sim, account uint32
 }
 
@@ -165,7 +165,7 @@ func (e *expectation) rate(u *udr.Usage, revision uint64, catalogue int) string 
 	grown, cost := q, int64(0)
 	var c *called
 	if u.Class == "voice_mo" {
-		k := call{u.SessionKey, u.SIM, account}
+		k := call{u.Session, u.SIM, account}
 		if c = e.calls[k]; c == nil {
 			c = &called{}
 			e.calls[k] = c

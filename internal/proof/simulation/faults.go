@@ -49,6 +49,7 @@ const (
 	ServerStalls                  // a carrier's server does not answer for a while, and closes no connection
 	SourceRemoved                 // the project does not have the source for a while
 	EndsLate                      // a mediator ends while it sends the ends of a file, and no mediator takes the file for longer than the broker keeps usage
+	SourceRenamed                 // the source gets another name, and says which one it had; or gets that one back
 	FaultCount
 )
 
@@ -56,7 +57,7 @@ var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer
 	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "file-vanishes", "file-grows", "file-again", "connection-breaks", "insert-fails", "lost-insert", "late-insert", "loss",
 	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison", "forgotten", "token-alone", "set-back", "forged",
 	"clock-jumps",
-	"server-away", "server-stalls", "source-removed", "ends-late"}
+	"server-away", "server-stalls", "source-removed", "ends-late", "source-renamed"}
 
 var faultMeanings = [...]string{
 	"an actor ended between two effects",
@@ -98,6 +99,7 @@ var faultMeanings = [...]string{
 	"a carrier's server did not answer, and closed no connection",
 	"the project lost the source, and got it back",
 	"a mediator took a file long after another had begun to send its ends",
+	"the source got another name",
 }
 
 func (f Fault) String() string { return faultNames[f] }

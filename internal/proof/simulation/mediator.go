@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ratemill/internal/control"
+	"ratemill/internal/safeguard"
 	"ratemill/mediation"
 	"ratemill/mediation/collect"
 	"ratemill/mediation/source"
@@ -22,9 +23,9 @@ import (
 	"ratemill/udr"
 )
 
-// rulesOf is a version of the source's document; versions differ in their filter.
-func rulesOf(version int) string {
-	return `source: carrier
+// rulesOf is a version of the source's document; versions differ in their filter, and in the name of the source.
+func rulesOf(version int, name string) string {
+	return name + `
 decode:
   csv: { header: true }
 zone: UTC
@@ -47,16 +48,30 @@ duplicate: { key: [key], within: 1d }
 
 var dropped = [2]string{"x", "y"}
 
-var sources = sync.OnceValue(func() (s [2]*source.Source) {
+// sources are the versions of the source's document: two under its first name, and the same two under another one.
+func sources() [4]*source.Source {
+	if safeguard.On(safeguard.FormerName) {
+		return sourcesAsTheyAre()
+	}
+	return sourcesWithoutFormerName()
+}
+
+var sourcesAsTheyAre, sourcesWithoutFormerName = sync.OnceValue(loadSources), sync.OnceValue(loadSources)
+
+func loadSources() (s [4]*source.Source) {
 	for i := range s {
-		src, list := source.Load("carrier.yaml", []byte(rulesOf(i)), nil)
+		name, text := "carrier", "source: carrier"
+		if i >= 2 {
+			name, text = "renamed", "source: renamed\nformerly: carrier"
+		}
+		src, list := source.Load(name+".yaml", []byte(rulesOf(i%2, text)), nil)
 		if src == nil || list.HasErrors() {
 			panic(fmt.Sprint(list))
 		}
 		s[i] = src
 	}
 	return s
-})
+}
 
 // line is a record of a carrier's file, with the result of the plainest reading of it.
 type line struct {
@@ -251,7 +266,7 @@ func (r mediatorReference) Source(_ context.Context, _, version string) (*source
 		return nil, errors.New("the project has no source carrier")
 	}
 	for i, s := range sources() {
-		if s.Version == version || version == "" && i == r.w.rules {
+		if s.Version == version || version == "" && i == r.w.rules+2*r.w.renamed {
 			return s, nil
 		}
 	}
@@ -332,7 +347,7 @@ func (w *world) judgeFiles() {
 			continue
 		}
 		version := 0
-		if f.row.Pins.Rules == sources()[1].Version {
+		if rules := f.row.Pins.Rules; rules == sources()[1].Version || rules == sources()[3].Version {
 			version = 1
 		}
 		home := int(binary.BigEndian.Uint64(f.id[:8]) % partitions)

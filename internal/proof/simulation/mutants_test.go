@@ -54,6 +54,7 @@ var focus = map[safeguard.Step]struct {
 // before the others, which follow if the code has changed so that it needs the step no longer.
 var caught = map[safeguard.Step]uint64{
 	safeguard.KeysByUsage:      2356,
+	safeguard.FormerName:       101,
 	safeguard.EpochsGiven:      4942,
 	safeguard.FirstIsAsked:     1702,
 	safeguard.DrainFirst:       1022,
@@ -61,7 +62,7 @@ var caught = map[safeguard.Step]uint64{
 	safeguard.NewestSettles:    1575,
 	safeguard.HomeAlone:        337,
 	safeguard.BarEnds:          328,
-	safeguard.CheckpointEpochs: 207,
+	safeguard.CheckpointEpochs: 3841,
 	safeguard.FreshKeys:        180,
 	safeguard.BegunFirst:       4035,
 	safeguard.StandingEnd:      755,

@@ -107,6 +107,8 @@ type world struct {
 	revision  uint64
 	catalogue int
 	rules     int
+	renames   bool             // the source is renamed in this schedule, once or several times
+	renamed   int              // 1: it has another name
 	mediated  bool             // mediators read the files; otherwise records come from senders
 	sinking   bool             // sinks and the consumers of balances always run; otherwise they begin only after the faults, and more of the steps are those of owners
 	contents  map[string]*file // that came, by hash
@@ -170,6 +172,7 @@ func newWorld(seed uint64, o Options) *world {
 		w.active &= mix(seed)
 	}
 	w.back.may = w.active.Has(SetBack) && w.faults[SetBack].IntN(12) == 0
+	w.renames = w.mediated && w.active.Has(SourceRenamed) && w.faults[SourceRenamed].IntN(3) == 0
 	w.losing = w.active.Has(Loss) && w.faults[Loss].IntN(12) == 0
 	for p := range partitions {
 		w.usage[p], w.rated[p], w.checks[p] = &partitionLog{name: "usage"}, &partitionLog{name: "rated"}, &partitionLog{name: "checkpoint"}
@@ -399,6 +402,10 @@ func (w *world) trouble() {
 	}
 	if w.mediated && w.happens(SourceRemoved, 300) {
 		w.removesSource()
+	}
+	if w.renames && w.happens(SourceRenamed, 100) {
+		w.renamed = 1 - w.renamed
+		w.notef("operator", "RENAMES the source to %s", sources()[2*w.renamed].Title)
 	}
 	w.setBack()
 	for p := range partitions {
