@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ratemill/internal/control"
+	"ratemill/internal/proof/tariffs"
 	"ratemill/rating"
 	"ratemill/registry"
 	"ratemill/udr"
@@ -89,7 +90,7 @@ func catalogueFiles(i int) fstest.MapFS {
 		"life.yaml":      lifeText, "life-plan.yaml": lifePlan, "life-limit.yaml": lifeLimit,
 		"cost.yaml": fmt.Sprintf("limit: cost\ncost: %d EUR\nactions: [event]\n", costLimit),
 	}
-	maps.Copy(text, tariffFiles(cents[i].fleet))
+	maps.Copy(text, tariffs.Files(cents[i].fleet))
 	fsys := fstest.MapFS{}
 	for name, t := range text {
 		fsys[name] = &fstest.MapFile{Data: []byte(t)}

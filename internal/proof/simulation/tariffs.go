@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"ratemill/internal/proof/tariffs"
 	"ratemill/internal/ratedlog"
 	"ratemill/rating"
 	"ratemill/registry"
@@ -44,80 +45,6 @@ var tariffSIMs = map[uint32]struct {
 	lastTariff:   {10, 8, "volume"},
 }
 
-// tariffFiles are their documents, with prices that depend on the catalogue.
-func tariffFiles(cents int64) map[string]string {
-	return map[string]string{
-		"volume.yaml": fmt.Sprintf(`plan: volume
-currency: EUR
-zones: world
-round: { scale: 2 }
-classes:
-  data:
-    counted: account
-    period: week
-    prices: [{ volume: [{ from: 0 B, price: 0.0%d / 1 B }, { from: 40 B, price: 0.02 / 1 B }, { from: 90 B, price: 0.01 / 1 B }] }]
-`, cents+2),
-		"agency.yaml": `plan: agency
-currency: EUR
-zones: world
-classes:
-  data:
-    counted: tree
-    period: contract year
-    discounts: { counted: tree, period: week, reached: [{ from: 60 B, off: 10 % }, { from: 150 B, off: 50 % }] }
-    prices: [{ package: 0.50 / 25 B }]
-`,
-		"daily.yaml": fmt.Sprintf(`plan: daily
-currency: EUR
-zones: world
-included: [{ bucket: data, units: 20 B, classes: [data] }]
-classes:
-  data:
-    negative: credit
-    fee: 0.10 / day
-    minimum: 0.30 / week
-    cap: [0.90 / day, { amount: 6, per: cycle, counted: account }]
-    prices: [{ name: pass, pass: { price: 0.40 / day, units: 30 B }, price: 0.0%d / 1 B }]
-`, cents),
-		"rolling.yaml": `plan: rolling
-from: 2025-11-01
-currency: EUR
-zones: world
-included:
-  - { bucket: data, units: 15 B, classes: [data], increment: 4 B, prorate: days, rollover: { cycles: 2, at_most: 4 B } }
-classes:
-  data:
-    increment: 3 B
-    counted: sim
-    period: day
-    prices: [{ name: steps, steps: [{ from: 0 B, price: 0.03 / 1 B }, { from: 20 B, price: 0.01 / 1 B }] }]
-`,
-		"conditional.yaml": `plan: conditional
-currency: EUR
-zones: world
-classes:
-  data:
-    first: wins
-    prices:
-      - { name: test, when: 'sim.state == "in_testing"', price: 0.01 / 1 B }
-      - { name: new, when: '(sim.state_days ?? 0) < 10', price: 0.05 / 1 B }
-      - { price: 0.02 / 1 B }
-`,
-		"limited.yaml": "plan: limited\ncurrency: EUR\nzones: world\nclasses:\n  data: { prices: [{ price: 0.02 / 1 B }] }\n",
-		"hourly.yaml": "limit: hourly\nper: sim\nperiod: hour\nclasses: [data]\nusage: 30 B\n" +
-			"thresholds: [{ at: 50 %, do: [notify, throttle] }, { at: 100 %, do: [block] }]\nover: 0.10 / 1 B\n",
-		"blocked.yaml": "limit: blocked\nperiod: day\nclasses: [data]\nusage: 60 B\nactions: [notify, block]\nat: [40 %, 80 %]\n",
-		"tree.yaml":    "limit: tree\nper: tree\nperiod: week\ncost: 2 EUR\nactions: [notify]\nat: [25 %, 100 %]\n",
-		"pooled.yaml":  "limit: pooled\nper: pool\npool: region\nperiod: day\nclasses: [data]\nusage: 40 B\nactions: [notify]\n",
-		"region.yaml": "share_plan: region\nlevel: top\nperiod: week\npriority: -1\ngrowth: peak\nplans: [rolling, volume]\n" +
-			"contributions: [{ plan: volume, units: 5 B }]\nbuckets: [{ bucket: data, classes: [data] }]\n",
-		"own.yaml": "share_plan: own\ngrowth: variable\nplans: [rolling]\ncontributions: [{ plan: rolling, units: 10 B }]\n" +
-			"buckets: [{ bucket: data, units: 5 B, classes: [data] }]\n",
-		"top-up.yaml": "package: top-up\nvalid: 5 d\nbegins: first_use\ncap: 10 %\nbuckets: [{ bucket: data, units: 40 B, classes: [data] }]\n",
-		"extra.yaml":  "addon: extra\nbuckets: [{ bucket: data, units: 10 B, classes: [data] }]\n",
-	}
-}
-
 // addTariffs adds the accounts and SIMs of tariffs to the first change of the registry.
 func addTariffs(c *registry.Changes) {
 	account := func(n, parent uint32, plan string, partition int, limits, shares []string) {
@@ -133,28 +60,22 @@ func addTariffs(c *registry.Changes) {
 		c.Identifiers = append(c.Identifiers, registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IMSI,
 			Value: fmt.Sprintf("26201%010d", sim)}, SIM: sim})
 	}
-	c.States = append(c.States, registry.StateFact{SIM: ofConditions, From: udr.InstantOf(tariffDays[1]),
+	c.States = append(c.States, registry.StateFact{SIM: ofConditions, From: udr.InstantOf(tariffs.Days[1]),
 		StateValue: registry.StateValue{Name: "in_testing", Lifecycle: "life"}})
 	own := func(kind registry.Kind, name string, from time.Time) {
 		c.Statements = append(c.Statements, registry.Statement{Kind: kind, Subject: registry.SubjectOf(ofRolling), Name: name,
 			From: udr.InstantOf(from), Value: []byte("{}")})
 	}
-	own(registry.KindPackage, "top-up/1", tariffDays[0])
-	own(registry.KindPackage, "top-up/2", tariffDays[3])
-	own(registry.KindAddon, "extra", tariffDays[2])
-}
-
-// tariffDays are few, so that hours, days and weeks fill up: in three cycles, about when they begin, and in two weeks of one.
-var tariffDays = [...]time.Time{
-	time.Date(2026, 1, 2, 20, 0, 0, 0, time.UTC), time.Date(2026, 1, 7, 21, 0, 0, 0, time.UTC), time.Date(2026, 1, 11, 22, 0, 0, 0, time.UTC),
-	time.Date(2026, 1, 12, 8, 0, 0, 0, time.UTC), time.Date(2026, 2, 7, 22, 0, 0, 0, time.UTC),
+	own(registry.KindPackage, "top-up/1", tariffs.Days[0])
+	own(registry.KindPackage, "top-up/2", tariffs.Days[3])
+	own(registry.KindAddon, "extra", tariffs.Days[2])
 }
 
 // tariff makes a record one of a SIM of a tariff.
 func (w *world) tariff(u *udr.Usage, sim uint32) {
 	r := w.tariffs
 	u.SIM, u.Identifier.Value = sim, fmt.Sprintf("26201%010d", sim)
-	u.At = udr.InstantOf(tariffDays[r.IntN(len(tariffDays))].Add(time.Duration(r.IntN(180)) * time.Minute))
+	u.At = udr.InstantOf(tariffs.Days[r.IntN(len(tariffs.Days))].Add(time.Duration(r.IntN(180)) * time.Minute))
 	u.Class, u.Unit, u.Quantity = "data", udr.Octet, 1+r.Int64N(30)
 	if sim == ofDays && r.IntN(3) == 0 {
 		u.Quantity = -1 - r.Int64N(15)
