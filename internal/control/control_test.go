@@ -213,6 +213,39 @@ func TestTheSameContentIsReadOnce(t *testing.T) {
 	})
 }
 
+// Of two mediators that list a source, the slower one writes an older listing after the newer one is written.
+func TestAnOlderListingThatIsWrittenLateHidesNoFile(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, other *control.Store) {
+		ctx, a, b := t.Context(), sighting("/out/a", 0), sighting("/out/b", 0)
+		for i, late := range []func(source string) error{
+			func(source string) error {
+				_, err := other.Sight(ctx, source, []control.Sighting{a}, at(4))
+				return err
+			},
+			func(source string) error { return other.StillThere(ctx, source, []control.Sighting{a}, at(4)) },
+			func(source string) error { return other.StillBelow(ctx, source, []string{"/out"}, at(4)) },
+		} {
+			source := fmt.Sprint("skylink", i)
+			sight(t, s, source, at(0), a)
+			sight(t, s, source, at(6), a, b)
+			require.NoError(t, late(source))
+			n, err := s.MarkVanished(ctx, source, at(5), at(7))
+			require.NoError(t, err)
+			require.Zero(t, n)
+			l, found, err := s.LeaseNext(ctx, []control.Queue{{Source: source}}, "m1", at(8), time.Minute)
+			require.NoError(t, err)
+			require.True(t, found)
+			require.Equal(t, "/out/a", file(t, s, l.File).Path, "the first by name is read first")
+		}
+
+		sight(t, s, "northwave", at(0).Add(48*time.Hour), a) // by a clock that was ahead
+		sight(t, s, "northwave", at(1), a)
+		n, err := s.MarkVanished(ctx, "northwave", at(2), at(3))
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n)
+	})
+}
+
 func TestFilesFailAndVanishAndComeBack(t *testing.T) {
 	onBoth(t, func(t *testing.T, s, other *control.Store) {
 		ctx := t.Context()

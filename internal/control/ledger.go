@@ -171,6 +171,17 @@ func (s *Store) Sight(ctx context.Context, source string, entries []Sighting, no
 	return added, nil
 }
 
+// seenAgain records when a listing had files, with the parameters of seenAt. Several mediators list a source, and each writes its listing
+// whenever the store lets it. If an older listing that is written late set the time back, MarkVanished of a newer one would close files
+// that both had, and the files behind them would be read first. A time far ahead is that of a clock that was wrong.
+const seenAgain = `last_seen = CASE WHEN last_seen BETWEEN ? AND ? THEN last_seen ELSE ? END`
+
+const listingsOverlap = time.Hour
+
+func seenAt(now time.Time) []any {
+	return []any{nanos(now), nanos(now.Add(listingsOverlap)), nanos(now)}
+}
+
 type sighted struct {
 	number      int64
 	size, mtime int64
@@ -239,14 +250,14 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 		}
 	}
 	if len(again) > 0 {
-		if _, err := t.exec(ctx, `UPDATE files SET last_seen = ?, state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'seen' END, still_open = 1, why = CASE WHEN state = 'seen' THEN why ELSE '' END, closed_at = 0, gone = 0, found_as = 0,
+		if _, err := t.exec(ctx, `UPDATE files SET `+seenAgain+`, state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'seen' END, still_open = 1, why = CASE WHEN state = 'seen' THEN why ELSE '' END, closed_at = 0, gone = 0, found_as = 0,
 			duplicate_of = 0, after_at = 0, after_why = ''
-			WHERE (state IN ('seen', 'vanished') OR gone > 0) AND number IN (`+marks(len(again))+`)`, append([]any{nanos(now)}, again...)...); err != nil {
+			WHERE (state IN ('seen', 'vanished') OR gone > 0) AND number IN (`+marks(len(again))+`)`, append(seenAt(now), again...)...); err != nil {
 			return 0, err
 		}
 	}
 	if len(alike) > 0 { // MarkVanished uses it to detect a file that is gone
-		if _, err := t.exec(ctx, `UPDATE files SET last_seen = ? WHERE number IN (`+marks(len(alike))+`)`, append([]any{nanos(now)}, alike...)...); err != nil {
+		if _, err := t.exec(ctx, `UPDATE files SET `+seenAgain+` WHERE number IN (`+marks(len(alike))+`)`, append(seenAt(now), alike...)...); err != nil {
 			return 0, err
 		}
 	}
@@ -291,12 +302,13 @@ func (t tx) insertFiles(ctx context.Context, source string, fresh []Sighting, no
 // in the ledger have not vanished.
 func (s *Store) StillThere(ctx context.Context, source string, entries []Sighting, now time.Time) error {
 	for part := range slices.Chunk(entries, 400) {
-		args := []any{nanos(now), source}
+		args := append(seenAt(now), source)
 		for _, e := range part {
 			args = append(args, e.Path, e.Size, mtimeNanos(e.MTime))
 		}
 		err := s.change(ctx, "recording a listing of "+source, func(t tx) error {
-			_, err := t.exec(ctx, `UPDATE files SET last_seen = ? WHERE source = ? AND state = 'seen' AND (path, size, mtime) IN (VALUES `+repeated(`(CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT))`, len(part))+`)`, args...)
+			_, err := t.exec(ctx, `UPDATE files SET `+seenAgain+` WHERE source = ? AND state = 'seen'
+				AND (path, size, mtime) IN (VALUES `+repeated(`(CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT))`, len(part))+`)`, args...)
 			return err
 		})
 		if err != nil {

@@ -98,7 +98,8 @@ func (t tx) refuse(ctx context.Context, source string, refused []Refusal, now ti
 func (s *Store) StillBelow(ctx context.Context, source string, directories []string, now time.Time) error {
 	return s.change(ctx, "recording a listing of "+source, func(t tx) error {
 		for _, d := range directories {
-			if _, err := t.exec(ctx, `UPDATE files SET last_seen = ? WHERE source = ? AND state = 'seen' AND path LIKE ? ESCAPE '!'`, nanos(now), source, likeText(d)+"/%"); err != nil {
+			if _, err := t.exec(ctx, `UPDATE files SET `+seenAgain+` WHERE source = ? AND state = 'seen' AND path LIKE ? ESCAPE '!'`,
+				append(seenAt(now), source, likeText(d)+"/%")...); err != nil {
 				return err
 			}
 		}
