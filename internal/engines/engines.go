@@ -1,6 +1,7 @@
 package engines
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -136,12 +137,22 @@ const engineGrace = 3 * time.Second
 func (e *Engines) WaitFor(ctx context.Context, what string, do func() error) error {
 	passing := func(err error) bool { return backoff.Unavailable(err) && !accesserr.Is(err) }
 	p := backoff.Patience{Clock: backoff.RealTime{}, Log: e.Log, Random: rand.Float64, Passing: passing, First: 100 * time.Millisecond}
-	return p.Until(ctx, "reach the "+what, func() error {
+	last := what
+	return p.Until(ctx, reaching[what], func() error {
 		err := do()
-		e.health.saw(what, err)
+		by := cmp.Or(backoff.From(err), what)
+		if by != last {
+			e.health.saw(last, nil)
+		}
+		e.health.saw(by, err)
+		last = by
 		return err
 	})
 }
+
+// reaching says what a process waits for at the start. Kafka and ClickHouse are compared with the control store before they are
+// used, so the control store may be the one that is away: the error says which, and readiness and metrics follow the error.
+var reaching = map[string]string{Control: "reach the control store", Kafka: "reach Kafka", ClickHouse: "reach ClickHouse"}
 
 // Partitions is the number of partitions of an installation. It is fixed at the first start, because a root's partition
 // is stored with the root.

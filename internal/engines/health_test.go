@@ -3,6 +3,7 @@ package engines
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -41,4 +42,21 @@ func TestAnEngineThatIsAwayIsNamedInItsOwnWords(t *testing.T) {
 	}
 	require.False(t, backoff.Unavailable(why))
 	require.Equal(t, Kafka, engineOf(why))
+}
+
+// Before Kafka is used, it is compared with the control store.
+func TestWhileTheControlStoreIsAwayKafkaIsNotBlamed(t *testing.T) {
+	e := &Engines{Options: Options{Log: slog.New(slog.DiscardHandler)}}
+	failures := []error{broker.Away("read its name", errors.New("connection refused")),
+		store.Away("postgres://db", "reading setting installation", errors.New("connection refused")), nil}
+	var there [][2]bool
+	err := e.WaitFor(t.Context(), Kafka, func() error {
+		there = append(there, [2]bool{e.There(Kafka), e.There(Control)})
+		err := failures[0]
+		failures = failures[1:]
+		return err
+	})
+	require.NoError(t, err)
+	require.Equal(t, [][2]bool{{true, true}, {false, true}, {true, false}}, there)
+	require.Empty(t, e.Away())
 }
