@@ -29,7 +29,7 @@ type daemon struct {
 }
 
 // patience bounds the start of an engine on a machine that is busy with other tests.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 func (d *daemon) start(t testing.TB) {
 	t.Helper()
