@@ -233,11 +233,19 @@ func (r *run) register(ctx context.Context, sims []udr.Identifier, plan func(sou
 		add("accounts.csv", "id,company,currency,zone,cycle_day,since", "%s,%s,EUR,Europe/Madrid,1,2026-01-01", latecomer(source),
 			latecomer(source))
 	}
+	texts := map[string]string{}
+	for name, text := range files {
+		texts[name] = text.String()
+	}
+	return r.imports(ctx, texts)
+}
+
+// imports imports files by name.
+func (r *run) imports(ctx context.Context, files map[string]string) (*control.Imported, error) {
 	var inputs []registry.Input
 	for name, text := range files {
-		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser,
-			error) {
-			return io.NopCloser(strings.NewReader(text.String())), nil
+		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader(text)), nil
 		}})
 	}
 	changed, list, err := r.Access.Store.Import(ctx, inputs, control.ImportOptions{Who: "crash", Now: time.Now(),

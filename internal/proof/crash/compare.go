@@ -27,6 +27,7 @@ type comparison struct {
 	rows     [tableCount]int      // of all files
 	balances map[string]*offline.Balance
 	pins     map[udr.FileID]control.Pins
+	renamed  map[string][]string // versions of documents, by source
 	counters sums
 	paid     map[account.Key]account.Balance // by offline rating
 	err      error
@@ -44,13 +45,14 @@ func (r *run) compare(ctx context.Context) error {
 	}
 	c := &comparison{
 		ctx: ctx, w: r.Access.Warehouse, report: r.report, view: r.changes.first.View(), balances: map[string]*offline.Balance{},
-		pins: pins, counters: sums{}, paid: map[account.Key]account.Balance{},
+		pins: pins, renamed: r.renamed.versions, counters: sums{}, paid: map[account.Key]account.Balance{},
 	}
 	defer c.view.Close()
 	pipe := r.pipeline(r.changes.first)
 	pipe.Batch = func(_ *offline.File, _ int, b *ratedlog.Batch, _ []byte) error { return c.add(b) }
 	pipe.Done = c.file
-	balances, err := pipe.Run(ctx, r.feed.offline(r.Installation))
+	balances, err := pipe.Run(ctx, slices.Concat(r.feed.offline(r.Installation), r.priced.offline(r.Installation, nil),
+		r.leaving.offline(r.Installation, r.leaving.given)))
 	if err != nil {
 		return fmt.Errorf("the reference, the offline pipeline, fails: %w", err)
 	}
@@ -82,6 +84,11 @@ func (r *run) compare(ctx context.Context) error {
 	}
 	if err := r.compareLedger(ctx, balances); err != nil {
 		return err
+	}
+	for _, compare := range []func(context.Context) error{r.compareRemoved, r.compareRenamed, r.compareDays} {
+		if err := compare(ctx); err != nil {
+			return err
+		}
 	}
 	if err := r.compareCounters(ctx, c.counters); err != nil || r.report.Differing == 0 {
 		return err
@@ -150,6 +157,7 @@ func (c *comparison) rated(b *ratedlog.Batch, r *ratedlog.RatedRecord) error {
 			return err
 		}
 		c.report.Flowed[e.Kind.String()]++
+		c.bar(&e)
 		amount := func(v rating.Value) any {
 			if !e.Counter.Kind.IsCost() {
 				return v.Units()
@@ -172,9 +180,7 @@ func (c *comparison) charged(charges [][]byte) (string, error) {
 		if err := rating.ParseCharge(m, &c.charge); err != nil {
 			return "", err
 		}
-		if slices.ContainsFunc(c.charge.Draws, func(d rating.Draw) bool { return d.Share != "" && d.Drawn > 0 }) {
-			c.report.Flowed["draws from pools"]++
-		}
+		c.report.flows(&c.charge)
 		if err := c.pay(); err != nil {
 			return "", err
 		}
@@ -194,7 +200,7 @@ func (c *comparison) record(b *ratedlog.Batch, message []byte) (string, error) {
 		return "", err
 	}
 	pins := c.pins[b.File]
-	return join(u.Seq, u.Line, u.Bytes, b.Source, b.Rules, pins.Catalogue, pins.Registry, c.used()), nil
+	return join(u.Seq, u.Line, u.Bytes, b.Source, c.rules(b), pins.Catalogue, pins.Registry, c.used()), nil
 }
 
 // used are the fields of a usage record that describe the usage and its owner.
@@ -408,6 +414,9 @@ func (r *run) compareLedger(ctx context.Context, balances []*offline.Balance) er
 			}
 			if f.Retry > 0 {
 				ought[f.Path] = control.Done
+			}
+			if f.Source == leaves && f.Path == r.leaving.dropped {
+				ought[f.Path] = control.Dropped
 			}
 			if f.State != ought[f.Path] {
 				r.report.differs("the ledger has %s as %s (%s); expected %q", f.Path, f.State, f.Why, ought[f.Path])

@@ -81,8 +81,8 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 	if lines != int64(r.growing.lines) {
 		add("%d of %d lines of the file that grows were read", lines, r.growing.lines)
 	}
-	if known != len(r.feed.delivered) {
-		add("%d of %d files were seen by mediation", known, len(r.feed.delivered))
+	if sent := len(r.feed.delivered) + len(r.priced.sent) + r.leaving.known; known != sent {
+		add("%d of %d files were seen by mediation", known, sent)
 	}
 	for _, carrier := range []string{deletes, moves} {
 		if left, _ := filepath.Glob(filepath.Join(r.Incoming(carrier), "*")); len(left) > 0 && closed == known {

@@ -9,11 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"ratemill/internal/control"
 	"ratemill/internal/offline"
 	"ratemill/internal/ratedlog"
 	"ratemill/mediation"
-	"ratemill/registry"
 	"ratemill/registry/life"
 	"ratemill/udr"
 )
@@ -62,22 +60,11 @@ func (r *run) registerGrowing() error {
 	for i := range growsSIMs {
 		sims += fmt.Sprintf("line-%d,%s,fleet,%s\n", i, grows, livesSince)
 	}
-	var inputs []registry.Input
-	for name, text := range map[string]string{
+	_, err := r.imports(r.t.Context(), map[string]string{
 		"companies.csv": "id,name,kind\nswitch,Switch,customer\n",
 		"accounts.csv":  "id,company,currency,zone,cycle_day,limits,since\nswitch,switch,EUR,Europe/Madrid,1," + livesLimit + ",2026-01-01\n",
 		"sims.csv":      sims,
-	} {
-		inputs = append(inputs, registry.Input{Name: name, Open: func() (io.ReadCloser,
-			error) {
-			return io.NopCloser(strings.NewReader(text)), nil
-		}})
-	}
-	_, list, err := r.Access.Store.Import(r.t.Context(), inputs, control.ImportOptions{Who: "crash", Now: time.Now(),
-		Partitions: r.Access.Partitions})
-	if err == nil {
-		err = list.Err()
-	}
+	})
 	if err != nil {
 		return err
 	}

@@ -123,9 +123,7 @@ func (c *comparison) usedLives(used map[uint32][]life.Event, events [][]byte) (l
 		}
 		c.report.Flowed[e.Kind.String()]++
 		lines = append(lines, join(e.Kind, e.Name, int64(e.At), e.Account, e.SIM))
-		if e.Kind == rating.LimitThrottles {
-			c.bars = append(c.bars, fmt.Sprint(e.Name, " ", e.SIM, " ", int64(e.At), " ", int64(e.Until)))
-		}
+		c.bar(&e)
 		if kind, ok := kinds[e.Kind]; ok {
 			used[e.SIM] = append(used[e.SIM], life.Event{At: e.At, Kind: kind, Cause: fmt.Sprintf("usage:offline:%d:%s", c.usage.Line, kind)})
 		}
@@ -133,13 +131,25 @@ func (c *comparison) usedLives(used map[uint32][]life.Event, events [][]byte) (l
 	return lines, nil
 }
 
+// bar expects what a limit asks of simstate.
+func (c *comparison) bar(e *rating.Event) {
+	if e.Kind != rating.LimitThrottles && e.Kind != rating.LimitBlocks {
+		return
+	}
+	sim := e.SIM
+	if !e.Counter.Kind.PerSIM() {
+		sim = 0 // all SIMs of the account
+	}
+	c.bars = append(c.bars, fmt.Sprint(e.Name, " ", sim, " ", int64(e.At), " ", int64(e.Until)))
+}
+
 const lifeEventFields = "event, name, toUnixTimestamp64Nano(at), account_number, sim"
 
-// compareBars compares the limits that slow SIMs down, as simstate keeps them, with the events of the offline pipeline.
+// compareBars compares the limits that slow SIMs down or bar them, as simstate keeps them, with the events of the offline pipeline.
 func (r *run) compareBars(ctx context.Context, ought []string) error {
 	var found []string
-	err := r.Access.Store.Query(ctx, "reading the bars of SIMs", `SELECT limit_name, sim, at, until FROM simstate_bars WHERE limit_name = ?`,
-		[]any{livesLimit}, func(rows *sql.Rows) error {
+	err := r.Access.Store.Query(ctx, "reading the bars of SIMs", `SELECT limit_name, sim, at, until FROM simstate_bars`, nil,
+		func(rows *sql.Rows) error {
 			var name string
 			var sim, at, until int64
 			err := rows.Scan(&name, &sim, &at, &until)

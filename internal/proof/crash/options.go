@@ -61,7 +61,9 @@ func (o *Options) disturbed() installation.Options {
 		Limit:   "300 MB", // certainly over
 		Sources: map[string]string{grows: growsSource}, Catalogue: livesCatalogue,
 		After: map[string]string{deletes: "delete", moves: "{ move: DIR/" + done + " }"},
-		Roles: fmt.Sprintf("mediation: { lease: 5s }\nrating: { session: %s, checkpoint: 1s }\nwarehouse: { flush: 100ms }\n", session),
+		// With a worker for each source, every one of them can have begun a file.
+		Roles: fmt.Sprintf("mediation: { lease: 5s, workers: 4 }\nrating: { session: %s, checkpoint: 1s }\nwarehouse: { flush: 100ms }\n",
+			session),
 	}
 }
 

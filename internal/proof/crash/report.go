@@ -14,6 +14,7 @@ import (
 // Report describes what was done and what was found.
 type Report struct {
 	Options Options
+	most    int // differences that are shown
 
 	// Done.
 	Records, Files int
@@ -26,6 +27,9 @@ type Report struct {
 	Cuts           int            // of SFTP connections
 	Stalls         int            // of the SFTP server
 	Full           map[string]int // disks that were full
+	Restored       int            // times that the control store was restored from a copy, and refused
+	Renamed        int            // times that sources got other names
+	Removed        int            // sources that were removed
 	Retries        int            // batches of suspended records that came back
 	Catalogues     int            // versions to which files were pinned
 	Revisions      int            // of the registry, to which files were pinned
@@ -46,13 +50,14 @@ type Report struct {
 }
 
 func newReport(o Options) *Report {
-	return &Report{Options: o, Kills: map[string]int{}, Outages: map[string]int{}, Restarts: map[string]int{}, Full: map[string]int{}, Flowed: map[string]int{}, Compared: map[string]int{}, Memory: map[string]int64{}, LogLines: map[string]int{}}
+	return &Report{Options: o, most: mostDifferences, Kills: map[string]int{}, Outages: map[string]int{}, Restarts: map[string]int{},
+		Full: map[string]int{}, Flowed: map[string]int{}, Compared: map[string]int{}, Memory: map[string]int64{}, LogLines: map[string]int{}}
 }
 
-const mostDifferences = 30 // that are shown
+const mostDifferences = 30 // that are shown of a run
 
 func (r *Report) differs(format string, args ...any) {
-	if r.Differing++; r.Differing <= mostDifferences {
+	if r.Differing++; r.Differing <= r.most {
 		r.Differences = append(r.Differences, fmt.Sprintf(format, args...))
 	}
 }
@@ -88,7 +93,7 @@ func (r *Report) bounded() {
 			r.differs("a process of %s had %d MiB of memory; %d are enough", role, peak>>20, mostMemory>>20)
 		}
 	}
-	disturbances := r.Stops + r.Ends + r.Cuts + r.Stalls
+	disturbances := r.Stops + r.Ends + r.Cuts + r.Stalls + r.Restored + r.Renamed + r.Removed
 	for _, of := range []map[string]int{r.Kills, r.Outages, r.Restarts, r.Full} {
 		for _, n := range of {
 			disturbances += n
@@ -130,6 +135,9 @@ func (r *Report) String() string {
 	}
 	row("SFTP connections cut", r.Cuts)
 	row("SFTP server stalled", r.Stalls)
+	row("older control stores refused", r.Restored)
+	row("sources renamed", r.Renamed)
+	row("sources removed", r.Removed)
 	row("retry batches made", r.Retries)
 	row("versions of the catalogue pinned", r.Catalogues)
 	row("revisions of the registry pinned", r.Revisions)

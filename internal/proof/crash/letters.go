@@ -1,0 +1,46 @@
+package crash
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"ratemill/internal/offline"
+	"ratemill/internal/proof/installation"
+)
+
+// letters are the whole files of a source that the driver writes itself, in the order of their names.
+type letters struct {
+	source string
+	sent   []letter
+}
+
+// letter is one of them.
+type letter struct{ path, text string }
+
+// send brings a file, which gets its name when it is complete.
+func (l *letters) send(dir, name, text string) error {
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path+".tmp", []byte(text), 0o644); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".tmp", path); err != nil {
+		return err
+	}
+	l.sent = append(l.sent, letter{path, text})
+	return nil
+}
+
+// offline are the files for the offline pipeline, without those that are left out.
+func (l *letters) offline(p *installation.Installation, but map[string]bool) (files []offline.File) {
+	source, _ := p.Project.Sources.Source(l.source)
+	for _, sent := range l.sent {
+		if path := offline.Listed(source, sent.path); !but[path] {
+			files = append(files, offline.File{Source: source, Path: path, Open: func() (io.ReadCloser, error) {
+				return io.NopCloser(strings.NewReader(sent.text)), nil
+			}})
+		}
+	}
+	return files
+}
