@@ -2,9 +2,25 @@ package invoicing
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
+
+func TestAPreviewWithoutNamesIsOneOfAllPayers(t *testing.T) {
+	m := newMarket(t, 5, 5, 5)
+	view := m.registry.View()
+	defer view.Close()
+	at := time.Date(2026, 5, 2, 8, 0, 0, 0, time.UTC)
+	run := &Run{DB: m.db, Basis: m.basis(view, at, m.registry.Revision(), 1<<40), portion: 2}
+	var payers []string
+	require.NoError(t, run.Preview(t.Context(), date(t, "2026-04-30"), nil, func(c *Computed) error {
+		payers = append(payers, c.Closed.Payer)
+		require.Len(t, c.Documents, 1)
+		return nil
+	}))
+	require.Equal(t, []string{"p000001", "p000002", "p000003", "p000004", "p000005"}, payers)
+}
 
 func TestAListSaysOfADocumentWhatTheDocumentSays(t *testing.T) {
 	k := played(t, "a-volume-price-that-was-reached-is-the-price-of-the-line")

@@ -74,11 +74,14 @@ func (r *Run) Compute(ctx context.Context, until Date, payers []uint32, each fun
 	})
 }
 
-// Preview computes the next closes of payers up to a date as if their earlier documents were final, and stores nothing.
+// Preview computes the next closes of payers, nil for all, up to a date as if their earlier documents were final, and stores nothing.
 func (r *Run) Preview(ctx context.Context, until Date, payers []uint32, each func(*Computed) error) error {
 	last, err := r.last(ctx, payers)
 	if err != nil {
 		return err
+	}
+	if payers == nil {
+		payers = r.Basis.payers(last, until)
 	}
 	preview := *r
 	preview.reviewedToo = true
