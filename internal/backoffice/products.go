@@ -1,6 +1,7 @@
 package backoffice
 
 import (
+	"fmt"
 	"strings"
 
 	"ratemill/diag"
@@ -25,8 +26,11 @@ type ListedPrice struct {
 // ListProducts are the prices of the parts of a project's catalogue in all their versions, in the order of their names.
 func ListProducts(dir string) (all []ListedPrice, err error) {
 	p, mistakes := project.LoadDir(dir)
-	if p == nil || p.Catalogue == nil {
+	if mistakes.HasErrors() {
 		return nil, &BrokenProjectError{dir, mistakes}
+	}
+	if p == nil || p.Catalogue == nil {
+		return nil, &Problem{Invalid, fmt.Errorf("the folder %s has no catalogue; name the project's folder: ratemill product list FOLDER", dir)}
 	}
 	c := p.Catalogue
 	d, list := product.DocumentsOf(c)

@@ -27,6 +27,8 @@ type Line struct {
 	Currency  string
 	Date      string
 	Reference string
+
+	wrong string // the line has more or fewer cells than the header
 }
 
 // Columns are those of a file of payments. One of payer and document is enough.
@@ -47,7 +49,7 @@ func Read(from io.Reader) (lines []Line, err error) {
 	if bytes.Count(head, []byte(";")) > bytes.Count(head, []byte(",")) {
 		r.Comma = ';'
 	}
-	r.TrimLeadingSpace = true
+	r.TrimLeadingSpace, r.FieldsPerRecord = true, -1
 	header, err := r.Read()
 	if errors.Is(err, io.EOF) {
 		return nil, errors.New("the file is empty; its first line names the columns: " + strings.Join(Columns, ", "))
@@ -72,6 +74,12 @@ func Read(from io.Reader) (lines []Line, err error) {
 		}
 		n, _ := r.FieldPos(0)
 		l := Line{Line: n}
+		if len(cells) != len(header) {
+			l.wrong = fmt.Sprintf("the line has %d cells, and the header has %d; a cell with a %q in it stands in quotes", len(cells), len(header),
+				string(r.Comma))
+			lines = append(lines, l)
+			continue
+		}
 		for i, into := range []*string{&l.Payer, &l.Document, &l.Amount, &l.Currency, &l.Date, &l.Reference} {
 			if column := at[i]; column >= 0 {
 				*into = strings.TrimSpace(cells[column])
@@ -161,6 +169,9 @@ func (im *Import) Plan(ctx context.Context, tx *store.Tx, lines []Line) (results
 func (im *Import) read(l *Line) (v *Value, why []string) {
 	v = &Value{Payer: l.Payer, Document: l.Document, Currency: strings.ToUpper(l.Currency)}
 	add := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
+	if l.wrong != "" {
+		return v, []string{l.wrong}
+	}
 	if l.Reference == "" {
 		add("reference is missing; by it the same line is known when it comes again")
 	}

@@ -180,8 +180,12 @@ func TestLinesThatAreWrongAreToldWithAllTheirMistakes(t *testing.T) {
 			`6 refused amount 1.001 has more than the 2 decimals of EUR`,
 			`7 refused 5.00 cannot go back: of document INV-1, 1.00 is paid`,
 			`8 refused amount is 0`,
+			`9 refused the line has 7 cells, and the header has 6; a cell with a "," in it stands in quotes`,
+			`10 refused the line has 5 cells, and the header has 6; a cell with a "," in it stands in quotes`,
+			`11 new`,
 		}, l.imports(`acne,,"4,00",1.5.2026,`, ",INV-1,1,2026-05-01,R1", ",INV-1,2,2026-05-01,R1", ",INV-1,2,2026-06-02,R2", ",INV-1,1.001,2026-05-01,R3",
-			",INV-1,-5,2026-05-01,R4", ",INV-1,0,2026-05-01,R5"))
+			",INV-1,-5,2026-05-01,R4", ",INV-1,0,2026-05-01,R5",
+			",INV-1,1,00,2026-05-01,R6", ",INV-1,1,2026-05-01", ",INV-1,1,2026-05-01,R7"))
 		_, err := Read(strings.NewReader("payer;ammount;payer\n"))
 		for _, word := range []string{`"ammount"; did you mean amount?`, "payer appears twice", "date is missing", "reference is missing"} {
 			require.ErrorContains(t, err, word)
