@@ -3,7 +3,6 @@ package invoicing
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"ratemill/decimal"
 	"ratemill/invoicing/document"
@@ -38,21 +37,21 @@ func (s *Stored) Listed() *Listed {
 // documents of all payers and must filter them.
 func (t Table) Each(ctx context.Context, from, to Date, payers []uint32, give func(*Listed) error) error {
 	where, args := in("payer_number", payers)
-	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, state, reasons, document FROM invoice_documents WHERE cycle >= ? AND cycle <= ? AND `+
+	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, state, reasons, document, `+named+` FROM invoice_documents WHERE cycle >= ? AND cycle <= ? AND `+
 		where+` ORDER BY cycle, payer_number, form, seq`, append([]any{int64(from), int64(to)}, args...)...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var reasons string
+	var reasons, name string
 	var text []byte
 	for rows.Next() {
 		l := &Listed{}
-		if err := rows.Scan(&l.PayerNumber, &l.State, &reasons, &text); err != nil {
+		if err := rows.Scan(&l.PayerNumber, &l.State, &reasons, &text, &name); err != nil {
 			return err
 		}
 		if err := l.read(text); err != nil {
-			return fmt.Errorf("a document of payer %d is not what was stored: %w", l.PayerNumber, err)
+			return unreadable(name, err)
 		}
 		l.Reasons = split(reasons)
 		if err := give(l); err != nil {

@@ -5,7 +5,27 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"ratemill/internal/store"
 )
+
+func TestADocumentThatCannotBeReadIsNamed(t *testing.T) {
+	m := newMarket(t, 1, 1, 1)
+	view := m.registry.View()
+	defer view.Close()
+	at := time.Date(2026, 5, 2, 8, 0, 0, 0, time.UTC)
+	run := &Run{DB: m.db, Basis: m.basis(view, at, m.registry.Revision(), 1<<40), By: By{Who: "maria", At: at}}
+	require.NoError(t, run.Compute(t.Context(), date(t, "2026-04-30"), nil, func(*Computed) error { return nil }))
+	const want = "document 1-regular-2026-04-01-1 is not what ratemill stored"
+	require.ErrorContains(t, m.db.Change(t.Context(), "a test", func(tx *store.Tx) error {
+		if _, err := tx.Exec(t.Context(), `UPDATE invoice_documents SET document = '{'`); err != nil {
+			return err
+		}
+		_, err := Table{tx}.Of(t.Context(), 1)
+		require.ErrorContains(t, err, want)
+		return Table{tx}.Each(t.Context(), 0, date(t, "2026-04-30"), nil, func(*Listed) error { return nil })
+	}), want)
+}
 
 func TestAPreviewWithoutNamesIsOneOfAllPayers(t *testing.T) {
 	m := newMarket(t, 5, 5, 5)

@@ -221,9 +221,18 @@ func (t Table) Credits(ctx context.Context, of *Stored) (credits []*document.Doc
 	return credits, err
 }
 
+// named is the number or id of a document as its row has it, also if its text cannot be read.
+const named = `COALESCE(NULLIF(number_text, ''), id)`
+
+// unreadable says that the text of a document is broken: something else than ratemill wrote it.
+func unreadable(name string, err error) error {
+	return fmt.Errorf("document %s is not what ratemill stored (column document of invoice_documents: %w), and lists with it cannot be made; "+
+		"put that row back from a backup of the control store", name, err)
+}
+
 // list lists documents by cycle, then by payer.
 func (t Table) list(ctx context.Context, where string, args ...any) (all []*Stored, err error) {
-	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, seq, state, reasons, document, version FROM invoice_documents WHERE `+where+
+	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, seq, state, reasons, document, version, `+named+` FROM invoice_documents WHERE `+where+
 		` ORDER BY cycle, payer_number, form, seq`, args...)
 	if err != nil {
 		return nil, err
@@ -231,12 +240,12 @@ func (t Table) list(ctx context.Context, where string, args ...any) (all []*Stor
 	defer rows.Close()
 	for rows.Next() {
 		s := &Stored{}
-		var reasons, text string
-		if err := rows.Scan(&s.PayerNumber, &s.Seq, &s.State, &reasons, &text, &s.version); err != nil {
+		var reasons, text, name string
+		if err := rows.Scan(&s.PayerNumber, &s.Seq, &s.State, &reasons, &text, &s.version, &name); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal([]byte(text), &s.Document); err != nil {
-			return nil, fmt.Errorf("a document of payer %d is not what was stored: %w", s.PayerNumber, err)
+			return nil, unreadable(name, err)
 		}
 		s.Reasons = split(reasons)
 		all = append(all, s)

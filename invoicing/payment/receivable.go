@@ -211,12 +211,17 @@ func (r *Receivable) save(ctx context.Context, tx *store.Tx) error {
 type NoDocumentError struct {
 	Name  string
 	Owing []string // payers of those that have it
+
+	others []string // payers that have it, where another one was named
 }
 
 func (e *NoDocumentError) Error() string {
 	if len(e.Owing) > 0 {
 		return fmt.Sprintf("documents of %s have the number %s; name the payer too, or the id of the document",
 			strings.Join(e.Owing, " and "), e.Name)
+	}
+	if len(e.others) > 0 {
+		return fmt.Sprintf("document %s is of %s, not of that payer", e.Name, strings.Join(e.others, " and "))
 	}
 	return "there is no final document " + e.Name
 }
@@ -228,13 +233,19 @@ func Find(ctx context.Context, tx *store.Tx, name string, payer uint32) (*Receiv
 	if err != nil {
 		return nil, err
 	}
+	var others []string
 	if payer != 0 {
-		all = slices.DeleteFunc(all, func(r Receivable) bool { return r.PayerNumber != payer })
+		all = slices.DeleteFunc(all, func(r Receivable) bool {
+			if r.PayerNumber != payer {
+				others = append(others, r.Payer)
+			}
+			return r.PayerNumber != payer
+		})
 	}
 	if len(all) == 1 {
 		return &all[0], nil
 	}
-	none := &NoDocumentError{Name: name}
+	none := &NoDocumentError{Name: name, others: others}
 	for i := range all {
 		none.Owing = append(none.Owing, all[i].Payer)
 	}
