@@ -44,12 +44,22 @@ func (w *balancing) numbers(ctx context.Context) error {
 	one := decimal.FromInt(1)
 	for _, c := range counters {
 		r, err := terms.ParseRange(c.Range)
-		if err != nil {
-			return err
+		if err == nil && r.Yearly != (c.Year != 0) {
+			err = fmt.Errorf("the row of this range in invoice_numbers has the year %d", c.Year)
+		}
+		if err != nil { // somebody changed the row
+			w.all.both("B7", 0, "", c.Range+": "+err.Error(), one, decimal.Zero)
+			continue
 		}
 		name := c.Range
 		if c.Year != 0 {
 			name = fmt.Sprintf("%s of %d", c.Range, c.Year)
+		}
+		for _, s := range c.Skips {
+			if s.Last >= c.Next { // SetNext leaves out only numbers before the next one
+				w.all.both("B7", 0, "", fmt.Sprintf("%s: %s is left out, and the next number is %d", name, r.Number(c.Year, s.Last), c.Next),
+					one, decimal.Zero)
+			}
 		}
 		before := Date(0)
 		w.all.add(left, "B7", 0, "", name, decimal.FromInt(c.Next-1))

@@ -34,6 +34,7 @@ type Stored struct {
 	Reasons     []string `json:"reasons,omitempty"` // why it is held
 
 	version int64
+	row     string // column id of its row, which its text repeats
 }
 
 // Name returns the number, or the id if there is no number yet.
@@ -232,7 +233,7 @@ func unreadable(name string, err error) error {
 
 // list lists documents by cycle, then by payer.
 func (t Table) list(ctx context.Context, where string, args ...any) (all []*Stored, err error) {
-	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, seq, state, reasons, document, version, `+named+` FROM invoice_documents WHERE `+where+
+	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, seq, state, reasons, document, version, id, `+named+` FROM invoice_documents WHERE `+where+
 		` ORDER BY cycle, payer_number, form, seq`, args...)
 	if err != nil {
 		return nil, err
@@ -241,7 +242,7 @@ func (t Table) list(ctx context.Context, where string, args ...any) (all []*Stor
 	for rows.Next() {
 		s := &Stored{}
 		var reasons, text, name string
-		if err := rows.Scan(&s.PayerNumber, &s.Seq, &s.State, &reasons, &text, &s.version, &name); err != nil {
+		if err := rows.Scan(&s.PayerNumber, &s.Seq, &s.State, &reasons, &text, &s.version, &s.row, &name); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal([]byte(text), &s.Document); err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"ratemill/internal/store"
@@ -47,9 +46,12 @@ type Ref struct {
 	Payer uint32
 }
 
+// everFinal selects documents that became final, also if somebody changed their state or their number since.
+const everFinal = `(state = 'final' OR number_text <> '' OR hash <> '')`
+
 // Finals lists the final documents of cycles that begin between two dates, both included, in the order of their payers.
 func (t Table) Finals(ctx context.Context, from, to Date) (all []Ref, err error) {
-	rows, err := t.Tx.Rows(ctx, `SELECT id, payer_number FROM invoice_documents WHERE state = 'final' AND cycle >= ? AND cycle <= ?
+	rows, err := t.Tx.Rows(ctx, `SELECT id, payer_number FROM invoice_documents WHERE `+everFinal+` AND cycle >= ? AND cycle <= ?
 		ORDER BY payer_number, cycle, form, seq`, int64(from), int64(to))
 	if err != nil {
 		return nil, err
@@ -90,12 +92,14 @@ type verifying struct {
 
 	documents map[string]*Stored
 	rows      map[string]documentRow
+	closeRows map[closeKey]closeRow
 	closes    map[uint32][]*Closed
 	again     map[closeKey]*recomputed
 }
 
 // recomputed is a recomputed close.
 type recomputed struct {
+	stored *Closed
 	closed *Closed // with the lines that were computed now
 	notes  []string
 	err    error
@@ -136,20 +140,24 @@ func (w *verifying) read(ctx context.Context, payers []uint32) error {
 	return w.DB.Change(ctx, "reading documents", func(tx *store.Tx) error {
 		t := Table{tx}
 		where, args := in("payer_number", payers)
-		documents, err := t.list(ctx, `state = 'final' AND `+where, args...)
+		documents, err := t.list(ctx, everFinal+` AND `+where, args...)
 		if err != nil {
 			return err
 		}
 		for _, s := range documents {
-			w.documents[s.ID] = s
+			w.documents[s.row] = s
 		}
 		if w.rows, err = t.rows(ctx, where, args...); err != nil {
 			return err
 		}
 		closes, err := t.Closes(ctx, where, args...)
+		if err != nil {
+			return err
+		}
 		for _, c := range closes {
 			w.closes[c.PayerNumber] = append(w.closes[c.PayerNumber], c)
 		}
+		w.closeRows, err = t.closeRows(ctx, closes, where, args...)
 		return err
 	})
 }
@@ -222,7 +230,7 @@ func (w *verifying) close(b Basis, u *usage, stored *Closed) *recomputed {
 		return out
 	}
 	c := *stored
-	c.Lines, out.closed, out.notes = lines, &c, notes
+	c.Lines, out.stored, out.closed, out.notes = lines, stored, &c, notes
 	return out
 }
 
@@ -301,7 +309,10 @@ func (w *verifying) verify(s *Stored) *Verified {
 				Computed: "hash " + s.Hash}}
 		}
 	}
-	v.Differences = append(v.Differences, w.rows[s.ID].differences(s)...)
+	if v.Err == nil {
+		v.Differences = append(v.Differences, beside(&s.Document, computed)...)
+	}
+	v.Differences = append(v.Differences, w.rows[s.row].differences(s)...)
 	return v
 }
 
@@ -330,11 +341,8 @@ func (w *verifying) document(s *Stored, v *Verified) (*document.Document, error)
 			return nil, fmt.Errorf("the close of its cycle from %s is not in the control store", cycle)
 		case c.err != nil:
 			return nil, c.err
-		case c.closed.Document != s.ID:
-			v.Differences = append(v.Differences, document.Difference{Part: "close " + c.closed.Cycle.String(),
-				Stored:   "on document " + s.ID,
-				Computed: "on document " + c.closed.Document})
 		}
+		v.Differences = append(v.Differences, w.closeDiffers(s, c)...)
 		closes = append(closes, c.closed)
 		v.Notes = append(v.Notes, c.notes...)
 	}
@@ -345,6 +353,7 @@ func (w *verifying) document(s *Stored, v *Verified) (*document.Document, error)
 	if err != nil {
 		return nil, err
 	}
+	v.Differences = append(v.Differences, w.unnamed(s)...)
 	if s.Form == document.FinalSettlement || s.Form == document.OffCycle {
 		made.Form = s.Form
 	}
@@ -376,45 +385,6 @@ func (w *verifying) credit(s *Stored) (*document.Document, error) {
 		return nil, err
 	}
 	return r.credit(&of.Document, credits, s.Input.Credits)
-}
-
-// documentRow has the columns of a stored document that repeat values of its text.
-type documentRow struct{ seller, form, cycle, number, issued, currency, total, hash string }
-
-func (t Table) rows(ctx context.Context, where string, args ...any) (map[string]documentRow, error) {
-	rows, err := t.Tx.Rows(ctx, `SELECT id, seller, form, cycle, number_text, issued, currency, total, hash FROM invoice_documents
-		WHERE state = 'final' AND `+where, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	all := map[string]documentRow{}
-	for rows.Next() {
-		var id string
-		var r documentRow
-		var cycle, issued int64
-		if err := rows.Scan(&id, &r.seller, &r.form, &cycle, &r.number, &issued, &r.currency, &r.total, &r.hash); err != nil {
-			return nil, err
-		}
-		r.cycle, r.issued = strconv.FormatInt(cycle, 10), strconv.FormatInt(issued, 10)
-		all[id] = r
-	}
-	return all, rows.Err()
-}
-
-// differences returns the columns that differ from the text.
-func (r documentRow) differences(s *Stored) (all []document.Difference) {
-	is := documentRow{s.Seller.Account, string(s.Form), strconv.Itoa(int(s.Cycle.From)), s.Number, strconv.Itoa(int(s.Issued)), s.Currency,
-		s.Total.String(), s.Hash}
-	for _, c := range []struct{ column, row, text string }{
-		{"seller", r.seller, is.seller}, {"form", r.form, is.form}, {"cycle", r.cycle, is.cycle}, {"number_text", r.number, is.number},
-		{"issued", r.issued, is.issued}, {"currency", r.currency, is.currency}, {"total", r.total, is.total}, {"hash", r.hash, is.hash},
-	} {
-		if c.row != c.text {
-			all = append(all, document.Difference{Part: "column " + c.column, Stored: c.row, Computed: c.text})
-		}
-	}
-	return all
 }
 
 // Short is a difference in one line, without the common beginning and end of both sides.

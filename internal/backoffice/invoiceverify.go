@@ -75,7 +75,7 @@ func (o *Office) finals(ctx context.Context, names []string, r *InvoiceOrder, vi
 			if err != nil {
 				return err
 			}
-			if s.State != invoicing.Final {
+			if s.State != invoicing.Final && s.Number == "" && s.Hash == "" {
 				return conflict("document %s is %s; only a final document has a hash to compare with", s.Name(), s.State)
 			}
 			refs = append(refs, invoicing.Ref{ID: s.ID, Payer: s.PayerNumber})

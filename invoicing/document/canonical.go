@@ -55,17 +55,28 @@ func (d *Document) body(b *strings.Builder) {
 	for _, t := range d.Input.Credits {
 		fmt.Fprintf(b, "credit %d %s\n", t.Line, t.Amount)
 	}
-	for _, l := range d.Lines {
-		fmt.Fprintf(b, "line %d %s %q %q %s %q %q %q %q %q cycle %s period %s\n", l.No, l.Kind, l.Account, l.Product, l.Version,
-			l.State, l.Class, l.Zone, l.Tariff, l.Cause, l.Cycle, l.Period)
-		fmt.Fprintf(b, " sims %d items %d records %d quantity %s %q price %s per %d takes %d text %q\n", l.SIMs, l.Items, l.Records, l.Quantity,
-			l.Unit, l.Price, l.Per, l.Takes, l.Text)
-		fmt.Fprintf(b, " exact %s amount %s rest %s net %s tax %q %s %s %q\n", l.Exact, l.Amount, l.Rest, l.Net, l.Tax, l.Category, l.Rate, l.Reason)
+	for n := range d.Lines {
+		d.Lines[n].body(b)
 	}
 	for _, g := range d.Taxes {
 		fmt.Fprintf(b, "tax %s %s %q basis %s tax %s\n", g.Category, g.Rate, g.Reason, g.Basis, g.Tax)
 	}
 	fmt.Fprintf(b, "net %s tax %s total %s\n", d.Net, d.Tax, d.Total)
+}
+
+// Canonical is the part of the canonical text that a line has.
+func (l *Line) Canonical() string {
+	var b strings.Builder
+	l.body(&b)
+	return b.String()
+}
+
+func (l *Line) body(b *strings.Builder) {
+	fmt.Fprintf(b, "line %d %s %q %q %s %q %q %q %q %q cycle %s period %s\n", l.No, l.Kind, l.Account, l.Product, l.Version,
+		l.State, l.Class, l.Zone, l.Tariff, l.Cause, l.Cycle, l.Period)
+	fmt.Fprintf(b, " sims %d items %d records %d quantity %s %q price %s per %d takes %d text %q\n", l.SIMs, l.Items, l.Records, l.Quantity,
+		l.Unit, l.Price, l.Per, l.Takes, l.Text)
+	fmt.Fprintf(b, " exact %s amount %s rest %s net %s tax %q %s %s %q\n", l.Exact, l.Amount, l.Rest, l.Net, l.Tax, l.Category, l.Rate, l.Reason)
 }
 
 // String is the period as 2026-04-01..2026-05-01.
