@@ -49,10 +49,10 @@ func TestDeclarationsAreComplete(t *testing.T) {
 		require.False(t, seen[signature], "%s is declared twice", signature)
 		seen[signature] = true
 		require.NotEmpty(t, f.Doc, signature)
-		require.Equal(t, f.fails, f.Suspends != "", "%s: a function with an error says what suspends a record, another says nothing",
+		require.Equal(t, f.fails, f.Suspends != "", "%s: a function that returns errors needs Suspends, and any other function leaves it empty",
 			signature)
 		require.Equal(t, f.fails, f.Name == "address" || slices.ContainsFunc(f.Examples, func(e Example) bool { return e.Error != "" }),
-			"%s: an example shows what suspends a record", signature)
+			"%s: a function that returns errors needs an example made with exFails, and any other function has none", signature)
 		require.NotEmpty(t, f.Family, signature)
 		require.NotEmpty(t, f.Examples, signature)
 		require.Equal(t, f.Result == QuantityType, f.Unit != "", signature)

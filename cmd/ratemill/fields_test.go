@@ -45,10 +45,13 @@ func fields(t *testing.T, b *strings.Builder, node map[string]any, path string) 
 				value = "`" + strconv.FormatFloat(n, 'f', -1, 64) + "`" // a number of bytes, not 1.048576e+06
 			}
 		}
-		fmt.Fprintf(b, "| `%s` | %s | %s |\n", path+name, value, strings.ReplaceAll(strings.Join(words, " "), "|", `\|`))
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", path+name, cell(value), cell(strings.Join(words, " ")))
 		below(t, b, child, path+name)
 	}
 }
+
+// cell is a text for a cell of a table, where a bar would end the cell, even in code.
+func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
 
 // allowed are the words that a field, or an element of a list, can have.
 func allowed(field map[string]any) ([]any, bool) {

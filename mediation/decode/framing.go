@@ -10,7 +10,51 @@ import (
 	"ratemill/rules/record"
 )
 
-// framing is common to all formats: the numbers of records, the bytes outside of records, the trailer.
+// framing is common to all formats: the numbers of records, the bytes outside of records, the trailer. A decoder of
+// text lines embeds it, and implements Next:
+//
+//	rec.Fields = d.fields // a value for each path of the layout, in its order
+//	for {
+//		d.release()
+//		clear(d.fields)
+//		text, next, state := d.w.lineFrom(0)
+//		switch state {
+//		case nothing, broken:
+//			rec.Raw = nil
+//			return d.finish()
+//		case tooLong:
+//			return d.gone(rec, fmt.Sprintf("longer than %d bytes", d.limit))
+//		}
+//		line := d.w.buf[d.w.start : d.w.start+text]
+//		if len(line) == 0 {
+//			d.pass(next, 1, false)
+//			continue
+//		}
+//		reason := badText(line)
+//		if reason == "" {
+//			reason = d.fill(line) // the format: it sets d.fields to parts of the line, or says what is wrong
+//		}
+//		if d.frame != nil && reason == "" {
+//			rec.Seq, rec.Line, rec.Offset, rec.Raw = d.seq+1, d.w.line, d.w.offset, line
+//			framed, claimed, err := d.frame(rec)
+//			if err != nil {
+//				reason = err.Error()
+//			} else if framed {
+//				d.trailer(claimed, next)
+//				d.pass(next, 1, false)
+//				continue
+//			}
+//		}
+//		var err error
+//		if reason != "" {
+//			clear(d.fields)
+//			err = d.bad(rec, next, 0, reason)
+//		} else {
+//			d.number(rec, next)
+//		}
+//		d.w.line++ // pass and gone count lines themselves, number and bad do not
+//		return err
+//	}
 type framing struct {
 	w        *window
 	options  *Trailer

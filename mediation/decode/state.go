@@ -95,7 +95,7 @@ func (o *Options) Resume(s *State, r io.Reader, layout *record.Layout) (Decoder,
 	return reader.resume(&Input{options: o}, s, w, layout, f)
 }
 
-// resumer is a Reader whose decoders have States.
+// resumer is a Reader whose decoders have States. The decoders of any other Reader implement State, and return nil.
 type resumer interface {
 	resume(in *Input, s *State, w *window, layout *record.Layout, f framing) (Decoder, error)
 }

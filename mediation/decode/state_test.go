@@ -97,16 +97,24 @@ func TestGoingOnFromAStateTellsWhatDecodingTheWholeTells(t *testing.T) {
 			}
 			want := told(all, layout)
 			rest, err := o.Resume(state, iotest.OneByteReader(strings.NewReader(whole[at:])), layout)
-			require.NoError(t, err)
+			require.NoError(t, err, "%s: the decoder has a state, so its Reader needs the method resume, as resumer declares it", name)
 			got := told(rest, layout)
 			require.Equal(t, want, append(begun[:len(begun)-1], got...), "%s, seed %d, cut at %d of %q", name, seed, at, whole)
 			require.Equal(t, all.State(), rest.State(), "%s, seed %d, cut at %d of %q", name, seed, at, whole)
 			resumed[name]++
 		}
 	}
-	require.Zero(t, resumed["trailer"]+resumed["objects"])
-	for _, name := range []string{"header", "columns", "position", "multiline", "begins", "utf-16", "windows", "json"} {
-		require.Greater(t, resumed[name], 10, name)
+	tested := map[string]bool{}
+	for name, o := range options {
+		tested[o.format().Name] = true
+		if name == "trailer" || name == "objects" {
+			require.Zero(t, resumed[name], name)
+			continue
+		}
+		require.Greater(t, resumed[name], 10, "%s: its decoder seldom has a state", name)
+	}
+	for _, f := range Formats() {
+		require.True(t, f.Octets || tested[f.Name], "the format %s is missing in the options of this test", f.Name)
 	}
 	_, err := options["json"].Resume(&State{Version: stateVersion + 1, Encoding: "utf-8"}, io.LimitReader(nil, 0), layout)
 	require.Error(t, err)

@@ -25,7 +25,7 @@ func TestSchemaIsCurrent(t *testing.T) {
 		}
 		want, err := os.ReadFile(path)
 		require.NoError(t, err)
-		require.True(t, string(want) == string(text), "%s is stale: run go test ./mediation/source -rewrite", path)
+		require.True(t, string(want) == string(text), "%s is stale: run go test ./mediation/source -run Schema -rewrite", path)
 	}
 	for _, f := range udr.Fields() {
 		text, err := os.ReadFile("schema/source.schema.json")
