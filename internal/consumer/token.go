@@ -15,9 +15,9 @@ import (
 // Positions store the position of a consumer by token, by compare-and-set. control.Store implements it.
 type Positions interface {
 	SinkGet(ctx context.Context, sink string, partition int) (control.SinkPosition, error)
-	SinkIntent(ctx context.Context, sink string, partition int, version int64, intent control.Intent) (int64, error)
-	SinkTakeOver(ctx context.Context, sink string, partition int, version int64) (int64, error)
-	SinkCommit(ctx context.Context, sink string, partition int, version, next int64, fold []byte) (int64, error)
+	SinkIntent(ctx context.Context, sink string, partition int, at control.SinkPosition, intent control.Intent) (version int64, err error)
+	SinkTakeOver(ctx context.Context, sink string, partition int, at control.SinkPosition) (version int64, err error)
+	SinkCommit(ctx context.Context, sink string, partition int, at control.SinkPosition, next int64, fold []byte) (version int64, err error)
 }
 
 // Rows are rows of one table; R is the type itself.
@@ -163,23 +163,23 @@ func (s *ByToken[R]) write(ctx context.Context, intent control.Intent, fold []by
 		}
 	}
 	if s.at.Intent == nil && safeguard.On(safeguard.IntentFirst) {
-		err := s.swap(ctx, "record the intent", func(ctx context.Context, version int64) (int64, error) {
-			return s.Positions.SinkIntent(ctx, s.Name, s.Partition, version, intent)
+		err := s.swap(ctx, "record the intent", func(ctx context.Context, at control.SinkPosition) (int64, error) {
+			return s.Positions.SinkIntent(ctx, s.Name, s.Partition, at, intent)
 		})
 		if err != nil {
 			return err
 		}
+		s.at.Intent = &intent
 	}
 	if found && safeguard.On(safeguard.IntentTaken) {
 		// The sink that recorded the intent may still be writing: it does not count the rows of its first inserts, and
 		// the engine may answer "known" for a token that we used and whose rows never came. So its commit must fail.
-		if err := s.swap(ctx, "take over the intent", func(ctx context.Context, version int64) (int64, error) {
-			return s.Positions.SinkTakeOver(ctx, s.Name, s.Partition, version)
+		if err := s.swap(ctx, "take over the intent", func(ctx context.Context, at control.SinkPosition) (int64, error) {
+			return s.Positions.SinkTakeOver(ctx, s.Name, s.Partition, at)
 		}); err != nil {
 			return err
 		}
 	}
-	s.at.Intent = &intent
 	if !safeguard.On(safeguard.PositionAfter) {
 		if err := s.commit(ctx, intent, fold); err != nil {
 			return err
@@ -307,7 +307,7 @@ func (s *ByToken[R]) stillOurs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if now.Version != s.at.Version {
+	if !now.Same(s.at) {
 		return control.ErrConflict
 	}
 	s.learned = asked
@@ -318,8 +318,8 @@ func (s *ByToken[R]) stillOurs(ctx context.Context) error {
 const askAgain = time.Minute
 
 func (s *ByToken[R]) commit(ctx context.Context, intent control.Intent, fold []byte) error {
-	err := s.swap(ctx, "record the position", func(ctx context.Context, version int64) (int64, error) {
-		return s.Positions.SinkCommit(ctx, s.Name, s.Partition, version, intent.To+1, fold)
+	err := s.swap(ctx, "record the position", func(ctx context.Context, at control.SinkPosition) (int64, error) {
+		return s.Positions.SinkCommit(ctx, s.Name, s.Partition, at, intent.To+1, fold)
 	})
 	if err == nil {
 		s.at.Next, s.at.Fold, s.at.Intent = intent.To+1, fold, nil
@@ -329,18 +329,18 @@ func (s *ByToken[R]) commit(ctx context.Context, intent control.Intent, fold []b
 }
 
 // swap changes the position if it is still the known one.
-func (s *ByToken[R]) swap(ctx context.Context, what string, change func(ctx context.Context, version int64) (int64, error)) error {
+func (s *ByToken[R]) swap(ctx context.Context, what string, change func(ctx context.Context, at control.SinkPosition) (int64, error)) error {
 	return s.until(ctx, what, func() error {
 		finishing, end := outlast(ctx)
 		defer end()
 		asked := s.Clock.Now()
-		version, err := change(finishing, s.at.Version)
+		version, err := change(finishing, s.at)
 		if errors.Is(err, control.ErrConflict) && !safeguard.On(safeguard.CompareAndSet) {
 			now, err := s.Positions.SinkGet(ctx, s.Name, s.Partition)
 			if err != nil {
 				return err
 			}
-			if version, err = change(finishing, now.Version); errors.Is(err, control.ErrConflict) {
+			if version, err = change(finishing, now); errors.Is(err, control.ErrConflict) {
 				version, err = now.Version, nil
 			}
 			s.at.Version = version
@@ -364,7 +364,7 @@ func (s *ByToken[R]) where(ctx context.Context) error {
 		s.at, err = s.Positions.SinkGet(ctx, s.Name, s.Partition)
 		return err
 	})
-	if err == nil && s.at.Version < before.Version {
+	if err == nil && (s.at.Version < before.Version || s.at.Next < before.Next) {
 		return s.wentBack(before)
 	}
 	s.proven = false

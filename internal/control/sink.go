@@ -34,34 +34,62 @@ func (s *Store) SinkGet(ctx context.Context, sink string, partition int) (SinkPo
 	return p, err
 }
 
-// SinkIntent records the range of a block before the block is written. version is that of the preceding position; the
-// new version is returned. It returns ErrConflict if another owner was faster, or if there is already an intent,
-// which must be completed first.
+// is is the condition that the position of a sink is the known one. The version alone does not decide: a store that was restored from
+// a backup, or whose standby took over without the last transactions, gives out versions a second time. A process that
+// continues meanwhile would find its version again, with another position or another intent.
+func (p SinkPosition) is(sink string, partition int) (where string, args []any) {
+	if p.Intent != nil {
+		return ` WHERE sink = ? AND partition_number = ? AND version = ? AND intending = 1 AND intent_from = ? AND intent_to = ?`,
+			[]any{sink, partition, p.Version, p.Intent.From, p.Intent.To}
+	}
+	return ` WHERE sink = ? AND partition_number = ? AND version = ? AND intending = 0 AND next = ?`,
+		[]any{sink, partition, p.Version, p.Next}
+}
+
+// Same reports whether two positions are the same state of a sink, see is.
+func (p SinkPosition) Same(q SinkPosition) bool {
+	if p.Version != q.Version || (p.Intent == nil) != (q.Intent == nil) {
+		return false
+	}
+	if p.Intent != nil {
+		return *p.Intent == *q.Intent
+	}
+	return p.Next == q.Next
+}
+
+// SinkIntent records the range of a block before the block is written. at is the preceding position; the new version is
+// returned. It returns ErrConflict if another owner was faster, or if there is already an intent, which must be
+// completed first.
 //
 // A crash after it: the next owner finds the intent and writes the same block; a sink that has the block drops it.
-func (s *Store) SinkIntent(ctx context.Context, sink string, partition int, version int64, intent Intent) (int64, error) {
-	return version + 1, s.change(ctx, "recording the intent of sink "+sink, func(t tx) error {
+func (s *Store) SinkIntent(ctx context.Context, sink string, partition int, at SinkPosition, intent Intent) (int64, error) {
+	return at.Version + 1, s.change(ctx, "recording the intent of sink "+sink, func(t tx) error {
 		var n int64
 		var err error
-		if version == 0 {
+		if at.Version == 0 {
 			n, err = t.exec(ctx, `INSERT INTO sink_positions (sink, partition_number, version, next, fold, intending, intent_from, intent_to)
 				VALUES (?, ?, 1, 0, NULL, 1, ?, ?) ON CONFLICT (sink, partition_number) DO NOTHING`, sink, partition, intent.From, intent.To)
 		} else {
-			n, err = t.exec(ctx, `UPDATE sink_positions SET version = version + 1, intending = 1, intent_from = ?, intent_to = ?
-				WHERE sink = ? AND partition_number = ? AND version = ? AND intending = 0`, intent.From, intent.To, sink, partition, version)
+			at.Intent = nil
+			where, args := at.is(sink, partition)
+			n, err = t.exec(ctx, `UPDATE sink_positions SET version = version + 1, intending = 1, intent_from = ?, intent_to = ?`+where,
+				append([]any{intent.From, intent.To}, args...)...)
 		}
 		return orConflict(n, err)
 	})
 }
 
-// SinkTakeOver makes the intent found at a version the caller's: it only changes the version, so that a commit by the
+// SinkTakeOver makes the intent of a position the caller's: it only changes the version, so that a commit by the
 // sink that recorded the intent fails. It returns ErrConflict if another owner was faster, or if there is no intent.
 //
 // A crash after it: the next owner takes the intent over in turn.
-func (s *Store) SinkTakeOver(ctx context.Context, sink string, partition int, version int64) (int64, error) {
-	return version + 1, s.change(ctx, "taking over the intent of sink "+sink, func(t tx) error {
-		n, err := t.exec(ctx, `UPDATE sink_positions SET version = version + 1 WHERE sink = ? AND partition_number = ? AND version = ? AND intending = 1`,
-			sink, partition, version)
+func (s *Store) SinkTakeOver(ctx context.Context, sink string, partition int, at SinkPosition) (int64, error) {
+	if at.Intent == nil {
+		return 0, ErrConflict
+	}
+	return at.Version + 1, s.change(ctx, "taking over the intent of sink "+sink, func(t tx) error {
+		where, args := at.is(sink, partition)
+		n, err := t.exec(ctx, `UPDATE sink_positions SET version = version + 1`+where, args...)
 		return orConflict(n, err)
 	})
 }
@@ -69,16 +97,17 @@ func (s *Store) SinkTakeOver(ctx context.Context, sink string, partition int, ve
 // SinkCommit records that the sink has a block: the next offset, the state of the fold there, and no intent.
 //
 // A crash before it: the next owner completes the intent again. After it: the next block follows.
-func (s *Store) SinkCommit(ctx context.Context, sink string, partition int, version, next int64, fold []byte) (int64, error) {
-	return version + 1, s.change(ctx, "recording the position of sink "+sink, func(t tx) error {
+func (s *Store) SinkCommit(ctx context.Context, sink string, partition int, at SinkPosition, next int64, fold []byte) (int64, error) {
+	return at.Version + 1, s.change(ctx, "recording the position of sink "+sink, func(t tx) error {
 		var n int64
 		var err error
-		if version == 0 {
+		if at.Version == 0 {
 			n, err = t.exec(ctx, `INSERT INTO sink_positions (sink, partition_number, version, next, fold, intending, intent_from, intent_to)
 				VALUES (?, ?, 1, ?, ?, 0, 0, 0) ON CONFLICT (sink, partition_number) DO NOTHING`, sink, partition, next, fold)
 		} else {
-			n, err = t.exec(ctx, `UPDATE sink_positions SET version = version + 1, next = ?, fold = ?, intending = 0, intent_from = 0, intent_to = 0
-				WHERE sink = ? AND partition_number = ? AND version = ?`, next, fold, sink, partition, version)
+			where, args := at.is(sink, partition)
+			n, err = t.exec(ctx, `UPDATE sink_positions SET version = version + 1, next = ?, fold = ?, intending = 0, intent_from = 0,
+				intent_to = 0`+where, append([]any{next, fold}, args...)...)
 		}
 		return orConflict(n, err)
 	})

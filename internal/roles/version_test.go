@@ -129,7 +129,7 @@ func (w *world) leaves() *txtar.Archive {
 		require.NoError(w, err)
 		_, end, err := w.Kafka.Bounds(w.Context(), w.Topics.Rated, partition)
 		require.NoError(w, err)
-		_, err = w.Store.SinkIntent(w.Context(), w.SinkName, partition, at.Version, control.Intent{From: at.Next, To: end - 1})
+		_, err = w.Store.SinkIntent(w.Context(), w.SinkName, partition, at, control.Intent{From: at.Next, To: end - 1})
 		require.NoError(w, err)
 	}
 	archive := &txtar.Archive{Comment: []byte("An installation in the middle of its work; version_test.go has what it is in the middle of. Topics: offset, key, value.\n")}

@@ -64,14 +64,14 @@ type nowhere struct{}
 func (nowhere) SinkGet(context.Context, string, int) (control.SinkPosition, error) {
 	return control.SinkPosition{}, nil
 }
-func (nowhere) SinkIntent(_ context.Context, _ string, _ int, v int64, _ control.Intent) (int64, error) {
-	return v + 1, nil
+func (nowhere) SinkIntent(_ context.Context, _ string, _ int, at control.SinkPosition, _ control.Intent) (int64, error) {
+	return at.Version + 1, nil
 }
-func (nowhere) SinkTakeOver(_ context.Context, _ string, _ int, v int64) (int64, error) {
-	return v + 1, nil
+func (nowhere) SinkTakeOver(_ context.Context, _ string, _ int, at control.SinkPosition) (int64, error) {
+	return at.Version + 1, nil
 }
-func (nowhere) SinkCommit(_ context.Context, _ string, _ int, v, _ int64, _ []byte) (int64, error) {
-	return v + 1, nil
+func (nowhere) SinkCommit(_ context.Context, _ string, _ int, at control.SinkPosition, _ int64, _ []byte) (int64, error) {
+	return at.Version + 1, nil
 }
 func (nowhere) Insert(context.Context, *warehouse.Block, string) error { return nil }
 

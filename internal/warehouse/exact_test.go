@@ -50,25 +50,26 @@ func (f *fragile) effect(do func() error) error {
 	return errCrash
 }
 
-func (f *fragile) SinkIntent(ctx context.Context, sink string, partition int, version int64, i control.Intent) (v int64, err error) {
+func (f *fragile) SinkIntent(ctx context.Context, sink string, partition int, at control.SinkPosition, i control.Intent) (v int64, err error) {
 	err = f.effect(func() (err error) {
-		v, err = f.Positions.SinkIntent(ctx, sink, partition, version, i)
+		v, err = f.Positions.SinkIntent(ctx, sink, partition, at, i)
 		return err
 	})
 	return v, err
 }
 
-func (f *fragile) SinkTakeOver(ctx context.Context, sink string, partition int, version int64) (v int64, err error) {
+func (f *fragile) SinkTakeOver(ctx context.Context, sink string, partition int, at control.SinkPosition) (v int64, err error) {
 	err = f.effect(func() (err error) {
-		v, err = f.Positions.SinkTakeOver(ctx, sink, partition, version)
+		v, err = f.Positions.SinkTakeOver(ctx, sink, partition, at)
 		return err
 	})
 	return v, err
 }
 
-func (f *fragile) SinkCommit(ctx context.Context, sink string, partition int, version, next int64, fold []byte) (v int64, err error) {
+func (f *fragile) SinkCommit(ctx context.Context, sink string, partition int, at control.SinkPosition, next int64, fold []byte) (v int64,
+	err error) {
 	err = f.effect(func() (err error) {
-		v, err = f.Positions.SinkCommit(ctx, sink, partition, version, next, fold)
+		v, err = f.Positions.SinkCommit(ctx, sink, partition, at, next, fold)
 		return err
 	})
 	return v, err
@@ -288,8 +289,8 @@ type stalled struct {
 	meanwhile func()
 }
 
-func (s *stalled) SinkIntent(ctx context.Context, sink string, partition int, version int64, intent control.Intent) (int64, error) {
-	version, err := s.Positions.SinkIntent(ctx, sink, partition, version, intent)
+func (s *stalled) SinkIntent(ctx context.Context, sink string, partition int, at control.SinkPosition, intent control.Intent) (int64, error) {
+	version, err := s.Positions.SinkIntent(ctx, sink, partition, at, intent)
 	if meanwhile := s.meanwhile; meanwhile != nil {
 		s.meanwhile = nil
 		meanwhile()

@@ -51,20 +51,20 @@ type deadlyPositions struct {
 	*deadly
 }
 
-func (p deadlyPositions) SinkIntent(ctx context.Context, sink string, partition int, version int64, intent control.Intent) (v int64,
+func (p deadlyPositions) SinkIntent(ctx context.Context, sink string, partition int, at control.SinkPosition, intent control.Intent) (v int64,
 	err error) {
-	err = p.do(func() error { v, err = p.Positions.SinkIntent(ctx, sink, partition, version, intent); return err })
+	err = p.do(func() error { v, err = p.Positions.SinkIntent(ctx, sink, partition, at, intent); return err })
 	return v, err
 }
 
-func (p deadlyPositions) SinkTakeOver(ctx context.Context, sink string, partition int, version int64) (v int64, err error) {
-	err = p.do(func() error { v, err = p.Positions.SinkTakeOver(ctx, sink, partition, version); return err })
+func (p deadlyPositions) SinkTakeOver(ctx context.Context, sink string, partition int, at control.SinkPosition) (v int64, err error) {
+	err = p.do(func() error { v, err = p.Positions.SinkTakeOver(ctx, sink, partition, at); return err })
 	return v, err
 }
 
-func (p deadlyPositions) SinkCommit(ctx context.Context, sink string, partition int, version, next int64, fold []byte) (v int64,
+func (p deadlyPositions) SinkCommit(ctx context.Context, sink string, partition int, at control.SinkPosition, next int64, fold []byte) (v int64,
 	err error) {
-	err = p.do(func() error { v, err = p.Positions.SinkCommit(ctx, sink, partition, version, next, fold); return err })
+	err = p.do(func() error { v, err = p.Positions.SinkCommit(ctx, sink, partition, at, next, fold); return err })
 	return v, err
 }
 

@@ -20,8 +20,8 @@ type ranges struct {
 	name      string // under which the control store keeps the position
 	positions consumer.Positions
 	clock     interface{ Now() time.Time }
-	version   int64
-	asked     time.Time // when the control store last said that version is current
+	known     control.SinkPosition
+	asked     time.Time // when the control store last said that the known position is current
 	checked   bool      // the warehouse was compared with the position
 
 	Written  atomic.Int64 // rows of the control store
@@ -90,7 +90,7 @@ const mostTries = 9 // tokens of a page, of which all but the last were stored w
 func (r *ranges) where(ctx context.Context) (control.SinkPosition, error) {
 	r.asked = r.clock.Now()
 	at, err := r.positions.SinkGet(ctx, r.name, 0)
-	r.version = at.Version
+	r.known = at
 	at.Next = max(at.Next, 1)
 	return at, err
 }
@@ -100,9 +100,14 @@ func (r *ranges) write(ctx context.Context, intent control.Intent, found bool, c
 	switch {
 	case found && safeguard.On(safeguard.IntentTaken):
 		// The process that recorded the intent may still be writing; its commit must fail.
-		err = r.swap(ctx, func(version int64) (int64, error) { return r.positions.SinkTakeOver(ctx, r.name, 0, version) })
+		err = r.swap(ctx, func(at control.SinkPosition) (int64, error) { return r.positions.SinkTakeOver(ctx, r.name, 0, at) })
 	case !found && safeguard.On(safeguard.IntentFirst):
-		err = r.swap(ctx, func(version int64) (int64, error) { return r.positions.SinkIntent(ctx, r.name, 0, version, intent) })
+		err = r.swap(ctx, func(at control.SinkPosition) (int64, error) {
+			return r.positions.SinkIntent(ctx, r.name, 0, at, intent)
+		})
+		if err == nil {
+			r.known.Intent = &intent
+		}
 	}
 	if err != nil {
 		return err
@@ -121,7 +126,13 @@ func (r *ranges) write(ctx context.Context, intent control.Intent, found bool, c
 
 // move records the position.
 func (r *ranges) move(ctx context.Context, next int64) error {
-	return r.swap(ctx, func(version int64) (int64, error) { return r.positions.SinkCommit(ctx, r.name, 0, version, next, nil) })
+	err := r.swap(ctx, func(at control.SinkPosition) (int64, error) {
+		return r.positions.SinkCommit(ctx, r.name, 0, at, next, nil)
+	})
+	if err == nil {
+		r.known.Next, r.known.Intent = next, nil
+	}
+	return err
 }
 
 // arrive writes a page into its table. A page that may be there already is counted afterwards: a table that is not replicated stores the
@@ -162,7 +173,7 @@ func (r *ranges) stillOurs(ctx context.Context) error {
 		return nil
 	}
 	at, err := r.positions.SinkGet(ctx, r.name, 0)
-	if err == nil && at.Version != r.version {
+	if err == nil && !at.Same(r.known) {
 		err = control.ErrConflict
 	}
 	if err == nil {
@@ -172,22 +183,22 @@ func (r *ranges) stillOurs(ctx context.Context) error {
 }
 
 // swap changes the position if it is still the known one.
-func (r *ranges) swap(ctx context.Context, change func(version int64) (int64, error)) error {
+func (r *ranges) swap(ctx context.Context, change func(at control.SinkPosition) (int64, error)) error {
 	asked := r.clock.Now()
-	version, err := change(r.version)
+	version, err := change(r.known)
 	if errors.Is(err, control.ErrConflict) && !safeguard.On(safeguard.CompareAndSet) {
 		at, err := r.positions.SinkGet(ctx, r.name, 0)
 		if err != nil {
 			return err
 		}
-		if version, err = change(at.Version); errors.Is(err, control.ErrConflict) {
+		if version, err = change(at); errors.Is(err, control.ErrConflict) {
 			version, err = at.Version, nil
 		}
-		r.version = version
+		r.known.Version = version
 		return err
 	}
 	if err == nil {
-		r.version, r.asked = version, asked
+		r.known.Version, r.asked = version, asked
 	}
 	return err
 }

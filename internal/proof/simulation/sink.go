@@ -282,35 +282,36 @@ func (p positions) SinkGet(ctx context.Context, name string, partition int) (at 
 	return at, err
 }
 
-func (p positions) SinkIntent(ctx context.Context, name string, partition int, version int64, intent control.Intent) (int64, error) {
-	return version + 1, p.s.transaction(ctx, "recording a sink's intent", func() error {
+func (p positions) SinkIntent(ctx context.Context, name string, partition int, at control.SinkPosition, intent control.Intent) (int64, error) {
+	return at.Version + 1, p.s.transaction(ctx, "recording a sink's intent", func() error {
 		row := p.s.position(name, partition)
-		if row.Version != version || row.Intent != nil {
+		at.Intent = nil
+		if !row.Same(at) {
 			return control.ErrConflict
 		}
-		row.Version, row.Intent = version+1, &intent
+		row.Version, row.Intent = at.Version+1, &intent
 		return nil
 	})
 }
 
-func (p positions) SinkTakeOver(ctx context.Context, name string, partition int, version int64) (int64, error) {
-	return version + 1, p.s.transaction(ctx, "taking over a sink's intent", func() error {
+func (p positions) SinkTakeOver(ctx context.Context, name string, partition int, at control.SinkPosition) (int64, error) {
+	return at.Version + 1, p.s.transaction(ctx, "taking over a sink's intent", func() error {
 		row := p.s.position(name, partition)
-		if row.Version != version || row.Intent == nil {
+		if row.Intent == nil || !row.Same(at) {
 			return control.ErrConflict
 		}
-		row.Version = version + 1
+		row.Version = at.Version + 1
 		return nil
 	})
 }
 
-func (p positions) SinkCommit(ctx context.Context, name string, partition int, version, next int64, fold []byte) (int64, error) {
-	return version + 1, p.s.transaction(ctx, "recording a sink's position", func() error {
+func (p positions) SinkCommit(ctx context.Context, name string, partition int, at control.SinkPosition, next int64, fold []byte) (int64, error) {
+	return at.Version + 1, p.s.transaction(ctx, "recording a sink's position", func() error {
 		row := p.s.position(name, partition)
-		if row.Version != version {
+		if at.Version > 0 && !row.Same(at) || row.Version != at.Version {
 			return control.ErrConflict
 		}
-		*row = control.SinkPosition{Version: version + 1, Next: next, Fold: bytes.Clone(fold)}
+		*row = control.SinkPosition{Version: at.Version + 1, Next: next, Fold: bytes.Clone(fold)}
 		return nil
 	})
 }
