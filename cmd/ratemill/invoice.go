@@ -259,6 +259,9 @@ equals the final document unless new facts arrive before. The billing cycle need
 		}
 		shown := 0
 		for _, p := range all {
+			if text := otherCycle(o.Cycle, &p); text != "" {
+				fmt.Fprintln(stderr, text)
+			}
 			for _, d := range p.Documents {
 				if err := showDocument(cmd, f, d, ""); err != nil {
 					return err
@@ -275,6 +278,15 @@ equals the final document unless new facts arrive before. The billing cycle need
 		return nil
 	}
 	return c
+}
+
+// otherCycle says before a preview that it is of an earlier cycle than the named one; empty if it is of that cycle.
+func otherCycle(named string, p *backoffice.InvoicePreview) string {
+	if len(p.Documents) == 0 || strings.HasPrefix(p.Cycle, named) {
+		return ""
+	}
+	return fmt.Sprintf("this is not the document of %s: the cycle of %s from %s is not closed yet, and the preview shows that one first",
+		named, p.Account, p.Cycle)
 }
 
 func invoiceStep(f *flags, step invoicing.Step, short string) *cobra.Command {
