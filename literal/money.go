@@ -32,14 +32,14 @@ func (m *Money) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 // JSONSchema is a single value, such as 100 EUR.
 func (Money) JSONSchema() map[string]any { return Single() }
 
-// Amount reads an amount of 0 or more.
+// Amount reads an amount of 0 or more. It refuses -0 too: whoever writes a minus means something that is not 0.
 func Amount(text string, at diag.Pos, l *diag.List) decimal.D {
 	d, err := decimal.Parse(strings.ReplaceAll(text, "_", ""))
 	if err != nil {
 		l.Errorf(at, "%v; write an amount such as 0.02, or 0.02 / 1 MB for a price", err)
 		return decimal.Zero
 	}
-	if d.Sign() < 0 {
+	if d.Sign() < 0 || strings.HasPrefix(text, "-") {
 		l.Errorf(at, "%s is negative; amounts in the catalogue must be 0 or more", text)
 		return decimal.Zero
 	}

@@ -61,6 +61,10 @@ func Single() map[string]any { return map[string]any{"type": []any{"string", "nu
 
 // ParseQuantity reads a number and a unit; a plain number counts events, and a plain 0 fits every unit.
 func ParseQuantity(text string, at diag.Pos, l *diag.List) (int64, udr.Unit) {
+	if strings.HasPrefix(text, "-") {
+		l.Errorf(at, "%q is negative; write a number and a unit, as in 100 kB, 60 s or 1", text)
+		return 0, AnyUnit
+	}
 	number, name := text, ""
 	if i := strings.IndexFunc(text, func(r rune) bool { return r != '_' && r != '.' && (r < '0' || r > '9') }); i >= 0 {
 		number, name = text[:i], strings.TrimSpace(text[i:])

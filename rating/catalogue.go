@@ -321,7 +321,7 @@ type compiler struct {
 func (c *compiler) read(f file) {
 	n, l := diag.Parse(f.name, f.text)
 	c.list = append(c.list, l...)
-	if n == nil {
+	if n == nil || !c.stored && c.misnamed(n) {
 		return
 	}
 	for _, m := range n.Members {

@@ -222,7 +222,7 @@ func (x *extension) factor(s *scaleDoc) (factor decimal.D, ok bool) {
 	case s.Discount != nil:
 		text, percent := strings.CutSuffix(s.Discount.Value, "%")
 		d, err := decimal.Parse(strings.TrimSpace(text))
-		if !percent || err != nil || d.Sign() < 0 || hundred.Less(d) {
+		if !percent || err != nil || d.Sign() < 0 || strings.HasPrefix(text, "-") || hundred.Less(d) {
 			x.list.Errorf(s.Discount.Pos, "%q is not a discount; write 0 %% to 100 %%, such as 12.5 %%", s.Discount.Value)
 			return factor, false
 		}

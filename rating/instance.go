@@ -134,7 +134,7 @@ func (p *percent) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 	number, ok := strings.CutSuffix(strings.TrimSpace(n.Text), "%")
 	i, err := strconv.Atoi(strings.TrimSpace(number))
-	if !ok || err != nil || i < 0 || i > mostCap {
+	if !ok || err != nil || i < 0 || strings.HasPrefix(number, "-") || i > mostCap {
 		d.Errorf(n.Pos, "%q is no percentage from 0 to %d; write 10 %%", n.Text, mostCap)
 		return
 	}

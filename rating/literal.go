@@ -37,12 +37,15 @@ func (p *priceText) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	p.unit = udr.Count
 	if hasPer {
 		per = strings.TrimSpace(per)
-		if per != "" && (per[0] < '0' || per[0] > '9') {
+		if per != "" && per[0] != '-' && (per[0] < '0' || per[0] > '9') {
 			per = "1 " + per
 		}
+		before := d.Errors()
 		p.per, p.unit = literal.ParseQuantity(per, n.Pos, &d.List)
 		if p.per <= 0 || p.per > 1<<50 {
-			d.Errorf(n.Pos, "price %q is per %d units; it must be per 1 to %d", n.Text, p.per, int64(1)<<50)
+			if d.Errors() == before {
+				d.Errorf(n.Pos, "price %q is per %d units; it must be per 1 to %d", n.Text, p.per, int64(1)<<50)
+			}
 			p.per = 1
 		}
 	} else if p.price.IsZero() {

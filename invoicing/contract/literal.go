@@ -59,12 +59,15 @@ func priceOf(v Literal, c *diag.Decoder) price {
 	if !has {
 		return p
 	}
-	if per = strings.TrimSpace(per); per != "" && (per[0] < '0' || per[0] > '9') {
+	if per = strings.TrimSpace(per); per != "" && per[0] != '-' && (per[0] < '0' || per[0] > '9') {
 		per = "1 " + per
 	}
+	before := c.Errors()
 	p.per, p.unit = literal.ParseQuantity(per, v.Pos, &c.List)
 	if p.per <= 0 || p.per > 1<<50 {
-		c.Errorf(v.Pos, "price %q is per %d units; it must be per 1 to %d", v.Text, p.per, int64(1)<<50)
+		if c.Errors() == before {
+			c.Errorf(v.Pos, "price %q is per %d units; it must be per 1 to %d", v.Text, p.per, int64(1)<<50)
+		}
 		p.per = 1
 	}
 	return p
@@ -84,7 +87,7 @@ func (v *Percent) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 	text, ok := strings.CutSuffix(n.Text, "%")
 	value, err := decimal.Parse(strings.TrimSpace(text))
-	if !ok || err != nil || value.Sign() < 0 || decimal.FromInt(100).Less(value) {
+	if !ok || err != nil || value.Sign() < 0 || strings.HasPrefix(text, "-") || decimal.FromInt(100).Less(value) {
 		d.Errorf(n.Pos, "%q is not a percentage from 0 to 100; write it as 50 %%", n.Text)
 		return
 	}

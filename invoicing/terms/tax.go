@@ -2,6 +2,7 @@ package terms
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/vm"
@@ -86,7 +87,7 @@ func (v *Tax) Check(_ *diag.Node, c *diag.Decoder) {
 func (r *TaxRule) check(n int, at diag.Pos, c *diag.Decoder) {
 	if r.Rate.Value != "" {
 		rate, err := decimal.Parse(r.Rate.Value)
-		if err != nil || rate.Sign() < 0 || rate.Cmp(hundred) > 0 || rate.Decimals() > 4 {
+		if err != nil || rate.Sign() < 0 || strings.HasPrefix(r.Rate.Value, "-") || rate.Cmp(hundred) > 0 || rate.Decimals() > 4 {
 			c.Errorf(r.Rate.Pos, "%q is not a rate in percent from 0 to 100, with at most 4 decimals", r.Rate.Value)
 			return
 		}

@@ -1,0 +1,51 @@
+package rating
+
+import (
+	"slices"
+	"strings"
+
+	"ratemill/diag"
+	"ratemill/printable"
+)
+
+// mostName is the length of the longest name in bytes. The registry has the same bound.
+const mostName = 128
+
+// misnamed reports keys and names in a document of rating that are too long or have characters that nobody sees. Its messages
+// quote the beginning alone: other messages quote a name whole, so the document is not read further.
+func (c *compiler) misnamed(n *diag.Node) bool {
+	before := c.list.Errors()
+	for _, m := range n.Members {
+		if slices.ContainsFunc(documents, func(k diag.Key) bool { return k.Name == m.Key.Text }) {
+			c.name(m.Value)
+			c.namesWithin(n)
+			break
+		}
+	}
+	return c.list.Errors() > before
+}
+
+// namesWithin checks the keys and names within a node.
+func (c *compiler) namesWithin(n *diag.Node) {
+	for _, item := range n.Items {
+		c.namesWithin(item)
+	}
+	for _, m := range n.Members {
+		c.name(m.Key)
+		switch m.Key.Text {
+		case "name", "zone", "bucket":
+			c.name(m.Value)
+		}
+		c.namesWithin(m.Value)
+	}
+}
+
+func (c *compiler) name(n *diag.Node) {
+	switch {
+	case n.Kind != diag.Scalar:
+	case len(n.Text) > mostName:
+		c.list.Errorf(n.Pos, "the name %q has %d bytes; write at most %d", strings.ToValidUTF8(n.Text[:40], "")+"…", len(n.Text), mostName)
+	case strings.ContainsFunc(n.Text, func(r rune) bool { return !printable.Shown(r) }):
+		c.list.Errorf(n.Pos, "the name %q has a control character or an invisible one; remove it", n.Text)
+	}
+}
