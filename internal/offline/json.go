@@ -160,8 +160,12 @@ func (j *JSON) charges(dst []byte, r *ratedlog.RatedRecord) ([]byte, error) {
 	return closing(dst, len(r.Events)), nil
 }
 
+// appendCounter appends a counter, and its cycle if it belongs to one: those of packages and anomalies belong to none.
 func (j *JSON) appendCounter(dst []byte, k *rating.CounterKey) []byte {
 	dst = appendText(dst, "counter", k.Kind.String())
+	if k.Cycle == 0 {
+		return dst
+	}
 	return appendText(dst, "cycle", j.date(k.Cycle))
 }
 

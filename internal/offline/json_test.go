@@ -11,6 +11,7 @@ import (
 	"ratemill/internal/offline"
 	"ratemill/internal/ratedlog"
 	"ratemill/rating"
+	"ratemill/registry"
 	"ratemill/udr"
 )
 
@@ -61,4 +62,17 @@ func TestTheJSONOfRecordsIsThatOfFormerVersions(t *testing.T) {
 	want, err := os.ReadFile(filepath.Join("testdata", "records.ndjson"))
 	require.NoError(t, err)
 	require.Equal(t, string(want), string(got))
+}
+
+func TestAnEventOfAPackageHasNoCycle(t *testing.T) {
+	message := ratedlog.AppendHeader(nil, 1, 1, &udr.Batch{File: udr.FileID{1}}, 1)
+	message = ratedlog.AppendRated(message, udr.AppendUsage(nil, &udr.Usage{Seq: 1, SIM: 2}), 0, nil, []rating.Event{{
+		Kind: rating.PackageExhausted, Name: "trip/1/data", SIM: 2, Counter: rating.CounterKey{ID: 8, Owner: 2, Kind: rating.SIMPackage}}})
+	var b ratedlog.Batch
+	require.NoError(t, ratedlog.ParseBatch(message, &b))
+	j := offline.JSON{Registry: registry.New()}
+	got, err := j.Append(nil, &offline.File{}, &b, true)
+	require.NoError(t, err)
+	require.Contains(t, string(got), "package.exhausted")
+	require.NotContains(t, string(got), `"cycle"`)
 }
