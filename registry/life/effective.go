@@ -58,7 +58,13 @@ func (r *Reader) Of(v *registry.View, fact registry.SIMState, at udr.Instant, zo
 	if !rule.always && err == nil {
 		s.Rules.Lifecycle, err = r.book.Resolve(rule.ref, s.From, zone)
 	}
-	return Advance(s, events, at), err
+	of := replay{stay: s, begun: true}
+	if fact.Origin == registry.Stated && rule.ref.Way == WithAccount { // stated while the account was suspended
+		own := s
+		own.Rules.Ref = own.Rules.Ref.Plain()
+		of.off, of.interrupted = true, &own
+	}
+	return of.advance(events, at), err
 }
 
 // ByAccount returns the effect of the account's status on a SIM, if the status made the fact; Left for any other

@@ -37,8 +37,13 @@ func At(stays []Stay, at udr.Instant) *Stay {
 // for the effective state of a record: only due time limits and rating's own events advance the facts.
 func Advance(s Stay, events []Event, at udr.Instant) Stay {
 	r := replay{stay: s, begun: true}
+	return r.advance(events, at)
+}
+
+func (r *replay) advance(events []Event, at udr.Instant) Stay {
+	from := r.stay.From
 	for i := range events {
-		if e := &events[i]; e.At >= s.From && e.At <= at {
+		if e := &events[i]; e.At >= from && e.At <= at {
 			r.to(e.before())
 			r.happens(e)
 		}
