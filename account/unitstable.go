@@ -21,7 +21,8 @@ func (Table) SaveUnits(ctx context.Context, tx *store.Tx, partition int, keys []
 			args = append(args, bit(k.SIM), k.Number, string(k.Kind), k.Name, k.Bucket, bit(k.Cap), k.Period, k.Cycle, k.Renewal, partition,
 				u.Size, u.Used, int64(u.FirstAt))
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO account_units (of_sim, owner_number, kind, name, bucket, cap, period, cycle, renewal, partition_number,
+		_, err := tx.Exec(ctx, `INSERT INTO account_units (of_sim, owner_number, kind, name, bucket, cap, period, cycle, renewal,
+			partition_number,
 			size, used, first_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`+strings.Repeat(`, (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, len(some)-1)+`
 			ON CONFLICT (of_sim, owner_number, kind, name, bucket, cap, period, cycle, renewal, partition_number)
@@ -44,7 +45,8 @@ func bit(b bool) int {
 
 // CountedUnits implements UnitRows.
 func (Table) CountedUnits(ctx context.Context, tx *store.Tx, span consumer.Span, now udr.Instant) error {
-	_, err := tx.Exec(ctx, `INSERT INTO account_units_counted (partition_number, first_offset, begun, next_offset, stored) VALUES (?, ?, ?, ?, ?)
+	_, err := tx.Exec(ctx, `INSERT INTO account_units_counted (partition_number, first_offset, begun, next_offset, stored)
+		VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (partition_number) DO UPDATE SET next_offset = excluded.next_offset, stored = excluded.stored`, span.Partition, span.From,
 		int64(now), span.To+1, int64(now))
 	return err

@@ -37,7 +37,8 @@ func (s *Stored) Listed() *Listed {
 // documents of all payers and must filter them.
 func (t Table) Each(ctx context.Context, from, to Date, payers []uint32, give func(*Listed) error) error {
 	where, args := in("payer_number", payers)
-	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, state, reasons, document, `+named+` FROM invoice_documents WHERE cycle >= ? AND cycle <= ? AND `+
+	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, state, reasons, document, `+named+` FROM invoice_documents
+		WHERE cycle >= ? AND cycle <= ? AND `+
 		where+` ORDER BY cycle, payer_number, form, seq`, append([]any{int64(from), int64(to)}, args...)...)
 	if err != nil {
 		return err

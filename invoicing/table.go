@@ -233,7 +233,8 @@ func unreadable(name string, err error) error {
 
 // list lists documents by cycle, then by payer.
 func (t Table) list(ctx context.Context, where string, args ...any) (all []*Stored, err error) {
-	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, seq, state, reasons, document, version, id, `+named+` FROM invoice_documents WHERE `+where+
+	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, seq, state, reasons, document, version, id, `+named+`
+		FROM invoice_documents WHERE `+where+
 		` ORDER BY cycle, payer_number, form, seq`, args...)
 	if err != nil {
 		return nil, err

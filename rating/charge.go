@@ -249,28 +249,17 @@ func (r *Result) addCharge() *Charge {
 	return &r.Charges[len(r.Charges)-1]
 }
 
-// addLine appends an empty line, in place: a literal is made elsewhere, and copied.
-func (c *Charge) addLine() *Line {
-	n := len(c.Lines)
-	if n == cap(c.Lines) {
-		c.Lines = slices.Grow(c.Lines, 1)
+// added appends an empty element to a list and returns it. The caller fills it in place: appending a literal copies it.
+func added[T any](to *[]T) *T {
+	list := *to
+	n := len(list)
+	if n == cap(list) {
+		list = slices.Grow(list, 1)
 	}
-	c.Lines = c.Lines[:n+1]
-	l := &c.Lines[n]
-	*l = Line{}
-	return l
-}
-
-// addDraw is addLine for a draw.
-func (c *Charge) addDraw() *Draw {
-	n := len(c.Draws)
-	if n == cap(c.Draws) {
-		c.Draws = slices.Grow(c.Draws, 1)
-	}
-	c.Draws = c.Draws[:n+1]
-	d := &c.Draws[n]
-	*d = Draw{}
-	return d
+	list = list[:n+1]
+	*to = list
+	clear(list[n:])
+	return &list[n]
 }
 
 // addDelta records that v was added to a counter, merged with earlier additions of the batch.

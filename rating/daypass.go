@@ -11,9 +11,9 @@ import (
 
 // A pass is bought by the first use of a day, week or cycle, and covers units of that time as a bucket does, after
 // all buckets. The pass of the price at which a record begins covers its beginning, but no units over a limit that
-// have a price of their own. A record that a pass covers whole pays no fee; one that begins with units of another
-// bucket does. If units of another bucket also saved the fee, a longer record could cost less than a shorter one, and
-// the parts of a session could cost more than one record.
+// have a price of their own. A pass that covers a whole record also covers its fee. Other buckets do not cover the fee: if
+// they did, a longer record could cost less than a shorter one. Then a session could cost more in parts than in one
+// record.
 
 type passDoc struct {
 	Price    due       `yaml:"price,required" doc:"Price of the pass, and its time: a local day, a week from Monday, or a billing cycle of the SIM; of the account with { amount: 5, per: day, counted: account }." example:"1.00 / day"`

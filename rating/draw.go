@@ -66,7 +66,7 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 func (e *Engine) draw(t *tier, b *bucket, size int64, w *tally, at int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
 	k, entry, before := e.counter(c, w, res)
 	used := before.Units()
-	d := ch.addDraw()
+	d := added(&ch.Draws)
 	d.Share, d.Bucket, d.Kind, d.Owner, d.Cycle, d.Size, d.Before = b.share, b.name, k.Kind.plain(), k.Owner, k.Cycle, size, used
 	if e.giving.on {
 		e.candidate(t, b, k, CounterKey{}, ch)

@@ -104,7 +104,8 @@ type PoolUnits struct {
 
 // Units are the buckets of a share plan for the account that owns them, in the period that contains a time, with the size that they have
 // for usage of that time as known at a revision.
-func (r *PoolReader) Units(v *registry.View, rev registry.Revision, name string, owner *registry.Account, at udr.Instant) (all []PoolUnits) {
+func (r *PoolReader) Units(v *registry.View, rev registry.Revision, name string, owner *registry.Account,
+	at udr.Instant) (all []PoolUnits) {
 	i, ok := r.catalogue.shares.find(name)
 	if !ok {
 		return nil

@@ -164,7 +164,7 @@ func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c 
 		if err != nil {
 			return tooMuch(t, u)
 		}
-		l := ch.addLine()
+		l := added(&ch.Lines)
 		l.Over, l.Slice, l.At, l.From, l.Quantity = p.over, p.slice, at, from, n
 		l.Price, l.Per, l.Amount, l.Below = s.price, s.per, whole, below.Num
 		at, from = at+n, from+n

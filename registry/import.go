@@ -105,7 +105,8 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 		accountRows: map[uint32][]accountRow{}, accountState: map[uint32]int{}, numbers: map[string]uint32{}, companies: map[string]Company{},
 		unknown: newUnknownNames(o.Catalogue), now: o.Now, partial: o.partial, was: r.revision, rules: map[uint32][]cycles{},
 		absences: map[[2]string]bool{}, erased: map[string]*erasure{},
-		statements: o.Statements, forms: o.Forms, stateOf: o.State, entitling: o.Entitled, renewing: o.Renews, unsaid: o.Renewal, rowsOf: map[uint64]struct{}{},
+		statements: o.Statements, forms: o.Forms, stateOf: o.State, entitling: o.Entitled, renewing: o.Renews, unsaid: o.Renewal,
+		rowsOf:   map[uint64]struct{}{},
 		statedAt: map[string]diag.Pos{}, most: most,
 		report: report{asked: o.Lines, leaveOut: o.LeaveOut, portion: o.Portion},
 	}

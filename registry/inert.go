@@ -113,7 +113,8 @@ func (t *tariffs) elsewhere(im *importer) {
 	}
 	for _, named := range t.Named {
 		id := named.ID.Value
-		if known[named.Kind][id] || named.Begins && slices.ContainsFunc(ids[named.Kind], func(is string) bool { return strings.HasPrefix(is, id) }) {
+		if known[named.Kind][id] || named.Begins && slices.ContainsFunc(ids[named.Kind],
+			func(is string) bool { return strings.HasPrefix(is, id) }) {
 			continue
 		}
 		hint := "."

@@ -53,7 +53,8 @@ func TestAProjectWithOneBillHasOnePayerAndItPaysForNoOthers(t *testing.T) {
 			registry.Changes{Statements: []registry.Statement{project("p", "true", "")}}, ""},
 		"one bill from a date on": {registry.Changes{Accounts: []registry.AccountFact{in("p", madrid(1, 0, 0)), in("p", madrid(2, 0, 0))},
 			Statements: []registry.Statement{project("p", "false", "")}},
-			registry.Changes{Statements: []registry.Statement{project("p", "true", "2026-04-01")}}, "project p gets one bill, but from 2026-04-01 on"},
+			registry.Changes{Statements: []registry.Statement{project("p", "true", "2026-04-01")}},
+			"project p gets one bill, but from 2026-04-01 on"},
 		"two bills, as before": {registry.Changes{Accounts: []registry.AccountFact{in("p", madrid(1, 0, 0)), in("p", madrid(2, 0, 0))},
 			Statements: []registry.Statement{project("p", "false", "")}}, none, ""},
 	} {
@@ -84,7 +85,8 @@ func TestPayersOfOneBillThatAreOlderThanTheBoundAreTold(t *testing.T) {
 	why := registry.SeveralBills(v, b.s, on("2026-04-01"), 1)
 	v.Close()
 	require.Len(t, why, 2)
-	require.Contains(t, why[1], "project p gets one bill, but account a1 would be on the bill of account a1, and account a2 on that of account a2")
+	require.Contains(t, why[1], "project p gets one bill, but account a1 would be on the bill of account a1, and account a2 on that of "+
+		"account a2")
 	require.Equal(t, why[1], why[2])
 
 	c = registry.Changes{Revision: 2, Statements: []registry.Statement{profile(2, "y", on("2026-04-01"))}}

@@ -41,7 +41,8 @@ For one account, a second table has the units of its pools, and of its add-ons: 
 each bucket, in the billing cycle, or in the day, week, month or contract year of the share plan. With --cycle they are as
 of the end of that cycle. JSON and CSV have the balances; with --units they have the units. The packages of an account are
 in package list.`,
-		Example: "  ratemill account balance\n  ratemill account balance acme --cycle 2026-03-01\n  ratemill account balance acme --units -o json\n" +
+		Example: "  ratemill account balance\n  ratemill account balance acme --cycle 2026-03-01\n  ratemill account balance acme --units " +
+			"-o json\n" +
 			"  ratemill account balance -o csv > balances.csv",
 		Args: atMostOne("account"),
 		RunE: func(cmd *cobra.Command, args []string) error {

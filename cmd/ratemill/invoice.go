@@ -355,7 +355,8 @@ func named(documents []string, all bool, o *backoffice.InvoiceOrder) error {
 // printDone prints the documents that a step changed. Only a step for all documents of a cycle can change none.
 func printDone(cmd *cobra.Command, f *flags, cycle string, done []backoffice.InvoiceSummary) error {
 	if len(done) == 0 {
-		fmt.Fprintf(stderr, "no document of cycle %s waits for this step; ratemill invoice list --cycle %s shows the state of each\n", cycle, cycle)
+		fmt.Fprintf(stderr, "no document of cycle %s waits for this step; ratemill invoice list --cycle %s shows the state of each\n",
+			cycle, cycle)
 		return nil
 	}
 	return summaries(done).Print(data(cmd), f.output)

@@ -163,7 +163,8 @@ func paymentOpen(f *flags) *cobra.Command {
 		Use:   "open [DOCUMENT]",
 		Short: "List the open amounts of final documents, in the order of their due dates",
 		Long: `Open prints final documents that are not fully paid: total, the amounts of credit notes and of payments, written-off
-amounts, and the rest. The state is open, partly, paid, overpaid, credited, written_off, disputed, or credit for a document that pays money back.
+amounts, and the rest. The state is open, partly, paid, overpaid, credited, written_off, disputed, or credit for a
+document that pays money back.
 overdue counts the days since the due date. A disputed amount is not overdue.`,
 		Example: "  ratemill payment open --overdue\n  ratemill payment open INV-2026-000412\n  ratemill payment open --payer acme --all -o csv",
 		Args:    atMostOne("number of a document"),

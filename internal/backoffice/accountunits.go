@@ -95,7 +95,8 @@ type accountUnits struct {
 
 // add adds a bucket; one that is only there if SIMs participate is left out if it is empty.
 func (x *accountUnits) add(kind account.UnitsKind, name string, of rating.PoolUnits, participates bool) {
-	u := AccountUnits{Account: x.account.ID, Kind: string(kind), Name: name, Bucket: of.Name, Period: of.Period, From: registry.Date(of.First).String(),
+	u := AccountUnits{Account: x.account.ID, Kind: string(kind), Name: name, Bucket: of.Name, Period: of.Period,
+		From: registry.Date(of.First).String(),
 		Size: of.Size, Unit: unitText(of.Unit), AsOf: x.used.asOf()}
 	stored, ok := account.Units{}, false
 	for _, bucket := range []string{of.Name, of.Formerly} {

@@ -17,14 +17,14 @@ type ListedPackage struct {
 	Account string         `json:"account"`
 	SIM     string         `json:"sim,omitempty"` // an identifier
 	Package string         `json:"package"`       // NAME/INSTANCE
-	Status  string         `json:"status"`        // pending, active, expired, inactive, cancelled, or two of them if usage decides that is not known
+	Status  string         `json:"status"`        // pending, active, expired, inactive, cancelled, or two of them as long as usage decides
 	Bought  string         `json:"bought"`
 	From    string         `json:"from,omitempty"`          // begin of its time, or of that of the last renewal; empty: it has not begun
 	Ends    string         `json:"ends"`                    // latest beginning, if it begins with its first use
 	Cap     *int           `json:"cap,omitempty"`           // in percent; nil if the catalogue does not have the package
 	Renewal string         `json:"renewal"`                 // never, on_expiry, on_use_up
 	Renewed *int           `json:"renewed,omitempty"`       // how often; nil if usage decides that is not known
-	Again   *int           `json:"renewals_left,omitempty"` // how often it may renew on use-up in this billing cycle; nil: no bound, or not known
+	Again   *int           `json:"renewals_left,omitempty"` // renewals on use-up left in this billing cycle; nil: no bound, or not known
 	Then    string         `json:"then,omitempty"`          // priced or blocked
 	Buckets []PackageUnits `json:"buckets,omitempty"`
 	AsOf    string         `json:"as_of,omitempty"` // when the last usage was counted; empty: none was

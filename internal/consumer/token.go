@@ -329,7 +329,8 @@ func (s *ByToken[R]) commit(ctx context.Context, intent control.Intent, fold []b
 }
 
 // swap changes the position if it is still the known one.
-func (s *ByToken[R]) swap(ctx context.Context, what string, change func(ctx context.Context, at control.SinkPosition) (int64, error)) error {
+func (s *ByToken[R]) swap(ctx context.Context, what string,
+	change func(ctx context.Context, at control.SinkPosition) (int64, error)) error {
 	return s.until(ctx, what, func() error {
 		finishing, end := outlast(ctx)
 		defer end()

@@ -31,7 +31,9 @@ type Beginning struct {
 
 const (
 	mostAlike = 500 // the longest of the files with the same opening: parts of a file that grew
-	mostNamed = 20  // of the files with the same name, the newest: files of older programs, which had no openings, and files with other decode options
+	// mostNamed is the number of the newest files with the same name: files of older programs, which had no openings, and
+	// files with other decode options.
+	mostNamed = 20
 )
 
 // Beginnings are the files that a leased file may continue: those of its source with its opening, and the last ones

@@ -250,14 +250,16 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 		}
 	}
 	if len(again) > 0 {
-		if _, err := t.exec(ctx, `UPDATE files SET `+seenAgain+`, state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'seen' END, still_open = 1, why = CASE WHEN state = 'seen' THEN why ELSE '' END, closed_at = 0, gone = 0, found_as = 0,
+		if _, err := t.exec(ctx, `UPDATE files SET `+seenAgain+`, state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'seen' END, still_open = 1,
+			why = CASE WHEN state = 'seen' THEN why ELSE '' END, closed_at = 0, gone = 0, found_as = 0,
 			duplicate_of = 0, after_at = 0, after_why = ''
 			WHERE (state IN ('seen', 'vanished') OR gone > 0) AND number IN (`+marks(len(again))+`)`, append(seenAt(now), again...)...); err != nil {
 			return 0, err
 		}
 	}
 	if len(alike) > 0 { // MarkVanished uses it to detect a file that is gone
-		if _, err := t.exec(ctx, `UPDATE files SET `+seenAgain+` WHERE number IN (`+marks(len(alike))+`)`, append(seenAt(now), alike...)...); err != nil {
+		if _, err := t.exec(ctx, `UPDATE files SET `+seenAgain+` WHERE number IN (`+marks(len(alike))+`)`,
+			append(seenAt(now), alike...)...); err != nil {
 			return 0, err
 		}
 	}

@@ -67,8 +67,8 @@ var boundaries = []boundary{
 	},
 }
 
-// manyDomains lists the packages that assemble the program. They may import more than one domain. internal/golden is one of them: it
-// assembles a small installation for each case.
+// manyDomains lists the packages that may import more than one domain, because they combine them into a program or,
+// as internal/golden does for each case, into a small installation.
 var manyDomains = []string{"cmd", "internal/roles", "internal/backoffice", "internal/golden", "internal/project", "internal/proof"}
 
 func TestPackagesImportWhatTheirPlaceAllows(t *testing.T) {

@@ -65,8 +65,8 @@ func (p *Project) checkLogos(l *diag.List) {
 	}
 }
 
-// checkTemplates reports templates that are missing, and all that is wrong with the others. The built-in renderer may fail at one that another
-// program draws.
+// checkTemplates reports missing templates, and all mistakes of the others. The built-in renderer may fail at a template
+// that another program can draw.
 func (p *Project) checkTemplates(l *diag.List) {
 	docs, _ := terms.DocumentsOf(p.Catalogue)
 	check := func(what string, t diag.Text) {

@@ -71,6 +71,8 @@ tax: none
 `), "catalogue/none.yaml": file("tax: none\nrules: [{ category: O, reason: outside_scope }]\n"),
 		"catalogue/page.html": file(`{{define "end"}}<img src="stamp.png">{{end}}`)}, nil)
 	require.NotNil(t, p)
-	require.Equal(t, `catalogue/globex.yaml:4:11: warning: template page.html: the built-in renderer cannot make a document with it: the page of the document: folio/html: image load failed src=stamp.png: open stamp.png: file does not exist. Without a change, only a program that you name as invoicing.pdf.command makes documents of seller globex
-`, lines(list))
+	require.Equal(t, "catalogue/globex.yaml:4:11: warning: template page.html: the built-in renderer cannot make a document "+
+		"with it: the page of the document: folio/html: image load failed src=stamp.png: open stamp.png: file "+
+		"does not exist. Without a change, only a program that you name as invoicing.pdf.command makes documents "+
+		"of seller globex\n", lines(list))
 }

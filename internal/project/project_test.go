@@ -136,13 +136,18 @@ func TestNamesInConditionsAndSourcesAreThoseOfTheRegistry(t *testing.T) {
 	p, list := project.Load(files, nil)
 	require.NoError(t, list.Err())
 	list, _ = p.CheckRegistry()
-	require.Equal(t, `catalogue/fleet.yaml:7:27: warning: the files in registry/ have no account rovr; did you mean rover? Unless the registry has it, account.id is never "rovr" here
-catalogue/fleet.yaml:8:27: warning: the files in registry/ have no group van; did you mean vans? Unless the registry has it, sim.group is never "van" here
-catalogue/fleet.yaml:9:27: warning: the files in registry/ have no company far. Unless the registry has it, account.company is never "far" here
-catalogue/fleet.yaml:9:56: warning: the files in registry/ have no project depot. Unless the registry has it, account.project is never "depot" here
-catalogue/fleet.yaml:10:58: warning: the files in registry/ have no account whose id begins with ra. Unless the registry has it, sim.account never begins with "ra" here
-sources/meters.yaml:8:27: warning: the files in registry/ have no account rovr; did you mean rover? Unless the registry has it, source meters brings no usage for it
-`, lines(list))
+	require.Equal(t, "catalogue/fleet.yaml:7:27: warning: the files in registry/ have no account rovr; did you mean rover? "+
+		"Unless the registry has it, account.id is never \"rovr\" here\n"+
+		"catalogue/fleet.yaml:8:27: warning: the files in registry/ have no group van; did you mean vans? Unless "+
+		"the registry has it, sim.group is never \"van\" here\n"+
+		"catalogue/fleet.yaml:9:27: warning: the files in registry/ have no company far. Unless the registry has "+
+		"it, account.company is never \"far\" here\n"+
+		"catalogue/fleet.yaml:9:56: warning: the files in registry/ have no project depot. Unless the registry "+
+		"has it, account.project is never \"depot\" here\n"+
+		"catalogue/fleet.yaml:10:58: warning: the files in registry/ have no account whose id begins with ra. "+
+		"Unless the registry has it, sim.account never begins with \"ra\" here\n"+
+		"sources/meters.yaml:8:27: warning: the files in registry/ have no account rovr; did you mean rover? "+
+		"Unless the registry has it, source meters brings no usage for it\n", lines(list))
 
 	delete(files, "registry/a.yaml")
 	delete(files, "registry/groups.csv")

@@ -500,7 +500,8 @@ func (o *Owner) rate(ctx context.Context, m *broker.Message) error {
 		return o.stop(o.Topics.Usage, m, control.StopGap, fmt.Errorf("the batch of file %s of %s follows record %d, but only records up to %d came before it; records between them are missing from the topic", in.File, in.Source, in.Follows, high))
 	}
 	d := decision{
-		revision: registry.Revision(in.Registry), parsed: o.scratch(len(in.Usage)), state: o.state, in: &in, high: high, now: o.Clock.Now().Unix(),
+		revision: registry.Revision(in.Registry), parsed: o.scratch(len(in.Usage)), state: o.state, in: &in, high: high,
+		now: o.Clock.Now().Unix(),
 		out: ratedlog.AppendHeader(o.memory(3*len(m.Value)+256), o.epoch, m.Offset, &in, max(in.Last, high)),
 	}
 	if order != nil {

@@ -50,7 +50,8 @@ func (f *fragile) effect(do func() error) error {
 	return errCrash
 }
 
-func (f *fragile) SinkIntent(ctx context.Context, sink string, partition int, at control.SinkPosition, i control.Intent) (v int64, err error) {
+func (f *fragile) SinkIntent(ctx context.Context, sink string, partition int, at control.SinkPosition,
+	i control.Intent) (v int64, err error) {
 	err = f.effect(func() (err error) {
 		v, err = f.Positions.SinkIntent(ctx, sink, partition, at, i)
 		return err
@@ -66,8 +67,8 @@ func (f *fragile) SinkTakeOver(ctx context.Context, sink string, partition int, 
 	return v, err
 }
 
-func (f *fragile) SinkCommit(ctx context.Context, sink string, partition int, at control.SinkPosition, next int64, fold []byte) (v int64,
-	err error) {
+func (f *fragile) SinkCommit(ctx context.Context, sink string, partition int, at control.SinkPosition,
+	next int64, fold []byte) (v int64, err error) {
 	err = f.effect(func() (err error) {
 		v, err = f.Positions.SinkCommit(ctx, sink, partition, at, next, fold)
 		return err
@@ -289,7 +290,8 @@ type stalled struct {
 	meanwhile func()
 }
 
-func (s *stalled) SinkIntent(ctx context.Context, sink string, partition int, at control.SinkPosition, intent control.Intent) (int64, error) {
+func (s *stalled) SinkIntent(ctx context.Context, sink string, partition int, at control.SinkPosition,
+	intent control.Intent) (int64, error) {
 	version, err := s.Positions.SinkIntent(ctx, sink, partition, at, intent)
 	if meanwhile := s.meanwhile; meanwhile != nil {
 		s.meanwhile = nil

@@ -51,8 +51,8 @@ type deadlyPositions struct {
 	*deadly
 }
 
-func (p deadlyPositions) SinkIntent(ctx context.Context, sink string, partition int, at control.SinkPosition, intent control.Intent) (v int64,
-	err error) {
+func (p deadlyPositions) SinkIntent(ctx context.Context, sink string, partition int, at control.SinkPosition,
+	intent control.Intent) (v int64, err error) {
 	err = p.do(func() error { v, err = p.Positions.SinkIntent(ctx, sink, partition, at, intent); return err })
 	return v, err
 }
@@ -62,8 +62,8 @@ func (p deadlyPositions) SinkTakeOver(ctx context.Context, sink string, partitio
 	return v, err
 }
 
-func (p deadlyPositions) SinkCommit(ctx context.Context, sink string, partition int, at control.SinkPosition, next int64, fold []byte) (v int64,
-	err error) {
+func (p deadlyPositions) SinkCommit(ctx context.Context, sink string, partition int, at control.SinkPosition,
+	next int64, fold []byte) (v int64, err error) {
 	err = p.do(func() error { v, err = p.Positions.SinkCommit(ctx, sink, partition, at, next, fold); return err })
 	return v, err
 }

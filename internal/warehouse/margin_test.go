@@ -23,7 +23,8 @@ func TestSumsOfMarginsAreThoseThatExplainShows(t *testing.T) {
 	file := udr.FileID{7}
 	var records []record
 	for i := range 60 {
-		u := udr.Usage{Seq: uint64(i + 1), Line: uint64(i + 1), Class: []string{"data", "sms_mo"}[i%2], Unit: udr.Octet, Quantity: 20_000, At: 1773702602_000000000,
+		u := udr.Usage{Seq: uint64(i + 1), Line: uint64(i + 1), Class: []string{"data", "sms_mo"}[i%2], Unit: udr.Octet, Quantity: 20_000,
+			At:  1773702602_000000000,
 			SIM: 3, Account: 9, Root: 7, Country: "FR"}
 		r := record{usage: u}
 		for _, tier := range [][]int{{0, 1, 2}, {0, 2}, {1, 2}, {0}, {0, 1}}[i%5] {
@@ -89,7 +90,8 @@ func TestSumsOfMarginsAreThoseThatExplainShows(t *testing.T) {
 		}
 		lines = append(lines, fmt.Sprint(k, " ", want[k].records, " ", margin))
 	}
-	rows, err := w.warehouse.Conn().Query(t.Context(), `SELECT toInt32(cycle), tier, toString(class), received_in, toString(paid_in), records, ifNull(toString(margin), 'none')
+	rows, err := w.warehouse.Conn().Query(t.Context(), `SELECT toInt32(cycle), tier, toString(class), received_in, toString(paid_in), records,
+		ifNull(toString(margin), 'none')
 		FROM margin_by_account_cycle ORDER BY cycle, tier, class, received_in, paid_in`)
 	require.NoError(t, err)
 	defer rows.Close()

@@ -10,8 +10,10 @@ import (
 
 // Outcome is the outcome for a file's usage records after mediation sent them.
 type Outcome struct {
-	Arrived   bool   // the file's end is here
-	Ended     bool   // the end is here, and recent enough that rated records still exist (warehouse.keep); the numbers are final, except for records that wait in suspense
+	Arrived bool // the file's end is here
+	// Ended means that the end is here, and recent enough that rated records still exist (warehouse.keep). The numbers are
+	// final, except for records in suspense.
+	Ended     bool
 	Rated     uint64 // in rated_usage
 	Duplicate uint64 // in duplicates
 	Suspended uint64 // suspended by mediation or rating, whether they still wait or not

@@ -34,9 +34,12 @@ func TestAMarginIsPerResellerTierAndCurrency(t *testing.T) {
 	w := open(t, testengine.SharedClickHouse(t), "margins")
 	exec := func(sql string) { require.NoError(t, w.Conn().Exec(t.Context(), sql)) }
 	exec(`INSERT INTO rated_usage (root, file, seq, account, plan, amount, currency) VALUES
-		('skyway', 'a', 1, 'shop', 'meter', 1.5, 'EUR'), ('skyway', 'a', 2, 'shop', 'meter', 2.5, 'EUR'), ('skyway', 'b', 1, 'farm', 'meter', 4, 'EUR'), ('skyway', 'b', 2, 'own', 'meter', 9, 'EUR'), ('skyway', 'b', 3, 'kiosk', '', 0, 'EUR')`)
+		('skyway', 'a', 1, 'shop', 'meter', 1.5, 'EUR'), ('skyway', 'a', 2, 'shop', 'meter', 2.5, 'EUR'),
+		('skyway', 'b', 1, 'farm', 'meter', 4, 'EUR'), ('skyway', 'b', 2, 'own', 'meter', 9, 'EUR'),
+		('skyway', 'b', 3, 'kiosk', '', 0, 'EUR')`)
 	exec(`INSERT INTO tier_charges (root, file, seq, tier, account, plan, amount, currency) VALUES
-		('skyway', 'a', 1, 1, 'sub', 'w', 1, 'EUR'), ('skyway', 'a', 1, 2, 'top', 'w', 0.25, 'EUR'), ('skyway', 'a', 2, 1, 'sub', 'w', 2, 'EUR'), ('skyway', 'a', 2, 2, 'top', 'w', 0.5, 'EUR'),
+		('skyway', 'a', 1, 1, 'sub', 'w', 1, 'EUR'), ('skyway', 'a', 1, 2, 'top', 'w', 0.25, 'EUR'),
+		('skyway', 'a', 2, 1, 'sub', 'w', 2, 'EUR'), ('skyway', 'a', 2, 2, 'top', 'w', 0.5, 'EUR'),
 		('skyway', 'b', 1, 1, 'dollar', 'w', 3, 'USD'), ('skyway', 'b', 3, 1, 'sub', 'w', 0.125, 'EUR')`)
 	var out bytes.Buffer
 	_, err := w.Print(t.Context(), &out, warehouse.AsCSV, question(t, "3."))

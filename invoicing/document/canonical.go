@@ -76,7 +76,8 @@ func (l *Line) body(b *strings.Builder) {
 		l.State, l.Class, l.Zone, l.Tariff, l.Cause, l.Cycle, l.Period)
 	fmt.Fprintf(b, " sims %d items %d records %d quantity %s %q price %s per %d takes %d text %q\n", l.SIMs, l.Items, l.Records, l.Quantity,
 		l.Unit, l.Price, l.Per, l.Takes, l.Text)
-	fmt.Fprintf(b, " exact %s amount %s rest %s net %s tax %q %s %s %q\n", l.Exact, l.Amount, l.Rest, l.Net, l.Tax, l.Category, l.Rate, l.Reason)
+	fmt.Fprintf(b, " exact %s amount %s rest %s net %s tax %q %s %s %q\n", l.Exact, l.Amount, l.Rest, l.Net, l.Tax, l.Category, l.Rate,
+		l.Reason)
 }
 
 // String is the period as 2026-04-01..2026-05-01.

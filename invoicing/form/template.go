@@ -68,7 +68,8 @@ func parseTemplate(text []byte) (whole *page, wrong []error) {
 	if len(wrong) > 0 {
 		return nil, wrong
 	}
-	whole = &page{Template: template.Must(template.New("page").Parse(pageText)), ownLines: own.Lookup("lines") != nil && !empty(own.Lookup("lines"))}
+	whole = &page{Template: template.Must(template.New("page").Parse(pageText)),
+		ownLines: own.Lookup("lines") != nil && !empty(own.Lookup("lines"))}
 	_, err = whole.New("template").Parse(string(text))
 	if err != nil {
 		return nil, []error{err}
@@ -87,7 +88,8 @@ func emptyBlocks(text []byte) (wrong []error) {
 	}
 	for _, name := range blocks[1 : len(blocks)-1] { // styles and end are empty without a template too
 		if t := own.Lookup(name); t != nil && empty(t) {
-			wrong = append(wrong, fmt.Errorf("block %s is empty, so ratemill's own is printed; to leave it out, write {{define %q}}{{\"\"}}{{end}}", name, name))
+			wrong = append(wrong, fmt.Errorf("block %s is empty, so ratemill's own is printed; to leave it out, write {{define %q}}{{\"\"}}{{end}}",
+				name, name))
 		}
 	}
 	return wrong
@@ -102,9 +104,12 @@ func hint(name string) string {
 
 // probe is a document in which all texts that an invoice must have differ, and none is a part of another.
 func probe(draft bool) *view {
-	v := &view{Lang: "en", Title: "§title§", Look: lookOf("#0b7a5b"), Brand: "§brand§", Sender: "§sender§", Contact: []string{"§contact§"},
-		To: []string{"§payer§"}, ToTax: []string{"§payer-tax§"}, Facts: []fact{{"§number-name§", "§number§"}, {"§date-name§", "§date§"}},
-		Heading: "§heading§", Box: box{"§box§", "§due§", []string{"§pay§"}}, Greeting: []string{"§greeting§"}, Head: columns{"A", "B", "C", "§amounts-are§"},
+	v := &view{Lang: "en", Title: "§title§", Look: lookOf("#0b7a5b"), Brand: "§brand§", Sender: "§sender§",
+		Contact: []string{"§contact§"},
+		To:      []string{"§payer§"}, ToTax: []string{"§payer-tax§"},
+		Facts:   []fact{{"§number-name§", "§number§"}, {"§date-name§", "§date§"}},
+		Heading: "§heading§", Box: box{"§box§", "§due§", []string{"§pay§"}}, Greeting: []string{"§greeting§"},
+		Head:  columns{"A", "B", "C", "§amounts-are§"},
 		Taxes: []taxView{{"§tax§", "§reason§", "§rate§", "§basis§", "§tax-amount§"}}, TaxHead: columns{"A", "B", "C", "D"},
 		Totals: []fact{{"Net", "§net§"}, {"Tax", "§tax-total§"}, {"Total", "§total§"}}, Notes: []string{"§note§"}, Builtin: true}
 	for account := range probeAccounts {

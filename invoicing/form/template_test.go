@@ -65,20 +65,24 @@ func TestATemplateThatHidesWhatAnInvoiceMustHaveIsTold(t *testing.T) {
 // The lines are what an invoice is about: a block of one's own prints each of them, whatever their number.
 func TestATemplateThatLeavesOutLinesIsTold(t *testing.T) {
 	const every = `{{.Text}} {{.Detail}} {{.Quantity}} {{.Price}} {{.Amount}}`
-	for text, want := range map[string]string{
-		`{{.Head.D}}{{range .Rows}}<p>` + every + `</p>{{end}}`:                                            "",
-		`{{.Head.D}}{{range .Rows}}{{template "row" .}}{{end}}`:                                            "",
-		`{{range .Rows}}{{.Text}} {{.Detail}} {{.Quantity}}{{end}}`:                                        "leaves out the currency of the lines, and whether they contain tax (.Head.D)",
-		`{{.Head.D}}{{range .Rows}}{{.Text}} {{.Amount}}{{end}}`:                                           "leaves out the details of lines (.Detail of .Rows), which",
-		`{{.Head.D}}{{range .Rows}}{{if eq .Kind "line"}}` + every + `{{end}}{{end}}`:                      "leaves out the accounts (.Text of .Rows with .Kind account)",
-		`{{.Head.D}}{{range $i, $r := .Rows}}{{if lt $i 50}}{{with $r}}` + every + `{{end}}{{end}}{{end}}`: "leaves out what is charged (.Text of .Rows)",
-		`<div style="display:none">{{.Head.D}}{{range .Rows}}` + every + `{{end}}</div>`:                   "hides the amounts of lines (.Amount of .Rows): the page has it",
+	for _, c := range []struct{ text, want string }{
+		{`{{.Head.D}}{{range .Rows}}<p>` + every + `</p>{{end}}`, ""},
+		{`{{.Head.D}}{{range .Rows}}{{template "row" .}}{{end}}`, ""},
+		{`{{range .Rows}}{{.Text}} {{.Detail}} {{.Quantity}}{{end}}`,
+			"leaves out the currency of the lines, and whether they contain tax (.Head.D)"},
+		{`{{.Head.D}}{{range .Rows}}{{.Text}} {{.Amount}}{{end}}`, "leaves out the details of lines (.Detail of .Rows), which"},
+		{`{{.Head.D}}{{range .Rows}}{{if eq .Kind "line"}}` + every + `{{end}}{{end}}`,
+			"leaves out the accounts (.Text of .Rows with .Kind account)"},
+		{`{{.Head.D}}{{range $i, $r := .Rows}}{{if lt $i 50}}{{with $r}}` + every + `{{end}}{{end}}{{end}}`,
+			"leaves out what is charged (.Text of .Rows)"},
+		{`<div style="display:none">{{.Head.D}}{{range .Rows}}` + every + `{{end}}</div>`,
+			"hides the amounts of lines (.Amount of .Rows): the page has it"},
 	} {
-		err := errors.Join(CheckTemplate([]byte(`{{define "lines"}}` + text + `{{end}}`))...)
-		if want == "" {
-			require.NoError(t, err, text)
+		err := errors.Join(CheckTemplate([]byte(`{{define "lines"}}` + c.text + `{{end}}`))...)
+		if c.want == "" {
+			require.NoError(t, err, c.text)
 		} else {
-			require.ErrorContains(t, err, want)
+			require.ErrorContains(t, err, c.want)
 		}
 	}
 }

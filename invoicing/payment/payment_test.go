@@ -143,7 +143,8 @@ func TestAPaymentPaysItsDocumentOnceAndTheRestIsACredit(t *testing.T) {
 			",INV-9,7.00,2026-05-03,R4,EUR",
 			"initech,INV-8,8.00,2026-05-03,R5", "initech,INV-1,0.50,2026-05-03,R7"}
 		require.Equal(t, []string{"2 new", "3 new", "4 new document INV-2 is overpaid: 20 EUR is a credit of acme",
-			"5 new there is no final document INV-9: 7 EUR is a credit of nobody until you name its payer", "6 new there is no final document INV-8: 8 EUR is a credit of initech",
+			"5 new there is no final document INV-9: 7 EUR is a credit of nobody until you name its payer",
+			"6 new there is no final document INV-8: 8 EUR is a credit of initech",
 			"7 new document INV-1 is of acme, not of that payer: 0.5 EUR is a credit of initech"},
 			l.imports(lines...))
 		require.Equal(t, []string{"INV-1 paid 0.00", "INV-2 paid 0.00", "INV-3 open 50.00"}, l.open())

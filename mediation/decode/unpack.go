@@ -65,7 +65,8 @@ func Unpack(r io.Reader, limits Limits) (io.Reader, Compression, error) {
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}),
 		len(head) >= 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:4], []byte{0x2a, 0x4d, 0x18}): // RFC 8878 3.1.2: a skippable frame
 		// One goroutine, this one; 128 MiB is what `zstd --long` writes.
-		z, err := zstd.NewReader(bufio.NewReaderSize(b, 128<<10), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(128<<20))
+		z, err := zstd.NewReader(bufio.NewReaderSize(b, 128<<10), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(128<<20))
 		bounded.kind = Zstd
 		if err != nil {
 			return nil, Zstd, bounded.failed(err)

@@ -25,21 +25,9 @@ const (
 	leavesLines = 30
 )
 
-const leavesSource = `source: leaving
-collect:
-  sftp: CONNECTION
-  match: DIR/leaving/*.csv
-  settled: 0s
-  every: 300ms
-decode: { csv: { columns: [who, begun, octets] } }
-times: { back: 10000d }
-map:
-  - name: data
-    class: data
-    set: { sim: name(who), at: rfc3339(begun), country: 'country("ES")', quantity: octets(octets) }
-duplicate: { key: [who, begun, octets], within: 30d }
-session: whole
-`
+// leavesSource is a source of the same format, with a file for each of its deliveries.
+var leavesSource = strings.NewReplacer("source: switch", "source: leaving", "DIR/switch/usage.csv", "DIR/leaving/*.csv",
+	"settled: 300ms", "settled: 0s").Replace(growsSource)
 
 // leaving is that source.
 type leaving struct {

@@ -282,7 +282,8 @@ func (p positions) SinkGet(ctx context.Context, name string, partition int) (at 
 	return at, err
 }
 
-func (p positions) SinkIntent(ctx context.Context, name string, partition int, at control.SinkPosition, intent control.Intent) (int64, error) {
+func (p positions) SinkIntent(ctx context.Context, name string, partition int, at control.SinkPosition,
+	intent control.Intent) (int64, error) {
 	return at.Version + 1, p.s.transaction(ctx, "recording a sink's intent", func() error {
 		row := p.s.position(name, partition)
 		at.Intent = nil
@@ -305,7 +306,8 @@ func (p positions) SinkTakeOver(ctx context.Context, name string, partition int,
 	})
 }
 
-func (p positions) SinkCommit(ctx context.Context, name string, partition int, at control.SinkPosition, next int64, fold []byte) (int64, error) {
+func (p positions) SinkCommit(ctx context.Context, name string, partition int, at control.SinkPosition, next int64,
+	fold []byte) (int64, error) {
 	return at.Version + 1, p.s.transaction(ctx, "recording a sink's position", func() error {
 		row := p.s.position(name, partition)
 		if at.Version > 0 && !row.Same(at) || row.Version != at.Version {
