@@ -150,8 +150,8 @@ var (
 	repetition  = regexp.MustCompile(`\{[0-9]+(,[0-9]*)?\}`)
 )
 
-// parse gives the parser no brackets that nest too deeply: it needs memory by the square of their depth, 20 GB for a line of
-// 200,000. Deep is the first such bracket. Tokens are counted, because text may hold brackets too.
+// parse parses src unless its brackets nest too deeply, because the parser's memory grows with the square of their depth: a line of
+// 200,000 brackets takes 20 GB. deep is the first bracket that is too deep. Tokens are counted, because text may hold brackets too.
 func parse(src []byte) (f *ast.File, deep *token.Token, err error) {
 	defer func() {
 		if recover() != nil {

@@ -46,7 +46,8 @@ type Run struct {
 // numbers of all usage; the usage of 13 cycles takes about 25 kB a payer.
 const ofUsage = 5000
 
-// mostAsked is the largest number of accounts that a query names. With more, it reads all and ignores the others.
+// mostAsked is the largest number of accounts that a query names. For more accounts, the query reads the usage of all
+// accounts, and the run ignores the usage that it did not ask for.
 const mostAsked = 20_000
 
 // together is the number of payers that share a transaction, because each transaction costs a disk write.

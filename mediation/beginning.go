@@ -198,7 +198,7 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 	return part, "", 0, err
 }
 
-// opening is the hash of a content up to the first record that is not filtered; nil if it has none.
+// opening is the hash of the content up to the first record that is not filtered; nil if there is no such record.
 func (t *taken) opening(ctx context.Context, content Content) ([]byte, error) {
 	body, err := content.Open()
 	if err != nil {
@@ -267,7 +267,7 @@ func (t *taken) hashOf(ctx context.Context, content Content, size int64, sum *su
 	return sum.hash.Sum(nil), err
 }
 
-// copied reads a content, unpacked, without the known part.
+// copied reads the content, unpacked, without the known part.
 func (t *taken) copied(ctx context.Context, content Content, read func(io.Reader) error) error {
 	body, err := t.opened(content)
 	if err != nil {

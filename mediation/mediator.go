@@ -404,7 +404,7 @@ func (t *taken) again(now time.Time) time.Time {
 	return now.Add(min(time.Second<<min(t.file.Attempts, 10), 10*time.Minute))
 }
 
-// gone gives up on a content that is no longer at its place, unless another file has it. If the file was begun, records
+// gone gives up on content that is no longer at its place, unless another file has it. If the file was begun, records
 // may have been sent; they stay, and a person must know.
 func (t *taken) gone(ctx context.Context, other bool, why string) error {
 	m := t.m

@@ -32,7 +32,7 @@ type MediatorOptions struct {
 	// is recorded; a crash repeats the work since then. 0 is 8,192 and 2 s.
 	ChunkRecords int
 	RecordEvery  time.Duration
-	// Window is how many bytes before the new ones of a file are fetched and compared; 0 is 64 KiB. A file is read by
+	// Window is the number of bytes before the new ones of a file that are fetched and compared; 0 is 64 KiB. A file is read by
 	// its new bytes only if the part read before is at least four times as long.
 	Window int64
 	Random func() float64               // spreads attempts to reach a server; may be nil
@@ -49,7 +49,7 @@ type MediatorOptions struct {
 	EndsKnown time.Duration
 
 	Share Share
-	// LateUntil is how many billing cycles late usage may be and still be rated; 0: always.
+	// LateUntil is the number of billing cycles by which usage may be late and still be rated; 0: any number.
 	LateUntil uint32
 	// Revisions returns the times at which the registry's revisions became known. Nil: records are not checked for
 	// corrected owners.

@@ -108,7 +108,7 @@ func (t *taken) fetch(ctx context.Context) (content Content, err error) {
 	return content, err
 }
 
-// opened is a content without the prefix.
+// opened returns the content without the prefix.
 func (t *taken) opened(content Content) (io.ReadCloser, error) {
 	body, err := content.Open()
 	if err != nil || t.prefix == nil {
@@ -139,7 +139,7 @@ func (t *taken) sum() (sum hash.Hash, size int64, err error) {
 	return sum, t.prefix.Size, sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(t.prefix.Sum)
 }
 
-// look examines a content that continues after a prefix.
+// look examines content that continues after a prefix.
 func (k *prefix) look(src *source.Source, body io.Reader, size int64) (decode.Look, error) {
 	file, ok := body.(io.ReadSeeker)
 	if !ok {

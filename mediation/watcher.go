@@ -220,13 +220,13 @@ const (
 	longestAfter = time.Hour
 )
 
-// same reports whether a content is the one that was read for a file. A compressed content is compared unpacked; for
-// files read by older programs, the whole packed content is compared.
+// same reports whether the content that open returns is the one that was read for a file. It compares compressed
+// content unpacked; for files read by older programs, it compares the packed content.
 func (w *Watcher) same(ctx context.Context, f *control.File, open func() (io.ReadCloser, error)) (bool, error) {
 	return SameContent(ctx, f, w.Source.Decode.Limits, open)
 }
 
-// SameContent reports whether a content is that of a file of the ledger, packed or unpacked.
+// SameContent reports whether open returns the content of a file of the ledger, packed or unpacked.
 func SameContent(ctx context.Context, f *control.File, limits decode.Limits, open func() (io.ReadCloser, error)) (bool, error) {
 	body, err := open()
 	if err != nil {

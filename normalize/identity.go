@@ -63,8 +63,8 @@ func (i IMSI) MCC() uint16 {
 	return uint16(number)
 }
 
-// Network is the home network. The digits do not say how long the MNC is: a listed network is chosen, the one with two
-// digits first unless most networks of the country have three.
+// Network is the home network. The digits do not tell whether the MNC has two or three digits, so Network tries
+// both and chooses a listed network. It tries two digits first, unless most networks of the country have three.
 func (i IMSI) Network() Network {
 	number, length := unpacked(uint64(i))
 	for ; length > 6; length-- {

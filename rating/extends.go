@@ -209,7 +209,7 @@ func (x *extension) ordered(d *planDoc, bases []*planDoc) bool {
 
 var hundred = decimal.FromInt(100)
 
-// factor is what multiplies the amounts of the extended plan.
+// factor is the number by which the amounts of the extended plan are multiplied.
 func (x *extension) factor(s *scaleDoc) (factor decimal.D, ok bool) {
 	switch {
 	case s.Factor != nil && s.Discount != nil:

@@ -30,10 +30,10 @@ func (c *Catalogue) bucket(b *bucket) Bucket {
 // Buckets are the units of a package, in the order in which they are drawn.
 func (p *Package) Buckets() []Bucket { return slices.Clone(p.buckets) }
 
-// CapOf is how many units are free beyond those of a bucket.
+// CapOf is the number of units that are free beyond those of a bucket.
 func (p *Package) CapOf(b Bucket, percent int) int64 { return percentOf(b.Size, percent) }
 
-// AtMost is how often it renews on use-up in a billing cycle.
+// AtMost is the largest number of renewals on use-up in a billing cycle.
 func (p *Package) AtMost() int { return p.atMost }
 
 // Use is what usage made of a package.
@@ -42,7 +42,7 @@ type Use struct {
 	Renewals []udr.Instant // on use-up, in their order
 }
 
-// Stand is where a package is in its life at a time.
+// Stand is the point that a package has reached in its life at a time.
 type Stand struct {
 	Renewal    int64       // number of the last renewal, 0 before the first
 	Begin, End udr.Instant // of its time; Begin is 0 while its first use has not come, and End then is by when it must
@@ -50,7 +50,7 @@ type Stand struct {
 	Lapsed     bool        // nothing can
 }
 
-// Stand is where a package is that was bought. renews says whether its buyer may renew it at a time.
+// Stand returns the point that a bought package has reached at a time. renews reports whether its buyer may renew it then.
 func (p *Package) Stand(b *registry.Bought, at udr.Instant, zone *time.Location, renews func(udr.Instant) bool, use Use) (s Stand) {
 	s.Begin = b.Since
 	switch {

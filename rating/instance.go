@@ -252,7 +252,7 @@ func (p *Package) End(bought, used udr.Instant, zone *time.Location) udr.Instant
 	return p.valid.after(used, zone)
 }
 
-// ReadOnlyUntil is how long after its end it is shown as expired.
+// ReadOnlyUntil is the time until which a package that ended is shown as expired.
 func (p *Package) ReadOnlyUntil(end udr.Instant, zone *time.Location) udr.Instant {
 	return p.readOnly.after(end, zone)
 }

@@ -93,7 +93,7 @@ func (d dues) ofRecord() *diag.Text {
 	return nil
 }
 
-// PeriodLine is what one fee, pass, minimum or cap of a day, week or cycle adds to a charge.
+// PeriodLine is the amount that one fee, pass, minimum or cap of a day, week or cycle adds to a charge.
 type PeriodLine struct {
 	Kind    PeriodKind
 	Name    string // of a pass
@@ -133,7 +133,7 @@ func (k PeriodKind) String() string {
 	return "unknown"
 }
 
-// inPeriods is what fees, passes, minimums and caps of periods add to the charge.
+// inPeriods is the sum that fees, passes, minimums and caps of periods add to the charge.
 func (c *Charge) inPeriods() (sum decimal.D, err error) {
 	for i := 0; i < len(c.Periods) && err == nil; i++ {
 		sum, err = sum.Add(c.Periods[i].Amount)

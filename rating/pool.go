@@ -35,7 +35,7 @@ type contributionDoc struct {
 	Units       quantity  `yaml:"units,required" doc:"Units that one SIM adds in each cycle." example:"50 MB"`
 }
 
-// growth is how the buckets of a share plan grow with its SIMs.
+// growth says how the buckets of a share plan grow with its SIMs.
 type growth uint8
 
 const (

@@ -410,9 +410,9 @@ func (im *importer) who(r *row, ids []udr.Identifier, since udr.Instant) (uint32
 	return 0, false
 }
 
-// whose returns the SIM whose row a row withdraws: the one with a fact for exactly this since, or the one that an
-// identifier names at that time. It returns 0 if the identifiers are known and there is nothing to withdraw. was
-// reports whether there is such a fact, or there was until its withdrawal.
+// whose returns the SIM for a row that withdraws another row. It is the SIM with a fact for exactly this since, or else
+// the SIM that an identifier names at that time. It is 0 if the identifiers are known and there is nothing to withdraw.
+// was reports whether there is such a fact, or there was until its withdrawal.
 func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (sim uint32, known, was bool) {
 	var withdrawn namedKnown
 	for _, id := range ids {

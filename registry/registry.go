@@ -93,8 +93,8 @@ func (v *View) Account(number uint32, at udr.Instant, rev Revision) (*Account, b
 	return v.r.accounts.account(number, at, rev)
 }
 
-// AccountUntil is when an account's state may change from that at a time, as known at a revision; false if it never
-// does.
+// AccountUntil returns the first time after at when an account's state may change, as known at a revision; false if it
+// never does.
 func (v *View) AccountUntil(number uint32, at udr.Instant, rev Revision) (until udr.Instant, ends bool) {
 	return v.r.accounts.until(number, at, rev)
 }

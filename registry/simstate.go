@@ -197,7 +197,7 @@ func (v *View) State(sim uint32, at udr.Instant, rev Revision) (SIMState, bool) 
 // AnyStates reports whether any SIM has a state.
 func (v *View) AnyStates() bool { return len(v.r.states.values.list) > 0 }
 
-// StateValue is what SIMState.Value stands for. It never changes; callers may keep it.
+// StateValue returns the value with the number SIMState.Value. It never changes; callers may keep it.
 func (v *View) StateValue(n uint32) *StateValue { return &v.r.states.values.list[n] }
 
 // Unheeded appends the effects of the account's status on a SIM, after one time up to another, that the SIM's state
@@ -219,7 +219,7 @@ func (v *View) Unheeded(sim uint32, after, to udr.Instant, rev Revision, dst []S
 	return dst
 }
 
-// StateUntil is when a SIM's state may change from that at a time, as known at a revision; false if it never does.
+// StateUntil returns the first time after at when a SIM's state may change, as known at a revision; false if it never does.
 func (v *View) StateUntil(sim uint32, at udr.Instant, rev Revision) (until udr.Instant, ends bool) {
 	return v.r.states.until(sim, at, rev)
 }

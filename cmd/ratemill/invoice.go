@@ -324,7 +324,8 @@ func invoiceStep(f *flags, step invoicing.Step, short string) *cobra.Command {
 	return c
 }
 
-// allFlag adds the flag for all documents of a cycle. It is --yes too, as finalise had it.
+// allFlag adds the flag --all, for all documents of a cycle. The hidden flag --yes means the same: finalise had it
+// first.
 func allFlag(c *cobra.Command, all *bool, what string) {
 	c.Flags().BoolVar(all, "all", false, what)
 	c.Flags().BoolVar(all, "yes", false, "the same as --all")

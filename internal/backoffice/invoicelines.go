@@ -52,7 +52,8 @@ type InvoiceItem struct {
 	Cause  string `json:"cause,omitempty"`
 }
 
-// OpenInvoiceLine shows the parts of a document's line: up to a number of records or items, and the sum of all.
+// OpenInvoiceLine returns a line of a document with its records or items (at most the number most), and the sum of all
+// of them.
 func (o *Office) OpenInvoiceLine(ctx context.Context, name, as string, line, most int) (*InvoiceLine, error) {
 	s, err := o.Invoice(ctx, name, as)
 	if err != nil {

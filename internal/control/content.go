@@ -87,13 +87,13 @@ func (t tx) duplicateOf(ctx context.Context, lease Lease, other int64, now time.
 		other, nanos(now), other)
 }
 
-// OtherKey is a further key of a content.
+// OtherKey is an additional key of a file's content.
 type OtherKey struct {
 	Key   []byte
 	Named bool // it is the same only under the same name, or if a begun file lost its content
 }
 
-// knownAs is the number of another file with a content under one of the keys, 0 for none.
+// knownAs is the number of another file whose content has one of the keys, 0 for none.
 func (t tx) knownAs(ctx context.Context, newcomer int64, source string, keys []OtherKey) (int64, error) {
 	for _, k := range keys {
 		var number, gone int64

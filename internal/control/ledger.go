@@ -20,8 +20,8 @@ import (
 // A lease ends by Release, by the end of the file, or when its time is over and another owner takes the file. If an
 // owner dies, another takes the file in the same state: pins and recorded progress stay.
 //
-// From Pin on, a file has one content for ever, because records of it may have been sent. content.go handles a content
-// that is no longer where it was listed.
+// From Pin on, the content of a file never changes, because records of it may have been sent. content.go handles
+// content that is no longer where it was listed.
 
 // FileState is the state of a file.
 type FileState string

@@ -10,7 +10,7 @@ import (
 	"ratemill/udr"
 )
 
-// condition is a further condition of a query on rows; it begins with AND.
+// condition is an additional condition of a query on rows; it begins with AND.
 type condition struct {
 	and  string
 	args []any

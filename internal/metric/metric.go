@@ -70,12 +70,12 @@ func (s *Section) Describe(ch chan<- *prometheus.Desc) {
 // Scrape takes the values of metrics when Prometheus asks.
 type Scrape chan<- prometheus.Metric
 
-// Put gives the value of a counter or a gauge.
+// Put sends the value of a counter or a gauge.
 func (s Scrape) Put(m Metric, v float64, labels ...string) {
 	s <- prometheus.MustNewConstMetric(m.desc, m.kind, v, labels...)
 }
 
-// Spread gives a histogram.
+// Spread sends the values of a histogram.
 func (s Scrape) Spread(m Metric, h *histogram.Histogram, labels ...string) {
 	count, sum, atMost := h.Read(m.bounds)
 	s <- prometheus.MustNewConstHistogram(m.desc, count, sum, atMost, labels...)

@@ -271,7 +271,7 @@ func (p *partitions) missing() (what []string) {
 	return what
 }
 
-// measure gives the partitions that the role has here, and returns the running ones.
+// measure writes the metrics of the partitions that the role has in this process, and returns the running ones.
 func (p *partitions) measure(s metric.Scrape) []int {
 	running, halted, _ := p.state()
 	s.Put(partitionsOwned, float64(len(running)), p.role)

@@ -18,7 +18,7 @@ type statements struct {
 	idle map[string]driver.Stmt // by their text; one that runs, or has open rows, is not among them
 }
 
-// sqliteConn is what a connection of the driver can do.
+// sqliteConn has the methods of the driver's connections that we use.
 type sqliteConn interface {
 	driver.Conn
 	driver.ConnBeginTx

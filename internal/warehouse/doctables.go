@@ -15,8 +15,8 @@ const (
 	closeUsageTable = "close_usage"
 )
 
-// exportTables are the tables of invoices in the order of writing a range. A document's row comes after its lines and
-// items.
+// exportTables are the tables of invoices, in the order in which the export writes them: a document's row comes after
+// its lines and items.
 var exportTables = []string{itemTable, lineTable, closeUsageTable, closeTable, documentTable}
 
 // exported is the source of the columns of one row of a table of invoices. It holds the values that its table needs.

@@ -6,8 +6,9 @@ import (
 )
 
 // A view of the registry comes three times: NAME as of now, NAME_at as of a time, and NAME_known as of a time and as it
-// was known at a revision. The rules are those of the registry (registry/facts.go): of the facts of one beginning the last
-// known counts, unless it is withdrawn; of those that count the one with the latest beginning holds, unless it is an end.
+// was known at a revision. The rules are those of the registry (registry/facts.go): of facts that begin at the
+// same time, only the one that became known last counts, and only if it is not a withdrawal. Of the facts that count,
+// the one that begins last holds, unless it is an end.
 
 // newestRevision is the newest revision whose facts are all here.
 const newestRevision = "(SELECT max(revision) FROM registry_revisions)"

@@ -56,8 +56,8 @@ type UsageSum struct {
 	Amount      decimal.Decimal
 }
 
-// UsageSums gives the sums of charges of accounts in billing cycles, in the order of the accounts. With cuts, the same log gives the same
-// sums for ever, as long as the warehouse keeps the usage.
+// UsageSums calls each with the sums of charges of accounts in billing cycles, in the order of the accounts. With cuts,
+// the same log gives the same sums for ever, as long as the warehouse keeps the usage.
 func (w *Warehouse) UsageSums(ctx context.Context, q UsageQuestion, each func(*UsageSum) error) error {
 	where := []string{q.Until.before(), fmt.Sprintf("cycle <= toDate32('%s')", q.To.Format(time.DateOnly))}
 	from := fmt.Sprintf("cycle >= toDate32('%s')", q.From.Format(time.DateOnly))
@@ -157,7 +157,7 @@ type LineCharge struct {
 	Peer       string
 }
 
-// ChargesOf gives the charges of an invoice line in the order of their use, by all versions of its plan.
+// ChargesOf calls each with the charges of an invoice line, by all versions of its plan, in the order of the time of use.
 func (w *Warehouse) ChargesOf(ctx context.Context, q LineQuestion, each func(*LineCharge) error) error {
 	var spans []string
 	for _, s := range q.Spans {

@@ -159,7 +159,7 @@ func (v *Document) checkRenewal(n *diag.Node, c *diag.Decoder) {
 	}
 }
 
-// renewed is the length of a further term in months.
+// renewed is the length in months of the term after a renewal.
 func (v *Document) renewed() Cycles {
 	switch {
 	case v.Renewal.Mode == monthToMonth:

@@ -70,7 +70,7 @@ func kindNames() string {
 	return join(", ", names...)
 }
 
-// CSV writes the lines of a document, one a row. Amounts have the document's sign: a debt of the payer is positive.
+// CSV writes the lines of a document, one in each row. Amounts have the document's sign: a debt of the payer is positive.
 func CSV(w io.Writer, d *document.Document) error {
 	return rows(w, lineColumns, func(yield func(billed, error) bool) {
 		for i := range d.Lines {
@@ -139,8 +139,8 @@ type Sum struct {
 	Amount  decimal.D
 }
 
-// CallDetail writes usage records, one a row, as they come; it keeps none of them. An error of the records ends it, and the rows before
-// it are written. The caller compares the sum with the lines of the document.
+// CallDetail writes usage records as they come, one in each row, and keeps none of them. It ends with the first error of calls; the
+// rows before it are written. The caller compares the sum with the lines of the document.
 func CallDetail(w io.Writer, calls iter.Seq2[*Call, error]) (sum Sum, err error) {
 	err = rows(w, callColumns, func(yield func(*Call, error) bool) {
 		for c, err := range calls {

@@ -37,7 +37,7 @@ func (e *ReplacedError) Error() string {
 	return why
 }
 
-// Same reports whether a content is the one that was read. It may open it more than once.
+// Same reports whether the content that open returns is the one that was read. It may call open more than once.
 type Same func(open func() (io.ReadCloser, error)) (bool, error)
 
 // private is the prefix of names that files have during the comparison. No source takes such a file.

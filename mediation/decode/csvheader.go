@@ -8,7 +8,7 @@ import (
 	"ratemill/diag"
 )
 
-// shownColumns is how many names of a long header an error lists.
+// shownColumns is the number of names of a long header that an error lists.
 const shownColumns = 12
 
 // headerLacks is the error for a column that the rules read and the header does not have. known are the names under

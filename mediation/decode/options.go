@@ -125,7 +125,7 @@ type Decoder interface {
 	// Trailer is the trailer as it is in the file, in UTF-8 and up to 64 KiB, once it was read.
 	Trailer() []byte
 	// State is the decoder's state at the end of the content, after Next has returned io.EOF. Resume continues from it
-	// in a content that begins with this one; nil if that content must be read from its beginning.
+	// in a file that begins with this content; nil if that file must be read from its beginning.
 	State() *State
 	// Preamble is the text before the first record that gives it meaning (skipped lines and header), in UTF-8. Preamble
 	// and Raw of any records make a file that Options.Again reads.

@@ -7,8 +7,8 @@ import (
 	"ratemill/rules/record"
 )
 
-// State is the state of a decoder at the end of a content. With it, a decoder can continue in a longer content that
-// begins with the same bytes, without reading those bytes. Continuing yields the same records as decoding the whole, as
+// State is the state of a decoder at the end of a file. With it, a decoder can continue in a longer file that begins
+// with the same bytes, without reading those bytes. Continuing yields the same records as decoding the whole, as
 // long as the content is longer than the part that decides about encoding and line ends (SettledFrom).
 type State struct {
 	Version  int      `json:"version"`
@@ -115,7 +115,7 @@ func encodingOf(name string) (encoding, bool) {
 	return encoding{}, false
 }
 
-// LookOn is Look for the end of a content that continues after s: r may omit all but the last bytes before s.
+// LookOn is Look for the end of content that continues after s: r may omit all but the last bytes before s.
 func (o *Options) LookOn(s *State, r io.ReadSeeker, size int64) (Look, error) {
 	e, _ := encodingOf(s.Encoding)
 	_, tail, err := end(r)

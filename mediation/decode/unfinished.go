@@ -8,10 +8,10 @@ import (
 	"io"
 )
 
-// tailKept is the number of bytes at the end of a content that Look examines.
+// tailKept is the number of bytes that Look examines at the end of the content.
 const tailKept = 64 << 10
 
-// Look is the part of a content that can be examined before its records are read.
+// Look is what can be found out about content before its records are read.
 type Look struct {
 	Packed     Compression
 	Size       int64    // of the content, unpacked

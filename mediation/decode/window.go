@@ -30,7 +30,7 @@ type window struct {
 // sniffed is the number of bytes at the beginning that decide about encoding and line ends.
 const sniffed = 64 << 10
 
-// small is the size of the first buffer: a content of fewer bytes, as feeds that drop a file every minute have, needs no block.
+// small is the size of the first buffer. Smaller files, such as those of feeds that drop one every minute, need no block.
 const small = 16 << 10
 
 func newWindow(r io.Reader, limit int) *window {

@@ -1,7 +1,7 @@
 // Command generate writes the functions that append and parse ratemill's messages, and that append them as JSON, from the .proto
 // files beside it and from tables, which say what Go types they have: go generate ./proto.
 //
-// The functions have no reflection and allocate nothing for a field; texts point into the message.
+// The functions use no reflection and do not allocate for fields; texts point into the message.
 package main
 
 import (

@@ -8,7 +8,7 @@ import (
 	"ratemill/udr"
 )
 
-// EventKind is what happened to a SIM.
+// EventKind says what happened to a SIM.
 type EventKind uint8
 
 // The events of SIMs, in the order in which they count at one instant. Time limits that are due at this instant come

@@ -176,7 +176,7 @@ late_until: never
 	return p
 }
 
-// Create makes a file in Dir, which is closed at the test's end.
+// Create creates a file in Dir, and closes the file when the test ends.
 func (p *Installation) Create(name string) *os.File {
 	f, err := os.Create(filepath.Join(p.Dir, name))
 	if err != nil {

@@ -228,7 +228,7 @@ type file struct {
 	done       bool
 }
 
-// holding is a content of a file; its carrier may change it before a mediator reads it.
+// holding is what a file contains; its carrier may change it before a mediator reads it.
 type holding struct {
 	id      udr.FileID
 	records []udr.Usage // as read, before any lookup

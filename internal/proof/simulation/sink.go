@@ -33,7 +33,7 @@ type stored struct {
 	amount string
 }
 
-// storedBlock is where rows came from.
+// storedBlock says from which offsets rows came.
 type storedBlock struct {
 	from, to int64
 	rows     int

@@ -13,7 +13,7 @@ import (
 	"ratemill/internal/embedded/child"
 )
 
-// mounting marks a process that may mount.
+// mounting is set in the environment of the process that WithDisks starts: that process may mount disks.
 const mounting = "RATEMILL_TEST_MAY_MOUNT"
 
 const capSysAdmin = 21 // linux/capability.h
