@@ -35,7 +35,8 @@ func NewBook(view *registry.View, statements *registry.Statements, in *Installat
 		profiles: map[string][]Since[*Profile]{}}
 }
 
-// Err returns the stored values that could not be read so far. Check it before you trust a result.
+// Err returns the error about the first stored value that could not be read so far, nil if there is none. Check it
+// before you trust a result.
 func (b *Book) Err() error {
 	if len(b.wrong) == 0 {
 		return nil

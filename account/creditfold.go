@@ -82,7 +82,7 @@ type due struct {
 	payer    uint32
 	currency string
 	amount   decimal.D
-	record   Alert // without the effects of a threshold
+	record   Alert // without the fields that come from a threshold
 }
 
 // follow brings the payers up to date, once per block.

@@ -148,7 +148,7 @@ func (e *Effect[T]) charge() error {
 	return nil
 }
 
-// mostTexts limits the memory for texts, because there are few classes and currencies.
+// mostTexts limits the memory for texts. Usually there are few, because classes and currencies are few.
 const mostTexts = 10_000
 
 func (e *Effect[T]) text(s string) string {

@@ -41,7 +41,7 @@ func with[T any](all []Since[T], from udr.Instant, value T) []Since[T] {
 // History is an account's parents and statuses at every valid time, as known now, oldest first.
 type History struct {
 	ID       string
-	From     udr.Instant // the times from which the account exists
+	From     udr.Instant // the time from which the account exists
 	Parents  []Since[string]
 	Statuses []Since[StatusValue]
 }

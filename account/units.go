@@ -42,14 +42,8 @@ type UnitsKey struct {
 
 // Compare orders keys as the table's primary key does.
 func (k UnitsKey) Compare(o UnitsKey) int {
-	number := func(b bool) int {
-		if b {
-			return 1
-		}
-		return 0
-	}
-	return cmp.Or(number(k.SIM)-number(o.SIM), cmp.Compare(k.Number, o.Number), cmp.Compare(k.Kind, o.Kind), cmp.Compare(k.Name, o.Name),
-		cmp.Compare(k.Bucket, o.Bucket), number(k.Cap)-number(o.Cap), cmp.Compare(k.Period, o.Period), cmp.Compare(k.Cycle, o.Cycle),
+	return cmp.Or(bit(k.SIM)-bit(o.SIM), cmp.Compare(k.Number, o.Number), cmp.Compare(k.Kind, o.Kind), cmp.Compare(k.Name, o.Name),
+		cmp.Compare(k.Bucket, o.Bucket), bit(k.Cap)-bit(o.Cap), cmp.Compare(k.Period, o.Period), cmp.Compare(k.Cycle, o.Cycle),
 		cmp.Compare(k.Renewal, o.Renewal))
 }
 

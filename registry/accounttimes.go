@@ -30,7 +30,7 @@ func (p *accountTimes) loadProfiles(numbers map[string]uint32, statements []Stat
 	}
 }
 
-// loadIdle notes when accounts went out of business: they are draft, new, lead or terminated since then.
+// loadIdle notes the times during which accounts are out of business: draft, new, lead or terminated.
 func (p *accountTimes) loadIdle(numbers map[string]uint32, statements []Statement, known Revision) {
 	for i := range statements {
 		s := &statements[i]

@@ -49,7 +49,8 @@ func (b *bounds) inProjects(projects map[string]bool) map[string][]uint32 {
 	members := map[string][]uint32{}
 	for number, facts := range b.a.facts {
 		for i := range facts {
-			if id := facts[i].Project; projects[id] && !slices.Contains(members[id], uint32(number)) {
+			id := facts[i].Project
+			if n := len(members[id]); projects[id] && (n == 0 || members[id][n-1] != uint32(number)) {
 				members[id] = append(members[id], uint32(number))
 			}
 		}
@@ -136,14 +137,19 @@ func (b *bounds) severalBills(project string, members []uint32, at udr.Instant, 
 func SeveralBills(v *View, s *Statements, at udr.Instant, rev Revision) (why map[uint32]string) {
 	b := &bounds{r: v.r, s: s, a: &v.r.accounts, rev: rev}
 	why = map[uint32]string{}
+	single := map[string]bool{}
 	for id := range s.Subjects(KindProject) {
-		f, ok := s.At(KindProject, id, "", at, rev)
-		if !ok || !singleBill(f.Value) {
-			continue
+		if f, ok := s.At(KindProject, id, "", at, rev); ok && singleBill(f.Value) {
+			single[id] = true
 		}
-		members := b.inProjects(map[string]bool{id: true})[id]
-		_, reason := b.severalBills(id, members, at, rev)
-		for _, number := range members {
+	}
+	if len(single) == 0 {
+		return why
+	}
+	members := b.inProjects(single)
+	for _, id := range slices.Sorted(maps.Keys(members)) {
+		_, reason := b.severalBills(id, members[id], at, rev)
+		for _, number := range members[id] {
 			a, there := b.a.account(number, at, rev)
 			if payer := b.a.profiled(s, number, at, rev); there && a.Project == id && reason != "" && payer != 0 {
 				why[payer] = fmt.Sprintf("project %s gets one bill, but %s; or write single_bill=false", id, reason)

@@ -44,7 +44,7 @@ type Judged struct {
 	Stays []life.Stay // all states of the SIM up to now, and later chosen ones
 	Due   udr.Instant // time of the next change of the state, by a time limit or by a statement about the future; 0 for never
 
-	lives *Lives // the events by which it was judged, for the network actions of limits
+	lives *Lives // the facts by which it was judged, for the network actions of limits
 	sim   uint32
 }
 

@@ -52,7 +52,7 @@ type Request struct {
 	Attempts int
 	NextAt   time.Time
 	Wish     *Wish  // nil unless the state waits for the acknowledgement
-	Limit    string // cause that needs it; empty: the state needs it
+	Limit    string // limit that needs it; empty: the state needs it
 
 	stateless bool // of a SIM without a state: only ends the action of a limit
 }

@@ -160,7 +160,7 @@ func (o *Options) Again() *Options {
 // OpenAgain starts decoding the parts of a record that suspense kept: the Preamble of its file and its Raw.
 func (o *Options) OpenAgain(preamble, raw []byte, layout *record.Layout) (Decoder, error) {
 	again := o.Again()
-	// A window of the usual size would cost more than everything else, 256 KiB per record.
+	// The limit also bounds the window's buffer, which is made anew for each record.
 	again.Limits.Record = min(o.Limits.record(), len(preamble)+len(raw)+1)
 	return again.Open(io.MultiReader(bytes.NewReader(preamble), bytes.NewReader(raw)), layout)
 }

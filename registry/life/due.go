@@ -42,7 +42,7 @@ func Charges(stays []Stay) (charges []Charge) {
 }
 
 // Activations returns the activation charges of a SIM: one for each seller (or payer), by the trigger of the account
-// that owns the SIM then. A SIM from another system is already active for its first payer.
+// that owns the SIM then. A SIM that comes from another system is already active for the payer that gets it.
 func Activations(stays []Stay, owned []Owned) (charges []Charge) {
 	done := map[string]bool{}
 	for i, t := range owned {
