@@ -69,8 +69,8 @@ func (a *Absence) Watches(plan string) bool {
 }
 
 // SeverityOf is the severity of an event when the rule reports some of the SIMs that it watches in an account. A rule
-// without a severity of its own takes it from the share of these SIMs: if all of several SIMs are silent, none has a
-// connection; 2 % count as several SIMs, fewer as single ones.
+// without a severity of its own takes it from the share of these SIMs: 1 if they are all of several watched SIMs, 2 if
+// they are at least two SIMs and 2 %, otherwise 3.
 func (a *Absence) SeverityOf(absent, watched int) uint8 {
 	switch {
 	case a.Severity != 0:

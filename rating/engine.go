@@ -42,9 +42,9 @@ type Engine struct {
 	states    *life.Reader
 	state     simState
 	happened  []happening  // result of lived
-	earlier   bool         // there is something before the interval that lived was asked for
-	livedSIM  uint32       // bits of these earlier effects
-	disorder  bool         // something was rated later than the effects of usage at that time or after it
+	earlier   bool         // usage had effects before the interval that lived was asked for
+	livedSIM  uint32       // the SIM that lived was asked for
+	disorder  bool         // usage was rated after the effects of usage at the same or a later instant
 	then      []happening  // result of lived for another time
 	happens   []life.Event // scratch of events
 	byAccount []life.Event // effects of the account's status, scratch of again

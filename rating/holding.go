@@ -81,7 +81,7 @@ func (p *Package) Stand(b *registry.Bought, at udr.Instant, zone *time.Location,
 	return s
 }
 
-// AddonBuckets are the units that each of an add-on gives in a cycle, by its version at a time in a zone; none if it gives none.
+// AddonBuckets are the units that each purchase of an add-on gives in a cycle, by its version at a time in a zone; none if it gives none.
 func (c *Catalogue) AddonBuckets(name string, at udr.Instant, zone *time.Location) (all []Bucket) {
 	i, ok := c.addons.find(name)
 	if !ok {

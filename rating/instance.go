@@ -266,8 +266,8 @@ type instance struct {
 	payer  *payer
 	begin  udr.Instant // 0: not begun
 	end    udr.Instant
-	over   bool // its validity is over, and only the cap is left
-	lapsed bool // its validity is over
+	over   bool // its validity is over: only the cap can be drawn
+	lapsed bool // nothing can be drawn: its time as an expired package is over too, or it was never used in time
 
 	renewed renewal
 }

@@ -47,7 +47,7 @@ func (e *Engine) ownedBy(t *tier, p *payer, sim bool, number uint32, c *Counters
 		name, _, _ := strings.Cut(b.Name, "/")
 		x := instance{Bought: *b, sim: sim, owner: number, payer: p, end: registry.NoEnd}
 		if b.Kind == registry.KindAddon {
-			if n, ok := e.catalogue.addons.find(name); ok { // other kinds give no units
+			if n, ok := e.catalogue.addons.find(name); ok { // an add-on without a document gives no units
 				if x.pack, _, _ = e.catalogue.addons.list[n].at(p.clock, u.At); x.pack != nil {
 					e.owned = append(e.owned, x)
 				}

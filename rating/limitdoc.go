@@ -71,7 +71,7 @@ func actionsOf(names []diag.Text) (all action) {
 	return all
 }
 
-// where returns the index of an action in a list.
+// where returns the position in the file of an action in a list; the zero position if the list lacks it.
 func where(names []diag.Text, a action) diag.Pos {
 	i := slices.IndexFunc(names, func(n diag.Text) bool { return actionsByName[n.Value] == a })
 	if i < 0 {

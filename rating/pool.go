@@ -49,7 +49,7 @@ var growthNames = []string{"fixed", "variable", "peak"}
 // share is a version of a share plan.
 type share struct {
 	name          string
-	at            diag.Pos // hash of its level, or of its name if it has no level
+	at            diag.Pos // of its level, or of its name if it has no level
 	named         diag.Pos // of its name
 	level         level
 	participation bool // activated by it

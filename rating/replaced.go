@@ -7,9 +7,9 @@ import (
 )
 
 // replaced returns the prices of a class that extends another: its own prices, and the rest of the other's. An own
-// price replaces the one with the same name and keeps its place in the order of conditions. An own price with a new
-// name replaces the other prices at the zones or places that it names, and its condition goes before those of the
-// other class.
+// price replaces the one with the same name and keeps its place in the order of conditions. Any other own price goes
+// before the prices of the other class, and takes the zones or places that it names away from those with its slice and
+// condition. An own price that replaces one by its name takes them away too, unless it has a condition.
 func replaced(base, own []priceDoc) []priceDoc {
 	all := make([]replacing, len(base))
 	for i := range base {
