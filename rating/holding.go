@@ -133,28 +133,9 @@ func (r *PoolReader) Units(v *registry.View, rev registry.Revision, name string,
 	for b := range s.buckets {
 		u := PoolUnits{r.catalogue.bucket(&s.buckets[b]), s.period.String(), uint8(s.period), first}
 		if s.sized() {
-			u.Size = r.size(s, p, rev, p.day(at), b)
+			u.Size, _, _, _ = r.bucketSize(p, rev, p.day(at), b, 0, nil)
 		}
 		all = append(all, u)
 	}
 	return all
-}
-
-// size is that of a bucket for usage of a day of its period, as Engine.drawPool has it.
-func (r *PoolReader) size(s *share, p *pool, rev registry.Revision, day, b int) int64 {
-	days, sums := r.at(p, rev, day, b)
-	of := len(p.ends)
-	if s.full {
-		days = of
-	}
-	var parts []Growth
-	for g := 1; g < len(sums); g++ {
-		if x := (Growth{Units: s.groups[g-1].units, SIMs: sums[g]}); s.groups[g-1].bucket == b && x.SIMs > 0 {
-			if s.growth == variable && !s.whole {
-				x.Of = uint32(of)
-			}
-			parts = append(parts, x)
-		}
-	}
-	return min(partOf(s.buckets[b].size, int64(days), int64(of))+grown(parts, 0), literal.MaxQuantity)
 }

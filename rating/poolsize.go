@@ -129,7 +129,8 @@ func (e *Engine) drawPools(t *tier, ch *Charge, c *Counters, u *udr.Usage, class
 			}
 			place, size, days, of := len(ch.Draws), b.size, 0, 0
 			if w.sized() && (w.bySIM() || !e.hasWhole(&w)) {
-				size, days, of = e.sizeOf(&w, i, ch, u)
+				p := e.pool(&w)
+				size, days, of, ch.Growth = e.sizes.bucketSize(p, e.rev, p.day(u.At), i, uint32(place), ch.Growth)
 			}
 			count := tally{id: b.id, kind: AccountUnits, payer: w.owner}
 			e.during(&count, w.period, u.At)
@@ -147,24 +148,25 @@ func (e *Engine) drawPools(t *tier, ch *Charge, c *Counters, u *udr.Usage, class
 	return at
 }
 
-// sizeOf returns the size of a bucket for the next draw of a charge, on how many days of its period the account has it, and how
-// many days the period has.
-func (e *Engine) sizeOf(w *pooled, i int, ch *Charge, u *udr.Usage) (size int64, days, of int) {
-	b, place, p := &w.buckets[i], uint32(len(ch.Draws)), e.pool(w)
-	days, sums := e.sizes.at(p, e.rev, p.day(u.At), i)
-	if of = len(p.ends); w.full {
+// bucketSize returns the size of a bucket of a pool for usage of a day, as known at a revision; on how many days of its period the
+// account has it, and how many days the period has. It appends to parts those of the size that SIMs add, for a draw.
+func (e *pools) bucketSize(p *pool, rev registry.Revision, day, bucket int, draw uint32,
+	parts []Growth) (size int64, days, of int, all []Growth) {
+	s := p.share
+	days, sums := e.at(p, rev, day, bucket)
+	if of = len(p.ends); s.full {
 		days = of
 	}
-	size = partOf(b.size, int64(days), int64(of))
+	size = partOf(s.buckets[bucket].size, int64(days), int64(of))
 	for g := 1; g < len(sums); g++ {
-		if x := (Growth{Draw: place, Units: w.groups[g-1].units, SIMs: sums[g]}); w.groups[g-1].bucket == i && x.SIMs > 0 {
-			if w.growth == variable && !w.whole {
+		if x := (Growth{Draw: draw, Units: s.groups[g-1].units, SIMs: sums[g]}); s.groups[g-1].bucket == bucket && x.SIMs > 0 {
+			if s.growth == variable && !s.whole {
 				x.Of = uint32(of)
 			}
-			ch.Growth = append(ch.Growth, x)
+			parts = append(parts, x)
 		}
 	}
-	return min(size+grown(ch.Growth, place), literal.MaxQuantity), days, of
+	return min(size+grown(parts, draw), literal.MaxQuantity), days, of, parts
 }
 
 // grown returns the units that the parts of a draw's size add, rounded down to whole units. All parts with a
