@@ -100,7 +100,7 @@ func contractList(f *flags) *cobra.Command {
 		Use:   "list [ACCOUNT]",
 		Short: "List contracts, of all accounts or of one and those below it",
 		Long: `List shows the status of each contract on a day, the end of the term to which notice on that day would bind
-the customer, and, if the contract does not renew, its last day.`,
+the customer, and, if the contract does not renew, the first day on which it is no longer in force.`,
 		Example: "  ratemill contract list\n  ratemill contract list acme --at 2027-01-31 -o json",
 		Args:    atMostOne("account"),
 	}

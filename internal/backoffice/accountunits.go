@@ -3,7 +3,6 @@ package backoffice
 import (
 	"context"
 	"slices"
-	"time"
 
 	"ratemill/account"
 	"ratemill/rating"
@@ -49,8 +48,7 @@ func (o *Office) AccountUnits(ctx context.Context, r BalancesRequest) ([]Account
 	}
 	if !r.Day.IsZero() {
 		_, next := own.CycleOf(int32(r.Day.Unix() / (24 * 60 * 60)))
-		y, m, d := time.Unix(int64(next)*24*60*60, 0).UTC().Date()
-		k.at = min(k.at, udr.InstantOf(time.Date(y, m, d, 0, 0, 0, 0, own.Zone))-1)
+		k.at = min(k.at, registry.Midnight(own.Zone, next)-1)
 		if own, ok = view.Account(number, k.at, k.rev); !ok {
 			return nil, nil
 		}

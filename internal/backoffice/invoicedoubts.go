@@ -33,7 +33,7 @@ type doubting struct {
 	files   map[string][]doubtfulFile           // by source
 	waiting map[uint32][]warehouseSuspended     // by payer
 	off     map[uint32]string                   // by payer: differences in its invoice balance
-	bills   map[document.Date]map[uint32]string // by the end of a cycle and the payer: its project gets one bill, and this is not it
+	bills   map[document.Date]map[uint32]string // by the end of a cycle and the payer: why its project with one bill would get several
 	general []string                            // findings that concern no single payer
 }
 
@@ -96,7 +96,8 @@ func (d *doubting) of(ctx context.Context, payer uint32, cycle document.Period, 
 	return reasons, nil
 }
 
-// severalBills are the payers of projects that get one bill and would not at the end of a cycle. Workers ask at the same time.
+// severalBills returns, by payer, the reasons why projects with one bill would get several at the end of a cycle.
+// Workers ask at the same time.
 func (d *doubting) severalBills(end document.Date, at udr.Instant) map[uint32]string {
 	d.lock.Lock()
 	defer d.lock.Unlock()

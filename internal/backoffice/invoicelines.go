@@ -121,7 +121,7 @@ func (o *Office) lineRecords(ctx context.Context, view *registry.View, s *invoic
 	return err
 }
 
-// charges returns the charges of a line of usage, in the order of their use.
+// charges calls each with the charges of a line of usage, in the order of their use.
 func (o *Office) charges(ctx context.Context, view *registry.View, s *invoicing.Stored, l *document.Line,
 	each func(c *warehouse.LineCharge, amount decimal.D) error) error {
 	account, ok := view.AccountNumber(l.Account)

@@ -111,7 +111,7 @@ type datedAnomaly struct {
 	SIMAnomaly
 }
 
-// absences returns missing records of SIMs. No record causes these events, so they are in the control store.
+// absences returns the anomalies of SIMs without expected records. No record causes them, so they are in the control store.
 func (o *Office) absences(ctx context.Context, r *simReading, chosen warehouse.AnomalyFilter) (all []datedAnomaly, err error) {
 	if err := simstate.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, err

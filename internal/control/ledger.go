@@ -486,8 +486,8 @@ func (s *Store) Release(ctx context.Context, lease Lease) error {
 // then on the file is being read.
 //
 // A file that continues another is also pinned to that one. ErrConflict means that another file with the same
-// opening, or a retry of the source with a newer registry, was pinned since pins.Part.Known was counted: decide
-// again.
+// opening was pinned since pins.Part.Known was counted, or that a retry of the source was pinned to a newer registry:
+// decide again.
 //
 // A crash before it: nothing was sent, and the next owner pins the then current versions. After it: the next owner gets
 // the same pins, hence the same records.

@@ -33,7 +33,7 @@ type Source struct {
 }
 
 // Reader reads a partition of the rated log from a position and a fold on, and reports for each message whether it
-// counts. It waits waits for an unavailable broker or control store. It belongs to one goroutine.
+// counts. It waits for an unavailable broker or control store. It belongs to one goroutine.
 //
 // Call Learn for the orders, Begin at a position, then Read.
 type Reader struct {

@@ -67,8 +67,8 @@ func (c *copying) run(ctx context.Context, r *sinkRole, s rowSink) {
 	}
 }
 
-// told returns the progress of the sink, and whether it has begun here. A process that does not write these rows
-// reports nothing.
+// told puts the progress of the sink, and reports whether it has begun here. A process that does not write these rows
+// puts nothing.
 func (c *copying) told(r *sinkRole, s metric.Scrape, failing, written metric.Metric) bool {
 	if !r.assigned(0) {
 		return false

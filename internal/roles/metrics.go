@@ -92,7 +92,7 @@ func (n *Node) end(ctx context.Context, topic string, partition int) (int64, boo
 	return end, err == nil
 }
 
-// lag returns the number of batches that wait in a topic's partition from an offset on.
+// lag puts the number of batches that wait in a topic's partition from an offset on.
 func (n *Node) lag(ctx context.Context, s metric.Scrape, m metric.Metric, topic string, partition int, next int64, label string) {
 	if end, ok := n.end(ctx, topic, partition); ok {
 		s.Put(m, float64(max(end-next, 0)), label)

@@ -11,7 +11,7 @@ import (
 type LastNumber struct {
 	Seller string // account; empty for the operator
 	Range  string
-	Year   int // 0 if the range has no end
+	Year   int // 0 if the range does not start again each year
 	N      int64
 	Number string
 	Issued registry.Date
