@@ -22,8 +22,7 @@ func (Table) SaveUnits(ctx context.Context, tx *store.Tx, partition int, keys []
 				u.Size, u.Used, int64(u.FirstAt))
 		}
 		_, err := tx.Exec(ctx, `INSERT INTO account_units (of_sim, owner_number, kind, name, bucket, cap, period, cycle, renewal,
-			partition_number,
-			size, used, first_at)
+			partition_number, size, used, first_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`+strings.Repeat(`, (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, len(some)-1)+`
 			ON CONFLICT (of_sim, owner_number, kind, name, bucket, cap, period, cycle, renewal, partition_number)
 			DO UPDATE SET size = excluded.size, used = excluded.used, first_at = CASE

@@ -59,7 +59,7 @@ func (e *Exporter) Newest(ctx context.Context) (n int64, err error) {
 	return n, err
 }
 
-// Waits returns the time since which the first final document after a place has been final; 0 if there is none.
+// Waits returns how long the first final document after a place has been final; 0 if there is none.
 func (e *Exporter) Waits(ctx context.Context, after int64, now time.Time) (waits time.Duration, err error) {
 	err = e.DB.Query(ctx, "asking for final documents", `SELECT coalesce(min(s.at), 0) FROM invoice_exports AS e
 		JOIN invoice_steps AS s ON s.document = e.document AND s.state = 'final' WHERE e.n > ?`, []any{after}, func(rows *sql.Rows) error {

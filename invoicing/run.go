@@ -224,7 +224,8 @@ func (r *Run) closing(ctx context.Context, until Date, payers []uint32, last map
 		if err != nil {
 			return err
 		}
-		err = r.closePortion(ctx, some, last, r.worker(u, until, signers), func(computed []*Computed, of int) error {
+		worker := func() *worker { return r.worker(u, until, signers) }
+		err = r.closePortion(ctx, some, last, worker, func(computed []*Computed, of int) error {
 			if err := store(computed); err != nil {
 				return err
 			}
@@ -240,9 +241,8 @@ func (r *Run) closing(ctx context.Context, until Date, payers []uint32, last map
 	return nil
 }
 
-// closePortion computes payers with several workers like a given one. Each worker reads the closes of only some payers at a time, to save
-// memory.
-func (r *Run) closePortion(ctx context.Context, payers []uint32, last map[uint32]*Closed, like *worker,
+// closePortion computes payers with several workers. Each worker reads the closes of only some payers at a time, to save memory.
+func (r *Run) closePortion(ctx context.Context, payers []uint32, last map[uint32]*Closed, newWorker func() *worker,
 	store func(done []*Computed, payers int) error) error {
 	workers := r.Workers
 	if workers == 0 {
@@ -272,7 +272,7 @@ func (r *Run) closePortion(ctx context.Context, payers []uint32, last map[uint32
 	})
 	for range min(workers, len(payers)/together+1) {
 		group.Go(func() error {
-			w := r.worker(like.usage, like.until, like.signers)
+			w := newWorker()
 			for p := range queue {
 				done, err := w.some(ctx, p.payers, last)
 				if err != nil {

@@ -67,8 +67,7 @@ func (t Table) Finals(ctx context.Context, from, to Date) (all []Ref, err error)
 	return all, rows.Err()
 }
 
-// Verify recomputes final documents. finals has the documents of a payer together. each gets the results in this
-// order.
+// Verify recomputes final documents. refs has the documents of a payer together. each gets the results in this order.
 func (v *Verifier) Verify(ctx context.Context, refs []Ref, each func(*Verified) error) error {
 	w := &verifying{Verifier: v, engines: v.Basis.engines()}
 	for len(refs) > 0 {
