@@ -1,0 +1,131 @@
+package invoicing
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// ofUsage is the number of payers whose usage is in memory at a time. Each portion is a query of the warehouse, which reads the account
+// numbers of all usage; the usage of 13 cycles takes about 25 kB a payer.
+const ofUsage = 5000
+
+// mostAsked is the largest number of accounts that a query names. For more accounts, the query reads the usage of all
+// accounts, and the run ignores the usage that it did not ask for.
+const mostAsked = 20_000
+
+// closing closes cycles of payers, with the usage of one portion of them in memory at a time. It passes on finished results in the order
+// of the payers.
+func (r *Run) closing(ctx context.Context, until Date, payers []uint32, last map[uint32]*Closed, store func([]*Computed) error) error {
+	signers, done := r.Basis.signers(), 0
+	for some := range slices.Chunk(payers, cmp.Or(r.portion, ofUsage)) {
+		u, err := r.usageOf(ctx, until, some, last, len(some) == len(payers))
+		if err != nil {
+			return err
+		}
+		worker := func() *worker { return r.worker(u, until, signers) }
+		err = r.closePortion(ctx, some, last, worker, func(computed []*Computed, of int) error {
+			if err := store(computed); err != nil {
+				return err
+			}
+			if done += of; r.Progress != nil {
+				r.Progress(done, len(payers))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// closePortion computes payers with several workers. Each worker reads the closes of only some payers at a time, to save memory.
+func (r *Run) closePortion(ctx context.Context, payers []uint32, last map[uint32]*Closed, newWorker func() *worker,
+	store func(done []*Computed, payers int) error) error {
+	workers := r.Workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	type portion struct {
+		payers []uint32
+		done   chan []*Computed
+	}
+	queue := make(chan portion)
+	ordered := make(chan portion, 4*workers)
+	group.Go(func() error {
+		defer close(queue)
+		defer close(ordered)
+		for some := range slices.Chunk(payers, together) {
+			p := portion{some, make(chan []*Computed, 1)}
+			for _, c := range []chan portion{ordered, queue} {
+				select {
+				case c <- p:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+		}
+		return nil
+	})
+	for range min(workers, len(payers)/together+1) {
+		group.Go(func() error {
+			w := newWorker()
+			for p := range queue {
+				done, err := w.some(ctx, p.payers, last)
+				if err != nil {
+					return err
+				}
+				p.done <- done
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		for p := range ordered {
+			select {
+			case done := <-p.done:
+				if err := store(done, len(p.payers)); err != nil {
+					return err
+				}
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// usageOf reads the usage of the payers' accounts. whole says that these are all payers of the run.
+func (r *Run) usageOf(ctx context.Context, until Date, payers []uint32, last map[uint32]*Closed, whole bool) (*usage, error) {
+	b := r.Basis
+	a := &asking{from: max(until-Compared, b.Begin-31, 0), to: until, late: true, long: map[uint32]Date{}}
+	for _, number := range payers {
+		from := max(b.first(number), b.Begin) - 31 // a cycle that contains a date begins at most 31 days before it
+		if c := last[number]; c != nil {
+			a.closes, from = append(a.closes, c), c.Cycle.To
+		}
+		if from > 0 && from < a.from { // if there is no date, its cycles are held
+			a.long[number] = from
+		}
+	}
+	if whole && len(payers) > together {
+		return b.ask(ctx, a)
+	}
+	below := map[uint32]bool{}
+	for _, number := range payers {
+		below[number] = true
+	}
+	a.payers = maps.Clone(below)
+	if b.View.Below(below); len(below) <= mostAsked {
+		a.accounts = slices.AppendSeq([]uint32{}, maps.Keys(below))
+		slices.Sort(a.accounts)
+	}
+	return b.ask(ctx, a)
+}
