@@ -23,7 +23,7 @@ type Exported struct {
 // Numbered is the number range of a document's number.
 type Numbered struct {
 	Range string // as the accounting group writes it
-	Year  int    // 0 if the range has no end
+	Year  int    // 0 if the range does not start again each year
 	N     int64
 	// Skipped is the number of smaller numbers in the range that were skipped on purpose.
 	Skipped int64

@@ -14,7 +14,7 @@ import (
 type Counter struct {
 	Seller string // account; empty for the operator
 	Range  string // as written in the accounting group
-	Year   int    // 0 if the range has no end
+	Year   int    // 0 if the range does not start again each year
 	Next   int64
 	Issued Date // of the last number; 0 for none
 	Skips  []Skip

@@ -24,7 +24,7 @@ type Run struct {
 	Workers int // 0: one for each core
 	// Ahead makes a preview also close cycles that have not ended, by the facts known now.
 	Ahead bool
-	// Settle changes the credit of a payer, in the transaction of a close or a document. billed is the exact net
+	// Settle changes the exposure of a payer, in the transaction of a close or a document. billed is the exact net
 	// amount that leaves the unbilled amount. documents is the gross amount by which open documents grow.
 	Settle func(ctx context.Context, tx *store.Tx, payer uint32, currency string, billed, documents decimal.D) error
 	// Deliver queues a final document for delivery, in its transaction. Nil: no delivery.
@@ -377,7 +377,7 @@ func (r *Run) TryFinalise(ctx context.Context, ids []string, each func(Finalised
 	return nil
 }
 
-// finalise makes some documents final in one transaction, with their numbers, closes, payers' credit and delivery.
+// finalise makes some documents final in one transaction, with their numbers, closes, payers' exposures and deliveries.
 func (r *Run) finalise(ctx context.Context, ids []string) (all []Finalised, err error) {
 	err = Again(ctx, func() error {
 		return r.DB.Change(ctx, "making documents final", func(tx *store.Tx) error {
@@ -451,7 +451,7 @@ func (r *Run) final(ctx context.Context, t Table, id string) (*Stored, error) {
 	return s, nil
 }
 
-// settle changes the credit of the payer: usage on the document, and other items of waiting closes, are no longer
+// settle changes the exposure of the payer: usage on the document, and other items of waiting closes, are no longer
 // unbilled.
 func (r *Run) settle(ctx context.Context, t Table, s *Stored) error {
 	closes, err := t.billed(ctx, s)

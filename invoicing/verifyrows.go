@@ -1,6 +1,7 @@
 package invoicing
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -57,19 +58,15 @@ type column struct{ name, row, should string }
 func columnsDiffer(part string, columns []column) (all []document.Difference) {
 	for _, c := range columns {
 		if c.row != c.should {
-			all = append(all, document.Difference{Part: part + " " + c.name, Stored: or(c.row), Computed: or(c.should)})
+			all = append(all, document.Difference{Part: part + " " + c.name, Stored: cmp.Or(c.row, empty),
+				Computed: cmp.Or(c.should, empty)})
 		}
 	}
 	return all
 }
 
-// or names an empty value, because an empty side of a difference means that there is no such part.
-func or(value string) string {
-	if value == "" {
-		return "(empty)"
-	}
-	return value
-}
+// empty stands for an empty value, because an empty side of a difference means that there is no such part.
+const empty = "(empty)"
 
 // closeRow has the columns of a close that repeat values of its text.
 type closeRow struct{ cycle, offCycle, ends, facts int64 }

@@ -9,8 +9,13 @@ import (
 
 // units are the packages of accounts and of their SIMs, and the pools, with their units used and left.
 func (t *lifeTables) units(ctx context.Context) error {
+	var ids []string // first, so that no view is open while the office asks the store
 	view := t.registry.View()
-	defer view.Close()
+	for n := uint32(1); n <= view.Accounts(); n++ {
+		id, _ := view.AccountID(n)
+		ids = append(ids, id)
+	}
+	view.Close()
 	number := func(n *int64) string {
 		if n == nil {
 			return ""
@@ -18,8 +23,7 @@ func (t *lifeTables) units(ctx context.Context) error {
 		return strconv.FormatInt(*n, 10)
 	}
 	var packages, pools [][]string
-	for n := uint32(1); n <= view.Accounts(); n++ {
-		id, _ := view.AccountID(n)
+	for _, id := range ids {
 		has, err := t.office.ListPackages(ctx, id, backoffice.AccountQuestion{})
 		if err != nil {
 			return err

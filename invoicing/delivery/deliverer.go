@@ -60,7 +60,7 @@ const (
 	// attempt is the time limit of one attempt. It is less than the lease, so that no other process begins an attempt
 	// while this one may still run.
 	attempt = lease - time.Minute
-	// atOnce is the number of deliveries of a channel that Deliver reads together.
+	// atOnce is the largest number of deliveries that Deliver reads together.
 	atOnce = 200
 	// sending is the default number of deliveries that are tried at the same time. A mail waits for several answers
 	// of a remote server, and mail servers accept about this number of connections from one client.
@@ -84,8 +84,8 @@ func (d *Deliverer) Deliver(ctx context.Context) (tried int, err error) {
 			break
 		}
 		group.Go(func() error {
-			// An attempt that has begun runs to its end even if the context ends; the context only stops new
-			// attempts.
+			// An attempt that has begun runs to its end, even if the outcome of another one could not be stored: that only
+			// stops new attempts.
 			if trying.Err() != nil || d.away(&due[i]) {
 				return nil
 			}

@@ -177,7 +177,7 @@ func Place(path string, content []byte) error {
 // kept is the name of a kept file: the number of its document, and the beginning of its hash.
 var kept = regexp.MustCompile(`^(.+)-[0-9a-f]{12}\.(pdf|xml|csv)$`)
 
-// Issued returns the numbers, as Safe writes them, under which documents of a year have files, by the folder alone.
+// Issued returns the numbers, as Safe writes them, under which files of a document were made in a year, by the folder alone.
 func Issued(dir string, year int, document string) (numbers []string, err error) {
 	files, err := os.ReadDir(filepath.Join(dir, fmt.Sprint(year), Safe(document)))
 	if errors.Is(err, os.ErrNotExist) {

@@ -135,7 +135,7 @@ type Close struct {
 	Before    registry.Revision `json:"before"`    // those of the previous close, 0 for none
 	Cut       Cut               `json:"cut"`       // the rated log up to here
 	From      Cut               `json:"from"`      // and from here, the cut of the previous close
-	Until     Date              `json:"until"`     // recurring items are billed up to this date: the end of the cycle, or of the next one
+	Until     Date              `json:"until"`     // recurring items are billed for the dates before it: the end of the cycle, or of the next one
 	Catalogue string            `json:"catalogue"` // hash of the catalogue version that prices the items that it is the first to bill
 	At        udr.Instant       `json:"at"`        // when it was made
 	Rules     int               `json:"rules"`     // version of the program's rules by which its items were made

@@ -78,8 +78,8 @@ func Get(facts *registry.Statements, id string) (*Value, bool, error) {
 	return v, v != nil, err
 }
 
-// Debited returns the amounts of a document that files for banks collect and that have not arrived yet. A debit
-// counts until the document has payments for it.
+// Debited returns the amount of a document that files for banks collect and that has not arrived yet. A debit counts
+// until the document has payments for it.
 func Debited(ctx context.Context, tx *store.Tx, document string) (waiting decimal.D, err error) {
 	for _, sum := range []struct {
 		query string

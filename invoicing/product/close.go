@@ -213,7 +213,7 @@ func (r *run) dirty(account uint32, whole bool) udr.Instant {
 // sim computes the items of a SIM.
 func (r *run) sim(sim uint32) error {
 	r.known, r.states = r.view.Owners(sim, r.known[:0]), r.view.States(sim, r.states[:0])
-	var between []registry.Revision // earliest time that new facts about it affect
+	var between []registry.Revision // at which facts about it became known since the previous close
 	since := never
 	news := func(from udr.Instant, known registry.Revision) {
 		if r.fresh(known) {
@@ -293,7 +293,8 @@ func heldStates(facts []registry.KnownState, rev registry.Revision) []registry.K
 // due computes the charges of one SIM or account in a window, as known at a revision.
 type due func(registry.Revision, *window, *bill) error
 
-// subject computes the items of one SIM or account whose new facts affect a time.
+// subject computes the items of one SIM or account. since is the earliest time that new facts about it affect, between are
+// the revisions at which they became known.
 func (r *run) subject(since udr.Instant, between []registry.Revision, owes due) error {
 	next, err := r.after(r.Facts, r.closing)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"ratemill/udr"
 )
 
-// An off-cycle close can bill one-off charges before their cycle closes.
+// An off-cycle close can bill one-time charges before their cycle closes: one-off charges, transitions and activations.
 
 // oneOffCharges computes one-off charges. Those of the running cycle may be due before it closes.
 func (r *run) oneOffCharges(accounts []uint32) error {

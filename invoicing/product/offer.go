@@ -38,7 +38,7 @@ func (r *rate) price(state string, core registry.Core) int {
 	return r.plain
 }
 
-// offers returns the rates of a plan, an add-on or a share plan for the payer over the dates of a window.
+// offers returns the rates of a plan, an add-on or a share plan for an account of the payer, over the dates of a window.
 func (w *window) offers(t thing, account string) ([]rate, error) {
 	key := offerKey{t, account}
 	if rates, ok := w.offered[key]; ok {

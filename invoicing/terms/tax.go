@@ -38,7 +38,7 @@ func (v *Tax) DocumentName() diag.Text { return v.Name }
 // InForce implements rating.Version.
 func (v *Tax) InForce() registry.Date { return v.From }
 
-// taxParty is a condition on a buyer or a seller.
+// taxParty has the values of a buyer or a seller that a condition can read.
 type taxParty struct {
 	Country string `expr:"country"`
 	VAT     string `expr:"vat"`

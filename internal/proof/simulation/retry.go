@@ -131,7 +131,7 @@ func (w *world) copies(ctx context.Context, _ string, keys []udr.RecordKey) (map
 	return found, nil
 }
 
-// endsKnown is the time after which owners certainly know the ends of a file.
+// endsKnown is how long after the ends of a file were sent owners certainly know them.
 const endsKnown = 400 * time.Millisecond
 
 // drain waits until the results of the usage in a partition are in the warehouse.

@@ -432,8 +432,8 @@ func (w *world) replace(a *actor) {
 	}
 }
 
-// compactions is the rate at which the checkpoints of a partition are compacted now: more often while an owner reads
-// them.
+// compactions is n if the checkpoints of a partition are compacted in one of n cases now: more often while an owner
+// reads them.
 func (w *world) compactions(p int) int {
 	for _, a := range w.actors {
 		if a.kind == ownerKind && a.partition == p && !a.ended && (a.at == effect{"fetch", w.topics.Checkpoint}) {
@@ -443,7 +443,7 @@ func (w *world) compactions(p int) int {
 	return 40
 }
 
-// nerve is the rate at which an actor stands still here. It is higher where an owner has an epoch that no other actor
+// nerve is n if an actor stands still here in one of n cases: more often where an owner has an epoch that no other actor
 // knows, where it has taken a partition and not yet read its state, and where it is about to append.
 func (w *world) nerve(a *actor) int {
 	switch a.at {
