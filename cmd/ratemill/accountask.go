@@ -103,7 +103,7 @@ gates that it does not meet.`,
 	return c
 }
 
-// showAccount prints a row for each known value of an account.
+// showAccount adds a row for each known value of an account.
 func showAccount(g *output.Grid, a *backoffice.FullAccount) {
 	add := func(what, name, value string) {
 		if value != "" {

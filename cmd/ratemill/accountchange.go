@@ -68,7 +68,8 @@ func change(cmd *cobra.Command, f *flags, o *backoffice.AccountOrder, at *timeFl
 	return g.Print(data(cmd), f.output)
 }
 
-// refusal prints the refusal of a well-formed request. Its exit code is not that of wrong usage.
+// refusal returns the error for a well-formed request that is refused; its exit code is not that of wrong usage. It prints
+// the diagnostics of wrong values.
 func refusal(err error) error {
 	if wrong := (*backoffice.WrongValueError)(nil); errors.As(err, &wrong) {
 		printDiagnostics(wrong.List)

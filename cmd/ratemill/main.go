@@ -52,7 +52,7 @@ func main() {
 	os.Exit(2)
 }
 
-// stopped means that a command was interrupted. It names the thing for which the command was waiting, if known.
+// stopped returns the words for a command that was interrupted. They name the thing for which the command was waiting, if known.
 func stopped(err error) string {
 	var waited *backoff.StoppedError
 	if errors.As(err, &waited) {

@@ -129,7 +129,7 @@ network with its status.`,
 	return c
 }
 
-// showSIM prints a row for each known value of a SIM.
+// showSIM adds a row for each known value of a SIM.
 func showSIM(g *output.Grid, s *backoffice.FullSIM) {
 	add := func(what, name, value string) {
 		if value != "" {

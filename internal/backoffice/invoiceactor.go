@@ -61,7 +61,7 @@ func (a *invoiceActor) changesDocument(ctx context.Context, t invoicing.Table, n
 	return a.changes(s.Payer.Account)
 }
 
-// payersOf returns the payers of a run that an account requests. If an order stores nothing, a payer may request it
+// payersOf sets, or checks, the payers of a run that an account requests. If an order stores nothing, a payer may request it
 // for itself.
 func (o *Office) payersOf(ctx context.Context, r *InvoiceOrder, question bool) error {
 	if r.As == "" {

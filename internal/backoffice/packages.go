@@ -197,7 +197,7 @@ func (d *accountDraft) packagePrice(r *PackageOrder, name, price, its, payer str
 	return amount, err
 }
 
-// renews returns the renewal of a package: that of the buyer, otherwise of the catalogue, otherwise of the payer's
+// renews sets the renewal of a package and its price: the renewal of the buyer, otherwise of the catalogue, otherwise of the payer's
 // billing profile.
 func (d *accountDraft) renews(r *PackageOrder, p *rating.Package, v *account.Package, payer string, price decimal.D,
 	when udr.Instant) error {

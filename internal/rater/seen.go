@@ -71,7 +71,7 @@ func mix(h uint64) uint64 {
 	return h ^ h>>32
 }
 
-// Hour finds the blocks for a record of a source, used at an instant.
+// hourOf returns the hour by which seen finds the blocks for a record of a source, used at an instant.
 func hourOf(source string, at udr.Instant) hour {
 	return hour{xxhash.Sum64String(source), int32(int64(at) / 3_600_000_000_000)}
 }

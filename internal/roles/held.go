@@ -47,7 +47,7 @@ func heldBack(s *source.Source, other string, files int, last string) string {
 		s.Title, other, files, strings.TrimPrefix(last, "/"))
 }
 
-// readBy has the number of files read by a source that another source also matches, and the last of these files.
+// readBy returns the number of files read by a source that another source also matches, and the last of these files.
 func (n *Node) readBy(ctx context.Context, name string, takes func(string) bool) (files int, last string, err error) {
 	version, err := n.Store.LastRules(ctx, name)
 	if err != nil || version == "" {

@@ -83,9 +83,9 @@ func (s *statements) put(query string, stmt driver.Stmt, err error) {
 		return
 	}
 	if len(s.idle) >= maxStatements {
-		for other, oldest := range s.idle {
+		for other, one := range s.idle {
 			delete(s.idle, other)
-			oldest.Close()
+			one.Close()
 			break
 		}
 	}
