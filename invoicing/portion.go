@@ -21,14 +21,21 @@ const mostAsked = 20_000
 // closing closes cycles of payers, with the usage of one portion of them in memory at a time. It passes on finished results in the order
 // of the payers.
 func (r *Run) closing(ctx context.Context, until Date, payers []uint32, last map[uint32]*Closed, store func([]*Computed) error) error {
-	signers, done := r.Basis.signers(), 0
-	for some := range slices.Chunk(payers, cmp.Or(r.portion, ofUsage)) {
+	size := cmp.Or(r.portion, ofUsage)
+	// The engines of a worker read the facts of all SIMs, so workers are made once for all portions.
+	workers, signers, done := []*worker(nil), r.Basis.signers(), 0
+	for range min(cmp.Or(r.Workers, runtime.GOMAXPROCS(0)), min(size, len(payers))/together+1) {
+		workers = append(workers, r.worker(nil, until, signers))
+	}
+	for some := range slices.Chunk(payers, size) {
 		u, err := r.usageOf(ctx, until, some, last, len(some) == len(payers))
 		if err != nil {
 			return err
 		}
-		worker := func() *worker { return r.worker(u, until, signers) }
-		err = r.closePortion(ctx, some, last, worker, func(computed []*Computed, of int) error {
+		for _, w := range workers {
+			w.usage = u
+		}
+		err = closePortion(ctx, some, last, workers, func(computed []*Computed, of int) error {
 			if err := store(computed); err != nil {
 				return err
 			}
@@ -45,19 +52,15 @@ func (r *Run) closing(ctx context.Context, until Date, payers []uint32, last map
 }
 
 // closePortion computes payers with several workers. Each worker reads the closes of only some payers at a time, to save memory.
-func (r *Run) closePortion(ctx context.Context, payers []uint32, last map[uint32]*Closed, newWorker func() *worker,
+func closePortion(ctx context.Context, payers []uint32, last map[uint32]*Closed, workers []*worker,
 	store func(done []*Computed, payers int) error) error {
-	workers := r.Workers
-	if workers == 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	type portion struct {
 		payers []uint32
 		done   chan []*Computed
 	}
 	queue := make(chan portion)
-	ordered := make(chan portion, 4*workers)
+	ordered := make(chan portion, 4*len(workers))
 	group.Go(func() error {
 		defer close(queue)
 		defer close(ordered)
@@ -73,9 +76,8 @@ func (r *Run) closePortion(ctx context.Context, payers []uint32, last map[uint32
 		}
 		return nil
 	})
-	for range min(workers, len(payers)/together+1) {
+	for _, w := range workers {
 		group.Go(func() error {
-			w := newWorker()
 			for p := range queue {
 				done, err := w.some(ctx, p.payers, last)
 				if err != nil {
