@@ -104,12 +104,27 @@ func unavailable(err error) bool {
 	return backoff.Unavailable(err) || errors.Is(err, context.DeadlineExceeded)
 }
 
+// tryTakeIn bounds its questions to the engines, but not its wait for mediators, which may be starting.
 func (r *run) tryTakeIn(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	if err := r.importStrangers(ctx); err != nil {
+	const patience = 30 * time.Second
+	asks, cancel := context.WithTimeout(ctx, patience)
+	revision, err := r.importStrangers(asks)
+	cancel()
+	if err != nil {
 		return err
 	}
+	if revision > 0 {
+		if err := r.mediatorsKnow(ctx, revision); err != nil {
+			return err
+		}
+	}
+	asks, cancel = context.WithTimeout(ctx, patience)
+	defer cancel()
+	return r.retryStrangers(asks)
+}
+
+// retryStrangers retries the records suspended for SIMs that are known now.
+func (r *run) retryStrangers(ctx context.Context) error {
 	if len(r.changes.known) == 0 {
 		return nil
 	}
@@ -153,13 +168,13 @@ func (r *run) tryTakeIn(ctx context.Context) error {
 	return nil
 }
 
-// importStrangers imports the SIMs whose files are all pinned, and waits until the mediators know them.
-func (r *run) importStrangers(ctx context.Context) error {
+// importStrangers imports the SIMs whose files are all pinned. It returns 0 if there are none.
+func (r *run) importStrangers(ctx context.Context) (registry.Revision, error) {
 	pinned := map[string]bool{}
 	for after := int64(0); ; {
 		files, err := r.Access.Store.Files(ctx, control.FileFilter{After: after, Limit: 5000})
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if len(files) == 0 {
 			break
@@ -181,29 +196,34 @@ func (r *run) importStrangers(ctx context.Context) error {
 		fresh = append(fresh, who)
 	}
 	if len(fresh) == 0 {
-		return nil
+		return 0, nil
 	}
 	// At first with the plan of another carrier, and then corrected back to the day on which the SIMs came: records that
 	// come back pay by the correction.
 	if _, err := r.register(ctx, fresh, func(source string) string { return latecomers[mistaken[source]] }); err != nil {
-		return err
+		return 0, err
 	}
 	changed, err := r.register(ctx, fresh, func(source string) string { return latecomers[source] })
 	if err != nil {
-		return err
+		return 0, err
 	}
 	r.note("revision %d of the registry knows %d SIMs more", changed.Revision, len(fresh))
 	for _, who := range fresh {
 		r.changes.known[who] = true
 	}
+	return changed.Revision, nil
+}
+
+// mediatorsKnow waits until the running mediators have a revision of the registry.
+func (r *run) mediatorsKnow(ctx context.Context, revision registry.Revision) error {
 	return r.until(func() string {
 		for _, p := range r.cast {
 			if p.Role != roles.Mediation.Name || !p.Up || p.Stopped {
 				continue // a mediator knows it when it starts; raters and sinks wait until they know
 			}
 			m, err := scrape.Read(ctx, p.Metrics)
-			if err != nil || m.Sum("ratemill_registry_revision") < float64(changed.Revision) {
-				return fmt.Sprintf("%s does not have revision %d of the registry (%v)", p.Name, changed.Revision, err)
+			if err != nil || m.Sum("ratemill_registry_revision") < float64(revision) {
+				return fmt.Sprintf("%s does not have revision %d of the registry (%v)", p.Name, revision, err)
 			}
 		}
 		return ""

@@ -44,7 +44,7 @@ func FullDisks(t testing.TB, o Options) *Report {
 		disks[filepath.Base(dir)] = testengine.NewDisk(t, dir, sizes[filepath.Base(dir)])
 	}
 	return play(t, o, disturbed, 1, func(r *run) error {
-		if err := r.ready(); err != nil {
+		if err := r.ready(r.cast); err != nil {
 			return err
 		}
 		for i, full := range fullDisks {

@@ -26,7 +26,7 @@ var needs = map[string]struct{ word, only string }{
 func Outages(t testing.TB, o Options, engines ...string) *Report {
 	t.Helper()
 	return play(t, o, o.disturbed(), 1, func(r *run) error {
-		if err := r.ready(); err != nil {
+		if err := r.ready(r.cast); err != nil {
 			return err
 		}
 		for i, name := range engines {
@@ -75,15 +75,15 @@ func (r *run) outage(name string, meanwhile func() error) error {
 	if err := e.Start(); err != nil {
 		return fmt.Errorf("it does not start again: %w", err)
 	}
-	if err := r.ready(); err != nil {
+	if err := r.ready(r.cast); err != nil {
 		return err
 	}
 	return r.drain()
 }
 
-// ready waits until all processes report to be ready.
-func (r *run) ready() error {
-	for _, p := range r.cast {
+// ready waits until some processes report to be ready.
+func (r *run) ready(all []*installation.Process) error {
+	for _, p := range all {
 		err := r.until(func() string {
 			if ready, words, err := scrape.Ready(r.t.Context(), p.Metrics); err != nil || !ready {
 				return fmt.Sprintf("%s is not ready although everything is there: it answers %q (%v)", p.Name, words, err)
@@ -143,16 +143,22 @@ func (r *run) engine(name string) *installation.Engine {
 
 // until waits for a condition, which describes in words what is missing.
 func (r *run) until(yet func() string) error {
+	missing, err := r.within(standstill/2, yet)
+	if err == nil && missing != "" {
+		err = fmt.Errorf("after %v, %s", standstill/2, missing)
+	}
+	return err
+}
+
+// within waits so long for a condition, and returns what is still missing.
+func (r *run) within(most time.Duration, yet func() string) (missing string, err error) {
 	for began := time.Now(); ; {
-		words := yet()
-		if words == "" {
-			return nil
-		}
-		if time.Since(began) > standstill/2 {
-			return fmt.Errorf("after %v, %s", time.Since(began).Round(time.Second), words)
+		missing := yet()
+		if missing == "" || time.Since(began) > most {
+			return missing, nil
 		}
 		if err := r.pause(100 * time.Millisecond); err != nil {
-			return fmt.Errorf("%w; %s", err, words)
+			return missing, fmt.Errorf("%w; %s", err, missing)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"ratemill/internal/control"
 	"ratemill/internal/offline"
@@ -123,33 +124,59 @@ func (r *run) removeSource() error {
 	return nil
 }
 
-// beginLeaving stops Kafka, so that a file is begun and not finished, and kills the mediators.
+// beginLeaving stops Kafka, so that a file is begun and not finished, and kills the mediators. A mediator that starts, or that waits
+// before it lists the source again, begins no file meanwhile: Kafka goes on, and two more files come.
 func (r *run) beginLeaving() (begun, waits control.File, err error) {
-	kafka := r.engine("kafka")
-	signal := func(s syscall.Signal) {
-		for _, pid := range kafka.PIDs() {
-			_ = syscall.Kill(pid, s)
+	for began := time.Now(); ; {
+		if err := r.leavingDone(); err != nil {
+			return begun, waits, err
 		}
+		if err := r.ready(r.of(roles.Mediation.Name)); err != nil {
+			return begun, waits, err
+		}
+		var missing string
+		if begun, waits, missing, err = r.tryBeginLeaving(); err != nil || missing == "" {
+			return begun, waits, err
+		}
+		if took := time.Since(began); took > standstill {
+			return begun, waits, fmt.Errorf("after %v, %s", took.Round(time.Second), missing)
+		}
+		r.note("two more files of source %s: %s", leaves, missing)
 	}
-	err = r.until(func() string {
+}
+
+// leavingDone waits until all files of the source are done.
+func (r *run) leavingDone() error {
+	return r.until(func() string {
 		files, err := r.Access.Store.Files(r.t.Context(), control.FileFilter{Source: leaves, Limit: 5000})
 		if err != nil || len(files) < r.leaving.known || slices.ContainsFunc(files, func(f control.File) bool { return f.Open }) {
 			return fmt.Sprintf("earlier files of the source are not done (%v)", err)
 		}
 		return ""
 	})
-	if err != nil {
-		return begun, waits, err
+}
+
+// beginsWithin is the time in which mediators that are ready usually begin a file, on a busy machine too.
+const beginsWithin = 10 * time.Second
+
+// tryBeginLeaving sends two files while Kafka is stopped, and kills the mediators when one of them is begun and the other waits. Else
+// it says what is missing.
+func (r *run) tryBeginLeaving() (begun, waits control.File, missing string, err error) {
+	kafka := r.engine("kafka")
+	signal := func(s syscall.Signal) {
+		for _, pid := range kafka.PIDs() {
+			_ = syscall.Kill(pid, s)
+		}
 	}
 	signal(syscall.SIGSTOP)
 	defer signal(syscall.SIGCONT)
 	var paths [2]string
 	for i := range paths {
 		if paths[i], err = r.sendLeaving(); err != nil {
-			return begun, waits, err
+			return begun, waits, "", err
 		}
 	}
-	err = r.until(func() string {
+	missing, err = r.within(beginsWithin, func() string {
 		files, err := r.Access.Store.Files(r.t.Context(), control.FileFilter{Source: leaves, Limit: 5000})
 		for _, f := range files {
 			switch f.Path {
@@ -160,19 +187,19 @@ func (r *run) beginLeaving() (begun, waits control.File, err error) {
 			}
 		}
 		if !begun.Pinned || waits.Number == 0 {
-			return fmt.Sprintf("no file of the source is begun while another one waits: they are %s and %s (%v)", begun.State, waits.State, err)
+			return fmt.Sprintf("no file of the source is begun while another one waits: they are %q and %q (%v)", begun.State, waits.State, err)
 		}
 		return ""
 	})
-	if err != nil {
-		return begun, waits, err
+	if err != nil || missing != "" {
+		return begun, waits, missing, err
 	}
 	for _, p := range r.of(roles.Mediation.Name) {
 		r.note("kill -9 %s", p.Name)
 		p.Kill()
 		r.report.Kills[p.Role]++
 	}
-	return begun, waits, nil
+	return begun, waits, "", nil
 }
 
 // of are the processes of a role.
