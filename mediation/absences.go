@@ -59,8 +59,16 @@ func (a *Absences) All(now time.Time) map[string]string {
 // absence is a source whose server could not be reached, or refused the login. Its files wait in order and do not
 // count as failed; mediators take files of other sources meanwhile.
 type absence struct {
-	until time.Time
+	failed time.Time     // the last attempt
+	pause  time.Duration // before the next one
 	backoff.Absence
+}
+
+// due reports whether the server may be asked again. A clock that was set back makes it due at once, not after as long
+// as the clock went back.
+func (a *absence) due(now time.Time) bool {
+	since := now.Sub(a.failed)
+	return since < 0 || since >= a.pause
 }
 
 const longestAbsence = 30 * time.Second // between two attempts to reach a server
@@ -91,11 +99,11 @@ func (m *Mediator) present(queues []control.Queue) (there []control.Queue) {
 				there = append(there, q)
 			}
 		case Doubtful:
-			if away != nil && !now.Before(away.until) {
+			if away != nil && away.due(now) {
 				there = append(there, q)
 			}
 		default:
-			if away == nil || !now.Before(away.until) {
+			if away == nil || away.due(now) {
 				there = append(there, q)
 			}
 		}
@@ -117,7 +125,7 @@ func (m *Mediator) unreachable(source string, err error) {
 		}
 		all.absent[source] = a
 	}
-	a.until = now.Add(a.Failed(now, m.Log, "a server is away; the files of its source wait", err, "source", source))
+	a.failed, a.pause = now, a.Failed(now, m.Log, "a server is away; the files of its source wait", err, "source", source)
 }
 
 // waits reports whether a source's server must not be asked now.
@@ -126,7 +134,7 @@ func (m *Mediator) waits(source string) bool {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	a := all.absent[source]
-	return a != nil && m.Clock.Now().Before(a.until)
+	return a != nil && !a.due(m.Clock.Now())
 }
 
 // reached records that a source's server answers.

@@ -167,8 +167,8 @@ func (r *reader) run(ctx context.Context) (err error) {
 			}
 		}
 		r.out.send(ctx)
-		if now := r.t.m.Clock.Now(); now.Sub(recorded) >= cmp.Or(r.t.m.RecordEvery,
-			recordEvery) && more && safeguard.On(safeguard.ProgressAfter) {
+		now := r.t.m.Clock.Now()
+		if since := now.Sub(recorded); (since < 0 || since >= cmp.Or(r.t.m.RecordEvery, recordEvery)) && more && safeguard.On(safeguard.ProgressAfter) {
 			if err := r.out.acknowledged(ctx); err != nil {
 				return err
 			}

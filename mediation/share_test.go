@@ -81,3 +81,29 @@ func TestServersThatStallHoldUpNoOtherSource(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"north"}, b.asked)
 }
+
+func TestAClockThatIsSetBackDelaysNoServer(t *testing.T) {
+	k, m := newKeeper(t)
+	k.body = func() io.Reader { return strings.NewReader(header + rows(1)) }
+	b := &bad{keeper: k, stalls: map[string]bool{"north": true}}
+	m.Spool, m.Reference, m.Ticker = b, b, nil
+	clock := m.Clock.(*hands)
+	ledger := clock.now.Add(time.Hour)
+	m.Ledger = func() time.Time { return ledger }
+	_, err := k.Sight(t.Context(), "north", []control.Sighting{{Path: "a.csv", Size: 1, MTime: time.Unix(1_773_702_602, 0)}}, clock.now)
+	require.NoError(t, err)
+	next := func(later time.Duration) {
+		clock.now = clock.now.Add(later)
+		_, err := m.Next(t.Context())
+		require.NoError(t, err)
+	}
+	next(time.Minute)
+	require.Equal(t, []string{"north"}, b.asked)
+	for range 3 {
+		next(time.Millisecond)
+	}
+	require.NotContains(t, b.asked[1:], "north", "the server is left alone")
+	b.asked = nil
+	next(-74 * time.Hour)
+	require.Contains(t, b.asked, "north")
+}

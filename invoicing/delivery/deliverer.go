@@ -53,7 +53,7 @@ type Deliverer struct {
 	AtOnce    int           // deliveries that are tried at the same time; 0: 8
 
 	mu      sync.Mutex
-	pausing map[string]time.Time // servers that are away, by place
+	pausing map[string]time.Time // when the servers that are away failed, by place
 }
 
 const (
@@ -106,15 +106,22 @@ func (d *Deliverer) Deliver(ctx context.Context) (tried int, err error) {
 func (d *Deliverer) away(j *Job) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.Now().Before(d.pausing[place(j)])
+	failed, found := d.pausing[place(j)]
+	return found && d.rests(failed)
+}
+
+// rests reports whether a server that failed then is left alone now. If the clock was set back, it is asked at once.
+func (d *Deliverer) rests(failed time.Time) bool {
+	since := d.Now().Sub(failed)
+	return since >= 0 && since < rest
 }
 
 // asleep are the channels whose one server is away now, and the servers of payers that are.
 func (d *Deliverer) asleep() (places []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for at, until := range d.pausing {
-		if d.Now().Before(until) {
+	for at, failed := range d.pausing {
+		if d.rests(failed) {
 			places = append(places, at)
 		} else {
 			delete(d.pausing, at)
@@ -146,7 +153,7 @@ func (d *Deliverer) try(ctx context.Context, j *Job) (mine bool, err error) {
 		if d.pausing == nil {
 			d.pausing = map[string]time.Time{}
 		}
-		d.pausing[place(j)] = d.Now().Add(rest)
+		d.pausing[place(j)] = d.Now()
 		d.mu.Unlock()
 	}
 	note, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
