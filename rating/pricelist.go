@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"ratemill/csvfile"
 	"ratemill/diag"
 )
 
@@ -112,6 +113,10 @@ func (l *priceList) read(text []byte) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	if !utf8.Valid(text) {
 		l.errorf(1, 1, "the price list is not valid UTF-8; save it as CSV UTF-8")
+		return
+	}
+	if err := csvfile.CheckLineEnds(text); err != nil {
+		l.errorf(1, 1, "%v", err)
 		return
 	}
 	r := csv.NewReader(bytes.NewReader(text))

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"ratemill/csvfile"
 	"ratemill/diag"
 )
 
@@ -25,7 +26,14 @@ func (im *importer) csvRows(in Input, s *section) {
 		return
 	}
 	defer file.Close()
-	lines := bufio.NewReaderSize(file, longestLine)
+	lines, err := csvfile.Lines(file, longestLine)
+	if errors.Is(err, csvfile.ErrLineEnds) {
+		im.errorf(diag.Pos{File: diag.Excerpt(in.Name, 1, ""), Line: 1, Column: 1}, "%v", err)
+		return
+	} else if err != nil {
+		im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "cannot be read: %v", err)
+		return
+	}
 	var header []target
 	separator, named := byte(','), byte(0)
 	r := &row{file: in.Name}
@@ -39,21 +47,14 @@ func (im *importer) csvRows(in Input, s *section) {
 			im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "cannot be read further than line %d: %v", r.line, err)
 			return
 		}
-		if r.line == 1 {
-			raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
-		}
 		raw = bytes.TrimRight(raw, "\r\n")
 		if len(raw) > 0 && raw[0] != '#' {
 			switch {
 			case !utf8.Valid(raw):
 				im.errorf(diag.Pos{File: diag.Excerpt(in.Name, r.line, ""), Line: r.line, Column: 1}, "the line is not UTF-8 text")
 				return
-			case header == nil && bytes.IndexByte(raw, '\r') >= 0:
-				im.errorf(diag.Pos{File: diag.Excerpt(in.Name, r.line, ""), Line: r.line, Column: 1}, "the lines end in CR alone; let them end in "+
-					"LF or CR LF: save the file as CSV with the line ends of Windows or Unix")
-				return
-			case header == nil && named == 0 && separatorLine(raw) != 0:
-				named = separatorLine(raw) // spreadsheets write it: sep=;
+			case header == nil && named == 0 && csvfile.NamedSeparator(raw) != 0:
+				named = csvfile.NamedSeparator(raw)
 			case header == nil:
 				r.text = string(raw)
 				if bytes.IndexByte(raw, ',') < 0 && bytes.IndexByte(raw, ';') >= 0 {
@@ -78,14 +79,6 @@ func (im *importer) csvRows(in Input, s *section) {
 		im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "the file is empty; its first line names the columns: %s",
 			strings.Join(im.fieldNames(s), ","))
 	}
-}
-
-// separatorLine is the separator that a line such as sep=; names, 0 for any other line.
-func separatorLine(raw []byte) byte {
-	if text, ok := bytes.CutPrefix(bytes.ToLower(raw), []byte("sep=")); ok && len(text) == 1 && (text[0] == ',' || text[0] == ';') {
-		return text[0]
-	}
-	return 0
 }
 
 // target is the meaning of a column in a file: a column of its section, or a field of the section's value.

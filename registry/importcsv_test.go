@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,6 +14,9 @@ func TestFilesOfSpreadsheetsNameTheirSeparatorAndEndTheirLines(t *testing.T) {
 	changes, problems := registry.Import(registry.New(), accounts("\ufeffsep=;\r\nid;currency;zone\r\nacme;EUR;UTC\r\n"))
 	require.Empty(t, problems)
 	require.Len(t, changes.Accounts, 1)
-	_, problems = registry.Import(registry.New(), accounts("id,currency,zone\racme,EUR,UTC\r"))
-	require.ErrorContains(t, problems.Err(), "accounts.csv:1:1: error: the lines end in CR alone")
+	for _, text := range []string{"id,currency,zone\racme,EUR,UTC\r", "# customers\rid,currency,zone\racme,EUR,UTC\r",
+		"id,currency,zone\r" + strings.Repeat("acme,EUR,UTC\r", 10_000)} {
+		_, problems = registry.Import(registry.New(), accounts(text))
+		require.ErrorContains(t, problems.Err(), "accounts.csv:1:1: error: the lines end in CR alone")
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"ratemill/csvfile"
 	"ratemill/diag"
 )
 
@@ -106,6 +107,9 @@ func (f *tableFile) read(content []byte) (map[string]string, error) {
 	delimiter := f.Delimiter
 	if delimiter == "tab" {
 		delimiter = "\t"
+	}
+	if err := csvfile.CheckLineEnds(content); err != nil {
+		return m, err
 	}
 	r := csv.NewReader(bytes.NewReader(content))
 	r.Comment, r.TrimLeadingSpace = '#', true

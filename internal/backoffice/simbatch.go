@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/csv"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"ratemill/csvfile"
 	"ratemill/diag"
 	"ratemill/internal/store"
 	"ratemill/registry"
@@ -75,15 +75,17 @@ type batchFile struct {
 // understood is refused later, like one that is not allowed.
 func readBatch(name string, from io.Reader, at string) (*batchFile, error) {
 	sum := sha256.New()
-	r := csv.NewReader(io.TeeReader(from, sum))
-	r.FieldsPerRecord = -1
+	r, err := csvfile.NewReader(io.TeeReader(from, sum))
+	if err != nil {
+		return nil, &Problem{Invalid, fmt.Errorf("%s: %w", name, err)}
+	}
 	header, err := r.Read()
 	if err != nil {
 		return nil, &Problem{Invalid, fmt.Errorf("%s has no header; its first line names the columns: %s", name, strings.Join(BatchColumns, ","))}
 	}
 	places := make([]int, len(header))
 	for i, column := range header {
-		column = strings.TrimSpace(strings.TrimPrefix(column, "\ufeff"))
+		column = strings.TrimSpace(column)
 		if places[i] = slices.Index(BatchColumns, column); places[i] < 0 {
 			return nil, &Problem{Invalid, fmt.Errorf("%s:1: a batch has no column %q%s", name, column, orAll(diag.Suggest(column,
 				BatchColumns), "column", BatchColumns))}

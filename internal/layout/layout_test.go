@@ -17,7 +17,7 @@ import (
 )
 
 // pure are the packages that compute: values in, values out.
-var pure = []string{"decimal", "udr", "diag", "printable", "literal", "normalize", "rules", "registry", "rating"}
+var pure = []string{"decimal", "udr", "diag", "csvfile", "printable", "literal", "normalize", "rules", "registry", "rating"}
 
 // domains are the packages that turn charges and facts into effects of their own.
 var domains = []string{"account", "simstate", "invoicing"}

@@ -1,16 +1,15 @@
 package payment
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 
+	"ratemill/csvfile"
 	"ratemill/decimal"
 	"ratemill/diag"
 	"ratemill/internal/store"
@@ -39,17 +38,11 @@ const mostLines = 100_000
 
 // Read reads a CSV file with a header, separated by commas or semicolons.
 func Read(from io.Reader) (lines []Line, err error) {
-	text, err := io.ReadAll(from)
+	r, err := csvfile.NewReader(from)
 	if err != nil {
 		return nil, err
 	}
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	head, _, _ := bytes.Cut(text, []byte("\n"))
-	r := csv.NewReader(bytes.NewReader(text))
-	if bytes.Count(head, []byte(";")) > bytes.Count(head, []byte(",")) {
-		r.Comma = ';'
-	}
-	r.TrimLeadingSpace, r.FieldsPerRecord = true, -1
+	r.TrimLeadingSpace = true
 	header, err := r.Read()
 	if errors.Is(err, io.EOF) {
 		return nil, errors.New("the file is empty; its first line names the columns: " + strings.Join(Columns, ", "))
