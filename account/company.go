@@ -134,7 +134,7 @@ func (v *Company) Confirmed() bool { return v.Source == nil || v.Source.Confirme
 
 // Project is a part of a company's business that has accounts of its own.
 type Project struct {
-	Company    string `yaml:"company,required" json:"company" doc:"The company to which it belongs, and so do its accounts that name no company." example:"acme-gmbh"`
+	Company    string `yaml:"company,required" json:"company" names:"company" doc:"The company to which it belongs, and so do its accounts that name no company." example:"acme-gmbh"`
 	Name       string `yaml:"name,required" json:"name" doc:"Name for people." example:"Trackers 2026"`
 	SingleBill bool   `yaml:"single_bill" json:"single_bill,omitempty" doc:"true: its accounts are billed together, by one invoice with a section for each. One account of the project has the billing profile, and the others are below it; a change that would make a second invoice, or put accounts of another project on this one, is refused."`
 }

@@ -45,7 +45,7 @@ func (v *Details) check(c *checker) {
 
 // Contact is a person of an account or a company, or another contact that is used instead.
 type Contact struct {
-	Same  string `yaml:"same_as" json:"same_as,omitempty" doc:"Use this contact of the company instead: company/NAME." example:"company/accounting"`
+	Same  string `yaml:"same_as" json:"same_as,omitempty" names:"shared" doc:"Use this contact of the company instead: company/NAME." example:"company/accounting"`
 	Name  string `yaml:"name" json:"name,omitempty" doc:"Name of the person." example:"Maria Lopez"`
 	Email string `yaml:"email" json:"email,omitempty" doc:"E-mail address." example:"maria@acme.example"`
 	Phone string `yaml:"phone" json:"phone,omitempty" doc:"Phone number with its country code." example:"+34 912 345 678"`
@@ -80,7 +80,7 @@ func (c *checker) company(path, text string) {
 
 // Shipping is an address of an account or a company, or another one that is used instead.
 type Shipping struct {
-	Same     string `yaml:"same_as" json:"same_as,omitempty" doc:"Use this address of the company instead: company/NAME." example:"company/warehouse"`
+	Same     string `yaml:"same_as" json:"same_as,omitempty" names:"shared" doc:"Use this address of the company instead: company/NAME." example:"company/warehouse"`
 	Use      string `yaml:"use" json:"use,omitempty" default:"primary" enum:"primary|alternative|billing" doc:"Use of the address: the primary or the alternative shipping address, or the billing address."`
 	To       string `yaml:"to" json:"to,omitempty" doc:"Person or department." example:"Goods receipt, gate 3"`
 	Country  string `yaml:"country" json:"country,omitempty" doc:"ISO 3166-1 alpha-2 code." example:"ES"`

@@ -116,6 +116,9 @@ func (d *Documents) Onboarding(name string, on Date) *Onboarding {
 	return d.onboardings.At(cmp.Or(name, shippedName), on)
 }
 
+// declaresAny reports whether the catalogue declares any resource.
+func (d *Documents) declaresAny() bool { return d != nil && len(d.resources.Names()) > 0 }
+
 // ResourceNames returns the names of the declared resources of a kind, sorted. It returns nil if none is declared;
 // then any name is accepted.
 func (d *Documents) ResourceNames(kind string) (names []string) {

@@ -6,7 +6,8 @@ import (
 )
 
 // EntitledAs returns the check of an import for the resources that accounts may have, as known at the revision that
-// the import is making. The actor is the provider. It is nil if no account ever had a resource, because nothing is
+// the import is making. The actor is the provider. The catalogue must declare a resource, except a plan, of which
+// import only warns. It is nil if nothing is declared and no account ever had a resource, because nothing is
 // restricted then.
 func EntitledAs(v *registry.View, s *registry.Statements, rev registry.Revision, in *Installation) registry.Entitled {
 	given := false
@@ -14,7 +15,7 @@ func EntitledAs(v *registry.View, s *registry.Statements, rev registry.Revision,
 		given = true
 		break
 	}
-	if !given {
+	if !given && !in.Documents.declaresAny() {
 		return nil
 	}
 	b := NewBook(v, s, in)
@@ -25,6 +26,11 @@ func EntitledAs(v *registry.View, s *registry.Statements, rev registry.Revision,
 	}
 	known := map[place]Given{}
 	return func(account, kind, name string, at udr.Instant) error {
+		if kind != PricePlan {
+			if err := in.Documents.Declares(ResourceName{kind, name}); err != nil {
+				return err
+			}
+		}
 		p := place{account, at}
 		g, ok := known[p]
 		if !ok {

@@ -190,10 +190,20 @@ func (g Given) Assign(name ResourceName, r Resource, declared *Documents) (wrong
 				g[1].Account, g[0].Account))
 		}
 	}
-	if declared != nil {
-		if names := declared.ResourceNames(name.Kind); names != nil && !slices.Contains(names, name.Name) {
-			wrong = append(wrong, fmt.Errorf("%s is not in the catalogue%s", name, instead(name.Name, names)))
-		}
+	if err := declared.Declares(name); err != nil {
+		wrong = append(wrong, err)
 	}
 	return wrong
+}
+
+// Declares returns the reason why the catalogue lacks a resource. It is nil if the catalogue declares the resource, or
+// none of its kind.
+func (d *Documents) Declares(name ResourceName) error {
+	if d == nil {
+		return nil
+	}
+	if names := d.ResourceNames(name.Kind); names != nil && !slices.Contains(names, name.Name) {
+		return fmt.Errorf("%s is not in the catalogue%s", name, instead(name.Name, names))
+	}
+	return nil
 }

@@ -59,7 +59,7 @@ func ParseResourceName(text string) (ResourceName, bool) {
 
 // Group is a set of an account's SIMs that the enterprise defines. It shares all resources of the account.
 type Group struct {
-	Account string `yaml:"account,required" json:"account" doc:"The account whose SIMs are in the group." example:"acme"`
+	Account string `yaml:"account,required" json:"account" names:"account" doc:"The account whose SIMs are in the group." example:"acme"`
 	Name    string `yaml:"name,required" json:"name" doc:"Name for people." example:"North"`
 }
 

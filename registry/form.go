@@ -18,6 +18,10 @@ type Form struct {
 
 	// Read reads and checks a value, and returns it as canonical JSON. It adds all mistakes to the list.
 	Read func(n *diag.Node) (value []byte, list diag.List)
+
+	// Instance checks the parts of an instance's name, as kind and name of a resource, against the catalogue. wrong is
+	// the place of the part that err is about. Nil allows any name.
+	Instance func(parts []string) (wrong int, err error)
 }
 
 // Field is a field of a value: a column of a CSV file, a key in YAML.
@@ -26,6 +30,7 @@ type Field struct {
 	List     bool   // several values; in a cell with blanks between them
 	Map      bool   // its keys are the installation's: custom.colour
 	Required bool   // for a path with dots: if any field of the same struct is present
+	Names    string // what its text must name: account, company, group, …; see importrefer.go
 	Enum     []string
 	Default  string
 	Doc      string
@@ -55,7 +60,7 @@ func fieldsOf(t reflect.Type, above string) (all []Field) {
 			continue
 		}
 		field := Field{Path: above + words[0], List: inner.Kind() == reflect.Slice && !text, Map: inner.Kind() == reflect.Map,
-			Default: f.Tag.Get("default"), Doc: f.Tag.Get("doc"), Example: f.Tag.Get("example")}
+			Default: f.Tag.Get("default"), Doc: f.Tag.Get("doc"), Example: f.Tag.Get("example"), Names: f.Tag.Get("names")}
 		field.Required = slices.Contains(words[1:], "required")
 		if e := f.Tag.Get("enum"); e != "" {
 			field.Enum = strings.Split(e, "|")

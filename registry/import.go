@@ -126,6 +126,7 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 			im.tellErased()
 		}
 	}
+	im.finishReferences()
 	im.changes.single()
 	im.keepBounds()
 	im.unknown.warn(&im.list)
@@ -250,6 +251,8 @@ type importer struct {
 	unsaid     func(b *Bought, zone *time.Location) string
 	entitling  func(*View, *Statements, Revision) Entitled
 	entitled   Entitled               // its result; nil if nothing is restricted
+	waiting    []naming               // names that nothing has so far
+	groups     map[groupOf]bool       // known ones
 	chosen     map[choice]error       // its cached answers
 	waits      map[uint32]udr.Instant // of accounts: the time until which changes of rows wait
 	most       int                    // errors that are listed

@@ -48,6 +48,9 @@ func (im *importer) account(r *row) {
 			im.errorf(r.at(colCompany), "company %s is unknown%s", company, diag.Suggest(company, im.companyIDs()))
 		}
 	}
+	if project != "" && !withdrawn {
+		im.projectOf(r, id, project)
+	}
 	a := accountRow{row: &kept, place: im.report.current, withdrawn: withdrawn || !withdrawnOK, fact: AccountFact{
 		ID: id, Company: company, Project: project, Kind: kind, Plan: plan, SharePlans: pools, Limits: limits, Partition: NoPartition,
 	}}
@@ -70,6 +73,16 @@ func (im *importer) account(r *row) {
 	}
 	a.fact.Number = number
 	im.accountRows[number] = append(im.accountRows[number], a)
+}
+
+// projectOf checks the project of an account, unless the account is in it already.
+func (im *importer) projectOf(r *row, id, project string) {
+	if number, ok := im.r.accounts.numbers[id]; ok && slices.ContainsFunc(im.r.accounts.facts[number], func(f accountKnown) bool {
+		return f.Project == project
+	}) {
+		return
+	}
+	im.refer(naming{what: namedProject, id: project, pos: r.at(colProject), kind: KindAccount})
 }
 
 func (im *importer) companyIDs() []string {

@@ -265,6 +265,10 @@ func (im *importer) factRow(r *row) {
 		}
 		im.chooses(r, s, a, name, sp.since, value)
 		said, had := im.statements.At(s.kind, a.subject, name, sp.since, im.changes.Revision)
+		if !had || string(said.Value) != value {
+			im.refers(r, s, a, sp.since)
+			im.checkInstance(r, s)
+		}
 		im.statement(r, s.kind, a, name, sp, false, value)
 		if s.kind == KindPackage {
 			im.renewal(r, a, name, sp.since, value, had && said.From == sp.since && string(said.Value) == value)
@@ -534,7 +538,11 @@ func (im *importer) simColumns(r *row, sim, account uint32, sp span, withdrawn b
 		if withdrawn && !im.statements.told(kind, a.subject, name, sp.since) {
 			continue
 		}
-		im.statement(r, kind, a, name, sp, withdrawn, fmt.Sprintf(`{%q:%q}`, key, word))
+		value := fmt.Sprintf(`{%q:%q}`, key, word)
+		if said, had := im.statements.At(kind, a.subject, name, sp.since, im.changes.Revision); !withdrawn && (!had || string(said.Value) != value) {
+			im.chooseIn(r, c, a, word, sp.since)
+		}
+		im.statement(r, kind, a, name, sp, withdrawn, value)
 	}
 	if !r.cells[colState].said || r.cells[colState].text == "" && !withdrawn {
 		return

@@ -154,11 +154,15 @@ func (o *Office) SetAddon(ctx context.Context, r AddonOrder) (*AccountChange, er
 				return conflict("only the provider sets the price of an add-on")
 			}
 		}
-		if err := d.book.Given(r.Account, when).Entitled(as, account.ResourceName{Kind: account.AddonResource, Name: kind}); err != nil {
+		resource := account.ResourceName{Kind: account.AddonResource, Name: kind}
+		if err := d.book.Given(r.Account, when).Entitled(as, resource); err != nil {
 			return &Problem{Conflict, err}
 		}
 		if r.Take {
 			return d.end(registry.KindAddon, r.Account, name, when)
+		}
+		if err := d.in.Documents.Declares(resource); err != nil {
+			return &Problem{Missing, err}
 		}
 		fields := map[string]string{}
 		if r.Quantity != 0 {

@@ -449,7 +449,10 @@ func (d *accountDraft) setShared(r *SetOrder) error {
 		return d.end(registry.Kind(r.Kind), r.Account, "", when)
 	}
 	if r.Kind == "project" {
-		return setFields[account.Project](d, registry.KindProject, r.Account, "", when, r.Text, r.Fields)
+		if err := setFields[account.Project](d, registry.KindProject, r.Account, "", when, r.Text, r.Fields); err != nil {
+			return err
+		}
+		return d.companyOfProject(r.Account)
 	}
 	text, err := d.text(registry.KindCompany, r.Account, "", when, r.Text, r.Fields)
 	if err != nil {
@@ -464,6 +467,20 @@ func (d *accountDraft) setShared(r *SetOrder) error {
 		d.changes.Companies = append(d.changes.Companies, registry.Company{ID: r.Account, Name: v.Name, Kind: kind})
 	}
 	d.state(registry.KindCompany, r.Account, "", when, v)
+	return nil
+}
+
+// companyOfProject checks that the company exists that a project is changed to belong to.
+func (d *accountDraft) companyOfProject(project string) error {
+	for _, s := range d.changes.Statements {
+		var v account.Project
+		if s.Kind != registry.KindProject || s.Subject != project || json.Unmarshal(s.Value, &v) != nil {
+			continue
+		}
+		if _, ok := d.view.Company(v.Company, d.book.Revision); !ok {
+			return missing("there is no company %s; state it first: ratemill account set %s company …", v.Company, v.Company)
+		}
+	}
 	return nil
 }
 

@@ -346,7 +346,7 @@ func TestAPlanChangesNowAtTheCycleOrOnADate(t *testing.T) {
 		require.Contains(t, made.Notes[0], "it has plan office in account north, as stated before")
 		require.Empty(t, p.does(1, "plan", "bulk").Facts)
 		p.refuses("account north cannot get price_plan bulk: only the provider may choose it; allowed: fleet, office", 1, "plan", "bulk",
-			at("2026-12-24"), as("acme"))
+			at("2027-05-24"), as("acme"))
 		p.refuses("the catalogue has no plan offce; did you mean office?", 1, "plan", "offce")
 		moved := p.does(1, "move", "initech", func(_ *backoffice.SIMOrder, w *backoffice.SIMWish) { w.Plan = "office" })
 		require.Contains(t, strings.Join(moved.Notes, "\n"), "is withdrawn: it was that of account north")

@@ -48,6 +48,9 @@ func (d *simDraft) set(m *simMade, kind, value string) error {
 		d.stateOfSIM(m, registry.KindMember, "", account.Canonical(account.Membership{Group: value}))
 		return nil
 	}
+	if err := d.in.Documents.Declares(account.ResourceName{Kind: kind, Name: value}); err != nil {
+		return &Problem{Missing, err}
+	}
 	if err := d.entitled(d.as, m.id, kind, value, m.when); err != nil {
 		return err
 	}

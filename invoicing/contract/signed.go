@@ -23,15 +23,15 @@ const (
 // Signed is the value of the statements about a contract: the signed terms, and the status. A statement with status
 // ended or terminated begins on the first day on which the contract is no longer in force.
 type Signed struct {
-	Account      string   `yaml:"account,required" json:"account" doc:"The account that signed it." example:"acme"`
+	Account      string   `yaml:"account,required" json:"account" names:"account" doc:"The account that signed it." example:"acme"`
 	Document     string   `yaml:"document,required" json:"document" doc:"The contract document of the catalogue." example:"fleet-24"`
 	Start        Date     `yaml:"start,required" json:"start" doc:"First day of the contract." example:"2026-01-01"`
 	Term         Cycles   `yaml:"term" json:"term,omitempty" doc:"Length of the first term, in place of the document's." example:"36 cycles"`
 	Status       string   `yaml:"status" json:"status" default:"active" enum:"draft|active|ended|terminated" doc:"draft: not signed yet. active: signed. ended: ended with a term or by agreement from since on. terminated: ended early from since on, so early termination is due."`
 	Noticed      Date     `yaml:"noticed" json:"noticed,omitempty" doc:"Day on which notice was given; with ended and terminated. Without it, the day of the end." example:"2027-01-31"`
-	Coterminates string   `yaml:"coterminates" json:"coterminates,omitempty" doc:"Id of the contract whose end is the end of this one. Without it, the account's contract of the document that coterminates names." example:"acme-master"`
+	Coterminates string   `yaml:"coterminates" json:"coterminates,omitempty" names:"contract" doc:"Id of the contract whose end is the end of this one. Without it, the account's contract of the document that coterminates names." example:"acme-master"`
 	Products     []string `yaml:"products" json:"products,omitempty" doc:"Plans, parts and add-ons that a contract of level line is about." example:"[tracker]"`
-	SIMs         []string `yaml:"sims" json:"sims,omitempty" doc:"SIMs that a contract of level line is about, each as KIND:IDENTIFIER. Its commitments are of connections." example:"[\"imsi:214070000000001\"]"`
+	SIMs         []string `yaml:"sims" json:"sims,omitempty" names:"sim" doc:"SIMs that a contract of level line is about, each as KIND:IDENTIFIER. Its commitments are of connections." example:"[\"imsi:214070000000001\"]"`
 	// Entitlements are copied from the document at signing, because gates of onboardings read them.
 	Entitlements *Entitled `yaml:"entitlements" json:"entitlements,omitempty"`
 	// Over is the end of a contract that does not renew, copied from its document at signing, because gates of

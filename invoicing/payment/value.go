@@ -14,7 +14,7 @@ import (
 
 // Value is a payment in the form of a statement. The statement's subject is the payment's reference.
 type Value struct {
-	Payer    string        `yaml:"payer" json:"payer,omitempty" doc:"The account that paid. Without it, the payer of document." example:"acme"`
+	Payer    string        `yaml:"payer" json:"payer,omitempty" names:"account" doc:"The account that paid. Without it, the payer of document." example:"acme"`
 	Document string        `yaml:"document" json:"document,omitempty" doc:"Number of the invoice that it names." example:"INV-2026-000412"`
 	Amount   decimal.D     `yaml:"amount,required" json:"amount" doc:"Amount paid; below 0 for money that went back." example:"400.00"`
 	Currency string        `yaml:"currency,required" json:"currency" doc:"Its currency, a code of ISO 4217." example:"EUR"`

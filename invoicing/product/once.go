@@ -285,9 +285,9 @@ func (w *window) charge(s *simFacts, c *life.Charge, kind document.Kind, b *bill
 
 // OneOff is a one-off charge that a person added, in the form of a statement. Its date is the statement's beginning.
 type OneOff struct {
-	Payer     string    `yaml:"payer" json:"payer,omitempty" doc:"The account that pays. Without it, the payer of account." example:"acme"`
-	Account   string    `yaml:"account,required" json:"account" doc:"Account that is charged: the section of the invoice." example:"acme"`
-	SIM       string    `yaml:"sim" json:"sim,omitempty" doc:"SIM that is charged, by its number as sim:17; ratemill charge add finds it by an identifier." example:"sim:17"`
+	Payer     string    `yaml:"payer" json:"payer,omitempty" names:"account" doc:"The account that pays. Without it, the payer of account." example:"acme"`
+	Account   string    `yaml:"account,required" json:"account" names:"account" doc:"Account that is charged: the section of the invoice." example:"acme"`
+	SIM       string    `yaml:"sim" json:"sim,omitempty" names:"sim" doc:"SIM that is charged, by its number as sim:17; ratemill charge add finds it by an identifier." example:"sim:17"`
 	Product   string    `yaml:"product,required" json:"product" doc:"Name of the charge; a part of: { charge: NAME } gives its tax class." example:"installation"`
 	Amount    decimal.D `yaml:"amount,required" json:"amount" doc:"Net amount; below 0 for a credit." example:"120.00"`
 	Currency  string    `yaml:"currency" json:"currency,omitempty" doc:"Currency, which must be the payer's." example:"EUR"`
