@@ -89,7 +89,7 @@ func signals() (context.Context, context.CancelFunc) {
 				case s == syscall.SIGUSR1 || s == syscall.SIGUSR2: // by default it would end the process
 					fmt.Fprintf(stderr, "ratemill: signal %q is ignored\n", s)
 				case late == nil:
-					cancel(fmt.Errorf("signal %q", s))
+					cancel(signalled{s})
 					late = time.After(endWithin)
 				default:
 					ended = s != syscall.SIGHUP // a terminal that is closed sends several
@@ -103,6 +103,13 @@ func signals() (context.Context, context.CancelFunc) {
 	}()
 	return ctx, func() { cancel(nil) }
 }
+
+// signalled is the cause of the end of a context. Libraries return the cause of a context as well as its error.
+type signalled struct{ os.Signal }
+
+func (s signalled) Error() string { return fmt.Sprintf("signal %q", s.String()) }
+
+func (s signalled) Is(err error) bool { return err == context.Canceled }
 
 func root() *cobra.Command {
 	f := &flags{}

@@ -48,7 +48,7 @@ func (d *DB) Migrate(ctx context.Context, m Migrations) (version, newest int64, 
 	if !d.postgres {
 		// A new index sorts a whole table, which may not fit in memory.
 		if _, err := d.write.ExecContext(ctx, "PRAGMA temp_store=FILE"); err != nil {
-			return 0, 0, d.Failed("bringing the tables up to date", err)
+			return 0, 0, d.Failed("bringing the tables up to date", Ended(ctx, err))
 		}
 		defer d.write.ExecContext(context.WithoutCancel(ctx), "PRAGMA temp_store=MEMORY") // without it, statements are only slower
 	}
@@ -60,12 +60,12 @@ func (d *DB) Migrate(ctx context.Context, m Migrations) (version, newest int64, 
 			break
 		}
 		if d.postgres || attempt == 4 || ctx.Err() != nil {
-			return 0, 0, d.Failed("bringing the tables up to date", err)
+			return 0, 0, d.Failed("bringing the tables up to date", Ended(ctx, err))
 		}
 	}
 	version, err = provider.GetDBVersion(ctx)
 	if err != nil {
-		return 0, 0, d.Failed("reading the version of the tables", err)
+		return 0, 0, d.Failed("reading the version of the tables", Ended(ctx, err))
 	}
 	sources := provider.ListSources()
 	newest = sources[len(sources)-1].Version
