@@ -97,13 +97,12 @@ func (t *taken) lookAgain(ctx context.Context, content Content, l *looked) error
 
 // postponed records why a file waits, and gives it back.
 func (t *taken) postponed(ctx context.Context, why string, pause time.Duration) error {
-	now := t.m.now()
 	log := t.m.Log.Debug
 	if t.file.Why != why {
 		log = t.m.Log.Warn
 	}
 	log("a file waits", "source", t.file.Source, "file", t.file.Path, "why", why)
-	return t.m.Files.Postpone(ctx, t.lease, why, now.Add(pause))
+	return t.m.Files.Postpone(ctx, t.lease, why, pause, t.m.now())
 }
 
 // The pause between two looks at a waiting file.

@@ -24,7 +24,7 @@ type Files interface {
 	Resumes(ctx context.Context, file *control.File) (r control.Resumption, found bool, err error)
 	ReadOn(ctx context.Context, lease control.Lease, state []byte, compared time.Time) error
 	ReadOnly(ctx context.Context, lease control.Lease, hash []byte, size int64) error
-	Postpone(ctx context.Context, lease control.Lease, why string, until time.Time) error
+	Postpone(ctx context.Context, lease control.Lease, why string, pause time.Duration, now time.Time) error
 	Pin(ctx context.Context, lease control.Lease, pins control.Pins, now time.Time) (control.Pins, error)
 	Unfinished(ctx context.Context, source string, number int64, before registry.Revision) (file control.File, found bool, err error)
 	RecordProgress(ctx context.Context, lease control.Lease, p control.Progress, now time.Time, ttl time.Duration) (control.Lease, error)
@@ -40,7 +40,7 @@ type Files interface {
 	FilesAfter(ctx context.Context, source string, limit int, now time.Time) ([]control.File, error)
 	MarkAfterDone(ctx context.Context, number int64, whyNot string, now time.Time) error
 	Replaced(ctx context.Context, number int64, why string, now time.Time) error
-	AfterFailed(ctx context.Context, number int64, why string, retryAt time.Time) error
+	AfterFailed(ctx context.Context, number int64, why string, pause time.Duration, now time.Time) error
 }
 
 // Spool brings a file's content to this machine.

@@ -278,5 +278,5 @@ func (w *Watcher) after(ctx context.Context, f *control.File) (more bool, _ erro
 	if f.AfterAttempts == 0 {
 		log.Warn("a file that was read cannot be moved or deleted; retrying with increasing pauses", "err", err)
 	}
-	return true, w.Files.AfterFailed(ctx, f.Number, err.Error(), w.now().Add(pause))
+	return true, w.Files.AfterFailed(ctx, f.Number, err.Error(), pause, w.now())
 }

@@ -152,10 +152,12 @@ const (
 	giveUp     = 24 * time.Hour
 )
 
-// ToSend are requests that are due to be sent, oldest first.
+// ToSend are requests that are due to be sent, oldest first. A pause after an attempt that ends much later than any pause from now comes
+// from a clock that was ahead, and does not count.
 func (Table) ToSend(ctx context.Context, db *store.DB, now time.Time, most int) (all []Request, err error) {
-	rows, err := db.Read().QueryContext(ctx, db.SQL(`SELECT `+requestColumns+` FROM simstate_network WHERE next_at > 0 AND next_at <= ? ORDER BY next_at, id LIMIT ?`),
-		nanos(now), most)
+	rows, err := db.Read().QueryContext(ctx, db.SQL(`SELECT `+requestColumns+` FROM simstate_network
+		WHERE next_at > 0 AND (next_at <= ? OR attempts > 0 AND next_at > ?) ORDER BY next_at, id LIMIT ?`),
+		nanos(now), nanos(now.Add(2*mostPause)), most)
 	if err != nil {
 		return nil, db.Failed("reading requests to the network", err)
 	}

@@ -194,6 +194,12 @@ func TestSIMsAreSuspendedWithTheirAccount(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, asked, 2)
 		require.Equal(t, simstate.Deactivate, asked[0].Action)
+		// The clock is a day ahead while the network is away, and is then set right.
+		require.NoError(t, simstate.Table{}.Answered(t.Context(), p.store.DB, &asked[0], simstate.Answer{Status: simstate.Requested},
+			p.now.Add(23*time.Hour)))
+		again, err := simstate.Table{}.ToSend(t.Context(), p.store.DB, p.now, 10)
+		require.NoError(t, err)
+		require.Len(t, again, 2)
 		require.NoError(t, simstate.Table{}.Answered(t.Context(), p.store.DB, &asked[0], simstate.Answer{Status: simstate.Acknowledged}, p.now))
 
 		p.now = at("2026-03-10 00:00")

@@ -47,7 +47,7 @@ func TestAFileIsNotPinnedWhenAnotherThatBeginsLikeItWasSince(t *testing.T) {
 		require.Empty(t, none, "it has another name")
 
 		// It waits until the other file is read, and continues after the part of that file that could be read.
-		require.NoError(t, other.Postpone(t.Context(), b, "it continues file 1", at(5)))
+		require.NoError(t, other.Postpone(t.Context(), b, "it continues file 1", at(5).Sub(at(1)), at(1)))
 		f := file(t, s, b.File)
 		require.Equal(t, []any{control.Seen, true, "it continues file 1"}, []any{f.State, f.Open, f.Why})
 		sight(t, s, "skylink", at(1), sighting("/out/b", 1))

@@ -31,6 +31,32 @@ func TestALeaseOfAClockThatIsADayAheadHoldsUpNobody(t *testing.T) {
 	})
 }
 
+// The clock of the store was a day ahead when files failed or were to wait, and was then set right.
+func TestAPauseOfAClockThatWasADayAheadHoldsUpNobody(t *testing.T) {
+	onBoth(t, func(t *testing.T, s, other *control.Store) {
+		ctx := t.Context()
+		ahead := func(d time.Duration) time.Time { return noon.Add(24*time.Hour + d) }
+		sight(t, s, "skylink", noon, sighting("a.csv", 0), sighting("b.csv", 0), sighting("c.csv", 0))
+		require.NoError(t, s.Fail(ctx, lease(t, s, "m", ahead(0)), "refused", ahead(time.Minute), ahead(0)))
+		require.NoError(t, s.Postpone(ctx, lease(t, s, "m", ahead(1)), "it looks unfinished", time.Minute, ahead(1)))
+		done := lease(t, s, "m", ahead(2))
+		require.NoError(t, s.Finish(ctx, done, control.Progress{}, ahead(2)))
+		require.NoError(t, s.AfterFailed(ctx, done.File, "permission denied", time.Minute, ahead(2)))
+		queues := []control.Queue{{Source: "skylink", Parallel: true}}
+		for _, at := range []time.Time{ahead(time.Second), noon.Add(24*time.Hour - 30*time.Second)} { // clocks that differ by less than a pause
+			_, found, err := other.LeaseNext(ctx, queues, "early", at, time.Minute)
+			require.NoError(t, err)
+			require.False(t, found)
+			require.Empty(t, after(t, other, at))
+		}
+
+		require.Equal(t, []string{"c.csv"}, after(t, other, noon))
+		for _, number := range []int64{1, 2} {
+			require.Equal(t, number, lease(t, other, "m", noon).File)
+		}
+	})
+}
+
 func TestTheStoresTimeGoesOnWhileTheStoreIsAway(t *testing.T) {
 	onBoth(t, func(t *testing.T, s, other *control.Store) {
 		before, err := other.Now(t.Context())

@@ -304,7 +304,7 @@ func TestTheDeedAfterAFileIsTriedAgainByItself(t *testing.T) {
 		}
 		files, err := s.FilesAfter(ctx, "skylink", 10, at(2))
 		require.NoError(t, err)
-		require.NoError(t, s.AfterFailed(ctx, files[0].Number, "permission denied", at(5)))
+		require.NoError(t, s.AfterFailed(ctx, files[0].Number, "permission denied", at(5).Sub(at(2)), at(2)))
 		require.Equal(t, []string{"/out/b"}, after(t, s, at(2)))
 		require.Equal(t, []string{"/out/a", "/out/b"}, after(t, s, at(5)))
 		f := file(t, s, files[0].Number)

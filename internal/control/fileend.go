@@ -32,12 +32,12 @@ func (p *Progress) args() []any {
 		nanos(e.Since)}
 }
 
-// Postpone gives back a file that was not pinned, with the reason why it waits, at least until a time.
+// Postpone gives back a file that was not pinned, with the reason why it waits, at least for a time.
 //
 // A crash before it: the next owner finds the same.
-func (s *Store) Postpone(ctx context.Context, lease Lease, why string, until time.Time) error {
+func (s *Store) Postpone(ctx context.Context, lease Lease, why string, pause time.Duration, now time.Time) error {
 	return s.change(ctx, "recording why "+fileName(lease.File)+" waits", func(t tx) error {
-		return t.held(ctx, lease, `state = 'seen', why = ?, retry_at = ?, lease_until = 0`, why, nanos(until))
+		return t.held(ctx, lease, `state = 'seen', why = ?, retry_at = ?, retry_for = ?, lease_until = 0`, why, nanos(now.Add(pause)), int64(pause))
 	})
 }
 
@@ -72,13 +72,13 @@ func (s *Store) Finish(ctx context.Context, lease Lease, p Progress, now time.Ti
 
 // Fail records why a file could not be read. With a retryAt it is taken again then, otherwise it waits for RetryFile.
 func (s *Store) Fail(ctx context.Context, lease Lease, why string, retryAt, now time.Time) error {
-	again, closed := 0, nanos(now)
+	again, closed, pause := 0, nanos(now), time.Duration(0)
 	if !retryAt.IsZero() {
-		again, closed = 1, 0
+		again, closed, pause = 1, 0, retryAt.Sub(now)
 	}
 	return s.change(ctx, "recording why "+fileName(lease.File)+" failed", func(t tx) error {
-		return t.held(ctx, lease, `state = 'failed', attempts = attempts + 1, why = ?, retry_at = ?, still_open = ?, closed_at = ?, lease_until = 0`,
-			why, nanos(retryAt), again, closed)
+		return t.held(ctx, lease, `state = 'failed', attempts = attempts + 1, why = ?, retry_at = ?, retry_for = ?, still_open = ?, closed_at = ?,
+			lease_until = 0`, why, nanos(retryAt), int64(pause), again, closed)
 	})
 }
 
@@ -97,12 +97,12 @@ func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) erro
 		if ended == 1 {
 			return &EndedError{number}
 		}
-		n, err := t.exec(ctx, `UPDATE files SET still_open = 1, retry_at = ?, closed_at = 0, last_seen = ?,
+		n, err := t.exec(ctx, `UPDATE files SET still_open = 1, retry_at = 0, closed_at = 0, last_seen = ?,
 			state = CASE WHEN state IN ('vanished', 'dropped') THEN 'seen' ELSE state END, attempts = 0,
 			found_as = CASE WHEN gone > 0 THEN 0 ELSE found_as END, gone = 0,
 			pinned = CASE WHEN unread = 1 THEN 0 ELSE pinned END, unread = 0, as_it_is = CASE WHEN state = 'seen' THEN 1 ELSE as_it_is END
 			WHERE number = ? AND (state IN ('failed', 'vanished', 'dropped') OR state = 'seen' AND why <> '') AND `+unleased+`
-			AND (retry = 0 OR EXISTS (SELECT 1 FROM retries r WHERE r.number = files.retry AND r.state = 'open'))`, nanos(now), nanos(now), number, nanos(now), nanos(now))
+			AND (retry = 0 OR EXISTS (SELECT 1 FROM retries r WHERE r.number = files.retry AND r.state = 'open'))`, nanos(now), number, nanos(now), nanos(now))
 		if err == nil && n == 0 {
 			return ErrConflict
 		}
@@ -147,11 +147,11 @@ func (s *Store) Replaced(ctx context.Context, number int64, why string, now time
 	})
 }
 
-// AfterFailed records why the source's "after" action failed for a file, and when to try again.
-func (s *Store) AfterFailed(ctx context.Context, number int64, why string, retryAt time.Time) error {
+// AfterFailed records why the source's "after" action failed for a file, and how long it waits.
+func (s *Store) AfterFailed(ctx context.Context, number int64, why string, pause time.Duration, now time.Time) error {
 	return s.change(ctx, "recording what could not be done with "+fileName(number), func(t tx) error {
-		_, err := t.exec(ctx, `UPDATE files SET after_why = ?, after_attempts = after_attempts + 1, after_retry_at = ? WHERE number = ? AND still_open = 0 AND after_at = 0`,
-			why, nanos(retryAt), number)
+		_, err := t.exec(ctx, `UPDATE files SET after_why = ?, after_attempts = after_attempts + 1, after_retry_at = ?, after_retry_for = ?
+			WHERE number = ? AND still_open = 0 AND after_at = 0`, why, nanos(now.Add(pause)), int64(pause), number)
 		return err
 	})
 }
@@ -159,9 +159,10 @@ func (s *Store) AfterFailed(ctx context.Context, number int64, why string, retry
 // FilesAfter lists the files of a source whose "after" action is due, the oldest first: done files, and their
 // duplicates. A duplicate of a file that is not done stays where it is, because it may be the only copy left.
 func (s *Store) FilesAfter(ctx context.Context, source string, limit int, now time.Time) ([]File, error) {
-	return s.files(ctx, `WHERE source = ? AND retry = 0 AND still_open = 0 AND after_at = 0 AND after_retry_at <= ?
+	return s.files(ctx, `WHERE source = ? AND retry = 0 AND still_open = 0 AND after_at = 0
+		AND (after_retry_at <= ? OR after_retry_for > 0 AND after_retry_at - 2 * after_retry_for > ?)
 		AND (state = 'done' OR state = 'duplicate' AND EXISTS (SELECT 1 FROM files o WHERE o.number = files.duplicate_of AND o.state = 'done'))
-		ORDER BY closed_at, number LIMIT ?`, source, nanos(now), limit)
+		ORDER BY closed_at, number LIMIT ?`, source, nanos(now), nanos(now), limit)
 }
 
 // FileFilter selects files; zero fields select all.

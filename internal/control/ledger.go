@@ -353,8 +353,8 @@ type Queue struct {
 // A crash after it: the file waits for the lease to end, then another owner gets it.
 func (s *Store) LeaseNext(ctx context.Context, queues []Queue, owner string, now time.Time, ttl time.Duration) (lease Lease, found bool, err error) {
 	waiting := map[string]bool{}
-	err = s.query(ctx, "looking for files that wait", `SELECT DISTINCT source FROM files WHERE still_open = 1 AND `+unleased+` AND retry_at <= ?`,
-		[]any{nanos(now), nanos(now), nanos(now)}, func(rows *sql.Rows) error {
+	err = s.query(ctx, "looking for files that wait", `SELECT DISTINCT source FROM files WHERE still_open = 1 AND `+unleased+` AND `+rested,
+		[]any{nanos(now), nanos(now), nanos(now), nanos(now)}, func(rows *sql.Rows) error {
 			var source string
 			err := rows.Scan(&source)
 			waiting[source] = true
@@ -384,6 +384,10 @@ func (s *Store) LeaseNext(ctx context.Context, queues []Queue, owner string, now
 // later than twice its duration from now comes from a clock that was ahead, and does not count; an owner still at work
 // renews it.
 const unleased = `(lease_until <= ? OR lease_for > 0 AND lease_until - 2 * lease_for > ?)`
+
+// rested is the condition that the pause of a file is over at the time now, a parameter that occurs twice. A pause that ends later than
+// twice its duration from now comes from a clock that was ahead, and does not count.
+const rested = `(retry_at <= ? OR retry_for > 0 AND retry_at - 2 * retry_for > ?)`
 
 // queueLock is the first half of the advisory locks that order queues; the second is the source.
 const queueLock = 0x72617465
@@ -418,8 +422,8 @@ func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl
 	if q.Ordered {
 		ordered = ` AND finish_by <> '' AND pinned = 1`
 	}
-	query := `SELECT number, generation FROM files WHERE still_open = 1 AND source = ? AND ` + unleased + ` AND retry_at <= ?` + ordered + ` ORDER BY ` + order + limit + lock
-	rows, err := t.rows(ctx, query, q.Source, nanos(now), nanos(now), nanos(now))
+	query := `SELECT number, generation FROM files WHERE still_open = 1 AND source = ? AND ` + unleased + ` AND ` + rested + ordered + ` ORDER BY ` + order + limit + lock
+	rows, err := t.rows(ctx, query, q.Source, nanos(now), nanos(now), nanos(now), nanos(now))
 	if err != nil {
 		return Lease{}, false, err
 	}

@@ -132,7 +132,7 @@ func (l *files) Resumes(context.Context, *control.File) (r control.Resumption, f
 }
 
 // Postpone implements mediation.Files.
-func (l *files) Postpone(_ context.Context, lease control.Lease, why string, _ time.Time) error {
+func (l *files) Postpone(_ context.Context, lease control.Lease, why string, _ time.Duration, _ time.Time) error {
 	l.at(lease).waits = why
 	return nil
 }

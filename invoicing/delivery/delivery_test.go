@@ -124,6 +124,28 @@ func TestADeliveryIsTriedForADayWithPausesThatGrow(t *testing.T) {
 	})
 }
 
+// The clock of the control store was ahead when a server was away, and was then set right.
+func TestADeliveryDoesNotWaitForAClockThatWasAhead(t *testing.T) {
+	onBoth(t, func(t *testing.T, table Table) {
+		enqueue(t, table, final(t, "INV-1", document.Terms{Delivery: "email", Emails: []string{"a@acme.example"}}))
+		ahead := began.Add(20 * time.Hour)
+		due, err := table.Due(t.Context(), ahead, 10, nil)
+		require.NoError(t, err)
+		mine, err := table.begin(t.Context(), &due[0], ahead)
+		require.NoError(t, err)
+		require.True(t, mine)
+		sending, err := table.Due(t.Context(), began, 10, nil)
+		require.NoError(t, err)
+		require.Empty(t, sending, "it may be on its way")
+		require.NoError(t, table.end(t.Context(), &due[0], Outcome{State: Pending, Why: "the server is away"}, ahead))
+		for now, count := range map[time.Time]int{ahead: 0, began: 1} {
+			due, err := table.Due(t.Context(), now, 10, nil)
+			require.NoError(t, err)
+			require.Len(t, due, count)
+		}
+	})
+}
+
 // Two processes may take the same delivery; the mark lets one of them send it.
 func TestTwoProcessesDoNotSendOneDelivery(t *testing.T) {
 	onBoth(t, func(t *testing.T, table Table) {

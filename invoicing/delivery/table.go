@@ -124,9 +124,11 @@ func (t Table) Get(ctx context.Context, id string) (*Job, error) {
 }
 
 // Due returns deliveries to try now, the longest waiting first, without those to some places. A delivery that is
-// being sent becomes due when its lease ends, because its process died.
+// being sent becomes due when its lease ends, because its process died. A pause that ends much later than any pause from now comes from
+// a clock that was ahead, and does not count.
 func (t Table) Due(ctx context.Context, now time.Time, most int, without []string) ([]Job, error) {
-	where, args := "next_at > 0 AND next_at <= ?", []any{now.UnixNano()}
+	where, args := "next_at > 0 AND (next_at <= ? OR state = ? AND next_at > ?)", []any{now.UnixNano(), string(Pending),
+		now.Add(2 * mostPause).UnixNano()}
 	for _, at := range without {
 		channel, recipient, one := strings.Cut(at, " ")
 		if one {

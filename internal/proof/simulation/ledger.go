@@ -185,9 +185,9 @@ func (l fileLedger) ReadOn(ctx context.Context, lease control.Lease, state []byt
 	return nil
 }
 
-func (l fileLedger) Postpone(ctx context.Context, lease control.Lease, why string, until time.Time) error {
+func (l fileLedger) Postpone(ctx context.Context, lease control.Lease, why string, pause time.Duration, now time.Time) error {
 	return l.held(ctx, "recording why a file waits", lease, func(f *file) {
-		f.row.State, f.row.Why, f.row.RetryAt, f.row.LeaseUntil = control.Seen, why, until, time.Time{}
+		f.row.State, f.row.Why, f.row.RetryAt, f.row.LeaseUntil = control.Seen, why, now.Add(pause), time.Time{}
 	})
 }
 
@@ -210,4 +210,6 @@ func (fileLedger) FilesAfter(context.Context, string, int, time.Time) ([]control
 }
 func (fileLedger) MarkAfterDone(context.Context, int64, string, time.Time) error { return nil }
 func (fileLedger) Replaced(context.Context, int64, string, time.Time) error      { return nil }
-func (fileLedger) AfterFailed(context.Context, int64, string, time.Time) error   { return nil }
+func (fileLedger) AfterFailed(context.Context, int64, string, time.Duration, time.Time) error {
+	return nil
+}
