@@ -56,7 +56,7 @@ func (s *saying) readPass() {
 			s.list.Errorf(d.Units.Pos, "a pass of 0 units covers nothing; leave units out if it covers all usage, or write a fee instead")
 		}
 	}
-	priced := s.priceDoc.Price != nil || len(s.priceDoc.Steps) > 0
+	priced := s.priceDoc.Price != nil || s.priceDoc.Package != nil || len(s.priceDoc.Steps)+len(s.priceDoc.Volume) > 0
 	switch {
 	case p.bound && !priced:
 		s.list.Errorf(s.at, "nothing says what usage beyond the units of the pass costs; write price, or leave units out if all is free")
