@@ -157,9 +157,9 @@ func compileDiscounts(s *saying) {
 			s.plan.discounts = map[*discountsDoc]*discount{}
 		}
 		for _, o := range s.plan.discounts {
-			if o.id == d.id && (o.count != d.count || o.period != d.period || o.spend != d.spend || !sameUnit(o.unit, d.unit)) {
-				s.list.Errorf(doc.Count.Pos, "the discounts of line %d count something else by the name %s; they need the same counted, period and unit",
-					o.at.Line, doc.Count.Value)
+			if o.id == d.id && (o.count != d.count || o.period != d.period || o.spend != d.spend || o.whole != d.whole || !sameUnit(o.unit, d.unit)) {
+				s.refuse(doc.Count.Pos, "the discounts of line %d count something else by the name %s; they need the same counted, period, "+
+					"whole and unit", o.at.Line, doc.Count.Value)
 			}
 		}
 		s.plan.discounts[doc] = d
