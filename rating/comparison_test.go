@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"time"
 
 	"ratemill/rating"
 	"ratemill/registry"
@@ -56,13 +57,14 @@ type comparison struct {
 }
 
 func newComparison(s *scenario) (*comparison, error) {
-	catalogue, list := rating.LoadCatalogue(s.otherwise())
+	catalogue, list := rating.LoadCatalogue(s.otherwise(), accountingGroups())
 	if err := list.Err(); err != nil {
 		return nil, fmt.Errorf("catalogue: %w", err)
 	}
 	c := &comparison{world: &s.World, engine: rating.NewEngine(catalogue), counters: rating.NewCounters(), folded: rating.NewCounters()}
 	c.naive = naiveRater{world: s.World, sessions: map[string]naiveSession{}, counters: map[string]*big.Rat{},
-		did: map[string]map[udr.Instant]naiveDid{}, states: map[toldKey]*naiveStay{}, cycles: map[cycleKey]string{}}
+		did: map[string]map[udr.Instant]naiveDid{}, states: map[toldKey]*naiveStay{}, cycles: map[cycleKey]string{},
+		portions: map[string][]naivePortion{}, groups: s.Groups}
 	c.naive.catalogue = s.naive()
 	reg, err := s.World.registry()
 	if err != nil {
@@ -113,6 +115,11 @@ func (c *comparison) words(x *rating.Charge) []string {
 		price = ""
 	}
 	plan := c.engine.Catalogue().InPlaceOf(x.Plan)
+	if x.Corrects() {
+		day := time.Unix(int64(x.Cycle)*86400, 0).UTC().Format(time.DateOnly)
+		return []string{fmt.Sprintf("correction tier %d %s %s %s zone %s price %s cycle %s total %s", x.Tier, c.account(x.Account), plan, x.Class,
+			zone, price, day, x.Total.Fixed(12)), fmt.Sprintf("  now %d", x.Lines[0].Quantity)}
+	}
 	got := []string{fmt.Sprintf("tier %d %s %s zone %s price %s total %s", x.Tier, c.account(x.Account), plan, zone, price,
 		x.Total.Fixed(12))}
 	for _, d := range x.Draws {

@@ -87,6 +87,7 @@ type statusLine struct {
 type profileLine struct {
 	Account string `yaml:"account"`
 	From    string `yaml:"from"`
+	Group   string `yaml:"accounting_group"`
 
 	Custom map[string]string `yaml:"custom"`
 }
@@ -150,7 +151,7 @@ func (w *world) registry() (*registry.Registry, error) {
 	corrected := registry.Changes{Revision: 2}
 	for _, p := range w.Profiles {
 		changes.Statements = append(changes.Statements, registry.Statement{Kind: registry.KindProfile, Subject: p.Account, From: instant(p.From),
-			Value: custom(p.Custom)})
+			Value: p.value()})
 	}
 	for _, s := range w.Statuses {
 		changes.Statements = append(changes.Statements, registry.Statement{Kind: registry.KindStatus, Subject: s.Account, From: instant(s.From),
@@ -194,7 +195,15 @@ func (w *world) registry() (*registry.Registry, error) {
 	return r, r.Apply(&corrected)
 }
 
-// custom is the value of details or of a profile with fields of the installation.
+func (p *profileLine) value() []byte {
+	value, err := json.Marshal(map[string]any{"custom": p.Custom, "accounting_group": p.Group})
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// custom is the value of details with fields of the installation.
 func custom(fields map[string]string) []byte {
 	value, err := json.Marshal(map[string]any{"custom": fields})
 	if err != nil {

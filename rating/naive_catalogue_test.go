@@ -69,6 +69,8 @@ type naiveClass struct {
 	Cap       naiveDues       `yaml:"cap,omitempty"`
 	Negative  string          `yaml:"negative,omitempty"`
 	Counted   string          `yaml:"counted,omitempty"`
+	Period    string          `yaml:"period,omitempty"`
+	Count     string          `yaml:"count,omitempty"`
 	Discounts *naiveDiscounts `yaml:"discounts,omitempty"`
 	Prices    []naivePrice    `yaml:"prices"`
 }
@@ -95,6 +97,11 @@ type naivePrice struct {
 	Pass      *naivePass      `yaml:"pass,omitempty"`
 	Price     string          `yaml:"price,omitempty"`
 	Steps     []naiveStep     `yaml:"steps,omitempty"`
+	Package   string          `yaml:"package,omitempty"`
+	Volume    []naiveStep     `yaml:"volume,omitempty"`
+	Counted   string          `yaml:"counted,omitempty"`
+	Period    string          `yaml:"period,omitempty"`
+	Count     string          `yaml:"count,omitempty"`
 	Increment *naiveIncrement `yaml:"increment,omitempty"`
 }
 

@@ -22,13 +22,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 		return nil, nil, nil, naiveSuspended("no_price")
 	}
 	c := naiveCharge{r: r, u: u, a: a, plan: plan, class: &class, zone: zone, first: first, tier: tier, root: root, sum: new(big.Rat)}
-	round := naiveRound{12, "half_up"}
-	if plan.Round != nil {
-		round = *plan.Round
-	}
-	if class.Round != nil {
-		round = *class.Round
-	}
+	round := c.round()
 	if u.Quantity < 0 {
 		if err := c.giveBack(); err != nil {
 			return nil, nil, nil, err
@@ -94,6 +88,7 @@ func (r *naiveRater) charge(u *udr.Usage, a *accountLine, planName string, tier 
 		least = first.Minimum.ofRecord()
 	}
 	total := session.pay(u, sum, naiveMoney(least), round, c.priced)
+	total.Add(total, &c.settled)
 	if !free {
 		total = c.periods(total)
 	}
@@ -151,6 +146,7 @@ type naiveCharge struct {
 	refills                   []naiveRefill
 	renewed                   []*big.Rat // what packages cost that the record renewed
 	sum                       *big.Rat
+	settled                   big.Rat // what units at volume prices cost, rounded
 	lines, events             []string
 }
 
@@ -261,12 +257,21 @@ func (c *naiveCharge) price() error {
 			for n = 1; at+n < stop && priceOfUnit(c.blocks, at+n) == p; n++ {
 			}
 		}
+		if price := c.volume(p); price != nil {
+			c.payVolume(p, n, price)
+			at, c.priced = at+n, c.priced+n
+			continue
+		}
 		from := c.counted(p, n)
 		if c.class.Negative != "" && !c.credits {
-			paid := c.r.counter(c.inPeriod("units paid for at "+c.classKey()+"/"+p.counts(), naiveDue{Per: "cycle"}))
+			paid := c.r.counter(c.inPeriod("units paid for at "+c.classKey()+"/"+p.countName(), naiveDue{Per: "cycle"}))
 			paid.Add(paid, new(big.Rat).SetInt64(n))
 		}
 		at, c.priced = at+n, c.priced+n
+		if p.Package != "" {
+			c.payPackages(p, from, n)
+			continue
+		}
 		steps := p.Steps
 		if p.Price != "" {
 			steps = []naiveStep{{"0", p.Price}}
@@ -293,16 +298,12 @@ func (c *naiveCharge) price() error {
 
 // counted is the quantity counted for the steps of a price before n more units.
 func (c *naiveCharge) counted(p *naivePrice, n int64) (from int64) {
-	var counter *big.Rat
-	switch c.class.Counted {
-	case "sim":
-		counter = c.r.counter(fmt.Sprintf("price %s/%s/%s sim %d%s cycle %s", c.plan.Name, c.u.Class, p.counts(), c.u.SIM, c.whose(),
-			c.r.simCycle(c.u, c.a, c.tier)))
-	case "account":
-		counter = c.r.counter(fmt.Sprintf("price %s/%s/%s %s cycle %s", c.plan.Name, c.u.Class, p.counts(), c.a.ID, cycleOf(c.u, c.a)))
-	default:
+	key := c.countKey(p)
+	if key == "" {
 		return c.priced
 	}
+	c.reprices(key)
+	counter := c.r.counter(key)
 	from = counter.Num().Int64()
 	if c.credits {
 		from, n = max(0, from-n), -min(n, from)

@@ -1,6 +1,7 @@
 package rating_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
 	"math/rand"
@@ -9,8 +10,10 @@ import (
 
 type naiveDiscounts struct {
 	Reached []naiveOff `yaml:"reached"`
+	Counted string     `yaml:"counted,omitempty"`
 	Period  string     `yaml:"period,omitempty"`
 	Count   string     `yaml:"count,omitempty"`
+	Whole   bool       `yaml:"whole,omitempty"`
 }
 
 type naiveOff struct {
@@ -21,6 +24,22 @@ type naiveOff struct {
 func (o *naiveOff) part() *big.Rat {
 	off := naiveMoney(strings.TrimSuffix(o.Off, " %"))
 	return off.Quo(off, big.NewRat(100, 1))
+}
+
+// from is the threshold: an amount, or a number of units.
+func (o *naiveOff) from() *big.Rat {
+	if money, spend := strings.CutSuffix(o.From, " EUR"); spend {
+		return naiveMoney(money)
+	}
+	return big.NewRat(naiveQuantity(o.From), 1)
+}
+
+func (d *naiveDiscounts) bySpend() bool { return strings.HasSuffix(d.Reached[0].From, " EUR") }
+
+// discountKey is the key of what discounts count.
+func (c *naiveCharge) discountKey(d *naiveDiscounts, name string) string {
+	owner, period := c.whoseCount(cmp.Or(d.Counted, "account")), cmp.Or(d.Period, "cycle")
+	return fmt.Sprintf("discount %s %s%s %s %s", name, d.Counted, owner.ID, period, naiveSpan(c.u, owner, period))
 }
 
 // naivePart is units of a record at a price of its plan.
@@ -46,21 +65,17 @@ func (p *naivePlan) discounts(class string) (d *naiveDiscounts, name string) {
 // thresholds.
 func (c *naiveCharge) lessen() {
 	d, name := c.plan.discounts(c.u.Class)
-	if d == nil || len(c.parts) == 0 {
+	if d == nil || d.Whole || len(c.parts) == 0 {
 		return
 	}
-	period := d.Period
-	if period == "" {
-		period = "cycle"
-	}
-	counter := c.r.counter(fmt.Sprintf("discount %s %s %s %s", name, c.a.ID, period, naiveSpan(c.u, c.a, period)))
-	if strings.HasSuffix(d.Reached[0].From, " EUR") {
+	counter := c.r.counter(c.discountKey(d, name))
+	if d.bySpend() {
 		cost, off := new(big.Rat), new(big.Rat)
 		for _, p := range c.parts {
 			cost.Add(cost, new(big.Rat).Mul(p.price, big.NewRat(p.units, 1)))
 		}
 		for _, s := range d.Reached {
-			if counter.Cmp(naiveMoney(strings.TrimSuffix(s.From, " EUR"))) >= 0 {
+			if counter.Cmp(s.from()) >= 0 {
 				off = s.part()
 			}
 		}
@@ -90,7 +105,7 @@ func (c *naiveCharge) lessen() {
 func randomDiscounts(r *rand.Rand, p *naivePlan) {
 	off := []string{"0.25 %", "5 %", "12.5 %", "50 %", "100 %"}
 	random := func(from func(n int) string) *naiveDiscounts {
-		d := &naiveDiscounts{Period: pick(r, "", "cycle", "day", "week", "contract year")}
+		d := &naiveDiscounts{Counted: pick(r, "", "account", "tree"), Period: pick(r, "", "cycle", "day", "week", "contract year")}
 		for n, i := r.Intn(3), r.Intn(3); i < len(off); i += 1 + r.Intn(2) {
 			d.Reached = append(d.Reached, naiveOff{from(n), off[i]})
 			n += 1 + r.Intn(4)

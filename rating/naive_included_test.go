@@ -176,7 +176,7 @@ func (c *naiveCharge) least(b *naiveBucket, plans ...naivePlan) int64 {
 // takesPlans are the versions of all plans whose usage draws on a share plan.
 func (s *naiveShare) takesPlans(r *naiveRater) (all []naivePlan) {
 	for name, versions := range r.catalogue.Plans {
-		if len(s.Plans) == 0 || slices.Contains(s.Plans, name) {
+		if r.participates(s, name) {
 			all = append(all, versions...)
 		}
 	}
@@ -203,7 +203,7 @@ func (r *naiveRater) stepped(plan, class string) bool {
 	}
 	for _, versions := range r.catalogue.Shares {
 		for _, s := range versions {
-			if (len(s.Plans) == 0 || slices.Contains(s.Plans, plan)) && has(s.Buckets) {
+			if r.participates(&s, plan) && has(s.Buckets) {
 				return true
 			}
 		}

@@ -208,11 +208,14 @@ func (r *naiveRater) lifts(u *udr.Usage, sim *simLine) bool {
 }
 
 // limits counts a record for its limits.
-func (r *naiveRater) limits(u *udr.Usage, sim *simLine, paid map[string]*big.Rat) (events []string) {
+func (r *naiveRater) limits(u *udr.Usage, sim *simLine, paid, corrected map[string]*big.Rat) (events []string) {
 	for _, m := range r.counting(u, sim) {
 		add := r.counts(u)
 		if m.Cost != "" {
-			add = paid[m.pays.ID]
+			add = new(big.Rat).Set(paid[m.pays.ID])
+			if more := corrected[m.pays.ID]; more != nil && m.Per != "sim" {
+				add.Add(add, more)
+			}
 		}
 		c := r.counter(m.key)
 		before := new(big.Rat).Set(c)

@@ -172,7 +172,7 @@ func (c *naiveCharge) drawRenewing(x *naiveOwned, b *naiveBucket, name, key stri
 		if inCycle.Num().Int64() >= int64(cmp.Or(x.AtMost, 10)) {
 			return nil
 		}
-		if price, currency, ok := strings.Cut(x.Price, " "); ok {
+		if price, currency, ok := strings.Cut(cmp.Or(x.line.Price, x.Price), " "); ok {
 			if currency != c.plan.Currency {
 				return naiveSuspended("currency")
 			}
@@ -300,6 +300,7 @@ type boughtLine struct {
 	Cap      *int   `yaml:"cap"`
 	Quantity int    `yaml:"quantity"`
 	Renewal  string `yaml:"renewal"`
+	Price    string `yaml:"price"` // of each renewal, in place of the package's
 	Stops    string `yaml:"stops"` // the time of a statement that it renews no more
 }
 
@@ -316,6 +317,9 @@ func (b *boughtLine) statements() []registry.Statement {
 		s.Value = fmt.Appendf(nil, `{"cap":%d}`, *b.Cap)
 	case b.Quantity != 0:
 		s.Value = fmt.Appendf(nil, `{"quantity":%d}`, b.Quantity)
+	case b.Price != "":
+		price, currency, _ := strings.Cut(b.Price, " ")
+		s.Value = fmt.Appendf(nil, `{"renewal":%q,"price":%q,"currency":%q}`, b.Renewal, price, currency)
 	default:
 		s.Value = fmt.Appendf(nil, `{"renewal":%q}`, b.Renewal)
 	}

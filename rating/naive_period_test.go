@@ -72,7 +72,7 @@ func (c *naiveCharge) inPeriod(name string, d naiveDue) string {
 
 func (c *naiveCharge) classKey() string { return c.plan.Name + "/" + c.u.Class }
 
-func (c *naiveCharge) priceKey() string { return c.classKey() + "/" + c.first.counts() }
+func (c *naiveCharge) priceKey() string { return c.classKey() + "/" + c.first.countName() }
 
 // passes lets the pass of the first price cover what is left.
 func (c *naiveCharge) drawPass() {

@@ -3,6 +3,7 @@ package rating_test
 import (
 	"fmt"
 	"math/big"
+	"strings"
 
 	"ratemill/udr"
 )
@@ -109,15 +110,20 @@ func (r *naiveRater) straight(plan, class string) bool {
 			if increment != nil && (naiveQuantity(increment.Initial) != 1 || naiveQuantity(increment.Then) != 1) {
 				return false
 			}
-			if naiveMoney(x.Fee.ofRecord()).Sign() != 0 || naiveMoney(x.Minimum.ofRecord()).Sign() != 0 || len(x.Steps) > 1 && c.Counted != "sim" &&
-				c.Counted != "account" {
+			if naiveMoney(x.Fee.ofRecord()).Sign() != 0 || naiveMoney(x.Minimum.ofRecord()).Sign() != 0 || (len(x.Steps) > 1 || x.Package != "") && !x.counts(&c) {
 				return false
 			}
 			prices := append(r.instead(plan, class), x.Price)
+			if amount, _, ok := strings.Cut(x.Package, " / "); ok {
+				prices = append(prices, amount)
+			}
 			for _, s := range x.Steps {
 				prices = append(prices, s.Price)
 			}
 			for _, text := range prices {
+				if d, _ := p.discounts(class); d != nil && d.Whole && text == x.Price {
+					continue // rounded for all units together, however a session is divided
+				}
 				unit := new(big.Rat).Mul(naiveUnitPrice(text), new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil)))
 				if !unit.IsInt() {
 					return false
@@ -140,7 +146,7 @@ func (r *naiveRater) instead(plan, class string) (prices []string) {
 	for _, versions := range r.catalogue.Shares {
 		for _, s := range versions {
 			for _, b := range s.Buckets {
-				if (len(s.Plans) == 0 || within(s.Plans, plan)) && b.Overage != "" && within(b.Classes, class) {
+				if r.participates(&s, plan) && b.Overage != "" && within(b.Classes, class) {
 					prices = append(prices, b.Overage)
 				}
 			}

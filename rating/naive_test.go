@@ -32,6 +32,9 @@ type naiveRater struct {
 	states    map[toldKey]*naiveStay              // that facts and time limits tell
 	cycles    map[cycleKey]string                 // of SIMs
 	over      map[string]naiveOver                // prices of usage over limits, by account
+	portions  map[string][]naivePortion           // by count
+	repriced  []string                            // counts of volume prices of the record at hand
+	groups    []naiveGroup                        // that bound how late usage may be
 }
 
 // since is the time from which a line about a SIM is valid, as far as is known.
@@ -67,7 +70,7 @@ func (r *naiveRater) account(id string) *accountLine {
 
 // rate returns lines for charges and events; if the record is suspended, only the code, and no counter changes.
 func (r *naiveRater) rate(u *udr.Usage) (lines []string, err error) {
-	r.trouble, r.undo, r.changed = "", nil, map[string]bool{}
+	r.trouble, r.undo, r.changed, r.repriced = "", nil, map[string]bool{}, nil
 	sessions := maps.Clone(r.sessions)
 	if lines, err = r.all(u); err != nil {
 		for _, undo := range slices.Backward(r.undo) {
@@ -148,7 +151,9 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 		}
 		tier++
 	}
-	events = append(events, r.limits(u, sim, paid)...)
+	corrections, corrected := r.corrections(u, sim)
+	charges = append(charges, corrections...)
+	events = append(events, r.limits(u, sim, paid, corrected)...)
 	return append(charges, events...), nil
 }
 
@@ -358,8 +363,8 @@ func naiveMoney(text string) *big.Rat {
 	return v
 }
 
-// counts identifies the counter of a price: its name, or its zones, places, peers and slice.
-func (p *naivePrice) counts() string {
+// countName identifies the counter of a price: its name, or its zones, places, peers and slice.
+func (p *naivePrice) countName() string {
 	if name := cmp.Or(p.Formerly, p.Name); name != "" {
 		return "named " + name
 	}

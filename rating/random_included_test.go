@@ -102,7 +102,9 @@ func randomBought(r *rand.Rand, s *scenario, bucket func(name string) naiveBucke
 			}
 		}
 		if line.Addon == "" && line.Cap == nil && r.Intn(2) == 0 {
-			line.Renewal = pick(r, "on_expiry", "on_use_up")
+			if line.Renewal = pick(r, "on_expiry", "on_use_up"); r.Intn(3) == 0 {
+				line.Price = "0.07 EUR"
+			}
 			if r.Intn(3) == 0 {
 				if line.Stops = pick(r, "2026-02-20T10:00:00Z", "2026-03-31T21:30:00Z"); line.Stops < line.From {
 					line.Stops = "" // nobody has it yet

@@ -54,9 +54,14 @@ func randomLives(r *rand.Rand, s *scenario, classes []string) {
 	}
 	for _, a := range s.World.Accounts {
 		if r.Intn(3) == 0 {
-			s.World.Profiles = append(s.World.Profiles, profileLine{Account: a.ID, From: pick(r, "2025-12-01T00:00:00Z", "2026-02-07T00:00:00Z")})
+			from := pick(r, "2025-12-01T00:00:00Z", "2026-02-07T00:00:00Z")
+			s.World.Profiles = append(s.World.Profiles, profileLine{Account: a.ID, From: from, Group: pick(r, "strict", "lax")})
+			if r.Intn(3) == 0 {
+				s.World.Profiles = append(s.World.Profiles, profileLine{Account: a.ID, From: "2026-05-01T00:00:00Z", Group: pick(r, "strict", "lax")})
+			}
 		}
 	}
+	s.Groups = []naiveGroup{{"strict", "", 1 + r.Intn(3)}, {"lax", "", r.Intn(2) * 6}, {"lax", "2026-06-01", 1 + r.Intn(12)}}
 }
 
 func randomDays(r *rand.Rand) string { return pick(r, "", "1 d", "7 d", "30 d", "31 d") }

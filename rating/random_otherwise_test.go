@@ -43,7 +43,7 @@ func (s *scenario) otherwise() fstest.MapFS {
 				for _, class := range classNames {
 					c := copied(p).Classes[class]
 					if n := r.Intn(max(1, len(c.Prices))); n < len(c.Prices) && r.Intn(2) == 0 && c.Prices[n].Name != "" {
-						own.Classes[class] = naiveClass{Counted: c.Counted, Increment: c.Increment, Prices: []naivePrice{c.Prices[n]}}
+						own.Classes[class] = naiveClass{Counted: c.Counted, Period: c.Period, Count: c.Count, Increment: c.Increment, Prices: []naivePrice{c.Prices[n]}}
 					}
 				}
 				p = dear(p, name+"-dear")
@@ -138,8 +138,11 @@ func dear(p naivePlan, name string) naivePlan {
 				pass.Price.Amount = twice(pass.Price.Amount)
 				x.Pass = &pass
 			}
-			for j := range x.Steps {
-				x.Steps[j].Price = twice(x.Steps[j].Price)
+			x.Package = twice(x.Package)
+			for _, steps := range [][]naiveStep{x.Steps, x.Volume} {
+				for j := range steps {
+					steps[j].Price = twice(steps[j].Price)
+				}
 			}
 		}
 		p.Classes[class] = c
@@ -158,7 +161,7 @@ func listed(p naivePlan, fs fstest.MapFS) naivePlan {
 		var kept []naivePrice
 		for _, x := range c.Prices {
 			if len(x.Networks)+len(x.Countries) != 1 || len(x.Prefixes)+len(x.PeerCountries)+len(x.Steps) > 0 || x.Increment != nil ||
-				x.Name == "" ||
+				x.Name == "" || x.Price == "" || x.Counted != "" ||
 				x.Formerly != "" || x.When != "" || x.Network != "" || x.Peer != "" || len(x.Numbers) > 0 ||
 				x.Pass != nil || len(x.Cap) > 0 || len(x.Fee) > len(x.Fee.of("")) || len(x.Minimum) > len(x.Minimum.of("")) {
 				kept = append(kept, x)

@@ -28,6 +28,7 @@ func randomGrowth(r *rand.Rand, s *scenario, x *naiveShare) {
 		}
 	}
 	typed := s.Plans[0].ServiceType != ""
+	defer x.byService(typed, r)
 	if x.Growth = pick(r, "", "fixed", "variable", "variable", "peak"); x.Growth != "variable" && x.Growth != "peak" {
 		return
 	}
@@ -76,4 +77,13 @@ func randomPools(r *rand.Rand, w *world) {
 		a.Share = some(r, "pool", "reserve")
 		w.Accounts = append(w.Accounts, a)
 	}
+}
+
+// byService lets a share plan name a service in place of one of its plans.
+func (s *naiveShare) byService(typed bool, r *rand.Rand) {
+	if !typed || len(s.Plans) == 0 || r.Intn(3) > 0 {
+		return
+	}
+	s.ServiceTypes = []string{map[string]string{"fleet": "tracking", "wholesale": "carrier"}[s.Plans[0]]}
+	s.Plans = s.Plans[1:]
 }

@@ -31,7 +31,7 @@ func sameInOtherWords(r *rand.Rand, p naivePlan) (q naivePlan) {
 			for _, list := range [][]string{x.Zones, x.Networks, x.Countries, x.Prefixes, x.PeerCountries} {
 				r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 			}
-			if x.Name != "" && r.Intn(2) == 0 {
+			if x.Name != "" && x.Count == "" && q.Classes[name].Count == "" && r.Intn(2) == 0 {
 				x.Formerly, x.Name = x.Name, x.Name+"x"
 			}
 		}
