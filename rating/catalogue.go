@@ -49,7 +49,7 @@ type Catalogue struct {
 	readsMore      bool                          // conditions read fields that rating otherwise does not need
 
 	foreign    map[string]*foreign // documents of other packages, by the key of their kind
-	lateBounds lateBounds          // those that bound late usage; nil: none does
+	lateBounds []lateBounds        // those that bound late usage; nil: none does
 
 	dates   []int32          // dates on which versions come into force, for clocks
 	classes map[string]int32 // usage classes by number

@@ -83,13 +83,24 @@ func (v Versions[T]) lateUntil(name string, on registry.Date) int {
 	return 0
 }
 
-// findLateBounds keeps the documents that bound late usage; nil if none does, which costs a record nothing.
-func (c *Catalogue) findLateBounds() {
-	for _, f := range c.foreign {
-		if b, ok := f.compiled.(lateBounds); ok && b.bounded() {
-			c.lateBounds = b
+// findLateBounds keeps the kinds of documents that bound late usage. It is nil if none does, which costs a record nothing.
+func (c *compiler) findLateBounds() {
+	for i := range c.kinds {
+		if b, ok := c.foreign[c.kinds[i].Name].compiled.(lateBounds); ok && b.bounded() {
+			c.lateBounds = append(c.lateBounds, b)
 		}
 	}
+}
+
+// latest is the number of billing cycles by which usage of the payers of a group may be late: the smallest one that a document
+// of the group's name says, 0 if none does.
+func (c *Catalogue) latest(group string, on registry.Date) (until int) {
+	for _, b := range c.lateBounds {
+		if n := b.lateUntil(group, on); n > 0 && (until == 0 || n < until) {
+			until = n
+		}
+	}
+	return until
 }
 
 // lateForPayers suspends a record that came later than the accounting group of one of its payers accepts: the group and its version
@@ -113,7 +124,7 @@ func (e *Engine) lateForPayers(u *udr.Usage) error {
 		group := cmp.Or(e.view.AccountingGroup(p.number, u.Taken, e.rev), e.view.AccountingGroup(p.number, u.At, e.rev))
 		k := registry.Cycles{Zone: p.facts.Zone, Day: p.facts.CycleDay}
 		taken := registry.LocalDate(k.Zone, u.Taken)
-		until := e.catalogue.lateBounds.lateUntil(group, registry.Date(taken))
+		until := e.catalogue.latest(group, registry.Date(taken))
 		if cycles := k.Between(p.cycle, taken); until > 0 && cycles > until {
 			return suspend(Late, "it came %d billing cycles after the one of its use: account %s, which pays for it, began that one on %s, the "+
 				"file or retry was taken at %s, and late_until of accounting group %s is %s. If it is to be paid, raise late_until of that group "+
