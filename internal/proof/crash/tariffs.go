@@ -48,13 +48,6 @@ included: [{ bucket: data, units: 100 B, classes: [data], weights: { far: 3 } }]
 classes:
   data: { prices: [{ price: 0.02 / 1 B }] }
 `,
-		"renewing.yaml": `package: renewing
-valid: 20 d
-price: 0.50 EUR
-renewal: on_use_up
-renew_at_most: 3
-buckets: [{ bucket: data, units: 60 B, classes: [data] }]
-`,
 	}
 	maps.Copy(files, tariffs.Files(2))
 	in := map[string]string{}
@@ -102,7 +95,8 @@ func (r *run) registerPriced() error {
 		"states.csv": "name,state,core,lifecycle,since\n" +
 			fmt.Sprintf("conditional,in_testing,prospect,switched,%s\n", day(1)),
 		"packages.csv": "name,package,instance,since,renewal\n" +
-			fmt.Sprintf("rolling,top-up,1,%s,\nrolling,top-up,2,%s,\nweighted,renewing,1,%s,on_use_up\n", day(0), day(3), day(0)),
+			fmt.Sprintf("rolling,top-up,1,%s,\nrolling,top-up,2,%s,\nweighted,renewing,1,%s,on_use_up\nconditional,lasting,1,%s,on_expiry\n",
+				day(0), day(3), day(0), day(0)),
 		"addons.csv": "name,addon,since\n" + fmt.Sprintf("rolling,extra,%s\n", day(2)),
 	})
 	return err

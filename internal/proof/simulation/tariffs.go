@@ -62,13 +62,15 @@ func addTariffs(c *registry.Changes) {
 	}
 	c.States = append(c.States, registry.StateFact{SIM: ofConditions, From: udr.InstantOf(tariffs.Days[1]),
 		StateValue: registry.StateValue{Name: "in_testing", Lifecycle: "life"}})
-	own := func(kind registry.Kind, name string, from time.Time) {
-		c.Statements = append(c.Statements, registry.Statement{Kind: kind, Subject: registry.SubjectOf(ofRolling), Name: name,
-			From: udr.InstantOf(from), Value: []byte("{}")})
+	own := func(sim uint32, kind registry.Kind, name string, from time.Time, value string) {
+		c.Statements = append(c.Statements, registry.Statement{Kind: kind, Subject: registry.SubjectOf(sim), Name: name,
+			From: udr.InstantOf(from), Value: []byte(value)})
 	}
-	own(registry.KindPackage, "top-up/1", tariffs.Days[0])
-	own(registry.KindPackage, "top-up/2", tariffs.Days[3])
-	own(registry.KindAddon, "extra", tariffs.Days[2])
+	own(ofRolling, registry.KindPackage, "top-up/1", tariffs.Days[0], "{}")
+	own(ofRolling, registry.KindPackage, "top-up/2", tariffs.Days[3], "{}")
+	own(ofRolling, registry.KindAddon, "extra", tariffs.Days[2], "{}")
+	own(ofLimits, registry.KindPackage, "renewing/1", tariffs.Days[0], `{"renewal":"on_use_up"}`)
+	own(ofConditions, registry.KindPackage, "lasting/1", tariffs.Days[0], `{"renewal":"on_expiry"}`)
 }
 
 // tariff makes a record one of a SIM of a tariff.
@@ -127,6 +129,9 @@ func bucketOf(c *rating.Charge, d *rating.Draw) string {
 		name += fmt.Sprint(" of payer ", c.Account)
 	case d.Package != "":
 		name += fmt.Sprint(" of package ", d.Package, d.AtMost > 0)
+		if strings.HasPrefix(d.Package, "lasting/") { // each of its terms has units of its own
+			name += fmt.Sprint(" renewal ", d.Renewal)
+		}
 	case d.Pass:
 		name += " of a pass"
 	}

@@ -62,9 +62,11 @@ classes:
 		"conditional.yaml": `plan: conditional
 currency: EUR
 zones: world
+round: { scale: 4 }
 classes:
   data:
     first: wins
+    discounts: { whole: true, period: contract year, reached: [{ from: 1 EUR, off: 10 % }, { from: 2.50 EUR, off: 25 % }] }
     prices:
       - { name: test, when: 'sim.state == "in_testing"', price: 0.01 / 1 B }
       - { name: new, when: '(sim.state_days ?? 0) < 10', price: 0.05 / 1 B }
@@ -78,10 +80,13 @@ classes:
 		"pooled.yaml":  "limit: pooled\nper: pool\npool: region\nperiod: day\nclasses: [data]\nusage: 40 B\nactions: [notify]\n",
 		"region.yaml": "share_plan: region\nlevel: top\nperiod: week\npriority: -1\ngrowth: peak\nplans: [rolling, volume]\n" +
 			"contributions: [{ plan: volume, units: 5 B }]\nbuckets: [{ bucket: data, classes: [data] }]\n",
-		"own.yaml": "share_plan: own\ngrowth: variable\nplans: [rolling]\ncontributions: [{ plan: rolling, units: 10 B }]\n" +
+		"own.yaml": "share_plan: own\nperiod: month\ngrowth: variable\nplans: [rolling]\ncontributions: [{ plan: rolling, units: 10 B }]\n" +
 			"buckets: [{ bucket: data, units: 5 B, classes: [data] }]\n",
 		"top-up.yaml": "package: top-up\nvalid: 5 d\nbegins: first_use\ncap: 10 %\nbuckets: [{ bucket: data, units: 40 B, classes: [data] }]\n",
-		"extra.yaml":  "addon: extra\nbuckets: [{ bucket: data, units: 10 B, classes: [data] }]\n",
+		"renewing.yaml": "package: renewing\nvalid: 20 d\nprice: 0.50 EUR\nrenewal: on_use_up\nrenew_at_most: 3\n" +
+			"buckets: [{ bucket: data, units: 60 B, classes: [data] }]\n",
+		"lasting.yaml": "package: lasting\nvalid: 5 d\nprice: 0.30 EUR\nrenewal: on_expiry\nbuckets: [{ bucket: data, units: 20 B, classes: [data] }]\n",
+		"extra.yaml":   "addon: extra\nbuckets: [{ bucket: data, units: 10 B, classes: [data] }]\n",
 	}
 }
 
