@@ -3,6 +3,7 @@ package invoicing
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -81,6 +82,7 @@ type Owed struct {
 	Payer                   uint32
 	Currency                string
 	Billed, Documents, Paid decimal.D
+	Broken                  error // why a row of it cannot be read; its amounts are then 0
 }
 
 // Balancer compares due amounts with invoiced amounts.
@@ -110,6 +112,9 @@ func (b *Balancer) Balance(ctx context.Context, payers []uint32, each func(*Paye
 		}
 	}
 	if everybody {
+		if err := w.ownerless(ctx); err != nil {
+			return nil, err
+		}
 		if err := w.numbers(ctx); err != nil {
 			return nil, err
 		}
@@ -132,15 +137,37 @@ func (b *Balancer) closed(ctx context.Context) (payers []uint32, err error) {
 		defer rows.Close()
 		payers = nil
 		for rows.Next() {
-			var n uint32
+			var n integer
 			if err := rows.Scan(&n); err != nil {
 				return err
 			}
-			payers = append(payers, n)
+			if n.err == nil { // otherwise it is a difference: see ownerless
+				payers = append(payers, uint32(n.n))
+			}
 		}
 		return rows.Err()
 	})
 	return payers, err
+}
+
+// ownerless reports rows whose payer is no number, which SQLite orders after all numbers.
+func (w *balancing) ownerless(ctx context.Context) error {
+	var documents []*Stored
+	var closes []*Closed
+	err := w.DB.Change(ctx, "reading rows of no payer", func(tx *store.Tx) (err error) {
+		const where = `payer_number > 9223372036854775807`
+		if documents, err = (Table{tx}).stored(ctx, where); err == nil {
+			closes, err = Table{tx}.closes(ctx, "items", where)
+		}
+		return err
+	})
+	for _, s := range documents {
+		w.all.both("B6", s.Cycle.From, "", s.Broken.Error(), decimal.FromInt(1), decimal.Zero)
+	}
+	for _, c := range closes {
+		w.all.both("B5", c.Cycle.From, "", c.Broken.Error(), decimal.FromInt(1), decimal.Zero)
+	}
+	return err
 }
 
 // cell is one place at which two sides are compared.
@@ -293,7 +320,7 @@ func (w *balancing) some(ctx context.Context, payers []uint32, each func(*PayerB
 		return err
 	}
 	for _, number := range payers {
-		b, err := w.payer(number, uses)
+		b, err := w.payer(ctx, number, uses)
 		if err != nil {
 			return err
 		}
@@ -314,16 +341,16 @@ func (w *balancing) read(ctx context.Context, payers []uint32) error {
 	return w.DB.Change(ctx, "reading documents", func(tx *store.Tx) error {
 		t := Table{tx}
 		where, args := in("payer_number", payers)
-		closes, err := t.Closes(ctx, where, args...)
+		closes, err := t.closes(ctx, "items", where, args...)
 		if err != nil {
 			return err
 		}
 		for _, c := range closes {
-			if c.Facts != 0 { // otherwise nothing could be computed
+			if c.Facts != 0 || c.Broken != nil { // otherwise nothing could be computed
 				w.closes[c.PayerNumber] = append(w.closes[c.PayerNumber], c)
 			}
 		}
-		documents, err := t.list(ctx, `state = 'final' AND `+where, args...)
+		documents, err := t.stored(ctx, `state = 'final' AND `+where, args...)
 		if err != nil {
 			return err
 		}
@@ -352,7 +379,11 @@ func (w *balancing) last(payer uint32) *Closed {
 func (w *balancing) usages(ctx context.Context, payers []uint32) (map[registry.Revision]*usage, error) {
 	groups := map[registry.Revision][]*Closed{}
 	for _, number := range payers {
-		if c := w.last(number); c != nil {
+		c := w.last(number)
+		if c == nil {
+			continue
+		}
+		if w.facts = max(w.facts, c.Facts); len(w.broken(number)) == 0 {
 			groups[c.Facts] = append(groups[c.Facts], c)
 		}
 	}
@@ -369,16 +400,15 @@ func (w *balancing) usages(ctx context.Context, payers []uint32) (map[registry.R
 			if compareCuts(c.Cut, b.Cut) > 0 || len(b.Cut.Offsets) == 0 {
 				b.Cut = c.Cut
 			}
-			if facts > w.facts {
-				w.facts = facts
-			}
 			if compareCuts(c.Cut, w.cut) > 0 || len(w.cut.Offsets) == 0 {
 				w.cut = c.Cut
 			}
 		}
 		b.View.Below(accounts)
 		u, err := b.ask(ctx, &asking{closes: cuts, from: max(w.From, w.Kept), to: w.To, accounts: slices.Sorted(maps.Keys(accounts))})
-		if err != nil {
+		if wrong := (*cutError)(nil); errors.As(err, &wrong) {
+			u = nil // somebody changed the cut of a close
+		} else if err != nil {
 			return nil, err
 		}
 		uses[facts] = u

@@ -18,8 +18,10 @@ import (
 func (w *balancing) numbers(ctx context.Context) error {
 	var counters []*Counter
 	issued := map[[2]string]Date{} // by seller and number
+	var broken []error
 	err := w.DB.Change(ctx, "reading numbers", func(tx *store.Tx) (err error) {
 		clear(issued)
+		broken = nil
 		if counters, err = (Table{tx}).Counters(ctx); err != nil {
 			return err
 		}
@@ -30,11 +32,14 @@ func (w *balancing) numbers(ctx context.Context) error {
 		defer rows.Close()
 		for rows.Next() {
 			var seller, number string
-			var date int64
+			var date integer
 			if err := rows.Scan(&seller, &number, &date); err != nil {
 				return err
 			}
-			issued[[2]string{seller, number}] = Date(date)
+			if date.err != nil {
+				broken = append(broken, brokenDocument(number, "issued", date.err))
+			}
+			issued[[2]string{seller, number}] = Date(date.n)
 		}
 		return rows.Err()
 	})
@@ -42,7 +47,14 @@ func (w *balancing) numbers(ctx context.Context) error {
 		return err
 	}
 	one := decimal.FromInt(1)
+	for _, err := range broken {
+		w.all.both("B7", 0, "", err.Error(), one, decimal.Zero)
+	}
 	for _, c := range counters {
+		if c.Broken != nil {
+			w.all.both("B7", 0, "", c.Broken.Error(), one, decimal.Zero)
+			continue
+		}
 		r, err := terms.ParseRange(c.Range)
 		if err == nil && r.Yearly != (c.Year != 0) {
 			err = fmt.Errorf("the row of this range in invoice_numbers has the year %d", c.Year)
@@ -185,11 +197,13 @@ func (t Table) Off(ctx context.Context) (all map[uint32][]Place, err error) {
 	for rows.Next() {
 		var p Place
 		var difference string
-		if err := rows.Scan(&p.Number, &p.Line, &p.Cycle, &p.Currency, &p.What, &difference); err != nil {
+		var payer, cycle integer
+		if err := rows.Scan(&payer, &p.Line, &cycle, &p.Currency, &p.What, &difference); err != nil {
 			return nil, err
 		}
-		if p.Left, err = decimal.Parse(difference); err != nil {
-			return nil, err
+		p.Number, p.Cycle = uint32(payer.n), Date(cycle.n)
+		if p.Left, err = decimal.Parse(difference); err != nil { // it differed anyway
+			p.What, p.Left = strings.TrimPrefix(fmt.Sprintf("%s, by an amount that is stored as %q", p.What, difference), ", "), decimal.FromInt(1)
 		}
 		all[p.Number] = append(all[p.Number], p)
 	}

@@ -1,6 +1,9 @@
 package invoicing
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -11,32 +14,75 @@ import (
 	"ratemill/registry"
 )
 
-// payer computes the lines of a payer.
-func (w *balancing) payer(number uint32, uses map[registry.Revision]*usage) (*PayerBalance, error) {
+// payer computes the lines of a payer. If rows of it cannot be read, or give nothing that can be computed, these are the
+// differences, and nothing else of it is compared.
+func (w *balancing) payer(ctx context.Context, number uint32, uses map[registry.Revision]*usage) (*PayerBalance, error) {
 	id, _ := w.Basis.View.AccountID(number)
 	out := &PayerBalance{Number: number, Payer: id}
-	c := newCells(number, id)
-	if last := w.last(number); last != nil {
+	last := w.last(number)
+	if last != nil {
 		out.Facts, out.Cut, out.Until = last.Facts, last.Cut, last.Cycle.To
-		b := *w.Basis
-		b.Facts, b.Cut, b.Catalogue = last.Facts, last.Cut, last.Catalogue
-		all := w.closes[number]
-		p := &payer{Basis: &b, number: number, id: id, closes: all, last: last, first: all[0].Cycle, engines: w.engines}
-		w.catalogue = p.catalogueOf
-		rules, err := rulesOf(last.Rules)
-		if err != nil {
-			return nil, fmt.Errorf("account %s: %w", id, err)
+	}
+	c, wrong := newCells(number, id), w.broken(number)
+	if last != nil && len(wrong) == 0 {
+		if err := w.recompute(number, id, uses[last.Facts], c); err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			wrong = []cell{{line: "B2", cycle: last.Cycle.From, what: "what is due cannot be computed: " + err.Error()}}
 		}
-		p.rules = rules
-		w.charged(p, uses[last.Facts], c)
-		if err := w.due(p, c); err != nil {
-			return nil, fmt.Errorf("account %s: %w", id, err)
+	}
+	if len(wrong) > 0 {
+		c = newCells(number, id)
+		for _, k := range wrong {
+			c.both(k.line, k.cycle, k.currency, k.what, decimal.FromInt(1), decimal.Zero)
 		}
+		w.notes = append(w.notes, fmt.Sprintf("nothing else of account %s is compared, because the rows named here cannot be used", id))
+		return out, c.into(out)
 	}
 	w.invoiced(number, c)
 	w.amounts(number, c)
 	w.exposure(number, c)
 	return out, c.into(out)
+}
+
+// broken returns the places of a payer's rows that cannot be read: documents (B6), closes (B5), payments and the balance
+// of its account (B10).
+func (w *balancing) broken(payer uint32) (all []cell) {
+	for _, s := range w.documents[payer] {
+		if s.Broken != nil {
+			all = append(all, cell{line: "B6", cycle: s.Cycle.From, what: s.Broken.Error()})
+		}
+	}
+	for _, c := range w.closes[payer] {
+		if c.Broken != nil {
+			all = append(all, cell{line: "B5", cycle: c.Cycle.From, what: cmp.Or(c.Document, "no document yet") + ": " + c.Broken.Error()})
+		}
+	}
+	for _, o := range w.owed[payer] {
+		if o.Broken != nil {
+			all = append(all, cell{line: "B10", what: o.Broken.Error()})
+		}
+	}
+	return all
+}
+
+// recompute computes what is due to a payer again, by the facts and the usage of its last close (B1 to B4, B8).
+func (w *balancing) recompute(number uint32, id string, u *usage, c *cells) error {
+	if u == nil {
+		return errors.New("the cuts of closes do not follow each other; ratemill invoice verify --all names the one that changed")
+	}
+	all, last := w.closes[number], w.last(number)
+	b := *w.Basis
+	b.Facts, b.Cut, b.Catalogue = last.Facts, last.Cut, last.Catalogue
+	p := &payer{Basis: &b, number: number, id: id, closes: all, last: last, first: all[0].Cycle, engines: w.engines}
+	w.catalogue = p.catalogueOf
+	var err error
+	if p.rules, err = rulesOf(last.Rules); err != nil {
+		return err
+	}
+	w.charged(p, u, c)
+	return w.due(p, c)
 }
 
 // within reports whether a cycle is among the compared ones.

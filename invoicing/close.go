@@ -38,6 +38,7 @@ type Closed struct {
 	Released []string // reasons that a person reviewed; they no longer hold it
 	Waits    string   // reason why its items wait for a later document
 	Document string   // id of the document that has its items
+	Broken   error    // why its row cannot be read; it then has only the values of its columns
 }
 
 // Exact is the sum of its items: those of usage, and all others.
@@ -156,34 +157,59 @@ func (t Table) billed(ctx context.Context, s *Stored) (closes []*Closed, err err
 	return closes, nil
 }
 
-// Closes lists closes by payer, oldest first.
-func (t Table) Closes(ctx context.Context, where string, args ...any) (all []*Closed, err error) {
-	return t.closes(ctx, "items", where, args...)
+// Closes lists closes by payer, oldest first. It fails if one of them cannot be read.
+func (t Table) Closes(ctx context.Context, where string, args ...any) ([]*Closed, error) {
+	all, err := t.closes(ctx, "items", where, args...)
+	if err == nil {
+		err = firstBroken(all)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
-// closes lists closes. A column or an expression supplies their lines.
+// closes lists closes, also those that cannot be read: see Closed.Broken. A column or an expression supplies their
+// lines.
 func (t Table) closes(ctx context.Context, items, where string, args ...any) (all []*Closed, err error) {
-	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, payer, state, currency, reasons, released, waits, document, close, `+items+
-		` FROM invoice_closes WHERE `+where+` ORDER BY payer_number, cycle, off_cycle`, args...)
+	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, payer, cycle, off_cycle, ends, facts, state, currency, reasons, released, waits,
+		document, close, `+items+` FROM invoice_closes WHERE `+where+` ORDER BY payer_number, cycle, off_cycle`, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		c := &Closed{}
-		var reasons, released, text, items string
-		if err := rows.Scan(&c.PayerNumber, &c.Payer, &c.State, &c.Currency, &reasons, &released, &c.Waits, &c.Document, &text,
-			&items); err != nil {
+		var payer integer
+		var row closeRow
+		var reasons, released string
+		var text, items []byte
+		if err := rows.Scan(&payer, &c.Payer, &row.cycle, &row.offCycle, &row.ends, &row.facts, &c.State, &c.Currency, &reasons, &released,
+			&c.Waits, &c.Document, &text, &items); err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal([]byte(text), &c.Close); err != nil {
-			return nil, fmt.Errorf("a close of %s is not what was stored: %w", c.Payer, err)
+		c.PayerNumber, c.Reasons, c.Released = uint32(payer.n), split(reasons), split(released)
+		if column, err := c.read(&payer, &row, text, items); err != nil {
+			c.Lines, c.Close = nil, document.Close{Cycle: document.Period{From: Date(row.cycle.n), To: Date(row.ends.n)},
+				OffCycle: int(row.offCycle.n), Facts: registry.Revision(row.facts.n)}
+			c.Broken = brokenClose(c, column, err)
 		}
-		if err := json.Unmarshal([]byte(items), &c.Lines); err != nil {
-			return nil, fmt.Errorf("the items of %s in the cycle from %s are not what was stored: %w", c.Payer, c.Cycle.From, err)
-		}
-		c.Reasons, c.Released = split(reasons), split(released)
 		all = append(all, c)
 	}
 	return all, rows.Err()
+}
+
+// read reads the texts of a close. It returns the column that cannot be read.
+func (c *Closed) read(payer *integer, row *closeRow, text, items []byte) (column string, err error) {
+	column, err = integers("payer_number", payer, "cycle", &row.cycle, "off_cycle", &row.offCycle, "ends", &row.ends, "facts", &row.facts)
+	if err != nil {
+		return column, err
+	}
+	if err := json.Unmarshal(text, &c.Close); err != nil {
+		return "close", err
+	}
+	if c.Cycle.From >= c.Cycle.To {
+		return "close", errors.New("it names no cycle")
+	}
+	return "items", json.Unmarshal(items, &c.Lines)
 }

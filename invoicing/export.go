@@ -74,7 +74,8 @@ func (e *Exporter) Waits(ctx context.Context, after int64, now time.Time) (waits
 }
 
 // Exports returns the documents and closes after a place, up to a number. The same places always have the same
-// content.
+// content. It ends before one that cannot be read; if that is the first one, it returns its error, because a table that
+// silently lacks a document would be wrong.
 func (e *Exporter) Exports(ctx context.Context, after int64, most int) (all []Exported, err error) {
 	newest, err := e.Newest(ctx)
 	if err != nil || newest <= after {
@@ -98,6 +99,9 @@ func (e *Exporter) Exports(ctx context.Context, after int64, most int) (all []Ex
 			n := &all[i].Numbered
 			for _, c := range counters {
 				if c.Seller == s.Seller.Account && c.Range == n.Range && c.Year == n.Year {
+					if c.Broken != nil {
+						return nil, c.Broken
+					}
 					n.Skipped = c.skipped(n.N)
 				}
 			}
@@ -109,16 +113,16 @@ func (e *Exporter) Exports(ctx context.Context, after int64, most int) (all []Ex
 func (t Table) exports(ctx context.Context, after int64, most int) (all []Exported, err error) {
 	const which = ` FROM invoice_exports WHERE n > ? AND n <= ?`
 	to := after + int64(most)
-	documents, err := t.list(ctx, `state = 'final' AND id IN (SELECT document`+which+`)`, after, to)
+	documents, err := t.stored(ctx, `state = 'final' AND id IN (SELECT document`+which+`)`, after, to)
 	if err != nil {
 		return nil, err
 	}
 	byID := map[string]*Stored{}
 	for _, s := range documents {
-		byID[s.ID] = s
+		byID[s.row] = s
 	}
-	closes, err := t.Closes(ctx, `(payer_number, cycle, off_cycle) IN (SELECT payer_number, cycle, off_cycle`+which+` AND document = '')`,
-		after, to)
+	closes, err := t.closes(ctx, "items", `(payer_number, cycle, off_cycle) IN (SELECT payer_number, cycle, off_cycle`+which+
+		` AND document = '')`, after, to)
 	if err != nil {
 		return nil, err
 	}
@@ -144,13 +148,31 @@ func (t Table) exports(ctx context.Context, after int64, most int) (all []Export
 		default:
 			x.Closed = byCycle[of]
 		}
-		if x.Document == nil && x.Closed == nil {
-			return nil, fmt.Errorf("the control store has no final document %q and no fixed close of payer %d from %s any more, which it had: somebody "+
-				"deleted it; take it from a backup", id, of.payer, of.cycle)
+		var wrong error
+		switch {
+		case x.Document == nil && x.Closed == nil:
+			wrong = fmt.Errorf("the control store has no final document %q and no fixed close of payer %d from %s any more, which it had: somebody "+
+				"deleted it, or changed its columns; put that row back from a backup of the control store", id, of.payer, of.cycle)
+		default:
+			wrong = x.broken()
+		}
+		if wrong != nil && len(all) > 0 {
+			return all, nil
+		}
+		if wrong != nil {
+			return nil, fmt.Errorf("documents and closes from number %d on wait, because their order is kept: %w", x.N, wrong)
 		}
 		all = append(all, x)
 	}
 	return all, rows.Err()
+}
+
+// broken is the reason if it cannot be read.
+func (x *Exported) broken() error {
+	if x.Document != nil {
+		return x.Document.Broken
+	}
+	return x.Closed.Broken
 }
 
 // numbered returns the number range of a final document.
@@ -202,7 +224,7 @@ func (e *Exporter) Items(ctx context.Context, all []Exported) (of func(s *Stored
 	closes := map[uint32][]*Closed{}
 	err = e.DB.Change(ctx, "reading closes", func(tx *store.Tx) error {
 		where, args := in("payer_number", numbers)
-		all, err := Table{tx}.Closes(ctx, where, args...)
+		all, err := Table{tx}.closes(ctx, "items", where, args...)
 		for _, c := range all {
 			closes[c.PayerNumber] = append(closes[c.PayerNumber], c)
 		}
@@ -225,6 +247,9 @@ func (e *Exporter) Items(ctx context.Context, all []Exported) (of func(s *Stored
 func (b *Basis) itemsOf(s *Stored, closes []*Closed, engines *engines, give func(line int, i *document.Item) error) (err error) {
 	if len(closes) == 0 {
 		return fmt.Errorf("no closed cycle of the payer of %s is stored", s.Name())
+	}
+	if err := firstBroken(closes); err != nil { // the items of a document are differences to earlier closes
+		return err
 	}
 	of := *b
 	of.Catalogue = s.Input.Catalogue

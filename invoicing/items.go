@@ -18,6 +18,9 @@ func (r *Run) Items(ctx context.Context, s *Stored, l *document.Line, give func(
 	if len(closes) == 0 {
 		return fmt.Errorf("no closed cycle of the payer of %s is stored", s.Name())
 	}
+	if err := firstBroken(closes); err != nil {
+		return err
+	}
 	p := &payer{Basis: r.Basis, number: s.PayerNumber, closes: closes, first: closes[0].Cycle, engines: r.Basis.engines()}
 	own := func(i *document.Item) error {
 		if l.Has(i) {

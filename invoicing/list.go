@@ -1,8 +1,8 @@
 package invoicing
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 
 	"ratemill/decimal"
 	"ratemill/invoicing/document"
@@ -23,6 +23,7 @@ type Listed struct {
 	Sandbox     bool
 
 	Net, Tax, Total decimal.D
+	Broken          error // why its row cannot be read; it then has only the values of its columns
 }
 
 // Listed returns the document in the form for lists.
@@ -34,32 +35,56 @@ func (s *Stored) Listed() *Listed {
 
 // Each calls a function for each document of payers, nil for all, whose cycle begins between two dates, both
 // included, by cycle and payer. It keeps none of them. If the caller names more than a thousand payers, it gets the
-// documents of all payers and must filter them.
+// documents of all payers and must filter them. Documents that cannot be read come last.
 func (t Table) Each(ctx context.Context, from, to Date, payers []uint32, give func(*Listed) error) error {
+	broken, err := t.each(ctx, from, to, payers, give)
+	for _, l := range broken {
+		if err != nil {
+			break
+		}
+		// Only a close also has the name of the payer.
+		err = t.Tx.Row(ctx, `SELECT coalesce(min(payer), '') FROM invoice_closes WHERE payer_number = ?`, int64(l.PayerNumber)).Scan(&l.Payer)
+		if err == nil {
+			err = give(l)
+		}
+	}
+	return err
+}
+
+// each does so for the documents that can be read, and returns the others.
+func (t Table) each(ctx context.Context, from, to Date, payers []uint32, give func(*Listed) error) (broken []*Listed, err error) {
 	where, args := in("payer_number", payers)
-	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, state, reasons, document, `+named+` FROM invoice_documents
-		WHERE cycle >= ? AND cycle <= ? AND `+
+	rows, err := t.Tx.Rows(ctx, `SELECT id, number_text, payer_number, form, cycle, state, reasons, document FROM invoice_documents
+		WHERE `+between+` AND `+
 		where+` ORDER BY cycle, payer_number, form, seq`, append([]any{int64(from), int64(to)}, args...)...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer rows.Close()
-	var reasons, name string
+	var payer, cycle integer
+	var id, number, form, reasons string
 	var text []byte
 	for rows.Next() {
 		l := &Listed{}
-		if err := rows.Scan(&l.PayerNumber, &l.State, &reasons, &text, &name); err != nil {
-			return err
+		if err := rows.Scan(&id, &number, &payer, &form, &cycle, &l.State, &reasons, &text); err != nil {
+			return nil, err
 		}
-		if err := l.read(text); err != nil {
-			return unreadable(name, err)
+		column, err := integers("payer_number", &payer, "cycle", &cycle)
+		if err == nil {
+			column, err = "document", l.read(text)
 		}
-		l.Reasons = split(reasons)
-		if err := give(l); err != nil {
-			return err
+		if err != nil {
+			*l = Listed{ID: id, Number: number, State: l.State, Form: document.Form(form), Cycle: Date(cycle.n)}
+			l.Broken = brokenDocument(cmp.Or(number, id), column, err)
+		}
+		l.PayerNumber, l.Reasons = uint32(payer.n), split(reasons)
+		if l.Broken != nil {
+			broken = append(broken, l)
+		} else if err := give(l); err != nil {
+			return nil, err
 		}
 	}
-	return rows.Err()
+	return broken, rows.Err()
 }
 
 func (l *Listed) read(text []byte) error {
@@ -82,7 +107,7 @@ func (l *Listed) read(text []byte) error {
 		Tax      decimal.D `json:"tax"`
 		Total    decimal.D `json:"total"`
 	}
-	err := json.Unmarshal(text, &d)
+	err := readDocument(text, &d, &d.ID)
 	l.ID, l.Number, l.Form, l.Cycle, l.Payer, l.Sandbox = d.ID, d.Number, d.Form, d.Cycle.From, d.Payer.Account, d.Terms.Sandbox
 	l.Issued, l.Due, l.Currency, l.Scale, l.Net, l.Tax, l.Total = d.Issued, d.Due, d.Currency, d.Scale, d.Net, d.Tax, d.Total
 	return err

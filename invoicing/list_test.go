@@ -17,14 +17,21 @@ func TestADocumentThatCannotBeReadIsNamed(t *testing.T) {
 	run := &Run{DB: m.db, Basis: m.basis(view, at, m.registry.Revision(), 1<<40), By: By{Who: "maria", At: at}}
 	require.NoError(t, run.Compute(t.Context(), date(t, "2026-04-30"), nil, func(*Computed) error { return nil }))
 	const want = "document 1-regular-2026-04-01-1 is not what ratemill stored"
-	require.ErrorContains(t, m.db.Change(t.Context(), "a test", func(tx *store.Tx) error {
+	var listed []*Listed
+	require.NoError(t, m.db.Change(t.Context(), "a test", func(tx *store.Tx) error {
 		if _, err := tx.Exec(t.Context(), `UPDATE invoice_documents SET document = '{'`); err != nil {
 			return err
 		}
 		_, err := Table{tx}.Of(t.Context(), 1)
 		require.ErrorContains(t, err, want)
-		return Table{tx}.Each(t.Context(), 0, date(t, "2026-04-30"), nil, func(*Listed) error { return nil })
-	}), want)
+		return Table{tx}.Each(t.Context(), 0, date(t, "2026-04-30"), nil, func(l *Listed) error {
+			listed = append(listed, l)
+			return nil
+		})
+	}))
+	require.Len(t, listed, 1)
+	require.ErrorContains(t, listed[0].Broken, want)
+	require.Equal(t, "p000001", listed[0].Payer, "as its close says")
 }
 
 func TestAPreviewWithoutNamesIsOneOfAllPayers(t *testing.T) {

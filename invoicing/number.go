@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 
 	"ratemill/internal/store"
 	"ratemill/invoicing/terms"
@@ -19,9 +20,20 @@ func take(ctx context.Context, tx *store.Tx, seller string, r *terms.Range, issu
 		year = issued.UTC().Year()
 	}
 	var next, last int64
-	err := tx.Row(ctx, `UPDATE invoice_numbers SET next = next + 1 WHERE seller = ? AND range_text = ? AND year = ? RETURNING next - 1, issued`,
-		seller, r.Text, year).Scan(&next, &last)
+	// In SQLite, a text is greater than every number, and next + 1 would make some number of it.
+	err := tx.Row(ctx, `UPDATE invoice_numbers SET next = next + 1 WHERE seller = ? AND range_text = ? AND year = ? AND next < ? AND issued < ?
+		RETURNING next - 1, issued`, seller, r.Text, year, int64(math.MaxInt64), int64(math.MaxInt64)).Scan(&next, &last)
 	if errors.Is(err, sql.ErrNoRows) {
+		var rows int
+		err = tx.Row(ctx, `SELECT count(*) FROM invoice_numbers WHERE seller = ? AND range_text = ? AND year = ?`, seller, r.Text,
+			year).Scan(&rows)
+		if err == nil && rows > 0 {
+			err = &store.BrokenError{What: "the number range " + r.Text, Column: "next or issued of invoice_numbers",
+				Err: errors.New("it is no number")}
+		}
+		if err != nil {
+			return "", issued, err
+		}
 		next, last = 1, 0
 		_, err = tx.Exec(ctx, `INSERT INTO invoice_numbers (seller, range_text, year, next, issued) VALUES (?, ?, ?, 2, ?)`, seller, r.Text, year,
 			int64(issued))

@@ -57,6 +57,9 @@ func (r *Run) OffCycle(ctx context.Context, payers []uint32, daily, dry bool, ea
 // offCycle computes the next off-cycle close of a payer. With daily, it returns nil unless the accounting group asks
 // for it and something is due.
 func (w *worker) offCycle(ctx context.Context, number uint32, closes []*Closed, daily bool) (*Computed, error) {
+	if err := firstBroken(closes); err != nil {
+		return w.broken(number, closes, err), nil
+	}
 	p := &payer{Basis: w.Basis, number: number, closes: closes, engines: w.engines, rules: current(), version: document.Rules}
 	skipped, err := p.nextOffCycle()
 	if held := (*heldError)(nil); errors.As(err, &held) {

@@ -44,6 +44,7 @@ type Computed struct {
 	Documents []*Stored
 	// Skipped is the reason if there is no close: the cycle has not ended, or a document must become final first.
 	Skipped string
+	Broken  bool // it is skipped because rows of it cannot be read: see BrokenError
 	Group   *terms.Group
 }
 

@@ -110,7 +110,7 @@ func (r *Run) usageOf(ctx context.Context, until Date, payers []uint32, last map
 	a := &asking{from: max(until-Compared, b.Begin-31, 0), to: until, late: true, long: map[uint32]Date{}}
 	for _, number := range payers {
 		from := max(b.first(number), b.Begin) - 31 // a cycle that contains a date begins at most 31 days before it
-		if c := last[number]; c != nil {
+		if c := last[number]; c != nil && c.Broken == nil {
 			a.closes, from = append(a.closes, c), c.Cycle.To
 		}
 		if from > 0 && from < a.from { // if there is no date, its cycles are held

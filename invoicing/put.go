@@ -14,7 +14,8 @@ import (
 const mostTries = 5
 
 // putAll stores the results of some payers in one transaction. If a person finalised or reviewed a document of one of
-// them meanwhile, it skips that payer, and stores each of the others separately.
+// them meanwhile, or a stored document of it cannot be read, it skips that payer, and stores each of the others
+// separately.
 func (r *Run) putAll(ctx context.Context, done []*Computed) error {
 	err := r.store(ctx, done)
 	if err == nil || !meanwhile(err) {
@@ -26,7 +27,9 @@ func (r *Run) putAll(ctx context.Context, done []*Computed) error {
 			return err
 		}
 		for _, c := range some {
-			if err != nil {
+			if broken := (*store.BrokenError)(nil); errors.As(err, &broken) {
+				*c = *r.broken(c.Closed.PayerNumber, []*Closed{c.Closed}, broken)
+			} else if err != nil {
 				why := fmt.Sprintf("it changed while the run computed it (%v); run again", bare(err))
 				*c = Computed{Closed: &Closed{PayerNumber: c.Closed.PayerNumber, Payer: c.Closed.Payer, Close: c.Closed.Close}, Skipped: why}
 			}
@@ -56,11 +59,13 @@ func (r *Run) store(ctx context.Context, done []*Computed) error {
 	})
 }
 
-// meanwhile reports whether rows changed after the computation read them, or two transactions conflicted.
+// meanwhile reports whether rows changed after the computation read them, two transactions conflicted, or a row of one
+// payer cannot be read.
 func meanwhile(err error) bool {
 	var state *RefusedError
 	var closed *ClosedError
-	return errors.As(err, &state) || errors.As(err, &closed) || store.Contended(err)
+	var broken *store.BrokenError
+	return errors.As(err, &state) || errors.As(err, &closed) || errors.As(err, &broken) || store.Contended(err)
 }
 
 // byPayer divides a list into one part for each payer.

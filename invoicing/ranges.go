@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"ratemill/internal/store"
 	"ratemill/invoicing/terms"
 	"ratemill/registry"
 )
@@ -18,6 +19,7 @@ type Counter struct {
 	Next   int64
 	Issued Date // of the last number; 0 for none
 	Skips  []Skip
+	Broken error // why its row, or that of a skip, cannot be read
 }
 
 // Skip is a block of numbers that a range skipped on purpose.
@@ -46,6 +48,10 @@ func (c *Counter) last(n int64) int64 {
 	return n - 1
 }
 
+func (c *Counter) broken(column string, err error) error {
+	return &store.BrokenError{What: "the number range " + c.Range, Column: column, Err: err}
+}
+
 // Counters lists the counters of all ranges that have given a number, or whose next number was set.
 func (t Table) Counters(ctx context.Context) (all []*Counter, err error) {
 	rows, err := t.Tx.Rows(ctx, `SELECT seller, range_text, year, next, issued FROM invoice_numbers ORDER BY seller, range_text, year`)
@@ -56,11 +62,14 @@ func (t Table) Counters(ctx context.Context) (all []*Counter, err error) {
 	at := map[[2]string]map[int]*Counter{}
 	for rows.Next() {
 		c := &Counter{}
-		var issued int64
-		if err := rows.Scan(&c.Seller, &c.Range, &c.Year, &c.Next, &issued); err != nil {
+		var year, next, issued integer
+		if err := rows.Scan(&c.Seller, &c.Range, &year, &next, &issued); err != nil {
 			return nil, err
 		}
-		c.Issued = Date(issued)
+		c.Year, c.Next, c.Issued = int(year.n), next.n, Date(issued.n)
+		if column, err := integers("year", &year, "next", &next, "issued", &issued); err != nil {
+			c.Broken = c.broken(column+" of invoice_numbers", err)
+		}
 		key := [2]string{c.Seller, c.Range}
 		if at[key] == nil {
 			at[key] = map[int]*Counter{}
@@ -80,14 +89,19 @@ func (t Table) Counters(ctx context.Context) (all []*Counter, err error) {
 	defer skips.Close()
 	for skips.Next() {
 		var key [2]string
-		var year int
 		var s Skip
-		var when int64
-		if err := skips.Scan(&key[0], &key[1], &year, &s.First, &s.Last, &when, &s.By.Who, &s.By.Why); err != nil {
+		var year, first, last, when integer
+		if err := skips.Scan(&key[0], &key[1], &year, &first, &last, &when, &s.By.Who, &s.By.Why); err != nil {
 			return nil, err
 		}
-		s.By.At = time.Unix(0, when).UTC()
-		if c := at[key][year]; c != nil {
+		s.First, s.Last, s.By.At = first.n, last.n, time.Unix(0, when.n).UTC()
+		column, err := integers("year", &year, "first", &first, "last", &last, "at", &when)
+		for _, c := range at[key] {
+			if err != nil && c.Broken == nil { // a skip of some year of the range
+				c.Broken = c.broken(column+" of invoice_number_skips", err)
+			}
+		}
+		if c := at[key][int(year.n)]; c != nil && err == nil {
 			c.Skips = append(c.Skips, s)
 		}
 	}

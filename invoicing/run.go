@@ -116,7 +116,7 @@ func (r *Run) known(ctx context.Context, payers []uint32, signers map[uint32]boo
 		if len(own) > 0 { // commitments count the charges of earlier closes
 			whole := map[closeKey]*Closed{}
 			where, args := in("payer_number", own)
-			lined, err := t.Closes(ctx, where, args...)
+			lined, err := t.closes(ctx, "items", where, args...)
 			if err != nil {
 				return err
 			}
@@ -138,12 +138,12 @@ func (r *Run) known(ctx context.Context, payers []uint32, signers map[uint32]boo
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var of AccountCycle
+			var payer, cycle integer
 			var id string
-			if err := rows.Scan(&of.Account, &of.Cycle, &id); err != nil {
+			if err := rows.Scan(&payer, &cycle, &id); err != nil {
 				return err
 			}
-			reviewed[of] = "document " + id
+			reviewed[AccountCycle{uint32(payer.n), Date(cycle.n)}] = "document " + id
 		}
 		return rows.Err()
 	})
@@ -232,6 +232,10 @@ func (w *worker) some(ctx context.Context, payers []uint32, last map[uint32]*Clo
 				Skipped: "another run closed a cycle of it while this one asked for its usage; run again"})
 			continue
 		}
+		if err := firstBroken(known[number]); err != nil {
+			done = append(done, w.broken(number, known[number], err))
+			continue
+		}
 		computed, err := w.close(ctx, number, known[number])
 		if err != nil {
 			return nil, err
@@ -239,6 +243,16 @@ func (w *worker) some(ctx context.Context, payers []uint32, last map[uint32]*Clo
 		done = append(done, computed...)
 	}
 	return done, nil
+}
+
+// broken is the result of a payer with stored rows that cannot be read.
+func (r *Run) broken(number uint32, closes []*Closed, err error) *Computed {
+	id, _ := r.Basis.View.AccountID(number)
+	c := &Computed{Closed: &Closed{PayerNumber: number, Payer: id}, Skipped: err.Error(), Broken: true}
+	if n := len(closes); n > 0 {
+		c.Closed.Cycle = closes[n-1].Cycle
+	}
+	return c
 }
 
 // closedLast reports whether the last fixed close of a payer is still the one that was read before, nil for none.
@@ -395,13 +409,17 @@ func (r *Run) finalise(ctx context.Context, ids []string) (all []Finalised, err 
 	return all, bare(err)
 }
 
-// bare returns a person's mistake as an error without the words of the control store, which is not its cause.
+// bare returns a person's mistake, or a broken row, as an error without the words of the control store, which is not
+// its cause.
 func bare(err error) error {
 	var state *RefusedError
 	var final *NotFinalError
 	var kept *NotCreditedError
 	var closed *ClosedError
+	var broken *store.BrokenError
 	switch {
+	case errors.As(err, &broken):
+		return broken
 	case errors.As(err, &closed):
 		return closed
 	case errors.As(err, &kept):

@@ -50,10 +50,10 @@ func (t Table) Step(ctx context.Context, name string, step Step, by By) (*Stored
 	return s, nil
 }
 
-// HeldCloses lists held closes without a document, of cycles that begin between two dates, both included. They have a
-// problem, but their payer would not get a document now.
+// HeldCloses lists held closes without a document, of cycles that begin between two dates, both included, also those
+// that cannot be read. They have a problem, but their payer would not get a document now.
 func (t Table) HeldCloses(ctx context.Context, from, to Date) ([]*Closed, error) {
-	return t.Closes(ctx, `state = 'held' AND document = '' AND cycle >= ? AND cycle <= ?`, int64(from), int64(to))
+	return t.closes(ctx, "items", `state = 'held' AND document = '' AND `+between, int64(from), int64(to))
 }
 
 // ReleaseClose accepts the reasons that hold a close without a document, so the next run closes its cycle. A close

@@ -32,6 +32,7 @@ type Stored struct {
 	Seq         int      `json:"seq"`
 	State       State    `json:"state"`
 	Reasons     []string `json:"reasons,omitempty"` // why it is held
+	Broken      error    `json:"-"`                 // why its row cannot be read; it then has only the values of its columns
 
 	version int64
 	row     string // column id of its row, which its text repeats
@@ -180,8 +181,17 @@ func (e *UnknownError) Error() string {
 // Is makes it equal to store.ErrNotFound.
 func (e *UnknownError) Is(target error) bool { return target == store.ErrNotFound }
 
-// Get is the document with an id or a number.
+// Get is the document with an id or a number. It fails if that document cannot be read.
 func (t Table) Get(ctx context.Context, name string) (*Stored, error) {
+	s, err := t.Find(ctx, name)
+	if err == nil && s.Broken != nil {
+		return nil, s.Broken
+	}
+	return s, err
+}
+
+// Find is the document with an id or a number, also if it cannot be read: see Stored.Broken.
+func (t Table) Find(ctx context.Context, name string) (*Stored, error) {
 	s, err := t.find(ctx, `id = ?`, name)
 	if errors.Is(err, store.ErrNotFound) && name != "" { // in two queries: with OR, SQLite would read all documents
 		s, err = t.find(ctx, `number_text = ? AND number_text <> ''`, name)
@@ -193,7 +203,7 @@ func (t Table) Get(ctx context.Context, name string) (*Stored, error) {
 }
 
 func (t Table) find(ctx context.Context, where string, args ...any) (*Stored, error) {
-	all, err := t.list(ctx, where, args...)
+	all, err := t.stored(ctx, where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -222,18 +232,23 @@ func (t Table) Credits(ctx context.Context, of *Stored) (credits []*document.Doc
 	return credits, err
 }
 
-// named is the number or id of a document as its row has it, also if its text cannot be read.
-const named = `COALESCE(NULLIF(number_text, ''), id)`
-
-// unreadable says that the text of a document is broken: something else than ratemill wrote it.
-func unreadable(name string, err error) error {
-	return fmt.Errorf("document %s is not what ratemill stored (column document of invoice_documents: %w), and lists with it cannot be made; "+
-		"put that row back from a backup of the control store", name, err)
+// list lists documents by cycle, then by payer. It fails if one of them cannot be read.
+func (t Table) list(ctx context.Context, where string, args ...any) ([]*Stored, error) {
+	all, err := t.stored(ctx, where, args...)
+	for _, s := range all {
+		if err == nil {
+			err = s.Broken
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
-// list lists documents by cycle, then by payer.
-func (t Table) list(ctx context.Context, where string, args ...any) (all []*Stored, err error) {
-	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, seq, state, reasons, document, version, id, `+named+`
+// stored lists documents as list does, also those that cannot be read: see Stored.Broken.
+func (t Table) stored(ctx context.Context, where string, args ...any) (all []*Stored, err error) {
+	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, cycle, seq, state, reasons, document, version, id, number_text
 		FROM invoice_documents WHERE `+where+
 		` ORDER BY cycle, payer_number, form, seq`, args...)
 	if err != nil {
@@ -242,14 +257,21 @@ func (t Table) list(ctx context.Context, where string, args ...any) (all []*Stor
 	defer rows.Close()
 	for rows.Next() {
 		s := &Stored{}
-		var reasons, text, name string
-		if err := rows.Scan(&s.PayerNumber, &s.Seq, &s.State, &reasons, &text, &s.version, &s.row, &name); err != nil {
+		var payer, cycle, seq, version integer
+		var reasons, number string
+		var text []byte
+		if err := rows.Scan(&payer, &cycle, &seq, &s.State, &reasons, &text, &version, &s.row, &number); err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal([]byte(text), &s.Document); err != nil {
-			return nil, unreadable(name, err)
+		s.PayerNumber, s.Seq, s.version, s.Reasons = uint32(payer.n), int(seq.n), version.n, split(reasons)
+		column, err := integers("payer_number", &payer, "cycle", &cycle, "seq", &seq, "version", &version)
+		if err == nil {
+			column, err = "document", readDocument(text, &s.Document, &s.ID)
 		}
-		s.Reasons = split(reasons)
+		if err != nil {
+			s.Document = document.Document{ID: s.row, Number: number, Cycle: document.Period{From: Date(cycle.n)}}
+			s.Broken = brokenDocument(s.Name(), column, err)
+		}
 		all = append(all, s)
 	}
 	return all, rows.Err()
@@ -261,10 +283,21 @@ func (t Table) insert(ctx context.Context, s *Stored) error {
 		return err
 	}
 	s.version = 1
-	_, err = t.Tx.Exec(ctx, `INSERT INTO invoice_documents (id, payer_number, seller, form, cycle, seq, state, reasons, number_text, issued,
-		currency, total, hash, document, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`,
+	n, err := t.Tx.Exec(ctx, `INSERT INTO invoice_documents (id, payer_number, seller, form, cycle, seq, state, reasons, number_text, issued,
+		currency, total, hash, document, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
+		ON CONFLICT (id) DO NOTHING`,
 		s.ID, int64(s.PayerNumber), s.Seller.Account, string(s.Form), int64(s.Cycle.From), s.Seq, string(s.State), lines(s.Reasons), s.Number,
 		int64(s.Issued), s.Currency, s.Total.String(), s.Hash, string(text))
+	if err != nil || n == 1 {
+		return err
+	}
+	err = t.Tx.Row(ctx, `SELECT count(*) FROM invoice_documents WHERE id = ? AND payer_number = ? AND form = ? AND cycle = ? AND seq = ?`,
+		s.ID, int64(s.PayerNumber), string(s.Form), int64(s.Cycle.From), s.Seq).Scan(&n)
+	if err == nil && n == 0 {
+		err = brokenDocument(s.ID, "payer_number, form, cycle or seq", errors.New("they say something else than its id"))
+	} else if err == nil {
+		err = store.ErrConflict // another process made it at the same time
+	}
 	return err
 }
 

@@ -50,8 +50,7 @@ func (b *Basis) ask(ctx context.Context, a *asking) (*usage, error) {
 	slices.SortFunc(q.Cuts, compareCuts)
 	for _, c := range q.Cuts {
 		if !notAfter(c, b.Cut) {
-			return nil, fmt.Errorf("usage is counted up to %s of the rated log now, but an earlier close counted up to %s: balances that are made "+
-				"again, or a control store restored from a backup, are behind; wait until the role account is there again", b.Cut, c)
+			return nil, &cutError{b.Cut, c}
 		}
 		u.cuts = append(u.cuts, c.String())
 	}
@@ -88,6 +87,14 @@ func (b *Basis) ask(ctx context.Context, a *asking) (*usage, error) {
 		q.Accounts = slices.Sorted(maps.Keys(below))
 	}
 	return u, b.Usage(ctx, q, take(true))
+}
+
+// cutError says that usage is asked for up to a cut before that of an earlier close.
+type cutError struct{ now, earlier document.Cut }
+
+func (e *cutError) Error() string {
+	return fmt.Sprintf("usage is counted up to %s of the rated log now, but an earlier close counted up to %s: balances that are made again, "+
+		"or a control store restored from a backup, are behind; wait until the role account is there again", e.now, e.earlier)
 }
 
 // compareCuts orders the cuts of one log, which follow each other in every partition.

@@ -51,7 +51,7 @@ const everFinal = `(state = 'final' OR number_text <> '' OR hash <> '')`
 
 // Finals lists the final documents of cycles that begin between two dates, both included, in the order of their payers.
 func (t Table) Finals(ctx context.Context, from, to Date) (all []Ref, err error) {
-	rows, err := t.Tx.Rows(ctx, `SELECT id, payer_number FROM invoice_documents WHERE `+everFinal+` AND cycle >= ? AND cycle <= ?
+	rows, err := t.Tx.Rows(ctx, `SELECT id, payer_number FROM invoice_documents WHERE `+everFinal+` AND `+between+`
 		ORDER BY payer_number, cycle, form, seq`, int64(from), int64(to))
 	if err != nil {
 		return nil, err
@@ -59,9 +59,11 @@ func (t Table) Finals(ctx context.Context, from, to Date) (all []Ref, err error)
 	defer rows.Close()
 	for rows.Next() {
 		var r Ref
-		if err := rows.Scan(&r.ID, &r.Payer); err != nil {
+		var payer integer
+		if err := rows.Scan(&r.ID, &payer); err != nil {
 			return nil, err
 		}
+		r.Payer = uint32(payer.n)
 		all = append(all, r)
 	}
 	return all, rows.Err()
@@ -122,11 +124,13 @@ func (w *verifying) some(ctx context.Context, refs []Ref, payers []uint32, each 
 		return err
 	}
 	for _, r := range refs {
-		s := w.documents[r.ID]
-		if s == nil {
-			return fmt.Errorf("document %s is not there any more: %w", r.ID, store.ErrNotFound)
+		v := &Verified{Document: &Stored{Document: document.Document{ID: r.ID}, PayerNumber: r.Payer}}
+		if s := w.documents[r.ID]; s != nil {
+			v = w.verify(s)
+		} else {
+			v.Err = brokenDocument(r.ID, "payer_number", errors.New("it is no number, or somebody deleted the row"))
 		}
-		if err := each(w.verify(s)); err != nil {
+		if err := each(v); err != nil {
 			return err
 		}
 	}
@@ -139,7 +143,7 @@ func (w *verifying) read(ctx context.Context, payers []uint32) error {
 	return w.DB.Change(ctx, "reading documents", func(tx *store.Tx) error {
 		t := Table{tx}
 		where, args := in("payer_number", payers)
-		documents, err := t.list(ctx, everFinal+` AND `+where, args...)
+		documents, err := t.stored(ctx, everFinal+` AND `+where, args...)
 		if err != nil {
 			return err
 		}
@@ -149,7 +153,7 @@ func (w *verifying) read(ctx context.Context, payers []uint32) error {
 		if w.rows, err = t.rows(ctx, where, args...); err != nil {
 			return err
 		}
-		closes, err := t.Closes(ctx, where, args...)
+		closes, err := t.closes(ctx, "items", where, args...)
 		if err != nil {
 			return err
 		}
@@ -182,6 +186,10 @@ func (w *verifying) compute(ctx context.Context, closes []*Closed) error {
 	w.again = map[closeKey]*recomputed{}
 	groups := map[sameUsage][]*Closed{}
 	for _, c := range closes {
+		if c.Broken != nil {
+			w.again[c.key()] = &recomputed{err: c.Broken}
+			continue
+		}
 		key := sameUsage{c.Cut.String(), c.From.String(), c.Facts}
 		groups[key] = append(groups[key], c)
 	}
@@ -189,6 +197,13 @@ func (w *verifying) compute(ctx context.Context, closes []*Closed) error {
 		b := *w.Basis
 		b.Facts, b.Cut = group[0].Facts, group[0].Cut
 		u, err := b.usageAgain(ctx, group)
+		if wrong := (*cutError)(nil); errors.As(err, &wrong) {
+			for _, c := range group {
+				w.again[c.key()] = &recomputed{err: fmt.Errorf("the close of the cycle from %s: its cut %s is not after %s, that of the close "+
+					"before it", c.Cycle.From, c.Cut, c.From)}
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -219,6 +234,9 @@ func (w *verifying) close(b Basis, u *usage, stored *Closed) *recomputed {
 	out := &recomputed{}
 	all := w.closes[stored.PayerNumber]
 	n := w.place(stored.key())
+	if out.err = firstBroken(all[:n]); out.err != nil { // it follows that close, so it cannot be computed without it
+		return out
+	}
 	b.Catalogue = stored.Catalogue
 	p := &payer{Basis: &b, number: stored.PayerNumber, id: stored.Payer, closes: all[:n], first: all[0].Cycle, cycle: stored.Cycle,
 		engines: w.engines}
@@ -290,6 +308,9 @@ func (w *verifying) lines(p *payer, u *usage, stored *Closed) (lines []document.
 
 // verify computes a document from its closes, or a credit note from the document that it corrects, and compares.
 func (w *verifying) verify(s *Stored) *Verified {
+	if s.Broken != nil {
+		return &Verified{Document: s, Changed: true, Err: s.Broken}
+	}
 	v := &Verified{Document: s, Changed: s.Sum() != s.Hash}
 	var computed *document.Document
 	if s.Form == document.CreditNote {
@@ -364,6 +385,8 @@ func (w *verifying) credit(s *Stored) (*document.Document, error) {
 	var before []*Stored
 	for _, o := range w.documents {
 		switch {
+		case o.Broken != nil && o.PayerNumber == s.PayerNumber && o.Cycle.From == s.Cycle.From: // the document, or another credit note of it
+			return nil, o.Broken
 		case o.PayerNumber != s.PayerNumber || o.Seller.Account != s.Seller.Account:
 		case o.Number == s.Corrects:
 			of = o

@@ -27,13 +27,10 @@ func (t Table) rows(ctx context.Context, where string, args ...any) (map[string]
 	all := map[string]documentRow{}
 	for rows.Next() {
 		var r documentRow
-		var payer, seq, cycle, issued int64
-		if err := rows.Scan(&r.id, &payer, &seq, &r.state, &r.seller, &r.form, &cycle, &r.number, &issued, &r.currency, &r.total,
+		if err := rows.Scan(&r.id, &r.payer, &r.seq, &r.state, &r.seller, &r.form, &r.cycle, &r.number, &r.issued, &r.currency, &r.total,
 			&r.hash); err != nil {
 			return nil, err
 		}
-		r.payer, r.seq = strconv.FormatInt(payer, 10), strconv.FormatInt(seq, 10)
-		r.cycle, r.issued = strconv.FormatInt(cycle, 10), strconv.FormatInt(issued, 10)
 		all[r.id] = r
 	}
 	return all, rows.Err()
@@ -69,7 +66,7 @@ func columnsDiffer(part string, columns []column) (all []document.Difference) {
 const empty = "(empty)"
 
 // closeRow has the columns of a close that repeat values of its text.
-type closeRow struct{ cycle, offCycle, ends, facts int64 }
+type closeRow struct{ cycle, offCycle, ends, facts integer }
 
 // closeRows returns the columns of closes that Closes read with the same condition in the same transaction.
 func (t Table) closeRows(ctx context.Context, closes []*Closed, where string, args ...any) (map[closeKey]closeRow, error) {
@@ -99,10 +96,10 @@ func (w *verifying) closeDiffers(s *Stored, c *recomputed) (all []document.Diffe
 	}
 	id, _ := w.Basis.View.AccountID(is.PayerNumber)
 	all = append(all, columnsDiffer(part+", column", []column{
-		{"payer", is.Payer, id}, {"cycle", number(row.cycle), number(int64(is.Cycle.From))},
-		{"off_cycle", number(row.offCycle), number(int64(is.OffCycle))}, {"ends", number(row.ends), number(int64(is.Cycle.To))},
+		{"payer", is.Payer, id}, {"cycle", number(row.cycle.n), number(int64(is.Cycle.From))},
+		{"off_cycle", number(row.offCycle.n), number(int64(is.OffCycle))}, {"ends", number(row.ends.n), number(int64(is.Cycle.To))},
 		{"state", string(is.State), string(CloseBilled)}, {"currency", is.Currency, s.Currency},
-		{"facts", number(row.facts), number(int64(is.Facts))},
+		{"facts", number(row.facts.n), number(int64(is.Facts))},
 	})...)
 	return append(all, itemsDiffer(part, is.Lines, c.closed.Lines)...)
 }

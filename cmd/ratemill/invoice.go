@@ -186,14 +186,14 @@ func printRun(cmd *cobra.Command, r *backoffice.InvoiceRun) error {
 
 func summaries(all []backoffice.InvoiceSummary) *output.Grid {
 	g := output.New("document", "form", "state", "payer", "cycle", "net", "tax", "total", "currency", "issued", "due",
-		"disputed", "reasons").Amounts("net", "tax", "total", "disputed").Sparse("issued", "due", "disputed", "reasons")
+		"disputed", "reasons", "error").Amounts("net", "tax", "total", "disputed").Sparse("issued", "due", "disputed", "reasons", "error")
 	for _, s := range all {
 		name := s.Number
 		if name == "" {
 			name = s.ID
 		}
 		g.Add(name, s.Form, s.State, s.Payer, s.Cycle, s.Net, s.Tax, s.Total, s.Currency, s.Issued, s.Due, s.Disputed,
-			strings.Join(s.Reasons, "; "))
+			strings.Join(s.Reasons, "; "), s.Error)
 	}
 	return g
 }
@@ -224,7 +224,7 @@ func invoiceList(f *flags) *cobra.Command {
 		if len(all) == 0 {
 			fmt.Fprintln(stderr, "there are no such documents; ratemill invoice run makes them")
 		}
-		return summaries(all).Print(data(cmd), f.output)
+		return errors.Join(summaries(all).Print(data(cmd), f.output), unreadable(all))
 	}
 	return c
 }

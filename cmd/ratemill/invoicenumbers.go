@@ -36,14 +36,14 @@ the last one, and the numbers that were skipped on purpose.`,
 }
 
 func numbersTable(all []backoffice.NumberRange) *output.Grid {
-	g := output.New("seller", "range", "next", "given", "issued", "left_out", "why").Numbers("given").Sparse("seller", "issued", "left_out",
-		"why")
+	g := output.New("seller", "range", "next", "given", "issued", "left_out", "why", "error").Numbers("given").Sparse("seller", "issued",
+		"left_out", "why", "error")
 	for _, n := range all {
 		var skips, whys []string
 		for _, s := range n.Skipped {
 			skips, whys = append(skips, s.First+" to "+s.Last), append(whys, s.Why)
 		}
-		g.Add(n.Seller, n.Range, n.Next, fmt.Sprint(n.Given), n.Issued, strings.Join(skips, "; "), strings.Join(whys, "; "))
+		g.Add(n.Seller, n.Range, n.Next, fmt.Sprint(n.Given), n.Issued, strings.Join(skips, "; "), strings.Join(whys, "; "), n.Error)
 	}
 	return g
 }

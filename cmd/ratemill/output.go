@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -59,7 +60,17 @@ func printAnswer[T any](cmd *cobra.Command, f *flags, none string, ask func(cont
 	if len(all) == 0 {
 		fmt.Fprintln(stderr, none)
 	}
-	return printAll(cmd, f, all, table)
+	return errors.Join(printAll(cmd, f, all, table), unreadable(all))
+}
+
+// unreadable makes the exit code 1 if rows of a list could not be read. The list says why.
+func unreadable[T any](all []T) error {
+	for i := range all {
+		if row, ok := any(all[i]).(interface{ Unreadable() string }); ok && row.Unreadable() != "" {
+			return &problems{}
+		}
+	}
+	return nil
 }
 
 // labelled prints lines of a label and words, like the output of explain.

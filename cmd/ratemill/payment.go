@@ -149,10 +149,10 @@ func paymentList(f *flags) *cobra.Command {
 }
 
 func paymentsTable(all []backoffice.ListedPayment) *output.Grid {
-	g := output.New("date", "reference", "payer", "kind", "amount", "currency", "pays", "credit", "names").Amounts("amount", "credit").
-		Sparse("payer", "pays", "credit", "names")
+	g := output.New("date", "reference", "payer", "kind", "amount", "currency", "pays", "credit", "names", "error").
+		Amounts("amount", "credit").Sparse("payer", "pays", "credit", "names", "error")
 	for _, p := range all {
-		g.Add(p.Date, p.Reference, p.Payer, p.Kind, p.Amount, p.Currency, p.Pays, p.Credit, p.Named)
+		g.Add(p.Date, p.Reference, p.Payer, p.Kind, p.Amount, p.Currency, p.Pays, p.Credit, p.Named, p.Error)
 	}
 	return g
 }
@@ -188,14 +188,14 @@ overdue counts the days since the due date. A disputed amount is not overdue.`,
 
 func openTable(all []backoffice.OpenDocument) *output.Grid {
 	g := output.New("document", "payer", "due", "overdue", "state", "total", "credited", "paid", "written_off", "disputed", "open",
-		"currency").Numbers("overdue").Amounts("total", "credited", "paid", "written_off", "disputed", "open").Sparse("overdue", "credited",
-		"paid", "written_off", "disputed")
+		"currency", "error").Numbers("overdue").Amounts("total", "credited", "paid", "written_off", "disputed", "open").Sparse("overdue",
+		"credited", "paid", "written_off", "disputed", "error")
 	for _, d := range all {
 		late := ""
 		if d.Overdue > 0 {
 			late = fmt.Sprint(d.Overdue)
 		}
-		g.Add(d.Number, d.Payer, d.Due, late, d.State, d.Total, d.Credited, d.Paid, d.Off, d.Disputed, d.Open, d.Currency)
+		g.Add(d.Number, d.Payer, d.Due, late, d.State, d.Total, d.Credited, d.Paid, d.Off, d.Disputed, d.Open, d.Currency, d.Error)
 	}
 	return g
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -238,16 +239,17 @@ func paymentCollections(f *flags) *cobra.Command {
 		if len(all) == 0 {
 			fmt.Fprintln(stderr, "there are no collections")
 		}
-		return printAll(cmd, f, all, collectionsTable)
+		return errors.Join(printAll(cmd, f, all, collectionsTable), unreadable(all))
 	}
 	return c
 }
 
 func collectionsTable(all []backoffice.Collection) *output.Grid {
-	g := output.New("id", "seller", "made", "debits", "total", "who", "why", "sha256").Numbers("debits").Amounts("total")
+	g := output.New("id", "seller", "made", "debits", "total", "who", "why", "sha256", "error").Numbers("debits").Amounts("total").
+		Sparse("error")
 	for i := range all {
 		g.Add(all[i].ID, all[i].Seller, all[i].Made, fmt.Sprint(all[i].Debits), all[i].Total, all[i].Who, all[i].Why,
-			all[i].SHA256[:12])
+			all[i].SHA256[:min(12, len(all[i].SHA256))], all[i].Error)
 	}
 	return g
 }

@@ -42,7 +42,11 @@ type Collection struct {
 	Refused  int              `json:"refused,omitempty"`
 	Who, Why string           `json:"-"`
 	Content  []byte           `json:"-"`
+	Error    string           `json:"error,omitempty"` // why its row cannot be read
 }
+
+// Unreadable returns why the row of the collection cannot be read, "" if it can.
+func (c Collection) Unreadable() string { return c.Error }
 
 // CollectionLine is a document that is collected, or refused.
 type CollectionLine struct {
@@ -130,7 +134,12 @@ func (o *Office) collect(ctx context.Context, tx *store.Tx, r *CollectOrder, sel
 	var debits []sepa.Debit
 	ids := map[string]string{}
 	used, last := map[string]bool{}, map[string]registry.Date{}
+	var broken []sepa.Refusal
 	for i := range open {
+		if open[i].Broken != nil {
+			broken = append(broken, sepa.Refusal{Document: open[i].Number, Payer: open[i].Payer, Why: []string{open[i].Broken.Error()}})
+			continue
+		}
 		d, err := o.debit(ctx, tx, r, &open[i])
 		if err != nil {
 			return nil, err
@@ -167,7 +176,7 @@ func (o *Office) collect(ctx context.Context, tx *store.Tx, r *CollectOrder, sel
 	if err != nil {
 		return nil, &Problem{Conflict, fmt.Errorf("seller %s cannot collect: %w", seller.Name.Value, err)}
 	}
-	return made, made.fill(ctx, tx, r, seller, m, refused, ids)
+	return made, made.fill(ctx, tx, r, seller, m, append(broken, refused...), ids)
 }
 
 // fill stores the message, and lists its content.
@@ -254,6 +263,10 @@ func (o *Office) Collections(ctx context.Context, id, as string) ([]Collection, 
 		all = append(all, Collection{ID: c.ID, Seller: cmp.Or(c.Seller, "operator"), Made: Moment(c.Made), Debits: c.Debits,
 			Total:  c.Total.Fixed(2),
 			SHA256: c.SHA256, Content: c.Content, Who: c.Who, Why: c.Why})
+		if c.Broken != nil {
+			last := &all[len(all)-1]
+			last.Total, last.Error = "", c.Broken.Error()
+		}
 	}
 	return all, err
 }

@@ -33,7 +33,7 @@ func (o *Office) DeliverInvoices(ctx context.Context, r DeliverOrder) (all []Lis
 		return nil, err
 	}
 	defer who.close()
-	ids, err := o.toDeliver(ctx, who, &r)
+	ids, broken, err := o.toDeliver(ctx, who, &r)
 	if err != nil {
 		return nil, problemOf(err)
 	}
@@ -44,26 +44,30 @@ func (o *Office) DeliverInvoices(ctx context.Context, r DeliverOrder) (all []Lis
 			return all, err
 		}
 	}
-	return all, nil
+	return all, errors.Join(broken...)
 }
 
-// toDeliver are the ids of the documents of an order.
-func (o *Office) toDeliver(ctx context.Context, who *invoiceActor, r *DeliverOrder) (ids []string, err error) {
+// toDeliver are the ids of the documents of an order. broken has those of its cycle that cannot be read.
+func (o *Office) toDeliver(ctx context.Context, who *invoiceActor, r *DeliverOrder) (ids []string, broken []error, err error) {
 	if r.Documents == nil {
 		in, err := o.ordered(ctx, &r.InvoiceOrder)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
-			ids = nil
+			ids, broken = nil, nil
 			return in.each(ctx, invoicing.Table{Tx: tx}, func(l *invoicing.Listed) error {
-				if l.State == invoicing.Final && !l.Sandbox && who.changes(l.Payer) == nil {
+				switch {
+				case l.State != invoicing.Final || who.changes(l.Payer) != nil:
+				case l.Broken != nil:
+					broken = append(broken, l.Broken)
+				case !l.Sandbox:
 					ids = append(ids, l.ID)
 				}
 				return nil
 			})
 		})
-		return ids, err
+		return ids, broken, err
 	}
 	err = o.Store.Change(ctx, "reading documents", func(tx *store.Tx) error {
 		ids = nil
@@ -85,7 +89,7 @@ func (o *Office) toDeliver(ctx context.Context, who *invoiceActor, r *DeliverOrd
 		}
 		return nil
 	})
-	return ids, err
+	return ids, nil, err
 }
 
 // deliverAgain orders the deliveries of a document. It does not change one that is being sent or is waiting.

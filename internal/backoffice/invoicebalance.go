@@ -2,7 +2,6 @@ package backoffice
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -164,33 +163,38 @@ func owed(ctx context.Context, tx *store.Tx, payers []uint32) (all []invoicing.O
 		if err := rows.Scan(&w.Payer, &w.Currency, &billed, &documents); err != nil {
 			return err
 		}
-		if w.Billed, err = decimal.Parse(billed); err != nil {
-			return err
+		for _, f := range []struct {
+			column, text string
+			into         *decimal.D
+		}{{"billed", billed, &w.Billed}, {"documents", documents, &w.Documents}} {
+			var err error
+			if *f.into, err = decimal.Parse(f.text); err != nil {
+				w.Broken = &store.BrokenError{What: "the balance in " + w.Currency, Column: f.column + " of account_exposures", Err: err}
+			}
 		}
-		w.Documents, err = decimal.Parse(documents)
 		all = append(all, w)
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	if rows, err = tx.Rows(ctx, `SELECT payer_number, value FROM invoice_payments WHERE value <> '' AND `+where); err != nil {
+	if rows, err = tx.Rows(ctx, `SELECT payer_number, id, value FROM invoice_payments WHERE value <> '' AND `+where); err != nil {
 		return nil, err
 	}
 	return all, scanAll(rows, func() error {
 		w := invoicing.Owed{}
-		var value string
-		if err := rows.Scan(&w.Payer, &value); err != nil {
+		var id, value string
+		if err := rows.Scan(&w.Payer, &id, &value); err != nil {
 			return err
 		}
-		var v payment.Value
-		if err := json.Unmarshal([]byte(value), &v); err != nil {
-			return fmt.Errorf("a payment of account %d is not what was stored: %w", w.Payer, err)
-		}
-		if v.IsDispute() {
+		v, err := payment.Parse(id, []byte(value))
+		if err != nil {
+			w.Broken = err
+		} else if v.IsDispute() {
 			return nil // it is still owed
+		} else {
+			w.Currency, w.Paid = v.Currency, v.Amount
 		}
-		w.Currency, w.Paid = v.Currency, v.Amount
 		all = append(all, w)
 		return nil
 	})

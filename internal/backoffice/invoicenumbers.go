@@ -22,7 +22,11 @@ type NumberRange struct {
 	Issued  string       `json:"issued,omitempty"` // date of the last one
 	Given   int64        `json:"given"`            // count of numbers in documents
 	Skipped []NumberSkip `json:"skipped,omitempty"`
+	Error   string       `json:"error,omitempty"` // why its row cannot be read
 }
+
+// Unreadable returns why the row of the range cannot be read, "" if it can.
+func (n NumberRange) Unreadable() string { return n.Error }
 
 // NumberSkip is a block of numbers that a range skipped on purpose.
 type NumberSkip struct {
@@ -45,9 +49,13 @@ type NumberOrder struct {
 }
 
 func numberRange(c *invoicing.Counter) (NumberRange, error) {
+	if c.Broken != nil {
+		return NumberRange{Seller: c.Seller, Range: c.Range, Year: c.Year, Error: c.Broken.Error()}, nil
+	}
 	r, err := terms.ParseRange(c.Range)
 	if err != nil {
-		return NumberRange{}, err
+		return NumberRange{Seller: c.Seller, Range: c.Range, Year: c.Year, Error: "its row in invoice_numbers is not what ratemill stored: " +
+			err.Error()}, nil
 	}
 	n := NumberRange{Seller: c.Seller, Range: c.Range, Year: c.Year, Next: r.Number(c.Year, c.Next), Given: c.Next - 1}
 	if c.Issued != 0 {

@@ -93,7 +93,11 @@ type InvoiceSummary struct {
 	Due      string   `json:"due,omitempty"`
 	Disputed string   `json:"disputed,omitempty"` // disputed part of the open amount
 	Reasons  []string `json:"reasons,omitempty"`
+	Error    string   `json:"error,omitempty"` // why its row, or that of its open amount, cannot be read
 }
+
+// Unreadable returns why a row of the document cannot be read, "" if all can.
+func (s InvoiceSummary) Unreadable() string { return s.Error }
 
 func summary(s *invoicing.Stored) InvoiceSummary { return listed(s.Listed()) }
 
@@ -102,6 +106,9 @@ func listed(l *invoicing.Listed) InvoiceSummary {
 		Net: l.Net.Fixed(l.Scale), Tax: l.Tax.Fixed(l.Scale), Total: l.Total.Fixed(l.Scale), Currency: l.Currency, Reasons: l.Reasons}
 	if l.Number != "" {
 		i.Issued, i.Due = l.Issued.String(), l.Due.String()
+	}
+	if l.Broken != nil {
+		i.Net, i.Tax, i.Total, i.Issued, i.Due, i.Error = "", "", "", "", "", l.Broken.Error()
 	}
 	return i
 }
@@ -235,6 +242,9 @@ func (a *InvoiceRun) add(c *invoicing.Computed, sums map[string]*invoiceSum) (er
 		a.Payers++
 	}
 	switch {
+	case c.Broken: // its exit code is that of held ones
+		p.Why = []string{c.Skipped}
+		a.Held = append(a.Held, p)
 	case c.Skipped != "":
 		p.Why = []string{c.Skipped}
 		a.Skipped = append(a.Skipped, p)
@@ -303,7 +313,10 @@ func problemOf(err error) error {
 	var kept *invoicing.NotCreditedError
 	var unknown *invoicing.UnknownError
 	var final *invoicing.NotFinalError
+	var broken *store.BrokenError
 	switch {
+	case errors.As(err, &broken):
+		return broken
 	case errors.As(err, &final):
 		return &Problem{Conflict, final}
 	case errors.As(err, &kept):
@@ -409,6 +422,10 @@ func (o *Office) toFinalise(ctx context.Context, who *invoiceActor, names []stri
 		return in.each(ctx, t, func(l *invoicing.Listed) error {
 			switch {
 			case who.changes(l.Payer) != nil:
+			case l.Broken != nil:
+				if l.State != invoicing.Final && l.State != invoicing.Discarded {
+					refused = append(refused, InvoicePayer{Account: l.ID, Cycle: l.Cycle.String(), Why: []string{l.Broken.Error()}})
+				}
 			case l.State == invoicing.Held:
 				refused = append(refused, InvoicePayer{Account: l.ID, Cycle: l.Cycle.String(),
 					Why: []string{fmt.Sprintf("it is held: %s", strings.Join(l.Reasons, "; "))}})
@@ -472,7 +489,8 @@ func (o *Office) Invoices(ctx context.Context, r InvoiceOrder) (all []InvoiceSum
 		if err := in.each(ctx, t, func(l *invoicing.Listed) error {
 			if who.sees(l.Payer) == nil {
 				i := listed(l)
-				i.Disputed = disputed[l.ID]
+				i.Disputed = disputed[l.ID].amount
+				i.Error = cmp.Or(i.Error, disputed[l.ID].unreadable)
 				all = append(all, i)
 			}
 			return nil

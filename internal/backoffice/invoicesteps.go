@@ -27,8 +27,10 @@ func (o *Office) InvoiceStep(ctx context.Context, step invoicing.Step, names []s
 	}
 	defer who.close()
 	var closes []*invoicing.Closed
-	if names == nil {
-		if names, closes, err = o.documentsFor(ctx, who, step, &r); err != nil {
+	var broken []error // rows that cannot be read; the others of the cycle take the step
+	whole := names == nil
+	if whole {
+		if names, closes, broken, err = o.documentsFor(ctx, who, step, &r); err != nil {
 			return nil, err
 		}
 	}
@@ -42,11 +44,14 @@ func (o *Office) InvoiceStep(ctx context.Context, step invoicing.Step, names []s
 	}
 	for some := range slices.Chunk(names, stepsTogether) {
 		stepped, err := o.stepSome(ctx, who, step, some, by, r.DryRun)
-		if err != nil && len(some) > 1 { // one of them is refused; the ones before it keep their step
+		if err != nil && (len(some) > 1 || whole) { // one of them is refused; the ones before it keep their step
 			stepped, err = nil, nil
 			for i := 0; err == nil && i < len(some); i++ {
 				var one []InvoiceSummary
 				one, err = o.stepSome(ctx, who, step, some[i:i+1], by, r.DryRun)
+				if b := (*store.BrokenError)(nil); whole && errors.As(err, &b) { // its close
+					broken, err = append(broken, b), nil
+				}
 				stepped = append(stepped, one...)
 			}
 		}
@@ -54,7 +59,7 @@ func (o *Office) InvoiceStep(ctx context.Context, step invoicing.Step, names []s
 			return done, problemOf(err)
 		}
 	}
-	return done, nil
+	return done, errors.Join(broken...)
 }
 
 // stepsTogether is the number of documents that take a step in one transaction, because each transaction costs a disk
@@ -90,18 +95,23 @@ func (o *Office) stepSome(ctx context.Context, who *invoiceActor, step invoicing
 	return done, nil
 }
 
-// documentsFor are the documents of an order's cycle that allow a step, and for a release the closes that are held without a document.
+// documentsFor are the documents of an order's cycle that allow a step, and for a release the closes that are held
+// without a document. broken has those that cannot be read.
 func (o *Office) documentsFor(ctx context.Context, who *invoiceActor, step invoicing.Step, r *InvoiceOrder) (ids []string,
-	closes []*invoicing.Closed, err error) {
+	closes []*invoicing.Closed, broken []error, err error) {
 	in, err := o.ordered(ctx, r)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	err = o.Store.Change(ctx, "listing documents", func(tx *store.Tx) error {
-		ids, closes = nil, nil
+		ids, closes, broken = nil, nil, nil
 		t := invoicing.Table{Tx: tx}
 		if err := in.each(ctx, t, func(l *invoicing.Listed) error {
-			if invoicing.Allows(l.State, step) && who.changes(l.Payer) == nil {
+			switch {
+			case !invoicing.Allows(l.State, step) || who.changes(l.Payer) != nil:
+			case l.Broken != nil:
+				broken = append(broken, l.Broken)
+			default:
 				ids = append(ids, l.ID)
 			}
 			return nil
@@ -110,7 +120,11 @@ func (o *Office) documentsFor(ctx context.Context, who *invoiceActor, step invoi
 		}
 		held, err := in.held(ctx, t)
 		for _, c := range held {
-			if who.changes(c.Payer) == nil {
+			switch {
+			case who.changes(c.Payer) != nil:
+			case c.Broken != nil:
+				broken = append(broken, c.Broken)
+			default:
 				closes = append(closes, c)
 			}
 		}
@@ -119,13 +133,17 @@ func (o *Office) documentsFor(ctx context.Context, who *invoiceActor, step invoi
 	if err == nil {
 		err = in.known(who, r)
 	}
-	return ids, closes, err
+	return ids, closes, broken, err
 }
 
 // heldClose is a close that is held without a document, in a list of documents.
 func heldClose(c *invoicing.Closed) InvoiceSummary {
-	return InvoiceSummary{Form: "close", State: string(c.State), Payer: c.Payer, Cycle: c.Cycle.From.String(), Currency: c.Currency,
+	s := InvoiceSummary{Form: "close", State: string(c.State), Payer: c.Payer, Cycle: c.Cycle.From.String(), Currency: c.Currency,
 		Reasons: c.Reasons}
+	if c.Broken != nil {
+		s.Error = c.Broken.Error()
+	}
+	return s
 }
 
 // releaseClose lets the next run close a cycle that is held without a document.

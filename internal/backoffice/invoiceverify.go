@@ -1,6 +1,7 @@
 package backoffice
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -42,7 +43,8 @@ func (o *Office) VerifyInvoices(ctx context.Context, names []string, r InvoiceOr
 	done := 0
 	return v.Verify(ctx, refs, func(v *invoicing.Verified) error {
 		d := v.Document
-		answer := InvoiceVerified{Document: d.Number, Payer: d.Payer.Account, Cycle: d.Cycle.From.String(), Rules: d.Input.Rules,
+		id, _ := b.View.AccountID(d.PayerNumber)
+		answer := InvoiceVerified{Document: d.Name(), Payer: cmp.Or(d.Payer.Account, id), Cycle: d.Cycle.From.String(), Rules: d.Input.Rules,
 			Hash: d.Hash,
 			Same: v.Same, Changed: v.Changed, Differences: v.Differences, Notes: v.Notes, OK: v.OK()}
 		if v.Err != nil {
@@ -71,11 +73,11 @@ func (o *Office) finals(ctx context.Context, names []string, r *InvoiceOrder, vi
 			return err
 		}
 		for _, name := range names {
-			s, err := t.Get(ctx, name)
+			s, err := t.Find(ctx, name)
 			if err != nil {
 				return err
 			}
-			if s.State != invoicing.Final && s.Number == "" && s.Hash == "" {
+			if s.Broken == nil && s.State != invoicing.Final && s.Number == "" && s.Hash == "" {
 				return conflict("document %s is %s; only a final document has a hash to compare with", s.Name(), s.State)
 			}
 			refs = append(refs, invoicing.Ref{ID: s.ID, Payer: s.PayerNumber})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -27,6 +28,11 @@ func (o *Office) numbersAgain(ctx context.Context, ids []string, r *InvoiceOrder
 	})
 	if err != nil {
 		return err
+	}
+	for _, c := range counters {
+		if c.Broken != nil { // it gives no number until its row is back, and the other ranges do
+			c.Next = math.MaxInt64
+		}
 	}
 	ranges, err := o.ranges(true)
 	if err != nil {

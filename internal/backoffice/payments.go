@@ -169,7 +169,8 @@ func (o *Office) followPayments(ctx context.Context) (*registry.View, error) {
 	}
 	view := reg.View()
 	_, err := o.payments(view).Follow(ctx, o.Store.DB, statements)
-	if err != nil && !errors.Is(err, control.ErrConflict) { // another process folds them
+	broken := (*store.BrokenError)(nil)                                                 // the list of payments shows it
+	if err != nil && !errors.Is(err, control.ErrConflict) && !errors.As(err, &broken) { // another process folds them
 		view.Close()
 		return nil, err
 	}
@@ -294,7 +295,11 @@ type ListedPayment struct {
 	Pays      string `json:"pays,omitempty"`
 	Credit    string `json:"credit,omitempty"`
 	Named     string `json:"named,omitempty"` // the document that it names, if it does not pay any of it
+	Error     string `json:"error,omitempty"` // why its row cannot be read
 }
+
+// Unreadable returns why the row of the payment cannot be read, "" if it can.
+func (l ListedPayment) Unreadable() string { return l.Error }
 
 // PaymentQuestion selects payments.
 type PaymentQuestion struct {
@@ -323,17 +328,23 @@ func (o *Office) ListPayments(ctx context.Context, q PaymentQuestion) ([]ListedP
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(stored, func(a, b payment.Stored) int { return cmp.Compare(b.Value.Date, a.Value.Date) })
+	slices.SortStableFunc(stored, func(a, b payment.Stored) int { return cmp.Compare(b.Date(), a.Date()) })
 	all := []ListedPayment{}
 	for _, s := range stored {
 		payer, _ := view.AccountID(s.PayerNumber)
-		if q.Credits && s.Credit.IsZero() || who.sees(payer) != nil {
+		if q.Credits && s.Credit.IsZero() && s.Broken == nil || who.sees(payer) != nil {
 			continue
 		}
 		v := s.Value
+		if v == nil {
+			all = append(all, ListedPayment{Reference: s.ID, Payer: payer, Error: s.Broken.Error()})
+			continue
+		}
 		l := ListedPayment{Reference: s.ID, Date: v.Date.String(), Kind: cmp.Or(v.Kind, "payment"), Amount: money(v.Amount, v.Currency),
 			Currency: v.Currency, Pays: partWords(s.Paid, v.Currency)}
-		l.Payer = payer
+		if l.Payer = payer; s.Broken != nil {
+			l.Error = s.Broken.Error()
+		}
 		if !s.Credit.IsZero() {
 			l.Credit = money(s.Credit, v.Currency)
 		}
@@ -379,7 +390,11 @@ type OpenDocument struct {
 	Disputed string `json:"disputed,omitempty"` // disputed part of the open amount
 	Open     string `json:"open"`
 	Currency string `json:"currency"`
+	Error    string `json:"error,omitempty"` // why its row cannot be read
 }
+
+// Unreadable returns why the row of the open amount cannot be read, "" if it can.
+func (d OpenDocument) Unreadable() string { return d.Error }
 
 // OpenQuestion selects documents.
 type OpenQuestion struct {
@@ -414,6 +429,13 @@ func (o *Office) OpenDocuments(ctx context.Context, q OpenQuestion) ([]OpenDocum
 	all := []OpenDocument{}
 	for i := range stored {
 		r := &stored[i]
+		if r.Broken != nil {
+			if who.sees(r.Payer) == nil {
+				all = append(all, OpenDocument{Number: r.Number, Document: r.Document, Payer: r.Payer, Issued: r.Issued.String(),
+					Due: r.Due.String(), Currency: r.Currency, Error: r.Broken.Error()})
+			}
+			continue
+		}
 		open, err := r.Open()
 		if err != nil {
 			return nil, err

@@ -147,13 +147,18 @@ func (o *Office) Dispute(ctx context.Context, r DisputeOrder) (*PaymentLine, err
 	return line, err
 }
 
+// disputedAmount is the disputed amount of a document, or why it cannot be read.
+type disputedAmount struct{ amount, unreadable string }
+
 // disputed returns the disputed amounts of documents, by their ids.
-func (o *Office) disputed(ctx context.Context) (map[string]string, error) {
+func (o *Office) disputed(ctx context.Context) (map[string]disputedAmount, error) {
 	open, err := payment.List(ctx, o.Store.DB, payment.Question{Open: true, Disputed: true})
-	all := map[string]string{}
+	all := map[string]disputedAmount{}
 	for i := range open {
-		if d := open[i].Disputed(); !d.IsZero() {
-			all[open[i].Document] = d.Fixed(open[i].Scale)
+		if open[i].Broken != nil {
+			all[open[i].Document] = disputedAmount{unreadable: open[i].Broken.Error()}
+		} else if d := open[i].Disputed(); !d.IsZero() {
+			all[open[i].Document] = disputedAmount{amount: d.Fixed(open[i].Scale)}
 		}
 	}
 	return all, err

@@ -24,6 +24,21 @@ var ErrConflict = errors.New("control store: somebody else changed this since it
 // ErrNotFound means that the named object does not exist.
 var ErrNotFound = errors.New("control store: there is no such entry")
 
+// BrokenError says that a row is not what ratemill stored, so something else wrote it. Only work with that row fails;
+// lists, sums and work of other rows go on.
+type BrokenError struct {
+	What   string // what the row is: document INV-1
+	Column string // with its table
+	Err    error
+}
+
+func (e *BrokenError) Error() string {
+	return fmt.Sprintf("%s is not what ratemill stored (column %s: %v); put that row back from a backup of the control store", e.What,
+		e.Column, e.Err)
+}
+
+func (e *BrokenError) Unwrap() error { return e.Err }
+
 // Away is the error of a store that did not answer, or could not accept the change now. No change is known to have
 // happened, but a commit whose answer was lost may have. what completes "while".
 func Away(name, what string, err error) error {

@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -62,7 +63,7 @@ func (b *Book) settle(ctx context.Context, tx *store.Tx, id, oldText string, old
 	}
 	changes := map[owed]decimal.D{}
 	if oldText != "" {
-		old, err := parse(id, []byte(oldText))
+		old, err := Parse(id, []byte(oldText))
 		if err != nil {
 			return err
 		}
@@ -191,7 +192,7 @@ func (r *Receivable) addParts(ctx context.Context, tx *store.Tx) error {
 		}
 		amount, err := decimal.Parse(text)
 		if err != nil {
-			return fmt.Errorf("a payment of document %s: %w", r.Number, err)
+			return &store.BrokenError{What: "a payment of document " + r.Number, Column: "amount of invoice_payment_parts", Err: err}
 		}
 		sum := &r.Paid
 		switch kind {
@@ -200,7 +201,7 @@ func (r *Receivable) addParts(ctx context.Context, tx *store.Tx) error {
 		case dispute:
 			sum = &r.disputed
 			if r.after, err = decimal.Parse(before); err != nil {
-				return fmt.Errorf("a dispute of document %s: %w", r.Number, err)
+				return &store.BrokenError{What: "a dispute of document " + r.Number, Column: "credited of invoice_payment_parts", Err: err}
 			}
 		}
 		if *sum, err = sum.Add(amount); err != nil {
@@ -212,10 +213,12 @@ func (r *Receivable) addParts(ctx context.Context, tx *store.Tx) error {
 
 // Follow folds the facts that became known since the last call, including those that an import of the registry
 // states. wrong lists facts that are not valid payments, which it ignores. They are older than the check of such
-// facts.
+// facts. A payment of which a stored row cannot be read waits until that row is back: the others are folded, and the
+// error, a *store.BrokenError, names it.
 func (b *Book) Follow(ctx context.Context, db *store.DB, facts *registry.Statements) (wrong []error, err error) {
+	var broken []error
 	err = db.Change(ctx, "folding payments", func(tx *store.Tx) error {
-		wrong = nil
+		wrong, broken = nil, nil
 		var at int64
 		err := tx.Row(ctx, `SELECT revision FROM invoice_payment_facts WHERE id = 1`).Scan(&at)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -241,9 +244,14 @@ func (b *Book) Follow(ctx context.Context, db *store.DB, facts *registry.Stateme
 			if err != nil {
 				wrong = append(wrong, err)
 			}
-			if err := b.Apply(ctx, tx, id, v, to); err != nil {
+			if err := b.applyAlone(ctx, tx, id, v, to); errors.As(err, new(*store.BrokenError)) {
+				broken = append(broken, err)
+			} else if err != nil {
 				return err
 			}
+		}
+		if len(broken) > 0 { // the next call tries these payments again; folding the others again changes nothing
+			return nil
 		}
 		n, err := tx.Exec(ctx, `UPDATE invoice_payment_facts SET revision = ? WHERE id = 1 AND revision = ?`, int64(to), at)
 		if err == nil && n == 0 {
@@ -251,7 +259,27 @@ func (b *Book) Follow(ctx context.Context, db *store.DB, facts *registry.Stateme
 		}
 		return err
 	})
-	return wrong, err
+	return wrong, errors.Join(append(broken, err)...)
+}
+
+// applyAlone undoes its own changes if it fails because a row cannot be read, so that the transaction can go on with
+// other payments.
+func (b *Book) applyAlone(ctx context.Context, tx *store.Tx, id string, v *Value, revision registry.Revision) error {
+	if _, err := tx.Exec(ctx, `SAVEPOINT payment`); err != nil {
+		return err
+	}
+	err := b.Apply(ctx, tx, id, v, revision)
+	if errors.As(err, new(*store.BrokenError)) {
+		if _, undo := tx.Exec(ctx, `ROLLBACK TO SAVEPOINT payment`); undo != nil {
+			return undo
+		}
+	} else if err != nil {
+		return err
+	}
+	if _, end := tx.Exec(ctx, `RELEASE SAVEPOINT payment`); end != nil {
+		return end
+	}
+	return err
 }
 
 // holds returns the valid statement about a payment: the last one that began, nil if there is none. A payment happens
@@ -260,7 +288,11 @@ func holds(id string, told []registry.KnownStatement, rev registry.Revision) (*V
 	held := registry.HeldStatements(told, rev)
 	for i := len(held) - 1; i >= 0; i-- {
 		if held[i].State == registry.Holds || held[i].State == registry.AfterEnd {
-			return parse(id, held[i].Value)
+			v := &Value{}
+			if err := json.Unmarshal(held[i].Value, v); err != nil {
+				return nil, fmt.Errorf("payment %s is not what a payment states: %w", id, err)
+			}
+			return v, nil
 		}
 	}
 	return nil, nil

@@ -22,6 +22,7 @@ type Collection struct {
 	Total   decimal.D
 	SHA256  string
 	Content []byte
+	Broken  error // why its row cannot be read
 }
 
 // Debit is one of a collection.
@@ -79,7 +80,9 @@ func Collections(ctx context.Context, db *store.DB, id string) (all []Collection
 		err := rows.Scan(&c.ID, &c.Seller, &made, &c.Who, &c.Why, &c.Debits, &total, &c.SHA256, &text)
 		c.Made, c.Content = time.Unix(0, made).UTC(), []byte(text)
 		if err == nil {
-			c.Total, err = decimal.Parse(total)
+			if c.Total, err = decimal.Parse(total); err != nil {
+				c.Broken, err = &store.BrokenError{What: "collection " + c.ID, Column: "total of invoice_collections", Err: err}, nil
+			}
 		}
 		all = append(all, c)
 		return err
@@ -88,11 +91,11 @@ func Collections(ctx context.Context, db *store.DB, id string) (all []Collection
 }
 
 // Debits returns the documents of a seller that are paid by SEPA direct debit, are due by a date, and have an open
-// amount that is not disputed.
+// amount that is not disputed. It also returns those whose open amount cannot be read.
 func Debits(ctx context.Context, tx *store.Tx, seller string, until registry.Date) (owed []Receivable, err error) {
 	all, err := list(ctx, tx, `seller = ? AND method = 'sepa' AND is_open = 1 AND due <= ? ORDER BY due, number_text`, seller, int64(until))
 	for i := range all {
-		if open, err := all[i].Collectable(); err == nil && open.Sign() > 0 {
+		if open, err := all[i].Collectable(); all[i].Broken != nil || err == nil && open.Sign() > 0 {
 			owed = append(owed, all[i])
 		}
 	}

@@ -149,7 +149,10 @@ func (im *Import) Plan(ctx context.Context, tx *store.Tx, lines []Line) (results
 		case len(why) > 0:
 			r.Why = strings.Join(why, "; ")
 		default:
-			if err := im.line(ctx, &r, v); err != nil {
+			err := im.line(ctx, &r, v)
+			if broken := (*store.BrokenError)(nil); errors.As(err, &broken) { // the other lines have other documents
+				r = Result{Line: l, Result: Refused, Why: broken.Error()}
+			} else if err != nil {
 				return nil, err
 			}
 		}

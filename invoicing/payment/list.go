@@ -12,11 +12,20 @@ import (
 
 // Stored is a payment with the documents that it pays.
 type Stored struct {
-	ID          string // its reference
-	PayerNumber uint32 // 0: the payer is unknown
-	Value       *Value
+	ID          string    // its reference
+	PayerNumber uint32    // 0: the payer is unknown
+	Value       *Value    // nil if it cannot be read
 	Paid        []Part    // by numbers of documents
 	Credit      decimal.D // the part that pays no document
+	Broken      error     // why its row, or that of a part, cannot be read
+}
+
+// Date is the day on which it was booked, 0 if it cannot be read.
+func (s *Stored) Date() registry.Date {
+	if s.Value == nil {
+		return 0
+	}
+	return s.Value.Date
 }
 
 // Payments lists payments, of one payer or of all, the newest first.
@@ -35,11 +44,8 @@ func Payments(ctx context.Context, db *store.DB, payer *uint32) (all []Stored, e
 				return err
 			}
 			s.PayerNumber = uint32(number)
-			if s.Value, err = parse(s.ID, []byte(text)); err != nil {
-				return err
-			}
-			if s.Credit = s.Value.Amount; s.Value.IsDispute() {
-				s.Credit = decimal.Zero
+			if s.Value, s.Broken = Parse(s.ID, []byte(text)); s.Broken == nil && !s.Value.IsDispute() {
+				s.Credit = s.Value.Amount
 			}
 			at[s.ID] = len(all)
 			all = append(all, s)
@@ -60,10 +66,12 @@ func Payments(ctx context.Context, db *store.DB, payer *uint32) (all []Stored, e
 		}
 		amount, err := decimal.Parse(text)
 		if err != nil {
-			return fmt.Errorf("payment %s: %w", id, err)
+			all[i].Broken = &store.BrokenError{What: fmt.Sprintf("what payment %s pays of document %s", id, number),
+				Column: "amount of invoice_payment_parts", Err: err}
+			return nil
 		}
 		all[i].Paid = append(all[i].Paid, Part{number, amount})
-		if all[i].Value.IsDispute() {
+		if all[i].Value == nil || all[i].Value.IsDispute() {
 			return nil
 		}
 		all[i].Credit, err = all[i].Credit.Sub(amount)

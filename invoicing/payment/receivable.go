@@ -40,6 +40,7 @@ type Receivable struct {
 	Credited    decimal.D
 	Paid        decimal.D
 	WrittenOff  decimal.D
+	Broken      error // why its row cannot be read; its amounts are then 0
 
 	disputed decimal.D // amount that its payer disputes
 	after    decimal.D // amount credited at that time
@@ -174,11 +175,12 @@ func scan(rows *sql.Rows) (r Receivable, err error) {
 	}
 	r.PayerNumber, r.Issued, r.Due = uint32(payer), registry.Date(issued), registry.Date(due)
 	for _, f := range []struct {
-		text string
-		into *decimal.D
-	}{{total, &r.Total}, {credited, &r.Credited}, {paid, &r.Paid}, {off, &r.WrittenOff}, {disputed, &r.disputed}, {after, &r.after}} {
-		if *f.into, err = decimal.Parse(f.text); err != nil {
-			return r, fmt.Errorf("what is open of document %s: %w", r.Number, err)
+		column, text string
+		into         *decimal.D
+	}{{"total", total, &r.Total}, {"credited", credited, &r.Credited}, {"paid", paid, &r.Paid}, {"written_off", off, &r.WrittenOff},
+		{"disputed", disputed, &r.disputed}, {"disputed_after", after, &r.after}} {
+		if *f.into, err = decimal.Parse(f.text); err != nil && r.Broken == nil {
+			r.Broken = &store.BrokenError{What: "what is open of document " + r.Number, Column: f.column + " of invoice_receivables", Err: err}
 		}
 	}
 	return r, nil
@@ -243,7 +245,7 @@ func Find(ctx context.Context, tx *store.Tx, name string, payer uint32) (*Receiv
 		})
 	}
 	if len(all) == 1 {
-		return &all[0], nil
+		return &all[0], all[0].Broken
 	}
 	none := &NoDocumentError{Name: name, others: others}
 	for i := range all {
@@ -273,6 +275,9 @@ func openOf(ctx context.Context, tx *store.Tx, payer uint32, currency string) ([
 	all, err := list(ctx, tx, `payer_number = ? AND currency = ? AND is_open = 1`, int64(payer), currency)
 	var open []*Receivable
 	for i := range all {
+		if all[i].Broken != nil {
+			return nil, all[i].Broken
+		}
 		if left, err := all[i].Open(); err == nil && left.Sign() > 0 {
 			open = append(open, &all[i])
 		}
@@ -291,7 +296,7 @@ type Question struct {
 	Disputed bool   // only those that were disputed
 }
 
-// List lists final documents, in the order of their due dates.
+// List lists final documents, in the order of their due dates, also those that cannot be read.
 func List(ctx context.Context, db *store.DB, q Question) (all []Receivable, err error) {
 	where, args := []string{"1 = 1"}, []any(nil)
 	if q.Payer != nil {

@@ -8,6 +8,7 @@ import (
 
 	"ratemill/decimal"
 	"ratemill/diag"
+	"ratemill/internal/store"
 	"ratemill/literal"
 	"ratemill/registry"
 )
@@ -67,11 +68,15 @@ func (v *Value) text() ([]byte, error) {
 	return registry.CanonicalJSON(text)
 }
 
-// parse reads a stored value.
-func parse(id string, text []byte) (*Value, error) {
+// Parse reads the stored value of a payment.
+func Parse(id string, text []byte) (*Value, error) {
 	v := &Value{}
-	if err := json.Unmarshal(text, v); err != nil {
-		return nil, fmt.Errorf("payment %s is not what a payment states: %w", id, err)
+	err := json.Unmarshal(text, v)
+	if err == nil && v.Currency == "" {
+		err = errors.New("it names no currency")
+	}
+	if err != nil {
+		return nil, &store.BrokenError{What: "payment " + id, Column: "value of invoice_payments", Err: err}
 	}
 	return v, nil
 }
