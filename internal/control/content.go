@@ -193,7 +193,9 @@ func (t tx) duplicate(ctx context.Context, of int64, order string) (number int64
 // A crash before it: the next owner finds the same. After it: the next owner reads the content at the new place.
 func (s *Store) Gone(ctx context.Context, lease Lease, other bool, why string, retryAt, now time.Time) (found int64, err error) {
 	err = s.change(ctx, "recording that the content of "+fileName(lease.File)+" is gone", func(t tx) error {
-		if err := t.held(ctx, lease, `attempts = attempts + 1, retry_at = ?, retry_for = ?, lease_until = 0`, nanos(retryAt), int64(retryAt.Sub(now))); err != nil {
+		err := t.held(ctx, lease, `attempts = attempts + 1, retry_at = ?, retry_for = ?, lease_until = 0`,
+			nanos(retryAt), int64(retryAt.Sub(now)))
+		if err != nil {
 			return err
 		}
 		var pinned, place int64

@@ -37,7 +37,8 @@ func (p *Progress) args() []any {
 // A crash before it: the next owner finds the same.
 func (s *Store) Postpone(ctx context.Context, lease Lease, why string, pause time.Duration, now time.Time) error {
 	return s.change(ctx, "recording why "+fileName(lease.File)+" waits", func(t tx) error {
-		return t.held(ctx, lease, `state = 'seen', why = ?, retry_at = ?, retry_for = ?, lease_until = 0`, why, nanos(now.Add(pause)), int64(pause))
+		return t.held(ctx, lease, `state = 'seen', why = ?, retry_at = ?, retry_for = ?, lease_until = 0`,
+			why, nanos(now.Add(pause)), int64(pause))
 	})
 }
 

@@ -16,7 +16,8 @@ import (
 // the cause.
 func TestAMigrationThatIsInterruptedWasCancelled(t *testing.T) {
 	onBoth(t, func(t *testing.T, s, _ *control.Store) {
-		files := fstest.MapFS{"migrations/00001_table.sql": {Data: []byte("-- +goose Up\n\nCREATE TABLE interrupted (number BIGINT NOT NULL);\n")}}
+		files := fstest.MapFS{"migrations/00001_table.sql": {
+			Data: []byte("-- +goose Up\n\nCREATE TABLE interrupted (number BIGINT NOT NULL);\n")}}
 		for i := range 60 {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(time.Duration(i)*100*time.Microsecond, func() { cancel(errors.New(`signal "terminated"`)) })

@@ -45,7 +45,7 @@ func TestNothingIsLostAndNothingIsChargedTwice(t *testing.T) {
 				"duplicate files", "retried", "files moved",
 				"lines of the file that grows", "events of SIMs with life cycles", "states of SIMs", "facts", "rows of the view sims",
 				"rows of the view sim_states", "bars of SIMs", "files of the removed source", "files of a renamed source", "stores of one day",
-				"refusals of an older control store"} {
+				"refusals of an older control store", "clocks that jumped"} {
 				require.NotZero(t, report.Compared[what], "the run had no %s, so it shows nothing about them", what)
 			}
 			for _, what := range []string{"draws from pools", "pool.exhausted", "included.exhausted", "limit.passed", "sim.first_use",

@@ -1,8 +1,8 @@
 // Package crash runs the whole pipeline as an operator does, on real engines and with a process for each role, and
 // kills it again and again: roles with kill -9 and in order, raters stopped for longer than their session, brokers,
-// stores and the warehouse taken away, connections of the SFTP server cut, the server stalled. At the end the warehouse must match the
-// offline pipeline's result, record for record and amount for amount. Meanwhile unknown SIMs are imported, and
-// corrected backwards, suspended records come back, one file grows, its SIMs have life cycles, the catalogue gets versions,
+// stores and the warehouse taken away, connections of the SFTP server cut, the server stalled, clocks set wrong. At the end
+// the warehouse must match the offline pipeline's result, record for record and amount for amount. Meanwhile unknown SIMs are
+// imported, and corrected backwards, suspended records come back, one file grows, its SIMs have life cycles, the catalogue gets versions,
 // and sources delete or move their files. Sources get other names; one is removed while one of its files was begun and another
 // one waits. The control store is restored from a copy, and every role refuses it until the newer store is back. Some SIMs have
 // tariffs whose counters live for hours, days, weeks, cycles and years. The states of SIMs must follow from the offline pipeline's
@@ -15,7 +15,7 @@
 // the simulator assumes. A seed chooses faults and victims here, but the machine chooses when they strike, so a run
 // does not replay exactly.
 //
-// Nothing in it is used outside tests. Start at Run, Outages and FullDisks; faults.go has the faults, changes.go the
-// other changes, restored.go the older control store, renamed.go and removed.go the sources that change, growing.go the file that is
-// appended to, lives.go the states of its SIMs, tariffs.go the SIMs of tariffs, compare.go the comparison.
+// Nothing in it is used outside tests. Start at Run, Outages and FullDisks; faults.go has the faults, clocks.go the clocks,
+// changes.go the other changes, restored.go the older control store, renamed.go and removed.go the sources that change, growing.go
+// the file that is appended to, lives.go the states of its SIMs, tariffs.go the SIMs of tariffs, compare.go the comparison.
 package crash

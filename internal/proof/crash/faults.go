@@ -45,6 +45,7 @@ func faultsFor(o Options, roles []string, random *rand.Rand) (deck []fault) {
 	add(2*share(20), fault{"take in strangers", (*run).takeIn})
 	add(share(20), fault{"change the catalogue", (*run).changeCatalogue})
 	add(2*share(20), fault{"copy the control store, or restore the copy", (*run).copyOrRestore})
+	add(2*share(20), fault{"set a clock", (*run).setClock})
 	add(share(20), fault{"rename sources", (*run).renameSources})
 	add(1, fault{"remove a source", (*run).removeSource})
 	random.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })

@@ -60,7 +60,8 @@ func (o *Options) disturbed() installation.Options {
 		Broker: o.Broker, Store: o.Store, Partitions: partitions, Usage: o.usage(), Every: 300 * time.Millisecond,
 		Limit:   "300 MB", // certainly over
 		Sources: map[string]string{grows: growsSource}, Catalogue: livesCatalogue,
-		After: map[string]string{deletes: "delete", moves: "{ move: DIR/" + done + " }"},
+		After:  map[string]string{deletes: "delete", moves: "{ move: DIR/" + done + " }"},
+		Clocks: true,
 		// With a worker for each source, every one of them can have begun a file.
 		Roles: fmt.Sprintf("mediation: { lease: 5s, workers: 4 }\nrating: { session: %s, checkpoint: 1s }\nwarehouse: { flush: 100ms }\n",
 			session),

@@ -28,6 +28,7 @@ type Report struct {
 	Stalls         int            // of the SFTP server
 	Full           map[string]int // disks that were full
 	Restored       int            // times that the control store was restored from a copy, and refused
+	Jumps          int            // of clocks
 	Renamed        int            // times that sources got other names
 	Removed        int            // sources that were removed
 	Retries        int            // batches of suspended records that came back
@@ -93,7 +94,7 @@ func (r *Report) bounded() {
 			r.differs("a process of %s had %d MiB of memory; %d are enough", role, peak>>20, mostMemory>>20)
 		}
 	}
-	disturbances := r.Stops + r.Ends + r.Cuts + r.Stalls + r.Restored + r.Renamed + r.Removed
+	disturbances := r.Stops + r.Ends + r.Cuts + r.Stalls + r.Restored + r.Jumps + r.Renamed + r.Removed
 	for _, of := range []map[string]int{r.Kills, r.Outages, r.Restarts, r.Full} {
 		for _, n := range of {
 			disturbances += n
@@ -136,6 +137,7 @@ func (r *Report) String() string {
 	row("SFTP connections cut", r.Cuts)
 	row("SFTP server stalled", r.Stalls)
 	row("older control stores refused", r.Restored)
+	row("clocks set wrong", r.Jumps)
 	row("sources renamed", r.Renamed)
 	row("sources removed", r.Removed)
 	row("retry batches made", r.Retries)

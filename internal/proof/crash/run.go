@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -137,6 +138,7 @@ func (r *run) lower() {
 		took, err := p.Stop()
 		r.report.stopped(took, err)
 		r.report.process(p)
+		r.report.Compared["clocks that jumped"] += strings.Count(p.Log(), installation.ClockSet)
 	}
 }
 
@@ -166,7 +168,7 @@ func (r *run) disturb() error {
 		if err := f.strike(r); err != nil {
 			return err
 		}
-		if err := r.pause(r.between(200*time.Millisecond, 2500*time.Millisecond)); err != nil {
+		if err := r.pause(r.between(200*time.Millisecond, 2100*time.Millisecond)); err != nil {
 			return err
 		}
 	}
@@ -174,6 +176,9 @@ func (r *run) disturb() error {
 		return err
 	}
 	if err := r.grow(true); err != nil {
+		return err
+	}
+	if err := r.setClocksRight(); err != nil {
 		return err
 	}
 	if err := r.undone(); err != nil {

@@ -64,6 +64,7 @@ type Options struct {
 	Sources    map[string]string // further sources by name; CONNECTION stands for the SFTP server, DIR for its folder
 	Catalogue  map[string]string // further documents of the catalogue by path
 	After      map[string]string // the sources' after action, by carrier; DIR stands for the SFTP server's folder
+	Clocks     bool              // the clocks of processes can be set
 	Disk       func(dir string)  // is called with each folder that an engine or a role writes to, while it is empty; may be nil
 }
 
@@ -100,19 +101,32 @@ func (e *Engine) Ended() bool {
 const patience = 2 * time.Minute
 
 // binary builds ratemill once for all tests of a package: each time costs five seconds of CPU, and less without the tables for
-// debuggers.
-var binary = sync.OnceValues(func() (string, error) {
+// debuggers. withClocks builds it so that its clock can be set.
+var (
+	binary = sync.OnceValues(func() (string, error) {
+		return build(func(string) ([]string, error) { return []string{"-ldflags=-s -w"}, nil })
+	})
+	withClocks = sync.OnceValues(func() (string, error) { return build(clockFlags) })
+)
+
+// build builds ratemill in a folder of its own, with the flags that a function returns for that folder.
+func build(flags func(dir string) ([]string, error)) (string, error) {
 	dir, err := os.MkdirTemp("", "ratemill-binary-")
 	if err != nil {
 		return "", err
 	}
 	testengine.AtEnd(func() { os.RemoveAll(dir) })
+	all, err := flags(dir)
+	if err != nil {
+		return "", err
+	}
 	path := filepath.Join(dir, "ratemill")
-	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", path, "ratemill/cmd/ratemill").CombinedOutput(); err != nil {
+	all = append(append([]string{"build", "-o", path}, all...), "ratemill/cmd/ratemill")
+	if out, err := exec.Command("go", all...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building ratemill: %w\n%s", err, out)
 	}
 	return path, nil
-})
+}
 
 // Build builds the binary, starts the engines and registers accounts and SIMs. The test's end ends them.
 func Build(t testing.TB, o Options) *Installation {
@@ -129,7 +143,11 @@ func Build(t testing.TB, o Options) *Installation {
 		}
 		os.RemoveAll(dir)
 	})
-	if p.Binary, err = binary(); err != nil {
+	built := binary
+	if o.Clocks {
+		built = withClocks
+	}
+	if p.Binary, err = built(); err != nil {
 		t.Fatal(err)
 	}
 	names, err := exec.Command(p.Binary, "run", "--roles").Output()
