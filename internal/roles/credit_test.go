@@ -39,10 +39,12 @@ func TestTheRecordThatReachesACreditLimitIsNamed(t *testing.T) {
 	require.False(t, exposure.Less(all[0].Limit))
 }
 
-// A policy suspends the payer when its limit is reached. A higher limit brings it back, although no usage comes any more.
+// A policy suspends the payer when its limit is reached. A higher limit brings it back, although no usage comes any more. Another account
+// pays in advance.
 func TestACreditPolicySuspendsAnAccountUntilItsLimitIsHigher(t *testing.T) {
 	w := newWorld(t, "credit_suspends")
 	w.docs["catalogue/hard.yaml"] = "credit_policy: hard\nthresholds: [{ at: 100 %, do: [suspend] }]\n"
+	w.sellsTopUps()
 	w.start(Roles...)
 	profile := "profiles:\n  acme: { credit_limit: %s, credit_policy: hard, cycle_day: 1 }\n"
 	w.imports(w.docs["registry.yaml"] + fmt.Sprintf(profile, "'0.000001'"))
@@ -51,6 +53,7 @@ func TestACreditPolicySuspendsAnAccountUntilItsLimitIsHigher(t *testing.T) {
 	w.untilStatus("acme", account.Suspended)
 	w.imports(fmt.Sprintf(profile, "1000000"))
 	w.untilStatus("acme", account.Active)
+	w.paysInAdvance()
 }
 
 // untilStatus waits until an account has a status.
