@@ -157,7 +157,7 @@ func compileDiscounts(s *saying) {
 			s.plan.discounts = map[*discountsDoc]*discount{}
 		}
 		for _, o := range s.plan.discounts {
-			if o.id == d.id && (o.count != d.count || o.period != d.period || o.spend != d.spend || o.whole != d.whole || !sameUnit(o.unit, d.unit)) {
+			if o.id == d.id && !o.countsAs(d) {
 				s.refuse(doc.Count.Pos, "the discounts of line %d count something else by the name %s; they need the same counted, period, "+
 					"whole and unit", o.at.Line, doc.Count.Value)
 			}
@@ -173,6 +173,11 @@ func compileDiscounts(s *saying) {
 		s.list.Errorf(doc.pos, "discounts from a number of %s, but class %s counts %s; write discounts at the classes that they are for",
 			literal.UnitName(d.unit), s.class.Value, literal.UnitName(unit))
 	}
+}
+
+// countsAs reports whether two discounts can share a count.
+func (d *discount) countsAs(o *discount) bool {
+	return o.count == d.count && o.period == d.period && o.spend == d.spend && o.whole == d.whole && sameUnit(o.unit, d.unit)
 }
 
 func sameUnit(a, b udr.Unit) bool { return a == b || a == literal.AnyUnit || b == literal.AnyUnit }

@@ -85,8 +85,9 @@ classes:
 		"top-up.yaml": "package: top-up\nvalid: 5 d\nbegins: first_use\ncap: 10 %\nbuckets: [{ bucket: data, units: 40 B, classes: [data] }]\n",
 		"renewing.yaml": "package: renewing\nvalid: 20 d\nprice: 0.50 EUR\nrenewal: on_use_up\nrenew_at_most: 3\n" +
 			"buckets: [{ bucket: data, units: 60 B, classes: [data] }]\n",
-		"lasting.yaml": "package: lasting\nvalid: 5 d\nprice: 0.30 EUR\nrenewal: on_expiry\nbuckets: [{ bucket: data, units: 20 B, classes: [data] }]\n",
-		"extra.yaml":   "addon: extra\nbuckets: [{ bucket: data, units: 10 B, classes: [data] }]\n",
+		"lasting.yaml": "package: lasting\nvalid: 5 d\nprice: 0.30 EUR\nrenewal: on_expiry\n" +
+			"buckets: [{ bucket: data, units: 20 B, classes: [data] }]\n",
+		"extra.yaml": "addon: extra\nbuckets: [{ bucket: data, units: 10 B, classes: [data] }]\n",
 	}
 }
 
