@@ -34,13 +34,14 @@ func accountBalance(f *flags) *cobra.Command {
 		Use:   "balance [ACCOUNT]",
 		Short: "Print the charges of accounts, by billing cycle, tier and usage class, and how many units an account has left",
 		Long: `Balance prints the running balances of all accounts, or of one: charged records, used quantity and the exact
-amount, for each billing cycle, tier and usage class. Tier 0 is usage of the account's own SIMs; the tiers above are usage
-of accounts below it, at the prices of its own plan. --cycle selects cycles by their first day, or by any day in them.
+amount, for each billing cycle, tier and usage class. Tier 0 is usage of the account's own SIMs; higher tiers
+are usage of the accounts below it, at the prices of its plan. --cycle selects cycles by their first day, or by
+any day in them.
 
 For one account, a second table has the units of its pools, and of its add-ons: how many there are now, used and left, for
-each bucket, in the billing cycle, or in the day, week, month or contract year of the share plan. With --cycle they are as
-of the end of that cycle. JSON and CSV have the balances; with --units they have the units. The packages of an account are
-in package list.`,
+each bucket, in the billing cycle, or in the day, week, month or contract year of the share plan. With --cycle
+it shows them as of the end of that cycle. JSON and CSV contain the balances, or the units if you give --units.
+For the packages of an account, use ratemill package list.`,
 		Example: "  ratemill account balance\n  ratemill account balance acme --cycle 2026-03-01\n  ratemill account balance acme --units " +
 			"-o json\n" +
 			"  ratemill account balance -o csv > balances.csv",
@@ -85,7 +86,7 @@ in package list.`,
 			return printAccountUnits(data(cmd), f.output, has)
 		},
 	}
-	c.Flags().StringVar(&cycle, "cycle", "", "only the billing cycle that begins on this day, or has it in it")
+	c.Flags().StringVar(&cycle, "cycle", "", "only the billing cycle that contains this day")
 	c.Flags().BoolVar(&units, "units", false, "only the units of the account's pools and add-ons")
 	outputFlag(f, c)
 	return c
@@ -120,13 +121,14 @@ func printAccountBalances(to io.Writer, format string, answer *backoffice.Balanc
 		for _, b := range answer.Begin {
 			late = append(late, fmt.Sprintf("%d from offset %d", b.Partition, b.Offset))
 		}
-		fmt.Fprintf(stderr, "usage that was rated before the balances began is not in them (partition %s); the warehouse has it: "+
-			"ratemill query \"select * from cost_by_account_cycle\"\n", strings.Join(late, ", "))
+		fmt.Fprintf(stderr, "the balances do not include usage that was rated before they began (partition %s); the "+
+			"warehouse has it: ratemill query \"select * from cost_by_account_cycle\""+
+			"\n", strings.Join(late, ", "))
 	}
 	switch {
 	case g.Len() > 0:
 	case cycle != "":
-		fmt.Fprintf(stderr, "there are no balances of a cycle with the day %s; without --cycle the command shows all cycles\n", cycle)
+		fmt.Fprintf(stderr, "no billing cycle with balances contains the day %s; without --cycle the command shows all cycles\n", cycle)
 	default:
 		fmt.Fprintln(stderr, "there are no balances yet; the role account makes them, seconds after usage is rated: ratemill run, or "+
 			"ratemill run --role account")
@@ -140,14 +142,15 @@ func accountRebuild(f *flags) *cobra.Command {
 		Use:   "rebuild --why WORDS",
 		Short: "Delete all balances and rebuild them from the rated log",
 		Long: `Rebuild deletes the balances of all accounts. The role account then rebuilds them from the first message of
-the rated log that Kafka still has. If Kafka has deleted the beginning of the log, the balances begin at the position of the
-warehouse, and account balance says so. It is needed only when the balances have stopped at messages that are gone; see
-docs/runbooks/balances-of-accounts.md. Your name and the reason are kept in the audit log.`,
+the rated log that Kafka still has. If Kafka has deleted the beginning of the log, the balances begin at the
+position of the warehouse, and account balance notes this. Use it only if the balances have stopped at messages
+that no longer exist; see docs/runbooks/balances-of-accounts.md. Your name and the reason are kept in the audit
+log.`,
 		Example: `  ratemill account rebuild --why "the control store was restored from Monday's backup, TICKET-17"`,
 		Args:    none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if strings.TrimSpace(reason) == "" {
-				return errors.New("the reason is empty; give one for whoever reads the audit log later")
+				return errors.New("the reason is empty; give one for the audit log")
 			}
 			office, end, err := openOffice(cmd.Context(), f)
 			if err != nil {
@@ -157,12 +160,12 @@ docs/runbooks/balances-of-accounts.md. Your name and the reason are kept in the 
 			if err := office.RebuildBalances(cmd.Context(), backoffice.RebuildRequest{Who: whoami(), Why: reason}); err != nil {
 				return err
 			}
-			fmt.Fprintln(words(cmd), "the balances are deleted; the role account makes them again. If a partition of it had stopped, "+
-				"order it to try again: ratemill partition list shows the command")
+			fmt.Fprintln(words(cmd), "the balances are deleted; the role account makes them again. If one of its partitions "+
+				"had stopped, order it to try again: ratemill partition list shows the command")
 			return nil
 		},
 	}
-	c.Flags().StringVar(&reason, "why", "", "the reason, for whoever reads the audit log later")
+	c.Flags().StringVar(&reason, "why", "", "the reason, for the audit log")
 	_ = c.MarkFlagRequired("why")
 	return c
 }

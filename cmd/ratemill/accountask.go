@@ -75,9 +75,9 @@ func accountShow(f *flags) *cobra.Command {
 		Use:   "show ACCOUNT",
 		Short: "Show all data of an account",
 		Long: `Show prints the status of an account and its possible next statuses, its payer and its seller, its billing
-profile (that of its payer is marked inherited), details, company, contacts and addresses, resources, groups, add-ons, and
-the debt of its payer. For a draft it lists missing mandatory fields. For an account that is not active yet it lists the
-gates that it does not meet.`,
+profile (marked "inherited" if it is the payer's), details, company, contacts and addresses, resources, groups,
+add-ons, and the debt of its payer. For a draft it lists missing mandatory fields. For an account that is not
+active yet it lists the gates that it does not meet.`,
 		Example: "  ratemill account show initech\n  ratemill account show initech --as globex -o json",
 		Args:    needing(1, 1, "an account: ratemill account show acme"),
 	}
@@ -164,10 +164,10 @@ func accountCredit(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "credit",
 		Short: "List the debts of payers with a credit limit",
-		Long: `Credit prints, for each account with a credit limit, the debt of the account and of those for which it pays:
-unbilled usage, the unpaid part of open documents, and their sum, the exposure. The column passed has the thresholds of its
-credit policy that the exposure has reached, in percent of the limit. account show ACCOUNT has the alerts, each with the
-record that caused it.`,
+		Long: `Credit prints the debt of each account with a credit limit, including the accounts for which it pays: unbilled
+usage, the unpaid part of open documents, and their sum, the exposure. The column passed lists the thresholds of
+the credit policy that the exposure has reached, in percent of the limit. account show ACCOUNT lists the alerts,
+each with the record that caused it.`,
 		Example: "  ratemill account credit\n  ratemill account credit --as globex -o csv",
 		Args:    none,
 	}
@@ -249,7 +249,7 @@ func addonWords(a backoffice.AccountAddon) string {
 	return strings.Join(words, ", ")
 }
 
-// flatten adds a row for each field of a value, by its path.
+// flatten adds a row for each field of a value; the label is the field's path.
 func flatten(g *output.Grid, what, prefix string, value json.RawMessage) {
 	var tree map[string]json.RawMessage
 	if len(value) == 0 || json.Unmarshal(value, &tree) != nil {

@@ -18,7 +18,7 @@ import (
 func orderFlags(f *flags, c *cobra.Command, o *backoffice.AccountOrder) *timeFlag {
 	at := &timeFlag{}
 	c.Flags().Var(at, "at", "when it takes effect: a day, which begins in the account's time zone, or a time (default now)")
-	c.Flags().StringVar(&o.Why, "why", "", "the reason, for whoever asks later")
+	c.Flags().StringVar(&o.Why, "why", "", "the reason, kept with the change")
 	c.Flags().StringVar(&o.As, "as", "", "the account on whose behalf you do it (default: the provider)")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would change, and change nothing")
 	c.Flags().BoolVar(&o.Backdate, "backdate", false, "allow a time before the running billing cycle")
@@ -88,9 +88,10 @@ func accountCreate(f *flags) *cobra.Command {
 		Use:   "create ACCOUNT --why WORDS",
 		Short: "Create an account: a draft, or a new one below an account that is not a draft",
 		Long: `An account without a parent is a billing root: it needs company, currency, time zone and cycle day. It exists
-from the beginning of today, or of the day of --at, and begins as a draft. An account below one that is not a draft exists
-from now on and begins as new, so it needs its mandatory fields: its name, and a company, SIM rules and a billing profile,
-which are its parent's unless it has its own. account show lists missing fields.`,
+from the beginning of today, or of the day of --at, and begins as a draft. An account below one that is not a
+draft exists at once and begins as new, so its mandatory fields must be set: a name, a company, SIM rules and a
+billing profile. It inherits the last three from its parent unless you set them. account show lists missing
+fields.`,
 		Example: "  ratemill account create globex --company globex-ltd --kind reseller --currency EUR --zone Europe/Madrid --cycle-day 1 \\\n" +
 			"    --name Globex --why \"contract of 12 March\"\n  ratemill account create initech --parent globex --name Initech --as globex --why \"new customer\"",
 		Args: needing(1, 1, "an id for the account: ratemill account create acme --why …"),
@@ -124,14 +125,15 @@ func accountSet(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "set ACCOUNT KIND [FIELD=VALUE…] --why WORDS",
 		Short: "Change the profile, details, contacts, addresses, SIM rules or terms of an account, or of its company",
-		Long: `Set states fields of a value, beside those that are there; FIELD= without a value takes a field away. Fields within
-others are named by their path, as in payment.target=30; a list is written in brackets, as in emails=[a@acme.example].
---file states the whole value from a YAML file, "-" from standard input. All mistakes are reported at once.
+		Long: `Set adds fields to a value or replaces them, and leaves its other fields as they are; FIELD= without a value
+removes a field. Fields within Name a nested field by its path, as in payment.target=30; write a list in
+brackets, as in emails=[a@acme.example]. --file gives the whole value as a YAML file, "-" reads it from standard
+input. All mistakes are reported at once.
 
 KIND is profile, details, contact, address (with --name), settings (the lifecycle of its SIMs), or account (company, parent,
-currency, zone, cycle_day, plan). For company and project, ACCOUNT is the id of the company or the project; contacts and
-addresses of a company are those of company:ID, and accounts use them with same_as=company/NAME. --end ends the current
-value: an account whose profile ends has its payer's.`,
+currency, zone, cycle_day, plan). For company and project, ACCOUNT is the id of the company or the project. The
+contacts and addresses of a company belong to company:ID, and accounts refer to them with same_as=company/NAME.
+--end ends the current value: an account whose profile ends uses its payer's profile.`,
 		Example: "  ratemill account set acme profile payment.method=slip payment.target=30 --why \"as agreed\"\n" +
 			"  ratemill account set acme contact --name billing name=\"Maria Lopez\" email=maria@acme.example --why \"new contact\"\n" +
 			"  ratemill account set acme-gmbh company --file company.yaml --why \"from the register\"",
@@ -140,7 +142,7 @@ value: an account whose profile ends has its payer's.`,
 	at := orderFlags(f, c, &r.AccountOrder)
 	c.Flags().StringVar(&r.Name, "name", "", "name of the contact or address")
 	c.Flags().StringVar(&file, "file", "", "YAML file with the whole value; - is standard input")
-	c.Flags().BoolVar(&r.End, "end", false, "it holds no longer")
+	c.Flags().BoolVar(&r.End, "end", false, "end the current value")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		r.Account, r.Kind, r.Fields = args[0], args[1], map[string]string{}
 		for _, arg := range args[2:] {
@@ -160,12 +162,12 @@ value: an account whose profile ends has its payer's.`,
 	return c
 }
 
-// setArguments reads the file, and refuses what would have no effect.
+// setArguments reads the file, and refuses flags that would have no effect.
 func setArguments(r *backoffice.SetOrder, file string) error {
 	named := r.Kind == "contact" || r.Kind == "address"
 	switch {
 	case named && r.Name == "":
-		return fmt.Errorf("a %s has a name: --name billing", r.Kind)
+		return fmt.Errorf("a %s needs a name: --name billing", r.Kind)
 	case !named && r.Name != "":
 		return errors.New("--name is for contacts and addresses")
 	case r.End && (file != "" || len(r.Fields) > 0), file != "" && len(r.Fields) > 0:
@@ -197,10 +199,11 @@ func accountStatus(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status ACCOUNT STATUS --why WORDS",
 		Short: "Change the status of an account: new, lead, active, suspended, terminated, deleted",
-		Long: `Status changes an account, and everything that depends on it, in one change set. A suspension also suspends
-the active accounts below and their SIMs, and its end restores them. A termination is permanent; it also terminates the
-accounts below, and retires all their SIMs. A draft becomes new together with the drafts below it, when all have their
-mandatory fields. An account becomes active when it meets the gates of its onboarding. A refusal names the allowed statuses.`,
+		Long: `Status changes the status of an account, and everything that depends on it, in one change set. A suspension also
+suspends the active accounts below and their SIMs, and its end restores them. A termination is permanent; it
+also terminates the accounts below, and retires all their SIMs. A draft becomes new together with the drafts
+below it, once the mandatory fields of all of them are set. An account becomes active when it meets the gates of
+its onboarding. A refusal names the allowed statuses.`,
 		Example: "  ratemill account status initech lead --why approved\n  ratemill account status initech suspended --dry-run",
 		Args:    needing(2, 2, "an account and a status: ratemill account status acme suspended --why …"),
 	}

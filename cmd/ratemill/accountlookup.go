@@ -22,18 +22,18 @@ func accountLookup(f *flags) *cobra.Command {
 	var country, into string
 	c := &cobra.Command{
 		Use:   "lookup NUMBER [FIELD=VALUE…]",
-		Short: "Ask a register of companies for a company",
-		Long: `Lookup queries the register that accounts.lookup in ratemill.yaml names, and prints its answer unchanged,
-with its address and the time. With --into it stores the answer as a company, together with the fields that you add. Such a
-company is unconfirmed, and its accounts cannot become lead, until a person has compared it with the company's papers and
-runs: ratemill account set COMPANY company source.confirmed=NAME.`,
+		Short: "Look up a company in a register of companies",
+		Long: `Lookup queries the register that accounts.lookup in ratemill.yaml namesand prints the answer unchanged, with the
+address of the query and the time. With --into it stores the answer as a company, together with the fields that
+you add. Such a company is unconfirmed, and its accounts cannot become lead, until a person has compared it with
+the company's papers and runs: ratemill account set COMPANY company source.confirmed=NAME.`,
 		Example: "  ratemill account lookup 01234567 --country GB\n  ratemill account lookup 01234567 --country GB --into globex-ltd type=Ltd phone=+442079460958 " +
 			"--why \"new customer\"",
 		Args: needing(1, 0, "the number of a company: ratemill account lookup 01234567 --country GB"),
 	}
 	at := orderFlags(f, c, &r.AccountOrder)
 	c.Flags().StringVar(&country, "country", "", "country whose register has the company, as two letters")
-	c.Flags().StringVar(&into, "into", "", "id of the company into which the answer is stated")
+	c.Flags().StringVar(&into, "into", "", "id of the company that stores the answer")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		settings, _, err := f.loadAll()
 		if err != nil {
@@ -84,7 +84,7 @@ runs: ratemill account set COMPANY company source.confirmed=NAME.`,
 	return c
 }
 
-// registerOf is the register that ratemill.yaml names.
+// registerOf returns the register that ratemill.yaml names.
 func registerOf(c *config.Lookup) (*lookup.Service, error) {
 	if c.URL == "" {
 		return nil, errors.New("no register of companies is configured; write accounts: { lookup: { url: …, fields: … } } into ratemill.yaml")
@@ -107,7 +107,7 @@ func registerOf(c *config.Lookup) (*lookup.Service, error) {
 }
 
 func printFound(cmd *cobra.Command, f *flags, found *backoffice.CompanyFound) error {
-	fmt.Fprintf(stderr, "as %s says at %s; not confirmed\n", found.Service, found.At)
+	fmt.Fprintf(stderr, "as given by %s at %s; not confirmed\n", found.Service, found.At)
 	g := output.New("field", "value")
 	for _, field := range slices.Sorted(maps.Keys(found.Fields)) {
 		g.Add(field, found.Fields[field])

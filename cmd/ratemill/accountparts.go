@@ -9,7 +9,7 @@ import (
 	"ratemill/internal/output"
 )
 
-// listing is a command that lists a part of an account.
+// listing returns a command that lists a part of an account.
 func listing(f *flags, what, short, example string, columns []string, rows func(*output.Grid, *backoffice.FullAccount)) *cobra.Command {
 	var q backoffice.AccountQuestion
 	c := &cobra.Command{
@@ -68,9 +68,9 @@ the provider may.`,
 		Args:    needing(2, 2, "an account and a resource: ratemill account resource set acme price_plan/fleet --why …"),
 	}
 	at := orderFlags(f, c, &r.AccountOrder)
-	c.Flags().BoolVar(&r.Default, "default", false, "SIMs of the account get it unless somebody says otherwise")
+	c.Flags().BoolVar(&r.Default, "default", false, "SIMs of the account get it by default")
 	c.Flags().BoolVar(&r.Open, "open", false, "users of the account may choose it")
-	c.Flags().BoolVar(&r.Inactive, "inactive", false, "it is assigned, and cannot be used yet")
+	c.Flags().BoolVar(&r.Inactive, "inactive", false, "assign it, but do not let anyone use it yet")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		r.Account, r.Resource = args[0], args[1]
 		return change(cmd, f, &r.AccountOrder, at, func(o *backoffice.Office) (*backoffice.AccountChange, error) {

@@ -57,7 +57,7 @@ func (f flags) against(cmd *cobra.Command, args []string, dir, with string, p *p
 		f.config = configurationIn(args[0])
 	}
 	if p.Catalogue == nil {
-		return fmt.Errorf("%s has no catalogue/ to compare", dir)
+		return fmt.Errorf("%s has no folder catalogue/ to compare", dir)
 	}
 	ctx := cmd.Context()
 	store, _, err := openStore(ctx, &f)
@@ -231,7 +231,7 @@ func (c *comparison) print(cmd *cobra.Command, format string) error {
 		g.Add(x.Kind, x.Name, x.From, x.Class, x.Where, x.What, x.Old, x.New)
 	}
 	if len(c.Changes) == 0 {
-		fmt.Fprintln(words(cmd), "nothing changes in prices, zones, pools, limits, packages, rates and calendars")
+		fmt.Fprintln(words(cmd), "prices, zones, pools, limits, packages, rates and calendars do not change")
 	} else if err := g.Print(data(cmd), format); err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	"ratemill/diag"
 )
 
-// needing refuses fewer than least arguments, and more than most (0: no bound), and names the arguments that the
+// needing refuses too few arguments, or too many (most 0 means no limit), and names the arguments that the
 // command needs.
 func needing(least, most int, what string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
@@ -22,7 +22,7 @@ func needing(least, most int, what string) cobra.PositionalArgs {
 	}
 }
 
-// atMostOne is for a command with an optional argument.
+// atMostOne checks the arguments of a command with one optional argument.
 func atMostOne(what string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) > 1 {
@@ -32,7 +32,7 @@ func atMostOne(what string) cobra.PositionalArgs {
 	}
 }
 
-// none is for a command without arguments; an unexpected one may be a mistyped subcommand.
+// none checks the arguments of a command that takes none; an unexpected one may be a mistyped subcommand.
 func none(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -44,7 +44,7 @@ func none(c *cobra.Command, args []string) error {
 	return fmt.Errorf("%s takes only flags, but got %s%s", called(c), args[0], diag.Suggest(args[0], below))
 }
 
-// called is the command as people type it, without the name of the program.
+// called returns the command as people type it, without the name of the program.
 func called(c *cobra.Command) string {
 	return strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
 }

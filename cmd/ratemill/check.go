@@ -27,13 +27,13 @@ func checkCommand(f *flags) *cobra.Command {
 		Short: "Find all mistakes in a project at once",
 		Long: `Check reads every document of a project and its configuration and reports all mistakes at once, each with its line.
 It warns of branches of the rules that no golden case reaches, and of plans, pools and limits that files in registry/
-name but the catalogue lacks. Where the control store is a file, it also warns of counters that this catalogue would
-start anew compared with the one in use. It contacts nothing, and secrets need not be set.
+name but the catalogue lacks. Where the control store is a file, it also warns of counters that would restart
+from zero, compared with the catalogue in use. It contacts no server, and secrets need not be set.
 
-With --against it says instead what this catalogue changes compared with another one: prices, zones, share plans and
-limits, counters that begin anew, and how many accounts and SIMs have them, by the installation's registry or else by the
-files in registry/. The other one is a folder with a project, a revision of git, the beginning of a catalogue version that
-the installation stored, or "used" for the one that it used last.`,
+With --against it lists instead how this catalogue differs from another one: prices, zones, share plans and
+limits, counters that restart from zero, and how many accounts and SIMs are affected, by the installation's
+registry or else by the files in registry/. The other one is a folder with a project, a revision of git, the
+beginning of a catalogue version that the installation stored, or "used" for the one that it used last.`,
 		Example: "  ratemill check\n  ratemill check -v billing/   # how each expression runs\n  ratemill check --known-hosts # the host keys " +
 			"of the SFTP servers, to compare and paste\n  ratemill check --against HEAD  # what the next commit changes, and for whom",
 		Args: atMostOne("folder"),
@@ -85,14 +85,15 @@ the installation stored, or "used" for the one that it used last.`,
 		},
 	}
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "list for each expression how it was compiled")
-	c.Flags().StringVar(&against, "against", "", "say what changes compared with another catalogue: a folder, a git revision, a stored "+
-		"version, or used")
+	c.Flags().StringVar(&against, "against", "", "list the differences from another catalogue: a folder, a git revision, "+
+		"a stored version, or used")
 	outputFlag(f, c)
-	c.Flags().BoolVar(&knownHosts, "known-hosts", false, "ask the project's SFTP servers for their host keys and print them in known_hosts format")
+	c.Flags().BoolVar(&knownHosts, "known-hosts", false, "ask the project's SFTP servers for their host keys and print "+
+		"them in known_hosts format")
 	return c
 }
 
-// checkConfig is the project's folder, and the mistakes in the configuration that names it.
+// checkConfig returns the project's folder, and the mistakes in the configuration that names it.
 func (f *flags) checkConfig(args []string) (dir string, list diag.List, files int, err error) {
 	named := "."
 	if err := f.namedOnce(args); err != nil {
@@ -132,7 +133,7 @@ func (f *flags) checkConfig(args []string) (dir string, list diag.List, files in
 	return dir, list, files, nil
 }
 
-// unreached warns of branches that no golden case takes. Cases that cannot be run are reported by test.
+// unreached warns of branches that no golden case takes. The command test reports cases that cannot be run.
 func unreached(cmd *cobra.Command, p *project.Project) (list diag.List) {
 	cases, err := golden.Cases(p.FS)
 	if err != nil {

@@ -17,8 +17,8 @@ func contractCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "contract",
 		Short: "Contracts: list, sign, end, price of leaving early",
-		Long: `A contract refers to a document of the catalogue that has the customer's commitments. The invoice bills a
-shortfall at the end of a cycle or a contract year, and early termination.`,
+		Long: `A contract refers to a catalogue document that defines the customer's commitments. The invoice bills a shortfall
+at the end of a cycle or a contract year, and early termination.`,
 	}
 	c.AddCommand(contractAdd(f), contractList(f), contractEnd(f), contractWhatIf(f))
 	return c
@@ -30,10 +30,10 @@ func contractAdd(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "add CONTRACT --why WORDS",
 		Short: "Sign a contract for an account, or keep a draft of one",
-		Long: `Add signs a contract. Its first day is that of --at, today if you leave it out. An id such as fleet-24@acme
-names the document and the account; with any other id, name them with --document and --account. --draft stores it without
-effect; sign it later by the same command without --draft. A signed contract does not change: to change terms, end it and
-sign another.
+		Long: `Add signs a contract. Its first day is the day of --at, by default today. An id such as fleet-24@acme names the
+document and the account; with any other id, name them with --document and --account. --draft stores it without
+effect; sign it later by the same command without --draft. A signed contract does not change: to change terms,
+end it and sign another.
 
 A contract of level line is for products or SIMs: name them with --product or --sim. If it is for SIMs, its commitments
 count connections.`,
@@ -45,12 +45,12 @@ count connections.`,
 	at := orderFlags(f, c, &r.AccountOrder)
 	flags := c.Flags()
 	flags.StringVar(&r.Document, "document", "", "the contract document of the catalogue")
-	flags.StringVar(&r.Account, "account", "", "the account that signs it")
+	flags.StringVar(&r.Account, "account", "", "the account that signs the contract")
 	flags.IntVar(&term, "term", 0, "length of the first term in cycles (default: that of the document)")
 	flags.BoolVar(&r.Draft, "draft", false, "keep it without effect until it is signed")
-	flags.StringSliceVar(&r.Products, "product", nil, "for a contract of level line: a plan, part or add-on that it is about")
-	flags.StringSliceVar(&r.SIMs, "sim", nil, "for a contract of level line: a SIM that it is about, as imsi:214070000000001")
-	flags.StringVar(&r.Coterminates, "coterminates", "", "id of the contract with which it ends")
+	flags.StringSliceVar(&r.Products, "product", nil, "for a contract of level line: a plan, part or add-on that it covers")
+	flags.StringSliceVar(&r.SIMs, "sim", nil, "for a contract of level line: a SIM that it covers, as imsi:214070000000001")
+	flags.StringVar(&r.Coterminates, "coterminates", "", "id of a contract that this one ends together with")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		r.ID = args[0]
 		if cmd.Flags().Changed("term") && (term < 1 || term > 600) {
@@ -70,17 +70,17 @@ func contractEnd(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "end CONTRACT (--at DAY | --term) --why WORDS",
 		Short: "End a contract: with its term, early, or by agreement",
-		Long: `End states the first day on which a contract is no longer in force. A day before the end of the term is an
-early termination, which the invoice charges unless you give --agreed. --term ends the contract at the end of the term to
-which notice on the day of --noticed binds the customer. A second end replaces the first. For a draft, end withdraws it.
---dry-run shows the cost and changes nothing; so does contract what-if.`,
+		Long: `End sets the first day on which a contract is no longer in force. A day before the end of the term means early
+termination, and the invoice charges it unless you give --agreed. --term ends the contract at the end of the
+term to which the customer is bound if notice is given on the day of --noticed. A second end replaces the first.
+For a draft, end withdraws it. --dry-run shows the cost and changes nothing; so does contract what-if.`,
 		Example: "  ratemill contract end fleet-24@acme --term --why \"notice of 12 March\"\n" +
 			"  ratemill contract end fleet-24@acme --at 2027-03-16 --noticed 2027-01-31 --why \"letter of 31 January\"",
 		Args: needing(1, 1, "a contract: ratemill contract end fleet-24@acme --at 2027-03-16 --why …"),
 	}
 	at := orderFlags(f, c, &r.AccountOrder)
 	c.Flags().BoolVar(&r.Term, "term", false, "at the end of the term")
-	c.Flags().BoolVar(&r.Agreed, "agreed", false, "whoever sells agrees: early termination is not due")
+	c.Flags().BoolVar(&r.Agreed, "agreed", false, "the seller agrees: charge no early termination")
 	c.Flags().Var(noticed, "noticed", "the day on which notice was given (default today)")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		r.Contract, r.Noticed = args[0], noticed.Time
@@ -154,7 +154,7 @@ func brokenContracts(wrong []error) error {
 	if len(wrong) == 0 {
 		return nil
 	}
-	return &problems{"ratemill: invoices of the accounts of these contracts are not made until that is mended"}
+	return &problems{"ratemill: no invoices are made for the accounts of these contracts until this is corrected"}
 }
 
 func contractWhatIf(f *flags) *cobra.Command {
@@ -171,7 +171,7 @@ which the contract would no longer be in force, to the end of the term, and the 
 	}
 	outputFlag(f, c)
 	c.Flags().StringVar(&q.As, "as", "",
-		"the account on whose behalf you ask; it sees itself and the accounts below it (default: the provider)")
+		"the account on whose behalf you ask; that account sees itself and the accounts below it (default: the provider)")
 	c.Flags().Var(ends, "end", "the first day on which it would no longer be in force")
 	c.Flags().Var(noticed, "noticed", "the day on which notice is given (default today)")
 	_ = c.MarkFlagRequired("end")

@@ -13,7 +13,7 @@ import (
 	"ratemill/invoicing/delivery"
 )
 
-// namesOf are names as texts.
+// namesOf returns names as texts.
 func namesOf[T ~string](all []T) (names []string) {
 	for _, n := range all {
 		names = append(names, string(n))
@@ -26,19 +26,18 @@ func deliveryCommand(f *flags) *cobra.Command {
 		Use:   "delivery",
 		Short: "Deliveries of invoices: list, send again, confirm, fail",
 		Long: `A final document has a delivery for each channel of its payer's billing profile: email, hardcopy, e_invoice, and sftp for a
-remote storage. The role delivery sends them, and tries for a day.`,
+remote storage. The role delivery sends themand retries for up to a day.`,
 	}
 	c.AddCommand(deliveryList(f),
-		deliveryDecision(f, "again", "Send a document again", `Again sends a delivery again, with the document as issued. A
-mail then gets a new Message-ID, so that mail programs show it beside the first one. --to sends it to other addresses than
-those in the document.`,
+		deliveryDecision(f, "again", "Send a document again", `Again sends a delivery again, with the document as issued. A mail then gets a new Message-ID, so mail programs
+show it as a separate mail. --to sends it to other addresses than those in the document.`,
 			"  ratemill delivery again INV-2026-000412 --why \"the payer lost it\"\n"+
 				"  ratemill delivery again INV-2026-000412 --channel email --to billing@acme.example --why \"new address\""),
-		deliveryDecision(f, "confirm", "Say that the payer has a document", `Confirm records that the receiver has the
+		deliveryDecision(f, "confirm", "Record that the payer has a document", `Confirm records that the receiver has the
 document: a print file was printed and posted, the access point acknowledged the electronic invoice, or the document was
 handed over in another way.`,
 			"  ratemill delivery confirm INV-2026-000412 --channel hardcopy --why \"posted on 4 May\""),
-		deliveryDecision(f, "fail", "Say that the payer does not have a document", `Fail records that a sent document has
+		deliveryDecision(f, "fail", "Record that the payer does not have a document", `Fail records that a sent document has
 not arrived, such as a mail that came back, or that it must not be sent. Send it again when the cause is fixed.`,
 			"  ratemill delivery fail INV-2026-000412 --channel email --why \"the mail came back\""))
 	return c
@@ -83,7 +82,7 @@ func deliveriesTable(all []backoffice.ListedDelivery) *output.Grid {
 	return g
 }
 
-// deliveryDecision is a command for a decision about a delivery.
+// deliveryDecision returns a command that records a decision about a delivery.
 func deliveryDecision(f *flags, do, short, long, example string) *cobra.Command {
 	r := backoffice.DeliveryOrder{Do: do}
 	c := &cobra.Command{
@@ -93,11 +92,11 @@ func deliveryDecision(f *flags, do, short, long, example string) *cobra.Command 
 	outputFlag(f, c)
 	c.Flags().Var(choice{&r.Channel, namesOf(delivery.Channels)}, "channel",
 		"the delivery by this channel; needed if the document has several")
-	c.Flags().StringVar(&r.Why, "why", "", "the reason, for whoever asks later")
+	c.Flags().StringVar(&r.Why, "why", "", "the reason, kept with the change")
 	c.Flags().BoolVar(&r.DryRun, "dry-run", false, "show what would change, and change nothing")
 	invoiceAs(c, &r.As)
 	if do == "again" {
-		c.Flags().StringArrayVar(&r.To, "to", nil, "address of a mail, instead of those before; repeat for more")
+		c.Flags().StringArrayVar(&r.To, "to", nil, "mail address to use instead of the earlier ones; repeat for more")
 	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		r.Document, r.Who, r.Why = args[0], whoami(), strings.TrimSpace(r.Why)
@@ -124,10 +123,11 @@ func invoiceDeliver(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "deliver [DOCUMENT …] --why WORDS",
 		Short: "Send final documents, or send them again",
-		Long: `Deliver orders the role delivery to send final documents, as issued, by their channels. It sends documents
-that you name again, even if they were sent before. With --all it takes the documents of a cycle whose delivery failed.
-Deliveries that wait or are being sent do not change. --channel uses only one channel, also for documents that were issued
-without it. --to sends mails to other addresses than those of the document. ratemill delivery list shows their progress.`,
+		Long: `Deliver orders the role delivery to send final documents, as issued, through their channels. It sends documents
+that you name again, even if they were sent before. With --all it sends the documents of a cycle whose delivery
+failed. Deliveries that wait or are being sent do not change. --channel uses only that channel, even for
+documents that were issued without it. --to sends mails to other addresses than those in the document. ratemill
+delivery list shows their progress.`,
 		Example: "  ratemill invoice deliver INV-2026-000412 --why \"the payer lost it\"\n" +
 			"  ratemill invoice deliver INV-2026-000412 --channel email --to billing@acme.example --why \"they ask for it by mail\"\n" +
 			"  ratemill invoice deliver --cycle 2026-03 --all --why \"the mail server is back\"",
@@ -135,7 +135,7 @@ without it. --to sends mails to other addresses than those of the document. rate
 	invoiceFlags(f, c, &r.InvoiceOrder)
 	allFlag(c, &all, "all documents of the cycle whose delivery failed")
 	c.Flags().Var(choice{&r.Channel, namesOf(delivery.Channels)}, "channel", "only by this channel")
-	c.Flags().StringArrayVar(&r.To, "to", nil, "address of a mail, instead of those of the document; repeat for more")
+	c.Flags().StringArrayVar(&r.To, "to", nil, "mail address to use instead of the document's; repeat for more")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		r.Who, r.Why, r.Documents = whoami(), strings.TrimSpace(r.Why), args
 		if err := named(args, all, &r.InvoiceOrder); err != nil {
@@ -151,7 +151,7 @@ without it. --to sends mails to other addresses than those of the document. rate
 		}
 		done, err := office.DeliverInvoices(cmd.Context(), r)
 		if err != nil {
-			if len(done) > 0 { // those before the one that is refused are ordered
+			if len(done) > 0 { // the documents before the refused one are ordered
 				err = errors.Join(err, printAll(cmd, f, done, deliveriesTable))
 			}
 			return refusal(err)

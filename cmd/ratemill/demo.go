@@ -22,9 +22,10 @@ func demoCommand(f *flags) *cobra.Command {
 	o := demo.Options{Dir: demoFolder, Roles: allRoles}
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Everything embedded, real files, a summary",
-		Long: `Demo starts an SFTP server with the shipped files, embedded Kafka and ClickHouse, and a process for each role; it takes,
-rates and stores all files and shows what came out. Data stays in .ratemill/demo: a second demo finds nothing new.`,
+		Short: "Run everything embedded on shipped files and print a summary",
+		Long: `Demo starts an SFTP server with the shipped files, embedded Kafka and ClickHouse, and a process for each role;
+it collects, rates and stores all files and prints the results. Data stays in .ratemill/demo: a second demo
+finds nothing new.`,
 		Example: "  ratemill demo\n  ratemill demo --once -n 5000000",
 		Args:    none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -52,7 +53,7 @@ rates and stores all files and shows what came out. Data stays in .ratemill/demo
 func initCommand(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "init DIR",
-		Short: "Create a project to start from: the demo's",
+		Short: "Create a project to start from, with the files of the demo",
 		Long:  "Init writes the demo's sources, catalogue, registry and golden cases into DIR, as a project for you to adapt.",
 		Args:  needing(1, 1, "one folder for the project: ratemill init myproject"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -65,8 +66,9 @@ func initCommand(f *flags) *cobra.Command {
 			if err := shipped.WriteExample(args[0]); err != nil {
 				return err
 			}
-			text := "# Every field has a default; docs/configuration.md describes all.\nproject: .\n" +
-				"late_until: never # the example's usage is of one month, whenever it runs; remove this line with the example\n"
+			text := "# Every field has a default; docs/configuration.md describes all fields. project: . late_until: never # " +
+				"the example's usage is of one month, whenever it runs; remove this line with the example" +
+				"\n"
 			if err := os.WriteFile(filepath.Join(args[0], "ratemill.yaml"), []byte(text), 0o644); err != nil {
 				return err
 			}

@@ -119,8 +119,8 @@ func openWarehouse(ctx context.Context, f *flags, c *config.Config, store *contr
 	return e.Warehouse, e.Close, nil
 }
 
-// openOffice opens the back office of the configured installation. A request that needs the warehouse connects to one that
-// runs; it starts no embedded ClickHouse.
+// openOffice opens the back office of the configured installation. A request that needs the warehouse connects to a
+// running ClickHouse; it starts no embedded one.
 func openOffice(ctx context.Context, f *flags) (*backoffice.Office, func(), error) {
 	store, c, err := openStore(ctx, f)
 	if err != nil {
@@ -171,7 +171,7 @@ func installationOf(c *config.Config) account.Installation {
 		Languages: c.Accounts.Languages, EInvoices: c.Accounts.EInvoices, Lookup: c.Accounts.Lookup.URL != ""}
 }
 
-// openOfficeForAccounts is openOffice for commands that may make the first account of an installation.
+// openOfficeForAccounts is openOffice for commands that may create the first account of an installation.
 func openOfficeForAccounts(ctx context.Context, f *flags) (*backoffice.Office, func(), error) {
 	store, c, err := createStore(ctx, f)
 	if err != nil {

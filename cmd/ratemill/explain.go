@@ -17,7 +17,7 @@ import (
 	"ratemill/internal/output"
 )
 
-// explanation has the user's arguments.
+// explanation holds the user's arguments.
 type explanation struct {
 	sim    string
 	at     timeFlag
@@ -33,10 +33,11 @@ func explainCommand(f *flags) *cobra.Command {
 		Use:   "explain ID… | --sim IDENTIFIER [--at TIME]",
 		Short: "Explain what records cost",
 		Long: `Explain follows a record from its line in the carrier's file to its amount: source and rules, owner, zone,
-plan, rounding, pools, price steps, for every account that pays. The last line computes the amount again from the steps
-above it. With --raw it also shows the raw line and its reading by the rules of that time. It fetches the file from its
-source, or from the place to which collect.after moved it, and compares the content with the rated one. Give a copy of the
-file with --file if the source no longer has it. Identifiers of the SIM are shortened unless you give --full.
+plan, rounding, pools, price steps, for every account that pays. The last line recomputes the amount from the
+steps above it. With --raw it also shows the raw line and how the rules of that time read it. It fetches the
+file from its source, or from the place to which collect.after moved it, and compares the content with the rated
+one. Give a copy of the file with --file if the source no longer has it. Identifiers of the SIM are shortened
+unless you give --full.
 
 ID is the file's id (or the beginning of it), a colon and the record's sequence, as query and tail show them. With --sim it
 lists the rated records of a SIM on a day, and names the payers of its usage and their plans.`,
@@ -54,7 +55,7 @@ lists the rated records of a SIM on a day, and names the payers of its usage and
 			case x.sim != "" && (x.raw || x.file != ""):
 				return errors.New("--raw and --file show the line of a record; give ids of records with them, not --sim")
 			case x.file != "" && len(args) != 1:
-				return errors.New("--file has the line of one record; give one id with it")
+				return errors.New("--file contains the line of one record; give exactly one id with it")
 			}
 			if err := errors.Join(needs(cmd, "at", "sim"), apart(cmd, "raw", "file")); err != nil {
 				return err
@@ -72,10 +73,10 @@ lists the rated records of a SIM on a day, and names the payers of its usage and
 	}
 	c.Flags().StringVar(&x.sim, "sim", "", "list the rated records of this SIM, by any of its identifiers")
 	c.Flags().Var(&x.at, "at", "with --sim: on this day, or the day of this time (default today)")
-	c.Flags().BoolVar(&x.raw, "raw", false, "fetch the record's file from its source, to show the raw line and its reading by the rules")
-	c.Flags().StringVar(&x.file, "file", "", "a copy of the record's file, to show the raw line and its reading by the rules")
+	c.Flags().BoolVar(&x.raw, "raw", false, "fetch the record's file from its source, to show the raw line and how the rules read it")
+	c.Flags().StringVar(&x.file, "file", "", "a copy of the record's file, to show the raw line and how the rules read it")
 	c.Flags().BoolVar(&x.full, "full", false, "show the identifiers of SIMs in full, and all of them")
-	c.Flags().VarP(choice{&x.output, []string{"text", output.JSON}}, "output", "o", "how to print it")
+	c.Flags().VarP(choice{&x.output, []string{"text", output.JSON}}, "output", "o", "output format")
 	return c
 }
 
@@ -116,7 +117,7 @@ func (x *explanation) records(cmd *cobra.Command, office *backoffice.Office, ids
 		said = true
 	}
 	if said && !x.raw && x.file == "" && output.Width(data(cmd)) > 0 { // somebody looks
-		fmt.Fprintln(stderr, "--raw shows the line of the carrier's file, and its reading by the rules")
+		fmt.Fprintln(stderr, "--raw shows the line of the carrier's file, and how the rules read it")
 	}
 	if len(missing) > 0 {
 		return &problems{strings.Join(missing, "\n")}
@@ -124,7 +125,7 @@ func (x *explanation) records(cmd *cobra.Command, office *backoffice.Office, ids
 	return nil
 }
 
-// request asks for the explanation of a record; the reading of its line goes to w.
+// request asks for the explanation of a record, and writes how its line was read to w.
 func (x *explanation) request(id string, w io.Writer) backoffice.ExplainRequest {
 	r := backoffice.ExplainRequest{ID: id, Full: x.full, Raw: x.raw, Decision: func(d *offline.Decision) {
 		out := bufio.NewWriter(w)

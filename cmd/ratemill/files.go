@@ -67,7 +67,7 @@ func retryFileCommand(f *flags) *cobra.Command {
 func finishFileCommand(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "finish NUMBER…",
-		Short: "Read begun files of a removed source to their end, by the document that they were begun with",
+		Short: "Read files of a removed source to their end, with the version of the source's document with which they were begun",
 		Long: `Finish orders a running mediator to read files to their end although the project no longer has their source,
 so that their balance closes. The mediator uses the version of the source's document with which it began the files; the
 control store keeps it. Passwords and key files that the document names must still exist. The files stay where they are (no
@@ -89,7 +89,7 @@ func dropFileCommand(f *flags) *cobra.Command {
 		Args: needing(1, 0, "file numbers, as `ratemill files` shows them: ratemill files drop 12 --why 'the test system of last year'"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(why) == "" {
-				return errors.New("say why with --why; the ledger keeps it")
+				return errors.New("give the reason with --why; the ledger keeps it")
 			}
 			return orderFiles(cmd.Context(), f, args, why, (*backoffice.Office).DropFile, "is dropped")
 		},
@@ -98,7 +98,7 @@ func dropFileCommand(f *flags) *cobra.Command {
 	return c
 }
 
-// orderFiles orders something for each of the files whose numbers are given, and says what happens to it.
+// orderFiles gives an order for each of the numbered files, and prints the result for each.
 func orderFiles(ctx context.Context, f *flags, numbers []string, why string,
 	order func(*backoffice.Office, context.Context, backoffice.FileOrder) error, outcome string) error {
 	office, end, err := openOffice(ctx, f)
@@ -119,7 +119,7 @@ func orderFiles(ctx context.Context, f *flags, numbers []string, why string,
 	return nil
 }
 
-// printFiles prints rows of the ledger; as JSON, all that is known of each.
+// printFiles prints rows of the ledger; as JSON, with all known fields of each.
 func printFiles(to io.Writer, format string, files []backoffice.File) error {
 	if format == output.JSON {
 		e := json.NewEncoder(printable.JSONWriter(to))

@@ -23,7 +23,7 @@ type flags struct {
 	toldDemo  bool
 }
 
-// choice is a flag that takes one of several words and refuses any other.
+// choice is a flag that takes one of a fixed set of words and refuses any other.
 type choice struct {
 	to *string
 	of []string
@@ -47,7 +47,7 @@ func oneOf(word string, of []string) error {
 	return fmt.Errorf("%s is not one of %s%s", word, strings.Join(of, ", "), diag.Suggest(word, of))
 }
 
-// choices is a flag that takes several of several words, repeated or separated by commas.
+// choices is a flag that takes several of a fixed set of words, repeated or separated by commas.
 type choices[T ~string] struct {
 	to *[]T
 	of []T
@@ -75,7 +75,7 @@ func (c choices[T]) Type() string   { return strings.Join(c.words(), "|") }
 
 func outputFlag(f *flags, c *cobra.Command) {
 	f.output = output.Table
-	c.Flags().VarP(choice{&f.output, output.Formats}, "output", "o", "how to print it")
+	c.Flags().VarP(choice{&f.output, output.Formats}, "output", "o", "output format")
 }
 
 // needs refuses a flag that has no effect without another one.
@@ -102,12 +102,13 @@ func (f *flags) noConfig(instead string) error {
 	return nil
 }
 
-// logger logs as --log and --log-format say; by default as text, from the given level on.
+// logger returns a logger that follows --log and --log-format; by default it writes text, from the
+// given level up.
 func (f *flags) logger(otherwise slog.Level) *slog.Logger {
 	return f.loggerOf(config.Log{Level: strings.ToLower(otherwise.String())})
 }
 
-// loggerOf logs as the flags say, or else as configured.
+// loggerOf returns a logger that follows the flags, or else the configuration.
 func (f *flags) loggerOf(c config.Log) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(cmp.Or(f.logLevel, c.Level))) // one of the levels' names

@@ -94,12 +94,12 @@ stay. Files that are not YAML are left alone and reported.`,
 			return nil
 		},
 	}
-	c.Flags().BoolVarP(&list, "list", "l", false, "list the documents that would change, without changing them")
-	c.Flags().BoolVarP(&diff, "diff", "d", false, "show the changes, without making them")
+	c.Flags().BoolVarP(&list, "list", "l", false, "list the documents that would change; change nothing")
+	c.Flags().BoolVarP(&diff, "diff", "d", false, "show the changes; change nothing")
 	return c
 }
 
-// yamlBelow are the documents of a project, or all YAML files of another folder.
+// yamlBelow returns the documents of a project, or all YAML files of another folder.
 func yamlBelow(dir string) ([]string, error) {
 	if isProject(dir) {
 		return documentsOf(dir)
@@ -107,7 +107,8 @@ func yamlBelow(dir string) ([]string, error) {
 	return yamlFiles(dir)
 }
 
-// readBelow reads a document in a folder: a project, or a part of one. It follows no symbolic link out of the project.
+// readBelow reads a document in the folder of a project, or of a part of one. It follows no symbolic link out of the
+// project.
 func readBelow(dir, name string) ([]byte, error) {
 	if above := filepath.Dir(filepath.Clean(dir)); !isProject(dir) && isProject(above) {
 		dir = above
@@ -119,7 +120,7 @@ func readBelow(dir, name string) ([]byte, error) {
 	return fs.ReadFile(project.Folder(dir), filepath.ToSlash(below))
 }
 
-// replaceFile replaces a file atomically; of a symbolic link, the file to which it leads.
+// replaceFile replaces a file atomically; for a symbolic link, it replaces the file to which the link leads.
 func replaceFile(name string, text []byte) error {
 	name, err := filepath.EvalSymlinks(name)
 	if err != nil {

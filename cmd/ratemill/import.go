@@ -28,13 +28,14 @@ func importCommand(f *flags) *cobra.Command {
 		Use:   "import FILE|DIR…",
 		Short: "Import companies, accounts, SIMs and all other facts into the registry",
 		Long: `Import reads companies*.csv, accounts*.csv, sims*.csv, and a file for each other kind of fact (docs/registry.md lists them),
-each with a header row, and *.yaml, and brings the registry up to date with them. Facts it already has change nothing, and
-entries the files do not mention stay. Running processes pick the change up within a second; files that are being read
-finish with the registry as it was when they were begun.
+each with a header row, and *.yaml, and brings the registry up to date with them. Facts that the registry
+already has change nothing, and entries that the files do not mention stay. Running processes apply the change
+within a second; files that are already being read finish with the earlier registry.
 
-With a mistake in any line nothing is imported; --leave-out imports the other lines. --dry-run shows the new facts.
---results writes the result of each line. --portion imports a large file in several revisions, each with the given number of
-SIMs. After an interruption, import the same files again; facts that were already imported do not change.
+If any line has a mistake, nothing is imported; --leave-out imports the other lines. --dry-run shows the new
+facts. --results writes the result of each line. --portion imports a large file in several revisions, each with
+the given number of SIMs. After an interruption, import the same files again; facts that were already imported
+do not change.
 
 A row that changes the parent, currency, zone, cycle day or profile of an account in mid-cycle takes effect when the cycle
 ends, and import says on which day. Import warns of plans, pools and limits that the project's catalogue does not have.`,
@@ -84,11 +85,11 @@ ends, and import says on which day. Import warns of plans, pools and limits that
 			return nil
 		},
 	}
-	c.Flags().BoolVar(&r.DryRun, "dry-run", false, "say what would become known, and change nothing")
+	c.Flags().BoolVar(&r.DryRun, "dry-run", false, "list the facts that would be new; change nothing")
 	c.Flags().BoolVar(&r.LeaveOut, "leave-out", false, "leave out lines with mistakes, and import the others")
 	c.Flags().IntVar(&r.Portion, "portion", 0, "lines about SIMs to import at a time, each portion as a revision (0: all at once)")
 	c.Flags().StringVar(&results, "results", "", "write the result of each line to this CSV file")
-	c.Flags().StringVar(&r.Why, "why", "", "why: the history of the registry says it")
+	c.Flags().StringVar(&r.Why, "why", "", "the reason, for the history of the registry")
 	return c
 }
 
@@ -170,7 +171,7 @@ func facts(n int, one, many string) string {
 
 func took(began time.Time) string { return time.Since(began).Round(10 * time.Millisecond).String() }
 
-// whoami is the user that the audit log names.
+// whoami returns the user name for the audit log.
 func whoami() string {
 	if u, err := user.Current(); err == nil {
 		return u.Username

@@ -28,7 +28,7 @@ verify recomputes final documents; balance compares due amounts with invoiced am
 		"Pin drafts: they become final as they are"),
 		invoiceStep(f, invoicing.Reopen, "Make reviewed documents drafts again"),
 		invoiceStep(f, invoicing.Release, "Turn held documents into drafts in spite of their problems"),
-		invoiceStep(f, invoicing.Discard, "Throw drafts away; the next run makes them again"),
+		invoiceStep(f, invoicing.Discard, "Throw drafts away; the next run creates them again"),
 		invoiceFinalise(f), invoiceDeliver(f), invoiceCredit(f), invoiceVerify(f), invoiceBalance(f), invoiceNumbers(f))
 	return c
 }
@@ -37,22 +37,22 @@ verify recomputes final documents; balance compares due amounts with invoiced am
 func invoiceFlags(f *flags, c *cobra.Command, o *backoffice.InvoiceOrder) {
 	c.Flags().StringVar(&o.Cycle, "cycle", "", "the month in which the billing cycles begin, as 2026-03, or the first day of a cycle")
 	c.Flags().StringSliceVar(&o.Accounts, "account", nil, "only these payers (default all)")
-	c.Flags().StringVar(&o.Why, "why", "", "the reason, for whoever asks later")
-	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would be, and change nothing")
+	c.Flags().StringVar(&o.Why, "why", "", "the reason, kept with the change")
+	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show the result; change nothing")
 	invoiceAs(c, &o.As)
 	outputFlag(f, c)
 }
 
-// invoiceAs adds the flag for the account that makes or changes documents.
+// invoiceAs adds the flag for the account on whose behalf documents are made or changed.
 func invoiceAs(c *cobra.Command, as *string) {
 	c.Flags().StringVar(as, "as", "",
-		"the account on whose behalf you do it; a reseller may for the accounts below it (default: the provider)")
+		"the account on whose behalf you do it; a reseller may do it for the accounts below it (default: the provider)")
 }
 
 // invoiceAskedAs does the same as invoiceAs for queries.
 func invoiceAskedAs(c *cobra.Command, as *string) {
 	c.Flags().StringVar(as, "as", "",
-		"the account on whose behalf you ask; it sees its documents and those of the accounts below it (default: the provider)")
+		"the account on whose behalf you ask; that account sees its documents and those of the accounts below it (default: the provider)")
 }
 
 func invoiceRun(f *flags) *cobra.Command {
@@ -61,14 +61,14 @@ func invoiceRun(f *flags) *cobra.Command {
 		Use:   "run",
 		Short: "Close billing cycles and compute their documents",
 		Long: `Run closes the ended billing cycles of all payers, up to those that begin in a month, and computes their
-documents. You can interrupt it and run it again: it does the missing work, and computes drafts again from the facts known
-now. It holds a document if there is a problem: an incomplete file, usage in suspense, sums that differ. It prints the next
-step.
+documents. You can interrupt it and run it again: it does the missing work, and recomputes drafts from the facts
+known now. It holds a document if there is a problem: an incomplete file, usage in suspense, sums that differ.
+It prints the next step.
 
-With --off-cycle it computes documents of payers before their cycle ends. These have charges other than usage that are due
-now: the one-off charges of the running cycle, and corrections of earlier documents. The close of the cycle does not bill
-them again. Without --account it includes all payers whose accounting group has off_cycle: daily, and also activations and
-changes of state; run it once a day.`,
+With --off-cycle it computes documents of payers before their cycle ends. These documents contain charges other
+than usage that are due now: the one-off charges of the running cycle, and corrections of earlier documents. The
+close of the cycle does not bill them again. Without --account it handles all payers whose accounting group has
+off_cycle: daily, and also bills activations and changes of state; run it once a day.`,
 		Example: "  ratemill invoice run --cycle 2026-03\n  ratemill invoice run --cycle 2026-03 --account acme --dry-run\n" +
 			"  ratemill invoice run --off-cycle --account acme --why \"they want the installation invoiced now\"\n" +
 			"  ratemill invoice run --off-cycle",
@@ -118,14 +118,14 @@ func cycleOrOff(o *backoffice.InvoiceOrder) error {
 	case !o.OffCycle:
 		return needCycle(o)
 	case o.Cycle != "":
-		return errors.New("--cycle closes billing cycles, and --off-cycle is for what is due between two closes: give one of them")
+		return errors.New("--cycle closes billing cycles, and --off-cycle bills charges that are due between two closes: give one of them")
 	}
 	return nil
 }
 
 func needCycle(o *backoffice.InvoiceOrder) error {
 	if o.Cycle == "" {
-		return errors.New("say for which billing cycles, with --cycle: the month in which they begin, as --cycle 2026-03")
+		return errors.New("give the month in which the billing cycles begin, as --cycle 2026-03")
 	}
 	return nil
 }
@@ -233,9 +233,9 @@ func invoicePreview(f *flags) *cobra.Command {
 	o := backoffice.InvoiceOrder{}
 	c := &cobra.Command{
 		Use:   "preview ACCOUNT",
-		Short: "Show the next document of a payer, and store nothing",
+		Short: "Show the next document of a payer; store nothing",
 		Long: `Preview computes a payer's document as run does, from the facts known now. Apart from number and dates, it
-equals the final document unless new facts arrive before. The billing cycle need not have ended.`,
+equals the final document unless new facts arrive before that is made. The billing cycle need not have ended.`,
 		Example: "  ratemill invoice preview acme --cycle 2026-03",
 		Args:    needing(1, 1, "an account that pays: ratemill invoice preview acme --cycle 2026-03"),
 	}
@@ -280,7 +280,8 @@ equals the final document unless new facts arrive before. The billing cycle need
 	return c
 }
 
-// otherCycle says before a preview that it is of an earlier cycle than the named one; empty if it is of that cycle.
+// otherCycle returns a note for a preview of a cycle earlier than the named one; empty if the preview is of the
+// named cycle.
 func otherCycle(named string, p *backoffice.InvoicePreview) string {
 	if len(p.Documents) == 0 || strings.HasPrefix(p.Cycle, named) {
 		return ""
@@ -314,7 +315,7 @@ func invoiceStep(f *flags, step invoicing.Step, short string) *cobra.Command {
 		}
 		done, err := office.InvoiceStep(cmd.Context(), step, args, o)
 		if err != nil {
-			if len(done) > 0 { // those before the refused one are done
+			if len(done) > 0 { // the documents before the refused one are done
 				err = errors.Join(err, printDone(cmd, f, o.Cycle, done))
 			}
 			return refusal(err)
@@ -324,15 +325,15 @@ func invoiceStep(f *flags, step invoicing.Step, short string) *cobra.Command {
 	return c
 }
 
-// allFlag adds the flag --all, for all documents of a cycle. The hidden flag --yes means the same: finalise had it
-// first.
+// allFlag adds the flag --all, which selects all documents of a cycle. The hidden flag --yes means the same:
+// finalise had it first.
 func allFlag(c *cobra.Command, all *bool, what string) {
 	c.Flags().BoolVar(all, "all", false, what)
 	c.Flags().BoolVar(all, "yes", false, "the same as --all")
 	_ = c.Flags().MarkHidden("yes")
 }
 
-// cycleAsFlag is for a command without arguments that has the flag --cycle.
+// cycleAsFlag checks the arguments of a command that takes only the flag --cycle.
 func cycleAsFlag(c *cobra.Command, args []string) error {
 	if len(args) == 1 && invoicing.CycleLike(args[0]) {
 		return fmt.Errorf("%s takes the billing cycle as a flag: ratemill %s --cycle %s", called(c), called(c), args[0])
@@ -348,7 +349,7 @@ func named(documents []string, all bool, o *backoffice.InvoiceOrder) error {
 	case all:
 		return needCycle(o)
 	case len(documents) == 0:
-		return errors.New("name a document, or give --cycle 2026-03 --all for all of a month; ratemill invoice list shows them")
+		return errors.New("name a document, or give --cycle 2026-03 --all for all documents of a month; ratemill invoice list shows them")
 	}
 	return nil
 }
@@ -370,7 +371,8 @@ func invoiceFinalise(f *flags) *cobra.Command {
 		Use:   "finalise [DOCUMENT …]",
 		Short: "Make reviewed documents final, with their numbers",
 		Long: `Finalise gives documents their numbers and dates, without gaps, in the order of their payers. From then on they never change.
-Drafts become final only if their accounting group asks for no review. Held documents stay, and the command names them and fails.
+Drafts become final only if their accounting group asks for no review. Held documents stay as they are, and the
+command names them and fails.
 
 It compares the number ranges with ClickHouse and with the folder of issued files first. If documents have later numbers, the control
 store was restored from a backup: nothing becomes final, and the command says how to set the next numbers.`,

@@ -16,7 +16,7 @@ func invoiceBalance(f *flags) *cobra.Command {
 	o := backoffice.InvoiceOrder{}
 	c := &cobra.Command{
 		Use:   "balance",
-		Short: "Compare what is due with what was invoiced",
+		Short: "Compare due amounts with invoiced amounts",
 		Long: `Balance recomputes the charges of payers, from the facts and the cut of their last closes, and compares them
 with closes, documents, numbers and the balances of accounts: the lines B1 to B10. A difference is an error: the exit code
 is 1, an alert fires, and the next run holds the documents of the payer.`,
@@ -93,9 +93,9 @@ func printBalance(cmd *cobra.Command, f *flags, b *backoffice.InvoiceBalance, ta
 	}
 	switch {
 	case b.Facts == 0:
-		fmt.Fprintln(to, "no payer has a closed cycle there; nothing is compared")
+		fmt.Fprintln(to, "no payer has a closed cycle there, so nothing was compared")
 	case len(b.Off) == 0:
-		fmt.Fprintln(to, "every line has difference 0")
+		fmt.Fprintln(to, "no line has a difference")
 	}
 	printOff(to, b.Off)
 	return nil

@@ -18,7 +18,7 @@ import (
 type shownInvoice struct {
 	name, as   string
 	line, most int
-	format, to string // a file of it
+	format, to string // format and path of the file to write
 	calls      string // file for its usage records
 }
 
@@ -28,19 +28,20 @@ func invoiceShow(f *flags) *cobra.Command {
 		Use:   "show DOCUMENT",
 		Short: "Show a document or the parts of a line, or write the document to a file",
 		Long: `Show prints a document with its lines, taxes and totals, its state and the amount that is disputed; -o csv
-prints the lines alone. With --line it shows the parts of a line: the rated records of usage, each with its file and line,
-or the charge of each SIM and account. explain ID explains the charges of a record.
+prints the lines alone. With --line it shows the parts of a line: for usage the rated records, each with its
+file and line, otherwise the charge of each SIM and account. explain ID explains the charges of a record.
 
-With --format and --to it writes the document to a file: as PDF, as electronic invoice (UBL 2.1), its lines as CSV, or JSON. If
-the document was delivered, the file has the bytes that were issued. --calls writes the usage records of all lines as CSV. It
-fails, and leaves no file, if the records of a line do not add up to the line. A file must not exist before; - is standard output.`,
+With --format and --to it writes a file: the document as PDF, electronic invoice (UBL 2.1) or JSON, or its lines
+as CSV. If the document was delivered, the file contains exactly the issued bytes. --calls writes the usage
+records of all lines as CSV. It fails, and leaves no file, if the records of a line do not add up to the line. A
+file must not exist before; - is standard output.`,
 		Example: "  ratemill invoice show INV-2026-000412\n  ratemill invoice show INV-2026-000412 --line 4\n" +
 			"  ratemill invoice show INV-2026-000412 --format pdf --to invoice.pdf\n  ratemill invoice show INV-2026-000412 --calls calls.csv\n" +
 			"  ratemill invoice show INV-2026-000412 -o json",
 		Args: needing(1, 1, "a document: ratemill invoice show INV-2026-000412"),
 	}
-	c.Flags().IntVar(&s.line, "line", 0, "the line to open")
-	c.Flags().IntVar(&s.most, "most", 20, "with --line: how many records or items are shown; 0 for all")
+	c.Flags().IntVar(&s.line, "line", 0, "the line whose parts to show")
+	c.Flags().IntVar(&s.most, "most", 20, "with --line: the largest number of records or items to show; 0 for all")
 	c.Flags().Var(choice{&s.format, backoffice.InvoiceFormats}, "format", "the format of the file that --to names")
 	c.Flags().StringVar(&s.to, "to", "", "file to write the document to; it must not exist")
 	c.Flags().StringVar(&s.calls, "calls", "", "CSV file to write the usage records to; it must not exist")

@@ -16,7 +16,7 @@ func invoiceNumbers(f *flags) *cobra.Command {
 	var as string
 	c := &cobra.Command{
 		Use:   "numbers",
-		Short: "Show the number ranges of invoices, or set the next number forward",
+		Short: "Show the number ranges of invoices, or skip numbers of a range",
 		Long: `Numbers lists the ranges of numbers of invoices and credit notes, with the next number of each, the date of
 the last one, and the numbers that were skipped on purpose.`,
 		Example: "  ratemill invoice numbers\n  ratemill invoice numbers set 'INV-{year}-{n:6}' --next 4711 --why \"the former system gave " +
@@ -52,10 +52,11 @@ func invoiceNumbersSet(f *flags) *cobra.Command {
 	r := backoffice.NumberOrder{}
 	c := &cobra.Command{
 		Use:   "set RANGE --next N --why WORDS",
-		Short: "Set the next number of a range forward",
-		Long: `Set continues a range at a higher number. Use it if another system gave the numbers before, or if a control
-store restored from a backup does not know the last documents. The numbers between are skipped, with your reason, and the
-invoice balance counts them as explained. You cannot set a lower number, because a document with it may exist.`,
+		Short: "Skip numbers of a range",
+		Long: `Set makes a range continue at a higher number. Use it if another system gave the numbers before, or if a control
+store restored from a backup lacks the last documents. The numbers between are skipped, with your reason, and
+the invoice balance counts them as explained. You cannot set a lower number, because a document with it may
+exist.`,
 		Example: "  ratemill invoice numbers set 'INV-{year}-{n:6}' --next 4711 --why \"the former system gave those before\"\n" +
 			"  ratemill invoice numbers set 'GLX-{n:4}' --seller globex --next 126 --why \"restored; 120 to 125 were mailed\" --dry-run",
 		Args: needing(1, 1, "a range, as the accounting group writes it: ratemill invoice numbers set 'INV-{year}-{n:6}' --next 4711 --why …"),
@@ -69,7 +70,7 @@ invoice balance counts them as explained. You cannot set a lower number, because
 	outputFlag(f, c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if r.Next < 1 {
-			return errors.New("say which number is the next, as --next 4711")
+			return errors.New("give the next number, as --next 4711")
 		}
 		r.Range, r.Who, r.Why = args[0], whoami(), strings.TrimSpace(r.Why)
 		office, end, err := openOffice(cmd.Context(), f)
@@ -95,7 +96,8 @@ func withoutClickHouse(c *cobra.Command, o *backoffice.InvoiceOrder) {
 		"skip the check for later numbers in ClickHouse; use it only if you know that the control store was not restored from a backup")
 }
 
-// officeForNumbers is the office of commands that give numbers: it asks ClickHouse, except with --without-clickhouse.
+// officeForNumbers opens the back office for commands that give numbers: it checks ClickHouse, except with
+// --without-clickhouse.
 func officeForNumbers(ctx context.Context, f *flags, unasked bool) (*backoffice.Office, func(), error) {
 	if unasked {
 		return openOffice(ctx, f)

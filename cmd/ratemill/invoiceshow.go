@@ -116,7 +116,7 @@ func showLine(cmd *cobra.Command, f *flags, l *backoffice.InvoiceLine) error {
 	}
 	fmt.Fprintf(words(cmd), "sum of all %s %s, net of the line %s\n", l.Currency, l.Sum, l.Net)
 	if l.Sum != l.Exact {
-		return &problems{fmt.Sprintf("the line was computed from %s %s; docs/runbooks/invoice-held.md says what to do about sums that differ", l.Currency, l.Exact)}
+		return &problems{fmt.Sprintf("the line was computed from %s %s; see docs/runbooks/invoice-held.md", l.Currency, l.Exact)}
 	}
 	return nil
 }
@@ -133,16 +133,16 @@ net, or gross where prices contain the tax. Credits of the whole document in any
 		Example: "  ratemill invoice credit INV-2026-000412 --line 4=12.50 --why \"wrong zone\"\n  ratemill invoice credit INV-2026-000412 --all --why \"wrong customer\"",
 		Args:    needing(1, 1, "a final document: ratemill invoice credit INV-2026-000412 --all --why …"),
 	}
-	c.Flags().StringArrayVar(&takes, "line", nil, "a line and the amount that is taken back, as 4=12.50; repeat for more")
-	c.Flags().BoolVar(&all, "all", false, "everything that is left")
+	c.Flags().StringArrayVar(&takes, "line", nil, "a line and the amount to take back, as 4=12.50; repeat for more")
+	c.Flags().BoolVar(&all, "all", false, "take back everything that is left")
 	c.Flags().StringVar(&o.Why, "why", "", "the reason, for whoever asks later")
-	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would be, and change nothing")
+	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show the result; change nothing")
 	invoiceAs(c, &o.As)
 	outputFlag(f, c)
 	withoutClickHouse(c, &o)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if all == (len(takes) > 0) {
-			return errors.New("say what is taken back: lines with --line 4=12.50, or everything with --all")
+			return errors.New("name the lines to take back with --line 4=12.50, or give --all")
 		}
 		var list []document.Take
 		for _, text := range takes {

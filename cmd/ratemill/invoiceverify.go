@@ -18,9 +18,9 @@ func invoiceVerify(f *flags) *cobra.Command {
 		Use:   "verify [DOCUMENT …]",
 		Short: "Recompute final documents from their inputs, and compare",
 		Long: `Verify computes final documents again from the inputs that they name: their closes with the revision of the
-registry, the cut of the rated log and the version of the catalogue, and the version of the rules. It compares the hash of
-the canonical text, and names the part that differs, also if a row in the database was changed. It computes a credit note
-from the document that it corrects.`,
+registry, the cut of the rated log and the version of the catalogue, and the version of the rules. It compares
+the hash of the canonical text, names the part that differs, and detects changed rows in the database. It
+computes a credit note from the document that it corrects.`,
 		Example: "  ratemill invoice verify INV-2026-000412\n  ratemill invoice verify --cycle 2026-03 --all\n  ratemill invoice verify --all -o json",
 	}
 	c.Flags().StringVar(&o.Cycle, "cycle", "", "the month in which the billing cycles begin, as 2026-03 (default all)")
@@ -49,7 +49,7 @@ from the document that it corrects.`,
 	return c
 }
 
-// printVerified prints documents as they are computed.
+// printVerified prints documents as they are verified.
 func printVerified(cmd *cobra.Command, f *flags, verify func(each func(*backoffice.InvoiceVerified) error) error) error {
 	documents, wrong := 0, 0
 	g := output.New("document", "payer", "cycle", "part", "stored", "computed").Sparse("part", "stored", "computed")
@@ -105,9 +105,9 @@ func printOneVerified(cmd *cobra.Command, v *backoffice.InvoiceVerified) {
 	case v.Changed:
 		fmt.Fprintln(to, "somebody changed what is stored")
 	case v.Same:
-		fmt.Fprintln(to, "columns of its row, or its close, say something else than its text")
+		fmt.Fprintln(to, "columns of its row, or its close, differ from its text")
 	default:
-		fmt.Fprintf(to, "its inputs give something else now (rules %d)\n", v.Rules)
+		fmt.Fprintf(to, "its inputs give a different result now (rules %d)\n", v.Rules)
 	}
 	for _, d := range v.Differences {
 		fmt.Fprintf(to, "  %s: %s\n", d.Part, invoicing.Short(d))

@@ -52,7 +52,8 @@ func main() {
 	os.Exit(2)
 }
 
-// stopped returns the words for a command that was interrupted. They name the thing for which the command was waiting, if known.
+// stopped returns the words for a command that was interrupted. They name the operation for which the command was
+// waiting, if known.
 func stopped(err error) string {
 	var waited *backoff.StoppedError
 	if errors.As(err, &waited) {
@@ -61,16 +62,16 @@ func stopped(err error) string {
 	return "stopped"
 }
 
-// problems means that the command worked and found something for a person to look at: exit code 1.
+// problems is the error of a command that worked and found something for a person to look at: exit code 1.
 type problems struct{ words string }
 
 func (p *problems) Error() string { return p.words }
 
-// endWithin is the longest time that a process may run after the first signal, because service managers and
+// endWithin is the longest time that a process may run after the first signal; service managers and
 // Kubernetes rely on it.
 const endWithin = 10 * time.Second
 
-// signals gives a context that ends with the first SIGINT, SIGTERM or SIGHUP (a terminal that was closed); its cause
+// signals returns a context that ends with the first SIGINT, SIGTERM or SIGHUP (a terminal that was closed); its cause
 // names the signal. A second SIGINT or SIGTERM ends the process at once, and so does the time limit if something hangs.
 func signals() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -92,7 +93,7 @@ func signals() (context.Context, context.CancelFunc) {
 					cancel(signalled{s})
 					late = time.After(endWithin)
 				default:
-					ended = s != syscall.SIGHUP // a terminal that is closed sends several
+					ended = s != syscall.SIGHUP // a closing terminal sends several
 				}
 			case <-late:
 				words, ended = "it took too long to shut down and was stopped", true
@@ -153,8 +154,8 @@ func grouped(id string, c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// configuration is the configuration file to use: the one named, ./ratemill.yaml, or the demo's. Commands report it
-// if they use the demo's, because the user did not name it and a command may change it.
+// configuration returns the configuration file to use: the named one, ./ratemill.yaml, or the demo's. Commands
+// report that they use the demo's file, because the user did not name it and a command may change it.
 func (f *flags) configuration() string {
 	if f.config != "" {
 		return configurationIn(f.config)
@@ -170,7 +171,7 @@ func (f *flags) configuration() string {
 	return demoConfig
 }
 
-// configurationIn is a configuration, given as a file or its folder.
+// configurationIn returns the configuration file at a path, which may be a folder.
 func configurationIn(path string) string {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return filepath.Join(path, "ratemill.yaml")

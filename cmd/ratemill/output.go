@@ -15,15 +15,15 @@ import (
 	"ratemill/printable"
 )
 
-// words is standard output for text that people read. It escapes foreign text, which could otherwise control the
-// terminal.
+// words returns standard output for text that people read. It escapes text from outside, which could
+// otherwise control the terminal.
 func words(c *cobra.Command) io.Writer { return printable.Writer(c.OutOrStdout()) }
 
-// data is standard output for programs, and for printers that escape foreign text themselves because they use colours
-// or need the width of the terminal.
+// data returns standard output for programs, and for printers that escape outside text themselves because they use
+// colours or need the width of the terminal.
 func data(c *cobra.Command) io.Writer { return c.OutOrStdout() }
 
-// objects is standard output for JSON.
+// objects returns standard output for JSON.
 func objects(c *cobra.Command) io.Writer { return printable.JSONWriter(c.OutOrStdout()) }
 
 // printObjects prints a JSON object for each element.
@@ -45,7 +45,7 @@ func printAll[T any](cmd *cobra.Command, f *flags, all []T, table func(all []T) 
 	return table(all).Print(data(cmd), f.output)
 }
 
-// printAnswer asks the office and prints the list that it answers. none says that there is nothing.
+// printAnswer asks the office for a list and prints it. none is the text for an empty list.
 func printAnswer[T any](cmd *cobra.Command, f *flags, none string, ask func(context.Context, *backoffice.Office) ([]T, error),
 	table func(all []T) *output.Grid) error {
 	office, end, err := openOffice(cmd.Context(), f)
@@ -73,16 +73,16 @@ func unreadable[T any](all []T) error {
 	return nil
 }
 
-// labelled prints lines of a label and words, like the output of explain.
+// labelled prints lines of a label and a text, like the output of explain.
 func labelled(c *cobra.Command, text string) error { return output.Words(data(c), text, 10) }
 
-// stderr is standard error for text that may contain foreign words: names of files, values of records, answers of
-// engines.
+// stderr returns standard error for text that may come from outside: names of files, values of records, answers
+// of engines.
 var stderr io.Writer = standardError{}
 
 type standardError struct{}
 
 func (standardError) Write(p []byte) (int, error) { return printable.Writer(os.Stderr).Write(p) }
 
-// jsonLog is standard error for log lines in JSON.
+// jsonLog returns standard error for log lines in JSON.
 var jsonLog io.Writer = printable.JSONWriter(os.Stderr)

@@ -28,8 +28,8 @@ func packageBuy(f *flags) *cobra.Command {
 		Use:   "buy ACCOUNT PACKAGE --why WORDS",
 		Short: "Buy a package for an account, or for one of its SIMs",
 		Long: `Buy gives an account, or with --sim one of its SIMs, a package of the catalogue from --at on. Its price is a
-one-off charge on the next invoice of the payer; a part with of: { charge: PACKAGE } gives its tax class, or --tax does. Its
-units need no part in the catalogue.
+one-off charge on the next invoice of the payer; the tax class comes from a part with of: { charge: PACKAGE },
+or from --tax. Its units need no part in the catalogue.
 
 Users of the account (--as) may buy the packages that are open to them (account resource set ACCOUNT package/NAME --open).
 Whether the package renews automatically depends on --renewal, otherwise on the package, otherwise on prepaid_renewal in the
@@ -40,11 +40,13 @@ same key does not buy the package twice.`,
 		Args: needing(2, 2, "an account and a package: ratemill package buy acme travel-eu --why …"),
 	}
 	at := orderFlags(f, c, &r.AccountOrder)
-	c.Flags().StringVar(&r.SIM, "sim", "", "the SIM that gets it, by one of its identifiers (default: the account)")
-	c.Flags().StringVar(&r.Price, "price", "", "net price in the payer's currency, in place of the catalogue's; 0 for nothing")
+	c.Flags().StringVar(&r.SIM, "sim", "", "the SIM that gets the package, by one of its identifiers (default: the account)")
+	c.Flags().StringVar(&r.Price, "price", "", "net price in the payer's currency, instead of the catalogue's; 0 for free")
 	c.Flags().StringVar(&r.Tax, "tax", "", "tax class of the price, if no part of the catalogue gives it")
-	c.Flags().IntVar(&r.Cap, "cap", -1, "units that are free beyond those of the package, in percent, in place of the catalogue's")
-	c.Flags().StringVar(&r.Renewal, "renewal", "", "never, on_expiry or on_use_up, in place of what the catalogue and the billing profile say")
+	c.Flags().IntVar(&r.Cap, "cap", -1, "cap in percent of the size, instead of the catalogue's: units that are free "+
+		"beyond those of the package")
+	c.Flags().StringVar(&r.Renewal, "renewal", "", "never, on_expiry or on_use_up, instead of the setting in the "+
+		"catalogue or the billing profile")
 	c.Flags().StringVar(&r.Notes, "notes", "", "words for colleagues")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		r.Account, r.Package = args[0], args[1]
@@ -60,15 +62,15 @@ func packageCancel(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cancel ACCOUNT PACKAGE/INSTANCE --why WORDS",
 		Short: "End a package, or only its renewal",
-		Long: `Cancel ends a package from --at on. Its remaining units lapse, and usage that it blocked has the price of the
-plan. Cancel does not refund the price; use charge add for a credit. The package no longer renews. With --at-end it only
-stops renewing, and its units can be used until its time ends.`,
+		Long: `Cancel ends a package from --at on. Its remaining units lapse, and usage that the package blocked is charged at
+the plan's price. Cancel does not refund the price; use charge add for a credit. The package does not renew any
+more. With --at-end it only stops renewing, and its units stay usable until its time ends.`,
 		Example: "  ratemill package cancel acme travel-eu/1 --sim 214070050000011 --why \"ordered by mistake\"\n" +
 			"  ratemill package cancel acme topup/1 --at-end --why \"no longer needed\"",
 		Args: needing(2, 2, "an account and a package with its instance: ratemill package cancel acme travel-eu/1 --why …"),
 	}
 	at := orderFlags(f, c, &r.AccountOrder)
-	c.Flags().StringVar(&r.SIM, "sim", "", "the SIM that has it, by one of its identifiers (default: the account)")
+	c.Flags().StringVar(&r.SIM, "sim", "", "the SIM that has the package, by one of its identifiers (default: the account)")
 	c.Flags().BoolVar(&r.AtEnd, "at-end", false, "only stop its renewal")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		r.Account, r.Package = args[0], args[1]
@@ -83,18 +85,20 @@ func packageList(f *flags) *cobra.Command {
 	var q backoffice.AccountQuestion
 	c := &cobra.Command{
 		Use: "list ACCOUNT", Short: "List the packages of an account and of its SIMs",
-		Long: `List prints what an account and its SIMs bought, one row for each bucket, with the units that are used and left.
+		Long: `List prints the packages that an account and its SIMs bought, one row for each bucket, with the used and the
+remaining units.
 
-The role account of ratemill run counts units seconds after their usage is rated. The last line says when it counted last; JSON and CSV
-have that time in as_of. used and left hold all usage counted so far, also with --at. They are empty as long as they are not known.
+The role account of ratemill run counts units seconds after their usage is rated. The last line shows the time
+of the last count; JSON and CSV contain that time in as_of. used and left include all usage counted so far, also
+with --at. They are empty while they are unknown.
 
 status   pending: its time begins with its first use, which has not come. active. expired: its time is over, and the cap can still be
          drawn. inactive. cancelled.
-size     units of the bucket. A package that renews on use-up has those of all its renewals together.
-left     units that can still be drawn, 0 when its time is over
-cap      units that are free beyond the size, in percent; cap_left is how many of them are left
-from     when its time began, or that of its last renewal; ends is when it is over
-renewed  how often it renewed; renewals_left is how often it can renew on use-up in this billing cycle, 0 if it does not renew, and
+size     units of the bucket. For a package that renews on use-up, this is the sum of all its renewals. left
+units that can still be drawn, 0 when its time is over cap units that are free beyond the size, in percent;
+cap_left is how many of them are left from when its time began, or that of its last renewal; ends is when it is
+over renewed how often it renewed; renewals_left is how often it can renew on use-up in this billing cycle, 0 if
+it does not renew, and
          empty if it renews on expiry`,
 		Example: "  ratemill package list acme --as acme",
 		Args:    needing(1, 1, "an account: ratemill package list acme"),
@@ -131,7 +135,7 @@ renewed  how often it renewed; renewals_left is how often it can renew on use-up
 	return c
 }
 
-// known is a number, or nothing if it is not known.
+// known returns a number, or nothing if it is unknown.
 func known[T int | int64](n *T) string {
 	if n == nil {
 		return ""
@@ -139,7 +143,7 @@ func known[T int | int64](n *T) string {
 	return strconv.FormatInt(int64(*n), 10)
 }
 
-// addPackage adds the rows of a package, and reports whether how many units are used is not known.
+// addPackage adds the rows of a package, and reports whether its number of used units is unknown.
 func addPackage(g *output.Grid, p *backoffice.ListedPackage, format string) (unknown bool) {
 	buckets, asOf := p.Buckets, p.AsOf
 	if buckets == nil {
@@ -159,15 +163,16 @@ func addPackage(g *output.Grid, p *backoffice.ListedPackage, format string) (unk
 	return unknown
 }
 
-// tellCounted says as of when units are, and why they are missing.
+// tellCounted prints the time of the last count of units, and the reason if units are missing.
 func tellCounted(asOf string, unknown bool) {
 	switch {
 	case asOf == "" && unknown:
 		fmt.Fprintln(stderr, "used and left are not known yet: no usage was counted. The role account counts it: ratemill run, or ratemill run "+
 			"--role account")
 	case unknown:
-		fmt.Fprintf(stderr, "units as of %s; where used is empty, the role account did not count from the purchase on: the next usage that "+
-			"draws shows them\n", asOf)
+		fmt.Fprintf(stderr, "units as of %s; where used is empty, the role account has not counted since the purchase: the "+
+			"next usage that draws units fills it in"+
+			"\n", asOf)
 	case asOf != "":
 		fmt.Fprintf(stderr, "units as of %s\n", asOf)
 	}

@@ -20,9 +20,9 @@ func partitionCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "partition",
 		Short: "Inspect and resume stopped partitions: list, show, retry, skip",
-		Long: `A rater or a sink that finds something in its partition that cannot be right stops there, rather than lose records or
-charge twice; other partitions go on. Look at what it found, correct the cause and let it try again. Or order it to skip
-the faulty message or rows; the balance of the file then shows the difference.`,
+		Long: `A rater or a sink stops at a message or row that cannot be right, rather than lose records or charge twice;
+other partitions continue. Look at the message or row, correct the cause and order the partition to try again.
+Or order it to skip the faulty message or rows; the balance of the file then shows the difference.`,
 	}
 	c.AddCommand(partitionList(f), partitionShow(f), partitionRetry(f), partitionSkip(f))
 	return c
@@ -39,7 +39,7 @@ func topicWord(_ *cobra.Command, args []string) error {
 	return oneOf(args[0], backoffice.TopicWords)
 }
 
-// stopWords returns the check of the arguments that name a partition, which also reads them.
+// stopWords returns a check that reads the arguments that name a partition.
 func stopWords(ref *backoffice.StopRef) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) (err error) {
 		if ref.Partition, err = strconv.Atoi(args[1]); err != nil {
@@ -107,7 +107,7 @@ func momentOrNever(t time.Time) string {
 	return backoffice.Moment(t)
 }
 
-// tellStop prints where a partition stopped and the commands to type, in lines of at most width characters where
+// tellStop prints where a partition stopped and the commands to type, wrapped to width characters where
 // possible.
 func tellStop(w io.Writer, s *backoffice.Stop, width int) {
 	at := fmt.Sprintf("%s %d --offset %d", s.Topic, s.Partition, s.Offset)
@@ -131,8 +131,8 @@ func tellStop(w io.Writer, s *backoffice.Stop, width int) {
 	fmt.Fprint(w, typed("skip it:", "skip "+at+" --message "+s.Message+" --why \"…\"", width))
 }
 
-// typed is a subcommand of ratemill partition, for a terminal of a width (0: any). A command that is too wide continues
-// on further lines in a form that a shell accepts.
+// typed returns a subcommand of ratemill partition as the user types it, for a terminal of a width (0: any). A command
+// that is too wide continues on further lines in a form that a shell accepts.
 func typed(label, command string, width int) string {
 	line := fmt.Sprintf("  %-10s ratemill partition", label)
 	var b strings.Builder
@@ -170,10 +170,9 @@ func partitionShow(f *flags) *cobra.Command {
 			}
 			if raw {
 				if output.Width(data(cmd)) > 0 && len(s.Content) > 0 {
-					return errors.New("a message is no text for a terminal; send it to a file: ratemill partition show … --raw > " +
-						"message.bin")
+					return errors.New("a message is not text for a terminal; send it to a file: ratemill partition show … --raw > message.bin")
 				}
-				_, err := data(cmd).Write(append(s.Content, s.Detail...)) // one of them is there
+				_, err := data(cmd).Write(append(s.Content, s.Detail...)) // exactly one of them is set
 				return err
 			}
 			out := &strings.Builder{}
@@ -222,23 +221,23 @@ func partitionSkip(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "skip usage|rated PARTITION --offset N --message HASH --why WORDS",
 		Short: "Order a stopped partition to skip a faulty message or rows",
-		Long: `Skip orders a stopped partition to go on without a message that cannot be read or rated, without records that are
-missing before a message, or without rows that the warehouse refuses. The order holds for exactly the message or rows
-with the hash that list and show print, and cannot be undone. Skipped content is kept, with your name and reason
-(list --all, show).`,
+		Long: `Skip orders a stopped partition to continue without a message that it cannot read or rate, without records that
+are missing before a message, or without rows that the warehouse refuses. The order holds for exactly the
+message or rows with the hash that list and show print, and cannot be undone. Skipped content is kept, with your
+name and reason (list --all, show).`,
 		Example: `  ratemill partition skip usage 3 --offset 812 --message 9f3a1c22b0d4e5f6 --why "a test message of ours, TICKET-17"`,
 		Args: cobra.MatchAll(needing(2, 2, "a topic and a partition: ratemill partition skip usage 3 --offset 812 --message "+
 			"9f3a1c22b0d4e5f6 --why \"…\""), stopWords(&ref)),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if strings.TrimSpace(reason) == "" {
-				return errors.New("the reason is empty; give one for those who read the balance later")
+				return errors.New("the reason is empty; give one for the audit log")
 			}
 			return orderStop(cmd, f, backoffice.StopOrder{StopRef: ref, Skip: true, Who: whoami(), Why: reason})
 		},
 	}
 	stopFlags(c, &ref)
 	c.Flags().StringVar(&ref.Message, "message", "", "hash of the message or rows, as list and show print it")
-	c.Flags().StringVar(&reason, "why", "", "the reason, for those who read the balance later")
+	c.Flags().StringVar(&reason, "why", "", "the reason, for the audit log")
 	_ = c.MarkFlagRequired("message")
 	_ = c.MarkFlagRequired("why")
 	return c

@@ -17,9 +17,10 @@ import (
 func paymentCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "payment",
-		Short: "Payments: import, list, what is open, direct debits",
-		Long: `A payment is a fact: who paid how much when, and which documents it pays. The open amount of a document is its gross amount
-less credit notes and payments; it alone decides whether a document is open, partly paid, paid or overpaid.`,
+		Short: "Payments: import and list them, list open amounts, collect direct debits",
+		Long: `A payment is a fact: who paid how much and when, and which documents it pays. The open amount of a document is
+its gross amount less credit notes and payments; it alone decides whether a document is open, partly paid, paid
+or overpaid.`,
 	}
 	c.AddCommand(paymentImport(f), paymentList(f), paymentOpen(f), paymentAssign(f), paymentWithdraw(f), paymentWriteOff(f),
 		paymentDispute(f), paymentCollect(f), paymentCollections(f))
@@ -28,7 +29,7 @@ less credit notes and payments; it alone decides whether a document is open, par
 
 // paymentFlags are the flags of every change of payments.
 func paymentFlags(f *flags, c *cobra.Command, o *backoffice.PaymentOrder) {
-	c.Flags().StringVar(&o.Why, "why", "", "the reason, for whoever asks later")
+	c.Flags().StringVar(&o.Why, "why", "", "the reason, kept with the change")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would change, and change nothing")
 	invoiceAs(c, &o.As)
 	outputFlag(f, c)
@@ -54,14 +55,14 @@ func paymentImport(f *flags) *cobra.Command {
   ,INV-2026-000412,400.00,EUR,2026-05-12,BANK-88121
   acme,,90.00,EUR,2026-05-12,BANK-88122
 
-One of payer and document is enough, and currency may be missing where one of them says it. A payment with a document pays
-that one; without, the open documents of its payer, in the order of their due dates. The rest is a credit of the payer, or
-of nobody if neither payer nor document is known. An amount below 0 is money that went back, such as a debit that was
-returned.
+One of payer and document is enough, and currency may be empty if the payer or the document determines it. A
+payment with a document pays that document; without one, it pays the open documents of its payer, in the order
+of their due dates. The rest is a credit of the payer, or a credit without a payer if neither payer nor document
+is known. An amount below 0 is money that went back, such as a debit that was returned.
 
-A line is known by its reference when it comes again: then it is nothing new. A reference with another amount, payer or
-date is refused. Lines that are right are imported as one change, the others are listed, and the exit code is 1 if there
-are any.`,
+The reference identifies a line: importing the same line again changes nothing. A reference with another amount,
+payer or date is refused. The correct lines are imported as one change; the others are listed, and then the exit
+code is 1.`,
 		Example: "  ratemill payment import statement.csv --dry-run\n  ratemill payment import statement.csv --why \"statement of 12 May\"",
 		Args:    needing(1, 1, "a CSV file: ratemill payment import statement.csv --why …"),
 	}
@@ -98,7 +99,7 @@ are any.`,
 			fmt.Fprintf(stderr, "%s: %s\n", facts(len(done.Lines), "line", "lines"), words)
 		}
 		if done.Credits > 0 {
-			fmt.Fprintf(stderr, "%s no document in whole or in part; ratemill payment list --credit shows what is left\n",
+			fmt.Fprintf(stderr, "%s paid no document, or not only documents; ratemill payment list --credit shows the rest\n",
 				facts(done.Credits, "new payment pays", "new payments pay"))
 		}
 		if done.Refused > 0 {
@@ -131,13 +132,13 @@ func paymentList(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "list",
 		Short:   "List payments with what they pay, the newest first",
-		Long:    `List prints payments: which documents each pays, and what of it is a credit because it pays none.`,
+		Long:    `List prints payments: which documents each one pays, and the rest, which is a credit.`,
 		Example: "  ratemill payment list --payer acme\n  ratemill payment list --credit -o csv",
 		Args:    none,
 	}
 	outputFlag(f, c)
 	c.Flags().StringVar(&q.Payer, "payer", "", "only payments of this account")
-	c.Flags().BoolVar(&q.Credits, "credit", false, "only payments with a part that pays no document")
+	c.Flags().BoolVar(&q.Credits, "credit", false, "only payments of which a part pays no document")
 	invoiceAskedAs(c, &q.As)
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		return printAnswer(cmd, f, "there are no such payments", func(ctx context.Context, o *backoffice.Office) ([]backoffice.ListedPayment,
@@ -163,9 +164,8 @@ func paymentOpen(f *flags) *cobra.Command {
 		Use:   "open [DOCUMENT]",
 		Short: "List the open amounts of final documents, in the order of their due dates",
 		Long: `Open prints final documents that are not fully paid: total, the amounts of credit notes and of payments, written-off
-amounts, and the rest. The state is open, partly, paid, overpaid, credited, written_off, disputed, or credit for a
-document that pays money back.
-overdue counts the days since the due date. A disputed amount is not overdue.`,
+amounts, and the rest. The state is open, partly, paid, overpaid, credited, written_off, disputed, or credit for
+a document with a negative total. overdue counts the days since the due date. A disputed amount is not overdue.`,
 		Example: "  ratemill payment open --overdue\n  ratemill payment open INV-2026-000412\n  ratemill payment open --payer acme --all -o csv",
 		Args:    atMostOne("number of a document"),
 	}
@@ -178,7 +178,7 @@ overdue counts the days since the due date. A disputed amount is not overdue.`,
 		if len(args) == 1 {
 			q.Document = args[0]
 		}
-		return printAnswer(cmd, f, "nothing is open of such documents", func(ctx context.Context, o *backoffice.Office) (
+		return printAnswer(cmd, f, "no such document has an open amount", func(ctx context.Context, o *backoffice.Office) (
 			[]backoffice.OpenDocument, error) {
 			return o.OpenDocuments(ctx, q)
 		}, openTable)

@@ -15,7 +15,7 @@ import (
 	"ratemill/registry"
 )
 
-// paymentChange is a command that changes one payment.
+// paymentChange returns a command that changes one payment.
 func paymentChange(f *flags, c *cobra.Command, o *backoffice.PaymentOrder,
 	do func(*cobra.Command, *backoffice.Office, []string) (*backoffice.PaymentLine, error)) *cobra.Command {
 	paymentFlags(f, c, o)
@@ -44,13 +44,13 @@ func paymentAssign(f *flags) *cobra.Command {
 	var r backoffice.AssignOrder
 	c := &cobra.Command{
 		Use:   "assign REFERENCE DOCUMENT --why WORDS",
-		Short: "Let the credit of a payment pay a document",
-		Long: `Assign lets what of a payment pays nothing yet pay a document: as much as is open and there, or --amount. A payment whose payer
-nobody knew gets the payer of the document.`,
+		Short: "Use the credit of a payment to pay a document",
+		Long: `Assign uses the credit of a payment to pay a document: by default as much as is open and available, otherwise
+--amount. If the payment has no payer yet, it gets the payer of the document.`,
 		Example: "  ratemill payment assign BANK-88122 INV-2026-000417 --why \"the payer named it\"",
 		Args:    needing(2, 2, "a reference and a document: ratemill payment assign BANK-88122 INV-2026-000417 --why …"),
 	}
-	c.Flags().StringVar(&r.Amount, "amount", "", "how much of it (default: as much as is open and there)")
+	c.Flags().StringVar(&r.Amount, "amount", "", "amount to assign (default: as much as is open and available)")
 	return paymentChange(f, c, &r.PaymentOrder, func(cmd *cobra.Command, o *backoffice.Office, args []string) (*backoffice.PaymentLine,
 		error) {
 		r.Reference, r.Document = args[0], args[1]
@@ -63,8 +63,8 @@ func paymentWithdraw(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "withdraw REFERENCE --why WORDS",
 		Short: "Take back a payment that was imported by mistake",
-		Long: `Withdraw takes back a payment, or a write-off, as if nobody had stated it: its documents are open again. For money that went
-back, import a line with an amount below 0 instead.`,
+		Long: `Withdraw takes back a payment, or a write-off, as if it had never been entered: its documents are open again.
+For money that went back, import a line with an amount below 0 instead.`,
 		Example: "  ratemill payment withdraw BANK-88122 --why \"of another company\"",
 		Args:    needing(1, 1, "a reference: ratemill payment withdraw BANK-88122 --why …"),
 	}
@@ -77,9 +77,9 @@ func paymentWriteOff(f *flags) *cobra.Command {
 	var o backoffice.PaymentOrder
 	c := &cobra.Command{
 		Use:   "write-off DOCUMENT --why WORDS",
-		Short: "Say that nobody expects any more what is open of a document",
-		Long: `Write-off takes what is open of a document off the books: nobody expects it any more, and it counts against no credit limit. The
-document stays as it is. To take back what was billed wrongly, make a credit note instead.`,
+		Short: "Write off the open amount of a document",
+		Long: `Write-off writes off the open amount of a document: nobody expects it any more, and it counts against no credit
+limit. The document stays as it is. To correct a wrong bill, make a credit note instead.`,
 		Example: "  ratemill payment write-off INV-2026-000412 --why \"insolvent\"",
 		Args:    needing(1, 1, "a document: ratemill payment write-off INV-2026-000412 --why …"),
 	}
@@ -92,16 +92,16 @@ func paymentDispute(f *flags) *cobra.Command {
 	var r backoffice.DisputeOrder
 	c := &cobra.Command{
 		Use:   "dispute DOCUMENT --why WORDS",
-		Short: "Note that a payer contests a document, or an amount of it",
-		Long: `Dispute notes that the payer contests what is open of a document, or --amount of it. A disputed amount is not overdue and is not
-collected by direct debit; it still counts against the credit limit. Credit notes that are made afterwards settle it by their amount.
-If the payer was wrong, withdraw ends it: ratemill payment withdraw "dispute INV-2026-000412". The history of the document's payments
-keeps who noted it, when and why.`,
+		Short: "Record that a payer disputes a document, or an amount of it",
+		Long: `Dispute records that the payer disputes the open amount of a document, or --amount of it. A disputed amount is
+not overdue and is not collected by direct debit; it still counts against the credit limit. Later credit notes
+settle the dispute by their amount. If the payer was wrong, end the dispute with: ratemill payment withdraw
+"dispute INV-2026-000412". The history of the document's payments shows who recorded it, when and why.`,
 		Example: "  ratemill payment dispute INV-2026-000412 --amount 120.00 --why \"they say the SIMs were never used\"\n" +
 			"  ratemill payment withdraw \"dispute INV-2026-000412\" --why \"they accept it\"",
 		Args: needing(1, 1, "a document: ratemill payment dispute INV-2026-000412 --why …"),
 	}
-	c.Flags().StringVar(&r.Amount, "amount", "", "how much of it (default: all that is open)")
+	c.Flags().StringVar(&r.Amount, "amount", "", "the disputed amount (default: the open amount)")
 	return paymentChange(f, c, &r.PaymentOrder, func(cmd *cobra.Command, o *backoffice.Office, args []string) (*backoffice.PaymentLine,
 		error) {
 		r.Document = args[0]
@@ -116,12 +116,14 @@ func paymentCollect(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "collect --out FILE.xml --why WORDS",
 		Short: "Make a file of SEPA direct debits for the bank",
-		Long: `Collect makes a pain.008.001.08 file of what is open of documents whose payers pay by SEPA direct debit: one debit for each, on its
-due date, and not before --on. The number of the document is the end-to-end id, by which the bank's statement names the debit.
-A document that lacks something, such as a mandate, is refused with all that it lacks; the others are in the file.
+		Long: `Collect makes a pain.008.001.08 file of the open amounts of documents whose payers pay by SEPA direct debit: one
+debit for each document, on its due date, and not before --on. The number of the document is the end-to-end id,
+which the bank's statement shows. A document without a required detail, such as a mandate, is refused with the
+list of all missing details; the file contains the other documents.
 
-A document is collected once: until a payment comes, it is in no other file. --again NUMBER collects it once more, after the
-bank refused the debit. The file is kept: ratemill payment collections ID writes it again.`,
+A document is collected only once: until its payment arrives, no other file contains it. --again NUMBER collects
+it once more, after the bank refused the debit. ratemill keeps the file: ratemill payment collections ID writes
+it again.`,
 		Example: "  ratemill payment collect --dry-run\n  ratemill payment collect --seller globex --until 2026-05-31 --out may.xml --why \"due in May\"",
 		Args:    none,
 	}
@@ -165,7 +167,7 @@ bank refused the debit. The file is kept: ratemill payment collections ID writes
 			fmt.Fprintf(stderr, "nothing was changed (--dry-run); it would be %s, EUR %s\n", facts(made.Debits, "debit", "debits"),
 				made.Total)
 		} else {
-			fmt.Fprintln(stderr, "nothing is to be collected")
+			fmt.Fprintln(stderr, "there is nothing to collect")
 		}
 		if made.Waiting > 0 {
 			fmt.Fprintf(stderr, "%s for the payment of an earlier file\n", facts(made.Waiting, "document waits", "documents wait"))
@@ -209,8 +211,8 @@ func paymentCollections(f *flags) *cobra.Command {
 	var out, as string
 	c := &cobra.Command{
 		Use:     "collections [ID]",
-		Short:   "List the files of direct debits that were made, or write one again",
-		Long:    `Collections lists the files of direct debits that were made. With an id and --out it writes that file again, the same bytes.`,
+		Short:   "List the files of direct debits, or write one again",
+		Long:    `Collections lists the files of direct debits so far. With an id and --out it writes that file again, byte for byte.`,
 		Example: "  ratemill payment collections\n  ratemill payment collections RM-20260504-1 --out again.xml",
 		Args:    atMostOne("id of a collection"),
 	}

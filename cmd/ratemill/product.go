@@ -12,12 +12,12 @@ import (
 func productCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "product",
-		Short: "Products: what is charged besides usage",
+		Short: "Products: charges other than usage",
 	}
 	list := &cobra.Command{
 		Use:     "list [FOLDER]",
 		Short:   "List the parts of the catalogue with their prices",
-		Long:    `List prints the parts of the project's catalogue in all their versions: prices by state, period, and the products that have them.`,
+		Long:    `List prints the parts of the project's catalogue in all versions, with prices by state, periods, and the products that contain them.`,
 		Example: "  ratemill product list\n  ratemill product list -o csv",
 		Args:    atMostOne("project folder"),
 	}

@@ -22,13 +22,13 @@ func queryCommand(f *flags) *cobra.Command {
 		Use:   "query SQL",
 		Short: "Query the warehouse with SQL",
 		Long: `Query runs a SELECT in ClickHouse and prints the rows. Plain SELECTs are exact: no FINAL is needed anywhere.
-Rows of WITH TOTALS are set apart: under the table, or with -o json as the last line, {"totals":{…}}.
-The tables and views are described in docs/tables.md; - reads the SQL from standard input. With --sim, {sim} in the SQL is
-the number of the SIM that has this identifier, or had it.`,
+The rows of WITH TOTALS come last: below the table, or with -o json as a last line {"totals":{…}}. The tables
+and views are described in docs/tables.md; - reads the SQL from standard input. With --sim, {sim} in the SQL is
+replaced by the number of the SIM that has, or once had, this identifier.`,
 		Example: `  ratemill query "select * from usage_by_account_day"
   ratemill query -o csv "select account, sum(amount), currency from charges group by all" > costs.csv
   ratemill query --sim +34650000010 "select at, class, quantity, amount, currency from rated_usage where sim = {sim}"`,
-		Args: needing(1, 1, "one question: ratemill query \"select …\", or - to read it"),
+		Args: needing(1, 1, "one SQL query: ratemill query \"select …\", or - to read it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sql := args[0]
 			if sql == "-" {
@@ -75,17 +75,17 @@ the number of the SIM that has this identifier, or had it.`,
 	return c
 }
 
-// formatClause is the clause that chooses a format in ClickHouse's own clients. Here the rows come through the driver,
-// which needs its own format.
+// formatClause matches the clause that chooses a format in ClickHouse's own clients. Here the rows come through the
+// driver, which needs its own format.
 var formatClause = regexp.MustCompile(`(?i)\sformat\s+\w+$`)
 
-// expectations is the part of a syntax error in which ClickHouse lists the tokens it expected: hundreds of words.
+// expectations matches the part of a syntax error in which ClickHouse lists the tokens it expected: hundreds of
+// words.
 var expectations = regexp.MustCompile(`\. Expected one of: .{200,}?\.( \([A-Z_]+\))`)
 
 func print(ctx context.Context, to io.Writer, w *warehouse.Warehouse, format, sql string, args ...any) error {
 	if format == output.CSV && warehouse.AsksApart(sql) {
-		fmt.Fprintln(stderr, "CSV has no place for totals and extremes, which would look like rows, so they are left out; -o table "+
-			"and -o json show them")
+		fmt.Fprintln(stderr, "CSV leaves out totals and extremes, because they would look like rows; -o table and -o json show them")
 	}
 	n, err := w.Print(ctx, to, warehouse.Format(format), sql, args...)
 	if n == 0 && err == nil {

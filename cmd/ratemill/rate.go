@@ -32,8 +32,9 @@ func rateCommand(f *flags) *cobra.Command {
 line, in the order of the files and their records. Nothing is stored, and the same input gives the same output, byte for
 byte. Accounts and SIMs come from the project's registry/ folder.
 
-Counters begin at zero: pools are full, no limit is near. Files are rated one after the other in the order given. Where
-a source's times have no year, the year nearest to the file's modification time is taken, so keep that time (cp -p).`,
+Counters begin at zero: all pools are full, and limits start from zero usage. Files are rated one after the
+other in the order given. Where a source's times have no year, the year nearest to the file's modification time
+is taken, so keep that time (cp -p).`,
 		Example: "  ratemill rate -c billing/ SKY_000123.csv.gz\n  ratemill rate --source skylink --summary *.csv.gz\n  ratemill rate SKY_000123.csv.gz | jq .charges",
 		Args:    needing(1, 0, "files of usage: ratemill rate SKY_000123.csv.gz"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -101,8 +102,8 @@ a source's times have no year, the year nearest to the file's modification time 
 	outputFlag(f, c)
 	w.flags(c)
 	c.Flags().BoolVar(&summary, "summary", false, "print totals by account, class and currency, and the balance of every file, instead of records")
-	c.Flags().BoolVar(&all, "all", false, "print duplicates and suspended records too; those that the rules suspend may come after "+
-		"later lines (line and seq tell their place)")
+	c.Flags().BoolVar(&all, "all", false, "print duplicates and suspended records too; records that the rules suspend "+
+		"may come after later lines (line and seq give their place)")
 	c.Flags().BoolVar(&strict, "strict", false, "exit code 1 when a record was suspended")
 	return c
 }
@@ -207,7 +208,7 @@ func (t *totals) add(b *ratedlog.Batch) error {
 func (t *totals) sum(k totalKey, unit udr.Unit, at udr.Instant, records, quantity, charged int64, amount decimal.D) (err error) {
 	s := t.sums[k]
 	if s == nil {
-		k.class = string([]byte(k.class)) // it points into a message
+		k.class = string([]byte(k.class)) // the text points into a message that is reused
 		k.currency = string([]byte(k.currency))
 		s = &total{unit: unit}
 		t.sums[k] = s

@@ -17,7 +17,7 @@ import (
 // reasons collects why the records of offline files are suspended: one entry for each source, code and rule.
 type reasons struct {
 	all       map[reasonKey]*reason
-	files     int // seen so far: they come one after the other
+	files     int // number of files so far: files come one after the other
 	last      *offline.File
 	suspended udr.Suspended
 }
@@ -26,7 +26,7 @@ type reasonKey struct{ source, code, rule string }
 
 type reason struct {
 	records     int
-	file, first int // the first record: the place of its file, and its line
+	file, first int // place of the file of the first record, and its line
 	name        string
 	why         udr.SuspendError
 }
@@ -62,7 +62,7 @@ func (r *reasons) add(file *offline.File, b *ratedlog.Batch) error {
 const mostReasons = 10
 
 // print writes the number of suspended records to standard error, in total and for each reason with its first record.
-// printed means that standard output has the records themselves.
+// printed means that the records themselves are on standard output.
 func (r *reasons) print(printed bool) {
 	list := make([]*reason, 0, len(r.all))
 	records, code := 0, 0
@@ -96,7 +96,7 @@ func (r *reasons) print(printed bool) {
 			at = " (" + x.why.Position + ")"
 		}
 		line := fmt.Sprintf("line %d: ", x.first)
-		why := line + strings.TrimPrefix(printable.Line(x.why.Reason), line) // decode names the line itself
+		why := line + strings.TrimPrefix(printable.Line(x.why.Reason), line) // the decoder's message already names the line
 		fmt.Fprintf(stderr, "  %*d %-*s  %s %s%s\n", width, x.records, code, x.why.Code, printable.Line(x.name), why, at)
 	}
 }

@@ -15,9 +15,9 @@ import (
 func registryCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "registry",
-		Short: "Accounts and SIMs: owners, with validity and the revision from which each is known",
-		Long: `Registry shows what ratemill import brought: the tree of accounts, the SIMs of an account, and all that was ever said of a
-SIM, which any of its identifiers finds, also one that it has no more.`,
+		Short: "Accounts and SIMs: owners, with validity and the revision that made each known",
+		Long: `Registry shows imported facts: the tree of accounts, the SIMs of an account, and the whole history of a SIM. You
+can name a SIM by any identifier that it has or had.`,
 	}
 	c.AddCommand(registryList(f), registryShow(f))
 	return c
@@ -43,7 +43,7 @@ func (t *timeFlag) Set(text string) (err error) {
 func (t *timeFlag) String() string { return "" }
 func (t *timeFlag) Type() string   { return "TIME" }
 
-// orNow is the given time, or now.
+// orNow returns the given time, or now.
 func (t *timeFlag) orNow() time.Time {
 	if t.IsZero() {
 		return time.Now()
@@ -57,8 +57,8 @@ func registryList(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list [ACCOUNT]",
 		Short: "List all accounts as a tree, or the SIMs of an account",
-		Long: `List prints the accounts, each below the one that it pays, with how many SIMs it owns. With an account it prints the SIMs
-that this account owns. --at asks how it was at another time, by what is known now.`,
+		Long: `List prints the accounts, each below the one that it pays, with the number of its SIMs. With an account it
+prints the SIMs that this account owns. --at shows another time, as known now.`,
 		Example: "  ratemill registry list\n  ratemill registry list acme -o csv > sims.csv\n  ratemill registry list acme --at 2026-03-01",
 		Args:    atMostOne("account"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -90,7 +90,7 @@ that this account owns. --at asks how it was at another time, by what is known n
 			return simsGrid(owned.SIMs).Print(data(cmd), f.output)
 		},
 	}
-	c.Flags().Var(&at, "at", "how it was on a day or at a time (default now)")
+	c.Flags().Var(&at, "at", "show the state on a day or at a time (default now)")
 	c.Flags().IntVar(&limit, "limit", 1000, "with an account: most SIMs")
 	outputFlag(f, c)
 	return c
@@ -123,18 +123,18 @@ func simsGrid(sims []backoffice.SIM) *output.Grid {
 func registryShow(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show SUBJECT…",
-		Short: "Show all that was ever stated of a SIM, an account or a company",
-		Long: `Show finds a SIM by any of its identifiers (ICCID, IMSI, MSISDN, IMEI, EID or name), also by one that it has no more, and
-prints its owners, plans, identifiers, states and settings. Of an account or a company it prints everything that was stated,
-of another subject, such as a project or a contract, too.
+		Short: "Show every fact about a SIM, an account or a company",
+		Long: `Show finds a SIM by any of its identifiers (ICCID, IMSI, MSISDN, IMEI, EID or name), including former ones, and
+prints its owners, plans, identifiers, states and settings. For an account, a company or another subject, such
+as a project or a contract, it prints every fact.
 
-Each fact has both times: since and until are the time for which it holds, known is the revision of the registry from which
-it is known, and told when that revision was published. who and why are those of the revision; cause is what made the fact,
-such as the record that was a SIM's first usage. "corrected" is the revision that took a fact back or replaced it: usage
-that was rated before keeps it.
+Each fact has both times: since and until are the time for which it holds, known is the revision of the registry
+that first contained it, and told is the time at which that revision was published. who and why belong to the
+revision; cause is the origin of the fact, such as the record that was a SIM's first usage. "corrected" is the
+revision that withdrew or replaced a fact: usage that was rated earlier keeps the old fact.
 
-Write the kind before an identifier where it could be several (imsi:214070050000011), and account: or company: before an id
-that both have.`,
+Write the kind before an identifier that fits several kinds (imsi:214070050000011), and account: or company:
+before an id that both have.`,
 		Example: "  ratemill registry show 8934070000500000119\n  ratemill registry show +34650000010 -o json\n  ratemill registry show account:acme",
 		Args:    needing(1, 0, "identifiers of SIMs, or ids: ratemill registry show 8934070000500000119"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -168,7 +168,7 @@ that both have.`,
 	return c
 }
 
-// orNone is a revision of the registry, or nothing for none.
+// orNone returns a revision of the registry, or nothing for none.
 func orNone(revision uint64) string {
 	if revision == 0 {
 		return ""

@@ -13,7 +13,7 @@ import (
 	"ratemill/internal/roles"
 )
 
-// allRoles are the roles of this binary, in the order of the work.
+// allRoles are the roles of this binary, in the order of the pipeline.
 var allRoles = []roles.Role{
 	roles.Mediation,
 	roles.Rating,
@@ -30,7 +30,7 @@ func runCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run all roles, or some, until SIGTERM",
-		Long: `Run takes files, rates usage and writes to the warehouse until it is told to stop.
+		Long: `Run takes files, rates usage and writes to the warehouse until you stop it.
 
 SIGTERM (or ctrl-C, or SIGHUP) finishes the current batch, commits, leaves the consumer group and exits within 10 s. A second one
 exits at once, and unfinished work is done again at the next start. To scale a role out, start more processes of it.`,
@@ -41,7 +41,7 @@ exits at once, and unfinished work is done again at the next start. To scale a r
 				_, err := fmt.Fprintln(words(cmd), strings.Join(roles.Names(allRoles), "\n"))
 				return err
 			}
-			signal.Ignore(syscall.SIGPIPE) // losing the reader of the log is no reason to end
+			signal.Ignore(syscall.SIGPIPE) // the process continues without a reader of its log
 			config, p, err := f.loadAll()
 			if err != nil {
 				return err
@@ -66,9 +66,9 @@ exits at once, and unfinished work is done again at the next start. To scale a r
 		},
 	}
 	c.Flags().Var(choices[string]{&named, roles.Names(allRoles)}, "role", "role to run; repeat for more (default all)")
-	c.Flags().BoolVar(&list, "roles", false, "print the names of all roles, and run none")
+	c.Flags().BoolVar(&list, "roles", false, "print the names of all roles; run none")
 	c.Flags().BoolVar(&attach, "attach", false, "use the embedded engines of a running ratemill, instead of starting them")
-	c.Flags().StringVar(&listen, "listen", "", "address of metrics and health, instead of the configured one")
+	c.Flags().StringVar(&listen, "listen", "", "address of metrics and health, instead of the configured address")
 	return c
 }
 

@@ -16,7 +16,7 @@ import (
 	"ratemill/rating"
 )
 
-// schemas are the JSON Schemas by kind of document, with the folders of such documents.
+// schemas returns the JSON Schemas by kind of document, with the folders of such documents.
 var schemas = []struct {
 	kind, where string
 	text        func() ([]byte, error)
@@ -41,15 +41,15 @@ func schemaCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "schema [" + strings.Join(kinds, "|") + "]",
 		Short: "Print the JSON Schemas of the documents, for editors",
-		Long: `Schema prints the JSON Schema of one kind of document, or writes all of them into a folder. Editors with a YAML language
-server use them to check and complete documents: put this line at the top of a document,
+		Long: `Schema prints the JSON Schema of one kind of document, or writes all of them into a folder. Editors with a YAML
+language server use the schemas to check and complete documents. Put this line at the top of a document:
 
   # yaml-language-server: $schema=../.schemas/source.json`,
 		Example: "  ratemill schema source\n  ratemill schema --dir .schemas",
 		Args:    atMostOne("kind of document"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if dir == "" && len(args) == 0 {
-				return fmt.Errorf("name one (%s), or give --dir FOLDER for all", strings.Join(kinds, ", "))
+				return fmt.Errorf("name a schema (%s), or give --dir FOLDER for all", strings.Join(kinds, ", "))
 			}
 			found := false
 			for _, s := range schemas {

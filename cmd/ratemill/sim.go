@@ -16,11 +16,11 @@ import (
 func simCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sim",
-		Short: "SIMs: their state, account and plan, why and since when; change them, one or a million",
-		Long: `Sim shows SIMs, and changes their states, accounts, plans and settings. Every change is a change set with its reason: it
-holds from the time of --at on (now, cycle for the next billing cycle, a date in the payer's time zone, or an instant), and
---dry-run shows it first. --as ACCOUNT does it on behalf of an account, which sees and changes only its own SIMs and those
-of the accounts below it. Name a SIM by any of its identifiers.`,
+		Short: "SIMs: show state, account and plan with reasons and times; change one SIM or a million",
+		Long: `Sim shows SIMs, and changes their states, accounts, plans and settings. Every change is a change set with its
+reason: it takes effect at the time of --at (now, cycle for the next billing cycle, a date in the payer's time
+zone, or an instant), and --dry-run shows it first. --as ACCOUNT does it on behalf of an account, which sees and
+changes only its own SIMs and those of the accounts below it. Name a SIM by any of its identifiers.`,
 	}
 	c.AddCommand(simList(f), simShow(f), simHistory(f), simSet(f), simState(f), simMove(f), simPlan(f), simBatch(f), simAnomalies(f))
 	return c
@@ -29,7 +29,7 @@ of the accounts below it. Name a SIM by any of its identifiers.`,
 // simQuestion adds the flags of a query about SIMs.
 func simQuestion(f *flags, c *cobra.Command, q *backoffice.SIMQuestion) *timeFlag {
 	at := &timeFlag{}
-	c.Flags().Var(at, "at", "how it was, or will be, on a day or at a time (default now)")
+	c.Flags().Var(at, "at", "show the past or future state on a day or at a time (default now)")
 	asFlag(c, &q.As, "you ask")
 	outputFlag(f, c)
 	return at
@@ -46,8 +46,8 @@ func simList(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list [ACCOUNT]",
 		Short: "List SIMs with state, account and plan",
-		Long: `List prints the SIMs of all accounts, or of one and the accounts below it: state and when it began, account and plan. A time
-limit that is due counts, even if it is not written down yet.`,
+		Long: `List prints the SIMs of all accounts, or of one and the accounts below it: state and when it began, account and plan. List
+applies a time limit that is due, even if its effect is not stored yet.`,
 		Example: "  ratemill sim list\n  ratemill sim list acme --state suspended\n  ratemill sim list --plan fleet --limit 1000000 -o csv > sims.csv",
 		Args:    atMostOne("account"),
 	}
@@ -100,10 +100,10 @@ func simShow(f *flags) *cobra.Command {
 	var q backoffice.SIMQuestion
 	c := &cobra.Command{
 		Use:   "show SIM",
-		Short: "Show a SIM: its state with since when and why, what ends it, and what the network was asked",
-		Long: `Show prints the identifiers, owner and plan of a SIM, its state with since when, who and why, the states that you can
-choose, the rules by which it lives, the next time limit, its settings, what is stated ahead, and the last request to the
-network with its status.`,
+		Short: "Show a SIM: its state, since when and why, what ends it, and the last request to the network",
+		Long: `Show prints the identifiers, owner and plan of a SIM; its state, with time, user and reason; the states that you
+can choose; the rules of its lifecycle; the next time limit; its settings; scheduled changes; and the last
+request to the network with its status.`,
 		Example: "  ratemill sim show 8934070000500000119\n  ratemill sim show +34650000010 --at 2026-04-01 -o json",
 		Args:    needing(1, 1, "an identifier of a SIM: ratemill sim show 8934070000500000119"),
 	}
@@ -202,10 +202,10 @@ func simHistory(f *flags) *cobra.Command {
 	var as string
 	c := &cobra.Command{
 		Use:   "history SIM",
-		Short: "Show all that was ever stated of a SIM: when it holds, when it became known, who, why and because of what",
-		Long: `History prints each fact about a SIM in the order of the times from which they hold: states, owners, plans, identifiers and
-settings. known is the revision with which the fact became known, corrected the one that took it back or replaced it. An
-account sees what held while it owned the SIM.`,
+		Short: "Show every fact about a SIM: when it holds, when it became known, who stated it, why, and its cause",
+		Long: `History prints each fact about a SIM in the order of the times at which they take effect: states, owners, plans,
+identifiers and settings. known is the revision in which the fact became known; corrected is the revision that
+withdrew or replaced it. An account sees the facts of the time when it owned the SIM.`,
 		Example: "  ratemill sim history 8934070000500000119\n  ratemill sim history +34650000010 --as acme -o csv",
 		Args:    needing(1, 1, "an identifier of a SIM: ratemill sim history 8934070000500000119"),
 	}

@@ -17,17 +17,17 @@ func simAnomalies(f *flags) *cobra.Command {
 	severity := "4"
 	c := &cobra.Command{
 		Use:   "anomalies",
-		Short: "List SIMs that behave strangely: what the anomaly rules of the catalogue told",
-		Long: `Anomalies prints the events of anomaly rules (docs/anomalies.md), the worst first, and of equal ones the newest. before and
-after are the count before and after the record, or the first 14 digits of the IMEI of the two devices: shortened in a table,
-whole in JSON and CSV. record is the id that ratemill explain takes. An account sees the events of the time when it owned the
-SIM.`,
+		Short: "List SIMs that behave strangely, as found by the anomaly rules of the catalogue",
+		Long: `Anomalies prints the events of anomaly rules (docs/anomalies.md), the worst first, and the newest first among
+equals. before and after are the count before and after the record, or the first 14 digits of the IMEI of the
+two devices; a table shortens the digits, JSON and CSV show all. record is the id that ratemill explain takes.
+An account sees the events of the time when it owned the SIM.`,
 		Example: "  ratemill sim anomalies\n  ratemill sim anomalies --account acme --since 2026-03-01 --severity 2\n" +
 			"  ratemill sim anomalies --limit 1000000 -o csv > anomalies.csv",
 		Args: none,
 	}
 	c.Flags().StringVar(&filter.Account, "account", "", "only this account and the accounts below it")
-	c.Flags().Var(&since, "since", "only records of usage from then on; a day begins in UTC")
+	c.Flags().Var(&since, "since", "only usage records from this time on; a day begins in UTC")
 	c.Flags().Var(choice{&severity, []string{"1", "2", "3", "4"}}, "severity", "only this severity and worse ones; 1 is the worst")
 	c.Flags().IntVar(&filter.Limit, "limit", 1000, "most anomalies")
 	asFlag(c, &q.As, "you ask")

@@ -29,21 +29,22 @@ func simBatch(f *flags) *cobra.Command {
   214070050000011,plan,fleet,2026-05-01
   214070050000012,set,apn_group=m2m,
 
-A line without a date takes effect at the time of --at. --dry-run checks the whole file and says what each line would do.
-The lines are run in portions, each one change set. A line that is refused harms no other; with --atomic (up to 10,000
-lines) all lines are run or none. Stopped or killed, the batch goes on where it was when you run the same file again: its
-id follows from its content. --id NAME runs the same content once more.
+A line without a date takes effect at the time of --at. --dry-run checks the whole file and shows the effect of
+each line. The lines run in portions; each portion is one change set. A refused line does not affect the others;
+with --atomic (up to 10,000 lines), either all lines run or none. If the batch is stopped or killed, run the
+same file again, and it continues where it stopped: its id is derived from its content. --id NAME runs the same
+content once more.
 
-A table shows the lines that were not done, CSV and JSON show all lines. The command ends with exit code 1 if lines were
-refused.`,
+A table shows only the lines that were not done; CSV and JSON show all lines. The command ends with exit code 1
+if lines were refused.`,
 		Example: "  ratemill sim batch changes.csv --dry-run\n  ratemill sim batch changes.csv --why TICKET-17 --results results.csv\n" +
 			"  ratemill sim batch changes.csv --as acme --at cycle --why \"new tariff\"",
 		Args: needing(1, 1, "a CSV file: ratemill sim batch changes.csv --why …"),
 	}
 	simOrder(f, c, &o.SIMOrder)
-	c.Flags().StringVar(&o.ID, "id", "", "id of the batch (default: one that follows from the content)")
+	c.Flags().StringVar(&o.ID, "id", "", "id of the batch (default: derived from the content)")
 	c.Flags().BoolVar(&o.Atomic, "atomic", false, "all lines or none; up to 10,000 lines")
-	c.Flags().IntVar(&o.Portion, "portion", 5000, "most lines in one change set")
+	c.Flags().IntVar(&o.Portion, "portion", 5000, "largest number of lines in one change set")
 	c.Flags().StringVar(&results, "results", "", "CSV file for the results of all lines")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		switch {
@@ -95,7 +96,7 @@ func runBatch(cmd *cobra.Command, f *flags, o *backoffice.BatchOrder, name, resu
 	}
 	if err != nil {
 		if done != nil {
-			fmt.Fprintf(stderr, "batch %s has stopped after line %d of %d; run the same command again, and it goes on\n", done.ID,
+			fmt.Fprintf(stderr, "batch %s has stopped after line %d of %d; run the same command again to continue\n", done.ID,
 				done.Done+done.Nothing+done.Refused, done.Lines)
 		}
 		return refusal(err)

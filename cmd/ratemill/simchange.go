@@ -16,9 +16,9 @@ import (
 func simOrder(f *flags, c *cobra.Command, o *backoffice.SIMOrder) {
 	c.Flags().StringVar(&o.At, "at", "", "when it takes effect: now, cycle (the next billing cycle), a date in the payer's time zone, or an instant "+
 		"(default now)")
-	c.Flags().StringVar(&o.Why, "why", "", "the reason, for whoever asks later")
+	c.Flags().StringVar(&o.Why, "why", "", "the reason, kept with the change")
 	asFlag(c, &o.As, "you do it")
-	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would change, and change nothing")
+	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would change; change nothing")
 	c.Flags().BoolVar(&o.Backdate, "backdate", false, "allow a time before the running billing cycle")
 	outputFlag(f, c)
 }
@@ -60,7 +60,7 @@ func changeSIM(cmd *cobra.Command, f *flags, o *backoffice.SIMOrder, wish backof
 	return g.Print(data(cmd), f.output)
 }
 
-// simChange is a command that changes one SIM. wish reads its arguments.
+// simChange returns a command that changes one SIM; wish reads its arguments.
 func simChange(f *flags, c *cobra.Command, wish func(args []string) (backoffice.SIMWish, error)) *cobra.Command {
 	var o backoffice.SIMOrder
 	simOrder(f, c, &o)
@@ -78,11 +78,11 @@ func simChange(f *flags, c *cobra.Command, wish func(args []string) (backoffice.
 func simState(f *flags) *cobra.Command {
 	return simChange(f, &cobra.Command{
 		Use:   "state SIM STATE --why WORDS",
-		Short: "Set the state of a SIM, with the states that follow from it",
-		Long: `State makes a step that the state model of the SIM's lifecycle allows; a step that it does not allow is refused with those
-that it does. The account must be active. Effects of the state are in the same change set: automatic steps after it
-that no longer follow are withdrawn. A SIM in billing that you set to a state which waits for usage (soft suspend) comes
-back with its next usage.`,
+		Short: "Set the state of a SIM, with the state changes that follow from it",
+		Long: `State changes the state of a SIM to one that the state model of its lifecycle allows; a refusal lists the
+allowed states. The account must be active. The effects of the state are in the same change set: automatic
+changes scheduled after it that no longer apply are withdrawn. A SIM in billing that you set to a state which
+waits for usage (soft suspend) returns to billing with its next usage.`,
 		Example: "  ratemill sim state 8934070000500000119 suspended --why \"reported lost\"\n" +
 			"  ratemill sim state +34650000010 in_billing --at cycle --why \"contract begins\"\n  ratemill sim state +34650000010 retired --dry-run",
 		Args: needing(2, 2, "a SIM and a state: ratemill sim state 8934070000500000119 suspended --why …"),
@@ -96,9 +96,10 @@ func simMove(f *flags) *cobra.Command {
 	c := simChange(f, &cobra.Command{
 		Use:   "move SIM --to ACCOUNT --why WORDS",
 		Short: "Move a SIM to another account",
-		Long: `Move gives a SIM to another account, which must be active and not blacklisted, and must have the SIM's plan or that of
---plan. In an account of the same payer the SIM stays in its state. With another payer it gets the default state and the
-default plan of that account, unless --keep-state or --plan say otherwise. Settings that the account does not have end.`,
+		Long: `Move gives a SIM to another account. That account must be active and not blacklisted, and must have the SIM's
+plan or the plan of --plan. Within the same payer the SIM keeps its state. With another payer it gets the
+default state and the default plan of that account, unless you give --keep-state or --plan. Settings that refer
+to resources the new account lacks end.`,
 		Example: "  ratemill sim move 8934070000500000119 --to acme-north --why \"new depot\"\n" +
 			"  ratemill sim move 8934070000500000119 --to initech --plan office --keep-state --at cycle --why \"sold\"",
 		Args: needing(1, 1, "a SIM: ratemill sim move 8934070000500000119 --to acme --why …"),
@@ -106,9 +107,9 @@ default plan of that account, unless --keep-state or --plan say otherwise. Setti
 		w.SIM, w.Do = args[0], backoffice.MoveSIM
 		return w, nil
 	})
-	c.Flags().StringVar(&w.To, "to", "", "the account that gets it")
+	c.Flags().StringVar(&w.To, "to", "", "the account that gets the SIM")
 	c.Flags().StringVar(&w.Plan, "plan", "", "its plan there")
-	c.Flags().BoolVar(&w.Keep, "keep-state", false, "stay in its state with another payer too")
+	c.Flags().BoolVar(&w.Keep, "keep-state", false, "keep the state even if the payer changes")
 	_ = c.MarkFlagRequired("to")
 	return c
 }
@@ -117,8 +118,8 @@ func simPlan(f *flags) *cobra.Command {
 	return simChange(f, &cobra.Command{
 		Use:   "plan SIM PLAN --why WORDS",
 		Short: "Change the price plan of a SIM: now, with the next billing cycle, or on a date",
-		Long: `Plan gives a SIM another price plan, one that its account has. With --as ACCOUNT it must be open to the users of the
-account.`,
+		Long: `Plan gives a SIM another price plan, which its account must have. With --as ACCOUNT it must be open to the users
+of the account.`,
 		Example: "  ratemill sim plan 8934070000500000119 office --at cycle --why TICKET-17",
 		Args:    needing(2, 2, "a SIM and a plan: ratemill sim plan 8934070000500000119 fleet --at cycle --why …"),
 	}, func(args []string) (backoffice.SIMWish, error) {
@@ -130,9 +131,10 @@ func simSet(f *flags) *cobra.Command {
 	return simChange(f, &cobra.Command{
 		Use:   "set SIM KIND=VALUE --why WORDS",
 		Short: "Set the APN group, a profile, the group or the limits of a SIM",
-		Long: `Set states what a SIM has: apn_group, service_profile, roaming_profile or security_profile (resources of its account; with
---as ACCOUNT those that are open to its users), group (one of its account), or usage_limit_override (disabled, permanent,
-current_cycle), which lifts the limits that suspend it. KIND= without a value ends it: the account's default holds again.`,
+		Long: `Set changes a setting of a SIM: apn_group, service_profile, roaming_profile or security_profile (resources of
+its account; with --as ACCOUNT those that are open to its users), group (one of its account), or
+usage_limit_override (disabled, permanent, current_cycle), which lifts the limits that suspend it. KIND= without
+a value removes the setting: the account's default applies again.`,
 		Example: "  ratemill sim set 8934070000500000119 apn_group=m2m --why \"new device\"\n" +
 			"  ratemill sim set 8934070000500000119 usage_limit_override=current_cycle --why \"agreed by phone\"",
 		Args: needing(2, 2, "a SIM and what to set: ratemill sim set 8934070000500000119 apn_group=m2m --why …"),

@@ -18,10 +18,11 @@ func storesCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "stores",
 		Short: "Compare and repair the control store, Kafka and ClickHouse: list, accept, remake",
-		Long: `The control store, Kafka and ClickHouse go together. If one of them was restored from an older backup than the others,
-ratemill run refuses to start, since it would lose or double records. See docs/runbooks/stores-of-different-days.md.
+		Long: `The control store, Kafka and ClickHouse must match. If one of them was restored from an older backup than the
+others, ratemill run refuses to start, because it would lose or duplicate records. See
+docs/runbooks/stores-of-different-days.md.
 
-These commands start the embedded engines themselves: end ratemill run first.`,
+These commands start the embedded engines themselves: stop ratemill run first.`,
 	}
 	c.AddCommand(storesList(f), storesAccept(f), storesRemake(f))
 	return c
@@ -65,7 +66,7 @@ func storesList(f *flags) *cobra.Command {
 			if err := g.Print(data(cmd), f.output); err != nil || different == 0 {
 				return err
 			}
-			return &problems{"the stores are of different days; see docs/runbooks/stores-of-different-days.md"}
+			return &problems{"the stores are from different times; see docs/runbooks/stores-of-different-days.md"}
 		},
 	}
 	outputFlag(f, c)
@@ -76,7 +77,7 @@ func storesAccept(f *flags) *cobra.Command {
 	var why string
 	c := &cobra.Command{
 		Use:   "accept",
-		Short: "Accept the three stores as they are, although they are of different days",
+		Short: "Accept the three stores as they are, although they are from different times",
 		Long: `Accept takes the present state of the three stores as consistent, so that ratemill run starts again. Use it only after
 the steps of docs/runbooks/stores-of-different-days.md. Partitions whose epochs or positions do not fit still stop.`,
 		Args: none,
@@ -94,7 +95,7 @@ the steps of docs/runbooks/stores-of-different-days.md. Partitions whose epochs 
 				return err
 			}
 			if len(accepted) == 0 {
-				fmt.Fprintln(stderr, "the stores are of one day; nothing was changed")
+				fmt.Fprintln(stderr, "the stores are from the same time; nothing was changed")
 			}
 			for _, d := range accepted {
 				fmt.Fprintf(stderr, "accepted: %v\n", d)
@@ -117,7 +118,7 @@ the table from it instead. See docs/runbooks/table-missing.md.`,
 		Args: needing(1, 0, "names of tables, as the error message lists them: ratemill stores remake usage_events --why TICKET-17"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(why) == "" {
-				return errors.New("--why is empty; give the reason why the rows are given up")
+				return errors.New("--why is empty; give the reason why the rows can be given up")
 			}
 			for _, name := range args {
 				if err := oneOf(name, warehouse.TableNames()); err != nil {

@@ -19,19 +19,19 @@ func suspenseCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "suspense",
 		Short: "Handle records that could not be processed: list, show, retry, drop",
-		Long: `A record that cannot be processed waits in suspense with the reason. Correct the cause, then retry the record: it comes
-back in a file of its own, a retry batch, and goes through the current rules, registry and catalogue. Drop records that
-can never be processed; your name and reason are kept. See docs/suspense.md.`,
+		Long: `A record that cannot be processed waits in suspense with the reason. Correct the cause, then retry the record:
+it is processed again in a separate file, a retry batch, with the current rules, registry and catalogue. Drop
+records that can never be processed; your name and reason are kept. See docs/suspense.md.`,
 	}
 	c.AddCommand(suspenseList(f), suspenseShow(f), suspenseRetry(f), suspenseDrop(f), suspenseRetries(f), suspenseCancel(f))
 	return c
 }
 
 func filterFlags(c *cobra.Command, filter *backoffice.SuspenseFilter) {
-	c.Flags().StringVar(&filter.SIM, "sim", "", "of this SIM only, by any of its identifiers")
+	c.Flags().StringVar(&filter.SIM, "sim", "", "only records of this SIM, by any of its identifiers")
 	c.Flags().StringVar(&filter.Source, "source", "", "only this source")
 	c.Flags().StringVar(&filter.Code, "code", "", "only records with this code, such as sim_unknown")
-	c.Flags().StringVar(&filter.Rule, "rule", "", "only records suspended by this rule, as list shows it")
+	c.Flags().StringVar(&filter.Rule, "rule", "", "only records that this rule suspended, named as list shows it")
 }
 
 func suspenseList(f *flags) *cobra.Command {
@@ -100,7 +100,7 @@ func printSuspense(to io.Writer, format string, answer *backoffice.Suspense) err
 	return nil
 }
 
-// shortInTables is an id, shortened where people read it and not programs.
+// shortInTables shortens an id in output for people, but not for programs.
 func shortInTables(id, format string) string {
 	if format == output.Table {
 		return backoffice.Short(id)
@@ -146,7 +146,7 @@ func clip(text string, most int) string {
 func suspenseShow(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show ID…",
-		Short:   "Show why a record waits, what is known of it, and what to do",
+		Short:   "Show why a record waits, what is known about it, and what to do",
 		Example: "  ratemill suspense show 8f3a0c:12",
 		Args:    needing(1, 0, "ids of records: ratemill suspense show 8f3a0c:12"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -179,7 +179,7 @@ func are(n int) string {
 	return fmt.Sprintf("%d records are", n)
 }
 
-// tellClaimed prints the number of records that were left out because a retry or a drop already has them.
+// tellClaimed prints how many records were skipped because a retry or a drop already has them.
 func tellClaimed(n int) {
 	if n > 0 {
 		fmt.Fprintf(stderr, "%s skipped: already in a retry or a drop\n", are(n))
@@ -194,23 +194,23 @@ func suspenseRetry(f *flags) *cobra.Command {
 		Use:   "retry [ID…]",
 		Short: "Process records again with the current rules, registry and catalogue",
 		Long: `Retry sends waiting records through the pipeline again, in batches of at most 10,000 records of one source, as if the
-source delivered them in a file now. A running mediator processes the batches. ID is the id of a record, or the beginning
-of a file's id for all its waiting records; without ids, the flags choose.
+source delivered them in a file now. A running mediator processes the batches. ID is the id of a record, or the
+beginning of a file's id for all its waiting records; without ids, the flags choose the records.
 
-A record whose copy was rated while it waited is not rated again: it waits with the code copy_rated. With --anyway and a
-reason, it is rated all the same, and ratemill keeps the reason.`,
+A record whose copy was rated in the meantime is not rated again: it waits with the code copy_rated. With
+--anyway and a reason, it is rated nevertheless, and ratemill keeps the reason.`,
 		Example: `  ratemill suspense retry --code sim_unknown --wait
   ratemill suspense retry 8f3a0c:12 8f3a0c:13
   ratemill suspense retry 8f3a0c:12 --anyway "the first was credited, ticket 4711"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 && !filter.Chooses() && !all {
-				return errors.New("say which records: by ID, by --source, --code, --rule or --sim, or --all")
+				return errors.New("choose records: by ID, by --source, --code, --rule or --sim, or --all")
 			}
 			if all && (len(args) > 0 || filter.Chooses()) {
 				return errors.New("--all means every waiting record; use it alone, or omit it")
 			}
 			if cmd.Flags().Changed("anyway") && strings.TrimSpace(anyway) == "" {
-				return errors.New("--anyway takes the reason why records are rated that may have been rated before")
+				return errors.New("--anyway needs a reason for rating records that may have been rated before")
 			}
 			if err := needs(cmd, "output", "wait"); err != nil {
 				return err
@@ -223,8 +223,9 @@ reason, it is rated all the same, and ratemill keeps the reason.`,
 			ordered, err := office.Retry(cmd.Context(), backoffice.RetryRequest{IDs: args, Filter: filter, Who: whoami(), Anyway: anyway})
 			tellClaimed(ordered.Claimed)
 			if n := ordered.Unkept; n > 0 {
-				fmt.Fprintf(stderr, "%s skipped: it stands for the rest of a broken-off file, whose content was not kept; "+
-					"`ratemill suspense show` says what to do\n", are(n))
+				fmt.Fprintf(stderr, "%s skipped: it represents the rest of a truncated file, whose content was not kept; "+
+					"`ratemill suspense show` says what to do"+
+					"\n", are(n))
 			}
 			for _, r := range ordered.Retries {
 				fmt.Fprintf(stderr, "retry %d: %s of %s\n", r.Number, counted(r.Records, "record"), r.Source)
@@ -256,7 +257,7 @@ func awaitRetries(cmd *cobra.Command, f *flags, office *backoffice.Office, retri
 	for _, r := range retries {
 		done, err := office.Await(cmd.Context(), r.Number, func() {
 			once.Do(func() {
-				fmt.Fprintf(stderr, "no mediator has taken retry %d yet; is `ratemill run` up? ctrl-C stops waiting, and the retry stays\n",
+				fmt.Fprintf(stderr, "no mediator has taken retry %d yet; is `ratemill run` up? ctrl-C stops waiting; the retry stays ordered\n",
 					r.Number)
 			})
 		})
@@ -289,9 +290,10 @@ func suspenseDrop(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "drop ID…",
 		Short: "Take records out of suspense for good",
-		Long: `Drop is for records that can never be processed: a carrier's tests, garbage, records that were delivered again in another
-file. They are never rated. The balance of their file counts them as dropped, and your name and reason are kept. ID is the
-whole id of a record, or of a file for all its waiting records; a shortened id is refused, and the whole one is shown.`,
+		Long: `Drop removes records that can never be processed: a carrier's tests, garbage, records that were delivered again
+in another file. They are never rated. The balance of their file counts them as dropped, and your name and
+reason are kept. ID is the whole id of a record, or of a file for all its waiting records; the command refuses a
+shortened id and shows the whole one.`,
 		Example: `  ratemill suspense drop 8f3a0c1e55d94b7e8c2d6f90a1b2c3d4:12 --why "a test of the carrier's, ticket 4711"`,
 		Args:    needing(1, 0, "ids of records: ratemill suspense drop 8f3a0c:12 --why \"…\""),
 		RunE: func(cmd *cobra.Command, args []string) error {

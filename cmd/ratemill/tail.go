@@ -32,7 +32,7 @@ func tailCommand(f *flags) *cobra.Command {
 		Use:   "tail usage|rated",
 		Short: "Print messages of a topic as JSON, one a line",
 		Long: `Tail prints the batches of the topic ratemill.usage or ratemill.rated as they are published in proto/, one JSON object
-a line, with the partition and offset of each. File ids and keys are hex, times RFC 3339.`,
+a line, with the partition and offset of each. File ids and keys are hex; times are RFC 3339.`,
 		Example:   "  ratemill tail rated -n 1 | jq .\n  ratemill tail usage --partition 3 --from 1200 --follow",
 		Args:      cobra.MatchAll(needing(1, 1, "one topic, usage or rated: ratemill tail rated -n 1"), topicWord),
 		ValidArgs: backoffice.TopicWords,
@@ -77,7 +77,7 @@ a line, with the partition and offset of each. File ids and keys are hex, times 
 	return c
 }
 
-// upTo lists n partitions.
+// upTo returns the numbers of n partitions.
 func upTo(n int) string {
 	switch n {
 	case 1:
@@ -148,7 +148,7 @@ func (t *tailer) print(partition int, m broker.Message) error {
 	line := append([]byte(`{"partition":`), strconv.Itoa(partition)...)
 	line = append(line, `,"offset":`...)
 	line = strconv.AppendInt(line, m.Offset, 10)
-	if damaged != nil { // ratemill partition shows how to deal with it
+	if damaged != nil { // the command partition shows how to deal with it
 		why, _ := json.Marshal(fmt.Sprintf("no %s: %v", t.message.Name(), damaged)) // encoding a string cannot fail
 		line = fmt.Appendf(line, `,"damaged":%s,"hex":"%x"`, why, m.Value)
 	} else {
@@ -159,7 +159,8 @@ func (t *tailer) print(partition int, m broker.Message) error {
 	return err
 }
 
-// appendMessageJSON is Protobuf's JSON adapted for people: bytes are text or hex, instants RFC 3339.
+// appendMessageJSON appends a message in Protobuf's JSON, adapted for people: bytes are text or hex,
+// instants RFC 3339.
 func appendMessageJSON(dst []byte, m protoreflect.Message) []byte {
 	dst = append(dst, '{')
 	first := true

@@ -22,12 +22,13 @@ func testCommand(f *flags) *cobra.Command {
 		Use:   "test [DIR]",
 		Short: "Run the golden cases of a project",
 		Long: `Test runs the cases in tests/*.txtar: raw records and a registry go in; usage, charges with amounts,
-suspense and events come out. It shows the differences, and which rules, branches, zones, price steps and buckets no case
-reaches.
+suspense and events come out. It shows the differences, and which rules, branches, zones, price steps and
+buckets no case covers.
 
-A case is a text file. A sentence about what it shows comes first, then its parts, each after a line -- NAME --: registry.yaml, before.yaml
-(counters before, as in "pool fleet-3g: { used: 2 GB }"), raw files (their names, without .gz, say which source they are
-of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, balance.`,
+A case is a text file. It begins with a sentence about its purpose. Its parts follow, each after a line -- NAME
+--: registry.yaml, before.yaml (counters before, as in "pool fleet-3g: { used: 2 GB }"), raw files (their names,
+without .gz, match a source's files; or SOURCE/NAME), and the expected results: usage, charges, suspense,
+events, balance.`,
 		Example: "  ratemill test\n  ratemill test --run pool\n  ratemill test --rewrite && git diff tests/\n  ratemill test --draft SKY_000123.csv.gz   # a case of records that reach what no case reaches",
 		Args:    atMostOne("folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -81,12 +82,12 @@ of; or SOURCE/NAME), and what is expected: usage, charges, suspense, events, bal
 	}
 	c.Flags().BoolVar(&rewrite, "rewrite", false, "replace the expected results in the cases with the actual ones")
 	c.Flags().StringVar(&pattern, "run", "", "run the cases whose names match this regular expression")
-	c.Flags().BoolVar(&missing, "missing", false, "list everything that no case reaches, instead of two examples")
-	c.Flags().StringSliceVar(&drafts, "draft", nil, "real file; its records that reach what no case reaches become a draft")
+	c.Flags().BoolVar(&missing, "missing", false, "list everything that no case covers, instead of two examples")
+	c.Flags().StringSliceVar(&drafts, "draft", nil, "a real file; its records that cover something new become a draft")
 	return c
 }
 
-// caseRun runs cases and reports how each ended.
+// caseRun runs cases and reports the result of each.
 type caseRun struct {
 	cmd     *cobra.Command
 	dir     string
@@ -119,12 +120,12 @@ func (r *caseRun) run(c *golden.Case) error {
 	return nil
 }
 
-// differs shows the differences from the expectations of a case.
+// differs shows how the results of a case differ from its expectations.
 func (r *caseRun) differs(c *golden.Case, o *golden.Outcome) {
 	out := words(r.cmd)
 	fmt.Fprintf(out, "FAIL %s\n%s\n", c.File, indent(c.Shows))
 	if o.Draft() {
-		fmt.Fprintf(out, "  it expects nothing yet; --rewrite writes the results into it, for you to read\n")
+		fmt.Fprintf(out, "  the case expects nothing yet; --rewrite writes the results into it, for you to read\n")
 	}
 	width, _ := terminal(os.Stdout)
 	for i := range o.Sections {
@@ -145,7 +146,7 @@ func (r *caseRun) summary() string {
 	return text
 }
 
-// writeDrafts drafts a case from those records of each file that reach places that no case reaches yet.
+// writeDrafts drafts a case from those records of each file that cover something that no case covers yet.
 func writeDrafts(cmd *cobra.Command, dir string, p *project.Project, cover *golden.Coverage, names []string) error {
 	files, err := offlineFiles(p, "", names)
 	if err != nil {
@@ -158,7 +159,7 @@ func writeDrafts(cmd *cobra.Command, dir string, p *project.Project, cover *gold
 			return err
 		}
 		if text == nil {
-			fmt.Fprintf(words(cmd), "%s reaches nothing that the cases do not already reach; branches of %s left: %d\n", names[i],
+			fmt.Fprintf(words(cmd), "%s covers nothing that the cases do not already cover; branches of %s left: %d\n", names[i],
 				f.Source.Name, left)
 			continue
 		}
@@ -172,8 +173,9 @@ func writeDrafts(cmd *cobra.Command, dir string, p *project.Project, cover *gold
 		if err := os.WriteFile(name, text, 0o644); err != nil {
 			return err
 		}
-		fmt.Fprintf(words(cmd), "drafted %s: say what it shows, fill in account and plan, anonymise personal data, then run ratemill "+
-			"test --rewrite; branches of %s left: %d\n", name, f.Source.Name, left)
+		fmt.Fprintf(words(cmd), "drafted %s: describe what it shows, fill in account and plan, anonymise personal data, "+
+			"then run ratemill test --rewrite; branches of %s left: %d"+
+			"\n", name, f.Source.Name, left)
 	}
 	return nil
 }
@@ -187,7 +189,7 @@ func noCases(dir, pattern string, all int) error {
 	if all > 0 {
 		return fmt.Errorf("none of the %s in %s has a name that matches %q", counted(all, "case"), filepath.Join(dir, "tests"), pattern)
 	}
-	return fmt.Errorf("%s has no cases: write one into tests/NAME.txtar; `ratemill help test` says how", dir)
+	return fmt.Errorf("%s has no cases: write one into tests/NAME.txtar; see `ratemill help test`", dir)
 }
 
 func indent(text string) string {

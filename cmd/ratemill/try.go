@@ -25,9 +25,9 @@ func tryCommand(f *flags) *cobra.Command {
 		Use:   "try FILE…",
 		Short: "Show how the rules decide each record, and why",
 		Long: `Try prints a decision for each record as a JSON object: mapped, filtered, duplicate or suspended, and why. Nothing is
-rated. With -v it describes each step: the values that each condition saw, and the origin of each value. With a registry (the
-project's registry/ folder, or --registry) it also says who owns each SIM. If a file looks unfinished, it says that the
-file would wait. The exit code is 1 if a file cannot be read to its end.`,
+rated. With -v it describes each step: the values in each condition, and the origin of each value. With a
+registry (the project's registry/ folder, or --registry) it also shows who owns each SIM. If a file looks
+unfinished, try notes that run would wait for the rest. The exit code is 1 if a file cannot be read to its end.`,
 		Example: "  ratemill try --source skylink SKY_000123.csv.gz | jq 'select(.decision==\"suspended\")'\n  ratemill try -v SKY_000123.csv.gz | head -20",
 		Args:    needing(1, 0, "files of usage: ratemill try SKY_000123.csv.gz"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -118,7 +118,7 @@ func appendDecision(dst []byte, file *offline.File, d *offline.Decision) []byte 
 	return append(dst, "]}\n"...)
 }
 
-const margin = "         " // indentation of a record's steps
+const margin = "         " // indentation of the steps of a record
 
 // tell prints a decision: the record, then a line for each step, aligned.
 func tell(to io.Writer, d *offline.Decision) {
@@ -178,7 +178,7 @@ func tell(to io.Writer, d *offline.Decision) {
 	fmt.Fprintln(out)
 }
 
-// simWords names the SIM of an identifier, and the account that owned it.
+// simWords describes the SIM of an identifier and the account that owned it.
 func simWords(u *offline.UsageDecision, identifier string) string {
 	if u.Account == "" {
 		return identifier
@@ -221,7 +221,7 @@ func word(u *offline.UsageDecision) string {
 	return u.Kind
 }
 
-// shown is a raw record, escaped for a terminal.
+// shown returns a raw record, escaped for a terminal.
 func shown(raw string) string {
 	const most = 400
 	cut := ""

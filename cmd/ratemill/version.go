@@ -28,14 +28,15 @@ func thisVersion() string {
 	return version(info)
 }
 
-// version is the version that the Go command wrote into the binary, or the revision that was built.
+// version returns the version that the Go command wrote into the binary, or the revision that was built.
 func version(info *debug.BuildInfo) string {
 	settings := map[string]string{}
 	for _, s := range info.Settings {
 		settings[s.Key] = s.Value
 	}
 	var parts []string
-	// Without a tag the Go command derives a version from the revision and its time; we print those instead.
+	// Without a tag the Go command derives a version from the revision and its time; we print the
+	// revision and the time instead.
 	if v := info.Main.Version; v != "" && v != "(devel)" && !strings.HasPrefix(v, "v0.0.0-") {
 		parts = append(parts, v)
 	}

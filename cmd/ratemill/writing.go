@@ -27,7 +27,7 @@ func writingCommands(f *flags) []*cobra.Command {
 	return []*cobra.Command{checkCommand(f), testCommand(f), tryCommand(f), rateCommand(f), fmtCommand(f), schemaCommand()}
 }
 
-// projectFolder is the project's folder: the one named, the one that -c names, or the current one.
+// projectFolder returns the project's folder: the named one, the one that -c names, or the current one.
 func (f *flags) projectFolder(args []string) (string, error) {
 	if err := f.namedOnce(args); err != nil {
 		return "", err
@@ -85,7 +85,7 @@ func isProject(dir string) bool {
 }
 
 // openProject loads the valid parts of a project for offline work; environment variables for secrets and hosts need not
-// be set. It reports mistakes in other parts as notes, and returns broken sources as the second result.
+// be set. It reports mistakes in other parts as notes, and returns the sources with mistakes as the second result.
 func openProject(dir string, catalogue bool) (*project.Project, diag.List, error) {
 	p, list := project.Usable(project.Folder(dir))
 	var needed diag.List
@@ -112,7 +112,7 @@ func openProject(dir string, catalogue bool) (*project.Project, diag.List, error
 	return p, broken, nil
 }
 
-// offlineRegistry reads the given registry files, or those of the project; nil if there are none.
+// offlineRegistry reads the given registry files, or those of the project; it returns nil if there are none.
 func offlineRegistry(dir string, named []string) (*registry.Registry, error) {
 	if len(named) == 0 {
 		named = []string{filepath.Join(dir, project.RegistryFolder)}
@@ -134,12 +134,12 @@ func offlineRegistry(dir string, named []string) (*registry.Registry, error) {
 	return r, nil
 }
 
-// work is an offline run: files, a project, and a registry.
+// work holds an offline run: files, a project, and a registry.
 type work struct {
 	dir      string
 	project  *project.Project
 	registry *registry.Registry // nil if there is none
-	looks    bool               // rates nothing: catalogue and registry may have errors
+	looks    bool               // the run rates nothing: catalogue and registry may have errors
 	files    []offline.File
 
 	source        string // the source of the files, if given
@@ -161,7 +161,7 @@ func (w *work) open(f *flags, names []string) (err error) {
 	}
 	if w.files, err = offlineFiles(w.project, w.source, names); err != nil {
 		if broken.HasErrors() {
-			printDiagnostics(broken) // one of them may be the intended source
+			printDiagnostics(broken) // one of the broken sources may be the intended one
 		}
 		return err
 	}
@@ -173,7 +173,7 @@ func (w *work) open(f *flags, names []string) (err error) {
 	return err
 }
 
-// offlineFiles are the given files, each with its source and the path that the source would list.
+// offlineFiles returns the given files, each with its source and the path under which the source would list it.
 func offlineFiles(p *project.Project, sourceName string, names []string) ([]offline.File, error) {
 	var only *source.Source
 	if sourceName != "" {
@@ -203,7 +203,7 @@ func offlineFiles(p *project.Project, sourceName string, names []string) ([]offl
 	return files, nil
 }
 
-// terminal says whether the output is a terminal; width is its width in characters.
+// terminal reports whether the output is a terminal; width is its width in characters.
 func terminal(f *os.File) (width int, yes bool) {
 	if os.Getenv("TERM") == "dumb" || !term.IsTerminal(int(f.Fd())) {
 		return 0, false
@@ -215,13 +215,13 @@ func terminal(f *os.File) (width int, yes bool) {
 	return width, true
 }
 
-// colours says whether to use colours: on a terminal, without NO_COLOR (no-color.org).
+// colours reports whether to use colours: on a terminal, without NO_COLOR (no-color.org).
 func colours(f *os.File) bool {
 	_, yes := terminal(f)
 	return yes && os.Getenv("NO_COLOR") == ""
 }
 
-// passing are bars on a terminal for work that takes longer than a second, and none on a pipe.
+// passing shows progress bars on a terminal for work that takes longer than a second, and none on a pipe.
 func passing() *progress.Bars {
 	if _, yes := terminal(os.Stderr); yes {
 		return progress.Passing(os.Stderr)
@@ -229,7 +229,7 @@ func passing() *progress.Bars {
 	return nil
 }
 
-// documentsOf are the YAML documents of a project.
+// documentsOf returns the YAML documents of a project.
 func documentsOf(dir string) (names []string, err error) {
 	for _, part := range []string{"sources", "classes", project.CatalogueFolder} {
 		found, err := yamlFiles(filepath.Join(dir, part))
@@ -241,7 +241,7 @@ func documentsOf(dir string) (names []string, err error) {
 	return names, nil
 }
 
-// yamlFiles are the YAML files below a folder, none if the folder does not exist.
+// yamlFiles returns the YAML files below a folder, none if the folder does not exist.
 func yamlFiles(dir string) (names []string, err error) {
 	err = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		switch {
