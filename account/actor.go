@@ -22,7 +22,7 @@ func (a Actor) String() string {
 	return "account " + a.Account
 }
 
-// Within checks that an account is in the actor's subtree. path are the accounts from this one up to its root.
+// Within checks that an account is in the actor's subtree. path lists the accounts from this one up to its root.
 func (a Actor) Within(path []string) error {
 	if a.Provider() || slices.Contains(path, a.Account) {
 		return nil

@@ -17,8 +17,8 @@ type BIC string
 func (b *BIC) UnmarshalText(text []byte) error {
 	s := strings.ToUpper(strings.ReplaceAll(string(text), " ", ""))
 	if len(s) != 8 && len(s) != 11 || !all(s, alphanumeric) || !all(s[4:6], letter) || !country(s[4:6]) {
-		return fmt.Errorf("%q is not a BIC: a BIC has 8 or 11 letters and digits, and the fifth and sixth are a country, as in "+
-			"DEUTDEFF", text)
+		return fmt.Errorf("%q is not a BIC: a BIC has 8 or 11 letters and digits, and characters 5 and 6 are a country "+
+			"code, as in DEUTDEFF", text)
 	}
 	*b = BIC(s)
 	return nil

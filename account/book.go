@@ -29,7 +29,7 @@ type Book struct {
 	wrong     []error // stored values that cannot be read
 }
 
-// NewBook makes a book as known at the view's revision.
+// NewBook returns the accounts as known at the view's revision.
 func NewBook(view *registry.View, statements *registry.Statements, in *Installation) *Book {
 	return &Book{View: view, Statements: statements, Revision: view.Revision(), In: in, histories: map[string]*History{},
 		profiles: map[string][]Since[*Profile]{}}
@@ -98,8 +98,8 @@ func (b *Book) history(id string) *History {
 	return h
 }
 
-// sequence returns the values of a subject's statements with a name, oldest first. make gets nil if no statement is
-// valid.
+// sequence returns the values of a subject's statements with a name, oldest first. It calls make with nil for the
+// time when no statement is valid.
 func sequence[V, T any](b *Book, kind registry.Kind, subject, name string, make func(*V) T) (all []Since[T]) {
 	told := b.Statements.Told(kind, subject)
 	told = slices.DeleteFunc(told, func(k registry.KnownStatement) bool { return k.Name != name })
@@ -160,7 +160,7 @@ func (b *Book) Children(id string) (children []string) {
 	return children
 }
 
-// Status is the status of an account at a time.
+// Status returns the status of an account at a time.
 func (b *Book) Status(id string, when udr.Instant) StatusValue {
 	if h := b.History(id); h != nil {
 		return h.Status(when)
@@ -168,7 +168,7 @@ func (b *Book) Status(id string, when udr.Instant) StatusValue {
 	return StatusValue{}
 }
 
-// Profile is the billing profile of an account at a time, nil if it has none of its own.
+// Profile returns an account's own billing profile at a time, nil if it has none.
 func (b *Book) Profile(id string, when udr.Instant) *Profile {
 	all, ok := b.profiles[id]
 	if !ok {
@@ -180,8 +180,8 @@ func (b *Book) Profile(id string, when udr.Instant) *Profile {
 }
 
 // Payer returns the account that pays for an account at a time: the nearest one, itself or above, that has a billing
-// profile. If there is none, each account pays for itself, because accounts are older than profiles. It is "" if the
-// account does not exist then.
+// profile. If no account has a profile, each account pays for itself, because accounts existed before profiles did.
+// It is "" if the account does not exist then.
 func (b *Book) Payer(id string, when udr.Instant) string {
 	number, ok := b.View.AccountNumber(id)
 	if !ok {
@@ -232,10 +232,11 @@ func (b *Book) TakesSIMs(id string, when udr.Instant) error {
 		if s == NoStatus {
 			name = "not there"
 		}
-		return fmt.Errorf("account %s is %s then, and only an active account gets SIMs", id, name)
+		return fmt.Errorf("account %s will be %s at that time, and only an active account gets SIMs", id, name)
 	}
 	if d := Value[Details](b, registry.KindDetails, id, "", when); d != nil && d.Blacklisted {
-		return fmt.Errorf("account %s is blacklisted, so it gets no more SIMs; ratemill account set %s details blacklisted=false allows them", id, id)
+		return fmt.Errorf("account %s is blacklisted, so it gets no more SIMs; to allow them again: ratemill account set %s "+
+			"details blacklisted=false", id, id)
 	}
 	return nil
 }
@@ -254,8 +255,8 @@ func (b *Book) Given(id string, when udr.Instant) (given Given) {
 	return given
 }
 
-// CompanyID is the id of the company of an account at a time: its own or that of its project, or those of the nearest account above it
-// that has one.
+// CompanyID returns the id of the company of an account at a time: its own or that of its project, or those of the
+// nearest account above it that has one.
 func (b *Book) CompanyID(id string, when udr.Instant) string {
 	for _, account := range Path(b, id, when) {
 		a := b.Account(account, when)
@@ -277,7 +278,7 @@ func (b *Book) Company(id string, when udr.Instant) *Company {
 	return Value[Company](b, registry.KindCompany, b.CompanyID(id, when), "", when)
 }
 
-// Missing implements Guards: the mandatory fields of an account, and of its company.
+// Missing implements Guards: it returns the missing mandatory fields of an account and of its company.
 func (b *Book) Missing(id string, when udr.Instant) (fields []string) {
 	d := Value[Details](b, registry.KindDetails, id, "", when)
 	if d == nil || d.Name == "" {
@@ -307,7 +308,7 @@ func (b *Book) Missing(id string, when udr.Instant) (fields []string) {
 	return fields
 }
 
-// settings returns the nearest account, itself or above, that states the rules of its SIMs, "" if there is none.
+// settings returns the nearest account, itself or above, that has rules for its SIMs, "" if there is none.
 func (b *Book) settings(id string, when udr.Instant) string {
 	for _, account := range Path(b, id, when) {
 		if _, ok := b.Statements.At(registry.KindSettings, account, "", when, b.Revision); ok {
@@ -317,7 +318,7 @@ func (b *Book) settings(id string, when udr.Instant) string {
 	return ""
 }
 
-// BillingAddress is the address that a profile names, nil if there is none.
+// BillingAddress returns the address that a profile names, nil if there is none.
 func (b *Book) BillingAddress(id string, p *Profile, when udr.Instant) *Shipping {
 	name := p.BillingAddress
 	if name == "" {
@@ -359,12 +360,12 @@ func (b *Book) Standing(id string, when udr.Instant) *Standing {
 	return s
 }
 
-// contractValue has the fields that this package reads of a contract's statement. Package invoicing owns the
+// contractValue holds the fields of a contract's statement that this package reads. Package invoicing owns the
 // statement.
 type contractValue struct {
 	Account      string `json:"account"`
 	Status       string `json:"status"`
-	Until        Date   `json:"until"` // of one that does not renew
+	Until        Date   `json:"until"` // the contract's last day, if it does not renew
 	Entitlements struct {
 		Network []string `json:"network"`
 		Product []string `json:"product"`
@@ -410,7 +411,8 @@ func (b *Book) Defaults(id string, when udr.Instant) map[string]string {
 	return defaults
 }
 
-// SuspendsSIMs implements Guards. The nearest account, itself or above, with this setting decides.
+// SuspendsSIMs implements Guards. The nearest account with this setting decides: the account itself
+// or one above it.
 func (b *Book) SuspendsSIMs(id string, when udr.Instant) bool {
 	for _, account := range Path(b, id, when) {
 		if d := Value[Details](b, registry.KindDetails, account, "", when); d != nil && d.SuspendSIMs != nil {

@@ -54,7 +54,7 @@ func TestAnAccountThatIsBlacklistedOrNotActiveGetsNoSIMs(t *testing.T) {
 	at := day("2026-04-01")
 	require.NoError(t, b.TakesSIMs("m", at))
 	require.ErrorContains(t, b.TakesSIMs("east", at), "account east is blacklisted")
-	require.ErrorContains(t, b.TakesSIMs("west", at), "account west is lead then, and only an active account gets SIMs")
+	require.ErrorContains(t, b.TakesSIMs("west", at), "account west will be lead at that time, and only an active account gets SIMs")
 }
 
 func TestAStoredValueThatIsNotUnderstoodIsAnError(t *testing.T) {
@@ -62,5 +62,5 @@ func TestAStoredValueThatIsNotUnderstoodIsAnError(t *testing.T) {
 	f.know(registry.Changes{Statements: []registry.Statement{state(registry.KindProfile, "m", "", `{"colour":"red"}`)}})
 	b := bookOf(t, f)
 	b.Profile("m", day("2026-04-01"))
-	require.ErrorContains(t, b.Err(), "the profile of m: the stored value is not one that this ratemill knows")
+	require.ErrorContains(t, b.Err(), "the profile of m: this ratemill does not know the stored value")
 }

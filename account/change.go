@@ -13,28 +13,28 @@ import (
 
 // Guards checks the conditions for a change of an account's status.
 type Guards interface {
-	// Missing are the mandatory fields that an account lacks at a time, named for people.
+	// Missing returns the mandatory fields that an account lacks at a time, named for people.
 	Missing(account string, when udr.Instant) []string
-	// Unconfirmed names values that no person has confirmed yet, "" if there are none.
+	// Unconfirmed names values that no person has confirmed yet; "" if there are none.
 	Unconfirmed(account string, when udr.Instant) string
 	// Unmet returns the gates of its onboarding that an account does not meet at a time.
 	Unmet(account string, when udr.Instant) []Unmet
-	// Defaults are its default resources by kind: they are pinned when it becomes active.
+	// Defaults returns its default resources by kind, which are pinned when it becomes active.
 	Defaults(account string, when udr.Instant) map[string]string
-	// SuspendsSIMs reports whether the SIMs of an account are suspended with it.
+	// SuspendsSIMs reports whether suspending an account also suspends its SIMs.
 	SuspendsSIMs(account string, when udr.Instant) bool
 }
 
 // StatusRequest asks for a change of status.
 type StatusRequest struct {
 	Account  string
-	To       Status // NoStatus: delete the draft
-	Parent   string // of an account that this request creates, "" for a root
+	To       Status // NoStatus deletes the draft
+	Parent   string // parent of an account that this request creates, "" for a root
 	At       udr.Instant
 	Why      string
 	As       Actor
-	Revision registry.Revision // that of the change set
-	Cause    string            // empty: that of a cascade, which names the revision and the account
+	Revision registry.Revision // the revision of the change set
+	Cause    string            // if empty, ChangeStatus makes the cause of a cascade, with the revision and the account
 }
 
 // StatusChange is the result of a change of status: one change set.
@@ -55,7 +55,7 @@ type Changed struct {
 type SIMChange struct {
 	Account string
 	Do      SIMAction
-	Cascade string // for RestoreSIMs: the cascade that suspended them
+	Cascade string // for RestoreSIMs: the cascade that suspended the SIMs
 }
 
 // SIMAction is the action on SIMs when the status of their account changes.
@@ -65,7 +65,7 @@ type SIMAction uint8
 const (
 	SuspendSIMs SIMAction = iota + 1 // suspend SIMs with core active and prospect, except inventory; without a charge
 	RestoreSIMs                      // restore the SIMs of a cascade to their earlier states
-	RetireSIMs                       // retire all that are not retired; charged by the state model
+	RetireSIMs                       // retire all SIMs that are not retired yet; the state model may charge for it
 )
 
 // ChangeStatus computes the change set of a change of status, or all reasons for which it is refused.
@@ -113,7 +113,8 @@ func (c *statusChange) refuse(parent, format string, args ...any) {
 	c.wrong.Reasons = append(c.wrong.Reasons, fmt.Sprintf(format, args...))
 }
 
-// allowed returns the statuses to which the account can change below its parent, without the refused one.
+// allowed returns the other statuses to which the account can change below its parent, leaving out the
+// refused one.
 func (c *statusChange) allowed() []Status {
 	to := []Status{}
 	for _, s := range StepsFrom(c.from) {
@@ -134,18 +135,18 @@ func (c *statusChange) permitted(before *History) error {
 	}
 	c.from = before.Status(c.At).Status
 	if c.At < before.From {
-		return fmt.Errorf("account %s is there only from %s on", c.Account, date(before.From))
+		return fmt.Errorf("account %s exists only from %s on", c.Account, date(before.From))
 	}
 	if c.from == NoStatus && c.Parent != "" && len(c.path) < 2 {
-		return fmt.Errorf("the parent %s of account %s is not there", c.Parent, c.Account)
+		return fmt.Errorf("the parent %s of account %s does not exist", c.Parent, c.Account)
 	}
 	if who := whoMay(c.As, c.path); who != "" {
 		return &ForbiddenStepError{Account: c.Account, From: c.from, To: c.To, Reasons: []string{who}}
 	}
 	if !slices.Contains(StepsFrom(c.from), c.To) {
-		reason := "there is no such step"
+		reason := "no such change of status exists"
 		if c.from == c.To {
-			reason = "it is that already"
+			reason = "it already has this status"
 		}
 		c.refuse("", "%s", reason)
 		return c.wrong
@@ -162,7 +163,8 @@ func (c *statusChange) permitted(before *History) error {
 
 func parentForbids(parent *History, when udr.Instant) string {
 	status := parent.Status(when).Status
-	return fmt.Sprintf("its parent %s is %s then, and allows below it only %s", parent.ID, status, statusList(AllowedBelow(status)))
+	return fmt.Sprintf("at that time its parent %s is %s, and accounts below it can only be "+
+		"%s", parent.ID, status, statusList(AllowedBelow(status)))
 }
 
 // guard checks the conditions for the new status.
@@ -188,21 +190,21 @@ func (c *statusChange) guard() {
 		}
 	case c.To == Terminated && (c.from == Active || c.from == Suspended):
 		if strings.TrimSpace(c.Why) == "" {
-			c.refuse("", "an account is terminated for a reason; give one with --why")
+			c.refuse("", "terminating an account needs a reason; give one with --why")
 		}
 	case c.To == NoStatus:
 		for _, s := range c.book.History(c.Account).Statuses {
 			if s.Value.Status != Draft && s.Value.Status != NoStatus {
-				c.refuse("", "it is %s from %s on, and only an account that was never more than a draft is deleted", s.Value.Status, date(s.From))
+				c.refuse("", "it is %s from %s on, and only an account that was never more than a draft can be deleted", s.Value.Status, date(s.From))
 			}
 		}
 		if children := childrenAt(c.book, c.Account, c.At); len(children) > 0 {
-			c.refuse("", "it has accounts below it (%s); delete those first", list(children))
+			c.refuse("", "it has accounts below it (%s); delete them first", list(children))
 		}
 	}
 }
 
-// drafts are the drafts below an account.
+// drafts returns the drafts below an account.
 func (c *statusChange) drafts(account string) (below []string) {
 	for _, child := range childrenAt(c.book, account, c.At) {
 		if c.book.History(child).Status(c.At).Status == Draft {
@@ -212,7 +214,7 @@ func (c *statusChange) drafts(account string) (below []string) {
 	return below
 }
 
-// take makes the statements of the account and of the accounts that change with it.
+// take adds the statements of the account and of the accounts that change with it.
 func (c *statusChange) take() {
 	c.made.Cause = c.cause
 	value := StatusValue{Status: c.To}
@@ -239,7 +241,7 @@ func (c *statusChange) take() {
 	}
 }
 
-// cascade changes the accounts below an account that have a given status, and the accounts below them.
+// cascade changes the accounts below an account that have a given status, and so on down the tree.
 func (c *statusChange) cascade(account string, has func(StatusValue) bool, value StatusValue) {
 	for _, child := range childrenAt(c.book, account, c.At) {
 		if has(c.book.History(child).Status(c.At)) {
@@ -265,7 +267,7 @@ func (c *statusChange) change(account string, value StatusValue) {
 	}
 }
 
-// follows checks that statements about later times still follow from the new statuses.
+// follows checks that statements about later times are still allowed after the new statuses.
 func (c *statusChange) follows(b Histories) {
 	for _, a := range c.made.Accounts {
 		h := b.History(a.Account)
@@ -275,7 +277,7 @@ func (c *statusChange) follows(b Histories) {
 		for _, s := range h.Statuses {
 			if s.From > c.At {
 				if !slices.Contains(StepsFrom(a.To), s.Value.Status) {
-					c.refuse("", "account %s becomes %s on %s, as was stated already, and cannot from %s; take that statement back first",
+					c.refuse("", "account %s is scheduled to become %s on %s, and it cannot do so from %s; withdraw that change first",
 						a.Account, s.Value.Status, date(s.From), a.To)
 				}
 				break
@@ -284,7 +286,7 @@ func (c *statusChange) follows(b Histories) {
 	}
 }
 
-// below checks that parents allow the statuses of their children at every time from the change on, not only now.
+// below checks that parents allow the statuses of their children from the change on, not only now.
 func (c *statusChange) below(b Histories) {
 	type edge struct{ parent, child string }
 	told := map[edge]bool{}
@@ -303,7 +305,8 @@ func (c *statusChange) below(b Histories) {
 				continue // the conflict is older than this change
 			}
 			told[edge{parent.ID, child}] = true
-			c.refuse(parent.ID, "account %s is %s from %s on, and its parent %s is %s then, below which accounts are %s", child, status,
+			c.refuse(parent.ID, "account %s is %s from %s on, but its parent %s is %s then and only allows accounts below it "+
+				"that are %s", child, status,
 				date(when), parent.ID, above, statusList(AllowedBelow(above)))
 		}
 	}
@@ -319,7 +322,8 @@ func (c *statusChange) below(b Histories) {
 	}
 }
 
-// times are those from the change on at which the status of an account or of its parents changes, or its parent.
+// times returns the times, from the change on, at which an account's status or parent changes, or the status of
+// one of its parents.
 func (c *statusChange) times(h *History) []udr.Instant {
 	all := []udr.Instant{max(c.At, h.From)}
 	add := func(when udr.Instant) {
@@ -342,7 +346,7 @@ func (c *statusChange) times(h *History) []udr.Instant {
 	return slices.Compact(all)
 }
 
-// date is an instant for people.
+// date formats an instant for people.
 func date(when udr.Instant) string {
 	if when == registry.Always {
 		return "always"
@@ -352,5 +356,5 @@ func date(when udr.Instant) string {
 
 var simActions = [...]string{"", "suspend", "restore", "retire"}
 
-// String is the action for people.
+// String describes the action for people.
 func (a SIMAction) String() string { return simActions[a] }

@@ -15,27 +15,27 @@ import (
 // Company is an owner of accounts. M16 lists its mandatory fields, M17 its optional ones.
 type Company struct {
 	Name         string            `yaml:"name,required" json:"name" doc:"Name in the register of companies." example:"Acme Logistics GmbH"`
-	Kind         string            `yaml:"kind" json:"kind,omitempty" default:"customer" enum:"customer|reseller|operator" doc:"Its part in the business."`
+	Kind         string            `yaml:"kind" json:"kind,omitempty" default:"customer" enum:"customer|reseller|operator" doc:"Its role in the business."`
 	Type         string            `yaml:"type,required" json:"type" doc:"Legal form or line of business, in your own words." example:"GmbH"`
-	Phone        string            `yaml:"phone,required" json:"phone" doc:"Phone number; without a country code it is one of the address's country." example:"+49 30 901820"`
+	Phone        string            `yaml:"phone,required" json:"phone" doc:"Phone number; if it has no country code, the address's country gives it." example:"+49 30 901820"`
 	Address      Address           `yaml:"address,required" json:"address" doc:"Its seat."`
 	Email        string            `yaml:"email" json:"email,omitempty" doc:"E-mail address." example:"office@acme.example"`
-	Homepage     string            `yaml:"homepage" json:"homepage,omitempty" doc:"Address of its web site." example:"https://acme.example"`
+	Homepage     string            `yaml:"homepage" json:"homepage,omitempty" doc:"URL of its web site." example:"https://acme.example"`
 	Registration string            `yaml:"registration" json:"registration,omitempty" doc:"Number in the register of companies." example:"HRB 12345 B"`
 	VAT          string            `yaml:"vat" json:"vat,omitempty" doc:"VAT number with its country's prefix." example:"DE123456789"`
 	TaxNumber    string            `yaml:"tax_number" json:"tax_number,omitempty" doc:"Number at the tax office." example:"27/123/45678"`
-	Source       *Source           `yaml:"source" json:"source,omitempty" doc:"The look-up from which the fields come."`
+	Source       *Source           `yaml:"source" json:"source,omitempty" doc:"The look-up that supplied the fields."`
 	Custom       map[string]string `yaml:"custom" json:"custom,omitempty" doc:"Fields of the installation, declared by a custom_fields document."`
 }
 
-// Source says where a look-up found a company, and who confirmed it.
+// Source describes the look-up that found a company, and who confirmed it.
 type Source struct {
 	Service   string    `yaml:"service,required" json:"service" doc:"Address of the service that answered." example:"https://registry.example/companies/HRB12345"`
 	At        time.Time `yaml:"at,required" json:"at" doc:"When it answered." example:"2026-04-01T09:30:00Z"`
-	Confirmed string    `yaml:"confirmed" json:"confirmed,omitempty" doc:"Who compared the answer with the company's papers." example:"maria"`
+	Confirmed string    `yaml:"confirmed" json:"confirmed,omitempty" doc:"Person who compared the answer with the company's papers." example:"maria"`
 }
 
-// Address is a place to which post goes.
+// Address is a postal address.
 type Address struct {
 	Country  string `yaml:"country,required" json:"country" doc:"ISO 3166-1 alpha-2 code." example:"DE"`
 	City     string `yaml:"city,required" json:"city" doc:"City or village." example:"Berlin"`
@@ -136,7 +136,7 @@ func (v *Company) Confirmed() bool { return v.Source == nil || v.Source.Confirme
 type Project struct {
 	Company    string `yaml:"company,required" json:"company" names:"company" doc:"The company to which it belongs, and so do its accounts that name no company." example:"acme-gmbh"`
 	Name       string `yaml:"name,required" json:"name" doc:"Name for people." example:"Trackers 2026"`
-	SingleBill bool   `yaml:"single_bill" json:"single_bill,omitempty" doc:"true: its accounts are billed together, by one invoice with a section for each. One account of the project has the billing profile, and the others are below it; a change that would make a second invoice, or put accounts of another project on this one, is refused."`
+	SingleBill bool   `yaml:"single_bill" json:"single_bill,omitempty" doc:"true: one invoice bills all its accounts, with a section for each. One account of the project has the billing profile, and the others are below it; ratemill refuses a change that would lead to a second invoice, or put accounts of another project on this one."`
 }
 
 func (v *Project) check(c *checker) {

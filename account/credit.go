@@ -13,8 +13,8 @@ import (
 // Credit is the debt of a payer in one currency, and the thresholds of its limit that it has passed. The debt
 // includes all accounts below it that do not pay for themselves.
 type Credit struct {
-	Charged   decimal.D // net: all rated usage; a fold of the rated log
-	Billed    decimal.D // net: the part of the rated usage that is on final documents, less open items of other kinds
+	Charged   decimal.D // net: all rated usage, summed from the rated log
+	Billed    decimal.D // net: the part of the rated usage on final documents, less open items of other kinds
 	Documents decimal.D // gross: the unpaid part of open documents
 	Passed    []Percent // thresholds that fired and have not been reset, ascending
 }
@@ -74,7 +74,7 @@ func (c *Credit) Judge(limit *Limit) (fired []CreditThreshold, err error) {
 	return fired, nil
 }
 
-// Blocked is the threshold that blocks activations now, false if none does.
+// Blocked returns the threshold that blocks activations now, false if there is none.
 func (c *Credit) Blocked(limit *Limit) (Percent, bool) {
 	if limit == nil {
 		return 0, false
@@ -87,7 +87,7 @@ func (c *Credit) Blocked(limit *Limit) (Percent, bool) {
 	return 0, false
 }
 
-// passedText is the stored form of Passed: 80 90.
+// passedText returns the stored form of Passed, such as 80 90.
 func passedText(passed []Percent) string {
 	var words []string
 	for _, p := range passed {
@@ -100,36 +100,36 @@ func parsePassed(text string) (passed []Percent, err error) {
 	for word := range strings.FieldsSeq(text) {
 		n, err := strconv.Atoi(word)
 		if err != nil {
-			return nil, fmt.Errorf("%q is no list of thresholds", text)
+			return nil, fmt.Errorf("%q is not a list of thresholds", text)
 		}
 		passed = append(passed, Percent(n))
 	}
 	return passed, nil
 }
 
-// The events of credit.
+// The events about credit limits.
 const (
-	EventThreshold   = "credit.threshold"    // a part of the limit below the whole was reached
-	EventLimitPassed = "credit.limit.passed" // the limit was reached, or a part beyond it
+	EventThreshold   = "credit.threshold"    // reached a threshold below 100 % of the limit
+	EventLimitPassed = "credit.limit.passed" // reached a threshold of 100 % or more
 )
 
-// Alert says that the exposure of a payer reached a threshold of its limit.
+// Alert reports that the exposure of a payer reached a threshold of its limit.
 type Alert struct {
 	Payer     uint32
 	Currency  string
 	Threshold CreditThreshold
 	Exposure  decimal.D
 	Limit     decimal.D
-	// The record whose charge reached it, with the time of the usage. A file of zeros means that a document or a
-	// change of the limit reached it.
+	// The record whose charge reached it, with the time of the usage. A file id of zeros means that a
+	// document or a change of the limit reached it.
 	File   udr.FileID
 	Seq    uint64
 	Tier   uint8
 	At     udr.Instant
-	Offset int64 // in the rated log
+	Offset int64 // offset of the record in the rated log
 }
 
-// Event is the event's name.
+// Event returns the event's name.
 func (a *Alert) Event() string {
 	if a.Threshold.At >= 100 {
 		return EventLimitPassed

@@ -14,7 +14,7 @@ import (
 
 // Payers finds the payer of an account, and the payer's limit.
 type Payers interface {
-	// Follow reads the facts again if there are newer ones. The generation grows if a result may have changed.
+	// Follow reads newer facts, if there are any. The returned generation grows if a result may have changed.
 	Follow(ctx context.Context) (generation uint64, err error)
 	// Tracks reports whether any payer has a credit limit, or ever had one.
 	Tracks() bool
@@ -23,7 +23,7 @@ type Payers interface {
 	Payer(account uint32, cycle int32) (payer uint32, tracked bool)
 	// Pays returns the accounts for which a payer may pay, itself included.
 	Pays(payer uint32) []uint32
-	// Limit is the present limit of a payer, nil if it has none.
+	// Limit returns the present limit of a payer, nil if it has none.
 	Limit(payer uint32) *Limit
 }
 
@@ -32,8 +32,8 @@ type CreditRow struct {
 	Payer    uint32
 	Currency string
 	Credit
-	Kept    bool  // the charged amount is kept, because the payer is tracked
-	Version int64 // number of changes; 0: it is not stored yet
+	Kept    bool  // the charged amount is kept up to date, because the payer is tracked
+	Version int64 // number of changes; 0: not stored yet
 }
 
 func (r *CreditRow) compare(payer uint32, currency string) int {
@@ -42,7 +42,7 @@ func (r *CreditRow) compare(payer uint32, currency string) int {
 
 // Credits keeps the credit of payers, in a transaction T.
 type Credits[T any] interface {
-	// LoadCredit fills in the rows that are stored already. They are in the order of payer and currency.
+	// LoadCredit fills in the rows that are already stored. The rows are in the order of payer and currency.
 	LoadCredit(ctx context.Context, tx T, rows []CreditRow) error
 	// Charged returns the stored balances of accounts, of all partitions.
 	Charged(ctx context.Context, tx T, accounts []uint32, each func(Row)) error
@@ -61,11 +61,11 @@ type exposures[T any] struct {
 	payers     Payers
 	statuses   Suspensions[T] // nil: statuses do not change
 	generation uint64
-	tracks     bool                     // as of the generation
+	tracks     bool                     // the result of Tracks at the generation
 	known      map[accountCycle]payerOf // of the generation
 	due        []due                    // the block's charges of tracked payers, in their order
 	offset     int64
-	late       []Decision // of the mutant without safeguard.SuspendedTogether
+	late       []Decision // decisions that the mutant without safeguard.SuspendedTogether delays
 }
 
 type accountCycle struct {
@@ -82,7 +82,7 @@ type due struct {
 	payer    uint32
 	currency string
 	amount   decimal.D
-	record   Alert // without the fields that come from a threshold
+	record   Alert // the alert's record, without the fields that come from a threshold
 }
 
 // follow brings the payers up to date, once per block.
@@ -114,7 +114,7 @@ func (x *exposures[T]) charge(key Key, amount decimal.D, file udr.FileID, u *udr
 	}
 }
 
-// apply adds the block's charges to the stored credit, before they are in the stored balances, and stores the alerts.
+// apply adds the block's charges to the stored credit, before the balances contain them, and stores the alerts.
 func (x *exposures[T]) apply(ctx context.Context, tx T, span consumer.Span) error {
 	if len(x.due) == 0 {
 		return nil
@@ -190,7 +190,7 @@ func (x *exposures[T]) save(ctx context.Context, tx T, partition int, rows []Cre
 // judge adds the alerts for the thresholds that a payer passes.
 func judge(r *CreditRow, limit *Limit, record Alert, alerts []Alert) ([]Alert, error) {
 	if limit != nil && limit.Currency != r.Currency {
-		limit = nil // of a currency that the account had before
+		limit = nil // the account had this currency before, so the limit does not apply
 	}
 	fired, err := r.Judge(limit)
 	if err != nil {
@@ -207,7 +207,7 @@ func judge(r *CreditRow, limit *Limit, record Alert, alerts []Alert) ([]Alert, e
 	return alerts, nil
 }
 
-// begin returns the debt of a payer before it was tracked: the balances of the cycles for which it pays.
+// begin returns the debt of a payer from before it was tracked: the balances of the cycles for which it pays.
 func (x *exposures[T]) begin(ctx context.Context, tx T, r *CreditRow) error {
 	var wrong error
 	err := x.credits.Charged(ctx, tx, x.payers.Pays(r.Payer), func(b Row) {

@@ -9,18 +9,18 @@ import (
 	"ratemill/diag"
 )
 
-// CreditPolicy is the catalogue's document with the actions that follow when an account's exposure comes near its
+// CreditPolicy is the catalogue's document that defines what happens when an account's exposure approaches its
 // credit limit.
 type CreditPolicy struct {
-	Name       diag.Text         `yaml:"credit_policy,required" doc:"Name of the policy. The one named standard is shipped; a document with that name replaces it." example:"standard"`
+	Name       diag.Text         `yaml:"credit_policy,required" doc:"Name of the policy. ratemill ships one named standard; a document with that name replaces it." example:"standard"`
 	From       Date              `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`
-	Thresholds []CreditThreshold `yaml:"thresholds,required" doc:"Parts of the limit, ascending."`
+	Thresholds []CreditThreshold `yaml:"thresholds,required" doc:"Thresholds, ascending."`
 }
 
-// CreditThreshold is a part of a credit limit.
+// CreditThreshold is a threshold of a credit limit.
 type CreditThreshold struct {
-	At Percent  `yaml:"at,required" doc:"Part of the limit in percent, 1 to 1000." example:"80 %"`
-	Do []string `yaml:"do" enum:"notify|suspend|block_activations" doc:"Action when the exposure reaches it. notify: an alert, and nothing else. suspend: an alert, and the payer is suspended with the active accounts below it and their SIMs, until the exposure has fallen below it. block_activations: an alert, and no account for which the payer pays becomes active, and nobody can set one of their SIMs to a state of core active, until the exposure has fallen below it; usage that begins billing still does."`
+	At Percent  `yaml:"at,required" doc:"Threshold in percent of the limit, 1 to 1000." example:"80 %"`
+	Do []string `yaml:"do" enum:"notify|suspend|block_activations" doc:"Action when the exposure reaches the threshold. notify: only an alert. suspend: an alert, and the payer is suspended with the active accounts below it and their SIMs, until the exposure has fallen below the threshold. block_activations: an alert, and until the exposure has fallen below the threshold, no account for which the payer pays becomes active, and nobody can set one of their SIMs to a state of core active; usage that begins billing still does."`
 }
 
 // The actions of a credit policy.
@@ -62,7 +62,7 @@ func (v *CreditPolicy) Check(_ *diag.Node, c *diag.Decoder) {
 	}
 	for i := 1; i < len(v.Thresholds); i++ {
 		if v.Thresholds[i].At != 0 && v.Thresholds[i].At <= v.Thresholds[i-1].At {
-			c.Errorf(v.Name.Pos, "the thresholds of credit policy %s ascend: %d %% follows %d %%", v.Name.Value, v.Thresholds[i].At,
+			c.Errorf(v.Name.Pos, "the thresholds of credit policy %s are not ascending: %d %% follows %d %%", v.Name.Value, v.Thresholds[i].At,
 				v.Thresholds[i-1].At)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 type Suspensions[T any] interface {
 	// Suspended reports from memory, without a query, whether a payer is suspended because of its credit.
 	Suspended(payer uint32) bool
-	// Decide makes the changes. It reads the present facts, so a decision that is already true changes nothing.
+	// Decide makes the changes. It reads the present facts, so a decision that already took effect changes nothing.
 	Decide(ctx context.Context, tx T, decisions []Decision) error
 }
 
@@ -27,7 +27,7 @@ type Decision struct {
 	Payer   uint32
 	Suspend bool
 	Percent Percent // the threshold that was reached
-	Version int64   // of the payer's credit: one version decides once
+	Version int64   // version of the payer's credit: each version decides once
 }
 
 // suspends returns the highest threshold that suspends the payer now, false if there is none.
@@ -48,7 +48,7 @@ func (r *CreditRow) decide(limit *Limit, alerts []Alert, suspended func(payer ui
 		return d, suspended(r.Payer)
 	}
 	if limit.Currency != r.Currency {
-		return d, false // of a currency that the account had before
+		return d, false // the account had this currency before, so the limit does not apply
 	}
 	if _, holds := r.suspends(limit); !holds {
 		return d, suspended(r.Payer)
@@ -66,7 +66,7 @@ type CreditStatus struct {
 	Payers *Directory
 	// Write adds a change set in a transaction. It returns store.ErrConflict if the revision is not the next one.
 	Write func(ctx context.Context, tx *store.Tx, changes *registry.Changes, why string) error
-	Now   func() time.Time // of the control store
+	Now   func() time.Time // clock of the control store
 	Log   *slog.Logger     // nil: nothing is logged
 }
 
@@ -88,7 +88,7 @@ func suspendedByCredit(id string, s StatusValue) bool {
 	return ok && s.Status == Suspended && strings.Trim(rest, "0123456789:") == ""
 }
 
-// Decide implements Suspensions. All decisions are one change set.
+// Decide implements Suspensions. One change set contains all decisions.
 func (c *CreditStatus) Decide(ctx context.Context, tx *store.Tx, decisions []Decision) error {
 	if err := c.Payers.newest(ctx); err != nil {
 		return err
@@ -102,7 +102,7 @@ func (c *CreditStatus) Decide(ctx context.Context, tx *store.Tx, decisions []Dec
 		for _, d := range decisions {
 			words, refused := c.decide(made, b, d, changes)
 			if refused != nil && c.Log != nil {
-				c.Log.Warn("a credit policy asks for another status of an account, and it cannot have it; change it by hand, if it is to be",
+				c.Log.Warn("a credit policy requires another status of an account, but the account cannot have it; if it should, change it by hand",
 					"account", b.id(d.Payer), "suspend", d.Suspend, "reason", refused)
 			}
 			if words != "" {
@@ -136,7 +136,7 @@ func (c *CreditStatus) decide(made *changed, b *Book, d Decision, changes *regis
 	above := made.History(h.Parent(when))
 	request := StatusRequest{Account: id, At: when, Revision: changes.Revision, To: Active, Cause: fmt.Sprintf("credit:%s:below:%d", id,
 		d.Version)}
-	why = fmt.Sprintf("account %s owes less than its credit policy allows again", id)
+	why = fmt.Sprintf("account %s owes less than the threshold of its credit policy again", id)
 	if d.Suspend {
 		request.To, request.Cause = Suspended, fmt.Sprintf("credit:%s:%d:%d", id, d.Percent, d.Version)
 		why = fmt.Sprintf("account %s reached %d %% of its credit limit", id, d.Percent)
@@ -172,8 +172,8 @@ func (c *CreditStatus) decide(made *changed, b *Book, d Decision, changes *regis
 	return why, nil
 }
 
-// held returns statements that move accounts from one cascade to another: an account, and those below it, that one
-// cascade suspended are suspended by the other from a time on.
+// held returns statements that move suspended accounts from one cascade to another: from a time on, the second
+// cascade suspends an account, and those below it, that the first one suspended.
 func (c *changed) held(account string, when udr.Instant, from, to string) (all []registry.Statement) {
 	all = append(all, c.statement(account, when, StatusValue{Status: Suspended, Cascade: to}))
 	for _, child := range childrenAt(c, account, when) {

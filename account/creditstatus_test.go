@@ -162,7 +162,7 @@ func TestACreditPolicySuspendsInTheTransactionOfItsAlertAndTakesItBack(t *testin
 				why = append(why, c.Why)
 			}
 		}
-		require.Equal(t, []string{"account m reached 100 % of its credit limit", "account m owes less than its credit policy allows again",
+		require.Equal(t, []string{"account m reached 100 % of its credit limit", "account m owes less than the threshold of its credit policy again",
 			"account m reached 100 % of its credit limit"}, why)
 	})
 }

@@ -124,7 +124,7 @@ func (Table) SaveCredit(ctx context.Context, tx *store.Tx, rows []CreditRow) err
 // noPartition is the partition of alerts that no record of the rated log caused.
 const noPartition = -1
 
-// Alert implements Credits. It does not add an alert a second time when balances are rebuilt.
+// Alert implements Credits. A rebuild of balances does not add an alert a second time.
 func (Table) Alert(ctx context.Context, tx *store.Tx, partition int, alerts []Alert) error {
 	for i := range alerts {
 		a := &alerts[i]
@@ -185,8 +185,8 @@ func (Table) Rebuilding(ctx context.Context, tx *store.Tx) (behind bool, err err
 }
 
 // Judge compares the credit of payers with their limits again, after a limit or a policy changed or came into force.
-// It changes only payers with a new result. It skips a payer whose exposure is not kept yet, because the next charge
-// counts all earlier ones.
+// It updates only payers whose result changes. It skips a payer whose exposure is not kept yet, because the next
+// charge counts all earlier ones.
 func (t Table) Judge(ctx context.Context, db *store.DB, payers Payers, statuses Suspensions[*store.Tx]) error {
 	all, err := CreditOf(ctx, db, nil)
 	if err != nil {
@@ -206,7 +206,7 @@ func (t Table) Judge(ctx context.Context, db *store.DB, payers Payers, statuses 
 		if _, follows := r.decide(limit, alerts, statuses.Suspended); !follows && slices.Equal(before, r.Passed) {
 			continue
 		}
-		err = db.Change(ctx, "judging what an account owes", func(tx *store.Tx) error {
+		err = db.Change(ctx, "comparing debts with credit limits", func(tx *store.Tx) error {
 			return t.Settle(ctx, tx, payers, statuses, r.Payer, r.Currency, decimal.D{}, decimal.D{})
 		})
 		if err != nil {
@@ -263,7 +263,7 @@ func Alerts(ctx context.Context, db *store.DB, payer *uint32, limit int) (all []
 func parseFile(text string) (id udr.FileID, err error) {
 	b, err := hex.DecodeString(text)
 	if err != nil || len(b) != len(id) {
-		return id, fmt.Errorf("%q is no id of a file", text)
+		return id, fmt.Errorf("%q is not the id of a file", text)
 	}
 	copy(id[:], b)
 	return id, nil

@@ -11,7 +11,7 @@ import (
 	"ratemill/rating"
 )
 
-// CustomFields is the catalogue's document that declares fields of an installation.
+// CustomFields is the catalogue's document that declares additional fields of an installation.
 type CustomFields struct {
 	Name   diag.Text             `yaml:"custom_fields,required" doc:"Name of this set of fields." example:"sales"`
 	From   Date                  `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`
@@ -22,9 +22,9 @@ type CustomFields struct {
 // CustomField is a field of an installation.
 type CustomField struct {
 	Type     string    `yaml:"type" default:"text" enum:"text|number|date|yes_no|choice" doc:"What it holds."`
-	Pattern  diag.Text `yaml:"pattern" doc:"Regular expression (RE2) that the whole of a text matches." example:"PO-[0-9]+"`
+	Pattern  diag.Text `yaml:"pattern" doc:"Regular expression (RE2) that the whole text must match." example:"PO-[0-9]+"`
 	Values   []string  `yaml:"values" doc:"The words of a choice." example:"[north, south]"`
-	Required bool      `yaml:"required" doc:"true: it has to be filled in."`
+	Required bool      `yaml:"required" doc:"true: the field is mandatory."`
 	Title    string    `yaml:"title" doc:"Meaning of the field, for people." example:"Purchase order"`
 
 	pattern *regexp.Regexp
@@ -42,22 +42,22 @@ func (v *CustomFields) Check(_ *diag.Node, c *diag.Decoder) {
 		}
 		switch {
 		case f.Type == "choice" && len(f.Values) == 0:
-			c.Errorf(name.Pos, "field %s is a choice and has no values", name.Value)
+			c.Errorf(name.Pos, "field %s is a choice without values", name.Value)
 		case f.Type != "choice" && len(f.Values) > 0:
-			c.Errorf(name.Pos, "field %s has values, so its type is choice", name.Value)
+			c.Errorf(name.Pos, "field %s has values, so its type must be choice", name.Value)
 		case f.Type != "text" && f.Pattern.Value != "":
-			c.Errorf(f.Pattern.Pos, "field %s has a pattern, so its type is text", name.Value)
+			c.Errorf(f.Pattern.Pos, "field %s has a pattern, so its type must be text", name.Value)
 		case f.Pattern.Value != "":
 			p, err := regexp.Compile("^(?:" + f.Pattern.Value + ")$")
 			if err != nil {
-				c.Errorf(f.Pattern.Pos, "field %s: the pattern is no regular expression: %v", name.Value, err)
+				c.Errorf(f.Pattern.Pos, "field %s: the pattern is not a regular expression: %v", name.Value, err)
 			}
 			f.pattern = p
 		}
 	}
 }
 
-// wrong explains the mistake of a text in the field; "" if there is none.
+// wrong explains why a text is wrong for the field; "" if it is right.
 func (f *CustomField) wrong(text string) string {
 	var date Date
 	switch f.Type {
@@ -67,11 +67,11 @@ func (f *CustomField) wrong(text string) string {
 		}
 	case "date":
 		if date.UnmarshalText([]byte(text)) != nil {
-			return "is a date such as 2026-04-01"
+			return "must be a date such as 2026-04-01"
 		}
 	case "yes_no":
 		if text != "yes" && text != "no" {
-			return "is yes or no"
+			return "must be yes or no"
 		}
 	case "choice":
 		if !slices.Contains(f.Values, text) {
@@ -85,7 +85,7 @@ func (f *CustomField) wrong(text string) string {
 	return ""
 }
 
-// Custom are the fields that companies, accounts or profiles have.
+// Custom holds the fields that companies, accounts or profiles have.
 func (d *Documents) Custom(of string) map[string]*CustomField {
 	if d == nil {
 		return map[string]*CustomField{}
@@ -105,7 +105,7 @@ func customOf(all rating.Versions[CustomFields], of string) map[string]*CustomFi
 	return fields
 }
 
-// custom checks the fields of the installation in a value.
+// custom checks the installation's own fields in a value.
 func (c *checker) custom(of string, values map[string]string) {
 	fields := c.in.Documents.Custom(of)
 	names := slices.Sorted(maps.Keys(fields))
@@ -121,7 +121,7 @@ func (c *checker) custom(of string, values map[string]string) {
 	}
 	for _, name := range names {
 		if fields[name].Required && values[name] == "" {
-			c.errorf("custom."+name, "is missing; this installation requires it")
+			c.errorf("custom."+name, "is missing; this installation requires this field")
 		}
 	}
 }

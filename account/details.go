@@ -8,24 +8,24 @@ import (
 // Details are the other values of an account, with or without a billing profile of its own.
 type Details struct {
 	Name                string            `yaml:"name" json:"name,omitempty" doc:"Name for people." example:"Acme Logistics, Spain"`
-	ExternalNumber      string            `yaml:"external_number" json:"external_number,omitempty" doc:"Its number in another system: letters and digits." example:"CRM00815"`
-	ReportRetention     int               `yaml:"report_retention" json:"report_retention,omitempty" doc:"Days for which its reports are kept." example:"365"`
+	ExternalNumber      string            `yaml:"external_number" json:"external_number,omitempty" doc:"Its number in another system, of letters and digits." example:"CRM00815"`
+	ReportRetention     int               `yaml:"report_retention" json:"report_retention,omitempty" doc:"Days for which ratemill keeps its reports." example:"365"`
 	ApplicationTypes    []string          `yaml:"application_types" json:"application_types,omitempty" doc:"Purpose of its SIMs." example:"[tracking]"`
-	DeviceTypes         []string          `yaml:"device_types" json:"device_types,omitempty" doc:"Devices in which its SIMs are." example:"[tracker-3]"`
+	DeviceTypes         []string          `yaml:"device_types" json:"device_types,omitempty" doc:"Devices that contain its SIMs." example:"[tracker-3]"`
 	CustomSupport       string            `yaml:"custom_support" json:"custom_support,omitempty" doc:"Notes about this account for support." example:"Call the fleet desk first"`
-	Blacklisted         bool              `yaml:"blacklisted" json:"blacklisted,omitempty" doc:"It gets no more SIMs."`
-	ExpectedActivations int               `yaml:"expected_activations" json:"expected_activations,omitempty" doc:"How many SIMs it is expected to activate; for forecasts only." example:"500"`
-	SuspendSIMs         *bool             `yaml:"suspend_sims" json:"suspend_sims,omitempty" doc:"Whether its SIMs are suspended with it. Without it, its parent decides; true for a root."`
+	Blacklisted         bool              `yaml:"blacklisted" json:"blacklisted,omitempty" doc:"true: it gets no more SIMs."`
+	ExpectedActivations int               `yaml:"expected_activations" json:"expected_activations,omitempty" doc:"Expected number of SIMs that it activates; only for forecasts." example:"500"`
+	SuspendSIMs         *bool             `yaml:"suspend_sims" json:"suspend_sims,omitempty" doc:"true: suspending it also suspends its SIMs. By default its parent's value; true for a root."`
 	Notes               string            `yaml:"notes" json:"notes,omitempty" doc:"Words for colleagues."`
 	Custom              map[string]string `yaml:"custom" json:"custom,omitempty" doc:"Fields of the installation, declared by a custom_fields document."`
 }
 
 func (v *Details) check(c *checker) {
 	if v.ExternalNumber != "" && !all(strings.ToUpper(v.ExternalNumber), alphanumeric) {
-		c.errorf("external_number", "%q has other characters than letters and digits", v.ExternalNumber)
+		c.errorf("external_number", "%q contains characters other than letters and digits", v.ExternalNumber)
 	}
 	if c.node.Member("report_retention") != nil && v.ReportRetention < 1 {
-		c.errorf("report_retention", "is 1 day or more, not %d", v.ReportRetention)
+		c.errorf("report_retention", "must be 1 day or more, not %d", v.ReportRetention)
 	}
 	if v.ExpectedActivations < 0 {
 		c.errorf("expected_activations", "must be 0 or more, not %d", v.ExpectedActivations)
@@ -43,14 +43,14 @@ func (v *Details) check(c *checker) {
 	c.custom("account", v.Custom)
 }
 
-// Contact is a person of an account or a company, or another contact that is used instead.
+// Contact is a person of an account or a company, or a reference to another contact.
 type Contact struct {
 	Same  string `yaml:"same_as" json:"same_as,omitempty" names:"shared" doc:"Use this contact of the company instead: company/NAME." example:"company/accounting"`
 	Name  string `yaml:"name" json:"name,omitempty" doc:"Name of the person." example:"Maria Lopez"`
 	Email string `yaml:"email" json:"email,omitempty" doc:"E-mail address." example:"maria@acme.example"`
 	Phone string `yaml:"phone" json:"phone,omitempty" doc:"Phone number with its country code." example:"+34 912 345 678"`
 	// N14: one contact of an account receives all notices.
-	Notices bool `yaml:"notices" json:"notices,omitempty" doc:"true: this person gets the account's notices. One contact of an account does."`
+	Notices bool `yaml:"notices" json:"notices,omitempty" doc:"true: this person gets the account's notices. Only one contact of an account can have this."`
 }
 
 func (v *Contact) check(c *checker) {
@@ -58,16 +58,16 @@ func (v *Contact) check(c *checker) {
 	c.email("email", v.Email)
 	switch own := v.Name != "" || v.Email != "" || v.Phone != ""; {
 	case v.Same != "" && own:
-		c.errorf("same_as", "names another contact, so name, email and phone are that one's; leave them out")
+		c.errorf("same_as", "refers to another contact, which has name, email and phone; leave these fields out")
 	case v.Same != "":
 		c.company("same_as", v.Same)
 	case v.Name == "":
-		c.Errorf(c.node.Pos, "a contact has a name, or same_as: company/NAME")
+		c.Errorf(c.node.Pos, "a contact needs a name, or same_as: company/NAME")
 	case v.Email == "" && v.Phone == "":
 		c.Errorf(c.node.Pos, "contact %s has neither email nor phone", v.Name)
 	}
 	if v.Notices && v.Email == "" && v.Same == "" {
-		c.errorf("notices", "are mailed, so the contact needs an email")
+		c.errorf("notices", "sends notices by mail, so the contact needs an email")
 	}
 }
 
@@ -78,7 +78,7 @@ func (c *checker) company(path, text string) {
 	}
 }
 
-// Shipping is an address of an account or a company, or another one that is used instead.
+// Shipping is an address of an account or a company, or a reference to another address.
 type Shipping struct {
 	Same     string `yaml:"same_as" json:"same_as,omitempty" names:"shared" doc:"Use this address of the company instead: company/NAME." example:"company/warehouse"`
 	Use      string `yaml:"use" json:"use,omitempty" default:"primary" enum:"primary|alternative|billing" doc:"Use of the address: the primary or the alternative shipping address, or the billing address."`
@@ -94,7 +94,7 @@ func (v *Shipping) check(c *checker) {
 	own := Address{v.Country, v.City, v.Street, v.Number, v.Postcode}
 	if v.Same != "" {
 		if own != (Address{}) {
-			c.errorf("same_as", "names another address, so country, city, street, number and postcode are that one's; leave them out")
+			c.errorf("same_as", "refers to another address, which has country, city, street, number and postcode; leave these fields out")
 		}
 		c.company("same_as", v.Same)
 		return

@@ -25,7 +25,8 @@ func Kinds() []rating.Kind {
 		rating.VersionedKind[ResourceText](keyResource, "A resource is something that you can give to an account: an APN group, a "+
 			"service or roaming profile, a "+
 			"SIM product, time slices.", nil, nil),
-		rating.VersionedKind[Onboarding](keyOnboarding, "An onboarding says what an account needs before it becomes active: its gates.", shippedOnboarding,
+		rating.VersionedKind[Onboarding](keyOnboarding, "An onboarding lists the conditions, called gates, that an account "+
+			"must meet before it becomes active.", shippedOnboarding,
 			func(all rating.Versions[Onboarding], c *rating.Catalogue, l *diag.List) {
 				custom, _ := compiled[CustomFields](c, keyCustomFields)
 				for _, name := range all.Names() {
@@ -34,8 +35,8 @@ func Kinds() []rating.Kind {
 					}
 				}
 			}),
-		rating.VersionedKind[CreditPolicy](keyCreditPolicy, "A credit policy says at which percentages of a credit limit ratemill "+
-			"raises an alert, and what else it does then.",
+		rating.VersionedKind[CreditPolicy](keyCreditPolicy, "A credit policy lists the percentages of a credit limit at "+
+			"which ratemill raises an alert, and what else it does then.",
 			shippedCredit, nil),
 	}
 }
@@ -46,10 +47,11 @@ var shippedOnboarding []byte
 //go:embed documents/credit.yaml
 var shippedCredit []byte
 
-// shippedName is the name of the shipped documents. One of the catalogue with that name replaces the shipped one.
+// shippedName is the name of the shipped documents. A catalogue's document with that name replaces the shipped
+// one.
 const shippedName = "standard"
 
-// declaredOnce reports fields of the same things that two documents declare.
+// declaredOnce reports fields of the same objects that two documents declare.
 func declaredOnce(all rating.Versions[CustomFields], _ *rating.Catalogue, l *diag.List) {
 	fields := map[[2]string]diag.Text{}
 	for _, name := range all.Names() {
@@ -57,7 +59,7 @@ func declaredOnce(all rating.Versions[CustomFields], _ *rating.Catalogue, l *dia
 		for _, f := range last.Fields {
 			key := [2]string{last.Of, f.Key.Value}
 			if other, ok := fields[key]; ok {
-				l.Errorf(f.Key.Pos, "field %s of %s is declared by %s:%d too; declare it once", f.Key.Value, last.Of, other.Pos.File.Name,
+				l.Errorf(f.Key.Pos, "field %s of %s is also declared by %s:%d; declare it once", f.Key.Value, last.Of, other.Pos.File.Name,
 					other.Pos.Line)
 			}
 			fields[key] = f.Key
@@ -65,7 +67,7 @@ func declaredOnce(all rating.Versions[CustomFields], _ *rating.Catalogue, l *dia
 	}
 }
 
-// Documents are the catalogue's documents that this package owns, each with its versions.
+// Documents holds the catalogue's documents that this package owns, each with its versions.
 type Documents struct {
 	custom      rating.Versions[CustomFields]
 	resources   rating.Versions[ResourceText]
@@ -75,8 +77,8 @@ type Documents struct {
 	shares      []string
 }
 
-// DocumentsOf returns the documents of a catalogue or, without one, the shipped documents. list has the errors in a
-// stored catalogue by rules that are newer than it.
+// DocumentsOf returns the documents of a catalogue or, without one, the shipped documents. list contains the errors
+// that newer rules find in a stored catalogue.
 func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	d = &Documents{}
 	if c == nil {
@@ -103,15 +105,15 @@ func compiled[T any](c *rating.Catalogue, key string) (rating.Versions[T], diag.
 	return rating.VersionsOf[T](c, kinds[slices.IndexFunc(kinds, func(k rating.Kind) bool { return k.Name == key })])
 }
 
-// Credit is the newest version of a credit policy, nil if there is none of this name; "" is the standard one.
+// Credit returns the newest version of a credit policy, nil if none has this name; "" is the standard one.
 func (d *Documents) Credit(name string) *CreditPolicy {
 	return d.credits.Newest(cmp.Or(name, shippedName))
 }
 
-// Credits are the names of the credit policies.
+// Credits returns the names of the credit policies.
 func (d *Documents) Credits() []string { return d.credits.Names() }
 
-// Onboarding is the version of an onboarding on a date, nil if there is none of this name; "" is the standard one.
+// Onboarding returns the version of an onboarding on a date, nil if none has this name; "" is the standard one.
 func (d *Documents) Onboarding(name string, on Date) *Onboarding {
 	return d.onboardings.At(cmp.Or(name, shippedName), on)
 }
@@ -120,7 +122,7 @@ func (d *Documents) Onboarding(name string, on Date) *Onboarding {
 func (d *Documents) declaresAny() bool { return d != nil && len(d.resources.Names()) > 0 }
 
 // ResourceNames returns the names of the declared resources of a kind, sorted. It returns nil if none is declared;
-// then any name is accepted.
+// then every name is accepted.
 func (d *Documents) ResourceNames(kind string) (names []string) {
 	switch kind {
 	case PricePlan:

@@ -13,19 +13,20 @@ import (
 	"ratemill/udr"
 )
 
-// Row is the stored form of a balance. Each partition has rows of its own, so an account that moves to another root
-// has rows in both.
+// Row is the stored form of a balance. Each partition has its own rows, so an account that moves to another root
+// has rows in both partitions.
 type Row struct {
 	Key
 	Balance
-	Version int64 // how often it was changed; 0: it is not stored yet
+	Version int64 // number of changes; 0: not stored yet
 }
 
-// Rows keeps balances of a partition, in a transaction T.
+// Rows stores balances of a partition, in a transaction T.
 type Rows[T any] interface {
-	// Load fills in the rows that are stored already, by their keys. They are in the order of their keys.
+	// Load fills in the rows that are already stored, found by their keys. The rows are in the order of their keys.
 	Load(ctx context.Context, tx T, partition int, rows []Row) error
-	// Save stores rows, of which Version is one more than is stored: consumer.ErrConflict when that is not so.
+	// Save stores rows. Their Version must be one more than the stored one; otherwise it returns
+	// consumer.ErrConflict.
 	Save(ctx context.Context, tx T, partition int, rows []Row) error
 	// Begin records the offset of the rated log from which the balances of a partition start.
 	Begin(ctx context.Context, tx T, partition int, offset int64) error
@@ -37,7 +38,7 @@ type Effect[T any] struct {
 	added   map[Key]*Balance
 	charges int
 	begun   bool              // the block has a message
-	texts   map[string]string // those of keys, once each, because parsed keys point into messages
+	texts   map[string]string // one copy of each text in keys, because parsed keys point into messages
 
 	batch  ratedlog.Batch
 	usage  udr.Usage
@@ -49,13 +50,13 @@ type Effect[T any] struct {
 	drawn  *drawn[T]     // nil: units are not counted
 }
 
-// NewEffect makes an empty effect.
+// NewEffect returns an empty effect.
 func NewEffect[T any](rows Rows[T]) *Effect[T] {
 	return &Effect[T]{rows: rows, added: map[Key]*Balance{}, texts: map[string]string{}}
 }
 
-// Keep makes the effect keep the exposure of payers that have a credit limit, and write an alert when it reaches a
-// threshold, in the transaction of the balances.
+// Keep makes the effect track the exposure of payers that have a credit limit, and write an alert when it reaches
+// a threshold, in the transaction of the balances.
 func (e *Effect[T]) Keep(credits Credits[T], payers Payers) *Effect[T] {
 	e.credit = &exposures[T]{credits: credits, payers: payers, known: map[accountCycle]payerOf{}}
 	return e

@@ -12,14 +12,14 @@ type Level struct {
 	Resources map[ResourceName]Resource
 }
 
-// Given are the levels from an account up to its root. They determine the resources that the account can use: those
-// that are assigned to it, if each account above it has them too. If an account has no assigned
-// resource of a kind, it shares those of its parent. A kind without any assignment is not restricted.
+// Given holds the levels from an account up to its root. They determine the resources that the account can use:
+// those assigned to it that each account above it has too. If an account has no assigned resource of a kind, it
+// shares those of its parent. A kind without any assignment is not restricted.
 type Given []Level
 
 // Access is the right of an account to a resource.
 type Access struct {
-	Assigned bool // at every level that assigns resources of its kind
+	Assigned bool // every level that assigns resources of this kind assigns this one
 	Active   bool
 	Open     bool // the actor may choose it
 }
@@ -73,7 +73,7 @@ func (g Given) of(name ResourceName, as Actor) Access {
 	return a
 }
 
-// From returns the account from which resources of a kind come: the nearest one with such a resource, "" if there is
+// From returns the account that provides resources of a kind: the nearest one with such a resource, "" if there is
 // none.
 func (g Given) From(kind string) string {
 	for i := range g {
@@ -84,7 +84,7 @@ func (g Given) From(kind string) string {
 	return ""
 }
 
-// Names are the names of the active resources of a kind that the account has, sorted.
+// Names returns the sorted names of the active resources of a kind that the account has.
 func (g Given) Names(kind string) []string {
 	names := map[string]bool{}
 	for i := range g {
@@ -97,8 +97,8 @@ func (g Given) Names(kind string) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// Defaults returns the default resources of a kind: those of the nearest account, itself or above, with a default
-// that this account can use. There should be only one; ratemill refuses a change set that makes more.
+// Defaults returns the default resources of a kind: those of the nearest account, itself or above, whose default
+// this account can use. There should be only one; ratemill refuses a change set that adds a second one.
 func (g Given) Defaults(kind string) (names []string) {
 	for i := range g {
 		for name, r := range g[i].Resources {
@@ -138,7 +138,7 @@ func (g Given) Entitled(as Actor, name ResourceName) error {
 	case !a.Assigned && (as.Provider() || as.Reseller):
 		refused.Reason = "it is not assigned to the account" + g.lackedBy(name)
 	case !a.Assigned:
-		refused.Reason = "it is not one of the account's"
+		refused.Reason = "the account does not have it"
 	case !a.Active:
 		refused.Reason = "it is not active"
 	case !a.Open:
@@ -149,7 +149,7 @@ func (g Given) Entitled(as Actor, name ResourceName) error {
 	return refused
 }
 
-// lackedBy names the account above that lacks a resource, if this one has it.
+// lackedBy names an account above that lacks a resource, if this account has it.
 func (g Given) lackedBy(name ResourceName) string {
 	for i := range g {
 		if _, ok := g[i].Resources[name]; !ok && i > 0 && g[i].has(name.Kind) {
@@ -177,14 +177,14 @@ func (e *NotEntitledError) Error() string {
 	return fmt.Sprintf("account %s cannot get %s %s: %s; allowed: %s", e.Account, e.Resource.Kind, e.Resource.Name, e.Reason, allowed)
 }
 
-// Assign checks a resource that is to be assigned to the first of the levels, or withdrawn from it, and reports all
+// Assign checks the assignment of a resource to the first of the levels, or its withdrawal, and reports all
 // mistakes.
 func (g Given) Assign(name ResourceName, r Resource, declared *Documents) (wrong []error) {
 	above := g[1:]
 	if above.Restricted(name.Kind) {
 		if a := above.Of(name); !a.Assigned {
 			wrong = append(wrong, &NotEntitledError{Account: g[0].Account, Resource: name,
-				Reason: fmt.Sprintf("a sub-account has a subset of what account %s has", g[1].Account), Allowed: above.Names(name.Kind)})
+				Reason: fmt.Sprintf("a sub-account can only have resources that account %s has", g[1].Account), Allowed: above.Names(name.Kind)})
 		} else if r.Open() && !a.Open {
 			wrong = append(wrong, fmt.Errorf("%s is not open to users of account %s, so it cannot be open to those of %s", name,
 				g[1].Account, g[0].Account))

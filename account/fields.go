@@ -57,7 +57,7 @@ var fieldOwners = map[string]reflect.Type{
 	"profile": reflect.TypeFor[Profile](), "details": reflect.TypeFor[Details](), "company": reflect.TypeFor[Company](),
 }
 
-// unknownField explains the mistake in the name of a field such as profile.cost_centre; "" if there is none.
+// unknownField explains what is wrong with the name of a field such as profile.cost_centre; "" if nothing is.
 func unknownField(field string, custom rating.Versions[CustomFields]) string {
 	if kind, name, named := strings.Cut(field, "/"); named {
 		if (kind == "contact" || kind == "address") && name != "" {
@@ -85,7 +85,8 @@ func unknownField(field string, custom rating.Versions[CustomFields]) string {
 	return fmt.Sprintf("%s has no field %s%s", of, path, diag.Suggest(path, known))
 }
 
-// valuePos is the position of a field in a document, or of the innermost field above it that the document has.
+// valuePos returns the position of a field in a document, or of the innermost enclosing field that the
+// document has.
 func valuePos(name string, text []byte, path string) diag.Pos {
 	n, _ := diag.Parse(name, text)
 	if n == nil {
@@ -103,7 +104,7 @@ func instead(name string, names []string) string {
 	return "; there are " + list(names)
 }
 
-// WithFields returns a stored value, nil for none, as YAML with other texts in some fields. The key of a field is its
+// WithFields returns a stored value (nil for none) as YAML, with new texts in some fields. The key of a field is its
 // path, such as payment.target. An empty text removes a field; a text in brackets or braces is a list or a map.
 func WithFields(stored []byte, fields map[string]string) ([]byte, error) {
 	tree := map[string]any{}
@@ -139,10 +140,10 @@ func WithFields(stored []byte, fields map[string]string) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// raw is a text that a person typed for a field.
+// raw returns a text that a person typed for a field, as YAML.
 type raw string
 
-// removeEmpty removes maps that lost their last field.
+// removeEmpty removes maps that have no field any more.
 func removeEmpty(tree map[string]any) {
 	for key, value := range tree {
 		if below, ok := value.(map[string]any); ok {
@@ -153,7 +154,7 @@ func removeEmpty(tree map[string]any) {
 	}
 }
 
-// writeYAML writes a value with a line for each field, so that a mistake in it is shown with its field.
+// writeYAML writes each field of a value on its own line, so that diagnostics can show the field with a mistake.
 func writeYAML(b *strings.Builder, tree map[string]any, indent string) {
 	for _, key := range slices.Sorted(maps.Keys(tree)) {
 		switch v := tree[key].(type) {
@@ -172,7 +173,8 @@ func writeYAML(b *strings.Builder, tree map[string]any, indent string) {
 	}
 }
 
-// CompanyFields are the paths of a company's fields that can be filled in, without those of the installation.
+// CompanyFields returns the paths of a company's fields that can be filled in, without the installation's own
+// fields.
 func CompanyFields() (fields []string) {
 	for _, path := range fieldsOf(reflect.TypeFor[Company](), "") {
 		if path != "address" && path != "kind" && !strings.HasPrefix(path, "source") {

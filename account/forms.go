@@ -48,10 +48,10 @@ func settingNamed(parts []string) (wrong int, err error) {
 	return 0, nil
 }
 
-// StatedStatus is the status of an account in an import file, for accounts that already run in another system. It has
-// no effects on SIMs or other accounts; for those use `ratemill account status`.
+// StatedStatus is the status of an account in an import file, for accounts that already exist in another system. It
+// has no effects on SIMs or other accounts; for those use `ratemill account status`.
 type StatedStatus struct {
-	Status string `yaml:"status,required" json:"status" enum:"draft|new|lead|active|suspended|terminated" doc:"Where it is in its life."`
+	Status string `yaml:"status,required" json:"status" enum:"draft|new|lead|active|suspended|terminated" doc:"Stage of the account's life."`
 }
 
 // Membership is the group of a SIM.

@@ -7,7 +7,7 @@ import (
 	"ratemill/udr"
 )
 
-// Since is a value from a time on.
+// Since is a value that is valid from a time on.
 type Since[T any] struct {
 	From  udr.Instant
 	Value T
@@ -24,7 +24,7 @@ func at[T any](all []Since[T], when udr.Instant) (value T, ok bool) {
 	return value, ok
 }
 
-// with is a sequence with another value from a time on, up to the next.
+// with returns a sequence with another value from a time on, up to the next value.
 func with[T any](all []Since[T], from udr.Instant, value T) []Since[T] {
 	i := 0
 	for i < len(all) && all[i].From < from {
@@ -60,19 +60,19 @@ func (h *History) Status(when udr.Instant) StatusValue {
 	if s, ok := at(h.Statuses, when); ok {
 		return s
 	}
-	// No status was stated yet: accounts are older than statuses.
+	// No status was stated yet, because the account existed before statuses did.
 	return StatusValue{Status: Active}
 }
 
 // Histories holds accounts as known at one revision.
 type Histories interface {
-	// History is that of an account, nil if there is none.
+	// History returns the history of an account, nil if there is none.
 	History(account string) *History
-	// Children are the accounts whose parent it is or was, at any time.
+	// Children returns the accounts whose parent the account is or was, at any time.
 	Children(account string) []string
 }
 
-// Path are the accounts from one up to its root at a time, both included.
+// Path returns the accounts from one up to its root at a time, both included.
 func Path(b Histories, account string, when udr.Instant) (path []string) {
 	for account != "" && !slices.Contains(path, account) {
 		h := b.History(account)
@@ -85,7 +85,7 @@ func Path(b Histories, account string, when udr.Instant) (path []string) {
 	return path
 }
 
-// childrenAt are the children of an account at a time.
+// childrenAt returns the children of an account at a time.
 func childrenAt(b Histories, account string, when udr.Instant) (children []string) {
 	for _, c := range b.Children(account) {
 		if h := b.History(c); h != nil && h.Parent(when) == account && h.Status(when).Status != NoStatus {
@@ -95,7 +95,7 @@ func childrenAt(b Histories, account string, when udr.Instant) (children []strin
 	return children
 }
 
-// changed are accounts, some of them with other statuses.
+// changed is a view of accounts in which some have other statuses.
 type changed struct {
 	Histories
 	other map[string]*History
@@ -108,7 +108,7 @@ func (c *changed) History(account string) *History {
 	return c.Histories.History(account)
 }
 
-// Children adds an account that is new.
+// Children also returns an account that the change creates.
 func (c *changed) Children(account string) []string {
 	children := c.Histories.Children(account)
 	for id, h := range c.other {
@@ -126,7 +126,7 @@ func (c *changed) set(account string, from udr.Instant, value StatusValue) {
 	c.other[account] = &h
 }
 
-// statement is the fact of a status.
+// statement returns the fact of a status.
 func (c *changed) statement(account string, from udr.Instant, value StatusValue) registry.Statement {
 	s := registry.Statement{Kind: registry.KindStatus, Subject: account, From: from, State: registry.Holds, Value: Canonical(value)}
 	if value.Status == NoStatus {

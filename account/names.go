@@ -5,7 +5,7 @@ import (
 	"ratemill/udr"
 )
 
-// NamesOf are the names of accounts for people; one without a name is not in it.
+// NamesOf returns the names of accounts for people; it omits accounts without a name.
 func NamesOf(ids []string, details *registry.Statements, at udr.Instant) map[string]string {
 	names := map[string]string{}
 	for _, id := range ids {

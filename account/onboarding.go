@@ -17,18 +17,18 @@ type Onboarding struct {
 	Gates []Gate    `yaml:"gates,required" doc:"Gates; an account must pass all of them."`
 }
 
-// Gate is one condition that an account must meet before it becomes active. It has exactly one of the fields from
-// default to filled.
+// Gate is one condition that an account must meet before it becomes active. Exactly one of the fields from
+// default to filled must be set.
 type Gate struct {
 	Gate         diag.Text  `yaml:"gate,required" doc:"Name of the gate, unique in the onboarding." example:"apn_group"`
-	Default      *diag.Text `yaml:"default" doc:"One resource of this kind is active and the default." example:"apn_group"`
-	Assigned     *diag.Text `yaml:"assigned" doc:"At least one resource of this kind is assigned and active." example:"time_slices"`
-	Contract     bool       `yaml:"contract" doc:"true: a contract is in force."`
-	Entitlements bool       `yaml:"entitlements" doc:"true: the contract in force has entitlements of networks and of products."`
-	Filled       *diag.Text `yaml:"filled" doc:"This field has a value: profile.FIELD, details.FIELD, company.FIELD, contact/NAME, address/NAME. Fields of your own are profile.custom.FIELD, and so on." example:"profile.cost_centre"`
-	Where        string     `yaml:"where" enum:"|contracts|projects|resellers" doc:"The gate counts only where the installation has enabled this."`
-	For          []string   `yaml:"for" enum:"standard|reseller|sub_account" doc:"The gate is for accounts of these kinds only."`
-	Say          string     `yaml:"say" doc:"Advice for a person whom the gate stops." example:"Ask the network desk for an APN group"`
+	Default      *diag.Text `yaml:"default" doc:"One resource of this kind must be active and the default." example:"apn_group"`
+	Assigned     *diag.Text `yaml:"assigned" doc:"At least one resource of this kind must be assigned and active." example:"time_slices"`
+	Contract     bool       `yaml:"contract" doc:"true: a contract must be in force."`
+	Entitlements bool       `yaml:"entitlements" doc:"true: the contract in force must have entitlements of networks and of products."`
+	Filled       *diag.Text `yaml:"filled" doc:"This field must have a value: profile.FIELD, details.FIELD, company.FIELD, contact/NAME, address/NAME. Fields of your own are profile.custom.FIELD, and so on." example:"profile.cost_centre"`
+	Where        string     `yaml:"where" enum:"|contracts|projects|resellers" doc:"The gate applies only where the installation has enabled this."`
+	For          []string   `yaml:"for" enum:"standard|reseller|sub_account" doc:"The gate applies only to accounts of these kinds."`
+	Say          string     `yaml:"say" doc:"Advice for a user whose account does not pass the gate." example:"Ask the network desk for an APN group"`
 }
 
 func (v *Onboarding) DocumentName() diag.Text { return v.Name }
@@ -39,7 +39,7 @@ func (v *Onboarding) Check(_ *diag.Node, c *diag.Decoder) {
 	for i := range v.Gates {
 		g := &v.Gates[i]
 		if slices.ContainsFunc(v.Gates[:i], func(o Gate) bool { return o.Gate.Value == g.Gate.Value }) {
-			c.Errorf(g.Gate.Pos, "gate %s stands here twice", g.Gate.Value)
+			c.Errorf(g.Gate.Pos, "gate %s is listed twice", g.Gate.Value)
 		}
 		n := 0
 		for _, there := range []bool{g.Default != nil, g.Assigned != nil, g.Contract, g.Entitlements, g.Filled != nil} {
@@ -52,13 +52,13 @@ func (v *Onboarding) Check(_ *diag.Node, c *diag.Decoder) {
 		}
 		for _, kind := range []*diag.Text{g.Default, g.Assigned} {
 			if kind != nil && !slices.Contains(ResourceKinds, kind.Value) {
-				c.Errorf(kind.Pos, "%s is no kind of resource%s", kind.Value, instead(kind.Value, ResourceKinds))
+				c.Errorf(kind.Pos, "%s is not a kind of resource%s", kind.Value, instead(kind.Value, ResourceKinds))
 			}
 		}
 	}
 }
 
-// follow checks the fields that gates name.
+// follow checks that the fields exist that gates name.
 func (v *Onboarding) follow(custom rating.Versions[CustomFields], l *diag.List) {
 	for _, g := range v.Gates {
 		if g.Filled == nil {
@@ -70,7 +70,7 @@ func (v *Onboarding) follow(custom rating.Versions[CustomFields], l *diag.List) 
 	}
 }
 
-// Standing has the values of an account that its gates check.
+// Standing holds the values of an account that its gates check.
 type Standing struct {
 	Account   string
 	Kind      registry.AccountKind
@@ -80,11 +80,11 @@ type Standing struct {
 	Company   *Company
 	Contacts  []string
 	Addresses []string
-	Given     Given // its resources and those of the accounts above it
+	Given     Given // resources of the account and of those above it
 	Contract  *Contract
 }
 
-// Contract has the values of a contract in force that gates check.
+// Contract holds the values of a contract in force that gates check.
 type Contract struct {
 	Network, Product []string // entitlements
 }
@@ -121,7 +121,7 @@ func (g *Gate) counts(s *Standing, in *Installation) bool {
 	return where[g.Where] && (len(g.For) == 0 || slices.Contains(g.For, kind))
 }
 
-// lacks names the thing that an account lacks for a gate; "" if it meets the gate.
+// lacks names what an account lacks to pass the gate; "" if it passes.
 func (g *Gate) lacks(s *Standing) string {
 	switch {
 	case g.Default != nil:
@@ -132,7 +132,7 @@ func (g *Gate) lacks(s *Standing) string {
 		case 0:
 			return fmt.Sprintf("no %s is the default and active: ratemill account resource set %s %s/NAME --default", kind, s.Account, kind)
 		default:
-			return fmt.Sprintf("%d of %s are the default (%s), and one may be", len(defaults), kind, list(defaults))
+			return fmt.Sprintf("%d of %s are the default (%s); only one can be", len(defaults), kind, list(defaults))
 		}
 	case g.Assigned != nil:
 		if kind := g.Assigned.Value; len(s.Given.Names(kind)) == 0 {
@@ -148,7 +148,7 @@ func (g *Gate) lacks(s *Standing) string {
 		}
 	case g.Filled != nil:
 		if !s.filled(g.Filled.Value) {
-			return g.Filled.Value + " is not filled in"
+			return g.Filled.Value + " has no value"
 		}
 	}
 	return ""

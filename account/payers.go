@@ -26,15 +26,15 @@ type Directory struct {
 	tracked    map[string]bool // accounts that ever had a credit limit
 }
 
-// NewDirectory makes an empty directory. load brings accounts and statements in memory to the newest revision, and
-// returns it.
+// NewDirectory returns an empty directory. load updates accounts and statements in memory to the newest revision,
+// and returns that revision.
 func NewDirectory(load func(context.Context, *registry.Registry, *registry.Statements) (registry.Revision, error), in *Installation,
 	now func() time.Time) *Directory {
 	return &Directory{load: load, in: in, now: now, registry: registry.New(), statements: registry.NewStatements(StatementKinds...),
 		tracked: map[string]bool{}}
 }
 
-// newest reads the facts again, even if they were just read.
+// newest reads the facts again, even if followEvery has not passed.
 func (d *Directory) newest(ctx context.Context) error {
 	d.mu.Lock()
 	d.asked = time.Time{}
@@ -149,7 +149,8 @@ func (d *Directory) Limit(payer uint32) *Limit {
 	return b.Limit(id, udr.InstantOf(d.now()))
 }
 
-// Limit is the credit limit of a payer at a time, nil if it has none. The policy is the newest one of its name.
+// Limit returns the credit limit of a payer at a time, nil if it has none. It uses the newest version of the
+// policy.
 func (b *Book) Limit(payer string, when udr.Instant) *Limit {
 	p, a := b.Profile(payer, when), b.Account(payer, when)
 	if p == nil || p.CreditLimit == nil || a == nil {

@@ -15,33 +15,33 @@ import (
 type Profile struct {
 	AccountingGroup string            `yaml:"accounting_group" json:"accounting_group,omitempty" doc:"Accounting group: currency, taxes, number ranges, template and periodicity of its invoices." example:"es-b2b"`
 	CycleDay        int               `yaml:"cycle_day" json:"cycle_day,omitempty" doc:"Day of the month on which its billing cycles begin, 1 to 28." example:"1"`
-	Billable        *bool             `yaml:"billable" json:"billable,omitempty" doc:"false: its cycles close, but no invoice is made, as for a demo account."`
-	Environment     string            `yaml:"environment" json:"environment,omitempty" enum:"production|sandbox" doc:"sandbox: its invoices are tests. They are marked, have numbers of their own, are delivered to nobody, and nothing is owed. It never changes."`
-	CostCentre      string            `yaml:"cost_centre" json:"cost_centre,omitempty" doc:"Cost centre that stands on its invoices." example:"4711"`
-	ZeroVAT         *ZeroVAT          `yaml:"zero_vat" json:"zero_vat,omitempty" doc:"Invoices without VAT, and why. Without it the tax rules of the accounting group decide."`
+	Billable        *bool             `yaml:"billable" json:"billable,omitempty" doc:"false: its cycles close, but ratemill makes no invoice, as for a demo account."`
+	Environment     string            `yaml:"environment" json:"environment,omitempty" enum:"production|sandbox" doc:"sandbox: its invoices are tests. They are marked, use separate numbers, and are not delivered, and the payer owes nothing. It never changes."`
+	CostCentre      string            `yaml:"cost_centre" json:"cost_centre,omitempty" doc:"Cost centre, printed on its invoices." example:"4711"`
+	ZeroVAT         *ZeroVAT          `yaml:"zero_vat" json:"zero_vat,omitempty" doc:"Makes its invoices without VAT, for a reason. Without it, the tax rules of the accounting group decide."`
 	Payment         *Payment          `yaml:"payment" json:"payment,omitempty" doc:"How and when it pays."`
 	Delivery        string            `yaml:"delivery" json:"delivery,omitempty" enum:"email|hardcopy|email_and_hardcopy|e_invoice" doc:"How it gets its invoices."`
-	Emails          []string          `yaml:"emails" json:"emails,omitempty" doc:"Addresses to which invoices are mailed." example:"[billing@acme.example]"`
+	Emails          []string          `yaml:"emails" json:"emails,omitempty" doc:"Mail addresses that get its invoices." example:"[billing@acme.example]"`
 	EInvoice        *EInvoice         `yaml:"e_invoice" json:"e_invoice,omitempty" doc:"Format and receiver, if delivery is e_invoice."`
 	Format          string            `yaml:"format" json:"format,omitempty" enum:"standard|reseller" doc:"Form of its invoices, for programs that read them; the PDF is the same."`
 	Language        string            `yaml:"language" json:"language,omitempty" enum:"en|es|pt" doc:"Language of its invoices, one that the installation has enabled."`
 	BillingAddress  string            `yaml:"billing_address" json:"billing_address,omitempty" names:"address" doc:"Name of the address on its invoices: one of the account's, or company/NAME for one of its company's. company is the company's seat." example:"company"`
 	Threshold       decimal.D         `yaml:"threshold" json:"threshold,omitzero" doc:"Net cost below which no invoice is made; the open amount goes to the next invoice. 0: no threshold. A negative sum always makes one." example:"25"`
 	MRC             string            `yaml:"mrc" json:"mrc,omitempty" enum:"in_advance|in_retrospect" doc:"When monthly recurring charges are due: for the cycle that begins, or for the one that ends."`
-	RatingType      string            `yaml:"rating_type" json:"rating_type,omitempty" enum:"prorated|retrorated" doc:"prorated: a change in mid-cycle is an item at once. retrorated: one item when the cycle closes. The sums are equal."`
+	RatingType      string            `yaml:"rating_type" json:"rating_type,omitempty" enum:"prorated|retrorated" doc:"prorated: a change in mid-cycle makes an item at once. retrorated: one item when the cycle closes. The sums are equal."`
 	PrepaidRenewal  string            `yaml:"prepaid_renewal" json:"prepaid_renewal,omitempty" enum:"never|on_expiry|on_use_up" doc:"Renewal of the packages that accounts of this payer buy, unless the package or the purchase sets it."`
 	Activation      *Activation       `yaml:"activation" json:"activation,omitempty" doc:"The charge for activating a SIM, and what triggers it."`
-	CreditLimit     *decimal.D        `yaml:"credit_limit" json:"credit_limit,omitempty" doc:"Exposure that the account and all below it may reach together. Without it there is no limit; 0 allows nothing." example:"1000"`
-	CreditPolicy    string            `yaml:"credit_policy" json:"credit_policy,omitempty" doc:"Credit policy: thresholds and what happens at each. By default, the one named standard." example:"standard"`
-	AnchorMonth     int               `yaml:"anchor_month" json:"anchor_month,omitempty" doc:"Month, 1 to 12, with which periods of several cycles begin. Without it they begin with the product." example:"1"`
-	RemoteStorage   *RemoteStorage    `yaml:"remote_storage" json:"remote_storage,omitempty" doc:"A server to which invoices and reports are pushed."`
+	CreditLimit     *decimal.D        `yaml:"credit_limit" json:"credit_limit,omitempty" doc:"Largest exposure of the account and all accounts below it together. Without it there is no limit; 0 allows nothing." example:"1000"`
+	CreditPolicy    string            `yaml:"credit_policy" json:"credit_policy,omitempty" doc:"Credit policy, which defines thresholds and what happens at each. By default, the one named standard." example:"standard"`
+	AnchorMonth     int               `yaml:"anchor_month" json:"anchor_month,omitempty" doc:"Month, 1 to 12, in which periods of several cycles begin. Without it, they begin with the product." example:"1"`
+	RemoteStorage   *RemoteStorage    `yaml:"remote_storage" json:"remote_storage,omitempty" doc:"A server that receives invoices and reports."`
 	Custom          map[string]string `yaml:"custom" json:"custom,omitempty" doc:"Fields of the installation, declared by a custom_fields document."`
 }
 
-// ZeroVAT says that no VAT is charged, and why.
+// ZeroVAT means that no VAT is charged, with the reason.
 type ZeroVAT struct {
 	Category string `yaml:"category,required" json:"category" enum:"AE|K|G|E|Z|O" doc:"VAT category of EN 16931: AE reverse charge, K supply within the EU, G export, E exempt, Z zero rated, O not subject to VAT."`
-	Reason   string `yaml:"reason,required" json:"reason" doc:"Reason, as it stands on invoices." example:"Reverse charge, article 196 of directive 2006/112/EC"`
+	Reason   string `yaml:"reason,required" json:"reason" doc:"Reason, as printed on invoices." example:"Reverse charge, article 196 of directive 2006/112/EC"`
 }
 
 // Payment has the means and the terms of payment of an account.
@@ -80,13 +80,13 @@ type Activation struct {
 	Once    string    `yaml:"once" json:"once,omitempty" default:"seller" enum:"seller|payer" doc:"A SIM is charged once by each seller, or once to each payer."`
 }
 
-// RemoteStorage is a server to which invoices and reports are pushed.
+// RemoteStorage is a server that receives invoices and reports.
 type RemoteStorage struct {
 	SFTP     string `yaml:"sftp,required" json:"sftp" doc:"Host, and port unless it is 22." example:"files.acme.example:2022"`
-	User     string `yaml:"user,required" json:"user" doc:"User name at the server." example:"ratemill"`
-	Path     string `yaml:"path,required" json:"path" doc:"Folder at the server." example:"/invoices"`
+	User     string `yaml:"user,required" json:"user" doc:"User name on the server." example:"ratemill"`
+	Path     string `yaml:"path,required" json:"path" doc:"Folder on the server." example:"/invoices"`
 	HostKey  string `yaml:"host_key,required" json:"host_key" doc:"Fingerprint of the server's key." example:"SHA256:u3Qf8bXoK4k1y0Hq3cN5m2p7r9t1v3x5z7B9D1F3H5I"`
-	Secret   string `yaml:"secret,required" json:"secret" doc:"Where the password or private key is, never the secret itself: file:PATH, or env:NAME." example:"file:/etc/ratemill/acme.key"`
+	Secret   string `yaml:"secret,required" json:"secret" doc:"Location of the password or private key, never the secret itself: file:PATH, or env:NAME." example:"file:/etc/ratemill/acme.key"`
 	Invoices bool   `yaml:"invoices" json:"invoices,omitempty" doc:"Push invoices."`
 	Reports  bool   `yaml:"reports" json:"reports,omitempty" doc:"Push reports."`
 }
@@ -100,25 +100,25 @@ func (v *Profile) check(c *checker) {
 		c.errorf("accounting_group", "%s is not in the catalogue%s", v.AccountingGroup, instead(v.AccountingGroup, in.Accounting))
 	}
 	if c.node.Member("cycle_day") != nil && (v.CycleDay < 1 || v.CycleDay > 28) {
-		c.errorf("cycle_day", "is 1 to 28, not %d; cycles then begin on the same day of each month", v.CycleDay)
+		c.errorf("cycle_day", "must be 1 to 28, not %d, so that cycles begin on the same day of each month", v.CycleDay)
 	}
 	if c.node.Member("anchor_month") != nil && (v.AnchorMonth < 1 || v.AnchorMonth > 12) {
-		c.errorf("anchor_month", "is a month, 1 to 12, not %d", v.AnchorMonth)
+		c.errorf("anchor_month", "must be a month, 1 to 12, not %d", v.AnchorMonth)
 	}
 	if v.ZeroVAT != nil && strings.TrimSpace(v.ZeroVAT.Reason) == "" && c.node.Member("zero_vat").Member("reason") != nil {
-		c.errorf("zero_vat.reason", "is empty; invoices without VAT say why")
+		c.errorf("zero_vat.reason", "is empty; invoices without VAT need a reason")
 	}
 	if v.Threshold.Sign() < 0 {
 		c.errorf("threshold", "must be 0 or more, not %s", v.Threshold)
 	}
 	if v.CreditLimit != nil && v.CreditLimit.Sign() < 0 {
-		c.errorf("credit_limit", "must be 0 or more, not %s; leave it out for no limit", v.CreditLimit)
+		c.errorf("credit_limit", "must be 0 or more, not %s; omit it for no limit", v.CreditLimit)
 	}
 	if v.Activation != nil && v.Activation.Charge.Sign() < 0 {
 		c.errorf("activation.charge", "must be 0 or more, not %s", v.Activation.Charge)
 	}
 	if v.Language != "" && v.Language != "en" && !slices.Contains(in.Languages, v.Language) {
-		c.errorf("language", "%s is not enabled in this installation, which has %s", v.Language, list(append([]string{"en"}, in.Languages...)))
+		c.errorf("language", "%s is not enabled in this installation; enabled: %s", v.Language, list(append([]string{"en"}, in.Languages...)))
 	}
 	v.checkDelivery(c)
 	v.checkPayment(c)
@@ -144,9 +144,9 @@ func (v *Profile) checkDelivery(c *checker) {
 	case v.Delivery == "e_invoice" && v.EInvoice == nil:
 		c.errorf("delivery", "is e_invoice, which needs format and endpoint in e_invoice")
 	case v.Delivery != "e_invoice" && v.EInvoice != nil:
-		c.errorf("e_invoice", "counts only if delivery is e_invoice; take it out, or change delivery")
+		c.errorf("e_invoice", "has an effect only if delivery is e_invoice; remove it, or change delivery")
 	case v.EInvoice != nil && v.EInvoice.Format != "" && !slices.Contains(c.in.EInvoices, v.EInvoice.Format):
-		c.errorf("e_invoice.format", "%s is not a format of this installation, which has %s", v.EInvoice.Format, list(c.in.EInvoices))
+		c.errorf("e_invoice.format", "%s is not a format of this installation; its formats: %s", v.EInvoice.Format, list(c.in.EInvoices))
 	}
 }
 
@@ -156,7 +156,7 @@ func (v *Profile) checkPayment(c *checker) {
 		return
 	}
 	if p.Target != nil && (*p.Target < 0 || *p.Target > mostTarget) {
-		c.errorf("payment.target", "is 0 to %d days, not %d", mostTarget, *p.Target)
+		c.errorf("payment.target", "must be 0 to %d days, not %d", mostTarget, *p.Target)
 	}
 	for _, m := range []struct {
 		method string
@@ -166,12 +166,13 @@ func (v *Profile) checkPayment(c *checker) {
 		case p.Method == m.method && !m.there:
 			c.errorf("payment.method", "is %s, which needs payment.%s", m.method, m.method)
 		case p.Method != m.method && m.there && p.Method != "":
-			c.errorf("payment."+m.method, "counts only if method is %s; take it out, or change method", m.method)
+			c.errorf("payment."+m.method, "has an effect only if method is %s; remove it, or change method", m.method)
 		}
 	}
 	// The longest reference of ISO 20022: Max35Text, with the characters of SEPA.
 	if s := p.SEPA; s != nil && s.Mandate != "" && (len(s.Mandate) > 35 || !all(s.Mandate, sepaCharacter)) {
-		c.errorf("payment.sepa.mandate", "%q is not a reference of a mandate: it has at most 35 letters, digits, spaces and / - ? : ( ) . , ' +",
+		c.errorf("payment.sepa.mandate", "%q is not a reference of a mandate: a reference has at most 35 letters, digits, "+
+			"spaces and / - ? : ( ) . , ' +",
 			s.Mandate)
 	}
 }
@@ -190,25 +191,26 @@ func (v *Profile) checkStorage(c *checker) {
 		host, port = s.SFTP, "22"
 	}
 	if n, err := strconv.Atoi(port); s.SFTP != "" && (host == "" || strings.ContainsAny(host, "/@ ") || err != nil || n < 1 || n > 65535) {
-		c.errorf("remote_storage.sftp", "%q is not a host, or a host with a port, as in files.acme.example:2022", s.SFTP)
+		c.errorf("remote_storage.sftp", "%q is not a host with an optional port, as in files.acme.example:2022", s.SFTP)
 	}
 	if s.Path != "" && !strings.HasPrefix(s.Path, "/") {
-		c.errorf("remote_storage.path", "%q has to begin with a slash", s.Path)
+		c.errorf("remote_storage.path", "%q must begin with a slash", s.Path)
 	}
 	if s.HostKey != "" && !strings.HasPrefix(s.HostKey, "SHA256:") {
-		c.errorf("remote_storage.host_key", "is a fingerprint such as SHA256:u3Q…; ssh-keyscan prints the key, ssh-keygen -lf its fingerprint")
+		c.errorf("remote_storage.host_key", "must be a fingerprint such as SHA256:u3Q…; ssh-keyscan prints the key, "+
+			"ssh-keygen -lf its fingerprint")
 	}
 	kind, name, _ := strings.Cut(s.Secret, ":")
 	if s.Secret != "" && (name == "" || kind != "env" && kind != "file") {
 		// The value may be the secret itself, so the error does not repeat it.
-		c.errorf("remote_storage.secret", "says where the secret is, file:PATH or env:NAME; the secret itself is never stored here")
+		c.errorf("remote_storage.secret", "must be the location of the secret, file:PATH or env:NAME; ratemill never stores the secret itself")
 	}
 	if !s.Invoices && !s.Reports && c.node.Member("remote_storage").Kind != 0 {
 		c.errorf("remote_storage", "pushes nothing; write invoices: true or reports: true")
 	}
 }
 
-// list is some names in a sentence.
+// list formats names for a sentence.
 func list(names []string) string {
 	if len(names) == 0 {
 		return "none"
@@ -219,7 +221,7 @@ func list(names []string) string {
 // buyerVAT lists the categories in which invoices need the buyer's VAT number (EN 16931 BR-AE-02, BR-IC-02).
 var buyerVAT = []string{"AE", "K"}
 
-// ProfileOf reads a profile of an account. company is the account's company, nil if nothing is known of it.
+// ProfileOf reads a profile of an account. company is the account's company, nil if it is unknown.
 func ProfileOf(name string, text []byte, in *Installation, company *Company) (Profile, diag.List) {
 	v, found := Read[Profile](name, text, in)
 	if z := v.ZeroVAT; z != nil && slices.Contains(buyerVAT, z.Category) && (company == nil || company.VAT == "") {
@@ -227,8 +229,8 @@ func ProfileOf(name string, text []byte, in *Installation, company *Company) (Pr
 		if company != nil {
 			what = fmt.Sprintf("company %s has none", company.Name)
 		}
-		found.Errorf(valuePos(name, text, "zero_vat.category"), "zero_vat.category %s needs the buyer's VAT number on invoices, and %s; "+
-			"state the company's vat first", z.Category, what)
+		found.Errorf(valuePos(name, text, "zero_vat.category"), "zero_vat.category %s needs the buyer's VAT number on "+
+			"invoices, and %s; set the company's vat first", z.Category, what)
 	}
 	found.Sort()
 	return v, found
@@ -237,10 +239,10 @@ func ProfileOf(name string, text []byte, in *Installation, company *Company) (Pr
 // Sandbox reports whether its invoices are tests.
 func (v *Profile) Sandbox() bool { return v.Environment == "sandbox" }
 
-// IsBillable reports whether the account gets invoices. It does unless the profile says no.
+// IsBillable reports whether the account gets invoices. It does unless the profile disables them.
 func (v *Profile) IsBillable() bool { return v.Billable == nil || *v.Billable }
 
-// Missing are the mandatory fields that a profile lacks: without them an account stays a draft.
+// Missing returns the mandatory fields that a profile lacks: without them an account stays a draft.
 func (v *Profile) Missing() (fields []string) {
 	p := v.Payment
 	for _, f := range []struct {

@@ -22,7 +22,7 @@ type Stored struct {
 	Balance
 }
 
-// Balances returns the balances that a filter chooses, in the order of their keys.
+// Balances returns the balances that match a filter, in the order of their keys.
 func Balances(ctx context.Context, db *store.DB, f Filter) ([]Stored, error) {
 	where, args := "1 = 1", []any(nil)
 	if f.Account != nil {
@@ -60,7 +60,7 @@ func Balances(ctx context.Context, db *store.DB, f Filter) ([]Stored, error) {
 // cover the whole log.
 func Beginnings(ctx context.Context, db *store.DB) (map[int]int64, error) {
 	all := map[int]int64{}
-	err := db.Query(ctx, "reading from where on the balances are", `SELECT partition_number, rated_offset FROM account_beginnings`, nil, func(rows *sql.Rows) error {
+	err := db.Query(ctx, "reading where the balances begin", `SELECT partition_number, rated_offset FROM account_beginnings`, nil, func(rows *sql.Rows) error {
 		var partition int
 		var offset int64
 		err := rows.Scan(&partition, &offset)
@@ -76,7 +76,7 @@ func Beginnings(ctx context.Context, db *store.DB) (map[int]int64, error) {
 // A crash before the commit changes nothing. A consumer that runs meanwhile finds no position, and starts again.
 func Discard(ctx context.Context, db *store.DB, consumer string) error {
 	return db.Change(ctx, "discarding balances", func(t *store.Tx) error {
-		// The positions come first: PostgreSQL locks them, so that no block is applied meanwhile.
+		// Discard deletes the positions first: PostgreSQL locks them, so no block is applied meanwhile.
 		if _, err := t.Exec(ctx, `UPDATE sink_positions SET version = version + 1 WHERE sink = ?`, consumer); err != nil {
 			return err
 		}

@@ -14,29 +14,29 @@ type ResourceText struct {
 	Name     diag.Text   `yaml:"resource,required" doc:"Name of the resource, unique in its kind." example:"apn-m2m"`
 	From     Date        `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`
 	Kind     string      `yaml:"kind,required" enum:"apn_group|service_profile|roaming_profile|security_profile|sim_product|time_slices|private_network|addon" doc:"What it is."`
-	Title    string      `yaml:"title" doc:"Its name for people." example:"M2M, static addresses"`
+	Title    string      `yaml:"title" doc:"Its display name." example:"M2M, static addresses"`
 	APNs     []APN       `yaml:"apns" doc:"APNs of an apn_group or of a private_network."`
 	Services []string    `yaml:"services" doc:"Usage classes that a service_profile allows." example:"[data, sms_mo, sms_mt]"`
 	Networks []diag.Text `yaml:"networks" doc:"Networks that a roaming_profile allows, as MCC-MNC, or countries." example:"[DE, 214-07]"`
-	Partners []string    `yaml:"partners" doc:"Numbers and hosts with which a security_profile lets devices speak."`
-	Devices  []string    `yaml:"devices" doc:"Devices that a security_profile allows, by the beginnings of their IMEI."`
+	Partners []string    `yaml:"partners" doc:"Numbers and hosts that a security_profile lets devices contact."`
+	Devices  []string    `yaml:"devices" doc:"Devices that a security_profile allows, as prefixes of their IMEI."`
 	Size     string      `yaml:"size" enum:"|2FF|3FF|4FF|MFF2|eSIM" doc:"Form of a sim_product."`
 	Branding string      `yaml:"branding" doc:"Text that is printed on a sim_product."`
 	Price    *diag.Text  `yaml:"price" doc:"Price of one sim_product, with its currency." example:"1.20 EUR"`
-	Slices   []Slice     `yaml:"slices" doc:"Parts of a day that time_slices name, for the plans that use them."`
+	Slices   []Slice     `yaml:"slices" doc:"Parts of a day, defined by time_slices, for the plans that use them."`
 }
 
 // APN is an access point.
 type APN struct {
 	APN     diag.Text `yaml:"apn,required" doc:"Name of the access point." example:"iot.sky"`
-	Address string    `yaml:"address" default:"dynamic" enum:"dynamic|static" doc:"How devices get their addresses."`
+	Address string    `yaml:"address" default:"dynamic" enum:"dynamic|static" doc:"How devices get their IP addresses."`
 }
 
 // Slice is a part of a day.
 type Slice struct {
-	Slice diag.Text `yaml:"slice,required" doc:"Name by which plans use it." example:"day"`
-	From  ClockTime `yaml:"from,required" doc:"When it begins, in hours and minutes of the account's zone." example:"08:00"`
-	To    ClockTime `yaml:"to,required" doc:"When it ends; 24:00 is the end of the day. Before from: on the next day." example:"18:00"`
+	Slice diag.Text `yaml:"slice,required" doc:"Name that plans use for it." example:"day"`
+	From  ClockTime `yaml:"from,required" doc:"Start, in hours and minutes of the account's time zone." example:"08:00"`
+	To    ClockTime `yaml:"to,required" doc:"End; 24:00 is the end of the day. An end before the start means the next day." example:"18:00"`
 }
 
 // ClockTime is a time of day in minutes.
@@ -67,7 +67,7 @@ func (v *ResourceText) InForce() Date           { return v.From }
 func (v *ResourceText) Check(n *diag.Node, d *diag.Decoder) {
 	c := &checker{d, n, &Installation{}}
 	if strings.Contains(v.Name.Value, "/") {
-		c.Errorf(v.Name.Pos, "the name of a resource has no slash: accounts name it KIND/NAME")
+		c.Errorf(v.Name.Pos, "the name of a resource must not contain a slash, because accounts name it KIND/NAME")
 	}
 	for _, f := range []struct {
 		field string
@@ -84,7 +84,7 @@ func (v *ResourceText) Check(n *diag.Node, d *diag.Decoder) {
 		of := slices.Contains(f.kinds, v.Kind)
 		switch {
 		case f.there && !of && v.Kind != "":
-			c.errorf(f.field, "is for %s, not for %s", strings.Join(f.kinds, " and "), v.Kind)
+			c.errorf(f.field, "has an effect only for %s, not for %s", strings.Join(f.kinds, " and "), v.Kind)
 		case !f.there && of && f.need:
 			c.Errorf(v.Name.Pos, "%s %s needs %s", v.Kind, v.Name.Value, f.field)
 		}
@@ -96,10 +96,10 @@ func (v *ResourceText) Check(n *diag.Node, d *diag.Decoder) {
 	}
 	for i, s := range v.Slices {
 		if s.From == s.To {
-			c.Errorf(s.Slice.Pos, "slice %s ends when it begins; a whole day is 00:00 to 24:00", s.Slice.Value)
+			c.Errorf(s.Slice.Pos, "slice %s ends at the time when it begins; write a whole day as 00:00 to 24:00", s.Slice.Value)
 		}
 		if slices.ContainsFunc(v.Slices[:i], func(o Slice) bool { return o.Slice.Value == s.Slice.Value }) {
-			c.Errorf(s.Slice.Pos, "slice %s stands here twice", s.Slice.Value)
+			c.Errorf(s.Slice.Pos, "slice %s is listed twice", s.Slice.Value)
 		}
 	}
 	if v.Price != nil {

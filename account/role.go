@@ -17,7 +17,7 @@ var Role = consumer.Role{
 	Name: Consumer, Title: "account: balances", Migrate: Migrate,
 	Effects: effects,
 	Linger:  300 * time.Millisecond, // balances must be up to date seconds after a record is rated
-	Done:    "in the balances", Gone: "the balances lack what these charged; what to do: docs/runbooks/balances-of-accounts.md",
+	Done:    "in the balances", Gone: "the balances lack the charges of these messages; see docs/runbooks/balances-of-accounts.md",
 	Metrics: metrics, Rows: charges, Blocks: blocks, Position: position, Lag: lag,
 }
 
@@ -30,9 +30,9 @@ func effects(g consumer.Given) func() consumer.Effect[*store.Tx] {
 	}
 }
 
-// CreditOfRole returns the payers of an installation, and the part that changes their statuses.
+// CreditOfRole returns the payers of an installation, and the component that changes their statuses.
 func CreditOfRole(g consumer.Given) (*Directory, *CreditStatus) {
-	in := &Installation{} // credit needs nothing but the documents
+	in := &Installation{} // credit needs only the documents
 	in.Documents, _ = DocumentsOf(g.Catalogue)
 	payers := NewDirectory(g.Accounts, in, g.Now)
 	return payers, &CreditStatus{Payers: payers, Write: g.Facts(Consumer).Write, Now: g.StoreNow, Log: g.Log}

@@ -8,8 +8,8 @@ import (
 	"ratemill/registry"
 )
 
-// Status is the stage of an account's life. An account without a stated status is active, because accounts are older
-// than statuses.
+// Status is the stage of an account's life. An account without a stated status is active, because accounts existed
+// before statuses did.
 type Status uint8
 
 // The statuses.
@@ -25,7 +25,7 @@ const (
 
 var statusNames = [...]string{"", "draft", "new", "lead", "active", "suspended", "terminated"}
 
-// Statuses are all of them, in the order of an account's life.
+// Statuses lists all statuses, in the order of an account's life.
 var Statuses = []Status{Draft, New, Lead, Active, Suspended, Terminated}
 
 // String is the status's name.
@@ -44,7 +44,7 @@ func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 func (s *Status) UnmarshalText(text []byte) error {
 	known, ok := ParseStatus(string(text))
 	if !ok {
-		return fmt.Errorf("%q is not the status of an account; there are %s", text, statusList(Statuses))
+		return fmt.Errorf("%q is not a status of accounts; the statuses are %s", text, statusList(Statuses))
 	}
 	*s = known
 	return nil
@@ -53,12 +53,12 @@ func (s *Status) UnmarshalText(text []byte) error {
 // StatusValue is the value of a status statement.
 type StatusValue struct {
 	Status  Status `json:"status"`
-	Cascade string `json:"cascade,omitempty"` // cause of the cascade that set it; the accounts of one cascade are restored together
-	// Pinned are the defaults with which the account became active.
+	Cascade string `json:"cascade,omitempty"` // cause of the cascade that set the status; the accounts of one cascade are restored together
+	// Pinned holds the default resources at the time when the account became active.
 	Pinned map[string]string `json:"pinned,omitempty"`
 }
 
-// AllowedBelow are the statuses that the children of an account of a status can have.
+// AllowedBelow returns the statuses that children of an account with a status can have.
 func AllowedBelow(parent Status) (allowed []Status) {
 	for _, name := range registry.StatusesBelow(parent.String()) {
 		if s, ok := ParseStatus(name); ok {
@@ -73,15 +73,15 @@ func allows(parent, child Status) bool { return slices.Contains(AllowedBelow(par
 // step is a change of status that an account can make.
 type step struct {
 	from, to Status
-	needs    string // a word for the condition, in the reference
+	needs    string // words for the condition, in the reference
 }
 
-// steps are the changes of status. whoMay says who may make each one; change.go has the effects.
+// steps lists the changes of status. whoMay decides who may make each one; change.go has the effects.
 var steps = []step{
 	{NoStatus, Draft, "no parent, or a parent that is a draft"},
 	{NoStatus, New, "the mandatory fields; the parent allows new"},
-	{Draft, New, "the mandatory fields, its own and those of its drafts"},
-	{New, Lead, "a company that was confirmed, if it comes from a look-up"},
+	{Draft, New, "the mandatory fields of the account and of the drafts below it"},
+	{New, Lead, "a confirmed company, if it comes from a look-up"},
 	{Lead, Active, "the gates of its onboarding; the parent is active"},
 	{New, Terminated, ""},
 	{Lead, Terminated, ""},
@@ -89,10 +89,10 @@ var steps = []step{
 	{Suspended, Active, "the parent is active"},
 	{Active, Terminated, "a reason"},
 	{Suspended, Terminated, "a reason"},
-	{Draft, NoStatus, "it was never anything else"},
+	{Draft, NoStatus, "it never had another status"},
 }
 
-// StepsFrom are the statuses to which an account of a status can change.
+// StepsFrom returns the statuses to which an account with a status can change.
 func StepsFrom(from Status) (to []Status) {
 	for _, s := range steps {
 		if s.from == from {
@@ -102,8 +102,8 @@ func StepsFrom(from Status) (to []Status) {
 	return to
 }
 
-// whoMay returns "" if the actor may change the status of an account, and otherwise names those who may. path has the
-// accounts from this one up to its root.
+// whoMay returns "" if the actor may change the status of an account, and otherwise names those who may. path lists
+// the accounts from this one up to its root.
 func whoMay(as Actor, path []string) string {
 	if as.Provides(path) {
 		return ""
@@ -111,13 +111,13 @@ func whoMay(as Actor, path []string) string {
 	return "only the provider, or a reseller above the account, may do that"
 }
 
-// ForbiddenStepError is the refusal of a change of an account's status.
+// ForbiddenStepError reports that a change of an account's status is refused.
 type ForbiddenStepError struct {
 	Account  string
 	From, To Status
 	Reasons  []string // all of them
 	Parent   string   // the account whose status forbids it, if one does
-	Allowed  []Status // what is allowed instead
+	Allowed  []Status // statuses to which it can change instead
 }
 
 // Error names the allowed statuses.

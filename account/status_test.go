@@ -237,7 +237,7 @@ func TestEveryStepBelowEveryParentIsAllowedOrNamesWhatIs(t *testing.T) {
 				}
 				if has(next[child], to) {
 					require.Equal(t, "p", forbidden.Parent)
-					require.ErrorContains(t, err, "its parent p is "+parent+" then, and allows below it only "+
+					require.ErrorContains(t, err, "at that time its parent p is "+parent+", and accounts below it can only be "+
 						strings.ReplaceAll(table[parent], " ", ", "))
 				}
 			}

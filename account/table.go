@@ -25,7 +25,7 @@ func Migrate(ctx context.Context, db *store.DB) error {
 // Table implements Rows in the control store.
 type Table struct{}
 
-// Rows in one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535.
+// Rows per statement: SQLite takes 32,766 parameters, PostgreSQL 65,535.
 const (
 	loadAtOnce = 1000
 	saveAtOnce = 1000
@@ -33,14 +33,14 @@ const (
 
 // Load implements Rows.
 func (Table) Load(ctx context.Context, tx *store.Tx, partition int, rows []Row) error {
-	var pairs []any // accounts and cycles, each pair once: the rows are in their order
+	var pairs []any // each pair of account and cycle once: the rows are in their order
 	for i := range rows {
 		if k := &rows[i].Key; i == 0 || k.Account != rows[i-1].Account || k.Cycle != rows[i-1].Cycle {
 			pairs = append(pairs, k.Account, k.Cycle)
 		}
 	}
 	for some := range slices.Chunk(pairs, 2*loadAtOnce) {
-		// The casts say the types to PostgreSQL. With CROSS JOIN, SQLite looks up each pair by the primary key;
+		// The casts give PostgreSQL the types. With CROSS JOIN, SQLite looks up each pair by the primary key;
 		// otherwise it may read the whole table for each statement (10,000 accounts: 45 → 4 µs CPU a charge).
 		found, err := tx.Rows(ctx, `WITH wanted (account, cycle) AS (VALUES (CAST(? AS BIGINT), CAST(? AS BIGINT))`+strings.Repeat(`, (?, ?)`, len(some)/2-1)+`)
 			SELECT b.account_number, b.cycle, b.tier, b.currency, b.class, b.unit, b.records, b.quantity, b.amount, b.version
@@ -73,7 +73,7 @@ func scan(rows *sql.Rows, each func(*Row)) error {
 		}
 		var known bool
 		if r.Unit, known = udr.ParseUnit(unit); !known {
-			return fmt.Errorf("the balance of account %d has the unit %q, which this ratemill does not know; start the newest one",
+			return fmt.Errorf("the balance of account %d has the unit %q, which this ratemill does not know; start the newest ratemill",
 				r.Account, unit)
 		}
 		if r.Amount, err = decimal.Parse(amount); err != nil {

@@ -22,20 +22,20 @@ const (
 	AddonUnits   UnitsKind = "addon"   // of an add-on that an account has
 )
 
-// UnitsOwner is the account or SIM that has units.
+// UnitsOwner is the account or SIM that owns units.
 type UnitsOwner struct {
 	SIM    bool
 	Number uint32
 }
 
-// UnitsKey says which units are counted.
+// UnitsKey identifies counted units.
 type UnitsKey struct {
 	UnitsOwner
 	Kind    UnitsKind
 	Name    string // share plan, NAME/INSTANCE of a package, or add-on
 	Bucket  string // "" for the package as a whole
-	Cap     bool   // free beyond the units of the bucket
-	Period  uint8  // of a pool, as message Draw has it
+	Cap     bool   // units that are free beyond those of the bucket
+	Period  uint8  // kind of period of a pool, as in message Draw
 	Cycle   int32  // date on which the cycle or period begins, in days since 1970-01-01; 0 for a package
 	Renewal int64  // of a package
 }
@@ -47,11 +47,11 @@ func (k UnitsKey) Compare(o UnitsKey) int {
 		cmp.Compare(k.Renewal, o.Renewal))
 }
 
-// Units are units as of the last record that drew them. A draw says how many were used before it, so this is right also if earlier
-// draws were not counted.
+// Units holds the units as of the last record that drew them. A draw contains the number of units used before it,
+// so the result is right even if earlier draws were not counted.
 type Units struct {
 	Size, Used int64
-	FirstAt    udr.Instant // time of the earliest usage that drew; of the package as a whole, when it was first used or renewed
+	FirstAt    udr.Instant // time of the earliest usage that drew units; for the package as a whole, of its first use or renewal
 }
 
 // merge adds the values of a later record.
@@ -66,19 +66,20 @@ func (u Units) merge(later Units) Units {
 type UnitRows[T any] interface {
 	// SaveUnits merges units into those that are stored.
 	SaveUnits(ctx context.Context, tx T, partition int, keys []UnitsKey, units map[UnitsKey]*Units) error
-	// CountedUnits notes that units are counted up to an offset.
+	// CountedUnits records that units are counted up to an offset.
 	CountedUnits(ctx context.Context, tx T, span consumer.Span, now udr.Instant) error
 }
 
-// drawn is the units that a block drew.
+// drawn collects the units that a block drew.
 type drawn[T any] struct {
 	rows  UnitRows[T]
 	now   func() udr.Instant
-	units map[UnitsKey]*Units // pointers: an assignment would make a key point into the message at hand
+	units map[UnitsKey]*Units // pointers, because an assignment would replace the key by one that points into the current message
 	text  func(string) string
 }
 
-// Count has the effect keep how many units of accounts and packages are used, in the transaction of the balances.
+// Count makes the effect store how many units of accounts and packages are used, in the transaction of the
+// balances.
 func (e *Effect[T]) Count(rows UnitRows[T], now func() udr.Instant) *Effect[T] {
 	e.drawn = &drawn[T]{rows: rows, now: now, units: map[UnitsKey]*Units{}, text: e.text}
 	return e

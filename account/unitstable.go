@@ -58,7 +58,7 @@ type StoredUnits struct {
 	Partition int
 }
 
-// UnitsOf are the units of owners, in the order of their keys; nil owners are all.
+// UnitsOf returns the units of owners, in the order of their keys; nil owners means all.
 func UnitsOf(ctx context.Context, db *store.DB, owners []UnitsOwner) (all []StoredUnits, err error) {
 	ask := func(where string, args []any) error {
 		return db.Ask(ctx, "reading units", `SELECT of_sim, owner_number, kind, name, bucket, cap, period, cycle, renewal, partition_number, size,
@@ -102,18 +102,18 @@ func UnitsOf(ctx context.Context, db *store.DB, owners []UnitsOwner) (all []Stor
 	return all, err
 }
 
-// Counted is which part of a partition of the rated log units are counted of.
+// Counted is the part of a partition of the rated log from which units are counted.
 type Counted struct {
 	From   int64       // the first offset; 0: all of the log
-	Begun  udr.Instant // when it was counted
-	Next   int64       // the first offset that is not counted
-	Stored udr.Instant // when the last message was counted
+	Begun  udr.Instant // time at which counting began
+	Next   int64       // the first offset that is not counted yet
+	Stored udr.Instant // time at which the last message was counted
 }
 
 // UnitsCounted returns the position up to which units are counted, by partition.
 func UnitsCounted(ctx context.Context, db *store.DB) (map[int]Counted, error) {
 	all := map[int]Counted{}
-	err := db.Query(ctx, "reading how far units are counted", `SELECT partition_number, first_offset, begun, next_offset, stored FROM
+	err := db.Query(ctx, "reading up to where units are counted", `SELECT partition_number, first_offset, begun, next_offset, stored FROM
 		account_units_counted`, nil, func(rows *sql.Rows) error {
 		var partition int
 		var c Counted

@@ -12,7 +12,7 @@ import (
 
 // A value is the content of a statement about a company or an account: company.go, profile.go, details.go, resource.go. People
 // write it as YAML or JSON; Read checks it and reports all mistakes at once. It is stored as canonical JSON, without
-// the fields that are empty.
+// empty fields.
 //
 // The tags of its fields declare them once, for reading, for storing, and for the reference of fields in the docs.
 
@@ -24,11 +24,11 @@ type Installation struct {
 	Lookup     bool // a company look-up is configured
 	Languages  []string
 	EInvoices  []string // formats of electronic invoices
-	Accounting []string // names of accounting groups; nil: any name is accepted, because they are not known here
+	Accounting []string // names of accounting groups; nil if they are unknown here: then any name is accepted
 	Documents  *Documents
 }
 
-// checked is a value with checks of its own beyond those that its tags declare.
+// checked is a value with checks beyond those that its tags declare.
 type checked interface{ check(c *checker) }
 
 // checker reports mistakes at the positions of a value's fields.
@@ -43,7 +43,7 @@ func (c *checker) errorf(path, format string, args ...any) {
 	c.Errorf(c.at(path), "%s %s", path, fmt.Sprintf(format, args...))
 }
 
-// at is the position of the field at a path, or of the innermost field above it that the document has.
+// at returns the position of the field at a path, or of the innermost enclosing field that the document has.
 func (c *checker) at(path string) diag.Pos {
 	n := c.node
 	for key := range strings.SplitSeq(path, ".") {
@@ -56,8 +56,8 @@ func (c *checker) at(path string) diag.Pos {
 	return n.Pos
 }
 
-// Read reads a value that people wrote as YAML or JSON. name is that of the document, for diagnostics. The value is valid if the
-// list has no errors.
+// Read reads a value that people wrote as YAML or JSON. name is the document's name, for diagnostics. The value is
+// valid if the list has no errors.
 func Read[T any](name string, text []byte, in *Installation) (v T, list diag.List) {
 	n, list := diag.Parse(name, text)
 	if n == nil {
@@ -82,14 +82,14 @@ func readNode[T any](n *diag.Node, list diag.List, in *Installation) (v T, _ dia
 	return v, d.List
 }
 
-// Canonical is the stored form of a value.
+// Canonical returns the stored form of a value.
 func Canonical(value any) []byte {
 	text, err := json.Marshal(value)
 	if err == nil {
 		text, err = registry.CanonicalJSON(text)
 	}
 	if err != nil {
-		panic(fmt.Sprintf("account: a %T cannot be stored: %v", value, err)) // no value has a channel, a function or a cycle
+		panic(fmt.Sprintf("account: a %T cannot be stored: %v", value, err)) // values have no channels, functions or cycles
 	}
 	return text
 }
@@ -99,7 +99,7 @@ func ReadStored[T any](what string, text []byte) (v T, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields() // a newer ratemill wrote it, so dropping the unknown field could change its meaning
 	if err := d.Decode(&v); err != nil {
-		return v, fmt.Errorf("%s: the stored value is not one that this ratemill knows (%v); start the newest one", what, err)
+		return v, fmt.Errorf("%s: this ratemill does not know the stored value (%v); start the newest ratemill", what, err)
 	}
 	return v, nil
 }

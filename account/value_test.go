@@ -138,5 +138,5 @@ func read[T any](t *testing.T, f txtar.File, in *account.Installation) (any, dia
 
 func TestAValueOfANewerProgramIsNotRead(t *testing.T) {
 	_, err := account.ReadStored[account.Group]("group north", []byte(`{"name":"North","colour":"red"}`))
-	require.ErrorContains(t, err, `group north: the stored value is not one that this ratemill knows`)
+	require.ErrorContains(t, err, `group north: this ratemill does not know the stored value`)
 }

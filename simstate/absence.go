@@ -12,22 +12,22 @@ import (
 	"ratemill/udr"
 )
 
-// Seen queries the warehouse for the records of SIMs.
+// Seen queries the warehouse for the usage records of SIMs.
 type Seen interface {
-	// SeenSince returns the SIMs with a record of usage from a time on.
+	// SeenSince returns the SIMs with a usage record at or after a time.
 	SeenSince(ctx context.Context, from udr.Instant) (map[uint32]bool, error)
-	// LastSeen returns the times of the last records of those of the given SIMs that have any.
+	// LastSeen returns the time of the last record of each given SIM that has one.
 	LastSeen(ctx context.Context, sims []uint32) (map[uint32]udr.Instant, error)
 	// Registrations returns the numbers of registrations of SIMs from a time on and before another.
 	Registrations(ctx context.Context, from, to udr.Instant) (map[uint32]int64, error)
 }
 
-// Absence is the violation of a rule by a SIM without the expected records.
+// Absence reports that a SIM violates a rule, because expected records are missing.
 type Absence struct {
 	Name      string
 	Event     string
 	SIM       uint32
-	At        udr.Instant // the end of the days of silence, or the end of the date
+	At        udr.Instant // end of the period of silence, or end of the date
 	Account   uint32
 	Threshold int64
 	Counted   int64
@@ -44,7 +44,7 @@ type Absences struct {
 const (
 	// grace is the time after the end of a date during which its registrations may still arrive.
 	grace = udr.Instant(6 * time.Hour)
-	// mostDays is the largest number of missed dates that are counted later.
+	// mostDays is the largest number of past dates that are counted after an interruption.
 	mostDays = 7
 	day      = udr.Instant(24 * time.Hour)
 )
@@ -52,18 +52,18 @@ const (
 // expected is a SIM that must meet a rule.
 type expected struct {
 	sim, account uint32
-	since        udr.Instant // with this account, and in a state for use
+	since        udr.Instant // since when it has this account, and a state for use
 }
 
-// watch has the SIMs of a rule; if the rule counts dates, only those of one time zone.
+// watch holds the SIMs of a rule; if the rule counts dates, only those of one time zone.
 type watch struct {
 	rule rating.Absence
 	zone *time.Location
 	sims []expected
-	of   map[uint32]int // SIMs of each account
+	of   map[uint32]int // number of SIMs of each account
 }
 
-// watched are the rules with their SIMs.
+// watched holds the rules with their SIMs.
 func (a *Absences) watched(reg *registry.Registry, now udr.Instant) (all []*watch) {
 	view := reg.View() // closed before the query, because an open view would delay loading
 	defer view.Close()
@@ -116,7 +116,7 @@ func (a *Absences) watched(reg *registry.Registry, now udr.Instant) (all []*watc
 // found is the result of a warehouse query for a rule.
 type found struct {
 	all    []Absence
-	silent map[string]map[uint32]bool // by rule: all that are silent
+	silent map[string]map[uint32]bool // by rule: all silent SIMs
 	days   map[[2]string]int32        // by rule and zone: the date up to which registrations were counted
 }
 
@@ -151,7 +151,7 @@ func (a *Absences) Ask(ctx context.Context, db *store.DB, reg *registry.Registry
 			}
 		}
 	}
-	return db.Change(ctx, "telling of SIMs that are silent", func(tx *store.Tx) error { return a.Table.tell(ctx, tx, f, ended, now) })
+	return db.Change(ctx, "recording silent SIMs", func(tx *store.Tx) error { return a.Table.tell(ctx, tx, f, ended, now) })
 }
 
 // silent finds the SIMs without a record for so many days.
@@ -187,7 +187,7 @@ func (a *Absences) silent(ctx context.Context, w *watch, now udr.Instant, open m
 	}
 	last, err := a.Seen.LastSeen(ctx, sims)
 	if len(used)+len(last) == 0 {
-		return err // nothing was ever rated, so the query says nothing about SIMs
+		return err // nothing was ever rated, so the answer is no evidence about SIMs
 	}
 	for _, e := range fresh {
 		f.all = append(f.all, Absence{Name: w.rule.Name, Event: w.rule.Event, SIM: e.sim, At: max(e.since, last[e.sim]) + length,

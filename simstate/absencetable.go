@@ -80,17 +80,17 @@ func (Table) tell(ctx context.Context, tx *store.Tx, f *found, ended map[string]
 type AbsenceFilter struct {
 	Accounts []uint32 // nil for all
 	Since    udr.Instant
-	Severity uint8 // this one and worse
+	Severity uint8 // this severity and worse ones
 	Limit    int
 }
 
-// AbsencesOf are the absences that a filter chooses, the worst first, and of equal ones the newest.
+// AbsencesOf returns the absences that match a filter, the worst first, and the newest first among equals.
 func (Table) AbsencesOf(ctx context.Context, db *store.DB, f AbsenceFilter) (all []Absence, err error) {
 	chosen := map[uint32]bool{}
 	for _, account := range f.Accounts {
 		chosen[account] = true
 	}
-	err = db.Query(ctx, "reading what SIMs did not do", `SELECT name, event, sim, at, account_number, threshold, counted, severity
+	err = db.Query(ctx, "reading the absences of SIMs", `SELECT name, event, sim, at, account_number, threshold, counted, severity
 		FROM simstate_absences WHERE at >= ? AND severity <= ? ORDER BY severity, at DESC, name, sim`, []any{int64(f.Since), int64(f.Severity)},
 		func(rows *sql.Rows) error {
 			var a Absence
@@ -109,7 +109,7 @@ func (Table) AbsencesOf(ctx context.Context, db *store.DB, f AbsenceFilter) (all
 // few registrations.
 func (Table) Absent(ctx context.Context, db *store.DB, now udr.Instant) (by map[uint8]int64, err error) {
 	by = map[uint8]int64{1: 0, 2: 0, 3: 0, 4: 0}
-	err = db.Query(ctx, "counting what SIMs did not do", `SELECT severity, COUNT(*) FROM simstate_absences
+	err = db.Query(ctx, "counting the absences of SIMs", `SELECT severity, COUNT(*) FROM simstate_absences
 		WHERE event = ? AND ended = 0 OR event = ? AND at >= ? GROUP BY severity`,
 		[]any{rating.EventSilent, rating.EventFewRegistrations, int64(now - 2*day)}, func(rows *sql.Rows) error {
 			var severity, n int64

@@ -15,18 +15,18 @@ import (
 	"ratemill/udr"
 )
 
-// Bar is a reached limit for which the network must slow down or bar SIMs until the limit's period ends. It does not
-// change the state of a SIM.
+// Bar records a reached limit that requires the network to slow down or bar SIMs until the limit's period ends. It
+// does not change the state of a SIM.
 type Bar struct {
 	Cause     string // usage:<file>:<seq>:<action>:<limit>:<account>
 	SIM       uint32 // 0: all SIMs of the accounts below Account that have the limit
-	Account   uint32 // account that owns the count; for one SIM, the account that has the limit
+	Account   uint32 // account that owns the counter; for a bar on one SIM, the account that has the limit
 	Limit     string
 	Action    Action // Throttle or Deactivate
 	At, Until udr.Instant
 }
 
-// barOf is the bar that an event of rating asks for, nil if it asks for none.
+// barOf returns the bar that an event of rating requires, nil if it requires none.
 func barOf(e *rating.Event, file udr.FileID, seq uint64) *Bar {
 	b := &Bar{Account: e.Account, Limit: e.Name, At: e.At, Until: e.Until}
 	switch e.Kind {
@@ -46,7 +46,7 @@ func barOf(e *rating.Event, file udr.FileID, seq uint64) *Bar {
 	return b
 }
 
-// AddBars stores bars, each cause once, so an ended bar does not come back.
+// AddBars stores bars, each cause only once, so that a bar that ended does not come back.
 func (Table) AddBars(ctx context.Context, tx *store.Tx, bars []Bar) error {
 	for i := range bars {
 		b := &bars[i]
@@ -96,8 +96,8 @@ func (Table) bars(ctx context.Context, tx *store.Tx, sims []uint32, now udr.Inst
 	return all, nil
 }
 
-// Spreading is a bar for all SIMs of an account that does not have effect on all of them yet, and the last SIM on
-// which it has.
+// Spreading returns a bar on all SIMs of an account that has not reached all of them yet, and the last SIM that
+// it has reached.
 func (Table) Spreading(ctx context.Context, tx *store.Tx) (b *Bar, from uint32, err error) {
 	rows, err := tx.Rows(ctx, `SELECT `+barColumns+`, spread FROM simstate_bars WHERE spread >= 0 ORDER BY spread DESC, cause LIMIT 1`)
 	if err != nil {
@@ -115,7 +115,7 @@ func (Table) Spreading(ctx context.Context, tx *store.Tx) (b *Bar, from uint32, 
 	return b, from, rows.Err()
 }
 
-// Spread stores the last SIM on which a bar has effect; done means that all SIMs have it.
+// Spread stores the last SIM that a bar has reached; done means that it has reached all SIMs.
 func (Table) Spread(ctx context.Context, tx *store.Tx, cause string, to uint32, done bool) error {
 	spread := int64(to)
 	if done {
@@ -146,7 +146,7 @@ func (k *Keeper[T]) Spread(ctx context.Context, db Transactions[T]) (more bool, 
 	return more, err
 }
 
-// below returns some SIMs to which a bar applies, from one on, and the last SIM that it checked.
+// below returns some SIMs to which a bar applies, beginning at a given SIM, and the last SIM that it checked.
 func below(reg *registry.Registry, revision registry.Revision, b *Bar, from uint32, now udr.Instant) (sims []uint32, to uint32, done bool) {
 	view := reg.View()
 	defer view.Close()
@@ -159,8 +159,8 @@ func below(reg *registry.Registry, revision registry.Revision, b *Bar, from uint
 	return sims, to, to >= view.SIMs()
 }
 
-// concerns reports whether the SIMs of an account have the limit. They do if the account or one above it has it, up
-// to the account that owns the count.
+// concerns reports whether the SIMs of an account have the limit. They do if the account has it, or an account
+// above it up to the one that owns the counter.
 func (b *Bar) concerns(v *registry.View, account uint32, at udr.Instant, revision registry.Revision) bool {
 	has := false
 	for number := account; number != 0; {
@@ -177,7 +177,7 @@ func (b *Bar) concerns(v *registry.View, account uint32, at udr.Instant, revisio
 	return false
 }
 
-// barred is the network action for a SIM because of limits, and the time to look again.
+// barred holds the network action that limits require for a SIM, and the time of the next check.
 type barred struct {
 	Action Action // "": nothing
 	Limit  string
@@ -185,7 +185,7 @@ type barred struct {
 	Next   udr.Instant // 0: never
 }
 
-// Barred returns the network action for the SIM at a time: that of the strictest bar that is not lifted.
+// Barred returns the network action for the SIM at a time: the action of the strictest bar that is not lifted.
 func (s *Judged) Barred(bars []Bar, now udr.Instant) (found barred) {
 	if s.lives == nil {
 		return found
@@ -219,8 +219,8 @@ func (s *Judged) Barred(bars []Bar, now udr.Instant) (found barred) {
 	return found
 }
 
-// lifted reports whether limits are lifted for a SIM at a time, by the rules of rating, and until when; 0 is for
-// ever.
+// lifted reports whether limits are lifted for a SIM at a time, by the rules of rating, and until when; 0 means
+// forever.
 func (l *Lives) lifted(s *Judged, account uint32, at udr.Instant) (lifted bool, until udr.Instant) {
 	value, set, _ := l.View.LimitOverride(s.sim, account, at, l.Revision)
 	override, _ := life.ParseOverride(value)
@@ -243,7 +243,7 @@ func (l *Lives) lifted(s *Judged, account uint32, at udr.Instant) (lifted bool, 
 	return override.Lifts(set, end, at), until
 }
 
-// barring adds the network actions for limits to those for the states of SIMs.
+// barring adds the network actions that limits require to those that the states of SIMs require.
 func barring(wanted []Request, barredBy map[uint32]barred, now time.Time) []Request {
 	known := map[uint32]bool{}
 	for i := range wanted {
@@ -255,7 +255,7 @@ func barring(wanted []Request, barredBy map[uint32]barred, now time.Time) []Requ
 	}
 	for _, sim := range slices.Sorted(maps.Keys(barredBy)) {
 		b := barredBy[sim]
-		if !known[sim] { // it has no state
+		if !known[sim] { // the SIM has no state
 			r := Request{SIM: sim, Action: Activate, At: udr.InstantOf(now), stateless: true}
 			if b.Action != "" {
 				r.Action, r.Limit, r.At = b.Action, b.Limit, b.At

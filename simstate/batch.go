@@ -15,7 +15,7 @@ type Batch struct {
 	ID     string
 	Digest string // of the file
 	Lines  int
-	Done   int // number of processed lines, from the first on
+	Done   int // number of processed lines, counted from the first
 	Who    string
 	Begun  time.Time
 }
@@ -37,10 +37,10 @@ type BatchLine struct {
 	Why    string
 }
 
-// ErrBatchElsewhere says that another process works on a batch.
+// ErrBatchElsewhere reports that another process is working on a batch.
 var ErrBatchElsewhere = errors.New("another process works on this batch")
 
-// BeginBatch begins a batch, or returns the progress of the one with this id.
+// BeginBatch begins a batch, or returns the progress of the existing batch with this id.
 func (t Table) BeginBatch(ctx context.Context, db *store.DB, b Batch) (Batch, error) {
 	err := db.Change(ctx, "beginning a batch", func(tx *store.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO simstate_batches (id, digest, lines, done, who, begun, changed) VALUES (?, ?, ?, 0, ?, ?, ?)
@@ -54,7 +54,7 @@ func (t Table) BeginBatch(ctx context.Context, db *store.DB, b Batch) (Batch, er
 	return b, err
 }
 
-// BatchOf is the batch with an id.
+// BatchOf returns the batch with an id.
 func (Table) BatchOf(ctx context.Context, db *store.DB, id string) (b Batch, ok bool, err error) {
 	err = db.Query(ctx, "reading a batch", `SELECT id, digest, lines, done, who, begun FROM simstate_batches WHERE id = ?`, []any{id},
 		func(rows *sql.Rows) error {
@@ -68,7 +68,7 @@ func (Table) BatchOf(ctx context.Context, db *store.DB, id string) (b Batch, ok 
 }
 
 // SaveBatch moves the position of a batch from one line to another, in the transaction that makes the changes of the
-// lines between. A line without a message needs no row.
+// lines between. A line without a message has no row.
 func (Table) SaveBatch(ctx context.Context, tx *store.Tx, id string, from, to int, lines []BatchLine, now time.Time) error {
 	n, err := tx.Exec(ctx, `UPDATE simstate_batches SET done = ?, changed = ? WHERE id = ? AND done = ?`, to, nanos(now), id, from)
 	if err != nil {
@@ -91,7 +91,7 @@ func (Table) SaveBatch(ctx context.Context, tx *store.Tx, id string, from, to in
 	return nil
 }
 
-// BatchLines are the lines of a batch that have a row, by their numbers.
+// BatchLines returns the lines of a batch that have a row, by their numbers.
 func (Table) BatchLines(ctx context.Context, db *store.DB, id string) (map[int]BatchLine, error) {
 	all := map[int]BatchLine{}
 	err := db.Query(ctx, "reading the results of a batch", `SELECT line, result, why FROM simstate_batch_lines WHERE batch = ?`, []any{id},

@@ -12,8 +12,8 @@ import (
 // operator is the seller of an account that has no reseller above it.
 const operator = "operator"
 
-// Due returns the one-time charges of a SIM up to a time, in the order of time: those of its transitions and of its
-// activation. stated and used are as for Judge.
+// Due returns the one-time charges of a SIM up to a time, in the order of time: charges for its transitions and for
+// its activation. See Judge for stated and used.
 func (l *Lives) Due(sim uint32, stated []life.Told, used []life.Event, now udr.Instant) ([]life.Charge, error) {
 	settled, err := l.Judge(sim, stated, used, now, "")
 	if err != nil {
@@ -42,7 +42,7 @@ func (l *Lives) Due(sim uint32, stated []life.Told, used []life.Event, now udr.I
 	charges = slices.DeleteFunc(charges, func(c life.Charge) bool { return c.At > now })
 	slices.SortStableFunc(charges, func(a, b life.Charge) int { return cmp.Compare(a.At, b.At) })
 	for i := range charges {
-		if c := &charges[i]; c.Payer == "" { // of a transition: the owner of the SIM then
+		if c := &charges[i]; c.Payer == "" { // charge of a transition: the owner of the SIM pays it
 			for _, o := range owned {
 				if o.From <= c.At {
 					c.Payer, c.Seller = o.Payer, o.Seller

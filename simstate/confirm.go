@@ -14,8 +14,8 @@ import (
 	"ratemill/udr"
 )
 
-// Wish is a requested state that takes effect only when the network acknowledges it, because the transition has
-// confirm: before.
+// Wish is a requested state that takes effect only when the network acknowledges it, because the transition
+// requires it (confirm: before).
 type Wish struct {
 	Account uint32 `json:"account"` // the SIM's owner at the request
 	Who     string `json:"who"`
@@ -23,8 +23,8 @@ type Wish struct {
 	Cause   string `json:"-"` // cause of the fact to be stated
 }
 
-// AskFirst adds a request whose state takes effect when the network acknowledges it. It replaces a waiting request of
-// the SIM. A request for a future time is sent at that time.
+// AskFirst adds a request for a state that takes effect when the network acknowledges it. It replaces a waiting
+// request of the SIM. A request for a future time is sent at that time.
 func (t Table) AskFirst(ctx context.Context, tx *store.Tx, r *Request, now time.Time) error {
 	if err := t.DropWishes(ctx, tx, []uint32{r.SIM}, now); err != nil {
 		return err
@@ -44,8 +44,7 @@ func (t Table) AskFirst(ctx context.Context, tx *store.Tx, r *Request, now time.
 	return err
 }
 
-// DropWishes marks the requests of SIMs whose states wait for the network as replaced, because there is a newer
-// request.
+// DropWishes marks the waiting requests of SIMs as replaced, because there is a newer request.
 func (Table) DropWishes(ctx context.Context, tx *store.Tx, sims []uint32, now time.Time) error {
 	for some := range slices.Chunk(sims, rowsAtOnce) {
 		args := append([]any{string(Replaced), nanos(now)}, numbers(some)...)
@@ -57,7 +56,7 @@ func (Table) DropWishes(ctx context.Context, tx *store.Tx, sims []uint32, now ti
 	return nil
 }
 
-// AskedFirst returns those of the given causes that wait for the network before their state takes effect.
+// AskedFirst returns those of the given causes whose states still wait for the network's acknowledgement.
 func (Table) AskedFirst(ctx context.Context, tx *store.Tx, causes []string) (map[string]bool, error) {
 	asked := map[string]bool{}
 	for some := range slices.Chunk(causes, rowsAtOnce) {
@@ -84,10 +83,10 @@ func (Table) AskedFirst(ctx context.Context, tx *store.Tx, causes []string) (map
 }
 
 // Confirm states the requested state after the network has acknowledged it, in one transaction with the answer. If
-// the step is no longer allowed, the request stores the reason, and ratemill asks the network for the settings that
-// the SIM's state needs.
+// the change is no longer allowed, Confirm stores the reason with the request and asks the network for the settings
+// that the SIM's present state needs.
 func Confirm(ctx context.Context, db *store.DB, k *Keeper[*store.Tx], r *Request, now time.Time) error {
-	return db.Change(ctx, "stating what the network has acknowledged", func(tx *store.Tx) error {
+	return db.Change(ctx, "storing states that the network has acknowledged", func(tx *store.Tx) error {
 		reg, statements, revision, err := k.Facts.Latest(ctx)
 		if err != nil {
 			return err
@@ -128,8 +127,8 @@ func Confirm(ctx context.Context, db *store.DB, k *Keeper[*store.Tx], r *Request
 	})
 }
 
-// confirmed judges a state that the network has acknowledged at a time. refused is the reason if the SIM can no
-// longer get it.
+// confirmed decides whether a state that the network acknowledged at a time takes effect. refused is the reason
+// if it does not.
 func (l *Lives) confirmed(r *Request, stated []life.Told, used []life.Event, at udr.Instant) (judged Judged, refused error) {
 	own, ok := l.View.Owner(r.SIM, at, l.Revision)
 	if !ok || own.Account != r.Wish.Account {

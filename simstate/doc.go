@@ -1,12 +1,12 @@
 // Package simstate writes the states of SIMs as facts: the results of usage, time limits, and changes of owners and
 // accounts.
 //
-// It decides nothing itself: registry/life derives the states from the events of a SIM. Lives (lives.go) collects
+// It does not decide: registry/life derives the states from the events of a SIM. Lives (lives.go) collects
 // these events from the facts, and Judge finds the missing facts. The consumer of the rated log (effect.go) settles
-// SIMs after a rater wrote a first use, an emptied life bucket or a suspending limit. Keeper (keeper.go) settles SIMs
-// with new statements and SIMs with a due time limit. Each writes facts, the next time limits and network actions in
-// one transaction of the control store (table.go). A crash may repeat work, but never an effect, because every fact
-// has a cause, and a cause makes facts once.
+// SIMs after a rater reported a first use, an emptied life bucket or a suspending limit. Keeper (keeper.go) settles
+// SIMs with new statements and SIMs with a due time limit. Both write facts, the next time limits and network
+// actions in one transaction of the control store (table.go). A crash may repeat work, but never an effect, because
+// every fact has a cause, and a cause makes facts once.
 //
 // The date of an effect is the time at which it was due or used, not the time at which simstate noticed it. So
 // charges do not depend on the speed of this package; the rater derives the states that it needs itself

@@ -12,22 +12,22 @@ import (
 	"ratemill/udr"
 )
 
-// Consumer is the name of the role, and begins that of its consumers.
+// Consumer is the name of the role, and the prefix of its consumers' names.
 const Consumer = "simstate"
 
-// ConsumerOf is the name of the consumer in an installation's control store.
+// ConsumerOf returns the name of the consumer in an installation's control store.
 func ConsumerOf(installation string) string { return Consumer + "/" + installation }
 
-// Usage is the effect of a record on the state of a SIM, as written by a rater.
+// Usage is an effect of a record on the state of a SIM, as reported by a rater.
 type Usage struct {
 	SIM   uint32
 	At    udr.Instant
 	Kind  life.EventKind // Used, Emptied or LimitPassed
-	Cause string         // usage:<file>:<seq>, with the kind
-	Bar   *Bar           // instead of the kind: a reached limit
+	Cause string         // usage:<file>:<seq>, followed by the kind
+	Bar   *Bar           // set instead of the kind: a reached limit
 }
 
-// Effect settles the SIMs for which raters wrote events. It implements consumer.Effect. T is a transaction.
+// Effect settles the SIMs for which raters reported events. It implements consumer.Effect. T is a transaction.
 type Effect[T any] struct {
 	write func(ctx context.Context, tx T, fresh []Usage) error
 	fresh []Usage
@@ -36,8 +36,8 @@ type Effect[T any] struct {
 	usage udr.Usage
 }
 
-// NewEffect makes an effect that writes states in the transaction of the position. write gets the new events of a
-// block, in the order of the log.
+// NewEffect returns an effect that writes states in the transaction of the position. write gets the new events of
+// a block, in the order of the log.
 func NewEffect[T any](write func(ctx context.Context, tx T, fresh []Usage) error) *Effect[T] {
 	return &Effect[T]{write: write}
 }
@@ -48,7 +48,7 @@ func (e *Effect[T]) Reset() { e.fresh = e.fresh[:0] }
 // Size implements consumer.Block. It returns the number of SIMs to settle.
 func (e *Effect[T]) Size() int { return len(e.fresh) }
 
-// usageKinds are the events of rating that states depend on.
+// usageKinds lists the events of rating on which states depend.
 var usageKinds = map[rating.EventKind]life.EventKind{
 	rating.FirstUse: life.Used, rating.LifeExhausted: life.Emptied, rating.LimitSuspends: life.LimitPassed,
 }

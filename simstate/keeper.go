@@ -18,7 +18,8 @@ import (
 
 // Facts are the facts of an installation. T is a transaction of the control store.
 type Facts[T any] interface {
-	// Latest returns the registry and the statements of accounts and SIMs, both at a revision or a later one.
+	// Latest returns the registry and the statements of accounts and SIMs, both at the same revision,
+	// which is the given one or a later one.
 	Latest(ctx context.Context) (*registry.Registry, *registry.Statements, registry.Revision, error)
 	// StatesOf lists all facts ever stated about the states of SIMs up to a revision, with causes, in the order of
 	// (From, Known).
@@ -34,10 +35,10 @@ type Facts[T any] interface {
 type Rows[T any] interface {
 	// AddBars stores limits that bar SIMs, each cause once.
 	AddBars(ctx context.Context, tx T, bars []Bar) error
-	// Spreading returns a bar for all SIMs of an account that does not have effect on all of them yet, and the last
-	// SIM on which it has; nil for none.
+	// Spreading returns a bar on all SIMs of an account that has not reached all of them yet, and the last SIM
+	// that it has reached; nil for none.
 	Spreading(ctx context.Context, tx T) (b *Bar, from uint32, err error)
-	// Spread stores the last SIM on which a bar has effect; done means that all SIMs have it.
+	// Spread stores the last SIM that a bar has reached; done means that it has reached all SIMs.
 	Spread(ctx context.Context, tx T, cause string, to uint32, done bool) error
 	// AddUsage stores the effects of usage, each cause once.
 	AddUsage(ctx context.Context, tx T, fresh []Usage) error
@@ -47,7 +48,7 @@ type Rows[T any] interface {
 	Follow(ctx context.Context, tx T, judged map[uint32]Judged, now time.Time) error
 	// DueBy returns SIMs whose time limit is due by a time, the longest overdue first.
 	DueBy(ctx context.Context, tx T, by udr.Instant, most int) ([]uint32, error)
-	// Position returns how far SIMs are settled after changes of facts. It locks the position until the transaction
+	// Position returns up to which change of facts SIMs are settled. It locks the position until the transaction
 	// ends.
 	Position(ctx context.Context, tx T) (Position, error)
 	// Move moves the position. It returns store.ErrConflict if another process moved it.
@@ -63,12 +64,12 @@ type Transactions[T any] interface {
 type Keeper[T any] struct {
 	Facts Facts[T]
 	Book  *life.Book
-	Now   func() time.Time // of the control store
+	Now   func() time.Time // clock of the control store
 	Log   *slog.Logger
 	Table Rows[T]
 }
 
-// lookAgain is the time after which the keeper tries a SIM again if its rules are missing.
+// lookAgain is the time after which the keeper retries a SIM whose rules are missing.
 const lookAgain = time.Minute
 
 // portion is the number of SIMs that one change set settles.
@@ -87,7 +88,7 @@ func (k *Keeper[T]) WriteStates(ctx context.Context, tx T, sims []uint32, fresh 
 			sims = append(sims, fresh[i].SIM)
 		default:
 			bars = append(bars, *b)
-			sims = append(sims, fresh[i].SIM) // of an account's SIMs; the others follow
+			sims = append(sims, fresh[i].SIM) // a bar on an account's SIMs; the other SIMs follow
 		}
 	}
 	if err := cmp.Or(k.Table.AddUsage(ctx, tx, used), k.Table.AddBars(ctx, tx, bars)); err != nil {
@@ -96,7 +97,7 @@ func (k *Keeper[T]) WriteStates(ctx context.Context, tx T, sims []uint32, fresh 
 	slices.Sort(sims)
 	sims = slices.Compact(sims)
 	// The lock on the position keeps out other processes that settle SIMs. Otherwise a transaction with older
-	// knowledge could commit after one with newer knowledge, and delete a time limit that nothing would restore.
+	// facts could commit after one with newer facts, and delete a time limit that nothing would restore.
 	at, err := k.Table.Position(ctx, tx)
 	if err != nil {
 		return err
@@ -137,8 +138,8 @@ func (k *Keeper[T]) writePortion(ctx context.Context, tx T, l *Lives, sims []uin
 	for _, sim := range sims {
 		s, err := l.Judge(sim, stated[sim], used[sim], udr.InstantOf(now), reason)
 		if err != nil {
-			// If the catalogue lacks the rules of a SIM, the other SIMs continue. The keeper tries this SIM again
-			// until the catalogue has them.
+			// If the catalogue lacks the rules of a SIM, the other SIMs are still settled. The keeper retries
+			// this SIM until the catalogue has the rules.
 			follows[sim] = Judged{Due: udr.InstantOf(now.Add(lookAgain))}
 			if problems++; problem == nil {
 				problem = fmt.Errorf("SIM %d: %w", sim, err)
@@ -152,12 +153,12 @@ func (k *Keeper[T]) writePortion(ctx context.Context, tx T, l *Lives, sims []uin
 		k.Log.Warn("the states of SIMs wait, because their rules cannot be found; correct the catalogue or the settings", "sims",
 			problems, "first", problem)
 	}
-	// Facts come first, as in commands: then a transaction that waits for another's revision does not hold a lock
-	// that the other one needs.
+	// Facts are written first, as in commands: this way a transaction that waits for another's revision does
+	// not hold a lock that the other one needs.
 	revision := l.Revision
 	changes := &registry.Changes{Revision: l.Revision + 1}
 	if life.Add(changes, facts); !changes.Empty() {
-		if err := k.Facts.Write(ctx, tx, changes, "states of SIMs that follow from usage, time limits and changes"); err != nil {
+		if err := k.Facts.Write(ctx, tx, changes, "states of SIMs after usage, time limits and changes"); err != nil {
 			return 0, err
 		}
 		if !changes.Empty() { // otherwise another process was faster
@@ -167,7 +168,7 @@ func (k *Keeper[T]) writePortion(ctx context.Context, tx T, l *Lives, sims []uin
 	return revision, k.Table.Follow(ctx, tx, follows, now)
 }
 
-// Follow writes the data of SIM states beside the facts: the next time limits, and requests to the network.
+// Follow writes the data of SIM states other than the facts: the next time limits, and requests to the network.
 func (t Table) Follow(ctx context.Context, tx *store.Tx, judged map[uint32]Judged, now time.Time) error {
 	bars, err := t.bars(ctx, tx, slices.Sorted(maps.Keys(judged)), udr.InstantOf(now))
 	if err != nil {
@@ -216,7 +217,7 @@ func requests(stands map[uint32]*life.Stay) (all []Request) {
 
 // Due settles some SIMs whose time limit is due, and reports whether there may be more.
 func (k *Keeper[T]) Due(ctx context.Context, db Transactions[T]) (more bool, err error) {
-	err = db.Change(ctx, "ending time limits of SIMs", func(tx T) error {
+	err = db.Change(ctx, "applying time limits of SIMs", func(tx T) error {
 		sims, err := k.Table.DueBy(ctx, tx, udr.InstantOf(k.Now()), portion)
 		if err != nil || len(sims) == 0 {
 			return err
@@ -264,7 +265,7 @@ func (k *Keeper[T]) Follow(ctx context.Context, db Transactions[T]) (more bool, 
 	return to.SIM > 0, err
 }
 
-// changed are SIMs to be settled after changes of facts, and the position before and after them.
+// changed holds SIMs to be settled after changes of facts, and the position before and after them.
 func (k *Keeper[T]) changed(ctx context.Context, tx T) (from, to Position, sims []uint32, err error) {
 	if from, err = k.Table.Position(ctx, tx); err != nil {
 		return from, from, nil, err

@@ -21,14 +21,14 @@ type Lives struct {
 	Statements *registry.Statements
 	Book       *life.Book
 
-	// Coming has the owners of SIMs in a change set that the view does not have yet. Each replaces or withdraws the
-	// fact for its time.
+	// Coming holds the owners of SIMs from a change set that the view does not contain yet. Each owner
+	// replaces or withdraws the fact for the same time.
 	Coming map[uint32][]registry.OwnershipFact
 
-	// Leaving has the SIMs whose own settings end at a time by that change set.
+	// Leaving holds the SIMs whose own settings end at a time by that change set.
 	Leaving map[uint32]udr.Instant
 
-	rules map[ruled]life.Rules // rules that were looked up; many SIMs have the same
+	rules map[ruled]life.Rules // cache of looked-up rules; many SIMs have the same rules
 }
 
 // ruled is the key of looked-up rules.
@@ -41,17 +41,17 @@ type ruled struct {
 // Judged is the result of Judge.
 type Judged struct {
 	Facts []life.Fact // missing facts, in the order of their times
-	Stays []life.Stay // all states of the SIM up to now, and later chosen ones
+	Stays []life.Stay // all states of the SIM up to now, and states chosen for later
 	Due   udr.Instant // time of the next change of the state, by a time limit or by a statement about the future; 0 for never
 
-	lives *Lives // the facts by which it was judged, for the network actions of limits
+	lives *Lives // the facts used for the decision, needed for the network actions of limits
 	sim   uint32
 }
 
-// Judge returns the missing facts of a SIM: those that follow by now from its events. stated has all facts ever
-// stated about its state, in the order of (From, Known). used has the effects of usage, some of which may be new.
-// reason is the cause of changes without another cause: that of the new event or request. news is a requested state,
-// or the state in which a SIM comes to another payer. It replaces the statement for the same time.
+// Judge returns the missing facts of a SIM: those that follow from its events up to now. stated holds all facts ever
+// stated about its state, in the order of (From, Known). used holds the effects of usage, some of which may be new.
+// reason is the cause of the new event or request, for changes that have no other cause. news is a requested state,
+// or the state that a SIM gets when it moves to another payer. It replaces the statement for the same time.
 func (l *Lives) Judge(sim uint32, stated []life.Told, used []life.Event, now udr.Instant, reason string,
 	news ...life.Event) (Judged, error) {
 	events, err := l.Events(sim, stated, used)
@@ -110,7 +110,7 @@ func (l *Lives) Events(sim uint32, stated []life.Told, used []life.Event) ([]lif
 			return nil, err
 		}
 		if o.Rules.Lifecycle == nil {
-			o.Payer = "" // the SIMs of such an account have no states
+			o.Payer = "" // SIMs of such an account have no states
 		}
 		owned = append(owned, o)
 		if of.Ends && (i+1 == len(periods) || periods[i+1].Since != of.Until) {
@@ -123,7 +123,7 @@ func (l *Lives) Events(sim uint32, stated []life.Told, used []life.Event) ([]lif
 		}
 		statuses = append(statuses, l.statuses(sim, of, before)...)
 	}
-	var chosen []life.Told // of facts at one time the last: the corrected ones do not come back
+	var chosen []life.Told // of several facts for one time, the last one: corrected facts do not come back
 	for i, f := range stated {
 		if (i+1 == len(stated) || stated[i+1].From != f.From) && !strings.HasPrefix(f.Cause, assignment) {
 			chosen = append(chosen, f)
@@ -138,14 +138,15 @@ func (l *Lives) Events(sim uint32, stated []life.Told, used []life.Event) ([]lif
 	return append(append(events, statuses...), used...), err
 }
 
-// assignment is the prefix of the cause of a state that a SIM has because an account got it, without a choice.
+// assignment is the prefix of the cause of a state that nobody chose: the SIM has it because an account got
+// the SIM.
 const assignment = "assignment:"
 
 // ownership is a SIM's time with an account.
 type ownership struct {
 	registry.Period
 	payer  uint32
-	goesOn bool // with the same payer as just before: the state continues
+	goesOn bool // same payer as just before, so the state continues
 }
 
 func (l *Lives) owned(sim uint32) (all []ownership) {
@@ -232,7 +233,8 @@ func (l *Lives) Rules(sim, account uint32, at udr.Instant) (life.Rules, error) {
 	return rules, nil
 }
 
-// Settings are those for a SIM of an account at a time: its own, or those of the nearest account that has some.
+// Settings returns the settings for a SIM of an account at a time: its own, or those of the nearest account
+// that has some.
 func (l *Lives) Settings(sim, account uint32, at udr.Instant) (value []byte, ok bool) {
 	if until, leaves := l.Leaving[sim]; !leaves || at < until {
 		if s, ok := l.Statements.At(registry.KindSettings, registry.SubjectOf(sim), "", at, l.Revision); ok {
@@ -249,7 +251,7 @@ func (l *Lives) Settings(sim, account uint32, at udr.Instant) (value []byte, ok 
 	return nil, false
 }
 
-// zone returns the time zone of an account's payer, whose days time limits count.
+// zone returns the time zone of an account's payer, in which time limits count days.
 func (l *Lives) zone(account uint32, at udr.Instant) *time.Location {
 	payer := registry.Payer(l.View, l.Statements, account, at, l.Revision)
 	if a, ok := l.View.Account(payer, at, l.Revision); ok {
@@ -259,7 +261,7 @@ func (l *Lives) zone(account uint32, at udr.Instant) *time.Location {
 }
 
 // statuses returns the effects of an account's status on a SIM while the account owned it. before is the status of
-// the account that the SIM left without a change of its state.
+// the previous account, if the SIM left it without a change of its state.
 func (l *Lives) statuses(sim uint32, of *ownership, before registry.AccountStatus) (events []life.Event) {
 	id, ok := l.View.AccountID(of.Account)
 	if !ok {
@@ -308,7 +310,7 @@ func (l *Lives) status(account string, at udr.Instant) (s registry.AccountStatus
 	return s
 }
 
-// suspends reports whether the SIMs of an account are suspended with it. The nearest account with this setting
+// suspends reports whether suspending an account also suspends its SIMs. The nearest account with this setting
 // decides.
 func (l *Lives) suspends(account uint32, at udr.Instant) bool {
 	for _, number := range l.View.Path(account, at, l.Revision, nil) {

@@ -26,17 +26,18 @@ const (
 // Status is the progress of a request to the network.
 type Status string
 
-// The statuses. ratemill sends a request again if the network does not answer, and finally raises an alarm.
+// The statuses of requests. ratemill sends a request again if the network does not answer, and finally
+// raises an alarm.
 const (
 	Requested    Status = "requested"
 	Sent         Status = "sent"
 	Acknowledged Status = "acknowledged"
 	Rejected     Status = "rejected"
 	TimedOut     Status = "timed_out"
-	Replaced     Status = "replaced" // by a later one
+	Replaced     Status = "replaced" // replaced by a later request
 )
 
-// Open reports whether the answer of the network is still missing.
+// Open reports whether the network's answer is still missing.
 func (s Status) Open() bool { return s == Requested || s == Sent }
 
 // Request is a request to the network, with its result.
@@ -44,21 +45,21 @@ type Request struct {
 	ID       string // unique, because the network may get a request twice
 	SIM      uint32
 	Action   Action
-	State    string // state of the SIM that needs it
+	State    string // state of the SIM that needs this action
 	At       udr.Instant
 	Made     time.Time
 	Status   Status
-	Why      string // of Rejected and TimedOut
+	Why      string // reason, for Rejected and TimedOut
 	Attempts int
 	NextAt   time.Time
-	Wish     *Wish  // nil unless the state waits for the acknowledgement
-	Limit    string // limit that needs it; empty: the state needs it
+	Wish     *Wish  // the requested state, if it waits for the acknowledgement; otherwise nil
+	Limit    string // limit that needs this action; empty: the state needs it
 
-	stateless bool // of a SIM without a state: only ends the action of a limit
+	stateless bool // the SIM has no state: the request only ends the action of a limit
 }
 
-// Ask adds new requests: the first one of a SIM if it is barred, later ones if the action changes. It marks an open
-// request as replaced if it no longer applies.
+// Ask adds new requests: the first request for a SIM if it is barred, later ones if the action changes. It marks an
+// open request as replaced if it no longer applies.
 func (Table) Ask(ctx context.Context, tx *store.Tx, wanted []Request, now time.Time) error {
 	for some := range slices.Chunk(wanted, rowsAtOnce) {
 		last, err := lastRequests(ctx, tx, some)
@@ -174,7 +175,7 @@ func (Table) ToSend(ctx context.Context, db *store.DB, now time.Time, most int) 
 
 // Answer is the network's answer to a request.
 type Answer struct {
-	Status Status // Acknowledged, Rejected; Sent: it has the request and answers later; Requested: it could not be reached
+	Status Status // Acknowledged; Rejected; Sent: the network has the request and answers later; Requested: the network was not reachable
 	Why    string
 }
 
@@ -188,7 +189,7 @@ func (Table) Answered(ctx context.Context, db *store.DB, r *Request, a Answer, n
 			a, next = Answer{TimedOut, "the network has not answered for a day; the last attempt: " + a.Why}, 0
 		}
 	}
-	return db.Change(ctx, "noting the network's answer", func(tx *store.Tx) error {
+	return db.Change(ctx, "storing the network's answer", func(tx *store.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE simstate_network SET status = ?, why = ?, attempts = attempts + 1, next_at = ?, changed = ?
 			WHERE id = ? AND next_at > 0`, string(a.Status), a.Why, next, nanos(now), r.ID)
 		return err
@@ -200,14 +201,14 @@ type Network interface {
 	Send(ctx context.Context, r *Request) Answer
 }
 
-// DeliverAtOnce is the largest number of requests that Deliver sends in one call.
+// DeliverAtOnce is the largest number of requests that one call of Deliver sends.
 const DeliverAtOnce = 100
 
 // Waits counts the pending work.
 type Waits struct {
 	Network int           // requests that the network has not answered
-	Failed  int           // last requests of SIMs that the network rejected or did not answer for a day
-	Overdue time.Duration // time since the oldest due time limit without an effect yet
+	Failed  int           // SIMs whose last request the network rejected or did not answer for a day
+	Overdue time.Duration // how long ago the oldest due time limit without an effect was due
 }
 
 // Waits returns the pending work at a time.
@@ -234,8 +235,8 @@ func (Table) Waits(ctx context.Context, db *store.DB, now udr.Instant) (w Waits,
 	return w, nil
 }
 
-// Deliver sends the requests that are due, some at a time, and reports how many. The keeper then states the states
-// that waited for the acknowledgement.
+// Deliver sends some of the due requests, and returns their number. The keeper then states the states
+// that waited for this acknowledgement.
 func Deliver(ctx context.Context, db *store.DB, to Network, now func() time.Time, k *Keeper[*store.Tx]) (sent int, err error) {
 	var table Table
 	due, err := table.ToSend(ctx, db, now(), DeliverAtOnce)

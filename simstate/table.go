@@ -24,7 +24,7 @@ func Migrate(ctx context.Context, db *store.DB) error {
 	return db.MigrateFolder(ctx, migrations, "migrations", "simstate_version")
 }
 
-// Table is the tables of this package in the control store.
+// Table gives access to the tables of this package in the control store.
 type Table struct{}
 
 const rowsAtOnce = 500
@@ -65,10 +65,10 @@ func (Table) Usage(ctx context.Context, tx *store.Tx, sims []uint32) (map[uint32
 	return all, nil
 }
 
-// UsageOf does the same as Usage for one SIM, outside a transaction.
+// UsageOf is Usage for one SIM, outside a transaction.
 func (Table) UsageOf(ctx context.Context, db *store.DB, sim uint32) ([]life.Event, error) {
 	all := map[uint32][]life.Event{}
-	err := db.Ask(ctx, "reading what usage did to a SIM", usageOf(1), numbers([]uint32{sim}),
+	err := db.Ask(ctx, "reading the effects of usage on a SIM", usageOf(1), numbers([]uint32{sim}),
 		func(rows *sql.Rows) error { return readUsage(rows, all) })
 	return all[sim], err
 }
@@ -89,7 +89,7 @@ func readUsage(rows *sql.Rows, all map[uint32][]life.Event) error {
 		e.At = udr.Instant(at)
 		var known bool
 		if e.Kind, known = life.ParseEventKind(kind); !known {
-			return fmt.Errorf("simstate_usage has the kind %q, which this ratemill does not know; start the newest one", kind)
+			return fmt.Errorf("simstate_usage has the kind %q, which this ratemill does not know; start the newest ratemill", kind)
 		}
 		all[uint32(sim)] = append(all[uint32(sim)], e)
 	}
@@ -103,7 +103,7 @@ func numbers(sims []uint32) (args []any) {
 	return args
 }
 
-// SetTimers replaces the next time limits of SIMs; 0 is none.
+// SetTimers replaces the next time limits of SIMs; 0 means none.
 func (Table) SetTimers(ctx context.Context, tx *store.Tx, due map[uint32]udr.Instant) error {
 	var none []uint32
 	var args []any
@@ -155,16 +155,16 @@ func (Table) DueBy(ctx context.Context, tx *store.Tx, by udr.Instant, most int) 
 	return sims, rows.Err()
 }
 
-// Position is how far the SIMs are settled.
+// Position is the progress of settling SIMs after changes of facts.
 type Position struct {
 	Revision registry.Revision // revision up to which all are settled
 	Next     registry.Revision // revision up to which settling is in progress; 0 if none is
-	SIM      uint32            // the last one settled for it
-	Version  int64             // of the row, which changes whenever it moves
+	SIM      uint32            // the last SIM settled for Next
+	Version  int64             // version of the row, which changes at every move
 }
 
-// Position returns how far SIMs are settled after changes of facts. It locks the position until the transaction ends;
-// SQLite does that by itself.
+// Position returns up to which change of facts SIMs are settled. It locks the position until the transaction ends;
+// SQLite locks it anyway.
 func (Table) Position(ctx context.Context, tx *store.Tx) (p Position, err error) {
 	lock := ""
 	if tx.Postgres() {

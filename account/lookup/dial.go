@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// dialer connects to public addresses only, unless private ones are allowed. It looks at the address to which a name was resolved, just
-// before it connects, so that a name cannot lead into the network of the installation.
+// dialer connects to public addresses only, unless private ones are allowed. It checks the resolved address just before
+// it connects, so that a name cannot lead into the network of the installation.
 func dialer(private bool) *net.Dialer {
 	d := &net.Dialer{Timeout: 5 * time.Second}
 	if !private {
@@ -28,7 +28,8 @@ func dialer(private bool) *net.Dialer {
 	return d
 }
 
-// notPublic lists addresses outside the public internet that netip does not know (IANA's special-purpose registries).
+// notPublic lists addresses outside the public internet that netip does not recognise (IANA's special-purpose
+// registries).
 var notPublic = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),       // this network
 	netip.MustParsePrefix("100.64.0.0/10"),   // shared, carrier-grade NAT

@@ -1,8 +1,8 @@
 // Package lookup queries a register of companies over HTTP.
 //
 // It owns the request and its limits: the allowed addresses, the timeout and the size of the answer. It maps the
-// answer's fields to those of a company, and shows them unchanged, with source and time. It does not own the
-// mandatory fields of a company (account.Company). It confirms nothing, because a person does that.
+// answer's fields to those of a company, and returns them unchanged, with source and time. It does not own the
+// mandatory fields of a company (account.Company). It confirms nothing; only a person can do that.
 //
 // Start at Service.
 package lookup
@@ -26,12 +26,13 @@ import (
 
 // Options name the register and the details of the request.
 type Options struct {
-	// URL is the address of a company in the register. {number} and {country} in its path or query are replaced.
+	// URL is the address of a company in the register. {number} and {country} in its path or query are
+	// placeholders for the values.
 	URL string
 	// Fields are the fields of a company, such as address.city, each with its place in the answer as a JSON pointer (RFC 6901).
 	Fields  map[string]string
 	Token   string        // sent as a bearer token; "" for none
-	Timeout time.Duration // of the whole request; 0 is 10 s
+	Timeout time.Duration // time limit of the whole request; 0 is 10 s
 	Private bool          // also allow private and local addresses, and http
 	Now     func() time.Time
 }
@@ -40,7 +41,7 @@ type Options struct {
 const (
 	defaultTimeout = 10 * time.Second
 	mostBytes      = 1 << 20
-	mostShown      = 1000 // characters of a field
+	mostShown      = 1000 // characters of a field in an error
 )
 
 // Service is a register of companies.
@@ -51,7 +52,7 @@ type Service struct {
 
 // Found is the entry of a company in a register.
 type Found struct {
-	Fields map[string]string // as the register has them
+	Fields map[string]string // exactly as in the register
 	Source account.Source
 }
 
@@ -63,20 +64,20 @@ func New(o Options) (*Service, error) {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		wrong = append(wrong, fmt.Errorf("%q is not the address of a register, such as https://register.example/{country}/{number}", o.URL))
 	case u.Scheme == "http" && !o.Private:
-		wrong = append(wrong, errors.New("the address of the register begins with http; what it says could be changed on the way: use https"))
+		wrong = append(wrong, errors.New("the address of the register begins with http, so its answer could be changed on the way: use https"))
 	case !strings.Contains(o.URL, "{number}"):
 		wrong = append(wrong, errors.New("the address of the register has no {number}, so it would give the same company each time"))
 	}
 	if len(o.Fields) == 0 {
-		wrong = append(wrong, errors.New("no field of a company is taken from the answer; write fields: { name: /name }"))
+		wrong = append(wrong, errors.New("fields is empty, so nothing is taken from the answer; write fields: { name: /name }"))
 	}
 	known := account.CompanyFields()
 	for _, field := range slices.Sorted(maps.Keys(o.Fields)) {
 		if !slices.Contains(known, field) {
-			wrong = append(wrong, fmt.Errorf("%s is no field of a company; there are %s", field, strings.Join(known, ", ")))
+			wrong = append(wrong, fmt.Errorf("%s is not a field of a company; the fields are %s", field, strings.Join(known, ", ")))
 		}
 		if pointer := o.Fields[field]; pointer != "" && !strings.HasPrefix(pointer, "/") {
-			wrong = append(wrong, fmt.Errorf("the place of %s is a JSON pointer, which begins with a slash, not %q", field, pointer))
+			wrong = append(wrong, fmt.Errorf("the place of %s must be a JSON pointer, which begins with a slash, not %q", field, pointer))
 		}
 	}
 	if o.Timeout == 0 {
@@ -92,19 +93,19 @@ func client(o Options) *http.Client {
 	return &http.Client{
 		Timeout: o.Timeout,
 		Transport: &http.Transport{
-			// No proxy, because a proxy would reach addresses that the dialer refuses.
+			// A proxy would reach addresses that the dialer refuses, so none is used.
 			DialContext: dialer(o.Private).DialContext, MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// Find asks the register for a company by its number and the country whose register it is in.
+// Find queries the register for a company by its number and the country of the register.
 func (s *Service) Find(ctx context.Context, number, country string) (*Found, error) {
 	address := strings.NewReplacer("{number}", url.PathEscape(number), "{country}", url.PathEscape(country)).Replace(s.URL)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, fmt.Errorf("the register cannot be asked: %w", err)
+		return nil, fmt.Errorf("cannot query the register: %w", err)
 	}
 	request.Header.Set("Accept", "application/json")
 	if s.Token != "" {
@@ -117,16 +118,17 @@ func (s *Service) Find(ctx context.Context, number, country string) (*Found, err
 	defer response.Body.Close()
 	switch {
 	case response.StatusCode == http.StatusNotFound:
-		return nil, fmt.Errorf("the register at %s knows no company %s", request.URL.Host, number)
+		return nil, fmt.Errorf("the register at %s has no company %s", request.URL.Host, number)
 	case response.StatusCode >= 300 && response.StatusCode < 400:
-		return nil, fmt.Errorf("the register sends to %s, and redirects are not followed; write the new address into ratemill.yaml if it is right",
+		return nil, fmt.Errorf("the register redirects to %s, and ratemill does not follow redirects; if the new address is "+
+			"right, write it into ratemill.yaml",
 			strconv.Quote(response.Header.Get("Location")))
 	case response.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("the register at %s answers %s", request.URL.Host, response.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, mostBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("the register's answer breaks off: %w", plainly(err))
+		return nil, fmt.Errorf("the register's answer is incomplete: %w", plainly(err))
 	}
 	if len(body) > mostBytes {
 		return nil, fmt.Errorf("the register's answer is larger than %d bytes", mostBytes)
@@ -144,12 +146,13 @@ func (s *Service) Find(ctx context.Context, number, country string) (*Found, err
 		}
 	}
 	if len(found.Fields) == 0 {
-		return nil, errors.New("the register's answer has none of the fields that ratemill.yaml names; its form may have changed")
+		return nil, errors.New("the register's answer has none of the fields that ratemill.yaml names; the format of its " +
+			"answers may have changed")
 	}
 	return found, nil
 }
 
-// plainly returns an error without the address, because the caller names the address and it may contain a token.
+// plainly returns an error without the address, because the caller adds the address and it may contain a token.
 func plainly(err error) error {
 	if u := (*url.Error)(nil); errors.As(err, &u) {
 		return u.Err
@@ -157,7 +160,7 @@ func plainly(err error) error {
 	return err
 }
 
-// at is the text at a JSON pointer; false if there is none.
+// at returns the text at a JSON pointer, false if there is none.
 func at(value any, pointer string) (string, bool) {
 	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
 		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)

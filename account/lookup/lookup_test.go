@@ -48,7 +48,7 @@ func TestWhatARegisterSaysIsShownAsItIsWithSourceAndTime(t *testing.T) {
 
 func TestARegisterThatDoesNotAnswerAsItShouldIsToldAsItIs(t *testing.T) {
 	for wanted, handler := range map[string]http.HandlerFunc{
-		"knows no company 0123/4":           func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) },
+		"has no company 0123/4":           func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) },
 		"answers 503 Service Unavailable":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) },
 		"the register's answer is not JSON": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
 		"has none of the fields":            func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"error": {"name": 1}}`) },
@@ -56,7 +56,7 @@ func TestARegisterThatDoesNotAnswerAsItShouldIsToldAsItIs(t *testing.T) {
 			fmt.Fprint(w, strings.Repeat(" ",
 				2<<20))
 		},
-		`sends to "http://127.0.0.1/admin", and redirects are not followed`: func(w http.ResponseWriter, r *http.Request) {
+		`redirects to "http://127.0.0.1/admin", and ratemill does not follow redirects`: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://127.0.0.1/admin", http.StatusFound)
 		},
 	} {
@@ -96,9 +96,9 @@ func TestARegisterInAPrivateNetworkIsNotAskedUnlessItIsMeant(t *testing.T) {
 func TestWrongOptionsAreToldAtOnce(t *testing.T) {
 	_, err := New(Options{URL: "http://register.example/{number}", Fields: map[string]string{"nmae": "name"}})
 	require.ErrorContains(t, err, "begins with http")
-	require.ErrorContains(t, err, "nmae is no field of a company")
+	require.ErrorContains(t, err, "nmae is not a field of a company")
 	require.ErrorContains(t, err, "begins with a slash")
 	_, err = New(Options{URL: "https://register.example/"})
 	require.ErrorContains(t, err, "has no {number}")
-	require.ErrorContains(t, err, "no field of a company is taken")
+	require.ErrorContains(t, err, "nothing is taken from the answer")
 }
