@@ -120,7 +120,7 @@ func (a *accounts) add(f AccountFact, known Revision) error {
 		}
 	}
 	if other, ok := a.numbers[f.ID]; ok && other != f.Number {
-		return fmt.Errorf("registry: account %s has number %d, and revision %d says %d", f.ID, other, known, f.Number)
+		return fmt.Errorf("registry: account %s has number %d, and revision %d gives %d", f.ID, other, known, f.Number)
 	}
 	if f.Number == 0 || int(f.Number) > len(a.facts)+1<<20 {
 		return fmt.Errorf("registry: revision %d numbers account %s %d, out of sequence", known, f.ID, f.Number)

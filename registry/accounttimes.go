@@ -7,8 +7,8 @@ import (
 	"ratemill/udr"
 )
 
-// accountTimes holds the times during which accounts have a billing profile of their own, or during which they are
-// out of business. Rating needs these for each record: the profile decides who pays for a SIM, the status whose
+// accountTimes holds the times during which accounts have a billing profile of their own, or are out of business.
+// Rating needs these times for each record: the profile decides who pays for a SIM, and the status decides whether
 // packages renew. The other values of a profile or a status are statements, which a Registry does not hold.
 type accountTimes struct {
 	accounts [][]accountTime // by account number, in the order of (from, known)

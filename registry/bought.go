@@ -59,11 +59,11 @@ type Bought struct {
 	ID           uint64 // a hash of the kind and the name
 	Since, Until udr.Instant
 	Quantity     int64 // of an add-on, 1 or more
-	Cap          int   // of a package in percent, replaces the catalogue's; -1: the catalogue's
+	Cap          int   // cap of a package in percent; -1: use the catalogue's
 
 	Renewal  Renewal     // of a package
 	Stops    udr.Instant // it renews only before this time: Until, or the time of a later statement that it never renews
-	Price    *decimal.D  // of a renewal, replaces the catalogue's; nil: the catalogue's
+	Price    *decimal.D  // price of a renewal; nil: use the catalogue's
 	Currency string      // of Price
 }
 

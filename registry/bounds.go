@@ -18,7 +18,7 @@ type Breach struct {
 	Kind    Kind
 	Subject string
 	From    udr.Instant
-	Reason  string // in words, with the allowed alternative
+	Reason  string // for people, with the allowed alternative
 }
 
 // Breaches lists all bounds that a change set would break.
@@ -35,8 +35,8 @@ func (b Breaches) Error() string {
 // CheckBounds returns all bounds that a change set would break. r and s have loaded it, and have not published it
 // yet. A bound that was broken before the change set is not a breach. Without s, it skips the bounds that need
 // statements. Billing cycles that have begun by now may have rated usage; if now is 0, none has. CheckBounds does not
-// ask which usage is already rated: a file that is being read uses an older revision, and its records would have
-// other cycles than the records after them.
+// look up which usage is already rated: a file in progress uses an older revision, so its records would have other
+// cycles than later records.
 func CheckBounds(r *Registry, s *Statements, changes *Changes, now udr.Instant) Breaches {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -45,7 +45,7 @@ func CheckBounds(r *Registry, s *Statements, changes *Changes, now udr.Instant) 
 	return b.check()
 }
 
-// check returns the breaches, without those of a fact that is stated twice.
+// check returns the breaches, except those of a fact that is stated twice.
 func (b *bounds) check() Breaches {
 	for _, number := range b.affected() {
 		b.account(number)
@@ -71,7 +71,7 @@ func (b *bounds) breach(kind Kind, subject string, from udr.Instant, format stri
 	b.list = append(b.list, Breach{kind, subject, from, fmt.Sprintf(format, args...)})
 }
 
-// affected are the accounts that the change set changes, with those below them.
+// affected returns the accounts that the change set changes, and those below them.
 func (b *bounds) affected() []uint32 {
 	changed := map[uint32]bool{}
 	for i := range b.changes.Accounts {
@@ -87,20 +87,20 @@ func (b *bounds) affected() []uint32 {
 	return b.a.withDescendants(changed)
 }
 
-// terms are the values that change only at the beginning of a cycle.
+// terms holds the values that change only at the beginning of a cycle.
 type terms struct {
 	there    bool
 	currency string
 	zone     string
 	day      int
 	parent   uint32
-	inherits bool   // the currency is that of an account above
+	inherits bool   // the currency is inherited from an account above
 	payer    uint32 // the nearest account with a profile, 0 if there is none
 	profile  string // its own
 }
 
-// changesAnyTime are the fields of a billing profile that can change within a cycle: they say how to reach an account
-// and how much it may owe, but do not change the amounts that it owes.
+// changesAnyTime lists the fields of a billing profile that can change within a cycle: they control how to reach an
+// account and how much it may owe, but not the amounts that it owes.
 var changesAnyTime = [...]string{"billing_address", "cost_centre", "credit_limit", "credit_policy", "custom", "delivery",
 	"e_invoice", "emails",
 	"language", "payment", "remote_storage"}
@@ -123,7 +123,7 @@ func ProfileTerms(profile []byte) string {
 }
 
 // paysSame reports whether the currency is the same, or not the account's own. If no account has a profile, an
-// account with cycles of its own follows the currency of the one above.
+// account with its own cycles follows the currency of the one above.
 func (t *terms) paysSame(other *terms) bool {
 	return t.currency == other.currency || t.inherits && other.inherits && t.payer == 0 && other.payer == 0
 }
@@ -145,7 +145,8 @@ func (b *bounds) terms(number uint32, at udr.Instant, rev Revision) (t terms) {
 	return t
 }
 
-// instants are the times at which the terms or the status of an account may change, its own or one's above.
+// instants returns the times at which the terms or the status of an account may change, or those of an
+// account above it.
 func (b *bounds) instants(number uint32) []udr.Instant {
 	var all []udr.Instant
 	for _, v := range b.a.timelines[number] {
@@ -220,7 +221,7 @@ func (b *bounds) boundary(number uint32, id string, at udr.Instant) {
 		now, id, b.day(number, at), b.day(number, allowed))
 }
 
-// sparesRated checks that a correction does not change the terms of cycles that may have rated usage.
+// sparesRated refuses corrections that change the terms of cycles that may have rated usage.
 func (b *bounds) sparesRated(number uint32, id string, instants []udr.Instant) {
 	limit, ok := b.limit(number)
 	if !ok {
@@ -231,12 +232,12 @@ func (b *bounds) sparesRated(number uint32, id string, instants []udr.Instant) {
 		if was.paysSame(&is) {
 			is.currency, is.inherits = was.currency, was.inherits
 		}
-		if was.payer == 0 { // the first profile, if no account had one
+		if was.payer == 0 { // the first profile, where no account had one before
 			is.payer, is.profile = 0, ""
 		}
 		if at < limit && was.there && !is.there && b.owned(number) {
-			b.breach(KindAccount, id, at, "account %s would not be there from %s on, although it had SIMs in billing cycles whose usage may be "+
-				"rated; end it with ratemill account status", id, b.day(number, at))
+			b.breach(KindAccount, id, at, "account %s would not exist from %s on, although it had SIMs in billing cycles whose "+
+				"usage may be rated; end it with ratemill account status", id, b.day(number, at))
 			return
 		}
 		if at >= limit || !was.there || !is.there || was == is {
@@ -260,7 +261,8 @@ func (b *bounds) owned(account uint32) bool {
 	return false
 }
 
-// limit is the end of the last cycle of an account, by the rules before the change set, that may have rated usage.
+// limit returns the end of the last cycle of an account that may have rated usage, by the rules before the change
+// set.
 func (b *bounds) limit(number uint32) (udr.Instant, bool) {
 	rules, err := b.a.cyclesOf(number, b.rev-1)
 	if err != nil || len(rules) == 0 {
@@ -284,11 +286,11 @@ func (b *bounds) likePayer(number uint32, id string, at udr.Instant) {
 		its, of := b.terms(number, at, rev), b.terms(payer, at, rev)
 		switch {
 		case its.currency != of.currency:
-			return payer, fmt.Sprintf("currency %s, but %%s pays for it in %s", its.currency, of.currency)
+			return payer, fmt.Sprintf("currency %s, but its payer, %%s, has %s", its.currency, of.currency)
 		case its.zone != of.zone:
-			return payer, fmt.Sprintf("zone %s, but %%s, which pays for it, has %s", its.zone, of.zone)
+			return payer, fmt.Sprintf("zone %s, but its payer, %%s, has %s", its.zone, of.zone)
 		case its.day != of.day:
-			return payer, fmt.Sprintf("cycle_day %d, but %%s, which pays for it, has %d", its.day, of.day)
+			return payer, fmt.Sprintf("cycle_day %d, but its payer, %%s, has %d", its.day, of.day)
 		}
 		return 0, ""
 	}
@@ -296,7 +298,7 @@ func (b *bounds) likePayer(number uint32, id string, at udr.Instant) {
 	if was, before := other(b.rev - 1); what == "" || was == payer && before == what {
 		return
 	}
-	b.breach(KindAccount, id, at, "account %s has %s from %s on; leave it out, or give the account a profile of its own",
+	b.breach(KindAccount, id, at, "account %s has %s from %s on; omit it, or give the account its own profile",
 		id, fmt.Sprintf(what, b.a.facts[payer][0].ID), b.day(number, at))
 }
 
@@ -321,12 +323,13 @@ func (b *bounds) status(number uint32, id string, at udr.Instant) {
 	if _, wasAbove, wasIts := forbidden(b.rev - 1); parent == "" || wasAbove == above && wasIts == its {
 		return
 	}
-	b.breach(KindStatus, id, at, "account %s would be %s from %s on below account %s, which is %s then and allows below it only %s",
+	b.breach(KindStatus, id, at, "account %s would be %s from %s on below account %s, which is %s then and only allows "+
+		"accounts below it that are %s",
 		id, its, b.day(number, at), parent, above, strings.Join(StatusesBelow(above), ", "))
 }
 
-// twice checks that the change set states nothing twice for one time. Otherwise one of the two facts would silently
-// replace the other.
+// twice checks that the change set contains no two facts about the same thing from the same time on. Otherwise one
+// of the two facts would silently replace the other.
 func (b *bounds) twice() {
 	type key struct {
 		kind          Kind
@@ -340,7 +343,7 @@ func (b *bounds) twice() {
 			if k.name != "" {
 				name = " " + k.name
 			}
-			b.breach(k.kind, k.subject, k.from, "the change set states the %s%s of %s twice from %s on", k.kind, name, k.subject, k.from)
+			b.breach(k.kind, k.subject, k.from, "the change set contains the %s%s of %s twice from %s on", k.kind, name, k.subject, k.from)
 		}
 		seen[k] = true
 	}
@@ -358,8 +361,8 @@ func (b *bounds) twice() {
 	}
 }
 
-// terminated checks that a terminated account owns no SIM that is not retired: those that the change set moves or whose
-// state it changes, and all SIMs of the accounts that it terminates.
+// terminated checks that a terminated account owns no SIM that is not retired. It checks the SIMs that the change set
+// moves or whose state it changes, and all SIMs of the accounts that it terminates.
 func (b *bounds) terminated() {
 	over, ends := b.over()
 	if len(over) == 0 {
@@ -396,7 +399,7 @@ func (b *bounds) terminated() {
 // mostUnretired is the number of SIMs of an account that an error lists.
 const mostUnretired = 20
 
-// over holds the times during which accounts are terminated. ends means that the change set terminates one.
+// over holds the times during which accounts are terminated; ends means that the change set terminates one.
 func (b *bounds) over() (over map[uint32][]span, ends bool) {
 	if b.s == nil {
 		return nil, false
@@ -445,7 +448,7 @@ type owned struct {
 	account     uint32
 }
 
-// owners are the owners of a SIM over time, as known at a revision.
+// owners returns the owners of a SIM over time, as known at a revision.
 func (r *Registry) owners(sim uint32, rev Revision) (all []owned) {
 	facts := counting(r.sims.told(&r.moments, sim), rev, func(f *told) told { return *f })
 	for i, f := range facts {
@@ -501,8 +504,9 @@ func StatusesBelow(parent string) []string {
 	return nil
 }
 
-// StatusOf returns the status at a time of an account that exists then, as known at a revision. An account without a
-// stated status is active, because accounts are older than statuses. After its last status ends, it has none.
+// StatusOf returns the status of an existing account at a time, as known at a revision. An account without a
+// stated status is active, because accounts existed before statuses did. After its last status ends, it has
+// none.
 func StatusOf(s *Statements, account string, at udr.Instant, rev Revision) string {
 	if f, ok := s.At(KindStatus, account, "", at, rev); ok {
 		return statusIn(f.Value)

@@ -98,7 +98,7 @@ func TestWhatAnAccountPaysByChangesOnlyWhereACycleBegins(t *testing.T) {
 		}()}}, ""},
 		"a new account": {registry.Changes{Accounts: []registry.AccountFact{madrid(4, 1, on("2026-03-10"))}}, ""},
 		"another currency below": {registry.Changes{Accounts: []registry.AccountFact{in("USD", madrid(3, 1, on("2026-04-01")))}},
-			"account a3 has currency USD, but a1 pays for it in EUR from 2026-04-01 on; leave it out, or give the account a profile of its own"},
+			"account a3 has currency USD, but its payer, a1, has EUR from 2026-04-01 on; omit it, or give the account its own profile"},
 		"another currency with a profile": {registry.Changes{Accounts: []registry.AccountFact{in("USD", madrid(3, 1, on("2026-04-01")))},
 			Statements: []registry.Statement{profile(3, "x", on("2026-04-01"))}}, ""},
 	} {
@@ -130,9 +130,9 @@ func TestASandboxStaysOneAndProductionPaysForNoneOfIts(t *testing.T) {
 		want   string
 	}{
 		"it becomes production": {[]registry.Statement{in(2, "sandbox", 0)}, registry.Changes{Statements: []registry.Statement{
-			in(2, "production", on("2026-04-01"))}}, "the environment of account a2 would change on 2026-04-01, and it never does"},
+			in(2, "production", on("2026-04-01"))}}, "the environment of account a2 would change on 2026-04-01, and it cannot change"},
 		"it becomes a sandbox": {[]registry.Statement{profile(2, "x", 0)}, registry.Changes{Statements: []registry.Statement{
-			in(2, "sandbox", on("2026-04-01"))}}, "the environment of account a2 would change on 2026-04-01, and it never does"},
+			in(2, "sandbox", on("2026-04-01"))}}, "the environment of account a2 would change on 2026-04-01, and it cannot change"},
 		"it was stated by mistake": {[]registry.Statement{in(2, "sandbox", on("2026-04-01"))}, registry.Changes{Statements: []registry.Statement{
 			in(2, "production", on("2026-04-01"))}}, ""},
 		"below an account without a plan": {[]registry.Statement{profile(1, "x", 0), in(3, "sandbox", 0)}, registry.Changes{
@@ -180,7 +180,7 @@ func TestTheStatusOfAnAccountFitsThatOfItsParentAtEveryTime(t *testing.T) {
 	b := newBook(t, tree(status(1, "active", 0), status(3, "active", 0)))
 	require.ErrorContains(t, b.propose(t, registry.Changes{Statements: []registry.Statement{status(1, "suspended", on("2026-02-10")),
 		status(1, "active", on("2026-02-20"))}},
-		0), "account a3 would be active from 2026-02-10 on below account a1, which is suspended then and allows below it only new, lead, suspended, terminated")
+		0), "account a3 would be active from 2026-02-10 on below account a1, which is suspended then and only allows accounts below it that are new, lead, suspended, terminated")
 	b = newBook(t, tree(status(1, "active", 0), status(3, "active", 0)))
 	require.Empty(t, b.propose(t, registry.Changes{Statements: []registry.Statement{status(1, "suspended", on("2026-02-10")), status(1,
 		"active", on("2026-02-20")),
@@ -222,8 +222,8 @@ func TestAllBreachesAreToldAtOnceAndOldOnesNotAtAll(t *testing.T) {
 		SIMs:       []registry.OwnershipFact{{SIM: 1, Account: 1, From: 5}, {SIM: 1, Account: 2, From: 5}}}, 0)
 	text := breaches.Error()
 	require.Contains(t, text, "the parent of account a3 would change")
-	require.Contains(t, text, "the change set states the status of a3 twice")
-	require.Contains(t, text, "the change set states the ownership of sim:1 twice")
+	require.Contains(t, text, "the change set contains the status of a3 twice")
+	require.Contains(t, text, "the change set contains the ownership of sim:1 twice")
 	require.Contains(t, text, "account a3 would be active from 2026-03-10 on below account a2, which is draft")
 
 	// An installation of before may have had any of them.

@@ -4,7 +4,7 @@ import "slices"
 
 // Cause identifies the origin of facts by a unique text, such as request:<key>, usage:<file>:<seq>,
 // timer:<kind>:<subject>:<due>, batch:<id>:<line> or cascade:<revision>:<account>. The control store accepts the
-// facts of a cause once, so a consumer that makes them again after a crash changes nothing. Kind and Subject name the
+// facts of a cause once, so a consumer that makes them again after a crash changes nothing. Kind and Subject are the
 // kind and the subject of the facts.
 type Cause struct {
 	Cause   string
@@ -18,7 +18,8 @@ func (c *Changes) Because(cause Cause) uint32 {
 	return uint32(len(c.Causes))
 }
 
-// FindCauses gives each fact without a cause the cause with its kind and subject, if the change set has one.
+// FindCauses assigns a cause to each fact that has none, if the change set has a cause with the fact's kind
+// and subject.
 func (c *Changes) FindCauses() {
 	if len(c.Causes) == 0 {
 		return
@@ -62,8 +63,8 @@ func (c *Changes) Without(known func(cause string) bool) {
 	})
 }
 
-// facts calls each with the cause, the kind and the subject of every fact, and removes the facts for which it returns
-// true.
+// facts calls remove with the cause, the kind and the subject of every fact, and removes the facts for which it
+// returns true.
 func (c *Changes) facts(each func(cause *uint32, kind Kind, subject string) (remove bool)) {
 	c.Companies = removed(c.Companies, func(f *Company) bool { return each(&f.Cause, KindCompany, f.ID) })
 	c.Accounts = removed(c.Accounts, func(f *AccountFact) bool { return each(&f.Cause, KindAccount, f.ID) })
@@ -73,7 +74,7 @@ func (c *Changes) facts(each func(cause *uint32, kind Kind, subject string) (rem
 	c.Statements = removed(c.Statements, func(f *Statement) bool { return each(&f.Cause, f.Kind, f.Subject) })
 }
 
-// removed is facts without those for which remove reports true, in place.
+// removed returns the facts for which remove reports false, in place.
 func removed[T any](facts []T, remove func(*T) bool) []T {
 	kept := facts[:0]
 	for i := range facts {

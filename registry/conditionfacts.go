@@ -9,12 +9,13 @@ import (
 )
 
 // Prices may have conditions on the installation's own fields of accounts, and on the group of a SIM, and the accounting group of a payer
-// bounds late usage. These are in statements, which a Registry does not hold, so it keeps copies of just these values.
+// bounds late usage. These conditions use values of statements, which a Registry does not hold, so it keeps copies of
+// just these values.
 
-// customs are the installation's own fields of accounts, by account number.
+// customs holds the installation's own fields of accounts, by account number.
 type customs struct {
 	details, profiles map[uint32][]custom // in the order of (from, known)
-	groups            map[string]string   // names of accounting groups, each once: there are few, and many payers
+	groups            map[string]string   // one copy of each name of an accounting group: there are few groups, and many payers
 }
 
 // custom holds the values of the fields in a statement; most statements have none.
@@ -23,7 +24,7 @@ type custom struct {
 	known  Revision
 	state  State
 	fields map[string]string
-	group  string // of a profile: its accounting group
+	group  string // for a profile: its accounting group
 }
 
 func (c *customs) load(number uint32, s *Statement, known Revision) {
@@ -39,7 +40,7 @@ func (c *customs) load(number uint32, s *Statement, known Revision) {
 		Group  string            `json:"accounting_group"`
 	}
 	if len(s.Value) > 0 && json.Unmarshal(s.Value, &value) != nil {
-		value.Custom, value.Group = nil, "" // no value of ratemill: a statement is canonical JSON
+		value.Custom, value.Group = nil, "" // not written by ratemill, whose statements are canonical JSON
 	}
 	group, there := c.groups[value.Group]
 	if !there {
@@ -80,12 +81,14 @@ func customAt(facts []custom, at udr.Instant, rev Revision) (c custom) {
 	return c
 }
 
-// Custom is the installation's own field of an account at a time, as known at a revision; "" if it has none.
+// Custom returns the value of the installation's own field of an account at a time, as known at a revision;
+// "" if there is none.
 func (v *View) Custom(account uint32, field string, at udr.Instant, rev Revision) string {
 	return customAt(v.r.customs.details[account], at, rev).fields[field]
 }
 
-// ProfileCustom is the installation's own field of an account's billing profile at a time, as known at a revision.
+// ProfileCustom returns the value of the installation's own field of an account's billing profile at a time, as
+// known at a revision.
 func (v *View) ProfileCustom(account uint32, field string, at udr.Instant, rev Revision) string {
 	return customAt(v.r.customs.profiles[account], at, rev).fields[field]
 }

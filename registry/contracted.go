@@ -65,7 +65,8 @@ func (c *contracts) add(number uint32, f contracted) {
 	c.accounts[number] = append(c.accounts[number], f)
 }
 
-// start is the first day of an account's oldest contract in force at a time, or if none is, of the newest one that is over.
+// start returns the first day of an account's oldest contract in force at a time or, if none is in force, of the
+// contract that ended last.
 func (c *contracts) start(account uint32, at udr.Instant, rev Revision) (day int32, ok bool) {
 	if int(account) >= len(c.accounts) {
 		return 0, false
@@ -87,7 +88,7 @@ func (c *contracts) start(account uint32, at udr.Instant, rev Revision) (day int
 	return day, ok
 }
 
-// newest reports whether a fact is the one in force about its contract.
+// newest reports whether a fact is the valid one about its contract.
 func (c *contracts) newest(facts []contracted, f *contracted, at udr.Instant, rev Revision) bool {
 	holds := func(o *contracted) bool {
 		if o.from > at || o.known > rev || !o.state.begins() {
@@ -111,10 +112,10 @@ func (c *contracts) newest(facts []contracted, f *contracted, at udr.Instant, re
 	return true
 }
 
-// Contracted is the local date from which the contract years of an account are counted, in days since 1970-01-01: the
-// first day of its oldest contract in force, or else of the newest one that is over, its own or that of the nearest
-// account above. Without any contract it is the day on which the account began. An account that always existed has
-// calendar years.
+// Contracted returns the local date from which the contract years of an account are counted, in days since
+// 1970-01-01: the first day of its oldest contract in force, or else of the contract that ended last. It uses the
+// contracts of the account or of the nearest account above that has any. Without a contract it returns the day on
+// which the account began. Contract years are calendar years if the account has always existed.
 func (v *View) Contracted(account uint32, at udr.Instant, rev Revision) int32 {
 	for number, level := account, 0; number != 0 && level <= maxLevels; level++ {
 		if day, ok := v.r.contracts.start(number, at, rev); ok {

@@ -8,8 +8,8 @@ import (
 )
 
 // An account pays in its currency. A plan or a limit in another currency would suspend all usage of the account and
-// of the accounts below it, so files with such a plan are refused. If there is a registry, it supplies the facts that
-// the files lack.
+// of the accounts below it, so files with such a plan are refused. A registry, if given, supplies the facts that the
+// files lack.
 
 // tariffs holds the accounts, plans and SIMs of all files together. There may be millions of SIMs, but few accounts
 // and plans.
@@ -22,7 +22,7 @@ type tariffs struct {
 	settings []chargedSettings
 }
 
-// chargedSettings are the settings for the SIMs of an account, with the currencies of their charges.
+// chargedSettings holds the settings for the SIMs of an account, with the currencies of their charges.
 type chargedSettings struct {
 	account    string
 	currencies []string
@@ -88,7 +88,7 @@ func (t *tariffs) charges(account, value string, at diag.Pos) {
 	}
 }
 
-// compareCharges reports settings with a charge in another currency than those of the account.
+// compareCharges reports settings with a charge in a currency that is not the account's.
 func (t *tariffs) compareCharges(im *importer, s *chargedSettings) {
 	currencies := t.currencies(im, s.account, 0)
 	if len(currencies) == 0 {
@@ -102,7 +102,7 @@ func (t *tariffs) compareCharges(im *importer, s *chargedSettings) {
 	}
 }
 
-// check reports currencies that do not match.
+// check reports plans, limits and charges in the wrong currency.
 func (t *tariffs) check(im *importer) {
 	for _, id := range t.order {
 		a := t.accounts[id]
@@ -169,7 +169,7 @@ func (t *tariffs) takesPart(im *importer, a *accountTariffs, id string, at diag.
 	}
 }
 
-// currencies returns the currencies of an account, as far as known. A tree has at most 64 levels.
+// currencies returns the known currencies of an account. A tree has at most 64 levels.
 func (t *tariffs) currencies(im *importer, id string, depth int) (all []string) {
 	a := t.accounts[id]
 	if a == nil || depth > 64 {

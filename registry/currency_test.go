@@ -74,8 +74,8 @@ func TestPlansAreInTheCurrencyOfTheirAccountAtEachTime(t *testing.T) {
 	after := input("accounts.csv", []byte("id,parent,currency,zone,since\na,,EUR,UTC,\na,,USD,UTC,2026-11-01\nb,a,,,\n"))
 	stays := input("sims.csv", []byte("imsi,account,plan,since\n214070000000001,b,euros,\n"))
 	moves := input("sims.csv", []byte("imsi,account,plan,since\n214070000000001,b,euros,\n214070000000001,b,dollars,2026-11-01\n"))
-	const said = "account b pays in USD from 2026-11-01T00:00:00Z on, but plan euros is in EUR: the usage from then on would go to " +
-		"suspense (currency). Give it one in this currency from then on"
+	const said = "account b pays in USD from 2026-11-01T00:00:00Z on, but plan euros is in EUR: later usage would go to " +
+		"suspense (currency). Give it one in the new currency from then on"
 	require.Equal(t, []string{"sims.csv:2:19: " + said}, lines(registry.Check([]registry.Input{after, stays},
 		registry.ImportOptions{Catalogue: catalogue})))
 	require.Empty(t, registry.Check([]registry.Input{after, moves}, registry.ImportOptions{Catalogue: catalogue}))

@@ -8,8 +8,8 @@ import (
 	"ratemill/udr"
 )
 
-// An account may change its currency. Then its plan, its limits and the plans of its SIMs must be in the currency of
-// each time, or the usage from then on is suspended.
+// An account may change its currency. Then its plan, its limits and the plans of its SIMs must be in its currency at
+// each time, or later usage is suspended.
 
 // paidIn is the currency of an account from a time on.
 type paidIn struct {
@@ -112,7 +112,7 @@ func (t *tariffs) comparePaid(im *importer, account uint32, from udr.Instant, cu
 	if !ok {
 		at = diag.Pos{}
 	}
-	im.errorf(at, "account %s pays in %s from %s on, but %s %s is in %s: the usage from then on would go to suspense (currency). Give "+
-		"it one in this currency from then on",
+	im.errorf(at, "account %s pays in %s from %s on, but %s %s is in %s: later usage would go to suspense (currency). "+
+		"Give it one in the new currency from then on",
 		shortened(key[0]), currency, from, what, shortened(name), strings.Join(its, " and "))
 }

@@ -9,9 +9,9 @@ import (
 
 const daySeconds = 24 * 60 * 60
 
-// CycleOf is the billing cycle that contains a local date: the local dates on which it and the next one begin, in days
-// since 1970-01-01. A cycle begins on the account's cycle day, or on the month's last day in shorter months; the first
-// one after a change of cycle day or zone begins with CyclesFrom.
+// CycleOf returns the billing cycle that contains a local date, as the local dates on which this cycle and the next
+// one begin, in days since 1970-01-01. A cycle begins on the account's cycle day, or on the month's last day in
+// shorter months; the first cycle after a change of cycle day or zone begins on CyclesFrom.
 func (a *Account) CycleOf(date int32) (first, next int32) {
 	return Cycles{a.Zone, a.CycleDay, a.CyclesFrom}.Of(date)
 }
@@ -20,7 +20,7 @@ func (a *Account) CycleOf(date int32) (first, next int32) {
 type Cycles struct {
 	Zone *time.Location
 	Day  int   // of the month, 1 to 31
-	From int32 // local date on which the first of them begins, 0 for always
+	From int32 // local date on which the first of these cycles begins, 0 for always
 }
 
 // Of is the cycle that contains a local date; see CycleOf.
@@ -59,10 +59,11 @@ func cycleStart(year int, month time.Month, cycleDay int) int32 {
 }
 
 // Midnight is the first instant of a local date, in days since 1970-01-01. If clocks go forward at midnight, the date
-// begins later than 00:00; if they go back over midnight, the earlier of the two counts.
+// begins later than 00:00; if they go back over midnight, the first midnight counts.
 func Midnight(zone *time.Location, date int32) udr.Instant {
 	wanted := int64(date) * daySeconds
-	// No zone is more than 15 hours from UTC, so these two offsets are those before and after a change near midnight.
+	// No zone is more than 15 hours from UTC, so these two offsets are the ones before and after a clock change
+	// near midnight.
 	best := int64(math.MaxInt64)
 	for _, probe := range [...]int64{wanted - 16*3600, wanted + 16*3600} {
 		_, offset := time.Unix(probe, 0).In(zone).Zone()
@@ -72,7 +73,7 @@ func Midnight(zone *time.Location, date int32) udr.Instant {
 		}
 	}
 	if best == math.MaxInt64 {
-		// 00:00 does not exist: the date begins where the clocks jumped to.
+		// 00:00 does not exist: the date begins at the time to which the clocks jumped.
 		start, _ := time.Unix(wanted+16*3600, 0).In(zone).ZoneBounds()
 		best = start.Unix()
 	}
@@ -102,16 +103,16 @@ func (c cycles) after(asked udr.Instant, zone *time.Location, day int) cycles {
 	return cycles{Cycles{zone, day, next}, Midnight(zone, next)}
 }
 
-// SIMCycles returns the rules for the cycles of a SIM's own usage at a time, if they differ from those of its
-// account. They differ because a SIM that moves within one billing root stays in the running cycle. owner is its
-// owner at that time.
+// SIMCycles returns the rules for the billing cycles of a SIM's own usage at a time, if they differ from its
+// account's. They differ because a SIM that moves within one billing root stays in the running cycle. owner is
+// the SIM's owner at that time.
 func (v *View) SIMCycles(sim uint32, owner Ownership, at udr.Instant, rev Revision) (Cycles, bool) {
 	run, moved := v.simCycles(sim, owner, at, rev, 0)
 	return run.Cycles, moved
 }
 
-// MoveMatters is the longest time for which a SIM's move can affect its cycles: the running cycle, and a short one
-// after it.
+// MoveMatters is the longest time for which a SIM's move can affect its cycles: the running cycle, and a short
+// cycle after it.
 const MoveMatters = udr.Instant(66 * 24 * time.Hour)
 
 // mostMoves is the largest number of moves of a SIM, each within two months of the next, that SIMCycles traces back.
@@ -140,12 +141,12 @@ func (v *View) simCycles(sim uint32, owner Ownership, at udr.Instant, rev Revisi
 	case at < next.from:
 		return ran, true
 	case own.From > next.From:
-		return own, false // the account has changed its cycles since
+		return own, false // the account has changed its cycles in the meantime
 	}
 	return next, true
 }
 
-// said lists the facts about an account, one for each of its beginnings, as known at a revision.
+// said lists the facts about an account as known at a revision, one for each beginning.
 func (a *accounts) said(number uint32, rev Revision) []*accountKnown {
 	var said []*accountKnown
 	facts := a.facts[number]
@@ -155,7 +156,7 @@ func (a *accounts) said(number uint32, rev Revision) []*accountKnown {
 			continue
 		}
 		if n := len(said); n > 0 && said[n-1].From == f.From {
-			said = said[:n-1] // of facts with the same beginning, the last known counts
+			said = said[:n-1] // of facts with the same beginning, the last one counts
 		}
 		said = append(said, f)
 	}

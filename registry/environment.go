@@ -34,8 +34,8 @@ func (b *bounds) environments() {
 		held := HeldStatements(b.s.Told(KindProfile, id), b.rev)
 		for i := 1; i < len(held); i++ {
 			if held[i].State == Holds && held[i-1].State == Holds && sandbox(held[i].Value) != sandbox(held[i-1].Value) {
-				b.breach(KindProfile, id, held[i].From, "the environment of account %s would change on %s, and it never does: its invoices are "+
-					"tests, or they are owed; make another account", id, b.day(number, held[i].From))
+				b.breach(KindProfile, id, held[i].From, "the environment of account %s would change on %s, and it cannot change: "+
+					"invoices are either tests or real; create another account", id, b.day(number, held[i].From))
 				return
 			}
 		}
@@ -61,7 +61,7 @@ func (b *bounds) planned(number uint32) []udr.Instant {
 	return slices.Compact(all)
 }
 
-// mayMix reports whether there is any sandbox. Nearly always there is none.
+// mayMix reports whether any account is in a sandbox. Usually none is.
 func (b *bounds) mayMix() bool {
 	for id := range b.s.Subjects(KindProfile) {
 		for _, f := range b.s.Told(KindProfile, id) {
@@ -73,8 +73,8 @@ func (b *bounds) mayMix() bool {
 	return false
 }
 
-// mixes finds an account above that pays by a plan for the SIMs of an account in the other environment: sandbox or
-// production.
+// mixes finds an account above that pays by a plan for the SIMs of an account, where one is in a sandbox and the
+// other in production.
 func (b *bounds) mixes(number uint32, id string, at udr.Instant) bool {
 	its, there := b.payerIn(number, at)
 	if !there {
@@ -87,8 +87,9 @@ func (b *bounds) mixes(number uint32, id string, at udr.Instant) bool {
 		}
 		if above, there := b.payerIn(parent, at); there && above != its {
 			in := map[bool]string{true: "a sandbox", false: "production"}
-			b.breach(KindProfile, id, at, "account %s is in %s, and account %s above it, in %s, pays for its SIMs by plan %s: tests and what is "+
-				"owed would stand on one invoice. Put it below an account without a plan", id, in[its], a.ID, in[above], a.Plan)
+			b.breach(KindProfile, id, at, "account %s is in %s, and account %s above it, in %s, pays for its SIMs by plan %s: "+
+				"one invoice would contain test charges and real charges."+
+				" Put it below an account without a plan", id, in[its], a.ID, in[above], a.Plan)
 			return true
 		}
 	}

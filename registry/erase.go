@@ -34,7 +34,7 @@ func (im *importer) complete(r *row, s *statement, a *around, begun bool) bool {
 		return true
 	}
 	if !ok {
-		im.errorf(r.at(firstColumn(r)), "account is missing: nobody owned this SIM before")
+		im.errorf(r.at(firstColumn(r)), "account is missing, and nobody owned this SIM before")
 	}
 	s.account = m.account
 	return ok
@@ -46,7 +46,7 @@ type erasure struct {
 	sims  int
 }
 
-// erase records that a row without a plan removes the SIM's plan.
+// erase notes that a row without a plan removes the SIM's plan.
 func (im *importer) erase(r *row, a *around, begun bool) {
 	m, ok := a.earlier(begun)
 	if !ok || m.plan == 0 {
@@ -70,7 +70,7 @@ func (im *importer) tellErased() {
 		if e.sims > 1 {
 			sims = fmt.Sprintf("%d SIMs", e.sims)
 		}
-		im.list.Warnf(e.first, "plan %s removed from %s: its account's plan, or none, prices its usage from then on. In CSV, leave "+
-			"out the column plan to keep plans as they are", shortened(plan), sims)
+		im.list.Warnf(e.first, "plan %s removed from %s: from then on its account's plan prices its usage, if there is one. "+
+			"In CSV, omit the column plan to keep plans as they are", shortened(plan), sims)
 	}
 }

@@ -18,7 +18,7 @@ type Company struct {
 	Name string
 	Kind CompanyKind
 
-	Cause uint32 // its index in Changes.Causes, from 1; 0 for none
+	Cause uint32 // index in Changes.Causes, from 1; 0 for none
 }
 
 // CompanyKind is a company's role in the business.
@@ -53,7 +53,7 @@ const (
 	Holds     State = iota // the fact is valid from its time on
 	Ended                  // nothing is valid from this time on: the SIM has no owner, the identifier names no SIM
 	Withdrawn              // the fact with this beginning was a mistake and counts as never stated
-	AfterEnd               // as Holds, and the previous fact was stated to end at this time: if this fact is withdrawn, nothing is valid
+	AfterEnd               // like Holds, but the previous fact was stated to end at this time: if this fact is withdrawn, nothing is valid
 )
 
 // begins reports whether something is valid from the fact's time on, ends whether the previous fact was stated to end
@@ -61,7 +61,7 @@ const (
 func (s State) begins() bool { return s == Holds || s == AfterEnd }
 func (s State) ends() bool   { return s == Ended || s == AfterEnd }
 
-// stateOf returns the State for a time at which a fact begins, an earlier one ends, or both.
+// stateOf returns the State of a fact for a time at which a fact begins, an earlier one ends, or both.
 func stateOf(begins, ends bool) State {
 	switch {
 	case begins && ends:
@@ -149,7 +149,7 @@ type Changes struct {
 	SIMs        []OwnershipFact
 	Identifiers []IdentifierFact
 	States      []StateFact
-	Statements  []Statement // Statements holds them; a Registry only knows who has a billing profile
+	Statements  []Statement // statements; a Registry keeps only the values that rating needs
 	Causes      []Cause
 }
 
@@ -175,7 +175,7 @@ type Account struct {
 	Zone       *time.Location
 	CycleDay   int      // 1 to 31; in shorter months the last day
 	CyclesFrom int32    // first date of the first cycle with this day and zone, 0 for always: see CycleOf
-	Plan       string   // the account's price for the SIMs below it, paid to its parent; empty = not rated at this tier
+	Plan       string   // plan by which the account pays its parent for the SIMs below it; empty: not rated at this tier
 	SharePlans []string // pools, in the order in which they are drawn
 	Limits     []string
 	Partition  int // partition of the root's usage, also for accounts below the root

@@ -37,7 +37,8 @@ type Field struct {
 	Example  string
 }
 
-// FieldsOf lists the fields that the tags of a struct declare, as diag.Decoder reads them, with those of structs within.
+// FieldsOf lists the fields that the tags of a struct declare, as diag.Decoder reads them, including those of nested
+// structs.
 func FieldsOf(value any) []Field { return fieldsOf(reflect.TypeOf(value), "") }
 
 var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
@@ -70,7 +71,7 @@ func fieldsOf(t reflect.Type, above string) (all []Field) {
 	return all
 }
 
-// field is the field of a form with a path, which may be that of a key of a map.
+// field returns the field of a form at a path, which may be the path of a map's key.
 func (f *Form) field(path string) (Field, bool) {
 	for _, field := range f.Fields {
 		if field.Path == path {
@@ -83,7 +84,7 @@ func (f *Form) field(path string) (Field, bool) {
 	return Field{}, false
 }
 
-// plainForm takes any value as it is, for a kind whose owner gives no form.
+// plainForm accepts any value, for a kind whose owner provides no form.
 func plainForm(kind Kind) *Form {
 	return &Form{Kind: kind, Read: func(n *diag.Node) ([]byte, diag.List) {
 		text, err := NodeJSON(n)
@@ -95,7 +96,7 @@ func plainForm(kind Kind) *Form {
 	}}
 }
 
-// NodeJSON is a node as canonical JSON: numbers, true, false and null are such unless they are in quotes.
+// NodeJSON is a node as canonical JSON: numbers, true, false and null keep their type unless they are in quotes.
 func NodeJSON(n *diag.Node) ([]byte, error) {
 	text, err := json.Marshal(plain(n))
 	if err != nil {
@@ -104,7 +105,8 @@ func NodeJSON(n *diag.Node) ([]byte, error) {
 	return CanonicalJSON(text)
 }
 
-// plain is a node as JSON takes it: numbers, true, false and null are such unless they are in quotes.
+// plain returns a node as a value for JSON: numbers, true, false and null keep their type unless they
+// are in quotes.
 func plain(n *diag.Node) any {
 	switch n.Kind {
 	case diag.Mapping:

@@ -2,21 +2,21 @@ package registry
 
 import "ratemill/udr"
 
-// Find does the same as SIM, and also reports whether several facts are known of the identifier. If so, it may have
+// Find is SIM, but also reports whether several facts about the identifier are known. If so, it may have
 // named another SIM at an earlier revision.
 func (v *View) Find(id udr.Identifier, at udr.Instant, rev Revision) (sim uint32, several, ok bool) {
 	return v.r.identifiers.holder(&v.r.moments, id, at, rev)
 }
 
-// Several reports whether several facts are known of a SIM's owner, or of that account. If there is only one, no
-// other state was ever known.
+// Several reports whether several facts about a SIM's owner, or about that account, are known. If there is only
+// one, no other state was ever known.
 func (v *View) Several(sim, account uint32) bool {
 	return sim <= v.r.sims.count && v.r.sims.blocks[sim/simBlock][sim%simBlock].when&history != 0 ||
 		int(account) < len(v.r.accounts.only) && v.r.accounts.only[account].account == nil
 }
 
-// FormerRoot returns a billing root to which usage of an identifier belonged from since on, as known at an earlier
-// revision than rev. It is the newest one that differs from the root at rev. It was valid before the revision until.
+// FormerRoot returns a billing root to which usage of an identifier from a time on belonged, as known at a revision
+// before rev. It is the newest such root that differs from the root at rev. It was valid before the revision until.
 func (v *View) FormerRoot(id udr.Identifier, at udr.Instant, since, rev Revision) (root uint32, until Revision, ok bool) {
 	now, said := v.root(id, at, rev)
 	for said > since {
@@ -28,8 +28,8 @@ func (v *View) FormerRoot(id udr.Identifier, at udr.Instant, since, rev Revision
 	return 0, 0, false
 }
 
-// root returns the billing root of an identifier's usage, 0 for none. said is the newest revision up to rev with a
-// fact that affects the result, so the root is the same from said to rev.
+// root returns the billing root of an identifier's usage, 0 for none. said is the newest revision, up to rev, with
+// a fact that affects the result; so the root is the same from said to rev.
 func (v *View) root(id udr.Identifier, at udr.Instant, rev Revision) (root uint32, said Revision) {
 	if ref := v.r.identifiers.find(id); ref != nil {
 		said = v.r.identifiers.newest(&v.r.moments, ref, rev)

@@ -8,7 +8,7 @@ import (
 )
 
 // Period is a fact about a SIM for a time: its owner, or one of its identifiers. A Period with Corrected was valid
-// until a later revision gave another fact for the same beginning.
+// until a later revision replaced or withdrew the fact.
 type Period struct {
 	Identifier udr.Identifier // none for an owner
 	Account    uint32
@@ -18,15 +18,16 @@ type Period struct {
 	Ends       bool
 	Known      Revision // revision that stated its beginning
 	EndKnown   Revision // revision that stated its end
-	Corrected  Revision // revision that withdrew or replaced it; 0 while it is valid
+	Corrected  Revision // revision that withdrew or replaced the fact; 0 while it is valid
 }
 
-// told has the parts of a fact about a SIM that a history needs. The subject is an account and a plan, or a SIM.
+// told holds the parts of a fact about a SIM that a history needs. The subject is an account and a plan, or a
+// SIM.
 type told struct {
 	from    udr.Instant
 	known   Revision
 	state   State
-	account uint32 // or the SIM that an identifier named
+	account uint32 // an account's number, or for an identifier the SIM that it named
 	plan    uint32
 }
 
@@ -81,7 +82,7 @@ func periods(facts []told, of func(told) bool) (all []Period) {
 		for j := i + 1; j < len(facts); j++ {
 			if last := j+1 == len(facts) || facts[j+1].from != facts[j].from; last && facts[j].state != Withdrawn {
 				for j > i+1 && facts[j-1].from == facts[j].from && facts[j-1].state != Withdrawn {
-					j-- // the following fact was corrected, but not the end of this one
+					j-- // the next fact was corrected, but not the end of this one
 				}
 				p.Until, p.Ends, p.EndKnown = facts[j].from, true, facts[j].known
 				break

@@ -23,7 +23,7 @@ type identifiers struct {
 	histories [][]namedKnown
 }
 
-// reference is the SIM of an identifier: a single fact, or a history.
+// reference is the SIM of an identifier: either a single fact, or a history.
 type reference struct {
 	sim  uint32 // 0: free slot
 	when uint32 // a moment's number, or history|index
@@ -81,7 +81,7 @@ func unpack(key uint64) string {
 	return "89" + strconv.FormatUint(key&^(1<<63), 10)[1:]
 }
 
-// find is the slot with the SIM of an identifier, or nil.
+// find returns the slot with the SIM of an identifier, or nil.
 func (ids *identifiers) find(id udr.Identifier) *reference {
 	if id.Kind > udr.Name {
 		return nil
@@ -101,7 +101,7 @@ func (ids *identifiers) find(id udr.Identifier) *reference {
 	}
 }
 
-// place is the slot for the SIM of an identifier, created if new, and the identifier's form in lists.
+// place returns the slot for the SIM of an identifier, created if new, and the form of the identifier in lists.
 func (ids *identifiers) place(id udr.Identifier) (*reference, listEntry) {
 	if key, ok := pack(id.Value); ok {
 		return ids.digits[id.Kind].place(key), listEntry{key: key, kind: id.Kind}
@@ -153,7 +153,7 @@ func (ids *identifiers) holder(m *moments, id udr.Identifier, at udr.Instant, re
 	return 0, true, false
 }
 
-// newest is the newest revision up to rev with a fact about an identifier, 0 for none.
+// newest returns the newest revision, up to rev, with a fact about an identifier; 0 for none.
 func (ids *identifiers) newest(m *moments, ref *reference, rev Revision) (said Revision) {
 	if ref.when&history == 0 {
 		if known := m.pairs[ref.when].known; known <= rev {
@@ -203,7 +203,7 @@ func (ids *identifiers) add(m *moments, sims *sims, f *IdentifierFact, known Rev
 	ids.histories[ref.when&^history] = slices.Insert(facts, at, fact)
 }
 
-// said is the latest fact about an identifier for exactly the time at.
+// said returns the latest fact about an identifier that begins exactly at a time.
 func (ids *identifiers) said(m *moments, id udr.Identifier, at udr.Instant) (namedKnown, bool) {
 	ref := ids.find(id)
 	if ref == nil {
@@ -222,7 +222,7 @@ func (ids *identifiers) said(m *moments, id udr.Identifier, at udr.Instant) (nam
 	return namedKnown{}, false
 }
 
-// decided is the time of the fact from which an identifier names a SIM, or none, at a time.
+// decided returns the beginning of the fact that decides, at a time, which SIM an identifier names, if any.
 func (ids *identifiers) decided(m *moments, id udr.Identifier, at udr.Instant) udr.Instant {
 	ref := ids.find(id)
 	if ref == nil {
@@ -249,7 +249,8 @@ func (ids *identifiers) decided(m *moments, id udr.Identifier, at udr.Instant) u
 	return math.MinInt64
 }
 
-// before is the SIM of the last fact not after a time, even if that fact ended or was withdrawn, and its beginning.
+// before returns the SIM and the beginning of the last fact not after a time, even if that fact ended or was
+// withdrawn.
 func (ids *identifiers) before(m *moments, id udr.Identifier, at udr.Instant) (sim uint32, when udr.Instant) {
 	ref := ids.find(id)
 	if ref == nil {
@@ -316,7 +317,7 @@ func (ids *identifiers) ever(sims *sims, sim uint32, dst []udr.Identifier) []udr
 }
 
 // table is an open-addressing hash table of words. It is split into parts that grow one at a time and by half, so
-// growing never delays readers for long nor needs twice the memory.
+// growing neither delays readers for long nor needs twice the memory.
 type table struct{ parts [256]part }
 
 type part struct {

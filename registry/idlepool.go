@@ -7,17 +7,17 @@ import (
 	"ratemill/diag"
 )
 
-// Pool has the facts about a share plan that check needs to warn of one without effect.
+// Pool holds the facts about a share plan with which check detects a plan that has no effect.
 type Pool struct {
 	Name       diag.Text
 	Growing    bool     // its size depends on the SIMs that contribute
 	Contribute []string // plans whose SIMs contribute to it
-	Shared     bool     // accounts with one owner above share its buckets
-	Takes      []string // plans whose usage draws on it, none for all
-	BySIMs     bool     // accounts have it while they have a SIM that takes part
+	Shared     bool     // accounts share its buckets below one owner above them
+	Takes      []string // plans whose usage draws on it; empty for all plans
+	BySIMs     bool     // an account has it while one of its SIMs takes part
 }
 
-// idlePools warns of pools without contributing SIMs, and of pools that accounts have because of their SIMs if no SIM
+// idlePools warns of pools to which no SIM contributes, and of pools that accounts get through their SIMs if no SIM
 // takes part.
 func (t *tariffs) idlePools(im *importer) {
 	if !im.partial || len(t.pairs) == 0 || len(t.Pools) == 0 {
@@ -39,7 +39,8 @@ func (t *tariffs) idlePools(im *importer) {
 	for i := range t.Pools {
 		p := &t.Pools[i]
 		if p.BySIMs && len(p.Takes) > 0 && len(all) > 0 && !meet(p.Takes, all) {
-			im.list.Warnf(p.Name.Pos, "nobody takes part in share plan %s: the SIMs in registry/ have the plans %s, and SIMs with %s would",
+			im.list.Warnf(p.Name.Pos, "no SIM takes part in share plan %s: the SIMs in registry/ have the plans %s, and SIMs "+
+				"with %s would take part",
 				shortened(p.Name.Value), strings.Join(all, ", "), strings.Join(p.Takes, ", "))
 			continue
 		}
@@ -49,7 +50,7 @@ func (t *tariffs) idlePools(im *importer) {
 	}
 }
 
-// contributes warns of a growing pool that has SIMs of which none contributes.
+// contributes warns of a growing pool to which none of its SIMs contributes.
 func (t *tariffs) contributes(im *importer, p *Pool, have map[string][]string) {
 	var together []string
 	for _, id := range t.order {
@@ -70,12 +71,13 @@ func (t *tariffs) contributes(im *importer, p *Pool, have map[string][]string) {
 			continue
 		}
 		plans = slices.Compact(slices.Sorted(slices.Values(plans)))
-		im.list.Warnf(a.at[sharePlanName][i], "nobody contributes to pool %s of account %s, so it does not grow: its SIMs have the plans %s, "+
-			"and SIMs with %s would contribute", shortened(p.Name.Value), shortened(id), strings.Join(plans, ", "), strings.Join(p.Contribute, ", "))
+		im.list.Warnf(a.at[sharePlanName][i], "no SIM contributes to pool %s of account %s, so it does not grow: its SIMs "+
+			"have the plans %s, and SIMs with %s would "+
+			"contribute", shortened(p.Name.Value), shortened(id), strings.Join(plans, ", "), strings.Join(p.Contribute, ", "))
 	}
 }
 
-// plansOf are the plans of a SIM: its own, or those of the nearest account that has one.
+// plansOf returns the plans of a SIM: its own, or those of the nearest account that has one.
 func (t *tariffs) plansOf(account, plan string) []string {
 	if plan != "" {
 		return []string{plan}

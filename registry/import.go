@@ -20,24 +20,25 @@ type Input struct {
 	Open func() (io.ReadCloser, error)
 }
 
-// most is the number of errors that a report lists. In a file with more errors, many usually have the same cause.
+// most is the number of errors that a report lists. If a file has more errors, many of them usually have the same
+// cause.
 const most = 50
 
 // Import computes the change set that brings the registry to the state in the files. Known facts change nothing, so
 // importing a file again gives an empty change set. Anything that the files do not mention stays as it is.
 //
-// A row states something from its since on. A row with a known since corrects the facts of that time. A row with a
+// A row states a fact from its since on. A row with a known since corrects the facts of that time. A row with a
 // new since is a change at that time. A row with withdrawn: true withdraws the facts with its since. A SIM with an
-// until leaves then, and its identifiers become free.
+// until belongs to nobody from then on, and its identifiers become free.
 //
-// Afterwards r has loaded the facts of the change set, and Publish makes them visible. If there are errors, discard
-// r. Import reports all errors at once, up to a bound.
+// Afterwards r has loaded the facts of the change set; Publish makes them visible. After errors, discard r.
+// Import reports all errors at once, up to a bound.
 func Import(r *Registry, inputs []Input) (*Changes, diag.List) {
 	changes, _, list := ImportWith(r, inputs, ImportOptions{})
 	return changes, list
 }
 
-// ImportFor does the same as Import, and warns of each name that a catalogue lacks. See ImportOptions.
+// ImportFor is Import, but also warns of each name that a catalogue lacks. See ImportOptions.
 func ImportFor(r *Registry, inputs []Input, c *Catalogue, now udr.Instant) (*Changes, diag.List) {
 	changes, _, list := ImportWith(r, inputs, ImportOptions{Catalogue: c, Now: now})
 	return changes, list
@@ -45,35 +46,36 @@ func ImportFor(r *Registry, inputs []Input, c *Catalogue, now udr.Instant) (*Cha
 
 // ImportOptions holds the inputs of an import other than the files.
 type ImportOptions struct {
-	// Catalogue has the names of plans, share plans and limits; another name in a file is a warning. Nil allows any.
+	// Catalogue holds the names of plans, share plans and limits; any other name in a file is a warning. Nil
+	// allows any.
 	Catalogue *Catalogue
 
 	// Now is the time of the import. Usage until then may have been rated, so the import must not change cycles that
 	// have begun, or break a bound. 0 allows both.
 	Now udr.Instant
 
-	// Statements holds those known so far, at the registry's revision. The import loads the statements of the change
-	// set into it, just as it loads facts into the registry. Nil: there are none.
+	// Statements holds the known statements at the registry's revision. The import loads the statements of the
+	// change set into it, just as it loads facts into the registry. Nil: there are none.
 	Statements *Statements
 	Forms      []Form // of the kinds of statements; a kind without a form accepts any value
 
-	// State finds a state by its name and the lifecycle in settings, at a time in a zone. after is its value for a
-	// SIM whose state before has core active; for such a SIM, a state that waits for usage is a soft suspend. Nil:
-	// files give the core of each state.
+	// State finds a state by its name and the lifecycle in settings, at a time in a zone. after is its value
+	// for a SIM whose previous state has core active; for such a SIM, a state that waits for usage is a soft
+	// suspend. Nil: the files give the core of each state.
 	State func(settings []byte, name string, at udr.Instant, zone *time.Location) (value, after StateValue, err error)
 
-	// Entitled checks the resources that rows choose for SIMs against those of accounts. The importer calls it once,
-	// before the first such row, with everything known at that time as of the revision of the change set, including
-	// accounts and resources of the files. It must not open a view of its own. It returns nil if nothing is
-	// restricted. Nil: nothing is checked.
+	// Entitled checks the resources that rows choose for SIMs against those of accounts. The importer calls it
+	// once, before the first such row, with everything known at that time as of the revision of the change set,
+	// including accounts and resources in the files. It must not open a view of its own. It returns nil if
+	// nothing is restricted. Nil: nothing is checked.
 	Entitled func(v *View, s *Statements, rev Revision) Entitled
 
 	// Renews checks a renewing package in a zone against the catalogue. payer is the paying account, with its
 	// currency. Nil: nothing is checked.
 	Renews func(b *Bought, zone *time.Location, payer, currency string) error
 
-	// Renewal is how a package renews by the catalogue, where a row says nothing: on_expiry, on_use_up, or another word if the catalogue
-	// gives no renewal. Nil: nothing is compared.
+	// Renewal returns the catalogue's renewal of a package, for a row without one: on_expiry, on_use_up, or another
+	// word if the catalogue has no renewal. Nil: nothing is compared.
 	Renewal func(b *Bought, zone *time.Location) string
 
 	// SIMLines, if it is not nil, is set to the number of lines about SIMs.
@@ -87,13 +89,13 @@ type ImportOptions struct {
 	// portion.
 	Portion Portion
 
-	partial bool // the registry may have accounts and companies that the files lack
+	partial bool // the registry may contain accounts and companies that the files lack
 }
 
 // Portion is a range of the lines about SIMs, from first up to but not including last, counted from 0 over all files.
 type Portion struct{ First, Last int }
 
-// ImportWith is Import with options. lines are the results of the lines, if they are asked for.
+// ImportWith is Import with options. lines holds the results of the lines, if requested.
 func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines []Line, l diag.List) {
 	if o.Statements == nil {
 		o.Statements = NewStatements()
@@ -114,7 +116,7 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 		im.most = math.MaxInt
 	}
 	yaml := im.parse(inputs)
-	// The values of a row refer to earlier sections.
+	// Rows refer only to values of earlier sections.
 	for i := range sections {
 		s := &sections[i]
 		im.rows(inputs, yaml, s)
@@ -134,7 +136,7 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 		im.unknown.tariffs.check(im)
 	}
 	im.list.Sort()
-	im.list = slices.CompactFunc(im.list, func(a, b diag.Diagnostic) bool { // a file with a section that comes twice is read twice
+	im.list = slices.CompactFunc(im.list, func(a, b diag.Diagnostic) bool { // a file whose section occurs twice is read twice
 		return a.Message == b.Message && a.Pos.Line == b.Pos.Line && a.Pos.Column == b.Pos.Column && a.Pos.File != nil && b.Pos.File != nil &&
 			a.Pos.File.Name == b.Pos.File.Name
 	})
@@ -151,8 +153,8 @@ func (im *importer) parse(inputs []Input) []*diag.Node {
 		if kindOf(in.Name) == yamlFile {
 			yaml[i] = im.parseYAML(in)
 		} else if kindOf(in.Name) == 0 {
-			im.list.Errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "a registry file must be named companies*.csv, accounts*.csv, "+
-				"sims*.csv or *.yaml, since the name says what it contains; the others are %s", otherFiles())
+			im.list.Errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "a registry file must be named companies*.csv, "+
+				"accounts*.csv, sims*.csv or *.yaml, because the name shows what it contains; the others are %s", otherFiles())
 		}
 	}
 	return yaml
@@ -192,7 +194,7 @@ type fieldCell struct {
 
 type cell struct {
 	text     string
-	said     bool       // the row has the cell, even if it is empty
+	said     bool       // the row contains the cell, even if it is empty
 	from, to int        // in the line, in CSV
 	node     *diag.Node // in YAML
 }
@@ -235,18 +237,18 @@ type importer struct {
 	accountState map[uint32]int // 1 in progress, 2 done
 
 	lastRow     map[uint32]span                // the last row of each SIM
-	withdrawals map[udr.Identifier]udr.Instant // the since of the last row that withdrew something
+	withdrawals map[udr.Identifier]udr.Instant // the since of the last row that withdrew a fact about the identifier
 	ids         []udr.Identifier
 	held        []udr.Identifier
 	marked      []mark
 	contested   []contested
-	followings  map[uint32][]following // of SIMs: the rows from the first with a contested identifier on
+	followings  map[uint32][]following // the rows of a SIM, from the first with a contested identifier on
 
 	statements *Statements
 	forms      []Form
 	stateOf    func(settings []byte, name string, at udr.Instant, zone *time.Location) (value, after StateValue, err error)
-	rowsOf     map[uint64]struct{} // hashes of the statements in rows
-	statedAt   map[string]diag.Pos // rows of statements that make a fact, by subject, without those about SIMs
+	rowsOf     map[uint64]struct{} // hashes of the statements that rows contain
+	statedAt   map[string]diag.Pos // rows that make facts, by subject, except rows about SIMs
 	renewing   func(b *Bought, zone *time.Location, payer, currency string) error
 	unsaid     func(b *Bought, zone *time.Location) string
 	entitling  func(*View, *Statements, Revision) Entitled
@@ -254,12 +256,12 @@ type importer struct {
 	waiting    []naming               // names that nothing has so far
 	groups     map[groupOf]bool       // known ones
 	chosen     map[choice]error       // its cached answers
-	waits      map[uint32]udr.Instant // of accounts: the time until which changes of rows wait
+	waits      map[uint32]udr.Instant // for each account, the time at which deferred changes of rows take effect
 	most       int                    // errors that are listed
 	report     report
 }
 
-// absent warns of an account or company that the files lack, but the registry may have.
+// absent warns of an account or company that the files lack but the registry may contain.
 func (im *importer) absent(at diag.Pos, what, id string) {
 	key := [2]string{what, id}
 	if im.absences[key] || len(im.absences) == most {
@@ -366,7 +368,7 @@ func shortened(text string) string {
 	return text
 }
 
-// accountNumber is the number of an account that is known or in the files.
+// accountNumber returns the number of an account that is known or in the files.
 func (im *importer) accountNumber(id string) (uint32, bool) {
 	if n, ok := im.numbers[id]; ok {
 		return n, true
@@ -375,7 +377,7 @@ func (im *importer) accountNumber(id string) (uint32, bool) {
 	return n, ok
 }
 
-// similarAccount is a suggestion for an id that is unknown.
+// similarAccount suggests an id for an unknown one.
 func (im *importer) similarAccount(id string) string {
 	candidates := slices.Collect(maps.Keys(im.numbers))
 	for known := range im.r.accounts.numbers {

@@ -17,7 +17,7 @@ type accountRow struct {
 	row       *row
 	fact      AccountFact
 	withdrawn bool
-	wrong     bool // it does not become a fact, but is checked for further errors
+	wrong     bool // the row makes no fact, but is checked for further errors
 	place     Place
 }
 
@@ -106,7 +106,7 @@ func (im *importer) finishAccounts() {
 		im.fill(&im.nameless[i])
 	}
 	im.refuseCycles()
-	// Accounts with wrong rows never got a number.
+	// Accounts whose rows are wrong never got a number.
 	if im.list.HasErrors() {
 		return
 	}
@@ -121,7 +121,7 @@ func (im *importer) finishAccounts() {
 
 func (im *importer) finishAccount(number uint32) {
 	if im.accountState[number] != 0 {
-		return // done, or in progress: a cycle, which refuseCycles reports
+		return // done or in progress; if in progress, it is a cycle, which refuseCycles reports
 	}
 	im.accountState[number] = 1
 	defer func() { im.accountState[number] = 2 }()
@@ -191,11 +191,11 @@ func (im *importer) fill(a *accountRow) bool {
 			who = "account " + f.ID
 		}
 		if f.Currency == "" && r.cells[colCurrency].text == "" {
-			im.errorf(r.at(colCurrency), "%s has no currency; only an account with a parent may leave it out", who)
+			im.errorf(r.at(colCurrency), "%s has no currency; only an account with a parent may omit it", who)
 			good = false
 		}
 		if f.Zone == "" {
-			im.errorf(r.at(colZone), "%s has no zone; only an account with a parent may leave it out", who)
+			im.errorf(r.at(colZone), "%s has no zone; only an account with a parent may omit it", who)
 			good = false
 		}
 		f.Partition = 0
@@ -207,7 +207,7 @@ func (im *importer) fill(a *accountRow) bool {
 	return good && ok
 }
 
-// newestAccount is the latest fact about an account, from the files or earlier.
+// newestAccount returns the latest fact about an account, from the files or the registry.
 func (im *importer) newestAccount(number uint32) *AccountFact {
 	if rows := im.accountRows[number]; len(rows) > 0 {
 		return &rows[len(rows)-1].fact
@@ -243,7 +243,8 @@ func (im *importer) say(a *accountRow) {
 	said := im.said(a.fact.Number, a.fact.From)
 	switch {
 	case a.withdrawn && said == nil && !im.partial:
-		im.errorf(a.row.at(colSince), "account %s has no row with this since to withdraw%s", a.fact.ID, im.beginnings(a.fact.Number))
+		im.errorf(a.row.at(colSince), "account %s has no row with this since that could be "+
+			"withdrawn%s", a.fact.ID, im.beginnings(a.fact.Number))
 	case a.withdrawn && (said == nil || said.State == Withdrawn):
 	case !a.withdrawn && said != nil && sameFact(&said.AccountFact, &a.fact):
 	default:
@@ -251,8 +252,8 @@ func (im *importer) say(a *accountRow) {
 	}
 }
 
-// complement fills in the fields for which a CSV file has no column. It takes them from the row with the same since,
-// or from the one that was valid then.
+// complement fills in the fields that have no column in a CSV file. It takes them from the row with the same since,
+// or from the row that was valid then.
 func (im *importer) complement(a *accountRow) {
 	r, f := a.row, &a.fact
 	missing := func(c column) bool { return !r.cells[c].said }
@@ -323,7 +324,7 @@ func (im *importer) accountFact(f AccountFact) {
 	}
 }
 
-// said is the last known fact about an account for exactly this beginning.
+// said returns the last known fact about an account with exactly this beginning.
 func (im *importer) said(number uint32, from udr.Instant) (said *accountKnown) {
 	if int(number) >= len(im.r.accounts.facts) {
 		return nil
@@ -372,7 +373,7 @@ func (im *importer) refuseCycles() {
 			if a.fact.Parent == 0 || a.withdrawn {
 				continue
 			}
-			// A cycle exists from the latest beginning of its links, which is that of one of its rows.
+			// A cycle begins when the last of its links begins, which is the beginning of one of its rows.
 			at, path := a.fact.From, a.fact.ID
 			above := a.fact.Parent
 			for range maxLevels {
@@ -386,7 +387,8 @@ func (im *importer) refuseCycles() {
 				}
 			}
 			if above != 0 && above != number {
-				im.errorf(a.row.at(colParent), "account %s is more than %d levels below its billing root, or below accounts that are above each other", a.fact.ID, maxLevels)
+				im.errorf(a.row.at(colParent), "account %s is more than %d levels below its billing root, or below a cycle of "+
+					"accounts", a.fact.ID, maxLevels)
 			}
 		}
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 // An account's parent and currency change only at the beginning of a billing cycle. A row that changes them in
-// mid-cycle takes effect at the end of the cycle, and import says so. Changes of cycle days and zones always wait:
-// see inForce.
+// mid-cycle takes effect at the end of the cycle, and import reports this. Changes of cycle days and zones always
+// wait: see inForce.
 
 // wait splits a row that changes the parent or the currency of an account within a cycle. These two change at the end
 // of the cycle, the other values at the row's since. wait reports whether it split the row.
@@ -85,7 +85,7 @@ func (im *importer) cycleEnd(f *AccountFact) (udr.Instant, bool) {
 	return Midnight(zone, next), true
 }
 
-// currencyOf is the currency of an account with a fact, its own or the one of an account above.
+// currencyOf returns the currency of an account with a fact: its own, or that of an account above.
 func (im *importer) currencyOf(f *AccountFact, at udr.Instant) string {
 	for range maxLevels {
 		if f.Currency != "" || f.Parent == 0 {
@@ -100,7 +100,7 @@ func (im *importer) currencyOf(f *AccountFact, at udr.Instant) string {
 	return ""
 }
 
-// keepBounds reports the bounds that the rows would break. It does nothing if no usage is rated, as offline.
+// keepBounds reports the bounds that rows would break. It does nothing offline, where no usage has been rated.
 func (im *importer) keepBounds() {
 	if im.list.HasErrors() || im.partial || im.now == 0 {
 		return
@@ -111,7 +111,8 @@ func (im *importer) keepBounds() {
 	}
 }
 
-// placeOf returns the row that breaks a bound, if it is known: one about the account, or about an account above.
+// placeOf returns the row that breaks a bound, if it is known: a row about the account, or about an account
+// above.
 func (im *importer) placeOf(b *Breach) diag.Pos {
 	number, _ := im.accountNumber(b.Subject)
 	for level := 0; number != 0 && level <= maxLevels; level++ {

@@ -44,7 +44,7 @@ func (im *importer) csvRows(in Input, s *section) {
 			return
 		}
 		if err != nil && err != io.EOF {
-			im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "cannot be read further than line %d: %v", r.line, err)
+			im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "cannot read beyond line %d: %v", r.line, err)
 			return
 		}
 		raw = bytes.TrimRight(raw, "\r\n")
@@ -76,7 +76,7 @@ func (im *importer) csvRows(in Input, s *section) {
 		}
 	}
 	if header == nil && !im.full() {
-		im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "the file is empty; its first line names the columns: %s",
+		im.errorf(diag.Pos{File: &diag.File{Name: in.Name}}, "the file is empty; its first line must name the columns: %s",
 			strings.Join(im.fieldNames(s), ","))
 	}
 }
@@ -87,7 +87,7 @@ type target struct {
 	field  *Field // nil for a column
 }
 
-// csvHeader reads the columns of a file, or nil if the header is wrong.
+// csvHeader reads the columns of a file; it returns nil if the header is wrong.
 func (im *importer) csvHeader(r *row, s *section, separator byte) []target {
 	var header []target
 	var names []string
@@ -134,7 +134,8 @@ func (im *importer) csvCells(r *row, header []target, separator byte) bool {
 		if !ok {
 			c := &r.cells[colID]
 			*c = cell{from: from, to: len(r.text)}
-			im.errorf(r.at(colID), "the quotes of this field are wrong: a quote within quotes is written twice, and the closing quote stands before a %q or the line's end", string(separator))
+			im.errorf(r.at(colID), "the quotes of this field are wrong: write a quote within quotes twice, and a %q or the end "+
+				"of the line after the closing quote", string(separator))
 			return false
 		}
 		if i < len(header) {

@@ -8,8 +8,8 @@ import (
 	"ratemill/udr"
 )
 
-// tellCycles warns of each cycle day and zone that is requested within a cycle, because the running cycle continues
-// to its end.
+// tellCycles warns of each change of cycle day or zone that is requested within a cycle, because the running cycle
+// continues to its end.
 func (im *importer) tellCycles() {
 	for i := range im.changes.Accounts {
 		f := &im.changes.Accounts[i]
@@ -46,9 +46,9 @@ func cyclesCell(a *accountRow, day bool) diag.Pos {
 	return a.row.at(colID)
 }
 
-// keepCycles refuses rows that change cycles that have begun. Their usage may have been rated, and in other cycles it
-// would get its bundles again. It refuses any correction, withdrawal or backdated row about a cycle day or zone of
-// the account or one above, unless it takes effect at the end of the running cycle or later.
+// keepCycles refuses rows that change begun cycles. Usage in them may have been rated, and in other cycles it
+// would get its bundles again. It refuses every correction, withdrawal or backdated row for a cycle day or zone of
+// the account or of one above, unless it takes effect at the end of the running cycle or later.
 func (im *importer) keepCycles() {
 	if im.now == 0 {
 		return
@@ -75,7 +75,7 @@ func (im *importer) keepCycles() {
 		}
 		im.errorf(cyclesCell(row, true), "account %s has cycle_day %d and zone %s: the row would change cycles that have begun, and "+
 			"usage could get its bundles twice. "+
-			"Keep %d and %s in the account's rows so far, and add a row with the new ones and since: %s, when the running cycle ends",
+			"Keep %d and %s in the account's existing rows, and add a row with the new values and since: %s, when the running cycle ends",
 			im.accountID(number), running.Day, running.Zone, running.Day, running.Zone,
 			time.Unix(int64(next)*daySeconds, 0).UTC().Format(time.DateOnly))
 	}
@@ -126,7 +126,7 @@ func sameRules(a, b []cycles, since udr.Instant) bool {
 	})
 }
 
-// cause is a row of the files that changes an account, its own or one above.
+// cause returns a row of the files that changes an account or one above it.
 func (im *importer) cause(number uint32) (*accountRow, uint32) {
 	above := []uint32{number}
 	for i := 0; i < len(above); i++ {

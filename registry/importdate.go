@@ -10,9 +10,10 @@ import (
 )
 
 // A date in a file is midnight in the zone that is in force for the account at that date. If the zone changes later,
-// the date stays where it is: if the date is known as midnight in another zone, the row is the one that began there.
+// the date stays where it is: if the registry knows the date as midnight in another zone, the row is the one that
+// began then.
 
-// instant reads a day, which begins at midnight in the zone that rules have at that date, or an RFC 3339 time. An empty
+// instant reads a day, which begins at midnight in the zone in force at that date, or an RFC 3339 time. An empty
 // cell is Always.
 func (im *importer) instant(r *row, c column, rules []cycles) (at udr.Instant, ok bool) {
 	text := r.cells[c].text
@@ -24,19 +25,19 @@ func (im *importer) instant(r *row, c column, rules []cycles) (at udr.Instant, o
 		t, err = time.Parse(time.RFC3339, text)
 	}
 	if err != nil {
-		im.errorf(r.at(c), "%s is a day such as 2026-01-14 or a time such as 2026-01-14T08:00:00+01:00, not %s", columnNames[c],
+		im.errorf(r.at(c), "%s must be a day such as 2026-01-14 or a time such as 2026-01-14T08:00:00+01:00, not %s", columnNames[c],
 			cmp.Or(shortened(text), "empty"))
 		return 0, false
 	}
 	if t.Year() < 1971 || t.Year() > 2199 {
-		im.errorf(r.at(c), "%s lies outside of the years 1971 to 2199; leave it empty if it has always held", columnNames[c])
+		im.errorf(r.at(c), "%s is outside the years 1971 to 2199; leave it empty if the row has always been valid", columnNames[c])
 		return 0, false
 	}
 	return udr.InstantOf(t), true
 }
 
-// dateIn returns the beginning of a date in the last zone in force by then. Before the first zone it uses that zone,
-// and without any zone UTC.
+// dateIn returns the beginning of a date in the last zone that is in force by then. Before the first zone it uses
+// that zone, and without any zone UTC.
 func dateIn(text string, rules []cycles) (t time.Time, err error) {
 	if len(rules) == 0 {
 		return time.ParseInLocation(time.DateOnly, text, time.UTC)
@@ -76,9 +77,9 @@ func (im *importer) sameDay(r *row, c column, at udr.Instant, known func(udr.Ins
 	return at
 }
 
-// begin reads the since of a row about an account. A date is midnight in the row's own zone, or, without one, in the
-// zone in force above it. A row that corrects its own zone moves its date, so begin withdraws the row with the former
-// beginning.
+// begin reads the since of a row about an account. A date is midnight in the row's own zone or, if it has none, in
+// the zone of the account above. A row that corrects its zone also moves its date, so begin withdraws the row with
+// the former beginning.
 func (im *importer) begin(a *accountRow, zone *time.Location) (ok bool) {
 	f := &a.fact
 	var rules []cycles

@@ -17,22 +17,23 @@ const (
 	addonResource = "addon"
 )
 
-// choice is a resource that a row chooses for a SIM.
+// choice is a resource that a row chooses for an account or a SIM.
 type choice struct {
 	account    uint32
 	kind, name string
 	at         udr.Instant
 }
 
-// choose checks that an account may have the resources that a row chooses for it or for one of its SIMs. The rows of
-// accounts and resources come first, so the registry and the statements already have them, as of the change set.
+// choose checks that an account may have the resources that a row chooses for it or for one of its SIMs. Rows of
+// accounts and resources are processed first, so the registry and the statements already contain them, as of the
+// change set.
 func (im *importer) choose(pos func() diag.Pos, account uint32, kind, name string, at udr.Instant) {
 	if im.entitling == nil || account == 0 || name == "" {
 		return
 	}
 	if im.chosen == nil {
 		im.chosen = map[choice]error{}
-		// The importer holds the registry's lock; a view that takes the lock would wait for ever.
+		// The importer holds the registry's lock; a view that takes the lock would wait forever.
 		im.entitled = im.entitling(&View{r: im.r}, im.statements, im.changes.Revision)
 	}
 	if im.entitled == nil {

@@ -14,8 +14,8 @@ import (
 	"ratemill/udr"
 )
 
-// Rows of the kinds that are statements, and of the states of SIMs. A row states something of its subject from its since
-// until its until, or until the next row.
+// This file handles rows of statements, and of the states of SIMs. A row is valid from its since until its until, or
+// until the next row.
 
 // subjectKind is the kind of subject that the rows of a section are about.
 type subjectKind uint8
@@ -27,7 +27,7 @@ const (
 	ofSIM                             // a SIM, by its identifiers
 )
 
-// factSections are the sections of statements.
+// factSections lists the sections of statements.
 var factSections = completed([]section{
 	{file: statusesFile, name: "statuses", kind: KindStatus, of: ofAccount, short: "status"},
 	{file: profilesFile, name: "profiles", kind: KindProfile, of: ofAccount},
@@ -42,7 +42,7 @@ var factSections = completed([]section{
 	{file: paymentsFile, name: "payments", kind: KindPayment, of: ofItself},
 })
 
-// simSections are the sections that need the SIMs.
+// simSections lists the sections that refer to SIMs.
 var simSections = completed([]section{
 	{file: statesFile, name: "states", kind: KindState, of: ofSIM, columns: []column{colState, colLifecycle, colCore, colBrought},
 		short: "state",
@@ -77,7 +77,7 @@ func (s *section) complete() {
 	}
 	if s.of&ofSIM != 0 {
 		columns = append(columns, colICCID, colEID, colIMSI, colMSISDN, colIMEI)
-		if s.kind != KindSetting { // its value has a name
+		if s.kind != KindSetting { // a value of this kind has a name
 			columns = append(columns, colName)
 		}
 	}
@@ -89,7 +89,7 @@ func (s *section) complete() {
 	}
 }
 
-// subjects are the columns that name the subject of a row.
+// subjects lists the columns that name the subject of a row.
 func (s *section) subjects() string {
 	var all []string
 	for _, c := range s.columns {
@@ -136,7 +136,8 @@ func (im *importer) subject(r *row, s *section) (a about, ok bool) {
 		return a, false
 	}
 	if s.of&ofItself == 0 && named != 1 {
-		im.errorf(r.at(s.columns[0]), "a row of %s is about one of %s; this one names %s", s.name, s.subjects(), [...]string{"none", "",
+		im.errorf(r.at(s.columns[0]), "a row of %s must name exactly one of %s; this one names "+
+			"%s", s.name, s.subjects(), [...]string{"none", "",
 			"two", "three"}[named])
 		return a, false
 	}
@@ -180,7 +181,7 @@ func (im *importer) subjectSIM(r *row, ids []udr.Identifier) (a about, ok bool) 
 	if !ok {
 		return a, false
 	}
-	for range 2 { // the zone of the account may move the date to another SIM
+	for range 2 { // the zone of the account may move the date to a time at which the identifier names another SIM
 		if a.sim, ok = im.who(nil, ids, since); !ok {
 			break
 		}
@@ -276,14 +277,14 @@ func (im *importer) factRow(r *row) {
 	}
 }
 
-// instance is the name of a row's instance: its cells, with slashes between them.
+// instance is the name of a row's instance: its cells, joined by slashes.
 func (im *importer) instance(r *row, s *section) (name string, ok bool) {
 	ok = true
 	var parts []string
 	for _, c := range s.instance {
 		word, wordOK := im.word(r, c, c != colInstance)
 		if strings.Contains(word, "/") {
-			im.errorf(r.at(c), "%s %s has a /, which stands between the parts of a name", columnNames[c], shortened(word))
+			im.errorf(r.at(c), "%s %s contains a /, which separates the parts of a name", columnNames[c], shortened(word))
 			wordOK = false
 		}
 		if ok = ok && wordOK; word != "" {
@@ -312,7 +313,7 @@ func (im *importer) read(kind Kind, n *diag.Node) (string, bool) {
 	return string(value), !list.HasErrors()
 }
 
-// statement states or withdraws something of a subject.
+// statement states or withdraws a value of a subject.
 func (im *importer) statement(r *row, kind Kind, a about, name string, sp span, withdrawn bool, value string) {
 	if !im.once(r, kind, a.subject, name, sp.since) {
 		return
@@ -372,7 +373,7 @@ func after(name string) string {
 	return " " + name
 }
 
-// called2 is a subject in an error.
+// called2 names a subject in an error.
 func (im *importer) calledIn(a about) string {
 	if a.sim != 0 {
 		return "this SIM" + im.called(a.sim, newest-1, nil)
@@ -383,15 +384,17 @@ func (im *importer) calledIn(a about) string {
 // overlaps adds an error about two rows whose times overlap.
 func (im *importer) overlaps(r *row, o *overlap) {
 	if o.inside {
-		im.errorf(r.at(colSince), "another row, from %s on, goes on until %s, which is after the since of this row: correct the until of that row first",
+		im.errorf(r.at(colSince), "another row, which begins on %s, ends on %s, after the since of this row: correct the "+
+			"until of that row first",
 			o.since, o.until)
 		return
 	}
-	im.errorf(r.at(colUntil), "another row begins on %s, before this until: let the until be that or earlier, or leave it out", o.since)
+	im.errorf(r.at(colUntil), "another row begins on %s, before this until: set the until to that day or earlier, or omit it", o.since)
 }
 
-// profileSpan moves the beginning and the end of a profile to the end of the running cycle. It leaves them if the
-// profile is the first one and no account had one before, or if it changes only fields that may change at any time.
+// profileSpan moves the beginning and the end of a profile to the end of the running cycle. It leaves them
+// unchanged if the profile is the first one of all accounts, or if it changes only fields that may change at any
+// time.
 func (im *importer) profileSpan(a about, sp span, value string) span {
 	before := im.r.accounts.profiled(im.statements, a.account, sp.since-1, im.changes.Revision)
 	own, has := im.statements.At(KindProfile, a.subject, "", sp.since-1, im.changes.Revision)
@@ -424,8 +427,8 @@ func (im *importer) stateRow(r *row) {
 	}
 }
 
-// stateValue returns the state in a row. Its lifecycle is that of the row or, without one, that of the settings of
-// the SIM or its account. after is its value if the SIM's state before has core active.
+// stateValue returns the state in a row. Its lifecycle is the one in the row, or else the one in the settings of
+// the SIM or its account. after is its value if the SIM's previous state has core active.
 func (im *importer) stateValue(r *row, a about, at udr.Instant, required bool) (v, after StateValue, ok bool) {
 	v.Name, ok = im.word(r, colState, required)
 	v.Lifecycle = strings.Clone(r.cells[colLifecycle].text)
@@ -460,7 +463,7 @@ func (im *importer) stateValue(r *row, a about, at udr.Instant, required bool) (
 			im.errorf(r.at(colState), "%v", err)
 			return v, v, false
 		case v.Core != NoCore && v.Core != known.Core:
-			im.errorf(r.at(colCore), "core of state %s is %s, not %s; leave the column out", v.Name, known.Core, v.Core)
+			im.errorf(r.at(colCore), "core of state %s is %s, not %s; omit the column", v.Name, known.Core, v.Core)
 			return v, v, false
 		}
 		after = v
@@ -468,7 +471,7 @@ func (im *importer) stateValue(r *row, a about, at udr.Instant, required bool) (
 		v.Core, v.Lifecycle = known.Core, cmp.Or(known.Lifecycle, v.Lifecycle)
 		return v, after, true
 	} else if v.Core == NoCore {
-		im.errorf(r.at(colCore), "core is missing: one of %s", strings.Join(cores[1:], ", "))
+		im.errorf(r.at(colCore), "core is missing; write one of %s", strings.Join(cores[1:], ", "))
 		return v, v, false
 	}
 	return v, v, true
@@ -488,8 +491,8 @@ func (im *importer) settings(a about, lifecycle string, at udr.Instant) []byte {
 	return nil
 }
 
-// simState states or withdraws the state of a SIM. after is its value if the SIM's state before has core active. A
-// SIM that an account gets at that time begins in this state.
+// simState states or withdraws the state of a SIM. after is its value if the SIM's previous state has core active.
+// A SIM that changes its account at that time begins in this state.
 func (im *importer) simState(r *row, a about, sp span, withdrawn bool, value, after StateValue) {
 	if !im.once(r, KindState, a.subject, "", sp.since) {
 		return
@@ -555,8 +558,8 @@ func (im *importer) simColumns(r *row, sim, account uint32, sp span, withdrawn b
 	}
 }
 
-// single removes facts that a later fact of the change set replaces. Two rows may share a time, because one ends and
-// one begins there.
+// single removes facts that a later fact of the change set replaces. Two rows may share a time, because one ends
+// then and the other begins.
 func (c *Changes) single() {
 	type key struct {
 		kind          Kind

@@ -16,7 +16,7 @@ type Place struct {
 type Line struct {
 	Place
 	Result LineResult
-	Why    string // of a refused one
+	Why    string // reason, if the line is refused
 }
 
 // LineResult is the result of a line of an import.
@@ -24,15 +24,15 @@ type LineResult uint8
 
 // The results.
 const (
-	Unchanged LineResult = iota // the registry has all of it
-	Changed                     // it made or withdrew facts
+	Unchanged LineResult = iota // the registry already contains all of it
+	Changed                     // the line made or withdrew facts
 	Refused
 	LeftOut // by ImportOptions
 )
 
 var lineResults = [...]string{"unchanged", "changed", "refused", "left out"}
 
-// String is the result for people.
+// String describes the result for people.
 func (r LineResult) String() string { return lineResults[r] }
 
 // report collects the results of lines.
@@ -64,7 +64,7 @@ func (im *importer) take(s *section, r *row) {
 			return
 		}
 	} else if rep.portion.First > 0 && s.file != accountsFile && s.file != companiesFile {
-		return // it was in the first portion
+		return // it belonged to the first portion
 	}
 	if rep.current = p; rep.asked {
 		rep.places = append(rep.places, p)
@@ -75,7 +75,7 @@ func (im *importer) take(s *section, r *row) {
 	}
 }
 
-// touch records that the current row makes a fact.
+// touch notes that the current row makes a fact.
 func (im *importer) touch() {
 	if rep := &im.report; rep.asked {
 		if rep.changed == nil {
@@ -117,7 +117,7 @@ func (rep *report) lines(list diag.List) []Line {
 	return slices.Clip(all)
 }
 
-// Wrong returns the lines in which a list has errors; false if an error belongs to no line.
+// Wrong returns the lines that have errors in a list; false if an error belongs to no line.
 func Wrong(list diag.List) (lines map[Place]bool, all bool) {
 	lines, all = map[Place]bool{}, true
 	for _, d := range list {

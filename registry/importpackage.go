@@ -7,8 +7,8 @@ import (
 	"ratemill/udr"
 )
 
-// A row of a package can say that the package renews. Rating and invoicing follow the row of the purchase, so a row
-// that they could not follow is an error, just as ratemill package buy refuses it.
+// A row of a package can say that the package renews. Rating and invoicing follow the row of the purchase. So a
+// renewal that they could not follow is an error, as it is in ratemill package buy.
 
 // renewal checks the renewal of a package in a row. stated is false if the registry had this row before.
 func (im *importer) renewal(r *row, a about, name string, since udr.Instant, value string, stated bool) {
@@ -33,8 +33,8 @@ func (im *importer) renewal(r *row, a about, name string, since udr.Instant, val
 	im.renewsAsBought(r, a, name, since)
 }
 
-// renewsByCatalogue warns of the row of a purchase that says nothing of a renewal, where the catalogue has one: package buy would take
-// that of the catalogue, and the row does not renew.
+// renewsByCatalogue warns if the row of a purchase has no renewal but the catalogue has one: package buy would use the
+// catalogue's, and the row does not renew.
 func (im *importer) renewsByCatalogue(r *row, a about, b *Bought) {
 	account, known := im.r.accounts.account(a.account, b.Since, im.changes.Revision)
 	if !known {
@@ -42,12 +42,12 @@ func (im *importer) renewsByCatalogue(r *row, a about, b *Bought) {
 	}
 	for _, f := range im.statements.heldFacts(KindPackage, a.subject, b.Name, im.changes.Revision) {
 		if f.from < b.Since && f.state.begins() {
-			return // renewsAsBought tells
+			return // renewsAsBought reports it
 		}
 	}
 	if mode := im.unsaid(b, account.Zone); ParseRenewal(mode) != NeverRenews {
-		im.list.Warnf(r.field("renewal"), "package %s does not renew, because the row has no renewal; the catalogue says %s, so write that, "+
-			"or never if it must not renew", b.Name, mode)
+		im.list.Warnf(r.field("renewal"), "package %s does not renew, because the row has no renewal; write %s as in the "+
+			"catalogue, or never if it must not renew", b.Name, mode)
 	}
 }
 
@@ -64,14 +64,15 @@ func (im *importer) renewsAsBought(r *row, a about, name string, since udr.Insta
 			bought, stopped = &b, b.Renewal == NeverRenews
 		case b.Renewal == NeverRenews:
 			if !stopped && f.from >= since && !saysRenewal(f.value) {
-				im.list.Warnf(r.field("renewal"), "package %s stops renewing, because a later row has no renewal; write never if that is meant, or %s",
+				im.list.Warnf(r.field("renewal"), "package %s stops renewing, because a later row has no renewal; write %s to "+
+					"continue, or never to stop",
 					name, bought.Renewal)
 			}
 			stopped = true
 		case f.from < since:
 		case stopped, b.Renewal != bought.Renewal, !samePrice(&b, bought):
-			im.errorf(r.field("renewal"), "package %s renews as its purchase says (%s), and a later row can only stop that, with never; to change "+
-				"it, end the package and give the account or SIM another instance", name, bought.renews())
+			im.errorf(r.field("renewal"), "package %s keeps the renewal of its purchase (%s), and a later row can only stop "+
+				"it, with never; to change it, end the package and give the account or SIM another instance", name, bought.renews())
 			return
 		}
 	}
@@ -79,7 +80,7 @@ func (im *importer) renewsAsBought(r *row, a about, name string, since udr.Insta
 
 func boughtOf(name string, since udr.Instant, value string) Bought {
 	var v boughtValue
-	_ = json.Unmarshal([]byte(value), &v) // its form already checked it
+	_ = json.Unmarshal([]byte(value), &v) // the form already checked the value
 	return Bought{Kind: KindPackage, Name: name, Since: since, Until: NoEnd, Stops: NoEnd, Renewal: ParseRenewal(v.Renewal), Price: v.Price,
 		Currency: v.Currency}
 }

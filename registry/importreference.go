@@ -41,24 +41,24 @@ func (s *section) requires(c column) bool {
 }
 
 var meanings = map[fileKind]string{
-	companiesFile: "Owners of accounts. A row with more than id, name and kind states the whole company, so it needs all that is " +
-		"required.",
-	projectsFile:  "Parts of a company's business that have accounts of their own.",
+	companiesFile: "Owners of accounts. A row with more than id, name and kind describes the whole company, so it needs " +
+		"all required fields.",
+	projectsFile:  "Parts of a company's business that have separate accounts.",
 	accountsFile:  "The tree of accounts: who pays whom, in which currency and cycle, by which plan.",
 	statusesFile:  "Statuses of accounts. An account without one is active.",
 	profilesFile:  "Billing profiles. An account without a profile uses that of the nearest account above that has one.",
-	settingsFile:  "Lifecycles of the SIMs of accounts, or of single SIMs, with the keys that replace those of the lifecycle.",
-	resourcesFile: "Resources that accounts were given.",
+	settingsFile:  "Lifecycles of the SIMs of accounts, or of single SIMs, and keys that override those of the lifecycle.",
+	resourcesFile: "Resources of accounts.",
 	groupsFile:    "Groups of an account's SIMs.",
 	detailsFile:   "Details of accounts that have no effect on money.",
 	contactsFile:  "People of accounts and companies.",
 	addressesFile: "Addresses of accounts and companies.",
 	addonsFile:    "Add-ons that accounts and SIMs have on top of their plans.",
-	packagesFile: "Packages that accounts and SIMs bought. A row gives units, and charges nothing: `ratemill package buy` does both, or add " +
-		"a row of `oneoffs`.",
+	packagesFile: "Packages that accounts and SIMs bought. A row adds units and charges nothing: to do both, use " +
+		"`ratemill package buy`, or add a row of `oneoffs`.",
 	contractsFile:   "Contracts that were signed.",
 	oneOffsFile:     "One-off charges.",
-	paymentsFile:    "Payments, each by its reference. A payment without parts pays the document that it names.",
+	paymentsFile:    "Payments, each by its reference. A payment without parts pays the document that it refers to.",
 	simsFile:        "SIMs: their identifiers, owners and plans; and, for many SIMs in one file, their states, groups and settings.",
 	statesFile:      "States of SIMs.",
 	simSettingsFile: "The resource of each kind that a SIM has.",
@@ -69,13 +69,13 @@ var meanings = map[fileKind]string{
 func columnMeaning(s *section, c column) string {
 	switch {
 	case c == colKind && s.file == companiesFile:
-		return "Its part in the business: customer (the default), reseller or operator."
+		return "Its role in the business: customer (the default), reseller or operator."
 	case c == colKind && s.file == accountsFile:
-		return "standard (the default), or reseller: it has customers, plans and invoices of its own."
+		return "standard (the default), or reseller: it has its own customers, plans and invoices."
 	case c == colKind:
 		return "Kind of the resource: price_plan, apn_group, service_profile, roaming_profile, security_profile, …"
 	case c == colName && s.file == companiesFile:
-		return "Name for people; the id without it."
+		return "Display name; by default the id."
 	case c == colName && s.file == resourcesFile:
 		return "Name of the resource."
 	case c == colAccount && s.file != simsFile:
@@ -89,7 +89,7 @@ func columnMeaning(s *section, c column) string {
 var columnMeanings = [columns]string{
 	colID:       "Id: a word without blanks, at most 128 bytes.",
 	colName:     "Any other name of a SIM, such as the name of its line.",
-	colCompany:  "The company to which it belongs.",
+	colCompany:  "The company that owns it.",
 	colProject:  "The project to which the account belongs, if the company has projects.",
 	colParent:   "The account above, which it pays. Without one it is a billing root.",
 	colCurrency: "ISO 4217 code. By default, that of the account above.",
@@ -97,29 +97,28 @@ var columnMeanings = [columns]string{
 	colCycleDay: "Day of the month on which its billing cycles begin, 1 to 31. By default, that of the account above; 1 for a " +
 		"billing root.",
 	colPlan:      "Price plan of the SIM.",
-	colPool:      "Share plans of the account, with blanks between them, in the order in which they are drawn.",
-	colLimits:    "Limits of the account, with blanks between them.",
-	colSince:     "When the row begins to hold: a day, or a time with its offset. Without it, always.",
-	colUntil:     "When the row ends. Without it, until the next row.",
+	colPool:      "Share plans of the account, separated by blanks, in the order in which they are drawn.",
+	colLimits:    "Limits of the account, separated by blanks.",
+	colSince:     "Start of the row's validity: a day, or a time with its offset. Without it, always.",
+	colUntil:     "End of the row's validity. Without it, until the next row.",
 	colWithdrawn: "true: the row with this since was a mistake.",
 	colAccount:   "The account that owns the SIM.",
-	colICCID:     "ICCID of the SIM; several have blanks between them.",
+	colICCID:     "ICCID of the SIM; separate several by blanks.",
 	colEID:       "EID of its chip.",
 	colIMSI:      "IMSI of the SIM.",
 	colMSISDN:    "Phone number of the SIM, with its country code.",
 	colIMEI:      "IMEI of its device.",
 	colGroup:     "The SIM's group.",
-	colState:     "State of the SIM, one of its lifecycle's model.",
-	colLifecycle: "The lifecycle, if it is not that of the settings of the SIM or its account; with @ and a version, exactly that " +
-		"one.",
-	colCore: "Meaning of the state: prospect, active, suspended or cancelled. The catalogue knows it; without " +
-		"lifecycles in it, write it.",
-	colBrought:         "true: the SIM came from elsewhere in this state, and nothing is charged for reaching it.",
+	colState:     "State of the SIM, one of the states of its lifecycle's model.",
+	colLifecycle: "The lifecycle, if it differs from the settings of the SIM or its account; with @ and a version, exactly that version.",
+	colCore: "Meaning of the state: prospect, active, suspended or cancelled. The catalogue's lifecycles define it; if " +
+		"there are none, write it here.",
+	colBrought:         "true: the SIM was already in this state elsewhere, so reaching it costs nothing.",
 	colAPNGroup:        "The SIM's APN group.",
 	colServiceProfile:  "The SIM's service profile.",
 	colRoamingProfile:  "The SIM's roaming profile.",
 	colSecurityProfile: "The SIM's security profile.",
 	colAddon:           "Name of the add-on.",
 	colPackage:         "Name of the package.",
-	colInstance:        "Which one, if it has several of this name.",
+	colInstance:        "Number of the instance, if the account or SIM has several of this name.",
 }

@@ -106,9 +106,9 @@ type section struct {
 	// Of sections of statements.
 	kind     Kind
 	of       subjectKind
-	only     subjectKind // a section that comes twice: rows about accounts, which rows about SIMs need, and those about SIMs
+	only     subjectKind // for a section that occurs twice: rows about accounts, which rows about SIMs need, or rows about SIMs
 	instance []column    // columns that name the instance
-	short    string      // the field of an entry in YAML that is a single value
+	short    string      // the field for an entry in YAML that is a single value
 }
 
 var (
@@ -138,7 +138,7 @@ func (s *section) names() []string {
 // aboutSIMs reports whether the rows of a section are about SIMs, which can be a million.
 func (s *section) aboutSIMs() bool { return s.file == simsFile || s.of == ofSIM }
 
-// key is the column of an entry's key in YAML, unless it is that of an identifier.
+// key returns the column of an entry's key in YAML, unless the key is an identifier.
 func (s *section) key() column {
 	if s.of == 0 || s.of&ofItself != 0 {
 		return colID
@@ -178,7 +178,7 @@ func (im *importer) field(s *section, name string) (Field, bool) {
 	return form.field(name)
 }
 
-// fieldNames are the columns and fields of a section.
+// fieldNames lists the columns and fields of a section.
 func (im *importer) fieldNames(s *section) []string {
 	names := s.names()
 	if s.kind != "" && s.kind != KindState {
@@ -191,7 +191,7 @@ func (im *importer) fieldNames(s *section) []string {
 	return names
 }
 
-// node is the value in the cells of a row. Empty cells are absent.
+// node returns the value in the cells of a row. Empty cells are absent.
 func (r *row) node(s *section) *diag.Node {
 	root := &diag.Node{Kind: diag.Mapping, Pos: r.at(s.columns[0])}
 	for i := range r.fields {
@@ -221,7 +221,7 @@ func (r *row) node(s *section) *diag.Node {
 	return root
 }
 
-// companyFields states the further fields of a company, if a row has any.
+// companyFields states the additional fields of a company, if a row has any.
 func (im *importer) companyFields(r *row, id string) {
 	withdrawn, ok := im.withdrawn(r)
 	n := r.value

@@ -17,11 +17,11 @@ func isStrong(id udr.Identifier) bool {
 // span is the time range of a row.
 type span struct {
 	since, until udr.Instant
-	asked        udr.Instant // the since as written in the row; the registry may know it as midnight in another zone
+	asked        udr.Instant // the since as written in the row; the registry may know this date as midnight in another zone
 }
 
-// A row concerns the SIM of one of its strong identifiers, or of a weak one if it has no strong one. Strong are the
-// ICCID, EID and IMSI, which a card keeps. An MSISDN is weak: it may belong to another SIM next year.
+// A row concerns the SIM of one of its strong identifiers or, if it has none, of a weak one. The ICCID, EID
+// and IMSI are strong: a card keeps them. An MSISDN is weak: it may belong to another SIM next year.
 var (
 	strong = []column{colICCID, colEID, colIMSI}
 	weak   = []column{colMSISDN, colName, colIMEI}
@@ -52,7 +52,7 @@ func (im *importer) simRow(r *row) {
 	until, untilOK := im.instant(r, colUntil, rules)
 	if r.cells[colUntil].text == "" {
 		until = newest
-	} else if accountOK && sinceOK && untilOK && until <= since { // without the account, days have no zone
+	} else if accountOK && sinceOK && untilOK && until <= since { // without the account, the zone of days is unknown
 		im.errorf(r.at(colUntil), "until %s is not after since %s", r.cells[colUntil].text, r.cells[colSince].text)
 		untilOK = false
 	}
@@ -83,13 +83,13 @@ func (im *importer) simRow(r *row) {
 		im.r.sims.entry(sim)
 	}
 	if len(im.withdrawals) > 0 && im.takenBack(sim, ids, since) {
-		im.errorf(r.at(firstColumn(r)), "an earlier row takes back what was said of this SIM%s for the same or a later since: the rows of a SIM "+
-			"come in the order of their since", im.called(sim, since, ids))
+		im.errorf(r.at(firstColumn(r)), "an earlier row withdraws a row about this SIM%s with the same or a later since: "+
+			"write the rows of a SIM in the order of their since", im.called(sim, since, ids))
 		return
 	}
 	if withdrawn && im.claimed(r, ids, sim, since, asked) {
-		im.errorf(r.at(firstColumn(r)), "an earlier row gives this identifier to another SIM, which has a row with this since too%s: "+
-			"import this row first, in a file of its own", im.called(sim, since, ids))
+		im.errorf(r.at(firstColumn(r)), "an earlier row gives this identifier to another SIM, which has a row with this "+
+			"since too%s: import this row first, in a separate file", im.called(sim, since, ids))
 		return
 	}
 	if withdrawn {
@@ -127,11 +127,11 @@ func (im *importer) inOrder(r *row, ids []udr.Identifier, sim uint32, withdrawn 
 	case !again:
 		return true
 	case withdrawn && last.until == its.since:
-		im.errorf(r.at(firstColumn(r)), "an earlier row about this SIM%s says the end that this one takes back: leave its until out, or "+
-			"this row", im.called(sim, its.since, ids))
+		im.errorf(r.at(firstColumn(r)), "an earlier row about this SIM%s contains the end that this row withdraws: omit its "+
+			"until, or this row", im.called(sim, its.since, ids))
 	case last.until != newest && last.until > its.since && last.since < its.since:
-		im.errorf(r.at(firstColumn(r)), "an earlier row about this SIM%s goes on after the since of this one: let its until be this "+
-			"since, or leave it out", im.called(sim, its.since, ids))
+		im.errorf(r.at(firstColumn(r)), "an earlier row about this SIM%s is valid beyond the since of this one: set its "+
+			"until to this since, or omit it", im.called(sim, its.since, ids))
 	case last.since >= its.since || !withdrawn && last.asked >= its.asked:
 		im.errorf(r.at(firstColumn(r)), "there is an earlier row about this SIM%s with the same or a later since: write the rows of a "+
 			"SIM in the order of their since; an identifier belongs to one SIM at a time", im.called(sim, its.since, ids))
@@ -142,8 +142,8 @@ func (im *importer) inOrder(r *row, ids []udr.Identifier, sim uint32, withdrawn 
 }
 
 // takenBack reports whether an earlier row of the files withdrew a row with the same or a later since, by an
-// identifier of this row or one that named its SIM by then. It ignores identifiers that later rows give to the SIM,
-// so the answer is the same when the files are imported again.
+// identifier of this row, or by one that named its SIM at that time. It ignores identifiers that later rows give to
+// the SIM, so the answer is the same when the files are imported again.
 func (im *importer) takenBack(sim uint32, ids []udr.Identifier, since udr.Instant) bool {
 	for _, id := range ids {
 		if earlier, ok := im.withdrawals[id]; ok && earlier >= since {
@@ -165,8 +165,8 @@ func (im *importer) takenBack(sim uint32, ids []udr.Identifier, since udr.Instan
 	})
 }
 
-// claimed reports whether an earlier row gives an identifier of a row that withdraws to another SIM that has a row with this
-// since, so that the row would mean the other SIM if it were imported again.
+// claimed reports whether an earlier row gives an identifier of a withdrawing row to another SIM that has a row with
+// this since. Then the withdrawing row would mean the other SIM if the files were imported again.
 func (im *importer) claimed(r *row, ids []udr.Identifier, sim uint32, since, asked udr.Instant) (yes bool) {
 	for _, c := range im.contested {
 		if !c.claim || c.sim == sim || !slices.Contains(ids, c.id) {
@@ -184,9 +184,9 @@ func (im *importer) claimed(r *row, ids []udr.Identifier, sim uint32, since, ask
 	return yes
 }
 
-// freed returns the SIM whose row at a time was withdrawn together with its fact about an identifier, so that only
-// the end of the identifier with another SIM is left there; 0 for none. If the row is withdrawn again, it concerns
-// the same SIM.
+// freed returns the SIM whose row at a time was withdrawn together with its fact about an identifier, if all that
+// remains there is the end of the identifier with another SIM; 0 for none. If the row is withdrawn again, it
+// concerns the same SIM.
 func (im *importer) freed(id udr.Identifier, at udr.Instant) uint32 {
 	var before, last told
 	for _, f := range im.r.identifiers.told(&im.r.moments, id) {
@@ -203,9 +203,10 @@ func (im *importer) freed(id udr.Identifier, at udr.Instant) uint32 {
 	return before.account
 }
 
-// withdrawal returns the SIM and the beginning of the row that a row withdraws; SIM 0 if it is already withdrawn. A
-// date is in the zone of the row's account. If the row has no account, or the SIM never had such a row, the date may
-// be in any zone in which the SIM has a row with this date; the row stated or withdrawn last counts.
+// withdrawal returns the SIM and the beginning of the row that a withdrawing row refers to; SIM 0 if it is already
+// withdrawn. A date is in the zone of the row's account. If the row has no account, or the SIM never had such a row,
+// the date may be in any zone in which the SIM has a row with this date; if several fit, the row that was stated or
+// withdrawn last counts.
 func (im *importer) withdrawal(r *row, ids []udr.Identifier, asked udr.Instant) (sim uint32, since udr.Instant, ok bool) {
 	since = asked
 	last := im.stated(ids, asked)
@@ -227,8 +228,8 @@ func (im *importer) withdrawal(r *row, ids []udr.Identifier, asked udr.Instant) 
 	return sim, since, true
 }
 
-// known returns since and until of a row about a SIM as known before, if the registry knows the dates as midnight in
-// another zone.
+// known returns since and until of a row about a SIM as the registry knows them, if it knows the dates as midnight
+// in another zone.
 func (im *importer) known(r *row, sim uint32, since, until udr.Instant) (udr.Instant, udr.Instant) {
 	marks := im.marks(sim)
 	last, again := im.lastRow[sim]
@@ -241,8 +242,8 @@ func (im *importer) known(r *row, sim uint32, since, until udr.Instant) (udr.Ins
 	return since, until
 }
 
-// tookBack reports whether the beginning of a row about a SIM was withdrawn, so that only the end of the row before
-// it is left at this time. If the row is withdrawn again, this end stays.
+// tookBack reports whether the beginning of a row about a SIM was withdrawn, so that only the end of the previous
+// row remains at this time. If the row is withdrawn again, this end stays.
 func (im *importer) tookBack(sim uint32, since udr.Instant) bool {
 	facts := im.r.sims.told(&im.r.moments, sim)
 	for i := 1; i < len(facts); i++ {
@@ -254,7 +255,8 @@ func (im *importer) tookBack(sim uint32, since udr.Instant) bool {
 	return false
 }
 
-// stated is the revision of the last fact for this since about a SIM that the identifiers ever named, 0 for none.
+// stated returns the revision of the last fact with this since about a SIM that the identifiers ever named, 0 for
+// none.
 func (im *importer) stated(ids []udr.Identifier, since udr.Instant) (known Revision) {
 	for _, id := range ids {
 		for _, f := range im.r.identifiers.told(&im.r.moments, id) {
@@ -267,7 +269,7 @@ func (im *importer) stated(ids []udr.Identifier, since udr.Instant) (known Revis
 	return known
 }
 
-// nothing explains why a row withdraws nothing, by the known facts of its SIM.
+// nothing explains, from the known facts of its SIM, why a row withdraws nothing.
 func (im *importer) nothing(ids []udr.Identifier, known bool) string {
 	if !known {
 		return "no SIM has this identifier"
@@ -297,8 +299,8 @@ func firstColumn(r *row) column {
 	return colICCID
 }
 
-// identifiers returns the identifiers of a row, the strong kinds first, so the first one shows whether there is any
-// strong one.
+// identifiers returns the identifiers of a row, strong kinds first, so the first one shows whether there are any
+// strong ones.
 func (im *importer) identifiers(r *row) ([]udr.Identifier, bool) {
 	im.ids = im.ids[:0]
 	good := true
@@ -352,7 +354,7 @@ func canonicalIdentifier(kind udr.IDKind, text string) (canonical, reason string
 	case udr.MSISDN:
 		text = strings.TrimPrefix(text, "+")
 		if len(text) < 5 || len(text) > 15 || text[0] == '0' || strings.Trim(text, "0123456789") != "" {
-			return "", "an MSISDN is 5 to 15 digits in international form, such as +34600000001 (ITU-T E.164)"
+			return "", "an MSISDN must have 5 to 15 digits in international form, such as +34600000001 (ITU-T E.164)"
 		}
 		return text, ""
 	default:
@@ -370,10 +372,10 @@ func canonicalIdentifier(kind udr.IDKind, text string) (canonical, reason string
 	return string(digits), ""
 }
 
-// who returns the SIM that a row concerns: the one that its identifiers name at its since. If there is none, it is
-// the SIM that they named next after it. For the strong kinds, it may also be the SIM that they named last before it,
-// because a card that comes back is the same card. If a row is given, a SIM with which an identifier begins on the
-// row's date, in any zone, comes first.
+// who returns the SIM that a row concerns: the one that its identifiers name at the row's since. If there is none, it
+// returns the next SIM that they named afterwards. For the strong kinds, it may also return the last SIM that they
+// named before, because a card that comes back is the same card. If a row is given, who prefers a SIM that gets an
+// identifier on the row's date, in any zone.
 func (im *importer) who(r *row, ids []udr.Identifier, since udr.Instant) (uint32, bool) {
 	onlyStrong := isStrong(ids[0])
 	for _, id := range ids {
@@ -411,8 +413,8 @@ func (im *importer) who(r *row, ids []udr.Identifier, since udr.Instant) (uint32
 }
 
 // whose returns the SIM for a row that withdraws another row. It is the SIM with a fact for exactly this since, or else
-// the SIM that an identifier names at that time. It is 0 if the identifiers are known and there is nothing to withdraw.
-// was reports whether there is such a fact, or there was until its withdrawal.
+// the SIM that an identifier names at that time. It returns 0 if the identifiers are known and there is nothing to
+// withdraw. was reports whether such a fact exists, or existed until its withdrawal.
 func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (sim uint32, known, was bool) {
 	var withdrawn namedKnown
 	for _, id := range ids {
@@ -430,7 +432,7 @@ func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (sim uint32, 
 		if !ok || isStrong(id) != isStrong(ids[0]) {
 			continue
 		}
-		// A fact withdrawn for this time says nothing about the SIM that has the identifier now.
+		// A withdrawn fact for this time does not show which SIM has the identifier now.
 		if f, said := im.r.sims.said(&im.r.moments, sim, since); said && f.known > withdrawn.known {
 			return sim, true, true
 		}
@@ -441,7 +443,8 @@ func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (sim uint32, 
 	return 0, known, withdrawn.state == Withdrawn
 }
 
-// laterHolder is the SIM that an identifier names next, after since and before until, other than sim; 0 for none.
+// laterHolder returns the next SIM that an identifier names after since and before until, other than sim; 0 for
+// none.
 func (im *importer) laterHolder(id udr.Identifier, since, until udr.Instant, sim uint32) uint32 {
 	ref := im.r.identifiers.find(id)
 	if ref == nil {

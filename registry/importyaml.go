@@ -11,7 +11,7 @@ import (
 	"ratemill/udr"
 )
 
-// parseYAML reads a YAML file, or returns nil.
+// parseYAML reads a YAML file; it returns nil after a syntax error.
 func (im *importer) parseYAML(in Input) *diag.Node {
 	file, err := in.Open()
 	if err != nil {
@@ -91,7 +91,7 @@ func (im *importer) yamlRows(doc *diag.Node, s *section) {
 func (im *importer) yamlRow(key, n *diag.Node, s *section) {
 	r := &row{whole: key.Pos, value: &diag.Node{Kind: diag.Mapping, Pos: key.Pos}}
 	for c := range r.cells {
-		r.cells[c].said = true // a document states everything: without an until a SIM has no end, and without a plan it has no plan
+		r.cells[c].said = true // a document is complete: without an until a SIM has no end, and without a plan it has no plan
 	}
 	if n.Kind == diag.Scalar && s.short != "" {
 		n = &diag.Node{Kind: diag.Mapping, Pos: n.Pos, Members: []diag.Pair{{Key: &diag.Node{Kind: diag.Scalar, Pos: n.Pos,
@@ -119,7 +119,7 @@ func (im *importer) yamlRow(key, n *diag.Node, s *section) {
 		text, ok := im.yamlText(m, column(at))
 		good = good && ok
 		if first := r.cells[at].text; first != "" {
-			text = first + " " + text // the SIM's key is one of several identifiers of its kind
+			text = first + " " + text // the SIM's key is one of several identifiers of the same kind
 		}
 		r.cells[at] = cell{text: text, said: true, node: m.Value}
 	}
@@ -164,7 +164,7 @@ func (im *importer) yamlKey(r *row, key *diag.Node, s *section) bool {
 		}
 		kind, value := identifierKind(key.Text)
 		if s.of&ofAccount != 0 && kind == udr.Name && !strings.HasPrefix(key.Text, "name:") {
-			r.cells[colAccount] = cell{text: key.Text, node: key} // an account's settings, unless it looks like an identifier
+			r.cells[colAccount] = cell{text: key.Text, node: key} // settings of an account, unless the key looks like an identifier
 			return true
 		}
 		r.cells[columnOf(kind)] = cell{text: value, node: key}
@@ -172,7 +172,7 @@ func (im *importer) yamlKey(r *row, key *diag.Node, s *section) bool {
 	return true
 }
 
-// yamlText is a value, or the values of a list separated by blanks.
+// yamlText returns a value, or the values of a list separated by blanks.
 func (im *importer) yamlText(m diag.Pair, c column) (string, bool) {
 	switch m.Value.Kind {
 	case diag.Scalar:
@@ -183,14 +183,14 @@ func (im *importer) yamlText(m diag.Pair, c column) (string, bool) {
 		var items []string
 		for _, item := range m.Value.Items {
 			if item.Kind != diag.Scalar || strings.ContainsAny(item.Text, " \t\n") || !isList(c) {
-				im.errorf(item.Pos, "%s is not a list of such values", m.Key.Text)
+				im.errorf(item.Pos, "%s must be a list of plain values", m.Key.Text)
 				return "", false
 			}
 			items = append(items, item.Text)
 		}
 		return strings.Join(items, " "), true
 	}
-	im.errorf(m.Value.Pos, "%s is a value, not %s", m.Key.Text, m.Value.Kind)
+	im.errorf(m.Value.Pos, "%s must be a single value, not %s", m.Key.Text, m.Value.Kind)
 	return "", false
 }
 
@@ -199,7 +199,7 @@ func isList(c column) bool {
 	return c == colPool || c == colLimits || c == colICCID || c == colEID || c == colIMSI || c == colMSISDN || c == colIMEI
 }
 
-// identifierKind is the kind of a SIM's key in YAML: by its digits, or by the word before a colon.
+// identifierKind returns the kind of a SIM's key in YAML, from its digits or from the word before a colon.
 func identifierKind(key string) (udr.IDKind, string) {
 	if before, after, ok := strings.Cut(key, ":"); ok {
 		if kind, ok := udr.ParseIDKind(before); ok {
@@ -221,7 +221,7 @@ func identifierKind(key string) (udr.IDKind, string) {
 }
 
 // damaged explains why a SIM's key without a kind cannot be a name: it looks like an identifier that a program
-// changed. A name that looks so needs its kind before it.
+// changed. Such a name needs its kind before it.
 func damaged(key string) (reason string) {
 	const write = "; use the original value, or write name: before it if it is a name"
 	trimmed := strings.TrimSpace(key)
@@ -240,7 +240,7 @@ func damaged(key string) (reason string) {
 		return "is in scientific notation, written by a spreadsheet, which has lost or changed digits; use the original file from the " +
 			"carrier, or write name: before it if it is a name"
 	case strings.Trim(value, "0123456789") == "":
-		return fmt.Sprintf("has %d digits, which is no ICCID, EID or IMSI: write the kind before it, such as msisdn:%s or name:%s",
+		return fmt.Sprintf("has %d digits, which fits no ICCID, EID or IMSI: write the kind before it, such as msisdn:%s or name:%s",
 			len(value), value, value)
 	case strings.Trim(value, "0123456789.,' -") == "":
 		return "is a number that another program has changed" + write

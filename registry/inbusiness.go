@@ -3,7 +3,7 @@ package registry
 import "ratemill/udr"
 
 // InBusiness reports whether an account is active or suspended at a time, as known at a revision. An account
-// without a status is older than statuses, and counts as active.
+// without a status counts as active, because accounts existed before statuses did.
 func (v *View) InBusiness(account uint32, at udr.Instant, rev Revision) bool {
 	return !v.r.idle.has(account, at, rev)
 }

@@ -8,10 +8,10 @@ import (
 	"ratemill/diag"
 )
 
-// Check reports pools and limits that no usage can ever reach, if the files hold the whole tree with all accounts and
-// SIMs. An import of a part of the tree knows too little for this warning.
+// Check reports pools and limits that no usage can ever reach, provided the files contain the whole tree with all
+// accounts and SIMs. An import of a part of the tree has too little information for this warning.
 
-// tree are the accounts directly below each account, and the plans of the SIMs of each.
+// tree holds the accounts directly below each account, and the plans of the SIMs of each.
 type tree struct {
 	below map[string][]string
 	plans map[string][]string
@@ -89,8 +89,8 @@ func (a *accountTariffs) parent(c *cell) {
 	}
 }
 
-// elsewhere warns of what documents name and the files lack, if the files have accounts: a mistyped name of an account
-// would leave it at the prices of all others, and nothing else would tell.
+// elsewhere warns of accounts that documents name and the files lack, if the files contain accounts: a mistyped
+// account id would leave that account at the general prices, without any other warning.
 func (t *tariffs) elsewhere(im *importer) {
 	if !im.partial || len(t.order) == 0 {
 		return
@@ -125,6 +125,6 @@ func (t *tariffs) elsewhere(im *importer) {
 			hint = like
 		}
 		im.list.Warnf(named.ID.Pos, "%s", fmt.Sprintf("the files in registry/ have no %s%s Unless the registry has it, %s", what, hint,
-			named.Says)) // each name is told, so these are not warnings of one kind
+			named.Says)) // each name has its own warning, so they are not merged
 	}
 }

@@ -13,19 +13,19 @@ import (
 // inherits reports whether a fact leaves its zone or cycle day to its parent.
 func (f *AccountFact) inherits() bool { return f.Parent != 0 && (f.Zone == "" || f.CycleDay == 0) }
 
-// asking is a zone and a cycle day that are requested for an account from a time on.
+// asking is a requested zone and cycle day of an account from a time on.
 type asking struct {
 	from udr.Instant
 	zone *time.Location
 	day  int
 }
 
-// mostInherited is the largest number of parents that asked follows for one account. More of them would mean that
-// accounts are above each other.
+// mostInherited is the largest number of parents that asked follows for one account. More than that would mean a
+// cycle of accounts.
 const mostInherited = 10_000
 
 // asked lists the zones and cycle days requested for an account before a time, as known at a revision. An inherited
-// value begins when it is in force for the parent, because the account has the parent's cycles.
+// value begins when it takes effect for the parent, because the account has the parent's cycles.
 func (a *accounts) asked(number uint32, before udr.Instant, rev Revision, steps *int) (all []asking, err error) {
 	facts := a.said(number, rev)
 	if *steps++; *steps > mostInherited && len(facts) > 0 {
@@ -92,8 +92,8 @@ func (a *accounts) stated(name string) (*time.Location, error) {
 	return a.zone(name)
 }
 
-// inForce lists the rules of an account's cycles, each from the time on from which it is in force: a change waits for
-// the end of the running cycle.
+// inForce lists the rules of an account's cycles, each from the time at which it takes effect: a change waits for the
+// end of the running cycle.
 func inForce(asked []asking) (all []cycles) {
 	var next cycles
 	pending := false
@@ -142,7 +142,7 @@ func (a *accounts) cycles(number uint32, at udr.Instant, rev Revision) (now cycl
 	return rules[n-1], next, false, nil
 }
 
-// rulesAt are the rules at a time; none before the first.
+// rulesAt returns the rules at a time; none before the first.
 func rulesAt(rules []cycles, at udr.Instant) (c cycles) {
 	for _, r := range rules {
 		if r.from > at {

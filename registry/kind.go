@@ -5,7 +5,7 @@ import "strconv"
 // Kind is the kind of a fact.
 type Kind string
 
-// The kinds of facts that have a form of their own.
+// The kinds of facts with their own Go types.
 const (
 	KindAccount    Kind = "account"    // of an account: AccountFact
 	KindOwnership  Kind = "ownership"  // of a SIM: OwnershipFact
@@ -16,9 +16,9 @@ const (
 
 // The kinds of facts that are statements.
 const (
-	KindProject  Kind = "project"  // of a project: its company, its name, and whether it gets one bill
+	KindProject  Kind = "project"  // of a project: its company, its name, and whether one invoice bills it
 	KindStatus   Kind = "status"   // of an account: draft to terminated
-	KindProfile  Kind = "profile"  // of an account: its billing profile; without one it has its payer's
+	KindProfile  Kind = "profile"  // of an account: its billing profile; without one it uses its payer's
 	KindSettings Kind = "settings" // of an account: the lifecycle of its SIMs, and overrides; of a SIM: its own overrides
 	KindResource Kind = "resource" // of an account, by kind/name: a resource that it may use
 	KindGroup    Kind = "group"    // of a group: its account and name

@@ -19,10 +19,10 @@ type override struct {
 	from  udr.Instant
 	known Revision
 	state State
-	value string // the value of usage_limit_override; "": the settings lack it
+	value string // the value of usage_limit_override; "": the settings do not contain it
 }
 
-// overrideOf returns the usage_limit_override of settings, in the texts of life.Override.
+// overrideOf returns the usage_limit_override in settings, as written by life.Override.
 func overrideOf(settings []byte) string {
 	var s struct {
 		Overrides struct {
@@ -65,7 +65,7 @@ func (o *overrides) load(numbers map[string]uint32, statements []Statement, know
 	}
 }
 
-// at is the settings in force at a time, as known at a revision.
+// at returns the settings in force at a time, as known at a revision.
 func at(facts []override, at udr.Instant, rev Revision) (found override, ok bool) {
 	for i := len(facts) - 1; i >= 0; i-- {
 		f := &facts[i]
@@ -84,8 +84,8 @@ func at(facts []override, at udr.Instant, rev Revision) (found override, ok bool
 
 // LimitOverride returns the usage_limit_override of a SIM at a time, as known at a revision, and the time since which
 // it has this value without a break. It comes from the SIM's own settings, or otherwise from those of the nearest
-// account with settings: the owner or one above. value is empty if these settings lack it; stated reports whether
-// there are settings.
+// account with settings: the owner or one above. value is empty if these settings do not contain it; stated reports
+// whether there are settings.
 func (v *View) LimitOverride(sim, account uint32, when udr.Instant, rev Revision) (value string, since udr.Instant, stated bool) {
 	o := &v.r.overrides
 	if facts := o.sims[sim]; len(facts) > 0 {

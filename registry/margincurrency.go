@@ -26,8 +26,9 @@ func (t *tariffs) margins(im *importer) {
 				for _, to := range pays {
 					if g := (gap{above, from, to}); !told[g] && !t.Converts(from, to) {
 						told[g] = true
-						im.list.Warnf(t.accounts[above].at[planName][0], "account %s pays in %s for usage of account %s, which pays in %s. No rates document "+
-							"converts %s to %s, so ratemill shows no margin of %s; write `rates:` with `currencies: { %s: { %s: … } }`",
+						im.list.Warnf(t.accounts[above].at[planName][0], "account %s pays in %s for usage of account %s, which pays in "+
+							"%s. No rates document converts %s to %s, so ratemill cannot show a margin for %s; write `rates:` with "+
+							"`currencies: { %s: { %s: … } }`",
 							shortened(above), to, shortened(id), from, from, to, shortened(above), from, to)
 					}
 				}
@@ -44,7 +45,7 @@ func (t *tariffs) pays(id string) bool {
 	return slices.ContainsFunc(t.pairs, func(p [2]string) bool { return p[0] == id && p[1] != "" })
 }
 
-// payersAbove are the nearest accounts above one that have a plan: one for each parent that its rows name.
+// payersAbove returns the nearest accounts above one that have a plan: one for each parent that its rows name.
 func (t *tariffs) payersAbove(id string) (all []string) {
 	for _, parent := range t.accounts[id].above {
 		for range maxLevels {

@@ -29,6 +29,6 @@ same,dealer,GBP,UTC,
 	}
 	require.Equal(t, []string{
 		"accounts.csv:2:14: account top pays in USD for usage of account club, which pays in GBP. No rates document converts GBP to USD, so " +
-			"ratemill shows no margin of top; write `rates:` with `currencies: { GBP: { USD: … } }`",
+			"ratemill cannot show a margin for top; write `rates:` with `currencies: { GBP: { USD: … } }`",
 	}, lines(registry.Check(inputs, registry.ImportOptions{Catalogue: catalogue})))
 }

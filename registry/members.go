@@ -6,18 +6,18 @@ import (
 	"sync"
 )
 
-// members holds the SIMs of each account, with the later changes to them. Only pools that grow with their SIMs need
-// it, and it takes no memory before the first use. Then it takes 4 bytes for each SIM and account, and 16 for each
-// change set that changes a SIM.
+// members holds the SIMs that each account ever owned, and later changes to them. Only pools that grow with their
+// SIMs need it, and it takes no memory before the first use. Then it takes 4 bytes for each SIM and account, and 16
+// for each change set that changes a SIM.
 type members struct {
-	mu   sync.Mutex // of the readers that use it first
+	mu   sync.Mutex // guards the first use by several readers
 	made bool
 	of   []membership // by account number
 }
 
 type membership struct {
 	sims []uint32
-	news []touch // in the order of known
+	news []touch // in the order of the revision
 }
 
 // touch records that a revision changes a SIM.
@@ -36,7 +36,7 @@ func (v *View) Members(account uint32) []uint32 {
 }
 
 // MembersTold appends the SIMs of accounts whose owner, plan or state changed in the revisions after since and up to
-// until. A SIM may appear more than once. It knows only revisions after the first call of Members.
+// until. A SIM may appear more than once. It covers only revisions after the first call of Members.
 func (v *View) MembersTold(accounts []uint32, since, until Revision, dst []uint32) []uint32 {
 	m := v.members()
 	for _, account := range accounts {
@@ -52,11 +52,11 @@ func (v *View) MembersTold(accounts []uint32, since, until Revision, dst []uint3
 	return dst
 }
 
-// AccountsTold returns the newest revision that changes any account, complete or not.
+// AccountsTold returns the newest revision that changes any account, whether complete or not.
 func (v *View) AccountsTold() Revision { return v.r.accounts.newest }
 
-// AccountTold returns the newest revision up to rev that changed an account, itself or through accounts above it; 0
-// if there is none.
+// AccountTold returns the newest revision, up to rev, that changed an account directly or through accounts above
+// it; 0 if there is none.
 func (v *View) AccountTold(account uint32, rev Revision) (told Revision) {
 	if int(account) >= len(v.r.accounts.timelines) {
 		return 0
@@ -69,8 +69,8 @@ func (v *View) AccountTold(account uint32, rev Revision) (told Revision) {
 	return told
 }
 
-// AccountRevisions appends the revisions up to rev that changed an account, itself or through accounts above it, in
-// no particular order.
+// AccountRevisions appends the revisions, up to rev, that changed an account directly or through accounts above it,
+// in no particular order.
 func (v *View) AccountRevisions(account uint32, rev Revision, dst []Revision) []Revision {
 	if int(account) >= len(v.r.accounts.timelines) {
 		return dst
@@ -151,7 +151,7 @@ func (m *members) owned(account, sim uint32) {
 	}
 }
 
-// told adds a revision after seen that changes a SIM to all accounts that ever owned the SIM.
+// told records a revision after seen that changes a SIM, for all accounts that ever owned the SIM.
 func (m *members) told(owners []KnownOwner, sim uint32, known, seen Revision) {
 	if known <= seen {
 		return

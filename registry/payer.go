@@ -41,7 +41,7 @@ func (a *accounts) profiled(s *Statements, account uint32, at udr.Instant, rev R
 }
 
 // Seller returns the account that sells to an account at a time: the nearest one above that is a reseller, or whose
-// company is a reseller or an operator. 0 is the operator of the installation, who has no account.
+// company is a reseller or an operator. 0 means the operator of the installation, which has no account.
 func Seller(v *View, account uint32, at udr.Instant, rev Revision) uint32 {
 	its, ok := v.Account(account, at, rev)
 	for level := 0; ok && its.Parent != 0 && level < maxLevels; level++ {

@@ -12,7 +12,7 @@ import (
 // read through views.
 type Registry struct {
 	mu       sync.RWMutex
-	revision Revision // the newest complete one
+	revision Revision // the newest complete revision
 
 	moments     moments
 	plans       values[string]
@@ -44,7 +44,7 @@ func New() *Registry {
 	return r
 }
 
-// Viewed reports whether a view is open, for tests that nobody waits with one.
+// Viewed reports whether a view is open; tests use it to check that nothing waits with an open view.
 func (r *Registry) Viewed() bool {
 	if !r.mu.TryLock() {
 		return true
@@ -61,8 +61,8 @@ func (r *Registry) Revision() Revision {
 }
 
 // View opens the registry for reading: once per batch, because an open view delays change sets. Close it before opening
-// another in the same goroutine, and before waiting for anything: a transaction of the control store may load change sets, so
-// whoever waits for the store with an open view may wait for ever.
+// another in the same goroutine, and before waiting for anything: a transaction of the control store may load change
+// sets, so a goroutine that waits for the store with an open view may wait forever.
 func (r *Registry) View() *View {
 	r.mu.RLock()
 	return &View{r: r}
@@ -78,7 +78,7 @@ func (v *View) Close() { v.r.mu.RUnlock() }
 // Revision is the newest complete revision.
 func (v *View) Revision() Revision { return v.r.revision }
 
-// SIM is the number of the SIM of id at a time, as known at a revision.
+// SIM returns the number of the SIM that an identifier names at a time, as known at a revision.
 func (v *View) SIM(id udr.Identifier, at udr.Instant, rev Revision) (sim uint32, ok bool) {
 	return v.r.identifiers.sim(&v.r.moments, id, at, rev)
 }
@@ -99,13 +99,13 @@ func (v *View) AccountUntil(number uint32, at udr.Instant, rev Revision) (until 
 	return v.r.accounts.until(number, at, rev)
 }
 
-// Touch reads an account's facts, so that Account finds them in the processor's cache soon after. It reports whether
-// the account exists.
+// Touch reads an account's facts into the processor's cache, so that Account is faster soon after. It reports
+// whether the account exists.
 func (v *View) Touch(account uint32) bool {
 	return int(account) < len(v.r.accounts.only) && v.r.accounts.only[account].account != nil
 }
 
-// Root is the billing root of an account and the partition of its usage.
+// Root returns the billing root of an account and the partition of its usage.
 func (v *View) Root(account uint32, at udr.Instant, rev Revision) (root uint32, partition int, ok bool) {
 	version := v.r.accounts.version(account, at, rev)
 	return version.root, int(version.partition), version.account != nil
@@ -163,7 +163,7 @@ func (v *View) Company(id string, rev Revision) (Company, bool) {
 	return Company{}, false
 }
 
-// SIMs is the highest number of a SIM, Accounts that of an account: numbers are dense from 1.
+// SIMs returns the highest number of a SIM, Accounts that of an account; numbers are dense from 1.
 func (v *View) SIMs() uint32     { return v.r.sims.count }
 func (v *View) Accounts() uint32 { return uint32(len(v.r.accounts.timelines) - 1) }
 
@@ -173,11 +173,11 @@ func (v *View) Identifiers(sim uint32, at udr.Instant, rev Revision, dst []udr.I
 	return v.r.identifiers.of(&v.r.moments, &v.r.sims, sim, at, rev, dst)
 }
 
-// portion is the number of facts that Apply loads before it lets readers continue, which takes some milliseconds.
+// portion is the number of facts that Apply loads before it lets readers continue; this takes some milliseconds.
 const portion = 8192
 
-// Apply applies a change set. Its revision is the next one, or the one begun by Load. Readers continue between portions
-// and see the change set only when it is complete.
+// Apply applies a change set. Its revision must be the next one, or the one begun by Load. Readers continue between
+// portions and see the change set only when it is complete.
 func (r *Registry) Apply(changes *Changes) error {
 	if next := r.Revision() + 1; changes.Revision != next {
 		return fmt.Errorf("registry: change set %d does not follow revision %d: read the change sets since %d again", changes.Revision, next-1, next-1)
@@ -189,9 +189,9 @@ func (r *Registry) Apply(changes *Changes) error {
 	return nil
 }
 
-// Load applies facts of changes.Revision that stay invisible until Publish, so that a large change set, or the whole
-// registry, can arrive in parts. Facts of one subject must arrive in the order of their revisions. A repeated part
-// changes nothing.
+// Load applies facts of changes.Revision, which stay invisible until Publish, so that a large change set, or the
+// whole registry, can arrive in parts. Facts of one subject must arrive in the order of their revisions. Loading a
+// part again changes nothing.
 func (r *Registry) Load(changes *Changes) error {
 	if err := r.loadAccounts(changes); err != nil {
 		return err

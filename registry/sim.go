@@ -7,7 +7,7 @@ import (
 )
 
 // moments numbers the pairs (valid from, known from). Millions of SIMs arrive in few change sets with few dates, so a
-// number of four bytes replaces a pair of sixteen.
+// four-byte number replaces a sixteen-byte pair.
 type moments struct {
 	numbers map[moment]uint32
 	pairs   []moment
@@ -52,7 +52,7 @@ const simBlock = 1 << 14
 type simEntry struct {
 	account uint32
 	plan    uint32
-	when    uint32 // a moment's number, or history|index; with account 0: nothing is known
+	when    uint32 // number of a moment, or history|index; if account is 0, nothing is known
 	names   uint32 // the first of its names in identifiers, 0 for none
 }
 
@@ -144,7 +144,7 @@ func HeldOwners(facts []KnownOwner, rev Revision) []KnownOwner {
 	return counting(facts, rev, func(f *KnownOwner) told { return told{from: f.From, known: f.Known, state: f.State} })
 }
 
-// newest is the newest revision up to rev with a fact about a SIM's owner, 0 for none.
+// newest returns the newest revision, up to rev, with a fact about a SIM's owner; 0 for none.
 func (s *sims) newest(m *moments, sim uint32, rev Revision) (said Revision) {
 	if sim > s.count || s.blocks[sim/simBlock] == nil {
 		return 0
@@ -196,7 +196,7 @@ func (s *sims) add(m *moments, f *OwnershipFact, plan uint32, known Revision) {
 	s.histories[e.when&^history] = slices.Insert(facts, at, fact)
 }
 
-// said is the latest fact about a SIM for exactly the time at.
+// said returns the latest fact about a SIM that begins exactly at a time.
 func (s *sims) said(m *moments, sim uint32, at udr.Instant) (ownershipKnown, bool) {
 	if sim > s.count || s.blocks[sim/simBlock] == nil {
 		return ownershipKnown{}, false

@@ -16,29 +16,28 @@ type StateFact struct {
 	Cause  uint32 // its index in Changes.Causes, from 1; 0 for none
 }
 
-// Origin is the source of a state fact. ratemill can derive a fact that follows from others again, with the facts
-// that became known since.
+// Origin is the source of a state fact. It shows which facts ratemill can derive again from newer knowledge.
 type Origin uint8
 
 // The origins of state facts.
 const (
-	Stated    Origin = iota // by people and programs, or when an account got the SIM
-	ByUsage                 // usage ended the state before
-	ByTime                  // a time limit ended the state before
-	ByAccount               // the status of the account ended the state before
+	Stated    Origin = iota // stated by people and programs, or because an account got the SIM
+	ByUsage                 // usage ended the previous state
+	ByTime                  // a time limit ended the previous state
+	ByAccount               // the status of the account ended the previous state
 
-	// Unheeded is for withdrawals: the status of the account had the effect in the withdrawn fact, but the state
-	// before now ignores the status. That may change if the state is derived again.
+	// Unheeded marks a withdrawal: the status of the account had the effect in the withdrawn fact, but the
+	// previous state now ignores the status. That may change if the state is derived again.
 	Unheeded
 )
 
-// StateValue is a state of a state model. Millions of SIMs share a few.
+// StateValue is a state of a state model. Millions of SIMs share a few values.
 type StateValue struct {
 	State     State
 	Name      string // of the model's state
 	Core      Core
-	Lifecycle string // name@version of the text that has the model and the rules
-	Brought   bool   // the SIM came from another system in this state: ratemill charges neither a transition nor an activation for it
+	Lifecycle string // name@version of the document with the model and the rules
+	Brought   bool   // the SIM was already in this state in another system: ratemill charges neither a transition nor an activation for it
 }
 
 // Core is the meaning of a state for packages that do not know its model.
@@ -70,7 +69,7 @@ func ParseCore(text string) (Core, bool) {
 
 // SIMState is the state of a SIM at a time.
 type SIMState struct {
-	Value uint32 // View.StateValue has it; SIMs in one state have one value
+	Value uint32 // number for View.StateValue; SIMs in the same state share it
 	Since udr.Instant
 	Known Revision // revision that stated it
 
@@ -84,7 +83,7 @@ type KnownState struct {
 }
 
 // states holds the facts about the states of SIMs. Their beginnings differ, so they cannot share memory: each takes
-// 24 bytes. The facts of a SIM form a list, the latest beginning first. The first entry is stored by the SIM's
+// 24 bytes. The facts of a SIM form a list, latest beginning first. The first entry is stored by the SIM's
 // number, so the usual lookup has one cache miss, where a plain list would have two.
 type states struct {
 	newest [][]stateEntry // by the SIM's number, in blocks of simBlock
@@ -96,7 +95,7 @@ type stateEntry struct {
 	from  udr.Instant
 	known Revision
 	value uint32 // in values, counted from 1; 0: there is no fact
-	next  uint32 // in older, counted from 1; of an earlier beginning, or of the same one and an earlier revision
+	next  uint32 // index in older, counted from 1, of a fact with an earlier beginning, or with the same beginning and an earlier revision
 
 	origin Origin // takes no extra memory: the 24 bytes had room for it
 }

@@ -10,7 +10,7 @@ import (
 	"ratemill/udr"
 )
 
-// singleBill reports whether a project gets one bill.
+// singleBill reports whether one invoice bills a project.
 func singleBill(project []byte) bool {
 	if !bytes.Contains(project, []byte(`"single_bill"`)) {
 		return false
@@ -21,8 +21,8 @@ func singleBill(project []byte) bool {
 	return json.Unmarshal(project, &v) == nil && v.SingleBill
 }
 
-// singleBills checks that one account of a project with one bill pays for all its accounts, and for no others: a document has one payer,
-// and so one currency, zone, cycle day and accounting group.
+// singleBills checks that, for each project with single_bill, one of its accounts pays for all of them, and for no
+// others: a document has one payer, and so one currency, zone, cycle day and accounting group.
 func (b *bounds) singleBills() {
 	if b.s == nil {
 		return
@@ -44,7 +44,7 @@ func (b *bounds) singleBills() {
 	}
 }
 
-// inProjects are the accounts that ever were in some projects.
+// inProjects returns the accounts that were ever in any of some projects.
 func (b *bounds) inProjects(projects map[string]bool) map[string][]uint32 {
 	members := map[string][]uint32{}
 	for number, facts := range b.a.facts {
@@ -58,7 +58,8 @@ func (b *bounds) inProjects(projects map[string]bool) map[string][]uint32 {
 	return members
 }
 
-// singleBill checks one project at all times at which its accounts, those above and below them, or itself may change.
+// singleBill checks one project at all times at which the project may change, its accounts, or accounts above or
+// below them.
 func (b *bounds) singleBill(project string, members []uint32) {
 	var instants []udr.Instant
 	for _, f := range b.s.Told(KindProject, project) {
@@ -77,14 +78,14 @@ func (b *bounds) singleBill(project string, members []uint32) {
 		if _, before := b.severalBills(project, members, at, b.rev-1); why == "" || why == before {
 			continue
 		}
-		b.breach(KindAccount, b.a.facts[number][0].ID, at, "project %s gets one bill, but from %s on %s; or write single_bill=false",
+		b.breach(KindAccount, b.a.facts[number][0].ID, at, "project %s has single_bill, but from %s on %s; or write single_bill=false",
 			project, b.day(number, at), why)
 		return
 	}
 }
 
-// severalBills tells why the accounts of a project would not be on one bill of their own at a time, by the example of one of them. Drafts
-// are on no bill yet, and one that is terminated has had its last.
+// severalBills explains, with an example, why one invoice does not bill the accounts of a project, and only them, at a
+// time. It ignores drafts, which have no invoice yet, and terminated accounts, which had their last one.
 func (b *bounds) severalBills(project string, members []uint32, at udr.Instant, rev Revision) (number uint32, why string) {
 	if f, ok := b.s.At(KindProject, project, "", at, rev); !ok || !singleBill(f.Value) {
 		return 0, ""
@@ -111,11 +112,11 @@ func (b *bounds) severalBills(project string, members []uint32, at udr.Instant, 
 		case its != payer:
 			one, _ := b.a.account(first, at, rev)
 			pays, _ := b.a.account(payer, at, rev)
-			return number, fmt.Sprintf("account %s would be on the bill of account %s, and account %s on that of account %s; give one of its "+
-				"accounts the billing profile, and put the others below that one", one.ID, pays.ID, a.ID, of.ID)
+			return number, fmt.Sprintf("the invoice of account %s would bill account %s, and the invoice of account %s would "+
+				"bill account %s; give one account of the project the billing profile, and put the others below it", one.ID, pays.ID, a.ID, of.ID)
 		case stated && status != StatusDraft && of.Project != project:
-			return number, fmt.Sprintf("account %s, which is not in it, pays for its account %s; put account %s into the project, or give "+
-				"account %s a billing profile", of.ID, a.ID, of.ID, a.ID)
+			return number, fmt.Sprintf("account %s, which is not in the project, pays for its account %s; put account %s into "+
+				"the project, or give account %s a billing profile", of.ID, a.ID, of.ID, a.ID)
 		}
 	}
 	if payer == 0 {
@@ -125,15 +126,15 @@ func (b *bounds) severalBills(project string, members []uint32, at udr.Instant, 
 		a, ok := b.a.account(number, at, rev)
 		if ok && a.Project != "" && a.Project != project && b.a.profiled(b.s, number, at, rev) == payer {
 			pays, _ := b.a.account(payer, at, rev)
-			return number, fmt.Sprintf("account %s pays for account %s of project %s too; give account %s a billing profile", pays.ID, a.ID,
+			return number, fmt.Sprintf("account %s also pays for account %s of project %s; give account %s a billing profile", pays.ID, a.ID,
 				a.Project, a.ID)
 		}
 	}
 	return 0, ""
 }
 
-// SeveralBills tells of which payers at a time the bills are not the one that their project says it gets, and why: such facts are older
-// than the bound, which refuses new ones.
+// SeveralBills returns the payers at a time whose invoices do not match the single_bill of their project, with the
+// reason: such facts are older than the bound, which refuses new ones.
 func SeveralBills(v *View, s *Statements, at udr.Instant, rev Revision) (why map[uint32]string) {
 	b := &bounds{r: v.r, s: s, a: &v.r.accounts, rev: rev}
 	why = map[uint32]string{}
@@ -152,7 +153,7 @@ func SeveralBills(v *View, s *Statements, at udr.Instant, rev Revision) (why map
 		for _, number := range members[id] {
 			a, there := b.a.account(number, at, rev)
 			if payer := b.a.profiled(s, number, at, rev); there && a.Project == id && reason != "" && payer != 0 {
-				why[payer] = fmt.Sprintf("project %s gets one bill, but %s; or write single_bill=false", id, reason)
+				why[payer] = fmt.Sprintf("project %s has single_bill, but %s; or write single_bill=false", id, reason)
 			}
 		}
 	}

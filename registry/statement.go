@@ -9,26 +9,26 @@ import (
 	"ratemill/udr"
 )
 
-// statement is the content of a row about a SIM: its owner, from a time until another. Statements of a SIM do not
-// overlap; one without an end lasts until the next. So at each time at most one statement begins and at most one
-// ends, and a fact's State records both. After any correction or withdrawal, the registry is the same as if it had
-// received only the final statements.
+// statement is the content of a row about a SIM: its owner from one time until another. Statements of a SIM do not
+// overlap; a statement without an end lasts until the next one. So at each time at most one statement begins and
+// at most one ends, and a fact's State records both. After any correction or withdrawal, the registry is the same
+// as if it had received only the final statements.
 type statement struct {
 	since, until udr.Instant
-	untilSaid    bool // false in a CSV file without the column: ends stay as they are. Otherwise no until means no end
+	untilSaid    bool // false if a CSV file has no such column: then ends stay as they are. If true, a row without until has no end
 	account      uint32
 	plan         string
 
-	accountSaid, planSaid bool // in a CSV file without the column, they stay as they are
+	accountSaid, planSaid bool // false if a CSV file has no such column: then the values stay as they are
 }
 
-// contested is an identifier that named another SIM when its row was read. A later row may free it.
+// contested is an identifier that named another SIM when its row was read. A later row may make it available.
 type contested struct {
 	id           udr.Identifier
 	since, until udr.Instant
 	sim          uint32
 	at           diag.Pos
-	claim        bool // to be given to sim once it is free; otherwise sim already has it, and keeps it for longer than stated before
+	claim        bool // sim gets the identifier once it is available; if false, sim already has it and keeps it for longer than stated before
 	end          bool // the statement ends at until
 }
 
@@ -38,7 +38,7 @@ type following struct {
 	ids   []udr.Identifier
 }
 
-// follow remembers a row about a SIM if one before it has a contested identifier, or it has one itself.
+// follow remembers a row about a SIM that has a contested identifier, or comes after a row that has one.
 func (im *importer) follow(sim uint32, ids []udr.Identifier, since udr.Instant, contested bool) {
 	if _, ok := im.followings[sim]; !ok && !contested {
 		return
@@ -56,7 +56,7 @@ type mark struct {
 	account, plan uint32
 }
 
-// marks are the times at which a SIM's statements begin and end, in order, as known now.
+// marks returns the times at which a SIM's statements begin and end, in order, as known now.
 func (im *importer) marks(sim uint32) []mark {
 	marks := im.marked[:0]
 	e := im.r.sims.entry(sim)
@@ -76,11 +76,12 @@ func (im *importer) marks(sim uint32) []mark {
 	return marks
 }
 
-// around is the mark at a time, the last beginning before it, and the first mark and the first beginning after it.
+// around returns the mark at a time, the last beginning before it, and the first mark and the first beginning
+// after it.
 type around struct {
 	at, before, after, next mark
 	is, preceded, followed  bool
-	continued               bool // there is a next
+	continued               bool // there is a next mark
 }
 
 func (im *importer) around(sim uint32, at udr.Instant) (a around) {
@@ -89,7 +90,7 @@ func (im *importer) around(sim uint32, at udr.Instant) (a around) {
 		case m.from == at:
 			a.at, a.is = m, true
 		case m.from < at:
-			// A beginning before this time is in force unless it has ended since.
+			// The last beginning before this time is in force unless it has ended since.
 			if m.begins {
 				a.before, a.preceded = m, true
 			} else {
@@ -121,11 +122,12 @@ func (im *importer) state(r *row, sim uint32, ids []udr.Identifier, s statement)
 			im.called(sim, s.since, ids), im.accountID(a.before.account), a.after.from)
 		return
 	case s.until != newest && a.continued && s.until > a.next.from:
-		im.errorf(r.at(colUntil), "another row about this SIM%s begins on %s, before this until: let the until be that or earlier, or leave it out",
+		im.errorf(r.at(colUntil), "another row about this SIM%s begins on %s, before this until: set the until to that day "+
+			"or earlier, or omit it",
 			im.called(sim, s.since, ids), a.next.from)
 		return
 	}
-	// Statements of other rows from their own since on stay as they are.
+	// Statements of other rows stay as they are from their since on.
 	afterwards := im.afterwards(sim, &a)
 	ended := newest // as stated before
 	if begun && a.followed && a.after.ends {
@@ -192,13 +194,13 @@ func (im *importer) name(id udr.Identifier, at udr.Instant, begins, ends bool, s
 	im.touch()
 }
 
-// named is the fact about an identifier for exactly the time at.
+// named returns the fact about an identifier that begins exactly at a time.
 func (im *importer) named(id udr.Identifier, at udr.Instant) (begins, ends bool, sim uint32) {
 	f, ok := im.r.identifiers.said(&im.r.moments, id, at)
 	return ok && f.state.begins(), ok && f.state.ends(), f.sim
 }
 
-// owned reports whether a SIM has an owner at a time. A SIM without one holds no identifier.
+// owned reports whether a SIM has an owner at a time. A SIM without an owner holds no identifier.
 func (im *importer) owned(sim uint32, at udr.Instant) bool {
 	_, ok := im.r.sims.owner(&im.r.moments, sim, at, im.changes.Revision)
 	return ok
@@ -214,7 +216,7 @@ func (im *importer) heldAt(sim uint32, at udr.Instant, dst []udr.Identifier) []u
 	return im.r.identifiers.of(&im.r.moments, &im.r.sims, sim, at, im.changes.Revision, dst)
 }
 
-// afterwards are the identifiers of a SIM at the beginning of its next statement.
+// afterwards returns the identifiers of a SIM at the beginning of its next statement.
 func (im *importer) afterwards(sim uint32, a *around) []udr.Identifier {
 	if !a.continued {
 		return nil
@@ -222,10 +224,11 @@ func (im *importer) afterwards(sim uint32, a *around) []udr.Identifier {
 	return im.heldAt(sim, a.next.from, nil)
 }
 
-// carry ends identifiers that a SIM has from a time on, or has again or for longer, and that statements after that time do
-// not name: where a later statement has others of their kind, and where the SIM leaves. afterwards are the identifiers that
-// the next statement had before; rows of the files that name theirs say them. Nothing changes after a statement that has
-// the identifiers that it had before: a correction costs the same however many statements follow.
+// carry ends identifiers that a SIM newly has from a time on, or has again or for longer, where later statements do not
+// include them: where a later statement has other identifiers of their kind, and where the SIM leaves its account.
+// afterwards holds the identifiers that the next statement had before; rows of the files that name identifiers state
+// them. It stops at a statement whose identifiers did not change, so the cost of a correction does not depend on the
+// number of later statements.
 func (im *importer) carry(sim uint32, since udr.Instant, afterwards []udr.Identifier) {
 	rows := im.followings[sim]
 	before, passed := afterwards, since
@@ -295,14 +298,14 @@ func (im *importer) claim(r *row, sim uint32, ids []udr.Identifier, since, until
 		}
 		_, ends, _ := im.named(id, since)
 		if before, had := im.holder(id, since-1); had && before == sim && !ended {
-			ends = false // an earlier version of the row had given it up
+			ends = false // an earlier version of the row had ended the identifier
 		}
 		im.name(id, since, true, ends, sim)
 	}
 }
 
-// release ends those identifiers of a SIM whose kinds the row has, but which the row omits. If the previous statement
-// ended at this time, they ended with it.
+// release ends those identifiers of a SIM that a row omits although it has others of their kind. If the previous
+// statement ended at this time, they ended with it.
 func (im *importer) release(sim uint32, ids []udr.Identifier, since udr.Instant, ended bool) {
 	im.held = im.heldAt(sim, since, im.held[:0])
 	for _, id := range im.held {
@@ -331,8 +334,8 @@ func (im *importer) end(sim uint32, at udr.Instant, afterwards []udr.Identifier)
 	}
 }
 
-// endName ends an identifier of a SIM that leaves at a time. again means that the statement that begins there has it
-// too.
+// endName ends an identifier of a SIM that leaves its account at a time. again means that the statement that begins
+// then has it too.
 func (im *importer) endName(sim uint32, at udr.Instant, id udr.Identifier, again bool) {
 	named, _, other := im.named(id, at)
 	if !named && again {
@@ -344,7 +347,7 @@ func (im *importer) endName(sim uint32, at udr.Instant, id udr.Identifier, again
 	im.name(id, at, named, true, other)
 }
 
-// forgetEnds removes the ends at a time of identifiers that name no SIM before it any more.
+// forgetEnds removes the ends at a time of identifiers that no longer name a SIM before it.
 func (im *importer) forgetEnds(sim uint32, at udr.Instant) {
 	for _, id := range im.r.identifiers.ever(&im.r.sims, sim, nil) {
 		begins, ends, holder := im.named(id, at)
@@ -354,7 +357,7 @@ func (im *importer) forgetEnds(sim uint32, at udr.Instant) {
 	}
 }
 
-// unend removes the end of a SIM at a time.
+// unend removes the end of a SIM's statement at a time.
 func (im *importer) unend(sim uint32, at udr.Instant, afterwards []udr.Identifier, a around) {
 	f, _ := im.r.sims.said(&im.r.moments, sim, at)
 	begins := f.state.begins()
@@ -386,7 +389,7 @@ func (im *importer) keep(sim uint32, at udr.Instant, afterwards []udr.Identifier
 	}
 }
 
-// goesOn checks whether a SIM that leaves later than stated before still is the only one with its identifiers.
+// goesOn checks whether a SIM that leaves later than stated before is still the only one with its identifiers.
 func (im *importer) goesOn(r *row, sim uint32, ended, until udr.Instant) {
 	for _, id := range im.heldAt(sim, ended, nil) {
 		if im.laterHolder(id, ended-1, until, sim) != 0 {
@@ -401,8 +404,8 @@ func (im *importer) goesOn(r *row, sim uint32, ended, until udr.Instant) {
 	}
 }
 
-// withdraw withdraws a row's statement about a SIM at its since. This is a beginning together with its end, or, if
-// nothing begins there, an end.
+// withdraw withdraws a row's statement about a SIM at its since. It withdraws a beginning together with its end
+// or, if nothing begins there, an end.
 func (im *importer) withdraw(r *row, sim uint32, since udr.Instant) {
 	a := im.around(sim, since)
 	afterwards := im.afterwards(sim, &a)
@@ -423,7 +426,7 @@ func (im *importer) withdraw(r *row, sim uint32, since udr.Instant) {
 		case begins && holder == sim:
 			im.name(id, since, false, ends, sim)
 		case ends && !begins && had && before == sim && !a.at.ends:
-			im.name(id, since, false, false, sim) // the row had given it up
+			im.name(id, since, false, false, sim) // the row had ended the identifier
 		}
 	}
 	if a.continued {

@@ -148,7 +148,7 @@ func TestSIMsFollowTheStatusOfTheirAccount(t *testing.T) {
 	problem := &backoffice.Problem{}
 	require.ErrorAs(t, err, &problem)
 	require.Equal(t, backoffice.Conflict, problem.Kind)
-	require.ErrorContains(t, err, "its parent globex is suspended then, and allows below it only new, lead, suspended, terminated")
+	require.ErrorContains(t, err, "at that time its parent globex is suspended, and accounts below it can only be new, lead, suspended, terminated")
 
 	on, err := o.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: by(""), Account: "globex", To: "active"})
 	require.NoError(t, err)

@@ -64,7 +64,7 @@ func TestASecondPayerOfAProjectWithOneBillIsRefused(t *testing.T) {
 	require.Equal(t, "globex-ltd", one.Company, "the company is that of the project")
 	root.Account = "two"
 	_, err = o.CreateAccount(ctx, root)
-	require.ErrorContains(t, err, "account one would be on the bill of account one, and account two on that of account two")
+	require.ErrorContains(t, err, "the invoice of account one would bill account one, and the invoice of account two would bill account two")
 	root.Project = "q"
 	_, err = o.CreateAccount(ctx, root)
 	require.ErrorContains(t, err, "no project is called q")

@@ -332,7 +332,7 @@ func TestAMoveToAnotherPayerBeginsAnewUnlessTheStateIsKept(t *testing.T) {
 		p.refuses("account acme is blacklisted", 3, "move", "acme")
 		_, err = p.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: by(""), Account: "north", To: "suspended"})
 		require.NoError(t, err)
-		p.refuses("account north is suspended then, and only an active account gets SIMs", 3, "move", "north")
+		p.refuses("account north will be suspended at that time, and only an active account gets SIMs", 3, "move", "north")
 	})
 }
 

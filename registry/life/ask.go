@@ -16,7 +16,7 @@ type Ask struct {
 	Idle string                       // status of the account if it is not active at that time, such as suspended
 }
 
-// ForbiddenError is a step that is not allowed. It names the allowed steps.
+// ForbiddenError reports that a step is not allowed. It names the allowed steps.
 type ForbiddenError struct {
 	From, To string
 	Since    udr.Instant // of From; 0 for New
@@ -37,8 +37,8 @@ func (e *ForbiddenError) Error() string {
 		listed(e.Allowed))
 }
 
-// Check reports whether a requested step is allowed for a SIM with these states, by the rules that the account's
-// settings name at that time. The transition is nil if the SIM is already in that state.
+// Check reports whether a requested step is allowed for a SIM with these states, by the rules in the account's
+// settings at that time. The transition is nil if the SIM is already in that state.
 func Check(stays []Stay, rules Rules, ask Ask) (*Transition, error) {
 	c := rules.Lifecycle
 	if c == nil {
@@ -68,7 +68,7 @@ func Check(stays []Stay, rules Rules, ask Ask) (*Transition, error) {
 		if t.Permission != "" {
 			needed = "the permission " + t.Permission
 		}
-		forbidden.Reason = fmt.Sprintf("the step to %s needs %s", ask.To, needed)
+		forbidden.Reason = fmt.Sprintf("the step to %s requires %s", ask.To, needed)
 	case ask.Idle != "":
 		forbidden.Reason = fmt.Sprintf("its account is %s at %s, so its state cannot be set; make the account active first", ask.Idle, ask.At)
 	default:
@@ -81,8 +81,8 @@ func makersOf(by By) string {
 	return strings.NewReplacer("time", "a time limit", "person", "a person or program").Replace(by.String())
 }
 
-// Later returns the chosen states after a time that would not be allowed after an earlier change. They stay valid,
-// because people or programs stated them, and the requester of the change sees them.
+// Later returns the chosen states after a time that an earlier change makes impossible. They stay valid,
+// because people or programs stated them; whoever requests the change sees them.
 func Later(stays []Stay, after udr.Instant) (odd []Stay) {
 	for i, s := range stays {
 		if s.From <= after || s.By != BySomebody || i == 0 || s.Rules.Lifecycle == nil || s.State == s.Before {

@@ -62,7 +62,7 @@ func TestAForbiddenStepNamesWhatIsAllowed(t *testing.T) {
 		{"used", "2026-02-15", "", true, ""}, // its first state
 		{"stock", "2026-04-15", "", true, "the SIM is used since 2026-04-01T00:00:00Z, and state model own does not allow the step to stock; " +
 			"from used it allows parked and gone"},
-		{"gone", "2026-04-15", "", false, "the SIM is used since 2026-04-01T00:00:00Z; the step to gone needs the permission sim.retire"},
+		{"gone", "2026-04-15", "", false, "the SIM is used since 2026-04-01T00:00:00Z; the step to gone requires the permission sim.retire"},
 		{"usd", "2026-04-15", "", true, "the SIM is used since 2026-04-01T00:00:00Z; state model own has no state usd; did you mean used?"},
 		{"used", "2026-05-15", "", true, "the SIM is parked since 2026-05-01T00:00:00Z; only a time limit can make the step to used; " +
 			"from parked you can choose gone"},
@@ -121,8 +121,8 @@ func TestChangesTakeEffectNowAtTheCycleOrOnADate(t *testing.T) {
 	require.NoError(t, life.CheckBackdated(now, now, cycles, -1))
 	require.NoError(t, life.CheckBackdated(day("2026-04-15"), now, cycles, -1))
 	require.EqualError(t, life.CheckBackdated(day("2026-04-14"), now, cycles, -1),
-		"2026-04-14T00:00:00Z is too far back: you can date changes "+
-			"back to 2026-04-14T22:00:00Z; an earlier date needs the permission to backdate")
+		"2026-04-14T00:00:00Z is too early: changes can be backdated to "+
+			"2026-04-14T22:00:00Z; an earlier date needs the permission to backdate")
 	require.NoError(t, life.CheckBackdated(day("2026-04-01"), now, cycles, 30))
 }
 

@@ -19,15 +19,15 @@ import (
 var Documents = []diag.Key{
 	{Name: "state_model", Doc: "A state model lists the states of SIMs, their meaning, and the transitions between them.",
 		New: func() any { return new(modelDoc) }},
-	{Name: "lifecycle", Doc: "A lifecycle is the rules of a SIM's states, by which accounts run their SIMs: the first state, test quota, " +
-		"bill on first use, suspensions, activation.", New: func() any { return new(lifecycleDoc) }},
+	{Name: "lifecycle", Doc: "A lifecycle is a set of rules for the states of SIMs: the first state, test quota, bill on " +
+		"first use, suspensions, activation.", New: func() any { return new(lifecycleDoc) }},
 }
 
 //go:embed shipped
 var shipped embed.FS
 
-// Book is the state models and lifecycles of a catalogue, with the shipped models that it does not replace. It is safe
-// for concurrent use.
+// Book holds the state models and lifecycles of a catalogue, and the shipped models that it does not replace. It is
+// safe for concurrent use.
 type Book struct {
 	models map[string][]*Model
 	cycles map[string][]*lifecycleVersion
@@ -48,7 +48,8 @@ type resolvedKey struct {
 }
 
 // Compile compiles documents made by Documents, and reports all mistakes. unit returns the unit of a usage class,
-// false if there is no such class; a nil unit allows all classes. The book has the valid documents.
+// false if the class does not exist; if unit is nil, all classes are allowed. The book contains the valid
+// documents.
 func Compile(docs []any, unit func(class string) (udr.Unit, bool)) (*Book, diag.List) {
 	b := &Book{models: map[string][]*Model{}, cycles: map[string][]*lifecycleVersion{}, unit: unit}
 	var l diag.List
@@ -80,7 +81,7 @@ func Compile(docs []any, unit func(class string) (udr.Unit, bool)) (*Book, diag.
 func modelSince(m *Model) *literal.Since            { return &m.From }
 func cycleSince(v *lifecycleVersion) *literal.Since { return &v.doc.From }
 
-// versioned inserts a version of a document in the order of their beginnings.
+// versioned inserts a version of a document, ordered by beginning.
 func versioned[T any](list []*T, v *T, name diag.Text, kind string, since func(*T) *literal.Since, l *diag.List) []*T {
 	at, twice := slices.BinarySearchFunc(list, since(v).Order(), func(a *T, order int64) int {
 		switch o := since(a).Order(); {
@@ -96,14 +97,14 @@ func versioned[T any](list []*T, v *T, name diag.Text, kind string, since func(*
 		if since(v).Kind != literal.Always {
 			when = "begins on " + since(v).Text
 		}
-		l.Errorf(name.Pos, "%s %s %s twice; give each version a from of its own", kind, name.Value, when)
+		l.Errorf(name.Pos, "%s %s %s twice; give each version a different from", kind, name.Value, when)
 		return list
 	}
 	return slices.Insert(list, at, v)
 }
 
-// checkVersion checks a version of a lifecycle with each version of its state model that is in force at the same
-// time.
+// checkVersion checks a version of a lifecycle against each version of its state model that is in force at the
+// same time.
 func (b *Book) checkVersion(v *lifecycleVersion, later []*lifecycleVersion, l *diag.List) {
 	models, ok := b.models[v.doc.States.Value]
 	if !ok {
@@ -196,7 +197,7 @@ func sorted[T any](m map[string]T) (names []string) {
 	return names
 }
 
-// Model is the version of a state model in force at a time in a zone.
+// Model returns the version of a state model that is in force at a time in a zone.
 func (b *Book) Model(name string, at udr.Instant, zone *time.Location) (*Model, bool) {
 	return inForce(b.models[name], modelSince, at, zone)
 }
@@ -218,8 +219,8 @@ func inForce[T any](versions []*T, since func(*T) *literal.Since, at udr.Instant
 	return v, v != nil
 }
 
-// Rules is the reference to the rules that an account's settings name at a time: the version of the lifecycle in force
-// then, and the overrides.
+// Rules returns the reference to the rules that an account's settings name at a time: the version of the lifecycle
+// then in force, and the overrides.
 func (b *Book) Rules(s Settings, at udr.Instant, zone *time.Location) (Ref, error) {
 	versions, ok := b.cycles[s.Lifecycle]
 	if !ok {
@@ -227,13 +228,13 @@ func (b *Book) Rules(s Settings, at udr.Instant, zone *time.Location) (Ref, erro
 	}
 	v, ok := inForce(versions, cycleSince, at, zone)
 	if !ok {
-		return Ref{}, fmt.Errorf("lifecycle %s is not in force yet at %s; its first version begins on %s", s.Lifecycle, at,
+		return Ref{}, fmt.Errorf("lifecycle %s is not yet in force at %s; its first version begins on %s", s.Lifecycle, at,
 			versions[0].doc.From.Text)
 	}
 	return Ref{Lifecycle: s.Lifecycle, Version: v.doc.From.Text, Overrides: s.Overrides}, nil
 }
 
-// Resolve returns the rules to which a state that begins at a time refers. If the catalogue no longer has the
+// Resolve returns the rules to which a state refers that begins at a time. If the catalogue no longer has the
 // version, it uses the one in force at that time. It returns an error if the catalogue has no such lifecycle at all.
 func (b *Book) Resolve(ref Ref, at udr.Instant, zone *time.Location) (*Lifecycle, error) {
 	versions := b.cycles[ref.Lifecycle]
@@ -253,7 +254,8 @@ func (b *Book) Resolve(ref Ref, at udr.Instant, zone *time.Location) (*Lifecycle
 		return c.(*Lifecycle), nil
 	}
 	c, l := b.compile(v, m, "overrides of "+ref.Lifecycle, ref.Overrides)
-	// A lifecycle of a stored catalogue was accepted once. Its valid parts are used.
+	// A lifecycle in a stored catalogue was valid when the catalogue was stored. So Resolve uses the
+	// parts that are still valid.
 	if err := l.Err(); err != nil && ref.Overrides != "" {
 		return nil, fmt.Errorf("lifecycle %s with its overrides is no longer valid: %w", ref.Lifecycle, err)
 	}
@@ -279,7 +281,7 @@ func (b *Book) compile(v *lifecycleVersion, m *Model, name, overrides string) (*
 }
 
 // CheckSettings reads the settings of an account or a SIM, as JSON or YAML, and reports all mistakes in them. It
-// checks them by the versions in force at a time in a zone. name is the name of the document in messages.
+// checks them against the versions in force at a time in a zone. name is the name of the document in messages.
 func (b *Book) CheckSettings(name string, text []byte, at udr.Instant, zone *time.Location) (Settings, diag.List) {
 	n, l := diag.Parse(name, text)
 	if n == nil {
@@ -289,7 +291,7 @@ func (b *Book) CheckSettings(name string, text []byte, at udr.Instant, zone *tim
 	return s, append(l, more...)
 }
 
-// ReadSettings does the same as CheckSettings for settings that are a part of a document.
+// ReadSettings is CheckSettings for settings that are part of a document.
 func (b *Book) ReadSettings(n *diag.Node, at udr.Instant, zone *time.Location) (Settings, diag.List) {
 	d := &diag.Decoder{}
 	var doc settingsDoc
@@ -312,7 +314,7 @@ func (b *Book) ReadSettings(n *diag.Node, at udr.Instant, zone *time.Location) (
 	return s, l
 }
 
-// checkOverrides reports the mistakes that a lifecycle has only with the overrides.
+// checkOverrides reports mistakes that arise only from the overrides.
 func (b *Book) checkOverrides(v *lifecycleVersion, doc *settingsDoc, at udr.Instant, zone *time.Location) (l diag.List) {
 	if doc.Overrides == nil || doc.Overrides.Kind == diag.Null {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"ratemill/udr"
 )
 
-// Fact is a state fact to be stated, with the text of its cause.
+// Fact is a new state fact, with the text of its cause.
 type Fact struct {
 	registry.StateFact
 	Cause string
@@ -18,20 +18,20 @@ type Fact struct {
 // Reason is the cause of a change set: the event that became known, or the request.
 type Reason struct {
 	Cause string                  // unique
-	Used  func(cause string) bool // whether a fact has a cause already
+	Used  func(cause string) bool // reports whether a fact already has a cause
 
-	// Happened lists the events of the SIM. A withdrawal records whether the status of the account still had the
-	// effect in the withdrawn fact; rating needs this if it derives the state again.
+	// Happened lists the events of the SIM. A withdrawal stores whether the status of the account still had
+	// the effect in the withdrawn fact; rating needs this if it derives the state again.
 	Happened []Event
 }
 
-// Change returns the change set that brings a SIM's facts in line with its states. known holds all facts ever stated
-// about the SIM's state; those of one time are in the order in which they became known. stays is the result of States
-// with the new event. Change withdraws facts that no longer follow. The facts are in the order of their times, and
-// there are none if nothing changes.
+// Change returns the change set that makes a SIM's facts match its states. known holds all facts ever stated about
+// the SIM's state; facts of one time are in the order in which they became known. stays is the result of States with
+// the new event. Change withdraws facts that no longer follow. The facts are in the order of their times; there are
+// none if nothing changes.
 //
-// Each fact has the cause of its own transition. A cause stays used when its transition is withdrawn, so if the
-// transition follows again, its cause also names the reason.
+// Each fact has the cause of its own transition. A cause stays used after its transition is withdrawn. If the
+// transition happens again, its cause also names the reason.
 func Change(known []Told, stays []Stay, sim uint32, reason Reason) (facts []Fact) {
 	holds := map[udr.Instant]Told{}
 	byAccount := map[udr.Instant]EventKind{}
@@ -72,7 +72,7 @@ func (r *Reason) happened(at udr.Instant, kind EventKind) bool {
 	return slices.ContainsFunc(r.Happened, func(e Event) bool { return e.At == at && e.Kind == kind })
 }
 
-// accountDid returns the effect of the account's status on a SIM, from the value of the resulting fact.
+// accountDid returns the effect of an account's status on a SIM, from the value of the resulting fact.
 func accountDid(value registry.StateValue) EventKind {
 	ref, err := ParseRef(value.Lifecycle)
 	switch {
@@ -102,8 +102,8 @@ func sameMaker(stated, follows string) bool {
 	return was == is && before == now
 }
 
-// AutomaticCause reports whether a cause belongs to an automatic transition, which is judged again when something
-// before it changes. Facts with other causes are choices of people or programs.
+// AutomaticCause reports whether a cause belongs to an automatic transition, which is decided again when an
+// earlier fact changes. Facts with other causes are choices of people or programs.
 func AutomaticCause(cause string) bool {
 	for _, kind := range []string{"usage:", "timer:", "cascade:"} {
 		if strings.HasPrefix(cause, kind) {
@@ -142,8 +142,9 @@ func (s *Stay) value() registry.StateValue {
 	return registry.StateValue{Name: s.State, Core: s.Core(), Lifecycle: ref.String(), Brought: s.Brought}
 }
 
-// origin returns the origin of a stay's fact. A state that follows at the instant of a decision replaces the
-// decision's fact. No other fact records the decision, so the state does not follow from the facts before.
+// origin returns the origin of a stay's fact. A state that follows a decision at the same instant replaces
+// the decision's fact. No other fact records the decision, so the state does not follow from earlier
+// facts.
 func (s *Stay) origin() registry.Origin {
 	if s.decided {
 		return registry.Stated
@@ -159,8 +160,8 @@ func (s *Stay) cause(subject string) string {
 	return t.Cause(subject)
 }
 
-// Stay is the stay that a state fact begins, for Advance. rules is StateValue.Lifecycle, zone that of the payer. If
-// the catalogue lacks the rules, err says so, and the state has no automatic end.
+// Stay returns the stay that a state fact begins, for Advance. rules is StateValue.Lifecycle, and zone is the
+// payer's. If the catalogue lacks the rules, it returns an error, and the state has no automatic end.
 func (b *Book) Stay(from udr.Instant, state, rules string, zone *time.Location) (Stay, error) {
 	s := Stay{From: from, State: state, Rules: Rules{Zone: zone}, Since: registry.LocalDate(zone, from)}
 	ref, err := ParseRef(rules)

@@ -9,7 +9,7 @@ import (
 // from the facts.
 type Charge struct {
 	At       udr.Instant
-	From, To string // of a transition; an activation has its state in To
+	From, To string // states of a transition; an activation has only To
 	Amount   decimal.D
 	Currency string
 	Product  string
@@ -18,7 +18,8 @@ type Charge struct {
 	Seller   string
 }
 
-// Charges are the charges of the transitions of a SIM that took effect, each whole, at the time of its effect.
+// Charges returns the charges for the transitions of a SIM that took effect. Each is due in full at the time
+// of its effect.
 func Charges(stays []Stay) (charges []Charge) {
 	reached := map[string]bool{}
 	for _, s := range stays {
@@ -41,7 +42,7 @@ func Charges(stays []Stay) (charges []Charge) {
 	return charges
 }
 
-// Activations returns the activation charges of a SIM: one for each seller (or payer), by the trigger of the account
+// Activations returns the activation charges of a SIM: one for each seller (or payer), as triggered by the account
 // that owns the SIM then. A SIM that comes from another system is already active for the payer that gets it.
 func Activations(stays []Stay, owned []Owned) (charges []Charge) {
 	done := map[string]bool{}
@@ -65,7 +66,7 @@ func Activations(stays []Stay, owned []Owned) (charges []Charge) {
 			}
 			rules := s.Rules
 			if s.From < t.From {
-				rules = t.Rules // the state continued in another account
+				rules = t.Rules // the state continues in another account
 			}
 			payer, seller := "payer "+t.Payer, "seller "+t.Seller
 			if s.Brought && s.From >= t.From {

@@ -7,8 +7,8 @@ import (
 	"ratemill/udr"
 )
 
-// Reader computes effective states from the registry. It caches the rules of facts, because millions of SIMs share
-// few rules. Only one goroutine may use it.
+// Reader computes effective states from the registry. It caches the rules of facts, because many SIMs share the
+// same few rules. Only one goroutine may use it.
 type Reader struct {
 	book  *Book
 	rules []rule // by the number of the fact's value
@@ -20,19 +20,19 @@ type rule struct {
 	ref    Ref
 	cycle  *Lifecycle // nil if it depends on the time, or is missing
 	err    error
-	did    EventKind // the status of the account, if it made the fact
+	did    EventKind // the effect of the account's status, if the status made the fact
 	plain  bool
 	known  bool
-	always bool // cycle holds for every beginning
+	always bool // cycle is right for every beginning
 }
 
-// NewReader reads states by the texts of a catalogue.
+// NewReader returns a reader that uses the documents of a catalogue.
 func NewReader(b *Book) *Reader { return &Reader{book: b} }
 
-// State returns the effective state of a SIM for a record at a time, as known at a revision. It is the state of the
-// facts, advanced by due time limits and by events that only rating knows. events are the usage events of the SIM
-// since then, in order, with their times; zone is that of the payer. ok is false if there is no fact. If the
-// catalogue lacks the rules that a fact names, err says so, and the state is that of the fact.
+// State returns the effective state of a SIM for a record at a time, as known at a revision. It is the state in the
+// facts, advanced by due time limits and by events that only rating has seen so far. events lists the usage events
+// of the SIM since then, in order, with their times; zone is the payer's. ok is false if there is no fact. If the
+// catalogue lacks the rules that a fact names, State returns an error, and the state is that of the fact.
 func (r *Reader) State(v *registry.View, sim uint32, at udr.Instant, rev registry.Revision, zone *time.Location,
 	events []Event) (s Stay, ok bool, err error) {
 	fact, ok := v.State(sim, at, rev)
@@ -43,7 +43,7 @@ func (r *Reader) State(v *registry.View, sim uint32, at udr.Instant, rev registr
 	return s, true, err
 }
 
-// Of does the same as State for callers that already have the fact.
+// Of is State for callers that already have the fact.
 func (r *Reader) Of(v *registry.View, fact registry.SIMState, at udr.Instant, zone *time.Location, events []Event) (s Stay, err error) {
 	rule := r.rule(v, fact.Value)
 	s = Stay{From: fact.Since, State: rule.value.Name, Rules: Rules{Ref: rule.ref, Lifecycle: rule.cycle, Zone: zone},
@@ -102,8 +102,8 @@ func (r *Reader) rule(v *registry.View, value uint32) *rule {
 	return x
 }
 
-// always reports whether a reference means the same rules for every beginning of the state. That is so if the
-// catalogue has that version and only one version of its model, or nothing of that name.
+// always reports whether a reference means the same rules for every beginning of the state. This is true if
+// the catalogue has that version and only one version of its model, or nothing of that name.
 func (b *Book) always(ref Ref) bool {
 	versions := b.cycles[ref.Lifecycle]
 	for _, v := range versions {

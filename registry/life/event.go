@@ -8,11 +8,11 @@ import (
 	"ratemill/udr"
 )
 
-// EventKind says what happened to a SIM.
+// EventKind is what happened to a SIM.
 type EventKind uint8
 
-// The events of SIMs, in the order in which they count at one instant. Time limits that are due at this instant come
-// before usage, which finds the next state, and after all other events.
+// The kinds of events, in the order in which they count at one instant. Time limits that are due at an instant
+// come after all other events but before usage, which then sees the next state.
 const (
 	Left              EventKind = iota // no account owns the SIM any more
 	Assigned                           // an account with another payer got the SIM
@@ -21,8 +21,8 @@ const (
 	AccountResumed                     // its account's suspension ended
 	Set                                // a person or program chose its state
 	Used                               // usage of the SIM began while it waited for its first use
-	Emptied                            // a record began that the life bucket did not cover whole
-	LimitPassed                        // a record began that passed a limit with the action suspend
+	Emptied                            // a record began that the life bucket did not cover completely
+	LimitPassed                        // a record began that exceeded a limit with the action suspend
 )
 
 var eventKinds = [...]string{"left", "assigned", "account_terminated", "account_suspended", "account_resumed", "set", "used", "emptied",
@@ -42,14 +42,14 @@ type Event struct {
 	At    udr.Instant
 	Kind  EventKind
 	State string // Set: the state; Assigned: the state, "" for the default
-	Keep  bool   // Assigned: keeps its state, or takes the default if the rules lack that state; State is empty
-	Rules Rules  // Set, Assigned: from then on, as settings give them
+	Keep  bool   // Assigned: keeps its state, or takes the default if the rules do not have that state; State is empty
+	Rules Rules  // Set, Assigned: the rules from then on, according to settings
 
 	Cause   string // unique: a second event with the same cause does not count
 	Brought bool   // Assigned, Set: the SIM was already in use in another system
 }
 
-// before is the last instant at which a time limit goes before the event.
+// before returns the last instant at which a time limit takes effect before the event.
 func (e *Event) before() udr.Instant {
 	if e.Kind >= Used {
 		return e.At

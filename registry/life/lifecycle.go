@@ -11,32 +11,32 @@ import (
 )
 
 type lifecycleDoc struct {
-	Name       diag.Text            `yaml:"lifecycle,required" doc:"Name of the lifecycle, by which the settings of accounts use it." example:"standard"`
-	From       literal.Since        `yaml:"from" doc:"Local date (of the payer) or instant from which this version is in force; without it, always. A state is judged by the version in force when it began." example:"2026-02-01"`
+	Name       diag.Text            `yaml:"lifecycle,required" doc:"Name of the lifecycle, to which the settings of accounts refer." example:"standard"`
+	From       literal.Since        `yaml:"from" doc:"Local date (of the payer) or instant from which this version is in force; without it, always. A state follows the version in force when the state began." example:"2026-02-01"`
 	States     diag.Text            `yaml:"states,required" doc:"The state model: a document of the catalogue, or a shipped one." example:"connected"`
-	Default    diag.Text            `yaml:"default,required" doc:"State of a SIM that an account gets, unless it is assigned in another." example:"inventory"`
-	Test       *testDoc             `yaml:"test" doc:"The end of states with usage: quota."`
-	FirstUse   *firstUseDoc         `yaml:"first_use" doc:"The end of states with usage: first_use. Without it, the first usage of any class ends them."`
-	Suspend    *suspendDoc          `yaml:"suspend" doc:"The end of suspensions. Without it a suspension lasts until somebody ends it."`
-	Activation *activationDoc       `yaml:"activation" doc:"The charge for the activation of a SIM. Without it there is none."`
+	Default    diag.Text            `yaml:"default,required" doc:"State of a SIM that an account gets, unless the assignment names another state." example:"inventory"`
+	Test       *testDoc             `yaml:"test" doc:"When states with usage: quota end."`
+	FirstUse   *firstUseDoc         `yaml:"first_use" doc:"When states with usage: first_use end. Without it, the first usage of any class ends them."`
+	Suspend    *suspendDoc          `yaml:"suspend" doc:"When suspensions end. Without it, a suspension lasts until somebody ends it."`
+	Activation *activationDoc       `yaml:"activation" doc:"The charge for the activation of a SIM. Without it, activation costs nothing."`
 	Override   diag.Text            `yaml:"usage_limit_override" default:"disabled" enum:"disabled|permanent|current_cycle" doc:"Whether limits that throttle, block or suspend are lifted: disabled (limits hold), permanent (no limit), current_cycle (no limit until the running cycle ends). The settings of a SIM take precedence over those of its account, and both over this document."`
-	UsageIn    diag.Map[*diag.Text] `yaml:"usage_in" doc:"Treatment of usage in a state: charge (the default) or suspense. States with usage: quota or first_use cannot be named." example:"{ suspended: suspense }"`
+	UsageIn    diag.Map[*diag.Text] `yaml:"usage_in" doc:"Treatment of usage in a state: charge (the default) or suspense. States with usage: quota or first_use cannot be listed." example:"{ suspended: suspense }"`
 
 	pos  diag.Pos
 	node *diag.Node
 }
 
 type testDoc struct {
-	Quota diag.Map[*literal.Quantity] `yaml:"quota" doc:"Free units by usage class; the state ends when a record uses one of them up, at the time that this record began. Other classes are charged." example:"{ data: 512 kB, sms_mo: 2 }"`
+	Quota diag.Map[*literal.Quantity] `yaml:"quota" doc:"Free units by usage class. The state ends when a record uses up one of them, at the time when this record began. Other classes are charged." example:"{ data: 512 kB, sms_mo: 2 }"`
 	Time  literal.Days                `yaml:"time" doc:"Number of local dates after which the state ends." example:"30 d"`
 	Next  diag.Text                   `yaml:"next,required" doc:"State that follows." example:"in_billing"`
 }
 
 type firstUseDoc struct {
-	Threshold thresholdDoc `yaml:"threshold" doc:"Free units: of data, or by usage class. The state ends when a record passes one of them, at the time that this record began. Without it, or with 0, the first usage of any class ends it." example:"1 MB"`
-	After     literal.Days `yaml:"after" doc:"Number of local dates after which the state ends, used or not." example:"90 d"`
-	Window    literal.Days `yaml:"window" doc:"Number of local dates after which the state ends if there was no usage at all; not more than after." example:"30 d"`
-	To        diag.Text    `yaml:"to,required" doc:"State that follows, of core active." example:"in_billing"`
+	Threshold thresholdDoc `yaml:"threshold" doc:"Free units: of data, or by usage class. The state ends when a record exceeds one of them, at the time when this record began. Without it, or with 0, the first usage of any class ends it." example:"1 MB"`
+	After     literal.Days `yaml:"after" doc:"Number of local dates after which the state ends, even without usage." example:"90 d"`
+	Window    literal.Days `yaml:"window" doc:"Number of local dates after which the state ends if there was no usage; not more than after." example:"30 d"`
+	To        diag.Text    `yaml:"to,required" doc:"State that follows; its core must be active." example:"in_billing"`
 	Before    bool         `yaml:"bill_before" doc:"true: the plan charges usage up to the threshold too."`
 }
 
@@ -71,26 +71,26 @@ func (thresholdDoc) JSONSchema() map[string]any {
 
 type suspendDoc struct {
 	Max  literal.Days `yaml:"max" doc:"Number of local dates, 1 to 120, after which a suspension ends." example:"60 d"`
-	Then diag.Text    `yaml:"then" doc:"State that follows: of core active or cancelled. One of core suspended says that suspensions do not end by themselves." example:"in_billing"`
+	Then diag.Text    `yaml:"then" doc:"State that follows; its core must be active or cancelled. A state of core suspended means that suspensions do not end automatically." example:"in_billing"`
 }
 
 type activationDoc struct {
-	Charge  literal.Money `yaml:"charge,required" doc:"The charge, due once." example:"4.00 EUR"`
+	Charge  literal.Money `yaml:"charge,required" doc:"The charge; it is due only once." example:"4.00 EUR"`
 	Trigger diag.Text     `yaml:"trigger,required" enum:"on_assignment|on_activation|in_billing" doc:"on_assignment: when the SIM is assigned, in whatever state. on_activation: when it is assigned in use (any state but an idle prospect's and a cancelled one), or leaves an idle prospect's state for one. in_billing: when it first reaches a state of core active."`
-	Once    diag.Text     `yaml:"once" default:"seller" enum:"seller|payer" doc:"Whether the charge is due once for each seller of the SIM, or once for each payer, for ever, also after a return."`
+	Once    diag.Text     `yaml:"once" default:"seller" enum:"seller|payer" doc:"Whether the charge is due once for each seller of the SIM, or once for each payer; a SIM that returns is not charged again."`
 }
 
 func (c *lifecycleDoc) Check(n *diag.Node, _ *diag.Decoder) { c.pos, c.node = n.Pos, n }
 
-// Lifecycle is the rules of a SIM's states: a version of a lifecycle with an account's overrides, over the state model
-// that is in force.
+// Lifecycle holds the rules for a SIM's states: a version of a lifecycle with an account's overrides, applied to the
+// state model in force.
 type Lifecycle struct {
 	Name    string
 	Model   *Model
 	Default string
 
 	Test       *Test
-	FirstUse   FirstUseRule // of zero values if the document has none: the first usage ends the state
+	FirstUse   FirstUseRule // zero values if the document has none: the first usage ends the state
 	Suspend    *Suspension
 	Activation *Activation
 	Override   Override
@@ -146,7 +146,7 @@ var triggers = [...]string{"on_assignment", "on_activation", "in_billing"}
 
 func (t Trigger) String() string { return triggers[t] }
 
-// Override says whether limits that suspend a SIM are lifted.
+// Override is the setting that lifts limits that suspend a SIM.
 type Override uint8
 
 // The overrides.
@@ -166,13 +166,14 @@ func ParseOverride(text string) (Override, bool) {
 	return Override(max(i, 0)), i >= 0
 }
 
-// Lifts reports whether an override that was set at a time lifts a limit that usage passes at a time. cycleEnd is the
-// end of the payer's cycle in which it was set.
+// Lifts reports whether an override that was set at one time lifts a limit that usage exceeds at another. cycleEnd is
+// the end of the payer's cycle in which the override was set.
 func (o Override) Lifts(set, cycleEnd, passed udr.Instant) bool {
 	return passed >= set && (o == NoLimit || o == NoLimitThisCycle && passed < cycleEnd)
 }
 
-// Currencies are those of the charges, sorted: an account in another currency cannot have the lifecycle.
+// Currencies returns the sorted currencies of the charges: an account in another currency cannot have
+// the lifecycle.
 func (c *Lifecycle) Currencies() (codes []string) {
 	if c.Activation != nil && !c.Activation.Charge.IsZero() {
 		codes = append(codes, c.Activation.Currency)
@@ -186,7 +187,7 @@ func (c *Lifecycle) Currencies() (codes []string) {
 	return slices.Compact(codes)
 }
 
-// Usage says how ratemill treats usage in a state.
+// Usage returns how ratemill treats usage in a state.
 func (c *Lifecycle) Usage(state string) Usage {
 	if s, ok := c.Model.State(state); ok && s.Usage != Charged {
 		return s.Usage
@@ -238,16 +239,16 @@ func with(m *Model, has func(*State) bool) (names []string) {
 }
 
 // leads reports states that a rule cannot end because the model does not allow the step. The model must allow usage
-// or time to make it.
+// or time limits to make the step.
 func (c *compiling) leads(m *Model, from []string, to diag.Text, by By) {
 	for _, name := range from {
 		if name == to.Value {
-			c.list.Errorf(to.Pos, "%s follows itself here; name the state in which it ends", name)
+			c.list.Errorf(to.Pos, "%s cannot follow itself; name the state that follows", name)
 		} else if t := m.Transition(name, to.Value); t == nil {
 			c.list.Errorf(to.Pos, "state model %s does not allow the step from %s to %s; it allows %s", m.Name, name, to.Value,
 				listed(m.Allowed(name, anybody)))
 		} else if t.By&by == 0 {
-			c.list.Errorf(to.Pos, "state model %s allows the step from %s to %s by %s only, but this rule is one by %s", m.Name, name,
+			c.list.Errorf(to.Pos, "state model %s allows the step from %s to %s only by %s, but this rule makes it by %s", m.Name, name,
 				to.Value, t.By, by)
 		}
 	}
@@ -266,7 +267,7 @@ func (c *compiling) test(l *Lifecycle, doc *lifecycleDoc) {
 	l.Test = &Test{Quota: c.units(t.Quota), Days: t.Time.N, Next: t.Next.Value}
 	switch {
 	case len(states) == 0:
-		c.list.Errorf(t.Next.Pos, "state model %s has no state with usage: quota, so test never applies; leave it out", m.Name)
+		c.list.Errorf(t.Next.Pos, "state model %s has no state with usage: quota, so test never applies; omit it", m.Name)
 		return
 	case len(t.Quota) == 0 && t.Time.Pos.File == nil:
 		c.list.Errorf(t.Next.Pos, "test has neither quota nor time, so it never ends; write quota: { data: 512 kB }, or time: 30 d")
@@ -283,7 +284,7 @@ func (c *compiling) test(l *Lifecycle, doc *lifecycleDoc) {
 	}
 	c.leads(m, states, t.Next, by)
 	if s, _ := m.State(t.Next.Value); s.Usage == Quota && !slices.Contains(states, t.Next.Value) {
-		c.list.Errorf(t.Next.Pos, "%s has a test quota too; name a state that is not tested", t.Next.Value)
+		c.list.Errorf(t.Next.Pos, "%s has a test quota too; name a state without one", t.Next.Value)
 	}
 }
 
@@ -301,15 +302,15 @@ func (c *compiling) firstUse(l *Lifecycle, doc *lifecycleDoc) {
 	l.FirstUse = FirstUseRule{Threshold: c.units(f.Threshold.classes), After: f.After.N, Window: f.Window.N, To: f.To.Value,
 		BillBefore: f.Before}
 	if len(states) == 0 {
-		c.list.Errorf(f.To.Pos, "state model %s has no state with usage: first_use, so first_use never applies; leave it out", m.Name)
+		c.list.Errorf(f.To.Pos, "state model %s has no state with usage: first_use, so first_use never applies; omit it", m.Name)
 		return
 	}
 	if f.After.N > 0 && f.Window.N > f.After.N {
-		c.list.Errorf(f.Window.Pos, "window (%d d) is longer than after (%d d), so it never applies; let it be %d d or less", f.Window.N,
+		c.list.Errorf(f.Window.Pos, "window (%d d) is longer than after (%d d), so it never applies; use %d d or less", f.Window.N,
 			f.After.N, f.After.N)
 	}
 	if f.Before && len(l.FirstUse.Threshold) == 0 {
-		c.list.Errorf(f.To.Pos, "bill_before charges usage up to the threshold, but no threshold is set; leave bill_before out")
+		c.list.Errorf(f.To.Pos, "bill_before charges usage up to the threshold, but no threshold is set; omit bill_before")
 	}
 	if !c.state(m, f.To) {
 		return
@@ -321,7 +322,7 @@ func (c *compiling) firstUse(l *Lifecycle, doc *lifecycleDoc) {
 	}
 }
 
-// mostSuspended is the longest suspension with an end that accounts may ask for.
+// mostSuspended is the longest temporary suspension that accounts may set.
 const mostSuspended = 120
 
 func (c *compiling) suspend(l *Lifecycle, doc *lifecycleDoc) {
@@ -331,11 +332,11 @@ func (c *compiling) suspend(l *Lifecycle, doc *lifecycleDoc) {
 	m, d := l.Model, doc.Suspend
 	states := with(m, func(s *State) bool { return s.Core == Suspended })
 	if d.Max.N > mostSuspended {
-		c.list.Errorf(d.Max.Pos, "suspend.max of %d d is out of range: 1 d to %d d; leave suspend out if suspensions do not end by themselves",
+		c.list.Errorf(d.Max.Pos, "suspend.max of %d d is out of range: 1 d to %d d; omit suspend if suspensions do not end automatically",
 			d.Max.N, mostSuspended)
 	}
 	if len(states) == 0 {
-		c.list.Errorf(doc.pos, "state model %s has no state of core suspended, so suspend never applies; leave it out", m.Name)
+		c.list.Errorf(doc.pos, "state model %s has no state of core suspended, so suspend never applies; omit it", m.Name)
 		return
 	}
 	switch said := d.Then.Value != ""; {
@@ -348,20 +349,20 @@ func (c *compiling) suspend(l *Lifecycle, doc *lifecycleDoc) {
 	s, _ := m.State(d.Then.Value)
 	switch {
 	case s.Core == Suspended && d.Max.Pos.File != nil:
-		c.list.Errorf(d.Max.Pos, "then: %s says that suspensions do not end by themselves, so max does not apply; leave max out, or let "+
-			"then be %s", s.Name, example(m))
+		c.list.Errorf(d.Max.Pos, "then: %s means that suspensions do not end automatically, so max does not apply; omit "+
+			"max, or set then to %s", s.Name, example(m))
 	case s.Core == Suspended:
 	case s.Core == Prospect:
 		c.list.Errorf(d.Then.Pos, "a suspension ends in a state of core active or cancelled, but %s is prospect; name %s", s.Name, example(m))
 	case d.Max.Pos.File == nil:
-		c.list.Errorf(d.Then.Pos, "suspend has then, but not max; write max: 60 d, or leave suspend out if suspensions do not end by themselves")
+		c.list.Errorf(d.Then.Pos, "suspend has then, but not max; write max: 60 d, or omit suspend if suspensions do not end automatically")
 	default:
 		c.leads(m, states, d.Then, ByTime)
 		l.Suspend = &Suspension{Days: d.Max.N, Then: s.Name}
 	}
 }
 
-// example is a state that may follow a suspension.
+// example returns a state that may follow a suspension.
 func example(m *Model) string {
 	return strings.Join(with(m, func(s *State) bool { return s.Core == Active || s.Core == Cancelled }), " or ")
 }
@@ -385,7 +386,8 @@ func (c *compiling) usageIn(l *Lifecycle, state diag.Text, use *diag.Text) {
 	s, _ := l.Model.State(state.Value)
 	switch {
 	case s.Usage != Charged:
-		c.list.Errorf(state.Pos, "state model %s says what becomes of usage in %s (usage: %s); usage_in is for other states", l.Model.Name,
+		c.list.Errorf(state.Pos, "state model %s already defines how usage is treated in %s (usage: %s); usage_in is for "+
+			"other states", l.Model.Name,
 			s.Name, s.Usage)
 	case use.Value == "suspense":
 		l.usageIn[s.Name] = Suspense

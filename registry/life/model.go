@@ -14,10 +14,10 @@ import (
 const New = "new"
 
 type modelDoc struct {
-	Name        diag.Text           `yaml:"state_model,required" doc:"Name of the model, by which lifecycles use it. A model of the name of a shipped one (connected, jasper, emnify) replaces it." example:"connected"`
-	From        literal.Since       `yaml:"from" doc:"Local date (of the payer) or instant from which this version is in force; without it, always. A state is judged by the version in force when it began." example:"2026-02-01"`
+	Name        diag.Text           `yaml:"state_model,required" doc:"Name of the model, to which lifecycles refer. A model with the name of a shipped one (connected, jasper, emnify) replaces it." example:"connected"`
+	From        literal.Since       `yaml:"from" doc:"Local date (of the payer) or instant from which this version is in force; without it, always. A state follows the version in force when the state began." example:"2026-02-01"`
 	States      diag.Map[*stateDoc] `yaml:"states,required" doc:"The states by name."`
-	Transitions []transitionDoc     `yaml:"transitions,required" doc:"The allowed transitions; no others are. A SIM's first state is a transition from new."`
+	Transitions []transitionDoc     `yaml:"transitions,required" doc:"The allowed transitions; all others are refused. A SIM's first state is a transition from new."`
 	pos         diag.Pos
 }
 
@@ -32,12 +32,12 @@ type stateDoc struct {
 type transitionDoc struct {
 	From       words          `yaml:"from,required" doc:"The state that the SIM leaves, or a list; new for a SIM without a state." example:"[in_testing, billing_ready]"`
 	To         words          `yaml:"to,required" doc:"The state that follows, or a list." example:"in_billing"`
-	Charge     *literal.Money `yaml:"charge" doc:"One-time charge, due whole when the transition takes effect. Suspensions of accounts and SIMs that were brought in cost nothing." example:"5.00 EUR"`
+	Charge     *literal.Money `yaml:"charge" doc:"One-time charge, due in full when the transition takes effect. Suspensions of accounts and imported SIMs are free." example:"5.00 EUR"`
 	First      bool           `yaml:"first" doc:"true: the charge is due only when the SIM reaches the state for the first time."`
 	Product    diag.Text      `yaml:"product" doc:"Name of the charge on documents; without it, FROM to TO." example:"retirement"`
-	Permission diag.Text      `yaml:"permission" doc:"Permission that a person or program needs for it; without it, that for states of SIMs." example:"sim.retire"`
-	By         []diag.Text    `yaml:"by" enum:"person|usage|time" doc:"Makers of the transition that are allowed: a person or program, usage, a time limit. Without it, all." example:"[person]"`
-	Confirm    diag.Text      `yaml:"confirm" default:"after" enum:"before|after" doc:"before: if a person or program asks for the step, the state takes effect when the network has acknowledged it. after: the state takes effect at once, and the network follows. Steps by usage, time limits and accounts never wait."`
+	Permission diag.Text      `yaml:"permission" doc:"Permission that a person or program needs for it; by default, the permission for states of SIMs." example:"sim.retire"`
+	By         []diag.Text    `yaml:"by" enum:"person|usage|time" doc:"Who may make the transition: a person or program, usage, a time limit. Without it, all." example:"[person]"`
+	Confirm    diag.Text      `yaml:"confirm" default:"after" enum:"before|after" doc:"before: if a person or program requests the step, the state takes effect when the network has acknowledged it. after: the state takes effect at once, and the network follows. Steps by usage, time limits and accounts never wait."`
 }
 
 func (m *modelDoc) Check(n *diag.Node, _ *diag.Decoder) { m.pos = n.Pos }
@@ -95,7 +95,7 @@ const (
 	Cancelled = registry.Cancelled
 )
 
-// Usage says how ratemill treats usage in a state.
+// Usage is the way in which ratemill treats usage in a state.
 type Usage uint8
 
 // The ways to treat usage.
@@ -116,15 +116,15 @@ type Transition struct {
 	Charge     *literal.Money // nil for none
 	First      bool           // the charge is due only the first time that the SIM reaches To
 	Product    string
-	Permission string // "" for that for states of SIMs
+	Permission string // "" for the permission for states of SIMs
 	By         By
 	Before     bool // it takes effect at the network's acknowledgement
 }
 
-// By is a set of those who may make a transition.
+// By is a set of parties that may make a transition.
 type By uint8
 
-// The makers of a transition.
+// The parties that may make a transition.
 const (
 	Person By = 1 << iota
 	ByUsage
@@ -177,7 +177,7 @@ func (m *Model) names() (names []string) {
 	return names
 }
 
-// first is the first state with a core: the one that suspensions and terminations of an account lead to.
+// first returns the first state with a core: the one to which suspensions and terminations of an account lead.
 func (m *Model) first(core Core) (string, bool) {
 	for i := range m.States {
 		if m.States[i].Core == core {
@@ -187,7 +187,7 @@ func (m *Model) first(core Core) (string, bool) {
 	return "", false
 }
 
-// compileModel compiles a document. The model is usable as far as the document is valid.
+// compileModel compiles a document. The model contains the valid parts of the document.
 func compileModel(doc *modelDoc, l *diag.List) *Model {
 	m := &Model{Name: doc.Name.Value, From: doc.From, numbers: map[string]int{}, transitions: map[step]*Transition{}}
 	before := l.Errors()
@@ -195,7 +195,7 @@ func compileModel(doc *modelDoc, l *diag.List) *Model {
 	for _, e := range doc.States {
 		checkName("state", e.Key, l)
 		if e.Key.Value == New {
-			l.Errorf(e.Key.Pos, "new stands for a SIM without a state, so no state can have this name")
+			l.Errorf(e.Key.Pos, "new means a SIM without a state, so no state can have this name")
 		}
 		s := State{Name: e.Key.Value}
 		if d := e.Value; d != nil {
@@ -207,7 +207,7 @@ func compileModel(doc *modelDoc, l *diag.List) *Model {
 		m.States = append(m.States, s)
 	}
 	if len(m.States) == 0 {
-		l.Errorf(doc.pos, "a state model has one or more states")
+		l.Errorf(doc.pos, "a state model needs one or more states")
 	}
 	at := map[step]diag.Pos{}
 	for i := range doc.Transitions {
@@ -235,7 +235,7 @@ func compileTransition(m *Model, doc *transitionDoc, at map[step]diag.Pos, l *di
 		l.Errorf(c.Pos, "currency %s is unknown: write a code of ISO 4217 such as EUR", c.Currency)
 	}
 	if doc.First && doc.Charge == nil {
-		l.Errorf(doc.From.pos(), "first says when a charge is due, but this transition has none; add charge, or leave first out")
+		l.Errorf(doc.From.pos(), "first defines when a charge is due, but this transition has none; add charge, or omit first")
 	}
 	known := func(w diag.Text, names []string) (*State, bool) {
 		s, ok := m.State(w.Value)
@@ -247,7 +247,7 @@ func compileTransition(m *Model, doc *transitionDoc, at map[step]diag.Pos, l *di
 	var tos []diag.Text
 	for _, to := range doc.To {
 		if to.Value == New {
-			l.Errorf(to.Pos, "no transition leads to new; it stands for a SIM without a state")
+			l.Errorf(to.Pos, "no transition can lead to new, which means a SIM without a state")
 		} else if _, ok := known(to, m.names()); ok {
 			tos = append(tos, to)
 		}
@@ -270,12 +270,13 @@ func compileTransition(m *Model, doc *transitionDoc, at map[step]diag.Pos, l *di
 				continue
 			}
 			if first, twice := at[key]; twice {
-				l.Errorf(to.Pos, "the transition from %s to %s is there twice; first on line %d", from.Value, to.Value, first.Line)
+				l.Errorf(to.Pos, "the transition from %s to %s is listed twice; first on line %d", from.Value, to.Value, first.Line)
 				continue
 			}
 			at[key] = to.Pos
 			if doc.Confirm.Value == "before" && by&Person == 0 {
-				l.Errorf(doc.Confirm.Pos, "confirm: before is for steps that a person or program asks for, and by leaves them out; remove confirm")
+				l.Errorf(doc.Confirm.Pos, "confirm: before applies to steps that a person or program requests, but by does not "+
+					"allow those; remove confirm")
 				continue
 			}
 			m.transitions[key] = &Transition{From: from.Value, To: to.Value, Charge: doc.Charge, First: doc.First,
@@ -294,9 +295,9 @@ func checkReach(m *Model, doc *modelDoc, l *diag.List) {
 		}
 		switch {
 		case !in:
-			l.Warnf(e.Key.Pos, "no transition leads to %s, so no SIM gets there", s.Name)
+			l.Warnf(e.Key.Pos, "no transition leads to %s, so no SIM can reach it", s.Name)
 		case !out && !s.Final:
-			l.Warnf(e.Key.Pos, "no transition leads out of %s; write final: true if a SIM stays there for ever", s.Name)
+			l.Warnf(e.Key.Pos, "no transition leads out of %s; write final: true if a SIM stays there forever", s.Name)
 		}
 	}
 	if _, ok := m.first(Suspended); !ok && len(m.States) > 0 {
@@ -315,7 +316,7 @@ func (w words) pos() diag.Pos {
 	return w[0].Pos
 }
 
-// checkName refuses names that a reference to a text, a table or a command line could not hold.
+// checkName refuses names that cannot be used in references, tables or on a command line.
 func checkName(kind string, name diag.Text, l *diag.List) {
 	if name.Value == "" {
 		l.Errorf(name.Pos, "a %s needs a name", kind)
@@ -323,13 +324,14 @@ func checkName(kind string, name diag.Text, l *diag.List) {
 	}
 	for _, r := range name.Value {
 		if r != '_' && r != '-' && r != '.' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
-			l.Errorf(name.Pos, "the name of a %s has letters, digits, _, - and ., not %q; write %s", kind, string(r), plain(name.Value))
+			l.Errorf(name.Pos, "the name of a %s can only contain letters, digits, _, - and ., unlike %q; write "+
+				"%s", kind, string(r), plain(name.Value))
 			return
 		}
 	}
 }
 
-// plain is a name without the characters that names cannot have.
+// plain returns a name without the characters that names cannot have.
 func plain(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '_' || r == '-' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {

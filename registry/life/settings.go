@@ -21,7 +21,7 @@ type Settings struct {
 	Overrides string // canonical JSON, a merge patch (RFC 7396) of the lifecycle's document; "" for none
 }
 
-// Value is the settings as canonical JSON.
+// Value returns the settings as canonical JSON.
 func (s Settings) Value() []byte {
 	v := map[string]any{"lifecycle": s.Lifecycle}
 	if s.Overrides != "" {
@@ -34,18 +34,18 @@ func (s Settings) Value() []byte {
 	return text
 }
 
-// Ref is a reference to the rules of a state, as a state fact has it: the version of a lifecycle that was in force
-// when the state began, the account's overrides, and the changes by the way into the state. Rating needs no other
-// settings of accounts.
+// Ref is the reference to the rules of a state in a state fact: the version of a lifecycle that was in force when
+// the state began, the account's overrides, and changes that result from how the SIM got into the state. Rating
+// needs no other settings of accounts.
 type Ref struct {
 	Lifecycle string
-	Version   string // the version's from, as written; "" for one without
+	Version   string // from of the version, as written; "" if it has none
 	Way       Way
-	Since     int32  // local date from which time limits count, in days since 1970-01-01; 0 for that of the state's beginning
+	Since     int32  // local date from which time limits count, in days since 1970-01-01; 0 for the date on which the state began
 	Overrides string // as in Settings
 }
 
-// Way is the way into a state, if it changes the end of the state.
+// Way is how the SIM got into a state, if that changes when the state ends.
 type Way uint8
 
 // The ways.
@@ -53,7 +53,7 @@ const (
 	Plainly      Way = iota
 	WithAccount      // suspended with its account: only the account ends it
 	AfterBilling     // from a billed state into one that waits for usage (soft suspend): any usage ends it, and it has no time limit
-	Kept             // kept in a move to another payer: this is not a transition
+	Kept             // kept in a move to another payer, which is not a transition
 )
 
 var ways = [...]string{"", "with_account", "after_billing", "kept"}
@@ -101,7 +101,7 @@ func ParseRef(text string) (r Ref, err error) {
 		case words[0] == "since" && len(words) > 1:
 			day, err := time.Parse(time.DateOnly, words[1])
 			if err != nil {
-				return Ref{}, fmt.Errorf("the rules %q of a state count from %q, which is no date", text, words[1])
+				return Ref{}, fmt.Errorf("the rules %q of a state count from %q, which is not a date", text, words[1])
 			}
 			r.Since = int32(day.Unix() / 86400)
 			words = words[1:]
@@ -112,7 +112,8 @@ func ParseRef(text string) (r Ref, err error) {
 	return r, nil
 }
 
-// Plain returns the reference without the changes by the way into a state, as settings give it.
+// Plain returns the reference as settings give it, without changes that result from how the SIM got
+// into the state.
 func (r Ref) Plain() Ref {
 	r.Way, r.Since = Plainly, 0
 	return r
@@ -120,8 +121,8 @@ func (r Ref) Plain() Ref {
 
 func dateText(day int32) string { return time.Unix(int64(day)*86400, 0).UTC().Format(time.DateOnly) }
 
-// patched is a document with a merge patch applied (RFC 7396): mappings are merged, null takes a key away, everything
-// else replaces. Each value keeps its position in its own text.
+// patched applies a merge patch to a document (RFC 7396): mappings are merged, null removes a key, any other value
+// replaces the old one. Each value keeps its position in its own text.
 func patched(n, patch *diag.Node) *diag.Node {
 	if patch.Kind != diag.Mapping {
 		return patch
@@ -148,7 +149,7 @@ func patched(n, patch *diag.Node) *diag.Node {
 	return result
 }
 
-// canonical is a mapping as JSON with sorted keys; "" for an empty one.
+// canonical returns a mapping as JSON with sorted keys; "" for an empty one.
 func canonical(n *diag.Node) string {
 	if n == nil || n.Kind != diag.Mapping || len(n.Members) == 0 {
 		return ""

@@ -52,13 +52,13 @@ func (r *replay) advance(events []Event, at udr.Instant) Stay {
 	return r.stay
 }
 
-// replay is the state of a SIM while its events are replayed.
+// replay holds the state of a SIM while its events are replayed.
 type replay struct {
 	stay  Stay
 	begun bool
 	used  udr.Instant // first usage of the stay, 0 if there was none
 	off   bool        // the account is suspended
-	// interrupted is the stay that the suspension of the account interrupted, with its first usage.
+	// interrupted is the stay, with its first usage, that the suspension of the account interrupted.
 	interrupted *Stay
 	usedBefore  udr.Instant
 
@@ -66,10 +66,10 @@ type replay struct {
 	stays []Stay
 }
 
-// push keeps the stay that ends.
+// push stores the stay that ends.
 func (r *replay) push() { r.stays = append(r.stays, r.stay) }
 
-// enter begins a stay. Two steps at one instant become one: from the state before both to the one after both.
+// enter begins a stay. Two steps at one instant become one, from the state before both to the state after both.
 func (r *replay) enter(s Stay) {
 	switch {
 	case r.begun && r.stay.From == s.From:
@@ -97,7 +97,7 @@ func (r *replay) to(at udr.Instant) {
 	}
 }
 
-// next is a stay that follows by the same rules.
+// next returns a stay that follows under the same rules.
 func (r *replay) next(from udr.Instant, state string, by Maker) Stay {
 	s := Stay{From: from, State: state, Rules: r.stay.Rules, Before: r.stay.State, By: by}
 	s.Rules.Ref = s.Rules.Ref.Plain()
@@ -141,7 +141,7 @@ func (r *replay) happens(e *Event) {
 	}
 }
 
-// first is the first state with a core in the model of the stay.
+// first returns the first state with a core in the model of the stay.
 func (r *replay) first(core Core) (string, bool) {
 	if !r.begun || r.stay.Rules.Lifecycle == nil || r.stay.state() == nil {
 		return "", false
@@ -149,7 +149,7 @@ func (r *replay) first(core Core) (string, bool) {
 	return r.stay.Rules.Lifecycle.Model.first(core)
 }
 
-// assigned begins the SIM's time with another payer.
+// assigned begins the time of the SIM with another payer.
 func (r *replay) assigned(e *Event) {
 	s := Stay{From: e.At, State: e.State, Rules: e.Rules, Before: New, Cause: e.Cause, By: ByAssignment, Brought: e.Brought}
 	if e.Keep {
@@ -170,8 +170,8 @@ func (r *replay) assigned(e *Event) {
 	r.enter(s)
 }
 
-// suspended suspends a SIM that is in use with its account. A suspension of its own that time would end goes on as one
-// with the account, so that the SIM is not used before its account is.
+// suspended suspends a SIM that is in use, together with its account. If the SIM is already suspended until a time
+// limit, that suspension continues as one with the account, so that the SIM does not return to use before its account.
 func (r *replay) suspended(e *Event) {
 	r.off = true
 	state := r.stay.state()
@@ -190,7 +190,7 @@ func (r *replay) suspended(e *Event) {
 	r.interrupted, r.usedBefore = &before, used
 }
 
-// own reports whether the SIM is suspended by itself until a time limit.
+// own reports whether the SIM is suspended, independently of its account, until a time limit.
 func (r *replay) own() bool {
 	t, ok := r.stay.Timer(r.used)
 	return ok && t.Limit == SuspendMax

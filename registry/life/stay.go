@@ -7,7 +7,7 @@ import (
 	"ratemill/udr"
 )
 
-// Rules are the rules of a state: the reference in its fact, and the rules to which it refers.
+// Rules holds the reference in a state's fact, and the rules to which it refers.
 type Rules struct {
 	Ref       Ref
 	Lifecycle *Lifecycle     // nil if the catalogue lacks it: the state has no automatic end, and usage is charged
@@ -19,19 +19,19 @@ type Stay struct {
 	From   udr.Instant
 	State  string // "" for a SIM without an owner
 	Rules  Rules
-	Before string // the state that it left; New for none, and when another payer gets the SIM
+	Before string // the previous state; New if there is none, and when another payer gets the SIM
 	Cause  string
 	By     Maker
-	Limit  Limit // that ended the stay before, if By is ByLimit
+	Limit  Limit // time limit that ended the previous stay, if By is ByLimit
 	Since  int32 // local date from which time limits count
 
-	Brought bool // the SIM came from another system in this state: no charge is due for that
+	Brought bool // the SIM was already in this state in another system, so the transition is not charged
 	Free    bool // the transition costs nothing: an account's suspension, or the return from it
 
-	decided bool // usage at the instant of a decision, by a person or about the account, led to the next state
+	decided bool // usage led to the next state at the same instant as a decision by a person or about the account
 }
 
-// Maker says who or what made a transition.
+// Maker is the person, program or event that made a transition.
 type Maker uint8
 
 // The makers of transitions.
@@ -47,8 +47,8 @@ var makerNames = [...]string{"request", "assignment", "usage", "time", "account"
 
 func (m Maker) String() string { return makerNames[m] }
 
-// Automatic reports whether the transition follows from others without a request, so that it is judged again when
-// something before it changes.
+// Automatic reports whether the transition follows from others without a request, so that it is decided again
+// when an earlier fact changes.
 func (m Maker) Automatic() bool { return m == ByUse || m == ByLimit || m == ByAccount }
 
 // origin returns the origin of the facts of a maker.
@@ -86,11 +86,11 @@ func (l Limit) String() string { return limits[l] }
 // Timer is a time limit of a stay.
 type Timer struct {
 	Limit Limit
-	Due   udr.Instant // n days from a local date end at the beginning of date + n
+	Due   udr.Instant // a limit of n days from a local date is due at the beginning of date + n
 	To    string
 }
 
-// Cause is the unique cause of the transition that a time limit makes for a SIM.
+// Cause returns the unique cause of the transition that a time limit makes for a SIM.
 func (t *Timer) Cause(subject string) string {
 	return "timer:" + t.Limit.String() + ":" + subject + ":" + t.Due.String()
 }
@@ -154,7 +154,7 @@ func (s *Stay) state() *State {
 // inUse reports whether a SIM can be used in its state: it is not idle in stock, suspended or cancelled.
 func (s *State) inUse() bool { return s.Core == Active || s.Core == Prospect && s.Usage != Charged }
 
-// idle reports whether the state is one of a SIM in stock.
+// idle reports whether a SIM in this state is in stock.
 func (s *State) idle() bool { return s.Core == Prospect && s.Usage == Charged }
 
 // Waits reports whether a state that waits for usage ends when its threshold is used up, not with the first usage.
@@ -172,7 +172,7 @@ func (s *Stay) softly() bool {
 	return before != nil && before.Core == Active
 }
 
-// Usage says how ratemill treats usage in the state.
+// Usage returns how ratemill treats usage in the state.
 func (s *Stay) Usage() Usage {
 	if s.Rules.Lifecycle == nil {
 		return Charged
@@ -181,7 +181,7 @@ func (s *Stay) Usage() Usage {
 }
 
 // Bucket returns the life bucket of a class in the state: its units, and whether they are free. The state ends when
-// the units are used up. ok is false if the class has no such bucket; free then says whether its usage costs nothing
+// the units are used up. ok is false if the class has no such bucket; free then reports whether its usage is free
 // until something else ends the state. A bucket of 0 units ends with any usage.
 func (s *Stay) Bucket(class string) (units int64, free, ok bool) {
 	state := s.state()
@@ -203,13 +203,13 @@ func (s *Stay) Bucket(class string) (units int64, free, ok bool) {
 			return u.N, free, true
 		}
 	}
-	// No class is billed before first use. A test is free for the classes of its quota only.
+	// No class is billed before first use. A test is free only for the classes in its quota.
 	return 0, free && state.Usage == FirstUse, false
 }
 
-// Plain reports whether the plan prices all usage in the state, and only an event ends the state. Then neither time
-// nor usage below a threshold matters. Most SIMs are in such a state. The result is the same for all SIMs with the
-// same value of a fact.
+// Plain reports whether the plan prices all usage in the state, and only an event can end the state. Then neither
+// time nor usage below a threshold matters. Most SIMs are in such a state. The result is the same for all SIMs with
+// the same value of a fact.
 func (s *Stay) Plain() bool {
 	_, timed := s.Timer(0)
 	return !timed && s.Usage() == Charged

@@ -15,11 +15,11 @@ type Told struct {
 	Cause string
 }
 
-// Owned is a SIM's time with an account, until the next. If payer is empty, no account owns the SIM.
+// Owned is the time of a SIM with an account, until the next account. If payer is empty, no account owns the SIM.
 type Owned struct {
 	From          udr.Instant
 	Payer, Seller string
-	Rules         Rules // as the settings of the account name them then
+	Rules         Rules // according to the account's settings at that time
 }
 
 // held returns the valid facts in the order of their times. For each time this is the last known fact, unless it is
@@ -48,7 +48,7 @@ func arrivals(owned []Owned) (list []Owned) {
 
 // Events returns the decisions about a SIM: its assignments to payers, and its chosen states. States also needs the
 // events of its accounts' status and of its usage. told holds all facts ever stated about its state, in the order of
-// (from, known), owned its accounts in the order of time. err names the rules that the catalogue lacks.
+// (from, known); owned holds its accounts in the order of time. err names the rules that the catalogue lacks.
 func (b *Book) Events(told []Told, owned []Owned) (events []Event, err error) {
 	assigned := map[udr.Instant]int{}
 	for _, o := range arrivals(owned) {
@@ -79,8 +79,8 @@ func (b *Book) Events(told []Told, owned []Owned) (events []Event, err error) {
 	return events, err
 }
 
-// Stays returns the states in the facts, for the charges and the history of a SIM. It does not judge them again. The
-// arguments are those of Events.
+// Stays returns the states in the facts, for the charges and the history of a SIM. It does not compute them again.
+// See Events for the arguments.
 func (b *Book) Stays(told []Told, owned []Owned) (stays []Stay, err error) {
 	assigned := map[udr.Instant]bool{}
 	for _, o := range arrivals(owned) {
@@ -115,7 +115,7 @@ func (b *Book) Stays(told []Told, owned []Owned) (stays []Stay, err error) {
 			}
 			interrupted = ""
 		case s.Rules.Ref.Way == WithAccount:
-			if s.Free, interrupted = true, before; s.By != ByAccount { // somebody suspended it while the account was
+			if s.Free, interrupted = true, before; s.By != ByAccount { // somebody suspended it while its account was suspended
 				s.Free, interrupted = false, s.State
 			}
 		case back && s.State == interrupted:
@@ -130,7 +130,7 @@ func (b *Book) Stays(told []Told, owned []Owned) (stays []Stay, err error) {
 	return stays, err
 }
 
-// zoneAt is the zone of the payer at a time; UTC before the first account.
+// zoneAt returns the time zone of the payer at a time; UTC before the first account.
 func zoneAt(owned []Owned, at udr.Instant) *time.Location {
 	for _, o := range slices.Backward(owned) {
 		if o.From <= at && o.Rules.Zone != nil {

@@ -8,7 +8,7 @@ import (
 	"ratemill/udr"
 )
 
-// When is the requested time of effect of a change: now, at the next cycle of the payer, on a local date, or at an
+// When is the requested effective time of a change: now, at the next cycle of the payer, on a local date, or at an
 // instant.
 func When(text string, now udr.Instant, cycles registry.Cycles) (udr.Instant, error) {
 	switch text {
@@ -24,8 +24,8 @@ func When(text string, now udr.Instant, cycles registry.Cycles) (udr.Instant, er
 	if at, err := time.Parse(time.RFC3339, text); err == nil && at.Year() >= 1970 && at.Year() < 2200 {
 		return udr.InstantOf(at), nil
 	}
-	return 0, fmt.Errorf("%q is no time of effect; write now, cycle (the beginning of the next cycle), a date such as 2026-04-16, or an "+
-		"instant such as 2026-04-16T08:00:00Z", text)
+	return 0, fmt.Errorf("%q is not an effective time; write now, cycle (the beginning of the next cycle), a date such "+
+		"as 2026-04-16, or an instant such as 2026-04-16T08:00:00Z", text)
 }
 
 // Earliest returns the earliest date of a change that needs no special permission. It is the beginning of the payer's
@@ -39,10 +39,10 @@ func Earliest(now udr.Instant, cycles registry.Cycles, backdate int) udr.Instant
 	return registry.Midnight(cycles.Zone, first)
 }
 
-// CheckBackdated refuses a time of effect that is earlier than allowed.
+// CheckBackdated refuses an effective time that is too early.
 func CheckBackdated(at, now udr.Instant, cycles registry.Cycles, backdate int) error {
 	if earliest := Earliest(now, cycles, backdate); at < earliest {
-		return fmt.Errorf("%s is too far back: you can date changes back to %s; an earlier date needs the permission to backdate", at, earliest)
+		return fmt.Errorf("%s is too early: changes can be backdated to %s; an earlier date needs the permission to backdate", at, earliest)
 	}
 	return nil
 }
