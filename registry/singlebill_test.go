@@ -33,8 +33,9 @@ func TestAProjectWithOneBillHasOnePayerAndItPaysForNoOthers(t *testing.T) {
 			Statements: []registry.Statement{profile(1, "x", april), project("p", "true", "")}}, ""},
 		"two roots": {registry.Changes{Statements: []registry.Statement{project("p", "true", "")}},
 			accounts(in("p", madrid(1, 0, 0)), in("p", madrid(2, 0, april))),
-			"project p has single_bill, but from 2026-04-01 on the invoice of account a1 would bill account a1, and the invoice of account a2 would bill account a2" +
-				"a2; give one account of the project the billing profile, and put the others below it; or write single_bill=false"},
+			"project p has single_bill, but from 2026-04-01 on the invoice of account a1 would bill account a1, and the " +
+				"invoice of account a2 would bill account a2" +
+				"; give one account of the project the billing profile, and put the others below it; or write single_bill=false"},
 		"two profiles in one tree": {registry.Changes{Accounts: []registry.AccountFact{in("p", madrid(1, 0, 0)), in("p", madrid(3, 1, 0))},
 			Statements: []registry.Statement{profile(1, "x", 0), project("p", "true", "")}},
 			registry.Changes{Statements: []registry.Statement{profile(3, "x", april)}}, "and the invoice of account a3 would bill account a3"},
@@ -44,7 +45,8 @@ func TestAProjectWithOneBillHasOnePayerAndItPaysForNoOthers(t *testing.T) {
 		"the payer is outside": {registry.Changes{Accounts: []registry.AccountFact{madrid(1, 0, 0), in("p", madrid(3, 1, 0))},
 			Statements: []registry.Statement{project("p", "true", "")}},
 			registry.Changes{Statements: []registry.Statement{profile(1, "x", 0)}},
-			"account a1, which is not in the project, pays for its account a3; put account a1 into the project, or give account a3 a billing profile"},
+			"account a1, which is not in the project, pays for its account a3; put account a1 into the project, or give " +
+				"account a3 a billing profile"},
 		"the payer pays for others": {registry.Changes{Accounts: []registry.AccountFact{in("p", madrid(1, 0, 0))},
 			Statements: []registry.Statement{profile(1, "x", 0), project("p", "true", "")}}, accounts(in("q", madrid(3, 1, 0))),
 			"account a1 also pays for account a3 of project q; give account a3 a billing profile"},
@@ -85,8 +87,8 @@ func TestPayersOfOneBillThatAreOlderThanTheBoundAreTold(t *testing.T) {
 	why := registry.SeveralBills(v, b.s, on("2026-04-01"), 1)
 	v.Close()
 	require.Len(t, why, 2)
-	require.Contains(t, why[1], "project p has single_bill, but the invoice of account a1 would bill account a1, and account a2 on that of "+
-		"account a2")
+	require.Contains(t, why[1], "project p has single_bill, but the invoice of account a1 would bill account a1, and the invoice of "+
+		"account a2 would bill account a2")
 	require.Equal(t, why[1], why[2])
 
 	c = registry.Changes{Revision: 2, Statements: []registry.Statement{profile(2, "y", on("2026-04-01"))}}
