@@ -48,7 +48,7 @@ func TestWhatARegisterSaysIsShownAsItIsWithSourceAndTime(t *testing.T) {
 
 func TestARegisterThatDoesNotAnswerAsItShouldIsToldAsItIs(t *testing.T) {
 	for wanted, handler := range map[string]http.HandlerFunc{
-		"has no company 0123/4":           func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) },
+		"has no company 0123/4":             func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) },
 		"answers 503 Service Unavailable":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) },
 		"the register's answer is not JSON": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
 		"has none of the fields":            func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"error": {"name": 1}}`) },
