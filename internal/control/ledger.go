@@ -176,6 +176,13 @@ func (s *Store) Sight(ctx context.Context, source string, entries []Sighting, no
 // that both had, and the files behind them would be read first. A time far ahead is that of a clock that was wrong.
 const seenAgain = `last_seen = CASE WHEN last_seen BETWEEN ? AND ? THEN last_seen ELSE ? END`
 
+// seenLater is the condition that a newer listing had a row, with the parameters of laterThan. table is the row's, with a dot, or empty.
+func seenLater(table string) string {
+	return `(` + table + `last_seen > ? AND ` + table + `last_seen <= ?)`
+}
+
+func laterThan(now time.Time) []any { return []any{nanos(now), nanos(now.Add(listingsOverlap))} }
+
 const listingsOverlap = time.Hour
 
 func seenAt(now time.Time) []any {

@@ -24,7 +24,7 @@ type Arriving struct {
 type Refusal struct{ Path, Why string }
 
 // Listed replaces the incomplete files of the previous listing by those of this one, and records refused ones. Entries
-// that are no longer refused have vanished.
+// that are no longer refused have vanished. An older listing that is written late changes nothing that a newer one said.
 func (s *Store) Listed(ctx context.Context, source string, arriving []Arriving, refused []Refusal, now time.Time) error {
 	return s.change(ctx, "recording what waits at "+source, func(t tx) error {
 		for part := range slices.Chunk(arriving, 400) {
@@ -32,14 +32,17 @@ func (s *Store) Listed(ctx context.Context, source string, arriving []Arriving, 
 			for _, a := range part {
 				args = append(args, source, a.Path, a.Size, mtimeNanos(a.MTime), nanos(a.Since), nanos(now), a.WaitsFor)
 			}
-			if _, err := t.exec(ctx, `INSERT INTO arriving_files (source, path, size, mtime, since, last_seen, waits_for) VALUES `+repeated(`(?, ?, ?, ?, ?, ?, ?)`, len(part))+`
-				ON CONFLICT (source, path) DO UPDATE SET last_seen = excluded.last_seen, waits_for = excluded.waits_for, size = excluded.size, mtime = excluded.mtime,
-				since = CASE WHEN arriving_files.size = excluded.size AND arriving_files.mtime = excluded.mtime AND arriving_files.since < excluded.since THEN arriving_files.since ELSE excluded.since END`,
-				args...); err != nil {
+			if _, err := t.exec(ctx, `INSERT INTO arriving_files (source, path, size, mtime, since, last_seen, waits_for)
+				VALUES `+repeated(`(?, ?, ?, ?, ?, ?, ?)`, len(part))+`
+				ON CONFLICT (source, path) DO UPDATE SET last_seen = excluded.last_seen, waits_for = excluded.waits_for,
+				size = excluded.size, mtime = excluded.mtime, since = CASE WHEN arriving_files.size = excluded.size AND
+				arriving_files.mtime = excluded.mtime AND arriving_files.since < excluded.since THEN arriving_files.since ELSE excluded.since END
+				WHERE NOT `+seenLater("arriving_files."), append(args, laterThan(now)...)...); err != nil {
 				return err
 			}
 		}
-		if _, err := t.exec(ctx, `DELETE FROM arriving_files WHERE source = ? AND last_seen < ?`, source, nanos(now)); err != nil {
+		if _, err := t.exec(ctx, `DELETE FROM arriving_files WHERE source = ? AND last_seen <> ? AND NOT `+seenLater(""),
+			append([]any{source, nanos(now)}, laterThan(now)...)...); err != nil {
 			return err
 		}
 		for part := range slices.Chunk(refused, 400) {
@@ -47,8 +50,10 @@ func (s *Store) Listed(ctx context.Context, source string, arriving []Arriving, 
 				return err
 			}
 		}
-		_, err := t.exec(ctx, `UPDATE files SET state = 'vanished', closed_at = ?, why = 'it was refused (' || why || '), and is gone or can be taken now' WHERE source = ? AND state = 'refused' AND last_seen < ?`,
-			nanos(now), source, nanos(now))
+		_, err := t.exec(ctx, `UPDATE files SET state = 'vanished', closed_at = ?,
+			why = 'it was refused (' || why || '), and is gone or can be taken now'
+			WHERE source = ? AND state = 'refused' AND last_seen <> ? AND NOT `+seenLater(""),
+			append([]any{nanos(now), source, nanos(now)}, laterThan(now)...)...)
 		return err
 	})
 }
@@ -85,9 +90,10 @@ func (t tx) refuse(ctx context.Context, source string, refused []Refusal, now ti
 		return err
 	}
 	for _, r := range refused {
-		if _, err := t.exec(ctx, `UPDATE files SET state = 'refused', still_open = 0, why = ?, last_seen = ?, closed_at = CASE WHEN state = 'refused' THEN closed_at ELSE ? END
-			WHERE source = ? AND path = ? AND size = 0 AND mtime = ? AND state IN ('seen', 'refused', 'vanished')`,
-			r.Why, nanos(now), nanos(now), source, r.Path, int64(mtimeAbsent)); err != nil {
+		if _, err := t.exec(ctx, `UPDATE files SET state = 'refused', still_open = 0, why = ?, last_seen = ?,
+			closed_at = CASE WHEN state = 'refused' THEN closed_at ELSE ? END
+			WHERE source = ? AND path = ? AND size = 0 AND mtime = ? AND state IN ('seen', 'refused', 'vanished') AND NOT `+seenLater(""),
+			append([]any{r.Why, nanos(now), nanos(now), source, r.Path, int64(mtimeAbsent)}, laterThan(now)...)...); err != nil {
 			return err
 		}
 	}
