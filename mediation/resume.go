@@ -83,7 +83,7 @@ func (t *taken) resumes(ctx context.Context) (*prefix, error) {
 		return nil, nil
 	}
 	k := &prefix{Resumption: r}
-	if err := json.Unmarshal(r.State, &k.resumption); err != nil || !k.Decoder.Resumable() || k.Decoder.Offset != k.Size {
+	if err := json.Unmarshal(r.State, &k.resumption); err != nil || !t.src.Decode.Resumable(&k.Decoder) || k.Decoder.Offset != k.Size {
 		return nil, nil // of another program
 	}
 	if f.Pinned && f.Pins.Part.From != k.Size {

@@ -77,13 +77,22 @@ func (d *jsonDecoder) State() *State {
 	return d.framing.State()
 }
 
-// Resume continues where a decoder with the same options stopped. r begins at s.Offset.
+// Resumable reports whether this program can continue from a state of a decoder with the same options. If not, the file
+// is decoded from its beginning.
+func (o *Options) Resumable(s *State) bool {
+	_, known := encodingOf(s.Encoding)
+	_, resumes := o.Reader.(resumer)
+	return known && resumes && s.Version == stateVersion && o.Trailer == nil
+}
+
+// Resume continues where a decoder with the same options stopped. r begins at s.Offset. It fails if the state is not
+// Resumable.
 func (o *Options) Resume(s *State, r io.Reader, layout *record.Layout) (Decoder, error) {
-	e, ok := encodingOf(s.Encoding)
-	reader, resumes := o.Reader.(resumer)
-	if !ok || !resumes || s.Version != stateVersion || o.Trailer != nil {
-		return nil, fmt.Errorf("decode: this program cannot go on from a state of version %d, encoding %q", s.Version, s.Encoding)
+	if !o.Resumable(s) {
+		return nil, fmt.Errorf("decode: this program cannot go on from a state of version %d, encoding %q",
+			s.Version, s.Encoding)
 	}
+	e, _ := encodingOf(s.Encoding)
 	w := newWindow(r, o.Limits.record())
 	w.encoding, w.plain, w.newline, w.offset, w.line = e, e.convert == nil, s.Newline, s.Offset, s.Line
 	w.last = s.Newline
@@ -92,18 +101,12 @@ func (o *Options) Resume(s *State, r io.Reader, layout *record.Layout) (Decoder,
 		w.r = w.converter
 	}
 	f := framing{w: w, seq: s.Records, spans: s.Spans, preamble: s.Preamble}
-	return reader.resume(&Input{options: o}, s, w, layout, f)
+	return o.Reader.(resumer).resume(&Input{options: o}, s, w, layout, f)
 }
 
 // resumer is a Reader whose decoders have States. The decoders of any other Reader implement State, and return nil.
 type resumer interface {
 	resume(in *Input, s *State, w *window, layout *record.Layout, f framing) (Decoder, error)
-}
-
-// Resumable reports whether this program can continue from a state.
-func (s *State) Resumable() bool {
-	_, ok := encodingOf(s.Encoding)
-	return ok && s.Version == stateVersion
 }
 
 func encodingOf(name string) (encoding, bool) {

@@ -3,7 +3,6 @@ package decode
 import (
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -96,6 +95,7 @@ func TestGoingOnFromAStateTellsWhatDecodingTheWholeTells(t *testing.T) {
 				continue // as a whole it looks binary, by the control characters that came after the cut
 			}
 			want := told(all, layout)
+			require.True(t, o.Resumable(state), name)
 			rest, err := o.Resume(state, iotest.OneByteReader(strings.NewReader(whole[at:])), layout)
 			require.NoError(t, err, "%s: the decoder has a state, so its Reader needs the method resume, as resumer declares it", name)
 			got := told(rest, layout)
@@ -116,6 +116,30 @@ func TestGoingOnFromAStateTellsWhatDecodingTheWholeTells(t *testing.T) {
 	for _, f := range Formats() {
 		require.True(t, f.Octets || tested[f.Name], "the format %s is missing in the options of this test", f.Name)
 	}
-	_, err := options["json"].Resume(&State{Version: stateVersion + 1, Encoding: "utf-8"}, io.LimitReader(nil, 0), layout)
-	require.Error(t, err)
 }
+
+// A state that another program left is not used, and never ends a file: the file is decoded from its beginning.
+func TestAStateFromWhichThisProgramCannotGoOnIsNotResumable(t *testing.T) {
+	layout := &record.Layout{}
+	good := State{Version: stateVersion, Encoding: "utf-8", Newline: '\n', Offset: 4, Line: 2, Records: 1}
+	for name, c := range map[string]struct {
+		o    *Options
+		s    State
+		want bool
+	}{
+		"as this program leaves them": {&Options{Chosen: Of(&JSON{Framing: "lines"})}, good, true},
+		"of a later version":          {&Options{Chosen: Of(&JSON{Framing: "lines"})}, State{Version: stateVersion + 1, Encoding: "utf-8"}, false},
+		"in an unknown encoding":      {&Options{Chosen: Of(&JSON{Framing: "lines"})}, State{Version: stateVersion, Encoding: "ebcdic"}, false},
+		"with a trailer":              {&Options{Chosen: Of(&JSON{Framing: "lines"}), Trailer: &Trailer{}}, good, false},
+		"of a format without resume":  {&Options{Chosen: Chosen{Reader: unresumable{&JSON{Framing: "lines"}}}}, good, false},
+	} {
+		require.Equal(t, c.want, c.o.Resumable(&c.s), name)
+		if !c.want {
+			_, err := c.o.Resume(&c.s, strings.NewReader(""), layout)
+			require.ErrorContains(t, err, "cannot go on", name)
+		}
+	}
+}
+
+// unresumable is a format whose decoders have states but which cannot continue from them.
+type unresumable struct{ Reader }
