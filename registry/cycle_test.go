@@ -99,8 +99,9 @@ func TestACycleThatRunsGoesOnToItsEnd(t *testing.T) {
 			local := at.In(a.Zone)
 			date := int32(time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, time.UTC).Unix() / 86400)
 			first, next := a.CycleOf(date)
-			require.LessOrEqual(t, first, date, "seed %d", seed)
-			require.Greater(t, next, date, "seed %d", seed)
+			if date < first || next <= date { // a plain comparison: assertions took most of the test's CPU
+				require.Fail(t, "the cycle does not have the day", "seed %d: %d to %d, day %d", seed, first, next, date)
+			}
 			begins := time.Unix(int64(first)*86400, 0).UTC().Format(time.DateOnly)
 			if begins != last {
 				require.Greater(t, begins, last, "seed %d: a cycle runs backwards", seed)
