@@ -274,7 +274,8 @@ func (a *accounts) resolve(number uint32, at udr.Instant, rev Revision, rules []
 	}
 	for top := f; top.Parent != 0; account.Level++ {
 		if account.Level == maxLevels {
-			return nil, fmt.Errorf("registry: account %s is more than %d levels below its billing root, or above itself: change a parent on the way up", f.ID, maxLevels)
+			return nil, fmt.Errorf("registry: account %s is more than %d levels below its billing root, or above itself: "+
+				"change a parent on the way up", f.ID, maxLevels)
 		}
 		parent := a.fact(top.Parent, at, rev)
 		if parent == nil {

@@ -137,7 +137,8 @@ func (t *tariffs) compare(im *importer, at diag.Pos, id string, currencies []str
 	if len(its) == 0 || len(currencies) == 0 || slices.ContainsFunc(its, func(c string) bool { return slices.Contains(currencies, c) }) {
 		return
 	}
-	im.errorf(at, "account %s pays in %s, but %s %s is in %s: all its usage would go to suspense (currency). Give the account one in its currency",
+	im.errorf(at, "account %s pays in %s, but %s %s is in %s: all its usage would go to suspense (currency). Give the "+
+		"account one in its currency",
 		shortened(id), strings.Join(currencies, " and "), what, shortened(name), strings.Join(its, " and "))
 }
 

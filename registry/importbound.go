@@ -21,7 +21,8 @@ func (im *importer) wait(a *accountRow) bool {
 		return false
 	}
 	if until := im.waits[f.Number]; f.From < until {
-		im.errorf(a.row.at(colSince), "an earlier row of account %s takes effect on %s, when its billing cycle ends: begin this row then, or later",
+		im.errorf(a.row.at(colSince), "an earlier row of account %s takes effect on %s, when its billing cycle ends: begin "+
+			"this row then, or later",
 			f.ID, im.dayOf(f.Number, until))
 		return true
 	}

@@ -40,7 +40,8 @@ func (im *importer) csvRows(in Input, s *section) {
 	for r.line = 1; !im.full(); r.line++ {
 		raw, err := lines.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {
-			im.errorf(diag.Pos{File: diag.Excerpt(in.Name, r.line, ""), Line: r.line, Column: 1}, "the line has more than %d bytes: this is not a registry file", longestLine)
+			im.errorf(diag.Pos{File: diag.Excerpt(in.Name, r.line, ""), Line: r.line, Column: 1}, "the line has more than %d "+
+				"bytes: this is not a registry file", longestLine)
 			return
 		}
 		if err != nil && err != io.EOF {

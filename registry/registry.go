@@ -180,7 +180,8 @@ const portion = 8192
 // portions and see the change set only when it is complete.
 func (r *Registry) Apply(changes *Changes) error {
 	if next := r.Revision() + 1; changes.Revision != next {
-		return fmt.Errorf("registry: change set %d does not follow revision %d: read the change sets since %d again", changes.Revision, next-1, next-1)
+		return fmt.Errorf("registry: change set %d does not follow revision %d: read the change sets since %d "+
+			"again", changes.Revision, next-1, next-1)
 	}
 	if err := r.Load(changes); err != nil {
 		return err
@@ -260,7 +261,8 @@ func (r *Registry) loadIdentifiers(facts []IdentifierFact, known Revision) error
 	for i := range facts {
 		f := &facts[i]
 		if f.SIM == 0 || f.SIM > maxSIM {
-			return fmt.Errorf("registry: revision %d gives %s %q to a SIM numbered %d; numbers go from 1 to %d", known, f.Identifier.Kind, f.Identifier.Value, f.SIM, uint32(maxSIM))
+			return fmt.Errorf("registry: revision %d gives %s %q to a SIM numbered %d; numbers go from 1 to "+
+				"%d", known, f.Identifier.Kind, f.Identifier.Value, f.SIM, uint32(maxSIM))
 		}
 		r.identifiers.add(&r.moments, &r.sims, f, known)
 	}

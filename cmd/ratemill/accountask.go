@@ -19,7 +19,8 @@ import (
 func questionFlags(f *flags, c *cobra.Command, q *backoffice.AccountQuestion) *timeFlag {
 	at := &timeFlag{}
 	c.Flags().Var(at, "at", "show the state on a day or at a time, also in the future (default now)")
-	c.Flags().StringVar(&q.As, "as", "", "the account on whose behalf you ask; it sees itself and the accounts below it (default: the provider)")
+	c.Flags().StringVar(&q.As, "as", "", "the account on whose behalf you ask; it sees itself and the accounts below it "+
+		"(default: the provider)")
 	outputFlag(f, c)
 	return at
 }
@@ -197,7 +198,8 @@ each with the record that caused it.`,
 			g.Add(x.Payer, x.Currency, x.Limit, x.Unbilled, x.Documents, x.Exposure, strings.Join(passed, " "), x.Policy, activations)
 		}
 		if g.Len() == 0 {
-			fmt.Fprintln(stderr, "no account has a credit limit; it is a field of the billing profile: ratemill account set ACCOUNT profile credit_limit=1000")
+			fmt.Fprintln(stderr, "no account has a credit limit; it is a field of the billing profile: ratemill account set "+
+				"ACCOUNT profile credit_limit=1000")
 		}
 		return g.Print(data(cmd), f.output)
 	}

@@ -93,7 +93,8 @@ draft exists at once and begins as new, so its mandatory fields must be set: a n
 billing profile. It inherits the last three from its parent unless you set them. account show lists missing
 fields.`,
 		Example: "  ratemill account create globex --company globex-ltd --kind reseller --currency EUR --zone Europe/Madrid --cycle-day 1 \\\n" +
-			"    --name Globex --why \"contract of 12 March\"\n  ratemill account create initech --parent globex --name Initech --as globex --why \"new customer\"",
+			"    --name Globex --why \"contract of 12 March\"\n  ratemill account create initech --parent globex --name " +
+			"Initech --as globex --why \"new customer\"",
 		Args: needing(1, 1, "an id for the account: ratemill account create acme --why …"),
 	}
 	at := orderFlags(f, c, &r.AccountOrder)

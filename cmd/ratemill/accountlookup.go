@@ -27,7 +27,8 @@ func accountLookup(f *flags) *cobra.Command {
 address of the query and the time. With --into it stores the answer as a company, together with the fields that
 you add. Such a company is unconfirmed, and its accounts cannot become lead, until a person has compared it with
 the company's papers and runs: ratemill account set COMPANY company source.confirmed=NAME.`,
-		Example: "  ratemill account lookup 01234567 --country GB\n  ratemill account lookup 01234567 --country GB --into globex-ltd type=Ltd phone=+442079460958 " +
+		Example: "  ratemill account lookup 01234567 --country GB\n  ratemill account lookup 01234567 --country GB --into " +
+			"globex-ltd type=Ltd phone=+442079460958 " +
 			"--why \"new customer\"",
 		Args: needing(1, 0, "the number of a company: ratemill account lookup 01234567 --country GB"),
 	}

@@ -29,7 +29,8 @@ finds nothing new.`,
 		Example: "  ratemill demo\n  ratemill demo --once -n 5000000",
 		Args:    none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := errors.Join(needs(cmd, "seed", "records"), f.noConfig("the demo writes its own configuration into the folder that --dir names")); err != nil {
+			if err := errors.Join(needs(cmd, "seed", "records"), f.noConfig("the demo writes its own configuration into the "+
+				"folder that --dir names")); err != nil {
 				return err
 			}
 			o.Words = data(cmd)

@@ -39,8 +39,9 @@ do not change.
 
 A row that changes the parent, currency, zone, cycle day or profile of an account in mid-cycle takes effect when the cycle
 ends, and import says on which day. Import warns of plans, pools and limits that the project's catalogue does not have.`,
-		Example: "  ratemill import registry/\n  ratemill import sims-2026-11.csv --dry-run\n  ratemill import sims-2026-11.csv --portion 100000 --results results.csv --why \"order 4711\"",
-		Args:    needing(1, 0, "files or folders: ratemill import registry/"),
+		Example: "  ratemill import registry/\n  ratemill import sims-2026-11.csv --dry-run\n  ratemill import " +
+			"sims-2026-11.csv --portion 100000 --results results.csv --why \"order 4711\"",
+		Args: needing(1, 0, "files or folders: ratemill import registry/"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if r.Files, err = project.RegistryFiles(args...); err != nil {

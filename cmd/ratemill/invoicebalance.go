@@ -20,8 +20,9 @@ func invoiceBalance(f *flags) *cobra.Command {
 		Long: `Balance recomputes the charges of payers, from the facts and the cut of their last closes, and compares them
 with closes, documents, numbers and the balances of accounts: the lines B1 to B10. A difference is an error: the exit code
 is 1, an alert fires, and the next run holds the documents of the payer.`,
-		Example: "  ratemill invoice balance --cycle 2026-03\n  ratemill invoice balance --account acme\n  ratemill invoice balance --cycle 2026-03 -o json",
-		Args:    cycleAsFlag,
+		Example: "  ratemill invoice balance --cycle 2026-03\n  ratemill invoice balance --account acme\n  ratemill invoice " +
+			"balance --cycle 2026-03 -o json",
+		Args: cycleAsFlag,
 	}
 	c.Flags().StringVar(&o.Cycle, "cycle", "", "the month in which the billing cycles begin, as 2026-03 (default all)")
 	c.Flags().StringSliceVar(&o.Accounts, "account", nil, "only these payers, each by itself (default all)")

@@ -130,8 +130,9 @@ func invoiceCredit(f *flags) *cobra.Command {
 		Short: "Make a credit note that takes back lines of a final document",
 		Long: `Credit makes a credit note, with a number of its own range, that takes back amounts of lines of a final document. An amount is
 net, or gross where prices contain the tax. Credits of the whole document in any parts give back its tax exactly.`,
-		Example: "  ratemill invoice credit INV-2026-000412 --line 4=12.50 --why \"wrong zone\"\n  ratemill invoice credit INV-2026-000412 --all --why \"wrong customer\"",
-		Args:    needing(1, 1, "a final document: ratemill invoice credit INV-2026-000412 --all --why …"),
+		Example: "  ratemill invoice credit INV-2026-000412 --line 4=12.50 --why \"wrong zone\"\n  ratemill invoice credit " +
+			"INV-2026-000412 --all --why \"wrong customer\"",
+		Args: needing(1, 1, "a final document: ratemill invoice credit INV-2026-000412 --all --why …"),
 	}
 	c.Flags().StringArrayVar(&takes, "line", nil, "a line and the amount to take back, as 4=12.50; repeat for more")
 	c.Flags().BoolVar(&all, "all", false, "take back everything that is left")

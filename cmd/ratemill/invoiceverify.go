@@ -21,7 +21,8 @@ func invoiceVerify(f *flags) *cobra.Command {
 registry, the cut of the rated log and the version of the catalogue, and the version of the rules. It compares
 the hash of the canonical text, names the part that differs, and detects changed rows in the database. It
 computes a credit note from the document that it corrects.`,
-		Example: "  ratemill invoice verify INV-2026-000412\n  ratemill invoice verify --cycle 2026-03 --all\n  ratemill invoice verify --all -o json",
+		Example: "  ratemill invoice verify INV-2026-000412\n  ratemill invoice verify --cycle 2026-03 --all\n  ratemill " +
+			"invoice verify --all -o json",
 	}
 	c.Flags().StringVar(&o.Cycle, "cycle", "", "the month in which the billing cycles begin, as 2026-03 (default all)")
 	c.Flags().StringSliceVar(&o.Accounts, "account", nil, "only documents of these payers (default all)")

@@ -125,7 +125,8 @@ func root() *cobra.Command {
 		"./ratemill.yaml, otherwise the demo's, with a note)")
 	c.PersistentFlags().Var(choice{&f.logLevel, []string{"debug", "info", "warn", "error"}}, "log",
 		"lowest level to log (default: log.level of the configuration when running, warn otherwise)")
-	c.PersistentFlags().Var(choice{&f.logFormat, []string{"text", "json"}}, "log-format", "format of the log (default: log.format of the configuration when running, text otherwise)")
+	c.PersistentFlags().Var(choice{&f.logFormat, []string{"text", "json"}}, "log-format", "format of the log (default: "+
+		"log.format of the configuration when running, text otherwise)")
 	c.AddGroup(&cobra.Group{ID: "run", Title: "Running:"}, &cobra.Group{ID: "write", Title: "Writing rules and plans:"}, &cobra.Group{ID: "ask", Title: "Asking:"})
 	for _, command := range []*cobra.Command{
 		grouped("run", demoCommand(f)), grouped("run", initCommand(f)), grouped("run", runCommand(f)), grouped("run", importCommand(f)), grouped("run", partitionCommand(f)), grouped("run", storesCommand(f)),

@@ -124,8 +124,9 @@ list of all missing details; the file contains the other documents.
 A document is collected only once: until its payment arrives, no other file contains it. --again NUMBER collects
 it once more, after the bank refused the debit. ratemill keeps the file: ratemill payment collections ID writes
 it again.`,
-		Example: "  ratemill payment collect --dry-run\n  ratemill payment collect --seller globex --until 2026-05-31 --out may.xml --why \"due in May\"",
-		Args:    none,
+		Example: "  ratemill payment collect --dry-run\n  ratemill payment collect --seller globex --until 2026-05-31 --out " +
+			"may.xml --why \"due in May\"",
+		Args: none,
 	}
 	paymentFlags(f, c, &r.PaymentOrder)
 	c.Flags().StringVar(&r.Seller, "seller", "", "the seller that collects, by its name in the catalogue; needed if there are several")

@@ -35,8 +35,9 @@ byte. Accounts and SIMs come from the project's registry/ folder.
 Counters begin at zero: all pools are full, and limits start from zero usage. Files are rated one after the
 other in the order given. Where a source's times have no year, the year nearest to the file's modification time
 is taken, so keep that time (cp -p).`,
-		Example: "  ratemill rate -c billing/ SKY_000123.csv.gz\n  ratemill rate --source skylink --summary *.csv.gz\n  ratemill rate SKY_000123.csv.gz | jq .charges",
-		Args:    needing(1, 0, "files of usage: ratemill rate SKY_000123.csv.gz"),
+		Example: "  ratemill rate -c billing/ SKY_000123.csv.gz\n  ratemill rate --source skylink --summary *.csv.gz\n  " +
+			"ratemill rate SKY_000123.csv.gz | jq .charges",
+		Args: needing(1, 0, "files of usage: ratemill rate SKY_000123.csv.gz"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := errors.Join(apart(cmd, "all", "summary"), needs(cmd, "output", "summary")); err != nil {
 				return err
@@ -101,7 +102,8 @@ is taken, so keep that time (cp -p).`,
 	}
 	outputFlag(f, c)
 	w.flags(c)
-	c.Flags().BoolVar(&summary, "summary", false, "print totals by account, class and currency, and the balance of every file, instead of records")
+	c.Flags().BoolVar(&summary, "summary", false, "print totals by account, class and currency, and the balance of every "+
+		"file, instead of records")
 	c.Flags().BoolVar(&all, "all", false, "print duplicates and suspended records too; records that the rules suspend "+
 		"may come after later lines (line and seq give their place)")
 	c.Flags().BoolVar(&strict, "strict", false, "exit code 1 when a record was suspended")

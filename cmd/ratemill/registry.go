@@ -135,8 +135,9 @@ revision that withdrew or replaced a fact: usage that was rated earlier keeps th
 
 Write the kind before an identifier that fits several kinds (imsi:214070050000011), and account: or company:
 before an id that both have.`,
-		Example: "  ratemill registry show 8934070000500000119\n  ratemill registry show +34650000010 -o json\n  ratemill registry show account:acme",
-		Args:    needing(1, 0, "identifiers of SIMs, or ids: ratemill registry show 8934070000500000119"),
+		Example: "  ratemill registry show 8934070000500000119\n  ratemill registry show +34650000010 -o json\n  ratemill " +
+			"registry show account:acme",
+		Args: needing(1, 0, "identifiers of SIMs, or ids: ratemill registry show 8934070000500000119"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			office, end, err := openOffice(cmd.Context(), f)
 			if err != nil {

@@ -36,7 +36,8 @@ func simQuestion(f *flags, c *cobra.Command, q *backoffice.SIMQuestion) *timeFla
 }
 
 func asFlag(c *cobra.Command, as *string, does string) {
-	c.Flags().StringVar(as, "as", "", "the account on whose behalf "+does+"; it sees its own SIMs and those of the accounts below it (default: "+
+	c.Flags().StringVar(as, "as", "", "the account on whose behalf "+does+"; it sees its own SIMs and those of the "+
+		"accounts below it (default: "+
 		"the provider)")
 }
 
@@ -48,8 +49,9 @@ func simList(f *flags) *cobra.Command {
 		Short: "List SIMs with state, account and plan",
 		Long: `List prints the SIMs of all accounts, or of one and the accounts below it: state and when it began, account and plan. List
 applies a time limit that is due, even if its effect is not stored yet.`,
-		Example: "  ratemill sim list\n  ratemill sim list acme --state suspended\n  ratemill sim list --plan fleet --limit 1000000 -o csv > sims.csv",
-		Args:    atMostOne("account"),
+		Example: "  ratemill sim list\n  ratemill sim list acme --state suspended\n  ratemill sim list --plan fleet --limit " +
+			"1000000 -o csv > sims.csv",
+		Args: atMostOne("account"),
 	}
 	at := simQuestion(f, c, &q)
 	c.Flags().StringVar(&filter.State, "state", "", "only SIMs in this state")

@@ -14,7 +14,8 @@ import (
 
 // simOrder adds the flags of every change of SIMs.
 func simOrder(f *flags, c *cobra.Command, o *backoffice.SIMOrder) {
-	c.Flags().StringVar(&o.At, "at", "", "when it takes effect: now, cycle (the next billing cycle), a date in the payer's time zone, or an instant "+
+	c.Flags().StringVar(&o.At, "at", "", "when it takes effect: now, cycle (the next billing cycle), a date in the "+
+		"payer's time zone, or an instant "+
 		"(default now)")
 	c.Flags().StringVar(&o.Why, "why", "", "the reason, kept with the change")
 	asFlag(c, &o.As, "you do it")

@@ -29,8 +29,9 @@ A case is a text file. It begins with a sentence about its purpose. Its parts fo
 --: registry.yaml, before.yaml (counters before, as in "pool fleet-3g: { used: 2 GB }"), raw files (their names,
 without .gz, match a source's files; or SOURCE/NAME), and the expected results: usage, charges, suspense,
 events, balance.`,
-		Example: "  ratemill test\n  ratemill test --run pool\n  ratemill test --rewrite && git diff tests/\n  ratemill test --draft SKY_000123.csv.gz   # a case of records that reach what no case reaches",
-		Args:    atMostOne("folder"),
+		Example: "  ratemill test\n  ratemill test --run pool\n  ratemill test --rewrite && git diff tests/\n  ratemill " +
+			"test --draft SKY_000123.csv.gz   # a case of records that reach what no case reaches",
+		Args: atMostOne("folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := errors.Join(apart(cmd, "missing", "run"), apart(cmd, "missing", "draft")); err != nil {
 				return err

@@ -28,8 +28,9 @@ func tryCommand(f *flags) *cobra.Command {
 rated. With -v it describes each step: the values in each condition, and the origin of each value. With a
 registry (the project's registry/ folder, or --registry) it also shows who owns each SIM. If a file looks
 unfinished, try notes that run would wait for the rest. The exit code is 1 if a file cannot be read to its end.`,
-		Example: "  ratemill try --source skylink SKY_000123.csv.gz | jq 'select(.decision==\"suspended\")'\n  ratemill try -v SKY_000123.csv.gz | head -20",
-		Args:    needing(1, 0, "files of usage: ratemill try SKY_000123.csv.gz"),
+		Example: "  ratemill try --source skylink SKY_000123.csv.gz | jq 'select(.decision==\"suspended\")'\n  ratemill try " +
+			"-v SKY_000123.csv.gz | head -20",
+		Args: needing(1, 0, "files of usage: ratemill try SKY_000123.csv.gz"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := w.open(f, args); err != nil {
 				return err

@@ -55,7 +55,8 @@ func (f *flags) projectFolder(args []string) (string, error) {
 		file = filepath.Join(dir, "ratemill.yaml")
 	}
 	if _, err := os.Stat(file); err != nil {
-		return "", fmt.Errorf("%s is not a project: it has neither sources/ nor catalogue/ nor a ratemill.yaml that names one; `ratemill init` creates one", dir)
+		return "", fmt.Errorf("%s is not a project: it has neither sources/ nor catalogue/ nor a ratemill.yaml that names "+
+			"one; `ratemill init` creates one", dir)
 	}
 	c, list, err := config.Load(file)
 	if err != nil {
