@@ -16,7 +16,7 @@ import (
 // BalanceLine identifies a line of the invoice balance by the two sides that it compares.
 type BalanceLine struct{ ID, Name, Left, Right string }
 
-// BalanceLines are the lines of the invoice balance, in their order.
+// BalanceLines lists the lines of the invoice balance in order.
 var BalanceLines = []BalanceLine{
 	{"B1", "usage", "charges in the warehouse, up to the cut of the payer's last close", "usage on final documents and in open closes"},
 	{"B2", "recurring", "what is due by the facts of the last close, computed anew",
@@ -34,7 +34,7 @@ var BalanceLines = []BalanceLine{
 		"what the balance of the account has"},
 }
 
-// BalanceSum is one line in one currency; Currency is empty if the line counts things.
+// BalanceSum is one line in one currency; Currency is empty if the line is a count.
 type BalanceSum struct {
 	Line, Currency string
 	Left, Right    decimal.D
@@ -69,12 +69,12 @@ func (p *Place) Difference() decimal.D {
 type PayerBalance struct {
 	Number uint32
 	Payer  string
-	Facts  registry.Revision // of its last close
+	Facts  registry.Revision // revision of the facts of its last close
 	Cut    document.Cut
-	Until  Date // its closed cycles begin before this date
+	Until  Date // start date of the first cycle that is not compared
 	Sums   []BalanceSum
 	Off    []Place
-	Notes  []string // of all payers together: charges that belong to no payer
+	Notes  []string // charges that belong to no payer; only in the balance of all payers together
 }
 
 // Owed is the part of a payer's documents and payments in the account balance.
@@ -88,11 +88,11 @@ type Owed struct {
 // Balancer compares due amounts with invoiced amounts.
 type Balancer struct {
 	DB       *store.DB
-	Basis    *Basis // its Facts, Cut and Catalogue are not used
+	Basis    *Basis // Basis.Facts, Cut and Catalogue are not used
 	From, To Date   // cycles that begin between these dates, both included
-	Kept     Date   // as in Verifier: usage of earlier cycles is not compared
-	// Owed returns the amounts that accounts owe, in the transaction that reads their documents. Nil: line B10 is
-	// left out.
+	Kept     Date   // first cycle whose usage is compared, as in Verifier
+	// Owed returns the amounts that accounts owe, in the transaction that reads their documents. If it is nil,
+	// line B10 is omitted.
 	Owed func(ctx context.Context, tx *store.Tx, payers []uint32) ([]Owed, error)
 }
 
@@ -178,12 +178,12 @@ type cell struct {
 	what     string
 }
 
-// cells has the two sides of all lines of a payer.
+// cells holds both sides of all lines of a payer.
 type cells struct {
 	number uint32
 	payer  string
 	sides  map[cell]*[2]decimalSum
-	silent map[cell]bool // not in the sums, because another cell already has the amount
+	silent map[cell]bool // excluded from the sums, because another cell already contains the amount
 	sums   map[[2]string]*BalanceSum
 	off    []Place
 }
@@ -208,14 +208,14 @@ func (c *cells) add(side int, line string, cycle Date, currency, what string, am
 	s[side].add(amount)
 }
 
-// both compares two amounts that another cell has in its sums.
+// both compares two amounts that the sums already contain through another cell.
 func (c *cells) both(line string, cycle Date, currency, what string, is, should decimal.D) {
 	c.silent[cell{line, cycle, currency, what}] = true
 	c.add(left, line, cycle, currency, what, is)
 	c.add(right, line, cycle, currency, what, should)
 }
 
-// into turns the cells, and the values added before, into sums and places.
+// into converts the cells, and the values added before, into sums and places.
 func (c *cells) into(b *PayerBalance) error {
 	for k, s := range c.sides {
 		for _, side := range s {
@@ -302,7 +302,7 @@ type balancing struct {
 	*Balancer
 	*engines
 	all   *cells
-	facts registry.Revision // newest of all closes
+	facts registry.Revision // newest revision of all closes
 	cut   document.Cut
 	notes []string
 
@@ -346,7 +346,7 @@ func (w *balancing) read(ctx context.Context, payers []uint32) error {
 			return err
 		}
 		for _, c := range closes {
-			if c.Facts != 0 || c.Broken != nil { // otherwise nothing could be computed
+			if c.Facts != 0 || c.Broken != nil { // otherwise the payer could not be computed
 				w.closes[c.PayerNumber] = append(w.closes[c.PayerNumber], c)
 			}
 		}

@@ -68,7 +68,7 @@ func (w *balancing) numbers(ctx context.Context) error {
 			name = fmt.Sprintf("%s of %d", c.Range, c.Year)
 		}
 		for _, s := range c.Skips {
-			if s.Last >= c.Next { // SetNext leaves out only numbers before the next one
+			if s.Last >= c.Next { // SetNext skips only numbers before the next one
 				w.all.both("B7", 0, "", fmt.Sprintf("%s: %s is left out, and the next number is %d", name, r.Number(c.Year, s.Last), c.Next),
 					one, decimal.Zero)
 			}
@@ -103,7 +103,7 @@ func (w *balancing) numbers(ctx context.Context) error {
 }
 
 // tiers adds up all charges of the warehouse in the compared cycles by tier, and those that belong to a payer (B9).
-// It reports charges for which no account with a billing profile pays, because they appear on no invoice.
+// It reports charges that appear on no invoice, because no account with a billing profile pays them.
 func (w *balancing) tiers(ctx context.Context, payers []uint32) error {
 	if len(w.cut.Offsets) == 0 {
 		return nil

@@ -92,9 +92,9 @@ func (w *balancing) within(cycle Date) bool { return cycle >= w.From && cycle <=
 func (w *balancing) charged(p *payer, u *usage, c *cells) {
 	behind := slices.Index(u.cuts, p.last.Cut.String())
 	if behind < 0 {
-		behind = len(u.cuts) // it is the cut of the query
+		behind = len(u.cuts) // cut of the query that read the charges
 	}
-	until := map[string]int{} // cuts up to that of the last close in each former currency
+	until := map[string]int{} // by currency: the cuts up to the last close in each former currency
 	for currency, last := range lastIn(p.closes) {
 		until[currency] = slices.Index(u.cuts, last.Cut.String())
 	}
@@ -110,7 +110,7 @@ func (w *balancing) charged(p *payer, u *usage, c *cells) {
 	}
 }
 
-// due computes the due amounts again from the facts of the last close (B2 to B4), and counts the days of SIMs (B8).
+// due recomputes the due amounts from the facts of the last close (B2 to B4), and counts the days of SIMs (B8).
 func (w *balancing) due(p *payer, c *cells) error {
 	give := func(cycle Date, currency string) func(*document.Item) error {
 		return func(i *document.Item) error {
@@ -122,9 +122,9 @@ func (w *balancing) due(p *payer, c *cells) error {
 	}
 	for _, q := range p.closes {
 		if q.OffCycle > 0 {
-			continue // it has differences of cycles whose closes are in the list
+			continue // differences belong to cycles whose closes are in the list
 		}
-		next := q.Cycle == p.last.Cycle && w.within(q.Cycle.To) // billed in advance, and one-off charges that an off-cycle close has
+		next := q.Cycle == p.last.Cycle && w.within(q.Cycle.To) // items billed in advance, and one-off charges that an off-cycle close contains
 		if !w.within(q.Cycle.From) && !next {
 			continue
 		}
@@ -160,7 +160,7 @@ func (w *balancing) due(p *payer, c *cells) error {
 	return w.contracts(p, c)
 }
 
-// contracts computes again the amounts due by contracts in all cycles (B4), because they depend on the charges in
+// contracts recomputes the amounts due by contracts in all cycles (B4), because they depend on the charges in
 // these cycles.
 func (w *balancing) contracts(p *payer, c *cells) error {
 	if p.signed == nil {

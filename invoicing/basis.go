@@ -14,52 +14,52 @@ import (
 	"ratemill/udr"
 )
 
-// Basis has the inputs for closes and documents. A bill run reads it once, for all payers.
+// Basis holds the inputs for closes and documents. A bill run reads it once, for all payers.
 type Basis struct {
 	View       *registry.View
 	Statements *registry.Statements
-	Cause      func(sim uint32, f registry.KnownState) string // of a state fact, see product.Facts
+	Cause      func(sim uint32, f registry.KnownState) string // returns the cause of a state fact, see product.Facts
 	Facts      registry.Revision
 	Cut        document.Cut
-	Catalogue  string // version that prices items that were not billed before
+	Catalogue  string // version that prices items billed for the first time
 
-	// Prices are a version of the catalogue.
+	// Prices is a version of the catalogue.
 	Prices func(version string) (*Prices, error)
-	// Usage gives the sums of charges behind and before cuts.
+	// Usage returns the sums of charges before, between and after cuts.
 	Usage func(context.Context, UsageQuestion, func(*Charged) error) error
 	// Balances returns the running balances at the cut, by account and cycle. Nil: no comparison.
 	Balances map[AccountCycle][]Balance
-	// Payer returns the values of a payer and its seller at a time that documents need.
+	// Payer returns the data about a payer and its seller at a time that documents need.
 	Payer func(account string, at udr.Instant) (*Payer, error)
-	// Doubts returns reasons to hold a payer's document, in addition to those that its computation finds.
+	// Doubts returns reasons to hold a payer's document, beyond those that its computation finds.
 	Doubts func(ctx context.Context, payer uint32, cycle document.Period, g *terms.Group) ([]string, error)
-	// Findings are doubts that concern no single payer.
+	// Findings are doubts that do not concern a single payer.
 	Findings func(ctx context.Context) ([]string, error)
 
-	Begin Date // documents are made for cycles that end after this date; 0: from the beginning of each account on
+	Begin Date // documents are made for cycles that end after this date; 0: from the beginning of each account
 	Now   time.Time
 }
 
 // Date is a local date of the payer's zone.
 type Date = document.Date
 
-// Prices has the parts of a catalogue version about money.
+// Prices holds the parts of a catalogue version that affect money.
 type Prices struct {
 	Version   string
 	Products  *product.Documents
 	Contracts *contract.Documents
 	Terms     *terms.Documents
-	// PlanFrom is the date from which a version of a plan is in force.
+	// PlanFrom returns the date from which a version of a plan is in force.
 	PlanFrom func(plan string, version uint32) Date
 }
 
-// Payer is the payer and the seller as documents show them.
+// Payer holds the payer and the seller as documents show them.
 type Payer struct {
 	Party    document.Party
 	Seller   document.Party
 	Terms    document.Terms
 	Profiled bool     // it has a billing profile
-	Lacks    []string // values that a document needs and that are not stated
+	Lacks    []string // missing values that a document needs
 	Closed   bool     // the account is terminated: this document is its last
 }
 
@@ -67,13 +67,13 @@ type Payer struct {
 // included.
 type UsageQuestion struct {
 	Until    document.Cut
-	Cuts     []document.Cut // earlier ones, oldest first
+	Cuts     []document.Cut // cuts of earlier closes, oldest first
 	From, To Date
-	Late     bool     // also the charges of earlier cycles that are behind the first of Cuts
+	Late     bool     // also return the charges of earlier cycles after the first of Cuts
 	Accounts []uint32 // nil for all
 }
 
-// Charged is the sum of those charges of an account that have equal values in all columns of a line.
+// Charged is the sum of the charges of an account that have equal values in all columns of a line.
 type Charged struct {
 	Account     uint32
 	Tier        uint8
@@ -85,7 +85,7 @@ type Charged struct {
 	Tariff      string // name of the price in the plan
 	Currency    string
 	Cycle       Date
-	Since       int // how many of the query's cuts they are after
+	Since       int // number of the query's cuts that these charges come after
 	Records     int64
 	Quantity    int64
 	Amount      decimal.D
@@ -108,7 +108,7 @@ type Balance struct {
 	Amount   decimal.D
 }
 
-// decimalSum adds up amounts; the first overflow is kept.
+// decimalSum adds up amounts; it keeps the first overflow.
 type decimalSum struct {
 	Sum decimal.D
 	Err error
@@ -122,7 +122,7 @@ func (s *decimalSum) add(d decimal.D) {
 	s.Sum = sum
 }
 
-// cycleOf is the billing cycle of an account that has a date in it.
+// cycleOf returns the billing cycle of an account that contains a date.
 func (b *Basis) cycleOf(account uint32, date Date) (document.Period, *registry.Account, error) {
 	a, err := b.accountOn(account, date)
 	if err != nil {

@@ -16,8 +16,8 @@ type CloseState string
 
 // The states of closes.
 const (
-	CloseHeld     CloseState = "held"      // there is a problem; the next computation makes the close again
-	CloseDraft    CloseState = "draft"     // its document is not final; the next computation makes the close again
+	CloseHeld     CloseState = "held"      // there is a problem; the next computation replaces the close
+	CloseDraft    CloseState = "draft"     // its document is not final; the next computation replaces the close
 	CloseOpen     CloseState = "open"      // its items wait for a later document
 	CloseBilled   CloseState = "billed"    // its items are on a final document
 	CloseProForma CloseState = "pro_forma" // its payer does not get documents
@@ -26,7 +26,7 @@ const (
 // Fixed reports whether a close never changes again.
 func (s CloseState) Fixed() bool { return s == CloseOpen || s == CloseBilled || s == CloseProForma }
 
-// Closed is the end of a billing cycle of a payer, with its items added up to lines that are not rounded yet.
+// Closed is the end of a billing cycle of a payer, with its items added up to unrounded lines.
 type Closed struct {
 	PayerNumber uint32
 	Payer       string
@@ -34,14 +34,14 @@ type Closed struct {
 	State    CloseState
 	Currency string
 	Lines    []document.Line
-	Reasons  []string // why it is held
-	Released []string // reasons that a person reviewed; they no longer hold it
+	Reasons  []string // reasons why it is held
+	Released []string // reasons that a person reviewed, which no longer hold it
 	Waits    string   // reason why its items wait for a later document
 	Document string   // id of the document that has its items
 	Broken   error    // why its row cannot be read; it then has only the values of its columns
 }
 
-// Exact is the sum of its items: those of usage, and all others.
+// Exact is the sum of its items: usage items, and all others.
 func (c *Closed) Exact() (usage, others decimalSum) {
 	for i := range c.Lines {
 		if c.Lines[i].Kind == document.Usage {
@@ -53,7 +53,7 @@ func (c *Closed) Exact() (usage, others decimalSum) {
 	return usage, others
 }
 
-// ClosedError says that a cycle is closed for good.
+// ClosedError reports that a cycle is closed for good.
 type ClosedError struct {
 	Payer string
 	Cycle Date
@@ -95,8 +95,8 @@ func (t Table) PutClose(ctx context.Context, c *Closed) error {
 	return err
 }
 
-// follows refuses a close that does not follow the last one. A close of a cycle and an off-cycle close may be
-// computed at the same time, and both would contain the same new facts. A close that could not be computed has no
+// follows refuses a close that does not follow the last one. If a close of a cycle and an off-cycle close are
+// computed at the same time, both would contain the same new facts. A close that could not be computed has no
 // items.
 func (t Table) follows(ctx context.Context, c *Closed) error {
 	var state CloseState
@@ -121,7 +121,7 @@ func (t Table) follows(ctx context.Context, c *Closed) error {
 	return err
 }
 
-// closeKey names a close.
+// closeKey identifies a close.
 type closeKey struct {
 	payer    uint32
 	cycle    Date
@@ -169,8 +169,8 @@ func (t Table) Closes(ctx context.Context, where string, args ...any) ([]*Closed
 	return all, nil
 }
 
-// closes lists closes, also those that cannot be read: see Closed.Broken. A column or an expression supplies their
-// lines.
+// closes lists closes, also those that cannot be read: see Closed.Broken. lines is the column or expression that
+// supplies their lines.
 func (t Table) closes(ctx context.Context, items, where string, args ...any) (all []*Closed, err error) {
 	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, payer, cycle, off_cycle, ends, facts, state, currency, reasons, released, waits,
 		document, close, `+items+` FROM invoice_closes WHERE `+where+` ORDER BY payer_number, cycle, off_cycle`, args...)

@@ -12,9 +12,9 @@ import (
 	"ratemill/registry"
 )
 
-// Exported is a final document or a fixed close on its way to the warehouse. It never changes again.
+// Exported is a final document or a fixed close to be copied to the warehouse. It never changes again.
 type Exported struct {
-	N        int64   // place in the order in which they became final or fixed, from 1, without gaps
+	N        int64   // position in the order in which they became final or fixed, from 1, without gaps
 	Document *Stored // nil for a close
 	Numbered Numbered
 	Closed   *Closed // nil for a document; only its State and Document change later
@@ -25,7 +25,7 @@ type Numbered struct {
 	Range string // as the accounting group writes it
 	Year  int    // 0 if the range does not start again each year
 	N     int64
-	// Skipped is the number of smaller numbers in the range that were skipped on purpose.
+	// Skipped is how many smaller numbers of the range were skipped on purpose.
 	Skipped int64
 }
 
@@ -46,8 +46,9 @@ func (t Table) export(ctx context.Context, id string, of closeKey) error {
 type Exporter struct {
 	DB     *store.DB
 	Prices func(version string) (*Prices, error)
-	// Basis has the facts about some payers, up to a revision at least, and Prices; end closes it. Its registry belongs to it alone,
-	// because it stays open while items are written elsewhere: an open view keeps new facts from the registry that roles share.
+	// Basis returns the facts about some payers, as known at a given revision or later, and Prices; end closes it.
+	// Its registry is not shared, because it stays open while items are written elsewhere, and an open view would
+	// keep new facts out of a registry that roles share.
 	Basis func(ctx context.Context, payers []string, facts registry.Revision) (b *Basis, end func(), err error)
 }
 
@@ -59,7 +60,7 @@ func (e *Exporter) Newest(ctx context.Context) (n int64, err error) {
 	return n, err
 }
 
-// Waits returns how long the first final document after a place has been final; 0 if there is none.
+// Waits returns how long ago the oldest document after a position became final; 0 if there is none.
 func (e *Exporter) Waits(ctx context.Context, after int64, now time.Time) (waits time.Duration, err error) {
 	err = e.DB.Query(ctx, "asking for final documents", `SELECT coalesce(min(s.at), 0) FROM invoice_exports AS e
 		JOIN invoice_steps AS s ON s.document = e.document AND s.state = 'final' WHERE e.n > ?`, []any{after}, func(rows *sql.Rows) error {
@@ -197,8 +198,8 @@ func (e *Exporter) numbered(s *Stored) (n Numbered, err error) {
 	return n, err
 }
 
-// Items prepares to recompute the items of documents other than usage. of returns the items of one document, always
-// in the same order, with the number of their line. end frees the resources. A credit note has no items.
+// Items prepares the recomputation of documents' items other than usage. of returns the items of one document,
+// always in the same order, with the number of their line. end frees the resources. A credit note has no items.
 func (e *Exporter) Items(ctx context.Context, all []Exported) (of func(s *Stored, give func(line int, i *document.Item) error) error,
 	end func(),
 	err error) {

@@ -12,10 +12,10 @@ import (
 // warehouse for silent SIMs writes them.
 const (
 	EventSilent           = "anomaly.silent"            // a SIM had no record for a number of days
-	EventFewRegistrations = "anomaly.few_registrations" // a SIM registered less often on a date than a rule says
+	EventFewRegistrations = "anomaly.few_registrations" // a SIM registered less often on a date than a rule expects
 )
 
-// Absence is a rule about SIMs that do too little.
+// Absence is a rule that reports SIMs with too little usage or too few registrations.
 type Absence struct {
 	Name     string
 	Event    string
@@ -68,9 +68,9 @@ func (a *Absence) Watches(plan string) bool {
 	return ok && int(i) < len(a.plans) && a.plans[i]
 }
 
-// SeverityOf is the severity of an event when the rule reports some of the SIMs that it watches in an account. A rule
-// without a severity of its own takes it from the share of these SIMs: 1 if they are all of several watched SIMs, 2 if
-// they are at least two SIMs and 2 %, otherwise 3.
+// SeverityOf returns the severity of an event, given how many of the watched SIMs in an account the rule reports. A
+// rule without a severity takes it from the share of these SIMs: 1 if all of several watched SIMs are reported, 2 if
+// at least two SIMs and 2 % are, otherwise 3.
 func (a *Absence) SeverityOf(absent, watched int) uint8 {
 	switch {
 	case a.Severity != 0:
@@ -86,7 +86,7 @@ func (a *Absence) SeverityOf(absent, watched int) uint8 {
 // mostSilent is the largest number of silent days that a rule may name.
 const mostSilent = 90
 
-// PlanAt is the price plan of a SIM: its own, or that of its account.
+// PlanAt returns the price plan of a SIM: its own, or that of its account.
 func PlanAt(v *registry.View, own registry.Ownership, a *registry.Account) string {
 	if own.Plan != 0 {
 		return v.PlanName(own.Plan)

@@ -7,25 +7,25 @@ import (
 	"ratemill/diag"
 )
 
-// adjustment is one part of a price beside its places and times: a fee, steps, discounts, a cap, rounding. Each
-// adjustment has a file of its own. The file reads the part from documents, applies it to an amount, recomputes it
-// from the charge alone, and explains it. Any of the functions may be nil.
+// adjustment is one component of a price, in addition to its places and times: a fee, steps, discounts, a cap,
+// rounding. Each adjustment has its own file. The file reads the part from documents, applies it to an
+// amount, recomputes it from the charge alone, and explains it. Any of the functions may be nil.
 type adjustment struct {
-	class func(s *saying) // reads the part of a plan about a usage class
-	price func(s *saying) // reads the part about a price, and appends its effect to price.adjust
+	class func(s *saying) // reads the plan's component for a usage class
+	price func(s *saying) // reads the component for a price, and appends its effect to price.adjust
 
-	// perSession names the part of a price that is charged once for a whole session. Rating then needs the charges of
-	// the session's earlier parts.
+	// perSession names the component of a price that is charged once for a whole session. Rating then needs the
+	// charges of the session's earlier parts.
 	perSession func(p *planClass, x *price) string
 
 	recompute func(r *recomputation) error
 	explain   func(x *explanation)
 }
 
-// adjustments are all there are, in the order in which they apply to an amount.
+// adjustments lists all adjustments, in the order in which they apply to an amount.
 var adjustments = [...]adjustment{fee, usage, discounted, limitedByCap, minimum, rounding, perPeriod, creditClass}
 
-// saying is one such part of a class or price: its text in the plan's document, and its effect.
+// saying is an adjustment in a class or price: its text in the plan's document, and its effect.
 type saying struct {
 	*compiler
 	doc      *planDoc
@@ -33,15 +33,15 @@ type saying struct {
 	class    diag.Text
 	classDoc *classDoc
 	pc       *planClass
-	rounded  bool // the plan says how amounts are rounded
+	rounded  bool // the plan defines how amounts are rounded
 
 	priceDoc *priceDoc
 	at       diag.Pos
 	price    *price
-	stages   []stage // stages of the class; while a price is being read, those of the price
+	stages   []stage // stages of the class or, while a price is being read, of the price
 }
 
-// apply changes the cost of a record that begins at price p, and adds the line for this change. It fails if the sum
+// apply changes the cost of a record that begins at price p, and adds a line for the change. It fails if the sum
 // exceeds the largest possible amount.
 type apply func(t *tier, p *price, ch *Charge, sum *amount) error
 
@@ -52,8 +52,8 @@ type recomputation struct {
 	sum   *big.Rat // before, plus the lines so far
 	total decimal.D
 
-	exact   *big.Rat // cost of the units at volume prices that this charge is the first to have
-	settled *big.Rat // increase of the cost of their shares, rounded
+	exact   *big.Rat // cost of the units that are charged at volume prices for the first time
+	settled *big.Rat // rounded increase of the cost of the shares of these units
 	credit  bool     // the charge is a credit with the signs reversed
 }
 

@@ -125,7 +125,7 @@ func beginnings(lists ...[]stated) (all []since) {
 	return slices.CompactFunc(all, func(a, b since) bool { return a.Order() == b.Order() })
 }
 
-// inForce is the version that is in force from a date on, nil if there is none.
+// inForce returns the version that is in force from a date on, nil if there is none.
 func inForce(list []stated, from *since) (doc any) {
 	for _, s := range list {
 		if s.from.Order() <= from.Order() {
@@ -179,8 +179,8 @@ func documentChanges(each *Change, old, now any) (changes []Change) {
 	return changes
 }
 
-// comparedApart are the fields that fieldChanges skips: those that name a document or its version, and those whose
-// parts have a comparison of their own.
+// comparedApart lists the fields that fieldChanges skips: those that name a document or its version, and those
+// whose parts are compared separately.
 var comparedApart = []string{"plan", "share_plan", "limit", "from", "extends", "factor", "discount", "for", "until", "classes", "prices",
 	"formerly", "package", "addon", "calendar", "anomaly"}
 
@@ -291,8 +291,8 @@ func (p *priceText) words() string {
 	return p.price.String() + " / " + quantityWords(p.per, p.unit)
 }
 
-// wordsOfPackage is the price of a package as text. Its size is a part of the price: 1 MB costs 2 by 2 / 10 MB, and
-// 0.2 by 0.2 / 1 MB.
+// wordsOfPackage is the price of a package as text. The size is part of the price: 1 MB costs 2 at 2 / 10 MB, and
+// 0.2 at 0.2 / 1 MB.
 func (p *priceText) wordsOfPackage() string {
 	if p.price.IsZero() || p.unit == literal.AnyUnit {
 		return p.words()
@@ -369,7 +369,7 @@ func byPlace(prices []priceDoc) map[string]string {
 	return m
 }
 
-// placesApart are the zones of a price, or each of its places with the other parties.
+// placesApart returns the zones of a price, or each of its places with the other parties.
 func (p *priceDoc) placesApart() (places []string) {
 	for _, z := range p.Zones {
 		places = append(places, "zone "+z.Value)
@@ -415,7 +415,7 @@ func (c *Catalogue) moves(before *Catalogue) (changes []Change) {
 	return changes
 }
 
-// moved lists the places that have another zone in a version of a model.
+// moved lists the places that are in different zones in a version of a model.
 func moved(old, now *zoneModel, from string) (changes []Change) {
 	seen := map[string]bool{}
 	for _, m := range []*zoneModel{old, now} {

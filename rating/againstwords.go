@@ -9,8 +9,8 @@ import (
 	"ratemill/diag"
 )
 
-// This file writes values of documents that keep no text in the notation of the documents. Without it, the comparison
-// would miss changes of such values.
+// This file writes values of documents that do not keep their text, in the notation of the documents. Without it, the
+// comparison would miss changes of such values.
 
 func (d due) words() string {
 	switch {

@@ -14,7 +14,7 @@ type Amount struct {
 	Cycle    int32
 	Total    decimal.D
 	Class    string // of a correction, see Charge
-	Draws    []Draw // on pools, packages, and add-ons of accounts
+	Draws    []Draw // draws on pools, packages, and add-ons of accounts
 
 	ClassUnit classUnit
 }
@@ -39,8 +39,8 @@ func (a *Amount) parseDraw(data []byte) error {
 // OfPackage reports whether the draw is on units of a package, which belong to no billing cycle.
 func (d *Draw) OfPackage() bool { return d.Package != "" && !d.Kind.inCycle() }
 
-// ParseRenewed reads a message Event: if it says that a package renewed on use-up, it is the package, whose it is, and the number of the
-// renewal.
+// ParseRenewed reads a message Event. If it reports that a package renewed on use-up, ParseRenewed returns the package,
+// its owner and the number of the renewal.
 func ParseRenewed(event []byte) (x PackageRenewal, ok bool, err error) {
 	var e Event
 	if err := e.parse(event); err != nil || e.Kind != PackageRenewed {
@@ -58,5 +58,5 @@ type PackageRenewal struct {
 	At      udr.Instant
 }
 
-// PeriodNumber is how long the bucket lasts, as the message has it.
+// PeriodNumber identifies how long the bucket lasts, as encoded in the message.
 func (d *Draw) PeriodNumber() uint8 { return uint8(d.Period) }

@@ -8,9 +8,9 @@ import (
 	"ratemill/diag"
 )
 
-// If a version of the catalogue starts a counter at zero, bundles are full and graduated prices low again in the
-// middle of a cycle. Only the author knows whether a renamed bucket, or a price with another network, is meant to be
-// the same, so check warns.
+// If a version of the catalogue starts a counter at zero, included units are full and graduated prices start at the
+// first step again in the middle of a cycle. Only the author can tell whether a renamed bucket, or a price with
+// another network, is meant to be the same, so check warns.
 
 // succession is a version of a document and the version that it replaces.
 type succession struct {
@@ -123,7 +123,7 @@ func (s *succession) plans(old, now *plan) {
 	s.buckets(old.included, now.included)
 }
 
-// prices compares the counters of a class. The counter of a single price has no effect.
+// prices compares the counters of a class. For a single price, the counter has no effect.
 func (s *succession) prices(old, now *planClass, class string) {
 	for i := range now.prices {
 		p := &now.prices[i]

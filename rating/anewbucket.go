@@ -71,8 +71,8 @@ func (s *succession) buckets(old, now []bucket) {
 }
 
 // continuing returns the line that a bucket needs to continue the count of another one. Within one catalogue, names
-// are followed through the versions. For the catalogue in use they are not: there the name in the counter is the
-// right one.
+// are followed through the versions. Compared with the catalogue in use they are not: there the name in the counter
+// is the right one.
 func (s *succession) continuing(o, b *bucket) string {
 	switch {
 	case !s.inUse:

@@ -87,7 +87,7 @@ type anomaly struct {
 	most     int64
 	hourly   bool
 	severity uint8
-	judged   bool   // the document sets the severity
+	judged   bool   // the document defines the severity
 	silent   int64  // days; 0: no such rule
 	fewer    int64  // registrations on a date; 0: no such rule
 	plans    []bool // watched plans, by family; nil for all
@@ -147,7 +147,7 @@ func (c *compiler) compileAnomalies() {
 // records of an hour still count while records of the next three hours arrive.
 const slots = 4
 
-// watches counts a record for the rules that hold for its SIM.
+// watches counts a record for the rules that apply to its SIM.
 func (e *Engine) watches(c *Counters, u *udr.Usage, res *Result) {
 	p := e.path[0]
 	for _, f := range e.catalogue.anomalies.list {
@@ -189,9 +189,9 @@ func (e *Engine) watched(a *anomaly, sim uint32, slot uint32) CounterKey {
 	return CounterKey{ID: mixID(mixID(a.id, slot), e.root()), Owner: sim, Kind: SIMWatch | ofRoot}
 }
 
-// countWatched counts one more in the hour or day of a record. If the rule counts networks, a network counts once.
-// The counter's high half is the hour or day that has the slot, its low half the number. Counting stops at the limit,
-// so a rule never stores more networks than its limit.
+// countWatched counts one more in the hour or day of a record. If the rule counts networks, each network counts once.
+// The high half of the counter is the hour or day that uses the slot, its low half the number. Counting stops at the
+// limit, so a rule never stores more networks than its limit.
 func (e *Engine) countWatched(c *Counters, a *anomaly, u *udr.Usage, network uint64, res *Result) {
 	period := floorDiv(e.path[0].clock.local(u.At), daySeconds) + 1
 	if a.hourly {
@@ -218,13 +218,13 @@ func (e *Engine) countWatched(c *Counters, a *anomaly, u *udr.Usage, network uin
 	}
 }
 
-// A counter has three networks in its low half.
+// Three networks fit into the low half of a counter.
 const (
 	networkBits = 21
 	together    = 3
 )
 
-// newNetwork adds a network to the count of them in a slot, and reports whether it was not among them.
+// newNetwork adds a network to those counted in a slot, and reports whether it is new there.
 func (e *Engine) newNetwork(c *Counters, a *anomaly, sim, slot uint32, period, count int64, network uint64, res *Result) bool {
 	at := func(i int64) CounterKey { return e.watched(a, sim, slot+slots*uint32(1+i/together)) }
 	for i := int64(0); i < count; i += together {
@@ -244,7 +244,7 @@ func (e *Engine) newNetwork(c *Counters, a *anomaly, sim, slot uint32, period, c
 	return true
 }
 
-// networkNumber is a PLMN such as 208-10 or 310-410 as a number of 21 bits; 0 if the text is not a PLMN.
+// networkNumber converts a PLMN such as 208-10 or 310-410 to a number of 21 bits; 0 if the text is not a PLMN.
 func networkNumber(network string) uint64 {
 	if len(network) < 6 || len(network) > 7 || network[3] != '-' {
 		return 0
@@ -279,8 +279,8 @@ func digits(text string) (n uint64, ok bool) {
 	return n, true
 }
 
-// device adds an event if a SIM is used in another device. It ignores records older than the newest one with a
-// device.
+// device adds an event if a SIM is used in a different device. It ignores records older than the newest
+// record with a device.
 func (e *Engine) device(c *Counters, a *anomaly, u *udr.Usage, device uint64, res *Result) {
 	k := e.watched(a, u.SIM, 0)
 	before := c.Get(k) // the low half is the device, the high half the time

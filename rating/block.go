@@ -2,11 +2,11 @@ package rating
 
 import "ratemill/udr"
 
-// A call is charged in increments. A begun increment costs the price in force when it begins, even if its end is in
-// another time slice, and has the length that this price sets: 60/60 from 17:59:30 over 90 s is one minute at the day
-// price and one at the evening price.
+// A call is charged in increments. An increment costs the price in force when it begins, even if it ends in another
+// time slice, and has the length that this price sets: 60/60 from 17:59:30 over 90 s is one minute at the day price
+// and one at the evening price.
 
-// Block is a range of a record, from a unit on, whose increments have one length.
+// Block is a range of a record whose increments have the same length.
 type Block struct {
 	At   int64 // units of the record before it
 	Then int64
@@ -18,8 +18,8 @@ type stretch struct {
 	end   int64
 }
 
-// lay divides a record whose price changes with time into increments, beginning after the increments that earlier parts
-// began, and returns their total number of units.
+// lay divides a record whose price changes with time into increments, after those that earlier parts began, and returns
+// the number of units in them.
 func (e *Engine) lay(t *tier, ch *Charge, zone *zone, u *udr.Usage, first *price, start int64) (rounded int64, err error) {
 	e.stretches = e.stretches[:0]
 	at, then, size := start, ch.Then, first.increment

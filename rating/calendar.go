@@ -27,12 +27,13 @@ type calendar struct {
 	yearly [13][32]bool // by month and day
 	dates  map[int32]bool
 	easter []int32
-	lacks  map[int32]string // the feast without a date, by year from first to last, the years of the tables; nil: no feast moves
+	lacks  map[int32]string // for each year from first to last, the years of the tables, the feast without a date; nil: no feast moves
 	first  int32
 	last   int32
 }
 
-// holidays are a part of a time slice: hours of the days of a calendar. They go before days of the week.
+// holidays are a part of a time slice: hours of the days of a calendar. They take precedence over days
+// of the week.
 type holidays struct {
 	calendar *calendar
 	from, to int32 // seconds since midnight; to may be on the next day
@@ -214,7 +215,7 @@ func (w *week) holidayHours(slices_ diag.Map[weekDoc], calendars map[string]*cal
 	}
 }
 
-// meet reports whether hours of holidays can overlap, on one holiday or on two in a row.
+// meet reports whether hours of holidays can overlap, on one holiday or on two consecutive ones.
 func meet(aFrom, aTo, bFrom, bTo int32) bool {
 	for _, shift := range []int32{-daySeconds, 0, daySeconds} {
 		if aFrom < bTo+shift && bFrom+shift < aTo {
@@ -224,7 +225,7 @@ func meet(aFrom, aTo, bFrom, bTo int32) bool {
 	return false
 }
 
-// at returns the slice at a local time, and the least number of seconds that it still lasts.
+// at returns the slice at a local time, and for how many seconds it lasts at least.
 func (w *week) at(local int64) (slice int16, left int32) {
 	second := secondOfWeek(local)
 	slice, end := w.inWeek(second)

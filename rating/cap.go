@@ -23,7 +23,7 @@ var limitedByCap = adjustment{
 	recompute: func(r *recomputation) error {
 		if l := r.line(LineCap); l != nil && r.sum.Cmp(rational(l.Price)) > 0 {
 			if r.sum = rational(l.Price); r.sum.Cmp(r.start) < 0 {
-				r.sum = r.start // a version before had a higher cap
+				r.sum = r.start // the previous version had a higher cap
 			}
 		}
 		return nil

@@ -44,14 +44,14 @@ type Catalogue struct {
 	conditions *rules.Language // of prices
 
 	conditionNames map[string]registry.NamedKind // by word: its values are ids of these
-	fills          []func(*answer)               // how the words in conditions get their values, by slot
+	fills          []func(*answer)               // for each slot, a function that sets the value of a word in conditions
 	timeZones      map[string]*time.Location     // of countries, for slices by their clocks
-	readsMore      bool                          // conditions read fields that rating otherwise does not need
+	readsMore      bool                          // conditions read fields that rating does not read otherwise
 
 	foreign    map[string]*foreign // documents of other packages, by the key of their kind
-	lateBounds []lateBounds        // those that bound late usage; nil: none does
+	lateBounds []lateBounds        // documents that bound late usage; nil: there are none
 
-	dates   []int32          // dates on which versions come into force, for clocks
+	dates   []int32          // dates on which versions take effect, for clocks
 	classes map[string]int32 // usage classes by number
 	names   []string         // of classes
 	units   []udr.Unit       // by class
@@ -59,7 +59,7 @@ type Catalogue struct {
 	ids     map[uint64]string
 	points  map[uint64]*point // of volume prices
 
-	participation bool // some share plan is activated by it
+	participation bool // some share plan is activated by participation
 	prioritised   bool // some share plan has a priority
 	above         bool // some share plan's buckets belong to an account above the one that has it
 	credits       bool // a class of a plan allows negative quantities
@@ -70,7 +70,7 @@ type family[T any] struct {
 	name     string
 	versions []*T
 	since    []since
-	dates    []int32 // of since, in Catalogue.dates; -1 for none
+	dates    []int32 // index of the version's date in Catalogue.dates; -1 for none
 	mixed    bool    // some versions begin on a local date and others at an instant, so their order depends on the zone
 	only     *T      // the version that is always in force, if there is no other
 }
@@ -137,7 +137,7 @@ func (f *family[T]) ofSeveral(k *zoneClock, at udr.Instant) (version *T, number 
 	return nil, 0, 0
 }
 
-// newest does the same as at, but assumes no order of the versions. It returns the one that began last of those in
+// newest is at without assuming an order of the versions. It returns the one that began last of those in
 // force. If two begin at the same time in a zone, it returns the one that begins at an instant.
 func (f *family[T]) newest(k *zoneClock, at udr.Instant) (version *T, number int, from udr.Instant) {
 	for i, s := range f.since {
@@ -280,7 +280,7 @@ func (c *Catalogue) SharePlans() []string { return c.shares.names() }
 // Limits are the names of the limits, sorted.
 func (c *Catalogue) Limits() []string { return c.limits.names() }
 
-// ClassUnits are the units of the usage classes that plans price; literal.AnyUnit if no price says it.
+// ClassUnits returns the units of the usage classes that plans price; literal.AnyUnit if no price defines one.
 func (c *Catalogue) ClassUnits() map[string]udr.Unit {
 	units := make(map[string]udr.Unit, len(c.names))
 	for n, name := range c.names {
@@ -311,7 +311,7 @@ type compiler struct {
 	unitAt map[string]diag.Pos // the place in the documents that gave a class its unit
 
 	kinds    []Kind   // of documents that rating does not own
-	stored   bool     // the documents come from a bundle, which was accepted before
+	stored   bool     // the documents come from a bundle, which was valid when it was stored
 	declared *Classes // nil for any
 
 	file   func(name string) ([]byte, error) // reads a price list
@@ -458,9 +458,9 @@ func setDates[T any](c *Catalogue, f *families[T]) {
 	}
 }
 
-// joinable refuses a name with a slash. Names of counters and events join plan, share plan or class and the rest with
-// a slash, so plan a with bucket b/c and plan a/b with bucket c would share a counter. The last part, a bucket or a
-// price, may contain slashes.
+// joinable refuses a name that contains a slash. Names of counters and events join plan, share plan or class and the
+// rest with a slash, so plan a with bucket b/c and plan a/b with bucket c would share a counter. The last part, a
+// bucket or a price, may contain slashes.
 func (c *compiler) joinable(kind string, name diag.Text) {
 	if strings.Contains(name.Value, "/") {
 		c.refuse(name.Pos, "the name of a %s must not contain a slash, since counters and events are named PLAN/BUCKET and "+
@@ -469,7 +469,7 @@ func (c *compiler) joinable(kind string, name diag.Text) {
 	}
 }
 
-// versioned records a version of a document; two that begin at the same time are an error.
+// versioned records a version of a document; two versions that begin at the same time are an error.
 func versioned[T any](c *compiler, f *families[T], kind string, name diag.Text, s since, v *T) {
 	if name.Value == "" {
 		c.list.Errorf(name.Pos, "a %s needs a name", kind)
@@ -489,8 +489,8 @@ func versioned[T any](c *compiler, f *families[T], kind string, name diag.Text, 
 	x.since = slices.Insert(x.since, at, s)
 }
 
-// id is the counter id of a name. Names are distinguished by 64 bits of hash; a collision is reported here, because it
-// would mix up counters.
+// id is the counter id of a name. A 64-bit hash distinguishes names; id reports a collision, because it would mix up
+// counters.
 func (c *compiler) id(at diag.Pos, name string) uint64 {
 	id := hashName(name)
 	if other, ok := c.ids[id]; ok && other != name {
@@ -502,8 +502,8 @@ func (c *compiler) id(at diag.Pos, name string) uint64 {
 
 func hashName(name string) uint64 { return max(xxhash.Sum64String(name), 1) }
 
-// declaredClass reports a class that no record can have. Its prices would never apply, and the records that the
-// author meant would be suspended.
+// declaredClass reports a class that no record can have. Its prices would never apply, and the records for
+// which they are meant would be suspended.
 func (c *compiler) declaredClass(name diag.Text) {
 	switch {
 	case name.Value == Registration:

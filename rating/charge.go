@@ -20,7 +20,7 @@ type Charge struct {
 	PlanVersion uint32      // 1 for the first version of the plan by date
 	PlanSince   udr.Instant // beginning of this version for the account; 0 if it was always in force
 	Price       string      // name of the price in the plan's class
-	Class       string      // set in a charge that corrects earlier ones, see Corrects; otherwise empty, because the record has it
+	Class       string      // set in a charge that corrects earlier ones (see Corrects); otherwise empty, because the record contains it
 	ClassUnit   classUnit   // of Class, if it differs from that of the record
 	Currency    string
 	Cycle       int32 // local date on which the account's cycle begins, in days since 1970-01-01
@@ -34,7 +34,7 @@ type Charge struct {
 	Quantity      int64 // as used
 	Initial, Then int64 // increments: the first Initial units are charged as a whole, beyond them every Then
 	Rounded       int64 // quantity after rounding up to increments
-	Continues     bool  // the record continues a session whose fee is settled
+	Continues     bool  // the record continues a session whose fee is already charged
 
 	// Part says that the record is a part of a session whose earlier parts were charged Before: Rounded, Sum and Total
 	// are the increase.
@@ -44,8 +44,8 @@ type Charge struct {
 	Blocks []Block // ranges whose increments have another length than Then, for calls that cross time slices
 
 	Draws  []Draw   // buckets that covered the beginning of the quantity
-	Growth []Growth // how the size of pools that grow with their SIMs came about
-	Lines  []Line   // first the prices of the rest, then the other parts of the price: a fee, a cap
+	Growth []Growth // how the sizes of growing pools were computed
+	Lines  []Line   // first the prices of the units that no bucket covered, then the other adjustments: a fee, a cap
 
 	When  string // condition of the price at which the record begins; empty if it has none
 	Facts []Fact // the values that the evaluated conditions read, in that order
@@ -55,7 +55,7 @@ type Charge struct {
 	Periods []PeriodLine // additions of fees, passes, minimums and caps of days, weeks and cycles, after the record's amount is rounded
 
 	Sum   decimal.D // the sum of the lines, before rounding; the part below 12 decimals is in Rest and Below
-	Scale uint8     // without Periods, Total is Sum rounded to Scale decimals
+	Scale uint8     // Total is Sum rounded to Scale decimals if there are no Periods
 	Mode  decimal.Mode
 	Rest  decimal.D        // Sum = Total + Rest + Below
 	Below decimal.Fraction // the part below 12 decimals, in parts of 10^-12
@@ -73,8 +73,8 @@ const (
 	ByPrefix                    // the longest prefix of the other party's number
 	ByPeerCountry               // the other party's country
 	ByNumber                    // the other party's whole number
-	ByOwnNetwork                // the network of the usage, which is own
-	ByOwnPeer                   // the other party's number, which is own
+	ByOwnNetwork                // the network of the usage, which counts as own
+	ByOwnPeer                   // the other party's number, which counts as own
 )
 
 var zoneByNames = [...]string{"anything", "network", "country", "prefix", "peer country", "number", "own network", "own number"}
@@ -92,23 +92,23 @@ type Draw struct {
 	Bucket string
 	Kind   CounterKind // SIMUnits, AccountUnits, SIMPackage or AccountPackage: the owner of the bucket; SIMLife for a SIM's life bucket
 	Owner  uint32
-	Cycle  int32 // 0 for that of a SIM's life
+	Cycle  int32 // 0 for the bucket of a SIM's life
 	Size   int64
 	Before int64 // used before
 	Drawn  int64 // units of the record
 
 	Period   period // the period that begins with Cycle, if it is not a billing cycle
-	Whole    int64  // units of a whole cycle, if Size is the share of Days Of all its days
+	Whole    int64  // units for a whole cycle, if Size is prorated to Days of all its days
 	Days, Of uint32
 
 	Weight    int64 // units of the bucket that a unit of the record takes; 0: one
-	Increment int64 // increment of the bucket, by which it rounded the used units; 0: that of the price
-	AtMost    int64 // units of Cycle that later cycles may draw, if they rolled over; for the cap of a package, Size
-	Carried   int64 // of these, drawn before
-	Pass      bool  // it is a pass; Size is 0 if it has no bound
+	Increment int64 // increment of the bucket, to which it rounded the used units; 0: the price's increment
+	AtMost    int64 // units of Cycle that later cycles may draw, if they rolled over; for a package's cap, Size
+	Carried   int64 // how many of these units were drawn before
+	Pass      bool  // the draw is on a pass; Size is 0 if the pass has no bound
 
 	Package string // NAME/INSTANCE of the package or add-on whose bucket it is; empty for others
-	Renewal int64  // of a package: the number of the renewal that it had then, 0 before the first
+	Renewal int64  // for a package: its renewal number at that time, 0 before the first
 }
 
 // Exhausted reports whether the bucket is full now.
@@ -141,7 +141,7 @@ func (k LineKind) String() string {
 	return "unknown"
 }
 
-// Line is one of the prices that make an amount.
+// Line is one of the prices that make up an amount.
 type Line struct {
 	Kind     LineKind
 	Model    priceModel // of usage
@@ -150,15 +150,15 @@ type Line struct {
 	Per      int64
 	Amount   decimal.D // its share of the sum: Quantity × Price / Per, without the part below 12 decimals; a cap adds nothing
 
-	// Of a stretch of the quantity:
-	Over  string // the limit, of usage over it; empty for any other
+	// For a stretch of the quantity:
+	Over  string // the limit, for usage over a limit; otherwise empty
 	Slice string // time slice; empty when the price has none
 	At    int64  // units of the record before this stretch, including those that buckets covered and those that earlier parts paid
-	From  int64  // units counted before it for the plan's graduated prices: of the record, SIM or account
-	Paid  int64  // of a volume price: units that the account paid at this price before, in the same zone and billing cycle
+	From  int64  // units counted earlier for the plan's graduated prices: of the record, SIM or account
+	Paid  int64  // for a volume price: units that the account paid for at this price earlier, in the same zone and billing cycle
 	Below int64  // the part of Amount below 12 decimals is Below / Per parts of 10^-12
 
-	// Only of a discount, whose At names the discounted stretch. From then counts for discounts:
+	// Only for a discount, whose At is that of the discounted stretch. Then From counts for discounts:
 	Off   int64     // share of the price of units, in millionths; Price is the resulting amount
 	Spent decimal.D // spend before the record, if discounts are by spend; for a discount on the whole, including its units
 }
@@ -174,15 +174,15 @@ const (
 	FirstUse                               // the SIM was used in a state that waits for its first use
 	LifeExhausted                          // the units of the SIM's state are used up: the test quota, or the units before first use
 	LimitSuspends                          // a limit with the action suspend was passed
-	ManyRegistrations                      // a SIM registered more often than an anomaly says; Before and After count
-	ManyNetworks                           // a SIM was in more networks than an anomaly says
+	ManyRegistrations                      // a SIM registered more often than an anomaly rule allows; Before and After count the registrations
+	ManyNetworks                           // a SIM was in more networks than an anomaly rule allows
 	DeviceChanged                          // a SIM is in another device: Before and After are the first 14 digits of the IMEIs
 	LimitThrottles                         // a limit with the action throttle was reached: the network slows the SIMs down
 	LimitBlocks                            // a limit with the action block was reached: further usage is suspended or has another price
 	PackageBegan                           // the time of a package began with its first use
 	PackageExhausted                       // a bucket of a package is used up
 	PackageCapReached                      // the free usage of a package beyond its bucket is used up too
-	PackageRenewed                         // a package renewed on use-up: threshold and after are the number of renewals
+	PackageRenewed                         // a package renewed on use-up: threshold and after are the number of the renewal
 )
 
 var eventNames = [...]string{"", "limit.passed", "pool.exhausted", "included.exhausted", "sim.first_use", "life.exhausted",
@@ -221,9 +221,9 @@ type Result struct {
 	Deltas  []Delta // one for each counter that changed
 	Events  []Event
 
-	Sessions []SessionState // the new state of each session with a part in the batch
+	Sessions []SessionState // new state of each session that has a part in the batch
 
-	Late int // number of billing cycles by which the file of the record rated last was late
+	Late int // number of billing cycles by which the last rated record was late
 
 	number uint32
 }
@@ -249,7 +249,8 @@ func (r *Result) addCharge() *Charge {
 	return &r.Charges[len(r.Charges)-1]
 }
 
-// added appends an empty element to a list and returns it. The caller fills it in place: appending a literal copies it.
+// added appends an empty element to a list and returns it. The caller fills it in place, because appending a literal
+// would copy it.
 func added[T any](to *[]T) *T {
 	list := *to
 	n := len(list)

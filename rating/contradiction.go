@@ -34,7 +34,8 @@ func (c *compiler) warnInert(doc *planDoc, p *plan) {
 	}
 }
 
-// namesSlice reports whether a price names a slice, in the plan that says it or in one that extends it.
+// namesSlice reports whether a price refers to a slice, in the plan that defines the price or in one
+// that extends it.
 func (c *compiler) namesSlice(slice diag.Text) bool {
 	return slices.ContainsFunc(c.planDocs, func(doc *planDoc) bool {
 		return slices.ContainsFunc(doc.Slices, func(e diag.Entry[weekDoc]) bool { return e.Key.Pos == slice.Pos }) &&
@@ -161,7 +162,8 @@ func (c *compiler) warnBucket(d *bucketDoc, b *bucket) {
 	}
 }
 
-// warnThresholds warns of actions above the threshold at which usage waits: no more is counted there.
+// warnThresholds warns of actions at thresholds above the one at which usage is blocked: the count
+// never gets there.
 func (c *compiler) warnThresholds(doc *limitDoc, m *limit) {
 	if m.block == nil || doc.Over != nil {
 		return
@@ -175,7 +177,7 @@ func (c *compiler) warnThresholds(doc *limitDoc, m *limit) {
 	}
 }
 
-// listedOnce are the lists of names in which repeating a name changes nothing.
+// listedOnce holds the lists of names in which repeating a name changes nothing.
 var listedOnce = map[string]bool{"networks": true, "countries": true, "prefixes": true, "numbers": true, "peer_countries": true,
 	"zones": true, "classes": true, "plans": true, "service_types": true, "days": true, "easter": true, "included_in": true,
 	"contributes_in": true, "ignore": true, "accounts": true, "actions": true, "do": true}

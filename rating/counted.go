@@ -8,7 +8,8 @@ import (
 	"ratemill/udr"
 )
 
-// countDoc says whose units the prices of steps, packages and volumes count, for a class or for one price of it.
+// countDoc defines whose units count for prices with steps, packages and volumes, for a class or for one of its
+// prices.
 type countDoc struct {
 	Counted diag.Text `yaml:"counted" enum:"record|session|sim|account|tree" doc:"The usage that steps, package and volume count. record (without it) and session: charged units of the record, or of all parts of a session so far. sim, account: of the SIM or the paying account in the period so far. tree: of all accounts that have the same payer, or above the SIM's own account, of all below the account that pays by this plan." example:"account"`
 	Period  diag.Text `yaml:"period" enum:"day|week|cycle|contract year" doc:"The period in which they count, by the clock of the account: a day, a week from Monday, the billing cycle (without it), or a year from the first day of the contract." example:"contract year"`
@@ -27,10 +28,10 @@ const (
 
 func (c counted) String() string { return [...]string{"record", "sim", "account", "tree"}[c] }
 
-// ofTree distinguishes the count of a payer's accounts from that of the account alone.
+// ofTree counts all accounts of a payer, not only the account itself.
 const ofTree = 1<<32 - 1
 
-// compileCount reads whose units a price counts. A price without count has that of its class.
+// compileCount reads whose units a price counts. A price without count uses that of its class.
 func compileCount(s *saying) {
 	said := s.classDoc.Count
 	for _, d := range []struct{ to, from *diag.Text }{{&said.Counted, &s.priceDoc.Count.Counted}, {&said.Period, &s.priceDoc.Count.Period},
@@ -81,7 +82,7 @@ type sharedCount struct {
 	at     diag.Pos
 }
 
-// share gives the price the count of a name, which must be the same for all prices that have it.
+// share gives the price the count with a name; all prices that name this count must agree about it.
 func (s *saying) share(name diag.Text) {
 	p, unit := s.price, s.units[s.classes[s.class.Value]]
 	if s.plan.shared == nil {
@@ -114,9 +115,9 @@ func (e *Engine) countOf(w *tally, t *tier, p *price, u *udr.Usage) {
 	e.during(w, p.period, u.At)
 }
 
-// top returns the account whose tree a tier counts. For an account above, it is the one that pays by its own plan for
-// all accounts below it. For the SIM's own account, it is the one with the billing profile of its documents. An
-// account without a billing profile above it pays for itself alone.
+// top returns the account whose tree a tier counts. For an account above, this is the account that pays by its plan
+// for all accounts below it. For the SIM's own account, this is the account with the billing profile. Without a
+// billing profile above it, an account pays for itself alone.
 func (e *Engine) top(t *tier, u *udr.Usage) *payer {
 	if t.number == 0 {
 		for _, p := range e.path {
@@ -131,8 +132,7 @@ func (e *Engine) top(t *tier, u *udr.Usage) *payer {
 // counts reports whether the price depends on a count.
 func (p *price) counts() bool { return len(p.steps) > 1 || p.model == byPackage }
 
-// sharedCounts warns of shared counts that begin at zero although the new version no longer has another count of the
-// plan.
+// sharedCounts warns of shared counts that begin at zero although the new version drops another count of the plan.
 func (s *succession) sharedCounts(old, now *plan) {
 	for name, c := range now.shared {
 		o, there := old.shared[name]

@@ -19,13 +19,13 @@ const (
 	AccountUnits                          // units used by an account: pools, graduated prices, limits
 	SIMCost                               // money charged for a SIM
 	AccountCost                           // money charged to an account
-	SIMLife                               // of a SIM's life, in no cycle: units of its life buckets, and the changes of its state by usage
+	SIMLife                               // data about a SIM's life, in no cycle: units of its life buckets, and the changes of its state by usage
 	SIMWatch                              // counts of anomaly rules for a SIM, in no cycle
-	SIMPackage                            // units of packages of a SIM, in no cycle, and when their time began
-	AccountPackage                        // units of packages of an account, in no cycle, and when their time began
+	SIMPackage                            // units of a SIM's packages, and when their time began; in no cycle
+	AccountPackage                        // units of an account's packages, and when their time began; in no cycle
 )
 
-// ofRoot marks the kind of a counter whose id contains the billing root. In former versions of ratemill the ids
+// ofRoot marks the kind of a counter whose id contains the billing root. In earlier versions of ratemill the ids
 // depended on the root known at the beginning of the cycle, so a correction of the registry started counters at zero.
 // The kinds of these counters lack the mark. Engine.former still reads them until their cycles are over.
 const ofRoot CounterKind = 64
@@ -59,7 +59,8 @@ func (k CounterKind) forLife() bool { return k.plain() == SIMLife }
 // Watches reports whether the counter is the memory of an anomaly rule.
 func (k CounterKind) Watches() bool { return k.plain() == SIMWatch }
 
-// inCycle reports whether the counter belongs to a billing cycle. One that does not is never forgotten.
+// inCycle reports whether the counter belongs to a billing cycle. Such a counter is never forgotten
+// unless it belongs to a cycle.
 func (k CounterKind) inCycle() bool { return k.plain() < SIMLife }
 
 // CounterKey identifies a counter. ID is a hash of the name of the bucket, limit or price, so it is the same in every
@@ -157,10 +158,10 @@ type Delta struct {
 // Counters are the usage counters of the SIMs and accounts of one partition. The rater that owns the partition owns
 // them; they are not safe for concurrent use.
 //
-// Each counter has two parts. The folded part is a fold of the rated log, and only it goes into checkpoints: Range,
-// TakeDirty, ApplyAt, Restore. The speculative part is rated usage that the log has not acknowledged yet. Rate adds
-// to it, Fold moves it to the folded part when the log acknowledges the append, and Discard drops all of it. Get
-// returns the sum of both parts.
+// Each counter has two parts. The folded part is the sum of the deltas in the rated log, and only it goes into
+// checkpoints: Range, TakeDirty, ApplyAt, Restore. The speculative part is rated usage that the log has not
+// acknowledged yet. Rate adds to it, Fold moves it to the folded part when the log acknowledges the append, and
+// Discard drops all of it. Get returns the sum of both parts.
 //
 // An entry is one cache line; a table of 10 M counters takes 64 bytes for each of 11 to 23 M slots. The table is split
 // into shards that grow separately, so no record waits until 10 M entries are moved.
@@ -169,7 +170,7 @@ type Counters struct {
 
 	shards [shardCount]shard
 	len    int
-	dirty  []CounterKey // in the order of change; the first `taken` are done
+	dirty  []CounterKey // in the order of change; the first `taken` entries are done
 	taken  int
 	result uint32 // the last Result passed to Begin
 	former int32  // the newest cycle of counters without the mark ofRoot
@@ -182,7 +183,7 @@ const (
 	shardBits  = 7
 	shardCount = 1 << shardBits
 
-	dirty    = 1 // changed since it was last taken, and in Counters.dirty
+	dirty    = 1 // changed since it was last taken; the counter is in Counters.dirty
 	flagBits = 1
 )
 
@@ -334,7 +335,8 @@ func (c *Counters) FoldAll(deltas []Delta, offset int64) {
 }
 
 // Discard drops every speculative part, as if usage since the last acknowledged append had not been rated. It scans
-// all counters: a list of the affected ones would cost time for each record and would almost never be read.
+// all counters: maintaining a list of the affected ones would cost time for each record, and the list would almost
+// never be read.
 func (c *Counters) Discard() {
 	for i := range c.shards {
 		for j := range c.shards[i].entries {
@@ -363,8 +365,8 @@ func (c *Counters) Range(f func(k CounterKey, v Value, at int64) bool) {
 	}
 }
 
-// Dirty is the number of counters that changed since they were last taken. A sweep calls it first and takes that many;
-// later changes are queued behind.
+// Dirty is the number of counters that changed since they were last taken. A sweep calls Dirty first and takes that
+// many; later changes are queued behind them.
 func (c *Counters) Dirty() int { return len(c.dirty) - c.taken }
 
 // TakeDirty passes the first n dirty counters to f, oldest first, and marks them clean. f must not change counters.

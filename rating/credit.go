@@ -8,12 +8,12 @@ import (
 	"ratemill/udr"
 )
 
-// A record with a negative quantity is a credit. It gives back the present cost of a record with that many units, in
-// the reverse order of charging. First it takes units that the SIM paid for at the price of the record, then those of
+// A record with a negative quantity is a credit. It refunds what a record with that many units would cost now, in the
+// reverse order of charging. It first reverses units that the SIM paid for at the price of the record, then those of
 // a pass, then those of pools and included units, which it refills. A credit never gives back more than the SIM drew
 // or was charged in the cycle of the record's time.
 //
-// So a class that allows credits keeps counters of each SIM, in the periods of the counted things: the units priced
+// So a class that allows credits keeps counters of each SIM, in the periods in which they count: the units priced
 // at each price, the units that the SIM drew from each bucket, and the charged amount.
 //
 // Rating computes a credit like the positive record that it reverses, and negates quantities and amounts in the end.
@@ -22,7 +22,7 @@ import (
 type giving struct {
 	on      bool
 	refills []refill
-	units   int64 // units that it gives back at tier 0, at most its quantity
+	units   int64 // units that the credit gives back at tier 0, at most its quantity
 }
 
 // refill is a bucket from which the units of a credit may have been drawn.
@@ -30,7 +30,7 @@ type refill struct {
 	*bucket
 	key   CounterKey
 	bound CounterKey // units that later cycles drew, if the units rolled over from the cycle of key
-	draw  int        // its number in Charge.Draws
+	draw  int        // its index in Charge.Draws
 }
 
 var creditClass = adjustment{
@@ -53,7 +53,7 @@ var creditClass = adjustment{
 	},
 }
 
-// refuses suspends a record with a negative quantity, which the plan does not accept.
+// refuses suspends a record with a negative quantity if the plan does not accept it.
 func (t *tier) refuses(u *udr.Usage) error {
 	return suspend("quantity", "quantity %d is negative, and class %s of plan %s does not allow that; if such records give back what was "+
 		"charged, write negative: credit at the class, otherwise correct the source's rules, and retry", u.Quantity, u.Class, t.plan.name)
@@ -101,7 +101,7 @@ func (e *Engine) giveBack(t *tier, ch *Charge, zone *zone, first *price, c *Coun
 	return nil
 }
 
-// refill returns units that the SIM drew without paying to the pass of the price and to the buckets that cover the
+// refill returns units that the SIM drew for free to the pass of the price and to the buckets that cover the
 // record, last drawn first. It returns the number of these units, in units of the record.
 func (e *Engine) refill(t *tier, ch *Charge, first *price, priced int64, c *Counters, u *udr.Usage, class, zone int32,
 	res *Result) (covered int64, err error) {
@@ -113,7 +113,7 @@ func (e *Engine) refill(t *tier, ch *Charge, first *price, priced int64, c *Coun
 	left, used := ch.Rounded-priced, -u.Quantity-priced
 	for _, r := range slices.Backward(e.giving.refills) {
 		want := left
-		if r.increment > 0 { // its own increment replaced that of the price
+		if r.increment > 0 { // its own increment replaced the price's
 			want = roundUp(max(0, used), r.increment)
 		}
 		if left <= 0 || want == 0 {
@@ -212,7 +212,7 @@ func (e *Engine) boundCredit(t *tier, ch *Charge, c *Counters, u *udr.Usage, res
 	return err
 }
 
-// unfee gives back the fee of a period whose units are all given back. The counter of the period has the units.
+// unfee gives back the fee of a period whose units are all given back. The counter of the period holds the units.
 func (e *Engine) unfee(s *stage, ch *Charge, w *tally, c *Counters, res *Result) error {
 	k, entry, used := e.counter(c, w, res)
 	units := min(ch.Rounded, max(0, used.Units()))
@@ -226,8 +226,8 @@ func (e *Engine) unfee(s *stage, ch *Charge, w *tally, c *Counters, res *Result)
 }
 
 // unbound returns the part of a period's charges that remains after a credit. sum and charged are the values before
-// the credit, which takes back cost. If cost exceeds sum, other periods charged the excess, and the credit gives it
-// back whole.
+// the credit, and cost is the amount that the credit takes back. If cost exceeds sum, other periods charged the
+// excess, and the credit gives all of it back.
 func (s *stage) unbound(sum, charged, cost decimal.D) (left, whole decimal.D, err error) {
 	if sum.Less(cost) {
 		whole, err = cost.Sub(sum)

@@ -10,10 +10,10 @@ import (
 )
 
 // A pass is bought by the first use of a day, week or cycle, and covers units of that time as a bucket does, after
-// all buckets. The pass of the price at which a record begins covers its beginning, but no units over a limit that
-// have a price of their own. A pass that covers a whole record also covers its fee. Other buckets do not cover the fee: if
-// they did, a longer record could cost less than a shorter one. Then a session could cost more in parts than in one
-// record.
+// all buckets. The pass of the price at which a record begins covers the beginning of the record, except units over a
+// limit that have a separate price. A pass that covers a whole record also covers its fee. Other buckets do not cover
+// the fee: if they did, a longer record could cost less than a shorter one. Then a session could cost more in parts
+// than in one record.
 
 type passDoc struct {
 	Price    due       `yaml:"price,required" doc:"Price of the pass, and its time: a local day, a week from Monday, or a billing cycle of the SIM; of the account with { amount: 5, per: day, counted: account }." example:"1.00 / day"`
@@ -35,7 +35,7 @@ type pass struct {
 	bucket       // size is the largest number for a pass without units
 	bound  bool  // it has units
 	price  stage // what it costs
-	own    bool  // it belongs to one price and has its name
+	own    bool  // it belongs to one price and has the price's name
 	unit   udr.Unit
 }
 
@@ -164,8 +164,8 @@ func (d *Draw) buys(credit bool) bool {
 	return d.Before == 0 && d.Drawn > 0
 }
 
-// free reports whether a pass covers all units of the record to unit stop, apart from first units that are free in
-// the SIM's state. Such a record pays no fee.
+// free reports whether a pass covers all units of the record up to unit stop, apart from first units that are free
+// in the SIM's state. Such a record pays no fee.
 func (c *Charge) free(first, stop int64) bool {
 	d := c.passed()
 	return d != nil && d.Drawn > 0 && first+d.Drawn == stop

@@ -17,7 +17,7 @@ import (
 
 // deal is a plan for some accounts.
 type deal struct {
-	of, plan int32 // families: the replaced plan, and the deal's own plan
+	of, plan int32 // families: the replaced plan, and the deal's plan
 	kind     string
 	accounts []string
 	named    []diag.Text // position of the accounts in the first version
@@ -49,7 +49,7 @@ func (x *extension) dealt(d *planDoc) bool {
 	return x.list.Errors() == errors
 }
 
-// counter is the plan whose name appears in the names of a plan's counters.
+// counter returns the plan whose name is part of the names of a plan's counters.
 func (d *planDoc) counter() string {
 	if d.Extends.For != nil {
 		return d.Extends.Extends.Value
@@ -178,7 +178,7 @@ func (c *Catalogue) Deals() (list []Deal) {
 	return list
 }
 
-// dealWords says for which accounts a plan replaces another; "" if it is not a deal.
+// dealWords explains for which accounts a plan replaces another; "" if it is not a deal.
 func (x *explanation) dealWords() string {
 	p := x.plan()
 	if p == nil || p.counter == p.name {

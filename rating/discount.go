@@ -17,10 +17,10 @@ import (
 // A discount takes off a share of the cost of units. The share depends on the units or the spend that an account or a
 // tree has reached in a period.
 //
-// A discount by units divides the record that crosses a threshold: its units below the threshold have the discount
-// from before. A discount by spend is the one reached before the record and holds for the whole record; otherwise the
-// record's own cost would decide its own discount. A discount on the whole also changes earlier charges: its prices
-// are volume prices (volume.go), which correct them.
+// A discount by units splits the record that crosses a threshold: the units below the threshold get the previous
+// discount. A discount by spend is determined before the record and applies to the whole record; otherwise the
+// record's own cost would affect its discount. A discount on the whole also changes earlier charges: its prices
+// work like volume prices (volume.go), which correct those charges.
 var discounted = adjustment{
 	class:     compileDiscounts,
 	price:     discountPrice,
@@ -296,7 +296,7 @@ func discountWhole(s *saying) {
 	}
 }
 
-// lessened is a price and the part of it that is left after discounts.
+// lessened is a price with the fraction that is left after discounts.
 func (p *planClass) lessened(price decimal.D) []decimal.D {
 	all := []decimal.D{price}
 	for i := 0; p.discount != nil && i < len(p.discount.steps); i++ {
@@ -307,8 +307,8 @@ func (p *planClass) lessened(price decimal.D) []decimal.D {
 	return all
 }
 
-// discount counts the units of a record that pay a price of the plan, or their cost, and takes off the discount that
-// this count has reached.
+// discount counts the units of a record at a price of the plan, or their cost, and subtracts the discount that this
+// count has reached.
 func (e *Engine) discount(t *tier, ch *Charge, c *Counters, u *udr.Usage, sum *amount, res *Result) error {
 	d := t.class.discount
 	if d.whole {
@@ -532,7 +532,7 @@ func (d *discount) words() string {
 	return fmt.Sprintf("%s of the %s by %s", what, d.count, d.period)
 }
 
-// sortedDiscounts are those of a plan, one of each count, in the order of the document.
+// sortedDiscounts returns the discounts of a plan, one for each count, in the order of the document.
 func sortedDiscounts(p *plan) (all []*discount) {
 	for _, d := range p.discounts {
 		all = append(all, d)

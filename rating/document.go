@@ -48,8 +48,9 @@ type zoneDoc struct {
 }
 
 // whereDoc documents the conditions of a zone. If both are given, the place (networks, countries) and the other party
-// (prefixes, numbers, peer_countries) must match; with neither, everything matches. A record with an unknown place matches a
-// zone that says so, or a zone over which no zone with a place could take precedence.
+// (prefixes, numbers, peer_countries) must match; with neither, everything matches. A record with an unknown place
+// matches a zone that explicitly includes unknown places, or a zone over which no zone with a place could take
+// precedence.
 type whereDoc struct {
 	Networks      []diag.Text `yaml:"networks" doc:"Networks where usage happened, as MCC-MNC." example:"208-10"`
 	Countries     []diag.Text `yaml:"countries" doc:"Countries where usage happened, ISO 3166-1 alpha-2." example:"FR"`
@@ -94,7 +95,7 @@ type planDoc struct {
 
 	node  *diag.Node
 	depth int  // of a plan that extends another: the number of plans in its chain
-	ended bool // the end of deal prices
+	ended bool // the deal prices end here
 }
 
 type roundDoc struct {

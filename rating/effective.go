@@ -10,10 +10,10 @@ import (
 	"ratemill/udr"
 )
 
-// simstate derives some state facts from earlier facts, by its knowledge at the time of writing. If usage of an
-// earlier time was rated since then, such a fact may be wrong until simstate corrects it. If simstate had been
-// slower, the fact would not exist yet. So the rater derives these facts again from the fact before them. Its charges
-// then depend on the order of the log and on the facts that people stated, not on the speed of simstate.
+// simstate derives some state facts from earlier facts, by its knowledge at the time of writing. If earlier usage was
+// rated in the meantime, such a fact may be wrong until simstate corrects it. If simstate had been slower, the fact
+// would not exist yet. So the rater derives these facts again from the previous fact. Its charges then depend on
+// the order of the log and on the facts that people stated, not on the speed of simstate.
 
 // effective returns the state of a SIM at a time, derived from the fact that holds then. zone is the payer's time
 // zone.
@@ -78,9 +78,9 @@ func (e *Engine) withAccount(v *registry.View, rev registry.Revision, sim uint32
 	return events
 }
 
-// mayDiffer reports whether a fact may change if it is derived again with the effects of usage. If simstate wrote the
-// fact of some usage, it knew all usage that was rated before that. If the usage of a fact is not known here, the
-// fact and all facts before it were made below another billing root.
+// mayDiffer reports whether a fact may change if it is derived again with the effects of usage. If simstate wrote a
+// fact because of some usage, it had seen all usage that was rated before that. If this rater does not have the
+// usage that caused a fact, that fact and all earlier ones were made below another billing root.
 func (e *Engine) mayDiffer(v *registry.View, fact registry.SIMState) bool {
 	switch fact.Origin {
 	case registry.ByUsage:

@@ -14,7 +14,7 @@ import (
 
 // Engine prices usage by one catalogue. It is not safe for concurrent use; engines can share a catalogue.
 //
-// It caches values that follow from the catalogue for accounts, plans and zones seen before, and never anything that
+// It caches values derived from the catalogue for accounts, plans and zones that it has seen, and nothing that
 // changes a price.
 type Engine struct {
 	catalogue *Catalogue
@@ -30,7 +30,7 @@ type Engine struct {
 	sum       amount    // of the charge that is being computed
 	settle    amount    // of the current charge: exact cost of its units at volume prices
 	settled   decimal.D // by how much they increase the cost of their shares
-	repriced  []reached // by the current record
+	repriced  []reached // prices that the current record corrects
 	stretches []stretch // of the current charge
 	path      []*payer
 	counting  counting // by the limit that is being evaluated
@@ -42,17 +42,17 @@ type Engine struct {
 	states    *life.Reader
 	state     simState
 	happened  []happening  // result of lived
-	earlier   bool         // usage had effects before the interval that lived was asked for
-	livedSIM  uint32       // the SIM that lived was asked for
+	earlier   bool         // usage had effects before the interval of the last call of lived
+	livedSIM  uint32       // SIM of the last call of lived
 	disorder  bool         // usage was rated after the effects of usage at the same or a later instant
-	then      []happening  // result of lived for another time
+	then      []happening  // results of lived for another time
 	happens   []life.Event // scratch of events
 	byAccount []life.Event // effects of the account's status, scratch of again
 	unheeded  []registry.SIMState
 	lifeIDs   []lifeIDs // by class number
 
 	giving     giving
-	onlyAsking bool  // no rated state is kept
+	onlyAsking bool  // queries only: no rated state is kept
 	cycleOfSIM int32 // cycle for the SIM's counters
 	view       *registry.View
 	rev        registry.Revision
@@ -64,9 +64,9 @@ type Engine struct {
 	rolled     []formerCycle // scratch of drawRolled
 	owned      []instance    // of the current tier
 	buys       []registry.Bought
-	renewed    []PeriodLine // cost of the tier's package renewals by the record
+	renewed    []PeriodLine // cost of package renewals that the record causes, for this tier
 	prefetched []uint32     // scratch of Prefetch
-	touched    uint64       // so that the compiler keeps the read
+	touched    uint64       // keeps the compiler from removing the read
 }
 
 // NewEngine makes an engine.
@@ -80,7 +80,7 @@ func (e *Engine) Catalogue() *Catalogue { return e.catalogue }
 // payer is an account with the values that the engine derived for it.
 type payer struct {
 	facts    *registry.Account
-	number   uint32 // fields needed by every record are copied here: facts are a cache miss away
+	number   uint32 // copies of fields that every record needs: facts are a cache miss away
 	parent   uint32
 	currency string
 
@@ -93,7 +93,7 @@ type payer struct {
 
 	dealsOfKind []deal
 
-	wrong *udr.SuspendError // the account uses a name that the catalogue lacks
+	wrong *udr.SuspendError // error if the account uses a name that the catalogue lacks
 
 	cycle      int32
 	start, end udr.Instant // of that cycle
@@ -120,14 +120,14 @@ type tier struct {
 	model   *zoneModel
 	hit     hit
 	wall    *zoneClock // of time slices
-	own     belonging  // the parts of the record that are own, if the model needs them
+	own     belonging  // whether the record's network and other party are own, if the model needs this
 	begins  *price     // at which the record begins
 	total   decimal.D
 
 	corrected decimal.D // amounts that corrections of the running cycle add for the account, and for no SIM
 
-	// For a plan that prorates included units: the days before the record that count, those from then to the end of the
-	// cycle, and all of the cycle.
+	// For a plan that prorates included units: the counting days up to the record, the days from the record to the
+	// end of the cycle, and all days of the cycle.
 	days, rest, of int64
 
 	part *part // nil if no session is kept for it
@@ -136,7 +136,7 @@ type tier struct {
 	over    *price
 	overage *price // of a pool, for units that no bucket covers; nil: the plan's price
 	below   int64
-	free    bool // its charge owes no connect fee
+	free    bool // its charge contains no connect fee
 }
 
 type undo struct {

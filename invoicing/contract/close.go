@@ -18,19 +18,19 @@ type Facts struct {
 	Statements *registry.Statements
 }
 
-// Catalogue returns the documents of the catalogue with which a cycle of a payer was first billed, or of the present
-// one for a cycle that was not billed yet. The same catalogue must give the same pointer.
+// Catalogue returns the catalogue with which a cycle of a payer was first billed, or the present one for a cycle
+// that was not billed yet. The same catalogue must give the same pointer.
 type Catalogue func(payer string, cycle Date) (*Documents, error)
 
-// Engine computes what payers owe by their contracts. It is for one goroutine.
+// Engine computes what payers owe by their contracts. Use an engine in one goroutine only.
 type Engine struct {
 	facts     Facts
 	catalogue Catalogue
-	signed    map[uint32][]string // ids of the contracts that were ever stated of an account, sorted
-	joining   int                 // depth of contracts that end with others
+	signed    map[uint32][]string // sorted ids of the contracts ever stated for an account
+	joining   int                 // nesting depth of contracts that end together with others
 }
 
-// New prepares an engine. It reads all contracts once.
+// New returns an engine. It reads all contracts once.
 func New(f Facts, c Catalogue) *Engine {
 	e := &Engine{facts: f, catalogue: c, signed: map[uint32][]string{}}
 	for id := range f.Statements.Subjects(registry.KindContract) {
@@ -53,19 +53,20 @@ func New(f Facts, c Catalogue) *Engine {
 // Close is the close of a cycle of a payer.
 type Close struct {
 	Payer uint32
-	Cycle Date // a date of the cycle that closes
-	First Date // a date of the first cycle of the payer that is billed
-	// Facts is the revision known at the close, Before the revision known when the previous cycle closed. Before and
+	Cycle Date // any date of the closing cycle
+	First Date // any date of the payer's first billed cycle
+	// Facts is the revision known at this close, Before the revision known at the previous close. Before and
 	// Was are not used for the first cycle.
 	Before, Facts registry.Revision
-	Was, Now      Counts // the counts when the previous cycle closed, and the present ones
-	// Again means that the cycle is already closed, and this is a close between two cycles. Only later corrections
+	Was, Now      Counts // Was holds the counts at the previous close, Now the present ones
+	// Again means that the cycle is already closed, and this is an off-cycle close. Only later corrections
 	// are due then.
 	Again bool
 }
 
-// Items returns the items of a close of the kinds commitment and penalty. For every closed cycle, an item is the
-// amount due by the facts known now, minus the amount due by the facts of the previous close (rule R9).
+// Items returns the items of a close that are of the kinds commitment and penalty. For every closed cycle, an
+// item is the amount due by the facts known now, minus the amount due by the facts of the previous close (rule
+// R9).
 func (e *Engine) Items(c Close) (items []document.Item, err error) {
 	id, ok := e.facts.View.AccountID(c.Payer)
 	if !ok {
@@ -108,13 +109,13 @@ func (e *Engine) Items(c Close) (items []document.Item, err error) {
 	return items, nil
 }
 
-// run is the work for one close.
+// run holds the work for one close.
 type run struct {
 	*Engine
 	Close
 	id    string
-	begin Date     // of the first cycle that is billed
-	ids   []string // of the contracts that were ever stated of the payer and of accounts that were ever below it, sorted
+	begin Date     // first date of the first billed cycle
+	ids   []string // sorted ids of the contracts ever stated for the payer and for accounts that were ever below it
 }
 
 // near returns the contracts ever stated for a payer and for the accounts that were ever below it.
@@ -165,7 +166,8 @@ func differences(items []document.Item, due, before []owed) ([]document.Item, er
 	return items, nil
 }
 
-// Contracts are the contracts as known at a revision, in the order of their ids. Those that cannot be read are in the errors.
+// Contracts returns the contracts as known at a revision, in the order of their ids. The errors name contracts that
+// cannot be read.
 func (e *Engine) Contracts(rev registry.Revision) (all []*Contract, wrong []error) {
 	for id := range e.facts.Statements.Subjects(registry.KindContract) {
 		c, _, err := e.contract(id, rev)
@@ -179,7 +181,7 @@ func (e *Engine) Contracts(rev registry.Revision) (all []*Contract, wrong []erro
 	return all, wrong
 }
 
-// Contract is a contract as known at a revision, with the SIMs that it names; nil if it is not there.
+// Contract returns a contract as known at a revision, with the SIMs that it names; nil if it does not exist.
 func (e *Engine) Contract(id string, rev registry.Revision) (*Contract, error) {
 	c, _, err := e.contract(id, rev)
 	if err == nil && c != nil {
@@ -218,7 +220,7 @@ func (e *Engine) accountOn(account uint32, rev registry.Revision, date Date) (*r
 	return a, nil
 }
 
-// instant is the last instant of a date of an account.
+// instant returns the last instant of a date of an account.
 func (e *Engine) instant(account uint32, date Date, rev registry.Revision) udr.Instant {
 	zone := time.UTC
 	if a, err := e.accountOn(account, rev, date); err == nil {

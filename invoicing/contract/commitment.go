@@ -11,7 +11,7 @@ import (
 	"ratemill/udr"
 )
 
-// step is a minimum from a cycle or year of the contract on, in the unit of the commitment.
+// step is a minimum, in the unit of the commitment, from a cycle or year of the contract on.
 type step struct {
 	from int
 	min  *big.Rat
@@ -45,7 +45,7 @@ func (v *Commitment) Check(n *diag.Node, c *diag.Decoder) {
 	}
 }
 
-// checkKeys reports keys that a kind of commitment needs or cannot have.
+// checkKeys reports keys that a kind of commitment needs or does not allow.
 func (v *Commitment) checkKeys(n *diag.Node, c *diag.Decoder) {
 	for _, k := range []struct {
 		key        string
@@ -117,7 +117,7 @@ func (v *Commitment) minimum(from int, text Literal, c *diag.Decoder) step {
 	return step{from, new(big.Rat).SetInt64(n), unit}
 }
 
-// at is the minimum in a cycle or year of the contract, counted from 1.
+// at returns the minimum in a cycle or year of the contract, counted from 1.
 func (v *Commitment) at(number int) *big.Rat {
 	least := new(big.Rat)
 	for _, s := range v.steps {
@@ -128,7 +128,7 @@ func (v *Commitment) at(number int) *big.Rat {
 	return least
 }
 
-// worth returns the amount of money for a unit of the minimum. An amount of spend is worth itself.
+// worth returns the monetary value of one unit of the minimum. For spend, this is the amount itself.
 func (v *Commitment) worth() *big.Rat {
 	if v.Of == spend {
 		return big.NewRat(1, 1)
@@ -148,7 +148,7 @@ func (v *Commitment) unit() udr.Unit {
 	return udr.Count
 }
 
-// kinds are the kinds of items that count to a spend.
+// kinds lists the kinds of items that count towards a spend.
 func (v *Commitment) kinds() []string {
 	if len(v.Counts) == 0 {
 		return []string{string(document.Usage), string(document.Recurring)}

@@ -7,17 +7,18 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// Counts has the values that count to the commitments of a payer, as known at a close. A cycle is named by its first
-// date.
+// Counts provides the values that count towards the commitments of a payer, as known at a close. The first date of a
+// cycle identifies it.
 //
-// Sums returns the charges of a cycle, both on documents and open, from any close, except commitments and penalties.
-// SIMDays returns the days of the payer's SIMs from one date up to, but not including, another, by rule R1.
+// Sums returns the charges of a cycle, whether on documents or open, from all closes, except commitments and
+// penalties. SIMDays returns the days of the payer's SIMs from one date up to, but not including, another, by rule
+// R1.
 type Counts interface {
 	Sums(cycle Date) ([]Sum, error)
 	SIMDays(from, to Date) ([]SIMDays, error)
 }
 
-// Sum is a part of the charges of a cycle. Rows with equal names may come in any number.
+// Sum is a part of the charges of a cycle. Several rows may have equal names.
 type Sum struct {
 	Kind    document.Kind
 	Account string // account for which it is due
@@ -25,7 +26,7 @@ type Sum struct {
 	Class   string // of usage
 
 	Amount   decimal.D // net
-	Quantity decimal.D // counts only of usage, in base units
+	Quantity decimal.D // only for usage, in base units
 	Records  int64     // of usage
 }
 
@@ -38,7 +39,7 @@ type SIMDays struct {
 	Days    int64
 }
 
-// Sums are counts from items. The zero value has none.
+// Sums implements Counts by adding up items. The zero value contains no items.
 type Sums struct {
 	// Days answers SIMDays; nil if no contract has a commitment of connections.
 	Days func(from, to Date) ([]SIMDays, error)
@@ -51,7 +52,7 @@ func (s *Sums) Add(i *document.Item) {
 	s.add(i.Cycle, Sum{i.Kind, i.Account, i.Product, i.Class, i.Exact, i.Quantity, i.Records})
 }
 
-// AddLine adds a line of a close, which has the sum of its items.
+// AddLine adds a line of a close, which holds the sum of its items.
 func (s *Sums) AddLine(l *document.Line) {
 	s.add(l.Cycle, Sum{Kind: l.Kind, Account: l.Account, Product: l.Product, Class: l.Class, Amount: l.Exact, Quantity: l.Quantity,
 		Records: l.Records})
@@ -72,7 +73,7 @@ func (s *Sums) AddSum(cycle Date, sum Sum) {
 	s.cycles[cycle] = append(s.cycles[cycle], sum)
 }
 
-// Clone is a copy to which more can be added.
+// Clone returns a copy that can be extended independently.
 func (s *Sums) Clone() *Sums {
 	c := &Sums{Days: s.Days, cycles: map[Date][]Sum{}}
 	for cycle, sums := range s.cycles {

@@ -11,7 +11,7 @@ import (
 // Date is a local date of the payer.
 type Date = registry.Date
 
-// Document is the catalogue's document with the commitments of a contract and the price of leaving it early. A
+// Document is the catalogue document with the commitments of a contract and the price of leaving it early. A
 // contract keeps the version in force on its first day; later versions do not change it.
 type Document struct {
 	Name             diag.Text    `yaml:"contract,required" doc:"Name of the document, which contracts name when they are signed." example:"fleet-24"`
@@ -27,7 +27,7 @@ type Document struct {
 	Statuses         StatusNames  `yaml:"statuses" doc:"Your names for the statuses of a contract."`
 }
 
-// Renewal says what happens at the end of a term.
+// Renewal defines what happens at the end of a term.
 type Renewal struct {
 	Mode   string `yaml:"mode" default:"none" enum:"none|auto|month_to_month" doc:"none: the contract ends with its term. auto: a new term begins, unless somebody gives notice in time. month_to_month: it goes on by single months after the first term."`
 	Term   Cycles `yaml:"term" doc:"Length of each further term; with mode: auto. By default, that of the first." example:"12 cycles"`
@@ -48,7 +48,7 @@ type Commitment struct {
 	Penalty   *Percent    `yaml:"penalty" doc:"Part of the missing spend that is due; for spend. Without it, 100 %." example:"100 %"`
 	Shortfall Literal     `yaml:"shortfall" doc:"Price of the shortfall; required for connections (of a SIM for a period), usage and volume." example:"1.50 / 1 GB"`
 
-	steps []step // the minimums, by the month or year of the contract from which each holds
+	steps []step // the minimums, each with the month or year of the contract from which it holds
 	price price  // of the shortfall
 }
 
@@ -58,8 +58,8 @@ type Step struct {
 	Min  Literal `yaml:"min,required" doc:"The minimum from then on." example:"1000"`
 }
 
-// Tier is the price of leaving in some months of a contract (rule R19). It is never more than the remaining
-// commitment.
+// Tier is the price of leaving during certain months of a contract (rule R19). It never exceeds the
+// remaining commitment.
 type Tier struct {
 	Months      Months   `yaml:"months,required" doc:"Months of the contract in which it ends: 1 is the first. 25- has no end." example:"1-12"`
 	OfRemaining *Percent `yaml:"of_remaining" doc:"Part of the remaining commitment. Either this or flat." example:"100 %"`
@@ -68,7 +68,7 @@ type Tier struct {
 	flat price
 }
 
-// Entitlements are the resources to which a contract entitles its account.
+// Entitlements holds the resources to which a contract entitles its account.
 type Entitlements struct {
 	Network []diag.Text `yaml:"network" doc:"Resources of the network: APN groups, service and roaming profiles." example:"[apn-m2m, roaming-eu]"`
 	Product []diag.Text `yaml:"product" doc:"Products and plans." example:"[tracker, fleet]"`
@@ -159,7 +159,7 @@ func (v *Document) checkRenewal(n *diag.Node, c *diag.Decoder) {
 	}
 }
 
-// renewed is the length in months of the term after a renewal.
+// renewed returns the length in months of a renewed term.
 func (v *Document) renewed() Cycles {
 	switch {
 	case v.Renewal.Mode == monthToMonth:
@@ -190,7 +190,7 @@ func (v *Document) checkTiers(c *diag.Decoder) {
 	}
 }
 
-// tier is that of a month of the contract, nil if there is none.
+// tier returns the tier of a month of the contract, nil if there is none.
 func (v *Document) tier(month int) *Tier {
 	for i := range v.EarlyTermination {
 		if m := v.EarlyTermination[i].Months; m.First <= month && month <= m.end() {

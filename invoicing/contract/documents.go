@@ -26,8 +26,8 @@ type Documents struct {
 	shares []string
 }
 
-// DocumentsOf returns the documents of a catalogue. list has the errors in a stored catalogue by rules that are newer
-// than it.
+// DocumentsOf returns the documents of a catalogue. list contains the errors that newer rules find in a stored
+// catalogue.
 func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	d = &Documents{plans: c.Plans(), shares: c.SharePlans()}
 	d.Contracts, list = rating.VersionsOf[Document](c, contractKind)
@@ -36,11 +36,11 @@ func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	return d, append(list, more...)
 }
 
-// Tax is the tax class of a commitment or penalty of a contract document, as a part says it.
+// Tax returns the tax class of a commitment or penalty of a contract document, as defined by a part.
 func (d *Documents) Tax(charge, name string, on Date) string { return d.Products.Tax(charge, name, on) }
 
-// of returns the plan, add-on or share plan of a part, and for a deal the plan that it replaces. For any other name
-// it returns the name itself.
+// of returns the plan, add-on or share plan of a part; for a deal, it returns the plan that the deal replaces. For
+// any other name it returns the name itself.
 func (d *Documents) of(name string) string {
 	p := d.Products.Parts.Newest(name)
 	if p == nil {
@@ -137,7 +137,7 @@ func (d *Documents) checkTaxes(v *Document, l *diag.List) {
 	}
 }
 
-// checkTerms warns of terms that a document leaves out.
+// checkTerms warns of terms that a document omits.
 func (d *Documents) checkTerms(v *Document, l *diag.List) {
 	if len(v.EarlyTermination) == 0 {
 		return

@@ -12,7 +12,7 @@ import (
 	"ratemill/udr"
 )
 
-// owedKey says which items of two closes are the same.
+// owedKey identifies an item across two closes.
 type owedKey struct {
 	contract   string
 	commitment string // "" for early termination
@@ -23,11 +23,11 @@ type owedKey struct {
 type owed struct {
 	owedKey
 	amount *big.Rat
-	pieces *big.Rat      // the missing number; nil if the amount itself is the shortfall
-	item   document.Item // but for amounts and quantity
+	pieces *big.Rat      // the missing quantity; nil if the amount itself is the shortfall
+	item   document.Item // the item, apart from amounts and quantity
 }
 
-// known has the facts known at a close.
+// known holds the facts known at a close.
 type known struct {
 	*run
 	rev    registry.Revision
@@ -67,7 +67,7 @@ func (k *known) due(q cycle) (all []owed, err error) {
 	return all, nil
 }
 
-// contractsOf are the contracts of the payer and of the accounts that were ever below it.
+// contractsOf returns the contracts of the payer and of the accounts that were ever below it.
 func (k *known) contractsOf(docs *Documents) (all []*Contract, err error) {
 	for _, id := range k.ids {
 		c, err := k.read(id, k.rev, docs)
@@ -94,7 +94,7 @@ func (k *known) pays(account uint32, q *cycle, on Date) bool {
 // period is the part of a cycle or contract year in which a commitment is in force.
 type period struct {
 	document.Period
-	of  int // dates of the whole
+	of  int // number of dates in the whole period
 	min *big.Rat
 }
 
@@ -132,7 +132,7 @@ func (k *known) period(c *Contract, m *Commitment, q cycle) (p period, ok bool, 
 }
 
 // minimum returns the minimum of a commitment between two dates of a period with `of` dates. Each date adds its
-// minimum / of.
+// minimum divided by `of`.
 func (c *Contract) minimum(m *Commitment, from, to Date, of int) *big.Rat {
 	total := new(big.Rat)
 	for from < to {
@@ -144,7 +144,8 @@ func (c *Contract) minimum(m *Commitment, from, to Date, of int) *big.Rat {
 	return total
 }
 
-// number is the cycle or year of the contract that contains a date, as ramps count from 1, and the first date of the next one.
+// number returns the cycle or year of the contract that contains a date, as ramps count it from 1, and the first date
+// of the next one.
 func (c *Contract) number(m *Commitment, d Date) (number int, next Date) {
 	n := c.monthOf(d)
 	if m.Per == perYear {
@@ -175,7 +176,7 @@ func (k *known) commitment(c *Contract, m *Commitment, p *period, q cycle, docs 
 		o.amount = new(big.Rat).Mul(missing, m.price.rat())
 		o.item.Price, o.item.Per, o.pieces = m.price.amount, m.price.per, missing
 		switch m.Of {
-		case connections: // so many days of a SIM
+		case connections: // so many SIM-days
 			o.pieces = new(big.Rat).Mul(missing, new(big.Rat).SetInt64(int64(p.of)))
 			o.item.Unit, o.item.Per = "days", 0
 		case usage:
@@ -188,7 +189,7 @@ func (k *known) commitment(c *Contract, m *Commitment, p *period, q cycle, docs 
 	return nil
 }
 
-// counted returns the count of a period, in the unit of the commitment.
+// counted returns the quantity that counts in a period, in the unit of the commitment.
 func (k *known) counted(c *Contract, m *Commitment, p *period, docs *Documents) (*big.Rat, error) {
 	count := new(big.Rat)
 	if m.Of == connections {
@@ -211,7 +212,7 @@ func (k *known) counted(c *Contract, m *Commitment, p *period, docs *Documents) 
 			return nil, err
 		}
 		at = q.next
-		// A cycle counts once: in the period that has its last day, or the last day of the contract.
+		// Each cycle counts in one period: the one that contains the cycle's last day, or the last day of the contract.
 		if last := min(q.next, c.Until()) - 1; last < p.From || last >= p.To {
 			continue
 		}
@@ -254,8 +255,8 @@ func (v *Commitment) add(count *big.Rat, s *Sum) {
 	}
 }
 
-// within reports whether charges of an account count to a contract. They do if it is the contract's account or one
-// below it. For a contract of the payer, all charges count.
+// within reports whether charges of an account count towards a contract. They do if it is the contract's account
+// or one below it. If the payer itself has the contract, all charges count.
 func (k *known) within(c *Contract, account string, on Date) bool {
 	if c.account == k.Payer || account == c.Account {
 		return true
@@ -268,7 +269,7 @@ func (k *known) within(c *Contract, account string, on Date) bool {
 	return slices.Contains(k.facts.View.Path(number, at, k.rev, nil), c.account)
 }
 
-// about reports whether a commitment counts charges for a part, plan or add-on.
+// about reports whether charges for a part, plan or add-on count towards a commitment.
 func (c *Contract) about(m *Commitment, name string, docs *Documents) bool {
 	of := docs.of(name)
 	if len(c.Products) > 0 && !slices.Contains(c.Products, name) && !slices.Contains(c.Products, of) {
@@ -277,7 +278,7 @@ func (c *Contract) about(m *Commitment, name string, docs *Documents) bool {
 	return len(m.Products) == 0 || has(m.Products, name) || has(m.Products, of)
 }
 
-// termination adds the early termination of a contract that ended in a cycle: the last day in force is in it.
+// termination adds the early termination of a contract whose last day in force is in the cycle.
 func (k *known) termination(c *Contract, q cycle, docs *Documents, all *[]owed) error {
 	end, noticed, ok := c.left()
 	last := max(end-1, c.Start)
@@ -325,7 +326,7 @@ func (o *owed) minus(was *owed) (i document.Item, remains bool, err error) {
 		i.Quantity, _, err = exact(new(big.Rat).Sub(o.pieces, pieces))
 		return i, true, err
 	}
-	// EN 16931 BR-27: a price is not negative; a credit is the quantity −1.
+	// EN 16931 BR-27: a price must not be negative, so a credit has the quantity −1.
 	i.Price, i.Quantity = i.Exact.Abs(), decimal.FromInt(int64(i.Exact.Sign()))
 	return i, true, nil
 }

@@ -16,7 +16,7 @@ func ratOf(d decimal.D) *big.Rat {
 	return new(big.Rat).SetFrac(n, unit12)
 }
 
-// exact is a fraction with twelve decimals, half away from zero, and what that rounding removed.
+// exact returns a fraction with twelve decimals, rounded half away from zero, and the removed remainder.
 func exact(r *big.Rat) (decimal.D, *big.Rat, error) {
 	scaled := new(big.Rat).Mul(r, new(big.Rat).SetInt(unit12))
 	num, den := new(big.Int).Abs(scaled.Num()), scaled.Denom()
@@ -35,7 +35,7 @@ func exact(r *big.Rat) (decimal.D, *big.Rat, error) {
 	return d, scaled.Sub(scaled, new(big.Rat).SetInt(quo)), err
 }
 
-// fraction is the part that rounding removed, in the form of items. Its numbers are small, because they come from
+// fraction returns the removed remainder in the form used by items. Its numbers are small, because they come from
 // days of cycles and from prices.
 func fraction(r *big.Rat) decimal.Fraction {
 	if r == nil || r.Sign() == 0 || !r.Num().IsInt64() || !r.Denom().IsUint64() {

@@ -13,25 +13,25 @@ import (
 // Leaving is the price of ending a contract on a date (rule R19).
 type Leaving struct {
 	Contract  *Contract
-	End       Date // first day on which it is no longer in force
+	End       Date // first day on which the contract is no longer in force
 	Noticed   Date
-	EndOfTerm Date // of the term to which the customer is bound
-	Month     int  // of the contract, in which it ends
+	EndOfTerm Date // end of the term to which the customer is bound
+	Month     int  // month of the contract in which it ends
 	Tier      *Tier
 	Currency  string
 
 	Parts     []Remaining
-	Remaining decimal.D // of all commitments, with twelve decimals
+	Remaining decimal.D // sum of all remaining commitments, with twelve decimals
 	Amount    decimal.D // the due amount, with twelve decimals
 
 	amount *big.Rat
 }
 
-// Remaining is a part of the remaining commitment: a number of whole periods, or some days of one.
+// Remaining is one part of the remaining commitment: a number of whole periods, or some days of a period.
 type Remaining struct {
 	Commitment string
-	Worth      decimal.D // of a whole period
-	Count      int       // whole periods, 0 for a part of one
+	Worth      decimal.D // worth of a whole period
+	Count      int       // number of whole periods; 0 for a part of a period
 	Days, Of   int       // of a part
 	worth      *big.Rat
 }
@@ -88,7 +88,7 @@ func (e *Engine) leave(c *Contract, end, noticed Date, payer uint32, rev registr
 	return l, err
 }
 
-// whole is the period of a commitment that contains a date, and the number of dates of a whole one.
+// whole returns the period of a commitment that contains a date, and the number of dates in a whole period.
 func (e *Engine) whole(c *Contract, m *Commitment, at Date, payer uint32, rev registry.Revision) (first, next Date, of int, err error) {
 	if m.Per == perYear {
 		year := (c.monthOf(at) - 1) / 12
@@ -99,8 +99,8 @@ func (e *Engine) whole(c *Contract, m *Commitment, at Date, payer uint32, rev re
 	return q.first, q.next, q.whole, err
 }
 
-// remaining returns the remaining commitment of a period between two dates. If the minimum changes within it, because
-// a ramp begins a step, each minimum is a part of its own.
+// remaining returns the remaining commitment of a period between two dates. If a ramp changes the minimum within the
+// period, each minimum is a separate part.
 func (l *Leaving) remaining(c *Contract, m *Commitment, from, to, first, next Date, of int) *big.Rat {
 	total := new(big.Rat)
 	for from < to {
@@ -125,7 +125,7 @@ func (l *Leaving) remaining(c *Contract, m *Commitment, from, to, first, next Da
 	return total
 }
 
-// add adds a part, and joins whole periods of equal worth.
+// add adds a part, merging it with whole periods of equal worth.
 func (l *Leaving) add(r Remaining, whole bool) {
 	r.Worth, _, _ = exact(r.worth)
 	if !whole {
@@ -140,8 +140,8 @@ func (l *Leaving) add(r Remaining, whole bool) {
 	l.Parts = append(l.Parts, r)
 }
 
-// WhatIf returns the price of ending a contract on a date, if notice is given on another. It uses the same
-// computation as the early termination of a contract that ends.
+// WhatIf returns the price of ending a contract on one date if notice is given on another. It uses the same
+// computation as an actual early termination.
 func (e *Engine) WhatIf(id string, end, noticed Date, rev registry.Revision) (*Leaving, error) {
 	c, docs, err := e.contract(id, rev)
 	if err != nil {

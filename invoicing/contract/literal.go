@@ -29,7 +29,7 @@ func (v *Literal) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 // JSONSchema is a single value.
 func (Literal) JSONSchema() map[string]any { return literal.Single() }
 
-// IsZero reports whether the document lacks it.
+// IsZero reports whether the document omits it.
 func (v Literal) IsZero() bool { return v.Pos.File == nil && v.Text == "" }
 
 // price is an amount for a number of units.
@@ -52,7 +52,7 @@ func (p *price) String() string {
 	return fmt.Sprintf("%s / %d %s", p.amount, p.per, p.unit)
 }
 
-// priceOf reads an amount, or one for a number of units: 1.50 / 1 GB.
+// priceOf reads an amount, or an amount for a number of units: 1.50 / 1 GB.
 func priceOf(v Literal, c *diag.Decoder) price {
 	amount, per, has := strings.Cut(v.Text, "/")
 	p := price{amount: literal.Amount(strings.TrimSpace(amount), v.Pos, &c.List), per: 1, unit: udr.Count}
@@ -73,7 +73,7 @@ func priceOf(v Literal, c *diag.Decoder) price {
 	return p
 }
 
-// Percent is a part of something: 50 %, of a hundred.
+// Percent is a percentage: 50 %.
 type Percent struct {
 	Value decimal.D
 	Pos   diag.Pos
@@ -167,9 +167,9 @@ func (Count) JSONSchema() map[string]any {
 	return map[string]any{"type": "integer", "minimum": 1, "maximum": mostCycles}
 }
 
-// Months are months of a contract: 1-12, 13, 25- without an end.
+// Months is a range of months of a contract: 1-12, 13, or the open range 25-.
 type Months struct {
-	First, Last int // Last is 0 without an end
+	First, Last int // Last is 0 for an open range
 	Text        string
 	Pos         diag.Pos
 }

@@ -16,7 +16,7 @@ import (
 const (
 	Draft      = "draft"
 	Active     = "active"
-	Ended      = "ended"      // at the end of a term, or by agreement: no charge is due for it
+	Ended      = "ended"      // at the end of a term, or by agreement: there is no charge
 	Terminated = "terminated" // before the end of a term
 )
 
@@ -32,14 +32,14 @@ type Signed struct {
 	Coterminates string   `yaml:"coterminates" json:"coterminates,omitempty" names:"contract" doc:"Id of the contract whose end is the end of this one. Without it, the account's contract of the document that coterminates names." example:"acme-master"`
 	Products     []string `yaml:"products" json:"products,omitempty" doc:"Plans, parts and add-ons that a contract of level line is about." example:"[tracker]"`
 	SIMs         []string `yaml:"sims" json:"sims,omitempty" names:"sim" doc:"SIMs that a contract of level line is about, each as KIND:IDENTIFIER. Its commitments are of connections." example:"[\"imsi:214070000000001\"]"`
-	// Entitlements are copied from the document at signing, because gates of onboardings read them.
+	// Signing copies the entitlements from the document, because gates of onboardings read them.
 	Entitlements *Entitled `yaml:"entitlements" json:"entitlements,omitempty"`
-	// Over is the end of a contract that does not renew, copied from its document at signing, because gates of
-	// onboardings read it.
+	// Over is the end of a contract that does not renew. Signing copies it from the document, because gates
+	// of onboardings read it.
 	Over Date `yaml:"-" json:"until,omitempty"`
 }
 
-// Entitled are the entitlements of a signed contract.
+// Entitled holds the entitlements of a signed contract.
 type Entitled struct {
 	Network []string `yaml:"network" json:"network,omitempty" doc:"Network entitlements. By default, those of the document." example:"[apn-m2m]"`
 	Product []string `yaml:"product" json:"product,omitempty" doc:"Product entitlements. By default, those of the document." example:"[tracker]"`
@@ -66,7 +66,7 @@ func (v *Signed) Check(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// identifier is one of a SIM, as imsi:214070000000001.
+// identifier is an identifier of a SIM, as imsi:214070000000001.
 func identifier(text string) (id udr.Identifier, err error) {
 	kind, value, _ := strings.Cut(text, ":")
 	if id.Kind, _ = udr.ParseIDKind(kind); id.Kind == udr.NoID || value == "" {
@@ -117,7 +117,7 @@ func (v *Signed) Complete(d *Documents) (wrong []error) {
 	return wrong
 }
 
-// single refuses commitments that cannot be counted for single SIMs, because lines have the charges of all SIMs of an
+// single refuses commitments that cannot be counted for single SIMs, because lines sum the charges of all SIMs of an
 // account.
 func (v *Signed) single(doc *Document) error {
 	for i := range doc.Commitments {
@@ -175,20 +175,20 @@ type Contract struct {
 
 	account uint32 // number of Account
 	anchor  int    // day of the month on which its months begin, 1 to 31
-	end     Date   // first day on which it is no longer in force, as stated; 0 if none is stated
-	how     string // Ended or Terminated, if it ends
+	end     Date   // stated first day on which the contract is no longer in force; 0 if none is stated
+	how     string // Ended or Terminated, if the contract ends
 	noticed Date
 	from    udr.Instant // beginning of the statement that created it
-	stated  struct {    // the stated end; the termination of the account may end it earlier
+	stated  struct {    // the stated end; a termination of the account may end the contract earlier
 		end  Date
 		how  string
 		from udr.Instant
 	}
-	master *Contract // the contract whose end is also the end of this one; nil if it has its own end
+	master *Contract // the contract with which this one ends; nil if it has its own end
 	sims   map[uint32]bool
 }
 
-// read returns a contract as known at a revision; nil if it does not exist. Its document is one of docs.
+// read returns a contract as known at a revision; nil if it does not exist. docs contains its document.
 func (e *Engine) read(id string, rev registry.Revision, docs *Documents) (*Contract, error) {
 	var c *Contract
 	signed := false
@@ -236,12 +236,12 @@ func (e *Engine) read(id string, rev registry.Revision, docs *Documents) (*Contr
 func (c *Contract) Stated() udr.Instant { return c.from }
 
 // Ending returns the stated first day on which the contract is no longer in force, the kind of end, and the beginning
-// of that statement; 0 if none is stated.
+// of the statement about it; 0 if no end is stated.
 func (c *Contract) Ending() (end Date, how string, from udr.Instant) {
 	return c.stated.end, c.stated.how, c.stated.from
 }
 
-// WithAccount is the day on which the contract ends because its account is terminated, 0 if it does not.
+// WithAccount returns the day on which the contract ends because its account is terminated, 0 if it does not.
 func (c *Contract) WithAccount() Date {
 	if c.end == c.stated.end {
 		return 0
@@ -279,7 +279,7 @@ func (e *Engine) accountAt(account uint32, at udr.Instant, rev registry.Revision
 	return nil, false
 }
 
-// complete finds the things to which a contract refers.
+// complete looks up the document and the other references of a contract.
 func (e *Engine) complete(c *Contract, rev registry.Revision, docs *Documents) error {
 	c.Doc = docs.Contracts.At(c.Document, c.Start)
 	if c.Doc == nil {
@@ -329,7 +329,8 @@ func (e *Engine) resolve(c *Contract, rev registry.Revision) error {
 	return nil
 }
 
-// terminated is the date on which an account is terminated, 0 if it is not: its contracts end with it.
+// terminated returns the date on which an account is terminated, 0 if it is not: the account's
+// contracts end with it.
 func (e *Engine) terminated(account string, number uint32, rev registry.Revision) Date {
 	for _, s := range registry.HeldStatements(e.facts.Statements.Told(registry.KindStatus, account), rev) {
 		var v struct {
@@ -342,7 +343,7 @@ func (e *Engine) terminated(account string, number uint32, rev registry.Revision
 	return 0
 }
 
-// join finds the contract that sets the end of another.
+// join finds the contract with which another one ends.
 func (e *Engine) join(c *Contract, rev registry.Revision, docs *Documents) error {
 	id := c.Coterminates
 	if id == "" && c.Doc.Coterminates.Value == "" {
@@ -364,7 +365,7 @@ func (e *Engine) join(c *Contract, rev registry.Revision, docs *Documents) error
 		c.master = master
 		return nil
 	}
-	// The account's contract of that document, or that of an account above it.
+	// This is the account's contract with that document, or that of an account above it.
 	path := e.facts.View.Path(c.account, udr.InstantOf(c.Start.UTC().Add(12*time.Hour)), rev, nil)
 	for _, account := range path {
 		for _, other := range e.signed[account] {
@@ -389,7 +390,7 @@ func (e *Engine) join(c *Contract, rev registry.Revision, docs *Documents) error
 
 const maxJoined = 8
 
-// by reports whether a contract was ever stated of an account by a document.
+// by reports whether a contract with a document was ever stated for an account.
 func (e *Engine) by(id string, account uint32, document string, rev registry.Revision) bool {
 	return slices.ContainsFunc(e.facts.Statements.Told(registry.KindContract, id), func(s registry.KnownStatement) bool {
 		var v Signed

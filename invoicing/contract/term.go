@@ -38,9 +38,9 @@ func (c *Contract) term() int {
 	return int(c.Doc.Term)
 }
 
-// EndOfTerm returns the end of the term to which the customer is bound, if notice is given on a date for an end on
-// another: the first day after the term. Notice that is too late for the end of one term counts for the end of the
-// next.
+// EndOfTerm returns the end of the term to which the customer is bound if notice for an end on one date is given
+// on another: the first day after the term. Notice that is too late for the end of one term applies to the end of
+// the next.
 func (c *Contract) EndOfTerm(noticed, end Date) Date {
 	if c.master != nil {
 		return c.master.EndOfTerm(noticed, end)
@@ -107,8 +107,8 @@ func (c *Contract) StatusOn(d Date) string {
 // cycle is a billing cycle of an account, as known at a revision.
 type cycle struct {
 	first, next Date
-	// whole returns the number of dates of a full cycle. The first cycle after a change of the cycle day is shorter,
-	// but a day in it has the same price as in a full one.
+	// whole returns the number of dates of a full cycle. The first cycle after a change of the cycle day is
+	// shorter, but a day in it costs as much as in a full one.
 	whole    int
 	zone     *time.Location
 	currency string
@@ -134,7 +134,7 @@ func (c *Contract) Ends() (until Date, ends bool) {
 	return until, until != never
 }
 
-// Joined returns the id of the contract that sets the end of this one, "" if it has its own end.
+// Joined returns the id of the contract with which this one ends, "" if it has its own end.
 func (c *Contract) Joined() string {
 	if c.master == nil {
 		return ""

@@ -16,7 +16,7 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// Package has the files and the mail for a receiver.
+// Package holds the files and the mail for a receiver.
 type Package struct {
 	Job      *Job
 	Document *document.Document
@@ -35,7 +35,7 @@ func (p *Package) File(kind string) *File {
 
 // Sender sends by one channel.
 type Sender interface {
-	// Send sends to the receiver, and returns the outcome. away means that the server cannot be reached, so that
+	// Send sends to the receiver, and returns the outcome. away means that the server cannot be reached, so
 	// other deliveries to it need not be tried now.
 	Send(ctx context.Context, p *Package) (o Outcome, away bool)
 }
@@ -45,8 +45,8 @@ type Deliverer struct {
 	Table     Table
 	Files     *Files
 	Documents func(ctx context.Context, id string) (*document.Document, error) // a final one
-	Senders   map[Channel]Sender                                               // those that the installation has
-	Missing   map[Channel]string                                               // the setting to add for each of the others
+	Senders   map[Channel]Sender                                               // senders of the installation's channels
+	Missing   map[Channel]string                                               // for each other channel, the setting that enables it
 	Now       func() time.Time
 	Log       *slog.Logger
 	Sent      func(Channel) // is called for each delivery that was sent, by several goroutines
@@ -57,20 +57,21 @@ type Deliverer struct {
 }
 
 const (
-	// attempt is the time limit of one attempt. It is less than the lease, so that no other process begins an attempt
-	// while this one may still run.
+	// attempt is the time limit of one attempt. It is shorter than the lease, so no other process begins an
+	// attempt while this one may still run.
 	attempt = lease - time.Minute
 	// atOnce is the largest number of deliveries that Deliver reads together.
 	atOnce = 200
-	// sending is the default number of deliveries that are tried at the same time. A mail waits for several answers
-	// of a remote server, and mail servers accept about this number of connections from one client.
+	// sending is the default number of deliveries that are tried at the same time. A mail has to wait for
+	// several answers of a remote server, and mail servers accept about this number of connections from one
+	// client.
 	sending = 8
 	// rest is the time for which an unreachable server is left alone.
 	rest = time.Minute
 )
 
-// Deliver sends deliveries that are due, those that waited longest first, and reports how many it tried. An error is
-// one of the control store; errors of senders are stored with the deliveries.
+// Deliver sends deliveries that are due, those that waited longest first, and reports how many it tried. An error
+// comes from the control store; errors of senders are stored with the deliveries.
 func (d *Deliverer) Deliver(ctx context.Context) (tried int, err error) {
 	due, err := d.Table.Due(ctx, d.Now(), atOnce, d.asleep())
 	if err != nil {
@@ -84,8 +85,8 @@ func (d *Deliverer) Deliver(ctx context.Context) (tried int, err error) {
 			break
 		}
 		group.Go(func() error {
-			// An attempt that has begun runs to its end, even if the outcome of another one could not be stored: that only
-			// stops new attempts.
+			// A started attempt runs to its end, even if the outcome of another one could not be stored; that
+			// only stops new attempts.
 			if trying.Err() != nil || d.away(&due[i]) {
 				return nil
 			}
@@ -116,7 +117,7 @@ func (d *Deliverer) rests(failed time.Time) bool {
 	return since >= 0 && since < rest
 }
 
-// asleep are the channels whose one server is away now, and the servers of payers that are.
+// asleep returns the channels whose single server is unreachable now, and the payers' servers that are.
 func (d *Deliverer) asleep() (places []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -130,7 +131,8 @@ func (d *Deliverer) asleep() (places []string) {
 	return places
 }
 
-// place names the server of a delivery. The installation has one server for each channel, and payers have one each.
+// place names the server of a delivery. The installation has one server per channel, and each payer has its own
+// remote storage.
 func place(j *Job) string {
 	if j.Channel == SFTP {
 		return string(SFTP) + " " + j.Recipient
@@ -145,7 +147,7 @@ func (d *Deliverer) try(ctx context.Context, j *Job) (mine bool, err error) {
 	}
 	o, away := d.send(ctx, j)
 	if ctx.Err() != nil && !o.State.over() {
-		// The process is ending. The attempt is still recorded, so that the next process need not wait for the lease.
+		// The process is ending. The attempt is still recorded, so the next process need not wait for the lease.
 		o.Why = "the process ended"
 	}
 	if away {
@@ -173,7 +175,7 @@ func (d *Deliverer) try(ctx context.Context, j *Job) (mine bool, err error) {
 	return true, nil
 }
 
-// over reports whether nothing is left to do.
+// over reports whether there is nothing left to do.
 func (s State) over() bool { return s == Sent || s == Confirmed || s == Failed }
 
 func (d *Deliverer) send(ctx context.Context, j *Job) (o Outcome, away bool) {

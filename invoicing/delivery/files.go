@@ -46,10 +46,10 @@ type Files struct {
 	Now  func() time.Time
 }
 
-// ChangedError means that a kept file differs from the issued one.
+// ChangedError reports that a kept file differs from the issued one.
 type ChangedError struct {
 	Path string
-	Err  error // nil: it has other bytes
+	Err  error // nil: the file has different bytes
 }
 
 func (e *ChangedError) Error() string {
@@ -83,8 +83,8 @@ func (f *Files) Of(ctx context.Context, d *document.Document) ([]File, error) {
 		}
 		sum := sha256.Sum256(made.content)
 		file := File{Kind: made.kind, Name: Safe(d.Number) + made.suffix, SHA256: hex.EncodeToString(sum[:]), Content: made.content}
-		// The name contains the hash. If two processes make the files of a document, the row of one decides which
-		// files are valid.
+		// The name contains the hash. If two processes make the files of a document, the stored row decides
+		// whose files are valid.
 		file.Path = filepath.ToSlash(filepath.Join(fmt.Sprint(d.Issued.UTC().Year()), Safe(d.ID),
 			Safe(d.Number)+"-"+file.SHA256[:12]+made.suffix))
 		if err := Place(filepath.Join(f.Dir, filepath.FromSlash(file.Path)), made.content); err != nil {
@@ -174,10 +174,11 @@ func Place(path string, content []byte) error {
 	return errors.Join(folder.Sync(), folder.Close()) // the name must outlive a loss of power, as the row does
 }
 
-// kept is the name of a kept file: the number of its document, and the beginning of its hash.
+// kept returns the name of a kept file: the number of its document, and the beginning of its hash.
 var kept = regexp.MustCompile(`^(.+)-[0-9a-f]{12}\.(pdf|xml|csv)$`)
 
-// Issued returns the numbers, as Safe writes them, under which files of a document were made in a year, by the folder alone.
+// Issued returns the numbers, in the form of Safe, of documents whose files were made in a year, judging by the folder
+// alone.
 func Issued(dir string, year int, document string) (numbers []string, err error) {
 	files, err := os.ReadDir(filepath.Join(dir, fmt.Sprint(year), Safe(document)))
 	if errors.Is(err, os.ErrNotExist) {
@@ -191,7 +192,7 @@ func Issued(dir string, year int, document string) (numbers []string, err error)
 	return numbers, err
 }
 
-// Safe returns a text in a form that is safe as a part of a path.
+// Safe returns a text in a form that is safe in a path.
 func Safe(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {

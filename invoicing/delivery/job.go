@@ -8,7 +8,7 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// Channel is a way to a receiver.
+// Channel is a way to deliver documents to a receiver.
 type Channel string
 
 // The channels.
@@ -19,7 +19,7 @@ const (
 	EInvoice Channel = "e_invoice" // UBL
 )
 
-// Channels are all of them.
+// Channels lists all channels.
 var Channels = []Channel{Email, SFTP, Hardcopy, EInvoice}
 
 // State is the progress of a delivery.
@@ -35,7 +35,7 @@ const (
 	Failed    State = "failed"
 )
 
-// States are all of them.
+// States lists all states.
 var States = []State{Pending, Sending, Sent, Confirmed, Failed}
 
 // Job is the delivery of a document by a channel.
@@ -53,7 +53,7 @@ type Job struct {
 	Round       int
 	Began       time.Time
 	Attempts    int
-	Unclear     int // interrupted attempts: the receiver may or may not have it
+	Unclear     int // number of interrupted attempts: the receiver may or may not have the document
 	NextAt      time.Time
 	Sent        time.Time
 	Made        time.Time
@@ -62,8 +62,8 @@ type Job struct {
 	version int64
 }
 
-// MessageID is the Message-ID of a mail, at the domain of its sender. It is the same each time an attempt is
-// repeated, so that mail programs show the mail once. It changes when a person orders the mail to be sent again.
+// MessageID returns the Message-ID of a mail, in the domain of its sender. It stays the same when an attempt is
+// repeated, so mail programs show the mail only once. It changes when a person orders the mail to be sent again.
 func (j *Job) MessageID(domain string) string {
 	if j.Round > 1 {
 		return fmt.Sprintf("%s.%d@%s", j.Document, j.Round, domain)
@@ -71,7 +71,7 @@ func (j *Job) MessageID(domain string) string {
 	return j.Document + "@" + domain
 }
 
-// wanted is a channel that a document goes by, with its receiver.
+// wanted is a channel by which a document is delivered, with its receiver.
 type wanted struct {
 	channel   Channel
 	recipient string

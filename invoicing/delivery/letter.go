@@ -21,7 +21,8 @@ var greetings = map[string]struct{ invoice, note, text string }{
 	"pt": {"Fatura {number}", "Nota de crédito {number}", "Enviamos em anexo o documento {number} do período {period}.\n\n{seller}\n"},
 }
 
-// Write writes the mail of a document in the words of its seller, which may be nil. from is the sender of sellers that name none.
+// Write writes the mail of a document in the words of its seller, which may be nil. from is the sender for sellers
+// without their own.
 func Write(d *document.Document, s *terms.Seller, from string) Letter {
 	language := d.Terms.Language
 	words, ok := greetings[language]

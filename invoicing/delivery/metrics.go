@@ -2,7 +2,7 @@ package delivery
 
 import "ratemill/internal/metric"
 
-// Metrics are those of the role delivery.
+// Metrics holds the metrics of the role delivery.
 var Metrics = metric.Of("Delivery", "For the role delivery. The gauges describe the whole installation and are the same in each process.")
 
 // The metrics.

@@ -71,7 +71,7 @@ func scan(rows *sql.Rows) (j Job, err error) {
 	return j, err
 }
 
-// Table is the deliveries in the control store.
+// Table holds the deliveries in the control store.
 type Table struct{ DB *store.DB }
 
 func (t Table) list(ctx context.Context, where string, args ...any) (all []Job, err error) {
@@ -85,12 +85,12 @@ func (t Table) list(ctx context.Context, where string, args ...any) (all []Job, 
 
 // Question selects deliveries; zero values select all.
 type Question struct {
-	Number string // of the document, or its id
+	Number string // number or id of the document
 	Payer  *uint32
 	State  State
 }
 
-// List lists deliveries: first those that need a person, then the newest.
+// List lists deliveries: those that need a person come first, then the newest.
 func (t Table) List(ctx context.Context, q Question) ([]Job, error) {
 	where, args := []string{"1 = 1"}, []any(nil)
 	if q.Number != "" {
@@ -123,9 +123,9 @@ func (t Table) Get(ctx context.Context, id string) (*Job, error) {
 	return &all[0], nil
 }
 
-// Due returns deliveries to try now, the longest waiting first, without those to some places. A delivery that is
-// being sent becomes due when its lease ends, because its process died. A pause that ends much later than any pause from now comes from
-// a clock that was ahead, and does not count.
+// Due returns deliveries to try now, the longest waiting first, without those to some places. A delivery that is being
+// sent becomes due when its lease ends, because then its process has died. A pause that ends much later than any pause
+// from now comes from a clock that was ahead, and does not count.
 func (t Table) Due(ctx context.Context, now time.Time, most int, without []string) ([]Job, error) {
 	where, args := "next_at > 0 AND (next_at <= ? OR state = ? AND next_at > ?)", []any{now.UnixNano(), string(Pending),
 		now.Add(2 * mostPause).UnixNano()}
@@ -166,7 +166,7 @@ func (t Table) save(ctx context.Context, j *Job, now time.Time) error {
 	return err
 }
 
-// lease is the longest time of an attempt. After that another process tries.
+// lease is the longest duration of an attempt. After that, another process retries it.
 const lease = 5 * time.Minute
 
 // begin marks a delivery as being sent; it returns false if another process was faster. It counts an earlier
@@ -185,9 +185,9 @@ func (t Table) begin(ctx context.Context, j *Job, now time.Time) (mine bool, err
 
 // Outcome is the outcome of an attempt.
 type Outcome struct {
-	State State  // Sent, Confirmed; Pending: try again; Failed: trying again would not help
-	Why   string // of Pending and Failed
-	// Unclear means that the attempt was interrupted when the receiver may already have had it.
+	State State  // Sent, Confirmed; Pending: try again; Failed: another attempt would not help
+	Why   string // reason, for Pending and Failed
+	// Unclear means that the attempt was interrupted after the receiver may already have got the document.
 	Unclear bool
 }
 
@@ -210,7 +210,7 @@ func (t Table) end(ctx context.Context, j *Job, o Outcome, now time.Time) error 
 	return t.save(ctx, j, now)
 }
 
-// RefusedError is the refusal of a request that the state of a delivery does not allow.
+// RefusedError reports that the state of a delivery does not allow a request.
 type RefusedError struct {
 	Job  *Job
 	Step string
@@ -221,14 +221,15 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("delivery %s is %s, so nobody can %s it; %s", e.Job.ID, e.Job.State, e.Step, e.Why)
 }
 
-// Decide is a person's decision about a delivery.
+// Decide records a person's decision about a delivery.
 type Decide struct {
 	Who, Why string
-	To       []string // addresses of a mail that is sent again, instead of those before
+	To       []string // addresses for a mail that is sent again, instead of the earlier ones
 	Dry      bool     // keep nothing
 }
 
-// Confirm records that the receiver has it, because it was printed and posted or the receiver said so.
+// Confirm records that the receiver has the document, because it was printed and posted or the
+// receiver confirmed it.
 func (t Table) Confirm(ctx context.Context, id string, by Decide, now time.Time) (*Job, error) {
 	return t.decide(ctx, id, by, now, func(j *Job) error {
 		if j.State == Sending {
@@ -242,7 +243,7 @@ func (t Table) Confirm(ctx context.Context, id string, by Decide, now time.Time)
 	})
 }
 
-// Fail records that the receiver did not get it although it was sent, or that it must not be sent.
+// Fail records that the document did not arrive although it was sent, or that it must not be sent.
 func (t Table) Fail(ctx context.Context, id string, by Decide, now time.Time) (*Job, error) {
 	return t.decide(ctx, id, by, now, func(j *Job) error {
 		if j.State == Sending {
@@ -286,7 +287,7 @@ func (t Table) decide(ctx context.Context, id string, by Decide, now time.Time, 
 	return j, t.save(ctx, j, now)
 }
 
-// Add orders a delivery that the terms of a final document did not ask for.
+// Add orders a delivery that the terms of a final document do not include.
 func (t Table) Add(ctx context.Context, tx *store.Tx, payer uint32, d *document.Document, c Channel, by Decide, now time.Time) (*Job,
 	error) {
 	to := map[Channel]string{Email: strings.Join(by.To, " "), Hardcopy: "print", EInvoice: d.Payer.Endpoint}[c]
@@ -305,8 +306,8 @@ func (t Table) Add(ctx context.Context, tx *store.Tx, payer uint32, d *document.
 type Waits struct {
 	Waiting int           // deliveries to be tried
 	Failed  int           // deliveries that need a person
-	Unclear int           // deliveries that the receiver may have twice
-	Oldest  time.Duration // time since the start of the oldest unfinished round
+	Unclear int           // deliveries that the receiver may have got twice
+	Oldest  time.Duration // age of the oldest unfinished round
 }
 
 // Waits counts the pending deliveries at a time.

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Rules is the version of the program's rules for documents. If a change gives other amounts for the same inputs, the
-// program gets the next version. It keeps the code of every version by which a document was issued.
+// Rules is the version of the program's rules for documents. If a change gives different amounts for the same inputs,
+// the program gets a new version. It keeps the code of every version by which a document was issued.
 const Rules = 1
 
 // Canonical is the text from which the hash of a document is made: inputs, seller and payer as printed, lines, tax
-// groups and totals. Each amount is a decimal with the fewest digits. number and dates come first, so that a preview
-// differs from the final document in those lines only.
+// groups and totals. Each amount is a decimal with the fewest digits. number and dates come first, so a preview
+// differs from the final document only in those lines.
 func (d *Document) Canonical() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "number %q\nissued %s\ndue %s\n", d.Number, d.Issued, d.Due)
@@ -36,7 +36,7 @@ func (d *Document) body(b *strings.Builder) {
 		what  string
 		value any
 	}{{"payer", d.Payer}, {"seller", d.Seller}, {"terms", d.Terms}, {"notes", d.Notes}} {
-		text, _ := json.Marshal(part.value) // only texts, numbers and dates, which can always be written
+		text, _ := json.Marshal(part.value) // the values are texts, numbers and dates, which can always be encoded
 		fmt.Fprintf(b, "printed %s %s\n", part.what, text)
 	}
 	fmt.Fprintf(b, "currency %s %d gross %t\n", d.Currency, d.Scale, d.Gross)

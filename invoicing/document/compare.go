@@ -8,9 +8,9 @@ import (
 
 // Difference is a row in which the canonical texts of a stored document and the computed one differ.
 type Difference struct {
-	Part     string `json:"part"`     // line 4, tax S 21, total, close 2026-03-01..2026-04-01
+	Part     string `json:"part"`     // such as line 4, tax S 21, total, close 2026-03-01..2026-04-01
 	Stored   string `json:"stored"`   // empty if the stored document has no such part
-	Computed string `json:"computed"` // empty if the computed one has none
+	Computed string `json:"computed"` // empty if the computed document has no such part
 }
 
 // part is an entry of the canonical text: a row with the rows that belong to it.

@@ -11,7 +11,7 @@ import (
 // gross.
 type Take struct {
 	Line   int       `json:"line"`
-	Amount decimal.D `json:"amount"` // above 0 for a line above 0, below 0 for one below 0
+	Amount decimal.D `json:"amount"` // positive for a positive line, negative for a negative one
 }
 
 // Left returns the amount of each line of a document that no credit note has credited yet, in the order of its lines.
@@ -23,7 +23,7 @@ func Left(of *Document, credits []*Document) ([]decimal.D, error) {
 	for _, c := range credits {
 		for _, l := range c.Lines {
 			var err error
-			if left[l.Takes-1], err = left[l.Takes-1].Add(l.Amount); err != nil { // a credit note's amounts have the other sign
+			if left[l.Takes-1], err = left[l.Takes-1].Add(l.Amount); err != nil { // amounts of a credit note have the opposite sign
 				return nil, err
 			}
 		}
@@ -42,10 +42,10 @@ func All(of *Document, credits []*Document) (takes []Take, err error) {
 	return takes, err
 }
 
-// Credit makes a credit note for parts of a final document, of which credits were made before. Its tax is the tax of
-// everything credited so far in its tax group, rounded, less the tax credited before (rule R22), so credits of the
-// whole give back the document's tax exactly, in whatever parts. It reports all takes that exceed the remaining
-// amount.
+// Credit makes a credit note for parts of a final document. before lists its earlier credit notes. Its tax is the
+// tax of everything credited so far in its tax group, rounded, less the tax credited before (rule R22), so credits
+// for the whole document return its tax exactly, however they are split. It reports all takes that exceed the
+// remaining amounts.
 func Credit(of *Document, credits []*Document, takes []Take) (*Document, error) {
 	left, err := Left(of, credits)
 	if err != nil {
@@ -71,7 +71,7 @@ func Credit(of *Document, credits []*Document, takes []Take) (*Document, error) 
 		d.Lines = append(d.Lines, l)
 	}
 	err = d.creditTax(credits)
-	d.Negative = d.Net.Sign() <= 0 // a credit of a negative sum asks for money
+	d.Negative = d.Net.Sign() <= 0 // the credit of a negative sum is a payment request
 	return d, err
 }
 

@@ -17,23 +17,24 @@ type Line struct {
 	State   string `json:"state,omitempty"`
 	Class   string `json:"class,omitempty"`
 	Zone    string `json:"zone,omitempty"`
-	Tariff  string `json:"tariff,omitempty"` // name of the price in the plan, of usage
+	Tariff  string `json:"tariff,omitempty"` // for usage: name of the price in the plan
 	Cycle   Date   `json:"cycle"`
 	Period  Period `json:"period"`
-	Cause   string `json:"cause,omitempty"` // of a one-off, a commitment, a penalty: its cause
+	Cause   string `json:"cause,omitempty"` // cause of a one-off, a commitment or a penalty
 
-	SIMs     int       `json:"sims,omitempty"` // SIMs with an item in it, in each close
+	SIMs     int       `json:"sims,omitempty"` // number of SIMs with an item in the line, in each close
 	Items    int       `json:"items"`
 	Quantity decimal.D `json:"quantity"`
 	Unit     string    `json:"unit,omitempty"`
 	Records  int64     `json:"records,omitempty"`
 	Price    decimal.D `json:"price"`
 	Per      int64     `json:"per,omitempty"`
-	Prorated bool      `json:"prorated,omitempty"` // some item is for only a part of its period
+	Prorated bool      `json:"prorated,omitempty"` // at least one item covers only a part of its period
 
 	Exact decimal.D `json:"exact"` // sum of the items
-	// Amount is Exact rounded to the minor unit, half away from zero. Rest is the part that this rounding removed.
-	// With net prices it is Net; with gross prices Net is its share of the net amount of its tax group.
+	// Amount is Exact rounded to the minor unit, half away from zero. Rest is the removed remainder of this
+	// rounding. With net prices it is Net; with gross prices Net is its share of the net amount of its tax
+	// group.
 	Amount decimal.D `json:"amount"`
 	Rest   decimal.D `json:"rest"`
 	Net    decimal.D `json:"net"`
@@ -42,12 +43,12 @@ type Line struct {
 	Category string    `json:"category"`
 	Rate     decimal.D `json:"rate"`
 	Reason   string    `json:"reason,omitempty"`
-	// The number of the credited line in the document that a credit note corrects.
+	// Takes is the number of the credited line in the document that a credit note corrects.
 	Takes int    `json:"takes,omitempty"`
-	Text  string `json:"text,omitempty"` // a person's words for a one-off
+	Text  string `json:"text,omitempty"` // the text entered for a one-off
 }
 
-// key is equal for items of the same line.
+// key is equal for all items of a line.
 type key struct {
 	kind    Kind
 	account string
@@ -71,17 +72,17 @@ func (l *Line) key() key {
 		l.Cause}
 	switch l.Kind {
 	case Recurring, Addon, PoolFee:
-		// Items of one product and state differ in their days; the line shows the whole cycle.
+		// Items of one product and state may have different days; the line shows the whole cycle.
 		k.period = Period{}
 	}
 	return k
 }
 
-// Sums adds up items to lines that are not rounded yet.
+// Sums adds up items to unrounded lines.
 type Sums struct {
 	at    map[key]int
 	lines []Line
-	last  []uint32 // by line: the SIM of its last item
+	last  []uint32 // for each line, the SIM of its last item
 }
 
 // NewSums makes empty sums.
@@ -107,7 +108,7 @@ func lineOf(i *Item) Line {
 	}
 	switch i.Kind {
 	case OneOff, Adjustment, Commitment, Penalty:
-		l.Cause = i.Cause // they are not added up
+		l.Cause = i.Cause // such items are not added up
 	}
 	return l
 }
@@ -118,7 +119,7 @@ func (l *Line) Has(i *Item) bool {
 	return of.key() == l.key()
 }
 
-// LineOf finds the lines of items: the number of the line that adds an item up, 0 for none.
+// LineOf finds the number of the line that contains an item, 0 for none.
 func LineOf(lines []Line) func(*Item) int {
 	at := make(map[key]int, len(lines))
 	for n := range lines {

@@ -100,8 +100,8 @@ func (d *Document) total() (err error) {
 	return err
 }
 
-// spread divides the net amount of each tax group among its lines, whose prices are gross: each line gets its own net
-// amount rounded towards zero to the minor unit. The remaining minor units go to the lines with the largest
+// spread divides the net amount of each tax group among its lines, whose prices are gross: each line gets its net
+// amount, rounded towards zero to the minor unit. The remaining minor units go to the lines with the largest
 // remainders; of equal ones, to the first line.
 func (d *Document) spread() error {
 	for _, g := range d.Taxes {
