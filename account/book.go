@@ -288,7 +288,7 @@ func (b *Book) Missing(id string, when udr.Instant) (fields []string) {
 	case company == "":
 		fields = append(fields, "company")
 	case Value[Company](b, registry.KindCompany, company, "", when) == nil:
-		fields = append(fields, "the fields of company "+company)
+		fields = append(fields, "the fields of company "+company+b.laterCompany(company, when))
 	}
 	payer := b.Payer(id, when)
 	switch p := b.Profile(payer, when); {
@@ -306,6 +306,17 @@ func (b *Book) Missing(id string, when udr.Instant) (fields []string) {
 		fields = append(fields, "settings (the lifecycle of its SIMs)")
 	}
 	return fields
+}
+
+// laterCompany tells when the fields of a company begin, if that is after a time. A day of a company begins in UTC, so
+// it may be hours after the same day of an account.
+func (b *Book) laterCompany(company string, when udr.Instant) string {
+	for _, s := range registry.HeldStatements(b.Statements.Told(registry.KindCompany, company), b.Revision) {
+		if len(s.Value) > 0 && s.From > when {
+			return fmt.Sprintf(" (they begin at %s)", s.From)
+		}
+	}
+	return ""
 }
 
 // settings returns the nearest account, itself or above, that has rules for its SIMs, "" if there is none.

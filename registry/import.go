@@ -89,6 +89,9 @@ type ImportOptions struct {
 	// portion.
 	Portion Portion
 
+	// BoundsLater leaves the bounds to the caller, which adds facts to the change set and then calls CheckBounds.
+	BoundsLater bool
+
 	partial bool // the registry may contain accounts and companies that the files lack
 }
 
@@ -130,7 +133,9 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 	}
 	im.finishReferences()
 	im.changes.single()
-	im.keepBounds()
+	if !o.BoundsLater {
+		im.keepBounds()
+	}
 	im.unknown.warn(&im.list)
 	if im.unknown != nil {
 		im.unknown.tariffs.check(im)

@@ -185,7 +185,8 @@ func (im *importer) unknownReference(n *naming) string {
 
 // holds reports whether a statement is valid at any time.
 func (im *importer) holds(kind Kind, subject, name string) bool {
-	return slices.ContainsFunc(im.statements.heldFacts(kind, subject, name, im.changes.Revision), func(f fact[string]) bool { return f.state.begins() })
+	facts := im.statements.heldFacts(kind, subject, name, im.changes.Revision)
+	return slices.ContainsFunc(facts, func(f fact[string]) bool { return f.state.begins() })
 }
 
 // groupOf is a group that rows put SIMs of an account in.

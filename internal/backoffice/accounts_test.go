@@ -280,3 +280,32 @@ func TestACreditLimitChangesAtAnyTimeAndAProfileBeginsWithACycle(t *testing.T) {
 	require.Equal(t, 1, first.Day())
 	require.Contains(t, strings.Join(made.Notes, "\n"), "globex pays for account initech until the running billing cycle ends")
 }
+
+func TestAnAccountIsMadeBelowAParentOfAnyStatusBeforeActive(t *testing.T) {
+	o := newOffice(t)
+	ok := func(c *backoffice.AccountChange, err error) string {
+		t.Helper()
+		require.NoError(t, err)
+		return string(c.Facts[len(c.Facts)-1].Value)
+	}
+	below := func(id string) string {
+		t.Helper()
+		return ok(o.CreateAccount(t.Context(), backoffice.NewAccount{AccountOrder: by(""), Account: id, Parent: "globex",
+			Details: map[string]string{"name": id}}))
+	}
+	become := func(status string) {
+		t.Helper()
+		ok(o.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: by(""), Account: "globex", To: status}))
+	}
+	ok(o.Set(t.Context(), backoffice.SetOrder{AccountOrder: by(""), Account: "globex-ltd", Kind: "company", Text: companyText}))
+	ok(o.CreateAccount(t.Context(), backoffice.NewAccount{AccountOrder: by(""), Account: "globex", Company: "globex-ltd", Currency: "EUR",
+		Zone: "Europe/London", CycleDay: 1, Details: map[string]string{"name": "Globex"}}))
+	ok(o.Set(t.Context(), backoffice.SetOrder{AccountOrder: by(""), Account: "globex", Kind: "settings",
+		Fields: map[string]string{"lifecycle": "standard"}}))
+	ok(o.Set(t.Context(), backoffice.SetOrder{AccountOrder: by(""), Account: "globex", Kind: "profile", Text: profileText}))
+	require.JSONEq(t, `{"status":"draft"}`, below("one"))
+	become("new")
+	require.JSONEq(t, `{"status":"new"}`, below("two"))
+	become("lead")
+	require.JSONEq(t, `{"status":"new"}`, below("three"))
+}

@@ -161,7 +161,7 @@ func (d *accountDraft) row(id string, when udr.Instant, fields map[string]string
 		return io.NopCloser(bytes.NewReader(text.Bytes())), nil
 	}}
 	o := project.ImportOptions(d.catalogue)
-	o.Now, o.Statements = udr.InstantOf(d.now), d.statements
+	o.Now, o.Statements, o.BoundsLater = udr.InstantOf(d.now), d.statements, true // a new account has no status yet
 	changes, _, list := registry.ImportWith(d.registry, []registry.Input{input}, o)
 	d.registry.Publish(d.changes.Revision)
 	d.open()
@@ -533,7 +533,7 @@ func setFields[T any](d *accountDraft, kind registry.Kind, subject, name string,
 	if err != nil {
 		return err
 	}
-	v, list := account.Read[T](strings.TrimSuffix(fmt.Sprintf("%s %s of %s", kind, name, subject), " "), whole, d.in)
+	v, list := account.Read[T](strings.Join(strings.Fields(fmt.Sprintf("%s %s of %s", kind, name, subject)), " "), whole, d.in)
 	if err := refused(list); err != nil {
 		return err
 	}
