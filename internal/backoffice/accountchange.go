@@ -315,7 +315,8 @@ func (d *accountDraft) show() {
 	for _, a := range d.changes.Accounts {
 		parent, _ := d.view.AccountID(a.Parent)
 		fields := map[string]string{"company": a.Company, "currency": a.Currency, "parent": parent, "plan": a.Plan, "zone": a.Zone,
-			"kind": a.Kind.String(), "project": a.Project}
+			"kind": a.Kind.String(), "project": a.Project, "pool": strings.Join(a.SharePlans, " "),
+			"limits": strings.Join(a.Limits, " ")}
 		if a.CycleDay != 0 {
 			fields["cycle_day"] = fmt.Sprint(a.CycleDay)
 		}

@@ -309,3 +309,15 @@ func TestAnAccountIsMadeBelowAParentOfAnyStatusBeforeActive(t *testing.T) {
 	become("lead")
 	require.JSONEq(t, `{"status":"new"}`, below("three"))
 }
+
+func TestTheLimitsAndSharePlansOfAnAccountChangeLikeItsOtherFields(t *testing.T) {
+	o := onboarded(t)
+	set := func(fields map[string]string) string {
+		c, err := o.Set(t.Context(), backoffice.SetOrder{AccountOrder: by(""), Account: "initech", Kind: "account", Fields: fields})
+		require.NoError(t, err)
+		return string(c.Facts[0].Value)
+	}
+	require.JSONEq(t, `{"kind":"standard","parent":"globex","pool":"fleet","limits":"data cost"}`,
+		set(map[string]string{"pool": "fleet", "limits": "data cost"}))
+	require.JSONEq(t, `{"kind":"standard","parent":"globex","pool":"fleet"}`, set(map[string]string{"limits": ""}))
+}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -62,8 +63,10 @@ func (o *Office) CreateAccount(ctx context.Context, r NewAccount) (*AccountChang
 		}
 		// The status comes before the account exists, so its parents are the present ones.
 		hidden := &withoutAccount{d.book, r.Account}
-		if err := d.row(r.Account, when, map[string]string{"company": r.Company, "parent": r.Parent, "currency": r.Currency, "zone": r.Zone,
-			"cycle_day": number(r.CycleDay), "plan": r.Plan}); err != nil {
+		fields := map[string]string{"company": r.Company, "parent": r.Parent, "currency": r.Currency, "zone": r.Zone,
+			"cycle_day": number(r.CycleDay), "plan": r.Plan}
+		maps.DeleteFunc(fields, func(_, text string) bool { return text == "" })
+		if err := d.row(r.Account, when, fields); err != nil {
 			return err
 		}
 		for i := range d.changes.Accounts {
@@ -141,12 +144,15 @@ func (d *accountDraft) project(id string) error {
 	return nil
 }
 
-// row states an account's row as ratemill import does, with the same checks. Empty fields are left out.
+// accountFields are the fields of an account that can change.
+var accountFields = []string{"company", "project", "parent", "currency", "zone", "cycle_day", "plan", "pool", "limits"}
+
+// row states an account's row as ratemill import does, with the same checks. Missing fields stay as they are.
 func (d *accountDraft) row(id string, when udr.Instant, fields map[string]string) error {
 	header, cells := []string{"id", "since"}, []string{id, when.Time().UTC().Format(time.RFC3339Nano)}
-	for _, name := range []string{"company", "parent", "currency", "zone", "cycle_day", "plan"} {
-		if fields[name] != "" {
-			header, cells = append(header, name), append(cells, fields[name])
+	for _, name := range accountFields {
+		if text, ok := fields[name]; ok {
+			header, cells = append(header, name), append(cells, text)
 		}
 	}
 	var text bytes.Buffer
@@ -356,9 +362,8 @@ func (d *accountDraft) set(r *SetOrder, when udr.Instant) error {
 		return d.setSettings(r, when)
 	}
 	for name := range r.Fields {
-		if !slices.Contains([]string{"company", "parent", "currency", "zone", "cycle_day", "plan"}, name) {
-			return fmt.Errorf("%s is no field of an account%s", name, orAll("", "field", []string{"company", "parent", "currency", "zone",
-				"cycle_day", "plan"}))
+		if !slices.Contains(accountFields, name) {
+			return fmt.Errorf("%s is no field of an account%s", name, orAll("", "field", accountFields))
 		}
 	}
 	return d.row(r.Account, when, r.Fields)
