@@ -477,16 +477,25 @@ func (im *importer) stateValue(r *row, a about, at udr.Instant, required bool) (
 	return v, v, true
 }
 
-// settings returns the settings for a SIM: those of a given lifecycle, or otherwise those stated for the SIM or its
-// account; nil for none.
+// settings returns the settings for a SIM: those of a given lifecycle, or otherwise those stated for the SIM, or for the
+// nearest account, its own or one above; nil for none.
 func (im *importer) settings(a about, lifecycle string, at udr.Instant) []byte {
 	if lifecycle != "" {
 		return []byte(`{"lifecycle":` + strconv.Quote(lifecycle) + `}`)
 	}
-	for _, of := range []string{SubjectOf(a.sim), im.accountID(a.account)} {
-		if f, ok := im.statements.At(KindSettings, of, "", at, im.changes.Revision); ok {
+	if f, ok := im.statements.At(KindSettings, SubjectOf(a.sim), "", at, im.changes.Revision); ok {
+		return f.Value
+	}
+	account := a.account
+	for range maxLevels {
+		if f, ok := im.statements.At(KindSettings, im.accountID(account), "", at, im.changes.Revision); ok {
 			return f.Value
 		}
+		its := im.r.accounts.fact(account, at, im.changes.Revision)
+		if its == nil || its.Parent == 0 {
+			break
+		}
+		account = its.Parent
 	}
 	return nil
 }
