@@ -213,7 +213,8 @@ func TestASessionKnowsNothingOfWhatWasNotRated(t *testing.T) {
 func TestAPartWithoutUnitsLeavesTheSessionAsItIs(t *testing.T) {
 	c, list := rating.LoadCatalogue(fstest.MapFS{
 		"1.yaml": {Data: []byte("plan: fleet\ncurrency: EUR\nclasses: { data: { cap: 5, prices: [ { price: 1 / 3 B } ] } }\n")},
-		"2.yaml": {Data: []byte("plan: fleet\nfrom: 2026-03-10\ncurrency: EUR\nclasses: { data: { cap: 5, prices: [ { price: 1 / 7 B } ] } }\n")}})
+		"2.yaml": {Data: []byte("plan: fleet\nfrom: 2026-03-10\ncurrency: EUR\n" +
+			"classes: { data: { cap: 5, prices: [ { price: 1 / 7 B } ] } }\n")}})
 	require.NoError(t, list.Err())
 	w := world{Accounts: []accountLine{{ID: "acme", Currency: "EUR", Zone: "UTC", CycleDay: 1}}, SIMs: []simLine{{ID: 1, Account: "acme", Plan: "fleet"}}}
 	reg, err := w.registry()

@@ -248,38 +248,7 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 			d.Errorf(pos, format, args...)
 		}
 	}
-	for _, bound := range []struct {
-		value int64
-		low   int64
-		high  int64
-		path  []string
-	}{
-		{int64(c.Kafka.Partitions), 0, 1024, []string{"kafka", "partitions"}},
-		{int64(c.Kafka.Replication), 1, 9, []string{"kafka", "replication"}},
-		{int64(c.Mediation.Workers), 1, 256, []string{"mediation", "workers"}},
-		{int64(c.Mediation.Backlog), 0, 1 << 40, []string{"mediation", "backlog"}},
-		{c.ClickHouse.Memory, 0, 1 << 50, []string{"clickhouse", "memory"}},
-		{int64(c.Warehouse.Keep), 0, 1200, []string{"warehouse", "keep"}},
-		{int64(c.Warehouse.BlockRows), 100, 5_000_000, []string{"warehouse", "block_rows"}},
-		{c.Mediation.SpoolBytes, 1 << 20, 1 << 50, []string{"mediation", "spool_bytes"}},
-	} {
-		if bound.value < bound.low || bound.value > bound.high {
-			errorf(at(bound.path...), "%s is %d; it must lie between %d and %d", strings.Join(bound.path, "."), bound.value, bound.low, bound.high)
-		}
-	}
-	for _, bound := range []struct {
-		value time.Duration
-		low   time.Duration
-		path  []string
-	}{
-		{c.Mediation.Lease, 5 * time.Second, []string{"mediation", "lease"}}, {c.Rating.Checkpoint, time.Second, []string{"rating", "checkpoint"}},
-		{c.Rating.Session, 6 * time.Second, []string{"rating", "session"}}, {c.Warehouse.Flush, 10 * time.Millisecond, []string{"warehouse", "flush"}},
-		{c.Kafka.UsageFor, time.Hour, []string{"kafka", "usage_for"}},
-	} {
-		if bound.value < bound.low {
-			errorf(at(bound.path...), "%s is %s; the minimum is %s", strings.Join(bound.path, "."), bound.value, bound.low)
-		}
-	}
+	c.bounds(at, errorf)
 	if _, _, err := net.SplitHostPort(c.Listen); c.Listen != "" && err != nil {
 		errorf(at("listen"), "listen is an address with a port, as 127.0.0.1:9464: %v", err)
 	}
@@ -327,6 +296,42 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 		errorf(at("clickhouse"), "clickhouse takes one password: give password_file or password_env, not both")
 	}
 	c.access(at, errorf, func(pos diag.Pos, format string, args ...any) { d.Warnf(pos, format, args...) })
+}
+
+// bounds checks that numbers and durations lie within their limits.
+func (c *Config) bounds(at func(path ...string) diag.Pos, errorf func(pos diag.Pos, format string, args ...any)) {
+	for _, bound := range []struct {
+		value int64
+		low   int64
+		high  int64
+		path  []string
+	}{
+		{int64(c.Kafka.Partitions), 0, 1024, []string{"kafka", "partitions"}},
+		{int64(c.Kafka.Replication), 1, 9, []string{"kafka", "replication"}},
+		{int64(c.Mediation.Workers), 1, 256, []string{"mediation", "workers"}},
+		{int64(c.Mediation.Backlog), 0, 1 << 40, []string{"mediation", "backlog"}},
+		{c.ClickHouse.Memory, 0, 1 << 50, []string{"clickhouse", "memory"}},
+		{int64(c.Warehouse.Keep), 0, 1200, []string{"warehouse", "keep"}},
+		{int64(c.Warehouse.BlockRows), 100, 5_000_000, []string{"warehouse", "block_rows"}},
+		{c.Mediation.SpoolBytes, 1 << 20, 1 << 50, []string{"mediation", "spool_bytes"}},
+	} {
+		if bound.value < bound.low || bound.value > bound.high {
+			errorf(at(bound.path...), "%s is %d; it must lie between %d and %d", strings.Join(bound.path, "."), bound.value, bound.low, bound.high)
+		}
+	}
+	for _, bound := range []struct {
+		value time.Duration
+		low   time.Duration
+		path  []string
+	}{
+		{c.Mediation.Lease, 5 * time.Second, []string{"mediation", "lease"}}, {c.Rating.Checkpoint, time.Second, []string{"rating", "checkpoint"}},
+		{c.Rating.Session, 6 * time.Second, []string{"rating", "session"}}, {c.Warehouse.Flush, 10 * time.Millisecond, []string{"warehouse", "flush"}},
+		{c.Kafka.UsageFor, time.Hour, []string{"kafka", "usage_for"}},
+	} {
+		if bound.value < bound.low {
+			errorf(at(bound.path...), "%s is %s; the minimum is %s", strings.Join(bound.path, "."), bound.value, bound.low)
+		}
+	}
 }
 
 // servers are the addresses in the DSN.

@@ -88,14 +88,11 @@ func TestBrokenFilesHarmNoNeighbour(t *testing.T) {
 			require.Equal(t, f.state, got.State, got.Why)
 			require.False(t, got.Open)
 			require.Regexp(t, f.why, got.Why)
-			switch f.name {
-			case "00 good":
-				require.EqualValues(t, 2, got.Progress.Expected)
-			case "51 trailer":
-				require.EqualValues(t, 3, got.Progress.Expected)
-			default:
-				require.EqualValues(t, -1, got.Progress.Expected)
+			counted, ok := map[string]int{"00 good": 2, "51 trailer": 3}[f.name]
+			if !ok {
+				counted = -1
 			}
+			require.EqualValues(t, counted, got.Progress.Expected)
 			if f.rated == 0 && f.code == "" {
 				require.Zero(t, got.Progress.Seq, "nothing of it is out")
 				return
