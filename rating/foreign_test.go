@@ -78,6 +78,8 @@ func TestMistakesInDocumentsOfAllPackagesAreToldAtOnce(t *testing.T) {
 		"plan.yaml": {Data: []byte(strings.Replace(calls, "EUR", "EUX", 1))},
 		"a.yaml":    {Data: []byte("greeting: welcome\nplan: call\nword: [good]\n")},
 		"b.yaml":    {Data: []byte("greating: welcome\nwords: [good]\n")},
+		"c.yaml":    {Data: []byte("greeting: " + strings.Repeat("hello", 30) + "\nplan: calls\n")},
+		"d.yaml":    {Data: []byte("greeting: wel\u200bcome\nplan: calls\n")},
 	}, greetings(""))
 	var b strings.Builder
 	diag.Print(&b, list, diag.Options{})
@@ -87,6 +89,8 @@ func TestMistakesInDocumentsOfAllPackagesAreToldAtOnce(t *testing.T) {
 		"b.yaml:1:1: error: this document has none of the keys zone_model, plan, share_plan, limit, own, calendar, time_zones, anomaly, " +
 			"package, addon, rates, state_model, lifecycle, greeting, so it is not a catalogue document; did you mean greeting?",
 		"currency EUX is unknown",
+		`c.yaml:1:11: error: the name "hellohellohellohellohellohellohellohello…" has 150 bytes; write at most 128`,
+		"d.yaml:1:11: error: the name \"wel\\u200bcome\" has a control character or an invisible one; remove it",
 	} {
 		require.Contains(t, b.String(), wanted)
 	}

@@ -11,7 +11,7 @@ import (
 // mostName is the length of the longest name in bytes. The registry has the same bound.
 const mostName = 128
 
-// misnamed reports keys and names in a document of rating that are too long or have characters that nobody sees. Its messages
+// misnamed reports keys and names in a document that are too long or have characters that nobody sees. Its messages
 // quote the beginning alone: other messages quote a name whole, so the document is not read further.
 func (c *compiler) misnamed(n *diag.Node) bool {
 	before := c.list.Errors()
@@ -19,6 +19,11 @@ func (c *compiler) misnamed(n *diag.Node) bool {
 		if slices.ContainsFunc(documents, func(k diag.Key) bool { return k.Name == m.Key.Text }) {
 			c.name(m.Value)
 			c.namesWithin(n)
+			break
+		}
+		if _, ok := c.foreign[m.Key.Text]; ok {
+			c.name(m.Value)
+			c.namesInLists(n)
 			break
 		}
 	}
@@ -37,6 +42,16 @@ func (c *compiler) namesWithin(n *diag.Node) {
 			c.name(m.Value)
 		}
 		c.namesWithin(m.Value)
+	}
+}
+
+// namesInLists checks the names of things that a document of another package lists, such as commitments of a contract. A name
+// outside of lists may be that of a company.
+func (c *compiler) namesInLists(n *diag.Node) {
+	for _, m := range n.Members {
+		for _, item := range m.Value.Items {
+			c.namesWithin(item)
+		}
 	}
 }
 
