@@ -3,6 +3,7 @@ package decimal
 import (
 	"fmt"
 	"math/bits"
+	"unicode/utf8"
 )
 
 // ParseError describes a text that is not a valid decimal.
@@ -51,7 +52,8 @@ func Parse[T string | []byte](text T) (D, error) {
 		case c == '.' && !point:
 			point = true
 		default:
-			return D{}, parseError(text, fmt.Sprintf("unexpected %q at position %d", c, i+1))
+			r, _ := utf8.DecodeRuneInString(string(text[i:]))
+			return D{}, parseError(text, fmt.Sprintf("unexpected %q at position %d", r, i+1))
 		}
 	}
 	if digits == 0 {

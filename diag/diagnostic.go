@@ -122,6 +122,12 @@ func (l List) Warnings() int {
 // HasErrors reports whether there is at least one error.
 func (l List) HasErrors() bool { return l.Errors() > 0 }
 
+// ErrorAt reports whether there is an error at a position. What a reader could not read has no value, so findings about that value
+// would repeat the mistake in other words.
+func (l List) ErrorAt(at Pos) bool {
+	return slices.ContainsFunc(l, func(d Diagnostic) bool { return d.Severity == Error && d.Pos == at })
+}
+
 // Sort orders by file, line and column, and removes repetitions.
 func (l *List) Sort() {
 	slices.SortStableFunc(*l, func(a, b Diagnostic) int {

@@ -34,17 +34,23 @@ func (Money) JSONSchema() map[string]any { return Single() }
 
 // Amount reads an amount of 0 or more. It refuses -0 too: whoever writes a minus means something that is not 0.
 func Amount(text string, at diag.Pos, l *diag.List) decimal.D {
-	d, err := decimal.Parse(strings.ReplaceAll(text, "_", ""))
+	d, err := decimal.Parse(strings.ReplaceAll(strings.TrimLeft(text, minuses), "_", ""))
 	if err != nil {
 		l.Errorf(at, "%v; write an amount such as 0.02, or 0.02 / 1 MB for a price", err)
 		return decimal.Zero
 	}
-	if d.Sign() < 0 || strings.HasPrefix(text, "-") {
+	if Minus(text) {
 		l.Errorf(at, "%s is negative; amounts in the catalogue must be 0 or more", text)
 		return decimal.Zero
 	}
 	return d
 }
+
+// minuses are the minus signs that keyboards and word processors write.
+const minuses = "-\u2212\u2013\u2014"
+
+// Minus reports whether a text begins with a minus sign.
+func Minus(text string) bool { return strings.TrimLeft(text, minuses) != text }
 
 // KnownCurrency reports whether code is a currency of ISO 4217, in capitals. Lower-case letters are refused, because a
 // charge shows the document's spelling.

@@ -61,7 +61,7 @@ func Single() map[string]any { return map[string]any{"type": []any{"string", "nu
 
 // ParseQuantity reads a number and a unit; a plain number counts events, and a plain 0 fits every unit.
 func ParseQuantity(text string, at diag.Pos, l *diag.List) (int64, udr.Unit) {
-	if strings.HasPrefix(text, "-") {
+	if Minus(text) {
 		l.Errorf(at, "%q is negative; write a number and a unit, as in 100 kB, 60 s or 1", text)
 		return 0, AnyUnit
 	}

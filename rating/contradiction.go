@@ -67,7 +67,7 @@ func (c *compiler) warnInertClass(name diag.Text, doc *classDoc, pc *planClass) 
 	if doc.Discounts != nil && pc.freeOfCharge() {
 		c.list.Warnf(doc.Discounts.pos, "discounts change nothing: all usage of class %s is free", name.Value)
 	}
-	if d := doc.Cap.ofRecord(); d != nil && pc.cap.IsZero() {
+	if d := doc.Cap.ofRecord(); d != nil && pc.cap.IsZero() && !c.list.ErrorAt(d.Pos) {
 		c.list.Warnf(d.Pos, "the cap 0 makes all records of class %s free; write price: free, or a cap above 0", name.Value)
 	}
 	for i := range doc.Prices {

@@ -162,6 +162,9 @@ type bucketDoc struct {
 
 func (r *roundDoc) Check(n *diag.Node, d *diag.Decoder) {
 	r.pos = n.Pos
+	if m := n.Member("scale"); m != nil && d.ErrorAt(m.Pos) {
+		r.Scale = 12 // what it should be is unknown
+	}
 	if r.Scale < 0 || r.Scale > 12 {
 		d.Errorf(n.Pos, "scale %d is out of range: amounts have 0 to 12 decimals", r.Scale)
 		r.Scale = 12

@@ -180,7 +180,7 @@ func (c *compiler) compilePackages() {
 			if m.Currency != "" {
 				c.currency(m.Currency, m.Pos)
 			}
-			if m.Amount.Sign() <= 0 {
+			if m.Amount.Sign() <= 0 && !c.list.ErrorAt(m.Pos) {
 				c.list.Errorf(m.Pos, "the price must be more than 0; leave it out if the package is free of charge")
 			}
 		}

@@ -114,7 +114,7 @@ func (c *compiler) limitAmount(doc *limitDoc, m *limit) (unit udr.Unit) {
 		c.list.Errorf(doc.Name.Pos, "limit %s needs a threshold, on usage or on cost: usage: 5 GB, or cost: 100 EUR", m.name)
 	case doc.Usage != nil:
 		unit, m.threshold, m.amountAt = doc.Usage.Unit, UnitsValue(doc.Usage.Value), doc.Usage.Pos
-		if doc.Usage.Value <= 0 {
+		if doc.Usage.Value <= 0 && !c.list.ErrorAt(doc.Usage.Pos) {
 			c.list.Errorf(doc.Usage.Pos, "a threshold must be more than 0")
 		}
 		if len(doc.Classes) == 0 {
@@ -126,7 +126,7 @@ func (c *compiler) limitAmount(doc *limitDoc, m *limit) (unit udr.Unit) {
 		if m.currency != "" {
 			c.currency(m.currency, doc.Cost.Pos)
 		}
-		if m.amount.Sign() <= 0 {
+		if m.amount.Sign() <= 0 && !c.list.ErrorAt(doc.Cost.Pos) {
 			c.list.Errorf(doc.Cost.Pos, "a threshold must be more than 0")
 		}
 	}

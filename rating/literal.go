@@ -37,7 +37,7 @@ func (p *priceText) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	p.unit = udr.Count
 	if hasPer {
 		per = strings.TrimSpace(per)
-		if per != "" && per[0] != '-' && (per[0] < '0' || per[0] > '9') {
+		if per != "" && !literal.Minus(per) && (per[0] < '0' || per[0] > '9') {
 			per = "1 " + per
 		}
 		before := d.Errors()

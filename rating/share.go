@@ -78,6 +78,7 @@ func (c *compiler) buckets(docs []bucketDoc, owner, shareName string, kind Count
 			if !grows {
 				c.list.Errorf(d.Bucket.Pos, "units is missing here; bucket %s needs it, as in units: 100 MB", d.Bucket.Value)
 			}
+		case d.Units.Value <= 0 && c.list.ErrorAt(d.Units.Pos):
 		case d.Units.Value <= 0:
 			c.list.Errorf(d.Units.Pos, "bucket %s has no units; a bucket holds 1 or more", d.Bucket.Value)
 		}
