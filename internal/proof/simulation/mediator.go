@@ -352,6 +352,8 @@ func (w *world) judgeFiles() {
 		}
 		home := int(binary.BigEndian.Uint64(f.id[:8]) % partitions)
 		level := w.level(uint64(f.row.Pins.Registry))
+		// unread: the retry may have suspended the record again, but its home partition had stopped before it.
+		unread := func(id udr.ID) bool { return got[id] == "" && w.expect[home].gap >= 0 }
 		filtered, suspended, units := uint64(0), uint64(0), int64(0)
 		for i, l := range f.lines {
 			id := udr.ID{File: f.id, Seq: uint64(i + 1)}
@@ -366,7 +368,7 @@ func (w *world) judgeFiles() {
 			case f.origins == nil && w.hadAnotherRoot(&l, level):
 				suspended++
 				want = "suspended"
-			case f.origins != nil && got[id] != "duplicate" && (f.copied[i] || codes[id] == mediation.CopyRated && len(rated[l.key()]) > 0):
+			case f.origins != nil && got[id] != "duplicate" && (f.copied[i] || (codes[id] == mediation.CopyRated || unread(id)) && len(rated[l.key()]) > 0):
 				want = "suspended" // its copy was rated; if that was before the batch was made, the retry must notice it
 			default:
 				at = partitionOf[w.rootOf(l.u.SIM, l.u.At, level)]
