@@ -122,14 +122,16 @@ func TestGoingOnFromAStateTellsWhatDecodingTheWholeTells(t *testing.T) {
 func TestAStateFromWhichThisProgramCannotGoOnIsNotResumable(t *testing.T) {
 	layout := &record.Layout{}
 	good := State{Version: stateVersion, Encoding: "utf-8", Newline: '\n', Offset: 4, Line: 2, Records: 1}
+	later, unknown := good, good
+	later.Version, unknown.Encoding = stateVersion+1, "ebcdic"
 	for name, c := range map[string]struct {
 		o    *Options
 		s    State
 		want bool
 	}{
 		"as this program leaves them": {&Options{Chosen: Of(&JSON{Framing: "lines"})}, good, true},
-		"of a later version":          {&Options{Chosen: Of(&JSON{Framing: "lines"})}, State{Version: stateVersion + 1, Encoding: "utf-8"}, false},
-		"in an unknown encoding":      {&Options{Chosen: Of(&JSON{Framing: "lines"})}, State{Version: stateVersion, Encoding: "ebcdic"}, false},
+		"of a later version":          {&Options{Chosen: Of(&JSON{Framing: "lines"})}, later, false},
+		"in an unknown encoding":      {&Options{Chosen: Of(&JSON{Framing: "lines"})}, unknown, false},
 		"with a trailer":              {&Options{Chosen: Of(&JSON{Framing: "lines"}), Trailer: &Trailer{}}, good, false},
 		"of a format without resume":  {&Options{Chosen: Chosen{Reader: unresumable{&JSON{Framing: "lines"}}}}, good, false},
 	} {
