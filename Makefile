@@ -104,7 +104,7 @@ TEST := go test -vet=off -timeout 20m
 
 # Packages with mutants run whole with them: their other tests need no binary of their own, for a step is off only while
 # its mutant runs.
-MUTANTS := internal/proof/simulation internal/warehouse mediation internal/rater account
+MUTANTS := internal/proof/simulation internal/warehouse mediation internal/rater internal/control account
 
 test-mutants: $(MUTANTS:%=mutants-of/%)
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"ratemill/internal/safeguard"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -259,7 +260,7 @@ func (t tx) pinNewest(ctx context.Context, lease Lease, revision registry.Revisi
 	var newest int64
 	err := t.row(ctx, `SELECT COALESCE(MAX(r.registry), 0) FROM files f JOIN files r ON r.source = f.source
 		WHERE f.number = ? AND f.pinned = 0 AND r.retry > 0 AND r.pinned = 1`, lease.File).Scan(&newest)
-	if err == nil && newest > int64(revision) {
+	if err == nil && newest > int64(revision) && safeguard.On(safeguard.NewestPinned) {
 		return ErrConflict
 	}
 	return err

@@ -86,6 +86,7 @@ const (
 	// Random tests of a single package find the faults without the next steps.
 	KeysRenewed       // the window of a duplicate key runs from the last time that its record came
 	SuspendedTogether // the status that a credit limit changes moves in the transaction of its alert
+	NewestPinned      // no file is pinned to an older revision of the registry than a retry of its source
 
 	Count // number of steps, with None
 )
@@ -98,7 +99,7 @@ var names = [...]string{"none", "epochs", "positions", "gap-look", "checkpoint-e
 	"one-transaction", "own-position", "fold-kept", "moved-from", "drain-first", "begun-first", "former-name",
 	"cause-once", "cause-again", "settled-together", "newest-settles", "dated-by-due", "later-withdrawn", "origin-stated", "bar-ends",
 	"end-awaited", "beginning-known", "beginning-first", "older-waits", "end-compared", "whole-compared", "rules-compared", "fetch-pinned",
-	"keys-renewed", "suspended-together"}
+	"keys-renewed", "suspended-together", "newest-pinned"}
 
 // String is the step's name.
 func (s Step) String() string { return names[s] }
