@@ -56,7 +56,7 @@ func (d *dateFlag) Set(text string) error {
 	if err := d.into.UnmarshalText([]byte(text)); err != nil {
 		return fmt.Errorf("%s is not a day such as 2026-04-01", text)
 	}
-	return nil
+	return inRange(d.into.UTC(), text)
 }
 
 func (d *dateFlag) String() string { return "" }

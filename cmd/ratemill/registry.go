@@ -32,10 +32,16 @@ type timeFlag struct {
 func (t *timeFlag) Set(text string) (err error) {
 	if t.Time, err = time.Parse(time.DateOnly, text); err == nil {
 		t.day = true
-		return nil
-	}
-	if t.Time, err = time.Parse(time.RFC3339, text); err != nil {
+	} else if t.Time, err = time.Parse(time.RFC3339, text); err != nil {
 		return fmt.Errorf("%s is neither a day such as 2026-03-28 nor a time such as 2026-03-28T15:04:05Z", text)
+	}
+	return inRange(t.Time, text)
+}
+
+// inRange refuses the years that documents refuse too. An instant counts nanoseconds, so later ones would become others.
+func inRange(t time.Time, text string) error {
+	if t.Year() < 1970 || t.Year() > 2199 {
+		return fmt.Errorf("%s lies outside of the years 1970 to 2199", text)
 	}
 	return nil
 }

@@ -6,8 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"ratemill/decimal"
+	"ratemill/internal/store"
+	"ratemill/invoicing"
 	"ratemill/invoicing/product"
 	"ratemill/normalize"
 	"ratemill/registry"
@@ -48,6 +52,9 @@ func (o *Office) AddCharge(ctx context.Context, r ChargeOrder) (*AccountChange, 
 		if err := v.Valid(); err != nil {
 			return &Problem{Invalid, err}
 		}
+		if err := o.adjusts(ctx, &v); err != nil {
+			return err
+		}
 		if r.SIM != "" {
 			sim, err := oneSIM(d.view, r.SIM)
 			if err != nil {
@@ -70,6 +77,35 @@ func (o *Office) AddCharge(ctx context.Context, r ChargeOrder) (*AccountChange, 
 		}
 		return nil
 	})
+}
+
+// adjusts refuses a charge that corrects a line which its payer does not have.
+func (o *Office) adjusts(ctx context.Context, v *product.OneOff) error {
+	if v.Adjusts == "" {
+		return nil
+	}
+	at := strings.LastIndexByte(v.Adjusts, '/')
+	line, err := strconv.Atoi(v.Adjusts[at+1:])
+	if at <= 0 || err != nil {
+		return &Problem{Invalid, fmt.Errorf("%q is not the line of a document, as INV-2026-000412/3", v.Adjusts)}
+	}
+	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
+		return err
+	}
+	var s *invoicing.Stored
+	err = o.Store.Change(ctx, "reading a document", func(tx *store.Tx) error {
+		s, err = invoicing.Table{Tx: tx}.Get(ctx, v.Adjusts[:at])
+		return err
+	})
+	switch {
+	case err != nil:
+		return problemOf(err)
+	case s.Payer.Account != v.Payer:
+		return conflict("document %s is one of %s, and the charge is paid by %s", s.Name(), s.Payer.Account, v.Payer)
+	case line < 1 || line > len(s.Lines):
+		return conflict("document %s has no line %d; its lines are 1 to %d", s.Name(), line, len(s.Lines))
+	}
+	return nil
 }
 
 // chargeAmount reads an amount of a currency.

@@ -233,6 +233,9 @@ func (d *accountDraft) endContract(r *ContractEnd, c *contract.Contract, engine 
 		d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("the former end of contract %s is withdrawn: %s from %s on", c.ID, how, before))
 		d.changes.Statements = append(d.changes.Statements, registry.Statement{Kind: registry.KindContract, Subject: c.ID,
 			From: from, State: registry.Withdrawn})
+		// The withdrawn statement may say the same at the new end, so state would see nothing to change.
+		d.changes.Statements = append(d.changes.Statements, registry.Statement{Kind: registry.KindContract, Subject: c.ID,
+			From: registry.Midnight(zone, int32(end)), Value: account.Canonical(&v)})
 	}
 	return d.stateContract(c.ID, &v, registry.Midnight(zone, int32(end)))
 }
@@ -406,6 +409,9 @@ func (o *Office) ContractWhatIf(ctx context.Context, q ContractQuestion) (*Contr
 	last := dateIn(q.End, r.now, zone)
 	if until, goes := c.Ends(); goes && last > until {
 		return nil, conflict("contract %s ends on %s, before %s", c.ID, until, last)
+	}
+	if last < c.Start {
+		return nil, conflict("contract %s begins on %s, so it cannot end on %s", c.ID, c.Start, last)
 	}
 	l, err := engine.WhatIf(c.ID, last, dateIn(q.Noticed, r.at.Time(), zone), rev)
 	if err != nil {

@@ -217,7 +217,8 @@ func TestADocumentIsInOneFileOfDirectDebits(t *testing.T) {
 }
 
 func TestAOneOffChargeIsAFactWithItsPayerAndCurrency(t *testing.T) {
-	o := onboarded(t)
+	o := withDocuments(t, "100.00")
+	finalOf(t, o, "initech", number(t, o, "initech"), 9, "12.00")
 	r := backoffice.ChargeOrder{AccountOrder: by(""), Account: "initech", Product: "installation", Amount: "120.00", Reference: "Q-17"}
 	r.Key = "q-17"
 	for i := range 2 {
@@ -237,6 +238,13 @@ func TestAOneOffChargeIsAFactWithItsPayerAndCurrency(t *testing.T) {
 		"give both, or none":                        func(r *backoffice.ChargeOrder) { r.From = 20000 },
 		"may not change one-off charges of account": func(r *backoffice.ChargeOrder) { r.As = "initech" },
 		"the reason is empty":                       func(r *backoffice.ChargeOrder) { r.Why = "" },
+		"the product is empty":                      func(r *backoffice.ChargeOrder) { r.Product = " " },
+		"has a control character":                   func(r *backoffice.ChargeOrder) { r.Reference = "\x1b[31m" },
+		"or is not UTF-8":                           func(r *backoffice.ChargeOrder) { r.Reference = "M\xfcller" },
+		"is not the line of a document":             func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0001" },
+		"there is no document INV-7":                func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-7/1" },
+		"INV-0001 has no line 1":                    func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0001/1" },
+		"INV-0009 is one of initech":                func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0009/1" },
 	} {
 		bad := r
 		bad.Key = ""

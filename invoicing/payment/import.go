@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"ratemill/csvfile"
 	"ratemill/decimal"
@@ -168,8 +170,13 @@ func (im *Import) read(l *Line) (v *Value, why []string) {
 	if l.wrong != "" {
 		return v, []string{l.wrong}
 	}
-	if l.Reference == "" {
+	switch {
+	case l.Reference == "":
 		add("reference is missing; by it the same line is known when it comes again")
+	case !utf8.ValidString(l.Reference):
+		add("reference is not UTF-8; save the file as UTF-8")
+	case strings.ContainsFunc(l.Reference, unicode.IsControl):
+		add("reference has a control character")
 	}
 	var err error
 	switch v.Amount, err = decimal.Parse(l.Amount); {
@@ -182,6 +189,8 @@ func (im *Import) read(l *Line) (v *Value, why []string) {
 	}
 	if err := v.Date.UnmarshalText([]byte(l.Date)); err != nil {
 		add("date %v", err)
+	} else if v.Date <= 0 {
+		add("date %s is before 1970", l.Date)
 	} else if v.Date > im.Today {
 		add("date %s is in the future", l.Date)
 	}

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"ratemill/decimal"
 	"ratemill/invoicing/document"
@@ -306,6 +309,14 @@ func (v *OneOff) Valid() error {
 	}
 	if _, ok := registry.SIMOf(v.SIM); v.SIM != "" && !ok {
 		wrong = append(wrong, fmt.Errorf("sim %q is not the number of a SIM, as sim:17", v.SIM))
+	}
+	if strings.TrimSpace(v.Product) == "" {
+		wrong = append(wrong, errors.New("the product is empty; name the charge, as installation"))
+	}
+	for _, text := range []string{v.Product, v.Reference} {
+		if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+			wrong = append(wrong, fmt.Errorf("%q has a control character, or is not UTF-8", text))
+		}
 	}
 	return errors.Join(wrong...)
 }
