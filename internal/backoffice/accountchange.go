@@ -113,6 +113,10 @@ func (o *Office) tryAccounts(ctx context.Context, d *accountDraft, make func(*ac
 	if _, err := o.Store.LoadStatements(ctx, d.statements); err != nil {
 		return nil, err
 	}
+	if made, err := o.made(ctx, d.Key); err != nil || made {
+		d.answer = AccountChange{Facts: []AccountFact{}, Notes: []string{madeBefore}, DryRun: d.DryRun}
+		return &d.answer, err
+	}
 	d.changes = &registry.Changes{Revision: revision + 1}
 	d.open()
 	err = make(d)
@@ -145,12 +149,24 @@ func (o *Office) tryAccounts(ctx context.Context, d *accountDraft, make func(*ac
 	}
 	if d.changes.Empty() {
 		d.answer.Facts = []AccountFact{}
-		d.answer.Notes = append(d.answer.Notes, "a request with this key was made before; nothing was changed")
+		d.answer.Notes = append(d.answer.Notes, madeBefore)
 		return &d.answer, nil
 	}
 	d.answer.Revision = uint64(d.changes.Revision)
 	d.answer.Notes = append(d.answer.Notes, o.backdatedNotes(ctx, d.backdated, d.changes.Revision)...)
 	return &d.answer, nil
+}
+
+// madeBefore answers a request whose key was used before.
+const madeBefore = "a request with this key was made before; nothing was changed"
+
+// made reports whether a request with a key was made before. It is asked before anything else: what the request did may
+// have changed since then, so that it would be refused, or done again.
+func (o *Office) made(ctx context.Context, key string) (bool, error) {
+	if key == "" {
+		return false, nil
+	}
+	return o.Store.KnowsCause(ctx, "request:"+key)
 }
 
 // open opens the view of the known facts, and opens it again after the draft has loaded facts of its own.
@@ -266,13 +282,18 @@ func (d *accountDraft) named(kind registry.Kind, subject string, at udr.Instant)
 	return "; it has " + strings.Join(names, ", ")
 }
 
-// because gives the facts the cause of the request.
+// because gives the facts the cause of the request. The facts of a cascade have that of the cascade; then the request is
+// a cause without facts, so that its key is known.
 func (d *accountDraft) because() {
-	if d.Key == "" || len(d.changes.Causes) > 0 {
+	if d.Key == "" {
 		return
 	}
 	f := d.answer.Facts[0]
+	cascade := len(d.changes.Causes) > 0
 	place := d.changes.Because(registry.Cause{Cause: "request:" + d.Key, Kind: registry.Kind(f.Kind), Subject: f.Subject})
+	if cascade {
+		return
+	}
 	for i := range d.changes.Companies {
 		d.changes.Companies[i].Cause = place
 	}

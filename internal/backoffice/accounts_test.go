@@ -207,6 +207,39 @@ func TestADryRunChangesNothingAndAKeyChangesOnce(t *testing.T) {
 	require.Equal(t, before+1, revision())
 }
 
+func TestARequestIsDoneOnceEvenIfItsEffectIsOverByThen(t *testing.T) {
+	o := onboarded(t)
+	revision := func() registry.Revision {
+		r, err := o.Store.RegistryRevision(t.Context())
+		require.NoError(t, err)
+		return r
+	}
+	suspend := backoffice.StatusOrder{AccountOrder: by(""), Account: "globex", To: "suspended"}
+	suspend.Key = "unpaid-17"
+	_, err := o.SetStatus(t.Context(), suspend)
+	require.NoError(t, err)
+	again := func() {
+		t.Helper()
+		before := revision()
+		made, err := o.SetStatus(t.Context(), suspend)
+		require.NoError(t, err)
+		require.Equal(t, []string{"a request with this key was made before; nothing was changed"}, made.Notes)
+		require.Equal(t, before, revision())
+	}
+	again() // it is suspended already
+	_, err = o.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: by(""), Account: "globex", To: "active"})
+	require.NoError(t, err)
+	again() // it could be suspended again
+
+	create := backoffice.NewAccount{AccountOrder: by("globex"), Account: "hooli", Parent: "globex", Details: map[string]string{"name": "Hooli"}}
+	create.Key = "new-1"
+	_, err = o.CreateAccount(t.Context(), create)
+	require.NoError(t, err)
+	made, err := o.CreateAccount(t.Context(), create)
+	require.NoError(t, err)
+	require.Empty(t, made.Facts)
+}
+
 func TestRequestsAtTheSameTimeBuildOnEachOther(t *testing.T) {
 	o := onboarded(t)
 	var all sync.WaitGroup

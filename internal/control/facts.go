@@ -48,6 +48,16 @@ func (t tx) insertCauses(ctx context.Context, c *registry.Changes) error {
 	}
 }
 
+// KnowsCause reports whether a change set had a cause.
+func (s *Store) KnowsCause(ctx context.Context, cause string) (known bool, err error) {
+	err = s.query(ctx, "reading whether a request was made before", `SELECT 1 FROM fact_causes WHERE cause = ?`, []any{cause},
+		func(*sql.Rows) error {
+			known = true
+			return nil
+		})
+	return known, err
+}
+
 // removeKnown removes the causes of a change set that an earlier revision has, and those that it has twice, with their
 // facts.
 func (t tx) removeKnown(ctx context.Context, c *registry.Changes) error {
