@@ -19,7 +19,9 @@ func (k *kase) exporter() *Exporter {
 	basis := func(view *registry.View, facts registry.Revision) *Basis {
 		return k.basis(view, time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), max(facts, view.Revision()), 1<<40)
 	}
-	return &Exporter{DB: k.db, Prices: basis(k.registry.View(), 0).Prices,
+	view := k.registry.View()
+	defer view.Close()
+	return &Exporter{DB: k.db, Prices: basis(view, 0).Prices,
 		Basis: func(_ context.Context, _ []string, facts registry.Revision) (*Basis, func(), error) {
 			view := k.registry.View()
 			return basis(view, facts), view.Close, nil
