@@ -12,11 +12,11 @@ const Scale = 12
 const one = 1_000_000_000_000 // 10^Scale
 
 var (
-	// ErrRange says that a result has more than 26 digits before the point.
+	// ErrRange reports that a result has more than 26 digits before the point.
 	ErrRange = errors.New("number out of range: at most 26 digits before the decimal point")
-	// ErrInexact says that a result needs more than 12 decimals and the call did not ask for rounding.
+	// ErrInexact reports that a result needs more than 12 decimals and the call did not ask for rounding.
 	ErrInexact = errors.New("result is not exact with 12 decimals; say how to round it")
-	// ErrDivideByZero says that a divisor was zero.
+	// ErrDivideByZero reports that a divisor was zero.
 	ErrDivideByZero = errors.New("division by zero")
 )
 

@@ -93,7 +93,7 @@ func WriteExample(dir string) error {
 	return os.CopyFS(filepath.Join(dir, "inbox"), Files())
 }
 
-// Shipped are the options of the generated files among Files. They have SIMs of their own, which the project's
+// Shipped are the options of the generated files among Files. They have separate SIMs, which the project's
 // registry names.
 func Shipped(source string) generate.Options {
 	o := generate.Options{

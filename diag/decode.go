@@ -294,7 +294,7 @@ func (d *Decoder) fields(n *Node, v reflect.Value) {
 	}
 }
 
-// absent fills a field whose key is missing: with its default, or, for a struct, with those of its fields.
+// absent fills a field whose key is missing with its default or, for a struct, with the defaults of its fields.
 func (d *Decoder) absent(n *Node, v reflect.Value, f field) {
 	if f.fallback != "" {
 		d.value(&Node{Kind: Scalar, Text: f.fallback, Pos: n.Pos, inner: n.Pos}, v, f)

@@ -156,7 +156,7 @@ func (l List) Err() error {
 	return errors.New(strings.TrimRight(b.String(), "\n"))
 }
 
-// News returns the diagnostics of more at places for which l has none.
+// News returns the diagnostics of more for places at which l has none.
 func (l List) News(more List) (news List) {
 	for _, d := range more {
 		if !slices.ContainsFunc(l, func(o Diagnostic) bool { return o.Pos == d.Pos }) {

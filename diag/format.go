@@ -28,7 +28,7 @@ func Format(name string, src []byte) ([]byte, error) {
 	return src, nil // no stable format found: keep the original
 }
 
-// formatted is the document, formatted as far as its meaning n allows.
+// formatted returns the formatted document, as far as its parsed node n allows.
 func formatted(name string, n *Node, text string) string {
 	lines := strings.Split(strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\r\n", "\n"), "\n")
 	f := &formatter{lines: lines, want: map[int]int{}, frozen: map[int]bool{}}

@@ -10,7 +10,7 @@ import (
 	"ratemill/printable"
 )
 
-// Options say how diagnostics are printed.
+// Options control how diagnostics are printed.
 type Options struct {
 	Color bool // with ANSI colours, for a terminal
 }

@@ -120,7 +120,7 @@ func (s Secret) GoString() string { return dots }
 // MarshalText hides the secret from JSON, YAML and slog.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(dots), nil }
 
-// Part is a part of the text as a Text of its own: text, offset characters into t.
+// Part returns a part of the text as a separate Text: text, offset characters into t.
 func (t Text) Part(offset int, text string) Text {
 	at := t.Sub(offset, utf8.RuneCountInString(text))
 	return Text{Value: text, Pos: at, node: t.node, offset: t.offset + offset}

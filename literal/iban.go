@@ -57,7 +57,8 @@ func ParseIBAN(text string) (IBAN, error) {
 	return IBAN(s), nil
 }
 
-// remainder97 is that of the number which a text spells, A as 10 to Z as 35 (ISO 7064, MOD 97-10).
+// remainder97 returns the remainder of the number that a text spells, with A as 10 to Z as 35 (ISO
+// 7064, MOD 97-10).
 func remainder97(s string) int {
 	r := 0
 	for _, c := range []byte(s) {
@@ -101,8 +102,8 @@ func formatLength(format string) (length int) {
 	return length
 }
 
-// ibanFormats are the formats of what follows the check digits, by country: n digits, a capital letters, c both. They are those of
-// the IBAN registry of SWIFT, the registration authority of ISO 13616.
+// ibanFormats lists the formats of the part after the check digits, by country: n digits, a capital letters, c both.
+// They come from the IBAN registry of SWIFT, the registration authority of ISO 13616.
 var ibanFormats = map[string]string{
 	"AD": "4n 4n 12c", "AE": "3n 16n", "AL": "8n 16c", "AT": "5n 11n", "AZ": "4a 20c", "BA": "3n 3n 8n 2n", "BE": "3n 7n 2n",
 	"BG": "4a 4n 2n 8c", "BH": "4a 14c", "BI": "5n 5n 11n 2n", "BR": "8n 5n 10n 1a 1c", "BY": "4c 4n 16c", "CH": "5n 12c",

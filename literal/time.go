@@ -70,7 +70,7 @@ func (s *Since) Begins(zone *time.Location) udr.Instant {
 
 // Days is a number of local dates: 30 d.
 type Days struct {
-	N   int32 // 0 if the document does not say it
+	N   int32 // 0 if the document omits it
 	Pos diag.Pos
 }
 

@@ -56,8 +56,8 @@ func (a *Absences) All(now time.Time) map[string]string {
 	return why
 }
 
-// absence is a source whose server could not be reached, or refused the login. Its files wait in order and do not
-// count as failed; mediators take files of other sources meanwhile.
+// absence describes a source whose server could not be reached, or refused the login. Its files wait in order and
+// do not count as failed; mediators take files of other sources meanwhile.
 type absence struct {
 	failed time.Time     // the last attempt
 	pause  time.Duration // before the next one
@@ -85,7 +85,7 @@ const (
 	Doubtful         // the others
 )
 
-// present are the queues of this mediator's share whose servers answer, as far as we know.
+// present returns the queues of this mediator's share whose servers answer, as far as we know.
 func (m *Mediator) present(queues []control.Queue) (there []control.Queue) {
 	a := &m.Progress.Away
 	a.mu.Lock()

@@ -111,7 +111,7 @@ const (
 	mostOfPauses = time.Hour
 )
 
-// pause is the time for which a file waits that looks unfinished or changed; a new listing or an order ends it at
+// pause is how long a file waits that looks unfinished or changed; a new listing or an order ends the wait at
 // once.
 func (t *taken) pause() time.Duration {
 	return min(max(t.m.now().Sub(t.file.FirstSeen), time.Minute), mostOfPauses)

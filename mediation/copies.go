@@ -12,9 +12,9 @@ import (
 )
 
 // While a record waited, the carrier may have sent it again, and the copy may have been rated. Its duplicate key may
-// be forgotten since then, or only another partition may know it. So before sending a retry batch, mediation asks the
-// warehouse for rated records with the same keys. It first records the answer in the ledger, so that a mediator that
-// continues the batch after a crash decides by the same answer.
+// have been forgotten since then, or only another partition may have it. So before sending a retry batch, mediation
+// asks the warehouse for rated records with the same keys. It first records the answer in the ledger, so that a
+// mediator that continues the batch after a crash decides by the same answer.
 
 // CopyRated is the code of records that wait because the warehouse has a rated copy.
 const CopyRated = "copy_rated"
@@ -64,7 +64,7 @@ func (t *taken) copies(ctx context.Context, reg *registry.Registry, again *Again
 	return found, err
 }
 
-// keysOf are the keys that the records of a batch get by its rules.
+// keysOf returns the keys that the records of a batch get from its rules.
 func (t *taken) keysOf(reg *registry.Registry, records []RetryRecord) (keys []udr.RecordKey) {
 	view := reg.View()
 	defer view.Close()

@@ -18,7 +18,8 @@ import (
 // may look the same. So a file is first renamed to a private name, which no writer uses, and its content is compared
 // with the one that was read; then it is moved or deleted, or gets its name back.
 
-// ReplacedError says that another file now has the name of one that was read. That other file is not moved or deleted.
+// ReplacedError reports that another file now has the name of one that was read. That other file is not moved or
+// deleted.
 type ReplacedError struct {
 	Read, Now Entry
 	Alike     bool   // same name, size and time: no listing shows that it is another file

@@ -61,8 +61,8 @@ type connection struct {
 
 var errBudget = errors.New("the server sent more than a listing may contain")
 
-// RefusedError says that no login is possible: the server has another host key or refuses us, or a credential cannot be
-// read. A person has to correct it.
+// RefusedError reports that no login is possible: the server has another host key or refuses us, or a credential cannot
+// be read. A person has to correct it.
 type RefusedError struct{ Err error }
 
 func (e *RefusedError) Error() string { return e.Err.Error() }

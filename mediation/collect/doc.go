@@ -2,7 +2,7 @@
 //
 // A Remote lists, opens, moves and deletes files. Settling compares successive listings and decides which files are
 // complete. A Spool fetches a file to this machine and hashes it on the way, over as many connections as necessary. A
-// Site combines a Remote and Settling as the collect block of a source says.
+// Site combines a Remote and Settling as configured in the collect block of a source.
 //
 // It does not own the record of files taken before (the ledger of files, internal/control), nor the content of files
 // (mediation/decode). Clock and randomness are passed in. It trusts nothing from a server: names, links, sizes and the

@@ -38,8 +38,8 @@ func (p *patient) away(what string) error {
 		"be away", what, p.timeout)}
 }
 
-// within runs an operation, and abandons it if it makes no progress. late gets a result that comes afterwards; it may
-// be nil.
+// within runs an operation, and abandons it if it makes no progress. late, which may be nil, gets a result that
+// arrives afterwards.
 func within[T any](ctx context.Context, p *patient, what string, do func(context.Context) (T, error), late func(T)) (v T, err error) {
 	if n := p.hung.Load(); n >= mostHung {
 		return v, &UnreachableError{p.place, fmt.Errorf("%d earlier operations on it hang; if the directory is a network mount, its "+

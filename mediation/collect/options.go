@@ -95,7 +95,7 @@ func (a *After) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// Check reports what is wrong with the options of a document.
+// Check reports mistakes in the options of a document.
 func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 	at := func(keys ...string) diag.Pos {
 		found := n

@@ -18,8 +18,8 @@ type Prefix struct {
 	Ends   []byte // their SHA-256
 }
 
-// BeginsOtherwiseError says that a file no longer begins with the content that was read before: it was rotated or
-// rewritten.
+// BeginsOtherwiseError reports that a file no longer begins with the content that was read before: it was rotated
+// or rewritten.
 type BeginsOtherwiseError struct{ Path string }
 
 func (e *BeginsOtherwiseError) Error() string {

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Login has the credentials for a server to which files are put. The secret is either a private key or a password.
+// Login holds the credentials for a server that receives files. The secret is either a private key or a password.
 type Login struct {
 	Secret string
 	// Control may refuse an address before it is dialled; nil: all are allowed.
@@ -28,7 +28,7 @@ type NewFile struct {
 	Content []byte
 }
 
-// OtherContentError says that a file with this name and other content is at the server.
+// OtherContentError reports that the server already has a file with this name and different content.
 type OtherContentError struct{ Path string }
 
 func (e *OtherContentError) Error() string {

@@ -42,7 +42,7 @@ func changed(t time.Time) time.Time {
 	return t
 }
 
-// changedOn is the modification time on an SFTP server. 0 means that the server does not know it.
+// changedOn returns the modification time on an SFTP server. 0 means that the server does not report it.
 func changedOn(server os.FileInfo) time.Time {
 	if t := server.ModTime(); t.Unix() != 0 {
 		return t
@@ -97,20 +97,20 @@ type Remote interface {
 // Clock provides waiting.
 type Clock = backoff.Clock
 
-// GoneError says that a file is no longer at its source.
+// GoneError reports that a file is no longer at its source.
 type GoneError struct{ Path string }
 
 func (e *GoneError) Error() string { return fmt.Sprintf("%q is no longer at its source", e.Path) }
 
-// ChangedError says that a file is not the listed one, or changed during the transfer. It is taken again once it has
-// settled.
+// ChangedError reports that a file is not the listed one, or changed during the transfer. It is taken again once it
+// has settled.
 type ChangedError struct{ Path, How string }
 
 func (e *ChangedError) Error() string {
 	return fmt.Sprintf("%q changed while it was fetched: %s; it is fetched again when it no longer changes", e.Path, e.How)
 }
 
-// CrowdedError says that a listing has more files than the options allow.
+// CrowdedError reports that a listing has more files than the options allow.
 type CrowdedError struct{ Most int }
 
 func (e *CrowdedError) Error() string {

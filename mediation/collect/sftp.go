@@ -44,7 +44,7 @@ func newSFTP(o *Options, e Environment) *sftpRemote {
 	return r
 }
 
-// UnreachableError says that no connection could be made, or that a directory does not exist.
+// UnreachableError reports that no connection could be made, or that a directory does not exist.
 type UnreachableError struct {
 	Host string
 	Err  error

@@ -124,7 +124,7 @@ func (f *Spooled) Release() {
 	})
 }
 
-// LargeError says that a file does not fit into an empty spool.
+// LargeError reports that a file does not fit into an empty spool.
 type LargeError struct {
 	Path       string
 	Size, Most int64
@@ -134,7 +134,7 @@ func (e *LargeError) Error() string {
 	return fmt.Sprintf("%q has %d bytes, but the spool may hold %d; raise mediation.spool_bytes", e.Path, e.Size, e.Most)
 }
 
-// SpoolError says that the spool cannot hold a file although its bound allows it: the disk is full or fails.
+// SpoolError reports that the spool cannot hold a file although its bound allows it: the disk is full or fails.
 type SpoolError struct {
 	Dir string
 	Err error

@@ -23,7 +23,7 @@ type reading struct {
 	broken  bool   // reading failed in the middle
 }
 
-// readAny reads the record whose first line ends at text into the slots, as strictly as the options say.
+// readAny reads the record whose first line ends at text into the slots, as strictly as the options require.
 func (d *csvDecoder) readAny(text, next int) reading {
 	r := d.read(text, next)
 	if r.reason != "" && d.options.Quotes == "lenient" && !r.broken {

@@ -384,8 +384,8 @@ func (d *fixedDecoder) size(line []byte) int {
 	return len(line)
 }
 
-// cut is the text at a place of a line, as far as the line reaches. It is not whole if a place in bytes splits a
-// character.
+// cut returns the text at a position of a line, as far as the line reaches. It is not whole if a place in bytes
+// splits a character.
 func (d *fixedDecoder) cut(line []byte, from, to int) (text []byte, whole bool) {
 	size := d.size(line)
 	from, to = min(from, size), min(to, size)
@@ -397,7 +397,7 @@ func (d *fixedDecoder) cut(line []byte, from, to int) (text []byte, whole bool) 
 	return line[from:to:to], true
 }
 
-// fill fills the slots, or says why the line does not fit its layout.
+// fill fills the slots, or returns the reason why the line does not fit its layout.
 func (d *fixedDecoder) fill(line []byte, l *fixedLines) string {
 	size := d.size(line)
 	if size < l.length && d.options.Short != "allow" {

@@ -182,7 +182,7 @@ func (d *jsonDecoder) Next(rec *record.Record) error {
 	}
 }
 
-// between consumes what is between records, in array and objects mode.
+// between consumes the bytes between records, in array and objects mode.
 func (d *jsonDecoder) between() error {
 	for {
 		if !d.w.want(1) {

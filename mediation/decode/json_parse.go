@@ -425,7 +425,7 @@ func (p *parser) word(word string) bool {
 	return true
 }
 
-// number is RFC 8259 6, as it stands in the text. It is plain if it is an integer.
+// number reads a number as in RFC 8259 6 and keeps its original text. It is plain if it is an integer.
 func (p *parser) number() (text []byte, plain, ok bool) {
 	begin := p.pos
 	plain = true
@@ -469,7 +469,7 @@ func (p *parser) number() (text []byte, plain, ok bool) {
 	return p.b[begin:p.pos:p.pos], plain, true
 }
 
-// plainText are the bytes that stand for themselves in a string.
+// plainText holds the bytes that represent themselves in a string.
 var plainText = func() (t [256]bool) {
 	for i := range t {
 		t[i] = i >= ' ' && i != '"' && i != '\\'

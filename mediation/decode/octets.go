@@ -122,8 +122,8 @@ func (o *Octets) Pass(n int, keep bool) {
 	o.w.take(n)
 }
 
-// Record makes the octets taken a record: a bad one with a reason, and none where the source's trailer says that they are
-// framing.
+// Record makes the taken octets a record: a bad one if there is a reason, and none where the source's trailer marks
+// them as framing.
 func (o *Octets) Record(rec *record.Record, reason string) (framing bool, err error) {
 	o.w.line = o.seq + 1
 	if o.frame != nil && reason == "" {

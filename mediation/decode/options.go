@@ -19,8 +19,8 @@ type Options struct {
 	Limits   Limits   `yaml:"limits" doc:"Limits for broken or hostile files."`
 }
 
-// Trailer describes the record that ends a file. When and Records are expressions, compiled elsewhere into a Frame; First
-// and Count say the same without expressions.
+// Trailer describes the record that ends a file. When and Records are expressions, compiled elsewhere into a Frame;
+// First and Count express the same without expressions.
 type Trailer struct {
 	When     diag.Text `yaml:"when" example:"type == \"T\"" doc:"Expression: this record is the trailer."`
 	Records  diag.Text `yaml:"records" example:"int(started)" doc:"Expression over the trailer: the number of records before it."`

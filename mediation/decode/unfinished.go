@@ -11,7 +11,7 @@ import (
 // tailKept is the number of bytes that Look examines at the end of the content.
 const tailKept = 64 << 10
 
-// Look is what can be found out about content before its records are read.
+// Look holds the properties of content that can be determined before its records are read.
 type Look struct {
 	Packed     Compression
 	Size       int64    // of the content, unpacked

@@ -1,4 +1,5 @@
-// Package decodetest has a format that is no text, for tests of what handles records of octets. No program imports it.
+// Package decodetest provides a binary format, for tests of code that handles records of octets. No program imports
+// it.
 package decodetest
 
 import (
