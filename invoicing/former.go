@@ -10,8 +10,8 @@ import (
 	"ratemill/registry"
 )
 
-// former has new facts about cycles in which a payer paid in another currency. A document in the present currency
-// cannot contain them.
+// former holds new facts about cycles in which a payer paid in another currency. A document in the present
+// currency cannot contain them.
 type former struct {
 	cycles map[Date]string // the currency of each requested cycle
 	sums   map[formerKey]*decimalSum
@@ -99,8 +99,8 @@ func lastIn(closes []*Closed) map[string]*Closed {
 	return all
 }
 
-// factsOf returns the facts by which a closed cycle was last billed. A person settled by hand the facts that became
-// known after the payer changed its currency.
+// factsOf returns the facts with which a closed cycle was last billed. A person settled by hand the facts that
+// became known after the payer changed its currency.
 func (p *payer) factsOf(q *Closed) registry.Revision {
 	if q.Currency != p.last.Currency {
 		return lastIn(p.closes)[q.Currency].Facts

@@ -22,7 +22,7 @@ const (
 	lastBreath  = 2 * time.Second  // after it was killed, until its pipes are closed
 )
 
-// environment are the variables that a command gets. Others may hold secrets of the installation.
+// environment lists the variables that a command gets. Others may hold secrets of the installation.
 var environment = []string{"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "FONTCONFIG_FILE", "FONTCONFIG_PATH", "XDG_CACHE_HOME"}
 
 // run draws a page by the installation's command.

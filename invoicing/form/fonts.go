@@ -51,10 +51,10 @@ var fontFaces = sync.OnceValue(func() []fontFace {
 	return all
 })
 
-// printed says that the font has a character. All weights have the same.
+// printed reports whether the font has a character. All weights have the same.
 func printed(r rune) bool { return fontFaces()[0].face.GlyphIndex(r) != 0 }
 
-// localFonts are the weights as files beside the page, for the built-in renderer.
+// localFonts returns the weights as files next to the page, for the built-in renderer.
 func localFonts() []fontFace {
 	all := slices.Clone(fontFaces())
 	for i := range all {

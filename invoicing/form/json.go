@@ -37,7 +37,8 @@ type jsonDocument struct {
 	Hash     string       `json:"hash,omitempty" doc:"SHA-256 of the canonical text of a final document."`
 }
 
-// jsonParty is document.Party with the names that programs know. A field that only one of the two has does not compile.
+// jsonParty is document.Party with the field names of the JSON format. A field that only one of the two has does not
+// compile.
 type jsonParty struct {
 	Account      string   `json:"account,omitempty" doc:"Account; the operator has none."`
 	Name         string   `json:"name" doc:"Name."`

@@ -7,8 +7,8 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// what describes a line: the words of the person who charged it, the kind and place of usage, or the name of the
-// charged thing. It does not clean the names.
+// what returns the description of a line: the text of the person who charged it, the kind and place of usage, or
+// the name of the charged product. It does not clean the names.
 func (w *words) what(l *document.Line) string {
 	if l.Text != "" {
 		return l.Text

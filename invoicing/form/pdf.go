@@ -17,7 +17,8 @@ const (
 	mostAssets   = 32 << 20
 )
 
-// draw makes PDF/A-3b of a page, with the electronic invoice attached. It is the only place that knows the library that draws.
+// draw makes PDF/A-3b of a page, with the electronic invoice attached. Only this function depends on the drawing
+// library.
 func draw(ctx context.Context, v *view, page []byte, in *Print) (pdf []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil { // a document that the library cannot draw must not end the process that draws the others

@@ -9,7 +9,7 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// section has the lines under one title: those of an account of one kind or, for usage, of one class.
+// section holds the lines under one title: those of an account of one kind or, for usage, of one class.
 type section struct {
 	account string
 	kind    document.Kind
@@ -171,7 +171,8 @@ func (v *viewer) common(s *section) (period document.Period) {
 	return period
 }
 
-// cycleOf is the billing cycle that begins on a date: one of those that the document closes, or the next one, as far as its lines reach.
+// cycleOf returns the billing cycle that begins on a date: one of those that the document closes, or the next one, as
+// far as its lines reach.
 func (v *viewer) cycleOf(s *section, from document.Date) document.Period {
 	for _, p := range append(v.d.Periods, v.d.Cycle) {
 		if p.From == from {

@@ -80,7 +80,7 @@ func parseTemplate(text []byte) (whole *page, wrong []error) {
 // empty reports whether a block has nothing in it. Such a block replaces none.
 func empty(t *template.Template) bool { return t.Tree == nil || parse.IsEmptyTree(t.Tree.Root) }
 
-// emptyBlocks tells blocks that were meant to leave something out, and do not.
+// emptyBlocks reports blocks that were meant to leave something out, and do not.
 func emptyBlocks(text []byte) (wrong []error) {
 	own, err := template.New("template").Parse(string(text))
 	if err != nil {
@@ -102,7 +102,7 @@ func hint(name string) string {
 	return "; it has " + strings.Join(blocks, ", ")
 }
 
-// probe is a document in which all texts that an invoice must have differ, and none is a part of another.
+// probe is a document in which all mandatory texts of an invoice differ, and none is part of another.
 func probe(draft bool) *view {
 	v := &view{Lang: "en", Title: "§title§", Look: lookOf("#0b7a5b"), Brand: "§brand§", Sender: "§sender§",
 		Contact: []string{"§contact§"},
@@ -128,8 +128,8 @@ func probe(draft bool) *view {
 	return v
 }
 
-// musts are the texts of a probe that a page must have, with their meanings: those of directive 2006/112/EC article
-// 226, and the mark of a document that is not an invoice.
+// musts lists the texts of a probe that a page must contain, with their meanings: the texts required by directive
+// 2006/112/EC article 226, and the mark of a document that is not an invoice.
 var musts = []must{
 	{"§sender§", "the seller (.Sender)", "header"}, {"§payer§", "the payer (.To)", "parties"},
 	{"§payer-tax§", "the payer's VAT number (.ToTax)", "parties"},

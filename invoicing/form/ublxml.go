@@ -47,7 +47,7 @@ type ublReference struct {
 	Issued string `xml:"cbc:IssueDate,omitempty"` // BT-26
 }
 
-// ublPeriod is a period of which both dates are in it.
+// ublPeriod is a period that includes both dates.
 type ublPeriod struct {
 	From string `xml:"cbc:StartDate"`
 	To   string `xml:"cbc:EndDate"`

@@ -70,8 +70,8 @@ type taxView struct{ Name, Reason, Rate, Basis, Tax string }
 type row struct {
 	Kind                                  string // account, group, line, sum
 	Text, Detail, Quantity, Price, Amount string
-	// Span is the number of rows that stay on one page, of which this is the first; 0 if an earlier row has counted it. A title stays with
-	// the first line under it, a sum with the last line above it.
+	// Span is the number of rows, from this one on, that must stay on one page; 0 if an earlier row already counts this
+	// one. A title stays with the first line under it, a sum with the last line above it.
 	Span int
 	Keep bool // on the page of the next row
 	Last bool // of the rows that stay together
@@ -87,7 +87,7 @@ type viewer struct {
 	err   error
 }
 
-// turned is an amount with the sign with which it is printed.
+// turned returns an amount with the sign with which it is printed.
 func (v *viewer) turned(a decimal.D) decimal.D {
 	if v.d.Negative {
 		return a.Neg()
@@ -184,7 +184,7 @@ func (v *viewer) numbered(key, number string) string {
 	return v.say(key, "number", number)
 }
 
-// country is the name of a country, empty if it is that of the other party.
+// country returns the name of a country, empty if the other party has the same country.
 func (v *viewer) country(code, other string) string {
 	if code == other {
 		return ""

@@ -14,7 +14,7 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// Languages are those of the forms. The first is that of documents whose language has no words.
+// Languages lists the languages of the forms. The first one is used for documents whose language has no texts.
 var Languages = []string{"en", "es", "pt"}
 
 //go:embed words/*.yaml
@@ -46,7 +46,7 @@ func wordsOf(lang string) *words {
 	return &words{lang: lang, l: i18n.NewLocalizer(bundle(), lang)}
 }
 
-// say is the text of a key; args are names and values of its places.
+// say returns the text of a key; args are names and values of its placeholders.
 func (w *words) say(key string, args ...string) string {
 	data := make(map[string]string, len(args)/2)
 	for i := 0; i+1 < len(args); i += 2 {
@@ -100,7 +100,7 @@ func (w *words) period(p document.Period) string {
 	return w.say("range_days", "first", first, "last", last, "month", w.month(p.From), "year", year)
 }
 
-// cycle is a period as it stands in a title: March 2026 if it is a whole month.
+// cycle returns a period as it is printed in a title: March 2026 if it is a whole month.
 func (w *words) cycle(p document.Period) string {
 	from, to := p.From.UTC(), p.To.UTC()
 	if from.Day() == 1 && to.Day() == 1 && from.AddDate(0, 1, 0).Equal(to) {

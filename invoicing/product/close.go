@@ -58,10 +58,10 @@ type Close struct {
 	// the previous close. These are the charges of the next cycle if this cycle closes again, and otherwise those of
 	// this cycle.
 	Once, Early bool
-	// Arisen, if not 0, makes transitions and activations of the next cycle up to this time due as well. EarlyArisen
-	// is that of the previous close.
+	// Arisen, if not 0, makes transitions and activations of the next cycle up to this time due as well.
+	// EarlyArisen is the Arisen of the previous close.
 	Arisen, EarlyArisen udr.Instant
-	// Earlier has the documents by which the previous close priced these events.
+	// Earlier holds the documents with which the previous close priced these events.
 	Earlier *Documents
 }
 
@@ -113,7 +113,7 @@ type run struct {
 type windowKey struct {
 	rev   registry.Revision
 	cycle Date
-	docs  *Documents // nil for those of the cycle
+	docs  *Documents // nil for the cycle's own documents
 }
 
 // never is a time after all others.
@@ -335,8 +335,8 @@ func (r *run) subject(since udr.Instant, between []registry.Revision, owes due) 
 	return r.ahead(next, owes)
 }
 
-// backTo returns the first cycle whose charges may have changed: the cycle of a time, minus as many cycles as the
-// longest period has. For a time that is not billed yet, it returns a date after the closing cycle.
+// backTo returns the first cycle whose charges may have changed: the cycle that contains a time, minus the length
+// of the longest period. For a time that is not billed yet, it returns a date after the closing cycle.
 func (r *run) backTo(since udr.Instant) (Date, error) {
 	if since == never || !r.again {
 		return r.closing.next, nil
@@ -422,8 +422,8 @@ func (r *run) ahead(c *cycle, owes due) error {
 	return r.hand(r.now.owed, nil)
 }
 
-// differs computes the difference for a billed cycle; for the closing cycle, only that of the charges billed in
-// advance. With rating type prorated each change since then is an item of its own (rule R8).
+// differs computes the difference for a billed cycle; for the closing cycle, only the difference of the charges
+// billed in advance. With rating type prorated, each change since then is a separate item (rule R8).
 func (r *run) differs(c *cycle, between []registry.Revision, advance bool, owes due) error {
 	steps := append([]registry.Revision{r.Before}, between...)
 	if c.profile.RatingType == "retrorated" {

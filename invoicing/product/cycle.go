@@ -85,7 +85,7 @@ func (r *run) payerAt(rev registry.Revision, date Date) (*registry.Account, erro
 func (r *run) after(rev registry.Revision, c *cycle) (*cycle, error)  { return r.cycle(rev, c.next) }
 func (r *run) before(rev registry.Revision, c *cycle) (*cycle, error) { return r.cycle(rev, c.first-1) }
 
-// period is a period of several cycles that begins or ends with one: those of its months.
+// period is a period of several cycles that begins or ends with a given cycle, as a range of months.
 func (r *run) period(rev registry.Revision, c *cycle, every int, ends bool) (first, last *cycle, err error) {
 	first, last = c, c
 	for step := c; ; {

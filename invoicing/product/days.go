@@ -7,7 +7,7 @@ import (
 	"ratemill/udr"
 )
 
-// window is the dates of a period of a payer, as known at a revision: those of a cycle, or of several.
+// window is a range of dates of a payer, as known at a revision: the dates of one cycle, or of several.
 type window struct {
 	*run
 	*cycle   // cycle to which its items belong

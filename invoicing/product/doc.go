@@ -4,7 +4,7 @@
 // It is pure. It takes facts of the registry at a revision and documents of the catalogue, and returns items exact to
 // twelve decimals. It recomputes the charges of a cycle each time, and the items of a document are the difference to
 // the charges by the facts of the previous document. So late moves, changes of plan and withdrawn mistakes need no
-// code of their own.
+// separate code.
 //
 // It does not own usage, contracts and documents (invoicing), lines, taxes and rounding to cents (invoicing/document,
 // invoicing/terms), or the states of SIMs (registry/life).

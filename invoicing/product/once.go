@@ -115,7 +115,8 @@ func (w *window) owned(s *simFacts) (all []tenure, err error) {
 	return all, nil
 }
 
-// rules are those of a SIM of an account at a time: by its own settings, or those of the nearest account that has some.
+// rules returns the rules for a SIM of an account at a time: from its own settings, or those of the nearest account
+// that has some.
 func (w *window) rules(sim, account uint32, at udr.Instant) (rules life.Rules, err error) {
 	payer := w.payerOf(account, at, w.rev)
 	a, ok := w.view.Account(payer, at, w.rev)
@@ -365,7 +366,8 @@ func (e *Engine) oneOffsFor(accounts []uint32) []string {
 	return slices.Compact(ids)
 }
 
-// oneOffs are those of a payer as known at a revision, in the order of their ids. One id is one charge: its first statement counts.
+// oneOffs returns the one-off charges of a payer as known at a revision, in the order of their ids. One id is one
+// charge: its first statement counts.
 func (r *run) oneOffs(rev registry.Revision) (all []oneOff, err error) {
 	if known, ok := r.charged[rev]; ok {
 		return known, nil

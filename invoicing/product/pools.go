@@ -12,8 +12,8 @@ import (
 // The account that owns the buckets of a pool owes its fee, for the days on which an account has the share plan. An
 // account has it because the registry names it, or because SIMs participate.
 
-// sharing are the accounts whose facts decide which pools an account owns: itself, and if share plans belong to accounts above, all that
-// were ever below it.
+// sharing returns the accounts whose facts decide which pools an account owns: the account itself and, if share plans
+// belong to accounts above, all that were ever below it.
 func (e *Engine) sharing(d *Documents, account uint32) []uint32 {
 	if d == nil || !d.rates.SharesAbove() {
 		return []uint32{account}

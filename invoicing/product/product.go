@@ -17,7 +17,7 @@ type Product struct {
 	Prices []Override  `yaml:"prices" doc:"Prices of this product, which replace those of its parts."`
 }
 
-// For names the payers for which a product is.
+// For names the payers to which a product applies.
 type For struct {
 	Kind     string      `yaml:"kind" enum:"standard|reseller" doc:"Payers of this kind." example:"reseller"`
 	Accounts []diag.Text `yaml:"accounts" doc:"These accounts, and those for which they pay." example:"[acme]"`

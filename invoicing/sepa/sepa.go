@@ -25,7 +25,7 @@ type Creditor struct {
 	BIC  string // may be missing
 }
 
-// Sequence is the place of a debit among those of its mandate.
+// Sequence is the position of a debit in the sequence of its mandate.
 type Sequence string
 
 // The sequences of mandates that allow more than one debit.
@@ -147,7 +147,7 @@ var (
 	most        = decimal.MustParse("999999999.99")
 )
 
-// longest is that of an id, and longestName that of a name.
+// longest is the longest id, and longestName the longest name.
 const (
 	longest     = 35
 	longestName = 70

@@ -8,7 +8,7 @@ import (
 	"ratemill/literal"
 )
 
-// Namespace is that of the message.
+// Namespace is the namespace of the message.
 const Namespace = "urn:iso:std:iso:20022:tech:xsd:pain.008.001.08"
 
 // The elements in the order of the schema. Optional ones are pointers.

@@ -96,7 +96,8 @@ type Documents struct {
 	sellers rating.Versions[Seller]
 }
 
-// DocumentsOf are those of a catalogue. list has the errors in a stored catalogue by rules that are newer than it.
+// DocumentsOf returns the documents of a catalogue. list contains the errors that newer rules find in a stored
+// catalogue.
 func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	d = &Documents{}
 	var l diag.List

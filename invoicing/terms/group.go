@@ -73,8 +73,8 @@ func (v *Group) Check(n *diag.Node, c *diag.Decoder) {
 	}
 }
 
-// Number is the text of the number range of a document. Sandbox documents have ranges of their own, so that those of production have no
-// gaps.
+// Number is the text of the number range of a document. Sandbox documents have separate ranges, so that those of
+// production have no gaps.
 func (v *Group) Number(negative, sandbox bool) string {
 	text := v.Numbers.Invoice.Value
 	if negative {

@@ -68,7 +68,7 @@ var (
 	country = regexp.MustCompile(`^[A-Z]{2}$`)
 )
 
-// languages are those of the forms.
+// languages lists the languages of the forms.
 var languages = []string{"en", "es", "pt"}
 
 // Check implements the checks of diag.Decode.
