@@ -8,7 +8,7 @@ import (
 	"ratemill/account"
 )
 
-// pay adds the charge at hand to what its account ought to be charged.
+// pay adds the current charge to the expected charges of its account.
 func (c *comparison) pay() (err error) {
 	u, a := &c.usage, &c.charge
 	class, unit, records, quantity := a.Counts(u)

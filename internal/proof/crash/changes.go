@@ -89,8 +89,8 @@ func (r *run) pipeline(reg *registry.Registry) offline.Pipeline {
 	return offline.Pipeline{Sources: r.Project.Sources, Catalogue: r.Project.Catalogue, Registry: reg, Partitions: r.Access.Partitions}
 }
 
-// takeIn imports the unknown SIMs whose files are all pinned, and retries the records suspended for known ones. If an
-// engine is away, it tries again the next time.
+// takeIn imports the unknown SIMs whose files are all pinned, and retries the records of SIMs that are now known. If
+// an engine is away, it tries again the next time.
 func (r *run) takeIn() error {
 	err := r.tryTakeIn(r.t.Context())
 	if err == nil || !unavailable(err) {

@@ -96,7 +96,8 @@ func (r *run) compare(ctx context.Context) error {
 	return c.parts()
 }
 
-// parts notes what ClickHouse has of the tables, where something differs: after a kill -9 it sets broken parts aside.
+// parts logs ClickHouse's parts of the tables in which something differs: after a kill -9, ClickHouse sets broken
+// parts aside.
 func (c *comparison) parts() error {
 	for _, query := range []string{
 		"SELECT concat('detached: ', table, ' ', name, ' ', reason) FROM system.detached_parts ORDER BY table, name",
@@ -193,7 +194,7 @@ func (c *comparison) charged(charges [][]byte) (string, error) {
 	return join(own.Total, own.Currency, own.Plan, own.PlanVersion, own.Price, own.Zone, own.Rounded, fmt.Sprintf("%x", joined)), nil
 }
 
-// record is the line of a usage record. The ledger says to what its file is pinned.
+// record is the line of a usage record. The ledger shows to what its file is pinned.
 func (c *comparison) record(b *ratedlog.Batch, message []byte) (string, error) {
 	u := &c.usage
 	if err := udr.ParseUsage(message, u); err != nil {

@@ -13,7 +13,7 @@ import (
 	"ratemill/internal/scrape"
 )
 
-// sizes are the sizes of the disks, by the folders of an installation: what the engine needs, and little more.
+// sizes holds the sizes of the disks, by the folders of an installation: little more than the engine needs.
 var sizes = map[string]string{
 	installation.SpoolFolder: "4m", installation.StoreFolder: "16m", installation.KafkaFolder: "64m", installation.ClickHouseFolder: "192m",
 }
@@ -22,7 +22,7 @@ var sizes = map[string]string{
 type fullDisk struct {
 	folder string
 	engine string // that uses the folder, and is killed while its disk is full; "" for none
-	says   string // expected words in the log of some process
+	says   string // words expected in the log of some process
 	unfit  string // expected words in the /readyz of some process meanwhile
 }
 

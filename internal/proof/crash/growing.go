@@ -17,8 +17,8 @@ import (
 )
 
 // A switch appends to one file during the whole run, and stops in the middle of a line as often as not. Each part that
-// is read is a file of its own in the ledger, and the machine decides where parts begin; so this file is compared line
-// by line, and the others record by record.
+// is read is a separate file in the ledger, and the machine decides where parts begin; so this file is compared line
+// by line, and the other files record by record.
 const (
 	grows      = "switch"
 	growsSIMs  = 5

@@ -131,7 +131,7 @@ func (c *comparison) usedLives(used map[uint32][]life.Event, events [][]byte) (l
 	return lines, nil
 }
 
-// bar expects what a limit asks of simstate.
+// bar adds the expected effect of a limit on simstate.
 func (c *comparison) bar(e *rating.Event) {
 	if e.Kind != rating.LimitThrottles && e.Kind != rating.LimitBlocks {
 		return
@@ -219,8 +219,8 @@ func (r *run) told(ctx context.Context, sim uint32, to registry.Revision) (all [
 	return all, err
 }
 
-// compareFacts compares the facts of the warehouse with those of the control store: each is there once, and the views of
-// SIMs and their states say what the registry says.
+// compareFacts compares the facts of the warehouse with those of the control store: each fact must be there once, and
+// the views of SIMs and their states must agree with the registry.
 func (r *run) compareFacts(ctx context.Context, c *comparison) error {
 	revision, err := r.Access.Store.RegistryRevision(ctx)
 	if err != nil {
@@ -279,7 +279,7 @@ func (r *run) compareFacts(ctx context.Context, c *comparison) error {
 	return nil
 }
 
-// compareEvents compares the events of the file that grows, of whose parts the machine decided.
+// compareEvents compares the events of the growing file, whose parts depended on the timing of the machine.
 func (c *comparison) compareEvents(ought []string) error {
 	found, err := c.lines("SELECT " + written(lifeEventFields) + " FROM usage_events WHERE file IN (SELECT file FROM rated_usage WHERE source = '" +
 		grows + "')")

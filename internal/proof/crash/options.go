@@ -8,7 +8,7 @@ import (
 	"ratemill/internal/proof/installation"
 )
 
-// Options say which data flows, through which engines, and how often it is disturbed.
+// Options define which data flows, through which engines, and how often it is disturbed.
 type Options struct {
 	Broker  string // embedded or kafka
 	Store   string // sqlite or postgres

@@ -11,7 +11,7 @@ import (
 	"ratemill/internal/scrape"
 )
 
-// needs are the only role that cannot work without an engine, if it is not every role, and the word with which readiness
+// needs is the only role that cannot work without an engine, if it is not every role, and the word with which readiness
 // names the engine.
 var needs = map[string]struct{ word, only string }{
 	"kafka":      {"kafka:", ""},
@@ -117,8 +117,8 @@ func (r *run) quiet(before map[*installation.Process]int, since time.Time, while
 	}
 }
 
-// The bound for logging during an outage: a process has a loop for each partition, worker and source, and each may log
-// once that it waits and for what, then once a minute, and once that it continues.
+// The bound for log lines during an outage: a process has a loop for each partition, worker and source, and each may
+// log once that it waits and for what, then once a minute, and once that it continues.
 const (
 	linesAtOnce  = 40
 	linesAMinute = 30
@@ -150,7 +150,7 @@ func (r *run) until(yet func() string) error {
 	return err
 }
 
-// within waits so long for a condition, and returns what is still missing.
+// within waits that long for a condition, and returns what is still missing.
 func (r *run) within(most time.Duration, yet func() string) (missing string, err error) {
 	for began := time.Now(); ; {
 		missing := yet()

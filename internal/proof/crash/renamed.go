@@ -15,13 +15,13 @@ import (
 	"ratemill/internal/roles"
 )
 
-// Two sources get other names, as docs/rules.md says (formerly): one whose files stay in place and would all be charged again, and the
-// one whose file grows. Every third time they get their first name back.
+// Two sources are renamed as described in docs/rules.md (formerly): one whose files stay in place and would all be
+// charged again, and the source of the growing file. Every third time they get their first name back.
 const stays = "meshnet"
 
 var renames = []string{stays, grows}
 
-// renamed is what became of these sources.
+// renamed holds the results for these sources.
 type renamed struct {
 	times     int
 	versions  map[string][]string // of the documents by first name, the first one first
@@ -37,8 +37,8 @@ func (r *run) newRenamed() *renamed {
 	return n
 }
 
-// renameSources gives the sources other names, and starts the mediators again, some of them killed. Meanwhile some know the old names
-// and some the new ones.
+// renameSources gives the sources other names, and starts the mediators again, some of them killed. In the meantime
+// some processes have the old names and some the new ones.
 func (r *run) renameSources() error {
 	if err := r.settled(); err != nil {
 		return err
@@ -120,7 +120,8 @@ func (r *run) startAgain(p *installation.Process) error {
 	return p.Start()
 }
 
-// rules are the version of the source's document that read a file. While sources get other names, it depends on the machine.
+// rules are the version of the source's document that read a file. While sources are being renamed, the result depends
+// on timing.
 func (c *comparison) rules(b *ratedlog.Batch) string {
 	if by := c.pins[b.File].Rules; slices.Contains(c.renamed[b.Source], by) {
 		return by

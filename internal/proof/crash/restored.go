@@ -17,8 +17,8 @@ import (
 )
 
 // The control store is copied while all processes are killed. Later somebody restores the copy, although Kafka and ClickHouse went on.
-// Every role must refuse it and write nothing; then the newer store comes back, as docs/runbooks/stores-of-different-days.md says,
-// and everything goes on.
+// Every role must refuse it and write nothing; then the newer store comes back, as described in
+// docs/runbooks/stores-of-different-days.md, and everything continues.
 
 // copied is a copy of the control store.
 type copied struct {
@@ -227,7 +227,7 @@ func (r *run) database() string {
 // backup is a copy of it.
 func (r *run) backup(name string) string { return filepath.Join(r.Dir, name+".db") }
 
-// ofSQLite are the ends of the names of its files: the log has what is not in the database yet.
+// ofSQLite lists the suffixes of its files: the log contains data that is not in the database yet.
 var ofSQLite = []string{"", "-wal", "-shm"}
 
 func copyFiles(from, to string) error {

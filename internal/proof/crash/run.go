@@ -216,7 +216,7 @@ func (r *run) between(least, most time.Duration) time.Duration {
 	return least + time.Duration(r.random.Int64N(int64(most-least)+1))
 }
 
-// note writes down what was done.
+// note records an action.
 func (r *run) note(format string, args ...any) {
 	line := fmt.Sprintf("%7.2fs  %s", time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
 	fmt.Fprintln(r.notes, line)
@@ -230,7 +230,7 @@ func (r *run) later(after time.Duration, do func() error) {
 	r.due = append(r.due, due{time.Now().Add(after), do})
 }
 
-// pause lets time pass, undoes what is due, and checks whether a role has ended by itself.
+// pause lets time pass, reverts faults that are due, and checks whether a role has ended unexpectedly.
 func (r *run) pause(d time.Duration) error {
 	for end := time.Now().Add(d); ; {
 		for i := 0; i < len(r.due); i++ {

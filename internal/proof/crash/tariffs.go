@@ -133,7 +133,7 @@ func (r *run) sendPriced() error {
 	return r.priced.send(r.Incoming(priced), fmt.Sprintf("usage-%05d.csv", len(r.priced.sent)), text.String())
 }
 
-// flows counts what a charge has that needs counters.
+// flows counts the parts of charges that need counters.
 func (r *Report) flows(c *rating.Charge) {
 	count := func(what string, there bool) {
 		if there {

@@ -52,7 +52,7 @@ func (p *Installation) NewProcess(role string, number int) *Process {
 	return process
 }
 
-// Start starts it; its log goes on.
+// Start starts it; its log continues.
 func (p *Process) Start() error {
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

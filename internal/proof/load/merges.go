@@ -51,8 +51,8 @@ func (in *loaded) afterMerges(ctx context.Context) (used []part, err error) {
 	}
 }
 
-// Of the files that land, one in lateEvery is late by lateBy files of all carriers, so that what it holds lies between rows
-// that were merged before.
+// One in lateEvery of the files is delayed by lateBy files of all carriers, so that its rows lie between rows that were
+// merged before.
 const (
 	lateEvery = 10
 	lateBy    = 60

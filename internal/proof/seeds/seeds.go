@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// fresh is one number for the process: to replay a test, nobody needs to know which tests ran before it.
+// fresh is one number for the process, so that a test can be replayed without knowing which tests ran before it.
 var fresh = sync.OnceValues(func() (uint64, error) {
 	text := os.Getenv("SEED")
 	if text == "" {

@@ -14,7 +14,7 @@ import (
 	"ratemill/udr"
 )
 
-// balances keeps the balances of a partition in the control store, with the consumer's position beside them.
+// balances keeps the balances of a partition in the control store, together with the consumer's position.
 type balances struct {
 	at   control.SinkPosition
 	rows map[account.Key]account.Row

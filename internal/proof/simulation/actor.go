@@ -24,7 +24,7 @@ type actor struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	at         effect                   // the effect at which it stands
+	at         effect                   // the effect before which it is suspended
 	wake       time.Time                // the scheduler does not resume it before this time
 	ready      func() bool              // or before this is true; nil: no condition
 	paused     int                      // the scheduler does not resume it before this step
@@ -98,7 +98,7 @@ func (a *actor) run() {
 	a.world.current = nil
 }
 
-// crash ends the actor where it stands.
+// crash ends the actor at its current effect.
 func (a *actor) crash() {
 	a.dead, a.ended = true, true
 	a.world.current = a
@@ -128,7 +128,7 @@ func (e effect) String() string {
 	return e.verb + " " + e.what
 }
 
-// point is where an effect begins or ends: the actor may stand still here for a while, or for ever.
+// point is the place where an effect begins or ends: the actor may pause here for a while, or forever.
 func (w *world) point(what effect, n, m int64) {
 	a := w.current
 	if a == nil {

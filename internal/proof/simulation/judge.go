@@ -161,7 +161,7 @@ func (w *world) renew() {
 	}
 }
 
-// probe uses every counter once more, and sends old batches again, to show anything that a new owner does not know.
+// probe uses every counter once more, and sends old batches again, to reveal anything that a new owner lost.
 func (w *world) probe() {
 	for p := range partitions {
 		l := w.usage[p]
@@ -200,8 +200,8 @@ func (w *world) probe() {
 	w.files = append(w.files, f)
 }
 
-// judge compares the messages that count in the rated logs with the expected ones: each message once, for what was expected of
-// it does not change.
+// judge compares the messages that count in the rated logs with the expected ones. It checks each message once, because
+// the expectation for it does not change.
 func (w *world) judge() {
 	for p := range partitions {
 		e, j := w.expect[p], w.judged[p]
@@ -218,7 +218,7 @@ func (w *world) judge() {
 	}
 }
 
-// judge compares one message with the expected one, and says what is wrong.
+// judge compares one message with the expected one, and describes the difference.
 func (j *judgement) judge(e *expectation, i int) (wrong string) {
 	b, err := j.batch(i)
 	if err != nil {

@@ -195,7 +195,7 @@ func (l *lives) String() string {
 	return text
 }
 
-// plainCause is a cause without the key of a request, and without the reason for which it is given again.
+// plainCause returns a cause without the key of a request, and without the reason that a repeated cause contains.
 func plainCause(cause string) string {
 	cause, _, _ = strings.Cut(cause, " after ")
 	for _, kind := range []string{"request", "assignment"} {
@@ -252,8 +252,8 @@ func (l *lives) owner(sim uint32, at udr.Instant, revision registry.Revision) ui
 	return owner
 }
 
-// judgeBars checks that each threshold of a limit acted once in its period, that simstate knows those that slow SIMs down, and that
-// they are over at the end.
+// judgeBars checks that each threshold of a limit acted once in its period, that simstate has recorded those that slow
+// SIMs down, and that they are over at the end.
 func (w *world) judgeBars() error {
 	l, acted, bars := w.lives, map[string]bool{}, 0
 	err := w.events(func(file string, seq uint64, e *rating.Event) error {

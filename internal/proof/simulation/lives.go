@@ -20,8 +20,8 @@ import (
 )
 
 // SIMs with life cycles: in some schedules accounts 5 and 6 own SIMs that are tested, wait for their first use, and are
-// slowed down and suspended by a limit. Account 5 is below root 1, its SIMs move to account 7 there and back; account 6 is a root, whose
-// usage is in the other partition.
+// slowed down and suspended by a limit. The SIMs of account 5, below root 1, move to account 7 and back; account 6 is a
+// root whose usage is in the other partition.
 const (
 	firstLife = late + 1
 	lastLife  = late + 3
@@ -200,7 +200,7 @@ func (w *world) accountOf(sim uint32, at udr.Instant, revision uint64) uint32 {
 	return w.lives.owner(sim, at, registry.Revision(revision))
 }
 
-// rootOf finds in the plainest way the billing root of a SIM at a time. level is that of a revision.
+// rootOf finds the billing root of a SIM at a time in the simplest possible way. level is that of a revision.
 func (w *world) rootOf(sim uint32, at udr.Instant, level uint64) uint32 {
 	switch {
 	case isTariff(sim):

@@ -80,7 +80,7 @@ type line struct {
 	bad  bool   // the rules cannot map it, or no account owns its SIM
 	late bool   // no account owns its SIM before lateRevision
 	file string // the batch in which it came
-	same string // what records that are the same have in common
+	same string // the values that identical records have in common
 	u    udr.Usage
 
 	mapped bool // it was suspended as usage, and comes back as usage under any rules

@@ -14,8 +14,7 @@ import (
 	"ratemill/udr"
 )
 
-// wish is a change of a SIM by a person: a state from a time on, another owner from a time on, or the withdrawal of
-// one of these.
+// wish is a change of a SIM by a person: a new state or owner from a time on, or the withdrawal of one.
 type wish struct {
 	sim       uint32
 	at        udr.Instant

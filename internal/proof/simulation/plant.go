@@ -17,7 +17,7 @@ import (
 	"ratemill/udr"
 )
 
-// The accounts: root 1 has children 2 and 3, and pays by a plan of its own for what they use; root 4 stands alone. SIMs
+// The accounts: root 1 has children 2 and 3, and pays for their usage by its own plan; root 4 has no children. SIMs
 // 1 to 4 belong to account 2 (4 moves to account 3 in the past, as known from revision 2 on), 5 and 6 to
 // account 4 (5 moves to account 3 likewise, from revision 3 on, hence to another partition). Then come corrections of the
 // past: by revision 4 it was later that SIM 4 moved; by revision 5 account 3 was below root 4 from a day on, hence in another
@@ -214,7 +214,7 @@ type file struct {
 	lags     bool     // its server will go away in the middle of it, for so long that later files overtake it
 	lagging  int      // it is away before this step
 	ordered  bool     // a person ordered to finish it, although its source was removed
-	alone    bool     // its ends were sent long ago, so that only its home partition may still get a missing one
+	alone    bool     // the ends were sent long ago, so only its home partition may still get a missing one
 	origins  []udr.ID // of a retry batch: the records that it retries
 	copied   []bool   // those of them that had a rated copy when the batch was made
 

@@ -27,7 +27,7 @@ func (w *world) poisons(p int) {
 	l.add([]broker.Message{{Value: []byte(poison)}})
 }
 
-// forgedEpoch is later than any that an owner can get.
+// forgedEpoch is later than any epoch that an owner can get.
 const forgedEpoch = 1 << 40
 
 func isForged(epoch int64) bool { return epoch >= forgedEpoch }

@@ -10,7 +10,7 @@ import (
 	"ratemill/udr"
 )
 
-// sender is a mediator of the plainest kind: it does only what owners of partitions rely on. With senders, the
+// sender is the simplest possible mediator: it does only what owners of partitions rely on. With senders, the
 // simulation covers rating alone.
 type sender struct {
 	w  *world

@@ -14,9 +14,9 @@ import (
 	"ratemill/udr"
 )
 
-// SIMs of tariffs: in some schedules half of the usage is theirs. Each has a plan of its own, whose counters live for hours, days,
-// weeks, cycles and years, and belong to SIMs, accounts, trees, pools and packages. Account 8 is a root that buys for its
-// children 9 and 10; account 11 is a root whose usage is in the other partition.
+// SIMs of tariffs: in some schedules half of the usage is theirs. Each has its own plan, with counters that last for
+// hours, days, weeks, cycles and years, and belong to SIMs, accounts, trees, pools and packages. Account 8 is a root
+// that buys for its children 9 and 10; account 11 is a root whose usage is in the other partition.
 const (
 	firstTariff = lastLife + 1 + iota
 	ofVolume

@@ -1,5 +1,6 @@
-// Package tariffs has price plans, packages, pools and limits whose counters live for hours, days, weeks, cycles and years, and belong
-// to SIMs, accounts, trees, pools and packages. The simulation and the crash test rate usage by them.
+// Package tariffs defines price plans, packages, pools and limits whose counters last for hours, days, weeks, cycles
+// and years, and belong to SIMs, accounts, trees, pools and packages. The simulation and the crash test rate usage by
+// them.
 //
 // It owns the documents and the days of usage that fill their counters. It does not own accounts, SIMs and usage: each proof has its own.
 //

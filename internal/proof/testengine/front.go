@@ -27,7 +27,7 @@ type Front struct {
 	Calls    atomic.Int64 // accepted requests
 }
 
-// FrontOptions say whom to accept.
+// FrontOptions define which logins to accept.
 type FrontOptions struct {
 	Authority *Authority // signs the front's certificate
 	Mutual    bool       // accept only clients with a certificate of the authority

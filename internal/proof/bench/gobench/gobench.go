@@ -1,4 +1,4 @@
-// Package gobench runs Go benchmarks in processes of their own, so that memory can be measured per benchmark, and
+// Package gobench runs Go benchmarks in separate processes, so that memory can be measured per benchmark, and
 // parses their output. Its callers own the use of the numbers.
 package gobench
 
