@@ -18,11 +18,12 @@ type Drain struct {
 	Clock  backoff.Clock
 	Within time.Duration // time after which Wait returns a *BehindError
 
-	// Passed is the offset in a partition of usage up to which a checkpoint of raters has everything; -1 if it is
-	// unknown. Messages that were sent again have no result, so the rated log alone does not show the progress of
-	// rating.
+	// Passed is the offset in a partition of usage before which a checkpoint of raters covers everything; -1
+	// if it is unknown. Messages that were sent again have no result, so the rated log alone does not show the
+	// progress of rating.
 	Passed func(ctx context.Context, partition int) int64
-	// Stored is the offset in a partition of the rated log up to which the warehouse has everything, and the fold there.
+	// Stored is the offset in a partition of the rated log before which the warehouse has everything, and the fold
+	// there.
 	Stored func(ctx context.Context, partition int) (next int64, fold Fold, err error)
 }
 

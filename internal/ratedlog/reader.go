@@ -42,7 +42,7 @@ type Reader struct {
 	next    int64
 	fold    Fold
 	current Message
-	// Fetched messages, and those of them not yet read.
+	// Fetched messages, and those that are not yet read.
 	fetched, queue []broker.Message
 }
 

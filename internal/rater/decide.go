@@ -122,7 +122,7 @@ const FullCode = "no_room"
 
 var full = udr.SuspendError{Code: FullCode, Reason: "the results of earlier records filled the message of the rated log; nothing is wrong with this record: retry it"}
 
-// mostOut is the size in bytes after which a rated message gets no more records. A usage message usually has 192 KiB,
+// mostOut is the size in bytes above which a rated message gets no more records. A usage message usually has 192 KiB,
 // and at most 2 MiB, but the result of a record has no bound: a charge for each tier of its hierarchy, a draw for
 // each bucket. Together with its deltas and its suspended records, which are the input and a reason for each, the
 // message stays within the largest append of the topic.

@@ -34,8 +34,8 @@ type Options struct {
 	NextEpoch  func(ctx context.Context, seen int64) (int64, error)
 	SweepEvery time.Duration // between checkpoints; a restore replays this much
 	Portion    int           // entries of a checkpoint in one append; 0 is 4,000
-	// DaysKept is the number of days after its beginning for which a billing cycle is counted (rating.DaysKept); 0: for
-	// ever.
+	// DaysKept is the number of days after its beginning for which a billing cycle is counted (rating.DaysKept); 0:
+	// forever.
 	DaysKept  int32
 	BlockKeys int // duplicate keys in one entry; 0 is 1,024
 	// Skips are the orders to skip something in this partition of a topic; nil: there are none. The owner reads them

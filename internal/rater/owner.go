@@ -34,7 +34,7 @@ type Owner struct {
 	swept    time.Time
 	marked   lowWater                  // the newest low-water mark
 	lookedAt int32                     // day on which counters of old cycles were last looked for
-	pastAt   int64                     // hour in which sessions that are over were last looked for
+	pastAt   int64                     // hour of the last search for ended sessions
 	horizon  horizon                   // of the usage topic, as the sweep before the last saw it
 	engines  map[string]*rating.Engine // by version of the catalogue
 	fetched  []broker.Message          // scratch of restore and catchUp
@@ -72,7 +72,8 @@ const (
 	requestMessages = 64
 )
 
-// FencedError says that a newer owner has the partition; since then this owner has appended nothing that counts.
+// FencedError reports that a newer owner has the partition; since then this owner has appended nothing that
+// counts.
 type FencedError struct {
 	Partition    int
 	Epoch, Newer int64
@@ -430,7 +431,7 @@ func (o *Owner) gone(err *broker.OffsetGoneError) error {
 		Reason: err.Error()}
 }
 
-// bounds are those of a topic's partition.
+// bounds returns the bounds of a topic's partition.
 func (o *Owner) bounds(ctx context.Context, topic string) (first, end int64, err error) {
 	err = o.until(ctx, "read the bounds of "+topic, func() (err error) {
 		first, end, err = o.Broker.Bounds(ctx, topic, o.Partition)

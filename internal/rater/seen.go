@@ -232,8 +232,8 @@ func (s *Seen) Len() int {
 	return n
 }
 
-// arrival returns the time at which a record arrived. A clock may be behind, so a record never counts as having
-// arrived before its own time of use, nor before that of earlier records.
+// arrival returns the time at which a record arrived. A clock may be behind, so a record's arrival never counts
+// as earlier than its time of use, or than that of earlier records.
 func (s *Seen) arrival(h hour, arrived int64) int64 {
 	s.last = max(s.last, (int64(h.hour)+1)*3600)
 	if !safeguard.On(safeguard.KeysByUsage) {

@@ -14,8 +14,8 @@ import (
 // epochs a second time. Two owners with one epoch do not fence each other, so an owner reads the end of the rated log
 // before it asks for an epoch: the store must have given out every epoch there.
 
-// lookBack is the number of messages at the end of the rated log that newestEpoch reads. The last one alone may be
-// that of a stalled owner of an older epoch.
+// lookBack is the number of messages at the end of the rated log that newestEpoch reads. The last message alone
+// may come from a stalled owner of an older epoch.
 const lookBack = 8
 
 // newestEpoch is the greatest epoch at the end of the rated log, 0 when nothing is there, and where the log ends.

@@ -16,7 +16,8 @@ func (o *Owner) reaches(ctx context.Context, topic string, next int64) (first in
 		})
 }
 
-// statement is the newest of the checkpoints' entries: up to where the rated log is folded in it, and by which epoch.
+// statement is the newest entry of the checkpoints: the position up to which the rated log is folded in it, and the
+// epoch that wrote it.
 type statement struct{ at, epoch int64 }
 
 func (s *statement) take(at, epoch int64) {

@@ -13,7 +13,7 @@ type state struct {
 	files      map[udr.FileID]*file
 	dirtyFiles []udr.FileID
 	seen       Seen
-	undated    Seen // keys that former ratemills left in checkpoints: they say nothing of the time within the hour
+	undated    Seen // keys that earlier versions of ratemill left in checkpoints, without the time within the hour
 
 	deltas   []rating.Delta // scratch of apply
 	keys     []seenKey

@@ -32,7 +32,7 @@ var Delivery = Role{
 	Work: Work{Title: "delivery: documents", Done: delivery.SentTotal},
 }
 
-// deliveries are those of this process.
+// deliveries holds the deliveries of this process.
 type deliveries struct {
 	n          *Node
 	deliverer  *delivery.Deliverer
@@ -128,7 +128,7 @@ func (d *deliveries) issued(ctx context.Context, number string, of *document.Doc
 	return on, err
 }
 
-// names are those of the accounts on a document, for people.
+// names returns the names of the accounts on a document, for people.
 func (d *deliveries) names(ctx context.Context, of *document.Document) (map[string]string, error) {
 	d.reading.Lock()
 	defer d.reading.Unlock()

@@ -114,7 +114,7 @@ func (r *mediationRole) watchers() (all []*mediation.Watcher, err error) {
 	return all, nil
 }
 
-// mediators are the workers, and one more for sources whose servers did not answer last time.
+// mediators returns the workers, and one more for sources whose servers did not answer last time.
 func (r *mediationRole) mediators(former *removed, retries *retryContents) (all []*mediation.Mediator, err error) {
 	n := r.n
 	for i := range n.Config.Mediation.Workers + 1 {

@@ -83,7 +83,7 @@ var built = sync.OnceValue(func() []string {
 	return []string{info.Main.Version, settings["vcs.revision"], settings["vcs.modified"], info.GoVersion}
 })
 
-// end is the end of a topic's partition; a broker that is away is not asked.
+// end returns the end of a topic's partition; it does not ask a broker that is away.
 func (n *Node) end(ctx context.Context, topic string, partition int) (int64, bool) {
 	if !n.There(engines.Kafka) {
 		return 0, false

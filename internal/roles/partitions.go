@@ -29,7 +29,7 @@ type partitions struct {
 	run      func(ctx context.Context, partition int) error // nil: its context ended
 	role     string
 	process  string   // the name in recorded stops
-	topics   []string // whose orders apply to the role
+	topics   []string // topics whose orders apply to the role
 	stops    stops
 	position func(topic string, partition int) int64 // offset that is next
 	log      *slog.Logger

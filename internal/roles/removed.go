@@ -11,7 +11,7 @@ import (
 	"ratemill/mediation/source"
 )
 
-// removed has the sources that the project no longer has, but whose files a person ordered to be finished (`ratemill
+// removed holds the sources that the project no longer has, but whose files a user ordered to be finished (`ratemill
 // files finish`). Each file is collected and read by its pinned document.
 type removed struct {
 	*reference

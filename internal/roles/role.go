@@ -24,7 +24,7 @@ type Work struct {
 	Title string        // of its costs, in the report of the demo
 	Done  metric.Metric // counts finished work
 	Waits metric.Metric // 0 when nothing waits for it; the zero Metric: the files in the control store count instead
-	// Records says that Done counts usage records.
+	// Records means that Done counts usage records.
 	Records bool
 }
 

@@ -57,7 +57,7 @@ func beginInSQL(ctx context.Context, n *Node, of *consumer.Role) (*Running, erro
 	return &Running{Run: r.serve, Metrics: r.metrics, partitions: &r.partitions}, nil
 }
 
-// given has the values of this process that a role gets.
+// given holds the values of this process that a role gets.
 func (n *Node) given() consumer.Given {
 	return consumer.Given{
 		Accounts: n.Store.LoadAccounts, Catalogue: n.Project.Catalogue, Now: clock{}.Now, StoreNow: n.LedgerTime.Now, Log: n.Log,

@@ -41,7 +41,7 @@ type commitment struct {
 	offsets      map[int]int64
 }
 
-// stored are the positions up to which everything is in a checkpoint.
+// stored returns the positions up to which everything is in a checkpoint.
 func (r *ratingRole) stored(context.Context) []commitment {
 	group := broker.StoredUnder(r.n.Config.Kafka.Prefix).Rating
 	usage, rated := commitment{group, r.n.Topics.Usage, map[int]int64{}}, commitment{group, r.n.Topics.Rated, map[int]int64{}}
@@ -54,7 +54,7 @@ func (r *ratingRole) stored(context.Context) []commitment {
 	return []commitment{usage, rated}
 }
 
-// stored are the positions up to which all consumers of the rated log have it.
+// stored returns the positions that all consumers of the rated log have reached.
 func (r *sinkRole) stored(ctx context.Context) []commitment {
 	written := commitment{broker.StoredUnder(r.n.Config.Kafka.Prefix).Warehouse, r.n.Topics.Rated, map[int]int64{}}
 	for partition := range r.n.Partitions {

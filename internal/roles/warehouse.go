@@ -210,8 +210,8 @@ func (r *sinkRole) invoices() (payers, lines int) {
 	return r.invoicesOff, r.invoiceLinesOff
 }
 
-// A file whose end arrived this long ago is due: the records of its other partitions are in the warehouse too, or
-// there is a fault.
+// A file whose end arrived this long ago is due: by then the records of its other partitions are in the warehouse
+// too, unless there is a fault.
 const (
 	balanceDue   = 10 * time.Minute
 	balanceEvery = time.Minute

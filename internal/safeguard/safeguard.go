@@ -14,7 +14,7 @@ const (
 
 	Epochs           // the fold ignores messages of an older epoch than it has seen
 	Positions        // the fold ignores messages of an input position that it has seen
-	GapLook          // an owner reads what others appended between two of its own appends
+	GapLook          // an owner reads messages that others appended between two of its appends
 	CheckpointEpochs // checkpoint keys carry the epoch
 	NewerEntries     // a restore stops at checkpoint entries of a newer epoch
 	LowMarkAtStart   // the low-water mark holds the offset of the sweep's start
@@ -37,28 +37,28 @@ const (
 	FreshKeys        // checkpoint entries whose append was not answered are written again under a new epoch
 	StandingEnd      // checkpoints are read up to an end that no longer moves
 	SplitBlocks      // a sweep also writes blocks into which waiting blocks of duplicate keys were split
-	FoundIsAsked     // before a found block is inserted, the warehouse is asked whether it has it
-	RepeatedIsAsked  // after a block is inserted again, the warehouse is asked whether it has it
+	FoundIsAsked     // before a found block is inserted, the warehouse is queried for it
+	RepeatedIsAsked  // after a block is inserted again, the warehouse is queried for it
 	IntentTaken      // a new owner first invalidates the commit of the sink that recorded the intent it finds
 	StopOwner        // only the reader that stopped records that it has gone on
 	EpochsGiven      // an owner takes no epoch while the rated log has one that the control store never gave out
-	FirstIsAsked     // after a takeover, the warehouse is asked for the first block before its intent is recorded
+	FirstIsAsked     // after a takeover, the warehouse is queried for the first block before its intent is recorded
 	ForeignEpochs    // a message with an epoch far beyond those that the control store gave out is ignored
 	SessionsFromLog  // a restore takes the states of sessions from the rated log
 	SessionsByUsage  // a session is forgotten only when it is over by the received usage as well, not by a clock alone
 	KeysByUsage      // duplicate keys are forgotten only when usage after their window has come, not by a clock alone
 	StoreTime        // leases use the control store's time, not a mediator's
-	ForgottenMarked  // the low-water mark says which cycles are no longer counted, so that no owner starts them at zero
+	ForgottenMarked  // the low-water mark shows which cycles are no longer counted, so that no owner starts them at zero
 	EndingFirst      // before the ends of a file are sent, the ledger has everything needed to send them again
 	HomeAlone        // long after a file's ends were sent, only its home partition gets an end that is missing
 	FormerOwners     // a record that another billing root may have paid for is suspended
 	CopiesAsked      // a retry asks the warehouse for rated copies of its records
 	CopiesKept       // a mediator that continues a retry decides by the first answer of the warehouse
 
-	OneTransaction // the position of a consumer in a transaction moves in that of its effect
+	OneTransaction // the position of a consumer by transaction moves in the transaction of its effect
 	OwnPosition    // the position bears the consumer's name
 	FoldKept       // the position holds the fold, and the next block continues from it
-	MovedFrom      // the position moves only from where its consumer knows it, and otherwise the effect does not count
+	MovedFrom      // the position moves only if it is where its consumer expects it; otherwise the effect is rolled back
 	DrainFirst     // the warehouse is queried for rated records only when all usage has been rated and stored
 	BegunFirst     // a retry waits for files that were begun before its SIMs were corrected to another billing root
 	FormerName     // a source that has another name keeps its first one in the identities of its files and in its keys
@@ -66,7 +66,7 @@ const (
 	CauseOnce       // the control store takes the facts of a cause once
 	CauseAgain      // a transition that follows again after it was withdrawn has a cause that names the reason
 	SettledTogether // simstate's position in the facts moves in the transaction that settles the SIMs
-	NewestSettles   // a transaction of simstate that knows fewer facts than are settled already has no effect
+	NewestSettles   // a transaction of simstate that has older facts than those already settled has no effect
 	DatedByDue      // the effect of a time limit is dated by when it was due, however late it is found
 	LaterWithdrawn  // automatic transitions that no longer follow are withdrawn with the change before them
 	OriginStated    // a fact that follows from others is marked, and rating derives it again
@@ -74,8 +74,8 @@ const (
 	BarEnds // a SIM that a limit bars is looked at again when the limit's period ends
 
 	// The next steps protect files that continue others: courses in mediation find the faults without them.
-	EndAwaited     // a file whose last line has no end waits for it
-	BeginningKnown // a file is pinned only if no other that begins alike was pinned since the ledger was asked for them
+	EndAwaited     // a file whose last line is incomplete waits for the rest
+	BeginningKnown // a file is pinned only if no other file with the same beginning was pinned since the ledger was queried for them
 	BeginningFirst // a file is read when the one that it continues is read to its end
 	OlderWaits     // a file that begins like a longer one waits: it is probably an older copy of it
 	EndCompared    // before only the new bytes of a file are read, the last of those before them are compared

@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Metrics are those of a process by name.
+// Metrics holds the metrics of a process by name.
 type Metrics map[string]*dto.MetricFamily
 
 // Read asks a process for its metrics.
@@ -38,7 +38,7 @@ func Parse(from io.Reader) (Metrics, error) {
 	return families, nil
 }
 
-// Ready asks a process whether it does its work, and for its words about what is missing.
+// Ready asks a process whether it works, and for a description of what is missing.
 func Ready(ctx context.Context, address string) (ready bool, words string, err error) {
 	words, status, err := get(ctx, "http://"+address+"/readyz", 10*time.Second)
 	return status == http.StatusOK, words, err

@@ -24,10 +24,10 @@ var ErrConflict = errors.New("control store: somebody else changed this since it
 // ErrNotFound means that the named object does not exist.
 var ErrNotFound = errors.New("control store: there is no such entry")
 
-// BrokenError says that a row is not what ratemill stored, so something else wrote it. Only work with that row fails;
-// lists, sums and work of other rows go on.
+// BrokenError reports that a row is not what ratemill stored, so something else wrote it. Only work with that row
+// fails; lists, sums and work of other rows go on.
 type BrokenError struct {
-	What   string // what the row is: document INV-1
+	What   string // the row's description: document INV-1
 	Column string // with its table
 	Err    error
 }

@@ -13,7 +13,7 @@ import (
 // applies them. After a crash between two, the next Migrate continues.
 type Migrations struct {
 	Files fs.FS
-	Table string // table with the version of these tables; empty for that of the control store's own
+	Table string // table with the version of these tables; empty for the control store's own tables
 }
 
 // MigrateFolder migrates the tables of a package by the files in one of its folders. table has their version.
@@ -26,8 +26,8 @@ func (d *DB) MigrateFolder(ctx context.Context, files fs.FS, folder, table strin
 	return err
 }
 
-// Migrate migrates tables. It returns the version of the tables, and the newest version that these migrations know: a
-// newer program may have migrated them.
+// Migrate migrates tables. It returns the version of the tables, and the newest version in these migrations: a newer
+// program may have migrated further.
 func (d *DB) Migrate(ctx context.Context, m Migrations) (version, newest int64, err error) {
 	dialect, options := goose.DialectSQLite3, []goose.ProviderOption(nil)
 	if d.postgres {

@@ -18,9 +18,9 @@
 //
 // # Exactly once
 //
-// A sink, which is a consumer by token (internal/consumer), writes its intent, the first and the last offset of a
-// block, by compare-and-set beside its position in the control store; then the block, each table with a token made of
-// those offsets; then the position. The next owner takes over an existing intent, by compare-and-set, so that the
+// A sink is a consumer by token (internal/consumer). It first writes its intent, the first and the last offset of a
+// block, by compare-and-set beside its position in the control store; then the block, to each table with a token made
+// of those offsets; then the position. The next owner takes over an existing intent, by compare-and-set, so that the
 // commit of the sink that recorded it fails; then it completes the block, with the same token, and ClickHouse drops
 // the part that it has. (Without the takeover a sink that is merely slow would commit a block for which another had
 // used up the token in vain: ClickHouse can note a token and lose the rows.) The log does not change, so every sink
@@ -33,15 +33,15 @@
 // and block asks, before it writes, whether its intent still stands; so it would have to stall for those hours between the
 // answer and the block to write one twice.
 // A block that was begun and is found later may be forgotten by then: its partition stopped at a table that refused it,
-// say, and the others went on. So of a block that is found each table is asked how many of its rows it has, by partition,
-// offsets and files (stored.go), and gets it only if it has fewer. Several servers that are not replicas of each other are
-// several warehouses, and are refused in one DSN.
+// say, and the others went on. So for a block that is found, the sink queries each table for the number of its rows, by
+// partition, offsets and files (stored.go), and writes the block only to tables that have fewer. Several servers that
+// are not replicas of each other are several warehouses, and are refused in one DSN.
 //
 // # The balance
 //
-// file_balance compares the totals that mediation counted, which come with a file's end, with what lies in the tables.
-// Suspended records stay in suspense for ever; those that a retry batch brings back are named by the end of that
-// batch's file, so they leave (suspense_closed) in the same block in which the batch arrives.
+// file_balance compares the totals counted by mediation, which come with a file's end, with the rows in the tables.
+// Suspended records stay in suspense until they are retried or dropped; the end of a retry batch's file names the
+// records of the batch, so they leave (suspense_closed) in the same block in which the batch arrives.
 //
 // # The facts of the registry
 //

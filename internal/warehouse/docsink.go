@@ -16,7 +16,8 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// Documents has final documents and fixed closes, in the order in which they became so: invoicing.Exporter is one.
+// Documents returns final documents and fixed closes, in the order in which they became final or fixed;
+// invoicing.Exporter implements it.
 type Documents interface {
 	Exports(ctx context.Context, after int64, most int) ([]invoicing.Exported, error)
 	Items(ctx context.Context, all []invoicing.Exported) (of func(*invoicing.Stored, func(line int, i *document.Item) error) error,
@@ -27,7 +28,7 @@ type Documents interface {
 // DocumentInserter is the tables of invoices: Warehouse is one.
 type DocumentInserter interface {
 	inserter
-	// ExportEnd is the place of the last row of a table among those of a range; false if it has none.
+	// ExportEnd returns the place of a table's last row within a range; false if it has none.
 	ExportEnd(ctx context.Context, table string, from, to int64) (ExportPlace, bool, error)
 	// ExportRows returns the number of rows of a table from one place to another, both included.
 	ExportRows(ctx context.Context, table string, first, last ExportPlace) (int, error)
@@ -35,7 +36,8 @@ type DocumentInserter interface {
 	Exported(ctx context.Context) (ExportedTables, error)
 }
 
-// ExportPlace is the place of a row in the tables of invoices: that of its document or close, and its number in that.
+// ExportPlace is the place of a row in the tables of invoices: the place of its document or close, and its number
+// within it.
 type ExportPlace struct {
 	N  int64
 	No uint32
@@ -56,7 +58,7 @@ type DocumentSinkOptions struct {
 // DocumentSink brings final documents with their lines and items, and closes, into the warehouse, each once, after
 // the transaction that made them final. The documents of a range are in the control store, and their items are
 // recomputed, so every process that finds a range makes the same rows in the same order. They come page by page, each
-// with a token of its own; a table then holds the rows of a range up to some page. The row of a document comes after
+// with a separate token; a table then holds the rows of a range up to some page. The row of a document comes after
 // its lines and items.
 type DocumentSink struct {
 	DocumentSinkOptions
@@ -64,7 +66,7 @@ type DocumentSink struct {
 	pages   map[string]*page
 	repairs bool           // rows that ClickHouse lost are written again
 	lacked  ExportedTables // rows that were missing after that
-	ask     int64          // place up to which the sink asks tables for their rows before it writes more
+	ask     int64          // place up to which the sink queries tables for their rows before it writes more
 }
 
 // NewDocumentSink reports all mistakes of the options.
@@ -89,8 +91,8 @@ func NewDocumentSink(o DocumentSinkOptions) (*DocumentSink, error) {
 }
 
 const (
-	exportPage  = 50_000 // rows of a table in a block, unless the options say another number
-	exportRange = 200    // documents and closes of a range, unless the options say another number
+	exportPage  = 50_000 // rows of a table in a block, unless the options set another number
+	exportRange = 200    // documents and closes of a range, unless the options set another number
 )
 
 // Step brings the next range into the warehouse, and reports whether there was one. After an error, call it again: it

@@ -40,7 +40,7 @@ func (w *Warehouse) ExportRows(ctx context.Context, table string, first, last Ex
 type ExportedTables struct {
 	Newest  int64  // the last place of a document or close
 	Hash    string // of the document at it; empty for a close
-	Missing int64  // the first place of which a table lacks rows, 0 for none
+	Missing int64  // the first place whose rows a table lacks, 0 for none
 	Lacks   int64  // number of rows that tables lack
 	Tables  string // those that lack rows
 	Excess  string // tables that have a row twice

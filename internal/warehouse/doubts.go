@@ -39,7 +39,7 @@ func (w *Warehouse) EndsMissing(ctx context.Context) (all []EndlessFile, err err
 	return all, sorted("find files without an end", rows.Err())
 }
 
-// RootSource says that usage of a billing root came from a source.
+// RootSource records that usage of a billing root came from a source.
 type RootSource struct {
 	Root   uint32
 	Source string

@@ -31,12 +31,12 @@ type Expiry struct {
 	Before time.Time // whole months before it may go
 	Parts  int       // parts that went
 	Tables []string  // tables that lose rows, in the background
-	Held   string    // the reason why rows stay although the clocks say that they expired; empty if there are none
+	Held   string    // reason why rows stay although they are expired by the clocks; empty if there are none
 }
 
 // Expire deletes usage that came more than l.Keep months before now, and was used then: whole months of usage. It
-// deletes nothing while ClickHouse's clock and the given ones, at least one, disagree, and only usage whose age newer
-// usage proves.
+// deletes nothing while ClickHouse's clock disagrees with the given clocks, of which there is at least one; and it
+// deletes only usage whose age is proved by newer usage.
 func (w *Warehouse) Expire(ctx context.Context, l Layout, clocks ...Clock) (e Expiry, err error) {
 	if l.Keep == 0 {
 		return e, nil

@@ -27,12 +27,12 @@ type FactInserter interface {
 	Insert(ctx context.Context, b *Block, token string) error
 	// Replicated reports whether a table stores the token in the same step as the rows.
 	Replicated() bool
-	// FactEnd is the place of the last fact of a table among those of a range of revisions; false if it has none.
+	// FactEnd returns the place of a table's last fact within a range of revisions; false if it has none.
 	FactEnd(ctx context.Context, table string, from, to registry.Revision) (control.FactPlace, bool, error)
 	// FactRows returns the number of facts of a table from one place to another, both included.
 	FactRows(ctx context.Context, table string, first, last control.FactPlace) (int, error)
-	// Revisions is the newest revision whose facts are all here, when it became known, and how many facts each table must
-	// have of the revisions up to it, and has.
+	// Revisions holds the newest revision whose facts are all in the tables, when it became known, and for each table
+	// how many facts of the revisions up to it are expected, and are there.
 	Revisions(ctx context.Context) (Revisions, error)
 }
 
@@ -62,8 +62,8 @@ type FactSinkOptions struct {
 //
 // It works as a sink of the rated log does (consumer.ByToken): the range of revisions is fixed in the control store
 // before any row is written, and the position moves when all are there. A range may hold millions of facts, so they
-// come page by page, in the order of their places, each page with a token of its own. A table then holds the facts of
-// a range up to some page, so a process that finds a range asks each table for its last fact and continues after it.
+// come page by page, in the order of their places, each page with a separate token. A table then holds the facts of a
+// range up to some page, so a process that finds a range asks each table for its last fact and continues after it.
 // The revisions come last, and the views show nothing beyond them.
 type FactSink struct {
 	FactSinkOptions
@@ -71,7 +71,7 @@ type FactSink struct {
 	names  accountNames
 	blocks map[string]*Block
 	facts  []fact
-	ask    registry.Revision // place up to which the sink asks tables for their rows before it writes more
+	ask    registry.Revision // place up to which the sink queries tables for their rows before it writes more
 }
 
 // NewFactSink reports all mistakes of the options.
@@ -97,7 +97,7 @@ func NewFactSink(o FactSinkOptions) (*FactSink, error) {
 }
 
 const (
-	factPage      = 50_000 // facts of a table in a block, unless the options say another number
+	factPage      = 50_000 // facts of a table in a block, unless the options set another number
 	factRange     = 50_000 // facts of a range, unless one revision has more
 	mostRevisions = 10_000 // of a range
 )

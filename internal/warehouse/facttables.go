@@ -27,7 +27,7 @@ var factTables = []struct {
 
 // fact is the source of the columns of one row of a table of facts. It holds the values that its table needs.
 type fact struct {
-	change *control.RegistryChange // with which it became known
+	change *control.RegistryChange // the change set that made it known
 	n      uint32
 	cause  string
 
@@ -59,7 +59,7 @@ func standing(from func(*fact) uint64, state func(*fact) registry.State) []Colum
 	}
 }
 
-// said ends every table of facts.
+// said holds the last columns of every table of facts.
 var said = []Column{
 	{Name: "known", Type: "UInt64", Since: 11, Codec: "Delta(8), LZ4",
 		Doc: "Revision of the registry with which it became known. If several facts have the same valid_from, the one that " +

@@ -6,11 +6,11 @@ import (
 )
 
 // A view of the registry comes three times: NAME as of now, NAME_at as of a time, and NAME_known as of a time and as it
-// was known at a revision. The rules are those of the registry (registry/facts.go): of facts that begin at the
-// same time, only the one that became known last counts, and only if it is not a withdrawal. Of the facts that count,
-// the one that begins last holds, unless it is an end.
+// was known at a revision. The rules are those of the registry (registry/facts.go): of facts with the same beginning,
+// only the last known one counts, and only if it is not a withdrawal. Of the facts that count, the one that begins last
+// holds, unless it is an end.
 
-// newestRevision is the newest revision whose facts are all here.
+// newestRevision is the newest revision whose facts are all in the tables.
 const newestRevision = "(SELECT max(revision) FROM registry_revisions)"
 
 var (
@@ -43,7 +43,7 @@ func registryViews() (all []View) {
 }
 
 // holding is the facts of a table that hold: one row for each subject, with some columns of its fact. Each column has
-// an argMax of its own, ordered by a number. For an argMax of tuples, or ordered by tuples, ClickHouse would make a
+// a separate argMax, ordered by a number. For an argMax of tuples, or ordered by tuples, ClickHouse would make a
 // generic value for each row.
 func holding(table, subject, where string, columns ...string) string {
 	var last, held, names strings.Builder

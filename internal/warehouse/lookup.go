@@ -36,7 +36,7 @@ type Record struct {
 	Account string
 	Root    string
 	Charges []rating.Charge // from tier 0 up
-	Late    uint16          // billing cycles after that of its use in which its file was taken
+	Late    uint16          // number of billing cycles by which the file was collected after the cycle of use
 	Stored  time.Time
 
 	Log       uint32 // generation of the rated log, partition and offset: where the record is in it

@@ -11,8 +11,8 @@ import (
 
 // version is the newest migration. The steps of a migration follow from the Since of tables, columns and views: it
 // creates new tables and adds new columns and sums. One migration changed the settings of tables (resettled).
-// Migrations go forward only and only add, so that an older version of ratemill, which names the columns that it
-// inserts, goes on beside a newer one.
+// Migrations only go forward and only add, so an older version of ratemill, which names the columns that it
+// inserts, can run beside a newer one.
 const version = 15
 
 // resettled is the migration that changed the settings of all tables.
@@ -93,8 +93,8 @@ func (w *Warehouse) checkCluster(ctx context.Context, l Layout) error {
 	return fmt.Errorf("warehouse: cluster %s has %d shards, but ClickHouse recognises a repeated block only on the shard where it was written: clickhouse.cluster needs one shard, with replicas", l.Cluster, shards)
 }
 
-// keepTables sets retention and deduplication of existing tables as the layout says. One query asks for the settings of
-// all tables: one for each table cost 5 ms of CPU, and 19 of them were an eighth of a migration.
+// keepTables sets retention and deduplication of existing tables as the layout requires. One query asks for the
+// settings of all tables: one for each table cost 5 ms of CPU, and 19 of them were an eighth of a migration.
 func (w *Warehouse) keepTables(ctx context.Context, l Layout) error {
 	made, err := w.settings(ctx, l)
 	if err != nil {
@@ -124,7 +124,7 @@ func (w *Warehouse) keepTables(ctx context.Context, l Layout) error {
 	return nil
 }
 
-// settings are those of the tables that are there, by name.
+// settings returns the settings of the existing tables, by name.
 func (w *Warehouse) settings(ctx context.Context, l Layout) (map[string]setting, error) {
 	const what = "read the settings of its tables"
 	rows, err := w.conn.Query(ctx, "SELECT name, toInt64OrZero(extract(create_table_query, ?)), position(create_table_query, ' TTL ') > 0 "+

@@ -53,7 +53,7 @@ type Access struct {
 }
 
 // Open prepares to use a ClickHouse, http://user:password@host:8123/database or clickhouse://host:9000/database, and
-// asks it who it is. It returns *backoff.UnavailableError when there is no answer.
+// queries its identity. It returns *backoff.UnavailableError when there is no answer.
 func Open(ctx context.Context, dsn string) (*Warehouse, error) { return Access{DSN: dsn}.Open(ctx) }
 
 // Open does the same as the function Open.

@@ -24,7 +24,7 @@ type Outcome struct {
 // outcomesAtOnce limits the text of a query, because ClickHouse accepts 256 KiB.
 const outcomesAtOnce = 1000
 
-// Outcomes are those of the files with any data here.
+// Outcomes returns the outcomes of the files with any data here.
 func (w *Warehouse) Outcomes(ctx context.Context, files []udr.FileID) (map[udr.FileID]Outcome, error) {
 	all := map[udr.FileID]Outcome{}
 	for some := range slices.Chunk(files, outcomesAtOnce) {

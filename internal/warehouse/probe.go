@@ -13,8 +13,8 @@ import (
 	"ratemill/internal/consumer"
 )
 
-// balanced are the tables whose rows a file's balance counts. Rows of other tables cannot be left out, because no
-// balance would show it.
+// balanced lists the tables whose rows count in a file's balance. Rows of other tables cannot be left out,
+// because no balance would show it.
 var balanced = []string{ratedTable, suspenseTable, duplicateTable}
 
 // Balanced implements consumer.Rows.

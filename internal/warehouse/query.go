@@ -31,8 +31,8 @@ const (
 )
 
 // Print runs a SELECT and prints its rows. It returns the number of rows. It refuses a statement that would change
-// something. Rows apart from the others (WITH TOTALS, extremes) are set apart: under a table, as an object of their
-// own in JSON, and not in CSV, whose readers would take them for rows like the others.
+// something. Rows of WITH TOTALS and extremes are separate: under a table, as a separate object in JSON, and
+// omitted in CSV, whose readers would take them for ordinary rows.
 func (w *Warehouse) Print(ctx context.Context, to io.Writer, format Format, query string, args ...any) (n int, err error) {
 	if len(args) == 0 && AsksApart(query) {
 		return w.printApart(ctx, to, format, query)

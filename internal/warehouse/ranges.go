@@ -21,7 +21,7 @@ type ranges struct {
 	positions consumer.Positions
 	clock     interface{ Now() time.Time }
 	known     control.SinkPosition
-	asked     time.Time // when the control store last said that the known position is current
+	asked     time.Time // time at which the control store last confirmed the known position
 	checked   bool      // the warehouse was compared with the position
 
 	Written  atomic.Int64 // rows of the control store
@@ -34,7 +34,7 @@ type copied interface {
 	// compare compares the warehouse with the position where that is necessary, and returns where the next range
 	// begins. found means that a range was begun, and is completed first.
 	compare(ctx context.Context, at control.SinkPosition, found bool) (next int64, err error)
-	// take reads a range: the one that was begun, or else what follows a number. to is 0 if there is nothing.
+	// take reads a range: the range already begun, or else the one after a number. to is 0 if there is nothing.
 	take(ctx context.Context, begun *control.Intent, from int64) (to int64, copy func() error, err error)
 }
 
@@ -80,8 +80,8 @@ type inserter interface {
 	Replicated() bool
 }
 
-// askAgain is the time for which an answer of the control store about the position is valid: much less than the time
-// for which a table remembers tokens.
+// askAgain is how long an answer of the control store about the position is valid: much less than the time for which
+// a table remembers tokens.
 const askAgain = time.Minute
 
 const mostTries = 9 // tokens of a page, of which all but the last were stored without its rows
@@ -164,8 +164,8 @@ func (r *ranges) arrive(ctx context.Context, w inserter, b *Block, token string,
 	}
 }
 
-// stillOurs checks that no other process has taken over the range since the control store's last answer, if that is
-// some time ago: a process that was stopped in between would write pages whose tokens the warehouse has forgotten.
+// stillOurs checks, if the control store's last answer is some time ago, that no other process has taken over the
+// range: a process that was stopped in between would write pages whose tokens the warehouse has forgotten.
 func (r *ranges) stillOurs(ctx context.Context) error {
 	now := r.clock.Now()
 	// It also uses the wall clock, because Go's monotonic clock stops while a machine sleeps.

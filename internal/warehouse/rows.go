@@ -55,7 +55,7 @@ type row struct {
 	day           int32  // of the usage in the account's zone, since 1970-01-01
 	late          uint16
 
-	payer   string        // id of the account whose charge or event it is
+	payer   string        // id of the account to which the charge or event belongs
 	charge  chargeColumns // charge of payer
 	charges [][]byte      // all charges of the record: messages ratemill.v1.Charge
 
@@ -190,7 +190,7 @@ func (r *rows) name(ctx context.Context, number uint32) (string, error) {
 	return id, err
 }
 
-// parse makes the message of a usage record the row at a place of records.
+// parse reads the message of a usage record into the row at an index of records.
 func (r *rows) parse(ctx context.Context, at int, message []byte) (err error) {
 	u, to := &r.usages[at], &r.records[at]
 	if err := udr.ParseUsage(message, u); err != nil {
@@ -289,8 +289,8 @@ func (r *rows) addEvent(ctx context.Context, of row, message []byte) error {
 	return nil
 }
 
-// asDecimal is a counter's value as a Decimal(38, 12), whose integer counts 10^-12: money does so already, and units
-// are below 2^63, so that their product fits.
+// asDecimal returns a counter's value as a Decimal(38, 12), which counts 10^-12: money already does, and units are
+// below 2^63, so their product fits.
 func asDecimal(v rating.Value, cost bool) (hi int64, lo uint64) {
 	if cost {
 		return v.Hi, v.Lo

@@ -26,7 +26,7 @@ func (w *Warehouse) SeenSince(ctx context.Context, from udr.Instant) (map[uint32
 // simsAtOnce limits the text of a query.
 const simsAtOnce = 10_000
 
-// LastSeen returns the times of the last records of those of the given SIMs that have any.
+// LastSeen returns the time of the last record of each given SIM that has one.
 func (w *Warehouse) LastSeen(ctx context.Context, sims []uint32) (map[uint32]udr.Instant, error) {
 	all := map[uint32]udr.Instant{}
 	for some := range slices.Chunk(sims, simsAtOnce) {

@@ -31,7 +31,7 @@ type SinkOptions struct {
 	// Offset is an account's local time, as known at a revision of the registry, from which its days follow; it waits and
 	// fails as Account does. Nil: all accounts are in UTC.
 	Offset func(ctx context.Context, number uint32, at udr.Instant, revision uint64) (Offset, error)
-	// Generation is that of the rated log (control.LogGeneration); 0 is 1.
+	// Generation is the generation of the rated log (control.LogGeneration); 0 is 1.
 	Generation uint32
 	// Written counts written rows; nil: they are not counted.
 	Written *Written

@@ -21,8 +21,8 @@ type Totals struct {
 	Suspense    uint64 // records that wait
 }
 
-// Totals adds up the balance of the files that are due: whose end has been here for so long that the records in other
-// partitions have come too. A file whose end is missing counts when nothing of it has come for that long.
+// Totals adds up the balance of the files that are due: their end arrived long enough ago that the records in other
+// partitions have arrived too. A file without an end counts if nothing of it has arrived for that long.
 //
 // It reads the sums of rated_usage, a row for a file and part, and all rows of suspense and duplicates.
 func (w *Warehouse) Totals(ctx context.Context, due time.Duration) (t Totals, err error) {

@@ -26,7 +26,7 @@ type SuspenseFilter struct {
 	Source string
 	Code   string
 	Rule   string
-	SIM    []udr.Identifier // one of these was mapped
+	SIM    []udr.Identifier // one of these identifiers was mapped
 	Limit  int              // 0 is 1000
 	Closed bool             // also records that no longer wait
 }

@@ -17,9 +17,9 @@ type Column struct {
 	Doc   string
 	// Absent is the expression for rows that are inserted without the column: by versions that did not have it.
 	Absent string
-	// Filled is the expression by which ClickHouse fills the column itself; empty for a column that is inserted.
+	// Filled is the expression with which ClickHouse fills the column itself; empty for a column that is inserted.
 	Filled string
-	// Computed is the expression that the column stands for; it is not stored.
+	// Computed is the expression for a column that is not stored.
 	Computed string
 	// fill appends the column's values: a fill, of rows of the rated log, or a fillOf[fact]; nil for a column that is not
 	// inserted.
@@ -55,7 +55,7 @@ type View struct {
 	Since   int
 	Doc     string
 	Columns []Column // Type is left to the SELECT
-	Select  string   // {balanced} is the condition for files f whose records are all kept, {kept} that for a cycle of which all usage is
+	Select  string   // {balanced} is the condition for files f whose records are all kept, {kept} the condition for a cycle whose usage is all kept
 	Takes   []Column // parameters, as in sims_at(at = '2026-04-01 00:00:00')
 }
 
@@ -64,8 +64,8 @@ type Layout struct {
 	// Window is the number of latest blocks that a table remembers, to drop them when they arrive again; 0 is
 	// 200,000. A table never remembers less than it did.
 	Window int
-	// Keep is the least number of months for which rated usage is kept after its arrival; 0 is for ever. Files, and
-	// records in suspense, are kept for ever.
+	// Keep is the least number of months for which rated usage is kept after its arrival; 0 means forever.
+	// Files, and records in suspense, are kept for ever.
 	Keep int
 	// Remake names tables to be recreated, empty, if they are missing although they were created before: by an order of
 	// a person.
@@ -77,8 +77,8 @@ type Layout struct {
 const defaultWindow = 200_000
 
 // Window returns the number of blocks that a table must remember for six hours, if the given number of sinks write
-// one block per flush, half of them with usage of two months. A table counts each month of a block as a block of its
-// own.
+// one block per flush, half of them with usage of two months. A table counts each month of a block as a separate
+// block.
 func Window(partitions int, flush time.Duration) int {
 	blocks := int64(partitions) * int64(6*time.Hour) / int64(flush)
 	return int(min(max(blocks*3/2, defaultWindow), mostWindow))

@@ -28,12 +28,13 @@ const (
 	amount = "Decimal(38, 12)"
 )
 
-// Merging a row into a larger part costs 1.8 µs of the engine's CPU, nearly what writing it does, and making a part, at
-// least ten files, about 10 ms. So parts are merged by many, and small ones are kept in a few files (compact), not in two
-// for each column. Tables that get a few rows with each block would otherwise be merged all the time. The base is how many
-// times its largest part a merge has to be worth: with ClickHouse's 5, at 20,000 rows a second in parts of 5,000, each row
-// was merged nine times, and with 30 less than three times (a row 22.8 → 12.9 µs of the engine). What expires goes by whole
-// parts where a table has a part for each month, so that nothing is written again for it.
+// Merging a row into a larger part costs 1.8 µs of the engine's CPU, nearly as much as writing it; making a part, at
+// least ten files, costs about 10 ms. So parts are merged by many, and small ones are kept in a few files (compact),
+// not in two for each column. Tables that get a few rows with each block would otherwise be merged all the time. The
+// base is how many times its largest part a merge has to be worth: with ClickHouse's 5, at 20,000 rows a second in
+// parts of 5,000, each row was merged nine times, and with 30 less than three times (a row 22.8 → 12.9 µs of the
+// engine). What expires goes by whole parts where a table has a part for each month, so that nothing is written again
+// for it.
 const (
 	bulky  = "ttl_only_drop_parts = 1, min_parts_to_merge_at_once = 30, merge_selector_base = 30, min_rows_for_wide_part = 2000000, min_bytes_for_wide_part = 536870912"
 	sparse = "min_parts_to_merge_at_once = 10, merge_selector_base = 10"
@@ -231,7 +232,7 @@ var position = []Column{
 	{Name: "stored", Type: "DateTime64(3, 'UTC')", Since: 1, Filled: "now64(3)", Codec: "Delta(8), LZ4", Doc: "When the row came into the warehouse."},
 }
 
-// tables are those of the rated log, those of the registry's facts, and those of invoices.
+// tables lists the tables of the rated log, of the registry's facts, and of invoices.
 var tables = slices.Concat(usageTables, registryTables, invoiceTables)
 
 var usageTables = []Table{

@@ -21,8 +21,8 @@ import (
 	"ratemill/internal/backoff"
 )
 
-// Rows that ClickHouse sends apart from the others, those of WITH TOTALS and of the setting extremes, are not in the Native
-// format over HTTP, in which the driver reads. So such a question is asked in a format that has them.
+// Rows that ClickHouse sends separately, for WITH TOTALS and the setting extremes, are not in the Native format over
+// HTTP, which the driver reads. So such a query uses a format that contains them.
 
 // apartClause recognises such a query. It may also match a query that only has the words in a text, which does no
 // harm.

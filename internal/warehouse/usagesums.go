@@ -114,8 +114,8 @@ func (w *Warehouse) UsageSums(ctx context.Context, q UsageQuestion, each func(*U
 	return sorted("add up usage", rows.Err())
 }
 
-// LineQuestion is a query for the charges of an invoice line: those of an account in a cycle that have the values of
-// the line in all its columns, between cuts of the rated log.
+// LineQuestion is a query for the charges of an invoice line: the charges of an account in a cycle that match the
+// line in all its columns, between cuts of the rated log.
 type LineQuestion struct {
 	Account uint32
 	Class   string
