@@ -88,7 +88,7 @@ type Patience struct {
 	said map[string]time.Time // by the name of the operation
 }
 
-// StoppedError names the thing for which an operation waited when it had to stop.
+// StoppedError names the thing for which an interrupted operation was waiting.
 type StoppedError struct {
 	What string // after "waiting to"
 	Err  error  // that of the context

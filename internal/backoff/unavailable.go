@@ -23,7 +23,7 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 // Unavailable reports whether an engine is away, so that trying again makes sense.
 func Unavailable(err error) bool { return From(err) != "" }
 
-// From is the engine that is away, empty if err is another error.
+// From returns the unavailable engine that an error names, empty if it is another error.
 func From(err error) string {
 	var e *UnavailableError
 	if errors.As(err, &e) {

@@ -214,7 +214,7 @@ func (d *accountDraft) account(id string) (when udr.Instant, as account.Actor, e
 	return when, as, as.Within(account.Path(d.book, id, when))
 }
 
-// provider refuses what only the provider of an account may change.
+// provider refuses changes that only the provider of an account may make.
 func (d *accountDraft) provider(id string, as account.Actor, when udr.Instant, what string) error {
 	if as.Provides(account.Path(d.book, id, when)) {
 		return nil

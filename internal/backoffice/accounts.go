@@ -16,7 +16,7 @@ import (
 
 // AccountQuestion is a query about accounts at a time.
 type AccountQuestion struct {
-	As string    // the account on whose behalf it is asked; "" for the provider
+	As string    // account on whose behalf the question is asked; "" for the provider
 	At time.Time // zero for now
 }
 
@@ -109,7 +109,7 @@ type AccountAlert struct {
 	Exposure string   `json:"exposure"`
 	Limit    string   `json:"limit"`
 	Currency string   `json:"currency"`
-	Record   string   `json:"record,omitempty"` // record whose charge reached it
+	Record   string   `json:"record,omitempty"` // record whose charge reached the threshold
 	Used     string   `json:"used,omitempty"`
 	Actions  []string `json:"actions"`
 }

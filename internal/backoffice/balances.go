@@ -21,7 +21,7 @@ type BalancesRequest struct {
 // Balances has the charges of accounts so far.
 type Balances struct {
 	Balances []Balance   `json:"balances"`
-	Begin    []Beginning `json:"begin"` // the partitions of which the balances lack the oldest usage
+	Begin    []Beginning `json:"begin"` // the partitions whose oldest usage is missing from the balances
 }
 
 // Balance is the charge of an account in a billing cycle for usage of a class, at a tier; money is text.

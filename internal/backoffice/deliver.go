@@ -47,7 +47,8 @@ func (o *Office) DeliverInvoices(ctx context.Context, r DeliverOrder) (all []Lis
 	return all, errors.Join(broken...)
 }
 
-// toDeliver are the ids of the documents of an order. broken has those of its cycle that cannot be read.
+// toDeliver returns the ids of the documents of an order. broken holds documents of its cycle that
+// cannot be read.
 func (o *Office) toDeliver(ctx context.Context, who *invoiceActor, r *DeliverOrder) (ids []string, broken []error, err error) {
 	if r.Documents == nil {
 		in, err := o.ordered(ctx, &r.InvoiceOrder)

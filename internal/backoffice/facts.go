@@ -27,7 +27,7 @@ type Fact struct {
 	Known      uint64 `json:"known"`                 // the revision from which it is known
 	UntilKnown uint64 `json:"until_known,omitempty"` // the revision from which its end is known
 	Corrected  uint64 `json:"corrected,omitempty"`   // the revision that withdrew or replaced it
-	Told       string `json:"told"`                  // when the revision was published
+	Told       string `json:"told"`                  // time at which the revision was published
 	Who        string `json:"who"`
 	Why        string `json:"why,omitempty"`
 	Cause      string `json:"cause,omitempty"`
@@ -94,7 +94,7 @@ func (o *Office) factsOf(ctx context.Context, k registryAt, text string, seen ma
 	return nil, &Problem{Missing, fmt.Errorf("the registry knows no SIM, account or company %s; `ratemill registry list` lists the accounts", text)}
 }
 
-// otherFacts are those of an account, of a company, or of another subject with an id.
+// otherFacts returns the facts about an account, a company, or another subject with an id.
 func (o *Office) otherFacts(ctx context.Context, k registryAt, account, company string, isAccount, isCompany bool) (all []Fact, err error) {
 	type of struct {
 		subject string

@@ -128,7 +128,7 @@ func (o *Office) arriving(ctx context.Context, filter FileFilter) (rows []contro
 	return rows, err
 }
 
-// outcomesWithin is the time for which a list of files waits for the warehouse.
+// outcomesWithin is how long a list of files waits for the warehouse.
 const outcomesWithin = 10 * time.Second
 
 // outcomes returns rating's outcome for files; the error is the reason if the warehouse does not answer.
@@ -158,8 +158,8 @@ type surroundings struct {
 	outcomes map[udr.FileID]warehouse.Outcome // rating's outcome for the files; nil while the warehouse is away
 }
 
-// outcome is rating's outcome for a file, as far as the warehouse has it. known is false while the warehouse is away,
-// and if the warehouse never had the file's records or no longer has them.
+// outcome returns the results of rating for a file, as far as the warehouse has them. known is false while the
+// warehouse is away, and if the warehouse never had the file's records or no longer has them.
 func (in *surroundings) outcome(f *control.File) (o warehouse.Outcome, known bool) {
 	o, known = in.outcomes[f.FileID]
 	return o, known && (o.Ended || f.State != control.Done) && f.State != control.Duplicate
@@ -239,8 +239,8 @@ func (o *Office) whyNoRetry(ctx context.Context, number int64, now time.Time) er
 		"and seen files with a why", number, file.State)
 }
 
-// FinishFile orders mediation to read a begun file of a removed source to its end, by the document with which it
-// began.
+// FinishFile orders mediation to read a begun file of a removed source to its end, with the source's document
+// with which it began.
 func (o *Office) FinishFile(ctx context.Context, order FileOrder) error {
 	now, err := o.Store.Now(ctx)
 	if err != nil {

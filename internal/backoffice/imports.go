@@ -44,8 +44,8 @@ type ImportedLine struct {
 	Why    string `json:"why,omitempty"`
 }
 
-// Import brings the registry up to date with files. The list has their mistakes, with which nothing is imported unless
-// their lines are left out, and warnings of names that the project's catalogue does not have.
+// Import brings the registry up to date with files. The list contains mistakes, which prevent the import unless their
+// lines are left out, and warnings of names that the project's catalogue lacks.
 func (o *Office) Import(ctx context.Context, r ImportRequest) (*Imported, diag.List, error) {
 	catalogue := o.Catalogue
 	if catalogue == nil {

@@ -124,8 +124,8 @@ type sellerRange struct {
 	yearly  bool
 }
 
-// ranges returns the ranges of the catalogue's present sellers. With ever, it returns those of all versions of their
-// accounting groups, and of sandboxes.
+// ranges returns the ranges of the catalogue's present sellers. With ever, it returns the ranges of all versions of
+// their accounting groups, and of sandboxes.
 func (o *Office) ranges(ever bool) (all []sellerRange, err error) {
 	catalogue, err := o.catalogueNow()
 	if err != nil || catalogue == nil {

@@ -93,7 +93,7 @@ type InvoiceSummary struct {
 	Due      string   `json:"due,omitempty"`
 	Disputed string   `json:"disputed,omitempty"` // disputed part of the open amount
 	Reasons  []string `json:"reasons,omitempty"`
-	Error    string   `json:"error,omitempty"` // why its row, or that of its open amount, cannot be read
+	Error    string   `json:"error,omitempty"` // reason why its row, or the row of its open amount, cannot be read
 }
 
 // Unreadable returns why a row of the document cannot be read, "" if all can.

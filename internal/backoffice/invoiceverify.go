@@ -138,7 +138,7 @@ func (o *Office) earlier(ctx context.Context) (b *invoicing.Basis, end func(), e
 	return b, view.Close, nil
 }
 
-// usageKept is the first date of the cycles whose usage the warehouse is sure to have; 0 if it keeps all.
+// usageKept returns the first date of the cycles whose usage the warehouse certainly has; 0 if it keeps all.
 func (o *Office) usageKept() registry.Date {
 	if o.KeepMonths == 0 {
 		return 0

@@ -16,7 +16,7 @@ import (
 
 // numbersAgain refuses to give numbers that documents already have. This happens if the control store was restored
 // from a backup, and documents became final and were sent after that backup. ClickHouse has the numbers of all
-// ranges, and the folder of issued files those of single documents.
+// ranges; the folder of issued files has the numbers of documents.
 func (o *Office) numbersAgain(ctx context.Context, ids []string, r *InvoiceOrder) error {
 	if len(ids) == 0 {
 		return nil

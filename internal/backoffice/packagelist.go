@@ -19,7 +19,7 @@ type ListedPackage struct {
 	Package string         `json:"package"`       // NAME/INSTANCE
 	Status  string         `json:"status"`        // pending, active, expired, inactive, cancelled, or two of them as long as usage decides
 	Bought  string         `json:"bought"`
-	From    string         `json:"from,omitempty"`          // begin of its time, or of that of the last renewal; empty: it has not begun
+	From    string         `json:"from,omitempty"`          // beginning of its time, or of the time of its last renewal; empty: it has not begun
 	Ends    string         `json:"ends"`                    // latest beginning, if it begins with its first use
 	Cap     *int           `json:"cap,omitempty"`           // in percent; nil if the catalogue does not have the package
 	Renewal string         `json:"renewal"`                 // never, on_expiry, on_use_up
@@ -35,7 +35,7 @@ type ListedPackage struct {
 type PackageUnits struct {
 	Bucket  string `json:"bucket"`
 	Unit    string `json:"unit"`
-	Size    int64  `json:"size"`               // those of all renewals on use-up together
+	Size    int64  `json:"size"`               // size including all renewals on use-up
 	Used    *int64 `json:"used,omitempty"`     // nil if it is not known
 	Left    *int64 `json:"left,omitempty"`     // that can still be drawn: none after its end
 	CapLeft *int64 `json:"cap_left,omitempty"` // that are free beyond them

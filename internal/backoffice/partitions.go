@@ -54,7 +54,7 @@ type Stop struct {
 	Who        string    `json:"who"`       // ordered it
 	Why        string    `json:"why"`
 	Ordered    time.Time `json:"ordered,omitzero"`
-	OrderedFor string    `json:"ordered_for"` // the reader whose stop the person saw
+	OrderedFor string    `json:"ordered_for"` // the reader whose stop the user saw
 	GoneOn     time.Time `json:"gone_on,omitzero"`
 }
 

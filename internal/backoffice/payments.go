@@ -25,7 +25,7 @@ import (
 // PaymentOrder has the fields that every change of payments has.
 type PaymentOrder struct {
 	Who, Why string
-	As       string // the account on whose behalf it is ordered; "" for the provider
+	As       string // account on whose behalf the order is given; "" for the provider
 	DryRun   bool
 }
 
@@ -39,7 +39,7 @@ type PaymentLine struct {
 	Currency  string `json:"currency,omitempty"`
 	Date      string `json:"date"`
 	Pays      string `json:"pays,omitempty"`   // INV-1 400.00, INV-2 10.00
-	Credit    string `json:"credit,omitempty"` // what pays no document
+	Credit    string `json:"credit,omitempty"` // the part that pays no document
 	Why       string `json:"why,omitempty"`
 }
 
@@ -305,7 +305,7 @@ func (l ListedPayment) Unreadable() string { return l.Error }
 type PaymentQuestion struct {
 	Payer   string
 	Credits bool   // only those with an unassigned part
-	As      string // the account on whose behalf it is asked; "" for the provider
+	As      string // account on whose behalf the question is asked; "" for the provider
 }
 
 // ListPayments lists payments, the newest first.
@@ -400,7 +400,7 @@ func (d OpenDocument) Unreadable() string { return d.Error }
 type OpenQuestion struct {
 	Payer    string
 	Document string // number or id
-	As       string // the account on whose behalf it is asked; "" for the provider
+	As       string // account on whose behalf the question is asked; "" for the provider
 	All      bool   // also those without an open amount
 	Overdue  bool   // only those that are overdue
 }

@@ -155,8 +155,8 @@ func (q *inquiry) copied(ctx context.Context, site *collect.Site, path string, f
 	return to.Name(), same, err
 }
 
-// Masked is a text in which the identifiers of the record's SIM are shortened as in Words: not at all for a full
-// explanation.
+// Masked returns a text in which the identifiers of the record's SIM are shortened as in Words; a full
+// explanation shortens none.
 func (e *Explanation) Masked(text string) string {
 	if e.full {
 		return text

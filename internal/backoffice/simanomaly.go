@@ -53,7 +53,8 @@ type SIMAnomalies struct {
 	More      bool         `json:"more"`
 }
 
-// SIMAnomalies lists the anomalies that the actor may see: those of its accounts, also of SIMs that have left them since.
+// SIMAnomalies lists the anomalies that the actor may see: those of its accounts, including SIMs that have left them
+// since.
 func (o *Office) SIMAnomalies(ctx context.Context, q SIMQuestion, f AnomalyFilter) (*SIMAnomalies, error) {
 	if f.Limit < 1 {
 		return nil, &Problem{Invalid, fmt.Errorf("a list of at most %d anomalies was asked for; the limit is 1 or more", f.Limit)}

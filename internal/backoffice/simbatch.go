@@ -50,7 +50,7 @@ type BatchDone struct {
 	DryRun  bool   `json:"dry_run,omitempty"`
 	Undone  bool   `json:"undone,omitempty"` // it is atomic, and lines were refused: nothing was changed
 
-	Notes []string `json:"notes,omitempty"` // the first file for which it counts in rating, if it has statements about the past
+	Notes []string `json:"notes,omitempty"` // the first file to which it applies in rating, if it contains statements about the past
 }
 
 // The bounds of batches.

@@ -18,7 +18,7 @@ import (
 
 // SIMQuestion is a query about SIMs at a time.
 type SIMQuestion struct {
-	As string    // the account on whose behalf it is asked; "" for the provider
+	As string    // account on whose behalf the question is asked; "" for the provider
 	At time.Time // zero for now
 }
 
@@ -359,7 +359,7 @@ func (o *Office) SIMHistory(ctx context.Context, text string, as string) ([]Fact
 	return facts, nil
 }
 
-// visible are the facts about the times in which the SIM was the actor's.
+// visible returns the facts about the times in which the SIM belonged to the actor.
 func (r *simReading) visible(sim uint32, facts []Fact) ([]Fact, error) {
 	if r.as.Provider() {
 		return facts, nil

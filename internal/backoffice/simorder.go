@@ -23,7 +23,7 @@ import (
 // SIMOrder has the fields that every change of SIMs has.
 type SIMOrder struct {
 	Who, Why string
-	As       string // the account on whose behalf it is asked; "" for the provider
+	As       string // account on whose behalf the question is asked; "" for the provider
 	At       string // of effect: now, cycle, a date in the payer's zone, or an instant; "" for now
 	Backdate bool   // At may lie before the running billing cycle
 	DryRun   bool   // show the change set, and make nothing
@@ -69,7 +69,7 @@ type SIMChange struct {
 	Revision uint64    `json:"revision,omitempty"` // 0: nothing was changed
 	DryRun   bool      `json:"dry_run,omitempty"`
 	Facts    []SIMFact `json:"facts"`
-	Notes    []string  `json:"notes,omitempty"` // what to know about it
+	Notes    []string  `json:"notes,omitempty"` // notes for the user
 }
 
 // ChangeSIM sets the state of a SIM, moves it, changes its plan, or changes a setting. The same change set contains

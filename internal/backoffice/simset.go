@@ -76,8 +76,8 @@ func (d *simDraft) endOfSIM(m *simMade, kind registry.Kind, name string) error {
 	return nil
 }
 
-// setOverride lifts the limits that suspend a SIM. It gives the SIM rules of its own: those of its account with this
-// difference. Rating reads the rules of a SIM from its state, so it states the state again with them.
+// setOverride lifts the limits that suspend a SIM. It gives the SIM its own rules: the rules of its account, with
+// this difference. Rating reads the rules of a SIM from its state, so it states the state again with them.
 func (d *simDraft) setOverride(m *simMade, value string) error {
 	now, ok := d.lives.Settings(m.sim, m.owner, m.when)
 	if !ok || d.catalogue == nil {

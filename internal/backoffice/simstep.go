@@ -187,7 +187,7 @@ func (d *simDraft) takes(m *simMade, to string) error {
 	return nil
 }
 
-// planOfMove is the plan of a SIM in the account to which it moves.
+// planOfMove returns the plan of a SIM in the account to which it moves.
 func (d *simDraft) planOfMove(m *simMade, target *registry.Account, plan string, same bool) (string, error) {
 	asked := plan != ""
 	if !asked {

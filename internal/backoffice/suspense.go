@@ -211,7 +211,7 @@ func (o *Office) chosen(ctx context.Context, w *warehouse.Warehouse, ids []strin
 	return slices.DeleteFunc(keys, func(k warehouse.SuspendedKey) bool { _, ok := taken[k.ID]; return ok }), len(taken), nil
 }
 
-// noneChosen refuses a filter whose words cannot match any record, and the id of a record that does not wait.
+// noneChosen refuses a filter that cannot match any record, and the id of a record that is not waiting.
 func (o *Office) noneChosen(ctx context.Context, w *warehouse.Warehouse, filter *warehouse.SuspenseFilter) error {
 	id := filter.ID
 	if _, err := o.nothingWaits(ctx, w, filter); err != nil || id == "" {
@@ -250,7 +250,8 @@ type Dropped struct {
 	Claimed int   `json:"claimed"` // left out: already in a retry or a drop
 }
 
-// Drop permanently removes records from suspense. Beside an error, the answer says which records were left out.
+// Drop permanently removes records from suspense. In addition to an error, the answer lists the records that
+// were left out.
 func (o *Office) Drop(ctx context.Context, r DropRequest) (answer Dropped, err error) {
 	if err := given(r.Why); err != nil {
 		return answer, err
@@ -289,7 +290,8 @@ func (o *Office) Drop(ctx context.Context, r DropRequest) (answer Dropped, err e
 	return answer, nil
 }
 
-// FinishDrops writes drops to the warehouse that it may not know yet: new ones, and those that a crash left behind.
+// FinishDrops writes drops to the warehouse that may be missing there: new ones, and those that a crash left
+// unfinished.
 func FinishDrops(ctx context.Context, store *control.Store, w *warehouse.Warehouse) error {
 	drops, err := store.Retries(ctx, control.RetryDropping)
 	if err != nil {

@@ -23,7 +23,7 @@ type Broker interface {
 	// Fetch appends messages from an offset on to dst, at least one unless none came within wait. They are valid until
 	// the next fetch into dst: the memory of values beyond its length may be reused.
 	Fetch(ctx context.Context, topic string, partition int, from int64, wait time.Duration, dst []Message) ([]Message, error)
-	// Bounds are the offset of the first message kept and that of the next one to be appended.
+	// Bounds holds the offset of the first message kept, and the offset that the next message will get.
 	Bounds(ctx context.Context, topic string, partition int) (first, end int64, err error)
 }
 
@@ -39,7 +39,7 @@ func Away(what string, err error) error {
 	return &backoff.UnavailableError{Engine: backoff.Kafka, Says: fmt.Sprintf("Kafka is not available to %s: %v", what, err), Err: err}
 }
 
-// OffsetGoneError says that the partition no longer has the messages from this offset on.
+// OffsetGoneError reports that the partition no longer has the messages from this offset on.
 type OffsetGoneError struct {
 	Topic     string
 	Partition int
@@ -51,13 +51,13 @@ func (e *OffsetGoneError) Error() string {
 	return fmt.Sprintf("%s/%d no longer has offset %d; its first is %d: messages were deleted before they were read. Raise the topic's retention, and restore the missing part from the warehouse before going on", e.Topic, e.Partition, e.Wanted, e.First)
 }
 
-// EndedError says that the partition ends before this offset: it lost its end, or a replica that is behind answered. So
+// EndedError reports that the partition ends before this offset: it lost its end, or an outdated replica answered. So
 // it is wrapped in a *backoff.UnavailableError.
 type EndedError struct{ Wanted, End int64 }
 
 func (e *EndedError) Error() string { return fmt.Sprintf("the partition ends at %d", e.End) }
 
-// ErrTooLarge says that a message is larger than the broker accepts.
+// ErrTooLarge reports that a message is larger than the broker accepts.
 var ErrTooLarge = errors.New("message is larger than the broker's message.max.bytes")
 
 // Unavailable reports whether the broker is away, so that the caller waits and tries again.

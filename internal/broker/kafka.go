@@ -22,7 +22,7 @@ type Kafka struct {
 	refusals refusals
 }
 
-// KafkaOptions say how to reach the brokers.
+// KafkaOptions control how to reach the brokers.
 type KafkaOptions struct {
 	Addresses []string
 	ClientID  string

@@ -9,16 +9,16 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// Stored are the groups under a prefix in which raters and sinks commit the positions that they have stored. They have
-// no members.
+// Stored returns the groups under a prefix in which raters and sinks commit the positions that they have stored. They
+// have no members.
 type Stored struct{ Rating, Warehouse string }
 
-// StoredUnder are the groups whose names begin with prefix.
+// StoredUnder returns the groups whose names begin with prefix.
 func StoredUnder(prefix string) Stored {
 	return Stored{Rating: prefix + ".stored.rating", Warehouse: prefix + ".stored.warehouse"}
 }
 
-// By lists, for each topic whose messages expire, the groups that must have stored them before.
+// By lists, for each topic whose messages expire, the groups that must have stored the messages before.
 func (s Stored) By(t Topics) map[string][]string {
 	return map[string][]string{t.Usage: {s.Rating}, t.Rated: {s.Rating, s.Warehouse}}
 }

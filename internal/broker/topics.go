@@ -20,7 +20,7 @@ type Topics struct {
 	Installation string // the installation's name: one small message, compacted
 }
 
-// TopicsUnder are the topics whose names begin with prefix.
+// TopicsUnder returns the topics whose names begin with prefix.
 func TopicsUnder(prefix string) Topics {
 	return Topics{Usage: prefix + ".usage", Rated: prefix + ".rated", Checkpoint: prefix + ".checkpoint", Installation: prefix + ".installation"}
 }

@@ -14,7 +14,7 @@ import (
 type Folder struct {
 	Dir  string
 	Kind string // of the file
-	// Lack says why a document has no such file; nil: each has one.
+	// Lack explains why a document has no such file; nil: every document has one.
 	Lack func(*delivery.Package) string
 }
 

@@ -17,7 +17,7 @@ import (
 
 // The ways to encrypt the connection to the mail server.
 const (
-	StartTLS = "starttls" // asked for, and mandatory
+	StartTLS = "starttls" // requested, and mandatory
 	TLS      = "tls"      // from the beginning
 	NoTLS    = "none"
 )
@@ -35,7 +35,7 @@ type Mail struct {
 	Write func(*delivery.Package) (delivery.Letter, error)
 }
 
-// types are those of files, by kind.
+// types maps kinds of files to media types.
 var types = map[string]mail.ContentType{delivery.PDF: "application/pdf", delivery.UBL: "application/xml", delivery.CSV: "text/csv"}
 
 // Send implements delivery.Sender. A server that answers 5xx refuses the mail for good; everything else is tried again. A

@@ -70,7 +70,7 @@ type Accounts struct {
 	Lookup    Lookup   `yaml:"lookup" doc:"A register of companies that ratemill account lookup asks. Off without an address."`
 }
 
-// Lookup says which register of companies is asked.
+// Lookup selects the register of companies.
 type Lookup struct {
 	URL       string            `yaml:"url" doc:"Address of a company in the register, answered in JSON; {number} and {country} are replaced. https, unless private is true." example:"https://register.example/{country}/{number}"`
 	Fields    map[string]string `yaml:"fields" doc:"Fields of a company, each with its place in the answer as a JSON pointer." example:"{ name: /company/name, address.city: /company/seat/city }"`
@@ -163,7 +163,7 @@ type Network struct {
 	Timeout      time.Duration `yaml:"timeout" default:"10s" doc:"How long an answer may take."`
 }
 
-// Embedded says which engines run in this process tree.
+// Embedded selects the engines that run in this process tree.
 func (c *Config) EmbeddedKafka() bool { return len(c.Kafka.Addresses) == 0 }
 
 // EmbeddedClickHouse reports whether the warehouse is the embedded engine.

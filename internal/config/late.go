@@ -43,7 +43,7 @@ func (c Cycles) String() string {
 	return strconv.Itoa(int(c)) + " cycles"
 }
 
-// DaysKept is the number of days after the beginning of a cycle for which a rater keeps its counters; 0: for ever.
+// DaysKept is the number of days after the beginning of a cycle for which a rater keeps its counters; 0: forever.
 func (c Cycles) DaysKept() int32 {
 	if c == 0 {
 		return 0

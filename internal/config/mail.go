@@ -6,7 +6,7 @@ import (
 	"ratemill/diag"
 )
 
-// Mail says by which server documents are mailed.
+// Mail selects the server that sends documents by mail.
 type Mail struct {
 	Host         string        `yaml:"host,env" doc:"Name of the mail server." example:"smtp.example"`
 	Port         int           `yaml:"port" default:"587" doc:"Its port: 587 with starttls, 465 with tls."`

@@ -102,7 +102,7 @@ func (b *blocks) fill(ctx context.Context, from int64) (to int64, err error) {
 	return next - 1, nil
 }
 
-// collect makes the block of offsets up to a given one: the same for every caller.
+// collect makes a block up to a given offset, which is the same for every caller.
 func (b *blocks) collect(ctx context.Context, from, to int64, fold ratedlog.Fold) error {
 	b.reader.Resume(from, fold)
 	b.block.Reset()

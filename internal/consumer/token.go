@@ -377,7 +377,7 @@ func (s *ByToken[R]) where(ctx context.Context) error {
 	return err
 }
 
-// standing checks that the rated log is the one to which the position belongs.
+// standing checks that the position belongs to this rated log.
 func (s *ByToken[R]) standing(ctx context.Context) error {
 	to := s.at.Next - 1
 	if s.at.Intent != nil {

@@ -43,7 +43,7 @@ type TransactionOptions[T any] struct {
 	Store  Transactions[T]
 	Effect Effect[T]
 	Done   string // place of the messages before the position, for errors: "in the balances"
-	Gone   string // what to do if the log no longer has the next message: the runbook
+	Gone   string // instructions if the log no longer has the next message: the runbook
 	// Start is the position at which a consumer without one begins if the log has lost its beginning. It is the
 	// position of another consumer, because the fold at the first remaining message is unknown. Nil, or offset 0: the
 	// first remaining message.

@@ -36,8 +36,9 @@ const (
 	mostNamed = 20
 )
 
-// Beginnings are the files that a leased file may continue: those of its source with its opening, and the last ones
-// with its path. known is the number with the opening, for Pin. Named excludes files with another name.
+// Beginnings returns the files that a leased file may continue: files of its source with the same opening, and the
+// last ones with its path. known is the number of files with the opening, for Pin. Named excludes files with
+// another name.
 func (s *Store) Beginnings(ctx context.Context, lease Lease, opening []byte, named bool) (found []Beginning, known int64, err error) {
 	file, err := s.File(ctx, lease.File)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"ratemill/internal/store"
 )
 
-// Now is the store's time: that of PostgreSQL's server, or of the machine with SQLite's file. Every time that one
+// Now is the store's time: the time of PostgreSQL's server, or of the machine with SQLite's file. Every time that one
 // process writes and another compares with "now" is the store's, because the clocks of two machines may differ by days.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	if !s.Postgres() {
@@ -50,7 +50,7 @@ func (c *Clock) Set(ctx context.Context) error {
 	return nil
 }
 
-// Now is the store's time, as far as this process knows it.
+// Now returns the store's time, as far as this process knows it.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()

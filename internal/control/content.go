@@ -27,8 +27,8 @@ const (
 // SetIdentity records the identity of a spooled file: its id, the hash of its content, and its true size. If another
 // file of the source has the same content, under this name or another, this one is closed as its duplicate, and
 // original is that file; otherwise original is nil. If the original cannot be read where it was listed, it continues
-// with this file's content. Empty files are the same only if their names are. *OtherContentError says that the file was
-// pinned with another content. others are further keys of the content.
+// with this file's content. Empty files are the same only if their names are. *OtherContentError reports that the file
+// was pinned with different content. others are additional keys of the content.
 //
 // A crash before it: the next owner spools again. After it: the next owner does the same and gets the same answer.
 func (s *Store) SetIdentity(ctx context.Context, lease Lease, id udr.FileID, content []byte, size int64, now time.Time, others ...OtherKey) (original *File, err error) {
@@ -93,7 +93,7 @@ type OtherKey struct {
 	Named bool // it is the same only under the same name, or if a begun file lost its content
 }
 
-// knownAs is the number of another file whose content has one of the keys, 0 for none.
+// knownAs returns the number of another file whose content has one of the keys, 0 for none.
 func (t tx) knownAs(ctx context.Context, newcomer int64, source string, keys []OtherKey) (int64, error) {
 	for _, k := range keys {
 		var number, gone int64

@@ -7,8 +7,8 @@ import (
 	"ratemill/registry"
 )
 
-// Counting names the first files for which a revision of the registry counts. When a mediator begins to read a file,
-// it pins the file to the newest revision, and the file keeps it.
+// Counting returns the first files for which a revision of the registry is used. When a mediator begins to read a
+// file, it pins the file to the newest revision, and the file keeps it.
 type Counting struct {
 	Reading []CountingFile // files that are being read by an earlier revision; the first ones
 	Others  int64          // more of them
@@ -29,7 +29,7 @@ const (
 	readLater   = `FROM files WHERE still_open = 1 AND (pinned = 0 OR unread = 1) AND retry = 0`
 )
 
-// CountingFrom finds the first files for which a revision counts.
+// CountingFrom returns the first files for which a revision is used.
 func (s *Store) CountingFrom(ctx context.Context, revision registry.Revision) (c Counting, err error) {
 	const what = "looking for files that wait or are being read"
 	err = s.query(ctx, what, `SELECT source, path, registry `+readEarlier+` ORDER BY number LIMIT ?`, []any{int64(revision), mostReading},

@@ -7,7 +7,7 @@
 //
 // Every operation is one short transaction: it takes effect completely at its commit, and not at all before. Each
 // comment describes the effect of a crash before and after the commit. Times are parameters, never read from a clock.
-// A writer that may have been overtaken writes by compare-and-set and gets *LeaseLostError or ErrConflict.
+// A writer that may have been overtaken uses compare-and-set, and gets *LeaseLostError or ErrConflict.
 // *backoff.UnavailableError means that the store does not answer: retry later. Any other error is a bug in this
 // package or its caller.
 //

@@ -83,12 +83,12 @@ func (s *Store) Fail(ctx context.Context, lease Lease, why string, retryAt, now 
 	})
 }
 
-// RetryFile makes a failed or vanished file available again. If reading it showed that nothing of it can have been
-// sent, it gets the rules current at that time; otherwise it keeps the pinned ones, even if the recorded progress is
-// 0, because progress is recorded only from time to time. A file whose content is gone is searched where it was
-// listed. A file that waits because it looks unfinished, or has changed, is read as it is. It returns ErrConflict if
-// the file is in another state, or is the batch of a cancelled retry, whose records may be in another batch now. It
-// returns *EndedError if the file was read as far as possible.
+// RetryFile makes a failed or vanished file available again. If nothing of it can have been sent, it gets the rules
+// current at that time; otherwise it keeps the pinned ones. A recorded progress of 0 is no proof, because progress
+// is recorded only from time to time. A file whose content is gone is searched for where it was listed. A file that
+// waits because it looks unfinished, or has changed, is read as it is. It returns ErrConflict if the file is in
+// another state, or is the batch of a cancelled retry, whose records may be in another batch now. It returns
+// *EndedError if the file was read as far as possible.
 func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) error {
 	return s.change(ctx, "retrying "+fileName(number), func(t tx) error {
 		var ended int64
@@ -179,7 +179,7 @@ type FileFilter struct {
 	After   int64
 }
 
-// Files lists the selected files with a number above filter.After, in the order in which they were seen.
+// Files lists the selected files with a number above filter.After, in the order in which they were first seen.
 func (s *Store) Files(ctx context.Context, filter FileFilter) ([]File, error) {
 	where, args := []string{`number > ?`}, []any{filter.After}
 	add := func(condition string, values ...any) {

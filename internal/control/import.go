@@ -140,7 +140,7 @@ func (im *importing) refuse(lines []registry.Line) {
 	}
 }
 
-// take keeps the results of a portion, without those of lines that were refused before.
+// take stores the results of a portion, except those of lines that were refused earlier.
 func (im *importing) take(lines []registry.Line) {
 	for _, line := range lines {
 		if line.Result != registry.LeftOut {

@@ -33,7 +33,7 @@ const (
 	Reading   FileState = "reading"   // identified and pinned; its records are being sent
 	Done      FileState = "done"      // all its records were sent
 	Duplicate FileState = "duplicate" // the same content came before, under this name or another
-	Failed    FileState = "failed"    // it could not be read; Open says whether it will be tried again
+	Failed    FileState = "failed"    // the file could not be read; Open reports whether reading will be retried
 	Vanished  FileState = "vanished"  // it was gone before it was read
 	Refused   FileState = "refused"   // cannot be read because of its name or type; or a directory that cannot be listed
 	Dropped   FileState = "dropped"   // given up by a person before any of it was read
@@ -71,7 +71,7 @@ type File struct {
 	Pins     Pins
 	Progress Progress
 	AsItIs   bool      // a person ordered to read it, even if it looks unfinished
-	FinishBy string    // who ordered to read it to its end although its source was removed; empty for nobody
+	FinishBy string    // user who ordered to read it to its end although its source was removed; empty for none
 	Compared time.Time // when all of its content was last fetched and compared; zero if unknown
 	Gone     bool      // its content is no longer where it was listed, though records of it may have been sent
 	Place    Sighting  // where its content is: as listed, or under the path of a file that came with the same content
@@ -173,7 +173,7 @@ func (s *Store) Sight(ctx context.Context, source string, entries []Sighting, no
 
 // seenAgain records when a listing had files, with the parameters of seenAt. Several mediators list a source, and each writes its listing
 // whenever the store lets it. If an older listing that is written late set the time back, MarkVanished of a newer one would close files
-// that both had, and the files behind them would be read first. A time far ahead is that of a clock that was wrong.
+// that both had, and the files behind them would be read first. A time far ahead comes from a clock that was wrong.
 const seenAgain = `last_seen = CASE WHEN last_seen BETWEEN ? AND ? THEN last_seen ELSE ? END`
 
 // seenLater is the condition that a newer listing had a row, with the parameters of laterThan. table is the row's, with a dot, or empty.

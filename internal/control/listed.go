@@ -23,8 +23,9 @@ type Arriving struct {
 // Refusal is a file or directory that cannot be taken, with the reason.
 type Refusal struct{ Path, Why string }
 
-// Listed replaces the incomplete files of the previous listing by those of this one, and records refused ones. Entries
-// that are no longer refused have vanished. An older listing that is written late changes nothing that a newer one said.
+// Listed replaces the incomplete files of the previous listing by the current ones, and records refused files. Entries
+// that are no longer refused have vanished. If an older listing is written late, it does not undo what a newer one
+// recorded.
 func (s *Store) Listed(ctx context.Context, source string, arriving []Arriving, refused []Refusal, now time.Time) error {
 	return s.change(ctx, "recording what waits at "+source, func(t tx) error {
 		for part := range slices.Chunk(arriving, 400) {

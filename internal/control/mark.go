@@ -28,7 +28,7 @@ type Marks struct {
 // where a power cut loses it.
 const onDiskAfter = 2 * time.Minute
 
-// Marks are those of another store.
+// Marks holds the marks of another store.
 func (s *Store) Marks(ctx context.Context, other string) (m Marks, err error) {
 	setting, err := s.Setting(ctx, marksOf(other))
 	if err != nil || setting.Version == 0 {

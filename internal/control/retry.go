@@ -21,12 +21,12 @@ const (
 	RetryOpen      RetryState = "open"      // to be sent
 	RetryDone      RetryState = "done"      // its file is closed
 	RetryDropped   RetryState = "dropped"   // given up before any of it was sent; its records may be in another retry
-	RetryDropping  RetryState = "dropping"  // its records leave suspense permanently; the warehouse does not know yet
+	RetryDropping  RetryState = "dropping"  // its records leave suspense permanently; the warehouse has not recorded this yet
 	RetryDiscarded RetryState = "discarded" // they have left
 )
 
-// Retry is a batch of suspended records that come back as a file of their own, or, in the states dropping and
-// discarded, leave suspense for good.
+// Retry is a batch of suspended records that are processed again as a separate file or, in the states
+// dropping and discarded, leave suspense permanently.
 type Retry struct {
 	Number  int64
 	Source  string // empty for a drop
@@ -205,7 +205,7 @@ func (t tx) alreadyRetried(ctx context.Context, number int64) (*AlreadyRetriedEr
 	return taken, err
 }
 
-// FinishDrop records that the warehouse knows of a drop. It returns ErrConflict if this was recorded before.
+// FinishDrop records that the warehouse has recorded a drop. It returns ErrConflict if this was recorded before.
 func (s *Store) FinishDrop(ctx context.Context, number int64, now time.Time) error {
 	return s.change(ctx, "closing a drop", func(t tx) error {
 		return orConflict(t.exec(ctx, `UPDATE retries SET state = 'discarded', closed = ? WHERE number = ? AND state = 'dropping'`, nanos(now), number))

@@ -45,11 +45,11 @@ type Stop struct {
 	Who        string
 	Why        string
 	Ordered    time.Time
-	OrderedFor string // the reader whose stop the person saw
+	OrderedFor string // the reader whose stop the user saw
 }
 
-// PassedStops are the stops of a reader that it has gone past. A stop of another reader says nothing about this one: a
-// rater passes a row that the warehouse refuses.
+// PassedStops are the stops of a reader that it has gone past. A stop of one reader does not concern another: a rater
+// passes a row that the warehouse refuses.
 func PassedStops(stops []Stop, reader string, next func(topic string) int64) (passed []Stop) {
 	for _, s := range stops {
 		if (s.Role == reader || !safeguard.On(safeguard.StopOwner)) && next(s.Topic) > s.Offset {

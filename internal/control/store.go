@@ -56,9 +56,9 @@ func (s *Store) migrate(ctx context.Context) error {
 	return err
 }
 
-// Migrations only add tables, indexes and columns with a default, so an older program can run beside a newer one, and
-// can be started again: it names the columns that it reads and writes. A migration that is incompatible with older
-// programs says in its own file, and so in its transaction, which migration they must know at least:
+// Migrations only add tables, indexes and columns with a default, so an older program, which names the columns that
+// it reads and writes, can run beside a newer one and can be started again. A migration that is incompatible with
+// older programs says in its own file, and so in its transaction, which migration they must know at least:
 //
 //	INSERT INTO counters (name, value) VALUES ('oldest_program', 7) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 //

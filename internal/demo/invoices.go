@@ -18,8 +18,8 @@ const (
 	printFolder   = "invoices" // of the demo's folder
 )
 
-// invoices closes March 2026: it computes the documents, releases the one that is held, makes all final, takes a part of one back, and
-// compares all that was rated with all that was invoiced.
+// invoices closes March 2026: it computes the documents, releases the held one, makes all final, credits a part of one,
+// and compares all rated with all invoiced amounts.
 func (e *environment) invoices(ctx context.Context, office *backoffice.Office, o Options) error {
 	to := o.Words
 	order := backoffice.InvoiceOrder{Cycle: invoicedMonth, Who: "demo", Why: "the demo's month is over", Wait: time.Minute}

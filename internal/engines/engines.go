@@ -150,8 +150,9 @@ func (e *Engines) WaitFor(ctx context.Context, what string, do func() error) err
 	})
 }
 
-// reaching says what a process waits for at the start. Kafka and ClickHouse are compared with the control store before they are
-// used, so the control store may be the one that is away: the error says which, and readiness and metrics follow the error.
+// reaching describes what a process waits for at the start. Kafka and ClickHouse are compared with the control store
+// before they are used, so the control store may be the one that is away: the error says which, and readiness and
+// metrics follow the error.
 var reaching = map[string]string{Control: "reach the control store", Kafka: "reach Kafka", ClickHouse: "reach ClickHouse"}
 
 // Partitions is the number of partitions of an installation. It is fixed at the first start, because a root's partition

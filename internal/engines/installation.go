@@ -14,7 +14,7 @@ import (
 	"ratemill/internal/warehouse"
 )
 
-// OtherInstallationError says that an engine belongs to another control store than ours. With it, sinks would write
+// OtherInstallationError reports that an engine belongs to a different control store. With it, sinks would write
 // existing rows again, with accounts of other names, and queries would mix both installations.
 type OtherInstallationError struct {
 	Engine       string // its name for people
@@ -133,8 +133,8 @@ func (e *Engines) claimWarehouse(ctx context.Context) error {
 	})
 }
 
-// CheckKafka compares the installations of Kafka and the control store, and claims nothing. started says that the
-// embedded broker runs on this configuration's own data.
+// CheckKafka compares the installations of Kafka and the control store, and claims nothing. started means that
+// the embedded broker runs on this configuration's data.
 //
 // A Kafka without a name is new, or belongs to an installation from before there were names. If it has a rated log, its
 // writer took partitions through a control store: through this one, or the Kafka belongs to another.

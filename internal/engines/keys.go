@@ -20,7 +20,7 @@ func (e *Engines) embeddedKeys() (keys.Keys, error) {
 }
 
 // attachedKeys are the passwords of embedded engines that are already running. If there are none, no engine ran on this
-// data folder: an engine that answers anyway is another's, and refuses these.
+// data folder: an engine that answers anyway belongs to another installation, and refuses these passwords.
 func attachedKeys(c *config.Config) (keys.Keys, error) {
 	k, err := keys.Read(c.Data)
 	if missing := (*keys.MissingError)(nil); errors.As(err, &missing) {

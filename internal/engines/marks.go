@@ -16,7 +16,7 @@ import (
 // and has lost. Kafka and ClickHouse are compared through the control store. Epochs and positions show losses of less
 // than a minute (ledger.Owner, consumer.ByToken).
 
-// DifferentDaysError says that one of the three stores is older than another expects.
+// DifferentDaysError reports that one of the three stores is older than another expects.
 type DifferentDaysError struct {
 	Older, Newer string // its name for people
 	Has, Knows   control.Mark
@@ -41,7 +41,7 @@ const (
 	markAgain  = 500 * time.Millisecond
 )
 
-// marked is a store that gets marks. Its end increases with each.
+// marked is a store that receives marks. Its end increases with each.
 type marked struct {
 	engine string // its name in metrics
 	name   string // as people do

@@ -165,7 +165,7 @@ func (c *Case) registry(catalogue *rating.Catalogue) (*registry.Registry, error)
 	return r, nil
 }
 
-// files are the raw files of the case, in the order in which they are taken.
+// files holds the raw files of the case, in the order in which they are collected.
 func (c *Case) files(book *source.Book, s *steps) ([]offline.File, error) {
 	var files []offline.File
 	parts := c.parts(isRaw)

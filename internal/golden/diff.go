@@ -11,7 +11,7 @@ import (
 	"ratemill/printable"
 )
 
-// DiffOptions say how to show differences.
+// DiffOptions control how differences are shown.
 type DiffOptions struct {
 	Width   int  // of the terminal; 0: unified, for a pipe
 	Color   bool // missing lines in red, unexpected ones in green

@@ -26,8 +26,8 @@ import (
 	"ratemill/udr"
 )
 
-// installation is a small one for a case with steps: a control store of its own in a temporary folder, and the code of
-// `ratemill sim`, `ratemill account` and the roles simstate and account over it.
+// installation is a small installation for a case with steps: a separate control store in a temporary folder, used by
+// the code of `ratemill sim`, `ratemill account` and the roles simstate and account.
 type installation struct {
 	*Case
 	project  *project.Project
@@ -106,7 +106,7 @@ func (i *installation) imports(ctx context.Context, inputs []registry.Input) err
 	return i.settle(ctx)
 }
 
-// begin makes the steps before the next raw file, and says when that is taken.
+// begin performs the steps before the next raw file, and returns the time at which that file is collected.
 func (i *installation) begin(ctx context.Context) (time.Time, error) {
 	for ; i.done < len(i.steps.Steps); i.done++ {
 		t := &i.steps.Steps[i.done]

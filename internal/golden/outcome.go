@@ -106,7 +106,7 @@ func (w *writer) addUsage(b *ratedlog.Batch, u *udr.Usage, outcome string, late 
 	w.usage = append(w.usage, row{b.File, u.Seq, append(cells, strings.Join(attributes, " "), cycles)})
 }
 
-// usageFields are the fields of a usage record with columns of their own if a record has them.
+// usageFields lists the fields of a usage record that have columns in a case if a record has them.
 var usageFields = func() (fields []udr.Field) {
 	for _, f := range udr.Fields() {
 		if f.Name != "sim" && f.Name != "at" && f.Name != "quantity" {

@@ -55,7 +55,7 @@ func (o *Outcome) section(name string) *Section {
 	return &Section{Name: name}
 }
 
-// Run runs the case with a project's documents. An error says that the case cannot be run. cover may be nil.
+// Run runs the case with a project's documents. An error means that the case cannot be run. cover may be nil.
 func (c *Case) Run(ctx context.Context, p *project.Project, cover *Coverage) (*Outcome, error) {
 	if p.Catalogue == nil {
 		return nil, fmt.Errorf("the project has no catalogue, so there are no prices to rate records with")

@@ -126,7 +126,7 @@ func (t *step) check(zone *time.Location) error {
 	return nil
 }
 
-// says is the step in the words of a person.
+// says describes the step in words.
 func (t *step) says() string {
 	words := []string{}
 	add := func(name, value string) {
@@ -196,7 +196,7 @@ func (s *steps) taken(name string) (when time.Time) {
 	return when
 }
 
-// files are the names of the raw files in the order in which they are taken.
+// files lists the names of the raw files in the order in which they are collected.
 func (s *steps) files(parts []string) (order []string, err error) {
 	for _, t := range s.Steps {
 		name := t.File.Value

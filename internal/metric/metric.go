@@ -1,8 +1,8 @@
 // Package metric declares metrics for Prometheus, each once and beside its owner, and makes their page of the
 // documentation.
 //
-// It owns names, types, labels and help of metrics. The owners know the values and give them when Prometheus asks, so that
-// records cost nothing extra.
+// It owns names, types, labels and help of metrics. The owners hold the values and supply them when Prometheus asks, so
+// that records cost nothing extra.
 //
 // Start at Section.
 package metric

@@ -1,6 +1,7 @@
 // Package network carries requests about SIMs to the network: to an HTTP server, signed.
 //
-// It does not own the requests and what becomes of them (simstate), or how servers are called (internal/outbound).
+// It does not own the requests or the handling of their results (simstate), or how servers are called
+// (internal/outbound).
 package network
 
 import (
@@ -20,8 +21,8 @@ import (
 )
 
 // Webhook sends requests to an HTTP server, signed by the scheme of Standard Webhooks: the headers webhook-id,
-// webhook-timestamp and webhook-signature. Its id is that of the request, so the server recognises a repeated
-// request.
+// webhook-timestamp and webhook-signature. Its id is the id of the request, so the server recognises a
+// repeated request.
 type Webhook struct {
 	url    string
 	sign   *standardwebhooks.Webhook

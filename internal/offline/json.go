@@ -160,7 +160,7 @@ func (j *JSON) charges(dst []byte, r *ratedlog.RatedRecord) ([]byte, error) {
 	return closing(dst, len(r.Events)), nil
 }
 
-// appendCounter appends a counter, and its cycle if it belongs to one: those of packages and anomalies belong to none.
+// appendCounter appends a counter, with its cycle if it belongs to one; counters of packages and anomalies do not.
 func (j *JSON) appendCounter(dst []byte, k *rating.CounterKey) []byte {
 	dst = appendText(dst, "counter", k.Kind.String())
 	if k.Cycle == 0 {
@@ -169,7 +169,7 @@ func (j *JSON) appendCounter(dst []byte, k *rating.CounterKey) []byte {
 	return appendText(dst, "cycle", j.date(k.Cycle))
 }
 
-// bucket is the name of a draw's bucket, with that of its share plan.
+// bucket returns the name of a draw's bucket, prefixed by the name of its share plan.
 func bucket(d *rating.Draw) string {
 	switch {
 	case d.Package != "":
@@ -191,7 +191,7 @@ func appendSteps(dst []byte, c *rating.Charge) []byte {
 	return closing(dst, steps)
 }
 
-// appendLines appends what else the price says: a fee, a cap, a minimum.
+// appendLines appends the other parts of the price: a fee, a cap, a minimum.
 func appendLines(dst []byte, c *rating.Charge) []byte {
 	for i := range c.Lines {
 		switch l := &c.Lines[i]; l.Kind {
@@ -207,7 +207,8 @@ func appendLines(dst []byte, c *rating.Charge) []byte {
 	return appendDiscounts(dst, c)
 }
 
-// appendDiscounts appends what discounts took: of how many units, for how many units which amount, and in all.
+// appendDiscounts appends the effect of discounts: the number of units, the amount for each number of units,
+// and the total.
 func appendDiscounts(dst []byte, c *rating.Charge) []byte {
 	n := 0
 	for i := range c.Lines {

@@ -135,7 +135,7 @@ func (c *clock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.E
 // reference gives the single version of everything.
 type reference struct{ p *Pipeline }
 
-// Queues are those of all sources; the caller determines the order of the files.
+// Queues returns the queues of all sources; the caller determines the order of the files.
 func (r *reference) Queues() (queues []control.Queue) {
 	for _, s := range r.p.Sources.Sources {
 		queues = append(queues, control.Queue{Source: s.Name})

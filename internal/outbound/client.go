@@ -2,7 +2,7 @@
 // addresses of the machine's own networks unless the operator allows them, follows no redirects, and bounds the time and
 // the size of an answer.
 //
-// It does not own what is said to a server, or what the answer means.
+// It does not own the content of requests, or the meaning of answers.
 package outbound
 
 import (
@@ -54,7 +54,7 @@ func New(o Options) *Client {
 	}}
 }
 
-// PrivateError says that a server's address is one of a private network, or of this machine.
+// PrivateError reports that a server's address belongs to a private network, or to this machine.
 type PrivateError struct{ Address netip.Addr }
 
 func (e *PrivateError) Error() string {

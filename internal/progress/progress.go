@@ -1,4 +1,5 @@
-// Package progress shows on a terminal how far long work is: a bar for each thing that is counted, and words beside it.
+// Package progress shows the progress of long work on a terminal: a bar for each counted quantity, and a text beside
+// it.
 //
 // It owns the look of the bars. Whether the output is a terminal, and the words, belong to its callers.
 package progress

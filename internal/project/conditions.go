@@ -30,7 +30,7 @@ func (p *Project) checkCustom(list *diag.List) {
 	})
 }
 
-// checkConditions warns of conditions of prices that read what no source sets: the value would always be empty.
+// checkConditions warns of price conditions that read values that no source sets: they would always be empty.
 func (p *Project) checkConditions(list *diag.List) {
 	p.checkCustom(list)
 	if p.Sources == nil || len(p.Sources.Sources) == 0 || list.HasErrors() {

@@ -54,7 +54,7 @@ func within[T any](f Folder, op, name string, do func(r *os.Root, name string) (
 	return v, &fs.PathError{Op: op, Path: name, Err: &OutsideError{name}}
 }
 
-// inside is the place in the folder to which links lead from a name.
+// inside returns the place in the folder to which links lead from a name.
 func (f Folder) inside(name string) (string, bool) {
 	whole, err := filepath.Abs(string(f))
 	if err == nil {
@@ -71,7 +71,7 @@ func (f Folder) inside(name string) (string, bool) {
 	return place, err == nil && filepath.IsLocal(place)
 }
 
-// OutsideError says that a symbolic link leads out of the project.
+// OutsideError reports that a symbolic link leads out of the project.
 type OutsideError struct{ Name string }
 
 func (e *OutsideError) Error() string {

@@ -230,7 +230,7 @@ func statesOf(b *life.Book) func(settings []byte, name string, at udr.Instant, z
 
 var registryPatterns = []string{"*.csv", "*.yaml", "*.yml"}
 
-// ErrNoRegistryFiles says that folders hold no registry files.
+// ErrNoRegistryFiles reports that folders contain no registry files.
 var ErrNoRegistryFiles = errors.New("there are no registry files (*.csv, *.yaml)")
 
 // RegistryFiles are the named registry files, and those in the named folders.

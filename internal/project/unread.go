@@ -10,13 +10,13 @@ import (
 	"ratemill/diag"
 )
 
-// folders are those of a project, each with the endings of what is read there.
+// folders lists the folders of a project, each with the file extensions that are read there.
 var folders = map[string][]string{
 	"sources": {".yaml"}, "classes": {".yaml"}, CatalogueFolder: {".yaml", ".yml"}, "tables": {".csv"},
 	RegistryFolder: {".yaml", ".csv"}, TestsFolder: {".txtar"},
 }
 
-// flat are the folders whose own files are read, and not those of folders in them.
+// flat lists the folders of which only direct files are read, not those in subfolders.
 var flat = []string{"sources", "classes", RegistryFolder, TestsFolder}
 
 // checkUnread reports files that look like part of the project, but are in a place from which ratemill does not read.
@@ -55,7 +55,7 @@ func checkUnread(fsys fs.FS, list *diag.List) {
 // formats are endings of files with data that no folder of a project takes.
 var formats = []string{".json", ".toml", ".tsv", ".xls", ".xlsx", ".ods"}
 
-// checkEndings tells files of a folder with data in a form that is not read there.
+// checkEndings reports files in a folder whose format is not read there.
 func checkEndings(fsys fs.FS, folder string, list *diag.List) {
 	_ = fs.WalkDir(fsys, folder, func(name string, d fs.DirEntry, err error) error {
 		switch {

@@ -1,6 +1,6 @@
-// Package generate writes usage files as carriers send them, and the registry that knows their SIMs. The same options
-// give the same bytes, on any machine: a record is a function of the seed, its carrier and its position, so files can
-// be written in any order, concurrently, and of any size.
+// Package generate writes usage files as carriers send them, and the registry that contains their SIMs. The same
+// options give the same bytes, on any machine: a record is a function of the seed, its carrier and its position, so
+// files can be written in any order, concurrently, and of any size.
 //
 // It owns three invented carriers: skylink (delimited text with different columns for each record type, local times,
 // gzip), northwave (CSV with header and quotes, a file a day) and meshnet (nested JSON lines). It does not own their

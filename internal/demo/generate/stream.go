@@ -60,7 +60,8 @@ type fate struct {
 	original int // position of the record that is sent again, or its own
 }
 
-// fate says whether the record at a position, in a file that begins at start, is valid, broken or an earlier one.
+// fate decides whether the record at a position, in a file that begins at start, is valid, broken or a repetition
+// of an earlier one.
 func (s *stream) fate(place, start int) fate {
 	word := mix(s.seed ^ uint64(place)*0xd6e8feb86659fd93)
 	share := word >> 32

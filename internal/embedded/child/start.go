@@ -22,8 +22,8 @@ import (
 // on stdin.
 const engineVariable = "RATEMILL_ENGINE"
 
-// inherited are the environment variables that an engine gets: those for the loader, Go's runtime and the time zone.
-// Others may contain passwords of databases and servers that the engine does not need.
+// inherited lists the environment variables that an engine gets: variables for the loader, Go's runtime and the time
+// zone. Others may contain passwords of databases and servers that the engine does not need.
 var inherited = []string{"PATH", "LD_LIBRARY_PATH", "TZ", "TZDIR", "LANG", "LC_ALL", "TMPDIR", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG", "GOTRACEBACK", "GOCOVERDIR"}
 
 func environment(engine string, usual []string) []string {
@@ -42,7 +42,7 @@ func environment(engine string, usual []string) []string {
 	return env
 }
 
-// Spec says which engine to start and how.
+// Spec defines which engine to start and how.
 type Spec struct {
 	Engine string       // its name; `ps` shows the child as "<binary> engine-<name> <Label>"
 	Label  string       // distinguishes two of them in `ps`, e.g. the data folder

@@ -6,8 +6,8 @@
 // that runs out of memory must not end rating.
 //
 // Start and Server are the parent's side; Main is the child's. In the child, http.go takes requests,
-// answer.go answers them, sql.go finds where an INSERT's rows go, libchdb.go calls the engine. Each request has a session of its own (0.15 ms),
-// so no setting leaks from one to the next, and SELECTs run beside INSERTs.
+// answer.go answers them, sql.go finds where an INSERT's rows go, libchdb.go calls the engine. Each request uses a
+// separate session (0.15 ms), so no setting leaks from one to the next, and SELECTs run beside INSERTs.
 //
 // What it does not do: users and passwords (it listens on loopback and refuses browsers), HTTP sessions, external
 // tables, replication. For those, give ratemill the DSN of a ClickHouse server; nothing else changes.

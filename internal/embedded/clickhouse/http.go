@@ -85,7 +85,7 @@ func (e *engine) answer(w http.ResponseWriter, r *http.Request, reads bool) erro
 	return a.end()
 }
 
-// run runs the statement in a session of its own, and cancels it when the client has gone.
+// run runs the statement in a separate session, and cancels it when the client has gone.
 func (e *engine) run(ctx context.Context, q request, use func([]byte) error) error {
 	select {
 	case e.slots <- struct{}{}:
@@ -153,7 +153,7 @@ func (e *engine) prepare(s *session, q request, mark string) error {
 	return readable(canonical)
 }
 
-// streamable are the formats whose blocks can be concatenated: they have neither header nor footer.
+// streamable lists the formats whose blocks can be concatenated, because they have neither header nor footer.
 var streamable = map[string]bool{"Native": true, "TabSeparated": true, "TSV": true, "TabSeparatedRaw": true, "TSVRaw": true,
 	"CSV": true, "JSONEachRow": true, "JSONLines": true, "NDJSON": true, "JSONCompactEachRow": true, "RowBinary": true}
 

@@ -6,7 +6,8 @@ import (
 	"os"
 )
 
-// maxInMemory bounds the body of an INSERT kept in memory; larger ones, and those of unknown size, are kept in a file.
+// maxInMemory bounds the body of an INSERT kept in memory; bodies that are larger or of unknown size are kept in a
+// file.
 const maxInMemory = 256 << 20
 
 // incoming is the rows of an INSERT, in a place from which the engine can read them as a file.

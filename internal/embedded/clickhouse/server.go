@@ -16,7 +16,7 @@ import (
 // Engine is the server's name as a child process.
 const Engine = "clickhouse"
 
-// Options say where the engine keeps its data and how it listens.
+// Options control where the engine keeps its data and how it listens.
 type Options struct {
 	Dir       string       // data folder, one server at a time; required
 	Keys      keys.Keys    // passwords of its users; none: new ones are created in Dir

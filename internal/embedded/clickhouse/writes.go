@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// libchdb goes on when the kernel refuses a write, where ClickHouse throws (chdb, src/IO/WriteBufferFromFileDescriptor.cpp, nextImpl). On a
-// full or broken disk it acknowledges blocks whose files are empty, and replaces parts by a merged part that is empty. Only its counter of
-// failed writes tells. An engine that has more in memory than on its disk ends itself before it answers. A new one finds incomplete parts
-// by their checksums, puts them aside, and takes the parts from which one was merged: ClickHouse keeps those for 8 minutes
+// libchdb continues when the kernel refuses a write, where ClickHouse throws (chdb,
+// src/IO/WriteBufferFromFileDescriptor.cpp, nextImpl). On a full or broken disk it acknowledges blocks whose files are
+// empty, and replaces parts by an empty merged part. Only its counter of failed writes shows this. An engine that has
+// more in memory than on its disk ends itself before it answers. A new one finds incomplete parts by their checksums,
+// puts them aside, and takes the parts from which one was merged: ClickHouse keeps those for 8 minutes
 // (old_parts_lifetime). See docs/decisions/025-a-refused-write-ends-the-embedded-clickhouse.md.
 
 // failedWrites is the number of writes that the kernel has refused since the engine was opened.

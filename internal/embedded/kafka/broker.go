@@ -28,7 +28,7 @@ const MaxMessageBytes = 8 << 20
 // segmentBytes is the size of a partition's segment files. Opening a log reads one segment of each partition at a time.
 const segmentBytes = 16 << 20
 
-// Options say where the broker keeps its data and how it listens.
+// Options control where the broker keeps its data and how it listens.
 type Options struct {
 	Dir        string    `json:"dir"`         // data folder, one broker at a time; required
 	Listen     string    `json:"listen"`      // host:port; "" is a free port on 127.0.0.1

@@ -42,7 +42,7 @@ func floors(cluster *kfake.Cluster, stored map[string][]string) map[string]int64
 	return all
 }
 
-// putBack makes a cleaned partition begin at floor or earlier, as far as the log had those messages.
+// putBack makes a cleaned partition begin at floor or earlier, if the log had those messages.
 func putBack(from, to string, floor int64) error {
 	before, err := segmentsOf(from)
 	if errors.Is(err, fs.ErrNotExist) {

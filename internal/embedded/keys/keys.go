@@ -63,7 +63,7 @@ func Read(data string) (k Keys, err error) {
 // ReadReader returns the reader's password, the only one that some users may read.
 func ReadReader(data string) (string, error) { return read(ReaderFile(data)) }
 
-// MissingError says that there are no passwords, because no embedded engine ever ran on the data folder.
+// MissingError reports that there are no passwords, because no embedded engine ever ran on the data folder.
 type MissingError struct{ Path string }
 
 func (e *MissingError) Error() string {

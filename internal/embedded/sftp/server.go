@@ -18,7 +18,7 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-// Options say what to serve and to whom.
+// Options control what to serve and to whom.
 type Options struct {
 	Dir      string        // what is served
 	State    string        // a folder for the host key; "" creates a new key each time
