@@ -70,7 +70,7 @@ type Content struct {
 
 // Reference gives the sources' documents, the registry and the catalogue: the current versions, and the pinned ones.
 type Reference interface {
-	// Queues are the sources whose files this mediator takes.
+	// Queues returns the sources whose files this mediator takes.
 	Queues() []control.Queue
 	// Source is a version of a source, the current one for "".
 	Source(ctx context.Context, name, version string) (*source.Source, error)

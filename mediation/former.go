@@ -12,9 +12,9 @@ import (
 	"ratemill/udr"
 )
 
-// The owner of a partition knows the duplicate keys, and the billing root decides the partition. Suppose a record came
+// The owner of a partition holds the duplicate keys, and the billing root decides the partition. Suppose a record came
 // while its SIM belonged to one root, and comes again after a correction of the owner. It then meets the owner of
-// another partition, who never saw its key. So a record is suspended if another root may have paid it, and only a
+// another partition, who has never seen its key. So a record is suspended if another root may have paid it, and only a
 // retry, which searches the warehouse, brings it back.
 
 // OwnerCorrected is the code of records whose SIM belonged to another billing root, as known at an earlier time when
@@ -25,7 +25,7 @@ const OwnerCorrected = "owner_corrected"
 type Revisions func(ctx context.Context, after registry.Revision) ([]control.RegistryChange, error)
 
 // revisions are the times at which the registry's revisions became known.
-type revisions []time.Time // by revision, from 1; never decreasing, whatever the importers' clocks said
+type revisions []time.Time // by revision, from 1; never decreasing, even if the importers' clocks went back
 
 // since is the revision that was current at a time.
 func (r revisions) since(at time.Time) registry.Revision {
@@ -54,7 +54,7 @@ func (m *Mediator) know(ctx context.Context, revision registry.Revision) error {
 // corrected returns the reason why another billing root than the present one may have paid a record. This is so if
 // the SIM belonged to another root at a revision that was current after the time of use, when the record may have
 // arrived. The window of duplicates is no limit here: it runs from the last arrival of a record, which only the owner
-// of the other partition knows.
+// of the other partition has recorded.
 func (r *reader) corrected(view *registry.View, u *udr.Usage) *udr.SuspendError {
 	since := min(r.t.m.revisions.since(u.At.Time()), r.revision)
 	was, until, ok := view.FormerRoot(u.Identifier, u.At, since, r.revision)

@@ -405,7 +405,7 @@ func (t *taken) again(now time.Time) time.Time {
 }
 
 // gone gives up on content that is no longer at its place, unless another file has it. If the file was begun, records
-// may have been sent; they stay, and a person must know.
+// may have been sent; they stay, and a person must be told.
 func (t *taken) gone(ctx context.Context, other bool, why string) error {
 	m := t.m
 	now := m.now()
@@ -431,14 +431,14 @@ func (t *taken) gone(ctx context.Context, other bool, why string) error {
 	return err
 }
 
-// otherContent closes a file whose content differs from the one it was begun with.
+// otherContent closes a file whose content differs from the content it was begun with.
 func (t *taken) otherContent(ctx context.Context, e *control.OtherContentError) error {
 	if t.file.Retry > 0 {
 		return t.gone(ctx, true, fmt.Sprintf("the records of retry %d in the warehouse are not those that were there when it was first read (%s, now %s); were rows of the table suspense changed, or their time to keep has passed?",
 			t.file.Retry, e.Was.Short(), e.Now.Short()))
 	}
 	return t.gone(ctx, true, fmt.Sprintf("the content of %q has changed since reading began (%s, now %s), with the same size and "+
-		"modification time. The new content is not read: give it another name that the source matches, and it becomes a file of its own",
+		"modification time. The new content is not read: give it another name that the source matches, and it becomes its own file",
 		t.file.Place.Path, e.Was.Short(), e.Now.Short()))
 }
 
@@ -452,8 +452,8 @@ func (t *taken) refused(ctx context.Context, err error) error {
 	return t.m.Files.Fail(ctx, t.lease, why, time.Time{}, t.m.now())
 }
 
-// AwayError says that the place of a file's content does not answer. This is not the file's fault; mediation retries as
-// long as necessary.
+// AwayError reports that the place of a file's content does not answer. This is not the file's fault; mediation retries
+// as long as necessary.
 type AwayError struct{ Err error }
 
 func (e *AwayError) Error() string { return e.Err.Error() }
@@ -461,7 +461,7 @@ func (e *AwayError) Error() string { return e.Err.Error() }
 // Unwrap is the cause.
 func (e *AwayError) Unwrap() error { return e.Err }
 
-// HeldError says that the consumers of usage are too far behind. It passes.
+// HeldError reports that the consumers of usage are too far behind. It passes.
 type HeldError struct{ Err error }
 
 func (e *HeldError) Error() string { return e.Err.Error() }

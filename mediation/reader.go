@@ -52,7 +52,7 @@ type reader struct {
 	outcome rules.Outcome
 	record  record.Record
 	size    int64  // of the record in bytes of the content
-	decoded int64  // bytes of all decoded records, including those of the files before this one
+	decoded int64  // bytes of all decoded records, including those of earlier files
 	before  uint64 // records of those files
 	plain   bool   // the content is not packed
 	cut     bool   // the current record is the first, and began in the previous file
@@ -190,8 +190,8 @@ func (r *reader) run(ctx context.Context) (err error) {
 }
 
 // end sends the ends of a file after all its records are acknowledged. The ledger gets them first: if this mediator
-// dies before it closes the file, another sends them again without the content, however long the server is away. If the
-// file were read again after kafka.usage_for, when raters have forgotten it, its records would be rated again.
+// dies before it closes the file, another one sends them again without the content, however long the server is away. If
+// the file were read again after kafka.usage_for, when raters have forgotten it, its records would be rated again.
 func (r *reader) end(ctx context.Context) error {
 	if r.unread || !safeguard.On(safeguard.EndsBeforeDone) {
 		return nil
@@ -467,7 +467,8 @@ func (r *reader) countNotes() {
 	}
 }
 
-// tooLarge says that the usage of a raw record exceeds a Kafka message: its rules copied long texts into it.
+// tooLarge reports that the usage of a raw record exceeds a Kafka message, because its rules copied long
+// texts into it.
 func tooLarge(usages []udr.Usage) *udr.SuspendError {
 	size := 0
 	for i := range usages {
@@ -551,7 +552,7 @@ func (r *reader) suspended(why udr.SuspendError, u *udr.Usage, usage []byte) *ud
 	return s
 }
 
-// totals are the counts that the file's home partition gets at its end.
+// totals holds the counts that the file's home partition gets at its end.
 func (r *reader) totals() *udr.FileEnd {
 	p := &r.progress
 	e := &udr.FileEnd{

@@ -28,7 +28,7 @@ import (
 // compared bytes.
 //
 // How a file is read is pinned. So a file that was begun by its new bytes is read the same way again, because its id
-// depends on what was known when it was begun.
+// depends on what was known at the beginning.
 
 // prefix is the part of a growing file that was read before.
 type prefix struct {
@@ -44,7 +44,7 @@ type resumption struct {
 	Decoder decode.State `json:"decoder"`
 }
 
-// errWhole says that the whole file must be fetched.
+// errWhole reports that the whole file must be fetched.
 var errWhole = errors.New("all of the file is to be fetched")
 
 const (

@@ -20,7 +20,7 @@ import (
 	"ratemill/udr/wire"
 )
 
-// Suspended records come back as a file of their own, a retry batch. It goes through the ledger of files like a
+// Suspended records are processed again as a separate file, a retry batch. It goes through the ledger of files like a
 // carrier's file: leased, identified by its content, pinned to the rules and the registry that are current then, sent,
 // closed. Its content is made from rows of the warehouse that never change, so a mediator that takes it after a crash
 // makes the same records, with the same sequences for the same partitions, and the owners of the partitions drop the
@@ -310,7 +310,7 @@ func (r *reader) partAgain(view *registry.View, bad *decode.RecordError) {
 // waitingPart finds the waiting record among the usage records that the current rules make of a raw record. The place
 // does not identify it, because the others were sent and must not come twice; its class, time and quantity do. The
 // rules may read its SIM differently now: a record with another SIM matches only in the same place. A non-empty why
-// says that none, or several, match.
+// means that no record matches, or several do.
 func waitingPart(e *RetryRecord, usages []udr.Usage) (i int, why string) {
 	var was udr.Usage
 	if err := udr.ParseUsage(e.Usage, &was); err != nil || len(e.Usage) == 0 {

@@ -19,7 +19,7 @@ const (
 const longestIdentifier = 128 // shown in a reason
 
 // Route adds to a usage record its SIM, the owner at the time of use and the billing root, and finds the root's
-// partition; or it says why the record has no destination.
+// partition; if the record has no destination, it returns the reason.
 func Route(view *registry.View, revision registry.Revision, u *udr.Usage) (partition int, why *udr.SuspendError) {
 	partition, _, why = route(view, revision, u)
 	return partition, why
@@ -64,7 +64,7 @@ func route(view *registry.View, revision registry.Revision, u *udr.Usage) (parti
 	return account.Partition, several || view.Several(u.SIM, u.Account), nil
 }
 
-// Yours says why a source may not bring a routed usage record; nil if it may.
+// Yours returns the reason why a source may not bring a routed usage record; nil if it may.
 func Yours(view *registry.View, revision registry.Revision, src *source.Source, u *udr.Usage) *udr.SuspendError {
 	if src.Only.Has(view, revision, u) {
 		return nil

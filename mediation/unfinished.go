@@ -14,7 +14,7 @@ import (
 // that brings back a copy of the record finds nothing in the warehouse meanwhile, and would charge the root that is right
 // now. So a retry waits for such files.
 
-// pinRetry pins a retry batch. waits says that the batch was given back because it waits for a file.
+// pinRetry pins a retry batch. waits means that the batch was given back because it waits for a file.
 func (t *taken) pinRetry(ctx context.Context, content Content, l *looked, records []RetryRecord) (waits bool, err error) {
 	if !t.file.Pinned {
 		current, err := t.current(ctx)

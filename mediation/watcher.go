@@ -33,7 +33,7 @@ type Watcher struct {
 	WatcherOptions
 
 	told  map[string]bool // refusals already logged
-	quiet bool            // the ledger knows that none wait or are refused
+	quiet bool            // the ledger shows none that wait or are refused
 }
 
 // NewWatcher reports all mistakes of the options.
@@ -267,7 +267,7 @@ func (w *Watcher) after(ctx context.Context, f *control.File) (more bool, _ erro
 	case errors.As(err, &replaced):
 		log.Warn("leaving a file that was read where it is", "err", err)
 		if replaced.Alike {
-			return true, w.Files.Replaced(ctx, f.Number, err.Error()+"; it is read as a file of its own", w.now())
+			return true, w.Files.Replaced(ctx, f.Number, err.Error()+"; it is read as its own file", w.now())
 		}
 		return true, w.Files.MarkAfterDone(ctx, f.Number, err.Error(), w.now())
 	case collect.Unreachable(err):

@@ -286,7 +286,7 @@ func TestAFileThatWasWrittenAgainWithinTheSecondIsReadAndNotDeleted(t *testing.T
 		w.looks(time.Second)
 		require.FileExists(t, filepath.Join(w.dir, "a.csv"))
 		require.Contains(t, w.log.String(), "another content has its name now")
-		require.Contains(t, w.file("a.csv").AfterWhy, "it is read as a file of its own")
+		require.Contains(t, w.file("a.csv").AfterWhy, "it is read as its own file")
 		w.looks(time.Second)
 		require.Equal(t, "a.csv", w.read())
 		w.looks(time.Second)

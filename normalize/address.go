@@ -155,7 +155,7 @@ func SIPUser(text []byte) ([]byte, error) {
 var _ = declare(Function{
 	Name: "sip_user", Family: "phone", Params: []Param{text("a SIP, SIPS or tel URI")},
 	Doc:      "The user part of a URI, unchanged.",
-	Suspends: "the text is no SIP, SIPS or tel URI",
+	Suspends: "the text is not a SIP, SIPS or tel URI",
 	Examples: []Example{ex(`sip_user("sip:1001@pbx.example:5060")`, "1001"), exFails(`sip_user("1001")`, "not a SIP")},
 }, SIPUser)
 

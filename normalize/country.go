@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Country is an ISO 3166-1 alpha-2 code in capitals; the zero value is no country. XK stands for Kosovo.
+// Country is an ISO 3166-1 alpha-2 code in capitals; the zero value is not a country. XK stands for Kosovo.
 type Country [2]byte
 
 // NoCountry is the zero Country: networks on ships and aircraft, satellites, test networks.
@@ -59,7 +59,7 @@ type countryRow struct {
 }
 
 type countryTable struct {
-	list    []countryRow // [0] is no country
+	list    []countryRow // [0] is not a country
 	alpha2  [26 * 26]uint16
 	alpha3  map[[3]byte]uint16
 	numeric [1000]uint16

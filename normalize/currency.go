@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Currency is an ISO 4217 code in capitals; the zero value is no currency.
+// Currency is an ISO 4217 code in capitals; the zero value is not a currency.
 type Currency [3]byte
 
 func (c Currency) String() string { return string(c.Append(nil)) }

@@ -4,8 +4,9 @@ import "bytes"
 
 const damage = "written by a spreadsheet, which has lost or changed digits; use the original file from the carrier"
 
-// Damaged says how a spreadsheet damaged the text, or "": 4,36641E+11 for a long number, ="0043…" for a number with
-// protected zeros, #NAME? or ##### for a value that a cell could not show. No number, name or code looks like this.
+// Damaged describes how a spreadsheet damaged the text, or returns "": 4,36641E+11 for a long number, ="0043…" for
+// a number with protected zeros, #NAME? or ##### for a value that a cell could not show. No number, name or code
+// looks like this.
 func Damaged(text []byte) string {
 	in := trim(text)
 	if len(in) < 2 {

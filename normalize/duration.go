@@ -160,8 +160,8 @@ func minutes(in []byte, base int64, round Rounding) (int64, string) {
 }
 
 // DecimalComma rewrites a number with a decimal comma, and with points or blanks between its thousands or without, with
-// a decimal point: 1.234,56 is 1234.56. A sign stays. A point that does not stand before three digits is refused, since
-// the number may have a decimal point already.
+// a decimal point: 1.234,56 is 1234.56. A sign stays. A point that is not followed by three digits is refused, because
+// the number may already have a decimal point.
 func DecimalComma(dst, text []byte) ([]byte, error) {
 	in := trim(text)
 	if len(in) == 0 {
@@ -198,7 +198,7 @@ var _ = declare(Function{
 	Name: "comma", Family: "encoding", Params: []Param{text("a number")},
 	Doc: "A number with a decimal comma, as one with a decimal point: octets(comma(mb), unit: \"MB\"). Points, blanks or " +
 		"apostrophes between thousands are dropped.",
-	Suspends: "the text is no number with a decimal comma",
+	Suspends: "the text is not a number with a decimal comma",
 	Examples: []Example{ex(`comma("0,219933")`, "0.219933"), ex(`comma("1.234,5")`, "1234.5"), exFails(`comma("0.5")`, "decimal comma")},
 }, Appender(DecimalComma))
 

@@ -8,7 +8,7 @@ import (
 // longestQuoted bounds how much of a bad input an error repeats.
 const longestQuoted = 48
 
-// Error says which function could not read which text, and why.
+// Error reports which function could not read which text, and why.
 type Error struct {
 	Function string // as rules call it: phone, octets, time
 	Input    string // at most 48 bytes of the text, then …

@@ -38,7 +38,7 @@ var _ = declare(Function{
 var _ = declare(Function{
 	Name: "imsi_network", Family: "identifier", Params: []Param{text("an IMSI")},
 	Doc:      "The home network of an IMSI.",
-	Suspends: "the text is no IMSI",
+	Suspends: "the text is not an IMSI",
 	Examples: []Example{
 		ex(`imsi_network("214070000000001")`, "214-07"), ex(`imsi_network("310410123456789")`, "310-410"), exFails(`imsi_network("2140700")`, "14 or 15")},
 }, func(text []byte) (Network, error) {
@@ -132,7 +132,7 @@ func (i IMEI) Device() IMEI {
 var _ = declare(Function{
 	Name: "imei_device", Family: "identifier", Params: []Param{text("an IMEI or IMEISV")},
 	Doc:      "The device alone, with its check digit, so that all notations of one device are equal.",
-	Suspends: "the text is no IMEI",
+	Suspends: "the text is not an IMEI",
 	Examples: []Example{ex(`imei_device("4901542032375101")`, "490154203237518"), exFails(`imei_device("490154203237519")`, "check digit")},
 }, func(text []byte) (IMEI, error) {
 	i, err := ParseIMEI(text)
@@ -405,7 +405,7 @@ func ParseUUID(text []byte) (UUID, error) {
 var _ = declare(Function{
 	Name: "uuid", Family: "identifier", Params: []Param{text("a UUID")},
 	Doc:      "A UUID in lower case with dashes.",
-	Suspends: "the text is no UUID",
+	Suspends: "the text is not a UUID",
 	Examples: []Example{
 		ex(`uuid("{0B4D3CF2-3F6C-4C1E-9A52-8F5B1A2C3D4E}")`, "0b4d3cf2-3f6c-4c1e-9a52-8f5b1a2c3d4e"), exFails(`uuid("0B4D3CF2")`, "uuid")},
 }, ParseUUID)

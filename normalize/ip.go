@@ -78,6 +78,6 @@ func ParseCiscoIP(text []byte) (netip.Addr, error) {
 var _ = declare(Function{
 	Name: "cisco_ip", Family: "identifier", Params: []Param{text("a signed number")},
 	Doc:      "An IPv4 address as Cisco Unified CM writes it: a signed little-endian number.",
-	Suspends: "the text is no number of 32 bits",
+	Suspends: "the text is not a number of 32 bits",
 	Examples: []Example{ex(`cisco_ip("-1139627840")`, "192.168.18.188"), exFails(`cisco_ip("10.0.0.1")`, "cisco_ip")},
 }, ParseCiscoIP)

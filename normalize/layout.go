@@ -44,7 +44,7 @@ type step struct {
 	text  string // of a literal
 }
 
-// Choice says how to read a local time that the clock showed twice, or never.
+// Choice defines how to read a local time that the clock showed twice, or never.
 type Choice uint8
 
 const (
@@ -54,8 +54,8 @@ const (
 	Refuse                // an error
 )
 
-// TimeOptions say how to interpret the times of a layout. The zero value has no zone, so only times with an offset can
-// be read.
+// TimeOptions define how to interpret the times of a layout. The zero value has no zone, so only times with an offset
+// can be read.
 type TimeOptions struct {
 	Zone      *Zone
 	Ambiguous Choice // Earlier, Later or Refuse

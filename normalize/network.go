@@ -7,7 +7,7 @@ import (
 )
 
 // Network is a public land mobile network: country code, network code, and the number of digits of the latter, because
-// 07 and 007 are two networks (3GPP TS 23.003 12.1). The zero value is no network.
+// 07 and 007 are two networks (3GPP TS 23.003 12.1). The zero value is not a network.
 type Network struct {
 	MCC, MNC  uint16
 	MNCDigits uint8
@@ -54,7 +54,7 @@ var _ = declare(Function{
 	Doc: "The company that runs a network; empty when it is not listed.", Examples: []Example{ex(`operator(network("20810"))`, "Altice")},
 }, Network.Operator)
 
-// Country is the network's country: from the list, otherwise the main country of the MCC. It is no country for
+// Country is the network's country: from the list, otherwise the main country of the MCC. It is not a country for
 // international networks (MCC 901) and test networks.
 func (n Network) Country() Country {
 	t := networks()
@@ -236,7 +236,7 @@ func ParseNetwork(text []byte) (Network, error) {
 		n.MNC = n.MNC*10 + uint16(figures[5])
 	}
 	if n == (Network{MNCDigits: 2}) || n == (Network{MNCDigits: 3}) {
-		return Network{}, fail("network", text, "all zeros is no network")
+		return Network{}, fail("network", text, "all zeros is not a network")
 	}
 	return n, nil
 }
@@ -265,7 +265,7 @@ var _ = declare(Function{
 	Name: "network", Family: "network", Params: []Param{text("MCC and MNC")},
 	Doc: "A mobile network by MCC and MNC in one text. The digits of the MNC count: 07 and 007 are two networks. Zeros that a " +
 		"number field took are given back when exactly one listed network fits.",
-	Suspends: "the text is no MCC with an MNC of two or three digits, or two listed networks fit it",
+	Suspends: "the text is not an MCC with an MNC of two or three digits, or two listed networks fit it",
 	Examples: []Example{
 		ex(`network("20810")`, "208-10"), ex(`network("208,10")`, "208-10"), ex(`network("310410")`, "310-410"), ex(`network("214-7")`, "214-07"),
 		exFails(`network("2087")`, "MNC 2 or 3")},
@@ -304,7 +304,7 @@ var _ = declare(Function{
 
 func joinNetwork(text []byte, mcc, mnc uint64, digits int) (Network, error) {
 	if mcc == 0 && mnc == 0 {
-		return Network{}, fail("network", text, "all zeros is no network")
+		return Network{}, fail("network", text, "all zeros is not a network")
 	}
 	if n := (Network{uint16(mcc), uint16(mnc), uint8(digits)}); digits > 1 {
 		three := Network{n.MCC, n.MNC, 3}
@@ -372,7 +372,7 @@ func ParseNetworkHex(text []byte) (Network, error) {
 var _ = declare(Function{
 	Name: "plmn", Family: "network", Params: []Param{text("six hexadecimal digits")},
 	Doc:      "A mobile network by its PLMN identity in hexadecimal (3GPP TS 24.008 10.5.1.13).",
-	Suspends: "the text is no PLMN identity",
+	Suspends: "the text is not a PLMN identity",
 	Examples: []Example{ex(`plmn("02F801")`, "208-10"), ex(`plmn("0x130014")`, "310-410"), exFails(`plmn("02F8")`, "plmn")},
 }, ParseNetworkHex)
 

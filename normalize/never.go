@@ -31,8 +31,9 @@ func NetworkForm(s string) bool {
 	return strings.Trim(s[:3]+s[4:], "0123456789") == ""
 }
 
-// NeverNetwork describes the error of a well-formed network that is not in the list, "" if it is there. respelled
-// says that another one is meant: records never have this one, because network() and similar functions restore zeros.
+// NeverNetwork describes the error of a well-formed network that is not in the list; it returns "" if the network is
+// there. respelled means that another network is meant: records never contain this one, because network() and similar
+// functions restore zeros.
 func NeverNetwork(code string) (hint string, respelled bool) {
 	mcc, _ := strconv.Atoi(code[:3])
 	mnc, _ := strconv.Atoi(code[4:])

@@ -8,7 +8,7 @@ import (
 )
 
 // E164 is a phone number with its calling code, without the plus sign: +34600123456 is 34600123456. No calling code
-// starts with 0 and no number has more than 15 digits (ITU-T E.164 6), so the number is the text. Zero is no number.
+// starts with 0 and no number has more than 15 digits (ITU-T E.164 6), so the number is the text. Zero is not a number.
 type E164 uint64
 
 // Append appends the number as +34600123456.
@@ -46,8 +46,8 @@ var _ = declare(Function{
 	Doc: "The calling code of a number.", Examples: []Example{ex(`calling_code(phone("+34600123456"))`, "34")},
 }, E164.CallingCode)
 
-// Carrier is the operator to which the number's range was assigned, if libphonenumber knows it, or "". A ported number
-// keeps the old operator's name. The first call loads the list of ranges, some megabytes.
+// Carrier returns the operator to which the number's range was assigned, if libphonenumber has it, or "". A ported
+// number keeps the old operator's name. The first call loads the list of ranges, some megabytes.
 func (n E164) Carrier() string {
 	number := n.libphonenumber()
 	if number == nil {
@@ -88,7 +88,7 @@ func (n E164) libphonenumber() *phonenumbers.PhoneNumber {
 	return number
 }
 
-// PhoneOptions say how to interpret a text.
+// PhoneOptions define how to interpret a text.
 type PhoneOptions struct {
 	From          Country // country for numbers without a calling code; none: only international numbers are read
 	International bool    // the digits begin with the calling code, even without + or 00
@@ -342,7 +342,7 @@ func (d *dialled) slow(o PhoneOptions) (E164, string) {
 		switch err {
 		case phonenumbers.ErrInvalidCountryCode:
 			if !d.plus && callingCodes().byCountry[o.From.slot()] == 0 {
-				return 0, "country " + o.From.String() + " has no numbers of its own"
+				return 0, "country " + o.From.String() + " has no its own numbers"
 			}
 			return 0, "no country has a calling code that begins so"
 		case phonenumbers.ErrTooShortNSN, phonenumbers.ErrTooShortAfterIDD, phonenumbers.ErrNotANumber:

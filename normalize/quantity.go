@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Rounding says how to treat a remainder smaller than the base unit.
+// Rounding defines how to treat a remainder smaller than the base unit.
 type Rounding uint8
 
 const (
@@ -116,7 +116,7 @@ var _ = declareWith(Function{
 	Name: "octets", Family: "unit", Unit: "B",
 	Params:   []Param{amount("a volume, with decimals and a unit behind it or without"), dataUnit.Param, octetRounding.Param, signed.Param},
 	Doc:      "A volume in octets. An empty text is an error (see absent), and so is a negative volume without signed: true.",
-	Suspends: "the text is no number, is negative without signed: true or too great, or is no whole number of octets though round says exact",
+	Suspends: "the text is not a number, is negative without signed: true or too great, or is not a whole number of octets though round says exact",
 	Examples: []Example{
 		ex(`octets("1200")`, "1200 B"), ex(`octets("0.219933", unit: "MB")`, "219933 B"), ex(`octets("1.5 KiB")`, "1536 B"),
 		ex(`octets("0.0000001", unit: "MB", round: "up")`, "1 B"),
@@ -127,7 +127,7 @@ var _ = declareWith(Function{
 	return withSign(signed.in(o), func(text []byte) (int64, error) { return Octets(text, unit, round) })
 })
 
-// signed is the option of functions whose amounts may take usage back.
+// signed is the option of functions whose amounts may be credits.
 var signed = yes("signed", "true: a negative amount, as in a record that takes usage back, is read too; round rounds it as it would "+
 	"without its sign")
 
@@ -165,7 +165,7 @@ func Count(text []byte) (int64, error) {
 var _ = declareWith(Function{
 	Name: "count", Family: "unit", Unit: "1", Params: []Param{amount("a whole number"), signed.Param},
 	Doc:      "A number of things: messages, segments.",
-	Suspends: "the text is no whole number, or is negative without signed: true",
+	Suspends: "the text is not a whole number, or is negative without signed: true",
 	Examples: []Example{ex(`count("3")`, "3"), exFails(`count("3.5")`, "not a whole number"), ex(`count("-3", signed: true)`, "-3")},
 }, func(o *Options) func([]byte) (int64, error) { return withSign(signed.in(o), Count) })
 
@@ -265,7 +265,7 @@ var _ = declareWith(Function{
 	Name: "seconds", Family: "unit", Unit: "s", Params: []Param{amount("a duration"), secondsUnit.Param, secondsRounding.Param, signed.Param},
 	Doc: "A duration in whole seconds; a begun second counts as a whole one, unless you set round. A text may name its " +
 		"units itself: 10s, 5 min, 1h2m3s, or PT5M (ISO 8601).",
-	Suspends: "the text is no duration of fixed length, is negative without signed: true or too great, or is no whole number of seconds " +
+	Suspends: "the text is not a duration of fixed length, is negative without signed: true or too great, or is not a whole number of seconds " +
 		"though round says exact",
 	Examples: []Example{
 		ex(`seconds("81")`, "81 s"), ex(`seconds("299", unit: "10ms")`, "3 s"), ex(`seconds("1.5", unit: "min")`, "90 s"),
@@ -287,7 +287,7 @@ var _ = declareWith(Function{
 	Name: "milliseconds", Family: "unit", Unit: "ms", Params: []Param{amount("a duration"), millisecondUnit.Param,
 		millisecondRounding.Param},
 	Doc: "A duration in milliseconds.",
-	Suspends: "the text is no duration of fixed length, is negative or too great, or is no whole number of milliseconds though round " +
+	Suspends: "the text is not a duration of fixed length, is negative or too great, or is not a whole number of milliseconds though round " +
 		"says exact",
 	Examples: []Example{ex(`milliseconds("299", unit: "10ms")`, "2990 ms"), exFails(`milliseconds("-1")`, "milliseconds")},
 }, func(o *Options) func([]byte) (int64, error) {
@@ -464,6 +464,6 @@ func Unsigned32(text []byte) (int64, error) {
 var _ = declare(Function{
 	Name: "unsigned32", Family: "unit", Params: []Param{amount("a 32-bit number")},
 	Doc:      "A 32-bit counter that a system wrote as a signed number.",
-	Suspends: "the text is no number of 32 bits",
+	Suspends: "the text is not a number of 32 bits",
 	Examples: []Example{ex(`unsigned32("-2")`, "4294967294"), ex(`unsigned32("7")`, "7"), exFails(`unsigned32("4294967296")`, "32")},
 }, Unsigned32)

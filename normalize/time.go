@@ -35,8 +35,8 @@ func (l *Layout) Parse(text []byte) (Moment, error) {
 	return l.moment(text, &c)
 }
 
-// ParseNear reads a time without a year, and chooses the year that brings it nearest to a known time: that of the file,
-// or of the previous record. A layout with a year is read normally.
+// ParseNear reads a time without a year, and chooses the year that brings it nearest to a known time: the time of the
+// file, or of the previous record. A layout with a year is read normally.
 func (l *Layout) ParseNear(text []byte, near int64) (Moment, error) {
 	if !l.yearless {
 		return l.Parse(text)
@@ -110,7 +110,7 @@ var _ = declareWith(Function{
 		missingParam.Param},
 	Doc: "An instant. Local times are read in the zone; times that the clock showed twice or never are flagged and resolved by " +
 		"ambiguous and missing.",
-	Suspends: "the text does not have the layout, or is no time of the calendar; with refuse, the clock showed the time twice or never",
+	Suspends: "the text does not have the layout, or is not a time of the calendar; with refuse, the clock showed the time twice or never",
 	Examples: []Example{
 		ex(`time("17.03.2026 00:10:02", "02.01.2006 15:04:05", zone: "Europe/Madrid")`, "2026-03-16T23:10:02Z"),
 		ex(`time("2026-03-17 00:10:02", "YYYY-MM-DD hh:mm:ss", zone: "Europe/Madrid")`, "2026-03-16T23:10:02Z"),

@@ -42,7 +42,7 @@ func LoadZone(name string) (*Zone, error) {
 	case name == "UTC" || name == "Z":
 		return UTC, nil
 	case name == "Local":
-		return nil, fail("zone", []byte(name), "the zone of the machine is no property of a carrier; name an IANA zone, such as Europe/Madrid")
+		return nil, fail("zone", []byte(name), "the zone of the machine is not a property of a carrier; name an IANA zone, such as Europe/Madrid")
 	case name[0] == '+' || name[0] == '-':
 		offset, rest, ok := parseOffset([]byte(name), offsetAny)
 		if !ok || len(rest) > 0 {

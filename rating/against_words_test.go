@@ -12,7 +12,7 @@ import (
 )
 
 // check --against puts each changed value into words. It would miss a value with its own code for reading and private fields, so
-// such a value must have words of its own.
+// such a value must have its own words.
 func TestEveryValueOfADocumentHasWords(t *testing.T) {
 	seen := map[reflect.Type]bool{}
 	var walk func(path string, t reflect.Type)

@@ -84,7 +84,7 @@ func (c *compiler) calendarDay(k *calendar, d diag.Text) {
 func (c *compiler) dateOf(d diag.Text) (int32, bool) {
 	t, err := time.Parse(time.DateOnly, d.Value)
 	if err != nil {
-		c.list.Errorf(d.Pos, "%q is no day: write MM-DD for a day of each year, or YYYY-MM-DD", d.Value)
+		c.list.Errorf(d.Pos, "%q is not a day: write MM-DD for a day of each year, or YYYY-MM-DD", d.Value)
 		return 0, false
 	}
 	return int32(t.Unix() / daySeconds), true

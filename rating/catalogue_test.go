@@ -55,7 +55,7 @@ classes:
   data:
     counted: sim
     prices: [{ name: us, zones: [rest], price: 0.2 }, { zones: [eu], price: 0.02 }]
-`, "name: us", "name: eu", "give it a name of its own"},
+`, "name: us", "name: eu", "give it its own name"},
 		"a plan with a slash": {"plan: a_b\ncurrency: EUR\nclasses: { data: { prices: [{ price: 1 }] } }\n", "a_b", "a/b",
 			"must not contain a slash"},
 		"a currency that is none": {"plan: a\ncurrency: GBP\nclasses: { data: { prices: [{ price: 1 }] } }\n", "GBP", "GPB", "currency GPB is unknown"},

@@ -17,7 +17,7 @@ func (c *compiler) warnInert(doc *planDoc, p *plan) {
 		}
 	}
 	if d := doc.Discounts; d != nil && len(doc.Classes) > 0 && p.discounts[d] == nil {
-		c.list.Warnf(d.pos, "each class of plan %s has discounts of its own, so those of the plan change nothing; remove one of the two", p.name)
+		c.list.Warnf(d.pos, "each class of plan %s has its own discounts, so those of the plan change nothing; remove one of the two", p.name)
 	}
 	for _, e := range doc.Classes {
 		if pc := p.classes[c.classes[e.Key.Value]]; e.Value != nil && pc != nil {

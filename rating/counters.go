@@ -95,7 +95,7 @@ func ParseKey(b []byte) (CounterKey, error) {
 	return k, k.check()
 }
 
-var errKey = errors.New("a counter's key has an unknown kind, no id, or a cycle that is no date")
+var errKey = errors.New("a counter's key has an unknown kind, no id, or a cycle that is not a date")
 
 func (k CounterKey) check() error {
 	if !k.Kind.known() || k.ID == 0 || k.Cycle < -1<<23 || k.Cycle >= 1<<23 {

@@ -18,7 +18,7 @@ import (
 type passDoc struct {
 	Price    due       `yaml:"price,required" doc:"Price of the pass, and its time: a local day, a week from Monday, or a billing cycle of the SIM; of the account with { amount: 5, per: day, counted: account }." example:"1.00 / day"`
 	Units    *quantity `yaml:"units" doc:"Units that are free after the first use; beyond them the price or the steps apply. Without it, all usage of that time is free." example:"500 MB"`
-	Name     diag.Text `yaml:"name" doc:"Name of the pass. Prices of the plan with passes of the same name share one pass. Without it, the price has a pass of its own." example:"europe"`
+	Name     diag.Text `yaml:"name" doc:"Name of the pass. Prices of the plan with passes of the same name share one pass. Without it, the price has its own pass." example:"europe"`
 	Formerly diag.Text `yaml:"formerly" doc:"Name of the pass before it was renamed: passes that were bought stay bought." example:"eu"`
 }
 

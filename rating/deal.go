@@ -74,7 +74,7 @@ func (c *compiler) compileDeals() {
 		if before := versions[doc.Name.Value]; slices.Contains(before, for_) {
 			continue
 		} else if len(before) > 0 && !before[0].same(for_) {
-			c.list.Errorf(for_.pos, "plan %s is for others in another version; give the new deal a name of its own", doc.Name.Value)
+			c.list.Errorf(for_.pos, "plan %s is for others in another version; give the new deal its own name", doc.Name.Value)
 			continue
 		}
 		again := len(versions[doc.Name.Value]) > 0
@@ -126,7 +126,7 @@ func (e *Engine) dealt(place int, family int32, at udr.Instant) int32 {
 	clock := e.path[place].clock
 	for i, p := range e.path[place:] {
 		if i > 0 && (p.facts.Kind == registry.ResellerAccount || e.path[place].facts.Kind == registry.ResellerAccount) {
-			break // resellers buy, and sell, at prices of their own
+			break // resellers buy, and sell, at their own prices
 		}
 		if plan, ok := e.among(p.deals, clock, family, at); ok {
 			return plan

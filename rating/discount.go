@@ -167,7 +167,7 @@ func compileDiscounts(s *saying) {
 	s.pc.discount = d
 	if credit := s.classDoc.Negative; credit.Value != "" && !d.whole { // volume.go reports it for discounts on the whole
 		s.list.Errorf(credit.Pos, "credits and discounts exclude each other: a credit could not know which discount the units had that it takes "+
-			"back. Remove the discounts, or give credits a class of their own without discounts")
+			"back. Remove the discounts, or give credits their own class without discounts")
 	}
 	if unit := s.units[s.classes[s.class.Value]]; !sameUnit(unit, d.unit) {
 		s.list.Errorf(doc.pos, "discounts from a number of %s, but class %s counts %s; write discounts at the classes that they are for",

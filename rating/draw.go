@@ -9,7 +9,7 @@ func (e *Engine) mayDraw(t *tier) bool {
 
 // cover draws on the buckets that cover the record and returns the number of covered units. It draws first on the
 // bucket of the SIM's life, then on the plan's included units, then on the pools in the order of the account. Buckets
-// cover the beginning of a record. A bucket with an increment of its own changes the rounded quantity of the charge.
+// cover the beginning of a record. A bucket with its own increment changes the rounded quantity of the charge.
 func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zone int32, res *Result) (at int64, err error) {
 	if t.number == 0 && ch.Rounded > 0 && e.state.known && !e.giving.on {
 		e.state.free = e.drawLife(ch, c, u, class, ch.Rounded, res)

@@ -36,7 +36,7 @@ func (c *compiler) followNames() {
 				for j := range pc.prices {
 					if p := &pc.prices[j]; p.id != 0 {
 						all = append(all, naming{p.own, p.former, &p.key, p.at, func() {
-							if id := c.id(p.at, prefix+p.key); p.shared == "" { // a count with a name of its own continues
+							if id := c.id(p.at, prefix+p.key); p.shared == "" { // a count with its own name continues
 								p.id = id
 							}
 						}})

@@ -88,7 +88,7 @@ func (v *validity) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	i, err := strconv.Atoi(number)
 	most := map[string]int{"h": 24 * 366, "d": 366, "month": longestValidity, "months": longestValidity}[unit]
 	if err != nil || i < 1 || i > most {
-		d.Errorf(n.Pos, "%q is no length of time; write hours, days or months, at most a year, as in 1 h, 30 d, 3 months", n.Text)
+		d.Errorf(n.Pos, "%q is not a length of time; write hours, days or months, at most a year, as in 1 h, 30 d, 3 months", n.Text)
 		return
 	}
 	switch unit {
@@ -135,7 +135,7 @@ func (p *percent) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	number, ok := strings.CutSuffix(strings.TrimSpace(n.Text), "%")
 	i, err := strconv.Atoi(strings.TrimSpace(number))
 	if !ok || err != nil || i < 0 || strings.HasPrefix(number, "-") || i > mostCap {
-		d.Errorf(n.Pos, "%q is no percentage from 0 to %d; write 10 %%", n.Text, mostCap)
+		d.Errorf(n.Pos, "%q is not a percentage from 0 to %d; write 10 %%", n.Text, mostCap)
 		return
 	}
 	p.of100 = i

@@ -12,7 +12,7 @@ import (
 )
 
 // own finds the packages and add-ons that may cover a record: those of the tier's accounts and, at the first tier, of
-// the SIM. An account above without a plan of its own belongs to the tier below.
+// the SIM. An account above without its own plan belongs to the tier below.
 func (e *Engine) own(t *tier, c *Counters, u *udr.Usage) error {
 	e.owned = e.owned[:0]
 	if t.number == 0 {
@@ -120,7 +120,7 @@ func (e *Engine) time(x *instance, c *Counters, u *udr.Usage) {
 // billing cycle and is never forgotten.
 func (e *Engine) key(x *instance, id uint64) CounterKey {
 	if n := x.renewed.number; n > 0 && !x.renewed.onUse {
-		id = mixID(mixID(id, uint32(renewedID)), uint32(n)) // each term has units of its own
+		id = mixID(mixID(id, uint32(renewedID)), uint32(n)) // each term has its own units
 	}
 	k := CounterKey{ID: mixID(mixID(mixID(id, uint32(x.ID)), uint32(x.ID>>32)), e.root()), Owner: x.owner, Kind: AccountPackage | ofRoot}
 	if x.sim {

@@ -76,7 +76,7 @@ func (m *limit) kind() CounterKind {
 }
 
 // counterID is the id of its counter. The usage of a pool or a tree differs from that of an account, so they have
-// counters of their own.
+// their own counters.
 func (m *limit) counterID() uint64 {
 	if m.per < perPool {
 		return m.id
@@ -154,7 +154,7 @@ const mostThresholds = 20
 func (c *compiler) limitActions(doc *limitDoc, m *limit) {
 	switch {
 	case len(doc.Thresholds) > 0 && len(doc.Actions)+len(doc.At) > 0:
-		c.list.Errorf(doc.Name.Pos, "limit %s has thresholds with actions of their own; remove at and actions", m.name)
+		c.list.Errorf(doc.Name.Pos, "limit %s has thresholds with their own actions; remove at and actions", m.name)
 		return
 	case len(doc.Thresholds) == 0 && len(doc.Actions) == 0:
 		c.list.Errorf(doc.Name.Pos, "limit %s does nothing; write actions: [notify]", m.name)

@@ -21,7 +21,7 @@ type limitDoc struct {
 	Cost       *moneyText          `yaml:"cost" doc:"The limit on the charges of the account; if it has no plan, on the charges of the nearest accounts below it." example:"100 EUR"`
 	At         []percentText       `yaml:"at" doc:"Parts of the limit at which notify tells; 100 % by default. The other actions take effect at 100 %." example:"[80 %, 100 %]"`
 	Actions    []diag.Text         `yaml:"actions" enum:"event|notify|throttle|block|suspend" doc:"Actions, once in a period, when the count reaches the limit. notify (or event): limit.passed is published. throttle: limit.throttles is published, and the network is asked to slow the SIMs down until the period ends. block: limit.blocks is published, the network is asked to bar the SIMs until the period ends, and usage after the record that reached the limit waits in suspense, or costs what over says. suspend: the SIM is suspended from the beginning of that record on (per: sim only); a SIM without a state cannot be suspended. usage_limit_override lifts throttle, block and suspend." example:"[notify, block]"`
-	Thresholds []limitThresholdDoc `yaml:"thresholds" doc:"Instead of at and actions: thresholds with actions of their own, ascending."`
+	Thresholds []limitThresholdDoc `yaml:"thresholds" doc:"Instead of at and actions: thresholds with their own actions, ascending."`
 	Over       *priceText          `yaml:"over" doc:"With block: price of usage over the limit, in the currency of the plan, where the plan's price would be paid. A record that is over the limit from its beginning has no fee, and one that pays for no other units no minimum; the cap stays. Without it, that usage waits in suspense." example:"0.05 / 1 MB"`
 }
 

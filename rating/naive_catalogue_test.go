@@ -1,6 +1,6 @@
 package rating_test
 
-// The documents as the naive rater has them, in structs of its own, from which random_text_test.go writes those of the engine.
+// The documents as the naive rater has them, in its own structs, from which random_text_test.go writes those of the engine.
 
 type naiveCatalogue struct {
 	Models map[string][]naiveModel

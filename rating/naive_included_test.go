@@ -183,7 +183,7 @@ func (s *naiveShare) takesPlans(r *naiveRater) (all []naivePlan) {
 	return all
 }
 
-// stepped reports whether a bucket with an increment of its own can cover a class of a plan.
+// stepped reports whether a bucket with its own increment can cover a class of a plan.
 func (r *naiveRater) stepped(plan, class string) bool {
 	has := func(buckets []naiveBucket) bool {
 		return slices.ContainsFunc(buckets, func(b naiveBucket) bool {

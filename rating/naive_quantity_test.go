@@ -17,7 +17,7 @@ import (
 	"ratemill/udr"
 )
 
-// quantityWorld is a tree with two payers below an agency that buys by a plan of its own.
+// quantityWorld is a tree with two payers below an agency that buys by its own plan.
 var quantityWorld = world{
 	Accounts: []accountLine{
 		{ID: "agency", Currency: "EUR", Zone: "Europe/Madrid", CycleDay: 1, Plan: "wholesale"},
@@ -138,7 +138,7 @@ func (p *quantityPlan) text(name string) string {
 }
 
 // naiveQuantities are what all records so far cost together: rated from scratch, by account, tier, cycle and zone for volumes. Packages are
-// paid by whoever begins them, so of those only counts of their own have a sum that can be said, which is that of the plan.
+// paid by whoever begins them, so of those only their own counts have a sum that can be said, which is that of the plan.
 func naiveQuantities(p *quantityPlan, tier int, records []udr.Usage) map[string]*big.Rat {
 	w := &quantityWorld
 	type portion struct{ count, key string }

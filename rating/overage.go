@@ -6,7 +6,7 @@ import (
 	"ratemill/literal"
 )
 
-// A bucket of a share plan may have a price of its own for units that no bucket covers. If several buckets cover a
+// A bucket of a share plan may have its own price for units that no bucket covers. If several buckets cover a
 // record, the first one with such a price sets it. This price replaces the plan's price for units; the plan's fee,
 // minimum, cap and rounding stay.
 

@@ -15,7 +15,7 @@ import (
 )
 
 // partsCatalogue is a random catalogue with all that changes what units cost: prices of every model, buckets, pools with a price
-// for what they do not cover, and a limit with a price for usage over it. A bucket with an increment of its own never runs out: how
+// for what they do not cover, and a limit with a price for usage over it. A bucket with its own increment never runs out: how
 // it rounds a record depends on whether it covers all of it, and earlier parts are charged before that is known.
 func partsCatalogue(r *rand.Rand) fstest.MapFS {
 	maybe := func(format string, args ...any) string {

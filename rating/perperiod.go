@@ -269,7 +269,7 @@ func (s *saying) refuseVolume(all []stage) {
 	}
 	if s.classDoc.Negative.Value != "" {
 		s.list.Errorf(s.classDoc.Negative.Pos, "credits and volume prices exclude each other: a credit cannot take back what corrections "+
-			"charged. Write steps, or give credits a class of their own")
+			"charged. Write steps, or give credits their own class")
 	}
 }
 

@@ -26,7 +26,7 @@ type plan struct {
 	special  bool         // they are, or contain holidays
 	classes  []*planClass // by class number; nil if the plan has no prices
 	included []bucket
-	passes   []*pass // those with names of their own
+	passes   []*pass // those with their own names
 	prorate  bool    // a SIM has included units for the days on which it has the plan in the cycle, in a state that counts
 	// includedIn are the states that count, by name; none: those of core active.
 	includedIn []string
@@ -58,7 +58,7 @@ type planClass struct {
 	// den is a common multiple of the quantities in prices: parts of 10^-12 are added in it.
 	den     uint64
 	session uint64 // id of the sessions kept; 0 if the price of the class is linear in all versions
-	steps   bool   // a bucket that covers the class has an increment of its own
+	steps   bool   // a bucket that covers the class has its own increment
 
 	instead []*price // prices of limits and pools that can take the place of the plan's
 }
@@ -443,7 +443,7 @@ func (c *compiler) nameOnce(named map[string]namedPrice, name string, p namedPri
 	case first.doc.Name.Value == "" && first.doc.Slice.Value == p.doc.Slice.Value && slices.Equal(first.zones, p.zones):
 		// Adding the price reports two prices for one zone and slice.
 	default:
-		c.refuse(p.at, "this price has no name, so it is named %s by its zones and slice, as the one on line %d is already; give it a name of its own", name, first.at.Line)
+		c.refuse(p.at, "this price has no name, so it is named %s by its zones and slice, as the one on line %d is already; give it its own name", name, first.at.Line)
 	}
 }
 

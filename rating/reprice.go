@@ -15,7 +15,7 @@ import (
 
 // If a count decides the price of units counted before, it keeps portions. A portion holds the units of one price and
 // zone that an account pays for in a billing cycle, and the amount charged for them. When the count reaches another
-// price, a charge of its own corrects each portion whose cost changes. This charge is booked to that account and to
+// price, its own charge corrects each portion whose cost changes. This charge is booked to that account and to
 // no SIM.
 //
 // Shares are counters with the owner and the period of their count. A list of them is kept beside it:

@@ -10,7 +10,7 @@ import (
 )
 
 // With volume prices, all units of a count have the price that their number reaches. A record pays for its own units
-// at the price that the count has reached after it; charges of their own correct the units before it (reprice.go).
+// at the price that the count has reached after it; their own charges correct the units before it (reprice.go).
 //
 // A portion is the units of one price and zone that an account pays for in a billing cycle. Rounding applies to a
 // whole portion, and a record pays the increase of the portion's rounded cost. So sums are right at any moment and in

@@ -9,7 +9,7 @@ import (
 	"ratemill/udr"
 )
 
-// A unit of usage can count as several units of a bucket, by its zone; and a bucket can have an increment of its own.
+// A unit of usage can count as several units of a bucket, by its zone; and a bucket can have its own increment.
 
 const mostWeight = 1_000_000
 
@@ -77,7 +77,7 @@ func (c *compiler) compileIncrement(doc *bucketDoc, b *bucket) {
 	b.increment = q.Value
 }
 
-// markIncrements marks the classes of a plan that a bucket with an increment of its own can cover.
+// markIncrements marks the classes of a plan that a bucket with its own increment can cover.
 func (c *compiler) markIncrements(f *family[plan]) {
 	mark := func(p *plan, buckets []bucket) {
 		for i := range buckets {
@@ -115,7 +115,7 @@ func (c *compiler) sameUnit(q *quantity, doc *bucketDoc, what string) {
 }
 
 // take sets the number of units that a bucket with free units covers of a record from unit at on, and returns it. A
-// bucket with an increment of its own that covers all used units rounds the record in place of the price.
+// bucket with its own increment that covers all used units rounds the record in place of the price.
 func (b *bucket) take(t *tier, d *Draw, free, at int64, ch *Charge, u *udr.Usage) int64 {
 	if b.weights != nil {
 		if w := b.weight(t.model.zones[t.hit.zone].global); w != 1 {

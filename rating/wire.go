@@ -65,7 +65,7 @@ func (c *Charge) appendLines(dst []byte) []byte {
 	return dst
 }
 
-// saysItsKind refuses a line of a kind that has a field of its own. It keeps all values of a line whose kind this
+// saysItsKind refuses a line of a kind that has its own field. It keeps all values of a line whose kind this
 // version does not know.
 func (l *Line) saysItsKind() error {
 	if l.Kind <= LineCap {

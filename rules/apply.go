@@ -171,7 +171,7 @@ func (r *Runner) fieldValue(t *term) value {
 // astray reports a path through a value that is not an object. The record then does not have the form that the rules
 // expect, and treating the value as absent would hide this.
 func astray(path *term, raw *record.Value) string {
-	return path.source() + " leads through " + showRaw(&raw.Items[0]) + ", which is no object"
+	return path.source() + " leads through " + showRaw(&raw.Items[0]) + ", which is not an object"
 }
 
 // member is a member of an object; any other present value is an error.
@@ -183,7 +183,7 @@ func (r *Runner) member(t *term, v value) value {
 	case record.Map, record.Absent, record.Null:
 		return value{kind: Field, raw: v.raw.Get(t.name)}
 	}
-	return r.fail(t, t.source()+" leads through "+showRaw(v.raw)+", which is no object")
+	return r.fail(t, t.source()+" leads through "+showRaw(v.raw)+", which is not an object")
 }
 
 func (r *Runner) text(t *term, v value) value {

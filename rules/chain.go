@@ -13,8 +13,8 @@ type candidate struct {
 	rest   test
 }
 
-// newTable makes a table for a chain, or nil if no subject decides about two of its conditions. untyped says that the
-// format has only texts.
+// newTable makes a table for a chain; it returns nil if no subject occurs in two of its conditions. untyped means
+// that the format has only texts.
 func newTable(chain []*action, untyped bool) *table {
 	counts := map[*dispatch]int{}
 	var best *dispatch
@@ -85,7 +85,7 @@ func flatten(t *term) []*term {
 	return []*term{t}
 }
 
-// leading lists the questions joined by and that may be asked first, because nothing before them can fail.
+// leading lists the operands of and that may be evaluated first, because nothing before them can fail.
 func leading(t *term, untyped bool) map[*dispatch]int {
 	found := map[*dispatch]int{}
 	for i, c := range flatten(t) {

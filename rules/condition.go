@@ -23,7 +23,7 @@ type Language struct {
 
 // Word is a name that conditions may read.
 type Word struct {
-	Name    string   // apn, sim.state; one that ends in a dot stands for all names below it: attr.
+	Name    string   // such as apn or sim.state; a name that ends in a dot stands for all names below it: attr.
 	Type    Type     // Quantity: its unit is that of the usage class
 	Values  []string // the only ones that it can have; nil for any
 	Doc     string
@@ -33,7 +33,7 @@ type Word struct {
 // Input is a word that some condition reads.
 type Input struct {
 	*Word
-	Key  string // of a word that ends in a dot: what follows it
+	Key  string // for a word that ends in a dot: the rest of the name
 	Type Type
 	full string
 }

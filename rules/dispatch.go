@@ -27,7 +27,7 @@ type dispatch struct {
 	asked   int             // number of conditions that test the subject
 }
 
-// symbolState is a subject's symbol, valid while its level has the same age. 0 means that the value is no constant of
+// symbolState is a subject's symbol, valid while its level has the same age. 0 means that the value is not a constant of
 // the program.
 type symbolState struct {
 	age    uint64

@@ -13,12 +13,12 @@ type Document struct {
 	Tables    diag.Map[Constants] `yaml:"tables" doc:"Tables of constants, from text to text: kinds[type] looks one up, type in kinds tests whether it exists. A table is given here, or in a CSV file that sources share: { file: tables/tadig.csv }." example:"{ kinds: { \"10\": data, \"20\": sms_mo } }"`
 	Filter    []Filter            `yaml:"filter" doc:"Records to leave out, in order. They are counted and never rated."`
 	Let       diag.Map[diag.Text] `yaml:"let" doc:"Names for expressions. Each may use the earlier ones, and is computed at most once a record." example:"{ volume: octets(up) + octets(down) }"`
-	Fan       Fans                `yaml:"fan" doc:"A list in the record; each of its elements becomes a usage record of its own."`
+	Fan       Fans                `yaml:"fan" doc:"A list in the record; each of its elements becomes its own usage record."`
 	Map       []Entry             `yaml:"map" doc:"How the usage record is made, in order."`
 	Times     Times               `yaml:"times" doc:"How far the time of use may lie from the modification time of its file. A record beyond that is suspended with the code time."`
 	KeepText  []diag.Text         `yaml:"keep_text" doc:"Fields that the price does not need: if the expression of one fails, the field keeps the text that could not be read, and the record gets the note fallback:FIELD. Text fields, the peer, and attr.NAME are allowed." example:"[imei, attr.device]"`
 	Duplicate *Duplicate          `yaml:"duplicate" doc:"How to recognise records that the carrier sent before. They are counted and kept, but never rated."`
-	Session   *Sessions           `yaml:"session" doc:"Whether the carrier delivers sessions in parts, and how to recognise them: increments, fee, minimum, cap and steps then apply to the session. whole (also the default): each record is a session of its own." example:"{ key: [session], within: 7d }"`
+	Session   *Sessions           `yaml:"session" doc:"Whether the carrier delivers sessions in parts, and how to recognise them: increments, fee, minimum, cap and steps then apply to the session. whole (also the default): each record is its own session." example:"{ key: [session], within: 7d }"`
 }
 
 // Filter is one rule of filter.
@@ -116,7 +116,7 @@ func (e *Entry) Check(n *diag.Node, d *diag.Decoder) {
 	case kinds == 0:
 		d.Errorf(n.Pos, "the entry does nothing; it has set, class, suspend, drop, otherwise or use")
 	case kinds > 1:
-		d.Errorf(n.Pos, "otherwise and use need entries of their own, without when, class or set")
+		d.Errorf(n.Pos, "otherwise and use need their own entries, without when, class or set")
 	case !e.When.IsZero() && e.Action.empty():
 		d.Errorf(n.Pos, "the entry does nothing when this holds; add class, set, suspend or drop")
 	}

@@ -16,7 +16,7 @@ type Plan struct {
 	Way  string // constant, slot, direct call, dispatch, closure, or expr's virtual machine and why
 }
 
-// Explain says how each expression runs.
+// Explain describes how each expression runs.
 func (p *Program) Explain() []Plan {
 	tables := map[*expression]*dispatch{}
 	for _, s := range p.steps {

@@ -65,7 +65,7 @@ func parse(text diag.Text, l *diag.List) (n ast.Node, named map[int]bool) {
 	}
 	d := l.Errorf(at, "%s", message)
 	if message == tooEarly && beforeComma(text) {
-		d.Hint = "between { } YAML splits at each comma: put quotes around the whole expression, or give each key a line of its own"
+		d.Hint = "between { } YAML splits at each comma: put quotes around the whole expression, or give each key its own line"
 	}
 	if strings.Contains(text.Value, "=") && !strings.Contains(text.Value, "==") && strings.Contains(message, `"="`) {
 		d.Hint = "equality is written =="

@@ -20,7 +20,7 @@ type Function struct {
 	Suspends string
 	Example  string
 
-	// absorbs says that an absent required argument makes the result absent without a call.
+	// absorbs means that an absent required argument makes the result absent without a call.
 	absorbs bool
 	// bind prepares a call when the rules are loaded, with the constants known then. It is nil for functions that the
 	// checker converts to terms.

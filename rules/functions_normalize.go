@@ -134,7 +134,7 @@ func kindsOf(t normalize.Type) []Kind {
 }
 
 // boundTo makes a call of a Go function declared by normalize, according to the function's type. A missing type is an
-// error, which the tests of the examples detect. columns says that the record gives an option too.
+// error, which the tests of the examples detect. columns means that the record also supplies an option.
 func boundTo(run any, d *normalize.Function, typ Type, level int, columns bool) (bound, error) {
 	if c := boundToText(run, d, typ, level); c.one != nil {
 		return c, nil
@@ -253,7 +253,7 @@ func boundToValue(run any) bound {
 	return bound{}
 }
 
-// number is a call whose result is an int or a quantity; numbers says that it also accepts a number, as text.
+// number is a call whose result is an int or a quantity; numbers means that it also accepts a number, as text.
 func number(f func([]byte) (int64, error), typ Type, numbers bool) bound {
 	kind, unit := typ.Kind, uint8(typ.Unit)
 	if !numbers {

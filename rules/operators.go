@@ -267,7 +267,7 @@ func (c *checker) compare(o op, sign string, a, b *term, at span) *term {
 }
 
 // betweenTexts refuses arithmetic and ordering between texts: + would join "120" and "880" to "120880", and "9" comes
-// after "10". The error says what to write instead.
+// after "10". The error suggests what to write instead.
 func (c *checker) betweenTexts(o op, sign string, a, b *term, at span) *term {
 	if name := c.dashed(at); name != "" {
 		return c.errorf(at, "%s subtracts texts; for a field of that name write %s, to subtract int(%s) - int(%s)", c.source(at), name, a.source(), b.source())
@@ -396,7 +396,7 @@ func (c *checker) arithmetic(o op, sign string, a, b *term, at span) *term {
 			if want.Kind.worded() {
 				want = Type{Kind: Int}
 			}
-			return c.errorf(t.at, "%s is no number yet; write %s", t.source(), suggestConversion(t.source(), want))
+			return c.errorf(t.at, "%s is not a number yet; write %s", t.source(), suggestConversion(t.source(), want))
 		}
 	}
 	switch {

@@ -8,9 +8,9 @@ import (
 	"ratemill/diag"
 )
 
-// This file finds the possible combinations of conditions by trying the values that make a difference to them: the
-// constants with which they compare a word, a value beside each constant, and any other value. A comparison that is
-// not between a word and a constant, such as lower(apn) == "x", may be true or false. So a combination that it finds
+// This file finds the possible combinations of conditions by trying the values that make a difference: the constants
+// with which they compare a word, a value adjacent to each constant, and any other value. A comparison that is not
+// between a word and a constant, such as lower(apn) == "x", may be true or false. So a combination that it finds
 // impossible really is impossible, but one that it finds possible may not be.
 
 // mostCases is the largest number of combinations to try.
@@ -153,7 +153,7 @@ func (s *differing) add(v value) {
 	}
 }
 
-// comparison is the word that a term compares with constants; prefix says that only the beginning counts.
+// comparison is the word that a term compares with constants; prefix means that only the beginning counts.
 func (t *term) comparison() (word int, constants []value, prefix, ok bool) {
 	if t.op == opOut {
 		return t.index, nil, false, t.typ.Kind == Bool
@@ -259,7 +259,8 @@ func inWords(values []string) string {
 	return strings.Join(list, ", ")
 }
 
-// Compares calls found for each text with which a condition compares a word; begins says that the word begins with it.
+// Compares calls found for each text with which a condition compares a word; begins means that only the beginning of
+// the word is compared.
 func (l *Language) Compares(c *Condition, found func(word string, text diag.Text, begins bool)) {
 	for _, t := range c.e.terms {
 		word, constants, begins, ok := t.comparison()

@@ -10,7 +10,7 @@ import (
 	"ratemill/udr"
 )
 
-// Sessions says whether a source delivers sessions whole or in parts, and how to recognise the parts of one.
+// Sessions defines whether a source delivers sessions whole or in parts, and how to recognise the parts of one.
 type Sessions struct {
 	Whole  bool
 	Key    []diag.Text
@@ -34,7 +34,7 @@ func (s *Sessions) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 		return
 	}
 	if n.Kind == diag.Scalar {
-		d.Errorf(n.Pos, "session holds how the parts of a session are recognised, as in { key: [session], within: 7d }, or the word whole: each record is a session of its own")
+		d.Errorf(n.Pos, "session holds how the parts of a session are recognised, as in { key: [session], within: 7d }, or the word whole: each record is its own session")
 		return
 	}
 	var doc sessionsDoc
@@ -102,7 +102,7 @@ func (p *Program) ClassNames() []string {
 	return names
 }
 
-// sessionKey hashes the source and the key's values. A record without any of these values is a session of its own.
+// sessionKey hashes the source and the key's values. A record without any of these values is a separate session.
 func (r *Runner) sessionKey(u *udr.Usage) bool {
 	from := len(r.buf)
 	r.buf = append(append(r.buf, r.p.name...), 0)

@@ -43,8 +43,8 @@ func (t *Constants) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	d.Decode(n, &t.inline)
 }
 
-// namesFile says that a mapping names the file of a table: by a path, or since it has no other keys than such a mapping. It
-// would answer nothing if it were taken for constants. Decoding reports its other mistakes.
+// namesFile reports whether a mapping names the file of a table: by a path, or because it only has the keys of such a
+// mapping. It would answer nothing if it were taken for constants. Decoding reports its other mistakes.
 func namesFile(n *diag.Node) bool {
 	file, others := "", false
 	for _, m := range n.Members {

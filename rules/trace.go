@@ -10,7 +10,7 @@ import (
 	"ratemill/udr"
 )
 
-// Step is one step of a program on a record, for people who ask why.
+// Step is one step of a program on a record, for users who want to see the reasons.
 type Step struct {
 	Kind  string `json:"kind"` // drop, keep, element, let, when, class, set, note, usage, filtered, suspended
 	Name  string `json:"name,omitempty"`

@@ -67,7 +67,7 @@ type RecordKey struct {
 func (k RecordKey) String() string { return fmt.Sprintf("%x@%d", k.Duplicate[:], k.At) }
 
 // SessionKey is a hash of the source and of the fields that identify the record's session; zero means that the record
-// is a session of its own.
+// is a separate session.
 type SessionKey [12]byte
 
 // Attribute is a field that the source's rules added to the standard ones.
@@ -109,7 +109,7 @@ type Usage struct {
 	// SessionWithin is the number of seconds after its last part for which a session of the source is remembered, 0 if
 	// the source delivers whole sessions. The batch has one value for all its records.
 	SessionWithin uint32
-	// Taken and LateUntil are those of the batch; see Pin.
+	// Taken and LateUntil are the batch's; see Pin.
 	Taken      Instant
 	LateUntil  uint32
 	Attributes []Attribute

@@ -369,7 +369,7 @@ func TestPipesAreRefused(t *testing.T) {
 	v, err := s.Look(t.Context(), clock.Now())
 	require.NoError(t, err)
 	require.Empty(t, v.Ready)
-	require.Equal(t, []Refusal{{"a.csv", "it is no regular file; name it in collect.exclude"}}, v.Refused)
+	require.Equal(t, []Refusal{{"a.csv", "it is not a regular file; name it in collect.exclude"}}, v.Refused)
 	_, err = s.Remote.Open(t.Context(), "a.csv", 0)
 	require.ErrorContains(t, err, "no longer a regular file")
 	_, err = s.Remote.Open(t.Context(), "../../etc/passwd", 0)

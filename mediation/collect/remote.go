@@ -253,7 +253,7 @@ func (m *matcher) add(l *Listing, directory, name string, kind fileKind, size in
 		}
 		size, mtime = e.Size, e.MTime
 	case isOther:
-		l.refuse(path, "it is no regular file; name it in collect.exclude")
+		l.refuse(path, "it is not a regular file; name it in collect.exclude")
 		return false
 	}
 	if size < 0 {

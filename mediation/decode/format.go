@@ -107,5 +107,5 @@ func (c *Chosen) format() Format {
 // Typed reports whether fields may be numbers, lists and maps.
 func (c *Chosen) Typed() bool { return c.format().Typed }
 
-// Octets reports whether the content is no text.
+// Octets reports whether the content is not text.
 func (c *Chosen) Octets() bool { return c.format().Octets }

@@ -109,7 +109,7 @@ var lengthsFile = []byte("LP\x01" +
 	"\x00\x03\x0a\x0d\x00" + // a bad record that ends as a line does, and with a zero byte
 	"\x00\x0c\x21\x40\x70\x00\x00\x00\x00\x02\x00\x00\x00\x0a")
 
-// A format of octets is a file: what is no text has records, bad ones cost themselves, and every octet is counted.
+// A format of octets is a file: what is not text has records, bad ones cost themselves, and every octet is counted.
 func TestOctetsAreRecords(t *testing.T) {
 	o := options(t, "lengths: {}")
 	require.True(t, o.Octets())

@@ -9,7 +9,7 @@ import (
 	"ratemill/udr"
 )
 
-// Only restricts whose usage a source may bring. Other records wait in suspense as not_yours, so that a carrier, or an
+// Only limits whose usage a source may bring. Other records wait in suspense as not_yours, so that a carrier, or an
 // intruder on its server, cannot bill SIMs of others.
 type Only struct {
 	Accounts []diag.Text `yaml:"accounts" example:"[acme, north]" doc:"SIMs of these accounts and of those below them, by the owner at the time of use."`

@@ -35,7 +35,7 @@ type Document struct {
 	Sequence       *Sequence `yaml:"sequence" doc:"Numbers in the file names, to detect missing files."`
 }
 
-// Sequence says where the number is in a file's name.
+// Sequence defines the position of the number in a file's name.
 type Sequence struct {
 	From diag.Text `yaml:"from,required" example:"name[4:10]" doc:"An expression over the file's name that gives the number's digits."`
 	Gap  string    `yaml:"gap" enum:"alarm|ignore" default:"alarm" doc:"Action when a number is missing."`
@@ -331,7 +331,7 @@ type sharing struct {
 }
 
 // version is a hash of the document, of the shared texts and tables that it uses and of a version of normalize's data.
-// Values of the environment are not part of it: they say where files are, not what they mean.
+// Values of the environment are not part of it: they define where files are, not what they mean.
 func version(data string, text []byte, shared map[string][]byte, uses []string, tables map[string][]byte) string {
 	h := sha256.New()
 	h.Write([]byte(rulesVersion + data))

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// object writes a function that appends a message as JSON. Members have the order of the fields' numbers unless the table says
-// otherwise; a field for which it says nothing is a member under its name.
+// object writes a function that appends a message as JSON. Members have the order of the fields' numbers unless the
+// table defines another; a field that the table does not mention is a member under its own name.
 func (g *generator) object(o *object) error {
 	d, m, err := published(o.message)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command generate writes the functions that append and parse ratemill's messages, and that append them as JSON, from the .proto
-// files beside it and from tables, which say what Go types they have: go generate ./proto.
+// Command generate writes the functions that append and parse ratemill's messages, and that append them as JSON, from
+// the .proto files beside it and from tables of their Go types: go generate ./proto.
 //
 // The functions use no reflection and do not allocate for fields; texts point into the message.
 package main

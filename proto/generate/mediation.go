@@ -1,6 +1,6 @@
 package main
 
-// mediationMessages are those of package mediation.
+// mediationMessages lists the messages of package mediation.
 var mediationMessages = []message{
 	{name: "Suspended", goType: "udr.Suspended", append: "udr.AppendSuspended", parse: "udr.ParseSuspended", hand: true},
 	{name: "FileEnd", goType: "udr.FileEnd", append: "udr.AppendFileEnd", hand: true},

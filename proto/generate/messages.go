@@ -21,13 +21,13 @@ var files = []file{
 	{path: "internal/offline/messages_gen.go", pkg: "offline", objects: offlineObjects},
 }
 
-// message says which Go type a message of the .proto files is read into and written from.
+// message defines the Go type that a message of the .proto files is read into and written from.
 type message struct {
 	name   string // in the .proto
 	goType string
 	append string   // function that appends it, exported or not; "" for none
 	parse  string   // function or method that parses it; "" for none
-	reset  string   // what parse does first; "" empties the value
+	reset  string   // statements that parse runs first; "" empties the value
 	method bool     // parse is a method, which empties nothing
 	field  string   // a method that reads one field
 	check  string   // method that checks at the end whether the parsed message is possible
@@ -46,8 +46,8 @@ type set struct {
 	fields            []string
 }
 
-// field says what differs from the rule: its Go name is that of the .proto in Go's spelling, its Go type that of the .proto,
-// and texts point into the message.
+// field defines exceptions: by default a Go name is the .proto's in Go's spelling, a Go type the .proto's, and texts
+// point into the message.
 type field struct {
 	goName  string // Identifier.Kind
 	goType  string // Instant, Unit, DuplicateKey
@@ -72,7 +72,7 @@ type field struct {
 	last  bool // appended after the others
 }
 
-// array says how bytes of fixed length are written and read.
+// array defines how bytes of fixed length are written and read.
 type array int
 
 const (

@@ -10,8 +10,8 @@ type object struct {
 	members map[string]member
 }
 
-// member says what differs from the rule: a field is a member under its name, in the order of numbers, and left out when it is
-// zero, empty or unknown.
+// member defines exceptions: by default a field is a member under its name, in the order of numbers, and omitted when
+// it is zero, empty or unknown.
 type member struct {
 	name   string // amount for the field total
 	after  string // the field whose member it follows

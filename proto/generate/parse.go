@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// parser writes the function that parses a message. Numbers that it does not know are passed over.
+// parser writes the function that parses a message. It skips unknown numbers.
 func (g *generator) parser(m *message, d protoreflect.MessageDescriptor) error {
 	if m.method {
 		g.line("func (m *%s) %s(data []byte) error {", m.goType, m.parse)

@@ -1,6 +1,6 @@
 package main
 
-// ratedlogMessages are those of package internal/ratedlog.
+// ratedlogMessages lists the messages of package internal/ratedlog.
 var ratedlogMessages = []message{
 	{name: "Charge", goType: "rating.Charge", append: "rating.AppendCharge", hand: true},
 	{name: "Event", goType: "rating.Event", append: "rating.AppendEvent", hand: true},

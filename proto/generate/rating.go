@@ -1,6 +1,6 @@
 package main
 
-// ratingMessages are those of package rating.
+// ratingMessages lists the messages of package rating.
 var ratingMessages = []message{
 	{name: "Decimal", goType: "decimal.D", append: "appendDecimal", parse: "ParseDecimal", hand: true, omit: "IsZero()"},
 	{name: "Value", goType: "Value", append: "appendValue", parse: "parse", method: true, fields: map[string]field{

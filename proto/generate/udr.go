@@ -1,6 +1,6 @@
 package main
 
-// udrMessages are those of package udr.
+// udrMessages lists the messages of package udr.
 var udrMessages = []message{
 	{name: "Usage", goType: "Usage", append: "AppendUsage", parse: "ParseUsage", reset: "Reset()", field: "field", fields: map[string]field{
 		"at":              {goType: "Instant"},

@@ -1,6 +1,6 @@
 package main
 
-// warehouseMessages are those of package internal/warehouse, which fills columns.
+// warehouseMessages lists the messages of package internal/warehouse, which fill columns.
 var warehouseMessages = []message{
 	{name: "Decimal", goType: "decimal.D", parse: "rating.ParseDecimal", hand: true},
 	{name: "Charge", goType: "chargeColumns", parse: "parseChargeColumns", lower: true,

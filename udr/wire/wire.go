@@ -83,15 +83,15 @@ func Open(dst []byte, n protowire.Number) (opened []byte, at int) {
 	return append(dst, 0, 0, 0, 0), len(dst)
 }
 
-// Close ends the message that Open began at at.
+// Close ends the message that Open began at position at.
 func Close(dst []byte, at int) {
 	size := len(dst) - at - 4
 	dst[at], dst[at+1], dst[at+2], dst[at+3] = byte(size)|0x80, byte(size>>7)|0x80, byte(size>>14)|0x80, byte(size>>21)&0x7f
 }
 
-// CloseShort ends a message within another whose length takes as few bytes as it can. It began at at, after its tag and one
-// byte for the length, which is nearly always enough; otherwise it is moved. A charge has up to ten such messages, so padded
-// lengths would take 30 bytes a record.
+// CloseShort ends a message within another whose length takes as few bytes as it can. It began at position at, after
+// its tag and one byte for the length, which is nearly always enough; otherwise it is moved. A charge has up to ten
+// such messages, so padded lengths would take 30 bytes a record.
 func CloseShort(dst []byte, at int) []byte {
 	if size := len(dst) - at; size < 0x80 {
 		dst[at-1] = byte(size)
@@ -167,7 +167,7 @@ func (f *Field) Read(data []byte) (size int) {
 // Signed is the value of a sint32 or sint64 field.
 func (f *Field) Signed() int64 { return protowire.DecodeZigZag(f.V) }
 
-// WrongType is the error of a field that has another wire type than the .proto says.
+// WrongType is the error of a field whose wire type differs from the .proto.
 func (f *Field) WrongType() error {
 	return fmt.Errorf("it has wire type %d, so ratemill did not write it", f.Kind)
 }

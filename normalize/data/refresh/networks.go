@@ -20,7 +20,7 @@ type network struct {
 
 // networkTable merges both lists to one line per MCC and MNC.
 //
-// Conflicts are resolved as follows: mcc-mnc-list takes precedence over mcc-mnc-table, because it says which entries
+// Conflicts are resolved as follows: mcc-mnc-list takes precedence over mcc-mnc-table, because it shows which entries
 // are in use. Among its entries for one code, an operational one wins, then one whose country the table also names,
 // then the first. A code shared by several countries ("BL/GF/GP/MF/MQ") gets the table's country, else its first. The
 // table adds the codes that the list lacks (the first row of each), but not its catch-alls: MNC 299 and 999 stand for

@@ -167,7 +167,8 @@ type region struct {
 	machines []*machine
 }
 
-// tree says which region owns the numbers under a prefix: one, or one per next digit. An empty owner means none.
+// tree records which region owns the numbers under a prefix: one, or one per next digit. An empty owner means
+// none.
 type tree struct {
 	owner    string
 	children *[10]*tree
