@@ -22,7 +22,7 @@ func orderFlags(f *flags, c *cobra.Command, o *backoffice.AccountOrder) *timeFla
 	c.Flags().StringVar(&o.As, "as", "", "the account on whose behalf you do it (default: the provider)")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would change, and change nothing")
 	c.Flags().BoolVar(&o.Backdate, "backdate", false, "allow a time before the running billing cycle")
-	c.Flags().StringVar(&o.Key, "key", "", "a key of your own for this request; repeating the request with the same key changes nothing")
+	c.Flags().StringVar(&o.Key, "key", "", "your own key for this request; repeating the request with the same key changes nothing")
 	outputFlag(f, c)
 	return at
 }

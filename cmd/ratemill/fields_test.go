@@ -93,7 +93,7 @@ func fieldsPage(t *testing.T, kind, title, where string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n[All pages](README.md)\n\n"+
 		"Generated from the declarations that also make the JSON Schema (`ratemill schema %s`). %s A field after "+
-		"`[]` is one of each element of a list; `NAME` is a name of your own.\n", title, kind, where)
+		"`[]` is one of each element of a list; `NAME` is your own name.\n", title, kind, where)
 	kinds := []any{schema}
 	if options, ok := schema["anyOf"].([]any); ok {
 		kinds = options

@@ -124,7 +124,7 @@ func checkElsewhere(t *testing.T, demo, bin string) {
 	refused(`is the ClickHouse of another installation \(....…\), not of this one \(....…\): name its`, "query", "select 1")
 }
 
-// TestTheDemoGeneratesRecords: with another seed than the default, in a folder of its own.
+// TestTheDemoGeneratesRecords: with another seed than the default, in its own folder.
 func TestTheDemoGeneratesRecords(t *testing.T) {
 	dir, bin := t.TempDir(), program(t)
 	command := made(t, "demo", "N=3000", "SEED=7", "ONCE=1")

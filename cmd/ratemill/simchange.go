@@ -65,7 +65,7 @@ func changeSIM(cmd *cobra.Command, f *flags, o *backoffice.SIMOrder, wish backof
 func simChange(f *flags, c *cobra.Command, wish func(args []string) (backoffice.SIMWish, error)) *cobra.Command {
 	var o backoffice.SIMOrder
 	simOrder(f, c, &o)
-	c.Flags().StringVar(&o.Key, "key", "", "a key of your own for this request: the same key again changes nothing")
+	c.Flags().StringVar(&o.Key, "key", "", "your own key for this request: the same key again changes nothing")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		w, err := wish(args)
 		if err != nil {

@@ -19,7 +19,7 @@ import (
 	"ratemill/internal/proof/testengine"
 )
 
-// process is `ratemill run` with all roles and embedded engines, as a process of its own.
+// process is `ratemill run` with all roles and embedded engines, as its own process.
 type process struct {
 	*testing.T
 	cmd    *exec.Cmd

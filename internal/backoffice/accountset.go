@@ -47,7 +47,7 @@ func (o *Office) CreateAccount(ctx context.Context, r NewAccount) (*AccountChang
 		}
 		kind, ok := registry.ParseAccountKind(cmp.Or(r.Kind, "standard"))
 		if !ok {
-			return fmt.Errorf("%s is no kind of account; there are standard and reseller", r.Kind)
+			return fmt.Errorf("%s is not a kind of account; there are standard and reseller", r.Kind)
 		}
 		if kind == registry.ResellerAccount && !d.in.Resellers {
 			return conflict("resellers are not enabled in this installation; write resellers: true under accounts in ratemill.yaml")
@@ -249,7 +249,7 @@ func (o *Office) SetStatus(ctx context.Context, r StatusOrder) (*AccountChange, 
 		for _, s := range account.Statuses {
 			names = append(names, s.String())
 		}
-		return nil, fmt.Errorf("%s is no status of an account%s", r.To, orAll(diag.Suggest(r.To, names), "status", append(names, "deleted")))
+		return nil, fmt.Errorf("%s is not a status of an account%s", r.To, orAll(diag.Suggest(r.To, names), "status", append(names, "deleted")))
 	}
 	return o.changeAccounts(ctx, &r.AccountOrder, func(d *accountDraft) error {
 		when, as, err := d.account(r.Account)

@@ -141,7 +141,7 @@ func wishOf(l *BatchLine) (SIMWish, error) {
 	case l.SIM == "":
 		return w, errors.New("it names no SIM")
 	case !slices.Contains(SIMOperations, l.Operation):
-		return w, fmt.Errorf("%q is no operation%s", l.Operation, orAll(diag.Suggest(l.Operation, SIMOperations), "operation", SIMOperations))
+		return w, fmt.Errorf("%q is not an operation%s", l.Operation, orAll(diag.Suggest(l.Operation, SIMOperations), "operation", SIMOperations))
 	case len(words) == 0:
 		return w, fmt.Errorf("%s needs arguments: %s", l.Operation, batchArguments[l.Operation])
 	case l.Operation == SetSIM:
@@ -203,7 +203,7 @@ func (o *Office) RunBatch(ctx context.Context, name string, from io.Reader, orde
 		order.ID = file.digest[:16]
 	}
 	if strings.ContainsAny(order.ID, ": \t\n") {
-		return nil, fmt.Errorf("%q is no id of a batch: leave colons and blanks out", order.ID)
+		return nil, fmt.Errorf("%q is not an id of a batch: leave colons and blanks out", order.ID)
 	}
 	d, err := o.simDraft(ctx, &order.SIMOrder, "")
 	if err != nil {

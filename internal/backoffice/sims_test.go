@@ -277,7 +277,7 @@ func TestAStepThatIsNotAllowedIsRefusedWithWhatIs(t *testing.T) {
 		p.refuses("only the provider and a reseller above it may date back further", 1, "state", "suspended", backdated("2026-02-01"), as("acme"))
 		p.refuses("account initech may see and change only itself and the accounts below it; account north is not one of them", 1,
 			"state", "suspended", as("initech"))
-		p.refuses(`"soon" is no time of effect; write now, cycle`, 1, "state", "suspended", at("soon"))
+		p.refuses(`"soon" is not a time of effect; write now, cycle`, 1, "state", "suspended", at("soon"))
 		p.refuses("no SIM of the registry has or had the identifier 214070000000009", 9, "state", "suspended")
 
 		_, err := p.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: by(""), Account: "acme", To: "suspended"})
@@ -465,7 +465,7 @@ func TestALineOfABatchThatFailsHarmsNoOther(t *testing.T) {
 			"4 refused: SIM 2: the SIM is inventory since 2025-12-31T23:00:00Z; state model connected has no state supsended; did you mean suspended?",
 			"5 refused: SIM 3: account acme may see and change only itself and the accounts below it; account initech is not one of them",
 			"6 refused: no SIM of the registry has or had the identifier 999; `ratemill registry list ACCOUNT` lists the SIMs of an account",
-			"7 done", "8 refused: \"stat\" is no operation; did you mean state?",
+			"7 done", "8 refused: \"stat\" is not an operation; did you mean state?",
 			"9 refused: account acme cannot get price_plan bulk: only the provider may choose it; allowed: fleet, office",
 			"10 refused: 2026-02-01 lies before the running billing cycle of account acme, which began on "}
 		same := func(results []string) {

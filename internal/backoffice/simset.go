@@ -112,7 +112,7 @@ func (d *simDraft) setOverride(m *simMade, value string) error {
 		if len(m.statements) == 0 {
 			return nil
 		}
-		m.note("SIM %d has rules of its own now; later changes of the settings of account %s do not reach it", m.sim, m.id)
+		m.note("SIM %d has its own rules now; later changes of the settings of account %s do not reach it", m.sim, m.id)
 	}
 	rules := life.Rules{Zone: m.zone}
 	var err error

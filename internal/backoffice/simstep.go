@@ -264,7 +264,7 @@ func (d *simDraft) taken(m *simMade) (facts []registry.OwnershipFact) {
 }
 
 // leave ends the settings that a SIM cannot keep in another account: resources that the new account lacks, the group,
-// and, with another payer, the SIM's own rules. It reports whether the SIM had rules of its own.
+// and, with another payer, the SIM's own rules. It reports whether the SIM had its own rules.
 func (d *simDraft) leave(m *simMade, to string, same bool) (ruled bool) {
 	subject, given := registry.SubjectOf(m.sim), d.givenTo(to, m.when)
 	end := func(kind registry.Kind, name, why string) {

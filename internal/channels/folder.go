@@ -29,7 +29,7 @@ func (f *Folder) Send(_ context.Context, p *delivery.Package) (delivery.Outcome,
 		}
 		return delivery.Outcome{State: delivery.Failed, Why: why}, false
 	}
-	// Sellers have numbers of their own, which may be the same.
+	// Sellers have their own numbers, which may be the same.
 	err := delivery.Place(filepath.Join(f.Dir, filepath.Base(cmp.Or(p.Document.Seller.Account, "operator")), file.Name), file.Content)
 	switch {
 	case errors.Is(err, os.ErrExist):

@@ -86,7 +86,7 @@ func (m *Mail) message(p *delivery.Package) (*mail.Msg, error) {
 		return nil, errors.New("nobody says from whom mails are: write mail_from of the seller's document, or invoicing.mail.from")
 	}
 	if err := message.FromFormat(l.Name, l.From); err != nil {
-		return nil, fmt.Errorf("the sender %q is no address: %w", l.From, err)
+		return nil, fmt.Errorf("the sender %q is not an address: %w", l.From, err)
 	}
 	to := strings.Fields(p.Job.Recipient)
 	if len(to) == 0 {

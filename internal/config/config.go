@@ -62,8 +62,8 @@ type Invoicing struct {
 
 // Accounts has the features for accounts that the installation enables.
 type Accounts struct {
-	Projects  bool     `yaml:"projects" default:"false" doc:"Companies have projects, each with accounts of its own."`
-	Resellers bool     `yaml:"resellers" default:"false" doc:"Accounts can be resellers: they have customers, price plans, products and invoices of their own."`
+	Projects  bool     `yaml:"projects" default:"false" doc:"Companies have projects, each with its own accounts."`
+	Resellers bool     `yaml:"resellers" default:"false" doc:"Accounts can be resellers: they have customers, price plans, products and their own invoices."`
 	Contracts bool     `yaml:"contracts" default:"false" doc:"An account needs a contract with entitlements before it becomes active."`
 	Languages []string `yaml:"languages" enum:"es|pt" doc:"Languages of invoices beside English." example:"[es]"`
 	EInvoices []string `yaml:"e_invoices" enum:"en16931|peppol-bis-3" doc:"Formats of electronic invoices that billing profiles can name." example:"[peppol-bis-3]"`
@@ -277,7 +277,7 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 		errorf(at("warehouse", "keep"), "warehouse.keep is 1; the balance of files needs at least 2 months")
 	}
 	if servers := c.ClickHouse.servers(); len(servers) > 1 && c.ClickHouse.Cluster == "" {
-		errorf(at("clickhouse", "dsn"), "clickhouse.dsn names %d servers; without clickhouse.cluster each has tables of its own, and a block whose answer from one server was lost would be written again to the next. Name one server, or the cluster that they are replicas of", len(servers))
+		errorf(at("clickhouse", "dsn"), "clickhouse.dsn names %d servers; without clickhouse.cluster each has its own tables, and a block whose answer from one server was lost would be written again to the next. Name one server, or the cluster that they are replicas of", len(servers))
 	}
 	if c.ClickHouse.Cluster != "" && c.EmbeddedClickHouse() {
 		errorf(at("clickhouse", "cluster"), "clickhouse.cluster needs ClickHouse servers, but without clickhouse.dsn the embedded engine runs; set clickhouse.dsn or remove clickhouse.cluster")

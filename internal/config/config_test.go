@@ -60,7 +60,7 @@ func TestEachMistakeIsToldWhereItStands(t *testing.T) {
 		"clickhouse: { dsn: 'http://ch:8123/db', tls: { enabled: true } }": "1:20: error: clickhouse.tls is enabled, but http:// is not encrypted: write https://, with the port for it",
 		"clickhouse: { password_file: a, password_env: B }":                "1:13: error: clickhouse takes one password: give password_file or password_env, not both",
 		"clickhouse: { memory: -1 }":                                       "1:23: error: clickhouse.memory is -1; it must lie between 0 and 1125899906842624",
-		"clickhouse: { dsn: 'https://me@a:8443,b:8443/db' }":               "1:20: error: clickhouse.dsn names 2 servers; without clickhouse.cluster each has tables of its own",
+		"clickhouse: { dsn: 'https://me@a:8443,b:8443/db' }":               "1:20: error: clickhouse.dsn names 2 servers; without clickhouse.cluster each has its own tables",
 		"clickhouse: { cluster: billing }":                                 "1:24: error: clickhouse.cluster needs ClickHouse servers, but without clickhouse.dsn the embedded engine runs; set clickhouse.dsn or remove clickhouse.cluster",
 		"kafka: { adresses: [a:9092] }":                                    "did you mean addresses?",
 		"clickhouse: { dsn: 'postgres://x' }":                              "1:20: error: clickhouse.dsn begins with postgres://; ClickHouse is reached by https://, http:// or clickhouse://",

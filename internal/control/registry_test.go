@@ -15,7 +15,7 @@ import (
 	"ratemill/udr"
 )
 
-// fleet is n SIMs after the first with two identifiers each, of an account of their own.
+// fleet is n SIMs after the first with two identifiers each, of their own account.
 func fleet(revision registry.Revision, first, n int) *registry.Changes {
 	c := &registry.Changes{Revision: revision, Companies: []registry.Company{{ID: fmt.Sprint("c", revision), Name: "Acme", Kind: registry.Reseller}}}
 	account := registry.AccountFact{Number: uint32(revision), ID: fmt.Sprint("a", revision), Company: "acme", Currency: "EUR", Zone: "Europe/Madrid",
@@ -165,7 +165,7 @@ func TestRootsAreSpreadByTheirSIMs(t *testing.T) {
 	})
 }
 
-// Two SIMs shared a number, one after the other, and one has a setting of its own.
+// Two SIMs shared a number, one after the other, and one has its own setting.
 func TestWhatIsReadForOneSIMIsWhatTheWholeRegistrySays(t *testing.T) {
 	onBoth(t, func(t *testing.T, s, _ *control.Store) {
 		first := fleet(1, 1, 30)

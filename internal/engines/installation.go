@@ -214,7 +214,7 @@ func othersWarehouse(c *config.Config, theirs, ours string, started bool) error 
 		if u, err := url.Parse(c.ClickHouse.DSN); err == nil {
 			e.At = u.Host + u.Path
 		}
-		e.Do = "name its configuration with -c, or another control store: control: must name the one that this ClickHouse was first used with; a new installation has a database of its own in clickhouse.dsn"
+		e.Do = "name its configuration with -c, or another control store: control: must name the one that this ClickHouse was first used with; a new installation has its own database in clickhouse.dsn"
 	}
 	return e
 }

@@ -31,7 +31,7 @@ import (
 //	-- before.yaml --             counters before the first record (optional)
 //	-- taken.yaml --              when the files were taken (optional; without it no usage is late)
 //	-- SKY_000123.csv --          a raw file; its name says which source it is of, or the folder: skylink/any.csv;
-//	                              in hexadecimal when its format is no text
+//	                              in hexadecimal when its format is not text
 //	-- usage --                   what must come out: usage, charges, suspense, events, balance
 //
 // A missing section is not compared, except suspense and refused: a case without them expects none.

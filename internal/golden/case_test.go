@@ -84,7 +84,7 @@ func TestACaseSaysWhatIsWrongWithItsSteps(t *testing.T) {
 	file := "-- SKY_1.csv --\n" + dataRecord
 	for _, x := range []struct{ steps, want string }{
 		{"steps: []", "steps.yaml has no steps"},
-		{"zone: Europe/Madird\nsteps: [{ at: 2026-04-01 }]", `"Europe/Madird" is no time zone`},
+		{"zone: Europe/Madird\nsteps: [{ at: 2026-04-01 }]", `"Europe/Madird" is not a time zone`},
 		{"steps: [{ at: noon }]", `step 1: "noon" is no time`},
 		{"steps: [{ at: 2026-04-02 }, { at: 2026-04-01 }]", "step 2 is earlier than step 1"},
 		{"steps: [{ at: 2026-04-01, sim: x }]", "a step of a SIM has one of state, move, plan and set"},

@@ -1,7 +1,7 @@
 // Package golden runs the golden cases of a project: each is a text file with raw records, their registry, and the
 // expected results, including amounts.
 //
-// A case about SIMs and accounts over time has steps (steps.go): they are made in a small installation of its own
+// A case about SIMs and accounts over time has steps (steps.go): they run in a separate small installation
 // (lives.go), with the code of the back office and of the roles that keep states and balances.
 //
 // It owns the format of a case (case.go), the tables of expectations (outcome.go), the coverage of a project

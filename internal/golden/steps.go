@@ -75,7 +75,7 @@ func (s *steps) check(list *diag.List) {
 	if s.Zone.Value != "" {
 		zone, err := time.LoadLocation(s.Zone.Value)
 		if err != nil {
-			list.Errorf(s.Zone.Pos, "%q is no time zone; write one such as Europe/Madrid", s.Zone.Value)
+			list.Errorf(s.Zone.Pos, "%q is not a time zone; write one such as Europe/Madrid", s.Zone.Value)
 			return
 		}
 		s.zone = zone
@@ -173,7 +173,7 @@ func (t *step) order(number int) (o backoffice.AccountOrder, err error) {
 		return o, nil
 	}
 	if o.At, err = time.Parse(time.RFC3339, t.From); err != nil {
-		return o, fmt.Errorf("%q is no time of effect; write a date or an instant", t.From)
+		return o, fmt.Errorf("%q is not a time of effect; write a date or an instant", t.From)
 	}
 	return o, nil
 }

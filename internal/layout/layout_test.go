@@ -19,7 +19,7 @@ import (
 // pure are the packages that compute: values in, values out.
 var pure = []string{"decimal", "udr", "diag", "csvfile", "printable", "literal", "normalize", "rules", "registry", "rating"}
 
-// domains are the packages that turn charges and facts into effects of their own.
+// domains are the packages that turn charges and facts into their own effects.
 var domains = []string{"account", "simstate", "invoicing"}
 
 // boundary is a rule about the imports of some packages and all below them. Tests may import what they need.
@@ -43,7 +43,7 @@ var boundaries = []boundary{
 		of: domains, never: []string{"internal", "mediation"},
 		but: []string{"internal/consumer", "internal/metric", "internal/ratedlog", "internal/safeguard", "internal/store"},
 		because: "it reads the rated log by internal/consumer, keeps its state by internal/store in the transaction of its position, " +
-			"declares its metrics by internal/metric, names its protective steps by internal/safeguard, and takes facts from registry and rating. What it asks of another engine it asks by an interface of its own, which internal/roles " +
+			"declares its metrics by internal/metric, names its protective steps by internal/safeguard, and takes facts from registry and rating. What it asks of another engine it asks by its own interface, which internal/roles " +
 			"fulfils",
 	},
 	{of: []string{"account"}, never: []string{"simstate", "invoicing"}, because: oneChangeSet},
@@ -186,7 +186,7 @@ func (s *sources) read(path, name string) error {
 		}
 	}
 	if n := set.File(f.Pos()).LineCount(); n > longestFile {
-		s.tooLong(name, n, longestFile, "give one of its topics a file of its own")
+		s.tooLong(name, n, longestFile, "give one of its topics its own file")
 	}
 	for _, d := range f.Decls {
 		if d, ok := d.(*ast.FuncDecl); ok {

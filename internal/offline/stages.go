@@ -11,7 +11,7 @@ import (
 )
 
 // stages is the broker for mediation's messages, and the stages after it: it processes each message appended to the
-// usage topic in a goroutine of its own, so that the next records are read meanwhile.
+// usage topic in its own goroutine, so that the next records are read meanwhile.
 type stages struct {
 	p       *Pipeline
 	read    *mediation.Progress

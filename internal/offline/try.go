@@ -33,7 +33,7 @@ type Try struct {
 // Decision is the outcome of one record. It is valid until the next one.
 type Decision struct {
 	Record *record.Record
-	Octets bool              // the record is no text
+	Octets bool              // the record is not text
 	Kind   string            // mapped, filtered, duplicate, suspended; file if the file cannot be read on
 	Rule   string            // of filtered
 	Err    *udr.SuspendError // of suspended and file

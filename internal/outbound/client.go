@@ -81,9 +81,9 @@ func CheckURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%q is no URL: %w", text, errors.Unwrap(err))
+		return fmt.Errorf("%q is not a URL: %w", text, errors.Unwrap(err))
 	case u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
-		return fmt.Errorf("%q is no URL of a server; write https://HOST/PATH", text)
+		return fmt.Errorf("%q is not a URL of a server; write https://HOST/PATH", text)
 	case u.User != nil:
 		return errors.New("a URL has no user and password here; put the secret into a file or a variable")
 	}

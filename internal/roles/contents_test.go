@@ -79,7 +79,7 @@ func (c *carrier) ledger(name string) control.File {
 
 const perFile = 25
 
-// content is a file's content; each record has a volume of its own.
+// content is a file's content; each record has its own volume.
 func content(n int) string {
 	var b strings.Builder
 	b.WriteString("type;imsi;started;volume\n")
@@ -153,7 +153,7 @@ func TestAFileThatIsAnotherAfterACrashIsNotGoneOnWith(t *testing.T) {
 	}
 	c.reads()
 
-	// Each content comes under a name of its own, and each is read to its end, once.
+	// Each content comes under its own name, and each is read to its end, once.
 	write("sky/b.csv", 1, at)
 	write("sky/c.csv", 2, at)
 	c.lists()

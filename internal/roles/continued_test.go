@@ -23,7 +23,7 @@ func (w *world) unkeyed() {
 	w.docs["sources/sky.yaml"] = text[:at] + text[strings.Index(text, "zone: UTC"):]
 }
 
-// numbered is a record with a volume of its own.
+// numbered is a record with its own volume.
 func numbered(n int) string {
 	return fmt.Sprintf("D;214070000000001;2026-03-17 %02d:%02d:02;%d\n", n/60%24, n%60, 100_000+n)
 }

@@ -215,7 +215,7 @@ func (d *deliveries) follow(ctx context.Context) error {
 	}
 	wrong, err := d.payments.Follow(ctx, d.n.Store.DB, d.statements)
 	for _, w := range wrong {
-		d.n.Log.Warn("a fact of the registry is no payment and counts for nothing; import it again", "why", w)
+		d.n.Log.Warn("a fact of the registry is not a payment and counts for nothing; import it again", "why", w)
 	}
 	if err == nil {
 		d.folded = to

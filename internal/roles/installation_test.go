@@ -19,7 +19,7 @@ import (
 	"ratemill/internal/warehouse"
 )
 
-// attached is a world whose embedded engines run already, on addresses of their own.
+// attached is a world whose embedded engines run already, on their own addresses.
 func attached(t *testing.T, name string) *world {
 	w := newWorld(t, name)
 	c := w.config

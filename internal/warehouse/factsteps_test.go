@@ -125,7 +125,7 @@ func (i tokenAlone) Insert(ctx context.Context, b *warehouse.Block, token string
 	return errKilled
 }
 
-// companies states companies, each with a revision of its own.
+// companies states companies, each with its own revision.
 func (w *factWorld) companies(n int) {
 	for range n {
 		w.state(&registry.Changes{Companies: []registry.Company{{ID: fmt.Sprint("company-", w.known), Name: "Acme"}}})

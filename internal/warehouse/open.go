@@ -106,7 +106,7 @@ func (a Access) options() (*clickhouse.Options, error) {
 		return nil, errors.New("warehouse: the DSN is not one of ClickHouse: https://user@host:8443/database, or clickhouse://user@host:9440/database?secure=true for the native protocol; a special character in it is percent-encoded, and an option must be one of the driver's")
 	}
 	if len(options.Addr) > 1 && a.Cluster == "" {
-		return nil, fmt.Errorf("warehouse: the DSN names %d servers, and without clickhouse.cluster each has tables of its own: a block whose answer from one server was lost would be written again to the next. Name one server, or the cluster that they are replicas of", len(options.Addr))
+		return nil, fmt.Errorf("warehouse: the DSN names %d servers, and without clickhouse.cluster each has its own tables: a block whose answer from one server was lost would be written again to the next. Name one server, or the cluster that they are replicas of", len(options.Addr))
 	}
 	if options.Auth.Database == "" {
 		options.Auth.Database = "default"

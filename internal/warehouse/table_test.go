@@ -152,7 +152,7 @@ func TestTablesOfAClusterAreReplicated(t *testing.T) {
 func TestSeveralWarehousesAreNotTakenForOne(t *testing.T) {
 	server := testengine.SharedClickHouse(t)
 	_, err := warehouse.Open(t.Context(), strings.Replace(server.DSN("default"), "/default", ",127.0.0.1:1/default", 1))
-	require.ErrorContains(t, err, "the DSN names 2 servers, and without clickhouse.cluster each has tables of its own")
+	require.ErrorContains(t, err, "the DSN names 2 servers, and without clickhouse.cluster each has its own tables")
 
 	w := open(t, server, "clusters")
 	err = w.Migrate(t.Context(), warehouse.Layout{Cluster: "billing"})

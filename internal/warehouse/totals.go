@@ -126,7 +126,7 @@ func (w *Warehouse) ask(ctx context.Context, query string) (a *answered, err err
 			d := json.NewDecoder(bytes.NewReader(text))
 			d.UseNumber()
 			if err := d.Decode(a); err != nil {
-				return nil, fmt.Errorf("ClickHouse's answer cannot be read (with a FORMAT, or one that is no SELECT?): %w", err)
+				return nil, fmt.Errorf("ClickHouse's answer cannot be read (with a FORMAT, or one that is not a SELECT?): %w", err)
 			}
 			return a, nil
 		}

@@ -80,7 +80,7 @@ func (s *stream) fate(place, start int) fate {
 	return fate{sound, place}
 }
 
-// sound reports whether a position certainly has a valid record of its own, in any file.
+// sound reports whether a position certainly has its own valid record, in any file.
 func (s *stream) sound(place int) bool {
 	return mix(s.seed^uint64(place)*0xd6e8feb86659fd93)>>32 >= s.duplicates+s.suspense
 }

@@ -19,7 +19,7 @@ import (
 // The main thread is kept for main: it never ends, so it is none for the goroutine below.
 func init() { runtime.LockOSThread() }
 
-// In a process of its own, the test binary starts a child from a thread that ends, reports the child's answers, and
+// In its own process, the test binary starts a child from a thread that ends, reports the child's answers, and
 // waits.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_IS_PARENT") == "" {

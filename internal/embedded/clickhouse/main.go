@@ -110,7 +110,7 @@ func openEngine(o settings) (*engine, error) {
 	if e.lib, err = openLibrary(o.Library); err != nil {
 		return nil, err
 	}
-	// ClickHouse's caches are sized for a machine of its own (5 GiB each).
+	// ClickHouse's caches are sized for its own machine (5 GiB each).
 	config, err := writeConfig(filepath.Join(o.Dir, "config"))
 	if err != nil {
 		return nil, err

@@ -83,7 +83,7 @@ func creates(q string) bool {
 }
 
 // ofSession reports whether a statement only affects later statements of its session. There are none: each request has
-// a session of its own, and its session_id is only a name.
+// its own session, and its session_id is only a name.
 func ofSession(q string) bool {
 	s := scanner{q: q}
 	first, second := s.next(), s.next()

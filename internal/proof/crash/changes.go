@@ -26,7 +26,7 @@ import (
 // This file changes the inputs of rating while records flow: it imports unknown SIMs and retries the records suspended
 // for them, and it adds versions of the catalogue. The time at which a file is first read decides which state it sees,
 // and that depends on the machine. So it makes only changes that cannot affect the outcome: it imports a SIM when every
-// file that mentions it is pinned, into an account of its own whose prices depend on nothing but the record; and a new
+// file that mentions it is pinned, into its own account whose prices depend on nothing but the record; and a new
 // version of the catalogue changes prices of next year.
 type changes struct {
 	first      *registry.Registry           // before any change

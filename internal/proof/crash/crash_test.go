@@ -70,7 +70,7 @@ func TestNothingIsLostAndNothingIsChargedTwice(t *testing.T) {
 
 // spoiling makes a warehouse that is right wrong: a row is lost, one is there twice, one has another amount, so has one of a
 // record that came back. A mutation runs its subquery again for every part, after it has changed the parts before: so the
-// row is chosen once, and kept in a table of its own.
+// row is chosen once, and kept in its own table.
 func spoiling() []string {
 	const (
 		// The file that grows is compared by itself, and other sources have their own errors below.

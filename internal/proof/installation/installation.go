@@ -109,7 +109,7 @@ var (
 	withClocks = sync.OnceValues(func() (string, error) { return build(clockFlags) })
 )
 
-// build builds ratemill in a folder of its own, with the flags that a function returns for that folder.
+// build builds ratemill in its own folder, with the flags that a function returns for that folder.
 func build(flags func(dir string) ([]string, error)) (string, error) {
 	dir, err := os.MkdirTemp("", "ratemill-binary-")
 	if err != nil {

@@ -129,7 +129,7 @@ func bucketOf(c *rating.Charge, d *rating.Draw) string {
 		name += fmt.Sprint(" of payer ", c.Account)
 	case d.Package != "":
 		name += fmt.Sprint(" of package ", d.Package, d.AtMost > 0)
-		if strings.HasPrefix(d.Package, "lasting/") { // each of its terms has units of its own
+		if strings.HasPrefix(d.Package, "lasting/") { // each of its terms has its own units
 			name += fmt.Sprint(" renewal ", d.Renewal)
 		}
 	case d.Pass:

@@ -2,7 +2,7 @@
 // ahead, and may change it at any time. Only the wall clock jumps, as when somebody sets the clock of a machine; the monotonic clock,
 // by which Go measures durations, goes on.
 //
-// This file is no part of ratemill: tests add it to a binary of their own.
+// This file is no part of ratemill: tests add it to their own binary.
 package main
 
 import (
