@@ -21,7 +21,7 @@ import (
 
 const recordsPerMessage = 200
 
-// backlog is a log whose messages come again and again, each with an input of its own.
+// backlog is a log whose messages come again and again, each with its own input.
 type backlog struct {
 	log
 	values [][]byte
@@ -85,7 +85,7 @@ func BenchmarkBalances(b *testing.B) {
 			own, charges := ownCPU(), 0
 			began := time.Now()
 			for n := 0; b.Loop(); n++ {
-				round(n) // a partition of its own: no message counts twice
+				round(n) // its own partition: no message counts twice
 				charges += int(l.end) * recordsPerMessage
 			}
 			b.ReportMetric(float64(charges)/time.Since(began).Seconds(), "charges/s")

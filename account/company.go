@@ -132,7 +132,7 @@ func vatCharacter(c byte) bool { return alphanumeric(c) || c == '+' || c == '*' 
 // that.
 func (v *Company) Confirmed() bool { return v.Source == nil || v.Source.Confirmed != "" }
 
-// Project is a part of a company's business that has accounts of its own.
+// Project is a part of a company's business that has its own accounts.
 type Project struct {
 	Company    string `yaml:"company,required" json:"company" names:"company" doc:"The company to which it belongs, and so do its accounts that name no company." example:"acme-gmbh"`
 	Name       string `yaml:"name,required" json:"name" doc:"Name for people." example:"Trackers 2026"`

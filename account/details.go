@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Details are the other values of an account, with or without a billing profile of its own.
+// Details are the other values of an account, with or without its own billing profile.
 type Details struct {
 	Name                string            `yaml:"name" json:"name,omitempty" doc:"Name for people." example:"Acme Logistics, Spain"`
 	ExternalNumber      string            `yaml:"external_number" json:"external_number,omitempty" doc:"Its number in another system, of letters and digits." example:"CRM00815"`

@@ -24,7 +24,7 @@ func TestThePageOfFieldsOfAccountsIsThatOfTheDeclarations(t *testing.T) {
 		value       any
 	}{
 		{"company", "A company owns accounts.", account.Company{}},
-		{"project", "A project is a part of a company's business that has accounts of its own; where they are enabled.", account.Project{}},
+		{"project", "A project is a part of a company's business that has its own accounts; where they are enabled.", account.Project{}},
 		{"profile", "The billing profile of an account that pays. An account without a profile uses that of its payer. Before an account " +
 			"becomes new it needs " + missing() + ".", account.Profile{}},
 		{"details", "Details of an account that have no effect on money.", account.Details{}},

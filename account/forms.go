@@ -35,7 +35,7 @@ func Forms(in *Installation) []registry.Form {
 func (in *Installation) resourceNamed(parts []string) (wrong int, err error) {
 	kind, name := parts[0], parts[1]
 	if !slices.Contains(ResourceKinds, kind) {
-		return 0, fmt.Errorf("%s is no kind of resource%s", kind, instead(kind, ResourceKinds))
+		return 0, fmt.Errorf("%s is not a kind of resource%s", kind, instead(kind, ResourceKinds))
 	}
 	return 1, in.Documents.Declares(ResourceName{kind, name})
 }
@@ -43,7 +43,7 @@ func (in *Installation) resourceNamed(parts []string) (wrong int, err error) {
 // settingNamed checks the kind of a resource that a SIM has.
 func settingNamed(parts []string) (wrong int, err error) {
 	if kind := parts[0]; !slices.Contains(SettingKinds, kind) {
-		return 0, fmt.Errorf("%s is no kind of resource that a SIM has%s", kind, instead(kind, SettingKinds))
+		return 0, fmt.Errorf("%s is not a kind of resource that a SIM has%s", kind, instead(kind, SettingKinds))
 	}
 	return 0, nil
 }

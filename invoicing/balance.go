@@ -150,7 +150,7 @@ func (b *Balancer) closed(ctx context.Context) (payers []uint32, err error) {
 	return payers, err
 }
 
-// ownerless reports rows whose payer is no number, which SQLite orders after all numbers.
+// ownerless reports rows whose payer is not a number, which SQLite orders after all numbers.
 func (w *balancing) ownerless(ctx context.Context) error {
 	var documents []*Stored
 	var closes []*Closed

@@ -29,7 +29,7 @@ func firstBroken(closes []*Closed) error {
 	return nil
 }
 
-// between selects cycles that begin between two dates, both included, and rows whose cycle is no number: SQLite orders
+// between selects cycles that begin between two dates, both included, and rows whose cycle is not a number: SQLite orders
 // texts after all numbers.
 const between = `(cycle BETWEEN ? AND ? OR cycle > 9223372036854775807)`
 
@@ -39,7 +39,7 @@ type integer struct {
 	err error
 }
 
-// Scan implements sql.Scanner. It keeps the mistake of a value that is no number, so that the rest of the row is read.
+// Scan implements sql.Scanner. It keeps the mistake of a value that is not a number, so that the rest of the row is read.
 func (w *integer) Scan(value any) error {
 	*w = integer{}
 	switch v := value.(type) {

@@ -167,7 +167,7 @@ func billedPayers(payers, months int) *txtar.Archive {
 	return a
 }
 
-// inProcess makes the bill run in a process of its own. killAt is the step after which this process kills it, 0 for never.
+// inProcess makes the bill run in its own process. killAt is the step after which this process kills it, 0 for never.
 func (r billRun) inProcess(t testing.TB, killAt int) (killed bool) {
 	parent, steps, err := os.Pipe()
 	require.NoError(t, err)

@@ -29,7 +29,7 @@ func take(ctx context.Context, tx *store.Tx, seller string, r *terms.Range, issu
 			year).Scan(&rows)
 		if err == nil && rows > 0 {
 			err = &store.BrokenError{What: "the number range " + r.Text, Column: "next or issued of invoice_numbers",
-				Err: errors.New("it is no number")}
+				Err: errors.New("it is not a number")}
 		}
 		if err != nil {
 			return "", issued, err

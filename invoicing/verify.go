@@ -128,7 +128,7 @@ func (w *verifying) some(ctx context.Context, refs []Ref, payers []uint32, each 
 		if s := w.documents[r.ID]; s != nil {
 			v = w.verify(s)
 		} else {
-			v.Err = brokenDocument(r.ID, "payer_number", errors.New("it is no number, or somebody deleted the row"))
+			v.Err = brokenDocument(r.ID, "payer_number", errors.New("it is not a number, or somebody deleted the row"))
 		}
 		if err := each(v); err != nil {
 			return err

@@ -7,7 +7,7 @@ import (
 	"ratemill/udr"
 )
 
-// accountTimes holds the times during which accounts have a billing profile of their own, or are out of business.
+// accountTimes holds the times during which accounts have their own billing profile, or are out of business.
 // Rating needs these times for each record: the profile decides who pays for a SIM, and the status decides whether
 // packages renew. The other values of a profile or a status are statements, which a Registry does not hold.
 type accountTimes struct {
@@ -80,7 +80,7 @@ func (p *accountTimes) has(account uint32, at udr.Instant, rev Revision) bool {
 	return false
 }
 
-// Profiled reports whether an account has a billing profile of its own at a time, as known at a revision. The nearest
+// Profiled reports whether an account has its own billing profile at a time, as known at a revision. The nearest
 // such account, itself or above, pays. If there is none, each account pays for itself; see Payer.
 func (v *View) Profiled(account uint32, at udr.Instant, rev Revision) bool {
 	return v.r.profiles.has(account, at, rev)

@@ -65,7 +65,7 @@ func iccid(i int) udr.Identifier {
 	return udr.Identifier{Kind: udr.ICCID, Value: fmt.Sprintf("89340100%011d", i)}
 }
 
-// withStates gives each SIM of a filled registry three states, all of them at instants of their own, fact by fact as
+// withStates gives each SIM of a filled registry three states, all of them at their own instants, fact by fact as
 // they are loaded.
 func withStates(b *testing.B, reg *registry.Registry, n int) {
 	names := []registry.StateValue{{Name: "inventory", Core: registry.Prospect, Lifecycle: "standard@1"},

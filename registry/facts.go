@@ -100,7 +100,7 @@ type AccountKind uint8
 // The kinds of accounts.
 const (
 	StandardAccount AccountKind = iota
-	ResellerAccount             // it has customers, plans, products and invoices of its own
+	ResellerAccount             // it has customers, plans, products and its own invoices
 )
 
 var accountKinds = [...]string{"standard", "reseller"}

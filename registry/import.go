@@ -66,7 +66,7 @@ type ImportOptions struct {
 
 	// Entitled checks the resources that rows choose for SIMs against those of accounts. The importer calls it
 	// once, before the first such row, with everything known at that time as of the revision of the change set,
-	// including accounts and resources in the files. It must not open a view of its own. It returns nil if
+	// including accounts and resources in the files. It must not open its own view. It returns nil if
 	// nothing is restricted. Nil: nothing is checked.
 	Entitled func(v *View, s *Statements, rev Revision) Entitled
 

@@ -21,7 +21,7 @@ type Registry struct {
 	sims        sims
 	identifiers identifiers
 	states      states
-	profiles    accountTimes // with billing profiles of their own
+	profiles    accountTimes // with billing their own profiles
 	idle        accountTimes // out of business
 	customs     customs
 	groups      states

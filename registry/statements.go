@@ -185,10 +185,10 @@ func CanonicalJSON(value []byte) ([]byte, error) {
 	d.UseNumber()
 	var v any
 	if err := d.Decode(&v); err != nil {
-		return nil, fmt.Errorf("registry: a value is no JSON: %w", err)
+		return nil, fmt.Errorf("registry: a value is not JSON: %w", err)
 	}
 	if err := d.Decode(&struct{}{}); err != io.EOF {
-		return nil, fmt.Errorf("registry: a value is no JSON: something follows it")
+		return nil, fmt.Errorf("registry: a value is not JSON: something follows it")
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -15,7 +15,7 @@ type AccountStatus struct {
 // ReadAccountStatus reads the value of a statement of KindStatus.
 func ReadAccountStatus(value []byte) (s AccountStatus, err error) {
 	if err = json.Unmarshal(value, &s); err != nil {
-		err = fmt.Errorf("registry: %q is no status of an account: %w", value, err)
+		err = fmt.Errorf("registry: %q is not a status of an account: %w", value, err)
 	}
 	return s, err
 }

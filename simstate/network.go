@@ -73,7 +73,7 @@ func (Table) Ask(ctx context.Context, tx *store.Tx, wanted []Request, now time.T
 				continue
 			}
 			if before != nil && r.At <= before.At {
-				r.At = max(udr.InstantOf(now), before.At+1) // each request has an id of its own
+				r.At = max(udr.InstantOf(now), before.At+1) // each request has its own id
 			}
 			if before != nil && before.Status.Open() {
 				if _, err := tx.Exec(ctx, `UPDATE simstate_network SET status = ?, next_at = 0, changed = ? WHERE id = ?`, string(Replaced), nanos(now),

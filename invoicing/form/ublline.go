@@ -69,7 +69,7 @@ var largerCodes = map[string]map[int64]string{
 }
 
 // inUnitOfPrice is a quantity in the unit of its price, as 500 MB at a price for 1 MB; ok is false if there is no such unit, or the
-// quantity is no exact decimal in it.
+// quantity is not an exact decimal in it.
 func inUnitOfPrice(l *document.Line) (quantity decimal.D, code string, ok bool) {
 	code, ok = largerCodes[l.Unit][l.Per]
 	if !ok {

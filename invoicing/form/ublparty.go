@@ -70,7 +70,7 @@ func ublPlace(p *document.Party) ublAddress {
 	a := ublAddress{Street: xmlText(p.Street), City: xmlText(p.City), Postcode: xmlText(p.Postcode), Country: ublCountryOf(p.Country)}
 	var lines []string
 	for _, l := range p.Lines {
-		// The lines repeat what has an element of its own.
+		// The lines repeat what has its own element.
 		if l = xmlText(l); l != "" && (a.Street == "" || l != a.Street && l != a.City && l != join(" ", a.Postcode, a.City)) {
 			lines = append(lines, l)
 		}

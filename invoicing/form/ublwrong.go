@@ -132,7 +132,7 @@ func (u *ublMaker) sellerDocument() string {
 // endpointForm is an electronic address with a scheme of the EAS code list.
 var endpointForm = regexp.MustCompile(`^([0-9]{4}|[A-Z]{2}):\S.*$`)
 
-// kosovo is a code that the EU uses for a country without one of its own; the lists of EN 16931 have another (BR-CL-14).
+// kosovo is a code that the EU uses for a country that has none in ISO 3166-1; the lists of EN 16931 have another (BR-CL-14).
 const kosovo, kosovoOfEN16931 = "XK", "1A"
 
 // isCountry reports whether a text is a code of ISO 3166-1 alpha-2, or XK, which the EU uses for Kosovo.

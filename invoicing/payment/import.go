@@ -237,7 +237,7 @@ func (im *Import) line(ctx context.Context, r *Result, v *Value) error {
 		if r.Why = ""; before.same(v) {
 			r.Result = Known
 		} else {
-			r.Why = fmt.Sprintf("reference %s was used before, for %s %s of %s on %s; a payment has a reference of its own", r.Reference,
+			r.Why = fmt.Sprintf("reference %s was used before, for %s %s of %s on %s; a payment has its own reference", r.Reference,
 				before.Amount,
 				before.Currency, cmp.Or(before.Payer, before.Document, "nobody"), before.Date)
 		}

@@ -177,7 +177,7 @@ func TestLinesThatAreWrongAreToldWithAllTheirMistakes(t *testing.T) {
 			`2 refused reference is missing; by it the same line is known when it comes again; amount "4,00" has a comma; write 1234.56; ` +
 				`date "1.5.2026" is not a date; write it as 2026-04-01; there is no account acne`,
 			`3 new`,
-			`4 refused reference R1 was used before, for 1 EUR of acme on 2026-05-01; a payment has a reference of its own`,
+			`4 refused reference R1 was used before, for 1 EUR of acme on 2026-05-01; a payment has its own reference`,
 			`5 refused date 2026-06-02 is in the future`,
 			`6 refused amount 1.001 has more than the 2 decimals of EUR`,
 			`7 refused 5.00 cannot go back: of document INV-1, 1.00 is paid`,

@@ -192,7 +192,7 @@ func (v *Part) checkPriced(n *diag.Node, c *diag.Decoder) {
 	}
 }
 
-// priced reports whether a part has prices of its own.
+// priced reports whether its own part has prices.
 func (v *Part) priced() bool {
 	return (v.Charge == recurring || v.Charge == oneTime) && v.Of.thing().kind != ofCharge
 }

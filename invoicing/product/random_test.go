@@ -49,7 +49,7 @@ func day(text string) product.Date {
 	return d
 }
 
-// Each SIM has a history of its own; what the accounts need is made once for all of them.
+// Each SIM has its own history; what the accounts need is made once for all of them.
 const randomSIMs = 50
 
 var randomStates = []registry.StateValue{

@@ -161,7 +161,7 @@ func (by *Creditor) check(id string) error {
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	by.IBAN, by.BIC = compact(by.IBAN), compact(by.BIC)
 	if len(id) > longest || !identifiers.MatchString(id) {
-		add("%q is no id of a message: it has at most %d letters, digits and - ? : ( ) . , ' +", id, longest)
+		add("%q is not an id of a message: it has at most %d letters, digits and - ? : ( ) . , ' +", id, longest)
 	}
 	if latin(by.Name, longestName) == "" {
 		add("the seller has no name")
@@ -181,7 +181,7 @@ func (by *Creditor) check(id string) error {
 		add("bank of the seller: %s is not in the SEPA area, so it cannot collect by SEPA", by.IBAN)
 	}
 	if by.BIC != "" && !bics.MatchString(by.BIC) {
-		add("bank of the seller: %q is no BIC", by.BIC)
+		add("bank of the seller: %q is not a BIC", by.BIC)
 	}
 	return errors.Join(wrong...)
 }
@@ -204,7 +204,7 @@ func (d *Debit) check(c Checks) (why []string) {
 	case d.Mandate == "":
 		add("the payer has no mandate; write payment.sepa.mandate of its billing profile")
 	case len(d.Mandate) > longest || !identifiers.MatchString(d.Mandate):
-		add("%q is no reference of a mandate", d.Mandate)
+		add("%q is not a reference of a mandate", d.Mandate)
 	}
 	switch {
 	case d.Signed == 0:
@@ -224,7 +224,7 @@ func (d *Debit) check(c Checks) (why []string) {
 		why = append(why, d.reachable()...)
 	}
 	if d.BIC != "" && !bics.MatchString(d.BIC) {
-		add("%q is no BIC", d.BIC)
+		add("%q is not a BIC", d.BIC)
 	}
 	if latin(d.Debtor, longestName) == "" {
 		add("the payer has no name")

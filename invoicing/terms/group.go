@@ -21,7 +21,7 @@ type Group struct {
 	Prices      string        `yaml:"prices" default:"net" enum:"net|gross" doc:"Whether prices of the catalogue are without tax or contain it."`
 	Tax         diag.Text     `yaml:"tax,required" doc:"Tax table." example:"spain"`
 	Grace       Days          `yaml:"grace" doc:"Days after the end of a cycle before it is closed, for usage that comes late." example:"2 d"`
-	OffCycle    string        `yaml:"off_cycle" default:"no" enum:"no|daily" doc:"daily: what arises within a cycle (activations, changes of state, one-off charges, purchases, corrections) gets an invoice of its own: ratemill invoice run --off-cycle, which you run once a day, makes it."`
+	OffCycle    string        `yaml:"off_cycle" default:"no" enum:"no|daily" doc:"daily: what arises within a cycle (activations, changes of state, one-off charges, purchases, corrections) gets its own invoice: ratemill invoice run --off-cycle, which you run once a day, makes it."`
 	Review      string        `yaml:"review" default:"required" enum:"required|none" doc:"Whether a person reviews each document before it is final."`
 	Template    diag.Text     `yaml:"template" doc:"File with a template beside this document, instead of the seller's: HTML blocks that replace those of ratemill's page." example:"es-b2b.html"`
 	Hold        Hold          `yaml:"hold" doc:"When a document is held."`
@@ -49,7 +49,7 @@ func (v *Group) InForce() registry.Date { return v.From }
 func (v *Group) Check(n *diag.Node, c *diag.Decoder) {
 	if code := v.Currency.Value; code != "" {
 		if p, err := normalize.ParseCurrency([]byte(code)); err != nil || p.MinorUnits() < 0 {
-			c.Errorf(v.Currency.Pos, "%q is no currency in which invoices are paid; write its ISO 4217 code, such as EUR", code)
+			c.Errorf(v.Currency.Pos, "%q is not a currency in which invoices are paid; write its ISO 4217 code, such as EUR", code)
 		}
 	}
 	if n.Member("issue_month") != nil {

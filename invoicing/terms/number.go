@@ -66,7 +66,7 @@ func ParseRange(text string) (*Range, error) {
 	}
 	for i := 1; i < len(r.parts); i++ {
 		if digits(r.parts[i-1], true) && digits(r.parts[i], false) {
-			return nil, errors.New(text + ": put a character that is no digit between the year, the number and other digits; otherwise two numbers can look the same")
+			return nil, errors.New(text + ": put a character that is not a digit between the year, the number and other digits; otherwise two numbers can look the same")
 		}
 	}
 	return r, nil
@@ -126,7 +126,7 @@ func (r *Range) CountedAs(number string, write func(string) string) (n int64, er
 	}
 	m := regexp.MustCompile("^" + pattern.String() + "$").FindStringSubmatch(number)
 	if m == nil {
-		return 0, fmt.Errorf("%s is no number of the range %s", number, r.Text)
+		return 0, fmt.Errorf("%s is not a number of the range %s", number, r.Text)
 	}
 	return strconv.ParseInt(m[1], 10, 64)
 }

@@ -91,7 +91,7 @@ func (v *Seller) Check(_ *diag.Node, c *diag.Decoder) {
 	}
 	for i := range v.Texts {
 		if name := v.Texts[i].Key; !known(languages, name.Value) {
-			c.Errorf(name.Pos, "%s is no language of documents%s", name.Value, diag.Suggest(name.Value, languages))
+			c.Errorf(name.Pos, "%s is not a language of documents%s", name.Value, diag.Suggest(name.Value, languages))
 		}
 		if len(v.Texts[i].Value.Footer) > 3 {
 			c.Errorf(v.Texts[i].Key.Pos, "the footer has %d lines; 3 fit on a page", len(v.Texts[i].Value.Footer))

@@ -121,8 +121,8 @@ func TestNumbersNeverRepeat(t *testing.T) {
 	for text, want := range map[string]string{
 		"INV-{year}":  "has {n} or {n:6} once",
 		"{n}-{n}":     "has {n} or {n:6} once",
-		"{year}{n:6}": "put a character that is no digit between",
-		"2026{n}":     "put a character that is no digit between",
+		"{year}{n:6}": "put a character that is not a digit between",
+		"2026{n}":     "put a character that is not a digit between",
 		"{month}-{n}": "{month} is no part of a number; there are {year}, {n} and {n:6}",
 		"{n:13}":      "the digits of {n:…} are 1 to 12",
 		"INVOICE-OF-SKYWAY-TELECOM-{year}-{n:12}": "at most 35 characters",
@@ -166,9 +166,9 @@ rules:
 	for _, want := range []string{
 		`"Spain" is not a country`, "there is no accounting group es-b2c; did you mean es-b2b?", `"green" is not a colour`,
 		`"ES1" is not a SEPA creditor identifier`, `"ES98ZZZ09999999999" is not a SEPA creditor identifier: its check digits 98 are wrong`,
-		`"ES91 2100 0418 4502 0005 1333" is not an IBAN: its check digits 91 are wrong`, "sp is no language of documents",
+		`"ES91 2100 0418 4502 0005 1333" is not an IBAN: its check digits 91 are wrong`, "sp is not a language of documents",
 		"the footer has 4 lines",
-		"the operator is seller other already", `"XAU" is no currency in which invoices are paid`,
+		"the operator is seller other already", `"XAU" is not a currency in which invoices are paid`,
 		"numbers of INV-{n:6} can be the same as those of INV-{n}", "there is no tax table spane; did you mean spain?",
 		`"soon" is not a number from 0 to 60`, "issue_month has no effect on monthly invoices",
 		"rule 2 is never reached", "rule 2: category AE has no rate but 0", "the condition: ", "rule 3: category Z has no reason",

@@ -241,7 +241,7 @@ func (w *world) sameFromFacts(seed uint64, events []life.Event, facts []life.Tol
 	}
 }
 
-// ownedOf are the accounts that assignments are to, each of a payer of its own, and the events that are neither that nor
+// ownedOf are the accounts that assignments are to, each of its own payer, and the events that are neither that nor
 // states that somebody chose. Half an hour later the SIM moves to another account of the same payer: that changes nothing.
 func ownedOf(events []life.Event) (owned []life.Owned, rest []life.Event) {
 	for _, e := range sortedEvents(events) {
