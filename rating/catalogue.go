@@ -482,7 +482,7 @@ func versioned[T any](c *compiler, f *families[T], kind string, name diag.Text, 
 		if s.Kind != literal.Always {
 			when = "begins on " + s.Text
 		}
-		c.list.Errorf(name.Pos, "%s %s %s twice; give each version its own from", kind, name.Value, when)
+		c.list.Errorf(name.Pos, "%s %s %s twice; give each version a different from", kind, name.Value, when)
 		return
 	}
 	x.versions = slices.Insert(x.versions, at, v)

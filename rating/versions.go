@@ -74,7 +74,7 @@ func (v Versions[T]) add(doc *T, l *diag.List) {
 		if d.InForce() != 0 {
 			when = "begins on " + d.InForce().String()
 		}
-		l.Errorf(name.Pos, "%s %s twice; give each version its own from", name.Value, when)
+		l.Errorf(name.Pos, "%s %s twice; give each version a different from", name.Value, when)
 		return
 	}
 	v[name.Value] = slices.Insert(v[name.Value], at, doc)
