@@ -134,7 +134,7 @@ func (v *Company) Confirmed() bool { return v.Source == nil || v.Source.Confirme
 
 // Project is a part of a company's business that has its own accounts.
 type Project struct {
-	Company    string `yaml:"company,required" json:"company" names:"company" doc:"The company to which it belongs, and so do its accounts that name no company." example:"acme-gmbh"`
+	Company    string `yaml:"company,required" json:"company" names:"company" doc:"The company that owns the project, and whose data its accounts use unless they name another." example:"acme-gmbh"`
 	Name       string `yaml:"name,required" json:"name" doc:"Name for people." example:"Trackers 2026"`
 	SingleBill bool   `yaml:"single_bill" json:"single_bill,omitempty" doc:"true: one invoice bills all its accounts, with a section for each. One account of the project has the billing profile, and the others are below it; ratemill refuses a change that would lead to a second invoice, or put accounts of another project on this one."`
 }

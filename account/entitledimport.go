@@ -5,8 +5,8 @@ import (
 	"ratemill/udr"
 )
 
-// EntitledAs returns the check of an import for the resources that accounts may have, as known at the revision that
-// the import is making. The actor is the provider. The catalogue must declare a resource, except a plan, of which
+// EntitledAs returns the check whether accounts may have the resources in an import, as known at the revision that
+// the import creates. The actor is the provider. The catalogue must declare a resource, except a plan, of which
 // import only warns. It is nil if nothing is declared and no account ever had a resource, because nothing is
 // restricted then.
 func EntitledAs(v *registry.View, s *registry.Statements, rev registry.Revision, in *Installation) registry.Entitled {

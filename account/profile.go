@@ -23,10 +23,10 @@ type Profile struct {
 	Delivery        string            `yaml:"delivery" json:"delivery,omitempty" enum:"email|hardcopy|email_and_hardcopy|e_invoice" doc:"How it gets its invoices."`
 	Emails          []string          `yaml:"emails" json:"emails,omitempty" doc:"Mail addresses that get its invoices." example:"[billing@acme.example]"`
 	EInvoice        *EInvoice         `yaml:"e_invoice" json:"e_invoice,omitempty" doc:"Format and receiver, if delivery is e_invoice."`
-	Format          string            `yaml:"format" json:"format,omitempty" enum:"standard|reseller" doc:"Form of its invoices, for programs that read them; the PDF is the same."`
-	Language        string            `yaml:"language" json:"language,omitempty" enum:"en|es|pt" doc:"Language of its invoices, one that the installation has enabled."`
-	BillingAddress  string            `yaml:"billing_address" json:"billing_address,omitempty" names:"address" doc:"Name of the address on its invoices: one of the account's, or company/NAME for one of its company's. company is the company's seat." example:"company"`
-	Threshold       decimal.D         `yaml:"threshold" json:"threshold,omitzero" doc:"Net cost below which no invoice is made; the open amount goes to the next invoice. 0: no threshold. A negative sum always makes one." example:"25"`
+	Format          string            `yaml:"format" json:"format,omitempty" enum:"standard|reseller" doc:"File format of its invoices for programs; the PDF is the same."`
+	Language        string            `yaml:"language" json:"language,omitempty" enum:"en|es|pt" doc:"Language of its invoices; the installation must have enabled it."`
+	BillingAddress  string            `yaml:"billing_address" json:"billing_address,omitempty" names:"address" doc:"Name of the address on its invoices: one of the account's addresses, or company/NAME for one of its company. company is the company's seat." example:"company"`
+	Threshold       decimal.D         `yaml:"threshold" json:"threshold,omitzero" doc:"Net amount below which ratemill makes no invoice and carries the amount over to the next one. 0: no threshold. A negative sum always leads to a document." example:"25"`
 	MRC             string            `yaml:"mrc" json:"mrc,omitempty" enum:"in_advance|in_retrospect" doc:"When monthly recurring charges are due: for the cycle that begins, or for the one that ends."`
 	RatingType      string            `yaml:"rating_type" json:"rating_type,omitempty" enum:"prorated|retrorated" doc:"prorated: a change in mid-cycle makes an item at once. retrorated: one item when the cycle closes. The sums are equal."`
 	PrepaidRenewal  string            `yaml:"prepaid_renewal" json:"prepaid_renewal,omitempty" enum:"never|on_expiry|on_use_up" doc:"Renewal of the packages that accounts of this payer buy, unless the package or the purchase sets it."`

@@ -91,7 +91,7 @@ type AccountFact struct {
 	SharePlans []string
 	Limits     []string
 	Partition  int    // of a billing root; NoPartition for the others
-	Cause      uint32 // its index in Changes.Causes, from 1; 0 for none
+	Cause      uint32 // index in Changes.Causes, from 1; 0 for none
 }
 
 // AccountKind is the role of an account and decides what it may do.

@@ -27,9 +27,9 @@ type Form struct {
 // Field is a field of a value: a column of a CSV file, a key in YAML.
 type Field struct {
 	Path     string // payment.sepa.iban
-	List     bool   // several values; in a cell with blanks between them
-	Map      bool   // its keys are the installation's: custom.colour
-	Required bool   // for a path with dots: if any field of the same struct is present
+	List     bool   // several values; a cell separates them by blanks
+	Map      bool   // the installation defines its keys: custom.colour
+	Required bool   // required if, for a path with dots, any field of the same struct is present
 	Names    string // what its text must name: account, company, group, …; see importrefer.go
 	Enum     []string
 	Default  string

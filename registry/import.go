@@ -227,7 +227,7 @@ type importer struct {
 	unknown  *unknownNames // nil if any name is allowed
 	now      udr.Instant
 	was      Revision // before the import
-	partial  bool     // the registry may have accounts and companies that the files lack
+	partial  bool     // the registry may contain accounts and companies that the files lack
 	absences map[[2]string]bool
 	rules    map[uint32][]cycles // of accounts, for dates in their zones
 
@@ -257,7 +257,7 @@ type importer struct {
 	renewing   func(b *Bought, zone *time.Location, payer, currency string) error
 	unsaid     func(b *Bought, zone *time.Location) string
 	entitling  func(*View, *Statements, Revision) Entitled
-	entitled   Entitled               // its result; nil if nothing is restricted
+	entitled   Entitled               // result of options.Entitled; nil if nothing is restricted
 	waiting    []naming               // names that nothing has so far
 	groups     map[groupOf]bool       // known ones
 	chosen     map[choice]error       // its cached answers
