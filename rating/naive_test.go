@@ -511,7 +511,8 @@ func naiveRounded(amount *big.Rat, round naiveRound) *big.Rat {
 	rest := new(big.Rat).Sub(x, floor)
 	half := rest.Cmp(big.NewRat(1, 2))
 	odd := new(big.Int).And(floor.Num(), big.NewInt(1)).Sign() > 0
-	if rest.Sign() > 0 && (round.Mode == "up" || half > 0 && round.Mode != "down" || half == 0 && (round.Mode == "half_up" || round.Mode == "half_even" && odd)) {
+	if rest.Sign() > 0 && (round.Mode == "up" || half > 0 && round.Mode != "down" ||
+		half == 0 && (round.Mode == "half_up" || round.Mode == "half_even" && odd)) {
 		floor.Add(floor, big.NewRat(1, 1))
 	}
 	return floor.Quo(floor, scale)
