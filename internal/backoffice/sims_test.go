@@ -277,7 +277,7 @@ func TestAStepThatIsNotAllowedIsRefusedWithWhatIs(t *testing.T) {
 		p.refuses("only the provider and a reseller above it may date back further", 1, "state", "suspended", backdated("2026-02-01"), as("acme"))
 		p.refuses("account initech may see and change only itself and the accounts below it; account north is not one of them", 1,
 			"state", "suspended", as("initech"))
-		p.refuses(`"soon" is not a time of effect; write now, cycle`, 1, "state", "suspended", at("soon"))
+		p.refuses(`"soon" is not an effective time; write now, cycle`, 1, "state", "suspended", at("soon"))
 		p.refuses("no SIM of the registry has or had the identifier 214070000000009", 9, "state", "suspended")
 
 		_, err := p.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: by(""), Account: "acme", To: "suspended"})
