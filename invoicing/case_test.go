@@ -36,8 +36,8 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write what came out into the cases")
 
-// kase is a golden case of bill runs: documents of the catalogue, registry files by the revision that they make (1/sims.csv), usage.csv with
-// charges by their offset in the rated log, or rated.csv with usage to rate, and the words before its files:
+// kase is a golden case of bill runs: documents of the catalogue, registry files by the revision that they make (1/sims.csv),
+// usage.csv with charges by their offset in the rated log, or rated.csv with usage to rate, and the words before its files:
 //
 //	run 2026-04 at 2026-05-02T08:00:00Z facts 2 log 9000
 //	off-cycle acme at 2026-05-02T08:00:00Z facts 2

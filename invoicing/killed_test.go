@@ -288,8 +288,8 @@ func (b *billed) once(t testing.TB) {
 	require.Equal(t, owed, raised)
 }
 
-// TestABillRunThatIsKilledEndsAsOneThatIsNot is short by itself. `make crash-invoices` makes it long, by PAYERS, KILLS, STORE and SEED in the
-// environment.
+// TestABillRunThatIsKilledEndsAsOneThatIsNot is short by itself. `make crash-invoices` makes it long, by PAYERS, KILLS,
+// STORE and SEED in the environment.
 func TestABillRunThatIsKilledEndsAsOneThatIsNot(t *testing.T) {
 	if text := os.Getenv(billRunVariable); text != "" { // this is the process
 		var r billRun

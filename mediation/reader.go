@@ -473,7 +473,8 @@ func tooLarge(usages []udr.Usage) *udr.SuspendError {
 	size := 0
 	for i := range usages {
 		u := &usages[i]
-		size += len(u.Identifier.Value) + len(u.Peer) + len(u.APN) + len(u.IMEI) + len(u.Cell) + len(u.Session) + len(u.Direction) + 256 // for all that is short
+		size += len(u.Identifier.Value) + len(u.Peer) + len(u.APN) + len(u.IMEI) + len(u.Cell) + len(u.Session) + len(u.Direction) +
+			256 // for all that is short
 		for _, a := range u.Attributes {
 			size += len(a.Name) + len(a.Value)
 		}

@@ -19,7 +19,7 @@ const (
 	AccountUnits                          // units used by an account: pools, graduated prices, limits
 	SIMCost                               // money charged for a SIM
 	AccountCost                           // money charged to an account
-	SIMLife                               // data about a SIM's life, in no cycle: units of its life buckets, and the changes of its state by usage
+	SIMLife                               // data about a SIM's life, in no cycle: units of life buckets, and changes of its state by usage
 	SIMWatch                              // counts of anomaly rules for a SIM, in no cycle
 	SIMPackage                            // units of a SIM's packages, and when their time began; in no cycle
 	AccountPackage                        // units of an account's packages, and when their time began; in no cycle
@@ -68,7 +68,9 @@ func (k CounterKind) inCycle() bool { return k.plain() < SIMLife }
 type CounterKey struct {
 	ID    uint64
 	Owner uint32
-	Cycle int32 // local date on which the owner's cycle or period begins, in days since 1970-01-01; 24 bits are kept; 0 for SIMLife and SIMWatch
+	// Cycle is the local date on which the owner's cycle or period begins, in days since 1970-01-01; 24 bits are kept; 0 for
+	// SIMLife and SIMWatch.
+	Cycle int32
 	Kind  CounterKind
 }
 

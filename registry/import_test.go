@@ -25,7 +25,8 @@ import (
 var rewrite = flag.Bool("rewrite", false, "rewrite what the cases expect")
 
 // TestImport runs the cases of testdata/import: files by step (1/sims.csv, 2/sims.csv, …), and after each step the
-// change set or the errors that it gives; "now: 2026-11-10" in the comment is the time of the imports. Every import is done twice: the second changes nothing.
+// change set or the errors that it gives; "now: 2026-11-10" in the comment is the time of the imports. Every import is done
+// twice: the second changes nothing.
 func TestImport(t *testing.T) {
 	cases, err := filepath.Glob("testdata/import/*.txtar")
 	require.NoError(t, err)

@@ -177,7 +177,8 @@ func (w *Warehouse) makeViews(ctx context.Context, l Layout) error {
 
 func viewsHash(l Layout, database string) string {
 	h := sha256.New()
-	fmt.Fprintln(h, version, database) // a view names its tables with their database; a view of * has the columns that were there when it was made
+	// A view names its tables with their database; a view of * has the columns that were there when it was made.
+	fmt.Fprintln(h, version, database)
 	for i := range views {
 		h.Write([]byte(views[i].create(l)))
 		h.Write([]byte(views[i].comments(l)))

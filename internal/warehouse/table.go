@@ -55,8 +55,10 @@ type View struct {
 	Since   int
 	Doc     string
 	Columns []Column // Type is left to the SELECT
-	Select  string   // {balanced} is the condition for files f whose records are all kept, {kept} the condition for a cycle whose usage is all kept
-	Takes   []Column // parameters, as in sims_at(at = '2026-04-01 00:00:00')
+	// Select: {balanced} is the condition for files f whose records are all kept, {kept} the condition for a cycle whose
+	// usage is all kept.
+	Select string
+	Takes  []Column // parameters, as in sims_at(at = '2026-04-01 00:00:00')
 }
 
 // Layout has the settings of the tables.

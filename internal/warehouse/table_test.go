@@ -186,7 +186,8 @@ func TestDaysAreThoseOfTheAccountsZone(t *testing.T) {
 		for i := range 50 {
 			u := random(r, uint64(i+1))
 			u.Account = 7 + uint32(r.Intn(3))
-			u.At = udr.InstantOf(time.Date(2026, 3, 27, 0, 0, 0, r.Intn(1e9), time.UTC).Add(time.Duration(r.Intn(4*24)) * time.Hour)) // summer time begins on the 29th
+			// Summer time begins on the 29th.
+			u.At = udr.InstantOf(time.Date(2026, 3, 27, 0, 0, 0, r.Intn(1e9), time.UTC).Add(time.Duration(r.Intn(4*24)) * time.Hour))
 			location, err := time.LoadLocation(zones[u.Account])
 			require.NoError(t, err)
 			want[fmt.Sprintf("%s acme/%d", u.At.Time().In(location).Format(time.DateOnly), u.Account)]++

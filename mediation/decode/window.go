@@ -95,7 +95,8 @@ func notText(head []byte) error {
 		}
 	}
 	first := head[:min(len(head), 512)]
-	ber := len(head) > 3 && (head[0] == 0x30 || head[0] >= 0x60 && head[0] <= 0x7f) && (head[1] >= 0x80 && head[1] <= 0x84) // a constructed tag and a length in long form
+	// A constructed tag and a length in long form.
+	ber := len(head) > 3 && (head[0] == 0x30 || head[0] >= 0x60 && head[0] <= 0x7f) && (head[1] >= 0x80 && head[1] <= 0x84)
 	if bytes.Count(head, []byte{0})*10 <= len(head) && control*10 <= len(first) && !ber && !archive(head) {
 		return nil
 	}

@@ -10,7 +10,8 @@ const northwaveHeader = `Record ID,Usage Type,ICCID,Start Time (UTC),End Time (U
 
 var northwaveTypes = [...]string{"Data", "SMS-MO", "SMS-MT", "Voice-MO", "Voice-MT"}
 
-var remarks = []string{"", "", "", "", "", "", "", `"late, from roaming partner"`, `"said ""steered"""`, "\"first line\nsecond line\"", "ok", ""}
+var remarks = []string{"", "", "", "", "", "", "", `"late, from roaming partner"`, `"said ""steered"""`,
+	"\"first line\nsecond line\"", "ok", ""}
 
 func (s northwave) header(dst []byte, _ *fileSpan) []byte { return append(dst, northwaveHeader...) }
 

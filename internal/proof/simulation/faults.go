@@ -48,7 +48,7 @@ const (
 	ServerAway                    // the server of a begun file is away for longer than the broker keeps usage
 	ServerStalls                  // a carrier's server does not answer for a while, and closes no connection
 	SourceRemoved                 // the project does not have the source for a while
-	EndsLate                      // a mediator ends while it sends the ends of a file, and no mediator takes the file for longer than the broker keeps usage
+	EndsLate                      // a mediator ends while it sends a file's ends, and none takes the file for longer than usage is kept
 	SourceRenamed                 // the source gets another name, and says which one it had; or gets that one back
 	FaultCount
 )

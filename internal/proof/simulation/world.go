@@ -107,11 +107,13 @@ type world struct {
 	revision  uint64
 	catalogue int
 	rules     int
-	renames   bool             // the source is renamed in this schedule, once or several times
-	renamed   int              // 1: it has another name
-	mediated  bool             // mediators read the files; otherwise records come from senders
-	sinking   bool             // sinks and the consumers of balances always run; otherwise they begin only after the faults, and more of the steps are those of owners
-	contents  map[string]*file // that came, by hash
+	renames   bool // the source is renamed in this schedule, once or several times
+	renamed   int  // 1: it has another name
+	mediated  bool // mediators read the files; otherwise records come from senders
+	// sinking: sinks and the consumers of balances always run; otherwise they begin only after the faults, and more of the
+	// steps are those of owners.
+	sinking  bool
+	contents map[string]*file // that came, by hash
 
 	claimed map[udr.ID]bool          // suspended records that were retried
 	lines   map[udr.ID]*line         // of carriers, by the records that they are
