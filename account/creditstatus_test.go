@@ -162,7 +162,8 @@ func TestACreditPolicySuspendsInTheTransactionOfItsAlertAndTakesItBack(t *testin
 				why = append(why, c.Why)
 			}
 		}
-		require.Equal(t, []string{"account m reached 100 % of its credit limit", "account m owes less than the threshold of its credit policy again",
+		require.Equal(t, []string{"account m reached 100 % of its credit limit",
+			"account m owes less than the threshold of its credit policy again",
 			"account m reached 100 % of its credit limit"}, why)
 	})
 }

@@ -33,7 +33,8 @@ func Balances(ctx context.Context, db *store.DB, f Filter) ([]Stored, error) {
 	}
 	sums := map[Key]Balance{}
 	var wrong error
-	err := db.Ask(ctx, "reading balances", `SELECT account_number, cycle, tier, currency, class, unit, records, quantity, amount, version FROM account_balances WHERE `+where,
+	err := db.Ask(ctx, "reading balances",
+		`SELECT account_number, cycle, tier, currency, class, unit, records, quantity, amount, version FROM account_balances WHERE `+where,
 		args, func(rows *sql.Rows) error {
 			return scan(rows, func(r *Row) {
 				sum, err := sums[r.Key].Plus(r.Balance)
@@ -60,13 +61,14 @@ func Balances(ctx context.Context, db *store.DB, f Filter) ([]Stored, error) {
 // cover the whole log.
 func Beginnings(ctx context.Context, db *store.DB) (map[int]int64, error) {
 	all := map[int]int64{}
-	err := db.Query(ctx, "reading where the balances begin", `SELECT partition_number, rated_offset FROM account_beginnings`, nil, func(rows *sql.Rows) error {
-		var partition int
-		var offset int64
-		err := rows.Scan(&partition, &offset)
-		all[partition] = offset
-		return err
-	})
+	err := db.Query(ctx, "reading where the balances begin", `SELECT partition_number, rated_offset FROM account_beginnings`, nil,
+		func(rows *sql.Rows) error {
+			var partition int
+			var offset int64
+			err := rows.Scan(&partition, &offset)
+			all[partition] = offset
+			return err
+		})
 	return all, err
 }
 

@@ -66,7 +66,8 @@ type account struct {
 
 func run(t testing.TB, p *project.Project, r *registry.Registry, files []offline.File) ([]*offline.Balance, *outcome) {
 	out := &outcome{accounts: map[string]*account{}, suspense: map[string][]string{}}
-	pipeline := offline.Pipeline{Sources: p.Sources, Catalogue: p.Catalogue, Registry: r, Partitions: 4, Now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}
+	pipeline := offline.Pipeline{Sources: p.Sources, Catalogue: p.Catalogue, Registry: r, Partitions: 4,
+		Now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}
 	pipeline.Batch = func(_ *offline.File, _ int, b *ratedlog.Batch, _ []byte) error {
 		view := r.View()
 		defer view.Close()
@@ -163,7 +164,9 @@ func shipped(t testing.TB, p *project.Project) []offline.File {
 			require.NoError(t, err)
 			require.Equal(t, name, found.Name)
 			require.Equal(t, "/"+name+"/"+e.Name(), listed)
-			files = append(files, offline.File{Source: s, Path: listed, Open: func() (io.ReadCloser, error) { return demo.Files().Open(path.Join(name, e.Name())) }})
+			files = append(files, offline.File{Source: s, Path: listed, Open: func() (io.ReadCloser, error) {
+				return demo.Files().Open(path.Join(name, e.Name()))
+			}})
 		}
 	}
 	return files
@@ -197,7 +200,8 @@ func TestTheDemoRatesItsFiles(t *testing.T) {
 		total[b.Source].Duplicate += b.Duplicate
 		total[b.Source].Suspended += b.Suspended
 		total[b.Source].Rated += b.Rated
-		fmt.Fprintf(&text, "%s: %d records, %d filtered, %d duplicate, %d suspended, %d rated", strings.TrimPrefix(b.Path, "/"), b.Records, b.Filtered, b.Duplicate, b.Suspended, b.Rated)
+		fmt.Fprintf(&text, "%s: %d records, %d filtered, %d duplicate, %d suspended, %d rated", strings.TrimPrefix(b.Path, "/"), b.Records,
+			b.Filtered, b.Duplicate, b.Suspended, b.Rated)
 		if b.DuplicateOf != "" {
 			fmt.Fprintf(&text, ", the same as %s", b.DuplicateOf)
 		}

@@ -101,7 +101,8 @@ a.yaml:8:9: error: nested is a map here, not a list
 
 func TestPositionsInsideScalars(t *testing.T) {
 	for _, src := range []string{
-		"k: aaa bbb XX ccc", "k: 'a''a bbb XX'", `k: "a\tä\u00e4 XX ccc"`, "k:\n  aaa\n  bbb\n  XX", "k: |\n  aaa\n  bbb XX\n", "k: >\n    aaa\n    XX ccc\n",
+		"k: aaa bbb XX ccc", "k: 'a''a bbb XX'", `k: "a\tä\u00e4 XX ccc"`, "k:\n  aaa\n  bbb\n  XX", "k: |\n  aaa\n  bbb XX\n",
+		"k: >\n    aaa\n    XX ccc\n",
 		"k: {a: b, c: XX}", "k: |\n  XX", "  k: ä XX", "k: {a: ä, c: XX}",
 	} {
 		n, l := diag.Parse("a.yaml", []byte(src))
@@ -167,7 +168,8 @@ func TestPrintIsBoundedAndSafe(t *testing.T) {
 func TestPasswordsAreNotRepeated(t *testing.T) {
 	for _, src := range []string{
 		"pasword: sesame", "password: [sesame]", "{ pasword: sesame, nmae: x }", `{ "password": "se,same", nmae: x }`, "key_passphrase: 'sesame",
-		"dsn: https://me:sesame@host/db", "controll: postgres://me:ses/sesame@host/db", "dsn: clickhouse://host/db?password=sesame&x=1", "nmae: { password: 'sesame' }",
+		"dsn: https://me:sesame@host/db", "controll: postgres://me:ses/sesame@host/db", "dsn: clickhouse://host/db?password=sesame&x=1",
+		"nmae: { password: 'sesame' }",
 		"sasl: { user: me, password: sesame", "password: sesame: b", "Password:   sesame # a comment", "SECRET=sesame\n",
 	} {
 		var doc struct {

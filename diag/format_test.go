@@ -9,7 +9,9 @@ import (
 )
 
 func TestFormat(t *testing.T) {
-	src := "\n\n# a feed\nsource:   skylink   \r\ndecode:\n    csv: {delimiter: \";\",columns: [a,b , c]}   # kept\n\n\n\nfilter:\n-   drop: type == \"H\"\n-   keep: x\n    name:  y\n    # of the next\n-   drop: z\nlet:\n    text: |\n      one\n        two\n    folded: a\n      b\nmap:\n      - set:\n            sim: imsi(x)\n        # at the end\n"
+	src := "\n\n# a feed\nsource:   skylink   \r\ndecode:\n    csv: {delimiter: \";\",columns: [a,b , c]}   # kept\n\n\n\nfilter:\n" +
+		"-   drop: type == \"H\"\n-   keep: x\n    name:  y\n    # of the next\n-   drop: z\nlet:\n    text: |\n      one\n        two\n" +
+		"    folded: a\n      b\nmap:\n      - set:\n            sim: imsi(x)\n        # at the end\n"
 	want := `# a feed
 source: skylink
 decode:
@@ -42,7 +44,8 @@ map:
 
 // Formatting keeps the meaning and is done after once.
 func FuzzFormat(f *testing.F) {
-	for _, s := range []string{"a: 1\nb:\n- c\n- d: e\n  f: g\n", "a: {b: c,d: [e,f]}\n", "a: |\n   x\n    y\nb: 'z'\n", "# c\na:\n   # d\n   b: c\n", "- - a\n  - b\n", "a: \"x\n  y\"\n"} {
+	for _, s := range []string{"a: 1\nb:\n- c\n- d: e\n  f: g\n", "a: {b: c,d: [e,f]}\n", "a: |\n   x\n    y\nb: 'z'\n",
+		"# c\na:\n   # d\n   b: c\n", "- - a\n  - b\n", "a: \"x\n  y\"\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {

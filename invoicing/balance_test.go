@@ -105,10 +105,14 @@ func TestEachMistakeIsFoundByItsLineOfTheBalance(t *testing.T) {
 		{"days are changed", tree, func(k *kase) {
 			k.exec(`UPDATE invoice_closes SET items = replace(items, '"quantity":"360"', '"quantity":"330"')`)
 		}, "B8 SIM-days, cycle from 2026-04-01, east, part tracker: off by 30"},
-		{"a number is skipped", tree, func(k *kase) { k.exec(`UPDATE invoice_numbers SET next = next + 1`) }, "B7 numbers, T-2 is missing: off by 1"},
+		{"a number is skipped", tree, func(k *kase) {
+			k.exec(`UPDATE invoice_numbers SET next = next + 1`)
+		}, "B7 numbers, T-2 is missing: off by 1"},
 		{"a number is from nowhere", tree, func(k *kase) { k.exec(`UPDATE invoice_documents SET number_text = 'X-1'`) },
 			"B7 numbers, X-1 was given by no range: off by -1"},
-		{"a close is deleted", tree, func(k *kase) { k.exec(`DELETE FROM invoice_closes`) }, "B5 lines, cycle from 2026-04-01, T-1: off by -85 EUR"},
+		{"a close is deleted", tree, func(k *kase) {
+			k.exec(`DELETE FROM invoice_closes`)
+		}, "B5 lines, cycle from 2026-04-01, T-1: off by -85 EUR"},
 		{"a charge has no payer", tree, func(k *kase) {
 			c := charged{offset: 1, Charged: Charged{Account: 99, Tier: 1, Currency: "EUR", Cycle: date(k.t, "2026-04-01"),
 				Amount: decimal.FromInt(7)}}

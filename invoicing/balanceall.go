@@ -188,7 +188,8 @@ func (t Table) PutOff(ctx context.Context, payers []uint32, from, to Date, off [
 
 // Off returns the stored places at which the balance differs, by payer.
 func (t Table) Off(ctx context.Context) (all map[uint32][]Place, err error) {
-	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, line, cycle, currency, what, difference FROM invoice_balance_off ORDER BY payer_number, line, cycle, what`)
+	rows, err := t.Tx.Rows(ctx,
+		`SELECT payer_number, line, cycle, currency, what, difference FROM invoice_balance_off ORDER BY payer_number, line, cycle, what`)
 	if err != nil {
 		return nil, err
 	}

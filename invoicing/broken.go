@@ -16,7 +16,8 @@ func brokenDocument(name, column string, err error) error {
 
 // brokenClose says that a column of a close cannot be read.
 func brokenClose(c *Closed, column string, err error) error {
-	return &store.BrokenError{What: fmt.Sprintf("the close of %s from %s", c.Payer, c.Cycle.From), Column: column + " of invoice_closes", Err: err}
+	return &store.BrokenError{What: fmt.Sprintf("the close of %s from %s", c.Payer, c.Cycle.From), Column: column + " of invoice_closes",
+		Err: err}
 }
 
 // firstBroken returns the error of the first close that cannot be read, nil if all can.

@@ -40,7 +40,8 @@ func onBoth(t *testing.T, test func(*testing.T, *store.DB)) {
 	}
 }
 
-var group = &terms.Group{Numbers: terms.Numbers{Invoice: diag.Text{Value: "INV-{year}-{n:4}"}, CreditNote: diag.Text{Value: "CN-{n}"}}, Review: "required"}
+var group = &terms.Group{Numbers: terms.Numbers{Invoice: diag.Text{Value: "INV-{year}-{n:4}"}, CreditNote: diag.Text{Value: "CN-{n}"}},
+	Review: "required"}
 
 func date(t testing.TB, text string) (d registry.Date) {
 	require.NoError(t, d.UnmarshalText([]byte(text)))
@@ -51,7 +52,8 @@ func date(t testing.TB, text string) (d registry.Date) {
 func computed(t testing.TB, payer uint32, cycle, net string) *Stored {
 	from := date(t, cycle)
 	s := &Stored{PayerNumber: payer, Seq: 1, Document: document.Document{Form: document.Regular, Currency: "EUR", Scale: 2,
-		Cycle: document.Period{From: from, To: from + 30}, Payer: document.Party{Account: fmt.Sprint("payer", payer)}, Terms: document.Terms{Target: 30}}}
+		Cycle: document.Period{From: from, To: from + 30}, Payer: document.Party{Account: fmt.Sprint("payer", payer)},
+		Terms: document.Terms{Target: 30}}}
 	items, err := document.SumsOf([]document.Item{{Kind: document.Recurring, Product: "fleet", Exact: decimal.MustParse(net)}})
 	require.NoError(t, err)
 	require.NoError(t, s.Make(items,
@@ -89,7 +91,9 @@ func TestAFinalDocumentHasANumberAndNeverChanges(t *testing.T) {
 		require.ErrorContains(t, change(t, db, do(Review)), "is held, so nobody can review it; mend what holds it")
 		require.NoError(t, change(t, db, do(Release)))
 		require.NoError(t, change(t, db, do(Review)))
-		require.ErrorContains(t, change(t, db, func(table Table) error { return table.Put(t.Context(), s, by) }), "nobody can compute it; finalise it, or reopen it")
+		require.ErrorContains(t, change(t, db, func(table Table) error {
+			return table.Put(t.Context(), s, by)
+		}), "nobody can compute it; finalise it, or reopen it")
 		require.NoError(t, change(t, db, do(Reopen)))
 		require.NoError(t, change(t, db, do(Review)))
 		require.NoError(t, change(t, db, finalise))

@@ -109,7 +109,8 @@ func closeOf(closes []*Closed, r *Record) *Closed {
 func (r *Record) line(lines []document.Line) int {
 	for i := range lines {
 		l := &lines[i]
-		if l.Kind == document.Usage && l.Account == r.Account && l.Product == r.Plan && l.Version == r.Version && l.Class == r.Class && l.Zone == r.Zone &&
+		if l.Kind == document.Usage && l.Account == r.Account && l.Product == r.Plan && l.Version == r.Version && l.Class == r.Class &&
+			l.Zone == r.Zone &&
 			l.Tariff == r.Tariff && l.Cycle == r.Cycle {
 			return i + 1
 		}

@@ -225,7 +225,8 @@ func billedIn(t testing.TB, dsn string) (b billed) {
 		return err
 	}))
 	for query, into := range map[string]*[]string{
-		"SELECT payer || ' ' || currency || ' ' || billed || ' ' || documents FROM settled": &b.settled, "SELECT document FROM delivered": &b.delivered,
+		"SELECT payer || ' ' || currency || ' ' || billed || ' ' || documents FROM settled": &b.settled,
+		"SELECT document FROM delivered": &b.delivered,
 	} {
 		require.NoError(t, db.Query(t.Context(), "test", query, nil, func(rows *sql.Rows) error {
 			var text string

@@ -71,11 +71,13 @@ func TestAMoveBetweenTheClosesOfTwoPayersLeavesEachChargeOnOneDocument(t *testin
 	}
 	const between = "2026-05-02T08:00:00Z"
 	for name, file := range map[string][2]string{
-		"the move reaches April":         {"accounts.csv", "id,parent,since\neast,bolt,2026-04-01\n"},
-		"the move reaches May":           {"accounts.csv", "id,parent,since\neast,bolt,2026-05-01\n"},
-		"it pays for itself since April": {"profiles.csv", "account,accounting_group,mrc,rating_type,since\neast,plain,in_retrospect,prorated,2026-04-01\n"},
-		"its payer's profile ends":       {"profiles.csv", "account,accounting_group,mrc,rating_type,since,until\nacme,plain,in_retrospect,prorated,,2026-04-01\n"},
-		"its beginning is withdrawn":     {"accounts.csv", "id,since,withdrawn\neast,2026-01-01,true\n"},
+		"the move reaches April": {"accounts.csv", "id,parent,since\neast,bolt,2026-04-01\n"},
+		"the move reaches May":   {"accounts.csv", "id,parent,since\neast,bolt,2026-05-01\n"},
+		"it pays for itself since April": {"profiles.csv",
+			"account,accounting_group,mrc,rating_type,since\neast,plain,in_retrospect,prorated,2026-04-01\n"},
+		"its payer's profile ends": {"profiles.csv", "account,accounting_group,mrc,rating_type,since,until\n" +
+			"acme,plain,in_retrospect,prorated,,2026-04-01\n"},
+		"its beginning is withdrawn": {"accounts.csv", "id,since,withdrawn\neast,2026-01-01,true\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := read()

@@ -48,6 +48,7 @@ func take(ctx context.Context, tx *store.Tx, seller string, r *terms.Range, issu
 		return "", issued, notFinal("%s would have the date %s, and the number before it has %s; dates of numbers do not go back. Is the clock "+
 			"right? If it is now, wait until %s", r.Number(year, next), issued, registry.Date(last), registry.Date(last))
 	}
-	_, err = tx.Exec(ctx, `UPDATE invoice_numbers SET issued = ? WHERE seller = ? AND range_text = ? AND year = ?`, int64(issued), seller, r.Text, year)
+	_, err = tx.Exec(ctx, `UPDATE invoice_numbers SET issued = ? WHERE seller = ? AND range_text = ? AND year = ?`, int64(issued), seller,
+		r.Text, year)
 	return r.Number(year, next), issued, err
 }

@@ -115,8 +115,8 @@ func (p *payer) firstCycle() (document.Period, error) {
 		begin = max(begin, Date(registry.LocalDate(a.Zone, since)))
 	}
 	if begin == 0 {
-		return document.Period{}, &heldError{fmt.Sprintf("nobody knows which cycles of account %s were invoiced elsewhere, since it has always been there; write "+
-			"invoicing: { from: 2026-01-01 } into ratemill.yaml, with the date from which ratemill makes the invoices", p.id)}
+		return document.Period{}, &heldError{fmt.Sprintf("nobody knows which cycles of account %s were invoiced elsewhere, since it has always "+
+			"been there; write invoicing: { from: 2026-01-01 } into ratemill.yaml, with the date from which ratemill makes the invoices", p.id)}
 	}
 	cycle, _, err := p.cycleOf(p.number, begin)
 	if err == nil && cycle.From < p.Begin && since < registry.Midnight(a.Zone, int32(p.Begin)) {

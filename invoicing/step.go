@@ -104,7 +104,8 @@ func (t Table) Credit(ctx context.Context, name string, takes []document.Take, b
 	if err != nil {
 		return nil, &NotCreditedError{err}
 	}
-	all, err := t.list(ctx, `payer_number = ? AND form = ? AND cycle = ?`, int64(of.PayerNumber), string(document.CreditNote), int64(of.Cycle.From))
+	all, err := t.list(ctx, `payer_number = ? AND form = ? AND cycle = ?`, int64(of.PayerNumber), string(document.CreditNote),
+		int64(of.Cycle.From))
 	if err != nil {
 		return nil, err
 	}

@@ -96,5 +96,6 @@ func (r *reader) copyOf(u *udr.Usage) *udr.SuspendError {
 		return nil
 	}
 	return &udr.SuspendError{Code: CopyRated, Values: "rated as " + id,
-		Reason: fmt.Sprintf("the source's record with the same duplicate key and time of use was rated as %s while this one waited; `ratemill explain %s` shows it. Drop this one, or, if both are to be paid, `ratemill suspense retry --anyway \"why\"`", id, id)}
+		Reason: fmt.Sprintf("the source's record with the same duplicate key and time of use was rated as %s while this one waited; `ratemill "+
+			"explain %s` shows it. Drop this one, or, if both are to be paid, `ratemill suspense retry --anyway \"why\"`", id, id)}
 }

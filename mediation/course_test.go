@@ -105,12 +105,15 @@ func (c *course) text(content int) string {
 }
 
 func newCourse(t *testing.T, seed uint64, store *control.Store, spool *collect.Spool) *course {
-	c := &course{T: t, name: fmt.Sprintf("sky%d", seed), rng: rand.New(rand.NewPCG(seed, 1)), clock: &hands{now: time.Date(2026, 3, 17, 12, 0, 0, 0, time.UTC)},
-		store: store, spool: spool, files: map[string]lying{}, gone: map[string]lying{}, ids: map[udr.FileID]int{}, out: map[int]map[udr.FileID]bool{}, seqs: map[udr.FileID]uint64{}, read: map[int]bool{}}
+	c := &course{T: t, name: fmt.Sprintf("sky%d", seed), rng: rand.New(rand.NewPCG(seed, 1)),
+		clock: &hands{now: time.Date(2026, 3, 17, 12, 0, 0, 0, time.UTC)},
+		store: store, spool: spool, files: map[string]lying{}, gone: map[string]lying{}, ids: map[udr.FileID]int{},
+		out: map[int]map[udr.FileID]bool{}, seqs: map[udr.FileID]uint64{}, read: map[int]bool{}}
 	after := []string{"leave", "delete", "{ move: done }"}[seed%3]
 	const decoded, other = "decode: { csv: { header: true, delimiter: ';' } }",
 		"decode: { csv: { skip: 1, columns: [sim, at, volume], delimiter: ';' } }"
-	doc := "source: " + c.name + "\ncollect: { dir: in, match: '*.csv', settled: 0s, after: " + after + " }\n" + decoded + "\nmap: [{ class: data, set: { sim: imsi(sim), at: epoch(at), quantity: octets(volume) } }]\n"
+	doc := "source: " + c.name + "\ncollect: { dir: in, match: '*.csv', settled: 0s, after: " + after + " }\n" + decoded +
+		"\nmap: [{ class: data, set: { sim: imsi(sim), at: epoch(at), quantity: octets(volume) } }]\n"
 	var list any
 	c.source, list = source.Load(c.name+".yaml", []byte(doc), nil)
 	require.NotNil(t, c.source, "%v", list)
@@ -226,7 +229,8 @@ func (c *course) mediate() (took bool) {
 	a := &actor{Store: c.store, c: c}
 	m := newMediator(c, mediation.MediatorOptions{Owner: fmt.Sprintf("m%d", c.made), Files: a, Spool: a, Reference: a,
 		Broker: usage{a}, Topics: broker.TopicsUnder("x"), Partitions: 2, Clock: c.clock,
-		Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{}, Lease: 30 * time.Second, Idle: time.Second, ChunkRecords: 2, RecordEvery: time.Nanosecond})
+		Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{}, Lease: 30 * time.Second, Idle: time.Second, ChunkRecords: 2,
+		RecordEvery: time.Nanosecond})
 	if c.log != nil {
 		m.Window = logWindow
 	}
@@ -268,7 +272,8 @@ func (c *course) settle() {
 	all, err := c.store.Files(c.Context(), control.FileFilter{Source: c.name})
 	require.NoError(c, err)
 	for _, f := range all {
-		c.say("%d %s %s %s open %v pinned %v dup of %d place %s: %s", f.Number, f.Path, f.MTime.Format("05.000"), f.State, f.Open, f.Pinned, f.DuplicateOf, f.Place.Path, f.Why)
+		c.say("%d %s %s %s open %v pinned %v dup of %d place %s: %s", f.Number, f.Path, f.MTime.Format("05.000"), f.State, f.Open, f.Pinned,
+			f.DuplicateOf, f.Place.Path, f.Why)
 		if f.Open && !strings.Contains(f.Why, "probably an older copy") { // and all of it was sent, as the log's judge sees
 			c.fault("file %d is open", f.Number)
 		}
@@ -290,7 +295,8 @@ func (c *course) settle() {
 		hash := sha256.Sum256([]byte(c.text(f.content)))
 		hidden := false // behind another file with the same listing; then only a person can tell them apart
 		for _, k := range all {
-			hidden = hidden || k.Path == path && k.MTime.Equal(f.mtime) && (k.Content != nil && string(k.Content) != string(hash[:]) || strings.Contains(k.Why, "has another content"))
+			hidden = hidden || k.Path == path && k.MTime.Equal(f.mtime) && (k.Content != nil && string(k.Content) != string(hash[:]) ||
+				strings.Contains(k.Why, "has another content"))
 		}
 		if !hidden {
 			c.fault("%s with %d is there, and was not read", path, f.content)
@@ -339,7 +345,8 @@ func (a *actor) does(what string, do func() error) error {
 	return err
 }
 
-func (a *actor) LeaseNext(ctx context.Context, queues []control.Queue, owner string, now time.Time, ttl time.Duration) (l control.Lease, found bool, err error) {
+func (a *actor) LeaseNext(ctx context.Context, queues []control.Queue, owner string, now time.Time, ttl time.Duration) (l control.Lease,
+	found bool, err error) {
 	err = a.does("lease", func() error { l, found, err = a.Store.LeaseNext(ctx, queues, owner, a.c.clock.now, ttl); return err })
 	return l, found, err
 }
@@ -353,7 +360,8 @@ func (a *actor) Release(ctx context.Context, lease control.Lease) error {
 	return a.does("release", func() error { return a.Store.Release(ctx, lease) })
 }
 
-func (a *actor) SetIdentity(ctx context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time, others ...control.OtherKey) (f *control.File, err error) {
+func (a *actor) SetIdentity(ctx context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time,
+	others ...control.OtherKey) (f *control.File, err error) {
 	err = a.does(fmt.Sprintf("identity %d of %d", a.c.ids[id], lease.File), func() error {
 		f, err = a.Store.SetIdentity(ctx, lease, id, content, size, now, others...)
 		return err
@@ -370,7 +378,8 @@ func (a *actor) ReadOn(ctx context.Context, lease control.Lease, state []byte, c
 	return a.does(fmt.Sprintf("how to read on after %d", lease.File), func() error { return a.Store.ReadOn(ctx, lease, state, compared) })
 }
 
-func (a *actor) RecordProgress(ctx context.Context, lease control.Lease, p control.Progress, now time.Time, ttl time.Duration) (l control.Lease, err error) {
+func (a *actor) RecordProgress(ctx context.Context, lease control.Lease, p control.Progress, now time.Time,
+	ttl time.Duration) (l control.Lease, err error) {
 	err = a.does(fmt.Sprintf("progress %d", lease.File), func() error { l, err = a.Store.RecordProgress(ctx, lease, p, now, ttl); return err })
 	return l, err
 }
@@ -384,7 +393,10 @@ func (a *actor) Fail(ctx context.Context, lease control.Lease, why string, retry
 }
 
 func (a *actor) Gone(ctx context.Context, lease control.Lease, other bool, why string, retryAt, now time.Time) (found int64, err error) {
-	err = a.does(fmt.Sprintf("gone %d %v", lease.File, other), func() error { found, err = a.Store.Gone(ctx, lease, other, why, retryAt, now); return err })
+	err = a.does(fmt.Sprintf("gone %d %v", lease.File, other), func() error {
+		found, err = a.Store.Gone(ctx, lease, other, why, retryAt, now)
+		return err
+	})
 	return found, err
 }
 

@@ -18,7 +18,8 @@ type Files interface {
 	Renew(ctx context.Context, lease control.Lease, now time.Time, ttl time.Duration) (control.Lease, error)
 	Release(ctx context.Context, lease control.Lease) error
 	File(ctx context.Context, number int64) (control.File, error)
-	SetIdentity(ctx context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time, others ...control.OtherKey) (*control.File, error)
+	SetIdentity(ctx context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time,
+		others ...control.OtherKey) (*control.File, error)
 	Beginnings(ctx context.Context, lease control.Lease, opening []byte, named bool) (found []control.Beginning, known int64, err error)
 	ReadFrom(ctx context.Context, number, there int64) error
 	Resumes(ctx context.Context, file *control.File) (r control.Resumption, found bool, err error)

@@ -85,7 +85,8 @@ func movingCourse(t *testing.T, seed uint64, looks bool) (c moving) {
 			case 0:
 				changes.SIMs = append(changes.SIMs, registry.OwnershipFact{SIM: n, Account: 1 + rng.Uint32N(5), From: from})
 			case 1:
-				changes.Accounts = append(changes.Accounts, registry.AccountFact{Number: 4, ID: "a4", Currency: "EUR", Zone: "UTC", CycleDay: 1, Parent: n, Partition: registry.NoPartition, From: from})
+				changes.Accounts = append(changes.Accounts, registry.AccountFact{Number: 4, ID: "a4", Currency: "EUR", Zone: "UTC", CycleDay: 1,
+					Parent: n, Partition: registry.NoPartition, From: from})
 			case 2:
 				changes.Identifiers = append(changes.Identifiers, registry.IdentifierFact{Identifier: id(n), SIM: 1 + rng.Uint32N(3), From: from})
 			}

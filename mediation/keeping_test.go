@@ -96,7 +96,8 @@ func newKeeper(t *testing.T) (*keeper, *mediation.Mediator) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	k := &keeper{Store: store, ticks: make(chan time.Time), renewed: make(chan error, 100)}
-	doc := "source: sky\ncollect: { dir: in, match: '*.csv' }\ndecode: { csv: { header: true, delimiter: ';' } }\nmap: [{ class: data, set: { sim: imsi(sim), at: epoch(at), quantity: octets(volume) } }]\n"
+	doc := "source: sky\ncollect: { dir: in, match: '*.csv' }\ndecode: { csv: { header: true, delimiter: ';' } }\n" +
+		"map: [{ class: data, set: { sim: imsi(sim), at: epoch(at), quantity: octets(volume) } }]\n"
 	var list any
 	k.source, list = source.Load("sky.yaml", []byte(doc), nil)
 	require.NotNil(t, k.source, "%v", list)
@@ -121,7 +122,8 @@ func (k *keeper) file(t *testing.T) control.File {
 func TestALeaseIsRenewedWhileTheDecoderSkipsBlankLines(t *testing.T) {
 	k, m := newKeeper(t)
 	k.body = func() io.Reader {
-		return io.MultiReader(strings.NewReader(header), &ticked{strings.NewReader(strings.Repeat("\n", 1<<20)), k, 3}, strings.NewReader(rows(1)))
+		return io.MultiReader(strings.NewReader(header), &ticked{strings.NewReader(strings.Repeat("\n", 1<<20)), k, 3},
+			strings.NewReader(rows(1)))
 	}
 	took, err := m.Next(t.Context())
 	require.NoError(t, err)

@@ -434,7 +434,8 @@ func (t *taken) gone(ctx context.Context, other bool, why string) error {
 // otherContent closes a file whose content differs from the content it was begun with.
 func (t *taken) otherContent(ctx context.Context, e *control.OtherContentError) error {
 	if t.file.Retry > 0 {
-		return t.gone(ctx, true, fmt.Sprintf("the records of retry %d in the warehouse are not those that were there when it was first read (%s, now %s); were rows of the table suspense changed, or their time to keep has passed?",
+		return t.gone(ctx, true, fmt.Sprintf("the records of retry %d in the warehouse are not those that were there when it was first read "+
+			"(%s, now %s); were rows of the table suspense changed, or their time to keep has passed?",
 			t.file.Retry, e.Was.Short(), e.Now.Short()))
 	}
 	return t.gone(ctx, true, fmt.Sprintf("the content of %q has changed since reading began (%s, now %s), with the same size and "+
@@ -527,7 +528,8 @@ func (t *taken) close(ctx context.Context, r *reader) error {
 			return err
 		}
 		t.counts().Failed.Add(1)
-		m.Log.Error("a file could not be read to its end", "source", t.file.Source, "file", t.file.Path, "records", r.progress.Read.Records, "err", r.failure)
+		m.Log.Error("a file could not be read to its end", "source", t.file.Source, "file", t.file.Path, "records", r.progress.Read.Records,
+			"err", r.failure)
 		return m.Files.Fail(ctx, t.lease, r.failure, time.Time{}, m.now())
 	}
 	if err := m.Files.Finish(ctx, t.lease, r.progress, m.now()); err != nil {

@@ -27,10 +27,13 @@ func TestThePartThatWaitsIsRecognisedByWhatItIs(t *testing.T) {
 		"one of more":                           {[]udr.Usage{usage("a", 1), usage("x", 9), usage("b", 2), usage("c", 3)}, 2, ""},
 		"its SIM is read now":                   {[]udr.Usage{usage("a", 1), usage("B", 2), usage("c", 3)}, 1, ""},
 		"two that are alike, in their places":   {[]udr.Usage{usage("b", 2), usage("b", 2), usage("c", 3)}, 1, ""},
-		"two that are alike among more":         {[]udr.Usage{usage("b", 2), usage("b", 2), usage("c", 3), usage("d", 4)}, 0, "2 of them have its class, time and quantity"},
-		"its SIM is read now, and may be two":   {[]udr.Usage{usage("a", 2), usage("B", 2), usage("c", 3)}, 0, "2 of them have its class, time and quantity"},
-		"another one alone is left":             {[]udr.Usage{usage("a", 2)}, 0, "the one with its class, time and quantity has another SIM, and may be one of the others"},
-		"with another quantity":                 {[]udr.Usage{usage("a", 1), usage("b", 4), usage("c", 3)}, 0, "none of them has its class, time and quantity"},
+		"two that are alike among more": {[]udr.Usage{usage("b", 2), usage("b", 2), usage("c", 3), usage("d", 4)}, 0,
+			"2 of them have its class, time and quantity"},
+		"its SIM is read now, and may be two": {[]udr.Usage{usage("a", 2), usage("B", 2), usage("c", 3)}, 0,
+			"2 of them have its class, time and quantity"},
+		"another one alone is left": {[]udr.Usage{usage("a", 2)}, 0,
+			"the one with its class, time and quantity has another SIM, and may be one of the others"},
+		"with another quantity": {[]udr.Usage{usage("a", 1), usage("b", 4), usage("c", 3)}, 0, "none of them has its class, time and quantity"},
 	} {
 		got, why := waitingPart(entry, c.now)
 		require.Equal(t, c.want, got, name)

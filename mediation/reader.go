@@ -168,7 +168,8 @@ func (r *reader) run(ctx context.Context) (err error) {
 		}
 		r.out.send(ctx)
 		now := r.t.m.Clock.Now()
-		if since := now.Sub(recorded); (since < 0 || since >= cmp.Or(r.t.m.RecordEvery, recordEvery)) && more && safeguard.On(safeguard.ProgressAfter) {
+		if since := now.Sub(recorded); (since < 0 || since >= cmp.Or(r.t.m.RecordEvery, recordEvery)) && more &&
+			safeguard.On(safeguard.ProgressAfter) {
 			if err := r.out.acknowledged(ctx); err != nil {
 				return err
 			}

@@ -47,7 +47,9 @@ func newAppended(t testing.TB, options string) *appended {
 	a.spool, err = collect.OpenSpool(t.TempDir(), 64<<20)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, a.spool.Close()) })
-	doc := "source: sky\ncollect: { dir: " + filepath.Dir(a.path) + ", match: '*.csv', settled: 0s" + options + " }\ndecode: { csv: { header: true, delimiter: ';' } }\nmap: [{ class: data, set: { sim: imsi(sim), at: epoch(at), quantity: octets(volume) } }]\n"
+	doc := "source: sky\ncollect: { dir: " + filepath.Dir(a.path) + ", match: '*.csv', settled: 0s" + options +
+		" }\ndecode: { csv: { header: true, delimiter: ';' } }\n" +
+		"map: [{ class: data, set: { sim: imsi(sim), at: epoch(at), quantity: octets(volume) } }]\n"
 	var list any
 	a.keeper = &keeper{Store: store}
 	a.source, list = source.Load("sky.yaml", []byte(doc), nil)

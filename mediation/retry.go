@@ -132,7 +132,8 @@ func (t *taken) retry(ctx context.Context, content Content, l *looked) error {
 	if err != nil {
 		return t.unfetched(ctx, err)
 	}
-	r := &reader{t: t, id: content.ID, registry: reg, revision: t.pins.Registry, copies: copies, ordered: content.Again != nil && content.Again.Ordered != "", units: map[string]int64{}, out: newOutgoing(t, content.ID, nil)}
+	r := &reader{t: t, id: content.ID, registry: reg, revision: t.pins.Registry, copies: copies, ordered: content.Again != nil &&
+		content.Again.Ordered != "", units: map[string]int64{}, out: newOutgoing(t, content.ID, nil)}
 	r.progress.Expected = -1
 	for i := range records {
 		r.origins = append(r.origins, records[i].Origin)
@@ -156,7 +157,8 @@ func (t *taken) retry(ctx context.Context, content Content, l *looked) error {
 	if err := r.end(ctx); err != nil {
 		return err
 	}
-	m.Log.Info("a retry is done", "source", t.file.Source, "retry", t.file.Retry, "records", len(records), "suspended_again", r.progress.Suspended.Records)
+	m.Log.Info("a retry is done", "source", t.file.Source, "retry", t.file.Retry, "records", len(records), "suspended_again",
+		r.progress.Suspended.Records)
 	return t.close(ctx, r)
 }
 

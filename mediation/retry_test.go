@@ -15,8 +15,10 @@ func retryRecords() []RetryRecord {
 	at := time.Unix(1773702602, 5).UTC()
 	header := []byte("a;b\n")
 	return []RetryRecord{
-		{Origin: udr.ID{File: udr.FileID{1}, Seq: 7}, File: "/out/a.csv", Modified: at, Suspended: udr.Suspended{Seq: 7, Line: 8, Bytes: 3, Raw: []byte("1;2"), Preamble: header, Why: udr.SuspendError{Code: "rule", Reason: "no"}}},
-		{Origin: udr.ID{File: udr.FileID{1}, Seq: 9}, File: "/out/a.csv", Modified: at, Suspended: udr.Suspended{Seq: 9, Line: 9, Bytes: 3, Raw: []byte("3;4"), Preamble: header, Part: 2, Parts: 3}},
+		{Origin: udr.ID{File: udr.FileID{1}, Seq: 7}, File: "/out/a.csv", Modified: at, Suspended: udr.Suspended{Seq: 7, Line: 8, Bytes: 3,
+			Raw: []byte("1;2"), Preamble: header, Why: udr.SuspendError{Code: "rule", Reason: "no"}}},
+		{Origin: udr.ID{File: udr.FileID{1}, Seq: 9}, File: "/out/a.csv", Modified: at, Suspended: udr.Suspended{Seq: 9, Line: 9, Bytes: 3,
+			Raw: []byte("3;4"), Preamble: header, Part: 2, Parts: 3}},
 		{Origin: udr.ID{File: udr.FileID{2}, Seq: 1}, Suspended: udr.Suspended{Seq: 1, Line: 1, Usage: []byte{8, 1}}},
 	}
 }

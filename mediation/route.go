@@ -71,6 +71,7 @@ func Yours(view *registry.View, revision registry.Revision, src *source.Source, 
 	}
 	account, _ := view.AccountID(u.Account)
 	return &udr.SuspendError{Code: "not_yours", Values: u.Identifier.Kind.String() + " " + u.Identifier.Value,
-		Reason: fmt.Sprintf("source %s may not bring usage of the SIM with %s %s, which belonged to account %s at %s; if it may, widen `only` in the source's document and retry, otherwise ask the carrier why it sends this",
+		Reason: fmt.Sprintf("source %s may not bring usage of the SIM with %s %s, which belonged to account %s at %s; if it may, widen `only` "+
+			"in the source's document and retry, otherwise ask the carrier why it sends this",
 			src.Name, u.Identifier.Kind, u.Identifier.Value, account, u.At)}
 }

@@ -49,7 +49,8 @@ func TestServersThatStallHoldUpNoOtherSource(t *testing.T) {
 	doubtful.Owner, doubtful.Share = "doubtful", mediation.Doubtful
 	for _, name := range []string{"north", "south", "sky"} {
 		for i := range 20 {
-			_, err := k.Sight(t.Context(), name, []control.Sighting{{Path: string(rune('a'+i)) + ".csv", Size: 1, MTime: time.Unix(1_773_702_602, 0)}}, clock.now)
+			_, err := k.Sight(t.Context(), name, []control.Sighting{{Path: string(rune('a'+i)) + ".csv", Size: 1,
+				MTime: time.Unix(1_773_702_602, 0)}}, clock.now)
 			require.NoError(t, err)
 		}
 	}

@@ -156,7 +156,8 @@ func (w *Watcher) listed(ctx context.Context, v *collect.Verdict, looked time.Ti
 	for i, e := range v.Growing {
 		age := looked.Sub(v.Since[i])
 		oldest = max(oldest, age)
-		arriving[i] = control.Arriving{Source: w.Source.Name, Sighting: control.Sighting(e), Since: now.Add(-age), WaitsFor: w.Source.Collect.WaitsFor(e.Path)}
+		arriving[i] = control.Arriving{Source: w.Source.Name, Sighting: control.Sighting(e), Since: now.Add(-age),
+			WaitsFor: w.Source.Collect.WaitsFor(e.Path)}
 	}
 	refused := make([]control.Refusal, len(v.Refused))
 	for i, r := range v.Refused {

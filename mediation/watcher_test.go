@@ -53,7 +53,8 @@ func watch(t *testing.T, collect string) *watched {
 
 // starts makes a mediator that has just begun to watch.
 func (w *watched) starts() {
-	text := "source: sky\ncollect: { dir: " + w.dir + ", match: '*.csv', " + w.options + " }\ndecode: { csv: { header: true } }\nmap: [{ class: data, set: { sim: imsi(sim), at: epoch(at), quantity: octets(volume) } }]\n"
+	text := "source: sky\ncollect: { dir: " + w.dir + ", match: '*.csv', " + w.options +
+		" }\ndecode: { csv: { header: true } }\nmap: [{ class: data, set: { sim: imsi(sim), at: epoch(at), quantity: octets(volume) } }]\n"
 	s, list := source.Load("sky.yaml", []byte(text), nil)
 	require.NotNil(w, s, "%v", list)
 	w.watcher = newWatcher(w, mediation.WatcherOptions{

@@ -92,7 +92,8 @@ var regionsText string
 var callingCodes = sync.OnceValue(func() *callingTable {
 	t := &callingTable{plans: make([]plan, 1), tree: make([]branch, 1)}
 	for fields := range rows(regionsText, 7) {
-		p := plan{prefix: parseTwoSet(fields[3]), international: parseTwoSet(fields[4]), trunk: fields[5][0], abroad: fields[6] == "00", figures: fields[1]}
+		p := plan{prefix: parseTwoSet(fields[3]), international: parseTwoSet(fields[4]), trunk: fields[5][0], abroad: fields[6] == "00",
+			figures: fields[1]}
 		code, _ := strconv.Atoi(fields[1])
 		lengths, _ := strconv.ParseUint(fields[2], 16, 32)
 		p.code, p.lengths = code, uint32(lengths)

@@ -267,7 +267,8 @@ var _ = declareWith(Function{
 	Doc:      "A text without its percent-encoding (RFC 3986 2.1).",
 	Suspends: "two hexadecimal digits do not follow a percent sign",
 	Examples: []Example{
-		ex(`url_decode("sip%3A%2B34600")`, "sip:+34600"), ex(`url_decode("a+b%21", form: true)`, "a b!"), exFails(`url_decode("50%")`, "two hexadecimal digits")},
+		ex(`url_decode("sip%3A%2B34600")`, "sip:+34600"), ex(`url_decode("a+b%21", form: true)`, "a b!"),
+		exFails(`url_decode("50%")`, "two hexadecimal digits")},
 }, func(o *Options) Appender {
 	form := formParam.in(o)
 	return func(dst, text []byte) ([]byte, error) { return URLDecoded(dst, text, form) }

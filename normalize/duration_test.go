@@ -48,13 +48,15 @@ func TestDurationsInWordsAgreeWithTime(t *testing.T) {
 }
 
 func TestDurationForms(t *testing.T) {
-	for text, want := range map[string]int64{"10s": 10, "5m": 300, "1h2m3s": 3723, "1 h 2 min": 3720, "PT5M": 300, "P1DT2H": 93600, "P2W": 1209600,
-		"1d": 86400, "90 SEC": 90, "1.5h": 5400, "PT0.5H": 1800, "1500ms": 2, "PT0S": 0} {
+	for text, want := range map[string]int64{"10s": 10, "5m": 300, "1h2m3s": 3723, "1 h 2 min": 3720, "PT5M": 300, "P1DT2H": 93600,
+		"P2W": 1209600,
+		"1d":  86400, "90 SEC": 90, "1.5h": 5400, "PT0.5H": 1800, "1500ms": 2, "PT0S": 0} {
 		got, err := DurationSeconds([]byte(text), InMilliseconds, Up)
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
-	for text, reason := range map[string]string{"1m1h": "such as", "1h1h": "such as", "1.5h2m": "only the last", "P1M": "no fixed length", "P": "", "PT": "ISO 8601", "PT1M1H": "ISO 8601",
+	for text, reason := range map[string]string{"1m1h": "such as", "1h1h": "such as", "1.5h2m": "only the last", "P1M": "no fixed length",
+		"P": "", "PT": "ISO 8601", "PT1M1H": "ISO 8601",
 		"P1W1D": "ISO 8601", "5 apples": "such as", "m": "", "-5m": "such as", "1h-2m": "such as", "9999999999999999d": "too large",
 		"PT1H2": "ISO 8601", "1h2": "not a number"} {
 		_, err := DurationSeconds([]byte(text), InSeconds, Up)

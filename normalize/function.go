@@ -204,7 +204,8 @@ func choice[T any](name, otherwise, doc string, read func(string) (T, error), va
 	if err != nil {
 		panic("normalize: the default of " + name + ": " + err.Error())
 	}
-	return &option[T]{Param{Name: name, Type: TextType, Optional: true, Constant: true, Default: `"` + otherwise + `"`, Values: values, Doc: doc}, read, usual}
+	return &option[T]{Param{Name: name, Type: TextType, Optional: true, Constant: true, Default: `"` + otherwise + `"`, Values: values,
+		Doc: doc}, read, usual}
 }
 
 // yes is an option that is false by default.

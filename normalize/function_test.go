@@ -192,7 +192,8 @@ func TestOptionsAreDeclared(t *testing.T) {
 }
 
 func TestAbsentTexts(t *testing.T) {
-	for text, absent := range map[string]bool{"": true, "  ": true, "NULL": true, "n/a": true, `\N`: true, "-": true, "undefined": true, "0": false, "null value": false} {
+	for text, absent := range map[string]bool{"": true, "  ": true, "NULL": true, "n/a": true, `\N`: true, "-": true, "undefined": true,
+		"0": false, "null value": false} {
 		require.Equal(t, absent, Absent([]byte(text)), text)
 	}
 }

@@ -40,7 +40,8 @@ var _ = declare(Function{
 	Doc:      "The home network of an IMSI.",
 	Suspends: "the text is not an IMSI",
 	Examples: []Example{
-		ex(`imsi_network("214070000000001")`, "214-07"), ex(`imsi_network("310410123456789")`, "310-410"), exFails(`imsi_network("2140700")`, "14 or 15")},
+		ex(`imsi_network("214070000000001")`, "214-07"), ex(`imsi_network("310410123456789")`, "310-410"),
+		exFails(`imsi_network("2140700")`, "14 or 15")},
 }, func(text []byte) (Network, error) {
 	i, err := ParseIMSI(text)
 	if err != nil {
@@ -239,7 +240,8 @@ var _ = declare(Function{
 	Doc:      "The number of an embedded SIM; its check digits must be right.",
 	Suspends: "the text is not 32 digits, or the check digits are wrong",
 	Examples: []Example{
-		ex(`eid("89001012012341234012345678901224")`, "89001012012341234012345678901224"), exFails(`eid("89001012012341234012345678901225")`, "check digits")},
+		ex(`eid("89001012012341234012345678901224")`, "89001012012341234012345678901224"), exFails(`eid("89001012012341234012345678901225")`,
+			"check digits")},
 }, ParseEID)
 
 // Append appends the 32 digits.

@@ -143,7 +143,8 @@ func (l *Layout) check() error {
 	}
 	for g, n := range times {
 		if n > 1 {
-			return badLayout(l.text, "says the "+names[g]+" "+strconv.Itoa(n)+" times; with letters, MM is the month, mm minutes, ss seconds, SSS milliseconds")
+			return badLayout(l.text, "says the "+names[g]+" "+strconv.Itoa(n)+
+				" times; with letters, MM is the month, mm minutes, ss seconds, SSS milliseconds")
 		}
 	}
 	has := func(f field) bool {
@@ -310,7 +311,8 @@ func letterSteps(layout string) ([]step, error) {
 		case c == 'T' || !letter(c):
 			steps = addLiteral(steps, word)
 		default:
-			return nil, badLayout(layout, word+" means nothing here; letters are YYYY MM DD hh mm ss SSS a Z, anything else goes between single quotes")
+			return nil, badLayout(layout, word+
+				" means nothing here; letters are YYYY MM DD hh mm ss SSS a Z, anything else goes between single quotes")
 		}
 	}
 	return steps, nil
@@ -384,9 +386,11 @@ func strftimeSteps(layout string) ([]step, error) {
 		case 'A':
 			steps = append(steps, step{field: dayName, width: 9})
 		case 'F':
-			steps = append(steps, step{field: year4}, step{field: literal, text: "-"}, step{field: month2}, step{field: literal, text: "-"}, step{field: day2})
+			steps = append(steps, step{field: year4}, step{field: literal, text: "-"}, step{field: month2}, step{field: literal, text: "-"},
+				step{field: day2})
 		case 'T':
-			steps = append(steps, step{field: hour24two}, step{field: literal, text: ":"}, step{field: minute2}, step{field: literal, text: ":"}, step{field: second2})
+			steps = append(steps, step{field: hour24two}, step{field: literal, text: ":"}, step{field: minute2}, step{field: literal, text: ":"},
+				step{field: second2})
 		case '%':
 			steps = addLiteral(steps, "%")
 		default:

@@ -314,7 +314,8 @@ func joinNetwork(text []byte, mcc, mnc uint64, digits int) (Network, error) {
 		case !n.Known():
 			return three, nil
 		}
-		return Network{}, fail("network", text, "either "+n.String()+" or "+three.String()+" that lost its zero; if the field keeps zeros, write network(concat(mcc, \"-\", mnc))")
+		return Network{}, fail("network", text, "either "+n.String()+" or "+three.String()+
+			" that lost its zero; if the field keeps zeros, write network(concat(mcc, \"-\", mnc))")
 	}
 	two, three := Network{uint16(mcc), uint16(mnc), 2}, Network{uint16(mcc), uint16(mnc), 3}
 	of := networks().mcc[mcc]
@@ -324,7 +325,8 @@ func joinNetwork(text []byte, mcc, mnc uint64, digits int) (Network, error) {
 	case three.Known() && !two.Known(), two.Known() == three.Known() && of.three > 0 && of.two == 0:
 		return three, nil
 	}
-	return Network{}, fail("network", text, "the leading zeros of the MNC are missing, and this MCC has networks with two and with three digits")
+	return Network{}, fail("network", text, "the leading zeros of the MNC are missing, and this MCC has networks with two and with "+
+		"three digits")
 }
 
 // NetworkFromPLMN reads the three octets of a PLMN identity (3GPP TS 24.008 10.5.1.13): 02 F8 01 is 208-10. Some

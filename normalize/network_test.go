@@ -9,14 +9,16 @@ import (
 
 func TestNetworks(t *testing.T) {
 	for text, want := range map[string]Network{
-		"20810": {208, 10, 2}, "208-10": {208, 10, 2}, "208,10": {208, 10, 2}, "208, 10": {208, 10, 2}, "208 10": {208, 10, 2}, "20810F": {208, 10, 2},
+		"20810": {208, 10, 2}, "208-10": {208, 10, 2}, "208,10": {208, 10, 2}, "208, 10": {208, 10, 2}, "208 10": {208, 10, 2},
+		"20810F": {208, 10, 2},
 		"208010": {208, 10, 3}, "214-07": {214, 7, 2}, "214007": {214, 7, 3}, "310/410": {310, 410, 3}, "00101": {1, 1, 2}, "208-1": {208, 1, 2},
 	} {
 		got, err := ParseNetwork([]byte(text))
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
-	for text, reason := range map[string]string{"": "MNC 2 or 3", "2081": "leading zeros", "2081000": "more than six", "20-810": "not an MCC", "208-": "not an MCC", "208--10": "not an MCC",
+	for text, reason := range map[string]string{"": "MNC 2 or 3", "2081": "leading zeros", "2081000": "more than six", "20-810": "not an MCC",
+		"208-": "not an MCC", "208--10": "not an MCC",
 		"ABCDE": "not an MCC", "00000": "all zeros", "65535-1": "not an MCC", "208F10": "not an MCC"} {
 		_, err := ParseNetwork([]byte(text))
 		require.ErrorContains(t, err, reason, text)
@@ -81,7 +83,8 @@ func TestCountries(t *testing.T) {
 			require.Equal(t, row.alpha2, got, text)
 		}
 	}
-	for text, want := range map[string]string{"united states of america (the)": "US", "Türkiye": "TR", "turkey": "TR", "UK": "GB", "Kosovo": "XK", "Russian Federation": "RU", "the Netherlands": "NL", "viet nam": "VN"} {
+	for text, want := range map[string]string{"united states of america (the)": "US", "Türkiye": "TR", "turkey": "TR", "UK": "GB",
+		"Kosovo": "XK", "Russian Federation": "RU", "the Netherlands": "NL", "viet nam": "VN"} {
 		got, err := ParseCountry([]byte(text))
 		require.NoError(t, err, text)
 		require.Equal(t, want, got.String(), text)

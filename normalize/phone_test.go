@@ -26,7 +26,8 @@ func reference(text string, from string) (E164, bool) {
 		}
 		return -1
 	}, text)
-	if text[0] != '+' && len(figures) <= longestShortCode && (hasTrunk(from) && !strings.HasPrefix(figures, trunkOf(from)) || !phonenumbers.IsValidNumber(number)) {
+	if text[0] != '+' && len(figures) <= longestShortCode && (hasTrunk(from) && !strings.HasPrefix(figures, trunkOf(from)) ||
+		!phonenumbers.IsValidNumber(number)) {
 		return 0, false
 	}
 	if keepsPrefix(number) && !phonenumbers.IsValidNumber(number) {
@@ -56,7 +57,8 @@ func keepsPrefix(number *phonenumbers.PhoneNumber) bool {
 
 // zeroBegins are the regions in which some numbers begin with 0 and none is dialled with a trunk prefix 0.
 var zeroBegins = map[string]bool{"AC": true, "BF": true, "BJ": true, "BW": true, "BZ": true, "CG": true, "CI": true, "FJ": true, "GA": true,
-	"IT": true, "MO": true, "NC": true, "NE": true, "NO": true, "PA": true, "QA": true, "SM": true, "SZ": true, "TJ": true, "TO": true, "001": true}
+	"IT": true, "MO": true, "NC": true, "NE": true, "NO": true, "PA": true, "QA": true, "SM": true, "SZ": true, "TJ": true, "TO": true,
+	"001": true}
 
 func agrees(t testing.TB, text, from string) {
 	var o PhoneOptions
@@ -210,8 +212,10 @@ func validityAgrees(t *testing.T, phones *Phones, region string, random *rand.Ra
 					require.Equal(t, phonenumbers.Format(number, phonenumbers.E164), got.String(), "%s from %s", text, region)
 				case err == nil:
 					read++
-					require.False(t, keepsPrefix(got.libphonenumber()) && !phonenumbers.IsValidNumber(got.libphonenumber()), "%s from %s is %s", text, region, got)
-					require.False(t, text[0] != '+' && len(text) <= longestShortCode && hasTrunk(region) && !strings.HasPrefix(text, trunk), "%s from %s is %s", text, region, got)
+					require.False(t, keepsPrefix(got.libphonenumber()) && !phonenumbers.IsValidNumber(got.libphonenumber()), "%s from %s is %s", text,
+						region, got)
+					require.False(t, text[0] != '+' && len(text) <= longestShortCode && hasTrunk(region) && !strings.HasPrefix(text, trunk),
+						"%s from %s is %s", text, region, got)
 				}
 				if err == nil {
 					require.NoError(t, addressErr)
@@ -298,7 +302,8 @@ func FuzzPhone(f *testing.F) {
 			n.Country()
 		}
 		_, _ = ParseAddress([]byte(text), o)
-		if strings.Trim(text, "0123456789+") == "" && strings.LastIndexByte(text, '+') <= 0 && o.From != NoCountry && len(text) <= longestDialled {
+		if strings.Trim(text, "0123456789+") == "" && strings.LastIndexByte(text, '+') <= 0 && o.From != NoCountry &&
+			len(text) <= longestDialled {
 			agrees(t, text, from)
 		}
 	})
@@ -350,7 +355,8 @@ func TestAddress(t *testing.T) {
 
 func BenchmarkPhone(b *testing.B) {
 	phones := NewPhones(1024)
-	for name, text := range map[string]string{"international": "+34600123456", "national": "600123456", "trunk": "+44 (0)20 7946 0018", "cached": "+5491123456789"} {
+	for name, text := range map[string]string{"international": "+34600123456", "national": "600123456", "trunk": "+44 (0)20 7946 0018",
+		"cached": "+5491123456789"} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			in := []byte(text)

@@ -114,9 +114,10 @@ func rounding(otherwise, of string) *option[Rounding] {
 
 var _ = declareWith(Function{
 	Name: "octets", Family: "unit", Unit: "B",
-	Params:   []Param{amount("a volume, with decimals and a unit behind it or without"), dataUnit.Param, octetRounding.Param, signed.Param},
-	Doc:      "A volume in octets. An empty text is an error (see absent), and so is a negative volume without signed: true.",
-	Suspends: "the text is not a number, is negative without signed: true or too great, or is not a whole number of octets though round says exact",
+	Params: []Param{amount("a volume, with decimals and a unit behind it or without"), dataUnit.Param, octetRounding.Param, signed.Param},
+	Doc:    "A volume in octets. An empty text is an error (see absent), and so is a negative volume without signed: true.",
+	Suspends: "the text is not a number, is negative without signed: true or too great, or is not a whole number of octets though " +
+		"round says exact",
 	Examples: []Example{
 		ex(`octets("1200")`, "1200 B"), ex(`octets("0.219933", unit: "MB")`, "219933 B"), ex(`octets("1.5 KiB")`, "1536 B"),
 		ex(`octets("0.0000001", unit: "MB", round: "up")`, "1 B"),
@@ -265,8 +266,8 @@ var _ = declareWith(Function{
 	Name: "seconds", Family: "unit", Unit: "s", Params: []Param{amount("a duration"), secondsUnit.Param, secondsRounding.Param, signed.Param},
 	Doc: "A duration in whole seconds; a begun second counts as a whole one, unless you set round. A text may name its " +
 		"units itself: 10s, 5 min, 1h2m3s, or PT5M (ISO 8601).",
-	Suspends: "the text is not a duration of fixed length, is negative without signed: true or too great, or is not a whole number of seconds " +
-		"though round says exact",
+	Suspends: "the text is not a duration of fixed length, is negative without signed: true or too great, or is not a whole number " +
+		"of seconds though round says exact",
 	Examples: []Example{
 		ex(`seconds("81")`, "81 s"), ex(`seconds("299", unit: "10ms")`, "3 s"), ex(`seconds("1.5", unit: "min")`, "90 s"),
 		ex(`seconds("01:02:03", unit: "hh:mm:ss")`, "3723 s"), ex(`seconds("75:30", unit: "mm:ss")`, "4530 s"),

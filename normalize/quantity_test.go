@@ -38,7 +38,8 @@ func exactly(text string, times, by int64, round Rounding) (int64, bool) {
 }
 
 func FuzzQuantity(f *testing.F) {
-	for _, text := range []string{"0", "1200", "0.219933", "-2", "1.5 MB", "9223372036854775807", "18446744073709551615", "0.000000000000000001", "1e6", "1,5", "12:34:56", "00.10", ".5", "5."} {
+	for _, text := range []string{"0", "1200", "0.219933", "-2", "1.5 MB", "9223372036854775807", "18446744073709551615",
+		"0.000000000000000001", "1e6", "1,5", "12:34:56", "00.10", ".5", "5."} {
 		f.Add(text, uint8(0), uint8(0))
 		f.Add(text, uint8(3), uint8(1))
 	}
@@ -81,7 +82,8 @@ func TestQuantities(t *testing.T) {
 	}{
 		{"0", Octet, Exact, 0}, {"4294967294", Octet, Exact, 4294967294}, {"2200000000", Octet, Exact, 2200000000},
 		{"0.219933", Megabyte, Exact, 219933}, {"0.219933 MB", Octet, Exact, 219933}, {"1GiB", Octet, Exact, 1 << 30},
-		{"0.0000005", Megabyte, HalfUp, 1}, {"0.0000004", Megabyte, HalfUp, 0}, {"0.0000009", Megabyte, Down, 0}, {" 12 ", Kilobyte, Exact, 12000},
+		{"0.0000005", Megabyte, HalfUp, 1}, {"0.0000004", Megabyte, HalfUp, 0}, {"0.0000009", Megabyte, Down, 0},
+		{" 12 ", Kilobyte, Exact, 12000},
 		{"9223372036854775807", Octet, Exact, math.MaxInt64}, {"+7", Octet, Exact, 7}, {"1.000", Octet, Exact, 1},
 	} {
 		got, err := Octets([]byte(c.text), c.unit, c.round)
@@ -97,7 +99,8 @@ func TestQuantities(t *testing.T) {
 		require.ErrorContains(t, err, reason, text)
 	}
 	// One call of about three seconds, as switches write it: 3 s, 29 or 30 tenths, 280 to 299 hundredths.
-	for unit, text := range map[DurationUnit]string{InSeconds: "3", InDecis: "29", InCentis: "280", InMilliseconds: "2999", InMinutes: "0.05"} {
+	for unit, text := range map[DurationUnit]string{InSeconds: "3", InDecis: "29", InCentis: "280", InMilliseconds: "2999",
+		InMinutes: "0.05"} {
 		got, err := DurationSeconds([]byte(text), unit, Up)
 		require.NoError(t, err)
 		require.EqualValues(t, 3, got, text)
@@ -167,7 +170,8 @@ func TestIdentifiersKeepTheirText(t *testing.T) {
 }
 
 func FuzzIdentifier(f *testing.F) {
-	for _, text := range []string{"214070000000001", "8934071100000000017F", "490154203237518", "89001012012341234012345678901224", "00:1b:44:11:3a:b7", "::ffff:10.0.0.1", "-1139627840", "{0b4d3cf2-3f6c-4c1e-9a52-8f5b1a2c3d4e}", "espt2", "Côte d'Ivoire"} {
+	for _, text := range []string{"214070000000001", "8934071100000000017F", "490154203237518", "89001012012341234012345678901224",
+		"00:1b:44:11:3a:b7", "::ffff:10.0.0.1", "-1139627840", "{0b4d3cf2-3f6c-4c1e-9a52-8f5b1a2c3d4e}", "espt2", "Côte d'Ivoire"} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -14,7 +14,8 @@ var goLayouts = []string{
 	"Mon, 02 Jan 2006 15:04:05 -0700", "01/02/06 3:4:5 pm", "2006-002 15:04", "2006-01-02", "02012006 150405-07",
 }
 
-var zoneNames = []string{"UTC", "Europe/Madrid", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Sao_Paulo", "Africa/Casablanca", "Pacific/Apia"}
+var zoneNames = []string{"UTC", "Europe/Madrid", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Sao_Paulo",
+	"Africa/Casablanca", "Pacific/Apia"}
 
 // sameAsGo compares a parsed text with the standard library: the same texts are read, and to the same instant, but for
 // local times that the clock showed twice or never, where ratemill says which and Go does not.
@@ -30,7 +31,8 @@ func sameAsGo(t testing.TB, layout string, zone *Zone, text string) {
 	case strings.Contains(layout, "pm"):
 		text = strings.ToLower(text)
 	}
-	if wantsTwoDigitYear := strings.Contains(strings.ReplaceAll(layout, "2006", ""), "06"); wantsTwoDigitYear && strings.ContainsAny(text, "+-") {
+	if wantsTwoDigitYear := strings.Contains(strings.ReplaceAll(layout, "2006", ""), "06"); wantsTwoDigitYear &&
+		strings.ContainsAny(text, "+-") {
 		return // Go takes +0 for a year of two digits
 	}
 	if strings.Contains(layout, "07") && strings.HasSuffix(text, "60") {
@@ -124,7 +126,8 @@ func TestLayoutsOfOtherWritings(t *testing.T) {
 	}
 	_, err = CompileLayout("2006-01-02", TimeOptions{})
 	require.ErrorContains(t, err, "must state its zone")
-	for name, reason := range map[string]string{"Europe/Madird": "did you mean Europe/Madrid", "Madrid": "Europe/Madrid", "Local": "zone of the machine", "": "IANA"} {
+	for name, reason := range map[string]string{"Europe/Madird": "did you mean Europe/Madrid", "Madrid": "Europe/Madrid",
+		"Local": "zone of the machine", "": "IANA"} {
 		_, err := LoadZone(name)
 		require.ErrorContains(t, err, reason, name)
 	}
@@ -136,7 +139,8 @@ func TestTimesThatSayMoreOrLess(t *testing.T) {
 	require.NoError(t, err)
 	l, err := CompileLayout("2006-01-02 15:04 MST", TimeOptions{Zone: madrid, Ambiguous: Refuse})
 	require.NoError(t, err)
-	for text, want := range map[string]string{"2026-10-25 02:30 CEST": "2026-10-25T00:30:00Z", "2026-10-25 02:30 CET": "2026-10-25T01:30:00Z", "2026-10-25 02:30 UTC": "2026-10-25T02:30:00Z"} {
+	for text, want := range map[string]string{"2026-10-25 02:30 CEST": "2026-10-25T00:30:00Z", "2026-10-25 02:30 CET": "2026-10-25T01:30:00Z",
+		"2026-10-25 02:30 UTC": "2026-10-25T02:30:00Z"} {
 		m, err := l.Parse([]byte(text))
 		require.NoError(t, err)
 		require.Equal(t, want, time.Unix(0, m.Nano).UTC().Format(time.RFC3339), text)
@@ -150,7 +154,8 @@ func TestTimesThatSayMoreOrLess(t *testing.T) {
 	_, err = l.Parse([]byte("31/12 23:50"))
 	require.ErrorContains(t, err, "has no year")
 	near := time.Date(2027, 1, 1, 0, 20, 0, 0, time.UTC).UnixNano()
-	for text, want := range map[string]string{"31/12 23:50": "2026-12-31T22:50:00Z", "01/01 00:10": "2026-12-31T23:10:00Z", "29/02 12:00": "2028-02-29T11:00:00Z"} {
+	for text, want := range map[string]string{"31/12 23:50": "2026-12-31T22:50:00Z", "01/01 00:10": "2026-12-31T23:10:00Z",
+		"29/02 12:00": "2028-02-29T11:00:00Z"} {
 		m, err := l.ParseNear([]byte(text), near)
 		require.NoError(t, err)
 		require.Equal(t, want, time.Unix(0, m.Nano).UTC().Format(time.RFC3339), text)
@@ -206,7 +211,8 @@ func FuzzLayout(f *testing.F) {
 func BenchmarkTime(b *testing.B) {
 	madrid, err := LoadZone("Europe/Madrid")
 	require.NoError(b, err)
-	for layout, text := range map[string]string{"02.01.2006 15:04:05": "17.03.2026 00:10:02", "YYYY-MM-DD hh:mm:ss": "2026-03-17 00:10:02", "rfc3339": "2026-03-17T00:10:02Z", "epoch": "1767225600"} {
+	for layout, text := range map[string]string{"02.01.2006 15:04:05": "17.03.2026 00:10:02", "YYYY-MM-DD hh:mm:ss": "2026-03-17 00:10:02",
+		"rfc3339": "2026-03-17T00:10:02Z", "epoch": "1767225600"} {
 		l, err := CompileLayout(layout, TimeOptions{Zone: madrid})
 		require.NoError(b, err)
 		b.Run(layout, func(b *testing.B) {

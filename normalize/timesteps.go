@@ -10,7 +10,8 @@ const (
 	offsetColon                   // +01:00
 )
 
-var months = [12]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"}
+var months = [12]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+	"December"}
 
 var weekdays = [7]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"}
 
@@ -240,7 +241,8 @@ var _ = declareWith(Function{
 	Doc:      "An instant in the extended or basic form of ISO 8601, with a T or a blank, with or without seconds, clock and offset.",
 	Suspends: "the text has another form, or is not a time of the calendar; with refuse, the clock showed the time twice or never",
 	Examples: []Example{
-		ex(`iso8601("20260317T001002Z")`, "2026-03-17T00:10:02Z"), ex(`iso8601("2026-03-17 00:10", zone: "Europe/Madrid")`, "2026-03-16T23:10:00Z"),
+		ex(`iso8601("20260317T001002Z")`, "2026-03-17T00:10:02Z"), ex(`iso8601("2026-03-17 00:10", zone: "Europe/Madrid")`,
+			"2026-03-16T23:10:00Z"),
 		exFails(`iso8601("17.03.2026")`, "iso8601")},
 }, func(o *Options) func(*State, []byte, []byte) (Moment, error) {
 	options, column := timeOptions(o)

@@ -86,7 +86,8 @@ var judges = []string{
 // TestThereIsNoOtherSanitizer in the sources: a second one has other rules.
 func TestThereIsNoOtherSanitizer(t *testing.T) {
 	root := ".."
-	kind := regexp.MustCompile(`unicode\.IsControl|unicode\.IsPrint|unicode\.IsGraphic|strconv\.IsPrint|strconv\.IsGraphic|unicode\.C[cf]?\b|[<>]=? ?' '|< ?0x20|> ?'~'|'\\u00(8|9)|0x202[ae]\b`)
+	kind :=
+		regexp.MustCompile(`unicode\.IsControl|unicode\.IsPrint|unicode\.IsGraphic|strconv\.IsPrint|strconv\.IsGraphic|unicode\.C[cf]?\b|[<>]=? ?' '|< ?0x20|> ?'~'|'\\u00(8|9)|0x202[ae]\b`)
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -104,7 +105,8 @@ func TestThereIsNoOtherSanitizer(t *testing.T) {
 		}
 		if at := kind.FindIndex(text); at != nil {
 			name = filepath.ToSlash(name)
-			require.Contains(t, judges, name, "%s:%d looks at characters as a sanitizer does: use package printable, or say in this test that it prints nothing",
+			require.Contains(t, judges, name, "%s:%d looks at characters as a sanitizer does: use package printable, or say in this test that it "+
+				"prints nothing",
 				name, 1+bytes.Count(text[:at[0]], []byte("\n")))
 		}
 		return nil

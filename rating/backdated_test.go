@@ -25,14 +25,16 @@ included: [{ bucket: included, units: 2 MB, classes: [data] }]
 		if parent == 0 {
 			partition = 0
 		}
-		return registry.AccountFact{Number: number, ID: string(rune('a' + number)), From: instant(from), Parent: parent, Currency: "EUR", Zone: "UTC", CycleDay: 1, Partition: partition}
+		return registry.AccountFact{Number: number, ID: string(rune('a' + number)), From: instant(from), Parent: parent, Currency: "EUR",
+			Zone: "UTC", CycleDay: 1, Partition: partition}
 	}
 	for name, later := range map[string]registry.Changes{
-		"its since is earlier":      {SIMs: []registry.OwnershipFact{{SIM: 1, From: instant("2026-02-01T00:00:00Z"), Account: 2, Plan: "data"}}},
-		"it was another's before":   {SIMs: []registry.OwnershipFact{{SIM: 1, From: instant("2026-02-01T00:00:00Z"), Account: 3, Plan: "data"}}},
-		"its account's is earlier":  {Accounts: []registry.AccountFact{account(2, 1, "2026-01-01T00:00:00Z")}},
-		"nothing that concerns it":  {Accounts: []registry.AccountFact{account(3, 0, "2026-01-01T00:00:00Z")}},
-		"its account came to below": {Accounts: []registry.AccountFact{account(2, 0, "2026-01-01T00:00:00Z"), account(2, 1, "2026-03-02T00:00:00Z")}},
+		"its since is earlier":     {SIMs: []registry.OwnershipFact{{SIM: 1, From: instant("2026-02-01T00:00:00Z"), Account: 2, Plan: "data"}}},
+		"it was another's before":  {SIMs: []registry.OwnershipFact{{SIM: 1, From: instant("2026-02-01T00:00:00Z"), Account: 3, Plan: "data"}}},
+		"its account's is earlier": {Accounts: []registry.AccountFact{account(2, 1, "2026-01-01T00:00:00Z")}},
+		"nothing that concerns it": {Accounts: []registry.AccountFact{account(3, 0, "2026-01-01T00:00:00Z")}},
+		"its account came to below": {Accounts: []registry.AccountFact{account(2, 0, "2026-01-01T00:00:00Z"),
+			account(2, 1, "2026-03-02T00:00:00Z")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := registry.New()

@@ -83,7 +83,8 @@ func benchWorld(b *testing.B, sims, accounts int) (*rating.Catalogue, *registry.
 	r := rand.New(rand.NewSource(1))
 	changes := registry.Changes{Revision: 1}
 	for i := range accounts {
-		a := registry.AccountFact{Number: uint32(i + 1), ID: fmt.Sprint("a", i), Currency: "EUR", Zone: "Europe/Madrid", CycleDay: 1, Partition: registry.NoPartition,
+		a := registry.AccountFact{Number: uint32(i + 1), ID: fmt.Sprint("a", i), Currency: "EUR", Zone: "Europe/Madrid", CycleDay: 1,
+			Partition:  registry.NoPartition,
 			SharePlans: []string{"pool"}, Limits: []string{"much"}}
 		if i < 100 {
 			a.Plan, a.Partition, a.SharePlans, a.Limits = "wholesale", 0, nil, nil
@@ -125,7 +126,8 @@ func BenchmarkRateStates(b *testing.B) {
 				"zones.yaml": {Data: []byte(benchCatalogue)}, "fleet.yaml": {Data: []byte(benchPlan)},
 				"share.yaml": {Data: []byte(benchShare)}, "limit.yaml": {Data: []byte(benchLimit)},
 				"wholesale.yaml": {Data: []byte("plan: wholesale\ncurrency: EUR\nclasses:\n  data: { prices: [ { price: 0.004 / 1 MB } ] }\n")},
-				"life.yaml":      {Data: []byte("lifecycle: standard\nstates: connected\ndefault: inventory\nsuspend: { max: 60 d, then: in_billing }\n")},
+				"life.yaml": {Data: []byte("lifecycle: standard\nstates: connected\ndefault: inventory\n" +
+					"suspend: { max: 60 d, then: in_billing }\n")},
 			})
 			if err := list.Err(); err != nil {
 				b.Fatal(err)

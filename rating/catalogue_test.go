@@ -58,7 +58,8 @@ classes:
 `, "name: us", "name: eu", "give it its own name"},
 		"a plan with a slash": {"plan: a_b\ncurrency: EUR\nclasses: { data: { prices: [{ price: 1 }] } }\n", "a_b", "a/b",
 			"must not contain a slash"},
-		"a currency that is none": {"plan: a\ncurrency: GBP\nclasses: { data: { prices: [{ price: 1 }] } }\n", "GBP", "GPB", "currency GPB is unknown"},
+		"a currency that is none": {"plan: a\ncurrency: GBP\nclasses: { data: { prices: [{ price: 1 }] } }\n", "GBP", "GPB",
+			"currency GPB is unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := fstest.MapFS{"plan.yaml": {Data: []byte(x.doc)},
@@ -125,7 +126,8 @@ included:
 func TestGrantIsWhatMoneyAllows(t *testing.T) {
 	c, list := rating.LoadCatalogue(fstest.MapFS{"bundle.yaml": {Data: []byte(bundleOf40Seconds)}})
 	require.NoError(t, list.Err())
-	w := world{Accounts: []accountLine{{ID: "acme", Currency: "EUR", Zone: "UTC", CycleDay: 1}}, SIMs: []simLine{{ID: 1, Account: "acme", Plan: "bundle"}}}
+	w := world{Accounts: []accountLine{{ID: "acme", Currency: "EUR", Zone: "UTC", CycleDay: 1}},
+		SIMs: []simLine{{ID: 1, Account: "acme", Plan: "bundle"}}}
 	reg, err := w.registry()
 	require.NoError(t, err)
 	v := reg.View()
@@ -155,7 +157,8 @@ func TestSuspensionChangesNothing(t *testing.T) {
 	c, list := rating.LoadCatalogue(fstest.MapFS{"bundle.yaml": {Data: []byte(bundleOf40Seconds)},
 		"limit.yaml": {Data: []byte("limit: dollars\ncost: 1 USD\nactions: [event]\n")}})
 	require.NoError(t, list.Err())
-	w := world{Accounts: []accountLine{{ID: "acme", Currency: "EUR", Zone: "UTC", CycleDay: 1, Limits: []string{"dollars"}}, {ID: "good", Currency: "EUR", Zone: "UTC", CycleDay: 1}},
+	w := world{Accounts: []accountLine{{ID: "acme", Currency: "EUR", Zone: "UTC", CycleDay: 1, Limits: []string{"dollars"}},
+		{ID: "good", Currency: "EUR", Zone: "UTC", CycleDay: 1}},
 		SIMs: []simLine{{ID: 1, Account: "acme", Plan: "bundle"}, {ID: 2, Account: "good", Plan: "bundle"}}}
 	reg, err := w.registry()
 	require.NoError(t, err)
@@ -184,7 +187,8 @@ func TestSuspensionChangesNothing(t *testing.T) {
 }
 
 func FuzzLoadCatalogue(f *testing.F) {
-	for _, name := range []string{"plans/office.yaml", "plans/fleet-2.yaml", "zones/numbers.yaml", "shares/fleet-3g.yaml", "limits/data-5g.yaml"} {
+	for _, name := range []string{"plans/office.yaml", "plans/fleet-2.yaml", "zones/numbers.yaml", "shares/fleet-3g.yaml",
+		"limits/data-5g.yaml"} {
 		b, err := os.ReadFile("../testdata/catalogue/" + name)
 		require.NoError(f, err)
 		f.Add(b)

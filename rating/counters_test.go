@@ -22,7 +22,8 @@ func TestCountersAreMaps(t *testing.T) {
 	for seed := range seeds.Each(t, 15, 15) {
 		r := rand.New(rand.NewSource(int64(seed)))
 		c := rating.NewCounters()
-		m := counterModel{map[rating.CounterKey]rating.Value{}, map[rating.CounterKey]int64{}, map[rating.CounterKey]rating.Value{}, map[rating.CounterKey]bool{}}
+		m := counterModel{map[rating.CounterKey]rating.Value{}, map[rating.CounterKey]int64{}, map[rating.CounterKey]rating.Value{},
+			map[rating.CounterKey]bool{}}
 		key := func() rating.CounterKey {
 			return rating.CounterKey{ID: uint64(1 + r.Intn(3)), Owner: uint32(r.Intn(300)), Cycle: int32(20000 + 30*r.Intn(4)),
 				Kind: rating.CounterKind(1 + r.Intn(5))}

@@ -12,8 +12,10 @@ import (
 var documents = append([]diag.Key{
 	{Name: "zone_model", Doc: "A zone model cuts the world into zones: sets of countries, networks and number prefixes.",
 		New: func() any { return new(zoneModelDoc) }},
-	{Name: "plan", Doc: "A price plan says what usage costs, by class of usage and by zone (zone price plan) or network (network price plan).", New: func() any { return new(planDoc) }},
-	{Name: "share_plan", Doc: "A share plan is a pool: buckets of units that the SIMs of an account, or of its parent, draw on together.", New: func() any { return new(shareDoc) }},
+	{Name: "plan", Doc: "A price plan says what usage costs, by class of usage and by zone (zone price plan) or network (network price plan).",
+		New: func() any { return new(planDoc) }},
+	{Name: "share_plan", Doc: "A share plan is a pool: buckets of units that the SIMs of an account, or of its parent, draw on together.",
+		New: func() any { return new(shareDoc) }},
 	{Name: "limit", Doc: "A limit counts usage or cost of a SIM, an account, a pool or a tree in a cycle, a week, a day or an hour, and " +
 		"acts once at each threshold: it tells, throttles, blocks or suspends.",
 		New: func() any { return new(limitDoc) }},
@@ -23,7 +25,8 @@ var documents = append([]diag.Key{
 	{Name: "calendar", Doc: "A calendar names holidays, for time slices of plans.", New: func() any { return new(calendarDoc) }},
 	{Name: "time_zones", Doc: "The time zones of countries with several, for plans whose time slices follow the clock of the visited country.",
 		New: func() any { return new(timeZonesDoc) }},
-	{Name: "anomaly", Doc: "An anomaly is a rule that tells of SIMs that behave strangely, once in each hour or day. It costs nothing and bars nothing.",
+	{Name: "anomaly", Doc: "An anomaly is a rule that tells of SIMs that behave strangely, once in each hour or day. It costs nothing and " +
+		"bars nothing.",
 		New: func() any { return new(anomalyDoc) }},
 	{Name: "package", Doc: "A package is units that an account or a SIM buys on top of its plan, for a time and at a price in advance.",
 		New: func() any { return new(packageDoc) }},

@@ -214,7 +214,8 @@ func (e *Engine) class(u *udr.Usage) (int32, error) {
 			return freeClass, nil
 		}
 		if !ok {
-			return 0, suspend("no_price", "no plan of the catalogue has prices for usage class %s; add the class to a plan, or correct the source's rules", u.Class)
+			return 0, suspend("no_price", "no plan of the catalogue has prices for usage class %s; add the class to a plan, or correct the "+
+				"source's rules", u.Class)
 		}
 		e.lastClass, e.lastNumber = e.catalogue.names[n], n
 	}
@@ -236,13 +237,15 @@ func suspend(code, reason string, args ...any) error {
 func (e *Engine) ascend(v *registry.View, rev registry.Revision, u *udr.Usage) (owner registry.Ownership, err error) {
 	owner, ok := v.Owner(u.SIM, u.At, rev)
 	if !ok {
-		return owner, suspend("sim_unknown", "%s %s had no owner at %s, as of registry revision %d; register the SIM and retry", u.Identifier.Kind, u.Identifier.Value, u.At, rev)
+		return owner, suspend("sim_unknown", "%s %s had no owner at %s, as of registry revision %d; register the SIM and retry",
+			u.Identifier.Kind, u.Identifier.Value, u.At, rev)
 	}
 	e.path, e.tiers = e.path[:0], e.tiers[:0]
 	for number := owner.Account; number != 0; {
 		facts, ok := v.Account(number, u.At, rev)
 		if !ok {
-			return owner, suspend("no_account", "account number %d is not in force at %s, as of registry revision %d; correct the registry and retry", number, u.At, rev)
+			return owner, suspend("no_account", "account number %d is not in force at %s, as of registry revision %d; correct the "+
+				"registry and retry", number, u.At, rev)
 		}
 		p := e.payer(number, facts)
 		if p.wrong != nil {
@@ -275,7 +278,8 @@ func (e *Engine) climb(v *registry.View, rev registry.Revision, c *Counters, u *
 		if i == 0 && owner.Plan != 0 {
 			family = e.planFamily(v, owner.Plan)
 			if family == unknownPlan {
-				return suspend("no_plan", "the SIM's plan %q is not in the catalogue; add it, or correct the SIM's plan, and retry", v.PlanName(owner.Plan))
+				return suspend("no_plan", "the SIM's plan %q is not in the catalogue; add it, or correct the SIM's plan, and retry",
+					v.PlanName(owner.Plan))
 			}
 		}
 		if family == noPlan {
@@ -340,7 +344,8 @@ func (e *Engine) newPayer(facts *registry.Account) *payer {
 	p := &payer{facts: facts, number: facts.Number, parent: facts.Parent, currency: facts.Currency, plan: noPlan}
 	c := e.catalogue
 	missing := func(what, name string) {
-		p.wrong = &udr.SuspendError{Code: "no_plan", Reason: fmt.Sprintf("account %s has the %s %q, which is not in the catalogue; add it, or correct the account, and retry", facts.ID, what, name)}
+		p.wrong = &udr.SuspendError{Code: "no_plan", Reason: fmt.Sprintf("account %s has the %s %q, which is not in the catalogue; add it, or "+
+			"correct the account, and retry", facts.ID, what, name)}
 	}
 	p.deals, p.dealsOfKind = c.dealsOf(facts)
 	if facts.Plan != "" {
@@ -388,9 +393,11 @@ func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error
 	case t.plan == nil, t.plan.ended:
 		return suspend("no_plan", "plan %s is not in force yet at %s; its first version begins on %s", f.name, u.At, f.since[0].Text)
 	case int(class) >= len(t.plan.classes) || t.plan.classes[class] == nil:
-		return suspend("no_price", "plan %s version %d has no prices for usage class %s; add the class to the plan and retry", f.name, t.version, u.Class)
+		return suspend("no_price", "plan %s version %d has no prices for usage class %s; add the class to the plan and retry", f.name, t.version,
+			u.Class)
 	case t.currency != "" && t.currency != t.plan.currency:
-		return suspend("currency", "account %s pays in %s, but plan %s charges %s; correct one and retry", t.facts.ID, t.currency, f.name, t.plan.currency)
+		return suspend("currency", "account %s pays in %s, but plan %s charges %s; correct one and retry", t.facts.ID, t.currency, f.name,
+			t.plan.currency)
 	}
 	t.class, t.wall = t.plan.classes[class], t.clock
 	if u.Quantity < 0 && !t.class.credit {
@@ -419,7 +426,8 @@ func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error
 	}
 	if t.hit, ok = t.model.lookup(u, t.own); !ok {
 		if t.class.own != nil && t.class.sliced && t.class.holdsAtTimes(u, t.own) {
-			return suspend("no_price", "plan %s version %d has no price for %s on network %q, in country %q, to %q at %s; add one for that time and retry",
+			return suspend("no_price", "plan %s version %d has no price for %s on network %q, in country %q, to %q at %s; add one for that "+
+				"time and retry",
 				t.plan.name, t.version, u.Class, u.Network, u.Country, u.Peer, localTime(u.At, t.wall.zone, "Mon 15:04"))
 		}
 		if u.Country == "" && t.model.places && !international(u.Network) {

@@ -157,7 +157,8 @@ func (x *explanation) zoneWords() string {
 	because := ""
 	switch c.ZoneBy {
 	case ByAnything:
-		if because = "because it holds whatever no other zone holds"; x.model() != nil && x.model().places && u.Country == "" && !international(u.Network) {
+		if because = "because it holds whatever no other zone holds"; x.model() != nil && x.model().places && u.Country == "" &&
+			!international(u.Network) {
 			because = "which holds usage whose country is unknown"
 		}
 	case ByNetwork:
@@ -295,7 +296,8 @@ func (x *explanation) roundedWords() string {
 		steps += fmt.Sprintf("; from %s on steps of %s", Units(b.At, unit), Units(b.Then, unit))
 	}
 	if before := &c.Before; before.Rounded > 0 {
-		return fmt.Sprintf("%s in all to %s, so %s more (%s)", Units(before.Quantity+c.Quantity, unit), Units(before.Rounded+c.Rounded, unit), Units(c.Rounded, unit), steps)
+		return fmt.Sprintf("%s in all to %s, so %s more (%s)", Units(before.Quantity+c.Quantity, unit), Units(before.Rounded+c.Rounded, unit),
+			Units(c.Rounded, unit), steps)
 	}
 	return fmt.Sprintf("%s to %s (%s)", Units(c.Quantity, unit), Units(c.Rounded, unit), steps)
 }
@@ -376,7 +378,8 @@ func date(day int32) string {
 
 func (x *explanation) stepWords(s *Line) string {
 	unit := x.u.Unit
-	text := fmt.Sprintf("%s × %s / %s = %s %s", Units(s.Quantity, unit), x.money(s.Price), Units(s.Per, unit), x.c.Currency, s.Amount.Fixed(decimal.Scale))
+	text := fmt.Sprintf("%s × %s / %s = %s %s", Units(s.Quantity, unit), x.money(s.Price), Units(s.Per, unit), x.c.Currency,
+		s.Amount.Fixed(decimal.Scale))
 	if s.Below != 0 {
 		text += " and " + reduced(s.Below, s.Per) + " of the last digit"
 	}

@@ -393,7 +393,8 @@ func (s *scaling) scaleText(v reflect.Value) {
 func (s *scaling) times(d decimal.D, text string, at diag.Pos) decimal.D {
 	product, err := d.Mul(s.factor)
 	if err != nil && !slices.ContainsFunc(s.list, func(o diag.Diagnostic) bool { return o.Pos == at }) {
-		s.list.Errorf(at, "%s × %s, which %s has here, is not an amount of 12 decimals; replace the price, or choose a factor of fewer decimals", text,
+		s.list.Errorf(at, "%s × %s, which %s has here, is not an amount of 12 decimals; replace the price, or choose a factor of fewer decimals",
+			text,
 			s.factor, s.path[len(s.path)-1])
 	}
 	return product

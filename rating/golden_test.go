@@ -505,7 +505,8 @@ func counterLines(c *rating.Catalogue, counters *rating.Counters, res *rating.Re
 		case k.Kind.String() == "sim life":
 			name = "a life bucket"
 		}
-		lines = append(lines, fmt.Sprintf("%s of %s %d from %s: %s", name, k.Kind, k.Owner, time.Unix(int64(k.Cycle)*86400, 0).UTC().Format(time.DateOnly), value))
+		lines = append(lines, fmt.Sprintf("%s of %s %d from %s: %s", name, k.Kind, k.Owner,
+			time.Unix(int64(k.Cycle)*86400, 0).UTC().Format(time.DateOnly), value))
 	}
 	slices.Sort(lines)
 	if len(lines) == 0 {

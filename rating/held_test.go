@@ -39,7 +39,8 @@ func BenchmarkRegisteredAndCounted(b *testing.B) {
 	reg, counters := registry.New(), rating.NewCounters()
 	c := registry.Changes{Revision: 1}
 	for a := range uint32(10_000) {
-		c.Accounts = append(c.Accounts, registry.AccountFact{Number: a + 1, ID: fmt.Sprint("a", a+1), Zone: "Europe/Madrid", Currency: "EUR", CycleDay: 1})
+		c.Accounts = append(c.Accounts, registry.AccountFact{Number: a + 1, ID: fmt.Sprint("a", a+1), Zone: "Europe/Madrid", Currency: "EUR",
+			CycleDay: 1})
 	}
 	require.NoError(b, reg.Load(&c))
 	key := func(sim int, kind rating.CounterKind) rating.CounterKey {

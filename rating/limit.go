@@ -302,8 +302,8 @@ func (e *Engine) blocked(m *counting, u *udr.Usage, value Value) error {
 	start, end := e.span(m.owner, m.period, u.At)
 	zone := m.owner.facts.Zone
 	local := func(at udr.Instant) string { return localTime(at, zone, "2006-01-02 15:04") }
-	return suspend(LimitReached, "limit %s of account %s blocks usage from %s on, and %s used %s since %s; the count begins again at %s (%s). "+
-		"To have the record rated, raise the limit, or lift it by usage_limit_override from a time before this record, and retry; "+
+	return suspend(LimitReached, "limit %s of account %s blocks usage from %s on, and %s used %s since %s; the count begins again "+
+		"at %s (%s). To have the record rated, raise the limit, or lift it by usage_limit_override from a time before this record, and retry; "+
 		"otherwise drop it", m.name, m.has.facts.ID, m.words(m.block.value), m.user(m.owner), m.words(value), local(start), local(end), zone)
 }
 

@@ -179,8 +179,8 @@ func (c *compiler) limitActions(doc *limitDoc, m *limit) {
 		}
 		do := actionsOf(t.Do)
 		if do&suspends != 0 && m.per != perSIM {
-			c.list.Errorf(where(t.Do, suspends), "limit %s suspends a SIM, but counts what all SIMs of the account use together; write per: sim, or "+
-				"actions: [notify]", m.name)
+			c.list.Errorf(where(t.Do, suspends), "limit %s suspends a SIM, but counts what all SIMs of the account use together; write "+
+				"per: sim, or actions: [notify]", m.name)
 		}
 		m.thresholds = append(m.thresholds, threshold{t.At.value, value, do})
 	}

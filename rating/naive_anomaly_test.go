@@ -102,7 +102,8 @@ func TestAnomaliesAreThoseOfTheNaiveModelAlsoAfterRestores(t *testing.T) {
 		at := instant("2026-03-28T20:00:00Z")
 		for n := range 400 {
 			at += udr.Instant(r.Int63n(int64(20 * time.Minute)))
-			u := &udr.Usage{SIM: 1 + uint32(r.Intn(2)), At: at - udr.Instant(r.Int63n(int64(pick(r, time.Second, time.Hour, 8*time.Hour, 150*time.Hour)))),
+			u := &udr.Usage{SIM: 1 + uint32(r.Intn(2)),
+				At:    at - udr.Instant(r.Int63n(int64(pick(r, time.Second, time.Hour, 8*time.Hour, 150*time.Hour)))),
 				Class: pick(r, "data", "registration"), Quantity: 1, Network: pick(r, "", fmt.Sprintf("208-%02d", r.Intn(12)), "310-010"),
 				IMEI: pick(r, "", "35140731000002", "351407310000023", "3539180555555551")}
 			u.Unit = udr.Octet

@@ -19,7 +19,8 @@ func (c *naiveClass) increment(p *naivePrice) (initial, then int64) {
 }
 
 // blocks divides a record into increments. The first begins where the increments end that earlier parts began.
-func (r *naiveRater) blocks(u *udr.Usage, a *accountLine, plan *naivePlan, class *naiveClass, zone string, s *naiveSession) (blocks []naiveBlock) {
+func (r *naiveRater) blocks(u *udr.Usage, a *accountLine, plan *naivePlan, class *naiveClass, zone string,
+	s *naiveSession) (blocks []naiveBlock) {
 	at := s.begun - s.used
 	prices := map[int64]*naivePrice{} // of each minute: time slices begin with one
 	price := func(at udr.Instant) *naivePrice {

@@ -110,7 +110,8 @@ func (r *naiveRater) straight(plan, class string) bool {
 			if increment != nil && (naiveQuantity(increment.Initial) != 1 || naiveQuantity(increment.Then) != 1) {
 				return false
 			}
-			if naiveMoney(x.Fee.ofRecord()).Sign() != 0 || naiveMoney(x.Minimum.ofRecord()).Sign() != 0 || (len(x.Steps) > 1 || x.Package != "") && !x.counts(&c) {
+			if naiveMoney(x.Fee.ofRecord()).Sign() != 0 || naiveMoney(x.Minimum.ofRecord()).Sign() != 0 || (len(x.Steps) > 1 || x.Package != "") &&
+				!x.counts(&c) {
 				return false
 			}
 			prices := append(r.instead(plan, class), x.Price)

@@ -39,7 +39,8 @@ func (c *compiler) warnZones(docs []bucketDoc, plans []*plan, whose string) {
 				for name := range names {
 					list = append(list, name)
 				}
-				c.list.Warnf(z.Pos, "bucket %s is never drawn in zone %s: it is a zone of another model than that of %s%s", d.Bucket.Value, z.Value, whose, diag.Suggest(z.Value, list))
+				c.list.Warnf(z.Pos, "bucket %s is never drawn in zone %s: it is a zone of another model than that of %s%s", d.Bucket.Value, z.Value,
+					whose, diag.Suggest(z.Value, list))
 			}
 		}
 	}

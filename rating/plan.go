@@ -368,7 +368,8 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 func (c *compiler) placed(d *priceDoc, at diag.Pos, models *family[zoneModel]) bool {
 	switch {
 	case models == nil && len(d.Zones) > 0:
-		c.list.Errorf(d.Zones[0].Pos, "the plan names no zone model, so its prices cannot name zones; write `zones: MODEL` at the plan, or networks, countries, prefixes here")
+		c.list.Errorf(d.Zones[0].Pos, "the plan names no zone model, so its prices cannot name zones; write `zones: MODEL` at the plan, or "+
+			"networks, countries, prefixes here")
 		return false
 	case models != nil && !d.Where.empty():
 		c.list.Errorf(at, "the plan uses the zones of model %s; name zones here, and list their networks, countries and prefixes in "+
@@ -443,7 +444,8 @@ func (c *compiler) nameOnce(named map[string]namedPrice, name string, p namedPri
 	case first.doc.Name.Value == "" && first.doc.Slice.Value == p.doc.Slice.Value && slices.Equal(first.zones, p.zones):
 		// Adding the price reports two prices for one zone and slice.
 	default:
-		c.refuse(p.at, "this price has no name, so it is named %s by its zones and slice, as the one on line %d is already; give it its own name", name, first.at.Line)
+		c.refuse(p.at, "this price has no name, so it is named %s by its zones and slice, as the one on line %d is already; give it its own name",
+			name, first.at.Line)
 	}
 }
 
@@ -465,7 +467,8 @@ func (c *compiler) warnGaps(p *plan, class diag.Text, zone string, row []int32) 
 		missing = append(missing, "outside of all slices")
 	}
 	if len(missing) > 0 {
-		c.list.Warnf(class.Pos, "class %s has no price in zone %s for the time %s: its records then go to suspense", class.Value, zone, strings.Join(missing, ", "))
+		c.list.Warnf(class.Pos, "class %s has no price in zone %s for the time %s: its records then go to suspense", class.Value, zone,
+			strings.Join(missing, ", "))
 	}
 }
 

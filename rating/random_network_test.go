@@ -13,7 +13,8 @@ func randomNetworkPrices(r *rand.Rand, _ string, add func(naivePrice)) {
 		if slice != "" && r.Intn(3) > 0 {
 			continue
 		}
-		for _, peer := range []naivePrice{{}, {Prefixes: []string{"+34"}}, {Prefixes: []string{"+349", "+49"}}, {PeerCountries: []string{"DE", "ES"}}} {
+		for _, peer := range []naivePrice{{}, {Prefixes: []string{"+34"}}, {Prefixes: []string{"+349", "+49"}},
+			{PeerCountries: []string{"DE", "ES"}}} {
 			if len(peer.Prefixes)+len(peer.PeerCountries) > 0 && r.Intn(3) > 0 {
 				continue
 			}

@@ -43,7 +43,8 @@ func (s *scenario) otherwise() fstest.MapFS {
 				for _, class := range classNames {
 					c := copied(p).Classes[class]
 					if n := r.Intn(max(1, len(c.Prices))); n < len(c.Prices) && r.Intn(2) == 0 && c.Prices[n].Name != "" {
-						own.Classes[class] = naiveClass{Counted: c.Counted, Period: c.Period, Count: c.Count, Increment: c.Increment, Prices: []naivePrice{c.Prices[n]}}
+						own.Classes[class] = naiveClass{Counted: c.Counted, Period: c.Period, Count: c.Count, Increment: c.Increment,
+							Prices: []naivePrice{c.Prices[n]}}
 					}
 				}
 				p = dear(p, name+"-dear")

@@ -333,7 +333,8 @@ func randomScenario(r *rand.Rand) *scenario {
 		}
 	}
 	for _, name := range []string{"pool", "reserve"} {
-		x := naiveShare{Name: name, From: pick(r, "", "", "2026-02-01"), Level: pick(r, "account", "parent"), Plans: some(r, "fleet", "wholesale")}
+		x := naiveShare{Name: name, From: pick(r, "", "", "2026-02-01"), Level: pick(r, "account", "parent"),
+			Plans: some(r, "fleet", "wholesale")}
 		for b := range 1 + r.Intn(2) {
 			x.Buckets = append(x.Buckets, bucket(fmt.Sprint("b", b)))
 			randomTerms(r, &x.Buckets[b], zoneNames, false)
@@ -490,7 +491,8 @@ func randomWorld(r *rand.Rand) (w world) {
 		w.SIMs = append(w.SIMs, sim)
 		sim.Told = ""
 		if r.Intn(2) == 0 { // it moves, within its tree or to another
-			sim.From, sim.Account = pick(r, "2026-01-31T22:30:00Z", "2026-02-07T00:00:00Z", "2026-03-29T00:30:00Z", "2026-10-25T00:30:00Z"), fmt.Sprint("a", r.Intn(len(w.Accounts)))
+			sim.From, sim.Account = pick(r, "2026-01-31T22:30:00Z", "2026-02-07T00:00:00Z", "2026-03-29T00:30:00Z", "2026-10-25T00:30:00Z"),
+				fmt.Sprint("a", r.Intn(len(w.Accounts)))
 			if last := &w.SIMs[len(w.SIMs)-1]; sim.From < last.Told {
 				last.Told = ""
 			}
@@ -516,7 +518,8 @@ func randomUsage(r *rand.Rand, sims []simLine) string {
 	if r.Intn(8) == 0 {
 		quantity = "-" + quantity
 	}
-	at := fmt.Sprintf("2026-%s:%02d:%02d%sZ", pick(r, "01-01T00", "01-30T23", "01-31T22", "01-31T23", "02-28T22", "03-28T23", "03-29T00", "03-29T01", "03-31T21", "02-06T21", "02-07T05", "02-09T07", "10-24T23", "10-25T00", "10-25T01",
+	at := fmt.Sprintf("2026-%s:%02d:%02d%sZ", pick(r, "01-01T00", "01-30T23", "01-31T22", "01-31T23", "02-28T22", "03-28T23", "03-29T00",
+		"03-29T01", "03-31T21", "02-06T21", "02-07T05", "02-09T07", "10-24T23", "10-25T00", "10-25T01",
 		// Cairo has no midnight on 24 April, Havana none on 8 March, and two on 1 November.
 		"04-23T21", "04-23T22", "03-08T04", "03-08T05", "11-01T03", "11-01T04", "11-01T05"),
 		pick(r, r.Intn(60), 30), pick(r, r.Intn(60), 0), pick(r, "", ".25", ".999999999"))

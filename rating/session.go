@@ -46,7 +46,8 @@ func (e *Engine) join(v *registry.View, rev registry.Revision, c *Counters, u *u
 		case u.Continues && !e.began(v, rev, t, u):
 			return suspend(SessionUnknown, "the record continues an unknown session: sessions of the source are remembered for %s "+
 				"after their last part. "+
-				"If an earlier part is still to come or in suspense, retry this one after it; to rate it as its own session, retry it with rules that do not set continues", span(u.SessionWithin))
+				"If an earlier part is still to come or in suspense, retry this one after it; to rate it as its own session, retry it with rules "+
+				"that do not set continues", span(u.SessionWithin))
 		}
 	}
 	return nil

@@ -38,7 +38,8 @@ func TestThePartsOfASessionCostWhatTheWholeCosts(t *testing.T) {
 			plan.Round = &naiveRound{r.Intn(7), pick(r, "half_up", "half_even", "half_down", "up", "down")}
 		}
 		documents := (&scenario{Plans: []naivePlan{plan}}).documents()
-		w := world{Accounts: []accountLine{{ID: "acme", Currency: "EUR", Zone: "UTC", CycleDay: 1}}, SIMs: []simLine{{ID: 1, Account: "acme", Plan: "fleet"}, {ID: 2, Account: "acme", Plan: "fleet"}}}
+		w := world{Accounts: []accountLine{{ID: "acme", Currency: "EUR", Zone: "UTC", CycleDay: 1}},
+			SIMs: []simLine{{ID: 1, Account: "acme", Plan: "fleet"}, {ID: 2, Account: "acme", Plan: "fleet"}}}
 		c, list := rating.LoadCatalogue(fstest.MapFS{"plan.yaml": {Data: []byte(documents[0])}})
 		require.NoError(t, list.Err())
 		reg, err := w.registry()
@@ -65,7 +66,8 @@ func TestThePartsOfASessionCostWhatTheWholeCosts(t *testing.T) {
 		}
 		total, exact := decimal.Zero, decimal.Zero
 		for _, i := range r.Perm(len(parts)) {
-			u := udr.Usage{Class: "data", Unit: udr.Octet, SIM: 1, At: instant("2026-03-02T10:00:00Z") + udr.Instant(i)*3600e9, Quantity: parts[i], SessionKey: udr.SessionKey{1}, SessionWithin: 86400}
+			u := udr.Usage{Class: "data", Unit: udr.Octet, SIM: 1, At: instant("2026-03-02T10:00:00Z") + udr.Instant(i)*3600e9, Quantity: parts[i],
+				SessionKey: udr.SessionKey{1}, SessionWithin: 86400}
 			cost, sum := rate(u)
 			require.GreaterOrEqual(t, cost.Sign(), 0)
 			total, exact = add(total, cost), add(exact, sum)
@@ -181,7 +183,8 @@ func TestASessionKnowsNothingOfWhatWasNotRated(t *testing.T) {
 		"plan.yaml":  {Data: []byte("plan: fleet\ncurrency: EUR\nclasses: { data: { increment: 1 MB, prices: [ { price: 0.1 / 1 MB } ] } }\n")},
 		"limit.yaml": {Data: []byte("limit: dear\ncost: 1 USD\nactions: [event]\n")}})
 	require.NoError(t, list.Err())
-	w := world{Accounts: []accountLine{{ID: "acme", Currency: "EUR", Zone: "UTC", CycleDay: 1, Limits: []string{"dear"}}, {ID: "other", Currency: "EUR", Zone: "UTC", CycleDay: 1}},
+	w := world{Accounts: []accountLine{{ID: "acme", Currency: "EUR", Zone: "UTC", CycleDay: 1, Limits: []string{"dear"}},
+		{ID: "other", Currency: "EUR", Zone: "UTC", CycleDay: 1}},
 		SIMs: []simLine{{ID: 1, Account: "acme", Plan: "fleet"}, {ID: 2, Account: "other", Plan: "fleet"}}}
 	reg, err := w.registry()
 	require.NoError(t, err)
@@ -189,7 +192,8 @@ func TestASessionKnowsNothingOfWhatWasNotRated(t *testing.T) {
 	defer v.Close()
 	e, counters, res := rating.NewEngine(c), rating.NewCounters(), &rating.Result{}
 	res.Begin(counters)
-	u := udr.Usage{Class: "data", Unit: udr.Octet, SIM: 1, At: instant("2026-03-02T10:00:00Z"), Quantity: 5, SessionKey: udr.SessionKey{1}, SessionWithin: 86400}
+	u := udr.Usage{Class: "data", Unit: udr.Octet, SIM: 1, At: instant("2026-03-02T10:00:00Z"), Quantity: 5, SessionKey: udr.SessionKey{1},
+		SessionWithin: 86400}
 	require.ErrorContains(t, e.Rate(v, 1, counters, &u, res), "limit dear")
 	require.Empty(t, res.Sessions)
 
@@ -216,7 +220,8 @@ func TestAPartWithoutUnitsLeavesTheSessionAsItIs(t *testing.T) {
 		"2.yaml": {Data: []byte("plan: fleet\nfrom: 2026-03-10\ncurrency: EUR\n" +
 			"classes: { data: { cap: 5, prices: [ { price: 1 / 7 B } ] } }\n")}})
 	require.NoError(t, list.Err())
-	w := world{Accounts: []accountLine{{ID: "acme", Currency: "EUR", Zone: "UTC", CycleDay: 1}}, SIMs: []simLine{{ID: 1, Account: "acme", Plan: "fleet"}}}
+	w := world{Accounts: []accountLine{{ID: "acme", Currency: "EUR", Zone: "UTC", CycleDay: 1}},
+		SIMs: []simLine{{ID: 1, Account: "acme", Plan: "fleet"}}}
 	reg, err := w.registry()
 	require.NoError(t, err)
 	v := reg.View()

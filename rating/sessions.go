@@ -396,7 +396,8 @@ func (s *Session) pack(dst []byte) []byte {
 	dst = append(dst, flags)
 	hi, lo := s.Sum.Parts()
 	restHi, restLo := rest.Parts()
-	for _, n := range [...]uint64{uint64(s.Within), uint64(s.Quantity), uint64(s.Rounded - s.Quantity), uint64(s.Rounded - s.Priced), uint64(hi), lo, uint64(restHi), restLo} {
+	for _, n := range [...]uint64{uint64(s.Within), uint64(s.Quantity), uint64(s.Rounded - s.Quantity), uint64(s.Rounded - s.Priced),
+		uint64(hi), lo, uint64(restHi), restLo} {
 		dst = binary.AppendUvarint(dst, n)
 	}
 	if flags&packedBelow != 0 {

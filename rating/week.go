@@ -140,7 +140,8 @@ func clockTime(text string) (int32, bool) {
 	h, m, ok := strings.Cut(text, ":")
 	hour, err1 := strconv.Atoi(h)
 	minute, err2 := strconv.Atoi(m)
-	if !ok || err1 != nil || err2 != nil || len(h) != 2 || len(m) != 2 || hour < 0 || hour > 24 || minute < 0 || minute > 59 || hour == 24 && minute > 0 {
+	if !ok || err1 != nil || err2 != nil || len(h) != 2 || len(m) != 2 || hour < 0 || hour > 24 || minute < 0 || minute > 59 || hour == 24 &&
+		minute > 0 {
 		return 0, false
 	}
 	return int32(hour*3600 + minute*60), true

@@ -35,9 +35,11 @@ var (
 		{Key: rating.CounterKey{ID: 0x7f4a7c159e3779b9, Owner: 123_456, Cycle: 20_513, Kind: rating.SIMUnits}, Value: rating.UnitsValue(123_456)},
 	}
 	benchEvent = rating.Event{Kind: rating.LimitPassed, Name: "much", Account: 4711, SIM: 123_456, At: 1_770_000_000_000_000_000,
-		Counter: benchDeltas[1].Key, Threshold: rating.UnitsValue(5_000_000), Before: rating.UnitsValue(4_900_000), After: rating.UnitsValue(5_023_456)}
+		Counter: benchDeltas[1].Key, Threshold: rating.UnitsValue(5_000_000), Before: rating.UnitsValue(4_900_000),
+		After: rating.UnitsValue(5_023_456)}
 	benchState = rating.SessionState{Key: rating.SessionKey{ID: 0x9e3779b97f4a7c15, SIM: 123_456}, Session: rating.Session{Quantity: 123_456,
-		Rounded: 123_500, Priced: 73_500, Sum: decimal.MustParse("0.00158984"), Charged: decimal.MustParse("0.001584"), Last: 1_770_000_000, Within: 86_400}}
+		Rounded: 123_500, Priced: 73_500, Sum: decimal.MustParse("0.00158984"), Charged: decimal.MustParse("0.001584"), Last: 1_770_000_000,
+		Within: 86_400}}
 )
 
 func BenchmarkAppendMessages(b *testing.B) {

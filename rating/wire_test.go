@@ -58,7 +58,8 @@ func randomCharge(r *rand.Rand) *rating.Charge {
 		c.Blocks = append(c.Blocks, rating.Block{At: randomInt(r), Then: randomInt(r)})
 	}
 	for range r.Intn(3) {
-		c.Draws = append(c.Draws, rating.Draw{Share: randomText(r), Bucket: randomText(r), Kind: rating.CounterKind(1 + r.Intn(4)), Owner: r.Uint32(),
+		c.Draws = append(c.Draws, rating.Draw{Share: randomText(r), Bucket: randomText(r), Kind: rating.CounterKind(1 + r.Intn(4)),
+			Owner: r.Uint32(),
 			Cycle: int32(r.Intn(40000)), Size: randomInt(r), Before: randomInt(r), Drawn: randomInt(r)})
 	}
 	for range r.Intn(3) {
@@ -85,7 +86,8 @@ func randomCharge(r *rand.Rand) *rating.Charge {
 }
 
 func randomKey(r *rand.Rand) rating.CounterKey {
-	return rating.CounterKey{ID: r.Uint64() | 1, Owner: r.Uint32(), Cycle: int32(r.Intn(1<<24) - 1<<23), Kind: rating.CounterKind(1 + r.Intn(4))}
+	return rating.CounterKey{ID: r.Uint64() | 1, Owner: r.Uint32(), Cycle: int32(r.Intn(1<<24) - 1<<23),
+		Kind: rating.CounterKind(1 + r.Intn(4))}
 }
 
 func randomValue(r *rand.Rand) rating.Value {
@@ -133,7 +135,8 @@ func TestWireIsThePublishedProto(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, s.Session, gotSession)
 
-		e := rating.Event{Kind: rating.EventKind(1 + r.Intn(3)), Name: randomText(r), Account: r.Uint32(), SIM: r.Uint32(), At: udr.Instant(randomInt(r)),
+		e := rating.Event{Kind: rating.EventKind(1 + r.Intn(3)), Name: randomText(r), Account: r.Uint32(), SIM: r.Uint32(),
+			At:      udr.Instant(randomInt(r)),
 			Counter: randomKey(r), Threshold: randomValue(r), Before: randomValue(r), After: randomValue(r)}
 		_, wire = through("Event", rating.AppendEvent(nil, &e))
 		gotEvent, err := rating.ParseEvent(wire)

@@ -295,7 +295,8 @@ func sameAccount(a, b *Account) bool {
 	}
 	x, y := *a, *b
 	x.SharePlans, x.Limits, y.SharePlans, y.Limits = nil, nil, nil, nil
-	return x.Company == y.Company && x.Project == y.Project && x.Kind == y.Kind && x.Parent == y.Parent && x.Root == y.Root && x.Level == y.Level &&
+	return x.Company == y.Company && x.Project == y.Project && x.Kind == y.Kind && x.Parent == y.Parent && x.Root == y.Root &&
+		x.Level == y.Level &&
 		x.Currency == y.Currency && x.Zone == y.Zone && x.CycleDay == y.CycleDay && x.CyclesFrom == y.CyclesFrom && x.Plan == y.Plan &&
 		x.Partition == y.Partition && x.Since == y.Since &&
 		slices.Equal(a.SharePlans, b.SharePlans) && slices.Equal(a.Limits, b.Limits)

@@ -180,7 +180,8 @@ func TestTheStatusOfAnAccountFitsThatOfItsParentAtEveryTime(t *testing.T) {
 	b := newBook(t, tree(status(1, "active", 0), status(3, "active", 0)))
 	require.ErrorContains(t, b.propose(t, registry.Changes{Statements: []registry.Statement{status(1, "suspended", on("2026-02-10")),
 		status(1, "active", on("2026-02-20"))}},
-		0), "account a3 would be active from 2026-02-10 on below account a1, which is suspended then and only allows accounts below it that are new, lead, suspended, terminated")
+		0), "account a3 would be active from 2026-02-10 on below account a1, which is suspended then and only allows accounts below it that "+
+		"are new, lead, suspended, terminated")
 	b = newBook(t, tree(status(1, "active", 0), status(3, "active", 0)))
 	require.Empty(t, b.propose(t, registry.Changes{Statements: []registry.Statement{status(1, "suspended", on("2026-02-10")), status(1,
 		"active", on("2026-02-20")),

@@ -105,8 +105,11 @@ func corrections(t *testing.T, seed uint64) (refused, taken int) {
 	final := map[[2]int]said{}
 	var log strings.Builder
 	for range 1 + r.IntN(8) {
-		s := said{card: r.IntN(3), since: 1 + r.IntN(lastDay-1), account: []string{"acme", "north"}[r.IntN(2)], plan: []string{"fleet", "tracker"}[r.IntN(2)]}
-		if keys := slices.SortedFunc(maps.Keys(final), func(a, b [2]int) int { return cmp.Or(a[0]-b[0], a[1]-b[1]) }); len(keys) > 0 && r.IntN(2) == 0 {
+		s := said{card: r.IntN(3), since: 1 + r.IntN(lastDay-1), account: []string{"acme", "north"}[r.IntN(2)],
+			plan: []string{"fleet", "tracker"}[r.IntN(2)]}
+		if keys := slices.SortedFunc(maps.Keys(final), func(a, b [2]int) int {
+			return cmp.Or(a[0]-b[0], a[1]-b[1])
+		}); len(keys) > 0 && r.IntN(2) == 0 {
 			key := keys[r.IntN(len(keys))]
 			s.card, s.since = key[0], key[1]
 		}

@@ -30,10 +30,13 @@ york,,USD,America/New_York,wholesale,pool,cost
 `)),
 	}
 	said := []string{
-		"accounts.csv:2:29: account reseller pays in EUR, but plan wholesale is in USD: all its usage would go to suspense (currency). Give the account one in its currency",
+		"accounts.csv:2:29: account reseller pays in EUR, but plan wholesale is in USD: all its usage would go to suspense (currency). Give " +
+			"the account one in its currency",
 		"accounts.csv:3:19: nothing draws on pool pool of account below: its SIMs have the plans fleet, and only dollars take part",
-		"accounts.csv:3:24: account below pays in EUR, but limit cost is in USD: all its usage would go to suspense (currency). Give the account one in its currency",
-		"sims.csv:4:22: account york pays in USD, but plan fleet is in EUR: all its usage would go to suspense (currency). Give the account one in its currency",
+		"accounts.csv:3:24: account below pays in EUR, but limit cost is in USD: all its usage would go to suspense (currency). Give the " +
+			"account one in its currency",
+		"sims.csv:4:22: account york pays in USD, but plan fleet is in EUR: all its usage would go to suspense (currency). Give the account " +
+			"one in its currency",
 	}
 	require.Equal(t, append(said[:len(said):len(said)],
 		"sims.csv:6:17: account elsewhere is not in these files: import takes the row only if the registry has it"),

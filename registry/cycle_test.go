@@ -72,7 +72,8 @@ func TestACycleThatRunsGoesOnToItsEnd(t *testing.T) {
 	for seed := range seeds.Each(t, 200, 100) {
 		r := rand.New(rand.NewPCG(seed, 5))
 		fact := func(since time.Time) registry.AccountFact {
-			return registry.AccountFact{Number: 1, ID: "a", From: udr.InstantOf(since), Zone: names[r.IntN(4)], Currency: "EUR", CycleDay: 1 + r.IntN(31)}
+			return registry.AccountFact{Number: 1, ID: "a", From: udr.InstantOf(since), Zone: names[r.IntN(4)], Currency: "EUR",
+				CycleDay: 1 + r.IntN(31)}
 		}
 		facts := []registry.AccountFact{fact(time.Unix(0, 0))}
 		day := time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)

@@ -355,7 +355,8 @@ func (im *importer) beginnings(number uint32) string {
 
 // sameFact compares the stated values, without the partition.
 func sameFact(a, b *AccountFact) bool {
-	return a.State == b.State && a.Company == b.Company && a.Project == b.Project && a.Kind == b.Kind && a.Parent == b.Parent && a.Currency == b.Currency && a.Zone == b.Zone &&
+	return a.State == b.State && a.Company == b.Company && a.Project == b.Project && a.Kind == b.Kind && a.Parent == b.Parent &&
+		a.Currency == b.Currency && a.Zone == b.Zone &&
 		a.CycleDay == b.CycleDay && a.Plan == b.Plan && slices.Equal(a.SharePlans, b.SharePlans) && slices.Equal(a.Limits, b.Limits)
 }
 

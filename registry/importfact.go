@@ -551,7 +551,8 @@ func (im *importer) simColumns(r *row, sim, account uint32, sp span, withdrawn b
 			continue
 		}
 		value := fmt.Sprintf(`{%q:%q}`, key, word)
-		if said, had := im.statements.At(kind, a.subject, name, sp.since, im.changes.Revision); !withdrawn && (!had || string(said.Value) != value) {
+		if said, had := im.statements.At(kind, a.subject, name, sp.since, im.changes.Revision); !withdrawn &&
+			(!had || string(said.Value) != value) {
 			im.chooseIn(r, c, a, word, sp.since)
 		}
 		im.statement(r, kind, a, name, sp, withdrawn, value)

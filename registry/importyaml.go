@@ -249,5 +249,6 @@ func damaged(key string) (reason string) {
 }
 
 func columnOf(kind udr.IDKind) column {
-	return [...]column{udr.ICCID: colICCID, udr.IMSI: colIMSI, udr.MSISDN: colMSISDN, udr.IMEI: colIMEI, udr.EID: colEID, udr.Name: colName}[kind]
+	return [...]column{udr.ICCID: colICCID, udr.IMSI: colIMSI, udr.MSISDN: colMSISDN, udr.IMEI: colIMEI, udr.EID: colEID,
+		udr.Name: colName}[kind]
 }

@@ -41,7 +41,8 @@ func (n *naive) apply(c *registry.Changes) {
 }
 
 // holds is the fact in force: of each beginning the last said counts; of those not withdrawn the latest.
-func holds[T any](facts []known[T], rev registry.Revision, at udr.Instant, about func(T) bool, from func(T) udr.Instant, state func(T) registry.State) (T, bool) {
+func holds[T any](facts []known[T], rev registry.Revision, at udr.Instant, about func(T) bool, from func(T) udr.Instant,
+	state func(T) registry.State) (T, bool) {
 	said := map[udr.Instant]T{}
 	for _, k := range facts {
 		if k.at <= rev && about(k.fact) && from(k.fact) <= at {
@@ -133,7 +134,8 @@ func randomChanges(r *rand.Rand, rev registry.Revision) *registry.Changes {
 	c := &registry.Changes{Revision: rev}
 	once := map[any]bool{}
 	for range r.IntN(4) {
-		f := registry.AccountFact{Number: 1 + r.Uint32N(6), From: udr.Instant(r.IntN(instants)), Zone: "UTC", Currency: "EUR", CycleDay: 1 + r.IntN(28), Partition: registry.NoPartition}
+		f := registry.AccountFact{Number: 1 + r.Uint32N(6), From: udr.Instant(r.IntN(instants)), Zone: "UTC", Currency: "EUR",
+			CycleDay: 1 + r.IntN(28), Partition: registry.NoPartition}
 		f.ID = fmt.Sprint("a", f.Number)
 		if r.IntN(5) == 0 {
 			f.State = registry.Withdrawn
@@ -150,7 +152,8 @@ func randomChanges(r *rand.Rand, rev registry.Revision) *registry.Changes {
 		}
 	}
 	for range r.IntN(5) {
-		f := registry.OwnershipFact{SIM: 1 + r.Uint32N(4), From: udr.Instant(r.IntN(instants)), State: randomState(r), Account: 1 + r.Uint32N(6), Plan: fmt.Sprint("p", r.IntN(3))}
+		f := registry.OwnershipFact{SIM: 1 + r.Uint32N(4), From: udr.Instant(r.IntN(instants)), State: randomState(r), Account: 1 + r.Uint32N(6),
+			Plan: fmt.Sprint("p", r.IntN(3))}
 		if key := [2]any{"sim", [2]any{f.SIM, f.From}}; !once[key] {
 			once[key] = true
 			c.SIMs = append(c.SIMs, f)
@@ -223,7 +226,8 @@ func agree(t *testing.T, r *rand.Rand, reg *registry.Registry, model *naive, see
 		own, ok := v.Owner(sim, at, rev)
 		require.Equal(t, wantOK, ok, "%s: SIM %d", where, sim)
 		if ok {
-			require.Equal(t, registry.OwnershipFact{SIM: sim, From: own.Since, State: owner.State, Account: own.Account, Plan: v.PlanName(own.Plan)}, owner, where)
+			require.Equal(t, registry.OwnershipFact{SIM: sim, From: own.Since, State: owner.State, Account: own.Account, Plan: v.PlanName(own.Plan)},
+				owner, where)
 		}
 		for _, id := range v.Identifiers(sim, at, rev, nil) {
 			holder, _ := model.sim(id, at, rev)
@@ -299,7 +303,8 @@ func TestBadChangeSetsAreRefused(t *testing.T) {
 	cycle := &registry.Changes{Revision: 1, Accounts: []registry.AccountFact{
 		{Number: 1, ID: "a", Parent: 2, Zone: "UTC"}, {Number: 2, ID: "b", Parent: 1, Zone: "UTC"}}}
 	require.ErrorContains(t, reg.Apply(cycle), "above itself")
-	require.ErrorContains(t, registry.New().Apply(&registry.Changes{Revision: 1, Accounts: []registry.AccountFact{{Number: 1, ID: "a", Zone: "Europe/Madird"}}}), "Europe/Madird")
+	require.ErrorContains(t, registry.New().Apply(&registry.Changes{Revision: 1,
+		Accounts: []registry.AccountFact{{Number: 1, ID: "a", Zone: "Europe/Madird"}}}), "Europe/Madird")
 }
 
 // FuzzIdentifiers holds the packed tables against a map, on any texts.
@@ -337,9 +342,11 @@ func FuzzIdentifiers(f *testing.F) {
 func TestAnAccountIsTheSameUntilItsNextBeginning(t *testing.T) {
 	r := registry.New()
 	account := func(number, parent uint32, from udr.Instant, zone string) registry.AccountFact {
-		return registry.AccountFact{Number: number, ID: fmt.Sprint("a", number), Company: "c", Parent: parent, From: from, Currency: "EUR", Zone: zone, CycleDay: 1}
+		return registry.AccountFact{Number: number, ID: fmt.Sprint("a", number), Company: "c", Parent: parent, From: from, Currency: "EUR",
+			Zone: zone, CycleDay: 1}
 	}
-	require.NoError(t, r.Load(&registry.Changes{Revision: 1, Companies: []registry.Company{{ID: "c"}}, Accounts: []registry.AccountFact{account(1, 0, 100, "UTC"), account(2, 1, 100, "UTC")}}))
+	require.NoError(t, r.Load(&registry.Changes{Revision: 1, Companies: []registry.Company{{ID: "c"}},
+		Accounts: []registry.AccountFact{account(1, 0, 100, "UTC"), account(2, 1, 100, "UTC")}}))
 	require.NoError(t, r.Load(&registry.Changes{Revision: 2, Accounts: []registry.AccountFact{account(1, 0, 200, "Europe/Paris")}}))
 	require.NoError(t, r.Load(&registry.Changes{Revision: 3, Accounts: []registry.AccountFact{account(2, 1, 300, "Europe/Paris")}}))
 	v := r.View()

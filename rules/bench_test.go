@@ -33,7 +33,8 @@ func compiled(b *testing.B, source string) (*Runner, *expression) {
 
 // Each way of running an expression: as closures, and as expr's machine does.
 func BenchmarkExpression(b *testing.B) {
-	for _, source := range []string{`type == "D"`, `type in ["D", "S"]`, `type == "D" and up == "0" and down == "0"`, `int(up) + 1 > 5`, `octets(up) + octets(down)`} {
+	for _, source := range []string{`type == "D"`, `type in ["D", "S"]`, `type == "D" and up == "0" and down == "0"`, `int(up) + 1 > 5`,
+		`octets(up) + octets(down)`} {
 		r, e := compiled(b, source)
 		b.Run(source+"/closures", func(b *testing.B) {
 			b.ReportAllocs()

@@ -168,7 +168,8 @@ func (c *checker) name(name string, at span) *term {
 	switch name {
 	case "out", "file", "record":
 		if !slices.Contains(c.columns, name) {
-			return c.errorf(at, "%s is followed by a dot and a name, as in %s", name, map[string]string{"out": "out.network", "file": "file.name", "record": "record.imsi"}[name])
+			return c.errorf(at, "%s is followed by a dot and a name, as in %s", name, map[string]string{"out": "out.network", "file": "file.name",
+				"record": "record.imsi"}[name])
 		}
 	}
 	if c.columns != nil && !slices.Contains(c.columns, name) {
@@ -294,7 +295,8 @@ func (c *checker) path(n *ast.MemberNode) (string, bool) {
 	switch base := base.(type) {
 	case *ast.IdentifierNode:
 		switch {
-		case c.shadowed(base.Value) && !slices.Contains(c.columns, base.Value), c.tables[base.Value] != nil, base.Value == "out", base.Value == "file":
+		case c.shadowed(base.Value) && !slices.Contains(c.columns, base.Value), c.tables[base.Value] != nil, base.Value == "out",
+			base.Value == "file":
 			return "", false
 		case base.Value == "record":
 			return record.Name(key.Value), true

@@ -116,7 +116,8 @@ func compileTerm(t *term) eval {
 			args := [1]value{a(r)}
 			return r.arithmetic(t, args[:])
 		}
-	case opAnd, opOr, opNot, opEqual, opUnequal, opLess, opLessEqual, opGreater, opGreaterEqual, opIn, opContains, opStartsWith, opEndsWith, opMatches:
+	case opAnd, opOr, opNot, opEqual, opUnequal, opLess, opLessEqual, opGreater, opGreaterEqual, opIn, opContains, opStartsWith, opEndsWith,
+		opMatches:
 		test := compileTest(t)
 		return func(r *Runner) value { return boolValue(test(r)) }
 	case opChoose:

@@ -54,7 +54,8 @@ func (g *grower) grow(kind Kind) string {
 	case Text:
 		switch g.pick(10) {
 		case 7: // times that the clocks of Madrid showed twice, never, and once
-			return "date(time(" + g.one(`"2025-10-26 02:30"`, `"2026-03-29 02:30"`, `"2026-03-30 02:30"`, "a") + `, "2006-01-02 15:04", "Europe/Madrid"), "UTC")`
+			return "date(time(" + g.one(`"2025-10-26 02:30"`, `"2026-03-29 02:30"`, `"2026-03-30 02:30"`, "a") +
+				`, "2006-01-02 15:04", "Europe/Madrid"), "UTC")`
 		case 8:
 			return "text(" + g.one("imei", "imsi") + "(" + g.grow(Text) + "))"
 		case 0:
@@ -155,7 +156,8 @@ func (g *grower) body() string {
 	}
 	g.inList = true
 	defer func() { g.inList = false }()
-	return g.one(`.t == "x"`, `.t.u == "x"`, `int(.n) > 1`, `.t == a and `+g.grow(Bool), `octets(.n) > volume`, `try(int(.n), 7) > 6`, `try(.t.u == "x" and bool(b), .n == "1")`, `len(.l) > 0`)
+	return g.one(`.t == "x"`, `.t.u == "x"`, `int(.n) > 1`, `.t == a and `+g.grow(Bool), `octets(.n) > volume`, `try(int(.n), 7) > 6`,
+		`try(.t.u == "x" and bool(b), .n == "1")`, `len(.l) > 0`)
 }
 
 // sample is a random record. One of a format without types has no lists and maps.
@@ -284,8 +286,10 @@ func FuzzClosuresAgreeWithTheMachine(f *testing.F) {
 
 // No text makes the checker or the compiler panic, and what it accepts runs.
 func FuzzExpression(f *testing.F) {
-	for _, s := range []string{`a == "x"`, "f(x, y: 1)", "any(a, .b == c)", "a[1:2]", "-1.5e3", "let x = 1; x", "((((", "a ?? b", "a in [1, 2]", `a matches "("`,
-		"record.x", "out.sim", "#", "{a: 1}", "a | lower()", "::any", "1..2", "not not a", `b"x"`, "0x10 + 0b1", "any(a, any(.b, any(.c, true)))"} {
+	for _, s := range []string{`a == "x"`, "f(x, y: 1)", "any(a, .b == c)", "a[1:2]", "-1.5e3", "let x = 1; x", "((((", "a ?? b",
+		"a in [1, 2]", `a matches "("`,
+		"record.x", "out.sim", "#", "{a: 1}", "a | lower()", "::any", "1..2", "not not a", `b"x"`, "0x10 + 0b1",
+		"any(a, any(.b, any(.c, true)))"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, source string) {

@@ -16,7 +16,8 @@ import (
 func (g *grower) document(fan bool) *Document {
 	text := func(s string) diag.Text { return diag.Text{Value: s} }
 	d := &Document{
-		Tables: diag.Map[Constants]{{Key: text("kinds"), Value: Constants{inline: diag.Map[diag.Text]{{Key: text("x"), Value: text("data")}, {Key: text("1"), Value: text("sms_mo")}}}}},
+		Tables: diag.Map[Constants]{{Key: text("kinds"),
+			Value: Constants{inline: diag.Map[diag.Text]{{Key: text("x"), Value: text("data")}, {Key: text("1"), Value: text("sms_mo")}}}}},
 		Let: diag.Map[diag.Text]{{Key: text("volume"), Value: text("octets(n)")}, {Key: text("kind"), Value: text("lower(a)")},
 			{Key: text("code"), Value: text("int(n)")}, {Key: text("odd"), Value: text(g.grow(Text))}},
 	}
@@ -33,7 +34,8 @@ func (g *grower) document(fan bool) *Document {
 		return diag.Map[diag.Text]{{Key: text("apn"), Value: text(g.grow(Text))}, {Key: text("attr.is"), Value: text(g.question(fan))}}
 	}
 	d.Map = append(d.Map, Entry{Action: Action{Class: text("data"), Set: append(set(),
-		diag.Map[diag.Text]{{Key: text("sim"), Value: text(`imsi("214070000000001")`)}, {Key: text("at"), Value: text(`time("2026-03-01", "2006-01-02", "UTC")`)},
+		diag.Map[diag.Text]{{Key: text("sim"), Value: text(`imsi("214070000000001")`)},
+			{Key: text("at"), Value: text(`time("2026-03-01", "2006-01-02", "UTC")`)},
 			{Key: text("quantity"), Value: text("volume")}}...)}})
 	for range g.pick(3) {
 		for i := range 1 + g.pick(7) {

@@ -92,7 +92,8 @@ func (w *ways) term(t *term) {
 		if !slices.Contains(w.calls, call) {
 			w.calls = append(w.calls, call)
 		}
-	case t.op == opConst, t.op == opField, t.op == opText, t.op == opLet, t.op == opElement, t.op == opFileName, t.op == opPromote, t.op == opList:
+	case t.op == opConst, t.op == opField, t.op == opText, t.op == opLet, t.op == opElement, t.op == opFileName, t.op == opPromote,
+		t.op == opList:
 	default:
 		w.closure = true
 	}

@@ -35,7 +35,8 @@ func grammar() *conf.Config {
 	return c
 }
 
-var predicates = map[string]bool{"any": true, "all": true, "none": true, "one": true, "count": true, "filter": true, "sum": true, "find": true}
+var predicates = map[string]bool{"any": true, "all": true, "none": true, "one": true, "count": true, "filter": true, "sum": true,
+	"find": true}
 
 // parse reads an expression; it returns nil if it cannot, with the reason in l. named lists the positions of colons of
 // named arguments.
@@ -45,7 +46,8 @@ func parse(text diag.Text, l *diag.List) (n ast.Node, named map[int]bool) {
 		return nil, nil
 	}
 	if len(text.Value) > longestExpression {
-		l.Errorf(text.Pos, "the expression has %d characters, more than %d; use let to name its parts", utf8.RuneCountInString(text.Value), longestExpression)
+		l.Errorf(text.Pos, "the expression has %d characters, more than %d; use let to name its parts", utf8.RuneCountInString(text.Value),
+			longestExpression)
 		return nil, nil
 	}
 	if at := tooDeep(text.Value); at >= 0 {

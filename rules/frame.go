@@ -31,7 +31,8 @@ func (p *Program) CompileTrailer(when, records diag.Text, l *diag.List) *Trailer
 	if !records.IsZero() {
 		if t.records = c.check(records, "trailer records", Nothing); t.records != nil {
 			if k := t.records.top.typ.Kind; k != Int && k != Quantity {
-				l.Errorf(t.records.top.pos(), "a trailer's number of records is an int, not %s; write int(%s)", article(t.records.top.typ), t.records.top.source())
+				l.Errorf(t.records.top.pos(), "a trailer's number of records is an int, not %s; write int(%s)", article(t.records.top.typ),
+					t.records.top.source())
 				return nil
 			}
 		}

@@ -47,8 +47,10 @@ var textFunctions = []*Function{
 			}
 			return textValue(strings.ReplaceAll(a[0].s, a[1].s, a[2].s)), nil
 		})},
-	{Name: "substring", Group: "text", Params: []Param{text("text"), whole("from"), {Name: "length", Kinds: []Kind{Int}, Optional: true}}, Result: aText,
-		Doc: "A part of the text with the given length, after skipping the first from characters; text[from:to] is similar.", Example: `substring("20810", 0, 3) = "208"`,
+	{Name: "substring", Group: "text", Params: []Param{text("text"), whole("from"), {Name: "length", Kinds: []Kind{Int}, Optional: true}},
+		Result:  aText,
+		Doc:     "A part of the text with the given length, after skipping the first from characters; text[from:to] is similar.",
+		Example: `substring("20810", 0, 3) = "208"`,
 		bind: several(aText, func(_ *Runner, a []value) (value, error) {
 			to := int64(1 << 31)
 			if len(a) > 2 {
@@ -57,8 +59,9 @@ var textFunctions = []*Function{
 			return textValue(cut(a[0].s, a[1].n, to)), nil
 		})},
 	{Name: "part", Group: "text", Params: []Param{text("text"), text("separator"), whole("number")}, Result: aText,
-		Doc: "A part of a text split at separators: number 1 is the first part, -1 the last. Empty when there is no such part.", Example: `part("a/b/c", "/", 2) = "b"`,
-		bind: several(aText, func(_ *Runner, a []value) (value, error) { return part(a[0].s, a[1].s, a[2].n) })},
+		Doc:     "A part of a text split at separators: number 1 is the first part, -1 the last. Empty when there is no such part.",
+		Example: `part("a/b/c", "/", 2) = "b"`,
+		bind:    several(aText, func(_ *Runner, a []value) (value, error) { return part(a[0].s, a[1].s, a[2].n) })},
 	{Name: "before", Group: "text", Params: []Param{text("text"), text("separator")}, Result: aText,
 		Doc: "The text before the first separator, or all of it if there is none.", Example: `before("user@host", "@") = "user"`,
 		bind: several(aText, func(_ *Runner, a []value) (value, error) {
@@ -85,7 +88,8 @@ var textFunctions = []*Function{
 			r.buf = append(r.buf, a[0].s...)
 			return textValue(r.kept(from)), nil
 		})},
-	{Name: "concat", Group: "text", Params: []Param{{Name: "texts", Kinds: []Kind{Text, Phone, Country, Network, Int, Decimal, Identifier, Time}, Variadic: true}}, Result: aText,
+	{Name: "concat", Group: "text", Params: []Param{{Name: "texts", Kinds: []Kind{Text, Phone, Country, Network, Int, Decimal, Identifier,
+		Time}, Variadic: true}}, Result: aText,
 		Doc: "The texts joined together.", Example: `concat("a", 1) = "a1"`,
 		bind: several(aText, func(r *Runner, a []value) (value, error) {
 			from := len(r.buf)
@@ -138,8 +142,9 @@ var numbers = []Kind{Text, Int, Decimal, Quantity}
 
 var numberFunctions = []*Function{
 	{Name: "int", Group: "number", Params: []Param{{Name: "value", Kinds: numbers}}, Result: anInt, absorbs: true,
-		Doc: "A whole number. A text with anything but a sign and digits, or a decimal with a fraction, suspends the record.", Example: `int("42") = 42`,
-		bind: unary(anInt, toInt)},
+		Doc:     "A whole number. A text with anything but a sign and digits, or a decimal with a fraction, suspends the record.",
+		Example: `int("42") = 42`,
+		bind:    unary(anInt, toInt)},
 	{Name: "decimal", Group: "number", Params: []Param{{Name: "value", Kinds: numbers}}, Result: aDecimal, absorbs: true,
 		Doc: "An exact decimal number with up to 12 decimals.", Example: `decimal("0.5") = 0.5`,
 		bind: unary(aDecimal, toDecimal)},
@@ -154,8 +159,10 @@ var numberFunctions = []*Function{
 			}
 			return value{}, fmt.Errorf("%s is neither true nor false", quote(v.s))
 		})},
-	{Name: "round", Group: "number", Params: []Param{{Name: "value", Kinds: []Kind{Decimal}}, {Name: "scale", Kinds: []Kind{Int}, Constant: true}, fixed("mode")}, Result: aDecimal,
-		Doc: "A number with at most scale decimals. mode is half_up, half_even, half_down, up (away from zero) or down.", Example: `round(1.25, 1, "half_up") = 1.3`,
+	{Name: "round", Group: "number", Params: []Param{{Name: "value", Kinds: []Kind{Decimal}},
+		{Name: "scale", Kinds: []Kind{Int}, Constant: true}, fixed("mode")}, Result: aDecimal,
+		Doc:     "A number with at most scale decimals. mode is half_up, half_even, half_down, up (away from zero) or down.",
+		Example: `round(1.25, 1, "half_up") = 1.3`,
 		bind: func(b *binding) (bound, Type, error) {
 			how, err := b.rounding(1, 2)
 			return bound{one: func(_ *Runner, v value) (value, error) {
@@ -163,8 +170,10 @@ var numberFunctions = []*Function{
 				return decimalValue(d), err
 			}}, aDecimal, err
 		}},
-	{Name: "div", Group: "number", Params: []Param{{Name: "dividend", Kinds: []Kind{Decimal}}, {Name: "divisor", Kinds: []Kind{Decimal}}, {Name: "scale", Kinds: []Kind{Int}, Constant: true}, fixed("mode")}, Result: aDecimal,
-		Doc: "A quotient with at most scale decimals. / divides exactly, and suspends the record when that is not possible.", Example: `div(10, 3, 2, "half_up") = 3.33`,
+	{Name: "div", Group: "number", Params: []Param{{Name: "dividend", Kinds: []Kind{Decimal}}, {Name: "divisor", Kinds: []Kind{Decimal}},
+		{Name: "scale", Kinds: []Kind{Int}, Constant: true}, fixed("mode")}, Result: aDecimal,
+		Doc:     "A quotient with at most scale decimals. / divides exactly, and suspends the record when that is not possible.",
+		Example: `div(10, 3, 2, "half_up") = 3.33`,
 		bind: func(b *binding) (bound, Type, error) {
 			how, err := b.rounding(2, 3)
 			return bound{many: func(_ *Runner, a []value) (value, error) {
@@ -187,8 +196,10 @@ var numberFunctions = []*Function{
 				return v, nil
 			}}, b.args[0].typ, nil
 		}},
-	{Name: "min", Group: "number", Params: []Param{{Name: "values", Kinds: []Kind{Int, Quantity, Time}, Variadic: true}}, Doc: "The least value.", Example: `min(2, 1) = 1`, bind: extreme(-1)},
-	{Name: "max", Group: "number", Params: []Param{{Name: "values", Kinds: []Kind{Int, Quantity, Time}, Variadic: true}}, Doc: "The greatest value.", Example: `max(2, 1) = 2`, bind: extreme(1)},
+	{Name: "min", Group: "number", Params: []Param{{Name: "values", Kinds: []Kind{Int, Quantity, Time}, Variadic: true}},
+		Doc: "The least value.", Example: `min(2, 1) = 1`, bind: extreme(-1)},
+	{Name: "max", Group: "number", Params: []Param{{Name: "values", Kinds: []Kind{Int, Quantity, Time}, Variadic: true}},
+		Doc: "The greatest value.", Example: `max(2, 1) = 2`, bind: extreme(1)},
 }
 
 func extreme(sign int) func(*binding) (bound, Type, error) {

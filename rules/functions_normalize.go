@@ -51,7 +51,8 @@ func normalizers() []*Function {
 			if p.Number {
 				kinds = append(kinds, Int, Decimal)
 			}
-			f.Params = append(f.Params, Param{Name: p.Name, Kinds: kinds, Optional: p.Optional, Constant: p.Constant, Folded: p.Folded, Default: p.Default, Values: p.Values, Doc: p.Doc})
+			f.Params = append(f.Params, Param{Name: p.Name, Kinds: kinds, Optional: p.Optional, Constant: p.Constant, Folded: p.Folded,
+				Default: p.Default, Values: p.Values, Doc: p.Doc})
 		}
 		f.bind = func(b *binding) (bound, Type, error) {
 			o := b.options(f)

@@ -233,7 +233,8 @@ func (c *checker) compare(o op, sign string, a, b *term, at span) *term {
 		if b.typ.Kind == Text {
 			text, other = b, a
 		}
-		return c.errorf(text.at, "%s is a text and %s is %s; write %s", text.source(), other.source(), article(other.typ), suggestConversion(text.source(), other.typ))
+		return c.errorf(text.at, "%s is a text and %s is %s; write %s", text.source(), other.source(), article(other.typ),
+			suggestConversion(text.source(), other.typ))
 	}
 	typ := c.common(a.typ, b.typ)
 	for i, t := range both {
@@ -270,7 +271,8 @@ func (c *checker) compare(o op, sign string, a, b *term, at span) *term {
 // after "10". The error suggests what to write instead.
 func (c *checker) betweenTexts(o op, sign string, a, b *term, at span) *term {
 	if name := c.dashed(at); name != "" {
-		return c.errorf(at, "%s subtracts texts; for a field of that name write %s, to subtract int(%s) - int(%s)", c.source(at), name, a.source(), b.source())
+		return c.errorf(at, "%s subtracts texts; for a field of that name write %s, to subtract int(%s) - int(%s)", c.source(at), name,
+			a.source(), b.source())
 	}
 	x, y := a.source(), b.source()
 	if o != opAdd && (c.timeForm(a) != nil || c.timeForm(b) != nil) {
@@ -417,7 +419,8 @@ func (c *checker) arithmetic(o op, sign string, a, b *term, at span) *term {
 			return make(Type{Kind: Decimal}, a, b)
 		}
 		return make(x, a, b)
-	case x.Kind == Quantity && y.Kind == Int, x.Kind == Int && y.Kind == Quantity, x.Kind == Quantity && y.Kind == Decimal, x.Kind == Decimal && y.Kind == Quantity:
+	case x.Kind == Quantity && y.Kind == Int, x.Kind == Int && y.Kind == Quantity, x.Kind == Quantity && y.Kind == Decimal,
+		x.Kind == Decimal && y.Kind == Quantity:
 		return c.scale(o, a, b, at)
 	case x.Kind == Int && y.Kind == Int && o == opDivide:
 		return make(Type{Kind: Decimal}, c.promote(a), c.promote(b))
@@ -429,7 +432,8 @@ func (c *checker) arithmetic(o op, sign string, a, b *term, at span) *term {
 		}
 		return make(Type{Kind: Decimal}, c.as(a, Type{Kind: Decimal}), c.as(b, Type{Kind: Decimal}))
 	}
-	return c.errorf(at, "%s %s %s makes no sense: %s is %s and %s is %s", a.source(), sign, b.source(), a.source(), article(x), b.source(), article(y))
+	return c.errorf(at, "%s %s %s makes no sense: %s is %s and %s is %s", a.source(), sign, b.source(), a.source(), article(x), b.source(),
+		article(y))
 }
 
 // scale multiplies or divides a quantity and a number.
@@ -455,7 +459,8 @@ func (c *checker) scale(o op, a, b *term, at span) *term {
 		}
 		return c.add(&term{op: o, typ: q.typ, at: at, args: []*term{as, q}})
 	}
-	return c.errorf(number.at, "%s has no unit, and %s is in %s; as_octets(x) and as_seconds(x) give an int its unit", number.source(), q.source(), q.typ.Unit)
+	return c.errorf(number.at, "%s has no unit, and %s is in %s; as_octets(x) and as_seconds(x) give an int its unit", number.source(),
+		q.source(), q.typ.Unit)
 }
 
 func (c *checker) in(n *ast.BinaryNode, at span) *term {

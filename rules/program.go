@@ -109,7 +109,8 @@ func Compile(doc *Document, o Options, l *diag.List) *Program {
 		o.Classes = StandardClasses()
 	}
 	p := &Program{name: o.Name, classes: o.Classes, mostUsages: o.MostUsages, times: doc.Times}
-	p.scope = &scope{layout: &p.layout, columns: o.Columns, typed: o.Typed, outputs: map[string]int{}, used: map[string]diag.Pos{}, tables: map[string]map[string]string{}}
+	p.scope = &scope{layout: &p.layout, columns: o.Columns, typed: o.Typed, outputs: map[string]int{}, used: map[string]diag.Pos{},
+		tables: map[string]map[string]string{}}
 	if o.Zone != "" {
 		z, err := loadZone(o.Zone)
 		if err != nil {

@@ -12,7 +12,8 @@ func Reference() string {
 	var b strings.Builder
 	b.WriteString("# Reference of the rule language\n\n[All pages](README.md)\n\n" +
 		"Generated from the declarations in rules, normalize and udr.\n")
-	b.WriteString("\n## Fields of the usage record\n\nSet by `set`; `attr.NAME` adds one of your own.\n\n| field | type | | example | meaning |\n| --- | --- | --- | --- | --- |\n")
+	b.WriteString("\n## Fields of the usage record\n\nSet by `set`; `attr.NAME` adds one of your own.\n\n" +
+		"| field | type | | example | meaning |\n| --- | --- | --- | --- | --- |\n")
 	for _, f := range udr.Fields() {
 		kind, needed := string(f.Type), ""
 		if f.Type == udr.QuantityField {
@@ -31,7 +32,8 @@ func Reference() string {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", name, classes[name])
 	}
 	b.WriteString("\n## Operators\n\n")
-	b.WriteString("`and` `or` `not`; `==` `!=` `<` `<=` `>` `>=`; `in [\"a\", \"b\"]`, `in table`, `in list`; `contains` `startsWith` `endsWith` `matches \"RE2\"`; `+` `-` `*` `/` `%`; `a ?? b`; `cond ? a : b`; `text[from:to]`; `table[key]`; `list[number]`.\n\n")
+	b.WriteString("`and` `or` `not`; `==` `!=` `<` `<=` `>` `>=`; `in [\"a\", \"b\"]`, `in table`, `in list`; `contains` `startsWith` " +
+		"`endsWith` `matches \"RE2\"`; `+` `-` `*` `/` `%`; `a ?? b`; `cond ? a : b`; `text[from:to]`; `table[key]`; `list[number]`.\n\n")
 	b.WriteString("Arithmetic and `<` `<=` `>` `>=` are for numbers, quantities and times; texts are joined by `concat(a, b)`.\n\n")
 	b.WriteString("Over lists: `any(list, .x == 1)`, `all`, `none`, `one`, `count`, `filter`, `find`, `sum(list, int(.x))`.\n\n")
 	b.WriteString("Arguments by name are written `name=value`, or `name: value` where the whole value stands in quotes.\n")

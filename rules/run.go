@@ -203,7 +203,8 @@ func (r *Runner) fan(level int, rec *record.Record, out *Outcome) bool {
 			return false
 		}
 		if most := r.p.mostUsages; most > 0 && len(out.Usages) > most {
-			out.Err = r.suspended("fan", r.p.fans[level], r.p.fans[level].top, fmt.Sprintf("the record becomes more than %d usage records; raise decode.limits.usages if the carrier sends such records", most))
+			out.Err = r.suspended("fan", r.p.fans[level], r.p.fans[level].top,
+				fmt.Sprintf("the record becomes more than %d usage records; raise decode.limits.usages if the carrier sends such records", most))
 			return false
 		}
 	}
@@ -325,7 +326,8 @@ func (r *Runner) act(a *action, u *udr.Usage, out *Outcome) bool {
 			return false
 		}
 		if !known {
-			out.Err = r.suspended("class", a.class, a.class.top, "the class "+v.String()+" is not known; the classes are "+strings.Join(r.p.classes.Names(), ", "))
+			out.Err = r.suspended("class", a.class, a.class.top, "the class "+v.String()+" is not known; the classes are "+
+				strings.Join(r.p.classes.Names(), ", "))
 			return false
 		}
 		u.Class, u.Unit = v.s, unit
@@ -451,7 +453,8 @@ func (r *Runner) finish(u *udr.Usage, out *Outcome) bool {
 		return false
 	}
 	if u.Class == "" {
-		out.Err = &udr.SuspendError{Code: "class", Reason: "no rule has set a class for this record; add a when for it, or an otherwise with suspend"}
+		out.Err = &udr.SuspendError{Code: "class", Reason: "no rule has set a class for this record; add a when for it, or an otherwise " +
+			"with suspend"}
 		return false
 	}
 	unit := udr.Count
@@ -459,7 +462,8 @@ func (r *Runner) finish(u *udr.Usage, out *Outcome) bool {
 		unit = udr.Unit(q.aux)
 	}
 	if unit != u.Unit && q.aux != anyUnit {
-		out.Err = &udr.SuspendError{Code: "unit", Reason: "class " + u.Class + " counts " + u.Unit.String() + ", but the quantity is " + q.String()}
+		out.Err = &udr.SuspendError{Code: "unit", Reason: "class " + u.Class + " counts " + u.Unit.String() + ", but the quantity is " +
+			q.String()}
 		return false
 	}
 	if u.Country == "" && u.Network != "" {

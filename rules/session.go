@@ -34,7 +34,8 @@ func (s *Sessions) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 		return
 	}
 	if n.Kind == diag.Scalar {
-		d.Errorf(n.Pos, "session holds how the parts of a session are recognised, as in { key: [session], within: 7d }, or the word whole: each record is its own session")
+		d.Errorf(n.Pos, "session holds how the parts of a session are recognised, as in { key: [session], within: 7d }, or the word whole: "+
+			"each record is its own session")
 		return
 	}
 	var doc sessionsDoc
@@ -60,7 +61,8 @@ func (c *compiler) sessions(doc *Document) {
 	key := s.Key
 	if len(key) == 0 {
 		if _, ok := c.scope.outputs["session"]; !ok {
-			c.list.Errorf(s.at, "session: key says which records are parts of one session, and no entry of map sets the field session; write key: [charging_id], say")
+			c.list.Errorf(s.at, "session: key says which records are parts of one session, and no entry of map sets the field session; write key: "+
+				"[charging_id], say")
 			return
 		}
 		key = []diag.Text{{Value: "session", Pos: s.at}}

@@ -68,7 +68,8 @@ func (r *Runner) outOfTime(at int64) *udr.SuspendError {
 	}
 	reason := fmt.Sprintf("at is %s, %s %s its file was last changed (%s), and times.%s allows %s; correct the rule that reads it or, "+
 		"if the carrier sends such usage, raise times.%s",
-		udr.Instant(at), inDays(distance), word, udr.Instant(r.state.Modified).Time().Truncate(time.Second).Format(time.RFC3339), setting, inDays(bound), setting)
+		udr.Instant(at), inDays(distance), word, udr.Instant(r.state.Modified).Time().Truncate(time.Second).Format(time.RFC3339), setting,
+		inDays(bound), setting)
 	field, _ := udr.FieldByName("at")
 	return r.aboutField(field, "time", reason)
 }

@@ -33,13 +33,14 @@ func (Table) told(ctx context.Context, db *store.DB) (open map[string]map[uint32
 	if err != nil {
 		return nil, nil, err
 	}
-	err = db.Query(ctx, "reading which dates were counted", `SELECT name, zone, day FROM simstate_absence_days`, nil, func(rows *sql.Rows) error {
-		var place [2]string
-		var date int64
-		err := rows.Scan(&place[0], &place[1], &date)
-		days[place] = int32(date)
-		return err
-	})
+	err = db.Query(ctx, "reading which dates were counted", `SELECT name, zone, day FROM simstate_absence_days`, nil,
+		func(rows *sql.Rows) error {
+			var place [2]string
+			var date int64
+			err := rows.Scan(&place[0], &place[1], &date)
+			days[place] = int32(date)
+			return err
+		})
 	return open, days, err
 }
 

@@ -30,7 +30,8 @@ func BenchmarkFirstUses(b *testing.B) {
 			for i := range sims {
 				fmt.Fprintf(&file, "sim-%d,acme,fleet,2026-01-15\n", i)
 			}
-			p.imports("id,name,kind\nacme,Acme,customer\n", "id,company,currency,zone,cycle_day,plan,since\nacme,acme,EUR,Europe/Madrid,1,fleet,2026-01-01\n",
+			p.imports("id,name,kind\nacme,Acme,customer\n",
+				"id,company,currency,zone,cycle_day,plan,since\nacme,acme,EUR,Europe/Madrid,1,fleet,2026-01-01\n",
 				file.String())
 			p.states(registry.Statement{Kind: registry.KindSettings, Subject: "acme", From: instant("2026-01-01 00:00"),
 				Value: []byte(`{"lifecycle":"standard"}`)})

@@ -49,5 +49,6 @@ func ParseID(text string) (filePrefix string, seq uint64, err error) {
 			return prefix, seq, nil
 		}
 	}
-	return "", 0, fmt.Errorf("%q is not a record id: write the file's id (or the beginning of it), a colon and the record's sequence in the file, as in 8f3a0c:1; `ratemill files` and `ratemill query` show them", text)
+	return "", 0, fmt.Errorf("%q is not a record id: write the file's id (or the beginning of it), a colon and the record's sequence in the "+
+		"file, as in 8f3a0c:1; `ratemill files` and `ratemill query` show them", text)
 }

@@ -30,19 +30,22 @@ func full() udr.Usage {
 		Identifier: udr.Identifier{Kind: udr.IMSI, Value: "214070000000003"}, SIM: 3, Account: 2, Root: 1,
 		Network: "208-10", Country: "FR", Peer: "+34600000001", PeerCountry: "ES", APN: "iot.sky", IMEI: "490154203237518",
 		Cell: "208-10-1-2", Session: "8f2e", Continues: true, Direction: "mo", Duration: 12, Up: 1200, Down: 88000,
-		Duplicate: udr.DuplicateKey{1, 2, 3}, SessionKey: udr.SessionKey{4, 5}, Attributes: []udr.Attribute{{Name: "depot", Value: "north"}, {Name: "empty"}},
+		Duplicate: udr.DuplicateKey{1, 2, 3}, SessionKey: udr.SessionKey{4, 5}, Attributes: []udr.Attribute{{Name: "depot", Value: "north"},
+			{Name: "empty"}},
 	}
 }
 
 func TestMessagesAreThoseOfThePublishedProto(t *testing.T) {
 	u := full()
-	suspended := udr.Suspended{Seq: 8, Line: 10, Bytes: 5, Raw: []byte("a;b;c"), Preamble: []byte("x;y;z"), Part: 2, Parts: 3, Usage: udr.AppendUsage(nil, &u),
-		Why: udr.SuspendError{Code: "rule", Rule: "octets(up)", Position: "sky.yaml:3:4", Values: `up "x"`, Reason: "not a count"}}
+	suspended := udr.Suspended{Seq: 8, Line: 10, Bytes: 5, Raw: []byte("a;b;c"), Preamble: []byte("x;y;z"), Part: 2, Parts: 3,
+		Usage: udr.AppendUsage(nil, &u),
+		Why:   udr.SuspendError{Code: "rule", Rule: "octets(up)", Position: "sky.yaml:3:4", Values: `up "x"`, Reason: "not a count"}}
 	batch := udr.Batch{
 		File: udr.FileID{1, 2, 3}, Follows: 3, Last: 8,
 		Pin: udr.Pin{Source: "skylink", Rules: "b41c", Registry: 12, Catalogue: "c0ffee", DuplicateWithin: 604800, SessionWithin: 86400},
-		End: &udr.FileEnd{Name: "a.csv", Records: 9, Added: 1, Filtered: 2, Mapped: 7, Suspended: 1, Bytes: 1000, FramingBytes: 20, FilteredBytes: 30,
-			Taken: 5, Continues: udr.FileID{6}, Retried: []udr.ID{{File: udr.FileID{4}, Seq: 2}},
+		End: &udr.FileEnd{Name: "a.csv", Records: 9, Added: 1, Filtered: 2, Mapped: 7, Suspended: 1, Bytes: 1000, FramingBytes: 20,
+			FilteredBytes: 30,
+			Taken:         5, Continues: udr.FileID{6}, Retried: []udr.ID{{File: udr.FileID{4}, Seq: 2}},
 			Units: []udr.UnitTotal{{Class: "data", Quantity: 5}, {Class: "sms_mo", Quantity: 1}}},
 	}
 	wire := udr.AppendBatchHeader(nil, &batch)
@@ -99,8 +102,10 @@ func unknown(m protoreflect.Message) []byte {
 
 // ratableOf is a usage record with nothing but what rating asks for.
 func ratableOf(u *udr.Usage) udr.Usage {
-	r := udr.Usage{Seq: u.Seq, Line: u.Line, Bytes: u.Bytes, Class: u.Class, Unit: u.Unit, At: u.At, Quantity: u.Quantity, Identifier: u.Identifier, SIM: u.SIM,
-		Network: u.Network, Country: u.Country, Peer: u.Peer, PeerCountry: u.PeerCountry, Continues: u.Continues, Duplicate: u.Duplicate, SessionKey: u.SessionKey, IMEI: u.IMEI}
+	r := udr.Usage{Seq: u.Seq, Line: u.Line, Bytes: u.Bytes, Class: u.Class, Unit: u.Unit, At: u.At, Quantity: u.Quantity,
+		Identifier: u.Identifier, SIM: u.SIM,
+		Network: u.Network, Country: u.Country, Peer: u.Peer, PeerCountry: u.PeerCountry, Continues: u.Continues, Duplicate: u.Duplicate,
+		SessionKey: u.SessionKey, IMEI: u.IMEI}
 	for _, a := range u.Attributes {
 		if a.Name == "continues" {
 			r.Attributes = append(r.Attributes, a)

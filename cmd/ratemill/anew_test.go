@@ -20,7 +20,8 @@ func TestCheckComparesWithTheCatalogueInUse(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "ratemill.yaml"), []byte("data: state\n"), 0o600))
 	pool := filepath.Join(dir, "catalogue", "pool.yaml")
 	write := func(bucket string) {
-		require.NoError(t, os.WriteFile(pool, []byte("share_plan: pool\nbuckets:\n  - { bucket: "+bucket+", units: 3 GB, classes: [data] }\n"), 0o600))
+		require.NoError(t, os.WriteFile(pool, []byte("share_plan: pool\nbuckets:\n  - { bucket: "+bucket+", units: 3 GB, classes: [data] }\n"),
+			0o600))
 	}
 	check := func() string {
 		out, _ := ratemill(t, dir, bin, "check").CombinedOutput()

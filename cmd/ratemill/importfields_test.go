@@ -15,8 +15,9 @@ func TestThePageOfImportColumnsIsThatOfTheDeclarations(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# Columns of import files\n\n[All pages](README.md)\n\n" +
 		"Generated from the declarations that also check them. [registry.md](registry.md) shows how files are written and " +
-		"imported. Each section is a kind of CSV file, whose name begins so (`profiles-2026.csv`), and a section of a YAML file. In YAML a column with dots " +
-		"is a map (`payment: { sepa: { iban: … } }`), and the key of an entry is the account, the id or the SIM. `NAME` is your own name.\n")
+		"imported. Each section is a kind of CSV file, whose name begins so (`profiles-2026.csv`), and a section of a YAML file. In YAML a " +
+		"column with dots is a map (`payment: { sepa: { iban: … } }`), and the key of an entry is the account, the id or the SIM. `NAME` is " +
+		"your own name.\n")
 	for _, f := range registry.FilesReference(project.ImportOptions(nil).Forms) {
 		require.NotEmpty(t, f.Meaning, f.Name)
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| column | default | meaning |\n| --- | --- | --- |\n", f.Name, f.Meaning)

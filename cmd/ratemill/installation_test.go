@@ -148,7 +148,8 @@ func TestTheDemoGeneratesRecords(t *testing.T) {
 	require.Positive(t, whole.CPU)
 	printed, err = ratemill(t, dir, bin, "demo", "--once", "--records", "3000", "--dir", "many").CombinedOutput()
 	require.Error(t, err)
-	require.Contains(t, string(printed), "this demo's folder holds records 3000, seed 7, not records 3000, seed 1; name another folder with --dir")
+	require.Contains(t, string(printed), "this demo's folder holds records 3000, seed 7, not records 3000, seed 1; name another "+
+		"folder with --dir")
 }
 
 // made is the arguments with which make would run the program; README's tour shows the demo's commands with make.
@@ -193,7 +194,8 @@ func environment(t *testing.T, dir, bin string) []string {
 	if named := os.Getenv("RATEMILL_LIBCHDB"); named != "" {
 		library = named
 	}
-	return []string{"PATH=" + bin + ":" + os.Getenv("PATH"), asRatemill + "=1", "HOME=" + dir, "TMPDIR=" + t.TempDir(), "RATEMILL_LIBCHDB=" + library}
+	return []string{"PATH=" + bin + ":" + os.Getenv("PATH"), asRatemill + "=1", "HOME=" + dir, "TMPDIR=" + t.TempDir(), "RATEMILL_LIBCHDB=" +
+		library}
 }
 
 var volatile = []struct {
@@ -232,7 +234,8 @@ func told(printed string) string {
 // checkStages looks at what each stage did and cost.
 func checkStages(t *testing.T, printed, mediated, rated, stored string) {
 	table := stageTable.FindString(printed)
-	for stage, records := range map[string]string{"mediation: collect, decode, rules": mediated, "rating": rated, "warehouse sink": stored, "all, from files to rows": mediated} {
+	for stage, records := range map[string]string{"mediation: collect, decode, rules": mediated, "rating": rated, "warehouse sink": stored,
+		"all, from files to rows": mediated} {
 		require.Regexp(t, `(?m)^`+stage+` +`+records+` +([\d,]+|–) +\d+\.\d\d s +(\d+\.\d\d µs|–) +\d+ MB$`, table)
 	}
 }
@@ -295,7 +298,8 @@ func checkTail(t *testing.T, dir, bin string) {
 	}
 	require.Equal(t, 698, records)
 	for currency, sum := range total {
-		stored, err := ratemill(t, dir, bin, "query", "-o", "csv", "select sum(amount) total from charges where tier = 0 and currency = '"+currency+"'").Output()
+		stored, err := ratemill(t, dir, bin, "query", "-o", "csv", "select sum(amount) total from charges where tier = 0 and currency = '"+
+			currency+"'").Output()
 		require.NoError(t, err)
 		require.Equal(t, "total\n"+sum.String()+"\n", string(stored))
 	}

@@ -127,9 +127,11 @@ func root() *cobra.Command {
 		"lowest level to log (default: log.level of the configuration when running, warn otherwise)")
 	c.PersistentFlags().Var(choice{&f.logFormat, []string{"text", "json"}}, "log-format", "format of the log (default: "+
 		"log.format of the configuration when running, text otherwise)")
-	c.AddGroup(&cobra.Group{ID: "run", Title: "Running:"}, &cobra.Group{ID: "write", Title: "Writing rules and plans:"}, &cobra.Group{ID: "ask", Title: "Asking:"})
+	c.AddGroup(&cobra.Group{ID: "run", Title: "Running:"}, &cobra.Group{ID: "write", Title: "Writing rules and plans:"},
+		&cobra.Group{ID: "ask", Title: "Asking:"})
 	for _, command := range []*cobra.Command{
-		grouped("run", demoCommand(f)), grouped("run", initCommand(f)), grouped("run", runCommand(f)), grouped("run", importCommand(f)), grouped("run", partitionCommand(f)), grouped("run", storesCommand(f)),
+		grouped("run", demoCommand(f)), grouped("run", initCommand(f)), grouped("run", runCommand(f)), grouped("run", importCommand(f)),
+		grouped("run", partitionCommand(f)), grouped("run", storesCommand(f)),
 		grouped("ask", queryCommand(f)), grouped("ask", explainCommand(f)), grouped("ask", filesCommand(f)),
 		grouped("ask", suspenseCommand(f)), grouped("ask", accountCommand(f)), grouped("ask", simCommand(f)), grouped("ask",
 			productCommand(f)), grouped("ask", contractCommand(f)), grouped("ask", invoiceCommand(f)), grouped("ask", registryCommand(f)),

@@ -20,7 +20,8 @@ func TestABatchThatIsKilledLosesAndDoublesNothing(t *testing.T) {
 	const sims, killed = 600, 4
 	dir, bin := t.TempDir(), program(t)
 	var registry, changes strings.Builder
-	registry.WriteString("companies: { acme: { name: Acme } }\naccounts:\n  acme: { company: acme, currency: EUR, zone: Europe/Madrid, cycle_day: 1 }\n" +
+	registry.WriteString("companies: { acme: { name: Acme } }\naccounts:\n" +
+		"  acme: { company: acme, currency: EUR, zone: Europe/Madrid, cycle_day: 1 }\n" +
 		"settings: { acme: standard }\nsims:\n")
 	changes.WriteString("sim,operation,arguments\n")
 	for _, state := range []string{"in_billing", "suspended", "retired"} {

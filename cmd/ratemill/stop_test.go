@@ -40,7 +40,9 @@ func startProcess(t *testing.T, dir string, files int) *process {
 	for name, text := range map[string]string{
 		"ratemill.yaml": fmt.Sprintf("listen: %q\nkafka: { listen: %q, partitions: 2 }\nclickhouse: { listen: %q, library: %q "+
 			"}\nwarehouse: { flush: 20ms }\nlate_until: never\n", p.listen, testengine.FreeAddress(t), testengine.FreeAddress(t), library),
-		"sources/sky.yaml": "source: sky\ncollect: { dir: in, match: '*.csv', settled: 0s, every: 100ms }\ndecode: { csv: { header: true } }\nzone: UTC\ntimes: { back: 10000d }\nmap: [{ class: data, set: { sim: imsi(imsi), at: 'time(at, \"2006-01-02 15:04:05\")', quantity: octets(volume) } }]\n",
+		"sources/sky.yaml": "source: sky\ncollect: { dir: in, match: '*.csv', settled: 0s, every: 100ms }\ndecode: { csv: { header: true } }\n" +
+			"zone: UTC\ntimes: { back: 10000d }\n" +
+			"map: [{ class: data, set: { sim: imsi(imsi), at: 'time(at, \"2006-01-02 15:04:05\")', quantity: octets(volume) } }]\n",
 		"catalogue/p.yaml": "plan: fleet\ncurrency: EUR\nclasses: { data: { prices: [{ price: 0.01 / 1 kB }] } }\n",
 	} {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
@@ -49,7 +51,8 @@ func startProcess(t *testing.T, dir string, files int) *process {
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "in"), 0o755))
 	for i := range files {
 		line := fmt.Sprintf("214070000000001,2026-03-17 00:10:%02d,%d\n", i%60, i)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "in", fmt.Sprintf("%04d.csv", i)), []byte("imsi,at,volume\n"+strings.Repeat(line, 200)), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "in", fmt.Sprintf("%04d.csv", i)),
+			[]byte("imsi,at,volume\n"+strings.Repeat(line, 200)), 0o600))
 	}
 	p.cmd = exec.Command(program, "run", "-c", filepath.Join(dir, "ratemill.yaml"))
 	p.cmd.Env = append(os.Environ(), asRatemill+"=1")
@@ -192,7 +195,8 @@ func TestTheLogIsAsConfiguredUnlessAFlagSaysOtherwise(t *testing.T) {
 		for name, text := range map[string]string{
 			"ratemill.yaml":    "listen: 127.0.0.1:0\ncontrol: postgres://nobody@127.0.0.1:1/nowhere\n" + configured,
 			"catalogue/p.yaml": "plan: fleet\ncurrency: EUR\nclasses: { data: { prices: [{ price: 0.01 / 1 kB }] } }\n",
-			"sources/sky.yaml": "source: sky\ncollect: { dir: in, match: '*.csv' }\ndecode: { csv: { header: true } }\nzone: UTC\nmap: [{ class: data, set: { sim: imsi(imsi), at: 'time(at, \"2006-01-02 15:04:05\")', quantity: octets(volume) } }]\n",
+			"sources/sky.yaml": "source: sky\ncollect: { dir: in, match: '*.csv' }\ndecode: { csv: { header: true } }\nzone: UTC\n" +
+				"map: [{ class: data, set: { sim: imsi(imsi), at: 'time(at, \"2006-01-02 15:04:05\")', quantity: octets(volume) } }]\n",
 		} {
 			require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
 			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
@@ -221,5 +225,6 @@ func TestTheLogIsAsConfiguredUnlessAFlagSaysOtherwise(t *testing.T) {
 	require.Contains(t, json, `"level":"INFO","msg":"listening"`)
 	require.Contains(t, json, `"level":"WARN","msg":"waiting to reach the control store"`)
 	require.NotContains(t, strings.Join(run("log: { level: warn, format: json }\n"), "\n"), "listening")
-	require.Contains(t, strings.Join(run("log: { level: warn, format: json }\n", "--log", "info", "--log-format", "text"), "\n"), "level=INFO msg=listening")
+	require.Contains(t, strings.Join(run("log: { level: warn, format: json }\n", "--log", "info", "--log-format", "text"), "\n"),
+		"level=INFO msg=listening")
 }

@@ -53,7 +53,8 @@ func TestTablesAndReasonsFitTheTerminal(t *testing.T) {
 	dir, bin := t.TempDir(), program(t)
 	require.NoError(t, os.CopyFS(dir, os.DirFS("../../internal/golden/testdata/skylink")))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "ratemill.yaml"), []byte("project: .\n"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "SKY_1.csv"), []byte("D;17.03.2026 00:10:02;214070000000003;;20810;iot.sky;1200;88000;0;8f2e;1\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "SKY_1.csv"),
+		[]byte("D;17.03.2026 00:10:02;214070000000003;;20810;iot.sky;1200;88000;0;8f2e;1\n"), 0o600))
 	store, err := control.Open(t.Context(), "sqlite:"+filepath.Join(dir, ".ratemill", "control.db"))
 	require.NoError(t, err)
 	reason := "the warehouse refuses 2 rows of rated_usage: value 4294967296 of column line is out of range, " +
@@ -99,7 +100,8 @@ func TestAnImportShowsHowFarItIs(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "sources"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "ratemill.yaml"), []byte("project: .\n"), 0o644))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "accounts.csv"), []byte("id,currency,zone,cycle_day\nrover,GBP,Europe/London,1\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "accounts.csv"), []byte("id,currency,zone,cycle_day\nrover,GBP,Europe/London,1\n"),
+		0o644))
 	slow := filepath.Join(dir, "sims.csv")
 	require.NoError(t, syscall.Mkfifo(slow, 0o600))
 	reader, terminal := openTerminal(t)

@@ -117,7 +117,8 @@ func openProject(dir string, catalogue bool) (*project.Project, diag.List, error
 func offlineRegistry(dir string, named []string) (*registry.Registry, error) {
 	if len(named) == 0 {
 		named = []string{filepath.Join(dir, project.RegistryFolder)}
-		if found, err := project.RegistryFiles(named...); len(found) == 0 && (err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, project.ErrNoRegistryFiles)) {
+		if found, err := project.RegistryFiles(named...); len(found) == 0 && (err == nil || errors.Is(err, fs.ErrNotExist) ||
+			errors.Is(err, project.ErrNoRegistryFiles)) {
 			return nil, nil
 		}
 	}

@@ -44,7 +44,8 @@ func Encrypted(err error, f Fields) error {
 	case err == nil || Is(err):
 		return err
 	case errors.As(err, &unknown):
-		return &Error{"its certificate is signed by an authority that is not trusted here", "name the file with the authority's certificate in " + f.CA + "; if it is there, somebody else answers at this address", err}
+		return &Error{"its certificate is signed by an authority that is not trusted here", "name the file with the authority's certificate in " +
+			f.CA + "; if it is there, somebody else answers at this address", err}
 	case errors.As(err, &name):
 		return &Error{"its certificate is not for the name in its address", "call it by " + names(name.Certificate) + ", or have " +
 			"a certificate made for the name", err}
@@ -56,7 +57,8 @@ func Encrypted(err error, f Fields) error {
 		strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return &Error{"it does not encrypt at this address", "take the port that does, or change " + f.Encrypt, err}
 	case strings.Contains(err.Error(), "remote error: tls: "): // an alert (RFC 8446, 6), whose type is not exported
-		return &Error{"it does not accept our certificate, or wants one", "set " + f.Cert + " to a certificate that its authority has signed", err}
+		return &Error{"it does not accept our certificate, or wants one", "set " + f.Cert + " to a certificate that its authority has signed",
+			err}
 	}
 	return err
 }

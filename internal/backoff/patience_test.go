@@ -110,7 +110,9 @@ func TestWhatDoesNotPass(t *testing.T) {
 	p := patient(c, log, nil)
 	require.ErrorIs(t, p.Until(context.Background(), "read", func() error { return errWrong }), errWrong)
 	require.Empty(t, c.slept)
-	require.ErrorIs(t, p.Until(context.Background(), "read", func() error { return errAway }, func(context.Context) error { return errWrong }), errWrong)
+	require.ErrorIs(t, p.Until(context.Background(), "read", func() error {
+		return errAway
+	}, func(context.Context) error { return errWrong }), errWrong)
 	require.Len(t, c.slept, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

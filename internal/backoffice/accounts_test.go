@@ -148,7 +148,8 @@ func TestSIMsFollowTheStatusOfTheirAccount(t *testing.T) {
 	problem := &backoffice.Problem{}
 	require.ErrorAs(t, err, &problem)
 	require.Equal(t, backoffice.Conflict, problem.Kind)
-	require.ErrorContains(t, err, "at that time its parent globex is suspended, and accounts below it can only be new, lead, suspended, terminated")
+	require.ErrorContains(t, err, "at that time its parent globex is suspended, and accounts below it can only be new, lead, "+
+		"suspended, terminated")
 
 	on, err := o.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: by(""), Account: "globex", To: "active"})
 	require.NoError(t, err)
@@ -231,7 +232,8 @@ func TestARequestIsDoneOnceEvenIfItsEffectIsOverByThen(t *testing.T) {
 	require.NoError(t, err)
 	again() // it could be suspended again
 
-	create := backoffice.NewAccount{AccountOrder: by("globex"), Account: "hooli", Parent: "globex", Details: map[string]string{"name": "Hooli"}}
+	create := backoffice.NewAccount{AccountOrder: by("globex"), Account: "hooli", Parent: "globex",
+		Details: map[string]string{"name": "Hooli"}}
 	create.Key = "new-1"
 	_, err = o.CreateAccount(t.Context(), create)
 	require.NoError(t, err)
@@ -260,7 +262,8 @@ func TestAnAccountSeesAndChangesOnlyItself(t *testing.T) {
 	o := onboarded(t)
 	ctx := t.Context()
 	_, err := o.ShowAccount(ctx, "globex", backoffice.AccountQuestion{As: "initech"})
-	require.ErrorContains(t, err, "account initech may see and change only itself and the accounts below it; account globex is not one of them")
+	require.ErrorContains(t, err, "account initech may see and change only itself and the accounts below it; account globex is not "+
+		"one of them")
 	all, err := o.ListAccounts(ctx, backoffice.AccountQuestion{As: "initech"}, "")
 	require.NoError(t, err)
 	require.Len(t, all, 1)

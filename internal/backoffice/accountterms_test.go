@@ -94,7 +94,8 @@ func TestACreditPolicyBlocksActivationsUntilTheExposureFalls(t *testing.T) {
 	}
 	owe("1010", 100)
 	_, err = o.SetStatus(ctx, backoffice.StatusOrder{AccountOrder: by("globex"), Account: "hooli", To: "active"})
-	require.ErrorContains(t, err, "account hooli cannot become active: globex owes 1010 EUR, which is at least 100 % of its credit limit of 1000")
+	require.ErrorContains(t, err, "account hooli cannot become active: globex owes 1010 EUR, which is at least 100 % of its credit "+
+		"limit of 1000")
 	credits, err := o.Credits(ctx, backoffice.AccountQuestion{As: "globex"})
 	require.NoError(t, err)
 	require.Equal(t, []backoffice.PayerCredit{{AccountCredit: backoffice.AccountCredit{Payer: "globex", Currency: "EUR", Limit: "1000",
@@ -178,7 +179,8 @@ func TestAnAccountUsesTheContactsOfItsCompany(t *testing.T) {
 	uses := backoffice.SetOrder{AccountOrder: by(""), Account: "initech", Kind: "contact", Name: "billing",
 		Fields: map[string]string{"same_as": "company/accounting"}}
 	_, err := o.Set(ctx, uses)
-	require.ErrorContains(t, err, "company globex-ltd has no contact accounting; state it first: ratemill account set company:globex-ltd contact")
+	require.ErrorContains(t, err, "company globex-ltd has no contact accounting; state it first: ratemill account set "+
+		"company:globex-ltd contact")
 	_, err = o.Set(ctx, backoffice.SetOrder{AccountOrder: by(""), Account: "company:globex-ltd", Kind: "contact", Name: "accounting",
 		Fields: map[string]string{"name": "Ann", "email": "ann@globex.example"}})
 	require.NoError(t, err)

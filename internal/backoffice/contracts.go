@@ -422,7 +422,8 @@ func (o *Office) ContractWhatIf(ctx context.Context, q ContractQuestion) (*Contr
 
 func leaving(c *contract.Contract, l *contract.Leaving) *ContractLeaving {
 	a := &ContractLeaving{Contract: c.ID, Account: c.Account, End: l.End.String(), Noticed: l.Noticed.String(),
-		EndOfTerm: l.EndOfTerm.String(), Month: l.Month, Currency: l.Currency, Remaining: l.Remaining, Tier: l.Rate(), Exact: l.Amount, Parts: []RemainingPart{}, scale: 2}
+		EndOfTerm: l.EndOfTerm.String(), Month: l.Month, Currency: l.Currency, Remaining: l.Remaining, Tier: l.Rate(), Exact: l.Amount,
+		Parts: []RemainingPart{}, scale: 2}
 	if code, err := normalize.ParseCurrency([]byte(l.Currency)); err == nil && code.MinorUnits() >= 0 {
 		a.scale = code.MinorUnits()
 	}

@@ -91,7 +91,8 @@ func (o *Office) factsOf(ctx context.Context, k registryAt, text string, seen ma
 	case err != nil && strings.Contains(text, ":"):
 		return nil, &Problem{Missing, err}
 	}
-	return nil, &Problem{Missing, fmt.Errorf("the registry knows no SIM, account or company %s; `ratemill registry list` lists the accounts", text)}
+	return nil, &Problem{Missing, fmt.Errorf("the registry knows no SIM, account or company %s; `ratemill registry list` lists the accounts",
+		text)}
 }
 
 // otherFacts returns the facts about an account, a company, or another subject with an id.

@@ -165,7 +165,8 @@ func (o *Office) calls(ctx context.Context, view *registry.View, s *invoicing.St
 		at := udr.InstantOf(c.At)
 		call := form.Call{At: c.At, ID: c.ID.String(), Account: l.Account, Kind: c.Kind, Identifier: c.Identifier, Class: l.Class,
 			Direction: c.Direction, Country: c.Country, Network: c.Network, Peer: c.Peer, Zone: l.Zone, Plan: l.Product, Tariff: l.Tariff,
-			Quantity: c.Quantity, Unit: c.Unit.String(), Charged: c.Charged, Covered: c.Covered, Amount: amount, Currency: c.Currency, Cycle: l.Cycle}
+			Quantity: c.Quantity, Unit: c.Unit.String(), Charged: c.Charged, Covered: c.Covered, Amount: amount, Currency: c.Currency,
+			Cycle: l.Cycle}
 		if c.Identifier == "" && c.SIM != 0 { // an account above the SIM's own pays
 			call.Kind, call.Identifier = simIdentifier(view, c.SIM, at)
 			if owner, ok := view.Owner(c.SIM, at, view.Revision()); ok {
@@ -178,8 +179,8 @@ func (o *Office) calls(ctx context.Context, view *registry.View, s *invoicing.St
 		return nil
 	})
 	if err == nil && sum.Cmp(l.Exact) != 0 {
-		err = conflict("the records of line %d add up to %s %s, and the line was computed from %s; docs/runbooks/invoice-held.md says what to do "+
-			"about sums that differ", l.No, s.Currency, sum, l.Exact)
+		err = conflict("the records of line %d add up to %s %s, and the line was computed from %s; docs/runbooks/invoice-held.md says "+
+			"what to do about sums that differ", l.No, s.Currency, sum, l.Exact)
 	}
 	return err
 }

@@ -102,7 +102,8 @@ func buyer(b *account.Book, id string, profile *account.Profile, at udr.Instant)
 	if address == nil {
 		lacks = append(lacks, "there is no address "+profile.BillingAddress+", which the billing profile of "+id+" names")
 	} else {
-		p.Street, p.Postcode, p.City, p.Country = strings.TrimSpace(address.Street+" "+address.Number), address.Postcode, address.City, address.Country
+		p.Street, p.Postcode, p.City, p.Country = strings.TrimSpace(address.Street+" "+address.Number), address.Postcode, address.City,
+			address.Country
 		if address.To != "" {
 			p.Lines = append(p.Lines, address.To)
 		}

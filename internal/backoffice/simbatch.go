@@ -196,7 +196,8 @@ func (o *Office) RunBatch(ctx context.Context, name string, from io.Reader, orde
 		return nil, err
 	}
 	if order.Atomic && len(file.rows) > mostAtomicLines {
-		return nil, &Problem{Invalid, fmt.Errorf("%s has %d lines, and an atomic batch has at most %d; without --atomic it is run in portions", name,
+		return nil, &Problem{Invalid, fmt.Errorf("%s has %d lines, and an atomic batch has at most %d; without --atomic it is run in portions",
+			name,
 			len(file.rows), mostAtomicLines)}
 	}
 	if order.ID == "" {

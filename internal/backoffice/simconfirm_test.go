@@ -60,7 +60,8 @@ func (p *park) deliver(to simstate.Network, now time.Time) int {
 	})
 	c, list := rating.LoadCatalogue(os.DirFS(filepath.Join(p.Project, "catalogue")))
 	require.NoError(p.t, list.Err())
-	keeper := &simstate.Keeper[*store.Tx]{Facts: facts, Book: c.Life(), Now: time.Now, Log: slog.New(slog.DiscardHandler), Table: simstate.Table{}}
+	keeper := &simstate.Keeper[*store.Tx]{Facts: facts, Book: c.Life(), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Table: simstate.Table{}}
 	sent, err := simstate.Deliver(p.t.Context(), p.Store.DB, to, func() time.Time { return now }, keeper)
 	require.NoError(p.t, err)
 	return sent
@@ -76,7 +77,8 @@ func TestAStateThatTheNetworkConfirmsFirstHoldsFromTheAcknowledgementOn(t *testi
 		made := p.does(1, "state", "suspended", key("T-1"))
 		require.Empty(t, made.Facts)
 		require.Zero(t, made.Revision)
-		require.Contains(t, made.Notes, "SIM 1 becomes suspended when the network has acknowledged it; `ratemill sim show` says how far the request is")
+		require.Contains(t, made.Notes, "SIM 1 becomes suspended when the network has acknowledged it; `ratemill sim show` says how far "+
+			"the request is")
 		require.Contains(t, p.does(1, "state", "suspended", key("T-1")).Notes[0], "asked before")
 		s := p.show(1)
 		require.Equal(t, []string{"in_billing", "requested", "suspended"}, []string{s.State, s.Network.Status, s.Network.Before})

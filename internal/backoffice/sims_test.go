@@ -192,7 +192,8 @@ func TestACommandSetsAStateWithWhatFollowsInOneChangeSet(t *testing.T) {
 		}
 		require.Equal(t, []string{"2026-01-01 inventory holds assignment", "2026-03-01 in_testing holds request",
 			"2026-03-31 in_billing holds timer"}, told)
-		require.Contains(t, made.Notes, fmt.Sprintf("usage of files that were read before revision %d keeps what it cost; that of later files counts by this",
+		require.Contains(t, made.Notes, fmt.Sprintf("usage of files that were read before revision %d keeps what it cost; that of later files "+
+			"counts by this",
 			made.Revision))
 		s := p.show(1)
 		require.Equal(t, "in_billing", s.State)
@@ -252,15 +253,17 @@ func TestABackdatedChangeNamesTheFilesFromWhichOnItCounts(t *testing.T) {
 		suspended, err := p.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: backoffice.AccountOrder{Who: "ada", Why: "a test",
 			At: now.Add(-time.Second)}, Account: "acme", To: "suspended"})
 		require.NoError(t, err)
-		require.Contains(t, suspended.Notes, "usage of files that were read before revision 4 keeps what it cost; that of later files counts by this")
+		require.Contains(t, suspended.Notes, "usage of files that were read before revision 4 keeps what it cost; that of later files "+
+			"counts by this")
 		require.Contains(t, suspended.Notes, "revision 4 does not count for 4 files that are being read: a.csv from skylink (revision 2), "+
 			"b.csv from skylink (revision 2), c.csv from skylink (revision 2), 1 more")
 		require.Contains(t, suspended.Notes, "revision 4 counts from e.csv from skylink on, which waits to be read")
 		begins("m5")
-		done, list, err := p.Import(t.Context(), backoffice.ImportRequest{Who: "ada", Why: "a test", Files: []registry.Input{{Name: "registry.yaml",
-			Open: func() (io.ReadCloser, error) {
-				return io.NopCloser(strings.NewReader("sims: { \"214070000000002\": { account: north, plan: office, since: 2026-02-01 } }\n")), nil
-			}}}})
+		done, list, err := p.Import(t.Context(), backoffice.ImportRequest{Who: "ada", Why: "a test",
+			Files: []registry.Input{{Name: "registry.yaml",
+				Open: func() (io.ReadCloser, error) {
+					return io.NopCloser(strings.NewReader("sims: { \"214070000000002\": { account: north, plan: office, since: 2026-02-01 } }\n")), nil
+				}}}})
 		require.NoError(t, err)
 		require.Empty(t, list)
 		require.Len(t, done.Notes, 2)
@@ -271,7 +274,8 @@ func TestABackdatedChangeNamesTheFilesFromWhichOnItCounts(t *testing.T) {
 func TestAStepThatIsNotAllowedIsRefusedWithWhatIs(t *testing.T) {
 	onBoth(t, 1, func(t *testing.T, p *park) {
 		p.does(1, "state", "in_billing")
-		p.refuses("state model connected does not allow the step to inventory; from in_billing it allows billing_ready, suspended and retired", 1, "state", "inventory")
+		p.refuses("state model connected does not allow the step to inventory; from in_billing it allows billing_ready, suspended and retired", 1,
+			"state", "inventory")
 		p.refuses("state model connected has no state supsended; did you mean suspended?", 1, "state", "supsended")
 		p.refuses("lies before the running billing cycle of account acme", 1, "state", "suspended", at("2026-02-01"))
 		p.refuses("only the provider and a reseller above it may date back further", 1, "state", "suspended", backdated("2026-02-01"), as("acme"))
@@ -462,7 +466,8 @@ func TestALineOfABatchThatFailsHarmsNoOther(t *testing.T) {
 			imsi(2) + ",plan,bulk,2026-12-25\n" +
 			imsi(2) + ",state,in_testing,2026-02-01\n"
 		want := []string{"1 done", "2 done", "3 nothing to do",
-			"4 refused: SIM 2: the SIM is inventory since 2025-12-31T23:00:00Z; state model connected has no state supsended; did you mean suspended?",
+			"4 refused: SIM 2: the SIM is inventory since 2025-12-31T23:00:00Z; state model connected has no state supsended; did you " +
+				"mean suspended?",
 			"5 refused: SIM 3: account acme may see and change only itself and the accounts below it; account initech is not one of them",
 			"6 refused: no SIM of the registry has or had the identifier 999; `ratemill registry list ACCOUNT` lists the SIMs of an account",
 			"7 done", "8 refused: \"stat\" is not an operation; did you mean state?",

@@ -44,7 +44,8 @@ func (q *inquiry) state(ctx context.Context, b *strings.Builder, view *registry.
 	switch {
 	case same:
 	case knew:
-		text += fmt.Sprintf("; in revision %d, by which the file was rated, %s; rating added what time limits and earlier usage had done to it", rev, words(then))
+		text += fmt.Sprintf("; in revision %d, by which the file was rated, %s; rating added what time limits and earlier usage had done to it",
+			rev, words(then))
 	default:
 		text += fmt.Sprintf("; in revision %d, by which the file was rated, it had no state", rev)
 	}

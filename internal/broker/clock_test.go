@@ -33,7 +33,8 @@ func TestMessagesBearTheTimeOfTheBrokerAndNotOfTheProducer(t *testing.T) {
 	require.NoError(t, err)
 	defer client.Close()
 	require.Eventually(t, func() bool { // the broker knows it some time after
-		_, err := client.ProduceSync(t.Context(), &kgo.Record{Topic: topics.Usage, Timestamp: time.Now().AddDate(0, -1, 0), Value: []byte("usage")}).First()
+		_, err := client.ProduceSync(t.Context(), &kgo.Record{Topic: topics.Usage, Timestamp: time.Now().AddDate(0, -1, 0),
+			Value: []byte("usage")}).First()
 		require.NoError(t, err)
 		var last *kgo.Record
 		client.PollFetches(t.Context()).EachRecord(func(r *kgo.Record) { last = r })

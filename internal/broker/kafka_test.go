@@ -166,7 +166,8 @@ func TestACompactedTopicIsReadOverItsGaps(t *testing.T) {
 	defer k.Close()
 	topics := broker.TopicsUnder(t.Name())
 	ensure(t, k, topics)
-	alter(t, addr, topics.Checkpoint, map[string]string{"segment.ms": "50", "min.cleanable.dirty.ratio": "0.001", "delete.retention.ms": "1", "min.compaction.lag.ms": "0"})
+	alter(t, addr, topics.Checkpoint, map[string]string{"segment.ms": "50", "min.cleanable.dirty.ratio": "0.001", "delete.retention.ms": "1",
+		"min.compaction.lag.ms": "0"})
 	for i := range 3 {
 		add(t, k, topics.Checkpoint, broker.Message{Key: []byte("gone")}, broker.Message{Key: []byte("kept"), Value: fmt.Append(nil, i)})
 	}
@@ -185,9 +186,10 @@ func alter(t *testing.T, addr, topic string, settings map[string]string) {
 	for name, value := range settings {
 		configs = append(configs, kafkago.IncrementalAlterConfigsRequestConfig{Name: name, Value: value})
 	}
-	res, err := client.IncrementalAlterConfigs(t.Context(), &kafkago.IncrementalAlterConfigsRequest{Resources: []kafkago.IncrementalAlterConfigsRequestResource{
-		{ResourceType: kafkago.ResourceTypeTopic, ResourceName: topic, Configs: configs},
-	}})
+	res, err := client.IncrementalAlterConfigs(t.Context(),
+		&kafkago.IncrementalAlterConfigsRequest{Resources: []kafkago.IncrementalAlterConfigsRequestResource{
+			{ResourceType: kafkago.ResourceTypeTopic, ResourceName: topic, Configs: configs},
+		}})
 	require.NoError(t, err)
 	require.NoError(t, res.Resources[0].Error)
 }
@@ -224,7 +226,8 @@ func TestTopicsThatWouldLoseSomethingAreMendedOrRefused(t *testing.T) {
 			_, err = k.EnsureTopics(t.Context(), 1, wanted)
 			return err != nil
 		}, 30*time.Second, 50*time.Millisecond)
-		require.ErrorContains(t, err, topics.Checkpoint+" has cleanup.policy=compact,delete, but ratemill needs compact: checkpoints must be compacted and never deleted, or counters are lost")
+		require.ErrorContains(t, err, topics.Checkpoint+
+			" has cleanup.policy=compact,delete, but ratemill needs compact: checkpoints must be compacted and never deleted, or counters are lost")
 		require.False(t, broker.Unavailable(err), "nobody waits for that")
 	})
 }

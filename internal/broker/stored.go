@@ -66,7 +66,8 @@ func (k *Kafka) Committed(ctx context.Context, group, topic string, partition in
 // Since is the offset of the first message of a partition with a given time or later; end, the next offset, if there is
 // none.
 func (k *Kafka) Since(ctx context.Context, topic string, partition int, at time.Time, end int64) (int64, error) {
-	res, err := k.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: {kafka.TimeOffsetOf(partition, at)}}})
+	res, err := k.client.ListOffsets(ctx,
+		&kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: {kafka.TimeOffsetOf(partition, at)}}})
 	if err == nil && len(res.Topics[topic]) != 1 {
 		err = fmt.Errorf("the answer describes %d partitions", len(res.Topics[topic]))
 	}

@@ -22,7 +22,8 @@ type Topics struct {
 
 // TopicsUnder returns the topics whose names begin with prefix.
 func TopicsUnder(prefix string) Topics {
-	return Topics{Usage: prefix + ".usage", Rated: prefix + ".rated", Checkpoint: prefix + ".checkpoint", Installation: prefix + ".installation"}
+	return Topics{Usage: prefix + ".usage", Rated: prefix + ".rated", Checkpoint: prefix + ".checkpoint", Installation: prefix +
+		".installation"}
 }
 
 // MaxMessageBytes is the largest append that ratemill's topics accept.
@@ -94,10 +95,11 @@ func (t Topic) settings(replication int) []setting {
 // why describes the effect of another value.
 var why = map[string]string{
 	"message.timestamp.type": "with timestamps from a producer whose clock is behind, usage would be deleted before it is rated",
-	"cleanup.policy":         "checkpoints must be compacted and never deleted, or counters are lost; usage and the rated log must be deleted by time and never compacted, or records are lost",
-	"retention.ms":           "usage and the rated log must be kept for as long as their consumers may be away",
-	"retention.bytes":        "messages would be deleted before they are read when many arrive at once",
-	"max.message.bytes":      "ratemill's messages may be this large",
+	"cleanup.policy": "checkpoints must be compacted and never deleted, or counters are lost; usage and the rated log must be " +
+		"deleted by time and never compacted, or records are lost",
+	"retention.ms":      "usage and the rated log must be kept for as long as their consumers may be away",
+	"retention.bytes":   "messages would be deleted before they are read when many arrive at once",
+	"max.message.bytes": "ratemill's messages may be this large",
 }
 
 // EnsureTopics creates missing topics, and checks existing ones. Harmless settings stay as they are; it raises too
@@ -117,7 +119,8 @@ func (k *Kafka) EnsureTopics(ctx context.Context, replication int, topics []Topi
 			return nil, err
 		}
 		if n != t.Partitions {
-			return nil, fmt.Errorf("topic %s has %d partitions, but ratemill was set up with %d; added partitions would separate accounts from the partitions that hold their counters", t.Name, n, t.Partitions)
+			return nil, fmt.Errorf("topic %s has %d partitions, but ratemill was set up with %d; added partitions would separate accounts from "+
+				"the partitions that hold their counters", t.Name, n, t.Partitions)
 		}
 		said, err := k.inspect(ctx, t, replication)
 		if err != nil {
@@ -191,7 +194,8 @@ func (k *Kafka) inspect(ctx context.Context, t Topic, replication int) (notes []
 		case s.enough == nil:
 			notes = append(notes, fmt.Sprintf("topic %s has %s=%s; ratemill creates it with %s", t.Name, s.name, v, s.value))
 		case s.enough(v) && s.name == "retention.ms":
-			notes = append(notes, fmt.Sprintf("topic %s keeps messages for longer than the configuration says (retention.ms=%s, not %s); ratemill leaves it so", t.Name, v, s.value))
+			notes = append(notes, fmt.Sprintf("topic %s keeps messages for longer than the configuration says (retention.ms=%s, not %s); ratemill "+
+				"leaves it so", t.Name, v, s.value))
 		case s.enough(v):
 		case !s.mended:
 			return nil, fmt.Errorf("topic %s has %s=%s, but ratemill needs %s: %s; correct it: kafka-configs --alter --topic %s --add-config %s=%s",
@@ -212,17 +216,21 @@ func (k *Kafka) mend(ctx context.Context, t Topic, settings []setting) error {
 	var configs []kafka.IncrementalAlterConfigsRequestConfig
 	var said []string
 	for _, s := range settings {
-		configs = append(configs, kafka.IncrementalAlterConfigsRequestConfig{Name: s.name, Value: s.value, ConfigOperation: kafka.ConfigOperationSet})
+		configs = append(configs, kafka.IncrementalAlterConfigsRequestConfig{Name: s.name, Value: s.value,
+			ConfigOperation: kafka.ConfigOperationSet})
 		said = append(said, s.name+"="+s.value)
 	}
-	res, err := k.client.IncrementalAlterConfigs(ctx, &kafka.IncrementalAlterConfigsRequest{Resources: []kafka.IncrementalAlterConfigsRequestResource{
-		{ResourceType: kafka.ResourceTypeTopic, ResourceName: t.Name, Configs: configs},
-	}})
+	res, err := k.client.IncrementalAlterConfigs(ctx,
+		&kafka.IncrementalAlterConfigsRequest{Resources: []kafka.IncrementalAlterConfigsRequestResource{
+			{ResourceType: kafka.ResourceTypeTopic, ResourceName: t.Name, Configs: configs},
+		}})
 	if err == nil && len(res.Resources) == 1 {
 		err = res.Resources[0].Error
 	}
-	if slices.ContainsFunc([]error{kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed, kafka.PolicyViolation}, func(e error) bool { return errors.Is(err, e) }) {
-		return fmt.Errorf("topic %s needs %s, but the Kafka user may not change it (%w): %s; set it: kafka-configs --alter --topic %s --add-config %s",
+	if slices.ContainsFunc([]error{kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed, kafka.PolicyViolation},
+		func(e error) bool { return errors.Is(err, e) }) {
+		return fmt.Errorf("topic %s needs %s, but the Kafka user may not change it (%w): %s; set it: kafka-configs --alter --topic %s "+
+			"--add-config %s",
 			t.Name, strings.Join(said, ","), err, why[settings[0].name], t.Name, strings.Join(said, ","))
 	}
 	if err != nil {

@@ -67,7 +67,8 @@ func (s *SFTP) secret(reference string) (string, error) {
 	switch kind {
 	case "env":
 		if !strings.HasPrefix(name, secretPrefix) {
-			return "", fmt.Errorf("remote_storage.secret names the variable %s; only those that begin with %s are read for the servers of payers", name,
+			return "", fmt.Errorf("remote_storage.secret names the variable %s; only those that begin with %s are read for the servers of payers",
+				name,
 				secretPrefix)
 		}
 		text, ok := os.LookupEnv(name)

@@ -19,7 +19,8 @@ func (c *Config) access(at func(path ...string) diag.Pos, errorf, warnf func(pos
 		if c.Pprof {
 			what = "metrics, readiness and profiles of memory and requests, which have no login"
 		}
-		warnf(at("listen"), "listen is %s: anybody who reaches this address can read %s; use an address of an internal network, or restrict access with a firewall", c.Listen, what)
+		warnf(at("listen"), "listen is %s: anybody who reaches this address can read %s; use an address of an internal network, or restrict "+
+			"access with a firewall", c.Listen, what)
 	}
 }
 
@@ -48,7 +49,8 @@ func (c *Config) controlAccess(pos diag.Pos, errorf, warnf func(pos diag.Pos, fo
 	passwordInDSN(pos, "control", u, "password_file=FILE in its options", warnf)
 	local := strings.HasPrefix(host, "/") || loopback.Host(host)
 	if mode := u.Query().Get("sslmode"); !local && mode != "verify-full" && mode != "verify-ca" {
-		warnf(pos, "control reaches PostgreSQL at %s without sslmode=verify-full: anybody on the network path can read and change the traffic; add sslmode=verify-full, and sslrootcert=FILE if the system does not know its authority", host)
+		warnf(pos, "control reaches PostgreSQL at %s without sslmode=verify-full: anybody on the network path can read and change the traffic; "+
+			"add sslmode=verify-full, and sslrootcert=FILE if the system does not know its authority", host)
 	}
 }
 
@@ -59,7 +61,8 @@ func (c *Config) clickHouseAccess(pos diag.Pos, errorf, warnf func(pos diag.Pos,
 	scheme, _, ok := strings.Cut(c.ClickHouse.DSN, "://")
 	switch {
 	case !ok:
-		errorf(pos, "clickhouse.dsn has no scheme; write https://USER@HOST:8443/DATABASE, or clickhouse://USER@HOST:9440/DATABASE?secure=true for the native protocol")
+		errorf(pos, "clickhouse.dsn has no scheme; write https://USER@HOST:8443/DATABASE, or clickhouse://USER@HOST:9440/DATABASE?secure=true "+
+			"for the native protocol")
 		return
 	case scheme != "http" && scheme != "https" && scheme != "clickhouse" && scheme != "tcp":
 		errorf(pos, "clickhouse.dsn begins with %s://; ClickHouse is reached by https://, http:// or clickhouse://", scheme)
@@ -94,13 +97,15 @@ func (c *Config) clickHouseAccess(pos diag.Pos, errorf, warnf func(pos diag.Pos,
 	_, inDSN := u.User.Password()
 	secret := inDSN || u.Query().Has("password") || c.ClickHouse.PasswordFile != "" || c.ClickHouse.PasswordEnv != ""
 	if secret && !local && !c.ClickHouse.Encrypted() {
-		warnf(pos, "clickhouse.dsn is not encrypted, but a password is sent over it: write https:// with the port for it, or clickhouse://…?secure=true")
+		warnf(pos, "clickhouse.dsn is not encrypted, but a password is sent over it: write https:// with the port for it, or "+
+			"clickhouse://…?secure=true")
 	}
 }
 
 func passwordInDSN(pos diag.Pos, field string, u *url.URL, instead string, warnf func(pos diag.Pos, format string, args ...any)) {
 	if _, has := u.User.Password(); has || u.Query().Has("password") {
-		warnf(pos, "%s contains a password, which everybody who reads the configuration can see; keep it in a file, and name that with %s", field, instead)
+		warnf(pos, "%s contains a password, which everybody who reads the configuration can see; keep it in a file, and name that with %s", field,
+			instead)
 	}
 }
 
@@ -120,7 +125,8 @@ func (c *Config) kafkaAccess(at func(path ...string) diag.Pos, errorf, warnf fun
 		local = local && loopback.Host(host)
 	}
 	if !c.EmbeddedKafka() && !local && c.Kafka.SASL.Mechanism != "" && !c.Kafka.TLS.Enabled {
-		warnf(at("kafka", "sasl"), "kafka.sasl logs in over an unencrypted connection: the traffic can be read and changed, and a weak password can be guessed from SCRAM's exchange; add kafka.tls: { enabled: true }")
+		warnf(at("kafka", "sasl"), "kafka.sasl logs in over an unencrypted connection: the traffic can be read and changed, and a weak "+
+			"password can be guessed from SCRAM's exchange; add kafka.tls: { enabled: true }")
 	}
 	for _, l := range []struct{ name, value string }{{"kafka", c.Kafka.Listen}, {"clickhouse", c.ClickHouse.Listen}} {
 		if host, _, err := net.SplitHostPort(l.value); err != nil {

@@ -173,7 +173,8 @@ func (c *Config) EmbeddedClickHouse() bool { return c.ClickHouse.DSN == "" }
 func Load(path string) (*Config, diag.List, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("there is no %s; name the configuration with -c, write one (`{}` is a complete one), or create a project with `ratemill init`", path)
+		return nil, nil, fmt.Errorf("there is no %s; name the configuration with -c, write one (`{}` is a complete one), or create a project "+
+			"with `ratemill init`", path)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -271,16 +272,20 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 		errorf(at("clickhouse", "dsn"), "clickhouse.tls is enabled, but http:// is not encrypted: write https://, with the port for it")
 	}
 	if c.Kafka.RatedFor != 0 && c.Kafka.RatedFor < c.Kafka.UsageFor {
-		errorf(at("kafka", "rated_for"), "kafka.rated_for is %s; it must be at least kafka.usage_for, %s, or 0s for ever: the rated log must cover all the usage that is kept", c.Kafka.RatedFor, c.Kafka.UsageFor)
+		errorf(at("kafka", "rated_for"), "kafka.rated_for is %s; it must be at least kafka.usage_for, %s, or 0s for ever: the rated log must "+
+			"cover all the usage that is kept", c.Kafka.RatedFor, c.Kafka.UsageFor)
 	}
 	if c.Warehouse.Keep == 1 {
 		errorf(at("warehouse", "keep"), "warehouse.keep is 1; the balance of files needs at least 2 months")
 	}
 	if servers := c.ClickHouse.servers(); len(servers) > 1 && c.ClickHouse.Cluster == "" {
-		errorf(at("clickhouse", "dsn"), "clickhouse.dsn names %d servers; without clickhouse.cluster each has its own tables, and a block whose answer from one server was lost would be written again to the next. Name one server, or the cluster that they are replicas of", len(servers))
+		errorf(at("clickhouse", "dsn"), "clickhouse.dsn names %d servers; without clickhouse.cluster each has its own tables, and a block "+
+			"whose answer from one server was lost would be written again to the next. Name one server, or the cluster that they are replicas of",
+			len(servers))
 	}
 	if c.ClickHouse.Cluster != "" && c.EmbeddedClickHouse() {
-		errorf(at("clickhouse", "cluster"), "clickhouse.cluster needs ClickHouse servers, but without clickhouse.dsn the embedded engine runs; set clickhouse.dsn or remove clickhouse.cluster")
+		errorf(at("clickhouse", "cluster"), "clickhouse.cluster needs ClickHouse servers, but without clickhouse.dsn the embedded engine runs; "+
+			"set clickhouse.dsn or remove clickhouse.cluster")
 	}
 	if n := c.Network; n.Webhook != "" {
 		if err := outbound.CheckURL(n.Webhook); err != nil {
@@ -324,8 +329,10 @@ func (c *Config) bounds(at func(path ...string) diag.Pos, errorf func(pos diag.P
 		low   time.Duration
 		path  []string
 	}{
-		{c.Mediation.Lease, 5 * time.Second, []string{"mediation", "lease"}}, {c.Rating.Checkpoint, time.Second, []string{"rating", "checkpoint"}},
-		{c.Rating.Session, 6 * time.Second, []string{"rating", "session"}}, {c.Warehouse.Flush, 10 * time.Millisecond, []string{"warehouse", "flush"}},
+		{c.Mediation.Lease, 5 * time.Second, []string{"mediation", "lease"}},
+		{c.Rating.Checkpoint, time.Second, []string{"rating", "checkpoint"}},
+		{c.Rating.Session, 6 * time.Second, []string{"rating", "session"}},
+		{c.Warehouse.Flush, 10 * time.Millisecond, []string{"warehouse", "flush"}},
 		{c.Kafka.UsageFor, time.Hour, []string{"kafka", "usage_for"}},
 	} {
 		if bound.value < bound.low {

@@ -50,33 +50,43 @@ func TestEachMistakeIsToldWhereItStands(t *testing.T) {
 			"as 12 cycles, or never; not \"90d\"",
 		"late_until: 0 cycles": "1:13: error: late_until is 0 cycles; it must lie between " +
 			"1 and 120 cycles, since rating keeps the counters of every cycle for so long, or be never, to keep them for ever",
-		"late_until: 121 cycles":                                           "1:13: error: late_until is 121 cycles; it must lie",
-		"warehouse: { keep: 1 }":                                           "1:20: error: warehouse.keep is 1; the balance of files needs at least 2 months",
-		"accounts: { e_invoices: [facturae] }":                             "1:26: error: this is one of en16931, peppol-bis-3, not facturae",
-		"listen: here":                                                     "1:9: error: listen is an address with a port, as 127.0.0.1:9464: address here: missing port in address",
-		"kafka: { sasl: { mechanism: scram-sha-512, user: me } }":          "1:16: error: sasl needs user, and either password_file or password_env",
-		"kafka: { tls: { enabled: true, cert_file: a.pem } }":              "1:15: error: cert_file and key_file go together",
-		"kafka: { tls: { ca_file: a.pem } }":                               "1:15: error: kafka.tls names certificates, but the connection is not encrypted: add enabled: true",
-		"clickhouse: { dsn: 'http://ch:8123/db', tls: { enabled: true } }": "1:20: error: clickhouse.tls is enabled, but http:// is not encrypted: write https://, with the port for it",
-		"clickhouse: { password_file: a, password_env: B }":                "1:13: error: clickhouse takes one password: give password_file or password_env, not both",
-		"clickhouse: { memory: -1 }":                                       "1:23: error: clickhouse.memory is -1; it must lie between 0 and 1125899906842624",
-		"clickhouse: { dsn: 'https://me@a:8443,b:8443/db' }":               "1:20: error: clickhouse.dsn names 2 servers; without clickhouse.cluster each has its own tables",
-		"clickhouse: { cluster: billing }":                                 "1:24: error: clickhouse.cluster needs ClickHouse servers, but without clickhouse.dsn the embedded engine runs; set clickhouse.dsn or remove clickhouse.cluster",
-		"kafka: { adresses: [a:9092] }":                                    "did you mean addresses?",
-		"clickhouse: { dsn: 'postgres://x' }":                              "1:20: error: clickhouse.dsn begins with postgres://; ClickHouse is reached by https://, http:// or clickhouse://",
-		"clickhouse: { dsn: 'ch.example:8443' }":                           "1:20: error: clickhouse.dsn has no scheme",
-		"clickhouse: { dsn: 'https:///ratemill' }":                         "1:20: error: clickhouse.dsn names no host",
-		"control: 'mysql://x'":                                             "1:10: error: control begins with mysql:; the control store is sqlite:FILE or postgres://USER@HOST/DATABASE",
-		"control: 'postgres:///ratemill'":                                  "1:10: error: control names no host",
-		"control: 'sqlite:'":                                               "1:10: error: control begins with sqlite:",
-		"kafka: { addresses: ['kafka://a:9092'] }":                         "1:21: error: kafka.addresses contains the URL kafka://a:9092; write HOST:PORT",
-		"kafka: { addresses: [a] }":                                        "1:21: error: kafka.addresses has \"a\", which is not HOST:PORT",
-		"kafka: { addresses: [':9092'] }":                                  "1:21: error: kafka.addresses has \":9092\", which lacks its host",
-		"kafka: { listen: '0.0.0.0:9092' }":                                "1:18: error: kafka.listen is 0.0.0.0:9092; the embedded engine listens on loopback only",
-		"clickhouse: { listen: here }":                                     "1:23: error: clickhouse.listen is an address with a port",
-		"invoicing: { pdf: { timeout: 1ms } }":                             "1:30: error: invoicing.pdf.timeout is 1ms; the minimum is 1s",
-		"invoicing: { pdf: { command: [''] } }":                            "1:30: error: invoicing.pdf.command begins with an empty text",
-		"warehouse: { flush: soon }":                                       "1:21: error: ",
+		"late_until: 121 cycles": "1:13: error: late_until is 121 cycles; it must lie",
+		"warehouse: { keep: 1 }": "1:20: error: warehouse.keep is 1; the balance of files needs at " +
+			"least 2 months",
+		"accounts: { e_invoices: [facturae] }": "1:26: error: this is one of en16931, peppol-bis-3, not facturae",
+		"listen: here": "1:9: error: listen is an address with a port, as 127.0.0.1:9464: " +
+			"address here: missing port in address",
+		"kafka: { sasl: { mechanism: scram-sha-512, user: me } }": "1:16: error: sasl needs user, and either password_file or " +
+			"password_env",
+		"kafka: { tls: { enabled: true, cert_file: a.pem } }": "1:15: error: cert_file and key_file go together",
+		"kafka: { tls: { ca_file: a.pem } }": "1:15: error: kafka.tls names certificates, but the connection is " +
+			"not encrypted: add enabled: true",
+		"clickhouse: { dsn: 'http://ch:8123/db', tls: { enabled: true } }": "1:20: error: clickhouse.tls is enabled, but http:// is not " +
+			"encrypted: write https://, with the port for it",
+		"clickhouse: { password_file: a, password_env: B }": "1:13: error: clickhouse takes one password: give password_file or " +
+			"password_env, not both",
+		"clickhouse: { memory: -1 }": "1:23: error: clickhouse.memory is -1; it must lie between 0 and 1125899906842624",
+		"clickhouse: { dsn: 'https://me@a:8443,b:8443/db' }": "1:20: error: clickhouse.dsn names 2 servers; without clickhouse.cluster each " +
+			"has its own tables",
+		"clickhouse: { cluster: billing }": "1:24: error: clickhouse.cluster needs ClickHouse servers, but without clickhouse.dsn the " +
+			"embedded engine runs; set clickhouse.dsn or remove clickhouse.cluster",
+		"kafka: { adresses: [a:9092] }": "did you mean addresses?",
+		"clickhouse: { dsn: 'postgres://x' }": "1:20: error: clickhouse.dsn begins with postgres://; ClickHouse is reached by https://, " +
+			"http:// or clickhouse://",
+		"clickhouse: { dsn: 'ch.example:8443' }":   "1:20: error: clickhouse.dsn has no scheme",
+		"clickhouse: { dsn: 'https:///ratemill' }": "1:20: error: clickhouse.dsn names no host",
+		"control: 'mysql://x'": "1:10: error: control begins with mysql:; the control store is sqlite:FILE or " +
+			"postgres://USER@HOST/DATABASE",
+		"control: 'postgres:///ratemill'":          "1:10: error: control names no host",
+		"control: 'sqlite:'":                       "1:10: error: control begins with sqlite:",
+		"kafka: { addresses: ['kafka://a:9092'] }": "1:21: error: kafka.addresses contains the URL kafka://a:9092; write HOST:PORT",
+		"kafka: { addresses: [a] }":                "1:21: error: kafka.addresses has \"a\", which is not HOST:PORT",
+		"kafka: { addresses: [':9092'] }":          "1:21: error: kafka.addresses has \":9092\", which lacks its host",
+		"kafka: { listen: '0.0.0.0:9092' }":        "1:18: error: kafka.listen is 0.0.0.0:9092; the embedded engine listens on loopback only",
+		"clickhouse: { listen: here }":             "1:23: error: clickhouse.listen is an address with a port",
+		"invoicing: { pdf: { timeout: 1ms } }":     "1:30: error: invoicing.pdf.timeout is 1ms; the minimum is 1s",
+		"invoicing: { pdf: { command: [''] } }":    "1:30: error: invoicing.pdf.command begins with an empty text",
+		"warehouse: { flush: soon }":               "1:21: error: ",
 	} {
 		c, lines := load(t, text)
 		require.Nil(t, c, text)
@@ -96,7 +106,8 @@ func TestAllMistakesAreToldAtOnce(t *testing.T) {
 func TestGoodConfigurations(t *testing.T) {
 	for _, text := range []string{
 		"{}",
-		"kafka: { addresses: ['kafka:9093'], tls: { enabled: true, cert_file: a, key_file: b }, sasl: { mechanism: scram-sha-256, user: me, password_env: P } }",
+		"kafka: { addresses: ['kafka:9093'], tls: { enabled: true, cert_file: a, key_file: b }, sasl: { mechanism: scram-sha-256, user: me, " +
+			"password_env: P } }",
 		"clickhouse: { dsn: 'https://me@a:8443,b:8443/db', cluster: billing, password_file: p }\nwarehouse: { keep: 26 }",
 		"listen: ''",
 	} {
@@ -104,9 +115,11 @@ func TestGoodConfigurations(t *testing.T) {
 		require.Empty(t, lines, text)
 		require.NotNil(t, c, text)
 	}
-	c, _ := load(t, "project: here\ndata: /var/lib/ratemill\ncontrol: 'postgres://db/x?sslrootcert=ca.pem'\nkafka: { tls: { enabled: true, ca_file: kafka.pem } }")
+	c, _ := load(t, "project: here\ndata: /var/lib/ratemill\ncontrol: 'postgres://db/x?sslrootcert=ca.pem'\n"+
+		"kafka: { tls: { enabled: true, ca_file: kafka.pem } }")
 	dir := filepath.Dir(c.Path)
-	require.Equal(t, []string{filepath.Join(dir, "here"), "/var/lib/ratemill", filepath.Join(dir, "kafka.pem")}, []string{c.Project, c.Data, c.Kafka.TLS.CAFile}, "paths are relative to the file")
+	require.Equal(t, []string{filepath.Join(dir, "here"), "/var/lib/ratemill", filepath.Join(dir, "kafka.pem")},
+		[]string{c.Project, c.Data, c.Kafka.TLS.CAFile}, "paths are relative to the file")
 	require.Contains(t, c.Control, "ca.pem")
 	require.Contains(t, c.Control, strings.ReplaceAll(dir, "/", "%2F"))
 	require.Equal(t, 2, c.Kafka.Partitions)

@@ -45,7 +45,9 @@ func (s *Store) Beginnings(ctx context.Context, lease Lease, opening []byte, nam
 		return nil, 0, err
 	}
 	what := "looking for files that begin like " + file.Path
-	if err := s.query(ctx, what, countOpening, []any{file.Source, opening, lease.File}, func(rows *sql.Rows) error { return rows.Scan(&known) }); err != nil {
+	if err := s.query(ctx, what, countOpening, []any{file.Source, opening, lease.File}, func(rows *sql.Rows) error {
+		return rows.Scan(&known)
+	}); err != nil {
 		return nil, 0, err
 	}
 	seen := map[int64]bool{lease.File: true}
@@ -109,7 +111,8 @@ func (t tx) pinPart(ctx context.Context, lease Lease, part *Part) error {
 	if known != part.Known && safeguard.On(safeguard.BeginningKnown) {
 		return ErrConflict
 	}
-	return t.held(ctx, lease, `opening = ?, begins = ?, begins_size = ?, content_size = ?, continues = ?, continues_from = ?, changed = ?, fetched = ?`,
+	return t.held(ctx, lease,
+		`opening = ?, begins = ?, begins_size = ?, content_size = ?, continues = ?, continues_from = ?, changed = ?, fetched = ?`,
 		part.Opening, part.Content, part.Size, part.Size, part.Continues, part.From, part.Changed, part.Fetched)
 }
 
@@ -153,15 +156,17 @@ func (s *Store) Resumes(ctx context.Context, file *File) (r Resumption, found bo
 	if file.Pinned {
 		where, args = `number = ?`, []any{file.Pins.Part.Continues}
 	}
-	err = s.query(ctx, "looking for how to read on in "+file.Path, `SELECT number, file_id, state, rules, begins_size, opening, compared_at, resumes FROM files WHERE `+where, args, func(rows *sql.Rows) error {
-		var state FileState
-		var id []byte
-		var compared int64
-		err := rows.Scan(&r.Number, &id, &state, &r.Rules, &r.Size, &r.Opening, &compared, &r.State)
-		copy(r.FileID[:], id)
-		r.Compared = instant(compared)
-		found = state == Done && r.State != nil && r.Opening != nil && r.Size < file.Size
-		return err
-	})
+	err = s.query(ctx, "looking for how to read on in "+file.Path,
+		`SELECT number, file_id, state, rules, begins_size, opening, compared_at, resumes FROM files WHERE `+where, args,
+		func(rows *sql.Rows) error {
+			var state FileState
+			var id []byte
+			var compared int64
+			err := rows.Scan(&r.Number, &id, &state, &r.Rules, &r.Size, &r.Opening, &compared, &r.State)
+			copy(r.FileID[:], id)
+			r.Compared = instant(compared)
+			found = state == Done && r.State != nil && r.Opening != nil && r.Size < file.Size
+			return err
+		})
 	return r, found, err
 }

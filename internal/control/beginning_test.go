@@ -15,7 +15,8 @@ func begun(t *testing.T, s *control.Store, l control.Lease, content string, size
 	t.Helper()
 	_, err := s.SetIdentity(t.Context(), l, udr.FileID{content[0]}, []byte(content), size, at(0))
 	require.NoError(t, err)
-	_, err = s.Pin(t.Context(), l, control.Pins{Rules: "r", Partitions: 1, Part: control.Part{Opening: []byte("opening"), Content: []byte(content), Size: size, Known: known}}, at(0))
+	_, err = s.Pin(t.Context(), l, control.Pins{Rules: "r", Partitions: 1,
+		Part: control.Part{Opening: []byte("opening"), Content: []byte(content), Size: size, Known: known}}, at(0))
 	return err
 }
 

@@ -31,7 +31,8 @@ const (
 // was pinned with different content. others are additional keys of the content.
 //
 // A crash before it: the next owner spools again. After it: the next owner does the same and gets the same answer.
-func (s *Store) SetIdentity(ctx context.Context, lease Lease, id udr.FileID, content []byte, size int64, now time.Time, others ...OtherKey) (original *File, err error) {
+func (s *Store) SetIdentity(ctx context.Context, lease Lease, id udr.FileID, content []byte, size int64, now time.Time,
+	others ...OtherKey) (original *File, err error) {
 	var other int64
 	err = s.change(ctx, "recording a file's identity", func(t tx) error {
 		key := content
@@ -41,7 +42,8 @@ func (s *Store) SetIdentity(ctx context.Context, lease Lease, id udr.FileID, con
 		var source string
 		var wasID, wasContent []byte
 		var pinned int64
-		if err := t.row(ctx, `SELECT source, file_id, content, pinned FROM files WHERE number = ?`, lease.File).Scan(&source, &wasID, &wasContent, &pinned); err != nil {
+		if err := t.row(ctx, `SELECT source, file_id, content, pinned FROM files WHERE number = ?`, lease.File).Scan(&source, &wasID, &wasContent,
+			&pinned); err != nil {
 			return notFound(err)
 		}
 		if pinned == 1 && wasID != nil && !bytes.Equal(wasID, id[:]) {
@@ -65,7 +67,8 @@ func (s *Store) SetIdentity(ctx context.Context, lease Lease, id udr.FileID, con
 			source, key, lease.File); err != nil {
 			return err
 		}
-		if err := t.row(ctx, `SELECT file FROM file_contents WHERE source = ? AND content = ?`+t.forUpdate(), source, key).Scan(&other); err != nil || other == lease.File {
+		if err := t.row(ctx, `SELECT file FROM file_contents WHERE source = ? AND content = ?`+t.forUpdate(), source,
+			key).Scan(&other); err != nil || other == lease.File {
 			return err
 		}
 		if other, err = t.contentOf(ctx, source, key, other, lease.File); err != nil || other == lease.File {
@@ -128,7 +131,8 @@ func (t tx) forUpdate() string {
 func (t tx) contentOf(ctx context.Context, source string, key []byte, number, newcomer int64) (int64, error) {
 	var state FileState
 	var open, pinned, gone int64
-	if err := t.row(ctx, `SELECT state, still_open, pinned, gone FROM files WHERE number = ?`+t.forUpdate(), number).Scan(&state, &open, &pinned, &gone); err != nil {
+	if err := t.row(ctx, `SELECT state, still_open, pinned, gone FROM files WHERE number = ?`+t.forUpdate(), number).Scan(&state, &open,
+		&pinned, &gone); err != nil {
 		return 0, err
 	}
 	switch {
@@ -142,7 +146,8 @@ func (t tx) contentOf(ctx context.Context, source string, key []byte, number, ne
 		_, err := t.exec(ctx, `UPDATE files SET duplicate_of = ? WHERE duplicate_of = ? AND state = 'duplicate'`, newcomer, number)
 		return newcomer, err
 	case gone > 0:
-		_, err := t.exec(ctx, `UPDATE files SET found_as = ?, gone = 0, state = 'reading', still_open = 1, closed_at = 0, retry_at = 0, attempts = 0, why = '' WHERE number = ?`, newcomer, number)
+		_, err := t.exec(ctx,
+			`UPDATE files SET found_as = ?, gone = 0, state = 'reading', still_open = 1, closed_at = 0, retry_at = 0, attempts = 0, why = '' WHERE number = ?`, newcomer, number)
 		return number, err
 	}
 	return number, nil
@@ -162,7 +167,9 @@ func (t tx) giveUpContent(ctx context.Context, file int64) error {
 	if _, err := t.exec(ctx, `UPDATE file_contents SET file = ? WHERE file = ?`, heir, file); err != nil {
 		return err
 	}
-	if _, err := t.exec(ctx, `UPDATE files SET state = 'seen', still_open = 1, duplicate_of = 0, why = '', closed_at = 0, retry_at = 0 WHERE number = ?`, heir); err != nil {
+	if _, err := t.exec(ctx,
+		`UPDATE files SET state = 'seen', still_open = 1, duplicate_of = 0, why = '', closed_at = 0, retry_at = 0 WHERE number = ?`,
+		heir); err != nil {
 		return err
 	}
 	_, err = t.exec(ctx, `UPDATE files SET duplicate_of = ? WHERE duplicate_of = ? AND state = 'duplicate'`, heir, file)
@@ -172,7 +179,8 @@ func (t tx) giveUpContent(ctx context.Context, file int64) error {
 // duplicate is a file's first duplicate, in the given order, that is still where it was listed as far as we know; 0 for
 // none.
 func (t tx) duplicate(ctx context.Context, of int64, order string) (number int64, err error) {
-	rows, err := t.rows(ctx, `SELECT number FROM files WHERE duplicate_of = ? AND state = 'duplicate' AND after_at = 0 ORDER BY `+order+` LIMIT 1`, of)
+	rows, err := t.rows(ctx, `SELECT number FROM files WHERE duplicate_of = ? AND state = 'duplicate' AND after_at = 0 ORDER BY `+order+
+		` LIMIT 1`, of)
 	if err != nil {
 		return 0, err
 	}
@@ -213,7 +221,8 @@ func (s *Store) Gone(ctx context.Context, lease Lease, other bool, why string, r
 			gone = contentOther
 		}
 		if place > 0 {
-			if _, err := t.exec(ctx, `UPDATE files SET gone = ?, after_at = ?, after_why = 'it was gone, or replaced, when it was to be read' WHERE number = ? AND after_at = 0`, gone, nanos(now), place); err != nil {
+			if _, err := t.exec(ctx,
+				`UPDATE files SET gone = ?, after_at = ?, after_why = 'it was gone, or replaced, when it was to be read' WHERE number = ? AND after_at = 0`, gone, nanos(now), place); err != nil {
 				return err
 			}
 			gone = contentMissing // the file's own: it may be where it was listed

@@ -279,7 +279,8 @@ func TestWhatIsListedHasNotVanished(t *testing.T) {
 	onBoth(t, func(t *testing.T, s, _ *control.Store) {
 		ctx := t.Context()
 		sight(t, s, "skylink", at(0), sighting("/out/a", 0), sighting("/out/b", 1), sighting("/out/c", 2))
-		require.NoError(t, s.StillThere(ctx, "skylink", []control.Sighting{sighting("/out/a", 0), sighting("/out/b", 7), sighting("/out/x", 8)}, at(5)))
+		require.NoError(t, s.StillThere(ctx, "skylink", []control.Sighting{sighting("/out/a", 0), sighting("/out/b", 7), sighting("/out/x", 8)},
+			at(5)))
 		n, err := s.MarkVanished(ctx, "skylink", at(5), at(5))
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)

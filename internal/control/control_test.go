@@ -65,7 +65,8 @@ func sight(t *testing.T, s *control.Store, source string, now time.Time, entries
 
 func lease(t *testing.T, s *control.Store, owner string, now time.Time) control.Lease {
 	t.Helper()
-	l, found, err := s.LeaseNext(t.Context(), []control.Queue{{Source: "skylink", Parallel: true, ByTime: true}, {Source: "other", Parallel: true, ByTime: true}}, owner, now, time.Minute)
+	l, found, err := s.LeaseNext(t.Context(), []control.Queue{{Source: "skylink", Parallel: true, ByTime: true},
+		{Source: "other", Parallel: true, ByTime: true}}, owner, now, time.Minute)
 	require.NoError(t, err)
 	require.True(t, found)
 	return l
@@ -106,8 +107,10 @@ func TestAFileLivesFromSightingToItsEnd(t *testing.T) {
 		require.Equal(t, pins, pinned)
 
 		progress := control.Progress{
-			Read: control.Amount{Records: 412, Bytes: 9000}, Filtered: control.Amount{Records: 12, Bytes: 50}, Suspended: control.Amount{Records: 1, Bytes: 9},
-			Mapped: control.Amount{Records: 399, Bytes: 8941}, Usages: 400, Seq: 400, LastSeqs: []uint64{0, 390, 400}, Expected: 412, State: []byte{0, 1, 255},
+			Read: control.Amount{Records: 412, Bytes: 9000}, Filtered: control.Amount{Records: 12, Bytes: 50},
+			Suspended: control.Amount{Records: 1, Bytes: 9},
+			Mapped:    control.Amount{Records: 399, Bytes: 8941}, Usages: 400, Seq: 400, LastSeqs: []uint64{0, 390, 400}, Expected: 412,
+			State: []byte{0, 1, 255},
 		}
 		l, err = s.RecordProgress(ctx, l, progress, at(5), time.Minute)
 		require.NoError(t, err)
@@ -281,7 +284,8 @@ func TestTwoMediatorsShareFilesWithoutTakingOneTwice(t *testing.T) {
 			owner := fmt.Sprint("m", i)
 			wg.Go(func() {
 				for {
-					l, found, err := store.LeaseNext(t.Context(), []control.Queue{{Source: "skylink", Parallel: true, ByTime: true}}, owner, at(101), time.Minute)
+					l, found, err := store.LeaseNext(t.Context(), []control.Queue{{Source: "skylink", Parallel: true, ByTime: true}}, owner, at(101),
+						time.Minute)
 					if err != nil {
 						t.Error(err)
 						return

@@ -45,7 +45,9 @@ func (s *Store) CountingFrom(ctx context.Context, revision registry.Revision) (c
 		return c, err
 	}
 	if len(c.Reading) == mostReading {
-		err = s.query(ctx, what, `SELECT COUNT(*) `+readEarlier, []any{int64(revision)}, func(rows *sql.Rows) error { return rows.Scan(&c.Others) })
+		err = s.query(ctx, what, `SELECT COUNT(*) `+readEarlier, []any{int64(revision)}, func(rows *sql.Rows) error {
+			return rows.Scan(&c.Others)
+		})
 		c.Others -= mostReading
 	}
 	if err != nil {

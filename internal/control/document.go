@@ -18,10 +18,11 @@ func (s *Store) PutDocument(ctx context.Context, kind, hash string, content []by
 // Document is the content stored under a hash.
 func (s *Store) Document(ctx context.Context, kind, hash string) (content []byte, err error) {
 	found := false
-	err = s.query(ctx, "reading a version of "+kind, `SELECT content FROM documents WHERE kind = ? AND hash = ?`, []any{kind, hash}, func(rows *sql.Rows) error {
-		found = true
-		return rows.Scan(&content)
-	})
+	err = s.query(ctx, "reading a version of "+kind, `SELECT content FROM documents WHERE kind = ? AND hash = ?`, []any{kind, hash},
+		func(rows *sql.Rows) error {
+			found = true
+			return rows.Scan(&content)
+		})
 	if err == nil && !found {
 		err = ErrNotFound
 	}
@@ -46,10 +47,11 @@ func (s *Store) DocumentBeginning(ctx context.Context, kind, beginning string) (
 // LatestDocument is the content that was stored last; ErrNotFound if there is none of the kind.
 func (s *Store) LatestDocument(ctx context.Context, kind string) (content []byte, err error) {
 	found := false
-	err = s.query(ctx, "reading the latest "+kind, `SELECT content FROM documents WHERE kind = ? ORDER BY created DESC, hash LIMIT 1`, []any{kind}, func(rows *sql.Rows) error {
-		found = true
-		return rows.Scan(&content)
-	})
+	err = s.query(ctx, "reading the latest "+kind, `SELECT content FROM documents WHERE kind = ? ORDER BY created DESC, hash LIMIT 1`,
+		[]any{kind}, func(rows *sql.Rows) error {
+			found = true
+			return rows.Scan(&content)
+		})
 	if err == nil && !found {
 		err = ErrNotFound
 	}
@@ -80,7 +82,8 @@ func (s *Store) SetEffective(ctx context.Context, kind, name string, after int64
 
 // EffectiveDocuments are the versions put into force under a name, in that order.
 func (s *Store) EffectiveDocuments(ctx context.Context, kind, name string) (all []Effective, err error) {
-	err = s.query(ctx, "reading the version in force", `SELECT revision, effective_from, hash, set_at, who FROM effective_documents WHERE kind = ? AND name = ? ORDER BY revision`,
+	err = s.query(ctx, "reading the version in force",
+		`SELECT revision, effective_from, hash, set_at, who FROM effective_documents WHERE kind = ? AND name = ? ORDER BY revision`,
 		[]any{kind, name}, func(rows *sql.Rows) error {
 			var e Effective
 			var from, set int64

@@ -61,11 +61,13 @@ const FarAhead = 1 << 20
 // later epoch than any before. The first answer that a message is foreign is stored for all later readers, at a time
 // when owners may have reached that epoch: stop identifies the message by topic, offset and hash, and names the
 // reader. partition list --all shows it as a skipped message. If stop is nil, nothing is stored.
-func (s *Store) EpochOrigin(ctx context.Context, rated string, partition int, epoch int64, stop *Stop, at time.Time) (origin EpochOrigin, err error) {
+func (s *Store) EpochOrigin(ctx context.Context, rated string, partition int, epoch int64, stop *Stop, at time.Time) (origin EpochOrigin,
+	err error) {
 	return origin, s.change(ctx, "looking up the origin of an epoch", func(t tx) error {
 		if stop != nil {
 			var skipped int64
-			if err := t.row(ctx, `SELECT COUNT(*) FROM partition_stops WHERE topic = ? AND partition_number = ? AND position = ? AND kind = ? AND hash = ? AND skip = 1`,
+			if err := t.row(ctx,
+				`SELECT COUNT(*) FROM partition_stops WHERE topic = ? AND partition_number = ? AND position = ? AND kind = ? AND hash = ? AND skip = 1`,
 				stop.Topic, partition, stop.Offset, string(StopEpoch), stop.Hash).Scan(&skipped); err != nil {
 				return err
 			}
@@ -75,7 +77,8 @@ func (s *Store) EpochOrigin(ctx context.Context, rated string, partition int, ep
 			}
 		}
 		var given int64
-		if err := t.row(ctx, `SELECT COALESCE(MAX(epoch), 0) FROM epochs WHERE topic = ? AND partition_number = ?`, rated, partition).Scan(&given); err != nil {
+		if err := t.row(ctx, `SELECT COALESCE(MAX(epoch), 0) FROM epochs WHERE topic = ? AND partition_number = ?`, rated,
+			partition).Scan(&given); err != nil {
 			return err
 		}
 		switch {
@@ -93,7 +96,8 @@ func (s *Store) EpochOrigin(ctx context.Context, rated string, partition int, ep
 		why := fmt.Sprintf("epoch %d was never given: the newest that this control store gave is %d", epoch, given)
 		_, err := t.exec(ctx, `INSERT INTO partition_stops (topic, partition_number, position, kind, hash, role, process, reason, message, detail, first_at, last_at, closed_at, version, skip, who, why, ordered_at, ordered_for)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, 1, 1, 'ratemill', ?, ?, ?) ON CONFLICT (topic, partition_number, position, kind, hash) DO UPDATE SET skip = 1, who = EXCLUDED.who, why = EXCLUDED.why, ordered_at = EXCLUDED.ordered_at`,
-			stop.Topic, partition, stop.Offset, string(StopEpoch), stop.Hash, stop.Role, stop.Process, why, stop.Message, nanos(at), nanos(at), nanos(at), why, nanos(at), stop.Role)
+			stop.Topic, partition, stop.Offset, string(StopEpoch), stop.Hash, stop.Role, stop.Process, why, stop.Message, nanos(at), nanos(at),
+			nanos(at), why, nanos(at), stop.Role)
 		if err != nil {
 			return err
 		}

@@ -40,7 +40,9 @@ func (e *OtherContentError) Error() string {
 type EndedError struct{ Number int64 }
 
 func (e *EndedError) Error() string {
-	return fmt.Sprintf("file %d was read as far as possible and closed: the records before that point count, and the rest waits in suspense as one record with the code file. Ask the carrier for the whole file under another name; with a duplicate key in the rules, the records already rated are not rated again", e.Number)
+	return fmt.Sprintf("file %d was read as far as possible and closed: the records before that point count, and the rest waits in suspense "+
+		"as one record with the code file. Ask the carrier for the whole file under another name; with a duplicate key in the rules, the "+
+		"records already rated are not rated again", e.Number)
 }
 
 // ours reports whether an error is one of this package's kinds, which callers handle.

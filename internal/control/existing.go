@@ -13,7 +13,8 @@ import (
 type MissingError struct{ Path string }
 
 func (e *MissingError) Error() string {
-	return fmt.Sprintf("there is no control store at %s; is this the folder of the installation? -c names its configuration, `ratemill run` or `ratemill demo` begins a new one", e.Path)
+	return fmt.Sprintf("there is no control store at %s; is this the folder of the installation? -c names its configuration, `ratemill run` "+
+		"or `ratemill demo` begins a new one", e.Path)
 }
 
 // OpenExisting opens a control store like Open, but creates none: *MissingError if SQLite's file does not exist.

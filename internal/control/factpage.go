@@ -75,7 +75,8 @@ func (f *StoredFact) scanned(table FactTable) (columns string, into []any, done 
 	case AccountFacts:
 		a := &f.Account
 		var shares, limits, kind string
-		return "number, id, valid_from, state, company, project, kind, parent, currency, zone, cycle_day, plan, share_plans, limits, partition_number",
+		return "number, id, valid_from, state, company, project, kind, parent, currency, zone, cycle_day, plan, share_plans, limits, " +
+				"partition_number",
 			[]any{&a.Number, &a.ID, &a.From, &a.State, &a.Company, &a.Project, &kind, &a.Parent, &a.Currency, &a.Zone, &a.CycleDay, &a.Plan,
 				&shares, &limits, &a.Partition},
 			func() {

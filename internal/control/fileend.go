@@ -117,7 +117,8 @@ func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) erro
 // A crash between the action and this: the action is done again, and finds nothing to do.
 func (s *Store) MarkAfterDone(ctx context.Context, number int64, whyNot string, now time.Time) error {
 	return s.change(ctx, "recording what was done with "+fileName(number), func(t tx) error {
-		_, err := t.exec(ctx, `UPDATE files SET after_at = ?, after_why = ? WHERE number = ? AND still_open = 0 AND after_at = 0`, nanos(now), whyNot, number)
+		_, err := t.exec(ctx, `UPDATE files SET after_at = ?, after_why = ? WHERE number = ? AND still_open = 0 AND after_at = 0`, nanos(now),
+			whyNot, number)
 		return err
 	})
 }
@@ -130,7 +131,8 @@ func (s *Store) Replaced(ctx context.Context, number int64, why string, now time
 	return s.change(ctx, "recording that another file has the name of "+fileName(number), func(t tx) error {
 		var source, path string
 		var size, mtime, taken int64
-		if err := t.row(ctx, `SELECT source, path, size, mtime FROM files WHERE number = ?`, number).Scan(&source, &path, &size, &mtime); err != nil {
+		if err := t.row(ctx, `SELECT source, path, size, mtime FROM files WHERE number = ?`, number).Scan(&source, &path, &size,
+			&mtime); err != nil {
 			return notFound(err)
 		}
 		step := int64(-1)
@@ -139,11 +141,13 @@ func (s *Store) Replaced(ctx context.Context, number int64, why string, now time
 		}
 		for taken = 1; taken > 0; {
 			mtime += step
-			if err := t.row(ctx, `SELECT COUNT(*) FROM files WHERE source = ? AND path = ? AND size = ? AND mtime = ?`, source, path, size, mtime).Scan(&taken); err != nil {
+			if err := t.row(ctx, `SELECT COUNT(*) FROM files WHERE source = ? AND path = ? AND size = ? AND mtime = ?`, source, path, size,
+				mtime).Scan(&taken); err != nil {
 				return err
 			}
 		}
-		_, err := t.exec(ctx, `UPDATE files SET after_at = ?, after_why = ?, mtime = ? WHERE number = ? AND still_open = 0 AND after_at = 0`, nanos(now), why, mtime, number)
+		_, err := t.exec(ctx, `UPDATE files SET after_at = ?, after_why = ?, mtime = ? WHERE number = ? AND still_open = 0 AND after_at = 0`,
+			nanos(now), why, mtime, number)
 		return err
 	})
 }
@@ -280,7 +284,8 @@ type Waiting struct {
 // Waiting is the waiting work of each source. Sources without waiting work are omitted.
 func (s *Store) Waiting(ctx context.Context) (map[string]Waiting, error) {
 	waiting := map[string]Waiting{}
-	err := s.query(ctx, "looking for the oldest waiting files", `SELECT source, COUNT(*), SUM(CASE WHEN state = 'seen' AND why <> '' THEN 1 ELSE 0 END), MIN(first_seen) FROM files WHERE still_open = 1 GROUP BY source`, nil,
+	err := s.query(ctx, "looking for the oldest waiting files",
+		`SELECT source, COUNT(*), SUM(CASE WHEN state = 'seen' AND why <> '' THEN 1 ELSE 0 END), MIN(first_seen) FROM files WHERE still_open = 1 GROUP BY source`, nil,
 		func(rows *sql.Rows) error {
 			var source string
 			var w Waiting
@@ -315,7 +320,8 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 		var mtime, open, retry, lease, pinned, seq, firstSeen, lastSeen, spooled, started, closed, after, unread, ended, gone, asItIs,
 			ending, compared int64
 		p := &f.Progress
-		if err := rows.Scan(&f.Number, &f.Source, &f.Path, &f.Size, &mtime, &f.Retry, &f.State, &open, &f.Why, &f.DuplicateOf, &id, &f.Content, &f.Attempts, &retry,
+		if err := rows.Scan(&f.Number, &f.Source, &f.Path, &f.Size, &mtime, &f.Retry, &f.State, &open, &f.Why, &f.DuplicateOf, &id, &f.Content,
+			&f.Attempts, &retry,
 			&f.Owner, &f.Generation, &lease, &pinned, &f.Pins.Rules, &f.Pins.Registry, &f.Pins.Catalogue, &f.Pins.Partitions,
 			&p.Read.Records, &p.Read.Bytes, &p.Filtered.Records, &p.Filtered.Bytes, &p.Suspended.Records, &p.Suspended.Bytes,
 			&p.Mapped.Records, &p.Mapped.Bytes, &p.Usages, &seq, &seqs, &p.Expected, &p.State,
@@ -333,7 +339,8 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 			p.Ending = &end
 		}
 		copy(f.FileID[:], id)
-		f.MTime, f.Open, f.RetryAt, f.LeaseUntil, f.Pinned, p.Seq = mtimeOf(mtime), open == 1, instant(retry), instant(lease), pinned == 1, uint64(seq)
+		f.MTime, f.Open, f.RetryAt, f.LeaseUntil, f.Pinned, p.Seq = mtimeOf(mtime), open == 1, instant(retry), instant(lease), pinned == 1,
+			uint64(seq)
 		f.FirstSeen, f.LastSeen, f.Spooled = instant(firstSeen), instant(lastSeen), instant(spooled)
 		f.Started, f.Closed, f.After = instant(started), instant(closed), instant(after)
 		f.AsItIs, f.Compared = asItIs == 1, instant(compared)

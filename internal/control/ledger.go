@@ -208,7 +208,9 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 	for _, e := range entries {
 		args = append(args, e.Path)
 	}
-	rows, err := t.rows(ctx, `SELECT number, path, size, mtime, state, CASE WHEN `+unleased+` THEN 1 ELSE 0 END, still_open, file_id, gone, closed_at FROM files WHERE source = ? AND retry = 0 AND path IN (`+marks(len(entries))+`)`,
+	rows, err := t.rows(ctx, `SELECT number, path, size, mtime, state, CASE WHEN `+unleased+
+		` THEN 1 ELSE 0 END, still_open, file_id, gone, closed_at FROM files WHERE source = ? AND retry = 0 AND path IN (`+marks(len(entries))+
+		`)`,
 		append([]any{nanos(now), nanos(now)}, args...)...)
 	if err != nil {
 		return 0, err
@@ -271,7 +273,8 @@ func (t tx) sight(ctx context.Context, source string, entries []Sighting, now ti
 		}
 	}
 	if len(apart) > 0 {
-		if _, err := t.exec(ctx, `UPDATE files SET gone = ? WHERE gone = ? AND number IN (`+marks(len(apart))+`)`, append([]any{contentMissing, contentOther}, apart...)...); err != nil {
+		if _, err := t.exec(ctx, `UPDATE files SET gone = ? WHERE gone = ? AND number IN (`+marks(len(apart))+`)`,
+			append([]any{contentMissing, contentOther}, apart...)...); err != nil {
 			return 0, err
 		}
 	}
@@ -358,7 +361,8 @@ type Queue struct {
 // those behind it.
 //
 // A crash after it: the file waits for the lease to end, then another owner gets it.
-func (s *Store) LeaseNext(ctx context.Context, queues []Queue, owner string, now time.Time, ttl time.Duration) (lease Lease, found bool, err error) {
+func (s *Store) LeaseNext(ctx context.Context, queues []Queue, owner string, now time.Time, ttl time.Duration) (lease Lease, found bool,
+	err error) {
 	waiting := map[string]bool{}
 	err = s.query(ctx, "looking for files that wait", `SELECT DISTINCT source FROM files WHERE still_open = 1 AND `+unleased+` AND `+rested,
 		[]any{nanos(now), nanos(now), nanos(now), nanos(now)}, func(rows *sql.Rows) error {
@@ -409,7 +413,8 @@ func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl
 			}
 		}
 		var busy int64
-		if err := t.row(ctx, `SELECT COUNT(*) FROM files WHERE source = ? AND still_open = 1 AND NOT `+unleased, q.Source, nanos(now), nanos(now)).Scan(&busy); err != nil || busy > 0 {
+		if err := t.row(ctx, `SELECT COUNT(*) FROM files WHERE source = ? AND still_open = 1 AND NOT `+unleased, q.Source, nanos(now),
+			nanos(now)).Scan(&busy); err != nil || busy > 0 {
 			return Lease{}, false, err
 		}
 	}
@@ -429,7 +434,8 @@ func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl
 	if q.Ordered {
 		ordered = ` AND finish_by <> '' AND pinned = 1`
 	}
-	query := `SELECT number, generation FROM files WHERE still_open = 1 AND source = ? AND ` + unleased + ` AND ` + rested + ordered + ` ORDER BY ` + order + limit + lock
+	query := `SELECT number, generation FROM files WHERE still_open = 1 AND source = ? AND ` + unleased + ` AND ` + rested + ordered +
+		` ORDER BY ` + order + limit + lock
 	rows, err := t.rows(ctx, query, q.Source, nanos(now), nanos(now), nanos(now), nanos(now))
 	if err != nil {
 		return Lease{}, false, err
@@ -477,7 +483,8 @@ func (t tx) held(ctx context.Context, lease Lease, set string, args ...any) erro
 func (s *Store) Renew(ctx context.Context, lease Lease, now time.Time, ttl time.Duration) (Lease, error) {
 	lease.Until = now.Add(ttl)
 	return lease, s.change(ctx, "renewing a lease", func(t tx) error {
-		n, err := t.exec(ctx, `UPDATE files SET lease_until = ?, lease_for = ? WHERE number = ? AND owner = ? AND generation = ? AND still_open = 1 AND lease_until > 0`,
+		n, err := t.exec(ctx,
+			`UPDATE files SET lease_until = ?, lease_for = ? WHERE number = ? AND owner = ? AND generation = ? AND still_open = 1 AND lease_until > 0`,
 			nanos(lease.Until), int64(ttl), lease.File, lease.Owner, lease.Generation)
 		if err == nil && n == 0 {
 			return &LeaseLostError{File: lease.File, Owner: lease.Owner}
@@ -519,7 +526,9 @@ func (s *Store) Pin(ctx context.Context, lease Lease, pins Pins, now time.Time) 
 			pinned = 1, unread = 0, why = ''`, pins.Rules, int64(pins.Registry), pins.Catalogue, pins.Partitions, nanos(now)); err != nil {
 			return err
 		}
-		return t.row(ctx, `SELECT rules, registry, catalogue, partitions, continues, continues_from, changed, content_size, fetched FROM files WHERE number = ?`, lease.File).
+		return t.row(ctx,
+			`SELECT rules, registry, catalogue, partitions, continues, continues_from, changed, content_size, fetched FROM files WHERE number = ?`,
+			lease.File).
 			Scan(&pinned.Rules, &pinned.Registry, &pinned.Catalogue, &pinned.Partitions, &pinned.Part.Continues, &pinned.Part.From,
 				&pinned.Part.Changed, &pinned.Part.Size, &pinned.Part.Fetched)
 	})

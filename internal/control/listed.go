@@ -65,7 +65,8 @@ func (t tx) refuse(ctx context.Context, source string, refused []Refusal, now ti
 	for _, r := range refused {
 		args = append(args, r.Path)
 	}
-	rows, err := t.rows(ctx, `SELECT path FROM files WHERE source = ? AND size = 0 AND mtime = ? AND path IN (`+marks(len(refused))+`)`, args...)
+	rows, err := t.rows(ctx, `SELECT path FROM files WHERE source = ? AND size = 0 AND mtime = ? AND path IN (`+marks(len(refused))+`)`,
+		args...)
 	if err != nil {
 		return err
 	}
@@ -152,7 +153,8 @@ func (s *Store) FinishFile(ctx context.Context, number int64, who string, now ti
 		if err := t.row(ctx, `SELECT 1 FROM files WHERE number = ?`, number).Scan(&there); err != nil {
 			return notFound(err)
 		}
-		if err := orConflict(t.exec(ctx, `UPDATE files SET finish_by = ?, retry_at = 0 WHERE number = ? AND pinned = 1 AND still_open = 1`, who, number)); err != nil {
+		if err := orConflict(t.exec(ctx, `UPDATE files SET finish_by = ?, retry_at = 0 WHERE number = ? AND pinned = 1 AND still_open = 1`, who,
+			number)); err != nil {
 			return err
 		}
 		return t.audit(ctx, AuditEntry{At: now, Who: who, What: "files.finish", Subject: fileName(number)})
@@ -161,12 +163,13 @@ func (s *Store) FinishFile(ctx context.Context, number int64, who string, now ti
 
 // ToFinish are the sources of open files that FinishFile ordered to be finished.
 func (s *Store) ToFinish(ctx context.Context) (sources []string, err error) {
-	err = s.query(ctx, "looking for files to finish", `SELECT DISTINCT source FROM files WHERE finish_by <> '' AND still_open = 1 ORDER BY source`, nil, func(rows *sql.Rows) error {
-		var source string
-		err := rows.Scan(&source)
-		sources = append(sources, source)
-		return err
-	})
+	err = s.query(ctx, "looking for files to finish",
+		`SELECT DISTINCT source FROM files WHERE finish_by <> '' AND still_open = 1 ORDER BY source`, nil, func(rows *sql.Rows) error {
+			var source string
+			err := rows.Scan(&source)
+			sources = append(sources, source)
+			return err
+		})
 	return sources, err
 }
 

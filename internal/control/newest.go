@@ -15,7 +15,8 @@ type Arrival struct {
 // NewestFiles are the files of a source that were seen last, the newest first, without retry batches.
 func (s *Store) NewestFiles(ctx context.Context, source string, most int) ([]Arrival, error) {
 	var files []Arrival
-	err := s.query(ctx, "looking for the newest files of "+source, `SELECT path, first_seen FROM files WHERE source = ? AND retry = 0 ORDER BY number DESC LIMIT ?`,
+	err := s.query(ctx, "looking for the newest files of "+source,
+		`SELECT path, first_seen FROM files WHERE source = ? AND retry = 0 ORDER BY number DESC LIMIT ?`,
 		[]any{source, most}, func(rows *sql.Rows) error {
 			var f Arrival
 			var at int64

@@ -43,9 +43,10 @@ type ImportOptions struct {
 
 // RegistryRevision is the newest revision of the registry.
 func (s *Store) RegistryRevision(ctx context.Context) (revision registry.Revision, err error) {
-	err = s.query(ctx, "reading the registry's revision", `SELECT COALESCE(MAX(revision), 0) FROM registry_revisions`, nil, func(rows *sql.Rows) error {
-		return rows.Scan(&revision)
-	})
+	err = s.query(ctx, "reading the registry's revision", `SELECT COALESCE(MAX(revision), 0) FROM registry_revisions`, nil,
+		func(rows *sql.Rows) error {
+			return rows.Scan(&revision)
+		})
 	return revision, err
 }
 
@@ -344,7 +345,8 @@ func (s *Store) loadSIMs(ctx context.Context, into *registry.Registry, from, to 
 			}
 			run.Revision = known
 		}
-		run.SIMs = append(run.SIMs, registry.OwnershipFact{SIM: uint32(sim), From: udr.Instant(since), State: registry.State(state), Account: uint32(account), Plan: plan})
+		run.SIMs = append(run.SIMs, registry.OwnershipFact{SIM: uint32(sim), From: udr.Instant(since), State: registry.State(state),
+			Account: uint32(account), Plan: plan})
 		return at, nil
 	}, flush)
 }
@@ -408,7 +410,8 @@ func scanChange(rows *sql.Rows) (c RegistryChange, err error) {
 
 // RegistryRevisions are the times at which the revisions after a given one became known, in order.
 func (s *Store) RegistryRevisions(ctx context.Context, after registry.Revision) (all []RegistryChange, err error) {
-	err = s.query(ctx, "reading when revisions of the registry became known", `SELECT revision, at FROM registry_revisions WHERE revision > ? ORDER BY revision`,
+	err = s.query(ctx, "reading when revisions of the registry became known",
+		`SELECT revision, at FROM registry_revisions WHERE revision > ? ORDER BY revision`,
 		[]any{int64(after)}, func(rows *sql.Rows) error {
 			var c RegistryChange
 			var at int64

@@ -17,8 +17,10 @@ import (
 
 // fleet is n SIMs after the first with two identifiers each, of their own account.
 func fleet(revision registry.Revision, first, n int) *registry.Changes {
-	c := &registry.Changes{Revision: revision, Companies: []registry.Company{{ID: fmt.Sprint("c", revision), Name: "Acme", Kind: registry.Reseller}}}
-	account := registry.AccountFact{Number: uint32(revision), ID: fmt.Sprint("a", revision), Company: "acme", Currency: "EUR", Zone: "Europe/Madrid",
+	c := &registry.Changes{Revision: revision, Companies: []registry.Company{{ID: fmt.Sprint("c", revision), Name: "Acme",
+		Kind: registry.Reseller}}}
+	account := registry.AccountFact{Number: uint32(revision), ID: fmt.Sprint("a", revision), Company: "acme", Currency: "EUR",
+		Zone:     "Europe/Madrid",
 		CycleDay: 1, Plan: "wholesale", SharePlans: []string{"fleet-3g", "fleet-eu"}, Partition: registry.NoPartition}
 	c.Accounts = append(c.Accounts, account)
 	for i := first; i < first+n; i++ {
@@ -43,7 +45,8 @@ func TestTheRegistryIsStoredAndFollowed(t *testing.T) {
 				c.Accounts[0].Parent = 1
 				// From 100 on the first SIM is somebody else's, and its IMSI names nobody.
 				c.SIMs = append(c.SIMs, registry.OwnershipFact{SIM: 1, From: 100, Account: 2, Plan: "other"})
-				c.Identifiers = append(c.Identifiers, registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IMSI, Value: "214070000000000"}, SIM: 1, From: 100, State: registry.Ended})
+				c.Identifiers = append(c.Identifiers, registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IMSI, Value: "214070000000000"},
+					SIM: 1, From: 100, State: registry.Ended})
 			}
 			require.NoError(t, s.ImportRegistry(ctx, c, options))
 			require.ErrorIs(t, other.ImportRegistry(ctx, c, options), control.ErrConflict)
@@ -94,7 +97,8 @@ func TestTheRegistryIsStoredAndFollowed(t *testing.T) {
 		history, err := s.RegistryHistory(ctx, 2)
 		require.NoError(t, err)
 		require.Len(t, history, 2)
-		require.Equal(t, control.RegistryChange{Revision: 6, At: noon, Who: "ana", Companies: 1, Accounts: 1, SIMs: each, Identifiers: 2 * each}, history[0])
+		require.Equal(t, control.RegistryChange{Revision: 6, At: noon, Who: "ana", Companies: 1, Accounts: 1, SIMs: each, Identifiers: 2 * each},
+			history[0])
 	})
 }
 
@@ -104,7 +108,9 @@ func TestTwoImportsAtOnceMakeOneRevision(t *testing.T) {
 accounts: { acme: { currency: EUR, zone: Europe/Madrid, cycle_day: 1, pool: fleet-3g } }
 sims: { "214070000000003": { account: acme, plan: fleet, since: 2026-01-14 } }
 `
-		files := []registry.Input{{Name: "registry.yaml", Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(yaml)), nil }}}
+		files := []registry.Input{{Name: "registry.yaml", Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader(yaml)), nil
+		}}}
 		var wg sync.WaitGroup
 		made := make([]bool, 4)
 		for i, store := range []*control.Store{s, other, s, other} {

@@ -53,7 +53,8 @@ func (e *AlreadyRetriedError) Error() string {
 	if e.State == RetryDropping || e.State == RetryDiscarded {
 		return fmt.Sprintf("record %s was dropped for good; `ratemill suspense retries` shows by whom and why", e.Record)
 	}
-	return fmt.Sprintf("record %s is already in retry %d. A record is retried once; if it fails again, it is suspended under its new id, which you can retry", e.Record, e.Retry)
+	return fmt.Sprintf("record %s is already in retry %d. A record is retried once; if it fails again, it is suspended under its new id, "+
+		"which you can retry", e.Record, e.Retry)
 }
 
 // CreateRetry records which suspended records of a source come back, and enters their batch into the ledger of files,
@@ -68,7 +69,8 @@ func (s *Store) CreateRetry(ctx context.Context, source, who string, origins []u
 // OrderRetry does the same as CreateRetry, with a reason to rate the records even if copies were rated before.
 // Without a reason it equals CreateRetry.
 func (s *Store) OrderRetry(ctx context.Context, source, who, why string, origins []udr.ID, now time.Time) (number int64, err error) {
-	return s.claim(ctx, "recording a retry", source, RetryOpen, origins, AuditEntry{At: now, Who: who, What: "suspense.retry", Subject: source, Detail: why}, func(t tx, number int64) error {
+	return s.claim(ctx, "recording a retry", source, RetryOpen, origins, AuditEntry{At: now, Who: who, What: "suspense.retry", Subject: source,
+		Detail: why}, func(t tx, number int64) error {
 		added, err := t.insertFiles(ctx, source, []Sighting{{Path: RetryPath(number), MTime: now}}, now)
 		if err != nil {
 			return err
@@ -76,7 +78,8 @@ func (s *Store) OrderRetry(ctx context.Context, source, who, why string, origins
 		if added == 0 {
 			return fmt.Errorf("source %s has a file with the path, size and time of retry %d", source, number)
 		}
-		_, err = t.exec(ctx, `UPDATE files SET retry = ? WHERE source = ? AND path = ? AND size = 0 AND mtime = ?`, number, source, RetryPath(number), nanos(now))
+		_, err = t.exec(ctx, `UPDATE files SET retry = ? WHERE source = ? AND path = ? AND size = 0 AND mtime = ?`, number, source,
+			RetryPath(number), nanos(now))
 		return err
 	})
 }
@@ -86,11 +89,13 @@ func (s *Store) OrderRetry(ctx context.Context, source, who, why string, origins
 //
 // A crash after it: the drop is in the state dropping, and the next drop writes it to the warehouse first.
 func (s *Store) CreateDrop(ctx context.Context, who, why string, origins []udr.ID, now time.Time) (number int64, err error) {
-	return s.claim(ctx, "recording a drop", "", RetryDropping, origins, AuditEntry{At: now, Who: who, What: "suspense.drop", Detail: why}, func(tx, int64) error { return nil })
+	return s.claim(ctx, "recording a drop", "", RetryDropping, origins, AuditEntry{At: now, Who: who, What: "suspense.drop", Detail: why},
+		func(tx, int64) error { return nil })
 }
 
 // claim makes a batch of records that are in no other live batch.
-func (s *Store) claim(ctx context.Context, what, source string, state RetryState, origins []udr.ID, audit AuditEntry, with func(tx, int64) error) (number int64, err error) {
+func (s *Store) claim(ctx context.Context, what, source string, state RetryState, origins []udr.ID, audit AuditEntry,
+	with func(tx, int64) error) (number int64, err error) {
 	var taken *AlreadyRetriedError
 	err = s.change(ctx, what, func(t tx) error {
 		// Locking the counter's row serializes the creation of retries, so that none misses another's records.
@@ -102,7 +107,8 @@ func (s *Store) claim(ctx context.Context, what, source string, state RetryState
 			for _, id := range part {
 				args = append(args, id.File[:], int64(id.Seq), number)
 			}
-			if _, err := t.exec(ctx, `INSERT INTO retry_records (file_id, seq, retry) VALUES `+repeated(`(?, ?, ?)`, len(part)), args...); err != nil {
+			if _, err := t.exec(ctx, `INSERT INTO retry_records (file_id, seq, retry) VALUES `+repeated(`(?, ?, ?)`, len(part)),
+				args...); err != nil {
 				return err
 			}
 		}
@@ -112,7 +118,8 @@ func (s *Store) claim(ctx context.Context, what, source string, state RetryState
 		if taken != nil {
 			return ErrConflict
 		}
-		if _, err := t.exec(ctx, `INSERT INTO retries (number, source, state, records, created, closed, who, why) VALUES (?, ?, ?, ?, ?, 0, ?, ?)`,
+		if _, err := t.exec(ctx,
+			`INSERT INTO retries (number, source, state, records, created, closed, who, why) VALUES (?, ?, ?, ?, ?, 0, ?, ?)`,
 			number, source, string(state), len(origins), nanos(audit.At), audit.Who, audit.Detail); err != nil {
 			return err
 		}
@@ -134,7 +141,9 @@ func (s *Store) claim(ctx context.Context, what, source string, state RetryState
 
 // RetryOrder is the reason to rate a retry's records even if copies were rated, empty without such an order.
 func (s *Store) RetryOrder(ctx context.Context, number int64) (why string, err error) {
-	err = s.query(ctx, "reading a retry", `SELECT why FROM retries WHERE number = ?`, []any{number}, func(rows *sql.Rows) error { return rows.Scan(&why) })
+	err = s.query(ctx, "reading a retry", `SELECT why FROM retries WHERE number = ?`, []any{number}, func(rows *sql.Rows) error {
+		return rows.Scan(&why)
+	})
 	return why, err
 }
 
@@ -208,13 +217,15 @@ func (t tx) alreadyRetried(ctx context.Context, number int64) (*AlreadyRetriedEr
 // FinishDrop records that the warehouse has recorded a drop. It returns ErrConflict if this was recorded before.
 func (s *Store) FinishDrop(ctx context.Context, number int64, now time.Time) error {
 	return s.change(ctx, "closing a drop", func(t tx) error {
-		return orConflict(t.exec(ctx, `UPDATE retries SET state = 'discarded', closed = ? WHERE number = ? AND state = 'dropping'`, nanos(now), number))
+		return orConflict(t.exec(ctx, `UPDATE retries SET state = 'discarded', closed = ? WHERE number = ? AND state = 'dropping'`, nanos(now),
+			number))
 	})
 }
 
 // Retries are the retry batches in a state, or all if it is empty, in order of creation.
 func (s *Store) Retries(ctx context.Context, state RetryState) (all []Retry, err error) {
-	err = s.query(ctx, "reading the retries", `SELECT number, source, state, file_id, records, created, closed, who, why FROM retries WHERE state = ? OR ? = '' ORDER BY number`,
+	err = s.query(ctx, "reading the retries",
+		`SELECT number, source, state, file_id, records, created, closed, who, why FROM retries WHERE state = ? OR ? = '' ORDER BY number`,
 		[]any{string(state), string(state)}, func(rows *sql.Rows) error {
 			var r Retry
 			var id []byte
@@ -230,7 +241,8 @@ func (s *Store) Retries(ctx context.Context, state RetryState) (all []Retry, err
 
 // RetryRecords are the origins of a batch's records, in the order of file and sequence.
 func (s *Store) RetryRecords(ctx context.Context, number int64) (origins []udr.ID, err error) {
-	err = s.query(ctx, "reading the records of a retry", `SELECT file_id, seq FROM retry_records WHERE retry = ? ORDER BY file_id, seq`, []any{number},
+	err = s.query(ctx, "reading the records of a retry", `SELECT file_id, seq FROM retry_records WHERE retry = ? ORDER BY file_id, seq`,
+		[]any{number},
 		func(rows *sql.Rows) error {
 			var file []byte
 			var seq int64

@@ -50,10 +50,12 @@ func TestARecordIsRetriedOnce(t *testing.T) {
 		require.ErrorIs(t, s.FinishDrop(ctx, drop, at(2)), control.ErrConflict)
 		all, err := s.Retries(ctx, control.RetryDiscarded)
 		require.NoError(t, err)
-		require.Equal(t, []control.Retry{{Number: drop, State: control.RetryDiscarded, Records: 2, Created: at(1), Closed: at(2), Who: "bob", Why: "a test"}}, all)
+		require.Equal(t, []control.Retry{{Number: drop, State: control.RetryDiscarded, Records: 2, Created: at(1), Closed: at(2), Who: "bob",
+			Why: "a test"}}, all)
 		log, err := s.AuditLog(ctx, 1)
 		require.NoError(t, err)
-		require.Equal(t, control.AuditEntry{Number: log[0].Number, At: at(1), Who: "bob", What: "suspense.drop", Subject: fmt.Sprint(drop), Detail: "a test"}, log[0])
+		require.Equal(t, control.AuditEntry{Number: log[0].Number, At: at(1), Who: "bob", What: "suspense.drop", Subject: fmt.Sprint(drop),
+			Detail: "a test"}, log[0])
 	})
 }
 
@@ -83,7 +85,8 @@ func TestARetryIsAFileOfItsSource(t *testing.T) {
 		require.NoError(t, s.Finish(ctx, lease, control.Progress{}, at(4)))
 		all, err := s.Retries(ctx, control.RetryDone)
 		require.NoError(t, err)
-		require.Equal(t, []control.Retry{{Number: number, Source: "skylink", State: control.RetryDone, FileID: udr.FileID{5}, Records: 1, Created: noon, Closed: at(4), Who: "ana"}}, all)
+		require.Equal(t, []control.Retry{{Number: number, Source: "skylink", State: control.RetryDone, FileID: udr.FileID{5}, Records: 1,
+			Created: noon, Closed: at(4), Who: "ana"}}, all)
 		after, err := s.FilesAfter(ctx, "skylink", 10, at(9))
 		require.NoError(t, err)
 		require.Empty(t, after, "there is nothing to move or delete")

@@ -14,9 +14,10 @@ type Setting struct {
 // Setting is the value of a name.
 func (s *Store) Setting(ctx context.Context, name string) (Setting, error) {
 	var setting Setting
-	err := s.query(ctx, "reading setting "+name, `SELECT value, version FROM settings WHERE name = ?`, []any{name}, func(rows *sql.Rows) error {
-		return rows.Scan(&setting.Value, &setting.Version)
-	})
+	err := s.query(ctx, "reading setting "+name, `SELECT value, version FROM settings WHERE name = ?`, []any{name},
+		func(rows *sql.Rows) error {
+			return rows.Scan(&setting.Value, &setting.Version)
+		})
 	return setting, err
 }
 

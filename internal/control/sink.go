@@ -21,7 +21,8 @@ type Intent struct{ From, To int64 }
 // SinkGet is the position of a sink in a partition; the zero position before its first.
 func (s *Store) SinkGet(ctx context.Context, sink string, partition int) (SinkPosition, error) {
 	var p SinkPosition
-	err := s.query(ctx, "reading the position of sink "+sink, `SELECT version, next, fold, intending, intent_from, intent_to FROM sink_positions WHERE sink = ? AND partition_number = ?`,
+	err := s.query(ctx, "reading the position of sink "+sink,
+		`SELECT version, next, fold, intending, intent_from, intent_to FROM sink_positions WHERE sink = ? AND partition_number = ?`,
 		[]any{sink, partition}, func(rows *sql.Rows) error {
 			var intending int64
 			var intent Intent

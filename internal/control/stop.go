@@ -71,7 +71,8 @@ func (s *Store) RecordStop(ctx context.Context, stop *Stop, at time.Time) error 
 		_, err := t.exec(ctx, `INSERT INTO partition_stops (topic, partition_number, position, kind, hash, role, process, reason, message, detail, first_at, last_at, closed_at, version, skip, who, why, ordered_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, '', '', 0)
 			ON CONFLICT (topic, partition_number, position, kind, hash) DO UPDATE SET role = EXCLUDED.role, process = EXCLUDED.process, reason = EXCLUDED.reason, last_at = EXCLUDED.last_at, closed_at = 0`,
-			stop.Topic, stop.Partition, stop.Offset, string(stop.Kind), stop.Hash, stop.Role, stop.Process, stop.Reason, stop.Message, stop.Detail, nanos(at), nanos(at))
+			stop.Topic, stop.Partition, stop.Offset, string(stop.Kind), stop.Hash, stop.Role, stop.Process, stop.Reason, stop.Message, stop.Detail,
+			nanos(at), nanos(at))
 		if err != nil {
 			return err
 		}
@@ -142,7 +143,8 @@ func (s *Store) Skips(ctx context.Context, topic string, partition int) (skips [
 // it increases.
 func (s *Store) StopOrders(ctx context.Context, partition int, topics ...string) (orders int64, err error) {
 	for _, topic := range topics {
-		err := s.query(ctx, "looking for orders about a stopped partition", `SELECT CAST(COALESCE(SUM(version), 0) AS BIGINT) FROM partition_stops WHERE topic = ? AND partition_number = ?`,
+		err := s.query(ctx, "looking for orders about a stopped partition",
+			`SELECT CAST(COALESCE(SUM(version), 0) AS BIGINT) FROM partition_stops WHERE topic = ? AND partition_number = ?`,
 			[]any{topic, partition}, func(rows *sql.Rows) error {
 				var n int64
 				err := rows.Scan(&n)
@@ -176,7 +178,8 @@ func (s *Store) OrderStop(ctx context.Context, stop *Stop, skip bool, who, why s
 			set += `, skip = 1, who = ?, why = ?, ordered_at = ?, ordered_for = ?`
 			args = append(args, who, why, nanos(at), stop.Role)
 		}
-		n, err := t.exec(ctx, `UPDATE partition_stops SET `+set+` WHERE topic = ? AND partition_number = ? AND position = ? AND kind = ? AND hash = ? AND version = ?`,
+		n, err := t.exec(ctx, `UPDATE partition_stops SET `+set+
+			` WHERE topic = ? AND partition_number = ? AND position = ? AND kind = ? AND hash = ? AND version = ?`,
 			append(args, stop.Topic, stop.Partition, stop.Offset, string(stop.Kind), stop.Hash, stop.Version)...)
 		if err := orConflict(n, err); err != nil {
 			return err
@@ -191,7 +194,8 @@ func (s *Store) CloseStop(ctx context.Context, stop *Stop, at time.Time) error {
 	return s.change(ctx, "recording that a partition continues", func(t tx) error {
 		key := []any{stop.Topic, stop.Partition, stop.Offset, string(stop.Kind), stop.Hash}
 		const is = `topic = ? AND partition_number = ? AND position = ? AND kind = ? AND hash = ?`
-		_, err := t.exec(ctx, `UPDATE partition_stop_readers SET closed_at = ? WHERE `+is+` AND reader = ? AND closed_at = 0`, append(append([]any{nanos(at)}, key...), stop.Role)...)
+		_, err := t.exec(ctx, `UPDATE partition_stop_readers SET closed_at = ? WHERE `+is+` AND reader = ? AND closed_at = 0`,
+			append(append([]any{nanos(at)}, key...), stop.Role)...)
 		if err != nil {
 			return err
 		}

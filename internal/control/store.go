@@ -45,9 +45,10 @@ func (s *Store) migrate(ctx context.Context) error {
 		return nil
 	}
 	var oldest int64
-	err = s.query(ctx, "reading which programs its tables are for", `SELECT value FROM counters WHERE name = ?`, []any{oldestProgram}, func(rows *sql.Rows) error {
-		return rows.Scan(&oldest)
-	})
+	err = s.query(ctx, "reading which programs its tables are for", `SELECT value FROM counters WHERE name = ?`, []any{oldestProgram},
+		func(rows *sql.Rows) error {
+			return rows.Scan(&oldest)
+		})
 	if err == nil && newest < oldest {
 		err = fmt.Errorf("control store %s: its tables have version %d, which needs a program that knows version %d or later; this "+
 			"ratemill knows versions up to %d. A newer ratemill has used this store: start that one, or restore the backup made "+

@@ -59,14 +59,15 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 }
 
 func (s *Store) tokens(ctx context.Context, where string, args ...any) (all []Token, err error) {
-	err = s.query(ctx, "reading the tokens", `SELECT number, name, role, created, expires, revoked FROM api_tokens `+where, args, func(rows *sql.Rows) error {
-		var t Token
-		var created, expires, revoked int64
-		err := rows.Scan(&t.Number, &t.Name, &t.Role, &created, &expires, &revoked)
-		t.Created, t.Expires, t.Revoked = instant(created), instant(expires), instant(revoked)
-		all = append(all, t)
-		return err
-	})
+	err = s.query(ctx, "reading the tokens", `SELECT number, name, role, created, expires, revoked FROM api_tokens `+where, args,
+		func(rows *sql.Rows) error {
+			var t Token
+			var created, expires, revoked int64
+			err := rows.Scan(&t.Number, &t.Name, &t.Role, &created, &expires, &revoked)
+			t.Created, t.Expires, t.Revoked = instant(created), instant(expires), instant(revoked)
+			all = append(all, t)
+			return err
+		})
 	return all, err
 }
 
@@ -99,13 +100,14 @@ func (t tx) audit(ctx context.Context, e AuditEntry) error {
 
 // AuditLog are the newest entries of the audit log, the newest first.
 func (s *Store) AuditLog(ctx context.Context, limit int) (all []AuditEntry, err error) {
-	err = s.query(ctx, "reading the audit log", `SELECT number, at, who, what, subject, detail FROM audit_log ORDER BY number DESC LIMIT ?`, []any{limit}, func(rows *sql.Rows) error {
-		var e AuditEntry
-		var at int64
-		err := rows.Scan(&e.Number, &at, &e.Who, &e.What, &e.Subject, &e.Detail)
-		e.At = instant(at)
-		all = append(all, e)
-		return err
-	})
+	err = s.query(ctx, "reading the audit log", `SELECT number, at, who, what, subject, detail FROM audit_log ORDER BY number DESC LIMIT ?`,
+		[]any{limit}, func(rows *sql.Rows) error {
+			var e AuditEntry
+			var at int64
+			err := rows.Scan(&e.Number, &at, &e.Who, &e.What, &e.Subject, &e.Detail)
+			e.At = instant(at)
+			all = append(all, e)
+			return err
+		})
 	return all, err
 }

@@ -54,7 +54,8 @@ func migrateFurther(t *testing.T, dsn string) (db *sql.DB, version int64) {
 		statements = append(statements, "ALTER TABLE "+name+" ADD COLUMN of_a_newer_version TEXT NOT NULL DEFAULT 'x'")
 	}
 	require.NoError(t, db.QueryRow("SELECT MAX(version_id) + 1 FROM goose_db_version").Scan(&version))
-	statements = append(statements, fmt.Sprintf("INSERT INTO goose_db_version (version_id, is_applied) VALUES (%d, %s)", version, map[goose.Dialect]string{goose.DialectPostgres: "true", goose.DialectSQLite3: "1"}[dialect]))
+	statements = append(statements, fmt.Sprintf("INSERT INTO goose_db_version (version_id, is_applied) VALUES (%d, %s)", version,
+		map[goose.Dialect]string{goose.DialectPostgres: "true", goose.DialectSQLite3: "1"}[dialect]))
 	for _, statement := range statements {
 		_, err := db.Exec(statement)
 		require.NoError(t, err, statement)
@@ -63,7 +64,8 @@ func migrateFurther(t *testing.T, dsn string) (db *sql.DB, version int64) {
 }
 
 func engines(t *testing.T) map[string]string {
-	return map[string]string{"sqlite": "sqlite:" + filepath.Join(t.TempDir(), "control.db"), "postgres": testengine.SharedPostgres(t).NewDatabase(t)}
+	return map[string]string{"sqlite": "sqlite:" + filepath.Join(t.TempDir(), "control.db"),
+		"postgres": testengine.SharedPostgres(t).NewDatabase(t)}
 }
 
 func TestAnOlderProgramIsStartedBesideANewerOneUnlessItMayNot(t *testing.T) {
@@ -76,7 +78,8 @@ func TestAnOlderProgramIsStartedBesideANewerOneUnlessItMayNot(t *testing.T) {
 			require.EqualValues(t, 1, epoch)
 
 			may := func(oldest int64) error {
-				_, err := db.Exec(fmt.Sprintf("INSERT INTO counters (name, value) VALUES ('oldest_program', %d) ON CONFLICT (name) DO UPDATE SET value = excluded.value", oldest))
+				_, err := db.Exec(fmt.Sprintf("INSERT INTO counters (name, value) VALUES ('oldest_program', %d) ON CONFLICT (name) DO UPDATE SET "+
+					"value = excluded.value", oldest))
 				require.NoError(t, err)
 				s, err := control.Open(t.Context(), dsn)
 				if err == nil {
@@ -85,7 +88,9 @@ func TestAnOlderProgramIsStartedBesideANewerOneUnlessItMayNot(t *testing.T) {
 				return err
 			}
 			require.NoError(t, may(version-1))
-			require.ErrorContains(t, may(version), fmt.Sprintf("its tables have version %d, which needs a program that knows version %d or later; this ratemill knows versions up to %d. A newer ratemill has used this store: start that one, or restore the backup made before the upgrade", version, version, version-1))
+			require.ErrorContains(t, may(version), fmt.Sprintf("its tables have version %d, which needs a program that knows version %d or later; "+
+				"this ratemill knows versions up to %d. A newer ratemill has used this store: start that one, or restore the backup made before "+
+				"the upgrade", version, version, version-1))
 		})
 	}
 }

@@ -57,7 +57,8 @@ func (e *environment) report(ctx context.Context, p *processes, o Options, known
 	for _, q := range [][2]string{
 		{"What is each account charged so far?", "account balance"},
 		{"What did each account use on each day?", `query "select * from usage_by_account_day"`},
-		{"Which accounts pay most, and for what?", `query "select account, plan, class, sum(amount) amount, currency from charges group by all order by amount desc"`},
+		{"Which accounts pay most, and for what?",
+			`query "select account, plan, class, sum(amount) amount, currency from charges group by all order by amount desc"`},
 		{"Which records wait, and for what?", "suspense list"},
 		{"What is an invoice line made of?", "invoice show GLX-0001 --line 5"},
 	} {
@@ -244,7 +245,8 @@ func (p *processes) stages(o Options, took time.Duration) error {
 	}
 	fmt.Fprintf(to, "from start to here %s\n", took.Round(100*time.Millisecond))
 	if most > 0 && most < few {
-		fmt.Fprintf(to, "with so few records, starting up is most of the cost; %s demo -n 1000000 shows what a record costs when there are many\n", o.Program)
+		fmt.Fprintf(to, "with so few records, starting up is most of the cost; %s demo -n 1000000 shows what a record costs when "+
+			"there are many\n", o.Program)
 	}
 	if o.Stages == "" {
 		return nil

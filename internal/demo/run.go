@@ -93,7 +93,8 @@ func Run(ctx context.Context, o Options) error {
 	if o.Once {
 		return nil
 	}
-	fmt.Fprintf(o.Words, "\nClickHouse answers at http://%s (curl -u \"%s:$(cat %s)\" 'http://%s/?query=select+1'), metrics at http://%s/metrics. ctrl-C stops the demo.\n",
+	fmt.Fprintf(o.Words, "\nClickHouse answers at http://%s (curl -u \"%s:$(cat %s)\" 'http://%s/?query=select+1'), metrics at "+
+		"http://%s/metrics. ctrl-C stops the demo.\n",
 		e.engines.ClickHouseAddress, keys.Reader, keys.ReaderFile(e.config.Data), e.engines.ClickHouseAddress, p.all[0].metrics)
 	<-ctx.Done()
 	return nil

@@ -30,10 +30,12 @@ func (e *OtherInstallationError) Error() string {
 		ours = "this one, which has never run"
 	}
 	if e.Refuses != "" {
-		return fmt.Sprintf("%s is the %s of another installation: it refuses this installation's password, in %s; %s", e.At, e.Engine, e.Refuses, e.Do)
+		return fmt.Sprintf("%s is the %s of another installation: it refuses this installation's password, in %s; %s", e.At, e.Engine, e.Refuses,
+			e.Do)
 	}
 	if e.Theirs == "" {
-		return fmt.Sprintf("%s is the %s of another installation, not of %s: it holds data that this control store does not know; %s", e.At, e.Engine, ours, e.Do)
+		return fmt.Sprintf("%s is the %s of another installation, not of %s: it holds data that this control store does not know; %s", e.At,
+			e.Engine, ours, e.Do)
 	}
 	return fmt.Sprintf("%s is the %s of another installation (%s), not of %s: %s", e.At, e.Engine, shortName(e.Theirs), ours, e.Do)
 }
@@ -186,7 +188,8 @@ func CheckWarehouse(ctx context.Context, c *config.Config, store *control.Store,
 }
 
 // lostStore is the advice for engines of a data folder that do not belong to its control store.
-const lostStore = "control: must name the control store that it was first used with; if that is lost, restore the whole data folder, or start over with an empty one (docs/operations.md, Backups)"
+const lostStore = "control: must name the control store that it was first used with; if that is lost, restore the whole data folder, or " +
+	"start over with an empty one (docs/operations.md, Backups)"
 
 func othersKafka(c *config.Config, theirs, ours string, started bool) error {
 	e := &OtherInstallationError{Engine: "Kafka", Theirs: theirs, Ours: ours}
@@ -197,7 +200,8 @@ func othersKafka(c *config.Config, theirs, ours string, started bool) error {
 		e.At, e.Do = c.Kafka.Listen, "name its configuration with -c, or give this one a kafka.listen of its own"
 	default:
 		e.At = c.Kafka.Addresses[0]
-		e.Do = "name its configuration with -c, or another control store: control: must name the one that this Kafka was first used with; a new installation has a kafka.prefix of its own"
+		e.Do = "name its configuration with -c, or another control store: control: must name the one that this Kafka was first used with; a " +
+			"new installation has a kafka.prefix of its own"
 	}
 	return e
 }
@@ -214,7 +218,8 @@ func othersWarehouse(c *config.Config, theirs, ours string, started bool) error 
 		if u, err := url.Parse(c.ClickHouse.DSN); err == nil {
 			e.At = u.Host + u.Path
 		}
-		e.Do = "name its configuration with -c, or another control store: control: must name the one that this ClickHouse was first used with; a new installation has its own database in clickhouse.dsn"
+		e.Do = "name its configuration with -c, or another control store: control: must name the one that this ClickHouse was first used with; " +
+			"a new installation has its own database in clickhouse.dsn"
 	}
 	return e
 }

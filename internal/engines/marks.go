@@ -23,8 +23,9 @@ type DifferentDaysError struct {
 }
 
 func (e *DifferentDaysError) Error() string {
-	return fmt.Sprintf("%s is older than %s: its newest mark is %s, and %s knows %s; one of them was restored from a backup, or lost what it had acknowledged. "+
-		"Going on would lose or double records, so nothing was done; see docs/runbooks/stores-of-different-days.md", e.Older, e.Newer, told(e.Has), e.Newer, told(e.Knows))
+	return fmt.Sprintf("%s is older than %s: its newest mark is %s, and %s knows %s; one of them was restored from a backup, or lost what "+
+		"it had acknowledged. Going on would lose or double records, so nothing was done; see docs/runbooks/stores-of-different-days.md", e.Older,
+		e.Newer, told(e.Has), e.Newer, told(e.Knows))
 }
 
 func told(m control.Mark) string {

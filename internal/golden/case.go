@@ -145,7 +145,8 @@ func (c *Case) inputs() (inputs []registry.Input, err error) {
 		inputs = append(inputs, input(project.TestsFolder+"/registry.yaml", c.fallback))
 	}
 	if len(inputs) == 0 {
-		return nil, errors.New("the case has no registry.yaml, and there is no " + project.TestsFolder + "/registry.yaml: nobody would own its SIMs")
+		return nil, errors.New("the case has no registry.yaml, and there is no " + project.TestsFolder +
+			"/registry.yaml: nobody would own its SIMs")
 	}
 	return inputs, nil
 }

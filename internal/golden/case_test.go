@@ -45,7 +45,8 @@ func run(t *testing.T, text string) (*golden.Case, *golden.Outcome) {
 
 func TestRewritingTwiceChangesNothing(t *testing.T) {
 	for _, expectations := range []string{"", "-- balance --\nwrong\n", "-- charges --\n", "-- events --\nx\n\n-- usage --\n"} {
-		text := "A case.\n" + registryPart + "-- SKY_1.csv --\n" + dataRecord + "X;17.03.2026 00:10:02;214070000000003;;20810;iot.sky;1;1;0;8f2e;2\n" + expectations
+		text := "A case.\n" + registryPart + "-- SKY_1.csv --\n" + dataRecord +
+			"X;17.03.2026 00:10:02;214070000000003;;20810;iot.sky;1;1;0;8f2e;2\n" + expectations
 		c, o := run(t, text)
 		require.False(t, o.Passed())
 		once := c.Rewritten(o)
@@ -71,7 +72,8 @@ func TestACaseSaysWhatItLacks(t *testing.T) {
 		{registryPart + "-- x.csv --\n" + dataRecord, "no source takes files named x.csv"},
 		{registryPart + "-- before.yaml --\npool fleet-3g: { used: 1 parsec }\n-- SKY_1.csv --\n" + dataRecord, "parsec"},
 		{registryPart + "-- before.yaml --\npool fleet-3g: { used: 1 B, account: nobody }\n-- SKY_1.csv --\n" + dataRecord, "no account nobody"},
-		{registryPart + "-- before.yaml --\nplan fleet/x: { used: 1 B, sim: imsi 214070000000003 }\n-- SKY_1.csv --\n" + dataRecord, "which bucket"},
+		{registryPart + "-- before.yaml --\nplan fleet/x: { used: 1 B, sim: imsi 214070000000003 }\n-- SKY_1.csv --\n" + dataRecord,
+			"which bucket"},
 		{registryPart + "-- before.yaml --\nbalance: { used: 1 B, account: acme }\n-- SKY_1.csv --\n" + dataRecord, "is not a counter"},
 		{"-- registry.yaml --\naccounts: { acme: { curency: EUR } }\n-- SKY_1.csv --\n" + dataRecord, "did you mean currency?"},
 	} {
@@ -165,7 +167,8 @@ c 3                      c 3
 `, b.String())
 	b.Reset()
 	s.Diff(&b, "x", golden.DiffOptions{Width: 30, Color: true})
-	require.Equal(t, "--- charges, expected in x\n+++ charges, came out\n\x1b[2m a 1\x1b[0m\n\x1b[31m-b 2\x1b[0m\n\x1b[32m+b 9\x1b[0m\n\x1b[2m c 3\x1b[0m\n\x1b[32m+d 4\x1b[0m\n", b.String())
+	require.Equal(t, "--- charges, expected in x\n+++ charges, came out\n\x1b[2m a 1\x1b[0m\n\x1b[31m-b 2\x1b[0m\n\x1b[32m+b 9\x1b[0m\n"+
+		"\x1b[2m c 3\x1b[0m\n\x1b[32m+d 4\x1b[0m\n", b.String())
 }
 
 func TestStepsOfSIMsAndAccountsComeOutAsInAnInstallation(t *testing.T) {

@@ -83,7 +83,8 @@ func (d *draft) look(decision *offline.Decision) {
 		id := u.Identifier
 		if name := simKey(id); !d.sims[name] {
 			d.sims[name] = true
-			d.registry = append(d.registry, fmt.Sprintf("  %q: { account: ACCOUNT, plan: PLAN, since: %s }\n", name, u.At.Time().Format("2006-01-02")[:8]+"01"))
+			d.registry = append(d.registry, fmt.Sprintf("  %q: { account: ACCOUNT, plan: PLAN, since: %s }\n", name,
+				u.At.Time().Format("2006-01-02")[:8]+"01"))
 		}
 	}
 }

@@ -95,7 +95,8 @@ func (w *writer) addUsage(b *ratedlog.Batch, u *udr.Usage, outcome string, late 
 	for _, a := range u.Attributes {
 		attributes = append(attributes, a.Name+"="+a.Value)
 	}
-	cells := []string{number(u.Line), outcome, u.Class, strconv.FormatInt(u.Quantity, 10), u.At.String(), u.Identifier.Kind.String() + " " + u.Identifier.Value}
+	cells := []string{number(u.Line), outcome, u.Class, strconv.FormatInt(u.Quantity, 10), u.At.String(), u.Identifier.Kind.String() + " " +
+		u.Identifier.Value}
 	for _, f := range usageFields {
 		cells = append(cells, f.Get(u))
 	}
@@ -147,7 +148,8 @@ func (w *writer) addCharge(view *registry.View, b *ratedlog.Batch, u *udr.Usage,
 		from = append(from, "overage "+units(left))
 	}
 	w.charges = append(w.charges, row{b.File, u.Seq, []string{number(u.Line), strconv.Itoa(int(c.Tier)), accountID(view, c.Account, u.At),
-		c.Plan + "@" + strconv.Itoa(int(c.PlanVersion)), c.Zone, units(c.Rounded), strings.Join(from, ", "), c.Currency + " " + c.Total.String()}})
+		c.Plan + "@" + strconv.Itoa(int(c.PlanVersion)), c.Zone, units(c.Rounded), strings.Join(from, ", "), c.Currency + " " +
+			c.Total.String()}})
 }
 
 func (w *writer) balances(all []*offline.Balance) {
@@ -161,14 +163,16 @@ func (w *writer) balances(all []*offline.Balance) {
 		}
 		w.files[b.ID] = path.Base(b.Path)
 		n := func(n int64) string { return strconv.FormatInt(n, 10) }
-		w.balance = append(w.balance, row{b.ID, uint64(i), []string{path.Base(b.Path), n(b.Records), n(b.Filtered), n(b.Duplicate), n(b.Suspended), n(b.Rated), n(b.Difference()), note}})
+		w.balance = append(w.balance, row{b.ID, uint64(i), []string{path.Base(b.Path), n(b.Records), n(b.Filtered), n(b.Duplicate),
+			n(b.Suspended), n(b.Rated), n(b.Difference()), note}})
 	}
 }
 
 // tables are the sections.
 func (w *writer) tables() map[string]string {
 	line := column{name: "line", keep: true}
-	usage := []column{line, {name: "outcome"}, {name: "class", keep: true}, {name: "quantity", keep: true}, {name: "at", keep: true}, {name: "sim"}}
+	usage := []column{line, {name: "outcome"}, {name: "class", keep: true}, {name: "quantity", keep: true}, {name: "at", keep: true},
+		{name: "sim"}}
 	for _, f := range usageFields {
 		usage = append(usage, column{name: f.Name})
 	}

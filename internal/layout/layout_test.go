@@ -43,8 +43,8 @@ var boundaries = []boundary{
 		of: domains, never: []string{"internal", "mediation"},
 		but: []string{"internal/consumer", "internal/metric", "internal/ratedlog", "internal/safeguard", "internal/store"},
 		because: "it reads the rated log by internal/consumer, keeps its state by internal/store in the transaction of its position, " +
-			"declares its metrics by internal/metric, names its protective steps by internal/safeguard, and takes facts from registry and rating. What it asks of another engine it asks by its own interface, which internal/roles " +
-			"fulfils",
+			"declares its metrics by internal/metric, names its protective steps by internal/safeguard, and takes facts from registry and rating. " +
+			"What it asks of another engine it asks by its own interface, which internal/roles fulfils",
 	},
 	{of: []string{"account"}, never: []string{"simstate", "invoicing"}, because: oneChangeSet},
 	{of: []string{"simstate"}, never: []string{"account", "invoicing"}, because: oneChangeSet},

@@ -15,10 +15,12 @@ import (
 )
 
 // allowed are the licences that permit shipping a binary with a notice, by their SPDX ids.
-var allowed = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "MPL-2.0", "Unlicense", "Zlib", "CC0-1.0", "BlueOak-1.0.0"}
+var allowed = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "MPL-2.0", "Unlicense", "Zlib", "CC0-1.0",
+	"BlueOak-1.0.0"}
 
 func TestEveryDependencyMayBeShipped(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Dir}}{{end}}{{end}}", "ratemill/cmd/ratemill").Output()
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Dir}}{{end}}{{end}}",
+		"ratemill/cmd/ratemill").Output()
 	require.NoError(t, err)
 	modules := map[string]string{}
 	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {

@@ -13,7 +13,10 @@ import (
 func Docs(sections []*Section) string {
 	var b strings.Builder
 	b.WriteString("# Metrics\n\n[All pages](README.md)\n\n" +
-		"Generated from the declarations beside the code that each metric is about. Each process serves them at `/metrics` of its `listen` address, together with those of Go and of the process (`go_…`, `process_…`). Counters begin at 0 with the process. Alert rules on them are in [deploy/prometheus/alerts.yaml](../deploy/prometheus/alerts.yaml), and each alert has a page in [runbooks](runbooks/README.md).\n")
+		"Generated from the declarations beside the code that each metric is about. Each process serves them at `/metrics` of its `listen` " +
+		"address, together with those of Go and of the process (`go_…`, `process_…`). Counters begin at 0 with the process. Alert rules on " +
+		"them are in [deploy/prometheus/alerts.yaml](../deploy/prometheus/alerts.yaml), and each alert has a page in " +
+		"[runbooks](runbooks/README.md).\n")
 	for _, s := range sections {
 		fmt.Fprintf(&b, "\n## %s\n\n", s.title)
 		if s.about != "" {

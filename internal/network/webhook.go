@@ -107,7 +107,8 @@ func read(status int, body []byte) simstate.Answer {
 	switch {
 	case status == http.StatusAccepted:
 		return simstate.Answer{Status: simstate.Sent, Why: why}
-	case status >= 200 && status < 300 && said.Status == simstate.Rejected, status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests:
+	case status >= 200 && status < 300 && said.Status == simstate.Rejected, status >= 400 && status < 500 &&
+		status != http.StatusRequestTimeout && status != http.StatusTooManyRequests:
 		return simstate.Answer{Status: simstate.Rejected, Why: why}
 	case status >= 200 && status < 300:
 		return simstate.Answer{Status: simstate.Acknowledged}

@@ -54,7 +54,8 @@ func newFiles(given []File, now time.Time) *files {
 func (l *files) at(lease control.Lease) *file { return l.files[lease.File-1] }
 
 // LeaseNext implements mediation.Files.
-func (l *files) LeaseNext(_ context.Context, _ []control.Queue, owner string, now time.Time, ttl time.Duration) (control.Lease, bool, error) {
+func (l *files) LeaseNext(_ context.Context, _ []control.Queue, owner string, now time.Time, ttl time.Duration) (control.Lease, bool,
+	error) {
 	f := l.next
 	if f == nil {
 		return control.Lease{}, false, nil
@@ -84,7 +85,8 @@ func (f *file) row(now time.Time) control.File {
 }
 
 // SetIdentity implements mediation.Files: a repeated content is not read again.
-func (l *files) SetIdentity(_ context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time, _ ...control.OtherKey) (*control.File, error) {
+func (l *files) SetIdentity(_ context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time,
+	_ ...control.OtherKey) (*control.File, error) {
 	f := l.at(lease)
 	f.id, f.size = id, size
 	key := f.given.Source.Name + "\x00" + string(content)
@@ -107,14 +109,17 @@ func (l *files) Pin(_ context.Context, lease control.Lease, pins control.Pins, _
 }
 
 // Beginnings implements mediation.Files.
-func (l *files) Beginnings(_ context.Context, lease control.Lease, opening []byte, named bool) (found []control.Beginning, known int64, err error) {
+func (l *files) Beginnings(_ context.Context, lease control.Lease, opening []byte, named bool) (found []control.Beginning, known int64,
+	err error) {
 	f := l.at(lease)
 	for _, b := range l.files[:lease.File-1] {
 		p := &b.pins.Part
-		if !b.done || b.given.Source != f.given.Source || !bytes.Equal(p.Opening, opening) || named && path.Base(b.given.Path) != path.Base(f.given.Path) {
+		if !b.done || b.given.Source != f.given.Source || !bytes.Equal(p.Opening, opening) ||
+			named && path.Base(b.given.Path) != path.Base(f.given.Path) {
 			continue
 		}
-		found = append(found, control.Beginning{Number: b.number, Path: b.given.Path, Size: p.Size, Hash: p.Content, Alike: true, Held: b.progress.Mapped.Records+b.progress.Suspended.Records > 0})
+		found = append(found, control.Beginning{Number: b.number, Path: b.given.Path, Size: p.Size, Hash: p.Content, Alike: true,
+			Held: b.progress.Mapped.Records+b.progress.Suspended.Records > 0})
 	}
 	return found, 0, nil
 }
@@ -138,7 +143,8 @@ func (l *files) Postpone(_ context.Context, lease control.Lease, why string, _ t
 }
 
 // RecordProgress implements mediation.Files.
-func (l *files) RecordProgress(_ context.Context, lease control.Lease, p control.Progress, _ time.Time, _ time.Duration) (control.Lease, error) {
+func (l *files) RecordProgress(_ context.Context, lease control.Lease, p control.Progress, _ time.Time, _ time.Duration) (control.Lease,
+	error) {
 	l.at(lease).progress = p
 	return lease, nil
 }

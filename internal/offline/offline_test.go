@@ -107,7 +107,8 @@ func TestAnErrorOfWhoeverTakesTheRecordsEndsTheRun(t *testing.T) {
 	full := errors.New("disk full")
 	pipe := offline.Pipeline{Sources: p.Sources, Catalogue: p.Catalogue, Registry: reg,
 		Batch: func(*offline.File, int, *ratedlog.Batch, []byte) error { return full }}
-	_, err := pipe.Run(context.Background(), []offline.File{file(p, "/out/SKY_1.csv", content(50_000, 1)), file(p, "/out/SKY_2.csv", content(10, 1))})
+	_, err := pipe.Run(context.Background(), []offline.File{file(p, "/out/SKY_1.csv", content(50_000, 1)),
+		file(p, "/out/SKY_2.csv", content(10, 1))})
 	require.ErrorIs(t, err, full)
 }
 
@@ -127,12 +128,14 @@ func TestPartitionsChangeNothing(t *testing.T) {
 		reg := registry.New()
 		c := registry.Changes{Revision: 1}
 		for a := range uint32(5) {
-			c.Accounts = append(c.Accounts, registry.AccountFact{Number: a + 1, ID: fmt.Sprint("account", a), Currency: "EUR", Zone: "Europe/Madrid", CycleDay: 1,
+			c.Accounts = append(c.Accounts, registry.AccountFact{Number: a + 1, ID: fmt.Sprint("account", a), Currency: "EUR", Zone: "Europe/Madrid",
+				CycleDay:   1,
 				SharePlans: []string{"fleet-3g"}, Partition: int(a) % partitions})
 		}
 		for sim := range uint32(1000) {
 			c.SIMs = append(c.SIMs, registry.OwnershipFact{SIM: sim + 1, Account: sim%5 + 1, Plan: "fleet"})
-			c.Identifiers = append(c.Identifiers, registry.IdentifierFact{SIM: sim + 1, Identifier: udr.Identifier{Kind: udr.IMSI, Value: fmt.Sprintf("2140700000%05d", sim)}})
+			c.Identifiers = append(c.Identifiers, registry.IdentifierFact{SIM: sim + 1,
+				Identifier: udr.Identifier{Kind: udr.IMSI, Value: fmt.Sprintf("2140700000%05d", sim)}})
 		}
 		require.NoError(t, reg.Apply(&c))
 		records := map[string]bool{}

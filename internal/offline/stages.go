@@ -101,7 +101,9 @@ func (r *stages) Append(_ context.Context, _ string, partition int, messages []b
 	a := &appended{partition: partition, messages: messages, done: make(chan struct{})}
 	r.queue <- a
 	if r.p.Progress != nil {
-		bytes, records := r.read.Sum(func(c *mediation.Counts) int64 { return c.Bytes.Load() }), r.read.Sum(func(c *mediation.Counts) int64 { return c.Records.Load() })
+		bytes, records := r.read.Sum(func(c *mediation.Counts) int64 {
+			return c.Bytes.Load()
+		}), r.read.Sum(func(c *mediation.Counts) int64 { return c.Records.Load() })
 		r.p.Progress(bytes, records)
 	}
 	return a

@@ -16,7 +16,8 @@ import (
 	"ratemill/internal/ratedlog"
 )
 
-var rewriteWire = flag.Bool("rewrite-wire", false, "write the messages of this version as a new golden version; never rewrite one that was released")
+var rewriteWire = flag.Bool("rewrite-wire", false,
+	"write the messages of this version as a new golden version; never rewrite one that was released")
 
 // wireVersion is the version of the messages that this program writes. Those of every version before it are in testdata
 // too, since topics keep messages for weeks and two versions of the program run side by side while one is replaced.

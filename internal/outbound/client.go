@@ -58,7 +58,8 @@ func New(o Options) *Client {
 type PrivateError struct{ Address netip.Addr }
 
 func (e *PrivateError) Error() string {
-	return fmt.Sprintf("%s is an address of a private network or of this machine; set allow_private: true if the server is meant to be there", e.Address)
+	return fmt.Sprintf("%s is an address of a private network or of this machine; set allow_private: true if the server is meant to be there",
+		e.Address)
 }
 
 func public(address string) error {
@@ -67,7 +68,8 @@ func public(address string) error {
 		return err
 	}
 	a := at.Addr().Unmap()
-	if a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() || a.IsInterfaceLocalMulticast() || shared.Contains(a) {
+	if a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() || a.IsInterfaceLocalMulticast() ||
+		shared.Contains(a) {
 		return &PrivateError{a}
 	}
 	return nil

@@ -21,8 +21,8 @@ func TestLogosAreCheckedBeforeDocumentsNeedThem(t *testing.T) {
 		head + `<rect width="40" height="10"/></svg>`: "",
 		"GIF89a": "catalogue/sellers/globex.yaml:1:9: error: the seller's logo: it is neither PNG nor SVG (logo.svg)\n",
 		head + `<text>Globex</text></svg>`: "catalogue/sellers/globex.yaml:1:9: warning: the seller's logo has <text>, " +
-			"which the built-in renderer does not draw; save it as plain SVG with texts as paths and styles as attributes, or as PNG. Without that, only a program that " +
-			"you name as invoicing.pdf.command makes documents of seller globex\n",
+			"which the built-in renderer does not draw; save it as plain SVG with texts as paths and styles as attributes, or as PNG. Without " +
+			"that, only a program that you name as invoicing.pdf.command makes documents of seller globex\n",
 		"": "catalogue/sellers/globex.yaml:1:9: error: the logo of seller globex cannot be read, and none of its documents could be made: " +
 			"open catalogue/sellers/logo.svg: file does not exist\n",
 	} {

@@ -38,7 +38,8 @@ func TestPlansPriceClassesThatRecordsCanHave(t *testing.T) {
 		files fstest.MapFS
 		want  string
 	}{
-		"classes are declared": {fstest.MapFS{"sources/meters.yaml": file(meters), "classes/own.yaml": file(metered), "catalogue/calls.yaml": file(plans)},
+		"classes are declared": {fstest.MapFS{"sources/meters.yaml": file(meters), "classes/own.yaml": file(metered),
+			"catalogue/calls.yaml": file(plans)},
 			`catalogue/calls.yaml:5:3: error: unknown usage class voice_mx; did you mean voice_mo?
 catalogue/calls.yaml:6:3: error: unknown usage class metred; did you mean metered?
 catalogue/calls.yaml:8:47: error: no plan has prices for class voice_mo
@@ -63,8 +64,9 @@ func TestPricesAreForTheUnitOfTheirClass(t *testing.T) {
 	files := fstest.MapFS{
 		"classes/own.yaml":    file(metered),
 		"sources/meters.yaml": file(meters),
-		"catalogue/a.yaml":    file("plan: a\ncurrency: GBP\nclasses:\n  data: { prices: [{ price: 6 / 60 s }] }\n  sms_mo: { increment: 1 kB, prices: [{ price: free }] }\n  metered: { prices: [{ price: 1 }] }\n"),
-		"catalogue/ok.yaml":   file("plan: b\ncurrency: GBP\nclasses:\n  data: { prices: [{ price: free }] }\n"),
+		"catalogue/a.yaml": file("plan: a\ncurrency: GBP\nclasses:\n  data: { prices: [{ price: 6 / 60 s }] }\n" +
+			"  sms_mo: { increment: 1 kB, prices: [{ price: free }] }\n  metered: { prices: [{ price: 1 }] }\n"),
+		"catalogue/ok.yaml": file("plan: b\ncurrency: GBP\nclasses:\n  data: { prices: [{ price: free }] }\n"),
 	}
 	_, list := project.Load(files, nil)
 	require.Equal(t, `catalogue/a.yaml:4:29: error: the price 6 / 60 s is in s, but class data counts B

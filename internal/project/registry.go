@@ -191,7 +191,8 @@ func statesOf(b *life.Book) func(settings []byte, name string, at udr.Instant, z
 			Overrides json.RawMessage `json:"overrides"`
 		}
 		if settings == nil {
-			return v, after, fmt.Errorf("state %s: neither the row nor the settings of the SIM, of its account or of an account above name a lifecycle", name)
+			return v, after, fmt.Errorf("state %s: neither the row nor the settings of the SIM, of its account or of an account above name "+
+				"a lifecycle", name)
 		}
 		if err := json.Unmarshal(settings, &s); err != nil {
 			return v, after, err

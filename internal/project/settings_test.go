@@ -25,5 +25,6 @@ sims: { "214070000000031": { account: depot, state: in_billing, since: 2026-02-1
 	wrong, _ = imported(c, "x.yaml", `
 sims: { "214070000000031": { account: bolt, state: in_billing, since: 2026-02-10 } }
 `)
-	require.ErrorContains(t, wrong.Err(), "neither the row nor the settings of the SIM, of its account or of an account above name a lifecycle")
+	require.ErrorContains(t, wrong.Err(), "neither the row nor the settings of the SIM, of its account or of an account above name "+
+		"a lifecycle")
 }

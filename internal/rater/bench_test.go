@@ -27,13 +27,15 @@ func BenchmarkRatedLog(b *testing.B) {
 	usage := udr.AppendUsage(nil, &u)
 	price, err := decimal.Parse("0.02")
 	require.NoError(b, err)
-	charges := []rating.Charge{{Account: 12, SIM: 99, Plan: "fleet", PlanVersion: 1, Price: "eu", Currency: "EUR", Cycle: 20513, ZoneModel: "europe", Zone: "eu",
+	charges := []rating.Charge{{Account: 12, SIM: 99, Plan: "fleet", PlanVersion: 1, Price: "eu", Currency: "EUR", Cycle: 20513,
+		ZoneModel: "europe", Zone: "eu",
 		ZoneKey: "FR", Quantity: 4096, Initial: 1, Then: 100, Rounded: 4100, Scale: 6, Total: price,
 		Draws: []rating.Draw{{Share: "pool", Bucket: "data", Owner: 12, Cycle: 20513, Size: 1 << 30, Before: 1 << 20, Drawn: 4000}},
 		Lines: []rating.Line{{Quantity: 100, Price: price, Per: 1_000_000, Amount: price}}}}
 	deltas := make([]rating.Delta, records)
 	for i := range deltas {
-		deltas[i] = rating.Delta{Key: rating.CounterKey{ID: 7, Owner: uint32(i), Cycle: 20513, Kind: rating.SIMUnits}, Value: rating.UnitsValue(4100)}
+		deltas[i] = rating.Delta{Key: rating.CounterKey{ID: 7, Owner: uint32(i), Cycle: 20513, Kind: rating.SIMUnits},
+			Value: rating.UnitsValue(4100)}
 	}
 	in := udr.Batch{File: udr.FileID{1}, Last: records}
 	var message []byte
@@ -100,7 +102,8 @@ func benchmarkRestore(b *testing.B, from broker.Broker) {
 	require.NoError(b, o.take(b.Context()))
 	for i := range sims {
 		for id := range uint64(2) {
-			o.state.counters.ApplyAt(rating.Delta{Key: rating.CounterKey{ID: id + 1, Owner: uint32(i + 1), Cycle: 20513, Kind: rating.SIMUnits}, Value: rating.UnitsValue(int64(i))}, 1)
+			o.state.counters.ApplyAt(rating.Delta{Key: rating.CounterKey{ID: id + 1, Owner: uint32(i + 1), Cycle: 20513, Kind: rating.SIMUnits},
+				Value: rating.UnitsValue(int64(i))}, 1)
 		}
 	}
 	require.NoError(b, o.beginSweep(b.Context()))

@@ -258,7 +258,8 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 	})
 	if errors.Is(err, broker.ErrTooLarge) {
 		return &ratedlog.StoppedError{Topic: o.Topics.Usage, Partition: o.Partition, Offset: o.next, Kind: control.StopOther,
-			Reason: fmt.Sprintf("the checkpoint before it cannot be written: %s/%d: %v; set max.message.bytes of the topic and message.max.bytes of the brokers to %d or more, then try again",
+			Reason: fmt.Sprintf("the checkpoint before it cannot be written: %s/%d: %v; set max.message.bytes of the topic and message.max.bytes "+
+				"of the brokers to %d or more, then try again",
 				o.Topics.Checkpoint, o.Partition, err, broker.MaxMessageBytes)}
 	}
 	return err
@@ -355,7 +356,8 @@ func (o *Owner) restore(ctx context.Context, at int64) error {
 	}
 	switch {
 	case first > at:
-		return fmt.Errorf("partition %d was idle for so long that the retention of %s deleted its epoch mark; the owner takes it again", o.Partition, o.Topics.Rated)
+		return fmt.Errorf("partition %d was idle for so long that the retention of %s deleted its epoch mark; the owner takes it again",
+			o.Partition, o.Topics.Rated)
 	case first > low.next:
 		if err := o.onlyMarksAreGone(ctx, low, first); err != nil {
 			return err
@@ -369,7 +371,8 @@ func (o *Owner) restore(ctx context.Context, at int64) error {
 		return err
 	}
 	o.Log.Info("partition restored", "partition", o.Partition, "epoch", o.epoch, "checkpoint_entries", entries,
-		"counters", o.state.counters.Len(), "sessions", o.state.counters.Sessions.Len(), "replayed", end-low.next, "took", o.Clock.Now().Sub(began).Round(time.Millisecond))
+		"counters", o.state.counters.Len(), "sessions", o.state.counters.Sessions.Len(), "replayed", end-low.next, "took",
+		o.Clock.Now().Sub(began).Round(time.Millisecond))
 	return nil
 }
 
@@ -386,7 +389,8 @@ func (o *Owner) onlyMarksAreGone(ctx context.Context, low lowWater, first int64)
 
 func (o *Owner) restoreEntry(ctx context.Context, m *broker.Message, low *lowWater) error {
 	if len(m.Key) < 9 {
-		return fmt.Errorf("checkpoint %s/%d offset %d: ratemill did not write a key of %d bytes", o.Topics.Checkpoint, o.Partition, m.Offset, len(m.Key))
+		return fmt.Errorf("checkpoint %s/%d offset %d: ratemill did not write a key of %d bytes", o.Topics.Checkpoint, o.Partition, m.Offset,
+			len(m.Key))
 	}
 	if m.Value == nil {
 		return nil
@@ -397,10 +401,12 @@ func (o *Owner) restoreEntry(ctx context.Context, m *broker.Message, low *lowWat
 	}
 	v := m.Value
 	if len(v) > 0 && v[0] != entryVersion {
-		return fmt.Errorf("checkpoint %s/%d offset %d: this program does not know version %d of an entry; run the newer one", o.Topics.Checkpoint, o.Partition, m.Offset, v[0])
+		return fmt.Errorf("checkpoint %s/%d offset %d: this program does not know version %d of an entry; run the newer one", o.Topics.Checkpoint,
+			o.Partition, m.Offset, v[0])
 	}
 	if size, known := entrySizes[part[0]]; known && (len(part) != size.part || len(v) < size.value || (len(v)-size.value)%size.more != 0) {
-		return fmt.Errorf("checkpoint %s/%d offset %d: ratemill did not write an entry of kind %q with a key of %d bytes and a value of %d", o.Topics.Checkpoint, o.Partition, m.Offset, part[0], len(m.Key), len(v))
+		return fmt.Errorf("checkpoint %s/%d offset %d: ratemill did not write an entry of kind %q with a key of %d bytes and a value of %d",
+			o.Topics.Checkpoint, o.Partition, m.Offset, part[0], len(m.Key), len(v))
 	}
 	field := func(i int) int64 { return int64(binary.BigEndian.Uint64(v[1+8*i:])) }
 	if epoch < o.epoch {
@@ -439,7 +445,8 @@ func (o *Owner) restoreEntry(ctx context.Context, m *broker.Message, low *lowWat
 			o.state.counters.Forgot(int32(field(3)))
 		}
 	default:
-		return fmt.Errorf("checkpoint %s/%d offset %d: this program does not know entries of kind %q; run the newer one", o.Topics.Checkpoint, o.Partition, m.Offset, part[0])
+		return fmt.Errorf("checkpoint %s/%d offset %d: this program does not know entries of kind %q; run the newer one", o.Topics.Checkpoint,
+			o.Partition, m.Offset, part[0])
 	}
 	return nil
 }
@@ -461,7 +468,8 @@ func (id blockID) part(kind byte) []byte {
 }
 
 func parseBlock(part []byte) blockID {
-	return blockID{hour{binary.BigEndian.Uint64(part[1:]), int32(binary.BigEndian.Uint32(part[9:]))}, part[13], binary.BigEndian.Uint32(part[14:])}
+	return blockID{hour{binary.BigEndian.Uint64(part[1:]), int32(binary.BigEndian.Uint32(part[9:]))}, part[13],
+		binary.BigEndian.Uint32(part[14:])}
 }
 
 // read passes every message of a compacted topic's partition to f, up to an end that no longer moves: if compaction

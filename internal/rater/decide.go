@@ -120,7 +120,8 @@ func (d *decision) suspend(s *udr.Suspended) {
 // FullCode is the code of records that are suspended because their result had no room.
 const FullCode = "no_room"
 
-var full = udr.SuspendError{Code: FullCode, Reason: "the results of earlier records filled the message of the rated log; nothing is wrong with this record: retry it"}
+var full = udr.SuspendError{Code: FullCode, Reason: "the results of earlier records filled the message of the rated log; nothing is " +
+	"wrong with this record: retry it"}
 
 // mostOut is the size in bytes above which a rated message gets no more records. A usage message usually has 192 KiB,
 // and at most 2 MiB, but the result of a record has no bound: a charge for each tier of its hierarchy, a draw for

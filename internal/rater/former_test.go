@@ -22,13 +22,15 @@ type feed struct {
 }
 
 func (f *feed) send(follows, last uint64, end bool) {
-	b := udr.Batch{File: udr.FileID{1}, Follows: follows, Last: last, Pin: udr.Pin{Source: "s", Rules: "r", Registry: 1, Catalogue: f.w.catalogue.Version()}}
+	b := udr.Batch{File: udr.FileID{1}, Follows: follows, Last: last, Pin: udr.Pin{Source: "s", Rules: "r", Registry: 1,
+		Catalogue: f.w.catalogue.Version()}}
 	if end {
 		b.End = &udr.FileEnd{Records: last}
 	}
 	message := udr.AppendBatchHeader(nil, &b)
 	if !end {
-		message = udr.AppendBatchUsage(message, &udr.Usage{Seq: last, Class: "data", Unit: udr.Octet, Quantity: 1, At: udr.InstantOf(noon{}.Now()), SIM: 1, Account: 1, Root: 1, Country: "DE"})
+		message = udr.AppendBatchUsage(message, &udr.Usage{Seq: last, Class: "data", Unit: udr.Octet, Quantity: 1,
+			At: udr.InstantOf(noon{}.Now()), SIM: 1, Account: 1, Root: 1, Country: "DE"})
 	}
 	f.l.Append(f.t.Context(), broker.TopicsUnder("test").Usage, 0, []broker.Message{{Value: message}})
 }
@@ -97,7 +99,8 @@ func TestOfTwoLowWaterMarksAtOneOffsetTheOneWithMoreInputIsTaken(t *testing.T) {
 		o := &Owner{epoch: 9, state: newState(0)}
 		low := lowWater{input: -1}
 		for i, input := range inputs {
-			require.NoError(t, o.restoreEntry(t.Context(), &broker.Message{Key: keyOf([]byte{lowEntry}, int64(i+1)), Value: value(20, input, 1)}, &low))
+			require.NoError(t, o.restoreEntry(t.Context(), &broker.Message{Key: keyOf([]byte{lowEntry}, int64(i+1)), Value: value(20, input, 1)},
+				&low))
 		}
 		require.Equal(t, lowWater{next: 21, input: 7, epoch: 1}, low)
 	}

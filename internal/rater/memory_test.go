@@ -52,7 +52,8 @@ func (l logs) Append(_ context.Context, topic string, _ int, messages []broker.M
 	return done{base: base}
 }
 
-func (l logs) Fetch(_ context.Context, topic string, partition int, from int64, _ time.Duration, dst []broker.Message) ([]broker.Message, error) {
+func (l logs) Fetch(_ context.Context, topic string, partition int, from int64, _ time.Duration, dst []broker.Message) ([]broker.Message,
+	error) {
 	t := l.of(topic)
 	if from < t.first {
 		return dst, &broker.OffsetGoneError{Topic: topic, Partition: partition, Wanted: from, First: t.first}

@@ -227,7 +227,8 @@ func (o *Owner) checkpoint(ctx context.Context) error {
 // dirty reports whether a sweep has something to write. Epoch marks alone suffice: the rated log keeps nothing for
 // ever, and a restore must begin at a message that it still has.
 func (o *Owner) dirty() bool {
-	return o.known > o.marked.next || o.next-1 > o.marked.input || o.state.counters.Dirty() > 0 || o.state.counters.Sessions.Dirty() > 0 || len(o.state.dirtyFiles) > 0 || len(o.state.seen.dirty) > 0
+	return o.known > o.marked.next || o.next-1 > o.marked.input || o.state.counters.Dirty() > 0 || o.state.counters.Sessions.Dirty() > 0 ||
+		len(o.state.dirtyFiles) > 0 || len(o.state.seen.dirty) > 0
 }
 
 // complete waits for the request in progress and folds it: first all messages that others appended before it, then
@@ -277,7 +278,8 @@ func (o *Owner) complete(ctx context.Context) error {
 func (o *Owner) tooLarge(r *request, err error) error {
 	_, input, _, _ := ratedlog.ParseHeader(r.messages[0].Value)
 	return &ratedlog.StoppedError{Topic: o.Topics.Usage, Partition: o.Partition, Offset: input, Kind: control.StopOther,
-		Reason: fmt.Sprintf("the results for it and the %d messages after it have %d bytes and cannot be appended to %s: %v; set max.message.bytes of %s and message.max.bytes of the brokers to %d or more, then try again",
+		Reason: fmt.Sprintf("the results for it and the %d messages after it have %d bytes and cannot be appended to %s: %v; set "+
+			"max.message.bytes of %s and message.max.bytes of the brokers to %d or more, then try again",
 			len(r.messages)-1, r.bytes, o.Topics.Rated, err, o.Topics.Rated, broker.MaxMessageBytes)}
 }
 
@@ -498,7 +500,8 @@ func (o *Owner) rate(ctx context.Context, m *broker.Message) error {
 		return nil // sent again, after a crash or by a mediator that was replaced
 	}
 	if in.Follows > high && safeguard.On(safeguard.GapStops) && o.skipUsage.Order(m, control.StopGap) == nil {
-		return o.stop(o.Topics.Usage, m, control.StopGap, fmt.Errorf("the batch of file %s of %s follows record %d, but only records up to %d came before it; records between them are missing from the topic", in.File, in.Source, in.Follows, high))
+		return o.stop(o.Topics.Usage, m, control.StopGap, fmt.Errorf("the batch of file %s of %s follows record %d, but only records up to %d "+
+			"came before it; records between them are missing from the topic", in.File, in.Source, in.Follows, high))
 	}
 	d := decision{
 		revision: registry.Revision(in.Registry), parsed: o.scratch(len(in.Usage)), state: o.state, in: &in, high: high,

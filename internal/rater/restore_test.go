@@ -26,9 +26,12 @@ import (
 // The checkpoint entries of version 1, as that version wrote them: key, then value. Later versions must always read
 // them.
 var version1 = []struct{ what, key, value string }{
-	{"counter", "63" + "01" + "0000002a" + "00004e20" + "00000000000000ff" + "0000000000000003", "01" + "0000000000000064" + "0000000000000000" + "00000000000003e8"},
-	{"file", "66" + "0102030405060708090a0b0c0d0e0f10" + "0000000000000003", "01" + "0000000000000064" + "0000000000000007" + "0000000000000009"},
-	{"keys", "73" + "0000000000000001" + "00000010" + "00" + "00000000" + "0000000000000003", "01" + "0000000000000064" + "0000000069c00000" + "0000000000093a80" + "0102030405060708090a0b0c"},
+	{"counter", "63" + "01" + "0000002a" + "00004e20" + "00000000000000ff" + "0000000000000003", "01" + "0000000000000064" +
+		"0000000000000000" + "00000000000003e8"},
+	{"file", "66" + "0102030405060708090a0b0c0d0e0f10" + "0000000000000003", "01" + "0000000000000064" + "0000000000000007" +
+		"0000000000000009"},
+	{"keys", "73" + "0000000000000001" + "00000010" + "00" + "00000000" + "0000000000000003", "01" + "0000000000000064" + "0000000069c00000" +
+		"0000000000093a80" + "0102030405060708090a0b0c"},
 	{"low-water mark", "6c" + "0000000000000003", "01" + "0000000000000063" + "0000000000000031" + "0000000000000002"},
 }
 
@@ -57,7 +60,8 @@ func TestCheckpointEntriesOfVersion1AreRead(t *testing.T) {
 	err = o.restoreEntry(t.Context(), &broker.Message{Key: key, Value: []byte{2, 0, 0, 0, 0, 0, 0, 0, 1}}, &low)
 	require.ErrorContains(t, err, "run the newer one", "an entry of a later version stops the restore")
 	err = o.restoreEntry(t.Context(), &broker.Message{Key: []byte("z\x00\x00\x00\x00\x00\x00\x00\x03"), Value: value(1)}, &low)
-	require.ErrorContains(t, err, "this program does not know entries of kind 'z'; run the newer one", "so does one of a kind that only a later version has")
+	require.ErrorContains(t, err, "this program does not know entries of kind 'z'; run the newer one",
+		"so does one of a kind that only a later version has")
 	err = o.restoreEntry(t.Context(), &broker.Message{Key: []byte("l\x00\x00\x00\x00\x00\x00\x00\x09"), Value: value(1, 1, 1)}, &low)
 	var fenced *FencedError
 	require.ErrorAs(t, err, &fenced)
@@ -73,7 +77,8 @@ func TestAnEntryThatNobodyWroteStopsTheRestore(t *testing.T) {
 		value, err := hex.DecodeString(e.value)
 		require.NoError(t, err)
 		for _, m := range []broker.Message{
-			{Key: key, Value: []byte{}}, {Key: key, Value: value[:9]}, {Key: key, Value: value[:len(value)-1]}, {Key: append([]byte{key[0]}, key[len(key)-8:]...), Value: value[:9]},
+			{Key: key, Value: []byte{}}, {Key: key, Value: value[:9]}, {Key: key, Value: value[:len(value)-1]},
+			{Key: append([]byte{key[0]}, key[len(key)-8:]...), Value: value[:9]},
 			{Key: slices.Insert(slices.Clone(key), 1, 0), Value: value}, {Key: key[:8], Value: value},
 		} {
 			require.Error(t, o.restoreEntry(t.Context(), &m, &low), "%s: %x %x", e.what, m.Key, m.Value)
@@ -343,7 +348,8 @@ func TestWhatIsForgottenIsBuried(t *testing.T) {
 	require.Zero(t, settled(b, old))
 	require.EqualValues(t, 5*3, settled(b, kept))
 	for key := range l.compacted(topics.Checkpoint) {
-		require.Contains(t, []string{string(counterPart(kept)), string(counterPart(current)), string([]byte{lowEntry}), string(newer.part(seenEntry))}, key[:len(key)-8], "what the checkpoints still have")
+		require.Contains(t, []string{string(counterPart(kept)), string(counterPart(current)), string([]byte{lowEntry}),
+			string(newer.part(seenEntry))}, key[:len(key)-8], "what the checkpoints still have")
 	}
 	c := l.of(topics.Checkpoint)
 	for _, n := range c.ends {

@@ -53,7 +53,8 @@ func TestWhatComesOfAUsageMessageFitsIntoAMessage(t *testing.T) {
 	message := udr.AppendBatchHeader(nil, &in)
 	large := []udr.Attribute{{Name: "note", Value: strings.Repeat("x", 64<<10)}} // no usage that mediation sends has so large a result
 	for seq := range uint64(records) {
-		message = udr.AppendBatchUsage(message, &udr.Usage{Seq: seq + 1, Class: "data", Unit: udr.Octet, Quantity: 1, At: udr.InstantOf(noon{}.Now()), SIM: 1, Account: 1, Root: 1, Country: "DE", Attributes: large})
+		message = udr.AppendBatchUsage(message, &udr.Usage{Seq: seq + 1, Class: "data", Unit: udr.Octet, Quantity: 1,
+			At: udr.InstantOf(noon{}.Now()), SIM: 1, Account: 1, Root: 1, Country: "DE", Attributes: large})
 	}
 	rated, err := NewOffline(w, noon{}).Rate(t.Context(), message)
 	require.NoError(t, err)

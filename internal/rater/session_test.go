@@ -11,7 +11,8 @@ import (
 )
 
 func sessionOf(last, quantity int64) rating.Session {
-	return rating.Session{Quantity: quantity, Rounded: quantity, Priced: quantity, Sum: decimal.FromInt(quantity), Charged: decimal.FromInt(quantity), Last: last, Within: 3600}
+	return rating.Session{Quantity: quantity, Rounded: quantity, Priced: quantity, Sum: decimal.FromInt(quantity),
+		Charged: decimal.FromInt(quantity), Last: last, Within: 3600}
 }
 
 // known is the list of sessions that an owner knows.
@@ -42,7 +43,8 @@ func TestSessionsOutliveTheirOwnerUntilTheyAreOver(t *testing.T) {
 	require.Equal(t, known(o), known(next))
 	apply(next, late, sessionOf(testNow-8_000, 9))
 	next.sweepNow(t)
-	require.Equal(t, map[rating.SessionKey]rating.Session{late: sessionOf(testNow-8_000, 9)}, known(next), "the other is over by what has come")
+	require.Equal(t, map[rating.SessionKey]rating.Session{late: sessionOf(testNow-8_000, 9)}, known(next),
+		"the other is over by what has come")
 	apply(next, open, sessionOf(testNow+50_000, 1)) // a carrier's clock that runs ahead
 	next.sweepNow(t)
 	require.Len(t, known(next), 2, "the hour was looked at")

@@ -61,7 +61,8 @@ func (b *behind) Bounds(ctx context.Context, topic string, partition int) (first
 	return first, end, err
 }
 
-func (b *behind) Fetch(ctx context.Context, topic string, partition int, from int64, wait time.Duration, dst []broker.Message) ([]broker.Message, error) {
+func (b *behind) Fetch(ctx context.Context, topic string, partition int, from int64, wait time.Duration,
+	dst []broker.Message) ([]broker.Message, error) {
 	if end := b.of(topic).end - 1; topic == b.topic && b.times > 0 && from > end {
 		return dst, broker.Away("read", &broker.EndedError{Wanted: from, End: end})
 	}
@@ -98,7 +99,8 @@ func TestARatedLogThatIsNotThatOfTheCheckpointsStopsThePartition(t *testing.T) {
 			require.Contains(t, stopped.Reason, "test.rated/0 ends at 2, but 3 was already in a checkpoint: Kafka has lost messages 2 to 3")
 		}
 		if epoch == 3 {
-			require.Contains(t, stopped.Reason, "message 3 of test.rated/0 was already in a checkpoint when epoch 1 was the latest, and is of epoch 3 now")
+			require.Contains(t, stopped.Reason, "message 3 of test.rated/0 was already in a checkpoint when epoch 1 was the latest, and is of "+
+				"epoch 3 now")
 		}
 	}
 }
@@ -139,7 +141,8 @@ func TestAnEpochThatTheControlStoreNeverGaveStopsThePartition(t *testing.T) {
 		var stopped *ratedlog.StoppedError
 		require.ErrorAs(t, next.take(t.Context()), &stopped)
 		require.Equal(t, o.Topics.Rated, stopped.Topic)
-		require.Contains(t, stopped.Reason, "the control store is older than Kafka: the latest epoch that it gave is 0, but 7 is in use in test.rated")
+		require.Contains(t, stopped.Reason, "the control store is older than Kafka: the latest epoch that it gave is 0, but 7 is in use "+
+			"in test.rated")
 		require.Contains(t, stopped.Reason, "docs/runbooks/stores-of-different-days.md")
 	}
 	require.Equal(t, end, f.l.of(o.Topics.Rated).end, "nothing was appended")

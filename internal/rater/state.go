@@ -45,7 +45,8 @@ type file struct {
 
 // newState makes an empty state. A block of duplicate keys is split when it has more than blockKeys; 0 is blockSize.
 func newState(blockKeys int) *state {
-	return &state{counters: rating.NewCounters(), files: map[udr.FileID]*file{}, seen: Seen{size: blockKeys}, undated: Seen{size: blockKeys, old: true}}
+	return &state{counters: rating.NewCounters(), files: map[udr.FileID]*file{}, seen: Seen{size: blockKeys},
+		undated: Seen{size: blockKeys, old: true}}
 }
 
 // decided reports which of a file's records are already decided: all up to high, or all if the file is closed.

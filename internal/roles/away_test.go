@@ -43,7 +43,8 @@ func TestAFileIsNotBlamedForADoorThatIsShut(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 	site := func(user, how string) *collect.Site {
 		var o collect.Options
-		require.NoError(t, diag.Decode("collect.yaml", []byte(fmt.Sprintf("{ sftp: { host: %s, port: %d, user: %s, timeout: 2s, %s }, match: '/sky/*.csv', settled: 0s }", server.Host, server.Port, user, how)), &o, nil).Err())
+		require.NoError(t, diag.Decode("collect.yaml", []byte(fmt.Sprintf("{ sftp: { host: %s, port: %d, user: %s, timeout: 2s, %s }, match: "+
+			"'/sky/*.csv', settled: 0s }", server.Host, server.Port, user, how)), &o, nil).Err())
 		s := o.Open(collect.Environment{Dir: w.dir, Clock: clock{}, Random: func() float64 { return 0 }})
 		t.Cleanup(func() { s.Close() })
 		return s
@@ -65,7 +66,8 @@ func TestAFileIsNotBlamedForADoorThatIsShut(t *testing.T) {
 		{name: "a refused login", site: site("ratemill", key+", password: battery staple"), says: "refuses the login of ratemill"},
 		{name: "a key that is not there", site: site("ratemill", key+", key_file: nothing"), says: "key_file"},
 		{name: "known_hosts that is a directory", site: site("ratemill", "known_hosts: ., "+login), says: "known_hosts cannot be read"},
-		{name: "a directory that is not there", site: (&collect.Options{Dir: filepath.Join(w.dir, "nowhere"), Match: collect.Words{"*"}}).Open(collect.Environment{Clock: later{}}), says: "cannot be reached"},
+		{name: "a directory that is not there", site: (&collect.Options{Dir: filepath.Join(w.dir, "nowhere"),
+			Match: collect.Words{"*"}}).Open(collect.Environment{Clock: later{}}), says: "cannot be reached"},
 		{name: "a spool that cannot be written", says: "the spool .* cannot be written",
 			shut: func() { require.NoError(t, os.Rename(c.spooled, filepath.Join(away, "spool"))) },
 			open: func() { require.NoError(t, os.Rename(filepath.Join(away, "spool"), c.spooled)) }},
@@ -118,6 +120,7 @@ func TestASourceWithoutItsDirectoryStopsNoOther(t *testing.T) {
 	require.EqualValues(t, perFile, w.settled(1)["a.csv"].Rated)
 	require.Contains(t, strings.Join(w.role(Mediation).Concerns(), "\n"), "source chf: ")
 	require.NoError(t, os.MkdirAll(filepath.Join(w.dir, "elsewhere/chf"), 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "elsewhere/chf/b.jsonl"), []byte(`{"at":1773702602,"used":[{"imsi":"214070000000001","volume":1}]}`), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "elsewhere/chf/b.jsonl"),
+		[]byte(`{"at":1773702602,"used":[{"imsi":"214070000000001","volume":1}]}`), 0o644))
 	require.EqualValues(t, 1, w.settled(2)["b.jsonl"].Rated)
 }

@@ -150,7 +150,8 @@ func (b *backlog) note(behind map[behindKey]int64) {
 	}
 	why := ""
 	if bound := int64(b.n.Config.Mediation.Backlog); bound > 0 && behind[worst] >= bound {
-		why = fmt.Sprintf("held back: %s is %d batches behind in partition %d, and mediation.backlog is %d", whose(worst.stage), behind[worst], worst.partition, bound)
+		why = fmt.Sprintf("held back: %s is %d batches behind in partition %d, and mediation.backlog is %d", whose(worst.stage), behind[worst],
+			worst.partition, bound)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

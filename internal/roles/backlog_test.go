@@ -60,7 +60,8 @@ func TestAWarehouseThatIsAwayHoldsBackMediation(t *testing.T) {
 	for _, b := range w.settled(55) {
 		require.EqualValues(t, 1, b.Rated, b.Name)
 	}
-	w.tells(map[string]float64{"mediation_held": 0, `mediation_backlog_batches{partition="0",stage="warehouse"}`: 0, `mediation_backlog_batches{partition="0",stage="rating"}`: 0})
+	w.tells(map[string]float64{"mediation_held": 0, `mediation_backlog_batches{partition="0",stage="warehouse"}`: 0,
+		`mediation_backlog_batches{partition="0",stage="rating"}`: 0})
 	totals, err := w.Warehouse.Totals(t.Context(), time.Nanosecond)
 	require.NoError(t, err)
 	require.Zero(t, totals)

@@ -28,7 +28,9 @@ type carrier struct {
 }
 
 func (w *world) carrier() *carrier {
-	c := &carrier{world: w, site: w.source().Collect.Open(collect.Environment{Dir: w.dir, Clock: clock{}, Random: func() float64 { return 0 }})}
+	c := &carrier{world: w, site: w.source().Collect.Open(collect.Environment{Dir: w.dir, Clock: clock{}, Random: func() float64 {
+		return 0
+	}})}
 	c.spooled = filepath.Join(w.T.TempDir(), "spool")
 	spool, err := collect.OpenSpool(c.spooled, 1<<30)
 	require.NoError(w, err)
@@ -147,7 +149,8 @@ func TestAFileThatIsAnotherAfterACrashIsNotGoneOnWith(t *testing.T) {
 		c.reads()
 		f := c.ledger("a.csv")
 		require.Equal(t, []any{control.Failed, false, true}, []any{f.State, f.Open, f.Gone})
-		require.Regexp(t, `has changed since reading began \(\w+, now \w+\), with the same size and modification time.*give it another name`, f.Why)
+		require.Regexp(t, `has changed since reading began \(\w+, now \w+\), with the same size and modification time.*give it another name`,
+			f.Why)
 		c.lists()
 		require.NoError(t, c.Store.RetryFile(t.Context(), f.Number, time.Now()), "it says the same again")
 	}
@@ -185,7 +188,8 @@ func TestARetriedFileSendsItsRecordsWhereTheyWent(t *testing.T) {
 	require.Zero(t, c.ledger("a.csv").Progress.Read.Records)
 
 	w.imports(strings.Replace(w.docs["registry.yaml"], "account: acme, plan", "account: north, plan", 1))
-	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], `when: type == "D"`, `when: type == "D" and volume != "100030"`, 1)
+	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], `when: type == "D"`, `when: type == "D" and volume != "100030"`,
+		1)
 	w.start(Rating, Warehouse)
 	require.NoError(t, c.Store.RetryFile(t.Context(), lease.File, time.Now()))
 	c.reads()

@@ -42,7 +42,8 @@ func (c *carrier) ratedOnce(records int) {
 	require.EqualValues(c, records, c.number("SELECT uniqExact(quantity) FROM rated_usage"))
 	require.Zero(c, c.number("SELECT count() FROM suspense"))
 	require.Zero(c, c.number("SELECT count() FROM duplicates"))
-	require.Equal(c, fmt.Sprint(records+1), c.rows("SELECT max(line) FROM rated_usage")[0], "lines are counted from the beginning of the whole")
+	require.Equal(c, fmt.Sprint(records+1), c.rows("SELECT max(line) FROM rated_usage")[0],
+		"lines are counted from the beginning of the whole")
 }
 
 // state is a file's state, and which file it continues.
@@ -275,7 +276,8 @@ func TestAFileThatGrowsWhileMediatorsDieIsReadOnce(t *testing.T) {
 		grow()
 		if effect%3 == 0 {
 			rotations++
-			require.NoError(t, os.Rename(filepath.Join(c.dir, "in", "sky", "Master.csv"), filepath.Join(c.dir, "in", "sky", fmt.Sprintf("Master.csv.%02d", rotations))))
+			require.NoError(t, os.Rename(filepath.Join(c.dir, "in", "sky", "Master.csv"),
+				filepath.Join(c.dir, "in", "sky", fmt.Sprintf("Master.csv.%02d", rotations))))
 			begun = n
 			grow()
 		}
@@ -311,7 +313,8 @@ func TestAFileThatGrowsWhileMediatorsDieIsReadOnce(t *testing.T) {
 func TestTheSameContentUnderANameThatRulesReadIsReadAgain(t *testing.T) {
 	w := newWorld(t, "continued_named")
 	w.unkeyed()
-	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], `'time(started, "2006-01-02 15:04:05")', quantity: octets`, `'time(file.name[2:10], "20060102")', quantity: octets`, 1)
+	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], `'time(started, "2006-01-02 15:04:05")', quantity: octets`,
+		`'time(file.name[2:10], "20060102")', quantity: octets`, 1)
 	w.start(Rating, Warehouse)
 	w.imports(w.docs["registry.yaml"])
 	c := w.carrier()
@@ -324,7 +327,8 @@ func TestTheSameContentUnderANameThatRulesReadIsReadAgain(t *testing.T) {
 	c.lists()
 	c.reads()
 	w.settled(3)
-	require.Equal(t, []string{"2026-03-17,2", "2026-03-18,2", "2026-03-19,3"}, w.rows("SELECT toDate(at), count() FROM rated_usage GROUP BY 1 ORDER BY 1"))
+	require.Equal(t, []string{"2026-03-17,2", "2026-03-18,2", "2026-03-19,3"},
+		w.rows("SELECT toDate(at), count() FROM rated_usage GROUP BY 1 ORDER BY 1"))
 
 	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], "settled: 0s", "settled: 0s, identity: content", 1)
 	w.start(Rating, Warehouse)

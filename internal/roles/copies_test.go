@@ -28,7 +28,8 @@ func TestARecordThatAnotherRootMayHavePaidIsNotRatedByItself(t *testing.T) {
 	w.drop("sky/b.csv", strings.Replace(twoRoots, "D;", "D;214070000000001;2026-03-17 00:10:03;2000\nD;", 1))
 	require.EqualValues(t, 2, w.settled(2)["b.csv"].Suspended, w.rows("SELECT code, reason FROM suspense"))
 	rows := w.rows("SELECT concat(code, '|', values, '|', reason) FROM suspense_open ORDER BY seq")
-	require.Contains(t, rows[1], "owner_corrected|root north, before acme|the SIM with imsi 214070000000001 belonged at 2026-03-17T00:10:02Z to billing root north")
+	require.Contains(t, rows[1], "owner_corrected|root north, before acme|the SIM with imsi 214070000000001 belonged at "+
+		"2026-03-17T00:10:02Z to billing root north")
 
 	w.retry("sky", w.waiting(warehouse.SuspenseFilter{Code: "owner_corrected"})...)
 	after := w.settled(3)["1"]
@@ -41,7 +42,8 @@ func TestARecordThatAnotherRootMayHavePaidIsNotRatedByItself(t *testing.T) {
 	number, err := w.Store.OrderRetry(t.Context(), "sky", "ana", "acme was credited", w.waiting(warehouse.SuspenseFilter{}), time.Now())
 	require.NoError(t, err)
 	require.EqualValues(t, 1, w.settled(4)["2"].Rated)
-	require.Equal(t, []string{"acme,1000", "north,1000", "north,2000"}, w.rows("SELECT root, quantity FROM rated_usage ORDER BY quantity, root"))
+	require.Equal(t, []string{"acme,1000", "north,1000", "north,2000"},
+		w.rows("SELECT root, quantity FROM rated_usage ORDER BY quantity, root"))
 	why, err := w.Store.RetryOrder(t.Context(), number)
 	require.NoError(t, err)
 	require.Equal(t, "acme was credited", why)

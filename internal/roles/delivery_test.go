@@ -27,10 +27,12 @@ import (
 // The role makes the files of a final document, puts them where its terms say, and folds payments that an import of the registry stated.
 func TestTheRoleDeliveryDeliversDocumentsAndFoldsPayments(t *testing.T) {
 	w := newWorld(t, "delivery")
-	w.docs["catalogue/seller.yaml"] = "seller: operator\ncompany: { name: Globex IoT S.L., street: Calle Mayor 1, city: Madrid, country: ES, vat: ESB12345674, " +
-		"endpoint: '9920:ESB12345674', email: billing@globex.example, phone: '+34 912 345 678' }\naccounting_groups: [eu]\n" +
+	w.docs["catalogue/seller.yaml"] = "seller: operator\ncompany: { name: Globex IoT S.L., street: Calle Mayor 1, city: Madrid, country: " +
+		"ES, vat: ESB12345674, endpoint: '9920:ESB12345674', email: billing@globex.example, phone: '+34 912 345 678' }\n" +
+		"accounting_groups: [eu]\n" +
 		"bank: { iban: ES91 2100 0418 4502 0005 1332 }\n"
-	w.docs["catalogue/eu.yaml"] = "accounting_group: eu\ncurrency: EUR\nnumbers: { invoice: \"INV-{n:4}\", credit_note: \"CN-{n:4}\" }\ntax: spain\n"
+	w.docs["catalogue/eu.yaml"] = "accounting_group: eu\ncurrency: EUR\nnumbers: { invoice: \"INV-{n:4}\", credit_note: \"CN-{n:4}\" }\n" +
+		"tax: spain\n"
 	w.docs["catalogue/spain.yaml"] = "tax: spain\nrules: [{ category: S, rate: 21 }]\n"
 	dir := t.TempDir()
 	w.config.Listen, w.known = testengine.FreeAddress(t), append(Roles[:len(Roles):len(Roles)], Delivery)

@@ -175,7 +175,9 @@ func (d *encrypted) refusalsOfKafka(t *testing.T) []refused {
 			c.Kafka = d.scram
 			c.Kafka.SASL.Mechanism = "scram-sha-256"
 		}, []string{"Kafka is not available", "it does not let the user in"}},
-		{"Kafka's authority is no file", func(c *config.Config) { c.Kafka.TLS.CAFile = "/nowhere/ca.pem" }, []string{"kafka.tls", "ca_file", "/nowhere/ca.pem", "no such file"}},
+		{"Kafka's authority is no file", func(c *config.Config) {
+			c.Kafka.TLS.CAFile = "/nowhere/ca.pem"
+		}, []string{"kafka.tls", "ca_file", "/nowhere/ca.pem", "no such file"}},
 		{"Kafka's authority is a key", func(c *config.Config) { c.Kafka.TLS.CAFile = d.mine.KeyFile }, []string{"kafka.tls",
 			"holds no certificate in PEM"}},
 		{"Kafka's password is not in the environment", func(c *config.Config) {

@@ -64,9 +64,11 @@ func TestALongRecordWhosePartsAllWaitIsKeptAFewTimes(t *testing.T) {
 	w.drop("chf/a.jsonl", b.String())
 	w.settled(1)
 	require.Less(t, heap(), 150, "MiB")
-	require.Equal(t, []string{"fan,1", "sim_unknown," + fmt.Sprint(parts)}, w.rows("SELECT code, count() FROM suspense_open GROUP BY code ORDER BY code"))
+	require.Equal(t, []string{"fan,1", "sim_unknown," + fmt.Sprint(parts)},
+		w.rows("SELECT code, count() FROM suspense_open GROUP BY code ORDER BY code"))
 	require.Equal(t, []string{"1"}, w.rows("SELECT countIf(raw != '') FROM suspense_open WHERE code = 'sim_unknown'"))
-	require.Contains(t, w.rows("SELECT reason FROM suspense_open WHERE code = 'fan'")[0], "more than 1000 usage records; raise decode.limits.usages")
+	require.Contains(t, w.rows("SELECT reason FROM suspense_open WHERE code = 'fan'")[0],
+		"more than 1000 usage records; raise decode.limits.usages")
 
 	w.imports(secondSIM)
 	w.docs["sources/chf.yaml"] = strings.Replace(w.docs["sources/chf.yaml"], "decode: {", "decode: { limits: { usages: 2000 },", 1)
@@ -81,12 +83,14 @@ func TestALongRecordWhosePartsAllWaitIsKeptAFewTimes(t *testing.T) {
 // Rules that copy a long text into each of many usage records cost the record, not the mediator.
 func TestUsageThatFitsNoMessageWaits(t *testing.T) {
 	w := newWorld(t, "fanout_size")
-	w.docs["sources/chf.yaml"] = strings.Replace(w.docs["sources/chf.yaml"], "quantity: octets(one.volume)", "quantity: octets(one.volume), session: text", 1)
+	w.docs["sources/chf.yaml"] = strings.Replace(w.docs["sources/chf.yaml"], "quantity: octets(one.volume)",
+		"quantity: octets(one.volume), session: text", 1)
 	w.start(Roles...)
 	w.imports(w.docs["registry.yaml"])
 	one := `{"imsi":"214070000000001","volume":1}`
 	long := func(text, elements int) string {
-		return fmt.Sprintf(`{"at":1773702602,"text":"%s","used":[%s]}`+"\n", strings.Repeat("x", text), strings.TrimSuffix(strings.Repeat(one+",", elements), ","))
+		return fmt.Sprintf(`{"at":1773702602,"text":"%s","used":[%s]}`+"\n", strings.Repeat("x", text),
+			strings.TrimSuffix(strings.Repeat(one+",", elements), ","))
 	}
 	w.drop("chf/a.jsonl", long(500_000, 900)+long(900_000, 2)+long(1, 3))
 	b := w.settled(1)["a.jsonl"]
@@ -116,14 +120,17 @@ func TestAMessageThatTheTopicRefusesFailsTheFile(t *testing.T) {
 // bound sets how large the messages of a topic may be.
 func (w *world) bound(topic, bytes string) {
 	client := &kafka.Client{Addr: kafka.TCP(w.config.Kafka.Addresses...)}
-	_, err := client.IncrementalAlterConfigs(w.T.Context(), &kafka.IncrementalAlterConfigsRequest{Resources: []kafka.IncrementalAlterConfigsRequestResource{{
-		ResourceType: kafka.ResourceTypeTopic, ResourceName: topic,
-		Configs: []kafka.IncrementalAlterConfigsRequestConfig{{Name: "max.message.bytes", Value: bytes, ConfigOperation: kafka.ConfigOperationSet}},
-	}}})
+	_, err := client.IncrementalAlterConfigs(w.T.Context(),
+		&kafka.IncrementalAlterConfigsRequest{Resources: []kafka.IncrementalAlterConfigsRequestResource{{
+			ResourceType: kafka.ResourceTypeTopic, ResourceName: topic,
+			Configs: []kafka.IncrementalAlterConfigsRequestConfig{{Name: "max.message.bytes", Value: bytes,
+				ConfigOperation: kafka.ConfigOperationSet}},
+		}}})
 	require.NoError(w, err)
 	require.Eventually(w, func() bool {
 		res, err := client.DescribeConfigs(w.T.Context(), &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
 			{ResourceType: kafka.ResourceTypeTopic, ResourceName: topic, ConfigNames: []string{"max.message.bytes"}}}})
-		return err == nil && len(res.Resources) == 1 && len(res.Resources[0].ConfigEntries) == 1 && res.Resources[0].ConfigEntries[0].ConfigValue == bytes
+		return err == nil && len(res.Resources) == 1 && len(res.Resources[0].ConfigEntries) == 1 &&
+			res.Resources[0].ConfigEntries[0].ConfigValue == bytes
 	}, 30*time.Second, 20*time.Millisecond)
 }

@@ -43,7 +43,9 @@ func (n *Node) held(ctx context.Context) (map[string]string, error) {
 }
 
 func heldBack(s *source.Source, other string, files int, last string) string {
-	return fmt.Sprintf("it is new and matches files that source %[2]s has read (%[3]d, %[4]s is one), so it would charge them again; nothing of it is read. If it is %[2]s under another name, write `formerly: %[2]s` into sources/%[1]s.yaml; if it is another source that reads these files once more, write `rereads: %[2]s`, or narrow collect.match; then start ratemill again",
+	return fmt.Sprintf("it is new and matches files that source %[2]s has read (%[3]d, %[4]s is one), so it would charge them again; "+
+		"nothing of it is read. If it is %[2]s under another name, write `formerly: %[2]s` into sources/%[1]s.yaml; if it is another source "+
+		"that reads these files once more, write `rereads: %[2]s`, or narrow collect.match; then start ratemill again",
 		s.Title, other, files, strings.TrimPrefix(last, "/"))
 }
 
@@ -55,7 +57,8 @@ func (n *Node) readBy(ctx context.Context, name string, takes func(string) bool)
 	}
 	was, err := n.reference.Source(ctx, name, version)
 	if err != nil {
-		n.Log.Warn("where a source had its files is not known any more; files that it read are not compared with those of new sources", "source", name, "err", err)
+		n.Log.Warn("where a source had its files is not known any more; files that it read are not compared with those of new sources", "source",
+			name, "err", err)
 		return 0, "", nil
 	}
 	err = n.Store.PathsRead(ctx, name, func(path string) {

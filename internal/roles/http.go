@@ -55,7 +55,8 @@ func (n *Node) listen() error {
 	}
 	listener, err := net.Listen("tcp", n.Config.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s, the address for metrics and health, is in use by another program; choose another with listen or --listen, or port 0 for any", n.Config.Listen)
+		return fmt.Errorf("%s, the address for metrics and health, is in use by another program; choose another with listen or --listen, or "+
+			"port 0 for any", n.Config.Listen)
 	}
 	if err != nil {
 		return fmt.Errorf("the address for metrics and health cannot be used; choose another with listen or --listen: %w", err)

@@ -98,7 +98,8 @@ func TestEnginesOfAnotherInstallationAreRefused(t *testing.T) {
 		var other *engines.OtherInstallationError
 		require.ErrorAs(t, err, &other)
 		require.Equal(t, w.Installation, other.Theirs)
-		require.Regexp(t, `^127\.0\.0\.1:\d+ is the Kafka of another installation \(`+w.Installation[:4]+`…\), not of this one \(....…\): name its configuration with -c, or give this one a kafka\.listen of its own$`, err.Error())
+		require.Regexp(t, `^127\.0\.0\.1:\d+ is the Kafka of another installation \(`+w.Installation[:4]+
+			`…\), not of this one \(....…\): name its configuration with -c, or give this one a kafka\.listen of its own$`, err.Error())
 	}
 
 	b := w.elsewhere()
@@ -108,7 +109,8 @@ func TestEnginesOfAnotherInstallationAreRefused(t *testing.T) {
 	require.ErrorContains(t, w.opens(b, Warehouse), "give this one a clickhouse.listen of its own", "nor the next time")
 
 	b = w.elsewhere()
-	b.Kafka.Addresses, b.Kafka.SASL = []string{b.Kafka.Listen}, config.SASL{Mechanism: "scram-sha-256", User: keys.Owner, PasswordFile: keys.OwnerFile(b.Data)}
+	b.Kafka.Addresses, b.Kafka.SASL = []string{b.Kafka.Listen}, config.SASL{Mechanism: "scram-sha-256", User: keys.Owner,
+		PasswordFile: keys.OwnerFile(b.Data)}
 	require.ErrorContains(t, w.opens(b, Rating), b.Kafka.Listen+" is the Kafka of another installation ("+w.Installation[:4]+"…)")
 	require.ErrorContains(t, w.opens(b, Rating), "control: must name the one that this Kafka was first used with")
 
@@ -129,11 +131,13 @@ func TestEnginesDoNotTakeThePasswordOfAnotherInstallation(t *testing.T) {
 			err := w.opens(b, roles...)
 			var other *engines.OtherInstallationError
 			require.ErrorAs(t, err, &other)
-			require.Equal(t, b.Kafka.Listen+" is the Kafka of another installation: it refuses this installation's password, in "+keys.OwnerFile(b.Data)+
+			require.Equal(t, b.Kafka.Listen+" is the Kafka of another installation: it refuses this installation's password, in "+
+				keys.OwnerFile(b.Data)+
 				"; name its configuration with -c, or give this one a kafka.listen of its own", err.Error())
 		}
 		_, err := engines.OpenEmbeddedWarehouse(t.Context(), b)
-		require.EqualError(t, err, b.ClickHouse.Listen+" is the ClickHouse of another installation: it refuses this installation's password, in "+keys.OwnerFile(b.Data)+
+		require.EqualError(t, err, b.ClickHouse.Listen+" is the ClickHouse of another installation: it refuses this installation's password, in "+
+			keys.OwnerFile(b.Data)+
 			"; name its configuration with -c, or give this one a clickhouse.listen of its own")
 	}
 	require.Equal(t, before, w.holds(), "nothing was written")

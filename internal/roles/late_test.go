@@ -46,7 +46,8 @@ func TestLateUsageIsMarkedAndWaitsBeyondLateUntil(t *testing.T) {
 
 	office, err := backoffice.New(backoffice.Options{Store: w.Store, Warehouse: backoffice.Connected(w.Warehouse)})
 	require.NoError(t, err)
-	explained, err := office.Explain(t.Context(), backoffice.ExplainRequest{ID: w.rows("SELECT concat(file, ':', toString(seq)) FROM rated_usage WHERE session = 'old'")[0]})
+	explained, err := office.Explain(t.Context(), backoffice.ExplainRequest{ID: w.rows("SELECT concat(file, ':', toString(seq)) FROM " +
+		"rated_usage WHERE session = 'old'")[0]})
 	require.NoError(t, err)
 	require.Contains(t, explained.Words, " late     taken 2 billing cycles after the one of its use\n")
 	suspended, err := office.Suspended(t.Context(), waiting[0].String())

@@ -15,7 +15,8 @@ import (
 // The size of a record has 32 bits wherever it is kept. Packed, the line is a file of a few hundred kB.
 func TestALineOfMoreThanFourGiBIsSuspendedAndItsFileBalances(t *testing.T) {
 	w := newWorld(t, "long")
-	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], `delimiter: ";" }`, `delimiter: ";" }, limits: { ratio: 1000000000 }`, 1)
+	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], `delimiter: ";" }`,
+		`delimiter: ";" }, limits: { ratio: 1000000000 }`, 1)
 	w.start(Roles...)
 	w.imports(w.docs["registry.yaml"])
 	const long = 4<<30 + 5

@@ -8,7 +8,8 @@ import (
 	"ratemill/mediation"
 )
 
-var mediationMetrics = metric.Of("Mediation", "The `source_…` metrics that come from the ledger (waiting, oldest, newest, missing) are the same in every process with this role; take the maximum, not the sum.")
+var mediationMetrics = metric.Of("Mediation", "The `source_…` metrics that come from the ledger (waiting, oldest, newest, missing) are "+
+	"the same in every process with this role; take the maximum, not the sum.")
 
 var (
 	mediationFiles  = mediationMetrics.Counter("mediation_files_total", "Files read to their end.", "source")
@@ -22,7 +23,8 @@ var (
 		"Raw records by outcome: filtered, suspended (by the rules), unrouted (suspended because their SIM is unknown), mapped.",
 		"source", "outcome")
 	mediationNoted = mediationMetrics.Counter("mediation_noted_records_total",
-		"Raw records about which the rules decided something that their data left open, by the note that their usage records have in the attribute notes: fallback:FIELD, time_twice, time_missing, spans_lines.", "source", "note")
+		"Raw records about which the rules decided something that their data left open, by the note that their usage records have in the "+
+			"attribute notes: fallback:FIELD, time_twice, time_missing, spans_lines.", "source", "note")
 	mediationBytes = mediationMetrics.Counter("mediation_bytes_total", "Bytes of raw records read.", "source")
 	mediationFetch = mediationMetrics.Durations(&mediation.FetchBounds, "mediation_fetch_seconds",
 		"How long files took to come from their server to this machine; those that failed are not in it.", "source")
@@ -45,8 +47,9 @@ var (
 	sourceArriving = mediationMetrics.Gauge("source_arriving_seconds",
 		"How long the oldest incomplete file has kept its size and modification time; "+
 			"0 when there is none.", "source")
-	sourceRefused = mediationMetrics.Gauge("source_refused_files", "Files and directories in the last listing that cannot be read; `ratemill files "+
-		"--state refused` says why.", "source")
+	sourceRefused = mediationMetrics.Gauge("source_refused_files",
+		"Files and directories in the last listing that cannot be read; `ratemill files "+
+			"--state refused` says why.", "source")
 	sourceUnknown = mediationMetrics.Gauge("source_unknown_files",
 		"Waiting or begun files of a source that this project does not have; absent when "+
 			"there are none.", "source")

@@ -20,9 +20,11 @@ var (
 		"Always 1; the labels describe the build of this process: version (of the module), revision (of git), modified (true when "+
 			"files were changed after that) and goversion.", "version", "revision", "modified", "goversion")
 	engineUp = processMetrics.Gauge("engine_up",
-		"1 for each engine used by this process that answers (control store, kafka, clickhouse), 0 for one that is away. An embedded engine is away while it restarts.", "engine")
+		"1 for each engine used by this process that answers (control store, kafka, clickhouse), 0 for one that is away. An embedded engine is "+
+			"away while it restarts.", "engine")
 	clockAhead = processMetrics.Gauge("clock_ahead_seconds",
-		"Seconds by which this machine's clock is ahead of the control store's, which decides leases and ages of files; negative when it is behind.")
+		"Seconds by which this machine's clock is ahead of the control store's, which decides leases and ages of files; negative when "+
+			"it is behind.")
 	registryRevision = processMetrics.Gauge("registry_revision", "Newest revision of the registry that this process has loaded.")
 	roleRunning      = processMetrics.Gauge("role_running",
 		"For each role of the binary: 1 if this process runs it, 0 if it does not, or is starting or stopping.", "role")

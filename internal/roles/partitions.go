@@ -53,7 +53,8 @@ func (p *partitions) serve(ctx context.Context) error {
 	defer p.assign(ctx, nil)
 	for ctx.Err() == nil {
 		if err := p.member(ctx); err != nil && ctx.Err() == nil {
-			_ = clock{}.Sleep(ctx, p.absence.Failed(time.Now(), p.log, "the consumer group cannot be joined", broker.Refused(err), "group", p.group.ID))
+			_ = clock{}.Sleep(ctx, p.absence.Failed(time.Now(), p.log, "the consumer group cannot be joined", broker.Refused(err), "group",
+				p.group.ID))
 		}
 	}
 	return nil
@@ -151,12 +152,14 @@ func (p *partitions) keep(ctx context.Context, partition int) {
 		case err == nil || ctx.Err() != nil:
 			return
 		case errors.As(err, &stopped):
-			p.log.Error("partition stopped; nothing from this offset on is consumed until a person decides (see `ratemill partition list`)", "group", p.group.ID,
+			p.log.Error("partition stopped; nothing from this offset on is consumed until a person decides (see `ratemill partition list`)", "group",
+				p.group.ID,
 				"topic", stopped.Topic, "partition", partition, "offset", stopped.Offset, "message", stopped.Hash(), "why", stopped.Reason)
 			p.fails(partition, nil)
 			p.halt(ctx, partition, stopped, known)
 		case errors.As(err, &fenced):
-			p.log.Info("another process took over the partition; this one leaves it unless the consumer group assigns it here again", "group", p.group.ID, "partition", partition, "for", out, "err", err)
+			p.log.Info("another process took over the partition; this one leaves it unless the consumer group assigns it here again", "group",
+				p.group.ID, "partition", partition, "for", out, "err", err)
 			if p.leave(ctx, partition, out) {
 				out = p.group.SessionTimeout
 			} else {

@@ -25,7 +25,8 @@ func (noStops) CloseStop(context.Context, *control.Stop, time.Time) error       
 // new assignments would fence each other without end.
 func TestWhoWasFencedStaysOutUntilTheGroupAssignsAnew(t *testing.T) {
 	runs := make(chan struct{}, 100)
-	p := &partitions{group: kafka.ConsumerGroupConfig{ID: "test", SessionTimeout: time.Hour}, stops: noStops{}, log: slog.New(slog.DiscardHandler),
+	p := &partitions{group: kafka.ConsumerGroupConfig{ID: "test", SessionTimeout: time.Hour}, stops: noStops{},
+		log:      slog.New(slog.DiscardHandler),
 		position: func(string, int) int64 { return 0 },
 		run: func(context.Context, int) error {
 			runs <- struct{}{}

@@ -124,7 +124,8 @@ func TestAnAddressThatIsTakenEndsTheStart(t *testing.T) {
 	defer l.Close()
 	w.config.Listen, w.config.Control = l.Addr().String(), "sqlite:"+filepath.Join(t.TempDir(), "control.db")
 	_, err = Open(t.Context(), Options{Config: w.config, Project: w.loaded(), Log: w.log, Known: Roles, Roles: Roles})
-	require.EqualError(t, err, l.Addr().String()+", the address for metrics and health, is in use by another program; choose another with listen or --listen, or port 0 for any")
+	require.EqualError(t, err, l.Addr().String()+
+		", the address for metrics and health, is in use by another program; choose another with listen or --listen, or port 0 for any")
 	_, err = os.Stat(strings.TrimPrefix(w.config.Control, "sqlite:"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }

@@ -103,7 +103,8 @@ func (r *reference) Registry(ctx context.Context, revision registry.Revision) (*
 		if err == nil {
 			err = fmt.Errorf("the newest revision in the control store is %d", r.reg.Revision())
 		}
-		if err := (clock{}).Sleep(ctx, absence.Failed(time.Now(), r.log, "waiting for a revision of the registry", err, "revision", revision)); err != nil {
+		if err := (clock{}).Sleep(ctx, absence.Failed(time.Now(), r.log, "waiting for a revision of the registry", err, "revision",
+			revision)); err != nil {
 			return nil, err
 		}
 	}

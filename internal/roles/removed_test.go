@@ -180,7 +180,8 @@ func TestTheEndThatIsMissingLongAfterGoesToItsHomeAlone(t *testing.T) {
 	w := newWorld(t, "ending_home")
 	w.config.Rating.Checkpoint = time.Second
 	w.docs["registry.yaml"] += `  "214070000000002": { account: north, plan: fleet, since: 2026-01-14 }` + "\n"
-	w.docs["registry.yaml"] = strings.Replace(w.docs["registry.yaml"], `sims: { "214070000000001": { account: acme, plan: fleet, since: 2026-01-14 } }`,
+	w.docs["registry.yaml"] = strings.Replace(w.docs["registry.yaml"],
+		`sims: { "214070000000001": { account: acme, plan: fleet, since: 2026-01-14 } }`,
 		"sims:\n  "+`"214070000000001": { account: acme, plan: fleet, since: 2026-01-14 }`, 1)
 	w.start()
 	w.imports(w.docs["registry.yaml"])

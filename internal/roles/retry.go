@@ -95,7 +95,8 @@ func retryable(err error) error {
 }
 
 // RetryContent makes the content of a retry batch from the rows of its records in the warehouse.
-func RetryContent(ctx context.Context, store *control.Store, w *warehouse.Warehouse, file *control.File, renew func(context.Context) error) (mediation.Content, error) {
+func RetryContent(ctx context.Context, store *control.Store, w *warehouse.Warehouse, file *control.File,
+	renew func(context.Context) error) (mediation.Content, error) {
 	origins, err := store.RetryRecords(ctx, file.Retry)
 	if err != nil {
 		return mediation.Content{}, err
@@ -105,7 +106,8 @@ func RetryContent(ctx context.Context, store *control.Store, w *warehouse.Wareho
 		return mediation.Content{}, err
 	}
 	if len(rows) != len(origins) {
-		return mediation.Content{}, fmt.Errorf("retry %d brings back %d records of %s, but the warehouse has only %d of them; were rows deleted from the table suspense?",
+		return mediation.Content{}, fmt.Errorf("retry %d brings back %d records of %s, but the warehouse has only %d of them; were rows "+
+			"deleted from the table suspense?",
 			file.Retry, len(origins), file.Source, len(rows))
 	}
 	if err := renew(ctx); err != nil {
@@ -123,15 +125,17 @@ func RetryContent(ctx context.Context, store *control.Store, w *warehouse.Wareho
 		return mediation.Content{}, err
 	}
 	content := mediation.RetryContent(file.Source, file.Path, file.Retry, records)
-	content.Again = &mediation.Again{Ordered: ordered, Rated: func(ctx context.Context, source string, keys []udr.RecordKey) (map[udr.RecordKey]udr.ID, error) {
-		found, err := w.Copies(ctx, source, keys)
-		return found, retryable(err)
-	}}
+	content.Again = &mediation.Again{Ordered: ordered,
+		Rated: func(ctx context.Context, source string, keys []udr.RecordKey) (map[udr.RecordKey]udr.ID, error) {
+			found, err := w.Copies(ctx, source, keys)
+			return found, retryable(err)
+		}}
 	return content, nil
 }
 
 // carrierFiles finds the carrier's file in which each record first arrived, through all retry batches.
-func carrierFiles(ctx context.Context, store *control.Store, w *warehouse.Warehouse, source string, rows []warehouse.Suspended, records []mediation.RetryRecord) error {
+func carrierFiles(ctx context.Context, store *control.Store, w *warehouse.Warehouse, source string, rows []warehouse.Suspended,
+	records []mediation.RetryRecord) error {
 	files, batches := map[udr.FileID]control.File{}, map[int64][]udr.ID{}
 	at := rows
 	var of []int // the record for each element of at

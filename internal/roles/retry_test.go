@@ -227,7 +227,8 @@ func TestAnUnknownSIMIsImportedAndItsRecordsComeBack(t *testing.T) {
 	w := newWorld(t, "retry_sim")
 	w.start(Roles...)
 	w.imports(w.docs["registry.yaml"])
-	w.drop("sky/a.csv", "type;imsi;started;volume\nH;;;\nD;214070000000001;2026-03-17 00:10:02;1000\nD;214070000000002;2026-03-17 00:10:03;2000\nX;;;\n")
+	w.drop("sky/a.csv", "type;imsi;started;volume\nH;;;\nD;214070000000001;2026-03-17 00:10:02;1000\n"+
+		"D;214070000000002;2026-03-17 00:10:03;2000\nX;;;\n")
 	before := w.settled(1)["a.csv"]
 	require.EqualValues(t, 2, before.Suspended, w.rows("SELECT reason FROM suspense"))
 	ids := w.waiting(warehouse.SuspenseFilter{Code: "sim_unknown"})
@@ -254,7 +255,8 @@ func TestAnUnknownSIMIsImportedAndItsRecordsComeBack(t *testing.T) {
 	require.Equal(t, before.Bytes, after["a.csv"].Bytes)
 	// The rules read the name of the carrier's file, whatever batch the record came in.
 	require.Equal(t, []string{"a.csv,north,2000," + again[0].String() + ",north,0.02"},
-		w.rows("SELECT session, account, quantity, attributes['retry_of'], attributes['depot'], toString(toFloat64(amount)) FROM rated_usage WHERE has(mapKeys(attributes), 'retry_of')"))
+		w.rows("SELECT session, account, quantity, attributes['retry_of'], attributes['depot'], toString(toFloat64(amount)) FROM rated_usage "+
+			"WHERE has(mapKeys(attributes), 'retry_of')"))
 	require.Len(t, w.waiting(warehouse.SuspenseFilter{}), 1)
 
 	office, err := backoffice.New(backoffice.Options{Store: w.Store, Warehouse: backoffice.Connected(w.Warehouse)})
@@ -284,10 +286,12 @@ func TestFixedRulesBringRecordsBack(t *testing.T) {
 	w := newWorld(t, "retry_rules")
 	w.start(Roles...)
 	w.imports(w.docs["registry.yaml"])
-	w.drop("sky/a.csv", "type;imsi;started;volume\nX;214070000000001;2026-03-17 00:10:03;2000\nD;214070000000001;2026-03-17 00:10:02;1000\nS;214070000000001;2026-03-17 00:10:02;0\nD;214070000000001;2026-03-17 00:10:02;one\nD;too;few\n")
+	w.drop("sky/a.csv", "type;imsi;started;volume\nX;214070000000001;2026-03-17 00:10:03;2000\nD;214070000000001;2026-03-17 00:10:02;1000\n"+
+		"S;214070000000001;2026-03-17 00:10:02;0\nD;214070000000001;2026-03-17 00:10:02;one\nD;too;few\n")
 	before := w.settled(1)["a.csv"]
 	require.EqualValues(t, 4, before.Suspended)
-	require.Equal(t, []string{"declared,mediation,1", "decode,mediation,1", "no_price,rating,1", "rule,mediation,1"}, w.rows("SELECT code, stage, count() FROM suspense_open GROUP BY code, stage ORDER BY code"))
+	require.Equal(t, []string{"declared,mediation,1", "decode,mediation,1", "no_price,rating,1", "rule,mediation,1"},
+		w.rows("SELECT code, stage, count() FROM suspense_open GROUP BY code, stage ORDER BY code"))
 
 	w.docs["sources/sky.yaml"] = strings.Replace(w.docs["sources/sky.yaml"], `type == "D"`, `type == "D" or type == "X"`, 1)
 	w.docs["catalogue/plans/fleet.yaml"] += "  sms_mo: { prices: [{ price: 0.05 }] }\n"
@@ -298,8 +302,10 @@ func TestFixedRulesBringRecordsBack(t *testing.T) {
 	require.EqualValues(t, 4, after["1"].BroughtBack)
 	require.EqualValues(t, 2, after["1"].Rated)
 	require.EqualValues(t, 2, after["1"].Suspended)
-	require.Equal(t, []string{"data,1000", "data,2000", "sms_mo,1"}, w.rows("SELECT class, quantity FROM rated_usage ORDER BY class, quantity"))
-	require.Equal(t, []string{"3,rule", "4,decode"}, w.rows("SELECT line, code FROM suspense_open ORDER BY line"), "the line is the record's number in the batch")
+	require.Equal(t, []string{"data,1000", "data,2000", "sms_mo,1"},
+		w.rows("SELECT class, quantity FROM rated_usage ORDER BY class, quantity"))
+	require.Equal(t, []string{"3,rule", "4,decode"}, w.rows("SELECT line, code FROM suspense_open ORDER BY line"),
+		"the line is the record's number in the batch")
 }
 
 func TestOnlyThePartOfARecordThatWaitsComesBack(t *testing.T) {
@@ -313,7 +319,8 @@ func TestOnlyThePartOfARecordThatWaitsComesBack(t *testing.T) {
 	require.Equal(t, []string{"2,2,3,sim_unknown", "4,0,0,rule"}, w.rows("SELECT seq, part, parts, code FROM suspense_open ORDER BY seq"))
 
 	w.imports(secondSIM)
-	w.docs["sources/chf.yaml"] = strings.Replace(w.docs["sources/chf.yaml"], "imsi(one.imsi)", `imsi(one.imsi == "?" ? "214070000000002" : one.imsi)`, 1)
+	w.docs["sources/chf.yaml"] = strings.Replace(w.docs["sources/chf.yaml"], "imsi(one.imsi)",
+		`imsi(one.imsi == "?" ? "214070000000002" : one.imsi)`, 1)
 	w.start(Roles...)
 	w.retry("chf", w.waiting(warehouse.SuspenseFilter{})...)
 	after := w.settled(2)
@@ -329,7 +336,8 @@ func TestARecordThatDoesNotSayItsPartBringsBackNoOther(t *testing.T) {
 	w.imports(w.docs["registry.yaml"])
 	w.drop("chf/a.jsonl", `{"at":1773702602,"used":[{"imsi":"214070000000001","volume":1},{"imsi":"214070000000002","volume":2}]}`)
 	w.settled(1)
-	require.NoError(t, w.Warehouse.Conn().Exec(t.Context(), "ALTER TABLE suspense UPDATE part = 0, parts = 0 WHERE 1 SETTINGS mutations_sync = 1"))
+	require.NoError(t, w.Warehouse.Conn().Exec(t.Context(),
+		"ALTER TABLE suspense UPDATE part = 0, parts = 0 WHERE 1 SETTINGS mutations_sync = 1"))
 	for files := 2; files <= 3; files++ { // the first comes too early
 		w.retry("chf", w.waiting(warehouse.SuspenseFilter{})...)
 		w.settled(files)
@@ -342,7 +350,8 @@ func TestAPartWhoseRecordNowBecomesSomethingElseWaitsOn(t *testing.T) {
 	w := newWorld(t, "retry_other_parts")
 	w.start(Roles...)
 	w.imports(w.docs["registry.yaml"])
-	w.drop("chf/a.jsonl", `{"at":1773702602,"used":[{"imsi":"214070000000001","volume":1},{"imsi":"214070000000002","volume":2}],"other":[{"imsi":"214070000000002","volume":3}]}`)
+	w.drop("chf/a.jsonl",
+		`{"at":1773702602,"used":[{"imsi":"214070000000001","volume":1},{"imsi":"214070000000002","volume":2}],"other":[{"imsi":"214070000000002","volume":3}]}`)
 	w.settled(1)
 	w.imports(secondSIM)
 	w.docs["sources/chf.yaml"] = strings.Replace(w.docs["sources/chf.yaml"], "over: used", "over: other", 1)
@@ -430,7 +439,8 @@ func (c *crash) effect(do func() error) error {
 	return errCrashed
 }
 
-func (c *crash) LeaseNext(ctx context.Context, queues []control.Queue, owner string, now time.Time, ttl time.Duration) (lease control.Lease, found bool, err error) {
+func (c *crash) LeaseNext(ctx context.Context, queues []control.Queue, owner string, now time.Time, ttl time.Duration) (lease control.Lease,
+	found bool, err error) {
 	err = c.effect(func() error {
 		lease, found, err = c.Store.LeaseNext(ctx, queues, owner, now, ttl)
 		return err
@@ -447,7 +457,8 @@ func (c *crash) Release(ctx context.Context, lease control.Lease) error {
 	return c.effect(func() error { return c.Store.Release(ctx, lease) })
 }
 
-func (c *crash) SetIdentity(ctx context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time, others ...control.OtherKey) (f *control.File, err error) {
+func (c *crash) SetIdentity(ctx context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time,
+	others ...control.OtherKey) (f *control.File, err error) {
 	err = c.effect(func() error { f, err = c.Store.SetIdentity(ctx, lease, id, content, size, now, others...); return err })
 	return f, err
 }

@@ -31,7 +31,8 @@ import (
 func TestNoSecretIsEverShown(t *testing.T) {
 	kafka, postgres := testengine.SharedKafka(t), testengine.SharedPostgres(t)
 	authority := testengine.NewAuthority(t)
-	front := testengine.StartFront(t, testengine.SharedClickHouse(t), testengine.FrontOptions{Authority: authority, Password: "the-warehouse-says-open-sesame"})
+	front := testengine.StartFront(t, testengine.SharedClickHouse(t),
+		testengine.FrontOptions{Authority: authority, Password: "the-warehouse-says-open-sesame"})
 	t.Setenv("SECRETS_CLICKHOUSE", front.Password)
 	var log overheard
 	look := newLookout(t)
@@ -124,7 +125,9 @@ func (w *world) sourcesWithSecrets() (folder string) {
 		"keyed":    "key_file: " + key + ", key_passphrase: '${SECRETS_KEY}'",
 		"mistaken": "key_file: " + key + ", key_passphrase: '${SECRETS_WRONG}'",
 	} {
-		w.docs["sources/"+name+".yaml"] = fmt.Sprintf("source: %s\ncollect: { sftp: { host: %s, port: %s, user: %s, known_hosts: %s, %s }, match: /tmp/*, settled: 0s, every: 100ms }\ndecode: { jsonl: {} }\nzone: UTC\nmap: [{ class: data, set: { sim: imsi(a), at: epoch(at), quantity: 1 } }]\n",
+		w.docs["sources/"+name+".yaml"] = fmt.Sprintf("source: %s\ncollect: { sftp: { host: %s, port: %s, user: %s, known_hosts: %s, %s }, "+
+			"match: /tmp/*, settled: 0s, every: 100ms }\ndecode: { jsonl: {} }\nzone: UTC\n"+
+			"map: [{ class: data, set: { sim: imsi(a), at: epoch(at), quantity: 1 } }]\n",
 			name, host, port, sshd.User, sshd.KnownHosts, login)
 	}
 	t.Setenv("SECRETS_WRONG", "wrong-sesame")
@@ -145,7 +148,8 @@ func (w *world) looksAtWhatItShows(look *lookout, log *overheard) {
 	for !strings.Contains(get("/readyz"), "locked") || strings.Count(get("/readyz"), "\n") < 4 {
 		require.NoError(t, clock.Sleep(clock{}, t.Context(), 20*time.Millisecond))
 	}
-	for _, page := range []string{"/metrics", "/readyz", "/healthz", "/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2", "/debug/pprof/heap?debug=1", "/debug/pprof/allocs?debug=1", "/debug/vars"} {
+	for _, page := range []string{"/metrics", "/readyz", "/healthz", "/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2",
+		"/debug/pprof/heap?debug=1", "/debug/pprof/allocs?debug=1", "/debug/vars"} {
 		look.at(page, get(page))
 	}
 	for _, source := range []string{"locked", "shut", "keyed", "mistaken"} {
@@ -184,10 +188,12 @@ func slips(t *testing.T, database string, postgres *testengine.Postgres, front *
 		"nobody listens as ClickHouse": func(c *config.Config) {
 			c.ClickHouse.DSN = "https://ratemill:" + front.Password + "@" + testengine.FreeAddress(t) + "/secrets"
 		},
-		"a slip in PostgreSQL's DSN":     func(c *config.Config) { c.Control = "postgres://ratemill:open%zzsesame@localhost/db" },
-		"a slip in PostgreSQL's options": func(c *config.Config) { c.Control = "postgres://ratemill:open-sesame@localhost/db?sslmode=open-sesame" },
-		"another scheme":                 func(c *config.Config) { c.Control = "mysql://ratemill:open-sesame@localhost/db" },
-		"a slip in ClickHouse's DSN":     func(c *config.Config) { c.ClickHouse.DSN = "https://ratemill:open%zzsesame@localhost/db" },
+		"a slip in PostgreSQL's DSN": func(c *config.Config) { c.Control = "postgres://ratemill:open%zzsesame@localhost/db" },
+		"a slip in PostgreSQL's options": func(c *config.Config) {
+			c.Control = "postgres://ratemill:open-sesame@localhost/db?sslmode=open-sesame"
+		},
+		"another scheme":             func(c *config.Config) { c.Control = "mysql://ratemill:open-sesame@localhost/db" },
+		"a slip in ClickHouse's DSN": func(c *config.Config) { c.ClickHouse.DSN = "https://ratemill:open%zzsesame@localhost/db" },
 		"a slip in ClickHouse's options": func(c *config.Config) {
 			c.ClickHouse.DSN = "https://ratemill:open-sesame@localhost/db?dial_timeout=open-sesame"
 		},

@@ -27,7 +27,8 @@ session: { key: [session], within: 7d }
 func TestAPartWaitsForTheBeginningOfItsSession(t *testing.T) {
 	w := newWorld(t, "sessions")
 	w.docs["sources/sky.yaml"] = strings.ReplaceAll(sessionSource, "DIR", w.dir+"/in")
-	w.docs["catalogue/plans/fleet.yaml"] = "plan: fleet\ncurrency: EUR\nclasses:\n  data: { increment: 1 MB, prices: [{ price: 0.1 / 1 MB }] }\n"
+	w.docs["catalogue/plans/fleet.yaml"] = "plan: fleet\ncurrency: EUR\nclasses:\n" +
+		"  data: { increment: 1 MB, prices: [{ price: 0.1 / 1 MB }] }\n"
 	w.start(Roles...)
 	w.imports(w.docs["registry.yaml"])
 	const header = "imsi;started;volume;call;part\n"

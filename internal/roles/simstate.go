@@ -102,7 +102,8 @@ func (s *states) run(ctx context.Context) error {
 			case err == nil, errors.Is(err, control.ErrConflict): // a change of facts was faster; the next run sees it
 				absence.Worked(time.Now(), s.n.Log, "the states of SIMs are kept again")
 			case ctx.Err() == nil:
-				pause = absence.Failed(time.Now(), s.n.Log, "the states of SIMs cannot be kept for now; their effects are dated by when they are due", err)
+				pause = absence.Failed(time.Now(), s.n.Log, "the states of SIMs cannot be kept for now; their effects are dated by when they are due",
+					err)
 			}
 		}
 		_ = clock{}.Sleep(ctx, pause)

@@ -40,7 +40,8 @@ var used = []string{
 }
 
 func (w *world) lives() {
-	w.docs["catalogue/standard.yaml"] = "lifecycle: standard\nstates: connected\ndefault: inventory\ntest: { quota: { data: 512 B }, next: billing_ready }\n" +
+	w.docs["catalogue/standard.yaml"] = "lifecycle: standard\nstates: connected\ndefault: inventory\n" +
+		"test: { quota: { data: 512 B }, next: billing_ready }\n" +
 		"first_use: { threshold: 1 kB, to: in_billing }\nusage_in: { suspended: suspense }\n"
 	w.docs["catalogue/much.yaml"] = "limit: much\nper: sim\nclasses: [data]\nusage: 5 kB\nactions: [suspend]\n"
 }
@@ -69,7 +70,8 @@ func (w *world) untilStates(want ...string) {
 }
 
 func (w *world) charged() []string {
-	return w.rows("SELECT concat(toString(sim), formatDateTime(at, ' %m-%d %H:%i ', 'UTC'), toString(amount)) FROM rated_usage ORDER BY sim, at")
+	return w.rows("SELECT concat(toString(sim), formatDateTime(at, ' %m-%d %H:%i ', 'UTC'), toString(amount)) FROM rated_usage " +
+		"ORDER BY sim, at")
 }
 
 // explained is a record in words.

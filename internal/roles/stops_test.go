@@ -87,7 +87,8 @@ func (w *world) usageOf(b udr.Batch, records ...[]byte) []byte {
 
 func (w *world) usage(seq uint64) []byte {
 	at := time.Date(2026, 3, 17, 1, 0, int(seq), 0, time.UTC)
-	u := udr.Usage{Seq: seq, Line: seq + 1, Bytes: 10, Class: "data", Unit: udr.Octet, At: udr.InstantOf(at), Quantity: 1000, Identifier: udr.Identifier{Kind: udr.IMSI, Value: "214070000000001"}}
+	u := udr.Usage{Seq: seq, Line: seq + 1, Bytes: 10, Class: "data", Unit: udr.Octet, At: udr.InstantOf(at), Quantity: 1000,
+		Identifier: udr.Identifier{Kind: udr.IMSI, Value: "214070000000001"}}
 	view := w.reference.reg.View()
 	defer view.Close()
 	_, why := mediation.Route(view, view.Revision(), &u)
@@ -107,7 +108,8 @@ func TestAMessageThatCannotBeReadStopsItsPartitionUntilSomebodySkipsIt(t *testin
 	w.drop("sky/a.csv", header+record(1, 1, 1000)+record(2, 2, 2000))
 
 	stop := w.stopped(w.Topics.Usage)
-	require.Equal(t, []any{offset, p, control.StopMessage, control.HashOf(poison), "rating", poison}, []any{stop.Offset, stop.Partition, stop.Kind, stop.Hash, stop.Role, stop.Message})
+	require.Equal(t, []any{offset, p, control.StopMessage, control.HashOf(poison), "rating", poison},
+		[]any{stop.Offset, stop.Partition, stop.Kind, stop.Hash, stop.Role, stop.Message})
 	missing := strings.Join(w.missing(), "\n")
 	require.Contains(t, missing, fmt.Sprintf("rating: partition %d stops at offset %d of %s: it cannot be read", p, offset, w.Topics.Usage))
 	for w.number("SELECT count() FROM rated_usage WHERE account = 'north'") == 0 { // the neighbour goes on
@@ -151,11 +153,13 @@ func TestRecordsOfASkippedMessageAreInSuspenseAndComeBack(t *testing.T) {
 	for w.number("SELECT count() FROM suspense") != 3 {
 		require.NoError(t, clock.Sleep(clock{}, t.Context(), 20*time.Millisecond))
 	}
-	require.Equal(t, []string{"skipped,1,1", "skipped,2,0", "skipped,3,1"}, w.rows("SELECT code, seq, length(usage) > 0 FROM suspense ORDER BY seq"))
+	require.Equal(t, []string{"skipped,1,1", "skipped,2,0", "skipped,3,1"},
+		w.rows("SELECT code, seq, length(usage) > 0 FROM suspense ORDER BY seq"))
 	require.Regexp(t, "skipped by ana: damaged in a test", w.rows("SELECT reason FROM suspense LIMIT 1")[0])
 	balance, err := w.Warehouse.Balance(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []any{int64(0), int64(10)}, []any{balance[0].Difference, balance[0].DifferenceBytes}, "the damaged one does not say how long it was: the balance shows it")
+	require.Equal(t, []any{int64(0), int64(10)}, []any{balance[0].Difference, balance[0].DifferenceBytes},
+		"the damaged one does not say how long it was: the balance shows it")
 
 	w.retry("sky", udr.ID{File: file, Seq: 1}, udr.ID{File: file, Seq: 3})
 	for w.number("SELECT count() FROM rated_usage") != 2 {

@@ -37,9 +37,10 @@ func (w *world) committed(group, topic string, partition int) {
 // pastRetention makes all messages of a topic past their retention, as by a clock that is far ahead.
 func (w *world) pastRetention(topics ...string) {
 	for _, topic := range topics {
-		res, err := w.client().IncrementalAlterConfigs(w.Context(), &kafka.IncrementalAlterConfigsRequest{Resources: []kafka.IncrementalAlterConfigsRequestResource{
-			{ResourceType: kafka.ResourceTypeTopic, ResourceName: topic,
-				Configs: []kafka.IncrementalAlterConfigsRequestConfig{{Name: "retention.ms", Value: "1"}}}}})
+		res, err := w.client().IncrementalAlterConfigs(w.Context(),
+			&kafka.IncrementalAlterConfigsRequest{Resources: []kafka.IncrementalAlterConfigsRequestResource{
+				{ResourceType: kafka.ResourceTypeTopic, ResourceName: topic,
+					Configs: []kafka.IncrementalAlterConfigsRequestConfig{{Name: "retention.ms", Value: "1"}}}}})
 		require.NoError(w, err)
 		require.NoError(w, res.Resources[0].Error)
 	}
@@ -115,7 +116,8 @@ func TestUsageThatWaitsForHalfOfItsRetentionIsTold(t *testing.T) {
 	w.imports(w.docs["registry.yaml"])
 	w.drop("sky/a.csv", header+record(1, 1, 1000))
 	w.unrated(0, 2)
-	w.tells(map[string]float64{`mediation_expiring_batches{partition="0",stage="rating"}`: 2, `mediation_expiring_batches{partition="0",stage="warehouse"}`: 0})
+	w.tells(map[string]float64{`mediation_expiring_batches{partition="0",stage="rating"}`: 2,
+		`mediation_expiring_batches{partition="0",stage="warehouse"}`: 0})
 	w.start(Roles...)
 	w.settled(1)
 	w.tells(map[string]float64{`mediation_expiring_batches{partition="0",stage="rating"}`: 0})

@@ -31,7 +31,8 @@ import (
 	"ratemill/mediation"
 )
 
-var rewriteVersion = flag.Bool("rewrite-version", false, "write what an installation of this version leaves behind as a new golden version; never rewrite one that was released")
+var rewriteVersion = flag.Bool("rewrite-version", false,
+	"write what an installation of this version leaves behind as a new golden version; never rewrite one that was released")
 
 // currentVersion is the version of everything that this program writes down: messages, checkpoints, the control store and
 // the warehouse.
@@ -132,7 +133,8 @@ func (w *world) leaves() *txtar.Archive {
 		_, err = w.Store.SinkIntent(w.Context(), w.SinkName, partition, at, control.Intent{From: at.Next, To: end - 1})
 		require.NoError(w, err)
 	}
-	archive := &txtar.Archive{Comment: []byte("An installation in the middle of its work; version_test.go has what it is in the middle of. Topics: offset, key, value.\n")}
+	archive := &txtar.Archive{Comment: []byte("An installation in the middle of its work; version_test.go has what it is in the middle of. " +
+		"Topics: offset, key, value.\n")}
 	put := func(name, text string) {
 		archive.Files = append(archive.Files, txtar.File{Name: name, Data: []byte(text)})
 	}
@@ -141,7 +143,8 @@ func (w *world) leaves() *txtar.Archive {
 			put(fmt.Sprintf("topic/%s/%d", topic, partition), w.dumpTopic(topic, partition))
 		}
 	}
-	for _, table := range w.rows("SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' ORDER BY name") {
+	for _, table := range w.rows("SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' " +
+		"ORDER BY name") {
 		if !strings.HasPrefix(table, "ratemill_") {
 			put("table/"+table, w.dumpTable(table))
 		}
@@ -251,7 +254,8 @@ func (w *world) goesOn() string {
 	w.settled(2)
 	w.retry("sky", w.waiting(warehouse.SuspenseFilter{Code: "sim_unknown"})...)
 	w.settled(3)
-	out := w.rows("SELECT file, seq, line, bytes, class, at, quantity, account, amount, currency, registry, lower(hex(charges)) FROM rated_usage ORDER BY file != '' AND seq, file, seq")
+	out := w.rows("SELECT file, seq, line, bytes, class, at, quantity, account, amount, currency, registry, lower(hex(charges)) FROM " +
+		"rated_usage ORDER BY file != '' AND seq, file, seq")
 	out = append(out, w.rows("SELECT file, seq, quantity FROM duplicates ORDER BY file, seq")...)
 	out = append(out, w.rows("SELECT file, seq, code, reason FROM suspense ORDER BY file, seq")...)
 	w.stop()
@@ -354,7 +358,8 @@ func (w *world) dumpStore() string {
 		return all
 	}
 	var out strings.Builder
-	for _, statement := range texts("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type DESC, rowid") {
+	for _, statement := range texts("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type " +
+		"DESC, rowid") {
 		fmt.Fprintf(&out, "%s;\n", statement)
 	}
 	for _, table := range texts("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid") {

@@ -44,7 +44,8 @@ var (
 			"partition 0.")
 )
 
-var balanceMetrics = metric.Of("Balance", "For the whole installation, reported by the process that owns partition 0 of the role warehouse. A file counts once its end arrived 10 minutes ago: by then its records have arrived too, or something is wrong.")
+var balanceMetrics = metric.Of("Balance", "For the whole installation, reported by the process that owns partition 0 of the role "+
+	"warehouse. A file counts once its end arrived 10 minutes ago: by then its records have arrived too, or something is wrong.")
 
 var (
 	balanceChecked = balanceMetrics.Gauge("balance_checked_timestamp_seconds",
@@ -61,7 +62,8 @@ var (
 		"Files with records in the warehouse but no end, although no record has "+
 			"arrived for 10 minutes.")
 	invoicesOff = balanceMetrics.Gauge("invoice_balance_off_payers",
-		"Payers whose invoice balance was off when it was last computed, by a bill run or by ratemill invoice balance; any value but 0 is an alarm.")
+		"Payers whose invoice balance was off when it was last computed, by a bill run or by ratemill invoice balance; any value but 0 "+
+			"is an alarm.")
 	invoiceLinesOff = balanceMetrics.Gauge("invoice_balance_off_lines",
 		"Lines of the invoice balance that differed and belong to no payer: numbers, charges without a payer.")
 	balanceInSuspense = balanceMetrics.Gauge("suspense_records", "Records that wait in suspense.")

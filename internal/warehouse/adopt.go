@@ -27,7 +27,8 @@ func (w *Warehouse) Adopt(ctx context.Context, from string) error {
 		if name == installationView && there[name] == "" || name != installationView && (there[name] == "" || there[name] == "View") {
 			continue
 		}
-		if err := w.exec(ctx, "move its tables", fmt.Sprintf("RENAME TABLE %s.%s TO %s.%s", quoteName(from), quoteName(name), quoteName(w.options.Auth.Database), quoteName(name))); err != nil {
+		if err := w.exec(ctx, "move its tables", fmt.Sprintf("RENAME TABLE %s.%s TO %s.%s", quoteName(from), quoteName(name),
+			quoteName(w.options.Auth.Database), quoteName(name))); err != nil {
 			return fmt.Errorf("warehouse: table %s of database %s cannot be moved to %s: %w", name, from, w.options.Auth.Database, err)
 		}
 		if err := w.oldName(ctx, from, name); err != nil {
@@ -62,7 +63,8 @@ func (w *Warehouse) AdoptViews(ctx context.Context, from string) error {
 // oldName creates a view in another database with the name of a table here.
 func (w *Warehouse) oldName(ctx context.Context, from, name string) error {
 	return w.exec(ctx, "keep the old name of "+name, fmt.Sprintf("CREATE OR REPLACE VIEW %s.%s AS (SELECT * FROM %s.%s) COMMENT %s",
-		quoteName(from), quoteName(name), quoteName(w.options.Auth.Database), quoteName(name), quoteText("The earlier name of "+w.options.Auth.Database+"."+name)))
+		quoteName(from), quoteName(name), quoteName(w.options.Auth.Database), quoteName(name),
+		quoteText("The earlier name of "+w.options.Auth.Database+"."+name)))
 }
 
 // ownNames are the tables that ratemill makes.

@@ -44,14 +44,16 @@ func TestTablesOfAnEarlierVersionAreMovedWithTheirRowsAndWhatTheyRemember(t *tes
 	require.NoError(t, err)
 	require.Equal(t, "the-installation", name)
 	require.NoError(t, here.Insert(t.Context(), block(), "a token"), "the block is known")
-	for _, question := range []string{"SELECT toString(count()) FROM here.charges", "SELECT toString(count()) FROM earlier.charges", "SELECT toString(count()) FROM earlier.rated_usage",
+	for _, question := range []string{"SELECT toString(count()) FROM here.charges", "SELECT toString(count()) FROM earlier.charges",
+		"SELECT toString(count()) FROM earlier.rated_usage",
 		"SELECT toString(toInt64(amount)) FROM earlier.somebodys"} {
 		var n string
 		require.NoError(t, here.Conn().QueryRow(t.Context(), question).Scan(&n), question)
 		require.Equal(t, "1", n, question)
 	}
 	var left uint64
-	require.NoError(t, here.Conn().QueryRow(t.Context(), "SELECT count() FROM system.tables WHERE database = 'earlier' AND engine != 'View'").Scan(&left))
+	require.NoError(t, here.Conn().QueryRow(t.Context(),
+		"SELECT count() FROM system.tables WHERE database = 'earlier' AND engine != 'View'").Scan(&left))
 	require.Zero(t, left)
 }
 

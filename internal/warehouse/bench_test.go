@@ -51,7 +51,8 @@ func (e *endless) Append(context.Context, string, int, []broker.Message) broker.
 	panic("read only")
 }
 func (e *endless) Bounds(context.Context, string, int) (int64, int64, error) { return 0, e.end, nil }
-func (e *endless) Fetch(ctx context.Context, _ string, _ int, from int64, wait time.Duration, dst []broker.Message) ([]broker.Message, error) {
+func (e *endless) Fetch(ctx context.Context, _ string, _ int, from int64, wait time.Duration, dst []broker.Message) ([]broker.Message,
+	error) {
 	for o := from; o < min(from+64, e.end); o++ {
 		dst = append(dst, broker.Message{Offset: o, Value: e.values[o%int64(len(e.values))]})
 	}
@@ -160,7 +161,8 @@ func BenchmarkInsert(b *testing.B) {
 			b.ReportMetric(float64((engineCPU(b, server)-engine).Nanoseconds())/total, "engine-ns/row")
 			b.ReportMetric(float64((ownCPU()-own).Nanoseconds())/total, "client-ns/row")
 			var perRow float64
-			require.NoError(b, w.Conn().QueryRow(b.Context(), "SELECT sum(bytes_on_disk)/sum(rows) FROM system.parts WHERE active AND database = currentDatabase() AND table = 'rated_usage'").Scan(&perRow))
+			require.NoError(b, w.Conn().QueryRow(b.Context(), "SELECT sum(bytes_on_disk)/sum(rows) FROM system.parts WHERE active AND database = "+
+				"currentDatabase() AND table = 'rated_usage'").Scan(&perRow))
 			b.ReportMetric(perRow, "disk-B/row")
 		})
 	}

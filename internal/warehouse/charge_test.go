@@ -31,7 +31,8 @@ func TestColumnsOfCharge(t *testing.T) {
 		}
 		got, err := warehouse.ColumnsOfCharge(message)
 		require.NoError(t, err)
-		require.Equal(t, fmt.Sprint(c.Tier, c.Account, c.Plan, c.PlanVersion, c.Price, c.Currency, c.Cycle, c.Zone, c.Rounded, covered, c.Total, c.Rest), got)
+		require.Equal(t, fmt.Sprint(c.Tier, c.Account, c.Plan, c.PlanVersion, c.Price, c.Currency, c.Cycle, c.Zone, c.Rounded, covered, c.Total,
+			c.Rest), got)
 		_, err = warehouse.ColumnsOfCharge(message[:len(message)-1])
 		require.Error(t, err)
 	}

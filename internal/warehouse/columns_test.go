@@ -150,12 +150,14 @@ func TestRowsOfAFormerVersionHaveTheNewColumns(t *testing.T) {
 	_, err := w.warehouse.Print(t.Context(), &out, warehouse.AsCSV, "SELECT id, log, price, charged, covered, rest FROM tier_charges "+
 		"ORDER BY id")
 	require.NoError(t, err)
-	require.Equal(t, fmt.Sprintf("id,log,price,charged,covered,rest\na:1,1,,0,0,0\na:2,1,,0,0,0\nbb000000000000000000000000000000:3,4,eu,%d,10000,0\n", u.Quantity), out.String())
+	require.Equal(t, fmt.Sprintf("id,log,price,charged,covered,rest\na:1,1,,0,0,0\na:2,1,,0,0,0\n"+
+		"bb000000000000000000000000000000:3,4,eu,%d,10000,0\n", u.Quantity), out.String())
 	out.Reset()
 	_, err = w.warehouse.Print(t.Context(), &out, warehouse.AsCSV, "SELECT id, tier, price, covered FROM charges WHERE file LIKE "+
 		"'bb%' ORDER BY tier")
 	require.NoError(t, err)
-	require.Equal(t, "id,tier,price,covered\nbb000000000000000000000000000000:3,0,eu,10000\nbb000000000000000000000000000000:3,1,eu,10000\n", out.String())
+	require.Equal(t, "id,tier,price,covered\nbb000000000000000000000000000000:3,0,eu,10000\nbb000000000000000000000000000000:3,1,eu,10000\n",
+		out.String())
 	require.EqualValues(t, 2, w.number("count() FROM (SELECT file AS id FROM tier_charges GROUP BY id)"),
 		"an alias comes before the column")
 }

@@ -29,8 +29,9 @@ func exportBlocks() (blocks []*Block) {
 	line := &document.Line{Kind: "kind", Account: "account", Product: "product", Version: date(), State: "state", Class: "class",
 		Zone: "zone", Tariff: "tariff",
 		Cycle: date(), Period: period(), Cause: "cause", SIMs: int(next()), Items: int(next()), Quantity: money(), Unit: "unit", Records: next(),
-		Price: money(), Per: next(), Prorated: true, Exact: money(), Amount: money(), Rest: money(), Net: money(), Tax: "tax", Category: "category",
-		Rate: money(), Reason: "reason", Takes: int(next()), Text: "text"}
+		Price: money(), Per: next(), Prorated: true, Exact: money(), Amount: money(), Rest: money(), Net: money(), Tax: "tax",
+		Category: "category",
+		Rate:     money(), Reason: "reason", Takes: int(next()), Text: "text"}
 	item := document.Item{Kind: "kind", Account: "account", SIM: uint32(next()), Product: "product", Version: date(), State: "state",
 		Cycle:  date(),
 		Period: period(), Quantity: money(), Price: money(), Days: int(next()), Of: int(next()), Exact: money(), Cause: "cause"}

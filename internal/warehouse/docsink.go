@@ -110,8 +110,8 @@ func (s *DocumentSink) take(ctx context.Context, begun *control.Intent, from int
 		_, err = s.Documents.Exports(ctx, all[len(all)-1].N, 1) // the next one cannot be read
 	}
 	if begun != nil && err == nil && (len(all) == 0 || all[len(all)-1].N != begun.To) {
-		err = fmt.Errorf("the control store has no final document or close with the number %d, but a part of it was sent to ClickHouse: it is an "+
-			"older copy; see docs/runbooks/stores-of-different-days.md", begun.To)
+		err = fmt.Errorf("the control store has no final document or close with the number %d, but a part of it was sent to "+
+			"ClickHouse: it is an older copy; see docs/runbooks/stores-of-different-days.md", begun.To)
 	}
 	if err != nil || len(all) == 0 {
 		return 0, nil, err

@@ -175,8 +175,9 @@ func (s *DocumentSink) same(ctx context.Context, w ExportedTables) error {
 	if len(all) == 1 && hash == w.Hash {
 		return nil
 	}
-	return fmt.Errorf("ClickHouse has final documents and closes up to number %d, and the control store has another or no number %d: one of the two "+
-		"is an older copy (docs/runbooks/stores-of-different-days.md). To take the documents of this control store, drop the tables %s of ClickHouse "+
-		"and order ratemill to make them again: ratemill stores remake TABLE… --why \"…\"", w.Newest, w.Newest, strings.Join(exportTables,
-		", "))
+	return fmt.Errorf("ClickHouse has final documents and closes up to number %d, and the control store has another or no number %d: one "+
+		"of the two is an older copy (docs/runbooks/stores-of-different-days.md). To take the documents of this control store, drop the tables "+
+		"%s of ClickHouse and order ratemill to make them again: ratemill stores remake TABLE… --why \"…\"", w.Newest, w.Newest,
+		strings.Join(exportTables,
+			", "))
 }

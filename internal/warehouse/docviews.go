@@ -49,8 +49,8 @@ LEFT JOIN (
 	},
 	{
 		Name: "invoice_balance", Since: 13,
-		Doc: "The lines of the invoice balance that follow from exported documents and closes: each row is two numbers that have to be equal. Ask for " +
-			"difference != 0; there should be no rows. The line B1 usage reads all charges.",
+		Doc: "The lines of the invoice balance that follow from exported documents and closes: each row is two numbers that have to be " +
+			"equal. Ask for difference != 0; there should be no rows. The line B1 usage reads all charges.",
 		Columns: []Column{
 			{Name: "line",
 				Doc: "B1 usage: the charges of an account in a closed cycle, and those of them that closes contain. B5 items: the items of a " +

@@ -47,8 +47,9 @@ type RootSource struct {
 
 // SourcesOfRoots returns the sources from which usage of the billing roots arrived since a day.
 func (w *Warehouse) SourcesOfRoots(ctx context.Context, since time.Time) (all []RootSource, err error) {
-	rows, err := w.conn.Query(ctx, fmt.Sprintf(`SELECT DISTINCT root_number, toString(source) FROM rated_usage WHERE at >= toDateTime64('%s', 9, 'UTC')`,
-		since.UTC().Format(time.DateTime)))
+	rows, err := w.conn.Query(ctx,
+		fmt.Sprintf(`SELECT DISTINCT root_number, toString(source) FROM rated_usage WHERE at >= toDateTime64('%s', 9, 'UTC')`,
+			since.UTC().Format(time.DateTime)))
 	if err != nil {
 		return nil, sorted("list the sources of billing roots", err)
 	}

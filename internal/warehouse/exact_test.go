@@ -96,7 +96,8 @@ type totals struct {
 }
 
 func (w *world) totals() (t totals) {
-	t.rated, t.suspended, t.duplicate = w.number("count() FROM rated_usage"), w.number("count() FROM suspense"), w.number("count() FROM duplicates")
+	t.rated, t.suspended, t.duplicate = w.number("count() FROM rated_usage"), w.number("count() FROM suspense"),
+		w.number("count() FROM duplicates")
 	t.files, t.events, t.tiers = w.number("count() FROM files"), w.number("count() FROM usage_events"), w.number("count() FROM tier_charges")
 	t.quantity = w.number("sum(quantity) FROM rated_usage")
 	require.Equal(w, t.rated, w.number("uniqExact((file, seq)) FROM rated_usage"))
@@ -224,7 +225,8 @@ func TestAPartOfABlockIsCompleted(t *testing.T) {
 	old, recent := random(r, 1), random(r, 2)
 	old.At -= 60 * 24 * 3600_000000000
 	// A server that dies within an insert has written the part of one month and not that of the other.
-	for _, part := range [][]record{{{usage: old, tiers: []string{"1"}}}, {{usage: old, tiers: []string{"1"}}, {usage: recent, tiers: []string{"2"}}}} {
+	for _, part := range [][]record{{{usage: old, tiers: []string{"1"}}},
+		{{usage: old, tiers: []string{"1"}}, {usage: recent, tiers: []string{"2"}}}} {
 		b := warehouse.BlockOf(t.Context(), message(1, 0, udr.FileID{1}, nil, part...), accountID)
 		require.NoError(t, w.warehouse.Insert(t.Context(), b, "the/same/token"))
 	}
@@ -416,15 +418,19 @@ func TestARetryBatchTakesItsRecordsOutOfSuspense(t *testing.T) {
 	a, b, c := random(r, 1), random(r, 2), random(r, 3)
 	l.batch(file, &udr.FileEnd{Name: "a.csv", Records: 3, Suspended: 3, Bytes: uint64(a.Bytes + b.Bytes + c.Bytes)},
 		record{usage: a, reason: "no", raw: "a"}, record{usage: b, reason: "no", raw: "b"}, record{usage: c, reason: "no", raw: "c"})
-	l.batch(batch, &udr.FileEnd{Name: "retry 1", Records: 1, Mapped: 1, Bytes: uint64(a.Bytes), Retried: []udr.ID{{File: file, Seq: 1}}}, record{usage: a, tiers: []string{"1"}})
+	l.batch(batch, &udr.FileEnd{Name: "retry 1", Records: 1, Mapped: 1, Bytes: uint64(a.Bytes), Retried: []udr.ID{{File: file, Seq: 1}}},
+		record{usage: a, tiers: []string{"1"}})
 	w.append(0, l.messages)
 	require.NoError(t, w.run(w.sink(0), 3))
-	require.NoError(t, w.warehouse.DropSuspended(t.Context(), []udr.ID{{File: file, Seq: 2}}, "ana", "a test", time.Unix(1773702667, 0), "drop 1"))
-	require.NoError(t, w.warehouse.DropSuspended(t.Context(), []udr.ID{{File: file, Seq: 2}}, "ana", "a test", time.Unix(1773702667, 0), "drop 1"))
+	require.NoError(t, w.warehouse.DropSuspended(t.Context(), []udr.ID{{File: file, Seq: 2}}, "ana", "a test", time.Unix(1773702667, 0),
+		"drop 1"))
+	require.NoError(t, w.warehouse.DropSuspended(t.Context(), []udr.ID{{File: file, Seq: 2}}, "ana", "a test", time.Unix(1773702667, 0),
+		"drop 1"))
 	balance, err := w.warehouse.Balance(t.Context())
 	require.NoError(t, err)
 	require.Len(t, balance, 2)
-	require.Equal(t, warehouse.FileBalance{File: file.String(), Name: "a.csv", Source: "skylink", Taken: time.Unix(0, 0).UTC(), Records: 3, Suspended: 1, Retried: 1, Dropped: 1, Bytes: uint64(a.Bytes + b.Bytes + c.Bytes)}, balance[0])
+	require.Equal(t, warehouse.FileBalance{File: file.String(), Name: "a.csv", Source: "skylink", Taken: time.Unix(0, 0).UTC(), Records: 3,
+		Suspended: 1, Retried: 1, Dropped: 1, Bytes: uint64(a.Bytes + b.Bytes + c.Bytes)}, balance[0])
 	require.EqualValues(t, 1, balance[1].BroughtBack)
 	require.Zero(t, balance[1].Difference)
 	require.EqualValues(t, 1, w.number("count() FROM suspense_open"))
@@ -485,12 +491,14 @@ func TestQuestionsOfTheCommandLine(t *testing.T) {
 	file := udr.FileID{0xab}
 	a, b := random(r, 1), random(r, 2)
 	a.Class, a.Account, a.Root, a.Peer = "=cmd()", 7, 1, "+34600000001"
-	l.batch(file, &udr.FileEnd{Name: "a.csv", Records: 2, Suspended: 1, Mapped: 1, Bytes: uint64(a.Bytes + b.Bytes), Units: []udr.UnitTotal{{Class: a.Class, Quantity: a.Quantity}}},
+	l.batch(file, &udr.FileEnd{Name: "a.csv", Records: 2, Suspended: 1, Mapped: 1, Bytes: uint64(a.Bytes + b.Bytes),
+		Units: []udr.UnitTotal{{Class: a.Class, Quantity: a.Quantity}}},
 		record{usage: a, tiers: []string{"0.001584", "2"}}, record{usage: b, reason: "not a count", raw: "a;b"})
 	w.append(0, l.messages)
 	require.NoError(t, w.run(w.sink(0), 2))
 
-	waiting, err := w.warehouse.Suspense(t.Context(), warehouse.SuspenseFilter{ID: "ab:2", Source: "skylink", Code: "rule", Rule: "octets(up)"})
+	waiting, err := w.warehouse.Suspense(t.Context(), warehouse.SuspenseFilter{ID: "ab:2", Source: "skylink", Code: "rule",
+		Rule: "octets(up)"})
 	require.NoError(t, err)
 	require.Len(t, waiting, 1)
 	require.Equal(t, udr.ID{File: file, Seq: 2}, waiting[0].ID)
@@ -506,10 +514,12 @@ func TestQuestionsOfTheCommandLine(t *testing.T) {
 
 	usage, err := w.warehouse.UsageByAccount(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []warehouse.AccountUsage{{Account: "acme/7", Class: "=cmd()", Unit: a.Unit.String(), Records: 1, Quantity: a.Quantity}}, usage)
+	require.Equal(t, []warehouse.AccountUsage{{Account: "acme/7", Class: "=cmd()", Unit: a.Unit.String(), Records: 1, Quantity: a.Quantity}},
+		usage)
 	cost, err := w.warehouse.CostByAccount(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []warehouse.AccountCost{{Account: "acme/6", Currency: "EUR", Amount: decimal.MustParse("2")}, {Account: "acme/7", Currency: "EUR", Amount: decimal.MustParse("0.001584")}}, cost)
+	require.Equal(t, []warehouse.AccountCost{{Account: "acme/6", Currency: "EUR", Amount: decimal.MustParse("2")},
+		{Account: "acme/7", Currency: "EUR", Amount: decimal.MustParse("0.001584")}}, cost)
 
 	for format, want := range map[warehouse.Format]string{
 		warehouse.AsCSV:  "class,peer,amount\n'=cmd(),+34600000001,0.001584\n",

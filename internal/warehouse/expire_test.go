@@ -29,10 +29,12 @@ func (w expiring) count(from string) (n int) {
 
 // came inserts two rows of a file into each table, at months ago.
 func (w expiring) came(file, at, stored string) {
-	w.do("INSERT INTO files (file, source, records, mapped, suspended, bytes, stored) SELECT '" + file + "', 's', 5, 4, 1, 30, now64(3) - " + stored)
+	w.do("INSERT INTO files (file, source, records, mapped, suspended, bytes, stored) SELECT '" + file + "', 's', 5, 4, 1, 30, now64(3) - " +
+		stored)
 	w.do("INSERT INTO suspense (file, seq, source, bytes, stored) SELECT '" + file + "', 1, 's', 10, now64(3) - " + stored)
 	for _, table := range []string{"rated_usage", "tier_charges", "duplicates", "usage_events"} {
-		w.do("INSERT INTO " + table + " (file, seq, at, stored) SELECT '" + file + "', number + 2, now64(9) - " + at + ", now64(3) - " + stored + " FROM numbers(2)")
+		w.do("INSERT INTO " + table + " (file, seq, at, stored) SELECT '" + file + "', number + 2, now64(9) - " + at + ", now64(3) - " + stored +
+			" FROM numbers(2)")
 	}
 	w.do("ALTER TABLE rated_usage UPDATE bytes = 10, source = 's' WHERE file = '" + file + "' SETTINGS mutations_sync = 2")
 }
@@ -98,7 +100,8 @@ func TestNothingExpiresByAClockThatDiffersFromTheOthers(t *testing.T) {
 	for _, c := range [][]warehouse.Clock{clocks(year, 0), clocks(0, year), clocks(year, year), clocks(-year, 0)} {
 		e, err := w.Expire(t.Context(), keepTwo, c...)
 		require.NoError(t, err)
-		require.Regexp(t, `^the clocks differ by more than a day: this machine's says \S+ \S+Z, the control store's says \S+ \S+Z, ClickHouse's says `, e.Held)
+		require.Regexp(t,
+			`^the clocks differ by more than a day: this machine's says \S+ \S+Z, the control store's says \S+ \S+Z, ClickHouse's says `, e.Held)
 		require.Zero(t, e.Parts)
 		require.Empty(t, e.Tables)
 		require.Equal(t, all, w.left("old"))
@@ -112,7 +115,8 @@ func TestNothingExpiresThatNewerUsageDoesNotProveToBeOld(t *testing.T) {
 	w.came("second", "toIntervalMonth(12)", "toIntervalMonth(12)") // the newest: our clocks say that it is a year old
 	e, err := w.Expire(t.Context(), keepTwo, clocks(0, 0)...)
 	require.NoError(t, err)
-	require.Regexp(t, `^rows of rated_usage, tier_charges, duplicates, usage_events have expired by the clocks, which say \S+ \S+Z, but the newest rated usage is of \S+ \S+Z; `, e.Held)
+	require.Regexp(t,
+		`^rows of rated_usage, tier_charges, duplicates, usage_events have expired by the clocks, which say \S+ \S+Z, but the newest rated usage is of \S+ \S+Z; `, e.Held)
 	require.Zero(t, e.Parts)
 	require.Equal(t, all, w.left("first"))
 	require.Equal(t, all, w.left("second"))

@@ -22,7 +22,8 @@ func BlockOf(ctx context.Context, message []byte, account func(context.Context, 
 }
 
 // Adder makes rows of messages, again and again, in the same memory.
-func Adder(ctx context.Context, messages [][]byte, account func(context.Context, uint32, uint64) (string, error), offset func(context.Context, uint32, udr.Instant, uint64) (Offset, error)) func() {
+func Adder(ctx context.Context, messages [][]byte, account func(context.Context, uint32, uint64) (string, error),
+	offset func(context.Context, uint32, udr.Instant, uint64) (Offset, error)) func() {
 	r := newRows(0, account)
 	r.offset = offset
 	return func() {
@@ -46,7 +47,8 @@ func (w *Warehouse) InsertByDriver(ctx context.Context, b *Block, token string) 
 func ColumnsOfCharge(message []byte) (string, error) {
 	var c chargeColumns
 	err := parseChargeColumns(message, &c)
-	return fmt.Sprint(c.tier, c.account, c.plan, c.planVersion, c.price, c.currency, c.cycle, c.zone, c.rounded, c.covered, c.total, c.rest), err
+	return fmt.Sprint(c.tier, c.account, c.plan, c.planVersion, c.price, c.currency, c.cycle, c.zone, c.rounded, c.covered, c.total, c.rest),
+		err
 }
 
 // PassingCodes are ClickHouse's exceptions that a sink waits for.
@@ -102,7 +104,8 @@ func factBlocks() (blocks []*Block) {
 		company: registry.Company{ID: "company", Name: "name", Kind: registry.Reseller},
 		account: registry.AccountFact{Number: 210, ID: "account", From: 1774700000_211000000, State: registry.AfterEnd,
 			Company: "company", Project: "project",
-			Kind: registry.ResellerAccount, Parent: 212, Currency: "currency", Zone: "zone", CycleDay: 13, Plan: "plan", SharePlans: []string{"share", "plans"}, Limits: []string{"limits"}},
+			Kind: registry.ResellerAccount, Parent: 212, Currency: "currency", Zone: "zone", CycleDay: 13, Plan: "plan",
+			SharePlans: []string{"share", "plans"}, Limits: []string{"limits"}},
 		sim: registry.OwnershipFact{SIM: 214, From: 1774700000_215000000, State: registry.Ended, Account: 216, Plan: "plan"},
 		identifier: registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.MSISDN, Value: "value"}, From: 1774700000_217000000,
 			State: registry.Withdrawn,

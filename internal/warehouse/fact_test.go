@@ -210,9 +210,10 @@ func said(t testing.TB, reg *registry.Registry, statements *registry.Statements,
 }
 
 const (
-	simsQuestion      = "SELECT sim, account, plan, since, imsi, state, lifecycle FROM sims%s ORDER BY sim"
-	statesQuestion    = "SELECT sim, state, core, lifecycle, brought, since, known FROM sim_states%s ORDER BY sim"
-	accountsQuestion  = "SELECT account, parent, root, level, kind, currency, plan, arrayStringConcat(share_plans, ' '), status, since FROM accounts%s ORDER BY account"
+	simsQuestion     = "SELECT sim, account, plan, since, imsi, state, lifecycle FROM sims%s ORDER BY sim"
+	statesQuestion   = "SELECT sim, state, core, lifecycle, brought, since, known FROM sim_states%s ORDER BY sim"
+	accountsQuestion = "SELECT account, parent, root, level, kind, currency, plan, arrayStringConcat(share_plans, ' '), status, since FROM " +
+		"accounts%s ORDER BY account"
 	companiesQuestion = "SELECT company, name, kind FROM companies%s ORDER BY company"
 )
 
@@ -268,7 +269,8 @@ func TestReadersOfTheWarehouseReadTheRegistry(t *testing.T) {
 		SIMs:      []registry.OwnershipFact{{SIM: 1, Account: 1, Plan: "fleet"}},
 		States:    []registry.StateFact{{SIM: 1, StateValue: registry.StateValue{Name: "live", Lifecycle: "jasper@1"}}},
 		Statements: []registry.Statement{
-			{Kind: registry.KindCompany, Subject: "acme", Value: []byte(`{"address":{"city":"Berlin","country":"DE"},"name":"Acme GmbH","phone":"+49 30 secret","vat":"DE123"}`)},
+			{Kind: registry.KindCompany, Subject: "acme",
+				Value: []byte(`{"address":{"city":"Berlin","country":"DE"},"name":"Acme GmbH","phone":"+49 30 secret","vat":"DE123"}`)},
 			{Kind: registry.KindContact, Subject: accountName(1), Name: "primary", Value: []byte(`{"email":"secret@acme.example","name":"secret"}`)},
 			{Kind: registry.KindAddress, Subject: accountName(1), Name: "billing", Value: []byte(`{"country":"DE","street":"secret"}`)},
 			{Kind: registry.KindProfile, Subject: accountName(1),

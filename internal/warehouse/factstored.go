@@ -123,9 +123,10 @@ func (s *FactSink) same(ctx context.Context, w Revisions) error {
 	if len(changes) == 1 && changes[0].Revision == w.Newest && changes[0].At.Equal(w.At) {
 		return nil
 	}
-	return fmt.Errorf("ClickHouse has facts of the registry up to revision %d, which became known at %s, and the control store has another or no revision %d: "+
-		"one of the two is an older copy (docs/runbooks/stores-of-different-days.md). To take the facts of this control store, drop the tables %s of ClickHouse and order "+
-		"ratemill to make them again: ratemill stores remake TABLE… --why \"…\"", w.Newest, w.At.Format(time.RFC3339), w.Newest, factTableNames())
+	return fmt.Errorf("ClickHouse has facts of the registry up to revision %d, which became known at %s, and the control store has another "+
+		"or no revision %d: one of the two is an older copy (docs/runbooks/stores-of-different-days.md). To take the facts of this control "+
+		"store, drop the tables %s of ClickHouse and order ratemill to make them again: ratemill stores remake TABLE… --why \"…\"", w.Newest,
+		w.At.Format(time.RFC3339), w.Newest, factTableNames())
 }
 
 // refill fills a table that was made again, empty, although facts had been written into it.
@@ -135,8 +136,8 @@ func (s *FactSink) refill(ctx context.Context, table string, from control.FactTa
 		return nil
 	}
 	if has > should {
-		return fmt.Errorf("%s holds %d facts up to revision %d, but the control store has %d: some are there twice, or another program writes there; drop the "+
-			"table, and let ratemill fill it again: ratemill stores remake %s --why \"…\"", table, has, w.Newest, should, table)
+		return fmt.Errorf("%s holds %d facts up to revision %d, but the control store has %d: some are there twice, or another program writes "+
+			"there; drop the table, and let ratemill fill it again: ratemill stores remake %s --why \"…\"", table, has, w.Newest, should, table)
 	}
 	s.Log.Warn("ClickHouse lacks facts of the registry in a table; writing them again", "table", table, "facts", should-has)
 	for after := registry.Revision(0); after < w.Newest; {
@@ -158,8 +159,8 @@ func (s *FactSink) refill(ctx context.Context, table string, from control.FactTa
 	}
 	now, err := s.Warehouse.Revisions(ctx)
 	if err == nil && now.Has[table] != now.Should[table] {
-		err = fmt.Errorf("%s holds %d facts up to revision %d, but the control store has %d: some were deleted or changed; drop the table, and let ratemill fill it "+
-			"again: ratemill stores remake %s --why \"…\"", table, now.Has[table], now.Newest, now.Should[table], table)
+		err = fmt.Errorf("%s holds %d facts up to revision %d, but the control store has %d: some were deleted or changed; drop the table, and "+
+			"let ratemill fill it again: ratemill stores remake %s --why \"…\"", table, now.Has[table], now.Newest, now.Should[table], table)
 	}
 	return err
 }

@@ -141,7 +141,9 @@ var registryTables = []Table{
 				fill: texts(func(f *fact) string { return f.identifier.Identifier.Kind.String() })},
 			{Name: "value", Type: "String", Since: 11, Doc: "The identifier.",
 				fill: texts(func(f *fact) string { return f.identifier.Identifier.Value })},
-		}, standing(func(f *fact) uint64 { return uint64(f.identifier.From) }, func(f *fact) registry.State { return f.identifier.State }), []Column{
+		}, standing(func(f *fact) uint64 {
+			return uint64(f.identifier.From)
+		}, func(f *fact) registry.State { return f.identifier.State }), []Column{
 			{Name: "sim", Type: "UInt32", Since: 11, Doc: "Number of the SIM.", fill: u32s(func(f *fact) uint32 { return f.identifier.SIM })},
 		}),
 	factTable(stateTable,
@@ -154,16 +156,22 @@ var registryTables = []Table{
 				fill: texts(func(f *fact) string { return f.state.Core.String() })},
 			{Name: "lifecycle", Type: word, Since: 11, Doc: "The lifecycle, as name@version.",
 				fill: texts(func(f *fact) string { return f.state.Lifecycle })},
-			{Name: "brought", Type: "Bool", Since: 11, Doc: "The SIM came from elsewhere in this state: no transition and no activation is charged for it.", fill: flags(func(f *fact) bool { return f.state.Brought })},
+			{Name: "brought", Type: "Bool", Since: 11, Doc: "The SIM came from elsewhere in this state: no transition and no activation is " +
+				"charged for it.", fill: flags(func(f *fact) bool { return f.state.Brought })},
 		}),
 	factTable(statementTable,
 		"Facts of all other kinds. Rows are only added: the view statements shows the facts in force. Personal data stay in "+
 			"the control store.",
 		"(kind, subject, name, valid_from, known, n)", []Column{
-			{Name: "kind", Type: word, Since: 11, Doc: "status, settings, profile, details, resource, group, member, setting, addon, contract, package, project, company, contact, address, …", fill: texts(func(f *fact) string { return string(f.statement.Kind) })},
-			{Name: "subject", Type: "String", Since: 11, Doc: "Id of the account, company, project, group or contract; sim:NUMBER for a SIM; company:ID for contacts and addresses of a company.", fill: texts(func(f *fact) string { return f.statement.Subject })},
-			{Name: "name", Type: "String", Since: 11, Doc: "Which one, where a subject has several: the resource as kind/name, the add-on's instance, …", fill: texts(func(f *fact) string { return f.statement.Name })},
-		}, standing(func(f *fact) uint64 { return uint64(f.statement.From) }, func(f *fact) registry.State { return f.statement.State }), []Column{
+			{Name: "kind", Type: word, Since: 11, Doc: "status, settings, profile, details, resource, group, member, setting, addon, contract, " +
+				"package, project, company, contact, address, …", fill: texts(func(f *fact) string { return string(f.statement.Kind) })},
+			{Name: "subject", Type: "String", Since: 11, Doc: "Id of the account, company, project, group or contract; sim:NUMBER for a SIM; " +
+				"company:ID for contacts and addresses of a company.", fill: texts(func(f *fact) string { return f.statement.Subject })},
+			{Name: "name", Type: "String", Since: 11, Doc: "Which one, where a subject has several: the resource as kind/name, the add-on's " +
+				"instance, …", fill: texts(func(f *fact) string { return f.statement.Name })},
+		}, standing(func(f *fact) uint64 {
+			return uint64(f.statement.From)
+		}, func(f *fact) registry.State { return f.statement.State }), []Column{
 			{Name: "value", Type: "String", Since: 11, Doc: "The value as JSON, without the fields in withheld; empty where nothing begins.",
 				fill: octets(func(f *fact) []byte { return f.statement.Value })},
 			{Name: "withheld", Type: "Array(String)", Since: 11,
@@ -172,7 +180,8 @@ var registryTables = []Table{
 		}),
 	{
 		Name: revisionTable, Since: 11,
-		Doc: "Revisions of the registry whose facts are all here. The views show facts up to the newest of them, so that they have each revision as a whole or not at all.",
+		Doc: "Revisions of the registry whose facts are all here. The views show facts up to the newest of them, so that they have each " +
+			"revision as a whole or not at all.",
 		Columns: []Column{
 			{Name: "revision", Type: "UInt64", Since: 11, Doc: "The revision.",
 				fill: u64s(func(f *fact) uint64 { return uint64(f.change.Revision) })},

@@ -29,7 +29,8 @@ func registryViews() (all []View) {
 				"as of a time in UTC: `SELECT … FROM " + v.Name + "_at(at = '2026-04-01 00:00:00')`",
 				[]Column{atParameter}},
 			{"_known", "{at:DateTime64(9, 'UTC')}", "least({revision:UInt64}, " + newestRevision + ")",
-				"as of a time, and as it was known at a revision of the registry: `SELECT … FROM " + v.Name + "_known(at = '2026-04-01 00:00:00', revision = 12)`. " +
+				"as of a time, and as it was known at a revision of the registry: `SELECT … FROM " + v.Name +
+					"_known(at = '2026-04-01 00:00:00', revision = 12)`. " +
 					"Rated records have their revision in the column registry", []Column{atParameter, revisionParameter}},
 		} {
 			one := v

@@ -90,7 +90,8 @@ func message(epoch, input int64, file udr.FileID, end *udr.FileEnd, records ...r
 		usage := udr.AppendUsage(nil, &r.usage)
 		switch {
 		case r.reason != "":
-			s := udr.Suspended{Seq: r.usage.Seq, Line: r.usage.Line, Bytes: r.usage.Bytes, Raw: []byte(r.raw), Usage: usage, Why: udr.SuspendError{Code: "rule", Rule: "octets(up)", Position: "sky.yaml:3:4", Values: `up "x"`, Reason: r.reason}}
+			s := udr.Suspended{Seq: r.usage.Seq, Line: r.usage.Line, Bytes: r.usage.Bytes, Raw: []byte(r.raw), Usage: usage,
+				Why: udr.SuspendError{Code: "rule", Rule: "octets(up)", Position: "sky.yaml:3:4", Values: `up "x"`, Reason: r.reason}}
 			m = wire.AppendBytes(m, 10, udr.AppendSuspended(nil, &s))
 		case r.again:
 			m = wire.AppendBytes(m, 11, usage)
@@ -128,9 +129,12 @@ func message(epoch, input int64, file udr.FileID, end *udr.FileEnd, records ...r
 
 func chargeOf(u *udr.Usage, tier int, amount string) rating.Charge {
 	total := decimal.MustParse(amount)
-	return rating.Charge{Tier: uint8(tier), Account: u.Account - uint32(tier), SIM: u.SIM, Plan: fmt.Sprint("fleet", tier), PlanVersion: 3, Price: "eu", Currency: "EUR", Cycle: 20513,
-		ZoneModel: "europe", Zone: "eu", ZoneBy: rating.ByCountry, ZoneKey: u.Country, Quantity: u.Quantity, Initial: 100, Then: 100, Rounded: u.Quantity,
-		Draws: []rating.Draw{{Share: "fleet-3g", Bucket: "data", Kind: rating.AccountUnits, Owner: 2, Cycle: 20513, Size: 3_000_000_000, Before: 2_999_990_000, Drawn: 10_000}},
+	return rating.Charge{Tier: uint8(tier), Account: u.Account - uint32(tier), SIM: u.SIM, Plan: fmt.Sprint("fleet", tier), PlanVersion: 3,
+		Price: "eu", Currency: "EUR", Cycle: 20513,
+		ZoneModel: "europe", Zone: "eu", ZoneBy: rating.ByCountry, ZoneKey: u.Country, Quantity: u.Quantity, Initial: 100, Then: 100,
+		Rounded: u.Quantity,
+		Draws: []rating.Draw{{Share: "fleet-3g", Bucket: "data", Kind: rating.AccountUnits, Owner: 2, Cycle: 20513, Size: 3_000_000_000,
+			Before: 2_999_990_000, Drawn: 10_000}},
 		Lines: []rating.Line{{At: 10_000, Quantity: u.Quantity - 10_000, Price: decimal.MustParse("0.02"), Per: 1_000_000, Amount: total}},
 		Scale: 12, Sum: total, Total: total}
 }
@@ -233,6 +237,7 @@ func (w *world) run(o *warehouse.SinkOptions, past int64) error {
 }
 
 func (w *world) number(query string) (n int64) {
-	require.NoError(w, w.warehouse.Conn().QueryRow(w.Context(), "SELECT toInt64(n) FROM (SELECT "+strings.Replace(query, " FROM", " AS n FROM", 1)+")").Scan(&n), query)
+	require.NoError(w, w.warehouse.Conn().QueryRow(w.Context(), "SELECT toInt64(n) FROM (SELECT "+strings.Replace(query, " FROM", " AS n FROM",
+		1)+")").Scan(&n), query)
 	return n
 }

@@ -144,7 +144,8 @@ func (w *Warehouse) insertNative(ctx context.Context, what string, b *Block, tok
 	if err != nil {
 		return err
 	}
-	batch, err := w.conn.PrepareBatch(clickhouse.Context(ctx, clickhouse.WithSettings(settings)), strings.TrimSuffix(b.Statement(), " FORMAT Native"))
+	batch, err := w.conn.PrepareBatch(clickhouse.Context(ctx, clickhouse.WithSettings(settings)),
+		strings.TrimSuffix(b.Statement(), " FORMAT Native"))
 	if err != nil {
 		return sorted(what, err)
 	}

@@ -43,6 +43,7 @@ func (w *Warehouse) Written(ctx context.Context) (bool, error) {
 		names = append(names, quoteText(tables[i].Name))
 	}
 	var rows uint64
-	err := w.conn.QueryRow(ctx, "SELECT toUInt64(sum(ifNull(total_rows, 0))) FROM system.tables WHERE database = currentDatabase() AND name IN ("+strings.Join(names, ", ")+")").Scan(&rows)
+	err := w.conn.QueryRow(ctx, "SELECT toUInt64(sum(ifNull(total_rows, 0))) FROM system.tables WHERE database = currentDatabase() "+
+		"AND name IN ("+strings.Join(names, ", ")+")").Scan(&rows)
 	return rows > 0, sorted("check whether it is empty", err)
 }

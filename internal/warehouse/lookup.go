@@ -66,8 +66,10 @@ func (w *Warehouse) Record(ctx context.Context, id string) (*Record, error) {
 		var file, unit, kind, attributes, key, charges string
 		var at time.Time
 		var partition uint16
-		if err := rows.Scan(&file, &u.Seq, &u.Line, &u.Bytes, &r.Pin.Source, &r.Pin.Rules, &r.Pin.Catalogue, &r.Pin.Registry, &u.Class, &unit, &at, &u.Quantity,
-			&kind, &u.Identifier.Value, &u.SIM, &r.Account, &u.Account, &r.Root, &u.Root, &u.Network, &u.Country, &u.Peer, &u.PeerCountry, &u.APN, &u.IMEI, &u.Cell, &u.Session,
+		if err := rows.Scan(&file, &u.Seq, &u.Line, &u.Bytes, &r.Pin.Source, &r.Pin.Rules, &r.Pin.Catalogue, &r.Pin.Registry, &u.Class, &unit,
+			&at, &u.Quantity,
+			&kind, &u.Identifier.Value, &u.SIM, &r.Account, &u.Account, &r.Root, &u.Root, &u.Network, &u.Country, &u.Peer, &u.PeerCountry, &u.APN,
+			&u.IMEI, &u.Cell, &u.Session,
 			&u.Continues, &u.Direction, &u.Duration, &u.Up, &u.Down, &attributes, &key, &charges, &r.Late, &r.Stored,
 			&r.Log, &partition, &r.Offset); err != nil {
 			return nil, sorted("find a record", err)
@@ -94,7 +96,8 @@ func (w *Warehouse) Record(ctx context.Context, id string) (*Record, error) {
 	case 0:
 		return nil, fmt.Errorf("%s: %w", id, ErrNotFound)
 	case 2:
-		return nil, fmt.Errorf("%s matches several records, such as %s:%d and %s:%d; give more of the id", prefix, found[0].File, seq, found[1].File, seq)
+		return nil, fmt.Errorf("%s matches several records, such as %s:%d and %s:%d; give more of the id", prefix, found[0].File, seq,
+			found[1].File, seq)
 	}
 	r := found[0]
 	files, err := w.conn.Query(ctx, "SELECT name, taken FROM files WHERE file = ?", r.File.String())
@@ -171,14 +174,16 @@ func (w *Warehouse) BalanceOf(ctx context.Context, file udr.FileID) (*FileBalanc
 }
 
 func (w *Warehouse) balance(ctx context.Context, where string, args ...any) (all []FileBalance, err error) {
-	rows, err := w.conn.Query(ctx, `SELECT file, name, source, taken, brought_back, records, added, filtered, toUInt64(duplicate), toUInt64(suspended), toUInt64(retried), toUInt64(dropped), toUInt64(rated), difference, bytes, difference_bytes FROM file_balance`+where, args...)
+	rows, err := w.conn.Query(ctx,
+		`SELECT file, name, source, taken, brought_back, records, added, filtered, toUInt64(duplicate), toUInt64(suspended), toUInt64(retried), toUInt64(dropped), toUInt64(rated), difference, bytes, difference_bytes FROM file_balance`+where, args...)
 	if err != nil {
 		return nil, sorted("compute the balance", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var b FileBalance
-		if err := rows.Scan(&b.File, &b.Name, &b.Source, &b.Taken, &b.BroughtBack, &b.Records, &b.Added, &b.Filtered, &b.Duplicate, &b.Suspended, &b.Retried, &b.Dropped, &b.Rated, &b.Difference, &b.Bytes, &b.DifferenceBytes); err != nil {
+		if err := rows.Scan(&b.File, &b.Name, &b.Source, &b.Taken, &b.BroughtBack, &b.Records, &b.Added, &b.Filtered, &b.Duplicate, &b.Suspended,
+			&b.Retried, &b.Dropped, &b.Rated, &b.Difference, &b.Bytes, &b.DifferenceBytes); err != nil {
 			return nil, sorted("compute the balance", err)
 		}
 		all = append(all, b)
@@ -197,7 +202,8 @@ type AccountUsage struct {
 
 // UsageByAccount returns the usage of every account, over all time.
 func (w *Warehouse) UsageByAccount(ctx context.Context) (all []AccountUsage, err error) {
-	rows, err := w.conn.Query(ctx, `SELECT account, class, unit, count(), sum(quantity) FROM rated_usage GROUP BY account, class, unit ORDER BY account, class, unit`)
+	rows, err := w.conn.Query(ctx,
+		`SELECT account, class, unit, count(), sum(quantity) FROM rated_usage GROUP BY account, class, unit ORDER BY account, class, unit`)
 	if err != nil {
 		return nil, sorted("add up usage", err)
 	}

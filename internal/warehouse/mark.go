@@ -34,8 +34,9 @@ func (w *Warehouse) SetMark(ctx context.Context, number int64, at time.Time) err
 	if refused := (*RefusedError)(nil); !errors.As(err, &refused) || refused.Code != unknownTable {
 		return err
 	}
-	err = w.exec(ctx, "create the table of marks", fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s (mark SimpleAggregateFunction(max, UInt64), given SimpleAggregateFunction(max, DateTime64(3, 'UTC'))) "+
-		"ENGINE = %s ORDER BY tuple() COMMENT 'The newest mark of the control store: tells which of the two is older'", markTable, w.layout.onCluster(), engine))
+	err = w.exec(ctx, "create the table of marks", fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s (mark SimpleAggregateFunction(max, UInt64), "+
+		"given SimpleAggregateFunction(max, DateTime64(3, 'UTC'))) ENGINE = %s ORDER BY tuple() COMMENT 'The newest mark of the control store: "+
+		"tells which of the two is older'", markTable, w.layout.onCluster(), engine))
 	if err != nil {
 		return err
 	}

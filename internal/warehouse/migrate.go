@@ -67,18 +67,21 @@ func (w *Warehouse) Migrate(ctx context.Context, l Layout) error {
 // checkCluster refuses clusters without exact results.
 func (w *Warehouse) checkCluster(ctx context.Context, l Layout) error {
 	var engine string
-	err := w.conn.QueryRow(ctx, "SELECT any(engine) FROM system.tables WHERE database = currentDatabase() AND name = ?", ratedTable).Scan(&engine)
+	err := w.conn.QueryRow(ctx, "SELECT any(engine) FROM system.tables WHERE database = currentDatabase() AND name = ?",
+		ratedTable).Scan(&engine)
 	if err != nil {
 		return sorted("list its tables", err)
 	}
 	replicated := strings.HasPrefix(engine, "Replicated")
 	switch {
 	case l.Cluster == "" && replicated:
-		return fmt.Errorf("warehouse: table %s is replicated (%s), but clickhouse.cluster is not set: name the cluster on which the table was created", ratedTable, engine)
+		return fmt.Errorf("warehouse: table %s is replicated (%s), but clickhouse.cluster is not set: name the cluster on which the table "+
+			"was created", ratedTable, engine)
 	case l.Cluster == "":
 		return nil
 	case engine != "" && !replicated:
-		return fmt.Errorf("warehouse: clickhouse.cluster is %s, but table %s exists and is not replicated (%s): start with an empty database, or convert the tables first (ClickHouse: convert_to_replicated)", l.Cluster, ratedTable, engine)
+		return fmt.Errorf("warehouse: clickhouse.cluster is %s, but table %s exists and is not replicated (%s): start with an empty database, "+
+			"or convert the tables first (ClickHouse: convert_to_replicated)", l.Cluster, ratedTable, engine)
 	}
 	var shards uint64
 	if err := w.conn.QueryRow(ctx, "SELECT uniqExact(shard_num) FROM system.clusters WHERE cluster = ?", l.Cluster).Scan(&shards); err != nil {
@@ -86,11 +89,13 @@ func (w *Warehouse) checkCluster(ctx context.Context, l Layout) error {
 	}
 	switch shards {
 	case 0:
-		return fmt.Errorf("warehouse: the server knows no cluster %s; clickhouse.cluster is a name of remote_servers in its configuration (SELECT DISTINCT cluster FROM system.clusters)", l.Cluster)
+		return fmt.Errorf("warehouse: the server knows no cluster %s; clickhouse.cluster is a name of remote_servers in its configuration "+
+			"(SELECT DISTINCT cluster FROM system.clusters)", l.Cluster)
 	case 1:
 		return nil
 	}
-	return fmt.Errorf("warehouse: cluster %s has %d shards, but ClickHouse recognises a repeated block only on the shard where it was written: clickhouse.cluster needs one shard, with replicas", l.Cluster, shards)
+	return fmt.Errorf("warehouse: cluster %s has %d shards, but ClickHouse recognises a repeated block only on the shard where it was "+
+		"written: clickhouse.cluster needs one shard, with replicas", l.Cluster, shards)
 }
 
 // keepTables sets retention and deduplication of existing tables as the layout requires. One query asks for the
@@ -192,7 +197,8 @@ func (w *Warehouse) migrated(ctx context.Context, l Layout) (newest int, made st
 	if l.Cluster != "" {
 		engine = "ReplicatedMergeTree"
 	}
-	err = w.exec(ctx, "create the table of migrations", fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s (version UInt32, views String, done DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = %s ORDER BY version COMMENT 'Versions of the tables that ratemill has made here'",
+	err = w.exec(ctx, "create the table of migrations", fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s%s (version UInt32, views String, done "+
+		"DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = %s ORDER BY version COMMENT 'Versions of the tables that ratemill has made here'",
 		migrationTable, l.onCluster(), engine))
 	if err != nil {
 		return 0, "", err
@@ -277,7 +283,8 @@ func migration(n int, l Layout, complete []string) (statements []string) {
 		for j := range t.Sums {
 			// Existing rows are added up in the background; until then queries read the rows.
 			if s := &t.Sums[j]; s.Since == n && t.Since < n {
-				statements = append(statements, fmt.Sprintf("ALTER TABLE %s%s ADD %s", t.Name, l.onCluster(), strings.Replace(s.definition(), "PROJECTION", "PROJECTION IF NOT EXISTS", 1)),
+				statements = append(statements, fmt.Sprintf("ALTER TABLE %s%s ADD %s", t.Name, l.onCluster(),
+					strings.Replace(s.definition(), "PROJECTION", "PROJECTION IF NOT EXISTS", 1)),
 					fmt.Sprintf("ALTER TABLE %s%s MATERIALIZE PROJECTION %s SETTINGS mutations_sync = 0", t.Name, l.onCluster(), quoteName(s.Name)))
 			}
 		}

@@ -29,7 +29,8 @@ type Warehouse struct {
 // Away is the error of a ClickHouse that did not answer, or cannot write now; retry later, with the same token. what
 // completes "a request to".
 func Away(what string, err error) error {
-	says := fmt.Sprintf("the warehouse does not answer a request to %s: %v; ratemill keeps trying; check that ClickHouse is up, reachable and has disk space", what, err)
+	says := fmt.Sprintf("the warehouse does not answer a request to %s: %v; ratemill keeps trying; check that ClickHouse is up, reachable "+
+		"and has disk space", what, err)
 	if accesserr.Is(err) {
 		says = fmt.Sprintf("the warehouse refuses to let ratemill %s: %v", what, err)
 	}
@@ -103,10 +104,14 @@ func (a Access) options() (*clickhouse.Options, error) {
 	options, err := clickhouse.ParseDSN(dsn)
 	if err != nil {
 		// The parser's words may repeat the DSN, and with it the password.
-		return nil, errors.New("warehouse: the DSN is not one of ClickHouse: https://user@host:8443/database, or clickhouse://user@host:9440/database?secure=true for the native protocol; a special character in it is percent-encoded, and an option must be one of the driver's")
+		return nil, errors.New("warehouse: the DSN is not one of ClickHouse: https://user@host:8443/database, or " +
+			"clickhouse://user@host:9440/database?secure=true for the native protocol; a special character in it is percent-encoded, and an " +
+			"option must be one of the driver's")
 	}
 	if len(options.Addr) > 1 && a.Cluster == "" {
-		return nil, fmt.Errorf("warehouse: the DSN names %d servers, and without clickhouse.cluster each has its own tables: a block whose answer from one server was lost would be written again to the next. Name one server, or the cluster that they are replicas of", len(options.Addr))
+		return nil, fmt.Errorf("warehouse: the DSN names %d servers, and without clickhouse.cluster each has its own tables: a block whose "+
+			"answer from one server was lost would be written again to the next. Name one server, or the cluster that they are replicas of",
+			len(options.Addr))
 	}
 	if options.Auth.Database == "" {
 		options.Auth.Database = "default"
@@ -116,7 +121,8 @@ func (a Access) options() (*clickhouse.Options, error) {
 	}
 	if a.TLS != nil {
 		if scheme == "http" {
-			return nil, errors.New("warehouse: clickhouse.tls is enabled, but the DSN begins with http://, which is not encrypted; write https://, with the port for it")
+			return nil, errors.New("warehouse: clickhouse.tls is enabled, but the DSN begins with http://, which is not encrypted; write " +
+				"https://, with the port for it")
 		}
 		dsns := options.TLS
 		options.TLS = a.TLS.Clone()
@@ -181,7 +187,8 @@ func explain(what string, code int, text string) error {
 // lacksRoom reports whether the operating system refused the server something; the code depends on where the server
 // noticed it.
 func lacksRoom(text string) bool {
-	for _, words := range []string{"No space left on device", "Disk quota exceeded", "Too many open files", "Cannot allocate memory", "std::bad_alloc"} {
+	for _, words := range []string{"No space left on device", "Disk quota exceeded", "Too many open files", "Cannot allocate memory",
+		"std::bad_alloc"} {
 		if strings.Contains(text, words) {
 			return true
 		}
@@ -194,20 +201,26 @@ var passingCodes = map[int]string{
 	23: "CANNOT_READ_FROM_ISTREAM", 24: "CANNOT_WRITE_TO_OSTREAM", 33: "CANNOT_READ_ALL_DATA", // of a request that was cut short
 	74: "CANNOT_READ_FROM_FILE_DESCRIPTOR", 75: "CANNOT_WRITE_TO_FILE_DESCRIPTOR", 76: "CANNOT_OPEN_FILE", 77: "CANNOT_CLOSE_FILE",
 	87: "CANNOT_SEEK_THROUGH_FILE", 88: "CANNOT_TRUNCATE_FILE", 172: "CANNOT_CREATE_DIRECTORY", 204: "CANNOT_FSYNC", 214: "CANNOT_STATVFS",
-	243: "NOT_ENOUGH_SPACE", 274: "AIO_READ_ERROR", 275: "AIO_WRITE_ERROR", 294: "CANNOT_WRITE_TO_FILE", 424: "CANNOT_LINK", 425: "SYSTEM_ERROR", 458: "CANNOT_UNLINK",
+	243: "NOT_ENOUGH_SPACE", 274: "AIO_READ_ERROR", 275: "AIO_WRITE_ERROR", 294: "CANNOT_WRITE_TO_FILE", 424: "CANNOT_LINK",
+	425: "SYSTEM_ERROR", 458: "CANNOT_UNLINK",
 	521: "ATOMIC_RENAME_FAIL", 531: "CANNOT_FSTAT", 566: "CANNOT_RMDIR", 586: "CANNOT_CREATE_FILE", 641: "CANNOT_APPEND_TO_FILE",
 	499: "S3_ERROR", 500: "AZURE_BLOB_STORAGE_ERROR", 693: "AWS_ERROR", // a disk elsewhere
 
 	173: "CANNOT_ALLOCATE_MEMORY", 241: "MEMORY_LIMIT_EXCEEDED", 411: "PTHREAD_ERROR", 439: "CANNOT_SCHEDULE_TASK", 745: "SERVER_OVERLOADED",
-	159: "TIMEOUT_EXCEEDED", 201: "QUOTA_EXCEEDED", 202: "TOO_MANY_SIMULTANEOUS_QUERIES", 203: "NO_FREE_CONNECTION", 252: "TOO_MANY_PARTS", 364: "RECEIVED_ERROR_TOO_MANY_REQUESTS",
+	159: "TIMEOUT_EXCEEDED", 201: "QUOTA_EXCEEDED", 202: "TOO_MANY_SIMULTANEOUS_QUERIES", 203: "NO_FREE_CONNECTION", 252: "TOO_MANY_PARTS",
+	364: "RECEIVED_ERROR_TOO_MANY_REQUESTS",
 	692: "TOO_MANY_MUTATIONS", 700: "USER_SESSION_LIMIT_EXCEEDED", 749: "TCP_CONNECTION_LIMIT_REACHED", 762: "HTTP_CONNECTION_LIMIT_REACHED",
 	236: "ABORTED", 394: "QUERY_WAS_CANCELLED", 473: "DEADLOCK_AVOIDED", 677: "THREAD_WAS_CANCELED", 735: "QUERY_WAS_CANCELLED_BY_CLIENT",
 
-	95: "CANNOT_READ_FROM_SOCKET", 96: "CANNOT_WRITE_TO_SOCKET", 198: "DNS_ERROR", 209: "SOCKET_TIMEOUT", 210: "NETWORK_ERROR", 279: "ALL_CONNECTION_TRIES_FAILED", 1000: "POCO_EXCEPTION",
+	95: "CANNOT_READ_FROM_SOCKET", 96: "CANNOT_WRITE_TO_SOCKET", 198: "DNS_ERROR", 209: "SOCKET_TIMEOUT", 210: "NETWORK_ERROR",
+	279: "ALL_CONNECTION_TRIES_FAILED", 1000: "POCO_EXCEPTION",
 
-	225: "NO_ZOOKEEPER", 242: "TABLE_IS_READ_ONLY", 244: "UNEXPECTED_ZOOKEEPER_ERROR", 254: "NO_ACTIVE_REPLICAS", 265: "NO_AVAILABLE_REPLICA", 285: "TOO_FEW_LIVE_REPLICAS",
-	286: "UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE", 289: "REPLICA_IS_NOT_IN_QUORUM", 319: "UNKNOWN_STATUS_OF_INSERT", 384: "PART_IS_TEMPORARILY_LOCKED", 416: "REPLICA_STATUS_CHANGED",
-	529: "NOT_A_LEADER", 568: "RAFT_ERROR", 574: "DISTRIBUTED_TOO_MANY_PENDING_BYTES", 733: "TABLE_IS_BEING_RESTARTED", 999: "KEEPER_EXCEPTION",
+	225: "NO_ZOOKEEPER", 242: "TABLE_IS_READ_ONLY", 244: "UNEXPECTED_ZOOKEEPER_ERROR", 254: "NO_ACTIVE_REPLICAS", 265: "NO_AVAILABLE_REPLICA",
+	285: "TOO_FEW_LIVE_REPLICAS",
+	286: "UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE", 289: "REPLICA_IS_NOT_IN_QUORUM", 319: "UNKNOWN_STATUS_OF_INSERT",
+	384: "PART_IS_TEMPORARILY_LOCKED", 416: "REPLICA_STATUS_CHANGED",
+	529: "NOT_A_LEADER", 568: "RAFT_ERROR", 574: "DISTRIBUTED_TOO_MANY_PENDING_BYTES", 733: "TABLE_IS_BEING_RESTARTED",
+	999: "KEEPER_EXCEPTION",
 
 	164: "READONLY", // the server's users are being changed
 }

@@ -17,8 +17,10 @@ func TestOutcomesCountWhatRatingMadeOfEachFile(t *testing.T) {
 	}
 	whole, begun, other := udr.FileID{1}, udr.FileID{2}, udr.FileID{3}
 	do(`INSERT INTO files (file, name, source, records, mapped, suspended) VALUES (?, '/a', 's', 10, 9, 1)`, whole.String())
-	do(`INSERT INTO suspense (file, seq, source, stage) SELECT ?, number + 1, 's', if(number = 0, 'mediation', 'rating') FROM numbers(5)`, whole.String())
-	do(`INSERT INTO suspense_closed (file, seq, how) VALUES (?, 1, 'retried'), (?, 2, 'retried'), (?, 3, 'dropped')`, whole.String(), whole.String(), whole.String())
+	do(`INSERT INTO suspense (file, seq, source, stage) SELECT ?, number + 1, 's', if(number = 0, 'mediation', 'rating') FROM numbers(5)`,
+		whole.String())
+	do(`INSERT INTO suspense_closed (file, seq, how) VALUES (?, 1, 'retried'), (?, 2, 'retried'), (?, 3, 'dropped')`, whole.String(),
+		whole.String(), whole.String())
 	do(`INSERT INTO duplicates (file, seq, source) VALUES (?, 6, 's')`, whole.String())
 	do(`INSERT INTO rated_usage (file, seq, source) SELECT ?, number + 7, 's' FROM numbers(4)`, whole.String())
 	do(`INSERT INTO rated_usage (file, seq, source) VALUES (?, 1, 's'), (?, 1, 's')`, begun.String(), other.String())

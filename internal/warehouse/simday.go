@@ -37,7 +37,8 @@ func (w *Warehouse) RecordsOfSIM(ctx context.Context, sim uint32, from, until ud
 	for rows.Next() {
 		var r SIMRecord
 		var file, unit string
-		if err := rows.Scan(&file, &r.ID.Seq, &r.At, &r.Class, &r.Quantity, &unit, &r.Country, &r.Network, &r.Account, &r.Plan, &r.Amount, &r.Currency); err != nil {
+		if err := rows.Scan(&file, &r.ID.Seq, &r.At, &r.Class, &r.Quantity, &unit, &r.Country, &r.Network, &r.Account, &r.Plan, &r.Amount,
+			&r.Currency); err != nil {
 			return nil, sorted("list a SIM's records", err)
 		}
 		if r.ID.File, err = udr.ParseFileID(file); err != nil {

@@ -22,7 +22,8 @@ func TestRatedLogBecomesRows(t *testing.T) {
 	one.Attributes = []udr.Attribute{{Name: "depot", Value: "north"}}
 	one.Duplicate = udr.DuplicateKey{1, 2, 3}
 	l.batch(file, nil, record{usage: one, tiers: []string{"0.001584", "0.001", "0.0005"}, event: true}, record{usage: two})
-	l.batch(file, &udr.FileEnd{Name: "SKY_000123.csv", Records: 4, Mapped: 3, Suspended: 1, Bytes: uint64(one.Bytes + two.Bytes + three.Bytes + four.Bytes), Taken: 1773702667_000000000,
+	l.batch(file, &udr.FileEnd{Name: "SKY_000123.csv", Records: 4, Mapped: 3, Suspended: 1,
+		Bytes: uint64(one.Bytes + two.Bytes + three.Bytes + four.Bytes), Taken: 1773702667_000000000,
 		Units: []udr.UnitTotal{{Class: one.Class, Quantity: one.Quantity}}},
 		record{usage: three, reason: "not a count", raw: "a;b"}, record{usage: four, again: true})
 	w.append(0, l.messages)
@@ -33,7 +34,8 @@ func TestRatedLogBecomesRows(t *testing.T) {
 	require.EqualValues(t, 1, w.number("count() FROM files"))
 	require.EqualValues(t, 1, w.number("count() FROM usage_events"))
 	require.EqualValues(t, 3, w.number("count() FROM charges"))
-	for _, v := range []string{"usage_by_account_day", "cost_by_account_cycle", "usage_by_class_country", "usage_by_sim_cycle", "suspense_open", "suspense_by_reason", "file_balance", "file_balance_units", "file_ends_missing"} {
+	for _, v := range []string{"usage_by_account_day", "cost_by_account_cycle", "usage_by_class_country", "usage_by_sim_cycle",
+		"suspense_open", "suspense_by_reason", "file_balance", "file_balance_units", "file_ends_missing"} {
 		w.number("count() FROM " + v)
 	}
 	require.EqualValues(t, 0, w.number("difference FROM file_balance"))

@@ -58,7 +58,9 @@ func TestARatedLogThatEndsBeforeThePositionStopsTheSink(t *testing.T) {
 	require.ErrorAs(t, run(s, time.Minute), &stopped)
 	require.Equal(t, control.StopOther, stopped.Kind)
 	require.EqualValues(t, end, stopped.Offset)
-	require.Regexp(t, `shorter.rated/0 ends at \d+, but \d+ was already in the warehouse: Kafka has lost messages \d+ to \d+, .*partition-stopped.md`, stopped.Reason)
+	require.Regexp(t,
+		`shorter.rated/0 ends at \d+, but \d+ was already in the warehouse: Kafka has lost messages \d+ to \d+, .*partition-stopped.md`,
+		stopped.Reason)
 	require.Equal(t, want, w.totals())
 }
 
@@ -80,5 +82,6 @@ func TestARatedLogThatIsAnotherStopsTheSink(t *testing.T) {
 	require.NoError(t, err)
 	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, w.run(another, 99), &stopped)
-	require.Contains(t, stopped.Reason, "message 1 of another2.rated/0 was already in the warehouse when epoch 1 was the latest, and is of epoch 2 now: Kafka has lost messages")
+	require.Contains(t, stopped.Reason, "message 1 of another2.rated/0 was already in the warehouse when epoch 1 was the latest, and is of "+
+		"epoch 2 now: Kafka has lost messages")
 }

@@ -23,7 +23,8 @@ func (w *Warehouse) Stored(ctx context.Context, b *Block) (int, error) {
 		// are in one block.
 		column, condition = "retry", fmt.Sprintf("how = '%s' AND ", retried)
 	} else {
-		condition = fmt.Sprintf("partition = %d AND offset BETWEEN %d AND %d AND ", binary.LittleEndian.Uint16(b.column("partition").fixed), b.from, b.to)
+		condition = fmt.Sprintf("partition = %d AND offset BETWEEN %d AND %d AND ", binary.LittleEndian.Uint16(b.column("partition").fixed),
+			b.from, b.to)
 	}
 	if at := b.byName["at"]; at != nil {
 		first, last := at.range64()
@@ -32,7 +33,8 @@ func (w *Warehouse) Stored(ctx context.Context, b *Block) (int, error) {
 	total := 0
 	for files := range slices.Chunk(b.column(column).distinct(), storedFiles) {
 		var n uint64
-		row := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s%s IN ('%s')", b.Table, condition, column, strings.Join(files, "','")))
+		row := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s%s IN ('%s')", b.Table, condition, column,
+			strings.Join(files, "','")))
 		if err := row.Scan(&n); err != nil {
 			return 0, sorted("count its rows of "+b.Table, err)
 		}

@@ -110,7 +110,8 @@ func (w *Warehouse) suspended(ctx context.Context, where string, args ...any) (a
 		var s Suspended
 		var file, raw, usage, preamble string
 		if err := rows.Scan(&file, &s.Seq, &s.Line, &s.Bytes, &s.Pin.Source, &s.Pin.Rules, &s.Pin.Catalogue, &s.Pin.Registry, &s.Stage,
-			&s.Why.Code, &s.Why.Rule, &s.Why.Position, &s.Why.Values, &s.Why.Reason, &raw, &usage, &preamble, &s.Part, &s.Parts, &s.Stored, &s.File); err != nil {
+			&s.Why.Code, &s.Why.Rule, &s.Why.Position, &s.Why.Values, &s.Why.Reason, &raw, &usage, &preamble, &s.Part, &s.Parts, &s.Stored,
+			&s.File); err != nil {
 			return nil, sorted("list suspense", err)
 		}
 		s.ID.Seq = s.Seq
@@ -134,7 +135,8 @@ type SuspendedKey struct {
 // SuspenseKeys returns all waiting records, in the order of source, file and sequence. It ignores Limit.
 func (w *Warehouse) SuspenseKeys(ctx context.Context, f SuspenseFilter) (all []SuspendedKey, err error) {
 	condition, args := f.where()
-	rows, err := w.conn.Query(ctx, "SELECT file, seq, source, code, length(raw) + length(usage) FROM suspense WHERE "+condition+" ORDER BY source, file, seq", args...)
+	rows, err := w.conn.Query(ctx, "SELECT file, seq, source, code, length(raw) + length(usage) FROM suspense WHERE "+condition+
+		" ORDER BY source, file, seq", args...)
 	if err != nil {
 		return nil, sorted("list suspense", err)
 	}
@@ -175,7 +177,8 @@ func (w *Warehouse) SuspenseReasons(ctx context.Context, f SuspenseFilter) (all 
 	for rows.Next() {
 		var r SuspenseReason
 		var file string
-		if err := rows.Scan(&r.Records, &r.Files, &r.Source, &r.Code, &r.Rule, &r.Position, &r.Reason, &r.Since, &file, &r.Example.Seq); err != nil {
+		if err := rows.Scan(&r.Records, &r.Files, &r.Source, &r.Code, &r.Rule, &r.Position, &r.Reason, &r.Since, &file,
+			&r.Example.Seq); err != nil {
 			return nil, sorted("list suspense", err)
 		}
 		if r.Example.File, err = udr.ParseFileID(file); err != nil {
@@ -194,7 +197,8 @@ type SuspenseWords struct {
 
 // SuspenseWords are all sources and codes of suspense, in the order of the alphabet.
 func (w *Warehouse) SuspenseWords(ctx context.Context) (all []SuspenseWords, err error) {
-	rows, err := w.conn.Query(ctx, `SELECT source, code, countIf((file, seq) NOT IN (SELECT file, seq FROM suspense_closed)) FROM suspense GROUP BY source, code ORDER BY source, code`)
+	rows, err := w.conn.Query(ctx,
+		`SELECT source, code, countIf((file, seq) NOT IN (SELECT file, seq FROM suspense_closed)) FROM suspense GROUP BY source, code ORDER BY source, code`)
 	if err != nil {
 		return nil, sorted("list suspense", err)
 	}
@@ -220,7 +224,8 @@ type Closed struct {
 
 // ClosedAs returns the way in which a record left suspense; nil while it waits.
 func (w *Warehouse) ClosedAs(ctx context.Context, id udr.ID) (*Closed, error) {
-	rows, err := w.conn.Query(ctx, "SELECT how, retry, who, why, closed FROM suspense_closed WHERE file = ? AND seq = ? LIMIT 1", id.File.String(), id.Seq)
+	rows, err := w.conn.Query(ctx, "SELECT how, retry, who, why, closed FROM suspense_closed WHERE file = ? AND seq = ? LIMIT 1",
+		id.File.String(), id.Seq)
 	if err != nil {
 		return nil, sorted("find a record", err)
 	}

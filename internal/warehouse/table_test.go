@@ -97,13 +97,17 @@ func asked(v *warehouse.View) string {
 func TestTablesOfAnOlderVersionAreKeptAsNewOnes(t *testing.T) {
 	w := open(t, testengine.SharedClickHouse(t), "resettled")
 	settings := func() (s string) {
-		require.NoError(t, w.Conn().QueryRow(t.Context(), "SELECT arrayStringConcat(arraySort(groupArray(concat(name, ': ', extract(create_table_query, 'min_parts_to_merge_at_once = [0-9]+')))), '\n') FROM system.tables WHERE database = currentDatabase() AND engine = 'MergeTree' AND name != 'ratemill_migrations'").Scan(&s))
+		require.NoError(t, w.Conn().QueryRow(t.Context(), "SELECT arrayStringConcat(arraySort(groupArray(concat(name, ': ', "+
+			"extract(create_table_query, 'min_parts_to_merge_at_once = [0-9]+')))), '\n"+
+			"') FROM system.tables WHERE database = currentDatabase() AND engine = 'MergeTree' AND name != 'ratemill_migrations'").Scan(&s))
 		return s
 	}
 	fresh := settings()
 	require.Contains(t, fresh, "rated_usage: min_parts_to_merge_at_once = 30")
-	for _, s := range []string{"ALTER TABLE rated_usage MODIFY SETTING min_parts_to_merge_at_once = 10", "ALTER TABLE files RESET SETTING min_parts_to_merge_at_once",
-		"DROP TABLE ratemill_migrations", "CREATE TABLE ratemill_migrations (version UInt32, views String, done DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = MergeTree ORDER BY version",
+	for _, s := range []string{"ALTER TABLE rated_usage MODIFY SETTING min_parts_to_merge_at_once = 10",
+		"ALTER TABLE files RESET SETTING min_parts_to_merge_at_once",
+		"DROP TABLE ratemill_migrations", "CREATE TABLE ratemill_migrations (version UInt32, views String, done DateTime64(3, 'UTC') DEFAULT " +
+			"now64(3)) ENGINE = MergeTree ORDER BY version",
 		"INSERT INTO ratemill_migrations (version) VALUES (2)"} {
 		require.NoError(t, w.Conn().Exec(t.Context(), s), s)
 	}
@@ -118,7 +122,8 @@ func TestATableRemembersMoreBlocksWhenThereAreMorePartitions(t *testing.T) {
 	require.Equal(t, 4_000_000, warehouse.Window(1024, 10*time.Millisecond))
 	w := open(t, testengine.SharedClickHouse(t), "windows")
 	window := func() (n string) {
-		require.NoError(t, w.Conn().QueryRow(t.Context(), "SELECT extract(create_table_query, 'non_replicated_deduplication_window = ([0-9]+)') FROM system.tables WHERE database = currentDatabase() AND name = 'rated_usage'").Scan(&n))
+		require.NoError(t, w.Conn().QueryRow(t.Context(), "SELECT extract(create_table_query, 'non_replicated_deduplication_window = "+
+			"([0-9]+)') FROM system.tables WHERE database = currentDatabase() AND name = 'rated_usage'").Scan(&n))
 		return n
 	}
 	r := rand.New(rand.NewSource(1))
@@ -161,7 +166,8 @@ func TestSeveralWarehousesAreNotTakenForOne(t *testing.T) {
 	empty, err := warehouse.Open(t.Context(), server.DSN("clusters_empty"))
 	require.NoError(t, err)
 	defer empty.Close()
-	require.ErrorContains(t, empty.Migrate(t.Context(), warehouse.Layout{Cluster: "billing"}), "the server knows no cluster billing; clickhouse.cluster is a name of remote_servers")
+	require.ErrorContains(t, empty.Migrate(t.Context(), warehouse.Layout{Cluster: "billing"}),
+		"the server knows no cluster billing; clickhouse.cluster is a name of remote_servers")
 }
 
 // TestDaysAreThoseOfTheAccountsZone, also of rows that a version without the column wrote, or writes beside this one.
@@ -215,7 +221,8 @@ func TestDaysAreThoseOfTheAccountsZone(t *testing.T) {
 		return o, err
 	}
 	require.NoError(t, w.run(s, int64(len(l.messages))))
-	rows, err := w.warehouse.Conn().Query(t.Context(), "SELECT concat(toString(day), ' ', account), sum(records) FROM usage_by_account_day GROUP BY day, account")
+	rows, err := w.warehouse.Conn().Query(t.Context(),
+		"SELECT concat(toString(day), ' ', account), sum(records) FROM usage_by_account_day GROUP BY day, account")
 	require.NoError(t, err)
 	defer rows.Close()
 	found := map[string]uint64{}

@@ -36,7 +36,8 @@ const (
 // engine). What expires goes by whole parts where a table has a part for each month, so that nothing is written again
 // for it.
 const (
-	bulky  = "ttl_only_drop_parts = 1, min_parts_to_merge_at_once = 30, merge_selector_base = 30, min_rows_for_wide_part = 2000000, min_bytes_for_wide_part = 536870912"
+	bulky = "ttl_only_drop_parts = 1, min_parts_to_merge_at_once = 30, merge_selector_base = 30, min_rows_for_wide_part = 2000000, " +
+		"min_bytes_for_wide_part = 536870912"
 	sparse = "min_parts_to_merge_at_once = 10, merge_selector_base = 10"
 )
 
@@ -147,7 +148,8 @@ var usage = []Column{
 		Doc: "Fields that the source's rules added, as a JSON object of texts; empty for none. (As a Map they cost every merge 1.4 " +
 			"µs a row, there or not.)",
 		fill: attributes(func(r *row) []udr.Attribute { return r.usage.Attributes })},
-	{Name: "attributes", Type: "Map(String, String)", Since: 1, Computed: "JSONExtract(attributes_json, 'Map(String, String)')", Doc: "The same as a map: attributes['depot']. It is not among the columns of SELECT *."},
+	{Name: "attributes", Type: "Map(String, String)", Since: 1, Computed: "JSONExtract(attributes_json, 'Map(String, String)')",
+		Doc: "The same as a map: attributes['depot']. It is not among the columns of SELECT *."},
 	{Name: "duplicate_key", Type: "FixedString(12)", Since: 1,
 		Doc: "Hash of the fields that identify a record that the carrier sends twice; zeros if the source has no " +
 			"duplicate key.",
@@ -229,7 +231,8 @@ var position = []Column{
 			"Kafka that lost messages or is empty, whose offsets begin again. log, partition and offset name a message. Rows that " +
 			"are older than this column have 1.",
 		fill: perMessage(u32s(func(r *row) uint32 { return r.log }))},
-	{Name: "stored", Type: "DateTime64(3, 'UTC')", Since: 1, Filled: "now64(3)", Codec: "Delta(8), LZ4", Doc: "When the row came into the warehouse."},
+	{Name: "stored", Type: "DateTime64(3, 'UTC')", Since: 1, Filled: "now64(3)", Codec: "Delta(8), LZ4",
+		Doc: "When the row came into the warehouse."},
 }
 
 // tables lists the tables of the rated log, of the registry's facts, and of invoices.
@@ -338,7 +341,8 @@ var usageTables = []Table{
 	},
 	{
 		Name: suspenseTable, Since: 1,
-		Doc: "Records that could not be processed, and why; a row stays when its record was retried or dropped (suspense_closed). The view suspense_open has those that still wait.",
+		Doc: "Records that could not be processed, and why; a row stays when its record was retried or dropped (suspense_closed). The view " +
+			"suspense_open has those that still wait.",
 		Columns: concat(recordID, identity, []Column{
 			{Name: "stage", Type: word, Since: 1,
 				Doc:  "mediation, or rating when the record had become usage before.",

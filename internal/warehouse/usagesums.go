@@ -173,7 +173,8 @@ func (w *Warehouse) ChargesOf(ctx context.Context, q LineQuestion, each func(*Li
 	rows, err := w.conn.Query(ctx, `SELECT toString(c.file), c.seq, c.at, c.sim, c.plan_version, c.quantity, toString(c.unit), c.charged, c.covered, c.amount,
 			toString(c.currency), toString(c.country), toString(c.network), f.name, toString(c.source), c.line, c.kind, c.name, c.way, c.other
 		FROM (`+both+`line, toString(identifier_kind) AS kind, identifier AS name, toString(direction) AS way, peer AS other FROM rated_usage`+
-		same+strings.Join(spans, " OR ")+`) UNION ALL `+both+`toUInt64(0) AS line, '' AS kind, '' AS name, '' AS way, '' AS other FROM tier_charges`+
+		same+strings.Join(spans, " OR ")+`) UNION ALL `+both+
+		`toUInt64(0) AS line, '' AS kind, '' AS name, '' AS way, '' AS other FROM tier_charges`+
 		same+strings.Join(spans, " OR ")+`)) AS c LEFT JOIN files AS f ON f.file = toString(c.file) ORDER BY c.at, c.file, c.seq`,
 		append(args, args...)...)
 	if err != nil {

@@ -105,8 +105,10 @@ GROUP BY cycle, root, account, tier, class, retail_in, currency ORDER BY cycle, 
 	},
 	{
 		Name: "usage_by_class_country", Since: 1,
-		Doc:     "Countries of the usage in each month, and the price that the SIMs' accounts pay for it.",
-		Columns: []Column{{Name: "month", Doc: "First day of the month, in UTC."}, classColumn, unitColumn, {Name: "country", Doc: "Where it happened; empty when it is not known."}, recordsColumn, simsColumn, quantityColumn, currencyColumn, {Name: "amount", Doc: "Sum of tier 0, in currency."}},
+		Doc: "Countries of the usage in each month, and the price that the SIMs' accounts pay for it.",
+		Columns: []Column{{Name: "month", Doc: "First day of the month, in UTC."}, classColumn, unitColumn,
+			{Name: "country", Doc: "Where it happened; empty when it is not known."}, recordsColumn, simsColumn, quantityColumn, currencyColumn,
+			{Name: "amount", Doc: "Sum of tier 0, in currency."}},
 		Select: `
 SELECT toStartOfMonth(at) AS month, class, unit, country, count() AS records, uniqExact(sim) AS sims, sum(quantity) AS quantity, currency, sum(amount) AS amount
 FROM rated_usage GROUP BY month, class, unit, country, currency ORDER BY month, class, country, currency`,
@@ -130,8 +132,10 @@ FROM rated_usage GROUP BY cycle, root, account, sim, class, unit, currency ORDER
 	{
 		Name: "suspense_by_reason", Since: 1,
 		Doc: "How many records wait, with the reason and the time of the first.",
-		Columns: []Column{{Name: "source", Doc: "Where they came from."}, {Name: "code", Doc: "Stable word for the reason."}, {Name: "rule", Doc: "The rule at work, when one was."}, {Name: "position", Doc: "Of the rule."},
-			{Name: "reason", Doc: "One of the reasons, in a sentence."}, recordsColumn, {Name: "files", Doc: "Different files."}, {Name: "since", Doc: "When the first came into the warehouse."}, {Name: "example", Doc: "Id of one of them."}},
+		Columns: []Column{{Name: "source", Doc: "Where they came from."}, {Name: "code", Doc: "Stable word for the reason."},
+			{Name: "rule", Doc: "The rule at work, when one was."}, {Name: "position", Doc: "Of the rule."},
+			{Name: "reason", Doc: "One of the reasons, in a sentence."}, recordsColumn, {Name: "files", Doc: "Different files."},
+			{Name: "since", Doc: "When the first came into the warehouse."}, {Name: "example", Doc: "Id of one of them."}},
 		Select: `
 SELECT source, code, rule, position, min(reason) AS reason, count() AS records, uniqExact(file) AS files, min(stored) AS since, min(concat(file, ':', toString(seq))) AS example
 FROM suspense_open GROUP BY source, code, rule, position ORDER BY records DESC, source, code, rule, position`,
@@ -146,11 +150,14 @@ FROM suspense_open GROUP BY source, code, rule, position ORDER BY records DESC, 
 			{Name: "file, name, source", Doc: "The file."}, {Name: "taken", Doc: "When it was taken."},
 			{Name: "brought_back", Doc: "For a retry batch: how many suspended records it brings back; 0 for a carrier's file."},
 			{Name: "records", Doc: "Raw records read."}, {Name: "added", Doc: "Usage records beyond one per raw record."},
-			{Name: "filtered", Doc: "Dropped by a filter."}, {Name: "duplicate", Doc: "In duplicates."}, {Name: "suspended", Doc: "In suspense, still waiting."},
+			{Name: "filtered", Doc: "Dropped by a filter."}, {Name: "duplicate", Doc: "In duplicates."},
+			{Name: "suspended", Doc: "In suspense, still waiting."},
 			{Name: "retried", Doc: "Were in suspense, and were sent again in a retry batch, which counts them again."},
 			{Name: "dropped", Doc: "Were in suspense, and were dropped by somebody."},
-			{Name: "rated", Doc: "In rated_usage."}, {Name: "difference", Doc: "records + added − filtered − duplicate − suspended − retried − dropped − rated."},
-			{Name: "bytes", Unit: "B", Doc: "Size of the file, decompressed."}, {Name: "difference_bytes", Unit: "B", Doc: "bytes − framing − those of the records above."},
+			{Name: "rated", Doc: "In rated_usage."}, {Name: "difference",
+				Doc: "records + added − filtered − duplicate − suspended − retried − dropped − rated."},
+			{Name: "bytes", Unit: "B", Doc: "Size of the file, decompressed."},
+			{Name: "difference_bytes", Unit: "B", Doc: "bytes − framing − those of the records above."},
 		},
 		Select: `
 SELECT f.file AS file, f.name AS name, f.source AS source, f.taken AS taken, f.retried AS brought_back,

@@ -57,7 +57,8 @@ func (e *ChangedError) Error() string {
 		return fmt.Sprintf("the file %s, which was issued, cannot be read: %v; restore it from the backup, then send the document again",
 			e.Path, e.Err)
 	}
-	return fmt.Sprintf("the file %s is not what was issued: its SHA-256 is another; restore it from the backup, then send the document again", e.Path)
+	return fmt.Sprintf("the file %s is not what was issued: its SHA-256 is another; restore it from the backup, then send the document again",
+		e.Path)
 }
 
 // Of returns the files of a final document. The first call makes them.

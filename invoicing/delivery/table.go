@@ -103,7 +103,8 @@ func (t Table) List(ctx context.Context, q Question) ([]Job, error) {
 		where, args = append(where, "state = ?"), append(args, string(q.State))
 	}
 	return t.list(ctx, strings.Join(where, " AND ")+
-		" ORDER BY CASE state WHEN 'failed' THEN 0 WHEN 'confirmed' THEN 2 WHEN 'sent' THEN 2 ELSE 1 END, made DESC, number_text, channel", args...)
+		" ORDER BY CASE state WHEN 'failed' THEN 0 WHEN 'confirmed' THEN 2 WHEN 'sent' THEN 2 ELSE 1 END, made DESC, number_text, channel",
+		args...)
 }
 
 // Of lists the deliveries of a document, by its id.

@@ -31,11 +31,12 @@ func pngOf(t testing.TB, width, height int) []byte {
 func TestLogosThatCannotBeDrawnAreRefused(t *testing.T) {
 	const box = "0 0 100 40"
 	for file, want := range map[string]string{
-		"not a picture":                                                  "the seller's logo: it is neither PNG nor SVG",
-		svgOf(box, "<g>"):                                                "the seller's logo",
-		svgOf("0 0 1e308 1e-308", ""):                                    "its size is missing or out of bounds; give the SVG a viewBox",
-		svgOf("0 0 0 0", ""):                                             "its size is missing or out of bounds",
-		svgOf(box, `<g id="a"><use x:href="#a"/></g>`):                   "the seller's logo has <use>, which the built-in renderer does not draw; save it as plain SVG",
+		"not a picture":               "the seller's logo: it is neither PNG nor SVG",
+		svgOf(box, "<g>"):             "the seller's logo",
+		svgOf("0 0 1e308 1e-308", ""): "its size is missing or out of bounds; give the SVG a viewBox",
+		svgOf("0 0 0 0", ""):          "its size is missing or out of bounds",
+		svgOf(box, `<g id="a"><use x:href="#a"/></g>`): "the seller's logo has <use>, which the built-in renderer does not " +
+			"draw; save it as plain SVG",
 		svgOf(box, `<text x="5">globex</text>`):                          "has <text>",
 		svgOf(box, `<style>.a{fill:red}</style>`):                        "has <style>",
 		svgOf(box, `<image href="file:///etc/passwd"/>`):                 "has <image>",

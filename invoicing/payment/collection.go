@@ -52,13 +52,15 @@ func MandateUsed(ctx context.Context, tx *store.Tx, seller, mandate string) (las
 
 // Collect stores a collection with its debits.
 func Collect(ctx context.Context, tx *store.Tx, c *Collection, debits []Debit) error {
-	_, err := tx.Exec(ctx, `INSERT INTO invoice_collections (id, seller, made, who, why, debits, total, sha256, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	_, err := tx.Exec(ctx,
+		`INSERT INTO invoice_collections (id, seller, made, who, why, debits, total, sha256, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c.ID, c.Seller, c.Made.UnixNano(), c.Who, c.Why, c.Debits, c.Total.String(), c.SHA256, string(c.Content))
 	if err != nil {
 		return err
 	}
 	for _, d := range debits {
-		if _, err := tx.Exec(ctx, `INSERT INTO invoice_debits (collection, document, mandate, sequence, collected_on, amount) VALUES (?, ?, ?, ?, ?, ?)`,
+		if _, err := tx.Exec(ctx,
+			`INSERT INTO invoice_debits (collection, document, mandate, sequence, collected_on, amount) VALUES (?, ?, ?, ?, ?, ?)`,
 			c.ID, d.Document, d.Mandate, d.Sequence, int64(d.On), d.Amount.String()); err != nil {
 			return err
 		}

@@ -187,7 +187,8 @@ func TestLinesThatAreWrongAreToldWithAllTheirMistakes(t *testing.T) {
 			`11 new`,
 			`12 refused reference is not UTF-8; save the file as UTF-8`,
 			`13 refused reference has a control character; date 0001-01-01 is before 1970`,
-		}, l.imports(`acne,,"4,00",1.5.2026,`, ",INV-1,1,2026-05-01,R1", ",INV-1,2,2026-05-01,R1", ",INV-1,2,2026-06-02,R2", ",INV-1,1.001,2026-05-01,R3",
+		}, l.imports(`acne,,"4,00",1.5.2026,`, ",INV-1,1,2026-05-01,R1", ",INV-1,2,2026-05-01,R1", ",INV-1,2,2026-06-02,R2",
+			",INV-1,1.001,2026-05-01,R3",
 			",INV-1,-5,2026-05-01,R4", ",INV-1,0,2026-05-01,R5",
 			",INV-1,1,00,2026-05-01,R6", ",INV-1,1,2026-05-01", ",INV-1,1,2026-05-01,R7", ",INV-1,1,2026-05-01,M\xfcller",
 			",INV-1,1,0001-01-01,\x1bred"))

@@ -104,7 +104,8 @@ func (k *kase) load(c *rating.Catalogue, inputs []registry.Input) {
 // engine computes what is due, with the catalogue that was there when the cycle was first billed.
 func (k *kase) engine(now registry.Revision, first map[string]registry.Revision) (*product.Engine, *registry.View) {
 	view := k.registry.View()
-	return product.New(product.Facts{View: view, Statements: k.statements}, func(payer string, cycle product.Date) (*product.Documents, error) {
+	return product.New(product.Facts{View: view, Statements: k.statements}, func(payer string, cycle product.Date) (*product.Documents,
+		error) {
 		rev, ok := first[payer+" "+cycle.String()]
 		if !ok {
 			rev = now

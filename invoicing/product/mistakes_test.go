@@ -17,7 +17,8 @@ func TestAllMistakesInPartsAndProductsAreToldAtOnceWithSuggestions(t *testing.T)
 		"plan.yaml": "plan: tracker\ncurrency: EUR\nclasses: { data: { prices: [{ price: 1 / 1 MB }] } }\n",
 		"a.yaml": "part: a\nof: { plan: traker }\ncurrency: EUR\nevery: 2 cycles\nprices:\n  - { states: [in_biling], price: 3.00 }\n" +
 			"tax: telecom\n",
-		"b.yaml": "part: b\ncharge: one_time\nof: { plan: tracker, addon: vpn }\nproration: full\ncurrency: USD\nprices: [{ price: 1 }, { price: 2 }]\n",
+		"b.yaml": "part: b\ncharge: one_time\nof: { plan: tracker, addon: vpn }\nproration: full\ncurrency: USD\n" +
+			"prices: [{ price: 1 }, { price: 2 }]\n",
 		"c.yaml": "product: c\nplan: tracker\nparts: [aa, a]\nprices: [{ part: a, states: [suspended], price: 1 }]\n",
 	} {
 		files[name] = &fstest.MapFile{Data: []byte(text)}

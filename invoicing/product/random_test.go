@@ -94,7 +94,8 @@ func randomly(t testing.TB, seed uint64, mrc, rating string) *history {
 				how = registry.Withdrawn
 			}
 			if r.IntN(2) == 0 {
-				f := registry.OwnershipFact{SIM: sim, From: at, State: how, Account: uint32(1 + r.IntN(2)), Plan: []string{"tracker-s", "basic"}[r.IntN(2)]}
+				f := registry.OwnershipFact{SIM: sim, From: at, State: how, Account: uint32(1 + r.IntN(2)),
+					Plan: []string{"tracker-s", "basic"}[r.IntN(2)]}
 				if how == registry.Withdrawn {
 					f.Account, f.Plan = 0, ""
 				} else if r.IntN(6) == 0 {
@@ -244,7 +245,8 @@ func BenchmarkClose(b *testing.B) {
 	require.NoError(b, err)
 	_, docs := documents(b, base)
 	reg, statements := registry.New(), registry.NewStatements()
-	c := &registry.Changes{Revision: 1, Accounts: []registry.AccountFact{{Number: 1, ID: "acme", Currency: "EUR", Zone: "Europe/Madrid", CycleDay: 1}}}
+	c := &registry.Changes{Revision: 1, Accounts: []registry.AccountFact{{Number: 1, ID: "acme", Currency: "EUR", Zone: "Europe/Madrid",
+		CycleDay: 1}}}
 	for sim := uint32(1); sim <= sims; sim++ {
 		c.SIMs = append(c.SIMs, registry.OwnershipFact{SIM: sim, From: 1, Account: 1, Plan: "basic"})
 		c.States = append(c.States, registry.StateFact{SIM: sim, From: udr.Instant(sim), StateValue: randomStates[0]})
@@ -255,7 +257,9 @@ func BenchmarkClose(b *testing.B) {
 	defer view.Close()
 	b.ReportAllocs()
 	for b.Loop() {
-		e := product.New(product.Facts{View: view, Statements: statements}, func(string, product.Date) (*product.Documents, error) { return docs, nil })
+		e := product.New(product.Facts{View: view, Statements: statements}, func(string, product.Date) (*product.Documents, error) {
+			return docs, nil
+		})
 		n := 0
 		err := e.Close(product.Close{Payer: 1, Cycle: day("2026-04-01"), First: day("2026-03-01"), Before: 1, Facts: 1},
 			func(*document.Item) error { n++; return nil })

@@ -143,7 +143,8 @@ func (d *Documents) SellerNamed(name string, on registry.Date) *Seller { return 
 
 // Tax returns the tax of a line on a date (rule R5). A payer's reason for no VAT comes first; otherwise the group's
 // tax table decides.
-func (d *Documents) Tax(g *Group, zero *document.ZeroVAT, class string, buyer, seller *document.Party, on registry.Date) (document.Taxed, error) {
+func (d *Documents) Tax(g *Group, zero *document.ZeroVAT, class string, buyer, seller *document.Party, on registry.Date) (document.Taxed,
+	error) {
 	if zero != nil {
 		return document.Taxed{Category: zero.Category, Rate: decimal.Zero, Reason: zero.Reason}, nil
 	}

@@ -66,7 +66,8 @@ func ParseRange(text string) (*Range, error) {
 	}
 	for i := 1; i < len(r.parts); i++ {
 		if digits(r.parts[i-1], true) && digits(r.parts[i], false) {
-			return nil, errors.New(text + ": put a character that is not a digit between the year, the number and other digits; otherwise two numbers can look the same")
+			return nil, errors.New(text +
+				": put a character that is not a digit between the year, the number and other digits; otherwise two numbers can look the same")
 		}
 	}
 	return r, nil

@@ -33,7 +33,8 @@ func (e *ReplacedError) Error() string {
 		why = "another content has its name now, with the same size and time of change, and is left as it is"
 	}
 	if e.Kept != "" {
-		why += fmt.Sprintf("; its name was taken meanwhile, and it is kept as %q: look whether the source matches that name, and rename it if it does not", e.Kept)
+		why += fmt.Sprintf("; its name was taken meanwhile, and it is kept as %q: look whether the source matches that name, and rename it if "+
+			"it does not", e.Kept)
 	}
 	return why
 }

@@ -124,7 +124,8 @@ func (d *dialer) enter(ctx context.Context) (*connection, error) {
 			o.User, d.credentials())
 	case strings.Contains(err.Error(), "no common algorithm for host key"):
 		conn.Close()
-		return nil, fmt.Errorf("%s has no host key of the kinds that are pinned for it (%s): %w; `ssh-keyscan` shows the keys it has", d.address, strings.Join(algorithms, ", "), err)
+		return nil, fmt.Errorf("%s has no host key of the kinds that are pinned for it (%s): %w; `ssh-keyscan` shows the keys it has", d.address,
+			strings.Join(algorithms, ", "), err)
 	default:
 		conn.Close()
 		return nil, &UnreachableError{d.address, err}

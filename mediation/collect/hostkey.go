@@ -35,7 +35,8 @@ func (e *HostKeyError) Error() string {
 	if e.Where == "host_key" {
 		how = "replace host_key by the new fingerprint, "
 	}
-	return fmt.Sprintf("host key of %s is %s, not the pinned %s; if the carrier announced a new key, %sotherwise stop and ask", e.Host, e.Seen, strings.Join(e.Pinned, " or "), how)
+	return fmt.Sprintf("host key of %s is %s, not the pinned %s; if the carrier announced a new key, %sotherwise stop and ask", e.Host, e.Seen,
+		strings.Join(e.Pinned, " or "), how)
 }
 
 // hostKeys returns how to verify a server's host key, and which kinds of keys to ask for: the pinned ones, because a

@@ -70,7 +70,8 @@ func TestKeysAndAgentsOpenOpenSSHsServer(t *testing.T) {
 		{"an RSA key", "key_file: " + rsa + ", key_passphrase: " + passphrase, ""},
 		{"a key as PEM of long ago", "key_file: " + old + ", key_passphrase: " + passphrase, ""},
 		{"an open key with a passphrase that it does not need", "key_file: " + open + ", key_passphrase: " + passphrase, ""},
-		{"a wrong passphrase", "key_file: " + ed25519 + ", key_passphrase: battery staple", "it is encrypted with another passphrase; correct key_passphrase"},
+		{"a wrong passphrase", "key_file: " + ed25519 + ", key_passphrase: battery staple",
+			"it is encrypted with another passphrase; correct key_passphrase"},
 		{"a wrong passphrase of a PEM", "key_file: " + old + ", key_passphrase: battery staple", "it is encrypted with another passphrase"},
 		{"no passphrase", "key_file: " + ed25519, "it is encrypted; name its passphrase in key_passphrase"},
 		{"a format that is not read", "key_file: " + pkcs8 + ", key_passphrase: " + passphrase, "`ssh-keygen -p -f FILE` rewrites a key"},
@@ -94,7 +95,8 @@ func TestKeysAndAgentsOpenOpenSSHsServer(t *testing.T) {
 
 func look(t *testing.T, d *testengine.SSHD, in, host, port, name, how, says string) {
 	t.Run(name, func(t *testing.T) {
-		site, clock := opened(t, "{ sftp: { host: "+host+", port: "+port+", user: "+d.User+", known_hosts: "+d.KnownHosts+", "+how+" }, match: '"+in+"/*.csv', settled: 0s }")
+		site, clock := opened(t, "{ sftp: { host: "+host+", port: "+port+", user: "+d.User+", known_hosts: "+d.KnownHosts+", "+how+" }, match: '"+
+			in+"/*.csv', settled: 0s }")
 		v, err := site.Look(t.Context(), clock.Now())
 		if says == "" {
 			require.NoError(t, err)

@@ -188,7 +188,8 @@ func (o *Options) takesItsOwn() string {
 		to = strings.Trim(to, "/")
 	}
 	for i, p := range m.patterns {
-		if last := len(p) - 1; p[last] == "**" && p.match(strings.Split(joined(to, "x"), "/"), false) || p[:last].match(strings.Split(to, "/"), false) {
+		if last := len(p) - 1; p[last] == "**" && p.match(strings.Split(joined(to, "x"), "/"), false) ||
+			p[:last].match(strings.Split(to, "/"), false) {
 			return o.Match[i]
 		}
 	}

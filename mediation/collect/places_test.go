@@ -71,7 +71,8 @@ func places(t *testing.T, test func(t *testing.T, p place)) {
 		t.Cleanup(func() { os.RemoveAll(dir) })
 		host, port, err := net.SplitHostPort(s.Addr)
 		require.NoError(t, err)
-		test(t, place{yaml: "sftp: { host: " + host + ", port: " + port + ", user: " + s.User + ", key_file: " + s.KeyFile + ", known_hosts: " + s.KnownHosts + " }",
+		test(t, place{yaml: "sftp: { host: " + host + ", port: " + port + ", user: " + s.User + ", key_file: " + s.KeyFile + ", known_hosts: " +
+			s.KnownHosts + " }",
 			dir: dir, base: dir + "/", drop: func() {}, addr: s.Addr})
 	})
 }
@@ -91,7 +92,8 @@ func embedded(t testing.TB) served {
 }
 
 func sftpYAML(s served) string {
-	return "sftp: { host: " + s.Host + ", port: " + strconv.Itoa(s.Port) + ", user: ratemill, password: correct horse, host_key: '" + s.Fingerprint + "' }"
+	return "sftp: { host: " + s.Host + ", port: " + strconv.Itoa(s.Port) + ", user: ratemill, password: correct horse, host_key: '" +
+		s.Fingerprint + "' }"
 }
 
 func parsed(t testing.TB, yaml string) *Options {
@@ -126,11 +128,13 @@ func paths(p place, es []Entry) []string {
 
 func TestListing(t *testing.T) {
 	places(t, func(t *testing.T, p place) {
-		for _, name := range []string{"out/SKY_2.csv", "out/SKY_1.csv", "out/SKY_3.csv.tmp", "out/OTHER.csv", "out/deep/SKY_4.csv", "in/SKY_5.csv", "out/.SKY_6.csv",
+		for _, name := range []string{"out/SKY_2.csv", "out/SKY_1.csv", "out/SKY_3.csv.tmp", "out/OTHER.csv", "out/deep/SKY_4.csv",
+			"in/SKY_5.csv", "out/.SKY_6.csv",
 			"out/SKY_\x1b[31m.csv", "out/SKY_a\\b.csv", "out/SKY_\xff.csv"} {
 			write(t, p, name, "x")
 		}
-		links := map[string]string{"out/SKY_link.csv": "SKY_1.csv", "out/SKY_absolute.csv": "/etc/passwd", "out/SKY_up.csv": "../../../../etc/passwd",
+		links := map[string]string{"out/SKY_link.csv": "SKY_1.csv", "out/SKY_absolute.csv": "/etc/passwd",
+			"out/SKY_up.csv":   "../../../../etc/passwd",
 			"out/SKY_loop.csv": "SKY_loop.csv", "out/SKY_dir.csv": "deep", "out/deep/round": "..", "out/SKY_nowhere.csv": "nothing"}
 		for name, target := range links {
 			require.NoError(t, os.Symlink(target, filepath.Join(p.dir, name)))

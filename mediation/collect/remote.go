@@ -114,7 +114,8 @@ func (e *ChangedError) Error() string {
 type CrowdedError struct{ Most int }
 
 func (e *CrowdedError) Error() string {
-	return fmt.Sprintf("the listing has more than %d files; move read files away (after: { move: … }), narrow match, or raise collect.files", e.Most)
+	return fmt.Sprintf("the listing has more than %d files; move read files away (after: { move: … }), narrow match, or raise collect.files",
+		e.Most)
 }
 
 // pattern is a match, split at slashes.
@@ -215,7 +216,8 @@ func (p pattern) match(at []string, beginning bool) bool {
 }
 
 // add records a name of a directory and reports whether to descend into it.
-func (m *matcher) add(l *Listing, directory, name string, kind fileKind, size int64, mtime time.Time, link func() (Entry, error)) (descend bool) {
+func (m *matcher) add(l *Listing, directory, name string, kind fileKind, size int64, mtime time.Time,
+	link func() (Entry, error)) (descend bool) {
 	path := joined(directory, name)
 	if at := strings.Split(path, "/"); slices.ContainsFunc(m.excluded, func(p pattern) bool { return p.match(at, false) }) {
 		return false
@@ -275,7 +277,8 @@ func (l *Listing) refuse(path, why string) {
 // unread records a directory that cannot be listed; its files wait.
 func (l *Listing) unread(path string, err error) {
 	l.Unread = append(l.Unread, text(path))
-	l.refuse(path+"/", fmt.Sprintf("this directory cannot be listed: %v; ask the carrier for the right to, or name it in collect.exclude", err))
+	l.refuse(path+"/", fmt.Sprintf("this directory cannot be listed: %v; ask the carrier for the right to, or name it in collect.exclude",
+		err))
 }
 
 // text is a path as UTF-8; a byte of another encoding becomes \xE9. No accepted name contains a backslash, so raw

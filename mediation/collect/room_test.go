@@ -16,7 +16,9 @@ import (
 // A server lists a file with the size of the whole spool, and sends nothing of it.
 func TestAListedSizeTakesNoRoomFromOtherFiles(t *testing.T) {
 	const most = 1 << 30
-	s := &staller{liar: &liar{names: []told{{"huge.csv", most, 0o644}}}, over: make(chan struct{}), stalls: func(m string) bool { return m == "Read" }}
+	s := &staller{liar: &liar{names: []told{{"huge.csv", most, 0o644}}}, over: make(chan struct{}), stalls: func(m string) bool {
+		return m == "Read"
+	}}
 	s.liar.sizes = most
 	yaml := s.liar.serves(t, sftp.Handlers{FileGet: s, FileCmd: s, FileList: s})
 	t.Cleanup(func() { close(s.over) })

@@ -158,7 +158,8 @@ func (r *sftpRemote) explained(ctx context.Context, c *connection, what, path st
 	case errors.Is(err, fs.ErrNotExist):
 		return &GoneError{path}
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s: permission denied for %s on %q; ask the carrier for the right to %s there", r.dialer.address, r.options.User, path, what)
+		return fmt.Errorf("%s: permission denied for %s on %q; ask the carrier for the right to %s there", r.dialer.address, r.options.User, path,
+			what)
 	case errors.As(err, &status) && status.FxCode() != sftp.ErrSSHFxConnectionLost && status.FxCode() != sftp.ErrSSHFxNoConnection:
 		return fmt.Errorf("%s: cannot %s %q: %w", r.dialer.address, what, path, err)
 	}

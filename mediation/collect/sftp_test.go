@@ -21,7 +21,8 @@ import (
 // fingerprintAt asks a server for its key, which check must accept.
 func fingerprintAt(t testing.TB, address string, check ssh.HostKeyCallback) (fingerprint string) {
 	t.Helper()
-	c := &ssh.ClientConfig{User: "nobody", HostKeyAlgorithms: []string{ssh.KeyAlgoED25519}, HostKeyCallback: func(host string, remote net.Addr, key ssh.PublicKey) error {
+	c := &ssh.ClientConfig{User: "nobody", HostKeyAlgorithms: []string{ssh.KeyAlgoED25519}, HostKeyCallback: func(host string, remote net.Addr,
+		key ssh.PublicKey) error {
 		fingerprint = ssh.FingerprintSHA256(key)
 		return check(host, remote, key)
 	}}
@@ -35,7 +36,8 @@ func TestHostKeyIsVerified(t *testing.T) {
 	other := embedded(t)
 	hosts := filepath.Join(t.TempDir(), "known_hosts")
 	look := func(t *testing.T, keys string) error {
-		site, clock := opened(t, "{ sftp: { host: "+s.Host+", port: "+strings.Split(s.Address, ":")[1]+", user: ratemill, password: correct horse, "+keys+" }, match: /*.csv }")
+		site, clock := opened(t, "{ sftp: { host: "+s.Host+", port: "+strings.Split(s.Address, ":")[1]+
+			", user: ratemill, password: correct horse, "+keys+" }, match: /*.csv }")
 		_, err := site.Look(t.Context(), clock.Now())
 		return err
 	}
@@ -60,7 +62,8 @@ func TestHostKeyIsVerified(t *testing.T) {
 		var e *HostKeyError
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, []string{other.Fingerprint}, e.Pinned)
-		require.ErrorContains(t, err, "host key of "+s.Address+" is "+s.Fingerprint+", not the pinned "+other.Fingerprint+"; if the carrier announced a new key")
+		require.ErrorContains(t, err, "host key of "+s.Address+" is "+s.Fingerprint+", not the pinned "+other.Fingerprint+
+			"; if the carrier announced a new key")
 		require.ErrorContains(t, err, "otherwise stop and ask")
 	})
 	t.Run("another fingerprint", func(t *testing.T) {
@@ -77,7 +80,8 @@ func TestHostKeyIsVerified(t *testing.T) {
 	t.Run("replaced at OpenSSH's server", func(t *testing.T) {
 		d := testengine.StartSSHD(t)
 		host, port, _ := net.SplitHostPort(d.Addr)
-		yaml := "{ sftp: { host: " + host + ", port: " + port + ", user: " + d.User + ", key_file: " + d.KeyFile + ", known_hosts: " + d.KnownHosts + " }, match: '" + d.Dir + "/*' }"
+		yaml := "{ sftp: { host: " + host + ", port: " + port + ", user: " + d.User + ", key_file: " + d.KeyFile + ", known_hosts: " +
+			d.KnownHosts + " }, match: '" + d.Dir + "/*' }"
 		site, clock := opened(t, yaml)
 		_, err := site.Look(t.Context(), clock.Now())
 		require.NoError(t, err)
@@ -95,7 +99,8 @@ func TestLogin(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(file, []byte("correct horse\n"), 0o600))
 	look := func(how string) error {
-		site, clock := opened(t, "{ sftp: { host: "+s.Host+", port: "+strings.Split(s.Address, ":")[1]+", user: ratemill, host_key: '"+s.Fingerprint+"', "+how+" }, match: /*.csv }")
+		site, clock := opened(t, "{ sftp: { host: "+s.Host+", port: "+strings.Split(s.Address, ":")[1]+", user: ratemill, host_key: '"+
+			s.Fingerprint+"', "+how+" }, match: /*.csv }")
 		_, err := site.Look(t.Context(), clock.Now())
 		return err
 	}

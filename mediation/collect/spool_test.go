@@ -61,7 +61,8 @@ func TestFetch(t *testing.T) {
 		}
 		require.Equal(t, sha256.Sum256(content), all[0].Hash)
 		require.Equal(t, all[0].Hash, all[2].Hash)
-		require.NotEqual(t, Identity("skylink", "a.csv", all[0].Hash), Identity("skylink", "same.csv", all[0].Hash), "another name is another file")
+		require.NotEqual(t, Identity("skylink", "a.csv", all[0].Hash), Identity("skylink", "same.csv", all[0].Hash),
+			"another name is another file")
 		require.Equal(t, sha256.Sum256(nil), all[1].Hash)
 		all[2].Release()
 		r, err := all[0].Open()

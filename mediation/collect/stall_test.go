@@ -82,7 +82,8 @@ func TestAServerThatAnswersKeepalivesAndNoRequestIsAway(t *testing.T) {
 // A slow server is not one that stalls: each of its answers comes in time.
 func TestManySlowAnswersAreNoStall(t *testing.T) {
 	c := &connection{timeout: 1 << 62}
-	m := &metered{r: strings.NewReader("\x00\x00\x00\x02ab\x00\x00\x00\x00\x00\x00\x08\x00" + strings.Repeat("x", 2048) + "\x00\x00\x00\x05ab"), c: c}
+	m := &metered{r: strings.NewReader("\x00\x00\x00\x02ab\x00\x00\x00\x00\x00\x00\x08\x00" + strings.Repeat("x", 2048) +
+		"\x00\x00\x00\x05ab"), c: c}
 	_, err := io.Copy(io.Discard, io.LimitReader(m, 6))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, c.answers.Load(), "an answer of two bytes")

@@ -304,7 +304,8 @@ func (d *csvDecoder) place(layout *record.Layout) error {
 		case !ok:
 			return fmt.Errorf("decode.csv.columns has no %q, which the rules read%s", path, diag.Suggest(path, d.names))
 		case twice[path]:
-			return &FileError{Fault: Header, Line: max(d.w.line-1, 1), Offset: d.w.offset, Reason: fmt.Sprintf("the header has column %q twice", path), Hint: "use skip instead of header, and columns by position"}
+			return &FileError{Fault: Header, Line: max(d.w.line-1, 1), Offset: d.w.offset, Reason: fmt.Sprintf("the header has column %q twice",
+				path), Hint: "use skip instead of header, and columns by position"}
 		}
 		for len(d.slots) <= i {
 			d.slots = append(d.slots, -1)
@@ -395,7 +396,8 @@ func (d *csvDecoder) Next(rec *record.Record) error {
 			continue
 		}
 		r := reading{next: next, lines: 1}
-		if len(d.delimiter) > 1 || d.options.Trim || d.quote != 0 && bytes.IndexByte(line, d.quote) >= 0 || d.escape != 0 && bytes.IndexByte(line, d.escape) >= 0 {
+		if len(d.delimiter) > 1 || d.options.Trim || d.quote != 0 && bytes.IndexByte(line, d.quote) >= 0 || d.escape != 0 &&
+			bytes.IndexByte(line, d.escape) >= 0 {
 			r = d.readAny(text, next)
 			if r.broken {
 				rec.Raw = nil

@@ -75,7 +75,8 @@ func tiled(t *testing.T, o *Options, layout *record.Layout, content []byte) (row
 
 // Everything that encoding/csv reads without an error, this decoder reads in the same way.
 func FuzzCSV(f *testing.F) {
-	for _, s := range []string{"a,b\n1,2\r\n", "\"a\"\"b\",\"c\nd\"\n", "\"\"\"\"\" <client1>\",x", "\"open\n1,2\n", "a\rb\rc", "\xef\xbb\xbfa,b", "\xff\xfea\x00\n\x00", "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t\n", "\"a\r\nb\",c", "x\x00y\n"} {
+	for _, s := range []string{"a,b\n1,2\r\n", "\"a\"\"b\",\"c\nd\"\n", "\"\"\"\"\" <client1>\",x", "\"open\n1,2\n", "a\rb\rc",
+		"\xef\xbb\xbfa,b", "\xff\xfea\x00\n\x00", "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t\n", "\"a\r\nb\",c", "x\x00y\n"} {
 		f.Add([]byte(s), false)
 	}
 	f.Add([]byte("\"User 10\" <114>,115\n\"\"U\" <1>\",2\n"), true)
@@ -96,7 +97,8 @@ func FuzzCSV(f *testing.F) {
 			return
 		}
 		got, bad := tiled(t, o, layout, content)
-		if len(content) > 4000 || !utf8.Valid(content) || bytes.ContainsAny(content, "\x00\x1a\ufeff") || bytes.Count(content, []byte("\n")) > 60 || len(got)+bad == 0 {
+		if len(content) > 4000 || !utf8.Valid(content) || bytes.ContainsAny(content, "\x00\x1a\ufeff") ||
+			bytes.Count(content, []byte("\n")) > 60 || len(got)+bad == 0 {
 			return
 		}
 		if !bytes.Contains(content, []byte("\n")) && bytes.Contains(content, []byte("\r")) {
@@ -123,7 +125,9 @@ func FuzzCSV(f *testing.F) {
 
 // A value equals that of encoding/json.
 func FuzzJSON(f *testing.F) {
-	for _, s := range []string{`{"a":1,"b":{"c":[1,2,{"d":null}]}}`, `{"a":"\u00e9\ud83d\ude00\ud800","b":-0.1e+9}`, "{\"a\":1}\n{\"a\":2}\n", "[{\"a\":1},\n{\"a\":[]}]", "{\n\"a\":1\n}\n{\"a\":2}", `{"a":{"a":{"a":{}}}}`, `{"x":[{"y":"\\\""}],"a":true}`, "{\"a\":\"x\n", "[{\"a\":[\n{\"a\":1},\n{\"a\":2}]"} {
+	for _, s := range []string{`{"a":1,"b":{"c":[1,2,{"d":null}]}}`, `{"a":"\u00e9\ud83d\ude00\ud800","b":-0.1e+9}`, "{\"a\":1}\n{\"a\":2}\n",
+		"[{\"a\":1},\n{\"a\":[]}]", "{\n\"a\":1\n}\n{\"a\":2}", `{"a":{"a":{"a":{}}}}`, `{"x":[{"y":"\\\""}],"a":true}`, "{\"a\":\"x\n",
+		"[{\"a\":[\n{\"a\":1},\n{\"a\":2}]"} {
 		f.Add([]byte(s))
 	}
 	layout := &record.Layout{}

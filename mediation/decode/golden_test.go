@@ -138,12 +138,15 @@ func TestFeeds(t *testing.T) {
 		file, yaml string
 		records    int
 	}{
-		{"asterisk/lab_Master.csv", "csv: { columns: [clid, src, dst, dcontext, channel, dstchannel, lastapp, lastdata, start, answer, end, duration, billsec, disposition, amaflags, accountcode, uniqueid, userfield, sequence] }", 14},
+		{"asterisk/lab_Master.csv", "csv: { columns: [clid, src, dst, dcontext, channel, dstchannel, lastapp, lastdata, start, answer, end, " +
+			"duration, billsec, disposition, amaflags, accountcode, uniqueid, userfield, sequence] }", 14},
 		{"cdr_stats/cdr-stats_CDRImport-2015-10-26.csv", "csv: { header: true }", 5},
-		{"cdr_stats/cdr-stats_import_cdr_100.txt", "csv: { trim: true, columns: [caller, name, destination, duration, billsec, cause, callid, started] }", 100},
+		{"cdr_stats/cdr-stats_import_cdr_100.txt", "csv: { trim: true, columns: [caller, name, destination, duration, billsec, cause, " +
+			"callid, started] }", 100},
 		{"cisco_cucm/lab_cdr.txt", "csv: { header: true, skip_after: 1 }", 3},
 		{"cisco_cucm/lab_cmr.txt", "csv: { header: true, skip_after: 1 }", 2},
-		{"cisco_cucm/fixture_cdr.txt", "csv: { skip: 1, columns: { type: 1, call: 3, origination: 5, calling: 9, called: 31, duration: 56 } }", 1},
+		{"cisco_cucm/fixture_cdr.txt", "csv: { skip: 1, columns: { type: 1, call: 3, origination: 5, calling: 9, called: 31, duration: 56 } }",
+			1},
 		{"cisco_cucm/fixture_cmr.txt", "csv: { skip: 1, columns: { type: 1, call: 3, device: 18, metrics: 19 } }", 1},
 		{"ipdr/testVOIP.csv", "csv: { skip: 2, header: true }", 30},
 		{"ipdr/testSM2.csv", "csv: { skip: 2, header: true }", 41},

@@ -65,7 +65,8 @@ func TestHostileContentTakesBoundedMemory(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			layout := &record.Layout{}
 			layout.Slot("a")
-			content := io.MultiReader(strings.NewReader(c.before), &repeated{text: c.again, left: size / len(c.again) * len(c.again)}, strings.NewReader(c.after))
+			content := io.MultiReader(strings.NewReader(c.before), &repeated{text: c.again, left: size / len(c.again) * len(c.again)},
+				strings.NewReader(c.after))
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			d, err := c.o.Open(content, layout)

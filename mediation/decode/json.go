@@ -187,7 +187,8 @@ func (d *jsonDecoder) between() error {
 	for {
 		if !d.w.want(1) {
 			if d.mode == "array" && d.w.err == io.EOF && d.started && !d.closed {
-				return &FileError{Fault: Truncated, Line: d.w.line, Offset: d.w.offset, Reason: "the file ends before the array does", Hint: "it is probably cut off"}
+				return &FileError{Fault: Truncated, Line: d.w.line, Offset: d.w.offset, Reason: "the file ends before the array does",
+					Hint: "it is probably cut off"}
 			}
 			return d.finish()
 		}
@@ -204,13 +205,15 @@ func (d *jsonDecoder) between() error {
 		case !d.started && c == '[':
 			d.started = true
 		case !d.started || d.closed:
-			return &FileError{Fault: Foreign, Line: d.w.line, Offset: d.w.offset, Reason: fmt.Sprintf("%q outside the array of records", c), Hint: "check jsonl.framing"}
+			return &FileError{Fault: Foreign, Line: d.w.line, Offset: d.w.offset, Reason: fmt.Sprintf("%q outside the array of records", c),
+				Hint: "check jsonl.framing"}
 		case c == ']':
 			d.closed = true
 		case c == ',':
 			d.separate = false
 		case d.separate:
-			return &FileError{Fault: Foreign, Line: d.w.line, Offset: d.w.offset, Reason: fmt.Sprintf("%q where \",\" or \"]\" should be, after record %d", c, d.seq)}
+			return &FileError{Fault: Foreign, Line: d.w.line, Offset: d.w.offset,
+				Reason: fmt.Sprintf("%q where \",\" or \"]\" should be, after record %d", c, d.seq)}
 		default:
 			d.indent--
 			return nil

@@ -74,7 +74,8 @@ func (o *Options) problems() []problem {
 	for _, l := range []struct {
 		path  string
 		value int64
-	}{{"limits.record", int64(o.Limits.Record)}, {"limits.usages", int64(o.Limits.Usages)}, {"limits.lines", int64(o.Limits.Lines)}, {"limits.columns", int64(o.Limits.Columns)}, {"limits.expanded", o.Limits.Expanded}, {"limits.ratio", o.Limits.Ratio}} {
+	}{{"limits.record", int64(o.Limits.Record)}, {"limits.usages", int64(o.Limits.Usages)}, {"limits.lines", int64(o.Limits.Lines)},
+		{"limits.columns", int64(o.Limits.Columns)}, {"limits.expanded", o.Limits.Expanded}, {"limits.ratio", o.Limits.Ratio}} {
 		if l.value < 0 {
 			bad(l.path, "is negative")
 		}

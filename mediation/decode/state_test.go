@@ -55,7 +55,8 @@ func TestGoingOnFromAStateTellsWhatDecodingTheWholeTells(t *testing.T) {
 		"json":    {Chosen: Of(&JSON{Framing: "lines"}), Limits: Limits{Record: 60}},
 		"objects": {Chosen: Of(&JSON{Framing: "objects"})},
 	}
-	pieces := []string{"x", "é", "🙂", ",", ",", `"`, `"`, "\n", "\n", "\r\n", "\n", " ", "#", "\\", "\x1a", "T,1", "xy,1,2\n", "\"x\",1,\"2\"\n", `{"a":"1","b":2}` + "\n", "{", "}", strings.Repeat("long", 12), "\n\n"}
+	pieces := []string{"x", "é", "🙂", ",", ",", `"`, `"`, "\n", "\n", "\r\n", "\n", " ", "#", "\\", "\x1a", "T,1", "xy,1,2\n",
+		"\"x\",1,\"2\"\n", `{"a":"1","b":2}` + "\n", "{", "}", strings.Repeat("long", 12), "\n\n"}
 	resumed := map[string]int{}
 	for seed := range seeds.Each(t, 400, 200) {
 		rng := rand.New(rand.NewPCG(seed, 7))

@@ -184,13 +184,16 @@ func (b *bounded) failed(err error) error {
 		return unread(b.packed.err, b.n)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF {
-		return &FileError{Fault: Truncated, Offset: b.n, Err: err, Reason: fmt.Sprintf("the %s stream ends in the middle: %d bytes of content were readable from %d bytes", b.kind, b.n, b.packed.n),
-			Hint: "the carrier's upload was probably cut off; ask for the file again"}
+		return &FileError{Fault: Truncated, Offset: b.n, Err: err,
+			Reason: fmt.Sprintf("the %s stream ends in the middle: %d bytes of content were readable from %d bytes", b.kind, b.n, b.packed.n),
+			Hint:   "the carrier's upload was probably cut off; ask for the file again"}
 	}
 	if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded) {
-		return &FileError{Fault: Bomb, Offset: b.n, Err: err, Reason: "the zstd window is larger than 128 MiB", Hint: "compress with --long=27 or less"}
+		return &FileError{Fault: Bomb, Offset: b.n, Err: err, Reason: "the zstd window is larger than 128 MiB",
+			Hint: "compress with --long=27 or less"}
 	}
-	return &FileError{Fault: Corrupt, Offset: b.n, Err: err, Reason: fmt.Sprintf("the %s stream is damaged after %d bytes of content: %v", b.kind, b.n, err)}
+	return &FileError{Fault: Corrupt, Offset: b.n, Err: err, Reason: fmt.Sprintf("the %s stream is damaged after %d bytes of content: %v",
+		b.kind, b.n, err)}
 }
 
 func unread(err error, offset int64) error {

@@ -242,7 +242,8 @@ func (w *window) discard(kept *[]byte) (size int64) {
 // ending is the error of Next at the end.
 func (w *window) ending() error {
 	if w.converter != nil && w.converter.rest > 0 && w.err == io.EOF {
-		return &FileError{Fault: Truncated, Line: w.line, Offset: w.offset, Reason: "the text ends in the middle of a UTF-16 character", Hint: "the file is probably cut off"}
+		return &FileError{Fault: Truncated, Line: w.line, Offset: w.offset, Reason: "the text ends in the middle of a UTF-16 character",
+			Hint: "the file is probably cut off"}
 	}
 	if file := (*FileError)(nil); errors.As(w.err, &file) && file.Line == 0 {
 		at := *file
@@ -258,7 +259,8 @@ func badText(line []byte) string {
 		for i := 0; i < len(line); {
 			r, n := utf8.DecodeRune(line[i:])
 			if r == utf8.RuneError && n == 1 {
-				return fmt.Sprintf("not valid UTF-8: byte 0x%02x at position %d; if the carrier sends another encoding, say so under decode.encoding", line[i], i+1)
+				return fmt.Sprintf("not valid UTF-8: byte 0x%02x at position %d; if the carrier sends another encoding, say so under decode.encoding",
+					line[i], i+1)
 			}
 			i += n
 		}

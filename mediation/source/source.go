@@ -157,7 +157,9 @@ func LoadDir(fsys fs.FS, env func(string) (string, bool)) (*Book, diag.List) {
 func loadDir(fsys fs.FS, env func(string) (string, bool), stored bool) (*Book, diag.List) {
 	b := &Book{Classes: rules.StandardClasses()}
 	var l diag.List
-	shared := sharing{tables: func(name string, most int) ([]byte, error) { return table(fsys, name, most) }, stored: stored, rules: map[string]diag.At[[]rules.Entry]{}, texts: map[string][]byte{}}
+	shared := sharing{tables: func(name string, most int) ([]byte, error) {
+		return table(fsys, name, most)
+	}, stored: stored, rules: map[string]diag.At[[]rules.Entry]{}, texts: map[string][]byte{}}
 	for _, name := range documents(fsys, "classes", &l) {
 		text, ok := read(fsys, name, &l)
 		if !ok {
@@ -263,7 +265,8 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	if columns, ok := doc.Decode.Columns(); ok {
 		o.Columns = columns
 	}
-	s := &Source{Name: doc.Source.Value, Title: doc.Source.Value, Rereads: doc.Rereads, File: name, Collect: doc.Collect, Decode: doc.Decode, Sequence: doc.Sequence}
+	s := &Source{Name: doc.Source.Value, Title: doc.Source.Value, Rereads: doc.Rereads, File: name, Collect: doc.Collect, Decode: doc.Decode,
+		Sequence: doc.Sequence}
 	if want := strings.TrimSuffix(path.Base(name), path.Ext(name)); s.Name != "" && s.Name != want {
 		l.Errorf(doc.Source.Pos, "the source is named %s, but its file %s; give both one name", s.Name, path.Base(name))
 	}
@@ -308,7 +311,9 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 		return nil, l
 	}
 	if doc.Collect.Once() && doc.Duplicate == nil {
-		l.Warnf(doc.Source.Pos, "files stay in place after they are read (collect.after: leave) and the source has no duplicate key: if a file is written again with a change, or the control store is restored from a backup, its records are charged again, and nothing reports it. Name the fields that tell records apart in duplicate, or have files moved (collect.after: { move: … })")
+		l.Warnf(doc.Source.Pos, "files stay in place after they are read (collect.after: leave) and the source has no duplicate key: if a file "+
+			"is written again with a change, or the control store is restored from a backup, its records are charged again, and nothing reports "+
+			"it. Name the fields that tell records apart in duplicate, or have files moved (collect.after: { move: … })")
 	}
 	l.Sort()
 	hash := func(data string) string {

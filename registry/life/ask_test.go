@@ -66,10 +66,10 @@ func TestAForbiddenStepNamesWhatIsAllowed(t *testing.T) {
 		{"usd", "2026-04-15", "", true, "the SIM is used since 2026-04-01T00:00:00Z; state model own has no state usd; did you mean used?"},
 		{"used", "2026-05-15", "", true, "the SIM is parked since 2026-05-01T00:00:00Z; only a time limit can make the step to used; " +
 			"from parked you can choose gone"},
-		{"parked", "2026-04-15", "suspended", true, "the SIM is used since 2026-04-01T00:00:00Z; its account is suspended at 2026-04-15T00:00:00Z, " +
-			"so its state cannot be set; make the account active first"},
-		{"parked", "2026-02-01", "", true, "the SIM has no state yet, and state model own does not allow the step to parked; from new it allows " +
-			"stock and used"},
+		{"parked", "2026-04-15", "suspended", true, "the SIM is used since 2026-04-01T00:00:00Z; its account is suspended at " +
+			"2026-04-15T00:00:00Z, so its state cannot be set; make the account active first"},
+		{"parked", "2026-02-01", "", true, "the SIM has no state yet, and state model own does not allow the step to parked; from " +
+			"new it allows stock and used"},
 	} {
 		step, err := life.Check(stays, rules, life.Ask{To: x.to, At: day(x.at), By: life.Person, Idle: x.idle,
 			May: func(string) bool { return x.may }})

@@ -18,8 +18,9 @@ func reference(t *testing.T) string {
 	b.WriteString("# States of SIMs\n\n[All pages](README.md)\n\n" +
 		"Generated from the state models in `registry/life/shipped` and from examples that are run. " +
 		"[life-of-a-sim.md](life-of-a-sim.md) explains how states work, [catalogue-fields.md](catalogue-fields.md#state_model) lists every " +
-		"field of a state model and of a lifecycle.\n\nA lifecycle of your catalogue names one of these models with `states:`. To change a model, " +
-		"copy its text into your catalogue: a document of the same name replaces the shipped one, and one of another name stands beside it.\n")
+		"field of a state model and of a lifecycle.\n\n" +
+		"A lifecycle of your catalogue names one of these models with `states:`. To change a model, copy its text into your catalogue: a " +
+		"document of the same name replaces the shipped one, and one of another name stands beside it.\n")
 	book, list := life.Compile(nil, nil)
 	require.Empty(t, list)
 	for _, name := range []string{"connected", "jasper", "emnify"} {
@@ -51,7 +52,8 @@ func about(b *strings.Builder, m *life.Model) {
 			comment += " " + strings.TrimSpace(words)
 		}
 	}
-	fmt.Fprintf(b, "\n## %s\n\n%s\n\n| state | core | usage | network | meaning | may be followed by |\n| --- | --- | --- | --- | --- | --- |\n", m.Name,
+	fmt.Fprintf(b, "\n## %s\n\n%s\n\n| state | core | usage | network | meaning | may be followed by |\n"+
+		"| --- | --- | --- | --- | --- | --- |\n", m.Name,
 		strings.TrimSpace(comment))
 	fmt.Fprintf(b, "| – | | | | no state yet | %s |\n", codes(m.Allowed(life.New, life.Person|life.ByUsage|life.ByTime)))
 	for _, s := range m.States {

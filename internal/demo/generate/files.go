@@ -13,10 +13,12 @@ import (
 )
 
 var carriers = []carrier{
-	{name: "skylink", short: "sky", home: "21407", calling: "34", mobile: "6", zone: "Europe/Madrid", plans: []string{"fleet", "meter"}, gzip: true,
+	{name: "skylink", short: "sky", home: "21407", calling: "34", mobile: "6", zone: "Europe/Madrid", plans: []string{"fleet", "meter"},
+		gzip:     true,
 		fileName: func(n int, _ string, _ int) string { return fmt.Sprintf("SKY_%06d.csv", n) },
 		open:     func(s *stream) layout { return skylink{s} }},
-	{name: "northwave", short: "nw", home: "24001", calling: "46", mobile: "7", zone: "Europe/Stockholm", plans: []string{"nordic", "meter"}, daily: true,
+	{name: "northwave", short: "nw", home: "24001", calling: "46", mobile: "7", zone: "Europe/Stockholm", plans: []string{"nordic", "meter"},
+		daily:    true,
 		fileName: func(_ int, day string, part int) string { return fmt.Sprintf("NW-%s-%03d.csv", day, part) },
 		open:     func(s *stream) layout { return northwave{s} }},
 	{name: "meshnet", short: "mesh", home: "26202", calling: "49", mobile: "151", zone: "Europe/Berlin", plans: []string{"roam", "meter"},
@@ -172,7 +174,8 @@ func open(o Options) ([]*stream, error) {
 			duplicates: uint64(o.DuplicateShare * (1 << 32)), suspense: uint64(o.SuspenseShare * (1 << 32)),
 			perFile: o.RecordsPerFile, resend: o.Resend, firstSIM: o.FirstSIM, firstFile: o.FirstFile,
 		}
-		s.sims = population{seed: mix(s.seed), count: max(1, share(o.SIMs, len(o.Sources), len(streams))), accounts: max(1, share(o.Accounts, len(o.Sources), len(streams)))}
+		s.sims = population{seed: mix(s.seed), count: max(1, share(o.SIMs, len(o.Sources), len(streams))),
+			accounts: max(1, share(o.Accounts, len(o.Sources), len(streams)))}
 		s.sims.roots = max(1, s.sims.accounts/4)
 		s.clock = newClock(o.From, o.Days, s.records)
 		if s.zone, err = newZone(c.zone); err != nil {

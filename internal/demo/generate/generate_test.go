@@ -285,7 +285,8 @@ func TestUsageIsSkewedAndSpread(t *testing.T) {
 }
 
 func TestOptionsThatCannotBeAreRefused(t *testing.T) {
-	for _, o := range []generate.Options{{Records: -1}, {Sources: []string{"skylnk"}}, {Sources: []string{"skylink", "skylink"}}, {SuspenseShare: 0.95}} {
+	for _, o := range []generate.Options{{Records: -1}, {Sources: []string{"skylnk"}}, {Sources: []string{"skylink", "skylink"}},
+		{SuspenseShare: 0.95}} {
 		_, err := generate.Files(o)
 		require.Error(t, err)
 	}

@@ -70,7 +70,8 @@ func (o Options) with() (Options, error) {
 	o.DuplicateShare = orDefault(o.DuplicateShare, DefaultDuplicateShare)
 	o.SuspenseShare = orDefault(o.SuspenseShare, DefaultSuspenseShare)
 	if o.DuplicateShare+o.SuspenseShare > 0.9 {
-		return o, fmt.Errorf("generate: duplicates and suspense are %.0f %% of the records; leave a tenth to be rated", 100*(o.DuplicateShare+o.SuspenseShare))
+		return o, fmt.Errorf("generate: duplicates and suspense are %.0f %% of the records; leave a tenth to be rated",
+			100*(o.DuplicateShare+o.SuspenseShare))
 	}
 	o.Resend = orDefault(o.Resend, DefaultResend)
 	if o.From.IsZero() {

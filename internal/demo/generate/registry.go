@@ -62,32 +62,34 @@ func Registry(o Options) ([]File, error) {
 			}
 			return dst
 		}),
-		file("accounts.csv", "id,company,parent,currency,zone,cycle_day,plan,pool,limits,since\n", func(dst []byte, s *stream, flush func([]byte) []byte) []byte {
-			for account := range s.sims.accounts {
-				parent, plan, pool, limits := "", "", "", ""
-				if p := s.sims.parent(account); p >= 0 {
-					parent = fmt.Sprintf("%s-%05d", s.short, p)
+		file("accounts.csv", "id,company,parent,currency,zone,cycle_day,plan,pool,limits,since\n",
+			func(dst []byte, s *stream, flush func([]byte) []byte) []byte {
+				for account := range s.sims.accounts {
+					parent, plan, pool, limits := "", "", "", ""
+					if p := s.sims.parent(account); p >= 0 {
+						parent = fmt.Sprintf("%s-%05d", s.short, p)
+					}
+					if s.sims.reseller(account) {
+						plan = WholesalePlan
+					}
+					if mix(s.sims.seed^uint64(account))&3 > 0 {
+						pool = Pool
+					}
+					switch mix(s.sims.seed+uint64(account)) & 7 {
+					case 0, 1, 2, 3:
+						limits = DataLimit
+					case 4:
+						limits = DataLimit + " " + CostLimit
+					}
+					cycle := 1
+					if account%5 == 4 {
+						cycle = 15
+					}
+					dst = flush(fmt.Appendf(dst, "%s-%05d,%s-%05d,%s,EUR,%s,%d,%s,%s,%s,%s\n", s.short, account, s.short, account, parent, s.carrier.zone,
+						cycle, plan, pool, limits, since))
 				}
-				if s.sims.reseller(account) {
-					plan = WholesalePlan
-				}
-				if mix(s.sims.seed^uint64(account))&3 > 0 {
-					pool = Pool
-				}
-				switch mix(s.sims.seed+uint64(account)) & 7 {
-				case 0, 1, 2, 3:
-					limits = DataLimit
-				case 4:
-					limits = DataLimit + " " + CostLimit
-				}
-				cycle := 1
-				if account%5 == 4 {
-					cycle = 15
-				}
-				dst = flush(fmt.Appendf(dst, "%s-%05d,%s-%05d,%s,EUR,%s,%d,%s,%s,%s,%s\n", s.short, account, s.short, account, parent, s.carrier.zone, cycle, plan, pool, limits, since))
-			}
-			return dst
-		}),
+				return dst
+			}),
 		file("sims.csv", "iccid,imsi,msisdn,account,plan,since\n", func(dst []byte, s *stream, flush func([]byte) []byte) []byte {
 			for sim := range s.sims.count {
 				number := s.firstSIM + sim

@@ -24,7 +24,8 @@ const engineVariable = "RATEMILL_ENGINE"
 
 // inherited lists the environment variables that an engine gets: variables for the loader, Go's runtime and the time
 // zone. Others may contain passwords of databases and servers that the engine does not need.
-var inherited = []string{"PATH", "LD_LIBRARY_PATH", "TZ", "TZDIR", "LANG", "LC_ALL", "TMPDIR", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GODEBUG", "GOTRACEBACK", "GOCOVERDIR"}
+var inherited = []string{"PATH", "LD_LIBRARY_PATH", "TZ", "TZDIR", "LANG", "LC_ALL", "TMPDIR", "GOGC", "GOMEMLIMIT", "GOMAXPROCS",
+	"GODEBUG", "GOTRACEBACK", "GOCOVERDIR"}
 
 func environment(engine string, usual []string) []string {
 	env := append([]string{engineVariable + "=" + engine}, usual...)

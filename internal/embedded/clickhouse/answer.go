@@ -125,7 +125,8 @@ func isHello(statement string) bool {
 // after at the revision in the answer: 0, because libchdb writes that version of Native.
 func (e *engine) hello() []byte {
 	b := proto.NewBlock()
-	for _, c := range []struct{ name, kind string }{{"displayName()", "String"}, {"version()", "String"}, {"revision()", "UInt32"}, {"timezone()", "String"}} {
+	for _, c := range []struct{ name, kind string }{{"displayName()", "String"}, {"version()", "String"}, {"revision()", "UInt32"},
+		{"timezone()", "String"}} {
 		if err := b.AddColumn(c.name, column.Type(c.kind)); err != nil {
 			panic(err) // the driver knows the types above
 		}

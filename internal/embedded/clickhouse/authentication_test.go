@@ -55,25 +55,37 @@ func TestARequestIsAnsweredByItsPasswordAndOnlyFromAHeader(t *testing.T) {
 		query  string
 		change func(*http.Request)
 	}{
-		"nobody":                         {"", func(*http.Request) {}},
-		"the default user":               {"", headers("default", "")},
-		"no password":                    {"", headers(keys.Owner, "")},
-		"no user":                        {"", headers("", owner)},
-		"the other's password":           {"", headers(keys.Owner, reader)},
-		"a longer password":              {"", headers(keys.Owner, owner+"0")},
-		"a shorter password":             {"", headers(keys.Owner, owner[1:])},
-		"another user":                   {"", headers("admin", owner)},
-		"basic, wrong":                   {"", func(r *http.Request) { r.SetBasicAuth(keys.Owner, reader) }},
-		"a bearer":                       {"", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+owner) }},
-		"both headers":                   {"", func(r *http.Request) { headers(keys.Owner, owner)(r); r.SetBasicAuth(keys.Owner, owner) }},
-		"in the URL":                     {url.Values{"user": {keys.Owner}, "password": {owner}}.Encode(), func(*http.Request) {}},
-		"in the URL, too":                {url.Values{"password": {owner}}.Encode(), headers(keys.Owner, owner)},
-		"a page's request":               {"", func(r *http.Request) { headers(keys.Owner, owner)(r); r.Header.Set("Origin", "https://example.com") }},
-		"a request of an opaque origin":  {"", func(r *http.Request) { headers(keys.Owner, owner)(r); r.Header.Set("Origin", "null") }},
-		"an origin without a name":       {"", func(r *http.Request) { headers(keys.Owner, owner)(r); r.Header["Origin"] = []string{""} }},
-		"an image of a page":             {q.Encode(), func(r *http.Request) { headers(keys.Owner, owner)(r); r.Header.Set("Sec-Fetch-Site", "cross-site") }},
-		"a page of this machine":         {q.Encode(), func(r *http.Request) { headers(keys.Owner, owner)(r); r.Header.Set("Sec-Fetch-Site", "same-site") }},
-		"an address typed in a browser":  {q.Encode(), func(r *http.Request) { headers(keys.Owner, owner)(r); r.Header.Set("Sec-Fetch-Site", "none") }},
+		"nobody":               {"", func(*http.Request) {}},
+		"the default user":     {"", headers("default", "")},
+		"no password":          {"", headers(keys.Owner, "")},
+		"no user":              {"", headers("", owner)},
+		"the other's password": {"", headers(keys.Owner, reader)},
+		"a longer password":    {"", headers(keys.Owner, owner+"0")},
+		"a shorter password":   {"", headers(keys.Owner, owner[1:])},
+		"another user":         {"", headers("admin", owner)},
+		"basic, wrong":         {"", func(r *http.Request) { r.SetBasicAuth(keys.Owner, reader) }},
+		"a bearer":             {"", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+owner) }},
+		"both headers":         {"", func(r *http.Request) { headers(keys.Owner, owner)(r); r.SetBasicAuth(keys.Owner, owner) }},
+		"in the URL":           {url.Values{"user": {keys.Owner}, "password": {owner}}.Encode(), func(*http.Request) {}},
+		"in the URL, too":      {url.Values{"password": {owner}}.Encode(), headers(keys.Owner, owner)},
+		"a page's request": {"", func(r *http.Request) {
+			headers(keys.Owner, owner)(r)
+			r.Header.Set("Origin", "https://example.com")
+		}},
+		"a request of an opaque origin": {"", func(r *http.Request) { headers(keys.Owner, owner)(r); r.Header.Set("Origin", "null") }},
+		"an origin without a name":      {"", func(r *http.Request) { headers(keys.Owner, owner)(r); r.Header["Origin"] = []string{""} }},
+		"an image of a page": {q.Encode(), func(r *http.Request) {
+			headers(keys.Owner, owner)(r)
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+		}},
+		"a page of this machine": {q.Encode(), func(r *http.Request) {
+			headers(keys.Owner, owner)(r)
+			r.Header.Set("Sec-Fetch-Site", "same-site")
+		}},
+		"an address typed in a browser": {q.Encode(), func(r *http.Request) {
+			headers(keys.Owner, owner)(r)
+			r.Header.Set("Sec-Fetch-Site", "none")
+		}},
 		"a rebound name":                 {"", func(r *http.Request) { headers(keys.Owner, owner)(r); r.Host = "example.com:8123" }},
 		"a name that begins like one":    {"", func(r *http.Request) { headers(keys.Owner, owner)(r); r.Host = "127.0.0.1.example.com" }},
 		"another address of the machine": {"", func(r *http.Request) { headers(keys.Owner, owner)(r); r.Host = "192.168.0.7:8123" }},

@@ -39,7 +39,8 @@ func BenchmarkInsert(b *testing.B) {
 	const rows = 200_000
 	ids, imsis, accounts, ats := make([]uint64, rows), make([]uint64, rows), make([]string, rows), make([]time.Time, rows)
 	for i := range ids {
-		ids[i], imsis[i], accounts[i], ats[i] = uint64(i), 214070000000000+uint64(i*7919%1000000), fmt.Sprint("account", i/200), time.Unix(1773700000+int64(i), 0)
+		ids[i], imsis[i], accounts[i], ats[i] = uint64(i), 214070000000000+uint64(i*7919%1000000), fmt.Sprint("account", i/200),
+			time.Unix(1773700000+int64(i), 0)
 	}
 	engine, own := cpu(b, s), ownCPU()
 	n := uint64(0)

@@ -32,7 +32,8 @@ func plainBody(r *http.Request, p url.Values) (io.Reader, error) {
 		return nil, notImplemented("Bodies in Content-Encoding " + encoding)
 	}
 	if err != nil {
-		return nil, &Exception{Code: 354, Text: "Code: 354. DB::Exception: The request's body is not what its Content-Encoding says: " + err.Error() + ". (ZLIB_INFLATE_FAILED)"}
+		return nil, &Exception{Code: 354, Text: "Code: 354. DB::Exception: The request's body is not what its Content-Encoding says: " +
+			err.Error() + ". (ZLIB_INFLATE_FAILED)"}
 	}
 	if p.Get("decompress") == "1" {
 		blocks := chproto.NewReader(body)

@@ -28,7 +28,8 @@ func TestClientsOfBIToolsWorkAsOnAServer(t *testing.T) {
 		{"all as a server\n", []string{filepath.Join(deps, "venv", "bin", "python"), "testdata/client.py", host, port, password}},
 		{"all as a server\n", []string{"node", "testdata/client.mjs", deps, r.server.Addr(), password}},
 		{"2\n", []string{"curl", "-sS", "-u", "reader:" + password, url + "?query=SELECT+count()+FROM+t"}},
-		{"{\"id\":1}\n{\"id\":2}\n", []string{"curl", "-sS", "--compressed", "-u", "reader:" + password, url + "?session_id=x&enable_http_compression=1", "--data-binary", "SELECT id FROM t ORDER BY id FORMAT JSONEachRow"}},
+		{"{\"id\":1}\n{\"id\":2}\n", []string{"curl", "-sS", "--compressed", "-u", "reader:" + password,
+			url + "?session_id=x&enable_http_compression=1", "--data-binary", "SELECT id FROM t ORDER BY id FORMAT JSONEachRow"}},
 		{"403", []string{"curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", url + "?query=SELECT+1"}},
 		{"Ok.\n", []string{"curl", "-sS", url + "ping"}},
 	} {

@@ -24,12 +24,14 @@ const maxStatement = 64 << 20
 func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !loopback.Named(r) || loopback.Browser(r):
-		http.Error(w, "The embedded ClickHouse does not answer browsers, nor requests for another host than the loopback address it listens on.", http.StatusForbidden)
+		http.Error(w, "The embedded ClickHouse does not answer browsers, nor requests for another host than the loopback address it listens on.",
+			http.StatusForbidden)
 	case r.URL.Path == "/ping" || r.URL.Path == "/replicas_status" || r.URL.Path == "/" && r.Method == http.MethodGet && r.URL.RawQuery == "":
 		w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
 		io.WriteString(w, "Ok.\n")
 	case r.URL.Path != "/" && r.URL.Path != "/default":
-		http.Error(w, "There is no handle "+r.URL.Path+"\n\nUse / or /ping for health checks.\nSend queries with POST, or with GET in the parameter query.", http.StatusNotFound)
+		http.Error(w, "There is no handle "+r.URL.Path+
+			"\n\nUse / or /ping for health checks.\nSend queries with POST, or with GET in the parameter query.", http.StatusNotFound)
 	default:
 		user, err := e.user(r)
 		if err == nil {
@@ -251,10 +253,12 @@ func (e *engine) read(r *http.Request, reads bool) (request, error) {
 	}
 	text, err := io.ReadAll(io.LimitReader(body, maxStatement+1))
 	if err != nil {
-		return q, &Exception{Code: 23, Text: "Code: 23. DB::Exception: Cannot read the request's body: " + err.Error() + ". (CANNOT_READ_FROM_ISTREAM)"}
+		return q, &Exception{Code: 23, Text: "Code: 23. DB::Exception: Cannot read the request's body: " + err.Error() +
+			". (CANNOT_READ_FROM_ISTREAM)"}
 	}
 	if len(text) > maxStatement {
-		return q, &Exception{Code: 223, Text: "Code: 223. DB::Exception: The statement is larger than 64 MiB; put the INSERT into the URL parameter query and only its rows into the body. (QUERY_IS_TOO_LARGE)"}
+		return q, &Exception{Code: 223, Text: "Code: 223. DB::Exception: The statement is larger than 64 MiB; put the INSERT into the URL " +
+			"parameter query and only its rows into the body. (QUERY_IS_TOO_LARGE)"}
 	}
 	if q.statement != "" && len(text) > 0 {
 		q.statement += "\n"
@@ -286,5 +290,6 @@ type queryNumbers struct{ n atomic.Int64 }
 func (q *queryNumbers) next() int64 { return q.n.Add(1) }
 
 func notImplemented(what string) error {
-	return &Exception{Code: 48, Text: "Code: 48. DB::Exception: " + what + " are not supported by the embedded ClickHouse; use a ClickHouse server. (NOT_IMPLEMENTED)"}
+	return &Exception{Code: 48, Text: "Code: 48. DB::Exception: " + what +
+		" are not supported by the embedded ClickHouse; use a ClickHouse server. (NOT_IMPLEMENTED)"}
 }

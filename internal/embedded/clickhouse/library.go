@@ -29,7 +29,8 @@ func FindLibrary(configured string) (string, error) {
 			path = filepath.Join(path, libraryFile)
 		}
 		if !isFile(path) {
-			return "", fmt.Errorf("libchdb (the embedded ClickHouse) is not at %s, the path given by %s; correct it, or remove it to search the usual places", path, named.by)
+			return "", fmt.Errorf("libchdb (the embedded ClickHouse) is not at %s, the path given by %s; correct it, or remove it to search the "+
+				"usual places", path, named.by)
 		}
 		return filepath.Abs(path)
 	}

@@ -47,7 +47,8 @@ func serve(o settings, life *child.Life) error {
 	}
 	// Passwords are passed unchanged.
 	if tcp := listener.Addr().(*net.TCPAddr); !tcp.IP.IsLoopback() {
-		return fmt.Errorf("the embedded ClickHouse listens on loopback only, not on %s; use a ClickHouse server to share it between machines", o.Listen)
+		return fmt.Errorf("the embedded ClickHouse listens on loopback only, not on %s; use a ClickHouse server to share it between machines",
+			o.Listen)
 	}
 	server := &http.Server{Handler: e, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 1 << 20}
 	failed := make(chan error, 1)

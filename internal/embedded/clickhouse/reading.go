@@ -20,7 +20,8 @@ import (
 func readable(canonical string) error {
 	words := wordsOf(canonical)
 	if !asks(words) {
-		return denied("the user reader may only send SELECT, EXPLAIN, DESCRIBE, EXISTS, SHOW TABLES, COLUMNS, CREATE, DATABASES, FUNCTIONS, SETTINGS")
+		return denied("the user reader may only send SELECT, EXPLAIN, DESCRIBE, EXISTS, SHOW TABLES, COLUMNS, CREATE, DATABASES, " +
+			"FUNCTIONS, SETTINGS")
 	}
 	fileNamed, namesFunctions := false, false
 	for i, w := range words {
@@ -51,7 +52,8 @@ func readable(canonical string) error {
 		}
 	}
 	if fileNamed && namesFunctions {
-		return denied("the user reader may not use the function file; if you mean the column of that name, write its table before it, as in rated_usage.file")
+		return denied("the user reader may not use the function file; if you mean the column of that name, write its table before it, as in " +
+			"rated_usage.file")
 	}
 	return nil
 }
@@ -80,13 +82,15 @@ var openTables = []string{"tables", "columns", "databases", "functions", "table_
 
 // closedFunctions reach beyond the tables: into files, to other hosts, into the process, the server's log and its
 // memory.
-var closedFunctions = []string{"hascolumnintable", "catboostevaluate", "evalmlmethod", "naivebayesclassifier", "getserversetting", "getmacro", "getclienthttpheader",
+var closedFunctions = []string{"hascolumnintable", "catboostevaluate", "evalmlmethod", "naivebayesclassifier", "getserversetting",
+	"getmacro", "getclienthttpheader",
 	"showcertificate", "addresstoline", "addresstolinewithinlines", "addresstosymbol", "demangle", "logtrace",
 	"filesystemavailable", "filesystemcapacity", "filesystemunreserved", "aiclassify", "aiextract", "aigenerate", "aitranslate",
 	"zookeepersessionuptime", "transactionid", "transactionlatestsnapshot", "transactionoldestsnapshot", "getserverport", "tcpport"}
 
 // closedSources are table functions that readonly = 1 allows, and that give access to system tables.
-var closedSources = []string{"merge", "cluster", "clusterallreplicas", "input", "loop", "remote", "remotesecure", "fuzzquery", "fuzzjson", "fuzzbits",
+var closedSources = []string{"merge", "cluster", "clusterallreplicas", "input", "loop", "remote", "remotesecure", "fuzzquery", "fuzzjson",
+	"fuzzbits",
 	"mergetreeindex", "mergetreeprojection", "mergetreetextindex", "mergetreeanalyzeindexes", "mergetreeanalyzeindexesuuid"}
 
 // readerSettings are the settings that the read-only user may send with a request: output formats, and bounds of the
@@ -103,10 +107,13 @@ func readerSettings(p url.Values) error {
 	return nil
 }
 
-var openSettings = []string{"extremes", "join_use_nulls", "group_by_use_nulls", "aggregate_functions_null_for_empty", "final", "limit", "offset",
+var openSettings = []string{"extremes", "join_use_nulls", "group_by_use_nulls", "aggregate_functions_null_for_empty", "final", "limit",
+	"offset",
 	"date_time_input_format", "date_time_output_format", "format_csv_delimiter", "bool_true_representation", "bool_false_representation",
-	"format_csv_null_representation", "format_tsv_null_representation", "session_timezone", "use_client_time_zone", "send_progress_in_http_headers",
-	"cancel_http_readonly_queries_on_client_close", "result_overflow_mode", "timeout_overflow_mode", "read_overflow_mode", "timeout_before_checking_execution_speed",
+	"format_csv_null_representation", "format_tsv_null_representation", "session_timezone", "use_client_time_zone",
+	"send_progress_in_http_headers",
+	"cancel_http_readonly_queries_on_client_close", "result_overflow_mode", "timeout_overflow_mode", "read_overflow_mode",
+	"timeout_before_checking_execution_speed",
 	"prefer_column_name_to_alias", "union_default_mode", "http_response_buffer_size", "http_wait_end_of_query", "decimal_check_overflow"}
 
 // canonical is a statement of one reading session in the form of ClickHouse's parser.

@@ -125,9 +125,11 @@ func TestTheReaderCannotDoMore(t *testing.T) {
 		require.NoFileExists(t, out, statement)
 		require.Zero(t, r.calls.Load(), "%s called", statement)
 	}
-	for _, parameters := range []string{"database=system", "database=default2", "role=owner", "format_schema=x", "format_template_row=" + r.file, "output_format_schema=" + out,
+	for _, parameters := range []string{"database=system", "database=default2", "role=owner", "format_schema=x", "format_template_row=" +
+		r.file, "output_format_schema=" + out,
 		"implicit_select=1", "log_comment=x", "allow_introspection_functions=1", "default_format=Template&format_template_resultset=" + r.file,
-		"param_x=system", "`readonly`=0", "readonly%60=0", "max_threads%60%3D1%2C%60readonly=0", "format_avro_schema_registry_url=http://" + r.port} {
+		"param_x=system", "`readonly`=0", "readonly%60=0", "max_threads%60%3D1%2C%60readonly=0", "format_avro_schema_registry_url=http://" +
+			r.port} {
 		statement := "SELECT count() FROM processes"
 		if parameters == "param_x=system" {
 			statement = "SELECT count() FROM {x:Identifier}.processes"
@@ -136,7 +138,8 @@ func TestTheReaderCannotDoMore(t *testing.T) {
 		require.GreaterOrEqual(t, status, 400, "%s: %s", parameters, text)
 		require.NoFileExists(t, out, parameters)
 	}
-	status, _, text := get(t, r.server, "POST", "", "SELECT (SELECT count() FROM ratemill.t), (SELECT count() FROM default.private), (SELECT count() FROM system.tables WHERE database IN ('ratemill', 'default'))")
+	status, _, text := get(t, r.server, "POST", "", "SELECT (SELECT count() FROM ratemill.t), (SELECT count() FROM default.private), "+
+		"(SELECT count() FROM system.tables WHERE database IN ('ratemill', 'default'))")
 	require.Equal(t, "200 2\t1\t3\n", fmt.Sprint(status, " ", text), "all is as it was")
 	require.NoError(t, os.Remove(r.file), "and the file is still there")
 }
@@ -350,8 +353,10 @@ func TestNoFunctionOfTheEngineReachesAFileOrAHost(t *testing.T) {
 		statements = append(statements, "SELECT arrayMap("+f+", ['FILE'])")
 	}
 	for _, f := range sources {
-		for _, arguments := range []string{"'FILE'", "'FILE', 'LineAsString'", "'FILE', 'LineAsString', 'line String'", "'http://PORT/b/k', 'LineAsString'",
-			"'PORT', 'd', 't', 'u', 'p'", "'PORT', 'default.private'", "'default', 'private'", "default.private", "'default', default.private", "'system', 'processes'"} {
+		for _, arguments := range []string{"'FILE'", "'FILE', 'LineAsString'", "'FILE', 'LineAsString', 'line String'",
+			"'http://PORT/b/k', 'LineAsString'",
+			"'PORT', 'd', 't', 'u', 'p'", "'PORT', 'default.private'", "'default', 'private'", "default.private", "'default', default.private",
+			"'system', 'processes'"} {
 			statements = append(statements, "SELECT * FROM "+f+"("+arguments+") LIMIT 3")
 		}
 	}

@@ -59,7 +59,8 @@ func connect(t testing.TB, s *clickhouse.Server, change ...func(*clickhousego.Op
 func TestEveryColumnTypeComesBackAsItWent(t *testing.T) {
 	s := start(t, t.TempDir())
 	methods := map[string]clickhousego.CompressionMethod{"plain": clickhousego.CompressionNone, "lz4": clickhousego.CompressionLZ4,
-		"zstd": clickhousego.CompressionZSTD, "gzip": clickhousego.CompressionGZIP, "deflate": clickhousego.CompressionDeflate, "brotli": clickhousego.CompressionBrotli}
+		"zstd": clickhousego.CompressionZSTD, "gzip": clickhousego.CompressionGZIP, "deflate": clickhousego.CompressionDeflate,
+		"brotli": clickhousego.CompressionBrotli}
 	for name, method := range methods {
 		t.Run(name, func(t *testing.T) {
 			conn := connect(t, s, func(o *clickhousego.Options) { o.Compression = &clickhousego.Compression{Method: method, Level: 1} })
@@ -78,7 +79,8 @@ func TestEveryColumnTypeComesBackAsItWent(t *testing.T) {
 			n := int64(7)
 			for i, column := range []any{[]uint64{1, 2}, []decimal.Decimal{amount, decimal.Zero}, []time.Time{at, at}, []string{"fleet", "it's"},
 				[]map[string]string{{"a": "b"}, {}}, [][]uint32{{1, 2, 3}, {}}, []string{"data", "sms"}, []uuid.UUID{id, uuid.Nil},
-				[]string{"0123456789abcdef", "\x00123456789abcde\xff"}, []*int64{&n, nil}, [][]decimal.Decimal{{amount}, nil}, []string{"ñ\n\t\\'", ""}, []time.Time{at, at}} {
+				[]string{"0123456789abcdef", "\x00123456789abcde\xff"}, []*int64{&n, nil}, [][]decimal.Decimal{{amount}, nil}, []string{"ñ\n\t\\'", ""},
+				[]time.Time{at, at}} {
 				require.NoError(t, batch.Column(i).Append(column), i)
 			}
 			require.NoError(t, batch.Send())
@@ -104,7 +106,8 @@ func TestEveryColumnTypeComesBackAsItWent(t *testing.T) {
 				if maybe != nil {
 					m = fmt.Sprint(*maybe)
 				}
-				got = append(got, fmt.Sprintf("%d %s %s %s %v %v %s %s %q %s %v %q %s", id, amount, at.UTC().Format(time.RFC3339Nano), plan, tags, tiers, class, record, file, m, amounts, name, day.Format(time.DateOnly)))
+				got = append(got, fmt.Sprintf("%d %s %s %s %v %v %s %s %q %s %v %q %s", id, amount, at.UTC().Format(time.RFC3339Nano), plan, tags,
+					tiers, class, record, file, m, amounts, name, day.Format(time.DateOnly)))
 			}
 			require.NoError(t, rows.Err())
 			require.Equal(t, []string{
@@ -191,7 +194,8 @@ func TestPlainHTTPWorksAsOnAServer(t *testing.T) {
 	require.Equal(t, "200 {\"x\":1}\n", post("", "SELECT 1 AS x FORMAT JSONEachRow"))
 	require.Equal(t, "200 1,2\n", post("default_format=CSV", "SELECT 1, 2"))
 	require.Equal(t, "200 7\n", post("max_threads=7", "SELECT getSetting('max_threads')"))
-	require.Equal(t, "200 [\"it's \\\\ \\t5\"]\n", post(url.Values{"param_a": {`it's \\ \t`}, "param_n": {"5"}}.Encode(), "SELECT {a:String} || toString({n:UInt8}) FORMAT JSONCompactEachRow"))
+	require.Equal(t, "200 [\"it's \\\\ \\t5\"]\n", post(url.Values{"param_a": {`it's \\ \t`}, "param_n": {"5"}}.Encode(),
+		"SELECT {a:String} || toString({n:UInt8}) FORMAT JSONCompactEachRow"))
 	require.Equal(t, "200 ", post("", "CREATE TABLE t (a UInt32, b String) ENGINE = MergeTree ORDER BY a"))
 	require.Equal(t, "200 ", post("", "INSERT INTO t VALUES (1, 'one'), (2, 'two;')"))
 	require.Equal(t, "200 ", post(q("INSERT INTO t FORMAT CSV"), "3,three\n4,\"fo\"\"ur\"\n"))
@@ -200,12 +204,14 @@ func TestPlainHTTPWorksAsOnAServer(t *testing.T) {
 	require.Equal(t, "200 ", post(q("INSERT INTO t"), "(7, 'seven')"))
 	require.Equal(t, "200 ", post("", "INSERT INTO t FORMAT JSONEachRow\n{\"a\":8,\"b\":\"eight\"}\n"))
 	require.Equal(t, "200 ", post(q("INSERT INTO t SELECT 9, 'nine'"), ""))
-	require.Equal(t, "200 1-one 2-two; 3-three 4-fo\"ur 5-five 6-six 7-seven 8-eight 9-nine\n", post("", "SELECT arrayStringConcat(groupArray(s), ' ') FROM (SELECT toString(a) || '-' || b AS s FROM t ORDER BY a)"))
+	require.Equal(t, "200 1-one 2-two; 3-three 4-fo\"ur 5-five 6-six 7-seven 8-eight 9-nine\n",
+		post("", "SELECT arrayStringConcat(groupArray(s), ' ') FROM (SELECT toString(a) || '-' || b AS s FROM t ORDER BY a)"))
 	require.Equal(t, "200 ", post("", "CREATE DATABASE other"))
 	require.Equal(t, "200 other\n", post("database=other", "SELECT currentDatabase()"))
 	require.Equal(t, "200 default\n", post("", "SELECT currentDatabase()"))
 
-	for want, statement := range map[string]string{"404 60": "SELECT * FROM nosuch", "400 62": "SELEC 1", "404 115": "SELECT 1 SETTINGS nosuch=1", "404 46": "SELECT nosuch()"} {
+	for want, statement := range map[string]string{"404 60": "SELECT * FROM nosuch", "400 62": "SELEC 1",
+		"404 115": "SELECT 1 SETTINGS nosuch=1", "404 46": "SELECT nosuch()"} {
 		status, header, text := get(t, s, "POST", "", statement)
 		require.Equal(t, want, fmt.Sprintf("%d %s", status, header.Get("X-ClickHouse-Exception-Code")), text)
 		require.Contains(t, text, "DB::Exception")
@@ -286,7 +292,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	s, err := clickhouse.Start(t.Context(), clickhouse.Options{Dir: t.TempDir(), MaxMemory: 700 << 20})
 	require.NoError(t, err)
 	t.Cleanup(s.Kill)
-	err = connect(t, s).Exec(t.Context(), "SELECT length(groupArray(number)) FROM numbers(1000000000) SETTINGS max_bytes_before_external_group_by = 0")
+	err = connect(t, s).Exec(t.Context(), "SELECT length(groupArray(number)) FROM numbers(1000000000) SETTINGS "+
+		"max_bytes_before_external_group_by = 0")
 	var exception *clickhousego.Exception
 	require.ErrorAs(t, err, &exception)
 	require.EqualValues(t, 241, exception.Code)
@@ -354,7 +361,8 @@ func TestABodyCutShortInsertsNothing(t *testing.T) {
 	for _, head := range []string{"Content-Length: 1000\r\n\r\n1\n2\n", "Transfer-Encoding: chunked\r\n\r\n4\r\n1\n2\n\r\n"} {
 		c, err := net.Dial("tcp", s.Addr())
 		require.NoError(t, err)
-		_, err = fmt.Fprintf(c, "POST /?query=INSERT+INTO+t+FORMAT+TSV HTTP/1.1\r\nHost: 127.0.0.1\r\nX-ClickHouse-User: ratemill\r\nX-ClickHouse-Key: %s\r\n%s", s.Keys().Owner, head)
+		_, err = fmt.Fprintf(c, "POST /?query=INSERT+INTO+t+FORMAT+TSV HTTP/1.1\r\nHost: 127.0.0.1\r\nX-ClickHouse-User: ratemill\r\n"+
+			"X-ClickHouse-Key: %s\r\n%s", s.Keys().Owner, head)
 		require.NoError(t, err)
 		require.NoError(t, c.(*net.TCPConn).CloseWrite())
 		answer, err := io.ReadAll(c)

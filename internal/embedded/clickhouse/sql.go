@@ -87,7 +87,8 @@ func creates(q string) bool {
 func ofSession(q string) bool {
 	s := scanner{q: q}
 	first, second := s.next(), s.next()
-	return first.is("SET") || first.is("USE") || first.is("CREATE") && (second.is("TEMPORARY") || second.is("OR") && s.next().is("REPLACE") && s.next().is("TEMPORARY"))
+	return first.is("SET") || first.is("USE") || first.is("CREATE") && (second.is("TEMPORARY") || second.is("OR") && s.next().is("REPLACE") &&
+		s.next().is("TEMPORARY"))
 }
 
 // selects reports whether a statement returns rows.

@@ -45,5 +45,6 @@ func writeConfig(dir string) (path string, err error) {
 	users := filepath.Join(dir, "users.xml")
 	var escaped strings.Builder
 	err = xml.EscapeText(&escaped, []byte(users))
-	return path, errors.Join(err, os.WriteFile(path, fmt.Appendf(nil, configXML, &escaped), 0o600), os.WriteFile(users, []byte(usersXML), 0o600))
+	return path, errors.Join(err, os.WriteFile(path, fmt.Appendf(nil, configXML, &escaped), 0o600),
+		os.WriteFile(users, []byte(usersXML), 0o600))
 }

@@ -75,7 +75,8 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	}
 	// kfake tells its clients 127.0.0.1 as its address wherever it listens, and the traffic is not encrypted.
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("the embedded broker listens on loopback only, not on %q; use an Apache Kafka cluster to share it between machines", o.Listen)
+		return nil, fmt.Errorf("the embedded broker listens on loopback only, not on %q; use an Apache Kafka cluster to share it "+
+			"between machines", o.Listen)
 	}
 	lock, err := child.Lock(o.Dir)
 	if err != nil {
@@ -130,10 +131,11 @@ func (b *Broker) open(clean func(dir string, stored map[string][]string, options
 	if err := os.Remove(filepath.Join(logOf(o.Dir), "sasl.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	cluster, err := kfake.NewCluster(append(options, kfake.DataDir(logOf(o.Dir)), kfake.ListenFn(func(network, _ string) (net.Listener, error) {
-		l, err := net.Listen(network, o.Listen)
-		return bounded{l}, err
-	}))...)
+	cluster, err := kfake.NewCluster(append(options, kfake.DataDir(logOf(o.Dir)),
+		kfake.ListenFn(func(network, _ string) (net.Listener, error) {
+			l, err := net.Listen(network, o.Listen)
+			return bounded{l}, err
+		}))...)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s is in use by another program; choose another address with kafka.listen, or port 0 for any", o.Listen)
 	}

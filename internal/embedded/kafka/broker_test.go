@@ -25,7 +25,8 @@ func TestMain(m *testing.M) {
 
 // both runs the test against a broker in this process and one in a child.
 func both(t *testing.T, test func(t *testing.T, start func(kafka.Options) *kafka.Broker)) {
-	for name, start := range map[string]func(context.Context, kafka.Options) (*kafka.Broker, error){"here": kafka.Start, "child": kafka.StartChild} {
+	for name, start := range map[string]func(context.Context, kafka.Options) (*kafka.Broker, error){"here": kafka.Start,
+		"child": kafka.StartChild} {
 		t.Run(name, func(t *testing.T) {
 			test(t, func(o kafka.Options) *kafka.Broker {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -49,7 +50,8 @@ func create(t testing.TB, addr string, topics ...kafkago.TopicConfig) {
 }
 
 func produce(t testing.TB, addr, topic string, from, to int) {
-	w := &kafkago.Writer{Addr: kafkago.TCP(addr), Topic: topic, Balancer: &kafkago.Hash{}, RequiredAcks: kafkago.RequireAll, BatchTimeout: time.Millisecond}
+	w := &kafkago.Writer{Addr: kafkago.TCP(addr), Topic: topic, Balancer: &kafkago.Hash{}, RequiredAcks: kafkago.RequireAll,
+		BatchTimeout: time.Millisecond}
 	var messages []kafkago.Message
 	for i := from; i < to; i++ {
 		messages = append(messages, kafkago.Message{Key: fmt.Append(nil, i), Value: fmt.Append(nil, i)})
@@ -69,7 +71,8 @@ func consume(t testing.TB, addr, topic, group string, members, n int, wanted fun
 	var wg sync.WaitGroup
 	for m := range members {
 		wg.Go(func() {
-			r := kafkago.NewReader(kafkago.ReaderConfig{Brokers: []string{addr}, GroupID: group, Topic: topic, MaxWait: 50 * time.Millisecond, StartOffset: kafkago.FirstOffset})
+			r := kafkago.NewReader(kafkago.ReaderConfig{Brokers: []string{addr}, GroupID: group, Topic: topic, MaxWait: 50 * time.Millisecond,
+				StartOffset: kafkago.FirstOffset})
 			defer r.Close()
 			for {
 				message, err := r.FetchMessage(ctx)
@@ -154,7 +157,8 @@ func TestABigMessageFits(t *testing.T) {
 	require.NoError(t, err)
 	defer b.Stop(t.Context())
 	create(t, b.Addr(), kafkago.TopicConfig{Topic: "rated", NumPartitions: 1, ReplicationFactor: 1})
-	w := &kafkago.Writer{Addr: kafkago.TCP(b.Addr()), Topic: "rated", RequiredAcks: kafkago.RequireAll, BatchBytes: kafka.MaxMessageBytes, BatchTimeout: time.Millisecond}
+	w := &kafkago.Writer{Addr: kafkago.TCP(b.Addr()), Topic: "rated", RequiredAcks: kafkago.RequireAll, BatchBytes: kafka.MaxMessageBytes,
+		BatchTimeout: time.Millisecond}
 	defer w.Close()
 	require.NoError(t, w.WriteMessages(t.Context(), kafkago.Message{Value: []byte(strings.Repeat("r", 7<<20))}))
 	r := kafkago.NewReader(kafkago.ReaderConfig{Brokers: []string{b.Addr()}, Topic: "rated", MaxBytes: kafka.MaxMessageBytes})

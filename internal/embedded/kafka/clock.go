@@ -77,7 +77,8 @@ func (w *watch) note(alive, now time.Time) {
 	switch {
 	case apart(alive, now.Round(0)):
 		w.ran = 0
-		w.log.Warn("the clock has jumped by more than a day since the embedded Kafka last ran; it deletes nothing from its log until it has run for a day",
+		w.log.Warn("the clock has jumped by more than a day since the embedded Kafka last ran; it deletes nothing from its log until it has "+
+			"run for a day",
 			"last", alive.UTC().Format(time.RFC3339), "now", now.UTC().Format(time.RFC3339))
 		held = true
 	case held && w.ran >= holdOff:

@@ -52,8 +52,10 @@ func logs(t *testing.T) string {
 	with(t, dir, func(addr string) {
 		client := &kafkago.Client{Addr: kafkago.TCP(addr)}
 		res, err := client.CreateTopics(t.Context(), &kafkago.CreateTopicsRequest{Topics: []kafkago.TopicConfig{
-			{Topic: "counters", NumPartitions: 1, ReplicationFactor: 1, ConfigEntries: []kafkago.ConfigEntry{{ConfigName: "cleanup.policy", ConfigValue: "compact"}}},
-			{Topic: "usage", NumPartitions: 1, ReplicationFactor: 1, ConfigEntries: []kafkago.ConfigEntry{{ConfigName: "retention.ms", ConfigValue: "1"}}},
+			{Topic: "counters", NumPartitions: 1, ReplicationFactor: 1,
+				ConfigEntries: []kafkago.ConfigEntry{{ConfigName: "cleanup.policy", ConfigValue: "compact"}}},
+			{Topic: "usage", NumPartitions: 1, ReplicationFactor: 1,
+				ConfigEntries: []kafkago.ConfigEntry{{ConfigName: "retention.ms", ConfigValue: "1"}}},
 		}})
 		require.NoError(t, err)
 		for _, err := range res.Errors {

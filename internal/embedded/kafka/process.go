@@ -77,7 +77,8 @@ func Main() {
 					return err // the next process finds the log as it was before, or after
 				}
 				_, left := cleaned(o.Dir)
-				o.Log.Warn("the embedded Kafka cleaned its log; it served no requests meanwhile", "took", time.Since(began).Round(time.Millisecond), "bytes", left)
+				o.Log.Warn("the embedded Kafka cleaned its log; it served no requests meanwhile", "took", time.Since(began).Round(time.Millisecond),
+					"bytes", left)
 			}
 		}
 	})

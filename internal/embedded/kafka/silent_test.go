@@ -52,8 +52,9 @@ func TestAMemberThatDiesWhileItJoinsKeepsNoPartitions(t *testing.T) {
 
 	metadata := kmsg.ConsumerMemberMetadata{Topics: []string{"usage"}}
 	join := kmsg.JoinGroupRequest{
-		Version: 1, Group: "rating", SessionTimeoutMillis: int32(session.Milliseconds()), RebalanceTimeoutMillis: int32(session.Milliseconds()), ProtocolType: "consumer",
-		Protocols: []kmsg.JoinGroupRequestProtocol{{Name: "roundrobin", Metadata: metadata.AppendTo(nil)}},
+		Version: 1, Group: "rating", SessionTimeoutMillis: int32(session.Milliseconds()), RebalanceTimeoutMillis: int32(session.Milliseconds()),
+		ProtocolType: "consumer",
+		Protocols:    []kmsg.JoinGroupRequestProtocol{{Name: "roundrobin", Metadata: metadata.AppendTo(nil)}},
 	}
 	message := binary.BigEndian.AppendUint16(nil, uint16(join.Key()))
 	message = binary.BigEndian.AppendUint16(message, uint16(join.Version))

@@ -107,7 +107,8 @@ func read(path string) (string, error) {
 		allowed = 0o600
 	}
 	if open := info.Mode().Perm() &^ allowed; open != 0 {
-		return "", fmt.Errorf("%s has mode %#o, which lets others read it: set it to %#o; if somebody may have read it, delete it, and the next `ratemill run` creates a new one", path, info.Mode().Perm(), allowed)
+		return "", fmt.Errorf("%s has mode %#o, which lets others read it: set it to %#o; if somebody may have read it, delete it, and the "+
+			"next `ratemill run` creates a new one", path, info.Mode().Perm(), allowed)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

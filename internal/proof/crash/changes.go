@@ -43,7 +43,8 @@ func latecomer(source string) string { return "late-" + source }
 
 // newChanges asks the offline pipeline which SIMs are unknown.
 func (r *run) newChanges(ctx context.Context) (*changes, error) {
-	c := &changes{first: registry.New(), strangers: map[udr.Identifier][]arrival{}, known: map[udr.Identifier]bool{}, retried: map[udr.ID]bool{}}
+	c := &changes{first: registry.New(), strangers: map[udr.Identifier][]arrival{}, known: map[udr.Identifier]bool{},
+		retried: map[udr.ID]bool{}}
 	if _, err := r.Access.Store.LoadRegistry(ctx, c.first); err != nil {
 		return nil, err
 	}
@@ -303,7 +304,8 @@ func (r *run) changeCatalogue() error {
 	r.changes.catalogues++
 	path := filepath.Join(r.Dir, "project", "catalogue", "plans", fmt.Sprintf("next-%d.yaml", r.changes.catalogues))
 	from := time.Date(2027, 1, r.changes.catalogues, 0, 0, 0, 0, time.UTC)
-	plan := fmt.Sprintf("plan: fleet\nfrom: %s\ncurrency: EUR\nclasses:\n  data: { prices: [{ price: 0.03 / 1 MB }] }\n", from.Format(time.DateOnly))
+	plan := fmt.Sprintf("plan: fleet\nfrom: %s\ncurrency: EUR\nclasses:\n  data: { prices: [{ price: 0.03 / 1 MB }] }\n",
+		from.Format(time.DateOnly))
 	if err := os.WriteFile(path+".new", []byte(plan), 0o644); err != nil {
 		return err
 	}
@@ -361,7 +363,8 @@ func (r *run) compareRetried(ctx context.Context, c *comparison) (rows int, err 
 	if _, err := pipe.Run(ctx, r.feed.offline(r.Installation)); err != nil {
 		return 0, err
 	}
-	found, err := c.lines("SELECT " + written("attributes['"+mediation.RetryAttribute+"'], "+retriedFields) + " FROM rated_usage WHERE attributes['" + mediation.RetryAttribute + "'] != ''")
+	found, err := c.lines("SELECT " + written("attributes['"+mediation.RetryAttribute+"'], "+retriedFields) +
+		" FROM rated_usage WHERE attributes['" + mediation.RetryAttribute + "'] != ''")
 	if err != nil {
 		return 0, err
 	}

@@ -132,7 +132,8 @@ func (c *comparison) add(b *ratedlog.Batch) error {
 		if err := udr.ParseSuspended(m, &s); err != nil {
 			return err
 		}
-		c.expect(suspenseTable, join(s.Seq, s.Line, s.Bytes, s.Why.Code, s.Why.Rule, s.Why.Reason, fmt.Sprintf("%x", s.Raw), fmt.Sprintf("%x", s.Usage)))
+		c.expect(suspenseTable, join(s.Seq, s.Line, s.Bytes, s.Why.Code, s.Why.Rule, s.Why.Reason, fmt.Sprintf("%x", s.Raw),
+			fmt.Sprintf("%x", s.Usage)))
 	}
 	return c.counters.add(b)
 }
@@ -232,16 +233,18 @@ const (
 	tableCount
 )
 
-const usageFields = "class, unit, toUnixTimestamp64Nano(at), quantity, identifier, sim, account, account_number, root, root_number, network, country, peer, apn, imei, session, direction, duration, up, down, lower(hex(duplicate_key))"
+const usageFields = "class, unit, toUnixTimestamp64Nano(at), quantity, identifier, sim, account, account_number, root, root_number, " +
+	"network, country, peer, apn, imei, session, direction, duration, up, down, lower(hex(duplicate_key))"
 
 const recordFields = "seq, line, bytes, source, rules, catalogue, registry, " + usageFields
 
 const chargeFields = "amount, currency, plan, plan_version, price, zone, charged, lower(hex(charges))"
 
 var comparedTables = [tableCount]struct{ name, words, fields string }{
-	ratedTable:     {"rated_usage", "rated", recordFields + ", " + chargeFields},
-	tierTable:      {"tier_charges", "charges of tiers above", "seq, tier, account_number, plan, zone, amount, currency"},
-	eventTable:     {"usage_events", "events", "seq, event, name, toUnixTimestamp64Nano(at), account_number, sim, counter_id, owner, threshold, before, after, severity"},
+	ratedTable: {"rated_usage", "rated", recordFields + ", " + chargeFields},
+	tierTable:  {"tier_charges", "charges of tiers above", "seq, tier, account_number, plan, zone, amount, currency"},
+	eventTable: {"usage_events", "events", "seq, event, name, toUnixTimestamp64Nano(at), account_number, sim, counter_id, owner, " +
+		"threshold, before, after, severity"},
 	duplicateTable: {"duplicates", "duplicates", recordFields},
 	suspenseTable:  {"suspense", "suspended", "seq, line, bytes, code, rule, reason, lower(hex(raw)), lower(hex(usage))"},
 }
@@ -374,9 +377,11 @@ func (c *comparison) balance() error {
 		}
 		delete(c.balances, b.File)
 		c.report.Compared["files"]++
-		have := [6]int64{int64(b.Records + b.Added), int64(b.Filtered), int64(b.Duplicate), int64(b.Suspended + b.Retried), int64(b.Rated), int64(b.Bytes)}
+		have := [6]int64{int64(b.Records + b.Added), int64(b.Filtered), int64(b.Duplicate), int64(b.Suspended + b.Retried), int64(b.Rated),
+			int64(b.Bytes)}
 		if ought := [6]int64{want.Records, want.Filtered, want.Duplicate, want.Suspended, want.Rated, have[5]}; have != ought {
-			c.report.differs("file_balance of %s has %v for records, filtered, duplicate, suspended, rated, bytes; it ought to have %v", b.Name, have, ought)
+			c.report.differs("file_balance of %s has %v for records, filtered, duplicate, suspended, rated, bytes; it ought to have %v", b.Name,
+				have, ought)
 		}
 	}
 	for _, b := range c.balances {

@@ -146,8 +146,9 @@ func (r *run) restore(ctx context.Context, partition int, into sums) error {
 	progress := &rater.Progress{}
 	progress.Next.Store(-1)
 	o, err := rater.NewOwner(rater.Options{
-		Partition: partition, Topics: r.Access.Topics, Broker: r.Access.Kafka, Reference: nothing{}, Clock: backoff.RealTime{}, Progress: progress,
-		Log: slog.New(slog.DiscardHandler), SweepEvery: time.Hour,
+		Partition: partition, Topics: r.Access.Topics, Broker: r.Access.Kafka, Reference: nothing{}, Clock: backoff.RealTime{},
+		Progress: progress,
+		Log:      slog.New(slog.DiscardHandler), SweepEvery: time.Hour,
 		NextEpoch: func(ctx context.Context, seen int64) (int64, error) {
 			return r.Access.Store.NextEpoch(ctx, r.Access.Topics.Rated, partition, seen)
 		},

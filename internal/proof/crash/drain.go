@@ -69,7 +69,8 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 				known++
 			}
 			if f.Open {
-				add("file %s is %s (%s), %d records read, owner %s until %s", f.Path, f.State, f.Why, f.Progress.Read.Records, f.Owner, f.LeaseUntil.Format(time.TimeOnly))
+				add("file %s is %s (%s), %d records read, owner %s until %s", f.Path, f.State, f.Why, f.Progress.Read.Records, f.Owner,
+					f.LeaseUntil.Format(time.TimeOnly))
 			} else if f.Retry == 0 {
 				closed++
 			}
@@ -154,7 +155,8 @@ func watchStalls(p *installation.Installation, t testing.TB, note func(string, .
 		for ctx.Err() == nil {
 			var n uint64
 			ask, done := context.WithTimeout(ctx, 5*time.Second)
-			err := p.Access.Warehouse.Conn().QueryRow(ask, "SELECT (SELECT count() FROM rated_usage) + (SELECT count() FROM suspense) + (SELECT count() FROM files)").Scan(&n)
+			err := p.Access.Warehouse.Conn().QueryRow(ask, "SELECT (SELECT count() FROM rated_usage) + (SELECT count() FROM suspense) + (SELECT "+
+				"count() FROM files)").Scan(&n)
 			done()
 			if err == nil && n != last {
 				stall := time.Since(changed)

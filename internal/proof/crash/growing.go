@@ -134,7 +134,8 @@ func (r *run) grown(ctx context.Context, c *comparison) error {
 		return fmt.Errorf("offline, %d of %d lines of the growing file are rated", len(ought), r.growing.lines)
 	}
 	fields := "line, " + usageFields + ", " + chargeFields
-	found, err := c.lines("SELECT " + written(fields) + " FROM rated_usage WHERE source = '" + grows + "' AND attributes['" + mediation.RetryAttribute + "'] = ''")
+	found, err := c.lines("SELECT " + written(fields) + " FROM rated_usage WHERE source = '" + grows + "' AND attributes['" +
+		mediation.RetryAttribute + "'] = ''")
 	if err != nil {
 		return err
 	}

@@ -281,7 +281,8 @@ func (r *run) compareFacts(ctx context.Context, c *comparison) error {
 
 // compareEvents compares the events of the growing file, whose parts depended on the timing of the machine.
 func (c *comparison) compareEvents(ought []string) error {
-	found, err := c.lines("SELECT " + written(lifeEventFields) + " FROM usage_events WHERE file IN (SELECT file FROM rated_usage WHERE source = '" +
+	found, err := c.lines("SELECT " + written(lifeEventFields) +
+		" FROM usage_events WHERE file IN (SELECT file FROM rated_usage WHERE source = '" +
 		grows + "')")
 	if err != nil {
 		return err

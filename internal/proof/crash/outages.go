@@ -112,7 +112,8 @@ func (r *run) quiet(before map[*installation.Process]int, since time.Time, while
 		said, took := strings.Count(p.Log()[before[p]:], "\n"), time.Since(since).Round(time.Second)
 		r.note("%s logged %d lines while %s for %v", p.Name, said, while, took)
 		if most := linesAtOnce + linesAMinute*int(took.Minutes()); said > most {
-			r.report.differs("%s logged %d lines while %s for %v, and %d are enough; the last:\n%s", p.Name, said, while, took, most, p.LastWords(10))
+			r.report.differs("%s logged %d lines while %s for %v, and %d are enough; the last:\n%s", p.Name, said, while, took, most,
+				p.LastWords(10))
 		}
 	}
 }

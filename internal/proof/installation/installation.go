@@ -238,7 +238,8 @@ func (p *Installation) broker() string {
 		p.Engines = append(p.Engines, &Engine{Name: "kafka", Kill: k.Kill, Start: func() error { k.Restart(p.t); return nil }, PIDs: k.PIDs})
 		return fmt.Sprintf("addresses: [%q]", k.Addr)
 	}
-	options := kafka.Options{Dir: p.folder(KafkaFolder), Listen: testengine.FreeAddress(p.t), Keys: p.keys(), Log: slog.New(slog.NewTextHandler(p.Create("kafka.log"), nil))}
+	options := kafka.Options{Dir: p.folder(KafkaFolder), Listen: testengine.FreeAddress(p.t), Keys: p.keys(),
+		Log: slog.New(slog.NewTextHandler(p.Create("kafka.log"), nil))}
 	var b *kafka.Broker
 	start := func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -266,9 +267,10 @@ func (p *Installation) compactSoon() {
 		configs = append(configs, kafkago.IncrementalAlterConfigsRequestConfig{Name: name, ConfigOperation: kafkago.ConfigOperationDelete})
 	}
 	client := kafkago.Client{Addr: kafkago.TCP(p.Access.Config.Kafka.Addresses...)}
-	res, err := client.IncrementalAlterConfigs(p.t.Context(), &kafkago.IncrementalAlterConfigsRequest{Resources: []kafkago.IncrementalAlterConfigsRequestResource{
-		{ResourceType: kafkago.ResourceTypeTopic, ResourceName: p.Access.Topics.Checkpoint, Configs: configs},
-	}})
+	res, err := client.IncrementalAlterConfigs(p.t.Context(),
+		&kafkago.IncrementalAlterConfigsRequest{Resources: []kafkago.IncrementalAlterConfigsRequestResource{
+			{ResourceType: kafkago.ResourceTypeTopic, ResourceName: p.Access.Topics.Checkpoint, Configs: configs},
+		}})
 	if err == nil && len(res.Resources) == 1 {
 		err = res.Resources[0].Error
 	}
@@ -289,7 +291,8 @@ func (p *Installation) store() string {
 
 // clickHouse starts the embedded ClickHouse and returns its address.
 func (p *Installation) clickHouse() string {
-	options := clickhouse.Options{Dir: p.folder(ClickHouseFolder), Listen: testengine.FreeAddress(p.t), Keys: p.keys(), Log: slog.New(slog.NewTextHandler(p.Create("clickhouse.log"), nil))}
+	options := clickhouse.Options{Dir: p.folder(ClickHouseFolder), Listen: testengine.FreeAddress(p.t), Keys: p.keys(),
+		Log: slog.New(slog.NewTextHandler(p.Create("clickhouse.log"), nil))}
 	var s *clickhouse.Server
 	start := func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -325,7 +328,8 @@ func (p *Installation) writeProject() {
 	_ = os.RemoveAll(filepath.Join(dir, "tests"))
 	_ = os.RemoveAll(filepath.Join(dir, "registry"))
 	if p.Options.Limit != "" {
-		p.write(filepath.Join(dir, "catalogue", "limits", "data-volume.yaml"), "limit: data-volume\nclasses: [data]\nusage: "+p.Options.Limit+"\nactions: [event]\n")
+		p.write(filepath.Join(dir, "catalogue", "limits", "data-volume.yaml"), "limit: data-volume\nclasses: [data]\nusage: "+p.Options.Limit+
+			"\nactions: [event]\n")
 	}
 	for name, text := range p.Options.Catalogue {
 		p.write(filepath.Join(dir, "catalogue", name), text)

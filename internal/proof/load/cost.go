@@ -55,7 +55,8 @@ func (in *loaded) costOf(name string, value float64, landings []Landing, after f
 	if err != nil {
 		return nil, err
 	}
-	c := &Cost{Name: name, Value: value, Records: run.records, Rate: run.rate(), CPU: map[string]float64{}, Peak: map[string]int64{}, Work: map[string]float64{}}
+	c := &Cost{Name: name, Value: value, Records: run.records, Rate: run.rate(), CPU: map[string]float64{}, Peak: map[string]int64{},
+		Work: map[string]float64{}}
 	for _, p := range run.parts {
 		c.CPU[p.name] += float64(p.CPU.Nanoseconds()) / 1e3 / float64(run.records)
 		c.Peak[p.name] = p.Peak

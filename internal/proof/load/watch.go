@@ -107,18 +107,19 @@ func (w *watcher) ask(ctx context.Context) error {
 	}
 	w.mu.Unlock()
 	if len(unknown) > 0 {
-		err := w.each(ctx, "SELECT name, file, toUInt64(records + added - filtered) FROM files WHERE name IN ("+quoted(unknown)+")", func(rows driver.Rows) error {
-			var path, id string
-			var n uint64
-			if err := rows.Scan(&path, &id, &n); err != nil {
-				return err
-			}
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			f := w.waiting[path]
-			f.id, f.rows, known[id] = id, n, f
-			return nil
-		})
+		err := w.each(ctx, "SELECT name, file, toUInt64(records + added - filtered) FROM files WHERE name IN ("+quoted(unknown)+")",
+			func(rows driver.Rows) error {
+				var path, id string
+				var n uint64
+				if err := rows.Scan(&path, &id, &n); err != nil {
+					return err
+				}
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				f := w.waiting[path]
+				f.id, f.rows, known[id] = id, n, f
+				return nil
+			})
 		if err != nil {
 			return err
 		}
@@ -132,15 +133,17 @@ func (w *watcher) ask(ctx context.Context) error {
 	}
 	in := "file IN (" + quoted(ids) + ")"
 	found := map[string]uint64{}
-	err := w.each(ctx, fmt.Sprintf("SELECT file, count() FROM rated_usage WHERE %[1]s GROUP BY file UNION ALL SELECT file, count() FROM duplicates WHERE %[1]s GROUP BY file UNION ALL SELECT file, count() FROM suspense WHERE %[1]s GROUP BY file", in), func(rows driver.Rows) error {
-		var id string
-		var n uint64
-		if err := rows.Scan(&id, &n); err != nil {
-			return err
-		}
-		found[id] += n
-		return nil
-	})
+	err := w.each(ctx, fmt.Sprintf("SELECT file, count() FROM rated_usage WHERE %[1]s GROUP BY file UNION ALL SELECT file, count() FROM "+
+		"duplicates WHERE %[1]s GROUP BY file UNION ALL SELECT file, count() FROM suspense WHERE %[1]s GROUP BY file", in),
+		func(rows driver.Rows) error {
+			var id string
+			var n uint64
+			if err := rows.Scan(&id, &n); err != nil {
+				return err
+			}
+			found[id] += n
+			return nil
+		})
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,8 @@ func (b simBroker) log(topic string, partition int) *partitionLog { return b.w.l
 func (b simBroker) Append(_ context.Context, topic string, partition int, messages []broker.Message) broker.Pending {
 	w := b.w
 	w.point(effect{"append", topic}, int64(partition), int64(len(messages)))
-	r := &request{w: w, by: w.current, file: w.current.file, log: b.log(topic, partition), messages: slices.Clone(messages), given: slices.Clone(messages), due: w.step + w.rng.IntN(6), answered: true, inOrder: true}
+	r := &request{w: w, by: w.current, file: w.current.file, log: b.log(topic, partition), messages: slices.Clone(messages),
+		given: slices.Clone(messages), due: w.step + w.rng.IntN(6), answered: true, inOrder: true}
 	for i := range r.messages {
 		r.messages[i].Key, r.messages[i].Value = bytes.Clone(r.messages[i].Key), bytes.Clone(r.messages[i].Value)
 	}
@@ -159,7 +160,8 @@ func (r *request) Wait(ctx context.Context) (int64, error) {
 }
 
 // Fetch reads.
-func (b simBroker) Fetch(ctx context.Context, topic string, partition int, from int64, wait time.Duration, dst []broker.Message) ([]broker.Message, error) {
+func (b simBroker) Fetch(ctx context.Context, topic string, partition int, from int64, wait time.Duration,
+	dst []broker.Message) ([]broker.Message, error) {
 	w, l := b.w, b.log(topic, partition)
 	w.point(effect{"fetch", topic}, int64(partition), from)
 	if w.happens(FetchFails, 60) {

@@ -50,7 +50,8 @@ type outcome struct {
 }
 
 func newExpectation(w *world) *expectation {
-	return &expectation{w: w, high: map[udr.FileID]uint64{}, closed: map[udr.FileID]int64{}, seen: map[udr.DuplicateKey]bool{}, used: map[counted]int64{}, calls: map[call]*called{}, ends: map[udr.FileID]*udr.FileEnd{}, gap: -1}
+	return &expectation{w: w, high: map[udr.FileID]uint64{}, closed: map[udr.FileID]int64{}, seen: map[udr.DuplicateKey]bool{},
+		used: map[counted]int64{}, calls: map[call]*called{}, ends: map[udr.FileID]*udr.FileEnd{}, gap: -1}
 }
 
 // closedAt is the offset of the message that closed a file, -1 for none.

@@ -53,8 +53,10 @@ const (
 	FaultCount
 )
 
-var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer", "late-append", "refused-write", "old-append", "fetch-fails",
-	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "file-vanishes", "file-grows", "file-again", "connection-breaks", "insert-fails", "lost-insert", "late-insert", "loss",
+var faultNames = [...]string{"crash", "pause", "rebalance", "stop", "lost-answer", "late-append", "refused-write", "old-append",
+	"fetch-fails",
+	"partial-read", "compaction", "store-fails", "lost-commit", "retention", "change", "takeover", "file-vanishes", "file-grows", "file-again",
+	"connection-breaks", "insert-fails", "lost-insert", "late-insert", "loss",
 	"rated-retention", "disk-full", "not-known-yet", "file-changes", "retry", "poison", "forgotten", "token-alone", "set-back", "forged",
 	"clock-jumps",
 	"server-away", "server-stalls", "source-removed", "ends-late", "source-renamed"}

@@ -360,7 +360,8 @@ func (w *world) compareCounters() {
 				continue
 			}
 			if got, _ := counters.Folded(k); got != v {
-				w.fail("partition %d: the owner has %s of %d at %d units of cycle %d, the deltas that count sum to %d", p, k.Kind, k.Owner, got.Units(), k.Cycle, v.Units())
+				w.fail("partition %d: the owner has %s of %d at %d units of cycle %d, the deltas that count sum to %d", p, k.Kind, k.Owner, got.Units(),
+					k.Cycle, v.Units())
 				return
 			}
 		}
@@ -481,7 +482,8 @@ func (w *world) compareOffline() {
 		}
 		for i, m := range w.judged[p].counts {
 			if !bytes.Equal(afterEpoch(m.Value), afterEpoch(quiet.judged[p].counts[i].Value)) && !hasOldUsage(m.Value) {
-				w.fail("partition %d, rated offset %d: is not, byte for byte, what an owner makes of the same usage offline:\n  has     %q\n  offline %q%s",
+				w.fail("partition %d, rated offset %d: is not, byte for byte, what an owner makes of the same usage offline:\n  has     %q\n"+
+					"  offline %q%s",
 					p, m.Offset, inWords(m.Value), inWords(quiet.judged[p].counts[i].Value), w.lives)
 				return
 			}

@@ -88,7 +88,8 @@ func (l fileLedger) File(ctx context.Context, number int64) (row control.File, e
 	return row, err
 }
 
-func (l fileLedger) SetIdentity(ctx context.Context, lease control.Lease, _ udr.FileID, content []byte, _ int64, now time.Time, _ ...control.OtherKey) (original *control.File, err error) {
+func (l fileLedger) SetIdentity(ctx context.Context, lease control.Lease, _ udr.FileID, content []byte, _ int64, now time.Time,
+	_ ...control.OtherKey) (original *control.File, err error) {
 	err = l.held(ctx, "recording a file's identity", lease, func(f *file) {
 		f.row.Content, f.row.Spooled = content, now
 		if read, ok := f.fetched[string(content)]; ok { // by one of two mediators, after the other changed the file
@@ -125,11 +126,13 @@ func (l fileLedger) Pin(ctx context.Context, lease control.Lease, pins control.P
 	return pinned, err
 }
 
-func (l fileLedger) Unfinished(ctx context.Context, _ string, number int64, before registry.Revision) (oldest control.File, found bool, err error) {
+func (l fileLedger) Unfinished(ctx context.Context, _ string, number int64, before registry.Revision) (oldest control.File, found bool,
+	err error) {
 	err = l.w.store.transaction(ctx, "looking for unfinished files", func() error {
 		for i, f := range l.w.files {
 			r := &f.row
-			if n := int64(i + 1); n != number && r.Pinned && !f.done && r.Pins.Registry < before && (!found || r.Pins.Registry < oldest.Pins.Registry) {
+			if n := int64(i + 1); n != number && r.Pinned && !f.done && r.Pins.Registry < before &&
+				(!found || r.Pins.Registry < oldest.Pins.Registry) {
 				oldest, found = *r, true
 				oldest.Number, oldest.Path = n, f.name
 			}
@@ -139,7 +142,8 @@ func (l fileLedger) Unfinished(ctx context.Context, _ string, number int64, befo
 	return oldest, found, err
 }
 
-func (l fileLedger) RecordProgress(ctx context.Context, lease control.Lease, p control.Progress, now time.Time, ttl time.Duration) (control.Lease, error) {
+func (l fileLedger) RecordProgress(ctx context.Context, lease control.Lease, p control.Progress, now time.Time,
+	ttl time.Duration) (control.Lease, error) {
 	lease.Until = now.Add(ttl)
 	p.LastSeqs, p.State = slices.Clone(p.LastSeqs), bytes.Clone(p.State)
 	return lease, l.held(ctx, "recording progress", lease, func(f *file) { f.row.Progress, f.row.LeaseUntil = p, lease.Until })
@@ -167,7 +171,8 @@ func (l fileLedger) Gone(ctx context.Context, lease control.Lease, _ bool, why s
 	return 0, l.Fail(ctx, lease, why, time.Time{}, now)
 }
 
-func (l fileLedger) Beginnings(ctx context.Context, lease control.Lease, opening []byte, _ bool) (found []control.Beginning, known int64, err error) {
+func (l fileLedger) Beginnings(ctx context.Context, lease control.Lease, opening []byte, _ bool) (found []control.Beginning, known int64,
+	err error) {
 	return nil, 0, nil
 }
 

@@ -294,9 +294,12 @@ func (w *world) startMediator() {
 	m, err := mediation.NewMediator(mediation.MediatorOptions{
 		Owner: name, Files: fileLedger{w}, Spool: spool{w}, Reference: mediatorReference{reference{w}, removed}, Broker: simBroker{w},
 		Topics:     w.topics,
-		Partitions: partitions, Clock: clock{w}, Ledger: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{},
-		Lease: 2 * time.Second, Idle: 100 * time.Millisecond, ChunkRecords: 1 + w.rng.IntN(5), RecordEvery: time.Duration(1+w.rng.IntN(100)) * time.Millisecond,
-		Revisions: w.revisions, Arrived: w.arrived, EndsKnown: endsKnown,
+		Partitions: partitions, Clock: clock{w}, Ledger: func() time.Time {
+			return w.now
+		}, Log: slog.New(slog.DiscardHandler), Progress: &mediation.Progress{},
+		Lease: 2 * time.Second, Idle: 100 * time.Millisecond, ChunkRecords: 1 + w.rng.IntN(5),
+		RecordEvery: time.Duration(1+w.rng.IntN(100)) * time.Millisecond,
+		Revisions:   w.revisions, Arrived: w.arrived, EndsKnown: endsKnown,
 	})
 	if err != nil {
 		w.fail("%v", err)
@@ -368,7 +371,8 @@ func (w *world) judgeFiles() {
 			case f.origins == nil && w.hadAnotherRoot(&l, level):
 				suspended++
 				want = "suspended"
-			case f.origins != nil && got[id] != "duplicate" && (f.copied[i] || (codes[id] == mediation.CopyRated || unread(id)) && len(rated[l.key()]) > 0):
+			case f.origins != nil && got[id] != "duplicate" && (f.copied[i] || (codes[id] == mediation.CopyRated || unread(id)) &&
+				len(rated[l.key()]) > 0):
 				want = "suspended" // its copy was rated; if that was before the batch was made, the retry must notice it
 			default:
 				at = partitionOf[w.rootOf(l.u.SIM, l.u.At, level)]
@@ -387,7 +391,8 @@ func (w *world) judgeFiles() {
 				continue // no end came after the message that the broker lost, so only the balance of the file shows the gap
 			}
 			if w.expect[at].gap < 0 && (g == "duplicate" && want != "rated" || g != "duplicate" && g != want || g != "" && where[id] != at) {
-				w.fail("file %s, line %d %q: is %q (%s) in partition %d, should be %q in partition %d", f.name, i+2, strings.TrimSpace(l.text), g, codes[id], where[id], want, at)
+				w.fail("file %s, line %d %q: is %q (%s) in partition %d, should be %q in partition %d", f.name, i+2, strings.TrimSpace(l.text), g,
+					codes[id], where[id], want, at)
 				return
 			}
 		}
@@ -410,8 +415,10 @@ func (w *world) judgeFiles() {
 			w.fail("file %s: its end says that it brings back %v, not %v", f.name, end.Retried, f.origins)
 			return
 		}
-		if end.Records != n || end.Filtered != filtered || end.Suspended+end.Mapped+end.Filtered != n || quantity != units || end.Bytes != uint64(f.bytes()) {
-			w.fail("file %s: its end says %d records, %d filtered, %d mapped, %d suspended, %d bytes, %d units; it has %d, %d filtered, %d bytes, %d units", f.name,
+		if end.Records != n || end.Filtered != filtered || end.Suspended+end.Mapped+end.Filtered != n || quantity != units ||
+			end.Bytes != uint64(f.bytes()) {
+			w.fail("file %s: its end says %d records, %d filtered, %d mapped, %d suspended, %d bytes, %d units; it has %d, %d filtered, %d "+
+				"bytes, %d units", f.name,
 				end.Records, end.Filtered, end.Mapped, end.Suspended, end.Bytes, quantity, n, filtered, f.bytes(), units)
 			return
 		}

@@ -129,7 +129,8 @@ func TestAFailureIsReplayedAndShrunk(t *testing.T) {
 	require.NotEmpty(t, small.Failure)
 	require.NotEmpty(t, small.Trace)
 	require.Less(t, small.Options.Steps, failed.Options.Steps)
-	require.Less(t, strings.Count(small.Options.Faults.String(), ","), strings.Count(simulation.Faults(1<<simulation.FaultCount-2).String(), ","))
+	require.Less(t, strings.Count(small.Options.Faults.String(), ","), strings.Count(simulation.Faults(1<<simulation.FaultCount-2).String(),
+		","))
 
 	words := strings.Fields(small.Replay())
 	require.Contains(t, small.String(), small.Replay())

@@ -81,13 +81,17 @@ var cents = [2]struct{ fleet, wholesale int64 }{{2, 1}, {3, 1}}
 func catalogueFiles(i int) fstest.MapFS {
 	text := map[string]string{
 		"zones.yaml": "zone_model: world\nzones:\n  - zone: all\n",
-		"fleet.yaml": fmt.Sprintf("plan: fleet\ncurrency: EUR\nzones: world\nclasses:\n  data:\n    prices:\n      - price: 0.%02d / 1 B\n  voice_mo:\n    increment: %d s\n    cap: 0.%02d\n    prices:\n      - fee: 0.%02d\n        price: 0.%02d / 1 s\nincluded:\n  - bucket: start\n    units: %d B\n    classes: [data]\n  - bucket: talk\n    units: %d s\n    classes: [voice_mo]\n",
+		"fleet.yaml": fmt.Sprintf("plan: fleet\ncurrency: EUR\nzones: world\nclasses:\n  data:\n    prices:\n      - price: 0.%02d / 1 B\n"+
+			"  voice_mo:\n    increment: %d s\n    cap: 0.%02d\n    prices:\n      - fee: 0.%02d\n        price: 0.%02d / 1 s\nincluded:\n"+
+			"  - bucket: start\n    units: %d B\n    classes: [data]\n  - bucket: talk\n    units: %d s\n    classes: [voice_mo]\n",
 			cents[i].fleet, callBlock, callCap, callFee, cents[i].fleet, includedUnits, talkUnits),
-		"wholesale.yaml": fmt.Sprintf("plan: wholesale\ncurrency: EUR\nzones: world\nclasses:\n  data:\n    prices:\n      - price: 0.%02d / 1 B\n  voice_mo:\n    prices:\n      - price: 0.%02d / 1 s\n", cents[i].wholesale, cents[i].wholesale),
-		"pool.yaml":      fmt.Sprintf("share_plan: pool\nplans: [fleet]\nbuckets:\n  - bucket: data\n    units: %d B\n    classes: [data]\n", poolUnits),
-		"usage.yaml":     fmt.Sprintf("limit: usage\nclasses: [data]\nusage: %d B\nactions: [event]\n", usageLimit),
-		"sim.yaml":       fmt.Sprintf("limit: sim\nper: sim\nclasses: [data]\nusage: %d B\nactions: [event]\n", simLimit),
-		"life.yaml":      lifeText, "life-plan.yaml": lifePlan, "life-limit.yaml": lifeLimit,
+		"wholesale.yaml": fmt.Sprintf("plan: wholesale\ncurrency: EUR\nzones: world\nclasses:\n  data:\n    prices:\n"+
+			"      - price: 0.%02d / 1 B\n  voice_mo:\n    prices:\n      - price: 0.%02d / 1 s\n", cents[i].wholesale, cents[i].wholesale),
+		"pool.yaml": fmt.Sprintf("share_plan: pool\nplans: [fleet]\nbuckets:\n  - bucket: data\n    units: %d B\n    classes: [data]\n",
+			poolUnits),
+		"usage.yaml": fmt.Sprintf("limit: usage\nclasses: [data]\nusage: %d B\nactions: [event]\n", usageLimit),
+		"sim.yaml":   fmt.Sprintf("limit: sim\nper: sim\nclasses: [data]\nusage: %d B\nactions: [event]\n", simLimit),
+		"life.yaml":  lifeText, "life-plan.yaml": lifePlan, "life-limit.yaml": lifeLimit,
 		"cost.yaml": fmt.Sprintf("limit: cost\ncost: %d EUR\nactions: [event]\n", costLimit),
 	}
 	maps.Copy(text, tariffs.Files(cents[i].fleet))
@@ -125,7 +129,8 @@ var shared = sync.OnceValue(func() (s struct {
 	}}
 	for sim := uint32(1); sim <= sims; sim++ {
 		first.SIMs = append(first.SIMs, registry.OwnershipFact{SIM: sim, Account: accountOf(sim, 0, 1), Plan: "fleet"})
-		first.Identifiers = append(first.Identifiers, registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IMSI, Value: fmt.Sprintf("26201%010d", sim)}, SIM: sim})
+		first.Identifiers = append(first.Identifiers, registry.IdentifierFact{Identifier: udr.Identifier{Kind: udr.IMSI,
+			Value: fmt.Sprintf("26201%010d", sim)}, SIM: sim})
 	}
 	addTariffs(&first)
 	below := account(3, 4, "", registry.NoPartition, limits, []string{"pool"})
@@ -133,11 +138,15 @@ var shared = sync.OnceValue(func() (s struct {
 	notBelow := below
 	notBelow.State = registry.Withdrawn
 	changes := []registry.Changes{first,
-		{Revision: 2, Identifiers: []registry.IdentifierFact{{Identifier: udr.Identifier{Kind: udr.IMSI, Value: lateIMSI}, SIM: late}}, SIMs: []registry.OwnershipFact{{SIM: late, Account: 4, Plan: "fleet"}, {SIM: moved, From: udr.InstantOf(movedAt), Account: 3, Plan: "fleet"}}},
+		{Revision: 2, Identifiers: []registry.IdentifierFact{{Identifier: udr.Identifier{Kind: udr.IMSI, Value: lateIMSI}, SIM: late}},
+			SIMs: []registry.OwnershipFact{{SIM: late, Account: 4, Plan: "fleet"}, {SIM: moved, From: udr.InstantOf(movedAt), Account: 3,
+				Plan: "fleet"}}},
 		{Revision: 3, SIMs: []registry.OwnershipFact{{SIM: movedAway, From: udr.InstantOf(movedAt), Account: 3, Plan: "fleet"}}},
-		{Revision: 4, SIMs: []registry.OwnershipFact{{SIM: moved, From: udr.InstantOf(movedAt), State: registry.Withdrawn}, {SIM: moved, From: udr.InstantOf(movedLater), Account: 3, Plan: "fleet"}}},
+		{Revision: 4, SIMs: []registry.OwnershipFact{{SIM: moved, From: udr.InstantOf(movedAt), State: registry.Withdrawn},
+			{SIM: moved, From: udr.InstantOf(movedLater), Account: 3, Plan: "fleet"}}},
 		{Revision: 5, Accounts: []registry.AccountFact{below}},
-		{Revision: 6, SIMs: []registry.OwnershipFact{{SIM: movedAway, From: udr.InstantOf(movedAt), State: registry.Withdrawn}}, Accounts: []registry.AccountFact{notBelow}},
+		{Revision: 6, SIMs: []registry.OwnershipFact{{SIM: movedAway, From: udr.InstantOf(movedAt), State: registry.Withdrawn}},
+			Accounts: []registry.AccountFact{notBelow}},
 	}
 	for i := range changes {
 		if err := s.registry.Apply(&changes[i]); err != nil {

@@ -65,7 +65,8 @@ func (w *world) ordered(reader kind, err *ratedlog.StoppedError) bool {
 	if string(err.Message) != poison || err.Kind != control.StopMessage {
 		return false
 	}
-	stop := control.Stop{Topic: err.Topic, Partition: err.Partition, Offset: err.Offset, Kind: err.Kind, Hash: err.Hash(), Role: reader.String()}
+	stop := control.Stop{Topic: err.Topic, Partition: err.Partition, Offset: err.Offset, Kind: err.Kind, Hash: err.Hash(),
+		Role: reader.String()}
 	if !slices.ContainsFunc(w.halts, func(s control.Stop) bool {
 		return s.Topic == stop.Topic && s.Partition == stop.Partition && s.Offset == stop.Offset && s.Role == stop.Role
 	}) {
@@ -73,7 +74,8 @@ func (w *world) ordered(reader kind, err *ratedlog.StoppedError) bool {
 	}
 	if w.rng.IntN(2) == 0 {
 		w.met[Poison]++
-		w.orders = append(w.orders, control.Stop{Topic: err.Topic, Partition: err.Partition, Offset: err.Offset, Kind: err.Kind, Hash: err.Hash(), Who: "operator", Why: "hello"})
+		w.orders = append(w.orders, control.Stop{Topic: err.Topic, Partition: err.Partition, Offset: err.Offset, Kind: err.Kind, Hash: err.Hash(),
+			Who: "operator", Why: "hello"})
 	}
 	return true
 }

@@ -62,7 +62,8 @@ func TestSchedules(t *testing.T) {
 	}
 	set, err := simulation.ParseFaults(*faults)
 	require.NoError(t, err)
-	s := simulation.RunMany(context.Background(), *seed, n, simulation.Options{Faults: set, Steps: *length, Files: *files, Lives: *lives}, teller(n))
+	s := simulation.RunMany(context.Background(), *seed, n, simulation.Options{Faults: set, Steps: *length, Files: *files, Lives: *lives},
+		teller(n))
 	if len(s.Failed) > 0 {
 		t.Fatal(simulation.Shrink(s.Failed[0], 60))
 	}
@@ -75,10 +76,13 @@ func TestSchedules(t *testing.T) {
 	}
 	for _, what := range []string{
 		// Everything that a rater does, including the sweep of checkpoints.
-		"owner: begin taking an epoch", "owner: committed taking an epoch", "owner: append sim.rated", "owner: await append", "owner: fetch sim.checkpoint",
-		"owner: fetch sim.rated", "owner: fetch sim.usage", "owner: bounds sim.checkpoint", "owner: bounds sim.usage", "owner: append sim.checkpoint", "owner: no answer",
+		"owner: begin taking an epoch", "owner: committed taking an epoch", "owner: append sim.rated", "owner: await append",
+		"owner: fetch sim.checkpoint",
+		"owner: fetch sim.rated", "owner: fetch sim.usage", "owner: bounds sim.checkpoint", "owner: bounds sim.usage",
+		"owner: append sim.checkpoint", "owner: no answer",
 		"owner: catalogue", "owner: registry", "owner: sleep",
-		"sink: begin reading a sink's position", "sink: begin recording a sink's intent", "sink: committed recording a sink's intent", "sink: insert rated_usage",
+		"sink: begin reading a sink's position", "sink: begin recording a sink's intent", "sink: committed recording a sink's intent",
+		"sink: insert rated_usage",
 		"sink: inserted rated_usage", "sink: begin recording a sink's position", "sink: committed recording a sink's position",
 		"simstate: begin settling SIMs by usage", "simstate: committed settling SIMs by usage",
 		"keeper: begin settling SIMs after changes of facts", "keeper: committed settling SIMs after changes of facts",
@@ -98,7 +102,8 @@ func TestFreshSchedules(t *testing.T) {
 	}
 	set, err := simulation.ParseFaults(*faults)
 	require.NoError(t, err)
-	s := simulation.RunMany(context.Background(), seeds.Fresh(t), n, simulation.Options{Faults: set, Steps: *length, Files: *files, Lives: *lives}, teller(n))
+	s := simulation.RunMany(context.Background(), seeds.Fresh(t), n, simulation.Options{Faults: set, Steps: *length, Files: *files,
+		Lives: *lives}, teller(n))
 	if len(s.Failed) > 0 {
 		t.Fatal(simulation.Shrink(s.Failed[0], 60))
 	}

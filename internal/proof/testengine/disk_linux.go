@@ -45,7 +45,9 @@ func WithDisks(t *testing.T, test func(*testing.T)) {
 		return cmd
 	}
 	if out, err := command(`exec mount -t tmpfs -o size=64k tmpfs "$1"`, t.TempDir()).CombinedOutput(); err != nil {
-		t.Fatalf("a small disk cannot be mounted here, and without one nobody sees what happens when it is full (%v %s): run this test as root; in a container with --cap-add SYS_ADMIN --security-opt apparmor=unconfined; as an ordinary user where user namespaces are allowed (sysctl kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu)", err, out)
+		t.Fatalf("a small disk cannot be mounted here, and without one nobody sees what happens when it is full (%v %s): run this test as "+
+			"root; in a container with --cap-add SYS_ADMIN --security-opt apparmor=unconfined; as an ordinary user where user namespaces are "+
+			"allowed (sysctl kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu)", err, out)
 	}
 	var out bytes.Buffer
 	cmd := command(`exec "$@"`, executable, "-test.run", name, "-test.v", "-test.timeout", "15m")

@@ -72,7 +72,8 @@ func StartFront(t testing.TB, engine *clickhouse.Server, o FrontOptions) *Front 
 		if f.Password != "" && (user != f.User || password != f.Password) {
 			w.Header().Set("X-ClickHouse-Exception-Code", "516")
 			w.WriteHeader(http.StatusForbidden)
-			fmt.Fprintf(w, "Code: 516. DB::Exception: %s: Authentication failed: password is incorrect, or there is no user with such name. (AUTHENTICATION_FAILED)", user)
+			fmt.Fprintf(w, "Code: 516. DB::Exception: %s: Authentication failed: password is incorrect, or there is no user with such name. "+
+				"(AUTHENTICATION_FAILED)", user)
 			return
 		}
 		f.Calls.Add(1)

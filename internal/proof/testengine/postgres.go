@@ -156,7 +156,8 @@ func startPostgres(s scope) *Postgres {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 		return cmd
 	}
-	if out, err := command(initdb, "-D", data, "-U", p.User, "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--no-sync").CombinedOutput(); err != nil {
+	if out, err := command(initdb, "-D", data, "-U", p.User, "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8",
+		"--no-sync").CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
 	p.daemon = daemon{

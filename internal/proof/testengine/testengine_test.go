@@ -24,7 +24,8 @@ func TestMain(m *testing.M) { testengine.Main(m) }
 func sftpTo(t testing.TB, s *testengine.SSHD, auth ssh.AuthMethod) (*sftp.Client, error) {
 	known, err := knownhosts.New(s.KnownHosts)
 	require.NoError(t, err)
-	conn, err := ssh.Dial("tcp", s.Addr, &ssh.ClientConfig{User: s.User, Auth: []ssh.AuthMethod{auth}, HostKeyCallback: known, Timeout: time.Minute})
+	conn, err := ssh.Dial("tcp", s.Addr, &ssh.ClientConfig{User: s.User, Auth: []ssh.AuthMethod{auth}, HostKeyCallback: known,
+		Timeout: time.Minute})
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +103,8 @@ func TestSharedPostgresIsOneServerWithManyDatabases(t *testing.T) {
 func TestApacheKafkaKeepsWhatWasAcknowledgedWhenKilled(t *testing.T) {
 	k := testengine.StartKafka(t)
 	client := &kafkago.Client{Addr: kafkago.TCP(k.Addr)}
-	res, err := client.CreateTopics(t.Context(), &kafkago.CreateTopicsRequest{Topics: []kafkago.TopicConfig{{Topic: "usage", NumPartitions: 1, ReplicationFactor: 1}}})
+	res, err := client.CreateTopics(t.Context(), &kafkago.CreateTopicsRequest{Topics: []kafkago.TopicConfig{{Topic: "usage", NumPartitions: 1,
+		ReplicationFactor: 1}}})
 	require.NoError(t, err)
 	require.NoError(t, res.Errors["usage"])
 	w := &kafkago.Writer{Addr: kafkago.TCP(k.Addr), Topic: "usage", RequiredAcks: kafkago.RequireAll, BatchTimeout: time.Millisecond}

@@ -92,8 +92,10 @@ func networkTable(tablePath, listPath string) ([]byte, error) {
 	}
 	sort.Strings(keys)
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "# MCC-MNC, country, name, operator when it differs, x when not in use; from pbakondy/mcc-mnc-list and musalbas/mcc-mnc-table (MIT)\n")
-	fmt.Fprintf(&out, "# list: %d entries, %d without a plain code, %d codes; table: %d rows, %d codes, %d of them added, %d catch-alls left out\n",
+	fmt.Fprintf(&out, "# MCC-MNC, country, name, operator when it differs, x when not in use; from pbakondy/mcc-mnc-list and "+
+		"musalbas/mcc-mnc-table (MIT)\n")
+	fmt.Fprintf(&out, "# list: %d entries, %d without a plain code, %d codes; table: %d rows, %d codes, %d of them added, %d "+
+		"catch-alls left out\n",
 		len(entries), left, len(list), len(rows), len(table), added, catchAll)
 	for _, key := range keys {
 		n := networks[key]

@@ -53,7 +53,8 @@ func regionTable() ([]byte, error) {
 	}
 	sort.Strings(lines)
 	var out bytes.Buffer
-	out.WriteString("# region, calling code, bits of possible lengths, bits of first two digits that may begin a national prefix, same for an international prefix, trunk digit, 00 when that alone is the international prefix; from libphonenumber (Apache-2.0)\n")
+	out.WriteString("# region, calling code, bits of possible lengths, bits of first two digits that may begin a national prefix, same for " +
+		"an international prefix, trunk digit, 00 when that alone is the international prefix; from libphonenumber (Apache-2.0)\n")
 	for _, line := range lines {
 		out.WriteString(line + "\n")
 	}
@@ -111,7 +112,8 @@ func callingTable() ([]byte, error) {
 		byRegion[m.GetId()] = m
 	}
 	var out bytes.Buffer
-	out.WriteString("# calling code, its regions (the main one first); then, after a plus sign, prefix and region of shared codes; from libphonenumber (Apache-2.0)\n")
+	out.WriteString("# calling code, its regions (the main one first); then, after a plus sign, prefix and region of shared codes; from " +
+		"libphonenumber (Apache-2.0)\n")
 	for code := 1; code < 1000; code++ {
 		regions := phonenumbers.GetRegionCodesForCountryCode(code)
 		if len(regions) == 0 {

@@ -33,7 +33,8 @@ func (r *Runner) Run(pkg, pattern string, env []string, args ...string) (output 
 			return "", 0, fmt.Errorf("building the benchmarks of %s: %w\n%s", pkg, err, out)
 		}
 	}
-	cmd := exec.Command(binary, append([]string{"-test.run", "^$", "-test.bench", pattern, "-test.benchmem", "-test.timeout", "2h"}, args...)...)
+	cmd := exec.Command(binary, append([]string{"-test.run", "^$", "-test.bench", pattern, "-test.benchmem", "-test.timeout", "2h"},
+		args...)...)
 	cmd.Dir, cmd.Env, cmd.Stderr = pkg, append(os.Environ(), env...), os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 )
 
 func TestLinesAreReadWithAllTheirMetrics(t *testing.T) {
-	lines, err := Parse("goos: linux\nBenchmarkRow/sims=10/a+b-2   \t 100\t  11.5 ns/op\t 200 cpu-ns/record\n    note: BenchmarkRow said\nBenchmarkOne-16 1 2 ns/op\nBenchmarkTop-up 1 3 ns/op\nPASS\n")
+	lines, err := Parse("goos: linux\nBenchmarkRow/sims=10/a+b-2   \t 100\t  11.5 ns/op\t 200 cpu-ns/record\n    note: BenchmarkRow said\n" +
+		"BenchmarkOne-16 1 2 ns/op\nBenchmarkTop-up 1 3 ns/op\nPASS\n")
 	require.NoError(t, err)
 	require.Equal(t, []Line{
 		{"BenchmarkRow/sims=10/a+b", map[string]float64{"ns/op": 11.5, "cpu-ns/record": 200}},
