@@ -42,7 +42,9 @@ func checkTour(t *testing.T, dir, bin string) {
 	c.Dir, c.Env = dir, environment(t, dir, bin)
 	printed, err := c.CombinedOutput()
 	require.NoError(t, err, "%s", printed)
-	require.Contains(t, string(printed), "ratemill import registry/\nrevision 1:")
+	_, imported, _ := strings.Cut(string(printed), "ratemill import registry/\n")
+	require.Contains(t, imported, "account stadtwerk has no address invoices")
+	require.Contains(t, imported, "\nrevision 1:")
 }
 
 // TestTheProjectThatInitWritesRuns: it reads its files, and logs no warning and no error.
