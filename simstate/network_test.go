@@ -88,7 +88,7 @@ func TestAddressesOfPrivateNetworksAreRefused(t *testing.T) {
 	require.Contains(t, answer.Why, "127.0.0.1 is an address of a private network or of this machine; set allow_private: true")
 
 	_, err := network.NewWebhook(network.Options{URL: "ftp://user:password@example"}, time.Now, nil)
-	require.ErrorContains(t, err, "is no URL of a server; write https://HOST/PATH")
+	require.ErrorContains(t, err, "is not a URL of a server; write https://HOST/PATH")
 	require.ErrorContains(t, err, "a secret is missing")
 	_, err = network.NewWebhook(network.Options{URL: "https://network.example/sims", Secret: "whsec_%%%"}, time.Now, nil)
 	require.ErrorContains(t, err, "the secret is not base64")
