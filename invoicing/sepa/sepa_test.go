@@ -93,7 +93,7 @@ func TestAllThatADebitLacksIsToldAndTheOthersAreCollected(t *testing.T) {
 
 func TestASellerThatLacksTermsCollectsNothing(t *testing.T) {
 	_, _, err := sepa.New("too long for a message of a bank, by far", time.Unix(0, 0), sepa.Creditor{BIC: "x"}, debits(t), checks(t))
-	for _, word := range []string{"no id of a message", "has no name", "sepa_creditor", "has no bank account", "no BIC"} {
+	for _, word := range []string{"not an id of a message", "has no name", "sepa_creditor", "has no bank account", "not a BIC"} {
 		require.ErrorContains(t, err, word)
 	}
 }
@@ -112,7 +112,7 @@ func TestWhatTheRulebookForbidsIsRefused(t *testing.T) {
 		{func(d *sepa.Debit) { d.Used = date(t, "2023-05-31") }, "mandate CH 1 was last used on 2023-05-31, and a mandate that is not used for " +
 			"36 months ends"},
 		{func(d *sepa.Debit) { d.Used = date(t, "2023-06-01") }, ""},
-		{func(d *sepa.Debit) { d.Mandate = "Straße" }, "is no reference of a mandate"},
+		{func(d *sepa.Debit) { d.Mandate = "Straße" }, "is not a reference of a mandate"},
 		{func(d *sepa.Debit) { d.Document = "INV/1/" }, "its number is no end-to-end id"},
 		{func(d *sepa.Debit) { d.Amount = decimal.MustParse("1000000000") }, "is no amount that can be debited"},
 		{func(d *sepa.Debit) { d.Signed = date(t, "2026-05-05") }, "which is in the future"},
