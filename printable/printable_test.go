@@ -87,7 +87,8 @@ var judges = []string{
 func TestThereIsNoOtherSanitizer(t *testing.T) {
 	root := ".."
 	kind :=
-		regexp.MustCompile(`unicode\.IsControl|unicode\.IsPrint|unicode\.IsGraphic|strconv\.IsPrint|strconv\.IsGraphic|unicode\.C[cf]?\b|[<>]=? ?' '|< ?0x20|> ?'~'|'\\u00(8|9)|0x202[ae]\b`)
+		regexp.MustCompile(`unicode\.IsControl|unicode\.IsPrint|unicode\.IsGraphic|strconv\.IsPrint|strconv\.IsGraphic|` +
+			`unicode\.C[cf]?\b|[<>]=? ?' '|< ?0x20|> ?'~'|'\\u00(8|9)|0x202[ae]\b`)
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err

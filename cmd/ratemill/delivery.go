@@ -29,7 +29,8 @@ func deliveryCommand(f *flags) *cobra.Command {
 remote storage. The role delivery sends themand retries for up to a day.`,
 	}
 	c.AddCommand(deliveryList(f),
-		deliveryDecision(f, "again", "Send a document again", `Again sends a delivery again, with the document as issued. A mail then gets a new Message-ID, so mail programs
+		deliveryDecision(f, "again", "Send a document again",
+			`Again sends a delivery again, with the document as issued. A mail then gets a new Message-ID, so mail programs
 show it as a separate mail. --to sends it to other addresses than those in the document.`,
 			"  ratemill delivery again INV-2026-000412 --why \"the payer lost it\"\n"+
 				"  ratemill delivery again INV-2026-000412 --channel email --to billing@acme.example --why \"new address\""),

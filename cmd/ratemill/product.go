@@ -15,9 +15,10 @@ func productCommand(f *flags) *cobra.Command {
 		Short: "Products: charges other than usage",
 	}
 	list := &cobra.Command{
-		Use:     "list [FOLDER]",
-		Short:   "List the parts of the catalogue with their prices",
-		Long:    `List prints the parts of the project's catalogue in all versions, with prices by state, periods, and the products that contain them.`,
+		Use:   "list [FOLDER]",
+		Short: "List the parts of the catalogue with their prices",
+		Long: `List prints the parts of the project's catalogue in all versions, with prices by state, periods,
+and the products that contain them.`,
 		Example: "  ratemill product list\n  ratemill product list -o csv",
 		Args:    atMostOne("project folder"),
 	}

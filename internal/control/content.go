@@ -147,7 +147,8 @@ func (t tx) contentOf(ctx context.Context, source string, key []byte, number, ne
 		return newcomer, err
 	case gone > 0:
 		_, err := t.exec(ctx,
-			`UPDATE files SET found_as = ?, gone = 0, state = 'reading', still_open = 1, closed_at = 0, retry_at = 0, attempts = 0, why = '' WHERE number = ?`, newcomer, number)
+			`UPDATE files SET found_as = ?, gone = 0, state = 'reading', still_open = 1, closed_at = 0, retry_at = 0, attempts = 0, why = ''
+				WHERE number = ?`, newcomer, number)
 		return number, err
 	}
 	return number, nil
@@ -222,7 +223,8 @@ func (s *Store) Gone(ctx context.Context, lease Lease, other bool, why string, r
 		}
 		if place > 0 {
 			if _, err := t.exec(ctx,
-				`UPDATE files SET gone = ?, after_at = ?, after_why = 'it was gone, or replaced, when it was to be read' WHERE number = ? AND after_at = 0`, gone, nanos(now), place); err != nil {
+				`UPDATE files SET gone = ?, after_at = ?, after_why = 'it was gone, or replaced, when it was to be read'
+					WHERE number = ? AND after_at = 0`, gone, nanos(now), place); err != nil {
 				return err
 			}
 			gone = contentMissing // the file's own: it may be where it was listed

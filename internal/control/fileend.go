@@ -103,7 +103,8 @@ func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) erro
 			found_as = CASE WHEN gone > 0 THEN 0 ELSE found_as END, gone = 0,
 			pinned = CASE WHEN unread = 1 THEN 0 ELSE pinned END, unread = 0, as_it_is = CASE WHEN state = 'seen' THEN 1 ELSE as_it_is END
 			WHERE number = ? AND (state IN ('failed', 'vanished', 'dropped') OR state = 'seen' AND why <> '') AND `+unleased+`
-			AND (retry = 0 OR EXISTS (SELECT 1 FROM retries r WHERE r.number = files.retry AND r.state = 'open'))`, nanos(now), number, nanos(now), nanos(now))
+			AND (retry = 0 OR EXISTS (SELECT 1 FROM retries r WHERE r.number = files.retry AND r.state = 'open'))`,
+			nanos(now), number, nanos(now), nanos(now))
 		if err == nil && n == 0 {
 			return ErrConflict
 		}
@@ -285,7 +286,8 @@ type Waiting struct {
 func (s *Store) Waiting(ctx context.Context) (map[string]Waiting, error) {
 	waiting := map[string]Waiting{}
 	err := s.query(ctx, "looking for the oldest waiting files",
-		`SELECT source, COUNT(*), SUM(CASE WHEN state = 'seen' AND why <> '' THEN 1 ELSE 0 END), MIN(first_seen) FROM files WHERE still_open = 1 GROUP BY source`, nil,
+		`SELECT source, COUNT(*), SUM(CASE WHEN state = 'seen' AND why <> '' THEN 1 ELSE 0 END), MIN(first_seen)
+			FROM files WHERE still_open = 1 GROUP BY source`, nil,
 		func(rows *sql.Rows) error {
 			var source string
 			var w Waiting

@@ -484,7 +484,8 @@ func (s *Store) Renew(ctx context.Context, lease Lease, now time.Time, ttl time.
 	lease.Until = now.Add(ttl)
 	return lease, s.change(ctx, "renewing a lease", func(t tx) error {
 		n, err := t.exec(ctx,
-			`UPDATE files SET lease_until = ?, lease_for = ? WHERE number = ? AND owner = ? AND generation = ? AND still_open = 1 AND lease_until > 0`,
+			`UPDATE files SET lease_until = ?, lease_for = ?
+				WHERE number = ? AND owner = ? AND generation = ? AND still_open = 1 AND lease_until > 0`,
 			nanos(lease.Until), int64(ttl), lease.File, lease.Owner, lease.Generation)
 		if err == nil && n == 0 {
 			return &LeaseLostError{File: lease.File, Owner: lease.Owner}

@@ -59,6 +59,7 @@ func wide(t *testing.T, name string, src []byte) (found []int) {
 
 func TestAWideLineIsFound(t *testing.T) {
 	long := strings.Repeat("x", widestLine)
-	require.Equal(t, []int{3, 4}, wide(t, "a.go", []byte("package a\n\n// "+long+"\nvar a, "+long+" int\nvar b = \""+long+"\"\nvar c = `"+long+"`\n")))
+	require.Equal(t, []int{3, 4}, wide(t, "a.go", []byte("package a\n\n// "+long+"\nvar a, "+long+" int\n"+
+		"var b = \""+long+"\"\nvar c = `"+long+"`\n")))
 	require.Empty(t, wide(t, "a.go", []byte("package a\n\n// "+long[:widestLine-3]+"\n")))
 }

@@ -351,7 +351,8 @@ func TestAPartWhoseRecordNowBecomesSomethingElseWaitsOn(t *testing.T) {
 	w.start(Roles...)
 	w.imports(w.docs["registry.yaml"])
 	w.drop("chf/a.jsonl",
-		`{"at":1773702602,"used":[{"imsi":"214070000000001","volume":1},{"imsi":"214070000000002","volume":2}],"other":[{"imsi":"214070000000002","volume":3}]}`)
+		`{"at":1773702602,"used":[{"imsi":"214070000000001","volume":1},{"imsi":"214070000000002","volume":2}],`+
+			`"other":[{"imsi":"214070000000002","volume":3}]}`)
 	w.settled(1)
 	w.imports(secondSIM)
 	w.docs["sources/chf.yaml"] = strings.Replace(w.docs["sources/chf.yaml"], "over: used", "over: other", 1)

@@ -175,7 +175,8 @@ func (w *Warehouse) BalanceOf(ctx context.Context, file udr.FileID) (*FileBalanc
 
 func (w *Warehouse) balance(ctx context.Context, where string, args ...any) (all []FileBalance, err error) {
 	rows, err := w.conn.Query(ctx,
-		`SELECT file, name, source, taken, brought_back, records, added, filtered, toUInt64(duplicate), toUInt64(suspended), toUInt64(retried), toUInt64(dropped), toUInt64(rated), difference, bytes, difference_bytes FROM file_balance`+where, args...)
+		`SELECT file, name, source, taken, brought_back, records, added, filtered, toUInt64(duplicate), toUInt64(suspended),
+			toUInt64(retried), toUInt64(dropped), toUInt64(rated), difference, bytes, difference_bytes FROM file_balance`+where, args...)
 	if err != nil {
 		return nil, sorted("compute the balance", err)
 	}

@@ -198,7 +198,8 @@ type SuspenseWords struct {
 // SuspenseWords are all sources and codes of suspense, in the order of the alphabet.
 func (w *Warehouse) SuspenseWords(ctx context.Context) (all []SuspenseWords, err error) {
 	rows, err := w.conn.Query(ctx,
-		`SELECT source, code, countIf((file, seq) NOT IN (SELECT file, seq FROM suspense_closed)) FROM suspense GROUP BY source, code ORDER BY source, code`)
+		`SELECT source, code, countIf((file, seq) NOT IN (SELECT file, seq FROM suspense_closed))
+			FROM suspense GROUP BY source, code ORDER BY source, code`)
 	if err != nil {
 		return nil, sorted("list suspense", err)
 	}

@@ -136,7 +136,7 @@ type Close struct {
 	Cut       Cut               `json:"cut"`       // end of the covered part of the rated log
 	From      Cut               `json:"from"`      // start of the covered part: the cut of the previous close
 	Until     Date              `json:"until"`     // recurring items are billed up to this date: the end of the cycle, or of the next one
-	Catalogue string            `json:"catalogue"` // hash of the catalogue version that prices the items billed for the first time by this close
+	Catalogue string            `json:"catalogue"` // hash of the version that prices the items billed for the first time by this close
 	At        udr.Instant       `json:"at"`        // when it was made
 	Rules     int               `json:"rules"`     // version of the program's rules that made its items
 	// OffCycle counts the closes between the close of the cycle and that of the next one, from 1. Such a close has no

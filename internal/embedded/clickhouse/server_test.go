@@ -79,7 +79,8 @@ func TestEveryColumnTypeComesBackAsItWent(t *testing.T) {
 			n := int64(7)
 			for i, column := range []any{[]uint64{1, 2}, []decimal.Decimal{amount, decimal.Zero}, []time.Time{at, at}, []string{"fleet", "it's"},
 				[]map[string]string{{"a": "b"}, {}}, [][]uint32{{1, 2, 3}, {}}, []string{"data", "sms"}, []uuid.UUID{id, uuid.Nil},
-				[]string{"0123456789abcdef", "\x00123456789abcde\xff"}, []*int64{&n, nil}, [][]decimal.Decimal{{amount}, nil}, []string{"ñ\n\t\\'", ""},
+				[]string{"0123456789abcdef", "\x00123456789abcde\xff"}, []*int64{&n, nil},
+				[][]decimal.Decimal{{amount}, nil}, []string{"ñ\n\t\\'", ""},
 				[]time.Time{at, at}} {
 				require.NoError(t, batch.Column(i).Append(column), i)
 			}
