@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -168,6 +169,10 @@ func TestASecondSIGTERMEndsAtOnce(t *testing.T) {
 
 // TestSIGHUPEndsInOrder: a terminal that is closed sends it to the process and to its engines.
 func TestSIGHUPEndsInOrder(t *testing.T) {
+	// Under nohup the tests ignore SIGHUP, and the processes that they start would inherit that and go on, as they should.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	p := startProcess(t, t.TempDir(), 200)
 	p.ready()
 	kafka, warehouse := p.engine("kafka"), p.engine("clickhouse")
