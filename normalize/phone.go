@@ -342,7 +342,7 @@ func (d *dialled) slow(o PhoneOptions) (E164, string) {
 		switch err {
 		case phonenumbers.ErrInvalidCountryCode:
 			if !d.plus && callingCodes().byCountry[o.From.slot()] == 0 {
-				return 0, "country " + o.From.String() + " has no its own numbers"
+				return 0, "country " + o.From.String() + " has no numbers of its own"
 			}
 			return 0, "no country has a calling code that begins so"
 		case phonenumbers.ErrTooShortNSN, phonenumbers.ErrTooShortAfterIDD, phonenumbers.ErrNotANumber:

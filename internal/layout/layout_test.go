@@ -67,8 +67,8 @@ var boundaries = []boundary{
 	},
 }
 
-// manyDomains lists the packages that may import more than one domain, because they combine them into a program or,
-// as internal/golden does for each case, into a small installation.
+// manyDomains lists the packages that may import more than one domain. Most of them combine domains into a program;
+// internal/golden combines them into a small installation for each case.
 var manyDomains = []string{"cmd", "internal/roles", "internal/backoffice", "internal/golden", "internal/project", "internal/proof"}
 
 func TestPackagesImportWhatTheirPlaceAllows(t *testing.T) {
