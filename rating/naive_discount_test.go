@@ -38,8 +38,9 @@ func (d *naiveDiscounts) bySpend() bool { return strings.HasSuffix(d.Reached[0].
 
 // discountKey is the key of what discounts count.
 func (c *naiveCharge) discountKey(d *naiveDiscounts, name string) string {
-	owner, period := c.whoseCount(cmp.Or(d.Counted, "account")), cmp.Or(d.Period, "cycle")
-	return fmt.Sprintf("discount %s %s%s %s %s", name, d.Counted, owner.ID, period, naiveSpan(c.u, owner, period))
+	counted, period := cmp.Or(d.Counted, "account"), cmp.Or(d.Period, "cycle")
+	owner := c.whoseCount(counted)
+	return fmt.Sprintf("discount %s %s%s %s %s", name, counted, owner.ID, period, naiveSpan(c.u, owner, period))
 }
 
 // naivePart is units of a record at a price of its plan.
