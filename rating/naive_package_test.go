@@ -178,6 +178,9 @@ func (c *naiveCharge) drawRenewing(x *naiveOwned, b *naiveBucket, name, key stri
 			}
 			c.renewed = append(c.renewed, naiveMoney(price))
 		}
+		if x.renewal == 0 && x.begun != nil && x.begun.Sign() > 0 {
+			x.began = udr.Instant(x.begun.Num().Int64()) // of the first use that drew units, also if this usage was earlier
+		}
 		x.renewal++
 		x.began = max(x.began, c.u.At)
 		inCycle.Add(inCycle, big.NewRat(1, 1))

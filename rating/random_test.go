@@ -104,12 +104,12 @@ func TestEngineAgreesWithTheNaiveRater(t *testing.T) {
 
 // shrink removes everything that can be removed while the two still differ in the same way.
 func shrink(s *scenario) *scenario {
-	way := inTotalsAlone(compare(s))
+	way := wayOf(compare(s))
 	for smaller := true; smaller; {
 		smaller = false
 		for _, change := range changes(s) {
 			candidate := changed(s, change)
-			if d := compare(candidate); d != "" && !strings.HasPrefix(d, "catalogue:") && inTotalsAlone(d) == way {
+			if d := compare(candidate); d != "" && !strings.HasPrefix(d, "catalogue:") && wayOf(d) == way {
 				s, smaller = candidate, true
 				break
 			}
@@ -121,11 +121,20 @@ func shrink(s *scenario) *scenario {
 // totals are the totals in a difference.
 var totals = regexp.MustCompile(` total \S+`)
 
-// inTotalsAlone reports whether the engine and the naive rater used the same prices and steps.
-func inTotalsAlone(difference string) bool {
+// wayOf is the way in which the engine and the naive rater differ: in reasons for suspending, in totals alone, in the order of
+// what is drawn, or in what is drawn and counted.
+func wayOf(difference string) string {
 	_, rated, _ := strings.Cut(totals.ReplaceAllString(difference, ""), "engine\n")
 	engine, naive, _ := strings.Cut(rated, "naive\n")
-	return strings.TrimSpace(engine) == strings.TrimSpace(naive)
+	switch {
+	case strings.Contains(rated, "suspended "):
+		return "reasons"
+	case strings.TrimSpace(engine) == strings.TrimSpace(naive):
+		return "totals"
+	case slices.Equal(slices.Sorted(strings.Lines(engine)), slices.Sorted(strings.Lines(naive+"\n"))):
+		return "order"
+	}
+	return "counts"
 }
 
 // changed is a changed copy of s.
