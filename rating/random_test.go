@@ -366,6 +366,9 @@ func randomScenario(r *rand.Rand) *scenario {
 	if len(known) == 0 {
 		return randomScenario(r)
 	}
+	for i := range s.Plans {
+		withUnits(r, &s.Plans[i])
+	}
 	c := pick(r, known...)
 	s.Limits = randomLimits(r, c, zoneNames)
 	s.World = randomWorld(r)

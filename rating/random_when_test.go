@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math/rand"
 	"slices"
+	"strings"
 )
 
 // randomWhen is a price with a condition, or not.
@@ -29,6 +30,23 @@ func randomWhen(r *rand.Rand, zones []string, network bool, add func(naivePrice)
 			x.Zones = some(r, zones...)
 		}
 		add(x)
+	}
+}
+
+// withUnits gives a price per unit to each class that has conditions on the quantity and is free whatever they are: no price
+// says the unit of the quantity then, and check refuses that.
+func withUnits(r *rand.Rand, p *naivePlan) {
+	for _, name := range classNames {
+		prices := p.Classes[name].Prices
+		if slices.ContainsFunc(prices, func(x naivePrice) bool { return x.Price != "free" && x.Price != "0" }) ||
+			!slices.ContainsFunc(prices, func(x naivePrice) bool { return strings.Contains(x.When, "quantity") }) {
+			continue
+		}
+		if i := slices.IndexFunc(prices, func(x naivePrice) bool { return x.Pass == nil }); i >= 0 {
+			prices[i].Price = randomMoney(r) + " / " + randomQuantity(r, name, 1)
+		} else {
+			prices[0].Pass, prices[0].Price = nil, randomMoney(r)+" / "+randomQuantity(r, name, 1)
+		}
 	}
 }
 
