@@ -318,8 +318,13 @@ func randomScenario(r *rand.Rand) *scenario {
 	zones := s.Models[0].Zones
 	zoneNames := namesOf(zones)
 	for _, name := range []string{"fleet", "wholesale"} {
+		whole := r.Intn(3) == 0
 		for n := range 1 + r.Intn(3) {
-			s.Plans = append(s.Plans, randomPlan(r, name, randomFrom(r, n), zoneNames))
+			p := randomPlan(r, name, randomFrom(r, n), zoneNames)
+			if whole {
+				p.discountWhole(r)
+			}
+			s.Plans = append(s.Plans, p)
 		}
 		if last := &s.Plans[len(s.Plans)-1]; last.From == "" && r.Intn(2) == 0 {
 			randomNameless(r, last)
