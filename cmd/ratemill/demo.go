@@ -67,9 +67,8 @@ func initCommand(f *flags) *cobra.Command {
 			if err := shipped.WriteExample(args[0]); err != nil {
 				return err
 			}
-			text := "# Every field has a default; docs/configuration.md describes all fields. project: . late_until: never # " +
-				"the example's usage is of one month, whenever it runs; remove this line with the example" +
-				"\n"
+			text := "# Every field has a default; docs/configuration.md describes all fields.\nproject: .\n" +
+				"late_until: never # the example's usage is of one month, whenever it runs; remove this line with the example\n"
 			if err := os.WriteFile(filepath.Join(args[0], "ratemill.yaml"), []byte(text), 0o644); err != nil {
 				return err
 			}

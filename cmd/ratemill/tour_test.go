@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ratemill/internal/config"
 	"ratemill/internal/proof/testengine"
 )
 
@@ -54,9 +55,16 @@ func TestTheProjectThatInitWritesRuns(t *testing.T) {
 	require.NoError(t, err, "%s", printed)
 	require.Contains(t, string(printed), "cd mine\n")
 	dir := filepath.Join(parent, "mine")
-	yaml := fmt.Sprintf("listen: ''\nproject: .\nlate_until: never\nkafka: { listen: %q }\nclickhouse: { listen: %q }\n",
+	file := filepath.Join(dir, "ratemill.yaml")
+	written, err := os.ReadFile(file)
+	require.NoError(t, err)
+	c, list, err := config.Load(file)
+	require.NoError(t, err)
+	require.NoError(t, list.Err())
+	require.Zero(t, c.LateUntil, "usage of the example is never too late")
+	yaml := fmt.Appendf(written, "listen: ''\nkafka: { listen: %q }\nclickhouse: { listen: %q }\n",
 		testengine.FreeAddress(t), testengine.FreeAddress(t))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "ratemill.yaml"), []byte(yaml), 0o600))
+	require.NoError(t, os.WriteFile(file, yaml, 0o600))
 	for _, command := range []string{"check", "test", "import registry/"} {
 		printed, err := ratemill(t, dir, bin, strings.Fields(command)...).CombinedOutput()
 		require.NoError(t, err, "%s: %s", command, printed)
