@@ -122,8 +122,7 @@ func printAccountBalances(to io.Writer, format string, answer *backoffice.Balanc
 			late = append(late, fmt.Sprintf("%d from offset %d", b.Partition, b.Offset))
 		}
 		fmt.Fprintf(stderr, "the balances do not include usage that was rated before they began (partition %s); the "+
-			"warehouse has it: ratemill query \"select * from cost_by_account_cycle\""+
-			"\n", strings.Join(late, ", "))
+			"warehouse has it: ratemill query \"select * from cost_by_account_cycle\"\n", strings.Join(late, ", "))
 	}
 	switch {
 	case g.Len() > 0:

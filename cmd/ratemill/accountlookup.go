@@ -23,7 +23,7 @@ func accountLookup(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "lookup NUMBER [FIELD=VALUE…]",
 		Short: "Look up a company in a register of companies",
-		Long: `Lookup queries the register that accounts.lookup in ratemill.yaml namesand prints the answer unchanged, with the
+		Long: `Lookup queries the register that accounts.lookup in ratemill.yaml names and prints the answer unchanged, with the
 address of the query and the time. With --into it stores the answer as a company, together with the fields that
 you add. Such a company is unconfirmed, and its accounts cannot become lead, until a person has compared it with
 the company's papers and runs: ratemill account set COMPANY company source.confirmed=NAME.`,

@@ -26,7 +26,7 @@ func deliveryCommand(f *flags) *cobra.Command {
 		Use:   "delivery",
 		Short: "Deliveries of invoices: list, send again, confirm, fail",
 		Long: `A final document has a delivery for each channel of its payer's billing profile: email, hardcopy, e_invoice, and sftp for a
-remote storage. The role delivery sends themand retries for up to a day.`,
+remote storage. The role delivery sends them and retries for up to a day.`,
 	}
 	c.AddCommand(deliveryList(f),
 		deliveryDecision(f, "again", "Send a document again",

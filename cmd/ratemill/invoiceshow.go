@@ -128,8 +128,8 @@ func invoiceCredit(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "credit DOCUMENT",
 		Short: "Make a credit note that takes back lines of a final document",
-		Long: `Credit makes a credit note, with its own number range, that takes back amounts of lines of a final document. An amount is
-net, or gross where prices contain the tax. Credits of the whole document in any parts give back its tax exactly.`,
+		Long: `Credit makes a credit note that takes back amounts of lines of a final document. Credit notes have their own number range.
+An amount is net, or gross where prices contain the tax. Credits of the whole document in any parts give back its tax exactly.`,
 		Example: "  ratemill invoice credit INV-2026-000412 --line 4=12.50 --why \"wrong zone\"\n  ratemill invoice credit " +
 			"INV-2026-000412 --all --why \"wrong customer\"",
 		Args: needing(1, 1, "a final document: ratemill invoice credit INV-2026-000412 --all --why …"),

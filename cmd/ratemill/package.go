@@ -94,11 +94,11 @@ with --at. They are empty while they are unknown.
 
 status   pending: its time begins with its first use, which has not come. active. expired: its time is over, and the cap can still be
          drawn. inactive. cancelled.
-size     units of the bucket. For a package that renews on use-up, this is the sum of all its renewals. left
-units that can still be drawn, 0 when its time is over cap units that are free beyond the size, in percent;
-cap_left is how many of them are left from when its time began, or that of its last renewal; ends is when it is
-over renewed how often it renewed; renewals_left is how often it can renew on use-up in this billing cycle, 0 if
-it does not renew, and
+size     units of the bucket. For a package that renews on use-up, this is the sum of all its renewals.
+left     units that can still be drawn, 0 when its time is over
+cap      units that are free beyond the size, in percent; cap_left is how many of them are left
+from     when its time began, or that of its last renewal; ends is when it is over
+renewed  how often it renewed; renewals_left is how often it can renew on use-up in this billing cycle, 0 if it does not renew, and
          empty if it renews on expiry`,
 		Example: "  ratemill package list acme --as acme",
 		Args:    needing(1, 1, "an account: ratemill package list acme"),
@@ -171,8 +171,7 @@ func tellCounted(asOf string, unknown bool) {
 			"--role account")
 	case unknown:
 		fmt.Fprintf(stderr, "units as of %s; where used is empty, the role account has not counted since the purchase: the "+
-			"next usage that draws units fills it in"+
-			"\n", asOf)
+			"next usage that draws units fills it in\n", asOf)
 	case asOf != "":
 		fmt.Fprintf(stderr, "units as of %s\n", asOf)
 	}

@@ -25,9 +25,9 @@ func testCommand(f *flags) *cobra.Command {
 suspense and events come out. It shows the differences, and which rules, branches, zones, price steps and
 buckets no case covers.
 
-A case is a text file. It begins with a sentence about its purpose. Its parts follow, each after a line -- NAME
---: registry.yaml, before.yaml (counters before, as in "pool fleet-3g: { used: 2 GB }"), raw files (their names,
-without .gz, match a source's files; or SOURCE/NAME), and the expected results: usage, charges, suspense,
+A case is a text file. It begins with a sentence about its purpose. Its parts follow, each after a line
+-- NAME --: registry.yaml, before.yaml (counters before, as in "pool fleet-3g: { used: 2 GB }"), raw files (their
+names, without .gz, match a source's files; or SOURCE/NAME), and the expected results: usage, charges, suspense,
 events, balance.`,
 		Example: "  ratemill test\n  ratemill test --run pool\n  ratemill test --rewrite && git diff tests/\n  ratemill " +
 			"test --draft SKY_000123.csv.gz   # a case of records that reach what no case reaches",
@@ -175,8 +175,7 @@ func writeDrafts(cmd *cobra.Command, dir string, p *project.Project, cover *gold
 			return err
 		}
 		fmt.Fprintf(words(cmd), "drafted %s: describe what it shows, fill in account and plan, anonymise personal data, "+
-			"then run ratemill test --rewrite; branches of %s left: %d"+
-			"\n", name, f.Source.Name, left)
+			"then run ratemill test --rewrite; branches of %s left: %d\n", name, f.Source.Name, left)
 	}
 	return nil
 }
