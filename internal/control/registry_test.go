@@ -15,7 +15,7 @@ import (
 	"ratemill/udr"
 )
 
-// fleet is n SIMs after the first with two identifiers each, of their own account.
+// fleet is n SIMs after the first with two identifiers each, in an account of their own.
 func fleet(revision registry.Revision, first, n int) *registry.Changes {
 	c := &registry.Changes{Revision: revision, Companies: []registry.Company{{ID: fmt.Sprint("c", revision), Name: "Acme",
 		Kind: registry.Reseller}}}

@@ -19,7 +19,7 @@ import (
 // pure are the packages that compute: values in, values out.
 var pure = []string{"decimal", "udr", "diag", "csvfile", "printable", "literal", "normalize", "rules", "registry", "rating"}
 
-// domains are the packages that turn charges and facts into their own effects.
+// domains are the packages that turn charges and facts into effects: balances, states of SIMs, invoices.
 var domains = []string{"account", "simstate", "invoicing"}
 
 // boundary is a rule about the imports of some packages and all below them. Tests may import what they need.

@@ -56,7 +56,7 @@ func (o *Options) check() error {
 	c.Need(o.Clock != nil, "a clock")
 	c.Need(o.Log != nil, "a log")
 	c.Need(o.Progress != nil, "a place for its progress")
-	c.Need(o.NextEpoch != nil, "its own epochs")
+	c.Need(o.NextEpoch != nil, "a function that gives it the next epoch")
 	c.Need(o.SweepEvery > 0, "a time between two checkpoints")
 	c.Need(o.Portion >= 0, "a portion of a checkpoint that is 0, for the default, or more entries")
 	c.Need(o.DaysKept >= 0, "a number of days to count cycles: 0 (for ever) or more")

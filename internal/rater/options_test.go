@@ -15,7 +15,7 @@ rater: an owner needs a reference for catalogues and the registry
 rater: an owner needs a clock
 rater: an owner needs a log
 rater: an owner needs a place for its progress
-rater: an owner needs its own epochs
+rater: an owner needs a function that gives it the next epoch
 rater: an owner needs a time between two checkpoints`)
 
 	o := ownerOf(logs{}, 1).Options

@@ -18,7 +18,7 @@ import (
 	"ratemill/internal/store"
 )
 
-// tally counts rated records in SQL. It is a role of its own package as short as one can be.
+// tally counts rated records in SQL. It shows how short a role in a package of its own can be.
 type tally struct{ rated int64 }
 
 var (

@@ -49,7 +49,7 @@ type growing struct {
 	there int // bytes that are in the file
 }
 
-// registerGrowing registers the SIMs of the switch with their own account, in its own partition choice.
+// registerGrowing registers the SIMs of the switch with an account of their own.
 func (r *run) registerGrowing() error {
 	dir := r.Incoming(grows)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
