@@ -317,20 +317,7 @@ func randomScenario(r *rand.Rand) *scenario {
 	}
 	zones := s.Models[0].Zones
 	zoneNames := namesOf(zones)
-	for _, name := range []string{"fleet", "wholesale"} {
-		whole := r.Intn(3) == 0
-		for n := range 1 + r.Intn(3) {
-			p := randomPlan(r, name, randomFrom(r, n), zoneNames)
-			if whole {
-				p.discountWhole(r)
-			}
-			s.Plans = append(s.Plans, p)
-		}
-		if last := &s.Plans[len(s.Plans)-1]; last.From == "" && r.Intn(2) == 0 {
-			randomNameless(r, last)
-			s.Plans = append(s.Plans, *last)
-		}
-	}
+	s.randomPlans(r, zoneNames)
 	// Buckets and limits may name the classes that some plan has.
 	var known []string
 	for _, c := range classNames {
@@ -391,6 +378,24 @@ func randomScenario(r *rand.Rand) *scenario {
 		s.Usage = append(s.Usage, randomUsage(r, s.World.SIMs))
 	}
 	return s
+}
+
+// randomPlans adds one to three versions of each plan.
+func (s *scenario) randomPlans(r *rand.Rand, zoneNames []string) {
+	for _, name := range []string{"fleet", "wholesale"} {
+		whole := r.Intn(3) == 0
+		for n := range 1 + r.Intn(3) {
+			p := randomPlan(r, name, randomFrom(r, n), zoneNames)
+			if whole {
+				p.discountWhole(r)
+			}
+			s.Plans = append(s.Plans, p)
+		}
+		if last := &s.Plans[len(s.Plans)-1]; last.From == "" && r.Intn(2) == 0 {
+			randomNameless(r, last)
+			s.Plans = append(s.Plans, *last)
+		}
+	}
 }
 
 func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
