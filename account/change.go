@@ -163,8 +163,8 @@ func (c *statusChange) permitted(before *History) error {
 
 func parentForbids(parent *History, when udr.Instant) string {
 	status := parent.Status(when).Status
-	return fmt.Sprintf("at that time its parent %s is %s, and accounts below it can only be "+
-		"%s", parent.ID, status, statusList(AllowedBelow(status)))
+	return fmt.Sprintf("at that time its parent %s is %s, and accounts below it can only be %s", parent.ID, status,
+		statusList(AllowedBelow(status)))
 }
 
 // guard checks the conditions for the new status.

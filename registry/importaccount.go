@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -391,6 +392,19 @@ func (im *importer) refuseCycles() {
 				im.errorf(a.row.at(colParent), "account %s is more than %d levels below its billing root, or below a cycle of "+
 					"accounts", a.fact.ID, maxLevels)
 			}
+		}
+	}
+}
+
+// upward yields the number of an account, and then those of the accounts above it at a time, up to its billing root.
+func (im *importer) upward(account uint32, at udr.Instant) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for level := 0; account != 0 && level <= maxLevels && yield(account); level++ {
+			f := im.r.accounts.fact(account, at, im.changes.Revision)
+			if f == nil {
+				return
+			}
+			account = f.Parent
 		}
 	}
 }

@@ -116,7 +116,7 @@ func (im *importer) keepBounds() {
 // above.
 func (im *importer) placeOf(b *Breach) diag.Pos {
 	number, _ := im.accountNumber(b.Subject)
-	for level := 0; number != 0 && level <= maxLevels; level++ {
+	for number := range im.upward(number, b.From) {
 		if pos, ok := im.statedAt[im.accountID(number)]; ok && b.Kind == KindStatus {
 			return pos
 		}
@@ -129,11 +129,6 @@ func (im *importer) placeOf(b *Breach) diag.Pos {
 		if pos, ok := im.statedAt[im.accountID(number)]; ok {
 			return pos
 		}
-		f := im.r.accounts.fact(number, b.From, im.changes.Revision)
-		if f == nil {
-			break
-		}
-		number = f.Parent
 	}
 	return diag.Pos{}
 }

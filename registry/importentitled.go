@@ -51,13 +51,9 @@ func (im *importer) choose(pos func() diag.Pos, account uint32, kind, name strin
 	}
 }
 
-// chooses checks the resources that a row of statements chooses for a SIM or an account, unless they are already
-// stated.
+// chooses checks the resources that a row of statements chooses for a SIM or an account.
 func (im *importer) chooses(r *row, s *section, a about, name string, since udr.Instant, value string) {
 	if im.entitling == nil || s.kind != KindSetting && s.kind != KindAddon {
-		return
-	}
-	if said, ok := im.statements.At(s.kind, a.subject, name, since, im.changes.Revision); ok && string(said.Value) == value {
 		return
 	}
 	if s.kind == KindAddon {

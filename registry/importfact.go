@@ -136,9 +136,8 @@ func (im *importer) subject(r *row, s *section) (a about, ok bool) {
 		return a, false
 	}
 	if s.of&ofItself == 0 && named != 1 {
-		im.errorf(r.at(s.columns[0]), "a row of %s must name exactly one of %s; this one names "+
-			"%s", s.name, s.subjects(), [...]string{"none", "",
-			"two", "three"}[named])
+		im.errorf(r.at(s.columns[0]), "a row of %s must name exactly one of %s; this one names %s", s.name, s.subjects(),
+			[...]string{"none", "", "two", "three"}[named])
 		return a, false
 	}
 	switch {
@@ -264,9 +263,9 @@ func (im *importer) factRow(r *row) {
 		if s.kind == KindSettings && a.sim == 0 && im.unknown != nil {
 			im.unknown.tariffs.charges(a.subject, value, r.at(firstColumn(r)))
 		}
-		im.chooses(r, s, a, name, sp.since, value)
 		said, had := im.statements.At(s.kind, a.subject, name, sp.since, im.changes.Revision)
 		if !had || string(said.Value) != value {
+			im.chooses(r, s, a, name, sp.since, value)
 			im.refers(r, s, a, sp.since)
 			im.checkInstance(r, s)
 		}
@@ -486,16 +485,10 @@ func (im *importer) settings(a about, lifecycle string, at udr.Instant) []byte {
 	if f, ok := im.statements.At(KindSettings, SubjectOf(a.sim), "", at, im.changes.Revision); ok {
 		return f.Value
 	}
-	account := a.account
-	for range maxLevels {
+	for account := range im.upward(a.account, at) {
 		if f, ok := im.statements.At(KindSettings, im.accountID(account), "", at, im.changes.Revision); ok {
 			return f.Value
 		}
-		its := im.r.accounts.fact(account, at, im.changes.Revision)
-		if its == nil || its.Parent == 0 {
-			break
-		}
-		account = its.Parent
 	}
 	return nil
 }

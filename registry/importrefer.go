@@ -84,8 +84,10 @@ func (im *importer) checkInstance(r *row, s *section) {
 
 // chooseIn checks a group or a resource in a column of a SIM's row.
 func (im *importer) chooseIn(r *row, c column, a about, name string, since udr.Instant) {
-	if own, ok := im.r.sims.owner(&im.r.moments, a.sim, since, im.changes.Revision); a.account == 0 && ok {
-		a.account = own.Account
+	if a.account == 0 {
+		if own, ok := im.r.sims.owner(&im.r.moments, a.sim, since, im.changes.Revision); ok {
+			a.account = own.Account
+		}
 	}
 	switch {
 	case a.account == 0:
@@ -263,7 +265,7 @@ func (im *importer) companySubject(n *naming) string {
 // companyOf is the company of an account at a time: its own or that of its project, or those of the nearest account
 // above it that has one.
 func (im *importer) companyOf(account uint32, at udr.Instant) string {
-	for range maxLevels {
+	for account := range im.upward(account, at) {
 		f := im.r.accounts.fact(account, at, im.changes.Revision)
 		if f == nil {
 			break
@@ -278,9 +280,6 @@ func (im *importer) companyOf(account uint32, at udr.Instant) string {
 			if f.Project != "" && p.state.begins() && json.Unmarshal([]byte(p.value), &v) == nil && v.Company != "" {
 				return v.Company
 			}
-		}
-		if account = f.Parent; account == 0 {
-			break
 		}
 	}
 	return ""

@@ -261,8 +261,8 @@ func (r *Registry) loadIdentifiers(facts []IdentifierFact, known Revision) error
 	for i := range facts {
 		f := &facts[i]
 		if f.SIM == 0 || f.SIM > maxSIM {
-			return fmt.Errorf("registry: revision %d gives %s %q to a SIM numbered %d; numbers go from 1 to "+
-				"%d", known, f.Identifier.Kind, f.Identifier.Value, f.SIM, uint32(maxSIM))
+			return fmt.Errorf("registry: revision %d gives %s %q to a SIM numbered %d; numbers go from 1 to %d",
+				known, f.Identifier.Kind, f.Identifier.Value, f.SIM, uint32(maxSIM))
 		}
 		r.identifiers.add(&r.moments, &r.sims, f, known)
 	}

@@ -324,8 +324,8 @@ func checkName(kind string, name diag.Text, l *diag.List) {
 	}
 	for _, r := range name.Value {
 		if r != '_' && r != '-' && r != '.' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
-			l.Errorf(name.Pos, "the name of a %s can only contain letters, digits, _, - and ., unlike %q; write "+
-				"%s", kind, string(r), plain(name.Value))
+			l.Errorf(name.Pos, "the name of a %s can only contain letters, digits, _, - and ., unlike %q; write %s",
+				kind, string(r), plain(name.Value))
 			return
 		}
 	}
