@@ -88,7 +88,7 @@ func (im *importer) cycleEnd(f *AccountFact) (udr.Instant, bool) {
 
 // currencyOf returns the currency of an account with a fact: its own, or that of an account above.
 func (im *importer) currencyOf(f *AccountFact, at udr.Instant) string {
-	for range maxLevels {
+	for range maxLevels + 1 { // the account itself, and all above it
 		if f.Currency != "" || f.Parent == 0 {
 			return f.Currency
 		}

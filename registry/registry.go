@@ -130,7 +130,7 @@ func (v *View) AccountID(number uint32) (string, bool) {
 
 // Path appends the accounts from the given one up to its billing root, both included.
 func (v *View) Path(account uint32, at udr.Instant, rev Revision, dst []uint32) []uint32 {
-	for range maxLevels {
+	for range maxLevels + 1 { // the account itself, and all above it
 		a, ok := v.r.accounts.account(account, at, rev)
 		if !ok {
 			break
