@@ -40,18 +40,16 @@ type integer struct {
 	err error
 }
 
-// Scan implements sql.Scanner. It keeps the mistake of a value that is not a number, so that the rest of the row is read.
+// Scan implements sql.Scanner. A text or a blob is a mistake even if it reads like a number, because SQLite orders it after all
+// numbers. Scan keeps the mistake, so that the rest of the row is read.
 func (w *integer) Scan(value any) error {
-	*w = integer{}
-	switch v := value.(type) {
-	case int64:
-		w.n = v
-	case string:
-		w.n, w.err = strconv.ParseInt(v, 10, 64)
-	case []byte:
-		w.n, w.err = strconv.ParseInt(string(v), 10, 64)
-	default:
-		w.err = fmt.Errorf("%v is not a whole number", value)
+	if blob, ok := value.([]byte); ok {
+		value = string(blob)
+	}
+	n, ok := value.(int64)
+	*w = integer{n: n}
+	if !ok {
+		w.err = fmt.Errorf("%s is not a whole number", strconv.Quote(fmt.Sprint(value)))
 	}
 	return nil
 }
