@@ -38,7 +38,7 @@ var BalanceLines = []BalanceLine{
 type BalanceSum struct {
 	Line, Currency string
 	Left, Right    decimal.D
-	Off            int // number of places with a difference
+	Off            int // number of places where the two sides differ
 }
 
 // Difference is Left less Right.
@@ -47,14 +47,14 @@ func (s *BalanceSum) Difference() decimal.D {
 	return d
 }
 
-// Place is a place at which the two sides of a line differ.
+// Place is a place where the two sides of a line differ.
 type Place struct {
 	Line     string
-	Number   uint32 // of the payer; 0 for none
+	Number   uint32 // payer number; 0 for no payer
 	Payer    string
 	Cycle    Date // 0 for all
 	Currency string
-	What     string // document, part, account, number
+	What     string // the document, part, account or number concerned
 	Left     decimal.D
 	Right    decimal.D
 }
@@ -69,7 +69,7 @@ func (p *Place) Difference() decimal.D {
 type PayerBalance struct {
 	Number uint32
 	Payer  string
-	Facts  registry.Revision // revision of the facts of its last close
+	Facts  registry.Revision // facts revision of the payer's last close
 	Cut    document.Cut
 	Until  Date // start date of the first cycle that is not compared
 	Sums   []BalanceSum
@@ -82,14 +82,14 @@ type Owed struct {
 	Payer                   uint32
 	Currency                string
 	Billed, Documents, Paid decimal.D
-	Broken                  error // why a row of it cannot be read; its amounts are then 0
+	Broken                  error // why one of the payer's rows cannot be read; its amounts are then 0
 }
 
 // Balancer compares due amounts with invoiced amounts.
 type Balancer struct {
 	DB       *store.DB
 	Basis    *Basis // Basis.Facts, Cut and Catalogue are not used
-	From, To Date   // cycles that begin between these dates, both included
+	From, To Date   // cycles that begin between these dates, inclusive
 	Kept     Date   // first cycle whose usage is compared, as in Verifier
 	// Owed returns the amounts that accounts owe, in the transaction that reads their documents. If it is nil,
 	// line B10 is omitted.
@@ -126,7 +126,7 @@ func (b *Balancer) Balance(ctx context.Context, payers []uint32, each func(*Paye
 	return all, w.all.into(all)
 }
 
-// closed returns the payers with a close.
+// closed returns the payers that have a close.
 func (b *Balancer) closed(ctx context.Context) (payers []uint32, err error) {
 	err = b.DB.Change(ctx, "listing payers", func(tx *store.Tx) error {
 		rows, err := tx.Rows(ctx, `SELECT DISTINCT payer_number FROM invoice_closes UNION SELECT DISTINCT payer_number FROM invoice_documents
@@ -141,7 +141,7 @@ func (b *Balancer) closed(ctx context.Context) (payers []uint32, err error) {
 			if err := rows.Scan(&n); err != nil {
 				return err
 			}
-			if n.err == nil { // otherwise it is a difference: see ownerless
+			if n.err == nil { // otherwise ownerless reports the row as a difference
 				payers = append(payers, uint32(n.n))
 			}
 		}
@@ -215,7 +215,7 @@ func (c *cells) both(line string, cycle Date, currency, what string, is, should 
 	c.add(right, line, cycle, currency, what, should)
 }
 
-// into converts the cells, and the values added before, into sums and places.
+// into converts the cells and the earlier values into sums and places.
 func (c *cells) into(b *PayerBalance) error {
 	for k, s := range c.sides {
 		for _, side := range s {
@@ -261,7 +261,7 @@ func (c *cells) sum(line, currency string) *BalanceSum {
 	return c.sums[key]
 }
 
-// include adds the balance of a payer to that of all.
+// include adds the balance of a payer to the balance of all payers.
 func (c *cells) include(b *PayerBalance) (err error) {
 	for _, s := range b.Sums {
 		sum := c.sum(s.Line, s.Currency)
@@ -297,7 +297,7 @@ func lineOf(k document.Kind) string {
 	return "B3"
 }
 
-// balancing computes balances, some payers at a time.
+// balancing computes the balances of a group of payers at a time.
 type balancing struct {
 	*Balancer
 	*engines
@@ -346,7 +346,7 @@ func (w *balancing) read(ctx context.Context, payers []uint32) error {
 			return err
 		}
 		for _, c := range closes {
-			if c.Facts != 0 || c.Broken != nil { // otherwise the payer could not be computed
+			if c.Facts != 0 || c.Broken != nil { // the payer could be computed
 				w.closes[c.PayerNumber] = append(w.closes[c.PayerNumber], c)
 			}
 		}
@@ -407,7 +407,7 @@ func (w *balancing) usages(ctx context.Context, payers []uint32) (map[registry.R
 		b.View.Below(accounts)
 		u, err := b.ask(ctx, &asking{closes: cuts, from: max(w.From, w.Kept), to: w.To, accounts: slices.Sorted(maps.Keys(accounts))})
 		if wrong := (*cutError)(nil); errors.As(err, &wrong) {
-			u = nil // somebody changed the cut of a close
+			u = nil // the cut of a close was altered
 		} else if err != nil {
 			return nil, err
 		}

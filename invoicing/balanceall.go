@@ -13,8 +13,8 @@ import (
 	"ratemill/registry"
 )
 
-// numbers compares the counters of number ranges with the numbers of documents (B7). There must be no gap, and dates
-// must be in the order of the numbers.
+// numbers compares the counters of number ranges with the numbers of documents (B7). Numbers must have no gap, and
+// their order must be the order of the dates.
 func (w *balancing) numbers(ctx context.Context) error {
 	var counters []*Counter
 	issued := map[[2]string]Date{} // by seller and number
@@ -59,7 +59,7 @@ func (w *balancing) numbers(ctx context.Context) error {
 		if err == nil && r.Yearly != (c.Year != 0) {
 			err = fmt.Errorf("the row of this range in invoice_numbers has the year %d", c.Year)
 		}
-		if err != nil { // somebody changed the row
+		if err != nil { // the row was altered
 			w.all.both("B7", 0, "", c.Range+": "+err.Error(), one, decimal.Zero)
 			continue
 		}
@@ -77,7 +77,7 @@ func (w *balancing) numbers(ctx context.Context) error {
 		w.all.add(left, "B7", 0, "", name, decimal.FromInt(c.Next-1))
 		w.all.add(right, "B7", 0, "", name, decimal.FromInt(c.skipped(c.Next)))
 		for n := int64(1); n < c.Next; n++ {
-			if last := c.last(n); last >= n { // a person gave the reason
+			if last := c.last(n); last >= n { // an operator gave the reason
 				n = last
 				continue
 			}
@@ -102,8 +102,9 @@ func (w *balancing) numbers(ctx context.Context) error {
 	return nil
 }
 
-// tiers adds up all charges of the warehouse in the compared cycles by tier, and those that belong to a payer (B9).
-// It reports charges that appear on no invoice, because no account with a billing profile pays them.
+// tiers adds up all charges of the warehouse in the compared cycles by tier, and compares them with the charges
+// that belong to a payer (B9). It reports charges that appear on no invoice, because no account with a billing
+// profile pays them.
 func (w *balancing) tiers(ctx context.Context, payers []uint32) error {
 	if len(w.cut.Offsets) == 0 {
 		return nil
@@ -131,7 +132,7 @@ func (w *balancing) tiers(ctx context.Context, payers []uint32) error {
 		w.all.add(right, "B9", 0, s.Currency, what, s.Amount)
 		if id, _ := b.View.AccountID(s.Account); !paid {
 			unpaid.add(left, "B9", 0, s.Currency, "", s.Amount)
-			if all := examples[s.Currency]; len(all) == 0 || all[len(all)-1] != id { // rows come in the order of the accounts
+			if all := examples[s.Currency]; len(all) == 0 || all[len(all)-1] != id { // rows are ordered by account
 				examples[s.Currency] = append(all, id)
 			}
 		}
@@ -151,7 +152,7 @@ func (w *balancing) tiers(ctx context.Context, payers []uint32) error {
 	return err
 }
 
-// mostNamed is the largest number of accounts that a note names.
+// mostNamed is the largest number of accounts that a note lists.
 const mostNamed = 5
 
 // profiled reports whether a payer has a billing profile in a cycle.
@@ -164,8 +165,9 @@ func (b *Basis) profiled(payer uint32, cycle Date) bool {
 	return b.View.Profiled(payer, registry.Midnight(a.Zone, next)-1, b.Facts)
 }
 
-// PutOff stores the places at which the balance of the cycles between two dates differs. It replaces the stored
-// places of these cycles and of the payers, nil for all. The next run holds payers with such a place.
+// PutOff stores the places where the balance of the cycles between two dates differs. It replaces the places
+// stored for these cycles and payers; nil means all payers. The next run holds the payers that have a stored
+// place.
 func (t Table) PutOff(ctx context.Context, payers []uint32, from, to Date, off []Place, by By) error {
 	where, args := `(cycle = 0 OR cycle BETWEEN ? AND ?)`, []any{int64(from), int64(to)}
 	if payers != nil {
@@ -186,7 +188,7 @@ func (t Table) PutOff(ctx context.Context, payers []uint32, from, to Date, off [
 	return nil
 }
 
-// Off returns the stored places at which the balance differs, by payer.
+// Off returns the stored places where the balance differs, by payer.
 func (t Table) Off(ctx context.Context) (all map[uint32][]Place, err error) {
 	rows, err := t.Tx.Rows(ctx,
 		`SELECT payer_number, line, cycle, currency, what, difference FROM invoice_balance_off ORDER BY payer_number, line, cycle, what`)
@@ -211,7 +213,7 @@ func (t Table) Off(ctx context.Context) (all map[uint32][]Place, err error) {
 	return all, rows.Err()
 }
 
-// Words describes a place at which a line differs.
+// Words describes a place where a line differs.
 func (p *Place) Words() string {
 	i := slices.IndexFunc(BalanceLines, func(l BalanceLine) bool { return l.ID == p.Line })
 	text := p.Line

@@ -14,8 +14,8 @@ import (
 	"ratemill/registry"
 )
 
-// payer computes the lines of a payer. If rows of it cannot be read, or give nothing that can be computed, these are the
-// differences, and nothing else of it is compared.
+// payer computes the lines of a payer. If some of the payer's rows cannot be read, or nothing can be computed from
+// them, it reports these rows as the differences and compares nothing else of the payer.
 func (w *balancing) payer(ctx context.Context, number uint32, uses map[registry.Revision]*usage) (*PayerBalance, error) {
 	id, _ := w.Basis.View.AccountID(number)
 	out := &PayerBalance{Number: number, Payer: id}
@@ -67,7 +67,8 @@ func (w *balancing) broken(payer uint32) (all []cell) {
 	return all
 }
 
-// recompute computes what is due to a payer again, by the facts and the usage of its last close (B1 to B4, B8).
+// recompute computes again what a payer owes, from the facts and the usage of the payer's last close (B1 to B4,
+// B8).
 func (w *balancing) recompute(number uint32, id string, u *usage, c *cells) error {
 	if u == nil {
 		return errors.New("the cuts of closes do not follow each other; ratemill invoice verify --all names the one that changed")
@@ -85,7 +86,7 @@ func (w *balancing) recompute(number uint32, id string, u *usage, c *cells) erro
 	return w.due(p, c)
 }
 
-// within reports whether a cycle is among the compared ones.
+// within reports whether a cycle is one of the compared cycles.
 func (w *balancing) within(cycle Date) bool { return cycle >= w.From && cycle <= w.To }
 
 // charged adds the warehouse's charges for the usage in a payer's closes (B1).
@@ -101,7 +102,7 @@ func (w *balancing) charged(p *payer, u *usage, c *cells) {
 	for i := range u.of[p.number] {
 		s := &u.of[p.number][i]
 		if n, ok := until[s.Currency]; ok && s.Currency != p.last.Currency && n >= 0 && s.Since > n {
-			continue // a person settled it by hand
+			continue // an operator settled it
 		}
 		if s.Since > behind || s.Cycle > p.last.Cycle.From || s.Cycle < p.first.From || !w.within(s.Cycle) || s.Cycle < w.Kept {
 			continue
@@ -110,7 +111,7 @@ func (w *balancing) charged(p *payer, u *usage, c *cells) {
 	}
 }
 
-// due recomputes the due amounts from the facts of the last close (B2 to B4), and counts the days of SIMs (B8).
+// due recomputes the due amounts from the facts of the last close (B2 to B4), and counts the SIM days (B8).
 func (w *balancing) due(p *payer, c *cells) error {
 	give := func(cycle Date, currency string) func(*document.Item) error {
 		return func(i *document.Item) error {
@@ -193,7 +194,7 @@ func (w *balancing) contracts(p *payer, c *cells) error {
 	return nil
 }
 
-// days adds the days of recurring items of a cycle (B8), from all closes.
+// days adds the days of a cycle's recurring items (B8), from all closes.
 func (w *balancing) days(p *payer, q *Closed, c *cells) error {
 	prices, err := p.Prices(p.catalogueOf(q.Cycle.From))
 	if err != nil {
@@ -270,8 +271,8 @@ func (w *balancing) amounts(number uint32, c *cells) {
 	}
 }
 
-// credited compares credit notes with the lines of their document. They must not credit more of a line than its
-// amount.
+// credited compares credit notes with the lines of their document. A document's credit notes must not credit
+// more of a line than its amount.
 func (w *balancing) credited(number uint32, s *Stored, c *cells) {
 	if s.Form == document.CreditNote {
 		return

@@ -18,7 +18,7 @@ import (
 type Basis struct {
 	View       *registry.View
 	Statements *registry.Statements
-	Cause      func(sim uint32, f registry.KnownState) string // returns the cause of a state fact, see product.Facts
+	Cause      func(sim uint32, f registry.KnownState) string // returns the cause of a state fact; see product.Facts
 	Facts      registry.Revision
 	Cut        document.Cut
 	Catalogue  string // version that prices items billed for the first time
@@ -29,9 +29,9 @@ type Basis struct {
 	Usage func(context.Context, UsageQuestion, func(*Charged) error) error
 	// Balances returns the running balances at the cut, by account and cycle. Nil: no comparison.
 	Balances map[AccountCycle][]Balance
-	// Payer returns the data about a payer and its seller at a time that documents need.
+	// Payer returns what documents need to know about a payer and its seller at a time.
 	Payer func(account string, at udr.Instant) (*Payer, error)
-	// Doubts returns reasons to hold a payer's document, beyond those that its computation finds.
+	// Doubts returns reasons to hold a payer's document, in addition to those that its computation finds.
 	Doubts func(ctx context.Context, payer uint32, cycle document.Period, g *terms.Group) ([]string, error)
 	// Findings are doubts that do not concern a single payer.
 	Findings func(ctx context.Context) ([]string, error)
@@ -40,7 +40,7 @@ type Basis struct {
 	Now   time.Time
 }
 
-// Date is a local date of the payer's zone.
+// Date is a local date in the payer's time zone.
 type Date = document.Date
 
 // Prices holds the parts of a catalogue version that affect money.
@@ -58,13 +58,13 @@ type Payer struct {
 	Party    document.Party
 	Seller   document.Party
 	Terms    document.Terms
-	Profiled bool     // it has a billing profile
+	Profiled bool     // the payer has a billing profile
 	Lacks    []string // missing values that a document needs
 	Closed   bool     // the account is terminated: this document is its last
 }
 
-// UsageQuestion is a query for the sums of charges of accounts in the cycles that begin between two dates, both
-// included.
+// UsageQuestion is a query for the sums of accounts' charges in the cycles that begin between two dates,
+// inclusive.
 type UsageQuestion struct {
 	Until    document.Cut
 	Cuts     []document.Cut // cuts of earlier closes, oldest first
@@ -73,7 +73,7 @@ type UsageQuestion struct {
 	Accounts []uint32 // nil for all
 }
 
-// Charged is the sum of the charges of an account that have equal values in all columns of a line.
+// Charged is the sum of an account's charges that have equal values in all columns of a line.
 type Charged struct {
 	Account     uint32
 	Tier        uint8
@@ -85,7 +85,7 @@ type Charged struct {
 	Tariff      string // name of the price in the plan
 	Currency    string
 	Cycle       Date
-	Since       int // number of the query's cuts that these charges come after
+	Since       int // how many of the query's cuts are before these charges
 	Records     int64
 	Quantity    int64
 	Amount      decimal.D
@@ -97,7 +97,7 @@ type AccountCycle struct {
 	Cycle   Date
 }
 
-// Balance is the charge of an account in a cycle for usage of a class, from the running balances.
+// Balance is the charge of an account in a cycle for a class of usage, from the running balances.
 type Balance struct {
 	Tier     uint8
 	Class    string
@@ -108,7 +108,7 @@ type Balance struct {
 	Amount   decimal.D
 }
 
-// decimalSum adds up amounts; it keeps the first overflow.
+// decimalSum adds up amounts. It remembers the first overflow.
 type decimalSum struct {
 	Sum decimal.D
 	Err error
@@ -132,7 +132,8 @@ func (b *Basis) cycleOf(account uint32, date Date) (document.Period, *registry.A
 	return document.Period{From: Date(first), To: Date(next)}, a, nil
 }
 
-// accountOn returns an account on a date. Before the account begins, it returns the account's first state.
+// accountOn returns the state of an account on a date. Before the account begins, it returns the account's
+// first state.
 func (b *Basis) accountOn(account uint32, date Date) (*registry.Account, error) {
 	noon := udr.InstantOf(date.UTC().Add(12 * time.Hour))
 	a, ok := b.View.Account(account, noon, b.Facts)
@@ -159,7 +160,7 @@ func (b *Basis) beginning(account uint32) (udr.Instant, *registry.Account) {
 	return 0, nil
 }
 
-// first returns the local date on which an account begins, 0 if it always existed.
+// first returns the local date on which an account begins, 0 if the account has always existed.
 func (b *Basis) first(account uint32) Date {
 	since, a := b.beginning(account)
 	if a == nil || since == registry.Always {

@@ -9,12 +9,12 @@ import (
 	"ratemill/internal/store"
 )
 
-// brokenDocument says that a column of a document cannot be read.
+// brokenDocument is the error for a document with a column that cannot be read.
 func brokenDocument(name, column string, err error) error {
 	return &store.BrokenError{What: "document " + name, Column: column + " of invoice_documents", Err: err}
 }
 
-// brokenClose says that a column of a close cannot be read.
+// brokenClose is the error for a close with a column that cannot be read.
 func brokenClose(c *Closed, column string, err error) error {
 	return &store.BrokenError{What: fmt.Sprintf("the close of %s from %s", c.Payer, c.Cycle.From), Column: column + " of invoice_closes",
 		Err: err}
@@ -30,18 +30,18 @@ func firstBroken(closes []*Closed) error {
 	return nil
 }
 
-// between selects cycles that begin between two dates, both included, and rows whose cycle is not a number: SQLite orders
-// texts after all numbers.
+// between selects cycles that begin between two dates, inclusive. It also selects rows whose cycle is not a number,
+// because SQLite orders texts after all numbers.
 const between = `(cycle BETWEEN ? AND ? OR cycle > 9223372036854775807)`
 
-// integer is a column of whole numbers. SQLite also stores a text there, if somebody writes one.
+// integer scans a column of whole numbers. SQLite lets such a column also hold a text.
 type integer struct {
 	n   int64
 	err error
 }
 
-// Scan implements sql.Scanner. A text or a blob is a mistake even if it reads like a number, because SQLite orders it after all
-// numbers. Scan keeps the mistake, so that the rest of the row is read.
+// Scan implements sql.Scanner. A text or a blob is a mistake even if it looks like a number, because SQLite orders it
+// after all numbers. Scan keeps the mistake, so that the rest of the row can still be read.
 func (w *integer) Scan(value any) error {
 	if blob, ok := value.([]byte); ok {
 		value = string(blob)
@@ -54,7 +54,7 @@ func (w *integer) Scan(value any) error {
 	return nil
 }
 
-// integers returns the first mistake of some columns, with its column.
+// integers returns the first mistake among some columns, with the name of the column.
 func integers(columns ...any) (column string, err error) {
 	for n := 0; n < len(columns); n += 2 {
 		if w := columns[n+1].(*integer); w.err != nil {
@@ -64,7 +64,7 @@ func integers(columns ...any) (column string, err error) {
 	return "", nil
 }
 
-// readDocument reads the text of a document. Some other JSON text than that of a document has no id.
+// readDocument reads the stored JSON of a document. JSON that is not a document has no id.
 func readDocument(text []byte, into any, id *string) error {
 	if err := json.Unmarshal(text, into); err != nil {
 		return err

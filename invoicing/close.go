@@ -11,12 +11,12 @@ import (
 	"ratemill/registry"
 )
 
-// CloseState is the state of the items of a close.
+// CloseState is the state of a close and its items.
 type CloseState string
 
-// The states of closes.
+// The states of a close.
 const (
-	CloseHeld     CloseState = "held"      // there is a problem; the next computation replaces the close
+	CloseHeld     CloseState = "held"      // the close has a problem; the next computation replaces it
 	CloseDraft    CloseState = "draft"     // its document is not final; the next computation replaces the close
 	CloseOpen     CloseState = "open"      // its items wait for a later document
 	CloseBilled   CloseState = "billed"    // its items are on a final document
@@ -34,14 +34,14 @@ type Closed struct {
 	State    CloseState
 	Currency string
 	Lines    []document.Line
-	Reasons  []string // reasons why it is held
-	Released []string // reasons that a person reviewed, which no longer hold it
-	Waits    string   // reason why its items wait for a later document
-	Document string   // id of the document that has its items
-	Broken   error    // why its row cannot be read; it then has only the values of its columns
+	Reasons  []string // reasons why the close is held
+	Released []string // reasons that an operator reviewed; they no longer hold the close
+	Waits    string   // reason why the close's items wait for a later document
+	Document string   // id of the document that contains the close's items
+	Broken   error    // why the row of the close cannot be read; only the values of the columns are then set
 }
 
-// Exact is the sum of its items: usage items, and all others.
+// Exact is the sum of the usage items, and the sum of all other items.
 func (c *Closed) Exact() (usage, others decimalSum) {
 	for i := range c.Lines {
 		if c.Lines[i].Kind == document.Usage {
@@ -95,9 +95,9 @@ func (t Table) PutClose(ctx context.Context, c *Closed) error {
 	return err
 }
 
-// follows refuses a close that does not follow the last one. If a close of a cycle and an off-cycle close are
-// computed at the same time, both would contain the same new facts. A close that could not be computed has no
-// items.
+// follows returns an error unless a close follows the last stored one. If a cycle close and an off-cycle
+// close were computed at the same time, both would contain the same new facts. A close that could not be
+// computed has no items.
 func (t Table) follows(ctx context.Context, c *Closed) error {
 	var state CloseState
 	var facts registry.Revision
@@ -130,7 +130,7 @@ type closeKey struct {
 
 func (c *Closed) key() closeKey { return closeKey{c.PayerNumber, c.Cycle.From, c.OffCycle} }
 
-// billed records that a final document has the items of the closes from which it was computed.
+// billed records that a final document contains the items of the closes from which it was computed.
 func (t Table) billed(ctx context.Context, s *Stored) (closes []*Closed, err error) {
 	for i := range s.Input.Closes {
 		of := &s.Input.Closes[i]
@@ -157,7 +157,7 @@ func (t Table) billed(ctx context.Context, s *Stored) (closes []*Closed, err err
 	return closes, nil
 }
 
-// Closes lists closes by payer, oldest first. It fails if one of them cannot be read.
+// Closes lists closes by payer, oldest first. It fails if one of the closes cannot be read.
 func (t Table) Closes(ctx context.Context, where string, args ...any) ([]*Closed, error) {
 	all, err := t.closes(ctx, "items", where, args...)
 	if err == nil {
@@ -169,8 +169,8 @@ func (t Table) Closes(ctx context.Context, where string, args ...any) ([]*Closed
 	return all, nil
 }
 
-// closes lists closes, also those that cannot be read: see Closed.Broken. lines is the column or expression that
-// supplies their lines.
+// closes lists closes, including those that cannot be read: see Closed.Broken. lines is the column or expression
+// that supplies their lines.
 func (t Table) closes(ctx context.Context, items, where string, args ...any) (all []*Closed, err error) {
 	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, payer, cycle, off_cycle, ends, facts, state, currency, reasons, released, waits,
 		document, close, `+items+` FROM invoice_closes WHERE `+where+` ORDER BY payer_number, cycle, off_cycle`, args...)
@@ -199,7 +199,7 @@ func (t Table) closes(ctx context.Context, items, where string, args ...any) (al
 	return all, rows.Err()
 }
 
-// read reads the texts of a close. It returns the column that cannot be read.
+// read reads the stored texts of a close. It returns the name of the column that cannot be read.
 func (c *Closed) read(payer *integer, row *closeRow, text, items []byte) (column string, err error) {
 	column, err = integers("payer_number", payer, "cycle", &row.cycle, "off_cycle", &row.offCycle, "ends", &row.ends, "facts", &row.facts)
 	if err != nil {

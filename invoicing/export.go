@@ -12,7 +12,7 @@ import (
 	"ratemill/registry"
 )
 
-// Exported is a final document or a fixed close to be copied to the warehouse. It never changes again.
+// Exported is a final document or a fixed close that is copied to the warehouse. It never changes again.
 type Exported struct {
 	N        int64   // position in the order in which they became final or fixed, from 1, without gaps
 	Document *Stored // nil for a close
@@ -22,15 +22,15 @@ type Exported struct {
 
 // Numbered is the number range of a document's number.
 type Numbered struct {
-	Range string // as the accounting group writes it
-	Year  int    // 0 if the range does not start again each year
+	Range string // the range's name as written in the accounting group
+	Year  int    // 0 if the range does not restart each year
 	N     int64
 	// Skipped is how many smaller numbers of the range were skipped on purpose.
 	Skipped int64
 }
 
-// export marks a document or a close for copying, in the transaction that makes it final or fixed. id is empty for a
-// close.
+// export marks a document or a close to be copied, in the transaction that makes it final or fixed. id is empty for
+// a close.
 func (t Table) export(ctx context.Context, id string, of closeKey) error {
 	var n int64
 	if err := t.Tx.Row(ctx, `UPDATE invoice_exports_counter SET n = n + 1 WHERE one = 1 RETURNING n`).Scan(&n); err != nil {
@@ -41,18 +41,18 @@ func (t Table) export(ctx context.Context, id string, of closeKey) error {
 	return err
 }
 
-// Exporter reads the documents and closes to copy from the control store. It recomputes items other than usage from
-// the inputs of their documents.
+// Exporter reads from the control store the documents and closes to be copied. It recomputes items other than usage
+// from the inputs of their documents.
 type Exporter struct {
 	DB     *store.DB
 	Prices func(version string) (*Prices, error)
-	// Basis returns the facts about some payers, as known at a given revision or later, and Prices; end closes it.
-	// Its registry is not shared, because it stays open while items are written elsewhere, and an open view would
-	// keep new facts out of a registry that roles share.
+	// Basis returns the facts about some payers, as known at a given revision or later, and Prices; end closes
+	// the basis. The registry of the basis is not shared: it stays open while items are written elsewhere,
+	// and an open view would keep new facts out of a registry that roles share.
 	Basis func(ctx context.Context, payers []string, facts registry.Revision) (b *Basis, end func(), err error)
 }
 
-// Newest returns the last used place, 0 for none.
+// Newest returns the highest position in use, 0 if there is none.
 func (e *Exporter) Newest(ctx context.Context) (n int64, err error) {
 	err = e.DB.Query(ctx, "asking for final documents", `SELECT n FROM invoice_exports_counter`, nil, func(rows *sql.Rows) error {
 		return rows.Scan(&n)
@@ -74,9 +74,9 @@ func (e *Exporter) Waits(ctx context.Context, after int64, now time.Time) (waits
 	return waits, err
 }
 
-// Exports returns the documents and closes after a place, up to a number. The same places always have the same
-// content. It ends before one that cannot be read; if that is the first one, it returns its error, because a table that
-// silently lacks a document would be wrong.
+// Exports returns the documents and closes after a position, up to a given number of them. The same positions always
+// have the same content. It stops before a row that cannot be read. If that row is the first, it returns the row's
+// error, because a table that silently lacks a document would be wrong.
 func (e *Exporter) Exports(ctx context.Context, after int64, most int) (all []Exported, err error) {
 	newest, err := e.Newest(ctx)
 	if err != nil || newest <= after {
@@ -168,7 +168,7 @@ func (t Table) exports(ctx context.Context, after int64, most int) (all []Export
 	return all, rows.Err()
 }
 
-// broken is the reason if it cannot be read.
+// broken returns the reason why the row cannot be read, nil if it can.
 func (x *Exported) broken() error {
 	if x.Document != nil {
 		return x.Document.Broken
@@ -199,7 +199,7 @@ func (e *Exporter) numbered(s *Stored) (n Numbered, err error) {
 }
 
 // Items prepares the recomputation of documents' items other than usage. of returns the items of one document,
-// always in the same order, with the number of their line. end frees the resources. A credit note has no items.
+// always in the same order, each with its line number. end frees the resources. A credit note has no items.
 func (e *Exporter) Items(ctx context.Context, all []Exported) (of func(s *Stored, give func(line int, i *document.Item) error) error,
 	end func(),
 	err error) {
@@ -244,12 +244,12 @@ func (e *Exporter) Items(ctx context.Context, all []Exported) (of func(s *Stored
 	}, end, nil
 }
 
-// itemsOf gives the items of a document that are not usage, with their lines.
+// itemsOf passes on the items of a document that are not usage, with their line numbers.
 func (b *Basis) itemsOf(s *Stored, closes []*Closed, engines *engines, give func(line int, i *document.Item) error) (err error) {
 	if len(closes) == 0 {
 		return fmt.Errorf("no closed cycle of the payer of %s is stored", s.Name())
 	}
-	if err := firstBroken(closes); err != nil { // the items of a document are differences to earlier closes
+	if err := firstBroken(closes); err != nil { // the items of a document are differences from earlier closes
 		return err
 	}
 	of := *b

@@ -11,7 +11,7 @@ import (
 )
 
 // former holds new facts about cycles in which a payer paid in another currency. A document in the present
-// currency cannot contain them.
+// currency cannot contain the resulting amounts.
 type former struct {
 	cycles map[Date]string // the currency of each requested cycle
 	sums   map[formerKey]*decimalSum
@@ -33,7 +33,8 @@ func (f *former) add(cycle Date, currency, what string, amount decimal.D) {
 	f.sums[k].add(amount)
 }
 
-// reasons returns the reasons to hold a document until a person has settled the amounts that it cannot contain.
+// reasons returns the reasons to hold a document until an operator has settled the amounts that it cannot
+// contain.
 func (f *former) reasons(p *payer) (reasons []string) {
 	for k, sum := range f.sums {
 		if sum.Sum.IsZero() && sum.Err == nil {
@@ -49,7 +50,7 @@ func (f *former) reasons(p *payer) (reasons []string) {
 	return reasons
 }
 
-// currencyOf is the currency of a payer in the cycle with a date.
+// currencyOf returns the currency of a payer in the cycle that contains a date.
 func (p *payer) currencyOf(date Date) (string, error) {
 	if currency, ok := p.former.cycles[date]; ok {
 		return currency, nil
@@ -68,7 +69,7 @@ func (p *payer) currencyOf(date Date) (string, error) {
 	return a.Currency, nil
 }
 
-// ofCurrency passes on the items of a close that are in its currency, and records the others.
+// ofCurrency passes on the items of a close that are in the close's currency, and records the other items.
 func (p *payer) ofCurrency(c *document.Close, give func(*document.Item) error) func(*document.Item) error {
 	return func(i *document.Item) error {
 		own, err := p.currencyOf(c.Cycle.From)
@@ -90,7 +91,7 @@ func (p *payer) ofCurrency(c *document.Close, give func(*document.Item) error) f
 	}
 }
 
-// lastIn returns the last close in each currency. closes are in their order.
+// lastIn returns the last close in each currency. closes are in chronological order.
 func lastIn(closes []*Closed) map[string]*Closed {
 	all := map[string]*Closed{}
 	for _, c := range closes {
@@ -99,8 +100,8 @@ func lastIn(closes []*Closed) map[string]*Closed {
 	return all
 }
 
-// factsOf returns the facts with which a closed cycle was last billed. A person settled by hand the facts that
-// became known after the payer changed its currency.
+// factsOf returns the facts revision with which a closed cycle was last billed. Facts that became known
+// after the payer changed its currency were settled by hand.
 func (p *payer) factsOf(q *Closed) registry.Revision {
 	if q.Currency != p.last.Currency {
 		return lastIn(p.closes)[q.Currency].Facts

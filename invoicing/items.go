@@ -76,12 +76,12 @@ func (p *payer) contractItems(c *document.Close, give func(*document.Item) error
 	return err
 }
 
-// before reports whether a close of a payer comes before another one.
+// before reports whether one close of a payer comes before another.
 func before(a, b *document.Close) bool {
 	return a.Cycle.From < b.Cycle.From || a.Cycle.From == b.Cycle.From && a.OffCycle < b.OffCycle
 }
 
-// Record is a rated record's place in the log, with one of its charges.
+// Record is the position of a rated record in the log, with one of the record's charges.
 type Record struct {
 	Log, Partition int
 	Offset         int64
@@ -89,7 +89,7 @@ type Record struct {
 	Cycle          Date
 	Class          string
 	Plan           string
-	Version        Date // from which that version of the plan is in force
+	Version        Date // first date on which that version of the plan is in force
 	Zone           string
 	Tariff         string
 }
@@ -105,7 +105,7 @@ func closeOf(closes []*Closed, r *Record) *Closed {
 	return nil
 }
 
-// line is the line of a record among some lines, 0 if there is none.
+// line returns the number of the line that contains a record, 0 if there is none.
 func (r *Record) line(lines []document.Line) int {
 	for i := range lines {
 		l := &lines[i]
@@ -118,8 +118,8 @@ func (r *Record) line(lines []document.Line) int {
 	return 0
 }
 
-// Where finds the close of one of some payers that contains a record, and its document with the line; nil if there is
-// none yet.
+// Where returns the close that contains a record, from the closes of several payers, and its document with the line;
+// nil if there is none yet.
 func (t Table) Where(ctx context.Context, payers []uint32, r *Record) (c *Closed, s *Stored, line int, err error) {
 	where, args := in("payer_number", payers)
 	all, err := t.Closes(ctx, where+` AND cycle >= ?`, append(args, int64(r.Cycle))...)

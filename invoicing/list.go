@@ -8,41 +8,42 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// Listed is a document in a list. It has no lines, so a list of all documents of a month stays small.
+// Listed is a document in a list of documents. It has no lines, so a list of all documents of a month
+// stays small.
 type Listed struct {
 	ID, Number  string
 	PayerNumber uint32
 	Payer       string // account
 	Form        document.Form
 	State       State
-	Reasons     []string // why it is held
-	Cycle       Date     // first day of the last billing cycle that it closes
+	Reasons     []string // why the document is held
+	Cycle       Date     // first day of the last billing cycle that the document closes
 	Issued, Due Date
 	Currency    string
 	Scale       int
 	Sandbox     bool
 
 	Net, Tax, Total decimal.D
-	Broken          error // why its row cannot be read; it then has only the values of its columns
+	Broken          error // why the document's row cannot be read; only the values of the columns are then set
 }
 
-// Listed returns the document in the form for lists.
+// Listed returns the document in its list form.
 func (s *Stored) Listed() *Listed {
 	return &Listed{ID: s.ID, Number: s.Number, PayerNumber: s.PayerNumber, Payer: s.Payer.Account, Form: s.Form, State: s.State,
 		Reasons: s.Reasons, Cycle: s.Cycle.From, Issued: s.Issued, Due: s.Due, Currency: s.Currency, Scale: s.Scale,
 		Sandbox: s.Terms.Sandbox, Net: s.Net, Tax: s.Tax, Total: s.Total}
 }
 
-// Each calls a function for each document of payers, nil for all, whose cycle begins between two dates, both
-// included, by cycle and payer. It keeps none of them. If the caller names more than a thousand payers, it gets the
-// documents of all payers and must filter them. Documents that cannot be read come last.
+// Each calls a function for each document whose cycle begins between two dates, inclusive, by cycle and payer;
+// payers nil means all. It keeps no documents in memory. If the caller passes more than a thousand payers, it
+// gets the documents of all payers and must filter them. Documents that cannot be read come last.
 func (t Table) Each(ctx context.Context, from, to Date, payers []uint32, give func(*Listed) error) error {
 	broken, err := t.each(ctx, from, to, payers, give)
 	for _, l := range broken {
 		if err != nil {
 			break
 		}
-		// Only a close also has the name of the payer.
+		// For these, only a close has the name of the payer.
 		err = t.Tx.Row(ctx, `SELECT coalesce(min(payer), '') FROM invoice_closes WHERE payer_number = ?`, int64(l.PayerNumber)).Scan(&l.Payer)
 		if err == nil {
 			err = give(l)
@@ -51,7 +52,7 @@ func (t Table) Each(ctx context.Context, from, to Date, payers []uint32, give fu
 	return err
 }
 
-// each does so for the documents that can be read, and returns the others.
+// each calls the function for documents that can be read, and returns the others.
 func (t Table) each(ctx context.Context, from, to Date, payers []uint32, give func(*Listed) error) (broken []*Listed, err error) {
 	where, args := in("payer_number", payers)
 	rows, err := t.Tx.Rows(ctx, `SELECT id, number_text, payer_number, form, cycle, state, reasons, document FROM invoice_documents

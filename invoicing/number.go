@@ -11,16 +11,16 @@ import (
 	"ratemill/registry"
 )
 
-// take is the next number of a range. The transaction that takes it makes its document final, so numbers have no
-// gaps. The date of a number is never earlier than that of the previous number. take returns the date, because it can
-// be a day after the requested one.
+// take takes the next number of a range. It runs in the transaction that makes the document final, so numbers have no
+// gaps. The date of a number is never earlier than that of the previous number. take therefore returns the date,
+// which can be a day after the requested date.
 func take(ctx context.Context, tx *store.Tx, seller string, r *terms.Range, issued registry.Date) (string, registry.Date, error) {
 	year := 0
 	if r.Yearly {
 		year = issued.UTC().Year()
 	}
 	var next, last int64
-	// In SQLite, a text is greater than every number, and next + 1 would make some number of it.
+	// In SQLite, a text is greater than every number, and next + 1 would convert it to an arbitrary number.
 	err := tx.Row(ctx, `UPDATE invoice_numbers SET next = next + 1 WHERE seller = ? AND range_text = ? AND year = ? AND next < ? AND issued < ?
 		RETURNING next - 1, issued`, seller, r.Text, year, int64(math.MaxInt64), int64(math.MaxInt64)).Scan(&next, &last)
 	if errors.Is(err, sql.ErrNoRows) {

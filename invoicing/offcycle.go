@@ -10,11 +10,11 @@ import (
 	"ratemill/udr"
 )
 
-// OffCycle makes a document for each of some payers between the close of a cycle and that of the next one. It
+// OffCycle creates a document for each of some payers between two cycle closes. It
 // contains corrections of closed cycles, and one-off charges dated in the running cycle. For accounting groups with
 // off_cycle: daily, it also contains the transitions and activations of the running cycle up to now. The close of
-// that cycle does not contain them again, because it is the difference to the facts known now (rule R9). daily skips
-// payers of other groups, and payers without anything due; payers nil then means all. dry stores nothing.
+// that cycle does not contain them again, because it bills the difference from the facts known now (rule R9). daily
+// skips payers in other groups and payers with nothing due; payers nil then means all. dry stores nothing.
 func (r *Run) OffCycle(ctx context.Context, payers []uint32, daily, dry bool, each func(*Computed) error) error {
 	if payers == nil {
 		last, err := r.last(ctx, nil)
@@ -54,8 +54,8 @@ func (r *Run) OffCycle(ctx context.Context, payers []uint32, daily, dry bool, ea
 	return nil
 }
 
-// offCycle computes the next off-cycle close of a payer. With daily, it returns nil unless the accounting group asks
-// for it and something is due.
+// offCycle computes the next off-cycle close of a payer. If daily is true, it returns nil unless the accounting
+// group is billed daily and something is due.
 func (w *worker) offCycle(ctx context.Context, number uint32, closes []*Closed, daily bool) (*Computed, error) {
 	if err := firstBroken(closes); err != nil {
 		return w.broken(number, closes, err), nil
@@ -95,7 +95,7 @@ func (w *worker) offCycle(ctx context.Context, number uint32, closes []*Closed, 
 	return c, nil
 }
 
-// nextOffCycle finds the place of the next off-cycle close. skipped is the reason if there is none.
+// nextOffCycle returns the position of the next off-cycle close. skipped is the reason if there is none.
 func (p *payer) nextOffCycle() (skipped string, err error) {
 	p.id, _ = p.View.AccountID(p.number)
 	var unfinished *Closed
@@ -149,8 +149,8 @@ func (p *payer) nextOffCycle() (skipped string, err error) {
 	return "", nil
 }
 
-// arisen is the time up to which an off-cycle close bills what happened to SIMs in the running cycle; 0 if it bills none of it. If one
-// off-cycle close bills it, the later ones of the cycle do so too.
+// arisen returns the time up to which an off-cycle close bills what happened to SIMs in the running cycle; 0 if it
+// bills nothing of it. If one off-cycle close of a cycle bills these events, the later ones do so too.
 func (p *payer) arisen() udr.Instant {
 	if p.last.Arisen == 0 && (p.group == nil || p.group.OffCycle != "daily") {
 		return 0
@@ -158,8 +158,8 @@ func (p *payer) arisen() udr.Instant {
 	return max(p.last.Arisen, udr.InstantOf(p.Now))
 }
 
-// issueOffCycle makes the document of an off-cycle close. It ignores the periodicity and the threshold, because the
-// document was requested. Items that wait for a later document still wait.
+// issueOffCycle creates the document of an off-cycle close. It ignores the periodicity and the threshold, because
+// the document was requested. Items that wait for a later document keep waiting.
 func (p *payer) issueOffCycle(out *Computed) error {
 	d, err := p.document([]*Closed{out.Closed})
 	if err != nil || nothingDue(d) {

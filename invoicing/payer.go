@@ -21,35 +21,35 @@ type payer struct {
 	number  uint32
 	id      string
 	closes  []*Closed // all, oldest first
-	last    *Closed   // the last fixed one, nil before the first
-	open    []*Closed // fixed ones whose items wait for a document
+	last    *Closed   // the last fixed close, nil before the first
+	open    []*Closed // fixed closes whose items wait for a document
 	first   document.Period
 	cycle   document.Period
-	account *registry.Account // as the cycle closes
+	account *registry.Account // state of the account when the cycle closes
 	is      *Payer
 	prices  *Prices
 	group   *terms.Group
 	*engines
 	rules   *rules
 	version int  // of the rules
-	ahead   bool // also a cycle that has not ended
-	// offCycle is the number of the off-cycle close that is computed; 0 closes a cycle.
+	ahead   bool // close even a cycle that has not ended
+	// offCycle is the number of the off-cycle close that is computed; 0 for a cycle close.
 	offCycle int
 	former   former
 }
 
-// Computed is a close of a payer, and the documents that follow.
+// Computed is a payer's computed close and the resulting documents.
 type Computed struct {
 	Closed    *Closed
 	Documents []*Stored
-	// Skipped is the reason if there is no close: the cycle has not ended, or a document must become final first.
+	// Skipped is the reason if nothing is closed: the cycle has not ended, or a document must become final first.
 	Skipped string
-	Broken  bool // it is skipped because rows of it cannot be read: see BrokenError
+	Broken  bool // the payer is skipped because some of its rows cannot be read: see BrokenError
 	Group   *terms.Group
 }
 
-// next finds the next cycle of a payer to close: the one after the last fixed close. skipped is the reason if there
-// is none.
+// next returns the next cycle of a payer to close: the cycle after the last fixed close. skipped is the reason if
+// there is none.
 func (p *payer) next(until Date) (skipped string, err error) {
 	p.id, _ = p.View.AccountID(p.number)
 	for _, c := range p.closes {
@@ -73,7 +73,7 @@ func (p *payer) next(until Date) (skipped string, err error) {
 		return "it is the first cycle of the payer, and begins after those of this run", nil
 	}
 	if p.cycle.From > until {
-		p.cycle = p.last.Cycle // which is closed; the one after it is not
+		p.cycle = p.last.Cycle // that cycle is closed; the next one is not
 		return "closed already", nil
 	}
 	if p.account, err = p.accountOn(p.number, p.cycle.To-1); err != nil {
@@ -101,7 +101,7 @@ func (p *payer) next(until Date) (skipped string, err error) {
 	return "", nil
 }
 
-// firstCycle is the first cycle of a payer that is billed.
+// firstCycle returns the first cycle of a payer that is billed.
 func (p *payer) firstCycle() (document.Period, error) {
 	if len(p.closes) > 0 {
 		return p.closes[0].Cycle, nil
@@ -125,7 +125,8 @@ func (p *payer) firstCycle() (document.Period, error) {
 	return cycle, err
 }
 
-// catalogueOf returns the catalogue version with which a cycle was first billed, or that of the basis.
+// catalogueOf returns the catalogue version with which a cycle was first billed, or else the version
+// of the basis.
 func (p *payer) catalogueOf(cycle Date) string {
 	for _, c := range p.closes {
 		if c.State.Fixed() && c.Until > cycle {
@@ -135,7 +136,7 @@ func (p *payer) catalogueOf(cycle Date) string {
 	return p.Catalogue
 }
 
-// catalogueAt does the same as catalogueOf, as of a close.
+// catalogueAt returns the same as catalogueOf, but as of a close.
 func (p *payer) catalogueAt(of *document.Close) func(cycle Date) string {
 	return func(cycle Date) string {
 		for _, c := range p.closes {
@@ -237,7 +238,7 @@ func (p *payer) others(c *document.Close, give func(*document.Item) error) error
 	return p.rules.due(p.engine, of, p.ofCurrency(c, give))
 }
 
-// compute closes the cycle. doubts are reasons to hold it from other checks.
+// compute closes the cycle. doubts are reasons from other checks to hold the document.
 func (p *payer) compute(u *usage, doubts []string) *Computed {
 	closed := &Closed{PayerNumber: p.number, Payer: p.id, Currency: p.account.Currency, State: CloseOpen}
 	closed.Cycle = p.cycle
@@ -292,8 +293,8 @@ func (p *payer) compute(u *usage, doubts []string) *Computed {
 	return out
 }
 
-// noEInvoice returns the reason why a payer with e-invoices could not get this one. Missing fields can be filled in
-// only before the document is final.
+// noEInvoice returns the reason why no e-invoice could be created from a document whose payer needs one. Missing
+// fields can be filled in only before the document is final.
 func (p *payer) noEInvoice(d *document.Document) (reasons []string) {
 	if d.Terms.Delivery != "e_invoice" {
 		return nil
@@ -304,13 +305,14 @@ func (p *payer) noEInvoice(d *document.Document) (reasons []string) {
 	return reasons
 }
 
-// issue makes the document of the close and of those whose items wait, if it is time for one (rules R10 and R11).
+// issue creates the document for this close and the closes whose items wait, if a document is due now (rules R10
+// and R11).
 func (p *payer) issue(out *Computed) error {
 	if p.offCycle > 0 {
 		return p.issueOffCycle(out)
 	}
 	closes := append(append([]*Closed(nil), p.open...), out.Closed)
-	for len(closes) > 0 && closes[0].Currency != p.account.Currency { // of before the account changed its currency
+	for len(closes) > 0 && closes[0].Currency != p.account.Currency { // closes from before the account changed its currency
 		n := 1
 		for closes[n].Currency == closes[0].Currency {
 			n++
@@ -347,11 +349,11 @@ func (p *payer) issue(out *Computed) error {
 	return nil
 }
 
-// nothingDue reports whether a document would neither ask for money nor give any back. Lines at different rates can
+// nothingDue reports whether a document would neither request nor return any money. Lines at different rates can
 // add up to 0 and still leave tax.
 func nothingDue(d *Stored) bool { return d.Net.IsZero() && d.Tax.IsZero() }
 
-// document makes the document of some closes.
+// document creates the document of some closes.
 func (p *payer) document(closes []*Closed) (*Stored, error) {
 	s := &Stored{PayerNumber: p.number}
 	d := &s.Document
@@ -375,7 +377,7 @@ func (p *payer) document(closes []*Closed) (*Stored, error) {
 	}
 	return s, p.rules.make(d, all, func(l *document.Line) (document.Taxed, error) {
 		on := l.Period.To - 1
-		if l.Period.From >= d.Cycle.To { // in advance: the date of issue is the first after the cycle (rule R5)
+		if l.Period.From >= d.Cycle.To { // billed in advance: the date of issue is the first day after the cycle (rule R5)
 			on = d.Cycle.To
 		}
 		return p.prices.Terms.Tax(p.group, d.Terms.ZeroVAT, l.Tax, &d.Payer, &d.Seller, on)

@@ -10,19 +10,19 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ofUsage is the number of payers whose usage is in memory at a time. Each portion is a query of the warehouse, which reads the account
-// numbers of all usage; the usage of 13 cycles takes about 25 kB a payer.
+// ofUsage is the number of payers whose usage is in memory at a time. Each portion is one query of the warehouse, and
+// each query reads the account numbers of all usage. The usage of 13 cycles takes about 25 kB per payer.
 const ofUsage = 5000
 
-// mostAsked is the largest number of accounts that a query names. For more accounts, the query reads the usage of all
-// accounts, and the run ignores the usage that it did not ask for.
+// mostAsked is the largest number of accounts that a query lists. For more accounts, the query reads the usage of all
+// accounts, and the run ignores the usage that it does not need.
 const mostAsked = 20_000
 
-// closing closes cycles of payers, with the usage of one portion of them in memory at a time. It passes on finished results in the order
-// of the payers.
+// closing closes cycles of payers, with the usage of one portion of the payers in memory at a time. It passes on
+// finished results in the order of the payers.
 func (r *Run) closing(ctx context.Context, until Date, payers []uint32, last map[uint32]*Closed, store func([]*Computed) error) error {
 	size := cmp.Or(r.portion, ofUsage)
-	// The engines of a worker read the facts of all SIMs, so workers are made once for all portions.
+	// The engines of a worker read the facts of all SIMs, so the workers are created once for all portions.
 	workers, signers, done := []*worker(nil), r.Basis.signers(), 0
 	for range min(cmp.Or(r.Workers, runtime.GOMAXPROCS(0)), min(size, len(payers))/together+1) {
 		workers = append(workers, r.worker(nil, until, signers))
@@ -104,16 +104,16 @@ func closePortion(ctx context.Context, payers []uint32, last map[uint32]*Closed,
 	return group.Wait()
 }
 
-// usageOf reads the usage of the payers' accounts. whole says that these are all payers of the run.
+// usageOf reads the usage of the payers' accounts. whole means that these are all payers of the run.
 func (r *Run) usageOf(ctx context.Context, until Date, payers []uint32, last map[uint32]*Closed, whole bool) (*usage, error) {
 	b := r.Basis
 	a := &asking{from: max(until-Compared, b.Begin-31, 0), to: until, late: true, long: map[uint32]Date{}}
 	for _, number := range payers {
-		from := max(b.first(number), b.Begin) - 31 // a cycle that contains a date begins at most 31 days before it
+		from := max(b.first(number), b.Begin) - 31 // a cycle that contains a date begins at most 31 days before that date
 		if c := last[number]; c != nil && c.Broken == nil {
 			a.closes, from = append(a.closes, c), c.Cycle.To
 		}
-		if from > 0 && from < a.from { // if there is no date, its cycles are held
+		if from > 0 && from < a.from { // without a date, the payer's cycles are held
 			a.long[number] = from
 		}
 	}

@@ -13,8 +13,8 @@ import (
 // mostTries is the number of attempts for a change that conflicts with others.
 const mostTries = 5
 
-// putAll stores the results of some payers in one transaction. If a person finalised or reviewed a document of one of
-// them meanwhile, or a stored document of it cannot be read, it skips that payer, and stores each of the others
+// putAll stores the results of some payers in one transaction. If a payer's document was finalised or reviewed in the
+// meantime, or a stored document of the payer cannot be read, it skips that payer and stores each of the others
 // separately.
 func (r *Run) putAll(ctx context.Context, done []*Computed) error {
 	err := r.store(ctx, done)
@@ -38,7 +38,7 @@ func (r *Run) putAll(ctx context.Context, done []*Computed) error {
 	return nil
 }
 
-// Again repeats a change some times while other transactions change the same rows.
+// Again repeats a change several times while other transactions change the same rows.
 func Again(ctx context.Context, change func() error) error {
 	for try := 1; ; try++ {
 		err := change()
@@ -59,8 +59,8 @@ func (r *Run) store(ctx context.Context, done []*Computed) error {
 	})
 }
 
-// meanwhile reports whether rows changed after the computation read them, two transactions conflicted, or a row of one
-// payer cannot be read.
+// meanwhile reports whether a transaction failed because rows changed after the computation read them, because two
+// transactions conflicted, or because a row of one payer cannot be read.
 func meanwhile(err error) bool {
 	var state *RefusedError
 	var closed *ClosedError
@@ -93,7 +93,7 @@ func (r *Run) put(ctx context.Context, t Table, c *Computed) error {
 		if err := t.Put(ctx, d, r.By); err != nil {
 			return err
 		}
-		if d.Cycle.From == c.Closed.Cycle.From { // another one has earlier cycles, in another currency
+		if d.Cycle.From == c.Closed.Cycle.From { // another document has earlier cycles, in another currency
 			c.Closed.Document = d.ID
 		}
 	}

@@ -13,13 +13,13 @@ import (
 
 // Counter is the counter of a number range.
 type Counter struct {
-	Seller string // account; empty for the operator
+	Seller string // seller's account; empty for the operator
 	Range  string // as written in the accounting group
-	Year   int    // 0 if the range does not start again each year
+	Year   int    // 0 if the range does not restart each year
 	Next   int64
-	Issued Date // of the last number; 0 for none
+	Issued Date // date of the last number; 0 if there is none
 	Skips  []Skip
-	Broken error // why its row, or that of a skip, cannot be read
+	Broken error // why the row of the counter, or of a skip, cannot be read
 }
 
 // Skip is a block of numbers that a range skipped on purpose.
@@ -38,7 +38,7 @@ func (c *Counter) skipped(below int64) (n int64) {
 	return n
 }
 
-// last returns the last number of the skip that contains n. If no skip contains it, it returns the number before n.
+// last returns the last number of the skip that contains n. If no skip contains n, it returns the number before n.
 func (c *Counter) last(n int64) int64 {
 	for _, s := range c.Skips {
 		if s.First <= n && n <= s.Last {
@@ -97,7 +97,7 @@ func (t Table) Counters(ctx context.Context) (all []*Counter, err error) {
 		s.First, s.Last, s.By.At = first.n, last.n, time.Unix(0, when.n).UTC()
 		column, err := integers("year", &year, "first", &first, "last", &last, "at", &when)
 		for _, c := range at[key] {
-			if err != nil && c.Broken == nil { // a skip of some year of the range
+			if err != nil && c.Broken == nil { // the skip may belong to any year of the range
 				c.Broken = c.broken(column+" of invoice_number_skips", err)
 			}
 		}

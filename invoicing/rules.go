@@ -9,8 +9,8 @@ import (
 	"ratemill/registry"
 )
 
-// rules has the code of one version of the rules for documents: the due items, their lines and taxes, and their
-// credit notes. The lines of an old document are recomputed by the version that it names.
+// rules is the code of one version of the rules for documents: it computes due items, lines and taxes, and
+// credit notes. The lines of an old document are recomputed with the version that the document states.
 type rules struct {
 	due       func(*product.Engine, product.Close, func(*document.Item) error) error
 	contracts func(*contract.Engine, contract.Close) ([]document.Item, error)
@@ -18,20 +18,20 @@ type rules struct {
 	credit    func(of *document.Document, credits []*document.Document, takes []document.Take) (*document.Document, error)
 }
 
-// versions are all versions by which a document was ever issued. To change an amount: copy the function that changes,
-// leave the old one in its version, put the new one into the next, and raise document.Rules to it. The documents in
-// testdata/issued test that each version stays the same.
+// versions are all versions with which a document was ever issued. To change an amount: copy the function that
+// changes, leave the old function in its version, put the new one into the next version, and raise
+// document.Rules to it. The documents in testdata/issued test that no version changes.
 var versions = map[int]rules{
 	1: {due: (*product.Engine).Close, contracts: (*contract.Engine).Items, make: (*document.Document).Make, credit: document.Credit},
 }
 
-// current are the rules by which closes and documents are made now.
+// current are the rules for new closes and documents.
 func current() *rules {
 	r := versions[document.Rules]
 	return &r
 }
 
-// rulesOf are the rules of a version that a document or a close names; 0 is the first.
+// rulesOf returns the rules of the version that a document or close states; 0 is the first version.
 func rulesOf(version int) (*rules, error) {
 	r, ok := versions[max(version, 1)]
 	if !ok {
@@ -41,14 +41,14 @@ func rulesOf(version int) (*rules, error) {
 	return &r, nil
 }
 
-// engines compute the due items, for one payer after the other.
+// engines compute the due items of one payer after another.
 type engines struct {
 	engine    *product.Engine
-	signed    *contract.Engine        // nil: there are no contracts
-	catalogue func(cycle Date) string // of the current payer: the version with which a cycle was first billed
+	signed    *contract.Engine        // nil if there are no contracts
+	catalogue func(cycle Date) string // for the current payer: the version with which a cycle was first billed
 }
 
-// engines are for one goroutine.
+// Use engines in one goroutine only.
 func (b *Basis) engines() *engines {
 	e := &engines{}
 	e.engine = product.New(product.Facts{View: b.View, Statements: b.Statements, Cause: b.Cause}, func(_ string,

@@ -15,23 +15,24 @@ import (
 	"ratemill/udr"
 )
 
-// Run closes billing cycles and makes documents. You can interrupt it anywhere and start it again; it then does only
-// the missing work.
+// Run closes billing cycles and creates documents. You can interrupt it anywhere and start it again; it then does
+// only the remaining work.
 type Run struct {
 	DB      *store.DB
 	Basis   *Basis
 	By      By
-	Workers int // 0: one for each core
+	Workers int // 0 means one per core
 	// Ahead makes a preview also close cycles that have not ended, by the facts known now.
 	Ahead bool
-	// Settle changes the exposure of a payer, in the transaction of a close or a document. billed is the exact net
-	// amount that leaves the unbilled amount. documents is the gross amount by which open documents grow.
+	// Settle changes the exposure of a payer, in the transaction of a close or a document. billed is the exact
+	// net amount by which the unbilled amount shrinks. documents is the gross amount by which open documents
+	// grow.
 	Settle func(ctx context.Context, tx *store.Tx, payer uint32, currency string, billed, documents decimal.D) error
 	// Deliver queues a final document for delivery, in its transaction. Nil: no delivery.
 	Deliver func(ctx context.Context, tx *store.Tx, s *Stored) error
-	// reviewedToo also closes cycles with a reviewed document.
+	// reviewedToo means that cycles with a reviewed document are also closed.
 	reviewedToo bool
-	// Progress gets the number of finished payers from time to time. May be nil.
+	// Progress is called from time to time with the number of finished payers. May be nil.
 	Progress func(done, of int)
 
 	portion int // payers whose usage is in memory at a time; 0: ofUsage
@@ -41,7 +42,7 @@ type Run struct {
 const together = 200
 
 // Compute closes the next cycles of payers that begin up to a date, and stores their closes and documents. payers nil
-// means all. each gets the result of each payer, in the order of their numbers.
+// means all. each is called with the result of each payer, in the order of their numbers.
 func (r *Run) Compute(ctx context.Context, until Date, payers []uint32, each func(*Computed) error) error {
 	last, err := r.last(ctx, payers)
 	if err != nil {
@@ -62,7 +63,8 @@ func (r *Run) Compute(ctx context.Context, until Date, payers []uint32, each fun
 	})
 }
 
-// Preview computes the next closes of payers, nil for all, up to a date as if their earlier documents were final, and stores nothing.
+// Preview computes the next closes of payers up to a date as if their earlier documents were final, and stores nothing.
+// payers nil means all.
 func (r *Run) Preview(ctx context.Context, until Date, payers []uint32, each func(*Computed) error) error {
 	last, err := r.last(ctx, payers)
 	if err != nil {
@@ -83,7 +85,7 @@ func (r *Run) Preview(ctx context.Context, until Date, payers []uint32, each fun
 	})
 }
 
-// last returns the last fixed closes of payers, nil for all, without their lines.
+// last returns the last fixed closes of payers, without their lines; payers nil means all.
 func (r *Run) last(ctx context.Context, payers []uint32) (last map[uint32]*Closed, err error) {
 	const fixed = `state IN ('open', 'billed', 'pro_forma')`
 	err = r.DB.Change(ctx, "reading closes", func(tx *store.Tx) error {
@@ -150,8 +152,8 @@ func (r *Run) known(ctx context.Context, payers []uint32, signers map[uint32]boo
 	return closes, reviewed, err
 }
 
-// signers returns the accounts that ever had a contract, and all accounts that were ever above them, because one of
-// these pays.
+// signers returns the accounts that ever had a contract, and all accounts that were ever above them, because any of
+// these may pay.
 func (b *Basis) signers() map[uint32]bool {
 	all := map[uint32]bool{}
 	var add func(uint32)
@@ -178,7 +180,7 @@ func (b *Basis) signers() map[uint32]bool {
 	return all
 }
 
-// in returns the condition that a column has one of some numbers; nil means all numbers.
+// in returns the SQL condition that a column has one of some numbers; nil means all numbers.
 func in(column string, numbers []uint32) (where string, args []any) {
 	if numbers == nil || len(numbers) > 1000 {
 		return "1 = 1", nil
@@ -190,8 +192,8 @@ func in(column string, numbers []uint32) (where string, args []any) {
 	return where + ")", args
 }
 
-// payers returns the accounts that pay for themselves when a cycle ends, and those that already have a close, in the
-// order of their numbers.
+// payers returns the accounts that pay for themselves when a cycle ends, and those that already have a close,
+// ordered by number.
 func (b *Basis) payers(last map[uint32]*Closed, until Date) (all []uint32) {
 	for n := uint32(1); n <= b.View.Accounts(); n++ {
 		if last[n] != nil || b.View.Profiled(n, udr.InstantOf(b.Now), b.Facts) || b.View.Profiled(n, udr.InstantOf(until.UTC()),
@@ -202,7 +204,7 @@ func (b *Basis) payers(last map[uint32]*Closed, until Date) (all []uint32) {
 	return all
 }
 
-// worker computes payers, one after the other.
+// worker computes one payer after another.
 type worker struct {
 	*Run
 	usage    *usage
@@ -216,7 +218,7 @@ func (r *Run) worker(u *usage, until Date, signers map[uint32]bool) *worker {
 	return &worker{Run: r, usage: u, until: until, signers: signers, engines: r.Basis.engines()}
 }
 
-// some closes the cycles of some payers. last are the closes from which usage was asked for.
+// some closes the cycles of some payers. last holds the closes from which usage was requested.
 func (w *worker) some(ctx context.Context, payers []uint32, last map[uint32]*Closed) (done []*Computed, err error) {
 	known, reviewed, err := w.known(ctx, payers, w.signers)
 	if err != nil {
@@ -245,7 +247,7 @@ func (w *worker) some(ctx context.Context, payers []uint32, last map[uint32]*Clo
 	return done, nil
 }
 
-// broken is the result of a payer with stored rows that cannot be read.
+// broken returns the result for a payer with stored rows that cannot be read.
 func (r *Run) broken(number uint32, closes []*Closed, err error) *Computed {
 	id, _ := r.Basis.View.AccountID(number)
 	c := &Computed{Closed: &Closed{PayerNumber: number, Payer: id}, Skipped: err.Error(), Broken: true}
@@ -255,8 +257,8 @@ func (r *Run) broken(number uint32, closes []*Closed, err error) *Computed {
 	return c
 }
 
-// closedLast reports whether the last fixed close of a payer is still the one that was read before, nil for none.
-// closes are oldest first.
+// closedLast reports whether the last fixed close of a payer is still the close that was read before, nil for
+// none. closes are oldest first.
 func closedLast(closes []*Closed, last *Closed) bool {
 	for _, c := range slices.Backward(closes) {
 		if c.State.Fixed() {
@@ -297,7 +299,7 @@ func (w *worker) close(ctx context.Context, number uint32, closes []*Closed) (al
 		w.catalogue = p.catalogueOf
 		c := p.compute(w.usage, doubts)
 		c.Closed.At = udr.InstantOf(w.Basis.Now)
-		for _, d := range c.Documents { // of cycles in another currency, which are closed
+		for _, d := range c.Documents { // documents of cycles in another currency, which are closed
 			if name := w.reviewed[AccountCycle{number, d.Cycle.From}]; name != "" {
 				return append(all, skip(p, p.cycle, name+reviewedFirst)), nil
 			}
@@ -327,15 +329,16 @@ func skip(p *payer, cycle document.Period, why string) *Computed {
 // Finalised is the result of making a document final.
 type Finalised struct {
 	Document *Stored
-	Err      error // the reason if it is not final
+	Err      error // why the document is not final
 }
 
-// Finalise makes documents final, in the order of the payers' numbers. each gets the result of each document.
+// Finalise makes documents final, in the order of the payers' numbers. each is called with the result of each
+// document.
 func (r *Run) Finalise(ctx context.Context, ids []string, each func(Finalised) error) error {
 	done := 0
 	for some := range slices.Chunk(ids, together) {
 		all, err := r.finalise(ctx, some)
-		if err != nil && len(some) > 1 { // one of them is refused, so try each one separately
+		if err != nil && len(some) > 1 { // one of the documents is refused, so try each one separately
 			all = nil
 			for _, id := range some {
 				one, err := r.finalise(ctx, []string{id})
@@ -409,8 +412,8 @@ func (r *Run) finalise(ctx context.Context, ids []string) (all []Finalised, err 
 	return all, bare(err)
 }
 
-// bare returns a person's mistake, or a broken row, as an error without the words of the control store, which is not
-// its cause.
+// bare returns a user's mistake or a broken row as an error without the words of the control store, which did not
+// cause it.
 func bare(err error) error {
 	var state *RefusedError
 	var final *NotFinalError

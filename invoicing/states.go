@@ -12,26 +12,27 @@ type State string
 // The states of documents.
 const (
 	Draft     State = "draft"     // computed; the next computation replaces it
-	Held      State = "held"      // computed, with a problem that a person must review first
-	Reviewed  State = "reviewed"  // its inputs are pinned: the final document is this one
+	Held      State = "held"      // computed, with a problem that an operator must review first
+	Reviewed  State = "reviewed"  // its inputs are pinned: it becomes final without changes
 	Final     State = "final"     // it has a number, and never changes
 	Discarded State = "discarded" // it never became final
 )
 
-// Step is an action of a person or the bill run on a document.
+// Step is an action on a document by an operator or the bill run.
 type Step string
 
 // The steps.
 const (
 	Compute  Step = "compute"
-	Release  Step = "release" // of a held one, with a reason
+	Release  Step = "release" // release of a held document, with a reason
 	Review   Step = "review"
 	Reopen   Step = "reopen"
 	Finalise Step = "finalise"
 	Discard  Step = "discard"
 )
 
-// steps are the states in which a step is allowed, and the state after it. Compute may also end in Held.
+// steps lists, for each step, the states in which it is allowed, and the state after it. Compute may
+// also end in Held.
 var steps = map[Step]struct {
 	from []State
 	to   State
@@ -53,12 +54,12 @@ var instead = map[State]string{
 	Discarded: "compute a new one",
 }
 
-// RefusedError is the refusal of a step that a document's state does not allow.
+// RefusedError reports that the state of a document does not allow a step.
 type RefusedError struct {
-	Document string // its number, or its id
+	Document string // number or id of the document
 	Step     Step
 	State    State
-	Why      string // further words, "" for none
+	Why      string // additional text, "" for none
 }
 
 func (e *RefusedError) Error() string {
@@ -69,7 +70,7 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("document %s is %s, so nobody can %s it; %s", e.Document, e.State, e.Step, why)
 }
 
-// NotFinalError is the reason, other than its state, why a document cannot become final.
+// NotFinalError gives a reason, other than the document's state, why a document cannot become final.
 type NotFinalError struct{ Why string }
 
 func (e *NotFinalError) Error() string { return e.Why }

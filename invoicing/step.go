@@ -10,11 +10,11 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// Allows reports whether a state allows a step.
+// Allows reports whether a step is allowed in a state.
 func Allows(state State, step Step) bool { return slices.Contains(steps[step].from, state) }
 
 // Step takes a step other than Compute and Finalise, and updates the close of the document's cycle. The reasons of a
-// released document no longer hold its close. The close of a discarded document is made again.
+// released document no longer hold its close. The close of a discarded document is computed again.
 func (t Table) Step(ctx context.Context, name string, step Step, by By) (*Stored, error) {
 	before, err := t.Get(ctx, name)
 	if err != nil {
@@ -50,8 +50,9 @@ func (t Table) Step(ctx context.Context, name string, step Step, by By) (*Stored
 	return s, nil
 }
 
-// HeldCloses lists held closes without a document, of cycles that begin between two dates, both included, also those
-// that cannot be read. They have a problem, but their payer would not get a document now.
+// HeldCloses lists held closes that have no document, for cycles that begin between two dates, inclusive. It
+// includes closes that cannot be read. Such a close has a problem, although its payer would not get a
+// document now.
 func (t Table) HeldCloses(ctx context.Context, from, to Date) ([]*Closed, error) {
 	return t.closes(ctx, "items", `state = 'held' AND document = '' AND `+between, int64(from), int64(to))
 }
@@ -74,14 +75,14 @@ func (t Table) ReleaseClose(ctx context.Context, payer uint32, cycle Date) (*Clo
 	return c, t.PutClose(ctx, c)
 }
 
-// NotCreditedError says why a credit note cannot be made.
+// NotCreditedError gives the reason why a credit note cannot be created.
 type NotCreditedError struct{ Err error }
 
 func (e *NotCreditedError) Error() string { return e.Err.Error() }
 func (e *NotCreditedError) Unwrap() error { return e.Err }
 
-// Credit makes a draft credit note for parts of a final document. If takes is nil, it credits everything that is
-// left.
+// Credit creates a draft credit note for parts of a final document. If takes is nil, it credits everything that
+// is left.
 func (t Table) Credit(ctx context.Context, name string, takes []document.Take, by By) (*Stored, error) {
 	of, err := t.Get(ctx, name)
 	if err != nil {

@@ -31,11 +31,11 @@ type Stored struct {
 	PayerNumber uint32   `json:"payer_number"`
 	Seq         int      `json:"seq"`
 	State       State    `json:"state"`
-	Reasons     []string `json:"reasons,omitempty"` // why it is held
-	Broken      error    `json:"-"`                 // why its row cannot be read; it then has only the values of its columns
+	Reasons     []string `json:"reasons,omitempty"` // why the document is held
+	Broken      error    `json:"-"`                 // why the document's row cannot be read; only the values of the columns are then set
 
 	version int64
-	row     string // column id of its row, which its text repeats
+	row     string // id column of the row; the stored text repeats the value
 }
 
 // Name returns the number, or the id if there is no number yet.
@@ -46,7 +46,7 @@ func (s *Stored) Name() string {
 	return s.ID
 }
 
-// offCycle returns the number of its off-cycle close, 0 for none.
+// offCycle returns the number of the document's off-cycle close, 0 if there is none.
 func (s *Stored) offCycle() int {
 	if n := len(s.Input.Closes); s.Form == document.OffCycle && n > 0 {
 		return s.Input.Closes[n-1].OffCycle
@@ -54,7 +54,7 @@ func (s *Stored) offCycle() int {
 	return 0
 }
 
-// owed returns the amount that the payer owes by a final document; 0 in a sandbox.
+// owed returns the amount that the payer owes for a final document; 0 in a sandbox.
 func (s *Stored) owed() decimal.D {
 	if s.Terms.Sandbox {
 		return decimal.Zero
@@ -62,17 +62,18 @@ func (s *Stored) owed() decimal.D {
 	return s.Total
 }
 
-// By has the person, the time and the reason of a step.
+// By records who took a step, when and why.
 type By struct {
 	Who, Why string
 	At       time.Time
 }
 
-// Table is the documents in the control store. Its methods work in a transaction of the caller.
+// Table holds the documents in the control store. Its methods run in the caller's transaction.
 type Table struct{ Tx *store.Tx }
 
-// Put stores a computed document: a new one, or the next version of a draft or held one. If there are reasons, the
-// document is held. If the earlier one is discarded, the document is new, with the next Seq.
+// Put stores a computed document, as a new document or as the next version of a draft or held document. If there
+// are reasons, the document is held. If the earlier document is discarded, the document is new and gets the next
+// Seq.
 func (t Table) Put(ctx context.Context, s *Stored, by By) error {
 	s.State = Draft
 	if len(s.Reasons) > 0 {
@@ -86,7 +87,7 @@ func (t Table) Put(ctx context.Context, s *Stored, by By) error {
 	for _, o := range old {
 		switch {
 		case o.Seq != s.Seq:
-		case o.State == Discarded, o.State == Final && s.Form == document.OffCycle: // of an off-cycle close before
+		case o.State == Discarded, o.State == Final && s.Form == document.OffCycle: // an earlier off-cycle close's document
 			s.Seq++
 		default:
 			if _, err := allow(o.Name(), Compute, o.State, false); err != nil {
@@ -121,8 +122,8 @@ func (t Table) Do(ctx context.Context, id string, step Step, by By) (*Stored, er
 	return s, t.did(ctx, s, by)
 }
 
-// Finalise gives a document its number and dates. All documents of the payer for earlier cycles must be final or
-// discarded before.
+// Finalise gives a document its number and dates. All documents of the payer for earlier cycles must already be
+// final or discarded.
 func (t Table) Finalise(ctx context.Context, id string, g *terms.Group, issued registry.Date, by By) (*Stored, error) {
 	s, err := t.Get(ctx, id)
 	if err != nil {
@@ -157,7 +158,8 @@ func (t Table) Finalise(ctx context.Context, id string, g *terms.Group, issued r
 	return s, t.did(ctx, s, by)
 }
 
-// CycleLike reports whether a text is a month or a date, as cycles are named. Number ranges may give such numbers too.
+// CycleLike reports whether a text is a month or a date, by which cycles are identified. Number ranges may also
+// produce numbers of this form.
 func CycleLike(text string) bool {
 	for _, layout := range []string{"2006-01", time.DateOnly} {
 		if _, err := time.Parse(layout, text); err == nil {
@@ -167,7 +169,7 @@ func CycleLike(text string) bool {
 	return false
 }
 
-// UnknownError means that no document has a number or an id.
+// UnknownError reports that no document has a number or an id.
 type UnknownError struct{ Name string }
 
 func (e *UnknownError) Error() string {
@@ -178,10 +180,10 @@ func (e *UnknownError) Error() string {
 	return "there is no document " + e.Name + "; ratemill invoice list shows all"
 }
 
-// Is makes it equal to store.ErrNotFound.
+// Is makes the error match store.ErrNotFound.
 func (e *UnknownError) Is(target error) bool { return target == store.ErrNotFound }
 
-// Get is the document with an id or a number. It fails if that document cannot be read.
+// Get returns the document with an id or a number. It fails if that document cannot be read.
 func (t Table) Get(ctx context.Context, name string) (*Stored, error) {
 	s, err := t.Find(ctx, name)
 	if err == nil && s.Broken != nil {
@@ -190,10 +192,10 @@ func (t Table) Get(ctx context.Context, name string) (*Stored, error) {
 	return s, err
 }
 
-// Find is the document with an id or a number, also if it cannot be read: see Stored.Broken.
+// Find returns the document with an id or a number, even if it cannot be read: see Stored.Broken.
 func (t Table) Find(ctx context.Context, name string) (*Stored, error) {
 	s, err := t.find(ctx, `id = ?`, name)
-	if errors.Is(err, store.ErrNotFound) && name != "" { // in two queries: with OR, SQLite would read all documents
+	if errors.Is(err, store.ErrNotFound) && name != "" { // two queries, because with OR, SQLite would read all documents
 		s, err = t.find(ctx, `number_text = ? AND number_text <> ''`, name)
 	}
 	if errors.Is(err, store.ErrNotFound) {
@@ -221,18 +223,18 @@ func (t Table) Of(ctx context.Context, payer uint32) ([]*Stored, error) {
 	return t.list(ctx, `payer_number = ?`, int64(payer))
 }
 
-// Credits lists the final credit notes of a document, in the order of their numbers.
+// Credits lists the final credit notes of a document, ordered by number.
 func (t Table) Credits(ctx context.Context, of *Stored) (credits []*document.Document, err error) {
 	all, err := t.list(ctx, `payer_number = ? AND form = ? AND state = ?`, int64(of.PayerNumber), string(document.CreditNote), string(Final))
 	for _, s := range all {
-		if s.Corrects == of.Number && s.Seller.Account == of.Seller.Account { // a number is unique for its seller
+		if s.Corrects == of.Number && s.Seller.Account == of.Seller.Account { // a number is unique only within its seller
 			credits = append(credits, &s.Document)
 		}
 	}
 	return credits, err
 }
 
-// list lists documents by cycle, then by payer. It fails if one of them cannot be read.
+// list lists documents by cycle, then by payer. It fails if one of the documents cannot be read.
 func (t Table) list(ctx context.Context, where string, args ...any) ([]*Stored, error) {
 	all, err := t.stored(ctx, where, args...)
 	for _, s := range all {
@@ -246,7 +248,7 @@ func (t Table) list(ctx context.Context, where string, args ...any) ([]*Stored, 
 	return all, nil
 }
 
-// stored lists documents as list does, also those that cannot be read: see Stored.Broken.
+// stored lists documents like list, and includes those that cannot be read: see Stored.Broken.
 func (t Table) stored(ctx context.Context, where string, args ...any) (all []*Stored, err error) {
 	rows, err := t.Tx.Rows(ctx, `SELECT payer_number, cycle, seq, state, reasons, document, version, id, number_text
 		FROM invoice_documents WHERE `+where+
@@ -296,12 +298,12 @@ func (t Table) insert(ctx context.Context, s *Stored) error {
 	if err == nil && n == 0 {
 		err = brokenDocument(s.ID, "payer_number, form, cycle or seq", errors.New("they say something else than its id"))
 	} else if err == nil {
-		err = store.ErrConflict // another process made it at the same time
+		err = store.ErrConflict // another process created it at the same time
 	}
 	return err
 }
 
-// update writes a document, unless it changed since it was read or it was already final.
+// update writes a document, unless the document has changed since it was read or was already final.
 func (t Table) update(ctx context.Context, s *Stored) error {
 	text, err := json.Marshal(&s.Document)
 	if err != nil {
@@ -317,7 +319,7 @@ func (t Table) update(ctx context.Context, s *Stored) error {
 	return err
 }
 
-// did records a step.
+// did records that a step was taken.
 func (t Table) did(ctx context.Context, s *Stored, by By) error {
 	_, err := t.Tx.Exec(ctx, `INSERT INTO invoice_steps (document, n, state, at, who, why)
 		SELECT ?, count(*) + 1, ?, ?, ?, ? FROM invoice_steps WHERE document = ?`, s.ID, string(s.State), by.At.UnixNano(), by.Who, by.Why, s.ID)

@@ -16,23 +16,23 @@ import (
 type usage struct {
 	cuts []string // cuts of the query, oldest first, as text
 	of   map[uint32][]Charged
-	from Date // for cycles that begin on it or later it has all usage; for earlier ones only usage after the oldest cut
+	from Date // it has all usage of cycles that begin on this date or later; of earlier cycles it has only usage after the oldest cut
 }
 
 // Compared is the number of days before the end of a close for which usage is compared with the running balances.
-// Usage of earlier cycles is read only if no close has it yet. It may arrive as late as late_until allows, and
-// correct a cycle of a year before.
+// Usage of earlier cycles is read only if no close contains it yet. Late usage may arrive as late as late_until
+// allows, and correct a cycle of the year before.
 const Compared = 400
 
 // asking is a query for the usage of payers.
 type asking struct {
 	closes   []*Closed // the last fixed closes of the payers
-	from, to Date      // first days of the cycles of which all usage is read, both ends included
-	late     bool      // also usage of earlier cycles that is not in any of the closes
+	from, to Date      // first days of the cycles whose usage is read completely, inclusive
+	late     bool      // also read usage of earlier cycles that is in none of the closes
 	accounts []uint32  // nil for all
-	// payers are those whose usage is kept: accounts below them may have another payer. nil keeps that of all.
+	// payers are the payers whose usage is kept: accounts below them may have another payer. nil keeps all usage.
 	payers map[uint32]bool
-	// long has payers whose last closes are so old that all their usage from an earlier date on is read.
+	// long holds payers whose last closes are so old that all their usage from an earlier date on is read.
 	long map[uint32]Date
 }
 
@@ -67,7 +67,7 @@ func (b *Basis) ask(ctx context.Context, a *asking) (*usage, error) {
 				return nil
 			}
 			if from, long := a.long[payer]; c.Cycle < a.from && (long && c.Cycle >= from) != all {
-				return nil // the other query has it
+				return nil // the other query contains it
 			}
 			u.of[payer] = append(u.of[payer], *c)
 			return nil
@@ -89,7 +89,7 @@ func (b *Basis) ask(ctx context.Context, a *asking) (*usage, error) {
 	return u, b.Usage(ctx, q, take(true))
 }
 
-// cutError says that usage is asked for up to a cut before that of an earlier close.
+// cutError reports that usage is requested up to a cut before the cut of an earlier close.
 type cutError struct{ now, earlier document.Cut }
 
 func (e *cutError) Error() string {
@@ -108,7 +108,7 @@ func compareCuts(a, b document.Cut) int {
 	return 1
 }
 
-// notAfter reports whether a cut is before another one, or the same, in every partition.
+// notAfter reports whether a cut is before or equal to another one in every partition.
 func notAfter(a, b document.Cut) bool {
 	if a.Log != b.Log {
 		return a.Log < b.Log
@@ -135,16 +135,16 @@ func (p *payer) usageIn(u *usage, c *document.Close, give func(*document.Item) e
 // usageItems returns the usage of a payer for a close (rule R16): usage of all cycles up to the closing one, minus
 // the usage in the previous close.
 func (p *payer) usageItems(u *usage, c *document.Close, give func(*document.Item) error) error {
-	behind := 0 // cuts up to that of the close before
+	behind := 0 // cuts up to the cut of the previous close
 	if p.last != nil {
 		if behind = slices.Index(u.cuts, p.last.Cut.String()) + 1; behind == 0 {
-			behind = len(u.cuts) + 1 // it was made at the cut of this run, so no usage is after it
+			behind = len(u.cuts) + 1 // the previous close has the cut of this run, so there is no usage after it
 		}
 	}
 	all := u.of[p.number]
 	for i := 0; i < len(all); {
-		// One item has the charges between two closes of this payer. Sums are also split at the cuts of other payers,
-		// which are joined again here.
+		// One item contains the charges between two closes of this payer. Sums are also split at the
+		// cuts of other payers; these splits are joined again here.
 		sum, counts := all[i], false
 		sum.Records, sum.Quantity, sum.Amount = 0, 0, decimal.Zero
 		for ; i < len(all) && all[i].like(&sum); i++ {
@@ -181,7 +181,7 @@ func (p *payer) usageItems(u *usage, c *document.Close, give func(*document.Item
 	return nil
 }
 
-// like reports whether two sums differ only in their amounts and in the cuts that they are after.
+// like reports whether two sums differ only in their amounts and in the cuts that they follow.
 func (s *Charged) like(o *Charged) bool {
 	a, b := *s, *o
 	a.Since, a.Records, a.Quantity, a.Amount = 0, 0, 0, decimal.Zero
@@ -206,7 +206,7 @@ func (p *payer) usageItem(s *Charged) (*document.Item, error) {
 	}, nil
 }
 
-// heldError holds a document for a reason.
+// heldError is an error that holds a document.
 type heldError struct{ reason string }
 
 func (e *heldError) Error() string { return e.reason }

@@ -13,43 +13,44 @@ import (
 	"ratemill/registry"
 )
 
-// Verifier recomputes final documents from the inputs that they name: closes with their facts and cuts, versions of
-// the catalogue and of the rules, payer and seller as printed. It uses the version of the code that made them.
+// Verifier recomputes final documents from the inputs that they refer to: closes with their facts and cuts,
+// versions of the catalogue and of the rules, payer and seller as printed. It uses the version of the rules
+// with which a document was issued.
 type Verifier struct {
 	DB    *store.DB
-	Basis *Basis // its Facts, Cut and Catalogue are not used
-	// Kept is the first date of the cycles whose usage the warehouse is sure to have; 0 for all. Older usage comes
-	// from the stored lines of closes.
+	Basis *Basis // Facts, Cut and Catalogue of the basis are not used
+	// Kept is the first date of the cycles whose usage the warehouse is sure to still have; 0 for all. Older
+	// usage comes from the stored lines of closes.
 	Kept Date
 }
 
 // Verified is a recomputed document.
 type Verified struct {
 	Document *Stored
-	// Changed means that the stored text does not have the stored hash, because the text changed after the document
-	// became final.
+	// Changed means that the stored text no longer matches the stored hash, because the text was altered after
+	// the document became final.
 	Changed bool
 	// Same means that the computed document has the stored hash. Payer, seller, terms and notes are taken as printed.
-	// If one of these changed, the computed document has another hash, and the original text is lost.
+	// If one of these was altered, the computed document has another hash, and the original text is lost.
 	Same        bool
 	Differences []document.Difference
 	Notes       []string // values that could not be recomputed and are taken as stored
-	Err         error    // the reason if nothing could be computed
+	Err         error    // why nothing could be computed
 }
 
 // OK reports whether the document matches its inputs.
 func (v *Verified) OK() bool { return v.Err == nil && !v.Changed && v.Same && len(v.Differences) == 0 }
 
-// Ref names a document.
+// Ref identifies a document.
 type Ref struct {
 	ID    string
 	Payer uint32
 }
 
-// everFinal selects documents that became final, also if somebody changed their state or their number since.
+// everFinal selects documents that became final, even if their state or number was altered later.
 const everFinal = `(state = 'final' OR number_text <> '' OR hash <> '')`
 
-// Finals lists the final documents of cycles that begin between two dates, both included, in the order of their payers.
+// Finals lists the final documents of cycles that begin between two dates, inclusive, ordered by payer.
 func (t Table) Finals(ctx context.Context, from, to Date) (all []Ref, err error) {
 	rows, err := t.Tx.Rows(ctx, `SELECT id, payer_number FROM invoice_documents WHERE `+everFinal+` AND `+between+`
 		ORDER BY payer_number, cycle, form, seq`, int64(from), int64(to))
@@ -69,7 +70,8 @@ func (t Table) Finals(ctx context.Context, from, to Date) (all []Ref, err error)
 	return all, rows.Err()
 }
 
-// Verify recomputes final documents. refs has the documents of a payer together. each gets the results in this order.
+// Verify recomputes final documents. refs must have the documents of a payer together. each is called with the
+// results in the same order.
 func (v *Verifier) Verify(ctx context.Context, refs []Ref, each func(*Verified) error) error {
 	w := &verifying{Verifier: v, engines: v.Basis.engines()}
 	for len(refs) > 0 {
@@ -86,7 +88,7 @@ func (v *Verifier) Verify(ctx context.Context, refs []Ref, each func(*Verified) 
 	return nil
 }
 
-// verifying computes the documents of some payers again.
+// verifying recomputes the documents of some payers.
 type verifying struct {
 	*Verifier
 	*engines
@@ -101,7 +103,7 @@ type verifying struct {
 // recomputed is a recomputed close.
 type recomputed struct {
 	stored *Closed
-	closed *Closed // with the lines that were computed now
+	closed *Closed // has the lines that were computed now
 	notes  []string
 	err    error
 }
@@ -165,12 +167,12 @@ func (w *verifying) read(ctx context.Context, payers []uint32) error {
 	})
 }
 
-// keyOf names a close of a document.
+// keyOf identifies a close of a document.
 func keyOf(s *Stored, c *document.Close) closeKey {
 	return closeKey{s.PayerNumber, c.Cycle.From, c.OffCycle}
 }
 
-// place returns the index of a close among those of its payer, -1 if it is missing.
+// place returns the index of a close among the closes of its payer, -1 if it is missing.
 func (w *verifying) place(key closeKey) int {
 	return slices.IndexFunc(w.closes[key.payer], func(c *Closed) bool { return c.key() == key })
 }
@@ -181,7 +183,7 @@ type sameUsage struct {
 	facts     registry.Revision
 }
 
-// compute computes closes again.
+// compute recomputes closes.
 func (w *verifying) compute(ctx context.Context, closes []*Closed) error {
 	w.again = map[closeKey]*recomputed{}
 	groups := map[sameUsage][]*Closed{}
@@ -214,7 +216,7 @@ func (w *verifying) compute(ctx context.Context, closes []*Closed) error {
 	return nil
 }
 
-// usageAgain reads the usage of closes that were made at the same cut and have the same previous cut.
+// usageAgain reads the usage of closes that have the same cut and the same previous cut.
 func (b *Basis) usageAgain(ctx context.Context, closes []*Closed) (*usage, error) {
 	accounts, a := map[uint32]bool{}, &asking{from: closes[0].Cycle.From}
 	for _, c := range closes {
@@ -229,12 +231,12 @@ func (b *Basis) usageAgain(ctx context.Context, closes []*Closed) (*usage, error
 	return b.ask(ctx, a)
 }
 
-// close computes a close again, by the facts, the cut and the versions that it names.
+// close recomputes a close from the facts, the cut and the versions that it refers to.
 func (w *verifying) close(b Basis, u *usage, stored *Closed) *recomputed {
 	out := &recomputed{}
 	all := w.closes[stored.PayerNumber]
 	n := w.place(stored.key())
-	if out.err = firstBroken(all[:n]); out.err != nil { // it follows that close, so it cannot be computed without it
+	if out.err = firstBroken(all[:n]); out.err != nil { // a later close cannot be computed without the earlier one
 		return out
 	}
 	b.Catalogue = stored.Catalogue
@@ -306,7 +308,8 @@ func (w *verifying) lines(p *payer, u *usage, stored *Closed) (lines []document.
 	return sums.Exact(), notes, nil
 }
 
-// verify computes a document from its closes, or a credit note from the document that it corrects, and compares.
+// verify computes a document from its closes, or a credit note from the document that it corrects, and compares
+// the result with the stored text.
 func (w *verifying) verify(s *Stored) *Verified {
 	if s.Broken != nil {
 		return &Verified{Document: s, Changed: true, Err: s.Broken}
@@ -385,7 +388,7 @@ func (w *verifying) credit(s *Stored) (*document.Document, error) {
 	var before []*Stored
 	for _, o := range w.documents {
 		switch {
-		case o.Broken != nil && o.PayerNumber == s.PayerNumber && o.Cycle.From == s.Cycle.From: // the document, or another credit note of it
+		case o.Broken != nil && o.PayerNumber == s.PayerNumber && o.Cycle.From == s.Cycle.From: // or another of its credit notes
 			return nil, o.Broken
 		case o.PayerNumber != s.PayerNumber || o.Seller.Account != s.Seller.Account:
 		case o.Number == s.Corrects:
@@ -409,7 +412,7 @@ func (w *verifying) credit(s *Stored) (*document.Document, error) {
 	return r.credit(&of.Document, credits, s.Input.Credits)
 }
 
-// Short is a difference in one line, without the common beginning and end of both sides.
+// Short returns a difference in one line, without the common beginning and end of both sides.
 func Short(d document.Difference) string {
 	switch {
 	case d.Computed == "":
@@ -426,7 +429,7 @@ func Short(d document.Difference) string {
 		from++
 	}
 	if from > 0 {
-		from-- // the word before names it
+		from-- // the word before names the differing value
 	}
 	return fmt.Sprintf("stored %q, computed %q", strings.Join(was[from:], " "), strings.Join(is[from:], " "))
 }

@@ -11,8 +11,8 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// This file compares what the control store repeats: columns with the text of their row, closes with the documents
-// that have their items, and stored items with computed ones.
+// This file compares values that the control store holds more than once: columns with the text of their row,
+// closes with the documents that contain their items, and stored items with computed ones.
 
 // documentRow has the columns of a stored document that repeat values of its text.
 type documentRow struct{ id, payer, seq, state, seller, form, cycle, number, issued, currency, total, hash string }
@@ -37,7 +37,7 @@ func (t Table) rows(ctx context.Context, where string, args ...any) (map[string]
 }
 
 // differences returns the columns that differ from the text. An id begins with the number of the payer and ends with
-// the number of the document among those of its form and cycle.
+// the document's number among documents of the same form and cycle.
 func (r documentRow) differences(s *Stored) (all []document.Difference) {
 	payer, _, _ := strings.Cut(s.ID, "-")
 	is := documentRow{s.ID, payer, s.ID[strings.LastIndexByte(s.ID, '-')+1:], string(Final), s.Seller.Account, string(s.Form),
@@ -49,7 +49,7 @@ func (r documentRow) differences(s *Stored) (all []document.Difference) {
 	})
 }
 
-// column is a column of a row beside the value that it should have.
+// column is a column of a row and the value that it should have.
 type column struct{ name, row, should string }
 
 func columnsDiffer(part string, columns []column) (all []document.Difference) {
@@ -68,7 +68,7 @@ const empty = "(empty)"
 // closeRow has the columns of a close that repeat values of its text.
 type closeRow struct{ cycle, offCycle, ends, facts integer }
 
-// closeRows returns the columns of closes that Closes read with the same condition in the same transaction.
+// closeRows returns the columns of the closes that Closes read with the same condition in the same transaction.
 func (t Table) closeRows(ctx context.Context, closes []*Closed, where string, args ...any) (map[closeKey]closeRow, error) {
 	rows, err := t.Tx.Rows(ctx, `SELECT cycle, off_cycle, ends, facts FROM invoice_closes WHERE `+where+
 		` ORDER BY payer_number, cycle, off_cycle`, args...)
@@ -87,7 +87,7 @@ func (t Table) closeRows(ctx context.Context, closes []*Closed, where string, ar
 	return all, rows.Err()
 }
 
-// closeDiffers compares a stored close with the document that has its items, and with the computed one.
+// closeDiffers compares a stored close with the document that contains its items, and with the computed close.
 func (w *verifying) closeDiffers(s *Stored, c *recomputed) (all []document.Difference) {
 	is, row, number := c.stored, w.closeRows[c.stored.key()], func(n int64) string { return strconv.FormatInt(n, 10) }
 	part := "close " + is.Cycle.String()
@@ -104,8 +104,8 @@ func (w *verifying) closeDiffers(s *Stored, c *recomputed) (all []document.Diffe
 	return append(all, itemsDiffer(part, is.Lines, c.closed.Lines)...)
 }
 
-// itemsDiffer compares the stored lines of a close with the computed ones. A line that is the same but for its
-// quantities and amounts is one difference; others are missing on one side.
+// itemsDiffer compares the stored lines of a close with the computed ones. A line that differs only in its
+// quantities and amounts is one difference; other lines are missing on one side.
 func itemsDiffer(part string, stored, computed []document.Line) (all []document.Difference) {
 	were, are := itemTexts(stored), itemTexts(computed)
 	without := func(texts, others []string) (left []string) {
@@ -137,7 +137,7 @@ func itemsDiffer(part string, stored, computed []document.Line) (all []document.
 	return all
 }
 
-// itemTexts returns the lines of a close as texts: what names a line, then its values.
+// itemTexts returns the lines of a close as texts: first the values that identify a line, then its other values.
 func itemTexts(lines []document.Line) (texts []string) {
 	for i := range lines {
 		name, values, _ := strings.Cut(strings.TrimSuffix(lines[i].Canonical(), "\n"), "\n ")
@@ -147,7 +147,8 @@ func itemTexts(lines []document.Line) (texts []string) {
 	return texts
 }
 
-// unnamed returns the closes that say that a document has their items, although it does not name them.
+// unnamed returns the closes that claim that a document contains their items, although the document
+// does not list them.
 func (w *verifying) unnamed(s *Stored) (all []document.Difference) {
 	for _, c := range w.closes[s.PayerNumber] {
 		named := slices.ContainsFunc(s.Input.Closes, func(of document.Close) bool { return keyOf(s, &of) == c.key() })

@@ -18,15 +18,15 @@ type Facts struct {
 	Statements *registry.Statements
 }
 
-// Catalogue returns the catalogue with which a cycle of a payer was first billed, or the present one for a cycle
-// that was not billed yet. The same catalogue must give the same pointer.
+// Catalogue returns the catalogue with which a cycle of a payer was first billed, or the present catalogue if
+// the cycle has not been billed yet. The same catalogue must always give the same pointer.
 type Catalogue func(payer string, cycle Date) (*Documents, error)
 
 // Engine computes what payers owe by their contracts. Use an engine in one goroutine only.
 type Engine struct {
 	facts     Facts
 	catalogue Catalogue
-	signed    map[uint32][]string // sorted ids of the contracts ever stated for an account
+	signed    map[uint32][]string // sorted ids of all contracts ever stated for an account
 	joining   int                 // nesting depth of contracts that end together with others
 }
 
@@ -55,16 +55,15 @@ type Close struct {
 	Payer uint32
 	Cycle Date // any date of the closing cycle
 	First Date // any date of the payer's first billed cycle
-	// Facts is the revision known at this close, Before the revision known at the previous close. Before and
-	// Was are not used for the first cycle.
+	// Before and Was are not used for the first cycle.
 	Before, Facts registry.Revision
 	Was, Now      Counts // Was holds the counts at the previous close, Now the present ones
-	// Again means that the cycle is already closed, and this is an off-cycle close. Only later corrections
-	// are due then.
+	// Again means that the cycle is already closed, and this is an off-cycle close. Only corrections
+	// made since then are due.
 	Again bool
 }
 
-// Items returns the items of a close that are of the kinds commitment and penalty. For every closed cycle, an
+// Items returns a close's items of the kinds commitment and penalty. For every closed cycle, an
 // item is the amount due by the facts known now, minus the amount due by the facts of the previous close (rule
 // R9).
 func (e *Engine) Items(c Close) (items []document.Item, err error) {
@@ -109,16 +108,16 @@ func (e *Engine) Items(c Close) (items []document.Item, err error) {
 	return items, nil
 }
 
-// run holds the work for one close.
+// run holds the state of the computation of one close.
 type run struct {
 	*Engine
 	Close
 	id    string
 	begin Date     // first date of the first billed cycle
-	ids   []string // sorted ids of the contracts ever stated for the payer and for accounts that were ever below it
+	ids   []string // sorted ids of all contracts ever stated for the payer and for accounts that were ever below it
 }
 
-// near returns the contracts ever stated for a payer and for the accounts that were ever below it.
+// near returns the contracts ever stated for a payer and for accounts that were ever below it.
 func (e *Engine) near(payer uint32) (ids []string) {
 	if len(e.signed) == 0 {
 		return nil
@@ -166,8 +165,8 @@ func differences(items []document.Item, due, before []owed) ([]document.Item, er
 	return items, nil
 }
 
-// Contracts returns the contracts as known at a revision, in the order of their ids. The errors name contracts that
-// cannot be read.
+// Contracts returns the contracts as known at a revision, sorted by id. The errors identify contracts
+// that cannot be read.
 func (e *Engine) Contracts(rev registry.Revision) (all []*Contract, wrong []error) {
 	for id := range e.facts.Statements.Subjects(registry.KindContract) {
 		c, _, err := e.contract(id, rev)
@@ -181,7 +180,7 @@ func (e *Engine) Contracts(rev registry.Revision) (all []*Contract, wrong []erro
 	return all, wrong
 }
 
-// Contract returns a contract as known at a revision, with the SIMs that it names; nil if it does not exist.
+// Contract returns a contract as known at a revision, with the SIMs that it lists; nil if it does not exist.
 func (e *Engine) Contract(id string, rev registry.Revision) (*Contract, error) {
 	c, _, err := e.contract(id, rev)
 	if err == nil && c != nil {
@@ -190,7 +189,7 @@ func (e *Engine) Contract(id string, rev registry.Revision) (*Contract, error) {
 	return c, err
 }
 
-// contract returns a contract with the catalogue of its first day; nil if it does not exist.
+// contract returns a contract, with the catalogue of its first day; nil if it does not exist.
 func (e *Engine) contract(id string, rev registry.Revision) (*Contract, *Documents, error) {
 	for _, s := range e.facts.Statements.Told(registry.KindContract, id) {
 		var v Signed
@@ -207,7 +206,8 @@ func (e *Engine) contract(id string, rev registry.Revision) (*Contract, *Documen
 	return nil, nil, nil
 }
 
-// accountOn returns an account on a date. Before the account begins, it returns the account's first state.
+// accountOn returns the state of an account on a date. Before the account begins, it returns the account's
+// first state.
 func (e *Engine) accountOn(account uint32, rev registry.Revision, date Date) (*registry.Account, error) {
 	a, ok := e.accountAt(account, udr.InstantOf(date.UTC().Add(noon)), rev)
 	if !ok {
@@ -220,7 +220,7 @@ func (e *Engine) accountOn(account uint32, rev registry.Revision, date Date) (*r
 	return a, nil
 }
 
-// instant returns the last instant of a date of an account.
+// instant returns the last instant of a date in an account's time zone.
 func (e *Engine) instant(account uint32, date Date, rev registry.Revision) udr.Instant {
 	zone := time.UTC
 	if a, err := e.accountOn(account, rev, date); err == nil {

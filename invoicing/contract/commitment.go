@@ -11,7 +11,7 @@ import (
 	"ratemill/udr"
 )
 
-// step is a minimum, in the unit of the commitment, from a cycle or year of the contract on.
+// step is a minimum, in the unit of the commitment, that holds from a cycle or year of the contract on.
 type step struct {
 	from int
 	min  *big.Rat
@@ -21,7 +21,7 @@ type step struct {
 // Check implements the checks of diag.Decode.
 func (v *Commitment) Check(n *diag.Node, c *diag.Decoder) {
 	if !slices.Contains([]string{spend, connections, usage, volume}, v.Of) {
-		return // the decoder already reported it
+		return // the decoder has already reported it
 	}
 	v.checkKeys(n, c)
 	for _, list := range [][]diag.Text{v.Products, v.Classes, v.States} {
@@ -148,7 +148,7 @@ func (v *Commitment) unit() udr.Unit {
 	return udr.Count
 }
 
-// kinds lists the kinds of items that count towards a spend.
+// kinds lists the kinds of items that count towards a spend commitment.
 func (v *Commitment) kinds() []string {
 	if len(v.Counts) == 0 {
 		return []string{string(document.Usage), string(document.Recurring)}

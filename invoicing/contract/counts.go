@@ -7,21 +7,21 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// Counts provides the values that count towards the commitments of a payer, as known at a close. The first date of a
-// cycle identifies it.
+// Counts provides the values that count towards the commitments of a payer, as known at a close. A cycle is
+// identified by its first date.
 //
-// Sums returns the charges of a cycle, whether on documents or open, from all closes, except commitments and
-// penalties. SIMDays returns the days of the payer's SIMs from one date up to, but not including, another, by rule
-// R1.
+// Sums returns the charges of a cycle, on documents or still open, from all closes. Commitments and penalties are
+// left out. SIMDays returns the payer's SIM days from one date up to, but not including, another, by rule R1.
 type Counts interface {
 	Sums(cycle Date) ([]Sum, error)
 	SIMDays(from, to Date) ([]SIMDays, error)
 }
 
-// Sum is a part of the charges of a cycle. Several rows may have equal names.
+// Sum is a part of the charges of a cycle: those with the same kind, account, product and class.
+// Several rows may have the same names.
 type Sum struct {
 	Kind    document.Kind
-	Account string // account for which it is due
+	Account string // the account that owes the charges
 	Product string // part, plan or add-on, as in an item
 	Class   string // of usage
 
@@ -30,7 +30,7 @@ type Sum struct {
 	Records  int64     // of usage
 }
 
-// SIMDays is a number of days on which SIMs were in a state.
+// SIMDays is the number of days that SIMs spent in a state.
 type SIMDays struct {
 	Account string
 	SIM     uint32
@@ -41,7 +41,7 @@ type SIMDays struct {
 
 // Sums implements Counts by adding up items. The zero value contains no items.
 type Sums struct {
-	// Days answers SIMDays; nil if no contract has a commitment of connections.
+	// Days provides SIMDays; it may be nil if no contract has a commitment of connections.
 	Days func(from, to Date) ([]SIMDays, error)
 
 	cycles map[Date][]Sum

@@ -8,11 +8,11 @@ import (
 	"ratemill/registry"
 )
 
-// Date is a local date of the payer.
+// Date is a local date in the payer's time zone.
 type Date = registry.Date
 
-// Document is the catalogue document with the commitments of a contract and the price of leaving it early. A
-// contract keeps the version in force on its first day; later versions do not change it.
+// Document is the catalogue document that defines the commitments of a contract and the price of leaving it
+// early. A contract keeps the version in force on its first day; later versions do not change it.
 type Document struct {
 	Name             diag.Text    `yaml:"contract,required" doc:"Name of the document, which contracts name when they are signed." example:"fleet-24"`
 	From             Date         `yaml:"from" doc:"Local date from which contracts are signed by this version; without it, always. Contracts that began before keep their version." example:"2026-01-01"`
@@ -34,7 +34,7 @@ type Renewal struct {
 	Notice Cycles `yaml:"notice" doc:"How long before the end of a term notice must be given; without it, up to the last day." example:"3 cycles"`
 }
 
-// Commitment is a minimum of a cycle or of a contract year. The shortfall is due when the period ends (rule R18).
+// Commitment is a minimum per cycle or per contract year. The shortfall is due when the period ends (rule R18).
 type Commitment struct {
 	Name      diag.Text   `yaml:"name,required" doc:"Name of the commitment, shown on its line of the invoice." example:"spend"`
 	Of        string      `yaml:"of,required" enum:"spend|connections|usage|volume" doc:"The quantity that counts. spend: net charges. connections: SIMs in some states, each day of a SIM by its share of the period. usage: the quantity of usage. volume: the number of usage records."`
@@ -52,7 +52,7 @@ type Commitment struct {
 	price price  // of the shortfall
 }
 
-// Step is a minimum from a cycle or year of the contract on.
+// Step is a minimum that holds from a cycle or year of the contract on.
 type Step struct {
 	From Count   `yaml:"from,required" doc:"Number of the cycle, or with per: year of the year, of the contract: 1 is the first." example:"4"`
 	Min  Literal `yaml:"min,required" doc:"The minimum from then on." example:"1000"`
@@ -74,7 +74,7 @@ type Entitlements struct {
 	Product []diag.Text `yaml:"product" doc:"Products and plans." example:"[tracker, fleet]"`
 }
 
-// StatusNames are an installation's names for the statuses of contracts.
+// StatusNames holds an installation's names for the statuses of contracts.
 type StatusNames struct {
 	Draft      string `yaml:"draft" default:"draft" doc:"Not signed yet." example:"offered"`
 	Active     string `yaml:"active" default:"active" doc:"Signed; also before its first day." example:"in_force"`
@@ -190,7 +190,7 @@ func (v *Document) checkTiers(c *diag.Decoder) {
 	}
 }
 
-// tier returns the tier of a month of the contract, nil if there is none.
+// tier returns the tier for a month of the contract, nil if there is none.
 func (v *Document) tier(month int) *Tier {
 	for i := range v.EarlyTermination {
 		if m := v.EarlyTermination[i].Months; m.First <= month && month <= m.end() {
@@ -200,7 +200,7 @@ func (v *Document) tier(month int) *Tier {
 	return nil
 }
 
-// Status is the installation's name for a status.
+// Status returns the installation's name for a status.
 func (v *Document) Status(core string) string {
 	name := map[string]string{Draft: v.Statuses.Draft, Active: v.Statuses.Active, Ended: v.Statuses.Ended,
 		Terminated: v.Statuses.Terminated}[core]

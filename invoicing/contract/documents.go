@@ -10,14 +10,14 @@ import (
 	"ratemill/rating"
 )
 
-// contractKind is the kind of documents that this package owns.
+// contractKind is the kind of document that this package owns.
 var contractKind = rating.VersionedKind("contract",
 	"A contract says what a customer commits to, for how long, and what it costs to leave early.", nil, check)
 
-// Kinds are the kinds of the catalogue's documents that this package owns. They refer to parts and products.
+// Kinds returns the kinds of catalogue documents that this package owns. They refer to parts and products.
 func Kinds() []rating.Kind { return []rating.Kind{contractKind} }
 
-// Documents are the contract documents of a catalogue, with the parts that give their tax classes.
+// Documents holds the contract documents of a catalogue, and the parts from which they take their tax classes.
 type Documents struct {
 	Contracts rating.Versions[Document]
 	Products  *product.Documents
@@ -26,8 +26,8 @@ type Documents struct {
 	shares []string
 }
 
-// DocumentsOf returns the documents of a catalogue. list contains the errors that newer rules find in a stored
-// catalogue.
+// DocumentsOf returns the documents of a catalogue. list contains the errors that a newer program version
+// finds in a stored catalogue.
 func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	d = &Documents{plans: c.Plans(), shares: c.SharePlans()}
 	d.Contracts, list = rating.VersionsOf[Document](c, contractKind)
@@ -36,11 +36,11 @@ func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	return d, append(list, more...)
 }
 
-// Tax returns the tax class of a commitment or penalty of a contract document, as defined by a part.
+// Tax returns the tax class of a commitment or penalty of a contract document. The tax class comes from a part.
 func (d *Documents) Tax(charge, name string, on Date) string { return d.Products.Tax(charge, name, on) }
 
-// of returns the plan, add-on or share plan of a part; for a deal, it returns the plan that the deal replaces. For
-// any other name it returns the name itself.
+// of returns the plan, add-on or share plan of a part. For a deal, it returns the plan that the deal replaces. It
+// returns any other name unchanged.
 func (d *Documents) of(name string) string {
 	p := d.Products.Parts.Newest(name)
 	if p == nil {
@@ -137,7 +137,7 @@ func (d *Documents) checkTaxes(v *Document, l *diag.List) {
 	}
 }
 
-// checkTerms warns of terms that a document omits.
+// checkTerms warns about terms that a document omits.
 func (d *Documents) checkTerms(v *Document, l *diag.List) {
 	if len(v.EarlyTermination) == 0 {
 		return
@@ -156,7 +156,7 @@ func (d *Documents) checkTerms(v *Document, l *diag.List) {
 	}
 }
 
-// namesOf are the names of the documents of a kind that another package owns.
+// namesOf returns the names of the documents of a kind that another package owns.
 func namesOf(c *rating.Catalogue, kind string) []string {
 	compiled, _, _ := c.Of(kind)
 	if versions, ok := compiled.(interface{ Names() []string }); ok {
@@ -165,7 +165,7 @@ func namesOf(c *rating.Catalogue, kind string) []string {
 	return nil
 }
 
-// instead suggests one of the names, or lists them.
+// instead suggests one of the names, or lists all of them.
 func instead(name string, names []string) string {
 	if hint := diag.Suggest(name, names); hint != "" {
 		return hint

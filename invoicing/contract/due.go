@@ -12,7 +12,7 @@ import (
 	"ratemill/udr"
 )
 
-// owedKey identifies an item across two closes.
+// owedKey identifies an item in two closes that are compared.
 type owedKey struct {
 	contract   string
 	commitment string // "" for early termination
@@ -23,8 +23,8 @@ type owedKey struct {
 type owed struct {
 	owedKey
 	amount *big.Rat
-	pieces *big.Rat      // the missing quantity; nil if the amount itself is the shortfall
-	item   document.Item // the item, apart from amounts and quantity
+	pieces *big.Rat      // the missing quantity; nil if the shortfall is itself an amount
+	item   document.Item // the item without its amounts and quantity
 }
 
 // known holds the facts known at a close.
@@ -85,7 +85,7 @@ func (k *known) contractsOf(docs *Documents) (all []*Contract, err error) {
 	return all, nil
 }
 
-// pays reports whether the payer of the run pays for an account on a date.
+// pays reports whether the run's payer pays for an account on a date.
 func (k *known) pays(account uint32, q *cycle, on Date) bool {
 	at := registry.Midnight(q.zone, int32(on)+1) - 1
 	return registry.Payer(k.facts.View, k.facts.Statements, account, at, k.rev) == k.Payer
@@ -131,8 +131,8 @@ func (k *known) period(c *Contract, m *Commitment, q cycle) (p period, ok bool, 
 	return p, true, nil
 }
 
-// minimum returns the minimum of a commitment between two dates of a period with `of` dates. Each date adds its
-// minimum divided by `of`.
+// minimum returns the minimum of a commitment between two dates of a period that has `of` dates. Each date adds
+// its minimum divided by `of`.
 func (c *Contract) minimum(m *Commitment, from, to Date, of int) *big.Rat {
 	total := new(big.Rat)
 	for from < to {
@@ -144,8 +144,8 @@ func (c *Contract) minimum(m *Commitment, from, to Date, of int) *big.Rat {
 	return total
 }
 
-// number returns the cycle or year of the contract that contains a date, as ramps count it from 1, and the first date
-// of the next one.
+// number returns the number of the cycle or contract year that contains a date, counted from 1 as ramps count, and
+// the first date of the next one.
 func (c *Contract) number(m *Commitment, d Date) (number int, next Date) {
 	n := c.monthOf(d)
 	if m.Per == perYear {
@@ -212,7 +212,8 @@ func (k *known) counted(c *Contract, m *Commitment, p *period, docs *Documents) 
 			return nil, err
 		}
 		at = q.next
-		// Each cycle counts in one period: the one that contains the cycle's last day, or the last day of the contract.
+		// Each cycle counts in one period: the period that contains the cycle's last day, or the last day of the
+		// contract.
 		if last := min(q.next, c.Until()) - 1; last < p.From || last >= p.To {
 			continue
 		}
@@ -240,7 +241,7 @@ func (k *known) sumsOf(cycle Date) ([]Sum, error) {
 	return sums, err
 }
 
-// add adds the part of a sum that counts.
+// add adds the part of a sum that counts towards the commitment.
 func (v *Commitment) add(count *big.Rat, s *Sum) {
 	if s.Kind == document.Usage && len(v.Classes) > 0 && !has(v.Classes, s.Class) {
 		return
@@ -278,7 +279,7 @@ func (c *Contract) about(m *Commitment, name string, docs *Documents) bool {
 	return len(m.Products) == 0 || has(m.Products, name) || has(m.Products, of)
 }
 
-// termination adds the early termination of a contract whose last day in force is in the cycle.
+// termination adds the early-termination charge of a contract whose last day in force is in the cycle.
 func (k *known) termination(c *Contract, q cycle, docs *Documents, all *[]owed) error {
 	end, noticed, ok := c.left()
 	last := max(end-1, c.Start)
@@ -331,7 +332,7 @@ func (o *owed) minus(was *owed) (i document.Item, remains bool, err error) {
 	return i, true, nil
 }
 
-// nothing is the amount for a key that is no longer due.
+// nothing is the owed amount for a key that is no longer due.
 func (o *owed) nothing() *owed {
 	n := &owed{owedKey: o.owedKey, amount: new(big.Rat), item: o.item}
 	if o.pieces != nil {

@@ -8,7 +8,7 @@ import (
 
 var unit12 = new(big.Int).Exp(big.NewInt(10), big.NewInt(decimal.Scale), nil)
 
-// ratOf is an amount as an exact fraction.
+// ratOf returns an amount as an exact fraction.
 func ratOf(d decimal.D) *big.Rat {
 	hi, lo := d.Parts()
 	n := new(big.Int).Lsh(big.NewInt(hi), 64)
@@ -16,7 +16,7 @@ func ratOf(d decimal.D) *big.Rat {
 	return new(big.Rat).SetFrac(n, unit12)
 }
 
-// exact returns a fraction with twelve decimals, rounded half away from zero, and the removed remainder.
+// exact returns a fraction rounded half away from zero to twelve decimals, and the remainder.
 func exact(r *big.Rat) (decimal.D, *big.Rat, error) {
 	scaled := new(big.Rat).Mul(r, new(big.Rat).SetInt(unit12))
 	num, den := new(big.Int).Abs(scaled.Num()), scaled.Denom()
@@ -35,8 +35,8 @@ func exact(r *big.Rat) (decimal.D, *big.Rat, error) {
 	return d, scaled.Sub(scaled, new(big.Rat).SetInt(quo)), err
 }
 
-// fraction returns the removed remainder in the form used by items. Its numbers are small, because they come from
-// days of cycles and from prices.
+// fraction returns the remainder of the rounding in the form that items use. Its numerator and denominator are
+// small, because they come from days of cycles and from prices.
 func fraction(r *big.Rat) decimal.Fraction {
 	if r == nil || r.Sign() == 0 || !r.Num().IsInt64() || !r.Denom().IsUint64() {
 		return decimal.Fraction{}
@@ -44,7 +44,7 @@ func fraction(r *big.Rat) decimal.Fraction {
 	return decimal.Fraction{Num: r.Num().Int64(), Den: r.Denom().Uint64()}
 }
 
-// share is an amount × days / of.
+// share returns amount × days / of.
 func share(amount *big.Rat, days, of int) *big.Rat {
 	return new(big.Rat).Mul(amount, big.NewRat(int64(days), int64(of)))
 }

@@ -27,16 +27,16 @@ type Leaving struct {
 	amount *big.Rat
 }
 
-// Remaining is one part of the remaining commitment: a number of whole periods, or some days of a period.
+// Remaining is one part of the remaining commitment: a number of whole periods, or some days of one period.
 type Remaining struct {
 	Commitment string
-	Worth      decimal.D // worth of a whole period
+	Worth      decimal.D // amount for a whole period
 	Count      int       // number of whole periods; 0 for a part of a period
 	Days, Of   int       // of a part
 	worth      *big.Rat
 }
 
-// Rate is the rate of the tier in words, such as 50 %.
+// Rate returns the rate of the tier as text, such as 50 %.
 func (l *Leaving) Rate() string {
 	switch {
 	case l.End >= l.EndOfTerm:

@@ -26,7 +26,7 @@ func (v *Literal) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// JSONSchema is a single value.
+// JSONSchema describes a single value.
 func (Literal) JSONSchema() map[string]any { return literal.Single() }
 
 // IsZero reports whether the document omits it.
@@ -39,12 +39,12 @@ type price struct {
 	unit   udr.Unit
 }
 
-// rat is the price of one unit.
+// rat returns the price of one unit.
 func (p *price) rat() *big.Rat {
 	return new(big.Rat).Quo(ratOf(p.amount), new(big.Rat).SetInt64(p.per))
 }
 
-// String is the price as documents write it.
+// String returns the price as documents write it.
 func (p *price) String() string {
 	if p.per <= 1 {
 		return p.amount.String()
@@ -52,7 +52,7 @@ func (p *price) String() string {
 	return fmt.Sprintf("%s / %d %s", p.amount, p.per, p.unit)
 }
 
-// priceOf reads an amount, or an amount for a number of units: 1.50 / 1 GB.
+// priceOf reads an amount, or an amount for a number of units such as 1.50 / 1 GB.
 func priceOf(v Literal, c *diag.Decoder) price {
 	amount, per, has := strings.Cut(v.Text, "/")
 	p := price{amount: literal.Amount(strings.TrimSpace(amount), v.Pos, &c.List), per: 1, unit: udr.Count}
@@ -73,7 +73,7 @@ func priceOf(v Literal, c *diag.Decoder) price {
 	return p
 }
 
-// Percent is a percentage: 50 %.
+// Percent is a percentage, such as 50 %.
 type Percent struct {
 	Value decimal.D
 	Pos   diag.Pos
@@ -127,10 +127,10 @@ func (Cycles) JSONSchema() map[string]any {
 	return map[string]any{"type": "string", "pattern": `^[0-9]+ *cycles?$`}
 }
 
-// MarshalText writes it as UnmarshalNode reads it.
+// MarshalText writes the text that UnmarshalNode reads.
 func (v Cycles) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
-// UnmarshalText reads it from a stored value.
+// UnmarshalText reads a stored value.
 func (v *Cycles) UnmarshalText(text []byte) error {
 	number, _, _ := strings.Cut(string(text), " ")
 	count, err := strconv.Atoi(number)
@@ -141,7 +141,7 @@ func (v *Cycles) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String is 1 cycle, 24 cycles.
+// String returns the text, such as 1 cycle or 24 cycles.
 func (v Cycles) String() string {
 	if v == 1 {
 		return "1 cycle"
@@ -149,7 +149,7 @@ func (v Cycles) String() string {
 	return strconv.Itoa(int(v)) + " cycles"
 }
 
-// Count is a number from 1.
+// Count is a whole number from 1.
 type Count int
 
 // UnmarshalNode implements diag.Unmarshaler.

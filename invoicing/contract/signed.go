@@ -16,11 +16,11 @@ import (
 const (
 	Draft      = "draft"
 	Active     = "active"
-	Ended      = "ended"      // at the end of a term, or by agreement: there is no charge
+	Ended      = "ended"      // at the end of a term, or by agreement, without a charge
 	Terminated = "terminated" // before the end of a term
 )
 
-// Signed is the value of the statements about a contract: the signed terms, and the status. A statement with status
+// Signed is the value of a statement about a contract: the signed terms, and the status. A statement with status
 // ended or terminated begins on the first day on which the contract is no longer in force.
 type Signed struct {
 	Account      string   `yaml:"account,required" json:"account" names:"account" doc:"The account that signed it." example:"acme"`
@@ -32,10 +32,10 @@ type Signed struct {
 	Coterminates string   `yaml:"coterminates" json:"coterminates,omitempty" names:"contract" doc:"Id of the contract whose end is the end of this one. Without it, the account's contract of the document that coterminates names." example:"acme-master"`
 	Products     []string `yaml:"products" json:"products,omitempty" doc:"Plans, parts and add-ons that a contract of level line is about." example:"[tracker]"`
 	SIMs         []string `yaml:"sims" json:"sims,omitempty" names:"sim" doc:"SIMs that a contract of level line is about, each as KIND:IDENTIFIER. Its commitments are of connections." example:"[\"imsi:214070000000001\"]"`
-	// Signing copies the entitlements from the document, because gates of onboardings read them.
+	// Signing copies the entitlements from the document, because onboarding gates read them here.
 	Entitlements *Entitled `yaml:"entitlements" json:"entitlements,omitempty"`
-	// Over is the end of a contract that does not renew. Signing copies it from the document, because gates
-	// of onboardings read it.
+	// Over defines what happens when a contract that does not renew ends. Signing copies it from
+	// the document, because onboarding gates read it here.
 	Over Date `yaml:"-" json:"until,omitempty"`
 }
 
@@ -66,7 +66,7 @@ func (v *Signed) Check(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// identifier is an identifier of a SIM, as imsi:214070000000001.
+// identifier is an identifier of a SIM, such as imsi:214070000000001.
 func identifier(text string) (id udr.Identifier, err error) {
 	kind, value, _ := strings.Cut(text, ":")
 	if id.Kind, _ = udr.ParseIDKind(kind); id.Kind == udr.NoID || value == "" {
@@ -136,7 +136,7 @@ func texts(list []diag.Text) (all []string) {
 	return all
 }
 
-// Form describes how people write contracts in import files. If there are no documents, it accepts any document name.
+// Form describes how contracts are written in import files. If there are no documents, it accepts any document name.
 func Form(docs *Documents) registry.Form {
 	return registry.Form{Kind: registry.KindContract, Fields: registry.FieldsOf(Signed{}), Read: func(n *diag.Node) ([]byte, diag.List) {
 		var v Signed
@@ -158,7 +158,7 @@ func Form(docs *Documents) registry.Form {
 	}}
 }
 
-// Value is the value of a statement.
+// Value converts the signed contract to the value of a statement.
 func (v *Signed) Value() ([]byte, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -175,10 +175,10 @@ type Contract struct {
 
 	account uint32 // number of Account
 	anchor  int    // day of the month on which its months begin, 1 to 31
-	end     Date   // stated first day on which the contract is no longer in force; 0 if none is stated
+	end     Date   // stated first day on which the contract is no longer in force; 0 if no end is stated
 	how     string // Ended or Terminated, if the contract ends
 	noticed Date
-	from    udr.Instant // beginning of the statement that created it
+	from    udr.Instant // beginning of the statement that created the contract
 	stated  struct {    // the stated end; a termination of the account may end the contract earlier
 		end  Date
 		how  string
@@ -188,7 +188,8 @@ type Contract struct {
 	sims   map[uint32]bool
 }
 
-// read returns a contract as known at a revision; nil if it does not exist. docs contains its document.
+// read returns a contract as known at a revision; nil if it does not exist. docs must contain the
+// contract's document.
 func (e *Engine) read(id string, rev registry.Revision, docs *Documents) (*Contract, error) {
 	var c *Contract
 	signed := false
@@ -235,8 +236,8 @@ func (e *Engine) read(id string, rev registry.Revision, docs *Documents) (*Contr
 // Stated returns the beginning of the statement that created the contract.
 func (c *Contract) Stated() udr.Instant { return c.from }
 
-// Ending returns the stated first day on which the contract is no longer in force, the kind of end, and the beginning
-// of the statement about it; 0 if no end is stated.
+// Ending returns three values: the stated first day on which the contract is no longer in force (0 if no end is
+// stated), the kind of end, and the beginning of the statement about it.
 func (c *Contract) Ending() (end Date, how string, from udr.Instant) {
 	return c.stated.end, c.stated.how, c.stated.from
 }
@@ -257,7 +258,7 @@ func (c *Contract) same(v *Signed) bool {
 	return string(one) == string(two)
 }
 
-// dateOf is the date of a time in an account's zone.
+// dateOf returns the date of an instant in an account's time zone.
 func (e *Engine) dateOf(account uint32, at udr.Instant, rev registry.Revision) Date {
 	zone := time.UTC
 	if a, ok := e.accountAt(account, at, rev); ok {
@@ -266,7 +267,8 @@ func (e *Engine) dateOf(account uint32, at udr.Instant, rev registry.Revision) D
 	return Date(registry.LocalDate(zone, at))
 }
 
-// accountAt returns an account at a time. Before the account begins, it returns the account's first state.
+// accountAt returns the state of an account at a time. Before the account begins, it returns the account's
+// first state.
 func (e *Engine) accountAt(account uint32, at udr.Instant, rev registry.Revision) (*registry.Account, bool) {
 	if a, ok := e.facts.View.Account(account, at, rev); ok {
 		return a, true
@@ -279,7 +281,7 @@ func (e *Engine) accountAt(account uint32, at udr.Instant, rev registry.Revision
 	return nil, false
 }
 
-// complete looks up the document and the other references of a contract.
+// complete looks up the document of a contract and the other objects that the contract refers to.
 func (e *Engine) complete(c *Contract, rev registry.Revision, docs *Documents) error {
 	c.Doc = docs.Contracts.At(c.Document, c.Start)
 	if c.Doc == nil {
@@ -307,7 +309,7 @@ func (e *Engine) complete(c *Contract, rev registry.Revision, docs *Documents) e
 	return e.join(c, rev, docs)
 }
 
-// resolve finds the SIMs that a contract names, on its first day.
+// resolve finds the SIMs that a contract lists, on the contract's first day.
 func (e *Engine) resolve(c *Contract, rev registry.Revision) error {
 	c.sims = map[uint32]bool{}
 	if c.Doc != nil {
@@ -329,8 +331,8 @@ func (e *Engine) resolve(c *Contract, rev registry.Revision) error {
 	return nil
 }
 
-// terminated returns the date on which an account is terminated, 0 if it is not: the account's
-// contracts end with it.
+// terminated returns the date on which an account is terminated, and with it its contracts; 0 if it
+// is not terminated.
 func (e *Engine) terminated(account string, number uint32, rev registry.Revision) Date {
 	for _, s := range registry.HeldStatements(e.facts.Statements.Told(registry.KindStatus, account), rev) {
 		var v struct {
@@ -343,7 +345,7 @@ func (e *Engine) terminated(account string, number uint32, rev registry.Revision
 	return 0
 }
 
-// join finds the contract with which another one ends.
+// join finds the contract that another contract ends with.
 func (e *Engine) join(c *Contract, rev registry.Revision, docs *Documents) error {
 	id := c.Coterminates
 	if id == "" && c.Doc.Coterminates.Value == "" {
@@ -365,7 +367,7 @@ func (e *Engine) join(c *Contract, rev registry.Revision, docs *Documents) error
 		c.master = master
 		return nil
 	}
-	// This is the account's contract with that document, or that of an account above it.
+	// This is the contract that has that document and belongs to the account or to an account above it.
 	path := e.facts.View.Path(c.account, udr.InstantOf(c.Start.UTC().Add(12*time.Hour)), rev, nil)
 	for _, account := range path {
 		for _, other := range e.signed[account] {

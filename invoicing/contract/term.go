@@ -10,8 +10,8 @@ import (
 // never is a date after all others.
 const never Date = math.MaxInt32
 
-// month is the first day of a month of the contract, counted from 0. Months begin on the day of the month on which the contract began,
-// or, in shorter months, on the last day.
+// month returns the first day of a month of the contract, counted from 0. Months begin on the day of the month on which
+// the contract began, or, in shorter months, on the last day.
 func (c *Contract) month(n int) Date {
 	year, month, _ := c.Start.UTC().Date()
 	first := time.Date(year, month+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
@@ -19,7 +19,8 @@ func (c *Contract) month(n int) Date {
 	return Date(first.Unix()/86400) + Date(min(c.anchor, last)-1)
 }
 
-// monthOf is the number of the month of the contract that contains a date, counted from 1. Before its first day it is 1.
+// monthOf returns the number of the contract month that contains a date, counted from 1. For a date before the first
+// day it returns 1.
 func (c *Contract) monthOf(d Date) int {
 	d = max(d, c.Start)
 	year, month, _ := c.Start.UTC().Date()
@@ -38,9 +39,8 @@ func (c *Contract) term() int {
 	return int(c.Doc.Term)
 }
 
-// EndOfTerm returns the end of the term to which the customer is bound if notice for an end on one date is given
-// on another: the first day after the term. Notice that is too late for the end of one term applies to the end of
-// the next.
+// EndOfTerm returns the first day after the term to which the customer is bound. It depends on the wanted end and
+// on the day of the notice. Notice that is too late for the end of one term applies to the end of the next term.
 func (c *Contract) EndOfTerm(noticed, end Date) Date {
 	if c.master != nil {
 		return c.master.EndOfTerm(noticed, end)
@@ -54,7 +54,8 @@ func (c *Contract) EndOfTerm(noticed, end Date) Date {
 	return c.month(n)
 }
 
-// Until returns the first day on which the contract is no longer in force; a date after all others if it continues.
+// Until returns the first day on which the contract is no longer in force; a date after all others if the contract
+// continues.
 func (c *Contract) Until() Date {
 	until := never
 	switch mode := c.Doc.Renewal.Mode; {
@@ -69,7 +70,7 @@ func (c *Contract) Until() Date {
 	return until
 }
 
-// left returns the day on which the contract ends early, and the day of the notice; false if it does not end early.
+// left returns the day on which the contract ends early and the day of the notice; false if it does not end early.
 func (c *Contract) left() (end, noticed Date, ok bool) {
 	if c.end != 0 && (c.master == nil || c.end <= c.master.Until()) {
 		if c.how != Terminated {
@@ -114,7 +115,7 @@ type cycle struct {
 	currency string
 }
 
-// cycle is the cycle of an account that contains a date.
+// cycle returns the cycle of an account that contains a date.
 func (e *Engine) cycle(account uint32, rev registry.Revision, date Date) (cycle, error) {
 	a, err := e.accountOn(account, rev, date)
 	if err != nil {
@@ -125,7 +126,7 @@ func (e *Engine) cycle(account uint32, rev registry.Revision, date Date) (cycle,
 	return cycle{Date(first), Date(next), int(to - from), a.Zone, a.Currency}, nil
 }
 
-// Month is the number of the month of the contract that contains a date, counted from 1.
+// Month returns the number of the contract month that contains a date, counted from 1.
 func (c *Contract) Month(d Date) int { return c.monthOf(d) }
 
 // Ends returns Until; false if the contract continues until notice is given.
@@ -134,7 +135,7 @@ func (c *Contract) Ends() (until Date, ends bool) {
 	return until, until != never
 }
 
-// Joined returns the id of the contract with which this one ends, "" if it has its own end.
+// Joined returns the id of the contract that this contract ends with, "" if it has its own end.
 func (c *Contract) Joined() string {
 	if c.master == nil {
 		return ""

@@ -23,7 +23,7 @@ type Package struct {
 	Files    []File
 }
 
-// File is the file of a kind, nil if there is none.
+// File returns the file of a kind, nil if there is none.
 func (p *Package) File(kind string) *File {
 	for i := range p.Files {
 		if p.Files[i].Kind == kind {
@@ -33,10 +33,10 @@ func (p *Package) File(kind string) *File {
 	return nil
 }
 
-// Sender sends by one channel.
+// Sender sends documents by one channel.
 type Sender interface {
-	// Send sends to the receiver, and returns the outcome. away means that the server cannot be reached, so
-	// other deliveries to it need not be tried now.
+	// Send sends to the receiver, and returns the outcome. If away is true, the server cannot be
+	// reached, and other deliveries to it need not be tried now.
 	Send(ctx context.Context, p *Package) (o Outcome, away bool)
 }
 
@@ -46,32 +46,32 @@ type Deliverer struct {
 	Files     *Files
 	Documents func(ctx context.Context, id string) (*document.Document, error) // a final one
 	Senders   map[Channel]Sender                                               // senders of the installation's channels
-	Missing   map[Channel]string                                               // for each other channel, the setting that enables it
+	Missing   map[Channel]string                                               // for other channels, the setting that enables them
 	Now       func() time.Time
 	Log       *slog.Logger
-	Sent      func(Channel) // is called for each delivery that was sent, by several goroutines
-	AtOnce    int           // deliveries that are tried at the same time; 0: 8
+	Sent      func(Channel) // called for each delivery that was sent, from several goroutines
+	AtOnce    int           // number of deliveries tried at the same time; 0 means 8
 
 	mu      sync.Mutex
-	pausing map[string]time.Time // when the servers that are away failed, by place
+	pausing map[string]time.Time // for each server that cannot be reached, the time of the last failure
 }
 
 const (
-	// attempt is the time limit of one attempt. It is shorter than the lease, so no other process begins an
-	// attempt while this one may still run.
+	// attempt is the time limit of one attempt. It is shorter than the lease, so no other process begins
+	// an attempt while this attempt may still be running.
 	attempt = lease - time.Minute
 	// atOnce is the largest number of deliveries that Deliver reads together.
 	atOnce = 200
-	// sending is the default number of deliveries that are tried at the same time. A mail has to wait for
-	// several answers of a remote server, and mail servers accept about this number of connections from one
+	// sending is the default number of deliveries that are tried at the same time. A mail needs several
+	// answers from a remote server, and mail servers accept about this number of connections from one
 	// client.
 	sending = 8
-	// rest is the time for which an unreachable server is left alone.
+	// rest is how long the deliverer waits before it tries an unreachable server again.
 	rest = time.Minute
 )
 
-// Deliver sends deliveries that are due, those that waited longest first, and reports how many it tried. An error
-// comes from the control store; errors of senders are stored with the deliveries.
+// Deliver sends deliveries that are due, longest waiting first, and returns the number of deliveries it tried. An
+// error comes from the control store; errors of senders are stored with the deliveries.
 func (d *Deliverer) Deliver(ctx context.Context) (tried int, err error) {
 	due, err := d.Table.Due(ctx, d.Now(), atOnce, d.asleep())
 	if err != nil {
@@ -85,8 +85,8 @@ func (d *Deliverer) Deliver(ctx context.Context) (tried int, err error) {
 			break
 		}
 		group.Go(func() error {
-			// A started attempt runs to its end, even if the outcome of another one could not be stored; that
-			// only stops new attempts.
+			// Attempts that have started run to their end even if another outcome could not be
+			// stored; that error only prevents new attempts.
 			if trying.Err() != nil || d.away(&due[i]) {
 				return nil
 			}
@@ -103,7 +103,7 @@ func (d *Deliverer) Deliver(ctx context.Context) (tried int, err error) {
 	return int(count.Load()), err
 }
 
-// away reports whether the server of a delivery is left alone now.
+// away reports whether the deliverer is waiting before it tries the server of a delivery again.
 func (d *Deliverer) away(j *Job) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -111,13 +111,14 @@ func (d *Deliverer) away(j *Job) bool {
 	return found && d.rests(failed)
 }
 
-// rests reports whether a server that failed then is left alone now. If the clock was set back, it is asked at once.
+// rests reports whether a server that failed at a given time must not be tried yet. If the clock was set back, the
+// server is tried at once.
 func (d *Deliverer) rests(failed time.Time) bool {
 	since := d.Now().Sub(failed)
 	return since >= 0 && since < rest
 }
 
-// asleep returns the channels whose single server is unreachable now, and the payers' servers that are.
+// asleep returns the channels and the payers' servers that are unreachable now.
 func (d *Deliverer) asleep() (places []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -131,8 +132,8 @@ func (d *Deliverer) asleep() (places []string) {
 	return places
 }
 
-// place names the server of a delivery. The installation has one server per channel, and each payer has its own
-// remote storage.
+// place returns the key of the server for a delivery. The installation has one server per channel, and each
+// payer has its own remote storage.
 func place(j *Job) string {
 	if j.Channel == SFTP {
 		return string(SFTP) + " " + j.Recipient
@@ -140,14 +141,15 @@ func place(j *Job) string {
 	return string(j.Channel)
 }
 
-// try makes an attempt, unless another process is making one.
+// try makes an attempt, unless another process is already making one.
 func (d *Deliverer) try(ctx context.Context, j *Job) (mine bool, err error) {
 	if mine, err = d.Table.begin(ctx, j, d.Now()); !mine {
 		return false, err
 	}
 	o, away := d.send(ctx, j)
 	if ctx.Err() != nil && !o.State.over() {
-		// The process is ending. The attempt is still recorded, so the next process need not wait for the lease.
+		// The process is shutting down. The outcome is still stored, so that the next process need not wait until
+		// the lease ends.
 		o.Why = "the process ended"
 	}
 	if away {
@@ -175,7 +177,7 @@ func (d *Deliverer) try(ctx context.Context, j *Job) (mine bool, err error) {
 	return true, nil
 }
 
-// over reports whether there is nothing left to do.
+// over reports whether a delivery needs no further attempt.
 func (s State) over() bool { return s == Sent || s == Confirmed || s == Failed }
 
 func (d *Deliverer) send(ctx context.Context, j *Job) (o Outcome, away bool) {

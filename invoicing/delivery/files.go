@@ -18,8 +18,8 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// Maker makes the files of a final document. A file that a document cannot have is nil, such as UBL in a currency
-// with three decimals.
+// Maker makes the files of a final document. A file that a document cannot have is nil, for example UBL in a
+// currency with three decimals.
 type Maker func(context.Context, *document.Document) (pdf, ubl, csv []byte, err error)
 
 // The kinds of files.
@@ -38,7 +38,7 @@ type File struct {
 	Content []byte
 }
 
-// Files keeps the issued files. It makes the content once, and every later delivery sends exactly these bytes.
+// Files keeps the issued files. The content is made once, and every later delivery sends exactly these bytes.
 type Files struct {
 	DB   *store.DB
 	Dir  string
@@ -49,7 +49,7 @@ type Files struct {
 // ChangedError reports that a kept file differs from the issued one.
 type ChangedError struct {
 	Path string
-	Err  error // nil: the file has different bytes
+	Err  error // nil if the bytes of the file differ
 }
 
 func (e *ChangedError) Error() string {
@@ -61,7 +61,7 @@ func (e *ChangedError) Error() string {
 		e.Path)
 }
 
-// Of returns the files of a final document. The first call makes them.
+// Of returns the files of a final document. The first call creates them.
 func (f *Files) Of(ctx context.Context, d *document.Document) ([]File, error) {
 	kept, err := f.Kept(ctx, d.ID)
 	if err != nil || len(kept) > 0 {
@@ -84,8 +84,8 @@ func (f *Files) Of(ctx context.Context, d *document.Document) ([]File, error) {
 		}
 		sum := sha256.Sum256(made.content)
 		file := File{Kind: made.kind, Name: Safe(d.Number) + made.suffix, SHA256: hex.EncodeToString(sum[:]), Content: made.content}
-		// The name contains the hash. If two processes make the files of a document, the stored row decides
-		// whose files are valid.
+		// The name of a file contains its hash. If two processes create the files of a document, the stored row
+		// decides which files are valid.
 		file.Path = filepath.ToSlash(filepath.Join(fmt.Sprint(d.Issued.UTC().Year()), Safe(d.ID),
 			Safe(d.Number)+"-"+file.SHA256[:12]+made.suffix))
 		if err := Place(filepath.Join(f.Dir, filepath.FromSlash(file.Path)), made.content); err != nil {
@@ -99,7 +99,7 @@ func (f *Files) Of(ctx context.Context, d *document.Document) ([]File, error) {
 	return f.Kept(ctx, d.ID)
 }
 
-// note records the files of a document, unless another process was faster.
+// note records the files of a document, unless another process has recorded them first.
 func (f *Files) note(ctx context.Context, d *document.Document, all []File) error {
 	return f.DB.Change(ctx, "keeping the files of a document", func(tx *store.Tx) error {
 		for _, file := range all {
@@ -113,7 +113,7 @@ func (f *Files) note(ctx context.Context, d *document.Document, all []File) erro
 	})
 }
 
-// Kept reads and checks the issued files of a document; it returns none if they are not made yet.
+// Kept reads and checks the issued files of a document. It returns no files if they have not been created yet.
 func (f *Files) Kept(ctx context.Context, document string) (all []File, err error) {
 	err = f.DB.Query(ctx, "reading the files of a document", `SELECT kind, path, name, sha256 FROM invoice_files WHERE document = ?
 		ORDER BY CASE kind WHEN 'pdf' THEN 0 WHEN 'ubl' THEN 1 ELSE 2 END`, []any{document}, func(rows *sql.Rows) error {
@@ -172,14 +172,14 @@ func Place(path string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(folder.Sync(), folder.Close()) // the name must outlive a loss of power, as the row does
+	return errors.Join(folder.Sync(), folder.Close()) // the name must survive a power failure, as the row does
 }
 
-// kept returns the name of a kept file: the number of its document, and the beginning of its hash.
+// kept returns the name under which a file is kept: the number of its document, and the beginning of its hash.
 var kept = regexp.MustCompile(`^(.+)-[0-9a-f]{12}\.(pdf|xml|csv)$`)
 
-// Issued returns the numbers, in the form of Safe, of documents whose files were made in a year, judging by the folder
-// alone.
+// Issued returns the numbers, in the form of Safe, of the documents whose files were created in a year. It reads only
+// the folder.
 func Issued(dir string, year int, document string) (numbers []string, err error) {
 	files, err := os.ReadDir(filepath.Join(dir, fmt.Sprint(year), Safe(document)))
 	if errors.Is(err, os.ErrNotExist) {

@@ -25,8 +25,8 @@ var Channels = []Channel{Email, SFTP, Hardcopy, EInvoice}
 // State is the progress of a delivery.
 type State string
 
-// The states. sent: the channel has accepted it. confirmed: the channel or a person confirmed that the receiver has
-// it.
+// The states. sent: the channel accepted the document. confirmed: the channel or an operator confirmed that the
+// receiver has it.
 const (
 	Pending   State = "pending"
 	Sending   State = "sending"
@@ -38,7 +38,7 @@ const (
 // States lists all states.
 var States = []State{Pending, Sending, Sent, Confirmed, Failed}
 
-// Job is the delivery of a document by a channel.
+// Job is the delivery of a document by one channel.
 type Job struct {
 	ID          string // <document>/<channel>
 	Document    string // id
@@ -63,7 +63,8 @@ type Job struct {
 }
 
 // MessageID returns the Message-ID of a mail, in the domain of its sender. It stays the same when an attempt is
-// repeated, so mail programs show the mail only once. It changes when a person orders the mail to be sent again.
+// repeated, so mail programs show the mail only once. It changes when an operator orders the mail to be sent
+// again.
 func (j *Job) MessageID(domain string) string {
 	if j.Round > 1 {
 		return fmt.Sprintf("%s.%d@%s", j.Document, j.Round, domain)
@@ -77,7 +78,7 @@ type wanted struct {
 	recipient string
 }
 
-// channels returns the channels in the terms of a document.
+// channels returns the channels that the terms of a document require.
 func channels(t *document.Terms, endpoint string) (all []wanted) {
 	if t.Delivery == "email" || t.Delivery == "email_and_hardcopy" {
 		all = append(all, wanted{Email, strings.Join(t.Emails, " ")})
@@ -94,14 +95,14 @@ func channels(t *document.Terms, endpoint string) (all []wanted) {
 	return all
 }
 
-// The pause between attempts doubles, up to an hour. After a day, a delivery has failed.
+// The pause between attempts doubles up to an hour. After a day, a delivery has failed.
 const (
 	firstPause = time.Minute
 	mostPause  = time.Hour
 	giveUp     = 24 * time.Hour
 )
 
-// pause returns the waiting time after a number of attempts.
+// pause returns how long to wait after a number of attempts.
 func pause(attempts int) time.Duration {
 	p := firstPause
 	for range min(attempts-1, 10) {

@@ -22,7 +22,7 @@ var greetings = map[string]struct{ invoice, note, text string }{
 }
 
 // Write writes the mail of a document in the words of its seller, which may be nil. from is the sender for sellers
-// without their own.
+// that have none.
 func Write(d *document.Document, s *terms.Seller, from string) Letter {
 	language := d.Terms.Language
 	words, ok := greetings[language]
@@ -50,7 +50,7 @@ func Write(d *document.Document, s *terms.Seller, from string) Letter {
 	return l
 }
 
-// period is the first and the last day of a document, the same in all languages (ISO 8601).
+// period returns the first and the last day of a document in ISO 8601, the same in all languages.
 func period(d *document.Document) string {
 	from, to := d.Cycle.From, d.Cycle.To
 	for _, p := range d.Periods {

@@ -26,8 +26,8 @@ func Migrate(ctx context.Context, db *store.DB) error {
 }
 
 // Enqueue records the open amount of a final document, and a delivery for each channel in its terms, in the
-// transaction that makes it final. Enqueuing the same document again adds nothing. It returns the channels; if there
-// are none, a person must send the document.
+// transaction that makes it final. Enqueuing the same document again adds nothing. It returns the channels. If there
+// are none, an operator must send the document.
 func Enqueue(ctx context.Context, tx *store.Tx, payer uint32, d *document.Document, now time.Time) (by []Channel, err error) {
 	if d.Number == "" {
 		return nil, fmt.Errorf("document %s has no number; only a final document is delivered", d.ID)
@@ -90,7 +90,7 @@ type Question struct {
 	State  State
 }
 
-// List lists deliveries: those that need a person come first, then the newest.
+// List lists deliveries: those that need an operator come first, then the newest.
 func (t Table) List(ctx context.Context, q Question) ([]Job, error) {
 	where, args := []string{"1 = 1"}, []any(nil)
 	if q.Number != "" {
@@ -107,12 +107,12 @@ func (t Table) List(ctx context.Context, q Question) ([]Job, error) {
 		args...)
 }
 
-// Of lists the deliveries of a document, by its id.
+// Of lists a document's deliveries by the document's id.
 func (t Table) Of(ctx context.Context, document string) ([]Job, error) {
 	return t.list(ctx, "document = ? ORDER BY made DESC, channel", document)
 }
 
-// Get is the delivery with an id.
+// Get returns the delivery with an id.
 func (t Table) Get(ctx context.Context, id string) (*Job, error) {
 	all, err := t.list(ctx, "id = ?", id)
 	if err == nil && len(all) == 0 {
@@ -124,9 +124,10 @@ func (t Table) Get(ctx context.Context, id string) (*Job, error) {
 	return &all[0], nil
 }
 
-// Due returns deliveries to try now, the longest waiting first, without those to some places. A delivery that is being
-// sent becomes due when its lease ends, because then its process has died. A pause that ends much later than any pause
-// from now comes from a clock that was ahead, and does not count.
+// Due returns the deliveries to try now, the longest waiting first. It leaves out deliveries to certain places. A
+// delivery that is being sent becomes due when its lease ends, because the process that sent it must have died.
+// If the end of a pause is further away than the longest pause, the pause is ignored: it was set by a clock that
+// was ahead.
 func (t Table) Due(ctx context.Context, now time.Time, most int, without []string) ([]Job, error) {
 	where, args := "next_at > 0 AND (next_at <= ? OR state = ? AND next_at > ?)", []any{now.UnixNano(), string(Pending),
 		now.Add(2 * mostPause).UnixNano()}
@@ -141,7 +142,7 @@ func (t Table) Due(ctx context.Context, now time.Time, most int, without []strin
 	return t.list(ctx, where+" ORDER BY next_at, id LIMIT ?", append(args, most)...)
 }
 
-// save writes a delivery. It returns store.ErrConflict if the delivery changed since it was read.
+// save writes a delivery. It returns store.ErrConflict if the delivery changed after it was read.
 func (t Table) save(ctx context.Context, j *Job, now time.Time) error {
 	next := int64(0)
 	if !j.NextAt.IsZero() {
@@ -167,11 +168,11 @@ func (t Table) save(ctx context.Context, j *Job, now time.Time) error {
 	return err
 }
 
-// lease is the longest duration of an attempt. After that, another process retries it.
+// lease is the longest duration of an attempt. When it is over, another process retries the delivery.
 const lease = 5 * time.Minute
 
-// begin marks a delivery as being sent; it returns false if another process was faster. It counts an earlier
-// interrupted attempt as unclear.
+// begin marks a delivery as being sent; it returns false if another process was faster. An earlier
+// interrupted attempt is counted as unclear.
 func (t Table) begin(ctx context.Context, j *Job, now time.Time) (mine bool, err error) {
 	if j.State == Sending && j.Channel == Email { // the other channels check whether the file is there
 		j.Unclear++
@@ -211,7 +212,7 @@ func (t Table) end(ctx context.Context, j *Job, o Outcome, now time.Time) error 
 	return t.save(ctx, j, now)
 }
 
-// RefusedError reports that the state of a delivery does not allow a request.
+// RefusedError reports that the state of a delivery does not allow the requested step.
 type RefusedError struct {
 	Job  *Job
 	Step string
@@ -222,15 +223,15 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("delivery %s is %s, so nobody can %s it; %s", e.Job.ID, e.Job.State, e.Step, e.Why)
 }
 
-// Decide records a person's decision about a delivery.
+// Decide records an operator's decision about a delivery.
 type Decide struct {
 	Who, Why string
-	To       []string // addresses for a mail that is sent again, instead of the earlier ones
+	To       []string // for a mail that is sent again: addresses that replace the earlier ones
 	Dry      bool     // keep nothing
 }
 
-// Confirm records that the receiver has the document, because it was printed and posted or the
-// receiver confirmed it.
+// Confirm records that the receiver has the document, because it was posted or the receiver
+// confirmed it.
 func (t Table) Confirm(ctx context.Context, id string, by Decide, now time.Time) (*Job, error) {
 	return t.decide(ctx, id, by, now, func(j *Job) error {
 		if j.State == Sending {
@@ -244,7 +245,7 @@ func (t Table) Confirm(ctx context.Context, id string, by Decide, now time.Time)
 	})
 }
 
-// Fail records that the document did not arrive although it was sent, or that it must not be sent.
+// Fail records that a sent document did not arrive, or that a document must not be sent.
 func (t Table) Fail(ctx context.Context, id string, by Decide, now time.Time) (*Job, error) {
 	return t.decide(ctx, id, by, now, func(j *Job) error {
 		if j.State == Sending {
@@ -303,15 +304,15 @@ func (t Table) Add(ctx context.Context, tx *store.Tx, payer uint32, d *document.
 		Recipient: to, State: Pending, Who: by.Who, Why: by.Why, Round: 1, Began: now, NextAt: now, Made: now, Changed: now}, nil
 }
 
-// Waits counts the pending deliveries.
+// Waits counts the deliveries that are not finished.
 type Waits struct {
-	Waiting int           // deliveries to be tried
-	Failed  int           // deliveries that need a person
-	Unclear int           // deliveries that the receiver may have got twice
+	Waiting int           // deliveries still to be tried
+	Failed  int           // failed deliveries that need an operator
+	Unclear int           // deliveries that the receiver may have received twice
 	Oldest  time.Duration // age of the oldest unfinished round
 }
 
-// Waits counts the pending deliveries at a time.
+// Waits returns the counts of unfinished deliveries at a time.
 func (t Table) Waits(ctx context.Context, now time.Time) (w Waits, err error) {
 	var began int64
 	err = t.DB.Read().QueryRowContext(ctx, t.DB.SQL(`SELECT COUNT(CASE WHEN next_at > 0 THEN 1 END), COUNT(CASE WHEN state = 'failed' THEN 1 END),

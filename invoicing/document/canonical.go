@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Rules is the version of the program's rules for documents. If a change gives different amounts for the same inputs,
-// the program gets a new version. It keeps the code of every version by which a document was issued.
+// Rules is the version of the program's rules for documents. A change that gives different amounts for the same
+// inputs gets a new version. The program keeps the code of every version with which a document was issued.
 const Rules = 1
 
 // Canonical is the text from which the hash of a document is made: inputs, seller and payer as printed, lines, tax
@@ -64,7 +64,7 @@ func (d *Document) body(b *strings.Builder) {
 	fmt.Fprintf(b, "net %s tax %s total %s\n", d.Net, d.Tax, d.Total)
 }
 
-// Canonical is the part of the canonical text that a line has.
+// Canonical returns the part of the canonical text that describes a line.
 func (l *Line) Canonical() string {
 	var b strings.Builder
 	l.body(&b)
@@ -80,10 +80,10 @@ func (l *Line) body(b *strings.Builder) {
 		l.Reason)
 }
 
-// String is the period as 2026-04-01..2026-05-01.
+// String returns the period in the form 2026-04-01..2026-05-01.
 func (p Period) String() string { return p.From.String() + ".." + p.To.String() }
 
-// String is the cut as 1:9000,8771: generation of the log, then the offset of each partition.
+// String returns the cut in the form 1:9000,8771: generation of the log, then the offset of each partition.
 func (c Cut) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d:", c.Log)
@@ -96,7 +96,7 @@ func (c Cut) String() string {
 	return b.String()
 }
 
-// Sum is the hash of the canonical text: SHA-256 in hexadecimal digits.
+// Sum returns the hash of the canonical text: SHA-256 in hexadecimal digits.
 func (d *Document) Sum() string {
 	sum := sha256.Sum256([]byte(d.Canonical()))
 	return hex.EncodeToString(sum[:])

@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// Difference is a row in which the canonical texts of a stored document and the computed one differ.
+// Difference is a row that differs between the canonical texts of a stored document and a computed one.
 type Difference struct {
-	Part     string `json:"part"`     // such as line 4, tax S 21, total, close 2026-03-01..2026-04-01
+	Part     string `json:"part"`     // for example line 4, tax S 21, total, close 2026-03-01..2026-04-01
 	Stored   string `json:"stored"`   // empty if the stored document has no such part
 	Computed string `json:"computed"` // empty if the computed document has no such part
 }
 
-// part is an entry of the canonical text: a row with the rows that belong to it.
+// part is an entry of the canonical text: a row together with its detail rows.
 type part struct {
 	name, key string
 	rows      []string
 }
 
-// Compare returns the parts in which the canonical texts of a stored document and a computed one differ. Two lines
-// are the same line if all values before quantities and amounts are equal; their line numbers may differ.
+// Compare returns the parts that differ between the canonical texts of a stored document and a computed one. Two
+// lines are the same line if all values before quantities and amounts are equal; their line numbers may differ.
 func Compare(stored, computed *Document) (all []Difference) {
 	was, is := parts(stored.Canonical()), parts(computed.Canonical())
 	find := func(list []part, key string) *part {
@@ -66,7 +66,7 @@ func parts(text string) (all []part) {
 		words := strings.SplitN(row, " ", 4)
 		p := part{name: words[0], key: words[0], rows: []string{row}}
 		switch words[0] {
-		case "line": // its number depends on the other lines
+		case "line": // the number of a line depends on the other lines
 			p.name, p.key = strings.Join(words[:2], " "), "line "+strings.Join(words[2:], " ")
 		case "tax":
 			p.name = strings.Join(words[:3], " ")

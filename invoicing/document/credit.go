@@ -7,14 +7,14 @@ import (
 	"ratemill/decimal"
 )
 
-// Take is the amount that a credit note credits of one line of a final document, in the prices of that line: net or
-// gross.
+// Take is the amount that a credit note credits of one line of a final document. Like the prices of that line, it
+// is net or gross.
 type Take struct {
 	Line   int       `json:"line"`
 	Amount decimal.D `json:"amount"` // positive for a positive line, negative for a negative one
 }
 
-// Left returns the amount of each line of a document that no credit note has credited yet, in the order of its lines.
+// Left returns, for each line of a document in order, the amount that no credit note has credited yet.
 func Left(of *Document, credits []*Document) ([]decimal.D, error) {
 	left := make([]decimal.D, len(of.Lines))
 	for n := range of.Lines {
@@ -31,7 +31,7 @@ func Left(of *Document, credits []*Document) ([]decimal.D, error) {
 	return left, nil
 }
 
-// All credits everything that is left of a document.
+// All returns takes that credit everything that is left of a document.
 func All(of *Document, credits []*Document) (takes []Take, err error) {
 	left, err := Left(of, credits)
 	for n, amount := range left {
@@ -42,10 +42,10 @@ func All(of *Document, credits []*Document) (takes []Take, err error) {
 	return takes, err
 }
 
-// Credit makes a credit note for parts of a final document. before lists its earlier credit notes. Its tax is the
-// tax of everything credited so far in its tax group, rounded, less the tax credited before (rule R22), so credits
-// for the whole document return its tax exactly, however they are split. It reports all takes that exceed the
-// remaining amounts.
+// Credit creates a credit note for parts of a final document. before lists the document's earlier credit notes.
+// The tax of a credit note is computed for each tax group: the rounded tax of everything credited so far, less
+// the tax credited before (rule R22). Credits for the whole document therefore return its tax exactly, however
+// they are split. It reports all takes that exceed the remaining amounts.
 func Credit(of *Document, credits []*Document, takes []Take) (*Document, error) {
 	left, err := Left(of, credits)
 	if err != nil {
@@ -71,7 +71,7 @@ func Credit(of *Document, credits []*Document, takes []Take) (*Document, error) 
 		d.Lines = append(d.Lines, l)
 	}
 	err = d.creditTax(credits)
-	d.Negative = d.Net.Sign() <= 0 // the credit of a negative sum is a payment request
+	d.Negative = d.Net.Sign() <= 0 // a credit of a negative sum is a request for payment
 	return d, err
 }
 
@@ -116,7 +116,7 @@ func (d *Document) creditTax(credits []*Document) error {
 		}
 		all := *g
 		if d.Gross {
-			if all.Basis, err = all.Basis.Add(all.Tax); err != nil { // round expects the gross sum
+			if all.Basis, err = all.Basis.Add(all.Tax); err != nil { // round expects Basis to be the gross sum
 				return err
 			}
 			if basis, err = basis.Add(tax); err != nil {

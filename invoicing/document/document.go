@@ -12,7 +12,7 @@ type Form string
 // The forms of documents.
 const (
 	Regular         Form = "regular"          // closes one or more billing cycles
-	OffCycle        Form = "off_cycle"        // contains what became due between two closes of cycles
+	OffCycle        Form = "off_cycle"        // contains what became due between two cycle closes
 	CreditNote      Form = "credit_note"      // credits lines of a final document
 	FinalSettlement Form = "final_settlement" // the last document of a terminated account
 )
@@ -22,9 +22,10 @@ type Document struct {
 	ID     string `json:"id"`
 	Number string `json:"number,omitempty"` // its number, once it is final
 	Form   Form   `json:"form"`
-	// Negative means that the document pays money back: a credit note, or a regular document with a negative sum.
-	// Such a document uses the number range and the form of credit notes, and is printed with all signs reversed. A
-	// credit note with a positive total asks for money, so it uses the number range and the form of invoices.
+	// Negative means that the document pays money back: it is a credit note, or a regular document with a
+	// negative sum. Such a document uses the number range and the form of credit notes, and is printed with all
+	// signs reversed. A credit note with a positive total asks for money, so it uses the number range and the
+	// form of invoices.
 	Negative bool   `json:"negative,omitempty"`
 	Corrects string `json:"corrects,omitempty"` // number of the document that a credit note corrects
 
@@ -32,13 +33,13 @@ type Document struct {
 	Seller  Party    `json:"seller"`
 	Terms   Terms    `json:"terms"`
 	Cycle   Period   `json:"cycle"`   // the last billing cycle that the document closes
-	Periods []Period `json:"periods"` // all cycles that it closes, oldest first
+	Periods []Period `json:"periods"` // all cycles that the document closes, oldest first
 	Issued  Date     `json:"issued,omitempty"`
 	Due     Date     `json:"due,omitempty"`
 
 	Currency string `json:"currency"`
 	Scale    int    `json:"scale"` // decimals of the currency's minor unit
-	// Gross: prices contain the tax. Then the Net of a line is its share of its tax group's net amount.
+	// Gross means that prices contain the tax. The Net of a line is then its share of its tax group's net amount.
 	Gross bool       `json:"gross,omitempty"`
 	Lines []Line     `json:"lines"`
 	Taxes []TaxGroup `json:"taxes"`
@@ -47,15 +48,15 @@ type Document struct {
 	Total decimal.D  `json:"total"`
 	Notes []string   `json:"notes,omitempty"`
 	Input Inputs     `json:"inputs"`
-	// Hash of the canonical text, once the document is final.
+	// Hash is the hash of the canonical text, set once the document is final.
 	Hash string `json:"hash,omitempty"`
 }
 
-// Accounts returns the accounts named on the document: its payer's, and those of its lines.
+// Accounts returns the accounts that appear on the document: the payer's account, and the accounts of the lines.
 func (d *Document) Accounts() []string {
 	all := []string{d.Payer.Account}
 	for i := range d.Lines {
-		if l := &d.Lines[i]; l.Account != all[len(all)-1] { // within each section, the lines of an account come together
+		if l := &d.Lines[i]; l.Account != all[len(all)-1] { // within each section, the lines of an account are together
 			all = append(all, l.Account)
 		}
 	}
@@ -77,11 +78,11 @@ type Party struct {
 	Email        string   `json:"email,omitempty"`
 	Phone        string   `json:"phone,omitempty"`
 	Homepage     string   `json:"homepage,omitempty"`
-	Endpoint     string   `json:"endpoint,omitempty"` // electronic address with its scheme, as 0204:991-1234512345-06
+	Endpoint     string   `json:"endpoint,omitempty"` // electronic address with its scheme, such as 0204:991-1234512345-06
 }
 
 // Terms holds the values of a payer's billing profile and accounting group that a document shows, or that control how
-// it is made, delivered and paid.
+// it is created, delivered and paid.
 type Terms struct {
 	AccountingGroup string    `json:"accounting_group"`
 	CostCentre      string    `json:"cost_centre,omitempty"`
@@ -104,8 +105,8 @@ type Terms struct {
 	InAdvance       bool      `json:"in_advance,omitempty"`
 }
 
-// Storage is the payer's server to which documents are uploaded. Secret refers to the secret and never contains
-// it.
+// Storage is the payer's server to which documents are uploaded. Secret is a reference to the secret and never
+// contains it.
 type Storage struct {
 	SFTP    string `json:"sftp"`
 	User    string `json:"user"`
@@ -114,7 +115,7 @@ type Storage struct {
 	Secret  string `json:"secret"`
 }
 
-// ZeroVAT is a payer's reason for documents without VAT: a category of EN 16931 and an explanation.
+// ZeroVAT is the reason why a payer's documents have no VAT: a category of EN 16931 and an explanation.
 type ZeroVAT struct {
 	Category string `json:"category"`
 	Reason   string `json:"reason"`
@@ -133,21 +134,22 @@ type Close struct {
 	Cycle     Period            `json:"cycle"`
 	Facts     registry.Revision `json:"facts"`     // the facts known
 	Before    registry.Revision `json:"before"`    // revision of the previous close, 0 for none
-	Cut       Cut               `json:"cut"`       // end of the covered part of the rated log
-	From      Cut               `json:"from"`      // start of the covered part: the cut of the previous close
+	Cut       Cut               `json:"cut"`       // end of the part of the rated log that the close covers
+	From      Cut               `json:"from"`      // start of the part of the rated log that the close covers: the cut of the previous close
 	Until     Date              `json:"until"`     // recurring items are billed up to this date: the end of the cycle, or of the next one
-	Catalogue string            `json:"catalogue"` // hash of the version that prices the items billed for the first time by this close
-	At        udr.Instant       `json:"at"`        // when it was made
-	Rules     int               `json:"rules"`     // version of the program's rules that made its items
-	// OffCycle counts the closes between the close of the cycle and that of the next one, from 1. Such a close has no
-	// usage. It has corrections of closed cycles, and the one-off charges of the running cycle.
+	Catalogue string            `json:"catalogue"` // hash of the version that prices items which this close bills first
+	At        udr.Instant       `json:"at"`        // time of the close
+	Rules     int               `json:"rules"`     // version of the program's rules that computed the close's items
+	// OffCycle numbers the off-cycle closes between the close of the cycle and the close of the next one, from 1.
+	// An off-cycle close has no usage. It has corrections of closed cycles, and the one-off charges of the running
+	// cycle.
 	OffCycle int `json:"off_cycle,omitempty"`
-	// Early means that the previous close was off-cycle, and already contains the one-off charges of the cycle
-	// that ran then.
+	// Early means that the previous close was off-cycle and already contains the one-off charges of the
+	// cycle that was running then.
 	Early bool `json:"early,omitempty"`
-	// Arisen is the time up to which an off-cycle close also has transitions and activations of the running cycle; 0
-	// if it has none. EarlyArisen is the Arisen of the previous close, EarlyCatalogue the catalogue version that
-	// priced them there.
+	// Arisen is the time up to which an off-cycle close also bills transitions and activations of the running
+	// cycle; 0 if it bills none. EarlyArisen is the Arisen of the previous close, EarlyCatalogue the
+	// catalogue version that the previous close used for these prices.
 	Arisen         udr.Instant `json:"arisen,omitempty"`
 	EarlyArisen    udr.Instant `json:"early_arisen,omitempty"`
 	EarlyCatalogue string      `json:"early_catalogue,omitempty"`

@@ -22,7 +22,7 @@ type Line struct {
 	Period  Period `json:"period"`
 	Cause   string `json:"cause,omitempty"` // cause of a one-off, a commitment or a penalty
 
-	SIMs     int       `json:"sims,omitempty"` // number of SIMs with an item in the line, in each close
+	SIMs     int       `json:"sims,omitempty"` // number of SIMs with an item in the line, per close
 	Items    int       `json:"items"`
 	Quantity decimal.D `json:"quantity"`
 	Unit     string    `json:"unit,omitempty"`
@@ -32,9 +32,9 @@ type Line struct {
 	Prorated bool      `json:"prorated,omitempty"` // at least one item covers only a part of its period
 
 	Exact decimal.D `json:"exact"` // sum of the items
-	// Amount is Exact rounded to the minor unit, half away from zero. Rest is the removed remainder of this
-	// rounding. With net prices it is Net; with gross prices Net is its share of the net amount of its tax
-	// group.
+	// Amount is Exact rounded to the minor unit, half away from zero. Rest is the remainder of this
+	// rounding. With net prices, Amount is Net; with gross prices, Net is the line's share of the
+	// net amount of its tax group.
 	Amount decimal.D `json:"amount"`
 	Rest   decimal.D `json:"rest"`
 	Net    decimal.D `json:"net"`
@@ -43,7 +43,7 @@ type Line struct {
 	Category string    `json:"category"`
 	Rate     decimal.D `json:"rate"`
 	Reason   string    `json:"reason,omitempty"`
-	// Takes is the number of the credited line in the document that a credit note corrects.
+	// Takes is the number of the line that a credit note credits in the corrected document.
 	Takes int    `json:"takes,omitempty"`
 	Text  string `json:"text,omitempty"` // the text entered for a one-off
 }
@@ -72,7 +72,7 @@ func (l *Line) key() key {
 		l.Cause}
 	switch l.Kind {
 	case Recurring, Addon, PoolFee:
-		// Items of one product and state may have different days; the line shows the whole cycle.
+		// Items with the same product and state may have different days; the line shows the whole cycle.
 		k.period = Period{}
 	}
 	return k
@@ -85,10 +85,10 @@ type Sums struct {
 	last  []uint32 // for each line, the SIM of its last item
 }
 
-// NewSums makes empty sums.
+// NewSums returns empty sums.
 func NewSums() *Sums { return &Sums{at: map[key]int{}} }
 
-// SumsOf adds up items.
+// SumsOf returns the sums of some items.
 func SumsOf(items []Item) (*Sums, error) {
 	s := NewSums()
 	for n := range items {
@@ -99,7 +99,7 @@ func SumsOf(items []Item) (*Sums, error) {
 	return s, nil
 }
 
-// lineOf makes a line of a single item.
+// lineOf returns a line with a single item.
 func lineOf(i *Item) Line {
 	l := Line{
 		Kind: i.Kind, Account: i.Account, Product: i.Product, Version: i.Version, State: i.State, Class: i.Class, Zone: i.Zone,
@@ -108,7 +108,7 @@ func lineOf(i *Item) Line {
 	}
 	switch i.Kind {
 	case OneOff, Adjustment, Commitment, Penalty:
-		l.Cause = i.Cause // such items are not added up
+		l.Cause = i.Cause // items with a cause are not added up
 	}
 	return l
 }
@@ -119,7 +119,7 @@ func (l *Line) Has(i *Item) bool {
 	return of.key() == l.key()
 }
 
-// LineOf finds the number of the line that contains an item, 0 for none.
+// LineOf returns the number of the line that contains an item, 0 if there is none.
 func LineOf(lines []Line) func(*Item) int {
 	at := make(map[key]int, len(lines))
 	for n := range lines {
@@ -131,7 +131,7 @@ func LineOf(lines []Line) func(*Item) int {
 	}
 }
 
-// Add adds an item. The items of one SIM must come together.
+// Add adds an item. The items of one SIM must be consecutive.
 func (s *Sums) Add(i *Item) (err error) {
 	l := lineOf(i)
 	at, err := s.merge(&l)
@@ -142,7 +142,7 @@ func (s *Sums) Add(i *Item) (err error) {
 	return err
 }
 
-// Merge adds a line of other sums.
+// Merge adds a line from other sums.
 func (s *Sums) Merge(l *Line) error {
 	_, err := s.merge(l)
 	return err

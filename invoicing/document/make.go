@@ -1,7 +1,7 @@
 package document
 
-// Make fills lines, tax groups and totals of a document from sums of its items. tax returns the tax of each line. The
-// document must already have its currency, Scale and Gross.
+// Make fills in the lines, tax groups and totals of a document from sums of its items. tax returns the tax of a line.
+// The document must already have its currency, Scale and Gross.
 func (d *Document) Make(items *Sums, tax func(*Line) (Taxed, error)) (err error) {
 	if d.Lines, err = items.Lines(d.Scale); err != nil {
 		return err

@@ -12,7 +12,7 @@ type TaxGroup struct {
 	Category string    `json:"category"` // of EN 16931 (UNCL 5305): S, Z, E, AE, K, G, O, L, M
 	Rate     decimal.D `json:"rate"`     // per cent
 	Reason   string    `json:"reason,omitempty"`
-	Basis    decimal.D `json:"basis"` // sum of the nets of its lines
+	Basis    decimal.D `json:"basis"` // sum of the net amounts of its lines
 	Tax      decimal.D `json:"tax"`
 }
 
@@ -25,8 +25,8 @@ type Taxed struct {
 
 var hundred = decimal.FromInt(100)
 
-// tax makes the tax groups and the totals of a document from its lines (rule R5): the tax of a group is rounded once, and the document's
-// tax is the sum of its groups, exactly (EN 16931 BR-CO-14).
+// tax computes the tax groups and totals of a document from its lines (rule R5). The tax of each group is rounded once,
+// and the document's tax is exactly the sum of its groups (EN 16931 BR-CO-14).
 func (d *Document) tax() error {
 	d.Taxes = nil
 	type group struct {
@@ -61,7 +61,8 @@ func (d *Document) tax() error {
 	return d.total()
 }
 
-// round computes the tax. With gross prices, Basis is the gross sum before the call, and the net sum after it.
+// round computes the tax of a group. With gross prices, Basis is the gross sum before the call, and the net
+// sum after it.
 func (g *TaxGroup) round(scale int, gross bool) (err error) {
 	if !gross {
 		product, err := g.Basis.Mul(g.Rate)
@@ -100,9 +101,9 @@ func (d *Document) total() (err error) {
 	return err
 }
 
-// spread divides the net amount of each tax group among its lines, whose prices are gross: each line gets its net
+// spread divides the net amount of each tax group among its lines when prices are gross. Each line gets its net
 // amount, rounded towards zero to the minor unit. The remaining minor units go to the lines with the largest
-// remainders; of equal ones, to the first line.
+// remainders; among equal remainders, the first line gets it.
 func (d *Document) spread() error {
 	for _, g := range d.Taxes {
 		whole, err := hundred.Add(g.Rate)

@@ -13,7 +13,7 @@ import (
 // minus is the sign of negative numbers; in the font it is as wide as a digit.
 const minus = "−"
 
-// money writes amounts and numbers of a document in its payer's language.
+// money formats the amounts and numbers of a document in its payer's language.
 type money struct {
 	code    string
 	scale   int
@@ -51,24 +51,24 @@ func (m *money) format(f *currency.Formatter, v decimal.D) string {
 	return strings.ReplaceAll(f.Format(a), "-", minus)
 }
 
-// total is an amount with the currency's symbol: € 12,480.17.
+// total returns an amount with the currency's symbol: € 12,480.17.
 func (m *money) total(v decimal.D) string { return m.format(m.full, v) }
 
-// amount is an amount in the minor unit, without a symbol.
+// amount returns an amount in the minor unit, without a symbol.
 func (m *money) amount(v decimal.D) string { return m.format(m.bare, v) }
 
-// unitPrice has all digits of a price, at least those of the minor unit.
+// unitPrice returns all digits of a price, at least those of the minor unit.
 func (m *money) unitPrice(v decimal.D) string { return m.format(m.price, v) }
 
-// quantity has at most three decimals.
+// quantity returns a quantity with at most three decimals.
 func (m *money) quantity(v decimal.D) string { return m.format(m.plain, v) }
 
-// rate is a tax rate such as 21 %, which has at most four decimals.
+// rate returns a tax rate such as 21 %, with at most four decimals.
 func (m *money) rate(v decimal.D) string { return m.format(m.percent, v) + "\u00a0%" }
 
 func (m *money) int(n int64) string { return m.quantity(decimal.FromInt(n)) }
 
-// octets are the units in which octets are written, the largest first.
+// octets are the units for amounts of data, largest first.
 var octets = []struct {
 	name string
 	size int64
@@ -77,7 +77,7 @@ var octets = []struct {
 }
 
 // unit returns the unit in which quantities and prices of a line are written, and its size in the line's own units.
-// It is the unit of the price; without a price it depends on the quantity.
+// This is the unit of the price; if there is no price, the unit depends on the quantity.
 func unit(l *document.Line) (name string, size int64) {
 	switch l.Unit {
 	case "B":
@@ -109,7 +109,7 @@ func unit(l *document.Line) (name string, size int64) {
 	return l.Unit, 1
 }
 
-// quantityOf and priceOf return the texts of these columns for a line of usage.
+// quantityOf and priceOf return the text of these columns for a line of usage.
 func (m *money) quantityOf(l *document.Line) string {
 	name, size := unit(l)
 	quantity := l.Quantity

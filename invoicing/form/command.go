@@ -16,16 +16,17 @@ import (
 )
 
 const (
-	mostPDF     = 64 << 20         // octets of a PDF that a command may give
-	mostTold    = 2 << 10          // octets of its standard error that an error shows
+	mostPDF     = 64 << 20         // largest PDF that a command may return, in octets
+	mostTold    = 2 << 10          // octets of the command's standard error that an error shows
 	defaultTime = 30 * time.Second // for a command
-	lastBreath  = 2 * time.Second  // after it was killed, until its pipes are closed
+	lastBreath  = 2 * time.Second  // how long to wait for the pipes to close after the command was killed
 )
 
-// environment lists the variables that a command gets. Others may hold secrets of the installation.
+// environment lists the environment variables that a command gets. Other variables may contain secrets of the
+// installation.
 var environment = []string{"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "FONTCONFIG_FILE", "FONTCONFIG_PATH", "XDG_CACHE_HOME"}
 
-// run draws a page by the installation's command.
+// run draws a page with the installation's command.
 func (p *Printer) run(ctx context.Context, page []byte) ([]byte, error) {
 	name := filepath.Base(p.command[0])
 	within, cancel := context.WithTimeout(ctx, p.timeout)

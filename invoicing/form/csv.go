@@ -19,7 +19,7 @@ type column[T any] struct {
 	of      func(T) string
 }
 
-// billed is a line and its document.
+// billed is a line with its document.
 type billed struct {
 	d *document.Document
 	l *document.Line
@@ -27,7 +27,7 @@ type billed struct {
 
 func (b billed) money(amount decimal.D) string { return amount.Fixed(b.d.Scale) }
 
-// lineColumns are the columns of the lines of a document. Columns are added at the end.
+// lineColumns are the columns of the lines of a document. New columns are added at the end.
 var lineColumns = []column[billed]{
 	{"number", "Number of the document; empty for a draft.", func(b billed) string { return b.d.Number }},
 	{"line", "Number of the line.", func(b billed) string { return strconv.Itoa(b.l.No) }},
@@ -70,7 +70,7 @@ func kindNames() string {
 	return join(", ", names...)
 }
 
-// CSV writes the lines of a document, one in each row. Amounts have the document's sign: a debt of the payer is positive.
+// CSV writes the lines of a document, one per row. Amounts have the document's sign: a debt of the payer is positive.
 func CSV(w io.Writer, d *document.Document) error {
 	return rows(w, lineColumns, func(yield func(billed, error) bool) {
 		for i := range d.Lines {
@@ -83,10 +83,10 @@ func CSV(w io.Writer, d *document.Document) error {
 
 // Call is a usage record with the charge of one account.
 type Call struct {
-	At         time.Time // written in its own zone
+	At         time.Time // written in its own time zone
 	ID         string
 	Account    string
-	Kind       string // of Identifier: iccid, imsi, msisdn, …
+	Kind       string // kind of Identifier: iccid, imsi, msisdn, …
 	Identifier string // of the SIM
 	Class      string
 	Direction  string // mo, mt
@@ -105,7 +105,7 @@ type Call struct {
 	Cycle      document.Date
 }
 
-// callColumns are the columns of call detail. Columns are added at the end.
+// callColumns are the columns of call detail. New columns are added at the end.
 var callColumns = []column[*Call]{
 	{"at", "When the usage began, with the offset from UTC.", func(c *Call) string { return c.At.Format(time.RFC3339Nano) }},
 	{"id", "Id of the usage record, as `ratemill explain` takes it.", func(c *Call) string { return c.ID }},
@@ -139,13 +139,13 @@ type Sum struct {
 	Amount  decimal.D
 }
 
-// CallDetail writes usage records as they come, one in each row, and keeps none of them. It ends with the first error of calls; the
-// rows before it are written. The caller compares the sum with the lines of the document.
+// CallDetail writes usage records as they arrive, one per row, and keeps none of them in memory. It stops at the first
+// error of calls; the rows before the error are written. The caller compares the sum with the lines of the document.
 func CallDetail(w io.Writer, calls iter.Seq2[*Call, error]) (sum Sum, err error) {
 	err = rows(w, callColumns, func(yield func(*Call, error) bool) {
 		for c, err := range calls {
 			if err == nil {
-				if c.Identifier != "" { // a correction of earlier records is not a record, and belongs to no SIM
+				if c.Identifier != "" { // a correction of earlier records is not a record itself, and belongs to no SIM
 					sum.Records++
 				}
 				sum.Amount, err = sum.Amount.Add(c.Amount)
@@ -158,7 +158,8 @@ func CallDetail(w io.Writer, calls iter.Seq2[*Call, error]) (sum Sum, err error)
 	return sum, err
 }
 
-// rows writes a header and the rows by RFC 4180. A text that a spreadsheet would take for a formula gets an apostrophe before it.
+// rows writes a header and the rows as RFC 4180 defines. If a spreadsheet would take a text for a formula, an
+// apostrophe is written before it.
 func rows[T any](w io.Writer, columns []column[T], all iter.Seq2[T, error]) error {
 	out, cells := csv.NewWriter(w), make([]string, len(columns))
 	for i, c := range columns {

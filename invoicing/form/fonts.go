@@ -16,12 +16,13 @@ import (
 	"github.com/carlos7ags/folio/font"
 )
 
-// The font is IBM Plex Sans under the SIL Open Font License, unchanged (fonts/LICENSE.txt). Its figures are all of one width.
+// The font is IBM Plex Sans under the SIL Open Font License, unchanged (fonts/LICENSE.txt). All its figures have the
+// same width.
 //
 //go:embed fonts/*.woff
 var fontFiles embed.FS
 
-// fontFace is a weight of the font, as the page names it.
+// fontFace is a weight of the font, under the name that the page uses.
 type fontFace struct {
 	Weight int
 	Source template.URL
@@ -51,7 +52,7 @@ var fontFaces = sync.OnceValue(func() []fontFace {
 	return all
 })
 
-// printed reports whether the font has a character. All weights have the same.
+// printed reports whether the font has a character. All weights have the same characters.
 func printed(r rune) bool { return fontFaces()[0].face.GlyphIndex(r) != 0 }
 
 // localFonts returns the weights as files next to the page, for the built-in renderer.
@@ -63,7 +64,7 @@ func localFonts() []fontFace {
 	return all
 }
 
-// fontsFS has the files that localFonts names.
+// fontsFS is a file system with the files that localFonts returns.
 type fontsFS struct{}
 
 // Open implements fs.FS.
@@ -76,13 +77,13 @@ func (fontsFS) Open(name string) (fs.File, error) {
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
-// fontFile is a file and its own description.
+// fontFile is a file and its own fs.FileInfo.
 type fontFile struct {
 	*bytes.Reader
 	name string
 }
 
-// Stat implements fs.File, and the others below fs.FileInfo.
+// Stat implements fs.File. The methods below implement fs.FileInfo.
 func (f *fontFile) Stat() (fs.FileInfo, error) { return f, nil }
 func (f *fontFile) Close() error               { return nil }
 func (f *fontFile) Name() string               { return f.name }
@@ -93,12 +94,12 @@ func (f *fontFile) Sys() any                   { return nil }
 
 var _ io.Reader = (*fontFile)(nil)
 
-// lastKerned is the end of the characters that are kerned: Latin with the accents of Western Europe.
+// lastKerned is the last character that is kerned: Latin with the accents of Western Europe.
 const lastKerned = 0x17f
 
-// light returns a font with only the tables that drawing needs. The renderer reads the font again for each document,
-// and its table of kerning by classes of glyphs (GPOS) took 25 of 40 ms. It gets the older table (kern) instead, with
-// pairs of Latin characters only.
+// light returns a font with only the tables that drawing needs. The renderer reads the font anew for each document,
+// and parsing the table of class-based kerning (GPOS) took 25 of 40 ms. light replaces it with the older table
+// (kern), for pairs of Latin characters only.
 func light(face font.Face) ([]byte, error) {
 	tables, err := sfntTables(face.RawData())
 	if err != nil {
@@ -111,7 +112,7 @@ func light(face font.Face) ([]byte, error) {
 	return sfnt(tables), nil
 }
 
-// kernTable is the table kern in version 0, with sub-tables of format 0 (OpenType 1.9, kern).
+// kernTable returns the table kern in version 0, with sub-tables of format 0 (OpenType 1.9, kern).
 func kernTable(face font.Face) []byte {
 	glyphs := map[uint16]bool{}
 	for r := rune(' '); r <= lastKerned; r++ {
@@ -130,20 +131,20 @@ func kernTable(face font.Face) []byte {
 			}
 		}
 	}
-	const most = 10_000 // pairs of a sub-table, whose length has 16 bits
+	const most = 10_000 // most pairs in a sub-table, whose length field has 16 bits
 	out := binary.BigEndian.AppendUint16([]byte{0, 0}, uint16((len(pairs)+most-1)/most))
 	for chunk := range slices.Chunk(pairs, most) {
 		out = append(out, 0, 0)
 		out = binary.BigEndian.AppendUint16(out, uint16(14+6*len(chunk)))
 		out = append(out, 0, 1) // horizontal
 		out = binary.BigEndian.AppendUint16(out, uint16(len(chunk)))
-		out = append(out, make([]byte, 6)...) // for binary search, which the renderer does not do
+		out = append(out, make([]byte, 6)...) // fields for binary search, which the renderer does not use
 		out = append(out, bytes.Join(chunk, nil)...)
 	}
 	return out
 }
 
-// sfntTables are the tables of a TrueType file, by tag.
+// sfntTables returns the tables of a TrueType file, by tag.
 func sfntTables(file []byte) (map[string][]byte, error) {
 	if len(file) < 12 {
 		return nil, io.ErrUnexpectedEOF
@@ -163,14 +164,14 @@ func sfntTables(file []byte) (map[string][]byte, error) {
 	return tables, nil
 }
 
-// sfnt is a TrueType file of tables.
+// sfnt returns a TrueType file that consists of tables.
 func sfnt(tables map[string][]byte) []byte {
 	head := binary.BigEndian.AppendUint16([]byte{0, 1, 0, 0}, uint16(len(tables)))
 	head = append(head, make([]byte, 6)...)
 	var body []byte
 	for _, tag := range slices.Sorted(maps.Keys(tables)) {
 		head = append(head, tag...)
-		head = append(head, 0, 0, 0, 0) // the renderer does not check sums
+		head = append(head, 0, 0, 0, 0) // the renderer does not verify checksums
 		head = binary.BigEndian.AppendUint32(head, uint32(12+16*len(tables)+len(body)))
 		head = binary.BigEndian.AppendUint32(head, uint32(len(tables[tag])))
 		body = append(body, tables[tag]...)

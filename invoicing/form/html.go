@@ -16,17 +16,17 @@ import (
 	"ratemill/invoicing/terms"
 )
 
-// Print is a document with the other inputs of its forms.
+// Print is a document with the other inputs that its printed forms need.
 type Print struct {
 	Document *document.Document
 	// Corrected is the date of issue of the document that a credit note corrects, 0 if it is not known.
 	Corrected document.Date
-	Seller    *terms.Seller     // its version on the date of the document
-	Logo      []byte            // of the seller: SVG or PNG, nil for none
-	Accounts  map[string]string // names of accounts for people, by account; an account without one is printed as it is
+	Seller    *terms.Seller     // the seller's version on the date of the document
+	Logo      []byte            // the seller's logo: SVG or PNG, nil for none
+	Accounts  map[string]string // display names of accounts, by account; an account without one is printed as it is
 	XML       []byte            // the electronic invoice that is attached to the PDF, nil for none
 	XMLName   string            // its file name, invoice.xml without one
-	Template  []byte            // blocks of the page that replace ratemill's own, nil for none
+	Template  []byte            // blocks of the page that replace the built-in ones, nil for none
 }
 
 // texts are the seller's words in a language.
@@ -51,7 +51,7 @@ var pageText string
 
 var pageTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("page").Parse(pageText)) })
 
-// html is the page of a view, with the blocks of a template.
+// html returns the page of a view, with the blocks of a template.
 func (v *view) html(template []byte) ([]byte, error) {
 	page, err := pageOf(template)
 	if err != nil {
@@ -65,17 +65,17 @@ func (v *view) html(template []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// look are the colours of a document.
+// look holds the colours of a document.
 type look struct {
 	Colour template.CSS // of the brand
-	Dark   template.CSS // of the amount in the box
+	Dark   template.CSS // colour of the amount in the box
 	Tint   template.CSS // of the box
 }
 
 const ink = "#1a1d21"
 
-// lookOf derives the colours from the seller's colour, such as #0b7a5b. Without one, documents are in the colour of
-// ink.
+// lookOf derives the colours from the seller's colour, such as #0b7a5b. If the seller has no colour, documents use
+// the colour of ink.
 func lookOf(colour string) look {
 	rgb, err := strconv.ParseUint(strings.TrimPrefix(colour, "#"), 16, 32)
 	if err != nil || len(colour) != 7 {
@@ -91,7 +91,7 @@ func lookOf(colour string) look {
 	return look{Colour: mix(0, 100), Dark: mix(0, 80), Tint: mix(255, 7)}
 }
 
-// countryName is the name of a country in a language; an unknown code is printed unchanged.
+// countryName returns the name of a country in a language; an unknown code is printed unchanged.
 func countryName(lang, code string) string {
 	region, err := language.ParseRegion(code)
 	if err != nil {
@@ -111,7 +111,7 @@ var regions = sync.OnceValue(func() map[string]display.Namer {
 	return all
 })
 
-// cssText is foreign text as a quoted text of CSS: without the characters that end it.
+// cssText returns foreign text as a quoted CSS string, without the characters that would end it.
 func cssText(s string) template.CSS {
 	r := strings.NewReplacer(`"`, "”", `\`, "/", "<", "‹", ">", "›", "{", "(", "}", ")", ";", ",", "\n", " ")
 	return template.CSS(`"` + r.Replace(s) + `"`)

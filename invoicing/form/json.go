@@ -10,8 +10,8 @@ import (
 	"ratemill/printable"
 )
 
-// jsonDocument is a document for programs. Its fields never change; new ones are added. It differs from the stored
-// form (document.Document), which also has the terms of delivery.
+// jsonDocument is the document format for programs. Fields are never changed or removed; new fields may be
+// added. It differs from the stored form (document.Document), which also has the terms of delivery.
 type jsonDocument struct {
 	Number   string       `json:"number,omitempty" doc:"Number; a draft has none."`
 	ID       string       `json:"id,omitempty" doc:"Id; a draft has it too."`
@@ -37,8 +37,8 @@ type jsonDocument struct {
 	Hash     string       `json:"hash,omitempty" doc:"SHA-256 of the canonical text of a final document."`
 }
 
-// jsonParty is document.Party with the field names of the JSON format. A field that only one of the two has does not
-// compile.
+// jsonParty is document.Party with the field names of the JSON format. A field that only one of the two types has
+// does not compile.
 type jsonParty struct {
 	Account      string   `json:"account,omitempty" doc:"Account; the operator has none."`
 	Name         string   `json:"name" doc:"Name."`
@@ -98,8 +98,8 @@ type jsonTax struct {
 	Tax      string `json:"tax" doc:"Tax on the basis."`
 }
 
-// JSON writes a document for programs. Amounts, prices and quantities are texts, since programs read JSON numbers as
-// binary fractions. They have the document's sign: a debt of the payer is positive.
+// JSON writes a document for programs. Amounts, prices and quantities are strings, because programs read JSON
+// numbers as binary fractions. Amounts have the document's sign: a debt of the payer is positive.
 func JSON(w io.Writer, d *document.Document) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

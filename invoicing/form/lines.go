@@ -6,17 +6,17 @@ import (
 	"github.com/carlos7ags/folio/layout"
 )
 
-// lineTables are the lines of a document as the built-in renderer lays them out: a table for the rows that stay
-// together, one after the other, under a heading that each page repeats. The renderer would measure one table of all
-// rows again on each page, which took twice the time for 230 rows on 12 pages. It could also leave a title at the end
-// of a page and its lines on the next one.
+// lineTables holds the lines of a document as the built-in renderer lays them out: one table after the other, each
+// with rows that stay together, under a heading that is repeated on each page. If all rows were in one table, the
+// renderer would measure the table again on each page; for 230 rows on 12 pages this took twice as long. It could
+// also put a title at the end of a page and the title's lines on the next one.
 type lineTables struct {
 	head   layout.Element
 	groups []layout.Element
 }
 
-// takeLines replaces the tables of the lines among the elements of a page: the heading, and one for each group. They are the last tables
-// that are not in a box.
+// takeLines replaces the tables of the lines among the elements of a page: the heading, and one table for each group.
+// They are the last tables of the page that are not in a box.
 func takeLines(elements []layout.Element, groups int) ([]layout.Element, error) {
 	if groups == 0 {
 		return elements, nil

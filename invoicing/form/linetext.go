@@ -7,8 +7,8 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// what returns the description of a line: the text of the person who charged it, the kind and place of usage, or
-// the name of the charged product. It does not clean the names.
+// what returns the description of a line: the text that was entered for a one-off, the kind and place of usage,
+// or the name of the charged product. It does not clean the names.
 func (w *words) what(l *document.Line) string {
 	if l.Text != "" {
 		return l.Text
@@ -23,7 +23,7 @@ func (w *words) what(l *document.Line) string {
 	return cmp.Or(l.Product, w.title(l.Kind, ""))
 }
 
-// title is the title of lines of a kind; of usage, of its class.
+// title returns the title for lines of a kind; for usage, the title for its class.
 func (w *words) title(kind document.Kind, class string) string {
 	if kind == document.Usage && class != "" {
 		if text, ok := w.known("class_" + class); ok {
@@ -45,5 +45,5 @@ func (w *words) reason(reason string) string {
 	return reason
 }
 
-// readable is the printed form of a name in the catalogue: in_billing becomes "in billing".
+// readable returns a catalogue name as it is printed: in_billing becomes "in billing".
 func readable(name string) string { return strings.ReplaceAll(name, "_", " ") }

@@ -15,7 +15,7 @@ import (
 	"github.com/carlos7ags/folio/svg"
 )
 
-// logoView is a logo with its size on the page in points.
+// logoView is a logo and its size on the page in points.
 type logoView struct {
 	Source        template.URL
 	Width, Height float64
@@ -33,7 +33,7 @@ const (
 )
 
 // UndrawnError means that the built-in renderer cannot draw a part of a logo. A program of the installation may be
-// able to.
+// able to draw it.
 type UndrawnError struct{ Part string }
 
 func (e *UndrawnError) Error() string {
@@ -52,7 +52,7 @@ func CheckLogo(file []byte) error {
 
 func isPNG(file []byte) bool { return bytes.HasPrefix(file, []byte("\x89PNG\r\n\x1a\n")) }
 
-// logoOf fits a logo into its place; nil if there is none.
+// logoOf fits a logo into its place; it returns nil if there is no logo.
 func logoOf(file []byte) (*logoView, error) {
 	if len(file) == 0 {
 		return nil, nil
@@ -103,9 +103,9 @@ func svgSize(file []byte) (width, height float64, err error) {
 	return width, height, nil
 }
 
-// The elements that the built-in renderer draws, and those without graphics. It would draw others wrongly (style,
-// clipPath), with a font that an archive must not have (text), or without end (use, which can refer to its own
-// parent).
+// The elements that the built-in renderer draws, and elements without graphics. The renderer would draw other
+// elements wrongly (style, clipPath), with a font that an archive must not contain (text), or without end
+// (use, which can refer to its own parent).
 var (
 	drawnSVG = strings.Fields("svg g a defs path rect circle ellipse line polyline polygon linearGradient radialGradient stop " +
 		"title desc metadata")
@@ -134,7 +134,7 @@ func plainSVG(file []byte) error {
 				return fmt.Errorf("the seller's logo has more than %d elements, or %d in each other; simplify it, or save it as PNG",
 					svgElements, svgDepth)
 			}
-			name := e.Name.Local // the renderer does not know namespaces
+			name := e.Name.Local // the renderer ignores namespaces
 			if slices.Contains(wrongSVG, name) || e.Name.Space == namespaceSVG && !slices.Contains(drawnSVG, name) {
 				return &UndrawnError{"<" + name + ">"}
 			}

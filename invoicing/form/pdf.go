@@ -10,18 +10,19 @@ import (
 	foliohtml "github.com/carlos7ags/folio/html"
 )
 
-// limits of the built-in renderer for one document, far above the needs of a page with the most lines.
+// limits are the limits of the built-in renderer for one document, far above what a page with the most
+// lines needs.
 const (
 	mostElements = 200_000
 	mostDepth    = 64
 	mostAssets   = 32 << 20
 )
 
-// draw makes PDF/A-3b of a page, with the electronic invoice attached. Only this function depends on the drawing
-// library.
+// draw converts a page to PDF/A-3b, with the electronic invoice attached. Only this function depends on the
+// drawing library.
 func draw(ctx context.Context, v *view, page []byte, in *Print) (pdf []byte, err error) {
 	defer func() {
-		if r := recover(); r != nil { // a document that the library cannot draw must not end the process that draws the others
+		if r := recover(); r != nil { // a document that the library cannot draw must not end the process that draws the other documents
 			pdf, err = nil, fmt.Errorf("the built-in renderer cannot draw document %s: %v; report this, or let another program "+
 				"draw it (invoicing.pdf.command)", cmp.Or(in.Document.Number, in.Document.ID), r)
 		}
@@ -29,7 +30,7 @@ func draw(ctx context.Context, v *view, page []byte, in *Print) (pdf []byte, err
 	doc := folio.NewDocument(folio.PageSizeA4)
 	doc.Info.Title, doc.Info.Author, doc.Info.Language = v.Title, v.Author, v.Lang
 	doc.Info.Creator, doc.Info.Producer = "ratemill", "ratemill"
-	doc.Info.CreationDate = in.Document.Issued.UTC() // no clock: the same document is the same file; 1970 for a draft
+	doc.Info.CreationDate = in.Document.Issued.UTC() // not the clock: the same document gives the same file; 1970 for a draft
 	doc.Info.ModDate = doc.Info.CreationDate
 	doc.SetPdfA(folio.PdfAConfig{Level: folio.PdfA3B})
 	result, err := foliohtml.ConvertFullWithContext(ctx, string(page), &foliohtml.Options{

@@ -11,11 +11,11 @@ import (
 
 // Options are the installation's choices.
 type Options struct {
-	// Command draws pages instead of the built-in renderer: it gets HTML on its standard input and gives PDF on its standard output. Empty
-	// for the built-in one.
+	// Command draws pages instead of the built-in renderer. It gets HTML on its standard input and writes the PDF to
+	// its standard output. If it is empty, the built-in renderer draws the pages.
 	Command []string
 	Timeout time.Duration // of the command; 0: 30 s
-	Most    int           // largest number of printed lines; a document with more prints the sums of its sections. 0: 2,000
+	Most    int           // largest number of printed lines; a document with more lines prints the sums of its sections. 0: 2,000
 }
 
 const defaultMost = 2000
@@ -27,7 +27,7 @@ type Printer struct {
 	most    int
 }
 
-// New makes a printer.
+// New returns a printer.
 func New(o Options) (*Printer, error) {
 	switch {
 	case len(o.Command) > 0 && o.Command[0] == "":
@@ -38,7 +38,7 @@ func New(o Options) (*Printer, error) {
 	return &Printer{command: o.Command, timeout: cmp.Or(o.Timeout, defaultTime), most: cmp.Or(o.Most, defaultMost)}, nil
 }
 
-// PDF is the PDF of a document. Equal documents give equal bytes, unless a command draws them.
+// PDF returns the PDF of a document. Equal documents give equal bytes, unless a command draws them.
 func (p *Printer) PDF(ctx context.Context, in *Print) ([]byte, error) {
 	if in.Seller == nil {
 		return nil, fmt.Errorf("no document of the catalogue describes the seller of %s; add `seller:` for it",

@@ -9,7 +9,7 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// section holds the lines under one title: those of an account of one kind or, for usage, of one class.
+// section holds the lines under one title: lines of one account and one kind or, for usage, of one class.
 type section struct {
 	account string
 	kind    document.Kind
@@ -17,14 +17,14 @@ type section struct {
 	lines   []*document.Line
 }
 
-// sections are the lines of a document: by account, then in the order of kinds. A document with more lines than fit prints one line for
-// each section, with their sum.
+// sections returns the lines of a document by account, then in the order of kinds. A document with too many lines
+// prints one line for each section, with the section's sum.
 func (v *viewer) sections(out *view, most int) {
 	all := v.split(v.d.Lines)
 	short := len(v.d.Lines) > most
 	if short {
 		out.Notes = append(out.Notes, v.say("summarised", "lines", v.count("lines", int64(len(v.d.Lines)), v.int(int64(len(v.d.Lines))))))
-		if len(all) > most { // the accounts alone are too many
+		if len(all) > most { // the sections of the accounts alone are too many
 			all = v.split(v.withoutAccounts())
 		}
 	}
@@ -51,7 +51,7 @@ func (v *viewer) sections(out *view, most int) {
 	countSpans(out.Rows)
 }
 
-// countSpans counts the rows that stay on one page.
+// countSpans counts the rows that must stay on one page.
 func countSpans(rows []row) {
 	for first := 0; first < len(rows); {
 		n := 1
@@ -63,7 +63,7 @@ func countSpans(rows []row) {
 	}
 }
 
-// groups is the number of groups of rows that stay together.
+// groups returns the number of groups of rows that stay together.
 func (v *view) groups() (n int) {
 	for i := range v.Rows {
 		if v.Rows[i].Last {
@@ -111,7 +111,7 @@ func own(b bool) int {
 	return 0
 }
 
-// withoutAccounts are the lines as if all were of the payer's account.
+// withoutAccounts returns the lines as if all of them belonged to the payer's account.
 func (v *viewer) withoutAccounts() []document.Line {
 	lines := slices.Clone(v.d.Lines)
 	for n := range lines {
@@ -120,7 +120,7 @@ func (v *viewer) withoutAccounts() []document.Line {
 	return lines
 }
 
-// late reports whether a line is of an earlier cycle than those that the document closes.
+// late reports whether a line belongs to a cycle before those that the document closes.
 func (v *viewer) late(l *document.Line) bool {
 	first := v.d.Cycle.From
 	if len(v.d.Periods) > 0 {
@@ -137,7 +137,7 @@ func (v *viewer) add(a, b decimal.D) decimal.D {
 	return sum
 }
 
-// section are the rows of a section, and its sum.
+// section returns the rows of a section and their sum.
 func (v *viewer) section(s *section, short bool) (rows []row, sum decimal.D) {
 	for _, l := range s.lines {
 		sum = v.add(sum, v.turned(l.Amount))
@@ -157,7 +157,7 @@ func (v *viewer) section(s *section, short bool) (rows []row, sum decimal.D) {
 	return rows, sum
 }
 
-// common is the billing cycle of all lines of a section that are not late, none if they have several.
+// common returns the billing cycle of all lines of a section that are not late, none if they have several cycles.
 func (v *viewer) common(s *section) (period document.Period) {
 	for i, l := range s.lines {
 		switch c := v.cycleOf(s, l.Cycle); {
@@ -171,8 +171,8 @@ func (v *viewer) common(s *section) (period document.Period) {
 	return period
 }
 
-// cycleOf returns the billing cycle that begins on a date: one of those that the document closes, or the next one, as
-// far as its lines reach.
+// cycleOf returns the billing cycle that begins on a date. It is a cycle that the document closes, or the following
+// cycle as far as the lines reach.
 func (v *viewer) cycleOf(s *section, from document.Date) document.Period {
 	for _, p := range append(v.d.Periods, v.d.Cycle) {
 		if p.From == from {
@@ -188,7 +188,7 @@ func (v *viewer) cycleOf(s *section, from document.Date) document.Period {
 	return hull
 }
 
-// line is a line, under a title that names a period.
+// line returns the row of a line under a title that states a period.
 func (v *viewer) line(l *document.Line, titled document.Period) row {
 	out := row{Kind: "line", Text: v.text(v.what(l)), Amount: v.amount(v.turned(l.Amount))}
 	var details []string
@@ -222,11 +222,12 @@ func (v *viewer) line(l *document.Line, titled document.Period) row {
 	return out
 }
 
-// quantities are the columns quantity and price of a line. If items pay for whole periods, and their number times the
-// price is the amount, quantity is their number. For items that pay by days, the details show the days.
+// quantities returns the columns quantity and price of a line. If items pay for whole periods, and the number of
+// periods times the price is the amount, quantity is that number. For items that pay by days, the days are in the
+// details.
 func (v *viewer) quantities(of *document.Line) (quantity, price, by string) {
 	l := *of
-	switch { // amount = quantity × price; a credit note has the quantities and prices of the lines that it takes back
+	switch { // amount = quantity × price; a credit note has the quantities and prices of the lines that it credits
 	case v.d.Negative == (v.d.Form == document.CreditNote):
 	case l.Price.Sign() < 0:
 		l.Price = l.Price.Neg()

@@ -18,19 +18,20 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// blocks are the parts of the page that a template of a seller or an accounting group can replace, in the order of the page.
+// blocks are the parts of the page that the template of a seller or an accounting group can replace, in the order of
+// the page.
 var blocks = []string{"styles", "header", "parties", "title", "box", "greeting", "lines", "taxes", "notes", "end"}
 
-// A page is ratemill's page with the blocks of a template.
+// A page is the built-in page with the blocks of a template.
 type page struct {
 	*template.Template
-	ownLines bool // the lines are the template's: the built-in renderer lays them out as it does any HTML
+	ownLines bool // the template replaces the lines: the built-in renderer lays them out like any other HTML
 }
 
-// templates are the pages of templates, by their texts: parsed once.
+// templates are the parsed pages, by the text of their template.
 var templates sync.Map
 
-// pageOf is the page with the blocks of a template; nil is ratemill's own.
+// pageOf returns the page with the blocks of a template; for nil, the built-in page.
 func pageOf(text []byte) (*page, error) {
 	if text == nil {
 		return &page{Template: pageTemplate()}, nil
@@ -77,16 +78,16 @@ func parseTemplate(text []byte) (whole *page, wrong []error) {
 	return whole, nil
 }
 
-// empty reports whether a block has nothing in it. Such a block replaces none.
+// empty reports whether a block has no content. An empty block replaces nothing.
 func empty(t *template.Template) bool { return t.Tree == nil || parse.IsEmptyTree(t.Tree.Root) }
 
-// emptyBlocks reports blocks that were meant to leave something out, and do not.
+// emptyBlocks reports empty blocks, which do not remove anything from the page although that was probably meant.
 func emptyBlocks(text []byte) (wrong []error) {
 	own, err := template.New("template").Parse(string(text))
 	if err != nil {
 		return []error{err}
 	}
-	for _, name := range blocks[1 : len(blocks)-1] { // styles and end are empty without a template too
+	for _, name := range blocks[1 : len(blocks)-1] { // styles and end are also empty in the built-in page
 		if t := own.Lookup(name); t != nil && empty(t) {
 			wrong = append(wrong, fmt.Errorf("block %s is empty, so ratemill's own is printed; to leave it out, write {{define %q}}{{\"\"}}{{end}}",
 				name, name))
@@ -102,7 +103,7 @@ func hint(name string) string {
 	return "; it has " + strings.Join(blocks, ", ")
 }
 
-// probe is a document in which all mandatory texts of an invoice differ, and none is part of another.
+// probe is a document in which all mandatory texts of an invoice differ, and none of them is part of another.
 func probe(draft bool) *view {
 	v := &view{Lang: "en", Title: "§title§", Look: lookOf("#0b7a5b"), Brand: "§brand§", Sender: "§sender§",
 		Contact: []string{"§contact§"},
@@ -144,12 +145,13 @@ var musts = []must{
 	{"§warning§", "that a draft or a test is no invoice (.Warnings)", "title"},
 }
 
-// A probe has several accounts with lines on several pages: a template may print the first ones and forget the others.
+// A probe has several accounts with lines on several pages, because a template may print the first lines and omit the
+// others.
 const probeAccounts, probeLines = 2, 40
 
 func probeText(what string, n int) string { return fmt.Sprintf("§%s-%d§", what, n) }
 
-// lineMusts are the texts of the lines of a probe that a page has.
+// lineMusts lists the texts of a probe's lines that a page must contain.
 var lineMusts = func() (all []must) {
 	for n := range probeAccounts {
 		all = append(all, must{probeText("account", n), "the accounts (.Text of .Rows with .Kind account)", "lines"})
@@ -167,7 +169,7 @@ var lineMusts = func() (all []must) {
 	return all
 }()
 
-// missing are the musts that a text lacks, one of each kind.
+// missing returns the musts that a text lacks, one of each kind.
 func missing(text string) (all []must) {
 	for _, m := range slices.Concat(musts, lineMusts) {
 		if !strings.Contains(text, m.text) && (len(all) == 0 || all[len(all)-1].what != m.what) {
@@ -177,10 +179,10 @@ func missing(text string) (all []must) {
 	return all
 }
 
-// must is a text of a probe that a page must have.
+// must is a text of a probe that a page must contain.
 type must struct{ text, what, block string }
 
-// mostWrong bounds how many unknown fields of a block are reported.
+// mostWrong is the largest number of unknown fields that are reported for a block.
 const mostWrong = 20
 
 var unknownField = regexp.MustCompile(`<([^>]*)>: (can't evaluate field (\w+) in type .*)$`)
@@ -205,7 +207,7 @@ func CheckTemplate(text []byte) (wrong []error) {
 			return append(wrong, err)
 		}
 		wrong = append(wrong, fmt.Errorf("a document has no field %s (%s)", m[3], m[1]))
-		// Goes on to the next one: $ is the document, also within a range.
+		// The check continues with the next field: $ is the document, also within a range.
 		text = regexp.MustCompile(`([\s{(|])\.`+m[3]+`\b`).ReplaceAll(text, []byte("${1}$$.Title"))
 		text = regexp.MustCompile(`\.`+m[3]+`\b`).ReplaceAll(text, []byte(".Title"))
 		var more []error
@@ -231,7 +233,7 @@ func CheckTemplate(text []byte) (wrong []error) {
 }
 
 // checkDrawn reports mandatory texts of a page that the built-in renderer does not print, because CSS, a comment or a
-// script hides them. For a page that it cannot draw, it returns an *UndrawnPageError.
+// script hides them. If the renderer cannot draw the page, it returns an *UndrawnPageError.
 func checkDrawn(page *page) (wrong []error) {
 	v := probe(true)
 	v.Fonts, v.ownLines = localFonts(), page.ownLines
@@ -253,7 +255,8 @@ func checkDrawn(page *page) (wrong []error) {
 	return wrong
 }
 
-// UndrawnPageError means that the built-in renderer cannot draw a page. A program of the installation may be able to.
+// UndrawnPageError means that the built-in renderer cannot draw a page. A program of the installation may be able to
+// draw it.
 type UndrawnPageError struct{ err error }
 
 func (e *UndrawnPageError) Error() string {
@@ -262,7 +265,7 @@ func (e *UndrawnPageError) Error() string {
 
 func (e *UndrawnPageError) Unwrap() error { return e.err }
 
-// textOf is the text of a PDF in small letters, without the blanks and line ends between which the renderer divides it.
+// textOf returns the text of a PDF in lower case, without the blanks and line ends that the renderer inserts.
 func textOf(pdf []byte) (string, error) {
 	r, err := reader.Parse(pdf)
 	if err != nil {

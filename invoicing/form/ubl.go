@@ -12,9 +12,9 @@ import (
 	"ratemill/printable"
 )
 
-// Formats of e-invoices, as billing profiles name them. Both are UBL 2.1 by EN 16931.
+// Formats of e-invoices, under the names that billing profiles use. Both are UBL 2.1 by EN 16931.
 const (
-	EN16931 = "en16931"      // the plain standard; also the format of payers that name none
+	EN16931 = "en16931"      // the plain standard; also the format of payers whose profile has no format
 	Peppol  = "peppol-bis-3" // Peppol BIS Billing 3.0
 )
 
@@ -44,11 +44,11 @@ func UBL(in *Print) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// Lacking lists the reasons why a document, or a draft once it is final, cannot be an e-invoice. A person can only
-// fix them before the document is final, so a bill run calls it for each draft.
+// Lacking lists the reasons why a document, or a draft once it is final, cannot be an e-invoice. The missing
+// values can be added only before the document is final, so a bill run calls it for each draft.
 func Lacking(in *Print) []string { return newUBLMaker(in).lacking() }
 
-// ublMaker makes one e-invoice. Its texts are those of the PDF.
+// ublMaker makes one e-invoice. Its texts are the same as in the PDF.
 type ublMaker struct {
 	*viewer
 	format string
@@ -87,7 +87,7 @@ func (u *ublMaker) document() *ublDocument {
 	if d.Corrects != "" {
 		doc.Corrects = &ublReference{ID: xmlText(d.Corrects), Issued: isoDate(u.in.Corrected)}
 	}
-	if u.taxed("K") { // BR-IC-12: the country to which was delivered
+	if u.taxed("K") { // BR-IC-12: the country of delivery
 		doc.Delivery = new(ublCountryOf(d.Payer.Country))
 	}
 	for i := range d.Taxes {
@@ -110,14 +110,14 @@ func (u *ublMaker) sum(amount decimal.D) ublAmount {
 	return ublAmount{u.d.Currency, u.turned(amount).Fixed(u.d.Scale)}
 }
 
-// taxed reports whether a line has one of some tax categories.
+// taxed reports whether a line is in one of some tax categories.
 func (u *ublMaker) taxed(categories ...string) bool {
 	return slices.ContainsFunc(u.d.Lines, func(l document.Line) bool { return slices.Contains(categories, l.Category) })
 }
 
 // period returns the document's period. It contains the closed cycles and the periods of all lines, because no line's
-// period may lie outside the document's (Peppol R110, R111). Recurring charges in advance and late usage lie outside
-// the closed cycles.
+// period may be outside the document's period (Peppol R110, R111). Recurring charges in advance and late usage are
+// outside the closed cycles.
 func (u *ublMaker) period() *ublPeriod {
 	all := append([]document.Period{u.d.Cycle}, u.d.Periods...)
 	for i := range u.d.Lines {
@@ -136,7 +136,7 @@ func (u *ublMaker) period() *ublPeriod {
 	return ublDays(whole)
 }
 
-// ublDays is a period by its first and its last day, nil if it has no day.
+// ublDays is a period by its first and last day, nil if it has no day.
 func ublDays(p document.Period) *ublPeriod {
 	if p.Days() <= 0 {
 		return nil
@@ -144,7 +144,7 @@ func ublDays(p document.Period) *ublPeriod {
 	return &ublPeriod{p.From.String(), (p.To - 1).String()}
 }
 
-// isoDate is a date as text, nothing if there is none.
+// isoDate returns a date as text, empty if there is none.
 func isoDate(d document.Date) string {
 	if d == 0 {
 		return ""
@@ -152,7 +152,7 @@ func isoDate(d document.Date) string {
 	return d.String()
 }
 
-// xmlText is foreign text on one line, without characters that XML does not allow or that are not shown.
+// xmlText returns foreign text on one line, without characters that are invisible or that XML does not allow.
 func xmlText(text string) string {
 	text = strings.Map(xmlCharacter, printable.Text(text))
 	return strings.Join(strings.Fields(text), " ")

@@ -9,13 +9,14 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// exemptionCodes are the codes of the VATEX list, by the categories that have one.
+// exemptionCodes are the codes of the VATEX list, for the categories that have one.
 var exemptionCodes = map[string]string{"AE": "VATEX-EU-AE", "K": "VATEX-EU-IC", "G": "VATEX-EU-G", "O": "VATEX-EU-O"}
 
-// needsReason reports whether a tax category needs a reason; the others may have none (BR-S-10, BR-Z-10, BR-AF-10, BR-AG-10).
+// needsReason reports whether a tax category needs a reason; other categories must not have one (BR-S-10, BR-Z-10,
+// BR-AF-10, BR-AG-10).
 func needsReason(category string) bool { return category == "E" || exemptionCodes[category] != "" }
 
-// ublCategoryOf is a tax category on a line. Category O has no rate (BR-O-05).
+// ublCategoryOf returns the tax category element of a line. Category O has no rate (BR-O-05).
 func ublCategoryOf(id string, rate decimal.D) ublCategory {
 	c := ublCategory{ID: id, Rate: rate.String(), Scheme: "VAT"}
 	if id == "O" {
@@ -32,8 +33,8 @@ func (u *ublMaker) group(g *document.TaxGroup) ublSubtotal {
 	return ublSubtotal{Basis: u.sum(g.Basis), Tax: u.sum(g.Tax), Category: c}
 }
 
-// reasons returns the reasons why the lines of a tax group have no tax. A document has one group of such a category
-// (BR-E-01, BR-AE-01), which has the reasons of all its lines.
+// reasons returns the reasons why the lines of a tax group have no tax. A document has only one group of such a
+// category (BR-E-01, BR-AE-01), and the group has the reasons of all its lines.
 func (u *ublMaker) reasons(g *document.TaxGroup) string {
 	reasons := []string{xmlText(u.reason(g.Reason))}
 	for i := range u.d.Lines {
@@ -60,7 +61,7 @@ func (u *ublMaker) invoiceLine(l *document.Line) ublLine {
 	}
 }
 
-// largerCodes are those of the larger units that prices are for, by the number of units in them.
+// largerCodes are the codes of the larger units to which prices refer, by the number of line units in them.
 var largerCodes = map[string]map[int64]string{
 	"B": {
 		1e3: "2P", 1e6: "4L", 1e9: "E34", 1e12: "E35", 1 << 10: "E64", 1 << 20: "E63", 1 << 30: "E62", 1 << 40: "E61",
@@ -68,8 +69,8 @@ var largerCodes = map[string]map[int64]string{
 	"s": {60: "MIN", 3600: "HUR"},
 }
 
-// inUnitOfPrice is a quantity in the unit of its price, as 500 MB at a price for 1 MB; ok is false if there is no such unit, or the
-// quantity is not an exact decimal in it.
+// inUnitOfPrice converts a quantity to the unit of its price, such as 500 MB at a price for 1 MB. ok is false if there
+// is no such unit, or if the quantity is not an exact decimal in it.
 func inUnitOfPrice(l *document.Line) (quantity decimal.D, code string, ok bool) {
 	code, ok = largerCodes[l.Unit][l.Per]
 	if !ok {
@@ -79,10 +80,10 @@ func inUnitOfPrice(l *document.Line) (quantity decimal.D, code string, ok bool) 
 	return quantity, code, err == nil
 }
 
-// quantityPrice is a line's quantity and price, whose product is its net amount. A price is never negative (BR-27),
-// so the quantity has the sign. It uses a price of the catalogue only if the product is exact to the cent, as Peppol
-// requires (R120). Recurring charges for a part of a cycle, usage with several prices, and prices that contain the
-// tax have quantity 1 and their net amount as price. catalogue is false for them.
+// quantityPrice returns a quantity and a price for a line, whose product is the line's net amount. A price is never
+// negative (BR-27), so the sign is on the quantity. It uses a price of the catalogue only if the product is exact
+// to the cent, as Peppol requires (R120). Recurring charges for a part of a cycle, usage with several prices, and
+// prices that contain tax get quantity 1 and the net amount as price; catalogue is then false.
 func (u *ublMaker) quantityPrice(l *document.Line) (q *ublQuantity, p ublPrice, catalogue bool) {
 	net, price := u.turned(l.Net), l.Price.Abs()
 	counts := []struct {
@@ -93,7 +94,7 @@ func (u *ublMaker) quantityPrice(l *document.Line) (q *ublQuantity, p ublPrice, 
 	if quantity, code, ok := inUnitOfPrice(l); ok {
 		counts[0].of, counts[0].unit, counts[0].per = quantity, code, 1
 	}
-	if l.Unit == "days" { // a price for a whole period, and an item for each SIM
+	if l.Unit == "days" { // the price is for a whole period, and there is an item for each SIM
 		counts = append(counts, counts[0])
 		counts[1].of, counts[1].unit = decimal.FromInt(int64(l.Items)), unitCodes[""]
 	}
@@ -103,7 +104,7 @@ func (u *ublMaker) quantityPrice(l *document.Line) (q *ublQuantity, p ublPrice, 
 		}
 		product, err := lineProduct(c.of, price, c.per)
 		if err != nil || product != net.Abs() {
-			continue // a product of more than 38 digits cannot match the line either
+			continue // a product of more than 38 digits cannot equal the line's amount either
 		}
 		quantity := c.of
 		p = ublPrice{Amount: ublAmount{u.d.Currency, price.String()}}
@@ -122,8 +123,8 @@ func (u *ublMaker) quantityPrice(l *document.Line) (q *ublQuantity, p ublPrice, 
 	return &ublQuantity{unitCodes[""], one.String()}, ublPrice{Amount: ublAmount{u.d.Currency, net.Abs().Fixed(u.d.Scale)}}, false
 }
 
-// describe returns the name (BT-153) and the description (BT-154) of a line. The description has the quantity and the
-// price of the catalogue if the line itself cannot.
+// describe returns the name (BT-153) and the description (BT-154) of a line. The description states the catalogue's
+// quantity and price if the line itself cannot have them.
 func (u *ublMaker) describe(l *document.Line, catalogue bool) (name, description string) {
 	account := ""
 	if l.Account != u.d.Payer.Account {
@@ -132,7 +133,7 @@ func (u *ublMaker) describe(l *document.Line, catalogue bool) (name, description
 	r := u.line(l, l.Period)
 	quantity := ""
 	switch {
-	case catalogue, l.Unit == "days" && r.Price == "": // then the details have the days and the price
+	case catalogue, l.Unit == "days" && r.Price == "": // the details then have the days and the price
 	case u.d.Gross && r.Price != "":
 		quantity = join(" × ", r.Quantity, r.Price) + " · " + u.say("gross_note")
 	default:
@@ -141,7 +142,7 @@ func (u *ublMaker) describe(l *document.Line, catalogue bool) (name, description
 	return cmp.Or(xmlText(l.Text), xmlText(r.Text), string(l.Kind)), join(" · ", xmlText(account), xmlText(r.Detail), xmlText(quantity))
 }
 
-// lineProduct is quantity × price / per, rounded to cents.
+// lineProduct returns quantity × price / per, rounded to cents.
 func lineProduct(quantity, price decimal.D, per int64) (decimal.D, error) {
 	product, err := quantity.Mul(price)
 	if err != nil {
@@ -150,7 +151,7 @@ func lineProduct(quantity, price decimal.D, per int64) (decimal.D, error) {
 	return product.DivRound(decimal.FromInt(per), mostDecimals, decimal.HalfUp)
 }
 
-// ublProperties returns the properties that distinguish a line, other than its product, for programs.
+// ublProperties returns, for programs, the properties that distinguish a line, other than its product.
 func ublProperties(l *document.Line) (all []ublProperty) {
 	for _, p := range []ublProperty{
 		{"account", l.Account}, {"kind", string(l.Kind)}, {"state", l.State}, {"class", l.Class}, {"zone", l.Zone}, {"tariff", l.Tariff},

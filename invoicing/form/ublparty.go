@@ -40,7 +40,7 @@ func (u *ublMaker) customer() ublParty {
 	if account := xmlText(u.d.Payer.Account); account != "" {
 		p.IDs = append(p.IDs, ublPartyID{ublID{Value: account}}) // BT-46
 	}
-	if !u.taxed("O") && u.d.Payer.VAT != "" { // BR-O-02: then neither party has a VAT number
+	if !u.taxed("O") && u.d.Payer.VAT != "" { // BR-O-02: neither party may then have a VAT number
 		p.Taxes = append(p.Taxes, ublPartyTax{xmlText(u.d.Payer.VAT), "VAT"})
 	}
 	return p
@@ -65,12 +65,12 @@ func ublCountryOf(code string) ublCountry {
 	return ublCountry{code}
 }
 
-// ublPlace is an address. One without a street has its lines as printed.
+// ublPlace is an address in UBL. An address without a street has its lines as printed.
 func ublPlace(p *document.Party) ublAddress {
 	a := ublAddress{Street: xmlText(p.Street), City: xmlText(p.City), Postcode: xmlText(p.Postcode), Country: ublCountryOf(p.Country)}
 	var lines []string
 	for _, l := range p.Lines {
-		// The lines repeat what has its own element.
+		// A value that has its own element is not repeated in the lines.
 		if l = xmlText(l); l != "" && (a.Street == "" || l != a.Street && l != a.City && l != join(" ", a.Postcode, a.City)) {
 			lines = append(lines, l)
 		}
@@ -93,7 +93,7 @@ func ublPlace(p *document.Party) ublAddress {
 // paid reports whether the buyer has to pay something.
 func (u *ublMaker) paid() bool { return !u.d.Negative && u.d.Total.Sign() > 0 }
 
-// means returns the payment means of the buyer, nil if it pays nothing or no means are known.
+// means returns the payment means of the buyer, nil if the buyer pays nothing or no means are known.
 func (u *ublMaker) means() *ublMeans {
 	t := &u.d.Terms
 	if !u.paid() {
@@ -104,7 +104,7 @@ func (u *ublMaker) means() *ublMeans {
 	case t.Payment == "sepa":
 		m.Code, m.Mandate = sepaDirectDebit, &ublMandate{xmlText(t.Mandate), ublPlainID{compact(t.IBAN)}}
 	case t.Payment == "direct_debit" && u.format == Peppol:
-		m.Code = standingAgreement // R061: in Peppol, a direct debit names a mandate, which only SEPA has
+		m.Code = standingAgreement // R061: in Peppol, a direct debit needs a mandate, which only SEPA has
 	case t.Payment == "direct_debit":
 		m.Code = directDebit
 	case u.in.Seller != nil && u.in.Seller.Bank != nil:
@@ -119,5 +119,5 @@ func (u *ublMaker) means() *ublMeans {
 	return m
 }
 
-// compact is an IBAN or a BIC without the blanks between its groups.
+// compact returns an IBAN or a BIC without the blanks between its groups.
 func compact(text string) string { return strings.ReplaceAll(xmlText(text), " ", "") }

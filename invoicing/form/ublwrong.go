@@ -20,7 +20,7 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("document %s cannot be an e-invoice:\n  %s", e.Document, strings.Join(e.Reasons, "\n  "))
 }
 
-// mostDecimals of an amount: BR-DEC-01 to BR-DEC-28.
+// mostDecimals is the largest number of decimals of an amount: BR-DEC-01 to BR-DEC-28.
 const mostDecimals = 2
 
 // reasons collects the reasons why a document cannot be an e-invoice.
@@ -32,7 +32,7 @@ func (r *reasons) say(holds bool, format string, args ...any) {
 	}
 }
 
-// unfinished reports missing values that a document gets when it becomes final.
+// unfinished reports the missing values that are set when a document becomes final.
 func (u *ublMaker) unfinished() (r reasons) {
 	d := u.d
 	r.say(d.Number == "" || d.Issued == 0, "it has no number and no date of issue; finalise it first")
@@ -118,7 +118,7 @@ func (u *ublMaker) lackingOfPayment(r *reasons) {
 	}
 }
 
-// sellerDocument names the catalogue's document of the seller.
+// sellerDocument returns the name of the catalogue document that describes the seller.
 func (u *ublMaker) sellerDocument() string {
 	switch {
 	case u.in.Seller != nil:
@@ -129,10 +129,11 @@ func (u *ublMaker) sellerDocument() string {
 	return "the operator's seller document"
 }
 
-// endpointForm is an electronic address with a scheme of the EAS code list.
+// endpointForm matches an electronic address with a scheme of the EAS code list.
 var endpointForm = regexp.MustCompile(`^([0-9]{4}|[A-Z]{2}):\S.*$`)
 
-// kosovo is a code that the EU uses for a country that has none in ISO 3166-1; the lists of EN 16931 have another (BR-CL-14).
+// kosovo is the EU's code for a country that ISO 3166-1 does not contain; the lists of EN 16931 use a different code
+// (BR-CL-14).
 const kosovo, kosovoOfEN16931 = "XK", "1A"
 
 // isCountry reports whether a text is a code of ISO 3166-1 alpha-2, or XK, which the EU uses for Kosovo.
@@ -144,7 +145,8 @@ func isCountry(code string) bool {
 	return err == nil && len(code) == 2 && c.String() == code
 }
 
-// vatNumber reports whether a VAT number begins with the code of a country, EL of Greece, or XI of Northern Ireland (BR-CO-09).
+// vatNumber reports whether a VAT number begins with the code of a country, with EL for Greece, or with XI for Northern
+// Ireland (BR-CO-09).
 func vatNumber(number string) bool {
 	return len(number) > 2 && (isCountry(number[:2]) && number[:2] != kosovo || number[:2] == "EL" || number[:2] == "XI")
 }

@@ -10,8 +10,8 @@ const (
 	ublBasic      = "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"
 )
 
-// ublDocument is an Invoice or a CreditNote: the elements that both have are in the same order in both schemas. Fields are in the order
-// of the schema, and empty elements are left out, since receivers refuse them (Peppol R008).
+// ublDocument is an Invoice or a CreditNote. Elements that both types have are in the same order in both schemas.
+// Fields are in the order of the schema. Empty elements are left out, because receivers refuse them (Peppol R008).
 type ublDocument struct {
 	XMLName   xml.Name
 	Namespace string `xml:"xmlns,attr"`
@@ -41,13 +41,13 @@ type ublDocument struct {
 	CreditLines    []ublLine     `xml:"cac:CreditNoteLine"`
 }
 
-// ublReference names the document that a credit note corrects.
+// ublReference refers to the document that a credit note corrects.
 type ublReference struct {
 	ID     string `xml:"cbc:ID"`                  // BT-25
 	Issued string `xml:"cbc:IssueDate,omitempty"` // BT-26
 }
 
-// ublPeriod is a period that includes both dates.
+// ublPeriod is a period whose dates are both inclusive.
 type ublPeriod struct {
 	From string `xml:"cbc:StartDate"`
 	To   string `xml:"cbc:EndDate"`
@@ -75,7 +75,7 @@ type ublPlainID struct {
 	ID string `xml:"cbc:ID"`
 }
 
-// plainID is nil without an identifier: encoding/xml would write an empty element.
+// plainID returns nil if there is no identifier, because encoding/xml would write an empty element.
 func plainID(id string) *ublPlainID {
 	if id == "" {
 		return nil

@@ -15,8 +15,8 @@ import (
 	"ratemill/printable"
 )
 
-// view is a document as the template prints it: texts in its language, amounts as text, and all signs reversed if the
-// document is negative.
+// view is a document as the template prints it: labels in the payer's language, amounts as text, and all signs
+// reversed if the document is negative.
 type view struct {
 	Lang, Title, Author string
 	Look                look
@@ -25,7 +25,7 @@ type view struct {
 	To, ToTax           []string
 	Facts               []fact
 	Heading             string
-	Mark                string // a word across the page: a draft, a sandbox
+	Mark                string // a word across the page, for a draft or a sandbox document
 	Warnings            []string
 	Box                 box
 	Greeting            []string
@@ -38,20 +38,21 @@ type view struct {
 	Notes               []string
 	Foot                []string       // the seller's lines at the end of each page
 	FootCSS             []template.CSS // the same
-	FootText            template.CSS   // at the end of each page, on the left
-	PageText            template.CSS   // and on the right: before its number, between the two numbers, after them
+	FootText            template.CSS   // printed at the end of each page, on the left
+	PageText            template.CSS   // and on the right: before the page number, between page number and page count, after them
 	OfText, AfterText   template.CSS
 	Logo                *logoView
 	Fonts               []fontFace
 	Builtin             bool         // drawn by the built-in renderer
-	ownLines            bool         // the block of the lines is a template's
+	ownLines            bool         // a template replaces the block of the lines
 	Attached            template.URL // the electronic invoice, for commands that read it from the page
 }
 
-// Bottom is the height of the margin at the end of a page, FootTop where the seller's lines begin in it, in millimetres.
+// Bottom is the height of the bottom margin of a page, FootTop the position in it where the seller's lines begin, in
+// millimetres.
 func (v *view) Bottom() int { return 24 + 4*len(v.Foot) }
 
-// FootTop is below the line with the number of the page, which is in the middle of the margin.
+// FootTop is below the page number, which is in the middle of the margin.
 func (v *view) FootTop() int { return 297 - v.Bottom()/2 + 2 }
 
 type fact struct{ Name, Value string }
@@ -70,11 +71,11 @@ type taxView struct{ Name, Reason, Rate, Basis, Tax string }
 type row struct {
 	Kind                                  string // account, group, line, sum
 	Text, Detail, Quantity, Price, Amount string
-	// Span is the number of rows, from this one on, that must stay on one page; 0 if an earlier row already counts this
-	// one. A title stays with the first line under it, a sum with the last line above it.
+	// Span is the number of rows, from this row on, that must stay on one page; 0 if an earlier row already includes
+	// this row. A title stays with the first line under it, a sum with the last line above it.
 	Span int
-	Keep bool // on the page of the next row
-	Last bool // of the rows that stay together
+	Keep bool // stays on the page of the next row
+	Last bool // last of the rows that stay together
 }
 
 // viewer builds a view.
@@ -87,7 +88,7 @@ type viewer struct {
 	err   error
 }
 
-// turned returns an amount with the sign with which it is printed.
+// turned returns an amount with the sign that is printed.
 func (v *viewer) turned(a decimal.D) decimal.D {
 	if v.d.Negative {
 		return a.Neg()
@@ -108,7 +109,7 @@ func (v *viewer) texts(all []string) (out []string) {
 	return out
 }
 
-// view is the view of a document.
+// view returns the view of a document.
 func (p *Printer) view(in *Print) (*view, error) {
 	d := in.Document
 	w := wordsOf(d.Terms.Language)
@@ -124,7 +125,7 @@ func (p *Printer) view(in *Print) (*view, error) {
 	return out, v.failed()
 }
 
-// failed is the first error of a view.
+// failed returns the first error of a view.
 func (v *viewer) failed() error { return cmp.Or(v.words.err, v.money.err, v.err) }
 
 func (v *viewer) heading(out *view) {
@@ -150,7 +151,7 @@ func (v *viewer) heading(out *view) {
 	}
 }
 
-// parties are the seller and the payer, with their VAT numbers.
+// parties fills in the seller and the payer, with their VAT numbers.
 func (v *viewer) parties(out *view) {
 	s, p := &v.d.Seller, &v.d.Payer
 	out.Brand = v.text(v.in.Seller.Brand)
@@ -184,7 +185,7 @@ func (v *viewer) numbered(key, number string) string {
 	return v.say(key, "number", number)
 }
 
-// country returns the name of a country, empty if the other party has the same country.
+// country returns the name of a country, empty if both parties have the same country.
 func (v *viewer) country(code, other string) string {
 	if code == other {
 		return ""
@@ -210,7 +211,7 @@ func (v *viewer) facts(out *view) {
 		add("date", v.date(v.d.Issued))
 	}
 	switch n := len(v.d.Periods); {
-	case v.d.Form == document.OffCycle: // its lines have their own
+	case v.d.Form == document.OffCycle: // its lines have periods of their own
 	case n > 0:
 		add("period", v.period(document.Period{From: v.d.Periods[0].From, To: v.d.Periods[n-1].To}))
 	case v.d.Cycle.To > v.d.Cycle.From:
@@ -227,7 +228,7 @@ func (v *viewer) days() string {
 	return v.count("days", int64(v.d.Terms.Target), v.int(int64(v.d.Terms.Target)))
 }
 
-// box is the box with the due amount and the way of payment.
+// box fills in the box with the due amount and the means of payment.
 func (v *viewer) box(out *view) {
 	total := v.turned(v.d.Total)
 	out.Box.Amount = v.total(total)
@@ -317,8 +318,8 @@ func grouped(iban string) string {
 	return strings.Join(append(groups, iban), "\u00a0")
 }
 
-// masked shows only the country and the last four characters of an IBAN, because documents are forwarded and
-// archived.
+// masked returns only the country and the last four characters of an IBAN, because documents are forwarded
+// and archived.
 func masked(iban string) string {
 	iban = strings.ReplaceAll(iban, " ", "")
 	if len(iban) < 9 {
@@ -349,7 +350,7 @@ func (v *viewer) category(code string) string {
 	return code + " · " + name
 }
 
-// end fills in the texts after the amounts, and at the end of each page.
+// end fills in the texts after the amounts, and the texts at the end of each page.
 func (v *viewer) end(out *view) {
 	if v.d.Gross {
 		out.Notes = append(out.Notes, v.say("gross_note"))
@@ -370,7 +371,7 @@ func (v *viewer) end(out *view) {
 	}
 }
 
-// pageWords are the words around the numbers of "Page 1 of 3".
+// pageWords returns the words around the numbers of "Page 1 of 3".
 func (v *viewer) pageWords() (before, between, after string) {
 	before, rest, _ := strings.Cut(v.say("page_of", "n", "\x00", "m", "\x01"), "\x00")
 	between, after, _ = strings.Cut(rest, "\x01")
@@ -381,8 +382,8 @@ func dataURL(mime string, data []byte) template.URL {
 	return template.URL("data:" + mime + ";base64," + base64.StdEncoding.EncodeToString(data))
 }
 
-// cleaner makes foreign text printable: no controls, no directional formatting, no characters that the font does not have, and no more
-// than fits on a page.
+// cleaner makes foreign text printable. It removes control characters, directional formatting and characters that the
+// font lacks, and cuts text that would not fit on a page.
 type cleaner struct {
 	has      func(rune) bool // nil: any
 	replaced bool
@@ -391,7 +392,7 @@ type cleaner struct {
 const longestText = 400
 
 func (c *cleaner) line(s string) string {
-	s = norm.NFC.String(printable.Line(s)) // an e with an accent beside it is a letter of the font
+	s = norm.NFC.String(printable.Line(s)) // combines an e and a separate accent into one letter of the font
 	s = strings.TrimSpace(strings.ReplaceAll(s, string(printable.Substitute), ""))
 	if utf8.RuneCountInString(s) > longestText {
 		s = string([]rune(s)[:longestText-1]) + "…"

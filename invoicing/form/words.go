@@ -14,13 +14,13 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// Languages lists the languages of the forms. The first one is used for documents whose language has no texts.
+// Languages lists the languages of the forms. Documents in a language without texts use the first one.
 var Languages = []string{"en", "es", "pt"}
 
 //go:embed words/*.yaml
 var wordFiles embed.FS
 
-// bundle has the words of all languages; reading them takes some milliseconds.
+// bundle has the words of all languages; loading them takes some milliseconds.
 var bundle = sync.OnceValue(func() *i18n.Bundle {
 	b := i18n.NewBundle(language.English)
 	b.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
@@ -32,7 +32,7 @@ var bundle = sync.OnceValue(func() *i18n.Bundle {
 	return b
 })
 
-// words are the words of one language, for one document. The first key without words is kept in err.
+// words are the words of one language, for one document. err is set for the first key that has no words.
 type words struct {
 	lang string
 	l    *i18n.Localizer
@@ -46,7 +46,7 @@ func wordsOf(lang string) *words {
 	return &words{lang: lang, l: i18n.NewLocalizer(bundle(), lang)}
 }
 
-// say returns the text of a key; args are names and values of its placeholders.
+// say returns the text of a key; args are the names and values of its placeholders.
 func (w *words) say(key string, args ...string) string {
 	data := make(map[string]string, len(args)/2)
 	for i := 0; i+1 < len(args); i += 2 {
@@ -55,7 +55,7 @@ func (w *words) say(key string, args ...string) string {
 	return w.localize(&i18n.LocalizeConfig{MessageID: key, TemplateData: data})
 }
 
-// count is the text of a key for a number of things, which is written as n.
+// count returns the text of a key for a number of things; the placeholder n is the number.
 func (w *words) count(key string, number int64, n string) string {
 	data := map[string]string{"n": n}
 	return w.localize(&i18n.LocalizeConfig{MessageID: key, PluralCount: strconv.FormatInt(number, 10), TemplateData: data})
@@ -69,7 +69,7 @@ func (w *words) localize(c *i18n.LocalizeConfig) string {
 	return text
 }
 
-// known is the text of a key that may be missing: for names that a catalogue can add to.
+// known returns the text of a key that may be missing, because a catalogue can add names.
 func (w *words) known(key string) (string, bool) {
 	text, err := w.l.Localize(&i18n.LocalizeConfig{MessageID: key})
 	return text, err == nil
@@ -79,13 +79,13 @@ func (w *words) month(d document.Date) string {
 	return w.say("month_" + strconv.Itoa(int(d.UTC().Month())))
 }
 
-// date is a date such as 1 April 2026.
+// date returns a date such as 1 April 2026.
 func (w *words) date(d document.Date) string {
 	t := d.UTC()
 	return w.say("date_format", "day", strconv.Itoa(t.Day()), "month", w.month(d), "year", strconv.Itoa(t.Year()))
 }
 
-// period is a range of dates such as 1 – 31 March 2026.
+// period returns a range of dates such as 1 – 31 March 2026.
 func (w *words) period(p document.Period) string {
 	from, to := p.From.UTC(), (p.To - 1).UTC()
 	first, last, year := strconv.Itoa(from.Day()), strconv.Itoa(to.Day()), strconv.Itoa(to.Year())
@@ -100,7 +100,7 @@ func (w *words) period(p document.Period) string {
 	return w.say("range_days", "first", first, "last", last, "month", w.month(p.From), "year", year)
 }
 
-// cycle returns a period as it is printed in a title: March 2026 if it is a whole month.
+// cycle returns a period as printed in a title: March 2026 for a whole month.
 func (w *words) cycle(p document.Period) string {
 	from, to := p.From.UTC(), p.To.UTC()
 	if from.Day() == 1 && to.Day() == 1 && from.AddDate(0, 1, 0).Equal(to) {

@@ -12,9 +12,9 @@ import (
 	"ratemill/registry"
 )
 
-// Book folds facts of payments into the tables, together with the exposure of payers.
+// Book applies payment facts to the tables, together with the exposure of payers.
 type Book struct {
-	// Number is the number of an account.
+	// Number returns the number of an account.
 	Number func(account string) (uint32, bool)
 	// Settle changes the debt of a payer by documents, in the transaction. A payment is negative.
 	Settle func(ctx context.Context, tx *store.Tx, payer uint32, currency string, documents decimal.D) error
@@ -55,7 +55,7 @@ func (b *Book) Apply(ctx context.Context, tx *store.Tx, id string, v *Value, rev
 	return b.settle(ctx, tx, id, oldText, uint32(oldPayer), v, payer)
 }
 
-// settle changes the debts of payers by the difference, so that no limit is passed for a moment.
+// settle changes the debts of payers by the net difference, so that no limit is exceeded in between.
 func (b *Book) settle(ctx context.Context, tx *store.Tx, id, oldText string, oldPayer uint32, v *Value, payer uint32) (err error) {
 	type owed struct {
 		payer    uint32
@@ -79,7 +79,7 @@ func (b *Book) settle(ctx context.Context, tx *store.Tx, id, oldText string, old
 	}
 	for key, amount := range changes {
 		if key.payer == 0 || amount.IsZero() {
-			continue // counts for no exposure until the payer is known
+			continue // counts towards no exposure until the payer is known
 		}
 		if err := b.Settle(ctx, tx, key.payer, key.currency, amount); err != nil {
 			return err
@@ -94,9 +94,9 @@ type resolved struct {
 	amount decimal.D
 }
 
-// resolve finds the documents of a payment's parts, and its payer. A part cannot pay its document if the document is
-// unknown, of another payer or in another currency. It then becomes a credit, because received money is never refused
-// here.
+// resolve finds the documents of a payment's parts, and the payment's payer. A part cannot pay its document if the
+// document is unknown, belongs to another payer or is in another currency. The part then becomes a credit, because
+// received money is never refused here.
 func (b *Book) resolve(ctx context.Context, tx *store.Tx, v *Value) (parts []resolved, payer uint32, err error) {
 	if v == nil {
 		return nil, 0, nil
@@ -211,10 +211,10 @@ func (r *Receivable) addParts(ctx context.Context, tx *store.Tx) error {
 	return rows.Err()
 }
 
-// Follow folds the facts that became known since the last call, including those that an import of the registry
-// states. wrong lists facts that are not valid payments, which it ignores. They are older than the check of such
-// facts. A payment of which a stored row cannot be read waits until that row is back: the others are folded, and the
-// error, a *store.BrokenError, names it.
+// Follow applies the facts that became known since the last call, including facts from an import of the registry.
+// wrong lists facts that are not valid payments; they are ignored. Such facts are older than the check that refuses
+// them. If a stored row of a payment cannot be read, the payment waits until the row is repaired. The other
+// payments are applied, and the error is a *store.BrokenError that identifies the row.
 func (b *Book) Follow(ctx context.Context, db *store.DB, facts *registry.Statements) (wrong []error, err error) {
 	var broken []error
 	err = db.Change(ctx, "folding payments", func(tx *store.Tx) error {
@@ -250,7 +250,7 @@ func (b *Book) Follow(ctx context.Context, db *store.DB, facts *registry.Stateme
 				return err
 			}
 		}
-		if len(broken) > 0 { // the next call tries these payments again; folding the others again changes nothing
+		if len(broken) > 0 { // the next call tries these payments again; applying the others again changes nothing
 			return nil
 		}
 		n, err := tx.Exec(ctx, `UPDATE invoice_payment_facts SET revision = ? WHERE id = 1 AND revision = ?`, int64(to), at)
@@ -262,8 +262,8 @@ func (b *Book) Follow(ctx context.Context, db *store.DB, facts *registry.Stateme
 	return wrong, errors.Join(append(broken, err)...)
 }
 
-// applyAlone undoes its own changes if it fails because a row cannot be read, so that the transaction can go on with
-// other payments.
+// applyAlone undoes its own changes if it fails because a row cannot be read, so that the transaction can continue
+// with other payments.
 func (b *Book) applyAlone(ctx context.Context, tx *store.Tx, id string, v *Value, revision registry.Revision) error {
 	if _, err := tx.Exec(ctx, `SAVEPOINT payment`); err != nil {
 		return err
@@ -282,8 +282,8 @@ func (b *Book) applyAlone(ctx context.Context, tx *store.Tx, id string, v *Value
 	return err
 }
 
-// holds returns the valid statement about a payment: the last one that began, nil if there is none. A payment happens
-// once; it does not end.
+// holds returns the statement about a payment that is valid, which is the last one that began; nil if there is none.
+// A payment happens once; it does not end.
 func holds(id string, told []registry.KnownStatement, rev registry.Revision) (*Value, error) {
 	held := registry.HeldStatements(told, rev)
 	for i := len(held) - 1; i >= 0; i-- {

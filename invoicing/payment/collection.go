@@ -14,7 +14,7 @@ import (
 // Collection is a file of direct debits for a bank.
 type Collection struct {
 	ID      string // of the message
-	Seller  string // account; empty for the operator
+	Seller  string // seller's account; empty for the operator
 	Made    time.Time
 	Who     string
 	Why     string
@@ -22,10 +22,10 @@ type Collection struct {
 	Total   decimal.D
 	SHA256  string
 	Content []byte
-	Broken  error // why its row cannot be read
+	Broken  error // why the collection's row cannot be read
 }
 
-// Debit is one of a collection.
+// Debit is one direct debit of a collection.
 type Debit struct {
 	Document string // id
 	Mandate  string
@@ -34,7 +34,7 @@ type Debit struct {
 	Amount   decimal.D
 }
 
-// NextCollection is an id that no collection has yet: RM-20260504-1.
+// NextCollection returns an id that no collection has yet, such as RM-20260504-1.
 func NextCollection(ctx context.Context, tx *store.Tx, now time.Time) (string, error) {
 	prefix := "RM-" + now.UTC().Format("20060102") + "-"
 	var n int
@@ -42,7 +42,8 @@ func NextCollection(ctx context.Context, tx *store.Tx, now time.Time) (string, e
 	return fmt.Sprint(prefix, n+1), err
 }
 
-// MandateUsed is the last day on which a mandate had a debit of a seller, 0 if it never had one: then the next one is its first.
+// MandateUsed returns the last day on which a seller used a mandate for a debit, 0 if it never did. In that case, the
+// next debit is the mandate's first.
 func MandateUsed(ctx context.Context, tx *store.Tx, seller, mandate string) (last registry.Date, err error) {
 	var day int64
 	err = tx.Row(ctx, `SELECT coalesce(max(d.collected_on), 0) FROM invoice_debits d JOIN invoice_collections c ON c.id = d.collection
@@ -68,7 +69,8 @@ func Collect(ctx context.Context, tx *store.Tx, c *Collection, debits []Debit) e
 	return nil
 }
 
-// Collections lists collections, the newest first; id names one, with its content.
+// Collections lists collections, newest first. If id is not empty, it returns only that collection,
+// with its content.
 func Collections(ctx context.Context, db *store.DB, id string) (all []Collection, err error) {
 	where, args, content := "1 = 1", []any(nil), "''"
 	if id != "" {
@@ -93,7 +95,7 @@ func Collections(ctx context.Context, db *store.DB, id string) (all []Collection
 }
 
 // Debits returns the documents of a seller that are paid by SEPA direct debit, are due by a date, and have an open
-// amount that is not disputed. It also returns those whose open amount cannot be read.
+// amount that is not disputed. It also returns documents whose open amount cannot be read.
 func Debits(ctx context.Context, tx *store.Tx, seller string, until registry.Date) (owed []Receivable, err error) {
 	all, err := list(ctx, tx, `seller = ? AND method = 'sepa' AND is_open = 1 AND due <= ? ORDER BY due, number_text`, seller, int64(until))
 	for i := range all {

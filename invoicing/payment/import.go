@@ -32,10 +32,11 @@ type Line struct {
 	wrong string // the line has more or fewer cells than the header
 }
 
-// Columns are those of a file of payments. One of payer and document is enough.
+// Columns lists the columns of a file of payments. One of payer and document is enough.
 var Columns = []string{"payer", "document", "amount", "currency", "date", "reference"}
 
-// mostLines is the largest number of lines in a file of payments, because the whole file is one change set.
+// mostLines is the largest number of lines in a file of payments. The whole file is one change set, so it
+// must be bounded.
 const mostLines = 100_000
 
 // Read reads a CSV file with a header, separated by commas or semicolons.
@@ -84,7 +85,7 @@ func Read(from io.Reader) (lines []Line, err error) {
 	}
 }
 
-// columnsOf returns the indexes of the columns in a file, -1 for missing ones.
+// columnsOf returns the indexes of the columns in a file, -1 for missing columns.
 func columnsOf(header []string) (at [6]int, err error) {
 	at = [6]int{-1, -1, -1, -1, -1, -1}
 	var wrong []error
@@ -114,25 +115,25 @@ func columnsOf(header []string) (at [6]int, err error) {
 
 // The results of lines.
 const (
-	New     = "new"     // it becomes a payment
-	Known   = "known"   // it was imported before, and changes nothing
-	Refused = "refused" // it is not a payment
+	New     = "new"     // the line becomes a payment
+	Known   = "known"   // the line was imported before, and changes nothing
+	Refused = "refused" // the line is not a payment
 )
 
-// Result is the result of a line.
+// Result is the result of importing a line.
 type Result struct {
 	Line
 	Result string
 	Value  *Value    // of New
-	Credit decimal.D // the part that pays no document
-	Why    string    // of Refused, and of a credit
+	Credit decimal.D // the part of the amount that pays no document
+	Why    string    // reason why the line is refused, or why a credit remains
 }
 
 // Import decides which documents the lines of a file pay. It only reads.
 type Import struct {
 	Number   func(account string) (uint32, bool)   // of an account
-	Currency func(account string) string           // in which an account pays
-	Known    func(reference string) (*Value, bool) // a payment that was already stated
+	Currency func(account string) string           // currency of an account
+	Known    func(reference string) (*Value, bool) // returns a payment that was already stated
 	Today    registry.Date
 
 	tx     *store.Tx
@@ -141,7 +142,7 @@ type Import struct {
 	ofWhom map[string][]*Receivable // open documents by payer and currency
 }
 
-// Plan decides about lines in their order, because each line depends on the payments of the lines before.
+// Plan decides about the lines in order, because each decision depends on the payments of the lines before.
 func (im *Import) Plan(ctx context.Context, tx *store.Tx, lines []Line) (results []Result, err error) {
 	im.tx, im.seen, im.open, im.ofWhom = tx, map[string]*Value{}, map[string]*Receivable{}, map[string][]*Receivable{}
 	for _, l := range lines {
@@ -152,7 +153,7 @@ func (im *Import) Plan(ctx context.Context, tx *store.Tx, lines []Line) (results
 			r.Why = strings.Join(why, "; ")
 		default:
 			err := im.line(ctx, &r, v)
-			if broken := (*store.BrokenError)(nil); errors.As(err, &broken) { // the other lines have other documents
+			if broken := (*store.BrokenError)(nil); errors.As(err, &broken) { // the other lines concern other documents
 				r = Result{Line: l, Result: Refused, Why: broken.Error()}
 			} else if err != nil {
 				return nil, err
@@ -202,7 +203,7 @@ func (im *Import) read(l *Line) (v *Value, why []string) {
 	return v, why
 }
 
-// line decides about a line whose cells are right.
+// line decides about a line whose cells are valid.
 func (im *Import) line(ctx context.Context, r *Result, v *Value) error {
 	var payer uint32
 	if v.Payer != "" {
@@ -257,7 +258,7 @@ func (im *Import) before(reference string) (*Value, bool) {
 	return im.Known(reference)
 }
 
-// refuse says why a line cannot be a payment, "" if it can.
+// refuse returns the reason why a line cannot be a payment, "" if it can.
 func (im *Import) refuse(r *Result, v *Value, of *Receivable) string {
 	if v.Currency == "" {
 		return "currency is missing, and neither payer nor document says it"
@@ -276,8 +277,8 @@ func (im *Import) refuse(r *Result, v *Value, of *Receivable) string {
 	return ""
 }
 
-// assign decides which documents a payment pays: the one that it names, or the open ones of its payer in the order of
-// their due dates. The rest is a credit.
+// assign decides which documents a payment pays: the document that the payment refers to, or else its payer's open
+// documents in the order of their due dates. The rest is a credit.
 func (im *Import) assign(ctx context.Context, r *Result, v *Value, of *Receivable, payer uint32) error {
 	var to []*Receivable
 	switch {
@@ -316,13 +317,13 @@ func (im *Import) assign(ctx context.Context, r *Result, v *Value, of *Receivabl
 		r.Why = creditWords(r.Why, v, of, left)
 	}
 	if len(v.Parts) == 0 && of != nil {
-		v.Document = "" // it pays nothing of it
+		v.Document = "" // the payment pays nothing of it
 	}
 	return nil
 }
 
-// takes returns the part of an amount that a document takes: at most its open amount. A returned payment is taken
-// whole.
+// takes returns how much of an amount pays a document: at most the document's open amount. A returned payment is
+// always taken whole.
 func (r *Receivable) takes(amount decimal.D) (decimal.D, error) {
 	open, err := r.Open()
 	switch {
@@ -338,7 +339,7 @@ func (r *Receivable) takes(amount decimal.D) (decimal.D, error) {
 	return amount, nil
 }
 
-// creditWords names the owner of a credit, and the reason for it.
+// creditWords describes who owns a credit, and the reason for it.
 func creditWords(why string, v *Value, of *Receivable, left decimal.D) string {
 	whose := "a credit of " + v.Payer
 	if v.Payer == "" {
@@ -358,7 +359,7 @@ func creditWords(why string, v *Value, of *Receivable, left decimal.D) string {
 	return fmt.Sprintf("%s: %s %s is %s", why, left, v.Currency, whose)
 }
 
-// find returns a document in its state after the lines before.
+// find returns a document as it is after the lines before.
 func (im *Import) find(ctx context.Context, name string, payer uint32) (*Receivable, error) {
 	r, err := Find(ctx, im.tx, name, payer)
 	if err != nil {

@@ -10,17 +10,17 @@ import (
 	"ratemill/registry"
 )
 
-// Stored is a payment with the documents that it pays.
+// Stored is a stored payment and the documents that it pays.
 type Stored struct {
 	ID          string    // its reference
 	PayerNumber uint32    // 0: the payer is unknown
-	Value       *Value    // nil if it cannot be read
-	Paid        []Part    // by numbers of documents
-	Credit      decimal.D // the part that pays no document
-	Broken      error     // why its row, or that of a part, cannot be read
+	Value       *Value    // nil if the value cannot be read
+	Paid        []Part    // parts, with the numbers of their documents
+	Credit      decimal.D // the part of the amount that pays no document
+	Broken      error     // why the row of the payment, or of one of its parts, cannot be read
 }
 
-// Date is the day on which it was booked, 0 if it cannot be read.
+// Date returns the day on which the payment was booked, 0 if it cannot be read.
 func (s *Stored) Date() registry.Date {
 	if s.Value == nil {
 		return 0
@@ -28,7 +28,7 @@ func (s *Stored) Date() registry.Date {
 	return s.Value.Date
 }
 
-// Payments lists payments, of one payer or of all, the newest first.
+// Payments lists the payments of one payer or of all payers, newest first.
 func Payments(ctx context.Context, db *store.DB, payer *uint32) (all []Stored, err error) {
 	where, args := "value <> ''", []any(nil)
 	if payer != nil {
@@ -80,13 +80,13 @@ func Payments(ctx context.Context, db *store.DB, payer *uint32) (all []Stored, e
 	return all, err
 }
 
-// Get returns a payment from its facts, false if there is none.
+// Get returns a payment from its facts, false if there is no such payment.
 func Get(facts *registry.Statements, id string) (*Value, bool, error) {
 	v, err := holds(id, facts.Told(registry.KindPayment, id), facts.Revision())
 	return v, v != nil, err
 }
 
-// Debited returns the amount of a document that files for banks collect and that has not arrived yet. A debit counts
+// Debited returns the amount of a document that is in direct debit files and has not arrived yet. A debit counts
 // until the document has payments for it.
 func Debited(ctx context.Context, tx *store.Tx, document string) (waiting decimal.D, err error) {
 	for _, sum := range []struct {

@@ -23,13 +23,13 @@ func Migrate(ctx context.Context, db *store.DB) error {
 	return db.MigrateFolder(ctx, migrations, "migrations", "invoice_payment_version")
 }
 
-// Receivable is a final document as its seller's bookkeeping sees it.
+// Receivable is a final document from the view of the seller's bookkeeping.
 type Receivable struct {
 	Document    string // id
 	Number      string
 	PayerNumber uint32
 	Payer       string // account
-	Seller      string // account; empty for the operator
+	Seller      string // seller's account; empty for the operator
 	Form        document.Form
 	Corrects    string
 	Currency    string
@@ -40,10 +40,10 @@ type Receivable struct {
 	Credited    decimal.D
 	Paid        decimal.D
 	WrittenOff  decimal.D
-	Broken      error // why its row cannot be read; its amounts are then 0
+	Broken      error // why the document's row cannot be read; its amounts are then 0
 
 	disputed decimal.D // amount that its payer disputes
-	after    decimal.D // amount credited at that time
+	after    decimal.D // amount credited when the dispute began
 	version  int64
 }
 
@@ -56,13 +56,13 @@ const (
 	Partly     State = "partly"
 	Paid       State = "paid"
 	Overpaid   State = "overpaid"
-	Credited   State = "credited"    // credit notes credited all of it
+	Credited   State = "credited"    // credit notes have credited all of it
 	WrittenOff State = "written_off" // the rest is written off
-	Credit     State = "credit"      // it pays money back, which has not happened yet
+	Credit     State = "credit"      // the seller owes money that has not been paid back yet
 	Disputed   State = "disputed"    // its payer disputes all or a part of the open amount
 )
 
-// States are all of them.
+// States lists all payment states.
 var States = []State{Unpaid, Partly, Paid, Overpaid, Credited, WrittenOff, Credit, Disputed}
 
 // Open is the amount left to pay. It is negative if the payer has paid too much or gets money back.
@@ -77,7 +77,8 @@ func (r *Receivable) Open() (decimal.D, error) {
 	return open, nil
 }
 
-// Disputed is the part of the open amount that the payer contests. Credit notes since the dispute began lower it.
+// Disputed returns the part of the open amount that the payer disputes. Credit notes issued since the
+// dispute began reduce it.
 func (r *Receivable) Disputed() decimal.D {
 	open, err := r.Open()
 	settled, wrong := r.Credited.Sub(r.after)
@@ -96,7 +97,7 @@ func (r *Receivable) Disputed() decimal.D {
 	return left
 }
 
-// Collectable is the open amount that is not disputed.
+// Collectable returns the open amount that is not disputed.
 func (r *Receivable) Collectable() (decimal.D, error) {
 	open, err := r.Open()
 	if err != nil {
@@ -105,7 +106,7 @@ func (r *Receivable) Collectable() (decimal.D, error) {
 	return open.Sub(r.Disputed())
 }
 
-// State derives the payment state from payments, credit notes and disputes. No person enters it.
+// State derives the payment state from payments, credit notes and disputes. The state is never entered by hand.
 func (r *Receivable) State() State {
 	open, err := r.Open()
 	switch {
@@ -127,7 +128,7 @@ func (r *Receivable) State() State {
 	return Partly
 }
 
-// Overdue reports whether something is open after the due date.
+// Overdue reports whether an amount is open after the due date.
 func (r *Receivable) Overdue(today registry.Date) bool {
 	s := r.State()
 	left, err := r.Collectable()
@@ -140,7 +141,7 @@ func Open(ctx context.Context, tx *store.Tx, payer uint32, d *document.Document)
 	r := Receivable{Document: d.ID, Number: d.Number, PayerNumber: payer, Payer: d.Payer.Account, Seller: d.Seller.Account, Form: d.Form,
 		Corrects: d.Corrects, Currency: d.Currency, Scale: d.Scale, Issued: d.Issued, Due: d.Due, Method: d.Terms.Payment, Total: d.Total}
 	if d.Form == document.CreditNote {
-		r.Credited = r.Total // all of it reduces the other document
+		r.Credited = r.Total // the whole amount reduces the other document
 	}
 	isOpen, err := r.isOpen()
 	if err != nil {
@@ -209,12 +210,12 @@ func (r *Receivable) save(ctx context.Context, tx *store.Tx) error {
 	return err
 }
 
-// NoDocumentError says that no final document has a number, or that several have it.
+// NoDocumentError reports that no final document has a number, or that several documents have it.
 type NoDocumentError struct {
 	Name  string
-	Owing []string // payers of those that have it
+	Owing []string // payers of the documents with this number
 
-	others []string // payers that have it, where another one was named
+	others []string // payers of the documents with this number, if another payer was requested
 }
 
 func (e *NoDocumentError) Error() string {
@@ -228,8 +229,8 @@ func (e *NoDocumentError) Error() string {
 	return "there is no final document " + e.Name
 }
 
-// Find returns the final document with a number or id. If several sellers use the same number, payer, unless 0,
-// selects the document.
+// Find returns the final document with a number or id. If several sellers use the same number, payer selects
+// the document unless it is 0.
 func Find(ctx context.Context, tx *store.Tx, name string, payer uint32) (*Receivable, error) {
 	all, err := list(ctx, tx, `number_text = ? OR document = ?`, name, name)
 	if err != nil {
@@ -292,11 +293,11 @@ func openOf(ctx context.Context, tx *store.Tx, payer uint32, currency string) ([
 type Question struct {
 	Payer    *uint32
 	Name     string // number or id
-	Open     bool   // only those with an open amount
-	Disputed bool   // only those that were disputed
+	Open     bool   // only documents with an open amount
+	Disputed bool   // only documents that were disputed
 }
 
-// List lists final documents, in the order of their due dates, also those that cannot be read.
+// List lists final documents by due date, including those that cannot be read.
 func List(ctx context.Context, db *store.DB, q Question) (all []Receivable, err error) {
 	where, args := []string{"1 = 1"}, []any(nil)
 	if q.Payer != nil {

@@ -21,10 +21,10 @@ type Value struct {
 	Currency string        `yaml:"currency,required" json:"currency" doc:"Its currency, a code of ISO 4217." example:"EUR"`
 	Date     registry.Date `yaml:"date,required" json:"date" doc:"Day on which it was booked." example:"2026-05-12"`
 	Kind     string        `yaml:"kind" json:"kind,omitempty" default:"payment" enum:"payment|write_off|dispute" doc:"write_off: nobody expects this amount any more. dispute: no payment; the payer contests this amount of document, so it is neither overdue nor collected."`
-	// Credited is the credited amount of the document when its payer disputed it. Later credit notes settle the
-	// dispute.
+	// Credited is the amount that was credited on the document when its payer disputed it. Later credit
+	// notes settle the dispute.
 	Credited decimal.D `yaml:"credited" json:"credited,omitzero" doc:"For a dispute: the amount that credit notes had taken back from the document before it. Later credit notes settle it." example:"0"`
-	// Parts are the documents that it pays; the rest is a credit of its payer.
+	// Parts lists the documents that the payment pays; the rest of the amount is a credit of its payer.
 	Parts []Part `yaml:"parts" json:"parts,omitempty" doc:"The documents that it pays, with their amounts. Without it, document gets all of it."`
 }
 
@@ -41,7 +41,7 @@ const (
 	dispute  = "dispute"
 )
 
-// IsDispute reports whether it is not a payment, but a payer's dispute of an amount.
+// IsDispute reports whether the value is a payer's dispute of an amount instead of a payment.
 func (v *Value) IsDispute() bool { return v.Kind == dispute }
 
 func (v *Value) kind() string {
@@ -51,7 +51,7 @@ func (v *Value) kind() string {
 	return v.Kind
 }
 
-// parts returns the parts of a value, also if it only names a document.
+// parts returns the parts of a value, including a value that only refers to a document.
 func (v *Value) parts() []Part {
 	if len(v.Parts) > 0 || v.Document == "" {
 		return v.Parts
@@ -81,14 +81,15 @@ func Parse(id string, text []byte) (*Value, error) {
 	return v, nil
 }
 
-// same reports whether two payments are the same payment: equal amount, payer and time. Their parts may differ.
+// same reports whether two values are the same payment: they have the same amount, payer and time. Their parts
+// may differ.
 func (v *Value) same(other *Value) bool {
 	a, b := *v, *other
 	a.Parts, b.Parts = nil, nil
-	if a.Payer == "" || b.Payer == "" { // it follows from the document
+	if a.Payer == "" || b.Payer == "" { // the payer follows from the document
 		a.Payer, b.Payer = "", ""
 	}
-	if a.Document == "" || b.Document == "" { // it had no open amount
+	if a.Document == "" || b.Document == "" { // the document had no open amount
 		a.Document, b.Document = "", ""
 	}
 	one, err := a.text()
@@ -96,7 +97,7 @@ func (v *Value) same(other *Value) bool {
 	return err == nil && other2 == nil && bytes.Equal(one, two)
 }
 
-// Form describes how people write payments in import files.
+// Form describes how payments are written in import files.
 func Form() registry.Form {
 	fields := registry.FieldsOf(Value{})
 	return registry.Form{Kind: registry.KindPayment, Fields: fields, Read: func(n *diag.Node) ([]byte, diag.List) {
@@ -149,8 +150,8 @@ func (v *Value) checkParts() error {
 	return nil
 }
 
-// Assign lets the credit of a payment pay a document: a given amount, or as much as the document has open and the
-// credit allows.
+// Assign uses the credit of a payment to pay a document. It takes a given amount, or as much as the open amount
+// and the credit allow.
 func (v *Value) Assign(of *Receivable, amount string) error {
 	if of.Currency != v.Currency {
 		return fmt.Errorf("the payment is in %s, and document %s in %s", v.Currency, of.Number, of.Currency)

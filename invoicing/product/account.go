@@ -62,8 +62,8 @@ type owns struct {
 	kind ofKind
 }
 
-// has returns the add-ons and share plans of an account at a time, if the payer of the run pays for it and it is in
-// business.
+// has returns the add-ons and share plans of an account at a time, if the payer of the run pays for the account and
+// the account is in business.
 func (w *window) has(number uint32, id string, at udr.Instant) (all []owns, err error) {
 	if _, ok := w.view.Account(number, at, w.rev); !ok || w.payerOf(number, at, w.rev) != w.payer {
 		return nil, nil
@@ -78,7 +78,7 @@ func (w *window) has(number uint32, id string, at udr.Instant) (all []owns, err 
 	for _, t := range addons {
 		all = append(all, owns{t, ofAddon})
 	}
-	for _, name := range w.pools(number, at) { // one pool for all that share it
+	for _, name := range w.pools(number, at) { // one pool for all accounts that share it
 		all = append(all, owns{taken{name: name, units: 1}, ofShare})
 	}
 	return all, err

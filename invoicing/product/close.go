@@ -13,10 +13,10 @@ import (
 )
 
 // Catalogue returns the documents of the catalogue with which a cycle of a payer was first billed, or of the present
-// one for a cycle that was not billed yet. So billed items keep their prices.
+// catalogue if the cycle has not been billed yet. Items that were billed therefore keep their prices.
 type Catalogue func(payer string, cycle Date) (*Documents, error)
 
-// Engine computes what payers owe. It is for one goroutine.
+// Engine computes what payers owe. Use an engine in one goroutine only.
 type Engine struct {
 	facts     Facts
 	catalogue Catalogue
@@ -24,13 +24,13 @@ type Engine struct {
 	index     *index
 	addons    map[uint32]bool     // SIMs that ever had an add-on
 	buyers    map[buyer]bool      // of packages
-	oneOffsOf map[string][]string // ids of one-off charges, by the account that they name as payer, or else as theirs
+	oneOffsOf map[string][]string // ids of one-off charges, by the account that pays according to the statement, or else by their own account
 	path      []uint32
 	ruled     map[ruleKey]life.Rules
 	readers   map[*rating.Catalogue]*rating.PoolReader
 }
 
-// New prepares an engine. It reads all SIMs once.
+// New returns an engine. It reads all SIMs once.
 func New(f Facts, c Catalogue) *Engine {
 	e := &Engine{facts: f, catalogue: c, view: f.View, index: indexed(f.View), addons: map[uint32]bool{}, ruled: map[ruleKey]life.Rules{},
 		readers: map[*rating.Catalogue]*rating.PoolReader{}}
@@ -46,17 +46,17 @@ func New(f Facts, c Catalogue) *Engine {
 // Close is the close of a cycle of a payer.
 type Close struct {
 	Payer uint32
-	Cycle Date // a date of the cycle that closes
-	First Date // a date of the first cycle of the payer that is billed
+	Cycle Date // any date of the closing cycle
+	First Date // any date of the payer's first billed cycle
 	// Facts is the revision known at the close, Before the revision known when the previous cycle closed. Before is
 	// not used for the first cycle.
 	Before, Facts registry.Revision
-	// Again means that the cycle is already closed, and this is a close between two cycles. Only later corrections
-	// are due then.
+	// Again means that the cycle is already closed, and that this close is between two cycle closes. Only
+	// corrections made since then are due.
 	Again bool
-	// Once means that one-off charges dated in the next cycle are also due. Early means that they were already due at
-	// the previous close. These are the charges of the next cycle if this cycle closes again, and otherwise those of
-	// this cycle.
+	// Once means that one-off charges dated in the next cycle are also due. Early means that such charges were
+	// already due at the previous close. They are the charges of the next cycle if Again is true, and
+	// otherwise the charges of this cycle.
 	Once, Early bool
 	// Arisen, if not 0, makes transitions and activations of the next cycle up to this time due as well.
 	// EarlyArisen is the Arisen of the previous close.
@@ -66,8 +66,8 @@ type Close struct {
 }
 
 // Close passes the items of a close to a function. For every cycle that is closed or billed in advance, an item is
-// the amount due by the facts known now, minus the amount due by the facts of the previous close (rule R9). Items of
-// one SIM come together, SIMs in the order of their numbers, then accounts, then one-off charges.
+// the amount due by the facts known now, minus the amount due by the facts of the previous close (rule R9). Items
+// are ordered by SIM number, then by account, then by one-off charge; the items of one SIM are consecutive.
 func (e *Engine) Close(c Close, give func(*document.Item) error) error {
 	id, _ := e.view.AccountID(c.Payer)
 	r := &run{Engine: e, Close: c, payer: c.Payer, id: id, give: give, cycles: map[cycleKey]*cycle{}, windows: map[windowKey][]*window{},
@@ -84,7 +84,7 @@ func (e *Engine) Items(c Close) (items []document.Item, err error) {
 	return items, err
 }
 
-// run is the work for one close.
+// run holds the state of the computation of one close.
 type run struct {
 	*Engine
 	Close
@@ -92,15 +92,15 @@ type run struct {
 	id      string
 	give    func(*document.Item) error
 	closing *cycle
-	begin   Date // of the first cycle that is billed
+	begin   Date // first date of the first cycle that is billed
 	again   bool // a cycle was closed before
-	earlier due  // the part of the charges that the close before billed already, as known then; nil: none
+	earlier due  // the charges that the previous close already billed, as known then; nil if there are none
 	cycles  map[cycleKey]*cycle
 	windows map[windowKey][]*window
 	dirt    map[uint32]udr.Instant
 	charged map[registry.Revision][]oneOff
 
-	oneOffIDs []string // of those that may be the payer's
+	oneOffIDs []string // ids of one-off charges that the payer may have to pay
 	known     []registry.KnownOwner
 	states    []registry.KnownState
 	dates     []Date
@@ -158,7 +158,7 @@ func (r *run) all() (err error) {
 	return r.oneOffCharges(accounts)
 }
 
-// accounts are the payer and all that were ever below it, in the order of their numbers.
+// accounts returns the payer and all accounts that were ever below it, ordered by number.
 func (r *run) accounts() (all []uint32) {
 	below := map[uint32]bool{r.payer: true}
 	r.view.Below(below)
@@ -172,7 +172,7 @@ func (r *run) accounts() (all []uint32) {
 // fresh reports whether a revision became known after the previous close.
 func (r *run) fresh(known registry.Revision) bool { return known > r.Before && known <= r.Facts }
 
-// stated returns the earliest time that new statements about a subject affect.
+// stated returns the earliest time that is affected by new statements about a subject.
 func (r *run) stated(kind registry.Kind, subject string) udr.Instant {
 	since := never
 	for _, s := range r.facts.Statements.Told(kind, subject) {
@@ -183,13 +183,13 @@ func (r *run) stated(kind registry.Kind, subject string) udr.Instant {
 	return since
 }
 
-// dirty returns the earliest time that new facts about an account, or one above it, affect. whole includes facts
-// about charges that only the account itself owes.
+// dirty returns the earliest time that is affected by new facts about an account or one above it. whole includes
+// facts about charges that only the account itself owes.
 func (r *run) dirty(account uint32, whole bool) udr.Instant {
 	since, ok := r.dirt[account]
 	if !ok {
 		since = never
-		r.dirt[account] = since // import refuses an account above itself, but this ends the search in any case
+		r.dirt[account] = since // imports refuse an account above itself; this ends the search in any case
 		id, _ := r.view.AccountID(account)
 		for _, p := range r.view.AccountHistory(account) {
 			if r.fresh(p.Known) || r.fresh(p.EndKnown) || r.fresh(p.Corrected) {
@@ -213,7 +213,7 @@ func (r *run) dirty(account uint32, whole bool) udr.Instant {
 // sim computes the items of a SIM.
 func (r *run) sim(sim uint32) error {
 	r.known, r.states = r.view.Owners(sim, r.known[:0]), r.view.States(sim, r.states[:0])
-	var between []registry.Revision // at which facts about it became known since the previous close
+	var between []registry.Revision // revisions at which facts about the SIM became known since the previous close
 	since := never
 	news := func(from udr.Instant, known registry.Revision) {
 		if r.fresh(known) {
@@ -293,8 +293,8 @@ func heldStates(facts []registry.KnownState, rev registry.Revision) []registry.K
 // due computes the charges of one SIM or account in a window, as known at a revision.
 type due func(registry.Revision, *window, *bill) error
 
-// subject computes the items of one SIM or account. since is the earliest time that new facts about it affect, between are
-// the revisions at which they became known.
+// subject computes the items of one SIM or account. since is the earliest time affected by new facts about it; between
+// holds the revisions at which they became known.
 func (r *run) subject(since udr.Instant, between []registry.Revision, owes due) error {
 	next, err := r.after(r.Facts, r.closing)
 	if err != nil {
@@ -335,8 +335,8 @@ func (r *run) subject(since udr.Instant, between []registry.Revision, owes due) 
 	return r.ahead(next, owes)
 }
 
-// backTo returns the first cycle whose charges may have changed: the cycle that contains a time, minus the length
-// of the longest period. For a time that is not billed yet, it returns a date after the closing cycle.
+// backTo returns the first cycle whose charges may have changed. It goes back by the longest period from the
+// cycle that contains a time. For a time that has not been billed yet, it returns a date after the closing cycle.
 func (r *run) backTo(since udr.Instant) (Date, error) {
 	if since == never || !r.again {
 		return r.closing.next, nil
@@ -388,8 +388,8 @@ func (r *run) closes(c *cycle, all bool, owes due) error {
 	return r.hand(r.now.owed, r.was.owed)
 }
 
-// owedIn adds the charges at the close of a cycle, as known at a revision, by documents; nil means the documents of
-// the cycle.
+// owedIn adds the charges at the close of a cycle, as known at a revision, with the given documents; nil means the
+// documents of the cycle.
 func (r *run) owedIn(rev registry.Revision, c *cycle, docs *Documents, all bool, owes due, b *bill) error {
 	windows, err := r.windowsBy(rev, c, docs)
 	if err != nil {
@@ -422,7 +422,7 @@ func (r *run) ahead(c *cycle, owes due) error {
 	return r.hand(r.now.owed, nil)
 }
 
-// differs computes the difference for a billed cycle; for the closing cycle, only the difference of the charges
+// differs computes the difference for a billed cycle; for the closing cycle, only the difference in the charges
 // billed in advance. With rating type prorated, each change since then is a separate item (rule R8).
 func (r *run) differs(c *cycle, between []registry.Revision, advance bool, owes due) error {
 	steps := append([]registry.Revision{r.Before}, between...)
@@ -438,7 +438,7 @@ func (r *run) differs(c *cycle, between []registry.Revision, advance bool, owes 
 		at, err := r.cycle(rev, c.first)
 		if err != nil {
 			if i == 0 {
-				continue // the account was not known yet: nothing was billed
+				continue // the account was not known yet, so nothing was billed
 			}
 			return err
 		}
@@ -512,7 +512,7 @@ func (r *run) windowsOf(rev registry.Revision, c *cycle) ([]*window, error) {
 	return r.windowsBy(rev, c, nil)
 }
 
-// windowsBy does the same as windowsOf with the given documents; nil means the documents of the cycle.
+// windowsBy returns the same as windowsOf, but with the given documents; nil means the documents of the cycle.
 func (r *run) windowsBy(rev registry.Revision, c *cycle, docs *Documents) (windows []*window, err error) {
 	key := windowKey{rev, c.first, docs}
 	if windows, ok := r.windows[key]; ok {

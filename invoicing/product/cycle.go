@@ -11,15 +11,15 @@ import (
 // cycle is a billing cycle of a payer, as known at a revision.
 type cycle struct {
 	first, next Date
-	// whole is the number of dates of a full cycle. The first cycle after a change of the cycle day is shorter, but a
-	// day in it has the same price as in a full one.
+	// whole returns the number of dates of a full cycle. The first cycle after a change of the cycle day is
+	// shorter, but a day in it has the same price as in a full one.
 	whole    int
 	month    int // number of the month in which the whole cycle begins
 	zone     *time.Location
 	currency string
-	kind     string // of the payer's account
+	kind     string // kind of the payer's account
 	profile  profile
-	changes  bool // the payer paid in another currency in the cycle before
+	changes  bool // the payer paid in another currency in the previous cycle
 }
 
 // advance reports whether recurring charges are due before the cycle begins. The document that closes the previous
@@ -31,7 +31,7 @@ type cycleKey struct {
 	date Date
 }
 
-// cycle is the cycle of the payer that contains a date.
+// cycle returns the payer's cycle that contains a date.
 func (r *run) cycle(rev registry.Revision, date Date) (*cycle, error) {
 	if c, ok := r.cycles[cycleKey{rev, date}]; ok {
 		return c, nil
@@ -85,7 +85,7 @@ func (r *run) payerAt(rev registry.Revision, date Date) (*registry.Account, erro
 func (r *run) after(rev registry.Revision, c *cycle) (*cycle, error)  { return r.cycle(rev, c.next) }
 func (r *run) before(rev registry.Revision, c *cycle) (*cycle, error) { return r.cycle(rev, c.first-1) }
 
-// period is a period of several cycles that begins or ends with a given cycle, as a range of months.
+// period returns a period of several cycles, which begins or ends with a given cycle, as a range of months.
 func (r *run) period(rev registry.Revision, c *cycle, every int, ends bool) (first, last *cycle, err error) {
 	first, last = c, c
 	for step := c; ; {

@@ -10,25 +10,25 @@ import (
 // window is a range of dates of a payer, as known at a revision: the dates of one cycle, or of several.
 type window struct {
 	*run
-	*cycle   // cycle to which its items belong
+	*cycle   // cycle to which the items of the window belong
 	rev      registry.Revision
 	from, to Date
-	of       int  // number of dates that the whole price is for
+	of       int  // number of dates that the whole price covers
 	ahead    bool // due before the cycle begins
-	recurs   bool // it has recurring charges
-	events   bool // it has one-time charges
+	recurs   bool // the window has recurring charges
+	events   bool // the window has one-time charges
 	every    int  // cycles
-	starts   int  // month of its first cycle
+	starts   int  // month of the window's first cycle
 	docs     *Documents
-	ends     []udr.Instant // the last instant of each date, and first of the one before
+	ends     []udr.Instant // the last instant of each date, preceded by that of the date before
 	splits   []Date
 	offered  map[offerKey][]rate
 	tiered   map[tierKey][]tier
 	broken   map[uint32][]Date
-	pooled   map[uint32]map[string][][2]int32 // by account: days on which participation activates share plans
+	pooled   map[uint32]map[string][][2]int32 // by account: the days on which participation activates share plans
 }
 
-// end is the last instant of a date. The facts at that instant count for the whole day.
+// end returns the last instant of a date. The facts at that instant count for the whole day.
 func (w *window) end(d Date) udr.Instant {
 	if i := int(d - w.from); i >= 0 && i+1 < len(w.ends) {
 		return w.ends[i+1]
@@ -36,7 +36,7 @@ func (w *window) end(d Date) udr.Instant {
 	return registry.Midnight(w.zone, int32(d)+1) - 1
 }
 
-// date is the date of a time.
+// date returns the date of an instant.
 func (w *window) date(at udr.Instant) Date {
 	i, _ := slices.BinarySearch(w.ends, at)
 	if i > 0 && i < len(w.ends) {
@@ -45,7 +45,7 @@ func (w *window) date(at udr.Instant) Date {
 	return Date(registry.LocalDate(w.zone, at))
 }
 
-// tier is a payer of a SIM, by a plan.
+// tier is an account that pays for a SIM, with the plan by which it pays.
 type tier struct {
 	number  int // 0 for the SIM's own account
 	account uint32
@@ -71,8 +71,8 @@ func (w *window) tiers(account, plan uint32, on Date) []tier {
 	return tiers
 }
 
-// tiersAt returns the payers for a SIM at a time: its account by the SIM's plan, or by the account's own plan if the
-// SIM has none, and accounts above that have a plan.
+// tiersAt returns the payers for a SIM at a time. The SIM's account pays by the SIM's plan, or by the account's own
+// plan if the SIM has none. Accounts above it pay if they have a plan.
 func (r *run) tiersAt(account, plan uint32, at udr.Instant, rev registry.Revision) (tiers []tier) {
 	path := r.view.Path(account, at, rev, nil)
 	for i, number := range path {
@@ -93,7 +93,7 @@ func (r *run) tiersAt(account, plan uint32, at udr.Instant, rev registry.Revisio
 	return tiers
 }
 
-// breaks are the dates on which something about an account or those above it changes, sorted.
+// breaks are the dates on which something about an account or the accounts above it changes, sorted.
 func (w *window) breaks(account uint32) []Date {
 	if dates, ok := w.broken[account]; ok {
 		return dates
@@ -124,7 +124,7 @@ func (w *window) breaks(account uint32) []Date {
 	return dates
 }
 
-// simFacts are the facts about a SIM that count as known at a revision.
+// simFacts are the valid facts about a SIM as known at a revision.
 type simFacts struct {
 	sim    uint32
 	owners []registry.KnownOwner
@@ -148,7 +148,7 @@ func (s *simFacts) owner(at udr.Instant) *registry.KnownOwner {
 func (s *simFacts) state(at udr.Instant) (name string, core registry.Core) {
 	for i := len(s.states) - 1; i >= 0; i-- {
 		if f := &s.states[i]; f.From <= at {
-			return f.Name, f.Core // none, where it ended
+			return f.Name, f.Core // there is no state after the last one ended
 		}
 	}
 	return "", registry.NoCore
@@ -157,11 +157,11 @@ func (s *simFacts) state(at udr.Instant) (name string, core registry.Core) {
 // stretch is a run of dates of a SIM on which nothing changes.
 type stretch struct {
 	lo, hi Date
-	owner  *registry.KnownOwner // at the end of the dates
-	left   *registry.KnownOwner // of a single date: the last owner, if the SIM has none at its end
+	owner  *registry.KnownOwner // owner at the end of the dates
+	left   *registry.KnownOwner // for a single date: the last owner, if the SIM has none at the end of the date
 	state  string
 	core   registry.Core
-	others []held // of a single date: the states on it before the one at its end
+	others []held // for a single date: the states on that date before the one at its end
 }
 
 type held struct {

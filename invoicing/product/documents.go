@@ -22,10 +22,10 @@ var (
 		"its own.", nil, checkProducts)
 )
 
-// Kinds are the kinds of the catalogue's documents that this package owns.
+// Kinds returns the kinds of catalogue documents that this package owns.
 func Kinds() []rating.Kind { return []rating.Kind{partKind, productKind} }
 
-// OneOffForm describes how people write one-off charges in import files.
+// OneOffForm describes how one-off charges are written in import files.
 func OneOffForm() registry.Form {
 	return registry.Form{Kind: registry.KindOneOff, Fields: registry.FieldsOf(OneOff{}), Read: func(n *diag.Node) ([]byte, diag.List) {
 		var v OneOff
@@ -54,7 +54,7 @@ func OneOffForm() registry.Form {
 	}}
 }
 
-// Documents are the parts and products of a catalogue, with the states of SIMs that they name.
+// Documents are the parts and products of a catalogue, and the SIM states that they refer to.
 type Documents struct {
 	Parts    rating.Versions[Part]
 	Products rating.Versions[Product]
@@ -63,7 +63,7 @@ type Documents struct {
 
 	of      map[thing][]string // names of parts by plan, add-on or share plan, sorted
 	sold    map[string][]string
-	longest int   // cycles in a period, the most of any part
+	longest int   // length of the longest period of any part, in cycles
 	periods []int // lengths of periods of several cycles
 	fulls   bool  // there are parts with proration: full
 	onces   bool  // there are one-time parts
@@ -71,8 +71,8 @@ type Documents struct {
 	inPlace func(plan string) string
 }
 
-// DocumentsOf returns the documents of a catalogue. list has the errors in a stored catalogue by rules that are newer
-// than it.
+// DocumentsOf returns the documents of a catalogue. list contains the errors that a newer program version finds in a
+// stored catalogue.
 func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	d = &Documents{Life: c.Life(), Version: c.Version(), of: map[thing][]string{}, sold: map[string][]string{}, longest: 1,
 		rates: c, inPlace: c.InPlaceOf}
@@ -97,8 +97,8 @@ func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 }
 
 // Tax returns the tax class of a charge by its name: usage by a plan, a contract's commitment or penalty, a one-time
-// charge. It returns "" if no part gives one. Usage by a deal has the tax class of the plan that the deal replaces,
-// unless a part names the deal.
+// charge. It returns "" if no part defines one. Usage by a deal has the tax class of the plan that the deal
+// replaces, unless a part names the deal.
 func (d *Documents) Tax(charge, name string, on Date) string {
 	kind := ofCharge
 	switch charge {
@@ -126,7 +126,8 @@ func (d *Documents) InPlaceOf(plan string) string {
 	return d.inPlace(plan)
 }
 
-// checkParts checks the names in parts, and that all versions of a part belong to the same thing.
+// checkParts checks the names in parts, and that all versions of a part belong to the same plan,
+// add-on, share plan or event.
 func checkParts(all rating.Versions[Part], c *rating.Catalogue, l *diag.List) {
 	currencies, _, _ := c.Currencies()
 	names := map[ofKind][]string{ofPlan: c.Plans(), ofShare: c.SharePlans()}
@@ -139,7 +140,7 @@ func checkParts(all rating.Versions[Part], c *rating.Catalogue, l *diag.List) {
 		for _, p := range all[name] {
 			kinds, of := p.Of.named()
 			if len(kinds) != 1 {
-				continue // the decoder already reported it
+				continue // the decoder has already reported it
 			}
 			if known, checked := names[kinds[0]]; checked && !slices.Contains(known, of[0].Value) {
 				l.Errorf(of[0].Pos, "there is no %s %s%s", strings.ReplaceAll(ofWords[kinds[0]], "_", " "), of[0].Value, instead(of[0].Value, known))
@@ -173,8 +174,8 @@ func checkParts(all rating.Versions[Part], c *rating.Catalogue, l *diag.List) {
 	}
 }
 
-// checkVersion reports changes that a later version of a part must not make, because charges of the former one would
-// be due twice, or for other days.
+// checkVersion reports changes that a later version of a part must not make, because charges of the earlier version
+// would then be due twice, or for other days.
 func checkVersion(first, p *Part, l *diag.List) {
 	for _, f := range []struct {
 		field, is, was string
@@ -191,7 +192,7 @@ func checkVersion(first, p *Part, l *diag.List) {
 	}
 }
 
-// every is a period as documents write it.
+// every returns a period as documents write it.
 func every(n Every) string {
 	if n == 1 {
 		return "1 cycle"
@@ -199,7 +200,7 @@ func every(n Every) string {
 	return strconv.Itoa(int(n)) + " cycles"
 }
 
-// checkProducts checks the names in products, and that two products do not claim one payer.
+// checkProducts checks the names in products, and that no two products claim the same payer.
 func checkProducts(all rating.Versions[Product], c *rating.Catalogue, l *diag.List) {
 	parts, _ := rating.VersionsOf[Part](c, partKind)
 	addons := map[string]bool{}
@@ -260,7 +261,7 @@ func checkProduct(p *Product, parts rating.Versions[Part], addons map[string]boo
 	}
 }
 
-// price is the place of the price with exactly these states, -1 if there is none.
+// price returns the index of the price with exactly these states, -1 if there is none.
 func (v *Part) price(states []diag.Text) int {
 	return slices.IndexFunc(v.Prices, func(p Price) bool {
 		return len(p.States) == len(states) && !slices.ContainsFunc(states, func(s diag.Text) bool {
@@ -269,7 +270,7 @@ func (v *Part) price(states []diag.Text) int {
 	})
 }
 
-// checkClaims reports two products with one plan for the same payers.
+// checkClaims reports pairs of products that have the same plan and the same payers.
 func checkClaims(all rating.Versions[Product], l *diag.List) {
 	claims := map[string]diag.Text{}
 	for _, name := range all.Names() {

@@ -10,7 +10,7 @@ import (
 	"ratemill/udr"
 )
 
-// days is a set of dates of a window, by their place in it.
+// days is a set of dates of a window, by their index in it.
 type days [6]uint64
 
 func (d *days) add(from, to int) {
@@ -26,7 +26,7 @@ func (d *days) count() (n int) {
 	return n
 }
 
-// hull is the first date of the set, and the one after the last.
+// hull returns the first date of the set, and the date after the last.
 func (d *days) hull() (from, to int) {
 	from = -1
 	for i, word := range d {
@@ -40,7 +40,8 @@ func (d *days) hull() (from, to int) {
 	return max(from, 0), to
 }
 
-// owedKey is equal for dates that form one item (rule R3): of a SIM or an account, a part's version, and a price.
+// owedKey is equal for dates that form one item (rule R3). It identifies a SIM or an account, a part's version,
+// and a price.
 type owedKey struct {
 	kind     document.Kind
 	sim      uint32
@@ -48,7 +49,7 @@ type owedKey struct {
 	product  string
 	version  Date
 	state    string
-	instance string // of an add-on
+	instance string // instance of an add-on
 	price    decimal.D
 	units    int64
 	from, to Date // of the window
@@ -63,14 +64,14 @@ type owedKey struct {
 type owed struct {
 	owedKey
 	days  days
-	n     int // days; for one-time charges, times
+	n     int // days; for one-time charges, the number of times
 	once  bool
 	full  bool
 	exact decimal.D
 	below decimal.Fraction
 }
 
-// bill has the charges of one SIM or account at a revision.
+// bill holds the charges of one SIM or account at a revision.
 type bill struct {
 	owed  []owed
 	fulls []full
@@ -93,8 +94,8 @@ type full struct {
 	tier     int
 	part     string
 	instance string
-	first    Date // first such date, of any payer
-	mine     bool // the payer pays for it
+	first    Date // first day on which it is due, for any payer
+	mine     bool // the payer of the run pays for it
 	key      owedKey
 }
 
@@ -163,7 +164,7 @@ func (w *window) tierDue(s *simFacts, x *stretch, t *tier, b *bill) error {
 	return nil
 }
 
-// rateDue adds the days of a stretch on which a rate holds.
+// rateDue adds the days of a stretch on which a rate applies.
 func (w *window) rateDue(s *simFacts, x *stretch, t *tier, has *taken, r *rate, b *bill) {
 	if !w.holds(r) {
 		return
@@ -230,8 +231,8 @@ func (b *bill) full(f full) {
 	b.fulls = append(b.fulls, f)
 }
 
-// aligned reports whether a period of several cycles begins with the window: by the payer's anchor month, or else with the cycle in which
-// the SIM's payer began to owe it.
+// aligned reports whether a period of several cycles begins with the window. Periods are counted from the payer's
+// anchor month, or else from the cycle in which the SIM's payer began to owe the charge.
 func (w *window) aligned(s *simFacts, t *tier, r *rate) bool {
 	if w.profile.Anchor > 0 {
 		return w.fits(w.profile.Anchor - 1)
@@ -242,7 +243,7 @@ func (w *window) aligned(s *simFacts, t *tier, r *rate) bool {
 	return ok && w.fitsDate(day)
 }
 
-// fits reports whether periods that begin with a month begin with the window.
+// fits reports whether periods counted from a month begin with the window.
 func (w *window) fits(month int) bool { return (w.starts-month)%w.every == 0 }
 
 func (w *window) fitsDate(day Date) bool {
@@ -250,7 +251,7 @@ func (w *window) fitsDate(day Date) bool {
 	return err == nil && w.fits(c.month)
 }
 
-// once adds a one-time charge, on the first day on which the payer owes it.
+// once adds a one-time charge on the first day on which the payer owes it.
 func (w *window) once(s *simFacts, x *stretch, t *tier, has *taken, r *rate, p int, lo Date, b *bill) {
 	if !t.mine {
 		return
@@ -294,7 +295,7 @@ func (w *window) finish(b *bill) error {
 	return nil
 }
 
-// compute is price × units × days / of, of the sum of the days (rule R3).
+// compute returns price × units × days / of for the sum of the days (rule R3).
 func (o *owed) compute() (err error) {
 	switch {
 	case o.once:
@@ -316,7 +317,7 @@ func (b *bill) add(key owedKey, sign int) error {
 	return o.compute()
 }
 
-// item makes an item from a charge.
+// item returns the item for a charge.
 func (o *owed) item() (document.Item, error) {
 	from, to := o.days.hull()
 	period := document.Period{From: o.from + Date(from), To: o.from + Date(to)}
@@ -355,7 +356,7 @@ func (o *owed) minus(was *owed) (rest owed, remains bool, err error) {
 	case was.below.Den == 0:
 	case o.below.Den == 0:
 		rest.below = decimal.Fraction{Num: -was.below.Num, Den: was.below.Den}
-	default: // of one price and one number of days, so of one denominator
+	default: // both have one price and the same number of days, so the same denominator
 		rest.below.Num -= was.below.Num
 	}
 	if rest.below.Num == 0 {

@@ -7,7 +7,7 @@ import (
 
 // An off-cycle close can bill one-time charges before their cycle closes: one-off charges, transitions and activations.
 
-// oneOffCharges computes one-off charges. Those of the running cycle may be due before it closes.
+// oneOffCharges computes one-off charges. Charges of the running cycle may be due before it closes.
 func (r *run) oneOffCharges(accounts []uint32) error {
 	since := never
 	r.oneOffIDs = r.oneOffsFor(accounts)
@@ -38,7 +38,7 @@ func (r *run) oneOffCharges(accounts []uint32) error {
 }
 
 // arisen computes the items of a SIM whose transitions and activations are due before their cycle closes. happened
-// returns those that are due up to a time.
+// returns the events that are due up to a time.
 func (r *run) arisen(since udr.Instant, between []registry.Revision, owes due, happened func(until udr.Instant) due) error {
 	defer func() { r.earlier = nil }()
 	if r.EarlyArisen != 0 {

@@ -16,15 +16,15 @@ type Facts struct {
 	View       *registry.View
 	Statements *registry.Statements
 
-	// Cause returns the text of the cause of a state fact, which a registry does not hold; nil if the causes are
-	// unknown. Without it, the cause of a transition in an item is made from its SIM and time.
+	// Cause returns the cause of a state fact as text, because a registry does not hold it; nil if causes are
+	// unknown. If Cause is nil, the cause of a transition in an item is made from its SIM and time.
 	Cause func(sim uint32, f registry.KnownState) string
 }
 
-// index has the SIMs of each account that it owned at any time, as known at any revision. Two passes over all SIMs
-// build it, and it takes four bytes for each SIM and owner.
+// index holds, for each account, the SIMs that it owned at any time, as known at any revision. It is built in two
+// passes over all SIMs, and takes four bytes for each SIM and owner.
 type index struct {
-	first []uint32 // by account: its first place in sims; the next one's is its end
+	first []uint32 // by account: its first index in sims; it ends where the next account begins
 	sims  []uint32
 }
 
@@ -56,7 +56,7 @@ func indexed(v *registry.View) *index {
 	return x
 }
 
-// of are the SIMs that some accounts ever owned, each once, in the order of their numbers.
+// of returns the SIMs that some accounts ever owned, each once, ordered by number.
 func (x *index) of(accounts []uint32) []uint32 {
 	if len(accounts) == 1 {
 		return x.sims[x.first[accounts[0]]:x.first[accounts[0]+1]]
@@ -103,7 +103,7 @@ type taken struct {
 	price          *decimal.D
 }
 
-// addonsAt are the add-ons of a subject at a time, in the order of their names.
+// addonsAt returns the add-ons of a subject at a time, ordered by name.
 func (e *Engine) addonsAt(subject string, at udr.Instant, rev registry.Revision) (all []taken, err error) {
 	for _, s := range e.facts.Statements.Of(registry.KindAddon, subject, at, rev) {
 		v, err := readStatement[addon](&s.Statement)
@@ -116,7 +116,7 @@ func (e *Engine) addonsAt(subject string, at udr.Instant, rev registry.Revision)
 	return all, nil
 }
 
-// times returns the beginnings of the statements about a subject up to a revision.
+// times returns the times at which the statements about a subject begin, up to a revision.
 func (e *Engine) times(kind registry.Kind, subject string, rev registry.Revision) (at []udr.Instant) {
 	for _, s := range e.facts.Statements.Told(kind, subject) {
 		if s.Known <= rev {
@@ -133,7 +133,7 @@ func (e *Engine) payerOf(account uint32, at udr.Instant, rev registry.Revision) 
 	return payerOn(e.facts.View, e.path, at, rev)
 }
 
-// payerOn is the first account of a path that has a billing profile, or else the first.
+// payerOn returns the first account of a path that has a billing profile, or else the first account.
 func payerOn(v *registry.View, path []uint32, at udr.Instant, rev registry.Revision) uint32 {
 	for _, a := range path {
 		if v.Profiled(a, at, rev) {

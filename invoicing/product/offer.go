@@ -16,12 +16,12 @@ type rate struct {
 	*Part
 	lo, hi  Date
 	prices  []decimal.D // of Part.Prices
-	of      thing       // thing for which it is due
-	plain   int         // the price that names no states, -1 for none
+	of      thing       // what the rate is due for
+	plain   int         // index of the price that lists no states, -1 for none
 	section document.Kind
 }
 
-// price is the place of the price for a state, -1 if there is none. A SIM without a state has state "".
+// price returns the index of the price for a state, -1 if there is none. A SIM without a state has state "".
 func (r *rate) price(state string, core registry.Core) int {
 	if state != "" {
 		for i := range r.Prices {
@@ -72,7 +72,8 @@ type offerKey struct {
 	account string
 }
 
-// versions are the dates of the window on which a version of any part or product begins, with its first date and its end.
+// versions returns the dates of the window on which a version of any part or product begins, with the window's first
+// date and its end.
 func (w *window) versions() []Date {
 	if w.splits != nil {
 		return w.splits
@@ -104,7 +105,7 @@ type offered struct {
 	product *Product
 }
 
-// sold returns the parts that are due for a thing on a date.
+// sold returns the parts that are due for a plan, add-on, share plan or event on a date.
 func (w *window) sold(t thing, account string, on Date) (all []offered) {
 	d := w.docs
 	var product *Product
@@ -141,7 +142,7 @@ func (w *window) sold(t thing, account string, on Date) (all []offered) {
 	return all
 }
 
-// productOf is the product with a plan that is for a payer, the most specific one; nil if there is none.
+// productOf returns the most specific product with a plan that applies to a payer; nil if there is none.
 func (d *Documents) productOf(plan, account, payer, kind string, on Date) (best *Product) {
 	rank := 0
 	for _, name := range d.sold[plan] {
@@ -154,7 +155,7 @@ func (d *Documents) productOf(plan, account, payer, kind string, on Date) (best 
 	return best
 }
 
-// on appends the rate of a part for dates, or extends the rate of the dates before.
+// on appends the rate of a part for some dates, or extends the rate of the preceding dates.
 func (o *offered) on(rates []rate, t thing, lo, hi Date) []rate {
 	r := rate{Part: o.part, lo: lo, hi: hi, of: t, plain: -1, section: document.Recurring}
 	switch o.part.Of.thing().kind {

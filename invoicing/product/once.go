@@ -16,7 +16,8 @@ import (
 	"ratemill/udr"
 )
 
-// happened reports whether anything begins for a SIM on a date of the window. If not, it has no one-time charges.
+// happened reports whether anything begins for a SIM on a date of the window. If nothing does, the SIM has no
+// one-time charges.
 func (w *window) happened(s *simFacts) bool {
 	for i := range s.states {
 		if w.dated(s.states[i].From) {
@@ -31,7 +32,8 @@ func (w *window) happened(s *simFacts) bool {
 	return false
 }
 
-// lifeDue adds the transitions and the activation of a SIM that are dated in the window's cycle (rules R12 and R13), until a time.
+// lifeDue adds the transitions and the activation of a SIM that are dated in the window's cycle (rules R12 and R13), up
+// to a time.
 func (w *window) lifeDue(s *simFacts, until udr.Instant, b *bill) error {
 	if !w.happened(s) || w.docs.Life == nil {
 		return nil
@@ -62,8 +64,8 @@ func (w *window) lifeDue(s *simFacts, until udr.Instant, b *bill) error {
 	return w.activations(s, stays, owned, until, b)
 }
 
-// told returns the facts about a SIM's state with their causes. A registry does not hold causes. If they are unknown,
-// it assumes that the account ended a suspension with the account, because nothing else ends one.
+// told returns the facts about a SIM's state with their causes. A registry does not hold causes. If causes are
+// unknown, it assumes that a suspension with the account was ended by the account, because nothing else ends one.
 func (w *window) told(s *simFacts) []life.Told {
 	told := make([]life.Told, len(s.states))
 	withAccount := false
@@ -82,10 +84,10 @@ func (w *window) told(s *simFacts) []life.Told {
 	return told
 }
 
-// tenure is a SIM's time with an account from the view of a seller, with the payer who pays that seller.
+// tenure is the time that a SIM spends with an account as a seller sees it, with the payer who pays that seller.
 type tenure struct {
 	life.Owned
-	level   int // of the payer's tier
+	level   int // level of the payer's tier
 	account string
 }
 
@@ -115,8 +117,8 @@ func (w *window) owned(s *simFacts) (all []tenure, err error) {
 	return all, nil
 }
 
-// rules returns the rules for a SIM of an account at a time: from its own settings, or those of the nearest account
-// that has some.
+// rules returns the rules for a SIM of an account at a time: the SIM's own settings, or those of the nearest
+// account that has some.
 func (w *window) rules(sim, account uint32, at udr.Instant) (rules life.Rules, err error) {
 	payer := w.payerOf(account, at, w.rev)
 	a, ok := w.view.Account(payer, at, w.rev)
@@ -150,7 +152,7 @@ func (w *window) rules(sim, account uint32, at udr.Instant) (rules life.Rules, e
 	return rules, nil
 }
 
-// activations adds the activation of a SIM, if it is due in the window's cycle and from the payer.
+// activations adds the activation of a SIM, if it is due in the window's cycle and owed by the payer.
 func (w *window) activations(s *simFacts, stays []life.Stay, owned []tenure, until udr.Instant, b *bill) error {
 	list := make([]life.Owned, len(owned))
 	for i := range owned {
@@ -184,8 +186,8 @@ func (w *window) activations(s *simFacts, stays []life.Stay, owned []tenure, unt
 	return nil
 }
 
-// activated gives rules the activation charge of the payer's billing profile. Without one, the lifecycle's charge
-// applies, for the SIM's own payer.
+// activated returns the rules with the activation charge of the payer's billing profile. If the profile
+// has none, the lifecycle's charge applies, and the SIM's own payer owes it.
 func (w *window) activated(rules *life.Rules, t *tenure, at udr.Instant) error {
 	a, err := w.profileActivation(t.Payer, at)
 	if err != nil || a == nil && t.level == 0 {
@@ -281,13 +283,14 @@ func (w *window) charge(s *simFacts, c *life.Charge, kind document.Kind, b *bill
 	}
 	state := c.To
 	if kind == document.Activation {
-		state = "" // activations are one line, for all states of SIMs
+		state = "" // activations form one line, for all states of SIMs
 	}
 	return b.add(owedKey{kind: kind, sim: s.sim, account: account, product: c.Product, state: state, price: c.Amount, units: 1,
 		from: w.from, to: w.to, cycle: w.first, tax: w.docs.Tax(oneTime, c.Product, w.date(c.At)), cause: cause}, 1)
 }
 
-// OneOff is a one-off charge that a person added, in the form of a statement. Its date is the statement's beginning.
+// OneOff is a one-off charge that was added by hand, in the form of a statement. Its date is the beginning
+// of the statement.
 type OneOff struct {
 	Payer     string    `yaml:"payer" json:"payer,omitempty" names:"account" doc:"The account that pays. Without it, the payer of account." example:"acme"`
 	Account   string    `yaml:"account,required" json:"account" names:"account" doc:"Account that is charged: the section of the invoice." example:"acme"`
@@ -329,9 +332,9 @@ type oneOff struct {
 	at udr.Instant
 }
 
-// oneOffsOf finds one-off charges by the accounts that their statements name. It runs once, because reading all
-// statements for each payer would take too long. An unreadable charge belongs to every payer, so that each close
-// reports it.
+// oneOffsOf finds one-off charges by the accounts in their statements. It runs once, because reading all
+// statements for each payer would take too long. A charge that cannot be read belongs to every payer, so that
+// each close reports it.
 func oneOffsOf(all *registry.Statements) map[string][]string {
 	of := map[string][]string{}
 	for id := range all.Subjects(registry.KindOneOff) {
@@ -352,7 +355,7 @@ func oneOffsOf(all *registry.Statements) map[string][]string {
 	return of
 }
 
-// oneOffsFor returns the ids of one-off charges of a payer's accounts, which it may have to pay, in order.
+// oneOffsFor returns the ids of the one-off charges that a payer may have to pay for its accounts, in order.
 func (e *Engine) oneOffsFor(accounts []uint32) []string {
 	if len(e.oneOffsOf) == 0 {
 		return nil
@@ -366,8 +369,8 @@ func (e *Engine) oneOffsFor(accounts []uint32) []string {
 	return slices.Compact(ids)
 }
 
-// oneOffs returns the one-off charges of a payer as known at a revision, in the order of their ids. One id is one
-// charge: its first statement counts.
+// oneOffs returns the one-off charges of a payer as known at a revision, ordered by id. One id is one
+// charge: only its first statement counts.
 func (r *run) oneOffs(rev registry.Revision) (all []oneOff, err error) {
 	if known, ok := r.charged[rev]; ok {
 		return known, nil

@@ -11,10 +11,10 @@ import (
 	"ratemill/registry"
 )
 
-// Date is a local date of the payer.
+// Date is a local date in the payer's time zone.
 type Date = registry.Date
 
-// Part is the catalogue's document for one charge.
+// Part is the catalogue document that defines one charge.
 type Part struct {
 	Name      diag.Text `yaml:"part,required" doc:"Name of the part, by which products and lines of invoices show it." example:"tracker"`
 	From      Date      `yaml:"from" doc:"Local date (of the payer) from which this version is in force; without it, always. A version that begins within a cycle splits its days." example:"2026-01-01"`
@@ -29,7 +29,7 @@ type Part struct {
 	Tax       diag.Text `yaml:"tax,required" doc:"Tax class, by which tax tables find the rate." example:"telecom"`
 }
 
-// Of names the thing for which a part is due.
+// Of defines what a part is due for.
 type Of struct {
 	Plan      diag.Text `yaml:"plan" doc:"A price plan: due for each SIM from whoever pays for it by this plan, at whatever tier." example:"tracker"`
 	Addon     diag.Text `yaml:"addon" doc:"An add-on of a SIM or an account." example:"vpn"`
@@ -67,7 +67,7 @@ func (a *Amount) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// JSONSchema is a single value.
+// JSONSchema describes a single value.
 func (Amount) JSONSchema() map[string]any { return literal.Single() }
 
 // Every is a number of cycles.
@@ -84,7 +84,7 @@ func (e *Every) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	*e = Every(v)
 }
 
-// JSONSchema is a text such as 3 cycles.
+// JSONSchema describes a text such as 3 cycles.
 func (Every) JSONSchema() map[string]any {
 	return map[string]any{"type": "string", "pattern": `^(1 cycle|(3|6|12) cycles)$`}
 }
@@ -95,7 +95,7 @@ func (v *Part) DocumentName() diag.Text { return v.Name }
 // InForce implements rating.Version.
 func (v *Part) InForce() Date { return v.From }
 
-// ofKind is a kind of things that parts are of.
+// ofKind is the kind of what a part is due for.
 type ofKind uint8
 
 const (
@@ -116,7 +116,7 @@ type thing struct {
 
 func (t thing) String() string { return ofWords[t.kind] + " " + t.name }
 
-// named returns the things that a document names: exactly one in a valid document.
+// named returns everything that the document's fields refer to: exactly one in a valid document.
 func (o *Of) named() (kinds []ofKind, names []diag.Text) {
 	for kind, name := range []diag.Text{o.Plan, o.Addon, o.SharePlan, o.Contract, o.Charge} {
 		if name.Value != "" {
@@ -133,7 +133,7 @@ func (o *Of) thing() thing {
 	return thing{}
 }
 
-// mayBeOf are the things of which parts with a charge can be.
+// mayBeOf returns what parts with a charge can be due for.
 var mayBeOf = map[string][]ofKind{
 	recurring: {ofPlan, ofAddon, ofShare}, oneTime: {ofPlan, ofAddon, ofShare, ofCharge}, usageOf: {ofPlan}, commitment: {ofContract},
 	penalty: {ofContract},
@@ -152,7 +152,7 @@ func (v *Part) Check(n *diag.Node, c *diag.Decoder) {
 		words = append(words, ofWords[kind])
 	}
 	switch {
-	case len(allowed) == 0: // the decoder reported that there is no such charge
+	case len(allowed) == 0: // the decoder has already reported that there is no such charge
 	case len(kinds) == 0 && n.Member("of") != nil:
 		c.Errorf(at, "of names nothing; write one of %s, such as { %s: NAME }", strings.Join(words, ", "), words[0])
 	case len(kinds) > 1:
@@ -192,7 +192,7 @@ func (v *Part) checkPriced(n *diag.Node, c *diag.Decoder) {
 	}
 }
 
-// priced reports whether its own part has prices.
+// priced reports whether the part itself has prices.
 func (v *Part) priced() bool {
 	return (v.Charge == recurring || v.Charge == oneTime) && v.Of.thing().kind != ofCharge
 }
@@ -221,7 +221,7 @@ func (v *Part) checkPrices(c *diag.Decoder) {
 	}
 }
 
-// Item's name of the states of a price.
+// Item returns the name by which items refer to the states of a price.
 func (p *Price) name() string {
 	names := make([]string, len(p.States))
 	for i, s := range p.States {
@@ -230,5 +230,5 @@ func (p *Price) name() string {
 	return strings.Join(names, ", ")
 }
 
-// String names the thing for which the part is due, such as plan tracker.
+// String returns what the part is due for, such as plan tracker.
 func (o Of) String() string { return o.thing().String() }

@@ -9,11 +9,11 @@ import (
 	"ratemill/udr"
 )
 
-// The account that owns the buckets of a pool owes its fee, for the days on which an account has the share plan. An
-// account has it because the registry names it, or because SIMs participate.
+// The account that owns the buckets of a pool owes the pool's fee for the days on which an account has the share
+// plan. An account has a share plan because the registry assigns it, or because SIMs participate in it.
 
 // sharing returns the accounts whose facts decide which pools an account owns: the account itself and, if share plans
-// belong to accounts above, all that were ever below it.
+// belong to accounts above, all accounts that were ever below it.
 func (e *Engine) sharing(d *Documents, account uint32) []uint32 {
 	if d == nil || !d.rates.SharesAbove() {
 		return []uint32{account}
@@ -23,7 +23,7 @@ func (e *Engine) sharing(d *Documents, account uint32) []uint32 {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// participating are the days of the window on which SIMs that participate activate share plans for an account.
+// participating returns the days of the window on which participating SIMs activate share plans for an account.
 func (w *window) participating(number uint32) map[string][][2]int32 {
 	names := w.docs.rates.ByParticipation()
 	if len(names) == 0 {
@@ -50,7 +50,7 @@ func (w *window) participating(number uint32) map[string][][2]int32 {
 	return days
 }
 
-// pools are the share plans whose buckets belong to an account at a time.
+// pools returns the share plans whose buckets belong to an account at a time.
 func (w *window) pools(number uint32, at udr.Instant) []string {
 	names := w.docs.rates.PoolsOf(w.view, number, at, w.rev)
 	on := int32(w.date(at))
@@ -63,7 +63,8 @@ func (w *window) pools(number uint32, at udr.Instant) []string {
 	return names
 }
 
-// used returns the earliest time that new facts about a SIM of the payer affect, if SIMs can activate pools.
+// used returns the earliest time that is affected by new facts about a SIM of the payer, if SIMs can
+// activate pools.
 func (r *run) used() (udr.Instant, error) {
 	since := never
 	docs, err := r.catalogue(r.id, r.closing.first)

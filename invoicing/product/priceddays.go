@@ -2,7 +2,8 @@ package product
 
 import "ratemill/registry"
 
-// ByDays reports whether all versions of a part are charged by whole days of each cycle, so that its items count SIM-days.
+// ByDays reports whether all versions of a part are charged by whole days of each cycle, so that its items count SIM
+// days.
 func (d *Documents) ByDays(part string) bool {
 	versions := d.Parts[part]
 	for _, p := range versions {
@@ -14,8 +15,8 @@ func (d *Documents) ByDays(part string) bool {
 }
 
 // PricedDays counts the days between two dates on which SIMs were in a priced state for a payer, as known at a
-// revision, by account and part. It looks at every date separately, and shares no arithmetic with Close, because the
-// invoice balance compares the two. It skips parts that are not ByDays.
+// revision, by account and part. It examines every date separately and shares no arithmetic with Close, because the
+// invoice balance compares the two results. It skips parts that are not ByDays.
 func (e *Engine) PricedDays(payer uint32, from, to Date, rev registry.Revision, count func(account, part string)) error {
 	id, _ := e.view.AccountID(payer)
 	r := &run{Engine: e, Close: Close{Payer: payer, Facts: rev}, payer: payer, id: id, cycles: map[cycleKey]*cycle{}}

@@ -6,7 +6,7 @@ import (
 	"ratemill/diag"
 )
 
-// Product is the catalogue's document of an offer: its parts, its buyers and its prices.
+// Product is the catalogue document that defines an offer: its parts, its buyers and its prices.
 type Product struct {
 	Name   diag.Text   `yaml:"product,required" doc:"Name of the product. One without a plan is taken as the add-on of that name." example:"tracker-deal"`
 	From   Date        `yaml:"from" doc:"Local date (of the payer) from which this version is in force; without it, always." example:"2026-01-01"`
@@ -17,13 +17,13 @@ type Product struct {
 	Prices []Override  `yaml:"prices" doc:"Prices of this product, which replace those of its parts."`
 }
 
-// For names the payers to which a product applies.
+// For selects the payers to which a product applies.
 type For struct {
 	Kind     string      `yaml:"kind" enum:"standard|reseller" doc:"Payers of this kind." example:"reseller"`
 	Accounts []diag.Text `yaml:"accounts" doc:"These accounts, and those for which they pay." example:"[acme]"`
 }
 
-// Override is a price of a part in a product.
+// Override is a product's own price for a part.
 type Override struct {
 	Part   diag.Text   `yaml:"part,required" doc:"The part." example:"tracker"`
 	States []diag.Text `yaml:"states" doc:"The states of that price of the part; without it, the price that names none." example:"[in_billing]"`
@@ -53,7 +53,7 @@ func (v *Product) Check(n *diag.Node, c *diag.Decoder) {
 	}
 }
 
-// rank returns how specific a product is to a payer's account, 0 if it is not for that account.
+// rank returns how specific a product is to a payer's account, 0 if it does not apply to that account.
 func (v *Product) rank(account, payer, kind string) int {
 	switch {
 	case len(v.For.Accounts) > 0:

@@ -10,8 +10,9 @@ import (
 	"ratemill/udr"
 )
 
-// Packages that renew on expiry are charged on each renewal, like the one-off charge of their purchase. The renewals follow from the
-// purchase, as in rating. A renewal on use-up is part of the charge of the record that made it.
+// Packages that renew on expiry are charged at each renewal, in the same way as the one-off charge of their purchase.
+// The renewals follow from the purchase, as in rating. A renewal on use-up is part of the charge of the record that
+// caused it.
 
 // buyer is an account, or a SIM, that bought packages.
 type buyer struct {
@@ -20,7 +21,7 @@ type buyer struct {
 	subject string
 }
 
-// buyersOf finds the accounts and SIMs that ever bought a package, in the order of their numbers.
+// buyersOf finds the accounts and SIMs that ever bought a package, ordered by number.
 func buyersOf(f Facts) map[buyer]bool {
 	all := map[buyer]bool{}
 	for subject := range f.Statements.Subjects(registry.KindPackage) {
@@ -36,7 +37,7 @@ func buyersOf(f Facts) map[buyer]bool {
 	return all
 }
 
-// renewals gives the renewals of packages of the payer's accounts and their SIMs.
+// renewals returns the package renewals of the payer's accounts and their SIMs.
 func (r *run) renewals(accounts []uint32) error {
 	if len(r.buyers) == 0 {
 		return nil
@@ -115,7 +116,7 @@ func (w *window) renewed(of buyer, b *bill) error {
 	return nil
 }
 
-// buyerAt returns the account of a buyer at a time, and its zone.
+// buyerAt returns the account of a buyer at a time, and the account's zone.
 func (w *window) buyerAt(of buyer, at udr.Instant) (account uint32, zone *time.Location, ok bool) {
 	account = of.number
 	if of.sim {
@@ -131,7 +132,7 @@ func (w *window) buyerAt(of buyer, at udr.Instant) (account uint32, zone *time.L
 	return account, a.Zone, true
 }
 
-// renewal adds a renewal, if the payer of the run pays it and rating gives its units.
+// renewal adds a renewal, if the payer of the run pays it and rating defines its units.
 func (w *window) renewal(of buyer, bought *registry.Bought, p *rating.Package, n rating.Renewed, b *bill) error {
 	account, _, ok := w.buyerAt(of, n.Begin)
 	if !ok || w.payerOf(account, n.Begin, w.rev) != w.payer {

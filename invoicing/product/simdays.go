@@ -8,8 +8,8 @@ import (
 // SIMDays is a number of days on which a SIM was with an account, on a plan and in a state (rule R1).
 type SIMDays struct {
 	SIM     uint32
-	Account string // of the payer's tier: of several, the lowest
-	Plan    string // plan by which the payer pays; "" if it has none
+	Account string // account of the payer's tier; the lowest account if there are several
+	Plan    string // plan by which the payer pays; "" if there is none
 	State   string
 	Days    int
 }

@@ -8,7 +8,7 @@ import (
 	"ratemill/diag"
 )
 
-// instead suggests one of the names, or lists them.
+// instead suggests one of the names, or lists all of them.
 func instead(name string, names []string) string {
 	if hint := diag.Suggest(name, names); hint != "" {
 		return hint

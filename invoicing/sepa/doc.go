@@ -1,4 +1,4 @@
-// Package sepa writes SEPA direct debits as a bank takes them: pain.008.001.08 of ISO 20022, in the subset of the EPC's
+// Package sepa writes SEPA direct debits as banks accept them: pain.008.001.08 of ISO 20022, in the subset of the EPC's
 // implementation guidelines for the core scheme.
 //
 // It does not own documents and their open amounts (invoicing/payment). It has no clock: the caller supplies all

@@ -17,7 +17,7 @@ import (
 	"ratemill/registry"
 )
 
-// Creditor is the party that collects.
+// Creditor is the party that collects the money.
 type Creditor struct {
 	Name string
 	ID   string // SEPA creditor identifier
@@ -36,24 +36,25 @@ const (
 
 // Debit is one direct debit.
 type Debit struct {
-	Document string // its number: the end-to-end id, by which bank statements name the debit
+	Document string // number of the document: the end-to-end id, by which bank statements identify the debit
 	Amount   decimal.D
 	Currency string
-	On       registry.Date // when the account is debited
+	On       registry.Date // date on which the account is debited
 	Sequence Sequence
 
 	Payer   string // account, for people
-	Debtor  string // name of the holder
+	Debtor  string // name of the account holder
 	Address Address
 	IBAN    string
 	BIC     string // may be missing
 	Mandate string
 	Signed  registry.Date
 	Used    registry.Date // last day on which the mandate was used, 0 if it never was
-	Text    string        // for the debtor's bank statement
+	Text    string        // text for the debtor's bank statement
 }
 
-// Address is where a debtor lives. Banks ask for it if its account is outside of the European Economic Area (regulation EU 2015/847).
+// Address is the address of a debtor. Banks require it if the debtor's account is outside the European
+// Economic Area (regulation EU 2015/847).
 type Address struct {
 	Street, Postcode, Town, Country string
 }
@@ -71,7 +72,7 @@ func (r *Refusal) Error() string {
 
 // Message is a file for the bank.
 type Message struct {
-	ID       string // unique for the bank, at most 35 characters
+	ID       string // at most 35 characters; must be unique for the bank
 	Created  time.Time
 	Creditor Creditor
 	Batches  []Batch
@@ -79,7 +80,7 @@ type Message struct {
 	Sum      decimal.D
 }
 
-// Batch is the set of debits on one day with one sequence.
+// Batch is the set of debits on one day that have the same sequence.
 type Batch struct {
 	On       registry.Date
 	Sequence Sequence
@@ -92,8 +93,8 @@ type Checks struct {
 	Today registry.Date // mandates must not be signed later, and collections must not be earlier
 }
 
-// New groups debits into a message. It refuses incomplete debits, and lists all missing values of each; the message
-// has the other debits. It returns an error if no message is possible at all.
+// New groups debits into a message. It leaves out incomplete debits, and returns all missing values of each. It
+// returns an error if no message is possible at all.
 func New(id string, created time.Time, by Creditor, debits []Debit, c Checks) (*Message, []Refusal, error) {
 	if err := by.check(id); err != nil {
 		return nil, nil, err
@@ -140,14 +141,15 @@ func (m *Message) add(d Debit) (err error) {
 }
 
 var (
-	// identifiers are the characters of references, EPC implementation guidelines 1.4: no slash at an end, and no two together.
+	// identifiers are the characters allowed in references (EPC implementation guidelines 1.4): no slash at the
+	// beginning or end, and no two in a row.
 	identifiers = regexp.MustCompile(`^[A-Za-z0-9?:().,'+ -]+(/[A-Za-z0-9?:().,'+ -]+)*$`)
 	bics        = regexp.MustCompile(`^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?$`)
 	countries   = regexp.MustCompile(`^[A-Z]{2}$`)
 	most        = decimal.MustParse("999999999.99")
 )
 
-// longest is the longest id, and longestName the longest name.
+// longest is the maximum length of an id, longestName that of a name.
 const (
 	longest     = 35
 	longestName = 70
@@ -186,7 +188,7 @@ func (by *Creditor) check(id string) error {
 	return errors.Join(wrong...)
 }
 
-// check lists the missing values of the debit.
+// check lists the values that the debit lacks.
 func (d *Debit) check(c Checks) (why []string) {
 	add := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
 	switch {
@@ -238,7 +240,7 @@ func (d *Debit) check(c Checks) (why []string) {
 // idle is the number of months without a debit after which a mandate ends.
 const idle = 36
 
-// reachable lists the fields that a debit lacks and the bank needs to reach the debtor's account.
+// reachable lists the fields that the bank needs to reach the debtor's account and that the debit lacks.
 func (d *Debit) reachable() (why []string) {
 	is, inEEA := literal.InSEPA(d.IBAN)
 	switch {
@@ -263,8 +265,8 @@ func compact(text string) string { return strings.ToUpper(strings.ReplaceAll(tex
 var letters = strings.NewReplacer("ß", "ss", "æ", "ae", "Æ", "AE", "ø", "o", "Ø", "O", "œ", "oe", "Œ", "OE", "ł", "l", "Ł", "L",
 	"đ", "d", "Đ", "D", "þ", "th", "Þ", "TH", "&", "+", "–", "-", "’", "'", "_", "-", ";", ",")
 
-// latin returns a text in the characters that every SEPA bank accepts, up to a length (EPC implementation guidelines
-// 1.4). EPC217-08 has the replacements of other characters.
+// latin returns a text in the characters that every SEPA bank accepts, cut to a length (EPC implementation
+// guidelines 1.4). The replacements of other characters are from EPC217-08.
 func latin(text string, most int) string {
 	var b strings.Builder
 	for _, r := range norm.NFD.String(letters.Replace(text)) {

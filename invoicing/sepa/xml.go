@@ -11,7 +11,7 @@ import (
 // Namespace is the namespace of the message.
 const Namespace = "urn:iso:std:iso:20022:tech:xsd:pain.008.001.08"
 
-// The elements in the order of the schema. Optional ones are pointers.
+// The elements are in the order of the schema. Optional elements are pointers.
 type (
 	xmlDocument struct {
 		XMLName xml.Name  `xml:"urn:iso:std:iso:20022:tech:xsd:pain.008.001.08 Document"`
@@ -67,7 +67,7 @@ type (
 		Name    string      `xml:"Nm"`
 		Address *xmlAddress `xml:"PstlAdr"`
 	}
-	// xmlAddress is structured: banks take no lines of text since November 2026.
+	// xmlAddress is structured, because banks have not accepted unstructured address lines since November 2026.
 	xmlAddress struct {
 		Street   string `xml:"StrtNm,omitempty"`
 		Postcode string `xml:"PstCd,omitempty"`
@@ -80,7 +80,7 @@ type (
 	}
 )
 
-// XML is the message as a file.
+// XML returns the message as a file.
 func (m *Message) XML() ([]byte, error) {
 	name := latin(m.Creditor.Name, longestName)
 	doc := xmlDocument{Head: xmlHead{m.ID, m.Created.UTC().Format(time.RFC3339), m.Count, cents(m.Sum), name}}
@@ -105,13 +105,13 @@ func (m *Message) XML() ([]byte, error) {
 	return append([]byte(xml.Header), append(text, '\n')...), nil
 }
 
-// batchID is the message's with the date and the sequence, within the 35 characters.
+// batchID returns the message's id with the date and the sequence, within 35 characters.
 func batchID(id string, b *Batch) string {
 	rest := b.On.UTC().Format("-060102-") + string(b.Sequence)
 	return id[:min(len(id), longest-len(rest))] + rest
 }
 
-// debtor has its address where banks need it.
+// debtor includes the address where banks need it.
 func debtor(d *Debit) xmlDebtor {
 	x := xmlDebtor{Name: latin(d.Debtor, longestName)}
 	if _, inEEA := literal.InSEPA(d.IBAN); !inEEA {
@@ -121,7 +121,8 @@ func debtor(d *Debit) xmlDebtor {
 	return x
 }
 
-// bank names a bank by its BIC. Without one, the IBAN identifies the bank, but the element is still mandatory.
+// bank identifies a bank by its BIC. If there is no BIC, the IBAN identifies the bank, but the element
+// is still mandatory.
 func bank(bic string) xmlBank {
 	if bic == "" {
 		return xmlBank{Other: &xmlOther{"NOTPROVIDED"}}
@@ -129,5 +130,5 @@ func bank(bic string) xmlBank {
 	return xmlBank{BIC: bic}
 }
 
-// cents is an amount as the bank takes it, with two decimals. Amounts with more were refused.
+// cents returns an amount as banks expect it, with two decimals. Amounts with more decimals were refused earlier.
 func cents(d decimal.D) string { return d.Fixed(2) }

@@ -1,5 +1,5 @@
-// Package terms has the catalogue's documents about the form of an invoice: sellers, accounting groups and tax
-// tables.
+// Package terms has the catalogue documents that define the form of an invoice: sellers, accounting groups and
+// tax tables.
 //
 // seller.go has the sellers: the operator and each reseller, with the texts on their documents. group.go has
 // accounting groups: currency, number ranges, periodicity, prices with or without tax, and the rules for holding a

@@ -21,10 +21,10 @@ var (
 	sellers = rating.VersionedKind("seller", "A seller is the operator or a reseller, as it stands on its documents.", nil, checkSellers)
 )
 
-// Kinds are the kinds of the catalogue's documents that this package owns.
+// Kinds returns the kinds of catalogue documents that this package owns.
 func Kinds() []rating.Kind { return []rating.Kind{taxes, groups, sellers} }
 
-// checkGroups reports unknown tax tables, and two ranges that could write the same number.
+// checkGroups reports unknown tax tables, and pairs of ranges that could produce the same number.
 func checkGroups(all rating.Versions[Group], c *rating.Catalogue, l *diag.List) {
 	tables, _ := rating.VersionsOf[Tax](c, taxes)
 	shapes := map[string]diag.Text{}
@@ -36,7 +36,7 @@ func checkGroups(all rating.Versions[Group], c *rating.Catalogue, l *diag.List) 
 			for _, text := range []diag.Text{g.Numbers.Invoice, g.Numbers.CreditNote} {
 				r, err := ParseRange(text.Value)
 				if err != nil {
-					continue // the decoder already reported it
+					continue // the decoder has already reported it
 				}
 				other, taken := shapes[r.Shape()]
 				if taken && other.Value != text.Value {
@@ -56,7 +56,7 @@ func checkGroups(all rating.Versions[Group], c *rating.Catalogue, l *diag.List) 
 	}
 }
 
-// checkSellers reports unknown accounting groups, and two sellers with one account.
+// checkSellers reports unknown accounting groups, and pairs of sellers with the same account.
 func checkSellers(all rating.Versions[Seller], c *rating.Catalogue, l *diag.List) {
 	known, _ := rating.VersionsOf[Group](c, groups)
 	accounts := map[string]diag.Text{}
@@ -89,15 +89,15 @@ func instead(name string, names []string) string {
 	return "; there are " + strings.Join(names, ", ")
 }
 
-// Documents are the catalogue's documents that this package owns.
+// Documents holds the catalogue documents that this package owns.
 type Documents struct {
 	taxes   rating.Versions[Tax]
 	groups  rating.Versions[Group]
 	sellers rating.Versions[Seller]
 }
 
-// DocumentsOf returns the documents of a catalogue. list contains the errors that newer rules find in a stored
-// catalogue.
+// DocumentsOf returns the documents of a catalogue. list contains the errors that a newer program version
+// finds in a stored catalogue.
 func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	d = &Documents{}
 	var l diag.List
@@ -108,16 +108,17 @@ func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	return d, append(list, l...)
 }
 
-// Group is the version of an accounting group on a date, nil if there is none.
+// Group returns the version of an accounting group on a date, nil if there is none.
 func (d *Documents) Group(name string, on registry.Date) *Group { return d.groups.At(name, on) }
 
-// GroupVersions are all versions of an accounting group.
+// GroupVersions returns all versions of an accounting group.
 func (d *Documents) GroupVersions(name string) []*Group { return d.groups[name] }
 
-// Groups are the names of the accounting groups, sorted.
+// Groups returns the names of the accounting groups, sorted.
 func (d *Documents) Groups() []string { return d.groups.Names() }
 
-// Seller is the seller with an account, "" for the operator, on a date; nil if no document describes it.
+// Seller returns the seller with an account on a date; nil if no document describes it. The operator's
+// account is "".
 func (d *Documents) Seller(account string, on registry.Date) *Seller {
 	for _, name := range d.sellers.Names() {
 		if s := d.sellers.At(name, on); s != nil && s.Account.Value == account {
@@ -127,7 +128,7 @@ func (d *Documents) Seller(account string, on registry.Date) *Seller {
 	return nil
 }
 
-// Sellers are the versions of all sellers, by name and date.
+// Sellers returns the versions of all sellers, by name and date.
 func (d *Documents) Sellers() (all []*Seller) {
 	for _, name := range d.sellers.Names() {
 		all = append(all, d.sellers[name]...)
@@ -135,14 +136,14 @@ func (d *Documents) Sellers() (all []*Seller) {
 	return all
 }
 
-// SellerNames are the names of the sellers, sorted.
+// SellerNames returns the names of the sellers, sorted.
 func (d *Documents) SellerNames() []string { return d.sellers.Names() }
 
-// SellerNamed is the version of a seller on a date, nil if there is none.
+// SellerNamed returns the version of a seller on a date, nil if there is none.
 func (d *Documents) SellerNamed(name string, on registry.Date) *Seller { return d.sellers.At(name, on) }
 
-// Tax returns the tax of a line on a date (rule R5). A payer's reason for no VAT comes first; otherwise the group's
-// tax table decides.
+// Tax returns the tax of a line on a date (rule R5). A payer's reason for no VAT takes precedence; otherwise the
+// group's tax table decides.
 func (d *Documents) Tax(g *Group, zero *document.ZeroVAT, class string, buyer, seller *document.Party, on registry.Date) (document.Taxed,
 	error) {
 	if zero != nil {

@@ -10,7 +10,7 @@ import (
 	"ratemill/registry"
 )
 
-// Group is the catalogue's document with the rules for the invoices of some payers.
+// Group is the catalogue document with the rules for the invoices of some payers.
 type Group struct {
 	Name        diag.Text     `yaml:"accounting_group,required" doc:"Name of the accounting group." example:"es-b2b"`
 	From        registry.Date `yaml:"from" doc:"Date from which this version is in force; without it, always." example:"2026-01-01"`
@@ -28,13 +28,13 @@ type Group struct {
 	Until       Cycles        `yaml:"late_until" doc:"Usage of its payers is rated up to this many billing cycles after the cycle of its use; later usage is suspended with the code late. It can shorten late_until in ratemill.yaml and not extend it: the stricter one counts. 1 to 120 cycles." example:"2 cycles"`
 }
 
-// Numbers are the ranges of a group.
+// Numbers holds the number ranges of a group.
 type Numbers struct {
 	Invoice    diag.Text `yaml:"invoice,required" doc:"Numbers of invoices: {year} is the year of issue, {n} the next number, {n:6} with at least six digits." example:"INV-{year}-{n:6}"`
 	CreditNote diag.Text `yaml:"credit_note,required" doc:"Numbers of credit notes." example:"CN-{year}-{n:6}"`
 }
 
-// Hold is the largest amount of suspended usage that a document may leave out.
+// Hold sets the largest amount of suspended usage that a document may leave out.
 type Hold struct {
 	SuspenseRecords int `yaml:"suspense_records" doc:"Suspended records of the payer's SIMs up to which its document is not held." example:"100"`
 }
@@ -73,8 +73,8 @@ func (v *Group) Check(n *diag.Node, c *diag.Decoder) {
 	}
 }
 
-// Number is the text of the number range of a document. Sandbox documents have separate ranges, so that those of
-// production have no gaps.
+// Number returns the text of the number range of a document. Sandbox documents have separate ranges, so that
+// the production ranges have no gaps.
 func (v *Group) Number(negative, sandbox bool) string {
 	text := v.Numbers.Invoice.Value
 	if negative {
@@ -89,17 +89,17 @@ func (v *Group) Number(negative, sandbox bool) string {
 // Sandbox is the prefix of the numbers of sandbox documents.
 const Sandbox = "TEST-"
 
-// Ranges are the texts of all number ranges of the group.
+// Ranges returns the texts of all number ranges of the group.
 func (v *Group) Ranges() []string {
 	return []string{v.Numbers.Invoice.Value, v.Numbers.CreditNote.Value}
 }
 
-// Months are the months between two invoices.
+// Months returns the number of months between two invoices.
 func (v *Group) Months() int {
 	return max(1, map[string]int{"quarterly": 3, "half_yearly": 6, "yearly": 12}[v.Periodicity])
 }
 
-// Issues reports whether an invoice is made when the cycle that begins on a date closes (rule R10).
+// Issues reports whether an invoice is due when the cycle that begins on a date closes (rule R10).
 func (v *Group) Issues(cycle registry.Date) bool {
 	last := v.IssueMonth
 	if last == 0 {

@@ -8,24 +8,25 @@ import (
 	"strings"
 )
 
-// Range is a number range: the text of a number, with places for the year of issue and for the counter. Its counter
-// starts again each year if the text has the year.
+// Range is a number range: a text with placeholders for the year of issue and for the counter. Its counter
+// restarts each year if the text contains the year.
 type Range struct {
-	Text   string // as written, which names the range
+	Text   string // the text as written in the document; it identifies the range
 	Yearly bool
 
 	parts []part
 }
 
 type part struct {
-	text string // literal, if what is 0
+	text string // literal text, if what is 0
 	what byte   // y year, n number
 	pad  int
 }
 
 var place = regexp.MustCompile(`\{[^{}]*\}`)
 
-// longestNumber is the longest number that forms and bank transfers take (ISO 20022 EndToEndId has 35 characters).
+// longestNumber is the longest number that forms and bank transfers accept (ISO 20022 EndToEndId has 35
+// characters).
 const longestNumber = 35
 
 // ParseRange reads the text of a range such as INV-{year}-{n:6}.
@@ -79,7 +80,7 @@ func (r *Range) literal(text string) {
 	}
 }
 
-// digits reports whether a part ends, or begins, with a digit.
+// digits reports whether a part of the text ends, or begins, with a digit.
 func digits(p part, end bool) bool {
 	if p.what != 0 {
 		return true
@@ -91,7 +92,7 @@ func digits(p part, end bool) bool {
 	return c >= '0' && c <= '9'
 }
 
-// Number is the number of a document.
+// Number returns the number of a document.
 func (r *Range) Number(year int, n int64) string {
 	var b strings.Builder
 	for _, p := range r.parts {
@@ -107,12 +108,12 @@ func (r *Range) Number(year int, n int64) string {
 	return b.String()
 }
 
-// Counted is the counter in a number of the range.
+// Counted returns the counter in a number of the range.
 func (r *Range) Counted(number string) (n int64, err error) {
 	return r.CountedAs(number, func(text string) string { return text })
 }
 
-// CountedAs returns the counter in a number with another notation, such as in the name of a file.
+// CountedAs returns the counter in a number that is written differently, such as in a file name.
 func (r *Range) CountedAs(number string, write func(string) string) (n int64, err error) {
 	var pattern strings.Builder
 	for _, p := range r.parts {
@@ -132,7 +133,7 @@ func (r *Range) CountedAs(number string, write func(string) string) (n int64, er
 	return strconv.ParseInt(m[1], 10, 64)
 }
 
-// Shape is equal for two ranges that could write the same number.
+// Shape is equal for two ranges that could produce the same number.
 func (r *Range) Shape() string {
 	var b strings.Builder
 	for _, p := range r.parts {

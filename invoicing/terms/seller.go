@@ -8,7 +8,7 @@ import (
 	"ratemill/registry"
 )
 
-// Seller is the catalogue's document about a seller: the operator, or one of its resellers.
+// Seller is the catalogue document that describes a seller: the operator, or a reseller.
 type Seller struct {
 	Name     diag.Text       `yaml:"seller,required" doc:"Name of the seller." example:"globex"`
 	From     registry.Date   `yaml:"from" doc:"Date from which this version is in force; without it, always." example:"2026-01-01"`

@@ -13,7 +13,7 @@ import (
 	"ratemill/registry"
 )
 
-// Tax is the catalogue's document with the tax rules for lines.
+// Tax is the catalogue document with the tax rules for lines.
 type Tax struct {
 	Name  diag.Text     `yaml:"tax,required" doc:"Name of the tax table." example:"spain"`
 	From  registry.Date `yaml:"from" doc:"Date from which this version is in force; without it, always." example:"2026-01-01"`
@@ -51,7 +51,7 @@ type taxCase struct {
 	EU     []string `expr:"eu"`
 }
 
-// eu are the countries of the EU's VAT area by their ISO 3166-1 codes. VAT numbers of Greece begin with EL.
+// eu lists the countries of the EU's VAT area by their ISO 3166-1 codes. VAT numbers of Greece begin with EL.
 var eu = []string{
 	"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT",
 	"RO", "SE", "SI", "SK",
@@ -59,7 +59,7 @@ var eu = []string{
 
 // Check implements the checks of diag.Decode.
 func (v *Tax) Check(_ *diag.Node, c *diag.Decoder) {
-	always := map[string]bool{} // by class, "" for all
+	always := map[string]bool{} // by tax class, "" for all
 	for i := range v.Rules {
 		r := &v.Rules[i]
 		at := v.Name.Pos
@@ -82,8 +82,8 @@ func (v *Tax) Check(_ *diag.Node, c *diag.Decoder) {
 	}
 }
 
-// check refuses rates and reasons that EN 16931 refuses: BR-S-05, BR-Z-05, BR-E-05, BR-AE-05, BR-IC-05, BR-G-05, BR-O-05 and the reasons
-// of BR-E-10, BR-AE-10, BR-IC-10, BR-G-10, BR-O-10.
+// check refuses rates and reasons that EN 16931 does not allow: BR-S-05, BR-Z-05, BR-E-05, BR-AE-05, BR-IC-05, BR-G-05,
+// BR-O-05 and the reasons of BR-E-10, BR-AE-10, BR-IC-10, BR-G-10, BR-O-10.
 func (r *TaxRule) check(n int, at diag.Pos, c *diag.Decoder) {
 	if r.Rate.Value != "" {
 		rate, err := decimal.Parse(r.Rate.Value)
@@ -113,7 +113,7 @@ func (r *TaxRule) check(n int, at diag.Pos, c *diag.Decoder) {
 
 var hundred = decimal.FromInt(100)
 
-// Of returns the tax of a line of a tax class; ok is false if no rule matches.
+// Of returns the tax of a line in a tax class; ok is false if no rule matches.
 func (v *Tax) Of(class string, buyer, seller *document.Party) (t document.Taxed, ok bool, err error) {
 	in := taxCase{Buyer: taxParty{buyer.Country, buyer.VAT, buyer.Name}, Seller: taxParty{seller.Country, seller.VAT, seller.Name}, EU: eu}
 	for i := range v.Rules {
