@@ -106,17 +106,18 @@ func (f *forDoc) same(o *forDoc) bool {
 	return f.Kind == o.Kind && sortedWords(f.Accounts) == sortedWords(o.Accounts)
 }
 
-// dealsOf returns the deals for an account by name, and those for its kind.
-func (c *Catalogue) dealsOf(facts *registry.Account) (named, ofKind []deal) {
+// dealsOf returns the deals that name an account, how many these are, and then the deals for its kind.
+func (c *Catalogue) dealsOf(facts *registry.Account) (all []deal, named int) {
+	var ofKind []deal
 	for _, d := range c.deals {
 		if slices.Contains(d.accounts, facts.ID) {
-			named = append(named, d)
+			all = append(all, d)
 		}
 		if d.kind == facts.Kind.String() {
 			ofKind = append(ofKind, d)
 		}
 	}
-	return named, ofKind
+	return append(all, ofKind...), len(all)
 }
 
 // dealt returns the plan that replaces a plan for the account at an index of the path. The deal may name the account,
@@ -128,11 +129,12 @@ func (e *Engine) dealt(place int, family int32, at udr.Instant) int32 {
 		if i > 0 && (p.facts.Kind == registry.ResellerAccount || e.path[place].facts.Kind == registry.ResellerAccount) {
 			break // resellers buy, and sell, at their own prices
 		}
-		if plan, ok := e.among(p.deals, clock, family, at); ok {
+		if plan, ok := e.among(p.deals[:p.named], clock, family, at); ok {
 			return plan
 		}
 	}
-	if plan, ok := e.among(e.path[place].dealsOfKind, clock, family, at); ok {
+	p := e.path[place]
+	if plan, ok := e.among(p.deals[p.named:], clock, family, at); ok {
 		return plan
 	}
 	return family

@@ -58,7 +58,7 @@ func (e *Engine) within(m *counting, at int, u *udr.Usage, class, family int32) 
 			return false
 		}
 		s, _, _ := e.catalogue.shares.list[m.pool].at(t.clock, u.At)
-		if s == nil || !s.takes(t.plan.family) || !s.participation && !slices.Contains(t.shares, m.pool) {
+		if s == nil || !s.takes(t.plan.family) || !s.participation && !t.holds(m.pool) {
 			return false
 		}
 		zone := t.model.zones[t.hit.zone].global

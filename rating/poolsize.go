@@ -34,6 +34,17 @@ type pooled struct {
 	end   udr.Instant
 }
 
+// heldShare is a share plan that the registry says an account has.
+type heldShare struct {
+	family int32
+	had    hadWhole
+}
+
+// holds reports whether the registry says that the account has a share plan.
+func (p *payer) holds(share int32) bool {
+	return slices.ContainsFunc(p.shares, func(h heldShare) bool { return h.family == share })
+}
+
 // hadWhole remembers whether an account has a share plan on all days of a period, as known at a revision.
 type hadWhole struct {
 	owner  uint32
@@ -56,14 +67,14 @@ const keptPools = 3
 // poolsOf lists the share plans of a tier in e.drawn, in the order in which they are drawn, and returns their number.
 func (e *Engine) poolsOf(t *tier, u *udr.Usage) int {
 	e.drawn = e.drawn[:0]
-	for nth, family := range t.shares {
-		if w := e.poolOf(t, family, nth, u); w.share != nil {
+	for nth := range t.shares {
+		if w := e.poolOf(t, t.shares[nth].family, nth, u); w.share != nil {
 			e.drawn = append(e.drawn, w)
 		}
 	}
 	if e.catalogue.participation {
 		for family := range e.catalogue.shares.list {
-			if !slices.Contains(t.shares, int32(family)) {
+			if !t.holds(int32(family)) {
 				if w := e.poolOf(t, int32(family), -1, u); w.share != nil {
 					e.drawn = append(e.drawn, w)
 				}
@@ -119,7 +130,7 @@ func (e *Engine) drawPools(t *tier, ch *Charge, c *Counters, u *udr.Usage, class
 		var w pooled
 		if others {
 			w = e.drawn[nth]
-		} else if w = e.poolOf(t, t.shares[nth], nth, u); w.share == nil {
+		} else if w = e.poolOf(t, t.shares[nth].family, nth, u); w.share == nil {
 			continue
 		}
 		for i := range w.buckets {
@@ -214,7 +225,7 @@ func plusTimes(sum, units, n int64) int64 {
 // hasWhole reports whether the account that has a share plan has it on all days of the owner's period, so that
 // nothing is prorated. Most periods are such. The check reads a few facts once for each revision.
 func (e *Engine) hasWhole(w *pooled) bool {
-	h := &e.path[w.place].had[w.nth]
+	h := &e.path[w.place].shares[w.nth].had
 	if h.rev == e.rev && h.first == w.first && h.owner == w.owner.number && h.period == w.period {
 		return h.whole
 	}

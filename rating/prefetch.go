@@ -30,8 +30,8 @@ func (e *Engine) Prefetch(v *registry.View, rev registry.Revision, c *Counters, 
 			accounts[i] = 0
 			continue
 		}
-		if v.Touch(number) && e.accounts[number] != nil {
-			sum += uint64(uint32(e.accounts[number].cycle))
+		if p := e.accounts[number]; v.Touch(number) && p != nil {
+			sum += uint64(p.number) + p.usualIDs[0] + uint64(len(p.limits)) // a cache line each
 		} else {
 			accounts[i] = 0
 		}
@@ -41,38 +41,39 @@ func (e *Engine) Prefetch(v *registry.View, rev registry.Revision, c *Counters, 
 			continue
 		}
 		p := e.accounts[number]
-		for n := range p.usual[:p.usuals] {
-			k, owner := &p.usual[n], number
-			if k.kind.PerSIM() {
+		if len(p.shares) > 0 {
+			sum += uint64(p.shares[0].family)
+		}
+		if len(p.limits) > 0 {
+			sum += uint64(p.limits[0])
+		}
+		for n, kind := range p.usualKinds[:p.usuals] {
+			owner := number
+			if kind.PerSIM() {
 				owner = records[i].SIM
 			}
-			sum += c.touch(CounterKey{ID: k.id, Owner: owner, Cycle: p.cycle, Kind: k.kind})
+			sum += c.touch(CounterKey{ID: p.usualIDs[n], Owner: owner, Cycle: p.cycle, Kind: kind})
 		}
 	}
 	e.touched = sum
 }
 
-// usualCounter is a counter that earlier usage of an account needed. If it is per SIM, the record determines the SIM.
-type usualCounter struct {
-	id   uint64
-	kind CounterKind
-}
-
 // entry is the counter's entry, and notes that the usage of the SIM's account needs it.
 func (e *Engine) entry(c *Counters, k CounterKey) *entry {
-	if p := e.path[0]; p.usuals < uint8(len(p.usual)) && k.Kind&ofSpan == 0 {
-		p.adopt(usualCounter{k.ID, k.Kind})
+	if p := e.path[0]; p.usuals < uint8(len(p.usualIDs)) && k.Kind&ofSpan == 0 {
+		p.adopt(k)
 	}
 	return c.entry(k)
 }
 
-func (p *payer) adopt(h usualCounter) {
-	for _, k := range p.usual[:p.usuals] {
-		if k == h {
+// adopt notes a counter that usage of the account needs. If it is per SIM, each record determines the SIM.
+func (p *payer) adopt(k CounterKey) {
+	for i, id := range p.usualIDs[:p.usuals] {
+		if id == k.ID && p.usualKinds[i] == k.Kind {
 			return
 		}
 	}
-	p.usual[p.usuals] = h
+	p.usualIDs[p.usuals], p.usualKinds[p.usuals] = k.ID, k.Kind
 	p.usuals++
 }
 
