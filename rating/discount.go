@@ -104,6 +104,11 @@ type discount struct {
 	unit   udr.Unit
 	at     diag.Pos
 	steps  []discountStep
+
+	// The units or spends at which the price of earlier usage of the count changes, because in another version of the plan
+	// the discounts are on the whole.
+	thresholds []int64
+	spends     []decimal.D
 }
 
 type discountStep struct {
@@ -341,6 +346,11 @@ func (e *Engine) discount(t *tier, ch *Charge, c *Counters, u *udr.Usage, sum *a
 			return tooMuch(t, u)
 		}
 		e.add(entry, k, CostValue(cost.whole), res)
+		if after, err := spent.Add(cost.whole); err != nil {
+			return tooMuch(t, u)
+		} else if crossingSpend(d.spends, spent, after) {
+			e.repriced = append(e.repriced, reached{count: portionsOf(k), clock: t.clock, spend: k})
+		}
 		if s := d.reachedBy(spent); s != nil {
 			for i := range lines {
 				if l := ch.Lines[i]; l.discountable() {
@@ -357,6 +367,9 @@ func (e *Engine) discount(t *tier, ch *Charge, c *Counters, u *udr.Usage, sum *a
 		return suspend("quantity", "%s of plan %s is out of range: %d units in one %s", d.name, t.plan.name, from, d.period)
 	}
 	e.add(entry, k, UnitsValue(units), res)
+	if crossing(d.thresholds, from, from+units) {
+		e.repriced = append(e.repriced, reached{count: k, clock: t.clock})
+	}
 	for i := range lines {
 		l := ch.Lines[i]
 		for at, end := l.At, l.At+l.Quantity; at < end && l.discountable(); {
@@ -515,6 +528,16 @@ func (s *succession) discountCounts(old, now *plan) {
 			default:
 				s.list.Warnf(d.at, "this version starts 1 counter anew: %s begin at 0, and %s of %s are gone. If it is the same count, let "+
 					"it have the same name and place", d.name, o.name, s.former)
+			}
+		}
+	}
+}
+
+func (c *compiler) eachDiscount(do func(*discount)) {
+	for _, f := range c.plans.list {
+		for _, p := range f.versions {
+			for _, d := range p.discounts {
+				do(d)
 			}
 		}
 	}

@@ -69,7 +69,9 @@ func (c *naiveCharge) lessen() {
 	if d == nil || d.Whole || len(c.parts) == 0 {
 		return
 	}
-	counter := c.r.counter(c.discountKey(d, name))
+	key := c.discountKey(d, name)
+	counter := c.r.counter(key)
+	c.reprices(key) // in another version the same discounts may be on the whole
 	if d.bySpend() {
 		cost, off := new(big.Rat), new(big.Rat)
 		for _, p := range c.parts {

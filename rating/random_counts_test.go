@@ -74,8 +74,7 @@ func (c *naiveClass) correctable() {
 	}
 }
 
-// discountWhole lets all discounts of a plan change earlier charges too. All versions of a plan do so or none: where one version
-// only corrects what the other charged, it is not stated which usage carries the correction.
+// discountWhole lets all discounts of a version of a plan change earlier charges too.
 func (p *naivePlan) discountWhole(r *rand.Rand) {
 	for _, name := range classNames {
 		c, ok := p.Classes[name]

@@ -383,10 +383,10 @@ func randomScenario(r *rand.Rand) *scenario {
 // randomPlans adds one to three versions of each plan.
 func (s *scenario) randomPlans(r *rand.Rand, zoneNames []string) {
 	for _, name := range []string{"fleet", "wholesale"} {
-		whole := r.Intn(3) == 0
+		whole := r.Intn(3) // of no version, of all, or of some
 		for n := range 1 + r.Intn(3) {
 			p := randomPlan(r, name, randomFrom(r, n), zoneNames)
-			if whole {
+			if whole == 1 || whole == 2 && r.Intn(2) == 0 {
 				p.discountWhole(r)
 			}
 			s.Plans = append(s.Plans, p)

@@ -183,7 +183,7 @@ func (e *Engine) countUnits(t *tier, p *price, n int64, c *Counters, u *udr.Usag
 		from, n = max(0, from-n), -min(n, from)
 	}
 	e.add(entry, k, UnitsValue(n), res)
-	if p.crosses(from, from+max(n, -n)) {
+	if crossing(p.thresholds, from, from+max(n, -n)) {
 		e.repriced = append(e.repriced, reached{count: k, clock: t.clock})
 	}
 	return from, k

@@ -43,14 +43,9 @@ func (p *price) stepAt(count int64) *priceStep {
 	return &p.steps[i]
 }
 
-// crosses reports whether some price of the count changes between two numbers of units.
-func (p *price) crosses(before, after int64) bool {
-	for _, from := range p.thresholds {
-		if before < from != (after < from) {
-			return true
-		}
-	}
-	return false
+// crossing reports whether one of the thresholds lies between two numbers of units.
+func crossing(thresholds []int64, before, after int64) bool {
+	return slices.ContainsFunc(thresholds, func(from int64) bool { return before < from != (after < from) })
 }
 
 // volume prices the units of a line at the step that their count reached with them.
@@ -152,8 +147,8 @@ func (x *explanation) volumeWords(l *Line) string {
 	return text
 }
 
-// setThresholds gives each price the numbers of units at which any volume price of its count changes, because usage
-// at one price may reach the threshold of another.
+// setThresholds gives each price and each discount the numbers of units at which any volume price of its count changes,
+// because usage at one price may reach the threshold of another.
 func (c *compiler) setThresholds() {
 	all := map[uint64][]int64{}
 	c.eachPrice(func(_ *family[plan], _ int, _ *planClass, p *price) {
@@ -170,6 +165,7 @@ func (c *compiler) setThresholds() {
 			p.thresholds = all[p.id]
 		}
 	})
+	c.eachDiscount(func(d *discount) { d.thresholds = all[d.id] })
 }
 
 func (c *compiler) eachPrice(do func(f *family[plan], version int, pc *planClass, p *price)) {

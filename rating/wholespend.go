@@ -58,14 +58,19 @@ func (e *Engine) bySpend(t *tier, ch *Charge, p *price, at, stop int64, c *Count
 	}
 	e.add(entry, k, CostValue(cost), res)
 	portions := portionsOf(k)
-	if slices.ContainsFunc(p.spending.reached, func(s decimal.D) bool { return before.Less(s) && !after.Less(s) }) {
+	if crossingSpend(p.spending.reached, before, after) {
 		e.repriced = append(e.repriced, reached{count: portions, clock: t.clock, spend: k})
 	}
 	line := Line{Slice: p.slice, At: at, Quantity: stop - at, Spent: after}
 	return e.volume(t, ch, p, p.stepBySpend(after), line, reached{count: portions, clock: t.clock, spend: k}, c, u, res)
 }
 
-// setSpends gives each price the spends at which any price of its count changes.
+// crossingSpend reports whether a spend reaches one of the thresholds.
+func crossingSpend(thresholds []decimal.D, before, after decimal.D) bool {
+	return slices.ContainsFunc(thresholds, func(s decimal.D) bool { return before.Less(s) && !after.Less(s) })
+}
+
+// setSpends gives each price and each discount the spends at which any price of its count changes.
 func (c *compiler) setSpends() {
 	all := map[uint64][]decimal.D{}
 	c.eachPrice(func(_ *family[plan], _ int, _ *planClass, p *price) {
@@ -78,4 +83,5 @@ func (c *compiler) setSpends() {
 			p.spending.reached = all[p.id]
 		}
 	})
+	c.eachDiscount(func(d *discount) { d.spends = all[d.id] })
 }
