@@ -388,7 +388,7 @@ func (w *verifying) credit(s *Stored) (*document.Document, error) {
 	var before []*Stored
 	for _, o := range w.documents {
 		switch {
-		case o.Broken != nil && o.PayerNumber == s.PayerNumber && o.Cycle.From == s.Cycle.From: // or another of its credit notes
+		case o.Broken != nil && o.PayerNumber == s.PayerNumber && o.Cycle.From == s.Cycle.From: // corrected document or credit note
 			return nil, o.Broken
 		case o.PayerNumber != s.PayerNumber || o.Seller.Account != s.Seller.Account:
 		case o.Number == s.Corrects:

@@ -18,15 +18,15 @@ import (
 	"ratemill/udr"
 )
 
-// AccountOrder has the fields that every change of accounts has.
+// AccountOrder has the fields that are common to all changes of accounts.
 type AccountOrder struct {
 	Who, Why string
-	As       string    // the account that requests it; "" for the provider
-	At       time.Time // of effect; zero for now
-	Day      bool      // At is a day: its beginning in the account's zone
-	Backdate bool      // allows an At before the running billing cycle
-	DryRun   bool      // show the change set, and make nothing
-	Key      string    // of the request: a repeated key changes nothing. Empty for none
+	As       string    // account that requests the change; "" for the provider
+	At       time.Time // time of effect; zero for now
+	Day      bool      // At is a day, and means the beginning of that day in the account's zone
+	Backdate bool      // allows At to be before the running billing cycle
+	DryRun   bool      // show the change set, and change nothing
+	Key      string    // idempotency key of the request: a repeated key changes nothing. Empty for none
 }
 
 // AccountChange is the result of a change of accounts, or of its dry run.
@@ -48,13 +48,13 @@ type AccountFact struct {
 	Value   json.RawMessage `json:"value,omitempty"`
 }
 
-// AccountSIMCount is the number of SIMs of an account that change their state.
+// AccountSIMCount is the number of an account's SIMs that change their state.
 type AccountSIMCount struct {
 	Account string `json:"account"`
 	SIMs    int    `json:"sims"`
 }
 
-// accountDraft is a change set of accounts under construction.
+// accountDraft is a change set of accounts that is being built.
 type accountDraft struct {
 	*AccountOrder
 	registry   *registry.Registry
@@ -68,10 +68,10 @@ type accountDraft struct {
 	answer     AccountChange
 	wrong      []error
 	backdated  bool
-	zoneOf     string // the account in whose zone times of other subjects are shown, "" for UTC
+	zoneOf     string // account in whose zone the times of other subjects are shown, "" for UTC
 }
 
-// catalogueNow returns the given catalogue, or the project's; nil if it has none.
+// catalogueNow returns the catalogue in Options, or else the project's; nil if there is none.
 func (o *Office) catalogueNow() (*rating.Catalogue, error) {
 	if o.Catalogue != nil || o.Project == "" {
 		return o.Catalogue, nil
@@ -83,8 +83,8 @@ func (o *Office) catalogueNow() (*rating.Catalogue, error) {
 	return p.Catalogue, nil
 }
 
-// changeAccounts makes a change set of accounts by make, checks it, and commits it. If another process commits
-// meanwhile, it reads the registry again and remakes the change set.
+// changeAccounts builds a change set of accounts with make, checks it, and commits it. If another process commits
+// in the meantime, it reads the registry again and rebuilds the change set.
 func (o *Office) changeAccounts(ctx context.Context, order *AccountOrder, make func(*accountDraft) error) (*AccountChange, error) {
 	if err := given(order.Why); err != nil && !order.DryRun {
 		return nil, err
@@ -160,8 +160,8 @@ func (o *Office) tryAccounts(ctx context.Context, d *accountDraft, make func(*ac
 // madeBefore answers a request whose key was used before.
 const madeBefore = "a request with this key was made before; nothing was changed"
 
-// made reports whether a request with a key was made before. It is asked before anything else: what the request did may
-// have changed since then, so that it would be refused, or done again.
+// made reports whether a request with a key was carried out before. This is checked before anything else, because what
+// the request changed may have changed again since then: the repeated request would be refused, or carried out twice.
 func (o *Office) made(ctx context.Context, key string) (bool, error) {
 	if key == "" {
 		return false, nil
@@ -169,7 +169,7 @@ func (o *Office) made(ctx context.Context, key string) (bool, error) {
 	return o.Store.KnowsCause(ctx, "request:"+key)
 }
 
-// open opens the view of the known facts, and opens it again after the draft has loaded facts of its own.
+// open opens the view of the known facts, and reopens it after the draft has loaded its own facts.
 func (d *accountDraft) open() {
 	if d.view != nil {
 		d.view.Close()
@@ -178,7 +178,7 @@ func (d *accountDraft) open() {
 	d.book = account.NewBook(d.view, d.statements, d.in)
 }
 
-// actor is the party that requests the change.
+// actor returns the party that requests the change.
 func (d *accountDraft) actor() (account.Actor, error) {
 	if d.As == "" {
 		return account.Actor{}, nil
@@ -222,8 +222,8 @@ func (d *accountDraft) provider(id string, as account.Actor, when udr.Instant, w
 	return &Problem{Conflict, fmt.Errorf("%s may not change %s of account %s; the provider and a reseller above it may", as, what, id)}
 }
 
-// moment is the time of effect. A day begins in the account's zone. It refuses a time before the running billing
-// cycle, unless the order allows it.
+// moment returns the time of effect. A day begins in the account's zone. It refuses a time before the running
+// billing cycle, unless the order allows it.
 func (d *accountDraft) moment(id string, h *account.History) (udr.Instant, error) {
 	if d.At.IsZero() {
 		return max(udr.InstantOf(d.now), h.From), nil
@@ -257,7 +257,7 @@ func (d *accountDraft) state(kind registry.Kind, subject, name string, from udr.
 	d.changes.Statements = append(d.changes.Statements, registry.Statement{Kind: kind, Subject: subject, Name: name, From: from, Value: text})
 }
 
-// end ends the valid statement about a subject at a time. It refuses if there is none.
+// end ends the valid statement about a subject at a time. It refuses to do so if there is none.
 func (d *accountDraft) end(kind registry.Kind, subject, name string, from udr.Instant) error {
 	if _, ok := d.statements.At(kind, subject, name, from, d.book.Revision); !ok {
 		what := strings.TrimSuffix(fmt.Sprintf("%s %s", kind, name), " ")
@@ -282,8 +282,8 @@ func (d *accountDraft) named(kind registry.Kind, subject string, at udr.Instant)
 	return "; it has " + strings.Join(names, ", ")
 }
 
-// because gives the facts the cause of the request. The facts of a cascade have that of the cascade; then the request is
-// a cause without facts, so that its key is known.
+// because sets the cause of the facts to the request. Facts of a cascade have the cause of the cascade; the request is
+// then a cause without facts, so that its key is known.
 func (d *accountDraft) because() {
 	if d.Key == "" {
 		return
@@ -350,7 +350,7 @@ func (d *accountDraft) show() {
 	}
 }
 
-// day is a time in the zone of an account.
+// day returns a time in the zone of an account.
 func (d *accountDraft) day(subject string, at udr.Instant) string {
 	for _, id := range []string{subject, d.zoneOf} {
 		if a := d.book.Account(id, at); a != nil {

@@ -7,14 +7,14 @@ import (
 	"ratemill/udr"
 )
 
-// PayerCredit is the debt of a payer with a credit limit, including the accounts for which it pays.
+// PayerCredit is the debt of a payer with a credit limit, including the debt of the accounts for which it pays.
 type PayerCredit struct {
 	AccountCredit
 	Policy  string `json:"policy"`
 	Blocked bool   `json:"activations_blocked"`
 }
 
-// Credits returns the payers that have a credit limit, or ever had one, among the accounts that the actor may see.
+// Credits returns the payers that have or once had a credit limit, among the accounts that the actor may see.
 func (o *Office) Credits(ctx context.Context, q AccountQuestion) ([]PayerCredit, error) {
 	r, end, err := o.read(ctx, q)
 	if err != nil {
@@ -47,7 +47,7 @@ func (o *Office) Credits(ctx context.Context, q AccountQuestion) ([]PayerCredit,
 	return all, r.book.Err()
 }
 
-// policy is the name of a payer's credit policy.
+// policy returns the name of a payer's credit policy.
 func (r *reading) policy(id string, when udr.Instant) string {
 	if p := r.book.Profile(id, when); p != nil && p.CreditPolicy != "" {
 		return p.CreditPolicy

@@ -15,9 +15,9 @@ type CompanyFound struct {
 	Change  *AccountChange    `json:"change,omitempty"`
 }
 
-// LookUp queries a register for a company. If the order names a company of the installation, it states the answer
-// there, but unconfirmed, because a person must first compare it with the company's papers. Fields of the order take
-// precedence over those of the register.
+// LookUp queries a register for a company. If the order contains a company of the installation, the answer is stated
+// for it, but unconfirmed, because an operator must first compare it with the company's papers. Fields of the order
+// take precedence over those of the register.
 func (o *Office) LookUp(ctx context.Context, s *lookup.Service, number, country string, into *SetOrder) (*CompanyFound, error) {
 	found, err := s.Find(ctx, number, country)
 	if err != nil {

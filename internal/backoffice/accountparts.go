@@ -12,15 +12,15 @@ import (
 	"ratemill/udr"
 )
 
-// ResourceOrder asks to assign a resource to an account, or to withdraw it.
+// ResourceOrder requests that a resource is assigned to an account or withdrawn.
 type ResourceOrder struct {
 	AccountOrder
 	Account  string
 	Resource string // KIND/NAME
-	Default  bool   // it becomes the default of its kind in place of another
+	Default  bool   // make it the default of its kind, replacing another
 	Open     bool   // users of the account may choose it
 	Inactive bool
-	Take     bool // the account no longer has it
+	Take     bool // withdraw it from the account
 }
 
 // SetResource assigns a resource to an account.
@@ -91,16 +91,16 @@ func (d *accountDraft) only(id string, given account.Given, name account.Resourc
 	}
 }
 
-// GroupOrder asks to make, rename or end a group.
+// GroupOrder requests that a group is created, renamed or ended.
 type GroupOrder struct {
 	AccountOrder
 	Account string // the enterprise
 	Group   string
 	Name    string // for people
-	Take    bool   // the group ends; its SIMs stay with the account
+	Take    bool   // end the group; its SIMs stay with the account
 }
 
-// SetGroup makes a group of an account's SIMs.
+// SetGroup creates, renames or ends a group of an account's SIMs.
 func (o *Office) SetGroup(ctx context.Context, r GroupOrder) (*AccountChange, error) {
 	return o.changeAccounts(ctx, &r.AccountOrder, func(d *accountDraft) error {
 		when, as, err := d.account(r.Account)
@@ -120,18 +120,19 @@ func (o *Office) SetGroup(ctx context.Context, r GroupOrder) (*AccountChange, er
 	})
 }
 
-// AddonOrder asks for an add-on of an account, or to end one.
+// AddonOrder requests an add-on for an account, or the end of one.
 type AddonOrder struct {
 	AccountOrder
 	Account  string
 	Addon    string // NAME, or NAME/INSTANCE
-	Quantity int    // 0: as it is, or 1
-	Price    string // replaces the product's; only the provider may set it
+	Quantity int    // 0: unchanged, or 1 for a new add-on
+	Price    string // replaces the product's price; only the provider may set it
 	Notes    string
 	Take     bool
 }
 
-// SetAddon gives an account an add-on. Its users may order the add-ons that are open to them.
+// SetAddon adds an add-on to an account, or ends one. Users of the account may order the add-ons that are
+// open to them.
 func (o *Office) SetAddon(ctx context.Context, r AddonOrder) (*AccountChange, error) {
 	kind, instance, ok := strings.Cut(r.Addon, "/")
 	if !ok {

@@ -16,14 +16,14 @@ import (
 
 // AccountQuestion is a query about accounts at a time.
 type AccountQuestion struct {
-	As string    // account on whose behalf the question is asked; "" for the provider
+	As string    // account that requests it; "" for the provider
 	At time.Time // zero for now
 }
 
 // ListedAccount is an account in the tree.
 type ListedAccount struct {
 	ID       string `json:"account"`
-	Level    int    `json:"level"` // below the root, which is 0
+	Level    int    `json:"level"` // depth below the root; the root is 0
 	Parent   string `json:"parent"`
 	Name     string `json:"name"`
 	Status   string `json:"status"`
@@ -43,10 +43,10 @@ type FullAccount struct {
 	Plan      string            `json:"plan,omitempty"`
 	Project   string            `json:"project,omitempty"`
 	Seller    string            `json:"seller"`            // "" is the operator
-	Cascade   string            `json:"cascade,omitempty"` // that changed its status
-	Next      []string          `json:"next"`              // statuses to which it can change
+	Cascade   string            `json:"cascade,omitempty"` // cascade that changed its status
+	Next      []string          `json:"next"`              // statuses to which the account can change
 	Missing   []string          `json:"missing,omitempty"` // mandatory fields that a draft lacks
-	Unmet     []UnmetGate       `json:"unmet,omitempty"`   // gates that it must pass to become active
+	Unmet     []UnmetGate       `json:"unmet,omitempty"`   // gates that the account must pass to become active
 	Profile   json.RawMessage   `json:"profile,omitempty"`
 	Inherited bool              `json:"profile_inherited,omitempty"` // the profile is the payer's
 	Details   json.RawMessage   `json:"details,omitempty"`
@@ -71,13 +71,13 @@ type UnmetGate struct {
 type AccountResource struct {
 	Kind    string `json:"kind"`
 	Name    string `json:"name"`
-	From    string `json:"from"` // the account to which it is assigned
+	From    string `json:"from"` // account to which the resource is assigned
 	Default bool   `json:"default"`
 	Active  bool   `json:"active"`
 	Open    bool   `json:"open"` // users of the account may choose it
 }
 
-// AccountGroup is a group of SIMs that an enterprise made.
+// AccountGroup is a group of SIMs that an enterprise created.
 type AccountGroup struct {
 	ID   string `json:"group"`
 	Name string `json:"name"`
@@ -121,7 +121,7 @@ type reading struct {
 	as account.Actor
 }
 
-// read opens the registry and its statements for a question; end closes them.
+// read opens the registry and its statements for a query; end closes them.
 func (o *Office) read(ctx context.Context, q AccountQuestion) (r *reading, end func(), err error) {
 	catalogue, err := o.catalogueNow()
 	if err != nil {
@@ -146,7 +146,7 @@ func (o *Office) read(ctx context.Context, q AccountQuestion) (r *reading, end f
 	return r, d.view.Close, nil
 }
 
-// ListAccounts returns the accounts that the actor may see, each below the one that it pays.
+// ListAccounts returns the accounts that the actor may see, each below its parent.
 func (o *Office) ListAccounts(ctx context.Context, q AccountQuestion, status string) ([]ListedAccount, error) {
 	r, end, err := o.read(ctx, q)
 	if err != nil {
@@ -177,7 +177,8 @@ func (o *Office) ListAccounts(ctx context.Context, q AccountQuestion, status str
 	return all, r.book.Err()
 }
 
-// shows reports whether an account is in a list. Only the tier that created a draft, and the tiers above, see it.
+// shows reports whether a list contains an account. A draft is visible only to the tier that created it and the
+// tiers above.
 func (r *reading) shows(l *ListedAccount, status string) bool {
 	if l.Status == "" || status != "" && l.Status != status {
 		return false
@@ -280,7 +281,7 @@ func (r *reading) values(f *FullAccount, a *registry.Account) {
 	}
 }
 
-// withoutSecrets returns a payer's profile as an account below it may see it, without its bank account and its
+// withoutSecrets returns a payer's profile as an account below the payer may see it: without bank account and
 // servers.
 func withoutSecrets(profile json.RawMessage) json.RawMessage {
 	var fields map[string]json.RawMessage

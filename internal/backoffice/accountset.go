@@ -20,22 +20,23 @@ import (
 	"ratemill/udr"
 )
 
-// NewAccount asks for an account.
+// NewAccount requests a new account.
 type NewAccount struct {
 	AccountOrder
 	Account  string
 	Parent   string // "" for a billing root
-	Company  string // "" for that of the parent
+	Company  string // "" for the company of the parent
 	Kind     string // standard, reseller
 	Project  string
-	Currency string // those below a parent are the parent's, unless the account pays for itself
+	Currency string // accounts below a parent use the parent's currency, unless they pay for themselves
 	Zone     string
 	CycleDay int
-	Plan     string            // plan by which it pays its parent
+	Plan     string            // plan by which the account pays its parent
 	Details  map[string]string // such as name
 }
 
-// CreateAccount makes an account. It is a draft or, below an account that is not a draft, new.
+// CreateAccount creates an account. It is a draft if it has no parent or its parent is a draft, and
+// otherwise new.
 func (o *Office) CreateAccount(ctx context.Context, r NewAccount) (*AccountChange, error) {
 	return o.changeAccounts(ctx, &r.AccountOrder, func(d *accountDraft) error {
 		if d.book.History(r.Account) != nil {
@@ -61,7 +62,7 @@ func (o *Office) CreateAccount(ctx context.Context, r NewAccount) (*AccountChang
 		if err != nil {
 			return err
 		}
-		// The status comes before the account exists, so its parents are the present ones.
+		// The status is determined before the account exists, so its parents are the present ones.
 		hidden := &withoutAccount{d.book, r.Account}
 		fields := map[string]string{"company": r.Company, "parent": r.Parent, "currency": r.Currency, "zone": r.Zone,
 			"cycle_day": number(r.CycleDay), "plan": r.Plan}
@@ -104,7 +105,8 @@ func (w *withoutAccount) History(id string) *account.History {
 	return w.Book.History(id)
 }
 
-// beginning returns the time from which a new account exists: now, or for a root the beginning of today in its zone.
+// beginning returns the time from which a new account exists: now, or for a root the beginning of the present day in
+// its zone.
 func (d *accountDraft) beginning(parent, zone string) (udr.Instant, error) {
 	if parent != "" && d.book.History(parent) == nil {
 		return 0, fmt.Errorf("--parent: %w", d.unknown(parent))
@@ -114,7 +116,7 @@ func (d *accountDraft) beginning(parent, zone string) (udr.Instant, error) {
 		when = udr.InstantOf(d.At)
 	}
 	if !d.Day && (!d.At.IsZero() || parent != "") {
-		return when, nil // below a parent whose status may have begun today
+		return when, nil // the parent's status may have begun today
 	}
 	at := time.UTC
 	if a := d.book.Account(parent, when); a != nil {
@@ -144,10 +146,11 @@ func (d *accountDraft) project(id string) error {
 	return nil
 }
 
-// accountFields are the fields of an account that can change.
+// accountFields are the fields of an account that can be changed.
 var accountFields = []string{"company", "project", "parent", "currency", "zone", "cycle_day", "plan", "pool", "limits"}
 
-// row states an account's row as ratemill import does, with the same checks. Missing fields stay as they are.
+// row states an account's row in the same way and with the same checks as ratemill import. Missing fields
+// stay as they are.
 func (d *accountDraft) row(id string, when udr.Instant, fields map[string]string) error {
 	header, cells := []string{"id", "since"}, []string{id, when.Time().UTC().Format(time.RFC3339Nano)}
 	for _, name := range accountFields {
@@ -234,11 +237,11 @@ func (o *Office) status(ctx context.Context, d *accountDraft, histories account.
 	return nil
 }
 
-// StatusOrder asks for a change of status.
+// StatusOrder requests a change of status.
 type StatusOrder struct {
 	AccountOrder
 	Account string
-	To      string // a status, or deleted for a draft
+	To      string // a status; for a draft, also deleted
 }
 
 // SetStatus changes the status of an account, and of the accounts and SIMs that depend on it.
@@ -285,7 +288,7 @@ func (o *Office) blocked(ctx context.Context, d *accountDraft, id string, when u
 }
 
 // blocking returns the reason why the credit policy of an account's payer blocks activations, "" if it does not. rows
-// has the debts of payers.
+// holds the debts of payers.
 func (d *accountDraft) blocking(rows []account.CreditRow, id string, when udr.Instant) string {
 	payer := d.book.Payer(id, when)
 	limit := d.book.Limit(payer, when)
@@ -304,18 +307,18 @@ func (d *accountDraft) blocking(rows []account.CreditRow, id string, when udr.In
 	return ""
 }
 
-// SetOrder asks to state a value of an account or a company.
+// SetOrder requests that a value of an account or a company is stated.
 type SetOrder struct {
 	AccountOrder
-	Account string            // or the company, if Kind is company
+	Account string            // the account, or the company if Kind is company
 	Kind    string            // one of SettableKinds
-	Name    string            // of a contact or an address; company/NAME for one of the account's company
-	Text    string            // the whole value as YAML, or
-	Fields  map[string]string // fields to change; the others stay, and an empty text removes a field
+	Name    string            // name of a contact or an address; company/NAME for one of the account's company
+	Text    string            // the whole value as YAML; alternative to Fields
+	Fields  map[string]string // fields to change; other fields stay, and an empty text removes a field
 	End     bool              // the value ends
 }
 
-// SettableKinds are the kinds of values that Set states.
+// SettableKinds are the kinds of values that Set can state.
 var SettableKinds = []string{"profile", "details", "company", "contact", "address", "project", "settings", "account"}
 
 // Set states a value of an account.
@@ -393,8 +396,8 @@ func (d *accountDraft) setProfile(r *SetOrder, when udr.Instant) error {
 	return nil
 }
 
-// withCycle returns the time from which a profile is valid. Its terms change at the end of the running billing cycle.
-// The first profile of an account that paid for itself without one is valid at once.
+// withCycle returns the time from which a profile is valid. Terms of a profile change at the end of the running
+// billing cycle. The first profile of an account that has paid for itself without one is valid at once.
 func (d *accountDraft) withCycle(id string, a *registry.Account, when udr.Instant, profile []byte) udr.Instant {
 	now, has := d.statements.At(registry.KindProfile, id, "", when, d.book.Revision)
 	payer := d.book.Payer(id, when)
@@ -414,7 +417,7 @@ func (d *accountDraft) withCycle(id string, a *registry.Account, when udr.Instan
 	return begins
 }
 
-// setSettings names the lifecycle of an account's SIMs.
+// setSettings sets the lifecycle of an account's SIMs.
 func (d *accountDraft) setSettings(r *SetOrder, when udr.Instant) error {
 	if d.catalogue == nil {
 		return conflict("the project has no catalogue, so there is no lifecycle to name")
@@ -475,7 +478,7 @@ func (d *accountDraft) setShared(r *SetOrder) error {
 	return nil
 }
 
-// companyOfProject checks that the company exists that a project is changed to belong to.
+// companyOfProject checks that the company to which a project is moved exists.
 func (d *accountDraft) companyOfProject(project string) error {
 	for _, s := range d.changes.Statements {
 		var v account.Project
@@ -497,7 +500,7 @@ func (d *accountDraft) setNamed(r *SetOrder, when udr.Instant) error {
 	return setFields[account.Shipping](d, registry.KindAddress, r.Account, r.Name, when, r.Text, r.Fields)
 }
 
-// setOfCompany states a contact or an address of a company, which its accounts can use.
+// setOfCompany states a contact or an address of a company; the company's accounts can use it.
 func (d *accountDraft) setOfCompany(r *SetOrder, when udr.Instant) error {
 	id := strings.TrimPrefix(r.Account, registry.CompanySubject(""))
 	if r.Kind != "contact" && r.Kind != "address" {
@@ -546,7 +549,7 @@ func setFields[T any](d *accountDraft, kind registry.Kind, subject, name string,
 	return nil
 }
 
-// text is the value that is to be stated.
+// text returns the value to be stated.
 func (d *accountDraft) text(kind registry.Kind, subject, name string, when udr.Instant, text string,
 	fields map[string]string) ([]byte, error) {
 	if text != "" {

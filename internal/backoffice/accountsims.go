@@ -14,15 +14,15 @@ import (
 	"ratemill/udr"
 )
 
-// followers has the states of SIMs that result from a change of their accounts' status.
+// followers holds the states of SIMs that result from a change of their accounts' status.
 type followers struct {
 	facts []life.Fact
-	sims  map[string]int // number of each account's SIMs that change their state
-	later int            // number of SIMs that already have a later state, which stays
+	sims  map[string]int // for each account, the number of SIMs that change their state
+	later int            // number of SIMs that have a later state already, which stays
 }
 
-// followers finds the effects of a change of status on SIMs at a time. They are the facts that simstate would write,
-// including those for usage and time limits that it has not processed yet.
+// followers returns the effects of a change of status on SIMs at a time. They are the facts that simstate would
+// write, including facts for usage and time limits that it has not processed yet.
 func (o *Office) followers(ctx context.Context, d *accountDraft, c *account.StatusChange, at udr.Instant) (*followers, error) {
 	f := &followers{sims: map[string]int{}}
 	var sims []uint32
@@ -55,7 +55,7 @@ func (o *Office) followers(ctx context.Context, d *accountDraft, c *account.Stat
 		}
 		for _, sim := range some {
 			if len(told[sim]) == 0 {
-				continue // the installation does not use states for it
+				continue // the installation does not use states for these SIMs
 			}
 			judged, err := lives.Judge(sim, told[sim], used[sim], udr.InstantOf(d.now), c.Cause)
 			if err != nil {
@@ -102,8 +102,8 @@ func (f *followers) add(v *registry.View, sim uint32, facts []life.Fact, account
 	}
 }
 
-// state adds the facts to a change set. Facts that follow from the accounts' status have its cause, which is at index
-// place.
+// state adds the facts to a change set. Facts that follow from the accounts' status have the cause of the status,
+// which is at index place.
 func (f *followers) state(c *registry.Changes, place uint32) {
 	var others []life.Fact
 	for _, x := range f.facts {

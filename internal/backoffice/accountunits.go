@@ -10,23 +10,24 @@ import (
 	"ratemill/udr"
 )
 
-// AccountUnits are the units of a bucket that an account has in a billing cycle, or in another length of time.
+// AccountUnits holds the units of a bucket that an account has in a billing cycle, or in a period of another
+// length.
 type AccountUnits struct {
 	Account string `json:"account"`
 	Kind    string `json:"kind"` // pool, addon
-	Name    string `json:"name"` // of the share plan or the add-on
+	Name    string `json:"name"` // name of the share plan or the add-on
 	Bucket  string `json:"bucket"`
-	Period  string `json:"period"` // how long they last: cycle, day, week, month, contract year
+	Period  string `json:"period"` // how long the units last: cycle, day, week, month, contract year
 	From    string `json:"from"`   // its first day
 	Size    int64  `json:"size"`
-	Used    *int64 `json:"used,omitempty"` // nil if it is not known
+	Used    *int64 `json:"used,omitempty"` // nil if unknown
 	Left    *int64 `json:"left,omitempty"`
 	Unit    string `json:"unit"`
-	AsOf    string `json:"as_of,omitempty"` // when the last usage was counted; empty: none was
+	AsOf    string `json:"as_of,omitempty"` // when the last usage was counted; empty: no usage was counted
 }
 
-// AccountUnits are the units of an account's pools, and of add-ons that it has, as of now; or as of the end of the billing cycle that has
-// a day in it.
+// AccountUnits returns the units of an account's pools and add-ons, as of now or as of the end of the billing cycle
+// that contains a day.
 func (o *Office) AccountUnits(ctx context.Context, r BalancesRequest) ([]AccountUnits, error) {
 	catalogue, err := o.catalogueNow()
 	if err != nil || catalogue == nil {
@@ -44,7 +45,7 @@ func (o *Office) AccountUnits(ctx context.Context, r BalancesRequest) ([]Account
 	}
 	own, ok := view.Account(number, k.at, k.rev)
 	if !ok {
-		return nil, nil // it is not there yet
+		return nil, nil // the account does not exist yet
 	}
 	if !r.Day.IsZero() {
 		_, next := own.CycleOf(int32(r.Day.Unix() / (24 * 60 * 60)))
@@ -84,14 +85,14 @@ func (o *Office) AccountUnits(ctx context.Context, r BalancesRequest) ([]Account
 	return x.all, nil
 }
 
-// accountUnits makes the units of an account.
+// accountUnits collects the units of an account.
 type accountUnits struct {
 	used    *unitsUsed
 	account *registry.Account
 	all     []AccountUnits
 }
 
-// add adds a bucket; one that is only there if SIMs participate is left out if it is empty.
+// add adds a bucket. A bucket that exists only if SIMs participate is left out while it is empty.
 func (x *accountUnits) add(kind account.UnitsKind, name string, of rating.PoolUnits, participates bool) {
 	u := AccountUnits{Account: x.account.ID, Kind: string(kind), Name: name, Bucket: of.Name, Period: of.Period,
 		From: registry.Date(of.First).String(),

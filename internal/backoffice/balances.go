@@ -15,7 +15,7 @@ import (
 // BalancesRequest asks for the charges of accounts so far.
 type BalancesRequest struct {
 	Account string    // empty for all
-	Day     time.Time // only the billing cycle that begins on this day or contains it; zero for all
+	Day     time.Time // only the billing cycle that begins on this day or contains it; zero for all cycles
 }
 
 // Balances has the charges of accounts so far.
@@ -43,7 +43,7 @@ type Beginning struct {
 	Offset    int64 `json:"offset"`
 }
 
-// Balances are the running balances of all accounts, or of one, by cycle, tier and class.
+// Balances returns the running balances of one account or of all accounts, by cycle, tier and class.
 func (o *Office) Balances(ctx context.Context, r BalancesRequest) (*Balances, error) {
 	if err := account.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func inCycle(all []account.Stored, day time.Time) (in []account.Stored) {
 // longestCycle is larger than the number of days of any billing cycle.
 const longestCycle = 32
 
-// beginnings are the partitions where balances lack the beginning of the rated log.
+// beginnings returns the partitions where the balances lack the beginning of the rated log.
 func (o *Office) beginnings(ctx context.Context) ([]Beginning, error) {
 	all, err := account.Beginnings(ctx, o.Store.DB)
 	late := []Beginning{}
@@ -119,13 +119,13 @@ func (o *Office) beginnings(ctx context.Context) ([]Beginning, error) {
 	return late, err
 }
 
-// RebuildRequest asks to delete all balances and rebuild them from the rated log.
+// RebuildRequest requests that all balances are deleted and rebuilt from the rated log.
 type RebuildRequest struct {
 	Who, Why string
 }
 
-// RebuildBalances deletes the balances of all accounts, and the role account rebuilds them. The audit log gets the
-// person and the reason.
+// RebuildBalances deletes the balances of all accounts. The role account rebuilds them. The audit log records
+// the user and the reason.
 func (o *Office) RebuildBalances(ctx context.Context, r RebuildRequest) error {
 	if err := given(r.Why); err != nil {
 		return err

@@ -17,13 +17,13 @@ import (
 	"ratemill/registry"
 )
 
-// ChargeOrder asks for a one-off charge.
+// ChargeOrder requests a one-off charge.
 type ChargeOrder struct {
 	AccountOrder
-	Account   string // the section of the invoice; its payer pays
-	SIM       string // an identifier; "" for none
+	Account   string // the section of the invoice; the account's payer pays
+	SIM       string // an identifier of the SIM; "" for no SIM
 	Product   string
-	Amount    string // net; negative for a credit
+	Amount    string // net amount; negative for a credit
 	From, To  registry.Date
 	Tax       string
 	Reference string
@@ -79,7 +79,7 @@ func (o *Office) AddCharge(ctx context.Context, r ChargeOrder) (*AccountChange, 
 	})
 }
 
-// adjusts refuses a charge that corrects a line which its payer does not have.
+// adjusts refuses a charge that corrects a line of a document that the payer does not have.
 func (o *Office) adjusts(ctx context.Context, v *product.OneOff) error {
 	if v.Adjusts == "" {
 		return nil
@@ -108,7 +108,7 @@ func (o *Office) adjusts(ctx context.Context, v *product.OneOff) error {
 	return nil
 }
 
-// chargeAmount reads an amount of a currency.
+// chargeAmount reads an amount in a currency.
 func chargeAmount(text, currency string) (decimal.D, error) {
 	amount, err := decimal.Parse(text)
 	if err != nil {
@@ -124,7 +124,7 @@ func chargeAmount(text, currency string) (decimal.D, error) {
 }
 
 // chargeID returns an unused id for a charge: the request's key, so that a repeated request is the same charge, or
-// the next number.
+// else the next number.
 func (d *accountDraft) chargeID(r *ChargeOrder, v *product.OneOff) string {
 	if r.Key != "" {
 		sum := sha256.Sum256([]byte(r.Key))
@@ -138,7 +138,7 @@ func (d *accountDraft) chargeID(r *ChargeOrder, v *product.OneOff) string {
 	}
 }
 
-// knownCharge reports whether a part of the catalogue gives a charge its tax class.
+// knownCharge reports whether a part of the catalogue defines the tax class of a charge.
 func (d *accountDraft) knownCharge(name string) bool {
 	if d.catalogue == nil {
 		return false

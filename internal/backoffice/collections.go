@@ -20,11 +20,11 @@ import (
 	"ratemill/registry"
 )
 
-// CollectOrder asks for a file of SEPA direct debits.
+// CollectOrder requests a file of SEPA direct debits.
 type CollectOrder struct {
 	PaymentOrder
-	Seller string        // name of the catalogue's document; "" if there is one seller
-	Until  registry.Date // documents that are due on it or before
+	Seller string        // name of the seller's catalogue document; may be "" if there is only one seller
+	Until  registry.Date // collect documents that are due on this day or earlier
 	On     registry.Date // first day of collection, also for documents that are due earlier
 	Again  []string      // numbers of documents to collect even if a debit for them is in progress
 }
@@ -42,13 +42,13 @@ type Collection struct {
 	Refused  int              `json:"refused,omitempty"`
 	Who, Why string           `json:"-"`
 	Content  []byte           `json:"-"`
-	Error    string           `json:"error,omitempty"` // why its row cannot be read
+	Error    string           `json:"error,omitempty"` // why the row of the collection cannot be read
 }
 
 // Unreadable returns why the row of the collection cannot be read, "" if it can.
 func (c Collection) Unreadable() string { return c.Error }
 
-// CollectionLine is a document that is collected, or refused.
+// CollectionLine is a document that is collected or refused.
 type CollectionLine struct {
 	Document string `json:"document"` // number
 	Payer    string `json:"payer"`
@@ -60,7 +60,7 @@ type CollectionLine struct {
 	Why      string `json:"why,omitempty"`
 }
 
-// Collect makes a file of SEPA direct debits for open amounts, and records which documents are in it.
+// Collect creates a file of SEPA direct debits for open amounts, and records which documents are in it.
 func (o *Office) Collect(ctx context.Context, r CollectOrder) (*Collection, error) {
 	if err := given(r.Why); err != nil && !r.DryRun {
 		return nil, err
@@ -95,7 +95,7 @@ func (o *Office) Collect(ctx context.Context, r CollectOrder) (*Collection, erro
 	}
 }
 
-// seller is a seller of the catalogue, in the version of today. An account collects for itself alone.
+// seller returns a seller of the catalogue, in the version of today. An account can collect only for itself.
 func (o *Office) seller(name, as string, today registry.Date) (*terms.Seller, error) {
 	catalogue, err := o.catalogueNow()
 	if err != nil {
@@ -159,7 +159,7 @@ func (o *Office) collect(ctx context.Context, tx *store.Tx, r *CollectOrder, sel
 			}
 			used[d.Mandate] = true
 			if last[d.Mandate] == 0 && d.Mandate != "" {
-				continue // the first of its mandate
+				continue // the first debit of its mandate
 			}
 		}
 		d.Sequence, d.Used = sepa.Recurrent, last[d.Mandate]
@@ -243,7 +243,8 @@ func (o *Office) debit(ctx context.Context, tx *store.Tx, r *CollectOrder, of *p
 		IBAN: s.Terms.IBAN, BIC: s.Terms.BIC, Mandate: s.Terms.Mandate, Signed: s.Terms.MandateSigned, Text: of.Number}, nil
 }
 
-// Collections lists the files of direct debits that were made, the newest first; id names one, with its content. An account sees its own.
+// Collections lists the files of direct debits, newest first. If id is not empty, it returns only that file, with its
+// content. An account sees only its own files.
 func (o *Office) Collections(ctx context.Context, id, as string) ([]Collection, error) {
 	if err := o.migratePayments(ctx); err != nil {
 		return nil, err

@@ -16,7 +16,7 @@ import (
 	"ratemill/udr"
 )
 
-// contractsOf computes with contracts as of the project's catalogue.
+// contractsOf computes contracts with the project's present catalogue.
 func contractsOf(d *accountDraft) (*contract.Engine, *contract.Documents, error) {
 	if d.catalogue == nil {
 		return nil, nil, conflict("the project has no catalogue, so there are no contract documents")
@@ -29,7 +29,7 @@ func contractsOf(d *accountDraft) (*contract.Engine, *contract.Documents, error)
 		func(string, contract.Date) (*contract.Documents, error) { return docs, nil }), docs, nil
 }
 
-// NewContract asks to sign a contract, or to store a draft of one. At is its first day.
+// NewContract requests that a contract is signed, or that a draft is stored. At is the first day of the contract.
 type NewContract struct {
 	AccountOrder
 	ID           string // DOCUMENT@ACCOUNT names both
@@ -64,7 +64,7 @@ func (o *Office) AddContract(ctx context.Context, r NewContract) (*AccountChange
 		if err := d.provider(v.Account, as, when, "the contracts"); err != nil {
 			return err
 		}
-		d.zoneOf, d.backdated = v.Account, false // usage keeps what it cost
+		d.zoneOf, d.backdated = v.Account, false // rated usage keeps its charges
 		zone := d.book.Account(v.Account, when).Zone
 		if d.At.IsZero() && before != nil {
 			v.Start = before.Start
@@ -74,7 +74,7 @@ func (o *Office) AddContract(ctx context.Context, r NewContract) (*AccountChange
 		if d.wrong = append(d.wrong, v.Complete(docs)...); len(d.wrong) > 0 {
 			return nil
 		}
-		if before != nil { // the date of the draft is its own first day
+		if before != nil { // a draft has a first day of its own
 			d.changes.Statements = append(d.changes.Statements, registry.Statement{Kind: registry.KindContract, Subject: r.ID,
 				From: before.Stated(), State: registry.Withdrawn})
 		}
@@ -143,7 +143,7 @@ func (d *accountDraft) stateContract(id string, v *contract.Signed, from udr.Ins
 	return nil
 }
 
-// lastOfEach keeps the last of the statements about a subject from a time on.
+// lastOfEach keeps, for each subject, the last statement from a time on.
 func lastOfEach(all []registry.Statement) (kept []registry.Statement) {
 	for i, s := range all {
 		if !slices.ContainsFunc(all[i+1:], func(o registry.Statement) bool {
@@ -155,11 +155,11 @@ func lastOfEach(all []registry.Statement) (kept []registry.Statement) {
 	return kept
 }
 
-// ContractEnd asks to end a contract. At is the first day on which it is no longer in force.
+// ContractEnd requests the end of a contract. At is the first day on which the contract is no longer in force.
 type ContractEnd struct {
 	AccountOrder
 	Contract string
-	Term     bool // at the end of the term to which the customer is bound, in place of At
+	Term     bool // end the contract at the end of the term to which the customer is bound, instead of At
 	Agreed   bool // the seller agrees, so early termination is not charged
 	Noticed  time.Time
 }
@@ -178,7 +178,7 @@ func (o *Office) EndContract(ctx context.Context, r ContractEnd) (*AccountChange
 		if err := d.provider(c.Account, as, when, "the contracts"); err != nil {
 			return err
 		}
-		d.zoneOf, d.backdated = c.Account, false // usage keeps what it cost
+		d.zoneOf, d.backdated = c.Account, false // rated usage keeps its charges
 		zone := d.book.Account(c.Account, when).Zone
 		if c.Status == contract.Draft {
 			d.answer.Notes = append(d.answer.Notes, "contract "+c.ID+" was never signed, so its draft is withdrawn")
@@ -199,7 +199,7 @@ func (o *Office) EndContract(ctx context.Context, r ContractEnd) (*AccountChange
 	})
 }
 
-// dateIn returns the given day, or today.
+// dateIn returns the given day, or today if none is given.
 func dateIn(given, now time.Time, zone *time.Location) contract.Date {
 	if given.IsZero() {
 		return contract.Date(registry.LocalDate(zone, udr.InstantOf(now)))
@@ -233,7 +233,8 @@ func (d *accountDraft) endContract(r *ContractEnd, c *contract.Contract, engine 
 		d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("the former end of contract %s is withdrawn: %s from %s on", c.ID, how, before))
 		d.changes.Statements = append(d.changes.Statements, registry.Statement{Kind: registry.KindContract, Subject: c.ID,
 			From: from, State: registry.Withdrawn})
-		// The withdrawn statement may say the same at the new end, so state would see nothing to change.
+		// The withdrawn statement may have the same content at the new end, and state would then
+		// find nothing to change.
 		d.changes.Statements = append(d.changes.Statements, registry.Statement{Kind: registry.KindContract, Subject: c.ID,
 			From: registry.Midnight(zone, int32(end)), Value: account.Canonical(&v)})
 	}
@@ -262,18 +263,18 @@ type ListedContract struct {
 	ID           string   `json:"contract"`
 	Account      string   `json:"account"`
 	Document     string   `json:"document"`
-	Status       string   `json:"status"` // core: draft, active, ended, terminated
-	Called       string   `json:"called"` // the installation's name of it
+	Status       string   `json:"status"` // core status: draft, active, ended, terminated
+	Called       string   `json:"called"` // the installation's name for the status
 	Start        string   `json:"start"`
-	Month        int      `json:"month"`       // month of the contract on the requested day; 0 outside of it
-	EndOfTerm    string   `json:"end_of_term"` // end of the term bound by notice on the requested day; "" if the contract is over
-	Ends         string   `json:"ends"`        // "" if it renews until notice is given
+	Month        int      `json:"month"`       // month of the contract on the requested day; 0 outside the contract
+	EndOfTerm    string   `json:"end_of_term"` // end of the term that applies if notice is given on the requested day; "" if the contract is over
+	Ends         string   `json:"ends"`        // "" if the contract renews until notice is given
 	Commitments  []string `json:"commitments"`
 	Coterminates string   `json:"coterminates,omitempty"`
 }
 
-// ListContracts returns the contracts of the accounts that the actor may see, or of one account and those below it.
-// wrong has the errors of unreadable contracts.
+// ListContracts returns the contracts of the accounts that the actor may see, or of one account and the accounts
+// below it. wrong has the errors of contracts that cannot be read.
 func (o *Office) ListContracts(ctx context.Context, q AccountQuestion, of string) (all []ListedContract, wrong []error, err error) {
 	r, end, err := o.read(ctx, q)
 	if err != nil {
@@ -296,7 +297,7 @@ func (o *Office) ListContracts(ctx context.Context, q AccountQuestion, of string
 		all = append(all, r.contract(c))
 	}
 	if !r.as.Provider() && len(wrong) > 0 {
-		wrong = nil // they may be of others
+		wrong = nil // the errors may concern contracts that the actor must not see
 	}
 	return all, wrong, nil
 }
@@ -338,7 +339,7 @@ func (r *reading) contract(c *contract.Contract) ListedContract {
 type ContractQuestion struct {
 	AccountQuestion
 	Contract string
-	End      time.Time // first day on which it would no longer be in force
+	End      time.Time // first day on which the contract would no longer be in force
 	Noticed  time.Time // zero for today
 }
 
@@ -355,16 +356,16 @@ type ContractLeaving struct {
 	Remaining decimal.D       `json:"remaining"` // exact
 	Tier      string          `json:"tier"`
 	Exact     decimal.D       `json:"exact"`
-	Rounded   decimal.D       `json:"due"` // to the currency's minor unit
+	Rounded   decimal.D       `json:"due"` // rounded to the currency's minor unit
 
 	Due   string `json:"-"` // for people
 	scale int
 }
 
-// RemainingPart is a part of the remaining commitment: whole periods, or some days of one.
+// RemainingPart is a part of the remaining commitment: whole periods, or some days of one period.
 type RemainingPart struct {
 	Commitment string    `json:"commitment"`
-	Worth      decimal.D `json:"worth"` // of a whole period
+	Worth      decimal.D `json:"worth"` // amount of a whole period
 	Periods    int       `json:"periods,omitempty"`
 	Days       int       `json:"days,omitempty"`
 	Of         int       `json:"of,omitempty"`
@@ -435,7 +436,7 @@ func leaving(c *contract.Contract, l *contract.Leaving) *ContractLeaving {
 	return a
 }
 
-// money is an amount as people read it: rounded to the minor unit, with commas between thousands.
+// money returns an amount for display: rounded to the minor unit, with commas between thousands.
 func (a *ContractLeaving) money(d decimal.D) string {
 	rounded, _, err := d.Round(decimal.Rounding{Scale: a.scale})
 	if err != nil {
@@ -451,7 +452,7 @@ func (a *ContractLeaving) money(d decimal.D) string {
 	return whole
 }
 
-// Sum is the calculation of the remaining commitment: 1,000.00 × 16/31 + 9 × 1,000.00 = 9,516.13.
+// Sum returns the calculation of the remaining commitment: 1,000.00 × 16/31 + 9 × 1,000.00 = 9,516.13.
 func (a *ContractLeaving) Sum() string {
 	var parts []string
 	for _, p := range a.Parts {

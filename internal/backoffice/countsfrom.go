@@ -9,7 +9,7 @@ import (
 	"ratemill/registry"
 )
 
-// A statement about the past counts for rating only from a certain file on. Files that are being read keep the
+// For rating, a statement about the past counts only from a certain file on. Files that are being read keep the
 // revision with which they began, and rated usage keeps its charges.
 
 // backdatedNotes explains the effect of a revision on usage, if it contains statements about the past.
@@ -24,8 +24,8 @@ func backdatedWords(revision registry.Revision) string {
 	return fmt.Sprintf("usage of files that were read before revision %d keeps what it cost; that of later files counts by this", revision)
 }
 
-// countsFrom names the first files that a revision counts for, among those that wait or are being read. If it fails, the change
-// is made nevertheless, and a note reports the failure.
+// countsFrom returns the first files to which a revision applies, among files that wait or are being read. If it fails,
+// the change is made anyway, and a note reports the failure.
 func (o *Office) countsFrom(ctx context.Context, revision registry.Revision) (notes []string) {
 	c, err := o.Store.CountingFrom(ctx, revision)
 	if err != nil {

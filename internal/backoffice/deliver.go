@@ -11,16 +11,16 @@ import (
 	"ratemill/invoicing/delivery"
 )
 
-// DeliverOrder asks for documents to be sent.
+// DeliverOrder requests that documents are sent.
 type DeliverOrder struct {
 	InvoiceOrder
-	Documents []string // numbers or ids; nil for all of the order's cycle that were not sent yet
-	Channel   string   // only by this one
-	To        []string // addresses of mails, in place of those in the documents
+	Documents []string // numbers or ids; nil for all documents of the order's cycle that have not been sent yet
+	Channel   string   // only by this channel
+	To        []string // mail addresses that replace those in the documents
 }
 
-// DeliverInvoices orders final documents to be sent, or sent again. From a whole cycle, it takes only those without a
-// sent delivery.
+// DeliverInvoices orders final documents to be sent, or sent again. From a whole cycle, it takes only documents
+// without a sent delivery.
 func (o *Office) DeliverInvoices(ctx context.Context, r DeliverOrder) (all []ListedDelivery, err error) {
 	if err := given(r.Why); err != nil && !r.DryRun {
 		return nil, err
@@ -47,8 +47,8 @@ func (o *Office) DeliverInvoices(ctx context.Context, r DeliverOrder) (all []Lis
 	return all, errors.Join(broken...)
 }
 
-// toDeliver returns the ids of the documents of an order. broken holds documents of its cycle that
-// cannot be read.
+// toDeliver returns the ids of the documents of an order. broken holds documents of the order's
+// cycle that cannot be read.
 func (o *Office) toDeliver(ctx context.Context, who *invoiceActor, r *DeliverOrder) (ids []string, broken []error, err error) {
 	if r.Documents == nil {
 		in, err := o.ordered(ctx, &r.InvoiceOrder)
@@ -93,7 +93,8 @@ func (o *Office) toDeliver(ctx context.Context, who *invoiceActor, r *DeliverOrd
 	return ids, nil, err
 }
 
-// deliverAgain orders the deliveries of a document. It does not change one that is being sent or is waiting.
+// deliverAgain orders the deliveries of a document to be sent again. It does not change a delivery that
+// is being sent or is waiting.
 func (o *Office) deliverAgain(ctx context.Context, id string, r *DeliverOrder) (all []ListedDelivery, err error) {
 	jobs, err := delivery.Table{DB: o.Store.DB}.Of(ctx, id)
 	if err != nil {
@@ -104,7 +105,7 @@ func (o *Office) deliverAgain(ctx context.Context, id string, r *DeliverOrder) (
 	whole := r.Documents == nil
 	if len(jobs) == 0 {
 		if r.Channel == "" && whole {
-			return nil, nil // its payer asked for no delivery
+			return nil, nil // the payer requested no delivery
 		}
 		var s *invoicing.Stored
 		err := o.Store.Change(ctx, "reading a document", func(tx *store.Tx) (err error) {
@@ -137,7 +138,7 @@ func (o *Office) deliverAgain(ctx context.Context, id string, r *DeliverOrder) (
 	return all, nil
 }
 
-// deliverBy orders a delivery that the terms of a document did not ask for.
+// deliverBy orders a delivery that the terms of a document do not include.
 func (o *Office) deliverBy(ctx context.Context, s *invoicing.Stored, r *DeliverOrder) ([]ListedDelivery, error) {
 	by := delivery.Decide{Who: r.Who, Why: r.Why, To: r.To}
 	if len(by.To) == 0 {

@@ -22,7 +22,7 @@ type ListedDelivery struct {
 	Recipient string `json:"recipient"`
 	State     string `json:"state"` // pending, sending, sent, confirmed, failed
 	Attempts  int    `json:"attempts"`
-	Unclear   int    `json:"unclear,omitempty"` // attempts that were interrupted when the receiver may already have had it
+	Unclear   int    `json:"unclear,omitempty"` // interrupted attempts after which the receiver may already have had the document
 	Sent      string `json:"sent,omitempty"`
 	Next      string `json:"next,omitempty"`
 	Who       string `json:"who,omitempty"`
@@ -34,10 +34,10 @@ type DeliveryQuestion struct {
 	Document string // number or id
 	Payer    string
 	State    string
-	As       string // the account that requests it; "" for the provider
+	As       string // account that requests the list; "" for the provider
 }
 
-// ListDeliveries lists deliveries: those that need a person first.
+// ListDeliveries lists deliveries, beginning with those that need an operator.
 func (o *Office) ListDeliveries(ctx context.Context, q DeliveryQuestion) ([]ListedDelivery, error) {
 	view, err := o.accounts(ctx)
 	if err != nil {
@@ -81,14 +81,14 @@ func listedDelivery(j *delivery.Job) ListedDelivery {
 	return l
 }
 
-// DeliveryOrder is a person's decision about deliveries of a document.
+// DeliveryOrder is an operator's decision about deliveries of a document.
 type DeliveryOrder struct {
 	Document string // number or id
-	Channel  string // "" if it has one delivery
+	Channel  string // may be "" if the document has one delivery
 	Do       string // again, confirm, fail
 	To       []string
 	Who, Why string
-	As       string // the account that decides; "" for the provider
+	As       string // account that decides; "" for the provider
 	DryRun   bool
 }
 
@@ -137,7 +137,7 @@ func (o *Office) DecideDelivery(ctx context.Context, r DeliveryOrder) (*ListedDe
 	return o.decide(ctx, id, &r)
 }
 
-// decide carries out a decision for one delivery.
+// decide carries out a decision about one delivery.
 func (o *Office) decide(ctx context.Context, id string, r *DeliveryOrder) (*ListedDelivery, error) {
 	table := delivery.Table{DB: o.Store.DB}
 	do := map[string]func(context.Context, string, delivery.Decide, time.Time) (*delivery.Job, error){
@@ -147,7 +147,7 @@ func (o *Office) decide(ctx context.Context, id string, r *DeliveryOrder) (*List
 		refused := (*delivery.RefusedError)(nil)
 		switch {
 		case errors.Is(err, control.ErrConflict):
-			continue // the role has tried it meanwhile
+			continue // the role has tried the delivery in the meantime
 		case errors.As(err, &refused):
 			return nil, &Problem{Conflict, err}
 		case err != nil:
@@ -158,7 +158,7 @@ func (o *Office) decide(ctx context.Context, id string, r *DeliveryOrder) (*List
 	}
 }
 
-// deliver queues a document that becomes final, in its transaction.
+// deliver enqueues a document that becomes final, in the same transaction.
 func (o *Office) deliver(ctx context.Context, tx *store.Tx, s *invoicing.Stored) error {
 	_, err := delivery.Enqueue(ctx, tx, s.PayerNumber, &s.Document, o.Now())
 	return err

@@ -11,8 +11,8 @@ import (
 	"ratemill/udr"
 )
 
-// elsewhere explains where an unrated record is, or under which other id it was rated. unknown is the error for an
-// unknown record.
+// elsewhere explains where an unrated record is, or under which other id it was rated. unknown is the error to
+// return for an unknown record.
 func (q *inquiry) elsewhere(ctx context.Context, id string, unknown error) error {
 	suspended, err := q.warehouse.Suspense(ctx, warehouse.SuspenseFilter{ID: id, Closed: true, Limit: 2})
 	switch {
@@ -33,7 +33,7 @@ func (q *inquiry) elsewhere(ctx context.Context, id string, unknown error) error
 	return q.inNoTable(ctx, id, unknown)
 }
 
-// inNoTable explains why a record may be missing in all tables although its file is known.
+// inNoTable explains why a record may be missing from all tables although its file is known.
 func (q *inquiry) inNoTable(ctx context.Context, id string, unknown error) error {
 	prefix, _, err := udr.ParseID(id)
 	if err != nil {
@@ -43,7 +43,7 @@ func (q *inquiry) inNoTable(ctx context.Context, id string, unknown error) error
 	if err != nil {
 		return err
 	}
-	// An unread copy has its own file id.
+	// An unread copy of a file has its own file id.
 	files = slices.DeleteFunc(files, func(f control.File) bool { return f.State == control.Duplicate })
 	if len(files) != 1 {
 		return unknown
@@ -87,7 +87,7 @@ func (q *inquiry) sinceSuspense(ctx context.Context, id string, record udr.ID) e
 			if retried {
 				as = ", as " + short + " after a retry,"
 			}
-			if closed.Why != "" { // the oldest tables lacked the column
+			if closed.Why != "" { // in the oldest tables the column did not exist
 				why = ": " + closed.Why
 			}
 			return warehouse.NotFound("%s was not rated: it was in suspense%s and was dropped on %s by %s%s", id, as, Moment(closed.At),

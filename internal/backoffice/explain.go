@@ -16,14 +16,14 @@ import (
 	"ratemill/udr"
 )
 
-// ExplainRequest asks for the charges of a record at every tier, with reasons.
+// ExplainRequest asks for a record's charges at every tier, with reasons.
 type ExplainRequest struct {
-	ID   string // file:seq, where the file may be abbreviated
-	Full bool   // show identifiers of SIMs in full, and all of them
+	ID   string // file:seq; the file may be abbreviated
+	Full bool   // show all identifiers of SIMs, unabbreviated
 
-	Raw      bool                    // fetch the record's file from its source, to show the line and its reading by the rules
+	Raw      bool                    // fetch the record's file from its source, to show the line and how the rules read it
 	Copy     *offline.File           // find the line in this copy of the file instead
-	Decision func(*offline.Decision) // with Raw or Copy: gets the reading, which is valid only during the call
+	Decision func(*offline.Decision) // with Raw or Copy: called with the decision of the rules, which is valid only during the call
 }
 
 // Explanation has the charges of a record, with reasons.
@@ -49,13 +49,13 @@ type Explanation struct {
 	Words          string       `json:"words"`
 	Raw            string       `json:"raw,omitempty"`
 	Steps          []rules.Step `json:"steps,omitempty"`
-	Unread         string       `json:"unread,omitempty"` // the reason why the file was not fetched
+	Unread         string       `json:"unread,omitempty"` // why the file was not fetched
 
 	record *warehouse.Record
 	full   bool
 }
 
-// Charge is the charge of one account; money is text, because most readers convert JSON's numbers to floats.
+// Charge is the charge of one account; money is text, because most readers convert JSON numbers to floats.
 type Charge struct {
 	Tier        uint8  `json:"tier"`
 	Account     string `json:"account"`
@@ -69,12 +69,12 @@ type Charge struct {
 	Fee         string `json:"fee"`
 	Amount      string `json:"amount"`
 	Currency    string `json:"currency"`
-	Margin      string `json:"margin,omitempty"`   // charge of the payer below, minus Amount; empty at tier 0, and without a rate
-	Corrects    string `json:"corrects,omitempty"` // class of the units used before the record that the charge corrects
+	Margin      string `json:"margin,omitempty"`   // charge of the payer below, minus Amount; empty at tier 0, and if there is no rate
+	Corrects    string `json:"corrects,omitempty"` // class of the units used before the corrected record
 }
 
-// Explain returns the charges of a record at every tier, with reasons. For an unrated record, the problem says where
-// it is.
+// Explain returns the charges of a record at every tier, with reasons. For a record that was not rated, the problem
+// says where it is.
 func (o *Office) Explain(ctx context.Context, r ExplainRequest) (*Explanation, error) {
 	q, err := o.inquire(ctx, r.Full)
 	if err != nil {
@@ -153,7 +153,7 @@ func (q *inquiry) explain(ctx context.Context, id string) (*Explanation, error) 
 	return e, nil
 }
 
-// read finds the record's line in a copy of its file, and shows its reading by the version of the rules that ran.
+// read finds the record's line in a copy of its file, and shows how the version of the rules that ran reads it.
 func (q *inquiry) read(ctx context.Context, e *Explanation, f offline.File, show func(*offline.Decision)) error {
 	bundle, err := q.Store.Document(ctx, "source", e.Rules)
 	if err != nil {

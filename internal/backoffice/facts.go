@@ -24,9 +24,9 @@ type Fact struct {
 	Plan       string `json:"plan,omitempty"`
 	Since      string `json:"since"`
 	Until      string `json:"until,omitempty"`
-	Known      uint64 `json:"known"`                 // the revision from which it is known
-	UntilKnown uint64 `json:"until_known,omitempty"` // the revision from which its end is known
-	Corrected  uint64 `json:"corrected,omitempty"`   // the revision that withdrew or replaced it
+	Known      uint64 `json:"known"`                 // revision from which the fact is known
+	UntilKnown uint64 `json:"until_known,omitempty"` // revision from which the end of the fact is known
+	Corrected  uint64 `json:"corrected,omitempty"`   // revision that withdrew or replaced the fact
 	Told       string `json:"told"`                  // time at which the revision was published
 	Who        string `json:"who"`
 	Why        string `json:"why,omitempty"`
@@ -37,8 +37,8 @@ type Fact struct {
 	ends  bool
 }
 
-// Facts returns all facts ever stated about subjects: the SIMs that identifiers name or named, accounts, companies,
-// and other things with an id. The prefixes account: and company: select the kind of an id.
+// Facts returns all facts ever stated about subjects: SIMs by present or former identifiers, accounts, companies,
+// and other subjects by id. The prefixes account: and company: determine the kind of an id.
 func (o *Office) Facts(ctx context.Context, subjects []string) ([]Fact, error) {
 	k, err := o.registryAt(ctx, time.Now())
 	if err != nil {
@@ -100,7 +100,7 @@ func (o *Office) otherFacts(ctx context.Context, k registryAt, account, company 
 	type of struct {
 		subject string
 		facts   []Fact
-		has     func(kind registry.Kind) bool // an account and a company may have one id
+		has     func(kind registry.Kind) bool // an account and a company may have the same id
 	}
 	isOfCompany := func(kind registry.Kind) bool { return kind == registry.KindCompany }
 	isOther := func(kind registry.Kind) bool { return kind != registry.KindCompany }
@@ -140,7 +140,7 @@ func (o *Office) otherFacts(ctx context.Context, k registryAt, account, company 
 	return all, nil
 }
 
-// reasons fills in the origin of facts: person, time, reason and cause.
+// reasons fills in the origin of facts: user, time, reason and cause.
 func (o *Office) reasons(ctx context.Context, sim uint32, subject string, facts []Fact) error {
 	var revisions []registry.Revision
 	for _, f := range facts {
@@ -159,7 +159,7 @@ func (o *Office) reasons(ctx context.Context, sim uint32, subject string, facts 
 	return nil
 }
 
-// period is a fact with its times.
+// period is a fact and the times at which it is valid.
 func period(p registry.Period, kind registry.Kind, name string, zone func(udr.Instant) *time.Location) Fact {
 	f := Fact{Since: day(p.Since, zone(p.Since)), Known: uint64(p.Known), Corrected: uint64(p.Corrected),
 		key: control.FactKey{Kind: kind, Name: name, From: p.Since, Known: p.Known}}
@@ -216,7 +216,7 @@ func (k registryAt) simFacts(sim uint32, statements *registry.Statements) (facts
 	return facts
 }
 
-// accountFacts are all facts ever stated of an account itself.
+// accountFacts returns all facts ever stated about an account itself.
 func (k registryAt) accountFacts(number uint32, id string) (facts []Fact) {
 	for _, p := range k.view.AccountHistory(number) {
 		f := period(p.Period, registry.KindAccount, "", func(at udr.Instant) *time.Location { return k.zone(number, max(at, k.at)) })
@@ -226,7 +226,7 @@ func (k registryAt) accountFacts(number uint32, id string) (facts []Fact) {
 	return facts
 }
 
-// accountText is the stated content of an account, in the words of import files.
+// accountText returns the stated content of an account, with the names used in import files.
 func (k registryAt) accountText(f *registry.AccountFact) string {
 	parent := ""
 	if f.Parent != 0 {

@@ -28,17 +28,17 @@ type FileFilter struct {
 	Source string
 	States []FileState
 	Name   string // part of the path
-	Limit  int    // of the files in the ledger; 0 is 1000
+	Limit  int    // limit for files in the ledger; 0 means 1000
 }
 
-// Files are the files that a filter selects.
+// Files holds the files that a filter selects.
 type Files struct {
 	Files []File `json:"files"`
-	Full  bool   `json:"full"`           // as many as the limit: there may be more
-	Note  string `json:"note,omitempty"` // the missing counts, with the reason
+	Full  bool   `json:"full"`           // the limit was reached: there may be more
+	Note  string `json:"note,omitempty"` // why counts are missing
 }
 
-// File is a file of the ledger. Its fields are in the order of their names in JSON.
+// File is a file of the ledger. Fields are in the order of their JSON names.
 type File struct {
 	AfterWhy      string           `json:"after_why,omitempty"` // why the source's "after" action failed
 	Attempts      int              `json:"attempts"`
@@ -49,8 +49,8 @@ type File struct {
 	Continues     int64            `json:"continues,omitempty"`
 	ContinuesFrom *int64           `json:"continues_from,omitempty"`
 	Dropped       *uint64          `json:"dropped,omitempty"`
-	Duplicate     *uint64          `json:"duplicate,omitempty"` // this, dropped, rated and retried: as far as the warehouse knows
-	Expected      *int64           `json:"expected,omitempty"`  // records, by its trailer
+	Duplicate     *uint64          `json:"duplicate,omitempty"` // this field, dropped, rated and retried: as far as the warehouse knows
+	Expected      *int64           `json:"expected,omitempty"`  // number of records according to its trailer
 	FetchedFrom   int64            `json:"fetched_from,omitempty"`
 	Filtered      int64            `json:"filtered"`
 	FirstSeen     time.Time        `json:"first_seen"`
@@ -58,11 +58,11 @@ type File struct {
 	Modified      time.Time        `json:"mtime,omitzero"`
 	Next          string           `json:"next"` // the next step of ratemill or of the user
 	Notes         map[string]int64 `json:"notes,omitempty"`
-	Number        int64            `json:"number"` // 0 while it is arriving
+	Number        int64            `json:"number"` // 0 while the file is arriving
 	Path          string           `json:"path"`
 	Pinned        *FilePins        `json:"pinned,omitempty"`
 	Rated         *uint64          `json:"rated,omitempty"`
-	ReadFrom      string           `json:"read_from,omitempty"` // its path, if its content is elsewhere
+	ReadFrom      string           `json:"read_from,omitempty"` // path from which the file is read, if it differs
 	Records       int64            `json:"records"`
 	Retried       *uint64          `json:"retried,omitempty"`
 	Sent          int64            `json:"sent"`
@@ -70,10 +70,10 @@ type File struct {
 	Source        string           `json:"source"`
 	State         FileState        `json:"state"`
 	Suspended     int64            `json:"suspended"`
-	Why           string           `json:"why"` // it is in this state
+	Why           string           `json:"why"` // why the file is in this state
 }
 
-// FilePins are the versions that a file is read with.
+// FilePins are the versions with which a file is read.
 type FilePins struct {
 	Catalogue  string `json:"catalogue"`
 	Partitions int    `json:"partitions"`
@@ -81,7 +81,7 @@ type FilePins struct {
 	Rules      string `json:"rules"`
 }
 
-// Files lists files of the ledger, the arriving ones first.
+// Files lists files of the ledger, arriving files first.
 func (o *Office) Files(ctx context.Context, filter FileFilter) (*Files, error) {
 	files, err := o.Store.Files(ctx, control.FileFilter{Source: filter.Source, States: filter.States, Path: filter.Name,
 		Limit: filter.Limit})
@@ -131,7 +131,7 @@ func (o *Office) arriving(ctx context.Context, filter FileFilter) (rows []contro
 // outcomesWithin is how long a list of files waits for the warehouse.
 const outcomesWithin = 10 * time.Second
 
-// outcomes returns rating's outcome for files; the error is the reason if the warehouse does not answer.
+// outcomes returns the outcome of rating for files; the error is the reason if the warehouse does not answer.
 func (o *Office) outcomes(ctx context.Context, files []control.File) (map[udr.FileID]warehouse.Outcome, error) {
 	var ids []udr.FileID
 	for i := range files {
@@ -154,12 +154,12 @@ func (o *Office) outcomes(ctx context.Context, files []control.File) (map[udr.Fi
 // surroundings is the context that gives a file's state its meaning.
 type surroundings struct {
 	now      time.Time
-	sources  map[string]bool                  // of the project; nil if it cannot be read
-	outcomes map[udr.FileID]warehouse.Outcome // rating's outcome for the files; nil while the warehouse is away
+	sources  map[string]bool                  // sources of the project; nil if the project cannot be read
+	outcomes map[udr.FileID]warehouse.Outcome // outcome of rating for the files; nil while the warehouse is unreachable
 }
 
-// outcome returns the results of rating for a file, as far as the warehouse has them. known is false while the
-// warehouse is away, and if the warehouse never had the file's records or no longer has them.
+// outcome returns the outcome of rating for a file, as far as the warehouse has it. known is false while the
+// warehouse is unreachable, and if the warehouse never had the file's records or no longer has them.
 func (in *surroundings) outcome(f *control.File) (o warehouse.Outcome, known bool) {
 	o, known = in.outcomes[f.FileID]
 	return o, known && (o.Ended || f.State != control.Done) && f.State != control.Duplicate
@@ -197,14 +197,14 @@ func (in *surroundings) file(f *control.File) File {
 	return is
 }
 
-// FileOrder is an order of a person for a file of the ledger.
+// FileOrder is a user's order for a file of the ledger.
 type FileOrder struct {
 	Number int64
 	Who    string
 	Why    string // of a drop
 }
 
-// RetryFile orders mediation to take a failed, vanished or dropped file again, or to read a waiting file as it is.
+// RetryFile orders mediation to read a failed, vanished or dropped file again, or to read a waiting file as it is.
 func (o *Office) RetryFile(ctx context.Context, order FileOrder) error {
 	now, err := o.Store.Now(ctx)
 	if err != nil {
@@ -239,8 +239,8 @@ func (o *Office) whyNoRetry(ctx context.Context, number int64, now time.Time) er
 		"and seen files with a why", number, file.State)
 }
 
-// FinishFile orders mediation to read a begun file of a removed source to its end, with the source's document
-// with which it began.
+// FinishFile orders mediation to read the rest of a file whose source was removed, with the source's document
+// with which reading began.
 func (o *Office) FinishFile(ctx context.Context, order FileOrder) error {
 	now, err := o.Store.Now(ctx)
 	if err != nil {

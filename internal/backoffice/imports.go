@@ -10,30 +10,30 @@ import (
 	"ratemill/registry"
 )
 
-// ImportRequest brings the registry up to date with files.
+// ImportRequest requests that the registry is updated from files.
 type ImportRequest struct {
 	Files    []registry.Input
 	Who, Why string
 	DryRun   bool // report the new facts, and change nothing
 	LeaveOut bool // import the lines without mistakes even if others have some
-	Portion  int  // lines about SIMs to import at a time, each portion as a revision; 0 for all at once
+	Portion  int  // lines about SIMs to import at a time, each portion as one revision; 0 for all at once
 	Lines    bool // return the result of each line
 
-	Progress func(written, of int) // gets the number of facts written so far; may be nil
+	Progress func(written, of int) // called with the number of facts written so far; may be nil
 }
 
-// Imported has the numbers of new facts; in a dry run, of the facts that would be new.
+// Imported holds the numbers of new facts; for a dry run, of facts that would be new.
 type Imported struct {
-	Revision    uint64 `json:"revision"` // of the registry; 0 if nothing was new
+	Revision    uint64 `json:"revision"` // revision of the registry; 0 if nothing was new
 	Companies   int    `json:"companies"`
 	Accounts    int    `json:"accounts"`
 	SIMs        int    `json:"sims"` // ownerships
 	Identifiers int    `json:"identifiers"`
 	States      int    `json:"states"`     // of SIMs
-	Statements  int    `json:"statements"` // facts of the other kinds
+	Statements  int    `json:"statements"` // facts of other kinds
 
 	Lines []ImportedLine `json:"lines,omitempty"`
-	Notes []string       `json:"notes,omitempty"` // the first file for which it counts, if files wait or are being read
+	Notes []string       `json:"notes,omitempty"` // the first file to which the import applies, if files wait or are being read
 }
 
 // ImportedLine is the result of a line of a file.
@@ -44,8 +44,8 @@ type ImportedLine struct {
 	Why    string `json:"why,omitempty"`
 }
 
-// Import brings the registry up to date with files. The list contains mistakes, which prevent the import unless their
-// lines are left out, and warnings of names that the project's catalogue lacks.
+// Import updates the registry from files. The list contains mistakes and warnings. Mistakes prevent the
+// import unless their lines are left out; warnings report names that the project's catalogue lacks.
 func (o *Office) Import(ctx context.Context, r ImportRequest) (*Imported, diag.List, error) {
 	catalogue := o.Catalogue
 	if catalogue == nil {

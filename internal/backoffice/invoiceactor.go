@@ -8,7 +8,7 @@ import (
 )
 
 // invoiceActor decides which payers' documents an order's actor may see or change. The provider may see and change
-// all.
+// all documents.
 type invoiceActor struct {
 	r   *reading // nil for the provider
 	end func()
@@ -27,7 +27,7 @@ func (o *Office) invoiceActor(ctx context.Context, as string) (*invoiceActor, er
 
 func (a *invoiceActor) close() { a.end() }
 
-// sees refuses a document of a payer that is neither the actor nor below it.
+// sees refuses a document of a payer that is neither the actor nor below the actor.
 func (a *invoiceActor) sees(payer string) error {
 	if a.r == nil {
 		return nil
@@ -38,8 +38,8 @@ func (a *invoiceActor) sees(payer string) error {
 	return nil
 }
 
-// changes refuses steps that only the provider of a payer may take. No account finalises, releases or credits the
-// documents that it pays itself.
+// changes refuses steps that only the provider of a payer may take. No account may finalise, release or credit
+// the documents that it pays itself.
 func (a *invoiceActor) changes(payer string) error {
 	if err := a.sees(payer); err != nil {
 		return err

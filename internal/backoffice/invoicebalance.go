@@ -29,16 +29,16 @@ type InvoiceBalance struct {
 type InvoiceBalanceLine struct {
 	Line       string `json:"line"`
 	Name       string `json:"name"`
-	Currency   string `json:"currency,omitempty"` // empty if the line counts things
+	Currency   string `json:"currency,omitempty"` // empty if the line is a count
 	Left       string `json:"left"`
 	Right      string `json:"right"`
 	Difference string `json:"difference"`
-	Off        int    `json:"off"` // number of places with a difference
+	Off        int    `json:"off"` // number of places where the two sides differ
 	LeftIs     string `json:"left_is"`
 	RightIs    string `json:"right_is"`
 }
 
-// InvoiceBalanceOff is a place at which the two sides of a line differ.
+// InvoiceBalanceOff is a place where the two sides of a line differ.
 type InvoiceBalanceOff struct {
 	Account    string `json:"account,omitempty"`
 	Line       string `json:"line"`
@@ -53,14 +53,14 @@ type InvoiceBalanceOff struct {
 // InvoicePayerBalance is the balance of a payer.
 type InvoicePayerBalance struct {
 	Account string               `json:"account"`
-	Facts   uint64               `json:"facts"` // of its last close
+	Facts   uint64               `json:"facts"` // facts revision of the payer's last close
 	Cut     string               `json:"cut"`
 	Lines   []InvoiceBalanceLine `json:"lines"`
 }
 
 // BalanceInvoices computes the invoice balance of an order's cycles and payers; an order without payers means all. It
-// stores the differences, so that the next run holds these payers. each gets the balance of each payer; it may be
-// nil.
+// stores the differences, so that the next run holds these payers. each is called with the balance of each payer; it
+// may be nil.
 func (o *Office) BalanceInvoices(ctx context.Context, r InvoiceOrder, each func(*InvoicePayerBalance) error) (*InvoiceBalance, error) {
 	for _, migrate := range []func(context.Context, *store.DB) error{account.Migrate, payment.Migrate} {
 		if err := migrate(ctx, o.Store.DB); err != nil {
@@ -126,8 +126,8 @@ func (o *Office) BalanceInvoices(ctx context.Context, r InvoiceOrder, each func(
 	return answer, err
 }
 
-// balanceLines returns all lines of the balance; an empty line has 0. The lines for numbers and tiers do not belong
-// to a single payer.
+// balanceLines returns all lines of the balance; an empty line has 0. The lines for number ranges and tiers do not
+// belong to a single payer.
 func balanceLines(sums []invoicing.BalanceSum, everybody bool) []InvoiceBalanceLine {
 	lines := []InvoiceBalanceLine{}
 	for _, l := range invoicing.BalanceLines {
@@ -149,8 +149,8 @@ func balanceLines(sums []invoicing.BalanceSum, everybody bool) []InvoiceBalanceL
 	return lines
 }
 
-// owed returns the parts of account balances from documents and payments, in the transaction that reads the
-// documents.
+// owed returns the parts of account balances that come from documents and payments, in the transaction that
+// reads the documents.
 func owed(ctx context.Context, tx *store.Tx, payers []uint32) (all []invoicing.Owed, err error) {
 	where := "payer_number IN (" + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(payers)), ","), "[]") + ")"
 	rows, err := tx.Rows(ctx, `SELECT payer_number, currency, billed, documents FROM account_exposures WHERE `+where)
@@ -191,7 +191,7 @@ func owed(ctx context.Context, tx *store.Tx, payers []uint32) (all []invoicing.O
 		if err != nil {
 			w.Broken = err
 		} else if v.IsDispute() {
-			return nil // it is still owed
+			return nil // a disputed amount is still owed
 		} else {
 			w.Currency, w.Paid = v.Currency, v.Amount
 		}
@@ -200,7 +200,7 @@ func owed(ctx context.Context, tx *store.Tx, payers []uint32) (all []invoicing.O
 	})
 }
 
-// offBalance returns the reasons to hold payers whose invoice balance differs, by their numbers.
+// offBalance returns the reasons to hold payers whose invoice balance differs, by payer number.
 func (o *Office) offBalance(ctx context.Context, view *registry.View) (reasons map[uint32]string, err error) {
 	reasons = map[uint32]string{}
 	err = o.Store.Change(ctx, "reading the invoice balance", func(tx *store.Tx) error {

@@ -30,14 +30,14 @@ var errNoCatalogue = &Problem{Invalid, errors.New("the project has no catalogue,
 
 // basisRequest selects the invoices to compute.
 type basisRequest struct {
-	until  registry.Date // cycles that begin up to it
-	payers []string      // accounts whose facts are read; none for all
-	wait   time.Duration // time to wait for consumers that are behind; 0 refuses at once
+	until  registry.Date // cycles that begin on this date or earlier
+	payers []string      // accounts whose facts are read; none means all
+	wait   time.Duration // how long to wait for consumers that are behind; 0 refuses at once
 }
 
-// basis takes the inputs of closes and documents. First it takes the cut, which is the position of the account role,
-// together with the balances. When the role simstate and the warehouse have also passed the cut, it takes the facts.
-// end closes it.
+// basis collects the inputs of closes and documents. First it takes the cut, which is the position of the account
+// role, together with the balances. When simstate and the warehouse have also passed the cut, it takes the facts.
+// end closes the basis.
 func (o *Office) basis(ctx context.Context, r basisRequest) (b *invoicing.Basis, end func(), err error) {
 	for _, migrate := range []func(context.Context, *store.DB) error{account.Migrate, simstate.Migrate, invoicing.Migrate,
 		delivery.Migrate} {
@@ -175,7 +175,7 @@ func (c *cutting) take(ctx context.Context) (err error) {
 		return &Problem{Conflict, fmt.Errorf("the role account has never run here; it says up to where usage counts: ratemill run")}
 	}
 	if partial {
-		b.Balances = nil // balances begin later than the log, so there is nothing to compare
+		b.Balances = nil // the balances begin later than the log, so there is nothing to compare
 	}
 	return err
 }
@@ -190,8 +190,8 @@ func scanAll(rows *sql.Rows, each func() error) error {
 	return rows.Err()
 }
 
-// others waits until the other readers of the log have passed the cut: the states of SIMs, including their time
-// limits, and the warehouse.
+// others waits until the other readers of the log have passed the cut: simstate, including the time limits of
+// SIMs, and the warehouse.
 func (c *cutting) others(ctx context.Context) error {
 	deadline := time.Now().Add(c.wait)
 	for {
@@ -212,7 +212,7 @@ func (c *cutting) others(ctx context.Context) error {
 	}
 }
 
-// behind names the readers that have not passed the cut yet.
+// behind lists the readers that have not passed the cut yet.
 func (c *cutting) behind(ctx context.Context) (string, error) {
 	for partition, want := range c.basis.Cut.Offsets {
 		for _, role := range []struct{ what, consumer string }{
@@ -228,7 +228,8 @@ func (c *cutting) behind(ctx context.Context) (string, error) {
 			}
 		}
 	}
-	// Time limits that are due by the end of the last cycle: one local date is at most 14 hours after it is over in UTC.
+	// simstate must also have processed the time limits that are due by the end of the last cycle. A local date ends
+	// at most 14 hours after the same date in UTC.
 	by := udr.InstantOf(c.until.UTC().AddDate(0, 0, 32))
 	by = min(by, udr.InstantOf(c.basis.Now))
 	due, revision := 0, registry.Revision(0)

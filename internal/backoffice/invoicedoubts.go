@@ -18,13 +18,13 @@ import (
 	"ratemill/udr"
 )
 
-// doubting finds reasons to hold documents: incomplete files, and records in suspense. It runs its queries once for
+// doubting finds reasons to hold documents: incomplete files and records in suspense. It runs its queries once for
 // all payers.
 type doubting struct {
 	office    *Office
 	basis     *invoicing.Basis
 	warehouse *warehouse.Warehouse
-	some      bool // the basis has the SIMs of some payers: others are not unknown
+	some      bool // the basis has only the SIMs of some payers, so other SIMs are not unknown
 
 	lock    sync.Mutex
 	once    sync.Once
@@ -32,12 +32,12 @@ type doubting struct {
 	sources map[uint32][]string                 // by billing root
 	files   map[string][]doubtfulFile           // by source
 	waiting map[uint32][]warehouseSuspended     // by payer
-	off     map[uint32]string                   // by payer: differences in its invoice balance
-	bills   map[document.Date]map[uint32]string // by the end of a cycle and the payer: why its project with one bill would get several
-	general []string                            // findings that concern no single payer
+	off     map[uint32]string                   // differences in the invoice balance, by payer
+	bills   map[document.Date]map[uint32]string // by the end of a cycle and the payer: why a project with one bill would get several bills
+	general []string                            // findings that do not concern a single payer
 }
 
-// doubtfulFile is an incomplete file, with the time since which it is.
+// doubtfulFile is an incomplete file, with the time since which it has been incomplete.
 type doubtfulFile struct {
 	since  time.Time
 	reason string
@@ -96,8 +96,8 @@ func (d *doubting) of(ctx context.Context, payer uint32, cycle document.Period, 
 	return reasons, nil
 }
 
-// severalBills returns, by payer, the reasons why projects with one bill would get several at the end of a cycle.
-// Workers ask at the same time.
+// severalBills returns, by payer, the reasons why projects with one bill would get several bills at the end of a
+// cycle. Several workers call it at the same time.
 func (d *doubting) severalBills(end document.Date, at udr.Instant) map[uint32]string {
 	d.lock.Lock()
 	defer d.lock.Unlock()
@@ -107,7 +107,7 @@ func (d *doubting) severalBills(end document.Date, at udr.Instant) map[uint32]st
 	return d.bills[end]
 }
 
-// findings returns the doubts that concern no single payer.
+// findings returns the doubts that do not concern a single payer.
 func (d *doubting) findings(ctx context.Context) ([]string, error) {
 	d.once.Do(func() { d.err = d.find(ctx) })
 	return d.general, d.err
@@ -136,7 +136,7 @@ func (d *doubting) doubt(source string, since time.Time, format string, args ...
 	d.files[source] = append(d.files[source], doubtfulFile{since, fmt.Sprintf(format, args...)})
 }
 
-// unfinished lists the states of incomplete files that a person or a mediator can still read.
+// unfinished lists the states of incomplete files that an operator or a mediator can still read.
 var unfinished = []control.FileState{control.Seen, control.Spooling, control.Reading, control.Failed, control.Refused}
 
 func (d *doubting) findFiles(ctx context.Context) error {
@@ -164,7 +164,7 @@ func (d *doubting) findFiles(ctx context.Context) error {
 	for i := range files {
 		f := &files[i]
 		if f.Source == "" || f.State == control.Failed && !f.Open || f.State == control.Refused {
-			continue // a person has decided, or it was never usage
+			continue // an operator has decided, or the file never contained usage
 		}
 		d.doubt(f.Source, f.FirstSeen, "%s/%s is %s: ratemill files show %s", f.Source, path.Base(f.Path), f.State, path.Base(f.Path))
 	}

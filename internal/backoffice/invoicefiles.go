@@ -32,7 +32,7 @@ const (
 var InvoiceFormats = []string{InvoicePDF, InvoiceUBL, InvoiceCSV, InvoiceJSON}
 
 // InvoiceFile returns a document in a format. For a delivered document, it returns the issued file; otherwise it
-// makes the file.
+// creates the file.
 func (o *Office) InvoiceFile(ctx context.Context, name, as, format string) ([]byte, error) {
 	s, err := o.Invoice(ctx, name, as)
 	if err != nil {
@@ -94,7 +94,7 @@ func (o *Office) accountNames(ctx context.Context, d *document.Document) (map[st
 	return account.NamesOf(d.Accounts(), details, udr.InstantOf(o.Now())), nil
 }
 
-// issued is the date of issue of the document that another one corrects.
+// issued returns the date of issue of the document that another document corrects.
 func (o *Office) issued(ctx context.Context, number string, of *document.Document) (on document.Date, err error) {
 	if err := payment.Migrate(ctx, o.Store.DB); err != nil {
 		return 0, err
@@ -122,7 +122,7 @@ type InvoiceSum struct {
 }
 
 // InvoiceCalls writes the usage records of a document's lines as CSV, line by line, in the order of their use. It
-// keeps none of them in memory. For each line it checks the sum of the records.
+// keeps no records in memory. For each line it checks the sum of the records.
 func (o *Office) InvoiceCalls(ctx context.Context, name, as string, to io.Writer) (*InvoiceSum, error) {
 	s, err := o.Invoice(ctx, name, as)
 	if err != nil {
@@ -167,7 +167,7 @@ func (o *Office) calls(ctx context.Context, view *registry.View, s *invoicing.St
 			Direction: c.Direction, Country: c.Country, Network: c.Network, Peer: c.Peer, Zone: l.Zone, Plan: l.Product, Tariff: l.Tariff,
 			Quantity: c.Quantity, Unit: c.Unit.String(), Charged: c.Charged, Covered: c.Covered, Amount: amount, Currency: c.Currency,
 			Cycle: l.Cycle}
-		if c.Identifier == "" && c.SIM != 0 { // an account above the SIM's own pays
+		if c.Identifier == "" && c.SIM != 0 { // the payer is an account above the SIM's own
 			call.Kind, call.Identifier = simIdentifier(view, c.SIM, at)
 			if owner, ok := view.Owner(c.SIM, at, view.Revision()); ok {
 				call.Account, _ = view.AccountID(owner.Account)

@@ -16,44 +16,44 @@ import (
 	"ratemill/udr"
 )
 
-// InvoiceLine is a line of a document with its parts: records of usage, or items of SIMs and accounts.
+// InvoiceLine is a line of a document with its parts: usage records, or items of SIMs and accounts.
 type InvoiceLine struct {
 	Document string          `json:"document"`
 	Line     int             `json:"line"`
 	What     string          `json:"what"`
-	Exact    string          `json:"exact"` // before it was rounded
+	Exact    string          `json:"exact"` // amount before rounding
 	Net      string          `json:"net"`
 	Currency string          `json:"currency"`
 	Records  []InvoiceRecord `json:"records,omitempty"`
 	Items    []InvoiceItem   `json:"items,omitempty"`
-	Sum      string          `json:"sum"`  // of all records or items
-	Full     bool            `json:"full"` // there are more than the limit
+	Sum      string          `json:"sum"`  // sum of all records or items
+	Full     bool            `json:"full"` // there are more records or items than the limit
 }
 
-// InvoiceRecord is a record of a line of usage.
+// InvoiceRecord is a record in a line of usage.
 type InvoiceRecord struct {
 	ID       string `json:"id"`
 	At       string `json:"at"`
-	SIM      string `json:"sim"` // its ICCID, or another identifier
+	SIM      string `json:"sim"` // the ICCID of the SIM, or another identifier
 	Quantity int64  `json:"quantity"`
 	Unit     string `json:"unit"`
 	Amount   string `json:"amount"`
 	File     string `json:"file"`
-	Line     uint64 `json:"line"` // of the file; 0 if the charge is of an account above the SIM's own
+	Line     uint64 `json:"line"` // line in the file; 0 if the payer is an account above the SIM's own
 }
 
 // InvoiceItem is the charge of a SIM or an account in a line.
 type InvoiceItem struct {
 	SIM    string `json:"sim"` // "" for a charge of a whole account
 	Period string `json:"period"`
-	Days   string `json:"days"` // 21/30, "" for a charge that is due once
+	Days   string `json:"days"` // 21/30, "" for a one-time charge
 	Price  string `json:"price"`
 	Exact  string `json:"exact"`
 	Cause  string `json:"cause,omitempty"`
 }
 
-// OpenInvoiceLine returns a line of a document with its records or items (at most the number most), and the sum of all
-// of them.
+// OpenInvoiceLine returns a line of a document with at most `most` of its records or items, and the sum of all of
+// them.
 func (o *Office) OpenInvoiceLine(ctx context.Context, name, as string, line, most int) (*InvoiceLine, error) {
 	s, err := o.Invoice(ctx, name, as)
 	if err != nil {
@@ -79,13 +79,13 @@ func (o *Office) OpenInvoiceLine(ctx context.Context, name, as string, line, mos
 	return open, o.lineItems(ctx, view, statements, s, l, open, most)
 }
 
-// simName is an identifier of a SIM at a time, for people.
+// simName returns an identifier of a SIM at a time, for display.
 func simName(view *registry.View, sim uint32, at udr.Instant) string {
 	_, name := simIdentifier(view, sim, at)
 	return name
 }
 
-// simIdentifier is the ICCID of a SIM at a time, or another identifier that it had.
+// simIdentifier returns the ICCID of a SIM at a time, or another identifier if it has no ICCID.
 func simIdentifier(view *registry.View, sim uint32, at udr.Instant) (kind, value string) {
 	ids := view.Identifiers(sim, at, view.Revision(), nil)
 	for _, id := range ids {
@@ -109,7 +109,7 @@ func (o *Office) lineRecords(ctx context.Context, view *registry.View, s *invoic
 		if open.Full = len(open.Records) == most && most > 0; open.Full {
 			return nil
 		}
-		sim := "" // a correction has none
+		sim := "" // a correction has no SIM
 		if c.SIM != 0 {
 			sim = simName(view, c.SIM, udr.InstantOf(c.At))
 		}
@@ -155,7 +155,7 @@ func (o *Office) charges(ctx context.Context, view *registry.View, s *invoicing.
 	}
 	return w.ChargesOf(ctx, q, func(c *warehouse.LineCharge) error {
 		if !slices.ContainsFunc(catalogues, func(k *rating.Catalogue) bool { return k.PlanFrom(l.Product, c.Version) == l.Version }) {
-			return nil // a price with another date belongs to another line
+			return nil // a price from another date belongs to another line
 		}
 		amount, err := decimal.Parse(c.Amount.String())
 		if err != nil {
@@ -220,7 +220,7 @@ func LineWords(l *document.Line) string {
 	return strings.Join(kept, ", ")
 }
 
-// invoice names the document that contains a charge of a record.
+// invoice returns the document that contains a charge of a record.
 func (q *inquiry) invoice(ctx context.Context, b *strings.Builder, view *registry.View, r *warehouse.Record, c *rating.Charge) {
 	id, ok := view.AccountID(c.Account)
 	if !ok || invoicing.Migrate(ctx, q.Store.DB) != nil {

@@ -13,16 +13,16 @@ import (
 	"ratemill/invoicing/terms"
 )
 
-// NumberRange is a range of numbers of invoices or credit notes.
+// NumberRange is a number range of invoices or credit notes.
 type NumberRange struct {
-	Seller  string       `json:"seller"` // account; empty for the operator
+	Seller  string       `json:"seller"` // seller's account; empty for the operator
 	Range   string       `json:"range"`
 	Year    int          `json:"year,omitempty"`
-	Next    string       `json:"next"`             // the number of the next document
-	Issued  string       `json:"issued,omitempty"` // date of the last one
-	Given   int64        `json:"given"`            // count of numbers in documents
+	Next    string       `json:"next"`             // number of the next document
+	Issued  string       `json:"issued,omitempty"` // date of the last number
+	Given   int64        `json:"given"`            // how many numbers documents have
 	Skipped []NumberSkip `json:"skipped,omitempty"`
-	Error   string       `json:"error,omitempty"` // why its row cannot be read
+	Error   string       `json:"error,omitempty"` // why the row of the range cannot be read
 }
 
 // Unreadable returns why the row of the range cannot be read, "" if it can.
@@ -39,9 +39,9 @@ type NumberSkip struct {
 
 // NumberOrder sets the next number of a range.
 type NumberOrder struct {
-	Seller   string // account; "" for the operator
+	Seller   string // seller's account; "" for the operator
 	Range    string
-	Year     int // of a range that starts again each year; 0 for this year
+	Year     int // year of a range that restarts each year; 0 for this year
 	Next     int64
 	Who, Why string
 	As       string
@@ -68,8 +68,8 @@ func numberRange(c *invoicing.Counter) (NumberRange, error) {
 	return n, nil
 }
 
-// Numbers lists the ranges of numbers: those of the catalogue's present sellers, and those that were in use before. A
-// reseller sees its own.
+// Numbers lists the number ranges of the catalogue's present sellers, and those that were in use before. A
+// reseller sees only its own ranges.
 func (o *Office) Numbers(ctx context.Context, as string) ([]NumberRange, error) {
 	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, err
@@ -124,8 +124,8 @@ type sellerRange struct {
 	yearly  bool
 }
 
-// ranges returns the ranges of the catalogue's present sellers. With ever, it returns the ranges of all versions of
-// their accounting groups, and of sandboxes.
+// ranges returns the number ranges of the catalogue's present sellers. If ever is true, it includes the ranges
+// of all versions of their accounting groups, and of sandboxes.
 func (o *Office) ranges(ever bool) (all []sellerRange, err error) {
 	catalogue, err := o.catalogueNow()
 	if err != nil || catalogue == nil {
@@ -176,7 +176,7 @@ func addRanges(all []sellerRange, seller string, g *terms.Group, sandboxes bool)
 	return all, nil
 }
 
-// SetNextNumber sets the next number of a range forward.
+// SetNextNumber moves the next number of a range forward.
 func (o *Office) SetNextNumber(ctx context.Context, r NumberOrder) (*NumberRange, error) {
 	if err := given(r.Why); err != nil && !r.DryRun {
 		return nil, err

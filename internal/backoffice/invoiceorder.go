@@ -9,13 +9,13 @@ import (
 
 // ordered selects the documents of an order.
 type ordered struct {
-	from, to registry.Date       // first days of their cycles, both ends included
+	from, to registry.Date       // first days of the cycles, inclusive
 	payers   []uint32            // nil for all
-	accounts map[string]struct{} // of payers; nil for all
-	seen     map[string]struct{} // accounts that have a document or a held close there
+	accounts map[string]struct{} // accounts of the payers; nil for all
+	seen     map[string]struct{} // accounts that have a document or a held close in these cycles
 }
 
-// ordered selects the documents of an order. An order without a cycle is for those of all cycles.
+// ordered selects the documents of an order. An order without a cycle covers all cycles.
 func (o *Office) ordered(ctx context.Context, r *InvoiceOrder) (*ordered, error) {
 	in := &ordered{to: 1 << 30, seen: map[string]struct{}{}}
 	if r.Cycle != "" {
@@ -43,7 +43,7 @@ func (o *Office) ordered(ctx context.Context, r *InvoiceOrder) (*ordered, error)
 	return in, nil
 }
 
-// names reports whether the order is for the documents of a payer.
+// names reports whether the order includes the documents of a payer.
 func (in *ordered) names(payer string) bool {
 	if in.accounts == nil {
 		return true
@@ -65,7 +65,7 @@ func (in *ordered) each(ctx context.Context, t invoicing.Table, give func(*invoi
 	})
 }
 
-// held are the closes that are held without a document.
+// held returns the closes that are held and have no document.
 func (in *ordered) held(ctx context.Context, t invoicing.Table) (all []*invoicing.Closed, err error) {
 	held, err := t.HeldCloses(ctx, in.from, in.to)
 	for _, c := range held {

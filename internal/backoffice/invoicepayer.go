@@ -11,11 +11,11 @@ import (
 	"ratemill/udr"
 )
 
-// invoicePayer has the values of a payer and its seller for a document, from the facts about them at a time.
+// invoicePayer holds the values of a payer and its seller for a document, from the facts about them at a time.
 func invoicePayer(b *account.Book, t *terms.Documents, id string, at udr.Instant) (*invoicing.Payer, error) {
 	p := &invoicing.Payer{}
 	profile := b.Profile(id, at)
-	if profile == nil { // it had one, and another account pays now: later corrections use the last one
+	if profile == nil { // the account had a profile, and another account pays now: later corrections use the last profile
 		profile = lastProfile(b, id, at)
 	}
 	p.Profiled = profile != nil
@@ -39,7 +39,7 @@ func invoicePayer(b *account.Book, t *terms.Documents, id string, at udr.Instant
 	return p, b.Err()
 }
 
-// Date is the date of an instant in UTC.
+// Date returns the date of an instant in UTC.
 func Date(at udr.Instant) registry.Date {
 	return registry.Date(at.Time().UTC().Unix() / (24 * 60 * 60))
 }

@@ -19,7 +19,7 @@ import (
 	"ratemill/registry"
 )
 
-// Steps that people take with documents.
+// Steps that users take with documents.
 const (
 	ReviewInvoice  = invoicing.Review
 	ReleaseInvoice = invoicing.Release
@@ -28,17 +28,18 @@ const (
 // InvoiceTake is the amount that a credit note credits of a line.
 type InvoiceTake = document.Take
 
-// InvoiceOrder selects the documents to make or change, and names the person.
+// InvoiceOrder selects the documents to create or change, and records the user.
 type InvoiceOrder struct {
-	Cycle    string   // month in which the billing cycles begin, as 2026-03; or the first day of one
-	Accounts []string // payers; none for all
+	Cycle    string   // month in which the billing cycles begin, such as 2026-03; or the first day of one cycle
+	Accounts []string // payers; none means all
 	Who, Why string
-	As       string // the account that orders it; "" for the provider
+	As       string // account that gives the order; "" for the provider
 	DryRun   bool
-	// OffCycle asks a run for documents between the closes of two cycles, with the charges that became due since the
-	// last close. It names no cycle. Without payers it is for all payers in accounting groups with off_cycle: daily.
+	// OffCycle requests documents between two cycle closes, with the charges that became due since the last
+	// close. Such an order has no cycle. Without payers, it covers all payers in accounting groups with
+	// off_cycle: daily.
 	OffCycle bool
-	Wait     time.Duration // time to wait for roles that are behind
+	Wait     time.Duration // how long to wait for roles that are behind
 	Unasked  bool          // skip the check in ClickHouse that no document already has one of the new numbers
 	Progress func(done, of int)
 }
@@ -51,12 +52,12 @@ type InvoiceRun struct {
 	Catalogue string           `json:"catalogue"`
 	Payers    int              `json:"payers"`
 	Computed  []InvoiceAmount  `json:"computed"`
-	Waiting   []InvoicePayer   `json:"waiting"` // closed; their items wait for a later document
+	Waiting   []InvoicePayer   `json:"waiting"` // closed payers whose items wait for a later document
 	Held      []InvoicePayer   `json:"held"`
 	Skipped   []InvoicePayer   `json:"skipped"`
 	Documents []InvoiceSummary `json:"documents"`
-	Balance   *InvoiceBalance  `json:"balance,omitempty"`  // of the cycle, once the run is done
-	Findings  []string         `json:"findings,omitempty"` // that concern no single payer
+	Balance   *InvoiceBalance  `json:"balance,omitempty"`  // balance of the cycle, once the run is finished
+	Findings  []string         `json:"findings,omitempty"` // findings that do not concern a single payer
 	DryRun    bool             `json:"dry_run,omitempty"`
 	Took      time.Duration    `json:"-"`
 	last      string           // payer that was counted last
@@ -70,7 +71,7 @@ type InvoiceAmount struct {
 	Currency  string `json:"currency"`
 }
 
-// InvoicePayer is a payer without a document, and why.
+// InvoicePayer is a payer without a document, and the reason.
 type InvoicePayer struct {
 	Account string   `json:"account"`
 	Cycle   string   `json:"cycle"`
@@ -93,7 +94,7 @@ type InvoiceSummary struct {
 	Due      string   `json:"due,omitempty"`
 	Disputed string   `json:"disputed,omitempty"` // disputed part of the open amount
 	Reasons  []string `json:"reasons,omitempty"`
-	Error    string   `json:"error,omitempty"` // reason why its row, or the row of its open amount, cannot be read
+	Error    string   `json:"error,omitempty"` // why the document's row, or the row of its open amount, cannot be read
 }
 
 // Unreadable returns why a row of the document cannot be read, "" if all can.
@@ -113,7 +114,7 @@ func listed(l *invoicing.Listed) InvoiceSummary {
 	return i
 }
 
-// until is the latest date on which a cycle of an order may begin.
+// until returns the latest date on which a cycle of an order may begin.
 func (r *InvoiceOrder) until() (registry.Date, error) {
 	if month, err := time.Parse("2006-01", r.Cycle); err == nil {
 		return dateOf(month.AddDate(0, 1, -1)), nil
@@ -237,12 +238,12 @@ type invoiceSum struct {
 // add counts the result of a payer.
 func (a *InvoiceRun) add(c *invoicing.Computed, sums map[string]*invoiceSum) (err error) {
 	p := InvoicePayer{Account: c.Closed.Payer, Cycle: c.Closed.Cycle.From.String()}
-	if a.last != p.Account { // the cycles of a payer come together
+	if a.last != p.Account { // the cycles of a payer are consecutive
 		a.last = p.Account
 		a.Payers++
 	}
 	switch {
-	case c.Broken: // its exit code is that of held ones
+	case c.Broken: // the exit code is the same as for held documents
 		p.Why = []string{c.Skipped}
 		a.Held = append(a.Held, p)
 	case c.Skipped != "":
@@ -276,9 +277,9 @@ func (a *InvoiceRun) add(c *invoicing.Computed, sums map[string]*invoiceSum) (er
 	return nil
 }
 
-// InvoicePreview has the next documents of a payer.
+// InvoicePreview holds the next documents of a payer.
 type InvoicePreview struct {
-	InvoicePayer                     // with the reasons to hold them
+	InvoicePayer                     // with the reasons to hold the documents
 	Documents    []*invoicing.Stored `json:"documents"`
 }
 
@@ -329,7 +330,7 @@ func problemOf(err error) error {
 	return err
 }
 
-// firstOf is the first date of an order's cycles.
+// firstOf returns the first date of an order's cycles.
 func firstOf(cycle string, until registry.Date) registry.Date {
 	if month, err := time.Parse("2006-01", cycle); err == nil {
 		return dateOf(month)
@@ -337,7 +338,8 @@ func firstOf(cycle string, until registry.Date) registry.Date {
 	return until
 }
 
-// FinaliseInvoices makes documents final: those named, or all of a cycle that allow it, in the order of their payers' numbers.
+// FinaliseInvoices makes documents final, in the order of their payers' numbers: the documents listed in the order, or
+// all of a cycle that can become final.
 func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r InvoiceOrder) (done []InvoiceSummary, refused []InvoicePayer,
 	err error) {
 	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
@@ -388,8 +390,8 @@ func (o *Office) FinaliseInvoices(ctx context.Context, names []string, r Invoice
 	return done, refused, err
 }
 
-// toFinalise are the documents that are to become final: those named, or all of a cycle, in the order of their payers'
-// numbers. With a whole cycle, held documents are refused.
+// toFinalise returns the documents that are to become final, in the order of their payers' numbers: the documents
+// listed in the order, or all of a cycle. If the order covers a whole cycle, held documents are refused.
 func (o *Office) toFinalise(ctx context.Context, who *invoiceActor, names []string, r *InvoiceOrder) (ids []string,
 	refused []InvoicePayer, err error) {
 	type payerDocument struct {
@@ -445,7 +447,7 @@ func (o *Office) toFinalise(ctx context.Context, who *invoiceActor, names []stri
 	return ids, refused, err
 }
 
-// Invoice returns a stored document, by its id or number, as the provider or an account sees it.
+// Invoice returns a stored document by its id or number, as the provider or an account sees it.
 func (o *Office) Invoice(ctx context.Context, name, as string) (s *invoicing.Stored, err error) {
 	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, err
@@ -465,7 +467,7 @@ func (o *Office) Invoice(ctx context.Context, name, as string) (s *invoicing.Sto
 	return s, who.sees(s.Payer.Account)
 }
 
-// Invoices are the stored documents of an order's cycle, or of payers.
+// Invoices returns the stored documents of an order's cycle, or of payers.
 func (o *Office) Invoices(ctx context.Context, r InvoiceOrder) (all []InvoiceSummary, err error) {
 	if err := o.migratePayments(ctx); err != nil {
 		return nil, err
@@ -508,7 +510,7 @@ func (o *Office) Invoices(ctx context.Context, r InvoiceOrder) (all []InvoiceSum
 	return all, err
 }
 
-// CreditInvoice makes a credit note of parts of a final document, and makes it final.
+// CreditInvoice creates a credit note for parts of a final document, and makes it final.
 func (o *Office) CreditInvoice(ctx context.Context, name string, takes []document.Take, r InvoiceOrder) (*InvoiceSummary, error) {
 	if err := given(r.Why); err != nil && !r.DryRun {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 	"ratemill/invoicing"
 )
 
-// InvoiceStep takes a step with the named documents, or with all documents of an order's cycle that allow it.
+// InvoiceStep takes a step with the listed documents, or with all documents of an order's cycle that allow it.
 func (o *Office) InvoiceStep(ctx context.Context, step invoicing.Step, names []string, r InvoiceOrder) (done []InvoiceSummary, err error) {
 	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func (o *Office) InvoiceStep(ctx context.Context, step invoicing.Step, names []s
 	}
 	defer who.close()
 	var closes []*invoicing.Closed
-	var broken []error // rows that cannot be read; the others of the cycle take the step
+	var broken []error // rows that cannot be read; the other documents of the cycle take the step
 	whole := names == nil
 	if whole {
 		if names, closes, broken, err = o.documentsFor(ctx, who, step, &r); err != nil {
@@ -44,7 +44,7 @@ func (o *Office) InvoiceStep(ctx context.Context, step invoicing.Step, names []s
 	}
 	for some := range slices.Chunk(names, stepsTogether) {
 		stepped, err := o.stepSome(ctx, who, step, some, by, r.DryRun)
-		if err != nil && (len(some) > 1 || whole) { // one of them is refused; the ones before it keep their step
+		if err != nil && (len(some) > 1 || whole) { // one of the documents is refused; those before it keep their step
 			stepped, err = nil, nil
 			for i := 0; err == nil && i < len(some); i++ {
 				var one []InvoiceSummary
@@ -66,7 +66,7 @@ func (o *Office) InvoiceStep(ctx context.Context, step invoicing.Step, names []s
 // write.
 const stepsTogether = 200
 
-// stepSome takes a step with some documents, or with none if one of them is refused.
+// stepSome takes a step with all of the given documents, or with none if one of them is refused.
 func (o *Office) stepSome(ctx context.Context, who *invoiceActor, step invoicing.Step, names []string, by invoicing.By, dry bool) (
 	done []InvoiceSummary, err error) {
 	err = invoicing.Again(ctx, func() error {
@@ -95,8 +95,8 @@ func (o *Office) stepSome(ctx context.Context, who *invoiceActor, step invoicing
 	return done, nil
 }
 
-// documentsFor are the documents of an order's cycle that allow a step, and for a release the closes that are held
-// without a document. broken has those that cannot be read.
+// documentsFor returns the documents of an order's cycle that allow a step; for a release, it also returns the
+// closes that are held without a document. broken has the documents that cannot be read.
 func (o *Office) documentsFor(ctx context.Context, who *invoiceActor, step invoicing.Step, r *InvoiceOrder) (ids []string,
 	closes []*invoicing.Closed, broken []error, err error) {
 	in, err := o.ordered(ctx, r)
@@ -136,7 +136,7 @@ func (o *Office) documentsFor(ctx context.Context, who *invoiceActor, step invoi
 	return ids, closes, broken, err
 }
 
-// heldClose is a close that is held without a document, in a list of documents.
+// heldClose returns a close that is held without a document, in the form for a list of documents.
 func heldClose(c *invoicing.Closed) InvoiceSummary {
 	s := InvoiceSummary{Form: "close", State: string(c.State), Payer: c.Payer, Cycle: c.Cycle.From.String(), Currency: c.Currency,
 		Reasons: c.Reasons}

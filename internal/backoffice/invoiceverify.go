@@ -19,16 +19,16 @@ type InvoiceVerified struct {
 	Cycle       string                `json:"cycle"`
 	Rules       int                   `json:"rules"`
 	Hash        string                `json:"hash"`
-	Same        bool                  `json:"same"`    // as stored, the computed document has the stored hash
-	Changed     bool                  `json:"changed"` // the stored text does not give the stored hash
+	Same        bool                  `json:"same"`    // the computed document has the stored hash
+	Changed     bool                  `json:"changed"` // the stored text does not match the stored hash
 	Differences []document.Difference `json:"differences,omitempty"`
 	Notes       []string              `json:"notes,omitempty"`
-	Error       string                `json:"error,omitempty"` // the reason if it cannot be computed
+	Error       string                `json:"error,omitempty"` // why the document cannot be computed
 	OK          bool                  `json:"ok"`
 }
 
-// VerifyInvoices recomputes the named final documents, or all of an order's cycle, from their inputs. each gets them
-// in the order of their payers.
+// VerifyInvoices recomputes from their inputs the final documents listed in an order, or all of its cycle. each is
+// called with the results in the order of the payers.
 func (o *Office) VerifyInvoices(ctx context.Context, names []string, r InvoiceOrder, each func(*InvoiceVerified) error) error {
 	b, end, err := o.earlier(ctx)
 	if err != nil {
@@ -57,7 +57,7 @@ func (o *Office) VerifyInvoices(ctx context.Context, names []string, r InvoiceOr
 	})
 }
 
-// finals are the final documents that an order names.
+// finals returns the final documents that an order selects.
 func (o *Office) finals(ctx context.Context, names []string, r *InvoiceOrder, view *registry.View) (refs []invoicing.Ref, err error) {
 	from, to := registry.Date(0), registry.Date(1<<30)
 	if r.Cycle != "" {
@@ -111,8 +111,8 @@ func (o *Office) finals(ctx context.Context, names []string, r *InvoiceOrder, vi
 	return refs, err
 }
 
-// earlier is a basis for recomputing earlier closes. It has facts and prices of all revisions and versions, and usage
-// up to any cut.
+// earlier returns a basis for recomputing earlier closes. It has facts and prices of all revisions and versions, and
+// usage up to any cut.
 func (o *Office) earlier(ctx context.Context) (b *invoicing.Basis, end func(), err error) {
 	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
 		return nil, nil, err
@@ -138,7 +138,8 @@ func (o *Office) earlier(ctx context.Context) (b *invoicing.Basis, end func(), e
 	return b, view.Close, nil
 }
 
-// usageKept returns the first date of the cycles whose usage the warehouse certainly has; 0 if it keeps all.
+// usageKept returns the first date of the cycles whose usage the warehouse is sure to have; 0 if it keeps
+// all usage.
 func (o *Office) usageKept() registry.Date {
 	if o.KeepMonths == 0 {
 		return 0

@@ -12,9 +12,9 @@ import (
 )
 
 // A mistyped filter matches nothing, which looks as if there were no problems. So the office checks the filter's
-// words if it matches nothing.
+// values if it matches nothing.
 
-// sourceKnown refuses names that no source of the project or of the ledger has.
+// sourceKnown refuses names of sources that neither the project nor the ledger has.
 func (o *Office) sourceKnown(ctx context.Context, name string, more ...string) error {
 	known, err := o.Store.Sources(ctx)
 	if err != nil || name == "" {
@@ -38,7 +38,7 @@ func (o *Office) sourceKnown(ctx context.Context, name string, more ...string) e
 	return fmt.Errorf("there is no source %s%s", name, orAll(diag.Suggest(name, known), "source", known))
 }
 
-// orAll is a suggestion, or all names if none is similar and there are few.
+// orAll returns a suggestion, or all names if no name is similar and there are only a few.
 func orAll(suggestion, what string, all []string) string {
 	switch {
 	case suggestion != "" || len(all) == 0 || len(all) > 20:
@@ -49,7 +49,7 @@ func orAll(suggestion, what string, all []string) string {
 	return "; the " + what + "s are " + strings.Join(all, ", ")
 }
 
-// projectSources are the names of the project's sources; nil if it cannot be read.
+// projectSources returns the names of the project's sources; nil if the project cannot be read.
 func (o *Office) projectSources() map[string]bool {
 	p, _ := project.LoadDir(o.Project)
 	if p == nil {
@@ -62,7 +62,8 @@ func (o *Office) projectSources() map[string]bool {
 	return names
 }
 
-// nothingWaits reports that a filter matched nothing, or refuses the filter if no record could ever match its words.
+// nothingWaits reports that a filter matched nothing, or refuses the filter if no record could ever match its
+// values.
 func (o *Office) nothingWaits(ctx context.Context, w *warehouse.Warehouse, filter *warehouse.SuspenseFilter) (words string, err error) {
 	all, err := w.SuspenseWords(ctx)
 	if err != nil {

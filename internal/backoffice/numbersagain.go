@@ -14,9 +14,9 @@ import (
 	"ratemill/invoicing/terms"
 )
 
-// numbersAgain refuses to give numbers that documents already have. This happens if the control store was restored
-// from a backup, and documents became final and were sent after that backup. ClickHouse has the numbers of all
-// ranges; the folder of issued files has the numbers of documents.
+// numbersAgain refuses to assign numbers that documents already have. This happens if the control store was
+// restored from a backup, and documents became final and were sent after that backup. ClickHouse has the numbers
+// of all ranges; the folder of issued files has the numbers of documents.
 func (o *Office) numbersAgain(ctx context.Context, ids []string, r *InvoiceOrder) error {
 	if len(ids) == 0 {
 		return nil
@@ -30,7 +30,7 @@ func (o *Office) numbersAgain(ctx context.Context, ids []string, r *InvoiceOrder
 		return err
 	}
 	for _, c := range counters {
-		if c.Broken != nil { // it gives no number until its row is back, and the other ranges do
+		if c.Broken != nil { // it assigns no number until its row can be read again; other ranges do
 			c.Next = math.MaxInt64
 		}
 	}
@@ -54,7 +54,7 @@ func (o *Office) numbersAgain(ctx context.Context, ids []string, r *InvoiceOrder
 		"numbers that somebody has", strings.Join(again, "\n"))
 }
 
-// next is the next counter of a range.
+// next returns the next counter of a range.
 func next(counters []*invoicing.Counter, seller, text string, year int) int64 {
 	for _, c := range counters {
 		if c.Seller == seller && c.Range == text && c.Year == year {
@@ -64,7 +64,7 @@ func next(counters []*invoicing.Counter, seller, text string, year int) int64 {
 	return 1
 }
 
-// setNext is the command that sets the next number of a range.
+// setNext returns the command that sets the next number of a range.
 func setNext(seller, text string, year int, next int64) string {
 	command := fmt.Sprintf("ratemill invoice numbers set '%s' --next %d", text, next)
 	if seller != "" {
@@ -103,7 +103,7 @@ func (o *Office) numbersOfWarehouse(ctx context.Context, counters []*invoicing.C
 }
 
 // numbersOfFiles returns the documents that are to become final but were already issued: the folder of issued files
-// has them with a number that their range would give again.
+// has them, with a number that their range would assign again.
 func (o *Office) numbersOfFiles(ctx context.Context, counters []*invoicing.Counter, ranges []sellerRange, ids []string) (again []string,
 	err error) {
 	if o.Documents == "" {
@@ -133,7 +133,7 @@ func (o *Office) numbersOfFiles(ctx context.Context, counters []*invoicing.Count
 	return again, nil
 }
 
-// sellerOf is the seller of a document.
+// sellerOf returns the seller of a document.
 func (o *Office) sellerOf(ctx context.Context, id string) (seller string, err error) {
 	err = o.Store.Change(ctx, "reading a document", func(tx *store.Tx) error {
 		s, err := invoicing.Table{Tx: tx}.Get(ctx, id)
@@ -145,8 +145,8 @@ func (o *Office) sellerOf(ctx context.Context, id string) (seller string, err er
 	return seller, err
 }
 
-// givenAgain returns an error text if the range of a number in the folder of issued files would give it again, "" if
-// not.
+// givenAgain returns an error text if the range of a number in the folder of issued files would assign that number
+// again, "" if not.
 func givenAgain(counters []*invoicing.Counter, ranges []sellerRange, seller, id, number string, issued int) string {
 	for _, r := range ranges {
 		text := r.counter.Range

@@ -20,32 +20,32 @@ import (
 // Options are the inputs of an Office. Only the control store is always needed.
 type Options struct {
 	Store     *control.Store
-	Warehouse func(context.Context) (*warehouse.Warehouse, error) // connects; called for each request that needs the warehouse
+	Warehouse func(context.Context) (*warehouse.Warehouse, error) // connects to the warehouse; called for each request that needs it
 	Project   string                                              // the project's folder
 	Topics    broker.Topics
 
-	Installation account.Installation // the account features of the installation, without the catalogue's documents
+	Installation account.Installation // the account features of the installation, without the documents of the catalogue
 
-	InvoicesFrom registry.Date                    // the first date for which ratemill makes invoices; 0: from each account's beginning
+	InvoicesFrom registry.Date                    // the first date for which ratemill creates invoices; 0: from each account's beginning
 	Sink         func(installation string) string // name of the warehouse's sink in the control store
 
-	Documents string       // folder of the files of documents that were issued
+	Documents string       // folder with the files of issued documents
 	Print     form.Options // the printer of PDFs
 
-	KeepMonths int // of usage in the warehouse; 0 keeps all
+	KeepMonths int // months of usage that the warehouse keeps; 0 keeps all
 
-	Partitions int // of the installation: an import distributes billing roots to them
+	Partitions int // partitions of the installation: an import distributes billing roots among them
 
-	Now       func() time.Time  // the clock; nil for that of this machine
-	Catalogue *rating.Catalogue // nil: the present catalogue of Project
+	Now       func() time.Time  // clock; nil for the clock of this machine
+	Catalogue *rating.Catalogue // nil for the present catalogue of Project
 }
 
-// Connected is the Warehouse of Options if it is connected already.
+// Connected returns the Warehouse of Options if it is already connected.
 func Connected(w *warehouse.Warehouse) func(context.Context) (*warehouse.Warehouse, error) {
 	return func(context.Context) (*warehouse.Warehouse, error) { return w, nil }
 }
 
-// Office carries out orders and answers queries. Its methods may run at the same time.
+// Office carries out orders and answers queries. Its methods can be called concurrently.
 type Office struct {
 	Options
 
@@ -56,7 +56,7 @@ type Office struct {
 	hasWarehouse bool // Options name one
 }
 
-// New prepares an Office. It connects to nothing.
+// New returns an Office. It connects to nothing.
 func New(o Options) (*Office, error) {
 	if o.Store == nil {
 		return nil, errors.New("back office: a control store is needed")
@@ -73,7 +73,7 @@ func New(o Options) (*Office, error) {
 	return &Office{Options: o, registry: registry.New(), catalogues: map[string]*rating.Catalogue{}, hasWarehouse: has}, nil
 }
 
-// view is the present registry; close it.
+// view returns the present registry; the caller closes it.
 func (o *Office) view(ctx context.Context) (*registry.View, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -83,7 +83,7 @@ func (o *Office) view(ctx context.Context) (*registry.View, error) {
 	return o.registry.View(), nil
 }
 
-// accounts is the present registry, without SIMs; close it.
+// accounts returns the present registry without SIMs; the caller closes it.
 func (o *Office) accounts(ctx context.Context) (*registry.View, error) {
 	reg := registry.New()
 	if _, err := o.Store.LoadAccounts(ctx, reg, registry.NewStatements(registry.KindStatus)); err != nil {
@@ -92,8 +92,8 @@ func (o *Office) accounts(ctx context.Context) (*registry.View, error) {
 	return reg.View(), nil
 }
 
-// below returns the present registry with statements, limited to the parts that the named paying accounts need;
-// without names, all of it. Close the view.
+// below returns the present registry with statements, limited to the parts that the given paying accounts need;
+// without accounts, all of it. Close the view.
 func (o *Office) below(ctx context.Context, payers []string) (*registry.View, *registry.Statements, error) {
 	statements := registry.NewStatements()
 	if len(payers) > 0 {
@@ -114,7 +114,7 @@ func (o *Office) below(ctx context.Context, payers []string) (*registry.View, *r
 	return view, statements, nil
 }
 
-// Problem is the refusal of a well-formed request whose assumptions are wrong, so that a person must look.
+// Problem is the refusal of a well-formed request whose assumptions are wrong, so that a user must look into it.
 type Problem struct {
 	Kind ProblemKind
 	Err  error
@@ -125,9 +125,9 @@ type ProblemKind string
 
 // The kinds of problems.
 const (
-	Missing  ProblemKind = "missing"  // its object does not exist, or has moved
-	Conflict ProblemKind = "conflict" // the state of its object does not allow it
-	Invalid  ProblemKind = "invalid"  // its content has mistakes
+	Missing  ProblemKind = "missing"  // the object of the request does not exist, or has moved
+	Conflict ProblemKind = "conflict" // the state of the object does not allow the request
+	Invalid  ProblemKind = "invalid"  // the content of the request has mistakes
 )
 
 func (p *Problem) Error() string { return p.Err.Error() }
@@ -146,10 +146,10 @@ func given(why string) error {
 	return nil
 }
 
-// Moment is a time as answers write it.
+// Moment formats a time as answers show it.
 func Moment(t time.Time) string { return t.UTC().Format(time.DateTime) + "Z" }
 
-// counted is a number of things.
+// counted returns a number with the name of what is counted.
 func counted(n int, what string) string {
 	if n == 1 {
 		return "1 " + what

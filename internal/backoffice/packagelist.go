@@ -19,29 +19,29 @@ type ListedPackage struct {
 	Package string         `json:"package"`       // NAME/INSTANCE
 	Status  string         `json:"status"`        // pending, active, expired, inactive, cancelled, or two of them as long as usage decides
 	Bought  string         `json:"bought"`
-	From    string         `json:"from,omitempty"`          // beginning of its time, or of its last renewal's; empty: it has not begun
+	From    string         `json:"from,omitempty"`          // beginning of its time, or of the time of its last renewal; empty: it has not begun
 	Ends    string         `json:"ends"`                    // latest beginning, if it begins with its first use
 	Cap     *int           `json:"cap,omitempty"`           // in percent; nil if the catalogue does not have the package
 	Renewal string         `json:"renewal"`                 // never, on_expiry, on_use_up
-	Renewed *int           `json:"renewed,omitempty"`       // how often; nil if usage decides that is not known
-	Again   *int           `json:"renewals_left,omitempty"` // renewals on use-up left in this billing cycle; nil: no bound, or not known
+	Renewed *int           `json:"renewed,omitempty"`       // number of renewals; nil if they depend on usage that is not known
+	Again   *int           `json:"renewals_left,omitempty"` // renewals on use-up left in this billing cycle; nil: no limit, or unknown
 	Then    string         `json:"then,omitempty"`          // priced or blocked
 	Buckets []PackageUnits `json:"buckets,omitempty"`
-	AsOf    string         `json:"as_of,omitempty"` // when the last usage was counted; empty: none was
+	AsOf    string         `json:"as_of,omitempty"` // when the last usage was counted; empty: no usage was counted
 	Notes   string         `json:"notes,omitempty"`
 }
 
-// PackageUnits are the units of a bucket of a package.
+// PackageUnits holds the units of a bucket of a package.
 type PackageUnits struct {
 	Bucket  string `json:"bucket"`
 	Unit    string `json:"unit"`
 	Size    int64  `json:"size"`               // size including all renewals on use-up
-	Used    *int64 `json:"used,omitempty"`     // nil if it is not known
-	Left    *int64 `json:"left,omitempty"`     // that can still be drawn: none after its end
-	CapLeft *int64 `json:"cap_left,omitempty"` // that are free beyond them
+	Used    *int64 `json:"used,omitempty"`     // nil if unknown
+	Left    *int64 `json:"left,omitempty"`     // units that can still be drawn: none after the package's end
+	CapLeft *int64 `json:"cap_left,omitempty"` // units beyond these that are free
 }
 
-// ListPackages are the packages of an account and of its SIMs, oldest first.
+// ListPackages returns the packages of an account and of its SIMs, oldest first.
 func (o *Office) ListPackages(ctx context.Context, id string, q AccountQuestion) ([]ListedPackage, error) {
 	r, end, err := o.readAll(ctx, q)
 	if err != nil {
@@ -94,7 +94,7 @@ type hasPackage struct {
 	owner   account.UnitsOwner
 }
 
-// readAll is read with the SIMs.
+// readAll is like read, but includes the SIMs.
 func (o *Office) readAll(ctx context.Context, q AccountQuestion) (r *reading, end func(), err error) {
 	r, end, err = o.read(ctx, q)
 	if err != nil {
@@ -184,7 +184,7 @@ func (l *ListedPackage) status(b *hasPackage, p *rating.Package, stand rating.St
 	if !begun && !stand.Lapsed {
 		l.Ends = "begins with its first use, before " + l.Ends
 	}
-	if b.Renewal == registry.OnUseUp && begun && !counted { // only usage decides whether it renewed
+	if b.Renewal == registry.OnUseUp && begun && !counted { // only usage decides whether the package was renewed
 		l.Ends += " or later"
 		if stand.Over {
 			l.Status = "active or " + l.Status

@@ -17,21 +17,22 @@ import (
 	"ratemill/udr"
 )
 
-// PackageOrder asks to buy a package for an account, or for one of its SIMs, or to cancel one.
+// PackageOrder requests the purchase of a package for an account or for one of its SIMs, or the
+// cancellation of one.
 type PackageOrder struct {
 	AccountOrder
 	Account string
 	Package string // NAME to buy, NAME/INSTANCE to cancel
-	SIM     string // an identifier; "" for the account
-	Cap     int    // in percent, replaces the catalogue's; -1: the catalogue's
-	Price   string // replaces the catalogue's price, 0 for free; "": the catalogue's
-	Tax     string // tax class of the price, if no part gives it
-	Renewal string // replaces the renewal of the catalogue and the billing profile; "": theirs
-	AtEnd   bool   // cancel the renewal only
+	SIM     string // an identifier of the SIM; "" for the account
+	Cap     int    // in percent, replaces the catalogue's cap; -1: use the catalogue's cap
+	Price   string // replaces the catalogue's price, 0 for free; "": use the catalogue's price
+	Tax     string // tax class of the price, if no part defines it
+	Renewal string // replaces the renewal of the catalogue and the billing profile; "": use theirs
+	AtEnd   bool   // cancel only the renewal
 	Notes   string
 }
 
-// BuyPackage states that a package was bought, and a one-off charge of its price.
+// BuyPackage states that a package was bought, and a one-off charge for its price.
 func (o *Office) BuyPackage(ctx context.Context, r PackageOrder) (*AccountChange, error) {
 	return o.changeAccounts(ctx, &r.AccountOrder, func(d *accountDraft) error {
 		when, as, err := d.account(r.Account)
@@ -83,7 +84,7 @@ func (o *Office) BuyPackage(ctx context.Context, r PackageOrder) (*AccountChange
 	})
 }
 
-// buyer is the subject of the statements about a package.
+// buyer returns the subject of the statements about a package.
 func (d *accountDraft) buyer(r *PackageOrder, when udr.Instant) (string, error) {
 	if r.SIM == "" {
 		return r.Account, nil
@@ -163,7 +164,7 @@ func (d *accountDraft) environment(p *rating.Package, payer string, when udr.Ins
 }
 
 // packageInstance returns an unused name for a package of the buyer: the request's key, so that a repeated request is
-// the same package, or the next number.
+// the same package, or else the next number.
 func (d *accountDraft) packageInstance(r *PackageOrder, subject string) string {
 	if r.Key != "" {
 		sum := sha256.Sum256([]byte(r.Key))
@@ -197,8 +198,8 @@ func (d *accountDraft) packagePrice(r *PackageOrder, name, price, its, payer str
 	return amount, err
 }
 
-// renews sets the renewal of a package and its price: the renewal of the buyer, otherwise of the catalogue, otherwise of the payer's
-// billing profile.
+// renews sets the renewal of a package and the renewal's price. The buyer's choice comes first, then the catalogue,
+// then the payer's billing profile.
 func (d *accountDraft) renews(r *PackageOrder, p *rating.Package, v *account.Package, payer string, price decimal.D,
 	when udr.Instant) error {
 	mode, who := r.Renewal, "--renewal"
@@ -288,7 +289,7 @@ func (o *Office) CancelPackage(ctx context.Context, r PackageOrder) (*AccountCha
 	})
 }
 
-// stopRenewal ends the renewal of a package. The units that it has can be drawn until its time is over.
+// stopRenewal ends the renewal of a package. Its remaining units can be drawn until its time is over.
 func (d *accountDraft) stopRenewal(r *PackageOrder, subject string, when udr.Instant) error {
 	v := account.Value[account.Package](d.book, registry.KindPackage, subject, r.Package, when)
 	if v == nil {

@@ -11,7 +11,7 @@ import (
 	"ratemill/internal/control"
 )
 
-// TopicWords are the topics as people name them.
+// TopicWords are the names of the topics that users see.
 var TopicWords = []string{"usage", "rated"}
 
 func topicOf(topics broker.Topics, word string) string {
@@ -28,29 +28,29 @@ func wordOf(topics broker.Topics, topic string) string {
 	return "rated"
 }
 
-// StopRef names where a partition stopped.
+// StopRef identifies the place where a partition stopped.
 type StopRef struct {
 	Topic     string // one of TopicWords
 	Partition int
 	Offset    int64
-	Message   string // the hash of the message or rows; empty for any
+	Message   string // hash of the message or rows; empty for any
 }
 
-// Stop is a position at which a reader of a partition found something wrong, and stopped.
+// Stop is a position at which a reader of a partition found a mistake and stopped.
 type Stop struct {
 	Role       string    `json:"role"` // the reader
 	Topic      string    `json:"topic"`
-	Name       string    `json:"name"` // the topic's, in Kafka
+	Name       string    `json:"name"` // name of the topic in Kafka
 	Partition  int       `json:"partition"`
 	Offset     int64     `json:"offset"`
 	Kind       string    `json:"kind"`
-	Message    string    `json:"message"` // the hash of the message or rows: an order applies only to exactly these
+	Message    string    `json:"message"` // hash of the message or rows: an order applies only to exactly these
 	Since      time.Time `json:"since"`
 	Last       time.Time `json:"last"`
 	Process    string    `json:"process"`
 	Reason     string    `json:"reason"`
-	Skippable  bool      `json:"skippable"` // a person can order it to skip the message or rows
-	Skip       bool      `json:"skip"`      // a person ordered this
+	Skippable  bool      `json:"skippable"` // a user can order to skip the message or rows
+	Skip       bool      `json:"skip"`      // a user ordered to skip
 	Who        string    `json:"who"`       // ordered it
 	Why        string    `json:"why"`
 	Ordered    time.Time `json:"ordered,omitzero"`
@@ -66,7 +66,7 @@ func (o *Office) stop(s *control.Stop) Stop {
 	}
 }
 
-// Stops returns the stopped partitions; with all, also those that have continued.
+// Stops returns the stopped partitions; if all is true, also partitions that have continued.
 func (o *Office) Stops(ctx context.Context, all bool) ([]Stop, error) {
 	stops, err := o.Store.Stops(ctx, control.StopFilter{Open: !all})
 	answer := make([]Stop, len(stops))
@@ -76,7 +76,7 @@ func (o *Office) Stops(ctx context.Context, all bool) ([]Stop, error) {
 	return answer, err
 }
 
-// findStop returns the stop that a StopRef names.
+// findStop returns the stop to which a StopRef refers.
 func (o *Office) findStop(ctx context.Context, r *StopRef, open bool) (*control.Stop, error) {
 	topic := topicOf(o.Topics, r.Topic)
 	all, err := o.Store.Stops(ctx, control.StopFilter{Topic: topic, Partition: &r.Partition, Offset: &r.Offset, Open: open})
@@ -103,10 +103,10 @@ func (o *Office) findStop(ctx context.Context, r *StopRef, open bool) (*control.
 // StopContent is a stop with its content: a message of the topic, or rows.
 type StopContent struct {
 	Stop
-	SkipMeans string                `json:"skip_means,omitempty"` // the effect of skipping
+	SkipMeans string                `json:"skip_means,omitempty"` // effect of skipping
 	Content   []byte                `json:"content,omitempty"`    // the message
 	Rows      []consumer.RefusedRow `json:"rows,omitempty"`
-	Detail    []byte                `json:"-"` // the rows, as they are stored
+	Detail    []byte                `json:"-"` // the rows as stored
 }
 
 // Stop returns a stop with its content.
@@ -142,7 +142,7 @@ func (o *Office) skipMeans(s *control.Stop) string {
 // StopOrder lets a stopped partition continue.
 type StopOrder struct {
 	StopRef
-	Skip bool // skip the content that StopRef.Message names; otherwise the partition tries again
+	Skip bool // skip the content that StopRef.Message identifies; otherwise the partition tries again
 	Who  string
 	Why  string // of a skip
 }

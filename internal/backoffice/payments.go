@@ -22,7 +22,7 @@ import (
 	"ratemill/udr"
 )
 
-// PaymentOrder has the fields that every change of payments has.
+// PaymentOrder has the fields that are common to all changes of payments.
 type PaymentOrder struct {
 	Who, Why string
 	As       string // account on whose behalf the order is given; "" for the provider
@@ -39,22 +39,22 @@ type PaymentLine struct {
 	Currency  string `json:"currency,omitempty"`
 	Date      string `json:"date"`
 	Pays      string `json:"pays,omitempty"`   // INV-1 400.00, INV-2 10.00
-	Credit    string `json:"credit,omitempty"` // the part that pays no document
+	Credit    string `json:"credit,omitempty"` // the part of the amount that pays no document
 	Why       string `json:"why,omitempty"`
 }
 
 // PaymentImport is the result of an import of payments, or of its dry run.
 type PaymentImport struct {
-	Revision uint64        `json:"revision,omitempty"` // of the facts; 0: nothing was changed
+	Revision uint64        `json:"revision,omitempty"` // revision of the facts; 0: nothing was changed
 	DryRun   bool          `json:"dry_run,omitempty"`
 	Lines    []PaymentLine `json:"lines"`
 	New      int           `json:"new"`
 	Known    int           `json:"known"`
 	Refused  int           `json:"refused"`
-	Credits  int           `json:"credits"` // new lines of which a part pays no document
+	Credits  int           `json:"credits"` // number of new lines of which a part pays no document
 }
 
-// paymentDraft is a change of payments under construction, in a transaction.
+// paymentDraft is a change of payments that is being built in a transaction.
 type paymentDraft struct {
 	tx         *store.Tx
 	view       *registry.View
@@ -71,8 +71,8 @@ type madePayment struct {
 	from  udr.Instant
 }
 
-// changePayments states payments, and folds them, in one transaction. If another process commits meanwhile, it reads
-// the new facts and tries again.
+// changePayments states payments and applies them to the tables in one transaction. If another process commits
+// in the meantime, it reads the new facts and tries again.
 func (o *Office) changePayments(ctx context.Context, r *PaymentOrder, do func(*paymentDraft) error) (revision registry.Revision,
 	err error) {
 	if err := given(r.Why); err != nil && !r.DryRun {
@@ -109,7 +109,7 @@ func (o *Office) tryPayments(ctx context.Context, r *PaymentOrder, who *invoiceA
 	defer view.Close()
 	in := o.Installation
 	book := o.payments(view)
-	var refusal error // it is for people, and does not mention the control store
+	var refusal error // for users: does not mention the control store
 	err = o.Store.Change(ctx, "stating payments", func(tx *store.Tx) error {
 		d := &paymentDraft{tx: tx, view: view, statements: statements, book: account.NewBook(view, statements, &in),
 			now: udr.InstantOf(o.Now()), who: who}
@@ -148,8 +148,8 @@ func (o *Office) tryPayments(ctx context.Context, r *PaymentOrder, who *invoiceA
 	return revision, err
 }
 
-// payments folds facts of payments, and judges the new exposures. It leaves the end of suspensions to the role
-// account, which sees the payment as a change of facts.
+// payments applies facts of payments to the tables, and evaluates the new exposures. It leaves the end of
+// suspensions to the role account, which sees the payment as a change of facts.
 func (o *Office) payments(view *registry.View) *payment.Book {
 	settle := o.settle()
 	return &payment.Book{Number: view.AccountNumber, Settle: func(ctx context.Context, tx *store.Tx, payer uint32, currency string,
@@ -158,7 +158,7 @@ func (o *Office) payments(view *registry.View) *payment.Book {
 	}}
 }
 
-// followPayments folds payments that an import of the registry stated.
+// followPayments applies payments that an import of the registry stated.
 func (o *Office) followPayments(ctx context.Context) (*registry.View, error) {
 	if err := o.migratePayments(ctx); err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (o *Office) followPayments(ctx context.Context) (*registry.View, error) {
 	view := reg.View()
 	_, err := o.payments(view).Follow(ctx, o.Store.DB, statements)
 	broken := (*store.BrokenError)(nil)                                                 // the list of payments shows it
-	if err != nil && !errors.Is(err, control.ErrConflict) && !errors.As(err, &broken) { // another process folds them
+	if err != nil && !errors.Is(err, control.ErrConflict) && !errors.As(err, &broken) { // another process applies them
 		view.Close()
 		return nil, err
 	}
@@ -217,7 +217,7 @@ func (d *paymentDraft) add(id string, v *payment.Value) {
 }
 
 // may refuses a payment if the actor may not change its payer's documents. Only the provider may change a payment
-// without a known payer.
+// whose payer is unknown.
 func (d *paymentDraft) may(payer string) error {
 	if payer == "" && d.who.r != nil {
 		return conflict("nobody knows whose payment it is, so the provider decides about it; name its payer or its document")
@@ -268,7 +268,7 @@ func (a *PaymentImport) add(r *payment.Result) {
 	a.Lines = append(a.Lines, l)
 }
 
-// money is an amount with the decimals of its currency.
+// money returns an amount with the decimals of its currency.
 func money(d decimal.D, currency string) string {
 	if c, err := normalize.ParseCurrency([]byte(currency)); err == nil && c.MinorUnits() >= 0 {
 		return d.Fixed(max(c.MinorUnits(), d.Decimals()))
@@ -294,8 +294,8 @@ type ListedPayment struct {
 	Currency  string `json:"currency"`
 	Pays      string `json:"pays,omitempty"`
 	Credit    string `json:"credit,omitempty"`
-	Named     string `json:"named,omitempty"` // the document that it names, if it does not pay any of it
-	Error     string `json:"error,omitempty"` // why its row cannot be read
+	Named     string `json:"named,omitempty"` // the document that the payment refers to, if it pays none of it
+	Error     string `json:"error,omitempty"` // why the payment's row cannot be read
 }
 
 // Unreadable returns why the row of the payment cannot be read, "" if it can.
@@ -304,11 +304,11 @@ func (l ListedPayment) Unreadable() string { return l.Error }
 // PaymentQuestion selects payments.
 type PaymentQuestion struct {
 	Payer   string
-	Credits bool   // only those with an unassigned part
+	Credits bool   // only payments with an unassigned part
 	As      string // account on whose behalf the question is asked; "" for the provider
 }
 
-// ListPayments lists payments, the newest first.
+// ListPayments lists payments, newest first.
 func (o *Office) ListPayments(ctx context.Context, q PaymentQuestion) ([]ListedPayment, error) {
 	view, err := o.followPayments(ctx)
 	if err != nil {
@@ -356,7 +356,7 @@ func (o *Office) ListPayments(ctx context.Context, q PaymentQuestion) ([]ListedP
 	return all, nil
 }
 
-// payerNumber is the number of an account, nil for all.
+// payerNumber returns the number of an account, nil for all accounts.
 func payerNumber(view *registry.View, id string) (*uint32, error) {
 	if id == "" {
 		return nil, nil
@@ -390,7 +390,7 @@ type OpenDocument struct {
 	Disputed string `json:"disputed,omitempty"` // disputed part of the open amount
 	Open     string `json:"open"`
 	Currency string `json:"currency"`
-	Error    string `json:"error,omitempty"` // why its row cannot be read
+	Error    string `json:"error,omitempty"` // why the row of the open amount cannot be read
 }
 
 // Unreadable returns why the row of the open amount cannot be read, "" if it can.
@@ -401,11 +401,11 @@ type OpenQuestion struct {
 	Payer    string
 	Document string // number or id
 	As       string // account on whose behalf the question is asked; "" for the provider
-	All      bool   // also those without an open amount
-	Overdue  bool   // only those that are overdue
+	All      bool   // include documents without an open amount
+	Overdue  bool   // only overdue documents
 }
 
-// OpenDocuments lists the open amounts of final documents, in the order of their due dates.
+// OpenDocuments lists the open amounts of final documents by due date.
 func (o *Office) OpenDocuments(ctx context.Context, q OpenQuestion) ([]OpenDocument, error) {
 	view, err := o.followPayments(ctx)
 	if err != nil {

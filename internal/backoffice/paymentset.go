@@ -11,7 +11,7 @@ import (
 	"ratemill/udr"
 )
 
-// AssignOrder is the part of a payment's credit that pays a document.
+// AssignOrder requests that a part of a payment's credit pays a document.
 type AssignOrder struct {
 	PaymentOrder
 	Reference string
@@ -19,7 +19,7 @@ type AssignOrder struct {
 	Amount    string // "" for as much as possible
 }
 
-// AssignPayment lets the credit of a payment pay a document.
+// AssignPayment uses the credit of a payment to pay a document.
 func (o *Office) AssignPayment(ctx context.Context, r AssignOrder) (*PaymentLine, error) {
 	view, err := o.followPayments(ctx)
 	if err != nil {
@@ -121,8 +121,8 @@ type DisputeOrder struct {
 	Amount   string // "" for the whole open amount
 }
 
-// Dispute records that a payer disputes a document, or an amount of it. Credit notes settle it, and WithdrawPayment
-// ends it.
+// Dispute records that a payer disputes a document, or an amount of it. Credit notes settle the dispute, and
+// WithdrawPayment ends it.
 func (o *Office) Dispute(ctx context.Context, r DisputeOrder) (*PaymentLine, error) {
 	view, err := o.followPayments(ctx)
 	if err != nil {
@@ -147,10 +147,10 @@ func (o *Office) Dispute(ctx context.Context, r DisputeOrder) (*PaymentLine, err
 	return line, err
 }
 
-// disputedAmount is the disputed amount of a document, or why it cannot be read.
+// disputedAmount returns the disputed amount of a document, or why it cannot be read.
 type disputedAmount struct{ amount, unreadable string }
 
-// disputed returns the disputed amounts of documents, by their ids.
+// disputed returns the disputed amounts of documents, by document id.
 func (o *Office) disputed(ctx context.Context) (map[string]disputedAmount, error) {
 	open, err := payment.List(ctx, o.Store.DB, payment.Question{Open: true, Disputed: true})
 	all := map[string]disputedAmount{}
@@ -188,7 +188,7 @@ func disputable(of *payment.Receivable, text string) (decimal.D, error) {
 	return amount, nil
 }
 
-// document is a final document whose payments may be changed, by its number or id.
+// document returns a final document whose payments may be changed, by its number or id.
 func (d *paymentDraft) document(ctx context.Context, name string) (*payment.Receivable, error) {
 	of, err := payment.Find(ctx, d.tx, name, 0)
 	if none := (*payment.NoDocumentError)(nil); errors.As(err, &none) {
@@ -208,7 +208,7 @@ func (d *paymentDraft) note(line *PaymentLine, what string, v *payment.Value) {
 	d.add(line.Reference, v)
 }
 
-// free is a reference that no payment has.
+// free returns a reference that no payment has.
 func (d *paymentDraft) free(reference string) string {
 	for n, try := 2, reference; ; n++ {
 		if len(d.statements.Told(registry.KindPayment, try)) == 0 {

@@ -20,10 +20,10 @@ type ListedPrice struct {
 	Currency string `json:"currency"`
 	Every    int    `json:"every"` // cycles
 	Tax      string `json:"tax"`
-	Products string `json:"products"` // that have the part
+	Products string `json:"products"` // products that have the part
 }
 
-// ListProducts are the prices of the parts of a project's catalogue in all their versions, in the order of their names.
+// ListProducts returns the prices of the parts of a project's catalogue in all their versions, sorted by name.
 func ListProducts(dir string) (all []ListedPrice, err error) {
 	p, mistakes := project.LoadDir(dir)
 	if mistakes.HasErrors() {

@@ -21,7 +21,7 @@ import (
 	"ratemill/udr"
 )
 
-// The data fetched to show one line is bounded: read a file of gigabytes where it is.
+// The amount of data fetched to show one line is limited: a file of several gigabytes is better read where it is.
 const (
 	mostFetched  = 256 << 20
 	fetchedUntil = time.Minute
@@ -48,7 +48,7 @@ func (e *BrokenProjectError) Error() string {
 }
 
 // sourceNow returns the source in the current project, which has the address of its server; nil if the project no
-// longer has it.
+// longer has the source.
 func (o *Office) sourceNow(name string) (*source.Source, error) {
 	p, list := project.LoadDir(o.Project)
 	if p == nil {
@@ -62,8 +62,8 @@ func (o *Office) sourceNow(name string) (*source.Source, error) {
 	return nil, nil
 }
 
-// fetch gets the content of a record's file from its source, read-only: from where it was listed, or from where
-// collect.after moved it. done removes the copy.
+// fetch gets the content of a record's file from its source without changing anything there. It looks where the
+// file was listed, and where collect.after moved it. done removes the copy.
 func (q *inquiry) fetch(ctx context.Context, e *Explanation) (f offline.File, done func(), err error) {
 	src, err := q.sourceNow(e.Source)
 	if err != nil {
@@ -130,7 +130,7 @@ func after(src *source.Source) string {
 	return ""
 }
 
-// copied copies as many bytes of a file as were read from it, and reports whether the content is the same.
+// copied copies as many bytes of a file as mediation read from it, and reports whether the content is the same.
 func (q *inquiry) copied(ctx context.Context, site *collect.Site, path string, file *control.File, src *source.Source) (name string,
 	same bool, err error) {
 	to, err := os.CreateTemp("", "ratemill-explain-*")
@@ -155,7 +155,7 @@ func (q *inquiry) copied(ctx context.Context, site *collect.Site, path string, f
 	return to.Name(), same, err
 }
 
-// Masked returns a text in which the identifiers of the record's SIM are shortened as in Words; a full
+// Masked returns a text with the identifiers of the record's SIM shortened as in Words; a full
 // explanation shortens none.
 func (e *Explanation) Masked(text string) string {
 	if e.full {

@@ -19,7 +19,7 @@ type registryAt struct {
 	at   udr.Instant
 }
 
-// registryAt is the registry at a time; close its view.
+// registryAt returns the registry at a time; the caller closes its view.
 func (o *Office) registryAt(ctx context.Context, at time.Time) (registryAt, error) {
 	view, err := o.view(ctx)
 	if err != nil {
@@ -32,7 +32,7 @@ func (o *Office) registryAt(ctx context.Context, at time.Time) (registryAt, erro
 	return registryAt{view, view.Revision(), udr.InstantOf(at)}, nil
 }
 
-// account is the number of the account with an id.
+// account returns the number of the account with an id.
 func (k registryAt) account(id string) (uint32, error) {
 	if number, ok := k.view.AccountNumber(id); ok {
 		return number, nil
@@ -49,7 +49,7 @@ func (k registryAt) account(id string) (uint32, error) {
 // Account is an account at a time.
 type Account struct {
 	ID         string   `json:"account"`
-	Level      int      `json:"level"` // below the root, which is 0
+	Level      int      `json:"level"` // depth below the root; the root is 0
 	Parent     string   `json:"parent"`
 	Company    string   `json:"company"`
 	Kind       string   `json:"kind"`
@@ -59,11 +59,11 @@ type Account struct {
 	Plan       string   `json:"plan"`
 	SharePlans []string `json:"share_plans"`
 	Limits     []string `json:"limits"`
-	SIMs       int      `json:"sims"`  // that it owns itself
+	SIMs       int      `json:"sims"`  // number of SIMs that the account owns itself
 	Since      string   `json:"since"` // a day in its zone, a time, or always
 }
 
-// Accounts are all accounts at a time, each below the one that it pays.
+// Accounts returns all accounts at a time, each below its parent.
 func (o *Office) Accounts(ctx context.Context, at time.Time) ([]Account, error) {
 	k, err := o.registryAt(ctx, at)
 	if err != nil {
@@ -103,7 +103,8 @@ func (o *Office) Accounts(ctx context.Context, at time.Time) ([]Account, error) 
 	return all, nil
 }
 
-// day is the beginning of a validity, as the registry's files write it: a day in the account's zone, or a time.
+// day returns the beginning of a validity as the registry's files write it: a day in the account's zone, or a
+// time.
 func day(at udr.Instant, zone *time.Location) string {
 	if at == registry.Always {
 		return "always"
@@ -115,10 +116,10 @@ func day(at udr.Instant, zone *time.Location) string {
 	return local.Format(time.RFC3339)
 }
 
-// AccountSIMs are the SIMs that an account owns at a time.
+// AccountSIMs holds the SIMs that an account owns at a time.
 type AccountSIMs struct {
 	SIMs []SIM `json:"sims"`
-	All  int   `json:"all"` // number of SIMs that it owns; SIMs may list fewer
+	All  int   `json:"all"` // number of SIMs that the account owns; SIMs may list fewer
 }
 
 // SIM is a SIM at a time, with its identifiers of each kind.
@@ -133,7 +134,7 @@ type SIM struct {
 	Since   string   `json:"since"`
 }
 
-// SIMsOf are the SIMs that an account owns at a time, at most limit of them.
+// SIMsOf returns the SIMs that an account owns at a time, at most limit of them.
 func (o *Office) SIMsOf(ctx context.Context, account string, at time.Time, limit int) (*AccountSIMs, error) {
 	k, err := o.registryAt(ctx, at)
 	if err != nil {

@@ -13,30 +13,30 @@ import (
 	"ratemill/internal/warehouse"
 )
 
-// RetryRequest has waiting records processed again.
+// RetryRequest requests that waiting records are processed again.
 type RetryRequest struct {
-	IDs    []string // of records, or the beginning of a file's id for all its waiting records
+	IDs    []string // ids of records, or the beginning of a file's id for all waiting records of the file
 	Filter SuspenseFilter
 	Who    string
-	Anyway string // the reason to rate records whose copies were rated; empty: do not rate them
+	Anyway string // reason to rate records even if copies of them were rated; empty: do not rate them
 }
 
-// Ordered are the retries that a RetryRequest became.
+// Ordered holds the retries that a RetryRequest created.
 type Ordered struct {
 	Retries []RetryBatch `json:"retries"`
 	Claimed int          `json:"claimed"` // left out: already in a retry or a drop
-	Unkept  int          `json:"unkept"`  // left out: it represents the rest of a file, whose content was not kept
+	Unkept  int          `json:"unkept"`  // left out: the record represents the rest of a file, whose content was not kept
 }
 
-// RetryBatch is a number of records that are retried as a file.
+// RetryBatch is a number of records that are retried as one file.
 type RetryBatch struct {
 	Number  int64  `json:"number"`
 	Source  string `json:"source"`
 	Records int    `json:"records"`
 }
 
-// Retry has waiting records processed again, as if their sources delivered them now. Beside an error, the answer has the
-// retries ordered before it.
+// Retry processes waiting records again, as if their sources delivered them now. If there is an error, the answer
+// has the retries that were ordered before it.
 func (o *Office) Retry(ctx context.Context, r RetryRequest) (answer Ordered, err error) {
 	w, err := o.Warehouse(ctx)
 	if err != nil {
@@ -70,7 +70,8 @@ func (o *Office) Retry(ctx context.Context, r RetryRequest) (answer Ordered, err
 	return answer, nil
 }
 
-// A retry batch is bounded because it is held in memory, and sent again as a whole after a crash.
+// The size of a retry batch is limited, because the batch is held in memory and sent again as a
+// whole after a crash.
 const (
 	batchRecords = 10_000
 	batchBytes   = 64 << 20
@@ -109,8 +110,8 @@ type Retried struct {
 	Source  string `json:"source"`
 	Records uint64 `json:"records"`
 	*RetryCounts
-	Waiting uint64 `json:"waiting"`          // of those suspended again: still
-	Failed  string `json:"failed,omitempty"` // why it failed, and what to do; then there are no counts
+	Waiting uint64 `json:"waiting"`          // of the records suspended again, those that still wait
+	Failed  string `json:"failed,omitempty"` // why the retry failed, and what to do; there are then no counts
 }
 
 // Await waits until a retry is done and its records are in the warehouse. It calls untaken if no mediator takes the retry
@@ -151,8 +152,8 @@ func (o *Office) await(ctx context.Context, w *warehouse.Warehouse, number int64
 	}
 }
 
-// waitForRetry waits until a retry is done, or cannot be, and returns its file. It calls untaken once if no mediator has
-// taken the retry after a while.
+// waitForRetry waits until a retry is done or has become impossible, and returns its file. It calls untaken once if no
+// mediator takes the retry for a while.
 func waitForRetry(ctx context.Context, store *control.Store, number int64, after time.Duration, untaken func()) (*control.File, error) {
 	late, told := time.Now().Add(after), false
 	for {
@@ -183,7 +184,7 @@ type Retry struct {
 	Records int64     `json:"records"`
 	Created time.Time `json:"created"`
 	Who     string    `json:"who"`
-	File    string    `json:"file"` // its id, once it is done
+	File    string    `json:"file"` // id of the file, once the retry is done
 	*RetryCounts
 	Why string `json:"why"` // time of the order, or of the failure
 }

@@ -15,11 +15,11 @@ import (
 	"ratemill/udr"
 )
 
-// AnomalyFilter chooses anomalies of SIMs.
+// AnomalyFilter selects anomalies of SIMs.
 type AnomalyFilter struct {
-	Account  string    // and the accounts below it; "" for all
+	Account  string    // this account and the accounts below it; "" for all
 	Since    time.Time // zero for always
-	Severity int       // this one and worse, 1 to 4
+	Severity int       // this severity and worse, 1 to 4
 	Limit    int
 }
 
@@ -28,17 +28,17 @@ type SIMAnomaly struct {
 	Severity   int    `json:"severity"` // 1 (the worst) to 4
 	At         string `json:"at"`
 	SIM        uint32 `json:"sim"`
-	Identifier string `json:"identifier"` // of the SIM at that time
+	Identifier string `json:"identifier"` // identifier of the SIM at that time
 	Account    string `json:"account"`
 	Event      string `json:"event"`
 	Name       string `json:"name"`      // of the rule
 	Threshold  string `json:"threshold"` // 0 of a device
 	Before     string `json:"before"`    // a count, or 14 digits of an IMEI
 	After      string `json:"after"`
-	Record     string `json:"record"` // ratemill explain shows it; empty for absences
+	Record     string `json:"record"` // record that ratemill explain accepts; empty for absences
 }
 
-// ForPeople is the anomaly with the digits of devices and the id of the record shortened.
+// ForPeople returns the anomaly with shortened device digits and record id.
 func (a SIMAnomaly) ForPeople() SIMAnomaly {
 	if a.Event == rating.DeviceChanged.String() {
 		a.Before, a.After = abbreviated(a.Before), abbreviated(a.After)
@@ -47,7 +47,7 @@ func (a SIMAnomaly) ForPeople() SIMAnomaly {
 	return a
 }
 
-// SIMAnomalies has anomalies of SIMs, and reports whether there are more.
+// SIMAnomalies holds anomalies of SIMs. More means that there are others.
 type SIMAnomalies struct {
 	Anomalies []SIMAnomaly `json:"anomalies"`
 	More      bool         `json:"more"`

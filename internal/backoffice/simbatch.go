@@ -20,10 +20,10 @@ import (
 	"ratemill/simstate"
 )
 
-// BatchOrder asks for the changes of SIMs in a CSV file.
+// BatchOrder requests the changes of SIMs in a CSV file.
 type BatchOrder struct {
-	SIMOrder        // At is for lines without a date; Key is not used
-	ID       string // "" for one that follows from the content: a file is run once
+	SIMOrder        // At applies to lines without a date; Key is not used
+	ID       string // "" for an id that follows from the content, so that a file is run only once
 	Atomic   bool   // all lines or none
 	Portion  int    // lines in one change set; 0 for 5,000
 }
@@ -35,7 +35,7 @@ type BatchLine struct {
 	Operation string `json:"operation"`
 	Arguments string `json:"arguments"`
 	Date      string `json:"date"`
-	Result    string `json:"result"` // done, nothing to do, refused; of an atomic batch with mistakes: not done
+	Result    string `json:"result"` // done, nothing to do, refused; in an atomic batch with mistakes: not done
 	Why       string `json:"why"`
 }
 
@@ -43,17 +43,17 @@ type BatchLine struct {
 type BatchDone struct {
 	ID      string `json:"batch"`
 	Lines   int    `json:"lines"`
-	Before  int    `json:"before"` // lines that an earlier run did
+	Before  int    `json:"before"` // lines that an earlier run carried out
 	Done    int    `json:"done"`
 	Nothing int    `json:"nothing"`
 	Refused int    `json:"refused"`
 	DryRun  bool   `json:"dry_run,omitempty"`
-	Undone  bool   `json:"undone,omitempty"` // it is atomic, and lines were refused: nothing was changed
+	Undone  bool   `json:"undone,omitempty"` // the batch is atomic, and lines were refused: nothing was changed
 
-	Notes []string `json:"notes,omitempty"` // the first file to which it applies in rating, if it contains statements about the past
+	Notes []string `json:"notes,omitempty"` // the first file that is rated with the batch, if the batch contains statements about the past
 }
 
-// The bounds of batches.
+// The limits of batches.
 const (
 	mostBatchLines  = 1_000_000
 	mostAtomicLines = 10_000
@@ -63,16 +63,16 @@ const (
 // BatchColumns are the columns of a batch.
 var BatchColumns = []string{"sim", "operation", "arguments", "date"}
 
-// batchFile is a batch that is read.
+// batchFile is a batch that has been read.
 type batchFile struct {
 	rows   []BatchLine
 	lines  []simLine
-	wrong  []error // of lines that cannot be understood
+	wrong  []error // errors of lines that cannot be understood
 	digest string
 }
 
-// readBatch reads a CSV file with a header. Input without recognisable lines is an error; a line that cannot be
-// understood is refused later, like one that is not allowed.
+// readBatch reads a CSV file with a header. Input without recognisable lines is an error. A line that cannot be
+// understood is refused later, like a line that is not allowed.
 func readBatch(name string, from io.Reader, at string) (*batchFile, error) {
 	sum := sha256.New()
 	r, err := csvfile.NewReader(io.TeeReader(from, sum))
@@ -133,7 +133,7 @@ func (f *batchFile) add(cells []string, places []int, at string) {
 	f.wrong = append(f.wrong, err)
 }
 
-// wishOf reads the operation of a line and its arguments.
+// wishOf reads the operation of a line and the operation's arguments.
 func wishOf(l *BatchLine) (SIMWish, error) {
 	w := SIMWish{SIM: l.SIM, Do: l.Operation}
 	words := strings.Fields(l.Arguments)
@@ -169,7 +169,7 @@ func wishOf(l *BatchLine) (SIMWish, error) {
 var batchArguments = map[string]string{SetSIMState: "STATE", MoveSIM: "ACCOUNT [plan=PLAN] [keep_state]", SetSIMPlan: "PLAN",
 	SetSIM: "KIND=VALUE"}
 
-// batch is a batch that runs.
+// batch is the state of a running batch.
 type batch struct {
 	*Office
 	*batchFile
@@ -179,13 +179,13 @@ type batch struct {
 	done  BatchDone
 	seen  map[uint32]int // SIMs of an atomic batch, with their lines
 
-	newest registry.Revision // that states something of the past
+	newest registry.Revision // newest revision with a statement about the past
 }
 
-// RunBatch changes SIMs by the lines of a CSV file, some at a time: each portion is one change set, and the position
-// of the batch moves in the same transaction. If you run it again with the same id, it continues at its position, so
-// a crash neither loses nor doubles a line. each gets the result of every line in order, including those of earlier
-// runs. A refused line does not affect others, unless the batch is atomic.
+// RunBatch changes SIMs by the lines of a CSV file, a portion at a time. Each portion is one change set, and the
+// same transaction moves the position of the batch. If you run it again with the same id, it continues at its
+// position, so a crash neither loses nor repeats a line. each is called with the result of every line in order,
+// including lines of earlier runs. A refused line does not affect others, unless the batch is atomic.
 func (o *Office) RunBatch(ctx context.Context, name string, from io.Reader, order BatchOrder,
 	each func(BatchLine) error) (*BatchDone, error) {
 	if err := given(order.Why); err != nil && !order.DryRun {
@@ -264,7 +264,7 @@ func (b *batch) begin(ctx context.Context) (at int, err error) {
 	return its.Done, nil
 }
 
-// result counts and gives the result of a line.
+// result counts the result of a line and passes it on.
 func (b *batch) result(i int, result, why string) error {
 	switch simstate.Result(result) {
 	case simstate.LineDone:
@@ -332,8 +332,9 @@ func (b *batch) undone(outcome []simstate.BatchLine) bool {
 	return slices.ContainsFunc(outcome, func(l simstate.BatchLine) bool { return l.Result == simstate.LineRefused })
 }
 
-// until is the end of the portion that begins at a line: a SIM is in a portion only once, because its next line
-// depends on the result of the line before. An atomic batch is one portion, so it has a SIM once.
+// until returns the end of the portion that begins at a line. A portion contains each SIM only once, because a
+// SIM's next line depends on the result of the line before. An atomic batch is one portion, so it contains
+// each SIM only once.
 func (b *batch) until(at int) int {
 	most := cmp.Or(b.order.Portion, batchPortion)
 	if b.order.Atomic {
@@ -372,8 +373,8 @@ func (b *batch) outcome(at int, results []simMade) (lines []simstate.BatchLine) 
 	return lines
 }
 
-// imagine adds the changes of a dry run to the known facts, so that later lines about the same SIMs are judged by
-// them.
+// imagine adds the changes of a dry run to the known facts, so that they apply to later lines about the same
+// SIMs.
 func (d *simDraft) imagine(results []simMade) error {
 	changes := &registry.Changes{Revision: d.rev + 1}
 	for i := range results {

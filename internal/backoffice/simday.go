@@ -13,7 +13,7 @@ import (
 
 // SIMDayRequest asks about a SIM on the day of a time, in the zone of its account.
 type SIMDayRequest struct {
-	Identifier string // any of the SIM's
+	Identifier string // any identifier of the SIM
 	At         time.Time
 	OnDay      bool // the request has a day, not a time
 }
@@ -41,7 +41,7 @@ type SIMRecord struct {
 	Currency string    `json:"currency"`
 }
 
-// SIMDay lists the rated records of a SIM on a day, and the plans that would rate further usage of that time by the
+// SIMDay lists the rated records of a SIM on a day, and the plans that would rate further usage at that time by the
 // current registry.
 func (o *Office) SIMDay(ctx context.Context, r SIMDayRequest) (*SIMDay, error) {
 	q, err := o.inquire(ctx, false)
@@ -118,7 +118,7 @@ func waits(n uint64) string {
 	return fmt.Sprintf("%d records wait", n)
 }
 
-// holder is the SIM that an identifier named at a time, or else the one that it ever named.
+// holder returns the SIM that an identifier identified at a time, or else the only SIM that it ever identified.
 func (q *inquiry) holder(view *registry.View, text string, at time.Time) (uint32, error) {
 	for _, id := range meant(text) {
 		if sim, ok := view.SIM(id, udr.InstantOf(at), view.Revision()); ok {

@@ -18,13 +18,13 @@ import (
 
 // SIMQuestion is a query about SIMs at a time.
 type SIMQuestion struct {
-	As string    // account on whose behalf the question is asked; "" for the provider
+	As string    // account that requests the list; "" for the provider
 	At time.Time // zero for now
 }
 
 // SIMFilter chooses SIMs.
 type SIMFilter struct {
-	Account string // and the accounts below it; "" for all
+	Account string // this account and the accounts below it; "" for all
 	State   string
 	Plan    string
 	Limit   int
@@ -39,13 +39,13 @@ type ListedSIM struct {
 	State   string `json:"state"` // "" for none
 	Account string `json:"account"`
 	Plan    string `json:"plan"`
-	Since   string `json:"since"` // of the state; without one, of the owner
+	Since   string `json:"since"` // beginning of the state; without a state, of the owner
 }
 
-// ListedSIMs has SIMs, and their total number.
+// ListedSIMs holds SIMs, and their total number.
 type ListedSIMs struct {
 	SIMs []ListedSIM `json:"sims"`
-	All  int         `json:"all"` // SIMs may have fewer
+	All  int         `json:"all"` // number of all SIMs; SIMs may have fewer
 }
 
 // simReading is a query about SIMs, with the known facts about them.
@@ -55,7 +55,7 @@ type simReading struct {
 	reader *life.Reader
 }
 
-// readSIMs reads the facts about all SIMs, or about the one with an identifier.
+// readSIMs reads the facts about all SIMs, or about the SIM with an identifier.
 func (o *Office) readSIMs(ctx context.Context, q SIMQuestion, sim string) (*simReading, error) {
 	d, err := o.simDraft(ctx, &SIMOrder{As: q.As}, sim)
 	if err != nil {
@@ -72,7 +72,7 @@ func (o *Office) readSIMs(ctx context.Context, q SIMQuestion, sim string) (*simR
 	return r, nil
 }
 
-// ListSIMs are the SIMs that the actor may see, in the order of their numbers.
+// ListSIMs returns the SIMs that the actor may see, ordered by number.
 func (o *Office) ListSIMs(ctx context.Context, q SIMQuestion, f SIMFilter) (*ListedSIMs, error) {
 	r, err := o.readSIMs(ctx, q, "")
 	if err != nil {
@@ -129,7 +129,7 @@ func (r *simReading) accounts(id string) (map[uint32]bool, error) {
 	return in, nil
 }
 
-// filters refuses words that can match nothing because they name nothing that exists.
+// filters refuses values that can match nothing because no object has that name.
 func (r *simReading) filters(f SIMFilter, states map[string]bool) error {
 	if f.Plan != "" && r.catalogue != nil && !slices.Contains(r.catalogue.Plans(), f.Plan) {
 		return &Problem{Missing, fmt.Errorf("the catalogue has no plan %s%s", f.Plan, orAll(diag.Suggest(f.Plan, r.catalogue.Plans()),
@@ -155,7 +155,7 @@ func (r *simReading) filters(f SIMFilter, states map[string]bool) error {
 		slices.Compact(known)))}
 }
 
-// state is the effective state of a SIM.
+// state returns the effective state of a SIM.
 func (r *simReading) state(sim, owner uint32, used []life.Event) (life.Stay, bool, error) {
 	zone := time.UTC
 	if a, ok := r.view.Account(registry.Payer(r.view, r.statements, owner, r.at, r.rev), r.at, r.rev); ok {
@@ -181,14 +181,14 @@ type FullSIM struct {
 	State      string            `json:"state,omitempty"`
 	Core       string            `json:"core,omitempty"` // core of the state: its meaning in any model
 	StateSince string            `json:"state_since,omitempty"`
-	StateBy    string            `json:"state_by,omitempty"` // request, assignment, usage, time, account
+	StateBy    string            `json:"state_by,omitempty"` // what caused the state: request, assignment, usage, time, account
 	Who        string            `json:"who,omitempty"`
 	Why        string            `json:"why,omitempty"`
 	Cause      string            `json:"cause,omitempty"`
-	Next       []string          `json:"next"` // states that a person can choose
+	Next       []string          `json:"next"` // states that a user can choose
 	Payer      string            `json:"payer"`
 	Status     string            `json:"account_status,omitempty"`
-	Lifecycle  string            `json:"lifecycle,omitempty"` // with its version and overrides
+	Lifecycle  string            `json:"lifecycle,omitempty"` // lifecycle with its version and overrides
 	Model      string            `json:"state_model,omitempty"`
 	Limit      *SIMLimit         `json:"time_limit,omitempty"`
 	Settings   map[string]string `json:"settings"`
@@ -206,13 +206,13 @@ type SIMLimit struct {
 // SIMNetwork is the last request to the network for a SIM.
 type SIMNetwork struct {
 	Action   string `json:"action"`
-	Before   string `json:"before_state,omitempty"` // the state that waits for the acknowledgement
+	Before   string `json:"before_state,omitempty"` // the state that is waiting for the acknowledgement
 	Status   string `json:"status"`
 	Made     string `json:"made"`
 	Attempts int    `json:"attempts"`
 	Why      string `json:"why,omitempty"`
 	NextAt   string `json:"next_at,omitempty"`
-	Limit    string `json:"limit,omitempty"` // cause that needs it, if the state does not
+	Limit    string `json:"limit,omitempty"` // cause of the request, if it is not the state
 }
 
 // ShowSIM returns all known values of a SIM.
@@ -258,7 +258,7 @@ func (o *Office) ShowSIM(ctx context.Context, text string, q SIMQuestion) (*Full
 	return full, r.book.Err()
 }
 
-// one finds a SIM that the actor may see.
+// one returns a SIM that the actor may see.
 func (r *simReading) one(text string) (uint32, registry.Ownership, error) {
 	sim, err := oneSIM(r.view, text)
 	if err != nil {
@@ -328,9 +328,9 @@ func (o *Office) fillState(ctx context.Context, r *simReading, full *FullSIM, ow
 	return nil
 }
 
-// SIMHistory returns all facts ever stated about a SIM, in the order of time. Each has its time of validity, the time
-// at which it became known, and its origin: person, reason and cause. An account sees the facts of the times during
-// which it owned the SIM.
+// SIMHistory returns all facts ever stated about a SIM, in chronological order. Each fact has its time of
+// validity, the time at which it became known, and its origin: user, reason and cause. An account sees the facts
+// of the times when it owned the SIM.
 func (o *Office) SIMHistory(ctx context.Context, text string, as string) ([]Fact, error) {
 	r, err := o.readSIMs(ctx, SIMQuestion{As: as}, text)
 	if err != nil {
@@ -359,7 +359,7 @@ func (o *Office) SIMHistory(ctx context.Context, text string, as string) ([]Fact
 	return facts, nil
 }
 
-// visible returns the facts about the times in which the SIM belonged to the actor.
+// visible returns the facts about the times when the SIM belonged to the actor.
 func (r *simReading) visible(sim uint32, facts []Fact) ([]Fact, error) {
 	if r.as.Provider() {
 		return facts, nil

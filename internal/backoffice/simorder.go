@@ -20,27 +20,27 @@ import (
 	"ratemill/udr"
 )
 
-// SIMOrder has the fields that every change of SIMs has.
+// SIMOrder has the fields that are common to all changes of SIMs.
 type SIMOrder struct {
 	Who, Why string
-	As       string // account on whose behalf the question is asked; "" for the provider
-	At       string // of effect: now, cycle, a date in the payer's zone, or an instant; "" for now
-	Backdate bool   // At may lie before the running billing cycle
-	DryRun   bool   // show the change set, and make nothing
-	Key      string // of the request: the same key again changes nothing. Empty for none
+	As       string // account that gives the order; "" for the provider
+	At       string // time of effect: now, cycle, a date in the payer's zone, or an instant; "" for now
+	Backdate bool   // At may be before the running billing cycle
+	DryRun   bool   // show the change set, and change nothing
+	Key      string // idempotency key of the request: a repeated key changes nothing. Empty for none
 }
 
 // SIMWish is one requested change of a SIM, from a command or a line of a batch.
 type SIMWish struct {
 	SIM  string // an identifier
 	Do   string // one of SIMOperations
-	To   string // the state, the account, the plan, or the new value of a setting; "" ends a setting
+	To   string // the state, account or plan, or the new value of a setting; "" ends a setting
 	Kind string // for set: one of SIMSettings
-	Plan string // for move: "" for the one that it has, or the default of another payer's account
-	Keep bool   // for move: the SIM stays in its state with another payer too
+	Plan string // for move: "" keeps the present plan, or takes the default plan if the new account has another payer
+	Keep bool   // for move: the SIM keeps its state even if the payer changes
 }
 
-// The changes of a SIM.
+// The operations on a SIM.
 const (
 	SetSIMState = "state"
 	MoveSIM     = "move"
@@ -48,7 +48,7 @@ const (
 	SetSIM      = "set"
 )
 
-// SIMOperations are the changes of a SIM.
+// SIMOperations lists the operations on a SIM.
 var SIMOperations = []string{SetSIMState, MoveSIM, SetSIMPlan, SetSIM}
 
 // SIMFact is a fact that a change of a SIM states.
@@ -108,7 +108,7 @@ func (o *Office) ChangeSIM(ctx context.Context, order SIMOrder, wish SIMWish) (*
 	return answer, nil
 }
 
-// simDraft is a change set of SIMs under construction.
+// simDraft is a change set of SIMs that is being built.
 type simDraft struct {
 	*accountDraft
 	rev   registry.Revision
@@ -118,10 +118,10 @@ type simDraft struct {
 	told  map[uint32][]life.Told
 	used  map[uint32][]life.Event
 	given map[givenKey]account.Given
-	owed  []account.CreditRow // by payers: their policies may block activations
+	owed  []account.CreditRow // debts of the payers, whose policies may block activations
 
-	only     []udr.Identifier       // of the affected SIM; nil: any SIM may be affected
-	imagined map[uint32][]life.Told // by a dry run
+	only     []udr.Identifier       // identifiers of the only affected SIM; nil: any SIM may be affected
+	imagined map[uint32][]life.Told // facts that a dry run assumes
 	clock    func() time.Time
 }
 
@@ -130,18 +130,18 @@ type givenKey struct {
 	when    udr.Instant
 }
 
-// simLine is a wish with its time and its cause.
+// simLine is a wish with its time and cause.
 type simLine struct {
 	wish  SIMWish
 	at    string
 	cause string
-	wrong error // it cannot be understood
+	wrong error // why the wish cannot be understood
 }
 
 // simMade is the result of a wish.
 type simMade struct {
 	err   error // it is refused
-	again bool  // its cause is known, because it was made before
+	again bool  // its cause is known, because the wish was carried out before
 	sim   uint32
 	cause string
 	when  udr.Instant
@@ -171,7 +171,7 @@ func (m *simMade) statesNothing() bool {
 	return len(m.owners)+len(m.statements) == 0 && (m.judged == nil || len(m.judged.Facts) == 0)
 }
 
-// simDraft reads the facts about accounts, and about all SIMs or the one with an identifier.
+// simDraft reads the facts about accounts, and about all SIMs or the SIM with an identifier.
 func (o *Office) simDraft(ctx context.Context, order *SIMOrder, sim string) (*simDraft, error) {
 	catalogue, err := o.catalogueNow()
 	if err != nil {
@@ -197,7 +197,7 @@ func (d *simDraft) close() {
 	}
 }
 
-// refresh reads the facts that became known since.
+// refresh reads the facts that became known since the last read.
 func (d *simDraft) refresh(ctx context.Context, from *control.Store) error {
 	d.close()
 	if d.only != nil {
@@ -248,8 +248,8 @@ func (d *simDraft) reopen() error {
 // errNothingWritten rolls back the transaction of a dry run.
 var errNothingWritten = errors.New("back office: nothing is written")
 
-// portion makes one change set of some lines. save is called in its transaction, if there is one, with their results.
-// If another process commits meanwhile, it reads the registry again and remakes the change set.
+// portion creates one change set from some lines. save is called in its transaction, if there is one, with the lines'
+// results. If another process commits in the meantime, it reads the registry again and rebuilds the change set.
 func (o *Office) portion(ctx context.Context, d *simDraft, lines []simLine, save func(*store.Tx,
 	[]simMade) error) (results []simMade, err error) {
 	for {
@@ -311,7 +311,7 @@ func (o *Office) writePortion(ctx context.Context, tx *store.Tx, d *simDraft, re
 	return save(tx, results)
 }
 
-// evaluate computes the results of lines, each about another SIM. A refused line has no effect.
+// evaluate computes the results of lines, each about a different SIM. A refused line has no effect.
 func (d *simDraft) evaluate(ctx context.Context, tx *store.Tx, lines []simLine) ([]simMade, *registry.Changes, error) {
 	results := make([]simMade, len(lines))
 	var sims []uint32
@@ -376,7 +376,7 @@ func (d *simDraft) evaluate(ctx context.Context, tx *store.Tx, lines []simLine) 
 	return results, changes, d.book.Err()
 }
 
-// sim finds the SIM of a wish.
+// sim returns the SIM of a wish.
 func (d *simDraft) sim(w *SIMWish) (uint32, error) {
 	sim, err := oneSIM(d.view, w.SIM)
 	if err != nil {
@@ -410,7 +410,7 @@ func (d *simDraft) make(m *simMade, l *simLine) error {
 	return err
 }
 
-// moment finds the time of effect and the owner then, and checks that the actor may change the SIM.
+// moment returns the time of effect and the owner at that time, and checks that the actor may change the SIM.
 func (d *simDraft) moment(m *simMade, at string) error {
 	now := udr.InstantOf(d.now)
 	owner, asked, ok := d.ownerNear(m.sim, now)
@@ -456,7 +456,7 @@ func (d *simDraft) moment(m *simMade, at string) error {
 	return nil
 }
 
-// ownerNear returns the present owner of a SIM. If it has none, it returns the next owner, otherwise the last one.
+// ownerNear returns the present owner of a SIM. If there is none, it returns the next owner, or else the last one.
 func (d *simDraft) ownerNear(sim uint32, now udr.Instant) (owner uint32, asked udr.Instant, ok bool) {
 	if own, ok := d.view.Owner(sim, now, d.rev); ok {
 		return own.Account, now, true
@@ -507,7 +507,7 @@ func (m *simMade) add(changes *registry.Changes) {
 	}
 }
 
-// facts returns the facts of a change, for people.
+// facts returns the facts of a change, for display.
 func (d *simDraft) facts(m *simMade) []SIMFact {
 	all := []SIMFact{}
 	if m.again {

@@ -15,9 +15,9 @@ import (
 	"ratemill/udr"
 )
 
-// simsOf finds the SIMs that an identifier names or ever named: an ICCID, IMSI, MSISDN, IMEI, EID or name, in
-// people's notation, with its kind and a colon before it if ambiguous ("imsi:214070050000011"). So a number that a
-// SIM had last year still finds the SIM.
+// simsOf finds the SIMs that an identifier identifies now or identified before. The identifier is an ICCID, IMSI,
+// MSISDN, IMEI, EID or name as people write it; if it is ambiguous, its kind and a colon come first
+// ("imsi:214070050000011"). So a number that a SIM had last year still finds the SIM.
 func simsOf(view *registry.View, text string) ([]uint32, error) {
 	var sims []uint32
 	for _, id := range meant(text) {
@@ -32,7 +32,7 @@ func simsOf(view *registry.View, text string) ([]uint32, error) {
 	return sims, nil
 }
 
-// oneSIM does the same as simsOf, but allows only one SIM.
+// oneSIM is like simsOf, but allows only one SIM.
 func oneSIM(view *registry.View, text string) (uint32, error) {
 	sims, err := simsOf(view, text)
 	if err != nil {
@@ -45,7 +45,8 @@ func oneSIM(view *registry.View, text string) (uint32, error) {
 	return sims[0], nil
 }
 
-// identifiers are the possible meanings of a text as an identifier, and all identifiers of the SIMs that it finds.
+// identifiers returns the possible meanings of a text as an identifier, and all identifiers of the SIMs that it
+// finds.
 func identifiers(view *registry.View, text string) []udr.Identifier {
 	all := meant(text)
 	sims, _ := simsOf(view, text)
@@ -59,7 +60,7 @@ func identifiers(view *registry.View, text string) []udr.Identifier {
 	return all
 }
 
-// meant are the possible identifiers for a text, in their canonical forms.
+// meant returns the identifiers that a text may be, in canonical form.
 func meant(text string) (all []udr.Identifier) {
 	kinds := []udr.IDKind{udr.ICCID, udr.IMSI, udr.MSISDN, udr.IMEI, udr.EID, udr.Name}
 	if word, rest, ok := strings.Cut(text, ":"); ok {
@@ -89,8 +90,8 @@ func meant(text string) (all []udr.Identifier) {
 // simPlace is the placeholder for a SIM's number; ClickHouse's own parameter syntax works too.
 var simPlace = regexp.MustCompile(`\{sim(:UInt32)?\}`)
 
-// WithSIM replaces the placeholder in a query by the number of the SIM with an identifier. store is nil if it cannot be
-// reached.
+// WithSIM replaces the placeholder in a query with the number of the SIM that has an identifier. store is nil if it
+// cannot be reached.
 func WithSIM(ctx context.Context, store *control.Store, sql, identifier string) (string, error) {
 	switch there := simPlace.MatchString(sql); {
 	case identifier == "" && there:

@@ -77,7 +77,8 @@ func (d *simDraft) endOfSIM(m *simMade, kind registry.Kind, name string) error {
 }
 
 // setOverride lifts the limits that suspend a SIM. It gives the SIM its own rules: the rules of its account, with
-// this difference. Rating reads the rules of a SIM from its state, so it states the state again with them.
+// this difference. Rating reads the rules of a SIM from its state, so setOverride states the state again with the
+// new rules.
 func (d *simDraft) setOverride(m *simMade, value string) error {
 	now, ok := d.lives.Settings(m.sim, m.owner, m.when)
 	if !ok || d.catalogue == nil {
@@ -90,7 +91,7 @@ func (d *simDraft) setOverride(m *simMade, value string) error {
 		}
 		m.statements = append(m.statements, registry.Statement{Kind: registry.KindSettings, Subject: subject, From: m.when,
 			State: registry.Ended})
-		now, ok = d.lives.Settings(0, m.owner, m.when) // those of the account: no SIM has this number
+		now, ok = d.lives.Settings(0, m.owner, m.when) // settings of the account: no SIM has number 0
 		if !ok {
 			return nil
 		}
@@ -126,7 +127,7 @@ func (d *simDraft) setOverride(m *simMade, value string) error {
 }
 
 // underNewRules states the state of a SIM again, with other rules. A state that a time limit or usage ends keeps the
-// rules with which it began, because its time limits and counts would otherwise start again.
+// rules with which it began, because otherwise its time limits and counts would restart.
 func (d *simDraft) underNewRules(m *simMade, rules life.Rules) error {
 	stays, err := d.stays(m.sim, m.when)
 	if err != nil {
@@ -143,7 +144,7 @@ func (d *simDraft) underNewRules(m *simMade, rules life.Rules) error {
 	return d.judge(m, life.Event{At: m.when, Kind: life.Set, State: stay.State, Rules: rules, Cause: m.cause})
 }
 
-// overridden are settings with another usage_limit_override.
+// overridden returns settings with another usage_limit_override.
 func overridden(settings []byte, value string) ([]byte, error) {
 	var s struct {
 		Lifecycle string         `json:"lifecycle"`

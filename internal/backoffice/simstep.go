@@ -13,8 +13,8 @@ import (
 	"ratemill/udr"
 )
 
-// idle is the status of an account that is not active at a time. Accounts that never got a status are active: the
-// installation does not use statuses.
+// idle returns the status of an account that is not active at a time. Accounts that never had a status are
+// active, because the installation does not use statuses.
 func (d *simDraft) idle(id string, when udr.Instant) string {
 	if s := d.book.Status(id, when).Status; s != account.Active && s != account.NoStatus {
 		return s.String()
@@ -24,7 +24,8 @@ func (d *simDraft) idle(id string, when udr.Instant) string {
 
 func (d *simDraft) path(id string, when udr.Instant) []string { return account.Path(d.book, id, when) }
 
-// stays returns the states of a SIM, including those for future times and the effects of time limits due by a time.
+// stays returns the states of a SIM, including states for future times and the effects of time limits that are due
+// by a time.
 func (d *simDraft) stays(sim uint32, until udr.Instant) ([]life.Stay, error) {
 	events, err := d.lives.Events(sim, d.told[sim], d.used[sim])
 	if err != nil {
@@ -33,7 +34,7 @@ func (d *simDraft) stays(sim uint32, until udr.Instant) ([]life.Stay, error) {
 	return life.States(events, max(until, udr.InstantOf(d.now))), nil
 }
 
-// judge adds the states that a SIM gets, and their effects.
+// judge adds the new states of a SIM, and their effects.
 func (d *simDraft) judge(m *simMade, news ...life.Event) error {
 	s, err := d.lives.Judge(m.sim, d.told[m.sim], d.used[m.sim], udr.InstantOf(d.now), m.cause, news...)
 	if err != nil {
@@ -81,7 +82,7 @@ func (d *simDraft) state(m *simMade, to string) error {
 	return d.judge(m, life.Event{At: m.when, Kind: life.Set, State: to, Rules: rules, Cause: m.cause})
 }
 
-// askNetworkFirst asks the network for a state that takes effect with the network's acknowledgement.
+// askNetworkFirst sends the network a request for a state that takes effect with the network's acknowledgement.
 func (d *simDraft) askNetworkFirst(m *simMade, rules life.Rules, to string) error {
 	if m.when < udr.InstantOf(d.now) {
 		return conflict("SIM %d becomes %s when the network has acknowledged it (confirm: before), so the step cannot be dated back to %s; "+
@@ -106,7 +107,7 @@ func coreOf(rules life.Rules, state string) life.Core {
 	return s.Core
 }
 
-// move gives a SIM to another account.
+// move transfers a SIM to another account.
 func (d *simDraft) move(m *simMade, w *SIMWish) error {
 	target := d.book.Account(w.To, m.when)
 	if target == nil {
@@ -157,7 +158,7 @@ func (d *simDraft) move(m *simMade, w *SIMWish) error {
 	return nil
 }
 
-// judgeArrival adds the state that a SIM gets when it moves to an account with another payer.
+// judgeArrival adds the state of a SIM after a move to an account with another payer.
 func (d *simDraft) judgeArrival(m *simMade, w *SIMWish, target *registry.Account, now *life.Stay) error {
 	if !w.Keep || now == nil || now.State == "" {
 		return d.judge(m)
@@ -176,7 +177,7 @@ func (d *simDraft) judgeArrival(m *simMade, w *SIMWish, target *registry.Account
 	return d.judge(m, life.Event{At: m.when, Kind: life.Assigned, Keep: true, Rules: rules, Cause: m.cause})
 }
 
-// takes checks that an account may get SIMs, and that the present account may give this SIM away.
+// takes checks that an account may get SIMs, and that the present account may give up this SIM.
 func (d *simDraft) takes(m *simMade, to string) error {
 	if err := d.book.TakesSIMs(to, m.when); err != nil {
 		return &Problem{Conflict, err}
@@ -203,7 +204,7 @@ func (d *simDraft) planOfMove(m *simMade, target *registry.Account, plan string,
 	}
 	as := d.as
 	if !asked {
-		as = account.Actor{} // it is not chosen: the SIM keeps it, or gets the default
+		as = account.Actor{} // the plan is not chosen: the SIM keeps its plan, or gets the default
 	}
 	err := d.entitledTo(as, plan, target, m.when)
 	if err != nil && !asked {
@@ -234,7 +235,7 @@ func (d *simDraft) entitled(as account.Actor, id, kind, name string, when udr.In
 	return nil
 }
 
-// givenTo are the resources of an account; the lines of a batch ask for the same again and again.
+// givenTo caches the resources of an account, because the lines of a batch request the same resources many times.
 func (d *simDraft) givenTo(id string, when udr.Instant) account.Given {
 	key := givenKey{id, when}
 	g, ok := d.given[key]
@@ -245,8 +246,8 @@ func (d *simDraft) givenTo(id string, when udr.Instant) account.Given {
 	return g
 }
 
-// taken withdraws statements about future times of the account that loses a SIM, such as another plan from a later
-// day on, because they would return the SIM to it.
+// taken withdraws the old account's statements about future times, such as another plan from a later day on,
+// because they would return the SIM to that account.
 func (d *simDraft) taken(m *simMade) (facts []registry.OwnershipFact) {
 	for _, p := range d.view.History(m.sim) {
 		switch {
@@ -264,7 +265,7 @@ func (d *simDraft) taken(m *simMade) (facts []registry.OwnershipFact) {
 }
 
 // leave ends the settings that a SIM cannot keep in another account: resources that the new account lacks, the group,
-// and, with another payer, the SIM's own rules. It reports whether the SIM had its own rules.
+// and, if the payer changes, the SIM's own rules. It reports whether the SIM had its own rules.
 func (d *simDraft) leave(m *simMade, to string, same bool) (ruled bool) {
 	subject, given := registry.SubjectOf(m.sim), d.givenTo(to, m.when)
 	end := func(kind registry.Kind, name, why string) {
@@ -287,7 +288,7 @@ func (d *simDraft) leave(m *simMade, to string, same bool) (ruled bool) {
 	return false
 }
 
-// plan gives a SIM another plan.
+// plan changes the plan of a SIM.
 func (d *simDraft) plan(m *simMade, plan string) error {
 	own, _ := d.view.Owner(m.sim, m.when, d.rev)
 	if d.view.PlanName(own.Plan) == plan {

@@ -9,7 +9,7 @@ import (
 	"ratemill/internal/control"
 )
 
-// Remarks explain a file's state and its next step, where its row does not show them.
+// Remarks explain a file's state and its next step if the row of the file does not show them.
 func (f *File) Remarks() string {
 	var all []string
 	if f.State != control.Done {

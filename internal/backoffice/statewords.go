@@ -14,9 +14,9 @@ import (
 	"ratemill/udr"
 )
 
-// state describes the SIM's state at the time of use by the facts known now, with its beginning and reason. If the
-// revision of the file has another fact, it also describes that one, because rating advanced it by time limits and by
-// usage before the record.
+// state describes the SIM's state at the time of use by the facts known now, with its beginning and reason. If
+// another fact was valid in the revision of the file, state also describes that fact, because rating started from it
+// and applied time limits and earlier usage.
 func (q *inquiry) state(ctx context.Context, b *strings.Builder, view *registry.View, rev registry.Revision, r *warehouse.Record) {
 	u := &r.Usage
 	if u.SIM == 0 {
@@ -52,7 +52,7 @@ func (q *inquiry) state(ctx context.Context, b *strings.Builder, view *registry.
 	line(b, "state", text)
 }
 
-// statedWords names the person or program that stated a fact, and the reason.
+// statedWords returns the user or program that stated a fact, and the reason.
 func statedWords(because control.Reason, known registry.Revision) string {
 	text := fmt.Sprintf(", stated by %s in revision %d", because.Who, known)
 	for _, why := range []string{because.Cause, because.Why} {
@@ -63,7 +63,7 @@ func statedWords(because control.Reason, known registry.Revision) string {
 	return text
 }
 
-// status describes the stated status, at the time of use, of the SIM's account and the accounts above it. Prices do
+// status describes the stated status of the SIM's account and the accounts above it at the time of use. Prices do
 // not depend on the status, but it suspends SIMs, and so explains suspensions.
 func (q *inquiry) status(ctx context.Context, b *strings.Builder, view *registry.View, rev registry.Revision, r *warehouse.Record) {
 	u := &r.Usage
@@ -96,7 +96,7 @@ func (q *inquiry) status(ctx context.Context, b *strings.Builder, view *registry
 	}
 }
 
-// statusAt is the status of an account at a time in words, as known at a revision.
+// statusAt returns the status of an account at a time in words, as known at a revision.
 func (q *inquiry) statusAt(ctx context.Context, told *registry.Statements, id string, at udr.Instant, rev registry.Revision,
 	zone *time.Location) string {
 	s, ok := told.At(registry.KindStatus, id, "", at, rev)
@@ -115,7 +115,7 @@ func (q *inquiry) statusAt(ctx context.Context, told *registry.Statements, id st
 	return text + statedWords(reasons.Of(control.FactKey{Kind: registry.KindStatus, From: s.From, Known: s.Known}), s.Known)
 }
 
-// payersZone is the zone of the account that paid for the SIM: its time limits count days there.
+// payersZone returns the zone of the account that paid for the SIM, in which the SIM's time limits count days.
 func (q *inquiry) payersZone(view *registry.View, rev registry.Revision, r *warehouse.Record) *time.Location {
 	zone := time.UTC
 	own, _ := view.Owner(r.Usage.SIM, r.Usage.At, rev)

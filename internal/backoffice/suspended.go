@@ -16,7 +16,7 @@ import (
 	"ratemill/udr"
 )
 
-// Short is the id of a record or a file for people: every command accepts eight digits of the file.
+// Short returns the short id of a record or a file for display: every command accepts eight digits of the file.
 func Short(id string) string {
 	file, seq, record := strings.Cut(id, ":")
 	switch {
@@ -33,8 +33,8 @@ type Suspension struct {
 	SuspendedRecord
 	Rule     string `json:"rule"`
 	Position string `json:"position"`
-	Closed   string `json:"closed,omitempty"` // retried or dropped: it no longer waits
-	Words    string `json:"words"`            // all known values of it, and the next step
+	Closed   string `json:"closed,omitempty"` // retried or dropped: the record no longer waits
+	Words    string `json:"words"`            // all known values of the record, and the next step
 }
 
 // Suspended explains why a record is in suspense, with its known values and the next step. id is file:seq; the file
@@ -73,7 +73,7 @@ func (o *Office) Suspended(ctx context.Context, id string) (*Suspension, error) 
 	return answer, nil
 }
 
-// suspension is a suspended record in words.
+// suspension describes a suspended record in words.
 func (q *inquiry) suspension(ctx context.Context, s *warehouse.Suspended, closed *warehouse.Closed) (string, error) {
 	short := Short(s.ID.String())
 	var b strings.Builder
@@ -157,7 +157,7 @@ func (q *inquiry) excerpt(ctx context.Context, s *warehouse.Suspended) []string 
 	return nil
 }
 
-// shown is a line of a carrier's file, escaped for a terminal.
+// shown returns a line of a carrier's file, escaped for a terminal.
 func shown(text string) string {
 	const most = 400
 	cut := ""
@@ -167,7 +167,7 @@ func shown(text string) string {
 	return printable.Text(strings.TrimRight(text, "\r\n")) + cut
 }
 
-// usage shows the fields of a record that were mapped.
+// usage returns the fields of a record that were mapped.
 func usage(b *strings.Builder, message []byte) {
 	var u udr.Usage
 	if len(message) == 0 || udr.ParseUsage(message, &u) != nil {
@@ -189,7 +189,7 @@ func usage(b *strings.Builder, message []byte) {
 	}
 }
 
-// before names the origin of a record of a retry batch.
+// before describes the origin of a record in a retry batch.
 func (q *inquiry) before(ctx context.Context, s *warehouse.Suspended) (string, error) {
 	f, err := q.Store.FileByID(ctx, s.ID.File)
 	if errors.Is(err, control.ErrNotFound) || err == nil && f.Retry == 0 {
@@ -220,7 +220,8 @@ func (q *inquiry) left(ctx context.Context, b *strings.Builder, s *warehouse.Sus
 	return nil
 }
 
-// became describes the outcome of a retry, and names it; again is the record's id if it was suspended again.
+// became describes the outcome of a retry and identifies it; again is the record's new id if it was
+// suspended again.
 func (q *inquiry) became(ctx context.Context, record udr.ID, closed *warehouse.Closed) (retry int64, became string,
 	again udr.ID, err error) {
 	file, err := udr.ParseFileID(closed.Retry)

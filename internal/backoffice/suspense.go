@@ -22,11 +22,11 @@ type SuspenseFilter struct {
 	SIM    string // any identifier of a SIM
 }
 
-// Chooses reports whether the filter leaves any records out.
+// Chooses reports whether the filter leaves out any records.
 func (f *SuspenseFilter) Chooses() bool { return *f != SuspenseFilter{} }
 
-// suspenseFilter is a filter for the warehouse. Records often wait because their SIM is unknown, so an identifier that
-// the registry never had works too.
+// suspenseFilter returns a filter for the warehouse. Records often wait because their SIM is unknown, so the filter
+// also accepts an identifier that the registry never had.
 func (o *Office) suspenseFilter(ctx context.Context, f *SuspenseFilter) (filter warehouse.SuspenseFilter, err error) {
 	filter = warehouse.SuspenseFilter{Source: f.Source, Code: f.Code, Rule: f.Rule}
 	if f.SIM == "" {
@@ -41,7 +41,7 @@ func (o *Office) suspenseFilter(ctx context.Context, f *SuspenseFilter) (filter 
 	return filter, nil
 }
 
-// Suspense is the waiting records, by reason.
+// Suspense holds the waiting records, by reason.
 type Suspense struct {
 	Reasons []SuspenseReason `json:"reasons"`
 	Records uint64           `json:"records"`
@@ -55,7 +55,7 @@ type SuspenseReason struct {
 	Source   string    `json:"source"`
 	Code     string    `json:"code"`
 	Since    time.Time `json:"since"`
-	Example  string    `json:"example"` // the id of the oldest
+	Example  string    `json:"example"` // id of the oldest record
 	Rule     string    `json:"rule"`
 	Position string    `json:"position"`
 	Reason   string    `json:"reason"`
@@ -93,10 +93,10 @@ func (o *Office) Suspense(ctx context.Context, f SuspenseFilter) (*Suspense, err
 	return answer, err
 }
 
-// SuspendedRecords are records that wait.
+// SuspendedRecords holds waiting records.
 type SuspendedRecords struct {
 	Records []SuspendedRecord `json:"records"`
-	Full    bool              `json:"full"`           // as many as the limit: there may be more
+	Full    bool              `json:"full"`           // the limit was reached: there may be more
 	Note    string            `json:"note,omitempty"` // if nothing waits
 }
 
@@ -104,7 +104,7 @@ type SuspendedRecords struct {
 type SuspendedRecord struct {
 	ID     string    `json:"id"`
 	Source string    `json:"source"`
-	File   string    `json:"file"` // its name, if the warehouse knows it
+	File   string    `json:"file"` // name of the file, if the warehouse knows it
 	Line   uint64    `json:"line"`
 	Code   string    `json:"code"`
 	Since  time.Time `json:"since"`
@@ -145,8 +145,8 @@ func (o *Office) SuspendedRecords(ctx context.Context, f SuspenseFilter, limit i
 	return answer, nil
 }
 
-// unambiguous refuses a short id that matches records of several files, and any short id for an irreversible action: a
-// short id that is unique today need not name the record that the user meant.
+// unambiguous refuses a short id that matches records of several files. For an irreversible action, it refuses any
+// short id, because an id that is unique now need not be the record that the user meant.
 func unambiguous(id string, fits []warehouse.SuspendedKey, destroys bool) error {
 	if id == "" || len(fits) == 0 {
 		return nil
@@ -167,8 +167,8 @@ func unambiguous(id string, fits []warehouse.SuspendedKey, destroys bool) error 
 	return nil
 }
 
-// chosen are the waiting records that ids and a filter select, sorted by source, without those that are already in a
-// retry or a drop: claimed counts these.
+// chosen returns the waiting records that ids and a filter select, sorted by source. It leaves out records that are
+// already in a retry or a drop; claimed is their number.
 func (o *Office) chosen(ctx context.Context, w *warehouse.Warehouse, ids []string, f *SuspenseFilter, destroys bool) (
 	keys []warehouse.SuspendedKey, claimed int, err error) {
 	filter, err := o.suspenseFilter(ctx, f)
@@ -235,9 +235,9 @@ func idsOf(keys []warehouse.SuspendedKey) []udr.ID {
 	return ids
 }
 
-// DropRequest asks to remove records from suspense permanently.
+// DropRequest requests that records are removed from suspense permanently.
 type DropRequest struct {
-	IDs    []string // whole ids of records, or of files for all their waiting records
+	IDs    []string // complete ids of records, or of files for all their waiting records
 	Filter SuspenseFilter
 	Who    string
 	Why    string
@@ -250,8 +250,8 @@ type Dropped struct {
 	Claimed int   `json:"claimed"` // left out: already in a retry or a drop
 }
 
-// Drop permanently removes records from suspense. In addition to an error, the answer lists the records that
-// were left out.
+// Drop permanently removes records from suspense. If there is an error, the answer also lists the records
+// that were left out.
 func (o *Office) Drop(ctx context.Context, r DropRequest) (answer Dropped, err error) {
 	if err := given(r.Why); err != nil {
 		return answer, err
@@ -290,8 +290,7 @@ func (o *Office) Drop(ctx context.Context, r DropRequest) (answer Dropped, err e
 	return answer, nil
 }
 
-// FinishDrops writes drops to the warehouse that may be missing there: new ones, and those that a crash left
-// unfinished.
+// FinishDrops writes drops that the warehouse may lack: new drops, and drops that a crash left unfinished.
 func FinishDrops(ctx context.Context, store *control.Store, w *warehouse.Warehouse) error {
 	drops, err := store.Retries(ctx, control.RetryDropping)
 	if err != nil {

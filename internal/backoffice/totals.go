@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// FileBalances are the balances of all files whose end is in the warehouse.
+// FileBalances holds the balances of all files whose end is in the warehouse.
 type FileBalances struct {
 	Files []FileBalance `json:"files"`
-	All   FileBalance   `json:"all"`  // their sum, in which differences may cancel each other; see Open
+	All   FileBalance   `json:"all"`  // sum of all files, in which differences may cancel each other out; see Open
 	Open  int           `json:"open"` // number of files that do not add up
 }
 
@@ -20,10 +20,10 @@ type FileBalance struct {
 	Name            string `json:"name,omitempty"`
 	Source          string `json:"source,omitempty"`
 	Records         uint64 `json:"records"`
-	Added           uint64 `json:"added"` // by rules that make several records of one
+	Added           uint64 `json:"added"` // added by rules that produce several records from one
 	Filtered        uint64 `json:"filtered"`
 	Duplicate       uint64 `json:"duplicate"`
-	Suspended       uint64 `json:"suspended"` // whether they still wait or not
+	Suspended       uint64 `json:"suspended"` // whether or not they still wait
 	Rated           uint64 `json:"rated"`
 	Difference      int64  `json:"difference"`
 	DifferenceBytes int64  `json:"difference_bytes"`
@@ -58,14 +58,14 @@ func (o *Office) FileBalances(ctx context.Context) (*FileBalances, error) {
 	return answer, nil
 }
 
-// AccountTotal has the charges of an account and the usage of its SIMs, over all time.
+// AccountTotal holds the charges of an account and the usage of its SIMs, over all time.
 type AccountTotal struct {
 	Account string       `json:"account"`
-	Costs   []Cost       `json:"costs"` // one for each currency
-	Usage   []UsageTotal `json:"usage"` // empty if it only pays for accounts below it
+	Costs   []Cost       `json:"costs"` // one per currency
+	Usage   []UsageTotal `json:"usage"` // empty if the account only pays for accounts below it
 }
 
-// Cost is an amount of a currency; money is text.
+// Cost is an amount in a currency; money is text.
 type Cost struct {
 	Currency string `json:"currency"`
 	Amount   string `json:"amount"`
@@ -79,7 +79,7 @@ type UsageTotal struct {
 	Unit     string `json:"unit"`
 }
 
-// Totals add up cost and usage by account, in the order of their ids.
+// Totals returns cost and usage by account, sorted by id.
 func (o *Office) Totals(ctx context.Context) ([]AccountTotal, error) {
 	w, err := o.Warehouse(ctx)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 // unitsUsed holds the units of an account and of its packages that usage drew, as the role account counted them.
 type unitsUsed struct {
 	units   map[account.UnitsKey]account.Units
-	last    map[account.UnitsKey]account.Units // of the last renewal that drew; the keys have none
-	counted *account.Counted                   // of the account's partition; nil: nothing was counted
+	last    map[account.UnitsKey]account.Units // units of the last renewal that drew any; the keys have no renewal
+	counted *account.Counted                   // from the account's partition; nil: nothing was counted
 	known   map[registry.Revision]time.Time
 	first   func(*hasPackage) registry.Revision // when a package became known
 }
@@ -72,7 +72,7 @@ func (o *Office) readUnits(ctx context.Context, partition int, owners []account.
 			used.units[u.UnitsKey] = u.Units
 			k := u.UnitsKey
 			k.Renewal = 0
-			used.last[k] = u.Units // they come in the order of renewals
+			used.last[k] = u.Units // units are in the order of renewals
 		}
 	}
 	return used, nil
@@ -86,7 +86,7 @@ func (x *unitsUsed) asOf() string {
 	return x.counted.Stored.Time().UTC().Format(time.RFC3339)
 }
 
-// key is the counter of a bucket of a package.
+// key returns the counter key of a bucket of a package.
 func (b *hasPackage) key(bucket string, capped bool, renewal int64) account.UnitsKey {
 	return account.UnitsKey{UnitsOwner: b.owner, Kind: account.PackageUnits, Name: b.Name, Bucket: bucket, Cap: capped, Renewal: renewal}
 }
@@ -107,8 +107,8 @@ func (x *unitsUsed) of(b *hasPackage) (use rating.Use, counted bool) {
 	return use, x.counted.From == 0 || !x.known[x.first(b)].Before(x.counted.Begun.Time())
 }
 
-// again returns the number of times that a package may renew on use-up in the billing cycle of a time; nil if there
-// is no bound, or it is unknown.
+// again returns how many times a package may renew on use-up in the billing cycle of a time; nil if there is no
+// limit, or it is unknown.
 func (x *unitsUsed) again(b *hasPackage, p *rating.Package, owner *registry.Account, at udr.Instant, counted bool) *int {
 	left := 0
 	switch {
@@ -129,16 +129,16 @@ func (x *unitsUsed) again(b *hasPackage, p *rating.Package, owner *registry.Acco
 	return &left
 }
 
-// bucket is a bucket of a package with its units.
+// bucket returns a bucket of a package with its units.
 func (x *unitsUsed) bucket(b *hasPackage, p *rating.Package, of rating.Bucket, stand rating.Stand, percent int, counted bool,
 	at udr.Instant) PackageUnits {
 	u := PackageUnits{Bucket: of.Name, Unit: unitText(of.Unit), Size: of.Size}
 	renewal := stand.Renewal
-	if b.Renewal == registry.OnUseUp { // one counter for all
+	if b.Renewal == registry.OnUseUp { // one counter for all renewals
 		u.Size *= stand.Renewal + 1
 		renewal = -1
 		if units, ok := x.drawn(b, of, false, renewal); ok {
-			u.Size = max(u.Size, units.Size) // renewals may not all have been counted
+			u.Size = max(u.Size, units.Size) // some renewals may not have been counted
 		}
 	}
 	ended := at >= b.Until
@@ -160,7 +160,7 @@ func (x *unitsUsed) bucket(b *hasPackage, p *rating.Package, of rating.Bucket, s
 	return u
 }
 
-// drawn are the units drawn of a bucket, or of what is free beyond it; renewal -1 is the last one.
+// drawn returns the units drawn from a bucket, or from what is free beyond it; renewal -1 is the last one.
 func (x *unitsUsed) drawn(b *hasPackage, of rating.Bucket, capped bool, renewal int64) (units account.Units, ok bool) {
 	from := x.units
 	if renewal < 0 {

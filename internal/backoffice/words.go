@@ -22,7 +22,7 @@ import (
 type inquiry struct {
 	*Office
 	warehouse *warehouse.Warehouse
-	full      bool // show identifiers of SIMs in full, and all of them
+	full      bool // show all identifiers of SIMs, unabbreviated
 }
 
 func (o *Office) inquire(ctx context.Context, full bool) (*inquiry, error) {
@@ -172,7 +172,7 @@ func abbreviated(value string) string {
 	return value[:4] + "…" + value[len(value)-2:]
 }
 
-// catalogue is a stored version, or nil: an explanation without it only lacks the zones that did not match.
+// catalogue returns a stored version, or nil: an explanation without it only lacks the zones that did not match.
 func (o *Office) catalogue(ctx context.Context, version string) *rating.Catalogue {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -189,8 +189,8 @@ func (o *Office) catalogue(ctx context.Context, version string) *rating.Catalogu
 	return o.catalogues[version]
 }
 
-// sinceWords is the beginning of an ownership: a day in the account's zone, with the time of day unless that is
-// midnight.
+// sinceWords returns the beginning of an ownership: a day in the account's zone, with the time of day unless it
+// is midnight.
 func sinceWords(at udr.Instant, zone *time.Location) string {
 	if at <= 0 {
 		return "always"
