@@ -12,32 +12,32 @@ import (
 
 // Continuation of files.
 //
-// A file continues another one of its source if that one had a record that was not filtered, and if its whole content
-// is the beginning of this file's content. Such files begin alike, with the same header and the same first unfiltered
-// record, which is called the opening.
+// A file continues an earlier file of its source if the earlier file had a record that was not filtered, and if its
+// whole content is the beginning of this file's content. Such files have the same header and the same first
+// unfiltered record; this beginning is called the opening.
 
 // Beginning is a file that was read, or is being read, and that another file may continue.
 type Beginning struct {
 	Number  int64
 	Path    string
-	Size    int64  // bytes of the content, unpacked, covered by Hash
-	Hash    []byte // nil if unknown: no file continues such a file
-	Open    bool   // it has not been read to its end yet
-	Gone    bool   // it will not be read to its end, unless its content arrives again
-	Held    bool   // it had a record that was not filtered
-	Alike   bool   // it has the given opening
+	Size    int64  // bytes of the unpacked content that Hash covers
+	Hash    []byte // nil if unknown: no file can then continue it
+	Open    bool   // not read to its end yet
+	Gone    bool   // the file will not be read to its end, unless its content arrives again
+	Held    bool   // the file had a record that was not filtered
+	Alike   bool   // the file has the given opening
 	Records int64
 }
 
 const (
-	mostAlike = 500 // the longest of the files with the same opening: parts of a file that grew
-	// mostNamed is the number of the newest files with the same name: files of older programs, which had no openings, and
-	// files with other decode options.
+	mostAlike = 500 // limit of files with the same opening, longest first: parts of a file that grew
+	// mostNamed is the limit of files with the same name, newest first: they are files of older programs, which had no
+	// openings, and files with other decode options.
 	mostNamed = 20
 )
 
 // Beginnings returns the files that a leased file may continue: files of its source with the same opening, and the
-// last ones with its path. known is the number of files with the opening, for Pin. Named excludes files with
+// last files with its path. known is the number of files with the opening, for Pin. Named excludes files with
 // another name.
 func (s *Store) Beginnings(ctx context.Context, lease Lease, opening []byte, named bool) (found []Beginning, known int64, err error) {
 	file, err := s.File(ctx, lease.File)
@@ -81,19 +81,19 @@ func (s *Store) Beginnings(ctx context.Context, lease Lease, opening []byte, nam
 
 const countOpening = `SELECT COUNT(*) FROM files WHERE source = ? AND opening = ? AND number <> ?`
 
-// ReadOnly records that only the first bytes of a leased file's content could be read, and their hash: a file that
-// continues it starts there.
+// ReadOnly records how many bytes at the beginning of a leased file's content could be read, and their hash: a
+// file that continues it starts there.
 func (s *Store) ReadOnly(ctx context.Context, lease Lease, hash []byte, size int64) error {
 	return s.change(ctx, "recording how much of "+fileName(lease.File)+" was read", func(t tx) error {
 		return t.held(ctx, lease, `begins = ?, begins_size = ?`, hash, size)
 	})
 }
 
-// openingLock is the first half of the advisory locks that serialize pins of files with one opening; the second is the
-// source.
+// openingLock is the first half of the advisory locks that serialize pins of files with the same opening; the second
+// half is the source.
 const openingLock = 0x72617466
 
-// pinPart pins which part of its content a file is, unless it was pinned before.
+// pinPart pins which part of its content a file has, unless it was pinned before.
 func (t tx) pinPart(ctx context.Context, lease Lease, part *Part) error {
 	var source string
 	var pinned, known int64
@@ -125,21 +125,21 @@ func (s *Store) ReadFrom(ctx context.Context, number, there int64) error {
 	})
 }
 
-// Resumption has the data for reading a file that continues another one without the bytes of the other.
+// Resumption holds what is needed to read a file that continues another file without the bytes of the other file.
 type Resumption struct {
-	Number   int64 // the file that was read
+	Number   int64 // number of the file that was read
 	FileID   udr.FileID
 	Rules    string // its source's version
-	Size     int64  // bytes of its content
+	Size     int64  // size of that file's content in bytes
 	Opening  []byte
-	Compared time.Time // when all of them were last fetched and compared
-	State    []byte    // state at their end; opaque here
+	Compared time.Time // when all of this content was last fetched and compared
+	State    []byte    // decoder state at the end of the content; opaque here
 }
 
 // ReadOn records how to continue after the content of a leased file, all of whose records are acknowledged.
 //
-// A crash before it: a file that continues this one is read from its beginning. After it: the state applies to the
-// content and the rules to which the file is pinned, whichever mediator reads it to its end.
+// A crash before it: a file that continues this file is read from its beginning. After it: the state applies to
+// the content and the rules to which the file is pinned, no matter which mediator reads it to its end.
 func (s *Store) ReadOn(ctx context.Context, lease Lease, state []byte, compared time.Time) error {
 	return s.change(ctx, "recording how to read on after "+fileName(lease.File), func(t tx) error {
 		return t.held(ctx, lease, `resumes = ?, compared_at = ?`, state, nanos(compared))
@@ -147,9 +147,9 @@ func (s *Store) ReadOn(ctx context.Context, lease Lease, state []byte, compared 
 }
 
 // Resumes returns the Resumption for reading only the new bytes of a file. A pinned file continues after the file
-// that it continues. Another may continue after the last file of its source that was read under its path, had a
-// record that was not filtered, and is shorter. found is false if that one is not read to its end, or if its
-// resumption was not recorded.
+// that it continues. A file that is not pinned may continue after the last file of its source that was read under
+// its path, had a record that was not filtered, and is shorter. found is false if that file has not been read to
+// its end, or if its resumption was not recorded.
 func (s *Store) Resumes(ctx context.Context, file *File) (r Resumption, found bool, err error) {
 	where, args := `source = ? AND path = ? AND number <> ? AND pinned = 1 AND retry = 0 AND mapped + suspended > 0 AND state IN ('reading', 'done', 'failed')
 		ORDER BY number DESC LIMIT 1`, []any{file.Source, file.Path, file.Number}

@@ -9,10 +9,10 @@ import (
 	"ratemill/registry"
 )
 
-// LoadBelow reads the part of the newest registry and its statements that the invoices of some accounts need. It
-// reads these accounts, all that were ever above or below them, the SIMs that any of them ever had, and the
-// statements about all of these. Both targets must be empty. So a query about one payer neither needs memory for the
-// others nor waits for them.
+// LoadBelow reads the part of the newest registry and its statements that is needed for the invoices of some
+// accounts. It reads these accounts, all accounts that were ever above or below them, the SIMs that any of them ever
+// had, and the statements about all of these. Both targets must be empty. So a query about one payer does not need
+// memory for the other payers and does not wait for them to load.
 func (s *Store) LoadBelow(ctx context.Context, into *registry.Registry, statements *registry.Statements, accounts []string) (
 	registry.Revision, error) {
 	to, err := s.RegistryRevision(ctx)
@@ -65,22 +65,22 @@ func (s *Store) LoadBelow(ctx context.Context, into *registry.Registry, statemen
 	return to, nil
 }
 
-// othersKinds are the kinds of statements whose subject is not an account, a company or a SIM. They name their
-// account in their value.
+// othersKinds are the kinds of statements whose subject is not an account, a company or a SIM. Such statements
+// contain their account in their value.
 var othersKinds = []any{string(registry.KindProject), string(registry.KindGroup), string(registry.KindContract),
 	string(registry.KindOneOff),
 	string(registry.KindPayment)}
 
-// mostOfFamily is the largest number of accounts that a query may name. For more, LoadBelow reads everything.
+// mostOfFamily is the largest number of accounts that a query may list. For more, LoadBelow reads everything.
 const mostOfFamily = 5000
 
-// family is some accounts with all that were ever above or below them.
+// family is some accounts together with all accounts that were ever above or below them.
 type family struct {
 	numbers, ids, companies []any
 	known                   map[any]bool // of all three
 }
 
-// add adds the accounts of some rows, and returns those that are new.
+// add adds the accounts of some rows, and returns the new ones.
 func (f *family) add(rows []relative) (fresh []any) {
 	put := func(list *[]any, v any, key any) bool {
 		if f.known[key] {
@@ -113,7 +113,7 @@ func (f *family) subjects() []any {
 	return all
 }
 
-// family finds accounts by all facts ever stated about them.
+// family finds accounts through all facts ever stated about them.
 func (s *Store) family(ctx context.Context, accounts []string) (*family, error) {
 	f := &family{known: map[any]bool{}}
 	var ids []any
@@ -156,7 +156,7 @@ func (s *Store) relatives(ctx context.Context, of condition) (all []relative, er
 	return all, err
 }
 
-// listed is the condition that a column has one of some values.
+// listed returns the SQL condition that a column has one of some values.
 func listed(column string, values []any) condition {
 	return condition{" AND " + column + " IN (" + marks(len(values)) + ")", values}
 }

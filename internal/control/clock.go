@@ -8,8 +8,9 @@ import (
 	"ratemill/internal/store"
 )
 
-// Now is the store's time: the time of PostgreSQL's server, or of the machine with SQLite's file. Every time that one
-// process writes and another compares with "now" is the store's, because the clocks of two machines may differ by days.
+// Now returns the store's time: the time of PostgreSQL's server or, for SQLite, of the machine. If one process writes a
+// time and another compares it with "now", both use the store's time, because the clocks of two machines may differ by
+// days.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	if !s.Postgres() {
 		return time.Now(), nil
@@ -19,8 +20,8 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	return now, err
 }
 
-// Clock gives the store's time without a query each time. It continues while the store is away, and a step of this
-// machine's clock does not affect it.
+// Clock provides the store's time without a query each time. It continues while the store is unreachable, and a
+// step of this machine's clock does not affect it.
 type Clock struct {
 	store *Store
 
@@ -30,13 +31,13 @@ type Clock struct {
 	ahead time.Duration
 }
 
-// Clock queries the store's time.
+// Clock queries the store's time once and returns a clock that continues from it.
 func (s *Store) Clock(ctx context.Context) (*Clock, error) {
 	c := &Clock{store: s}
 	return c, c.Set(ctx)
 }
 
-// Set queries the store again.
+// Set queries the store's time again.
 func (c *Clock) Set(ctx context.Context) error {
 	asked := time.Now()
 	told, err := c.store.Now(ctx)
@@ -57,7 +58,7 @@ func (c *Clock) Now() time.Time {
 	return c.told.Add(time.Since(c.at))
 }
 
-// Ahead returns the time by which this machine's clock was ahead of the store's at the last query.
+// Ahead returns how far this machine's clock was ahead of the store's at the last query.
 func (c *Clock) Ahead() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()

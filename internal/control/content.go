@@ -12,23 +12,24 @@ import (
 
 // This file tracks the owner and the place of each content.
 //
-// Of a source's files with one content, the first identified one owns it, and the others are its duplicates. It keeps
-// the content once it is pinned, because its records may have been sent under its id. If the content is then no longer
-// where it was listed, it is read at the place of a duplicate, or the file waits for a duplicate. A file that was never
-// pinned passes its content on to a duplicate, which is then read like any file.
+// Among a source's files with the same content, the file that was identified first owns the content, and the others are
+// its duplicates. The owner keeps the content once it is pinned, because its records may have been sent under the
+// owner's id. If the content is then no longer where it was listed, the owner is read at the place of a duplicate, or
+// waits for a duplicate. A file that was never pinned passes its content on to a duplicate, which is then read like any
+// file.
 
-// Values of the column gone, of a pinned file and of a duplicate that was to be read in its place: its content is not
-// where it was listed.
+// Values of the column gone, for a pinned file and for a duplicate that was to be read in its place: the content is
+// not where it was listed.
 const (
-	contentMissing = 1 // the path has no file, or a file that was listed as another
-	contentOther   = 2 // the path has another content, which no listing distinguishes
+	contentMissing = 1 // the path has no file, or a file that was listed separately
+	contentOther   = 2 // the path has different content, although the listing is the same
 )
 
 // SetIdentity records the identity of a spooled file: its id, the hash of its content, and its true size. If another
-// file of the source has the same content, under this name or another, this one is closed as its duplicate, and
+// file of the source has the same content, under this name or another, this file is closed as its duplicate, and
 // original is that file; otherwise original is nil. If the original cannot be read where it was listed, it continues
-// with this file's content. Empty files are the same only if their names are. *OtherContentError reports that the file
-// was pinned with different content. others are additional keys of the content.
+// with this file's content. Empty files are duplicates only if their names are equal. *OtherContentError reports that
+// the file was pinned with different content. others are additional keys of the content.
 //
 // A crash before it: the next owner spools again. After it: the next owner does the same and gets the same answer.
 func (s *Store) SetIdentity(ctx context.Context, lease Lease, id udr.FileID, content []byte, size int64, now time.Time,
@@ -93,10 +94,10 @@ func (t tx) duplicateOf(ctx context.Context, lease Lease, other int64, now time.
 // OtherKey is an additional key of a file's content.
 type OtherKey struct {
 	Key   []byte
-	Named bool // it is the same only under the same name, or if a begun file lost its content
+	Named bool // the content counts as the same only under the same name, or if a begun file lost its content
 }
 
-// knownAs returns the number of another file whose content has one of the keys, 0 for none.
+// knownAs returns the number of another file whose content has one of the keys, 0 if there is none.
 func (t tx) knownAs(ctx context.Context, newcomer int64, source string, keys []OtherKey) (int64, error) {
 	for _, k := range keys {
 		var number, gone int64
@@ -126,8 +127,8 @@ func (t tx) forUpdate() string {
 	return ``
 }
 
-// contentOf is the number of the file that owns the content of a new file: number, or the new file's own if that one
-// gave up without sending a record.
+// contentOf returns the number of the file that owns the content of a new file: number, or the new file's own if
+// that file gave up the content without sending a record.
 func (t tx) contentOf(ctx context.Context, source string, key []byte, number, newcomer int64) (int64, error) {
 	var state FileState
 	var open, pinned, gone int64
@@ -177,8 +178,8 @@ func (t tx) giveUpContent(ctx context.Context, file int64) error {
 	return err
 }
 
-// duplicate is a file's first duplicate, in the given order, that is still where it was listed as far as we know; 0 for
-// none.
+// duplicate returns the first duplicate of a file, in the given order, that is still where it was listed as far as the
+// ledger shows; 0 for none.
 func (t tx) duplicate(ctx context.Context, of int64, order string) (number int64, err error) {
 	rows, err := t.rows(ctx, `SELECT number FROM files WHERE duplicate_of = ? AND state = 'duplicate' AND after_at = 0 ORDER BY `+order+
 		` LIMIT 1`, of)
@@ -194,12 +195,13 @@ func (t tx) duplicate(ctx context.Context, of int64, order string) (number int64
 	return number, rows.Err()
 }
 
-// Gone records that the content of a leased file is no longer at its place. other means that another content is
+// Gone records that the content of a leased file is no longer at its place. other means that different content is
 // there, with the same size and modification time. A file that was not pinned vanishes. A pinned file is read under
-// the path of a duplicate, whose number is found; if there is none, it fails, and continues when its content comes
-// again. If the file comes back, it is not taken before retryAt.
+// the path of a duplicate, whose number is found. If there is none, the file fails, and continues when its content
+// arrives again. If the file returns, it is not leased before retryAt.
 //
-// A crash before it: the next owner finds the same. After it: the next owner reads the content at the new place.
+// A crash before it: the next owner finds the same situation. After it: the next owner reads the content at the
+// new place.
 func (s *Store) Gone(ctx context.Context, lease Lease, other bool, why string, retryAt, now time.Time) (found int64, err error) {
 	err = s.change(ctx, "recording that the content of "+fileName(lease.File)+" is gone", func(t tx) error {
 		err := t.held(ctx, lease, `attempts = attempts + 1, retry_at = ?, retry_for = ?, lease_until = 0`,
@@ -227,7 +229,7 @@ func (s *Store) Gone(ctx context.Context, lease Lease, other bool, why string, r
 					WHERE number = ? AND after_at = 0`, gone, nanos(now), place); err != nil {
 				return err
 			}
-			gone = contentMissing // the file's own: it may be where it was listed
+			gone = contentMissing // the file's own content: it may be where it was listed
 		}
 		if found, err = t.duplicate(ctx, lease.File, `number DESC`); err != nil {
 			return err

@@ -7,10 +7,10 @@ import (
 	"ratemill/registry"
 )
 
-// Counting returns the first files for which a revision of the registry is used. When a mediator begins to read a
-// file, it pins the file to the newest revision, and the file keeps it.
+// Counting describes the first files for which a revision of the registry is used. When a mediator begins to read
+// a file, it pins the file to the newest revision, and the file keeps that revision.
 type Counting struct {
-	Reading []CountingFile // files that are being read by an earlier revision; the first ones
+	Reading []CountingFile // files that are being read by an earlier revision; only the first ones
 	Others  int64          // more of them
 	Waiting int64          // files that wait, and will be read by the revision or a later one
 	First   CountingFile   // of them
@@ -53,7 +53,7 @@ func (s *Store) CountingFrom(ctx context.Context, revision registry.Revision) (c
 	if err != nil {
 		return c, err
 	}
-	// The oldest file of a source is taken first.
+	// The oldest file of a source is read first.
 	err = s.query(ctx, what, `SELECT source, path `+readLater+` ORDER BY mtime, path, number LIMIT 1`, nil, func(rows *sql.Rows) error {
 		return rows.Scan(&c.First.Source, &c.First.Path)
 	})

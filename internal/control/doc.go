@@ -2,8 +2,9 @@
 // SQLite.
 //
 // It owns the durable form of the registry, the ledger of files, the counters of epochs, the positions of sinks,
-// versions of documents, retry batches, settings, tokens and the audit log. It does not own their meaning: mediation
-// decides when a file is done, the rater how an epoch fences an owner, the registry which account owns a SIM.
+// versions of documents, retry batches, settings, tokens and the audit log. It does not own what this state means:
+// mediation decides when a file is done, the rater how an epoch fences an owner, the registry which account owns a
+// SIM.
 //
 // Every operation is one short transaction: it takes effect completely at its commit, and not at all before. Each
 // comment describes the effect of a crash before and after the commit. Times are parameters, never read from a clock.

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// PutDocument stores a version of a document under the hash of its content. It does not change an existing one.
+// PutDocument stores a version of a document under the hash of its content. It does not change an existing
+// version.
 func (s *Store) PutDocument(ctx context.Context, kind, hash string, content []byte, now time.Time) error {
 	return s.change(ctx, "keeping a version of "+kind, func(t tx) error {
 		_, err := t.exec(ctx, `INSERT INTO documents (kind, hash, content, created) VALUES (?, ?, ?, ?) ON CONFLICT (kind, hash) DO NOTHING`,
@@ -15,7 +16,7 @@ func (s *Store) PutDocument(ctx context.Context, kind, hash string, content []by
 	})
 }
 
-// Document is the content stored under a hash.
+// Document returns the content stored under a hash.
 func (s *Store) Document(ctx context.Context, kind, hash string) (content []byte, err error) {
 	found := false
 	err = s.query(ctx, "reading a version of "+kind, `SELECT content FROM documents WHERE kind = ? AND hash = ?`, []any{kind, hash},
@@ -29,8 +30,8 @@ func (s *Store) Document(ctx context.Context, kind, hash string) (content []byte
 	return content, err
 }
 
-// DocumentBeginning returns the content stored under the only hash with a given beginning. It returns ErrNotFound if
-// there is none, or several.
+// DocumentBeginning returns the content whose hash begins with a given text, if there is exactly one. Otherwise
+// it returns ErrNotFound.
 func (s *Store) DocumentBeginning(ctx context.Context, kind, beginning string) (content []byte, err error) {
 	found := 0
 	err = s.query(ctx, "reading a version of "+kind, `SELECT content FROM documents WHERE kind = ? AND substr(hash, 1, ?) = ? LIMIT 2`,
@@ -44,7 +45,7 @@ func (s *Store) DocumentBeginning(ctx context.Context, kind, beginning string) (
 	return content, err
 }
 
-// LatestDocument is the content that was stored last; ErrNotFound if there is none of the kind.
+// LatestDocument returns the content that was stored last; ErrNotFound if there is no document of the kind.
 func (s *Store) LatestDocument(ctx context.Context, kind string) (content []byte, err error) {
 	found := false
 	err = s.query(ctx, "reading the latest "+kind, `SELECT content FROM documents WHERE kind = ? ORDER BY created DESC, hash LIMIT 1`,
@@ -58,9 +59,9 @@ func (s *Store) LatestDocument(ctx context.Context, kind string) (content []byte
 	return content, err
 }
 
-// Effective is a version of a document in force from a given time on.
+// Effective is a version of a document that is in force from a given time on.
 type Effective struct {
-	Revision int64 // of the name, from 1
+	Revision int64 // revision under the document's name, from 1
 	From     time.Time
 	Hash     string
 	SetAt    time.Time
@@ -68,7 +69,7 @@ type Effective struct {
 }
 
 // SetEffective puts a version of a document into force from a time on, as the revision after the one that the caller
-// read; 0 is before the first. It returns ErrConflict if another version was put into force since.
+// read; 0 means that there was none. It returns ErrConflict if another version was put into force in the meantime.
 func (s *Store) SetEffective(ctx context.Context, kind, name string, after int64, e Effective) error {
 	return s.change(ctx, "putting "+kind+" "+name+" into force", func(t tx) error {
 		n, err := t.exec(ctx, `INSERT INTO effective_documents (kind, name, revision, effective_from, hash, set_at, who)
@@ -80,7 +81,7 @@ func (s *Store) SetEffective(ctx context.Context, kind, name string, after int64
 	})
 }
 
-// EffectiveDocuments are the versions put into force under a name, in that order.
+// EffectiveDocuments returns the versions that were put into force under a name, in that order.
 func (s *Store) EffectiveDocuments(ctx context.Context, kind, name string) (all []Effective, err error) {
 	err = s.query(ctx, "reading the version in force",
 		`SELECT revision, effective_from, hash, set_at, who FROM effective_documents WHERE kind = ? AND name = ? ORDER BY revision`,

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// SetBackError means that the store has a smaller number than one that it gave out before. It was restored from a
-// backup, or a standby took over without the last transactions.
+// SetBackError reports that the store has a smaller number than one that it gave out before. Either it was
+// restored from a backup, or a standby took over without the last transactions.
 type SetBackError struct {
 	What      string
 	Has, Seen int64
@@ -23,8 +23,9 @@ func (e *SetBackError) Error() string {
 const OlderStore = "it was restored from a backup, or a standby took over that lacked the last transactions; stop all processes, " +
 	"and see docs/runbooks/stores-of-different-days.md"
 
-// NextEpoch is a number for a new owner of a partition, greater than all given out for it before. seen is the greatest
-// epoch that was read from the rated log; *SetBackError if this store never gave it out.
+// NextEpoch returns a number for a new owner of a partition, greater than all numbers given out for it before. seen is
+// the greatest epoch that was read from the rated log; NextEpoch returns *SetBackError if this store never gave it
+// out.
 //
 // A crash after it: the number is lost, without harm.
 func (s *Store) NextEpoch(ctx context.Context, topic string, partition int, seen int64) (epoch int64, err error) {
@@ -49,7 +50,7 @@ type EpochOrigin int
 // The origins.
 const (
 	EpochGiven   EpochOrigin = iota // this store gave it to an owner
-	EpochAhead                      // this store did not give it out; a store restored from a backup looks the same
+	EpochAhead                      // this store did not give it out, which is also the case after a restore from a backup
 	EpochForeign                    // no store gave it out: all readers ignore the message
 )
 
@@ -57,10 +58,10 @@ const (
 // explain, because an owner takes a partition at most once every few seconds.
 const FarAhead = 1 << 20
 
-// EpochOrigin finds the origin of the epoch of a message in the rated log. Readers call it for each message with a
-// later epoch than any before. The first answer that a message is foreign is stored for all later readers, at a time
-// when owners may have reached that epoch: stop identifies the message by topic, offset and hash, and names the
-// reader. partition list --all shows it as a skipped message. If stop is nil, nothing is stored.
+// EpochOrigin determines the origin of the epoch of a message in the rated log. Readers call it for each message
+// whose epoch is later than all before. The first answer that a message is foreign is stored for all later readers,
+// when owners may already have reached that epoch: stop identifies the message by topic, offset and hash, and has
+// the name of the reader. partition list --all shows it as a skipped message. If stop is nil, nothing is stored.
 func (s *Store) EpochOrigin(ctx context.Context, rated string, partition int, epoch int64, stop *Stop, at time.Time) (origin EpochOrigin,
 	err error) {
 	return origin, s.change(ctx, "looking up the origin of an epoch", func(t tx) error {

@@ -8,13 +8,14 @@ import (
 	"ratemill/udr"
 )
 
-// ErrConflict means that the row has changed since the caller read it; read it again.
+// ErrConflict means that the row has changed since the caller read it; read the row again.
 var ErrConflict = store.ErrConflict
 
-// ErrNotFound means that the named object does not exist.
+// ErrNotFound means that the requested object does not exist.
 var ErrNotFound = store.ErrNotFound
 
-// LeaseLostError means that a file has another owner now. A mediator that gets it stops working on the file at once.
+// LeaseLostError reports that a file has another owner now. A mediator that gets it stops working on the file at
+// once.
 type LeaseLostError struct {
 	File  int64
 	Owner string
@@ -24,8 +25,8 @@ func (e *LeaseLostError) Error() string {
 	return fmt.Sprintf("file %d is no longer leased to %s: another mediator took it over, or an operator changed it", e.File, e.Owner)
 }
 
-// OtherContentError means that a file's content has changed since it was pinned. Records of the pinned content may
-// have been sent, so the file does not continue: the other content is another file.
+// OtherContentError reports that a file's content has changed since it was pinned. Records of the pinned content
+// may have been sent, so reading does not continue: the different content is another file.
 type OtherContentError struct {
 	File     int64
 	Was, Now udr.FileID
@@ -35,8 +36,8 @@ func (e *OtherContentError) Error() string {
 	return fmt.Sprintf("the content of file %d has changed since reading began: it was %s and is now %s", e.File, e.Was.Short(), e.Now.Short())
 }
 
-// EndedError means that an interrupted file is not taken again. Its end was sent, with everything before it: raters
-// that remember the file drop the rest, and a rater that has forgotten it would stop.
+// EndedError reports that an interrupted file is not taken again. Its end was sent, with everything before it:
+// raters that remember the file drop the rest, and a rater that has forgotten it would stop.
 type EndedError struct{ Number int64 }
 
 func (e *EndedError) Error() string {

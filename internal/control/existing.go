@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// MissingError means that the control store does not exist.
+// MissingError reports that the control store does not exist.
 type MissingError struct{ Path string }
 
 func (e *MissingError) Error() string {
@@ -17,7 +17,8 @@ func (e *MissingError) Error() string {
 		"or `ratemill demo` begins a new one", e.Path)
 }
 
-// OpenExisting opens a control store like Open, but creates none: *MissingError if SQLite's file does not exist.
+// OpenExisting opens a control store like Open, but does not create one: it returns *MissingError if SQLite's
+// file does not exist.
 func OpenExisting(ctx context.Context, dsn string) (*Store, error) {
 	if file, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
 		file = strings.TrimPrefix(file, "//")

@@ -24,22 +24,23 @@ type FactLog struct {
 	refresh    func(ctx context.Context) error
 	statements *registry.Statements
 
-	changed changedSIMs // as of the last query
+	changed changedSIMs // result of the last query
 }
 
-// changedSIMs are the SIMs of an answer of Changed.
+// changedSIMs is a result of Changed.
 type changedSIMs struct {
 	after, to registry.Revision
 	sims      []uint32
 }
 
-// NewFactLog reads into a registry that others of the process may have too; refresh brings it to the newest revision.
+// NewFactLog reads into a registry that other parts of the process may also use; refresh brings it to the newest
+// revision.
 func NewFactLog(s *Store, who string, now func() time.Time, shared *registry.Registry, refresh func(ctx context.Context) error) *FactLog {
 	return &FactLog{store: s, who: who, now: now, registry: shared, refresh: refresh,
 		statements: registry.NewStatements(registry.KindStatus, registry.KindSettings, registry.KindProfile, registry.KindDetails)}
 }
 
-// Latest brings both to the newest revision, and returns it.
+// Latest brings the registry and the statements to the newest revision, and returns that revision.
 func (f *FactLog) Latest(ctx context.Context) (*registry.Registry, *registry.Statements, registry.Revision, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -56,13 +57,13 @@ func (f *FactLog) Write(ctx context.Context, tx *store.Tx, changes *registry.Cha
 	return f.store.WriteRegistry(ctx, tx, changes, ImportOptions{Who: f.who, Why: why, Now: f.now()})
 }
 
-// StatesOf lists all facts ever stated about the states of SIMs, up to a revision, with the causes, by SIM in the
-// order of (From, Known), as the transaction sees them.
+// StatesOf returns all facts ever stated about the states of SIMs, up to a revision, with the causes, by SIM in
+// the order of (From, Known), as the transaction sees them.
 func (f *FactLog) StatesOf(ctx context.Context, tx *store.Tx, sims []uint32, to registry.Revision) (map[uint32][]life.Told, error) {
 	return StatesTold(ctx, tx, sims, to)
 }
 
-// StatesTold does the same as FactLog.StatesOf for callers without facts in memory.
+// StatesTold does the same as FactLog.StatesOf, for callers without facts in memory.
 func StatesTold(ctx context.Context, tx *store.Tx, sims []uint32, to registry.Revision) (map[uint32][]life.Told, error) {
 	all := map[uint32][]life.Told{}
 	for some := range slices.Chunk(sims, rowsPerStatement) {
@@ -70,7 +71,8 @@ func StatesTold(ctx context.Context, tx *store.Tx, sims []uint32, to registry.Re
 		for _, sim := range some {
 			args = append(args, int64(sim))
 		}
-		// Without a bound for known: PostgreSQL would read all revisions by it, 1 ms a SIM against 0.03.
+		// There is no condition on known, because PostgreSQL would then read all revisions: 1 ms
+		// per SIM instead of 0.03.
 		rows, err := tx.Rows(ctx, `SELECT f.known, COALESCE((SELECT c.cause FROM fact_causes c WHERE c.known = f.known AND c.n = f.cause), ''),
 			COALESCE(f.origin, 0), f.`+strings.ReplaceAll(stateColumns, ", ", ", f.")+`
 			FROM sim_state_facts f WHERE f.sim IN (`+marks(len(some))+`) ORDER BY f.sim, f.valid_from, f.known, f.n`, args...)
@@ -98,7 +100,7 @@ func StatesTold(ctx context.Context, tx *store.Tx, sims []uint32, to registry.Re
 	return all, nil
 }
 
-// KnownCauses returns those of the given causes that the registry already has, with the revision of their facts.
+// KnownCauses returns the given causes that the registry already has, with the revision of their facts.
 func KnownCauses(ctx context.Context, tx *store.Tx, causes []string) (map[string]registry.Revision, error) {
 	all := map[string]registry.Revision{}
 	for some := range slices.Chunk(causes, rowsPerStatement) {
@@ -134,10 +136,10 @@ func each(rows *sql.Rows, scan func() error) error {
 	return rows.Err()
 }
 
-// Changed returns, in the order of their numbers, the SIMs with statements after a revision and up to another. The
+// Changed returns the SIMs with statements after one revision and up to another, ordered by number. The
 // statements may be about the SIM, about an account that owned it then or owns it now, or about an account above
-// that. It keeps the last result, because a role processes it in portions, and each query takes seconds after an
-// import of a million SIMs.
+// that account. It keeps the last result, because a role processes it in portions, and each query takes seconds
+// after an import of a million SIMs.
 func (f *FactLog) Changed(ctx context.Context, after, to registry.Revision) ([]uint32, error) {
 	f.mu.Lock()
 	last := f.changed
@@ -198,7 +200,7 @@ func (f *FactLog) askChanged(ctx context.Context, after, to registry.Revision) (
 	return slices.Sorted(maps.Keys(sims)), nil
 }
 
-// below adds the SIMs that accounts, or those below them, own or owned.
+// below adds the SIMs that accounts, or accounts below them, own or owned.
 func (f *FactLog) below(accounts map[string]bool, sims map[uint32]bool) {
 	view := f.registry.View()
 	defer view.Close()

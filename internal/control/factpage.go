@@ -9,7 +9,7 @@ import (
 	"ratemill/udr"
 )
 
-// FactTable is a table with facts of one form.
+// FactTable is a table whose facts all have one form.
 type FactTable string
 
 // The tables of facts.
@@ -42,13 +42,13 @@ type StoredFact struct {
 	Statement  registry.Statement
 }
 
-// FactPage reads facts of a table after a place, known up to a revision and up to a number, in the order of their
-// places. The next page begins after the last of them. Facts never change, so reading a page again gives the same
-// facts. each must copy values that it keeps.
+// FactPage reads facts of a table after a place. It returns facts known up to a revision, in the order of their
+// places, at most a given number. The next page begins after the last of these facts. Facts never change, so
+// reading a page again gives the same facts. each must copy values that it keeps.
 func (s *Store) FactPage(ctx context.Context, table FactTable, after FactPlace, to registry.Revision, most int,
 	each func(*StoredFact) error) error {
 	var f StoredFact
-	var known int64 // scanned into without a conversion, as the columns of SIMs
+	var known int64 // scanned without a conversion, like the columns of SIMs
 	columns, into, done := f.scanned(table)
 	into = append([]any{&known, &f.N, &f.Cause}, into...)
 	return s.query(ctx, "reading facts", `SELECT f.known, f.n, COALESCE(c.cause, ''), f.`+strings.ReplaceAll(columns, ", ", ", f.")+` FROM `+string(table)+` f
@@ -64,7 +64,7 @@ func (s *Store) FactPage(ctx context.Context, table FactTable, after FactPlace, 
 		})
 }
 
-// scanned has the columns of a table, the targets of the scan, and the function that makes the fact.
+// scanned holds the columns of a table, the targets of the scan, and the function that builds the fact.
 func (f *StoredFact) scanned(table FactTable) (columns string, into []any, done func()) {
 	switch table {
 	case CompanyFacts:
@@ -102,7 +102,7 @@ func (f *StoredFact) scanned(table FactTable) (columns string, into []any, done 
 	return statementColumns, statementFields(&f.Statement, &value), func() { f.Statement.Value = []byte(value) }
 }
 
-// RegistryChanges returns the revisions after a given one, in their order, up to a number.
+// RegistryChanges returns the revisions after a given one, in order, at most a given number.
 func (s *Store) RegistryChanges(ctx context.Context, after registry.Revision, most int) (all []RegistryChange, err error) {
 	err = s.query(ctx, "reading revisions of the registry",
 		`SELECT `+changeColumns+` FROM registry_revisions WHERE revision > ? ORDER BY revision LIMIT ?`,
@@ -114,7 +114,7 @@ func (s *Store) RegistryChanges(ctx context.Context, after registry.Revision, mo
 	return all, err
 }
 
-// Facts is the number of facts that became known with the revision.
+// Facts returns the number of facts that became known with the revision.
 func (c *RegistryChange) Facts() int64 {
 	return c.Companies + c.Accounts + c.SIMs + c.Identifiers + c.States + c.Statements
 }

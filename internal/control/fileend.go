@@ -32,9 +32,9 @@ func (p *Progress) args() []any {
 		nanos(e.Since)}
 }
 
-// Postpone gives back a file that was not pinned, with the reason why it waits, at least for a time.
+// Postpone gives back a file that was not pinned, with the reason why it waits, for at least a given time.
 //
-// A crash before it: the next owner finds the same.
+// A crash before it: the next owner finds the same situation.
 func (s *Store) Postpone(ctx context.Context, lease Lease, why string, pause time.Duration, now time.Time) error {
 	return s.change(ctx, "recording why "+fileName(lease.File)+" waits", func(t tx) error {
 		return t.held(ctx, lease, `state = 'seen', why = ?, retry_at = ?, retry_for = ?, lease_until = 0`,
@@ -44,8 +44,8 @@ func (s *Store) Postpone(ctx context.Context, lease Lease, why string, pause tim
 
 // RecordProgress records how far a file was read, and extends the lease to now+ttl.
 //
-// A crash before it: the next owner continues from the progress recorded before, and high-water marks drop the records
-// that it sends again. After it: from here.
+// A crash before it: the next owner continues from the previously recorded progress, and high-water marks drop the
+// records that it sends again. After it: the next owner continues from here.
 func (s *Store) RecordProgress(ctx context.Context, lease Lease, p Progress, now time.Time, ttl time.Duration) (Lease, error) {
 	lease.Until = now.Add(ttl)
 	return lease, s.change(ctx, "recording the progress of "+fileName(lease.File), func(t tx) error {
@@ -57,8 +57,8 @@ func (s *Store) RecordProgress(ctx context.Context, lease Lease, p Progress, now
 //
 // A retry batch is done in the same transaction as its file.
 //
-// A crash before it: the next owner sends the end again, which closes nothing twice. After it: the source's "after" is
-// still to do, and FilesAfter names the file.
+// A crash before it: the next owner sends the end again, which closes nothing twice. After it: the source's "after"
+// action is still to do, and FilesAfter returns the file.
 func (s *Store) Finish(ctx context.Context, lease Lease, p Progress, now time.Time) error {
 	return s.change(ctx, "closing "+fileName(lease.File), func(t tx) error {
 		if err := t.held(ctx, lease, progressColumns+`, state = 'done', still_open = 0, why = '', lease_until = 0, closed_at = ?`,
@@ -71,7 +71,8 @@ func (s *Store) Finish(ctx context.Context, lease Lease, p Progress, now time.Ti
 	})
 }
 
-// Fail records why a file could not be read. With a retryAt it is taken again then, otherwise it waits for RetryFile.
+// Fail records why a file could not be read. If there is a retryAt, it is tried again then, otherwise it waits for
+// RetryFile.
 func (s *Store) Fail(ctx context.Context, lease Lease, why string, retryAt, now time.Time) error {
 	again, closed, pause := 0, nanos(now), time.Duration(0)
 	if !retryAt.IsZero() {
@@ -84,11 +85,11 @@ func (s *Store) Fail(ctx context.Context, lease Lease, why string, retryAt, now 
 }
 
 // RetryFile makes a failed or vanished file available again. If nothing of it can have been sent, it gets the rules
-// current at that time; otherwise it keeps the pinned ones. A recorded progress of 0 is no proof, because progress
-// is recorded only from time to time. A file whose content is gone is searched for where it was listed. A file that
-// waits because it looks unfinished, or has changed, is read as it is. It returns ErrConflict if the file is in
-// another state, or is the batch of a cancelled retry, whose records may be in another batch now. It returns
-// *EndedError if the file was read as far as possible.
+// that are current at that time; otherwise it keeps the pinned rules. A recorded progress of 0 is no proof, because
+// progress is recorded only from time to time. If the content of a file is gone, the file is looked for where it
+// was listed. A file that waits because it looks unfinished, or has changed, is read as it is. It returns
+// ErrConflict if the file is in another state, or is the batch of a cancelled retry, whose records may be in
+// another batch now. It returns *EndedError if the file was read as far as possible.
 func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) error {
 	return s.change(ctx, "retrying "+fileName(number), func(t tx) error {
 		var ended int64
@@ -112,10 +113,10 @@ func (s *Store) RetryFile(ctx context.Context, number int64, now time.Time) erro
 	})
 }
 
-// MarkAfterDone records that the source's "after" action was done for a file, that there is none, or the reason why
-// it never will be done.
+// MarkAfterDone records that the source's "after" action was done for a file, that there is no such action, or the
+// reason why it will never be done.
 //
-// A crash between the action and this: the action is done again, and finds nothing to do.
+// A crash between the action and this: the action is repeated, and finds nothing to do.
 func (s *Store) MarkAfterDone(ctx context.Context, number int64, whyNot string, now time.Time) error {
 	return s.change(ctx, "recording what was done with "+fileName(number), func(t tx) error {
 		_, err := t.exec(ctx, `UPDATE files SET after_at = ?, after_why = ? WHERE number = ? AND still_open = 0 AND after_at = 0`, nanos(now),
@@ -124,10 +125,11 @@ func (s *Store) MarkAfterDone(ctx context.Context, number int64, whyNot string, 
 	})
 }
 
-// Replaced records that another content has the name, size and modification time of a file that was read. The file's
-// own time is set slightly earlier, so that the next listing shows the other content as a new file.
+// Replaced records that different content now has the name, size and modification time of a file that was read. The
+// recorded modification time is set slightly earlier, so that the next listing shows the different content as a new
+// file.
 //
-// A crash before it: the next attempt of the action finds the same again.
+// A crash before it: the next attempt of the action finds the same situation.
 func (s *Store) Replaced(ctx context.Context, number int64, why string, now time.Time) error {
 	return s.change(ctx, "recording that another file has the name of "+fileName(number), func(t tx) error {
 		var source, path string
@@ -175,10 +177,10 @@ func (s *Store) FilesAfter(ctx context.Context, source string, limit int, now ti
 type FileFilter struct {
 	Source  string
 	States  []FileState
-	Open    bool   // only those with work to do
-	IDStart string // the beginning of the file id in hex
+	Open    bool   // only files with work to do
+	IDStart string // beginning of the file id in hex
 	Path    string // part of the path
-	Retry   int64  // the file of this retry batch
+	Retry   int64  // only the file of this retry batch
 	Since   time.Time
 	Limit   int // 0 is 1000
 	After   int64
@@ -226,7 +228,7 @@ func (s *Store) Files(ctx context.Context, filter FileFilter) ([]File, error) {
 	return s.files(ctx, `WHERE `+strings.Join(where, ` AND `)+` ORDER BY number LIMIT ?`, args...)
 }
 
-// hexRange is the range of file ids that begin with the given hex digits.
+// hexRange returns the range of file ids that begin with the given hex digits.
 func hexRange(start string) (from, to []byte, ok bool) {
 	if len(start) > 32 {
 		return nil, nil, false
@@ -248,7 +250,7 @@ func (s *Store) File(ctx context.Context, number int64) (File, error) {
 	return files[0], nil
 }
 
-// FileByID is the file with an identity: the first file with its content.
+// FileByID returns the first file with an id, that is, the first with its content.
 func (s *Store) FileByID(ctx context.Context, id udr.FileID) (File, error) {
 	files, err := s.files(ctx, `WHERE file_id = ? AND state <> 'duplicate' ORDER BY number LIMIT 1`, id[:])
 	if err != nil || len(files) == 0 {
@@ -264,7 +266,7 @@ func orNotFound(err error) error {
 	return err
 }
 
-// Sources are all sources that have brought a file, by name.
+// Sources returns all sources that have delivered a file, by name.
 func (s *Store) Sources(ctx context.Context) (names []string, err error) {
 	err = s.query(ctx, "listing the sources of files", `SELECT DISTINCT source FROM files ORDER BY source`, nil, func(rows *sql.Rows) error {
 		var name string
@@ -275,14 +277,15 @@ func (s *Store) Sources(ctx context.Context) (names []string, err error) {
 	return names, err
 }
 
-// Waiting has the number of a source's files with work to do, and the time when the oldest of them was first seen.
+// Waiting holds the number of a source's files with work to do, and the time when the oldest of them was first
+// seen.
 type Waiting struct {
 	Files  int64
-	Held   int64     // of these, the files that look unfinished or changed, and wait for that reason
-	Oldest time.Time // zero if there are none
+	Held   int64     // files among these that wait because they look unfinished or changed
+	Oldest time.Time // zero if no files wait
 }
 
-// Waiting is the waiting work of each source. Sources without waiting work are omitted.
+// Waiting returns the waiting work of each source. Sources without waiting work are omitted.
 func (s *Store) Waiting(ctx context.Context) (map[string]Waiting, error) {
 	waiting := map[string]Waiting{}
 	err := s.query(ctx, "looking for the oldest waiting files",
@@ -300,9 +303,9 @@ func (s *Store) Waiting(ctx context.Context) (map[string]Waiting, error) {
 	return waiting, err
 }
 
-// hasEnded is 1 for a file whose end was sent. Older programs did not record it: among the files that failed under
-// them, a file that could not be fetched failed ten times, and a topic that refused a message is named with its
-// setting.
+// hasEnded is 1 for a file whose end was sent. Older programs did not record it. Among the files that failed under
+// them, a file that could not be fetched failed ten times, and for a topic that refused a message the reason
+// contains the topic's setting.
 const hasEnded = `CASE WHEN ended >= 0 THEN ended WHEN state = 'failed' AND still_open = 0 AND pinned = 1 AND unread = 0 AND gone = 0 AND retry = 0
 	AND suspended > 0 AND attempts < 10 AND why NOT LIKE '%max.message.bytes%' THEN 1 ELSE 0 END`
 
@@ -348,7 +351,7 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 		f.AsItIs, f.Compared = asItIs == 1, instant(compared)
 		p.Unread, p.Ended, f.Gone, f.Place = unread == 1, ended == 1, gone > 0, f.Sighting
 		if !f.Pinned {
-			f.Pins = Pins{} // by an attempt that sent nothing
+			f.Pins = Pins{} // pins of an attempt that sent nothing
 		}
 		files = append(files, f)
 		return nil
@@ -366,7 +369,7 @@ func (s *Store) files(ctx context.Context, where string, args ...any) ([]File, e
 // marks is n parameters: ?, ?, ?.
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
-// repeated is n rows for VALUES.
+// repeated returns n rows for VALUES.
 func repeated(row string, n int) string {
 	return strings.TrimSuffix(strings.Repeat(row+", ", n), ", ")
 }

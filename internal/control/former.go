@@ -5,7 +5,7 @@ import (
 	"database/sql"
 )
 
-// LastRules is the version of the rules that read a source's last file; empty if there was none.
+// LastRules returns the version of the rules that read a source's last file; empty if there is no such file.
 func (s *Store) LastRules(ctx context.Context, source string) (version string, err error) {
 	err = s.query(ctx, "looking for the last rules of "+source,
 		`SELECT rules FROM files WHERE source = ? AND pinned = 1 AND retry = 0 ORDER BY number DESC LIMIT 1`, []any{source},

@@ -8,8 +8,9 @@ import (
 
 const generationSetting = "generation of the rated log"
 
-// LogGeneration is the generation of the rated log: 1 for the first Kafka. A Kafka that lost messages, or an empty
-// new one, uses offsets a second time. Generation, partition and offset together always name the same message.
+// LogGeneration returns the generation of the rated log: 1 for the first Kafka. A Kafka that lost messages, or
+// was replaced by an empty one, uses offsets a second time. Generation, partition and offset together always
+// identify the same message.
 func (s *Store) LogGeneration(ctx context.Context) (uint32, error) {
 	generation, _, err := s.logGeneration(ctx)
 	return generation, err

@@ -14,11 +14,11 @@ import (
 
 // Imported is the result of an import.
 type Imported struct {
-	Revision registry.Revision // the last one; 0 if nothing was new
+	Revision registry.Revision // the last revision; 0 if nothing was new
 
 	Companies, Accounts, SIMs, Identifiers, States, Statements int // facts
 
-	Lines []registry.Line // their results, if they were asked for
+	Lines []registry.Line // results of the lines, if requested
 }
 
 func (i *Imported) add(c *registry.Changes) {
@@ -34,8 +34,9 @@ func (i *Imported) add(c *registry.Changes) {
 	i.Statements += len(c.Statements)
 }
 
-// Import changes the registry to the state in the files. If the files have errors, nothing changes, unless their lines
-// are to be left out; warnings do not prevent the import. Of two concurrent imports, the second builds on the first.
+// Import changes the registry to the state in the files. If the files have errors, nothing changes, unless the lines
+// with errors are to be left out. Warnings do not prevent the import. Of two concurrent imports, the second builds on
+// the first.
 func (s *Store) Import(ctx context.Context, files []registry.Input, o ImportOptions) (done *Imported, list diag.List, err error) {
 	im := &importing{s: s, o: o, files: files, done: &Imported{}, leaveOut: map[registry.Place]bool{}}
 	for first := 0; ; first += o.Portion {
@@ -52,7 +53,7 @@ type importing struct {
 	o     ImportOptions
 	files []registry.Input
 
-	registry   *registry.Registry // nil: to be loaded
+	registry   *registry.Registry // nil if it must be loaded
 	statements *registry.Statements
 
 	leaveOut map[registry.Place]bool
@@ -82,8 +83,8 @@ func (im *importing) load(ctx context.Context) error {
 	}
 }
 
-// portion imports the lines about SIMs from first on, and the others if it is the first portion. It returns the number
-// of all lines about SIMs.
+// portion imports lines about SIMs from line first on; the first portion also imports all other lines. It returns the
+// number of all lines about SIMs.
 func (im *importing) portion(ctx context.Context, first int) (sims int, err error) {
 	for {
 		if err := im.load(ctx); err != nil {
@@ -149,7 +150,7 @@ func (im *importing) take(lines []registry.Line) {
 	}
 }
 
-// lines are the results of all lines, each once.
+// lines returns the results of all lines, each once.
 func (im *importing) lines() []registry.Line {
 	if !im.o.Files.Lines {
 		return nil

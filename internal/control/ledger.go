@@ -17,8 +17,8 @@ import (
 //	 │                    │            └─ the content is known ──► duplicate
 //	 └─ Vanished ► vanished            Fail ► failed (taken again at a time, or for good)
 //
-// A lease ends by Release, by the end of the file, or when its time is over and another owner takes the file. If an
-// owner dies, another takes the file in the same state: pins and recorded progress stay.
+// A lease ends by Release, at the end of the file, or when it expires and another owner takes the file. If an
+// owner dies, another owner takes the file in the same state: pins and recorded progress stay.
 //
 // From Pin on, the content of a file never changes, because records of it may have been sent. content.go handles
 // content that is no longer where it was listed.
@@ -29,17 +29,17 @@ type FileState string
 // The states of a file.
 const (
 	Seen      FileState = "seen"      // waits for a mediator
-	Spooling  FileState = "spooling"  // a mediator fetches and hashes it
+	Spooling  FileState = "spooling"  // a mediator is fetching and hashing it
 	Reading   FileState = "reading"   // identified and pinned; its records are being sent
 	Done      FileState = "done"      // all its records were sent
-	Duplicate FileState = "duplicate" // the same content came before, under this name or another
-	Failed    FileState = "failed"    // the file could not be read; Open reports whether reading will be retried
-	Vanished  FileState = "vanished"  // it was gone before it was read
+	Duplicate FileState = "duplicate" // the same content arrived before, under this name or another
+	Failed    FileState = "failed"    // could not be read; Open reports whether reading will be retried
+	Vanished  FileState = "vanished"  // was gone before it was read
 	Refused   FileState = "refused"   // cannot be read because of its name or type; or a directory that cannot be listed
-	Dropped   FileState = "dropped"   // given up by a person before any of it was read
+	Dropped   FileState = "dropped"   // given up by a user before any of it was read
 )
 
-// FileStates are all states, in the order of a file's life.
+// FileStates lists all states, in the order of a file's life.
 var FileStates = []FileState{Seen, Spooling, Reading, Done, Duplicate, Failed, Vanished, Refused, Dropped}
 
 // Sighting is an entry in a source's listing.
@@ -57,8 +57,8 @@ type File struct {
 	Retry       int64 // number of the retry batch, 0 for a carrier's file
 	State       FileState
 	Open        bool   // there is work to do
-	Why         string // of failed, duplicate, vanished
-	DuplicateOf int64  // the number of the file that had the content first, 0 for none
+	Why         string // why it is failed, duplicate or vanished
+	DuplicateOf int64  // number of the file that had the content first, 0 for none
 	FileID      udr.FileID
 	Content     []byte // hash
 	Attempts    int    // failures so far
@@ -70,11 +70,11 @@ type File struct {
 	Pinned   bool
 	Pins     Pins
 	Progress Progress
-	AsItIs   bool      // a person ordered to read it, even if it looks unfinished
+	AsItIs   bool      // a user ordered to read it even if it looks unfinished
 	FinishBy string    // user who ordered to read it to its end although its source was removed; empty for none
 	Compared time.Time // when all of its content was last fetched and compared; zero if unknown
-	Gone     bool      // its content is no longer where it was listed, though records of it may have been sent
-	Place    Sighting  // where its content is: as listed, or under the path of a file that came with the same content
+	Gone     bool      // the content is no longer where it was listed, although records of it may have been sent
+	Place    Sighting  // where the content is: as listed, or under the path of a file that arrived with the same content
 
 	FirstSeen, LastSeen, Spooled, Started, Closed, After time.Time
 
@@ -84,11 +84,11 @@ type File struct {
 	foundAs int64
 }
 
-// Time is the time of the file for its rules: its modification time, or when it was first seen if the server gives none
-// (0) or its clock is more than a day ahead.
+// Time returns the time of the file for its rules. This is the modification time, or the time when the file was first
+// seen if the server gives none (0) or the server's clock is more than a day ahead.
 func (f *File) Time() time.Time {
 	switch {
-	case f.FirstSeen.Unix() <= 0: // of files outside of any ledger
+	case f.FirstSeen.Unix() <= 0: // for files outside any ledger
 		return f.MTime
 	case f.MTime.Unix() <= 0, f.MTime.After(f.FirstSeen.Add(24 * time.Hour)):
 		return f.FirstSeen
@@ -96,7 +96,7 @@ func (f *File) Time() time.Time {
 	return f.MTime
 }
 
-// Pins are everything on which the result of a file depends.
+// Pins holds everything on which the result of a file depends.
 type Pins struct {
 	Rules      string
 	Registry   registry.Revision
@@ -105,16 +105,16 @@ type Pins struct {
 	Part       Part
 }
 
-// Part is the part of its content that a file has: all of it if it does not continue another file.
+// Part is the part of its content that belongs to a file: all of it if the file does not continue another.
 type Part struct {
-	Continues int64  // number of the file that it continues, 0 for none
-	From      int64  // bytes of the content, unpacked, that belong to that file and those before it
-	Fetched   int64  // the first byte that was fetched: the bytes before it were known from the file that it continues; 0 if all were fetched
-	Changed   int64  // number of the file that was read under the same name and begins alike, but is not the beginning of this one; 0 for none
+	Continues int64  // number of the file that this file continues, 0 for none
+	From      int64  // bytes of the unpacked content that belong to that file and the files before it
+	Fetched   int64  // first byte that was fetched; the bytes before it were known from the continued file; 0 if all bytes were fetched
+	Changed   int64  // number of the file with the same name and opening that is not the beginning of this file; 0 for none
 	Opening   []byte // hash of the content up to the first record that was not filtered
-	Content   []byte // hash of the content, unpacked
-	Size      int64  // of the content, unpacked
-	Known     int64  // number of files with this opening at the time of the decision
+	Content   []byte // hash of the unpacked content
+	Size      int64  // size of the unpacked content
+	Known     int64  // number of files with this opening when Part was decided
 }
 
 // Amount is a number of records and their bytes.
@@ -127,18 +127,18 @@ type Progress struct {
 	Suspended Amount
 	Mapped    Amount
 	Usages    int64    // usage records sent
-	Seq       uint64   // the last sequence assigned
-	LastSeqs  []uint64 // the last sequence sent, by partition
-	Expected  int64    // number of records in the file's own trailer; -1 if unknown
-	Ended     bool     // its end was sent although it failed: raters drop everything after it
+	Seq       uint64   // the last sequence number assigned
+	LastSeqs  []uint64 // the last sequence number sent, by partition
+	Expected  int64    // number of records according to the file's own trailer; -1 if unknown
+	Ended     bool     // the end was sent although the file failed: raters drop everything after it
 	Unread    bool     // with its pins, nothing of the file can be sent, not even its end
-	State     []byte   // of the reader of the file; opaque here
-	Ending    *Ending  // all records are acknowledged, and the end may have been sent; nil before
+	State     []byte   // state of the file's reader; opaque here
+	Ending    *Ending  // all records are acknowledged, and the end may have been sent; nil before that
 }
 
-// Ending is the information for sending the end of a file without its content.
+// Ending holds what is needed to send the end of a file without its content.
 type Ending struct {
-	Totals []byte // a message FileEnd; opaque here
+	Totals []byte // a FileEnd message; opaque here
 	Why    string // why the file could not be read further; empty if it was read to its end
 	Since  time.Time
 }
@@ -153,7 +153,7 @@ type Lease struct {
 
 // Sight records a listing of a source and returns how many files are new. A file left in place (same path, size and
 // mtime) is the same sighting and is never taken again. If a waiting file is listed with another size or mtime, it was
-// replaced: its older sighting vanishes, unless its content is known; then the next fetch decides.
+// replaced: the older sighting vanishes, unless its content is known; in that case, the next fetch decides.
 //
 // A crash before it: the next listing shows the same files. After it: they wait for a mediator.
 func (s *Store) Sight(ctx context.Context, source string, entries []Sighting, now time.Time) (added int, err error) {
@@ -171,12 +171,14 @@ func (s *Store) Sight(ctx context.Context, source string, entries []Sighting, no
 	return added, nil
 }
 
-// seenAgain records when a listing had files, with the parameters of seenAt. Several mediators list a source, and each writes its listing
-// whenever the store lets it. If an older listing that is written late set the time back, MarkVanished of a newer one would close files
-// that both had, and the files behind them would be read first. A time far ahead comes from a clock that was wrong.
+// seenAgain is the SQL that records when a listing contained files, with the parameters of seenAt. Several mediators
+// list a source, and each writes its listing as soon as the store accepts it. If an older listing were written late
+// and set the time back, MarkVanished of a newer listing would close files that both contained, and the files behind
+// them would be read first. A time far in the future comes from a clock that was wrong.
 const seenAgain = `last_seen = CASE WHEN last_seen BETWEEN ? AND ? THEN last_seen ELSE ? END`
 
-// seenLater is the condition that a newer listing had a row, with the parameters of laterThan. table is the row's, with a dot, or empty.
+// seenLater is the condition that a newer listing contained a row, with the parameters of laterThan. table is the
+// prefix of the row's table with a dot, or empty.
 func seenLater(table string) string {
 	return `(` + table + `last_seen > ? AND ` + table + `last_seen <= ?)`
 }
@@ -195,11 +197,11 @@ type sighted struct {
 	state       FileState
 	waits       bool // it is open, has no lease, and its content was never seen
 	missed      bool // its content was no longer there
-	other       bool // another content was there, which no listing distinguished
-	look        bool // and the check was some time ago
+	other       bool // different content was there, although the listing was the same
+	look        bool // and the last check was some time ago
 }
 
-// lookAgain is the interval at which a file is fetched again after another content has taken its place without
+// lookAgain is the interval at which a file is fetched again after different content took its place without
 // changing the listing. Its own content may return in the same way.
 const lookAgain = 4 * time.Hour
 
@@ -310,8 +312,8 @@ func (t tx) insertFiles(ctx context.Context, source string, fresh []Sighting, no
 	return int(n), err
 }
 
-// StillThere records that a listing had files that are incomplete, or not known to be complete: those of them that wait
-// in the ledger have not vanished.
+// StillThere records that a listing contained files that are incomplete or not known to be complete, so that
+// MarkVanished does not close such files in the ledger.
 func (s *Store) StillThere(ctx context.Context, source string, entries []Sighting, now time.Time) error {
 	for part := range slices.Chunk(entries, 400) {
 		args := append(seenAt(now), source)
@@ -330,10 +332,10 @@ func (s *Store) StillThere(ctx context.Context, source string, entries []Sightin
 	return nil
 }
 
-// MarkVanished closes the files of a source that wait, have no lease, and were last listed before a time: the listing
-// that began then did not have them. It returns how many. A file with known content keeps waiting: another may have
-// been closed as its duplicate, and the next fetch decides. If another content had taken a file's place without a sign,
-// that content is gone as well: a later listing may show the file's own again.
+// MarkVanished closes the waiting files of a source that have no lease and were last listed before a time: the listing
+// that began then did not contain them. It returns the number of closed files. A file with known content keeps waiting:
+// another file may have been closed as its duplicate, and the next fetch decides. If different content had silently
+// taken a file's place, that content is gone too: a later listing may show the file's own content again.
 func (s *Store) MarkVanished(ctx context.Context, source string, listedSince, now time.Time) (n int64, err error) {
 	err = s.change(ctx, "closing missing files of "+source, func(t tx) error {
 		n, err = t.exec(ctx, `UPDATE files SET state = 'vanished', still_open = 0, closed_at = ?, why = 'gone from the source before it was read'
@@ -348,19 +350,19 @@ func (s *Store) MarkVanished(ctx context.Context, source string, listedSince, no
 	return n, err
 }
 
-// Queue is a source whose files are to be taken, and their order.
+// Queue is a source whose files are to be leased, and their order.
 type Queue struct {
 	Source   string
-	Parallel bool // several files at a time; otherwise the next after the previous one is closed
-	ByTime   bool // the oldest first, otherwise by name
-	Ordered  bool // only files that a person ordered to finish: the source was removed
+	Parallel bool // lease several files at a time; otherwise the next file after the previous one is closed
+	ByTime   bool // oldest file first, otherwise by name
+	Ordered  bool // only files that a user ordered to finish: the source was removed
 }
 
-// LeaseNext leases the next waiting file of one of the queues to owner, until now+ttl. The second result is false if
-// there is none. Concurrent callers get different files. A failed file that waits for its next attempt does not hold up
-// those behind it.
+// LeaseNext leases the next waiting file of one of the queues to owner, until now+ttl. The second result is false if no
+// file is waiting. Concurrent callers get different files. A failed file that waits for its next attempt does not hold
+// up the files behind it.
 //
-// A crash after it: the file waits for the lease to end, then another owner gets it.
+// A crash after it: the file waits until the lease ends, then another owner gets it.
 func (s *Store) LeaseNext(ctx context.Context, queues []Queue, owner string, now time.Time, ttl time.Duration) (lease Lease, found bool,
 	err error) {
 	waiting := map[string]bool{}
@@ -374,7 +376,7 @@ func (s *Store) LeaseNext(ctx context.Context, queues []Queue, owner string, now
 	if err != nil {
 		return Lease{}, false, err
 	}
-	// Each call starts with another queue, so none starves.
+	// Each call starts with another queue, so no queue starves.
 	for i := range queues {
 		q := queues[(i+int(uint64(now.UnixMicro())%uint64(len(queues))))%len(queues)]
 		if !waiting[q.Source] {
@@ -391,22 +393,22 @@ func (s *Store) LeaseNext(ctx context.Context, queues []Queue, owner string, now
 	return Lease{}, false, nil
 }
 
-// unleased is the condition that a file has no lease at the time now, a parameter that occurs twice. A lease that ends
-// later than twice its duration from now comes from a clock that was ahead, and does not count; an owner still at work
-// renews it.
+// unleased is the condition that a file has no lease at the time now. The parameter now occurs twice. A lease whose
+// end is further away than twice its duration was set by a clock that was ahead, and is ignored; an owner that is
+// still working renews it.
 const unleased = `(lease_until <= ? OR lease_for > 0 AND lease_until - 2 * lease_for > ?)`
 
-// rested is the condition that the pause of a file is over at the time now, a parameter that occurs twice. A pause that ends later than
-// twice its duration from now comes from a clock that was ahead, and does not count.
+// rested is the condition that the pause of a file is over at the time now. The parameter now occurs twice. A pause
+// whose end is further away than twice its duration was set by a clock that was ahead, and is ignored.
 const rested = `(retry_at <= ? OR retry_for > 0 AND retry_at - 2 * retry_for > ?)`
 
-// queueLock is the first half of the advisory locks that order queues; the second is the source.
+// queueLock is the first half of the advisory locks that serialize queues; the second half is the source.
 const queueLock = 0x72617465
 
 func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl time.Duration) (Lease, bool, error) {
 	if !q.Parallel {
-		// Two concurrent callers would both find the source idle; the one that waits for the other's row gets the next
-		// file instead (READ COMMITTED). SQLite has one writer anyway.
+		// Without the lock, two concurrent callers would both find the source idle; the caller that waits for
+		// the other's row would get the next file instead (READ COMMITTED). SQLite has only one writer anyway.
 		if t.s.Postgres() {
 			if _, err := t.exec(ctx, `SELECT pg_advisory_xact_lock(?, hashtext(?))`, queueLock, q.Source); err != nil {
 				return Lease{}, false, err
@@ -422,7 +424,7 @@ func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl
 	if q.ByTime {
 		order = `mtime, path, number`
 	}
-	// One of eight candidates is free, with few concurrent callers; if not, the caller tries again.
+	// With few concurrent callers, at least one of eight candidates is free; if not, the caller tries again.
 	limit, lock := ` LIMIT 8`, ` FOR UPDATE SKIP LOCKED`
 	if !q.Parallel {
 		limit, lock = ` LIMIT 1`, ` FOR UPDATE`
@@ -468,7 +470,7 @@ func (t tx) lease(ctx context.Context, q Queue, owner string, now time.Time, ttl
 	return Lease{}, false, rows.Err()
 }
 
-// held changes a file under its lease. set comes before WHERE.
+// held changes a file under its lease. set is the SQL before WHERE.
 func (t tx) held(ctx context.Context, lease Lease, set string, args ...any) error {
 	n, err := t.exec(ctx, `UPDATE files SET `+set+` WHERE number = ? AND owner = ? AND generation = ? AND still_open = 1`,
 		append(args, lease.File, lease.Owner, lease.Generation)...)
@@ -479,7 +481,7 @@ func (t tx) held(ctx context.Context, lease Lease, set string, args ...any) erro
 }
 
 // Renew extends a lease to now+ttl. It also works for an expired lease if no other owner has taken the file, but not
-// for a lease that was given back.
+// for a lease that was released.
 func (s *Store) Renew(ctx context.Context, lease Lease, now time.Time, ttl time.Duration) (Lease, error) {
 	lease.Until = now.Add(ttl)
 	return lease, s.change(ctx, "renewing a lease", func(t tx) error {
@@ -494,7 +496,7 @@ func (s *Store) Renew(ctx context.Context, lease Lease, now time.Time, ttl time.
 	})
 }
 
-// Release gives a file back for immediate use, on a graceful stop.
+// Release gives a file back for immediate use, during a graceful stop.
 func (s *Store) Release(ctx context.Context, lease Lease) error {
 	return s.change(ctx, "releasing a lease", func(t tx) error {
 		return t.held(ctx, lease, `lease_until = 0, state = CASE WHEN pinned = 1 THEN 'reading' ELSE 'seen' END`)
@@ -504,12 +506,12 @@ func (s *Store) Release(ctx context.Context, lease Lease) error {
 // Pin records everything on which the result of a file depends, unless it was pinned before, and returns the pins. From
 // then on the file is being read.
 //
-// A file that continues another is also pinned to that one. ErrConflict means that another file with the same
-// opening was pinned since pins.Part.Known was counted, or that a retry of the source was pinned to a newer registry:
-// decide again.
+// A file that continues another file is also pinned to that file. ErrConflict means that the decision must be
+// repeated: either another file with the same opening was pinned since pins.Part.Known was counted, or a retry of the
+// source was pinned to a newer registry.
 //
-// A crash before it: nothing was sent, and the next owner pins the then current versions. After it: the next owner gets
-// the same pins, hence the same records.
+// A crash before it: nothing was sent, and the next owner pins the versions that are then current. After it: the next
+// owner gets the same pins, hence the same records.
 func (s *Store) Pin(ctx context.Context, lease Lease, pins Pins, now time.Time) (pinned Pins, err error) {
 	err = s.change(ctx, "pinning a file", func(t tx) error {
 		if err := t.pinPart(ctx, lease, &pins.Part); err != nil {

@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// Listed entries other than readable files: incomplete files, files and directories that cannot be taken, and
-// directories that cannot be listed. All of this is for people, and does not affect the files that are read.
+// Listed entries other than readable files: incomplete files, files and directories that cannot be read, and
+// directories that cannot be listed. This is only shown to users, and does not affect the files that are read.
 
 // Arriving is an incomplete file.
 type Arriving struct {
 	Source string
 	Sighting
-	Since    time.Time // since when it has this size and modification time
+	Since    time.Time // time since which it has this size and modification time
 	WaitsFor string
 }
 
-// Refusal is a file or directory that cannot be taken, with the reason.
+// Refusal is a file or directory that cannot be read, with the reason.
 type Refusal struct{ Path, Why string }
 
 // Listed replaces the incomplete files of the previous listing by the current ones, and records refused files. Entries
-// that are no longer refused have vanished. If an older listing is written late, it does not undo what a newer one
+// that are no longer refused have vanished. An older listing that is written late does not undo what a newer listing
 // recorded.
 func (s *Store) Listed(ctx context.Context, source string, arriving []Arriving, refused []Refusal, now time.Time) error {
 	return s.change(ctx, "recording what waits at "+source, func(t tx) error {
@@ -59,7 +59,8 @@ func (s *Store) Listed(ctx context.Context, source string, arriving []Arriving, 
 	})
 }
 
-// refuse records refused entries. No file that can be taken has its name: it has no size and no modification time.
+// refuse records refused entries. No readable file has the name of a refused entry, because the entry has no size
+// and no modification time.
 func (t tx) refuse(ctx context.Context, source string, refused []Refusal, now time.Time) error {
 	args := []any{source, int64(mtimeAbsent)}
 	for _, r := range refused {
@@ -102,7 +103,7 @@ func (t tx) refuse(ctx context.Context, source string, refused []Refusal, now ti
 	return nil
 }
 
-// StillBelow records that a listing could not read some directories: files waiting in them have not vanished.
+// StillBelow records that a listing could not read some directories: files that wait in them have not vanished.
 func (s *Store) StillBelow(ctx context.Context, source string, directories []string, now time.Time) error {
 	return s.change(ctx, "recording a listing of "+source, func(t tx) error {
 		for _, d := range directories {
@@ -115,13 +116,13 @@ func (s *Store) StillBelow(ctx context.Context, source string, directories []str
 	})
 }
 
-// likeText is a text as a pattern of LIKE with ESCAPE '!'.
+// likeText returns a text as a pattern for LIKE with ESCAPE '!'.
 func likeText(text string) string {
 	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text)
 }
 
 // Arriving lists the incomplete files, by source and path; of all sources if source is empty. It omits a file that
-// others have found complete.
+// other listings have found complete.
 func (s *Store) Arriving(ctx context.Context, source string) (all []Arriving, err error) {
 	err = s.query(ctx, "looking for files that are not complete", `SELECT source, path, size, mtime, since, waits_for FROM arriving_files a WHERE (source = ? OR ? = '')
 		AND NOT EXISTS (SELECT 1 FROM files f WHERE f.source = a.source AND f.path = a.path AND f.size = a.size AND f.mtime = a.mtime) ORDER BY source, path`,
@@ -136,7 +137,7 @@ func (s *Store) Arriving(ctx context.Context, source string) (all []Arriving, er
 	return all, err
 }
 
-// BegunError means that a file cannot be dropped, because records of it may have been sent.
+// BegunError reports that a file cannot be dropped, because records of it may have been sent.
 type BegunError struct{ Number int64 }
 
 func (e *BegunError) Error() string {
@@ -145,8 +146,8 @@ func (e *BegunError) Error() string {
 		"its end", e.Number, e.Number)
 }
 
-// FinishFile orders that a begun file be read to its end by its pinned document, although the project no longer has its
-// source. ErrConflict says that it was not begun, or has ended.
+// FinishFile orders that a begun file is read to its end by its pinned document, although the project no longer has its
+// source. ErrConflict means that the file was not begun, or has ended.
 func (s *Store) FinishFile(ctx context.Context, number int64, who string, now time.Time) error {
 	return s.change(ctx, "ordering to finish "+fileName(number), func(t tx) error {
 		var there int64
@@ -161,7 +162,7 @@ func (s *Store) FinishFile(ctx context.Context, number int64, who string, now ti
 	})
 }
 
-// ToFinish are the sources of open files that FinishFile ordered to be finished.
+// ToFinish returns the sources of open files that FinishFile ordered to be finished.
 func (s *Store) ToFinish(ctx context.Context) (sources []string, err error) {
 	err = s.query(ctx, "looking for files to finish",
 		`SELECT DISTINCT source FROM files WHERE finish_by <> '' AND still_open = 1 ORDER BY source`, nil, func(rows *sql.Rows) error {
@@ -174,8 +175,8 @@ func (s *Store) ToFinish(ctx context.Context) (sources []string, err error) {
 }
 
 // DropFile gives up a file that waits, failed or vanished before any of it was read, and stores why. The records of a
-// retry batch may be retried again. It returns *BegunError if the file was begun, and ErrConflict if a mediator has
-// it or there is nothing to give up.
+// retry batch may then be retried again. It returns *BegunError if the file was begun, and ErrConflict if a mediator
+// has leased it or there is nothing to give up.
 func (s *Store) DropFile(ctx context.Context, number int64, who, why string, now time.Time) error {
 	return s.change(ctx, "dropping "+fileName(number), func(t tx) error {
 		var pinned, retry int64

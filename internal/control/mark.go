@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// Mark is a number that the control store gave out at some time and another store then received. By the marks, each
-// store shows how recent its knowledge of the other is.
+// Mark is a number that the control store gave out at some time and that another store then received. The marks
+// show each store how recent its knowledge of the other is.
 type Mark struct {
 	Number int64
 	At     time.Time
-	Place  int64 // end of the other store at that time; 0 before it has the mark
+	Place  int64 // end of the other store at that time; 0 before that store has the mark
 }
 
-// Marks are the control store's records of another store's marks.
+// Marks holds the control store's records of another store's marks.
 type Marks struct {
-	Given  Mark // the newest one; the other store may or may not have it
+	Given  Mark // the newest mark; the other store may or may not have it
 	Has    Mark // newer than OnDisk; the other store has it
 	OnDisk Mark `json:"Settled"` // the other store has had it for so long that it is on disk
 
@@ -28,7 +28,7 @@ type Marks struct {
 // where a power cut loses it.
 const onDiskAfter = 2 * time.Minute
 
-// Marks holds the marks of another store.
+// Marks returns the marks of another store.
 func (s *Store) Marks(ctx context.Context, other string) (m Marks, err error) {
 	setting, err := s.Setting(ctx, marksOf(other))
 	if err != nil || setting.Version == 0 {
@@ -41,13 +41,13 @@ func (s *Store) Marks(ctx context.Context, other string) (m Marks, err error) {
 	return m, nil
 }
 
-// GiveMark gives the mark after m.Given. It returns ErrConflict if another process was faster.
+// GiveMark gives out the mark after m.Given. It returns ErrConflict if another process was faster.
 func (s *Store) GiveMark(ctx context.Context, other string, m Marks, at time.Time) (Marks, error) {
 	m.Given = Mark{Number: m.Given.Number + 1, At: at.UTC()}
 	return s.setMarks(ctx, other, m)
 }
 
-// HasMark records that the other store has m.Given, and its end at that time.
+// HasMark records that the other store has m.Given, and that store's end at that time.
 func (s *Store) HasMark(ctx context.Context, other string, m Marks, place int64) (Marks, error) {
 	m.Given.Place = place
 	switch since := m.Given.At.Sub(m.Has.At); {
@@ -59,8 +59,8 @@ func (s *Store) HasMark(ctx context.Context, other string, m Marks, place int64)
 	return s.setMarks(ctx, other, m)
 }
 
-// ForgetMarks deletes the marks of the other store: from now on its present state is accepted. number is its newest
-// mark.
+// ForgetMarks deletes the marks of the other store, so that the store's present state is accepted from now on.
+// number is the store's newest mark.
 func (s *Store) ForgetMarks(ctx context.Context, other string, number int64, at time.Time, who, why string) error {
 	m, err := s.Marks(ctx, other)
 	if err != nil {

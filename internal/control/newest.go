@@ -12,7 +12,7 @@ type Arrival struct {
 	At   time.Time
 }
 
-// NewestFiles are the files of a source that were seen last, the newest first, without retry batches.
+// NewestFiles returns the files of a source that were seen last, newest first, without retry batches.
 func (s *Store) NewestFiles(ctx context.Context, source string, most int) ([]Arrival, error) {
 	var files []Arrival
 	err := s.query(ctx, "looking for the newest files of "+source,

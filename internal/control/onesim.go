@@ -10,7 +10,7 @@ import (
 	"ratemill/udr"
 )
 
-// condition is an additional condition of a query on rows; it begins with AND.
+// condition is an additional condition on the rows of a query; it begins with AND.
 type condition struct {
 	and  string
 	args []any
@@ -18,9 +18,9 @@ type condition struct {
 
 var anySIM condition
 
-// LoadSIMs reads the newest revision of the registry and its statements as far as the SIMs need it that have or had
-// one of some identifiers: all companies and accounts, and of SIMs those alone. Both are empty before. So a query
-// about one SIM neither needs memory for millions of SIMs nor waits for them.
+// LoadSIMs reads the part of the newest registry and its statements that is needed for SIMs that have or had one of
+// some identifiers: all companies and accounts, but only these SIMs. Both targets must be empty. So a query about
+// one SIM does not need memory for millions of SIMs and does not wait for them to load.
 func (s *Store) LoadSIMs(ctx context.Context, into *registry.Registry, statements *registry.Statements, of []udr.Identifier) (
 	registry.Revision, error) {
 	to, err := s.RegistryRevision(ctx)
@@ -76,8 +76,7 @@ func (s *Store) LoadSIMs(ctx context.Context, into *registry.Registry, statement
 	return to, nil
 }
 
-// identifiersOf chooses all facts about the identifiers of SIMs: they may have belonged to other SIMs before, or belong to some
-// now.
+// identifiersOf selects all facts about the identifiers of SIMs: other SIMs may have had them before, or have them now.
 func (s *Store) identifiersOf(ctx context.Context, sims condition) (of condition, err error) {
 	err = s.query(ctx, "looking up the identifiers of a SIM", `SELECT DISTINCT value FROM identifier_facts WHERE `+
 		strings.TrimPrefix(sims.and, " AND "), sims.args, func(rows *sql.Rows) error {
@@ -90,7 +89,7 @@ func (s *Store) identifiersOf(ctx context.Context, sims condition) (of condition
 	return of, err
 }
 
-// named are the numbers of the SIMs that have or had one of some identifiers.
+// named returns the numbers of the SIMs that have or had one of some identifiers.
 func (s *Store) named(ctx context.Context, of []udr.Identifier, to registry.Revision) (sims []int64, err error) {
 	if len(of) == 0 {
 		return nil, nil

@@ -10,14 +10,14 @@ import (
 	"ratemill/udr"
 )
 
-// Reason is the origin of a fact: the person, the time, the reason and the cause.
+// Reason is the origin of a fact: the user, the time, the reason and the cause.
 type Reason struct {
 	At              time.Time
 	Who, Why, Cause string
 }
 
-// FactKey identifies a fact. Name is the name of a statement, or an identifier with its kind, as in
-// imsi:214070000000001.
+// FactKey identifies a fact. Name is the name of a statement, or an identifier with its kind, such
+// as imsi:214070000000001.
 type FactKey struct {
 	Kind  registry.Kind
 	Name  string
@@ -25,24 +25,25 @@ type FactKey struct {
 	Known registry.Revision
 }
 
-// Reasons has the reasons of the facts of a subject. All facts of a revision have the same person and reason.
+// Reasons holds the reasons for the facts about a subject. All facts of a revision have the same user and
+// reason.
 type Reasons struct {
 	revisions map[registry.Revision]Reason
 	causes    map[FactKey]string
 }
 
-// Of is the reason of a fact.
+// Of returns the reason for a fact.
 func (r *Reasons) Of(key FactKey) Reason {
 	reason := r.revisions[key.Known]
 	reason.Cause = r.causes[key]
 	return reason
 }
 
-// Revision has the person, the time and the reason of a revision.
+// Revision holds the user, the time and the reason of a revision.
 func (r *Reasons) Revision(known registry.Revision) Reason { return r.revisions[known] }
 
-// ReasonsOf finds the reasons of the facts of a SIM, if sim is not 0, or of an account or another subject, that became
-// known with some revisions.
+// ReasonsOf returns the reasons for the facts that became known with some revisions. The facts are about a SIM if sim
+// is not 0, and otherwise about an account or another subject.
 func (s *Store) ReasonsOf(ctx context.Context, sim uint32, subject string, revisions []registry.Revision) (*Reasons, error) {
 	r := &Reasons{revisions: map[registry.Revision]Reason{}, causes: map[FactKey]string{}}
 	for first := 0; first < len(revisions); first += rowsPerStatement {
@@ -71,10 +72,10 @@ func (s *Store) ReasonsOf(ctx context.Context, sim uint32, subject string, revis
 	return r, nil
 }
 
-// causes reads the causes of the facts of a subject, table by table.
+// causes reads the causes of the facts about a subject, table by table.
 func (s *Store) causes(ctx context.Context, r *Reasons, sim uint32, subject string, revisions []any) error {
 	type from struct {
-		table, kind, name string // SQL of the kind and the name
+		table, kind, name string // SQL expressions for the kind and the name
 		where             string
 		of                any
 	}
@@ -108,7 +109,7 @@ func (s *Store) causes(ctx context.Context, r *Reasons, sim uint32, subject stri
 	return nil
 }
 
-// identifierName is an identifier with the word for its kind: the table has its number.
+// identifierName returns an identifier with the word for its kind; the table has only the kind's number.
 func identifierName(text string) string {
 	for i := range text {
 		if text[i] == ':' {

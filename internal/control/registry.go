@@ -17,14 +17,14 @@ import (
 	"ratemill/udr"
 )
 
-// ImportOptions are the inputs of an import besides the facts.
+// ImportOptions are the inputs of an import other than the facts.
 type ImportOptions struct {
 	Who        string // a user, or a consumer such as simstate
 	Why        string
 	Now        time.Time
-	Partitions int // over which the usage of new billing roots is distributed; at least 1
+	Partitions int // number of partitions over which the usage of new billing roots is distributed; at least 1
 
-	// Files has the options for reading the files. Import fills in the values from the store.
+	// Files has the options for reading the files. Import fills in the values that come from the store.
 	Files registry.ImportOptions
 
 	// DryRun computes the result of an import, and changes nothing.
@@ -33,15 +33,15 @@ type ImportOptions struct {
 	// LeaveOut imports the lines without mistakes even if others have some.
 	LeaveOut bool
 
-	// Portion, if not 0, is the number of lines about SIMs to import at a time, each portion as a revision. Portions
-	// imported before an interruption stay, and the next import of the same files does not change them.
+	// Portion, if not 0, is the number of lines about SIMs to import at a time, each portion as one revision.
+	// Portions imported before an interruption stay, and the next import of the same files does not change them.
 	Portion int
 
-	// Progress gets the number of facts written so far and the total, from time to time. May be nil.
+	// Progress is called from time to time with the number of facts written so far and the total. May be nil.
 	Progress func(written, of int)
 }
 
-// RegistryRevision is the newest revision of the registry.
+// RegistryRevision returns the newest revision of the registry.
 func (s *Store) RegistryRevision(ctx context.Context) (revision registry.Revision, err error) {
 	err = s.query(ctx, "reading the registry's revision", `SELECT COALESCE(MAX(revision), 0) FROM registry_revisions`, nil,
 		func(rows *sql.Rows) error {
@@ -51,11 +51,11 @@ func (s *Store) RegistryRevision(ctx context.Context) (revision registry.Revisio
 }
 
 // ImportRegistry publishes a change set as changes.Revision. Each new billing root gets the partition with the least
-// load, for ever; the partition is filled in in changes, which can then be applied to a registry in memory.
-// ErrConflict means that the revision is not the next one: load the registry's changes and make the change set again.
+// load, permanently. The partition is filled in in changes, which can then be applied to a registry in memory.
+// ErrConflict means that the revision is not the next one: load the registry's changes and rebuild the change set.
 // An empty change set changes nothing.
 //
-// A crash before it: nothing of the change set is there. After it: all processes find it at their next query.
+// A crash before it: nothing of the change set is stored. After it: all processes find it at their next query.
 func (s *Store) ImportRegistry(ctx context.Context, changes *registry.Changes, o ImportOptions) error {
 	if changes.Empty() {
 		return nil
@@ -63,19 +63,19 @@ func (s *Store) ImportRegistry(ctx context.Context, changes *registry.Changes, o
 	return s.Change(ctx, "importing into the registry", func(t *store.Tx) error { return s.WriteRegistry(ctx, t, changes, o) })
 }
 
-// WriteRegistry is ImportRegistry inside a transaction of the caller: the facts are there exactly when the rest of the
+// WriteRegistry is ImportRegistry inside the caller's transaction: the facts are stored exactly if the rest of the
 // transaction is.
 //
-// Facts whose cause the registry has already are not written: they are removed from changes, with the cause. If nothing
-// is left, changes.Empty reports true, and there is no new revision.
+// Facts whose cause the registry already has are not written: they are removed from changes, together with the cause.
+// If nothing is left, changes.Empty reports true, and there is no new revision.
 func (s *Store) WriteRegistry(ctx context.Context, in *store.Tx, changes *registry.Changes, o ImportOptions) error {
 	t := tx{in, s}
 	if changes.Empty() {
 		return nil
 	}
 	if s.Postgres() {
-		// A million SIMs may take longer than the time limit of a statement; the other statements of this transaction
-		// are short.
+		// Writing a million SIMs may take longer than the time limit of a statement; the other statements of
+		// this transaction are short.
 		if _, err := t.ExecContext(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (s *Store) WriteRegistry(ctx context.Context, in *store.Tx, changes *regist
 	if changes.Revision != newest+1 {
 		return ErrConflict
 	}
-	// The row of the revision keeps other change sets out until the transaction ends.
+	// The row of the revision blocks other change sets until the transaction ends.
 	n, err := t.exec(ctx, `INSERT INTO registry_revisions (revision, at, who, why, companies, accounts, sims, identifiers, states, facts)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (revision) DO NOTHING`, int64(changes.Revision), nanos(o.Now), o.Who, o.Why,
 		len(changes.Companies), len(changes.Accounts), len(changes.SIMs), len(changes.Identifiers), len(changes.States), len(changes.Statements))
@@ -103,8 +103,8 @@ func (s *Store) WriteRegistry(ctx context.Context, in *store.Tx, changes *regist
 	return t.insertFacts(ctx, changes, o.Progress)
 }
 
-// place assigns partitions to billing roots, beginning with the root with most SIMs: each new one gets the partition
-// with the least load. The number of earlier SIMs is not queried, so each existing root counts as one.
+// place assigns partitions to billing roots, beginning with the root with the most SIMs: each new root gets the
+// partition with the least load. The number of earlier SIMs is not queried, so each existing root counts as one.
 func (t tx) place(ctx context.Context, changes *registry.Changes, partitions int) error {
 	roots := false
 	for i := range changes.Accounts {
@@ -164,7 +164,8 @@ func (t tx) place(ctx context.Context, changes *registry.Changes, partitions int
 	return nil
 }
 
-// simsBelow is the number of SIMs in a change set for each billing root, including those of the accounts below.
+// simsBelow returns the number of SIMs in a change set for each billing root, including the SIMs of the
+// accounts below.
 func simsBelow(changes *registry.Changes) map[uint32]int {
 	parents, sims := map[uint32]uint32{}, map[uint32]int{}
 	for i := range changes.Accounts {
@@ -183,8 +184,8 @@ func simsBelow(changes *registry.Changes) map[uint32]int {
 	return below
 }
 
-// LoadRegistry brings a registry in memory to the newest revision, from any revision, and returns it. Readers see all
-// of it at the end, or nothing if it fails; then call it again.
+// LoadRegistry brings a registry in memory from any revision to the newest, and returns the newest revision. Readers
+// see all of it at the end, or nothing if it fails; in that case, call it again.
 func (s *Store) LoadRegistry(ctx context.Context, into *registry.Registry) (registry.Revision, error) {
 	from := into.Revision()
 	to, err := s.RegistryRevision(ctx)
@@ -215,8 +216,8 @@ func (s *Store) LoadRegistry(ctx context.Context, into *registry.Registry) (regi
 	return to, nil
 }
 
-// LoadAccounts brings companies, accounts and statements in memory to the newest revision, and returns it. It loads
-// no SIMs: a query about accounts alone needs no memory for millions of SIMs.
+// LoadAccounts brings companies, accounts and statements in memory to the newest revision, and returns that
+// revision. It loads no SIMs, so a query about accounts needs no memory for millions of SIMs.
 func (s *Store) LoadAccounts(ctx context.Context, into *registry.Registry, statements *registry.Statements) (registry.Revision, error) {
 	from := into.Revision()
 	to, err := s.RegistryRevision(ctx)
@@ -234,7 +235,7 @@ func (s *Store) LoadAccounts(ctx context.Context, into *registry.Registry, state
 	if _, err := s.LoadStatements(ctx, statements); err != nil {
 		return from, err
 	}
-	into.Publish(to) // statements may be newer by then; callers name the revision of their query
+	into.Publish(to) // statements may be newer by then; callers pass the revision of their query
 	return to, nil
 }
 
@@ -244,8 +245,8 @@ const page = 50000
 // place is a fact's position in its table.
 type place struct{ known, n int64 }
 
-// factsWhere reads the facts of a table that became known after from and up to to, page by page. of chooses among them; each scans a
-// row, which begins with its position, and returns it; flush ends a page.
+// factsWhere reads page by page the facts of a table that became known after from and up to to. of is a condition on
+// them; each scans a row, which begins with its position, and returns the position; flush ends a page.
 func (s *Store) factsWhere(ctx context.Context, table, columns string, of condition, from, to registry.Revision,
 	each func(rows *sql.Rows) (place, error), flush func() error) error {
 	at := place{known: int64(from), n: math.MaxInt64}
@@ -321,8 +322,8 @@ func lines(text string) []string {
 	return strings.Split(text, "\n")
 }
 
-// loadSIMs and loadIdentifiers scan into int64 and string, which database/sql assigns directly; other types cost it
-// 0.3 µs a column.
+// loadSIMs and loadIdentifiers scan into int64 and string, which database/sql assigns directly; with other types it
+// takes 0.3 µs more per column.
 func (s *Store) loadSIMs(ctx context.Context, into *registry.Registry, from, to registry.Revision, of condition) error {
 	run := registry.Changes{}
 	flush := func() error {
@@ -388,7 +389,7 @@ type RegistryChange struct {
 	States, Statements                     int64
 }
 
-// RegistryHistory lists the newest revisions, the newest first.
+// RegistryHistory lists the newest revisions, newest first.
 func (s *Store) RegistryHistory(ctx context.Context, limit int) (all []RegistryChange, err error) {
 	err = s.query(ctx, "reading the registry's history", `SELECT `+changeColumns+` FROM registry_revisions ORDER BY revision DESC LIMIT ?`,
 		[]any{limit}, func(rows *sql.Rows) error {
@@ -408,7 +409,7 @@ func scanChange(rows *sql.Rows) (c RegistryChange, err error) {
 	return c, err
 }
 
-// RegistryRevisions are the times at which the revisions after a given one became known, in order.
+// RegistryRevisions returns the times at which the revisions after a given one became known, in order.
 func (s *Store) RegistryRevisions(ctx context.Context, after registry.Revision) (all []RegistryChange, err error) {
 	err = s.query(ctx, "reading when revisions of the registry became known",
 		`SELECT revision, at FROM registry_revisions WHERE revision > ? ORDER BY revision`,

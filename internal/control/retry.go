@@ -19,30 +19,30 @@ type RetryState string
 // The states of a retry batch, and of a drop, which claims its records in the same way.
 const (
 	RetryOpen      RetryState = "open"      // to be sent
-	RetryDone      RetryState = "done"      // its file is closed
-	RetryDropped   RetryState = "dropped"   // given up before any of it was sent; its records may be in another retry
-	RetryDropping  RetryState = "dropping"  // its records leave suspense permanently; the warehouse has not recorded this yet
+	RetryDone      RetryState = "done"      // the file of the retry is closed
+	RetryDropped   RetryState = "dropped"   // given up before any record was sent; the records may be in another retry
+	RetryDropping  RetryState = "dropping"  // the records leave suspense permanently; the warehouse has not recorded this yet
 	RetryDiscarded RetryState = "discarded" // they have left
 )
 
-// Retry is a batch of suspended records that are processed again as a separate file or, in the states
-// dropping and discarded, leave suspense permanently.
+// Retry is a batch of suspended records. They are processed again as a separate file or, in the
+// states dropping and discarded, leave suspense permanently.
 type Retry struct {
 	Number  int64
 	Source  string // empty for a drop
 	State   RetryState
-	FileID  udr.FileID // of the batch, zero until it is done
+	FileID  udr.FileID // file id of the batch, zero until it is done
 	Records int64
 	Created time.Time
 	Closed  time.Time
 	Who     string
-	Why     string // of a drop, or of a retry whose records are rated even if copies were rated
+	Why     string // reason for a drop, or for a retry whose records are rated even if copies were rated
 }
 
 // RetryPath is the path of a retry batch in the ledger of files, and the name of its file in the warehouse.
 func RetryPath(number int64) string { return fmt.Sprintf("retry/%d", number) }
 
-// AlreadyRetriedError names a record that is in another retry batch, or was dropped.
+// AlreadyRetriedError identifies a record that is in another retry batch, or was dropped.
 type AlreadyRetriedError struct {
 	Record udr.ID
 	Retry  int64
@@ -57,8 +57,8 @@ func (e *AlreadyRetriedError) Error() string {
 		"which you can retry", e.Record, e.Retry)
 }
 
-// CreateRetry records which suspended records of a source come back, and enters their batch into the ledger of files,
-// where it waits like a file of the source. If a record is in a batch that was not dropped, it fails with
+// CreateRetry records which suspended records of a source are retried, and adds their batch to the ledger of files,
+// where it waits like a file of the source. If a record is in a batch that was not dropped, CreateRetry fails with
 // *AlreadyRetriedError, and records nothing.
 //
 // A crash after it: the batch waits in the ledger, and a mediator takes it.
@@ -85,7 +85,7 @@ func (s *Store) OrderRetry(ctx context.Context, source, who, why string, origins
 }
 
 // CreateDrop records that suspended records leave suspense permanently, and the reason. If a record is in a live
-// batch, or was dropped, it fails with *AlreadyRetriedError, and records nothing.
+// batch, or was dropped, CreateDrop fails with *AlreadyRetriedError, and records nothing.
 //
 // A crash after it: the drop is in the state dropping, and the next drop writes it to the warehouse first.
 func (s *Store) CreateDrop(ctx context.Context, who, why string, origins []udr.ID, now time.Time) (number int64, err error) {
@@ -93,12 +93,12 @@ func (s *Store) CreateDrop(ctx context.Context, who, why string, origins []udr.I
 		func(tx, int64) error { return nil })
 }
 
-// claim makes a batch of records that are in no other live batch.
+// claim creates a batch of records that are in no other live batch.
 func (s *Store) claim(ctx context.Context, what, source string, state RetryState, origins []udr.ID, audit AuditEntry,
 	with func(tx, int64) error) (number int64, err error) {
 	var taken *AlreadyRetriedError
 	err = s.change(ctx, what, func(t tx) error {
-		// Locking the counter's row serializes the creation of retries, so that none misses another's records.
+		// Locking the counter's row serializes the creation of retries, so that each sees the records of the others.
 		if number, err = t.count(ctx, "retries", 1); err != nil {
 			return err
 		}
@@ -139,7 +139,8 @@ func (s *Store) claim(ctx context.Context, what, source string, state RetryState
 	return number, err
 }
 
-// RetryOrder is the reason to rate a retry's records even if copies were rated, empty without such an order.
+// RetryOrder returns the reason to rate a retry's records even if copies were rated, empty if there is no
+// such order.
 func (s *Store) RetryOrder(ctx context.Context, number int64) (why string, err error) {
 	err = s.query(ctx, "reading a retry", `SELECT why FROM retries WHERE number = ?`, []any{number}, func(rows *sql.Rows) error {
 		return rows.Scan(&why)
@@ -147,8 +148,8 @@ func (s *Store) RetryOrder(ctx context.Context, number int64) (why string, err e
 	return why, err
 }
 
-// CancelRetry cancels an open retry from which nothing was sent, so that its records may be retried again. The error is
-// ErrConflict if a mediator is sending it, or it is not open.
+// CancelRetry cancels an open retry from which nothing was sent, so that its records may be retried again. It returns
+// ErrConflict if a mediator is sending the retry, or the retry is not open.
 func (s *Store) CancelRetry(ctx context.Context, number int64, who string, now time.Time) error {
 	return s.change(ctx, "giving up a retry", func(t tx) error {
 		if err := t.cancelRetry(ctx, number, "the retry was given up", now); err != nil {
@@ -166,7 +167,7 @@ func (t tx) cancelRetry(ctx context.Context, number int64, why string, now time.
 	return orConflict(t.exec(ctx, `UPDATE retries SET state = 'dropped', closed = ? WHERE number = ? AND state = 'open'`, nanos(now), number))
 }
 
-// Claimed is the live batch, or the drop, of each of the records. It omits records in none.
+// Claimed returns, for each of the records, its live batch or its drop. It omits records that are in neither.
 func (s *Store) Claimed(ctx context.Context, records []udr.ID) (map[udr.ID]Retry, error) {
 	asked := map[udr.ID]bool{}
 	var files []any
@@ -222,7 +223,7 @@ func (s *Store) FinishDrop(ctx context.Context, number int64, now time.Time) err
 	})
 }
 
-// Retries are the retry batches in a state, or all if it is empty, in order of creation.
+// Retries returns the retry batches in a state, or all batches if state is empty, in order of creation.
 func (s *Store) Retries(ctx context.Context, state RetryState) (all []Retry, err error) {
 	err = s.query(ctx, "reading the retries",
 		`SELECT number, source, state, file_id, records, created, closed, who, why FROM retries WHERE state = ? OR ? = '' ORDER BY number`,
@@ -239,7 +240,7 @@ func (s *Store) Retries(ctx context.Context, state RetryState) (all []Retry, err
 	return all, err
 }
 
-// RetryRecords are the origins of a batch's records, in the order of file and sequence.
+// RetryRecords returns the origins of a batch's records, ordered by file and sequence.
 func (s *Store) RetryRecords(ctx context.Context, number int64) (origins []udr.ID, err error) {
 	err = s.query(ctx, "reading the records of a retry", `SELECT file_id, seq FROM retry_records WHERE retry = ? ORDER BY file_id, seq`,
 		[]any{number},
@@ -255,8 +256,9 @@ func (s *Store) RetryRecords(ctx context.Context, number int64) (origins []udr.I
 	return origins, err
 }
 
-// Unfinished finds, among the files of a source that were begun and may still send records, the one that is pinned to
-// the oldest revision of the registry before the given one. The file with the given number does not count.
+// Unfinished considers the files of a source that were begun and may still send records. It returns the file that is
+// pinned to the oldest revision of the registry before the given revision. The file with the given number is
+// ignored.
 func (s *Store) Unfinished(ctx context.Context, source string, number int64, before registry.Revision) (file File, found bool, err error) {
 	files, err := s.files(ctx, `WHERE source = ? AND pinned = 1 AND state NOT IN ('done', 'duplicate') AND registry < ? AND number <> ?
 		AND `+hasEnded+` = 0 ORDER BY registry, number LIMIT 1`, source, int64(before), number)
@@ -266,8 +268,8 @@ func (s *Store) Unfinished(ctx context.Context, source string, number int64, bef
 	return files[0], true, nil
 }
 
-// pinNewest refuses to pin a file to an older revision of the registry than a retry of its source was pinned to: the
-// retry did not wait for the file, which was not begun.
+// pinNewest refuses to pin a file to an older revision of the registry than the revision of a retry of its source:
+// the retry did not wait for the file, which had not been begun.
 func (t tx) pinNewest(ctx context.Context, lease Lease, revision registry.Revision) error {
 	var newest int64
 	err := t.row(ctx, `SELECT COALESCE(MAX(r.registry), 0) FROM files f JOIN files r ON r.source = f.source

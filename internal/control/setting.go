@@ -11,7 +11,7 @@ type Setting struct {
 	Version int64 // 0 if it was never set
 }
 
-// Setting is the value of a name.
+// Setting returns the value of a setting.
 func (s *Store) Setting(ctx context.Context, name string) (Setting, error) {
 	var setting Setting
 	err := s.query(ctx, "reading setting "+name, `SELECT value, version FROM settings WHERE name = ?`, []any{name},
@@ -36,7 +36,7 @@ func (s *Store) SetSetting(ctx context.Context, name string, value []byte, versi
 	})
 }
 
-// SettingOrSet is the value of a setting; the first caller sets it to first.
+// SettingOrSet returns the value of a setting; the first caller sets it to first.
 func (s *Store) SettingOrSet(ctx context.Context, name string, first []byte) ([]byte, error) {
 	setting, err := s.Setting(ctx, name)
 	if err != nil || setting.Version > 0 {

@@ -15,10 +15,10 @@ type SinkPosition struct {
 	Intent  *Intent // the block being written, nil for none
 }
 
-// Intent is a block of offsets about to be written to a sink, both ends included.
+// Intent is a block of offsets that is about to be written to a sink, inclusive of both ends.
 type Intent struct{ From, To int64 }
 
-// SinkGet is the position of a sink in a partition; the zero position before its first.
+// SinkGet returns the position of a sink in a partition; the zero position if it has none yet.
 func (s *Store) SinkGet(ctx context.Context, sink string, partition int) (SinkPosition, error) {
 	var p SinkPosition
 	err := s.query(ctx, "reading the position of sink "+sink,
@@ -35,9 +35,10 @@ func (s *Store) SinkGet(ctx context.Context, sink string, partition int) (SinkPo
 	return p, err
 }
 
-// is is the condition that the position of a sink is the known one. The version alone does not decide: a store that was restored from
-// a backup, or whose standby took over without the last transactions, gives out versions a second time. A process that
-// continues meanwhile would find its version again, with another position or another intent.
+// is is the condition that the stored position of a sink is the one that the caller knows. The version alone is not
+// enough: a store that was restored from a backup, or whose standby took over without the last transactions, gives out
+// versions a second time. A process that continues after that would find its version again, with another position or
+// another intent.
 func (p SinkPosition) is(sink string, partition int) (where string, args []any) {
 	if p.Intent != nil {
 		return ` WHERE sink = ? AND partition_number = ? AND version = ? AND intending = 1 AND intent_from = ? AND intent_to = ?`,
@@ -58,11 +59,12 @@ func (p SinkPosition) Same(q SinkPosition) bool {
 	return p.Next == q.Next
 }
 
-// SinkIntent records the range of a block before the block is written. at is the preceding position; the new version is
-// returned. It returns ErrConflict if another owner was faster, or if there is already an intent, which must be
+// SinkIntent records the range of a block before the block is written. at is the preceding position; SinkIntent returns
+// the new version. It returns ErrConflict if another owner was faster, or if there is already an intent, which must be
 // completed first.
 //
-// A crash after it: the next owner finds the intent and writes the same block; a sink that has the block drops it.
+// A crash after it: the next owner finds the intent and writes the same block; a sink that already has the block
+// drops it.
 func (s *Store) SinkIntent(ctx context.Context, sink string, partition int, at SinkPosition, intent Intent) (int64, error) {
 	return at.Version + 1, s.change(ctx, "recording the intent of sink "+sink, func(t tx) error {
 		var n int64
@@ -80,8 +82,9 @@ func (s *Store) SinkIntent(ctx context.Context, sink string, partition int, at S
 	})
 }
 
-// SinkTakeOver makes the intent of a position the caller's: it only changes the version, so that a commit by the
-// sink that recorded the intent fails. It returns ErrConflict if another owner was faster, or if there is no intent.
+// SinkTakeOver transfers the intent of a position to the caller. It only changes the version, so that a commit by
+// the sink that recorded the intent fails. It returns ErrConflict if another owner was faster, or if there is no
+// intent.
 //
 // A crash after it: the next owner takes the intent over in turn.
 func (s *Store) SinkTakeOver(ctx context.Context, sink string, partition int, at SinkPosition) (int64, error) {
@@ -114,17 +117,17 @@ func (s *Store) SinkCommit(ctx context.Context, sink string, partition int, at S
 	})
 }
 
-// InTransaction is for consumers whose effect is in this store. The changes of do take effect as a whole or not at
-// all.
+// InTransaction is for consumers whose effect is in this store. The changes that do makes take effect as a whole
+// or not at all.
 func (s *Store) InTransaction(ctx context.Context, what string, do func(*store.Tx) error) error {
 	return s.Change(ctx, what, do)
 }
 
-// SinkMove moves the position of a consumer in a transaction that holds its effect too. It returns ErrConflict if the
-// version or the offset differs from the one that the consumer knows. It compares the offset too, because a store
-// that was restored from a backup gives out versions a second time.
+// SinkMove moves the position of a consumer in the transaction that contains the consumer's effect. It returns
+// ErrConflict if the version or the offset differs from what the consumer knows. It compares the offset too, because
+// a store that was restored from a backup gives out versions a second time.
 //
-// A crash before the commit: neither counts. After it: both do.
+// A crash before the commit: neither the effect nor the move is stored. After it: both are stored.
 func (s *Store) SinkMove(ctx context.Context, t *store.Tx, consumer string, partition int, from SinkPosition, next int64,
 	fold []byte) error {
 	var n int64

@@ -12,7 +12,7 @@ import (
 	"ratemill/internal/safeguard"
 )
 
-// StopKind is the reason of a stop. It decides the effect of skipping.
+// StopKind is the reason for a stop. It decides the effect of skipping.
 type StopKind string
 
 // The kinds.
@@ -24,21 +24,22 @@ const (
 	StopOther   StopKind = "other"   // cannot be skipped
 )
 
-// Stop is a position at which a reader of a partition stopped for a person to look, with the order given about it. Each
-// reader has its own stop there. An order concerns the content at that position, so all readers of the topic obey it.
+// Stop is a position at which a reader of a partition stopped until a user looks into it, with the order given about
+// it. Each reader has its own stop at that position. An order concerns the content at that position, so all readers
+// of the topic obey it.
 type Stop struct {
 	Topic     string
 	Partition int
 	Offset    int64
 	Kind      StopKind
-	Hash      string // of the content there: an order applies to this content only
+	Hash      string // hash of the content at the position: an order applies only to this content
 
 	Role, Process string // of the reader
 	Reason        string
 	Message       []byte // the message in the topic, nil if there is none
-	Detail        []byte // of rows: their content, as JSON
+	Detail        []byte // for rows: their content, as JSON
 	First, Last   time.Time
-	Closed        time.Time // when the reader went past it; zero before
+	Closed        time.Time // when the reader went past it; zero before that
 
 	Version    int64 // increases with each order
 	Skip       bool  // order to continue without the bad content
@@ -48,7 +49,7 @@ type Stop struct {
 	OrderedFor string // the reader whose stop the user saw
 }
 
-// PassedStops are the stops of a reader that it has gone past. A stop of one reader does not concern another: a rater
+// PassedStops returns the stops that a reader has gone past. A stop of one reader does not concern another: a rater
 // passes a row that the warehouse refuses.
 func PassedStops(stops []Stop, reader string, next func(topic string) int64) (passed []Stop) {
 	for _, s := range stops {
@@ -59,13 +60,14 @@ func PassedStops(stops []Stop, reader string, next func(topic string) int64) (pa
 	return passed
 }
 
-// HashOf identifies a message, or the other content of a stop, by a few letters.
+// HashOf returns a short text that identifies a message, or the other content of a stop.
 func HashOf(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:8])
 }
 
-// RecordStop records that a partition stopped, for people. A repeated stop at the same content keeps its order.
+// RecordStop records that a partition stopped, so that users see it. A repeated stop at the same content keeps
+// its order.
 func (s *Store) RecordStop(ctx context.Context, stop *Stop, at time.Time) error {
 	return s.change(ctx, "noting that a partition stopped", func(t tx) error {
 		_, err := t.exec(ctx, `INSERT INTO partition_stops (topic, partition_number, position, kind, hash, role, process, reason, message, detail, first_at, last_at, closed_at, version, skip, who, why, ordered_at)
@@ -89,10 +91,10 @@ type StopFilter struct {
 	Topic     string
 	Partition *int
 	Offset    *int64
-	Open      bool // without those that their readers have gone past
+	Open      bool // without stops that their readers have gone past
 }
 
-// Stops are the selected stops, the oldest first.
+// Stops returns the selected stops, oldest first.
 func (s *Store) Stops(ctx context.Context, f StopFilter) (stops []Stop, err error) {
 	where, args := "1 = 1", []any{}
 	and := func(condition string, values ...any) {
@@ -111,7 +113,7 @@ func (s *Store) Stops(ctx context.Context, f StopFilter) (stops []Stop, err erro
 	if f.Open {
 		and("COALESCE(r.closed_at, s.closed_at) = 0")
 	}
-	// A version without readers wrote a stop without a reader.
+	// The stop was written without a reader by a version that had no readers.
 	err = s.query(ctx, "reading where partitions stopped", `SELECT s.topic, s.partition_number, s.position, s.kind, s.hash,
 		COALESCE(r.reader, s.role), COALESCE(r.process, s.process), COALESCE(r.reason, s.reason), s.message, s.detail,
 		COALESCE(r.first_at, s.first_at) AS began, COALESCE(r.last_at, s.last_at), COALESCE(r.closed_at, s.closed_at), s.version, s.skip, s.who, s.why, s.ordered_at, s.ordered_for
@@ -128,7 +130,7 @@ func (s *Store) Stops(ctx context.Context, f StopFilter) (stops []Stop, err erro
 	return stops, err
 }
 
-// Skips are the orders to skip something in a partition of a topic.
+// Skips returns the orders to skip something in a partition of a topic.
 func (s *Store) Skips(ctx context.Context, topic string, partition int) (skips []Stop, err error) {
 	all, err := s.Stops(ctx, StopFilter{Topic: topic, Partition: &partition})
 	for _, stop := range all {
@@ -139,8 +141,8 @@ func (s *Store) Skips(ctx context.Context, topic string, partition int) (skips [
 	return skips, err
 }
 
-// StopOrders is a number that increases with every order about a partition's topics: a stopped reader tries again when
-// it increases.
+// StopOrders returns a number that increases with every order about a partition's topics: a stopped reader tries again
+// when it increases.
 func (s *Store) StopOrders(ctx context.Context, partition int, topics ...string) (orders int64, err error) {
 	for _, topic := range topics {
 		err := s.query(ctx, "looking for orders about a stopped partition",
@@ -162,8 +164,8 @@ func (s *Store) StopOrders(ctx context.Context, partition int, topics ...string)
 var ErrSkipped = errors.New("an order to skip it was already given")
 
 // OrderStop gives an order about a stop that was read: to try again, or to continue without exactly the bad content
-// there. It returns ErrConflict if another order was given since, and ErrSkipped if there is an order to skip it,
-// which can never be withdrawn.
+// at the stop. It returns ErrConflict if another order was given in the meantime, and ErrSkipped if there is an
+// order to skip the content, which can never be withdrawn.
 //
 // A crash after it: the order is valid.
 func (s *Store) OrderStop(ctx context.Context, stop *Stop, skip bool, who, why string, at time.Time) error {
@@ -199,7 +201,7 @@ func (s *Store) CloseStop(ctx context.Context, stop *Stop, at time.Time) error {
 		if err != nil {
 			return err
 		}
-		// This is for processes of a version without readers, and for their stops.
+		// This is for processes of a version that had no readers, and for their stops.
 		_, err = t.exec(ctx, `UPDATE partition_stops SET closed_at = ? WHERE `+is+` AND closed_at = 0 AND NOT EXISTS (SELECT 1 FROM partition_stop_readers r
 			WHERE r.topic = partition_stops.topic AND r.partition_number = partition_stops.partition_number AND r.position = partition_stops.position
 			AND r.kind = partition_stops.kind AND r.hash = partition_stops.hash AND r.closed_at = 0)`, append([]any{nanos(at)}, key...)...)

@@ -12,7 +12,8 @@ import (
 	"ratemill/internal/store"
 )
 
-// Store is the control store. It is safe for concurrent use. Owners of other tables in it use DB to change them.
+// Store is the control store. It is safe for concurrent use. Owners of other tables in the control store use DB
+// to change them.
 type Store struct{ *store.DB }
 
 //go:embed migrations/*.sql
@@ -57,13 +58,13 @@ func (s *Store) migrate(ctx context.Context) error {
 	return err
 }
 
-// Migrations only add tables, indexes and columns with a default, so an older program, which names the columns that
-// it reads and writes, can run beside a newer one and can be started again. A migration that is incompatible with
-// older programs says in its own file, and so in its transaction, which migration they must know at least:
+// Migrations only add tables, indexes and columns with a default. An older program lists the columns that it reads
+// and writes, so it can run beside a newer one and can be started again. A migration that is incompatible with
+// older programs states in its own file, and so in its transaction, which migration a program must know at least:
 //
 //	INSERT INTO counters (name, value) VALUES ('oldest_program', 7) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 //
-// Such programs must be stopped before the migration, because running ones do not check again.
+// Older programs must be stopped before the migration, because running programs do not check again.
 const oldestProgram = "oldest_program"
 
 // tx is a write transaction in the store's SQL dialect.
@@ -84,7 +85,8 @@ func (t tx) rows(ctx context.Context, query string, args ...any) (*sql.Rows, err
 	return t.Rows(ctx, query, args...)
 }
 
-// change runs do in one transaction. If do returns a conflict or a lost lease, change returns it unchanged.
+// change runs do in one transaction. If do returns a conflict or a lost lease, change returns that error
+// unchanged.
 func (s *Store) change(ctx context.Context, what string, do func(tx) error) error {
 	var own error
 	err := s.Change(ctx, what, func(t *store.Tx) error {
@@ -126,7 +128,8 @@ func instant(n int64) time.Time {
 	return time.Unix(0, n).UTC()
 }
 
-// mtimeAbsent stands for an unknown modification time: 0 is a file of 1970, to the nanosecond.
+// mtimeAbsent represents an unknown modification time, because 0 is the time of a file from exactly
+// the beginning of 1970.
 const mtimeAbsent = math.MinInt64
 
 func mtimeNanos(t time.Time) int64 {

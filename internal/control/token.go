@@ -14,10 +14,10 @@ type Token struct {
 	Role    string
 	Created time.Time
 	Expires time.Time // zero is never
-	Revoked time.Time // zero while it is valid
+	Revoked time.Time // zero while the token is valid
 }
 
-// AddToken records a new token of a person or program. Only a hash of the secret is stored, so the secret must be
+// AddToken records a new token of a user or program. Only a hash of the secret is stored, so the secret must be
 // long and random.
 func (s *Store) AddToken(ctx context.Context, t Token, secret string, now time.Time) (number int64, err error) {
 	hash := sha256.Sum256([]byte(secret))
@@ -32,7 +32,7 @@ func (s *Store) AddToken(ctx context.Context, t Token, secret string, now time.T
 	return number, err
 }
 
-// TokenOf is the token of a secret, or ErrNotFound if there is none that is valid at this time.
+// TokenOf returns the token that has a secret, or ErrNotFound if there is none that is valid at the given time.
 func (s *Store) TokenOf(ctx context.Context, secret string, now time.Time) (Token, error) {
 	hash := sha256.Sum256([]byte(secret))
 	tokens, err := s.tokens(ctx, `WHERE hash = ? AND revoked = 0 AND (expires = 0 OR expires > ?)`, hash[:], nanos(now))
@@ -53,7 +53,7 @@ func (s *Store) RevokeToken(ctx context.Context, number int64, now time.Time) er
 	})
 }
 
-// Tokens are all tokens, including invalid ones.
+// Tokens returns all tokens, including invalid ones.
 func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 	return s.tokens(ctx, `ORDER BY number`)
 }
@@ -71,7 +71,7 @@ func (s *Store) tokens(ctx context.Context, where string, args ...any) (all []To
 	return all, err
 }
 
-// AuditEntry is an action of a person.
+// AuditEntry is an action of a user.
 type AuditEntry struct {
 	Number  int64
 	At      time.Time
@@ -81,7 +81,7 @@ type AuditEntry struct {
 	Detail  string
 }
 
-// Audit records an action of a person.
+// Audit records an action of a user.
 func (s *Store) Audit(ctx context.Context, e AuditEntry) error {
 	return s.change(ctx, "writing the audit log", func(t tx) error {
 		return t.audit(ctx, e)
@@ -98,7 +98,7 @@ func (t tx) audit(ctx context.Context, e AuditEntry) error {
 	return err
 }
 
-// AuditLog are the newest entries of the audit log, the newest first.
+// AuditLog returns the newest entries of the audit log, newest first.
 func (s *Store) AuditLog(ctx context.Context, limit int) (all []AuditEntry, err error) {
 	err = s.query(ctx, "reading the audit log", `SELECT number, at, who, what, subject, detail FROM audit_log ORDER BY number DESC LIMIT ?`,
 		[]any{limit}, func(rows *sql.Rows) error {

@@ -1,8 +1,8 @@
 // Package bench measures ratemill's speed in processor time instead of wall-clock time, because the machine usually
 // runs other work as well.
 //
-// It owns the shared parts of benchmarks. The benchmarks are beside the code that they measure; internal/proof/bench/table
-// runs all of them and makes the table of docs/performance.md.
+// It owns the parts that benchmarks share. The benchmarks are beside the code that they measure;
+// internal/proof/bench/table runs all of them and creates the table of docs/performance.md.
 package bench
 
 import (
@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// CPU starts a measurement and returns the function that reports the processor time since then, over all threads
-// including the garbage collector's, as cpu-ns/record for the given number of records per operation.
+// CPU starts a measurement and returns a function that reports the processor time since then as cpu-ns/record,
+// for the given number of records per operation. It counts all threads, including the garbage collector's.
 func CPU(b *testing.B, records int) (report func()) {
 	began := Used()
 	return func() {
@@ -20,11 +20,11 @@ func CPU(b *testing.B, records int) (report func()) {
 	}
 }
 
-// Used is the processor time of this process so far.
+// Used returns the processor time that this process has used so far.
 func Used() time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		panic(err) // for one's own process it cannot fail
+		panic(err) // cannot fail for the own process
 	}
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }

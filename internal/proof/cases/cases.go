@@ -1,4 +1,4 @@
-// Package cases runs golden cases: one txtar file for each, whose last part is what has to come out.
+// Package cases runs golden cases. Each case is one txtar file, and its last part is the expected result.
 package cases
 
 import (
@@ -12,8 +12,8 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// Each plays each case that a pattern names, and compares what comes out with the part of its file that has this name. With rewrite it is
-// written into the file instead.
+// Each runs each case that matches a pattern, and compares the result with the part of the file that has the given
+// name. With rewrite, the result is written into the file instead.
 func Each(t *testing.T, pattern, part string, rewrite bool, play func(t *testing.T, file string) (string, *txtar.Archive)) {
 	files, err := filepath.Glob(pattern)
 	require.NoError(t, err)

@@ -24,10 +24,10 @@ import (
 )
 
 // This file changes the inputs of rating while records flow: it imports unknown SIMs and retries the records suspended
-// for them, and it adds versions of the catalogue. The time at which a file is first read decides which state it sees,
-// and that depends on the machine. So it makes only changes that cannot affect the outcome: it imports a SIM when every
-// file that mentions it is pinned, into its own account whose prices depend on nothing but the record; and a new
-// version of the catalogue changes prices of next year.
+// for them, and it adds versions of the catalogue. Which state a file sees depends on when it is first read, and that
+// depends on the machine. So the file makes only changes that cannot affect the outcome. It imports a SIM only when
+// every file that mentions the SIM is pinned, into a separate account whose prices depend only on the record; and a
+// new version of the catalogue changes only prices of next year.
 type changes struct {
 	first      *registry.Registry           // before any change
 	strangers  map[udr.Identifier][]arrival // unknown SIMs, and the files that mention them
@@ -36,12 +36,12 @@ type changes struct {
 	catalogues int
 }
 
-// latecomers is the account for a carrier's unknown SIMs, and its plan.
+// latecomers returns the account for a carrier's unknown SIMs, and its plan.
 var latecomers = map[string]string{"skylink": "fleet", "northwave": "nordic", "meshnet": "roam"}
 
 func latecomer(source string) string { return "late-" + source }
 
-// newChanges asks the offline pipeline which SIMs are unknown.
+// newChanges runs the offline pipeline to find out which SIMs are unknown.
 func (r *run) newChanges(ctx context.Context) (*changes, error) {
 	c := &changes{first: registry.New(), strangers: map[udr.Identifier][]arrival{}, known: map[udr.Identifier]bool{},
 		retried: map[udr.ID]bool{}}
@@ -72,7 +72,7 @@ func (r *run) newChanges(ctx context.Context) (*changes, error) {
 	return c, err
 }
 
-// stranger is the SIM for which a record was suspended, or none.
+// stranger returns the SIM for which a record was suspended, or none.
 func stranger(message []byte) (udr.Identifier, error) {
 	var s udr.Suspended
 	if err := udr.ParseSuspended(message, &s); err != nil || s.Why.Code != unknownSIM {
@@ -85,13 +85,13 @@ func stranger(message []byte) (udr.Identifier, error) {
 
 const unknownSIM = "sim_unknown"
 
-// pipeline is the offline pipeline over this project.
+// pipeline returns the offline pipeline for this project.
 func (r *run) pipeline(reg *registry.Registry) offline.Pipeline {
 	return offline.Pipeline{Sources: r.Project.Sources, Catalogue: r.Project.Catalogue, Registry: reg, Partitions: r.Access.Partitions}
 }
 
 // takeIn imports the unknown SIMs whose files are all pinned, and retries the records of SIMs that are now known. If
-// an engine is away, it tries again the next time.
+// an engine is unreachable, it tries again the next time.
 func (r *run) takeIn() error {
 	err := r.tryTakeIn(r.t.Context())
 	if err == nil || !unavailable(err) {
@@ -105,7 +105,7 @@ func unavailable(err error) bool {
 	return backoff.Unavailable(err) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// tryTakeIn bounds its questions to the engines, but not its wait for mediators, which may be starting.
+// tryTakeIn limits the time of its queries to the engines, but not its wait for mediators, which may be starting.
 func (r *run) tryTakeIn(ctx context.Context) error {
 	const patience = 30 * time.Second
 	asks, cancel := context.WithTimeout(ctx, patience)
@@ -146,7 +146,7 @@ func (r *run) retryStrangers(ctx context.Context) error {
 	for source, ids := range bySource {
 		number, err := r.Access.Store.CreateRetry(ctx, source, "crash", ids, time.Now())
 		if already := (*control.AlreadyRetriedError)(nil); errors.As(err, &already) {
-			// The answer to an earlier attempt was lost. A batch has all of these or none.
+			// The answer to an earlier attempt was lost. A batch has either all or none of these.
 			claimed, err := r.Access.Store.Claimed(ctx, ids)
 			if err != nil {
 				return err
@@ -169,7 +169,7 @@ func (r *run) retryStrangers(ctx context.Context) error {
 	return nil
 }
 
-// importStrangers imports the SIMs whose files are all pinned. It returns 0 if there are none.
+// importStrangers imports the SIMs whose files are all pinned. It returns 0 if there are no such SIMs.
 func (r *run) importStrangers(ctx context.Context) (registry.Revision, error) {
 	pinned := map[string]bool{}
 	for after := int64(0); ; {
@@ -199,8 +199,8 @@ func (r *run) importStrangers(ctx context.Context) (registry.Revision, error) {
 	if len(fresh) == 0 {
 		return 0, nil
 	}
-	// At first with the plan of another carrier, and then corrected back to the day on which the SIMs came: records that
-	// come back pay by the correction.
+	// The SIMs first get the plan of another carrier, and this is then corrected back to the day on which they came:
+	// records that are retried pay by the correction.
 	if _, err := r.register(ctx, fresh, func(source string) string { return latecomers[mistaken[source]] }); err != nil {
 		return 0, err
 	}
@@ -220,7 +220,7 @@ func (r *run) mediatorsKnow(ctx context.Context, revision registry.Revision) err
 	return r.until(func() string {
 		for _, p := range r.cast {
 			if p.Role != roles.Mediation.Name || !p.Up || p.Stopped {
-				continue // a mediator knows it when it starts; raters and sinks wait until they know
+				continue // a mediator learns it when it starts; raters and sinks wait until they know it
 			}
 			m, err := scrape.Read(ctx, p.Metrics)
 			if err != nil || m.Sum("ratemill_registry_revision") < float64(revision) {
@@ -231,10 +231,10 @@ func (r *run) mediatorsKnow(ctx context.Context, revision registry.Revision) err
 	})
 }
 
-// mistaken is the carrier whose plan the SIMs of a carrier get by mistake.
+// mistaken returns the carrier whose plan the SIMs of a carrier get by mistake.
 var mistaken = map[string]string{"skylink": "northwave", "northwave": "meshnet", "meshnet": "skylink"}
 
-// register imports unknown SIMs into the account for their carrier's, with a plan by carrier.
+// register imports unknown SIMs into the account for their carrier's SIMs, with a plan by carrier.
 func (r *run) register(ctx context.Context, sims []udr.Identifier, plan func(source string) string) (*control.Imported, error) {
 	files := map[string]*strings.Builder{}
 	add := func(name, header, format string, args ...any) {
@@ -274,7 +274,7 @@ func (r *run) imports(ctx context.Context, files map[string]string) (*control.Im
 	return changed, errors.Join(err, list.Err())
 }
 
-// takeInAll imports the remaining SIMs when all files are there.
+// takeInAll imports the remaining SIMs when all files have arrived.
 func (r *run) takeInAll() error {
 	if err := r.drain(); err != nil {
 		return err
@@ -288,8 +288,8 @@ func (r *run) takeInAll() error {
 	return nil
 }
 
-// changeCatalogue installs a new version of the catalogue when some file is pinned to the previous one, and restarts
-// all running mediators; others have it when they start.
+// changeCatalogue installs a new version of the catalogue when some file is pinned to the previous version, and
+// restarts all running mediators; the others read it when they start.
 func (r *run) changeCatalogue() error {
 	err := r.until(func() string {
 		files, err := r.Access.Store.Files(r.t.Context(), control.FileFilter{Limit: 5000})
@@ -329,7 +329,8 @@ func (r *run) changeCatalogue() error {
 
 const retriedFields = usageFields + ", " + chargeFields
 
-// compareRetried compares the retried records with the offline pipeline's result when all SIMs are known.
+// compareRetried compares the retried records with the offline pipeline's result for the state in which
+// all SIMs are known.
 func (r *run) compareRetried(ctx context.Context, c *comparison) (rows int, err error) {
 	last := registry.New()
 	if _, err := r.Access.Store.LoadRegistry(ctx, last); err != nil {

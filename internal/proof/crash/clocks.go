@@ -6,9 +6,10 @@ import (
 	"ratemill/internal/proof/installation"
 )
 
-// Clocks of machines jump, ahead or back, slightly or far, and are set right in the end. With PostgreSQL every process is on a machine
-// of its own: its clock may be wrong by more than a year, because every decision by time follows PostgreSQL's clock. With SQLite all
-// are on one machine, whose clock is that of the store: leases and retry times follow it. The engines' clocks stay right.
+// The clocks of machines jump forward or back, by a little or a lot, and are corrected at the end. With PostgreSQL,
+// every process simulates a machine of its own. Its clock may be wrong by more than a year, because every decision
+// that depends on time uses PostgreSQL's clock. With SQLite, all processes are on one machine, whose clock is also
+// the store's: leases and retry times follow it. The engines' clocks stay right.
 const (
 	mostWrong      = 400 * 24 * time.Hour
 	mostWrongStore = 11 * time.Hour
@@ -34,7 +35,7 @@ func (r *run) setClock() error {
 	return nil
 }
 
-// setClocksRight sets all clocks right, as NTP does.
+// setClocksRight corrects all clocks, as NTP does.
 func (r *run) setClocksRight() error {
 	r.note("the clocks are right")
 	for _, p := range r.cast {

@@ -32,7 +32,7 @@ type comparison struct {
 	paid     map[account.Key]account.Balance // by offline rating
 	err      error
 
-	bars   []string // that limits ask of simstate
+	bars   []string // bars that limits require from simstate
 	usage  udr.Usage
 	charge rating.Charge
 }
@@ -96,8 +96,8 @@ func (r *run) compare(ctx context.Context) error {
 	return c.parts()
 }
 
-// parts logs ClickHouse's parts of the tables in which something differs: after a kill -9, ClickHouse sets broken
-// parts aside.
+// parts logs ClickHouse's parts of the tables that differ, because ClickHouse sets broken parts aside after a
+// kill -9.
 func (c *comparison) parts() error {
 	for _, query := range []string{
 		"SELECT concat('detached: ', table, ' ', name, ' ', reason) FROM system.detached_parts ORDER BY table, name",
@@ -173,7 +173,7 @@ func (c *comparison) rated(b *ratedlog.Batch, r *ratedlog.RatedRecord) error {
 	return nil
 }
 
-// charged are the fields of a record's charges. The charges of upper tiers are expected in their own table.
+// charged returns the fields of a record's charges. The charges of upper tiers are expected in a separate table.
 func (c *comparison) charged(charges [][]byte) (string, error) {
 	var own rating.Charge
 	var joined []byte
@@ -195,7 +195,7 @@ func (c *comparison) charged(charges [][]byte) (string, error) {
 	return join(own.Total, own.Currency, own.Plan, own.PlanVersion, own.Price, own.Zone, own.Rounded, fmt.Sprintf("%x", joined)), nil
 }
 
-// record is the line of a usage record. The ledger shows to what its file is pinned.
+// record returns the line of a usage record. The ledger shows which versions the file is pinned to.
 func (c *comparison) record(b *ratedlog.Batch, message []byte) (string, error) {
 	u := &c.usage
 	if err := udr.ParseUsage(message, u); err != nil {
@@ -205,7 +205,7 @@ func (c *comparison) record(b *ratedlog.Batch, message []byte) (string, error) {
 	return join(u.Seq, u.Line, u.Bytes, b.Source, c.rules(b), pins.Catalogue, pins.Registry, c.used()), nil
 }
 
-// used are the fields of a usage record that describe the usage and its owner.
+// used returns the fields of a usage record that describe the usage and its owner.
 func (c *comparison) used() string {
 	u := &c.usage
 	account, _ := c.view.AccountID(u.Account)
@@ -223,7 +223,7 @@ func join(fields ...any) string {
 	return strings.Join(text, "|")
 }
 
-// The compared tables, with expressions that give the same lines from the warehouse.
+// The compared tables, with expressions that produce the same lines from the warehouse.
 const (
 	ratedTable = iota
 	tierTable
@@ -249,7 +249,7 @@ var comparedTables = [tableCount]struct{ name, words, fields string }{
 	suspenseTable:  {"suspense", "suspended", "seq, line, bytes, code, rule, reason, lower(hex(raw)), lower(hex(usage))"},
 }
 
-// file compares a file when the offline pipeline has finished it.
+// file compares a file after the offline pipeline has finished it.
 func (c *comparison) file(b *offline.Balance) {
 	if b.DuplicateOf == "" {
 		c.balances[b.ID.String()] = b
@@ -301,7 +301,7 @@ func sameRecord(a, b string) bool {
 	return strings.HasPrefix(b, first+"|")
 }
 
-// contrast shows the fields in which two lines of a record differ.
+// contrast returns the fields in which two lines of a record differ.
 func contrast(fields, expected, found string) string {
 	names := strings.Split(fields, ", ")
 	a, b := strings.Split(expected, "|"), strings.Split(found, "|")
@@ -314,7 +314,7 @@ func contrast(fields, expected, found string) string {
 	return words
 }
 
-// written is an expression that writes fields like join.
+// written returns an SQL expression that formats fields as join does.
 func written(fields string) string {
 	var parts []string
 	for f := range strings.SplitSeq(fields, ", ") {
@@ -339,7 +339,7 @@ func (c *comparison) lines(query string) (lines []string, err error) {
 	return lines, rows.Err()
 }
 
-// totals compares the sizes of the tables, so that they contain nothing that no file has.
+// totals compares the sizes of the tables, so that they contain nothing that belongs to no file.
 func (c *comparison) totals() error {
 	for i, t := range comparedTables {
 		var n uint64
@@ -364,7 +364,7 @@ func (c *comparison) balance() error {
 			c.report.differs("the balance of %s is %d records and %d bytes", b.Name, b.Difference, b.DifferenceBytes)
 		}
 		if b.Source == grows {
-			continue // its parts are as the machine decided
+			continue // the machine decided how this file is split into parts
 		}
 		want := c.balances[b.File]
 		if want == nil && b.BroughtBack > 0 {
@@ -442,7 +442,7 @@ func (r *run) compareLedger(ctx context.Context, balances []*offline.Balance) er
 	return nil
 }
 
-// pins are the pins of every file in the ledger, counted by version.
+// pins returns the pins of every file in the ledger, counted by version.
 func (r *run) pins(ctx context.Context) (map[udr.FileID]control.Pins, error) {
 	pins, catalogues, revisions := map[udr.FileID]control.Pins{}, map[string]bool{}, map[registry.Revision]bool{}
 	for after := int64(0); ; {

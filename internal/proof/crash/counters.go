@@ -15,7 +15,7 @@ import (
 	"ratemill/registry"
 )
 
-// sums are the expected values of every counter.
+// sums holds the expected values of every counter.
 type sums map[rating.CounterKey]rating.Value
 
 // add adds the deltas of a batch.
@@ -30,8 +30,8 @@ func (s sums) add(b *ratedlog.Batch) error {
 	return nil
 }
 
-// compareCounters compares the offline pipeline's counters with two others: the sums of the counting messages of the
-// rated log, and the state of a new owner that restores from its checkpoint and the rest of the log.
+// compareCounters compares the offline pipeline's counters with two others: the sums of the counting messages in the
+// rated log, and the state that a new owner restores from its checkpoint and the rest of the log.
 func (r *run) compareCounters(ctx context.Context, ought sums) error {
 	logged, restored := sums{}, sums{}
 	for partition := range partitions {
@@ -53,7 +53,8 @@ func (r *run) compareCounters(ctx context.Context, ought sums) error {
 			delete(found, k)
 		}
 		for k, v := range found {
-			// The offline pipeline leaves out SIMs with life cycles, which are compared by themselves, and so what anomaly rules count of them.
+			// The offline pipeline leaves out SIMs with life cycles, which are compared separately, and so also what
+			// anomaly rules count for them.
 			if v != (rating.Value{}) && !k.Kind.Watches() {
 				r.report.differs("counter %+v is %v by %s, and ought not to be", k, v, name)
 			}
@@ -95,7 +96,7 @@ func (r *run) foldLog(ctx context.Context, partition int, into sums) error {
 	return nil
 }
 
-// bounds and fetch wait for Kafka while it is away, for example while the embedded one cleans its log.
+// bounds and fetch wait for Kafka while it is unreachable, for example while the embedded Kafka cleans its log.
 func (r *run) bounds(ctx context.Context, topic string, partition int) (first, end int64, err error) {
 	err = r.waiting().Until(ctx, "read the bounds of "+topic, func() (err error) {
 		first, end, err = r.Access.Kafka.Bounds(ctx, topic, partition)
@@ -116,7 +117,7 @@ func (r *run) waiting() *backoff.Patience {
 	return &backoff.Patience{Clock: backoff.RealTime{}, Log: r.Access.Log, Passing: broker.Unavailable}
 }
 
-// countCompacted counts the checkpoint entries that compaction has removed by now.
+// countCompacted counts the checkpoint entries that compaction has removed so far.
 func (r *run) countCompacted(ctx context.Context, partition int) error {
 	first, end, err := r.bounds(ctx, r.Access.Topics.Checkpoint, partition)
 	if err != nil {
@@ -139,7 +140,7 @@ func (r *run) countCompacted(ctx context.Context, partition int) error {
 	return nil
 }
 
-// restore takes over a partition like a rater that starts now.
+// restore takes over a partition as a rater does at its start.
 func (r *run) restore(ctx context.Context, partition int, into sums) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -21,9 +21,9 @@ var sizes = map[string]string{
 // fullDisk is a folder whose disk is full, with the expected symptoms.
 type fullDisk struct {
 	folder string
-	engine string // that uses the folder, and is killed while its disk is full; "" for none
+	engine string // engine that uses the folder, and is killed while its disk is full; "" for none
 	says   string // words expected in the log of some process
-	unfit  string // expected words in the /readyz of some process meanwhile
+	unfit  string // words expected in the /readyz of some process while the disk is full
 }
 
 var fullDisks = []fullDisk{
@@ -33,9 +33,9 @@ var fullDisks = []fullDisk{
 	{installation.ClickHouseFolder, "clickhouse", "not enough space", "clickhouse: "},
 }
 
-// FullDisks fills the disk of each engine and of the spool, one after the other, while files come, for the embedded
-// engines and SQLite. At least one process must report it, no process may end, and everything must continue when there
-// is room again. It runs under testengine.WithDisks.
+// FullDisks fills the disk of each engine and of the spool, one after the other, while files arrive. It covers the
+// embedded engines and SQLite. At least one process must report the full disk, no process may end, and everything
+// must continue when there is space again. It runs under testengine.WithDisks.
 func FullDisks(t testing.TB, o Options) *Report {
 	t.Helper()
 	disks := map[string]*testengine.Disk{}
@@ -60,8 +60,8 @@ func FullDisks(t testing.TB, o Options) *Report {
 	})
 }
 
-// shortenLog writes SQLite's write-ahead log into the database and makes its file empty. Otherwise SQLite overwrites the old
-// part of the log, and writes for minutes although its disk is full.
+// shortenLog writes SQLite's write-ahead log into the database and truncates the log. Otherwise SQLite overwrites the
+// old part of the log, and can write for minutes although its disk is full.
 func (r *run) shortenLog() error {
 	path := filepath.Join(r.Dir, installation.StoreFolder, installation.StoreFile)
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)")
@@ -79,8 +79,8 @@ func (r *run) shortenLog() error {
 	})
 }
 
-// fill fills a disk, runs a function meanwhile, waits until the symptoms show and for a while longer, kills the engine,
-// and frees the disk again.
+// fill fills a disk, runs a function, waits until the symptoms show and for a while longer, kills the engine, and frees
+// the disk again.
 func (r *run) fill(full fullDisk, disk *testengine.Disk, meanwhile func() error) error {
 	spoken := r.spoken()
 	if full.folder == installation.StoreFolder {

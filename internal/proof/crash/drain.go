@@ -17,7 +17,7 @@ import (
 )
 
 // standstill is the time without any event after which the pipeline counts as stuck. The longest built-in wait, for a
-// source that repeatedly could not be listed, is far below it.
+// source that could not be listed several times, is far below it.
 const standstill = 4 * time.Minute
 
 // drain waits until no work is left.
@@ -140,11 +140,11 @@ func (r *run) missing(ctx context.Context) (what []string, progress string) {
 	return what, fmt.Sprintf("%d/%d %d%s", closed, known, lines, progress)
 }
 
-// notableStall is longer than a group needs to miss a member.
+// notableStall is longer than a consumer group needs to notice that a member is missing.
 const notableStall = session + 2*time.Second
 
-// watchStalls counts rows repeatedly, and returns at the end the longest time without a new one. Files come all the
-// time, so there is always work.
+// watchStalls counts rows repeatedly. At the end, it returns the longest time without a new row. Files arrive all
+// the time, so there is always work.
 func watchStalls(p *installation.Installation, t testing.TB, note func(string, ...any)) (longest func() time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan time.Duration, 1)
@@ -177,7 +177,8 @@ func watchStalls(p *installation.Installation, t testing.TB, note func(string, .
 	return func() time.Duration { cancel(); return <-result }
 }
 
-// dump is the information for a search: the latest faults, the remaining work, and the end of every log.
+// dump returns what is needed to find the cause of a failure: the latest faults, the remaining work, and
+// the end of every log.
 func (r *run) dump() string {
 	var b strings.Builder
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

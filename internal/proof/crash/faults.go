@@ -10,14 +10,14 @@ import (
 	"ratemill/internal/roles"
 )
 
-// fault is something that happens to a pipeline.
+// fault is a fault that happens to a pipeline.
 type fault struct {
 	name   string
 	strike func(*run) error
 }
 
-// faultsFor is the shuffled deck of faults and changes: each role is killed equally often, and everything else in
-// proportion.
+// faultsFor returns the shuffled faults and changes: each role is killed equally often, and everything else
+// occurs in proportion.
 func faultsFor(o Options, roles []string, random *rand.Rand) (deck []fault) {
 	if o.Kills == 0 {
 		return nil
@@ -52,7 +52,7 @@ func faultsFor(o Options, roles []string, random *rand.Rand) (deck []fault) {
 	return deck
 }
 
-// victim is a random running process of a role. It waits for one.
+// victim returns a random running process of a role. It waits until there is one.
 func (r *run) victim(role string) (*installation.Process, error) {
 	for {
 		var running []*installation.Process
@@ -82,8 +82,8 @@ func (r *run) killRole(role string) error {
 	return nil
 }
 
-// stopRater stops a rater for longer than its session: others take its partitions, and then it continues without
-// knowing.
+// stopRater stops a rater for longer than its session. Others take its partitions, and then it continues without
+// knowing that.
 func (r *run) stopRater() error {
 	p, err := r.victim(roles.Rating.Name)
 	if err != nil {
@@ -161,8 +161,8 @@ func (r *run) cutConnections() error {
 	return nil
 }
 
-// stallSSHD lets the SFTP server answer nothing and close nothing for a while, often for longer than a lease, and for
-// longer than mediators wait for an answer.
+// stallSSHD makes the SFTP server stop answering for a while without closing connections. The stall is often longer
+// than a lease, and longer than mediators wait for an answer.
 func (r *run) stallSSHD() error {
 	d := r.between(time.Second, 15*time.Second)
 	n := r.SSHD.Stall()

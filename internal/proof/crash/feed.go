@@ -12,7 +12,7 @@ import (
 	"ratemill/internal/proof/installation"
 )
 
-// feed is the files of all carriers, in the order in which each carrier sends them.
+// feed holds the files of all carriers, in the order in which each carrier sends them.
 type feed struct {
 	dir       string
 	bySource  map[string][]generate.File
@@ -20,7 +20,7 @@ type feed struct {
 	records   int
 }
 
-// arrival is a file that the SFTP server serves, or will.
+// arrival is a file that the SFTP server serves now or will serve later.
 type arrival struct {
 	source, path string
 	file         *generate.File
@@ -41,8 +41,8 @@ func newFeed(o Options, dir string) (*feed, error) {
 	return f, nil
 }
 
-// deliver brings files until the given share of each carrier's files, from 0 to 1, is there. Each gets its name when it
-// is complete.
+// deliver adds files until the given share of each carrier's files, from 0 to 1, has arrived. Each file gets its name
+// when it is complete.
 func (f *feed) deliver(done, of int) error {
 	for _, source := range generate.Carriers() {
 		all := f.bySource[source]
@@ -87,7 +87,7 @@ func (f *feed) arrival(file *generate.File) arrival {
 	return arrival{file.Source, filepath.Join(f.dir, file.Source, file.Name), file}
 }
 
-// all is everything that was or will be delivered, carrier by carrier.
+// all returns everything that was or will be delivered, carrier by carrier.
 func (f *feed) all() (all []arrival) {
 	for _, name := range generate.Carriers() {
 		for i := range f.bySource[name] {
@@ -97,8 +97,8 @@ func (f *feed) all() (all []arrival) {
 	return all
 }
 
-// offline is everything delivered, for the offline pipeline: carrier by carrier, because carriers share no billing
-// root.
+// offline returns everything delivered, for the offline pipeline: carrier by carrier, because carriers share no
+// billing root.
 func (f *feed) offline(p *installation.Installation) (files []offline.File) {
 	for _, name := range generate.Carriers() {
 		for _, a := range f.delivered {
@@ -110,7 +110,8 @@ func (f *feed) offline(p *installation.Installation) (files []offline.File) {
 	return files
 }
 
-// offline is the file for the offline pipeline, generated again, because the server's may be gone.
+// offline returns the file for the offline pipeline. It is generated again, because the server's
+// file may be gone.
 func (a arrival) offline(p *installation.Installation) offline.File {
 	source, _ := p.Project.Sources.Source(a.source)
 	return offline.File{Source: source, Path: offline.Listed(source, a.path), Open: a.file.Open}

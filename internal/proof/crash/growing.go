@@ -16,13 +16,13 @@ import (
 	"ratemill/udr"
 )
 
-// A switch appends to one file during the whole run, and stops in the middle of a line as often as not. Each part that
-// is read is a separate file in the ledger, and the machine decides where parts begin; so this file is compared line
-// by line, and the other files record by record.
+// A switch appends to one file during the whole run, and about half of the time stops in the middle of a line. Each
+// part that is read is a separate file in the ledger, and the timing of the machine decides where parts begin. This
+// file is therefore compared line by line, and the other files record by record.
 const (
 	grows      = "switch"
 	growsSIMs  = 5
-	growsLines = 40 // most that are appended at once
+	growsLines = 40 // most lines that are appended at once
 )
 
 const growsSource = `source: switch
@@ -46,10 +46,10 @@ type growing struct {
 	path  string
 	text  strings.Builder // all lines
 	lines int
-	there int // bytes that are in the file
+	there int // bytes that the file has so far
 }
 
-// registerGrowing registers the SIMs of the switch with an account of their own.
+// registerGrowing registers the SIMs of the switch with a separate account.
 func (r *run) registerGrowing() error {
 	dir := r.Incoming(grows)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -71,8 +71,8 @@ func (r *run) registerGrowing() error {
 	return r.beginLives()
 }
 
-// grow appends some lines. Unless all is to be there, the last one may be unfinished until the next time. The first one never is: if a
-// file has no line end at all, its only line does not look unfinished, and is read.
+// grow appends some lines. Unless the file is to be complete, the last line may be unfinished until the next call. The
+// first line is never unfinished: a file without any line end does not look unfinished, and its only line is read.
 func (r *run) grow(all bool) error {
 	g := r.growing
 	for range 1 + r.random.IntN(growsLines) {
@@ -96,7 +96,7 @@ func (r *run) grow(all bool) error {
 	return to.Close()
 }
 
-// grown compares the results of the file with the offline pipeline's result for all of it.
+// grown compares the results of the file with the offline pipeline's result for the whole file.
 func (r *run) grown(ctx context.Context, c *comparison) error {
 	if r.growing.lines == 0 {
 		return nil

@@ -10,16 +10,16 @@ import (
 	"ratemill/internal/proof/installation"
 )
 
-// letters are the whole files of a source that the driver writes itself, in the order of their names.
+// letters holds the complete files of a source that the driver writes itself, sorted by name.
 type letters struct {
 	source string
 	sent   []letter
 }
 
-// letter is one of them.
+// letter is one of these files.
 type letter struct{ path, text string }
 
-// send brings a file, which gets its name when it is complete.
+// send adds a file, which gets its name when it is complete.
 func (l *letters) send(dir, name, text string) error {
 	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path+".tmp", []byte(text), 0o644); err != nil {
@@ -32,7 +32,7 @@ func (l *letters) send(dir, name, text string) error {
 	return nil
 }
 
-// offline are the files for the offline pipeline, without those that are left out.
+// offline returns the files for the offline pipeline, except those that are left out.
 func (l *letters) offline(p *installation.Installation, but map[string]bool) (files []offline.File) {
 	source, _ := p.Project.Sources.Source(l.source)
 	for _, sent := range l.sent {

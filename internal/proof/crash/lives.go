@@ -19,9 +19,9 @@ import (
 	"ratemill/udr"
 )
 
-// The SIMs of the switch have life cycles: usage uses up their test quota and their threshold, a limit slows them down and suspends them,
-// and time limits follow from the dates of that. The test begins before all usage and ends after it, so that the states depend
-// on no time limit that passes before usage arrives.
+// The SIMs of the switch have life cycles: usage exhausts their test quota and reaches their threshold, a limit slows
+// them down and suspends them, and time limits start from the resulting dates. The test state begins before all usage
+// and ends after it, so that no state depends on a time limit that expires before usage arrives.
 var livesCatalogue = map[string]string{
 	"life.yaml": `lifecycle: switched
 states: connected
@@ -69,7 +69,7 @@ func (r *run) beginLives() error {
 	return err
 }
 
-// missingLives describes what the role simstate and the sink of facts have to do.
+// missingLives describes the work that the role simstate and the sink of facts still have to do.
 func (r *run) missingLives(ctx context.Context, add func(string, ...any)) (progress string) {
 	s := r.Access.Store
 	revision, err := s.RegistryRevision(ctx)
@@ -112,7 +112,8 @@ func (r *run) missingLives(ctx context.Context, add func(string, ...any)) (progr
 	return fmt.Sprint(progress, " ", revision, " ", at.Next)
 }
 
-// usedLives notes the events of a record of the switch, as the offline pipeline has them, and expects them in the warehouse.
+// usedLives records the events of a record of the switch, as the offline pipeline produces them, and expects them in
+// the warehouse.
 func (c *comparison) usedLives(used map[uint32][]life.Event, events [][]byte) (lines []string, err error) {
 	kinds := map[rating.EventKind]life.EventKind{rating.FirstUse: life.Used, rating.LifeExhausted: life.Emptied,
 		rating.LimitSuspends: life.LimitPassed}
@@ -131,7 +132,7 @@ func (c *comparison) usedLives(used map[uint32][]life.Event, events [][]byte) (l
 	return lines, nil
 }
 
-// bar adds the expected effect of a limit on simstate.
+// bar adds the effect that a limit should have on simstate.
 func (c *comparison) bar(e *rating.Event) {
 	if e.Kind != rating.LimitThrottles && e.Kind != rating.LimitBlocks {
 		return
@@ -145,7 +146,8 @@ func (c *comparison) bar(e *rating.Event) {
 
 const lifeEventFields = "event, name, toUnixTimestamp64Nano(at), account_number, sim"
 
-// compareBars compares the limits that slow SIMs down or bar them, as simstate keeps them, with the events of the offline pipeline.
+// compareBars compares the limits that slow down or bar SIMs, as simstate stores them, with the events of the offline
+// pipeline.
 func (r *run) compareBars(ctx context.Context, ought []string) error {
 	var found []string
 	err := r.Access.Store.Query(ctx, "reading the bars of SIMs", `SELECT limit_name, sim, at, until FROM simstate_bars`, nil,
@@ -219,7 +221,7 @@ func (r *run) told(ctx context.Context, sim uint32, to registry.Revision) (all [
 	return all, err
 }
 
-// compareFacts compares the facts of the warehouse with those of the control store: each fact must be there once, and
+// compareFacts compares the facts of the warehouse with those of the control store. Each fact must be there once, and
 // the views of SIMs and their states must agree with the registry.
 func (r *run) compareFacts(ctx context.Context, c *comparison) error {
 	revision, err := r.Access.Store.RegistryRevision(ctx)

@@ -8,19 +8,19 @@ import (
 	"ratemill/internal/proof/installation"
 )
 
-// Options define which data flows, through which engines, and how often it is disturbed.
+// Options define which data flows, through which engines, and how often the run is disturbed.
 type Options struct {
 	Broker  string // embedded or kafka
 	Store   string // sqlite or postgres
 	Records int    // of usage
-	Kills   int    // of roles, with kill -9; all other faults come in proportion, and with 0 there are none
+	Kills   int    // number of roles ended with kill -9; all other faults occur in proportion, and 0 means no faults
 	Seed    uint64
 	Outage  time.Duration // the longest time that an engine is away before it is restarted
 	Aloud   bool          // log every fault as it happens
-	Spoil   []string      // SQL that spoils the warehouse after the comparison; a second comparison must find it
+	Spoil   []string      // SQL that corrupts the warehouse after the comparison; a second comparison must find it
 }
 
-// The engines that Options name.
+// The engines that Options can select.
 const (
 	Embedded = installation.Embedded
 	Apache   = installation.Apache
@@ -41,13 +41,13 @@ func (o *Options) Check() error {
 	return nil
 }
 
-// session is the time that a rater may be silent before others take its partitions: the least that Apache Kafka
+// session is how long a rater may be silent before others take its partitions: the minimum that Apache Kafka
 // allows.
 const session = 6 * time.Second
 
 const partitions = 4
 
-// The action for files that were read: one carrier's are deleted, one's are moved, the third's stay.
+// The after action for files that were read: one carrier's files are deleted, one's are moved, the third's stay.
 const (
 	deletes = "skylink"
 	moves   = "northwave"
@@ -62,14 +62,14 @@ func (o *Options) disturbed() installation.Options {
 		Sources: map[string]string{grows: growsSource}, Catalogue: livesCatalogue,
 		After:  map[string]string{deletes: "delete", moves: "{ move: DIR/" + done + " }"},
 		Clocks: true,
-		// With a worker for each source, every one of them can have begun a file.
+		// There is a worker for each source, so every source can have a begun file.
 		Roles: fmt.Sprintf("mediation: { lease: 5s, workers: 4 }\nrating: { session: %s, checkpoint: 1s }\nwarehouse: { flush: 100ms }\n",
 			session),
 	}
 }
 
 // usage is the carriers' data: few SIMs, so that pools run dry and limits are passed, and many small files, every
-// eighth of which comes again under another name.
+// eighth of which arrives again under another name.
 func (o *Options) usage() generate.Options {
 	return generate.Options{
 		Seed: o.Seed, Records: o.Records, SIMs: max(60, o.Records/100), Accounts: 90, Resend: 8,

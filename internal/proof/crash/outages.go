@@ -11,8 +11,8 @@ import (
 	"ratemill/internal/scrape"
 )
 
-// needs is the only role that cannot work without an engine, if it is not every role, and the word with which readiness
-// names the engine.
+// needs is the only role that cannot work without an engine, if it is not every role, and the word by which readiness
+// reports the engine.
 var needs = map[string]struct{ word, only string }{
 	"kafka":      {"kafka:", ""},
 	"clickhouse": {"clickhouse:", roles.Warehouse.Name},
@@ -20,9 +20,9 @@ var needs = map[string]struct{ word, only string }{
 	"sshd":       {"source ", roles.Mediation.Name},
 }
 
-// Outages takes engines away one after the other, each alone and for as long as o.Outage, while files come. Every role
-// that needs the engine must report it, with few lines in its log and in bounded memory, and catch up when it is back.
-// Every process is the only one of its role, so none can stand in for another.
+// Outages takes the engines away one at a time, each for o.Outage, while files arrive. Every role that needs the
+// engine must report the outage, with few lines in its log and in bounded memory, and catch up when the engine is
+// back. Each role has only one process, so no process can stand in for another.
 func Outages(t testing.TB, o Options, engines ...string) *Report {
 	t.Helper()
 	return play(t, o, o.disturbed(), 1, func(r *run) error {
@@ -42,7 +42,7 @@ func Outages(t testing.TB, o Options, engines ...string) *Report {
 	})
 }
 
-// outage takes an engine away, runs a function meanwhile, and waits until everything is well again.
+// outage takes an engine away, runs a function, and waits until everything works again.
 func (r *run) outage(name string, meanwhile func() error) error {
 	e := r.engine(name)
 	spoken := r.spoken()
@@ -56,7 +56,7 @@ func (r *run) outage(name string, meanwhile func() error) error {
 		if only := needs[name].only; only == "" || only == p.Role {
 			err := r.until(func() string {
 				ready, words, err := scrape.Ready(r.t.Context(), p.Metrics)
-				if err != nil || ready && name != "sshd" || !strings.Contains(words, needs[name].word) { // a source is no engine
+				if err != nil || ready && name != "sshd" || !strings.Contains(words, needs[name].word) { // a source is not an engine
 					return fmt.Sprintf("%s does not report that %s is away: it answers %q (%v)", p.Name, name, words, err)
 				}
 				return ""
@@ -97,7 +97,7 @@ func (r *run) ready(all []*installation.Process) error {
 	return nil
 }
 
-// spoken is the size of all processes' logs in bytes.
+// spoken returns the size of all processes' logs in bytes.
 func (r *run) spoken() map[*installation.Process]int {
 	bytes := map[*installation.Process]int{}
 	for _, p := range r.cast {
@@ -106,7 +106,7 @@ func (r *run) spoken() map[*installation.Process]int {
 	return bytes
 }
 
-// quiet checks that no process has logged too much since the sizes at a given time.
+// quiet checks that no process has logged too much since the given sizes were taken.
 func (r *run) quiet(before map[*installation.Process]int, since time.Time, while string) {
 	for _, p := range r.cast {
 		said, took := strings.Count(p.Log()[before[p]:], "\n"), time.Since(since).Round(time.Second)
@@ -118,14 +118,14 @@ func (r *run) quiet(before map[*installation.Process]int, since time.Time, while
 	}
 }
 
-// The bound for log lines during an outage: a process has a loop for each partition, worker and source, and each may
+// The limit of log lines during an outage: a process has a loop for each partition, worker and source. Each loop may
 // log once that it waits and for what, then once a minute, and once that it continues.
 const (
 	linesAtOnce  = 40
 	linesAMinute = 30
 )
 
-// engine is an engine of the installation by its name, or the SFTP server; nil if there is none.
+// engine returns an engine of the installation by its name, or the SFTP server; nil if there is none.
 func (r *run) engine(name string) *installation.Engine {
 	for _, e := range r.Engines {
 		if e.Name == name {
@@ -142,7 +142,7 @@ func (r *run) engine(name string) *installation.Engine {
 	}
 }
 
-// until waits for a condition, which describes in words what is missing.
+// until waits for a condition, which describes what is still missing.
 func (r *run) until(yet func() string) error {
 	missing, err := r.within(standstill/2, yet)
 	if err == nil && missing != "" {
@@ -151,7 +151,7 @@ func (r *run) until(yet func() string) error {
 	return err
 }
 
-// within waits that long for a condition, and returns what is still missing.
+// within waits for a condition for a limited time, and returns what is still missing.
 func (r *run) within(most time.Duration, yet func() string) (missing string, err error) {
 	for began := time.Now(); ; {
 		missing := yet()

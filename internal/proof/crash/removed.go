@@ -19,8 +19,9 @@ import (
 	"ratemill/internal/scrape"
 )
 
-// A source is removed from the project while one of its files was begun and another one waits. A person then follows
-// docs/runbooks/files-wait.md: the begun file is finished, the other is given up, and later files are nobody's.
+// A source is removed from the project while one of its files has been begun and another one waits. An operator
+// then follows docs/runbooks/files-wait.md: the begun file is finished, the other is given up, and later files
+// are ignored.
 const (
 	leaves      = "leaving"
 	leavesLines = 30
@@ -33,9 +34,9 @@ var leavesSource = strings.NewReplacer("source: switch", "source: leaving", "DIR
 // leaving is that source.
 type leaving struct {
 	letters
-	known   int             // files that came while the project had it
-	given   map[string]bool // paths of files that are not read: what a person gave up, and what came later
-	dropped string          // path of the file that a person gave up
+	known   int             // number of files that arrived while the project had the source
+	given   map[string]bool // paths of files that are not read: files that the operator gave up, and later files
+	dropped string          // path of the file that the operator gave up
 	removed bool
 }
 
@@ -55,7 +56,7 @@ func (r *run) registerLeaving() error {
 	return err
 }
 
-// sendLeaving brings a file, and returns its path in the ledger.
+// sendLeaving adds a file, and returns its path in the ledger.
 func (r *run) sendLeaving() (path string, err error) {
 	l, n := r.leaving, len(r.leaving.sent)
 	var text strings.Builder
@@ -124,8 +125,9 @@ func (r *run) removeSource() error {
 	return nil
 }
 
-// beginLeaving stops Kafka, so that a file is begun and not finished, and kills the mediators. A mediator that starts, or that waits
-// before it lists the source again, begins no file meanwhile: Kafka goes on, and two more files come.
+// beginLeaving stops Kafka, so that a file is begun and not finished, and kills the mediators. If a mediator is
+// starting, or is waiting before it lists the source again, it begins no file in this time: Kafka is resumed, and two
+// more files are sent.
 func (r *run) beginLeaving() (begun, waits control.File, err error) {
 	for began := time.Now(); ; {
 		if err := r.leavingDone(); err != nil {
@@ -156,11 +158,11 @@ func (r *run) leavingDone() error {
 	})
 }
 
-// beginsWithin is the time in which mediators that are ready usually begin a file, on a busy machine too.
+// beginsWithin is the time in which ready mediators usually begin a file, even on a busy machine.
 const beginsWithin = 10 * time.Second
 
-// tryBeginLeaving sends two files while Kafka is stopped, and kills the mediators when one of them is begun and the other waits. Else
-// it says what is missing.
+// tryBeginLeaving sends two files while Kafka is stopped, and kills the mediators when one of them is begun and the
+// other waits. Otherwise it returns what is missing.
 func (r *run) tryBeginLeaving() (begun, waits control.File, missing string, err error) {
 	kafka := r.engine("kafka")
 	signal := func(s syscall.Signal) {
@@ -202,7 +204,7 @@ func (r *run) tryBeginLeaving() (begun, waits control.File, missing string, err 
 	return begun, waits, "", nil
 }
 
-// of are the processes of a role.
+// of returns the processes of a role.
 func (r *run) of(role string) (all []*installation.Process) {
 	for _, p := range r.cast {
 		if p.Role == role {
@@ -212,7 +214,8 @@ func (r *run) of(role string) (all []*installation.Process) {
 	return all
 }
 
-// compareRemoved compares the ledger's files of the removed source: the begun one is done, the other was given up, and none came later.
+// compareRemoved compares the ledger's files of the removed source: the begun file is done, the other was given up, and
+// no later file is there.
 func (r *run) compareRemoved(ctx context.Context) error {
 	if !r.leaving.removed {
 		return nil

@@ -15,8 +15,8 @@ import (
 	"ratemill/internal/roles"
 )
 
-// Two sources are renamed as described in docs/rules.md (formerly): one whose files stay in place and would all be
-// charged again, and the source of the growing file. Every third time they get their first name back.
+// Two sources are renamed as described in docs/rules.md (formerly). One has files that stay in place and would all
+// be charged again; the other is the source of the growing file. Every third time, they get their first name back.
 const stays = "meshnet"
 
 var renames = []string{stays, grows}
@@ -24,8 +24,8 @@ var renames = []string{stays, grows}
 // renamed holds the results for these sources.
 type renamed struct {
 	times     int
-	versions  map[string][]string // of the documents by first name, the first one first
-	delivered []int               // how many files had been delivered at each time
+	versions  map[string][]string // versions of the documents by first name, oldest first
+	delivered []int               // number of files that had been delivered at each time
 }
 
 func (r *run) newRenamed() *renamed {
@@ -37,8 +37,8 @@ func (r *run) newRenamed() *renamed {
 	return n
 }
 
-// renameSources gives the sources other names, and starts the mediators again, some of them killed. In the meantime
-// some processes have the old names and some the new ones.
+// renameSources renames the sources, and restarts the mediators, some of them with kill -9. In the
+// meantime, some processes have the old names and some the new ones.
 func (r *run) renameSources() error {
 	if err := r.settled(); err != nil {
 		return err
@@ -95,7 +95,7 @@ func (r *run) renameSources() error {
 	return nil
 }
 
-// named is the name of a source after so many changes.
+// named returns the name of a source after a number of changes.
 func named(first string, times int) string {
 	if times%3 == 0 {
 		return first
@@ -103,7 +103,8 @@ func named(first string, times int) string {
 	return fmt.Sprintf("%s-%d", first, times)
 }
 
-// startAgain ends a process that runs, with SIGTERM or kill -9 at random, and starts it; others have the project when they start.
+// startAgain ends a running process, with SIGTERM or kill -9 at random, and restarts it. Processes that are not running
+// read the project when they start.
 func (r *run) startAgain(p *installation.Process) error {
 	switch {
 	case !p.Up:
@@ -120,8 +121,8 @@ func (r *run) startAgain(p *installation.Process) error {
 	return p.Start()
 }
 
-// rules are the version of the source's document that read a file. While sources are being renamed, the result depends
-// on timing.
+// rules returns the version of the source's document that read a file. While sources are being renamed, the result
+// depends on timing.
 func (c *comparison) rules(b *ratedlog.Batch) string {
 	if by := c.pins[b.File].Rules; slices.Contains(c.renamed[b.Source], by) {
 		return by
@@ -129,8 +130,8 @@ func (c *comparison) rules(b *ratedlog.Batch) string {
 	return b.Rules
 }
 
-// compareRenamed checks that files that came later were read under the name that the source had then, and that everything is kept
-// under the first name.
+// compareRenamed checks that later files were read under the name that the source had then, and that everything is
+// stored under the first name.
 func (r *run) compareRenamed(ctx context.Context) error {
 	names, err := r.Access.Store.Sources(ctx)
 	if err != nil {

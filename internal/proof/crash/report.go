@@ -14,7 +14,7 @@ import (
 // Report describes what was done and what was found.
 type Report struct {
 	Options Options
-	most    int // differences that are shown
+	most    int // number of differences that are shown
 
 	// Done.
 	Records, Files int
@@ -22,31 +22,31 @@ type Report struct {
 	Stops          int            // raters stopped for longer than their session
 	Ends           int            // in order
 	LongestEnd     time.Duration
-	Outages        map[string]int // by engine, that begin with kill -9
-	Restarts       map[string]int // by engine, that begin with SIGTERM
+	Outages        map[string]int // by engine, outages that begin with kill -9
+	Restarts       map[string]int // by engine, outages that begin with SIGTERM
 	Cuts           int            // of SFTP connections
 	Stalls         int            // of the SFTP server
-	Full           map[string]int // disks that were full
-	Restored       int            // times that the control store was restored from a copy, and refused
+	Full           map[string]int // number of disks that were full
+	Restored       int            // number of times that the control store was restored from a copy, and refused
 	Jumps          int            // of clocks
-	Renamed        int            // times that sources got other names
-	Removed        int            // sources that were removed
-	Retries        int            // batches of suspended records that came back
-	Catalogues     int            // versions to which files were pinned
-	Revisions      int            // of the registry, to which files were pinned
-	Checkpoints    int            // entries of checkpoints that remain
+	Renamed        int            // number of times that sources were renamed
+	Removed        int            // number of sources that were removed
+	Retries        int            // number of retry batches of suspended records
+	Catalogues     int            // catalogue versions to which files were pinned
+	Revisions      int            // registry revisions to which files were pinned
+	Checkpoints    int            // checkpoint entries that remain
 	Compacted      int            // entries that compaction removed before the last restore
 	Took           time.Duration
 
 	// Found.
-	Flowed      map[string]int // expected content: draws from pools, and events by their kind
+	Flowed      map[string]int // expected content: draws from pools, and events by kind
 	Compared    map[string]int // rows, by kind
 	Differences []string
 	Differing   int
-	Spoiled     []string // differences after the warehouse was spoiled
-	Parts       []string // of ClickHouse's tables, if something differs
+	Spoiled     []string // differences after the warehouse was corrupted
+	Parts       []string // ClickHouse's parts of the tables, if something differs
 	Stall       time.Duration
-	Memory      map[string]int64 // the peak of a process of a role
+	Memory      map[string]int64 // peak resident memory of a process, by role
 	LogLines    map[string]int
 }
 
@@ -55,7 +55,7 @@ func newReport(o Options) *Report {
 		Full: map[string]int{}, Flowed: map[string]int{}, Compared: map[string]int{}, Memory: map[string]int64{}, LogLines: map[string]int{}}
 }
 
-const mostDifferences = 30 // that are shown of a run
+const mostDifferences = 30 // number of differences that a run shows
 
 func (r *Report) differs(format string, args ...any) {
 	if r.Differing++; r.Differing <= r.most {
@@ -63,7 +63,7 @@ func (r *Report) differs(format string, args ...any) {
 	}
 }
 
-// stopped notes a process that was asked to end.
+// stopped records a process that was asked to end.
 func (r *Report) stopped(took time.Duration, err error) {
 	if err != nil {
 		r.differs("%v", err)
@@ -79,8 +79,8 @@ func (r *Report) process(p *installation.Process) {
 	r.LogLines[string(p.Role)] += p.LogLines()
 }
 
-// The bounds for a process's memory, and for a role's log: at the beginning, and for each disturbance, which may look
-// like another outage to processes that share the engine. Both are several times the largest values ever seen.
+// The limits of a process's memory, and of a role's log: at the beginning, and for each disturbance, which may look
+// like another outage to processes that share the engine. Both are several times the largest values ever observed.
 const (
 	mostMemory     = 400 << 20
 	linesOfARole   = 300
@@ -107,7 +107,7 @@ func (r *Report) bounded() {
 	}
 }
 
-// String is a table of what was done and what was found.
+// String returns a table of what was done and what was found.
 func (r *Report) String() string {
 	var b strings.Builder
 	t := output.New("what", "result").Amounts("result")
@@ -158,7 +158,7 @@ func (r *Report) String() string {
 		row("most memory: "+role, fmt.Sprintf("%d MiB", r.Memory[role]>>20))
 		row("lines logged: "+role, r.LogLines[role])
 	}
-	_ = t.Print(&b, output.Table) // a Builder takes everything
+	_ = t.Print(&b, output.Table) // writing to a Builder cannot fail
 	for _, d := range r.Differences {
 		fmt.Fprintf(&b, "✗ %s\n", d)
 	}

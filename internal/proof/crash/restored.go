@@ -16,13 +16,13 @@ import (
 	"ratemill/internal/proof/installation"
 )
 
-// The control store is copied while all processes are killed. Later somebody restores the copy, although Kafka and ClickHouse went on.
-// Every role must refuse it and write nothing; then the newer store comes back, as described in
-// docs/runbooks/stores-of-different-days.md, and everything continues.
+// The control store is copied while all processes are killed. Later an operator restores the copy, although Kafka and
+// ClickHouse have continued since. Every role must refuse it and write nothing; then the newer store is put back, as
+// described in docs/runbooks/stores-of-different-days.md, and everything continues.
 
 // copied is a copy of the control store.
 type copied struct {
-	marks map[string]int64 // the newest that it has given, by engine
+	marks map[string]int64 // the newest marks that it has given out, by engine
 }
 
 var marked = []string{engines.Kafka, engines.ClickHouse}
@@ -61,7 +61,8 @@ func (r *run) copyStore() (err error) {
 	return r.startAll()
 }
 
-// restoreStore puts the copy in the place of the control store, sees that every role refuses it, and puts the newer store back.
+// restoreStore replaces the control store with the copy, checks that every role refuses it, and puts the newer store
+// back.
 func (r *run) restoreStore() error {
 	err := r.until(func() string {
 		marks, err := r.marks()
@@ -113,14 +114,15 @@ func (r *run) restoreStore() error {
 	return r.startAll()
 }
 
-// refused starts a process of each role over an older control store: each must end and say why, and nothing may be written.
+// refused starts a process of each role on an older control store: each process must end with the reason, and nothing
+// may be written.
 func (r *run) refused() error {
 	ctx := r.t.Context()
 	before, err := r.ends(ctx)
 	if err != nil {
 		return err
 	}
-	days, err := r.Access.CompareStores(ctx) // as ratemill stores list does
+	days, err := r.Access.CompareStores(ctx) // the same check as ratemill stores list
 	if err != nil {
 		return err
 	}
@@ -159,7 +161,7 @@ func (r *run) refused() error {
 	return err
 }
 
-// ends are the ends of the topics, and the rows of the warehouse.
+// ends returns the ends of the topics, and the numbers of rows in the warehouse.
 func (r *run) ends(ctx context.Context) (all string, err error) {
 	topics := r.Access.Topics
 	for _, topic := range []string{topics.Usage, topics.Rated, topics.Checkpoint} {
@@ -181,7 +183,7 @@ func (r *run) ends(ctx context.Context) (all string, err error) {
 	return all, nil
 }
 
-// marks are the newest marks that the control store has given.
+// marks returns the newest marks that the control store has given out.
 func (r *run) marks() (map[string]int64, error) {
 	given := map[string]int64{}
 	for _, engine := range marked {
@@ -194,7 +196,7 @@ func (r *run) marks() (map[string]int64, error) {
 	return given, nil
 }
 
-// startAll starts every process that does not run.
+// startAll starts every process that is not running.
 func (r *run) startAll() error {
 	for _, p := range r.cast {
 		if !p.Up {
@@ -206,7 +208,7 @@ func (r *run) startAll() error {
 	return nil
 }
 
-// withoutStore does something while nobody has the control store open.
+// withoutStore runs a function while no process has the control store open.
 func (r *run) withoutStore(do func() error) error {
 	if err := r.Access.Store.Close(); err != nil {
 		return err
@@ -219,15 +221,15 @@ func (r *run) withoutStore(do func() error) error {
 	return errors.Join(err, opened)
 }
 
-// database is SQLite's file.
+// database returns the path of SQLite's file.
 func (r *run) database() string {
 	return filepath.Join(r.Dir, installation.StoreFolder, installation.StoreFile)
 }
 
-// backup is a copy of it.
+// backup returns the path of a copy of it.
 func (r *run) backup(name string) string { return filepath.Join(r.Dir, name+".db") }
 
-// ofSQLite lists the suffixes of its files: the log contains data that is not in the database yet.
+// ofSQLite lists the suffixes of SQLite's files: the log contains data that is not in the database yet.
 var ofSQLite = []string{"", "-wal", "-shm"}
 
 func copyFiles(from, to string) error {
@@ -255,7 +257,8 @@ func moveFiles(from, to string) error {
 	return nil
 }
 
-// sql changes the databases of PostgreSQL; %s stands for the control store's. The backends of killed processes may still be there.
+// sql changes the databases of PostgreSQL; %s is replaced with the name of the control store's database. The backends
+// of killed processes may still be there.
 func (r *run) sql(statement string) error {
 	of, err := pgx.ParseConfig(r.Access.Config.Control)
 	if err != nil {
@@ -279,7 +282,7 @@ func (r *run) sql(statement string) error {
 	})
 }
 
-// compareDays checks that the three stores are of one day in the end.
+// compareDays checks at the end that the three stores agree on their marks.
 func (r *run) compareDays(ctx context.Context) error {
 	days, err := r.Access.CompareStores(ctx)
 	for _, d := range days {

@@ -14,7 +14,7 @@ import (
 	"ratemill/internal/scrape"
 )
 
-// run is a pipeline that is being disturbed. One goroutine does everything to it.
+// run is a pipeline that is being disturbed. Everything that happens to it is done in one goroutine.
 type run struct {
 	*installation.Installation
 	t       testing.TB
@@ -26,7 +26,7 @@ type run struct {
 	priced  *letters
 	leaving *leaving
 	renamed *renamed
-	copied  *copied // of the control store, or nil
+	copied  *copied // copy of the control store, or nil
 	cast    []*installation.Process
 	due     []due
 	report  *Report
@@ -34,13 +34,13 @@ type run struct {
 	notes   *os.File
 }
 
-// due is something to be undone later: a process or an engine to be started again, a stopped process to be continued.
+// due is a fault to be undone later: a process or an engine to be restarted, a stopped process to be continued.
 type due struct {
 	at time.Time
 	do func() error
 }
 
-// Run runs a pipeline through its faults and compares the result. It fails the test if the pipeline stands still; the
+// Run runs a pipeline through its faults and compares the result. It fails the test if the pipeline stands still. The
 // report lists what is lost, doubled or different, and which role ended by itself.
 func Run(t testing.TB, o Options) *Report {
 	t.Helper()
@@ -50,8 +50,8 @@ func Run(t testing.TB, o Options) *Report {
 	return play(t, o, of, 2, (*run).disturb)
 }
 
-// play runs a pipeline with the given numbers of processes of each role, runs a function on it, lets it finish, and
-// compares.
+// play starts a pipeline with the given numbers of processes of each role, runs a function on it, lets it finish,
+// and compares.
 func play(t testing.TB, o Options, of installation.Options, each int, disturb func(*run) error) *Report {
 	t.Helper()
 	if err := o.Check(); err != nil {
@@ -103,7 +103,7 @@ func play(t testing.TB, o Options, of installation.Options, each int, disturb fu
 	return r.report
 }
 
-// spoil makes the warehouse wrong and compares again.
+// spoil corrupts the warehouse and compares again.
 func (r *run) spoil() {
 	for _, statement := range r.o.Spoil {
 		if err := r.Access.Warehouse.Conn().Exec(r.t.Context(), statement); err != nil {
@@ -112,14 +112,14 @@ func (r *run) spoil() {
 	}
 	report := r.report
 	r.report = newReport(r.o)
-	r.report.most = 100 * mostDifferences // a table that lacks facts differs in many rows, and the test asks for every kind
+	r.report.most = 100 * mostDifferences // a table that lacks facts differs in many rows, and the test expects differences of every kind
 	if err := r.compare(r.t.Context()); err != nil {
 		r.t.Fatalf("%v\n%s", err, r.dump())
 	}
 	report.Spoiled, r.report = r.report.Differences, report
 }
 
-// raise starts so many mediators, raters and sinks.
+// raise starts the given numbers of mediators, raters and sinks.
 func (r *run) raise(each int) {
 	for _, role := range r.Roles {
 		for i := range each {
@@ -132,7 +132,7 @@ func (r *run) raise(each int) {
 	}
 }
 
-// lower asks all to end in order.
+// lower asks all processes to end gracefully.
 func (r *run) lower() {
 	for _, p := range r.cast {
 		took, err := p.Stop()
@@ -142,7 +142,7 @@ func (r *run) lower() {
 	}
 }
 
-// disturb lets files arrive and strikes between them, until every fault has happened and was undone.
+// disturb delivers files and injects faults between them, until every fault has happened and was undone.
 func (r *run) disturb() error {
 	deck := faultsFor(r.o, r.Roles, r.random)
 	for i, f := range deck {
@@ -187,7 +187,7 @@ func (r *run) disturb() error {
 	return r.takeInAll()
 }
 
-// undone waits until everything that was disturbed is there again.
+// undone waits until everything that was disturbed is running again.
 func (r *run) undone() error {
 	for len(r.due) > 0 {
 		if err := r.pause(100 * time.Millisecond); err != nil {
@@ -197,7 +197,8 @@ func (r *run) undone() error {
 	return nil
 }
 
-// settled waits until everything that was disturbed is there again, and every process has read its project: it may be changed.
+// settled waits until everything that was disturbed is running again and every process has read its project, so that
+// the project may be changed.
 func (r *run) settled() error {
 	if err := r.undone(); err != nil {
 		return err
@@ -230,7 +231,7 @@ func (r *run) later(after time.Duration, do func() error) {
 	r.due = append(r.due, due{time.Now().Add(after), do})
 }
 
-// pause lets time pass, reverts faults that are due, and checks whether a role has ended unexpectedly.
+// pause waits, undoes faults that are due, and checks whether a role has ended unexpectedly.
 func (r *run) pause(d time.Duration) error {
 	for end := time.Now().Add(d); ; {
 		for i := 0; i < len(r.due); i++ {
@@ -258,7 +259,7 @@ func (r *run) pause(d time.Duration) error {
 	}
 }
 
-// resume lets a stopped process go on.
+// resume lets a stopped process continue.
 func (r *run) resume(p *installation.Process) error {
 	if p.Up && p.Stopped {
 		r.note("%s goes on", p.Name)

@@ -13,8 +13,8 @@ import (
 	"ratemill/rating"
 )
 
-// A source of its own brings usage of SIMs whose tariffs count by hours, days, weeks, cycles and years: every kind of counter is in
-// checkpoints, and is restored after kills.
+// A separate source delivers usage of SIMs whose tariffs count by hours, days, weeks, cycles and years. Checkpoints
+// therefore contain every kind of counter, which is restored after kills.
 const (
 	priced      = "priced"
 	pricedLines = 20 // of a file
@@ -36,7 +36,8 @@ duplicate: { key: [who, begun, octets, number], within: 30d }
 session: whole
 `
 
-// pricedCatalogue has the tariffs that the simulation has too, and what needs two zones or is paid with usage.
+// pricedCatalogue has the tariffs that the simulation also has, and those that need two zones or are paid with
+// usage.
 func pricedCatalogue() map[string]string {
 	files := map[string]string{
 		"world.yaml": "zone_model: world\nzones:\n  - zone: all\n",
@@ -71,7 +72,7 @@ func withTariffs(o *installation.Options) {
 	maps.Copy(o.Catalogue, pricedCatalogue())
 }
 
-// registerPriced registers the SIMs of tariffs, with what they bought.
+// registerPriced registers the SIMs of these tariffs, with what they bought.
 func (r *run) registerPriced() error {
 	r.priced = &letters{source: priced}
 	if _, there := r.Project.Sources.Source(priced); !there {
@@ -102,7 +103,8 @@ func (r *run) registerPriced() error {
 	return err
 }
 
-// pricedFirst is usage that draws units of the cycle before and by weight, and buys a pass, whatever comes later.
+// pricedFirst is usage that draws units of the previous cycle and by weight, and buys a pass, no matter what
+// usage follows.
 func pricedFirst() (text string) {
 	for i, of := range []struct {
 		who         string
@@ -114,7 +116,7 @@ func pricedFirst() (text string) {
 	return text
 }
 
-// sendPriced brings a file of usage.
+// sendPriced adds a file of usage.
 func (r *run) sendPriced() error {
 	var text strings.Builder
 	if len(r.priced.sent) == 0 {

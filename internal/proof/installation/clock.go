@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// A process under test takes the seconds by which its clock is ahead from a file. No product file knows of it: the source in
-// testdata/clock is laid over cmd/ratemill when the tests build their binary. It stands between Go and the kernel's vDSO, and
-// therefore may refer to a symbol of Go's runtime.
+// A process under test reads from a file by how many seconds its clock is ahead. No product file knows about this:
+// the source in testdata/clock is laid over cmd/ratemill when the tests build their binary. It sits between Go and
+// the kernel's vDSO, and therefore may refer to a symbol of Go's runtime.
 
 //go:embed testdata/clock
 var clockSource embed.FS
 
 const clockVariable = "RATEMILL_CLOCK"
 
-// ClockSet is in the line that a process logs when its clock was set.
+// ClockSet is part of the line that a process logs when its clock was set.
 const ClockSet = "the clock is ahead by "
 
 // clockFlags are the flags of go build that lay the source of the clock over cmd/ratemill. It writes the source into a folder.
@@ -44,8 +44,8 @@ func clockFlags(dir string) (flags []string, err error) {
 	return []string{"-overlay", path, "-ldflags=-s -w -checklinkname=0"}, os.WriteFile(path, text, 0o600)
 }
 
-// SetClock makes the process's clock so far ahead, in whole seconds; also when it is started again, and at once if it
-// runs. Its installation has Options.Clocks.
+// SetClock sets how far the process's clock is ahead, in whole seconds. It takes effect at once if the process is
+// running, and stays after a restart. The installation must have Options.Clocks.
 func (p *Process) SetClock(ahead time.Duration) error {
 	if err := os.WriteFile(p.clock+".new", fmt.Appendln(nil, int64(ahead.Seconds())), 0o600); err != nil {
 		return err

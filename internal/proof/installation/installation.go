@@ -33,7 +33,7 @@ import (
 	"ratemill/registry"
 )
 
-// The engines that Options name.
+// The engines that Options can select.
 const (
 	Embedded = "embedded"
 	Apache   = "kafka"
@@ -55,17 +55,17 @@ type Options struct {
 	Broker     string // Embedded or Apache
 	Store      string // SQLite or Postgres
 	Partitions int
-	Usage      generate.Options  // whose accounts and SIMs are registered, and whose carriers are sources
-	Roles      string            // lines of the configuration that bound the roles; empty for the defaults
-	Every      time.Duration     // how often sources are listed; files are taken at once
+	Usage      generate.Options  // options of the usage whose accounts and SIMs are registered, and whose carriers are sources
+	Roles      string            // configuration lines that set limits of the roles; empty for the defaults
+	Every      time.Duration     // how often sources are listed; files are read at once
 	Parallel   bool              // several files of a source are read at the same time
 	Within     time.Duration     // how long duplicates are recognised; 0 uses the project's value
 	Limit      string            // data pool of an account, instead of the demo's 2 GB
-	Sources    map[string]string // further sources by name; CONNECTION stands for the SFTP server, DIR for its folder
-	Catalogue  map[string]string // further documents of the catalogue by path
-	After      map[string]string // the sources' after action, by carrier; DIR stands for the SFTP server's folder
+	Sources    map[string]string // additional sources by name; CONNECTION is replaced with the SFTP server, DIR with its folder
+	Catalogue  map[string]string // additional documents of the catalogue by path
+	After      map[string]string // the sources' after action, by carrier; DIR is replaced with the SFTP server's folder
 	Clocks     bool              // the clocks of processes can be set
-	Disk       func(dir string)  // is called with each folder that an engine or a role writes to, while it is empty; may be nil
+	Disk       func(dir string)  // called with each folder that an engine or a role writes to, while the folder is empty; may be nil
 }
 
 // Installation is an installation: everything that roles find when they start.
@@ -83,7 +83,7 @@ type Installation struct {
 	t testing.TB
 }
 
-// Engine can be killed and started again with the same data and address.
+// Engine can be killed and restarted with the same data and address.
 type Engine struct {
 	Name  string
 	Kill  func()
@@ -97,11 +97,11 @@ func (e *Engine) Ended() bool {
 	return slices.ContainsFunc(e.PIDs(), func(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
 }
 
-// patience bounds the start of an engine on a busy machine.
+// patience is how long the start of an engine may take on a busy machine.
 const patience = 2 * time.Minute
 
-// binary builds ratemill once for all tests of a package: each time costs five seconds of CPU, and less without the tables for
-// debuggers. withClocks builds it so that its clock can be set.
+// binary builds ratemill once for all tests of a package: each build takes five seconds of CPU time, and less without
+// debug information. withClocks builds it so that its clock can be set.
 var (
 	binary = sync.OnceValues(func() (string, error) {
 		return build(func(string) ([]string, error) { return []string{"-ldflags=-s -w"}, nil })
@@ -128,7 +128,7 @@ func build(flags func(dir string) ([]string, error)) (string, error) {
 	return path, nil
 }
 
-// Build builds the binary, starts the engines and registers accounts and SIMs. The test's end ends them.
+// Build builds the binary, starts the engines and registers accounts and SIMs. They end when the test ends.
 func Build(t testing.TB, o Options) *Installation {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ratemill-installation-")
@@ -156,7 +156,7 @@ func Build(t testing.TB, o Options) *Installation {
 	}
 	p.Roles = strings.Fields(string(names))
 	p.SSHD = testengine.StartSSHD(t)
-	p.folder(SpoolFolder) // first: it contains the engines' passwords, below any disk that is mounted there
+	p.folder(SpoolFolder) // first, because it contains the engines' passwords, below any disk that is mounted there
 	kafkaLine, store := p.broker(), p.store()
 	listen := p.clickHouse()
 	p.writeProject()
@@ -210,7 +210,7 @@ func (p *Installation) write(path, text string) {
 	}
 }
 
-// folder makes a folder that processes write to.
+// folder creates a folder that processes write to.
 func (p *Installation) folder(name string) string {
 	dir := filepath.Join(p.Dir, name)
 	if err := os.MkdirAll(dir, 0o750); err != nil {
@@ -222,7 +222,7 @@ func (p *Installation) folder(name string) string {
 	return dir
 }
 
-// keys are the passwords of the embedded engines, in the place where the roles look.
+// keys are the passwords of the embedded engines, at the place where the roles look for them.
 func (p *Installation) keys() keys.Keys {
 	k, err := keys.Make(filepath.Join(p.Dir, SpoolFolder))
 	if err != nil {
@@ -259,8 +259,8 @@ func (p *Installation) broker() string {
 	return fmt.Sprintf("listen: %q", b.Addr())
 }
 
-// compactSoon gives the checkpoint topic the segments of the tests' Kafka, which are compacted within seconds, instead
-// of the hourly ones that ratemill asks for.
+// compactSoon sets for the checkpoint topic the segments of the tests' Kafka, which are compacted within seconds,
+// instead of the hourly ones that ratemill requests.
 func (p *Installation) compactSoon() {
 	var configs []kafkago.IncrementalAlterConfigsRequestConfig
 	for _, name := range []string{"segment.ms", "segment.bytes", "min.cleanable.dirty.ratio"} {
@@ -279,7 +279,7 @@ func (p *Installation) compactSoon() {
 	}
 }
 
-// store starts PostgreSQL, or names a file for SQLite.
+// store starts PostgreSQL, or returns the path of a file for SQLite.
 func (p *Installation) store() string {
 	if p.Options.Store == SQLite {
 		return "sqlite:" + filepath.Join(p.folder(StoreFolder), StoreFile)
@@ -312,10 +312,10 @@ func (p *Installation) clickHouse() string {
 	return s.Addr()
 }
 
-// Incoming is the folder for a carrier's new files.
+// Incoming returns the folder for a carrier's new files.
 func (p *Installation) Incoming(carrier string) string { return filepath.Join(p.SSHD.Dir, carrier) }
 
-// writeProject writes the demo's project with only the generated sources, served by our SFTP server.
+// writeProject writes the demo's project with only the generated sources, served by the test's SFTP server.
 func (p *Installation) writeProject() {
 	dir := filepath.Join(p.Dir, "project")
 	if err := demo.WriteProject(dir); err != nil {

@@ -15,14 +15,14 @@ import (
 	"ratemill/internal/proof/testengine"
 )
 
-// Process runs one role, repeatedly.
+// Process runs one role, and can be restarted.
 type Process struct {
-	Name    string // of the role, with a number
+	Name    string // name of the role, with a number
 	Role    string
 	Metrics string // address
-	Up      bool   // it was started and not killed since
+	Up      bool   // the process was started and has not been killed since
 	Stopped bool   // by SIGSTOP
-	Peak    int64  // the largest memory seen
+	Peak    int64  // peak resident memory, in bytes
 
 	log     string // file
 	clock   string // file
@@ -31,7 +31,7 @@ type Process struct {
 	done    chan struct{}
 }
 
-// NewProcess prepares the numbered process of a role.
+// NewProcess returns the process of a role with a number, without starting it.
 func (p *Installation) NewProcess(role string, number int) *Process {
 	address := testengine.FreeAddress(p.t)
 	name := fmt.Sprintf("%s-%d", role, number)
@@ -52,7 +52,7 @@ func (p *Installation) NewProcess(role string, number int) *Process {
 	return process
 }
 
-// Start starts it; its log continues.
+// Start starts the process, which continues its log.
 func (p *Process) Start() error {
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -67,14 +67,14 @@ func (p *Process) Start() error {
 		return err
 	}
 	go func() {
-		<-ended // cmd.ProcessState says how
+		<-ended // the reason is in cmd.ProcessState
 		close(done)
 	}()
 	p.cmd, p.done, p.Up, p.Stopped = cmd, done, true, false
 	return nil
 }
 
-// Kill ends it as kill -9 does.
+// Kill ends the process with kill -9.
 func (p *Process) Kill() {
 	if p.cmd == nil {
 		return
@@ -85,7 +85,7 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
-// Stop asks it to end gracefully, and returns how long that took.
+// Stop asks the process to end gracefully, and returns how long that took.
 func (p *Process) Stop() (time.Duration, error) {
 	p.Measure()
 	p.Up = false
@@ -106,8 +106,9 @@ func (p *Process) Stop() (time.Duration, error) {
 	return time.Since(began), nil
 }
 
-// unready reports whether SIGTERM ended it before its program watched for signals: on a machine with much to do, that takes seconds. It
-// has done nothing by then, and its log has nothing after the line that Start wrote, but perhaps that its clock is wrong.
+// unready reports whether SIGTERM ended the process before its program listened for signals, which takes seconds on a
+// busy machine. It has done nothing by then. Its log has no lines after the line that Start wrote, except possibly
+// that its clock is wrong.
 func (p *Process) unready() bool {
 	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	_, said, _ := strings.Cut(p.Log()[strings.LastIndex(p.Log(), startedLine):], "\n")
@@ -118,7 +119,7 @@ func (p *Process) unready() bool {
 // startedLine begins the line that Start writes into the log.
 const startedLine = "---- started at "
 
-// Ended reports whether it ended unexpectedly, and how.
+// Ended reports whether the process ended unexpectedly, and how.
 func (p *Process) Ended() (*os.ProcessState, bool) {
 	if !p.Up {
 		return nil, false
@@ -131,26 +132,26 @@ func (p *Process) Ended() (*os.ProcessState, bool) {
 	}
 }
 
-// Signal sends a signal; Ended reports a process that has already ended.
+// Signal sends a signal. If the process has already ended, Ended reports that.
 func (p *Process) Signal(s os.Signal) {
 	_ = p.cmd.Process.Signal(s)
 	p.Stopped = s == syscall.SIGSTOP
 }
 
-// PID is its process id since the last start.
+// PID returns the process id since the last start.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Measure records its peak memory.
+// Measure records the process's peak memory.
 func (p *Process) Measure() {
 	if u, err := UsageOf(p.PID()); err == nil {
 		p.Peak = max(p.Peak, u.Peak)
 	}
 }
 
-// LastWords are the last lines of its log.
+// LastWords returns the last lines of the log.
 func (p *Process) LastWords(lines int) string { return Tail(p.log, lines) }
 
-// Tail is the last lines of a file.
+// Tail returns the last lines of a file.
 func Tail(path string, lines int) string {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -160,7 +161,7 @@ func Tail(path string, lines int) string {
 	return string(bytes.Join(all[max(0, len(all)-lines):], []byte("\n")))
 }
 
-// Log is its whole log.
+// Log returns the whole log.
 func (p *Process) Log() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
@@ -169,5 +170,5 @@ func (p *Process) Log() string {
 	return string(text)
 }
 
-// LogLines is the number of lines in its log.
+// LogLines returns the number of lines in the log.
 func (p *Process) LogLines() int { return strings.Count(p.Log(), "\n") }

@@ -6,14 +6,14 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// Usage is the resources of a process.
+// Usage holds the resources that a process used.
 type Usage struct {
-	CPU      time.Duration // user and system, of all threads
+	CPU      time.Duration // user and system time of all threads
 	Resident int64         // bytes of memory
-	Peak     int64         // most bytes so far
+	Peak     int64         // peak resident memory so far, in bytes
 }
 
-// UsageOf asks the kernel.
+// UsageOf reads the usage of a process from the kernel.
 func UsageOf(pid int) (u Usage, err error) {
 	p, err := procfs.NewProc(pid)
 	if err != nil {

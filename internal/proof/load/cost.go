@@ -17,9 +17,9 @@ import (
 // Cost is the cost of records in an installation that always had work.
 type Cost struct {
 	Name    string             `json:"name"`
-	Value   float64            `json:"value"`   // of the varied parameter
+	Value   float64            `json:"value"`   // value of the varied parameter
 	Records int                `json:"records"` // of the files
-	Usage   float64            `json:"usage"`   // decided by raters: a record may become several
+	Usage   float64            `json:"usage"`   // usage records that raters decided: a record may become several
 	Rate    float64            `json:"records_per_second"`
 	CPU     map[string]float64 `json:"cpu_us_per_record"` // by process
 	Peak    map[string]int64   `json:"peak_bytes"`
@@ -36,7 +36,7 @@ func (c *Cost) Total() (sum float64) {
 	return sum
 }
 
-// cost lets everything land at once.
+// cost lets all files land at once.
 func (in *loaded) cost(name string, value float64, o generate.Options) (*Cost, error) {
 	files, err := allFiles(o)
 	if err != nil {
@@ -45,7 +45,7 @@ func (in *loaded) cost(name string, value float64, o generate.Options) (*Cost, e
 	return in.costOf(name, value, Schedule(files, 0), nil)
 }
 
-// costOf is the cost of files that land at once, with the work that after waits for.
+// costOf returns the cost of files that land at once, including the work that after waits for.
 func (in *loaded) costOf(name string, value float64, landings []Landing, after func(context.Context) ([]part, error)) (*Cost, error) {
 	_, decided, err := in.worked(roles.Rating)
 	if err != nil {
@@ -76,7 +76,7 @@ func (in *loaded) costOf(name string, value float64, landings []Landing, after f
 	return c, nil
 }
 
-// Together is the cost of all records of some loads that came one after the other.
+// Together returns the cost of all records of several loads that came one after another.
 func Together(costs []*Cost) *Cost {
 	sum := &Cost{CPU: map[string]float64{}, Peak: map[string]int64{}, Work: map[string]float64{}}
 	seconds := 0.0
@@ -90,7 +90,7 @@ func Together(costs []*Cost) *Cost {
 			sum.Peak[name] = max(sum.Peak[name], peak)
 		}
 		for name, work := range c.Work {
-			sum.Work[name] = max(sum.Work[name], work) // it is counted from the start of the process
+			sum.Work[name] = max(sum.Work[name], work) // the value counts from the start of the process
 		}
 	}
 	for name := range sum.CPU {
@@ -110,14 +110,14 @@ func group[N int64 | float64](of map[string]N) map[string]N {
 	return sums
 }
 
-// Of is the cost of the processes of a role or an engine.
+// Of returns the cost of the processes of a role or an engine.
 func (c *Cost) Of(kind string) float64 { return group(c.CPU)[kind] }
 
-// PeakOf is the peak memory of the processes of a role or an engine, in bytes.
+// PeakOf returns the peak memory of the processes of a role or an engine, in bytes.
 func (c *Cost) PeakOf(kind string) int64 { return group(c.Peak)[kind] }
 
-// Kinds are the roles and engines with costs, in the order of the pipeline; those that kinds does not know come last, so
-// that the columns add up to the total.
+// Kinds returns the roles and engines with costs, in the order of the pipeline. Those that kinds does not contain come
+// last, so that the columns add up to the total.
 func Kinds(costs []*Cost) (found []string) {
 	if len(costs) == 0 {
 		return nil
@@ -136,7 +136,7 @@ func Kinds(costs []*Cost) (found []string) {
 	return found
 }
 
-// kinds are the processes in the order of the pipeline.
+// kinds lists the processes in the order of the pipeline.
 var kinds = []string{"mediation", "rating", "warehouse", "account", "simstate", "kafka", "clickhouse", "postgres", Carrier}
 
 func printCosts(what string, costs []*Cost) error {
@@ -152,7 +152,7 @@ func printCosts(what string, costs []*Cost) error {
 	return t.Print(os.Stdout, output.Table)
 }
 
-// printWork shows how the work was shared.
+// printWork prints how the work was shared.
 func printWork(costs []*Cost) error {
 	t := newTable("", "process", "share of the work", "CPU µs/record of all", "peak MB")
 	for _, c := range costs {

@@ -1,8 +1,8 @@
-// Package load runs a whole installation under load and measures it: how long a file takes until SELECT shows it,
+// Package load runs a whole installation under load and measures it: how long it takes until SELECT shows a file,
 // memory over an hour, the gain from a second process of a role, and the cost of a record with more partitions or
 // files.
 //
-// It owns the schedule by which files arrive, the readings of processes and ClickHouse, and the resulting tables.
+// It owns the schedule by which files arrive, the measurements of processes and ClickHouse, and the resulting tables.
 // It does not own the installation (internal/proof/installation) or the files (internal/demo/generate). The cost of a single
 // stage is measured beside its code (internal/proof/bench).
 //

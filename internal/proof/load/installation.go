@@ -80,7 +80,7 @@ func (in *loaded) ready(ctx context.Context) bool {
 	return true
 }
 
-// well says which role ended unexpectedly.
+// well returns which role ended unexpectedly.
 func (in *loaded) well() error {
 	for _, p := range in.processes {
 		if state, ended := p.Ended(); ended {
@@ -96,7 +96,7 @@ type part struct {
 	installation.Usage
 }
 
-// usage reads the resources of every process.
+// usage reads the resource usage of every process.
 func (in *loaded) usage() (parts []part, err error) {
 	for _, p := range in.processes {
 		u, err := installation.UsageOf(p.PID())
@@ -111,13 +111,13 @@ func (in *loaded) usage() (parts []part, err error) {
 	return append(parts, together(Carrier, in.SSHD.PIDs())), nil
 }
 
-// together is the resources of the processes of an engine.
+// together returns the resource usage of the processes of an engine.
 func together(name string, pids []int) part {
 	all := part{name: name}
 	for _, pid := range pids {
 		u, err := installation.UsageOf(pid)
 		if err != nil {
-			continue // a backend of PostgreSQL or a connection of sshd that ended meanwhile
+			continue // a backend of PostgreSQL or a connection of sshd that ended in the meantime
 		}
 		all.CPU, all.Resident, all.Peak = all.CPU+u.CPU, all.Resident+u.Resident, all.Peak+u.Peak
 	}
@@ -127,7 +127,7 @@ func together(name string, pids []int) part {
 // Carrier is the server with the files. Its cost is listed, but not added to ratemill's.
 const Carrier = "sshd"
 
-// since is every process's usage since an earlier moment.
+// since returns every process's usage since an earlier measurement.
 func since(before, after []part) []part {
 	parts := make([]part, len(after))
 	for i := range after {
@@ -137,7 +137,7 @@ func since(before, after []part) []part {
 	return parts
 }
 
-// worked is the number of records that each process of a role has processed.
+// worked returns the number of records that each process of a role has processed.
 func (in *loaded) worked(role roles.Role) (names []string, records []float64, err error) {
 	for _, p := range in.processes {
 		if p.Role != role.Name {
@@ -170,7 +170,7 @@ func (in *loaded) prepare(f *generate.File) (path string, err error) {
 	return path, to.Close()
 }
 
-// path is the final path of a file.
+// path returns the final path of a file.
 func (in *loaded) path(f *generate.File) string {
 	return filepath.Join(in.Incoming(f.Source), f.Name)
 }

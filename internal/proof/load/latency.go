@@ -9,10 +9,10 @@ import (
 	"ratemill/internal/output"
 )
 
-// Delay is the time of files from landing to being visible, at a load.
+// Delay is the time from when files land to when they are visible, at a given load.
 type Delay struct {
 	Name    string
-	Rate    float64 // records a second by schedule
+	Rate    float64 // records per second according to the schedule
 	Files   int
 	Latency []time.Duration
 	CPU     map[string]time.Duration // by process
@@ -68,7 +68,7 @@ func printDelays(delays []*Delay) error {
 	return t.Print(os.Stdout, output.Table)
 }
 
-// cost is the processes' cost per record.
+// cost returns the processes' cost per record.
 func (d *Delay) cost() *Cost {
 	c := &Cost{CPU: map[string]float64{}}
 	for name, cpu := range d.CPU {

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// ClickHouse merges after the rows are visible. It looks for parts to merge after each insert, and otherwise about every
-// ten seconds, so its work is over when nothing has changed for longer.
+// ClickHouse merges after the rows are visible. It looks for parts to merge after each insert, and otherwise about
+// every ten seconds. Its work is over when nothing has changed for longer than that.
 const (
 	merged     = 25 * time.Second
-	longMerges = 15 * time.Minute // so long merges may go on before the installation counts as stuck
+	longMerges = 15 * time.Minute // how long merges may continue before the installation counts as stuck
 	mergesSeen = 500 * time.Millisecond
 )
 
-// afterMerges waits until ClickHouse has merged what it will merge: no merge runs and no part has changed for a while. It
-// returns the resources used until the last change, without the time in which nothing happened.
+// afterMerges waits until ClickHouse has finished merging: no merge is running, and no part has changed for a while. It
+// returns the resources used until the last change, without the idle time after it.
 func (in *loaded) afterMerges(ctx context.Context) (used []part, err error) {
 	conn := in.Access.Warehouse.Conn()
 	var known uint64
@@ -51,15 +51,15 @@ func (in *loaded) afterMerges(ctx context.Context) (used []part, err error) {
 	}
 }
 
-// One in lateEvery of the files is delayed by lateBy files of all carriers, so that its rows lie between rows that were
-// merged before.
+// One in lateEvery of the files lands late, after lateBy files of all carriers, so that its rows lie between rows that
+// were merged before.
 const (
 	lateEvery = 10
 	lateBy    = 60
 )
 
-// Late lets some files land later, in a fixed order: the others come in their places. The last ones are not late, since no
-// file follows them.
+// Late delays some of the files in a fixed order; the other files take their places. The last files are not late,
+// because no file follows them.
 func Late(landings []Landing, every, by int) []Landing {
 	type held struct {
 		due int
@@ -83,7 +83,7 @@ func Late(landings []Landing, every, by int) []Landing {
 	return all
 }
 
-// Steps divides landings into loads of so many records each; the last one may have fewer.
+// Steps divides landings into loads with a given number of records each; the last one may have fewer.
 func Steps(landings []Landing, records int) (steps [][]Landing) {
 	from, n, due := 0, 0, records
 	for i, l := range landings {

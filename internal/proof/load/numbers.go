@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Percentile is the smallest of the values that is not exceeded by the given share of them, from 0 to 1.
+// Percentile returns the smallest of the values that is not exceeded by the given share of them, from 0 to 1.
 func Percentile(values []time.Duration, share float64) time.Duration {
 	if len(values) == 0 {
 		return 0
@@ -15,7 +15,7 @@ func Percentile(values []time.Duration, share float64) time.Duration {
 	return sorted[min(len(sorted)-1, max(0, int(math.Ceil(share*float64(len(sorted))))-1))]
 }
 
-// Slope is the slope of the straight line that fits best; 0 for fewer than two points.
+// Slope returns the slope of the best-fitting straight line; 0 for fewer than two points.
 func Slope(x, y []float64) float64 {
 	n := float64(len(x))
 	if n < 2 {

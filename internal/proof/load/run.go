@@ -11,19 +11,20 @@ import (
 type outcome struct {
 	records int
 	files   []flight
-	took    time.Duration // from the first landing to the last file shown
-	parts   []part        // resources used by each process meanwhile
-	late    time.Duration // the largest delay of the schedule
+	took    time.Duration // time from the first landing until the last file is shown
+	parts   []part        // resources that each process used in this time
+	late    time.Duration // largest delay behind the schedule
 }
 
-// rate is records a second.
+// rate returns records per second.
 func (o *outcome) rate() float64 { return float64(o.records) / o.took.Seconds() }
 
 // standstill is the time without a new visible file after which the installation counts as stuck.
 const standstill = 3 * time.Minute
 
-// play lets files land by their schedule and waits until all are visible. prepared are their contents, written before.
-// after, if it is not nil, waits for the work that files leave behind, and returns the resources used up to its end.
+// play lets files land by their schedule and waits until all are visible. prepared holds their contents, written
+// before. If after is not nil, it waits for the work that files leave behind, and returns the resources used up to its
+// end.
 func (in *loaded) play(landings []Landing, prepared []string, after func(context.Context) ([]part, error)) (*outcome, error) {
 	ctx, cancel := context.WithCancel(in.t.Context())
 	defer cancel()
@@ -91,7 +92,7 @@ func (in *loaded) prepareAll(landings []Landing) (paths []string, err error) {
 	return paths, nil
 }
 
-// playAtOnce lets everything land at once: the throughput of an installation that always has work.
+// playAtOnce lets all files land at once, which measures the throughput of an installation that always has work.
 func (in *loaded) playAtOnce(landings []Landing, after func(context.Context) ([]part, error)) (*outcome, error) {
 	prepared, err := in.prepareAll(landings)
 	if err != nil {

@@ -17,8 +17,8 @@ type Landing struct {
 }
 
 // Schedule lets files land at a rate of records a second over all carriers, each file when its last record is due.
-// Files of a carrier keep their order, and carriers take turns by their remaining shares. A rate of 0 lets all land at
-// once.
+// Files of a carrier keep their order, and carriers take turns according to their remaining shares. A rate of 0 lets
+// all files land at once.
 func Schedule(files []generate.File, rate float64) []Landing {
 	total, sent := map[string]int{}, map[string]int{}
 	for _, f := range files {
@@ -26,7 +26,7 @@ func Schedule(files []generate.File, rate float64) []Landing {
 	}
 	type turn struct {
 		file generate.File
-		part float64 // its carrier's records in it
+		part float64 // the file's share of its carrier's records
 	}
 	turns := make([]turn, len(files))
 	for i, f := range files {
@@ -45,7 +45,7 @@ func Schedule(files []generate.File, rate float64) []Landing {
 	return landings
 }
 
-// allFiles are the files of all carriers, each carrier's in sending order.
+// allFiles returns the files of all carriers, each carrier's in sending order.
 func allFiles(o generate.Options) ([]generate.File, error) {
 	each, err := generate.Files(o)
 	if err != nil {

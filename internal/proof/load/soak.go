@@ -29,7 +29,7 @@ type Soak struct {
 	Samples   []Sample
 }
 
-// between are the samples of a process from one minute to another.
+// between returns the samples of a process from one minute to another.
 func (s *Soak) between(process int, from, to float64) (minutes, bytes []float64) {
 	for _, x := range s.Samples {
 		if x.Minutes >= from && x.Minutes <= to {
@@ -55,7 +55,7 @@ func (in *loaded) soak(o generate.Options, rate float64, length time.Duration, f
 	w.every = time.Second
 	watching, preparing := make(chan error, 1), make(chan error, 1)
 	go func() { watching <- w.run(ctx) }()
-	ready := make(chan string, 16) // the files' contents, written shortly before they land
+	ready := make(chan string, 16) // contents of the files, written shortly before they land
 	go func() {
 		defer close(ready)
 		for i := range landings {
@@ -138,7 +138,7 @@ func (in *loaded) soak(o generate.Options, rate float64, length time.Duration, f
 // warm is the share of a soak that counts as warming up.
 const warm = 1.0 / 3
 
-// print shows the table.
+// print prints the table.
 func (s *Soak) print() error {
 	last := s.Samples[len(s.Samples)-1]
 	fmt.Printf("%.0f minutes at %s records/s; %s records landed, %s visible at the end\n", last.Minutes, comma(s.Rate),

@@ -6,7 +6,7 @@ import (
 	"ratemill/internal/output"
 )
 
-// newTable is a table of results, a name and numbers in each row.
+// newTable returns a table of results, with a name and numbers in each row.
 func newTable(header ...string) *output.Grid { return output.New(header...).Amounts(header[1:]...) }
 
 func comma(v float64) string { return humanize.Comma(int64(v)) }

@@ -10,11 +10,12 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// watcher asks ClickHouse repeatedly which of the landed files it shows completely: as many rows in rated_usage,
-// duplicates and suspense as the file's end states. A file is visible when the answer that shows this has arrived.
+// watcher asks ClickHouse repeatedly which of the landed files it shows completely: rated_usage, duplicates and
+// suspense together have as many rows as the file's end states. A file is visible when the answer that shows this
+// has arrived.
 type watcher struct {
 	conn     driver.Conn
-	position func(context.Context) (int64, error) // of the sinks: it increases with each block
+	position func(context.Context) (int64, error) // position of the sinks: it increases with each block
 	every    time.Duration
 
 	mu      sync.Mutex
@@ -30,7 +31,7 @@ type flight struct {
 	due     time.Time // landing time
 	visible time.Time
 
-	id   string // ClickHouse's name for it
+	id   string // ClickHouse's id for the file
 	rows uint64 // expected rows
 }
 
@@ -58,7 +59,7 @@ func (w *watcher) landed(path string, records int, due time.Time) {
 	w.waiting[path] = &flight{path: path, records: records, due: due}
 }
 
-// open is the number of waiting files.
+// open returns the number of waiting files.
 func (w *watcher) open() (files int, changed <-chan struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -74,7 +75,7 @@ func (w *watcher) take() []flight {
 	return shown
 }
 
-// run asks until ctx ends, but only when there is a new block, because asking costs ClickHouse time too.
+// run queries until ctx ends, but only when there is a new block, because queries also cost ClickHouse time.
 func (w *watcher) run(ctx context.Context) error {
 	asked := int64(-1)
 	for ctx.Err() == nil {

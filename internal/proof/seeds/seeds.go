@@ -1,14 +1,14 @@
-// Package seeds gives random tests their seeds: fixed ones for every run, and fresh ones for this run only. A test with
-// only fixed seeds proves nothing about all others.
+// Package seeds provides the seeds of random tests: fixed seeds for every run, and fresh seeds for this run only. A
+// test with only fixed seeds proves nothing about all other seeds.
 //
-// It owns the choice of the fresh seed and how people learn it. It does not own the use of a seed.
+// It owns the choice of the fresh seed and how users learn it. It does not own the use of a seed.
 //
-// The environment variable SEED names the fresh seed of another run, and so replays it:
+// The environment variable SEED sets the fresh seed to that of another run, and so replays the run:
 //
 //	SEED=1785339264103 go test ./rating -run TestEngineAgreesWithTheNaiveRater
 //
-// Without it the seed is the time. `make test` sets it for the whole suite, so that go test does not use cached results
-// of another seed.
+// If it is not set, the seed is the time. `make test` sets it for the whole suite, so that go test does not use cached
+// results of another seed.
 package seeds
 
 import (
@@ -34,7 +34,7 @@ var fresh = sync.OnceValues(func() (uint64, error) {
 	return n, nil
 })
 
-// Fresh is the first fresh seed of this run. The test's log contains it.
+// Fresh returns the first fresh seed of this run. The test's log contains it.
 func Fresh(t testing.TB) uint64 {
 	t.Helper()
 	n, err := fresh()
@@ -45,8 +45,8 @@ func Fresh(t testing.TB) uint64 {
 	return n
 }
 
-// Each is fixed seeds from 1 on, and then as many fresh ones. If the test fails, its log names the seed; with SEED=n
-// that seed is the first of the fresh ones.
+// Each returns fixed seeds from 1 on, followed by as many fresh seeds. If the test fails, its log shows the seed;
+// with SEED=n that seed is the first of the fresh seeds.
 func Each(t testing.TB, fixed, fresh int) iter.Seq[uint64] {
 	t.Helper()
 	first := Fresh(t)

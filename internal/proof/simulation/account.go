@@ -22,8 +22,8 @@ type balances struct {
 
 func (b balances) clone() balances { return balances{b.at, maps.Clone(b.rows)} }
 
-// transactions are the transactions of the consumer of balances. The changes of one become visible when it commits, or
-// never.
+// transactions are the transactions of the consumer of balances. The changes of a transaction become visible when it
+// commits, or never.
 type transactions struct {
 	positions
 	partition int
@@ -133,7 +133,7 @@ func (w *world) judgeBalances() {
 	}
 }
 
-// balances are the sums of the charges of messages that count, before an offset.
+// balances returns the sums of the charges of messages that count, before an offset.
 func (j *judgement) balances(before int64) (map[account.Key]account.Balance, error) {
 	sums := map[account.Key]account.Balance{}
 	var u udr.Usage

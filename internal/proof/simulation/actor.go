@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// actor is a piece of ratemill's code that runs as a coroutine: when the scheduler resumes it, it runs up to its next
+// actor is a part of ratemill's code that runs as a coroutine: when the scheduler resumes it, it runs up to its next
 // effect.
 type actor struct {
 	world     *world
@@ -26,16 +26,16 @@ type actor struct {
 
 	at         effect                   // the effect before which it is suspended
 	wake       time.Time                // the scheduler does not resume it before this time
-	ready      func() bool              // or before this is true; nil: no condition
+	ready      func() bool              // nor before this is true; nil: no condition
 	paused     int                      // the scheduler does not resume it before this step
-	idle       bool                     // it waits for messages to read
-	floor      int64                    // of an owner: the usage below was decided when it began
-	ratedFloor int64                    // of an owner or a consumer: it may need the rated log from here on
-	file       *file                    // of a sender: the file that it sends
-	removed    bool                     // of a mediator: its project does not have the source
-	ahead      time.Duration            // time by which its machine's clock is ahead
-	next       func(topic string) int64 // of an owner or a consumer: its position
-	passed     func() int64             // of an owner: usage up to here is in a checkpoint
+	idle       bool                     // the actor is waiting for messages to read
+	floor      int64                    // for an owner: the usage below was decided when it began
+	ratedFloor int64                    // for an owner or a consumer: it may need the rated log from here on
+	file       *file                    // for a sender: the file that it sends
+	removed    bool                     // for a mediator: its project does not have the source
+	ahead      time.Duration            // how far the clock of its machine is ahead
+	next       func(topic string) int64 // for an owner or a consumer: its position
+	passed     func() int64             // for an owner: usage up to here is in a checkpoint
 	ended      bool
 	dead       bool
 }
@@ -47,8 +47,8 @@ const (
 	senderKind
 	sinkKind
 	accountKind
-	statesKind // of simstate: a consumer of the rated log
-	keeperKind // of simstate: changes of facts, and time
+	statesKind // for simstate: a consumer of the rated log
+	keeperKind // for simstate: changes of facts, and time
 	peopleKind
 	kinds
 )
@@ -60,7 +60,7 @@ func (k kind) String() string {
 // killed unwinds the coroutine of an actor that crashed.
 type killed struct{}
 
-// start makes an actor. It does nothing until it is scheduled.
+// start creates an actor. It does nothing until it is scheduled.
 func (w *world) start(name string, k kind, partition int, run func(ctx context.Context) error) *actor {
 	a := &actor{world: w, name: name, kind: k, partition: partition, at: effect{"start", ""}}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
@@ -80,7 +80,8 @@ func (w *world) start(name string, k kind, partition int, run func(ctx context.C
 	return a
 }
 
-// deepen makes the coroutine's stack as large as actors need it, once: it would grow, and be copied, four times.
+// deepen enlarges the coroutine's stack once to the size that actors need; otherwise it would grow, and be
+// copied, four times.
 //
 //go:noinline
 func deepen() {
@@ -117,8 +118,8 @@ func (a *actor) runnable() bool {
 	return a.ready() || !a.wake.IsZero() && !w.now.Before(a.wake) || a.ctx.Err() != nil
 }
 
-// effect is an operation that an actor is about to perform, or has just performed, and its object. The two texts are
-// only joined when they are printed, because a schedule has thousands of effects.
+// effect is an operation that an actor is about to perform, or has just performed, and the operation's object. The
+// two texts are only joined when they are printed, because a schedule has thousands of effects.
 type effect struct{ verb, what string }
 
 func (e effect) String() string {
@@ -150,7 +151,8 @@ func (w *world) point(what effect, n, m int64) {
 	}
 }
 
-// wait is point until a condition holds, or a time has come (never when d < 0), or the actor is asked to end.
+// wait is like point, but lasts until a condition holds, a time has come (never when d < 0), or the actor is
+// asked to end.
 func (w *world) wait(what effect, d time.Duration, ready func() bool) {
 	a := w.current
 	if a != nil {
@@ -165,7 +167,7 @@ func (w *world) wait(what effect, d time.Duration, ready func() bool) {
 // clock is the simulated time.
 type clock struct{ w *world }
 
-// Now is the time by the clock of the current actor's machine.
+// Now returns the time by the clock of the current actor's machine.
 func (c clock) Now() time.Time {
 	if a := c.w.current; a != nil {
 		return c.w.now.Add(a.ahead)
@@ -177,7 +179,7 @@ func (c clock) Now() time.Time {
 var mostAhead = [...]time.Duration{ownerKind: 500 * 24 * time.Hour, senderKind: 500 * 24 * time.Hour, sinkKind: 500 * 24 * time.Hour,
 	accountKind: 500 * 24 * time.Hour, statesKind: 500 * 24 * time.Hour, keeperKind: 500 * 24 * time.Hour, peopleKind: time.Hour}
 
-// jumps sets the clock of an actor's machine to another time: slightly wrong, or far off.
+// jumps sets the clock of an actor's machine to another time, which is slightly or far off.
 func (w *world) jumps(a *actor) {
 	r := w.faults[ClockJumps]
 	most := mostAhead[a.kind]

@@ -37,7 +37,7 @@ func (l *partitionLog) add(messages []broker.Message) (base int64) {
 	return base
 }
 
-// from is the messages kept from an offset on.
+// from returns the messages kept from an offset on.
 func (l *partitionLog) from(offset int64) []broker.Message {
 	return l.kept[sort.Search(len(l.kept), func(i int) bool { return l.kept[i].Offset >= offset }):]
 }
@@ -48,8 +48,8 @@ func (l *partitionLog) forget(first int64) {
 	l.kept = slices.Clone(l.from(l.first))
 }
 
-// compact keeps the newest message of each key in a prefix of the log; tombstones there may go too. Brokers never
-// compact the segment that is being written, so the last message stays.
+// compact keeps the newest message of each key in a prefix of the log; it may also remove tombstones there.
+// Brokers never compact the segment that is being written, so the last message stays.
 func (l *partitionLog) compact(upTo int64, tombstoneGoes func() bool) {
 	upTo = min(upTo, l.end-1)
 	last := map[string]int64{}
@@ -64,17 +64,17 @@ func (l *partitionLog) compact(upTo int64, tombstoneGoes func() bool) {
 // simBroker is a broker.Broker; the seed decides each of its answers.
 type simBroker struct{ w *world }
 
-// request is an append under way.
+// request is an append that has not completed.
 type request struct {
 	w        *world
 	by       *actor
-	file     *file // the file that it belongs to, if a sender sends it
+	file     *file // the file to which it belongs, if a sender sends it
 	log      *partitionLog
 	messages []broker.Message
-	given    []broker.Message // the caller's own messages, which the caller must not change while they may be under way
+	given    []broker.Message // the caller's own messages, which the caller must not change until the append completes
 	due      int              // the step at which it enters the log
 	answered bool             // whether the caller gets this answer
-	lost     bool             // the answer is an error, although it entered the log
+	lost     bool             // the answer is an error, although the request entered the log
 	never    bool
 	inOrder  bool // later appends of its actor cannot overtake it
 	done     bool
@@ -106,7 +106,7 @@ func (b simBroker) Append(_ context.Context, topic string, partition int, messag
 	})
 	rarely := 20
 	if topic == w.topics.Checkpoint {
-		rarely = 8 // a late entry there can hide a newer one
+		rarely = 8 // a late entry in that topic can hide a newer one
 	}
 	switch {
 	case w.isFull(brokerDisk), w.happens(RefusedWrite, 25):
@@ -188,8 +188,8 @@ func (b simBroker) Fetch(ctx context.Context, topic string, partition int, from 
 	return lend(dst, messages), nil
 }
 
-// lend appends copies of messages to dst, and overwrites the messages that it lent in that place before: an actor that
-// still reads those reads nonsense.
+// lend appends copies of messages to dst, and overwrites the messages that it lent at that place before, so that an
+// actor that still reads them reads nonsense.
 func lend(dst, messages []broker.Message) []broker.Message {
 	for _, m := range dst[len(dst):cap(dst)] {
 		for rest := m.Value; len(rest) > 0; {
@@ -202,10 +202,10 @@ func lend(dst, messages []broker.Message) []broker.Message {
 	return dst
 }
 
-// nonsense is copied, which takes a tenth of the time that a loop over the bytes takes.
+// nonsense is copied, which takes a tenth of the time of a loop over the bytes.
 var nonsense = [1024]byte([]byte(strings.Repeat("\xff", 1024)))
 
-// Bounds are the first offset kept and the next one.
+// Bounds returns the first offset kept and the next offset.
 func (b simBroker) Bounds(ctx context.Context, topic string, partition int) (first, end int64, err error) {
 	w, l := b.w, b.log(topic, partition)
 	w.point(effect{"bounds", topic}, int64(partition), l.end)

@@ -12,7 +12,7 @@ import (
 	"ratemill/internal/ratedlog"
 )
 
-// consumes are the options of a consumer of a partition of the rated log.
+// consumes holds the options of a consumer of a partition of the rated log.
 func (w *world) consumes(name string, p int, progress *consumer.Progress) consumer.Options {
 	return consumer.Options{
 		Name: name, Partition: p, Topic: w.topics.Rated, Broker: simBroker{w},
@@ -22,7 +22,8 @@ func (w *world) consumes(name string, p int, progress *consumer.Progress) consum
 	}
 }
 
-// keepRunning runs a consumer again and again, as a role does, until ctx ends or the consumer stops for a person.
+// keepRunning runs a consumer repeatedly, as a role does, until ctx ends or the consumer stops until a user looks
+// into it.
 func (w *world) keepRunning(ctx context.Context, name string, k kind, progress *consumer.Progress, run func(context.Context) error,
 	away func(error) bool) error {
 	w.current.next = func(topic string) int64 {

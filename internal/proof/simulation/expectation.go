@@ -8,8 +8,8 @@ import (
 	"ratemill/udr"
 )
 
-// expectation is the right result of one partition's usage, computed message by message in the plainest way: maps that
-// forget nothing, whole cents, no catalogue.
+// expectation is the expected result of one partition's usage, computed message by message in the plainest way: maps
+// that forget nothing, whole cents, no catalogue.
 type expectation struct {
 	w        *world
 	high     map[udr.FileID]uint64
@@ -30,7 +30,7 @@ type counted struct {
 	month int
 }
 
-// call is a call as one account pays for it, called its result: seconds, blocks, and cents.
+// call is a call as one account pays for it. called is its result: seconds, blocks, and cents.
 type call struct {
 	session      string // its key is computed by the code under test
 	sim, account uint32
@@ -38,13 +38,13 @@ type call struct {
 
 type called struct{ seconds, blocks, paid int64 }
 
-// outcome is the right result of a usage message that contains new records.
+// outcome is the expected result of a usage message that contains new records.
 type outcome struct {
 	input   int64
 	file    udr.FileID
 	last    uint64
 	end     bool
-	records []string        // one for each, as text
+	records []string        // one text for each record
 	old     map[uint64]bool // sequences of usage in cycles whose counters may be forgotten
 	events  int
 }
@@ -54,7 +54,7 @@ func newExpectation(w *world) *expectation {
 		used: map[counted]int64{}, calls: map[call]*called{}, ends: map[udr.FileID]*udr.FileEnd{}, gap: -1}
 }
 
-// closedAt is the offset of the message that closed a file, -1 for none.
+// closedAt returns the offset of the message that closed a file, -1 if there is none.
 func (e *expectation) closedAt(id udr.FileID) int64 {
 	if at, ok := e.closed[id]; ok {
 		return at
@@ -62,7 +62,7 @@ func (e *expectation) closedAt(id udr.FileID) int64 {
 	return -1
 }
 
-// take gets each message that enters the usage topic.
+// take is called with each message that enters the usage topic.
 func (e *expectation) take(m *broker.Message) {
 	if isPoison(m) {
 		return

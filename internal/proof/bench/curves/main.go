@@ -14,13 +14,13 @@ import (
 	"ratemill/internal/proof/bench/gobench"
 )
 
-// curve is a benchmark that runs for each of the numbers.
+// curve is a benchmark that runs once for each of the numbers.
 type curve struct {
 	name      string
 	of        string // what is counted
 	pkg       string
 	benchmark string // $N is the number
-	env       string // gets the number as an argument
+	env       string // environment variable that gets the number
 	numbers   []int
 }
 
@@ -72,7 +72,7 @@ func measure(most int) error {
 			if err != nil {
 				return err
 			}
-			least := 0.0 // the minimum counts: other work only ever adds time
+			least := 0.0 // the minimum is used, because other work only adds time
 			for _, l := range lines {
 				if v := l.Metrics["cpu-ns/record"] / 1e3; v > 0 && (least == 0 || v < least) {
 					least = v

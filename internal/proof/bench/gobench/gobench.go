@@ -1,5 +1,5 @@
 // Package gobench runs Go benchmarks in separate processes, so that memory can be measured per benchmark, and
-// parses their output. Its callers own the use of the numbers.
+// parses their output. The meaning of the numbers belongs to its callers.
 package gobench
 
 import (
@@ -25,7 +25,8 @@ type Line struct {
 }
 
 // Run runs the benchmarks of a package that match a pattern, level by level, with additional environment variables.
-// peak is the largest memory of the benchmarks, or of an engine that they started.
+// peak is the peak resident memory, in bytes, of the benchmarks and of the engines that they start; the largest of
+// these.
 func (r *Runner) Run(pkg, pattern string, env []string, args ...string) (output string, peak int64, err error) {
 	binary := filepath.Join(r.Dir, strings.ReplaceAll(pkg, "/", "_")+".test")
 	if _, err := os.Stat(binary); err != nil {
@@ -46,7 +47,7 @@ func (r *Runner) Run(pkg, pattern string, env []string, args ...string) (output 
 	return string(out), peak, nil
 }
 
-// Exactly is the pattern that names one benchmark.
+// Exactly returns the pattern that matches one benchmark.
 func Exactly(name string) string {
 	parts := strings.Split(name, "/")
 	for i, p := range parts {
@@ -66,12 +67,12 @@ func Parse(output string) (lines []Line, err error) {
 			base, parts := rec.Name.Parts()
 			l := Line{Name: "Benchmark" + string(base), Metrics: map[string]float64{}}
 			for _, p := range parts {
-				if p[0] != '-' { // the number of processors
+				if p[0] != '-' { // not the number of processors
 					l.Name += string(p)
 				}
 			}
 			for _, v := range rec.Values {
-				if v.OrigUnit != "" { // as it was printed: ns/op, not sec/op
+				if v.OrigUnit != "" { // as printed: ns/op, not sec/op
 					v.Unit, v.Value = v.OrigUnit, v.OrigValue
 				}
 				l.Metrics[v.Unit] = v.Value

@@ -1,4 +1,5 @@
-// Command table measures every stage and the whole, and prints one table: make bench. docs/performance.md explains it.
+// Command table measures every stage and the whole pipeline, and prints one table: make bench. docs/performance.md
+// explains it.
 package main
 
 import (
@@ -26,12 +27,12 @@ type line struct {
 	Rate   float64  `json:"records_per_second_and_core"`
 	CPU    float64  `json:"cpu_us_per_record"`
 	Allocs *float64 `json:"allocations_per_record,omitempty"`
-	Peak   int64    `json:"peak_bytes,omitempty"` // most memory that the process had
-	Held   int64    `json:"held_bytes,omitempty"` // of the measured object, after garbage collection
+	Peak   int64    `json:"peak_bytes,omitempty"` // peak resident memory of the process
+	Held   int64    `json:"held_bytes,omitempty"` // memory of the measured object, after garbage collection
 	Target float64  `json:"target,omitempty"`
 	Ratio  float64  `json:"ratio,omitempty"`
 	Load   string   `json:"load"`
-	// CPUs are all measurements of CPU; CPU is their median.
+	// CPUs holds all measurements of CPU; CPU is their median.
 	CPUs []float64 `json:"cpu_us_samples,omitempty"`
 }
 
@@ -48,7 +49,8 @@ type report struct {
 // wholeTarget is the target for all processes together, on two cores.
 const wholeTarget = 300_000
 
-// millionTarget is the most that each million may cost in all processes with what ClickHouse merges, in µs per record.
+// millionTarget is the most that each million may cost in all processes, including ClickHouse's merges, in µs per
+// record.
 const millionTarget = 14
 
 func main() {
@@ -197,8 +199,8 @@ func (l *line) rate(target float64) {
 	}
 }
 
-// theWhole runs an installation: from files on OpenSSH's server to rows in ClickHouse, every process counted.
-// Of more than one million records, it returns a line for each million.
+// theWhole runs an installation, from files on OpenSSH's server to rows in ClickHouse, and counts every process.
+// For more than one million records, it returns a line for each million.
 func theWhole(records int, dir string) (lines []line, costs []*load.Cost, err error) {
 	before := busy()
 	env := []string{fmt.Sprintf("RECORDS=%d", records), "OUT=" + dir}
@@ -237,7 +239,7 @@ func theWhole(records int, dir string) (lines []line, costs []*load.Cost, err er
 	return lines, costs, nil
 }
 
-// perUsage is the records of files for each usage record.
+// perUsage is the number of file records per usage record.
 func perUsage(c *load.Cost) float64 { return float64(c.Records) / max(c.Usage, 1) }
 
 // names for the measurements of package load.
@@ -247,13 +249,13 @@ var names = map[string]string{
 	"kafka": "engine: kafka, embedded", "clickhouse": "engine: clickhouse, embedded", load.Carrier: "sshd, the carrier's: not in all",
 }
 
-// middle is the median.
+// middle returns the median.
 func middle(of []float64) float64 {
 	sorted := slices.Sorted(slices.Values(of))
 	return sorted[len(sorted)/2]
 }
 
-// busy is the machine's load average over the last minute.
+// busy returns the machine's load average over the last minute.
 func busy() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

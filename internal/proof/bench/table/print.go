@@ -13,7 +13,7 @@ import (
 	"ratemill/internal/proof/load"
 )
 
-// print shows the table.
+// print prints the table.
 func (r *report) print() error {
 	header := []string{"stage", "records/s a core", "CPU µs/record", "allocations", "held MB", "peak MB", "target", "ratio", "load"}
 	t := output.New(header...).Amounts(header[1:]...)
@@ -37,7 +37,7 @@ func (r *report) print() error {
 	return t.Print(os.Stdout, output.Table)
 }
 
-// printMillions shows the cost of each million in each process, with what ClickHouse merged after it.
+// printMillions prints the cost of each million in each process, with the merges that ClickHouse did after it.
 func printMillions(to io.Writer, costs []*load.Cost) error {
 	if len(costs) == 0 {
 		return nil
@@ -84,7 +84,7 @@ func printText(to io.Writer, path string) error {
 	return nil
 }
 
-// benchmarkName is a stage's name without characters that would end it.
+// benchmarkName returns a stage's name without characters that would end it.
 func benchmarkName(stage string) string {
 	return strings.NewReplacer(":", "", " ", "_", ",", "").Replace(stage)
 }

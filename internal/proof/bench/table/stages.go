@@ -4,8 +4,8 @@ package main
 type stage struct {
 	name      string
 	pkg       string
-	benchmark string // Go's name for it, without -GOMAXPROCS
-	records   int    // per operation; 0: the number of SIMs
+	benchmark string // name of the Go benchmark, without -GOMAXPROCS
+	records   int    // records per operation; 0: the number of SIMs
 	target    float64
 	sims      string // environment variable for the number of SIMs
 	unit      string // metric with the processor time; the default is that of our benchmarks
