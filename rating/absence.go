@@ -19,8 +19,8 @@ const (
 type Absence struct {
 	Name     string
 	Event    string
-	Least    int64 // days of silence, or the fewest registrations that are normal
-	Severity uint8 // 1 to 4; 0: by the share of an account's SIMs
+	Least    int64 // days of silence, or the smallest number of registrations that is normal
+	Severity uint8 // 1 to 4; 0: it depends on the share of the account's SIMs that the rule reports
 	plans    []bool
 	families *families[plan]
 }
@@ -68,9 +68,9 @@ func (a *Absence) Watches(plan string) bool {
 	return ok && int(i) < len(a.plans) && a.plans[i]
 }
 
-// SeverityOf returns the severity of an event, given how many of the watched SIMs in an account the rule reports. A
-// rule without a severity takes it from the share of these SIMs: 1 if all of several watched SIMs are reported, 2 if
-// at least two SIMs and 2 % are, otherwise 3.
+// SeverityOf returns the severity of an event, given how many of the watched SIMs in an account the rule reports. If
+// the rule sets no severity, it is 1 when all of several watched SIMs are reported, 2 when at least two SIMs and 2 %
+// are, and 3 otherwise.
 func (a *Absence) SeverityOf(absent, watched int) uint8 {
 	switch {
 	case a.Severity != 0:
@@ -83,10 +83,10 @@ func (a *Absence) SeverityOf(absent, watched int) uint8 {
 	return 3
 }
 
-// mostSilent is the largest number of silent days that a rule may name.
+// mostSilent is the largest number of silent days that a rule may set.
 const mostSilent = 90
 
-// PlanAt returns the price plan of a SIM: its own, or that of its account.
+// PlanAt returns the price plan of a SIM: its own, or else that of its account.
 func PlanAt(v *registry.View, own registry.Ownership, a *registry.Account) string {
 	if own.Plan != 0 {
 		return v.PlanName(own.Plan)

@@ -7,8 +7,8 @@ import (
 	"ratemill/diag"
 )
 
-// adjustment is one component of a price, in addition to its places and times: a fee, steps, discounts, a cap,
-// rounding. Each adjustment has its own file. The file reads the part from documents, applies it to an
+// adjustment is a component of a price other than its places and times: a fee, steps, discounts, a cap or
+// rounding. Each adjustment has its own file. The file reads the adjustment from documents, applies it to an
 // amount, recomputes it from the charge alone, and explains it. Any of the functions may be nil.
 type adjustment struct {
 	class func(s *saying) // reads the plan's component for a usage class
@@ -49,11 +49,11 @@ type apply func(t *tier, p *price, ch *Charge, sum *amount) error
 type recomputation struct {
 	*Charge
 	start *big.Rat // cost of the session's parts before the record
-	sum   *big.Rat // before, plus the lines so far
+	sum   *big.Rat // start, plus the amounts of the lines so far
 	total decimal.D
 
 	exact   *big.Rat // cost of the units that are charged at volume prices for the first time
-	settled *big.Rat // rounded increase of the cost of the shares of these units
+	settled *big.Rat // increase of the rounded cost of the portions to which these units belong
 	credit  bool     // the charge is a credit with the signs reversed
 }
 

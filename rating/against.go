@@ -30,7 +30,7 @@ type Change struct {
 	Where string `json:"where"` // zone or place, and slice, of a price; or the place that changes its zone
 	What  string `json:"what"`  // the field
 	Old   string `json:"old"`   // "" if the value is new
-	New   string `json:"new"`   // "" if the value was removed
+	New   string `json:"new"`   // zone or place and time slice of the price, or the place that moves to another zone
 }
 
 // said holds the documents of a catalogue for comparisons, by kind and name.
@@ -184,7 +184,7 @@ func documentChanges(each *Change, old, now any) (changes []Change) {
 var comparedApart = []string{"plan", "share_plan", "limit", "from", "extends", "factor", "discount", "for", "until", "classes", "prices",
 	"formerly", "package", "addon", "calendar", "anomaly"}
 
-// fieldChanges compares the fields of two documents in words.
+// fieldChanges compares the fields of two documents as text.
 func fieldChanges(a, b reflect.Value, tell func(what, was, is string)) {
 	for i := range a.NumField() {
 		f := a.Type().Field(i)
@@ -202,7 +202,8 @@ func fieldChanges(a, b reflect.Value, tell func(what, was, is string)) {
 	}
 }
 
-// inWords is a document's value as text, without its positions in the file; "" if the document lacks the field.
+// inWords returns a document's value as text, without its positions in the file; "" if the document lacks the
+// field.
 func inWords(v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case diag.Text:
@@ -269,7 +270,7 @@ func inWords(v reflect.Value) string {
 	return fmt.Sprint(v.Interface())
 }
 
-// words is a price in one notation, so that 0.02 / 1 MB and 0.02 / 1000 kB are equal.
+// words returns a price in a canonical notation, in which 0.02 / 1 MB and 0.02 / 1000 kB are equal.
 func (p *priceText) words() string {
 	switch {
 	case p.text == "":
@@ -291,8 +292,8 @@ func (p *priceText) words() string {
 	return p.price.String() + " / " + quantityWords(p.per, p.unit)
 }
 
-// wordsOfPackage is the price of a package as text. The size is part of the price: 1 MB costs 2 at 2 / 10 MB, and
-// 0.2 at 0.2 / 1 MB.
+// wordsOfPackage returns the price of a package as text. The size is part of the price: 1 MB costs 2 at 2 / 10
+// MB, and 0.2 at 0.2 / 1 MB.
 func (p *priceText) wordsOfPackage() string {
 	if p.price.IsZero() || p.unit == literal.AnyUnit {
 		return p.words()
@@ -300,7 +301,7 @@ func (p *priceText) wordsOfPackage() string {
 	return p.price.String() + " / " + quantityWords(p.per, p.unit)
 }
 
-// quantityWords is a quantity in the largest unit that divides it.
+// quantityWords returns a quantity in the largest unit that divides it exactly.
 func quantityWords(n int64, unit udr.Unit) string {
 	for _, u := range []struct {
 		of   udr.Unit
@@ -437,7 +438,7 @@ func moved(old, now *zoneModel, from string) (changes []Change) {
 	return changes
 }
 
-// probes are usage at each place, or to each other party, of a zone.
+// probes returns one usage record for each place, number and country that selects a zone.
 func (w *whereDoc) probes() (list []udr.Usage) {
 	for _, t := range w.Networks {
 		u := udr.Usage{Network: t.Value}
@@ -468,7 +469,7 @@ func (m *zoneModel) zoneOf(u *udr.Usage) string {
 	return m.zones[hit.zone].name
 }
 
-// PlansIn are the plans whose prices name the zones of a model, in any version, sorted.
+// PlansIn returns the sorted names of the plans whose prices name zones of a model, in any version.
 func (c *Catalogue) PlansIn(model string) (plans []string) {
 	for name, versions := range c.said["plan"] {
 		if slices.ContainsFunc(versions, func(s stated) bool { return s.doc.(*planDoc).Zones.Value == model }) {

@@ -63,7 +63,7 @@ func (t levelText) words() string {
 
 func (w weekDoc) words() string { return w.text }
 
-// ratePairs are the rates of a table, by currencies.
+// ratePairs returns the rates of a table by currency pair.
 func (d *ratesDoc) ratePairs() map[string]string {
 	pairs := map[string]string{}
 	for _, from := range d.Currencies {
@@ -74,7 +74,7 @@ func (d *ratesDoc) ratePairs() map[string]string {
 	return pairs
 }
 
-// zonesOf are the time zones of countries.
+// zonesOf returns the time zones by country.
 func (d *timeZonesDoc) zonesOf() map[string]string {
 	zones := map[string]string{}
 	for _, e := range d.Zones {
@@ -121,8 +121,8 @@ func (c *compiler) keepMore(keep func(kind, name string, from since, doc any)) {
 }
 
 // PlansWith returns the plans whose prices a document may change. For a zone model these are the plans that name its
-// zones, for a calendar the plans with a slice of it, for rates the plans in one of its currencies, and for
-// time_zones the plans that follow the clock of the visited country. It returns false for other kinds.
+// zones, for a calendar the plans with holidays from it in a slice, for rates the plans in one of its currencies,
+// and for time_zones the plans that follow the clock of the visited country. It returns false for other kinds.
 func (c *Catalogue) PlansWith(kind, name string) (plans []string, ok bool) {
 	var has func(p *planDoc) bool
 	switch kind {

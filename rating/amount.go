@@ -13,16 +13,17 @@ type Amount struct {
 	Currency string
 	Cycle    int32
 	Total    decimal.D
-	Class    string // of a correction, see Charge
+	Class    string // usage class of a correction, see Charge
 	Draws    []Draw // draws on pools, packages, and add-ons of accounts
 
 	ClassUnit classUnit
 }
 
-// reset empties an amount, and keeps the memory of its draws.
+// reset empties an amount but keeps the memory of its draws.
 func (a *Amount) reset() { *a = Amount{Draws: a.Draws[:0]} }
 
-// parseDraw keeps a draw, unless its units are those of a SIM's plan or add-on: each SIM has these in each cycle.
+// parseDraw keeps a draw, unless it is on the units of a SIM's plan or add-on: each SIM gets those units anew in
+// each cycle.
 func (a *Amount) parseDraw(data []byte) error {
 	n := len(a.Draws)
 	a.Draws = append(a.Draws, Draw{})

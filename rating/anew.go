@@ -8,9 +8,9 @@ import (
 	"ratemill/diag"
 )
 
-// If a version of the catalogue starts a counter at zero, included units are full and graduated prices start at the
-// first step again in the middle of a cycle. Only the author can tell whether a renamed bucket, or a price with
-// another network, is meant to be the same, so check warns.
+// If a version of the catalogue starts a counter at zero in the middle of a cycle, included units are full again
+// and graduated prices start again at the first step. Only the author can tell whether a renamed bucket, or a price
+// with another network, should continue the same count, so check warns.
 
 // succession is a version of a document and the version that it replaces.
 type succession struct {
@@ -60,7 +60,7 @@ func (c *Catalogue) StartsAnew(before *Catalogue) diag.List {
 	return c.startsAnew(before, "the catalogue in use")
 }
 
-// StartsAnewAfter is StartsAnew for any other catalogue.
+// StartsAnewAfter is like StartsAnew, for any other catalogue instead of the one in use.
 func (c *Catalogue) StartsAnewAfter(before *Catalogue) diag.List {
 	return c.startsAnew(before, "the other catalogue")
 }
@@ -103,7 +103,7 @@ func like[T any](f *family[T], s since) *T {
 }
 
 func (s *succession) plans(old, now *plan) {
-	if now.derived { // parts taken from another plan are reported for that plan
+	if now.derived { // parts taken from another plan are reported with that plan
 		known := len(s.list)
 		defer func() { s.list = append(s.list[:known:known], s.list[:known].News(s.list[known:])...) }()
 	}
@@ -123,7 +123,8 @@ func (s *succession) plans(old, now *plan) {
 	s.buckets(old.included, now.included)
 }
 
-// prices compares the counters of a class. For a single price, the counter has no effect.
+// prices compares the counters of a class. It skips prices that depend on no count, because their
+// counters have no effect.
 func (s *succession) prices(old, now *planClass, class string) {
 	for i := range now.prices {
 		p := &now.prices[i]

@@ -70,9 +70,9 @@ func (s *succession) buckets(old, now []bucket) {
 	}
 }
 
-// continuing returns the line that a bucket needs to continue the count of another one. Within one catalogue, names
-// are followed through the versions. Compared with the catalogue in use they are not: there the name in the counter
-// is the right one.
+// continuing returns the line that a bucket needs in order to continue the count of another bucket. Within one
+// catalogue, it follows names through the versions. It does not when it compares with the catalogue in use:
+// there the name in the counter is the right one.
 func (s *succession) continuing(o, b *bucket) string {
 	switch {
 	case !s.inUse:
@@ -147,7 +147,7 @@ func (s *succession) limits() {
 	}
 }
 
-// limit compares a limit with the version that it replaces.
+// limit compares a limit with the limit that it replaces.
 func (s *succession) limit(o, m *limit) {
 	was, is := s.before.unitOf(o.classes), s.after.unitOf(m.classes)
 	switch {

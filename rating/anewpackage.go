@@ -5,7 +5,7 @@ import "fmt"
 // Counters of add-ons follow the version in force, like those of plans. A package keeps the version of its purchase,
 // so only an edit of an existing version can start counters of bought packages at zero.
 
-// addonVersions compares each version of an add-on with the previous one.
+// addonVersions compares each version of an add-on with the version before it.
 func (s *succession) addonVersions(c *compiler) {
 	for _, f := range c.addons.list {
 		for i := 1; i < len(f.versions); i++ {
@@ -37,5 +37,5 @@ func (s *succession) packs(before, after *families[pack]) {
 	}
 }
 
-// inCycle describes the time for which a count in a cycle continues.
+// inCycle describes when a count in a cycle continues.
 const inCycle = "in the current cycle"

@@ -28,8 +28,8 @@ func (s *succession) periods(old, now *planClass, class string) {
 	}
 }
 
-// before returns the stage of another version that a stage replaces. It is nil if the stage continues the count or
-// replaces none.
+// before returns the stage of the earlier version that a stage replaces. It is nil if the stage continues
+// that count or replaces no stage.
 func (x *stage) before(stages []stage) (before *stage) {
 	for i := range stages {
 		switch o := &stages[i]; {
@@ -50,7 +50,7 @@ func (x *stage) length() string {
 	return x.per.String()
 }
 
-// passes compares the passes that prices share, and those of prices.
+// passes compares the passes that prices share and the passes of single prices.
 func (s *succession) passes(old, now *plan) {
 	before, after := old.allPasses(), now.allPasses()
 	has := func(all []*pass, p *pass) int {
@@ -77,7 +77,7 @@ func (s *succession) passes(old, now *plan) {
 	}
 }
 
-// allPasses are the passes of a version of a plan, each once.
+// allPasses returns the passes of a version of a plan, each once.
 func (p *plan) allPasses() (all []*pass) {
 	for _, pc := range p.classes {
 		for i := 0; pc != nil && i < len(pc.prices); i++ {

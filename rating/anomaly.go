@@ -12,7 +12,7 @@ import (
 // no plan prices them, and only anomaly rules count them.
 const Registration = "registration"
 
-// freeClass is the number of the class Registration, which no plan has.
+// freeClass is the number of the class Registration, for which no plan has prices.
 const freeClass = -2
 
 type anomalyDoc struct {
@@ -143,8 +143,8 @@ func (c *compiler) compileAnomalies() {
 }
 
 // The rules keep their memory in counters of kind SIMWatch, which belong to no billing cycle. A SIM has a few slots
-// for each rule, used in turn: an hour or day overwrites the oldest one. So a SIM never needs more memory, and late
-// records of an hour still count while records of the next three hours arrive.
+// for each rule and uses them in turn: a new hour or day overwrites the oldest slot. So the memory for a SIM never
+// grows, and late records of an hour still count while records of the next three hours arrive.
 const slots = 4
 
 // watches counts a record for the rules that apply to its SIM.
@@ -172,7 +172,7 @@ func (e *Engine) watches(c *Counters, u *udr.Usage, res *Result) {
 	}
 }
 
-// planOfSIM is the family of the plan of a SIM, or else of its account.
+// planOfSIM returns the family of the SIM's plan or, if it has none, of its account's plan.
 func (e *Engine) planOfSIM(u *udr.Usage) int32 {
 	owner, _ := e.view.Owner(u.SIM, u.At, e.rev)
 	if owner.Plan == 0 {
@@ -189,9 +189,9 @@ func (e *Engine) watched(a *anomaly, sim uint32, slot uint32) CounterKey {
 	return CounterKey{ID: mixID(mixID(a.id, slot), e.root()), Owner: sim, Kind: SIMWatch | ofRoot}
 }
 
-// countWatched counts one more in the hour or day of a record. If the rule counts networks, each network counts once.
-// The high half of the counter is the hour or day that uses the slot, its low half the number. Counting stops at the
-// limit, so a rule never stores more networks than its limit.
+// countWatched adds one to the count for the hour or day of a record. If the rule counts networks, each network
+// counts once. The high half of the counter is the hour or day that uses the slot, and the low half is the count.
+// Counting stops at the limit, so a rule never stores more networks than its limit.
 func (e *Engine) countWatched(c *Counters, a *anomaly, u *udr.Usage, network uint64, res *Result) {
 	period := floorDiv(e.path[0].clock.local(u.At), daySeconds) + 1
 	if a.hourly {
@@ -203,7 +203,7 @@ func (e *Engine) countWatched(c *Counters, a *anomaly, u *udr.Usage, network uin
 	count := int64(v.Lo)
 	switch {
 	case v.Hi > period && v.Lo != 0:
-		return // a later hour has the slot
+		return // a later hour uses the slot
 	case v.Hi != period:
 		count = 0
 	case count > a.most:
@@ -244,7 +244,7 @@ func (e *Engine) newNetwork(c *Counters, a *anomaly, sim, slot uint32, period, c
 	return true
 }
 
-// networkNumber converts a PLMN such as 208-10 or 310-410 to a number of 21 bits; 0 if the text is not a PLMN.
+// networkNumber converts a PLMN such as 208-10 or 310-410 to a 21-bit number, 0 if the text is not a PLMN.
 func networkNumber(network string) uint64 {
 	if len(network) < 6 || len(network) > 7 || network[3] != '-' {
 		return 0
@@ -259,8 +259,8 @@ func networkNumber(network string) uint64 {
 	return n
 }
 
-// deviceNumber is the device of an IMEI or IMEISV: type allocation code and serial number, which are 14 digits. The check
-// digit follows from them, and the software version changes with updates (3GPP TS 23.003 6.2).
+// deviceNumber returns the type allocation code and serial number of an IMEI or IMEISV: 14 digits that identify the
+// device. The check digit follows from them, and the software version changes with updates (3GPP TS 23.003 6.2).
 func deviceNumber(imei string) uint64 {
 	if len(imei) < 14 || len(imei) > 16 {
 		return 0
@@ -283,7 +283,7 @@ func digits(text string) (n uint64, ok bool) {
 // record with a device.
 func (e *Engine) device(c *Counters, a *anomaly, u *udr.Usage, device uint64, res *Result) {
 	k := e.watched(a, u.SIM, 0)
-	before := c.Get(k) // the low half is the device, the high half the time
+	before := c.Get(k) // the low half is the device, the high half the time of its newest record
 	if before.Lo != 0 && before.Hi > int64(u.At) {
 		return
 	}
@@ -298,17 +298,18 @@ func (e *Engine) tell(a *anomaly, u *udr.Usage, k CounterKey, threshold, before,
 		Threshold: UnitsValue(threshold), Before: UnitsValue(before), After: UnitsValue(after), Severity: a.severity})
 }
 
-// register counts a registration. It needs an owner but no plan. It is never usage, in any state of the SIM.
+// register counts a registration. It needs an owner but no plan. It is never usage, whatever the state of
+// the SIM.
 func (e *Engine) register(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage, res *Result) error {
 	if _, err := e.ascend(v, rev, u); err != nil {
 		return err
 	}
-	res.Late, _ = e.late(c, u) // registrations cost nothing, so none is too late
+	res.Late, _ = e.late(c, u) // registrations cost nothing, so none of them is too late
 	if len(e.catalogue.anomalies.list) > 0 {
 		e.watches(c, u, res)
 	}
 	return nil
 }
 
-// Anomalies are the names of the rules about anomalies, sorted.
+// Anomalies returns the sorted names of the anomaly rules.
 func (c *Catalogue) Anomalies() []string { return slices.Clone(c.anomalies.names()) }

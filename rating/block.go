@@ -3,12 +3,12 @@ package rating
 import "ratemill/udr"
 
 // A call is charged in increments. An increment costs the price in force when it begins, even if it ends in another
-// time slice, and has the length that this price sets: 60/60 from 17:59:30 over 90 s is one minute at the day price
-// and one at the evening price.
+// time slice, and this price also sets its length: with 60/60, a call of 90 s from 17:59:30 costs one minute at the
+// day price and one at the evening price.
 
 // Block is a range of a record whose increments have the same length.
 type Block struct {
-	At   int64 // units of the record before it
+	At   int64 // units of the record before this block
 	Then int64
 }
 
@@ -18,8 +18,8 @@ type stretch struct {
 	end   int64
 }
 
-// lay divides a record whose price changes with time into increments, after those that earlier parts began, and returns
-// the number of units in them.
+// lay divides a record whose price changes over time into increments, starting after the increments of earlier parts,
+// and returns the number of units in the new ones.
 func (e *Engine) lay(t *tier, ch *Charge, zone *zone, u *udr.Usage, first *price, start int64) (rounded int64, err error) {
 	e.stretches = e.stretches[:0]
 	at, then, size := start, ch.Then, first.increment

@@ -9,7 +9,8 @@ import (
 	"ratemill/diag"
 )
 
-// A bundle is the documents of a catalogue and its price lists as canonical bytes. Its hash is the catalogue's version.
+// A bundle contains the documents of a catalogue and its price lists as canonical bytes. Its hash is the catalogue's
+// version.
 
 const bundleMagic = "ratemill catalogue 1\n"
 

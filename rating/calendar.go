@@ -11,8 +11,8 @@ import (
 	"ratemill/udr"
 )
 
-// A calendar names holidays, which time slices of plans may contain: days of each year, days from Easter, dates, and
-// feasts that move, by a table. Usage in a year that the table lacks is suspended.
+// A calendar names holidays, which time slices of plans may contain: days of each year, days counted from Easter,
+// dates, and movable feasts, whose dates are in a table. Usage in a year that the table lacks is suspended.
 
 type calendarDoc struct {
 	Name   diag.Text             `yaml:"calendar,required" doc:"Name of the calendar, by which time slices use it." example:"spain"`
@@ -27,13 +27,13 @@ type calendar struct {
 	yearly [13][32]bool // by month and day
 	dates  map[int32]bool
 	easter []int32
-	lacks  map[int32]string // for each year from first to last, the years of the tables, the feast without a date; nil: no feast moves
+	lacks  map[int32]string // for each year from first to last, the years of the tables: the feast without a date; nil if there are no movable feasts
 	first  int32
 	last   int32
 }
 
-// holidays are a part of a time slice: hours of the days of a calendar. They take precedence over days
-// of the week.
+// holidays is a part of a time slice: hours on the days of a calendar. Holidays take precedence over
+// days of the week.
 type holidays struct {
 	calendar *calendar
 	from, to int32 // seconds since midnight; to may be on the next day
@@ -90,7 +90,7 @@ func (c *compiler) dateOf(d diag.Text) (int32, bool) {
 	return int32(t.Unix() / daySeconds), true
 }
 
-// moving reads the tables of feasts, and warns of years that only some of them have.
+// moving reads the tables of movable feasts, and warns of years that only some of the tables have.
 func (c *compiler) moving(k *calendar, doc *calendarDoc) {
 	years := map[int32]int{}
 	for _, feast := range doc.Moving {
@@ -155,9 +155,9 @@ func (k *calendar) has(date int32) bool {
 	return false
 }
 
-// civil is the year, month and day of a date in days since 1970-01-01.
+// civil returns the year, month and day of a date in days since 1970-01-01.
 func civil(date int32) (year int32, month, day int) {
-	// Counted from 0000-03-01, so that the leap day is the last of a year; eras have 400 years.
+	// Years are counted from 0000-03-01, so that the leap day is the last day of a year; eras have 400 years.
 	z := int64(date) + 719468
 	era := floorDiv(z, 146097)
 	of := z - era*146097
@@ -180,7 +180,8 @@ func calendarYear(date int32) int32 {
 	return year
 }
 
-// easterOf is Easter Sunday by the Gregorian calendar: the rule of Meeus, Jones and Butcher.
+// easterOf returns the date of Easter Sunday in the Gregorian calendar, by the algorithm of Meeus,
+// Jones and Butcher.
 func easterOf(year int32) int32 {
 	a, b, c := year%19, year/100, year%100
 	h := (19*a + b - b/4 - (b-(b+8)/25+1)/3 + 15) % 30
@@ -215,7 +216,7 @@ func (w *week) holidayHours(slices_ diag.Map[weekDoc], calendars map[string]*cal
 	}
 }
 
-// meet reports whether hours of holidays can overlap, on one holiday or on two consecutive ones.
+// meet reports whether the hours of two slices can overlap on one holiday or on two consecutive holidays.
 func meet(aFrom, aTo, bFrom, bTo int32) bool {
 	for _, shift := range []int32{-daySeconds, 0, daySeconds} {
 		if aFrom < bTo+shift && bFrom+shift < aTo {
@@ -267,7 +268,7 @@ func (w *week) holiday(local int64) (h *holidays, date int32) {
 	return nil, 0
 }
 
-// sliceClock finds the clock of the tier's time slices, and checks that the calendars know the holidays.
+// sliceClock finds the clock that the tier's time slices follow, and checks that the calendars know the holidays.
 func (e *Engine) sliceClock(t *tier, u *udr.Usage) error {
 	if t.plan.visited {
 		if err := e.visit(t, u); err != nil {

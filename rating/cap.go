@@ -44,7 +44,7 @@ func applyCap(t *tier, _ *price, ch *Charge, sum *amount) error {
 	if !sum.whole.Less(t.class.cap) {
 		sum.whole, sum.num = t.class.cap, 0
 	}
-	if before := &ch.Before; sum.less(before) { // a version before had a higher cap
+	if before := &ch.Before; sum.less(before) { // the previous version had a higher cap
 		sum.whole, sum.num = before.Sum, uint64(before.Below.Num)
 	}
 	return nil

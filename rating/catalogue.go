@@ -30,10 +30,10 @@ type Catalogue struct {
 	models    families[zoneModel]
 	plans     families[plan]
 	deals     []deal
-	said      said // for comparisons with other catalogues
+	said      said // documents for comparisons with other catalogues
 	shares    families[share]
 	limits    families[limit]
-	blocks    bool // some limit blocks usage
+	blocks    bool // at least one limit blocks usage
 	anomalies families[anomaly]
 	packages  families[pack]
 	addons    families[pack]
@@ -43,15 +43,15 @@ type Catalogue struct {
 
 	conditions *rules.Language // of prices
 
-	conditionNames map[string]registry.NamedKind // by word: its values are ids of these
+	conditionNames map[string]registry.NamedKind // by word: the word's values are ids of this kind
 	fills          []func(*answer)               // for each slot, a function that sets the value of a word in conditions
-	timeZones      map[string]*time.Location     // of countries, for slices by their clocks
+	timeZones      map[string]*time.Location     // by country, for slices that follow the country's clock
 	readsMore      bool                          // conditions read fields that rating does not read otherwise
 
 	foreign    map[string]*foreign // documents of other packages, by the key of their kind
 	lateBounds []lateBounds        // documents that bound late usage; nil: there are none
 
-	dates   []int32          // dates on which versions take effect, for clocks
+	dates   []int32          // documents that bound late usage; nil if there are none
 	classes map[string]int32 // usage classes by number
 	names   []string         // of classes
 	units   []udr.Unit       // by class
@@ -59,10 +59,10 @@ type Catalogue struct {
 	ids     map[uint64]string
 	points  map[uint64]*point // of volume prices
 
-	participation bool // some share plan is activated by participation
-	prioritised   bool // some share plan has a priority
-	above         bool // some share plan's buckets belong to an account above the one that has it
-	credits       bool // a class of a plan allows negative quantities
+	participation bool // at least one share plan is activated by participation
+	prioritised   bool // at least one share plan has a priority
+	above         bool // the buckets of at least one share plan belong to an account above the one that has the plan
+	credits       bool // at least one class of a plan allows negative quantities
 }
 
 // family is the versions of one name, oldest first.
@@ -71,8 +71,8 @@ type family[T any] struct {
 	versions []*T
 	since    []since
 	dates    []int32 // index of the version's date in Catalogue.dates; -1 for none
-	mixed    bool    // some versions begin on a local date and others at an instant, so their order depends on the zone
-	only     *T      // the version that is always in force, if there is no other
+	mixed    bool    // some versions begin on a local date and others at an instant, so their order depends on the time zone
+	only     *T      // the version that is always in force, if it is the only one
 }
 
 type families[T any] struct {
@@ -107,7 +107,7 @@ func (f *families[T]) add(name string) *family[T] {
 	return x
 }
 
-// at returns the version in force at an instant by a clock, its number from 1, and its beginning; nil if none is in
+// at returns the version in force at an instant by a clock, its number (from 1) and its start; nil if none is in
 // force yet.
 func (f *family[T]) at(k *zoneClock, at udr.Instant) (version *T, number int, from udr.Instant) {
 	if f.only != nil {
@@ -116,7 +116,7 @@ func (f *family[T]) at(k *zoneClock, at udr.Instant) (version *T, number int, fr
 	return f.ofSeveral(k, at)
 }
 
-// ofSeveral is at for a family of several versions, or one that begins at some time.
+// ofSeveral does the same as at for a family with several versions, or with one that begins at a certain time.
 func (f *family[T]) ofSeveral(k *zoneClock, at udr.Instant) (version *T, number int, from udr.Instant) {
 	if f.mixed {
 		return f.newest(k, at)
@@ -137,8 +137,9 @@ func (f *family[T]) ofSeveral(k *zoneClock, at udr.Instant) (version *T, number 
 	return nil, 0, 0
 }
 
-// newest is at without assuming an order of the versions. It returns the one that began last of those in
-// force. If two begin at the same time in a zone, it returns the one that begins at an instant.
+// newest does the same as at without assuming an order of the versions. It returns the version in force
+// that began last. If two versions begin at the same time in a zone, it returns the one that begins at
+// an instant.
 func (f *family[T]) newest(k *zoneClock, at udr.Instant) (version *T, number int, from udr.Instant) {
 	for i, s := range f.since {
 		begins := udr.Instant(0) // result of at for a version that is always in force
@@ -180,7 +181,7 @@ func LoadCatalogue(fsys fs.FS, kinds ...Kind) (*Catalogue, diag.List) {
 	return LoadCatalogueFor(fsys, nil, kinds...)
 }
 
-// LoadCatalogueFor is LoadCatalogue for plans that price only the given classes; nil allows any class.
+// LoadCatalogueFor is like LoadCatalogue, but plans may price only the given classes; nil allows any class.
 func LoadCatalogueFor(fsys fs.FS, classes *Classes, kinds ...Kind) (*Catalogue, diag.List) {
 	var files []file
 	var tables, unread []string
@@ -249,17 +250,17 @@ func load(files []file, c *compiler) (*Catalogue, diag.List) {
 	return c.Catalogue, c.list
 }
 
-// Version is a hash of the bundle: 32 hex digits.
+// Version returns a hash of the bundle: 32 hex digits.
 func (c *Catalogue) Version() string { return c.version }
 
-// Bundle is the catalogue's documents as canonical bytes.
+// Bundle returns the catalogue's documents as canonical bytes.
 func (c *Catalogue) Bundle() []byte { return c.bundle }
 
-// Plans are the names of the price plans, sorted.
+// Plans returns the sorted names of the price plans.
 func (c *Catalogue) Plans() []string { return c.plans.names() }
 
-// PlanFrom is the date from which a version of a plan is in force, 0 for always or if there is no such version.
-// Versions count from 1. For a version that begins at an instant, it is the date in UTC.
+// PlanFrom returns the date from which a version of a plan is in force; 0 if it is always in force or does not
+// exist. Versions count from 1. For a version that begins at an instant, it is the date in UTC.
 func (c *Catalogue) PlanFrom(name string, version uint32) registry.Date {
 	n, ok := c.plans.find(name)
 	if !ok || version == 0 || int(version) > len(c.plans.list[n].since) {
@@ -274,10 +275,10 @@ func (c *Catalogue) PlanFrom(name string, version uint32) registry.Date {
 	return 0
 }
 
-// SharePlans are the names of the share plans, sorted.
+// SharePlans returns the sorted names of the share plans.
 func (c *Catalogue) SharePlans() []string { return c.shares.names() }
 
-// Limits are the names of the limits, sorted.
+// Limits returns the sorted names of the limits.
 func (c *Catalogue) Limits() []string { return c.limits.names() }
 
 // ClassUnits returns the units of the usage classes that plans price; literal.AnyUnit if no price defines one.
@@ -308,9 +309,9 @@ type compiler struct {
 	calendars    map[string]*calendar
 	pending      []pendingWhen
 
-	unitAt map[string]diag.Pos // the place in the documents that gave a class its unit
+	unitAt map[string]diag.Pos // the position in the documents that gave a class its unit
 
-	kinds    []Kind   // of documents that rating does not own
+	kinds    []Kind   // kinds of documents that rating does not own
 	stored   bool     // the documents come from a bundle, which was valid when it was stored
 	declared *Classes // nil for any
 
@@ -489,8 +490,8 @@ func versioned[T any](c *compiler, f *families[T], kind string, name diag.Text, 
 	x.since = slices.Insert(x.since, at, s)
 }
 
-// id is the counter id of a name. A 64-bit hash distinguishes names; id reports a collision, because it would mix up
-// counters.
+// id returns the counter id of a name. A 64-bit hash distinguishes names; id reports a collision, because it would
+// mix up counters.
 func (c *compiler) id(at diag.Pos, name string) uint64 {
 	id := hashName(name)
 	if other, ok := c.ids[id]; ok && other != name {
@@ -502,8 +503,8 @@ func (c *compiler) id(at diag.Pos, name string) uint64 {
 
 func hashName(name string) uint64 { return max(xxhash.Sum64String(name), 1) }
 
-// declaredClass reports a class that no record can have. Its prices would never apply, and the records for
-// which they are meant would be suspended.
+// declaredClass reports a class that no record can have. Its prices would never apply, and the records
+// that they are meant for would be suspended.
 func (c *compiler) declaredClass(name diag.Text) {
 	switch {
 	case name.Value == Registration:
@@ -516,7 +517,7 @@ func (c *compiler) declaredClass(name diag.Text) {
 	}
 }
 
-// class is the number of a usage class, and its unit if unit gives one.
+// class returns the number of a usage class, and sets its unit if unit is given.
 func (c *compiler) class(name diag.Text, unit udr.Unit) int32 {
 	n, ok := c.classes[name.Value]
 	if !ok {
@@ -561,7 +562,7 @@ func (c *compiler) compileModels() {
 		}
 		versioned(c, &c.models, "zone model", doc.Name, doc.From, m)
 	}
-	// Names of zones are numbered over all versions, so a plan's prices need not know which version is in force.
+	// Zone names are numbered over all versions, so a plan's prices do not depend on which version is in force.
 	for _, f := range c.models.list {
 		c.number(f)
 	}

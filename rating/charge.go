@@ -12,7 +12,7 @@ import (
 //
 // Strings of a charge point into the catalogue, the usage record, or the message it was parsed from.
 type Charge struct {
-	Tier    uint8  // 0: the SIM's account by the SIM's plan; 1, 2, …: accounts above, by their own plans
+	Tier    uint8  // 0: the SIM's account, priced by the SIM's plan; 1, 2, …: accounts above, priced by their own plans
 	Account uint32 // who pays
 	SIM     uint32
 
@@ -21,13 +21,13 @@ type Charge struct {
 	PlanSince   udr.Instant // beginning of this version for the account; 0 if it was always in force
 	Price       string      // name of the price in the plan's class
 	Class       string      // set in a charge that corrects earlier ones (see Corrects); otherwise empty, because the record contains it
-	ClassUnit   classUnit   // of Class, if it differs from that of the record
+	ClassUnit   classUnit   // unit of Class, if it differs from the unit of the record
 	Currency    string
 	Cycle       int32 // local date on which the account's cycle begins, in days since 1970-01-01
 
 	ZoneModel string // empty if the plan's prices name places directly
 	Zone      string
-	ZoneIndex uint16 // its position in the zone model, 0 for the first: the zones before it do not match
+	ZoneIndex uint16 // its position in the zone model, 0 for the first; the zones before it do not match
 	ZoneBy    ZoneBy
 	ZoneKey   string // the network, country or prefix that selected the zone; empty for a zone of everything
 
@@ -36,25 +36,25 @@ type Charge struct {
 	Rounded       int64 // quantity after rounding up to increments
 	Continues     bool  // the record continues a session whose fee is already charged
 
-	// Part says that the record is a part of a session whose earlier parts were charged Before: Rounded, Sum and Total
-	// are the increase.
+	// Part means that the record is a part of a session whose earlier parts were charged Before; Rounded, Sum and
+	// Total are the increase over Before.
 	Part   bool
 	Before Session
 
-	Blocks []Block // ranges whose increments have another length than Then, for calls that cross time slices
+	Blocks []Block // ranges whose increments have a length other than Then, for calls that cross time slices
 
-	Draws  []Draw   // buckets that covered the beginning of the quantity
+	Draws  []Draw   // buckets that covered the first units of the record
 	Growth []Growth // how the sizes of growing pools were computed
-	Lines  []Line   // first the prices of the units that no bucket covered, then the other adjustments: a fee, a cap
+	Lines  []Line   // first the prices of the units that no bucket covered, then the other adjustments, such as a fee or a cap
 
 	When  string // condition of the price at which the record begins; empty if it has none
-	Facts []Fact // the values that the evaluated conditions read, in that order
+	Facts []Fact // the values that the evaluated conditions read, in the order of reading
 
-	SliceZone string // IANA time zone of the time slices; empty: that of the account
+	SliceZone string // IANA time zone of the time slices; empty: the time zone of the account
 
-	Periods []PeriodLine // additions of fees, passes, minimums and caps of days, weeks and cycles, after the record's amount is rounded
+	Periods []PeriodLine // amounts that the fees, passes, minimums and caps of days, weeks and cycles add after the record's amount is rounded
 
-	Sum   decimal.D // the sum of the lines, before rounding; the part below 12 decimals is in Rest and Below
+	Sum   decimal.D // the sum of the lines before rounding; the part below 12 decimals is in Rest and Below
 	Scale uint8     // Total is Sum rounded to Scale decimals if there are no Periods
 	Mode  decimal.Mode
 	Rest  decimal.D        // Sum = Total + Rest + Below
@@ -62,7 +62,7 @@ type Charge struct {
 	Total decimal.D
 }
 
-// ZoneBy says which property of the record selected a zone.
+// ZoneBy is the property of the record that selected a zone.
 type ZoneBy uint8
 
 // The properties that select a zone.
@@ -90,7 +90,7 @@ func (z ZoneBy) String() string {
 type Draw struct {
 	Share  string // the bucket's share plan; empty for units included in the plan
 	Bucket string
-	Kind   CounterKind // SIMUnits, AccountUnits, SIMPackage or AccountPackage: the owner of the bucket; SIMLife for a SIM's life bucket
+	Kind   CounterKind // the owner of the bucket: SIMUnits, AccountUnits, SIMPackage or AccountPackage; SIMLife for a SIM's life bucket
 	Owner  uint32
 	Cycle  int32 // 0 for the bucket of a SIM's life
 	Size   int64
@@ -98,17 +98,17 @@ type Draw struct {
 	Drawn  int64 // units of the record
 
 	Period   period // the period that begins with Cycle, if it is not a billing cycle
-	Whole    int64  // units for a whole cycle, if Size is prorated to Days of all its days
+	Whole    int64  // units for a whole cycle, if Size is prorated to Days of its days
 	Days, Of uint32
 
 	Weight    int64 // units of the bucket that a unit of the record takes; 0: one
-	Increment int64 // increment of the bucket, to which it rounded the used units; 0: the price's increment
-	AtMost    int64 // units of Cycle that later cycles may draw, if they rolled over; for a package's cap, Size
+	Increment int64 // the bucket's own increment, to which it rounded the used units; 0: the price's increment
+	AtMost    int64 // units of Cycle that later cycles may draw if they rolled over; for the cap of a package, Size
 	Carried   int64 // how many of these units were drawn before
 	Pass      bool  // the draw is on a pass; Size is 0 if the pass has no bound
 
-	Package string // NAME/INSTANCE of the package or add-on whose bucket it is; empty for others
-	Renewal int64  // for a package: its renewal number at that time, 0 before the first
+	Package string // NAME/INSTANCE of the package or add-on that has the bucket; empty for other buckets
+	Renewal int64  // renewal number of the package at that time, 0 before the first renewal
 }
 
 // Exhausted reports whether the bucket is full now.
@@ -117,17 +117,17 @@ func (d *Draw) Exhausted() bool { return d.Before+d.Taken() >= d.Size }
 // LineKind is the kind of a line of a charge.
 type LineKind uint8
 
-// The kinds of lines, in their order.
+// The kinds of lines, in the order of the lines in a charge.
 const (
-	LineUsage   LineKind = iota // a stretch of the quantity at one price
+	LineUsage   LineKind = iota // a part of the quantity at one price
 	LineFee                     // the connect fee
-	LineCap                     // cap of a record or session: the sum of the lines before is at most Price
-	LineMinimum                 // minimum of a record or session: Price, if the sum is less
+	LineCap                     // cap of a record or session: the sum of the earlier lines is at most Price
+	LineMinimum                 // minimum of a record or session: if the sum is less, it becomes Price
 
 	LineRepriced // in a correction: the new cost of units that were charged before
 	LineCharged  // in a correction: the amount charged for them before
 
-	LineDiscount // the amount that a discount takes off a stretch of the quantity
+	LineDiscount // the amount that a discount takes off a part of the quantity
 
 	lineKinds // their number
 )
@@ -150,23 +150,24 @@ type Line struct {
 	Per      int64
 	Amount   decimal.D // its share of the sum: Quantity × Price / Per, without the part below 12 decimals; a cap adds nothing
 
-	// For a stretch of the quantity:
-	Over  string // the limit, for usage over a limit; otherwise empty
+	// The following fields are for a part of the quantity:
+	Over  string // the limit, if the usage is over a limit; otherwise empty
 	Slice string // time slice; empty when the price has none
 	At    int64  // units of the record before this stretch, including those that buckets covered and those that earlier parts paid
 	From  int64  // units counted earlier for the plan's graduated prices: of the record, SIM or account
 	Paid  int64  // for a volume price: units that the account paid for at this price earlier, in the same zone and billing cycle
 	Below int64  // the part of Amount below 12 decimals is Below / Per parts of 10^-12
 
-	// Only for a discount, whose At is that of the discounted stretch. Then From counts for discounts:
+	// The following fields are only for a discount, whose At is that of the discounted part. In a
+	// discount, From counts for discounts:
 	Off   int64     // share of the price of units, in millionths; Price is the resulting amount
-	Spent decimal.D // spend before the record, if discounts are by spend; for a discount on the whole, including its units
+	Spent decimal.D // spend before the record, if the discount is by spend; for a discount on the whole, the units of the record are included
 }
 
 // EventKind is the kind of an event.
 type EventKind uint8
 
-// The events of rating.
+// The kinds of events that rating writes.
 const (
 	LimitPassed       EventKind = iota + 1 // usage or cost reached a limit's threshold
 	PoolExhausted                          // a bucket of a share plan is full
@@ -176,13 +177,13 @@ const (
 	LimitSuspends                          // a limit with the action suspend was passed
 	ManyRegistrations                      // a SIM registered more often than an anomaly rule allows; Before and After count the registrations
 	ManyNetworks                           // a SIM was in more networks than an anomaly rule allows
-	DeviceChanged                          // a SIM is in another device: Before and After are the first 14 digits of the IMEIs
+	DeviceChanged                          // a SIM is in another device: Before and After are the first 14 digits of the old and new IMEI
 	LimitThrottles                         // a limit with the action throttle was reached: the network slows the SIMs down
 	LimitBlocks                            // a limit with the action block was reached: further usage is suspended or has another price
-	PackageBegan                           // the time of a package began with its first use
+	PackageBegan                           // the validity of a package began with its first use
 	PackageExhausted                       // a bucket of a package is used up
 	PackageCapReached                      // the free usage of a package beyond its bucket is used up too
-	PackageRenewed                         // a package renewed on use-up: threshold and after are the number of the renewal
+	PackageRenewed                         // a package renewed on use-up; threshold and after are the number of the renewal
 )
 
 var eventNames = [...]string{"", "limit.passed", "pool.exhausted", "included.exhausted", "sim.first_use", "life.exhausted",
@@ -197,8 +198,8 @@ func (k EventKind) String() string {
 	return "unknown"
 }
 
-// Event happens once: when the counter reaches the threshold (before < threshold ≤ after), or, for DeviceChanged,
-// when the device changes.
+// An event happens once: when the counter reaches the threshold (before < threshold ≤ after), or, for
+// DeviceChanged, when the device changes.
 type Event struct {
 	Kind      EventKind
 	Name      string // limit, share plan/bucket, plan/bucket, package/instance/bucket, or anomaly
@@ -211,14 +212,14 @@ type Event struct {
 	After     Value
 	Severity  uint8 // of an anomaly, 1 to 4
 
-	Percent uint16      // of the limit, if the threshold is a part of it
-	Until   udr.Instant // of LimitThrottles and LimitBlocks: end of the period
+	Percent uint16      // percentage of the limit, if the threshold is a part of it
+	Until   udr.Instant // end of the period, for LimitThrottles and LimitBlocks
 }
 
 // Result is the result of rating a batch. Reuse it: Begin empties it and keeps its memory.
 type Result struct {
 	Charges []Charge
-	Deltas  []Delta // one for each counter that changed
+	Deltas  []Delta // one delta for each counter that changed
 	Events  []Event
 
 	Sessions []SessionState // new state of each session that has a part in the batch
@@ -228,20 +229,21 @@ type Result struct {
 	number uint32
 }
 
-// Begin empties r for the next batch. The batch's deltas go to c. A Counters fills one Result at a time.
+// Begin empties r for the next batch. The batch's deltas are in counters of c. A Counters value
+// fills one Result at a time.
 func (r *Result) Begin(c *Counters) {
 	r.Charges, r.Deltas, r.Events, r.Sessions = r.Charges[:0], r.Deltas[:0], r.Events[:0], r.Sessions[:0]
 	c.result++
 	r.number = c.result
 }
 
-// addCharge appends a charge and reuses the memory of the previous one there.
+// addCharge appends a charge and reuses the memory of an earlier charge at that index.
 func (r *Result) addCharge() *Charge {
 	if len(r.Charges) < cap(r.Charges) {
 		r.Charges = r.Charges[:len(r.Charges)+1]
 		c := &r.Charges[len(r.Charges)-1]
 		blocks, draws, growth, lines, facts, periods := c.Blocks[:0], c.Draws[:0], c.Growth[:0], c.Lines[:0], c.Facts[:0], c.Periods[:0]
-		*c = Charge{} // 809 → 766 ns a record: a literal that reads c is made elsewhere, and copied
+		*c = Charge{} // 809 → 766 ns a record: a literal that reads c would be built elsewhere and copied
 		c.Blocks, c.Draws, c.Growth, c.Lines, c.Facts, c.Periods = blocks, draws, growth, lines, facts, periods
 		return c
 	}
@@ -249,8 +251,8 @@ func (r *Result) addCharge() *Charge {
 	return &r.Charges[len(r.Charges)-1]
 }
 
-// added appends an empty element to a list and returns it. The caller fills it in place, because appending a literal
-// would copy it.
+// added appends an empty element to a list and returns a pointer to it. The caller fills it in place, because
+// appending a literal would copy it.
 func added[T any](to *[]T) *T {
 	list := *to
 	n := len(list)

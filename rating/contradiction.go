@@ -6,8 +6,9 @@ import (
 	"ratemill/diag"
 )
 
-// check warns of parts of a plan that change no amount, because the author meant something else: a step at the price
-// of the step before, a fee above the cap of the records that pay it, a bucket smaller than its increment.
+// check warns of parts of a plan that change no amount, because the author probably meant something else: a step
+// with the same price as the step before, a fee above the cap of the records that pay it, a bucket smaller than its
+// increment.
 
 // warnInert warns of parts of a plan that change no amount.
 func (c *compiler) warnInert(doc *planDoc, p *plan) {
@@ -89,7 +90,7 @@ func (c *compiler) warnInertClass(name diag.Text, doc *classDoc, pc *planClass) 
 	}
 }
 
-// warnAlone warns of a shared count that only one price or class names.
+// warnAlone warns of a shared count that only one price or class uses.
 func (c *compiler) warnAlone(doc *planDoc, p *plan) {
 	prices, classes := map[string]int{}, map[uint64]int{}
 	for _, pc := range p.classes {
@@ -163,7 +164,7 @@ func (c *compiler) warnBucket(d *bucketDoc, b *bucket) {
 }
 
 // warnThresholds warns of actions at thresholds above the one at which usage is blocked: the count
-// never gets there.
+// never reaches them.
 func (c *compiler) warnThresholds(doc *limitDoc, m *limit) {
 	if m.block == nil || doc.Over != nil {
 		return
@@ -177,7 +178,7 @@ func (c *compiler) warnThresholds(doc *limitDoc, m *limit) {
 	}
 }
 
-// listedOnce holds the lists of names in which repeating a name changes nothing.
+// listedOnce contains the lists of names in which repeating a name has no effect.
 var listedOnce = map[string]bool{"networks": true, "countries": true, "prefixes": true, "numbers": true, "peer_countries": true,
 	"zones": true, "classes": true, "plans": true, "service_types": true, "days": true, "easter": true, "included_in": true,
 	"contributes_in": true, "ignore": true, "accounts": true, "actions": true, "do": true}

@@ -16,7 +16,7 @@ type countDoc struct {
 	Count   diag.Text `yaml:"count" doc:"Name of a count that several prices of the plan share, of any classes with the same unit. Without it, each price has its own count." example:"eu-and-us"`
 }
 
-// counted is whose units a price counts.
+// counted identifies the accounts or SIMs whose units a price counts.
 type counted uint8
 
 const (
@@ -28,10 +28,10 @@ const (
 
 func (c counted) String() string { return [...]string{"record", "sim", "account", "tree"}[c] }
 
-// ofTree counts all accounts of a payer, not only the account itself.
+// ofTree counts all accounts below a payer, not only the account itself.
 const ofTree = 1<<32 - 1
 
-// compileCount reads whose units a price counts. A price without count uses that of its class.
+// compileCount reads whose units a price counts. A price without a count uses the count of its class.
 func compileCount(s *saying) {
 	said := s.classDoc.Count
 	for _, d := range []struct{ to, from *diag.Text }{{&said.Counted, &s.priceDoc.Count.Counted}, {&said.Period, &s.priceDoc.Count.Period},
@@ -82,7 +82,8 @@ type sharedCount struct {
 	at     diag.Pos
 }
 
-// share gives the price the count with a name; all prices that name this count must agree about it.
+// share gives the price the count with a name; all prices that use this name must define the count
+// in the same way.
 func (s *saying) share(name diag.Text) {
 	p, unit := s.price, s.units[s.classes[s.class.Value]]
 	if s.plan.shared == nil {
@@ -115,9 +116,9 @@ func (e *Engine) countOf(w *tally, t *tier, p *price, u *udr.Usage) {
 	e.during(w, p.period, u.At)
 }
 
-// top returns the account whose tree a tier counts. For an account above, this is the account that pays by its plan
-// for all accounts below it. For the SIM's own account, this is the account with the billing profile. Without a
-// billing profile above it, an account pays for itself alone.
+// top returns the account whose tree is counted for a tier. For an account above, this is the account that pays by
+// its plan for all accounts below it. For the SIM's own account, this is the account that has the billing profile.
+// Without a billing profile above it, an account pays for itself alone.
 func (e *Engine) top(t *tier, u *udr.Usage) *payer {
 	if t.number == 0 {
 		for _, p := range e.path {

@@ -122,7 +122,7 @@ func ParseQuantity(text string) (int64, error) {
 // Place is an element of the catalogue that usage reaches: a zone of a class of a plan, a step of its prices, a bucket,
 // its rollover, a limit. The coverage of golden cases is measured in places.
 type Place struct {
-	Kind string // zone, condition, step, discount, bucket, rollover, limit
+	Kind string // zone, condition, step, discount, bucket, rollover or limit
 	Name string // plan@version class zone
 }
 
@@ -221,10 +221,10 @@ func stepName(plan, class, price, amount string, per int64) string {
 	return fmt.Sprintf("%s %s %s: %s / %d", plan, class, price, amount, per)
 }
 
-// Reached calls reach for each place of a charge.
+// Reached calls reach for each place that a charge reaches.
 func (ch *Charge) Reached(class string, reach func(Place)) {
 	if ch.Corrects() {
-		return // the records that it corrects reached them
+		return // the records that this charge corrects reached them
 	}
 	plan := fmt.Sprintf("%s@%d", ch.Plan, ch.PlanVersion)
 	reach(Place{"zone", plan + " " + class + " " + ch.Zone})
@@ -266,7 +266,7 @@ func (ch *Charge) Reached(class string, reach func(Place)) {
 	}
 }
 
-// periodPlaces are the fees, minimums and caps of periods.
+// periodPlaces returns the fees, minimums and caps of periods.
 func (c *Catalogue) periodPlaces(p *plan, plan string) (all []Place) {
 	for n, pc := range p.classes {
 		for i := 0; pc != nil && i < len(pc.prices); i++ {
@@ -292,7 +292,7 @@ func (ch *Charge) reachPeriods(class string, reach func(Place)) {
 	}
 }
 
-// Reached is the place of an event's limit; ok is false for events of buckets.
+// Reached returns the place of an event's limit; ok is false for events of buckets.
 func (e *Event) Reached() (p Place, ok bool) {
 	switch e.Kind {
 	case LimitPassed, LimitSuspends, LimitThrottles, LimitBlocks:

@@ -10,27 +10,28 @@ import (
 	"ratemill/decimal"
 )
 
-// CounterKind is the kind of a counter: its owner and the thing that it counts.
+// CounterKind is the kind of a counter: it tells who owns the counter and what it counts.
 type CounterKind uint8
 
-// The kinds. A SIM or an account is its registry number.
+// The kinds. SIMs and accounts are identified by their registry numbers.
 const (
 	SIMUnits       CounterKind = iota + 1 // units used by a SIM: included units, graduated prices, limits
 	AccountUnits                          // units used by an account: pools, graduated prices, limits
 	SIMCost                               // money charged for a SIM
 	AccountCost                           // money charged to an account
-	SIMLife                               // data about a SIM's life, in no cycle: units of life buckets, and changes of its state by usage
-	SIMWatch                              // counts of anomaly rules for a SIM, in no cycle
-	SIMPackage                            // units of a SIM's packages, and when their time began; in no cycle
-	AccountPackage                        // units of an account's packages, and when their time began; in no cycle
+	SIMLife                               // data about a SIM's life, independent of cycles: units of life buckets, and changes of its state by usage
+	SIMWatch                              // counts of anomaly rules for a SIM, independent of cycles
+	SIMPackage                            // units of a SIM's packages and the times at which their validity began, independent of cycles
+	AccountPackage                        // units of an account's packages and the times at which their validity began, independent of cycles
 )
 
-// ofRoot marks the kind of a counter whose id contains the billing root. In earlier versions of ratemill the ids
-// depended on the root known at the beginning of the cycle, so a correction of the registry started counters at zero.
-// The kinds of these counters lack the mark. Engine.former still reads them until their cycles are over.
+// ofRoot marks the kind of a counter whose id contains the billing root. In earlier versions of ratemill, the ids
+// depended on the root known at the beginning of the cycle, so a correction in the registry restarted counters at
+// zero. The kinds of those older counters lack the mark. Engine.former still reads them until their cycles are
+// over.
 const ofRoot CounterKind = 64
 
-// plain is the kind without its marks.
+// plain returns the kind without its marks.
 func (k CounterKind) plain() CounterKind { return k &^ (ofRoot | ofSpan) }
 
 var kindNames = [...]string{"", "sim units", "account units", "sim cost", "account cost", "sim life", "sim watch", "sim package",
@@ -59,8 +60,8 @@ func (k CounterKind) forLife() bool { return k.plain() == SIMLife }
 // Watches reports whether the counter is the memory of an anomaly rule.
 func (k CounterKind) Watches() bool { return k.plain() == SIMWatch }
 
-// inCycle reports whether the counter belongs to a billing cycle. Such a counter is never forgotten
-// unless it belongs to a cycle.
+// inCycle reports whether the counter belongs to a billing cycle. A counter that belongs to no
+// cycle is never forgotten.
 func (k CounterKind) inCycle() bool { return k.plain() < SIMLife }
 
 // CounterKey identifies a counter. ID is a hash of the name of the bucket, limit or price, so it is the same in every
@@ -68,8 +69,8 @@ func (k CounterKind) inCycle() bool { return k.plain() < SIMLife }
 type CounterKey struct {
 	ID    uint64
 	Owner uint32
-	// Cycle is the local date on which the owner's cycle or period begins, in days since 1970-01-01; 24 bits are kept; 0 for
-	// SIMLife and SIMWatch.
+	// Cycle is the local date on which the owner's cycle or period begins, in days since 1970-01-01, of which 24 bits
+	// are kept; it is 0 for SIMLife and SIMWatch.
 	Cycle int32
 	Kind  CounterKind
 }
@@ -106,23 +107,24 @@ func (k CounterKey) check() error {
 	return nil
 }
 
-// Value is the value of a counter: a count of units, or money as decimal.D's count of 10^-12, in 128 bits of two's
-// complement. Additions do not overflow in practice: units are bounded per record, money by decimal.D.
+// Value is the value of a counter: a count of units, or an amount of money in units of 10^-12 as in decimal.D, in
+// 128 bits of two's complement. Additions do not overflow in practice: the units of a record and the amounts of
+// decimal.D are bounded.
 type Value struct {
 	Hi int64
 	Lo uint64
 }
 
-// UnitsValue is n units.
+// UnitsValue returns the Value of n units.
 func UnitsValue(n int64) Value { return Value{n >> 63, uint64(n)} }
 
-// CostValue is an amount of money.
+// CostValue returns the Value of an amount of money.
 func CostValue(d decimal.D) Value {
 	hi, lo := d.Parts()
 	return Value{hi, lo}
 }
 
-// Units is the value as a count; a value beyond int64 is the largest int64.
+// Units returns the value as a count; if it exceeds int64, it returns the largest int64.
 func (v Value) Units() int64 {
 	switch {
 	case v.Hi == 0 && v.Lo <= math.MaxInt64, v.Hi == -1 && v.Lo > math.MaxInt64:
@@ -133,7 +135,7 @@ func (v Value) Units() int64 {
 	return math.MaxInt64
 }
 
-// Cost is the value as money; decimal.ErrRange if it has more than 26 digits before the point.
+// Cost returns the value as money, or decimal.ErrRange if it has more than 26 digits before the point.
 func (v Value) Cost() (decimal.D, error) { return decimal.FromParts(v.Hi, v.Lo) }
 
 // Plus is v + w.
@@ -158,39 +160,39 @@ type Delta struct {
 }
 
 // Counters are the usage counters of the SIMs and accounts of one partition. The rater that owns the partition owns
-// them; they are not safe for concurrent use.
+// its counters; they are not safe for concurrent use.
 //
 // Each counter has two parts. The folded part is the sum of the deltas in the rated log, and only it goes into
 // checkpoints: Range, TakeDirty, ApplyAt, Restore. The speculative part is rated usage that the log has not
 // acknowledged yet. Rate adds to it, Fold moves it to the folded part when the log acknowledges the append, and
 // Discard drops all of it. Get returns the sum of both parts.
 //
-// An entry is one cache line; a table of 10 M counters takes 64 bytes for each of 11 to 23 M slots. The table is split
+// An entry is one cache line: a table of 10 M counters has 11 to 23 M slots of 64 bytes each. The table is split
 // into shards that grow separately, so no record waits until 10 M entries are moved.
 type Counters struct {
 	Sessions Sessions // that are open
 
 	shards [shardCount]shard
 	len    int
-	dirty  []CounterKey // in the order of change; the first `taken` entries are done
+	dirty  []CounterKey // in the order of change; the first `taken` entries are already taken
 	taken  int
-	result uint32 // the last Result passed to Begin
-	former int32  // the newest cycle of counters without the mark ofRoot
+	result uint32 // number of the last Result passed to Begin
+	former int32  // the newest cycle that has counters without the mark ofRoot
 
 	forgotten int32 // cycles that began before this date are no longer counted
-	lives     bool  // some counters belong to the lives of SIMs
+	lives     bool  // there are counters that belong to the lives of SIMs
 }
 
 const (
 	shardBits  = 7
 	shardCount = 1 << shardBits
 
-	dirty    = 1 // changed since it was last taken; the counter is in Counters.dirty
+	dirty    = 1 // the counter changed since it was last taken, and is in Counters.dirty
 	flagBits = 1
 )
 
 type shard struct {
-	entries []entry // a power of two, or none
+	entries []entry // the length is a power of two, or zero
 	len     int
 }
 
@@ -200,8 +202,8 @@ type entry struct {
 	folded  Value
 	pending Value
 	at      int64  // offset of the last folded delta, shifted by flagBits; dirty below
-	result  uint32 // the Result that index belongs to
-	index   uint32 // index of this counter's delta in it
+	result  uint32 // the Result to which index belongs
+	index   uint32 // index of this counter's delta in that Result
 }
 
 func (k CounterKey) packed() uint64 {
@@ -219,7 +221,7 @@ func hashKey(id, rest uint64) uint64 {
 	return h * 0x9e3779b97f4a7c15
 }
 
-// NewCounters makes empty counters.
+// NewCounters returns empty counters.
 func NewCounters() *Counters { return &Counters{former: math.MinInt32, forgotten: math.MinInt32} }
 
 func (c *Counters) find(k CounterKey) *entry {
@@ -241,7 +243,7 @@ func (c *Counters) find(k CounterKey) *entry {
 	}
 }
 
-// entry finds or creates the entry of k. It is valid until the next call.
+// entry finds or creates the entry of k. The pointer is valid until the next call.
 func (c *Counters) entry(k CounterKey) *entry {
 	rest := k.packed()
 	h := hashKey(k.ID, rest)
@@ -284,7 +286,7 @@ func (s *shard) resize(n int) {
 	}
 }
 
-// Get is the counter's value, including speculative additions.
+// Get returns the counter's value, including speculative additions.
 func (c *Counters) Get(k CounterKey) Value {
 	if e := c.find(k); e != nil {
 		return e.folded.Plus(e.pending)
@@ -292,7 +294,8 @@ func (c *Counters) Get(k CounterKey) Value {
 	return Value{}
 }
 
-// Folded is the counter's value according to the rated log, and the offset of its last delta, -1 for none.
+// Folded returns the counter's value according to the rated log, and the offset of its last delta, or -1
+// if it has none.
 func (c *Counters) Folded(k CounterKey) (v Value, at int64) {
 	if e := c.find(k); e != nil {
 		return e.folded, e.at >> flagBits
@@ -300,14 +303,14 @@ func (c *Counters) Folded(k CounterKey) (v Value, at int64) {
 	return Value{}, -1
 }
 
-// Add adds to the speculative part.
+// Add adds a value to the speculative part.
 func (c *Counters) Add(k CounterKey, v Value) { c.entry(k).add(v) }
 
 func (e *entry) add(v Value) { e.pending = e.pending.Plus(v) }
 
 // ApplyAt folds a delta of the message at offset into the folded part, but only if offset is beyond the counter's
-// last offset. Otherwise the counter already has the delta. The deltas of a message must contain each counter at most
-// once, like Result.Deltas.
+// last offset. Otherwise the counter already contains the delta. The deltas of a message must contain each counter at
+// most once, like Result.Deltas.
 func (c *Counters) ApplyAt(d Delta, offset int64) bool { return c.apply(c.entry(d.Key), &d, offset) }
 
 func (c *Counters) apply(e *entry, d *Delta, offset int64) bool {
@@ -322,14 +325,15 @@ func (c *Counters) apply(e *entry, d *Delta, offset int64) bool {
 	return true
 }
 
-// Fold is ApplyAt for a delta of our own Rate: it moves the delta from the speculative part.
+// Fold does the same as ApplyAt for a delta of this instance's own Rate: it moves the delta from
+// the speculative to the folded part.
 func (c *Counters) Fold(d Delta, offset int64) bool {
 	e := c.entry(d.Key)
 	e.pending = e.pending.Plus(d.Value.Neg())
 	return c.apply(e, &d, offset)
 }
 
-// FoldAll folds the deltas of one of our own batches that the log acknowledged at offset.
+// FoldAll folds the deltas of one of this instance's own batches, which the log acknowledged at offset.
 func (c *Counters) FoldAll(deltas []Delta, offset int64) {
 	for _, d := range deltas {
 		c.Fold(d, offset)
@@ -347,13 +351,14 @@ func (c *Counters) Discard() {
 	}
 }
 
-// Restore sets a counter from a checkpoint: its value with all deltas up to offset at. It does not become dirty.
+// Restore sets a counter to its value in a checkpoint, which includes all deltas up to offset at. It does not
+// mark the counter dirty.
 func (c *Counters) Restore(k CounterKey, v Value, at int64) {
 	e := c.entry(k)
 	e.folded, e.at = v, at<<flagBits|e.at&dirty
 }
 
-// Len is the number of counters.
+// Len returns the number of counters.
 func (c *Counters) Len() int { return c.len }
 
 // Range calls f for each counter's folded value, in no particular order, until f returns false.
@@ -367,8 +372,8 @@ func (c *Counters) Range(f func(k CounterKey, v Value, at int64) bool) {
 	}
 }
 
-// Dirty is the number of counters that changed since they were last taken. A sweep calls Dirty first and takes that
-// many; later changes are queued behind them.
+// Dirty returns the number of counters that changed since they were last taken. A sweep first calls Dirty and then
+// takes that many counters; later changes are queued behind them.
 func (c *Counters) Dirty() int { return len(c.dirty) - c.taken }
 
 // TakeDirty passes the first n dirty counters to f, oldest first, and marks them clean. f must not change counters.
@@ -387,7 +392,7 @@ func (c *Counters) TakeDirty(n int, f func(k CounterKey, v Value, at int64)) {
 	}
 }
 
-// Newest is the latest cycle with counters, 0 if there are none.
+// Newest returns the latest cycle with counters, 0 if there are none.
 func (c *Counters) Newest() (cycle int32) {
 	c.Range(func(k CounterKey, _ Value, _ int64) bool {
 		cycle = max(cycle, k.Cycle)
@@ -396,15 +401,15 @@ func (c *Counters) Newest() (cycle int32) {
 	return cycle
 }
 
-// Forgotten returns a date: counters of cycles that began before it are forgotten.
+// Forgotten returns a date: counters of cycles that began before it have been forgotten.
 func (c *Counters) Forgotten() int32 { return c.forgotten }
 
 // Forgot records that the counters of cycles that began before the given day were forgotten, now or earlier.
 func (c *Counters) Forgot(before int32) { c.forgotten = max(c.forgotten, before) }
 
 // Forget removes the counters of cycles that began before the given day, except dirty ones and those with a speculative
-// part. It calls f for each, so that their checkpoint entries can be deleted. The counter of a week, month or year is kept
-// until usage of a cycle that is kept can no longer need it.
+// part. It calls f for each, so that their checkpoint entries can be deleted. The counter of a week, month or year is
+// kept as long as usage of a cycle that is still kept may need it.
 func (c *Counters) Forget(before int32, f func(CounterKey)) {
 	c.Forgot(before)
 	past := func(e *entry) bool {

@@ -8,17 +8,17 @@ import (
 	"ratemill/udr"
 )
 
-// A record with a negative quantity is a credit. It refunds what a record with that many units would cost now, in the
-// reverse order of charging. It first reverses units that the SIM paid for at the price of the record, then those of
-// a pass, then those of pools and included units, which it refills. A credit never gives back more than the SIM drew
-// or was charged in the cycle of the record's time.
+// A record with a negative quantity is a credit. It refunds the present cost of a record with that many units, in the
+// reverse order of charging. It first takes back units that the SIM paid for at the price of the record, then units
+// of a pass, then units of pools and included units, which it refills. A credit never gives back more than the SIM
+// drew or was charged in the cycle that contains the record's time.
 //
-// So a class that allows credits keeps counters of each SIM, in the periods in which they count: the units priced
-// at each price, the units that the SIM drew from each bucket, and the charged amount.
+// So a class that allows credits keeps counters for each SIM, in the periods in which they count: the units
+// charged at each price, the units that the SIM drew from each bucket, and the charged amount.
 //
-// Rating computes a credit like the positive record that it reverses, and negates quantities and amounts in the end.
+// Rating computes a credit like the positive record that it reverses, and negates quantities and amounts at the end.
 
-// giving is the state of a credit while it is being computed.
+// giving is the state of a credit during its computation.
 type giving struct {
 	on      bool
 	refills []refill
@@ -102,7 +102,7 @@ func (e *Engine) giveBack(t *tier, ch *Charge, zone *zone, first *price, c *Coun
 }
 
 // refill returns units that the SIM drew for free to the pass of the price and to the buckets that cover the
-// record, last drawn first. It returns the number of these units, in units of the record.
+// record, last drawn first. It returns the number of these units, counted in units of the record.
 func (e *Engine) refill(t *tier, ch *Charge, first *price, priced int64, c *Counters, u *udr.Usage, class, zone int32,
 	res *Result) (covered int64, err error) {
 	e.giving.on, e.giving.refills = true, e.giving.refills[:0]
@@ -113,7 +113,7 @@ func (e *Engine) refill(t *tier, ch *Charge, first *price, priced int64, c *Coun
 	left, used := ch.Rounded-priced, -u.Quantity-priced
 	for _, r := range slices.Backward(e.giving.refills) {
 		want := left
-		if r.increment > 0 { // its own increment replaced the price's
+		if r.increment > 0 { // the bucket's own increment replaced that of the price
 			want = roundUp(max(0, used), r.increment)
 		}
 		if left <= 0 || want == 0 {
@@ -136,7 +136,7 @@ func (e *Engine) refill(t *tier, ch *Charge, first *price, priced int64, c *Coun
 		}
 		used, covered = used-d.Drawn, covered+d.Drawn
 	}
-	ch.Growth = ch.Growth[:0] // it does not count units per SIM
+	ch.Growth = ch.Growth[:0] // the growth of a pool does not count units per SIM
 	for i := range ch.Draws {
 		ch.Draws[i].Whole, ch.Draws[i].Days, ch.Draws[i].Of = 0, 0, 0
 	}
@@ -144,7 +144,7 @@ func (e *Engine) refill(t *tier, ch *Charge, first *price, priced int64, c *Coun
 	return covered, err
 }
 
-// candidate notes a bucket from which the units of a credit may have been drawn: the last draw of the charge.
+// candidate records the last draw of the charge as a bucket from which the units of a credit may have been drawn.
 func (e *Engine) candidate(t *tier, b *bucket, k, bound CounterKey, ch *Charge) {
 	d := &ch.Draws[len(ch.Draws)-1]
 	if w := b.weight(t.model.zones[t.hit.zone].global); w != 1 {
@@ -154,12 +154,13 @@ func (e *Engine) candidate(t *tier, b *bucket, k, bound CounterKey, ch *Charge) 
 	e.giving.refills = append(e.giving.refills, refill{b, k, bound, len(ch.Draws) - 1})
 }
 
-// drewKey is the counter of the units that a SIM drew from a bucket's counter by usage of the class.
+// drewKey returns the counter of the units that a SIM drew from the bucket of another counter by
+// usage of the class.
 func (e *Engine) drewKey(t *tier, k CounterKey, rolled bool, sim uint32) CounterKey {
 	own := CounterKey{ID: mix(k.ID, t.class.drew), Owner: sim, Cycle: k.Cycle, Kind: k.Kind - k.Kind.plain() + SIMUnits}
 	if !k.Kind.PerSIM() {
 		own.ID = mixID(own.ID, k.Owner)
-		if t.number > 0 { // two tiers may draw on one pool
+		if t.number > 0 { // two tiers may draw on the same pool
 			own.ID = mixID(own.ID, t.payer.number)
 		}
 	}
@@ -169,7 +170,7 @@ func (e *Engine) drewKey(t *tier, k CounterKey, rolled bool, sim uint32) Counter
 			cycle = e.cycleOfSIM
 		}
 		if own.ID = mixID(own.ID, uint32(cycle)); bought {
-			own.Cycle = cycle // the units of a package belong to no cycle, but a credit is for that of its time of use
+			own.Cycle = cycle // the units of a package belong to no cycle, but a credit is for the cycle that contains its time of use
 		}
 	}
 	own.ID = max(own.ID, 1)
@@ -189,7 +190,8 @@ func (e *Engine) rememberPriced(t *tier, p *price, units int64, c *Counters, u *
 	e.add(entry, k, UnitsValue(units), res)
 }
 
-// boundCredit counts the amount charged for the SIM by the class in the cycle, and limits a credit to it.
+// boundCredit counts the amount charged for the SIM by the class in the cycle, and limits a credit to
+// that amount.
 func (e *Engine) boundCredit(t *tier, ch *Charge, c *Counters, u *udr.Usage, res *Result) error {
 	w := t.ofSIM(t.class.paid, u.SIM)
 	w.kind = SIMCost
@@ -212,7 +214,8 @@ func (e *Engine) boundCredit(t *tier, ch *Charge, c *Counters, u *udr.Usage, res
 	return err
 }
 
-// unfee gives back the fee of a period whose units are all given back. The counter of the period holds the units.
+// unfee gives back the fee of a period when all units of the period are given back. The counter of the period
+// counts these units.
 func (e *Engine) unfee(s *stage, ch *Charge, w *tally, c *Counters, res *Result) error {
 	k, entry, used := e.counter(c, w, res)
 	units := min(ch.Rounded, max(0, used.Units()))
@@ -226,8 +229,8 @@ func (e *Engine) unfee(s *stage, ch *Charge, w *tally, c *Counters, res *Result)
 }
 
 // unbound returns the part of a period's charges that remains after a credit. sum and charged are the values before
-// the credit, and cost is the amount that the credit takes back. If cost exceeds sum, other periods charged the
-// excess, and the credit gives all of it back.
+// the credit, and cost is the amount that the credit takes back. If cost exceeds sum, the excess was charged for
+// other periods, and the credit gives all of it back.
 func (s *stage) unbound(sum, charged, cost decimal.D) (left, whole decimal.D, err error) {
 	if sum.Less(cost) {
 		whole, err = cost.Sub(sum)
@@ -250,7 +253,7 @@ func (s *stage) unbound(sum, charged, cost decimal.D) (left, whole decimal.D, er
 	return left, whole, err
 }
 
-// turn negates a charge: it turns a charged record into the credit that reverses it, and a credit into such a record.
+// turn negates a charge: it converts between a credit and the charged record that the credit reverses.
 func (c *Charge) turn() {
 	c.Quantity, c.Rounded = -c.Quantity, -c.Rounded
 	c.Sum, c.Rest, c.Total, c.Below.Num = c.Sum.Neg(), c.Rest.Neg(), c.Total.Neg(), -c.Below.Num
@@ -278,8 +281,8 @@ func (c *Charge) turned() *Charge {
 	return &x
 }
 
-// notGiven is the number of units in a negated credit that the SIM had neither drawn nor paid for.
+// notGiven returns the number of units in a negated credit that the SIM had neither drawn nor paid for.
 func (c *Charge) notGiven() int64 {
-	i := increments{initial: c.Initial, then: max(c.Then, 1)} // verified says that it must be
+	i := increments{initial: c.Initial, then: max(c.Then, 1)} // verified reports a Then below 1
 	return i.round(c.Quantity) - c.Rounded
 }

@@ -12,8 +12,8 @@ import (
 // A pass is bought by the first use of a day, week or cycle, and covers units of that time as a bucket does, after
 // all buckets. The pass of the price at which a record begins covers the beginning of the record, except units over a
 // limit that have a separate price. A pass that covers a whole record also covers its fee. Other buckets do not cover
-// the fee: if they did, a longer record could cost less than a shorter one. Then a session could cost more in parts
-// than in one record.
+// the fee: if they did, a longer record could cost less than a shorter one, and a session could cost more in parts
+// than as one record.
 
 type passDoc struct {
 	Price    due       `yaml:"price,required" doc:"Price of the pass, and its time: a local day, a week from Monday, or a billing cycle of the SIM; of the account with { amount: 5, per: day, counted: account }." example:"1.00 / day"`
@@ -25,17 +25,17 @@ type passDoc struct {
 // UnmarshalNode implements diag.Unmarshaler.
 func (d *due) UnmarshalNode(n *diag.Node, dec *diag.Decoder) { *d = readDue(n, dec) }
 
-// JSONSchema is an amount or its long form.
+// JSONSchema returns the schema of an amount or its long form.
 func (due) JSONSchema() map[string]any {
 	return map[string]any{"anyOf": []any{literal.Single(), diag.Subschema(dueDoc{})}}
 }
 
 // pass is a pass of a version of a plan.
 type pass struct {
-	bucket       // size is the largest number for a pass without units
+	bucket       // the size of a pass without units is the largest number
 	bound  bool  // it has units
 	price  stage // what it costs
-	own    bool  // it belongs to one price and has the price's name
+	own    bool  // the pass belongs to one price and has the price's name
 	unit   udr.Unit
 }
 
@@ -148,7 +148,7 @@ func (e *Engine) usePass(t *tier, p *pass, at, stop int64, ch *Charge, c *Counte
 	return drawn
 }
 
-// passed returns the draw on a pass, which is always the last draw; nil if there is none.
+// passed returns the draw on a pass, which is always the last draw, or nil if there is none.
 func (c *Charge) passed() *Draw {
 	if n := len(c.Draws); n > 0 && c.Draws[n-1].Pass {
 		return &c.Draws[n-1]
@@ -171,7 +171,7 @@ func (c *Charge) free(first, stop int64) bool {
 	return d != nil && d.Drawn > 0 && first+d.Drawn == stop
 }
 
-// buyPass charges the price of the pass to the record that is the first to draw on it.
+// buyPass charges the price of the pass to the first record that draws on it.
 func (s *stage) buyPass(ch *Charge, credit bool) error {
 	d := ch.passed()
 	if d == nil || !d.buys(credit) {
@@ -181,7 +181,7 @@ func (s *stage) buyPass(ch *Charge, credit bool) error {
 		Price: s.price, Amount: s.price})
 }
 
-// recountPass checks that each line for a pass has a draw that buys it.
+// recountPass checks that each line for a pass has a draw that buys the pass.
 func (c *Charge) recountPass(credit bool) error {
 	n := 0
 	for i := range c.Periods {

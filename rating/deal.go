@@ -11,16 +11,16 @@ import (
 	"ratemill/udr"
 )
 
-// Deal prices are a plan that replaces, for some accounts, the plan that it extends. SIMs and accounts keep their
-// plan; the deal follows from the catalogue alone. It uses the counters of the plan that it replaces, so no counter
-// starts at zero when the deal begins or ends.
+// Deal prices are a plan that replaces another plan, the one that it extends, for some accounts. SIMs and accounts
+// keep their plan; the catalogue alone determines the deal. It uses the counters of the plan that it replaces, so
+// no counter starts at zero when the deal begins or ends.
 
 // deal is a plan for some accounts.
 type deal struct {
-	of, plan int32 // families: the replaced plan, and the deal's plan
+	of, plan int32 // families: the replaced plan and the deal's plan
 	kind     string
 	accounts []string
-	named    []diag.Text // position of the accounts in the first version
+	named    []diag.Text // positions of the account names in the first version
 }
 
 // dealt checks the accounts that a plan of deal prices names.
@@ -49,7 +49,7 @@ func (x *extension) dealt(d *planDoc) bool {
 	return x.list.Errors() == errors
 }
 
-// counter returns the plan whose name is part of the names of a plan's counters.
+// counter returns the plan whose name appears in the names of a plan's counters.
 func (d *planDoc) counter() string {
 	if d.Extends.For != nil {
 		return d.Extends.Extends.Value
@@ -57,7 +57,7 @@ func (d *planDoc) counter() string {
 	return d.Name.Value
 }
 
-// compileDeals finds the plans for certain accounts, and reports two deals for the same account.
+// compileDeals finds the plans for certain accounts, and reports accounts that have two deals.
 func (c *compiler) compileDeals() {
 	type claim struct {
 		of, whom string
@@ -127,7 +127,7 @@ func (e *Engine) dealt(place int, family int32, at udr.Instant) int32 {
 	clock := e.path[place].clock
 	for i, p := range e.path[place:] {
 		if i > 0 && (p.facts.Kind == registry.ResellerAccount || e.path[place].facts.Kind == registry.ResellerAccount) {
-			break // resellers buy, and sell, at their own prices
+			break // resellers buy and sell at their own prices
 		}
 		if plan, ok := e.among(p.deals[:p.named], clock, family, at); ok {
 			return plan
@@ -152,7 +152,7 @@ func (e *Engine) among(deals []deal, clock *zoneClock, family int32, at udr.Inst
 	return 0, false
 }
 
-// InPlaceOf returns the plan that a deal replaces; for a plan that is not a deal, it returns the plan itself.
+// InPlaceOf returns the plan that a deal replaces; for any other plan, it returns the plan itself.
 func (c *Catalogue) InPlaceOf(plan string) string {
 	if n, ok := c.plans.find(plan); ok {
 		for i := range c.deals {
@@ -169,10 +169,10 @@ type Deal struct {
 	Plan, Of string
 	Kind     string
 	Accounts []string
-	Named    []diag.Text // position of the accounts in the catalogue
+	Named    []diag.Text // positions of the account names in the catalogue
 }
 
-// Deals are the deal prices of the catalogue.
+// Deals returns the deal prices of the catalogue.
 func (c *Catalogue) Deals() (list []Deal) {
 	for _, d := range c.deals {
 		list = append(list, Deal{c.plans.list[d.plan].name, c.plans.list[d.of].name, d.kind, d.accounts, d.named})
@@ -201,7 +201,7 @@ func (x *explanation) dealWords() string {
 	return ""
 }
 
-// withDeals makes a plan keep sessions if a deal that replaces it keeps them, and vice versa, because a session
+// withDeals makes a plan keep sessions if one of its deals keeps them, and vice versa, because a session
 // continues when a deal begins or ends.
 func (c *compiler) withDeals(family int32) (versions []*plan) {
 	of := family
@@ -219,8 +219,8 @@ func (c *compiler) withDeals(family int32) (versions []*plan) {
 	return versions
 }
 
-// followDeals gives the inherited buckets and prices of a deal the counters of the plan that it replaces. A deal has
-// no versions from before it began, so their names cannot be followed in the deal's own versions.
+// followDeals gives the inherited buckets and prices of a deal the counters of the plan that it replaces. Inherited
+// names may be older than the deal, so they cannot be followed in the deal's own versions.
 func (c *compiler) followDeals() {
 	for _, d := range c.deals {
 		of, own := c.plans.list[d.of], c.plans.list[d.plan]

@@ -14,13 +14,13 @@ import (
 	"ratemill/udr"
 )
 
-// A discount takes off a share of the cost of units. The share depends on the units or the spend that an account or a
-// tree has reached in a period.
+// A discount reduces the cost of units by a percentage. The percentage depends on the units or the spend that an
+// account or a tree has reached in a period.
 //
-// A discount by units splits the record that crosses a threshold: the units below the threshold get the previous
-// discount. A discount by spend is determined before the record and applies to the whole record; otherwise the
-// record's own cost would affect its discount. A discount on the whole also changes earlier charges: its prices
-// work like volume prices (volume.go), which correct those charges.
+// A discount by units splits the record that crosses a threshold: the units below the threshold get the discount
+// of the step before. A discount by spend is determined before the record and applies to the whole record,
+// because otherwise the record's own cost would affect its discount. A discount on the whole also changes
+// earlier charges: its prices work like volume prices, which correct those charges (volume.go).
 var discounted = adjustment{
 	class:     compileDiscounts,
 	price:     discountPrice,
@@ -62,10 +62,10 @@ func (r *reachedText) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	r.units.UnmarshalNode(n, d)
 }
 
-// JSONSchema is a single value, such as 1 GB or 100 EUR.
+// JSONSchema returns the schema of a single value, such as 1 GB or 100 EUR.
 func (reachedText) JSONSchema() map[string]any { return literal.Single() }
 
-// offText is a percentage of up to 4 decimals, in millionths.
+// offText is a percentage with up to 4 decimals, stored in millionths.
 type offText struct{ millionths int64 }
 
 const allOff = 1_000_000
@@ -88,7 +88,7 @@ func (o *offText) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	o.millionths = whole
 }
 
-// JSONSchema is a percentage such as 5 %.
+// JSONSchema returns the schema of a percentage such as 5 %.
 func (offText) JSONSchema() map[string]any {
 	return map[string]any{"type": "string", "pattern": `^[0-9]+(\.[0-9]+)? ?%$`}
 }
@@ -118,8 +118,8 @@ type discountStep struct {
 	part  decimal.D // of a price
 }
 
-// reached returns the step that a count reaches, nil below the first, and the number of units left until the next
-// one.
+// reached returns the step for a count, nil below the first step, and the number of units left until the next
+// step.
 func (d *discount) reached(units int64) (s *discountStep, left int64) {
 	left = math.MaxInt64
 	for i := range d.steps {
@@ -131,7 +131,7 @@ func (d *discount) reached(units int64) (s *discountStep, left int64) {
 	return s, left
 }
 
-// reachedBy returns the step that a spend reaches, nil below the first.
+// reachedBy returns the step for a spend, nil below the first step.
 func (d *discount) reachedBy(spend decimal.D) (s *discountStep) {
 	for i := range d.steps {
 		if spend.Less(d.steps[i].spend) {
@@ -251,7 +251,7 @@ func discountPrice(s *saying) {
 	}
 }
 
-// discountWhole makes the price and its discounts the prices of a volume.
+// discountWhole turns the price and its discounts into volume prices.
 func discountWhole(s *saying) {
 	d, p := s.pc.discount, s.price
 	const because = ": the record that reaches a discount corrects what earlier records paid"
@@ -301,7 +301,7 @@ func discountWhole(s *saying) {
 	}
 }
 
-// lessened is a price with the fraction that is left after discounts.
+// lessened returns a price after each discount of the class, starting with the price without a discount.
 func (p *planClass) lessened(price decimal.D) []decimal.D {
 	all := []decimal.D{price}
 	for i := 0; p.discount != nil && i < len(p.discount.steps); i++ {
@@ -386,11 +386,12 @@ func (e *Engine) discount(t *tier, ch *Charge, c *Counters, u *udr.Usage, sum *a
 	return nil
 }
 
-// discountable reports whether the line has units at a price of the plan. A price of a limit or pool for usage over
-// it has no discount.
+// discountable reports whether the line has units at a price of the plan. The price of a limit or pool for usage
+// over it has no discount.
 func (l *Line) discountable() bool { return l.Kind == LineUsage && l.Over == "" }
 
-// lessen subtracts from the sum a step's share of the price of n units of a line, from unit at of the record on.
+// lessen subtracts a step's percentage of the price of n units of a line, from the record's unit at on, from the
+// sum.
 func (c *Charge) lessen(l *Line, s *discountStep, at, n int64, x Line, sum *amount) error {
 	price, err := l.Price.Mul(s.part)
 	if err != nil {
@@ -410,7 +411,7 @@ func (c *Charge) lessen(l *Line, s *discountStep, at, n int64, x Line, sum *amou
 	return sum.take(whole, below)
 }
 
-// take is the opposite of add.
+// take subtracts from the sum; it is the opposite of add.
 func (a *amount) take(d decimal.D, f decimal.Fraction) (err error) {
 	if f.Num != 0 {
 		num := uint64(f.Num) * (a.den / f.Den)
@@ -426,8 +427,8 @@ func (a *amount) take(d decimal.D, f decimal.Fraction) (err error) {
 	return err
 }
 
-// discountAgain checks that each discount is a share of the price of units in the charge, and that each unit has at
-// most one discount.
+// discountAgain recomputes each discount from the price of units in the charge, and checks that no unit has more
+// than one discount.
 func discountAgain(r *recomputation) error {
 	end := int64(math.MinInt64)
 	for i := range r.Lines {
@@ -492,10 +493,10 @@ func explainDiscount(x *explanation) {
 	}
 }
 
-// Percent is the part that a discount takes: 12.5 %.
+// Percent returns the discount as text: 12.5 %.
 func (l *Line) Percent() string { return percentWords(l.Off) }
 
-// percentWords are millionths as people write them: 12.5 %.
+// percentWords returns millionths as a percentage: 12.5 %.
 func percentWords(millionths int64) string {
 	text := strconv.FormatInt(millionths/10_000, 10)
 	if rest := millionths % 10_000; rest != 0 {

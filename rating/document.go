@@ -5,10 +5,10 @@ import (
 	"ratemill/registry/life"
 )
 
-// The catalogue's documents as billing engineers write them, one per file. Their tags declare each field once, for
-// reading, docs/catalogue-fields.md and the JSON Schema.
+// This file declares the catalogue's documents as billing engineers write them, one per file. The tags declare
+// each field once, for the decoder, docs/catalogue-fields.md and the JSON Schema.
 
-// documents are the kinds of documents by the key that identifies them.
+// documents lists the kinds of documents by the key that identifies each kind.
 var documents = append([]diag.Key{
 	{Name: "zone_model", Doc: "A zone model cuts the world into zones: sets of countries, networks and number prefixes.",
 		New: func() any { return new(zoneModelDoc) }},
@@ -50,10 +50,10 @@ type zoneDoc struct {
 	Where whereDoc  `yaml:",inline"`
 }
 
-// whereDoc documents the conditions of a zone. If both are given, the place (networks, countries) and the other party
-// (prefixes, numbers, peer_countries) must match; with neither, everything matches. A record with an unknown place
-// matches a zone that explicitly includes unknown places, or a zone over which no zone with a place could take
-// precedence.
+// whereDoc documents the conditions of a zone. If both kinds are given, the place (networks, countries) and the other
+// party (prefixes, numbers, peer_countries) must both match; if neither is given, everything matches. A record with
+// an unknown place matches a zone that explicitly includes unknown places, or a zone over which no zone with a place
+// could take precedence.
 type whereDoc struct {
 	Networks      []diag.Text `yaml:"networks" doc:"Networks where usage happened, as MCC-MNC." example:"208-10"`
 	Countries     []diag.Text `yaml:"countries" doc:"Countries where usage happened, ISO 3166-1 alpha-2." example:"FR"`
@@ -97,7 +97,7 @@ type planDoc struct {
 	Included    []bucketDoc         `yaml:"included" doc:"Units that each SIM has free in each cycle, drawn in this order before share plans."`
 
 	node  *diag.Node
-	depth int  // of a plan that extends another: the number of plans in its chain
+	depth int  // for a plan that extends another: the number of plans in its chain
 	ended bool // the deal prices end here
 }
 
@@ -166,7 +166,7 @@ type bucketDoc struct {
 func (r *roundDoc) Check(n *diag.Node, d *diag.Decoder) {
 	r.pos = n.Pos
 	if m := n.Member("scale"); m != nil && d.ErrorAt(m.Pos) {
-		r.Scale = 12 // what it should be is unknown
+		r.Scale = 12 // the intended scale is unknown
 	}
 	if r.Scale < 0 || r.Scale > 12 {
 		d.Errorf(n.Pos, "scale %d is out of range: amounts have 0 to 12 decimals", r.Scale)

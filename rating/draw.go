@@ -2,14 +2,14 @@ package rating
 
 import "ratemill/udr"
 
-// mayDraw reports whether there can be buckets for a tier, so that cover is needed.
+// mayDraw reports whether a tier may have buckets, so that cover must be called.
 func (e *Engine) mayDraw(t *tier) bool {
 	return len(t.plan.included)+len(t.shares) > 0 || e.state.known || e.catalogue.participation || e.view.AnyBought()
 }
 
 // cover draws on the buckets that cover the record and returns the number of covered units. It draws first on the
-// bucket of the SIM's life, then on the plan's included units, then on the pools in the order of the account. Buckets
-// cover the beginning of a record. A bucket with its own increment changes the rounded quantity of the charge.
+// bucket of the SIM's life, then on the plan's included units, then on the pools in the account's order. Buckets
+// cover the first units of a record. A bucket with its own increment changes the rounded quantity of the charge.
 func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zone int32, res *Result) (at int64, err error) {
 	if t.number == 0 && ch.Rounded > 0 && e.state.known && !e.giving.on {
 		e.state.free = e.drawLife(ch, c, u, class, ch.Rounded, res)
@@ -61,8 +61,8 @@ func (e *Engine) cover(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zo
 	return at, nil
 }
 
-// draw takes from a bucket the units that it covers of the record, from unit at on. A full bucket is recorded too,
-// because it explains why the record cost something.
+// draw covers units of the record, from unit at on, by a bucket and takes them out of it. An exhausted
+// bucket is recorded too, because it explains why the record was charged.
 func (e *Engine) draw(t *tier, b *bucket, size int64, w *tally, at int64, ch *Charge, c *Counters, u *udr.Usage, res *Result) int64 {
 	k, entry, before := e.counter(c, w, res)
 	used := before.Units()

@@ -10,12 +10,12 @@ import (
 	"ratemill/udr"
 )
 
-// simstate derives some state facts from earlier facts, by its knowledge at the time of writing. If earlier usage was
-// rated in the meantime, such a fact may be wrong until simstate corrects it. If simstate had been slower, the fact
-// would not exist yet. So the rater derives these facts again from the previous fact. Its charges then depend on
-// the order of the log and on the facts that people stated, not on the speed of simstate.
+// simstate derives some state facts from earlier facts, based on what it knows when it writes them. If earlier usage
+// is rated after that, such a fact may be wrong until simstate corrects it. If simstate had been slower, the fact
+// would not exist yet. The rater therefore derives these facts itself from the fact before them. Its charges then
+// depend on the order of the log and on the facts that users stated, not on the speed of simstate.
 
-// effective returns the state of a SIM at a time, derived from the fact that holds then. zone is the payer's time
+// effective returns the state of a SIM at a time, derived from the fact in force then. zone is the payer's time
 // zone.
 func (e *Engine) effective(v *registry.View, rev registry.Revision, c *Counters, sim uint32, fact registry.SIMState, at udr.Instant,
 	zone *time.Location) (life.Stay, error) {
@@ -33,8 +33,8 @@ func (e *Engine) effective(v *registry.View, rev registry.Revision, c *Counters,
 	return e.states.Of(v, fact, at, zone, events)
 }
 
-// again derives the state of a SIM at a time from an earlier fact than the one that holds then. It returns false if
-// nothing happened between the two facts, so that the later one stands.
+// again derives the state of a SIM at a time from a fact earlier than the one in force then. It returns false if
+// nothing happened between the two facts, so that the later fact stands.
 func (e *Engine) again(v *registry.View, rev registry.Revision, c *Counters, sim uint32, fact registry.SIMState, at udr.Instant,
 	zone *time.Location) (life.Stay, bool) {
 	e.lived(c, sim, math.MinInt64, at)
@@ -59,8 +59,8 @@ func (e *Engine) again(v *registry.View, rev registry.Revision, c *Counters, sim
 	return stay, err == nil
 }
 
-// withAccount adds the effects of the account's status to those of usage, after one time up to another. These effects
-// are e.byAccount and the status changes that the SIM's state ignored when simstate judged it. Usage that was rated
+// withAccount merges the effects of the account's status with those of usage, after one time and up to another. It
+// uses e.byAccount and the status changes that had no effect in the state that simstate saw. Usage that was rated
 // since then may have ended that state earlier.
 func (e *Engine) withAccount(v *registry.View, rev registry.Revision, sim uint32, events []life.Event, from, at udr.Instant) []life.Event {
 	e.unheeded = v.Unheeded(sim, from, at, rev, e.unheeded[:0])
@@ -69,7 +69,7 @@ func (e *Engine) withAccount(v *registry.View, rev registry.Revision, sim uint32
 	}
 	for _, a := range e.byAccount {
 		i := 0
-		for i < len(events) && events[i].At < a.At { // at one instant, usage comes last
+		for i < len(events) && events[i].At < a.At { // at the same instant, usage comes last
 			i++
 		}
 		events = slices.Insert(events, i, a)
@@ -78,15 +78,15 @@ func (e *Engine) withAccount(v *registry.View, rev registry.Revision, sim uint32
 	return events
 }
 
-// mayDiffer reports whether a fact may change if it is derived again with the effects of usage. If simstate wrote a
-// fact because of some usage, it had seen all usage that was rated before that. If this rater does not have the
-// usage that caused a fact, that fact and all earlier ones were made below another billing root.
+// mayDiffer reports whether a fact may change when it is derived again with the effects of usage. When simstate
+// wrote a fact because of usage, it had seen all usage that was rated before. If this rater does not have the usage
+// that caused a fact, that fact and all earlier ones were written below another billing root.
 func (e *Engine) mayDiffer(v *registry.View, fact registry.SIMState) bool {
 	switch fact.Origin {
 	case registry.ByUsage:
 		return e.disorder && slices.ContainsFunc(e.happened, func(h happening) bool { return h.at == fact.Since })
 	case registry.ByTime, registry.ByAccount:
-		// The fact before it has the state that a suspension of the account interrupted.
+		// The fact before it has the state that the account's suspension interrupted.
 		return len(e.happened) > 0 && e.happened[0].at < fact.Since || e.states.ByAccount(v, fact) == life.AccountSuspended
 	}
 	return false

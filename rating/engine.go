@@ -21,19 +21,19 @@ type Engine struct {
 	clocks    []*zoneClock
 	visited   map[string]*zoneClock // by country
 	accounts  []*payer              // by account number
-	planOf    []int32               // plan family by the registry's number of the name; 0: not looked up yet
+	planOf    []int32               // plan family by the registry's number of the plan name; 0: not looked up yet
 
-	lastClass  string // consecutive usage is mostly of one class
+	lastClass  string // class of the last record, because consecutive usage is mostly of one class
 	lastNumber int32
 
 	tiers     []tier
-	sum       amount    // of the charge that is being computed
-	settle    amount    // of the current charge: exact cost of its units at volume prices
-	settled   decimal.D // by how much they increase the cost of their shares
-	repriced  []reached // prices that the current record corrects
-	stretches []stretch // of the current charge
+	sum       amount    // sum of the charge that is being computed
+	settle    amount    // exact cost of the current charge's units at volume prices
+	settled   decimal.D // by how much these units increase the cost of their portions
+	repriced  []reached // counts whose prices changed because of the current record
+	stretches []stretch // stretches of the current charge
 	path      []*payer
-	counting  counting // by the limit that is being evaluated
+	counting  counting // the limit that is being evaluated
 	parts     []part
 	undo      []undo
 
@@ -43,16 +43,16 @@ type Engine struct {
 	state     simState
 	happened  []happening  // result of lived
 	earlier   bool         // usage had effects before the interval of the last call of lived
-	livedSIM  uint32       // SIM of the last call of lived
+	livedSIM  uint32       // SIM in the last call of lived
 	disorder  bool         // usage was rated after the effects of usage at the same or a later instant
-	then      []happening  // results of lived for another time
+	then      []happening  // results of lived for a second time
 	happens   []life.Event // scratch of events
 	byAccount []life.Event // effects of the account's status, scratch of again
 	unheeded  []registry.SIMState
 	lifeIDs   []lifeIDs // by class number
 
 	giving     giving
-	onlyAsking bool  // queries only: no rated state is kept
+	onlyAsking bool  // the engine only answers queries, so no rated state is kept
 	cycleOfSIM int32 // cycle for the SIM's counters
 	view       *registry.View
 	rev        registry.Revision
@@ -62,19 +62,19 @@ type Engine struct {
 	pools map[poolKey][]*pool
 
 	rolled     []formerCycle // scratch of drawRolled
-	owned      []instance    // of the current tier
+	owned      []instance    // packages and add-ons of the current tier
 	buys       []registry.Bought
-	renewed    []PeriodLine // cost of package renewals that the record causes, for this tier
+	renewed    []PeriodLine // cost of the package renewals that the record causes at this tier
 	prefetched []uint32     // scratch of Prefetch
-	touched    uint64       // keeps the compiler from removing the read
+	touched    uint64       // prevents the compiler from removing the read
 }
 
-// NewEngine makes an engine.
+// NewEngine returns an engine.
 func NewEngine(c *Catalogue) *Engine {
 	return &Engine{catalogue: c, lastNumber: -1, states: life.NewReader(c.life)}
 }
 
-// Catalogue is the engine's catalogue.
+// Catalogue returns the engine's catalogue.
 func (e *Engine) Catalogue() *Catalogue { return e.catalogue }
 
 // payer is an account with the values that the engine derived for it. The first three of its cache lines have what most
@@ -107,7 +107,7 @@ const (
 	unknownPlan = -2
 )
 
-// tier is a charge to be made.
+// tier is a charge that is being computed.
 type tier struct {
 	*payer
 	number  uint8
@@ -118,23 +118,23 @@ type tier struct {
 	model   *zoneModel
 	hit     hit
 	wall    *zoneClock // of time slices
-	own     belonging  // whether the record's network and other party are own, if the model needs this
-	begins  *price     // at which the record begins
+	own     belonging  // whether the record's network and other party are own; found only if the model needs it
+	begins  *price     // price at which the record begins
 	total   decimal.D
 
-	corrected decimal.D // amounts that corrections of the running cycle add for the account, and for no SIM
+	corrected decimal.D // amounts that corrections in the running cycle add for the account as a whole, not for a SIM
 
-	// For a plan that prorates included units: the counting days up to the record, the days from the record to the
-	// end of the cycle, and all days of the cycle.
+	// For a plan that prorates included units: the counted days before the record, the days from the record to
+	// the end of the cycle, and the number of days in the cycle.
 	days, rest, of int64
 
-	part *part // nil if no session is kept for it
-	// The price of usage over a limit; nil if the record has no such usage. below is the number of used units that
-	// are not over the limit.
+	part *part // nil if no session is kept for the record
+	// The price of usage over a limit; nil if the record has no such usage. below is the number of used units
+	// that are within the limit.
 	over    *price
-	overage *price // of a pool, for units that no bucket covers; nil: the plan's price
+	overage *price // price of a pool for units that no bucket covers; nil: the plan's price
 	below   int64
-	free    bool // its charge contains no connect fee
+	free    bool // the charge contains no connect fee
 }
 
 type undo struct {
@@ -204,7 +204,7 @@ func (e *Engine) Rate(v *registry.View, rev registry.Revision, c *Counters, u *u
 	return nil
 }
 
-// class is the number of the record's usage class.
+// class returns the number of the record's usage class.
 func (e *Engine) class(u *udr.Usage) (int32, error) {
 	if u.Class != e.lastClass || e.lastNumber < 0 {
 		n, ok := e.catalogue.classes[u.Class]
@@ -221,7 +221,7 @@ func (e *Engine) class(u *udr.Usage) (int32, error) {
 		return 0, suspend("unit", "the quantity is in %s, but the catalogue prices %s by %s; correct the source's rules or the prices",
 			literal.UnitName(u.Unit), u.Class, literal.UnitName(unit))
 	}
-	if u.Quantity < -literal.MaxQuantity || u.Quantity > literal.MaxQuantity { // the plans say whether a quantity below 0 is allowed
+	if u.Quantity < -literal.MaxQuantity || u.Quantity > literal.MaxQuantity { // each plan decides whether a quantity below 0 is allowed
 		return 0, suspend("quantity", "quantity %d is out of range: it must be at most %d", u.Quantity, int64(literal.MaxQuantity))
 	}
 	return e.lastNumber, nil
@@ -231,7 +231,7 @@ func suspend(code, reason string, args ...any) error {
 	return &udr.SuspendError{Code: code, Reason: fmt.Sprintf(reason, args...)}
 }
 
-// ascend collects the accounts from the SIM's up to the billing root.
+// ascend collects the accounts from the SIM's own up to the billing root.
 func (e *Engine) ascend(v *registry.View, rev registry.Revision, u *udr.Usage) (owner registry.Ownership, err error) {
 	owner, ok := v.Owner(u.SIM, u.At, rev)
 	if !ok {
@@ -260,7 +260,7 @@ func (e *Engine) ascend(v *registry.View, rev registry.Revision, u *udr.Usage) (
 	return owner, nil
 }
 
-// climb collects the accounts from the SIM's up to the billing root, and the tiers among them.
+// climb collects the accounts from the SIM's own up to the billing root, and the tiers for them.
 func (e *Engine) climb(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage, class int32) error {
 	owner, err := e.ascend(v, rev, u)
 	if err != nil {
@@ -269,8 +269,8 @@ func (e *Engine) climb(v *registry.View, rev registry.Revision, c *Counters, u *
 	if err := e.judge(v, rev, c, u); err != nil {
 		return err
 	}
-	// The SIM's own plan prices its account's charge; if the SIM has none, the account's plan does. An account above
-	// pays by its own plan, if it has one.
+	// The charge of the SIM's own account is priced by the SIM's plan or, if the SIM has none, by the account's
+	// plan. An account above pays by its own plan, if it has one.
 	for i, p := range e.path {
 		family := p.plan
 		if i == 0 && owner.Plan != 0 {
@@ -289,7 +289,7 @@ func (e *Engine) climb(v *registry.View, rev registry.Revision, c *Counters, u *
 		if len(e.catalogue.deals) > 0 {
 			family = e.dealt(i, family, u.At)
 		}
-		// 689 → 667 ns a record: a tier is made in place.
+		// 689 → 667 ns a record: the tier is filled in place.
 		n := len(e.tiers)
 		if n == cap(e.tiers) {
 			e.tiers = slices.Grow(e.tiers, 1)
@@ -370,7 +370,7 @@ func (e *Engine) newPayer(facts *registry.Account) *payer {
 	return p
 }
 
-// clock is the clock of a zone.
+// clock returns the clock of a time zone.
 func (e *Engine) clock(zone *time.Location) *zoneClock {
 	for _, k := range e.clocks {
 		if k.zone == zone {
@@ -382,7 +382,7 @@ func (e *Engine) clock(zone *time.Location) *zoneClock {
 	return k
 }
 
-// resolve finds the version, prices and zone of a tier.
+// resolve finds the plan version, the prices and the zone of a tier.
 func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error {
 	f := e.catalogue.plans.list[family]
 	t.plan, t.version, t.since = f.at(t.clock, u.At)
@@ -439,14 +439,14 @@ func (e *Engine) resolve(t *tier, family int32, u *udr.Usage, class int32) error
 	return nil
 }
 
-// add adds to a counter whose entry was just found.
+// add adds to a counter whose entry the caller has just found.
 func (e *Engine) add(entry *entry, k CounterKey, v Value, res *Result) {
 	entry.add(v)
 	res.addDelta(entry, k, v)
 	e.undo = append(e.undo, undo{k, v})
 }
 
-// takeBack undoes the effects of a record that turned out to be unratable.
+// takeBack undoes the effects of a record that turned out to be impossible to rate.
 func (e *Engine) takeBack(c *Counters, res *Result, charges, deltas, events int) {
 	for i := len(e.undo) - 1; i >= 0; i-- {
 		k, v := e.undo[i].key, e.undo[i].value.Neg()

@@ -13,8 +13,8 @@ import (
 
 // Names gives readable names for the numbers and codes in charges and records. Any name may be missing.
 type Names struct {
-	Catalogue *Catalogue // the catalogue of the charge: shows which zones did not match
-	Charges   []Charge   // all charges of the record: shows margins
+	Catalogue *Catalogue // the catalogue of the charge; it shows which zones did not match
+	Charges   []Charge   // all charges of the record; they show margins
 	Account   func(number uint32) string
 	Zone      func(account uint32, at udr.Instant) *time.Location
 	SIM       func(number uint32) string
@@ -59,8 +59,8 @@ func (n *Names) location(account uint32, at udr.Instant) *time.Location {
 	return time.UTC
 }
 
-// Explain puts a charge into words: a headline, and a line for each step from usage to amount; the last line
-// recomputes it. Callers add the lines about files and invoices.
+// Explain puts a charge into words: a headline, then one line for each step from usage to amount; the last
+// line recomputes the amount. The caller adds the lines about files and invoices.
 func Explain(u *udr.Usage, c *Charge, names Names) string {
 	zone := names.location(c.Account, u.At)
 	x := explanation{u: u, c: c, names: &names, zone: zone, credit: c.Quantity < 0}
@@ -134,10 +134,10 @@ type explanation struct {
 	credit bool // the charge is a credit with the signs reversed
 }
 
-// later reports whether the record continues a session, so that earlier parts exist.
+// later reports whether the record continues a session, which means that earlier parts exist.
 func (x *explanation) later() bool { return x.c.Before != (Session{}) }
 
-// whole is the part of the amount to which the plan's fee, cap and rounding apply.
+// whole returns the part of the amount to which the plan's fee, cap and rounding apply.
 func (x *explanation) whole() string {
 	if x.c.Part {
 		return "session"
@@ -190,7 +190,7 @@ func (x *explanation) zoneWords() string {
 	return text
 }
 
-// passedOver names the zones before the selected one and why they do not match.
+// passedOver names the zones before the selected one, with the reason why each does not match.
 func (x *explanation) passedOver() string {
 	m := x.model()
 	if m == nil {
@@ -397,7 +397,7 @@ func (x *explanation) stepWords(s *Line) string {
 	return text
 }
 
-// Units is a quantity as people read it: 79,200 B, 60 s, 3.
+// Units returns a quantity for display: 79,200 B, 60 s, 3.
 func Units(n int64, unit udr.Unit) string {
 	if unit == udr.Count {
 		return Grouped(n)
@@ -405,7 +405,7 @@ func Units(n int64, unit udr.Unit) string {
 	return Grouped(n) + " " + unit.String()
 }
 
-// Grouped is a number with commas between its thousands.
+// Grouped returns a number with commas between its thousands.
 func Grouped(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	start := 0

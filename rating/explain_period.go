@@ -40,7 +40,7 @@ func (x *explanation) periodWords(l *PeriodLine) string {
 	return spanWords(l.Period, l.Begins) + " of " + whose
 }
 
-// spanWords name a period by its first date: the day 2026-03-05, the cycle from 2026-03-01.
+// spanWords describes a period by its first date: the day 2026-03-05, the cycle from 2026-03-01.
 func spanWords(p period, begins int32) string {
 	if p == perDay {
 		return "the day " + date(begins)
@@ -48,7 +48,7 @@ func spanWords(p period, begins int32) string {
 	return "the " + p.String() + " from " + date(begins)
 }
 
-// creditWords says why a credit gives back more or less than the cost of a record.
+// creditWords explains why a credit gives back more or less than the cost of a record.
 func (x *explanation) creditWords(l *PeriodLine, when string) string {
 	text := fmt.Sprintf("%s was charged in %s", x.money(l.Charged), when)
 	switch l.Kind {

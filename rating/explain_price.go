@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// model is the zone model that gave the record's zone, nil if unknown.
+// model returns the zone model in which the record's zone was found, nil if unknown.
 func (x *explanation) model() *zoneModel {
 	if x.names.Catalogue == nil || x.c.ZoneModel == "" {
 		return nil
@@ -24,7 +24,7 @@ func (x *explanation) model() *zoneModel {
 	return m
 }
 
-// plan is the plan version that rated the record, nil if the catalogue is unknown.
+// plan returns the plan version that rated the record, nil if the catalogue is unknown.
 func (x *explanation) plan() *plan {
 	cat := x.names.Catalogue
 	if cat == nil {
@@ -41,7 +41,7 @@ func (x *explanation) plan() *plan {
 	return nil
 }
 
-// planClass is that version's class of the record.
+// planClass returns the prices of that plan version for the record's class.
 func (x *explanation) planClass() *planClass {
 	p := x.plan()
 	if p == nil {
@@ -53,7 +53,7 @@ func (x *explanation) planClass() *planClass {
 	return nil
 }
 
-// included is the number of units that a plan includes in a bucket if it prorates them, 0 otherwise.
+// included returns the number of units that a plan includes in a bucket if it prorates them, 0 otherwise.
 func (x *explanation) included(d *Draw) int64 {
 	p := x.plan()
 	for i := 0; p != nil && p.prorate && d.Share == "" && i < len(p.included); i++ {
@@ -64,7 +64,7 @@ func (x *explanation) included(d *Draw) int64 {
 	return 0
 }
 
-// price is the price at the beginning of the record.
+// price returns the price at the beginning of the record.
 func (x *explanation) price() *price {
 	if pc := x.planClass(); pc != nil {
 		for i := range pc.prices {
@@ -102,8 +102,8 @@ func (x *explanation) sliceWords() string {
 	return "time slice " + strings.Join(all, " then ") + x.sliceClockWords()
 }
 
-// sliceClockWords says whose clock the slices follow, if it is not the account's, and which holiday the record falls
-// on.
+// sliceClockWords tells whose clock the slices follow, if it is not the account's, and on which holiday the record
+// falls.
 func (x *explanation) sliceClockWords() (words string) {
 	zone := x.zone
 	if x.c.SliceZone != "" {
@@ -124,8 +124,8 @@ func (x *explanation) sliceClockWords() (words string) {
 	return words
 }
 
-// anywhereWords describes a price of a network price plan without place and other party: it holds everywhere, or
-// wherever no other price of the class holds.
+// anywhereWords describes a price of a network price plan that names neither place nor other party: it holds
+// everywhere, or wherever no other price of the class holds.
 func (x *explanation) anywhereWords() string {
 	pc, u := x.planClass(), x.u
 	others := false
@@ -153,7 +153,7 @@ func (x *explanation) anywhereWords() string {
 	return fmt.Sprintf("%s, because no other price of the class covers %s at that time", x.c.Zone, strings.Join(lacks, ", "))
 }
 
-// reduced is a fraction in lowest terms.
+// reduced returns a fraction in lowest terms.
 func reduced(num, den int64) string {
 	if den == 0 {
 		return fmt.Sprintf("%d/%d", num, den)

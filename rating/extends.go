@@ -29,7 +29,7 @@ type scaleDoc struct {
 	Discount *diag.Text `yaml:"discount" doc:"Instead of factor: by how much they are less." example:"10 %"`
 }
 
-// forDoc names the accounts for which a plan is. It has the same fields as for in a product.
+// forDoc names the accounts that a plan is for. It has the same fields as `for` in a product.
 type forDoc struct {
 	Kind     string      `yaml:"kind" enum:"standard|reseller" doc:"Accounts of this kind. A deal for the account itself takes precedence over one for its kind." example:"reseller"`
 	Accounts []diag.Text `yaml:"accounts" doc:"These accounts, and those below them, except for resellers and the accounts below resellers." example:"[acme]"`
@@ -42,9 +42,9 @@ func (f *forDoc) Check(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// origin is the source of an amount in a plan that extends another.
+// origin is the source of an amount that a plan got from the plan that it extends.
 type origin struct {
-	text    string // as written in the other plan
+	text    string // the amount as written in the other plan
 	plan    string
 	at      diag.Pos
 	factors []string
@@ -81,12 +81,12 @@ func (p *planDoc) Check(n *diag.Node, d *diag.Decoder) {
 
 func (c *classDoc) Check(n *diag.Node, _ *diag.Decoder) { c.node = n }
 
-// extension is a catalogue whose plans are made from those that they extend.
+// extension is a catalogue in which plans that extend others are being merged with them.
 type extension struct {
 	*compiler
-	of   map[string][]*planDoc // versions by name, by their beginning
+	of   map[string][]*planDoc // versions of each plan, ordered by their beginning
 	made map[string][]*planDoc
-	path []string // plans that are being made
+	path []string // plans that are being merged
 }
 
 // extend replaces the documents of plans that extend others by merged documents, one for each version of either plan.
@@ -109,7 +109,7 @@ func (c *compiler) extend() {
 	for _, name := range names {
 		c.planDocs = append(c.planDocs, x.versions(name)...)
 	}
-	// A plan is compiled after the one that it extends, so that an error names the plan that contains the mistake.
+	// A plan is compiled after the plan that it extends, so that an error names the plan that contains the mistake.
 	slices.SortStableFunc(c.planDocs, func(a, b *planDoc) int { return cmp.Compare(a.depth, b.depth) })
 }
 
@@ -136,7 +136,7 @@ func (x *extension) versions(name string) []*planDoc {
 	return made
 }
 
-// version merges a plan's version, which ends at a time, with the versions of the plan that it extends.
+// version merges a version of a plan, which ends at a given time, with the versions of the plan that it extends.
 func (x *extension) version(d *planDoc, end int64) (made []*planDoc) {
 	of := d.Extends.Extends
 	if x.of[of.Value] == nil {
@@ -190,7 +190,7 @@ func (x *extension) version(d *planDoc, end int64) (made []*planDoc) {
 	return made
 }
 
-// ordered reports whether the versions of both plans have one order in all zones.
+// ordered reports whether the versions of both plans are in the same order in all time zones.
 func (x *extension) ordered(d *planDoc, bases []*planDoc) bool {
 	kind := literal.Always
 	for _, s := range append([]*planDoc{d, {From: d.Extends.Until}}, bases...) {
@@ -209,7 +209,7 @@ func (x *extension) ordered(d *planDoc, bases []*planDoc) bool {
 
 var hundred = decimal.FromInt(100)
 
-// factor is the number by which the amounts of the extended plan are multiplied.
+// factor returns the number by which the amounts of the extended plan are multiplied.
 func (x *extension) factor(s *scaleDoc) (factor decimal.D, ok bool) {
 	switch {
 	case s.Factor != nil && s.Discount != nil:
@@ -238,7 +238,8 @@ func (x *extension) factor(s *scaleDoc) (factor decimal.D, ok bool) {
 	return decimal.FromInt(1), true
 }
 
-// merged is a plan's version with everything of one that it extends.
+// merged returns a version of a plan, with everything that it inherits from a version of the plan
+// that it extends.
 func (x *extension) merged(d, base *planDoc, factor decimal.D) *planDoc {
 	made := *d
 	made.depth = base.depth + 1
@@ -285,10 +286,11 @@ func (x *extension) merged(d, base *planDoc, factor decimal.D) *planDoc {
 	return &made
 }
 
-// ownFields are the fields that a plan does not inherit: those that identify the document, and those that are merged.
+// ownFields are the fields that a plan does not inherit: those that identify the document, and those that are merged
+// separately.
 var ownFields = []string{"plan", "from", "extends", "factor", "discount", "for", "until", "slices", "classes", "prices"}
 
-// inherit fills the fields that a document lacks with those of another.
+// inherit fills fields that a document lacks with the values of another document.
 func inherit(to, from reflect.Value, node *diag.Node, copied func(reflect.Value) reflect.Value) {
 	for i := range to.NumField() {
 		f := to.Type().Field(i)
@@ -322,7 +324,7 @@ type scaling struct {
 	factor decimal.D
 }
 
-// copy is a copy of a value of a document in which all amounts are multiplied: prices, and texts that are marked as amounts.
+// copy copies a value of a document and multiplies all amounts in it: prices, and texts that are marked as amounts.
 func (s *scaling) copy(v reflect.Value) reflect.Value {
 	to := reflect.New(v.Type()).Elem()
 	to.Set(v)
@@ -376,7 +378,7 @@ func (s *scaling) scalePrice(p *priceText) {
 	p.price = s.times(p.price, p.text, p.pos)
 }
 
-// scaleText multiplies an amount that a document holds as a text.
+// scaleText multiplies an amount that a document contains as text.
 func (s *scaling) scaleText(v reflect.Value) {
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() {
@@ -400,7 +402,7 @@ func (s *scaling) times(d decimal.D, text string, at diag.Pos) decimal.D {
 	return product
 }
 
-// origins are the plan's amounts that a price got from another plan.
+// origins returns the sources of the amounts that a price got from another plan.
 func (d *priceDoc) origins() (list []*origin) {
 	if d.Price != nil && d.Price.origin != nil {
 		list = append(list, d.Price.origin)
@@ -418,7 +420,7 @@ func (d *priceDoc) origins() (list []*origin) {
 	return list
 }
 
-// baseWords names the prices of another plan from which a price follows; "" for a plan's own price.
+// baseWords names the prices of another plan from which a price follows, "" for a plan's own price.
 func (x *explanation) baseWords() string {
 	p := x.price()
 	if p == nil || len(p.origins) == 0 {

@@ -11,14 +11,14 @@ import (
 	"ratemill/udr"
 )
 
-// Fact is the value that a word of conditions had for a record.
+// Fact is the value of a condition's word for a record.
 type Fact struct {
 	Name   string
 	Kind   FactKind
 	Unit   udr.Unit // of a quantity
 	Absent bool     // the word had no value
 	Text   string
-	Number int64 // of an int, a quantity or a time; 1 for yes
+	Number int64 // value of an int, a quantity or a time; 1 for yes
 }
 
 // FactKind is the type of a fact.
@@ -26,7 +26,7 @@ type FactKind = rules.Kind
 
 const mostFactKind = rules.Table
 
-// Value is the value as people read it.
+// Value returns the value for display.
 func (f *Fact) Value() string {
 	switch {
 	case f.Absent:
@@ -57,8 +57,8 @@ func (f *Fact) words() string {
 	return f.Name + " is " + strconv.Quote(f.Text)
 }
 
-// reask evaluates a condition again from the facts of a charge alone. ok is false if the facts lack a word that it
-// reads.
+// reask evaluates a condition a second time, from the facts of a charge alone. ok is false if a word that it reads
+// is not among the facts.
 func reask(condition string, facts []Fact) (holds, ok bool) {
 	words := make([]rules.Word, len(facts))
 	unit := udr.Count
@@ -147,7 +147,7 @@ func (x *explanation) read(p *price) (facts []Fact) {
 	return facts
 }
 
-// notTaken returns the prices with a condition that come before the charge's price in the list and could have
+// notTaken returns the conditional prices that come before the charge's price in the list and could have
 // applied.
 func (x *explanation) notTaken() (prices []*price) {
 	pc := x.planClass()

@@ -5,10 +5,10 @@ import (
 	"ratemill/literal"
 )
 
-// A connect fee is due once for a record or session of more than 0 units, by the price at which it begins. No fee is
-// due for a record that a pass, or the free units of the SIM's state, cover completely. So a session pays the fee
-// with its first part that these do not cover completely, by the price of that part. The parts together then cost as
-// much as one record.
+// A connect fee is charged once for a record or session of more than 0 units, at the price at which it begins. No
+// fee is charged for a record that a pass, or the free units of the SIM's state, cover completely. A session
+// therefore pays the fee with its first part that these do not cover completely, at the price of that part. The
+// parts together then cost as much as a single record.
 var fee = adjustment{
 	price: func(s *saying) {
 		d := s.priceDoc.Fee.ofRecord()
@@ -62,7 +62,7 @@ func feeLine(amount decimal.D) Line {
 	return Line{Kind: LineFee, Quantity: 1, Price: amount, Per: 1, Amount: amount}
 }
 
-// Fee returns the connect fee, 0 if none is due.
+// Fee returns the connect fee, 0 if the charge has none.
 func (c *Charge) Fee() decimal.D {
 	if l := c.line(LineFee); l != nil {
 		return l.Amount

@@ -8,15 +8,16 @@ import (
 )
 
 // Kind is a kind of catalogue document that another package owns, such as the gates of onboarding. Its documents are in
-// the catalogue's folder, are checked and versioned with it, and are stored in its bundle. No price depends on them;
-// a LateBound may suspend late usage.
+// the catalogue's folder, are checked and versioned with it, and are stored in its bundle. No price depends on these
+// documents, but a LateBound may suspend late usage.
 type Kind struct {
-	// Key identifies the kind's documents: a document that has the key is of this kind. Its value is the document's name,
-	// the first field of the struct that Key.New makes.
+	// Key identifies the kind's documents: a document that contains the key is of this kind. The value of
+	// the key is the document's name and the first field of the struct that Key.New returns.
 	diag.Key
-	// Compile turns all documents of the kind, in the order of their files, into what their owner uses, and reports all
-	// mistakes at once. The documents are those made by Key.New, filled as far as they are valid. It is called even if
-	// there are none. The catalogue has everything of rating's, and the compiled documents of the kinds before.
+	// Compile converts all documents of the kind, in the order of their files, into the form that their owner uses,
+	// and reports all mistakes at once. The documents are the values that Key.New returned, filled in as far as
+	// they are valid. Compile is called even if there are no documents. The catalogue then contains everything
+	// of rating and the compiled documents of the kinds before this one.
 	Compile func(docs []any, c *Catalogue) (compiled any, list diag.List)
 }
 
@@ -24,7 +25,7 @@ type Kind struct {
 type foreign struct {
 	docs     []any
 	compiled any
-	list     diag.List // of a stored catalogue: errors that do not prevent opening it
+	list     diag.List // errors in a stored catalogue that do not prevent opening it
 }
 
 // Of returns the result of Kind.Compile for a kind's documents. ok is false unless the catalogue was loaded or opened
@@ -38,10 +39,11 @@ func (c *Catalogue) Of(key string) (compiled any, list diag.List, ok bool) {
 	return f.compiled, f.list, true
 }
 
-// Kinds are the keys of the kinds of documents with which the catalogue was loaded, apart from rating's own, sorted.
+// Kinds returns the sorted keys of the kinds of documents with which the catalogue was loaded, apart from rating's
+// own.
 func (c *Catalogue) Kinds() []string { return slices.Sorted(maps.Keys(c.foreign)) }
 
-// readForeign decodes a document of another package, if the key identifies one.
+// readForeign decodes a document of another package, if its key identifies one.
 func (c *compiler) readForeign(n *diag.Node, key string) bool {
 	f, ok := c.foreign[key]
 	if !ok {

@@ -7,14 +7,14 @@ import (
 	"ratemill/diag"
 )
 
-// The field `formerly` of a document gives the name in the version before. That version may itself be a renamed one,
-// with a counter under a still older name. So the compiler follows the names from version to version, oldest first,
-// until it finds the one that names the counter.
+// The field `formerly` of a document contains the name in the version before. That name may itself be the result
+// of a rename, while the counter keeps a still older name. So the compiler follows the names from version to
+// version, oldest first, until it finds the name under which the counter was started.
 
-// naming is the name of a counted thing in one version.
+// naming is the name of a bucket, price or limit in one version.
 type naming struct {
 	name, formerly string
-	counted        *string // the name in the counter
+	counted        *string // its name in the counter
 	at             diag.Pos
 	recount        func() // after `counted` changed
 }
@@ -67,7 +67,7 @@ func (c *compiler) followBuckets(owner string, versions int, buckets func(versio
 	})
 }
 
-// recount sets the counters of a bucket by the name under which it counts.
+// recount sets the counters of a bucket by the name under which the bucket is counted.
 func (c *compiler) recount(owner string, b *bucket) {
 	b.id = c.id(b.at, owner+"/"+b.counted)
 	if b.roll != nil {
@@ -75,9 +75,10 @@ func (c *compiler) recount(owner string, b *bucket) {
 	}
 }
 
-// follow sets the counters of one family's things, oldest version first. A version that repeats name and formerly of
-// the one before is a copy of it and continues the same count; otherwise formerly is the name in the newest version
-// before that has it. If no version has it, the former name is from an earlier catalogue and names the counter.
+// follow finds the counters of one family, oldest version first. If a version has the same name and formerly as the
+// version before, it continues the same count; otherwise formerly refers to the newest earlier version that
+// contains that name. If no version contains it, the former name is from an earlier catalogue and is the name in
+// the counter.
 func (c *compiler) follow(what, owner string, versions int, named func(version int) []naming) {
 	var before [][]naming
 	for i := range versions {

@@ -6,9 +6,9 @@ import (
 	"ratemill/udr"
 )
 
-// Grant returns the largest part of u's quantity whose charge at the SIM's own tier is at most money, and the price
-// of that part. It changes nothing. Prices are 0 or more, so the cost grows with the quantity and bisection finds the
-// answer. Grant is for queries; it is too slow for rating records.
+// Grant returns the largest part of u's quantity that costs at most money at the SIM's own tier, and the price of
+// that part. It changes nothing. Prices are never negative, so the cost grows with the quantity and a binary
+// search finds the answer. Grant is for queries; it is too slow for rating records.
 func (e *Engine) Grant(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage, money decimal.D) (quantity int64, cost decimal.D,
 	err error) {
 	asked, res := *u, &Result{}

@@ -8,40 +8,41 @@ import (
 	"ratemill/udr"
 )
 
-// A pool is the buckets of a share plan for the account that owns them, in one period. How large they are depends on
-// facts of the registry: the days on which accounts have the plan, and the SIMs that contribute. A record asks for
-// the size on its day, as known at the revision that is pinned by its file. So a pool keeps the changes of its size
-// in the order of the revisions that brought them. It also keeps the sums up to each day after every fixed number of
-// changes. A lookup is a binary search and some additions. It needs no lock, because each engine has the pools of its
-// own partition. A catalogue whose pools do not grow keeps nothing.
+// A pool consists of the buckets of a share plan for the account that owns them, in one period. Their size depends
+// on facts of the registry: the days on which accounts have the plan, and the SIMs that contribute. A record uses
+// the size on its day, as known at the revision to which its file is pinned. So a pool stores the changes of its
+// size in the order of the revisions that caused them. After every fixed number of changes, it also stores the
+// sums up to each day. A lookup is a binary search and some additions. It needs no lock, because each engine has
+// the pools of its own partition. For a catalogue whose pools do not grow, nothing is stored.
 //
-// The facts of a SIM as known at a revision say on which days of the period it contributes. The changes of a revision
-// are the difference to what the SIM's facts said at the revision before, so the work for a new revision is
-// proportional to the SIMs that it changes.
+// The facts of a SIM as known at a revision determine on which days of the period it contributes. The changes of a
+// revision are the difference from the SIM's facts at the revision before, so the work for a new revision is
+// proportional to the number of SIMs that it changes.
 type pool struct {
 	share *share
 	owner uint32
 	clock *zoneClock
 	first int32         // local date on which the period begins
 	start udr.Instant   // of the period
-	ends  []udr.Instant // the last instant of each of its days
+	ends  []udr.Instant // the last instant of each day of the period
 
-	known    registry.Revision // up to which the changes are complete
+	known    registry.Revision // revision up to which the changes are complete
 	seen     registry.Revision // the newest revision about any account when told was computed
 	told     registry.Revision // the newest revision about an account of the pool
-	accounts []uint32          // that may have the plan for this owner, in the order of their numbers
+	accounts []uint32          // accounts that may have the plan for this owner, in the order of their numbers
 	terms    map[uint32][]termsAt
 
 	changes []change
-	whole   registry.Revision // revision from which on the pool has all days, as far as is known; 0 for none
+	whole   registry.Revision // revision from which on the pool has all its days, as far as is known; 0 for none
 	span    int               // changes between sums
-	sums    []int64           // after each span: sums by group and day of the changes up to the day
+	sums    []int64           // sums up to each day by group and day, after each span of changes
 
-	asked asked // the last lookup, and its result
+	asked asked // the last lookup and its result
 }
 
 // change is the amount that a revision adds to a group from a day of the period on. Group 0 counts the accounts that
-// have the plan, or the participating SIMs that activate it; the others are the share plan's groups.
+// have the plan or, if SIMs activate it by participation, the participating SIMs; the other groups are those of the
+// share plan.
 type change struct {
 	known registry.Revision
 	units int64
@@ -73,7 +74,7 @@ type pools struct {
 	told   []uint32
 }
 
-// newPool is the pool of a version of a share plan.
+// newPool returns the pool of a version of a share plan.
 func newPool(s *share, owner uint32, k *zoneClock, first, next int32) *pool {
 	p := &pool{share: s, owner: owner, clock: k, first: first, start: k.midnight(first)}
 	for day := first; day < next && len(p.ends) < 64*len(dayset{}); day++ {
@@ -83,8 +84,8 @@ func newPool(s *share, owner uint32, k *zoneClock, first, next int32) *pool {
 	return p
 }
 
-// day returns the first day of the period at whose end something that begins at an instant holds: the first day that
-// ends at the instant or later.
+// day returns the first day of the period that ends at an instant or later; what begins at the instant holds at the
+// end of that day.
 func (p *pool) day(at udr.Instant) int {
 	if at <= p.start {
 		return 0
@@ -96,11 +97,11 @@ func (p *pool) day(at udr.Instant) int {
 // upTo brings a pool up to date with a revision.
 func (e *pools) upTo(p *pool, v *registry.View, rev registry.Revision) {
 	if rev > p.known {
-		e.learn(p, v, v.Revision()) // everything known: the next lookup may be about a later revision
+		e.learn(p, v, v.Revision()) // learn everything known, because the next lookup may be about a later revision
 	}
 }
 
-// learn adds the changes of all revisions up to one.
+// learn adds the changes of all revisions up to a given one.
 func (e *pools) learn(p *pool, v *registry.View, rev registry.Revision) {
 	if newest := v.AccountsTold(); p.known == 0 || newest != p.seen {
 		told := registry.Revision(0)
@@ -128,7 +129,7 @@ func (e *pools) learn(p *pool, v *registry.View, rev registry.Revision) {
 	e.findWhole(p)
 }
 
-// findWhole finds the revision from which on the pool has all of its days. Most pools have them.
+// findWhole finds the revision from which on the pool has all its days. This is so for most pools.
 func (e *pools) findWhole(p *pool) {
 	p.whole = 0
 	for i := len(p.changes) - 1; i >= 0; i-- {
@@ -181,7 +182,7 @@ func (e *pools) build(p *pool, v *registry.View, rev registry.Revision) {
 	e.findWhole(p)
 }
 
-// settle puts the changes from a place on in order and adds them up.
+// settle sorts the changes from an index on and adds them up.
 func (p *pool) settle(from int) {
 	its := p.changes[from:]
 	slices.SortFunc(its, func(a, b change) int {
@@ -217,7 +218,7 @@ func (p *pool) settle(from int) {
 func (p *pool) groups() int { return len(p.share.groups) + 1 }
 
 // at returns the number of the pool's days in the period, and the amount that each group adds to a bucket, on a day
-// as known at a revision. The sums are valid until the next call.
+// and as known at a revision. The sums are valid until the next call.
 func (e *pools) at(p *pool, rev registry.Revision, day, bucket int) (days int, sums []int64) {
 	if a := &p.asked; a.valid && a.rev == rev && a.day == day && (a.bucket == bucket || p.share.growth != peak) {
 		return a.days, a.sums
@@ -259,8 +260,8 @@ func (e *pools) at(p *pool, rev registry.Revision, day, bucket int) (days int, s
 	return a.days, a.sums
 }
 
-// daysHad counts the days up to a given day on which some account has the plan, and the days after it until no
-// account has it.
+// daysHad counts the days up to a given day on which at least one account has the plan, and the days after it
+// until no account has it.
 func (e *pools) daysHad(length, day int, row []int64, rest []change) (days int) {
 	e.row = append(e.row[:0], make([]int64, length)...)
 	for i := range rest {
@@ -284,7 +285,7 @@ func (e *pools) daysHad(length, day int, row []int64, rest []change) (days int) 
 	return days
 }
 
-// atPeak finds, among the days up to a given one, the day with the largest contributions to a bucket.
+// atPeak finds the day with the largest contributions to a bucket, up to a given day.
 func (e *pools) atPeak(p *pool, bucket, day int, row []int64, rest []change, sums []int64) {
 	length, groups := len(p.ends), p.groups()
 	e.row = append(e.row[:0], make([]int64, groups*length+groups)...)

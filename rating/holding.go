@@ -9,13 +9,14 @@ import (
 	"ratemill/udr"
 )
 
-// Units that were bought, and those of pools, for people who ask how many are left. Rating itself asks its counters.
+// This file finds purchased units and those of pools, for users who ask how many are left. Rating itself reads
+// its counters.
 
-// Bucket is units under a name.
+// Bucket is a number of units with a name.
 type Bucket struct {
 	Name     string
 	Formerly string   // the name under which they were counted before; "" for none
-	Unit     udr.Unit // AnyUnit if their classes have no unit of their own
+	Unit     udr.Unit // AnyUnit if the classes of the bucket have no unit of their own
 	Size     int64
 }
 
@@ -27,26 +28,26 @@ func (c *Catalogue) bucket(b *bucket) Bucket {
 	return Bucket{b.name, b.formerly, unit, b.size}
 }
 
-// Buckets are the units of a package, in the order in which they are drawn.
+// Buckets returns the units of a package, in the order in which they are drawn.
 func (p *Package) Buckets() []Bucket { return slices.Clone(p.buckets) }
 
-// CapOf is the number of units that are free beyond those of a bucket.
+// CapOf returns the number of units that are free beyond those of a bucket.
 func (p *Package) CapOf(b Bucket, percent int) int64 { return percentOf(b.Size, percent) }
 
-// AtMost is the largest number of renewals on use-up in a billing cycle.
+// AtMost returns the largest number of renewals on use-up in a billing cycle.
 func (p *Package) AtMost() int { return p.atMost }
 
-// Use is what usage made of a package.
+// Use describes the usage of a package.
 type Use struct {
-	First    udr.Instant   // time of the earliest usage that drew its first units; 0: nothing did
-	Renewals []udr.Instant // on use-up, in their order
+	First    udr.Instant   // time of the earliest usage of the package's first units; 0: it has not been used
+	Renewals []udr.Instant // times of the renewals on use-up, in order
 }
 
-// Stand is the point that a package has reached in its life at a time.
+// Stand is the point in its life that a package has reached at a time.
 type Stand struct {
 	Renewal    int64       // number of the last renewal, 0 before the first
-	Begin, End udr.Instant // of its time; Begin is 0 while its first use has not come, and End then is by when it must
-	Over       bool        // at its end or after it: only the cap can be drawn
+	Begin, End udr.Instant // the term; Begin is 0 until the first use, and End is then the deadline for it
+	Over       bool        // the package is at its end or past it: only the cap can be drawn
 	Lapsed     bool        // nothing can
 }
 
@@ -81,7 +82,8 @@ func (p *Package) Stand(b *registry.Bought, at udr.Instant, zone *time.Location,
 	return s
 }
 
-// AddonBuckets are the units that each purchase of an add-on gives in a cycle, by its version at a time in a zone; none if it gives none.
+// AddonBuckets returns the units that each purchase of an add-on gives in a cycle, by the add-on's version at a time in
+// a zone; it is empty if there are none.
 func (c *Catalogue) AddonBuckets(name string, at udr.Instant, zone *time.Location) (all []Bucket) {
 	i, ok := c.addons.find(name)
 	if !ok {
@@ -94,16 +96,16 @@ func (c *Catalogue) AddonBuckets(name string, at udr.Instant, zone *time.Locatio
 	return all
 }
 
-// PoolUnits are the units of a bucket of a share plan, for the account that owns it.
+// PoolUnits are the units of a bucket of a share plan, for the account that owns the bucket.
 type PoolUnits struct {
 	Bucket
-	Period string // how long they last
-	Number uint8  // the same as message Draw has it
-	First  int32  // local date on which that time begins
+	Period string // length of the period
+	Number uint8  // the same, as the number used in message Draw
+	First  int32  // local date on which the period begins
 }
 
-// Units are the buckets of a share plan for the account that owns them, in the period that contains a time, with the size that they have
-// for usage of that time as known at a revision.
+// Units returns the buckets of a share plan for the account that owns them, in the period that contains a time, with
+// their size for usage at that time as known at a revision.
 func (r *PoolReader) Units(v *registry.View, rev registry.Revision, name string, owner *registry.Account,
 	at udr.Instant) (all []PoolUnits) {
 	i, ok := r.catalogue.shares.find(name)

@@ -11,19 +11,20 @@ import (
 	"ratemill/diag"
 )
 
-// The name of a counter decides what it counts: the same name is the same counter, in every version of a plan and of
-// the catalogue. A price has its name, or else its places in any order; a bucket and a limit have their names.
-// `formerly` keeps the counter of another name.
+// The name of a counter determines what it counts: in every version of a plan and of the catalogue, the same name is
+// the same counter. A price is identified by its name, or else by its places in any order; a bucket and a limit by
+// their names. `formerly` keeps the counter that has another name.
 
-// priceIdentity is the name of a counted price in its counter, and the features that identify it in another version.
+// priceIdentity is the name of a counted price in its counter, together with the features that identify the price in
+// another version.
 type priceIdentity struct {
 	key    string   // after PLAN/CLASS/
-	own    string   // what key would be without formerly
-	former string   // formerly, in the order of key
-	words  []string // of zones, or of its places; none for everything
-	said   bool     // the price itself identifies its counter: by name or formerly
+	own    string   // the key as it would be without formerly
+	former string   // formerly, with its words in the same order as in key
+	words  []string // words of its zones or places; none if the price holds everywhere
+	said   bool     // the price itself identifies its counter, by name or formerly
 	at     diag.Pos
-	before []uint64 // ids by which former versions counted it: words in the order written. rating reads them but never adds to them
+	before []uint64 // ids under which former versions counted the price, from words in the order written; rating reads them but never adds to them
 }
 
 // identify assigns a counter to a price.
@@ -61,7 +62,8 @@ func (c *compiler) identify(d *priceDoc, prefix string, zones []string, ownZones
 	return p, c.id(at, prefix+p.key)
 }
 
-// inOrder is the description of an unnamed price, as explanations show it, in the order that identifies its counter.
+// inOrder returns the description of an unnamed price that explanations show, with its words in the order that
+// identifies its counter.
 func inOrder(shown string) string {
 	if strings.Contains(shown, " to ") || strings.Contains(shown, "…") {
 		return shown
@@ -80,7 +82,8 @@ func sortedList(words []string) string {
 	return strings.Join(slices.Compact(words), ",")
 }
 
-// short abbreviates the result of holds. More than three words become the first two, their number and a hash of all.
+// short abbreviates the output of holds. If there are more than three words, it returns the first two, the number of
+// words and a hash of all.
 func (w *whereDoc) short() string {
 	holds := w.holds()
 	if words := strings.FieldsFunc(holds, func(r rune) bool { return r == ',' || r == ' ' }); len(w.parts()) > 3 {

@@ -101,7 +101,7 @@ func (v *validity) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// JSONSchema is a single value, such as 30 d.
+// JSONSchema returns the schema of a single value, such as 30 d.
 func (validity) JSONSchema() map[string]any { return map[string]any{"type": "string"} }
 
 func (v validity) orElse(other validity) validity {
@@ -111,7 +111,8 @@ func (v validity) orElse(other validity) validity {
 	return v
 }
 
-// after is the end of the time that begins at an instant: hours are exact, days and months end at the same local time.
+// after returns the end of a length of time that begins at an instant: hours are exact, while days and months end at
+// the same local time.
 func (v validity) after(begin udr.Instant, zone *time.Location) udr.Instant {
 	if v.hours > 0 {
 		return begin + udr.Instant(v.hours)*udr.Instant(time.Hour)
@@ -125,7 +126,7 @@ func (v validity) after(begin udr.Instant, zone *time.Location) udr.Instant {
 	return udr.InstantOf(time.Date(y, m, d+v.days, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone))
 }
 
-// percent is a share such as 10 %.
+// percent is a percentage such as 10 %.
 type percent struct{ of100 int }
 
 func (p *percent) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
@@ -141,7 +142,7 @@ func (p *percent) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	p.of100 = i
 }
 
-// JSONSchema is a single value, such as 10 %.
+// JSONSchema returns the schema of a single value, such as 10 %.
 func (percent) JSONSchema() map[string]any { return map[string]any{"type": "string"} }
 
 const mostCap = 1000
@@ -151,16 +152,16 @@ type pack struct {
 	name     string
 	buckets  []bucket
 	addon    bool
-	first    bool // drawn before included units
+	first    bool // the bucket is drawn before included units
 	doc      *packageDoc
 	valid    validity
 	within   validity
 	readOnly validity
-	onUse    bool // its time begins with its first use
+	onUse    bool // the validity begins with the first use
 	blocked  bool
 	cap      int
 	priority int
-	atMost   int // renewals on use-up in a billing cycle
+	atMost   int // largest number of renewals on use-up in a billing cycle
 }
 
 func (c *compiler) compilePackages() {
@@ -206,7 +207,7 @@ type Package struct {
 	Sandbox  bool
 	Price    string // an amount; "" if it is free of charge
 	Currency string
-	OnUse    bool // its time begins with its first use
+	OnUse    bool // the validity begins with the first use
 	Cap      int
 	Blocked  bool
 
@@ -216,10 +217,10 @@ type Package struct {
 	doc                     *packageDoc
 }
 
-// Packages are the names of the packages, sorted.
+// Packages returns the names of the packages, sorted.
 func (c *Catalogue) Packages() []string { return c.packages.names() }
 
-// Package returns the version of a package that is sold at a time in a zone; false if there is none.
+// Package returns the version of a package that is sold at a time in a zone; false if none is.
 func (c *Catalogue) Package(name string, at udr.Instant, zone *time.Location) (Package, bool) {
 	i, ok := c.packages.find(name)
 	if !ok {
@@ -240,8 +241,8 @@ func (c *Catalogue) Package(name string, at udr.Instant, zone *time.Location) (P
 	return x, true
 }
 
-// End returns the end of a package that begins at an instant. For a package that begins with its first use, and if
-// used is 0, it returns the latest time of that first use.
+// End returns the end of a package that begins at an instant. If the package begins with its first use and used is
+// 0, it returns the latest time of that first use.
 func (p *Package) End(bought, used udr.Instant, zone *time.Location) udr.Instant {
 	switch {
 	case !p.OnUse:
@@ -252,7 +253,7 @@ func (p *Package) End(bought, used udr.Instant, zone *time.Location) udr.Instant
 	return p.valid.after(used, zone)
 }
 
-// ReadOnlyUntil is the time until which a package that ended is shown as expired.
+// ReadOnlyUntil returns the time until which an ended package is shown as expired.
 func (p *Package) ReadOnlyUntil(end udr.Instant, zone *time.Location) udr.Instant {
 	return p.readOnly.after(end, zone)
 }
@@ -266,8 +267,8 @@ type instance struct {
 	payer  *payer
 	begin  udr.Instant // 0: not begun
 	end    udr.Instant
-	over   bool // its validity is over: only the cap can be drawn
-	lapsed bool // nothing can be drawn: its time as an expired package is over too, or it was never used in time
+	over   bool // its validity is over, so only the cap can be drawn
+	lapsed bool // nothing can be drawn: the time for which it is shown as expired is over too, or it was never used in time
 
 	renewed renewal
 }

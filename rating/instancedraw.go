@@ -11,8 +11,8 @@ import (
 	"ratemill/udr"
 )
 
-// own finds the packages and add-ons that may cover a record: those of the tier's accounts and, at the first tier, of
-// the SIM. An account above without its own plan belongs to the tier below.
+// own finds the packages and add-ons that may cover a record: those of the tier's accounts and, at the first tier,
+// those of the SIM. An account above that has no plan of its own belongs to the tier below.
 func (e *Engine) own(t *tier, c *Counters, u *udr.Usage) error {
 	e.owned = e.owned[:0]
 	if t.number == 0 {
@@ -86,7 +86,7 @@ func (e *Engine) buyer(x *instance, u *udr.Usage) string {
 }
 
 // sameRoot reports whether a SIM was below the same billing root at another time. A SIM that moves to another customer
-// leaves its packages behind.
+// loses access to its packages.
 func (e *Engine) sameRoot(sim uint32, at udr.Instant) bool {
 	owner, ok := e.view.Owner(sim, at, e.rev)
 	if !ok {
@@ -116,8 +116,8 @@ func (e *Engine) time(x *instance, c *Counters, u *udr.Usage) {
 	x.lapsed = x.over && u.At >= x.readOnly.after(x.end, zone)
 }
 
-// key returns a counter of an instance. The same name of the same owner below a root is one counter. It belongs to no
-// billing cycle and is never forgotten.
+// key returns a counter of an instance. Below one root, the same name of the same owner is the same counter. It
+// belongs to no billing cycle and is never forgotten.
 func (e *Engine) key(x *instance, id uint64) CounterKey {
 	if n := x.renewed.number; n > 0 && !x.renewed.onUse {
 		id = mixID(mixID(id, uint32(renewedID)), uint32(n)) // each term has its own units
@@ -134,10 +134,11 @@ var (
 	capID   = hashName("cap of a package")
 )
 
-// begun is the counter that stores the start of a package's validity.
+// begun returns the counter that stores the start of a package's validity.
 func (e *Engine) begun(x *instance) CounterKey { return e.key(x, begunID) }
 
-// drawOwned draws on packages and add-ons: either those that are used first or those that are used last.
+// drawOwned draws on packages and add-ons, either on those used before the plan's units or on those used
+// after them.
 func (e *Engine) drawOwned(t *tier, first bool, at int64, ch *Charge, c *Counters, u *udr.Usage, class, zone int32,
 	res *Result) (int64, error) {
 	for i := range e.owned {
@@ -220,8 +221,8 @@ func (e *Engine) drawInstance(t *tier, x *instance, b *bucket, size int64, cappe
 	return drawn
 }
 
-// begin records that a package's validity began with a record. If a record of an earlier time arrives later, it moves
-// the start back.
+// begin records that a package's validity began with a record. A later record about an earlier time moves the start
+// back.
 func (e *Engine) begin(t *tier, x *instance, c *Counters, u *udr.Usage, res *Result) {
 	k := e.begun(x)
 	if x.begin == 0 {
@@ -232,7 +233,7 @@ func (e *Engine) begin(t *tier, x *instance, c *Counters, u *udr.Usage, res *Res
 	x.begin = u.At
 }
 
-// drawFrom takes from a bucket the units that it covers of the record, from unit at on.
+// drawFrom covers units of the record, from unit at on, by a bucket and takes them out of it.
 func (e *Engine) drawFrom(t *tier, b *bucket, d *Draw, k CounterKey, entry *entry, before Value, kind EventKind, at int64, ch *Charge,
 	c *Counters, u *udr.Usage, res *Result) int64 {
 	if e.giving.on {
@@ -258,7 +259,7 @@ func (e *Engine) drawFrom(t *tier, b *bucket, d *Draw, k CounterKey, entry *entr
 	return d.Drawn
 }
 
-// PackageUsedUp is the code of usage in suspense because a package with then: blocked no longer covers it.
+// PackageUsedUp is the code of usage that is suspended because a package with then: blocked no longer covers it.
 const PackageUsedUp = "package"
 
 // barred suspends a record that buckets do not cover completely, if a package blocks usage beyond its units.
@@ -284,7 +285,7 @@ func (e *Engine) barred(t *tier, u *udr.Usage, class, zone int32) error {
 	return nil
 }
 
-// Cap reports whether a draw on a package took free usage beyond its units.
+// Cap reports whether a draw on a package took free units beyond those of the package.
 func (d *Draw) Cap() bool { return d.AtMost > 0 && d.Package != "" }
 
 // boughtWords describes a draw on a package.

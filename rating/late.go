@@ -8,17 +8,18 @@ import (
 	"ratemill/udr"
 )
 
-// Late is the code of suspended records whose billing cycle is too long ago.
+// Late is the code of records that are suspended because their billing cycle is too long ago.
 const Late = "late"
 
-// DaysKept is the number of days after the beginning of a cycle for which rating keeps its counters, so that usage up
-// to this many cycles late finds them. It covers these cycles, the cycle of the use, and three months for waiting
-// files and retries. It is at least 500, the value of versions without late usage.
+// DaysKept returns the number of days for which rating keeps counters after the beginning of their cycle, so that
+// usage up to this many cycles late still finds them. The number covers these cycles, the cycle of the use, and
+// three months for files and retries that wait. It is at least 500, the number of days in versions without late
+// usage.
 func DaysKept(lateUntil int) int32 { return max(500, 31*int32(lateUntil+1)+93) }
 
 // late returns the number of the billing root's cycles between the cycle of a record's use and the cycle in which its
-// file was taken. It suspends a record that is later than its source allows. It also suspends a record whose counters
-// are forgotten, whatever its file says, because the record would get its bundle a second time.
+// file was accepted. It suspends a record that is later than its source allows. It also suspends a record whose
+// counters are forgotten, whatever its file allows, because the record would get its included units a second time.
 func (e *Engine) late(c *Counters, u *udr.Usage) (cycles int, err error) {
 	first := e.cycleOfSIM
 	for _, p := range e.path {
@@ -52,12 +53,13 @@ func (e *Engine) late(c *Counters, u *udr.Usage) (cycles int, err error) {
 	return cycles, nil
 }
 
-// LateBound is a document of another package, an accounting group, that may bound how late the usage of its payers may be.
+// LateBound is a document of another package, such as an accounting group, that may limit how late the usage of its
+// payers may be.
 type LateBound interface {
 	LateUntil() int // billing cycles; 0: no bound
 }
 
-// lateBounds are the documents of a kind that bound late usage.
+// lateBounds is the documents of a kind that limit late usage.
 type lateBounds interface {
 	bounded() bool
 	lateUntil(name string, on registry.Date) int
@@ -83,7 +85,8 @@ func (v Versions[T]) lateUntil(name string, on registry.Date) int {
 	return 0
 }
 
-// findLateBounds keeps the kinds of documents that bound late usage. It is nil if none does, which costs a record nothing.
+// findLateBounds keeps the kinds of documents that limit late usage. The result is nil if there are none, so that
+// a record costs nothing extra.
 func (c *compiler) findLateBounds() {
 	for i := range c.kinds {
 		if b, ok := c.foreign[c.kinds[i].Name].compiled.(lateBounds); ok && b.bounded() {
@@ -92,8 +95,8 @@ func (c *compiler) findLateBounds() {
 	}
 }
 
-// latest is the number of billing cycles by which usage of the payers of a group may be late: the smallest one that a document
-// of the group's name says, 0 if none does.
+// latest returns the number of billing cycles by which usage of the payers of a group may be late: the smallest number
+// in any document with the group's name, 0 if there is none.
 func (c *Catalogue) latest(group string, on registry.Date) (until int) {
 	for _, b := range c.lateBounds {
 		if n := b.lateUntil(group, on); n > 0 && (until == 0 || n < until) {
@@ -103,8 +106,9 @@ func (c *Catalogue) latest(group string, on registry.Date) (until int) {
 	return until
 }
 
-// lateForPayers suspends a record that came later than the accounting group of one of its payers accepts: the group and its version
-// that are in force when the file or retry is taken, for then the record would get onto a document. A payer's own cycles are counted.
+// lateForPayers suspends a record that is later than the accounting group of one of its payers accepts. It uses the
+// group, and the version of the group, in force when the file or retry is accepted, because that is when the record
+// would get onto a document. It counts in the payer's own cycles.
 func (e *Engine) lateForPayers(u *udr.Usage) error {
 	for level := range e.path {
 		if level > 0 && !e.isCharged(e.path[level]) {
@@ -152,7 +156,7 @@ func cyclesWord(n int) string {
 	return fmt.Sprintf("%d cycles", n)
 }
 
-// LateWords says that a rated record was late, and by how much.
+// LateWords describes by how much a rated record was late.
 func LateWords(cycles int) string {
 	if cycles == 1 {
 		return "taken in the billing cycle after the one of its use"

@@ -9,7 +9,7 @@ import (
 	"ratemill/udr"
 )
 
-// Life is the catalogue's state models and lifecycles.
+// Life returns the catalogue's state models and lifecycles.
 func (c *Catalogue) Life() *life.Book { return c.life }
 
 // compileLife compiles the state models and lifecycles.
@@ -24,7 +24,7 @@ func (c *compiler) compileLife() {
 	}
 }
 
-// unitOf is the unit of a usage class; false if no record can have the class.
+// unitOf returns the unit of a usage class, and false if no record can have the class.
 func (c *compiler) unitOf(class string) (udr.Unit, bool) {
 	if n, ok := c.classes[class]; ok {
 		return c.units[n], true

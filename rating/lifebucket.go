@@ -8,21 +8,21 @@ import (
 	"ratemill/udr"
 )
 
-// Life buckets are the test quota and the first-use threshold of a SIM with its payer. They belong to no billing
-// cycle: neither a corrected date nor a return to the payer fills them again. They cover only charges of the SIM's
-// own account; accounts above pay by their own plans.
+// A life bucket is the test quota or the first-use threshold of a SIM under its payer. They belong to no billing
+// cycle: neither a corrected date nor a return to the payer refills them. They cover only charges of the SIM's own
+// account; accounts above pay by their own plans.
 
 // The names of life buckets in draws.
 const (
 	testQuota      = "test quota"
 	beforeFirstUse = "before first use"
-	notBilledYet   = "not billed before first use" // of classes whose units do not end the state
+	notBilledYet   = "not billed before first use" // for classes whose units do not end the state
 )
 
-// lifeIDs are the ids of the counters of a class: of the quota and of the threshold.
+// lifeIDs are the counter ids of a class, for the quota and for the threshold.
 type lifeIDs [2]uint64
 
-// lifeBucket is the counter of the SIM's life bucket for a class.
+// lifeBucket returns the counter of the SIM's life bucket for a class.
 func (e *Engine) lifeBucket(sim uint32, class int32) CounterKey {
 	for int(class) >= len(e.lifeIDs) {
 		name := e.catalogue.names[len(e.lifeIDs)]
@@ -60,7 +60,7 @@ func (e *Engine) drawLife(ch *Charge, c *Counters, u *udr.Usage, class int32, wa
 		return want
 	}
 	if s.Usage() == life.FirstUse && !s.Waits() {
-		return 0 // the first use ends the state, which useFirst says
+		return 0 // the first use ends the state; useFirst records it
 	}
 	k := e.lifeBucket(u.SIM, class)
 	entry := c.entry(k)
@@ -87,8 +87,9 @@ func (e *Engine) drawLife(ch *Charge, c *Counters, u *udr.Usage, class int32, wa
 	return covered
 }
 
-// empties reports whether a record that leaves nothing in a life bucket ends the state. The record that takes the
-// last units ends it. If the SIM enters such a state once more, the first record that finds the bucket empty ends it.
+// empties reports whether a record that leaves a life bucket empty ends the state. The record that takes the last
+// units ends the state. If the SIM enters such a state a second time, the first record that finds the bucket empty
+// ends it.
 func (e *Engine) empties(c *Counters, u *udr.Usage, units, used int64) bool {
 	if e.outdone(u.At) {
 		return false
@@ -105,7 +106,7 @@ func (e *Engine) empties(c *Counters, u *udr.Usage, units, used int64) bool {
 }
 
 // lifts reports whether the rules of the SIM's state lift limits at the time of a record. A setting from the start of
-// the state does not count if the present settings lack it.
+// the state does not count if the current settings lack it.
 func (s *simState) lifts(at udr.Instant, stated bool, book *life.Book) bool {
 	if !s.known || s.Rules.Lifecycle == nil {
 		return false

@@ -8,15 +8,16 @@ import (
 )
 
 // The rater remembers the effects of usage on the states of SIMs. It also writes them as events, but the facts that
-// follow from these events come later. The memory is in counters, so the log, checkpoints and restores keep it like
-// any other counter. For each SIM below each billing root, the counters are a list of instants, the latest first. The
-// first has a fixed key. The key of each other one follows from the instant before it in the list.
+// follow from these events arrive later. The memory consists of counters, so the log, checkpoints and restores keep
+// it like any other counter. For each SIM below each billing root, these counters form a list of instants, the
+// latest first. The first entry has a fixed key. The key of every other entry follows from the instant of the entry
+// before it.
 
-// did holds the effects of usage at an instant. Its low bits are the effects and whether an earlier instant follows
-// in the list. In the first entry, a further bit says whether something was added at or before an instant that the
-// list already had. The high bits are a hash of the SIM's state and payer at that time, because a backdated move may
-// give the instant to another payer. A fact that begins at that instant may be the result of the usage. Its state
-// then differs, and the usage does not affect it a second time.
+// did holds the effects of usage at an instant. Its low bits are the effects, and whether an earlier instant follows
+// in the list. In the first entry, another bit is set if something was added at or before an instant that was
+// already in the list. The high bits are a hash of the SIM's state and payer at that instant, because a backdated
+// move may assign the instant to another payer. A fact that begins at that instant may result from the usage.
+// Its state then differs, so the usage does not affect the state a second time.
 type did uint64
 
 const (
@@ -29,12 +30,12 @@ const (
 	didBits = 8
 )
 
-// in returns the effects with the hash of a state and its payer.
+// in returns the effects together with the hash of a state and its payer.
 func (d did) in(state string, payer uint32) did {
 	return d | did(mixID(hashName(state), payer))<<didBits
 }
 
-// doneIn reports whether the usage happened in a given state below a given payer.
+// doneIn reports whether the usage happened in a given state and below a given payer.
 func (d did) doneIn(state string, payer uint32) bool {
 	return d>>didBits == did(mixID(hashName(state), payer))<<didBits>>didBits
 }
@@ -50,13 +51,13 @@ type happening struct {
 	what did
 }
 
-// inStay reports whether the effect happened during a stay in a state, its start included, and below the payer of
-// that time.
+// inStay reports whether the effect happened during a stay in a state, including its start, and below the payer
+// of that time.
 func (e *Engine) inStay(h *happening, from udr.Instant, state string) bool {
 	return h.at > from || h.at == from && h.what.doneIn(state, e.payerAt(from))
 }
 
-// payerAt returns the number of the account that paid for the SIM of lived at a time: the nearest account with a
+// payerAt returns the number of the account that paid at a time for the SIM of lived: the nearest account with a
 // billing profile, or the SIM's own account.
 func (e *Engine) payerAt(at udr.Instant) uint32 {
 	owner, _ := e.view.Owner(e.livedSIM, at, e.rev)
@@ -79,13 +80,13 @@ func (e *Engine) lifeLog(sim uint32) CounterKey {
 	return CounterKey{ID: mixID(lifeLogID, e.root()), Owner: sim, Kind: SIMLife | ofRoot}
 }
 
-// before is the key of the entry that follows the one of an instant.
+// before returns the key of the entry that follows the entry of an instant.
 func (k CounterKey) before(at udr.Instant) CounterKey {
 	k.ID = mixID(mixID(k.ID, uint32(at)), uint32(at>>32))
 	return k
 }
 
-// lived lists the effects of usage on a SIM from one instant to another, both included, in order. It sets e.earlier
+// lived lists the effects of usage on a SIM between two instants, inclusive, in order. It sets e.earlier
 // if there are effects before the first instant, and e.disorder if usage was rated after the effects of usage at the
 // same or a later instant.
 func (e *Engine) lived(c *Counters, sim uint32, from, to udr.Instant) {
@@ -111,7 +112,7 @@ func (e *Engine) lived(c *Counters, sim uint32, from, to udr.Instant) {
 	slices.Reverse(e.happened)
 }
 
-// events returns those results of lived that are within a stay in a state. They are valid until the next call.
+// events returns the results of lived that are within a stay in a state. They are valid until the next call.
 func (e *Engine) events(from udr.Instant, state string) []life.Event {
 	e.happens = e.happens[:0]
 	for i := range e.happened {
@@ -131,7 +132,7 @@ func (e *Engine) events(from udr.Instant, state string) []life.Event {
 	return e.happens
 }
 
-// did reports whether the results of lived have one of the given effects within the stay.
+// did reports whether the results of lived contain one of the given effects within the stay.
 func (e *Engine) did(what did) bool {
 	for i := range e.happened {
 		if h := &e.happened[i]; h.what&what != 0 && e.inStay(h, e.state.From, e.state.State) {
@@ -141,8 +142,8 @@ func (e *Engine) did(what did) bool {
 	return false
 }
 
-// outdone reports whether the SIM's state began because usage at this very time ended the state before. At most one
-// step happens at an instant, so further usage at that instant does nothing to the state.
+// outdone reports whether the SIM's state began because usage at this very instant ended the state before it. At
+// most one transition happens at an instant, so further usage at that instant does not change the state.
 func (e *Engine) outdone(at udr.Instant) bool {
 	for i := range e.happened {
 		if h := &e.happened[i]; h.at == at && !h.what.doneIn(e.state.State, e.state.payerNumber()) {
@@ -152,7 +153,7 @@ func (e *Engine) outdone(at udr.Instant) bool {
 	return false
 }
 
-// live records an effect of usage on a SIM in its state.
+// live records an effect of usage on a SIM in its current state.
 func (e *Engine) live(c *Counters, sim uint32, at udr.Instant, what did, res *Result) {
 	first := e.lifeLog(sim)
 	what = what.in(e.state.State, e.state.payerNumber())

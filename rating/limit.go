@@ -12,33 +12,33 @@ import (
 	"ratemill/udr"
 )
 
-// LimitReached is the code of records over a limit that blocks usage.
+// LimitReached is the code of records that exceed a limit that blocks usage.
 const LimitReached = "limit"
 
-// counting is a limit that counts a record, and the account to which the counter belongs.
+// counting is a limit that counts a record, together with the account to which the counter belongs.
 type counting struct {
 	*limit
 	has   *payer // the account that has the limit
 	owner *payer
-	tier  *tier // whose price and zone apply
+	tier  *tier // its price and zone apply
 }
 
-// limitAt is a limit of the account at a place of the path, if it counts a record; nil if it does not. It is valid until the next
-// call.
+// limitAt returns a limit of the account at an index of the path if it counts the record, or nil. It is valid until the
+// next call.
 func (e *Engine) limitAt(at int, family int32, u *udr.Usage, class int32) *counting {
 	p := e.path[at]
 	m, _, _ := e.catalogue.limits.list[family].at(p.clock, u.At)
 	if m == nil || !m.counts(class) {
 		return nil
 	}
-	e.counting = counting{limit: m, has: p, owner: p} // a copy in the engine: the address of a local variable would cost an allocation
+	e.counting = counting{limit: m, has: p, owner: p} // a copy in the engine, because the address of a local variable would cost an allocation
 	if m.plain || e.within(&e.counting, at, u, class, family) {
 		return &e.counting
 	}
 	return nil
 }
 
-// within reports whether a limit of zones, a pool or a tree counts a record, and for which account.
+// within reports whether a limit on zones, a pool or a tree counts a record, and for which account.
 func (e *Engine) within(m *counting, at int, u *udr.Usage, class, family int32) bool {
 	m.tier = e.tierOf(at)
 	if m.zones != nil && (m.tier == nil || !inZones(m.zones, m.tier.model.zones[m.tier.hit.zone].global)) {
@@ -46,7 +46,7 @@ func (e *Engine) within(m *counting, at int, u *udr.Usage, class, family int32) 
 	}
 	switch m.per {
 	case perTree:
-		for _, below := range e.path[:at] { // it has counted the record already
+		for _, below := range e.path[:at] { // the limit has already counted the record
 			if slices.Contains(below.limits, family) {
 				return false
 			}
@@ -70,7 +70,8 @@ func (e *Engine) within(m *counting, at int, u *udr.Usage, class, family int32) 
 	return true
 }
 
-// tierOf is the tier by which an account's usage is priced: its own, or without a plan, that of the nearest account below it.
+// tierOf returns the tier by which an account's usage is priced: its own tier or, if the account has no plan, that of
+// the nearest account below it.
 func (e *Engine) tierOf(at int) *tier {
 	for i := len(e.tiers) - 1; i >= 0; i-- {
 		if t := &e.tiers[i]; int(t.number) <= at {
@@ -145,7 +146,8 @@ func (e *Engine) count(m *counting, c *Counters, u *udr.Usage, res *Result) erro
 }
 
 // firstTime reports whether a threshold is reached for the first time in its period. A cost may fall again, and so
-// may units in a class with credits. So the counter keeps the highest value at which the threshold acted.
+// may the units of a class with credits. The counter therefore keeps the highest value at which the threshold
+// acted.
 func (e *Engine) firstTime(m *counting, t *threshold, w *tally, c *Counters, res *Result) bool {
 	if !m.cost && !e.catalogue.credits {
 		return true
@@ -161,7 +163,7 @@ func (e *Engine) firstTime(m *counting, t *threshold, w *tally, c *Counters, res
 	return true
 }
 
-// actedMark separates the counters of acted thresholds from the counts.
+// actedMark distinguishes the counters of acted thresholds from the counts.
 const actedMark = 0x0ac7ed
 
 // said returns the percentage of a threshold, 0 for the whole limit.
@@ -198,7 +200,7 @@ func (e *Engine) reached(m *counting, t *threshold, event Event, c *Counters, u 
 }
 
 // costOf returns the price of the record for an account. An account without a plan has the charge of the nearest
-// account below it. Such a charge in another currency cannot be added to the limit; check reports this.
+// account below it. A charge in another currency cannot be added to the limit; check reports this case.
 func (e *Engine) costOf(m *counting) (decimal.D, error) {
 	t := m.tier
 	if t == nil {
@@ -219,9 +221,9 @@ func (e *Engine) costOf(m *counting) (decimal.D, error) {
 }
 
 // heed looks for limits that block the record because earlier records reached them. Such a record is suspended or has
-// the price of usage over the limit. If the record itself reaches a limit on usage, its units over the limit have
-// that price. If it reaches a limit without such a price, or a limit on cost, it is charged as a whole, because a
-// record is one row that is rated or suspended as one.
+// the price of usage over the limit. If the record itself reaches a limit on usage that has such a price, its units
+// over the limit have that price. If the limit has no such price, or is on cost, the whole record is charged as
+// usual, because a record is one row that is either rated or suspended.
 func (e *Engine) heed(c *Counters, u *udr.Usage, class int32) error {
 	if u.Quantity <= 0 {
 		return nil
@@ -260,8 +262,8 @@ func (e *Engine) heedOne(m *counting, c *Counters, u *udr.Usage) error {
 	return nil
 }
 
-// charges gives the record the price of usage over a limit, for the account whose usage it limits. If several limits
-// apply, the one that the record reaches first counts.
+// charges gives the record the price of usage over a limit, for the account whose usage the limit counts. If several
+// limits apply, the one that the record reaches first counts.
 func (e *Engine) charges(m *counting, below int64) {
 	t := m.tier
 	if t == nil {
@@ -272,8 +274,8 @@ func (e *Engine) charges(m *counting, below int64) {
 	}
 }
 
-// overFrom returns the unit of the record from which on the price of usage over a limit holds. It is the end of the
-// increment that began below the limit, or end.
+// overFrom returns the unit of the record from which on the price of usage over a limit applies. It is the end of
+// the increment that began below the limit, or end.
 func (t *tier) overFrom(ch *Charge, first *price, start, end int64) int64 {
 	switch beyond := t.below - start; {
 	case t.over == nil:
@@ -288,7 +290,7 @@ func (t *tier) overFrom(ch *Charge, first *price, start, end int64) int64 {
 	return start
 }
 
-// peek reads the value of a counter without creating it.
+// peek reads the value of a counter without creating the counter.
 func (e *Engine) peek(c *Counters, w *tally) Value {
 	k := w.key(e.root(), e.cycleOfSIM)
 	value := c.Get(k)
@@ -320,7 +322,7 @@ func (m *limit) user(owner *payer) string {
 	return "account " + owner.facts.ID
 }
 
-// words is a value that a limit counts, in words.
+// words returns a value that a limit counts as text.
 func (m *limit) words(v Value) string {
 	if m.cost {
 		amount, err := v.Cost()
@@ -339,8 +341,8 @@ func unitSuffix(u udr.Unit) string {
 	return " " + u.String()
 }
 
-// overPrice is the price of a record over a limit, in the increments of the plan's price. The cap of the class stays,
-// so the parts of a session cost no more than the whole, even if some begin over the limit.
+// overPrice returns the price of a record over a limit, with the increments of the plan's price. The cap of the class
+// stays, so the parts of a session cost no more than the whole, even if some begin over the limit.
 func (t *tier) overPrice(plan *price) *price {
 	p := *t.over
 	p.increment = plan.increment
@@ -355,8 +357,8 @@ var onlyCap = []apply{applyCap}
 // overLimit reports whether a line is at the price of usage over a limit.
 func (l *Line) overLimit() bool { return l.Over != "" && !strings.HasPrefix(l.Over, poolPrefix) }
 
-// lifted reports whether limits are lifted for the SIM at the time of the record: as its settings say, or those of the nearest
-// account that has some, or else the lifecycle of its state.
+// lifted reports whether limits are lifted for the SIM at the time of the record, by the SIM's settings, or else by
+// those of the nearest account that has settings, or else by the lifecycle of the SIM's state.
 func (e *Engine) lifted(u *udr.Usage) bool {
 	value, set, stated := e.view.LimitOverride(u.SIM, e.path[0].number, u.At, e.rev)
 	if value == "" {
@@ -369,7 +371,7 @@ func (e *Engine) lifted(u *udr.Usage) bool {
 	return override.Lifts(set, registry.Midnight(facts.Zone, next), u.At)
 }
 
-// settler returns the account that pays for the SIM. An override counts the cycles of that account.
+// settler returns the account that pays for the SIM. The cycles of an override are that account's cycles.
 func (e *Engine) settler(at udr.Instant) *payer {
 	for _, p := range e.path {
 		if e.view.Profiled(p.number, at, e.rev) {

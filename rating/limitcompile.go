@@ -19,28 +19,28 @@ type limit struct {
 	id         uint64
 	per        scope
 	period     period
-	pool       int32    // family of share plans, with perPool
-	classes    []bool   // by class number; nil for all
-	zones      []uint64 // bits by global zone number; nil for all
+	pool       int32    // family of share plans, for limits with perPool
+	classes    []bool   // by class number; nil for all classes
+	zones      []uint64 // bits by global zone number; nil for all zones
 	cost       bool
-	unit       udr.Unit // of one on usage
+	unit       udr.Unit // unit of a limit on usage
 	threshold  Value    // all of it
 	amount     decimal.D
 	currency   string
 	thresholds []threshold // ascending
 	lowest     Value       // of them
 	highest    Value
-	plain      bool       // it counts all usage of its classes by its SIM or account
-	block      *threshold // at which usage is blocked; nil if it is not
-	over       *price     // price of blocked usage; nil: it is suspended
+	plain      bool       // the limit counts all usage of its classes by its SIM or account
+	block      *threshold // threshold at which usage is blocked; nil if there is none
+	over       *price     // price of blocked usage; nil if it is suspended
 	formerly   string
-	counted    string // its name in its counter
-	follows    *limit // the version whose count it continues; nil for none
+	counted    string // the limit's name in its counter
+	follows    *limit // the version whose count this one continues; nil for none
 	at         diag.Pos
 	amountAt   diag.Pos // of the threshold
 }
 
-// threshold is a part of a limit at which something happens.
+// threshold is a percentage of a limit at which actions happen.
 type threshold struct {
 	percent int64
 	value   Value
@@ -75,8 +75,8 @@ func (m *limit) kind() CounterKind {
 	return AccountUnits
 }
 
-// counterID is the id of its counter. The usage of a pool or a tree differs from that of an account, so they have
-// their own counters.
+// counterID returns the id of the limit's counter. The usage of a pool or a tree differs from that of an account,
+// so it has counters of its own.
 func (m *limit) counterID() uint64 {
 	if m.per < perPool {
 		return m.id
@@ -133,7 +133,7 @@ func (c *compiler) limitAmount(doc *limitDoc, m *limit) (unit udr.Unit) {
 	return unit
 }
 
-// part is a percentage of a limit: of units the first whole one, of money rounded up.
+// part returns a percentage of a limit, rounded up: to a whole unit or, for money, to 12 decimals.
 func (m *limit) part(percent int64) (Value, bool) {
 	if m.cost {
 		d, _, _, err := m.amount.Price(percent, 100, decimal.Rounding{Scale: decimal.Scale, Mode: decimal.Up})
@@ -209,7 +209,7 @@ func (c *compiler) limitPool(doc *limitDoc, m *limit) {
 	}
 }
 
-// warnLimitZones warns of zones in which a limit never counts.
+// warnLimitZones warns of zones in which a limit never counts usage.
 func (c *compiler) warnLimitZones(doc *limitDoc) {
 	found := map[string]bool{}
 	for _, f := range c.plans.list {
@@ -226,7 +226,7 @@ func (c *compiler) warnLimitZones(doc *limitDoc) {
 	}
 }
 
-// limitOver reads the price of usage over the limit, and makes plans able to add amounts at it.
+// limitOver reads the price of usage over the limit, and prepares plans to add amounts at that price.
 func (c *compiler) limitOver(doc *limitDoc, m *limit) {
 	if doc.Over == nil {
 		return
@@ -280,10 +280,10 @@ func (m *limit) counting() string {
 	return what
 }
 
-// overPrefix begins the name of the price of usage over a limit.
+// overPrefix begins the name of the price for usage over a limit.
 const overPrefix = "over limit "
 
-// limitPlace is a place of a limit that golden cases can cover: the event of a threshold.
+// limitPlace returns the place of a limit's threshold event, which golden cases can cover.
 func limitPlace(name string, percent int64, event string) string {
 	place := "limit " + name
 	if event != LimitPassed.String() {
@@ -314,7 +314,7 @@ func (m *limit) places(all []Place) []Place {
 	return all
 }
 
-// limitOwner is the account to which the counter of a limit of an account belongs.
+// limitOwner returns the account to which the counter of an account's limit belongs.
 func (c *Catalogue) limitOwner(m *limit, v *registry.View, rev registry.Revision, clock *zoneClock, has *registry.Account,
 	at udr.Instant) (*registry.Account, error) {
 	number := has.Number

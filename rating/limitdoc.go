@@ -30,7 +30,7 @@ type limitThresholdDoc struct {
 	Do []diag.Text `yaml:"do,required" enum:"notify|throttle|block|suspend" doc:"Actions when the count reaches it, as in actions of the limit." example:"[notify, throttle]"`
 }
 
-// percentText is a whole percentage: 80 %.
+// percentText is a whole percentage such as 80 %.
 type percentText struct {
 	value int64
 	pos   diag.Pos
@@ -47,12 +47,12 @@ func (p *percentText) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	p.value = v
 }
 
-// JSONSchema is a percentage such as 80 %.
+// JSONSchema returns the schema of a percentage such as 80 %.
 func (percentText) JSONSchema() map[string]any {
 	return map[string]any{"type": []any{"string", "integer"}, "pattern": "^[0-9]+ ?%?$"}
 }
 
-// action is a set of bits: the actions of a limit at a threshold.
+// action is the set of actions of a limit at a threshold, as bits.
 type action uint8
 
 const (
@@ -71,7 +71,7 @@ func actionsOf(names []diag.Text) (all action) {
 	return all
 }
 
-// where returns the position in the file of an action in a list; the zero position if the list lacks it.
+// where returns the position of an action in the file, or the zero position if the list lacks it.
 func where(names []diag.Text, a action) diag.Pos {
 	i := slices.IndexFunc(names, func(n diag.Text) bool { return actionsByName[n.Value] == a })
 	if i < 0 {
@@ -80,7 +80,7 @@ func where(names []diag.Text, a action) diag.Pos {
 	return names[i].Pos
 }
 
-// thresholdsOf returns the thresholds of a document, ascending, without their values.
+// thresholdsOf returns the thresholds of a document in ascending order, without their values.
 func (d *limitDoc) thresholdsOf() (all []limitThresholdDoc) {
 	if len(d.Thresholds) > 0 {
 		return d.Thresholds

@@ -9,9 +9,9 @@ import (
 	"ratemill/diag"
 )
 
-// keepSessions marks the classes of a plan for which rating needs the charges of earlier parts of a session. If all
-// parts together always cost as much as one record, rating keeps no session. It needs the earlier parts as soon as
-// one version of the plan differs. The function gets the versions of the plan together with those of the deals that
+// keepSessions marks the classes of a plan for which rating needs the charges of earlier parts of a session. It
+// keeps no session if all parts together always cost as much as one record. It needs the earlier parts if a single
+// version of the plan requires them. together contains the versions of the plan and those of the deals that
 // replace it.
 func (c *compiler) keepSessions(f *family[plan], together []*plan) {
 	for n, name := range c.names {
@@ -32,11 +32,12 @@ func (c *compiler) keepSessions(f *family[plan], together []*plan) {
 
 // The reasons why the parts of a session may cost more or less than one record.
 const (
-	perSession = 1 << iota // conditions of the plan per record or session
-	perAmount              // that amounts are rounded
+	perSession = 1 << iota // the plan has conditions per record or session
+	perAmount              // amounts are rounded
 )
 
-// unlike is the reason why the parts of a session in a class may cost more or less than one record, "" for none.
+// unlike returns the reason why the parts of a session in a class may cost more or less than one record, "" if
+// there is none.
 func (p *planClass) unlike(what int) string {
 	if what&perSession != 0 && p.steps {
 		return "a bucket with an increment"
@@ -70,7 +71,7 @@ func (p *planClass) unlike(what int) string {
 // rounds reports whether amounts at a price are rounded.
 func (p *planClass) rounds(x *price) bool {
 	if x.model == byVolume {
-		return false // shares are rounded, however the session is divided
+		return false // shares are rounded in the same way however the session is divided
 	}
 	for _, s := range x.steps {
 		per := uint64(s.per)
@@ -88,7 +89,7 @@ func (p *planClass) rounds(x *price) bool {
 }
 
 // PerSession lists the plans that charge something per session, for the usage classes that a source's records can
-// have; nil allows any class. It returns "" if there are none.
+// have; nil allows any class. It returns "" if there are no such plans.
 func (c *Catalogue) PerSession(classes []string) string {
 	type charge struct{ plan, what string }
 	var found []charge

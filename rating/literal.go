@@ -9,7 +9,7 @@ import (
 	"ratemill/udr"
 )
 
-// The notation of values belongs to literal.
+// The notation of values is defined in package literal.
 type (
 	quantity  = literal.Quantity
 	moneyText = literal.Money
@@ -24,7 +24,7 @@ type priceText struct {
 	text  string
 	pos   diag.Pos
 
-	origin *origin // of a plan that extends another
+	origin *origin // for a price that comes from an extended plan
 }
 
 func (p *priceText) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
@@ -53,15 +53,15 @@ func (p *priceText) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// currency refuses currencies that the registry refuses for an account. It also refuses lower-case letters, because a
-// charge shows the plan's spelling.
+// currency refuses currencies that the registry would refuse for an account. It also refuses lower-case letters,
+// because a charge shows the currency as the plan spells it.
 func (c *compiler) currency(code string, at diag.Pos) {
 	if !literal.KnownCurrency(code) {
 		c.refuse(at, "currency %s is unknown: write a code of ISO 4217 such as EUR", code)
 	}
 }
 
-// increments are the units to which a quantity is rounded up.
+// increments are the multiples to which a quantity is rounded up.
 type increments struct {
 	initial, then int64
 	unit          udr.Unit
@@ -96,7 +96,7 @@ func (i *increments) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// round is q rounded up to increments.
+// round returns q rounded up to increments.
 func (i *increments) round(q int64) int64 {
 	switch {
 	case q <= 0:

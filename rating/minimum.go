@@ -5,10 +5,10 @@ import (
 	"ratemill/literal"
 )
 
-// A minimum is the least cost of a record that pays for units, its fee included. The minimum of the price at which
+// A minimum is the least cost of a record with units to pay, its fee included. The minimum of the price at which
 // the record begins applies. A record that buckets cover completely, or that has 0 units, has no minimum. A record
-// whose uncovered units are all over a limit has none either. A session costs at least the highest minimum of its
-// parts. A record that continues an unknown session has no minimum, just as it pays no fee.
+// has no minimum either if all its uncovered units are over a limit. A session costs at least the highest minimum
+// of its parts. A record that continues an unknown session has no minimum, just as it pays no fee.
 var minimum = adjustment{
 	price: func(s *saying) {
 		d := s.priceDoc.Minimum.Minimum.ofRecord()
@@ -86,7 +86,7 @@ func (a *amount) raised() amount {
 	return *a
 }
 
-// cost returns the cost of the parts so far before rounding, cut to 12 decimals.
+// cost returns the cost of the parts so far before rounding, truncated to 12 decimals.
 func (s *Session) cost() decimal.D { return larger(s.Sum, s.Minimum) }
 
 func larger(a, b decimal.D) decimal.D {

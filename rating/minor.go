@@ -6,8 +6,9 @@ import (
 	"ratemill/normalize"
 )
 
-// InvoiceScale is the number of decimals of an invoice line unless a document says otherwise: those of the currency's
-// minor unit (ISO 4217), 0 for JPY and 3 for KWD. ok is false for currencies without a minor unit, such as XAU.
+// InvoiceScale returns the number of decimals of an invoice line unless a document sets another: those of the
+// currency's minor unit (ISO 4217), such as 0 for JPY and 3 for KWD. ok is false for currencies without a minor unit,
+// such as XAU.
 func InvoiceScale(currency string) (scale int, ok bool) {
 	code, err := normalize.ParseCurrency([]byte(currency))
 	if err != nil {
@@ -18,7 +19,7 @@ func InvoiceScale(currency string) (scale int, ok bool) {
 }
 
 // warnMinor warns of a plan whose amounts lose decimals of its currency. If the currency does not have two decimals, it
-// also warns of a plan without rounding, and of one that rounds to two decimals as if for another currency.
+// also warns of a plan without rounding and of a plan that rounds to two decimals.
 func (c *compiler) warnMinor(doc *planDoc) {
 	code := doc.Currency.Value
 	minor, ok := InvoiceScale(code)

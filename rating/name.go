@@ -8,11 +8,12 @@ import (
 	"ratemill/printable"
 )
 
-// mostName is the length of the longest name in bytes. The registry has the same bound.
+// mostName is the largest length of a name, in bytes. The registry has the same limit.
 const mostName = 128
 
-// misnamed reports keys and names in a document that are too long or have characters that nobody sees. Its messages
-// quote the beginning alone: other messages quote a name whole, so the document is not read further.
+// misnamed reports keys and names in a document that are too long or contain invisible characters. Its messages
+// quote only the beginning of the name; other messages would quote it in full, so the document is not read
+// further.
 func (c *compiler) misnamed(n *diag.Node) bool {
 	before := c.list.Errors()
 	for _, m := range n.Members {
@@ -45,8 +46,8 @@ func (c *compiler) namesWithin(n *diag.Node) {
 	}
 }
 
-// namesInLists checks the names of things that a document of another package lists, such as commitments of a contract. A name
-// outside of lists may be that of a company.
+// namesInLists checks the names in the lists of another package's document, such as the commitments of a contract. A
+// name outside a list may be that of a company and is not checked.
 func (c *compiler) namesInLists(n *diag.Node) {
 	for _, m := range n.Members {
 		for _, item := range m.Value.Items {

@@ -10,21 +10,21 @@ import (
 	"ratemill/udr"
 )
 
-// A network price plan has no zone model: its prices name places directly. At any time of the week, each price that
-// is valid then has a zone. So two prices may name the same network at different times. Outside the times of a price,
-// the next less specific price applies.
+// A network price plan has no zone model: its prices name places directly. At each time of the week, every price that
+// is valid then has a zone of its own. Two prices may therefore name the same network at different times. Outside the
+// times of a price, the next less specific price applies.
 
 // ownPrice is a price of a class of a network price plan.
 type ownPrice struct {
 	doc    *priceDoc
 	at     diag.Pos
 	slice  int32
-	number int32  // in planClass.prices
-	holds  string // its places, in any order of words
-	zone   string // its name in charges
+	number int32  // index in planClass.prices
+	holds  string // the price's places as text, equal for any order of words
+	zone   string // the price's name in charges
 }
 
-// compileNetworks makes the class's zones for each time slice from the places of its prices.
+// compileNetworks builds the class's zones for each time slice from the places of its prices.
 func (c *compiler) compileNetworks(pc *planClass, p *plan, class diag.Text, prices []ownPrice) {
 	type where struct {
 		holds string
@@ -49,7 +49,7 @@ func (c *compiler) compileNetworks(pc *planClass, p *plan, class diag.Text, pric
 				zones = append(zones, x)
 			}
 		}
-		// If both match, a price for the slice takes precedence over one for any time.
+		// If a price for the slice and a price for any time both match, the price for the slice takes precedence.
 		slices.SortStableFunc(zones, func(a, b *ownPrice) int { return cmp.Compare(b.slice, a.slice) })
 		for _, x := range zones {
 			m.addZone(zone{name: x.zone, local: x.number, global: c.zone(x.zone), where: x.doc.Where, sliced: x.slice != 0}, x.at, &found, c.stored)
@@ -89,8 +89,8 @@ func (c *compiler) warnOwnGaps(pc *planClass, p *plan, class diag.Text, prices [
 	}
 }
 
-// ownZone is the zone's name in charges for a price of a network price plan: an abbreviation of its places, which two
-// prices may share.
+// ownZone returns the zone name that charges show for a price of a network price plan: an abbreviation of its places,
+// which two prices may share.
 func ownZone(w *whereDoc) string {
 	parts := w.parts()
 	switch {
@@ -129,7 +129,7 @@ func (o *ownZones) name(d *priceDoc, place int) string {
 	return name
 }
 
-// parts are all words in the order written.
+// parts returns all words in the order in which they are written.
 func (w *whereDoc) parts() (parts []string) {
 	for _, list := range [][]diag.Text{w.Networks, w.Countries, w.Prefixes, w.Numbers, w.PeerCountries} {
 		for _, t := range list {
@@ -145,8 +145,9 @@ func (w *whereDoc) parts() (parts []string) {
 	return parts
 }
 
-// holds is the places of a price as one text: equal for equal sets, in any written order. Networks cannot be confused
-// with countries, nor prefixes with countries, so only the beginning of peers needs a mark.
+// holds returns the places of a price as one text, which is equal for equal sets of places in any order. Networks
+// cannot be confused with countries, nor prefixes with countries, so only the beginning of the other parties
+// needs a mark.
 func (w *whereDoc) holds() string {
 	places, peers := []diag.Text(nil), []diag.Text(nil)
 	if w.Network.Value != "" {
@@ -156,7 +157,7 @@ func (w *whereDoc) holds() string {
 		peers = []diag.Text{{Value: ownNumbers}}
 	}
 	for _, n := range w.Numbers {
-		peers = append(peers, diag.Text{Value: "=" + n.Value}) // not the prefix of the same digits
+		peers = append(peers, diag.Text{Value: "=" + n.Value}) // distinguishes the number from a prefix with the same digits
 	}
 	text := sortedWords(w.Networks, w.Countries, places)
 	if len(w.PeerCountries)+len(peers) > 0 || text != "" && len(w.Prefixes) > 0 {
@@ -186,7 +187,7 @@ func sortedWords(lists ...[]diag.Text) string {
 	return strings.Join(all, ",")
 }
 
-// ownModel returns the zones of a network price plan at an instant, by its time slice.
+// ownModel returns the zones of a network price plan in the time slice of an instant.
 func (t *tier) ownModel(at udr.Instant) *zoneModel {
 	slice := int16(0)
 	if t.class.sliced {

@@ -12,8 +12,8 @@ import (
 	"ratemill/udr"
 )
 
-// An offer limits the sale of a package, such as a trial: to a period, to certain buyers, or to a number of
-// purchases. It only limits who can buy. Packages already bought stay valid.
+// An offer limits the sale of a package, such as a trial, to a period, to certain buyers, or to a number of
+// purchases. It only limits new purchases. Packages already bought stay valid.
 
 // buyersDoc names the accounts that may buy a package.
 type buyersDoc struct {
@@ -71,10 +71,10 @@ func (c *compiler) compileOffer(doc *packageDoc) {
 type Buyer struct {
 	Kind registry.AccountKind
 	Path []string // its id, and those of the accounts above it
-	Has  int      // number of these packages that it and its SIMs ever had
+	Has  int      // the number of these packages that the account and its SIMs ever had
 }
 
-// NotFor says why a buyer cannot have a package at a time; it is empty if it can.
+// NotFor returns why a buyer cannot buy a package at a time, or an empty text if it can.
 func (p *Package) NotFor(b *Buyer, at udr.Instant, zone *time.Location) string {
 	doc := p.doc
 	if doc.Until.Kind != literal.Always && at >= doc.Until.Begins(zone) {
@@ -101,7 +101,7 @@ func (p *Package) NotFor(b *Buyer, at udr.Instant, zone *time.Location) string {
 	return ""
 }
 
-// FirstPrice is the price of the purchase, if renewals have another price.
+// FirstPrice returns the price of the first purchase, if renewals have another price.
 func (p *Package) FirstPrice() (price, currency string, ok bool) {
 	if m := p.doc.FirstPrice; m != nil {
 		return m.Amount.String(), m.Currency, true

@@ -10,11 +10,11 @@ import (
 // record, the first one with such a price sets it. This price replaces the plan's price for units; the plan's fee,
 // minimum, cap and rounding stay.
 
-// poolPrefix marks a line for usage over a bucket of a pool, to tell it from usage over a limit.
+// poolPrefix marks a line for usage over a bucket of a pool, to distinguish it from usage over a limit.
 const poolPrefix = "pool "
 
 // instead returns the price that replaces the plan's price: that of usage over a limit, or else that of a pool; nil
-// for none.
+// if neither applies.
 func (t *tier) instead(ch *Charge, plan *price, over bool) *price {
 	switch {
 	case over:
@@ -25,7 +25,7 @@ func (t *tier) instead(ch *Charge, plan *price, over bool) *price {
 	return t.overage
 }
 
-// compileOverage reads the prices of buckets, and makes plans able to add amounts at them.
+// compileOverage reads the prices of buckets, and prepares plans to add amounts at these prices.
 func (c *compiler) compileOverage(doc *shareDoc, s *share, plans []*plan) {
 	for i := range doc.Buckets {
 		d := &doc.Buckets[i]

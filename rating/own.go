@@ -6,8 +6,8 @@ import (
 )
 
 // own declares the networks and numbers that belong to the operator, or are priced as if they did. Usage in these
-// networks, and calls and messages to these numbers, are on-net. The document is written once; zones, prices and
-// conditions of prices refer to it.
+// networks, and calls and messages to these numbers, are on-net. A catalogue has at most one such document;
+// zones, prices and conditions of prices refer to it.
 type own struct {
 	networks map[string]bool
 	prefixes trie
@@ -19,8 +19,8 @@ type ownAccounts uint8
 
 const (
 	ownNone    ownAccounts = iota
-	ownAccount             // those of the SIM's account
-	ownTree                // those of all accounts with the same billing root
+	ownAccount             // SIMs of the same account
+	ownTree                // SIMs of all accounts with the same billing root
 	ownAll                 // all
 )
 
@@ -40,7 +40,7 @@ type ownFactsDoc struct {
 
 func (d *ownDoc) Check(n *diag.Node, _ *diag.Decoder) { d.pos = n.Pos }
 
-// belonging holds the parts of a record that are own: its network, the other party's number.
+// belonging tells which parts of a record are own: its network, the other party's number.
 type belonging struct{ network, peer bool }
 
 func (c *compiler) compileOwn() {
@@ -91,7 +91,7 @@ func (c *compiler) usesOwn(at diag.Pos, what string) {
 	}
 }
 
-// belongs finds the parts of a record that are own for the tier's account at the time of use.
+// belongs determines which parts of a record are own for the tier's account at the time of use.
 func (e *Engine) belongs(t *tier, u *udr.Usage) (b belonging) {
 	if len(e.catalogue.owns.list) == 0 {
 		return b

@@ -8,16 +8,16 @@ import (
 	"ratemill/udr"
 )
 
-// priceModel is the way in which the price of units follows from a count.
+// priceModel is the way in which the price of units depends on a count.
 type priceModel uint8
 
 const (
-	byStep    priceModel = iota // one price, or steps: units counted before keep their price
-	byPackage                   // each begun number of counted units has a price
-	byVolume                    // all counted units have the price that their number reaches
+	byStep    priceModel = iota // one price, or steps: units that were counted before keep their price
+	byPackage                   // a price for each started package of counted units
+	byVolume                    // all counted units have the price that their total number reaches
 )
 
-// String is its name in files; prices and steps, which are usual, have none.
+// String returns the model's name in files; it is empty for prices and steps, the usual model.
 func (m priceModel) String() string { return [...]string{"", "package", "volume"}[m] }
 
 // The record that begins a package pays for the whole package.
@@ -27,12 +27,12 @@ func compilePackage(s *saying) {
 	s.price.model, s.price.steps = byPackage, []priceStep{{0, d.price, d.per}}
 }
 
-// packages returns the number of packages of a size that n units begin after others.
+// packages returns how many packages n units start after others were counted. size is the units in a package.
 func packages(before, n, size int64) int64 { return begun(before+n, size) - begun(before, size) }
 
 func begun(units, size int64) int64 { return units/size + min(1, units%size) }
 
-// packages prices the units from at to stop, before which others were counted.
+// packages prices the units from at to stop, given the number of units counted before.
 func (e *Engine) packages(t *tier, ch *Charge, p *price, at, stop, from int64, u *udr.Usage, sum *amount) error {
 	s := &p.steps[0]
 	line := Line{Slice: p.slice, Model: byPackage, At: at, From: from, Quantity: stop - at, Price: s.price, Per: s.per}

@@ -6,19 +6,19 @@ import (
 	"ratemill/udr"
 )
 
-// period is the time that a counter covers before the next one begins at zero: a billing cycle of its owner, or
-// another length of time by the owner's clock. Days, weeks, months and years are local dates, so a day on which
-// clocks change is a day too.
+// period is the time that a counter covers before it restarts at zero: a billing cycle of its owner, or another
+// length of time by the owner's clock. Days, weeks, months and years begin on local dates, so a day on which
+// clocks change is one day too.
 type period uint8
 
 // The periods.
 const (
 	perCycle period = iota
-	perHour         // of the local clock
+	perHour         // an hour of the local clock
 	perDay
 	perWeek  // from Monday
 	perMonth // of the calendar
-	perYear  // of the account's contract
+	perYear  // a year of the account's contract
 )
 
 var periodNames = []string{"cycle", "hour", "day", "week", "month", "contract year"}
@@ -30,18 +30,18 @@ func (p period) String() string {
 	return "period"
 }
 
-// The marks of counters in a period that is no cycle. A period may begin before the cycle of its usage, at most by
-// its own length. The mark says for how much longer rating keeps the counter.
+// The marks of counters whose period is not a cycle. Such a period may begin before the cycle of its usage, by at
+// most its own length. The mark tells how much longer rating keeps the counter.
 const (
 	ofWeek  CounterKind = 1 << 4 // an hour, a day or a week
 	ofMonth CounterKind = 2 << 4
 	ofYear  CounterKind = 3 << 4
-	ofSpan              = ofYear // the bits of all of them
+	ofSpan              = ofYear // all bits of the marks
 )
 
 var spanMarks = [...]CounterKind{perHour: ofWeek, perDay: ofWeek, perWeek: ofWeek, perMonth: ofMonth, perYear: ofYear}
 
-// daysLonger is the number of days by which the period of a counter may begin before the cycle of its usage.
+// daysLonger returns the number of days by which the period of a counter may begin before the cycle of its usage.
 func (k CounterKind) daysLonger() int32 { return [...]int32{0, 7, 31, 366}[k>>4&3] }
 
 // during makes w count in the period that contains a time.
@@ -56,7 +56,7 @@ func (e *Engine) inPeriod(w *tally, per period, at udr.Instant) {
 	w.date, w.hour = w.payer.clock.date(per, at, e.contracted(w.payer, per, at))
 }
 
-// contracted is the first day of the contract by which the years of an account are counted.
+// contracted returns the first day of the contract from which the years of an account are counted.
 func (e *Engine) contracted(p *payer, per period, at udr.Instant) int32 {
 	if per != perYear {
 		return 0
@@ -65,8 +65,8 @@ func (e *Engine) contracted(p *payer, per period, at udr.Instant) int32 {
 }
 
 // date returns the local date on which the period that contains a time begins, in days since 1970-01-01. For an hour,
-// it also returns a number that distinguishes it from the others of that date; an hour that clocks repeat counts as
-// two.
+// it also returns a number that distinguishes the hour from the others of that date; an hour that clocks repeat
+// counts as two.
 func (k *zoneClock) date(per period, at udr.Instant, contracted int32) (date int32, hour uint32) {
 	local := k.local(at)
 	date = int32(floorDiv(local, daySeconds))
@@ -83,8 +83,9 @@ func (k *zoneClock) date(per period, at udr.Instant, contracted int32) (date int
 	return date, hour
 }
 
-// yearOf is the first date of the year, counted from a date, that contains another date. If a contract began on 29
-// February, its later years begin on 28 February unless it is a leap year, like the months of a contract.
+// yearOf returns the first date of the year that contains a date, with years counted from another date. If a
+// contract began on 29 February, its later years begin on 28 February unless they are leap years, like the months
+// of a contract.
 func yearOf(date, from int32) int32 {
 	year := time.Unix(int64(date)*daySeconds, 0).UTC().Year()
 	if first := anniversary(from, year); first <= date {
@@ -93,14 +94,16 @@ func yearOf(date, from int32) int32 {
 	return anniversary(from, year-1)
 }
 
-// anniversary is the same day as a date in another year, or the month's last day.
+// anniversary returns the same day and month in another year, or the last day of the month if that
+// day does not exist.
 func anniversary(of int32, year int) int32 {
 	_, month, day := time.Unix(int64(of)*daySeconds, 0).UTC().Date()
 	last := time.Date(year, month+1, 0, 0, 0, 0, 0, time.UTC)
 	return int32(last.Unix()/daySeconds) - int32(last.Day()-min(day, last.Day()))
 }
 
-// next returns the start of the period after the one that begins on a date. The end of a cycle is that of its payer.
+// next returns the start of the period after the one that begins on a date. The end of a cycle is the end of its
+// payer's cycle.
 func (per period) next(date, contracted int32) int32 {
 	switch per {
 	case perWeek:
@@ -114,7 +117,7 @@ func (per period) next(date, contracted int32) int32 {
 	return date + 1
 }
 
-// span is the period of an account that contains the time of the current record, or another time.
+// span returns the account's period that contains the time of the current record, or another given time.
 func (e *Engine) span(p *payer, per period, at udr.Instant) (start, end udr.Instant) {
 	switch {
 	case per != perCycle && per != perHour:

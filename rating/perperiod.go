@@ -13,14 +13,15 @@ import (
 
 // A fee, a minimum or a cap may hold for a day, a week or a cycle of a SIM or an account instead of a record. Rating
 // applies them after it rounds the record's own amount: first fees and passes, then minimums, then caps. Within a
-// kind, those of the price come before those of the class, and shorter periods before longer ones. Each of them works
-// on the result of the one before.
+// kind, those of the price come before those of the class, and shorter periods before longer ones. Each of them
+// applies to the result of the one before.
 //
-// A minimum or a cap keeps two sums in its period: the cost of the records before it applies, and the charged amount
-// after it applies. A record costs the increase of the second sum, so the period costs the same in any order of its
-// records.
+// A minimum or a cap keeps two sums in its period: the cost of the records before the minimum or cap applies, and
+// the amount charged after it applies. A record costs the increase of the second sum, so the cost of the period
+// does not depend on the order of its records.
 
-// dues is a fee, a minimum or a cap in a document: 0.15, 1.00 / day, { amount: 100, per: cycle, counted: account }, or a list.
+// dues is one or more fees, minimums or caps in a document: 0.15, 1.00 / day, { amount: 100, per: cycle, counted:
+// account }, or a list.
 type dues []due
 
 type due struct {
@@ -77,13 +78,13 @@ func readDue(n *diag.Node, dec *diag.Decoder) (x due) {
 	return x
 }
 
-// JSONSchema is an amount, its long form, or a list of these.
+// JSONSchema returns the schema of an amount, its long form, or a list of these.
 func (dues) JSONSchema() map[string]any {
 	one := []any{literal.Single(), diag.Subschema(dueDoc{})}
 	return map[string]any{"anyOf": append(one, map[string]any{"type": "array", "items": map[string]any{"anyOf": one}})}
 }
 
-// ofRecord is the amount for a record or session, nil if there is none.
+// ofRecord returns the amount for a record or session, nil if there is none.
 func (d dues) ofRecord() *diag.Text {
 	for i := range d {
 		if d[i].record {
@@ -99,26 +100,26 @@ type PeriodLine struct {
 	Name    string // of a pass
 	Period  period
 	Begins  int32       // local date on which the period begins, in days since 1970-01-01
-	Counter CounterKind // SIMUnits or AccountUnits: whose period it is
+	Counter CounterKind // SIMUnits or AccountUnits: the owner of the period
 	Owner   uint32
 	Price   decimal.D // the fee or the price of the pass, the minimum, the cap
-	Amount  decimal.D // what it adds to the charge; a cap takes away
+	Amount  decimal.D // the amount added to the charge; negative for a cap
 
-	// Of a minimum and a cap, the sums of the period before the record:
+	// For a minimum or a cap, the sums of the period before the record:
 	Before  decimal.D // without it
 	Charged decimal.D // with it
 }
 
-// PeriodKind says what a PeriodLine is for.
+// PeriodKind is the kind of a PeriodLine.
 type PeriodKind uint8
 
 // The kinds, in the order in which they apply.
 const (
-	PeriodFee     PeriodKind = iota // due with the first use
+	PeriodFee     PeriodKind = iota // charged with the first use
 	PeriodPass                      // a pass, bought by the first use
 	PeriodMinimum                   // the least that a period with usage costs
 	PeriodCap                       // the most that it costs
-	PeriodPaid                      // of a credit: it gives back at most what was charged for the SIM in the cycle
+	PeriodPaid                      // in a credit: it gives back at most the amount charged for the SIM in the cycle
 	PeriodRenewal                   // a package renewed on use-up
 
 	periodKinds // their number
@@ -133,7 +134,7 @@ func (k PeriodKind) String() string {
 	return "unknown"
 }
 
-// inPeriods is the sum that fees, passes, minimums and caps of periods add to the charge.
+// inPeriods returns the sum that fees, passes, minimums and caps of periods add to the charge.
 func (c *Charge) inPeriods() (sum decimal.D, err error) {
 	for i := 0; i < len(c.Periods) && err == nil; i++ {
 		sum, err = sum.Add(c.Periods[i].Amount)
@@ -147,13 +148,13 @@ type stage struct {
 	price   decimal.D
 	per     period
 	account bool
-	class   bool   // of the class, not of the price
-	id      uint64 // of its counter: units used, or cost of the records before it applies
-	charged uint64 // of a minimum or cap: the charged amount
+	class   bool   // the stage belongs to the class, not to the price
+	id      uint64 // counter id of the units used, or of the cost of the records before the stage applies
+	charged uint64 // for a minimum or cap: counter id of the charged amount
 	at      diag.Pos
 }
 
-// name is the name of the stage's counter; of names the price or class of the stage.
+// name returns the name of the stage's counter; of is the name of its price or class.
 func (s *stage) name(of string) string {
 	name := s.kind.String() + " per " + s.per.String()
 	if s.account {
@@ -273,7 +274,8 @@ func (s *saying) refuseVolume(all []stage) {
 	}
 }
 
-// warnStages reports minimums above the cap of the same period, and caps that never apply because one of a longer period is less.
+// warnStages warns of minimums above the cap of the same period, and of caps that never apply because a longer period
+// has a lower cap.
 func (s *saying) warnStages(all []stage, class bool) {
 	for i := range all {
 		for j := range all {
@@ -295,7 +297,8 @@ func (s *saying) warnStages(all []stage, class bool) {
 	}
 }
 
-// nameStages gives the counters of stages their ids, after the names of prices are followed through versions.
+// nameStages gives the counters of stages their ids, after the names of prices have been followed through the
+// versions.
 func (c *compiler) nameStages() {
 	for _, f := range c.plans.list {
 		for _, p := range f.versions {
@@ -359,7 +362,7 @@ func (t *tier) summed(ch *Charge, u *udr.Usage, err error) error {
 	return nil
 }
 
-// tally is the counter of a stage for a record.
+// tally returns the counter of a stage for a record.
 func (e *Engine) stageTally(t *tier, s *stage, id uint64, kind CounterKind, u *udr.Usage) tally {
 	w := tally{id: id, payer: t.payer, kind: AccountUnits}
 	if !s.account {
@@ -387,7 +390,7 @@ func (c *Charge) pay(l PeriodLine) (err error) {
 	return err
 }
 
-// periodFee is due with the first units of the period.
+// periodFee adds the fee of a period, which is charged with the period's first units.
 func (e *Engine) periodFee(t *tier, s *stage, ch *Charge, c *Counters, u *udr.Usage, res *Result) error {
 	if ch.Rounded == 0 {
 		return nil
@@ -447,8 +450,8 @@ func (e *Engine) periodBound(t *tier, s *stage, ch *Charge, c *Counters, u *udr.
 	return ch.pay(l)
 }
 
-// after returns the charged amount of the period after a record of an amount; whole is the amount that a credit gives
-// back in addition.
+// after returns the amount charged in the period after a record that costs amount; whole is the amount that a credit
+// gives back in addition.
 func (s *stage) after(l *PeriodLine, amount decimal.D, pays, credit bool) (after, whole decimal.D, err error) {
 	if credit {
 		return s.unbound(l.Before, l.Charged, amount)
@@ -459,7 +462,7 @@ func (s *stage) after(l *PeriodLine, amount decimal.D, pays, credit bool) (after
 	return s.bound(after, l.Charged, pays), whole, nil
 }
 
-// adds returns the difference to the amount that the charge had before.
+// adds returns the difference from the amount that the charge had before.
 func (s *stage) adds(l *PeriodLine, amount, after, whole decimal.D, credit bool) (cost decimal.D, err error) {
 	if credit {
 		cost, err = l.Charged.Sub(after)
@@ -475,7 +478,8 @@ func (s *stage) adds(l *PeriodLine, amount, after, whole decimal.D, credit bool)
 	return cost, err
 }
 
-// bound returns the cost of the period after a record, from the sum of the records and the amount already charged.
+// bound returns the cost of the period after a record, computed from the sum of the records and the amount already
+// charged.
 func (s *stage) bound(sum, charged decimal.D, pays bool) decimal.D {
 	switch {
 	case s.kind == PeriodCap && s.price.Less(sum):
@@ -483,7 +487,7 @@ func (s *stage) bound(sum, charged decimal.D, pays bool) decimal.D {
 	case s.kind == PeriodMinimum && pays:
 		sum = larger(sum, s.price)
 	}
-	return larger(sum, charged) // a charged amount is not given back: an earlier version may have had a higher cap
+	return larger(sum, charged) // an amount already charged is not given back: an earlier version may have had a higher cap
 }
 
 func smaller(a, b decimal.D) decimal.D {
@@ -504,12 +508,12 @@ func (c *Charge) withoutPeriods(d decimal.D) decimal.D {
 		later, err = d.Sub(later)
 	}
 	if err != nil {
-		return d // verified says that it cannot be
+		return d // verified reports this error
 	}
 	return later
 }
 
-// pays reports whether the charge is for units that no bucket or pass covered.
+// pays reports whether the charge has units that no bucket or pass covered.
 func (c *Charge) pays() bool { return c.line(LineUsage) != nil }
 
 func recomputePeriods(r *recomputation) (err error) {

@@ -24,7 +24,7 @@ func (p *plan) zonesOf() map[string]bool {
 	return names
 }
 
-// warnZones warns of zones in which a bucket can never be drawn, because no plan whose usage draws on it finds them.
+// warnZones warns of zones in which a bucket is never drawn, because no plan whose usage draws on it can find them.
 func (c *compiler) warnZones(docs []bucketDoc, plans []*plan, whose string) {
 	names := map[string]bool{}
 	for _, p := range plans {

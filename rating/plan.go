@@ -15,20 +15,20 @@ import (
 // plan is a version of a price plan.
 type plan struct {
 	name     string
-	counter  string // name of the plan in its counters: its own, or that of the plan that it replaces
-	family   int32  // for share plans: that of the plan that it replaces
-	derived  bool   // from a plan that it extends
-	ended    bool   // the end of deal prices: the replaced plan is in force again
+	counter  string // plan name in the names of its counters: its own, or that of the plan that it replaces
+	family   int32  // for share plans: family of the plan that it replaces
+	derived  bool   // the plan results from extending another plan
+	ended    bool   // the deal ends here: the replaced plan is in force again
 	currency string
 	slices   []string
 	week     *week        // nil without slices
-	visited  bool         // slices are by the clock of the visited country
-	special  bool         // they are, or contain holidays
-	classes  []*planClass // by class number; nil if the plan has no prices
+	visited  bool         // slices follow the clock of the visited country
+	special  bool         // slices follow that clock or contain holidays
+	classes  []*planClass // by class number; nil if the plan has no prices for the class
 	included []bucket
-	passes   []*pass // those with their own names
-	prorate  bool    // a SIM has included units for the days on which it has the plan in the cycle, in a state that counts
-	// includedIn are the states that count, by name; none: those of core active.
+	passes   []*pass // the passes that have their own names
+	prorate  bool    // a SIM gets included units for the days of the cycle on which it has the plan and is in a state that counts
+	// includedIn contains the names of the states that count; if it is empty, those with core state active.
 	includedIn []string
 	shared     map[string]sharedCount // counts, by name
 	discounts  map[*discountsDoc]*discount
@@ -39,81 +39,81 @@ type planClass struct {
 	name    string
 	at      diag.Pos
 	models  *family[zoneModel] // the plan's zone model; nil for a network price plan
-	own     []*zoneModel       // of a network price plan, by slice: a zone for each price valid in it
+	own     []*zoneModel       // for a network price plan, by slice: one zone for each price valid in the slice
 	prices  []price
-	when    *conditional // nil: no price has a condition
-	usesOwn bool         // a network price plan whose prices name own networks or numbers
-	table   []int32      // by zone and slice; -1: none. nil for a network price plan
-	stride  int32        // slices, plus one for any time
-	sliced  bool         // some price has a slice
+	when    *conditional // nil if no price has a condition
+	usesOwn bool         // the class is in a network price plan whose prices name own networks or numbers
+	table   []int32      // by zone and slice; -1 if there is no price. nil for a network price plan
+	stride  int32        // number of slices, plus one for any time
+	sliced  bool         // at least one price has a slice
 	round   decimal.Rounding
 	cap     decimal.D
 	capped  bool
-	volume  bool   // some price is by volume
-	credit  bool   // negative quantities give back
-	paid    uint64 // with credit, ids of counters for each SIM: the charged amount
-	drew    uint64 // and, mixed with the id of a bucket, the units that it drew
+	volume  bool   // at least one price is a volume price
+	credit  bool   // records with a negative quantity are credits
+	paid    uint64 // with credits, ids of the counters for each SIM: the charged amount
+	drew    uint64 // the units that the SIM drew from a bucket; this id is mixed with the bucket's id
 
 	discount *discount // nil for none
-	// den is a common multiple of the quantities in prices: parts of 10^-12 are added in it.
+	// den is a common multiple of the quantities in prices: it is the denominator of the part of a sum below 10^-12.
 	den     uint64
-	session uint64 // id of the sessions kept; 0 if the price of the class is linear in all versions
-	steps   bool   // a bucket that covers the class has its own increment
+	session uint64 // id of the stored sessions; 0 if the price of the class is linear in all versions
+	steps   bool   // at least one bucket that covers the class has its own increment
 
 	instead []*price // prices of limits and pools that can take the place of the plan's
 }
 
 type price struct {
 	name   string
-	id     uint64 // of its counter, unless each record counts by itself
+	id     uint64 // id of its counter, unless each record is counted by itself
 	count  counted
 	period period
-	shared string // name of the count, if it shares one
+	shared string // name of the count that it shares with other prices
 	model  priceModel
 
-	thresholds []int64   // the numbers of units at which some volume price of its count changes
-	spending   *spending // of a discount by spend with whole: true; nil for none
-	point      uint64    // hash of its place in the catalogue
+	thresholds []int64   // the numbers of units at which a volume price of the same count changes
+	spending   *spending // for a discount by spend with whole: true; otherwise nil
+	point      uint64    // hash of its position in the catalogue
 
 	slice     string
-	over      string // the limit, of usage over it, or the bucket of a pool
+	over      string // the limit for whose usage over it this is the price, or the bucket of a pool
 	fee       decimal.D
 	minimum   decimal.D
 	increment increments
 	steps     []priceStep
 	when      *rules.Condition // nil for none
-	where     string           // of a network price plan: its places
-	adjust    []apply          // its effect on the sum of a record that begins at it
+	where     string           // places of the price, in a network price plan
+	adjust    []apply          // its effect on the sum of a record that begins at this price
 	origins   []*origin
 	pass      *pass
-	given     uint64  // of the counter of units that a SIM paid for, in a class with credits
-	stages    []stage // its fees, passes, minimums and caps of periods, in the order of application
-	plain     bool    // only units, increments and counts decide what a record costs, see Engine.charge
+	given     uint64  // id of the counter of units that a SIM paid for, in a class with credits
+	stages    []stage // its fees, passes, minimums and caps of periods, in the order in which they apply
+	plain     bool    // only units, increments and counts decide the cost of a record, see Engine.charge
 
 	priceIdentity
 }
 
-// bucket is an amount of units that usage draws down.
+// bucket is a number of units from which usage draws.
 type bucket struct {
 	name     string
 	formerly string
-	counted  string // its name in its counter
+	counted  string // the bucket's name in its counter
 	share    string // share plan; empty for included units
-	event    string // its name in events
+	event    string // the bucket's name in events
 	id       uint64
 	at       diag.Pos
 	kind     CounterKind
 	size     int64
 	unit     udr.Unit
 	classes  []bool   // by class number
-	zones    []uint64 // bits by global zone number; nil for all
+	zones    []uint64 // bits by global zone number; nil for all zones
 
-	weights   []int64 // by global zone number; nil: every unit takes one
-	least     int64   // the smallest weight: with less than that, nothing more can be drawn
-	increment int64   // 0: that of the price
+	weights   []int64 // by global zone number; nil if a unit takes one unit in every zone
+	least     int64   // the smallest weight: if fewer units are left, nothing more can be drawn
+	increment int64   // 0: the increment of the price
 	prorate   bool
-	overage   *price    // of a pool: price of units that no bucket covers; nil: the plan's price
-	roll      *rollover // nil: unused units of a cycle lapse
+	overage   *price    // price of a pool for units that no bucket covers; nil: the plan's price
+	roll      *rollover // nil: the unused units of a cycle expire
 }
 
 func (b *bucket) covers(class, zone int32) bool {
@@ -123,7 +123,7 @@ func (b *bucket) covers(class, zone int32) bool {
 	return inZones(b.zones, zone)
 }
 
-// priceOf is the price of a zone in a time slice. A zone of a network price plan has one price.
+// priceOf returns the price of a zone in a time slice. A zone of a network price plan has one price.
 func (p *planClass) priceOf(zone int32, slice int16) *price {
 	if p.own != nil {
 		return &p.prices[zone]
@@ -211,8 +211,8 @@ func (c *compiler) compilePlans() {
 	}
 }
 
-// again drops findings that a plan inherits from the plan that it extends, because they are already reported for that
-// one.
+// again drops findings about terms that a plan inherits from the plan that it extends, because they are already
+// reported for that plan.
 func (c *compiler) again(doc *planDoc, known int) {
 	if doc.depth > 0 {
 		c.list = append(c.list[:known:known], c.list[:known].News(c.list[known:])...)
@@ -229,12 +229,12 @@ func orKnown(name string, known []string) string {
 	return "; known: " + strings.Join(known[:min(len(known), 10)], ", ")
 }
 
-// classUnit is the unit of a class's increments and prices.
+// classUnit returns the unit of a class's increments and prices.
 func (c *compiler) classUnit(name string, doc *classDoc) udr.Unit {
 	unit := literal.AnyUnit
 	if c.declared != nil {
 		if u, ok := c.declared.Units[name]; ok {
-			unit = u // the unit in records
+			unit = u // the unit used in records
 		}
 	}
 	say := func(u udr.Unit, at diag.Pos, what string) {
@@ -363,8 +363,8 @@ func (c *compiler) compileClass(doc *planDoc, p *plan, name diag.Text, cd *class
 	return pc
 }
 
-// placed reports whether a price names its place in the way of its plan: by zones of the plan's model, or directly if
-// the plan has no model.
+// placed reports whether a price names its place in the way that its plan requires: by zones of the plan's model, or
+// directly if the plan has no model.
 func (c *compiler) placed(d *priceDoc, at diag.Pos, models *family[zoneModel]) bool {
 	switch {
 	case models == nil && len(d.Zones) > 0:
@@ -384,7 +384,7 @@ type priceTable struct {
 	*planClass
 	locals map[string]int32
 	names  []string // of zones
-	forAll []int32  // prices without zones, by slice
+	forAll []int32  // prices that name no zone, by slice
 }
 
 func newPriceTable(pc *planClass, models *family[zoneModel]) *priceTable {
@@ -432,8 +432,8 @@ type namedPrice struct {
 	at    diag.Pos
 }
 
-// nameOnce reports a price with the same name as another of its class, because the two would share a counter. This
-// includes names that come from zones.
+// nameOnce reports a price with the same name as another price of its class, because the two would share a
+// counter. This also applies to names that come from zones.
 func (c *compiler) nameOnce(named map[string]namedPrice, name string, p namedPrice) {
 	first, taken := named[name]
 	switch {
@@ -442,7 +442,7 @@ func (c *compiler) nameOnce(named map[string]namedPrice, name string, p namedPri
 	case p.doc.Name.Value != "":
 		c.list.Errorf(p.at, "a price named %s is already on line %d; each price of a class needs its own name", name, first.at.Line)
 	case first.doc.Name.Value == "" && first.doc.Slice.Value == p.doc.Slice.Value && slices.Equal(first.zones, p.zones):
-		// Adding the price reports two prices for one zone and slice.
+		// Two prices for the same zone and slice are reported when the price is added.
 	default:
 		c.refuse(p.at, "this price has no name, so it is named %s by its zones and slice, as the one on line %d is already; give it its own name",
 			name, first.at.Line)

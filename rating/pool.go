@@ -9,7 +9,7 @@ import (
 	"ratemill/registry"
 )
 
-// shareDoc is the document of a share plan. draw.go draws on its buckets; poolsize.go computes their size.
+// shareDoc is the document of a share plan. draw.go draws on its buckets, and poolsize.go computes their size.
 type shareDoc struct {
 	Name         diag.Text         `yaml:"share_plan,required" doc:"Name, by which accounts use it." example:"fleet-3g"`
 	From         since             `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
@@ -27,7 +27,7 @@ type shareDoc struct {
 	Buckets      []bucketDoc       `yaml:"buckets,required" doc:"The buckets, drawn in this order."`
 }
 
-// contributionDoc is the part of the document about the units that a SIM adds to a bucket.
+// contributionDoc is the part of the document that defines the units that a SIM adds to a bucket.
 type contributionDoc struct {
 	Plan        diag.Text `yaml:"plan" doc:"Price plan of the SIM; it takes precedence over a service type." example:"tracker"`
 	ServiceType diag.Text `yaml:"service_type" doc:"Instead of plan: all price plans of this service_type." example:"tracking"`
@@ -35,13 +35,13 @@ type contributionDoc struct {
 	Units       quantity  `yaml:"units,required" doc:"Units that one SIM adds in each cycle." example:"50 MB"`
 }
 
-// growth says how the buckets of a share plan grow with its SIMs.
+// growth is the way in which the buckets of a share plan grow with its SIMs.
 type growth uint8
 
 const (
 	fixed    growth = iota
-	variable        // SIM-days, or SIMs that joined
-	peak            // the most SIMs at one time
+	variable        // by SIM-days, or by the SIMs that joined
+	peak            // by the largest number of SIMs at one time
 )
 
 var growthNames = []string{"fixed", "variable", "peak"}
@@ -49,7 +49,7 @@ var growthNames = []string{"fixed", "variable", "peak"}
 // share is a version of a share plan.
 type share struct {
 	name          string
-	at            diag.Pos // of its level, or of its name if it has no level
+	at            diag.Pos // position of its level, or of its name if it has no level
 	named         diag.Pos // of its name
 	level         level
 	participation bool // activated by it
@@ -58,11 +58,11 @@ type share struct {
 	growth        growth
 	whole         bool // a SIM that joins or leaves adds all of its contribution
 	full          bool // the buckets are not prorated
-	listed        bool // it names participating plans
+	listed        bool // the share plan names the participating plans
 	plans         []bool
 	groups        []contribution // that SIMs make
-	groupsOf      [][]uint16     // by plan family: places in groups, counted from 1
-	in            []string       // states in which a SIM contributes; none: those of core active
+	groupsOf      [][]uint16     // by plan family: indexes in groups, counted from 1
+	in            []string       // states in which a SIM contributes; if it is empty, those with core state active
 	buckets       []bucket
 }
 
@@ -90,7 +90,7 @@ func (s *share) sized() bool { return s.growth != fixed || !s.full }
 // bySIM reports whether the size depends on SIMs, and not only on the accounts that have the plan.
 func (s *share) bySIM() bool { return s.growth != fixed || s.participation }
 
-// level says which account owns the buckets: the one that has the share plan, or one above it.
+// level tells which account owns the buckets: the account that has the share plan, or an account above it.
 type level struct {
 	kind  levelKind
 	depth int // of atDepth
@@ -137,7 +137,7 @@ func (l level) owner(place, length int, at func(place int) *registry.Account) in
 	return place
 }
 
-// levelText is a level in a document.
+// levelText is a level as written in a document.
 type levelText struct {
 	level
 	Pos diag.Pos
@@ -161,7 +161,7 @@ func (t *levelText) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	t.kind, t.depth = atDepth, depth
 }
 
-// JSONSchema is one of the levels.
+// JSONSchema returns the schema of the level's allowed words.
 func (levelText) JSONSchema() map[string]any {
 	return map[string]any{"anyOf": []any{map[string]any{"enum": []any{"account", "parent", "reseller", "top"}},
 		map[string]any{"type": "integer", "minimum": 0, "maximum": 32}}}
@@ -232,7 +232,7 @@ func marked(set []bool, i int32) []bool {
 	return set
 }
 
-// serviceTypes are the plans of each service type.
+// serviceTypes returns the plans of each service type.
 func (c *compiler) serviceTypes() map[string][]int32 {
 	types, of := map[string][]int32{}, map[int32]diag.Text{}
 	for _, doc := range c.planDocs {
@@ -270,8 +270,8 @@ func (c *compiler) plansOf(t diag.Text, types map[string][]int32) []int32 {
 
 // compileGrowth reads the contributions of a share plan, and refuses contradictions.
 func (c *compiler) compileGrowth(doc *shareDoc, s *share, types map[string][]int32) {
-	units := map[int32][]int64{} // by plan family and bucket; -1: not given
-	said := map[int32][]bool{}   // by the plan itself
+	units := map[int32][]int64{} // by plan family and bucket; -1 if no contribution is set
+	said := map[int32][]bool{}   // whether the plan itself sets the contribution
 	for i := range doc.Contribute {
 		d := &doc.Contribute[i]
 		b := c.contributesTo(d, s)
@@ -327,7 +327,7 @@ func (c *compiler) compileGrowth(doc *shareDoc, s *share, types map[string][]int
 	c.checkGrowth(doc, s)
 }
 
-// contributes enters a contribution of SIMs with a plan. Plans with the same contribution share a group.
+// contributes adds a contribution of the SIMs with a plan. Plans with the same contribution share a group.
 func (s *share) contributes(plan int32, x contribution) {
 	g := slices.Index(s.groups, x)
 	if g < 0 {

@@ -28,7 +28,7 @@ type PoolReader struct{ pools }
 func NewPoolReader(c *Catalogue) *PoolReader { return &PoolReader{pools{Engine: NewEngine(c)}} }
 
 // Days returns the local dates on which an account has the buckets of a share plan, as known at a revision. It looks
-// from one date up to, but not including, another. The result is a list of runs, each with its first date and the
+// from one date up to, but not including, another. The result is a list of ranges, each with its first date and the
 // date after its last.
 func (r *PoolReader) Days(v *registry.View, rev registry.Revision, name string, owner *registry.Account, from, to int32) (runs [][2]int32) {
 	i, ok := r.catalogue.shares.find(name)

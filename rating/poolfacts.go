@@ -11,30 +11,31 @@ import (
 	"ratemill/udr"
 )
 
-// This file computes the size of a pool from facts of the registry: the days of its period on which accounts have the
-// share plan, and on which SIMs contribute.
+// This file computes the size of a pool from facts of the registry: on which days of its period accounts have the
+// share plan, and on which days SIMs contribute.
 
-// termsAt has the terms of an account for a pool, from a revision on.
+// termsAt contains the terms of an account for a pool, from a revision on.
 type termsAt struct {
 	known registry.Revision
 	runs  []terms
 }
 
-// terms are the conditions of an account for some days of the period.
+// terms describes an account on a range of days of the period.
 type terms struct {
 	from, to int
 	has      bool // the account itself has the plan
 	tiers    []tierTerms
 }
 
-// tierTerms is an account on the path of a SIM that has the plan for the owner: the SIM contributes by the plan with which that account
-// pays.
+// tierTerms is an account on the path of a SIM that has the plan for the owner: the SIM contributes by the plan that
+// this account pays by.
 type tierTerms struct {
 	plan  int32 // family, noPlan or unknownPlan
 	bySIM bool  // the SIM's own plan takes precedence
 }
 
-// firstOf returns the first account of the pool, by number, that ever owned a SIM. The SIM counts for that account.
+// firstOf returns the account of the pool with the lowest number among those that ever owned a SIM. The SIM is
+// counted with that account.
 func (e *pools) firstOf(p *pool, v *registry.View, sim uint32) (first uint32) {
 	e.owners = v.Owners(sim, e.owners[:0])
 	for i := range e.owners {
@@ -49,7 +50,7 @@ func (e *pools) firstOf(p *pool, v *registry.View, sim uint32) (first uint32) {
 	return first
 }
 
-// termsOf returns the terms of an account for a pool at each revision that changed them.
+// termsOf returns the terms of an account for a pool, for each revision that changed them.
 func (e *pools) termsOf(p *pool, v *registry.View, account uint32, rev registry.Revision) (all []termsAt) {
 	e.revs = v.AccountRevisions(account, rev, e.revs[:0])
 	for _, a := range v.EverAbove(account, nil) {
@@ -72,7 +73,7 @@ func sameTerms(a, b []terms) bool {
 	})
 }
 
-// runsOf walks up from an account at the end of each day.
+// runsOf walks up from an account as of the end of each day.
 func (e *pools) runsOf(p *pool, v *registry.View, account uint32, rev registry.Revision) (runs []terms) {
 	for day, end := range p.ends {
 		e.path = e.path[:0]
@@ -137,7 +138,7 @@ func (e *pools) accountChanges(p *pool, its []termsAt) {
 	}
 }
 
-// changesOf adds the changes of a SIM by the revisions after one and up to another.
+// changesOf adds the changes of a SIM that the revisions between two revisions caused, the second one included.
 func (e *pools) changesOf(p *pool, v *registry.View, sim uint32, since, until registry.Revision) {
 	e.owners, e.facts = v.Owners(sim, e.owners[:0]), v.States(sim, e.facts[:0])
 	e.revs = e.revs[:0]
@@ -167,7 +168,7 @@ func (e *pools) changesOf(p *pool, v *registry.View, sim uint32, since, until re
 }
 
 // difference adds the difference between e.now and e.before to the changes, and then replaces e.before by e.now. Both
-// are in the order of group and day.
+// are ordered by group and day.
 func (e *pools) difference(p *pool, known registry.Revision) {
 	before, now := e.before, e.now
 	for len(before)+len(now) > 0 {
@@ -200,7 +201,7 @@ func (e *pools) difference(p *pool, known registry.Revision) {
 	e.before, e.now = e.now, e.before
 }
 
-// contributed appends the contribution of a SIM, as known at a revision, in the order of group and day.
+// contributed appends the contribution of a SIM, as known at a revision, ordered by group and day.
 func (e *pools) contributed(p *pool, v *registry.View, sim uint32, rev registry.Revision, dst []change) []change {
 	groups := len(p.share.groups) + 1
 	for len(e.sets) < groups {
@@ -258,8 +259,8 @@ func (e *pools) contributed(p *pool, v *registry.View, sim uint32, rev registry.
 }
 
 // inState finds the days on which a SIM is in a state that counts. It returns false if the SIM never had a state
-// fact; then all days count. Time limits that are due count even before their fact exists. Effects of usage on a
-// state count only once their fact exists.
+// fact, because then all days count. Time limits that are due count even before their fact exists. Effects of
+// usage on a state count only when their fact exists.
 func (e *pools) inState(p *pool, v *registry.View, sim uint32, rev registry.Revision) bool {
 	if len(e.facts) == 0 {
 		return false
@@ -293,7 +294,7 @@ func (e *pools) inState(p *pool, v *registry.View, sim uint32, rev registry.Revi
 	return true
 }
 
-// countStay adds the counted days of a state fact, until the next fact.
+// countStay adds the days that count from a state fact until the next fact.
 func (e *pools) countStay(p *pool, v *registry.View, sim uint32, rev registry.Revision, f *registry.KnownState, next udr.Instant) {
 	add := func(from, until udr.Instant, counts bool) {
 		to := len(p.ends)
@@ -309,7 +310,7 @@ func (e *pools) countStay(p *pool, v *registry.View, sim uint32, rev registry.Re
 		return
 	}
 	stay, err := e.states.Of(v, fact, fact.Since, p.clock.zone, nil)
-	for range 8 { // a time limit leads to a state with a time limit
+	for range 8 { // a time limit may lead to a state that has a time limit itself
 		until, t := next, life.Timer{}
 		limited := false
 		if err == nil {
@@ -339,8 +340,8 @@ func (s *share) counts(stay *life.Stay, stated registry.Core) bool {
 	return false
 }
 
-// held returns the facts about the owners of the SIM that count at a revision. It copies nothing if there is only one
-// fact.
+// held returns the facts about the owners of the SIM that are valid at a revision. It copies nothing if there is only
+// one fact.
 func (e *pools) held(rev registry.Revision) []registry.KnownOwner {
 	if f := e.owners; len(f) == 1 && f[0].State == registry.Holds {
 		if f[0].Known > rev {
@@ -362,7 +363,7 @@ func (p *pool) termsAt(account uint32, rev registry.Revision) []terms {
 	return nil
 }
 
-// appendSets appends the days of a SIM by group as changes.
+// appendSets appends the days of a SIM, by group, as changes.
 func (p *pool) appendSets(dst []change, sets []dayset) []change {
 	dst = appendConcurrent(dst, 0, &sets[0], len(p.ends))
 	if p.share.growth == peak {
@@ -386,8 +387,8 @@ func (p *pool) appendSets(dst []change, sets []dayset) []change {
 	return dst
 }
 
-// cameWith reports whether a SIM adds nothing to the bucket of a group before a day, so that its first contribution
-// is its only one.
+// cameWith reports whether a SIM adds nothing to the bucket of a group before a day, which makes the contribution
+// on that day its first.
 func (p *pool) cameWith(sets []dayset, group, day int) bool {
 	for g := 1; g < len(sets); g++ {
 		if p.share.groups[g-1].bucket != p.share.groups[group-1].bucket {
@@ -400,7 +401,7 @@ func (p *pool) cameWith(sets []dayset, group, day int) bool {
 	return true
 }
 
-// appendConcurrent counts one more SIM on each day of a set.
+// appendConcurrent adds one SIM on each day of a set.
 func appendConcurrent(dst []change, group uint16, set *dayset, days int) []change {
 	for from, to, ok := set.next(0); ok; from, to, ok = set.next(to) {
 		dst = append(dst, change{units: 1, day: int16(from), group: group})
@@ -430,7 +431,7 @@ func (d *dayset) and(o *dayset) (both dayset) {
 	return both
 }
 
-// next is the first run of days of the set from a day on.
+// next returns the first range of days of the set from a day on.
 func (d *dayset) next(day int) (from, to int, ok bool) {
 	word := day / 64
 	if word >= len(d) {

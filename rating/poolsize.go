@@ -13,24 +13,24 @@ import (
 	"ratemill/udr"
 )
 
-// Growth is a part of the size of a pool: the units of SIMs with equal contributions.
+// Growth is a part of the size of a pool: the units that SIMs with equal contributions add.
 type Growth struct {
 	Draw  uint32 // index of the draw in the charge, from 0
 	Units int64  // units that one SIM adds in a whole period
-	SIMs  int64  // SIMs; or their days, if the units are prorated
-	Of    uint32 // days of the period, if SIMs are days; 0 if not
+	SIMs  int64  // number of SIMs, or of their days if the units are prorated
+	Of    uint32 // number of days in the period if SIMs contains days, otherwise 0
 }
 
 // pooled is a share plan that a record may draw on.
 type pooled struct {
 	*share
-	nth   int // of the share plans that the registry says the account has; -1: it has it by participation
-	place int // of the account that has it, on the path
+	nth   int // index in the account's share plans in the registry; -1: the account has it by participation
+	place int // index on the path of the account that has it
 	owner *payer
 
 	// The owner's period, if the size of the buckets depends on it:
 	first int32 // local date on which it begins
-	next  int32 // on which the next one begins
+	next  int32 // local date on which the next period begins
 	end   udr.Instant
 }
 
@@ -60,11 +60,12 @@ type poolKey struct {
 	owner uint32
 }
 
-// keptPools is the number of periods of an owner for which an engine keeps the sizes of a pool. Most usage is of the
-// running period or the one before. The engine recomputes older ones when needed.
+// keptPools is the number of periods of an owner for which an engine keeps the sizes of a pool. Most usage is in the
+// current period or the one before. The engine recomputes older ones when needed.
 const keptPools = 3
 
-// poolsOf lists the share plans of a tier in e.drawn, in the order in which they are drawn, and returns their number.
+// poolsOf puts the share plans of a tier into e.drawn, in the order in which usage draws on them, and returns their
+// number.
 func (e *Engine) poolsOf(t *tier, u *udr.Usage) int {
 	e.drawn = e.drawn[:0]
 	for nth := range t.shares {
@@ -87,8 +88,8 @@ func (e *Engine) poolsOf(t *tier, u *udr.Usage) int {
 	return len(e.drawn)
 }
 
-// poolOf returns a share plan on which the record may draw: the nth share plan of the account in the registry, or with -1, one
-// that the account may have by participation. Its share is nil if the record does not participate.
+// poolOf returns a share plan on which the record may draw: the nth share plan of the account in the registry or, with
+// -1, a plan that the account may have by participation. Its share is nil if the record does not participate.
 func (e *Engine) poolOf(t *tier, family int32, nth int, u *udr.Usage) (w pooled) {
 	s, _, _ := e.catalogue.shares.list[family].at(t.clock, u.At)
 	if s == nil || !s.takes(t.plan.family) || nth < 0 && !s.participation {
@@ -104,7 +105,7 @@ func (e *Engine) poolOf(t *tier, family int32, nth int, u *udr.Usage) (w pooled)
 	return w
 }
 
-// dated finds the period of a pool that contains a time.
+// dated finds the pool's period that contains a time.
 func (e *Engine) dated(w *pooled, at udr.Instant) {
 	if w.period == perCycle {
 		w.first, w.end = w.owner.cycle, w.owner.end
@@ -118,9 +119,9 @@ func (e *Engine) dated(w *pooled, at udr.Instant) {
 
 func (e *Engine) accountOnPath(place int) *registry.Account { return e.path[place].facts }
 
-// drawPools draws on the pools of a tier from unit at of the record on, and returns the first unit that they do not
-// cover. The pools are the share plans of the account in its order. If the catalogue has share plans with a priority or by
-// participation, poolsOf lists the pools.
+// drawPools draws on the pools of a tier, from unit at of the record on, and returns the first unit that they do not
+// cover. The pools are the share plans of the account in its order. If the catalogue has share plans with a priority or
+// by participation, the list of poolsOf is used instead.
 func (e *Engine) drawPools(t *tier, ch *Charge, c *Counters, u *udr.Usage, class, zone int32, at int64, res *Result) int64 {
 	others, n := e.catalogue.participation || e.catalogue.prioritised, len(t.shares)
 	if others {
@@ -159,8 +160,9 @@ func (e *Engine) drawPools(t *tier, ch *Charge, c *Counters, u *udr.Usage, class
 	return at
 }
 
-// bucketSize returns the size of a bucket of a pool for usage of a day, as known at a revision; on how many days of its period the
-// account has it, and how many days the period has. It appends to parts those of the size that SIMs add, for a draw.
+// bucketSize returns the size of a pool's bucket for usage on a day, as known at a revision, the number of days of its
+// period on which the account has it, and the number of days in the period. For a draw, it appends to parts the
+// contributions of SIMs to that size.
 func (e *pools) bucketSize(p *pool, rev registry.Revision, day, bucket int, draw uint32,
 	parts []Growth) (size int64, days, of int, all []Growth) {
 	s := p.share
@@ -180,8 +182,8 @@ func (e *pools) bucketSize(p *pool, rev registry.Revision, day, bucket int, draw
 	return min(size+grown(parts, draw), literal.MaxQuantity), days, of, parts
 }
 
-// grown returns the units that the parts of a draw's size add, rounded down to whole units. All parts with a
-// denominator have the same one.
+// grown returns the units that the parts of a draw's size add, rounded down to whole units. All parts that
+// have a denominator have the same one.
 func grown(parts []Growth, place uint32) int64 {
 	var hi, lo, whole uint64
 	of := uint64(1)
@@ -210,7 +212,7 @@ func grown(parts []Growth, place uint32) int64 {
 	return min(int64(shared+whole), literal.MaxQuantity)
 }
 
-// plusTimes is sum + units × n, at most the largest quantity.
+// plusTimes returns sum + units × n, limited to the largest quantity.
 func plusTimes(sum, units, n int64) int64 {
 	if n <= 0 {
 		return sum
@@ -223,7 +225,7 @@ func plusTimes(sum, units, n int64) int64 {
 }
 
 // hasWhole reports whether the account that has a share plan has it on all days of the owner's period, so that
-// nothing is prorated. Most periods are such. The check reads a few facts once for each revision.
+// nothing is prorated. This is so in most periods. The check reads a few facts once for each revision.
 func (e *Engine) hasWhole(w *pooled) bool {
 	h := &e.path[w.place].shares[w.nth].had
 	if h.rev == e.rev && h.first == w.first && h.owner == w.owner.number && h.period == w.period {
@@ -253,7 +255,7 @@ func (e *Engine) pool(w *pooled) *pool {
 	list := e.pools[key]
 	i := slices.IndexFunc(list, func(p *pool) bool { return p.first == w.first && p.clock == w.owner.clock })
 	switch {
-	case i > 0: // the one used last goes first
+	case i > 0: // the pool used last moves to the front
 		p := list[i]
 		copy(list[1:i+1], list[:i])
 		list[0] = p
@@ -284,7 +286,7 @@ func (s *share) ownerOf(v *registry.View, account *registry.Account, at udr.Inst
 	return path[s.level.owner(0, len(path), func(place int) *registry.Account { return path[place] })], true
 }
 
-// sizeWords describes how the size of a pool comes about, such as (10 × 50,000,000 B + 50,000,000 B × 15 / 30).
+// sizeWords describes how the size of a pool is computed, such as (10 × 50,000,000 B + 50,000,000 B × 15 / 30).
 func (x *explanation) sizeWords(d *Draw) string {
 	unit, parts := x.u.Unit, []string{}
 	switch {
@@ -315,8 +317,8 @@ func (x *explanation) sizeWords(d *Draw) string {
 	return " (" + strings.Join(parts, " + ") + ")"
 }
 
-// PoolsOf returns the names of the share plans whose buckets belong to an account at a time, because it or an account
-// below it has the plan. It uses the newest versions.
+// PoolsOf returns the names of the share plans whose buckets belong to an account at a time, because this account or
+// one below it has the plan. It uses the newest version of each plan.
 func (c *Catalogue) PoolsOf(v *registry.View, account uint32, at udr.Instant, rev registry.Revision) (names []string) {
 	add := func(a *registry.Account) {
 		for _, name := range a.SharePlans {

@@ -5,10 +5,11 @@ import (
 	"ratemill/udr"
 )
 
-// Prefetch touches the data needed to rate the records of a batch before each is rated: the SIM's owner and state,
-// then the account, then the counters. With millions of SIMs each of these is a cache miss that depends on the
-// previous one. If Prefetch touches the data of many records at once, the processor waits for their misses together.
-// It changes nothing that affects a price. (A million SIMs, 10,000 accounts: 0.86 → 0.55 µs a record.)
+// Prefetch reads the data that rating needs for the records of a batch before the first of them is rated: the SIM's
+// owner and state, then the account, then the counters. With millions of SIMs, each of these reads is a cache miss
+// that depends on the one before. If Prefetch reads the data of many records at once, the processor waits for their
+// cache misses in parallel. It changes nothing that affects a price. (A million SIMs, 10,000 accounts: 0.86 → 0.55
+// µs a record.)
 func (e *Engine) Prefetch(v *registry.View, rev registry.Revision, c *Counters, records []udr.Usage) {
 	if len(e.prefetched) < len(records) {
 		e.prefetched = make([]uint32, len(records))

@@ -17,9 +17,8 @@ import (
 )
 
 // A price list is a CSV file with a price in each row, such as the 600 networks of a roaming agreement. Each row is
-// read as a price of the document would be, so rows and written prices are checked, compiled and explained in the
-// same way. The catalogue's bundle contains the list, so rating by a version of the catalogue always finds the list
-// of that version.
+// read in the same way as a price in the document, so both are checked, compiled and explained in the same way. The
+// catalogue's bundle contains the list, so rating by a version of the catalogue always uses that version's list.
 
 type listDoc struct {
 	File    diag.Text           `yaml:"file,required" doc:"A CSV file of prices, beside the document or elsewhere in the project: in UTF-8, with a header, separated by semicolons, commas or tabs; 8 MB and 50,000 rows at most. Lines that begin with # are comments." example:"roaming.csv"`
@@ -27,20 +26,20 @@ type listDoc struct {
 	Ignore  []diag.Text         `yaml:"ignore" doc:"Columns of the file that say nothing about prices." example:"[operator, TADIG]"`
 }
 
-// Bounds of a price list.
+// Limits of a price list.
 const (
 	maxList     = 8 << 20
 	maxListRows = 50_000
 )
 
-// listColumns are the columns that a price list can have, and the fields of a price that they give.
+// listColumns are the columns that a price list can have, and the fields of a price that they set.
 var listColumns = [...]struct{ column, field string }{
 	{"network", "networks"}, {"country", "countries"}, {"prefix", "prefixes"}, {"number", "numbers"}, {"peer_country", "peer_countries"},
 	{"zone", "zones"}, {"class", ""}, {"when", "when"}, {"slice", "slice"}, {"name", "name"}, {"price", "price"}, {"per", ""}, {"fee", "fee"},
 	{"minimum", "minimum"}, {"increment", "increment"}, {"unknown", "unknown"},
 }
 
-// placeColumns is the number of listColumns that say where a price holds.
+// placeColumns is the number of listColumns that define the place of a price.
 const placeColumns = 6
 
 func listColumn(name string) int {
@@ -95,11 +94,11 @@ type priceList struct {
 	*compiler
 	doc     *planDoc
 	file    *diag.File
-	columns []int // of listColumns, by the file's column; -1: none
+	columns []int // indexes in listColumns, by the file's column; -1: none
 	rows    map[string]listRow
 }
 
-// listRow is a row that was read, by its class, place and slice.
+// listRow is a row that has been read. Its class, place and slice are its key.
 type listRow struct {
 	line int
 	says string // what it costs
@@ -158,7 +157,7 @@ func (l *priceList) read(text []byte) {
 	}
 }
 
-// separator is the first of the possible ones that stands in the header.
+// separator returns the first allowed separator that appears in the header.
 func separator(text []byte) rune {
 	for line := range bytes.Lines(text) {
 		if line[0] == '#' || len(bytes.TrimSpace(line)) == 0 {
@@ -226,14 +225,14 @@ func (l *priceList) header(header []string, r *csv.Reader) bool {
 	return l.list.Errors() == errors
 }
 
-// pos is the position of a cell. column is in octets, as encoding/csv has it.
+// pos returns the position of a cell. column is in bytes, as in encoding/csv.
 func (l *priceList) pos(line, column int, cell string) diag.Pos {
 	before := l.file.Line(line)
 	before = before[:min(max(column-1, 0), len(before))]
 	return diag.Pos{File: l.file, Line: line, Column: utf8.RuneCountInString(before) + 1, Length: max(utf8.RuneCountInString(cell), 1)}
 }
 
-// row reads a price, and adds it to its class.
+// row reads a price and adds it to its class.
 func (l *priceList) row(row []string, r *csv.Reader) {
 	line, _ := r.FieldPos(0)
 	whole := diag.Pos{File: l.file, Line: line, Column: 1, Length: max(utf8.RuneCountInString(l.file.Line(line)), 1)}
@@ -298,8 +297,8 @@ func (l *priceList) row(row []string, r *csv.Reader) {
 	cd.Prices = append(cd.Prices, p)
 }
 
-// reach warns of a row whose price may hold at more places than its author meant. A country beside a network often
-// only describes the network, and a cell that should name a place may be empty by mistake.
+// reach warns of a row whose price may apply at more places than its author meant. A country next to a
+// network often only describes the network, and a cell that should contain a place may be empty by mistake.
 func (l *priceList) reach(p *priceDoc, at diag.Pos) {
 	w := &p.Where
 	word := func(list []diag.Text) string {
@@ -325,7 +324,7 @@ func (l *priceList) reach(p *priceDoc, at diag.Pos) {
 
 func second(_, column int) int { return column }
 
-// class is the class of a row, which the document need not name.
+// class returns the class of a row, which the document need not mention.
 func (l *priceList) class(cell *diag.Node, row diag.Pos) *classDoc {
 	if cell == nil {
 		if len(l.doc.Classes) != 1 || l.columnOf("class") {
@@ -415,7 +414,7 @@ func projectFile(fsys fs.FS) func(name string) ([]byte, error) {
 	}
 }
 
-// regular refuses anything but a regular file. Reading a pipe, for example, would wait for ever.
+// regular refuses anything but a regular file. Reading a pipe, for example, could block forever.
 func regular(fsys fs.FS, name string) error {
 	info, err := fs.Stat(fsys, name)
 	if err == nil && !info.Mode().IsRegular() {
@@ -425,13 +424,13 @@ func regular(fsys fs.FS, name string) error {
 }
 
 // walked skips hidden folders, such as those of a mounted ConfigMap. It refuses a link to a folder, because a
-// directory walk does not follow it.
+// directory walk does not follow links.
 func walked(fsys fs.FS, name string, d fs.DirEntry) error {
 	if name == "." || !strings.HasPrefix(d.Name(), ".") {
 		if d.Type()&fs.ModeSymlink != 0 {
 			info, err := fs.Stat(fsys, name)
 			if err != nil {
-				return err // the link is broken or leaves the project, and may lead to a folder with documents
+				return err // the link is broken or leads out of the project, possibly to a folder with documents
 			}
 			if info.IsDir() {
 				return fmt.Errorf("%s is a link to a folder, and links to folders are not followed, so its documents would be missing; "+

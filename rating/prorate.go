@@ -9,14 +9,14 @@ import (
 	"ratemill/udr"
 )
 
-// With `prorate: days`, a SIM has a share of the included units: for the days of the cycle on which it has the plan
-// and is in a state that counts, by default one with core state active. The plan and state at the end of a day decide
-// about the whole day. Future days count like the day of the record: their plan and state are not known yet, and
-// drawn units are not withdrawn.
+// With `prorate: days`, a SIM gets a share of the included units for the days of the cycle on which it has the plan
+// and is in a state that counts. By default, these are the states with core state active. The plan and state at the
+// end of a day decide for the whole day. Future days count like the day of the record: their plan and state are not
+// known yet, and units already drawn are not taken back.
 
 // countDays returns two numbers for a tier: days, the counted days that end before the record, and rest, the days
-// from that of the record to the end of the cycle. It uses the effective state, so the share does not depend on the
-// time at which a state was written.
+// from the day of the record to the end of the cycle. It uses the effective state, so the share does not depend on
+// when a state fact was written.
 func (e *Engine) countDays(v *registry.View, rev registry.Revision, c *Counters, t *tier, u *udr.Usage, since udr.Instant) {
 	k, first := t.clock, int64(t.payer.cycle)
 	t.of = floorDiv(k.local(t.payer.end-1), daySeconds) + 1 - first
@@ -38,8 +38,8 @@ func (e *Engine) countDays(v *registry.View, rev registry.Revision, c *Counters,
 	}
 }
 
-// unchanged reports whether owner, accounts and state of the SIM have been the same since an earlier time. Most SIMs
-// are unchanged, and then all days count alike.
+// unchanged reports whether the owner, accounts and state of the SIM have been the same since an earlier time. Most
+// SIMs are unchanged, and then all days are alike.
 func (e *Engine) unchanged(v *registry.View, rev registry.Revision, then, now, owned udr.Instant) bool {
 	if owned > then || e.state.known && e.state.From > then || !e.state.known && v.AnyStates() {
 		return false
@@ -53,15 +53,15 @@ func (e *Engine) unchanged(v *registry.View, rev registry.Revision, then, now, o
 	return true
 }
 
-// counted reports whether a SIM had the plan of a tier at another time, in a state that counts.
+// counted reports whether, at another time, a SIM had the plan of a tier and was in a state that counts.
 func (e *Engine) counted(v *registry.View, rev registry.Revision, c *Counters, t *tier, sim uint32, at udr.Instant) bool {
 	payer, ok := e.hadPlan(v, rev, t, sim, at)
 	return ok && e.countedThen(v, rev, c, t.plan, sim, at, payer)
 }
 
-// hadPlan reports whether a SIM had the plan of a tier at another time. It must have been below the same root, and
-// for a plan above the SIM's own, the same account must have paid. zone returns the account whose time zone its state
-// had.
+// hadPlan reports whether a SIM had the plan of a tier at another time. The SIM must have been below the same root
+// and, for a plan above the SIM's own, the same account must have paid. zone returns the account whose time zone
+// applied to the SIM's state.
 func (e *Engine) hadPlan(v *registry.View, rev registry.Revision, t *tier, sim uint32, at udr.Instant) (zone *registry.Account, ok bool) {
 	owner, ok := v.Owner(sim, at, rev)
 	if !ok {
@@ -102,7 +102,7 @@ func (e *Engine) countedThen(v *registry.View, rev registry.Revision, c *Counter
 	if !known {
 		return true
 	}
-	e.happened, e.then = e.then, e.happened                      // useFirst and drawLife need the effects up to the record
+	e.happened, e.then = e.then, e.happened                      // useFirst and drawLife need the effects before the record
 	stay, _ := e.effective(v, rev, c, sim, fact, at, payer.Zone) // without rules, the state is that of the fact
 	e.happened, e.then = e.then, e.happened
 	return p.counts(&stay, v.StateValue(fact.Value).Core)
@@ -134,13 +134,13 @@ func (p *plan) counts(s *life.Stay, stated registry.Core) bool {
 	return false
 }
 
-// turn notes that the record ended the state of the SIM at the record's beginning.
+// turn records that the record ended the SIM's state at the beginning of the record.
 func (e *Engine) turn(kind life.EventKind, at udr.Instant) {
 	s := &e.state
 	s.next, s.turned = life.Advance(s.Stay, []life.Event{{At: at, Kind: kind}}, at), true
 }
 
-// prorated is a SIM's share of a bucket's units: whole units, rounded down.
+// prorated returns a SIM's share of a bucket's units, rounded down to whole units.
 func (e *Engine) prorated(t *tier, b *bucket) (size, days int64) {
 	if !b.prorate {
 		return b.size, t.of
@@ -151,7 +151,7 @@ func (e *Engine) prorated(t *tier, b *bucket) (size, days int64) {
 	return partOf(b.size, days, t.of), days
 }
 
-// partOf is units × days / of, rounded down.
+// partOf returns units × days / of, rounded down.
 func partOf(units, days, of int64) int64 {
 	if days == of {
 		return units
@@ -161,7 +161,8 @@ func partOf(units, days, of int64) int64 {
 	return int64(part)
 }
 
-// prorateBuckets marks the buckets that are shares of days, as the bucket says or, by default, the plan.
+// prorateBuckets marks the buckets whose size is prorated by days, as set for the bucket or, by default,
+// for the plan.
 func (p *plan) prorateBuckets(doc *planDoc) {
 	p.prorate = false
 	for i := range p.included {
@@ -176,8 +177,8 @@ func (p *plan) prorateBuckets(doc *planDoc) {
 	}
 }
 
-// onlyIncluded refuses fields of included units in a bucket of a share plan, and fields of such a bucket in included
-// units.
+// onlyIncluded refuses fields that only included units can have in a bucket of a share plan, and fields that only
+// such a bucket can have in included units.
 func (c *compiler) onlyIncluded(doc *bucketDoc, shareName string) {
 	if shareName == "" {
 		if doc.Overage != nil {
@@ -193,7 +194,7 @@ func (c *compiler) onlyIncluded(doc *bucketDoc, shareName string) {
 	}
 }
 
-// checkIncludedIn finds the states that plans name.
+// checkIncludedIn checks the states that plans name.
 func (c *compiler) checkIncludedIn() {
 	for _, doc := range c.planDocs {
 		if len(doc.IncludedIn) > 0 && doc.Prorate.Value != "days" &&

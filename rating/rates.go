@@ -25,16 +25,16 @@ type rates struct {
 	pairs map[currencyPair]decimal.D
 }
 
-// currencyPair is two currencies. Its rate is the amount in to for one unit of from.
+// currencyPair is a pair of currencies. Its rate is the amount in currency to for one unit of currency from.
 type currencyPair struct{ from, to string }
 
 func (p currencyPair) reverse() currencyPair { return currencyPair{p.to, p.from} }
 
 func (c *compiler) compileRates() {
-	tables := map[currencyPair]string{} // the table that has a pair, in either direction
+	tables := map[currencyPair]string{} // the table that contains a pair, in either direction
 	for _, doc := range c.ratesDocs {
 		if doc.From.Kind == literal.Always {
-			continue // an error while reading the document
+			continue // the error was reported while the document was read
 		}
 		if doc.From.Kind != literal.OnDay {
 			c.list.Errorf(doc.From.Pos, "rates are in force for whole days; write a date, such as `from: 2026-03-01`")
@@ -95,7 +95,7 @@ func (c *compiler) ratePair(doc *ratesDoc, r *rates, tables map[currencyPair]str
 	}
 }
 
-// endedRates warns of rates that the next document of a table lacks.
+// endedRates warns of rates that are missing in the next document of a table.
 func (c *compiler) endedRates() {
 	for _, f := range c.rates.list {
 		for i := 1; i < len(f.versions); i++ {
@@ -119,10 +119,10 @@ type Rate struct {
 	Table   string
 	Since   int32     // local date, in days since 1970-01-01
 	Value   decimal.D // units of one currency for one unit of the other
-	Divides bool      // the table has the rate of the other direction
+	Divides bool      // the table contains the rate of the opposite direction
 }
 
-// rate is the rate of a pair in a version of a table.
+// rate returns the rate of a pair in a version of a table.
 func (r *rates) rate(pair currencyPair) (rate Rate, ok bool) {
 	if rate.Value, ok = r.pairs[pair]; !ok {
 		rate.Value, ok = r.pairs[pair.reverse()]
@@ -131,7 +131,7 @@ func (r *rates) rate(pair currencyPair) (rate Rate, ok bool) {
 	return rate, ok
 }
 
-// Rate is the rate that converts from one currency to another on a local date.
+// Rate returns the rate that converts one currency into another on a local date.
 func (c *Catalogue) Rate(from, to string, date int32) (Rate, bool) {
 	for _, f := range c.rates.list {
 		for i := len(f.versions) - 1; i >= 0; i-- {
@@ -148,7 +148,7 @@ func (c *Catalogue) Rate(from, to string, date int32) (Rate, bool) {
 	return Rate{}, false
 }
 
-// Converts reports whether there is a rate between two currencies on some date.
+// Converts reports whether there is a rate between two currencies on at least one date.
 func (c *Catalogue) Converts(from, to string) bool {
 	for _, f := range c.rates.list {
 		for _, r := range f.versions {
@@ -160,7 +160,7 @@ func (c *Catalogue) Converts(from, to string) bool {
 	return false
 }
 
-// Convert is an amount in the other currency, to 12 decimals, half up.
+// Convert returns an amount in the other currency, rounded half up to 12 decimals.
 func (r *Rate) Convert(d decimal.D) (decimal.D, error) {
 	if r.Divides {
 		return d.DivRound(r.Value, decimal.Scale, decimal.HalfUp)
@@ -168,11 +168,11 @@ func (r *Rate) Convert(d decimal.D) (decimal.D, error) {
 	return d.MulRound(r.Value, decimal.Scale, decimal.HalfUp)
 }
 
-// Margin is the earnings of an account above from a record: the charge of the next payer below minus the account's
-// own charge, in the account's currency.
+// Margin is what an account above earns from a record: the charge of the next payer below minus the account's own
+// charge, in the account's currency.
 type Margin struct {
-	Below     *Charge // of the next payer below; nil if no account below pays
-	Rate      Rate    // rate for Below's currency, if it differs
+	Below     *Charge // charge of the next payer below; nil if no account below pays
+	Rate      Rate    // rate for the currency of Below, if it differs from the account's
 	Date      int32   // local date of the record
 	Received  decimal.D
 	Amount    decimal.D
@@ -180,8 +180,8 @@ type Margin struct {
 	Unknown   bool // there is no rate, or the amount is too large
 }
 
-// MarginOf is the margin of a charge among those of its record. The SIM's own account has no margin. Corrections of
-// earlier records do not belong to this record.
+// MarginOf returns the margin of a charge, given all charges of its record. The SIM's own account has no margin.
+// Corrections of earlier records do not count as part of this record.
 func MarginOf(u *udr.Usage, c *Charge, names Names) (m Margin, ok bool) {
 	if c.Tier == 0 || c.Corrects() || names.Charges == nil {
 		return m, false
@@ -214,7 +214,7 @@ func MarginOf(u *udr.Usage, c *Charge, names Names) (m Margin, ok bool) {
 	return m, true
 }
 
-// marginWords shows how the margin comes about; it is empty for a charge without a margin.
+// marginWords shows how the margin is computed; it is empty for a charge without a margin.
 func (x *explanation) marginWords() string {
 	m, ok := MarginOf(x.u, x.c, *x.names)
 	if !ok {

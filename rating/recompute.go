@@ -8,7 +8,7 @@ import (
 	"ratemill/literal"
 )
 
-// RecomputeError names the step at which a charge contradicts itself.
+// RecomputeError describes the step at which a charge contradicts itself.
 type RecomputeError struct{ What string }
 
 func (e *RecomputeError) Error() string {
@@ -17,8 +17,8 @@ func (e *RecomputeError) Error() string {
 
 func wrong(format string, args ...any) error { return &RecomputeError{fmt.Sprintf(format, args...)} }
 
-// Recompute computes the charge's total from the charge alone and in rational numbers, unlike the engine. It returns a
-// *RecomputeError if a step does not follow from the previous one.
+// Recompute recomputes the charge's total from the charge alone and, unlike the engine, in rational numbers. It
+// returns a *RecomputeError if a step does not follow from the step before.
 func (c *Charge) Recompute() (decimal.D, error) {
 	credit := c.Quantity < 0
 	if credit {
@@ -53,7 +53,7 @@ func (c *Charge) Recompute() (decimal.D, error) {
 	return r.total, nil
 }
 
-// recount checks that increments and buckets give the charged quantity.
+// recount checks that increments and buckets produce the charged quantity.
 func (c *Charge) recount(credit bool) error {
 	if c.Initial < 1 || c.Then < 1 || c.Quantity < 0 {
 		return wrong("increments %d and %d of quantity %d", c.Initial, c.Then, c.Quantity)
@@ -90,7 +90,7 @@ func (c *Charge) recount(credit bool) error {
 	return nil
 }
 
-// resize checks that the days and the contributing SIMs give the size of a bucket.
+// resize checks that the days and the contributing SIMs produce the size of a bucket.
 func (c *Charge) resize(i int) error {
 	d := &c.Draws[i]
 	size, grows := new(big.Rat), false

@@ -9,10 +9,10 @@ import (
 	"ratemill/udr"
 )
 
-// A package may renew by itself. On expiry, its next term begins at the end of the term before and has units of its
-// own. These renewals follow from the purchase alone, so invoices compute the same renewals without usage. On use-up,
-// the record that takes its last unit renews it and pays for the renewal. The new units add to the old ones, and the
-// term starts again.
+// A package may renew by itself. On expiry, its next term begins at the end of the current one and has units of its
+// own. These renewals follow from the purchase alone, so invoices compute the same renewals without looking at usage.
+// On use-up, the record that takes the last unit renews the package and pays for the renewal. The new units are added
+// to the old ones, and the term restarts.
 
 const (
 	usualRenewals = 10
@@ -25,8 +25,8 @@ func (v validity) times(n int) validity {
 }
 
 // term returns the number of the package's term that contains an instant, 0 for the first, if each term begins at the
-// end of the one before. It computes each end from the purchase, so that months which begin on the 31st do not move
-// to the 28th.
+// end of the one before. It computes each end from the purchase, so that monthly terms that begin on the 31st do not
+// move to the 28th.
 func (v validity) term(bought, at udr.Instant, zone *time.Location) int {
 	if at <= bought {
 		return 0
@@ -53,9 +53,9 @@ type Renewed struct {
 	Begin, End udr.Instant
 }
 
-// Term returns the term of a package that runs at an instant, or its last one: the number, 0 for the first, and the
-// end. It does not count renewals on use-up, because they depend on usage. renews says whether the buyer may renew
-// the package at a time.
+// Term returns the package's term that contains an instant, or its last one: its number, 0 for the first, and its
+// end. It does not count renewals on use-up, because they depend on usage. renews reports whether the buyer may
+// renew the package at a time.
 func (p *Package) Term(b *registry.Bought, at udr.Instant, zone *time.Location, renews func(udr.Instant) bool) (n int, end udr.Instant) {
 	if b.Renewal != registry.OnExpiry || p.OnUse {
 		return 0, p.End(b.Since, 0, zone)
@@ -67,7 +67,8 @@ func (p *Package) Term(b *registry.Bought, at udr.Instant, zone *time.Location, 
 	return n, p.valid.times(n+1).after(b.Since, zone)
 }
 
-// Renewals are the renewals of a package on expiry that begin in a span of time. Zone is that of the account at the purchase.
+// Renewals returns the renewals of a package on expiry that begin after one instant and until another. zone is the
+// time zone of the account at the purchase.
 func (p *Package) Renewals(b *registry.Bought, zone *time.Location, after, until udr.Instant) (all []Renewed) {
 	if b.Renewal != registry.OnExpiry || p.OnUse {
 		return nil
@@ -83,13 +84,13 @@ func (p *Package) Renewals(b *registry.Bought, zone *time.Location, after, until
 	}
 }
 
-// PackageOf is the name of the package of an instance.
+// PackageOf returns the name of the package of an instance.
 func PackageOf(instance string) string {
 	name, _, _ := strings.Cut(instance, "/")
 	return name
 }
 
-// RenewalPrice is the price of each renewal of a bought package.
+// RenewalPrice returns the price of each renewal of a bought package.
 func (p *Package) RenewalPrice(b *registry.Bought) (price decimal.D, currency string, err error) {
 	if b.Price != nil {
 		return *b.Price, b.Currency, nil
@@ -101,15 +102,15 @@ func (p *Package) RenewalPrice(b *registry.Bought) (price decimal.D, currency st
 	return price, p.Currency, err
 }
 
-// Renewal is the default renewal of a purchase of the package; "profile" leaves it to the billing profile.
+// Renewal returns the default renewal for purchases of the package; "profile" leaves it to the billing profile.
 func (p *Package) Renewal() string { return p.doc.Renewal }
 
-// renewal is the state of an instance's renewals in an engine.
+// renewal is an engine's state of the renewals of an instance.
 type renewal struct {
-	number int64 // of the last one
+	number int64 // number of the last renewal
 	onUse  bool
-	key    CounterKey // time of the last renewal on use-up, and their number
-	count  CounterKey // number in the billing cycle
+	key    CounterKey // counter with the time of the last renewal on use-up, and the number of such renewals
+	count  CounterKey // counter of the renewals in the billing cycle
 }
 
 var (
@@ -144,12 +145,12 @@ func (e *Engine) renewals(x *instance, c *Counters, u *udr.Usage) {
 		if n == 0 || x.lapsed || e.view.Renews(x.sim, x.owner, &x.Bought, x.begin, e.rev) {
 			return
 		}
-		n-- // nobody pays for that renewal, so the term before was the last one
+		n-- // nobody pays for that renewal, so the previous term was the last
 	}
 }
 
-// zoneOfPurchase is the time zone of the account that bought an instance, or, for an instance of a SIM, of the
-// account that owned the SIM at the purchase.
+// zoneOfPurchase returns the time zone of the account that bought an instance or, if the instance belongs to a
+// SIM, of the account that owned the SIM at the purchase.
 func (e *Engine) zoneOfPurchase(x *instance, sim uint32) *time.Location {
 	number := x.owner
 	if x.sim {
@@ -162,7 +163,8 @@ func (e *Engine) zoneOfPurchase(x *instance, sim uint32) *time.Location {
 	return x.payer.facts.Zone
 }
 
-// drawRenewing draws on a bucket of a package that renews on use-up, as often as the record needs and the package allows.
+// drawRenewing draws on a bucket of a package that renews on use-up, and renews it as often as the record needs and the
+// package allows.
 func (e *Engine) drawRenewing(t *tier, x *instance, b *bucket, at int64, ch *Charge, c *Counters, u *udr.Usage,
 	res *Result) (drawn int64, err error) {
 	for {
@@ -173,7 +175,7 @@ func (e *Engine) drawRenewing(t *tier, x *instance, b *bucket, at int64, ch *Cha
 		}
 		last := &ch.Draws[len(ch.Draws)-1]
 		if at >= ch.Rounded && last.Size-last.Before-last.Taken() >= b.least || u.At >= x.Stops {
-			return drawn, nil // the remaining units may be too few for a unit of this zone, but enough for others
+			return drawn, nil // the remaining units may be too few for a unit in this zone, but enough in others
 		}
 		if ok, err := e.renew(t, x, c, u, res); err != nil || !ok {
 			return drawn, err
@@ -184,8 +186,8 @@ func (e *Engine) drawRenewing(t *tier, x *instance, b *bucket, at int64, ch *Cha
 	}
 }
 
-// renew renews an instance whose units are used up. It returns false if the instance has reached its renewals per
-// billing cycle, or if its buyer's account is closed.
+// renew renews an instance whose units are used up. It returns false if the instance has reached its limit of
+// renewals per billing cycle, or if its buyer's account is closed.
 func (e *Engine) renew(t *tier, x *instance, c *Counters, u *udr.Usage, res *Result) (bool, error) {
 	r := &x.renewed
 	if c.Get(r.count).Units() >= int64(x.atMost) || !e.view.Renews(x.sim, x.owner, &x.Bought, u.At, e.rev) {
@@ -212,7 +214,7 @@ func (e *Engine) renew(t *tier, x *instance, c *Counters, u *udr.Usage, res *Res
 	return true, nil
 }
 
-// price is that of a renewal.
+// price returns the price of a renewal.
 func (x *instance) price() (decimal.D, string) {
 	if p := x.Bought.Price; p != nil {
 		return *p, x.Bought.Currency
@@ -223,7 +225,7 @@ func (x *instance) price() (decimal.D, string) {
 	return decimal.Zero, ""
 }
 
-// payRenewals adds the renewals that a record made to its charge.
+// payRenewals adds the price of the renewals that a record caused to its charge.
 func (e *Engine) payRenewals(t *tier, ch *Charge, u *udr.Usage) (err error) {
 	for i := 0; i < len(e.renewed) && err == nil; i++ {
 		err = ch.pay(e.renewed[i])
@@ -231,7 +233,7 @@ func (e *Engine) payRenewals(t *tier, ch *Charge, u *udr.Usage) (err error) {
 	return t.summed(ch, u, err)
 }
 
-// renewalWords names the renewal of a package on which a record drew.
+// renewalWords describes the renewal of a package on which a record drew.
 func (d *Draw) renewalWords() string {
 	if d.Renewal == 0 {
 		return ""

@@ -6,10 +6,11 @@ import (
 	"ratemill/diag"
 )
 
-// replaced returns the prices of a class that extends another: its own prices, and the rest of the other's. An own
-// price replaces the one with the same name and keeps its place in the order of conditions. Any other own price goes
-// before the prices of the other class, and takes the zones or places that it names away from those with its slice and
-// condition. An own price that replaces one by its name takes them away too, unless it has a condition.
+// replaced returns the prices of a class that extends another class: its own prices, and the remaining ones of the
+// other class. An own price replaces the price with the same name, and keeps its place in the order of conditions.
+// Any other own price goes before the prices of the other class. The zones or places that it names are removed from
+// those prices that have the same slice and condition. An own price that replaces a price by name also removes
+// them, unless it has a condition.
 func replaced(base, own []priceDoc) []priceDoc {
 	all := make([]replacing, len(base))
 	for i := range base {
@@ -27,7 +28,7 @@ func replaced(base, own []priceDoc) []priceDoc {
 			}
 			all[named] = replacing{p, true}
 			if p.When.Value != "" {
-				continue // the order decides between this price and the others with its condition
+				continue // the order decides between this price and the others with the same condition
 			}
 		} else {
 			fresh = append(fresh, p)
@@ -52,7 +53,7 @@ type replacing struct {
 	own bool
 }
 
-// leave removes the zones or places of p from b, and reports whether something is left.
+// leave removes the zones or places of p from b, and reports whether any are left.
 func (b *priceDoc) leave(p *priceDoc) bool {
 	if b.Slice.Value != p.Slice.Value || b.When.Value != p.When.Value {
 		return true
@@ -67,8 +68,8 @@ func (b *priceDoc) leave(p *priceDoc) bool {
 	return b.Where.leave(&p.Where)
 }
 
-// leave removes the places of o if both have the same other party, or the other parties of o if both have the same
-// places. It reports whether something is left.
+// If both have the same other party, leave removes the places of o; if both have the same places, it removes the
+// other parties of o. It reports whether any are left.
 func (w *whereDoc) leave(o *whereDoc) bool {
 	peers := sortedWords(w.Prefixes, w.Numbers, w.PeerCountries) == sortedWords(o.Prefixes, o.Numbers, o.PeerCountries) &&
 		w.Peer.Value == o.Peer.Value
@@ -96,7 +97,7 @@ func (w *whereDoc) leave(o *whereDoc) bool {
 	return true
 }
 
-// less returns a list without the words of another.
+// less returns a list without the words of another list.
 func less(list, without []diag.Text) (left []diag.Text) {
 	for _, t := range list {
 		if !slices.ContainsFunc(without, func(o diag.Text) bool { return o.Value == t.Value }) {

@@ -13,13 +13,14 @@ import (
 	"ratemill/udr"
 )
 
-// If a count decides the price of units counted before, it keeps portions. A portion holds the units of one price and
-// zone that an account pays for in a billing cycle, and the amount charged for them. When the count reaches another
-// price, its own charge corrects each portion whose cost changes. This charge is booked to that account and to
-// no SIM.
+// If a count determines the price of units that were counted before, rating keeps portions. A portion holds the units
+// of one price and zone that an account pays for in a billing cycle, and the amount charged for them. When the count
+// reaches another price, each portion whose cost changes gets a correction, which is a separate charge. The
+// correction is charged to that account and to no SIM.
 //
-// Shares are counters with the owner and the period of their count. A list of them is kept beside it:
-// its entry has in the high half account, tier and first date of the billing cycle, and in the low half the id of the point.
+// The counters of portions have the owner and the period of their count. A list of the portions is kept beside the
+// count: the high half of an entry contains the account, the tier and the first date of the billing cycle, and the low
+// half the id of the point.
 
 // point is the position of a portion's price in the catalogue.
 type point struct {
@@ -32,37 +33,37 @@ type point struct {
 	zone    string
 }
 
-// portion is the key of a portion's counters.
+// portion contains the keys of a portion's counters.
 type portion struct {
 	units   CounterKey
 	charged CounterKey
 }
 
-// reached is a count whose portions must be compared with their present cost.
+// reached is a count whose portions must be compared with their current cost.
 type reached struct {
 	count CounterKey
 	clock *zoneClock
-	spend CounterKey // of a count of money, which is kept here; count locates its portions
+	spend CounterKey // for a count of money, the counter that keeps it; count then only locates its portions
 }
 
-// The counters kept beside a count.
+// The ids of the counters kept beside a count.
 const (
 	countPortion  = 1<<32 - 2 // the units of a portion, with 1 in the high half
 	countPortions = 1<<32 - 3 // the length of the list of portions
 	listPortions  = 1<<32 - 4 // the list
 )
 
-// mostPortions is the largest number of portions of a count, so that the message of the record that reaches a price
-// has room for all corrections.
+// mostPortions is the largest number of portions of a count, chosen so that the message of the record that reaches
+// a price has room for all corrections.
 const mostPortions = 12_000
 
-// pointID is the id of a price in a zone.
+// pointID returns the id of a price in a zone.
 func pointID(p, begins *price, zone uint64) uint64 {
 	hi, lo := bits.Mul64(p.point^0x9e3779b97f4a7c15, zone^0xd6e8feb86659fd93)
 	return mixID(hi^lo, uint32(begins.point)^uint32(begins.point>>32))
 }
 
-// portion is the portion of a tier in a count at a price. A new one is added to the list.
+// portion returns a tier's portion of a count at a price. A new portion is added to the list.
 func (e *Engine) portion(t *tier, p *price, count CounterKey, c *Counters, res *Result) (s portion, err error) {
 	id := pointID(p, t.begins, t.model.zones[t.hit.zone].id)
 	whose := Value{Hi: int64(uint64(t.payer.number)<<32 | uint64(t.number)<<24 | uint64(uint32(t.payer.cycle)&0xffffff)), Lo: id}
@@ -101,7 +102,7 @@ func portionOf(count CounterKey, whose Value) portion {
 
 // paid returns the units of a portion, and the amount charged for them.
 func (s *portion) paid(c *Counters) (units int64, charged decimal.D) {
-	charged, _ = c.Get(s.charged).Cost() // sums of already checked amounts
+	charged, _ = c.Get(s.charged).Cost() // sums of amounts that are already checked
 	return int64(c.Get(s.units).Lo), charged
 }
 
@@ -121,13 +122,13 @@ func (e *Engine) reprice(r *reached, c *Counters, u *udr.Usage, res *Result) err
 	count, spent := c.Get(r.count).Units(), decimal.Zero
 	if r.spend != (CounterKey{}) {
 		count = 0
-		spent, _ = c.Get(r.spend).Cost() // a sum of already checked amounts
+		spent, _ = c.Get(r.spend).Cost() // a sum of amounts that are already checked
 	}
 	for i := range c.Get(n).Units() {
 		whose := c.Get(listed(r.count, i))
 		pt := e.catalogue.points[whose.Lo]
 		if pt == nil {
-			continue // a price that the catalogue no longer has: the charged amount stays
+			continue // the catalogue no longer has the price, so the charged amount stays
 		}
 		s := portionOf(r.count, whose)
 		units, charged := s.paid(c)
@@ -162,7 +163,7 @@ func (e *Engine) reprice(r *reached, c *Counters, u *udr.Usage, res *Result) err
 	return nil
 }
 
-// correct makes the charge that corrects a portion: the cost of its units at a price, minus the charged amount.
+// correct returns the charge that corrects a portion: the cost of its units at a price, minus the charged amount.
 func (pt *point) correct(ch *Charge, k *zoneClock, whose Value, step *priceStep, units, count int64, charged, cost decimal.D) (err error) {
 	ch.Tier, ch.Account, ch.Cycle = uint8(uint64(whose.Hi)>>24), uint32(uint64(whose.Hi)>>32), int32(uint32(whose.Hi)<<8)>>8
 	ch.Class = pt.of.name
@@ -187,16 +188,16 @@ func (pt *point) correct(ch *Charge, k *zoneClock, whose Value, step *priceStep,
 }
 
 // Corrects reports whether the charge corrects amounts for units counted before the record, instead of pricing the
-// record. Its Class is that of those units, and it does not contain the record's quantity.
+// record. Its Class is the class of those units, and it does not contain the record's quantity.
 func (c *Charge) Corrects() bool { return c.Class != "" }
 
-// classUnit is the unit of the class that a correction is about: 1 more than the unit, or 0 for that of the record. A spend
-// may count classes of several units.
+// classUnit is the unit of the class that a correction is about: 1 more than the unit, or 0 for the unit of the record.
+// A spend may count classes of several units.
 type classUnit uint8
 
 const mostClassUnit = classUnit(udr.Second) + 1
 
-// CorrectedUnit is the unit of the class that a correction by a record is about.
+// CorrectedUnit returns the unit of the class that a record's correction is about.
 func CorrectedUnit(unit uint8, u *udr.Usage) udr.Unit {
 	if unit == 0 {
 		return u.Unit
@@ -204,7 +205,7 @@ func CorrectedUnit(unit uint8, u *udr.Usage) udr.Unit {
 	return udr.Unit(unit - 1)
 }
 
-// Counts returns the contribution of a record's charge to sums by usage class. A correction belongs to the class of
+// Counts returns what a record's charge contributes to sums by usage class. A correction belongs to the class of
 // the units that it corrects, and adds no record and no usage.
 func (c *Charge) Counts(u *udr.Usage) (class string, unit udr.Unit, records, quantity int64) {
 	return counts(c.Class, c.ClassUnit, u)
@@ -233,7 +234,7 @@ func (f *family[T]) begins(k *zoneClock, version int) udr.Instant {
 	return 0
 }
 
-// setPoints names the points of all volume prices.
+// setPoints sets the points of all volume prices.
 func (c *compiler) setPoints() {
 	c.points = map[uint64]*point{}
 	c.eachPrice(func(f *family[plan], version int, pc *planClass, p *price) {
@@ -265,7 +266,7 @@ func (c *compiler) setPoints() {
 	}
 }
 
-// zonePoints names the points of a zone. If a call continues into another time slice, its units there have the price
+// zonePoints sets the points of a zone. If a call continues into another time slice, its units there have the price
 // of that slice, but its charge has the name of the price at which it begins.
 func (c *compiler) zonePoints(at *point, z *zone, all []*price) {
 	units := all
@@ -305,7 +306,7 @@ func (p *planClass) inZone(z *zone) (all []*price) {
 	return all
 }
 
-// ownChoices returns the prices with conditions of a network price plan, by time slice.
+// ownChoices returns the conditional prices of a network price plan, by time slice.
 func (p *planClass) ownChoices() [][]ownChoice {
 	if p.when == nil {
 		return nil

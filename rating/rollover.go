@@ -8,11 +8,11 @@ import (
 	"ratemill/udr"
 )
 
-// Units that roll over stay in the counter of their own cycle: a record of a later cycle draws them from there. So the
-// units of a cycle are given once, in whatever order its own late usage and the usage of later cycles are rated. See
-// docs/decisions/023-units-that-roll-over-stay-in-their-cycle.md.
+// Units that roll over stay in the counter of their own cycle, and records of later cycles draw them from there. So
+// the units of a cycle are given only once, in whatever order its own late usage and the usage of later cycles are
+// rated. See docs/decisions/023-units-that-roll-over-stay-in-their-cycle.md.
 
-// rolloverDoc says how many unused units of a cycle roll over, and for how long.
+// rolloverDoc defines how many unused units of a cycle roll over, and for how long.
 type rolloverDoc struct {
 	Cycles int       `yaml:"cycles,required" doc:"Number of cycles after its own in which a unit can be drawn, 1 to 12. The plan's version at the record says it." example:"1"`
 	AtMost *quantity `yaml:"at_most" doc:"The most units of one cycle that later cycles can draw; all that it leaves by default." example:"2 MB"`
@@ -31,14 +31,14 @@ func (r *rolloverDoc) Check(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// mostRolled is the largest number of former cycles that a record can draw on.
+// mostRolled is the largest number of former cycles on which a record can draw.
 const mostRolled = 12
 
-// rollover has the terms of a bucket for the unused units of a cycle.
+// rollover contains the terms of a bucket for the unused units of a cycle.
 type rollover struct {
 	cycles int
 	atMost int64  // 0: all
-	id     uint64 // counter of the units that later cycles drew of a cycle's units
+	id     uint64 // id of the counter of the cycle's units that later cycles drew
 	last   bool
 }
 
@@ -65,18 +65,18 @@ func carriedName(owner, counted string) string { return "rollover of " + owner +
 // formerCycle is an earlier cycle that may have unused units.
 type formerCycle struct {
 	day  int32 // local date on which it began
-	size int64 // as the last record of the cycle would see it
+	size int64 // the size that the last record of that cycle would see
 
 	whole    int64
 	days, of int64
 }
 
-// formerCycles returns the earlier cycles whose units can roll over to the record, the newest first. They form a row
-// without a gap, and the SIM had the plan at the end of each.
+// formerCycles returns the earlier cycles whose units can roll over to the record, the newest first. There is no gap
+// between them, and the SIM had the plan at the end of each.
 func (e *Engine) formerCycles(t *tier, b *bucket, c *Counters, u *udr.Usage) ([]formerCycle, error) {
 	e.rolled = e.rolled[:0]
 	day, begin := t.payer.cycle, t.payer.start
-	if t.number == 0 && e.cycleOfSIM != t.payer.cycle { // the SIM moved, and stays in the running cycle
+	if t.number == 0 && e.cycleOfSIM != t.payer.cycle { // the SIM moved to another account, and stays in the current cycle
 		owner, _ := e.view.Owner(u.SIM, u.At, e.rev)
 		cycles, _ := e.view.SIMCycles(u.SIM, owner, u.At, e.rev)
 		day, begin = e.cycleOfSIM, registry.Midnight(cycles.Zone, e.cycleOfSIM)
@@ -103,7 +103,7 @@ func (e *Engine) formerCycles(t *tier, b *bucket, c *Counters, u *udr.Usage) ([]
 			begin = registry.Midnight(facts.Zone, f.day)
 		}
 		if f.day == day {
-			continue // a date begins earlier in the zone in which the SIM was
+			continue // the date begins earlier in the time zone in which the SIM was
 		}
 		if day = f.day; f.day < c.forgotten {
 			return nil, suspend(Late, "units of its billing cycle roll over from the cycle that began on %s, whose counters are "+
@@ -140,7 +140,7 @@ func (p *plan) bucketOf(id uint64) *bucket {
 	return nil
 }
 
-// cycleBefore is the cycle that ends where another begins, by the account's cycles of now.
+// cycleBefore returns the cycle that ends where another begins, by the account's current cycle rules.
 func (p *payer) cycleBefore(end udr.Instant) (day int32, start udr.Instant) {
 	k := &p.before[0]
 	if k.end != end {
@@ -228,7 +228,7 @@ func (e *Engine) drawRolled(t *tier, b *bucket, at int64, ch *Charge, c *Counter
 	return at, nil
 }
 
-// carryOver carries over the count that a former version of ratemill made in a former cycle.
+// carryOver carries over the count that an earlier version of ratemill made in a former cycle.
 func (e *Engine) carryOver(w tally, cycle int32, c *Counters, res *Result) {
 	running, p := e.cycleOfSIM, *w.payer
 	p.cycle, w.payer, e.cycleOfSIM = cycle, &p, cycle

@@ -7,7 +7,7 @@ import (
 	"ratemill/decimal"
 )
 
-// Rounding is the last step for the amount of a record or session. The charge keeps the amount that rounding removed
+// Rounding is the last step for the amount of a record or session. The charge shows the amount that rounding removed
 // or added.
 var rounding = adjustment{
 	class: func(s *saying) {
@@ -129,7 +129,7 @@ func (x *explanation) sessionAmount() {
 	sum, err := c.Before.cost().Add(c.recordSum())
 	all, err2 := c.Before.Charged.Add(c.recordTotal())
 	if err != nil || err2 != nil {
-		return // verified says that it cannot be
+		return // verified reports this error
 	}
 	rounding := ""
 	if int(c.Scale) < decimal.Scale || c.Below.Num != 0 || sum != all {

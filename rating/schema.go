@@ -7,7 +7,7 @@ import (
 	"ratemill/literal"
 )
 
-// Schema is the JSON Schema of a catalogue document, of rating or of the given kinds, for editors.
+// Schema returns the JSON Schema of a catalogue document, of rating or of the given kinds, for editors.
 func Schema(kinds ...Kind) map[string]any {
 	all := slices.Clone(documents)
 	for _, k := range kinds {
@@ -16,15 +16,15 @@ func Schema(kinds ...Kind) map[string]any {
 	return diag.SchemaOfKinds("ratemill catalogue document", all)
 }
 
-// JSONSchema is a single value, such as 0.02 / 1 MB.
+// JSONSchema returns the schema of a single value, such as 0.02 / 1 MB.
 func (priceText) JSONSchema() map[string]any { return literal.Single() }
 
-// JSONSchema is one quantity for both increments, or each of them.
+// JSONSchema returns the schema of one quantity for both increments, or of one for each.
 func (increments) JSONSchema() map[string]any {
 	return map[string]any{"anyOf": []any{diag.Subschema(quantity{}), diag.Subschema(incrementsDoc{})}}
 }
 
-// JSONSchema is a part of the week, or a list of parts.
+// JSONSchema returns the schema of a part of the week, or of a list of parts.
 func (weekDoc) JSONSchema() map[string]any {
 	part := map[string]any{"type": "string"}
 	return map[string]any{"anyOf": []any{part, map[string]any{"type": "array", "items": part}}}

@@ -10,19 +10,19 @@ import (
 	"ratemill/udr"
 )
 
-// part is a record as a part of its session, for one tier.
+// part is a record as a part of its session, at one tier.
 type part struct {
 	key    SessionKey
 	before Session
 	after  Session
 }
 
-// join finds the sessions of a record, one for each tier whose plan needs them: with a linear price, the parts cost
-// as much as the whole session, so rating does not need earlier parts. SessionWithin is set if the source delivers
-// sessions in parts.
+// join finds the sessions of a record, one for each tier whose plan needs them. With a linear price, the parts cost
+// as much as the whole session, so rating does not need the earlier parts. SessionWithin is set if the source
+// delivers sessions in parts.
 func (e *Engine) join(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage) error {
 	if e.parts = e.parts[:0]; cap(e.parts) < len(e.tiers) {
-		e.parts = make([]part, 0, 2*len(e.tiers)) // tiers point into it
+		e.parts = make([]part, 0, 2*len(e.tiers)) // tiers contain pointers into it
 	}
 	for i := range e.tiers {
 		t := &e.tiers[i]
@@ -53,7 +53,7 @@ func (e *Engine) join(v *registry.View, rev registry.Revision, c *Counters, u *u
 	return nil
 }
 
-// span is a number of seconds in the notation of a source's document.
+// span returns a number of seconds in the notation of a source's document.
 func span(seconds uint32) string {
 	for _, unit := range []struct {
 		name    string
@@ -71,9 +71,9 @@ const SessionUnknown = "session_unknown"
 
 func seconds(at udr.Instant) int64 { return floorDiv(int64(at), int64(time.Second)) }
 
-// began reports whether a part of an unknown session begins a new session here, although the carrier's session
-// continues. This happens if payer, plan or root changed within the time for which rating remembers sessions, because
-// the change ended the earlier session.
+// began reports whether a part of an unknown session begins a new session for rating, although the carrier's session
+// continues. This happens if the payer, plan or root changed within the time for which rating remembers sessions,
+// because the change ended the earlier session.
 func (e *Engine) began(v *registry.View, rev registry.Revision, t *tier, u *udr.Usage) bool {
 	then := u.At - udr.Instant(u.SessionWithin)*udr.Instant(time.Second)
 	owner, ok := v.Owner(u.SIM, then, rev)
@@ -96,8 +96,8 @@ func (e *Engine) began(v *registry.View, rev registry.Revision, t *tier, u *udr.
 	return !same || root != e.root()
 }
 
-// beginPart computes the number of units that a part adds to its session. Units that do not fit into the increments
-// begun before begin new increments. The price at the beginning of the part sets their length.
+// beginPart computes the number of units that a part adds to its session. Units that do not fit into increments
+// that are already begun start new increments. The price at the beginning of the part sets the length of these.
 func (t *tier) beginPart(ch *Charge, u *udr.Usage, first *price) error {
 	ch.Part, ch.Before = true, t.part.before
 	before := &ch.Before
@@ -119,8 +119,8 @@ func (t *tier) beginPart(ch *Charge, u *udr.Usage, first *price) error {
 	return nil
 }
 
-// finishPart rounds the session as a whole: the part costs the difference to the amount already charged, but at least
-// zero. If a session begins with a free part, the fee is due with its first part that is not free.
+// finishPart rounds the session as a whole: the part costs the difference from the amount already charged, but at
+// least zero. If a session begins with a free part, the fee is charged with the first part that is not free.
 func (t *tier) finishPart(ch *Charge, u *udr.Usage, first *price, covered int64, sum *amount) (err error) {
 	pc, before, raised := t.class, &ch.Before, sum.raised()
 	ch.Scale, ch.Mode = uint8(pc.round.Scale), pc.round.Mode
@@ -146,8 +146,8 @@ func (t *tier) finishPart(ch *Charge, u *udr.Usage, first *price, covered int64,
 // lastSecond is the last second that a stored session can represent, in 2106.
 const lastSecond = 1<<32 - 1
 
-// add computes the increase over the amount charged before: total is the rounded amount of all parts together, and
-// sum the exact one.
+// add computes the increase over the amount charged before; total is the rounded amount of all parts together, and
+// sum the exact amount.
 func (c *Charge) add(before *Session, total decimal.D, sum *amount) (err error) {
 	if !total.Less(before.Charged) {
 		if c.Total, err = total.Sub(before.Charged); err != nil {

@@ -13,17 +13,17 @@ import (
 type Session struct {
 	Quantity int64 // as used
 	Rounded  int64 // whole increments begun
-	Priced   int64 // units of these that no bucket covered
+	Priced   int64 // number of these units that no bucket covered
 
-	Sum     decimal.D        // fee and steps of all parts, at most the cap
-	Below   decimal.Fraction // its part below 12 decimals
-	Minimum decimal.D        // the highest minimum of the parts; Sum is without it
-	Charged decimal.D        // the sum of the totals
+	Sum     decimal.D        // fee and price of the units of all parts, at most the cap
+	Below   decimal.Fraction // the part of Sum below 12 decimals
+	Minimum decimal.D        // the highest minimum of the parts; Sum does not include it
+	Charged decimal.D        // sum of the parts' totals
 
-	FeeDue bool // the parts did not owe the connect fee: a pass, or the free units of the SIM's state, covered them whole
+	FeeDue bool // no part so far owed the connect fee, because a pass, or the free units of the SIM's state, covered each of them completely
 
 	Last   int64  // beginning of its last part, in Unix seconds
-	Within uint32 // number of seconds after that for which it is remembered
+	Within uint32 // number of seconds after Last for which the session is remembered
 }
 
 // over reports whether the session ended before a part that begins at a time.
@@ -33,13 +33,13 @@ func (s *Session) over(at int64) bool { return at > s.Last+int64(s.Within) }
 // same key begins later.
 func (s *Session) older(t *Session) bool {
 	order := cmp.Or(cmp.Compare(s.Last, t.Last), cmp.Compare(s.Quantity, t.Quantity), cmp.Compare(s.Within, t.Within))
-	if order == 0 { // an earlier part without units, from a version with other rounding
+	if order == 0 { // an earlier part without units, rated by a version with other rounding
 		return s.Charged.Less(t.Charged) || s.Charged == t.Charged && s.Sum.Less(t.Sum)
 	}
 	return order < 0
 }
 
-// SessionKey identifies one account's charges for one session by one plan.
+// SessionKey identifies an account's charges for a session by a plan.
 type SessionKey struct {
 	ID  uint64 // hash of the source's key, and of billing root, account, plan and class
 	SIM uint32
@@ -51,27 +51,27 @@ type SessionState struct {
 	Session Session
 }
 
-// Sessions are the open sessions of one partition. Like Counters, they have two parts: the folded one is a fold of the
-// rated log, and the small speculative one is rated but not acknowledged yet. Both hold the state of a session, not the
-// additions to it: applying a state twice, or an older one, changes nothing.
+// Sessions are the open sessions of one partition. Like Counters, they have two parts: the folded part, computed from
+// the rated log, and the small speculative part, which is rated but not acknowledged yet. Both contain the state of a
+// session, not additions to it, so applying a state twice, or an older state, changes nothing.
 //
-// A session takes 52 bytes, and 5 to 9 in an index. A session that exceeds 52 bytes, because its amounts or their
-// fractions are very large, is stored separately.
+// A session takes 52 bytes, plus 5 to 9 bytes in an index. A session that exceeds 52 bytes, because its amounts
+// or their fractions are very large, is stored separately.
 type Sessions struct {
 	shards  [sessionShards]sessionShard
 	len     int
-	dirty   []SessionKey // in the order of change; the first `taken` are done
+	dirty   []SessionKey // in the order of change; the first `taken` are already taken
 	taken   int
-	newest  int64 // beginning of the newest part of any session
+	newest  int64 // beginning of the newest part among all sessions
 	pending map[SessionKey]pendingSession
 	aside   map[SessionKey][]byte
 }
 
 type pendingSession struct {
 	Session
-	uses   int32  // speculative batches with it
-	result uint32 // the Result that index belongs to
-	index  uint32 // index of this session in it
+	uses   int32  // number of speculative batches that contain the session
+	result uint32 // the Result to which index belongs
+	index  uint32 // index of this session in that Result
 }
 
 const (
@@ -79,15 +79,15 @@ const (
 	sessionShards    = 1 << sessionShardBits
 	sessionChunk     = 128
 
-	numberBits = 24 // of an index entry: the slot, from 1; the rest is a part of the hash
+	numberBits = 24 // number of bits of an index entry that contain the slot, counted from 1; the rest is a part of the hash
 	numberMask = 1<<numberBits - 1
 )
 
 type sessionShard struct {
-	index  []uint32 // a power of two, or none; 0 is free
+	index  []uint32 // the length is a power of two, or zero; 0 marks a free entry
 	chunks [][]sessionSlot
 	slots  uint32   // number of slots ever used
-	free   []uint32 // of these, the freed ones
+	free   []uint32 // those slots that are free
 	len    int
 }
 
@@ -115,7 +115,8 @@ func (h *sessionShard) slot(number uint32) *sessionSlot {
 
 func (s *Sessions) shard(hash uint64) *sessionShard { return &s.shards[hash>>(64-sessionShardBits)] }
 
-// tag is the part of a hash in an index entry, so that nearly every slot that is read is the right one.
+// tag returns the part of a hash that an index entry contains; because of it, nearly every slot that is
+// read is the right one.
 func tag(hash uint64) uint32 { return uint32(hash>>(32-sessionShardBits)) &^ numberMask }
 
 func (s *Sessions) find(k SessionKey) *sessionSlot {
@@ -187,7 +188,7 @@ func (h *sessionShard) reindex(n int) {
 	}
 }
 
-// Get is the state of a session, including speculative changes.
+// Get returns the state of a session, including speculative changes.
 func (s *Sessions) Get(k SessionKey) (session Session, known bool) {
 	if len(s.pending) > 0 {
 		if p, ok := s.pending[k]; ok {
@@ -197,7 +198,7 @@ func (s *Sessions) Get(k SessionKey) (session Session, known bool) {
 	return s.Folded(k)
 }
 
-// Folded is the state of a session according to the rated log.
+// Folded returns the state of a session according to the rated log.
 func (s *Sessions) Folded(k SessionKey) (session Session, known bool) {
 	slot := s.find(k)
 	if slot == nil {
@@ -226,7 +227,7 @@ func (s *Sessions) Apply(state *SessionState) {
 	}
 }
 
-// Restore sets a session from a checkpoint, unless a newer state is known. It does not become dirty.
+// Restore sets a session from a checkpoint, unless a newer state is known. It does not mark the session dirty.
 func (s *Sessions) Restore(k SessionKey, session Session) { s.set(&SessionState{k, session}) }
 
 func (s *Sessions) set(state *SessionState) bool {
@@ -273,7 +274,7 @@ func (s *Sessions) expect(k SessionKey, session *Session, res *Result) {
 	s.pending[k] = p
 }
 
-// Fold is Apply for the sessions of a batch that was rated here.
+// Fold does the same as Apply, for the sessions of a batch that this instance rated.
 func (s *Sessions) Fold(states []SessionState) {
 	for i := range states {
 		state := &states[i]
@@ -290,10 +291,10 @@ func (s *Sessions) Fold(states []SessionState) {
 // Discard drops the speculative part.
 func (s *Sessions) Discard() { clear(s.pending) }
 
-// Len is the number of sessions.
+// Len returns the number of sessions.
 func (s *Sessions) Len() int { return s.len }
 
-// Range calls f for each session's folded state, in no particular order, until f returns false.
+// Range calls f for the folded state of each session, in no particular order, until f returns false.
 func (s *Sessions) Range(f func(k SessionKey, session *Session) bool) {
 	var session Session
 	for i := range s.shards {
@@ -310,12 +311,12 @@ func (s *Sessions) Range(f func(k SessionKey, session *Session) bool) {
 	}
 }
 
-// Dirty is the number of sessions that changed since they were last taken.
+// Dirty returns the number of sessions that changed since they were last taken.
 func (s *Sessions) Dirty() int { return len(s.dirty) - s.taken }
 
 // TakeDirty passes the first n dirty sessions to f, oldest first, and marks them clean.
 func (s *Sessions) TakeDirty(n int, f func(k SessionKey, session *Session)) {
-	var session Session // f's, allocated once per sweep
+	var session Session // passed to f; allocated once per sweep
 	for ; n > 0 && s.taken < len(s.dirty); n-- {
 		k := s.dirty[s.taken]
 		s.taken++
@@ -331,11 +332,11 @@ func (s *Sessions) TakeDirty(n int, f func(k SessionKey, session *Session)) {
 	}
 }
 
-// Newest is the beginning of the newest part of any session, in Unix seconds.
+// Newest returns the beginning of the newest part among all sessions, in Unix seconds.
 func (s *Sessions) Newest() int64 { return s.newest }
 
-// Forget removes the sessions that are over at a time, except dirty ones and those with a speculative part, and calls f
-// for each.
+// Forget removes the sessions that have ended by a time, except dirty ones and those with a speculative part, and calls
+// f for each.
 func (s *Sessions) Forget(at int64, f func(SessionKey)) {
 	for i := range s.shards {
 		h := &s.shards[i]
@@ -441,7 +442,7 @@ func (s *Session) unpack(b []byte) {
 	}
 }
 
-// sessionID is the id of a session for an account below a root; class is the plan's class.
+// sessionID returns the id of a session for an account below a root; class is the id of the plan's class.
 func sessionID(key *udr.SessionKey, root, account uint32, class uint64) uint64 {
 	id := mix(binary.LittleEndian.Uint64(key[:8]), class^uint64(binary.LittleEndian.Uint32(key[8:])))
 	return mix(id, uint64(root)<<32|uint64(account))

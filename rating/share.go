@@ -56,7 +56,7 @@ func (c *compiler) zoneSet(names []diag.Text) (set []uint64) {
 	return set
 }
 
-// inZones reports whether a set of zones has one; nil has all.
+// inZones reports whether a set of zones contains a zone; nil contains all.
 func inZones(set []uint64, zone int32) bool {
 	return set == nil || int(zone>>6) < len(set) && set[zone>>6]&(1<<(zone&63)) != 0
 }

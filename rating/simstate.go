@@ -8,7 +8,8 @@ import (
 	"ratemill/udr"
 )
 
-// SIMState is the code of suspended records of SIMs whose state allows no usage, or whose state has no rules.
+// SIMState is the code of records that are suspended because the state of their SIM allows no usage or has no
+// rules.
 const SIMState = "sim_state"
 
 // simState is the state of the SIM whose usage is rated.
@@ -16,14 +17,14 @@ type simState struct {
 	life.Stay
 	known bool      // the SIM has a state
 	payer *payer    // the owner of its life buckets
-	free  int64     // units of the record that they cover
+	free  int64     // units of the record that the life bucket covers
 	core  life.Core // of the fact
 
 	next   life.Stay // state after the record began, if the record ended the earlier state
 	turned bool
 }
 
-// payerNumber is the number of the payer, 0 for a SIM without states.
+// payerNumber returns the number of the payer, 0 for a SIM without states.
 func (s *simState) payerNumber() uint32 {
 	if s.payer == nil {
 		return 0
@@ -31,8 +32,8 @@ func (s *simState) payerNumber() uint32 {
 	return s.payer.number
 }
 
-// judge finds the state of the SIM: that of the facts, advanced by due time limits and by the effects of usage. Most
-// SIMs are in a state that only an event ends, and then the facts are enough.
+// judge finds the state of the SIM: the state in the facts, advanced by time limits that are due and by the effects
+// of usage. Most SIMs are in a state that only an event can end, and then the facts are enough.
 func (e *Engine) judge(v *registry.View, rev registry.Revision, c *Counters, u *udr.Usage) error {
 	fact, known := v.State(u.SIM, u.At, rev)
 	if !known {

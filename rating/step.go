@@ -11,8 +11,8 @@ import (
 	"ratemill/udr"
 )
 
-// Units that buckets do not cover have the price for units, or the prices of steps. Steps are graduated prices, which
-// depend on the units counted before.
+// Units that buckets do not cover are charged at the price for units or at the prices of steps. Steps are graduated
+// prices, which depend on the units counted before.
 var usage = adjustment{
 	price:      compileSteps,
 	perSession: perSessionSteps,
@@ -57,7 +57,7 @@ func compileSteps(s *saying) {
 	}
 	switch {
 	case len(given) == 0 && d.Pass != nil:
-		pr.steps = []priceStep{{per: 1}} // the pass covers all of a record that begins at the price
+		pr.steps = []priceStep{{per: 1}} // the pass covers all of a record that begins at this price
 	case len(given) == 0:
 		s.list.Errorf(s.at, "a price of class %s has neither price nor steps, package or volume; write price: free if it costs nothing",
 			s.class.Value)
@@ -102,7 +102,7 @@ func compileSteps(s *saying) {
 	}
 }
 
-// exactFor reports whether quantity units at a price need no more than 12 decimals.
+// exactFor reports whether a number of units at a price costs an amount of no more than 12 decimals.
 func exactFor(s priceStep, quantity int64) bool {
 	_, _, below, err := s.price.Price(quantity, uint64(s.per), decimal.Exact)
 	return err == nil && below == decimal.Fraction{}
@@ -119,7 +119,7 @@ func perSessionSteps(_ *planClass, x *price) string {
 	return ""
 }
 
-// steps prices the units from at to stop; priced of them were priced before in this record.
+// steps prices the units from at to stop; priced is the number of units of this record that were priced before.
 func (e *Engine) steps(t *tier, ch *Charge, p *price, at, stop, priced int64, c *Counters, u *udr.Usage, sum *amount, res *Result) error {
 	from, count := priced, CounterKey{}
 	switch {

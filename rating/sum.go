@@ -7,17 +7,17 @@ import (
 	"ratemill/decimal"
 )
 
-// amount is an exact sum: whole, and num/den parts of 10^-12.
+// amount is an exact sum: whole, plus num/den parts of 10^-12.
 type amount struct {
 	whole decimal.D
 	num   uint64
 	den   uint64
-	least decimal.D // of the final amount
+	least decimal.D // lower bound of the final amount
 }
 
 func (a *amount) add(d decimal.D, f decimal.Fraction) (err error) {
 	if f.Num != 0 {
-		// den is a multiple of every price's per, below 2^61.
+		// den is a multiple of the per of every price, below 2^61.
 		a.num += uint64(f.Num) * (a.den / f.Den)
 		if a.num >= a.den {
 			a.num -= a.den
@@ -30,7 +30,7 @@ func (a *amount) add(d decimal.D, f decimal.Fraction) (err error) {
 	return err
 }
 
-// below is the part below 12 decimals.
+// below returns the part below 12 decimals.
 func (a *amount) below() (f decimal.Fraction) {
 	if a.num != 0 {
 		f = decimal.Fraction{Num: int64(a.num), Den: a.den}
@@ -39,7 +39,8 @@ func (a *amount) below() (f decimal.Fraction) {
 }
 
 // resume continues from the amount of the earlier parts. It uses a denominator that fits both amounts, because
-// versions of a plan may have prices per different numbers of units. It cuts off fractions if no denominator fits.
+// versions of a plan may have prices for different numbers of units. It truncates fractions if no denominator
+// fits.
 func (a *amount) resume(before *Session) (err error) {
 	if f := &before.Below; f.Num != 0 && a.den != f.Den {
 		switch {
@@ -70,7 +71,7 @@ var smallest = decimal.MustParse("0.000000000001")
 
 var truncate = decimal.Rounding{Scale: decimal.Scale, Mode: decimal.Down}
 
-// lowestTerms is a fraction that is equal and cannot be reduced, so that the same sum is the same state.
+// lowestTerms returns the fraction in lowest terms, so that equal sums are equal states.
 func lowestTerms(f decimal.Fraction) decimal.Fraction {
 	if f.Num == 0 {
 		return decimal.Fraction{}
@@ -82,7 +83,7 @@ func lowestTerms(f decimal.Fraction) decimal.Fraction {
 	return decimal.Fraction{Num: f.Num / int64(a), Den: f.Den / a}
 }
 
-// lcm is the least common multiple of a and b, or 0 beyond 2^61.
+// lcm returns the least common multiple of a and b, or 0 beyond 2^61.
 func lcm(a, b uint64) uint64 {
 	x, y := new(big.Int).SetUint64(a), new(big.Int).SetUint64(b)
 	g := new(big.Int).GCD(nil, nil, x, y)

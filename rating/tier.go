@@ -8,8 +8,8 @@ import (
 	"ratemill/udr"
 )
 
-// maxTimed is the longest record in seconds (a call, a session) whose price may depend on the time of day. A longer
-// record, of more than a year, is an error in its source.
+// maxTimed is the longest duration in seconds of a record (a call or session) whose price may depend on the time of
+// day. A longer record, of more than a year, is an error of its source.
 const maxTimed = 366 * daySeconds
 
 // charge prices one tier: it rounds the quantity, covers a part from buckets, prices the rest, and adjusts and rounds the
@@ -44,8 +44,8 @@ func (e *Engine) charge(t *tier, c *Counters, u *udr.Usage, class int32, res *Re
 	return e.payRenewals(t, ch, u)
 }
 
-// chargeByMore is charge for prices that are not plain, parts of sessions, and credits. There, time slices, conditions, passes,
-// adjustments, periods, and the prices of limits and pools can decide too.
+// chargeByMore does the same as charge for prices that are not plain, parts of sessions, and credits. For these,
+// time slices, conditions, passes, adjustments, periods, and the prices of limits and pools can decide too.
 func (e *Engine) chargeByMore(t *tier, ch *Charge, zone *zone, c *Counters, u *udr.Usage, class int32, res *Result) error {
 	slice := int16(0)
 	sliced := t.class.sliced
@@ -75,8 +75,8 @@ func (e *Engine) chargeByMore(t *tier, ch *Charge, zone *zone, c *Counters, u *u
 	}
 	ch.Rounded = first.increment.round(u.Quantity)
 	ch.Continues = u.Continues
-	// start is relative to the quantity that the record pays: a part of a session begins within the quantity that earlier
-	// parts paid.
+	// start is relative to the units that the record pays for: a part of a session begins within the units that
+	// earlier parts paid for.
 	start := int64(0)
 	if t.part != nil {
 		if err := t.beginPart(ch, u, first); err != nil {
@@ -104,7 +104,7 @@ func (e *Engine) chargeByMore(t *tier, ch *Charge, zone *zone, c *Counters, u *u
 	if first.pass != nil && covered < over-start {
 		covered += e.usePass(t, first.pass, covered, over-start, ch, c, u, res)
 	}
-	sum := &e.sum // 2 allocations a record if it were a local variable: adjustments take its address
+	sum := &e.sum // a local variable would cost 2 allocations a record, because adjustments take its address
 	*sum = amount{den: t.class.den}
 	if t.class.volume {
 		e.settle, e.settled = *sum, decimal.Zero
@@ -144,7 +144,7 @@ func (e *Engine) chargeByMore(t *tier, ch *Charge, zone *zone, c *Counters, u *u
 	return e.finish(t, ch, first, covered, over-start, sum, c, u, res)
 }
 
-// markPlain marks the plain prices. It runs after everything that can add to a price is compiled.
+// markPlain marks the plain prices. It runs after everything that can add to a price has been compiled.
 func (c *compiler) markPlain() {
 	for _, f := range c.plans.list {
 		for _, p := range f.versions {
@@ -161,8 +161,8 @@ func (c *compiler) markPlain() {
 	}
 }
 
-// finish applies the other parts of the price at the record's beginning to the sum of a charge, and rounds it. From
-// unit over on, the record is over a limit.
+// finish applies the other components of the price at the record's beginning to the sum of a charge, and rounds it.
+// From unit over on, the record is over a limit.
 func (e *Engine) finish(t *tier, ch *Charge, first *price, covered, over int64, sum *amount, c *Counters, u *udr.Usage,
 	res *Result) (err error) {
 	life := int64(0)
@@ -172,7 +172,7 @@ func (e *Engine) finish(t *tier, ch *Charge, first *price, covered, over int64, 
 	// Usage that a life bucket covers completely costs nothing, not even a fee.
 	free := life > 0 && life == ch.Rounded
 	passed := first.pass != nil && ch.free(life, over)
-	t.free = free || passed || over == 0 // units over a limit owe no fee
+	t.free = free || passed || over == 0 // no fee is charged for units over a limit
 	if !free && !(passed && covered == ch.Rounded) {
 		for _, adjust := range first.adjust {
 			if err := adjust(t, first, ch, sum); err != nil {
@@ -214,8 +214,9 @@ func (e *Engine) noPrice(t *tier, zone *zone, slice int16, u *udr.Usage) error {
 		zone.name, when, t.untaken())
 }
 
-// priceAt returns the price in force from unit at of the record on, and the unit at which it ends. Only time changes
-// the price. A quantity in seconds runs through the week; any other quantity has the price of its beginning.
+// priceAt returns the price in force from unit at of the record on, and the unit at which that price ends. Only time
+// changes the price within a record. A quantity in seconds runs through the week; any other quantity keeps the price
+// of its beginning.
 func (e *Engine) priceAt(t *tier, zone *zone, u *udr.Usage, at, end int64) (*price, int64, error) {
 	moment := u.At
 	if u.Unit == udr.Second {
@@ -233,8 +234,8 @@ func (e *Engine) priceAt(t *tier, zone *zone, u *udr.Usage, at, end int64) (*pri
 		return p, end, nil
 	}
 	for stop := at; ; {
-		// The end of this range: at the slice's boundary, or where the zone changes its offset and the price must be
-		// looked up again. A second belongs to the slice in which it begins.
+		// The range ends at the slice's boundary, or where the time zone changes its offset and the price must
+		// be looked up anew. A second belongs to the slice in which it begins.
 		local := t.wall.local(moment)
 		boundary := udr.Instant(local-t.wall.offset+int64(left)) * udr.Instant(time.Second)
 		boundary = min(boundary, t.wall.to)
@@ -250,7 +251,7 @@ func (e *Engine) priceAt(t *tier, zone *zone, u *udr.Usage, at, end int64) (*pri
 	}
 }
 
-// priceIn is the price in a time slice. The matching price of a network price plan depends on the time.
+// priceIn returns the price in a time slice. Which price of a network price plan matches depends on the time.
 func (e *Engine) priceIn(t *tier, zone *zone, slice int16, u *udr.Usage) (*price, error) {
 	if t.class.when != nil {
 		if p, err := e.choose(t, zone, slice, u); p != nil || err != nil {

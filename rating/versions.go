@@ -10,18 +10,19 @@ import (
 	"ratemill/registry"
 )
 
-// Version is a document of another package that is in force from a date on, until the next version of its name.
+// Version is a document of another package that is in force from a date until the next version of the same name
+// begins.
 type Version interface {
 	DocumentName() diag.Text
 	InForce() registry.Date // 0 for always
 }
 
-// Versions are the documents of a kind by their names, the versions of each oldest first. *T is a Version.
+// Versions holds the documents of a kind by name, each name's versions oldest first. *T is a Version.
 type Versions[T any] map[string][]*T
 
-// VersionedKind is a kind of documents with versions. Two versions of a name cannot begin on the same date. shipped,
-// if not nil, is the document in force unless the catalogue has one with its name. check, if not nil, gets all
-// documents.
+// VersionedKind returns a kind of documents with versions. Two versions of a name cannot begin on the same date.
+// shipped, if not nil, is a document that is in force unless the catalogue has one with its name. check, if not
+// nil, is called with all documents.
 func VersionedKind[T any](key, doc string, shipped []byte, check func(Versions[T], *Catalogue, *diag.List)) Kind {
 	return Kind{
 		Key: diag.Key{Name: key, Doc: doc, New: func() any { return new(T) }},
@@ -41,8 +42,8 @@ func VersionedKind[T any](key, doc string, shipped []byte, check func(Versions[T
 	}
 }
 
-// VersionsOf returns the documents of a kind in a catalogue. For a catalogue stored before the kind existed, it
-// returns the shipped documents.
+// VersionsOf returns the documents of a kind in a catalogue. For a catalogue that was stored before the kind
+// existed, it returns the shipped documents.
 func VersionsOf[T any](c *Catalogue, kind Kind) (Versions[T], diag.List) {
 	all, list, ok := c.Of(kind.Name)
 	if !ok {
@@ -64,7 +65,7 @@ func (v Versions[T]) add(doc *T, l *diag.List) {
 	d := any(doc).(Version)
 	name := d.DocumentName()
 	if name.Value == "" {
-		return // the decoder reported that the name is missing
+		return // the decoder has reported that the name is missing
 	}
 	at, same := slices.BinarySearchFunc(v[name.Value], d.InForce(), func(d *T, from registry.Date) int {
 		return cmp.Compare(any(d).(Version).InForce(), from)
@@ -90,7 +91,7 @@ func (v Versions[T]) At(name string, date registry.Date) (found *T) {
 	return found
 }
 
-// Newest is the last version of a name, nil if there is none.
+// Newest returns the last version of a name, nil if the name is unknown.
 func (v Versions[T]) Newest(name string) *T {
 	if all := v[name]; len(all) > 0 {
 		return all[len(all)-1]
@@ -98,5 +99,5 @@ func (v Versions[T]) Newest(name string) *T {
 	return nil
 }
 
-// Names returns the names, sorted.
+// Names returns the names in sorted order.
 func (v Versions[T]) Names() []string { return slices.Sorted(maps.Keys(v)) }

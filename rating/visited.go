@@ -11,8 +11,9 @@ import (
 	"ratemill/udr"
 )
 
-// Time slices follow the clock of the account that pays, or that of the country where the usage happened. Most
-// countries have one clock. For the others a table names the clock, because records do not.
+// Time slices follow the clock of the account that pays, or the clock of the country where the usage happened.
+// Most countries have only one clock. For the others, a table contains the clock to use, because records do
+// not contain it.
 
 type timeZonesDoc struct {
 	Zones diag.Map[diag.Text] `yaml:"time_zones,required" doc:"Time zone of a country, for plans whose slices follow the clock of the visited country: for countries with several clocks, or another one than that of the time zone database. unknown is for usage whose country is unknown, and for ships, aircraft and satellites." example:"{ US: America/New_York, unknown: Europe/Madrid }"`
@@ -24,7 +25,7 @@ func (d *timeZonesDoc) Check(n *diag.Node, _ *diag.Decoder) { d.pos = n.Pos }
 // unknownCountryZone is the key of the time zone for usage in an unknown country.
 const unknownCountryZone = "unknown"
 
-// compileTimeZones makes the table of the zones of countries.
+// compileTimeZones builds the table of the time zones of countries.
 func (c *compiler) compileTimeZones() {
 	c.timeZones = map[string]*time.Location{}
 	zones := map[string]*time.Location{}
@@ -71,7 +72,8 @@ func (c *compiler) compileTimeZones() {
 // visited is the word for the clock of the country where usage happened.
 const visited = "visited"
 
-// warnTimeZones warns of countries in which a plan with slices by the visited country's clock finds no clock.
+// warnTimeZones warns of countries for which a plan whose slices follow the visited country's clock finds no
+// clock.
 func (c *compiler) warnTimeZones(doc *planDoc, models *family[zoneModel]) {
 	if doc.SlicesIn.Value != visited {
 		return
@@ -81,7 +83,7 @@ func (c *compiler) warnTimeZones(doc *planDoc, models *family[zoneModel]) {
 		return
 	}
 	var lists [][]diag.Text
-	rest := false // some zone holds countries that no zone names
+	rest := false // a zone contains countries that no zone names
 	add := func(w *whereDoc) {
 		lists = append(lists, w.Countries)
 		rest = rest || !w.places() || len(w.Networks) > 0 || w.Network.Value != ""

@@ -9,12 +9,12 @@ import (
 	"ratemill/udr"
 )
 
-// With volume prices, all units of a count have the price that their number reaches. A record pays for its own units
-// at the price that the count has reached after it; their own charges correct the units before it (reprice.go).
+// With volume prices, all units of a count have the price that their total number reaches. A record pays for its own
+// units at the price that the count has reached after it; separate charges correct the units before it (reprice.go).
 //
 // A portion is the units of one price and zone that an account pays for in a billing cycle. Rounding applies to a
-// whole portion, and a record pays the increase of the portion's rounded cost. So sums are right at any moment and in
-// any order.
+// whole portion, and a record pays the increase of the portion's rounded cost. So the sums are right at any moment
+// and in any order of the records.
 
 func compileVolume(s *saying) {
 	p := s.price
@@ -34,7 +34,7 @@ func compileVolume(s *saying) {
 	}
 }
 
-// stepAt is the step that a number of counted units reaches.
+// stepAt returns the step that a number of counted units reaches.
 func (p *price) stepAt(count int64) *priceStep {
 	i := 0
 	for i+1 < len(p.steps) && p.steps[i+1].from <= count {
@@ -48,7 +48,7 @@ func crossing(thresholds []int64, before, after int64) bool {
 	return slices.ContainsFunc(thresholds, func(from int64) bool { return before < from != (after < from) })
 }
 
-// volume prices the units of a line at the step that their count reached with them.
+// volume prices the units of a line at the step that their count reaches with them.
 func (e *Engine) volume(t *tier, ch *Charge, p *price, s *priceStep, line Line, of reached, c *Counters, u *udr.Usage, res *Result) error {
 	n := line.Quantity
 	portion, err := e.portion(t, p, of.count, c, res)
@@ -70,7 +70,7 @@ func (e *Engine) volume(t *tier, ch *Charge, p *price, s *priceStep, line Line, 
 		return tooMuch(t, u)
 	}
 	portion.add(e, c, n, pays, res)
-	if charged != before { // the catalogue has other prices than the charged ones
+	if charged != before { // the prices in the catalogue differ from the charged ones
 		e.repriced = append(e.repriced, of)
 	}
 	line.Model, line.Paid, line.Price, line.Per, line.Amount, line.Below = byVolume, units, s.price, s.per, whole, below.Num
@@ -78,7 +78,7 @@ func (e *Engine) volume(t *tier, ch *Charge, p *price, s *priceStep, line Line, 
 	return nil
 }
 
-// cost is the rounded price of units.
+// cost returns the rounded price of a number of units.
 func (s *priceStep) cost(units int64, round decimal.Rounding) (decimal.D, error) {
 	whole, _, below, err := s.price.Price(units, uint64(s.per), truncate)
 	if err != nil {
@@ -88,7 +88,8 @@ func (s *priceStep) cost(units int64, round decimal.Rounding) (decimal.D, error)
 	return cost, err
 }
 
-// settlePortions adds to a charge the cost of its units at volume prices, which is rounded by portion.
+// settlePortions adds the cost of a charge's units at volume prices to the charge; the cost is rounded
+// by portion.
 func (e *Engine) settlePortions(t *tier, ch *Charge) (err error) {
 	below := e.settle.below()
 	if ch.Below.Num != 0 && ch.Below.Den != below.Den && below.Num != 0 {

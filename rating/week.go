@@ -14,21 +14,21 @@ const (
 	weekSeconds = 7 * daySeconds
 )
 
-// weekDoc is a time slice in documents: Mon-Fri 08:00-18:00, or a list of such.
+// weekDoc is a time slice in documents: Mon-Fri 08:00-18:00, or a list of such parts.
 type weekDoc struct {
 	spans    []weekSpan
 	holidays []holidaysDoc
 	pos      diag.Pos
-	text     string // as it is written
+	text     string // the slice as written
 }
 
-// holidaysDoc is holidays of CALENDAR, with or without hours, at the end of a time slice.
+// holidaysDoc is the ending of a time slice that names holidays: holidays of CALENDAR, with or without hours.
 type holidaysDoc struct {
 	calendar diag.Text
 	from, to int32
 }
 
-// weekSpan is a period of the week in seconds since Monday 00:00; to may be beyond the week's end.
+// weekSpan is a part of the week in seconds since Monday 00:00; to may be beyond the week's end.
 type weekSpan struct{ from, to int32 }
 
 var dayNames = []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
@@ -58,8 +58,8 @@ func (w *weekDoc) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 
 const holidaysOf = "holidays of "
 
-// cutHolidays reads the holidays at the end of a slice: Sat-Sun, holidays of spain 08:00-20:00. It returns the days
-// before them.
+// cutHolidays reads the holidays at the end of a slice, as in Sat-Sun, holidays of spain 08:00-20:00. It returns
+// the days before the holidays.
 func (w *weekDoc) cutHolidays(item *diag.Node) (days string, err error) {
 	for i, part := range strings.Split(item.Text, ", ") {
 		rest, is := strings.CutPrefix(strings.TrimSpace(part), holidaysOf)
@@ -85,7 +85,8 @@ func (w *weekDoc) cutHolidays(item *diag.Node) (days string, err error) {
 	return days, nil
 }
 
-// parseHours reads 08:00-18:00; to is on the next day if it is before from. what describes the mistake.
+// parseHours reads hours such as 08:00-18:00; to is on the next day if it is before from. what
+// describes the mistake.
 func parseHours(hours string) (from, to int32, what string) {
 	a, b, ok := strings.Cut(strings.TrimSpace(hours), "-")
 	from, okA := clockTime(a)
@@ -147,12 +148,12 @@ func clockTime(text string) (int32, bool) {
 	return int32(hour*3600 + minute*60), true
 }
 
-// week is a week that is divided at the boundaries of a plan's slices.
+// week is a week divided at the boundaries of a plan's slices.
 type week struct {
 	starts []int32 // the first is 0
-	slice  []int16 // of the period from starts[i]; 0 is no slice, i the plan's i-th
+	slice  []int16 // slice of the part that begins at starts[i]: 0 for no slice, i for the plan's i-th
 
-	holidays []holidays // go before days of the week
+	holidays []holidays // holidays take precedence over days of the week
 }
 
 // compileWeek maps the slices onto the week, and reports overlaps.
@@ -202,7 +203,7 @@ func compileWeek(slices_ diag.Map[weekDoc], l *diag.List) *week {
 	return w
 }
 
-// inWeek is the slice at a second of a week without holidays, and the second at which that period ends.
+// inWeek returns the slice at a second of a week without holidays, and the second at which the slice ends.
 func (w *week) inWeek(second int32) (slice int16, end int32) {
 	i := len(w.starts) - 1
 	for w.starts[i] > second {

@@ -13,7 +13,7 @@ import (
 
 const mostWeight = 1_000_000
 
-// compileWeights reads the weights of a bucket. A zone without one counts once.
+// compileWeights reads the weights of a bucket. In a zone without a weight, a unit counts once.
 func (c *compiler) compileWeights(doc *bucketDoc, b *bucket, zoneNames []string) {
 	b.least = 1
 	for _, e := range doc.Weights {
@@ -36,7 +36,7 @@ func (c *compiler) compileWeights(doc *bucketDoc, b *bucket, zoneNames []string)
 	}
 }
 
-// setLeast finds the smallest weight of each bucket in the zones of the plans whose usage draws on it.
+// setLeast finds the smallest weight of each bucket among the zones of the plans whose usage draws on it.
 func (c *compiler) setLeast(buckets []bucket, plans []*plan) {
 	for i := range buckets {
 		b := &buckets[i]
@@ -106,7 +106,7 @@ func (c *compiler) markIncrements(f *family[plan]) {
 	}
 }
 
-// sameUnit reports a quantity of a bucket in another unit than its units.
+// sameUnit reports a quantity of a bucket whose unit differs from that of the bucket's units.
 func (c *compiler) sameUnit(q *quantity, doc *bucketDoc, what string) {
 	if q.Unit != literal.AnyUnit && doc.Units.Unit != literal.AnyUnit && q.Unit != doc.Units.Unit {
 		c.list.Errorf(q.Pos, "%s of bucket %s is in %s, but its units are in %s", what, doc.Bucket.Value, literal.UnitName(q.Unit),
@@ -114,8 +114,9 @@ func (c *compiler) sameUnit(q *quantity, doc *bucketDoc, what string) {
 	}
 }
 
-// take sets the number of units that a bucket with free units covers of a record from unit at on, and returns it. A
-// bucket with its own increment that covers all used units rounds the record in place of the price.
+// take computes and returns the number of units of a record, from unit at on, that a bucket with free units covers.
+// If a bucket with its own increment covers all used units, its increment rounds the record instead of the price's
+// increment.
 func (b *bucket) take(t *tier, d *Draw, free, at int64, ch *Charge, u *udr.Usage) int64 {
 	if b.weights != nil {
 		if w := b.weight(t.model.zones[t.hit.zone].global); w != 1 {
@@ -140,7 +141,7 @@ func (b *bucket) take(t *tier, d *Draw, free, at int64, ch *Charge, u *udr.Usage
 }
 
 // unrounded returns the quantity of a charge before rounding. For a part of a session, these are the units that do
-// not fit into increments begun before.
+// not fit into increments already begun.
 func (c *Charge) unrounded(quantity int64) int64 {
 	if c.Part {
 		return c.Before.Quantity + quantity - c.Before.Rounded
@@ -150,10 +151,11 @@ func (c *Charge) unrounded(quantity int64) int64 {
 
 func roundUp(q, increment int64) int64 { return (q + increment - 1) / increment * increment }
 
-// Taken returns the number of the bucket's units that the draw took: Drawn, times the weight of a unit of the record.
+// Taken returns the number of the bucket's units that the draw took: Drawn times the weight of a unit of the record.
 func (d *Draw) Taken() int64 { return d.Drawn * max(1, d.Weight) }
 
-// redraw recomputes the rounded quantity from that of the price, and checks the units that each bucket covered.
+// redraw recomputes the rounded quantity from the quantity rounded by the price, and checks the units that each
+// bucket covered.
 func (c *Charge) redraw(rounded int64, credit bool) (int64, error) {
 	at := int64(0)
 	for i := range c.Draws {

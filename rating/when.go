@@ -18,26 +18,26 @@ import (
 
 // conditional holds the prices of a class that have conditions.
 type conditional struct {
-	prices []int32       // in planClass.prices, in the order of the list
-	cells  [][]int32     // by zone and slice as planClass.table: those for it. nil for a network price plan
-	own    [][]ownChoice // of a network price plan, by slice
+	prices []int32       // indexes in planClass.prices, in the order of the list
+	cells  [][]int32     // conditional prices by zone and slice, like planClass.table; nil for a network price plan
+	own    [][]ownChoice // for a network price plan, by slice
 }
 
-// ownChoice is a price with a condition of a network price plan, and the model of its places. The model's first zone
-// holds the places of the price. The second zone holds everything else, so that usage at an unknown place does not
-// count as usage elsewhere.
+// ownChoice is a conditional price of a network price plan, with the model of its places. The model's first zone
+// holds the places of the price. The second zone contains everything else, so that usage at an unknown place does
+// not count as usage elsewhere.
 type ownChoice struct {
 	price int32
 	model *zoneModel
 }
 
-// asking is the memory of an engine for evaluating conditions.
+// asking is an engine's memory for evaluating conditions.
 type asking struct {
 	values      *rules.Values
 	facts       []Fact   // by slot
-	known       []uint64 // by slot: the question for which the fact is the value
+	known       []uint64 // by slot: the question for which the slot's fact is valid
 	read        []int32  // slots that the current evaluation read
-	question    uint64   // of a record and a tier
+	question    uint64   // number of the current record and tier
 	answer      answer
 	identifiers []udr.Identifier
 	told        []registry.KnownState
@@ -81,7 +81,7 @@ func (e *Engine) holds(p *price) (bool, error) {
 	return false, err
 }
 
-// adviceFor suggests a wording of a condition that has an answer even without the missing value.
+// adviceFor suggests a wording of a condition that can be decided even without the missing value.
 func adviceFor(reason string) string {
 	switch {
 	case strings.Contains(reason, decimal.ErrDivideByZero.Error()):
@@ -92,8 +92,8 @@ func adviceFor(reason string) string {
 	return "change the condition"
 }
 
-// conditionalPrice returns the price of a record at its beginning: the first whose condition holds, or otherwise the
-// one without a condition.
+// conditionalPrice returns the price of a record at its beginning: the first price whose condition holds, or else
+// the price without a condition.
 func (e *Engine) conditionalPrice(t *tier, zone *zone, slice int16, u *udr.Usage, otherwise *price) (*price, error) {
 	if t.class.when != nil {
 		e.beginAsking(t, u)
@@ -107,8 +107,8 @@ func (e *Engine) conditionalPrice(t *tier, zone *zone, slice int16, u *udr.Usage
 	return otherwise, nil
 }
 
-// choose returns the price with a condition that applies in a time slice, nil if there is none. In a network price
-// plan the price has its own zone.
+// choose returns the conditional price that applies in a time slice, nil if none does. In a network price
+// plan, the price has its own zone.
 func (e *Engine) choose(t *tier, zone *zone, slice int16, u *udr.Usage) (*price, error) {
 	w := t.class.when
 	if w.own != nil {
@@ -147,7 +147,8 @@ func (e *Engine) chooseOwn(t *tier, slice int16, u *udr.Usage) (*price, *zoneMod
 	return nil, nil, hit{}, nil
 }
 
-// resolveOwn finds the price and zone of a record in a network price plan with conditions; false if no condition holds.
+// resolveOwn finds the price and zone of a record in a network price plan with conditions; it returns false if no
+// condition holds.
 func (e *Engine) resolveOwn(t *tier, u *udr.Usage) (bool, error) {
 	e.beginAsking(t, u)
 	slice := int16(0)
@@ -162,7 +163,7 @@ func (e *Engine) resolveOwn(t *tier, u *udr.Usage) (bool, error) {
 	return true, nil
 }
 
-// tellFacts writes the values that the evaluated conditions read into a charge.
+// tellFacts adds the values that the evaluated conditions read to a charge.
 func (e *Engine) tellFacts(ch *Charge, p *price) {
 	if p.when != nil {
 		ch.When = p.when.Text()
@@ -172,7 +173,7 @@ func (e *Engine) tellFacts(ch *Charge, p *price) {
 	}
 }
 
-// untaken names the prices whose conditions did not hold for a record that has no other price.
+// untaken names the prices whose conditions did not hold, for a record that has no other price.
 func (t *tier) untaken() string {
 	if t.class.when == nil {
 		return ""
@@ -184,8 +185,8 @@ func (t *tier) untaken() string {
 	return "; no condition of the prices with when holds there: " + strings.Join(names[:min(len(names), 5)], ", ")
 }
 
-// compileWhen adds a price with a condition. The condition is compiled later, because it may name states, which are
-// compiled after plans.
+// compileWhen adds a price with a condition. The condition is compiled later, because it may refer to states, which
+// are compiled after plans.
 func (s *saying) compileWhen(d *priceDoc, table *priceTable, zones []string, slice, number int32) {
 	pc := s.pc
 	if pc.when == nil {
@@ -239,13 +240,13 @@ func (s *saying) compileOwnWhen(d *priceDoc, name string, slice, number int32) {
 	}
 }
 
-// pendingWhen is a condition that waits until states are compiled.
+// pendingWhen is a condition that is compiled after the states.
 type pendingWhen struct {
 	pc     *planClass
 	number int32
 	doc    *priceDoc
 	class  diag.Text
-	first  bool // the author intends this order of the prices
+	first  bool // the author confirms this order of the prices
 }
 
 // compileConditions compiles the conditions of prices, and compares them with each other.
@@ -287,7 +288,8 @@ func (c *compiler) compileConditions() {
 	}
 }
 
-// unrated are the fields of usage that only conditions read. Without such conditions, rating does not parse them.
+// unrated contains the fields of usage that only conditions read. Without such conditions, rating does not parse
+// them.
 var unrated = map[string]bool{"apn": true, "cell": true, "session": true, "direction": true, "duration": true, "up": true, "down": true}
 
 // ReadsAll reports whether rating by the catalogue needs fields of usage that prices without conditions do not need.
@@ -302,7 +304,8 @@ func (c *Catalogue) ConditionReads(read func(name string, at diag.Pos)) {
 	}
 }
 
-// whens are the conditions of prices. A price of a plan that another plan extends appears again.
+// whens yields the conditions of all prices. It yields the condition of an inherited price once more
+// for each plan that inherits it.
 func (c *Catalogue) whens(yield func(*rules.Condition) bool) {
 	for _, f := range c.plans.list {
 		for _, p := range f.versions {
@@ -317,7 +320,7 @@ func (c *Catalogue) whens(yield func(*rules.Condition) bool) {
 	}
 }
 
-// judgeWhen warns of a condition that always or never holds, and compares it with those before it.
+// judgeWhen warns of a condition that always or never holds, and compares it with the conditions before it.
 func (c *compiler) judgeWhen(p *pendingWhen) {
 	l, own := c.conditions, &p.pc.prices[p.number]
 	known := map[string]string{"class": p.class.Value}
@@ -365,7 +368,7 @@ func (c *compiler) judgeWhen(p *pendingWhen) {
 // share reports whether two prices with conditions may apply to the same record.
 func (p *planClass) share(a, b int32) bool { return p.cellsOf(a, b, false) }
 
-// within reports whether a price applies only where another one does too.
+// within reports whether a price applies only where another price applies too.
 func (p *planClass) within(a, b int32) bool { return p.cellsOf(a, b, true) }
 
 func (p *planClass) cellsOf(a, b int32, all bool) bool {

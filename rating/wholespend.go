@@ -7,22 +7,22 @@ import (
 	"ratemill/udr"
 )
 
-// A discount on the whole by spend gives its class volume prices, but money decides them: the cost of the count's
-// units before discounts, to 12 decimals for each price of a record. So a discount never influences itself. The
-// record that reaches a spend pays the lower price for its own units, and corrects the portions before it
-// (reprice.go).
+// A discount on the whole by spend gives its class volume prices whose count is money: the cost of the count's
+// units before discounts, to 12 decimals for each price of a record. So a discount never influences its own
+// threshold. The record that reaches a spend pays the lower price for its own units, and corrects the earlier
+// portions (reprice.go).
 
-// spending has the spends that decide the steps of a price with a discount on the whole by spend.
+// spending contains the spends at which the steps of a price change, for a discount on the whole by spend.
 type spending struct {
 	full    priceStep
 	from    []decimal.D // of each step
-	reached []decimal.D // the spends at which some price of the count changes
+	reached []decimal.D // the spends at which a price of the count changes
 }
 
-// ofSpend distinguishes the portions of a spend from those of a number of units.
+// ofSpend distinguishes the portions of a spend from the portions of a number of units.
 const ofSpend = 1<<32 - 5
 
-// stepBySpend is the step that a spend reaches.
+// stepBySpend returns the step that a spend reaches.
 func (p *price) stepBySpend(spent decimal.D) *priceStep {
 	i := 0
 	for i+1 < len(p.steps) && !spent.Less(p.spending.from[i+1]) {
@@ -31,14 +31,15 @@ func (p *price) stepBySpend(spent decimal.D) *priceStep {
 	return &p.steps[i]
 }
 
-// portionsOf returns the key beside which the portions of a spend are kept. It is the key of the count of units.
+// portionsOf returns the key beside which the portions of a spend are stored. It is the key of the count of
+// units.
 func portionsOf(spend CounterKey) CounterKey {
 	spend.ID = mixID(spend.ID, ofSpend)
 	spend.Kind -= AccountCost - AccountUnits
 	return spend
 }
 
-// bySpend prices the units from at to stop of a count of money.
+// bySpend prices the units from at to stop for a count of money.
 func (e *Engine) bySpend(t *tier, ch *Charge, p *price, at, stop int64, c *Counters, u *udr.Usage, res *Result) error {
 	var w tally
 	e.countOf(&w, t, p, u)

@@ -7,13 +7,13 @@ import (
 	"ratemill/decimal"
 )
 
-// go generate ./proto writes the functions that append and parse messages, from proto/ratemill/v1/rated.proto to
-// messages_gen.go. This file has the other ones.
+// go generate ./proto generates the functions that append and parse messages, from proto/ratemill/v1/rated.proto
+// into messages_gen.go. This file contains the other functions.
 
-// maxRepeated is the largest number of draws, lines and blocks of a charge that is parsed.
+// maxRepeated is the largest number of draws, lines or blocks in a charge that is parsed.
 const maxRepeated = 10_000
 
-// A Decimal is written like a Value, except that a field of zero is left out.
+// A Decimal is encoded like a Value, except that a zero field is omitted.
 func appendDecimal(dst []byte, d *decimal.D) []byte {
 	hi, lo := d.Parts()
 	return appendValue(dst, &Value{hi, lo})
@@ -28,7 +28,8 @@ func ParseDecimal(data []byte, d *decimal.D) (err error) {
 	return err
 }
 
-// ParseCharge reads a message ratemill.v1.Charge into c, keeping the memory of its slices. Strings point into data.
+// ParseCharge reads a message ratemill.v1.Charge into c and reuses the memory of its slices. Strings point into
+// data.
 func ParseCharge(data []byte, c *Charge) error {
 	*c = Charge{Blocks: c.Blocks[:0], Draws: c.Draws[:0], Growth: c.Growth[:0], Lines: c.Lines[:0],
 		Facts: c.Facts[:0], Periods: c.Periods[:0]}
@@ -39,8 +40,8 @@ func ParseCharge(data []byte, c *Charge) error {
 	return err
 }
 
-// The kind of a line decides its field in the message: steps, fee and cap, which all versions know, or lines, where
-// each line names its kind.
+// The kind of a line decides which field of the message contains it: steps, fee and cap, which all versions know,
+// or lines, where each line contains its kind.
 
 func (c *Charge) appendSteps(dst []byte) []byte {
 	for i := range c.Lines {
@@ -65,7 +66,7 @@ func (c *Charge) appendLines(dst []byte) []byte {
 	return dst
 }
 
-// saysItsKind refuses a line of a kind that has its own field. It keeps all values of a line whose kind this
+// saysItsKind refuses a line whose kind has a field of its own. It keeps all values of a line whose kind this
 // version does not know.
 func (l *Line) saysItsKind() error {
 	if l.Kind <= LineCap {
@@ -92,7 +93,7 @@ func (c *Charge) parseCap(data []byte) error {
 	return err
 }
 
-// onlyLine is the line of a kind that a charge has at most once.
+// onlyLine returns the line of a kind that a charge has at most once.
 func (c *Charge) onlyLine(kind LineKind) (*Line, error) {
 	if l := c.line(kind); l != nil {
 		return l, nil

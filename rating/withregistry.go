@@ -8,7 +8,7 @@ import (
 	"ratemill/registry"
 )
 
-// This file has the parts of a catalogue that check compares with the accounts and SIMs of registry/.
+// This file contains the parts of a catalogue that check compares with the accounts and SIMs of registry/.
 
 // Pools returns the share plans for the comparison with accounts and SIMs, each with the terms of all its versions.
 func (c *Catalogue) Pools() (all []registry.Pool) {
@@ -78,7 +78,8 @@ func (c *Catalogue) Currencies() (plans, limits, pools map[string][]string) {
 	return plans, limits, pools
 }
 
-// NamedInConditions are the accounts, companies, projects and groups with whose ids conditions of prices compare a word.
+// NamedInConditions returns the accounts, companies, projects and groups whose ids conditions of prices compare with a
+// word.
 func (c *Catalogue) NamedInConditions() (all []registry.Named) {
 	for when := range c.whens {
 		c.conditions.Compares(when, func(word string, text diag.Text, begins bool) {

@@ -13,7 +13,7 @@ import (
 type word struct {
 	rules.Word
 	fill func(a *answer)
-	of   registry.NamedKind // the values are ids of these; 0 for others
+	of   registry.NamedKind // the values are ids of this kind; 0 for other words
 }
 
 // answer is the value of a word for a record and a tier.
@@ -21,7 +21,7 @@ type answer struct {
 	*Engine
 	tier *tier
 	u    *udr.Usage
-	key  string // of a word that ends in a dot
+	key  string // the part of a word after the dot, for words that end in a dot
 	slot int
 	kind rules.Type
 }
@@ -60,7 +60,7 @@ func (a *answer) sinceDate(at udr.Instant) {
 	a.number(floorDiv(k.local(a.u.At), daySeconds) - then)
 }
 
-// conditionWords are the words of conditions for a catalogue with some plans and states.
+// conditionWords returns the words of conditions in a catalogue with the given plans and states.
 func conditionWords(plans, states []string) []word {
 	text, number, yes := rules.Type{Kind: rules.Text}, rules.Type{Kind: rules.Int}, rules.Type{Kind: rules.Bool}
 	of := func(name string, t rules.Type, example, doc string, fill func(a *answer)) word {
@@ -139,7 +139,7 @@ func conditionWords(plans, states []string) []word {
 var identifierExamples = map[udr.IDKind]string{udr.ICCID: `"8934"`, udr.IMSI: `"21407"`, udr.MSISDN: `"34600"`, udr.EID: `"8904"`,
 	udr.IMEI: `"35824005"`, udr.Name: `"line-"`}
 
-// usageWords are the words about the usage record, which are those that rules set.
+// usageWords returns the words about the usage record, which are those that rules set.
 func usageWords() []word {
 	words := []word{{rules.Word{Name: "class", Type: rules.Type{Kind: rules.Text}, Example: `class == "data"`,
 		Doc: "The usage class. In a condition it is always that of the price."}, func(a *answer) { a.text(a.u.Class) }, 0}}
@@ -213,7 +213,7 @@ func identifier(kind udr.IDKind) func(a *answer) {
 }
 
 // activeDays counts from the first fact with the SIM active. It includes the effects of usage and time limits on the
-// state in which the record begins, as rating derives them, even before their facts exist.
+// state in which the record begins, which rating derives itself, even before their facts exist.
 func activeDays(a *answer) {
 	a.told = registry.Held(a.view.States(a.u.SIM, a.told[:0]), a.rev)
 	since, active := udr.Instant(0), false
@@ -246,7 +246,7 @@ func profileCustom(a *answer) {
 	a.text("")
 }
 
-// ConditionWords are the words that conditions of prices read.
+// ConditionWords returns the words that conditions of prices can read.
 func ConditionWords() []rules.Word {
 	var words []rules.Word
 	for _, w := range conditionWords(nil, nil) {

@@ -12,31 +12,31 @@ import (
 // zoneModel finds the zone of a usage record.
 //
 // Zones are stored by their conditions: tables of places (networks, countries, anywhere), one for each condition on the
-// other party (a prefix, a country, none). A lookup goes through the tables that match the record, most specific first.
+// other party (a prefix, a country, none). A lookup searches the tables that match the record, the most specific first.
 type zoneModel struct {
-	name      string // empty if the zones are a price plan's own
+	name      string // empty if the zones belong to a price plan
 	at        diag.Pos
 	since     since
 	zones     []zone
 	firstWins bool
-	places    bool // some zone names networks or countries
-	peers     bool // some zone names the other party
+	places    bool // at least one zone names networks or countries
+	peers     bool // at least one zone names the other party
 
 	anyPeer   places
 	byPrefix  trie
 	byCountry map[string]*places
 	byNumber  map[string]*places // by whole number
 	ownPeer   *places            // for own numbers; nil if no zone names them
-	own       bool               // some zone names own numbers or networks
+	own       bool               // at least one zone names own numbers or networks
 }
 
 type zone struct {
 	name   string
-	local  int32  // number of the name within all versions of the model, or of the price in a network price plan
-	global int32  // number of the name in the catalogue
-	id     uint64 // hash of the name
+	local  int32  // number of the zone's name within all versions of the model, or of the price in a network price plan
+	global int32  // number of the zone's name in the catalogue
+	id     uint64 // hash of the zone's name
 	where  whereDoc
-	sliced bool // of a network price plan: its price is for a time slice
+	sliced bool // in a network price plan: its price is for a time slice
 }
 
 // places are zones by the place of usage.
@@ -66,7 +66,7 @@ type trie struct {
 
 type trieNode struct {
 	next  [11]int32 // 0: none
-	table int32     // 1 for the first, 0: none
+	table int32     // number of the table, from 1; 0: none
 }
 
 func trieIndex(c byte) int {
@@ -100,7 +100,7 @@ func (t *trie) table(prefix string) *places {
 	return t.tables[t.nodes[at].table-1]
 }
 
-// hit is a zone and the reason for it.
+// hit is a zone and the condition that selected it.
 type hit struct {
 	zone int32
 	by   ZoneBy
@@ -124,7 +124,7 @@ func (m *zoneModel) lookup(u *udr.Usage, own belonging) (found hit, ok bool) {
 	return found, found.zone != noZone
 }
 
-// lookupPeer is lookup among the zones that name the other party.
+// lookupPeer is like lookup, but only among the zones that name the other party.
 func (m *zoneModel) lookupPeer(u *udr.Usage, own belonging) (found hit) {
 	found.zone = noZone
 	if len(m.byNumber) > 0 || m.ownPeer != nil && own.peer {
@@ -133,7 +133,7 @@ func (m *zoneModel) lookupPeer(u *udr.Usage, own belonging) (found hit) {
 		}
 	}
 	if len(m.byPrefix.nodes) > 0 && u.Peer != "" {
-		// Tables along the number, shorter prefixes first; the last hit is the longest.
+		// These are the tables along the number, shorter prefixes first; the last hit has the longest prefix.
 		at := int32(0)
 		for i := 0; i < len(u.Peer); i++ {
 			k := trieIndex(u.Peer[i])
@@ -162,7 +162,8 @@ func (m *zoneModel) lookupPeer(u *udr.Usage, own belonging) (found hit) {
 	return found
 }
 
-// lookupWhole finds the zone of a record by the other party's whole number: one that is listed, or an own one.
+// lookupWhole finds the zone of a record by the other party's whole number, if a zone lists it or it is an own
+// number.
 func (m *zoneModel) lookupWhole(u *udr.Usage, own belonging) (found hit) {
 	found.zone = noZone
 	if t := m.byNumber[u.Peer]; t != nil {
@@ -180,17 +181,17 @@ func (m *zoneModel) lookupWhole(u *udr.Usage, own belonging) (found hit) {
 	return found
 }
 
-// international reports whether a network belongs to no country, like those of satellites, ships and aircraft (MCC
-// 901, E.212 annex A).
+// international reports whether a network belongs to no country, like the networks of satellites, ships and
+// aircraft (MCC 901, E.212 annex A).
 func international(network string) bool { return strings.HasPrefix(network, "901-") }
 
 // maxPrefix is the length of the longest prefix.
 const maxPrefix = 20
 
-// lookupUnknown finds the zone of a record whose country, and often network, is unknown. A zone matches if it accepts
-// such records explicitly, or if no possible place of the record would have led to another zone.
+// lookupUnknown finds the zone of a record whose country, and often network, is unknown. A zone matches if it
+// explicitly accepts such records, or if no possible place of the record would lead to another zone.
 func (m *zoneModel) lookupUnknown(u *udr.Usage, own belonging) (found hit, ok bool) {
-	// The tables that match the record's other party, most specific last.
+	// These are the tables that match the record's other party, the most specific last.
 	var tables [maxPrefix + 4]*places
 	var by [maxPrefix + 4]hit
 	tables[0], by[0] = &m.anyPeer, hit{by: ByAnything}
@@ -222,7 +223,7 @@ func (m *zoneModel) lookupUnknown(u *udr.Usage, own belonging) (found hit, ok bo
 		n++
 	}
 	found.zone = noZone
-	named := int32(math.MaxInt32) // the first zone that any possible place would select
+	named := int32(math.MaxInt32) // the first zone that a possible place would select
 	for _, t := range tables[:n] {
 		named = min(named, t.couldBe(u))
 	}
@@ -279,7 +280,7 @@ func (m *zoneModel) lookupUnknown(u *udr.Usage, own belonging) (found hit, ok bo
 	return found, found.zone != noZone
 }
 
-// couldBe is the first zone that names a possible place of the record.
+// couldBe returns the first zone that names a possible place of the record.
 func (p *places) couldBe(u *udr.Usage) int32 {
 	if u.Network != "" {
 		return p.firstCountry
@@ -355,8 +356,8 @@ func (c *compiler) warnUnknown() {
 	}
 }
 
-// saysUnknown reports whether usage at an unknown place needs no warning. That holds if the models do not depend on
-// places, have no zone that could be meant for such usage, or say explicitly which zone it is.
+// saysUnknown reports whether usage at an unknown place needs no warning. That is so if the models do not depend on
+// places, have no zone that could be meant for such usage, or explicitly say which zone applies.
 func saysUnknown(models []*zoneModel) bool {
 	places, rest := false, false
 	for _, m := range models {

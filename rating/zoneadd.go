@@ -7,7 +7,7 @@ import (
 	"ratemill/normalize"
 )
 
-// addZone adds a zone; a clash with an earlier one is an error unless the first wins.
+// addZone adds a zone; a conflict with an earlier zone is an error, unless the first match wins.
 func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List, stored bool) {
 	refuse := l.Errorf
 	if stored {
@@ -31,23 +31,23 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List, stored bool) {
 	}
 }
 
-// adding is a zone while addZone adds it to the tables of its model.
+// adding is a zone that addZone is adding to the tables of its model.
 type adding struct {
 	*zoneModel
 	zone   *zone
 	number int32
 	at     diag.Pos
 	list   *diag.List
-	refuse func(at diag.Pos, format string, args ...any) *diag.Diagnostic // an error, or a warning in a stored catalogue
+	refuse func(at diag.Pos, format string, args ...any) *diag.Diagnostic // reports an error, or a warning in a stored catalogue
 }
 
-// peerPlaces are the places of one prefix or country of the other party, or of any.
+// peerPlaces contains the places of one prefix or country of the other party, or of any other party.
 type peerPlaces struct {
 	*places
 	peer diag.Text
 }
 
-// peers are the tables into which the zone's places go.
+// peers returns the tables into which the zone's places go.
 func (a *adding) peers() (tables []peerPlaces) {
 	w := &a.zone.where
 	for _, p := range w.Prefixes {
@@ -103,7 +103,7 @@ func (a *adding) peers() (tables []peerPlaces) {
 	return tables
 }
 
-// country reports whether a word is a country, and adds an error if it is unknown.
+// country reports whether a word is a known country, and adds an error if it is not.
 func (a *adding) country(c diag.Text, example string) bool {
 	if !isCountry(c.Value) {
 		a.list.Errorf(c.Pos, "%q is not a country; write two capital letters (ISO 3166-1), as in %s, in quotes where YAML would read a "+
@@ -149,7 +149,7 @@ func (a *adding) countries(t peerPlaces) {
 	}
 }
 
-// other takes usage at unknown places, and at any place.
+// other adds the zone for usage at unknown places, and at any place.
 func (a *adding) other(t peerPlaces) {
 	if a.zone.where.unknown() {
 		if t.unknown == noZone {
@@ -175,7 +175,7 @@ func (a *adding) put(places map[string]int32, t diag.Text) {
 	places[t.Value] = a.number
 }
 
-// clash reports that another zone holds the same place; what is "" for everything.
+// clash reports that another zone has the same place; what is "" for everything.
 func (a *adding) clash(other int32, what string, at diag.Pos) {
 	if a.firstWins || other == a.number || a.zones[other].sliced && !a.zone.sliced {
 		return

@@ -8,8 +8,9 @@ import (
 	"ratemill/udr"
 )
 
-// zoneClock converts to local time in one IANA zone. It remembers the offset around the last instant: a zone changes its
-// offset twice a year, but records come by the million. (time.Time.In and Date are 60 ns and more, this is 2.)
+// zoneClock converts to local time in one IANA zone. It remembers the offset around the last instant, because a zone
+// changes its offset twice a year while records arrive by the million. (time.Time.In and Date take 60 ns and more,
+// this takes 2 ns.)
 type zoneClock struct {
 	zone   *time.Location
 	starts []udr.Instant // beginning of each of the catalogue's dates in this zone
@@ -26,7 +27,7 @@ func newZoneClock(zone *time.Location, dates []int32) *zoneClock {
 	return k
 }
 
-// local is the local time in seconds, as if it were seconds since 1970-01-01 in UTC.
+// local returns the local time in seconds since 1970-01-01, treated as if it were UTC.
 func (k *zoneClock) local(at udr.Instant) int64 {
 	if at < k.from || at >= k.to {
 		t := at.Time().In(k.zone)
@@ -43,8 +44,8 @@ func (k *zoneClock) local(at udr.Instant) int64 {
 	return floorDiv(int64(at), int64(time.Second)) + k.offset
 }
 
-// localTime formats a time as the clocks of a zone show it. It adds the offset if the clocks show the time twice
-// because they go back.
+// localTime formats a time as the clocks of a zone show it. It adds the offset if the clocks show that time
+// twice because they are set back.
 func localTime(at udr.Instant, zone *time.Location, layout string) string {
 	t := at.Time().In(zone)
 	text := t.Format(layout)
@@ -56,7 +57,7 @@ func localTime(at udr.Instant, zone *time.Location, layout string) string {
 	return text
 }
 
-// otherTimes returns the times that differ from t by the last and by the next change of its zone's clocks.
+// otherTimes returns the times that differ from t by the most recent and by the next change of its zone's clocks.
 func otherTimes(t time.Time) (others []time.Time) {
 	_, offset := t.Zone()
 	start, end := t.ZoneBounds()
@@ -68,7 +69,7 @@ func otherTimes(t time.Time) (others []time.Time) {
 	return others
 }
 
-// instantWithin is t, or the nearest instant that nanoseconds can represent.
+// instantWithin returns t, or the nearest instant that can be represented in nanoseconds.
 func instantWithin(t time.Time) udr.Instant {
 	switch seconds := t.Unix(); {
 	case seconds <= math.MinInt64/int64(time.Second):
@@ -86,7 +87,7 @@ func secondOfWeek(local int64) int32 {
 
 func (k *zoneClock) midnight(day int32) udr.Instant { return registry.Midnight(k.zone, day) }
 
-// cycle is the billing cycle of an account that contains an instant.
+// cycle returns the billing cycle of an account that contains an instant.
 func (k *zoneClock) cycle(at udr.Instant, a *registry.Account) (day int32, start, end udr.Instant) {
 	first, next := a.CycleOf(int32(floorDiv(k.local(at), daySeconds)))
 	return first, k.midnight(first), k.midnight(next)

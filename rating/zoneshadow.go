@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// shadows names the earlier zones that together hold everything in a new zone, if the first match wins. It is empty
-// if something is left for the new zone. It does not compare a country of the other party with prefixes of its
-// numbers, or a network with its country, because a record may have one without the other.
+// shadows names the earlier zones that together contain everything in a new zone, if the first match wins. It is
+// empty if something is left for the new zone. It does not compare a country of the other party with the
+// prefixes of its numbers, or a network with its country, because a record may contain only one of the two.
 func (m *zoneModel) shadows(number int32, w *whereDoc) string {
 	var before []string
-	// held reports whether an earlier zone of one of the tables holds a place, or everything if the place is nil.
+	// held reports whether an earlier zone in one of the tables contains a place, or everything if the place is nil.
 	held := func(tables []*places, place func(*places) (int32, bool)) bool {
 		for _, t := range tables {
 			z, ok := t.anywhere, t.anywhere != noZone
@@ -85,7 +85,7 @@ func (m *zoneModel) shadows(number int32, w *whereDoc) string {
 	return strings.Join(before, ", ")
 }
 
-// known is the table of a prefix, nil if there is none.
+// known returns the table of a prefix, nil if there is none.
 func (t *trie) known(prefix string) *places {
 	if len(t.nodes) == 0 {
 		return nil
