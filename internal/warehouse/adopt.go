@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// Adopt moves the tables that an earlier version made in another database of the same server here, with their rows and
-// their deduplication state, and leaves a view under each old name. If it is interrupted, the next call continues. Call
-// it before Migrate, and AdoptViews after.
+// Adopt moves the tables that an earlier version created in another database of the same server to this database, with
+// their rows and their deduplication state, and leaves a view under each old name. If it is interrupted, the next call
+// continues. Call it before Migrate, and call AdoptViews after Migrate.
 func (w *Warehouse) Adopt(ctx context.Context, from string) error {
 	there, err := w.made(ctx, from)
 	if err != nil {
@@ -18,7 +18,7 @@ func (w *Warehouse) Adopt(ctx context.Context, from string) error {
 		return nil
 	}
 	for i := range views {
-		// They name their tables with the database in which these were. Migrate creates them here.
+		// The views refer to their tables together with the old database. Migrate creates them here.
 		if err := w.exec(ctx, "move its views", fmt.Sprintf("DROP VIEW IF EXISTS %s.%s", quoteName(from), quoteName(views[i].Name))); err != nil {
 			return err
 		}
@@ -38,7 +38,7 @@ func (w *Warehouse) Adopt(ctx context.Context, from string) error {
 	return nil
 }
 
-// AdoptViews keeps the old names of the views and tables, where there are old names.
+// AdoptViews keeps the old names of the views and tables, if there are old names.
 func (w *Warehouse) AdoptViews(ctx context.Context, from string) error {
 	there, err := w.made(ctx, from)
 	if err != nil || there[ratedTable] == "" {
@@ -60,14 +60,14 @@ func (w *Warehouse) AdoptViews(ctx context.Context, from string) error {
 	return nil
 }
 
-// oldName creates a view in another database with the name of a table here.
+// oldName creates a view in another database, with the name of a table in this one.
 func (w *Warehouse) oldName(ctx context.Context, from, name string) error {
 	return w.exec(ctx, "keep the old name of "+name, fmt.Sprintf("CREATE OR REPLACE VIEW %s.%s AS (SELECT * FROM %s.%s) COMMENT %s",
 		quoteName(from), quoteName(name), quoteName(w.options.Auth.Database), quoteName(name),
 		quoteText("The earlier name of "+w.options.Auth.Database+"."+name)))
 }
 
-// ownNames are the tables that ratemill makes.
+// ownNames returns the tables that ratemill creates.
 func ownNames() []string {
 	names := []string{migrationTable}
 	for i := range tables {

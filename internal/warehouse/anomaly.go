@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// AnomalyFilter chooses anomalies.
+// AnomalyFilter selects anomalies.
 type AnomalyFilter struct {
 	Accounts []uint32  // numbers of the accounts; nil for all
 	Since    time.Time // zero for always
-	Severity uint8     // this one and worse
+	Severity uint8     // this severity and worse
 	Limit    uint64
 }
 
@@ -30,7 +30,7 @@ type Anomaly struct {
 	After     string
 }
 
-// Anomalies returns the anomalies that a filter chooses: the worst first, of equal ones the newest first.
+// Anomalies returns the anomalies that a filter selects: the worst first, and among equal ones the newest first.
 func (w *Warehouse) Anomalies(ctx context.Context, f AnomalyFilter) (all []Anomaly, err error) {
 	where := []string{"startsWith(event, 'anomaly.')", fmt.Sprintf("severity <= %d", f.Severity)}
 	if !f.Since.IsZero() {

@@ -2,20 +2,20 @@ package warehouse
 
 import "strings"
 
-// Block is rows of one table on their way into it. Its content depends only on the offsets that its sink intended, so
-// every sink that makes it again makes the same block.
+// Block holds rows of one table that are to be written to it. Its content depends only on the offsets that its sink
+// intended, so every sink that builds it again builds the same block.
 type Block struct {
 	Table   string
 	columns []*data
-	fills   []fill             // of columns, in a table of the rated log
-	facts   []fillOf[fact]     // of columns, in a table of facts
-	exports []fillOf[exported] // of columns, in a table of invoices
+	fills   []fill             // of the columns, in a table of the rated log
+	facts   []fillOf[fact]     // of the columns, in a table of facts
+	exports []fillOf[exported] // of the columns, in a table of invoices
 	byName  map[string]*data
 
-	from, to int64 // offsets of the rated log from which it is made
+	from, to int64 // offsets of the rated log from which the block is built
 }
 
-// newBlock makes an empty block for the columns of a table that are inserted.
+// newBlock returns an empty block for the columns of a table that are inserted.
 func newBlock(t *Table) *Block {
 	b := &Block{Table: t.Name, byName: map[string]*data{}}
 	for i := range t.Columns {
@@ -36,7 +36,7 @@ func newBlock(t *Table) *Block {
 	return b
 }
 
-// column is a column by its declared name.
+// column returns a column by its declared name.
 func (b *Block) column(name string) *data {
 	d := b.byName[name]
 	if d == nil {
@@ -75,7 +75,7 @@ func (b *Block) fillExports(rows []exported) {
 	}
 }
 
-// reserve makes room for rows of a message.
+// reserve makes room for the rows of a message.
 func (b *Block) reserve(rows, message int) {
 	for _, c := range b.columns {
 		c.reserve(rows, message/4)
@@ -91,7 +91,7 @@ func (b *Block) Name() string { return b.Table }
 // Of implements consumer.Rows.
 func (b *Block) Of(from, to int64) { b.from, b.to = from, to }
 
-// Statement is the INSERT that the block's columns follow.
+// Statement returns the INSERT whose columns the block has, in order.
 func (b *Block) Statement() string {
 	var s strings.Builder
 	s.WriteString("INSERT INTO " + b.Table + " (")
@@ -105,7 +105,8 @@ func (b *Block) Statement() string {
 	return s.String()
 }
 
-// accountNames are the text ids of accounts by number; numbers are dense, and an account keeps its id.
+// accountNames holds the text ids of accounts by number; numbers are dense, and the id of an account
+// never changes.
 type accountNames []string
 
 func (a accountNames) known(number uint32) (string, bool) {

@@ -11,12 +11,12 @@ type chargeColumns struct {
 	cycle                       int32
 	plan, price, currency, zone string
 	class                       string // of a correction
-	classUnit                   uint8  // and its unit, see rating.Charge
+	classUnit                   uint8  // and the unit of the class, see rating.Charge
 	rounded, covered            int64
 	total, rest                 decimal.D
 }
 
-// A bucket's part of a record is in covered.
+// The quantity that a bucket covers is included in covered.
 func (c *chargeColumns) parseDraw(message []byte) error {
 	var d drawColumns
 	err := d.parse(message)

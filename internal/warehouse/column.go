@@ -8,8 +8,8 @@ import (
 	chproto "github.com/ClickHouse/ch-go/proto"
 )
 
-// data is a column of a block, in the bytes of ClickHouse's Native format, so sending it is one write. Columns are
-// filled by appending; a column of arrays has offsets and the columns of its elements.
+// data is a column of a block, in the bytes of ClickHouse's Native format, so that sending it is one write.
+// Columns are filled by appending; an array column has offsets and the columns of its elements.
 type data struct {
 	name string
 	kind string // ClickHouse's type
@@ -18,14 +18,14 @@ type data struct {
 	fixed      []byte      // numbers, little-endian, and fixed strings
 	texts      []byte      // strings, each after its length
 	dictionary *dictionary // LowCardinality(String)
-	ends       []byte      // arrays and maps: where each row's elements end, as UInt64
+	ends       []byte      // for arrays and maps: where each row's elements end, as UInt64
 	total      uint64      // elements so far
 	members    []*data     // one for an array, two for a map
 
 	scratch chproto.Buffer
 }
 
-// newData makes a column of one of the ClickHouse types in our tables.
+// newData returns a column of one of the ClickHouse types in ratemill's tables.
 func newData(name, kind string) *data {
 	d := &data{name: name, kind: kind}
 	switch {
@@ -51,9 +51,9 @@ func (d *data) reset() {
 	}
 }
 
-// reserve makes room for rows whose texts have about the given number of bytes. Columns grow to twice their size.
-// append alone would grow them by a quarter, which copied each row four times until a sink had seen its largest
-// block.
+// reserve makes room for rows whose texts have about the given number of bytes. Columns double their capacity
+// when they grow. append alone would add only a quarter, and copied each row four times until a sink had seen its
+// largest block.
 func (d *data) reserve(rows, bytes int) {
 	switch {
 	case d.members != nil:
@@ -81,7 +81,7 @@ func (d *data) elements(n int) {
 	d.rows++
 }
 
-// repeat appends the last row's value n times more: its bytes among the fixed ones or the texts, or its word.
+// repeat appends the last row's value n more times: its bytes in fixed or texts, or its word.
 func (d *data) repeat(fixed, text []byte, n int) {
 	d.rows += n
 	switch {
@@ -116,7 +116,7 @@ func (d *data) state(b *chproto.Buffer) {
 // pieces hands out the column's bytes in order.
 func (d *data) pieces(put func([]byte)) {
 	if d.rows == 0 {
-		return // an array's elements may be none at all
+		return // an array may have no elements at all
 	}
 	if d.members != nil {
 		put(d.ends)
@@ -137,12 +137,12 @@ func (d *data) pieces(put func([]byte)) {
 	put(d.scratch.Buf[head:])
 }
 
-// dictionary is a column of few different texts. A text that was just seen costs a comparison, one that is among the
-// hot ones a comparison and a hash of three bytes.
+// dictionary is a column with few distinct texts. A text that was the previous one costs one comparison; a text
+// in the hot set costs a comparison and a hash of three bytes.
 type dictionary struct {
 	keys  []uint32
-	names []string // the different texts, the empty one first
-	texts []byte   // the same as String
+	names []string // the distinct texts, the empty text first
+	texts []byte   // the same texts as String
 	index map[string]uint32
 	last  string
 	key   uint32
@@ -173,7 +173,7 @@ func (d *dictionary) add(v string) {
 	d.keys = append(d.keys, d.key)
 }
 
-// find makes v, which points into a message, the last text: as the copy that the dictionary keeps.
+// find makes v, which points into a message, the last text, using the copy that the dictionary keeps.
 func (d *dictionary) find(v string) {
 	slot := &d.hot[0]
 	if v != "" {
@@ -195,10 +195,10 @@ func (d *dictionary) find(v string) {
 // The flags of a serialized dictionary: HasAdditionalKeysBit and NeedUpdateDictionary.
 const dictionaryFlags = 1<<9 | 1<<10
 
-// encode writes the bytes before the texts, and after them; head is their place.
+// encode writes the bytes before and after the texts; head is where to put the first part.
 func (d *dictionary) encode(b *chproto.Buffer) (head int) {
 	n := len(d.names)
-	width := uint64(2) // log2 of the key's bytes
+	width := uint64(2) // log2 of the size of a key in bytes
 	switch {
 	case n <= 1<<8:
 		width = 0

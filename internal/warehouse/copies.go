@@ -11,13 +11,13 @@ import (
 	"ratemill/udr"
 )
 
-// Copies finds rated records of a source by their duplicate keys and times of use, whichever root paid for them. If
-// several match a key, it returns one of them.
+// Copies finds rated records of a source by their duplicate keys and times of use, no matter which root paid for
+// them. If several match a key, it returns one of them.
 func (w *Warehouse) Copies(ctx context.Context, source string, keys []udr.RecordKey) (map[udr.RecordKey]udr.ID, error) {
 	found := map[udr.RecordKey]udr.ID{}
 	keys = slices.Clone(keys)
 	slices.SortFunc(keys, func(a, b udr.RecordKey) int { return int(min(max(a.At-b.At, -1), 1)) })
-	for part := range slices.Chunk(keys, 500) { // of one time as far as may be: the table is divided by months
+	for part := range slices.Chunk(keys, 500) { // keys of similar times together, because the table is divided by months
 		var hashes, times strings.Builder
 		for i, k := range part {
 			if i > 0 {
@@ -27,7 +27,7 @@ func (w *Warehouse) Copies(ctx context.Context, source string, keys []udr.Record
 			fmt.Fprintf(&hashes, "'%s'", hex.EncodeToString(k.Duplicate[:]))
 			fmt.Fprintf(&times, "%d", int64(k.At))
 		}
-		// The times narrow the rows down before any hash is read.
+		// The times narrow down the rows before any hash is read.
 		rows, err := w.conn.Query(ctx, `SELECT file, seq, at, duplicate_key FROM rated_usage
 			PREWHERE at BETWEEN fromUnixTimestamp64Nano(?) AND fromUnixTimestamp64Nano(?) AND toUnixTimestamp64Nano(at) IN (`+times.String()+`)
 			WHERE source = ? AND lower(hex(duplicate_key)) IN (`+hashes.String()+`) ORDER BY file, seq`, int64(part[0].At), int64(part[len(part)-1].At), source)

@@ -21,8 +21,8 @@ type accountOffset struct {
 
 const daySeconds = 24 * 60 * 60
 
-// day is the local day of a usage record, as days since 1970-01-01. An account's offset stays the same for months,
-// and all records of a file share a revision, so a row costs only a lookup in a slice.
+// day returns the local day of a usage record, as days since 1970-01-01. An account's offset stays the same for
+// months, and all records of a file share a revision, so a row costs only a lookup in a slice.
 func (r *rows) day(ctx context.Context, u *udr.Usage) (int32, error) {
 	seconds := int64(u.At) / 1e9
 	if int64(u.At)%1e9 < 0 {

@@ -25,12 +25,12 @@ type Documents interface {
 		err error)
 }
 
-// DocumentInserter is the tables of invoices: Warehouse is one.
+// DocumentInserter writes to the tables of invoices: Warehouse implements it.
 type DocumentInserter interface {
 	inserter
-	// ExportEnd returns the place of a table's last row within a range; false if it has none.
+	// ExportEnd returns the place of a table's last row within a range; false if there is no row.
 	ExportEnd(ctx context.Context, table string, from, to int64) (ExportPlace, bool, error)
-	// ExportRows returns the number of rows of a table from one place to another, both included.
+	// ExportRows returns the number of rows of a table from one place to another, inclusive.
 	ExportRows(ctx context.Context, table string, first, last ExportPlace) (int, error)
 	// Exported is the state of the tables of invoices, as stored in ClickHouse.
 	Exported(ctx context.Context) (ExportedTables, error)
@@ -45,26 +45,26 @@ type ExportPlace struct {
 
 // DocumentSinkOptions are the options of a sink of documents.
 type DocumentSinkOptions struct {
-	Name      string // under which the control store keeps the position
+	Name      string // name under which the control store keeps the position
 	Documents Documents
 	Positions consumer.Positions
 	Warehouse DocumentInserter
 	Clock     interface{ Now() time.Time }
 	Log       *slog.Logger
-	Page      int // rows of a table that are written together; 0: 50,000
-	Range     int // documents and closes of a range; 0: 200
+	Page      int // rows of a table that are written together; 0 means 50,000
+	Range     int // documents and closes of a range; 0 means 200
 }
 
-// DocumentSink brings final documents with their lines and items, and closes, into the warehouse, each once, after
+// DocumentSink copies final documents with their lines and items, and closes, into the warehouse, each once, after
 // the transaction that made them final. The documents of a range are in the control store, and their items are
-// recomputed, so every process that finds a range makes the same rows in the same order. They come page by page, each
-// with a separate token; a table then holds the rows of a range up to some page. The row of a document comes after
-// its lines and items.
+// recomputed, so every process that finds a range builds the same rows in the same order. The rows are written
+// page by page, each page with a separate token; a table therefore holds the rows of a range up to some page. The
+// row of a document comes after its lines and items.
 type DocumentSink struct {
 	DocumentSinkOptions
-	ranges  // of documents and closes
+	ranges  // the ranges consist of documents and closes
 	pages   map[string]*page
-	repairs bool           // rows that ClickHouse lost are written again
+	repairs bool           // rows that ClickHouse lost are rewritten
 	lacked  ExportedTables // rows that were missing after that
 	ask     int64          // place up to which the sink queries tables for their rows before it writes more
 }
@@ -95,7 +95,7 @@ const (
 	exportRange = 200    // documents and closes of a range, unless the options set another number
 )
 
-// Step brings the next range into the warehouse, and reports whether there was one. After an error, call it again: it
+// Step copies the next range into the warehouse, and reports whether there was one. After an error, call it again: it
 // reads the position and continues from there.
 func (s *DocumentSink) Step(ctx context.Context) (bool, error) { return s.step(ctx, s) }
 
@@ -107,7 +107,7 @@ func (s *DocumentSink) take(ctx context.Context, begun *control.Intent, from int
 	}
 	all, err := s.Documents.Exports(ctx, from-1, most)
 	if begun != nil && err == nil && len(all) > 0 && all[len(all)-1].N != begun.To {
-		_, err = s.Documents.Exports(ctx, all[len(all)-1].N, 1) // the next one cannot be read
+		_, err = s.Documents.Exports(ctx, all[len(all)-1].N, 1) // the next document cannot be read
 	}
 	if begun != nil && err == nil && (len(all) == 0 || all[len(all)-1].N != begun.To) {
 		err = fmt.Errorf("the control store has no final document or close with the number %d, but a part of it was sent to "+
@@ -233,12 +233,12 @@ func (s *DocumentSink) close(ctx context.Context, c *invoicing.Closed, x exporte
 	return s.pages[closeTable].add(ctx, x)
 }
 
-// page is rows of a table on their way into it.
+// page holds rows of a table that are to be written to it.
 type page struct {
 	sink        *DocumentSink
 	block       *Block
-	after       ExportPlace // up to here the table has the rows of the range already
-	again       bool        // rows of the range may be in the table
+	after       ExportPlace // the table already has the rows of the range up to here
+	again       bool        // rows of the range may already be in the table
 	first, last ExportPlace
 	rows        []exported
 }
@@ -275,7 +275,7 @@ func (p *page) fill() {
 	}
 }
 
-// flush writes the rows into their table.
+// flush writes the rows to their table.
 func (p *page) flush(ctx context.Context) error {
 	p.fill()
 	b := p.block

@@ -39,10 +39,10 @@ func (w *Warehouse) ExportRows(ctx context.Context, table string, first, last Ex
 // ExportedTables returns the state of the tables of invoices, as stored in ClickHouse.
 type ExportedTables struct {
 	Newest  int64  // the last place of a document or close
-	Hash    string // of the document at it; empty for a close
-	Missing int64  // the first place whose rows a table lacks, 0 for none
+	Hash    string // hash of the document at Newest; empty for a close
+	Missing int64  // the first place whose rows a table lacks, 0 if there is none
 	Lacks   int64  // number of rows that tables lack
-	Tables  string // those that lack rows
+	Tables  string // tables that lack rows
 	Excess  string // tables that have a row twice
 }
 
@@ -87,8 +87,8 @@ func (w *Warehouse) Exported(ctx context.Context) (e ExportedTables, err error) 
 	return e, nil
 }
 
-// compare implements copied. It waits until a range that was begun is complete. After rows were written again, it looks whether all are
-// there.
+// compare implements copied. It waits until a range that was begun is complete. After rows were rewritten, it checks
+// that all of them are there.
 func (s *DocumentSink) compare(ctx context.Context, at control.SinkPosition, found bool) (next int64, err error) {
 	if found {
 		return at.Next, nil
@@ -107,7 +107,7 @@ func (s *DocumentSink) compare(ctx context.Context, at control.SinkPosition, fou
 }
 
 // missing compares the warehouse with the position, and returns the place from which rows are missing. The sink
-// writes rows that ClickHouse lost again, because the control store has all documents.
+// rewrites rows that ClickHouse lost, because the control store has all documents.
 func (s *DocumentSink) missing(ctx context.Context, next int64) (int64, error) {
 	w, err := s.Warehouse.Exported(ctx)
 	if err != nil {
@@ -140,8 +140,8 @@ func (s *DocumentSink) missing(ctx context.Context, next int64) (int64, error) {
 	return from, s.move(ctx, from)
 }
 
-// repaired checks, once everything was written again, that no table lacks rows any more. It does not fill a table
-// that lost rows between others, because its other rows may also differ from the written ones.
+// repaired checks after a rewrite that no table lacks rows any more. It does not fill a table that
+// lost rows between others, because the table's other rows may also differ from the written ones.
 func (s *DocumentSink) repaired(ctx context.Context) error {
 	w, err := s.Warehouse.Exported(ctx)
 	switch {
@@ -159,7 +159,7 @@ func (s *DocumentSink) repaired(ctx context.Context) error {
 		"let ratemill fill them again: ratemill stores remake TABLE… --why \"…\"", w.Tables, w.Lacks, w.Missing)
 }
 
-// same reports an error unless the newest document of the warehouse is one of this control store.
+// same returns an error unless the newest document of the warehouse belongs to this control store.
 func (s *DocumentSink) same(ctx context.Context, w ExportedTables) error {
 	if w.Newest == 0 {
 		return nil

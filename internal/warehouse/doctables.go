@@ -15,14 +15,15 @@ const (
 	closeUsageTable = "close_usage"
 )
 
-// exportTables are the tables of invoices, in the order in which the export writes them: a document's row comes after
-// its lines and items.
+// exportTables lists the tables of invoices, in the order in which the export writes them: a document's row comes
+// after its lines and items.
 var exportTables = []string{itemTable, lineTable, closeUsageTable, closeTable, documentTable}
 
-// exported is the source of the columns of one row of a table of invoices. It holds the values that its table needs.
+// exported holds the values from which one row of a table of invoices is filled. Only the values that the table
+// needs are set.
 type exported struct {
 	n    int64
-	no   uint32 // of a line or item of it, from 1
+	no   uint32 // number of a line, or of an item of the line, from 1
 	from *invoicing.Exported
 
 	line   *document.Line
@@ -87,7 +88,7 @@ func exportTable(name, doc, order string, columns ...Column) Table {
 	return Table{Name: name, Since: 13, Doc: doc, Columns: append([]Column{exportPlace}, columns...), Order: order, Settings: sparse}
 }
 
-// offCycle is the number of the off-cycle close of a document.
+// offCycle returns the number of the off-cycle close of a document.
 func (x *exported) offCycle() uint32 {
 	if closes := x.doc().Input.Closes; x.doc().Form == document.OffCycle && len(closes) > 0 {
 		return uint32(closes[0].OffCycle)
@@ -95,10 +96,10 @@ func (x *exported) offCycle() uint32 {
 	return 0
 }
 
-// doc is the document of a row.
+// doc returns the document of a row.
 func (x *exported) doc() *document.Document { return &x.from.Document.Document }
 
-// facts is the newest revision of the registry from which a document was computed.
+// facts returns the newest revision of the registry from which a document was computed.
 func (x *exported) facts() (newest int64) {
 	for i := range x.doc().Input.Closes {
 		newest = max(newest, int64(x.doc().Input.Closes[i].Facts))
@@ -106,7 +107,7 @@ func (x *exported) facts() (newest int64) {
 	return newest
 }
 
-// cycles are the first days of a document's cycles.
+// cycles returns the first days of a document's cycles.
 func (x *exported) cycles() (all []int64) {
 	for _, p := range x.doc().Periods {
 		all = append(all, int64(p.From))
@@ -114,7 +115,7 @@ func (x *exported) cycles() (all []int64) {
 	return all
 }
 
-// taxes is one thing of each tax group of a document.
+// taxes returns one value of each tax group of a document.
 func taxes[T any](of func(*document.TaxGroup) T) func(*exported) []T {
 	return func(x *exported) (all []T) {
 		for i := range x.doc().Taxes {

@@ -8,7 +8,7 @@ import (
 	"ratemill/udr"
 )
 
-// OffBalance returns the files whose balance is not zero although their end has arrived, in the order of source and
+// OffBalance returns the files whose balance is not zero although their end has arrived, ordered by source and
 // name.
 func (w *Warehouse) OffBalance(ctx context.Context) ([]FileBalance, error) {
 	return w.balance(ctx, " WHERE difference != 0 OR difference_bytes != 0")
@@ -18,10 +18,10 @@ func (w *Warehouse) OffBalance(ctx context.Context) ([]FileBalance, error) {
 type EndlessFile struct {
 	File, Source string
 	Records      uint64
-	Last         time.Time // arrival of its last record
+	Last         time.Time // arrival of the file's last record
 }
 
-// EndsMissing are the files with records here, but without their end.
+// EndsMissing returns the files with records in the warehouse, but without their end.
 func (w *Warehouse) EndsMissing(ctx context.Context) (all []EndlessFile, err error) {
 	rows, err := w.conn.Query(ctx, `SELECT toString(file), toString(any(source)), count(), max(stored) FROM rated_usage
 		WHERE toString(file) NOT IN (SELECT file FROM files) GROUP BY file ORDER BY file`)
@@ -64,15 +64,15 @@ func (w *Warehouse) SourcesOfRoots(ctx context.Context, since time.Time) (all []
 	return all, sorted("list the sources of billing roots", rows.Err())
 }
 
-// WaitingRecords is the number of records of a SIM and a source that wait in suspense.
+// WaitingRecords is the number of a SIM's records from a source that wait in suspense.
 type WaitingRecords struct {
 	Source     string
-	Identifier udr.Identifier // as the carrier named the SIM; without a value if it was not mapped
-	At         time.Time      // the earliest use, 1970 if it was not mapped
+	Identifier udr.Identifier // identifier of the SIM as the carrier wrote it; without a value if it was not mapped
+	At         time.Time      // the earliest time of use, 1970 if it was not mapped
 	Records    uint64
 }
 
-// WaitingRecords are the records that wait in suspense, by source, SIM and day.
+// WaitingRecords returns the records that wait in suspense, by source, SIM and day.
 func (w *Warehouse) WaitingRecords(ctx context.Context) (all []WaitingRecords, err error) {
 	rows, err := w.conn.Query(ctx, `SELECT toString(source), toString(identifier_kind), identifier, min(at), count() FROM suspense
 		WHERE (file, seq) NOT IN (SELECT file, seq FROM suspense_closed) GROUP BY source, identifier_kind, identifier, toDate32(at)

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// ratemill itself deletes rows after Layout.Keep months, not a TTL: a TTL follows ClickHouse's clock alone, and a
-// clock that is a year ahead would delete a year of rated usage. Two things must agree before anything is deleted.
-// The clocks of this machine, of the control store and of ClickHouse must be within a day of each other. And the
-// newest rated usage must confirm the time by the carriers' clocks, because the three clocks may be those of one
-// machine and be wrong together.
+// ratemill itself deletes rows after Layout.Keep months instead of using a TTL: a TTL follows ClickHouse's clock
+// alone, and a clock that is a year ahead would delete a year of rated usage. Two conditions must hold before
+// anything is deleted. The clocks of this machine, of the control store and of ClickHouse must be within a day of
+// each other. And the newest rated usage must confirm the time by the carriers' clocks, because the three clocks
+// may be the clock of one machine and all be wrong.
 const (
 	clocksAgree = 24 * time.Hour
 	usageAhead  = 24 * time.Hour     // largest age of the newest usage
-	quietFor    = 7 * 24 * time.Hour // without newer usage for this long, held-back rows are reported
+	quietFor    = 7 * 24 * time.Hour // if there is no newer usage for this long, held-back rows are reported
 )
 
 // Clock is the time of a clock, and its owner.
@@ -28,15 +28,15 @@ type Clock struct {
 
 // Expiry is the result of Expire.
 type Expiry struct {
-	Before time.Time // whole months before it may go
+	Before time.Time // whole months before this time may be deleted
 	Parts  int       // parts that went
 	Tables []string  // tables that lose rows, in the background
-	Held   string    // reason why rows stay although they are expired by the clocks; empty if there are none
+	Held   string    // why rows stay although they have expired by the clocks; empty if there are no such rows
 }
 
-// Expire deletes usage that came more than l.Keep months before now, and was used then: whole months of usage. It
-// deletes nothing while ClickHouse's clock disagrees with the given clocks, of which there is at least one; and it
-// deletes only usage whose age is proved by newer usage.
+// Expire deletes usage that arrived more than l.Keep months before now and was also used then, in whole months of
+// usage. It deletes nothing while ClickHouse's clock disagrees with the given clocks, of which there must be at
+// least one. It deletes only usage whose age newer usage confirms.
 func (w *Warehouse) Expire(ctx context.Context, l Layout, clocks ...Clock) (e Expiry, err error) {
 	if l.Keep == 0 {
 		return e, nil
@@ -77,7 +77,7 @@ func (w *Warehouse) Expire(ctx context.Context, l Layout, clocks ...Clock) (e Ex
 	return e, err
 }
 
-// earliest is the time of the slowest clock; it fails if they disagree.
+// earliest returns the time of the slowest clock; it fails if the clocks disagree.
 func earliest(clocks []Clock) (now time.Time, e Expiry) {
 	by := func(a, b Clock) int { return a.Says.Compare(b.Says) }
 	first, last := slices.MinFunc(clocks, by), slices.MaxFunc(clocks, by)
@@ -93,14 +93,14 @@ func earliest(clocks []Clock) (now time.Time, e Expiry) {
 
 func moments(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
 
-// months is the beginning of the month that lies the given number of months before t.
+// months returns the beginning of the month that is the given number of months before t.
 func months(t time.Time, n int) time.Time {
 	t = t.UTC()
 	return time.Date(t.Year(), t.Month()-time.Month(n), 1, 0, 0, 0, 0, time.UTC)
 }
 
-// old is the condition for rows that came before a time and are of usage before it. A row whose day of arrival was stamped
-// by a clock that was behind is as old as its usage.
+// old is the condition for rows that arrived before a time and have usage before it. A row whose day of arrival
+// comes from a clock that was behind counts as being as old as its usage.
 func old(before time.Time) string {
 	at := quoteText(before.Format(time.DateTime))
 	return fmt.Sprintf("stored < toDateTime(%s, 'UTC') AND at < toDateTime(%s, 'UTC')", at, at)
@@ -120,8 +120,8 @@ func (w *Warehouse) expire(ctx context.Context, t *Table, e *Expiry) error {
 	return w.exec(ctx, "delete what expires", fmt.Sprintf("ALTER TABLE %s DELETE WHERE %s", t.Name, old(e.Before)))
 }
 
-// dropParts drops the parts of past months in which every row has expired. A part never changes: a row that comes while we
-// look is in another one, which a DROP PARTITION would take along.
+// dropParts drops the parts of past months in which every row has expired. A part never changes: a row that arrives
+// during the check is in another part, which DROP PARTITION would also delete.
 func (w *Warehouse) dropParts(ctx context.Context, t *Table, before time.Time) (dropped int, err error) {
 	rows, err := w.conn.Query(ctx, fmt.Sprintf("SELECT _part FROM %s WHERE %s < %s GROUP BY _part HAVING countIf(NOT (%s)) = 0 ORDER "+
 		"BY _part",
@@ -144,7 +144,7 @@ func (w *Warehouse) dropParts(ctx context.Context, t *Table, before time.Time) (
 	for _, part := range parts {
 		err := w.exec(ctx, "delete what expires", fmt.Sprintf("ALTER TABLE %s DROP PART %s", t.Name, quoteText(part)))
 		if refused := (*RefusedError)(nil); errors.As(err, &refused) && refused.Code == noSuchPart {
-			continue // merged with others meanwhile: the next check finds the result
+			continue // merged with others in the meantime: the next check finds the result
 		}
 		if err != nil {
 			return dropped, err
@@ -156,7 +156,7 @@ func (w *Warehouse) dropParts(ctx context.Context, t *Table, before time.Time) (
 
 const noSuchPart = 232 // NO_SUCH_DATA_PART
 
-// heldBack lists the tables with rows that expire by one time but not by another.
+// heldBack lists the tables with rows that have expired by one time but not by another.
 func (w *Warehouse) heldBack(ctx context.Context, before, due time.Time) (string, error) {
 	var names []string
 	for i := range tables {

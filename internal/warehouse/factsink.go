@@ -15,28 +15,28 @@ import (
 	"ratemill/registry"
 )
 
-// Facts is a store of facts that are never changed: control.Store is one.
+// Facts is a store of facts that never change: control.Store implements it.
 type Facts interface {
 	RegistryChanges(ctx context.Context, after registry.Revision, most int) ([]control.RegistryChange, error)
 	FactPage(ctx context.Context, table control.FactTable, after control.FactPlace, to registry.Revision, most int,
 		each func(*control.StoredFact) error) error
 }
 
-// FactInserter is the tables of facts: Warehouse is one.
+// FactInserter writes to the tables of facts: Warehouse implements it.
 type FactInserter interface {
 	Insert(ctx context.Context, b *Block, token string) error
 	// Replicated reports whether a table stores the token in the same step as the rows.
 	Replicated() bool
-	// FactEnd returns the place of a table's last fact within a range of revisions; false if it has none.
+	// FactEnd returns the place of a table's last fact within a range of revisions; false if there is no fact.
 	FactEnd(ctx context.Context, table string, from, to registry.Revision) (control.FactPlace, bool, error)
-	// FactRows returns the number of facts of a table from one place to another, both included.
+	// FactRows returns the number of facts of a table from one place to another, inclusive.
 	FactRows(ctx context.Context, table string, first, last control.FactPlace) (int, error)
-	// Revisions holds the newest revision whose facts are all in the tables, when it became known, and for each table
-	// how many facts of the revisions up to it are expected, and are there.
+	// Revisions holds the newest revision whose facts are all in the tables, and when it became known. For each
+	// table, it holds how many facts of the revisions up to it are expected, and how many are there.
 	Revisions(ctx context.Context) (Revisions, error)
 }
 
-// Revisions are the revisions up to which the tables of facts are complete, as stored in ClickHouse.
+// Revisions returns the revisions up to which the tables of facts are complete, as stored in ClickHouse.
 type Revisions struct {
 	Newest registry.Revision
 	At     time.Time
@@ -46,28 +46,28 @@ type Revisions struct {
 
 // FactSinkOptions are the options of a sink of facts.
 type FactSinkOptions struct {
-	Name      string // under which the control store keeps the position
+	Name      string // name under which the control store keeps the position
 	Facts     Facts
 	Positions consumer.Positions
 	Warehouse FactInserter
-	// Account is the id of an account by its number, as known at a revision of the registry; it waits until that is known
-	// here.
+	// Account returns the id of an account by its number, as known at a revision of the registry. It waits until that
+	// revision is known here.
 	Account func(ctx context.Context, number uint32, revision uint64) (string, error)
 	Clock   interface{ Now() time.Time }
 	Log     *slog.Logger
-	Page    int // facts of a table that are written together; 0: 50,000
+	Page    int // facts of a table that are written together; 0 means 50,000
 }
 
-// FactSink brings the facts of the registry into the warehouse, each once, by revisions.
+// FactSink copies the facts of the registry into the warehouse, each once, by revision.
 //
-// It works as a sink of the rated log does (consumer.ByToken): the range of revisions is fixed in the control store
-// before any row is written, and the position moves when all are there. A range may hold millions of facts, so they
-// come page by page, in the order of their places, each page with a separate token. A table then holds the facts of a
-// range up to some page, so a process that finds a range asks each table for its last fact and continues after it.
-// The revisions come last, and the views show nothing beyond them.
+// It works like a sink of the rated log (consumer.ByToken): the range of revisions is fixed in the control store
+// before any row is written, and the position moves when all rows are there. A range may hold millions of facts, so
+// they are written page by page, in the order of their places, each page with a separate token. A table then holds
+// the facts of a range up to some page, so a process that finds a range asks each table for its last fact and
+// continues after it. The revisions are written last, and the views show nothing beyond them.
 type FactSink struct {
 	FactSinkOptions
-	ranges // of revisions; it counts facts
+	ranges // the ranges consist of revisions; the sink counts facts
 	names  accountNames
 	blocks map[string]*Block
 	facts  []fact
@@ -102,7 +102,7 @@ const (
 	mostRevisions = 10_000 // of a range
 )
 
-// Step brings the next range of revisions into the warehouse, and reports whether there was one. After an error, call
+// Step copies the next range of revisions into the warehouse, and reports whether there was one. After an error, call
 // it again: it reads the position and continues from there.
 func (s *FactSink) Step(ctx context.Context) (bool, error) { return s.step(ctx, s) }
 
@@ -126,7 +126,7 @@ func (s *FactSink) take(ctx context.Context, begun *control.Intent, from int64) 
 	return intent.To, func() error { return s.copy(ctx, intent, changes, begun != nil) }, nil
 }
 
-// ranged is as many of the first changes as make a range.
+// ranged returns as many of the first changes as make up a range.
 func ranged(changes []control.RegistryChange) []control.RegistryChange {
 	facts := int64(0)
 	for i := range changes {
@@ -208,7 +208,7 @@ func (s *FactSink) copyTable(ctx context.Context, table string, from control.Fac
 	}
 }
 
-// add makes a row of a fact.
+// add creates a row from a fact.
 func (s *FactSink) add(ctx context.Context, b *Block, of *control.StoredFact, change *control.RegistryChange) (err error) {
 	if of.N >= mostInRevision {
 		return fmt.Errorf("revision %d of the registry has more than %d facts for %s, which the views cannot order", of.Known,
@@ -254,7 +254,7 @@ func (s *FactSink) account(ctx context.Context, number uint32, revision registry
 	return id, err
 }
 
-// insert writes a page of facts into its table.
+// insert writes a page of facts to its table.
 func (s *FactSink) insert(ctx context.Context, b *Block, first, last control.FactPlace, again bool) error {
 	if b.Rows() == 0 {
 		return nil

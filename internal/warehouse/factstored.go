@@ -76,7 +76,7 @@ func (s *FactSink) compare(ctx context.Context, at control.SinkPosition, _ bool)
 }
 
 // missing compares the warehouse with the position, and returns the place from which facts are missing. The sink
-// writes facts again that ClickHouse lost or that belong to recreated tables, because the control store has all
+// rewrites facts that ClickHouse lost or that belong to recreated tables, because the control store has all
 // facts.
 func (s *FactSink) missing(ctx context.Context, at control.SinkPosition) (next int64, err error) {
 	w, err := s.Warehouse.Revisions(ctx)
@@ -114,7 +114,7 @@ func (s *FactSink) missing(ctx context.Context, at control.SinkPosition) (next i
 	return next, err
 }
 
-// same reports an error unless the newest revision of the warehouse is one of this control store.
+// same returns an error unless the newest revision of the warehouse belongs to this control store.
 func (s *FactSink) same(ctx context.Context, w Revisions) error {
 	changes, err := s.Facts.RegistryChanges(ctx, w.Newest-1, 1)
 	if err != nil {
@@ -129,7 +129,7 @@ func (s *FactSink) same(ctx context.Context, w Revisions) error {
 		w.At.Format(time.RFC3339), w.Newest, factTableNames())
 }
 
-// refill fills a table that was made again, empty, although facts had been written into it.
+// refill fills a table that was recreated empty after facts had been written to it.
 func (s *FactSink) refill(ctx context.Context, table string, from control.FactTable, w Revisions) error {
 	should, has := w.Should[table], w.Has[table]
 	if has == should {

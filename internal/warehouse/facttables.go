@@ -16,7 +16,7 @@ const (
 	revisionTable   = "registry_revisions"
 )
 
-// factTables are the tables of facts, and those of the control store from which they come.
+// factTables lists the tables of facts, with the tables of the control store from which they come.
 var factTables = []struct {
 	name string
 	from control.FactTable
@@ -25,9 +25,10 @@ var factTables = []struct {
 	{identifierTable, control.IdentifierFacts}, {stateTable, control.StateFacts}, {statementTable, control.StatementFacts},
 }
 
-// fact is the source of the columns of one row of a table of facts. It holds the values that its table needs.
+// fact holds the values from which one row of a table of facts is filled. Only the values that the table
+// needs are set.
 type fact struct {
-	change *control.RegistryChange // the change set that made it known
+	change *control.RegistryChange // the change set with which the fact became known
 	n      uint32
 	cause  string
 
@@ -38,15 +39,15 @@ type fact struct {
 	state      registry.StateFact
 	statement  registry.Statement
 
-	owner    string   // id of the account that owns the SIM, or of the one above an account
-	withheld []string // fields of a statement that its value lacks
+	owner    string   // id of the account that owns the SIM, or of the account above an account
+	withheld []string // fields that were removed from the value of a statement
 }
 
-// words of the effect of a fact, by registry.State.
+// words for the effect of a fact, by registry.State.
 var effects = [...]string{registry.Holds: "holds", registry.Ended: "ended", registry.Withdrawn: "withdrawn",
 	registry.AfterEnd: "holds after an end"}
 
-// standing begins a fact about a subject.
+// standing returns the first columns of a table of facts about a subject.
 func standing(from func(*fact) uint64, state func(*fact) registry.State) []Column {
 	return []Column{
 		{Name: "valid_from", Type: moment, Since: 11, Codec: "Delta(8), LZ4",
@@ -59,7 +60,7 @@ func standing(from func(*fact) uint64, state func(*fact) registry.State) []Colum
 	}
 }
 
-// said holds the last columns of every table of facts.
+// said returns the last columns of every table of facts.
 var said = []Column{
 	{Name: "known", Type: "UInt64", Since: 11, Codec: "Delta(8), LZ4",
 		Doc: "Revision of the registry with which it became known. If several facts have the same valid_from, the one that " +

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// A view of the registry comes three times: NAME as of now, NAME_at as of a time, and NAME_known as of a time and as it
-// was known at a revision. The rules are those of the registry (registry/facts.go): of facts with the same beginning,
-// only the last known one counts, and only if it is not a withdrawal. Of the facts that count, the one that begins last
-// holds, unless it is an end.
+// A view of the registry exists in three forms: NAME as of now, NAME_at as of a time, and NAME_known as of a time and
+// as it was known at a revision. The rules are those of the registry (registry/facts.go): among facts with the same
+// beginning, only the last known one counts, and only if it is not a withdrawal. Among the facts that count, the one
+// that begins last holds, unless it is an end.
 
 // newestRevision is the newest revision whose facts are all in the tables.
 const newestRevision = "(SELECT max(revision) FROM registry_revisions)"
@@ -43,9 +43,9 @@ func registryViews() (all []View) {
 	return all
 }
 
-// holding is the facts of a table that hold: one row for each subject, with some columns of its fact. Each column has
-// a separate argMax, ordered by a number. For an argMax of tuples, or ordered by tuples, ClickHouse would make a
-// generic value for each row.
+// holding selects the facts of a table that hold: one row for each subject, with some columns of its fact. Each
+// column has a separate argMax, ordered by a number. If argMax had tuples as values or for the order, ClickHouse
+// would create a generic value for each row.
 func holding(table, subject, where string, columns ...string) string {
 	var last, held, names strings.Builder
 	for i, c := range columns {
@@ -78,7 +78,7 @@ func holding(table, subject, where string, columns ...string) string {
 // place orders facts by (known, n) as one number.
 const place = "known * 67108864 + n"
 
-// mostInRevision is the number of facts of a table that a revision can have, so that place orders them.
+// mostInRevision limits the facts of a table in one revision, so that place orders them.
 const mostInRevision = 67108864
 
 var (
@@ -189,7 +189,7 @@ SELECT * FROM ` + holding(statementTable, "kind, subject, name", "", "value", "w
 	},
 }
 
-// identifiersOf are columns of identifiers of some kinds.
+// identifiersOf returns columns of identifiers of some kinds.
 func identifiersOf(kinds ...string) string {
 	var columns []string
 	for _, kind := range kinds {

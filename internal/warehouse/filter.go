@@ -2,7 +2,7 @@ package warehouse
 
 import "encoding/binary"
 
-// Filter implements consumer.Rows: the rows of b for which keep returns true.
+// Filter implements consumer.Rows: it returns the rows of b for which keep returns true.
 func (b *Block) Filter(keep func(row int) bool) *Block {
 	p := &Block{Table: b.Table, byName: map[string]*data{}}
 	for _, c := range b.columns {
@@ -13,7 +13,7 @@ func (b *Block) Filter(keep func(row int) bool) *Block {
 	return p
 }
 
-// filter is a column of some rows of d. A dictionary keeps the words that none of them has.
+// filter returns a column with some of the rows of d. A dictionary also keeps words that none of these rows has.
 func (d *data) filter(keep func(row int) bool) *data {
 	p := &data{name: d.name, kind: d.kind}
 	if d.dictionary != nil {

@@ -19,21 +19,22 @@ import (
 	"ratemill/internal/backoff"
 )
 
-// insertSettings make a block one insert that is stored when it is acknowledged, and stored only once for a token.
+// insertSettings turn a block into one insert that is stored when it is acknowledged, and stored only once for a
+// token.
 var insertSettings = [][2]string{
 	{"async_insert", "0"},
 	{"insert_deduplicate", "1"},
 	{"wait_end_of_query", "1"},
-	// A wrong carrier's clock may spread a block over many months; rating judges such times.
+	// A carrier's clock that is wrong may spread a block over many months; rating decides about such times.
 	{"max_partitions_per_insert_block", "0"},
-	// A block is one block for ClickHouse too, so that it has one token.
+	// A block must also be one block for ClickHouse, so that it has one token.
 	{"max_insert_block_size", "10000000"},
 	{"min_insert_block_size_rows", "0"},
 	{"min_insert_block_size_bytes", "0"},
 }
 
-// Insert implements Inserter: the rows of b are in its table exactly once, however often Insert is called with them and
-// token, as long as the table remembers the token.
+// Insert implements Inserter. The rows of b are in its table exactly once, however often Insert is called with the same
+// rows and token, as long as the table remembers the token.
 func (w *Warehouse) Insert(ctx context.Context, b *Block, token string) error {
 	if b.Rows() == 0 {
 		return nil
@@ -44,7 +45,7 @@ func (w *Warehouse) Insert(ctx context.Context, b *Block, token string) error {
 	for i := range w.options.Addr {
 		n := (first + i) % len(w.options.Addr)
 		if w.options.Protocol == clickhouse.Native {
-			return w.insertNative(ctx, what, b, token) // the driver knows the addresses itself
+			return w.insertNative(ctx, what, b, token) // the driver chooses among the addresses itself
 		} else {
 			err = w.insertHTTP(ctx, w.options.Addr[n], what, b, token)
 		}
@@ -94,7 +95,7 @@ func (w *Warehouse) insertHTTP(ctx context.Context, address, what string, b *Blo
 	return judged(res, what, text)
 }
 
-// squeezed is the content of from, in zstd.
+// squeezed returns the content of from, compressed with zstd.
 func squeezed(from io.Reader) io.ReadCloser {
 	r, w := io.Pipe()
 	go func() {
@@ -108,8 +109,8 @@ func squeezed(from io.Reader) io.ReadCloser {
 	return r
 }
 
-// native is the block in ClickHouse's Native format of revision 0, as HTTP sends it, in pieces that point into the
-// columns.
+// native returns the block in ClickHouse's Native format of revision 0, as HTTP sends it, in pieces that point
+// into the columns.
 func (b *Block) native() (pieces net.Buffers, size int64) {
 	put := func(p []byte) {
 		if len(p) > 0 {
@@ -131,8 +132,8 @@ func (b *Block) native() (pieces net.Buffers, size int64) {
 	return pieces, size
 }
 
-// insertNative speaks the native protocol through the driver, which takes values one by one: some µs a row, where HTTP
-// takes the columns as they are.
+// insertNative uses the native protocol through the driver. The driver takes values one by one, which costs some µs
+// per row; HTTP takes the columns as they are.
 func (w *Warehouse) insertNative(ctx context.Context, what string, b *Block, token string) error {
 	settings := clickhouse.Settings{"insert_deduplication_token": token}
 	for _, s := range insertSettings {
@@ -162,7 +163,7 @@ func (w *Warehouse) insertNative(ctx context.Context, what string, b *Block, tok
 	return sorted(what, batch.Send())
 }
 
-// decoded is the block as the driver reads it.
+// decoded returns the block as the driver reads it.
 func (b *Block) decoded() (*proto.Block, error) {
 	pieces, _ := b.native()
 	decoded := proto.NewBlock()

@@ -7,13 +7,14 @@ import (
 	"strings"
 )
 
-// installationView names the installation that the tables belong to. It is a view of one constant, because creating a
-// view that does not exist is the one operation that ClickHouse performs for exactly one of several callers.
+// installationView stores the name of the installation that the tables belong to. It is a view of one constant,
+// because creating a view that does not exist is the one operation that ClickHouse performs for exactly one of
+// several callers.
 const installationView = "ratemill_installation"
 
 const unknownTable = 60 // UNKNOWN_TABLE of ErrorCodes.cpp
 
-// Installation is the name of the tables' installation; empty if no installation has claimed them.
+// Installation returns the name of the tables' installation; empty if no installation has claimed them.
 func (w *Warehouse) Installation(ctx context.Context) (name string, err error) {
 	err = sorted("read which installation it belongs to", w.conn.QueryRow(ctx, "SELECT installation FROM "+installationView).Scan(&name))
 	if refused := (*RefusedError)(nil); errors.As(err, &refused) && refused.Code == unknownTable {
@@ -22,8 +23,8 @@ func (w *Warehouse) Installation(ctx context.Context) (name string, err error) {
 	return name, err
 }
 
-// Claim gives the warehouse a name, unless it has one, and returns its name: of several concurrent claims the first
-// wins. Migrate it before.
+// Claim sets the name of the warehouse, unless it has one, and returns the name that is set: of several concurrent
+// claims, the first wins. Migrate it before.
 func (w *Warehouse) Claim(ctx context.Context, name string) (string, error) {
 	if holder, err := w.Installation(ctx); err != nil || holder != "" {
 		return holder, err

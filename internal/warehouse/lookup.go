@@ -15,10 +15,10 @@ import (
 	"ratemill/udr"
 )
 
-// ErrNotFound means that the warehouse has no such record (yet).
+// ErrNotFound means that the warehouse does not have the record (yet).
 var ErrNotFound = errors.New("no such record is in the warehouse")
 
-// NotFound is an ErrNotFound whose text names the record's actual place.
+// NotFound is an ErrNotFound whose text says where the record is.
 func NotFound(format string, args ...any) error { return notFound(fmt.Sprintf(format, args...)) }
 
 type notFound string
@@ -26,11 +26,11 @@ type notFound string
 func (e notFound) Error() string        { return string(e) }
 func (e notFound) Is(target error) bool { return target == ErrNotFound }
 
-// Record is a rated record as a whole.
+// Record is a complete rated record.
 type Record struct {
 	File    udr.FileID
-	Name    string      // of the file; empty until its end arrives
-	Taken   udr.Instant // of the file; 0 until its end arrives
+	Name    string      // name of the file; empty until the file's end arrives
+	Taken   udr.Instant // when the file was read; 0 until the file's end arrives
 	Pin     udr.Pin
 	Usage   udr.Usage
 	Account string
@@ -39,13 +39,13 @@ type Record struct {
 	Late    uint16          // number of billing cycles by which the file was collected after the cycle of use
 	Stored  time.Time
 
-	Log       uint32 // generation of the rated log, partition and offset: where the record is in it
+	Log       uint32 // generation of the rated log, partition and offset: the record's position in it
 	Partition int
 	Offset    int64
 }
 
-// Record finds a rated record by its id; the file's part may be abbreviated to a prefix that only one file has. For an
-// unrated record it returns ErrNotFound.
+// Record finds a rated record by its id; the file's part may be abbreviated to a prefix that only one file has. If the
+// record was not rated, it returns ErrNotFound.
 func (w *Warehouse) Record(ctx context.Context, id string) (*Record, error) {
 	prefix, seq, err := udr.ParseID(id)
 	if err != nil {
@@ -161,7 +161,7 @@ type FileBalance struct {
 	Difference, DifferenceBytes                          int64
 }
 
-// Balance is the balance of every file whose end has arrived.
+// Balance returns the balance of every file whose end has arrived.
 func (w *Warehouse) Balance(ctx context.Context) ([]FileBalance, error) { return w.balance(ctx, "") }
 
 // BalanceOf returns the balance of a file; nil until its end arrives.

@@ -23,7 +23,7 @@ func (w *Warehouse) Mark(ctx context.Context) (number int64, at time.Time, err e
 	return number, at, err
 }
 
-// SetMark keeps a mark. Migrate before.
+// SetMark stores a mark. Migrate before.
 func (w *Warehouse) SetMark(ctx context.Context, number int64, at time.Time) error {
 	engine := "AggregatingMergeTree"
 	if w.layout.Cluster != "" {

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// version is the newest migration. The steps of a migration follow from the Since of tables, columns and views: it
-// creates new tables and adds new columns and sums. One migration changed the settings of tables (resettled).
-// Migrations only go forward and only add, so an older version of ratemill, which names the columns that it
-// inserts, can run beside a newer one.
+// version is the newest migration. The steps of a migration follow from the Since values of tables, columns and
+// views: it creates new tables and adds new columns and sums. One migration changed the settings of tables
+// (resettled). Migrations only go forward and only add. An older version of ratemill lists the columns that it
+// inserts, so it can run beside a newer one.
 const version = 15
 
 // resettled is the migration that changed the settings of all tables.
@@ -98,8 +98,8 @@ func (w *Warehouse) checkCluster(ctx context.Context, l Layout) error {
 		"written: clickhouse.cluster needs one shard, with replicas", l.Cluster, shards)
 }
 
-// keepTables sets retention and deduplication of existing tables as the layout requires. One query asks for the
-// settings of all tables: one for each table cost 5 ms of CPU, and 19 of them were an eighth of a migration.
+// keepTables sets retention and deduplication of existing tables as the layout requires. One query reads the
+// settings of all tables: a query per table cost 5 ms of CPU, and 19 of them were an eighth of a migration.
 func (w *Warehouse) keepTables(ctx context.Context, l Layout) error {
 	made, err := w.settings(ctx, l)
 	if err != nil {
@@ -118,7 +118,7 @@ func (w *Warehouse) keepTables(ctx context.Context, l Layout) error {
 		if int64(l.window()) > made[t.Name].window {
 			err = alter("set the number of remembered blocks", fmt.Sprintf("MODIFY SETTING %s = %d", l.windowSetting(), l.window()))
 		}
-		// Former versions let ClickHouse delete by its clock. Expire does it now.
+		// Earlier versions let ClickHouse delete rows by its clock. Expire now does this.
 		if err == nil && made[t.Name].expires {
 			err = alter("keep rows until they are deleted on purpose", "REMOVE TTL")
 		}
@@ -151,14 +151,14 @@ func (w *Warehouse) settings(ctx context.Context, l Layout) (map[string]setting,
 	return all, sorted(what, rows.Err())
 }
 
-// setting is how many blocks a table remembers, and whether ClickHouse deletes its rows by its clock.
+// setting holds how many blocks a table remembers, and whether ClickHouse deletes its rows by its clock.
 type setting struct {
 	window  int64
 	expires bool
 }
 
-// makeViews makes or replaces the views, which belong to the newest version. Another process may be at it too: a view
-// that it is replacing is missing for a moment to the views that read from it.
+// makeViews creates or replaces the views, which belong to the newest version. Another process may be doing this
+// at the same time: a view that it is replacing is missing for a moment for the views that read from it.
 func (w *Warehouse) makeViews(ctx context.Context, l Layout) error {
 	for attempt := 0; ; attempt++ {
 		err := func() error {
@@ -182,7 +182,7 @@ func (w *Warehouse) makeViews(ctx context.Context, l Layout) error {
 
 func viewsHash(l Layout, database string) string {
 	h := sha256.New()
-	// A view names its tables with their database; a view of * has the columns that were there when it was made.
+	// A view refers to its tables with their database; a view of * has the columns that existed when it was created.
 	fmt.Fprintln(h, version, database)
 	for i := range views {
 		h.Write([]byte(views[i].create(l)))
@@ -191,7 +191,8 @@ func viewsHash(l Layout, database string) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// migrated is the newest migration that was done, 0 in an empty warehouse, and the hash of the views that were made.
+// migrated returns the newest migration that was done, 0 in an empty warehouse, and the hash of the views that were
+// created.
 func (w *Warehouse) migrated(ctx context.Context, l Layout) (newest int, made string, err error) {
 	engine := "MergeTree"
 	if l.Cluster != "" {
@@ -208,9 +209,10 @@ func (w *Warehouse) migrated(ctx context.Context, l Layout) (newest int, made st
 	return int(n), made, sorted("read its schema version", err)
 }
 
-// makeTables makes the tables that are newer than the migrations done, with all that later migrations add, in a
-// statement each instead of one for every column. It returns the tables that were not there and are complete now. An
-// older version of ratemill may have made one of them at the same moment: the migrations add the rest to that one.
+// makeTables creates the tables that are newer than the completed migrations, with everything that later migrations
+// add, in one statement per table instead of one per column. It returns the tables that were created and are now
+// complete. An older version of ratemill may have created one of them at the same moment: the migrations add the
+// rest to that table.
 func (w *Warehouse) makeTables(ctx context.Context, l Layout, done int) (complete []string, err error) {
 	if done >= version {
 		return nil, nil
@@ -242,7 +244,7 @@ func (w *Warehouse) makeTables(ctx context.Context, l Layout, done int) (complet
 	return complete, nil
 }
 
-// columns are the columns that are there, each with its table's name before its own.
+// columns returns the existing columns, each with its table's name before its own.
 func (w *Warehouse) columns(ctx context.Context) (map[[2]string]bool, error) {
 	const what = "list the columns of its tables"
 	rows, err := w.conn.Query(ctx, "SELECT table, name FROM system.columns WHERE database = currentDatabase() AND has(?, table)", TableNames())
@@ -261,7 +263,7 @@ func (w *Warehouse) columns(ctx context.Context) (map[[2]string]bool, error) {
 	return all, sorted(what, rows.Err())
 }
 
-// migration is the statements of one migration for the tables that are not complete.
+// migration returns the statements of one migration for the tables that are not complete.
 func migration(n int, l Layout, complete []string) (statements []string) {
 	for i := range tables {
 		t := &tables[i]
@@ -281,7 +283,7 @@ func migration(n int, l Layout, complete []string) (statements []string) {
 			}
 		}
 		for j := range t.Sums {
-			// Existing rows are added up in the background; until then queries read the rows.
+			// Sums for existing rows are built in the background; until then, queries read the rows.
 			if s := &t.Sums[j]; s.Since == n && t.Since < n {
 				statements = append(statements, fmt.Sprintf("ALTER TABLE %s%s ADD %s", t.Name, l.onCluster(),
 					strings.Replace(s.definition(), "PROJECTION", "PROJECTION IF NOT EXISTS", 1)),

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// MissingTablesError means that tables which were created here no longer exist.
+// MissingTablesError reports that tables which were created here no longer exist.
 type MissingTablesError struct{ Tables []string }
 
 func (e *MissingTablesError) Error() string {
@@ -20,14 +20,14 @@ func (e *MissingTablesError) Error() string {
 		"see docs/runbooks/table-missing.md", what, it, it, it, it, strings.Join(e.Tables, " "))
 }
 
-// remakeMissing recreates tables, empty, by an order of a person. It refuses if other tables are missing that
-// migrations up to done have made.
+// remakeMissing recreates missing tables, empty, when a user orders it. It refuses to do so if other
+// tables are missing that migrations up to done have created.
 func (w *Warehouse) remakeMissing(ctx context.Context, l Layout, done int) error {
 	there, err := w.there(ctx)
 	if err != nil {
 		return err
 	}
-	if done == 0 { // the table of migrations is new; with rows in other tables, it was dropped
+	if done == 0 { // the table of migrations is new; if other tables have rows, it was dropped
 		if written, err := w.Written(ctx); err != nil || !written {
 			return err
 		}
@@ -52,7 +52,7 @@ func (w *Warehouse) remakeMissing(ctx context.Context, l Layout, done int) error
 	return nil
 }
 
-// viewsMissing reports whether a view was dropped. Views hold no rows, so they are made again.
+// viewsMissing reports whether a view was dropped. Views hold no rows, so they are recreated.
 func (w *Warehouse) viewsMissing(ctx context.Context) (bool, error) {
 	there, err := w.there(ctx)
 	for i := range views {
@@ -69,7 +69,7 @@ func (w *Warehouse) there(ctx context.Context) (names []string, err error) {
 	return names, sorted("list its tables", err)
 }
 
-// TableNames are the names of all tables.
+// TableNames returns the names of all tables.
 func TableNames() (names []string) {
 	for i := range tables {
 		names = append(names, tables[i].Name)

@@ -9,15 +9,15 @@ import (
 
 // LastNumber is the highest number of a range that a document in the warehouse has.
 type LastNumber struct {
-	Seller string // account; empty for the operator
+	Seller string // seller's account; empty for the operator
 	Range  string
-	Year   int // 0 if the range does not start again each year
+	Year   int // 0 if the range does not restart each year
 	N      int64
 	Number string
 	Issued registry.Date
 }
 
-// LastNumbers are the highest numbers of documents, of all ranges.
+// LastNumbers returns the highest numbers of documents, for all ranges.
 func (w *Warehouse) LastNumbers(ctx context.Context) (all []LastNumber, err error) {
 	rows, err := w.conn.Query(ctx, `SELECT seller, number_range, toInt64(number_year), max(toInt64(number_n)), argMax(number, number_n),
 		argMax(issued, number_n) FROM documents GROUP BY seller, number_range, number_year ORDER BY seller, number_range, number_year`)

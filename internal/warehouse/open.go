@@ -26,8 +26,8 @@ type Warehouse struct {
 	layout  Layout       // layout that Migrate applied
 }
 
-// Away is the error of a ClickHouse that did not answer, or cannot write now; retry later, with the same token. what
-// completes "a request to".
+// Away returns the error for a ClickHouse that did not answer, or cannot write now; retry later, with the same
+// token. what completes "a request to".
 func Away(what string, err error) error {
 	says := fmt.Sprintf("the warehouse does not answer a request to %s: %v; ratemill keeps trying; check that ClickHouse is up, reachable "+
 		"and has disk space", what, err)
@@ -37,7 +37,7 @@ func Away(what string, err error) error {
 	return &backoff.UnavailableError{Engine: backoff.ClickHouse, Says: says, Err: err}
 }
 
-// RefusedError means that ClickHouse refuses its input, and will refuse it again.
+// RefusedError reports that ClickHouse refuses its input, and will refuse it again.
 type RefusedError struct {
 	Code int // ClickHouse's
 	Text string
@@ -48,13 +48,13 @@ func (e *RefusedError) Error() string { return e.Text }
 // Access is the address of a ClickHouse, with the credentials.
 type Access struct {
 	DSN      string      // http(s)://user@host:8123/database or clickhouse://user@host:9000/database
-	Password string      // instead of one in the DSN
-	TLS      *tls.Config // of an encrypted connection; nil is for https:// of an encrypted connection; nil: the system's, for https://
+	Password string      // instead of a password in the DSN
+	TLS      *tls.Config // settings of an encrypted connection; nil: the system's settings, for https://
 	Cluster  string      // the cluster of the DSN's servers; needed for several
 }
 
 // Open prepares to use a ClickHouse, http://user:password@host:8123/database or clickhouse://host:9000/database, and
-// queries its identity. It returns *backoff.UnavailableError when there is no answer.
+// queries its identity. It returns *backoff.UnavailableError if there is no answer.
 func Open(ctx context.Context, dsn string) (*Warehouse, error) { return Access{DSN: dsn}.Open(ctx) }
 
 // Open does the same as the function Open.
@@ -94,7 +94,7 @@ func open(ctx context.Context, options *clickhouse.Options) (*Warehouse, error) 
 func (a Access) options() (*clickhouse.Options, error) {
 	dsn := a.DSN
 	scheme, _, _ := strings.Cut(dsn, "://")
-	if scheme == "https" && !strings.Contains(dsn, "secure=") { // the driver does not take https for an answer
+	if scheme == "https" && !strings.Contains(dsn, "secure=") { // the driver does not derive this from https
 		if strings.Contains(dsn, "?") {
 			dsn += "&secure=true"
 		} else {
@@ -103,7 +103,7 @@ func (a Access) options() (*clickhouse.Options, error) {
 	}
 	options, err := clickhouse.ParseDSN(dsn)
 	if err != nil {
-		// The parser's words may repeat the DSN, and with it the password.
+		// The parser's message may repeat the DSN, and with it the password.
 		return nil, errors.New("warehouse: the DSN is not one of ClickHouse: https://user@host:8443/database, or " +
 			"clickhouse://user@host:9440/database?secure=true for the native protocol; a special character in it is percent-encoded, and an " +
 			"option must be one of the driver's")
@@ -133,7 +133,7 @@ func (a Access) options() (*clickhouse.Options, error) {
 	return options, nil
 }
 
-// As is the same ClickHouse and database for another user.
+// As returns the same ClickHouse and database for another user.
 func (w *Warehouse) As(ctx context.Context, user, password string) (*Warehouse, error) {
 	options := *w.options
 	options.Auth.Username, options.Auth.Password = user, password
@@ -146,10 +146,10 @@ func (w *Warehouse) Close() error {
 	return w.conn.Close()
 }
 
-// Conn is the driver's connection, for queries that this package does not have.
+// Conn returns the driver's connection, for queries that this package does not have.
 func (w *Warehouse) Conn() driver.Conn { return w.conn }
 
-// exec runs a statement that gives no rows.
+// exec runs a statement that returns no rows.
 func (w *Warehouse) exec(ctx context.Context, what, statement string) error {
 	return sorted(what, w.conn.Exec(ctx, statement))
 }
@@ -172,8 +172,8 @@ func sorted(what string, err error) error {
 var fields = accesserr.Fields{CA: "clickhouse.tls.ca_file", Cert: "clickhouse.tls.cert_file and key_file",
 	Encrypt: "clickhouse.dsn", Login: "clickhouse.dsn and clickhouse.password_file or password_env"}
 
-// explain classifies ClickHouse's exceptions as temporary if they pass with time, or after a person has repaired the
-// server's disk, memory, network, replicas or users. All other exceptions concern the input.
+// explain classifies ClickHouse's exceptions as temporary if they pass with time, or after an operator has repaired
+// the server's disk, memory, network, replicas or users. All other exceptions concern the input.
 func explain(what string, code int, text string) error {
 	switch _, passes := passingCodes[code]; {
 	case code == 192 || code == 193 || code == 194 || code == 516: // UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
@@ -184,8 +184,8 @@ func explain(what string, code int, text string) error {
 	return &RefusedError{code, text}
 }
 
-// lacksRoom reports whether the operating system refused the server something; the code depends on where the server
-// noticed it.
+// lacksRoom reports whether the operating system refused the server a resource; the error code depends on where the
+// server noticed it.
 func lacksRoom(text string) bool {
 	for _, words := range []string{"No space left on device", "Disk quota exceeded", "Too many open files", "Cannot allocate memory",
 		"std::bad_alloc"} {
@@ -196,9 +196,9 @@ func lacksRoom(text string) bool {
 	return false
 }
 
-// passingCodes are the temporary ones of ErrorCodes.cpp.
+// passingCodes lists the temporary error codes of ErrorCodes.cpp.
 var passingCodes = map[int]string{
-	23: "CANNOT_READ_FROM_ISTREAM", 24: "CANNOT_WRITE_TO_OSTREAM", 33: "CANNOT_READ_ALL_DATA", // of a request that was cut short
+	23: "CANNOT_READ_FROM_ISTREAM", 24: "CANNOT_WRITE_TO_OSTREAM", 33: "CANNOT_READ_ALL_DATA", // the request was cut short
 	74: "CANNOT_READ_FROM_FILE_DESCRIPTOR", 75: "CANNOT_WRITE_TO_FILE_DESCRIPTOR", 76: "CANNOT_OPEN_FILE", 77: "CANNOT_CLOSE_FILE",
 	87: "CANNOT_SEEK_THROUGH_FILE", 88: "CANNOT_TRUNCATE_FILE", 172: "CANNOT_CREATE_DIRECTORY", 204: "CANNOT_FSYNC", 214: "CANNOT_STATVFS",
 	243: "NOT_ENOUGH_SPACE", 274: "AIO_READ_ERROR", 275: "AIO_WRITE_ERROR", 294: "CANNOT_WRITE_TO_FILE", 424: "CANNOT_LINK",

@@ -10,21 +10,21 @@ import (
 
 // Outcome is the outcome for a file's usage records after mediation sent them.
 type Outcome struct {
-	Arrived bool // the file's end is here
-	// Ended means that the end is here, and recent enough that rated records still exist (warehouse.keep). The numbers are
-	// final, except for records in suspense.
+	Arrived bool // the file's end is in the warehouse
+	// Ended means that the end is in the warehouse, and is so recent that rated records still exist (warehouse.keep).
+	// The numbers are then final, except for records in suspense.
 	Ended     bool
 	Rated     uint64 // in rated_usage
 	Duplicate uint64 // in duplicates
 	Suspended uint64 // suspended by mediation or rating, whether they still wait or not
 	Retried   uint64 // of all suspended records, by mediation or rating: sent again in a retry batch
-	Dropped   uint64 // of all suspended records: dropped by a person
+	Dropped   uint64 // of all suspended records: dropped by a user
 }
 
 // outcomesAtOnce limits the text of a query, because ClickHouse accepts 256 KiB.
 const outcomesAtOnce = 1000
 
-// Outcomes returns the outcomes of the files with any data here.
+// Outcomes returns the outcomes of those files that have any data in the warehouse.
 func (w *Warehouse) Outcomes(ctx context.Context, files []udr.FileID) (map[udr.FileID]Outcome, error) {
 	all := map[udr.FileID]Outcome{}
 	for some := range slices.Chunk(files, outcomesAtOnce) {
@@ -40,7 +40,8 @@ func (w *Warehouse) Outcomes(ctx context.Context, files []udr.FileID) (map[udr.F
 }
 
 func (w *Warehouse) outcomes(ctx context.Context, ids []string, all map[udr.FileID]Outcome) error {
-	// The view decides which files are within the retention of rated_usage: rated records of older files are gone.
+	// The view decides which files are within the retention of rated_usage; rated records of older files no
+	// longer exist.
 	rows, err := w.conn.Query(ctx, fmt.Sprintf(`
 SELECT toString(id), max(a), max(e), sum(r), sum(d), sum(s), sum(again), sum(gone) FROM (
   SELECT file AS id, toUInt8(1) AS a, toUInt8(%s) AS e, toUInt64(0) AS r, toUInt64(0) AS d, toUInt64(0) AS s, toUInt64(0) AS again, toUInt64(0) AS gone FROM files AS f WHERE f.file IN (?)

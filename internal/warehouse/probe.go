@@ -14,7 +14,7 @@ import (
 )
 
 // balanced lists the tables whose rows count in a file's balance. Rows of other tables cannot be left out,
-// because no balance would show it.
+// because no balance would show the gap.
 var balanced = []string{ratedTable, suspenseTable, duplicateTable}
 
 // Balanced implements consumer.Rows.
@@ -41,7 +41,7 @@ func (b *Block) Only() (r consumer.RefusedRow, err error) {
 	return r, err
 }
 
-// Probe implements consumer.Prober by a table of the same columns and constraints that keeps nothing.
+// Probe implements consumer.Prober by a table with the same columns and constraints that stores nothing.
 func (w *Warehouse) Probe(ctx context.Context, b *Block) error {
 	probe := *b
 	probe.Table = "probe_" + b.Table + "_" + strings.ToLower(rand.Text()[:8])
@@ -55,9 +55,9 @@ func (w *Warehouse) Probe(ctx context.Context, b *Block) error {
 	return errors.Join(err, w.exec(ctx, "drop the table to probe rows", "DROP TABLE "+probe.Table))
 }
 
-// unprobed turns ClickHouse's message about a probe into one about the table itself. An order to leave rows out
-// refers to this message, so the same refusal must have the same text at every attempt. It also removes the UUID of
-// the probe that ClickHouse puts after a name.
+// unprobed turns ClickHouse's message about a probe into a message about the table itself. An order to leave out
+// rows refers to this message, so the same refusal must have the same text at every attempt. It also removes the
+// UUID of the probe that ClickHouse puts after a name.
 func unprobed(text, probe, table string) string {
 	return regexp.MustCompile(regexp.QuoteMeta(probe)+"(`?)( \\([0-9a-f-]{36}\\))?").ReplaceAllString(text, table+"$1")
 }

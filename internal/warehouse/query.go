@@ -26,13 +26,13 @@ type Format string
 // The formats.
 const (
 	AsTable Format = "table"
-	AsJSON  Format = "json" // an object a line; 64-bit numbers and decimals as they are written, decimals as strings
-	AsCSV   Format = "csv"  // RFC 4180; a text that a spreadsheet would take for a formula gets an apostrophe before it
+	AsJSON  Format = "json" // one object per line; 64-bit numbers and decimals as they are written, decimals as strings
+	AsCSV   Format = "csv"  // RFC 4180; if a spreadsheet would take a text for a formula, an apostrophe is written before it
 )
 
 // Print runs a SELECT and prints its rows. It returns the number of rows. It refuses a statement that would change
-// something. Rows of WITH TOTALS and extremes are separate: under a table, as a separate object in JSON, and
-// omitted in CSV, whose readers would take them for ordinary rows.
+// something. Rows of WITH TOTALS and extremes are kept apart: printed under a table, as a separate object in JSON,
+// and omitted in CSV, whose readers would take them for ordinary rows.
 func (w *Warehouse) Print(ctx context.Context, to io.Writer, format Format, query string, args ...any) (n int, err error) {
 	if len(args) == 0 && AsksApart(query) {
 		return w.printApart(ctx, to, format, query)
@@ -83,7 +83,7 @@ func refusedToWrite(err error) error {
 	return &RefusedError{readOnly, "a query may only read, because ratemill alone writes rows: " + err.Error()}
 }
 
-// plain is a value as all formats print it: decimals and instants as text, a FixedString in hex.
+// plain returns a value as all formats print it: decimals and instants as text, a FixedString in hex.
 func plain(v any, typ string) any {
 	switch v := v.(type) {
 	case decimal.Decimal:
@@ -153,7 +153,7 @@ func newPrinter(to io.Writer, format Format, columns, types []string) (*printer,
 	return p, nil
 }
 
-var numeric = regexp.MustCompile(`^(U?Int|Float)`) // decimals have points, which a column of them does not line up either way
+var numeric = regexp.MustCompile(`^(U?Int|Float)`) // decimals have points, which right alignment would not line up either
 
 func (p *printer) row(values []any) error {
 	switch {
@@ -194,7 +194,7 @@ func (p *printer) apart(r apartRow) error {
 	return err
 }
 
-// cells are values as a table has them.
+// cells returns values in the form for a table.
 func cells(values []any) []string {
 	cells := make([]string, len(values))
 	for i, v := range values {
@@ -228,7 +228,7 @@ func (p *printer) end() error {
 	switch {
 	case p.table != nil:
 		if p.table.Len() == 0 {
-			return nil // ClickHouse names columns with the first rows only
+			return nil // ClickHouse names columns only with the first rows
 		}
 		return p.table.Print(p.to, output.Table)
 	case p.csv != nil:
@@ -238,7 +238,7 @@ func (p *printer) end() error {
 	return nil
 }
 
-// cell is a value for a spreadsheet.
+// cell returns a value in the form for a spreadsheet.
 func cell(v any) string {
 	switch v := v.(type) {
 	case nil:

@@ -14,37 +14,39 @@ import (
 )
 
 // ranges is the position of a sink that copies numbered rows of the control store, range by range: revisions of the
-// registry, or final documents. It works as a sink of the rated log does (consumer.ByToken): a range is fixed in the
+// registry, or final documents. It works like a sink of the rated log (consumer.ByToken): a range is fixed in the
 // control store before any row is written, and the position moves when all rows are there.
 type ranges struct {
-	name      string // under which the control store keeps the position
+	name      string // name under which the control store keeps the position
 	positions consumer.Positions
 	clock     interface{ Now() time.Time }
 	known     control.SinkPosition
 	asked     time.Time // time at which the control store last confirmed the known position
 	checked   bool      // the warehouse was compared with the position
 
-	Written  atomic.Int64 // rows of the control store
+	Written  atomic.Int64 // number of rows from the control store
 	Position atomic.Int64 // number of the last one that is in the warehouse
-	Repeated atomic.Int64 // ranges that were found, or that were in the warehouse already
+	Repeated atomic.Int64 // ranges that were found begun, or that were already in the warehouse
 }
 
 // copied has the steps of a sink that depend on its kind of rows.
 type copied interface {
-	// compare compares the warehouse with the position where that is necessary, and returns where the next range
-	// begins. found means that a range was begun, and is completed first.
+	// compare compares the warehouse with the position where that is necessary, and returns where the next
+	// range begins. found means that a range was begun and must be completed first.
 	compare(ctx context.Context, at control.SinkPosition, found bool) (next int64, err error)
-	// take reads a range: the range already begun, or else the one after a number. to is 0 if there is nothing.
+	// take reads a range: the range already begun, or else the one after a number. to is 0 if there is
+	// nothing to read.
 	take(ctx context.Context, begun *control.Intent, from int64) (to int64, copy func() error, err error)
 }
 
-// Begin makes the next Step compare the warehouse with the position: call it when another process may have been at work.
+// Begin makes the next Step compare the warehouse with the position. Call it when another process may have been
+// writing.
 func (r *ranges) Begin() { r.checked = false }
 
 // At returns the progress of the sink.
 func (r *ranges) At() (written, position int64) { return r.Written.Load(), r.Position.Load() }
 
-// step brings the next range into the warehouse, and reports whether there was one. After an error, call it again: it
+// step copies the next range into the warehouse, and reports whether there was one. After an error, call it again: it
 // reads the position and continues from there.
 func (r *ranges) step(ctx context.Context, rows copied) (bool, error) {
 	at, err := r.where(ctx)
@@ -84,7 +86,7 @@ type inserter interface {
 // a table remembers tokens.
 const askAgain = time.Minute
 
-const mostTries = 9 // tokens of a page, of which all but the last were stored without its rows
+const mostTries = 9 // number of tokens tried for a page; all but the last were stored without the page's rows
 
 // where reads the position.
 func (r *ranges) where(ctx context.Context) (control.SinkPosition, error) {
@@ -135,8 +137,9 @@ func (r *ranges) move(ctx context.Context, next int64) error {
 	return err
 }
 
-// arrive writes a page into its table. A page that may be there already is counted afterwards: a table that is not replicated stores the
-// token before the rows, so it can take a page for present that never came (consumer.ByToken). unequal is the error for a wrong count.
+// arrive writes a page to its table. A page that may already be there is counted afterwards: a table that is not
+// replicated stores the token before the rows, so it can report a page as present that never arrived
+// (consumer.ByToken). unequal is the error for a wrong count.
 func (r *ranges) arrive(ctx context.Context, w inserter, b *Block, token string, again bool, count func() (int, error),
 	unequal func(rows int) error,
 	log *slog.Logger) error {

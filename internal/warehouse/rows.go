@@ -14,7 +14,7 @@ import (
 	"ratemill/udr"
 )
 
-// rows makes rows of messages of the rated log: a block for each table. It is reused from block to block.
+// rows builds rows from messages of the rated log: a block for each table. It is reused from block to block.
 type rows struct {
 	partition uint16
 	log       uint32 // generation
@@ -33,7 +33,7 @@ type rows struct {
 	origin  origin
 	usages  [together]udr.Usage
 	records [together]row
-	payers  []row // of tiers above the SIM's own, and corrections
+	payers  []row // for tiers above the SIM's own, and corrections
 
 	correction correction
 	file       udr.FileID
@@ -41,10 +41,11 @@ type rows struct {
 }
 
 // together is the number of records that are read before their columns are filled. With the texts to which they
-// point, they stay in the second level of the processor's caches.
+// point, they fit into the second-level cache of the processor.
 const together = 128
 
-// row is the source of the columns of one row. Each table uses the parts that its columns need.
+// row holds the values from which the columns of one row are filled. Each table uses the parts that
+// its columns need.
 type row struct {
 	*origin
 	seq, line uint64
@@ -52,7 +53,7 @@ type row struct {
 
 	usage         *udr.Usage
 	account, root string // ids of the account that owned the SIM, and of its billing root
-	day           int32  // of the usage in the account's zone, since 1970-01-01
+	day           int32  // day of the usage in the account's zone, since 1970-01-01
 	late          uint16
 
 	payer   string        // id of the account to which the charge or event belongs
@@ -74,8 +75,8 @@ type origin struct {
 	log       uint32 // generation of the rated log
 }
 
-// stage is the stage that suspended the record. Mediation knows the suspended part of the raw record. Rating does
-// not; its usage record is complete.
+// stage returns the stage that suspended the record. A record that mediation suspended has the suspended part of
+// the raw record. A record that rating suspended has a complete usage record instead.
 func (r *row) stage() string {
 	if s := r.suspended; len(s.Raw) == 0 && len(s.Usage) > 0 && s.Parts == 0 {
 		return "rating"
@@ -83,7 +84,7 @@ func (r *row) stage() string {
 	return "mediation"
 }
 
-// continues is the id of the file that this one continues, empty for a whole one.
+// continues returns the id of the file that this file continues, empty for a complete file.
 func (r *row) continues() string {
 	if r.end.Continues.IsZero() {
 		return ""
@@ -91,7 +92,7 @@ func (r *row) continues() string {
 	return r.end.Continues.String()
 }
 
-// closing is the way in which a record left suspense.
+// closing returns how a record left suspense.
 type closing struct {
 	id              udr.ID
 	how             string // retried or dropped
@@ -107,8 +108,8 @@ const (
 
 func newRows(partition int, account func(context.Context, uint32, uint64) (string, error)) *rows {
 	r := &rows{partition: uint16(partition), log: 1, account: account}
-	// Files come last, so that a reader who sees a file's totals also sees the records before its end in this
-	// partition.
+	// Files are written last, so that a reader who sees a file's totals also sees the records before its
+	// end in this partition.
 	for _, b := range []struct {
 		block **Block
 		table string
@@ -137,7 +138,7 @@ func (r *rows) Reset() {
 	}
 }
 
-// Size implements consumer.Block: how many records there are.
+// Size implements consumer.Block: it returns the number of records.
 func (r *rows) Size() int {
 	return r.rated.Rows() + r.suspended.Rows() + r.duplicate.Rows()
 }
@@ -178,7 +179,7 @@ func (r *rows) Add(ctx context.Context, offset int64, message []byte) error {
 	return nil
 }
 
-// name is the id of an account.
+// name returns the id of an account.
 func (r *rows) name(ctx context.Context, number uint32) (string, error) {
 	if id, ok := r.names.known(number); ok {
 		return id, nil
@@ -204,7 +205,7 @@ func (r *rows) parse(ctx context.Context, at int, message []byte) (err error) {
 	return err
 }
 
-// addRated appends rated records, no more than together.
+// addRated appends rated records, at most as many as together.
 func (r *rows) addRated(ctx context.Context, records []ratedlog.RatedRecord) error {
 	r.payers = r.payers[:0]
 	for i := range records {
@@ -265,7 +266,8 @@ func (r *rows) addCharges(ctx context.Context, to *row, messages [][]byte) (err 
 	return nil
 }
 
-// correction is the usage of rows of corrections, which are about units used before the record. Those of one class follow each other.
+// correction holds the usage for rows of corrections, which are about units used before the record. Corrections of one
+// class are consecutive.
 type correction struct{ usage *udr.Usage }
 
 func (c *correction) of(p *row) {
@@ -289,8 +291,8 @@ func (r *rows) addEvent(ctx context.Context, of row, message []byte) error {
 	return nil
 }
 
-// asDecimal returns a counter's value as a Decimal(38, 12), which counts 10^-12: money already does, and units are
-// below 2^63, so their product fits.
+// asDecimal returns a counter's value as a Decimal(38, 12), which counts units of 10^-12. Money already does, and
+// other counters are below 2^63, so the product fits.
 func asDecimal(v rating.Value, cost bool) (hi int64, lo uint64) {
 	if cost {
 		return v.Hi, v.Lo
@@ -335,7 +337,7 @@ func (r *rows) addFile(e *udr.FileEnd) {
 		r.closed.fill([]row{{origin: &r.origin, closed: &closing{id: id, how: retried, retry: r.hex, at: e.Taken}}})
 	}
 	if len(e.Retried) == 0 {
-		r.ended = append(r.ended, arrival{strings.Clone(r.origin.pin.Source), e.Taken}) // it may point into the message
+		r.ended = append(r.ended, arrival{strings.Clone(r.origin.pin.Source), e.Taken}) // may point into the message
 	}
 }
 

@@ -10,12 +10,12 @@ import (
 	"ratemill/udr"
 )
 
-// momentOf is a time as ClickHouse compares it with a column.
+// momentOf returns a time in the form in which ClickHouse compares it with a column.
 func momentOf(at udr.Instant) string {
 	return fmt.Sprintf("fromUnixTimestamp64Nano(%d, 'UTC')", int64(at))
 }
 
-// SeenSince returns the SIMs with a record of usage from a time on.
+// SeenSince returns the SIMs that have a usage record from a time on.
 func (w *Warehouse) SeenSince(ctx context.Context, from udr.Instant) (map[uint32]bool, error) {
 	all := map[uint32]bool{}
 	err := w.bySIM(ctx, "SELECT sim, toInt64(1) FROM rated_usage WHERE at >= "+momentOf(from)+" GROUP BY sim",
@@ -40,7 +40,7 @@ func (w *Warehouse) LastSeen(ctx context.Context, sims []uint32) (map[uint32]udr
 	return all, nil
 }
 
-// Registrations returns the numbers of registrations of SIMs from a time on and before another.
+// Registrations returns the numbers of registrations of SIMs from one time on and before another.
 func (w *Warehouse) Registrations(ctx context.Context, from, to udr.Instant) (map[uint32]int64, error) {
 	all := map[uint32]int64{}
 	err := w.bySIM(ctx,

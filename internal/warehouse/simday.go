@@ -25,7 +25,7 @@ type SIMRecord struct {
 	Currency string
 }
 
-// RecordsOfSIM is the rated records of a SIM that began within a time, in their order.
+// RecordsOfSIM returns the rated records of a SIM that began between two times, in order.
 func (w *Warehouse) RecordsOfSIM(ctx context.Context, sim uint32, from, until udr.Instant) (all []SIMRecord, err error) {
 	rows, err := w.conn.Query(ctx, fmt.Sprintf(`SELECT toString(file), seq, at, class, quantity, unit, country, network, account, plan, amount, currency FROM rated_usage
 		WHERE sim = %d AND at >= fromUnixTimestamp64Nano(%d, 'UTC') AND at < fromUnixTimestamp64Nano(%d, 'UTC') ORDER BY at, file, seq`,

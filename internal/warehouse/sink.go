@@ -13,27 +13,27 @@ import (
 	"ratemill/udr"
 )
 
-// Sink writes each counting message of one partition of the rated log into the warehouse exactly once.
+// Sink writes each message that counts in one partition of the rated log into the warehouse exactly once.
 type Sink = consumer.ByToken[*Block]
 
-// Inserter writes a block into its table, once for a token: Warehouse does.
+// Inserter writes a block to its table, once for a token: Warehouse implements it.
 type Inserter = consumer.Inserter[*Block]
 
-// SinkOptions are the options of a sink. ClickHouse's cost for a row is halved from blocks of 20,000 rows to those of
-// 100,000, since small parts are merged more often.
+// SinkOptions are the options of a sink. With blocks of 100,000 rows, a row costs ClickHouse half as much as with
+// blocks of 20,000, because small parts are merged more often.
 type SinkOptions struct {
 	consumer.Options
 	Positions consumer.Positions
 	Warehouse Inserter
-	// Account is the id of an account by its number, as known at a revision of the registry; it waits until that is known
-	// here. An error that is not Unavailable stops the partition.
+	// Account returns the id of an account by its number, as known at a revision of the registry. It waits until that
+	// revision is known here. An error other than Unavailable stops the partition.
 	Account func(ctx context.Context, number uint32, revision uint64) (string, error)
-	// Offset is an account's local time, as known at a revision of the registry, from which its days follow; it waits and
-	// fails as Account does. Nil: all accounts are in UTC.
+	// Offset returns an account's local time offset, as known at a revision of the registry, from which its days
+	// follow. It waits and fails as Account does. If Offset is nil, all accounts are in UTC.
 	Offset func(ctx context.Context, number uint32, at udr.Instant, revision uint64) (Offset, error)
-	// Generation is the generation of the rated log (control.LogGeneration); 0 is 1.
+	// Generation is the generation of the rated log (control.LogGeneration); 0 means 1.
 	Generation uint32
-	// Written counts written rows; nil: they are not counted.
+	// Written counts written rows; nil means that they are not counted.
 	Written *Written
 }
 
@@ -56,7 +56,7 @@ func NewSink(o SinkOptions) (*Sink, error) {
 	return s, nil
 }
 
-// refused reports whether ClickHouse refuses its input for good, and whether a missing table is the reason.
+// refused reports whether ClickHouse refuses its input permanently, and whether a missing table is the reason.
 func refused(err error) (is, noTable bool) {
 	var r *RefusedError
 	is = errors.As(err, &r)
@@ -70,13 +70,13 @@ type Written struct {
 	Arrivals                                   *histogram.Set // by source; may be nil
 }
 
-// WriteBounds are the bounds of Written.Writes: the time until a block was in its tables, with all attempts.
+// WriteBounds are the bounds of Written.Writes: the time until a block was in its tables, including all attempts.
 var WriteBounds = histogram.Bounds{20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond,
 	500 * time.Millisecond, time.Second,
 	2500 * time.Millisecond, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute}
 
-// ArrivalBounds are the bounds of Written.Arrivals: the time from taking a file from its source until its end is in
-// the warehouse.
+// ArrivalBounds are the bounds of Written.Arrivals: the time from the reading of a file at its source until its end
+// is in the warehouse.
 var ArrivalBounds = histogram.Bounds{time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute,
 	5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 12 * time.Hour, 48 * time.Hour}
 

@@ -10,21 +10,21 @@ func (w *Warehouse) Ping(ctx context.Context) error {
 	return sorted("check that it is up", w.conn.Ping(ctx))
 }
 
-// Totals are the balance of all files together, for alarms. Differences are added up without sign, so that missing
+// Totals is the balance of all files together, for alerts. Differences are added up without sign, so that missing
 // records of one file do not hide excess records of another.
 type Totals struct {
 	Files       uint64 // files whose balance is not zero
 	Records     int64  // missing or excess records
 	Bytes       int64
-	Units       int64  // quantity that mediation sent to rating, all classes together (file_balance_units has them apart)
-	EndsMissing uint64 // files with records here, but without their end
+	Units       int64  // quantity that mediation sent to rating, all classes together (file_balance_units has them separately)
+	EndsMissing uint64 // files with records in the warehouse, but without their end
 	Suspense    uint64 // records that wait
 }
 
-// Totals adds up the balance of the files that are due: their end arrived long enough ago that the records in other
+// Totals adds up the balance of the files that are due: their end arrived so long ago that the records in other
 // partitions have arrived too. A file without an end counts if nothing of it has arrived for that long.
 //
-// It reads the sums of rated_usage, a row for a file and part, and all rows of suspense and duplicates.
+// It reads the sums of rated_usage, one row per file and part, and all rows of suspense and duplicates.
 func (w *Warehouse) Totals(ctx context.Context, due time.Duration) (t Totals, err error) {
 	row := w.conn.QueryRow(ctx, `
 WITH now64(3, 'UTC') - toIntervalMillisecond(?) AS cut, toDateTime64(0, 3, 'UTC') AS never

@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// storedFiles is the number of files in one question: their ids, 35 bytes each, must be within ClickHouse's
+// storedFiles is the number of files in one query: their ids, 35 bytes each, must fit into ClickHouse's
 // max_query_size of 256 KiB.
 const storedFiles = 5000
 
-// Stored implements Inserter. A table has the rows of a block if it has as many of its partition and offsets. Those of
-// another Kafka may have the same, so they must be of the block's files as well; and of its time, which spares reading the
-// months of other rows.
+// Stored implements Inserter. A table has the rows of a block if it has the same number of rows with the block's
+// partition and offsets. Rows from another Kafka may have the same offsets, so the rows must also belong to the block's
+// files; and to its time, which avoids reading the months of other rows.
 func (w *Warehouse) Stored(ctx context.Context, b *Block) (int, error) {
 	column, condition := "file", ""
 	if b.Table == closedTable {
@@ -46,7 +46,7 @@ func (w *Warehouse) Stored(ctx context.Context, b *Block) (int, error) {
 // Replicated implements Inserter.
 func (w *Warehouse) Replicated() bool { return w.layout.Cluster != "" }
 
-// range64 is the smallest and the largest number of a column of 64 bits.
+// range64 returns the smallest and the largest number of a 64-bit column.
 func (d *data) range64() (first, last int64) {
 	first, last = math.MaxInt64, math.MinInt64
 	for b := d.fixed; len(b) > 0; b = b[8:] {
@@ -56,7 +56,7 @@ func (d *data) range64() (first, last int64) {
 	return first, last
 }
 
-// distinct is the texts of a column of texts, each once.
+// distinct returns the texts of a text column, each once.
 func (d *data) distinct() (all []string) {
 	if d.dictionary != nil {
 		used := make([]bool, len(d.dictionary.names))

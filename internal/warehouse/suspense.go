@@ -15,12 +15,12 @@ type Suspended struct {
 	ID udr.ID
 	udr.Suspended
 	Pin    udr.Pin
-	File   string // name; empty until the file's end arrives
+	File   string // name of the file; empty until the file's end arrives
 	Stage  string
 	Stored time.Time
 }
 
-// SuspenseFilter chooses records that wait; empty fields choose all.
+// SuspenseFilter selects waiting records; empty fields select all.
 type SuspenseFilter struct {
 	ID     string // file:seq, or the beginning of a file's id
 	Source string
@@ -28,15 +28,15 @@ type SuspenseFilter struct {
 	Rule   string
 	SIM    []udr.Identifier // one of these identifiers was mapped
 	Limit  int              // 0 is 1000
-	Closed bool             // also records that no longer wait
+	Closed bool             // include records that no longer wait
 }
 
-// Chooses reports whether the filter leaves records out.
+// Chooses reports whether the filter leaves out records.
 func (f *SuspenseFilter) Chooses() bool {
 	return f.ID != "" || f.Source != "" || f.Code != "" || f.Rule != "" || len(f.SIM) > 0
 }
 
-// where is the filter as a condition on the table suspense.
+// where returns the filter as a condition on the table suspense.
 func (f *SuspenseFilter) where() (condition string, args []any) {
 	conditions := []string{"1"}
 	if !f.Closed {
@@ -69,7 +69,7 @@ func (f *SuspenseFilter) where() (condition string, args []any) {
 	return strings.Join(conditions, " AND "), args
 }
 
-// Suspense returns the waiting records, in the order of source, file and sequence.
+// Suspense returns the waiting records, ordered by source, file and sequence.
 func (w *Warehouse) Suspense(ctx context.Context, f SuspenseFilter) ([]Suspended, error) {
 	condition, args := f.where()
 	if f.Limit <= 0 {
@@ -78,7 +78,7 @@ func (w *Warehouse) Suspense(ctx context.Context, f SuspenseFilter) ([]Suspended
 	return w.suspended(ctx, fmt.Sprintf("%s ORDER BY source, file, seq LIMIT %d", condition, f.Limit), args...)
 }
 
-// SuspendedRecords returns a source's suspended records, waiting or not, in the order of their ids. It leaves out
+// SuspendedRecords returns a source's suspended records, waiting or not, ordered by id. It leaves out
 // records that are not (yet) in the warehouse.
 func (w *Warehouse) SuspendedRecords(ctx context.Context, source string, ids []udr.ID) (all []Suspended, err error) {
 	for part := range slices.Chunk(ids, 500) {
@@ -124,7 +124,7 @@ func (w *Warehouse) suspended(ctx context.Context, where string, args ...any) (a
 	return all, sorted("list suspense", rows.Err())
 }
 
-// SuspendedKey is the data needed to choose records for a retry.
+// SuspendedKey is the data needed to select records for a retry.
 type SuspendedKey struct {
 	ID     udr.ID
 	Source string
@@ -132,7 +132,7 @@ type SuspendedKey struct {
 	Weight uint64 // bytes of raw record and usage
 }
 
-// SuspenseKeys returns all waiting records, in the order of source, file and sequence. It ignores Limit.
+// SuspenseKeys returns all waiting records, ordered by source, file and sequence. It ignores Limit.
 func (w *Warehouse) SuspenseKeys(ctx context.Context, f SuspenseFilter) (all []SuspendedKey, err error) {
 	condition, args := f.where()
 	rows, err := w.conn.Query(ctx, "SELECT file, seq, source, code, length(raw) + length(usage) FROM suspense WHERE "+condition+
@@ -159,13 +159,13 @@ func (w *Warehouse) SuspenseKeys(ctx context.Context, f SuspenseFilter) (all []S
 type SuspenseReason struct {
 	Records, Files               uint64
 	Source, Code, Rule, Position string
-	Reason                       string // of one of them
+	Reason                       string // of one of the records
 	Since                        time.Time
 	Example                      udr.ID
 }
 
-// SuspenseReasons returns the numbers of waiting records by reason, with the time of the first; the largest first. It
-// ignores Limit.
+// SuspenseReasons returns the numbers of waiting records by reason, largest first, with the time of the first record.
+// It ignores Limit.
 func (w *Warehouse) SuspenseReasons(ctx context.Context, f SuspenseFilter) (all []SuspenseReason, err error) {
 	condition, args := f.where()
 	rows, err := w.conn.Query(ctx, `SELECT count() AS n, uniqExact(file), source, code, rule, position, argMin(reason, (file, seq)), min(stored), toString(argMin(file, (file, seq))), argMin(seq, (file, seq))
@@ -189,13 +189,14 @@ func (w *Warehouse) SuspenseReasons(ctx context.Context, f SuspenseFilter) (all 
 	return all, sorted("list suspense", rows.Err())
 }
 
-// SuspenseWords are a source and a code that records in suspense have or had, and how many still wait with them.
+// SuspenseWords are a source and a code that records in suspense have or had, and the number of records that
+// still wait with them.
 type SuspenseWords struct {
 	Source, Code string
 	Waiting      uint64
 }
 
-// SuspenseWords are all sources and codes of suspense, in the order of the alphabet.
+// SuspenseWords returns all sources and codes of suspense, in alphabetical order.
 func (w *Warehouse) SuspenseWords(ctx context.Context) (all []SuspenseWords, err error) {
 	rows, err := w.conn.Query(ctx,
 		`SELECT source, code, countIf((file, seq) NOT IN (SELECT file, seq FROM suspense_closed))
@@ -223,7 +224,7 @@ type Closed struct {
 	At    time.Time
 }
 
-// ClosedAs returns the way in which a record left suspense; nil while it waits.
+// ClosedAs returns how a record left suspense; nil while it waits.
 func (w *Warehouse) ClosedAs(ctx context.Context, id udr.ID) (*Closed, error) {
 	rows, err := w.conn.Query(ctx, "SELECT how, retry, who, why, closed FROM suspense_closed WHERE file = ? AND seq = ? LIMIT 1",
 		id.File.String(), id.Seq)
@@ -247,8 +248,8 @@ type Place struct {
 	ID    udr.ID
 }
 
-// Places returns the present place of the record on a line of a file: none if the record was filtered, or is not here
-// yet.
+// Places returns where the record on a line of a file is now: no place if the record was filtered, or is not in the
+// warehouse yet.
 func (w *Warehouse) Places(ctx context.Context, file udr.FileID, line uint64) (all []Place, err error) {
 	id := file.String()
 	rows, err := w.conn.Query(ctx, `SELECT * FROM (SELECT 'rated_usage' AS t, seq FROM rated_usage WHERE file = ? AND line = ? UNION ALL SELECT 'suspense', seq FROM suspense WHERE file = ? AND line = ?
@@ -267,7 +268,7 @@ func (w *Warehouse) Places(ctx context.Context, file udr.FileID, line uint64) (a
 	return all, sorted("find a record", rows.Err())
 }
 
-// DropSuspended permanently removes records from suspense. token identifies the request: a repetition with the same
+// DropSuspended permanently removes records from suspense. token identifies the request: repeating it with the same
 // token changes nothing.
 func (w *Warehouse) DropSuspended(ctx context.Context, ids []udr.ID, who, why string, at time.Time, token string) error {
 	b := newBlock(table(closedTable))

@@ -7,40 +7,41 @@ import (
 	"time"
 )
 
-// Column is a column of a table: its meaning and its source, declared once. DDL, inserts and docs/tables.md follow.
+// Column is a column of a table. Its meaning and its source are declared once. DDL, inserts and docs/tables.md
+// follow from the declaration.
 type Column struct {
 	Name  string
 	Type  string // ClickHouse's
-	Unit  string // of a number: B, s, …; empty when it has none or another column names it
+	Unit  string // unit of a number: B, s, …; empty if it has none or another column contains the unit
 	Codec string // empty for the table's default, LZ4
 	Since int    // the migration that added it
 	Doc   string
-	// Absent is the expression for rows that are inserted without the column: by versions that did not have it.
+	// Absent is the expression for rows that are inserted without the column, by versions that did not have it.
 	Absent string
 	// Filled is the expression with which ClickHouse fills the column itself; empty for a column that is inserted.
 	Filled string
 	// Computed is the expression for a column that is not stored.
 	Computed string
-	// fill appends the column's values: a fill, of rows of the rated log, or a fillOf[fact]; nil for a column that is not
-	// inserted.
+	// fill appends the column's values. It is a fill for rows of the rated log, or a fillOf[fact]; nil for a column
+	// that is not inserted.
 	fill any
 }
 
 // Table is a table, declared once.
 type Table struct {
 	Name      string
-	Since     int // the migration that made it
+	Since     int // the migration that created it
 	Doc       string
 	Columns   []Column
 	Partition string // expression; it must not depend on when a row is inserted, or a repeated block would not be recognised
 	Order     string
-	Expires   bool   // its rows are deleted after warehouse.keep, if that is set (Expire)
-	Settings  string // besides the deduplication window
+	Expires   bool   // rows are deleted after warehouse.keep, if that is set (Expire)
+	Settings  string // settings other than the deduplication window
 	Sums      []Sums
 }
 
-// ClickHouse keeps sums beside the rows of a table, part by part: queries of sums do not read the rows. They always
-// match the rows, even if a repeated block is dropped.
+// ClickHouse keeps sums beside the rows of a table, part by part, so queries of sums do not read the rows. They
+// always match the rows, even if a repeated block is dropped.
 type Sums struct {
 	Name   string
 	Since  int
@@ -49,30 +50,30 @@ type Sums struct {
 
 func (s *Sums) definition() string { return "PROJECTION " + quoteName(s.Name) + " (" + s.Select + ")" }
 
-// View is a frequent query, as a SELECT over tables.
+// View is a frequent query, as a SELECT from tables.
 type View struct {
 	Name    string
 	Since   int
 	Doc     string
 	Columns []Column // Type is left to the SELECT
-	// Select: {balanced} is the condition for files f whose records are all kept, {kept} the condition for a cycle whose
-	// usage is all kept.
+	// In Select, {balanced} is the condition for files f whose records are all kept, {kept} the condition for a cycle
+	// whose usage is all kept.
 	Select string
 	Takes  []Column // parameters, as in sims_at(at = '2026-04-01 00:00:00')
 }
 
 // Layout has the settings of the tables.
 type Layout struct {
-	// Window is the number of latest blocks that a table remembers, to drop them when they arrive again; 0 is
-	// 200,000. A table never remembers less than it did.
+	// Window is how many of the latest blocks a table remembers, to drop them when they arrive again; 0
+	// means 200,000. The window of a table is never reduced.
 	Window int
 	// Keep is the least number of months for which rated usage is kept after its arrival; 0 means forever.
-	// Files, and records in suspense, are kept for ever.
+	// Files and suspended records are kept forever.
 	Keep int
-	// Remake names tables to be recreated, empty, if they are missing although they were created before: by an order of
-	// a person.
+	// Remake lists tables to be recreated, empty, if they are missing although they were created before; a user
+	// orders this.
 	Remake []string
-	// Cluster makes replicated tables on a cluster of ClickHouse; empty makes plain ones.
+	// Cluster creates replicated tables on a cluster of ClickHouse; if it is empty, the tables are plain.
 	Cluster string
 }
 
@@ -113,7 +114,7 @@ func (l Layout) onCluster() string {
 	return " ON CLUSTER " + quoteName(l.Cluster)
 }
 
-// create is the statement that makes t with the columns known up to a migration.
+// create returns the statement that creates t with the columns of the migrations up to a given one.
 func (t *Table) create(l Layout, version int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS %s%s (", t.Name, l.onCluster())
@@ -184,11 +185,11 @@ func (v *View) create(l Layout) string {
 		strings.TrimSpace(strings.NewReplacer("{balanced}", l.balanced("f"), "{kept}", l.kept()).Replace(v.Select)), quoteText(v.Doc))
 }
 
-// comments is the statement that gives the view's columns their comments; a view takes none when it is made. A view
-// of * has the columns of its table, with their comments.
+// comments returns the statement that gives the view's columns their comments, because a view cannot get them when
+// it is created. A view of * has the columns of its table, with their comments.
 func (v *View) comments(l Layout) string {
 	if len(v.Takes) > 0 {
-		return "" // ClickHouse does not know its columns before it is asked
+		return "" // ClickHouse does not know its columns before the first query
 	}
 	var parts []string
 	add := func(c *Column) {
@@ -226,7 +227,7 @@ func quoteText(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
 
-// Docs is docs/tables.md: every table and view with its columns.
+// Docs returns docs/tables.md: every table and view with its columns.
 func Docs() string {
 	var b strings.Builder
 	b.WriteString("# Tables of the warehouse\n\n[All pages](README.md)\n\n" +

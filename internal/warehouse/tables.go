@@ -19,7 +19,7 @@ const (
 	tierTable      = "tier_charges"
 )
 
-// Tables are the tables, in the order of documentation.
+// Tables lists the tables, in the order of documentation.
 func Tables() []Table { return tables }
 
 const (
@@ -28,13 +28,13 @@ const (
 	amount = "Decimal(38, 12)"
 )
 
-// Merging a row into a larger part costs 1.8 µs of the engine's CPU, nearly as much as writing it; making a part, at
-// least ten files, costs about 10 ms. So parts are merged by many, and small ones are kept in a few files (compact),
-// not in two for each column. Tables that get a few rows with each block would otherwise be merged all the time. The
-// base is how many times its largest part a merge has to be worth: with ClickHouse's 5, at 20,000 rows a second in
-// parts of 5,000, each row was merged nine times, and with 30 less than three times (a row 22.8 → 12.9 µs of the
-// engine). What expires goes by whole parts where a table has a part for each month, so that nothing is written again
-// for it.
+// Merging a row into a larger part costs 1.8 µs of the engine's CPU, nearly as much as writing it; creating a part,
+// at least ten files, costs about 10 ms. So many parts are merged at once, and small parts are kept in a few files
+// (compact) instead of two for each column. Otherwise, tables that get only a few rows with each block would be
+// merged all the time. The base is how many times the size of its largest part a merge must have. With ClickHouse's
+// 5, at 20,000 rows a second in parts of 5,000, each row was merged nine times; with 30, less than three times
+// (22.8 → 12.9 µs of the engine per row). If a table has a part for each month, rows expire by whole parts, so that
+// nothing is rewritten.
 const (
 	bulky = "ttl_only_drop_parts = 1, min_parts_to_merge_at_once = 30, merge_selector_base = 30, min_rows_for_wide_part = 2000000, " +
 		"min_bytes_for_wide_part = 536870912"
@@ -211,14 +211,14 @@ var lateness = []Column{
 		fill: u16s(func(r *row) uint16 { return r.late })},
 }
 
-// recordID names the record of a row in tables of records. It is not stored: as a column of texts it cost each row's merge
-// as much as identifier, and its parts are there.
+// recordID identifies the record of a row in tables of records. It is not stored: as a text column it cost each
+// row's merge as much as identifier, and its parts are stored anyway.
 var recordID = []Column{
 	{Name: "id", Type: "String", Since: 10, Computed: "concat(file, ':', toString(seq))",
 		Doc: "Id of the record, file:seq, as `ratemill explain` takes it. It is not among the columns of SELECT *."},
 }
 
-// position ends every table that the sink fills.
+// position returns the last columns of every table that the sink fills.
 var position = []Column{
 	{Name: "partition", Type: "UInt16", Since: 1,
 		Doc:  "Partition of the topics usage and rated.",
@@ -248,8 +248,8 @@ var usageTables = []Table{
 		Order:     "(root, account, at)",
 		Expires:   true,
 		Settings:  bulky,
-		// The balance of all files would read every row, 27 ns each. These cost an insert 0.02 µs a row, and 0.16 with sums
-		// by class; with source they would cost as much again.
+		// Without sums, the balance of all files would read every row, at 27 ns each. These sums cost an
+		// insert 0.02 µs per row, and 0.16 with sums by class; with source they would cost as much again.
 		Sums: []Sums{{Name: "by_file", Since: 4, Select: "SELECT file, count(), sum(bytes), sum(quantity), max(stored) GROUP BY file"}},
 	},
 	{

@@ -21,27 +21,27 @@ import (
 	"ratemill/internal/backoff"
 )
 
-// Rows that ClickHouse sends separately, for WITH TOTALS and the setting extremes, are not in the Native format over
-// HTTP, which the driver reads. So such a query uses a format that contains them.
+// Over HTTP, the Native format that the driver reads does not contain the rows that ClickHouse sends separately for
+// WITH TOTALS and the setting extremes. So such a query uses a format that contains them.
 
-// apartClause recognises such a query. It may also match a query that only has the words in a text, which does no
+// apartClause recognises such a query. It may also match a query that has the words only in a text, which does no
 // harm.
 var apartClause = regexp.MustCompile(`(?i)\bwith\s+totals\b|\bextremes\s*=`)
 
 var comments = regexp.MustCompile(`(?s)/\*.*?\*/|--[^\n]*|#[! ][^\n]*`)
 
-// AsksApart reports whether a query asks for rows apart from the others.
+// AsksApart reports whether a query requests rows that are sent apart from the others.
 func AsksApart(query string) bool {
 	return apartClause.MatchString(comments.ReplaceAllString(query, " "))
 }
 
-// apartRow is a row apart from the others.
+// apartRow is a row that is sent apart from the others.
 type apartRow struct {
 	name   string // totals, minimum, maximum
 	values []any
 }
 
-// mostAnswer is the largest answer that is held in memory as a whole; such queries have few groups.
+// mostAnswer is the largest answer that is held in memory completely; such queries have few groups.
 const mostAnswer = 256 << 20
 
 // answered is an answer of ClickHouse in its format JSONCompact.
@@ -52,7 +52,7 @@ type answered struct {
 	Extremes struct{ Min, Max []any }
 }
 
-// printApart does the same as Print for a query with rows apart from the others.
+// printApart does the same as Print for a query with rows that are sent apart.
 func (w *Warehouse) printApart(ctx context.Context, to io.Writer, format Format, query string) (n int, err error) {
 	if w.options.Protocol == clickhouse.Native {
 		return 0, errors.New("rows of WITH TOTALS and extremes are only shown of a ClickHouse that is reached by HTTP, and " +
@@ -105,7 +105,7 @@ func (w *Warehouse) printApart(ctx context.Context, to io.Writer, format Format,
 	return n, p.end()
 }
 
-// ask sends a question by HTTP, with the user and settings of the connection.
+// ask sends a query by HTTP, with the user and settings of the connection.
 func (w *Warehouse) ask(ctx context.Context, query string) (a *answered, err error) {
 	const what = "answer the query"
 	settings := url.Values{
@@ -137,7 +137,8 @@ func (w *Warehouse) ask(ctx context.Context, query string) (a *answered, err err
 	return nil, err
 }
 
-// request is a POST to a server, with the login, the database and the settings of the connection besides the given ones.
+// request returns a POST to a server, with the login, the database and the settings of the connection in addition to
+// the given ones.
 func (w *Warehouse) request(ctx context.Context, address string, query url.Values) (*http.Request, error) {
 	o := w.options
 	all := url.Values{"database": {o.Auth.Database}}
@@ -165,7 +166,7 @@ func (w *Warehouse) request(ctx context.Context, address string, query url.Value
 	return req, nil
 }
 
-// read sends a question and gives the answer.
+// read sends a query and returns the answer.
 func (w *Warehouse) read(req *http.Request, what string) ([]byte, error) {
 	res, err := w.client.Do(req)
 	if err != nil {
@@ -188,7 +189,7 @@ func (w *Warehouse) read(req *http.Request, what string) ([]byte, error) {
 	return text, nil
 }
 
-// judged is the mistake in an answer.
+// judged returns the error in an answer.
 func judged(res *http.Response, what string, text []byte) error {
 	code, _ := strconv.Atoi(res.Header.Get("X-ClickHouse-Exception-Code"))
 	if res.StatusCode == http.StatusOK && code == 0 {
@@ -196,13 +197,13 @@ func judged(res *http.Response, what string, text []byte) error {
 	}
 	message := strings.TrimSpace(string(text))
 	if code == 0 {
-		// Not ClickHouse itself, but a proxy before it.
+		// The answer is not from ClickHouse itself, but from a proxy in front of it.
 		return Away(what, fmt.Errorf("%s: %.300s", res.Status, message))
 	}
 	return explain(what, code, message)
 }
 
-// value converts a value that JSONCompact returns for a type into the form of plain.
+// value converts a value that JSONCompact returns for a type to the form of plain.
 func value(column, typ string, v any) (any, error) {
 	text, ok := v.(string)
 	if !ok {
@@ -219,7 +220,7 @@ func value(column, typ string, v any) (any, error) {
 		}
 		return at.Format(time.RFC3339Nano), nil
 	case strings.HasPrefix(typ, "FixedString"):
-		if strings.ContainsRune(text, '\ufffd') { // JSONCompact puts it in the place of bytes that are no text
+		if strings.ContainsRune(text, '\ufffd') { // JSONCompact replaces bytes that are not text with it
 			return nil, fmt.Errorf("column %s holds bytes that are no text, and cannot be shown beside totals; write hex(%s)", column,
 				column)
 		}
@@ -228,7 +229,7 @@ func value(column, typ string, v any) (any, error) {
 	return text, nil
 }
 
-// inner is a type without the wrappers that describe its storage.
+// inner returns a type without the wrappers that describe its storage.
 func inner(typ string) string {
 	for _, wrapping := range []string{"LowCardinality(", "Nullable("} {
 		if rest, ok := strings.CutPrefix(typ, wrapping); ok {

@@ -17,7 +17,8 @@ type Cut struct {
 	Offsets []int64
 }
 
-// before is the condition that a row is of a message before the cut. A partition that the cut does not name has nothing before it.
+// before is the condition that a row comes from a message before the cut. A partition that is not in the cut has
+// nothing before it.
 func (c Cut) before() string {
 	list := make([]string, len(c.Offsets))
 	for n, offset := range c.Offsets {
@@ -31,10 +32,10 @@ func (c Cut) before() string {
 
 // UsageQuestion is a query for sums of charges.
 type UsageQuestion struct {
-	Until    Cut       // only charges before it
-	Cuts     []Cut     // earlier cuts, oldest first: charges between different ones are different sums
-	From, To time.Time // first days of the cycles, both ends included
-	Late     bool      // also charges of earlier cycles, if they are behind the first of Cuts
+	Until    Cut       // only charges before this cut
+	Cuts     []Cut     // earlier cuts, oldest first: charges between different cuts are separate sums
+	From, To time.Time // first days of the cycles, inclusive
+	Late     bool      // also charges of earlier cycles, if they are after the first of Cuts
 	Accounts []uint32  // paying accounts; nil for all
 }
 
@@ -49,15 +50,15 @@ type UsageSum struct {
 	Zone        string
 	Price       string // name of the price in the plan
 	Currency    string
-	Cycle       int32 // its first day, in days since 1970-01-01
-	Since       int   // how many of the query's cuts the charges are after
+	Cycle       int32 // first day of the cycle, in days since 1970-01-01
+	Since       int   // how many of the query's cuts are before the charges
 	Records     int64
 	Quantity    int64 // as used
 	Amount      decimal.Decimal
 }
 
-// UsageSums calls each with the sums of charges of accounts in billing cycles, in the order of the accounts. With cuts,
-// the same log gives the same sums for ever, as long as the warehouse keeps the usage.
+// UsageSums calls each with the sums of charges of accounts in billing cycles, ordered by account. With cuts,
+// the same log always gives the same sums, as long as the warehouse keeps the usage.
 func (w *Warehouse) UsageSums(ctx context.Context, q UsageQuestion, each func(*UsageSum) error) error {
 	where := []string{q.Until.before(), fmt.Sprintf("cycle <= toDate32('%s')", q.To.Format(time.DateOnly))}
 	from := fmt.Sprintf("cycle >= toDate32('%s')", q.From.Format(time.DateOnly))
@@ -86,7 +87,7 @@ func (w *Warehouse) UsageSums(ctx context.Context, q UsageQuestion, each func(*U
 	}
 	defer rows.Close()
 	words := map[string]string{}
-	same := func(text *string) { // a few words, in a million rows
+	same := func(text *string) { // a few distinct texts in a million rows
 		if known, ok := words[*text]; ok {
 			*text = known
 			return
@@ -123,10 +124,10 @@ type LineQuestion struct {
 	Zone    string
 	Price   string
 	Cycle   time.Time
-	Spans   []CutSpan // the charges of each
+	Spans   []CutSpan // the charges of each span
 }
 
-// CutSpan is the rated log between two cuts; From nil is its beginning.
+// CutSpan is the rated log between two cuts; From nil is the log's beginning.
 type CutSpan struct {
 	From  *Cut
 	Until Cut
@@ -137,27 +138,27 @@ type LineCharge struct {
 	ID       udr.ID
 	At       time.Time
 	SIM      uint32
-	Version  uint32 // of the plan, by date
+	Version  uint32 // version of the plan, by date
 	Quantity int64
 	Unit     udr.Unit
 	Charged  int64 // quantity, rounded up to the plan's increments
-	Covered  int64 // of it, from pools and included units
+	Covered  int64 // part of Charged covered by pools and included units
 	Amount   decimal.Decimal
 	Currency string
 	Country  string
 	Network  string
-	File     string // name; empty while the file's end has not come
+	File     string // name of the file; empty until the file's end arrives
 	Source   string
 
-	// Tiers above the SIM's account have none of these; `ratemill explain` shows their records.
-	Line       uint64 // in the file; 0 for none
+	// Charges of tiers above the SIM's account do not have these fields; `ratemill explain` shows their records.
+	Line       uint64 // line in the file; 0 if there is none
 	Kind       string // of Identifier
-	Identifier string // of the SIM, as the carrier wrote it
+	Identifier string // identifier of the SIM, as the carrier wrote it
 	Direction  string
 	Peer       string
 }
 
-// ChargesOf calls each with the charges of an invoice line, by all versions of its plan, in the order of the time of use.
+// ChargesOf calls each with the charges of an invoice line, for all versions of its plan, ordered by time of use.
 func (w *Warehouse) ChargesOf(ctx context.Context, q LineQuestion, each func(*LineCharge) error) error {
 	var spans []string
 	for _, s := range q.Spans {

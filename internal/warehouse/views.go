@@ -2,7 +2,7 @@ package warehouse
 
 import "slices"
 
-// Views are the views, in the order of documentation.
+// Views lists the views, in the order of documentation.
 func Views() []View { return views }
 
 // Columns that several views have.

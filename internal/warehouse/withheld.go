@@ -9,11 +9,11 @@ import (
 	"ratemill/registry"
 )
 
-// Rows of facts are never changed, and everybody who reads the warehouse reads them. So personal data, bank accounts,
-// the places of secrets, and free text stay in the control store, where they can be erased. This file lists the
-// fields that each kind may show. All other fields, including those declared later, are withheld.
+// Rows of facts never change, and everyone who can read the warehouse can read them. So personal data, bank accounts,
+// the locations of secrets, and free text stay in the control store, where they can be erased. This file lists the
+// fields of each kind that may be shown. All other fields, including those declared later, are withheld.
 
-// shownFields are the fields of a kind's value that go to the warehouse, with the dots of fields within fields.
+// shownFields lists the fields of a kind's value that go to the warehouse; dots separate nested fields.
 var shownFields = map[registry.Kind][]string{
 	registry.KindCompany: {"name", "kind", "type", "registration", "vat", "address.country"},
 	registry.KindProject: {"company", "name", "single_bill"},
@@ -39,7 +39,7 @@ var shownFields = map[registry.Kind][]string{
 	registry.KindPayment:  {"payer", "amount", "currency", "document", "date", "kind", "credited"},
 }
 
-// all stands for every field.
+// all represents every field.
 const all = "*"
 
 // shown returns the part of a statement's value that goes to the warehouse, and the withheld fields.

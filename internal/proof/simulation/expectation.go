@@ -189,7 +189,7 @@ func (e *expectation) rate(u *udr.Usage, revision uint64, catalogue int) string 
 		c.paid += cost
 	}
 	text += fmt.Sprintf(" %d:%d.%02d(%d)", account, cost/100, cost%100, grown-rest)
-	if root == 1 { // root 4 has no plan for the usage of accounts below it
+	if root == 1 { // the plan of root 4 does not cover the usage of accounts below it
 		above := q * cents[catalogue].wholesale
 		text += fmt.Sprintf(" %d:%d.%02d(0)", root, above/100, above%100)
 	}
@@ -207,7 +207,7 @@ func (e *expectation) rate(u *udr.Usage, revision uint64, catalogue int) string 
 	return text + events
 }
 
-// describe is a rated record in the form of rate's result.
+// describe returns a rated record in the form of rate's result.
 func describe(u *udr.Usage, charges []rating.Charge, events []rating.Event) string {
 	text := fmt.Sprintf("rated %d", u.Seq)
 	for i := range charges {

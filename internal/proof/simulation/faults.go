@@ -10,46 +10,46 @@ type Fault int
 
 // The faults.
 const (
-	Crash            Fault = iota // an actor ends between two effects, and never runs again
+	Crash            Fault = iota // an actor ends between two effects and never runs again
 	Pause                         // an actor stands still for longer than its session, and then continues
 	Rebalance                     // another owner takes a partition, whatever the current one does
-	Stop                          // an actor is asked to end, and ends in order
+	Stop                          // an actor is asked to end, and ends gracefully
 	LostAnswer                    // an append is in the log, but its answer is lost
 	LateAppend                    // an append fails, and enters the log later, perhaps after its owner was replaced
 	RefusedWrite                  // an append fails
-	OldAppend                     // an append fails, and enters the log after its own repetition and later appends
+	OldAppend                     // an append fails, and enters the log after its own retry and later appends
 	FetchFails                    // a read fails
 	PartialRead                   // a read returns only a part of the messages
 	Compaction                    // the broker compacts the checkpoint topic
-	StoreFails                    // the control store does not answer, and did nothing
-	LostCommit                    // the control store did the operation, but its answer is lost
+	StoreFails                    // the control store does not answer, and has done nothing
+	LostCommit                    // the control store has done the operation, but its answer is lost
 	Retention                     // the broker deletes the beginning of the usage topic
 	Change                        // registry and catalogue change in the middle of files
 	Takeover                      // another mediator takes a file while the current one continues
-	FileVanishes                  // a file is gone when a mediator fetches it, and comes back under another name
+	FileVanishes                  // a file is gone when a mediator fetches it, and returns under another name
 	FileGrows                     // a file grows while a mediator fetches it
-	FileAgain                     // a file comes again under another name
+	FileAgain                     // a file arrives again under another name
 	ConnectionBreaks              // the connection to a source breaks at some byte
-	InsertFails                   // the warehouse does not answer, and stored nothing
-	LostInsert                    // the warehouse stored a block and answered an error
-	LateInsert                    // the warehouse answered an error, and stored the block later
+	InsertFails                   // the warehouse does not answer, and has stored nothing
+	LostInsert                    // the warehouse stored a block but returned an error
+	LateInsert                    // the warehouse returned an error, and stored the block later
 	Loss                          // the broker loses a message that it acknowledged: the partition must stop
 	RatedRetention                // the broker deletes the beginning of the rated log
-	DiskFull                      // an engine has no disk space for a while: it rejects writes, and says so
+	DiskFull                      // an engine has no disk space for a while: it rejects writes and reports the reason
 	NotKnownYet                   // a process does not know a catalogue or a revision of the registry yet
 	FileChanges                   // a file has other content when a mediator fetches it than when it was listed
-	Retry                         // a person corrects a mistake, and retries suspended records
-	Poison                        // an unreadable message is in a topic, until a person orders to skip it
+	Retry                         // an operator corrects a mistake, and retries suspended records
+	Poison                        // an unreadable message is in a topic, until an operator orders to skip it
 	Forgotten                     // the warehouse forgets the token of a block that an owner began long ago
-	TokenAlone                    // the warehouse stores a block's token and answers an error, and the rows never come
-	SetBack                       // the control store loses its last epochs and positions, as after a restored backup or a failover
+	TokenAlone                    // the warehouse stores a block's token and returns an error, and the rows never arrive
+	SetBack                       // the control store loses its last epochs and positions, as after a restore from a backup or a failover
 	Forged                        // another program writes a message with a huge epoch into the rated log
-	ClockJumps                    // the clock of an actor's machine jumps, ahead or back
-	ServerAway                    // the server of a begun file is away for longer than the broker keeps usage
+	ClockJumps                    // the clock of an actor's machine jumps forward or back
+	ServerAway                    // the server of a begun file is unreachable for longer than the broker keeps usage
 	ServerStalls                  // a carrier's server does not answer for a while, and closes no connection
 	SourceRemoved                 // the project does not have the source for a while
 	EndsLate                      // a mediator ends while it sends a file's ends, and none takes the file for longer than usage is kept
-	SourceRenamed                 // the source gets another name, and says which one it had; or gets that one back
+	SourceRenamed                 // the source is renamed and its document states the former name; or it gets that name back
 	FaultCount
 )
 
@@ -118,10 +118,10 @@ const AllFaults Faults = 1<<FaultCount - 1
 // Has reports whether f is in the set.
 func (s Faults) Has(f Fault) bool { return s&(1<<f) != 0 }
 
-// Without is the set without f.
+// Without returns the set without f.
 func (s Faults) Without(f Fault) Faults { return s &^ (1 << f) }
 
-// String is the names, separated by commas, in the form that ParseFaults reads.
+// String returns the names, separated by commas, in the form that ParseFaults reads.
 func (s Faults) String() string {
 	if s == AllFaults {
 		return "all"
@@ -138,7 +138,7 @@ func (s Faults) String() string {
 	return strings.Join(names, ",")
 }
 
-// ParseFaults reads names of faults, separated by commas, or all, or none.
+// ParseFaults reads names of faults, separated by commas, or the word all or none.
 func ParseFaults(text string) (Faults, error) {
 	switch text {
 	case "all":

@@ -13,20 +13,20 @@ import (
 	"ratemill/udr"
 )
 
-// judgement folds the rated log of a partition independently of ratemill's code: a message counts if no earlier message
-// has a newer epoch, and its input is later than that of every message that counts.
+// judgement replays the rated log of a partition independently of ratemill's code: a message counts if no earlier
+// message has a newer epoch, and its input is later than that of every message that counts.
 type judgement struct {
 	epoch, input int64
 	counts       []broker.Message
 	inputs       []int64
 	wrong        error
 
-	parsed       []ratedlog.Batch // the first of those that count
-	fired, drawn map[string]int64 // by them, as far as they were judged
-	right        int              // so many of them were judged, and are right
+	parsed       []ratedlog.Batch // the first of the messages that count
+	fired, drawn map[string]int64 // by the messages that count, as far as they were judged
+	right        int              // number of these messages that were judged correct
 }
 
-// batch is the i-th message that counts, which is parsed once.
+// batch returns the i-th message that counts, parsed only once.
 func (j *judgement) batch(i int) (*ratedlog.Batch, error) {
 	for n := len(j.parsed); n <= i; n++ {
 		var b ratedlog.Batch
@@ -146,7 +146,7 @@ func (w *world) advance() bool {
 	return w.failure != ""
 }
 
-// renew starts a new owner for every partition; it knows only what the topics say.
+// renew starts a new owner for every partition; the owner has only what the topics contain.
 func (w *world) renew() {
 	w.notef("judge", "NEW OWNERS for all")
 	for _, a := range w.actors {
@@ -201,7 +201,7 @@ func (w *world) probe() {
 }
 
 // judge compares the messages that count in the rated logs with the expected ones. It checks each message once, because
-// the expectation for it does not change.
+// the expectation for a message does not change.
 func (w *world) judge() {
 	for p := range partitions {
 		e, j := w.expect[p], w.judged[p]
@@ -262,9 +262,9 @@ func (j *judgement) judge(e *expectation, i int) (wrong string) {
 	return ""
 }
 
-// adopt accepts that usage of a cycle whose counters may be forgotten was suspended, and that a copy of it was rated
-// then, or suspended too. The time of the sweeps decides that, and no other usage depends on the counters of that
-// cycle.
+// adopt accepts two outcomes that follow from forgotten counters: usage of a cycle whose counters may be forgotten
+// was suspended, and a copy of it was then rated, or suspended too. The time of the sweeps decides this, and no
+// other usage depends on the counters of that cycle.
 func (o *outcome) adopt(records []string) {
 	want, adopted := slices.Clone(o.records), false
 	for i, r := range want {
@@ -285,7 +285,7 @@ func (o *outcome) adopt(records []string) {
 }
 
 // follow compares the units that each record found drawn from its buckets with the units that the log had drawn before:
-// whatever owners forget, no bucket may start again.
+// whatever owners forget, no bucket may restart.
 func follow(drawn map[string]int64, b *ratedlog.Batch) (wrong string) {
 	for i := range b.Rated {
 		for _, data := range b.Rated[i].Charges {
@@ -400,7 +400,7 @@ func (w *world) compareSessions(p int) {
 	}
 }
 
-// longOver reports whether a session may be forgotten: its last part was before all calls.
+// longOver reports whether a session may be forgotten because its last part was before all calls.
 func longOver(s rating.Session) bool {
 	return s.Last < time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 }
@@ -423,7 +423,7 @@ func (j *judgement) sessions() (map[rating.SessionKey]rating.Session, error) {
 	return last, nil
 }
 
-// forgotten reports whether a counter may be forgotten: its cycle began long ago.
+// forgotten reports whether a counter may be forgotten because its cycle began long ago.
 func (w *world) forgotten(k rating.CounterKey) bool {
 	return int64(k.Cycle) < w.now.Unix()/86400-400
 }
@@ -491,7 +491,7 @@ func (w *world) compareOffline() {
 	}
 }
 
-// inWords is a message of the rated log for people.
+// inWords describes a message of the rated log in words.
 func inWords(message []byte) []string {
 	var b ratedlog.Batch
 	err := ratedlog.ParseBatch(message, &b)
@@ -510,11 +510,11 @@ func inWords(message []byte) []string {
 	return records
 }
 
-// ofForgotten reports whether usage is of a cycle whose counters are forgotten at the next sweep.
+// ofForgotten reports whether usage belongs to a cycle whose counters are forgotten at the next sweep.
 func ofForgotten(u *udr.Usage) bool { return u.At < udr.InstantOf(epoch.AddDate(-1, 0, 0)) }
 
-// hasOldUsage reports whether a rated message is about a cycle whose counters may have been forgotten before it: its
-// usage is then suspended.
+// hasOldUsage reports whether a rated message is about a cycle whose counters may have been forgotten before it, so
+// that its usage is suspended.
 func hasOldUsage(message []byte) bool {
 	var b ratedlog.Batch
 	var u udr.Usage
@@ -529,7 +529,7 @@ func hasOldUsage(message []byte) bool {
 		}))
 }
 
-// afterEpoch is a rated message without the epoch, its first field: a tag and a number, which is small here.
+// afterEpoch returns a rated message without the epoch, its first field: a tag and a number, which is small here.
 func afterEpoch(message []byte) []byte {
 	for i := 1; i < len(message); i++ {
 		if message[i] < 0x80 {

@@ -92,7 +92,7 @@ func (l fileLedger) SetIdentity(ctx context.Context, lease control.Lease, _ udr.
 	_ ...control.OtherKey) (original *control.File, err error) {
 	err = l.held(ctx, "recording a file's identity", lease, func(f *file) {
 		f.row.Content, f.row.Spooled = content, now
-		if read, ok := f.fetched[string(content)]; ok { // by one of two mediators, after the other changed the file
+		if read, ok := f.fetched[string(content)]; ok { // fetched by one of two mediators, after the other changed the file
 			f.holding = read
 		}
 		first := l.w.contents[string(content)]
@@ -162,7 +162,7 @@ func (l fileLedger) Fail(ctx context.Context, lease control.Lease, why string, r
 				f.done = true
 				return
 			}
-			f.row.RetryAt, f.row.Attempts = now.Add(time.Second), 0 // a person looks at it, and retries it
+			f.row.RetryAt, f.row.Attempts = now.Add(time.Second), 0 // an operator looks at it and retries it
 		}
 	})
 }

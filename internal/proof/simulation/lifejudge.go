@@ -42,7 +42,8 @@ func (o *outcome) adoptLives(records []string, b *ratedlog.Batch) error {
 	return nil
 }
 
-// ofLife reports whether an event follows from the life of its SIM: those of the limits of billing roots were expected.
+// ofLife reports whether an event follows from the life of its SIM. Events of the limits of billing roots were already
+// expected.
 func ofLife(e *rating.Event) bool { return e.Name != "usage" && e.Name != "sim" }
 
 // happened is an event of a SIM in the naive model.
@@ -127,8 +128,8 @@ func naiveLife(sim uint32, all []happened, until time.Time) (lines []string) {
 	return lines
 }
 
-// judgeLives compares the states in the facts with those of the naive model, and checks that each cause made facts
-// once.
+// judgeLives compares the states in the facts with those of the naive model, and checks that each cause led to
+// facts only once.
 func (w *world) judgeLives() {
 	l := w.lives
 	if l == nil {
@@ -165,7 +166,7 @@ func (w *world) judgeLives() {
 	}
 }
 
-// states are the states of a SIM that hold, a line each.
+// states returns the states of a SIM that hold, one per line.
 func (l *lives) states(sim uint32) (lines []string) {
 	told := l.told[sim]
 	for i, f := range told {
@@ -177,7 +178,7 @@ func (l *lives) states(sim uint32) (lines []string) {
 	return lines
 }
 
-// String lists all statements about the SIMs and all wishes of people, for people.
+// String lists all statements about the SIMs and all wishes of users, for display.
 func (l *lives) String() string {
 	if l == nil {
 		return ""
@@ -206,7 +207,7 @@ func plainCause(cause string) string {
 	return cause
 }
 
-// chosen returns the choices of people for a SIM that they did not withdraw, in order.
+// chosen returns the choices of users for a SIM that were not withdrawn, in order.
 func (l *lives) chosen(sim uint32) (all []happened) {
 	states, owners := map[udr.Instant]wish{}, map[udr.Instant]wish{}
 	for _, n := range l.wishes {
@@ -235,7 +236,7 @@ func (l *lives) chosen(sim uint32) (all []happened) {
 	return all
 }
 
-// owner is the owner of a SIM at a time, as known at a revision.
+// owner returns the owner of a SIM at a time, as known at a revision.
 func (l *lives) owner(sim uint32, at udr.Instant, revision registry.Revision) uint32 {
 	last := map[udr.Instant]wish{}
 	for _, n := range l.wishes {
@@ -252,8 +253,8 @@ func (l *lives) owner(sim uint32, at udr.Instant, revision registry.Revision) ui
 	return owner
 }
 
-// judgeBars checks that each threshold of a limit acted once in its period, that simstate has recorded those that slow
-// SIMs down, and that they are over at the end.
+// judgeBars checks that each threshold of a limit acted once in its period, that simstate has recorded the thresholds
+// that slow down SIMs, and that they no longer apply at the end.
 func (w *world) judgeBars() error {
 	l, acted, bars := w.lives, map[string]bool{}, 0
 	err := w.events(func(file string, seq uint64, e *rating.Event) error {
@@ -342,8 +343,8 @@ func inOrder(all []happened) {
 	})
 }
 
-// withoutStates is the same installation as if simstate had never written anything: it only has the choices of
-// people.
+// withoutStates returns the same installation as if simstate had never written anything: it has only the
+// choices of users.
 func (l *lives) withoutStates(quiet *world) *lives {
 	q := newLives(quiet)
 	q.r, q.wishes = l.r, l.wishes
@@ -355,7 +356,7 @@ func (l *lives) withoutStates(quiet *world) *lives {
 			case !life.AutomaticCause(cause):
 				c.States = append(c.States, f)
 			case f.Origin != registry.Stated && q.stands(f.SIM, f.From):
-				// People withdrew their statement for this instant, and the other fact replaced it.
+				// Users withdrew their statement for this instant, and the other fact replaced it.
 				f.StateValue = registry.StateValue{State: registry.Withdrawn}
 				c.States = append(c.States, f)
 			}
@@ -388,8 +389,8 @@ func (l *lives) copy() livesCopy {
 	return livesCopy{slices.Clone(l.changes), slices.Clone(l.levels), slices.Clone(l.wishes), l.rows.clone(), l.at}
 }
 
-// mayGoBack reports whether no file is pinned to a revision that the backup lacks: the marks of the stores
-// stop an installation then.
+// mayGoBack reports whether no file is pinned to a revision that the backup lacks. If one is, the marks of
+// the stores stop an installation.
 func (l *lives) mayGoBack(to *livesCopy) bool {
 	return !slices.ContainsFunc(l.w.files, func(f *file) bool { return f.revision > uint64(len(to.changes)) })
 }

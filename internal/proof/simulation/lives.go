@@ -19,9 +19,9 @@ import (
 	"ratemill/udr"
 )
 
-// SIMs with life cycles: in some schedules accounts 5 and 6 own SIMs that are tested, wait for their first use, and are
-// slowed down and suspended by a limit. The SIMs of account 5, below root 1, move to account 7 and back; account 6 is a
-// root whose usage is in the other partition.
+// SIMs with life cycles: in some schedules, accounts 5 and 6 own SIMs that are tested, wait for their first use, and
+// are slowed down and suspended by a limit. The SIMs of account 5, below root 1, move to account 7 and back; account 6
+// is a root whose usage is in the other partition.
 const (
 	firstLife = late + 1
 	lastLife  = late + 3
@@ -52,15 +52,15 @@ type lives struct {
 
 	registry   *registry.Registry
 	statements *registry.Statements
-	changes    []registry.Changes     // as they were stored, by revision
+	changes    []registry.Changes     // in the stored form, by revision
 	levels     []uint64               // last change of the plant that each revision includes
 	told       map[uint32][]life.Told // statements about the states of SIMs
 	causes     map[string]registry.Revision
-	wishes     []wish // of people, as they were made
+	wishes     []wish // wishes of users, in chronological order
 
 	rows   lifeRows
 	at     [partitions]control.SinkPosition
-	asking bool // a person waits for the answer to a wish
+	asking bool // a user is waiting for the answer to a wish
 	asked  int
 }
 
@@ -68,7 +68,7 @@ type lives struct {
 type lifeRows struct {
 	usage map[string]simstate.Usage // by cause
 	bars  map[string]simstate.Bar   // by cause
-	slow  map[uint32]bool           // the last request to the network
+	slow  map[uint32]bool           // SIMs for which the last request to the network slowed them down
 	due   map[uint32]udr.Instant
 	at    simstate.Position
 }
@@ -107,7 +107,7 @@ func (w *world) live() {
 			Value: fmt.Sprintf("26201%010d", sim)}, SIM: sim})
 	}
 	l.commit(first, 1)
-	// Commands that give a SIM to an account write its state with it.
+	// Commands that assign a SIM to an account write the SIM's state at the same time.
 	states := registry.Changes{Revision: 2}
 	for sim := uint32(firstLife); sim <= lastLife; sim++ {
 		s, err := l.judging(2, func(k *simstate.Lives) (simstate.Judged, error) {
@@ -180,8 +180,8 @@ func causeOf(c *registry.Changes, place uint32) string {
 	return c.Causes[place-1].Cause
 }
 
-// level is the last change of the plant that a revision includes. If no SIM has a life cycle, every revision is a
-// change of the plant.
+// level returns the last change of the plant that a revision includes. If no SIM has a life cycle, every revision
+// is a change of the plant.
 func (w *world) level(revision uint64) uint64 {
 	if w.lives == nil || revision == 0 {
 		return revision
@@ -189,7 +189,7 @@ func (w *world) level(revision uint64) uint64 {
 	return w.lives.levels[revision-1]
 }
 
-// accountOf finds in the plainest way the owner of a SIM.
+// accountOf finds the owner of a SIM in the simplest possible way.
 func (w *world) accountOf(sim uint32, at udr.Instant, revision uint64) uint32 {
 	if isTariff(sim) {
 		return tariffSIMs[sim].account
@@ -200,7 +200,8 @@ func (w *world) accountOf(sim uint32, at udr.Instant, revision uint64) uint32 {
 	return w.lives.owner(sim, at, registry.Revision(revision))
 }
 
-// rootOf finds the billing root of a SIM at a time in the simplest possible way. level is that of a revision.
+// rootOf finds the billing root of a SIM at a time in the simplest possible way. level is the level of a
+// revision.
 func (w *world) rootOf(sim uint32, at udr.Instant, level uint64) uint32 {
 	switch {
 	case isTariff(sim):
@@ -213,7 +214,8 @@ func (w *world) rootOf(sim uint32, at udr.Instant, level uint64) uint32 {
 	return 1
 }
 
-// lifeNow is the control store's time for simstate: days pass while faults happen, so time limits become due meanwhile.
+// lifeNow returns the control store's time for simstate: days pass while faults happen, so that time limits expire
+// during the schedule.
 func (w *world) lifeNow() time.Time {
 	now := lifeEnd
 	if w.phase == troubled {
@@ -222,8 +224,8 @@ func (w *world) lifeNow() time.Time {
 	return now
 }
 
-// lifeRecord makes a record one of a SIM with a life cycle, and reports whether it can. Usage comes in any order: much of it
-// is earlier than states that followed without it.
+// lifeRecord turns a record into one of a SIM with a life cycle, and reports whether that is possible. Usage arrives
+// in any order: much of it is earlier than states that followed without it.
 func (w *world) lifeRecord(u *udr.Usage) bool {
 	r := w.lives.r
 	if r.IntN(3) > 0 {
@@ -280,7 +282,7 @@ func (l *lives) change() {
 	w.changed = append(w.changed, control.RegistryChange{Revision: c.Revision, At: w.now})
 }
 
-// lifePositions are the consumers' transactions.
+// lifePositions holds the consumers' transactions.
 type lifePositions struct {
 	positions
 	l *lives
@@ -303,13 +305,13 @@ func (p lifePositions) SinkMove(_ context.Context, tx *lifeTx, name string, part
 // lifeFacts implements simstate.Facts, for one process.
 type lifeFacts struct {
 	l    *lives
-	seen registry.Revision // the newest that the process has
+	seen registry.Revision // the newest revision that the process has
 }
 
 func (f *lifeFacts) Latest(context.Context) (*registry.Registry, *registry.Statements, registry.Revision, error) {
 	l := f.l
 	revision := l.registry.Revision()
-	if revision > 2 && l.w.happens(NotKnownYet, 20) { // a process may lack the newest one
+	if revision > 2 && l.w.happens(NotKnownYet, 20) { // a process may lack the newest revision
 		revision--
 	}
 	f.seen = max(f.seen, revision)
@@ -440,7 +442,7 @@ func (l *lives) keeper() *simstate.Keeper[*lifeTx] {
 		Log: slog.New(slog.DiscardHandler), Table: lifeTable{}}
 }
 
-// startStates starts the consumer that settles SIMs by what a partition's rater wrote down.
+// startStates starts the consumer that settles SIMs by what a partition's rater recorded.
 func (w *world) startStates(p int) {
 	w.started++
 	name := fmt.Sprintf("simstate-%d/%d", w.started, p)
@@ -481,7 +483,7 @@ func (w *world) startKeeper() {
 	})
 }
 
-// staffLives makes sure that actors keep the states of SIMs, and that people change them.
+// staffLives ensures that actors keep the states of SIMs up to date, and that users change them.
 func (w *world) staffLives() {
 	var states [partitions]bool
 	keeper, people := false, false
@@ -505,7 +507,7 @@ func (w *world) staffLives() {
 	}
 }
 
-// settledAll reports whether nothing is left to do for simstate.
+// settledAll reports whether simstate has nothing left to do.
 func (w *world) settledAll() bool {
 	l := w.lives
 	if l == nil {

@@ -21,7 +21,7 @@ type Summary struct {
 	Failed    []Report
 }
 
-// String is the summary as two tables.
+// String returns the summary as two tables.
 func (s *Summary) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d schedules, %d steps, %d records, %d failed\n\nthis happened:\n", s.Schedules, s.Steps, s.Records, len(s.Failed))
@@ -36,7 +36,7 @@ func (s *Summary) String() string {
 }
 
 // RunMany runs schedules for n seeds from first on, on all cores, until ctx ends or one fails. It calls progress, if
-// there is one, from time to time, never twice at once.
+// it is not nil, from time to time and never concurrently.
 func RunMany(ctx context.Context, first, n uint64, o Options, progress func(Summary)) Summary {
 	const portion = 32
 	var mu sync.Mutex
@@ -91,8 +91,8 @@ func RunMany(ctx context.Context, first, n uint64, o Options, progress func(Summ
 	return s
 }
 
-// Shrink finds a smaller schedule that fails too, with fewer kinds of faults, fewer steps and fewer files. It keeps the
-// given number of lines of its trace.
+// Shrink finds a smaller schedule that also fails, with fewer kinds of faults, fewer steps and fewer files. It keeps
+// the given number of lines of its trace.
 func Shrink(failed Report, lines int) Report {
 	o := failed.Options
 	o.Trace = 0
@@ -127,7 +127,7 @@ func Shrink(failed Report, lines int) Report {
 	return Run(failed.Seed, o)
 }
 
-// Replay is the command that runs the schedule again.
+// Replay returns the command that runs the schedule again.
 func (r Report) Replay() string {
 	records := ""
 	if r.Options.Senders {
@@ -146,7 +146,7 @@ func (r Report) Replay() string {
 		r.Seed, r.Options.Faults, r.Options.Steps, r.Options.Files, records)
 }
 
-// String describes a failure for people.
+// String describes a failure for display.
 func (r Report) String() string {
 	return fmt.Sprintf("schedule %d fails: %s\n\n%s\n\nreplay it: %s", r.Seed, r.Failure, strings.Join(r.Trace, "\n"), r.Replay())
 }

@@ -48,7 +48,8 @@ duplicate: { key: [key], within: 1d }
 
 var dropped = [2]string{"x", "y"}
 
-// sources are the versions of the source's document: two under its first name, and the same two under another one.
+// sources are the versions of the source's document: two versions under its first name, and the same two under
+// another name.
 func sources() [4]*source.Source {
 	if safeguard.On(safeguard.FormerName) {
 		return sourcesAsTheyAre()
@@ -73,20 +74,20 @@ func loadSources() (s [4]*source.Source) {
 	return s
 }
 
-// line is a record of a carrier's file, with the result of the plainest reading of it.
+// line is a record of a carrier's file, with the result of the plainest reading of the record.
 type line struct {
 	text string
 	kind string
 	bad  bool   // the rules cannot map it, or no account owns its SIM
 	late bool   // no account owns its SIM before lateRevision
-	file string // the batch in which it came
+	file string // the batch in which it arrived
 	same string // the values that identical records have in common
 	u    udr.Usage
 
-	mapped bool // it was suspended as usage, and comes back as usage under any rules
+	mapped bool // it was suspended as usage, and is usage again after a retry under any rules
 }
 
-// write makes the file as its carrier drops it.
+// write creates the file that its carrier drops.
 func (w *world) write(f *file) {
 	text := "imsi,at,bytes,kind,key,call\n"
 	f.lines = nil
@@ -118,7 +119,7 @@ func (w *world) write(f *file) {
 	w.identifyLines(f)
 }
 
-// identifyLines notes, for each record, the lines of a file that become it.
+// identifyLines records, for each record, the lines of a file that become it.
 func (w *world) identifyLines(f *file) {
 	for i := range f.lines {
 		w.lines[udr.ID{File: f.id, Seq: uint64(i + 1)}] = &f.lines[i]
@@ -131,7 +132,7 @@ func (f *file) identify() {
 	f.id = udr.FileID(id[:16])
 }
 
-// again is the same content under another name.
+// again returns the same content under another name.
 func (w *world) again(f *file, suffix string) *file {
 	g := &file{holding: f.holding, name: f.name + suffix, content: f.content, within: f.within, comes: w.step + w.rng.IntN(60)}
 	g.identify()
@@ -196,8 +197,8 @@ func (s spool) Fetch(ctx context.Context, _ *source.Source, row *control.File, _
 		Open: func() (io.ReadCloser, error) { return io.NopCloser(&pieces{w, f, strings.NewReader(now.text)}), nil }}, nil
 }
 
-// stalls is a server that does not answer for a while, often for longer than a lease, and closes no connection. Then it
-// answers again, or the deadline for progress has passed.
+// stalls simulates a server that does not answer for a while, often for longer than a lease, and closes no connection.
+// Afterwards, the server answers again or the deadline for progress has passed.
 func (w *world) stalls(ctx context.Context) error {
 	if !w.happens(ServerStalls, 25) {
 		return nil
@@ -210,8 +211,9 @@ func (w *world) stalls(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// removesSource takes the source out of the project for a while. Some mediators restart with the project as it is
-// then; others continue with the one that they have. A person orders to finish a few of the begun files.
+// removesSource removes the source from the project for a while. Some mediators restart with the project without
+// the source; others continue with the project that they have. An operator orders to finish a few of the begun
+// files.
 func (w *world) removesSource() {
 	r := w.faults[SourceRemoved]
 	w.removed = w.step + 20 + w.spread(SourceRemoved)
@@ -231,7 +233,7 @@ func (w *world) removesSource() {
 // hasSource reports whether the project has the source.
 func (w *world) hasSource() bool { return w.phase != troubled || w.step >= w.removed }
 
-// pieces returns a file in pieces of any size.
+// pieces returns a file in pieces of arbitrary sizes.
 type pieces struct {
 	w *world
 	f *file
@@ -253,7 +255,7 @@ func (p *pieces) Read(b []byte) (int, error) {
 // mediatorReference gives mediators the versions of everything.
 type mediatorReference struct {
 	reference
-	removed bool // the project with which the mediator began has no such source
+	removed bool // the project with which the mediator began does not have the source
 }
 
 func (r mediatorReference) Queues() []control.Queue {
@@ -287,7 +289,7 @@ func (w *world) revisions(ctx context.Context, after registry.Revision) (later [
 	return later, err
 }
 
-// startMediator starts a mediator, which takes files as they come.
+// startMediator starts a mediator, which reads files as they arrive.
 func (w *world) startMediator() {
 	w.started++
 	name, removed := fmt.Sprintf("mediator-%d", w.started), !w.hasSource()
@@ -333,8 +335,8 @@ func (w *world) decided() (got, codes map[udr.ID]string, where map[udr.ID]int, o
 	return got, codes, where, true
 }
 
-// judgeFiles compares the results of each carrier's file with the plainest reading of it: each record is in one place,
-// the file is closed everywhere, and the balance is zero.
+// judgeFiles compares the results of each carrier's file with the plainest reading of the file: each record is in one
+// place, the file is closed everywhere, and the balance is zero.
 func (w *world) judgeFiles() {
 	if !w.mediated {
 		return
@@ -355,7 +357,7 @@ func (w *world) judgeFiles() {
 		}
 		home := int(binary.BigEndian.Uint64(f.id[:8]) % partitions)
 		level := w.level(uint64(f.row.Pins.Registry))
-		// unread: the retry may have suspended the record again, but its home partition had stopped before it.
+		// unread: the retry may have suspended the record again, but its home partition stopped before that.
 		unread := func(id udr.ID) bool { return got[id] == "" && w.expect[home].gap >= 0 }
 		filtered, suspended, units := uint64(0), uint64(0), int64(0)
 		for i, l := range f.lines {
@@ -373,12 +375,12 @@ func (w *world) judgeFiles() {
 				want = "suspended"
 			case f.origins != nil && got[id] != "duplicate" && (f.copied[i] || (codes[id] == mediation.CopyRated || unread(id)) &&
 				len(rated[l.key()]) > 0):
-				want = "suspended" // its copy was rated; if that was before the batch was made, the retry must notice it
+				want = "suspended" // a copy of it was rated; if that was before the batch was created, the retry must notice it
 			default:
 				at = partitionOf[w.rootOf(l.u.SIM, l.u.At, level)]
 			}
 			if want == "rated" {
-				units += l.u.Quantity // including those that turn out to be duplicates
+				units += l.u.Quantity // including units of duplicates
 			}
 			g := got[id]
 			if g != "" {
@@ -388,7 +390,7 @@ func (w *world) judgeFiles() {
 				g = want // the log's judgement has checked the reason
 			}
 			if g == "" && w.lost && f.alone && at != home {
-				continue // no end came after the message that the broker lost, so only the balance of the file shows the gap
+				continue // no end followed the message that the broker lost, so only the balance of the file shows the gap
 			}
 			if w.expect[at].gap < 0 && (g == "duplicate" && want != "rated" || g != "duplicate" && g != want || g != "" && where[id] != at) {
 				w.fail("file %s, line %d %q: is %q (%s) in partition %d, should be %q in partition %d", f.name, i+2, strings.TrimSpace(l.text), g,
@@ -434,8 +436,8 @@ func (w *world) judgeFiles() {
 	}
 }
 
-// hadAnotherRoot reports whether, by an earlier change, a record's SIM belonged to another billing root at the time of
-// use.
+// hadAnotherRoot reports whether, according to an earlier change, a record's SIM belonged to another billing root at
+// the time of use.
 func (w *world) hadAnotherRoot(l *line, level uint64) bool {
 	first := uint64(1)
 	if l.u.SIM == late {

@@ -14,18 +14,18 @@ import (
 	"ratemill/udr"
 )
 
-// wish is a change of a SIM by a person: a new state or owner from a time on, or the withdrawal of one.
+// wish is a change of a SIM that a user requests: a new state or owner from a time on, or the withdrawal of one.
 type wish struct {
 	sim       uint32
 	at        udr.Instant
 	state     string // chosen
 	owner     uint32 // that gets it
-	takenBack bool   // the choice, or the move, of that time
+	takenBack bool   // withdraws the choice or the move of that time
 	cause     string
 	known     registry.Revision
 }
 
-// startPeople starts a person who changes SIMs now and then, also for past times.
+// startPeople starts a user who occasionally changes SIMs, also for past times.
 func (w *world) startPeople() {
 	w.started++
 	w.start(fmt.Sprintf("people-%d", w.started), peopleKind, 0, func(ctx context.Context) error {
@@ -36,7 +36,7 @@ func (w *world) startPeople() {
 			l.asked++
 			wish := l.wish()
 			wish.cause = fmt.Sprint("request:", l.asked)
-			// A person who gets no answer asks again, with the same key.
+			// If there is no answer, the user repeats the request with the same key.
 			l.asking = true
 			for ctx.Err() == nil {
 				err := l.Change(ctx, "changing a SIM", func(tx *lifeTx) error { return l.make(ctx, tx, wish) })
@@ -54,7 +54,7 @@ func (w *world) startPeople() {
 	})
 }
 
-// wish returns the next wish of a person.
+// wish returns the next wish of a user.
 func (l *lives) wish() wish {
 	r := l.r
 	days := int(l.w.lifeNow().Sub(lifeFrom)/(24*time.Hour)) + 3
@@ -71,9 +71,9 @@ func (l *lives) wish() wish {
 		n = l.wishes[r.IntN(len(l.wishes))]
 		n.takenBack = true
 	case k < 5 && n.sim != ofRoot6:
-		// A SIM that moves below another root begins its life anew. A backdated move counts for rating from its
-		// revision on, and earlier rated usage keeps its charges (docs/decisions/019). So charges would differ from
-		// those of a run without simstate.
+		// A SIM that moves below another root restarts its life. A backdated move counts for rating from its
+		// revision on, and usage rated earlier keeps its charges (docs/decisions/019). Charges would
+		// therefore differ from those of a run without simstate.
 		n.at = max(n.at, udr.InstantOf(l.w.lifeNow()))
 		n.owner = 12 - l.owner(n.sim, n.at, l.registry.Revision()) // 5 and 7
 	default:
@@ -118,7 +118,7 @@ func (l *lives) make(ctx context.Context, tx *lifeTx, n wish) error {
 	places := map[string]uint32{n.cause: place}
 	for _, f := range s.Facts {
 		if f.From == n.at {
-			c.States = slices.DeleteFunc(c.States, func(gone registry.StateFact) bool { return gone.From == n.at }) // there is another state
+			c.States = slices.DeleteFunc(c.States, func(gone registry.StateFact) bool { return gone.From == n.at }) // there is another state at that time
 		}
 		if places[f.Cause] == 0 {
 			places[f.Cause] = c.Because(registry.Cause{Cause: f.Cause, Kind: registry.KindState, Subject: registry.SubjectOf(n.sim)})
@@ -132,7 +132,7 @@ func (l *lives) make(ctx context.Context, tx *lifeTx, n wish) error {
 	if err := facts.Write(ctx, tx, c, ""); err != nil {
 		return err
 	}
-	if len(c.Causes) == 0 || c.Causes[0].Cause != n.cause { // it was made before
+	if len(c.Causes) == 0 || c.Causes[0].Cause != n.cause { // the change was made before
 		return errNothing
 	}
 	tx.moves = append(tx.moves, func() { l.wishes = append(l.wishes, n) })

@@ -17,18 +17,18 @@ import (
 	"ratemill/udr"
 )
 
-// The accounts: root 1 has children 2 and 3, and pays for their usage by its own plan; root 4 has no children. SIMs
-// 1 to 4 belong to account 2 (4 moves to account 3 in the past, as known from revision 2 on), 5 and 6 to
-// account 4 (5 moves to account 3 likewise, from revision 3 on, hence to another partition). Then come corrections of the
-// past: by revision 4 it was later that SIM 4 moved; by revision 5 account 3 was below root 4 from a day on, hence in another
-// partition; revision 6 takes that back, and that SIM 5 ever moved.
+// The accounts: root 1 has children 2 and 3, and pays for their usage by its own plan; root 4 has no children. SIMs 1
+// to 4 belong to account 2. SIM 4 moves to account 3 in the past, as known from revision 2 on. SIMs 5 and 6 belong to
+// account 4. SIM 5 also moves to account 3, from revision 3 on, and so to another partition. Then come corrections of
+// the past. By revision 4, SIM 4 moved later. By revision 5, account 3 was below root 4 from a day on, and so in
+// another partition. Revision 6 withdraws this, and also the move of SIM 5.
 const (
 	sims      = 6
-	late      = 7 // it belongs to account 4, and is not known before revision 2: its records are suspended, and can be retried
+	late      = 7 // belongs to account 4, and is not known before revision 2: its records are suspended, and can be retried
 	moved     = 4
 	movedAway = 5
 
-	busyDays = 4 // on which all records that carriers send twice were used, in one hour each: blocks of keys are split
+	busyDays = 4 // days with the records that carriers send twice, all in one hour of each day: blocks of keys are split
 
 	includedUnits = 40
 	poolUnits     = 150
@@ -36,7 +36,7 @@ const (
 	costLimit     = 3 // EUR
 	simLimit      = 60
 
-	calls      = 8  // of which the carriers deliver parts, in several files and any order
+	calls      = 8  // calls that the carriers deliver in parts, in several files and any order
 	talkUnits  = 25 // seconds included for each SIM
 	callBlock  = 10 // seconds
 	callFee    = 5  // cents
@@ -54,7 +54,7 @@ var (
 	belowAt    = time.Date(2026, 1, 18, 0, 0, 0, 0, time.UTC)
 )
 
-// rootOf finds in the plainest way the billing root of an account at a time.
+// rootOf finds the billing root of an account at a time in the simplest possible way.
 func rootOf(account uint32, at udr.Instant, revision uint64) uint32 {
 	if account == 4 || account == 3 && revision == 5 && !at.Time().Before(belowAt) {
 		return 4
@@ -62,7 +62,7 @@ func rootOf(account uint32, at udr.Instant, revision uint64) uint32 {
 	return 1
 }
 
-// accountOf finds in the plainest way the owner of a SIM.
+// accountOf finds the owner of a SIM in the simplest possible way.
 func accountOf(sim uint32, at udr.Instant, revision uint64) uint32 {
 	switch {
 	case sim == movedAway && revision >= 3 && revision < lastRevision && !at.Time().Before(movedAt):
@@ -75,7 +75,8 @@ func accountOf(sim uint32, at udr.Instant, revision uint64) uint32 {
 	return 2
 }
 
-// cents is the price of a unit by a catalogue, in 1/100 EUR: by the SIM's plan, and by that of root 1 above.
+// cents returns the price of a unit by a catalogue, in 1/100 EUR: by the SIM's plan, and by the plan of root
+// 1 above.
 var cents = [2]struct{ fleet, wholesale int64 }{{2, 1}, {3, 1}}
 
 func catalogueFiles(i int) fstest.MapFS {
@@ -163,7 +164,7 @@ const (
 	lateIMSI     = "262018888888888"
 )
 
-// Catalogue is a catalogue by its version.
+// Catalogue returns the catalogue with a version.
 func (r reference) Catalogue(ctx context.Context, version string) (*rating.Catalogue, error) {
 	if err := r.known(ctx, "catalogue"); err != nil {
 		return nil, err
@@ -176,7 +177,7 @@ func (r reference) Catalogue(ctx context.Context, version string) (*rating.Catal
 	return nil, fmt.Errorf("no catalogue %s", version)
 }
 
-// Registry is the registry, with every revision.
+// Registry returns the registry, with every revision.
 func (r reference) Registry(ctx context.Context, _ registry.Revision) (*registry.Registry, error) {
 	if err := r.known(ctx, "registry"); err != nil || r.w.lives == nil {
 		return shared().registry, err
@@ -184,7 +185,7 @@ func (r reference) Registry(ctx context.Context, _ registry.Revision) (*registry
 	return r.w.lives.registry, nil
 }
 
-// known waits until a process knows the requested version, as the real one does.
+// known waits until a process knows the requested version, as in production.
 func (r reference) known(ctx context.Context, what string) error {
 	w := r.w
 	w.point(effect{what, ""}, 0, 0)
@@ -212,32 +213,32 @@ type file struct {
 	holding
 	name   string
 	within uint32 // for duplicates
-	comes  int    // its carrier drops it at this step
+	comes  int    // the step at which its carrier drops it
 
-	// Of a file that mediators read:
-	fetched  map[string]holding // its content when a mediator fetched it, by hash
+	// For a file that mediators read:
+	fetched  map[string]holding // content of the file when a mediator fetched it, by hash
 	content  udr.FileID         // distinguishes its records from those of other files
 	row      control.File
-	vanished bool     // from its carrier's server
-	away     bool     // its carrier's server is away for longer than the broker keeps usage
-	lags     bool     // its server will go away in the middle of it, for so long that later files overtake it
-	lagging  int      // it is away before this step
-	ordered  bool     // a person ordered to finish it, although its source was removed
-	alone    bool     // the ends were sent long ago, so only its home partition may still get a missing one
-	origins  []udr.ID // of a retry batch: the records that it retries
-	copied   []bool   // those of them that had a rated copy when the batch was made
+	vanished bool     // gone from its carrier's server
+	away     bool     // its carrier's server is unreachable for longer than the broker keeps usage
+	lags     bool     // its server will become unreachable while it is being read, for so long that later files overtake it
+	lagging  int      // the server is unreachable before this step
+	ordered  bool     // an operator ordered to finish it, although its source was removed
+	alone    bool     // the ends were sent long ago, so only its home partition may still get a missing end
+	origins  []udr.ID // for a retry batch: the records that it retries
+	copied   []bool   // which of these records had a rated copy when the batch was created
 
-	// Of one that a sender sends:
+	// For a file that a sender sends:
 	pinned     bool
 	revision   uint64
 	catalogue  int
 	generation int    // of its lease
-	read       uint64 // all records up to here are in the log
+	read       uint64 // all records up to this one are in the log
 	lasts      [partitions]uint64
 	done       bool
 }
 
-// holding is what a file contains; its carrier may change it before a mediator reads it.
+// holding is the content of a file; its carrier may change it before a mediator reads it.
 type holding struct {
 	id      udr.FileID
 	records []udr.Usage // as read, before any lookup
@@ -246,7 +247,7 @@ type holding struct {
 	hash    [32]byte
 }
 
-// plant makes the files.
+// plant creates the files.
 func (w *world) plant() {
 	n := 2 + w.rng.IntN(4)
 	if w.options.Files > 0 {
@@ -266,7 +267,7 @@ func (w *world) newFile(name string, records int) *file {
 	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(name), w.seed))
 	f := &file{holding: holding{id: udr.FileID(sum[:16])}, content: udr.FileID(sum[:16]), name: name, within: 86400}
 	if !w.mediated && w.rng.IntN(4) == 0 {
-		f.within = 1 // forgotten soon: its keys are like no others
+		f.within = 1 // forgotten soon: its keys are unlike all others
 	}
 	for i := range records {
 		f.records = append(f.records, w.newRecord(f, uint64(i+1), uint32(1+w.rng.IntN(sims)), 1+w.rng.Int64N(30), w.rng.IntN(24)))
@@ -274,7 +275,8 @@ func (w *world) newFile(name string, records int) *file {
 	return f
 }
 
-// newRecord makes a record. keys chooses the records that carriers send twice: there are few different ones.
+// newRecord returns a new record. keys chooses the records that carriers send twice: there are few different
+// ones.
 func (w *world) newRecord(f *file, seq uint64, sim uint32, quantity int64, key int) udr.Usage {
 	u := udr.Usage{Seq: seq, Line: seq, Bytes: 40, Class: "data", Unit: udr.Octet, Quantity: quantity, SIM: sim, Country: "DE",
 		Identifier: udr.Identifier{Kind: udr.IMSI, Value: fmt.Sprintf("26201%010d", sim)}}
@@ -291,10 +293,10 @@ func (w *world) newRecord(f *file, seq uint64, sim uint32, quantity int64, key i
 		return u
 	}
 	if w.rng.IntN(20) == 0 {
-		u.Class = "fax" // no plan has a price for it
+		u.Class = "fax" // no plan has a price for this class
 	}
 	if w.rng.IntN(25) == 0 {
-		// Of a cycle that is no longer counted: so little usage that the rest of its buckets does not matter.
+		// Usage of a cycle that is no longer counted: so little that the rest of its buckets does not matter.
 		u.At, u.Quantity = udr.InstantOf(time.Date(2024, 6, 1+w.rng.IntN(30), 0, 0, 0, 0, time.UTC)), 1
 		return u
 	}
@@ -313,9 +315,9 @@ func (w *world) newRecord(f *file, seq uint64, sim uint32, quantity int64, key i
 	return u
 }
 
-// partOf makes a record a part of a call. All calls are in the first two days, so they are late by the clock, as after
-// an outage: an owner that forgets by the clock alone would forget sessions that are still needed. A few calls are long
-// over, and no more parts of them come.
+// partOf turns a record into a part of a call. All calls are in the first two days, so they are late by the clock, as
+// after an outage: an owner that forgot only by the clock would forget sessions that are still needed. A few calls
+// are long over, and no more parts of them arrive.
 func (w *world) partOf(u *udr.Usage, call int) {
 	u.Class, u.Unit, u.SIM = "voice_mo", udr.Second, uint32(call%sims)+1
 	u.Identifier.Value = fmt.Sprintf("26201%010d", u.SIM)

@@ -43,7 +43,7 @@ func (w *world) forges(p int) {
 	l.add([]broker.Message{{Value: message}})
 }
 
-// origin answers which epochs the control store has given out.
+// origin returns which epochs the control store has given out.
 func (w *world) origin(p int) ratedlog.AskOrigin {
 	return func(ctx context.Context, epoch int64, _ *control.Stop) (origin control.EpochOrigin, err error) {
 		err = w.store.transaction(ctx, "looking up the origin of an epoch", func() error {
@@ -59,8 +59,8 @@ func (w *world) origin(p int) ratedlog.AskOrigin {
 	}
 }
 
-// ordered reports whether a partition stopped at poison. A person then looks at it, now or when the partition stops
-// there again.
+// ordered reports whether a partition stopped at poison. An operator then looks into it, now or when the partition
+// stops there again.
 func (w *world) ordered(reader kind, err *ratedlog.StoppedError) bool {
 	if string(err.Message) != poison || err.Kind != control.StopMessage {
 		return false
@@ -80,8 +80,8 @@ func (w *world) ordered(reader kind, err *ratedlog.StoppedError) bool {
 	return true
 }
 
-// goOn closes the stops that actors have passed. A sink has passed one when its position has, unless the store lost the
-// position since.
+// goOn closes the stops that actors have passed. A sink has passed a stop when its position has, unless the store has
+// lost the position since then.
 func (w *world) goOn() {
 	if len(w.halts) == 0 {
 		return
@@ -118,7 +118,7 @@ func (w *world) goOn() {
 	}
 }
 
-// skips are the orders about a partition, as the control store has them.
+// skips returns the skip orders for a partition, as the control store has them.
 func (w *world) skips(ctx context.Context, topic string, p int) (orders []control.Stop, err error) {
 	err = w.store.transaction(ctx, "asking for orders", func() error {
 		for _, o := range w.orders {

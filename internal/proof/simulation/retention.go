@@ -7,11 +7,11 @@ import (
 	"ratemill/internal/broker"
 )
 
-// Retention of topics. In reality days pass before a message is deleted, and every reader that needs it has read it by
-// then, or was replaced.
+// Retention of topics. In production, days pass before a message is deleted, and every reader that needs it has read
+// it by then, or was replaced.
 
-// forgetUsage is the retention of the usage topic: it deletes the beginning that owners have decided, if no mediator
-// can send anything of the files that were closed there.
+// forgetUsage is the retention of the usage topic: it deletes the beginning that owners have decided, unless a
+// mediator can still send something of the files that were closed there.
 func (w *world) forgetUsage(p int) {
 	upTo := w.judged[p].input + 1
 	for _, a := range w.actors {
@@ -22,8 +22,8 @@ func (w *world) forgetUsage(p int) {
 	for _, f := range w.files {
 		closed := w.expect[p].closedAt(f.id)
 		sent := slices.ContainsFunc(w.requests, func(r *request) bool { return r.file == f })
-		// While the server of a file is away, for longer than usage is kept, nobody sends records of the file. Its ends
-		// need no server, and are sent again to all partitions for a while.
+		// While the server of a file is unreachable for longer than usage is kept, no mediator sends records of
+		// the file. The file's ends need no server, and are sent again to all partitions for a while.
 		silent := f.away
 		if e := f.row.Progress.Ending; e != nil {
 			silent = w.now.Sub(e.Since) > 2*endsKnown
@@ -41,7 +41,7 @@ func (w *world) forgetUsage(p int) {
 	}
 }
 
-// lowMark is the newest low-water mark in a partition of the checkpoint topic.
+// lowMark returns the newest low-water mark in a partition of the checkpoint topic.
 type lowMark struct{ next, input int64 }
 
 func (l *lowMark) take(m *broker.Message) {

@@ -14,8 +14,8 @@ import (
 	"ratemill/udr"
 )
 
-// retry is a person who retries a few records that the warehouse has in suspense. The control store claims them for a
-// batch, and adds the batch to the ledger of files.
+// retry acts as an operator who retries a few records that the warehouse has in suspense. The control store claims
+// them for a batch, and adds the batch to the ledger of files.
 func (w *world) retry() {
 	var waiting []udr.ID
 	for p := range partitions {
@@ -55,8 +55,8 @@ func compareIDs(a, b udr.ID) int {
 	return cmp.Or(bytes.Compare(a.File[:], b.File[:]), cmp.Compare(a.Seq, b.Seq))
 }
 
-// retryContent is the content of a retry batch. In reality it comes from rows that never change; here it is taken from
-// the log from which they were made.
+// retryContent returns the content of a retry batch. In production, it comes from rows that never change; here it is
+// taken from the log from which they were written.
 func (w *world) retryContent(f *file, number int64) mediation.Content {
 	records := make([]mediation.RetryRecord, len(f.origins))
 	for i, id := range f.origins {
@@ -69,7 +69,7 @@ func (w *world) retryContent(f *file, number int64) mediation.Content {
 	return content
 }
 
-// recordKey identifies records of the carrier that are the same.
+// recordKey identifies equal records of the carrier.
 type recordKey struct {
 	same string
 	at   udr.Instant
@@ -77,7 +77,7 @@ type recordKey struct {
 
 func (l *line) key() recordKey { return recordKey{l.same, l.u.At} }
 
-// ratedKeys are the records that were rated, by their keys.
+// ratedKeys returns the rated records, by key.
 func (w *world) ratedKeys() map[recordKey][]udr.ID {
 	rated := map[recordKey][]udr.ID{}
 	for p := range partitions {
@@ -101,7 +101,8 @@ func (w *world) ratedKeys() map[recordKey][]udr.ID {
 	return rated
 }
 
-// copies are the rated records with the given keys that are in the warehouse, after all usage has arrived there.
+// copies returns the rated records with the given keys that are in the warehouse, after all usage has arrived
+// there.
 func (w *world) copies(ctx context.Context, _ string, keys []udr.RecordKey) (map[udr.RecordKey]udr.ID, error) {
 	for p := range partitions {
 		if err := w.drain(ctx, p); err != nil {
@@ -131,12 +132,12 @@ func (w *world) copies(ctx context.Context, _ string, keys []udr.RecordKey) (map
 	return found, nil
 }
 
-// endsKnown is how long after the ends of a file were sent owners certainly know them.
+// endsKnown is how long it takes at most until owners know the ends of a file after they were sent.
 const endsKnown = 400 * time.Millisecond
 
 // drain waits until the results of the usage in a partition are in the warehouse.
 func (w *world) drain(ctx context.Context, p int) error {
-	if w.stopped[p] != nil { // a person will resume it some day
+	if w.stopped[p] != nil { // an operator will resume it at some time
 		return nil
 	}
 	d := ratedlog.Drain{Broker: simBroker{w}, Topics: w.topics, Clock: clock{w}, Within: 300 * time.Millisecond,
@@ -195,7 +196,7 @@ func (w *world) suspended(id udr.ID) udr.Suspended {
 	panic("the warehouse has a suspended record that is not in the log")
 }
 
-// bytes are the bytes that the balance of a file counts.
+// bytes returns the bytes that the balance of a file counts.
 func (f *file) bytes() (n int) {
 	if f.origins == nil {
 		return len(f.text)
@@ -206,7 +207,8 @@ func (f *file) bytes() (n int) {
 	return n
 }
 
-// broughtBack are the records that leave suspense with an outcome: those of a retry batch, with its end.
+// broughtBack returns the records that leave suspense with an outcome: the records of a retry batch
+// whose end has arrived.
 func (w *world) broughtBack(p int, o *outcome) []udr.ID {
 	if !o.end || w.expect[p].ends[o.file] == nil {
 		return nil

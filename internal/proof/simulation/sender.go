@@ -11,7 +11,7 @@ import (
 )
 
 // sender is the simplest possible mediator: it does only what owners of partitions rely on. With senders, the
-// simulation covers rating alone.
+// simulation covers only rating.
 type sender struct {
 	w  *world
 	id int
@@ -105,8 +105,8 @@ func (f *file) batch(follows, last uint64) udr.Batch {
 		Catalogue: shared().catalogues[f.catalogue].Version(), DuplicateWithin: f.within, SessionWithin: callWithin}}
 }
 
-// encode makes a batch of the records from read up to to that belong to a partition. It returns the batch and its last
-// record, 0 for none.
+// encode returns a batch with the records between read and to that belong to a partition. It also returns the batch's
+// last record, 0 if there is none.
 func (f *file) encode(w *world, b udr.Batch, p int, read, to uint64) (message []byte, last uint64) {
 	var records []byte
 	for _, u := range f.records[read:to] {

@@ -9,9 +9,9 @@ import (
 	"ratemill/internal/ratedlog"
 )
 
-// back has the data for setting back a control store in a schedule.
+// back holds what is needed to set back a control store in a schedule.
 type back struct {
-	may      bool // the control store goes back in this schedule; it does in few
+	may      bool // the control store is set back in this schedule; few schedules do so
 	kept     bool // a copy exists
 	done     bool
 	epochs   [partitions]int64
@@ -21,8 +21,8 @@ type back struct {
 	refused  bool // a process noticed, and stopped
 }
 
-// setBack copies epochs and positions at some step, and later restores the copy: either while no process runs, as for a
-// restored backup, or while owners and sinks run, as a standby does that lacks the last transactions.
+// setBack copies epochs and positions at some step, and later restores the copy. It does so either while no process
+// runs, as with a restored backup, or while owners and sinks run, as with a standby that lacks the last transactions.
 func (w *world) setBack() {
 	b := &w.back
 	switch {
@@ -66,8 +66,8 @@ func (w *world) setBack() {
 	}
 }
 
-// between reports whether somebody has an epoch without a mark in the log, or a block on its way into the warehouse.
-// If the store loses these at this moment, no process can notice; PostgreSQL's synchronous_commit prevents it.
+// between reports whether an actor has an epoch without a mark in the log, or is writing a block into the warehouse.
+// If the store loses these at this moment, no process can notice it; PostgreSQL's synchronous_commit prevents that.
 func (w *world) between() bool {
 	for p := range partitions {
 		if w.store.sinks[p].Intent != nil || w.store.epochs[p] != w.judged[p].epoch {
@@ -77,8 +77,9 @@ func (w *world) between() bool {
 	return len(w.warehouse.late) > 0
 }
 
-// refuses reports whether a partition stopped because the store went back, including the case that the rated log has
-// deleted the messages that a sink would read by the older position. The schedule then ends: a person must look.
+// refuses reports whether a partition stopped because the store was set back. This includes the case that the rated
+// log has deleted the messages that a sink would read from the older position. The schedule then ends, because an
+// operator must look into it.
 func (w *world) refuses(err *ratedlog.StoppedError) bool {
 	forgotten := err.Topic == w.topics.Rated && err.Offset < w.rated[err.Partition].first &&
 		(err.Offset == w.store.sinks[err.Partition].Next || err.Offset == w.store.accounts[err.Partition].at.Next ||

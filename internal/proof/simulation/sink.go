@@ -33,7 +33,7 @@ type stored struct {
 	amount string
 }
 
-// storedBlock says from which offsets rows came.
+// storedBlock records the offsets from which rows came.
 type storedBlock struct {
 	from, to int64
 	rows     int
@@ -64,9 +64,9 @@ func (h *simWarehouse) deliver() {
 	})
 }
 
-// forget simulates blocks of other partitions in a table while the sink of this partition stands at a block: they push
-// its token out of the table's window. No insert of the block may be under way, because it would arrive within minutes
-// or never, and tables remember tokens for hours.
+// forget simulates blocks of other partitions in a table while the sink of this partition waits with a block: they
+// push the block's token out of the table's window. The block must not be in an insert that is still in progress:
+// such an insert would arrive within minutes or never, and tables remember tokens for hours.
 func (h *simWarehouse) forget(p int) {
 	w := h.w
 	if w.store.sinks[p].Intent == nil || len(h.tokens[p]) == 0 ||
@@ -79,12 +79,12 @@ func (h *simWarehouse) forget(p int) {
 	w.note("warehouse", "FORGETS tokens", int64(p), 0)
 }
 
-// rows are the rows of one table; only their identities are kept.
+// rows holds the rows of one table; only their identities are kept.
 type rows struct {
 	table   string
 	n       int
 	ids     []udr.ID
-	files   []udr.FileID // of the table of files, which has no records
+	files   []udr.FileID // for the table of files, which has no records
 	amounts []string
 	from    int64
 	to      int64
@@ -113,7 +113,7 @@ func (r *rows) add(id udr.ID) {
 	r.ids = append(r.ids, id)
 }
 
-// block is a block as a sink writes it: a table for each outcome of records, as in the real warehouse.
+// block is a block as a sink writes it: one table for each outcome of records, as in the real warehouse.
 type block struct {
 	tables                                              []*rows
 	rated, suspended, duplicates, events, closed, ended *rows
@@ -141,7 +141,7 @@ func (b *block) Tables() []*rows { return b.tables }
 // Reset implements consumer.Block.
 func (b *block) Reset() {
 	for _, r := range b.tables {
-		r.n, r.ids, r.files, r.amounts = 0, nil, nil, nil // a late insert still has them
+		r.n, r.ids, r.files, r.amounts = 0, nil, nil, nil // a late insert still uses them
 	}
 }
 
@@ -195,7 +195,7 @@ type inserter struct {
 	partition int
 }
 
-// Insert stores a block, or only reports that it did, or both.
+// Insert stores a block, or only reports that it stored the block, or both.
 func (i inserter) Insert(_ context.Context, b *rows, token string) error {
 	w := i.w
 	w.point(effect{"insert", b.table}, int64(i.partition), int64(b.n))
@@ -229,7 +229,7 @@ func (i inserter) Stored(_ context.Context, b *rows) (rows int, err error) {
 		return 0, warehouse.Away("count", errSimulated)
 	}
 	for _, s := range i.blocks[i.partition][b.table] {
-		if s.from <= b.to && s.to >= b.from { // blocks with other bounds come only after a set-back, and any row of them is enough
+		if s.from <= b.to && s.to >= b.from { // blocks with other bounds are written only after a set-back, and it is enough that any of their rows is there
 			rows += s.rows
 		}
 	}
@@ -392,7 +392,7 @@ func (w *world) judgeWarehouse() {
 	}
 }
 
-// sameAmount reports whether an amount is that of the first charge in the text of a rated record.
+// sameAmount reports whether an amount equals that of the first charge in the text of a rated record.
 func sameAmount(amount, record string) bool {
 	_, charge, _ := strings.Cut(strings.Fields(record)[2], ":")
 	text, _, _ := strings.Cut(charge, "(")

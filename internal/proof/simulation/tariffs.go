@@ -14,9 +14,9 @@ import (
 	"ratemill/udr"
 )
 
-// SIMs of tariffs: in some schedules half of the usage is theirs. Each has its own plan, with counters that last for
-// hours, days, weeks, cycles and years, and belong to SIMs, accounts, trees, pools and packages. Account 8 is a root
-// that buys for its children 9 and 10; account 11 is a root whose usage is in the other partition.
+// SIMs with tariffs: in some schedules, half of the usage is theirs. Each has its own plan, with counters that last
+// for hours, days, weeks, cycles and years, and belong to SIMs, accounts, trees, pools and packages. Account 8 is a
+// root that buys for its children 9 and 10; account 11 is a root whose usage is in the other partition.
 const (
 	firstTariff = lastLife + 1 + iota
 	ofVolume
@@ -45,7 +45,7 @@ var tariffSIMs = map[uint32]struct {
 	lastTariff:   {10, 8, "volume"},
 }
 
-// addTariffs adds the accounts and SIMs of tariffs to the first change of the registry.
+// addTariffs adds the accounts and SIMs with tariffs to the first change of the registry.
 func addTariffs(c *registry.Changes) {
 	account := func(n, parent uint32, plan string, partition int, limits, shares []string) {
 		c.Accounts = append(c.Accounts, registry.AccountFact{Number: n, ID: fmt.Sprintf("account-%d", n), Company: "c", Parent: parent,
@@ -73,7 +73,7 @@ func addTariffs(c *registry.Changes) {
 	own(ofConditions, registry.KindPackage, "lasting/1", tariffs.Days[0], `{"renewal":"on_expiry"}`)
 }
 
-// tariff makes a record one of a SIM of a tariff.
+// tariff turns a record into one of a SIM with a tariff.
 func (w *world) tariff(u *udr.Usage, sim uint32) {
 	r := w.tariffs
 	u.SIM, u.Identifier.Value = sim, fmt.Sprintf("26201%010d", sim)
@@ -84,7 +84,8 @@ func (w *world) tariff(u *udr.Usage, sim uint32) {
 	}
 }
 
-// adoptTariffs takes the outcomes of usage of tariffs from the log: rated, blocked by a limit, or duplicate.
+// adoptTariffs takes the outcomes of usage of SIMs with tariffs from the log: rated, blocked by a limit, or
+// duplicate.
 func (o *outcome) adoptTariffs(records []string, b *ratedlog.Batch) error {
 	adopted := false
 	for i, r := range o.records {
@@ -138,7 +139,8 @@ func bucketOf(c *rating.Charge, d *rating.Draw) string {
 	return name
 }
 
-// tellsOnce identifies an event that may not happen again. A bucket that a credit fills or that grows may be exhausted again.
+// tellsOnce identifies an event that must not happen again. A bucket that a credit fills or that grows may be exhausted
+// again.
 func tellsOnce(e *rating.Event) (name string, once bool) {
 	name = fmt.Sprint(e.Kind, e.Name, e.Counter)
 	switch {

@@ -16,35 +16,37 @@ import (
 	"ratemill/udr"
 )
 
-// partitions is the number of partitions of each topic: with two, everything happens that happens with many.
+// partitions is the number of partitions of each topic. Everything that can happen with many partitions can
+// happen with two.
 const partitions = 2
 
-// epoch is the beginning of simulated time: after all usage, because rules suspend usage that is later than its file.
+// epoch is the beginning of simulated time. It is after all usage, because rules suspend usage that is later than its
+// file.
 var epoch = time.Date(2026, 2, 10, 12, 0, 0, 0, time.UTC)
 
-// Options bound a schedule.
+// Options limit a schedule.
 type Options struct {
 	Faults Faults
-	Steps  int // steps of the scheduler in which faults may happen; afterwards none do
+	Steps  int // steps of the scheduler in which faults may happen; after them there are no faults
 	Files  int // 0: the seed decides
-	Trace  int // lines of the trace to keep, 0 for none
-	// Senders: in all schedules records come from senders, and sinks begin only after the faults. More of the steps are
-	// then those of owners.
+	Trace  int // number of lines of the trace to keep, 0 for none
+	// Senders means that records come from senders in all schedules, and sinks begin only after the faults. More
+	// of the steps are then steps of owners.
 	Senders bool
-	// Sinks: in all schedules records come from senders, and sinks always run. More of the steps are then those of
-	// sinks.
+	// Sinks means that records come from senders in all schedules, and sinks always run. More of the steps
+	// are then steps of sinks.
 	Sinks bool
-	// Mediators: in all schedules records come from mediators, and sinks always run. Mediators then look up more in the
-	// warehouse.
+	// Mediators means that records come from mediators in all schedules, and sinks always run. Mediators then look
+	// up more in the warehouse.
 	Mediators bool
-	// Lives: in all schedules there are SIMs with life cycles.
+	// Lives means that all schedules have SIMs with life cycles.
 	Lives bool
 }
 
-// Defaults is the default extent of a schedule.
+// Defaults is the default size of a schedule.
 func Defaults() Options { return Options{Faults: AllFaults, Steps: 900} }
 
-// Report describes the end of a schedule.
+// Report describes the result of a schedule.
 type Report struct {
 	Seed    uint64
 	Options Options
@@ -56,8 +58,8 @@ type Report struct {
 	Zombies Zombies
 }
 
-// Zombies counts actors that stood still while others took over their work, by the effect at which they stood. The
-// names follow from effects: "owner: append sim.checkpoint" is an owner in the middle of a sweep.
+// Zombies counts actors that stood still while others took over their work, by the effect at which they stopped.
+// The names come from effects: "owner: append sim.checkpoint" is an owner in the middle of a sweep.
 type Zombies map[string]int
 
 // Add adds the counts of another schedule.
@@ -72,8 +74,8 @@ type world struct {
 	seed    uint64
 	options Options
 	rng     *rand.Rand             // decides which actor is next, and how long things take
-	faults  [FaultCount]*rand.Rand // one for each fault, so that leaving a fault out does not change the others
-	harsh   int                    // by how much faults happen more often
+	faults  [FaultCount]*rand.Rand // one for each fault, so that leaving out a fault does not change the others
+	harsh   int                    // factor by which faults happen more often
 
 	now      time.Time
 	step     int
@@ -93,35 +95,35 @@ type world struct {
 	files     []*file
 	expect    [partitions]*expectation
 	judged    [partitions]*judgement
-	low       [partitions]lowMark // the newest in the checkpoint topic
+	low       [partitions]lowMark // the newest low-water mark in the checkpoint topic
 	stopped   [partitions]*ratedlog.StoppedError
-	owners    [partitions]*rater.Owner // the one started last
+	owners    [partitions]*rater.Owner // the owner that was started last
 	lost      bool                     // it was lost
-	active    Faults                   // the faults of this schedule: a rare one must have few others beside it
-	losing    bool                     // a message is lost in this schedule; it is in few
+	active    Faults                   // the faults of this schedule: a rare fault needs few others beside it
+	losing    bool                     // a message is lost in this schedule; few schedules do so
 	back      back
 
-	lives     *lives     // nil: no SIM has a life cycle
-	tariffs   *rand.Rand // usage of tariffs, nil: there is none
+	lives     *lives     // nil if no SIM has a life cycle
+	tariffs   *rand.Rand // decides the usage of tariffs; nil if there is none
 	busyFrom  time.Time  // the first of the days of records that carriers send twice
 	revision  uint64
 	catalogue int
 	rules     int
 	renames   bool // the source is renamed in this schedule, once or several times
-	renamed   int  // 1: it has another name
+	renamed   int  // 1: the source has another name
 	mediated  bool // mediators read the files; otherwise records come from senders
-	// sinking: sinks and the consumers of balances always run; otherwise they begin only after the faults, and more of the
-	// steps are those of owners.
+	// sinking means that sinks and the consumers of balances always run; otherwise they begin only after the faults,
+	// and more of the steps are steps of owners.
 	sinking  bool
-	contents map[string]*file // that came, by hash
+	contents map[string]*file // files that have arrived, by content hash
 
 	claimed map[udr.ID]bool          // suspended records that were retried
-	lines   map[udr.ID]*line         // of carriers, by the records that they are
+	lines   map[udr.ID]*line         // lines of carriers, by the records that they became
 	orders  []control.Stop           // orders to skip a message
 	halts   []control.Stop           // open stops
-	here    []control.Stop           // those of one partition, while they are looked at
+	here    []control.Stop           // the orders for one partition, while they are being read
 	full    [engines]int             // an engine rejects writes before this step
-	removed int                      // the project has no source before this step
+	removed int                      // the project does not have the source before this step
 	changed []control.RegistryChange // when the revisions of the registry became known
 
 	met     Met
@@ -137,7 +139,7 @@ const (
 	troubled phase = iota // faults happen
 	calm                  // no faults happen; all work must be completed
 	probing               // new owners restore; every counter is used once more
-	compared              // once more, to compare what the new owners know
+	compared              // the comparison is repeated with what the new owners know
 )
 
 // Run runs the schedule that follows from a seed.
@@ -194,7 +196,7 @@ func newWorld(seed uint64, o Options) *world {
 	w.busyFrom = time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)
 	overtaken := w.mediated && rand.New(rand.NewPCG(seed, 5<<32)).IntN(4) == 0
 	if overtaken {
-		w.busyFrom = movedAt.Add(7*24*time.Hour + 10*time.Hour) // when a SIM belongs to another billing root by some revisions
+		w.busyFrom = movedAt.Add(7*24*time.Hour + 10*time.Hour) // when a SIM belongs to another billing root in some revisions
 	}
 	w.plant()
 	if w.files[0].lags = overtaken && w.active.Has(ServerAway); w.files[0].lags {
@@ -203,7 +205,8 @@ func newWorld(seed uint64, o Options) *world {
 	return w
 }
 
-// mix is the set of faults that may happen in a schedule: all in some schedules, about half of them in the others.
+// mix returns the set of faults that may happen in a schedule: all faults in some schedules, about half of them in
+// the others.
 func mix(seed uint64) Faults {
 	r := rand.New(rand.NewPCG(seed, 1<<32))
 	if r.IntN(4) == 0 {
@@ -237,7 +240,7 @@ const (
 // isFull reports whether an engine has no disk space now.
 func (w *world) isFull(e engine) bool { return w.phase == troubled && w.step < w.full[e] }
 
-// happens reports whether a fault happens now: in one of n cases, more often in a harsh schedule.
+// happens reports whether a fault happens now: in one of n cases, and more often in a harsh schedule.
 func (w *world) happens(f Fault, n int) bool {
 	if w.phase != troubled || !w.active.Has(f) || w.faults[f].IntN(n) >= w.harsh {
 		return false
@@ -246,7 +249,7 @@ func (w *world) happens(f Fault, n int) bool {
 	return true
 }
 
-// spread is a number of steps for something that is late: often few, sometimes many.
+// spread returns a number of steps for something that is late: often few, sometimes many.
 func (w *world) spread(f Fault) int { return w.faults[f].IntN(10 << w.faults[f].IntN(6)) }
 
 func (w *world) fail(format string, args ...any) {
@@ -283,8 +286,8 @@ func (w *world) run() {
 	}
 }
 
-// calmDown ends the faults: actors that stood still continue for a while. Of several owners that believe that they have
-// a partition, all but the last two learn that they do not.
+// calmDown ends the faults: actors that stood still continue for a while. If several owners believe that they have a
+// partition, all but the last two learn that they do not.
 func (w *world) calmDown() {
 	w.phase = calm
 	w.notef("judge", "CALM from here on")
@@ -297,7 +300,7 @@ func (w *world) calmDown() {
 	}
 }
 
-// next chooses the next actor. If all of them wait for a time, that time comes.
+// next chooses the next actor. If all actors wait for a time, the clock moves to the earliest of these times.
 func (w *world) next() *actor {
 	n := 0
 	var chosen *actor
@@ -324,7 +327,7 @@ func (w *world) next() *actor {
 	return nil
 }
 
-// deliver puts appends that are due into their logs.
+// deliver adds appends that are due to their logs.
 func (w *world) deliver() {
 	w.requests = slices.DeleteFunc(w.requests, func(r *request) bool {
 		if r.due <= w.step || w.phase != troubled {
@@ -418,7 +421,7 @@ func (w *world) trouble() {
 	}
 }
 
-// replace starts another actor for the partition of one that stands still.
+// replace starts another actor for the partition of an actor that stands still.
 func (w *world) replace(a *actor) {
 	switch a.kind {
 	case ownerKind:
@@ -434,8 +437,8 @@ func (w *world) replace(a *actor) {
 	}
 }
 
-// compactions is n if the checkpoints of a partition are compacted in one of n cases now: more often while an owner
-// reads them.
+// compactions returns n if the checkpoints of a partition are now compacted in one of n cases: more often while an
+// owner reads them.
 func (w *world) compactions(p int) int {
 	for _, a := range w.actors {
 		if a.kind == ownerKind && a.partition == p && !a.ended && (a.at == effect{"fetch", w.topics.Checkpoint}) {
@@ -445,8 +448,9 @@ func (w *world) compactions(p int) int {
 	return 40
 }
 
-// nerve is n if an actor stands still here in one of n cases: more often where an owner has an epoch that no other actor
-// knows, where it has taken a partition and not yet read its state, and where it is about to append.
+// nerve returns n if an actor stands still here in one of n cases. This happens more often where an owner has an epoch
+// that no other actor knows, where it has taken a partition and not yet read its state, and where it is about to
+// append.
 func (w *world) nerve(a *actor) int {
 	switch a.at {
 	case effect{"committed", takingEpoch}:
@@ -459,7 +463,7 @@ func (w *world) nerve(a *actor) int {
 	return 200
 }
 
-// staff makes sure that an actor exists for every kind of work.
+// staff ensures that there is an actor for every kind of work.
 func (w *world) staff() {
 	var owners, sinks, accounts [partitions]bool
 	senders := 0
@@ -475,7 +479,7 @@ func (w *world) staff() {
 		case a.kind == senderKind:
 			senders++
 			if a.removed && w.hasSource() {
-				a.cancel() // it restarts, with the source
+				a.cancel() // it restarts with the source
 			}
 		}
 	}
@@ -551,7 +555,7 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 		switch {
 		case errors.As(err, &fenced):
 			if w.rng.IntN(3) > 0 {
-				return nil // the group assigned the partition to another
+				return nil // the group assigned the partition to another owner
 			}
 		case errors.As(err, &stopped) && w.refuses(stopped):
 			return nil
@@ -567,7 +571,7 @@ func (w *world) own(ctx context.Context, name string, p int) error {
 	}
 }
 
-// stops records that a partition waits for a person, which is right only if a message was lost.
+// stops records that a partition waits for an operator, which is correct only if a message was lost.
 func (w *world) stops(p int, err *ratedlog.StoppedError) error {
 	if e := w.expect[p]; !w.lost || e.gap < 0 || err.Offset != e.gap {
 		return err

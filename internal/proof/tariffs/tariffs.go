@@ -2,9 +2,10 @@
 // and years, and belong to SIMs, accounts, trees, pools and packages. The simulation and the crash test rate usage by
 // them.
 //
-// It owns the documents and the days of usage that fill their counters. It does not own accounts, SIMs and usage: each proof has its own.
+// It owns the documents and the days of usage that fill their counters. It does not own accounts, SIMs and usage, which
+// the simulation and the crash test define themselves.
 //
-// Nothing in it is used outside tests. Start at Files.
+// It is used only in tests. Start at Files.
 package tariffs
 
 import (
@@ -12,7 +13,7 @@ import (
 	"time"
 )
 
-// Files are the documents by path, with prices that depend on the catalogue.
+// Files returns the documents by path, with prices that depend on the catalogue.
 func Files(cents int64) map[string]string {
 	return map[string]string{
 		"volume.yaml": fmt.Sprintf(`plan: volume
@@ -92,7 +93,8 @@ classes:
 	}
 }
 
-// Days are few, so that hours, days and weeks fill up: in three cycles, about when they begin, and in two weeks of one.
+// Days returns only a few days, so that hours, days and weeks fill up: in three cycles, about when they begin, and in
+// two weeks of one cycle.
 var Days = [...]time.Time{
 	time.Date(2026, 1, 2, 20, 0, 0, 0, time.UTC), time.Date(2026, 1, 7, 21, 0, 0, 0, time.UTC), time.Date(2026, 1, 11, 22, 0, 0, 0, time.UTC),
 	time.Date(2026, 1, 12, 8, 0, 0, 0, time.UTC), time.Date(2026, 2, 7, 22, 0, 0, 0, time.UTC),

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Authority signs certificates for the engines of a test, and for clients that log in with one.
+// Authority signs certificates for the engines of a test, and for clients that log in with a certificate.
 type Authority struct {
 	CAFile string // PEM
 
@@ -30,7 +30,7 @@ type Certificate struct {
 	cert, key         []byte // PEM
 }
 
-// NewAuthority makes an authority that no system trusts yet.
+// NewAuthority returns an authority that no system trusts yet.
 func NewAuthority(t testing.TB) *Authority { return newAuthority(scope{t: t}) }
 
 func newAuthority(s scope) *Authority {
@@ -45,13 +45,13 @@ func newAuthority(s scope) *Authority {
 	return a
 }
 
-// Issue makes a certificate for names and addresses of a host, for servers and clients.
+// Issue returns a certificate for names and addresses of a host, for servers and clients.
 func (a *Authority) Issue(t testing.TB, name string, hosts ...string) Certificate {
 	t.Helper()
 	return a.issue(t, name, time.Now().Add(24*time.Hour), hosts)
 }
 
-// IssueExpired makes one that expired yesterday.
+// IssueExpired returns a certificate that expired yesterday.
 func (a *Authority) IssueExpired(t testing.TB, name string, hosts ...string) Certificate {
 	t.Helper()
 	return a.issue(t, name, time.Now().Add(-24*time.Hour), hosts)
@@ -84,7 +84,8 @@ func (a *Authority) issue(t testing.TB, name string, until time.Time, hosts []st
 	return c
 }
 
-// sign signs a certificate with the authority's key, or with its own if there is none yet.
+// sign signs a certificate with the authority's key, or with the certificate's own key if there is
+// no authority yet.
 func (a *Authority) sign(t testing.TB, c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey, []byte) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

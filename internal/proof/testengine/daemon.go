@@ -17,7 +17,7 @@ import (
 	"ratemill/internal/embedded/child"
 )
 
-// daemon is a server process that can be killed and restarted. It dies with the test process.
+// daemon is a server process that can be killed and restarted. It ends with the test process.
 type daemon struct {
 	name    string
 	log     string // file for its output
@@ -28,7 +28,7 @@ type daemon struct {
 	done chan struct{}
 }
 
-// patience bounds the start of an engine on a machine that is busy with other tests.
+// patience is how long the start of an engine may take on a machine that is busy with other tests.
 const patience = 5 * time.Minute
 
 func (d *daemon) start(t testing.TB) {
@@ -51,7 +51,7 @@ func (d *daemon) tryStart() error {
 		return fmt.Errorf("%s does not start: %w", d.name, err)
 	}
 	go func(done chan struct{}) {
-		<-ended // ProcessState says how
+		<-ended // the reason is in ProcessState
 		close(done)
 	}(d.done)
 	deadline := time.After(patience)
@@ -78,7 +78,7 @@ func (d *daemon) kill() {
 	}
 }
 
-// pids are the process and its descendants.
+// pids returns the process and its descendants.
 func (d *daemon) pids() []int {
 	return append([]int{d.cmd.Process.Pid}, descendants(d.cmd.Process.Pid)...)
 }
@@ -92,7 +92,7 @@ func (d *daemon) lastWords() []byte {
 	return b[max(0, len(b)-4000):]
 }
 
-// tempDir makes a folder that lasts as long as the engine.
+// tempDir creates a folder that lasts as long as the engine.
 func tempDir(s scope, name string) string {
 	s.t.Helper()
 	dir, err := os.MkdirTemp("", "ratemill-"+name+"-")
@@ -103,30 +103,30 @@ func tempDir(s scope, name string) string {
 	return dir
 }
 
-// FreeAddress is an unused address on loopback.
+// FreeAddress returns an unused loopback address.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	return fmt.Sprintf("127.0.0.1:%d", freePort(t))
 }
 
-// ports are those that this process may give to its engines: the rest of a block whose first port it listens on until it
-// ends. So no port is given twice, neither by this process nor by that of another package; and nobody takes the port of
-// an engine that is away for a while.
+// ports are the ports that this process may give to its engines: the rest of a block on whose first port it listens
+// until it ends. So no port is used twice, by this process or by the process of another package, and no other
+// program takes the port of an engine that is away for a while.
 var ports struct {
 	mu        sync.Mutex
 	claims    []net.Listener
 	next, end int
 }
 
-// The blocks are below the range of ports for outgoing connections (ip_local_port_range): otherwise a client of an engine
-// that is away could get that very port, and the engine could not come back to it.
+// The blocks are below the range of ports for outgoing connections (ip_local_port_range): otherwise a client of an
+// engine that is away could get that very port, and the engine could not return to it.
 const (
 	lowestPort  = 12_000
 	highestPort = 32_000
 	portBlock   = 40
 )
 
-// freePort is an unused port on loopback.
+// freePort returns an unused port on loopback.
 func freePort(t testing.TB) int {
 	t.Helper()
 	ports.mu.Lock()
@@ -157,8 +157,8 @@ func listen(port int) (net.Listener, error) {
 	return net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 }
 
-// program finds an executable by name, in PATH or one of the folders; later matches of a pattern come first (they are
-// newer).
+// program finds an executable by name, in PATH or in one of the folders; later matches of a pattern come first,
+// because they are newer.
 func program(name string, folders ...string) (string, error) {
 	for _, pattern := range folders {
 		found, _ := filepath.Glob(filepath.Join(pattern, name))
@@ -169,7 +169,7 @@ func program(name string, folders ...string) (string, error) {
 	return exec.LookPath(name)
 }
 
-// moduleRoot is the folder of go.mod above the tested package.
+// moduleRoot returns the folder of go.mod above the tested package.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

@@ -13,14 +13,14 @@ import (
 	"ratemill/internal/embedded/child"
 )
 
-// mounting is set in the environment of the process that WithDisks starts: that process may mount disks.
+// mounting is an environment variable of the process that WithDisks starts, which may mount disks.
 const mounting = "RATEMILL_TEST_MAY_MOUNT"
 
 const capSysAdmin = 21 // linux/capability.h
 
-// WithDisks runs a test that mounts its own disks (NewDisk), in a process that runs only this test, in a mount
-// namespace, so that nobody else sees them and nothing is left of them. Users other than root also get a user
-// namespace, in which they may mount.
+// WithDisks runs a test that mounts its own disks (NewDisk). The test runs alone in a separate process and
+// mount namespace, so that no other process sees the disks and nothing is left of them. Users other than root
+// also get a user namespace, in which they may mount.
 func WithDisks(t *testing.T, test func(*testing.T)) {
 	t.Helper()
 	if os.Getenv(mounting) != "" {
@@ -68,7 +68,7 @@ type Disk struct {
 	filler string
 }
 
-// NewDisk mounts one of the given size at a folder, for a test under WithDisks.
+// NewDisk mounts a disk of the given size at a folder, for a test under WithDisks.
 func NewDisk(t testing.TB, dir string, size string) *Disk {
 	t.Helper()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -81,7 +81,7 @@ func NewDisk(t testing.TB, dir string, size string) *Disk {
 	return &Disk{Dir: dir, filler: filepath.Join(dir, "filler")}
 }
 
-// Fill uses all room. Call it again to use room that was freed meanwhile.
+// Fill uses all free space. Call it again to use space that was freed in the meantime.
 func (d *Disk) Fill(t testing.TB) {
 	t.Helper()
 	f, err := os.OpenFile(d.filler, os.O_CREATE|os.O_WRONLY, 0o600)
@@ -111,7 +111,7 @@ func (d *Disk) Fill(t testing.TB) {
 	}
 }
 
-// Leave fills the disk until so many bytes are free.
+// Leave fills the disk until a given number of bytes is free.
 func (d *Disk) Leave(t testing.TB, room int64) {
 	t.Helper()
 	d.Fill(t)
@@ -124,7 +124,7 @@ func (d *Disk) Leave(t testing.TB, room int64) {
 	}
 }
 
-// Free releases the room.
+// Free releases the space.
 func (d *Disk) Free(t testing.TB) {
 	t.Helper()
 	if err := os.Remove(d.filler); err != nil {

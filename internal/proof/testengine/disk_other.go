@@ -18,11 +18,11 @@ func NewDisk(t testing.TB, _ string, _ string) *Disk {
 	return nil
 }
 
-// Fill uses all room.
+// Fill uses all free space.
 func (d *Disk) Fill(testing.TB) {}
 
-// Leave fills the disk until so many bytes are free.
+// Leave fills the disk until a given number of bytes is free.
 func (d *Disk) Leave(testing.TB, int64) {}
 
-// Free releases the room.
+// Free releases the space.
 func (d *Disk) Free(testing.TB) {}

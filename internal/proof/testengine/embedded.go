@@ -14,7 +14,8 @@ var (
 	sharedClickHouse    once[clickhouse.Server]
 )
 
-// SharedEmbeddedKafka is the process's one embedded broker, in this process; name topics and groups after the test.
+// SharedEmbeddedKafka returns the only embedded broker of the process, which runs in the process; name topics and
+// groups after the test.
 func SharedEmbeddedKafka(t testing.TB) *kafka.Broker {
 	t.Helper()
 	return sharedEmbeddedKafka.get(t, func(s scope) *kafka.Broker {
@@ -41,7 +42,7 @@ func startEmbeddedKafka(s scope, start func(context.Context, kafka.Options) (*ka
 	return b
 }
 
-// SharedClickHouse is the process's one embedded ClickHouse; name tables or databases after the test.
+// SharedClickHouse returns the only embedded ClickHouse of the process; name tables or databases after the test.
 func SharedClickHouse(t testing.TB) *clickhouse.Server {
 	t.Helper()
 	return sharedClickHouse.get(t, func(s scope) *clickhouse.Server { return startClickHouse(s) })
@@ -54,7 +55,7 @@ func StartClickHouse(t testing.TB) *clickhouse.Server {
 }
 
 // StartEngines starts an embedded Kafka and an embedded ClickHouse for this test with the passwords of a data folder,
-// like the process that runs on it.
+// as a process that runs on the folder does.
 func StartEngines(t testing.TB, data string) (*kafka.Broker, *clickhouse.Server) {
 	t.Helper()
 	k, err := keys.Make(data)

@@ -18,8 +18,8 @@ import (
 	"ratemill/internal/embedded/keys"
 )
 
-// Front is a proxy before the embedded ClickHouse that behaves like an encrypted ClickHouse with its own user: it
-// connects to the engine as the engine's owner. Its certificate is for the name localhost alone.
+// Front is a proxy in front of the embedded ClickHouse that behaves like an encrypted ClickHouse with its own
+// user. It connects to the engine as the engine's owner. Its certificate is only for the name localhost.
 type Front struct {
 	Addr     string // localhost:port
 	User     string
@@ -29,12 +29,12 @@ type Front struct {
 
 // FrontOptions define which logins to accept.
 type FrontOptions struct {
-	Authority *Authority // signs the front's certificate
+	Authority *Authority // signs the certificate of the front
 	Mutual    bool       // accept only clients with a certificate of the authority
-	Password  string     // accept only the user ratemill with it; empty: any user
+	Password  string     // accept only the user ratemill with this password; empty: any user
 }
 
-// StartFront starts one before a server.
+// StartFront starts a front for a server.
 func StartFront(t testing.TB, engine *clickhouse.Server, o FrontOptions) *Front {
 	t.Helper()
 	f := &Front{User: "ratemill", Password: o.Password}

@@ -13,11 +13,11 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 )
 
-// Kafka is one Apache Kafka broker on loopback. It begins a segment every two seconds and compacts the previous ones at
-// once, so that compacted topics are compacted while a test runs. Authority signs its certificate, which is for the
-// name localhost alone.
+// Kafka is one Apache Kafka broker on loopback. It begins a segment every two seconds and compacts the previous
+// segments at once, so that compacted topics are compacted while a test runs. Authority signs the broker's certificate,
+// which is only for the name localhost.
 type Kafka struct {
-	Addr       string // in plain text, without a login
+	Addr       string // plain text, without a login
 	SCRAMAddr  string // encrypted; User logs in with Password by SCRAM-SHA-512
 	MutualAddr string // encrypted; a certificate of the authority is the login
 	Authority  *Authority
@@ -30,10 +30,10 @@ type Kafka struct {
 // Kill kills the broker with kill -9.
 func (k *Kafka) Kill() { k.daemon.kill() }
 
-// PIDs are its processes.
+// PIDs returns the process ids of the broker.
 func (k *Kafka) PIDs() []int { return k.daemon.pids() }
 
-// Restart starts it again on the same data and port.
+// Restart starts the broker again with the same data and port.
 func (k *Kafka) Restart(t testing.TB) {
 	t.Helper()
 	k.Kill()
@@ -44,7 +44,7 @@ const kafkaPassword = "the-broker-says-open-sesame"
 
 var sharedKafka once[Kafka]
 
-// SharedKafka is the process's one Apache Kafka; name topics and groups after the test.
+// SharedKafka returns the only Apache Kafka of the process; name topics and groups after the test.
 func SharedKafka(t testing.TB) *Kafka {
 	t.Helper()
 	return sharedKafka.get(t, startKafka)

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// Listeners are the addresses on which this process and its descendants listen for TCP.
+// Listeners returns the addresses on which this process and its descendants listen for TCP.
 func Listeners(t testing.TB) (all []netip.AddrPort) {
 	t.Helper()
 	for _, pid := range append(descendants(os.Getpid()), os.Getpid()) {

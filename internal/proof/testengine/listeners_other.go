@@ -7,5 +7,5 @@ import (
 	"testing"
 )
 
-// Listeners are only supported on Linux.
+// Listeners is only supported on Linux.
 func Listeners(testing.TB) []netip.AddrPort { return nil }

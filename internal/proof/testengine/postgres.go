@@ -16,8 +16,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Postgres is a PostgreSQL server on loopback. It accepts plain and encrypted connections; Authority signs its
-// certificate, which is for the name localhost alone.
+// Postgres is a PostgreSQL server on loopback. It accepts plain and encrypted connections. Authority signs its
+// certificate, which is only for the name localhost.
 type Postgres struct {
 	Port      int
 	Authority *Authority
@@ -30,20 +30,20 @@ type Postgres struct {
 
 const postgresPassword = "the-database-says-open-sesame"
 
-// DSN is for a superuser and the database "postgres".
+// DSN is the DSN of a superuser and the database "postgres".
 func (p *Postgres) DSN() string { return p.dsn("postgres") }
 
 func (p *Postgres) dsn(database string) string {
 	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", p.User, p.Password, p.Port, database)
 }
 
-// NewDatabase makes an empty database and returns its DSN.
+// NewDatabase creates an empty database and returns its DSN.
 func (p *Postgres) NewDatabase(t testing.TB) string {
 	t.Helper()
 	return p.newDatabase(t, "template1")
 }
 
-// CopyDatabase makes a database with the content of another one, to which nobody is connected, and returns its DSN.
+// CopyDatabase creates a copy of a database to which nobody is connected, and returns its DSN.
 func (p *Postgres) CopyDatabase(t testing.TB, dsn string) string {
 	t.Helper()
 	c, err := pgx.ParseConfig(dsn)
@@ -69,13 +69,13 @@ func (p *Postgres) newDatabase(t testing.TB, template string) string {
 	return p.dsn(name)
 }
 
-// Kill kills the server with kill -9, including its backends, which otherwise would answer until they notice the
+// Kill kills the server with kill -9, including its backends, which would otherwise answer until they notice the
 // server's death some time later.
 func (p *Postgres) Kill() {
 	if p.daemon.done == nil {
 		return
 	}
-	_ = p.daemon.cmd.Process.Signal(syscall.SIGSTOP) // it starts no more of them
+	_ = p.daemon.cmd.Process.Signal(syscall.SIGSTOP) // prevents it from starting new backends
 	backends := descendants(p.daemon.cmd.Process.Pid)
 	p.daemon.kill()
 	for _, pid := range backends {
@@ -88,15 +88,15 @@ func (p *Postgres) Kill() {
 	}
 }
 
-// PIDs are its processes.
+// PIDs returns the process ids of the server.
 func (p *Postgres) PIDs() []int { return p.daemon.pids() }
 
-// Restart starts it again on the same data and port.
+// Restart starts the server again with the same data and port.
 func (p *Postgres) Restart(t testing.TB) {
 	t.Helper()
 	p.Kill()
-	// If the backends cannot be found (other systems than Linux), they notice the server's death by themselves; until
-	// then they hold its shared memory, and a new server refuses to start.
+	// If the backends cannot be found (on systems other than Linux), they notice the server's death by themselves;
+	// until then they hold its shared memory, and a new server refuses to start.
 	deadline := time.Now().Add(patience)
 	for {
 		err := p.daemon.tryStart()
@@ -112,7 +112,7 @@ func (p *Postgres) Restart(t testing.TB) {
 
 var sharedPostgres once[Postgres]
 
-// SharedPostgres is the process's one server; get your own database with NewDatabase.
+// SharedPostgres returns the only server of the process; get your own database with NewDatabase.
 func SharedPostgres(t testing.TB) *Postgres {
 	t.Helper()
 	return sharedPostgres.get(t, startPostgres)

@@ -21,7 +21,7 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// process holds what ends with the test process rather than with a test.
+// process owns what ends with the test process rather than with a test.
 var process struct {
 	begun bool
 	mu    sync.Mutex
@@ -42,7 +42,7 @@ func (s scope) onEnd(end func()) {
 	AtEnd(end)
 }
 
-// AtEnd calls a function when all tests of the package have ended, for what several of them share.
+// AtEnd calls a function when all tests of the package have ended, for resources that several of them share.
 func AtEnd(end func()) {
 	process.mu.Lock()
 	defer process.mu.Unlock()

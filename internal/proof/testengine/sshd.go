@@ -18,26 +18,27 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// SSHD is OpenSSH's server on loopback, with SFTP only. Paths are those of this machine; a relative one is below Dir.
+// SSHD is OpenSSH's server on loopback, with SFTP only. Paths are paths of this machine; a relative path is below
+// Dir.
 type SSHD struct {
 	Addr       string        // 127.0.0.1:port
-	User       string        // the user that may log in: the one who runs the tests
+	User       string        // the user that may log in: the user who runs the tests
 	PrivateKey []byte        // that user's key, PEM
-	KeyFile    string        // the same, as a file
+	KeyFile    string        // the same key, as a file
 	Password   string        // also accepted, with or without a PrivateKey; "" if passwords are not possible (see passwords)
 	HostKey    ssh.PublicKey // the server's
-	KnownHosts string        // a known_hosts file with it
+	KnownHosts string        // a known_hosts file with the host key
 	Dir        string        // an empty folder for the test's files
 
 	dir    string
 	daemon daemon
 }
 
-// Kill kills the server with kill -9. Open connections continue: each has its own process.
+// Kill kills the server with kill -9. Open connections continue, because each has its own process.
 func (s *SSHD) Kill() { s.daemon.kill() }
 
 // CutConnections kills the processes of all open connections with kill -9, and returns their number. The server itself
-// goes on.
+// continues.
 func (s *SSHD) CutConnections() (n int) {
 	if s.daemon.cmd == nil {
 		return 0
@@ -50,8 +51,8 @@ func (s *SSHD) CutConnections() (n int) {
 	return n
 }
 
-// Stall stops the server and its open connections with SIGSTOP: nothing is answered, and nothing is closed, until
-// Continue.
+// Stall stops the server and its open connections with SIGSTOP: until Continue, nothing is answered and nothing
+// is closed.
 func (s *SSHD) Stall() (n int) { return s.signal(syscall.SIGSTOP) }
 
 // Continue ends a stall.
@@ -66,24 +67,24 @@ func (s *SSHD) signal(what syscall.Signal) (n int) {
 	return n
 }
 
-// PIDs are the server's process and those of its open connections.
+// PIDs returns the ids of the server's process and of the processes of its open connections.
 func (s *SSHD) PIDs() []int { return s.daemon.pids() }
 
-// Restart starts it again on the same port.
+// Restart starts the server again on the same port.
 func (s *SSHD) Restart(t testing.TB) {
 	t.Helper()
 	s.Kill()
 	s.daemon.start(t)
 }
 
-// ReplaceHostKey gives the server another host key, and starts it again with it; KnownHosts keeps naming the old one.
+// ReplaceHostKey gives the server another host key and restarts it; KnownHosts keeps the old key.
 func (s *SSHD) ReplaceHostKey(t testing.TB) {
 	t.Helper()
 	_, s.HostKey = writeKey(t, s.path("host_key"))
 	s.Restart(t)
 }
 
-// Authorize also accepts the given key.
+// Authorize makes the server also accept the given key.
 func (s *SSHD) Authorize(t testing.TB, key ssh.PublicKey) {
 	t.Helper()
 	f, err := os.OpenFile(s.path("authorized_keys"), os.O_APPEND|os.O_WRONLY, 0)
@@ -100,7 +101,7 @@ func (s *SSHD) path(name string) string { return filepath.Join(s.dir, name) }
 
 var sharedSSHD once[SSHD]
 
-// SharedSSHD is the process's one server; create your own folders below Dir.
+// SharedSSHD returns the only server of the process; create your own folders below Dir.
 func SharedSSHD(t testing.TB) *SSHD {
 	t.Helper()
 	return sharedSSHD.get(t, startSSHD)

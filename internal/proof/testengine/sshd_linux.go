@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// passwords returns a command that starts sshd so that it accepts Password, if possible: sshd without PAM compares with
-// /etc/shadow, so root starts it in its own mount namespace with another such file. The machine's passwords are neither
-// changed nor used. Users who are not root, or may not mount (some containers), only have keys.
+// passwords returns a command that starts sshd so that it accepts Password, if possible. sshd without PAM compares with
+// /etc/shadow, so root starts it in a separate mount namespace with another such file. The machine's passwords are
+// neither changed nor used. Users who are not root, or may not mount (in some containers), can only use keys.
 func (s *SSHD) passwords(t testing.TB, binary string, args ...string) func() *exec.Cmd {
 	t.Helper()
 	plain := func() *exec.Cmd { return exec.Command(binary, args...) }
@@ -46,7 +46,7 @@ func (s *SSHD) passwords(t testing.TB, binary string, args ...string) func() *ex
 	return func() *exec.Cmd { return inNamespace(mount + ` && exec "$@"`) }
 }
 
-// descendants are the processes below a process.
+// descendants returns the processes below a process.
 func descendants(pid int) (all []int) {
 	children := map[int][]int{}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
@@ -70,13 +70,14 @@ func descendants(pid int) (all []int) {
 	return all
 }
 
-// afterName is the part of /proc/PID/stat after the name, which may contain anything: state, parent, … (proc(5)).
+// afterName returns the part of /proc/PID/stat after the name, which may contain anything: state, parent, …
+// (proc(5)).
 func afterName(stat []byte) []string {
 	_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
 	return strings.Fields(rest)
 }
 
-// runs reports whether a process has not ended; a zombie has.
+// runs reports whether a process has not ended; a zombie has ended.
 func runs(pid int) bool {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
