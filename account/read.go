@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"ratemill/internal/store"
-	"ratemill/registry"
 )
 
 // Filter chooses balances; nil fields choose all.
@@ -105,24 +104,4 @@ func Discard(ctx context.Context, db *store.DB, consumer string) error {
 		_, err := t.Exec(ctx, `DELETE FROM account_beginnings`)
 		return err
 	})
-}
-
-// BalancesIn returns the balances of cycles that begin on a date or later, in a transaction. It does not add up
-// partitions.
-func BalancesIn(ctx context.Context, tx *store.Tx, from registry.Date, each func(*Row) error) error {
-	rows, err := tx.Rows(ctx, `SELECT account_number, cycle, tier, currency, class, unit, records, quantity, amount, version
-		FROM account_balances WHERE cycle >= ?`, int64(from))
-	if err != nil {
-		return err
-	}
-	var wrong error
-	err = scan(rows, func(r *Row) {
-		if wrong == nil {
-			wrong = each(r)
-		}
-	})
-	if err == nil {
-		err = wrong
-	}
-	return err
 }

@@ -14,7 +14,8 @@ import (
 	"ratemill/udr"
 )
 
-// Basis holds the inputs for closes and documents. A bill run reads it once, for all payers.
+// Basis holds the inputs for closes and documents. A bill run takes it once, for all payers; usage and balances are read for some of them
+// at a time.
 type Basis struct {
 	View       *registry.View
 	Statements *registry.Statements
@@ -27,8 +28,8 @@ type Basis struct {
 	Prices func(version string) (*Prices, error)
 	// Usage returns the sums of charges before, between and after cuts.
 	Usage func(context.Context, UsageQuestion, func(*Charged) error) error
-	// Balances returns the running balances at the cut, by account and cycle. Nil: no comparison.
-	Balances map[AccountCycle][]Balance
+	// Balances hands over the running balances at the cut of accounts. Nil: no comparison.
+	Balances func(accounts []uint32, each func(AccountCycle, *Balance) error) error
 	// Payer returns what documents need to know about a payer and its seller at a time.
 	Payer func(account string, at udr.Instant) (*Payer, error)
 	// Doubts returns reasons to hold a payer's document, in addition to those that its computation finds.

@@ -89,7 +89,7 @@ func (m *market) bill(b *testing.B) {
 	view := m.registry.View()
 	defer view.Close()
 	run := &Run{DB: m.db, Basis: m.basis(view, at, m.registry.Revision(), 1<<40), By: By{Who: "maria", Why: "the month is over", At: at}}
-	run.Basis.Balances = m.balances()
+	run.Basis.Balances = balancesOf(m.charges)
 	run.portion = asked(b, "PORTION", 0)
 	held := uint64(0)
 	began := time.Now()
@@ -126,18 +126,6 @@ func (m *market) bill(b *testing.B) {
 	b.ReportMetric(float64(heap.HeapAlloc>>20), "heap-MB")
 	b.ReportMetric(float64(held>>20), "held-MB")
 	b.ReportMetric(float64(final), "documents")
-}
-
-// balances are the running balances, with which a run compares the usage of the warehouse.
-func (m *market) balances() map[AccountCycle][]Balance {
-	all := map[AccountCycle][]Balance{}
-	for i := range m.charges {
-		c := &m.charges[i]
-		of := AccountCycle{c.Account, c.Cycle}
-		all[of] = append(all[of], Balance{Tier: c.Tier, Class: c.Class, Unit: c.Unit, Currency: c.Currency, Records: c.Records,
-			Quantity: c.Quantity, Amount: c.Amount})
-	}
-	return all
 }
 
 // BenchmarkPreview computes the document of one payer, as invoice preview does.

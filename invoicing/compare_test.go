@@ -19,12 +19,7 @@ func TestACycleIsHeldByAMissingChargeAndByNoOlderOne(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k, _ := readCase(t, "testdata/cases/a-payer-that-was-not-billed-for-two-years-is-billed-whole.txtar")
-			balances := map[AccountCycle][]Balance{}
-			for _, c := range k.charges {
-				of := AccountCycle{c.Account, c.Cycle}
-				balances[of] = append(balances[of], Balance{Tier: c.Tier, Class: c.Class, Unit: c.Unit, Currency: c.Currency, Records: c.Records,
-					Quantity: c.Quantity, Amount: c.Amount})
-			}
+			balances := balancesOf(k.charges)
 			if c.missing >= 0 {
 				k.charges = append(k.charges[:c.missing:c.missing], k.charges[c.missing+1:]...)
 			}
@@ -46,5 +41,25 @@ func TestACycleIsHeldByAMissingChargeAndByNoOlderOne(t *testing.T) {
 			require.Zero(t, closing("2026-03-31"))
 			require.Equal(t, c.held, closing("2026-04-30"), "its cycles of two years ago are closed, and their usage is not read again")
 		})
+	}
+}
+
+// balancesOf are the running balances of charges.
+func balancesOf(charges []charged) func([]uint32, func(AccountCycle, *Balance) error) error {
+	all := map[uint32][]accountBalance{}
+	for _, c := range charges {
+		all[c.Account] = append(all[c.Account], accountBalance{AccountCycle{c.Account, c.Cycle}, Balance{Tier: c.Tier, Class: c.Class, Unit: c.Unit,
+			Currency: c.Currency, Records: c.Records, Quantity: c.Quantity, Amount: c.Amount}})
+	}
+	return func(accounts []uint32, each func(AccountCycle, *Balance) error) error {
+		for _, account := range accounts {
+			for i := range all[account] {
+				b := &all[account][i]
+				if err := each(b.AccountCycle, &b.Balance); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ofUsage is the number of payers whose usage is in memory at a time. Each portion is one query of the warehouse, and
+// ofUsage is the number of payers whose usage and balances are in memory at a time. Each portion is one query of the warehouse, and
 // each query reads the account numbers of all usage. The usage of 13 cycles takes about 25 kB per payer.
 const ofUsage = 5000
 
@@ -18,8 +18,8 @@ const ofUsage = 5000
 // accounts, and the run ignores the usage that it does not need.
 const mostAsked = 20_000
 
-// closing closes cycles of payers, with the usage of one portion of the payers in memory at a time. It passes on
-// finished results in the order of the payers.
+// closing closes cycles of payers, with the usage and balances of one portion of the payers in memory at a time. It
+// passes on finished results in the order of the payers.
 func (r *Run) closing(ctx context.Context, until Date, payers []uint32, last map[uint32]*Closed, store func([]*Computed) error) error {
 	size := cmp.Or(r.portion, ofUsage)
 	// The engines of a worker read the facts of all SIMs, so the workers are created once for all portions.
@@ -30,6 +30,9 @@ func (r *Run) closing(ctx context.Context, until Date, payers []uint32, last map
 	for some := range slices.Chunk(payers, size) {
 		u, err := r.usageOf(ctx, until, some, last, len(some) == len(payers))
 		if err != nil {
+			return err
+		}
+		if err := r.Basis.balancesOf(u, until, some); err != nil {
 			return err
 		}
 		for _, w := range workers {
@@ -130,4 +133,31 @@ func (r *Run) usageOf(ctx context.Context, until Date, payers []uint32, last map
 		slices.Sort(a.accounts)
 	}
 	return b.ask(ctx, a)
+}
+
+// balancesOf reads the running balances of payers, with which their usage is compared. An account below them may have another payer.
+func (b *Basis) balancesOf(u *usage, until Date, payers []uint32) error {
+	if b.Balances == nil {
+		return nil
+	}
+	of, below := map[uint32]bool{}, map[uint32]bool{}
+	for _, number := range payers {
+		of[number], below[number] = true, true
+	}
+	b.View.Below(below)
+	u.balances = map[uint32][]accountBalance{}
+	var at AccountCycle
+	payer, known := uint32(0), false
+	return b.Balances(slices.Sorted(maps.Keys(below)), func(c AccountCycle, balance *Balance) error {
+		if c.Cycle < u.from || c.Cycle > until {
+			return nil
+		}
+		if !known || c != at {
+			at, payer, known = c, b.payerOf(c.Account, c.Cycle), true
+		}
+		if of[payer] {
+			u.balances[payer] = append(u.balances[payer], accountBalance{c, *balance})
+		}
+		return nil
+	})
 }

@@ -17,6 +17,14 @@ type usage struct {
 	cuts []string // cuts of the query, oldest first, as text
 	of   map[uint32][]Charged
 	from Date // it has all usage of cycles that begin on this date or later; of earlier cycles it has only usage after the oldest cut
+	// balances are the running balances of the cycles with all usage, by payer.
+	balances map[uint32][]accountBalance
+}
+
+// accountBalance is a running balance of an account in a cycle.
+type accountBalance struct {
+	AccountCycle
+	Balance
 }
 
 // Compared is the number of days before the end of a close for which usage is compared with the running balances.
@@ -234,8 +242,6 @@ func (p *payer) compare(u *usage, closing document.Period) (reasons []string) {
 		}
 		return sums[k]
 	}
-	accounts := map[uint32]bool{p.number: true}
-	p.View.Below(accounts)
 	from := max(u.from, p.first.From)
 	for i := range u.of[p.number] {
 		s := &u.of[p.number][i]
@@ -245,22 +251,13 @@ func (p *payer) compare(u *usage, closing document.Period) (reasons []string) {
 			x.amount.add(s.Amount)
 		}
 	}
-	for cycle := closing; cycle.From >= from; {
-		for account := range accounts {
-			for _, b := range p.Balances[AccountCycle{account, cycle.From}] {
-				if p.payerOf(account, cycle.From) != p.number {
-					break
-				}
-				x := at(key{AccountCycle{account, cycle.From}, b.Tier, b.Class, b.Unit, b.Currency})
-				x.records, x.quantity = x.records-b.Records, x.quantity-b.Quantity
-				x.amount.add(b.Amount.Neg())
-			}
+	for i := range u.balances[p.number] {
+		b := &u.balances[p.number][i]
+		if b.Cycle <= closing.From && b.Cycle >= from {
+			x := at(key{b.AccountCycle, b.Tier, b.Class, b.Unit, b.Currency})
+			x.records, x.quantity = x.records-b.Records, x.quantity-b.Quantity
+			x.amount.add(b.Amount.Neg())
 		}
-		before, _, err := p.cycleOf(p.number, cycle.From-1)
-		if err != nil {
-			break
-		}
-		cycle = before
 	}
 	for k, x := range sums {
 		if x.records == 0 && x.quantity == 0 && x.amount.Sum.IsZero() && x.amount.Err == nil {

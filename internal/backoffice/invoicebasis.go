@@ -57,6 +57,11 @@ func (o *Office) basis(ctx context.Context, r basisRequest) (b *invoicing.Basis,
 	}
 	b = &invoicing.Basis{Catalogue: catalogue.Version(), Now: o.Now(), Begin: o.InvoicesFrom}
 	c := &cutting{Office: o, basisRequest: r, basis: b}
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
 	if err := c.take(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -77,7 +82,10 @@ func (o *Office) basis(ctx context.Context, r basisRequest) (b *invoicing.Basis,
 	b.Usage = usageOf(w)
 	d := &doubting{office: o, basis: b, warehouse: w, some: len(r.payers) > 0}
 	b.Doubts, b.Findings = d.of, d.findings
-	return b, view.Close, nil
+	return b, func() {
+		c.close()
+		view.Close()
+	}, nil
 }
 
 // documents fills in prices by version of the catalogue, and payers.
@@ -125,11 +133,12 @@ type cutting struct {
 	*Office
 	basisRequest
 	basis        *invoicing.Basis
+	balances     *account.AtCut
 	installation string
 	generation   uint32
 }
 
-// take reads the positions of the account role with its balances, in one transaction.
+// take reads the positions of the account role with its balances, of one point in time.
 func (c *cutting) take(ctx context.Context) (err error) {
 	if c.installation, err = c.Store.Installation(ctx); err != nil {
 		return err
@@ -137,47 +146,29 @@ func (c *cutting) take(ctx context.Context) (err error) {
 	if c.generation, err = c.Store.LogGeneration(ctx); err != nil {
 		return err
 	}
-	name := account.Role.Consumer(c.installation)
-	b := c.basis
-	partial := false
-	err = c.Store.Change(ctx, "reading balances at a cut", func(tx *store.Tx) error {
-		b.Cut, b.Balances = document.Cut{Log: int(c.generation)}, map[invoicing.AccountCycle][]invoicing.Balance{}
-		rows, err := tx.Rows(ctx, `SELECT partition_number, next FROM sink_positions WHERE sink = ? ORDER BY partition_number`, name)
-		if err != nil {
-			return err
-		}
-		err = scanAll(rows, func() error {
-			var partition int
-			var next int64
-			if err := rows.Scan(&partition, &next); err != nil {
-				return err
-			}
-			for len(b.Cut.Offsets) <= partition {
-				b.Cut.Offsets = append(b.Cut.Offsets, 0)
-			}
-			b.Cut.Offsets[partition] = next
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if err := tx.Row(ctx, `SELECT count(*) > 0 FROM account_beginnings WHERE rated_offset > 0`).Scan(&partial); err != nil {
-			return err
-		}
-		return account.BalancesIn(ctx, tx, c.until-invoicing.Compared, func(r *account.Row) error {
-			of := invoicing.AccountCycle{Account: r.Account, Cycle: registry.Date(r.Cycle)}
-			b.Balances[of] = append(b.Balances[of], invoicing.Balance{Tier: r.Tier, Class: r.Class, Unit: r.Unit, Currency: r.Currency,
-				Records: r.Records, Quantity: r.Quantity, Amount: r.Amount})
-			return nil
-		})
-	})
-	if err == nil && len(b.Cut.Offsets) == 0 {
+	if c.balances, err = account.TakeCut(ctx, c.Store.DB, account.Role.Consumer(c.installation), c.until-invoicing.Compared); err != nil {
+		return err
+	}
+	c.basis.Cut = document.Cut{Log: int(c.generation), Offsets: c.balances.Offsets}
+	if len(c.balances.Offsets) == 0 {
 		return &Problem{Conflict, fmt.Errorf("the role account has never run here; it says up to where usage counts: ratemill run")}
 	}
-	if partial {
-		b.Balances = nil // the balances begin later than the log, so there is nothing to compare
+	if c.balances.Partial {
+		return nil // the balances begin later than the log, so there is nothing to compare
 	}
-	return err
+	c.basis.Balances = func(accounts []uint32, each func(invoicing.AccountCycle, *invoicing.Balance) error) error {
+		return c.balances.Of(accounts, func(r *account.Row) error {
+			return each(invoicing.AccountCycle{Account: r.Account, Cycle: registry.Date(r.Cycle)}, &invoicing.Balance{Tier: r.Tier,
+				Class: r.Class, Unit: r.Unit, Currency: r.Currency, Records: r.Records, Quantity: r.Quantity, Amount: r.Amount})
+		})
+	}
+	return nil
+}
+
+func (c *cutting) close() {
+	if c.balances != nil {
+		c.balances.Close()
+	}
 }
 
 func scanAll(rows *sql.Rows, each func() error) error {

@@ -72,6 +72,21 @@ func (d *DB) Change(ctx context.Context, what string, do func(*Tx) error) error 
 	return d.Failed(what, Ended(ctx, begun.Commit()))
 }
 
+// Snapshot runs do in a transaction that only reads; the words describe it. All its statements see the store as it was
+// at the first of them, and they wait for no writer.
+func (d *DB) Snapshot(ctx context.Context, what string, do func(*Tx) error) error {
+	options := &sql.TxOptions{ReadOnly: true}
+	if d.postgres { // by default, each statement sees what was committed before it
+		options.Isolation = sql.LevelRepeatableRead
+	}
+	begun, err := d.read.BeginTx(ctx, options)
+	if err != nil {
+		return d.Failed(what, Ended(ctx, err))
+	}
+	defer begun.Rollback()
+	return d.Failed(what, Ended(ctx, do(&Tx{begun, d})))
+}
+
 // Ended is the context's error if the end of the context caused the error: a finished transaction, an interrupted
 // statement.
 func Ended(ctx context.Context, err error) error {
