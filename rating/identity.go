@@ -24,7 +24,7 @@ type priceIdentity struct {
 	words  []string // words of its zones or places; none if the price holds everywhere
 	said   bool     // the price itself identifies its counter, by name or formerly
 	at     diag.Pos
-	before []uint64 // ids under which former versions counted the price, from words in the order written; rating reads them but never adds to them
+	before []uint64 // ids in former versions, from words in the order written; rating reads them but never adds to them
 }
 
 // identify assigns a counter to a price.

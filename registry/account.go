@@ -12,9 +12,9 @@ import (
 // maxLevels is the largest depth of the tree of accounts.
 const maxLevels = 32
 
-// accounts holds the stated facts and the timelines derived from them. An account's root and level change when an
-// account above it moves, so its timeline has an entry for each beginning and revision at which anything up to the root
-// changed. Lookups then need no walk.
+// accounts holds the stated facts and the timelines derived from them. When an account moves, the root and level of the
+// accounts below it change too, so an account's timeline has an entry for each beginning and revision at which anything
+// up to the root changed. Lookups then need not walk up the tree.
 type accounts struct {
 	numbers   map[string]uint32
 	facts     [][]accountKnown   // by number: stated facts, in the order of (From, known)
@@ -22,7 +22,7 @@ type accounts struct {
 	only      []accountVersion   // by number: the timeline's only entry if it has one, which saves a lookup
 	children  map[uint32][]uint32
 	zones     map[string]*time.Location
-	newest    Revision // newest revision that changes any of them
+	newest    Revision // newest revision that changes one of the accounts
 }
 
 type accountKnown struct {
@@ -34,7 +34,7 @@ type accountVersion struct {
 	from      udr.Instant
 	known     Revision
 	account   *Account // nil: not there
-	root      uint32   // fields copied from account, so that a lookup touches one cache line less
+	root      uint32   // root and the following fields are copied from account, so that a lookup touches one cache line less
 	partition int32
 }
 
@@ -113,7 +113,7 @@ func (a *accounts) load(facts []AccountFact, known Revision) error {
 }
 
 func (a *accounts) add(f AccountFact, known Revision) error {
-	f.Cause = 0 // an index in its change set
+	f.Cause = 0 // the cause is an index in its change set and has no meaning here
 	if f.Zone != "" || f.Parent == 0 && f.State != Withdrawn {
 		if _, err := a.zone(f.Zone); err != nil {
 			return fmt.Errorf("registry: account %s: %w", f.ID, err)
@@ -159,7 +159,7 @@ func (a *accounts) zone(name string) (*time.Location, error) {
 	return zone, err
 }
 
-// fact is a stated fact of an account, without the values inherited from the accounts above.
+// fact returns a stated fact of an account, without the values inherited from the accounts above.
 func (a *accounts) fact(number uint32, at udr.Instant, rev Revision) *accountKnown {
 	if int(number) >= len(a.facts) {
 		return nil
@@ -234,8 +234,8 @@ func (a *accounts) derive(number uint32, known Revision) error {
 	return nil
 }
 
-// beginnings returns, in order, the times at which anything changed for an account or one above it, both now and as
-// known before.
+// beginnings returns, in order, the times at which an account or one above it changed, in the current facts and in
+// those known earlier.
 func (a *accounts) beginnings(number uint32, rules []cycles) []udr.Instant {
 	var all []udr.Instant
 	for _, v := range a.timelines[number] {
@@ -279,7 +279,7 @@ func (a *accounts) resolve(number uint32, at udr.Instant, rev Revision, rules []
 		}
 		parent := a.fact(top.Parent, at, rev)
 		if parent == nil {
-			// If the parent does not exist yet, the account stands alone until then, and has no partition.
+			// If the parent does not exist yet, the account has no parent and no partition until then.
 			return nil, nil
 		}
 		top = parent

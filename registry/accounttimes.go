@@ -7,11 +7,11 @@ import (
 	"ratemill/udr"
 )
 
-// accountTimes holds the times during which accounts have their own billing profile, or are out of business.
+// accountTimes contains the times during which accounts have their own billing profile, or are not in business.
 // Rating needs these times for each record: the profile decides who pays for a SIM, and the status decides whether
-// packages renew. The other values of a profile or a status are statements, which a Registry does not hold.
+// packages renew. The other fields of a profile or a status are statements, which a Registry does not contain.
 type accountTimes struct {
-	accounts [][]accountTime // by account number, in the order of (from, known)
+	accounts [][]accountTime // by account number, each in the order of (from, known)
 }
 
 type accountTime struct {
@@ -30,7 +30,7 @@ func (p *accountTimes) loadProfiles(numbers map[string]uint32, statements []Stat
 	}
 }
 
-// loadIdle notes the times during which accounts are out of business: draft, new, lead or terminated.
+// loadIdle records the times during which accounts are not in business: draft, new, lead or terminated.
 func (p *accountTimes) loadIdle(numbers map[string]uint32, statements []Statement, known Revision) {
 	for i := range statements {
 		s := &statements[i]
@@ -81,7 +81,8 @@ func (p *accountTimes) has(account uint32, at udr.Instant, rev Revision) bool {
 }
 
 // Profiled reports whether an account has its own billing profile at a time, as known at a revision. The nearest
-// such account, itself or above, pays. If there is none, each account pays for itself; see Payer.
+// account with a profile pays: the account itself or one above it. If there is none, each account pays for
+// itself; see Payer.
 func (v *View) Profiled(account uint32, at udr.Instant, rev Revision) bool {
 	return v.r.profiles.has(account, at, rev)
 }

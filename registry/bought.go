@@ -12,8 +12,8 @@ import (
 	"ratemill/udr"
 )
 
-// bought holds the packages and add-ons that accounts and SIMs have on top of their plans. The full statements about
-// them are not in a Registry, but rating draws on their buckets for each record.
+// bought contains the packages and add-ons that accounts and SIMs have on top of their plans. The full statements
+// about them are not in a Registry, but rating draws on their buckets for each record.
 type bought map[buyer][]boughtFact // in the order of (kind, name, from, known)
 
 type buyer struct {
@@ -35,10 +35,10 @@ type boughtFact struct {
 	id       uint64
 }
 
-// Renewal says when a package renews automatically.
+// Renewal defines when a package renews automatically.
 type Renewal uint8
 
-// The ways to renew.
+// The values of Renewal.
 const (
 	NeverRenews Renewal = iota
 	OnExpiry
@@ -49,28 +49,28 @@ var renewalNames = [...]string{"never", "on_expiry", "on_use_up"}
 
 func (r Renewal) String() string { return renewalNames[r] }
 
-// ParseRenewal reads a way to renew. A text that it does not know means that the package never renews.
+// ParseRenewal parses a value of Renewal. An unknown text means that the package never renews.
 func ParseRenewal(text string) Renewal { return Renewal(max(0, slices.Index(renewalNames[:], text))) }
 
-// Bought is a package or an add-on that an account or a SIM has from a time until another.
+// Bought is a package or an add-on that an account or a SIM has for a certain time.
 type Bought struct {
 	Kind         Kind   // KindPackage or KindAddon
 	Name         string // NAME/INSTANCE
 	ID           uint64 // a hash of the kind and the name
 	Since, Until udr.Instant
-	Quantity     int64 // of an add-on, 1 or more
-	Cap          int   // cap of a package in percent; -1: use the catalogue's
+	Quantity     int64 // number of units of an add-on, 1 or more
+	Cap          int   // cap of a package in percent; -1: the catalogue's cap
 
 	Renewal  Renewal     // of a package
-	Stops    udr.Instant // it renews only before this time: Until, or the time of a later statement that it never renews
-	Price    *decimal.D  // price of a renewal; nil: use the catalogue's
+	Stops    udr.Instant // the package renews only before this time: Until, or the time of a later statement that it never renews
+	Price    *decimal.D  // price of a renewal; nil: the catalogue's price
 	Currency string      // of Price
 }
 
-// NoEnd is the end of a package or add-on without an end.
+// NoEnd is the end time of a package or add-on that does not end.
 const NoEnd = udr.Instant(math.MaxInt64)
 
-// boughtValue has the fields of a value that rating needs.
+// boughtValue contains the fields of a statement's value that rating needs.
 type boughtValue struct {
 	Quantity int64 `json:"quantity"`
 	Cap      *int  `json:"cap"`
@@ -96,7 +96,7 @@ func (b bought) load(numbers map[string]uint32, statements []Statement, known Re
 		}
 		var v boughtValue
 		if len(s.Value) > 0 {
-			_ = json.Unmarshal(s.Value, &v) // an unreadable value counts as not given
+			_ = json.Unmarshal(s.Value, &v) // an unreadable value counts as missing
 		}
 		f := boughtFact{kind: s.Kind, name: s.Name, from: s.From, known: known, state: s.State, quantity: max(v.Quantity, 1), cap: -1,
 			id: xxhash.Sum64String(string(s.Kind) + " " + s.Name)}
@@ -120,7 +120,8 @@ func (b bought) load(numbers map[string]uint32, statements []Statement, known Re
 // AnyBought reports whether any account or SIM ever had a package or an add-on.
 func (v *View) AnyBought() bool { return len(v.r.bought) > 0 }
 
-// Bought appends the packages and add-ons that a SIM has or had until a time, or an account has, as known at a revision.
+// Bought appends the packages and add-ons that a SIM has or had until a time, or that an account has, as known at a
+// revision.
 func (v *View) Bought(sim bool, number uint32, at udr.Instant, rev Revision, dst []Bought) []Bought {
 	facts := v.r.bought[buyer{number, sim}]
 	for i := 0; i < len(facts); {
@@ -129,7 +130,7 @@ func (v *View) Bought(sim bool, number uint32, at udr.Instant, rev Revision, dst
 		for ; i < len(facts) && facts[i].name == first.name && facts[i].kind == first.kind; i++ {
 			f := &facts[i]
 			if f.from > at || f.known > rev || i+1 < len(facts) && facts[i+1].same(f) && facts[i+1].known <= rev {
-				continue // a later fact of the same time replaces it
+				continue // a later fact with the same time replaces this one
 			}
 			switch {
 			case f.state == Withdrawn:
@@ -154,7 +155,7 @@ func (v *View) Bought(sim bool, number uint32, at udr.Instant, rev Revision, dst
 	return dst
 }
 
-// same reports whether two facts are about one instance at one time.
+// same reports whether two facts are about the same instance and the same time.
 func (f *boughtFact) same(g *boughtFact) bool {
 	return f.kind == g.kind && f.name == g.name && f.from == g.from
 }

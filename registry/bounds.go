@@ -12,16 +12,16 @@ import (
 	"ratemill/udr"
 )
 
-// Breach is a bound that a change set would break. The bounds keep billing simple: the account and the time alone
-// decide who pays for a SIM, and in which cycle.
+// Breach is a rule that a change set would break. These rules keep billing simple: who pays for a SIM, and in
+// which cycle, depends only on the account and the time.
 type Breach struct {
 	Kind    Kind
 	Subject string
 	From    udr.Instant
-	Reason  string // for people, with the allowed alternative
+	Reason  string // the reason for display, with the allowed alternative
 }
 
-// Breaches lists all bounds that a change set would break.
+// Breaches lists all rules that a change set would break.
 type Breaches []Breach
 
 func (b Breaches) Error() string {
@@ -32,11 +32,11 @@ func (b Breaches) Error() string {
 	return strings.Join(all, "\n")
 }
 
-// CheckBounds returns all bounds that a change set would break. r and s have loaded it, and have not published it
-// yet. A bound that was broken before the change set is not a breach. Without s, it skips the bounds that need
-// statements. Billing cycles that have begun by now may have rated usage; if now is 0, none has. CheckBounds does not
-// look up which usage is already rated: a file in progress uses an older revision, so its records would have other
-// cycles than later records.
+// CheckBounds returns all rules that a change set would break. r and s have loaded the change set but not published
+// it yet. A rule that was already broken before the change set is not reported. Without s, it skips the rules that
+// need statements. Billing cycles that have begun by now may contain rated usage; if now is 0, none does. CheckBounds
+// does not look up which usage is already rated, because a file in progress uses an older revision, and its records
+// would have other cycles than later records.
 func CheckBounds(r *Registry, s *Statements, changes *Changes, now udr.Instant) Breaches {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -45,7 +45,7 @@ func CheckBounds(r *Registry, s *Statements, changes *Changes, now udr.Instant) 
 	return b.check()
 }
 
-// check returns the breaches, except those of a fact that is stated twice.
+// check returns the breaches, without those of a fact that is stated twice.
 func (b *bounds) check() Breaches {
 	for _, number := range b.affected() {
 		b.account(number)
@@ -71,7 +71,7 @@ func (b *bounds) breach(kind Kind, subject string, from udr.Instant, format stri
 	b.list = append(b.list, Breach{kind, subject, from, fmt.Sprintf(format, args...)})
 }
 
-// affected returns the accounts that the change set changes, and those below them.
+// affected returns the accounts that the change set changes, and all accounts below them.
 func (b *bounds) affected() []uint32 {
 	changed := map[uint32]bool{}
 	for i := range b.changes.Accounts {
@@ -87,7 +87,7 @@ func (b *bounds) affected() []uint32 {
 	return b.a.withDescendants(changed)
 }
 
-// terms holds the values that change only at the beginning of a cycle.
+// terms contains the values that may change only at the beginning of a cycle.
 type terms struct {
 	there    bool
 	currency string
@@ -122,8 +122,8 @@ func ProfileTerms(profile []byte) string {
 	return string(text)
 }
 
-// paysSame reports whether the currency is the same, or not the account's own. If no account has a profile, an
-// account with its own cycles follows the currency of the one above.
+// paysSame reports whether the currency is unchanged or inherited. If no account has a profile, an
+// account with its own cycles follows the currency of the account above it.
 func (t *terms) paysSame(other *terms) bool {
 	return t.currency == other.currency || t.inherits && other.inherits && t.payer == 0 && other.payer == 0
 }
@@ -145,8 +145,8 @@ func (b *bounds) terms(number uint32, at udr.Instant, rev Revision) (t terms) {
 	return t
 }
 
-// instants returns the times at which the terms or the status of an account may change, or those of an
-// account above it.
+// instants returns the times at which the terms or the status of an account, or of an account above
+// it, may change.
 func (b *bounds) instants(number uint32) []udr.Instant {
 	var all []udr.Instant
 	for _, v := range b.a.timelines[number] {
@@ -221,7 +221,7 @@ func (b *bounds) boundary(number uint32, id string, at udr.Instant) {
 		now, id, b.day(number, at), b.day(number, allowed))
 }
 
-// sparesRated refuses corrections that change the terms of cycles that may have rated usage.
+// sparesRated refuses corrections that change the terms of cycles that may contain rated usage.
 func (b *bounds) sparesRated(number uint32, id string, instants []udr.Instant) {
 	limit, ok := b.limit(number)
 	if !ok {
@@ -232,7 +232,7 @@ func (b *bounds) sparesRated(number uint32, id string, instants []udr.Instant) {
 		if was.paysSame(&is) {
 			is.currency, is.inherits = was.currency, was.inherits
 		}
-		if was.payer == 0 { // the first profile, where no account had one before
+		if was.payer == 0 { // this is the first profile; before it, no account on the path had one
 			is.payer, is.profile = 0, ""
 		}
 		if at < limit && was.there && !is.there && b.owned(number) {
@@ -261,8 +261,8 @@ func (b *bounds) owned(account uint32) bool {
 	return false
 }
 
-// limit returns the end of the last cycle of an account that may have rated usage, by the rules before the change
-// set.
+// limit returns the end of an account's last cycle that may contain rated usage, by the cycle rules before the
+// change set.
 func (b *bounds) limit(number uint32) (udr.Instant, bool) {
 	rules, err := b.a.cyclesOf(number, b.rev-1)
 	if err != nil || len(rules) == 0 {
@@ -276,7 +276,7 @@ func (b *bounds) limit(number uint32) (udr.Instant, bool) {
 	return Midnight(run.Zone, next), true
 }
 
-// likePayer checks that an account without a profile has the currency, zone and cycle day of its payer.
+// likePayer checks that an account without a profile has the same currency, zone and cycle day as its payer.
 func (b *bounds) likePayer(number uint32, id string, at udr.Instant) {
 	other := func(rev Revision) (payer uint32, what string) {
 		payer = b.a.profiled(b.s, number, at, rev)
@@ -328,8 +328,8 @@ func (b *bounds) status(number uint32, id string, at udr.Instant) {
 		id, its, b.day(number, at), parent, above, strings.Join(StatusesBelow(above), ", "))
 }
 
-// twice checks that the change set contains no two facts about the same thing from the same time on. Otherwise one
-// of the two facts would silently replace the other.
+// twice checks that the change set does not contain two facts about the same subject with the same beginning.
+// Otherwise, one of the two facts would silently replace the other.
 func (b *bounds) twice() {
 	type key struct {
 		kind          Kind
@@ -396,10 +396,11 @@ func (b *bounds) terminated() {
 	}
 }
 
-// mostUnretired is the number of SIMs of an account that an error lists.
+// mostUnretired is the largest number of an account's SIMs that an error lists.
 const mostUnretired = 20
 
-// over holds the times during which accounts are terminated; ends means that the change set terminates one.
+// over returns the times during which accounts are terminated; ends reports whether the change set
+// terminates an account.
 func (b *bounds) over() (over map[uint32][]span, ends bool) {
 	if b.s == nil {
 		return nil, false
@@ -489,7 +490,7 @@ const (
 	StatusTerminated = "terminated"
 )
 
-// StatusesBelow are the statuses that an account can have below a parent with a status.
+// StatusesBelow returns the statuses that an account can have if its parent has the given status.
 func StatusesBelow(parent string) []string {
 	switch parent {
 	case StatusDraft, StatusNew, StatusTerminated:
@@ -505,8 +506,8 @@ func StatusesBelow(parent string) []string {
 }
 
 // StatusOf returns the status of an existing account at a time, as known at a revision. An account without a
-// stated status is active, because accounts existed before statuses did. After its last status ends, it has
-// none.
+// stated status is active, because accounts existed before statuses did. After its last status has ended, it
+// has none.
 func StatusOf(s *Statements, account string, at udr.Instant, rev Revision) string {
 	if f, ok := s.At(KindStatus, account, "", at, rev); ok {
 		return statusIn(f.Value)

@@ -4,22 +4,22 @@ import "slices"
 
 // Cause identifies the origin of facts by a unique text, such as request:<key>, usage:<file>:<seq>,
 // timer:<kind>:<subject>:<due>, batch:<id>:<line> or cascade:<revision>:<account>. The control store accepts the
-// facts of a cause once, so a consumer that makes them again after a crash changes nothing. Kind and Subject are the
-// kind and the subject of the facts.
+// facts of a cause only once, so a consumer that writes them a second time after a crash changes nothing. Kind and
+// Subject are those of the facts.
 type Cause struct {
 	Cause   string
 	Kind    Kind
 	Subject string
 }
 
-// Because adds a cause to a change set and returns its index, for the facts that it causes.
+// Because adds a cause to a change set and returns its index, for use in the facts that it causes.
 func (c *Changes) Because(cause Cause) uint32 {
 	c.Causes = append(c.Causes, cause)
 	return uint32(len(c.Causes))
 }
 
-// FindCauses assigns a cause to each fact that has none, if the change set has a cause with the fact's kind
-// and subject.
+// FindCauses assigns a cause to each fact that has none, if the change set contains a cause with the fact's
+// kind and subject.
 func (c *Changes) FindCauses() {
 	if len(c.Causes) == 0 {
 		return
@@ -74,7 +74,7 @@ func (c *Changes) facts(each func(cause *uint32, kind Kind, subject string) (rem
 	c.Statements = removed(c.Statements, func(f *Statement) bool { return each(&f.Cause, f.Kind, f.Subject) })
 }
 
-// removed returns the facts for which remove reports false, in place.
+// removed returns the facts for which remove reports false, reusing the slice.
 func removed[T any](facts []T, remove func(*T) bool) []T {
 	kept := facts[:0]
 	for i := range facts {

@@ -8,23 +8,23 @@ import (
 	"ratemill/udr"
 )
 
-// Prices may have conditions on the installation's own fields of accounts, and on the group of a SIM, and the accounting group of a payer
-// bounds late usage. These conditions use values of statements, which a Registry does not hold, so it keeps copies of
-// just these values.
+// Prices may have conditions on custom fields of accounts and on the group of a SIM, and a payer's accounting group
+// limits how late usage may be. These use values of statements, which a Registry does not contain, so it keeps copies
+// of just these values.
 
-// customs holds the installation's own fields of accounts, by account number.
+// customs contains the custom fields of accounts, by account number.
 type customs struct {
-	details, profiles map[uint32][]custom // in the order of (from, known)
-	groups            map[string]string   // one copy of each name of an accounting group: there are few groups, and many payers
+	details, profiles map[uint32][]custom // each in the order of (from, known)
+	groups            map[string]string   // a single copy of each accounting group's name, because there are few groups and many payers
 }
 
-// custom holds the values of the fields in a statement; most statements have none.
+// custom contains the values of the custom fields in a statement; most statements have none.
 type custom struct {
 	from   udr.Instant
 	known  Revision
 	state  State
 	fields map[string]string
-	group  string // for a profile: its accounting group
+	group  string // the accounting group, if the statement is a profile
 }
 
 func (c *customs) load(number uint32, s *Statement, known Revision) {
@@ -81,24 +81,25 @@ func customAt(facts []custom, at udr.Instant, rev Revision) (c custom) {
 	return c
 }
 
-// Custom returns the value of the installation's own field of an account at a time, as known at a revision;
-// "" if there is none.
+// Custom returns the value of a custom field of an account at a time, as known at a revision; "" if it has
+// none.
 func (v *View) Custom(account uint32, field string, at udr.Instant, rev Revision) string {
 	return customAt(v.r.customs.details[account], at, rev).fields[field]
 }
 
-// ProfileCustom returns the value of the installation's own field of an account's billing profile at a time, as
-// known at a revision.
+// ProfileCustom returns the value of a custom field of an account's billing profile at a time, as known at a
+// revision.
 func (v *View) ProfileCustom(account uint32, field string, at udr.Instant, rev Revision) string {
 	return customAt(v.r.customs.profiles[account], at, rev).fields[field]
 }
 
-// AccountingGroup is the accounting group of an account's billing profile at a time, as known at a revision; "" if it has no profile.
+// AccountingGroup returns the accounting group in an account's billing profile at a time, as known at a revision; "" if
+// it has no profile.
 func (v *View) AccountingGroup(account uint32, at udr.Instant, rev Revision) string {
 	return customAt(v.r.customs.profiles[account], at, rev).group
 }
 
-// Group is the group of a SIM at a time, as known at a revision; "" if it is in none.
+// Group returns the group of a SIM at a time, as known at a revision; "" if the SIM is in none.
 func (v *View) Group(sim uint32, at udr.Instant, rev Revision) string {
 	s, ok := v.r.groups.at(sim, at, rev)
 	if !ok {
@@ -107,7 +108,8 @@ func (v *View) Group(sim uint32, at udr.Instant, rev Revision) string {
 	return v.r.groups.values.list[s.Value].Name
 }
 
-// loadGroup stores the group of a SIM in the same way as a state, with the group's name as the name of the state.
+// loadGroup stores the group of a SIM in the same way as a state, with the group's name in place of the state's
+// name.
 func (r *Registry) loadGroup(s *Statement, known Revision) {
 	sim, ok := SIMOf(s.Subject)
 	if !ok {
@@ -123,7 +125,7 @@ func (r *Registry) loadGroup(s *Statement, known Revision) {
 }
 
 // keep stores the values of statements that rating needs, and the times during which accounts have profiles or are
-// out of business.
+// not in business.
 func (r *Registry) keep(statements []Statement, known Revision) {
 	r.profiles.loadProfiles(r.accounts.numbers, statements, known)
 	r.idle.loadIdle(r.accounts.numbers, statements, known)

@@ -7,20 +7,20 @@ import (
 	"ratemill/udr"
 )
 
-// contracts holds the first days of contracts, from which rating counts contract years. The other fields of a
-// contract are statements, which a Registry does not hold.
+// contracts contains the first days of contracts, from which rating counts contract years. The other fields of a
+// contract are statements, which a Registry does not contain.
 type contracts struct {
 	accounts [][]contracted // by account number
 }
 
-// contracted is the content of one contract from a time on, as of a revision.
+// contracted is the content of a contract from a time on, as known from a revision on.
 type contracted struct {
 	contract string
 	from     udr.Instant
 	known    Revision
 	state    State
 	start    int32
-	signed   bool // it is not a draft
+	signed   bool // the contract is not a draft
 	over     bool // ended or terminated
 }
 
@@ -41,7 +41,7 @@ func (c *contracts) load(numbers map[string]uint32, statements []Statement, know
 			c.add(number, f)
 			continue
 		}
-		for number := range c.accounts { // a statement that ends or withdraws another does not name the account
+		for number := range c.accounts { // a statement that ends or withdraws another one does not contain the account
 			for _, o := range c.accounts[number] {
 				if o.contract == f.contract {
 					c.add(uint32(number), f)
@@ -88,7 +88,7 @@ func (c *contracts) start(account uint32, at udr.Instant, rev Revision) (day int
 	return day, ok
 }
 
-// newest reports whether a fact is the valid one about its contract.
+// newest reports whether a fact is the newest one about its contract.
 func (c *contracts) newest(facts []contracted, f *contracted, at udr.Instant, rev Revision) bool {
 	holds := func(o *contracted) bool {
 		if o.from > at || o.known > rev || !o.state.begins() {
@@ -96,7 +96,7 @@ func (c *contracts) newest(facts []contracted, f *contracted, at udr.Instant, re
 		}
 		for i := range facts {
 			if w := &facts[i]; w.contract == o.contract && w.from == o.from && w.known > o.known && w.known <= rev {
-				return false // withdrawn, or stated again
+				return false // it was withdrawn or replaced
 			}
 		}
 		return true
@@ -114,8 +114,9 @@ func (c *contracts) newest(facts []contracted, f *contracted, at udr.Instant, re
 
 // Contracted returns the local date from which the contract years of an account are counted, in days since
 // 1970-01-01: the first day of its oldest contract in force, or else of the contract that ended last. It uses the
-// contracts of the account or of the nearest account above that has any. Without a contract it returns the day on
-// which the account began. Contract years are calendar years if the account has always existed.
+// contracts of the account or of the nearest account above that has contracts. If there is no contract, it
+// returns the day on which the account began. Contract years are calendar years if the account has always
+// existed.
 func (v *View) Contracted(account uint32, at udr.Instant, rev Revision) int32 {
 	for number, level := account, 0; number != 0 && level <= maxLevels; level++ {
 		if day, ok := v.r.contracts.start(number, at, rev); ok {
@@ -130,7 +131,7 @@ func (v *View) Contracted(account uint32, at udr.Instant, rev Revision) int32 {
 	return v.r.accounts.began(account, at, rev)
 }
 
-// began returns the local date on which an account began; 0, 1970-01-01, if it always existed.
+// began returns the local date on which an account began; 0, which is 1970-01-01, if it has always existed.
 func (a *accounts) began(account uint32, at udr.Instant, rev Revision) int32 {
 	if int(account) >= len(a.facts) {
 		return 0

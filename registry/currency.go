@@ -7,11 +7,11 @@ import (
 	"ratemill/diag"
 )
 
-// An account pays in its currency. A plan or a limit in another currency would suspend all usage of the account and
-// of the accounts below it, so files with such a plan are refused. A registry, if given, supplies the facts that the
-// files lack.
+// An account pays in its currency. A plan or limit in another currency would suspend all usage of the account and of
+// the accounts below it, so files that assign one are refused. A registry, if given, supplies facts that the files
+// lack.
 
-// tariffs holds the accounts, plans and SIMs of all files together. There may be millions of SIMs, but few accounts
+// tariffs collects the accounts, plans and SIMs of all files. There may be millions of SIMs, but few accounts
 // and plans.
 type tariffs struct {
 	*Catalogue
@@ -22,7 +22,7 @@ type tariffs struct {
 	settings []chargedSettings
 }
 
-// chargedSettings holds the settings for the SIMs of an account, with the currencies of their charges.
+// chargedSettings contains the settings for the SIMs of an account, with the currencies of their charges.
 type chargedSettings struct {
 	account    string
 	currencies []string
@@ -30,9 +30,9 @@ type chargedSettings struct {
 }
 
 type accountTariffs struct {
-	currencies []string // of its rows; those of its parent if rows omit it
+	currencies []string // currencies in its rows; those of its parent if the rows omit them
 	parents    []string
-	above      []string // parents of all rows
+	above      []string // parents in all rows
 	names      [nameKinds][]string
 	at         [nameKinds][]diag.Pos
 }
@@ -41,7 +41,7 @@ func newTariffs(c *Catalogue) *tariffs {
 	return &tariffs{Catalogue: c, accounts: map[string]*accountTariffs{}, sims: map[[2]string]diag.Pos{}}
 }
 
-// account adds a row of an account.
+// account adds the row of an account.
 func (t *tariffs) account(r *row) {
 	id := r.cells[colID].text
 	a := t.accounts[id]
@@ -67,7 +67,7 @@ func (t *tariffs) account(r *row) {
 	}
 }
 
-// sim adds a row of a SIM.
+// sim adds the row of a SIM.
 func (t *tariffs) sim(r *row) {
 	key := [2]string{r.cells[colAccount].text, r.cells[colPlan].text}
 	if _, ok := t.sims[key]; ok || key[0] == "" {
@@ -88,7 +88,7 @@ func (t *tariffs) charges(account, value string, at diag.Pos) {
 	}
 }
 
-// compareCharges reports settings with a charge in a currency that is not the account's.
+// compareCharges reports settings whose charge is not in the account's currency.
 func (t *tariffs) compareCharges(im *importer, s *chargedSettings) {
 	currencies := t.currencies(im, s.account, 0)
 	if len(currencies) == 0 {
@@ -132,7 +132,7 @@ func (t *tariffs) check(im *importer) {
 	}
 }
 
-// compare reports a plan or limit without a version in a currency of the account.
+// compare reports a plan or limit that has no version in a currency of the account.
 func (t *tariffs) compare(im *importer, at diag.Pos, id string, currencies []string, what, name string, its []string) {
 	if len(its) == 0 || len(currencies) == 0 || slices.ContainsFunc(its, func(c string) bool { return slices.Contains(currencies, c) }) {
 		return
@@ -142,7 +142,7 @@ func (t *tariffs) compare(im *importer, at diag.Pos, id string, currencies []str
 		shortened(id), strings.Join(currencies, " and "), what, shortened(name), strings.Join(its, " and "))
 }
 
-// takesPart warns of a pool on which no usage of the account draws.
+// takesPart warns of a pool that no usage of the account draws on.
 func (t *tariffs) takesPart(im *importer, a *accountTariffs, id string, at diag.Pos, pool string) {
 	plans := t.PoolPlans[pool]
 	if len(plans) == 0 {

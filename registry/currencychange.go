@@ -8,8 +8,8 @@ import (
 	"ratemill/udr"
 )
 
-// An account may change its currency. Then its plan, its limits and the plans of its SIMs must be in its currency at
-// each time, or later usage is suspended.
+// An account may change its currency. Its plan, its limits and the plans of its SIMs must then be in its currency at
+// every time, or later usage is suspended.
 
 // paidIn is the currency of an account from a time on.
 type paidIn struct {
@@ -28,8 +28,8 @@ func (im *importer) paid(number uint32) (all []paidIn) {
 	return all
 }
 
-// changes reports plans of accounts that change their currency, if the import changes the account, one above, or the
-// SIM.
+// changes reports plans of accounts that change their currency, if the import changes the account, an account above
+// it, or the SIM.
 func (t *tariffs) changes(im *importer) {
 	several := map[uint32][]paidIn{}
 	for number := 1; number < len(im.r.accounts.timelines); number++ {
@@ -75,7 +75,7 @@ func (t *tariffs) changes(im *importer) {
 	}
 }
 
-// changesOf reports the plan and the limits of an account itself.
+// changesOf reports the plan and the limits of the account itself.
 func (t *tariffs) changesOf(im *importer, number uint32, told map[[3]string]bool) {
 	for _, v := range im.r.accounts.timelines[number] {
 		a, ok := im.r.accounts.account(number, v.from, im.changes.Revision)

@@ -9,32 +9,34 @@ import (
 
 const daySeconds = 24 * 60 * 60
 
-// CycleOf returns the billing cycle that contains a local date, as the local dates on which this cycle and the next
-// one begin, in days since 1970-01-01. A cycle begins on the account's cycle day, or on the month's last day in
-// shorter months; the first cycle after a change of cycle day or zone begins on CyclesFrom.
+// CycleOf returns the billing cycle that contains a local date, as the dates on which this cycle and the next one
+// begin, in days since 1970-01-01. A cycle begins on the account's cycle day, or on the month's last day in shorter
+// months; the first cycle after a change of cycle day or zone begins on CyclesFrom.
 func (a *Account) CycleOf(date int32) (first, next int32) {
 	return Cycles{a.Zone, a.CycleDay, a.CyclesFrom}.Of(date)
 }
 
-// Cycles are the rules of an account's billing cycles.
+// Cycles contains the rules of an account's billing cycles.
 type Cycles struct {
 	Zone *time.Location
-	Day  int   // of the month, 1 to 31
-	From int32 // local date on which the first of these cycles begins, 0 for always
+	Day  int   // day of the month, 1 to 31
+	From int32 // local date on which the first cycle under these rules begins, 0 for always
 }
 
-// Of is the cycle that contains a local date; see CycleOf.
+// Of returns the cycle that contains a local date; see CycleOf.
 func (c Cycles) Of(date int32) (first, next int32) {
 	first, next = cycleOf(date, c.Day)
 	return max(first, min(c.From, date)), next
 }
 
-// Between returns the number of cycles that begin after one local date and up to another, 0 if the second is earlier.
+// Between returns the number of cycles that begin after one local date and not after another, 0 if the second is
+// earlier.
 func (c Cycles) Between(from, to int32) int {
 	return max(0, monthOf(to, c.Day)-monthOf(from, c.Day))
 }
 
-// monthOf numbers the month in which the cycle of a local date begins; one begins in each month.
+// monthOf returns the number of the month in which the cycle of a local date begins; one cycle
+// begins in each month.
 func monthOf(date int32, cycleDay int) int {
 	year, month, _ := time.Unix(int64(date)*daySeconds, 0).UTC().Date()
 	n := 12*year + int(month)
@@ -58,8 +60,8 @@ func cycleStart(year int, month time.Month, cycleDay int) int32 {
 	return int32(last.Unix()/daySeconds) - int32(last.Day()-day)
 }
 
-// Midnight is the first instant of a local date, in days since 1970-01-01. If clocks go forward at midnight, the date
-// begins later than 00:00; if they go back over midnight, the first midnight counts.
+// Midnight returns the first instant of a local date, in days since 1970-01-01. If clocks go forward at midnight, the
+// date begins later than 00:00; if they go back across midnight, the first midnight counts.
 func Midnight(zone *time.Location, date int32) udr.Instant {
 	wanted := int64(date) * daySeconds
 	// No zone is more than 15 hours from UTC, so these two offsets are the ones before and after a clock change
@@ -80,20 +82,21 @@ func Midnight(zone *time.Location, date int32) udr.Instant {
 	return udr.Instant(best * int64(time.Second))
 }
 
-// LocalDate is the date at an instant, in days since 1970-01-01.
+// LocalDate returns the date at an instant, in days since 1970-01-01.
 func LocalDate(zone *time.Location, at udr.Instant) int32 {
 	y, m, d := at.Time().In(zone).Date()
 	return int32(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / daySeconds)
 }
 
-// cycles are the rules of billing cycles from a time on.
+// cycles contains the rules of billing cycles from a time on.
 type cycles struct {
 	Cycles
 	from udr.Instant
 }
 
-// after returns the rules after a change requested from a time on. A begun cycle runs to its end, so that no two
-// overlap: usage counts in exactly one cycle. A change on the first date of a cycle takes effect there.
+// after returns the rules that follow from a change requested from a time on. A cycle that has begun runs to
+// its end, so that cycles never overlap and usage counts in exactly one. A change on the first date of a cycle
+// takes effect there.
 func (c cycles) after(asked udr.Instant, zone *time.Location, day int) cycles {
 	date := LocalDate(zone, asked)
 	if first, _ := c.Of(date); first == date && Midnight(zone, date) == asked {
@@ -103,15 +106,15 @@ func (c cycles) after(asked udr.Instant, zone *time.Location, day int) cycles {
 	return cycles{Cycles{zone, day, next}, Midnight(zone, next)}
 }
 
-// SIMCycles returns the rules for the billing cycles of a SIM's own usage at a time, if they differ from its
-// account's. They differ because a SIM that moves within one billing root stays in the running cycle. owner is
-// the SIM's owner at that time.
+// SIMCycles returns the rules for the billing cycles of a SIM's own usage at a time, if they differ from the
+// rules of its account. They differ because a SIM that moves within one billing root stays in the current
+// cycle. owner is the SIM's owner at that time.
 func (v *View) SIMCycles(sim uint32, owner Ownership, at udr.Instant, rev Revision) (Cycles, bool) {
 	run, moved := v.simCycles(sim, owner, at, rev, 0)
 	return run.Cycles, moved
 }
 
-// MoveMatters is the longest time for which a SIM's move can affect its cycles: the running cycle, and a short
+// MoveMatters is the longest time for which a SIM's move can affect its cycles: the current cycle, and a short
 // cycle after it.
 const MoveMatters = udr.Instant(66 * 24 * time.Hour)
 
@@ -156,7 +159,7 @@ func (a *accounts) said(number uint32, rev Revision) []*accountKnown {
 			continue
 		}
 		if n := len(said); n > 0 && said[n-1].From == f.From {
-			said = said[:n-1] // of facts with the same beginning, the last one counts
+			said = said[:n-1] // if facts have the same beginning, the last one counts
 		}
 		said = append(said, f)
 	}

@@ -10,7 +10,7 @@ type Date int32
 
 const dateSeconds = 24 * 60 * 60
 
-// String is the date as 2026-04-01.
+// String returns the date in the form 2026-04-01.
 func (d Date) String() string { return d.UTC().Format(time.DateOnly) }
 
 // UTC returns the beginning of the date in UTC, for functions that take a time.

@@ -20,7 +20,7 @@ func sandbox(profile []byte) bool {
 }
 
 // environments checks that a payer is either always or never in a sandbox, and that no account in production pays for
-// the SIMs of an account in a sandbox.
+// the SIMs of a sandbox account.
 func (b *bounds) environments() {
 	if b.s == nil || !b.mayMix() {
 		return
@@ -47,7 +47,7 @@ func (b *bounds) environments() {
 	}
 }
 
-// planned returns the times at which the payer of an account, or the plan of an account above it, may change.
+// planned returns the times at which an account's payer, or the plan of an account above it, may change.
 func (b *bounds) planned(number uint32) []udr.Instant {
 	all, above := b.instants(number), []uint32{number}
 	for i := 0; i < len(above); i++ {
@@ -73,8 +73,8 @@ func (b *bounds) mayMix() bool {
 	return false
 }
 
-// mixes finds an account above that pays by a plan for the SIMs of an account, where one is in a sandbox and the
-// other in production.
+// mixes finds an account above that pays by a plan for an account's SIMs, where one of the two is in a sandbox
+// and the other in production.
 func (b *bounds) mixes(number uint32, id string, at udr.Instant) bool {
 	its, there := b.payerIn(number, at)
 	if !there {

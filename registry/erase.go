@@ -7,10 +7,10 @@ import (
 	"ratemill/diag"
 )
 
-// A CSV file without the column of a field leaves the field as it is. An empty cell removes the plan of a SIM, and so
-// does an entry in YAML without a plan; import warns of both.
+// If a CSV file has no column for a field, the field stays unchanged. An empty cell removes the plan of a SIM, and so
+// does a YAML entry without a plan; import warns of both.
 
-// earlier is the statement about a SIM that was valid before another.
+// earlier returns the statement about a SIM that was valid before another one.
 func (a *around) earlier(begun bool) (m mark, ok bool) {
 	switch {
 	case begun:
@@ -21,7 +21,7 @@ func (a *around) earlier(begun bool) (m mark, ok bool) {
 	return m, false
 }
 
-// complete fills in the account and the plan of a statement whose file has no such column.
+// complete fills in the account and the plan of a statement if its file has no columns for them.
 func (im *importer) complete(r *row, s *statement, a *around, begun bool) bool {
 	if s.accountSaid && s.planSaid {
 		return true
@@ -46,7 +46,7 @@ type erasure struct {
 	sims  int
 }
 
-// erase notes that a row without a plan removes the SIM's plan.
+// erase records that a row without a plan removes the SIM's plan.
 func (im *importer) erase(r *row, a *around, begun bool) {
 	m, ok := a.earlier(begun)
 	if !ok || m.plan == 0 {

@@ -6,10 +6,10 @@ import (
 	"ratemill/udr"
 )
 
-// Revision counts the change sets of the registry: "as of revision r" sees the change sets 1 to r.
+// Revision is the number of change sets in the registry: revision r contains the change sets 1 to r.
 type Revision uint64
 
-// Always is the beginning of a fact that has no start date.
+// Always is the beginning of a fact without a start date.
 const Always udr.Instant = 0
 
 // Company is an owner of accounts.
@@ -33,7 +33,7 @@ const (
 
 var companyKinds = [...]string{"customer", "reseller", "operator"}
 
-// String is the kind in import files.
+// String returns the kind as import files contain it.
 func (k CompanyKind) String() string { return companyKinds[k] }
 
 // ParseCompanyKind parses the output of String.
@@ -46,22 +46,22 @@ func ParseCompanyKind(text string) (CompanyKind, bool) {
 	return 0, false
 }
 
-// State is the effect of a fact on its subject.
+// State is the effect that a fact has on its subject.
 type State uint8
 
 const (
 	Holds     State = iota // the fact is valid from its time on
-	Ended                  // nothing is valid from this time on: the SIM has no owner, the identifier names no SIM
+	Ended                  // from this time on, nothing is valid: the SIM has no owner, or the identifier refers to no SIM
 	Withdrawn              // the fact with this beginning was a mistake and counts as never stated
-	AfterEnd               // like Holds, but the previous fact was stated to end at this time: if this fact is withdrawn, nothing is valid
+	AfterEnd               // like Holds, but the fact before was stated to end at this time: if this fact is withdrawn, nothing is valid
 )
 
-// begins reports whether something is valid from the fact's time on, ends whether the previous fact was stated to end
-// there.
+// begins reports whether something is valid from the fact's time on; ends reports whether the fact before was stated
+// to end there.
 func (s State) begins() bool { return s == Holds || s == AfterEnd }
 func (s State) ends() bool   { return s == Ended || s == AfterEnd }
 
-// stateOf returns the State of a fact for a time at which a fact begins, an earlier one ends, or both.
+// stateOf returns the State of a fact for a time at which a fact begins, an earlier fact ends, or both.
 func stateOf(begins, ends bool) State {
 	switch {
 	case begins && ends:
@@ -76,7 +76,7 @@ func stateOf(begins, ends bool) State {
 
 // AccountFact is the state of an account from a time on.
 type AccountFact struct {
-	Number     uint32 // dense from 1, never reused
+	Number     uint32 // assigned in sequence from 1, never reused
 	ID         string // never changes
 	From       udr.Instant
 	State      State // Holds or Withdrawn; an account does not end
@@ -84,13 +84,13 @@ type AccountFact struct {
 	Project    string
 	Kind       AccountKind
 	Parent     uint32 // 0 for a billing root
-	Currency   string // ISO 4217; "" below a parent: the parent's
-	Zone       string // IANA; "" below a parent: the parent's
-	CycleDay   int    // 1 to 31, in shorter months the last day; 0 below a parent: the parent's
+	Currency   string // ISO 4217; "" in an account with a parent: the parent's currency
+	Zone       string // IANA name; "" in an account with a parent: the parent's zone
+	CycleDay   int    // 1 to 31, in shorter months the last day; 0 in an account with a parent: the parent's cycle day
 	Plan       string
 	SharePlans []string
 	Limits     []string
-	Partition  int    // of a billing root; NoPartition for the others
+	Partition  int    // partition of a billing root; NoPartition for other accounts
 	Cause      uint32 // index in Changes.Causes, from 1; 0 for none
 }
 
@@ -105,7 +105,7 @@ const (
 
 var accountKinds = [...]string{"standard", "reseller"}
 
-// String is the kind in import files.
+// String returns the kind as import files contain it.
 func (k AccountKind) String() string { return accountKinds[k] }
 
 // ParseAccountKind parses the output of String.
@@ -123,22 +123,22 @@ const NoPartition = -1
 
 // OwnershipFact is the owner and the plan of a SIM from a time on.
 type OwnershipFact struct {
-	SIM     uint32 // dense from 1, never reused
+	SIM     uint32 // assigned in sequence from 1, never reused
 	From    udr.Instant
 	State   State
 	Account uint32
 	Plan    string
-	Cause   uint32 // its index in Changes.Causes, from 1; 0 for none
+	Cause   uint32 // index in Changes.Causes, from 1; 0 for none
 }
 
-// IdentifierFact is the SIM of an identifier from a time on. At any time an identifier names at most one SIM; a SIM may
-// have several of a kind.
+// IdentifierFact is the SIM to which an identifier refers from a time on. At any time, an identifier refers to at
+// most one SIM; a SIM may have several identifiers of a kind.
 type IdentifierFact struct {
 	Identifier udr.Identifier
 	From       udr.Instant
 	State      State
 	SIM        uint32
-	Cause      uint32 // its index in Changes.Causes, from 1; 0 for none
+	Cause      uint32 // index in Changes.Causes, from 1; 0 for none
 }
 
 // Changes is a change set: the facts that become known with a revision.
@@ -149,14 +149,14 @@ type Changes struct {
 	SIMs        []OwnershipFact
 	Identifiers []IdentifierFact
 	States      []StateFact
-	Statements  []Statement // statements; a Registry keeps only the values that rating needs
+	Statements  []Statement // statements, of which a Registry keeps only the values that rating needs
 	Causes      []Cause
 }
 
-// Empty reports whether the change set changes nothing. A new cause is a change, even if it made no fact.
+// Empty reports whether the change set changes nothing. A new cause is a change, even if it caused no fact.
 func (c *Changes) Empty() bool { return c.Facts()+len(c.Causes) == 0 }
 
-// Facts is the number of facts.
+// Facts returns the number of facts.
 func (c *Changes) Facts() int {
 	return len(c.Companies) + len(c.Accounts) + len(c.SIMs) + len(c.Identifiers) + len(c.States) + len(c.Statements)
 }
@@ -169,22 +169,22 @@ type Account struct {
 	Project    string
 	Kind       AccountKind
 	Parent     uint32 // 0 for a billing root
-	Root       uint32 // the top account of the hierarchy, itself for a billing root
+	Root       uint32 // the top account of the hierarchy; the account itself if it is a billing root
 	Level      int    // 0 for a billing root, 1 for its children, …
 	Currency   string // ISO 4217
 	Zone       *time.Location
 	CycleDay   int      // 1 to 31; in shorter months the last day
-	CyclesFrom int32    // first date of the first cycle with this day and zone, 0 for always: see CycleOf
-	Plan       string   // plan by which the account pays its parent for the SIMs below it; empty: not rated at this tier
-	SharePlans []string // pools, in the order in which they are drawn
+	CyclesFrom int32    // first date of the first cycle with this day and zone, 0 for always; see CycleOf
+	Plan       string   // plan by which the account pays its parent for the SIMs below it; empty: its usage is not rated at this tier
+	SharePlans []string // pools, in the order in which usage draws on them
 	Limits     []string
-	Partition  int // partition of the root's usage, also for accounts below the root
+	Partition  int // partition of the usage of the account's root
 	Since      udr.Instant
 }
 
 // Ownership is the owner and the plan of a SIM at a time.
 type Ownership struct {
 	Account uint32
-	Plan    uint32 // View.PlanName has its name; 0 is no plan
+	Plan    uint32 // number of the plan's name, for View.PlanName; 0 if there is no plan
 	Since   udr.Instant
 }

@@ -11,7 +11,8 @@ import (
 	"ratemill/diag"
 )
 
-// Form describes how people write the values of a kind of statements. The package that owns the kind supplies it.
+// Form describes how users write the values of a kind of statements. The package that owns the kind supplies its
+// form.
 type Form struct {
 	Kind   Kind
 	Fields []Field
@@ -19,26 +20,26 @@ type Form struct {
 	// Read reads and checks a value, and returns it as canonical JSON. It adds all mistakes to the list.
 	Read func(n *diag.Node) (value []byte, list diag.List)
 
-	// Instance checks the parts of an instance's name, as kind and name of a resource, against the catalogue. wrong is
-	// the place of the part that err is about. Nil allows any name.
+	// Instance checks the parts of an instance's name, such as the kind and name of a resource, against the
+	// catalogue. wrong is the index of the part that err is about. Nil: any name is allowed.
 	Instance func(parts []string) (wrong int, err error)
 }
 
-// Field is a field of a value: a column of a CSV file, a key in YAML.
+// Field is a field of a value: a column in a CSV file, a key in YAML.
 type Field struct {
 	Path     string // payment.sepa.iban
-	List     bool   // several values; a cell separates them by blanks
-	Map      bool   // the installation defines its keys: custom.colour
-	Required bool   // required if, for a path with dots, any field of the same struct is present
-	Names    string // what its text must name: account, company, group, …; see importrefer.go
+	List     bool   // the field may have several values; a cell separates them by blanks
+	Map      bool   // the installation defines the keys, such as custom.colour
+	Required bool   // the field must be present; if its path has dots, only when another field of the same struct is present
+	Names    string // kind of object that the text must refer to: account, company, group, …; see importrefer.go
 	Enum     []string
 	Default  string
 	Doc      string
 	Example  string
 }
 
-// FieldsOf lists the fields that the tags of a struct declare, as diag.Decoder reads them, including those of nested
-// structs.
+// FieldsOf lists the fields that the tags of a struct declare, in the way that diag.Decoder reads them, including
+// the fields of nested structs.
 func FieldsOf(value any) []Field { return fieldsOf(reflect.TypeOf(value), "") }
 
 var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
@@ -71,7 +72,7 @@ func fieldsOf(t reflect.Type, above string) (all []Field) {
 	return all
 }
 
-// field returns the field of a form at a path, which may be the path of a map's key.
+// field returns the field of a form at a path, which may contain the key of a map.
 func (f *Form) field(path string) (Field, bool) {
 	for _, field := range f.Fields {
 		if field.Path == path {
@@ -96,7 +97,8 @@ func plainForm(kind Kind) *Form {
 	}}
 }
 
-// NodeJSON is a node as canonical JSON: numbers, true, false and null keep their type unless they are in quotes.
+// NodeJSON returns a node as canonical JSON: numbers, true, false and null keep their type unless they are in
+// quotes.
 func NodeJSON(n *diag.Node) ([]byte, error) {
 	text, err := json.Marshal(plain(n))
 	if err != nil {
@@ -105,8 +107,8 @@ func NodeJSON(n *diag.Node) ([]byte, error) {
 	return CanonicalJSON(text)
 }
 
-// plain returns a node as a value for JSON: numbers, true, false and null keep their type unless they
-// are in quotes.
+// plain returns a node as a Go value for JSON: numbers, true, false and null keep their type unless
+// they are in quotes.
 func plain(n *diag.Node) any {
 	switch n.Kind {
 	case diag.Mapping:

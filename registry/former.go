@@ -2,14 +2,14 @@ package registry
 
 import "ratemill/udr"
 
-// Find is SIM, but also reports whether several facts about the identifier are known. If so, it may have
-// named another SIM at an earlier revision.
+// Find is like SIM, but also reports whether several facts about the identifier are known. If so, the
+// identifier may have referred to another SIM at an earlier revision.
 func (v *View) Find(id udr.Identifier, at udr.Instant, rev Revision) (sim uint32, several, ok bool) {
 	return v.r.identifiers.holder(&v.r.moments, id, at, rev)
 }
 
-// Several reports whether several facts about a SIM's owner, or about that account, are known. If there is only
-// one, no other state was ever known.
+// Several reports whether several facts about a SIM's owner, or about the owner's account, are known. If only
+// one is known, there was never any other state.
 func (v *View) Several(sim, account uint32) bool {
 	return sim <= v.r.sims.count && v.r.sims.blocks[sim/simBlock][sim%simBlock].when&history != 0 ||
 		int(account) < len(v.r.accounts.only) && v.r.accounts.only[account].account == nil
@@ -28,8 +28,8 @@ func (v *View) FormerRoot(id udr.Identifier, at udr.Instant, since, rev Revision
 	return 0, 0, false
 }
 
-// root returns the billing root of an identifier's usage, 0 for none. said is the newest revision, up to rev, with
-// a fact that affects the result; so the root is the same from said to rev.
+// root returns the billing root of an identifier's usage, 0 for none. said is the newest revision, not after rev,
+// with a fact that affects the result, so the root is the same from said to rev.
 func (v *View) root(id udr.Identifier, at udr.Instant, rev Revision) (root uint32, said Revision) {
 	if ref := v.r.identifiers.find(id); ref != nil {
 		said = v.r.identifiers.newest(&v.r.moments, ref, rev)

@@ -7,32 +7,32 @@ import (
 	"ratemill/udr"
 )
 
-// Period is a fact about a SIM for a time: its owner, or one of its identifiers. A Period with Corrected was valid
-// until a later revision replaced or withdrew the fact.
+// Period is a fact about a SIM for a range of time: its owner, or one of its identifiers. If Corrected is set,
+// the Period was valid until that later revision replaced or withdrew the fact.
 type Period struct {
-	Identifier udr.Identifier // none for an owner
+	Identifier udr.Identifier // empty if the fact is about an owner
 	Account    uint32
-	Plan       uint32 // View.PlanName has its name
+	Plan       uint32 // number of the plan's name, for View.PlanName
 	Since      udr.Instant
 	Until      udr.Instant // where Ends
 	Ends       bool
-	Known      Revision // revision that stated its beginning
-	EndKnown   Revision // revision that stated its end
-	Corrected  Revision // revision that withdrew or replaced the fact; 0 while it is valid
+	Known      Revision // revision that stated the beginning
+	EndKnown   Revision // revision that stated the end
+	Corrected  Revision // revision that withdrew or replaced the fact; 0 if the fact is valid
 }
 
-// told holds the parts of a fact about a SIM that a history needs. The subject is an account and a plan, or a
-// SIM.
+// told contains the parts of a fact about a SIM that a history needs. The fact assigns an account and a plan to
+// a SIM, or a SIM to an identifier.
 type told struct {
 	from    udr.Instant
 	known   Revision
 	state   State
-	account uint32 // an account's number, or for an identifier the SIM that it named
+	account uint32 // number of the account or, for an identifier, of the SIM to which it referred
 	plan    uint32
 }
 
-// EverNamed returns the SIMs that an identifier named at any time, as known at any revision, each once, in the order
-// of their numbers.
+// EverNamed returns the SIMs to which an identifier referred at any time, as known at any revision, each once, in
+// the order of their numbers.
 func (v *View) EverNamed(id udr.Identifier) (sims []uint32) {
 	for _, f := range v.r.identifiers.told(&v.r.moments, id) {
 		if f.account != 0 {
@@ -67,7 +67,8 @@ func (v *View) SIMsOf(account uint32, at udr.Instant, rev Revision, dst []uint32
 	return dst
 }
 
-// periods makes periods from facts in the order of (from, known). Of facts with the same beginning the last is valid.
+// periods builds periods from facts in the order of (from, known). Of facts with the same beginning, the last
+// one is valid.
 func periods(facts []told, of func(told) bool) (all []Period) {
 	for i, f := range facts {
 		if !f.state.begins() || !of(f) {
@@ -82,7 +83,7 @@ func periods(facts []told, of func(told) bool) (all []Period) {
 		for j := i + 1; j < len(facts); j++ {
 			if last := j+1 == len(facts) || facts[j+1].from != facts[j].from; last && facts[j].state != Withdrawn {
 				for j > i+1 && facts[j-1].from == facts[j].from && facts[j-1].state != Withdrawn {
-					j-- // the next fact was corrected, but not the end of this one
+					j-- // the next fact was corrected, but the end of this one was not
 				}
 				p.Until, p.Ends, p.EndKnown = facts[j].from, true, facts[j].known
 				break
@@ -129,7 +130,7 @@ func (ids *identifiers) told(m *moments, id udr.Identifier) (all []told) {
 	return all
 }
 
-// StatePeriod is a state of a SIM for a time.
+// StatePeriod is a state of a SIM for a range of time.
 type StatePeriod struct {
 	Period
 	Value StateValue
@@ -150,7 +151,7 @@ func (v *View) StateHistory(sim uint32) (all []StatePeriod) {
 	return all
 }
 
-// AccountPeriod is a stated fact about an account for a time.
+// AccountPeriod is a stated fact about an account for a range of time.
 type AccountPeriod struct {
 	Period
 	Fact AccountFact
@@ -174,7 +175,7 @@ func (v *View) AccountHistory(number uint32) (all []AccountPeriod) {
 	return all
 }
 
-// StatementPeriod is a statement for a time.
+// StatementPeriod is a statement for a range of time.
 type StatementPeriod struct {
 	Period
 	Statement

@@ -13,8 +13,8 @@ import (
 
 // identifiers maps identifiers to SIMs and back.
 //
-// Nearly all identifiers are digits that fit into a word, which is their key. Others (EIDs of 32 digits, names) are
-// found by hash and compared.
+// Nearly all identifiers are digits that fit into a 64-bit word, which is their key. Other identifiers (EIDs of
+// 32 digits, names) are found by hash and then compared.
 type identifiers struct {
 	digits    [udr.Name + 1]table
 	texts     [udr.Name + 1]table // hash to index+1 in named
@@ -23,7 +23,7 @@ type identifiers struct {
 	histories [][]namedKnown
 }
 
-// reference is the SIM of an identifier: either a single fact, or a history.
+// reference is the SIM of an identifier: a single fact or a history.
 type reference struct {
 	sim  uint32 // 0: free slot
 	when uint32 // a moment's number, or history|index
@@ -41,9 +41,9 @@ type textName struct {
 	reference
 }
 
-// listEntry is one identifier of a SIM. 16 bytes.
+// listEntry is one identifier of a SIM and takes 16 bytes.
 type listEntry struct {
-	key  uint64 // packed, or the index in named
+	key  uint64 // the packed identifier, or its index in named
 	next uint32
 	kind udr.IDKind
 	text bool
@@ -89,7 +89,7 @@ func (ids *identifiers) find(id udr.Identifier) *reference {
 	if key, ok := pack(id.Value); ok {
 		return ids.digits[id.Kind].find(key)
 	}
-	// If two texts have the same hash, which is unlikely, they are stored under neighbouring hashes.
+	// If two texts have the same hash, which is unlikely, they are stored under consecutive hashes.
 	for key := xxhash.Sum64String(id.Value); ; key++ {
 		index := ids.texts[id.Kind].find(key)
 		if index == nil {
@@ -101,7 +101,8 @@ func (ids *identifiers) find(id udr.Identifier) *reference {
 	}
 }
 
-// place returns the slot for the SIM of an identifier, created if new, and the form of the identifier in lists.
+// place returns the slot for the SIM of an identifier, creating it if needed, and the form in which lists
+// contain the identifier.
 func (ids *identifiers) place(id udr.Identifier) (*reference, listEntry) {
 	if key, ok := pack(id.Value); ok {
 		return ids.digits[id.Kind].place(key), listEntry{key: key, kind: id.Kind}
@@ -122,7 +123,7 @@ func (ids *identifiers) sim(m *moments, id udr.Identifier, at udr.Instant, rev R
 	return sim, ok
 }
 
-// holder is the SIM of an identifier, and whether several facts are known of it.
+// holder returns the SIM of an identifier, and whether several facts about the identifier are known.
 func (ids *identifiers) holder(m *moments, id udr.Identifier, at udr.Instant, rev Revision) (sim uint32, several, ok bool) {
 	ref := ids.find(id)
 	if ref == nil {
@@ -153,7 +154,7 @@ func (ids *identifiers) holder(m *moments, id udr.Identifier, at udr.Instant, re
 	return 0, true, false
 }
 
-// newest returns the newest revision, up to rev, with a fact about an identifier; 0 for none.
+// newest returns the newest revision, not after rev, with a fact about an identifier; 0 for none.
 func (ids *identifiers) newest(m *moments, ref *reference, rev Revision) (said Revision) {
 	if ref.when&history == 0 {
 		if known := m.pairs[ref.when].known; known <= rev {
@@ -222,7 +223,7 @@ func (ids *identifiers) said(m *moments, id udr.Identifier, at udr.Instant) (nam
 	return namedKnown{}, false
 }
 
-// decided returns the beginning of the fact that decides, at a time, which SIM an identifier names, if any.
+// decided returns the beginning of the fact that decides, at a time, to which SIM an identifier refers, if any.
 func (ids *identifiers) decided(m *moments, id udr.Identifier, at udr.Instant) udr.Instant {
 	ref := ids.find(id)
 	if ref == nil {
@@ -249,8 +250,8 @@ func (ids *identifiers) decided(m *moments, id udr.Identifier, at udr.Instant) u
 	return math.MinInt64
 }
 
-// before returns the SIM and the beginning of the last fact not after a time, even if that fact ended or was
-// withdrawn.
+// before returns the SIM and the beginning of the last fact not after a time, even if that fact has ended or
+// was withdrawn.
 func (ids *identifiers) before(m *moments, id udr.Identifier, at udr.Instant) (sim uint32, when udr.Instant) {
 	ref := ids.find(id)
 	if ref == nil {
@@ -284,7 +285,7 @@ func (ids *identifiers) list(sims *sims, sim uint32, entry listEntry) {
 	*next = ids.lists.add(entry) + 1
 }
 
-// of appends the identifiers that named a SIM at a time.
+// of appends the identifiers that referred to a SIM at a time.
 func (ids *identifiers) of(m *moments, sims *sims, sim uint32, at udr.Instant, rev Revision, dst []udr.Identifier) []udr.Identifier {
 	before := len(dst)
 	dst = ids.ever(sims, sim, dst)
@@ -297,7 +298,7 @@ func (ids *identifiers) of(m *moments, sims *sims, sim uint32, at udr.Instant, r
 	return named
 }
 
-// ever appends the identifiers that named a SIM at any time.
+// ever appends the identifiers that referred to a SIM at any time.
 func (ids *identifiers) ever(sims *sims, sim uint32, dst []udr.Identifier) []udr.Identifier {
 	if sim == 0 || sim > sims.count || sims.blocks[sim/simBlock] == nil {
 		return dst
@@ -316,8 +317,8 @@ func (ids *identifiers) ever(sims *sims, sim uint32, dst []udr.Identifier) []udr
 	return dst
 }
 
-// table is an open-addressing hash table of words. It is split into parts that grow one at a time and by half, so
-// growing neither delays readers for long nor needs twice the memory.
+// table is an open-addressing hash table of words. It is split into parts, and grows one part at a time by half,
+// so that growing neither delays readers for long nor needs twice the memory.
 type table struct{ parts [256]part }
 
 type part struct {
@@ -345,7 +346,7 @@ func (t *table) find(key uint64) *reference {
 	return nil
 }
 
-// place is the slot of a key. If its sim is 0, the caller sets it.
+// place returns the slot of a key. If its sim is 0, the caller sets it.
 func (t *table) place(key uint64) *reference {
 	hash := key * spread
 	p := &t.parts[hash>>56]
@@ -369,7 +370,7 @@ func (t *table) place(key uint64) *reference {
 	return &s.reference
 }
 
-// probe is the slot with a key, or the free slot for it.
+// probe returns the slot of a key, or the free slot for it.
 func probe(slots []slot, key, hash uint64) *slot {
 	high, _ := bits.Mul64(hash<<8, uint64(len(slots)))
 	for i := int(high); ; {

@@ -7,23 +7,23 @@ import (
 	"ratemill/diag"
 )
 
-// Pool holds the facts about a share plan with which check detects a plan that has no effect.
+// Pool contains the facts about a share plan with which check detects that the plan has no effect.
 type Pool struct {
 	Name       diag.Text
 	Growing    bool     // its size depends on the SIMs that contribute
-	Contribute []string // plans whose SIMs contribute to it
-	Shared     bool     // accounts share its buckets below one owner above them
-	Takes      []string // plans whose usage draws on it; empty for all plans
-	BySIMs     bool     // an account has it while one of its SIMs takes part
+	Contribute []string // plans whose SIMs contribute to the pool
+	Shared     bool     // accounts share its buckets, which an owner above them has
+	Takes      []string // plans whose usage draws on the pool; empty for all plans
+	BySIMs     bool     // an account has the pool while one of its SIMs participates
 }
 
-// idlePools warns of pools to which no SIM contributes, and of pools that accounts get through their SIMs if no SIM
-// takes part.
+// idlePools warns of pools to which no SIM contributes, and of pools that accounts get through participating SIMs
+// if no SIM participates.
 func (t *tariffs) idlePools(im *importer) {
 	if !im.partial || len(t.pairs) == 0 || len(t.Pools) == 0 {
 		return
 	}
-	have := map[string][]string{} // the plans of the SIMs of accounts
+	have := map[string][]string{} // plans of each account's SIMs
 	var all []string
 	for _, key := range t.pairs {
 		for _, plan := range t.plansOf(key[0], key[1]) {
@@ -77,7 +77,8 @@ func (t *tariffs) contributes(im *importer, p *Pool, have map[string][]string) {
 	}
 }
 
-// plansOf returns the plans of a SIM: its own, or those of the nearest account that has one.
+// plansOf returns the plans by which a SIM's usage is rated: its own plan, or those of the nearest
+// account that has one.
 func (t *tariffs) plansOf(account, plan string) []string {
 	if plan != "" {
 		return []string{plan}

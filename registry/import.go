@@ -25,71 +25,71 @@ type Input struct {
 const most = 50
 
 // Import computes the change set that brings the registry to the state in the files. Known facts change nothing, so
-// importing a file again gives an empty change set. Anything that the files do not mention stays as it is.
+// importing a file a second time gives an empty change set. Anything that the files do not mention stays as it is.
 //
-// A row states a fact from its since on. A row with a known since corrects the facts of that time. A row with a
-// new since is a change at that time. A row with withdrawn: true withdraws the facts with its since. A SIM with an
-// until belongs to nobody from then on, and its identifiers become free.
+// A row states a fact that is valid from its since on. A row whose since is known corrects the facts of that time.
+// A row whose since is new is a change at that time. A row with withdrawn: true withdraws the facts with the same
+// since. A SIM with an until has no owner from then on, and its identifiers become available.
 //
-// Afterwards r has loaded the facts of the change set; Publish makes them visible. After errors, discard r.
-// Import reports all errors at once, up to a bound.
+// When Import returns, r has loaded the facts of the change set; Publish makes them visible. After errors,
+// discard r. Import reports all errors at once, up to a limit.
 func Import(r *Registry, inputs []Input) (*Changes, diag.List) {
 	changes, _, list := ImportWith(r, inputs, ImportOptions{})
 	return changes, list
 }
 
-// ImportFor is Import, but also warns of each name that a catalogue lacks. See ImportOptions.
+// ImportFor is like Import, but also warns of each name that a catalogue lacks. See ImportOptions.
 func ImportFor(r *Registry, inputs []Input, c *Catalogue, now udr.Instant) (*Changes, diag.List) {
 	changes, _, list := ImportWith(r, inputs, ImportOptions{Catalogue: c, Now: now})
 	return changes, list
 }
 
-// ImportOptions holds the inputs of an import other than the files.
+// ImportOptions contains the inputs of an import other than the files.
 type ImportOptions struct {
-	// Catalogue holds the names of plans, share plans and limits; any other name in a file is a warning. Nil
-	// allows any.
+	// Catalogue contains the names of plans, share plans and limits; any other such name in a file causes
+	// a warning. Nil allows any.
 	Catalogue *Catalogue
 
-	// Now is the time of the import. Usage until then may have been rated, so the import must not change cycles that
-	// have begun, or break a bound. 0 allows both.
+	// Now is the time of the import. Usage until then may have been rated, so the import must not change cycles
+	// that have begun or break a rule. 0 allows both.
 	Now udr.Instant
 
-	// Statements holds the known statements at the registry's revision. The import loads the statements of the
-	// change set into it, just as it loads facts into the registry. Nil: there are none.
+	// Statements contains the statements known at the registry's revision. The import loads the statements of the
+	// change set into it, just as it loads facts into the registry. Nil: there are no statements.
 	Statements *Statements
-	Forms      []Form // of the kinds of statements; a kind without a form accepts any value
+	Forms      []Form // forms of the kinds of statements; a kind without a form accepts any value
 
-	// State finds a state by its name and the lifecycle in settings, at a time in a zone. after is its value
-	// for a SIM whose previous state has core active; for such a SIM, a state that waits for usage is a soft
-	// suspend. Nil: the files give the core of each state.
+	// State finds a state by its name and by the lifecycle in settings, at a time in a zone. after is the
+	// value for a SIM whose previous state has core active: for such a SIM, a state that waits for usage
+	// is a soft suspend. Nil: the files contain the core of each state.
 	State func(settings []byte, name string, at udr.Instant, zone *time.Location) (value, after StateValue, err error)
 
-	// Entitled checks the resources that rows choose for SIMs against those of accounts. The importer calls it
-	// once, before the first such row, with everything known at that time as of the revision of the change set,
-	// including accounts and resources in the files. It must not open its own view. It returns nil if
-	// nothing is restricted. Nil: nothing is checked.
+	// Entitled checks the resources that rows choose for SIMs against the resources of accounts. The
+	// importer calls it once, before the first such row, with everything known by then at the revision
+	// of the change set, including the accounts and resources in the files. It must not open its own
+	// view. It returns nil if nothing is restricted. Nil: nothing is checked.
 	Entitled func(v *View, s *Statements, rev Revision) Entitled
 
-	// Renews checks a renewing package in a zone against the catalogue. payer is the paying account, with its
-	// currency. Nil: nothing is checked.
+	// Renews checks a package that renews, in a zone, against the catalogue. payer is the paying account,
+	// with its currency. Nil: nothing is checked.
 	Renews func(b *Bought, zone *time.Location, payer, currency string) error
 
-	// Renewal returns the catalogue's renewal of a package, for a row without one: on_expiry, on_use_up, or another
-	// word if the catalogue has no renewal. Nil: nothing is compared.
+	// Renewal returns the catalogue's renewal of a package, for a row that sets none: on_expiry, on_use_up, or
+	// another word if the catalogue has no renewal. Nil: renewals are not compared.
 	Renewal func(b *Bought, zone *time.Location) string
 
 	// SIMLines, if it is not nil, is set to the number of lines about SIMs.
 	SIMLines *int
 
-	// Lines asks for the result of each line. LeaveOut lists lines to skip.
+	// Lines asks for the result of each line. LeaveOut contains the lines to skip.
 	Lines    bool
 	LeaveOut map[Place]bool
 
-	// Portion, if not zero, limits the import to a part of the lines about SIMs. Other lines belong to the first
+	// Portion, if not zero, limits the import to some of the lines about SIMs. Other lines belong to the first
 	// portion.
 	Portion Portion
 
-	// BoundsLater leaves the bounds to the caller, which adds facts to the change set and then calls CheckBounds.
+	// BoundsLater means that the caller adds facts to the change set and then calls CheckBounds itself.
 	BoundsLater bool
 
 	partial bool // the registry may contain accounts and companies that the files lack
@@ -98,7 +98,7 @@ type ImportOptions struct {
 // Portion is a range of the lines about SIMs, from first up to but not including last, counted from 0 over all files.
 type Portion struct{ First, Last int }
 
-// ImportWith is Import with options. lines holds the results of the lines, if requested.
+// ImportWith is like Import, with options. lines contains the results of the lines, if requested.
 func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines []Line, l diag.List) {
 	if o.Statements == nil {
 		o.Statements = NewStatements()
@@ -119,7 +119,7 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 		im.most = math.MaxInt
 	}
 	yaml := im.parse(inputs)
-	// Rows refer only to values of earlier sections.
+	// Rows refer only to values in earlier sections.
 	for i := range sections {
 		s := &sections[i]
 		im.rows(inputs, yaml, s)
@@ -151,7 +151,7 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 	return im.changes, im.report.lines(im.list), im.list
 }
 
-// parse reads the YAML files among inputs, and reports files with unknown content.
+// parse reads the YAML files among the inputs, and reports files with unknown content.
 func (im *importer) parse(inputs []Input) []*diag.Node {
 	yaml := make([]*diag.Node, len(inputs))
 	for i, in := range inputs {
@@ -182,16 +182,16 @@ func (im *importer) rows(inputs []Input, yaml []*diag.Node, s *section) {
 type row struct {
 	file  string
 	line  int
-	text  string // of the line, in CSV
+	text  string // text of the line, in CSV
 	whole diag.Pos
 	cells [columns]cell
 
 	section *section
-	fields  []fieldCell // of the value, in CSV
+	fields  []fieldCell // fields of the value, in CSV
 	value   *diag.Node  // in YAML
 }
 
-// fieldCell is a cell of a value's field.
+// fieldCell is the cell of a field in a value.
 type fieldCell struct {
 	Field
 	cell
@@ -199,12 +199,12 @@ type fieldCell struct {
 
 type cell struct {
 	text     string
-	said     bool       // the row contains the cell, even if it is empty
-	from, to int        // in the line, in CSV
+	said     bool       // the row contains the cell, which may be empty
+	from, to int        // position in the line, in CSV
 	node     *diag.Node // in YAML
 }
 
-// at is the position of a cell, or of the row if it has none.
+// at returns the position of a cell, or the position of the row if it has no such cell.
 func (r *row) at(c column) diag.Pos { return r.pos(&r.cells[c]) }
 
 func (r *row) pos(cell *cell) diag.Pos {
@@ -229,7 +229,7 @@ type importer struct {
 	was      Revision // before the import
 	partial  bool     // the registry may contain accounts and companies that the files lack
 	absences map[[2]string]bool
-	rules    map[uint32][]cycles // of accounts, for dates in their zones
+	rules    map[uint32][]cycles // rules of each account's cycles, for dates in its zones
 
 	erased      map[string]*erasure // by plan
 	erasedOrder []string
@@ -238,31 +238,31 @@ type importer struct {
 	numbers      map[string]uint32 // of new accounts
 	accountRows  map[uint32][]accountRow
 	accountOrder []uint32
-	nameless     []accountRow   // without a valid id
+	nameless     []accountRow   // rows without a valid id
 	accountState map[uint32]int // 1 in progress, 2 done
 
 	lastRow     map[uint32]span                // the last row of each SIM
-	withdrawals map[udr.Identifier]udr.Instant // the since of the last row that withdrew a fact about the identifier
+	withdrawals map[udr.Identifier]udr.Instant // since of the last row that withdrew a fact about the identifier
 	ids         []udr.Identifier
 	held        []udr.Identifier
 	marked      []mark
 	contested   []contested
-	followings  map[uint32][]following // the rows of a SIM, from the first with a contested identifier on
+	followings  map[uint32][]following // rows of a SIM, starting with the first that has a contested identifier
 
 	statements *Statements
 	forms      []Form
 	stateOf    func(settings []byte, name string, at udr.Instant, zone *time.Location) (value, after StateValue, err error)
 	rowsOf     map[uint64]struct{} // hashes of the statements that rows contain
-	statedAt   map[string]diag.Pos // rows that make facts, by subject, except rows about SIMs
+	statedAt   map[string]diag.Pos // positions of rows that create facts, by subject, except rows about SIMs
 	renewing   func(b *Bought, zone *time.Location, payer, currency string) error
 	unsaid     func(b *Bought, zone *time.Location) string
 	entitling  func(*View, *Statements, Revision) Entitled
 	entitled   Entitled               // result of options.Entitled; nil if nothing is restricted
-	waiting    []naming               // names that nothing has so far
+	waiting    []naming               // names that refer to nothing known so far
 	groups     map[groupOf]bool       // known ones
 	chosen     map[choice]error       // its cached answers
-	waits      map[uint32]udr.Instant // for each account, the time at which deferred changes of rows take effect
-	most       int                    // errors that are listed
+	waits      map[uint32]udr.Instant // for each account, the time at which deferred changes in rows take effect
+	most       int                    // the largest number of errors to list
 	report     report
 }
 
@@ -315,7 +315,7 @@ func (im *importer) company(r *row) {
 	im.touch()
 }
 
-// word returns the text of a cell with a name, and checks that it has no blanks, no control characters and is not too
+// word returns the text of a name's cell, and checks that it contains no blanks or control characters and is not too
 // long.
 func (im *importer) word(r *row, c column, required bool) (string, bool) {
 	text := r.cells[c].text
@@ -382,7 +382,7 @@ func (im *importer) accountNumber(id string) (uint32, bool) {
 	return n, ok
 }
 
-// similarAccount suggests an id for an unknown one.
+// similarAccount suggests a known id that is similar to an unknown one.
 func (im *importer) similarAccount(id string) string {
 	candidates := slices.Collect(maps.Keys(im.numbers))
 	for known := range im.r.accounts.numbers {

@@ -13,16 +13,16 @@ import (
 	"ratemill/udr"
 )
 
-// accountRow is a row that becomes a fact once the accounts above are known.
+// accountRow is a row that becomes a fact once the accounts above it are known.
 type accountRow struct {
 	row       *row
 	fact      AccountFact
 	withdrawn bool
-	wrong     bool // the row makes no fact, but is checked for further errors
+	wrong     bool // the row does not become a fact, but is checked for further errors
 	place     Place
 }
 
-// account processes a row. finishAccounts makes its fact, because the parent may be in a later row.
+// account processes a row. finishAccounts creates its fact, because the parent may be in a later row.
 func (im *importer) account(r *row) {
 	kept := *r
 	im.namesOfAccount(r)
@@ -76,7 +76,7 @@ func (im *importer) account(r *row) {
 	im.accountRows[number] = append(im.accountRows[number], a)
 }
 
-// projectOf checks the project of an account, unless the account is in it already.
+// projectOf checks an account's project, unless the account is in that project already.
 func (im *importer) projectOf(r *row, id, project string) {
 	if number, ok := im.r.accounts.numbers[id]; ok && slices.ContainsFunc(im.r.accounts.facts[number], func(f accountKnown) bool {
 		return f.Project == project
@@ -97,8 +97,8 @@ func (im *importer) companyIDs() []string {
 	return ids
 }
 
-// finishAccounts makes the facts of each account after those of its parent, because the dates of a row without a zone
-// are in the parent's zone.
+// finishAccounts creates the facts of each account after those of its parent, because the dates in a row without a
+// zone are in the parent's zone.
 func (im *importer) finishAccounts() {
 	for _, number := range im.accountOrder {
 		im.finishAccount(number)
@@ -107,7 +107,7 @@ func (im *importer) finishAccounts() {
 		im.fill(&im.nameless[i])
 	}
 	im.refuseCycles()
-	// Accounts whose rows are wrong never got a number.
+	// Accounts whose rows have errors never got a number.
 	if im.list.HasErrors() {
 		return
 	}
@@ -122,7 +122,7 @@ func (im *importer) finishAccounts() {
 
 func (im *importer) finishAccount(number uint32) {
 	if im.accountState[number] != 0 {
-		return // done or in progress; if in progress, it is a cycle, which refuseCycles reports
+		return // the account is done or in progress; in the second case there is a cycle, which refuseCycles reports
 	}
 	im.accountState[number] = 1
 	defer func() { im.accountState[number] = 2 }()
@@ -134,7 +134,7 @@ func (im *importer) finishAccount(number uint32) {
 	}
 }
 
-// fill completes a row's fact.
+// fill completes the fact of a row.
 func (im *importer) fill(a *accountRow) bool {
 	r, f := a.row, &a.fact
 	good := true
@@ -222,7 +222,7 @@ func (im *importer) newestAccount(number uint32) *AccountFact {
 // newest is an instant after all beginnings.
 const newest udr.Instant = 1<<63 - 1
 
-// say adds a row's fact to the change set, unless the fact is known or the row is wrong.
+// say adds a row's fact to the change set, unless the fact is known or the row has errors.
 func (im *importer) say(a *accountRow) {
 	for _, other := range im.accountRows[a.fact.Number] {
 		if other.row == a.row {
@@ -253,8 +253,8 @@ func (im *importer) say(a *accountRow) {
 	}
 }
 
-// complement fills in the fields that have no column in a CSV file. It takes them from the row with the same since,
-// or from the row that was valid then.
+// complement fills in the fields that have no column in a CSV file. It takes them from another row with the same
+// since, or from the row that was valid at that time.
 func (im *importer) complement(a *accountRow) {
 	r, f := a.row, &a.fact
 	missing := func(c column) bool { return !r.cells[c].said }
@@ -315,8 +315,8 @@ func (im *importer) complement(a *accountRow) {
 	}
 }
 
-// accountFact adds a fact to the change set, and immediately to the registry, because the dates of accounts below
-// depend on it.
+// accountFact adds a fact to the change set and, because the dates of accounts below depend on it, immediately to
+// the registry.
 func (im *importer) accountFact(f AccountFact) {
 	im.touch()
 	im.changes.Accounts = append(im.changes.Accounts, f)
@@ -339,7 +339,7 @@ func (im *importer) said(number uint32, from udr.Instant) (said *accountKnown) {
 	return said
 }
 
-// beginnings lists when the rows of an account begin: "; its rows begin on …".
+// beginnings lists the beginnings of an account's rows: "; its rows begin on …".
 func (im *importer) beginnings(number uint32) string {
 	if int(number) >= len(im.r.accounts.facts) {
 		return ""
@@ -354,14 +354,14 @@ func (im *importer) beginnings(number uint32) string {
 	return "; its rows begin on " + strings.Join(all, ", ")
 }
 
-// sameFact compares the stated values, without the partition.
+// sameFact compares the stated values without the partition.
 func sameFact(a, b *AccountFact) bool {
 	return a.State == b.State && a.Company == b.Company && a.Project == b.Project && a.Kind == b.Kind && a.Parent == b.Parent &&
 		a.Currency == b.Currency && a.Zone == b.Zone &&
 		a.CycleDay == b.CycleDay && a.Plan == b.Plan && slices.Equal(a.SharePlans, b.SharePlans) && slices.Equal(a.Limits, b.Limits)
 }
 
-// refuseCycles reports accounts that would be their own ancestors at any time.
+// refuseCycles reports accounts that would be their own ancestors at some time.
 func (im *importer) refuseCycles() {
 	parentAt := func(number uint32, at udr.Instant) uint32 {
 		if f := im.r.accounts.fact(number, at, im.changes.Revision); f != nil {
@@ -396,7 +396,8 @@ func (im *importer) refuseCycles() {
 	}
 }
 
-// upward yields the number of an account, and then those of the accounts above it at a time, up to its billing root.
+// upward yields the number of an account, and then the numbers of the accounts above it at a time, up to the billing
+// root.
 func (im *importer) upward(account uint32, at udr.Instant) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		for level := 0; account != 0 && level <= maxLevels && yield(account); level++ {

@@ -8,12 +8,12 @@ import (
 	"ratemill/udr"
 )
 
-// An account's parent and currency change only at the beginning of a billing cycle. A row that changes them in
-// mid-cycle takes effect at the end of the cycle, and import reports this. Changes of cycle days and zones always
-// wait: see inForce.
+// An account's parent and currency can change only at the beginning of a billing cycle. A row that changes them
+// during a cycle takes effect at the end of the cycle, and import reports this. Changes of cycle days and zones
+// always take effect at the end of a cycle: see inForce.
 
-// wait splits a row that changes the parent or the currency of an account within a cycle. These two change at the end
-// of the cycle, the other values at the row's since. wait reports whether it split the row.
+// wait splits a row that changes the parent or the currency of an account during a cycle. These two change at the end
+// of the cycle, while the other values change at the row's since. wait reports whether it split the row.
 func (im *importer) wait(a *accountRow) bool {
 	f := a.fact
 	before := im.r.accounts.fact(f.Number, f.From-1, im.changes.Revision)
@@ -64,7 +64,7 @@ func (im *importer) wait(a *accountRow) bool {
 }
 
 // cycleEnd returns the end of the billing cycle in which a fact begins, in the zone that the fact gives the account.
-// If a cycle begins there, it returns the fact's own beginning.
+// If a cycle begins exactly then, it returns the fact's beginning.
 func (im *importer) cycleEnd(f *AccountFact) (udr.Instant, bool) {
 	rules, _ := im.r.accounts.cyclesOf(f.Number, im.changes.Revision)
 	end, ok := im.r.accounts.boundary(f.Number, f.From, im.changes.Revision)
@@ -86,9 +86,9 @@ func (im *importer) cycleEnd(f *AccountFact) (udr.Instant, bool) {
 	return Midnight(zone, next), true
 }
 
-// currencyOf returns the currency of an account with a fact: its own, or that of an account above.
+// currencyOf returns the currency that an account has according to a fact: its own, or that of an account above.
 func (im *importer) currencyOf(f *AccountFact, at udr.Instant) string {
-	for range maxLevels + 1 { // the account itself, and all above it
+	for range maxLevels + 1 { // the account itself and all accounts above it
 		if f.Currency != "" || f.Parent == 0 {
 			return f.Currency
 		}
@@ -101,7 +101,7 @@ func (im *importer) currencyOf(f *AccountFact, at udr.Instant) string {
 	return ""
 }
 
-// keepBounds reports the bounds that rows would break. It does nothing offline, where no usage has been rated.
+// keepBounds reports the rules that rows would break. It does nothing offline, where no usage has been rated.
 func (im *importer) keepBounds() {
 	if im.list.HasErrors() || im.partial || im.now == 0 {
 		return
@@ -112,8 +112,8 @@ func (im *importer) keepBounds() {
 	}
 }
 
-// placeOf returns the row that breaks a bound, if it is known: a row about the account, or about an account
-// above.
+// placeOf returns the position of the row that breaks a rule, if it is known: a row about the account, or
+// about an account above it.
 func (im *importer) placeOf(b *Breach) diag.Pos {
 	number, _ := im.accountNumber(b.Subject)
 	for number := range im.upward(number, b.From) {

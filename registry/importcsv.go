@@ -17,8 +17,8 @@ import (
 // longestLine is the longest line of a CSV file, which limits the memory that a file can take.
 const longestLine = 64 << 10
 
-// csvRows reads a CSV file line by line: commas or semicolons, quotes as in RFC 4180 but within a line, and a header
-// row that names the columns. It skips empty lines and lines that begin with #.
+// csvRows reads a CSV file line by line, with commas or semicolons, quotes as in RFC 4180 but only within a line,
+// and a header row with the names of the columns. It skips empty lines and lines that begin with #.
 func (im *importer) csvRows(in Input, s *section) {
 	file, err := in.Open()
 	if err != nil {
@@ -85,7 +85,7 @@ func (im *importer) csvRows(in Input, s *section) {
 // target is the meaning of a column in a file: a column of its section, or a field of the section's value.
 type target struct {
 	column column
-	field  *Field // nil for a column
+	field  *Field // nil for a column of the section
 }
 
 // csvHeader reads the columns of a file; it returns nil if the header is wrong.
@@ -159,7 +159,7 @@ func (im *importer) csvCells(r *row, header []target, separator byte) bool {
 	}
 }
 
-// cut is the first field of a line and its length in bytes, including its quotes.
+// cut returns the first field of a line and its length in bytes, including its quotes.
 func cut(line string, separator byte) (text string, n int, ok bool) {
 	if len(line) == 0 || line[0] != '"' {
 		if n = strings.IndexByte(line, separator); n < 0 {

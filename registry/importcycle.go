@@ -8,7 +8,7 @@ import (
 	"ratemill/udr"
 )
 
-// tellCycles warns of each change of cycle day or zone that is requested within a cycle, because the running cycle
+// tellCycles warns of each change of cycle day or zone that is requested during a cycle, because the current cycle
 // continues to its end.
 func (im *importer) tellCycles() {
 	for i := range im.changes.Accounts {
@@ -25,7 +25,7 @@ func (im *importer) tellCycles() {
 	}
 }
 
-// rowOf is the row of a fact, nil if it has none.
+// rowOf returns the row of a fact, nil if there is none.
 func (im *importer) rowOf(f *AccountFact) *accountRow {
 	for i := range im.accountRows[f.Number] {
 		if a := &im.accountRows[f.Number][i]; a.fact.From == f.From {
@@ -35,7 +35,7 @@ func (im *importer) rowOf(f *AccountFact) *accountRow {
 	return nil
 }
 
-// cyclesCell is the position of a row's cycle day, or of its zone.
+// cyclesCell returns the position of the cycle day or the zone in a row.
 func cyclesCell(a *accountRow, day bool) diag.Pos {
 	switch {
 	case day && a.row.cells[colCycleDay].text != "":
@@ -46,9 +46,10 @@ func cyclesCell(a *accountRow, day bool) diag.Pos {
 	return a.row.at(colID)
 }
 
-// keepCycles refuses rows that change begun cycles. Usage in them may have been rated, and in other cycles it
-// would get its bundles again. It refuses every correction, withdrawal or backdated row for a cycle day or zone of
-// the account or of one above, unless it takes effect at the end of the running cycle or later.
+// keepCycles refuses rows that change cycles that have begun. Usage in them may have been rated; in other cycles
+// it would get its included units a second time. It refuses every correction, withdrawal or backdated row about
+// a cycle day or zone of the account or of one above it, unless it takes effect at the end of the current cycle
+// or later.
 func (im *importer) keepCycles() {
 	if im.now == 0 {
 		return
@@ -99,7 +100,7 @@ func (im *importer) formerRules(number uint32) []cycles {
 	return nil
 }
 
-// begun returns the rules in force from a time on, for cycles before a date.
+// begun returns the rules in force from a time on, for cycles that begin before a date.
 func begun(rules []cycles, since udr.Instant, before int32) (all []cycles) {
 	for i, c := range rules {
 		switch {
@@ -113,7 +114,7 @@ func begun(rules []cycles, since udr.Instant, before int32) (all []cycles) {
 	return all
 }
 
-// sameRules reports whether rules give the same cycles from a time on.
+// sameRules reports whether two sets of rules give the same cycles from a time on.
 func sameRules(a, b []cycles, since udr.Instant) bool {
 	return slices.EqualFunc(a, b, func(x, y cycles) bool {
 		if x.Zone != y.Zone || x.Day != y.Day {
@@ -126,7 +127,7 @@ func sameRules(a, b []cycles, since udr.Instant) bool {
 	})
 }
 
-// cause returns a row of the files that changes an account or one above it.
+// cause returns a row in the files that changes an account or one above it.
 func (im *importer) cause(number uint32) (*accountRow, uint32) {
 	above := []uint32{number}
 	for i := 0; i < len(above); i++ {

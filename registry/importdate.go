@@ -9,12 +9,12 @@ import (
 	"ratemill/udr"
 )
 
-// A date in a file is midnight in the zone that is in force for the account at that date. If the zone changes later,
-// the date stays where it is: if the registry knows the date as midnight in another zone, the row is the one that
-// began then.
+// A date in a file is midnight in the zone that the account has at that date. If the zone changes later, the date
+// keeps its instant: if the registry knows the date as midnight in another zone, the row is the one that began at
+// that instant.
 
-// instant reads a day, which begins at midnight in the zone in force at that date, or an RFC 3339 time. An empty
-// cell is Always.
+// instant reads a day, which begins at midnight in the account's zone at that date, or an RFC 3339 time. An empty
+// cell means Always.
 func (im *importer) instant(r *row, c column, rules []cycles) (at udr.Instant, ok bool) {
 	text := r.cells[c].text
 	if text == "" {
@@ -36,8 +36,8 @@ func (im *importer) instant(r *row, c column, rules []cycles) (at udr.Instant, o
 	return udr.InstantOf(t), true
 }
 
-// dateIn returns the beginning of a date in the last zone that is in force by then. Before the first zone it uses
-// that zone, and without any zone UTC.
+// dateIn returns the beginning of a date in the last zone that is in force by then. Before the first zone is in
+// force it uses that zone, and if there is no zone, UTC.
 func dateIn(text string, rules []cycles) (t time.Time, err error) {
 	if len(rules) == 0 {
 		return time.ParseInLocation(time.DateOnly, text, time.UTC)
@@ -61,8 +61,8 @@ func (im *importer) rulesOf(account uint32) []cycles {
 	return rules
 }
 
-// sameDay returns another time at which the date of a cell begins, in a zone of any account: the first for which
-// known reports true. If there is none, it returns at.
+// sameDay returns another time at which the date in a cell begins, in a zone of any account: the first one for
+// which known reports true. If there is no such time, it returns at.
 func (im *importer) sameDay(r *row, c column, at udr.Instant, known func(udr.Instant) bool) udr.Instant {
 	text := r.cells[c].text
 	if _, err := time.Parse(time.DateOnly, text); err != nil || known(at) {
@@ -79,7 +79,7 @@ func (im *importer) sameDay(r *row, c column, at udr.Instant, known func(udr.Ins
 
 // begin reads the since of a row about an account. A date is midnight in the row's own zone or, if it has none, in
 // the zone of the account above. A row that corrects its zone also moves its date, so begin withdraws the row with
-// the former beginning.
+// the previous beginning.
 func (im *importer) begin(a *accountRow, zone *time.Location) (ok bool) {
 	f := &a.fact
 	var rules []cycles

@@ -8,10 +8,10 @@ import (
 	"ratemill/udr"
 )
 
-// Entitled returns the reason why an account cannot have a resource for its SIMs at a time, nil if it can.
+// Entitled returns the reason why an account cannot have a resource for its SIMs at a time, or nil if it can.
 type Entitled func(account, kind, name string, at udr.Instant) error
 
-// The kinds of resources that rows choose without naming the kind.
+// The kinds of resources that rows choose without stating the kind.
 const (
 	planResource  = "price_plan"
 	addonResource = "addon"

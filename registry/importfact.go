@@ -14,17 +14,17 @@ import (
 	"ratemill/udr"
 )
 
-// This file handles rows of statements, and of the states of SIMs. A row is valid from its since until its until, or
+// This file handles rows of statements, and of the states of SIMs. A row is valid from its since until its until or
 // until the next row.
 
 // subjectKind is the kind of subject that the rows of a section are about.
 type subjectKind uint8
 
 const (
-	ofItself  subjectKind = 1 << iota // the row's own id
+	ofItself  subjectKind = 1 << iota // the row's own id is the subject
 	ofAccount                         // an account
 	ofCompany                         // a company
-	ofSIM                             // a SIM, by its identifiers
+	ofSIM                             // a SIM, identified by its identifiers
 )
 
 // factSections lists the sections of statements.
@@ -89,7 +89,7 @@ func (s *section) complete() {
 	}
 }
 
-// subjects lists the columns that name the subject of a row.
+// subjects lists the columns that identify the subject of a row.
 func (s *section) subjects() string {
 	var all []string
 	for _, c := range s.columns {
@@ -102,7 +102,7 @@ func (s *section) subjects() string {
 	return strings.Join(all, ", ")
 }
 
-// namesSIM reports whether a row names a SIM and no account.
+// namesSIM reports whether a row identifies a SIM but no account.
 func namesSIM(r *row) bool {
 	return r.cells[colAccount].text == "" && slices.ContainsFunc([]column{colICCID, colEID, colIMSI, colMSISDN, colIMEI, colName},
 		func(c column) bool { return r.cells[c].text != "" })
@@ -174,13 +174,14 @@ func (im *importer) subject(r *row, s *section) (a about, ok bool) {
 	return a, ok
 }
 
-// subjectSIM is the SIM that identifiers name at the since of a row. Its dates are in the zone of the SIM's account.
+// subjectSIM returns the SIM to which identifiers refer at the since of a row. Its dates are in the zone of the
+// SIM's account.
 func (im *importer) subjectSIM(r *row, ids []udr.Identifier) (a about, ok bool) {
 	since, ok := im.instant(r, colSince, nil)
 	if !ok {
 		return a, false
 	}
-	for range 2 { // the zone of the account may move the date to a time at which the identifier names another SIM
+	for range 2 { // the account's zone may move the date to a time at which the identifier refers to another SIM
 		if a.sim, ok = im.who(nil, ids, since); !ok {
 			break
 		}
@@ -204,7 +205,7 @@ func (im *importer) subjectSIM(r *row, ids []udr.Identifier) (a about, ok bool) 
 	return a, ok
 }
 
-// firstOwned is the first time at which a SIM has an owner.
+// firstOwned returns the first time at which a SIM has an owner.
 func (im *importer) firstOwned(sim uint32) udr.Instant {
 	for _, m := range im.marks(sim) {
 		if m.begins {
@@ -219,7 +220,8 @@ func (im *importer) knownCompany(id string) bool {
 	return here || len(im.r.companies[id]) > 0
 }
 
-// span reads the since and the until of a row; known reports whether the subject already has a row at a time.
+// span reads the since and the until of a row; known reports whether the subject already has a row that
+// begins at a time.
 func (im *importer) span(r *row, rules []cycles, known func(udr.Instant) bool) (s span, ok bool) {
 	since, sinceOK := im.instant(r, colSince, rules)
 	until, untilOK := im.instant(r, colUntil, rules)
@@ -276,7 +278,7 @@ func (im *importer) factRow(r *row) {
 	}
 }
 
-// instance is the name of a row's instance: its cells, joined by slashes.
+// instance returns the name of a row's instance: its cells, joined by slashes.
 func (im *importer) instance(r *row, s *section) (name string, ok bool) {
 	ok = true
 	var parts []string
@@ -293,7 +295,7 @@ func (im *importer) instance(r *row, s *section) (name string, ok bool) {
 	return strings.Join(parts, "/"), ok
 }
 
-// value is the value of a row as canonical JSON.
+// value returns the value of a row as canonical JSON.
 func (im *importer) value(r *row, s *section) (string, bool) {
 	if r.whole.File != nil {
 		return im.read(s.kind, r.value)
@@ -354,7 +356,7 @@ func (im *importer) statement(r *row, kind Kind, a about, name string, sp span, 
 	}
 }
 
-// once checks that no two rows state something about the same subject from the same time on.
+// once checks that no two rows with the same beginning are about the same subject.
 func (im *importer) once(r *row, kind Kind, subject, name string, since udr.Instant) bool {
 	key := xxhash.Sum64String(string(kind) + "\x00" + subject + "\x00" + name + "\x00" + strconv.FormatInt(int64(since), 36))
 	if _, again := im.rowsOf[key]; again {
@@ -372,7 +374,7 @@ func after(name string) string {
 	return " " + name
 }
 
-// called2 names a subject in an error.
+// called2 returns a description of a subject for an error.
 func (im *importer) calledIn(a about) string {
 	if a.sim != 0 {
 		return "this SIM" + im.called(a.sim, newest-1, nil)
@@ -391,9 +393,8 @@ func (im *importer) overlaps(r *row, o *overlap) {
 	im.errorf(r.at(colUntil), "another row begins on %s, before this until: set the until to that day or earlier, or omit it", o.since)
 }
 
-// profileSpan moves the beginning and the end of a profile to the end of the running cycle. It leaves them
-// unchanged if the profile is the first one of all accounts, or if it changes only fields that may change at any
-// time.
+// profileSpan moves the beginning and the end of a profile to the end of the current cycle. It does not move
+// them if the profile is the first one of any account, or if it changes only fields that may change at any time.
 func (im *importer) profileSpan(a about, sp span, value string) span {
 	before := im.r.accounts.profiled(im.statements, a.account, sp.since-1, im.changes.Revision)
 	own, has := im.statements.At(KindProfile, a.subject, "", sp.since-1, im.changes.Revision)
@@ -426,8 +427,8 @@ func (im *importer) stateRow(r *row) {
 	}
 }
 
-// stateValue returns the state in a row. Its lifecycle is the one in the row, or else the one in the settings of
-// the SIM or its account. after is its value if the SIM's previous state has core active.
+// stateValue returns the state in a row. Its lifecycle is that of the row, or else that in the settings of the
+// SIM or its account. after is the value if the SIM's previous state has core active.
 func (im *importer) stateValue(r *row, a about, at udr.Instant, required bool) (v, after StateValue, ok bool) {
 	v.Name, ok = im.word(r, colState, required)
 	v.Lifecycle = strings.Clone(r.cells[colLifecycle].text)
@@ -476,8 +477,8 @@ func (im *importer) stateValue(r *row, a about, at udr.Instant, required bool) (
 	return v, v, true
 }
 
-// settings returns the settings for a SIM: those of a given lifecycle, or otherwise those stated for the SIM, or for the
-// nearest account, its own or one above; nil for none.
+// settings returns the settings for a SIM: those of a given lifecycle, or else the SIM's own, or else those of its
+// nearest account that has any; nil for none.
 func (im *importer) settings(a about, lifecycle string, at udr.Instant) []byte {
 	if lifecycle != "" {
 		return []byte(`{"lifecycle":` + strconv.Quote(lifecycle) + `}`)
@@ -493,8 +494,8 @@ func (im *importer) settings(a about, lifecycle string, at udr.Instant) []byte {
 	return nil
 }
 
-// simState states or withdraws the state of a SIM. after is its value if the SIM's previous state has core active.
-// A SIM that changes its account at that time begins in this state.
+// simState states or withdraws the state of a SIM. after is the value if the SIM's previous state has core active.
+// A SIM that moves to another account at that time begins there in this state.
 func (im *importer) simState(r *row, a about, sp span, withdrawn bool, value, after StateValue) {
 	if !im.once(r, KindState, a.subject, "", sp.since) {
 		return
@@ -528,7 +529,7 @@ func (im *importer) simState(r *row, a about, sp span, withdrawn bool, value, af
 	}
 }
 
-// simColumns reads the columns of a SIM's row for its group, its settings and its state.
+// simColumns reads the columns of a SIM's row that contain its group, settings and state.
 func (im *importer) simColumns(r *row, sim, account uint32, sp span, withdrawn bool) {
 	a := about{subject: SubjectOf(sim), account: account, sim: sim}
 	for _, c := range []column{colGroup, colAPNGroup, colServiceProfile, colRoamingProfile, colSecurityProfile} {
@@ -561,8 +562,8 @@ func (im *importer) simColumns(r *row, sim, account uint32, sp span, withdrawn b
 	}
 }
 
-// single removes facts that a later fact of the change set replaces. Two rows may share a time, because one ends
-// then and the other begins.
+// single removes facts that a later fact in the change set replaces. Two rows may have the same time, because
+// one ends when the other begins.
 func (c *Changes) single() {
 	type key struct {
 		kind          Kind

@@ -6,13 +6,13 @@ import (
 	"ratemill/diag"
 )
 
-// Place is a line of a file.
+// Place is a line in a file.
 type Place struct {
 	File string
 	Line int
 }
 
-// Line is the result of a line of an import.
+// Line is a line of an import with its result.
 type Line struct {
 	Place
 	Result LineResult
@@ -24,15 +24,15 @@ type LineResult uint8
 
 // The results.
 const (
-	Unchanged LineResult = iota // the registry already contains all of it
-	Changed                     // the line made or withdrew facts
+	Unchanged LineResult = iota // the registry already contains everything in the line
+	Changed                     // the line created or withdrew facts
 	Refused
 	LeftOut // by ImportOptions
 )
 
 var lineResults = [...]string{"unchanged", "changed", "refused", "left out"}
 
-// String describes the result for people.
+// String describes the result for display.
 func (r LineResult) String() string { return lineResults[r] }
 
 // report collects the results of lines.
@@ -64,7 +64,7 @@ func (im *importer) take(s *section, r *row) {
 			return
 		}
 	} else if rep.portion.First > 0 && s.file != accountsFile && s.file != companiesFile {
-		return // it belonged to the first portion
+		return // the line belonged to the first portion
 	}
 	if rep.current = p; rep.asked {
 		rep.places = append(rep.places, p)
@@ -75,7 +75,7 @@ func (im *importer) take(s *section, r *row) {
 	}
 }
 
-// touch notes that the current row makes a fact.
+// touch records that the current row creates a fact.
 func (im *importer) touch() {
 	if rep := &im.report; rep.asked {
 		if rep.changed == nil {
@@ -85,7 +85,7 @@ func (im *importer) touch() {
 	}
 }
 
-// lines are the results of the lines, in the order in which they were read.
+// lines returns the results of the lines, in the order in which they were read.
 func (rep *report) lines(list diag.List) []Line {
 	if !rep.asked {
 		return nil
@@ -117,7 +117,7 @@ func (rep *report) lines(list diag.List) []Line {
 	return slices.Clip(all)
 }
 
-// Wrong returns the lines that have errors in a list; false if an error belongs to no line.
+// Wrong returns the lines that have errors in a list, and false if an error belongs to no line.
 func Wrong(list diag.List) (lines map[Place]bool, all bool) {
 	lines, all = map[Place]bool{}, true
 	for _, d := range list {

@@ -7,10 +7,10 @@ import (
 	"ratemill/udr"
 )
 
-// A row of a package can say that the package renews. Rating and invoicing follow the row of the purchase. So a
-// renewal that they could not follow is an error, as it is in ratemill package buy.
+// A row of a package can state that the package renews. Rating and invoicing use the renewal in the row of the
+// purchase. A renewal that they could not follow is therefore an error, as in ratemill package buy.
 
-// renewal checks the renewal of a package in a row. stated is false if the registry had this row before.
+// renewal checks the renewal of a package in a row. stated is false if the registry already contained this row.
 func (im *importer) renewal(r *row, a about, name string, since udr.Instant, value string, stated bool) {
 	b := boughtOf(name, since, value)
 	if stated || a.account == 0 {
@@ -33,8 +33,8 @@ func (im *importer) renewal(r *row, a about, name string, since udr.Instant, val
 	im.renewsAsBought(r, a, name, since)
 }
 
-// renewsByCatalogue warns if the row of a purchase has no renewal but the catalogue has one: package buy would use the
-// catalogue's, and the row does not renew.
+// renewsByCatalogue warns if the row of a purchase sets no renewal but the catalogue has one: package buy would use
+// the catalogue's renewal, while the package of this row does not renew.
 func (im *importer) renewsByCatalogue(r *row, a about, b *Bought) {
 	account, known := im.r.accounts.account(a.account, b.Since, im.changes.Revision)
 	if !known {
@@ -51,7 +51,8 @@ func (im *importer) renewsByCatalogue(r *row, a about, b *Bought) {
 	}
 }
 
-// renewsAsBought checks that no row from a time on changes the renewal of the purchase. A later row can only stop it.
+// renewsAsBought checks that no row from a time on changes the renewal set at the purchase. A later row can only stop
+// the renewal.
 func (im *importer) renewsAsBought(r *row, a about, name string, since udr.Instant) {
 	var bought *Bought
 	stopped := false
@@ -105,7 +106,7 @@ func (b *Bought) renews() string {
 	return b.Renewal.String() + " for " + b.Price.String() + " " + b.Currency
 }
 
-// field is the position of a value's field, or of the row if it has none.
+// field returns the position of a field in a value, or the position of the row if it has no such field.
 func (r *row) field(path string) diag.Pos {
 	for i := range r.fields {
 		if f := &r.fields[i]; f.Path == path && f.said {

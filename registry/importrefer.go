@@ -10,23 +10,24 @@ import (
 	"ratemill/udr"
 )
 
-// Rows name other things: a group its account, a SIM its group. A name that belongs to nothing in the registry or in
-// the files is an error. The row of the named thing may come later, so the importer looks up the names that it does
-// not know once more when it has read everything.
+// Rows refer to other objects: a group to its account, a SIM to its group. A name that refers to nothing in the
+// registry or in the files is an error. The row of the object may come later, so the importer looks up unknown
+// names a second time when it has read everything.
 
-// What the fields of values name; see Field.Names. The tag names:"…" of a struct's field has one of these words.
+// The kinds of objects that fields of values refer to; see Field.Names. The tag names:"…" of a struct's field
+// contains one of these words.
 const (
 	namedAccount  = "account"
 	namedCompany  = "company"
 	namedProject  = "project"
-	namedGroup    = "group" // of the SIM's account
+	namedGroup    = "group" // group of the SIM's account
 	namedContract = "contract"
 	namedSIM      = "sim"     // sim:17, or an identifier such as imsi:214070000000001
 	namedShared   = "shared"  // company/NAME: a contact or an address of the account's company
-	namedAddress  = "address" // of the account; company/NAME: of its company; company: the company's seat
+	namedAddress  = "address" // NAME: address of the account; company/NAME: of its company; company: the seat of the company
 )
 
-// naming is a name in a row.
+// naming is a reference in a row.
 type naming struct {
 	what string
 	id   string
@@ -36,7 +37,7 @@ type naming struct {
 	at   udr.Instant
 }
 
-// refers checks the names in the value of a row.
+// refers checks the references in the value of a row.
 func (im *importer) refers(r *row, s *section, a about, at udr.Instant) {
 	form := im.form(s.kind)
 	if !slices.ContainsFunc(form.Fields, func(f Field) bool { return f.Names != "" }) {
@@ -60,7 +61,7 @@ func (im *importer) refers(r *row, s *section, a about, at udr.Instant) {
 	}
 }
 
-// refer checks a name, now or when everything is read.
+// refer checks a reference, now or when everything has been read.
 func (im *importer) refer(n naming) {
 	if !im.knows(&n) {
 		im.waiting = append(im.waiting, n)
@@ -98,13 +99,13 @@ func (im *importer) chooseIn(r *row, c column, a about, name string, since udr.I
 	}
 }
 
-// finishReferences reports the names that nothing has.
+// finishReferences reports the references to objects that do not exist.
 func (im *importer) finishReferences() {
 	for i := range im.waiting {
 		n := &im.waiting[i]
 		switch {
 		case im.knows(n) || im.full():
-		case n.what == namedAddress && !im.partial && im.now != 0: // offline, nobody makes invoices
+		case n.what == namedAddress && !im.partial && im.now != 0: // offline, no invoices are created
 			im.list.Warnf(n.pos, "account %s has no address %s; its invoices are held until it has one", n.a.subject, shortened(n.id))
 		case n.what == namedAddress:
 		case im.partial:
@@ -125,7 +126,7 @@ func (n *naming) called() string {
 	return n.what
 }
 
-// knows reports whether the registry or the files so far have the named thing.
+// knows reports whether the registry or the files read so far contain the object.
 func (im *importer) knows(n *naming) (ok bool) {
 	switch n.what {
 	case namedAccount:
@@ -158,7 +159,7 @@ func (im *importer) knows(n *naming) (ok bool) {
 	return ok
 }
 
-// unknownReference explains a name that nothing has.
+// unknownReference explains a reference to an object that does not exist.
 func (im *importer) unknownReference(n *naming) string {
 	id := shortened(n.id)
 	of := func(kind Kind) string { return diag.Suggest(n.id, slices.Collect(im.statements.Subjects(kind))) }
@@ -185,19 +186,19 @@ func (im *importer) unknownReference(n *naming) string {
 	return "no SIM of the registry or of these files has " + kind + " " + value
 }
 
-// holds reports whether a statement is valid at any time.
+// holds reports whether a statement is valid at some time.
 func (im *importer) holds(kind Kind, subject, name string) bool {
 	facts := im.statements.heldFacts(kind, subject, name, im.changes.Revision)
 	return slices.ContainsFunc(facts, func(f fact[string]) bool { return f.state.begins() })
 }
 
-// groupOf is a group that rows put SIMs of an account in.
+// groupOf is a group to which rows assign SIMs of an account.
 type groupOf struct {
 	account uint32
 	group   string
 }
 
-// hasGroup reports whether an account has a group at any time. A million rows may name the same few groups.
+// hasGroup reports whether an account has a group at some time. A million rows may refer to the same few groups.
 func (im *importer) hasGroup(account uint32, group string) bool {
 	if im.groups[groupOf{account, group}] {
 		return true
@@ -214,7 +215,7 @@ func (im *importer) hasGroup(account uint32, group string) bool {
 	return false
 }
 
-// similarGroup is a suggestion for a group that an account lacks.
+// similarGroup returns a suggestion for a group that an account lacks.
 func (im *importer) similarGroup(account uint32, group string) string {
 	var its []string
 	for id := range im.statements.Subjects(KindGroup) {
@@ -232,17 +233,17 @@ func (im *importer) similarGroup(account uint32, group string) string {
 	return diag.Suggest(group, its)
 }
 
-// accountIn is the account in a value.
+// accountIn returns the account in a value.
 func accountIn(value string) string {
 	var v struct {
 		Account string `json:"account"`
 	}
-	_ = json.Unmarshal([]byte(value), &v) // a value without an account has none
+	_ = json.Unmarshal([]byte(value), &v) // a value without an account yields ""
 	return v.Account
 }
 
-// hasSIM reports whether there is a SIM with a number (sim:17) or an identifier (imsi:214070000000001). A text of
-// neither form is for the check of its field.
+// hasSIM reports whether there is a SIM with a number (sim:17) or an identifier (imsi:214070000000001). A text in
+// neither form is left to the check of its field.
 func (im *importer) hasSIM(text string) bool {
 	before, value, _ := strings.Cut(text, ":")
 	if before == "sim" {
@@ -254,7 +255,7 @@ func (im *importer) hasSIM(text string) bool {
 	return !ok || wrong != "" || len(im.r.identifiers.told(&im.r.moments, udr.Identifier{Kind: kind, Value: canonical})) > 0
 }
 
-// companySubject is the company whose contacts and addresses the row of a name can use.
+// companySubject returns the company whose contacts and addresses a row may use.
 func (im *importer) companySubject(n *naming) string {
 	if n.a.account == 0 {
 		return n.a.subject
@@ -262,8 +263,8 @@ func (im *importer) companySubject(n *naming) string {
 	return CompanySubject(im.companyOf(n.a.account, n.at))
 }
 
-// companyOf is the company of an account at a time: its own or that of its project, or those of the nearest account
-// above it that has one.
+// companyOf returns the company of an account at a time: that of the account or its project, or else that of the
+// nearest account above that has one.
 func (im *importer) companyOf(account uint32, at udr.Instant) string {
 	for account := range im.upward(account, at) {
 		f := im.r.accounts.fact(account, at, im.changes.Revision)
@@ -285,7 +286,7 @@ func (im *importer) companyOf(account uint32, at udr.Instant) string {
 	return ""
 }
 
-// namesOfSubject are the names of a subject's statements of a kind.
+// namesOfSubject returns the names of a subject's statements of a kind.
 func (im *importer) namesOfSubject(kind Kind, subject string) (names []string) {
 	for _, f := range im.statements.Told(kind, subject) {
 		if !slices.Contains(names, f.Name) {

@@ -4,9 +4,9 @@ import "slices"
 
 // FileReference describes a kind of import file for the reference of columns.
 type FileReference struct {
-	Name    string // of the section in YAML; the name of a CSV file begins with it
+	Name    string // name of the section in YAML; the name of a CSV file begins with it
 	Meaning string
-	Columns []Field // those of the file, and then the fields of the value
+	Columns []Field // the columns of the file, followed by the fields of the value
 }
 
 // FilesReference lists all kinds of import files with their columns, in the order in which they are read.
@@ -33,7 +33,7 @@ func FilesReference(forms []Form) (all []FileReference) {
 	return all
 }
 
-// requires reports whether a row must have a cell.
+// requires reports whether a row must contain a cell.
 func (s *section) requires(c column) bool {
 	return c == colID && s.of&(ofAccount|ofCompany|ofSIM) == 0 || slices.Contains(s.instance, c) && c != colInstance || c == colState &&
 		s.file == statesFile ||
@@ -65,7 +65,7 @@ var meanings = map[fileKind]string{
 	membersFile:     "Groups of SIMs.",
 }
 
-// columnMeaning explains a column. The form of a value explains the value's columns.
+// columnMeaning explains a column. The columns of a value are explained by its form.
 func columnMeaning(s *section, c column) string {
 	switch {
 	case c == colKind && s.file == companiesFile:

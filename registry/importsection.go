@@ -9,7 +9,7 @@ import (
 	"ratemill/udr"
 )
 
-// fileKind is the content of a file, by its name.
+// fileKind is the content of a file, determined by its name.
 type fileKind int
 
 const (
@@ -103,12 +103,12 @@ type section struct {
 	columns []column
 	row     func(*importer, *row)
 
-	// Of sections of statements.
+	// For sections of statements.
 	kind     Kind
 	of       subjectKind
-	only     subjectKind // for a section that occurs twice: rows about accounts, which rows about SIMs need, or rows about SIMs
-	instance []column    // columns that name the instance
-	short    string      // the field for an entry in YAML that is a single value
+	only     subjectKind // for a section that occurs twice: either rows about accounts, which rows about SIMs need, or rows about SIMs
+	instance []column    // columns that form the instance's name
+	short    string      // the field that a YAML entry with a single value sets
 }
 
 var (
@@ -124,7 +124,7 @@ var (
 		colSince, colUntil, colWithdrawn}, row: (*importer).simRow}
 )
 
-// sections lists all sections in the order of processing. Rows refer only to things in earlier sections.
+// sections lists all sections in the order of processing. Rows refer only to objects in earlier sections.
 var sections = slices.Concat([]section{companies, projectsSection, accountsSection}, factSections, []section{simsSection}, simSections)
 
 func (s *section) names() []string {
@@ -135,7 +135,7 @@ func (s *section) names() []string {
 	return names
 }
 
-// aboutSIMs reports whether the rows of a section are about SIMs, which can be a million.
+// aboutSIMs reports whether the rows of a section are about SIMs, of which there may be a million.
 func (s *section) aboutSIMs() bool { return s.file == simsFile || s.of == ofSIM }
 
 // key returns the column of an entry's key in YAML, unless the key is an identifier.
@@ -156,7 +156,7 @@ func otherFiles() string {
 	return strings.Join(names, ", ")
 }
 
-// form is the form of a kind of statements.
+// form returns the form of a kind of statements.
 func (im *importer) form(kind Kind) *Form {
 	for i := range im.forms {
 		if im.forms[i].Kind == kind {
@@ -166,7 +166,7 @@ func (im *importer) form(kind Kind) *Form {
 	return plainForm(kind)
 }
 
-// field is the field that a further column of a section names.
+// field returns the field for which a section has an additional column.
 func (im *importer) field(s *section, name string) (Field, bool) {
 	form := im.form(s.kind)
 	if s.kind == "" || s.kind == KindState || s.kind == KindCompany && len(form.Fields) == 0 {
@@ -191,7 +191,7 @@ func (im *importer) fieldNames(s *section) []string {
 	return names
 }
 
-// node returns the value in the cells of a row. Empty cells are absent.
+// node returns the value in the cells of a row. Empty cells count as missing.
 func (r *row) node(s *section) *diag.Node {
 	root := &diag.Node{Kind: diag.Mapping, Pos: r.at(s.columns[0])}
 	for i := range r.fields {
@@ -221,7 +221,7 @@ func (r *row) node(s *section) *diag.Node {
 	return root
 }
 
-// companyFields states the additional fields of a company, if a row has any.
+// companyFields states the additional fields of a company if a row has any.
 func (im *importer) companyFields(r *row, id string) {
 	withdrawn, ok := im.withdrawn(r)
 	n := r.value
@@ -240,7 +240,7 @@ func (im *importer) companyFields(r *row, id string) {
 		im.statement(r, KindCompany, a, "", sp, true, "")
 		return
 	}
-	for _, c := range []column{colKind, colName} { // the statement has them too, so that it is complete
+	for _, c := range []column{colKind, colName} { // the statement contains them too, so that it is complete
 		if cell := &r.cells[c]; cell.text != "" {
 			key := &diag.Node{Kind: diag.Scalar, Pos: r.at(c), Text: columnNames[c]}
 			value := &diag.Node{Kind: diag.Scalar, Pos: r.at(c), Text: strings.Clone(cell.text)}

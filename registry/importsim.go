@@ -21,7 +21,8 @@ type span struct {
 }
 
 // A row concerns the SIM of one of its strong identifiers or, if it has none, of a weak one. The ICCID, EID
-// and IMSI are strong: a card keeps them. An MSISDN is weak: it may belong to another SIM next year.
+// and IMSI are strong, because a card keeps them. An MSISDN is weak: it may belong to another SIM next
+// year.
 var (
 	strong = []column{colICCID, colEID, colIMSI}
 	weak   = []column{colMSISDN, colName, colIMEI}
@@ -52,7 +53,7 @@ func (im *importer) simRow(r *row) {
 	until, untilOK := im.instant(r, colUntil, rules)
 	if r.cells[colUntil].text == "" {
 		until = newest
-	} else if accountOK && sinceOK && untilOK && until <= since { // without the account, the zone of days is unknown
+	} else if accountOK && sinceOK && untilOK && until <= since { // without the account, the zone of the dates is unknown
 		im.errorf(r.at(colUntil), "until %s is not after since %s", r.cells[colUntil].text, r.cells[colSince].text)
 		untilOK = false
 	}
@@ -120,7 +121,7 @@ func (im *importer) simRow(r *row) {
 	im.follow(sim, ids, since, len(im.contested) > claims)
 }
 
-// inOrder reports whether a row comes after the earlier ones about its SIM. If not, it adds an error with the reason.
+// inOrder reports whether a row comes after the earlier rows about its SIM. If not, it adds an error with the reason.
 func (im *importer) inOrder(r *row, ids []udr.Identifier, sim uint32, withdrawn bool, its span) bool {
 	last, again := im.lastRow[sim]
 	switch {
@@ -141,9 +142,9 @@ func (im *importer) inOrder(r *row, ids []udr.Identifier, sim uint32, withdrawn 
 	return false
 }
 
-// takenBack reports whether an earlier row of the files withdrew a row with the same or a later since, by an
-// identifier of this row, or by one that named its SIM at that time. It ignores identifiers that later rows give to
-// the SIM, so the answer is the same when the files are imported again.
+// takenBack reports whether an earlier row in the files withdrew a row with the same or a later since, by an
+// identifier of this row, or by an identifier that referred to its SIM at that time. It ignores identifiers that
+// later rows give to the SIM, so the result is the same when the files are imported a second time.
 func (im *importer) takenBack(sim uint32, ids []udr.Identifier, since udr.Instant) bool {
 	for _, id := range ids {
 		if earlier, ok := im.withdrawals[id]; ok && earlier >= since {
@@ -166,7 +167,7 @@ func (im *importer) takenBack(sim uint32, ids []udr.Identifier, since udr.Instan
 }
 
 // claimed reports whether an earlier row gives an identifier of a withdrawing row to another SIM that has a row with
-// this since. Then the withdrawing row would mean the other SIM if the files were imported again.
+// this since. If so, the withdrawing row would refer to that other SIM when the files are imported a second time.
 func (im *importer) claimed(r *row, ids []udr.Identifier, sim uint32, since, asked udr.Instant) (yes bool) {
 	for _, c := range im.contested {
 		if !c.claim || c.sim == sim || !slices.Contains(ids, c.id) {
@@ -185,8 +186,8 @@ func (im *importer) claimed(r *row, ids []udr.Identifier, sim uint32, since, ask
 }
 
 // freed returns the SIM whose row at a time was withdrawn together with its fact about an identifier, if all that
-// remains there is the end of the identifier with another SIM; 0 for none. If the row is withdrawn again, it
-// concerns the same SIM.
+// remains there is the end of the identifier with another SIM; 0 for none. If the row is withdrawn a second time,
+// it concerns the same SIM.
 func (im *importer) freed(id udr.Identifier, at udr.Instant) uint32 {
 	var before, last told
 	for _, f := range im.r.identifiers.told(&im.r.moments, id) {
@@ -203,10 +204,10 @@ func (im *importer) freed(id udr.Identifier, at udr.Instant) uint32 {
 	return before.account
 }
 
-// withdrawal returns the SIM and the beginning of the row that a withdrawing row refers to; SIM 0 if it is already
-// withdrawn. A date is in the zone of the row's account. If the row has no account, or the SIM never had such a row,
-// the date may be in any zone in which the SIM has a row with this date; if several fit, the row that was stated or
-// withdrawn last counts.
+// withdrawal returns the SIM and the beginning of the row to which a withdrawing row refers; SIM 0 if that row is
+// already withdrawn. A date is in the zone of the row's account. If the row has no account, or the SIM never had
+// such a row, the date may be in any zone in which the SIM has a row with this date; if there are several, the
+// row that was stated or withdrawn last counts.
 func (im *importer) withdrawal(r *row, ids []udr.Identifier, asked udr.Instant) (sim uint32, since udr.Instant, ok bool) {
 	since = asked
 	last := im.stated(ids, asked)
@@ -228,8 +229,8 @@ func (im *importer) withdrawal(r *row, ids []udr.Identifier, asked udr.Instant) 
 	return sim, since, true
 }
 
-// known returns since and until of a row about a SIM as the registry knows them, if it knows the dates as midnight
-// in another zone.
+// known returns the since and until of a row about a SIM as the registry contains them, if it knows the dates as
+// midnight in another zone.
 func (im *importer) known(r *row, sim uint32, since, until udr.Instant) (udr.Instant, udr.Instant) {
 	marks := im.marks(sim)
 	last, again := im.lastRow[sim]
@@ -242,8 +243,8 @@ func (im *importer) known(r *row, sim uint32, since, until udr.Instant) (udr.Ins
 	return since, until
 }
 
-// tookBack reports whether the beginning of a row about a SIM was withdrawn, so that only the end of the previous
-// row remains at this time. If the row is withdrawn again, this end stays.
+// tookBack reports whether the beginning of a row about a SIM was withdrawn, so that only the end of the row
+// before remains at this time. If the row is withdrawn a second time, this end stays.
 func (im *importer) tookBack(sim uint32, since udr.Instant) bool {
 	facts := im.r.sims.told(&im.r.moments, sim)
 	for i := 1; i < len(facts); i++ {
@@ -255,8 +256,8 @@ func (im *importer) tookBack(sim uint32, since udr.Instant) bool {
 	return false
 }
 
-// stated returns the revision of the last fact with this since about a SIM that the identifiers ever named, 0 for
-// none.
+// stated returns the revision of the last fact with this since about a SIM to which the identifiers ever
+// referred, 0 for none.
 func (im *importer) stated(ids []udr.Identifier, since udr.Instant) (known Revision) {
 	for _, id := range ids {
 		for _, f := range im.r.identifiers.told(&im.r.moments, id) {
@@ -299,8 +300,8 @@ func firstColumn(r *row) column {
 	return colICCID
 }
 
-// identifiers returns the identifiers of a row, strong kinds first, so the first one shows whether there are any
-// strong ones.
+// identifiers returns the identifiers of a row, strong kinds first, so that the first one shows whether the row
+// has a strong one.
 func (im *importer) identifiers(r *row) ([]udr.Identifier, bool) {
 	im.ids = im.ids[:0]
 	good := true
@@ -329,7 +330,7 @@ func (im *importer) identifiers(r *row) ([]udr.Identifier, bool) {
 	return im.ids, good
 }
 
-// canonicalIdentifier is the canonical form of an identifier, the same as normalize's.
+// canonicalIdentifier returns the canonical form of an identifier, the same as in package normalize.
 func canonicalIdentifier(kind udr.IDKind, text string) (canonical, reason string) {
 	var scratch [40]byte
 	var err error
@@ -372,10 +373,10 @@ func canonicalIdentifier(kind udr.IDKind, text string) (canonical, reason string
 	return string(digits), ""
 }
 
-// who returns the SIM that a row concerns: the one that its identifiers name at the row's since. If there is none, it
-// returns the next SIM that they named afterwards. For the strong kinds, it may also return the last SIM that they
-// named before, because a card that comes back is the same card. If a row is given, who prefers a SIM that gets an
-// identifier on the row's date, in any zone.
+// who returns the SIM that a row concerns: the SIM to which its identifiers refer at the row's since. If there is
+// none, it returns the next SIM to which they referred later. For strong identifiers, it may also return the last
+// SIM to which they referred before, because a card that returns is the same card. If a row is given, who prefers a
+// SIM that gets an identifier on the row's date, in any zone.
 func (im *importer) who(r *row, ids []udr.Identifier, since udr.Instant) (uint32, bool) {
 	onlyStrong := isStrong(ids[0])
 	for _, id := range ids {
@@ -412,9 +413,9 @@ func (im *importer) who(r *row, ids []udr.Identifier, since udr.Instant) (uint32
 	return 0, false
 }
 
-// whose returns the SIM for a row that withdraws another row. It is the SIM with a fact for exactly this since, or else
-// the SIM that an identifier names at that time. It returns 0 if the identifiers are known and there is nothing to
-// withdraw. was reports whether such a fact exists, or existed until its withdrawal.
+// whose returns the SIM that a withdrawing row concerns. It is the SIM with a fact for exactly this since, or else
+// the SIM to which an identifier refers at that time. It returns 0 if the identifiers are known and there is
+// nothing to withdraw. was reports whether such a fact exists, or existed until its withdrawal.
 func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (sim uint32, known, was bool) {
 	var withdrawn namedKnown
 	for _, id := range ids {
@@ -443,8 +444,8 @@ func (im *importer) whose(ids []udr.Identifier, since udr.Instant) (sim uint32, 
 	return 0, known, withdrawn.state == Withdrawn
 }
 
-// laterHolder returns the next SIM that an identifier names after since and before until, other than sim; 0 for
-// none.
+// laterHolder returns the next SIM to which an identifier refers after since and before until, other than sim;
+// 0 for none.
 func (im *importer) laterHolder(id udr.Identifier, since, until udr.Instant, sim uint32) uint32 {
 	ref := im.r.identifiers.find(id)
 	if ref == nil {
@@ -467,7 +468,7 @@ func (im *importer) laterHolder(id udr.Identifier, since, until udr.Instant, sim
 	return 0
 }
 
-// called names a SIM by an identifier other than the given ones: " (iccid 8934…)".
+// called describes a SIM by an identifier other than the given ones: " (iccid 8934…)".
 func (im *importer) called(sim uint32, at udr.Instant, not []udr.Identifier) string {
 	for _, id := range im.r.identifiers.of(&im.r.moments, &im.r.sims, sim, at, im.changes.Revision, nil) {
 		if !slices.Contains(not, id) {

@@ -11,7 +11,7 @@ import (
 	"ratemill/udr"
 )
 
-// parseYAML reads a YAML file; it returns nil after a syntax error.
+// parseYAML reads a YAML file; it returns nil if there is a syntax error.
 func (im *importer) parseYAML(in Input) *diag.Node {
 	file, err := in.Open()
 	if err != nil {
@@ -62,7 +62,7 @@ func (e *yamlErrors) repeated(n *diag.Node) {
 	e.list = append(e.list, d.List...)
 }
 
-// yamlRows makes rows of a section: a map from ids to states, or to a list of successive states.
+// yamlRows returns the rows of a section: a map from ids to states, or to lists of successive states.
 func (im *importer) yamlRows(doc *diag.Node, s *section) {
 	n := doc.Member(s.name)
 	if n == nil || n.Kind == diag.Null {
@@ -91,7 +91,7 @@ func (im *importer) yamlRows(doc *diag.Node, s *section) {
 func (im *importer) yamlRow(key, n *diag.Node, s *section) {
 	r := &row{whole: key.Pos, value: &diag.Node{Kind: diag.Mapping, Pos: key.Pos}}
 	for c := range r.cells {
-		r.cells[c].said = true // a document is complete: without an until a SIM has no end, and without a plan it has no plan
+		r.cells[c].said = true // a document is complete: without an until a SIM has no end, and without a plan key it has no plan
 	}
 	if n.Kind == diag.Scalar && s.short != "" {
 		n = &diag.Node{Kind: diag.Mapping, Pos: n.Pos, Members: []diag.Pair{{Key: &diag.Node{Kind: diag.Scalar, Pos: n.Pos,
@@ -128,7 +128,7 @@ func (im *importer) yamlRow(key, n *diag.Node, s *section) {
 	}
 }
 
-// yamlField adds a member of an entry to its value. If the section's kind has no form, every field belongs to the
+// yamlField adds a member of an entry to its value. If the section's kind has no form, every field is part of the
 // value.
 func (im *importer) yamlField(r *row, m diag.Pair, s *section) bool {
 	if s.kind == "" || s.kind == KindState {
@@ -164,7 +164,7 @@ func (im *importer) yamlKey(r *row, key *diag.Node, s *section) bool {
 		}
 		kind, value := identifierKind(key.Text)
 		if s.of&ofAccount != 0 && kind == udr.Name && !strings.HasPrefix(key.Text, "name:") {
-			r.cells[colAccount] = cell{text: key.Text, node: key} // settings of an account, unless the key looks like an identifier
+			r.cells[colAccount] = cell{text: key.Text, node: key} // the key is the account of the settings, unless it looks like an identifier
 			return true
 		}
 		r.cells[columnOf(kind)] = cell{text: value, node: key}
@@ -199,7 +199,7 @@ func isList(c column) bool {
 	return c == colPool || c == colLimits || c == colICCID || c == colEID || c == colIMSI || c == colMSISDN || c == colIMEI
 }
 
-// identifierKind returns the kind of a SIM's key in YAML, from its digits or from the word before a colon.
+// identifierKind returns the kind of a SIM's key in YAML, found from its digits or from the word before a colon.
 func identifierKind(key string) (udr.IDKind, string) {
 	if before, after, ok := strings.Cut(key, ":"); ok {
 		if kind, ok := udr.ParseIDKind(before); ok {
@@ -221,7 +221,7 @@ func identifierKind(key string) (udr.IDKind, string) {
 }
 
 // damaged explains why a SIM's key without a kind cannot be a name: it looks like an identifier that a program
-// changed. Such a name needs its kind before it.
+// changed. A name of this form needs its kind before it.
 func damaged(key string) (reason string) {
 	const write = "; use the original value, or write name: before it if it is a name"
 	trimmed := strings.TrimSpace(key)

@@ -9,7 +9,7 @@ func (v *View) InBusiness(account uint32, at udr.Instant, rev Revision) bool {
 }
 
 // Renews reports whether a package of an account or a SIM may renew at a time: the account must be in business, and
-// must have the same billing root as at the purchase. A SIM must have an account and must not be retired.
+// must have the same billing root as at the purchase. A SIM must also have an account and must not be retired.
 func (v *View) Renews(sim bool, number uint32, b *Bought, at udr.Instant, rev Revision) bool {
 	then, now := number, number
 	if sim {

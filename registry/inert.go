@@ -8,10 +8,10 @@ import (
 	"ratemill/diag"
 )
 
-// Check reports pools and limits that no usage can ever reach, provided the files contain the whole tree with all
-// accounts and SIMs. An import of a part of the tree has too little information for this warning.
+// Check reports pools and limits that no usage can ever reach, provided that the files contain the whole tree
+// with all accounts and SIMs. An import of a part of the tree has too little information for this warning.
 
-// tree holds the accounts directly below each account, and the plans of the SIMs of each.
+// tree contains the accounts directly below each account, and the plans of each account's SIMs.
 type tree struct {
 	below map[string][]string
 	plans map[string][]string
@@ -59,8 +59,8 @@ func (t *tariffs) inert(im *importer) {
 	}
 }
 
-// payers returns the currencies of the nearest paying accounts below an account: those with a plan or with SIMs. It
-// is empty if the currency of one of them is unknown.
+// payers returns the currencies of the nearest paying accounts below an account, which are those with a plan or
+// with SIMs. It is empty if the currency of one of them is unknown.
 func (t *tariffs) payers(im *importer, r *tree, id string, depth int) (all []string) {
 	if depth > 64 {
 		return nil
@@ -82,15 +82,15 @@ func (t *tariffs) payers(im *importer, r *tree, id string, depth int) (all []str
 	return all
 }
 
-// parent adds the parent in a row of an account.
+// parent adds the parent in a row about an account.
 func (a *accountTariffs) parent(c *cell) {
 	if c.text != "" && !slices.Contains(a.above, c.text) {
 		a.above = append(a.above, strings.Clone(c.text))
 	}
 }
 
-// elsewhere warns of accounts that documents name and the files lack, if the files contain accounts: a mistyped
-// account id would leave that account at the general prices, without any other warning.
+// elsewhere warns of accounts that documents refer to and the files lack, if the files contain accounts: with a
+// mistyped id, that account would have the general prices, without any other warning.
 func (t *tariffs) elsewhere(im *importer) {
 	if !im.partial || len(t.order) == 0 {
 		return

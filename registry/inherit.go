@@ -7,21 +7,21 @@ import (
 	"ratemill/udr"
 )
 
-// An account that states no currency, zone or cycle day has its parent's values at each time. The registry does not
+// An account that states no currency, zone or cycle day has those of its parent at each time. The registry does not
 // copy these values, so a later row about the parent changes the account too.
 
-// inherits reports whether a fact leaves its zone or cycle day to its parent.
+// inherits reports whether a fact takes its zone or cycle day from the parent.
 func (f *AccountFact) inherits() bool { return f.Parent != 0 && (f.Zone == "" || f.CycleDay == 0) }
 
-// asking is a requested zone and cycle day of an account from a time on.
+// asking contains the zone and cycle day requested for an account from a time on.
 type asking struct {
 	from udr.Instant
 	zone *time.Location
 	day  int
 }
 
-// mostInherited is the largest number of parents that asked follows for one account. More than that would mean a
-// cycle of accounts.
+// mostInherited is the largest number of parents that asked follows for one account. A larger number would mean
+// a cycle of accounts.
 const mostInherited = 10_000
 
 // asked lists the zones and cycle days requested for an account before a time, as known at a revision. An inherited
@@ -92,8 +92,8 @@ func (a *accounts) stated(name string) (*time.Location, error) {
 	return a.zone(name)
 }
 
-// inForce lists the rules of an account's cycles, each from the time at which it takes effect: a change waits for the
-// end of the running cycle.
+// inForce lists the rules of an account's cycles, each from the time at which it takes effect: a change takes effect
+// at the end of the current cycle.
 func inForce(asked []asking) (all []cycles) {
 	var next cycles
 	pending := false
@@ -126,8 +126,8 @@ func (a *accounts) cyclesOf(number uint32, rev Revision) ([]cycles, error) {
 	return inForce(asked), err
 }
 
-// cycles are the rules of an account's cycles at a time, as known at a revision, and those that follow the running
-// cycle if a change was requested by then.
+// cycles returns the rules of an account's cycles at a time, as known at a revision, and the rules that follow the
+// current cycle if a change was requested by then.
 func (a *accounts) cycles(number uint32, at udr.Instant, rev Revision) (now cycles, next cycles, changes bool, err error) {
 	steps := 0
 	asked, err := a.asked(number, at+1, rev, &steps)
@@ -142,7 +142,7 @@ func (a *accounts) cycles(number uint32, at udr.Instant, rev Revision) (now cycl
 	return rules[n-1], next, false, nil
 }
 
-// rulesAt returns the rules at a time; none before the first.
+// rulesAt returns the rules at a time, or none before the first.
 func rulesAt(rules []cycles, at udr.Instant) (c cycles) {
 	for _, r := range rules {
 		if r.from > at {

@@ -8,21 +8,21 @@ import (
 	"ratemill/udr"
 )
 
-// overrides holds the part of the settings of SIMs and accounts that lifts usage limits. Full settings are
-// statements, which a Registry does not hold, but rating needs this part for each record to decide whether a limit
-// holds.
+// overrides contains the part of the settings of SIMs and accounts that lifts usage limits. The full settings are
+// statements, which a Registry does not contain, but rating needs this part for each record to decide whether a
+// limit applies.
 type overrides struct {
-	sims, accounts map[uint32][]override // in the order of (from, known)
+	sims, accounts map[uint32][]override // each in the order of (from, known)
 }
 
 type override struct {
 	from  udr.Instant
 	known Revision
 	state State
-	value string // the value of usage_limit_override; "": the settings do not contain it
+	value string // the value of usage_limit_override; "" if the settings do not contain it
 }
 
-// overrideOf returns the usage_limit_override in settings, as written by life.Override.
+// overrideOf returns the usage_limit_override in settings as life.Override writes it.
 func overrideOf(settings []byte) string {
 	var s struct {
 		Overrides struct {
@@ -83,9 +83,9 @@ func at(facts []override, at udr.Instant, rev Revision) (found override, ok bool
 }
 
 // LimitOverride returns the usage_limit_override of a SIM at a time, as known at a revision, and the time since which
-// it has this value without a break. It comes from the SIM's own settings, or otherwise from those of the nearest
-// account with settings: the owner or one above. value is empty if these settings do not contain it; stated reports
-// whether there are settings.
+// it has had this value without interruption. It comes from the SIM's own settings, or otherwise from those of the
+// nearest account with settings: the owner or one above. value is empty if these settings do not contain it; stated
+// reports whether there are settings.
 func (v *View) LimitOverride(sim, account uint32, when udr.Instant, rev Revision) (value string, since udr.Instant, stated bool) {
 	o := &v.r.overrides
 	if facts := o.sims[sim]; len(facts) > 0 {
@@ -111,7 +111,8 @@ func (v *View) LimitOverride(sim, account uint32, when udr.Instant, rev Revision
 	return "", 0, false
 }
 
-// sinceSame returns the time since which the override has its value. Other settings may have changed meanwhile.
+// sinceSame returns the time since which the override has had its value. Other settings may have changed
+// meanwhile.
 func sinceSame(facts []override, f override, rev Revision) udr.Instant {
 	for f.from > Always {
 		before, ok := at(facts, f.from-1, rev)

@@ -5,7 +5,8 @@ import (
 )
 
 // margins warns of accounts that pay in another currency than the payers below them if there is no exchange rate
-// between the two, because ratemill cannot show a margin then. It ignores parents that are not in the files.
+// between the two currencies, because ratemill then cannot show a margin. It ignores parents that are not in the
+// files.
 func (t *tariffs) margins(im *importer) {
 	if t.Converts == nil {
 		return
@@ -37,7 +38,7 @@ func (t *tariffs) margins(im *importer) {
 	}
 }
 
-// pays reports whether an account has a plan, or SIMs with one.
+// pays reports whether an account has a plan, or SIMs with a plan.
 func (t *tariffs) pays(id string) bool {
 	if len(t.accounts[id].names[planName]) > 0 {
 		return true
@@ -45,7 +46,7 @@ func (t *tariffs) pays(id string) bool {
 	return slices.ContainsFunc(t.pairs, func(p [2]string) bool { return p[0] == id && p[1] != "" })
 }
 
-// payersAbove returns the nearest accounts above one that have a plan: one for each parent that its rows name.
+// payersAbove returns the nearest accounts above an account that have a plan, one for each parent in its rows.
 func (t *tariffs) payersAbove(id string) (all []string) {
 	for _, parent := range t.accounts[id].above {
 		for range maxLevels {

@@ -6,18 +6,18 @@ import (
 	"sync"
 )
 
-// members holds the SIMs that each account ever owned, and later changes to them. Only pools that grow with their
-// SIMs need it, and it takes no memory before the first use. Then it takes 4 bytes for each SIM and account, and 16
-// for each change set that changes a SIM.
+// members contains the SIMs that each account ever owned, and later changes to them. Only pools that grow with
+// their SIMs need it, and it takes no memory before it is first used. After that, it takes 4 bytes for each
+// SIM and account, and 16 bytes for each change of a SIM by a change set.
 type members struct {
-	mu   sync.Mutex // guards the first use by several readers
+	mu   sync.Mutex // protects the first use by several readers
 	made bool
 	of   []membership // by account number
 }
 
 type membership struct {
 	sims []uint32
-	news []touch // in the order of the revision
+	news []touch // in the order of the revisions
 }
 
 // touch records that a revision changes a SIM.
@@ -27,7 +27,7 @@ type touch struct {
 }
 
 // Members returns the SIMs that an account ever owned, as known at any revision, in the order of their numbers. The
-// list belongs to the registry.
+// list belongs to the registry and must not be changed.
 func (v *View) Members(account uint32) []uint32 {
 	if m := v.members(); int(account) < len(m.of) {
 		return m.of[account].sims
@@ -35,8 +35,9 @@ func (v *View) Members(account uint32) []uint32 {
 	return nil
 }
 
-// MembersTold appends the SIMs of accounts whose owner, plan or state changed in the revisions after since and up to
-// until. A SIM may appear more than once. It covers only revisions after the first call of Members.
+// MembersTold appends the SIMs of accounts whose owner, plan or state changed in the revisions after since, up to
+// and including until. A SIM may appear more than once. It covers only the revisions after the first call of
+// Members.
 func (v *View) MembersTold(accounts []uint32, since, until Revision, dst []uint32) []uint32 {
 	m := v.members()
 	for _, account := range accounts {
@@ -52,11 +53,11 @@ func (v *View) MembersTold(accounts []uint32, since, until Revision, dst []uint3
 	return dst
 }
 
-// AccountsTold returns the newest revision that changes any account, whether complete or not.
+// AccountsTold returns the newest revision that changes an account, whether the revision is complete or not.
 func (v *View) AccountsTold() Revision { return v.r.accounts.newest }
 
-// AccountTold returns the newest revision, up to rev, that changed an account directly or through accounts above
-// it; 0 if there is none.
+// AccountTold returns the newest revision, not after rev, that changed an account directly or through accounts
+// above it; 0 if there is none.
 func (v *View) AccountTold(account uint32, rev Revision) (told Revision) {
 	if int(account) >= len(v.r.accounts.timelines) {
 		return 0
@@ -69,8 +70,8 @@ func (v *View) AccountTold(account uint32, rev Revision) (told Revision) {
 	return told
 }
 
-// AccountRevisions appends the revisions, up to rev, that changed an account directly or through accounts above it,
-// in no particular order.
+// AccountRevisions appends the revisions, not after rev, that changed an account directly or through accounts above
+// it, in no particular order.
 func (v *View) AccountRevisions(account uint32, rev Revision, dst []Revision) []Revision {
 	if int(account) >= len(v.r.accounts.timelines) {
 		return dst
@@ -109,7 +110,7 @@ func (v *View) members() *members {
 	return m
 }
 
-// make reads all SIMs once. Readers see the facts of an incomplete change set as later changes.
+// make reads all SIMs once. Facts of an incomplete change set appear to readers as later changes.
 func (m *members) make(r *Registry) {
 	v := &View{r: r}
 	m.made = true

@@ -6,9 +6,9 @@ import (
 	"ratemill/udr"
 )
 
-// Payer returns the account that pays for another one at a time, as known at a revision: the nearest one, itself or
-// above, that has a billing profile. If there is none, each account pays for itself. 0: the account does not exist
-// then.
+// Payer returns the account that pays for an account at a time, as known at a revision: the nearest account with a
+// billing profile, itself or above. If there is none, each account pays for itself. It returns 0 if the account
+// does not exist then.
 func Payer(v *View, s *Statements, account uint32, at udr.Instant, rev Revision) uint32 {
 	return v.r.accounts.payer(s, account, at, rev)
 }
@@ -23,7 +23,7 @@ func (a *accounts) payer(s *Statements, account uint32, at udr.Instant, rev Revi
 	return account
 }
 
-// profiled returns the nearest account, itself or above, that has a billing profile; 0 if there is none.
+// profiled returns the nearest account with a billing profile, itself or above; 0 if there is none.
 func (a *accounts) profiled(s *Statements, account uint32, at udr.Instant, rev Revision) uint32 {
 	for level := 0; s != nil && level <= maxLevels; level++ {
 		its, ok := a.account(account, at, rev)
@@ -40,8 +40,8 @@ func (a *accounts) profiled(s *Statements, account uint32, at udr.Instant, rev R
 	return 0
 }
 
-// Seller returns the account that sells to an account at a time: the nearest one above that is a reseller, or whose
-// company is a reseller or an operator. 0 means the operator of the installation, which has no account.
+// Seller returns the account that sells to an account at a time: the nearest account above that is a reseller, or
+// whose company is a reseller or an operator. 0 means the operator of the installation, which has no account.
 func Seller(v *View, account uint32, at udr.Instant, rev Revision) uint32 {
 	its, ok := v.Account(account, at, rev)
 	for level := 0; ok && its.Parent != 0 && level < maxLevels; level++ {
@@ -58,9 +58,9 @@ func Seller(v *View, account uint32, at udr.Instant, rev Revision) uint32 {
 	return 0
 }
 
-// Boundary returns the first instant, from a time on, at which a billing cycle of an account begins. At that instant
-// its currency, zone, cycle day, profile and parent may change. An account that begins at that time also begins a
-// cycle. It returns false if there is no such account.
+// Boundary returns the first instant at or after a time at which a billing cycle of an account begins. At that
+// instant, the account's currency, zone, cycle day, profile and parent may change. An account that begins at
+// that time also begins a cycle. It returns false if the account does not exist.
 func (v *View) Boundary(account uint32, at udr.Instant, rev Revision) (udr.Instant, bool) {
 	return v.r.accounts.boundary(account, at, rev)
 }

@@ -21,7 +21,7 @@ type Registry struct {
 	sims        sims
 	identifiers identifiers
 	states      states
-	profiles    accountTimes // with billing their own profiles
+	profiles    accountTimes // the times at which accounts have their own billing profiles
 	idle        accountTimes // out of business
 	customs     customs
 	groups      states
@@ -36,7 +36,7 @@ type knownCompany struct {
 	Company
 }
 
-// New is an empty registry, at revision 0.
+// New returns an empty registry, at revision 0.
 func New() *Registry {
 	r := &Registry{companies: map[string][]knownCompany{}, bought: bought{}}
 	r.plans.number("")
@@ -53,16 +53,16 @@ func (r *Registry) Viewed() bool {
 	return false
 }
 
-// Revision is the newest complete revision.
+// Revision returns the newest complete revision.
 func (r *Registry) Revision() Revision {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.revision
 }
 
-// View opens the registry for reading: once per batch, because an open view delays change sets. Close it before opening
-// another in the same goroutine, and before waiting for anything: a transaction of the control store may load change
-// sets, so a goroutine that waits for the store with an open view may wait forever.
+// View opens the registry for reading, once per batch, because an open view delays change sets. Close the view before
+// you open another one in the same goroutine, and before you wait for anything: a transaction of the control store may
+// load change sets, so a goroutine that waits for the store with an open view may wait forever.
 func (r *Registry) View() *View {
 	r.mu.RLock()
 	return &View{r: r}
@@ -75,20 +75,20 @@ type View struct{ r *Registry }
 // Close ends the view.
 func (v *View) Close() { v.r.mu.RUnlock() }
 
-// Revision is the newest complete revision.
+// Revision returns the newest complete revision.
 func (v *View) Revision() Revision { return v.r.revision }
 
-// SIM returns the number of the SIM that an identifier names at a time, as known at a revision.
+// SIM returns the number of the SIM to which an identifier refers at a time, as known at a revision.
 func (v *View) SIM(id udr.Identifier, at udr.Instant, rev Revision) (sim uint32, ok bool) {
 	return v.r.identifiers.sim(&v.r.moments, id, at, rev)
 }
 
-// Owner is the owner of a SIM at a time, as known at a revision.
+// Owner returns the owner of a SIM at a time, as known at a revision.
 func (v *View) Owner(sim uint32, at udr.Instant, rev Revision) (Ownership, bool) {
 	return v.r.sims.owner(&v.r.moments, sim, at, rev)
 }
 
-// Account is the state of an account at a time, as known at a revision.
+// Account returns the state of an account at a time, as known at a revision.
 func (v *View) Account(number uint32, at udr.Instant, rev Revision) (*Account, bool) {
 	return v.r.accounts.account(number, at, rev)
 }
@@ -99,8 +99,8 @@ func (v *View) AccountUntil(number uint32, at udr.Instant, rev Revision) (until 
 	return v.r.accounts.until(number, at, rev)
 }
 
-// Touch reads an account's facts into the processor's cache, so that Account is faster soon after. It reports
-// whether the account exists.
+// Touch reads an account's facts into the processor's cache, so that a call of Account soon afterwards is
+// faster. It reports whether the account exists.
 func (v *View) Touch(account uint32) bool {
 	return int(account) < len(v.r.accounts.only) && v.r.accounts.only[account].account != nil
 }
@@ -111,7 +111,7 @@ func (v *View) Root(account uint32, at udr.Instant, rev Revision) (root uint32, 
 	return version.root, int(version.partition), version.account != nil
 }
 
-// AccountNumber is the number of the account with an id.
+// AccountNumber returns the number of the account with an id.
 func (v *View) AccountNumber(id string) (uint32, bool) {
 	n, ok := v.r.accounts.numbers[id]
 	return n, ok
@@ -120,7 +120,7 @@ func (v *View) AccountNumber(id string) (uint32, bool) {
 // Below adds all accounts that were ever below the given ones.
 func (v *View) Below(accounts map[uint32]bool) { v.r.accounts.withDescendants(accounts) }
 
-// AccountID is the id of the account with a number; it never changes.
+// AccountID returns the id of the account with a number; the id never changes.
 func (v *View) AccountID(number uint32) (string, bool) {
 	if int(number) >= len(v.r.accounts.facts) || len(v.r.accounts.facts[number]) == 0 {
 		return "", false
@@ -128,9 +128,9 @@ func (v *View) AccountID(number uint32) (string, bool) {
 	return v.r.accounts.facts[number][0].ID, true
 }
 
-// Path appends the accounts from the given one up to its billing root, both included.
+// Path appends the accounts from the given one up to its billing root, inclusive.
 func (v *View) Path(account uint32, at udr.Instant, rev Revision, dst []uint32) []uint32 {
-	for range maxLevels + 1 { // the account itself, and all above it
+	for range maxLevels + 1 { // the account itself and all accounts above it
 		a, ok := v.r.accounts.account(account, at, rev)
 		if !ok {
 			break
@@ -144,15 +144,15 @@ func (v *View) Path(account uint32, at udr.Instant, rev Revision, dst []uint32) 
 	return dst
 }
 
-// EverBelow are the accounts whose parent an account is or was, at any time and as known at any revision.
+// EverBelow returns the accounts whose parent an account is or was, at any time and as known at any revision.
 func (v *View) EverBelow(account uint32) []uint32 {
 	return slices.Clone(v.r.accounts.children[account])
 }
 
-// PlanName is the name of a plan's number.
+// PlanName returns the name of the plan with a number.
 func (v *View) PlanName(n uint32) string { return v.r.plans.list[n] }
 
-// Company is the company with an id, as known at a revision.
+// Company returns the company with an id, as known at a revision.
 func (v *View) Company(id string, rev Revision) (Company, bool) {
 	facts := v.r.companies[id]
 	for i := len(facts) - 1; i >= 0; i-- {
@@ -163,21 +163,23 @@ func (v *View) Company(id string, rev Revision) (Company, bool) {
 	return Company{}, false
 }
 
-// SIMs returns the highest number of a SIM, Accounts that of an account; numbers are dense from 1.
+// SIMs returns the highest number of a SIM, and Accounts that of an account; numbers are assigned
+// in sequence from 1.
 func (v *View) SIMs() uint32     { return v.r.sims.count }
 func (v *View) Accounts() uint32 { return uint32(len(v.r.accounts.timelines) - 1) }
 
-// Identifiers appends the identifiers that named a SIM at a time, as known at a revision, in the order in which they
-// were registered.
+// Identifiers appends the identifiers that referred to a SIM at a time, as known at a revision, in the order in
+// which they were registered.
 func (v *View) Identifiers(sim uint32, at udr.Instant, rev Revision, dst []udr.Identifier) []udr.Identifier {
 	return v.r.identifiers.of(&v.r.moments, &v.r.sims, sim, at, rev, dst)
 }
 
-// portion is the number of facts that Apply loads before it lets readers continue; this takes some milliseconds.
+// portion is the number of facts that Apply loads before it lets readers continue; loading them takes some
+// milliseconds.
 const portion = 8192
 
-// Apply applies a change set. Its revision must be the next one, or the one begun by Load. Readers continue between
-// portions and see the change set only when it is complete.
+// Apply applies a change set. Its revision must be the next one, or the one that Load has begun. Readers continue
+// between portions and see the change set only when it is complete.
 func (r *Registry) Apply(changes *Changes) error {
 	if next := r.Revision() + 1; changes.Revision != next {
 		return fmt.Errorf("registry: change set %d does not follow revision %d: read the change sets since %d "+
@@ -191,8 +193,8 @@ func (r *Registry) Apply(changes *Changes) error {
 }
 
 // Load applies facts of changes.Revision, which stay invisible until Publish, so that a large change set, or the
-// whole registry, can arrive in parts. Facts of one subject must arrive in the order of their revisions. Loading a
-// part again changes nothing.
+// whole registry, can be loaded in parts. Facts of one subject must arrive in the order of their revisions.
+// Loading a part a second time changes nothing.
 func (r *Registry) Load(changes *Changes) error {
 	if err := r.loadAccounts(changes); err != nil {
 		return err

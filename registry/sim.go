@@ -6,8 +6,8 @@ import (
 	"ratemill/udr"
 )
 
-// moments numbers the pairs (valid from, known from). Millions of SIMs arrive in few change sets with few dates, so a
-// four-byte number replaces a sixteen-byte pair.
+// moments assigns numbers to the pairs (valid from, known from). Millions of SIMs arrive in few change sets with few
+// dates, so a number of four bytes replaces a pair of sixteen.
 type moments struct {
 	numbers map[moment]uint32
 	pairs   []moment
@@ -33,13 +33,13 @@ func (m *moments) number(from udr.Instant, known Revision) uint32 {
 }
 
 // history marks a reference to a history. Most entries have a single fact, and store the number of its moment
-// instead.
+// instead of a history.
 const history = 1 << 31
 
 // maxSIM is the highest number of a SIM. It leaves room for ten years of a very large carrier.
 const maxSIM = 1 << 30
 
-// sims holds the owner of each SIM, by its number, in blocks that never move.
+// sims contains the owner of each SIM, by its number, in blocks that never move.
 type sims struct {
 	blocks    [][]simEntry
 	count     uint32
@@ -48,12 +48,12 @@ type sims struct {
 
 const simBlock = 1 << 14
 
-// simEntry is a SIM with a single fact, or a reference to its history. 16 bytes.
+// simEntry is a SIM with a single fact, or a reference to its history, and takes 16 bytes.
 type simEntry struct {
 	account uint32
 	plan    uint32
 	when    uint32 // number of a moment, or history|index; if account is 0, nothing is known
-	names   uint32 // the first of its names in identifiers, 0 for none
+	names   uint32 // the first of the SIM's identifiers in identifiers, 0 for none
 }
 
 type ownershipKnown struct {
@@ -115,11 +115,11 @@ type KnownOwner struct {
 	Known   Revision
 	State   State
 	Account uint32
-	Plan    uint32 // View.PlanName has its name
+	Plan    uint32 // number of the plan's name, for View.PlanName
 }
 
-// Owners appends all facts ever told about a SIM's owners, in the order of (From, Known). HeldOwners selects the
-// valid ones.
+// Owners appends all facts ever stated about a SIM's owners, in the order of (From, Known). HeldOwners selects
+// the valid facts among them.
 func (v *View) Owners(sim uint32, dst []KnownOwner) []KnownOwner {
 	s := &v.r.sims
 	if sim == 0 || sim > s.count || s.blocks[sim/simBlock] == nil {
@@ -139,12 +139,13 @@ func (v *View) Owners(sim uint32, dst []KnownOwner) []KnownOwner {
 	return dst
 }
 
-// HeldOwners selects the valid facts at a revision from the facts about a SIM's owners in the order of View.Owners.
+// HeldOwners selects the facts about a SIM's owners that are valid at a revision, from facts in the order of
+// View.Owners.
 func HeldOwners(facts []KnownOwner, rev Revision) []KnownOwner {
 	return counting(facts, rev, func(f *KnownOwner) told { return told{from: f.From, known: f.Known, state: f.State} })
 }
 
-// newest returns the newest revision, up to rev, with a fact about a SIM's owner; 0 for none.
+// newest returns the newest revision, not after rev, with a fact about a SIM's owner; 0 for none.
 func (s *sims) newest(m *moments, sim uint32, rev Revision) (said Revision) {
 	if sim > s.count || s.blocks[sim/simBlock] == nil {
 		return 0

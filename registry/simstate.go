@@ -13,30 +13,30 @@ type StateFact struct {
 	From udr.Instant
 	StateValue
 	Origin Origin
-	Cause  uint32 // its index in Changes.Causes, from 1; 0 for none
+	Cause  uint32 // index in Changes.Causes, from 1; 0 for none
 }
 
-// Origin is the source of a state fact. It shows which facts ratemill can derive again from newer knowledge.
+// Origin is the source of a state fact. It shows which facts ratemill can derive anew from newer knowledge.
 type Origin uint8
 
 // The origins of state facts.
 const (
-	Stated    Origin = iota // stated by people and programs, or because an account got the SIM
+	Stated    Origin = iota // stated by users and programs, or because an account got the SIM
 	ByUsage                 // usage ended the previous state
 	ByTime                  // a time limit ended the previous state
 	ByAccount               // the status of the account ended the previous state
 
-	// Unheeded marks a withdrawal: the status of the account had the effect in the withdrawn fact, but the
-	// previous state now ignores the status. That may change if the state is derived again.
+	// Unheeded marks a withdrawal: the status of the account had the effect in the withdrawn fact, but
+	// the previous state now ignores that status. That may change when the state is derived anew.
 	Unheeded
 )
 
 // StateValue is a state of a state model. Millions of SIMs share a few values.
 type StateValue struct {
 	State     State
-	Name      string // of the model's state
+	Name      string // name of the state in its model
 	Core      Core
-	Lifecycle string // name@version of the document with the model and the rules
+	Lifecycle string // name@version of the document that contains the model and the rules
 	Brought   bool   // the SIM was already in this state in another system: ratemill charges neither a transition nor an activation for it
 }
 
@@ -54,7 +54,7 @@ const (
 
 var cores = [...]string{"", "prospect", "active", "suspended", "cancelled"}
 
-// String is the core in state models and in import files.
+// String returns the core as state models and import files contain it.
 func (c Core) String() string { return cores[c] }
 
 // ParseCore parses the output of String.
@@ -71,20 +71,20 @@ func ParseCore(text string) (Core, bool) {
 type SIMState struct {
 	Value uint32 // number for View.StateValue; SIMs in the same state share it
 	Since udr.Instant
-	Known Revision // revision that stated it
+	Known Revision // revision that stated the fact
 
 	Origin Origin
 }
 
-// KnownState is a fact about a SIM's state and the revision from which it is known.
+// KnownState is a fact about a SIM's state, with the revision from which it is known.
 type KnownState struct {
 	StateFact
 	Known Revision
 }
 
-// states holds the facts about the states of SIMs. Their beginnings differ, so they cannot share memory: each takes
-// 24 bytes. The facts of a SIM form a list, latest beginning first. The first entry is stored by the SIM's
-// number, so the usual lookup has one cache miss, where a plain list would have two.
+// states holds the facts about the states of SIMs. Their beginnings differ, so facts cannot share memory: each
+// takes 24 bytes. The facts of a SIM form a list, latest beginning first. The first entry is stored by the SIM's
+// number, so the usual lookup has one cache miss, while a plain list would have two.
 type states struct {
 	newest [][]stateEntry // by the SIM's number, in blocks of simBlock
 	older  blocks[stateEntry]
@@ -94,10 +94,10 @@ type states struct {
 type stateEntry struct {
 	from  udr.Instant
 	known Revision
-	value uint32 // in values, counted from 1; 0: there is no fact
-	next  uint32 // index in older, counted from 1, of a fact with an earlier beginning, or with the same beginning and an earlier revision
+	value uint32 // number in values, counted from 1; 0: there is no fact
+	next  uint32 // number in older, counted from 1, of a fact with an earlier beginning, or with the same beginning and an earlier revision
 
-	origin Origin // takes no extra memory: the 24 bytes had room for it
+	origin Origin // takes no extra memory, because the 24 bytes had room for it
 }
 
 func (s *states) first(sim uint32) *stateEntry {
@@ -188,7 +188,7 @@ func (s *states) told(sim uint32, dst []KnownState) []KnownState {
 	return dst
 }
 
-// State is the state of a SIM at a time, as known at a revision.
+// State returns the state of a SIM at a time, as known at a revision.
 func (v *View) State(sim uint32, at udr.Instant, rev Revision) (SIMState, bool) {
 	return v.r.states.at(sim, at, rev)
 }
@@ -199,8 +199,8 @@ func (v *View) AnyStates() bool { return len(v.r.states.values.list) > 0 }
 // StateValue returns the value with the number SIMState.Value. It never changes; callers may keep it.
 func (v *View) StateValue(n uint32) *StateValue { return &v.r.states.values.list[n] }
 
-// Unheeded appends the effects of the account's status on a SIM, after one time up to another, that the SIM's state
-// ignores. These are the facts withdrawn for that reason.
+// Unheeded appends those effects of the account's status on a SIM, after one time and up to another, that the SIM's
+// state ignores. These are the facts withdrawn for that reason.
 func (v *View) Unheeded(sim uint32, after, to udr.Instant, rev Revision, dst []SIMState) []SIMState {
 	s := &v.r.states
 	for e := s.first(sim); e != nil && e.from > after; {
@@ -224,16 +224,17 @@ func (v *View) StateUntil(sim uint32, at udr.Instant, rev Revision) (until udr.I
 }
 
 // States appends all facts ever stated about a SIM's states, in the order of their beginnings and, if these are
-// equal, of their revisions. Held selects the valid ones.
+// equal, of their revisions. Held selects the valid facts among them.
 func (v *View) States(sim uint32, dst []KnownState) []KnownState { return v.r.states.told(sim, dst) }
 
-// Held selects the valid facts at a revision from the facts of one subject in the order of View.States. For each
-// beginning this is the last known fact, unless it is withdrawn.
+// Held selects the facts of one subject that are valid at a revision, from facts in the order of View.States.
+// For each beginning this is the last known fact, unless it is withdrawn.
 func Held(facts []KnownState, rev Revision) []KnownState {
 	return counting(facts, rev, func(f *KnownState) told { return told{from: f.From, known: f.Known, state: f.State} })
 }
 
-// counting selects, in place, the valid facts of one subject at a revision. facts are in the order of (from, known).
+// counting selects, in place, the facts of one subject that are valid at a revision. facts are in the order of
+// (from, known).
 func counting[T any](facts []T, rev Revision, of func(*T) told) []T {
 	kept := facts[:0]
 	for i := 0; i < len(facts); {

@@ -21,8 +21,8 @@ func singleBill(project []byte) bool {
 	return json.Unmarshal(project, &v) == nil && v.SingleBill
 }
 
-// singleBills checks that, for each project with single_bill, one of its accounts pays for all of them, and for no
-// others: a document has one payer, and so one currency, zone, cycle day and accounting group.
+// singleBills checks that, for each project with single_bill, one of its accounts pays for all its accounts and
+// for no others: an invoice has one payer, and so one currency, zone, cycle day and accounting group.
 func (b *bounds) singleBills() {
 	if b.s == nil {
 		return
@@ -44,7 +44,7 @@ func (b *bounds) singleBills() {
 	}
 }
 
-// inProjects returns the accounts that were ever in any of some projects.
+// inProjects returns the accounts that were ever in one of the given projects.
 func (b *bounds) inProjects(projects map[string]bool) map[string][]uint32 {
 	members := map[string][]uint32{}
 	for number, facts := range b.a.facts {
@@ -58,8 +58,8 @@ func (b *bounds) inProjects(projects map[string]bool) map[string][]uint32 {
 	return members
 }
 
-// singleBill checks one project at all times at which the project may change, its accounts, or accounts above or
-// below them.
+// singleBill checks one project at each time at which the project, its accounts, or accounts above or below them
+// may change.
 func (b *bounds) singleBill(project string, members []uint32) {
 	var instants []udr.Instant
 	for _, f := range b.s.Told(KindProject, project) {
@@ -84,8 +84,8 @@ func (b *bounds) singleBill(project string, members []uint32) {
 	}
 }
 
-// severalBills explains, with an example, why one invoice does not bill the accounts of a project, and only them, at a
-// time. It ignores drafts, which have no invoice yet, and terminated accounts, which had their last one.
+// severalBills explains, with an example, why no single invoice bills exactly the accounts of a project at a time. It
+// ignores drafts, which have no invoice yet, and terminated accounts, which had their last one.
 func (b *bounds) severalBills(project string, members []uint32, at udr.Instant, rev Revision) (number uint32, why string) {
 	if f, ok := b.s.At(KindProject, project, "", at, rev); !ok || !singleBill(f.Value) {
 		return 0, ""
@@ -134,7 +134,7 @@ func (b *bounds) severalBills(project string, members []uint32, at udr.Instant, 
 }
 
 // SeveralBills returns the payers at a time whose invoices do not match the single_bill of their project, with the
-// reason: such facts are older than the bound, which refuses new ones.
+// reason: such facts are older than the rule, which refuses new ones.
 func SeveralBills(v *View, s *Statements, at udr.Instant, rev Revision) (why map[uint32]string) {
 	b := &bounds{r: v.r, s: s, a: &v.r.accounts, rev: rev}
 	why = map[uint32]string{}

@@ -10,25 +10,26 @@ import (
 )
 
 // statement is the content of a row about a SIM: its owner from one time until another. Statements of a SIM do not
-// overlap; a statement without an end lasts until the next one. So at each time at most one statement begins and
-// at most one ends, and a fact's State records both. After any correction or withdrawal, the registry is the same
-// as if it had received only the final statements.
+// overlap; a statement without an end is valid until the next one begins. So at each time at most one statement
+// begins and at most one ends, and a fact's State records both. After any correction or withdrawal, the registry
+// is the same as if it had received only the final statements.
 type statement struct {
 	since, until udr.Instant
-	untilSaid    bool // false if a CSV file has no such column: then ends stay as they are. If true, a row without until has no end
+	untilSaid    bool // false if a CSV file has no such column: ends then stay unchanged. If true, a row without until has no end.
 	account      uint32
 	plan         string
 
-	accountSaid, planSaid bool // false if a CSV file has no such column: then the values stay as they are
+	accountSaid, planSaid bool // false if a CSV file has no such column: the values then stay unchanged
 }
 
-// contested is an identifier that named another SIM when its row was read. A later row may make it available.
+// contested is an identifier that referred to another SIM when its row was read. A later row may make it
+// available.
 type contested struct {
 	id           udr.Identifier
 	since, until udr.Instant
 	sim          uint32
 	at           diag.Pos
-	claim        bool // sim gets the identifier once it is available; if false, sim already has it and keeps it for longer than stated before
+	claim        bool // sim gets the identifier once it is available; if false, sim has it already and keeps it for longer than stated before
 	end          bool // the statement ends at until
 }
 
@@ -38,7 +39,7 @@ type following struct {
 	ids   []udr.Identifier
 }
 
-// follow remembers a row about a SIM that has a contested identifier, or comes after a row that has one.
+// follow remembers a row about a SIM that has a contested identifier, or that comes after such a row.
 func (im *importer) follow(sim uint32, ids []udr.Identifier, since udr.Instant, contested bool) {
 	if _, ok := im.followings[sim]; !ok && !contested {
 		return
@@ -76,8 +77,8 @@ func (im *importer) marks(sim uint32) []mark {
 	return marks
 }
 
-// around returns the mark at a time, the last beginning before it, and the first mark and the first beginning
-// after it.
+// around contains the mark at a time, the last beginning before it, and the first mark and the first
+// beginning after it.
 type around struct {
 	at, before, after, next mark
 	is, preceded, followed  bool
@@ -127,7 +128,7 @@ func (im *importer) state(r *row, sim uint32, ids []udr.Identifier, s statement)
 			im.called(sim, s.since, ids), a.next.from)
 		return
 	}
-	// Statements of other rows stay as they are from their since on.
+	// Statements of other rows stay unchanged from their since on.
 	afterwards := im.afterwards(sim, &a)
 	ended := newest // as stated before
 	if begun && a.followed && a.after.ends {
@@ -164,7 +165,7 @@ func (im *importer) state(r *row, sim uint32, ids []udr.Identifier, s statement)
 	}
 }
 
-// own adds the fact about a SIM at a time, unless it is known.
+// own adds the fact about a SIM's owner at a time, unless it is known.
 func (im *importer) own(sim uint32, at udr.Instant, begins, ends bool, account uint32, plan string) (added bool) {
 	state := stateOf(begins, ends)
 	if !begins {
@@ -200,13 +201,13 @@ func (im *importer) named(id udr.Identifier, at udr.Instant) (begins, ends bool,
 	return ok && f.state.begins(), ok && f.state.ends(), f.sim
 }
 
-// owned reports whether a SIM has an owner at a time. A SIM without an owner holds no identifier.
+// owned reports whether a SIM has an owner at a time. A SIM without an owner has no identifiers.
 func (im *importer) owned(sim uint32, at udr.Instant) bool {
 	_, ok := im.r.sims.owner(&im.r.moments, sim, at, im.changes.Revision)
 	return ok
 }
 
-// holder is the SIM of an identifier at a time.
+// holder returns the SIM of an identifier at a time.
 func (im *importer) holder(id udr.Identifier, at udr.Instant) (uint32, bool) {
 	sim, ok := im.r.identifiers.sim(&im.r.moments, id, at, im.changes.Revision)
 	return sim, ok && im.owned(sim, at)
@@ -224,11 +225,11 @@ func (im *importer) afterwards(sim uint32, a *around) []udr.Identifier {
 	return im.heldAt(sim, a.next.from, nil)
 }
 
-// carry ends identifiers that a SIM newly has from a time on, or has again or for longer, where later statements do not
-// include them: where a later statement has other identifiers of their kind, and where the SIM leaves its account.
-// afterwards holds the identifiers that the next statement had before; rows of the files that name identifiers state
-// them. It stops at a statement whose identifiers did not change, so the cost of a correction does not depend on the
-// number of later statements.
+// carry handles identifiers that a SIM has newly, again or for longer from a time on. It ends them where later
+// statements do not include them: where a later statement has other identifiers of their kind, and where the SIM leaves
+// its account. afterwards contains the identifiers that the next statement had before; rows in the files that contain
+// identifiers state these themselves. It stops at a statement whose identifiers did not change, so the cost of a
+// correction does not depend on the number of later statements.
 func (im *importer) carry(sim uint32, since udr.Instant, afterwards []udr.Identifier) {
 	rows := im.followings[sim]
 	before, passed := afterwards, since
@@ -265,8 +266,8 @@ func (im *importer) carry(sim uint32, since udr.Instant, afterwards []udr.Identi
 	}
 }
 
-// unchanged are the identifiers that a SIM had at a time before facts up to passed changed; before are those that it had
-// at passed.
+// unchanged contains the identifiers that a SIM had at a time before the facts up to passed changed; before contains
+// those that it had at passed.
 func (im *importer) unchanged(sim uint32, passed, at udr.Instant, before []udr.Identifier) (ids []udr.Identifier) {
 	for _, id := range im.heldAt(sim, at, nil) {
 		if im.r.identifiers.decided(&im.r.moments, id, at) > passed {
@@ -285,7 +286,7 @@ func sameKind(ids []udr.Identifier, id udr.Identifier) bool {
 	return slices.ContainsFunc(ids, func(other udr.Identifier) bool { return other.Kind == id.Kind })
 }
 
-// claim gives a SIM the identifiers of a row. ended means that the previous statement ended at the row's since.
+// claim gives a SIM the identifiers in a row. ended means that the previous statement ended at the row's since.
 func (im *importer) claim(r *row, sim uint32, ids []udr.Identifier, since, until udr.Instant, ended bool) {
 	for _, id := range ids {
 		holder, held := im.holder(id, since)
@@ -304,8 +305,8 @@ func (im *importer) claim(r *row, sim uint32, ids []udr.Identifier, since, until
 	}
 }
 
-// release ends those identifiers of a SIM that a row omits although it has others of their kind. If the previous
-// statement ended at this time, they ended with it.
+// release ends those identifiers of a SIM that a row omits although the row contains others of the same kind. If
+// the previous statement ended at this time, the identifiers ended with it.
 func (im *importer) release(sim uint32, ids []udr.Identifier, since udr.Instant, ended bool) {
 	im.held = im.heldAt(sim, since, im.held[:0])
 	for _, id := range im.held {
@@ -317,13 +318,14 @@ func (im *importer) release(sim uint32, ids []udr.Identifier, since udr.Instant,
 			im.name(id, since, false, true, sim)
 			continue
 		}
-		// An earlier version of the row had it; the SIM's former identifier continues with another SIM.
+		// An earlier version of the row contained it; the SIM's former identifier continues with another SIM.
 		before, had := im.holder(id, since-1)
 		im.name(id, since, false, ends || had && before == sim, sim)
 	}
 }
 
-// end ends a SIM's statement at a time. afterwards holds its identifiers at the beginning of its next statement.
+// end ends a SIM's statement at a time. afterwards contains the SIM's identifiers at the beginning of its next
+// statement.
 func (im *importer) end(sim uint32, at udr.Instant, afterwards []udr.Identifier) {
 	f, ok := im.r.sims.said(&im.r.moments, sim, at)
 	begins := ok && f.state.begins()
@@ -335,7 +337,7 @@ func (im *importer) end(sim uint32, at udr.Instant, afterwards []udr.Identifier)
 }
 
 // endName ends an identifier of a SIM that leaves its account at a time. again means that the statement that begins
-// then has it too.
+// then contains the identifier too.
 func (im *importer) endName(sim uint32, at udr.Instant, id udr.Identifier, again bool) {
 	named, _, other := im.named(id, at)
 	if !named && again {
@@ -347,7 +349,7 @@ func (im *importer) endName(sim uint32, at udr.Instant, id udr.Identifier, again
 	im.name(id, at, named, true, other)
 }
 
-// forgetEnds removes the ends at a time of identifiers that no longer name a SIM before it.
+// forgetEnds removes the ends, at a time, of identifiers that no longer refer to a SIM before that time.
 func (im *importer) forgetEnds(sim uint32, at udr.Instant) {
 	for _, id := range im.r.identifiers.ever(&im.r.sims, sim, nil) {
 		begins, ends, holder := im.named(id, at)
@@ -367,7 +369,7 @@ func (im *importer) unend(sim uint32, at udr.Instant, afterwards []udr.Identifie
 		if before, had := im.r.identifiers.sim(&im.r.moments, id, at-1, im.changes.Revision); !ends || had && before != sim {
 			continue
 		}
-		// Of the kinds in the statement that begins here, the other identifiers still end.
+		// Of each kind of identifier in the statement that begins here, the other identifiers still end.
 		released := begins && a.continued && a.next.from == at && !named && sameKind(afterwards, id)
 		im.name(id, at, named, released, other)
 	}
@@ -389,7 +391,7 @@ func (im *importer) keep(sim uint32, at udr.Instant, afterwards []udr.Identifier
 	}
 }
 
-// goesOn checks whether a SIM that leaves later than stated before is still the only one with its identifiers.
+// goesOn checks whether a SIM that leaves later than stated before is still the only SIM with its identifiers.
 func (im *importer) goesOn(r *row, sim uint32, ended, until udr.Instant) {
 	for _, id := range im.heldAt(sim, ended, nil) {
 		if im.laterHolder(id, ended-1, until, sim) != 0 {
@@ -404,8 +406,8 @@ func (im *importer) goesOn(r *row, sim uint32, ended, until udr.Instant) {
 	}
 }
 
-// withdraw withdraws a row's statement about a SIM at its since. It withdraws a beginning together with its end
-// or, if nothing begins there, an end.
+// withdraw withdraws a row's statement about a SIM at the row's since. It withdraws a beginning together with
+// its end or, if nothing begins there, an end.
 func (im *importer) withdraw(r *row, sim uint32, since udr.Instant) {
 	a := im.around(sim, since)
 	afterwards := im.afterwards(sim, &a)
@@ -442,7 +444,7 @@ func (im *importer) withdraw(r *row, sim uint32, since udr.Instant) {
 	}
 }
 
-// end is the end of a statement that now continues past the time of a.
+// end returns the end of a statement that now continues past the time of a.
 func (a *around) end() udr.Instant {
 	if a.continued {
 		return a.next.from
@@ -450,7 +452,8 @@ func (a *around) end() udr.Instant {
 	return newest
 }
 
-// checkContested checks contested identifiers again after all rows were read: their holders may have left.
+// checkContested checks contested identifiers a second time after all rows have been read, because the
+// SIMs that had them may have left.
 func (im *importer) checkContested() {
 	for _, c := range im.contested {
 		if im.full() {

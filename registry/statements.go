@@ -18,12 +18,12 @@ import (
 // SIM. Its value belongs to the package that owns the kind.
 type Statement struct {
 	Kind    Kind
-	Subject string // an id of an account or a company, or SubjectOf a SIM
-	Name    string // of the instance, if a subject can have several
+	Subject string // id of an account or a company, or the result of SubjectOf for a SIM
+	Name    string // name of the instance, if a subject can have several
 	From    udr.Instant
 	State   State
 	Value   []byte // canonical JSON, see CanonicalJSON; empty if nothing begins
-	Cause   uint32 // its index in Changes.Causes, from 1; 0 for none
+	Cause   uint32 // index in Changes.Causes, from 1; 0 for none
 }
 
 // KnownStatement is a statement and the revision from which it is known.
@@ -32,8 +32,8 @@ type KnownStatement struct {
 	Known Revision
 }
 
-// Statements holds statements in memory. Rating does not need them. It is safe for concurrent use, and callers may
-// keep its results.
+// Statements contains statements in memory. Rating does not need them. It is safe for concurrent use, and callers
+// may keep its results.
 type Statements struct {
 	mu       sync.RWMutex
 	revision Revision
@@ -46,15 +46,15 @@ type subject struct {
 	subject string
 }
 
-// NewStatements makes an empty Statements for some kinds, or for all if none is named.
+// NewStatements returns an empty Statements for the given kinds, or for all kinds if none is given.
 func NewStatements(kinds ...Kind) *Statements {
 	return &Statements{kinds: kinds, subjects: map[subject][]KnownStatement{}}
 }
 
-// Kinds returns the kinds that it holds, nil for all.
+// Kinds returns the kinds that it contains, nil for all.
 func (s *Statements) Kinds() []Kind { return s.kinds }
 
-// Revision is the newest complete revision.
+// Revision returns the newest complete revision.
 func (s *Statements) Revision() Revision {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -72,7 +72,7 @@ func (s *Statements) Apply(changes *Changes) error {
 	return nil
 }
 
-// Load adds statements of a revision. A repeated part changes nothing.
+// Load adds statements of a revision. Loading a part a second time changes nothing.
 func (s *Statements) Load(known Revision, statements []Statement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +108,7 @@ func (s *Statements) At(kind Kind, of, name string, at udr.Instant, rev Revision
 	return StatementAt(named(s.subjects[subject{kind, of}], name), at, rev)
 }
 
-// Of lists the statements that are valid for a subject at a time, as known at a revision, in the order of their
+// Of lists a subject's statements that are valid at a time, as known at a revision, in the order of their
 // names.
 func (s *Statements) Of(kind Kind, of string, at udr.Instant, rev Revision) (all []KnownStatement) {
 	s.mu.RLock()
@@ -130,7 +130,7 @@ func (s *Statements) Told(kind Kind, of string) []KnownStatement {
 	return slices.Clone(s.subjects[subject{kind, of}])
 }
 
-// Subjects are the subjects of statements of a kind, in order.
+// Subjects returns the subjects of the statements of a kind, in order.
 func (s *Statements) Subjects(kind Kind) iter.Seq[string] {
 	s.mu.RLock()
 	var all []string
@@ -144,7 +144,7 @@ func (s *Statements) Subjects(kind Kind) iter.Seq[string] {
 	return slices.Values(all)
 }
 
-// named are the statements with a name, of those about one subject in the order of their names.
+// named returns the statements with a name, from a subject's statements in the order of their names.
 func named(facts []KnownStatement, name string) []KnownStatement {
 	first, _ := slices.BinarySearchFunc(facts, name, func(f KnownStatement, name string) int { return cmp.Compare(f.Name, name) })
 	last := first
@@ -154,8 +154,8 @@ func named(facts []KnownStatement, name string) []KnownStatement {
 	return facts[first:last]
 }
 
-// StatementAt returns the statement that is valid at a time, as known at a revision. It gets all statements ever made
-// about one subject and name, in the order of (From, Known).
+// StatementAt returns the statement that is valid at a time, as known at a revision. Its argument is all statements
+// ever made about one subject and name, in the order of (From, Known).
 func StatementAt(facts []KnownStatement, at udr.Instant, rev Revision) (KnownStatement, bool) {
 	for i := len(facts) - 1; i >= 0; i-- {
 		f := &facts[i]
@@ -172,14 +172,15 @@ func StatementAt(facts []KnownStatement, at udr.Instant, rev Revision) (KnownSta
 	return KnownStatement{}, false
 }
 
-// HeldStatements selects the valid statements at a revision from all those ever made about one subject and name, in
-// the order of (From, Known). For each beginning this is the last known statement, unless it is withdrawn.
+// HeldStatements selects the statements that are valid at a revision, from all those ever made about one subject
+// and name, in the order of (From, Known). For each beginning this is the last known statement, unless it is
+// withdrawn.
 func HeldStatements(facts []KnownStatement, rev Revision) []KnownStatement {
 	return counting(slices.Clone(facts), rev, func(f *KnownStatement) told { return told{from: f.From, known: f.Known, state: f.State} })
 }
 
-// CanonicalJSON returns the form in which the registry keeps a JSON value: without blanks, with the keys of an object
-// in order, with numbers as written. Equal values are equal bytes.
+// CanonicalJSON returns the form in which the registry stores a JSON value: without blanks, with the keys of objects
+// sorted, and with numbers as written. Equal values have equal bytes.
 func CanonicalJSON(value []byte) ([]byte, error) {
 	d := json.NewDecoder(bytes.NewReader(value))
 	d.UseNumber()

@@ -5,11 +5,11 @@ import (
 	"fmt"
 )
 
-// AccountStatus has the fields of an account's status that other packages read. The package account owns the whole
-// value.
+// AccountStatus contains the fields of an account's status that other packages read. The package account owns the
+// whole value.
 type AccountStatus struct {
 	Status  string `json:"status"`
-	Cascade string `json:"cascade,omitempty"` // the cause of the cascade that set it
+	Cascade string `json:"cascade,omitempty"` // the cause of the cascade that set the status
 }
 
 // ReadAccountStatus reads the value of a statement of KindStatus.
@@ -20,9 +20,9 @@ func ReadAccountStatus(value []byte) (s AccountStatus, err error) {
 	return s, err
 }
 
-// SIMsFollow has the fields in the details of an account about its SIMs.
+// SIMsFollow contains the fields in an account's details that decide about its SIMs.
 type SIMsFollow struct {
-	SuspendSIMs *bool `json:"suspend_sims,omitempty"` // whether they are suspended with it; nil: as the account above it
+	SuspendSIMs *bool `json:"suspend_sims,omitempty"` // whether they are suspended with the account; nil: as set for the account above
 }
 
 // ReadSIMsFollow reads the value of a statement of KindDetails.

@@ -7,13 +7,14 @@ import (
 	"ratemill/udr"
 )
 
-// timeline holds the final rows about one subject, in the order of since. Rows do not overlap; one without an end
-// lasts until the next. So at each time at most one row begins and at most one ends, and the State of a fact records
-// both. After any correction, end or withdrawal, the facts are the same as if people had stated only the final rows.
+// timeline contains the final rows about one subject, in the order of since. Rows do not overlap; a row without an
+// end is valid until the next one begins. So at each time at most one row begins and at most one ends, and the State
+// of a fact records both. After any correction, end or withdrawal, the facts are the same as if only the final rows
+// had ever been stated.
 type timeline[V comparable] []stated[V]
 
 type stated[V comparable] struct {
-	since, until udr.Instant // newest: until the next one
+	since, until udr.Instant // newest: until the next row begins
 	value        V
 }
 
@@ -24,7 +25,7 @@ type fact[V comparable] struct {
 	value V // if something begins
 }
 
-// timelineOf makes a timeline from the valid facts, in the order of their beginnings.
+// timelineOf builds a timeline from the valid facts, in the order of their beginnings.
 func timelineOf[V comparable](facts []fact[V]) (t timeline[V]) {
 	for _, f := range facts {
 		if f.state.ends() && len(t) > 0 && t[len(t)-1].until == newest {
@@ -50,13 +51,13 @@ func (t timeline[V]) before(at udr.Instant) *V {
 	return &t[i-1].value
 }
 
-// overlap is another row that prevents a row, because their times overlap.
+// overlap is another row that conflicts with a row, because their times overlap.
 type overlap struct {
-	since, until udr.Instant // of the other row
-	inside       bool        // the row begins within the other one; otherwise the other one begins within the row
+	since, until udr.Instant // times of the other row
+	inside       bool        // the row begins within the other row; if false, the other row begins within this one
 }
 
-// put adds a row. Without until and untilSaid, the end of a corrected row stays.
+// put adds a row. If until is not given and untilSaid is false, the end of a corrected row stays.
 func (t *timeline[V]) put(since, until udr.Instant, untilSaid bool, value V) *overlap {
 	i, known := t.find(since)
 	if known && !untilSaid && until == newest {
@@ -81,8 +82,8 @@ func (t *timeline[V]) put(since, until udr.Instant, untilSaid bool, value V) *ov
 	return nil
 }
 
-// withdraw removes the row with a since, or, if there is none, the end at that time. It reports whether there was
-// either.
+// withdraw removes the row with a since or, if there is none, the end at that time. It reports whether it
+// removed anything.
 func (t *timeline[V]) withdraw(since udr.Instant) bool {
 	i, known := t.find(since)
 	if known {
@@ -96,7 +97,7 @@ func (t *timeline[V]) withdraw(since udr.Instant) bool {
 	return false
 }
 
-// facts are the facts of a timeline, in the order of their beginnings.
+// facts returns the facts of a timeline, in the order of their beginnings.
 func (t timeline[V]) facts() (all []fact[V]) {
 	for i, s := range t {
 		all = append(all, fact[V]{s.since, stateOf(true, i > 0 && t[i-1].until == s.since), s.value})
@@ -107,8 +108,8 @@ func (t timeline[V]) facts() (all []fact[V]) {
 	return all
 }
 
-// difference returns the facts that lead from the valid facts before to those after; both are in the order of their
-// beginnings.
+// difference returns the facts that turn the valid facts in before into those in after; both are in the order of
+// their beginnings.
 func difference[V comparable](before, after []fact[V]) (all []fact[V]) {
 	for len(before) > 0 || len(after) > 0 {
 		switch {
@@ -155,8 +156,8 @@ func (s *Statements) heldFacts(kind Kind, of, name string, rev Revision) (all []
 	return all
 }
 
-// toldAt returns the States of all facts about one kind, subject and name for exactly a time, the last known at the
-// end.
+// toldAt returns the States of all facts about one kind, subject and name for exactly a time, with the last known
+// one at the end.
 func (s *Statements) toldAt(kind Kind, of, name string, from udr.Instant) (all []State) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -168,14 +169,14 @@ func (s *Statements) toldAt(kind Kind, of, name string, from udr.Instant) (all [
 	return all
 }
 
-// tookBack reports whether the row that began at a time was withdrawn, so that only the end of the row before it is
-// left there. If the row is withdrawn again, this end stays.
+// tookBack reports whether the row that began at a time was withdrawn, so that only the end of the row before it
+// remains there. If the row is withdrawn a second time, this end stays.
 func tookBack(told []State) bool {
 	n := len(told)
 	return n > 1 && told[n-1] == Ended && told[n-2].begins()
 }
 
-// told reports whether any statement about one kind, subject and name begins at exactly this time.
+// told reports whether a statement about one kind, subject and name begins at exactly this time.
 func (s *Statements) told(kind Kind, of, name string, from udr.Instant) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

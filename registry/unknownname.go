@@ -7,35 +7,36 @@ import (
 	"ratemill/diag"
 )
 
-// Catalogue has the names that rows may use for plans, pools and limits. The registry accepts any name, because plans
-// may be written after the SIMs are known. But usage with an unknown name is suspended, so import warns.
+// Catalogue contains the names that rows may use for plans, pools and limits. The registry accepts any name, because
+// plans may be written after the SIMs are known. However, usage with an unknown name is suspended, so import warns.
 type Catalogue struct {
 	Plans, SharePlans, Limits, Packages []string
 
-	// By name: the currencies of a plan's versions, those of a limit on cost, and the plans whose usage draws on a
-	// share plan (none for all).
+	// By name: the currencies of a plan's versions, those of a limit on cost, and the plans whose usage draws
+	// on a share plan (empty for all).
 	PlanCurrencies, LimitCurrencies, PoolPlans map[string][]string
 
 	Pools []Pool // the share plans
 
-	// Named are the accounts, companies, projects and groups that documents name.
+	// Named contains the accounts, companies, projects and groups that documents refer to.
 	Named []Named
 
-	// ChargeCurrencies are the currencies of the one-time charges by the settings for SIMs; nil if there are none.
+	// ChargeCurrencies returns the currencies of the one-time charges that settings for SIMs cause; nil if
+	// there are none.
 	ChargeCurrencies func(settings []byte) []string
 
 	Converts func(from, to string) bool // reports whether there is an exchange rate; nil if that does not matter
 }
 
-// Named is something of the registry that a document names.
+// Named is an object of the registry that a document refers to.
 type Named struct {
 	Kind   NamedKind
 	ID     diag.Text
-	Begins bool   // ID is the beginning of some ids
-	Says   string // the effect if the registry lacks it: nobody has the deal prices of plan gold
+	Begins bool   // ID is the beginning of several ids
+	Says   string // the effect if the registry lacks the object: nobody has the deal prices of plan gold
 }
 
-// NamedKind is what a document names.
+// NamedKind is the kind of object that a document refers to.
 type NamedKind uint8
 
 // The kinds of Named.
@@ -63,8 +64,8 @@ const (
 
 var nameKindWords = [nameKinds]string{"plan", "share plan", "limit", "package"}
 
-// unknownNames are the names in rows that a catalogue lacks. A file may repeat one mistake in millions of rows, so each
-// name is stored once.
+// unknownNames contains the names in rows that a catalogue lacks. A file may repeat one mistake in millions of rows, so
+// each name is stored once.
 type unknownNames struct {
 	known   [nameKinds]map[string]struct{}
 	names   [nameKinds][]string
@@ -143,7 +144,7 @@ func (u *unknownNames) take(r *row, c column, kind nameKind) {
 		case len(u.list) == most:
 			u.more = true
 		default:
-			key.name = strings.Clone(name) // not the whole line
+			key.name = strings.Clone(name) // a copy, so that the whole line is not kept in memory
 			u.unknown[key] = len(u.list)
 			u.list = append(u.list, unknownName{key, r.at(c), 1})
 		}
@@ -170,15 +171,15 @@ func (u *unknownNames) warn(l *diag.List) {
 			also = fmt.Sprintf("; %d more rows name it", x.rows-1)
 		}
 		l.Warnf(x.first, "%s", fmt.Sprintf("the catalogue has no %s%s Usage would go to suspense (no_plan)%s", what, hint,
-			also)) // one warning for each name, so they are not of one kind
+			also)) // each name has its own warning, so that they are not merged
 	}
 	if u.more {
 		l.Warnf(diag.Pos{}, "the files name more than these %d things that the catalogue lacks", most)
 	}
 }
 
-// Check reports the errors and warnings that an import of files into an empty registry would give. The files may be a
-// part of a registry, so it only warns of an account or company that they lack.
+// Check reports the errors and warnings that an import of the files into an empty registry would produce. The files
+// may be a part of a registry, so an account or company that they lack causes only a warning.
 func Check(inputs []Input, o ImportOptions) diag.List {
 	o.partial = true
 	_, _, list := ImportWith(New(), inputs, o)

@@ -6,18 +6,18 @@ import (
 	"strings"
 	"sync"
 	"time"
-	_ "time/tzdata" // the same zones on every machine
+	_ "time/tzdata" // so that zones are the same on every machine
 )
 
-// zones.txt has the names of the IANA time zone database (public domain), which Go can load but not list. It is the list of
-// entries of lib/time/zoneinfo.zip in Go's own tree.
+// zones.txt contains the names in the IANA time zone database (public domain), which Go can load but not list. It is
+// the list of entries in lib/time/zoneinfo.zip in Go's own source tree.
 //
 //go:embed zones.txt
 var zonesText string
 
 var zoneNames = sync.OnceValue(func() []string { return strings.Fields(zonesText) })
 
-// These aliases of a zone file do not name a place: they depend on the machine, or are for programs.
+// These aliases of a zone file do not name a place: they depend on the machine, or exist for programs.
 func isAlias(name string) bool {
 	switch name {
 	case "posixrules", "Factory", "localtime":

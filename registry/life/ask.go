@@ -12,17 +12,17 @@ type Ask struct {
 	To   string
 	At   udr.Instant // of effect
 	By   By
-	May  func(permission string) bool // nil allows everything; "" is the permission for states of SIMs
-	Idle string                       // status of the account if it is not active at that time, such as suspended
+	May  func(permission string) bool // nil allows everything; "" is the permission to change states of SIMs
+	Idle string                       // status of the account, such as suspended, if it is not active at that time
 }
 
-// ForbiddenError reports that a step is not allowed. It names the allowed steps.
+// ForbiddenError is the error for a transition that is not allowed. It lists the allowed transitions.
 type ForbiddenError struct {
 	From, To string
-	Since    udr.Instant // of From; 0 for New
+	Since    udr.Instant // beginning of From; 0 for New
 	Model    string
 	Allowed  []string
-	Reason   string // further words, if the model allows the step
+	Reason   string // further explanation, if the model allows the transition
 }
 
 func (e *ForbiddenError) Error() string {
@@ -38,7 +38,7 @@ func (e *ForbiddenError) Error() string {
 }
 
 // Check reports whether a requested step is allowed for a SIM with these states, by the rules in the account's
-// settings at that time. The transition is nil if the SIM is already in that state.
+// settings at that time. The transition is nil if the SIM is already in the requested state.
 func Check(stays []Stay, rules Rules, ask Ask) (*Transition, error) {
 	c := rules.Lifecycle
 	if c == nil {
@@ -82,7 +82,7 @@ func makersOf(by By) string {
 }
 
 // Later returns the chosen states after a time that an earlier change makes impossible. They stay valid,
-// because people or programs stated them; whoever requests the change sees them.
+// because a user or program stated them; they are shown to whoever requests the change.
 func Later(stays []Stay, after udr.Instant) (odd []Stay) {
 	for i, s := range stays {
 		if s.From <= after || s.By != BySomebody || i == 0 || s.Rules.Lifecycle == nil || s.State == s.Before {

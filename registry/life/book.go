@@ -26,8 +26,8 @@ var Documents = []diag.Key{
 //go:embed shipped
 var shipped embed.FS
 
-// Book holds the state models and lifecycles of a catalogue, and the shipped models that it does not replace. It is
-// safe for concurrent use.
+// Book contains the state models and lifecycles of a catalogue, and the built-in models that the catalogue does not
+// replace. It is safe for concurrent use.
 type Book struct {
 	models map[string][]*Model
 	cycles map[string][]*lifecycleVersion
@@ -47,9 +47,9 @@ type resolvedKey struct {
 	overrides string
 }
 
-// Compile compiles documents made by Documents, and reports all mistakes. unit returns the unit of a usage class,
-// false if the class does not exist; if unit is nil, all classes are allowed. The book contains the valid
-// documents.
+// Compile compiles documents that Documents defines, and reports all mistakes. unit returns the unit of a usage
+// class, and false if the class does not exist; if unit is nil, all classes are allowed. The book contains the
+// valid documents.
 func Compile(docs []any, unit func(class string) (udr.Unit, bool)) (*Book, diag.List) {
 	b := &Book{models: map[string][]*Model{}, cycles: map[string][]*lifecycleVersion{}, unit: unit}
 	var l diag.List
@@ -129,7 +129,7 @@ func (b *Book) checkVersion(v *lifecycleVersion, later []*lifecycleVersion, l *d
 	}
 }
 
-// shippedModels are the models that every catalogue has.
+// shippedModels returns the built-in models, which every catalogue has.
 var shippedModels = sync.OnceValue(func() (models []*Model) {
 	files, err := shipped.ReadDir("shipped")
 	if err != nil {
@@ -144,16 +144,16 @@ var shippedModels = sync.OnceValue(func() (models []*Model) {
 		l := diag.Decode(f.Name(), text, &doc, nil)
 		models = append(models, compileModel(&doc, &l))
 		if len(l) > 0 {
-			panic(l.Err()) // a test reads them
+			panic(l.Err()) // a test ensures that they are valid
 		}
 	}
 	return models
 })
 
-// Models are the names of the state models, the shipped ones included, sorted.
+// Models returns the sorted names of the state models, including the built-in ones.
 func (b *Book) Models() []string { return sorted(b.models) }
 
-// States are the names of the states of all models.
+// States returns the names of the states of all models.
 func (b *Book) States() []string {
 	names := map[string]bool{}
 	for _, versions := range b.models {
@@ -169,7 +169,7 @@ func (b *Book) States() []string {
 // Step is a transition of a state model.
 type Step struct{ Model, From, To string }
 
-// Steps are the transitions of the models that lifecycles name, in all versions, sorted.
+// Steps returns the transitions of the models that lifecycles use, in all versions, sorted.
 func (b *Book) Steps() (steps []Step) {
 	seen := map[Step]bool{}
 	for _, versions := range b.cycles {
@@ -186,7 +186,7 @@ func (b *Book) Steps() (steps []Step) {
 	})
 }
 
-// Lifecycles are the names of the lifecycles, sorted.
+// Lifecycles returns the sorted names of the lifecycles.
 func (b *Book) Lifecycles() []string { return sorted(b.cycles) }
 
 func sorted[T any](m map[string]T) (names []string) {
@@ -202,8 +202,8 @@ func (b *Book) Model(name string, at udr.Instant, zone *time.Location) (*Model, 
 	return inForce(b.models[name], modelSince, at, zone)
 }
 
-// inForce returns the version that began last. If two begin at the same time in a zone, it returns the one that
-// begins at an instant.
+// inForce returns the version that began last. If two versions begin at the same time in a zone, it returns the
+// one that begins at an instant.
 func inForce[T any](versions []*T, since func(*T) *literal.Since, at udr.Instant, zone *time.Location) (v *T, ok bool) {
 	var from udr.Instant
 	for _, x := range versions {
@@ -219,8 +219,8 @@ func inForce[T any](versions []*T, since func(*T) *literal.Since, at udr.Instant
 	return v, v != nil
 }
 
-// Rules returns the reference to the rules that an account's settings name at a time: the version of the lifecycle
-// then in force, and the overrides.
+// Rules returns the reference to the rules that an account's settings select at a time: the version of the
+// lifecycle then in force, and the overrides.
 func (b *Book) Rules(s Settings, at udr.Instant, zone *time.Location) (Ref, error) {
 	versions, ok := b.cycles[s.Lifecycle]
 	if !ok {
@@ -234,8 +234,9 @@ func (b *Book) Rules(s Settings, at udr.Instant, zone *time.Location) (Ref, erro
 	return Ref{Lifecycle: s.Lifecycle, Version: v.doc.From.Text, Overrides: s.Overrides}, nil
 }
 
-// Resolve returns the rules to which a state refers that begins at a time. If the catalogue no longer has the
-// version, it uses the one in force at that time. It returns an error if the catalogue has no such lifecycle at all.
+// Resolve returns the rules to which a state that begins at a time refers. If the catalogue no longer has the
+// version, it uses the version in force at that time. It returns an error if the catalogue has no such lifecycle at
+// all.
 func (b *Book) Resolve(ref Ref, at udr.Instant, zone *time.Location) (*Lifecycle, error) {
 	versions := b.cycles[ref.Lifecycle]
 	i := slices.IndexFunc(versions, func(v *lifecycleVersion) bool { return v.doc.From.Text == ref.Version })
@@ -254,8 +255,8 @@ func (b *Book) Resolve(ref Ref, at udr.Instant, zone *time.Location) (*Lifecycle
 		return c.(*Lifecycle), nil
 	}
 	c, l := b.compile(v, m, "overrides of "+ref.Lifecycle, ref.Overrides)
-	// A lifecycle in a stored catalogue was valid when the catalogue was stored. So Resolve uses the
-	// parts that are still valid.
+	// A lifecycle in a stored catalogue was valid when the catalogue was stored. Resolve therefore
+	// uses the parts that are still valid.
 	if err := l.Err(); err != nil && ref.Overrides != "" {
 		return nil, fmt.Errorf("lifecycle %s with its overrides is no longer valid: %w", ref.Lifecycle, err)
 	}
@@ -263,7 +264,8 @@ func (b *Book) Resolve(ref Ref, at udr.Instant, zone *time.Location) (*Lifecycle
 	return c, nil
 }
 
-// compile compiles a version of a lifecycle with overrides. name is the name of the document with the overrides.
+// compile compiles a version of a lifecycle with overrides. name is the name of the document that contains the
+// overrides.
 func (b *Book) compile(v *lifecycleVersion, m *Model, name, overrides string) (*Lifecycle, diag.List) {
 	c := compiling{list: new(diag.List), unit: b.unit}
 	doc := v.doc
@@ -281,7 +283,7 @@ func (b *Book) compile(v *lifecycleVersion, m *Model, name, overrides string) (*
 }
 
 // CheckSettings reads the settings of an account or a SIM, as JSON or YAML, and reports all mistakes in them. It
-// checks them against the versions in force at a time in a zone. name is the name of the document in messages.
+// checks them against the versions in force at a time in a zone. name is the document's name in messages.
 func (b *Book) CheckSettings(name string, text []byte, at udr.Instant, zone *time.Location) (Settings, diag.List) {
 	n, l := diag.Parse(name, text)
 	if n == nil {
@@ -291,7 +293,7 @@ func (b *Book) CheckSettings(name string, text []byte, at udr.Instant, zone *tim
 	return s, append(l, more...)
 }
 
-// ReadSettings is CheckSettings for settings that are part of a document.
+// ReadSettings is like CheckSettings, for settings that are part of a document.
 func (b *Book) ReadSettings(n *diag.Node, at udr.Instant, zone *time.Location) (Settings, diag.List) {
 	d := &diag.Decoder{}
 	var doc settingsDoc
@@ -348,7 +350,7 @@ func (b *Book) checkOverrides(v *lifecycleVersion, doc *settingsDoc, at udr.Inst
 	return l
 }
 
-// Example is the text of a shipped state model.
+// Example returns the text of a built-in state model.
 func Example(model string) string {
 	text, err := shipped.ReadFile("shipped/" + model + ".yaml")
 	if err != nil {

@@ -15,23 +15,23 @@ type Fact struct {
 	Cause string
 }
 
-// Reason is the cause of a change set: the event that became known, or the request.
+// Reason is the cause of a change set: a newly known event, or a request.
 type Reason struct {
 	Cause string                  // unique
-	Used  func(cause string) bool // reports whether a fact already has a cause
+	Used  func(cause string) bool // reports whether a fact with this cause already exists
 
-	// Happened lists the events of the SIM. A withdrawal stores whether the status of the account still had
-	// the effect in the withdrawn fact; rating needs this if it derives the state again.
+	// Happened lists the events of the SIM. A withdrawal stores whether the status of the account still
+	// had the effect in the withdrawn fact, because rating needs this when it derives the state itself.
 	Happened []Event
 }
 
-// Change returns the change set that makes a SIM's facts match its states. known holds all facts ever stated about
-// the SIM's state; facts of one time are in the order in which they became known. stays is the result of States with
-// the new event. Change withdraws facts that no longer follow. The facts are in the order of their times; there are
-// none if nothing changes.
+// Change returns the change set that makes a SIM's facts match its states. known contains all facts ever stated
+// about the SIM's state; facts with the same time are in the order in which they became known. stays is the result
+// of States with the new event. Change withdraws facts that no longer follow from the events. The facts in the
+// change set are in the order of their times; it contains none if nothing changes.
 //
 // Each fact has the cause of its own transition. A cause stays used after its transition is withdrawn. If the
-// transition happens again, its cause also names the reason.
+// transition happens a second time, its cause also contains the reason.
 func Change(known []Told, stays []Stay, sim uint32, reason Reason) (facts []Fact) {
 	holds := map[udr.Instant]Told{}
 	byAccount := map[udr.Instant]EventKind{}
@@ -67,12 +67,12 @@ func Change(known []Told, stays []Stay, sim uint32, reason Reason) (facts []Fact
 	return facts
 }
 
-// happened reports whether something happened at a time.
+// happened reports whether an event happened at a time.
 func (r *Reason) happened(at udr.Instant, kind EventKind) bool {
 	return slices.ContainsFunc(r.Happened, func(e Event) bool { return e.At == at && e.Kind == kind })
 }
 
-// accountDid returns the effect of an account's status on a SIM, from the value of the resulting fact.
+// accountDid returns the effect of an account's status on a SIM, found from the value of the resulting fact.
 func accountDid(value registry.StateValue) EventKind {
 	ref, err := ParseRef(value.Lifecycle)
 	switch {
@@ -92,18 +92,18 @@ func (r *Reason) of(cause string) string {
 	return cause + " after " + r.Cause
 }
 
-// sameMaker reports whether a stated fact and a derived one have the same maker: a person, usage, an account, or a
-// time limit of one kind. If a person chooses a state to which a time limit leads anyway, the fact is stated again,
-// because it is a choice now. If another time limit leads to the state, the fact is also stated again, because the
-// history names the reason.
+// sameMaker reports whether a stated fact and a derived one have the same maker: a user, usage, an account, or a
+// time limit of one kind. If a user chooses a state to which a time limit leads anyway, the fact is stated anew,
+// because it is now a choice. If another time limit leads to the state, the fact is also stated anew, because the
+// history shows the reason.
 func sameMaker(stated, follows string) bool {
 	was, before := makerOf(stated)
 	is, now := makerOf(follows)
 	return was == is && before == now
 }
 
-// AutomaticCause reports whether a cause belongs to an automatic transition, which is decided again when an
-// earlier fact changes. Facts with other causes are choices of people or programs.
+// AutomaticCause reports whether a cause belongs to an automatic transition, which is decided anew when an
+// earlier fact changes. Facts with other causes are choices of users or programs.
 func AutomaticCause(cause string) bool {
 	for _, kind := range []string{"usage:", "timer:", "cascade:"} {
 		if strings.HasPrefix(cause, kind) {
@@ -113,7 +113,7 @@ func AutomaticCause(cause string) bool {
 	return false
 }
 
-// Add adds facts to a change set, each cause once.
+// Add adds facts to a change set, and adds each cause once.
 func Add(changes *registry.Changes, facts []Fact) {
 	places := map[string]uint32{}
 	for _, f := range facts {
@@ -160,8 +160,9 @@ func (s *Stay) cause(subject string) string {
 	return t.Cause(subject)
 }
 
-// Stay returns the stay that a state fact begins, for Advance. rules is StateValue.Lifecycle, and zone is the
-// payer's. If the catalogue lacks the rules, it returns an error, and the state has no automatic end.
+// Stay returns the stay that a state fact begins, for Advance. rules is StateValue.Lifecycle, and zone is
+// that of the payer. If the catalogue lacks the rules, it returns an error, and the state does not end
+// automatically.
 func (b *Book) Stay(from udr.Instant, state, rules string, zone *time.Location) (Stay, error) {
 	s := Stay{From: from, State: state, Rules: Rules{Zone: zone}, Since: registry.LocalDate(zone, from)}
 	ref, err := ParseRef(rules)

@@ -5,8 +5,8 @@ import (
 	"ratemill/udr"
 )
 
-// Charge is a one-time charge of a SIM that follows from its states. It is not stored: invoicing computes documents
-// from the facts.
+// Charge is a one-time charge for a SIM that follows from its states. It is not stored: invoicing computes
+// invoices from the facts.
 type Charge struct {
 	At       udr.Instant
 	From, To string // states of a transition; an activation has only To
@@ -42,8 +42,9 @@ func Charges(stays []Stay) (charges []Charge) {
 	return charges
 }
 
-// Activations returns the activation charges of a SIM: one for each seller (or payer), as triggered by the account
-// that owns the SIM then. A SIM that comes from another system is already active for the payer that gets it.
+// Activations returns the activation charges of a SIM, one for each seller (or payer), each triggered by the
+// account that then owns the SIM. A SIM that comes from another system is already active for the payer that gets
+// it.
 func Activations(stays []Stay, owned []Owned) (charges []Charge) {
 	done := map[string]bool{}
 	for i, t := range owned {
@@ -101,7 +102,7 @@ func (a *Activation) due(s *Stay, assigned bool) bool {
 	case InBilling:
 		return state.Core == Active
 	}
-	// Assigned in use or suspended, or out of stock into such a state.
+	// The charge is due if the SIM is assigned in use or suspended, or leaves the stock for such a state.
 	if state.idle() || state.Core == Cancelled {
 		return false
 	}

@@ -7,20 +7,20 @@ import (
 	"ratemill/udr"
 )
 
-// Reader computes effective states from the registry. It caches the rules of facts, because many SIMs share the
-// same few rules. Only one goroutine may use it.
+// Reader computes effective states from the registry. It caches the rules of facts, because many SIMs share a
+// few rules. Only one goroutine may use it.
 type Reader struct {
 	book  *Book
-	rules []rule // by the number of the fact's value
+	rules []rule // by number of the fact's value
 }
 
-// rule holds the rules of a value of facts, for any beginning of the state.
+// rule contains the rules for a value of facts, for any beginning of the state.
 type rule struct {
 	value  *registry.StateValue
 	ref    Ref
-	cycle  *Lifecycle // nil if it depends on the time, or is missing
+	cycle  *Lifecycle // nil if it depends on the time or is missing
 	err    error
-	did    EventKind // the effect of the account's status, if the status made the fact
+	did    EventKind // the effect of the account's status, if the status caused the fact
 	plain  bool
 	known  bool
 	always bool // cycle is right for every beginning
@@ -30,9 +30,9 @@ type rule struct {
 func NewReader(b *Book) *Reader { return &Reader{book: b} }
 
 // State returns the effective state of a SIM for a record at a time, as known at a revision. It is the state in the
-// facts, advanced by due time limits and by events that only rating has seen so far. events lists the usage events
-// of the SIM since then, in order, with their times; zone is the payer's. ok is false if there is no fact. If the
-// catalogue lacks the rules that a fact names, State returns an error, and the state is that of the fact.
+// facts, advanced by time limits that are due and by events that only rating has seen so far. events lists the
+// SIM's usage events since the fact, in order of their times; zone is that of the payer. ok is false if there is no
+// fact. If the catalogue lacks the rules to which a fact refers, State returns an error and the state of the fact.
 func (r *Reader) State(v *registry.View, sim uint32, at udr.Instant, rev registry.Revision, zone *time.Location,
 	events []Event) (s Stay, ok bool, err error) {
 	fact, ok := v.State(sim, at, rev)
@@ -43,7 +43,7 @@ func (r *Reader) State(v *registry.View, sim uint32, at udr.Instant, rev registr
 	return s, true, err
 }
 
-// Of is State for callers that already have the fact.
+// Of does the same as State for callers that already have the fact.
 func (r *Reader) Of(v *registry.View, fact registry.SIMState, at udr.Instant, zone *time.Location, events []Event) (s Stay, err error) {
 	rule := r.rule(v, fact.Value)
 	s = Stay{From: fact.Since, State: rule.value.Name, Rules: Rules{Ref: rule.ref, Lifecycle: rule.cycle, Zone: zone},
@@ -67,8 +67,8 @@ func (r *Reader) Of(v *registry.View, fact registry.SIMState, at udr.Instant, zo
 	return of.advance(events, at), err
 }
 
-// ByAccount returns the effect of the account's status on a SIM, if the status made the fact; Left for any other
-// fact.
+// ByAccount returns the effect of the account's status on a SIM, if the status caused the fact; Left for any
+// other fact.
 func (r *Reader) ByAccount(v *registry.View, fact registry.SIMState) EventKind {
 	if fact.Origin != registry.ByAccount {
 		return Left
@@ -76,7 +76,7 @@ func (r *Reader) ByAccount(v *registry.View, fact registry.SIMState) EventKind {
 	return r.rule(v, fact.Value).did
 }
 
-// rule returns the rules of a value of facts, computed once.
+// rule returns the rules for a value of facts, computed once.
 func (r *Reader) rule(v *registry.View, value uint32) *rule {
 	for int(value) >= len(r.rules) {
 		r.rules = append(r.rules, rule{})
@@ -102,8 +102,8 @@ func (r *Reader) rule(v *registry.View, value uint32) *rule {
 	return x
 }
 
-// always reports whether a reference means the same rules for every beginning of the state. This is true if
-// the catalogue has that version and only one version of its model, or nothing of that name.
+// always reports whether a reference means the same rules whenever the state begins. That is so if
+// the catalogue has that version and only one version of its model, or has no document of that name.
 func (b *Book) always(ref Ref) bool {
 	versions := b.cycles[ref.Lifecycle]
 	for _, v := range versions {

@@ -8,18 +8,18 @@ import (
 	"ratemill/udr"
 )
 
-// EventKind is what happened to a SIM.
+// EventKind is the kind of an event in the life of a SIM.
 type EventKind uint8
 
-// The kinds of events, in the order in which they count at one instant. Time limits that are due at an instant
-// come after all other events but before usage, which then sees the next state.
+// The kinds of events, in the order in which events at the same instant are applied. Time limits that are due
+// at an instant come after all other events at it but before usage, which then sees the next state.
 const (
-	Left              EventKind = iota // no account owns the SIM any more
+	Left              EventKind = iota // no account owns the SIM any longer
 	Assigned                           // an account with another payer got the SIM
 	AccountTerminated                  // its account was terminated
 	AccountSuspended                   // its account was suspended
 	AccountResumed                     // its account's suspension ended
-	Set                                // a person or program chose its state
+	Set                                // a user or program chose its state
 	Used                               // usage of the SIM began while it waited for its first use
 	Emptied                            // a record began that the life bucket did not cover completely
 	LimitPassed                        // a record began that exceeded a limit with the action suspend
@@ -36,17 +36,17 @@ func ParseEventKind(text string) (EventKind, bool) {
 	return EventKind(max(i, 0)), i >= 0
 }
 
-// Event is something that happened to a SIM, at the time of its effect. Time limits are not events, because they
-// follow from the states.
+// Event is something that happened to a SIM, at the time when it took effect. Time limits are not events,
+// because they follow from the states.
 type Event struct {
 	At    udr.Instant
 	Kind  EventKind
-	State string // Set: the state; Assigned: the state, "" for the default
-	Keep  bool   // Assigned: keeps its state, or takes the default if the rules do not have that state; State is empty
-	Rules Rules  // Set, Assigned: the rules from then on, according to settings
+	State string // the state; for Assigned, "" means the default state
+	Keep  bool   // for Assigned: the SIM keeps its state, or takes the default if the rules do not have that state; State is then empty
+	Rules Rules  // for Set and Assigned: the rules from then on, according to the settings
 
-	Cause   string // unique: a second event with the same cause does not count
-	Brought bool   // Assigned, Set: the SIM was already in use in another system
+	Cause   string // unique: a second event with the same cause is ignored
+	Brought bool   // for Assigned and Set: the SIM was already in use in another system
 }
 
 // before returns the last instant at which a time limit takes effect before the event.

@@ -63,7 +63,7 @@ func (t *thresholdDoc) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// JSONSchema is a quantity, or quantities by class.
+// JSONSchema returns the schema of a quantity, or of quantities by class.
 func (thresholdDoc) JSONSchema() map[string]any {
 	one := literal.Single()
 	return map[string]any{"anyOf": []any{one, map[string]any{"type": "object", "additionalProperties": one}}}
@@ -82,15 +82,15 @@ type activationDoc struct {
 
 func (c *lifecycleDoc) Check(n *diag.Node, _ *diag.Decoder) { c.pos, c.node = n.Pos, n }
 
-// Lifecycle holds the rules for a SIM's states: a version of a lifecycle with an account's overrides, applied to the
-// state model in force.
+// Lifecycle contains the rules for a SIM's states: a version of a lifecycle, with an account's overrides, applied to
+// the state model in force.
 type Lifecycle struct {
 	Name    string
 	Model   *Model
 	Default string
 
 	Test       *Test
-	FirstUse   FirstUseRule // zero values if the document has none: the first usage ends the state
+	FirstUse   FirstUseRule // zero if the document has none: the first usage ends the state
 	Suspend    *Suspension
 	Activation *Activation
 	Override   Override
@@ -103,22 +103,22 @@ type Units struct {
 	N     int64
 }
 
-// Test has the rules that end states with a test quota.
+// Test contains the rules by which states with a test quota end.
 type Test struct {
-	Quota []Units // other classes are not free
+	Quota []Units // usage of classes that are not in the quota is not free
 	Days  int32   // 0 for no time limit
 	Next  string
 }
 
-// FirstUseRule has the rules that end states that wait for usage.
+// FirstUseRule contains the rules by which states that wait for usage end.
 type FirstUseRule struct {
-	Threshold     []Units // none: the first usage of any class
+	Threshold     []Units // empty: the first usage of any class ends the state
 	After, Window int32   // days, 0 for none
 	To            string
 	BillBefore    bool
 }
 
-// Suspension has the rules that end suspended states.
+// Suspension contains the rules by which suspended states end.
 type Suspension struct {
 	Days int32
 	Then string
@@ -129,7 +129,7 @@ type Activation struct {
 	Charge   decimal.D
 	Currency string
 	Trigger  Trigger
-	PerPayer bool // once for each payer, not each seller
+	PerPayer bool // the charge is due once for each payer, not for each seller
 }
 
 // Trigger is the event that makes the activation charge due.
@@ -146,7 +146,7 @@ var triggers = [...]string{"on_assignment", "on_activation", "in_billing"}
 
 func (t Trigger) String() string { return triggers[t] }
 
-// Override is the setting that lifts limits that suspend a SIM.
+// Override is the setting that lifts the limits that suspend a SIM.
 type Override uint8
 
 // The overrides.
@@ -166,13 +166,13 @@ func ParseOverride(text string) (Override, bool) {
 	return Override(max(i, 0)), i >= 0
 }
 
-// Lifts reports whether an override that was set at one time lifts a limit that usage exceeds at another. cycleEnd is
-// the end of the payer's cycle in which the override was set.
+// Lifts reports whether an override that was set at one time lifts a limit that usage exceeds at another time.
+// cycleEnd is the end of the payer's cycle in which the override was set.
 func (o Override) Lifts(set, cycleEnd, passed udr.Instant) bool {
 	return passed >= set && (o == NoLimit || o == NoLimitThisCycle && passed < cycleEnd)
 }
 
-// Currencies returns the sorted currencies of the charges: an account in another currency cannot have
+// Currencies returns the sorted currencies of the charges: an account in another currency cannot use
 // the lifecycle.
 func (c *Lifecycle) Currencies() (codes []string) {
 	if c.Activation != nil && !c.Activation.Charge.IsZero() {
@@ -195,13 +195,13 @@ func (c *Lifecycle) Usage(state string) Usage {
 	return c.usageIn[state]
 }
 
-// compiling holds the inputs for the check of a lifecycle.
+// compiling contains the inputs for the check of a lifecycle.
 type compiling struct {
 	list *diag.List
-	unit func(class string) (udr.Unit, bool) // false for an unknown class; nil allows all
+	unit func(class string) (udr.Unit, bool) // returns false for an unknown class; nil allows all classes
 }
 
-// compileLifecycle compiles a document over a state model.
+// compileLifecycle compiles a document for a state model.
 func (c *compiling) lifecycle(doc *lifecycleDoc, m *Model) *Lifecycle {
 	l := &Lifecycle{Name: doc.Name.Value, Model: m, Default: doc.Default.Value, usageIn: map[string]Usage{}}
 	if c.state(m, doc.Default) && m.Transition(New, l.Default) == nil {
@@ -238,8 +238,8 @@ func with(m *Model, has func(*State) bool) (names []string) {
 	return names
 }
 
-// leads reports states that a rule cannot end because the model does not allow the step. The model must allow usage
-// or time limits to make the step.
+// leads reports states that a rule cannot end because the model does not allow the transition. The model must allow
+// usage or time limits to make that transition.
 func (c *compiling) leads(m *Model, from []string, to diag.Text, by By) {
 	for _, name := range from {
 		if name == to.Value {
@@ -396,7 +396,7 @@ func (c *compiling) usageIn(l *Lifecycle, state diag.Text, use *diag.Text) {
 	}
 }
 
-// units are quantities by class, in the order of the document.
+// units reads quantities by class, in the order of the document.
 func (c *compiling) units(m diag.Map[*literal.Quantity]) (list []Units) {
 	for _, e := range m {
 		if e.Value == nil {

@@ -10,7 +10,7 @@ import (
 	"ratemill/registry"
 )
 
-// New is the state from which a SIM's first state is a transition.
+// New stands for the missing previous state in a SIM's first transition.
 const New = "new"
 
 type modelDoc struct {
@@ -55,7 +55,7 @@ func (w *words) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	d.Decode(n, &(*w)[0])
 }
 
-// JSONSchema is a text or a list of texts.
+// JSONSchema returns the schema of a text or a list of texts.
 func (words) JSONSchema() map[string]any {
 	one := map[string]any{"type": "string"}
 	return map[string]any{"anyOf": []any{one, map[string]any{"type": "array", "items": one}}}
@@ -83,7 +83,7 @@ type State struct {
 	Meaning string
 }
 
-// Core is the meaning of a state in any model.
+// Core is the meaning of a state that all models share.
 type Core = registry.Core
 
 // The cores.
@@ -95,30 +95,30 @@ const (
 	Cancelled = registry.Cancelled
 )
 
-// Usage is the way in which ratemill treats usage in a state.
+// Usage tells how ratemill treats usage in a state.
 type Usage uint8
 
 // The ways to treat usage.
 const (
-	Charged  Usage = iota // the plan prices it
-	Suspense              // it is suspended, because the state allows no usage
-	Quota                 // the test quota covers it
-	FirstUse              // the first-use threshold covers it
+	Charged  Usage = iota // the plan prices the usage
+	Suspense              // the usage is suspended, because the state allows none
+	Quota                 // the test quota covers the usage
+	FirstUse              // the first-use threshold covers the usage
 )
 
 var usages = [...]string{"charge", "suspense", "quota", "first_use"}
 
 func (u Usage) String() string { return usages[u] }
 
-// Transition has the rules of a model for a step from one state to another.
+// Transition contains a model's rules for the transition from one state to another.
 type Transition struct {
 	From, To   string
 	Charge     *literal.Money // nil for none
 	First      bool           // the charge is due only the first time that the SIM reaches To
 	Product    string
-	Permission string // "" for the permission for states of SIMs
+	Permission string // "" for the permission to change states of SIMs
 	By         By
-	Before     bool // it takes effect at the network's acknowledgement
+	Before     bool // the transition takes effect when the network acknowledges it
 }
 
 // By is a set of parties that may make a transition.
@@ -147,7 +147,7 @@ func (b By) String() string {
 	return strings.Join(names, ", ")
 }
 
-// State is the state with a name.
+// State returns the state with a name.
 func (m *Model) State(name string) (*State, bool) {
 	i, ok := m.numbers[name]
 	if !ok {
@@ -156,10 +156,11 @@ func (m *Model) State(name string) (*State, bool) {
 	return &m.States[i], true
 }
 
-// Transition is the transition from one state to another, nil if the model does not allow it.
+// Transition returns the transition from one state to another, nil if the model does not allow it.
 func (m *Model) Transition(from, to string) *Transition { return m.transitions[step{from, to}] }
 
-// Allowed returns the states that may follow a state, in the order of the model; use New for a SIM without a state.
+// Allowed returns the states that may follow a state, in the order of the model; pass New for a SIM without a
+// state.
 func (m *Model) Allowed(from string, by By) (to []string) {
 	for i := range m.States {
 		if t := m.Transition(from, m.States[i].Name); t != nil && t.By&by != 0 {
@@ -169,7 +170,7 @@ func (m *Model) Allowed(from string, by By) (to []string) {
 	return to
 }
 
-// names are those of the states.
+// names returns the names of the states.
 func (m *Model) names() (names []string) {
 	for i := range m.States {
 		names = append(names, m.States[i].Name)
@@ -177,7 +178,7 @@ func (m *Model) names() (names []string) {
 	return names
 }
 
-// first returns the first state with a core: the one to which suspensions and terminations of an account lead.
+// first returns the first state with a core, to which suspensions or terminations of an account lead.
 func (m *Model) first(core Core) (string, bool) {
 	for i := range m.States {
 		if m.States[i].Core == core {
@@ -331,7 +332,7 @@ func checkName(kind string, name diag.Text, l *diag.List) {
 	}
 }
 
-// plain returns a name without the characters that names cannot have.
+// plain returns a name without the characters that names cannot contain.
 func plain(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '_' || r == '-' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
@@ -341,7 +342,7 @@ func plain(name string) string {
 	}, name)
 }
 
-// orKnown suggests a name, or lists the known ones.
+// orKnown suggests a similar name, or lists the known names.
 func orKnown(name string, names []string) string {
 	if hint := diag.Suggest(name, names); hint != "" {
 		return hint

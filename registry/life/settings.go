@@ -15,7 +15,7 @@ type settingsDoc struct {
 	Overrides *diag.Node `yaml:"overrides" doc:"Keys that the account overrides; each replaces that key of the lifecycle, and null removes it." example:"{ suspend: { max: 30 d } }"`
 }
 
-// Settings are the rules for the SIMs of an account: a lifecycle, and the overrides of its values.
+// Settings contains the rules for the SIMs of an account: a lifecycle, and the overrides of its values.
 type Settings struct {
 	Lifecycle string
 	Overrides string // canonical JSON, a merge patch (RFC 7396) of the lifecycle's document; "" for none
@@ -34,33 +34,34 @@ func (s Settings) Value() []byte {
 	return text
 }
 
-// Ref is the reference to the rules of a state in a state fact: the version of a lifecycle that was in force when
-// the state began, the account's overrides, and changes that result from how the SIM got into the state. Rating
-// needs no other settings of accounts.
+// Ref is the reference in a state fact to the rules of the state: the version of a lifecycle that was in force
+// when the state began, the account's overrides, and changes that result from how the SIM got into the state.
+// Rating needs no other settings of accounts.
 type Ref struct {
 	Lifecycle string
-	Version   string // from of the version, as written; "" if it has none
+	Version   string // `from` of the version as written; "" if it has none
 	Way       Way
 	Since     int32  // local date from which time limits count, in days since 1970-01-01; 0 for the date on which the state began
 	Overrides string // as in Settings
 }
 
-// Way is how the SIM got into a state, if that changes when the state ends.
+// Way tells how the SIM got into a state, if that affects when the state ends.
 type Way uint8
 
 // The ways.
 const (
 	Plainly      Way = iota
-	WithAccount      // suspended with its account: only the account ends it
+	WithAccount      // suspended with its account: only the account ends the suspension
 	AfterBilling     // from a billed state into one that waits for usage (soft suspend): any usage ends it, and it has no time limit
-	Kept             // kept in a move to another payer, which is not a transition
+	Kept             // kept when the SIM moved to another payer, which is not a transition
 )
 
 var ways = [...]string{"", "with_account", "after_billing", "kept"}
 
 func (w Way) String() string { return ways[w] }
 
-// String is the reference in a fact: standard@2026-02-01 since 2026-03-05 {"suspend":{"max":"30 d"}}.
+// String returns the reference as stored in a fact: standard@2026-02-01 since 2026-03-05
+// {"suspend":{"max":"30 d"}}.
 func (r Ref) String() string {
 	var b strings.Builder
 	b.WriteString(r.Lifecycle)
@@ -112,8 +113,8 @@ func ParseRef(text string) (r Ref, err error) {
 	return r, nil
 }
 
-// Plain returns the reference as settings give it, without changes that result from how the SIM got
-// into the state.
+// Plain returns the reference that settings produce, without changes that result from how the SIM
+// got into the state.
 func (r Ref) Plain() Ref {
 	r.Way, r.Since = Plainly, 0
 	return r
@@ -121,8 +122,8 @@ func (r Ref) Plain() Ref {
 
 func dateText(day int32) string { return time.Unix(int64(day)*86400, 0).UTC().Format(time.DateOnly) }
 
-// patched applies a merge patch to a document (RFC 7396): mappings are merged, null removes a key, any other value
-// replaces the old one. Each value keeps its position in its own text.
+// patched applies a merge patch to a document (RFC 7396): mappings are merged, null removes a key, and any other
+// value replaces the old one. Each value keeps its position in its own text.
 func patched(n, patch *diag.Node) *diag.Node {
 	if patch.Kind != diag.Mapping {
 		return patch
@@ -156,7 +157,7 @@ func canonical(n *diag.Node) string {
 	}
 	text, err := json.Marshal(plainValue(n))
 	if err != nil {
-		panic(err) // maps and texts can be marshalled
+		panic(err) // maps and texts can always be marshalled
 	}
 	return string(text)
 }

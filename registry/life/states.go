@@ -33,8 +33,9 @@ func At(stays []Stay, at udr.Instant) *Stay {
 	return nil
 }
 
-// Advance returns the state of a SIM at a time, given an earlier state and the events since, in order. Rating uses it
-// for the effective state of a record: only due time limits and rating's own events advance the facts.
+// Advance returns the state of a SIM at a time, given an earlier state and the events since then, in order. Rating
+// uses it for the effective state of a record: the facts are advanced only by time limits that are due and by
+// rating's own events.
 func Advance(s Stay, events []Event, at udr.Instant) Stay {
 	r := replay{stay: s, begun: true}
 	return r.advance(events, at)
@@ -52,13 +53,13 @@ func (r *replay) advance(events []Event, at udr.Instant) Stay {
 	return r.stay
 }
 
-// replay holds the state of a SIM while its events are replayed.
+// replay is the state of a SIM while its events are replayed.
 type replay struct {
 	stay  Stay
 	begun bool
-	used  udr.Instant // first usage of the stay, 0 if there was none
+	used  udr.Instant // first usage in the stay, 0 if there was none
 	off   bool        // the account is suspended
-	// interrupted is the stay, with its first usage, that the suspension of the account interrupted.
+	// interrupted is the stay that the account's suspension interrupted, with its first usage.
 	interrupted *Stay
 	usedBefore  udr.Instant
 
@@ -69,7 +70,8 @@ type replay struct {
 // push stores the stay that ends.
 func (r *replay) push() { r.stays = append(r.stays, r.stay) }
 
-// enter begins a stay. Two steps at one instant become one, from the state before both to the state after both.
+// enter begins a stay. Two transitions at one instant become one, from the state before both to the state after
+// both.
 func (r *replay) enter(s Stay) {
 	switch {
 	case r.begun && r.stay.From == s.From:
@@ -149,11 +151,11 @@ func (r *replay) first(core Core) (string, bool) {
 	return r.stay.Rules.Lifecycle.Model.first(core)
 }
 
-// assigned begins the time of the SIM with another payer.
+// assigned starts the SIM's time with another payer.
 func (r *replay) assigned(e *Event) {
 	s := Stay{From: e.At, State: e.State, Rules: e.Rules, Before: New, Cause: e.Cause, By: ByAssignment, Brought: e.Brought}
 	if e.Keep {
-		s.State, s.Rules.Ref.Way = "", Kept // even if there is no state to keep: an earlier state may become known
+		s.State, s.Rules.Ref.Way = "", Kept // even if there is no state to keep, because an earlier state may become known later
 	}
 	if c := e.Rules.Lifecycle; c != nil {
 		kept := r.stay.State
@@ -170,8 +172,8 @@ func (r *replay) assigned(e *Event) {
 	r.enter(s)
 }
 
-// suspended suspends a SIM that is in use, together with its account. If the SIM is already suspended until a time
-// limit, that suspension continues as one with the account, so that the SIM does not return to use before its account.
+// suspended suspends a SIM that is in use together with its account. If the SIM is already suspended until a time
+// limit, that suspension becomes one with the account, so that the SIM does not return to use before its account does.
 func (r *replay) suspended(e *Event) {
 	r.off = true
 	state := r.stay.state()
@@ -190,14 +192,14 @@ func (r *replay) suspended(e *Event) {
 	r.interrupted, r.usedBefore = &before, used
 }
 
-// own reports whether the SIM is suspended, independently of its account, until a time limit.
+// own reports whether the SIM is suspended until a time limit, independently of its account.
 func (r *replay) own() bool {
 	t, ok := r.stay.Timer(r.used)
 	return ok && t.Limit == SuspendMax
 }
 
 // resumed returns a SIM to its state before the suspension. The time limits of that state kept running: if one became
-// due meanwhile, the SIM takes the next state now.
+// due meanwhile, the SIM now takes the next state.
 func (r *replay) resumed(e *Event) {
 	r.off = false
 	if r.interrupted == nil {

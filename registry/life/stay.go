@@ -7,38 +7,38 @@ import (
 	"ratemill/udr"
 )
 
-// Rules holds the reference in a state's fact, and the rules to which it refers.
+// Rules contains the reference in a state's fact, and the rules to which it refers.
 type Rules struct {
 	Ref       Ref
-	Lifecycle *Lifecycle     // nil if the catalogue lacks it: the state has no automatic end, and usage is charged
+	Lifecycle *Lifecycle     // nil if the catalogue lacks it: then the state does not end automatically, and usage is charged
 	Zone      *time.Location // of the payer
 }
 
-// Stay is a SIM's time in a state, from its beginning on.
+// Stay is the time that a SIM spends in a state.
 type Stay struct {
 	From   udr.Instant
 	State  string // "" for a SIM without an owner
 	Rules  Rules
-	Before string // the previous state; New if there is none, and when another payer gets the SIM
+	Before string // the previous state; New if there is none, or if another payer gets the SIM
 	Cause  string
 	By     Maker
 	Limit  Limit // time limit that ended the previous stay, if By is ByLimit
 	Since  int32 // local date from which time limits count
 
 	Brought bool // the SIM was already in this state in another system, so the transition is not charged
-	Free    bool // the transition costs nothing: an account's suspension, or the return from it
+	Free    bool // the transition costs nothing: it is an account's suspension, or the return from one
 
-	decided bool // usage led to the next state at the same instant as a decision by a person or about the account
+	decided bool // usage led to the next state at the same instant as a decision by a user or about the account
 }
 
-// Maker is the person, program or event that made a transition.
+// Maker is the user, program or event that caused a transition.
 type Maker uint8
 
 // The makers of transitions.
 const (
-	BySomebody   Maker = iota // a person or a program
-	ByAssignment              // the SIM came to another payer
-	ByUse                     // usage: first use, a quota used up, a limit passed
+	BySomebody   Maker = iota // a user or program
+	ByAssignment              // the SIM was assigned to another payer
+	ByUse                     // usage: first use, an exhausted quota, an exceeded limit
 	ByLimit                   // a time limit
 	ByAccount                 // the status of the account
 )
@@ -47,8 +47,8 @@ var makerNames = [...]string{"request", "assignment", "usage", "time", "account"
 
 func (m Maker) String() string { return makerNames[m] }
 
-// Automatic reports whether the transition follows from others without a request, so that it is decided again
-// when an earlier fact changes.
+// Automatic reports whether the transition follows from other events without a request, so that it is decided
+// anew when an earlier fact changes.
 func (m Maker) Automatic() bool { return m == ByUse || m == ByLimit || m == ByAccount }
 
 // origin returns the origin of the facts of a maker.
@@ -64,7 +64,7 @@ func (m Maker) origin() registry.Origin {
 	return registry.Stated
 }
 
-// follows reports whether usage or time made a transition.
+// follows reports whether usage or time caused a transition.
 func (m Maker) follows() bool { return m == ByUse || m == ByLimit }
 
 // Limit is a kind of time limit.
@@ -90,13 +90,13 @@ type Timer struct {
 	To    string
 }
 
-// Cause returns the unique cause of the transition that a time limit makes for a SIM.
+// Cause returns the unique cause of the transition that a time limit triggers for a SIM.
 func (t *Timer) Cause(subject string) string {
 	return "timer:" + t.Limit.String() + ":" + subject + ":" + t.Due.String()
 }
 
-// Timer returns the time limit that ends the stay if nothing else ends it before. used is the first usage of the
-// stay, 0 if there was none; usage stops the window of first use.
+// Timer returns the time limit that ends the stay if nothing else ends it before. used is the first usage in the
+// stay, 0 if there was none; usage stops the time limit of first use.
 func (s *Stay) Timer(used udr.Instant) (t Timer, ok bool) {
 	t, ok = s.limit(used)
 	return t, ok && s.Rules.Lifecycle.Model.Transition(s.State, t.To) != nil
@@ -135,7 +135,7 @@ func (s *Stay) timer(limit Limit, days int32, to string) Timer {
 	return Timer{Limit: limit, Due: max(due, s.From), To: to}
 }
 
-// Core returns the core of the state, NoCore if it is unknown.
+// Core returns the core of the state, NoCore if the state is unknown.
 func (s *Stay) Core() Core {
 	if state := s.state(); state != nil {
 		return state.Core
@@ -151,18 +151,20 @@ func (s *Stay) state() *State {
 	return state
 }
 
-// inUse reports whether a SIM can be used in its state: it is not idle in stock, suspended or cancelled.
+// inUse reports whether a SIM can be used in its state: it is not in stock, suspended or cancelled.
 func (s *State) inUse() bool { return s.Core == Active || s.Core == Prospect && s.Usage != Charged }
 
 // idle reports whether a SIM in this state is in stock.
 func (s *State) idle() bool { return s.Core == Prospect && s.Usage == Charged }
 
-// Waits reports whether a state that waits for usage ends when its threshold is used up, not with the first usage.
+// Waits reports whether a state that waits for usage ends when its threshold is used up rather than with the first
+// usage.
 func (s *Stay) Waits() bool {
 	return s.Rules.Ref.Way != AfterBilling && len(s.Rules.Lifecycle.FirstUse.Threshold) > 0
 }
 
-// softly reports whether a chosen state is a soft suspend: from a billed state into one that waits for usage.
+// softly reports whether a chosen state is a soft suspend: the SIM goes from a billed state to one that waits
+// for usage.
 func (s *Stay) softly() bool {
 	state := s.state()
 	if state == nil || state.Usage != FirstUse {
@@ -207,9 +209,9 @@ func (s *Stay) Bucket(class string) (units int64, free, ok bool) {
 	return 0, free && state.Usage == FirstUse, false
 }
 
-// Plain reports whether the plan prices all usage in the state, and only an event can end the state. Then neither
-// time nor usage below a threshold matters. Most SIMs are in such a state. The result is the same for all SIMs with
-// the same value of a fact.
+// Plain reports whether the plan prices all usage in the state and only an event can end it. Neither time nor usage
+// below a threshold matters then. Most SIMs are in such a state. The result is the same for all SIMs with the same
+// fact value.
 func (s *Stay) Plain() bool {
 	_, timed := s.Timer(0)
 	return !timed && s.Usage() == Charged

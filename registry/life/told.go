@@ -15,7 +15,8 @@ type Told struct {
 	Cause string
 }
 
-// Owned is the time of a SIM with an account, until the next account. If payer is empty, no account owns the SIM.
+// Owned is the time that a SIM spends with an account, until the next account gets it. If payer is empty, no
+// account owns the SIM.
 type Owned struct {
 	From          udr.Instant
 	Payer, Seller string
@@ -34,7 +35,7 @@ func held(told []Told) (facts []Told) {
 	return facts
 }
 
-// arrivals returns the times at which the SIM got another payer, or lost its owner.
+// arrivals returns the times at which the SIM was assigned to another payer or lost its owner.
 func arrivals(owned []Owned) (list []Owned) {
 	payer := ""
 	for i, o := range owned {
@@ -47,8 +48,9 @@ func arrivals(owned []Owned) (list []Owned) {
 }
 
 // Events returns the decisions about a SIM: its assignments to payers, and its chosen states. States also needs the
-// events of its accounts' status and of its usage. told holds all facts ever stated about its state, in the order of
-// (from, known); owned holds its accounts in the order of time. err names the rules that the catalogue lacks.
+// events of its accounts' status and of its usage. told contains all facts ever stated about the SIM's state, in the
+// order of (from, known); owned contains its accounts in the order of time. err lists the rules that the catalogue
+// lacks.
 func (b *Book) Events(told []Told, owned []Owned) (events []Event, err error) {
 	assigned := map[udr.Instant]int{}
 	for _, o := range arrivals(owned) {
@@ -79,7 +81,7 @@ func (b *Book) Events(told []Told, owned []Owned) (events []Event, err error) {
 	return events, err
 }
 
-// Stays returns the states in the facts, for the charges and the history of a SIM. It does not compute them again.
+// Stays returns the states in the facts, for the charges and the history of a SIM. It does not recompute them.
 // See Events for the arguments.
 func (b *Book) Stays(told []Told, owned []Owned) (stays []Stay, err error) {
 	assigned := map[udr.Instant]bool{}
@@ -115,7 +117,7 @@ func (b *Book) Stays(told []Told, owned []Owned) (stays []Stay, err error) {
 			}
 			interrupted = ""
 		case s.Rules.Ref.Way == WithAccount:
-			if s.Free, interrupted = true, before; s.By != ByAccount { // somebody suspended it while its account was suspended
+			if s.Free, interrupted = true, before; s.By != ByAccount { // a user suspended it while its account was suspended
 				s.Free, interrupted = false, s.State
 			}
 		case back && s.State == interrupted:

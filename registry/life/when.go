@@ -8,8 +8,7 @@ import (
 	"ratemill/udr"
 )
 
-// When is the requested effective time of a change: now, at the next cycle of the payer, on a local date, or at an
-// instant.
+// When is the requested effective time of a change: now, the payer's next cycle, a local date, or an instant.
 func When(text string, now udr.Instant, cycles registry.Cycles) (udr.Instant, error) {
 	switch text {
 	case "", "now":
@@ -29,7 +28,7 @@ func When(text string, now udr.Instant, cycles registry.Cycles) (udr.Instant, er
 }
 
 // Earliest returns the earliest date of a change that needs no special permission. It is the beginning of the payer's
-// running cycle or, if the project's backdate is 0 or more, that number of days before today.
+// current cycle or, if the project's backdate is 0 or more, that number of days before today.
 func Earliest(now udr.Instant, cycles registry.Cycles, backdate int) udr.Instant {
 	today := registry.LocalDate(cycles.Zone, now)
 	first, _ := cycles.Of(today)
