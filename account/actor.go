@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Actor is the party for which something is done: the provider, or users of an account.
+// Actor is the party on whose behalf something is done: the provider, or users of an account.
 type Actor struct {
 	Account  string // "" for the provider
 	Reseller bool   // the account is a reseller: it is the provider of the accounts below it
@@ -14,7 +14,7 @@ type Actor struct {
 // Provider reports whether the actor is the provider.
 func (a Actor) Provider() bool { return a.Account == "" }
 
-// String names the actor.
+// String returns the name of the actor.
 func (a Actor) String() string {
 	if a.Provider() {
 		return "the provider"

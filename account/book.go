@@ -29,13 +29,13 @@ type Book struct {
 	wrong     []error // stored values that cannot be read
 }
 
-// NewBook returns the accounts as known at the view's revision.
+// NewBook returns a book of the accounts as known at the view's revision.
 func NewBook(view *registry.View, statements *registry.Statements, in *Installation) *Book {
 	return &Book{View: view, Statements: statements, Revision: view.Revision(), In: in, histories: map[string]*History{},
 		profiles: map[string][]Since[*Profile]{}}
 }
 
-// Err returns the error about the first stored value that could not be read so far, nil if there is none. Check it
+// Err returns the first error about a stored value that could not be read so far, nil if there is none. Check it
 // before you trust a result.
 func (b *Book) Err() error {
 	if len(b.wrong) == 0 {
@@ -179,9 +179,9 @@ func (b *Book) Profile(id string, when udr.Instant) *Profile {
 	return p
 }
 
-// Payer returns the account that pays for an account at a time: the nearest one, itself or above, that has a billing
-// profile. If no account has a profile, each account pays for itself, because accounts existed before profiles did.
-// It is "" if the account does not exist then.
+// Payer returns the account that pays for an account at a time: the nearest account, itself or above, that has a
+// billing profile. If no account has a profile, each account pays for itself, because accounts existed before
+// profiles did. It is "" if the account does not exist then.
 func (b *Book) Payer(id string, when udr.Instant) string {
 	number, ok := b.View.AccountNumber(id)
 	if !ok {
@@ -224,8 +224,8 @@ func (b *Book) Tier(id string, when udr.Instant) string {
 	return "retailer"
 }
 
-// TakesSIMs refuses SIMs for an account that is not active or is blacklisted at a time. Commands and batches that
-// assign or move SIMs call it.
+// TakesSIMs refuses to assign SIMs to an account that is not active or is blacklisted at a time. Commands and
+// batches that assign or move SIMs call it.
 func (b *Book) TakesSIMs(id string, when udr.Instant) error {
 	if s := b.Status(id, when).Status; s != Active {
 		name := s.String()
@@ -255,8 +255,8 @@ func (b *Book) Given(id string, when udr.Instant) (given Given) {
 	return given
 }
 
-// CompanyID returns the id of the company of an account at a time: its own or that of its project, or those of the
-// nearest account above it that has one.
+// CompanyID returns the id of the company of an account at a time: its own or that of its project, or else that of
+// the nearest account above it that has one.
 func (b *Book) CompanyID(id string, when udr.Instant) string {
 	for _, account := range Path(b, id, when) {
 		a := b.Account(account, when)
@@ -308,8 +308,8 @@ func (b *Book) Missing(id string, when udr.Instant) (fields []string) {
 	return fields
 }
 
-// laterCompany tells when the fields of a company begin, if that is after a time. A day of a company begins in UTC, so
-// it may be hours after the same day of an account.
+// laterCompany returns when the fields of a company begin, if that is after a time. A day of a company begins in UTC,
+// so it may be hours after the same day of an account.
 func (b *Book) laterCompany(company string, when udr.Instant) string {
 	for _, s := range registry.HeldStatements(b.Statements.Told(registry.KindCompany, company), b.Revision) {
 		if len(s.Value) > 0 && s.From > when {
@@ -329,7 +329,7 @@ func (b *Book) settings(id string, when udr.Instant) string {
 	return ""
 }
 
-// BillingAddress returns the address that a profile names, nil if there is none.
+// BillingAddress returns the address to which a profile refers, nil if there is none.
 func (b *Book) BillingAddress(id string, p *Profile, when udr.Instant) *Shipping {
 	name := p.BillingAddress
 	if name == "" {

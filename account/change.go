@@ -13,19 +13,19 @@ import (
 
 // Guards checks the conditions for a change of an account's status.
 type Guards interface {
-	// Missing returns the mandatory fields that an account lacks at a time, named for people.
+	// Missing returns the mandatory fields that an account lacks at a time, under the names that users see.
 	Missing(account string, when udr.Instant) []string
-	// Unconfirmed names values that no person has confirmed yet; "" if there are none.
+	// Unconfirmed returns the values that no user has confirmed yet; "" if there are none.
 	Unconfirmed(account string, when udr.Instant) string
 	// Unmet returns the gates of its onboarding that an account does not meet at a time.
 	Unmet(account string, when udr.Instant) []Unmet
-	// Defaults returns its default resources by kind, which are pinned when it becomes active.
+	// Defaults returns the account's default resources by kind, which are pinned when the account becomes active.
 	Defaults(account string, when udr.Instant) map[string]string
 	// SuspendsSIMs reports whether suspending an account also suspends its SIMs.
 	SuspendsSIMs(account string, when udr.Instant) bool
 }
 
-// StatusRequest asks for a change of status.
+// StatusRequest requests a change of status.
 type StatusRequest struct {
 	Account  string
 	To       Status // NoStatus deletes the draft
@@ -34,7 +34,7 @@ type StatusRequest struct {
 	Why      string
 	As       Actor
 	Revision registry.Revision // the revision of the change set
-	Cause    string            // if empty, ChangeStatus makes the cause of a cascade, with the revision and the account
+	Cause    string            // if empty, ChangeStatus uses the cause of a cascade, with the revision and the account
 }
 
 // StatusChange is the result of a change of status: one change set.
@@ -63,8 +63,8 @@ type SIMAction uint8
 
 // The actions.
 const (
-	SuspendSIMs SIMAction = iota + 1 // suspend SIMs with core active and prospect, except inventory; without a charge
-	RestoreSIMs                      // restore the SIMs of a cascade to their earlier states
+	SuspendSIMs SIMAction = iota + 1 // suspend SIMs whose core is active or prospect, except inventory; without a charge
+	RestoreSIMs                      // restore the SIMs that a cascade suspended to their earlier states
 	RetireSIMs                       // retire all SIMs that are not retired yet; the state model may charge for it
 )
 
@@ -113,7 +113,7 @@ func (c *statusChange) refuse(parent, format string, args ...any) {
 	c.wrong.Reasons = append(c.wrong.Reasons, fmt.Sprintf(format, args...))
 }
 
-// allowed returns the other statuses to which the account can change below its parent, leaving out the
+// allowed returns the other statuses to which the account can change below its parent, without the
 // refused one.
 func (c *statusChange) allowed() []Status {
 	to := []Status{}
@@ -346,7 +346,7 @@ func (c *statusChange) times(h *History) []udr.Instant {
 	return slices.Compact(all)
 }
 
-// date formats an instant for people.
+// date formats an instant for display.
 func date(when udr.Instant) string {
 	if when == registry.Always {
 		return "always"
@@ -356,5 +356,5 @@ func date(when udr.Instant) string {
 
 var simActions = [...]string{"", "suspend", "restore", "retire"}
 
-// String describes the action for people.
+// String describes the action for display.
 func (a SIMAction) String() string { return simActions[a] }

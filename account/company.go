@@ -128,8 +128,8 @@ func (c *checker) vat(path, text string) string {
 
 func vatCharacter(c byte) bool { return alphanumeric(c) || c == '+' || c == '*' }
 
-// Confirmed reports whether a person confirmed the company or typed it in. The fields of a look-up count only after
-// that.
+// Confirmed reports whether a user confirmed the company or typed it in. The fields of a look-up count only after
+// they are confirmed.
 func (v *Company) Confirmed() bool { return v.Source == nil || v.Source.Confirmed != "" }
 
 // Project is a part of a company's business that has its own accounts.

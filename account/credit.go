@@ -13,16 +13,16 @@ import (
 // Credit is the debt of a payer in one currency, and the thresholds of its limit that it has passed. The debt
 // includes all accounts below it that do not pay for themselves.
 type Credit struct {
-	Charged   decimal.D // net: all rated usage, summed from the rated log
-	Billed    decimal.D // net: the part of the rated usage on final documents, less open items of other kinds
+	Charged   decimal.D // net: all rated usage, added up from the rated log
+	Billed    decimal.D // net: the rated usage on final documents, less open items of other kinds
 	Documents decimal.D // gross: the unpaid part of open documents
 	Passed    []Percent // thresholds that fired and have not been reset, ascending
 }
 
-// Unbilled is the amount that is not on a document yet.
+// Unbilled returns the amount that is not on a document yet.
 func (c *Credit) Unbilled() (decimal.D, error) { return c.Charged.Sub(c.Billed) }
 
-// Exposure is the amount that counts against the limit.
+// Exposure returns the amount that counts against the limit.
 func (c *Credit) Exposure() (decimal.D, error) {
 	unbilled, err := c.Unbilled()
 	if err != nil {
@@ -61,7 +61,7 @@ func (c *Credit) Judge(limit *Limit) (fired []CreditThreshold, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("the credit limit: %w", err)
 		}
-		// The first charge reaches a limit of 0; no charge at all does not.
+		// The first charge reaches a limit of 0; without any charge, it is not reached.
 		if percents.Less(part) || exposure.Sign() <= 0 {
 			continue
 		}
@@ -120,7 +120,7 @@ type Alert struct {
 	Threshold CreditThreshold
 	Exposure  decimal.D
 	Limit     decimal.D
-	// The record whose charge reached it, with the time of the usage. A file id of zeros means that a
+	// The record whose charge reached the threshold, with the time of the usage. A file id of zeros means that a
 	// document or a change of the limit reached it.
 	File   udr.FileID
 	Seq    uint64

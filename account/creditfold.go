@@ -18,8 +18,8 @@ type Payers interface {
 	Follow(ctx context.Context) (generation uint64, err error)
 	// Tracks reports whether any payer has a credit limit, or ever had one.
 	Tracks() bool
-	// Payer returns the payer for the charges of an account in a billing cycle. A payer is tracked if it has a limit,
-	// or ever had one; its exposure is kept.
+	// Payer returns the payer for the charges of an account in a billing cycle. A payer is tracked, which means
+	// that its exposure is kept, if it has or ever had a limit.
 	Payer(account uint32, cycle int32) (payer uint32, tracked bool)
 	// Pays returns the accounts for which a payer may pay, itself included.
 	Pays(payer uint32) []uint32
@@ -49,7 +49,7 @@ type Credits[T any] interface {
 	// SaveCredit stores rows. Their Version must be one more than the stored one; otherwise it returns
 	// consumer.ErrConflict.
 	SaveCredit(ctx context.Context, tx T, rows []CreditRow) error
-	// Rebuilding reports whether balances are being rebuilt, so that payers seem to owe less than they do.
+	// Rebuilding reports whether balances are being rebuilt, so that payers seem to owe less than they really do.
 	Rebuilding(ctx context.Context, tx T) (bool, error)
 	// Alert stores alerts.
 	Alert(ctx context.Context, tx T, partition int, alerts []Alert) error
@@ -63,7 +63,7 @@ type exposures[T any] struct {
 	generation uint64
 	tracks     bool                     // the result of Tracks at the generation
 	known      map[accountCycle]payerOf // of the generation
-	due        []due                    // the block's charges of tracked payers, in their order
+	due        []due                    // the block's charges of tracked payers, in order
 	offset     int64
 	late       []Decision // decisions that the mutant without safeguard.SuspendedTogether delays
 }
@@ -82,7 +82,7 @@ type due struct {
 	payer    uint32
 	currency string
 	amount   decimal.D
-	record   Alert // the alert's record, without the fields that come from a threshold
+	record   Alert // the record of the alert, without the fields that come from a threshold
 }
 
 // follow brings the payers up to date, once per block.

@@ -9,7 +9,7 @@ import (
 	"ratemill/diag"
 )
 
-// CreditPolicy is the catalogue's document that defines what happens when an account's exposure approaches its
+// CreditPolicy is the catalogue document that defines what happens when an account's exposure approaches its
 // credit limit.
 type CreditPolicy struct {
 	Name       diag.Text         `yaml:"credit_policy,required" doc:"Name of the policy. ratemill ships one named standard; a document with that name replaces it." example:"standard"`
@@ -71,7 +71,7 @@ func (v *CreditPolicy) Check(_ *diag.Node, c *diag.Decoder) {
 // mostThresholds is the largest number of thresholds of a policy.
 const mostThresholds = 20
 
-// Does reports whether the threshold asks for an action.
+// Does reports whether the threshold requests an action.
 func (t CreditThreshold) Does(action string) bool { return slices.Contains(t.Do, action) }
 
 func validAmount(text string) bool {

@@ -17,7 +17,8 @@ import (
 type Suspensions[T any] interface {
 	// Suspended reports from memory, without a query, whether a payer is suspended because of its credit.
 	Suspended(payer uint32) bool
-	// Decide makes the changes. It reads the present facts, so a decision that already took effect changes nothing.
+	// Decide makes the changes. It reads the present facts, so a decision that has already taken effect changes
+	// nothing.
 	Decide(ctx context.Context, tx T, decisions []Decision) error
 }
 
@@ -27,7 +28,7 @@ type Decision struct {
 	Payer   uint32
 	Suspend bool
 	Percent Percent // the threshold that was reached
-	Version int64   // version of the payer's credit: each version decides once
+	Version int64   // version of the payer's credit: each version leads to one decision
 }
 
 // suspends returns the highest threshold that suspends the payer now, false if there is none.
@@ -40,8 +41,9 @@ func (c *Credit) suspends(limit *Limit) (at Percent, ok bool) {
 	return at, ok
 }
 
-// decide derives the decision from the credit of a payer. It suspends once, when a threshold fires, so it does not
-// overrule a person who ends the suspension by hand. It ends the suspension whenever no threshold suspends any more.
+// decide derives the decision from the credit of a payer. It suspends only once, when a threshold fires, so it does
+// not overrule an operator who ends the suspension by hand. It ends the suspension whenever no threshold suspends
+// any more.
 func (r *CreditRow) decide(limit *Limit, alerts []Alert, suspended func(payer uint32) bool) (d Decision, ok bool) {
 	d = Decision{Payer: r.Payer, Version: r.Version}
 	if limit == nil {
@@ -81,8 +83,8 @@ func (c *CreditStatus) Suspended(payer uint32) bool {
 	return suspended
 }
 
-// suspendedByCredit reports whether an account is suspended because of its own credit, rather than by a person or
-// because of the credit of an account above it.
+// suspendedByCredit reports whether an account is suspended because of its own credit, rather than by an operator
+// or because of the credit of an account above it.
 func suspendedByCredit(id string, s StatusValue) bool {
 	rest, ok := strings.CutPrefix(s.Cascade, "credit:"+id+":")
 	return ok && s.Status == Suspended && strings.Trim(rest, "0123456789:") == ""
@@ -152,7 +154,7 @@ func (c *CreditStatus) decide(made *changed, b *Book, d Decision, changes *regis
 		}
 		statements = change.Statements
 	case d.Suspend && now.Status == Suspended && above != nil && now.Cascade == above.Status(when).Cascade:
-		// It was suspended with the account above it, and is not restored with that account.
+		// The account was suspended with the account above it, and is not restored with that account.
 		statements = made.held(id, when, now.Cascade, request.Cause)
 	case !d.Suspend && suspendedByCredit(id, now):
 		statements = made.held(id, when, now.Cascade, above.Status(when).Cascade)
@@ -173,7 +175,7 @@ func (c *CreditStatus) decide(made *changed, b *Book, d Decision, changes *regis
 }
 
 // held returns statements that move suspended accounts from one cascade to another: from a time on, the second
-// cascade suspends an account, and those below it, that the first one suspended.
+// cascade suspends an account and the accounts below it that the first cascade suspended.
 func (c *changed) held(account string, when udr.Instant, from, to string) (all []registry.Statement) {
 	all = append(all, c.statement(account, when, StatusValue{Status: Suspended, Cascade: to}))
 	for _, child := range childrenAt(c, account, when) {

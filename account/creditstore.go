@@ -185,8 +185,8 @@ func (Table) Rebuilding(ctx context.Context, tx *store.Tx) (behind bool, err err
 }
 
 // Judge compares the credit of payers with their limits again, after a limit or a policy changed or came into force.
-// It updates only payers whose result changes. It skips a payer whose exposure is not kept yet, because the next
-// charge counts all earlier ones.
+// It updates only payers whose result changes. It skips a payer whose exposure is not kept yet, because the payer's
+// next charge counts all earlier ones.
 func (t Table) Judge(ctx context.Context, db *store.DB, payers Payers, statuses Suspensions[*store.Tx]) error {
 	all, err := CreditOf(ctx, db, nil)
 	if err != nil {
@@ -216,7 +216,7 @@ func (t Table) Judge(ctx context.Context, db *store.DB, payers Payers, statuses 
 	return nil
 }
 
-// CreditOf returns the stored credit of payers, by payer and currency; nil asks for all.
+// CreditOf returns the stored credit of payers, by payer and currency; nil means all payers.
 func CreditOf(ctx context.Context, db *store.DB, payer *uint32) (all []CreditRow, err error) {
 	where, args := "", []any(nil)
 	if payer != nil {
@@ -231,7 +231,7 @@ func CreditOf(ctx context.Context, db *store.DB, payer *uint32) (all []CreditRow
 	return all, err
 }
 
-// Alerts returns the newest alerts of a payer, or of all, newest usage first.
+// Alerts returns the newest alerts of one payer or of all payers, newest usage first.
 func Alerts(ctx context.Context, db *store.DB, payer *uint32, limit int) (all []Alert, err error) {
 	where, args := "", []any(nil)
 	if payer != nil {

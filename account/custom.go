@@ -11,7 +11,7 @@ import (
 	"ratemill/rating"
 )
 
-// CustomFields is the catalogue's document that declares additional fields of an installation.
+// CustomFields is the catalogue document that declares additional fields of an installation.
 type CustomFields struct {
 	Name   diag.Text             `yaml:"custom_fields,required" doc:"Name of this set of fields." example:"sales"`
 	From   Date                  `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`

@@ -3,7 +3,7 @@
 //
 // Its values are pure: companies (company.go), billing profiles (profile.go, bic.go), details, contacts and addresses
 // (details.go), resources, groups and add-ons (resource.go). value.go reads, checks and stores them. documents.go has
-// the catalogue's documents that the package owns: gates of onboarding, custom fields, resources, credit policies.
+// the catalogue documents that the package owns: gates of onboarding, custom fields, resources, credit policies.
 // entitlement.go decides which resources an account may have, and who may choose them. status.go has the table of
 // statuses, change.go the effects of a change of status, with its cascades.
 //

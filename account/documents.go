@@ -9,7 +9,7 @@ import (
 	"ratemill/rating"
 )
 
-// The keys of the catalogue's documents that this package owns.
+// The keys of the catalogue documents that this package owns.
 const (
 	keyCustomFields = "custom_fields"
 	keyResource     = "resource"
@@ -17,7 +17,7 @@ const (
 	keyCreditPolicy = "credit_policy"
 )
 
-// Kinds are the kinds of the catalogue's documents that this package owns.
+// Kinds returns the kinds of catalogue documents that this package owns.
 func Kinds() []rating.Kind {
 	return []rating.Kind{
 		rating.VersionedKind[CustomFields](keyCustomFields, "Custom fields are fields of your installation that companies, "+
@@ -48,11 +48,11 @@ var shippedOnboarding []byte
 //go:embed documents/credit.yaml
 var shippedCredit []byte
 
-// shippedName is the name of the shipped documents. A catalogue's document with that name replaces the shipped
+// shippedName is the name of the shipped documents. A catalogue document with that name replaces the shipped
 // one.
 const shippedName = "standard"
 
-// declaredOnce reports fields of the same objects that two documents declare.
+// declaredOnce reports fields that two documents declare for the same objects.
 func declaredOnce(all rating.Versions[CustomFields], _ *rating.Catalogue, l *diag.List) {
 	fields := map[[2]string]diag.Text{}
 	for _, name := range all.Names() {
@@ -68,7 +68,7 @@ func declaredOnce(all rating.Versions[CustomFields], _ *rating.Catalogue, l *dia
 	}
 }
 
-// Documents holds the catalogue's documents that this package owns, each with its versions.
+// Documents holds the catalogue documents that this package owns, each with its versions.
 type Documents struct {
 	custom      rating.Versions[CustomFields]
 	resources   rating.Versions[ResourceText]
@@ -78,8 +78,8 @@ type Documents struct {
 	shares      []string
 }
 
-// DocumentsOf returns the documents of a catalogue or, without one, the shipped documents. list contains the errors
-// that newer rules find in a stored catalogue.
+// DocumentsOf returns the documents of a catalogue or, if there is no catalogue, the shipped documents. list
+// contains the errors that a newer program version finds in a stored catalogue.
 func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	d = &Documents{}
 	if c == nil {
@@ -100,13 +100,13 @@ func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 	return d, list
 }
 
-// compiled returns the documents of a kind. For a catalogue without this kind, it returns the shipped ones.
+// compiled returns the documents of a kind. For a catalogue without this kind, it returns the shipped documents.
 func compiled[T any](c *rating.Catalogue, key string) (rating.Versions[T], diag.List) {
 	kinds := Kinds()
 	return rating.VersionsOf[T](c, kinds[slices.IndexFunc(kinds, func(k rating.Kind) bool { return k.Name == key })])
 }
 
-// Credit returns the newest version of a credit policy, nil if none has this name; "" is the standard one.
+// Credit returns the newest version of a credit policy, nil if none has this name; "" is the standard policy.
 func (d *Documents) Credit(name string) *CreditPolicy {
 	return d.credits.Newest(cmp.Or(name, shippedName))
 }
@@ -114,7 +114,8 @@ func (d *Documents) Credit(name string) *CreditPolicy {
 // Credits returns the names of the credit policies.
 func (d *Documents) Credits() []string { return d.credits.Names() }
 
-// Onboarding returns the version of an onboarding on a date, nil if none has this name; "" is the standard one.
+// Onboarding returns the version of an onboarding on a date, nil if none has this name; "" is the standard
+// onboarding.
 func (d *Documents) Onboarding(name string, on Date) *Onboarding {
 	return d.onboardings.At(cmp.Or(name, shippedName), on)
 }
@@ -123,7 +124,7 @@ func (d *Documents) Onboarding(name string, on Date) *Onboarding {
 func (d *Documents) declaresAny() bool { return d != nil && len(d.resources.Names()) > 0 }
 
 // ResourceNames returns the names of the declared resources of a kind, sorted. It returns nil if none is declared;
-// then every name is accepted.
+// in that case, every name is accepted.
 func (d *Documents) ResourceNames(kind string) (names []string) {
 	switch kind {
 	case PricePlan:

@@ -37,7 +37,7 @@ type Effect[T any] struct {
 	rows    Rows[T]
 	added   map[Key]*Balance
 	charges int
-	begun   bool              // the block has a message
+	begun   bool              // the block has at least one message
 	texts   map[string]string // one copy of each text in keys, because parsed keys point into messages
 
 	batch  ratedlog.Batch
@@ -149,7 +149,8 @@ func (e *Effect[T]) charge() error {
 	return nil
 }
 
-// mostTexts limits the memory for texts. Usually there are few, because classes and currencies are few.
+// mostTexts limits the memory for texts. Usually there are only a few, because there are few classes
+// and currencies.
 const mostTexts = 10_000
 
 func (e *Effect[T]) text(s string) string {

@@ -5,10 +5,10 @@ import (
 	"ratemill/udr"
 )
 
-// EntitledAs returns the check whether accounts may have the resources in an import, as known at the revision that
-// the import creates. The actor is the provider. The catalogue must declare a resource, except a plan, of which
-// import only warns. It is nil if nothing is declared and no account ever had a resource, because nothing is
-// restricted then.
+// EntitledAs returns a function that checks whether accounts may have the resources in an import, as known at the
+// revision that the import creates. The actor is the provider. The catalogue must declare each resource, except a
+// plan, for which an import only warns. The function is nil if nothing is declared and no account ever had a
+// resource, because nothing is restricted then.
 func EntitledAs(v *registry.View, s *registry.Statements, rev registry.Revision, in *Installation) registry.Entitled {
 	given := false
 	for range s.Subjects(registry.KindResource) {

@@ -13,13 +13,13 @@ type Level struct {
 }
 
 // Given holds the levels from an account up to its root. They determine the resources that the account can use:
-// those assigned to it that each account above it has too. If an account has no assigned resource of a kind, it
-// shares those of its parent. A kind without any assignment is not restricted.
+// those that are assigned to it and that each account above it has too. If an account has no assigned resource
+// of a kind, it shares those of its parent. A kind without any assignment is not restricted.
 type Given []Level
 
 // Access is the right of an account to a resource.
 type Access struct {
-	Assigned bool // every level that assigns resources of this kind assigns this one
+	Assigned bool // every level that assigns resources of this kind assigns this resource
 	Active   bool
 	Open     bool // the actor may choose it
 }
@@ -73,8 +73,8 @@ func (g Given) of(name ResourceName, as Actor) Access {
 	return a
 }
 
-// From returns the account that provides resources of a kind: the nearest one with such a resource, "" if there is
-// none.
+// From returns the account that provides resources of a kind: the nearest account with such a resource, "" if
+// there is none.
 func (g Given) From(kind string) string {
 	for i := range g {
 		if g[i].has(kind) {
@@ -149,7 +149,7 @@ func (g Given) Entitled(as Actor, name ResourceName) error {
 	return refused
 }
 
-// lackedBy names an account above that lacks a resource, if this account has it.
+// lackedBy returns an account above that lacks a resource which this account has.
 func (g Given) lackedBy(name ResourceName) string {
 	for i := range g {
 		if _, ok := g[i].Resources[name]; !ok && i > 0 && g[i].has(name.Kind) {
@@ -159,7 +159,7 @@ func (g Given) lackedBy(name ResourceName) string {
 	return ""
 }
 
-// NotEntitledError is the refusal of a resource for an account or a user of it.
+// NotEntitledError reports that a resource is refused for an account or a user of it.
 type NotEntitledError struct {
 	Account  string
 	Resource ResourceName
@@ -168,7 +168,7 @@ type NotEntitledError struct {
 	Allowed  []string // names of the same kind that the actor may choose
 }
 
-// Error names the allowed alternatives.
+// Error lists the allowed alternatives.
 func (e *NotEntitledError) Error() string {
 	allowed := "none"
 	if len(e.Allowed) > 0 {
@@ -196,8 +196,8 @@ func (g Given) Assign(name ResourceName, r Resource, declared *Documents) (wrong
 	return wrong
 }
 
-// Declares returns the reason why the catalogue lacks a resource. It is nil if the catalogue declares the resource, or
-// none of its kind.
+// Declares returns the reason why the catalogue does not have the resource. It is nil if the catalogue declares the
+// resource, or no resource of its kind.
 func (d *Documents) Declares(name ResourceName) error {
 	if d == nil {
 		return nil

@@ -57,7 +57,8 @@ var fieldOwners = map[string]reflect.Type{
 	"profile": reflect.TypeFor[Profile](), "details": reflect.TypeFor[Details](), "company": reflect.TypeFor[Company](),
 }
 
-// unknownField explains what is wrong with the name of a field such as profile.cost_centre; "" if nothing is.
+// unknownField explains what is wrong with the name of a field such as profile.cost_centre; "" if nothing is
+// wrong.
 func unknownField(field string, custom rating.Versions[CustomFields]) string {
 	if kind, name, named := strings.Cut(field, "/"); named {
 		if (kind == "contact" || kind == "address") && name != "" {
@@ -96,7 +97,7 @@ func valuePos(name string, text []byte, path string) diag.Pos {
 	return c.at(path)
 }
 
-// instead suggests one of the names, or lists them.
+// instead suggests one of the names, or lists all of them.
 func instead(name string, names []string) string {
 	if hint := diag.Suggest(name, names); hint != "" {
 		return hint
@@ -140,10 +141,10 @@ func WithFields(stored []byte, fields map[string]string) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// raw returns a text that a person typed for a field, as YAML.
+// raw returns a text that a user typed for a field, as YAML.
 type raw string
 
-// removeEmpty removes maps that have no field any more.
+// removeEmpty removes maps that no longer have any field.
 func removeEmpty(tree map[string]any) {
 	for key, value := range tree {
 		if below, ok := value.(map[string]any); ok {

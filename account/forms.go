@@ -8,7 +8,7 @@ import (
 	"ratemill/registry"
 )
 
-// Forms describes how people write the statements of this package in import files.
+// Forms describes how the statements of this package are written in import files.
 func Forms(in *Installation) []registry.Form {
 	if in == nil {
 		in = &Installation{}
@@ -49,7 +49,7 @@ func settingNamed(parts []string) (wrong int, err error) {
 }
 
 // StatedStatus is the status of an account in an import file, for accounts that already exist in another system. It
-// has no effects on SIMs or other accounts; for those use `ratemill account status`.
+// has no effects on SIMs or other accounts; to change a status with its effects, use `ratemill account status`.
 type StatedStatus struct {
 	Status string `yaml:"status,required" json:"status" enum:"draft|new|lead|active|suspended|terminated" doc:"Stage of the account's life."`
 }

@@ -38,7 +38,7 @@ func with[T any](all []Since[T], from udr.Instant, value T) []Since[T] {
 	return slices.Insert(slices.Clone(all), i, Since[T]{from, value})
 }
 
-// History is an account's parents and statuses at every valid time, as known now, oldest first.
+// History holds an account's parents and statuses at every valid time, as known now, oldest first.
 type History struct {
 	ID       string
 	From     udr.Instant // the time from which the account exists
@@ -46,13 +46,13 @@ type History struct {
 	Statuses []Since[StatusValue]
 }
 
-// Parent is the account's parent at a time, "" for a root.
+// Parent returns the account's parent at a time, "" for a root.
 func (h *History) Parent(when udr.Instant) string {
 	parent, _ := at(h.Parents, when)
 	return parent
 }
 
-// Status is the account's status at a time.
+// Status returns the account's status at a time.
 func (h *History) Status(when udr.Instant) StatusValue {
 	if when < h.From {
 		return StatusValue{}
@@ -60,7 +60,7 @@ func (h *History) Status(when udr.Instant) StatusValue {
 	if s, ok := at(h.Statuses, when); ok {
 		return s
 	}
-	// No status was stated yet, because the account existed before statuses did.
+	// No status was stated yet, because the account is older than statuses.
 	return StatusValue{Status: Active}
 }
 
@@ -72,7 +72,7 @@ type Histories interface {
 	Children(account string) []string
 }
 
-// Path returns the accounts from one up to its root at a time, both included.
+// Path returns the accounts from an account up to its root at a time, inclusive.
 func Path(b Histories, account string, when udr.Instant) (path []string) {
 	for account != "" && !slices.Contains(path, account) {
 		h := b.History(account)
@@ -126,7 +126,7 @@ func (c *changed) set(account string, from udr.Instant, value StatusValue) {
 	c.other[account] = &h
 }
 
-// statement returns the fact of a status.
+// statement returns the fact that states a status.
 func (c *changed) statement(account string, from udr.Instant, value StatusValue) registry.Statement {
 	s := registry.Statement{Kind: registry.KindStatus, Subject: account, From: from, State: registry.Holds, Value: Canonical(value)}
 	if value.Status == NoStatus {

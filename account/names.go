@@ -5,7 +5,7 @@ import (
 	"ratemill/udr"
 )
 
-// NamesOf returns the names of accounts for people; it omits accounts without a name.
+// NamesOf returns the display names of accounts; it omits accounts without a name.
 func NamesOf(ids []string, details *registry.Statements, at udr.Instant) map[string]string {
 	names := map[string]string{}
 	for _, id := range ids {

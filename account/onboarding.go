@@ -10,7 +10,7 @@ import (
 	"ratemill/registry"
 )
 
-// Onboarding is the catalogue's document with the conditions that an account must meet before it becomes active.
+// Onboarding is the catalogue document with the conditions that an account must meet before it becomes active.
 type Onboarding struct {
 	Name  diag.Text `yaml:"onboarding,required" doc:"Name of the onboarding. ratemill ships one named standard, which applies to accounts that name no other; a document with that name replaces it." example:"standard"`
 	From  Date      `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`
@@ -58,7 +58,7 @@ func (v *Onboarding) Check(_ *diag.Node, c *diag.Decoder) {
 	}
 }
 
-// follow checks that the fields exist that gates name.
+// follow checks that the fields to which gates refer exist.
 func (v *Onboarding) follow(custom rating.Versions[CustomFields], l *diag.List) {
 	for _, g := range v.Gates {
 		if g.Filled == nil {
@@ -74,7 +74,7 @@ func (v *Onboarding) follow(custom rating.Versions[CustomFields], l *diag.List) 
 type Standing struct {
 	Account   string
 	Kind      registry.AccountKind
-	Sub       bool // it has a parent that pays for it
+	Sub       bool // the account has a parent that pays for it
 	Profile   *Profile
 	Details   *Details
 	Company   *Company
@@ -121,7 +121,7 @@ func (g *Gate) counts(s *Standing, in *Installation) bool {
 	return where[g.Where] && (len(g.For) == 0 || slices.Contains(g.For, kind))
 }
 
-// lacks names what an account lacks to pass the gate; "" if it passes.
+// lacks returns what an account lacks to pass the gate; "" if it passes.
 func (g *Gate) lacks(s *Standing) string {
 	switch {
 	case g.Default != nil:

@@ -13,7 +13,7 @@ import (
 // Directory finds the payer of an account from the facts in the control store. It holds accounts and their
 // statements, but no SIMs. It is safe for concurrent use.
 type Directory struct {
-	// Load brings accounts and statements up to the newest revision, and returns it.
+	// Load brings accounts and statements up to the newest revision, and returns that revision.
 	load func(context.Context, *registry.Registry, *registry.Statements) (registry.Revision, error)
 	in   *Installation
 	now  func() time.Time

@@ -44,7 +44,7 @@ type ZeroVAT struct {
 	Reason   string `yaml:"reason,required" json:"reason" doc:"Reason, as printed on invoices." example:"Reverse charge, article 196 of directive 2006/112/EC"`
 }
 
-// Payment has the means and the terms of payment of an account.
+// Payment holds the means and the terms of payment of an account.
 type Payment struct {
 	Method      string       `yaml:"method,required" json:"method" enum:"slip|direct_debit|sepa" doc:"slip: by hand. direct_debit: from an international bank account. sepa: by SEPA direct debit."`
 	Target      *int         `yaml:"target" json:"target,omitempty" doc:"Days from the date of issue until an invoice is due, 0 to 180." example:"30"`
@@ -210,7 +210,7 @@ func (v *Profile) checkStorage(c *checker) {
 	}
 }
 
-// list formats names for a sentence.
+// list formats names for use in a sentence.
 func list(names []string) string {
 	if len(names) == 0 {
 		return "none"
@@ -236,13 +236,13 @@ func ProfileOf(name string, text []byte, in *Installation, company *Company) (Pr
 	return v, found
 }
 
-// Sandbox reports whether its invoices are tests.
+// Sandbox reports whether the account's invoices are tests.
 func (v *Profile) Sandbox() bool { return v.Environment == "sandbox" }
 
-// IsBillable reports whether the account gets invoices. It does unless the profile disables them.
+// IsBillable reports whether the account gets invoices. It gets invoices unless the profile disables them.
 func (v *Profile) IsBillable() bool { return v.Billable == nil || *v.Billable }
 
-// Missing returns the mandatory fields that a profile lacks: without them an account stays a draft.
+// Missing returns the mandatory fields that a profile lacks: as long as there are any, an account stays a draft.
 func (v *Profile) Missing() (fields []string) {
 	p := v.Payment
 	for _, f := range []struct {

@@ -9,7 +9,7 @@ import (
 	"ratemill/internal/store"
 )
 
-// Filter chooses balances; nil fields choose all.
+// Filter selects balances; nil fields select all.
 type Filter struct {
 	Account *uint32
 	Cycle   *int32
@@ -71,13 +71,14 @@ func Beginnings(ctx context.Context, db *store.DB) (map[int]int64, error) {
 	return all, err
 }
 
-// Discard deletes all balances, and the positions of the consumer that made them. The consumer then rebuilds them
-// from the part of the rated log that Kafka still has.
+// Discard deletes all balances, and the positions of the consumer that computed them. The consumer then rebuilds
+// them from the part of the rated log that Kafka still has.
 //
-// A crash before the commit changes nothing. A consumer that runs meanwhile finds no position, and starts again.
+// A crash before the commit changes nothing. A consumer that is running finds no position, and starts from the
+// beginning.
 func Discard(ctx context.Context, db *store.DB, consumer string) error {
 	return db.Change(ctx, "discarding balances", func(t *store.Tx) error {
-		// Discard deletes the positions first: PostgreSQL locks them, so no block is applied meanwhile.
+		// Discard deletes the positions first: PostgreSQL locks them, so no block is applied in the meantime.
 		if _, err := t.Exec(ctx, `UPDATE sink_positions SET version = version + 1 WHERE sink = ?`, consumer); err != nil {
 			return err
 		}

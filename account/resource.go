@@ -23,7 +23,7 @@ func (v *Resource) check(c *checker) {
 // Open reports whether users of the account may choose it.
 func (v Resource) Open() bool { return v.Access == OpenToAccount }
 
-// OpenToAccount is the access of resources that users of an account may choose.
+// OpenToAccount is the access setting of resources that users of an account may choose.
 const OpenToAccount = "account"
 
 // The kinds of resources.
@@ -41,7 +41,7 @@ const (
 	PackageResource = "package"
 )
 
-// ResourceKinds are the kinds of resources, in the order in which they are shown.
+// ResourceKinds lists the kinds of resources, in the order in which they are shown.
 var ResourceKinds = []string{APNGroup, ServiceProfile, RoamingProfile, SecurityProfile, PricePlan, SharePlan, SIMProduct, TimeSlices,
 	PrivateNetwork, AddonResource, PackageResource}
 
@@ -103,10 +103,10 @@ func (v *Addon) check(c *checker) {
 	}
 }
 
-// Setting is the resource of one kind that a SIM uses. Its statement has the kind as its name.
+// Setting is the resource of one kind that a SIM uses. The name of its statement is the kind.
 type Setting struct {
 	Name string `yaml:"name,required" json:"name" doc:"Name of the resource." example:"apn-m2m"`
 }
 
-// SettingKinds are the kinds of which a SIM uses one resource.
+// SettingKinds lists the kinds of which a SIM uses one resource.
 var SettingKinds = []string{APNGroup, ServiceProfile, RoamingProfile, SecurityProfile}

@@ -9,7 +9,7 @@ import (
 	"ratemill/normalize"
 )
 
-// ResourceText is the catalogue's document that declares a resource.
+// ResourceText is the catalogue document that declares a resource.
 type ResourceText struct {
 	Name     diag.Text   `yaml:"resource,required" doc:"Name of the resource, unique in its kind." example:"apn-m2m"`
 	From     Date        `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`

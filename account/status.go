@@ -14,12 +14,12 @@ type Status uint8
 
 // The statuses.
 const (
-	NoStatus   Status = iota // it does not exist
-	Draft                    // incomplete; only the tier that created it sees it
-	New                      // complete; waits for approval
-	Lead                     // approved; is being set up
+	NoStatus   Status = iota // the account does not exist
+	Draft                    // incomplete; visible only to the tier that created it
+	New                      // complete; waiting for approval
+	Lead                     // approved; being set up
 	Active                   // does business
-	Suspended                // stopped, for a time
+	Suspended                // stopped temporarily
 	Terminated               // over, for ever
 )
 
@@ -28,7 +28,7 @@ var statusNames = [...]string{"", "draft", "new", "lead", "active", "suspended",
 // Statuses lists all statuses, in the order of an account's life.
 var Statuses = []Status{Draft, New, Lead, Active, Suspended, Terminated}
 
-// String is the status's name.
+// String returns the status's name.
 func (s Status) String() string { return statusNames[s] }
 
 // ParseStatus reads the name of a status.
@@ -73,7 +73,7 @@ func allows(parent, child Status) bool { return slices.Contains(AllowedBelow(par
 // step is a change of status that an account can make.
 type step struct {
 	from, to Status
-	needs    string // words for the condition, in the reference
+	needs    string // condition in words, for the reference
 }
 
 // steps lists the changes of status. whoMay decides who may make each one; change.go has the effects.
@@ -102,8 +102,8 @@ func StepsFrom(from Status) (to []Status) {
 	return to
 }
 
-// whoMay returns "" if the actor may change the status of an account, and otherwise names those who may. path lists
-// the accounts from this one up to its root.
+// whoMay returns "" if the actor may change the status of an account, and otherwise says who may. path lists the
+// accounts from this one up to its root.
 func whoMay(as Actor, path []string) string {
 	if as.Provides(path) {
 		return ""
@@ -116,11 +116,11 @@ type ForbiddenStepError struct {
 	Account  string
 	From, To Status
 	Reasons  []string // all of them
-	Parent   string   // the account whose status forbids it, if one does
-	Allowed  []Status // statuses to which it can change instead
+	Parent   string   // the account whose status forbids the change, if there is one
+	Allowed  []Status // statuses to which the account can change instead
 }
 
-// Error names the allowed statuses.
+// Error lists the allowed statuses.
 func (e *ForbiddenStepError) Error() string {
 	to := "become " + e.To.String()
 	if e.To == NoStatus {
@@ -141,7 +141,7 @@ func (e *ForbiddenStepError) Error() string {
 		strings.Join(e.Reasons, "\n  "))
 }
 
-// Conflict reports that the request was understood and the state of the account forbids it: HTTP's 409.
+// Conflict reports that the request was understood but the state of the account forbids it: HTTP's 409.
 func (e *ForbiddenStepError) Conflict() bool { return true }
 
 func statusList(all []Status) string {

@@ -17,9 +17,9 @@ type UnitsKind string
 
 // The kinds of units.
 const (
-	PoolUnits    UnitsKind = "pool"    // of a share plan
+	PoolUnits    UnitsKind = "pool"    // from a share plan
 	PackageUnits UnitsKind = "package" // bought by an account or a SIM
-	AddonUnits   UnitsKind = "addon"   // of an add-on that an account has
+	AddonUnits   UnitsKind = "addon"   // from an add-on that an account has
 )
 
 // UnitsOwner is the account or SIM that owns units.
@@ -47,8 +47,8 @@ func (k UnitsKey) Compare(o UnitsKey) int {
 		cmp.Compare(k.Renewal, o.Renewal))
 }
 
-// Units holds the units as of the last record that drew them. A draw contains the number of units used before it,
-// so the result is right even if earlier draws were not counted.
+// Units holds the used units as of the last record that drew some. A draw contains the number of units used
+// before it, so the result is right even if earlier draws were not counted.
 type Units struct {
 	Size, Used int64
 	FirstAt    udr.Instant // time of the earliest usage that drew units; for the package as a whole, of its first use or renewal
@@ -62,9 +62,9 @@ func (u Units) merge(later Units) Units {
 	return later
 }
 
-// UnitRows keep units of a partition, in a transaction T.
+// UnitRows stores units of a partition, in a transaction T.
 type UnitRows[T any] interface {
-	// SaveUnits merges units into those that are stored.
+	// SaveUnits merges units into the stored units.
 	SaveUnits(ctx context.Context, tx T, partition int, keys []UnitsKey, units map[UnitsKey]*Units) error
 	// CountedUnits records that units are counted up to an offset.
 	CountedUnits(ctx context.Context, tx T, span consumer.Span, now udr.Instant) error
@@ -74,7 +74,7 @@ type UnitRows[T any] interface {
 type drawn[T any] struct {
 	rows  UnitRows[T]
 	now   func() udr.Instant
-	units map[UnitsKey]*Units // pointers, because an assignment would replace the key by one that points into the current message
+	units map[UnitsKey]*Units // pointers, because an assignment would replace the key with one that points into the current message
 	text  func(string) string
 }
 

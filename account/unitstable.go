@@ -51,14 +51,14 @@ func (Table) CountedUnits(ctx context.Context, tx *store.Tx, span consumer.Span,
 	return err
 }
 
-// StoredUnits are units of a partition.
+// StoredUnits holds units of a partition.
 type StoredUnits struct {
 	UnitsKey
 	Units
 	Partition int
 }
 
-// UnitsOf returns the units of owners, in the order of their keys; nil owners means all.
+// UnitsOf returns the units of owners, ordered by key; nil owners means all.
 func UnitsOf(ctx context.Context, db *store.DB, owners []UnitsOwner) (all []StoredUnits, err error) {
 	ask := func(where string, args []any) error {
 		return db.Ask(ctx, "reading units", `SELECT of_sim, owner_number, kind, name, bucket, cap, period, cycle, renewal, partition_number, size,
@@ -102,15 +102,15 @@ func UnitsOf(ctx context.Context, db *store.DB, owners []UnitsOwner) (all []Stor
 	return all, err
 }
 
-// Counted is the part of a partition of the rated log from which units are counted.
+// Counted is the part of a partition of the rated log from which units have been counted.
 type Counted struct {
-	From   int64       // the first offset; 0: all of the log
+	From   int64       // the first counted offset; 0: the whole log
 	Begun  udr.Instant // time at which counting began
 	Next   int64       // the first offset that is not counted yet
 	Stored udr.Instant // time at which the last message was counted
 }
 
-// UnitsCounted returns the position up to which units are counted, by partition.
+// UnitsCounted returns, by partition, the position up to which units have been counted.
 func UnitsCounted(ctx context.Context, db *store.DB) (map[int]Counted, error) {
 	all := map[int]Counted{}
 	err := db.Query(ctx, "reading up to where units are counted", `SELECT partition_number, first_offset, begun, next_offset, stored FROM

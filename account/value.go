@@ -10,9 +10,9 @@ import (
 	"ratemill/registry"
 )
 
-// A value is the content of a statement about a company or an account: company.go, profile.go, details.go, resource.go. People
-// write it as YAML or JSON; Read checks it and reports all mistakes at once. It is stored as canonical JSON, without
-// empty fields.
+// A value is the content of a statement about a company or an account: company.go, profile.go, details.go, resource.go.
+// Users write it as YAML or JSON; Read checks it and reports all mistakes at once. It is stored as canonical JSON,
+// without empty fields.
 //
 // The tags of its fields declare them once, for reading, for storing, and for the reference of fields in the docs.
 
@@ -24,11 +24,11 @@ type Installation struct {
 	Lookup     bool // a company look-up is configured
 	Languages  []string
 	EInvoices  []string // formats of electronic invoices
-	Accounting []string // names of accounting groups; nil if they are unknown here: then any name is accepted
+	Accounting []string // names of accounting groups; nil if they are unknown here, and then any name is accepted
 	Documents  *Documents
 }
 
-// checked is a value with checks beyond those that its tags declare.
+// checked is a value that has checks beyond those that its tags declare.
 type checked interface{ check(c *checker) }
 
 // checker reports mistakes at the positions of a value's fields.
@@ -56,7 +56,7 @@ func (c *checker) at(path string) diag.Pos {
 	return n.Pos
 }
 
-// Read reads a value that people wrote as YAML or JSON. name is the document's name, for diagnostics. The value is
+// Read reads a value that a user wrote as YAML or JSON. name is the document's name, for diagnostics. The value is
 // valid if the list has no errors.
 func Read[T any](name string, text []byte, in *Installation) (v T, list diag.List) {
 	n, list := diag.Parse(name, text)
@@ -94,17 +94,17 @@ func Canonical(value any) []byte {
 	return text
 }
 
-// ReadStored reads a value that Canonical made. what names it in errors.
+// ReadStored reads a value that Canonical produced. what is the value's name in errors.
 func ReadStored[T any](what string, text []byte) (v T, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields() // a newer ratemill wrote it, so dropping the unknown field could change its meaning
+	d.DisallowUnknownFields() // a newer ratemill wrote the value, so dropping the unknown field could change its meaning
 	if err := d.Decode(&v); err != nil {
 		return v, fmt.Errorf("%s: this ratemill does not know the stored value (%v); start the newest ratemill", what, err)
 	}
 	return v, nil
 }
 
-// readPart reads the fields of another package's statement that V declares.
+// readPart reads those fields of another package's statement that V declares.
 func readPart[V any](b *Book, s registry.Statement) (v V, ok bool) {
 	if err := json.Unmarshal(s.Value, &v); err != nil {
 		b.wrong = append(b.wrong, fmt.Errorf("the %s %s: %w", s.Kind, s.Subject, err))

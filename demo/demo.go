@@ -18,7 +18,7 @@ var embedded embed.FS
 // Project is the demo's project: sources/, classes/, catalogue/, registry/, changes/ (a batch) and tests/.
 func Project() fs.FS { return folder("project") }
 
-// Files are the usage files, in a folder for each source, with NOTICE files that say where they come from.
+// Files are the usage files, in a folder for each source, with NOTICE files that state their origin.
 func Files() fs.FS { return folder("files") }
 
 func folder(name string) fs.FS {
@@ -29,7 +29,7 @@ func folder(name string) fs.FS {
 	return sub
 }
 
-// Sources are the names of the sources, sorted.
+// Sources returns the names of the sources, sorted.
 func Sources() []string {
 	entries, err := fs.ReadDir(embedded, "files")
 	if err != nil {
@@ -42,7 +42,7 @@ func Sources() []string {
 	return names
 }
 
-// WriteProject writes the project into a folder. Files that are there already with the same name are replaced.
+// WriteProject writes the project into a folder. Existing files with the same name are replaced.
 func WriteProject(dir string) error {
 	project := Project()
 	return fs.WalkDir(project, ".", func(name string, d fs.DirEntry, err error) error {
@@ -67,11 +67,11 @@ func WriteProject(dir string) error {
 	})
 }
 
-// sftpLine is the line of the demo's sources with the address of their files.
+// sftpLine is the line in the demo's sources with the address of their files.
 var sftpLine = regexp.MustCompile(`(?m)^  sftp: .*$`)
 
-// WriteExample writes the project into a folder as one that runs by itself: its sources read the folder inbox, which holds
-// the demo's usage files.
+// WriteExample writes the project into a folder so that it runs without a server: its sources read the folder inbox,
+// which contains the demo's usage files.
 func WriteExample(dir string) error {
 	if err := WriteProject(dir); err != nil {
 		return err
@@ -93,8 +93,8 @@ func WriteExample(dir string) error {
 	return os.CopyFS(filepath.Join(dir, "inbox"), Files())
 }
 
-// Shipped are the options of the generated files among Files. They have separate SIMs, which the project's
-// registry names.
+// Shipped are the options with which the generated files in Files were created. They have separate SIMs,
+// which are in the project's registry.
 func Shipped(source string) generate.Options {
 	o := generate.Options{
 		Seed: 20, SIMs: 12, Accounts: 4, Sources: []string{source}, FirstSIM: 50_000_000,
@@ -102,7 +102,7 @@ func Shipped(source string) generate.Options {
 	}
 	switch source {
 	case "skylink":
-		// The last file repeats the first under another name. The clocks change on the second day.
+		// The last file repeats the first under another name. The clocks are changed on the second day.
 		o.Seed, o.Records, o.RecordsPerFile, o.SuspenseShare, o.Resend, o.FirstFile = 122, 402, 134, 0.03, 1, 121
 	default:
 		o.Records = 60

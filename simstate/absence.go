@@ -27,14 +27,14 @@ type Absence struct {
 	Name      string
 	Event     string
 	SIM       uint32
-	At        udr.Instant // end of the period of silence, or end of the date
+	At        udr.Instant // end of the silent period, or end of the date
 	Account   uint32
 	Threshold int64
 	Counted   int64
 	Severity  uint8
 }
 
-// Absences queries the warehouse from time to time for SIMs without the expected records.
+// Absences queries the warehouse from time to time for SIMs that lack expected records.
 type Absences struct {
 	Catalogue *rating.Catalogue
 	Seen      Seen
@@ -42,7 +42,7 @@ type Absences struct {
 }
 
 const (
-	// grace is the time after the end of a date during which its registrations may still arrive.
+	// grace is the time after the end of a date in which registrations of that date may still arrive.
 	grace = udr.Instant(6 * time.Hour)
 	// mostDays is the largest number of past dates that are counted after an interruption.
 	mostDays = 7
@@ -52,10 +52,10 @@ const (
 // expected is a SIM that must meet a rule.
 type expected struct {
 	sim, account uint32
-	since        udr.Instant // since when it has this account, and a state for use
+	since        udr.Instant // time since which it has had this account, and a state for use
 }
 
-// watch holds the SIMs of a rule; if the rule counts dates, only those of one time zone.
+// watch holds the SIMs of a rule; if the rule counts dates, only the SIMs of one time zone.
 type watch struct {
 	rule rating.Absence
 	zone *time.Location
@@ -154,7 +154,7 @@ func (a *Absences) Ask(ctx context.Context, db *store.DB, reg *registry.Registry
 	return db.Change(ctx, "recording silent SIMs", func(tx *store.Tx) error { return a.Table.tell(ctx, tx, f, ended, now) })
 }
 
-// silent finds the SIMs without a record for so many days.
+// silent finds the SIMs without a record for a number of days.
 func (a *Absences) silent(ctx context.Context, w *watch, now udr.Instant, open map[uint32]bool, seen map[int64]map[uint32]bool,
 	f *found) (err error) {
 	length := udr.Instant(w.rule.Least) * day
@@ -187,7 +187,7 @@ func (a *Absences) silent(ctx context.Context, w *watch, now udr.Instant, open m
 	}
 	last, err := a.Seen.LastSeen(ctx, sims)
 	if len(used)+len(last) == 0 {
-		return err // nothing was ever rated, so the answer is no evidence about SIMs
+		return err // nothing was ever rated, so the answer proves nothing about SIMs
 	}
 	for _, e := range fresh {
 		f.all = append(f.all, Absence{Name: w.rule.Name, Event: w.rule.Event, SIM: e.sim, At: max(e.since, last[e.sim]) + length,

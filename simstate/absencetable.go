@@ -12,7 +12,7 @@ import (
 	"ratemill/udr"
 )
 
-// keepAbsences is the time for which absences are kept.
+// keepAbsences is how long absences are kept.
 const keepAbsences = udr.Instant(400 * 24 * time.Hour)
 
 // told returns the SIMs already reported as silent, by rule, and the date up to which registrations were counted, by
@@ -77,7 +77,7 @@ func (Table) tell(ctx context.Context, tx *store.Tx, f *found, ended map[string]
 	return err
 }
 
-// AbsenceFilter chooses absences.
+// AbsenceFilter selects absences.
 type AbsenceFilter struct {
 	Accounts []uint32 // nil for all
 	Since    udr.Instant
@@ -85,7 +85,7 @@ type AbsenceFilter struct {
 	Limit    int
 }
 
-// AbsencesOf returns the absences that match a filter, the worst first, and the newest first among equals.
+// AbsencesOf returns the absences that match a filter, worst first, and newest first among equals.
 func (Table) AbsencesOf(ctx context.Context, db *store.DB, f AbsenceFilter) (all []Absence, err error) {
 	chosen := map[uint32]bool{}
 	for _, account := range f.Accounts {

@@ -15,8 +15,8 @@ import (
 	"ratemill/udr"
 )
 
-// Bar records a reached limit that requires the network to slow down or bar SIMs until the limit's period ends. It
-// does not change the state of a SIM.
+// Bar records that a limit was reached and requires the network to slow down or bar SIMs until the limit's period
+// ends. It does not change the state of a SIM.
 type Bar struct {
 	Cause     string // usage:<file>:<seq>:<action>:<limit>:<account>
 	SIM       uint32 // 0: all SIMs of the accounts below Account that have the limit
@@ -160,7 +160,7 @@ func below(reg *registry.Registry, revision registry.Revision, b *Bar, from uint
 }
 
 // concerns reports whether the SIMs of an account have the limit. They do if the account has it, or an account
-// above it up to the one that owns the counter.
+// above it up to the account that owns the counter.
 func (b *Bar) concerns(v *registry.View, account uint32, at udr.Instant, revision registry.Revision) bool {
 	has := false
 	for number := account; number != 0; {

@@ -15,7 +15,7 @@ type Batch struct {
 	ID     string
 	Digest string // of the file
 	Lines  int
-	Done   int // number of processed lines, counted from the first
+	Done   int // number of processed lines
 	Who    string
 	Begun  time.Time
 }
@@ -32,7 +32,7 @@ const (
 
 // BatchLine is a line with its result.
 type BatchLine struct {
-	Line   int // from 1, without the header
+	Line   int // counted from 1, without the header
 	Result Result
 	Why    string
 }

@@ -12,8 +12,8 @@ import (
 // operator is the seller of an account that has no reseller above it.
 const operator = "operator"
 
-// Due returns the one-time charges of a SIM up to a time, in the order of time: charges for its transitions and for
-// its activation. See Judge for stated and used.
+// Due returns the one-time charges of a SIM up to a time, in chronological order: charges for its transitions and
+// for its activation. See Judge for stated and used.
 func (l *Lives) Due(sim uint32, stated []life.Told, used []life.Event, now udr.Instant) ([]life.Charge, error) {
 	settled, err := l.Judge(sim, stated, used, now, "")
 	if err != nil {

@@ -14,10 +14,10 @@ import (
 	"ratemill/udr"
 )
 
-// Wish is a requested state that takes effect only when the network acknowledges it, because the transition
-// requires it (confirm: before).
+// Wish is a requested state that takes effect only after the network has acknowledged it, because the
+// transition requires this (confirm: before).
 type Wish struct {
-	Account uint32 `json:"account"` // the SIM's owner at the request
+	Account uint32 `json:"account"` // the SIM's owner at the time of the request
 	Who     string `json:"who"`
 	Why     string `json:"why"`
 	Cause   string `json:"-"` // cause of the fact to be stated
@@ -56,7 +56,7 @@ func (Table) DropWishes(ctx context.Context, tx *store.Tx, sims []uint32, now ti
 	return nil
 }
 
-// AskedFirst returns those of the given causes whose states still wait for the network's acknowledgement.
+// AskedFirst returns those of the given causes whose states are still waiting for the network's acknowledgement.
 func (Table) AskedFirst(ctx context.Context, tx *store.Tx, causes []string) (map[string]bool, error) {
 	asked := map[string]bool{}
 	for some := range slices.Chunk(causes, rowsAtOnce) {
@@ -151,7 +151,7 @@ func (l *Lives) confirmed(r *Request, stated []life.Told, used []life.Event, at 
 	if err != nil {
 		return judged, err
 	}
-	if step == nil { // it already has that state
+	if step == nil { // the SIM already has that state
 		return l.Judge(r.SIM, stated, used, at, r.Wish.Cause)
 	}
 	return l.Judge(r.SIM, stated, used, at, r.Wish.Cause,

@@ -36,8 +36,8 @@ type Effect[T any] struct {
 	usage udr.Usage
 }
 
-// NewEffect returns an effect that writes states in the transaction of the position. write gets the new events of
-// a block, in the order of the log.
+// NewEffect returns an effect that writes states in the transaction that moves the position. write is called with
+// the new events of a block, in the order of the log.
 func NewEffect[T any](write func(ctx context.Context, tx T, fresh []Usage) error) *Effect[T] {
 	return &Effect[T]{write: write}
 }

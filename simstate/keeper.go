@@ -16,22 +16,22 @@ import (
 	"ratemill/udr"
 )
 
-// Facts are the facts of an installation. T is a transaction of the control store.
+// Facts gives access to the facts of an installation. T is a transaction of the control store.
 type Facts[T any] interface {
-	// Latest returns the registry and the statements of accounts and SIMs, both at the same revision,
-	// which is the given one or a later one.
+	// Latest returns the registry and the statements of accounts and SIMs, both at the same
+	// revision: the given one or a later one.
 	Latest(ctx context.Context) (*registry.Registry, *registry.Statements, registry.Revision, error)
-	// StatesOf lists all facts ever stated about the states of SIMs up to a revision, with causes, in the order of
-	// (From, Known).
+	// StatesOf returns all facts ever stated about the states of SIMs up to a revision, with causes, in the
+	// order of (From, Known).
 	StatesOf(ctx context.Context, tx T, sims []uint32, to registry.Revision) (map[uint32][]life.Told, error)
 	// Write adds a change set. It returns store.ErrConflict if the revision is not the next one.
 	Write(ctx context.Context, tx T, changes *registry.Changes, why string) error
-	// Changed returns the SIMs with statements after a revision and up to another, about themselves or their
-	// accounts, in the order of their numbers.
+	// Changed returns the SIMs with statements after one revision and up to another, about themselves or
+	// their accounts, ordered by number.
 	Changed(ctx context.Context, after, to registry.Revision) ([]uint32, error)
 }
 
-// Rows is the data of this package in the control store beside the facts. Table implements it.
+// Rows gives access to the data of this package in the control store, other than facts. Table implements it.
 type Rows[T any] interface {
 	// AddBars stores limits that bar SIMs, each cause once.
 	AddBars(ctx context.Context, tx T, bars []Bar) error
@@ -46,9 +46,9 @@ type Rows[T any] interface {
 	Usage(ctx context.Context, tx T, sims []uint32) (map[uint32][]life.Event, error)
 	// Follow writes the next time limits of SIMs and the requests to the network for their states.
 	Follow(ctx context.Context, tx T, judged map[uint32]Judged, now time.Time) error
-	// DueBy returns SIMs whose time limit is due by a time, the longest overdue first.
+	// DueBy returns SIMs whose time limit is due by a time, longest overdue first.
 	DueBy(ctx context.Context, tx T, by udr.Instant, most int) ([]uint32, error)
-	// Position returns up to which change of facts SIMs are settled. It locks the position until the transaction
+	// Position returns the change of facts up to which SIMs are settled. It locks the position until the transaction
 	// ends.
 	Position(ctx context.Context, tx T) (Position, error)
 	// Move moves the position. It returns store.ErrConflict if another process moved it.
@@ -69,14 +69,15 @@ type Keeper[T any] struct {
 	Table Rows[T]
 }
 
-// lookAgain is the time after which the keeper retries a SIM whose rules are missing.
+// lookAgain is how long the keeper waits before it retries a SIM whose rules are missing.
 const lookAgain = time.Minute
 
 // portion is the number of SIMs that one change set settles.
 const portion = 10_000
 
 // WriteStates writes the missing facts, time limits and network requests of SIMs in a transaction. fresh has new
-// effects of usage, which it stores, each cause once. reason is the cause of changes that have no other cause.
+// effects of usage, which it also stores, each cause once. reason is the cause of changes that have no other
+// cause.
 func (k *Keeper[T]) WriteStates(ctx context.Context, tx T, sims []uint32, fresh []Usage, reason string) error {
 	sims = slices.Clone(sims)
 	var used []Usage
@@ -153,8 +154,8 @@ func (k *Keeper[T]) writePortion(ctx context.Context, tx T, l *Lives, sims []uin
 		k.Log.Warn("the states of SIMs wait, because their rules cannot be found; correct the catalogue or the settings", "sims",
 			problems, "first", problem)
 	}
-	// Facts are written first, as in commands: this way a transaction that waits for another's revision does
-	// not hold a lock that the other one needs.
+	// Facts are written first, as in commands: a transaction that waits for another's revision then holds
+	// no lock that the other needs.
 	revision := l.Revision
 	changes := &registry.Changes{Revision: l.Revision + 1}
 	if life.Add(changes, facts); !changes.Empty() {
@@ -168,7 +169,8 @@ func (k *Keeper[T]) writePortion(ctx context.Context, tx T, l *Lives, sims []uin
 	return revision, k.Table.Follow(ctx, tx, follows, now)
 }
 
-// Follow writes the data of SIM states other than the facts: the next time limits, and requests to the network.
+// Follow writes what the states of SIMs require other than facts: the next time limits, and requests to the
+// network.
 func (t Table) Follow(ctx context.Context, tx *store.Tx, judged map[uint32]Judged, now time.Time) error {
 	bars, err := t.bars(ctx, tx, slices.Sorted(maps.Keys(judged)), udr.InstantOf(now))
 	if err != nil {
@@ -294,7 +296,7 @@ func (k *Keeper[T]) changed(ctx context.Context, tx T) (from, to Position, sims 
 	return from, to, sims, nil
 }
 
-// anySettings reports whether any account has settings for its SIMs. Without settings no SIM has states.
+// anySettings reports whether any account has settings for its SIMs. If there are no settings, no SIM has states.
 func anySettings(statements *registry.Statements) bool {
 	for range statements.Subjects(registry.KindSettings) {
 		return true

@@ -25,13 +25,13 @@ type Lives struct {
 	// replaces or withdraws the fact for the same time.
 	Coming map[uint32][]registry.OwnershipFact
 
-	// Leaving holds the SIMs whose own settings end at a time by that change set.
+	// Leaving holds the SIMs whose own settings that change set ends at a time.
 	Leaving map[uint32]udr.Instant
 
 	rules map[ruled]life.Rules // cache of looked-up rules; many SIMs have the same rules
 }
 
-// ruled is the key of looked-up rules.
+// ruled is the cache key of looked-up rules.
 type ruled struct {
 	settings string
 	at       udr.Instant
@@ -40,11 +40,11 @@ type ruled struct {
 
 // Judged is the result of Judge.
 type Judged struct {
-	Facts []life.Fact // missing facts, in the order of their times
+	Facts []life.Fact // missing facts, in chronological order
 	Stays []life.Stay // all states of the SIM up to now, and states chosen for later
 	Due   udr.Instant // time of the next change of the state, by a time limit or by a statement about the future; 0 for never
 
-	lives *Lives // the facts used for the decision, needed for the network actions of limits
+	lives *Lives // the facts on which the decision is based, needed for the network actions of limits
 	sim   uint32
 }
 
@@ -123,7 +123,7 @@ func (l *Lives) Events(sim uint32, stated []life.Told, used []life.Event) ([]lif
 		}
 		statuses = append(statuses, l.statuses(sim, of, before)...)
 	}
-	var chosen []life.Told // of several facts for one time, the last one: corrected facts do not come back
+	var chosen []life.Told // if several facts have the same time, the last one: corrected facts do not return
 	for i, f := range stated {
 		if (i+1 == len(stated) || stated[i+1].From != f.From) && !strings.HasPrefix(f.Cause, assignment) {
 			chosen = append(chosen, f)
@@ -138,15 +138,15 @@ func (l *Lives) Events(sim uint32, stated []life.Told, used []life.Event) ([]lif
 	return append(append(events, statuses...), used...), err
 }
 
-// assignment is the prefix of the cause of a state that nobody chose: the SIM has it because an account got
-// the SIM.
+// assignment is the prefix of the cause of a state that nobody chose: the SIM has the state because it was
+// assigned to an account.
 const assignment = "assignment:"
 
-// ownership is a SIM's time with an account.
+// ownership is the time that a SIM spends with an account.
 type ownership struct {
 	registry.Period
 	payer  uint32
-	goesOn bool // same payer as just before, so the state continues
+	goesOn bool // same payer as immediately before, so the state continues
 }
 
 func (l *Lives) owned(sim uint32) (all []ownership) {
@@ -161,7 +161,7 @@ func (l *Lives) owned(sim uint32) (all []ownership) {
 	return all
 }
 
-// owners returns the times of a SIM's owners, including those in Coming.
+// owners returns the ownerships of a SIM, including those in Coming.
 func (l *Lives) owners(sim uint32) (all []registry.Period) {
 	for _, p := range l.View.History(sim) {
 		if p.Account != 0 && p.Corrected == 0 && p.Known <= l.Revision {
@@ -174,8 +174,8 @@ func (l *Lives) owners(sim uint32) (all []registry.Period) {
 	return all
 }
 
-// replaced returns the times of a SIM's owners after a fact about one of them. If the fact is withdrawn, the owner
-// before it continues; otherwise that owner's time ends where the fact begins.
+// replaced returns the ownerships of a SIM after a fact about one of them. If the fact is withdrawn, the
+// previous ownership continues; otherwise it ends where the fact begins.
 func replaced(all []registry.Period, f *registry.OwnershipFact) []registry.Period {
 	at, found := slices.BinarySearchFunc(all, f.From, func(p registry.Period, from udr.Instant) int { return cmp.Compare(p.Since, from) })
 	all = slices.Clone(all)
@@ -204,7 +204,8 @@ func replaced(all []registry.Period, f *registry.OwnershipFact) []registry.Perio
 }
 
 // Rules returns the rules for a SIM of an account at a time, from the settings of the SIM itself and of the nearest
-// account with settings. Without settings there are no rules, and the SIMs of such accounts have no states.
+// account with settings. If there are no settings, there are no rules, and the SIMs of such accounts have no
+// states.
 func (l *Lives) Rules(sim, account uint32, at udr.Instant) (life.Rules, error) {
 	rules := life.Rules{Zone: l.zone(account, at)}
 	value, ok := l.Settings(sim, account, at)
@@ -305,7 +306,7 @@ func (l *Lives) times(kind registry.Kind, subject string) (at []udr.Instant) {
 
 func (l *Lives) status(account string, at udr.Instant) (s registry.AccountStatus) {
 	if stated, ok := l.Statements.At(registry.KindStatus, account, "", at, l.Revision); ok {
-		s, _ = registry.ReadAccountStatus(stated.Value) // the package account wrote it
+		s, _ = registry.ReadAccountStatus(stated.Value) // the package account wrote the value
 	}
 	return s
 }

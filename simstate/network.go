@@ -19,7 +19,7 @@ type Action string
 // The actions.
 const (
 	Activate   Action = "activate"
-	Throttle   Action = "throttle" // slow it down; Activate ends the throttling
+	Throttle   Action = "throttle" // slow down the SIM; Activate ends the throttling
 	Deactivate Action = "deactivate"
 )
 
@@ -27,7 +27,7 @@ const (
 type Status string
 
 // The statuses of requests. ratemill sends a request again if the network does not answer, and finally
-// raises an alarm.
+// raises an alert.
 const (
 	Requested    Status = "requested"
 	Sent         Status = "sent"
@@ -42,7 +42,7 @@ func (s Status) Open() bool { return s == Requested || s == Sent }
 
 // Request is a request to the network, with its result.
 type Request struct {
-	ID       string // unique, because the network may get a request twice
+	ID       string // unique, because the network may receive a request twice
 	SIM      uint32
 	Action   Action
 	State    string // state of the SIM that needs this action
@@ -52,8 +52,8 @@ type Request struct {
 	Why      string // reason, for Rejected and TimedOut
 	Attempts int
 	NextAt   time.Time
-	Wish     *Wish  // the requested state, if it waits for the acknowledgement; otherwise nil
-	Limit    string // limit that needs this action; empty: the state needs it
+	Wish     *Wish  // requested state that waits for the acknowledgement, nil if none does
+	Limit    string // limit that needs this action; empty if the state needs it
 
 	stateless bool // the SIM has no state: the request only ends the action of a limit
 }
@@ -119,7 +119,7 @@ func lastRequests(ctx context.Context, tx *store.Tx, of []Request) (map[uint32]*
 	return last, rows.Err()
 }
 
-// LastRequest is the newest request for a SIM, nil if there was none.
+// LastRequest returns the newest request for a SIM, nil if there was none.
 func (Table) LastRequest(ctx context.Context, db *store.DB, sim uint32) (last *Request, err error) {
 	err = db.Query(ctx, "reading the requests to the network for a SIM",
 		`SELECT `+requestColumns+` FROM simstate_network WHERE sim = ? ORDER BY made, at`,
@@ -153,8 +153,8 @@ const (
 	giveUp     = 24 * time.Hour
 )
 
-// ToSend are requests that are due to be sent, oldest first. A pause after an attempt that ends much later than any pause from now comes
-// from a clock that was ahead, and does not count.
+// ToSend returns requests that are due to be sent, oldest first. A pause whose end is further away than the longest
+// pause was set by a clock that was ahead, and is ignored.
 func (Table) ToSend(ctx context.Context, db *store.DB, now time.Time, most int) (all []Request, err error) {
 	rows, err := db.Read().QueryContext(ctx, db.SQL(`SELECT `+requestColumns+` FROM simstate_network
 		WHERE next_at > 0 AND (next_at <= ? OR attempts > 0 AND next_at > ?) ORDER BY next_at, id LIMIT ?`),
@@ -175,11 +175,11 @@ func (Table) ToSend(ctx context.Context, db *store.DB, now time.Time, most int) 
 
 // Answer is the network's answer to a request.
 type Answer struct {
-	Status Status // Acknowledged; Rejected; Sent: the network has the request and answers later; Requested: the network was not reachable
+	Status Status // Acknowledged; Rejected; Sent: the network has the request and answers later; Requested: the network was unreachable
 	Why    string
 }
 
-// Answered stores the network's answer. A request that was replaced meanwhile stays replaced.
+// Answered stores the network's answer. A request that was replaced in the meantime stays replaced.
 func (Table) Answered(ctx context.Context, db *store.DB, r *Request, a Answer, now time.Time) error {
 	next := int64(0)
 	if a.Status.Open() {
@@ -207,8 +207,8 @@ const DeliverAtOnce = 100
 // Waits counts the pending work.
 type Waits struct {
 	Network int           // requests that the network has not answered
-	Failed  int           // SIMs whose last request the network rejected or did not answer for a day
-	Overdue time.Duration // how long ago the oldest due time limit without an effect was due
+	Failed  int           // SIMs whose last request the network rejected, or did not answer for a day
+	Overdue time.Duration // how long ago the oldest time limit that is due but has no effect yet was due
 }
 
 // Waits returns the pending work at a time.

@@ -10,8 +10,8 @@ import (
 	"ratemill/registry/life"
 )
 
-// Role settles the states of SIMs by the events of raters. Beside it, a Keeper applies time limits and changes of
-// facts.
+// Role settles the states of SIMs by the events that raters report. A Keeper runs beside it and applies time
+// limits and changes of facts.
 var Role = consumer.Role{
 	Name: Consumer, Title: "simstate: states of SIMs", Migrate: Migrate, Effects: effects,
 	Linger: 300 * time.Millisecond, // states must be written seconds after the record is rated

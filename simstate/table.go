@@ -138,7 +138,7 @@ func (Table) SetTimers(ctx context.Context, tx *store.Tx, due map[uint32]udr.Ins
 	return nil
 }
 
-// DueBy returns SIMs whose time limit is due by a time, the longest overdue first.
+// DueBy returns SIMs whose time limit is due by a time, longest overdue first.
 func (Table) DueBy(ctx context.Context, tx *store.Tx, by udr.Instant, most int) (sims []uint32, err error) {
 	rows, err := tx.Rows(ctx, `SELECT sim FROM simstate_timers WHERE due <= ? ORDER BY due, sim LIMIT ?`, int64(by), most)
 	if err != nil {
@@ -157,14 +157,14 @@ func (Table) DueBy(ctx context.Context, tx *store.Tx, by udr.Instant, most int) 
 
 // Position is the progress of settling SIMs after changes of facts.
 type Position struct {
-	Revision registry.Revision // revision up to which all are settled
+	Revision registry.Revision // revision up to which all SIMs are settled
 	Next     registry.Revision // revision up to which settling is in progress; 0 if none is
 	SIM      uint32            // the last SIM settled for Next
 	Version  int64             // version of the row, which changes at every move
 }
 
-// Position returns up to which change of facts SIMs are settled. It locks the position until the transaction ends;
-// SQLite locks it anyway.
+// Position returns the change of facts up to which SIMs are settled. It locks the position until the transaction
+// ends; SQLite locks it anyway.
 func (Table) Position(ctx context.Context, tx *store.Tx) (p Position, err error) {
 	lock := ""
 	if tx.Postgres() {
@@ -202,7 +202,7 @@ func (Table) Move(ctx context.Context, tx *store.Tx, from, to Position) error {
 	return err
 }
 
-// nanos converts a time to its form in the control store.
+// nanos converts a time to the form used in the control store.
 func nanos(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

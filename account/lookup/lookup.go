@@ -1,8 +1,8 @@
 // Package lookup queries a register of companies over HTTP.
 //
 // It owns the request and its limits: the allowed addresses, the timeout and the size of the answer. It maps the
-// answer's fields to those of a company, and returns them unchanged, with source and time. It does not own the
-// mandatory fields of a company (account.Company). It confirms nothing; only a person can do that.
+// answer's fields to the fields of a company, and returns their values unchanged, with source and time. It does
+// not own the mandatory fields of a company (account.Company). It confirms nothing; only a user can do that.
 //
 // Start at Service.
 package lookup
@@ -24,24 +24,25 @@ import (
 	"ratemill/account"
 )
 
-// Options name the register and the details of the request.
+// Options identify the register and define the request.
 type Options struct {
 	// URL is the address of a company in the register. {number} and {country} in its path or query are
 	// placeholders for the values.
 	URL string
-	// Fields are the fields of a company, such as address.city, each with its place in the answer as a JSON pointer (RFC 6901).
+	// Fields maps the fields of a company, such as address.city, to their places in the answer as JSON pointers (RFC
+	// 6901).
 	Fields  map[string]string
 	Token   string        // sent as a bearer token; "" for none
-	Timeout time.Duration // time limit of the whole request; 0 is 10 s
+	Timeout time.Duration // time limit of the whole request; 0 means 10 s
 	Private bool          // also allow private and local addresses, and http
 	Now     func() time.Time
 }
 
-// Bounds of a request.
+// Limits of a request.
 const (
 	defaultTimeout = 10 * time.Second
 	mostBytes      = 1 << 20
-	mostShown      = 1000 // characters of a field in an error
+	mostShown      = 1000 // number of characters of a field in an error
 )
 
 // Service is a register of companies.

@@ -14,7 +14,7 @@ import (
 	"ratemill/internal/output"
 )
 
-// orderFlags are the flags of every change of accounts.
+// orderFlags are the flags that are common to all changes of accounts.
 func orderFlags(f *flags, c *cobra.Command, o *backoffice.AccountOrder) *timeFlag {
 	at := &timeFlag{}
 	c.Flags().Var(at, "at", "when it takes effect: a day, which begins in the account's time zone, or a time (default now)")
@@ -68,8 +68,8 @@ func change(cmd *cobra.Command, f *flags, o *backoffice.AccountOrder, at *timeFl
 	return g.Print(data(cmd), f.output)
 }
 
-// refusal returns the error for a well-formed request that is refused; its exit code is not that of wrong usage. It prints
-// the diagnostics of wrong values.
+// refusal returns the error for a well-formed request that is refused; its exit code differs from that of wrong usage.
+// It prints the diagnostics of wrong values.
 func refusal(err error) error {
 	if wrong := (*backoffice.WrongValueError)(nil); errors.As(err, &wrong) {
 		printDiagnostics(wrong.List)

@@ -85,7 +85,7 @@ the company's papers and runs: ratemill account set COMPANY company source.confi
 	return c
 }
 
-// registerOf returns the register that ratemill.yaml names.
+// registerOf returns the register that is configured in ratemill.yaml.
 func registerOf(c *config.Lookup) (*lookup.Service, error) {
 	if c.URL == "" {
 		return nil, errors.New("no register of companies is configured; write accounts: { lookup: { url: …, fields: … } } into ratemill.yaml")

@@ -30,10 +30,10 @@ import (
 	"ratemill/udr"
 )
 
-// comparison has the changes of the project's catalogue compared with another one.
+// comparison holds the differences between the project's catalogue and another one.
 type comparison struct {
 	Changes  []rating.Change `json:"changes"`
-	Counters []anewCounter   `json:"counters"` // counters that start again
+	Counters []anewCounter   `json:"counters"` // counters that start at zero
 	Affects  []affected      `json:"affects"`
 	counters diag.List
 }
@@ -51,7 +51,7 @@ type affected struct {
 	SIMs     int    `json:"sims"`
 }
 
-// against compares the catalogue of the project in a folder with another one.
+// against compares the catalogue of the project in a folder with another catalogue.
 func (f flags) against(cmd *cobra.Command, args []string, dir, with string, p *project.Project) error {
 	if len(args) > 0 {
 		f.config = configurationIn(args[0])
@@ -90,8 +90,8 @@ func (f flags) against(cmd *cobra.Command, args []string, dir, with string, p *p
 	return c.print(cmd, f.output)
 }
 
-// otherCatalogue finds a catalogue by the name that the user gave: a folder with a project, "used" for the one that
-// the installation used last, the beginning of a stored version, or a revision of git.
+// otherCatalogue finds a catalogue by the name that the user gave: a folder with a project, "used" for the
+// catalogue that the installation used last, the beginning of a stored version, or a revision of git.
 func otherCatalogue(ctx context.Context, store *control.Store, dir, name string) (*rating.Catalogue, error) {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		return catalogueIn(project.Folder(name), name)

@@ -12,7 +12,7 @@ import (
 	"ratemill/internal/roles"
 )
 
-// startsAnew warns of counters that the project's catalogue starts at zero, compared with the catalogue that the
+// startsAnew warns about counters that start at zero with the project's catalogue, compared with the catalogue that the
 // installation uses. check contacts no server, so it skips a control store on a server; run warns at its start instead.
 func (f *flags) startsAnew(ctx context.Context, args []string, p *project.Project) (list diag.List) {
 	path := "ratemill.yaml"

@@ -11,7 +11,7 @@ import (
 	"ratemill/diag"
 )
 
-// needing refuses too few arguments, or too many (most 0 means no limit), and names the arguments that the
+// needing refuses too few arguments, or too many (most 0 means no limit), and lists the arguments that the
 // command needs.
 func needing(least, most int, what string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
@@ -32,7 +32,7 @@ func atMostOne(what string) cobra.PositionalArgs {
 	}
 }
 
-// none checks the arguments of a command that takes none; an unexpected one may be a mistyped subcommand.
+// none checks the arguments of a command that takes none; an unexpected argument may be a mistyped subcommand.
 func none(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -44,7 +44,7 @@ func none(c *cobra.Command, args []string) error {
 	return fmt.Errorf("%s takes only flags, but got %s%s", called(c), args[0], diag.Suggest(args[0], below))
 }
 
-// called returns the command as people type it, without the name of the program.
+// called returns the command as users type it, without the name of the program.
 func called(c *cobra.Command) string {
 	return strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
 }
@@ -77,7 +77,7 @@ func flagNames(c *cobra.Command) (names []string) {
 	return names
 }
 
-// allFlags reports missing required flags in our own words; cobra would check them later.
+// allFlags reports missing required flags in ratemill's words; cobra would check them later.
 func allFlags(c *cobra.Command) (err error) {
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		if _, required := f.Annotations[cobra.BashCompOneRequiredFlag]; required && !f.Changed && err == nil {

@@ -49,7 +49,7 @@ With --key you can safely repeat a request: the same key does not add the charge
 	return c
 }
 
-// dateFlag is a flag that holds a day.
+// dateFlag is a flag whose value is a day.
 type dateFlag struct{ into *registry.Date }
 
 func (d *dateFlag) Set(text string) error {

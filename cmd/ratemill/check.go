@@ -93,7 +93,7 @@ beginning of a catalogue version that the installation stored, or "used" for the
 	return c
 }
 
-// checkConfig returns the project's folder, and the mistakes in the configuration that names it.
+// checkConfig returns the project's folder, and the mistakes in the configuration that refers to it.
 func (f *flags) checkConfig(args []string) (dir string, list diag.List, files int, err error) {
 	named := "."
 	if err := f.namedOnce(args); err != nil {
@@ -133,7 +133,7 @@ func (f *flags) checkConfig(args []string) (dir string, list diag.List, files in
 	return dir, list, files, nil
 }
 
-// unreached warns of branches that no golden case takes. The command test reports cases that cannot be run.
+// unreached warns about branches that no golden case takes. The command test reports cases that cannot be run.
 func unreached(cmd *cobra.Command, p *project.Project) (list diag.List) {
 	cases, err := golden.Cases(p.FS)
 	if err != nil {
@@ -177,7 +177,8 @@ func printPlans(w io.Writer, s *source.Source) error {
 	return err
 }
 
-// printKnownHosts prints the host keys that the SFTP servers of the project show now. It sends nothing to them.
+// printKnownHosts prints the host keys that the SFTP servers of the project present now. It sends no data to
+// them.
 func printKnownHosts(cmd *cobra.Command, dir string) error {
 	p, list := project.LoadDir(dir) // hosts may come from the environment
 	if p == nil {

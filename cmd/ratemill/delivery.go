@@ -13,7 +13,7 @@ import (
 	"ratemill/invoicing/delivery"
 )
 
-// namesOf returns names as texts.
+// namesOf converts names to strings.
 func namesOf[T ~string](all []T) (names []string) {
 	for _, n := range all {
 		names = append(names, string(n))
@@ -152,7 +152,7 @@ delivery list shows their progress.`,
 		}
 		done, err := office.DeliverInvoices(cmd.Context(), r)
 		if err != nil {
-			if len(done) > 0 { // the documents before the refused one are ordered
+			if len(done) > 0 { // the documents before the refused one were ordered
 				err = errors.Join(err, printAll(cmd, f, done, deliveriesTable))
 			}
 			return refusal(err)

@@ -17,7 +17,7 @@ import (
 	"ratemill/invoicing/form"
 )
 
-// openStore reads the configuration and opens the control store that it names, which must exist.
+// openStore reads the configuration and opens the control store in it, which must exist.
 func openStore(ctx context.Context, f *flags) (*control.Store, *config.Config, error) {
 	c, err := f.load()
 	if err != nil {
@@ -27,7 +27,7 @@ func openStore(ctx context.Context, f *flags) (*control.Store, *config.Config, e
 	return store, c, err
 }
 
-// createStore is openStore, but creates the control store of a new installation.
+// createStore is like openStore, but creates the control store of a new installation.
 func createStore(ctx context.Context, f *flags) (*control.Store, *config.Config, error) {
 	c, err := f.load()
 	if err != nil {
@@ -37,9 +37,9 @@ func createStore(ctx context.Context, f *flags) (*control.Store, *config.Config,
 	return store, c, err
 }
 
-// storeToCompare opens the control store for a command that only needs an engine, to check that the engine belongs to
-// the same installation. It returns nil if this cannot be checked: with servers if the configuration names no control
-// store, or, with a note, while the control store is away.
+// storeToCompare opens the control store for a command that only needs another engine, to check that the engine
+// belongs to the same installation. It returns nil if this cannot be checked: if the engine is a server and no
+// control store is configured or, with a note, while the control store is unreachable.
 func storeToCompare(ctx context.Context, c *config.Config, embedded bool) (*control.Store, error) {
 	store, err := control.OpenExisting(ctx, c.Control)
 	var missing *control.MissingError
@@ -53,7 +53,7 @@ func storeToCompare(ctx context.Context, c *config.Config, embedded bool) (*cont
 	return store, err
 }
 
-// openKafka connects to the configured broker; an embedded broker is that of a running ratemill.
+// openKafka connects to the configured broker. If the broker is embedded, it must be that of a running ratemill.
 func openKafka(ctx context.Context, c *config.Config) (*broker.Kafka, broker.Topics, int, error) {
 	store, err := storeToCompare(ctx, c, c.EmbeddedKafka())
 	if err != nil {
@@ -82,7 +82,7 @@ func openKafka(ctx context.Context, c *config.Config) (*broker.Kafka, broker.Top
 	return k, topics, n, nil
 }
 
-// openWarehouse connects to ClickHouse: that of a running ratemill, or the embedded engine, started for this query. It
+// openWarehouse connects to the ClickHouse of a running ratemill, or starts the embedded engine for this query. It
 // must belong to the same installation as the control store, if that is known.
 func openWarehouse(ctx context.Context, f *flags, c *config.Config, store *control.Store) (*warehouse.Warehouse, func(), error) {
 	o := engines.Options{Config: c, Log: quietLogger(f), Attach: true}
@@ -143,8 +143,8 @@ func openOffice(ctx context.Context, f *flags) (*backoffice.Office, func(), erro
 	return office, end, err
 }
 
-// openOfficeWithWarehouse is openOffice for commands that cannot do without the warehouse: it waits for ClickHouse, or
-// starts the embedded one.
+// openOfficeWithWarehouse is openOffice for commands that need the warehouse: it waits for ClickHouse, or starts the
+// embedded one.
 func openOfficeWithWarehouse(ctx context.Context, f *flags) (*backoffice.Office, func(), error) {
 	store, c, err := openStore(ctx, f)
 	if err != nil {

@@ -80,7 +80,7 @@ lists the rated records of a SIM on a day, and names the payers of its usage and
 	return c
 }
 
-// records explains records one after the other; an unrated one does not stop the rest.
+// records explains records one after another; a record that was not rated does not stop the rest.
 func (x *explanation) records(cmd *cobra.Command, office *backoffice.Office, ids []string) error {
 	var missing []string
 	said := false
@@ -125,7 +125,7 @@ func (x *explanation) records(cmd *cobra.Command, office *backoffice.Office, ids
 	return nil
 }
 
-// request asks for the explanation of a record, and writes how its line was read to w.
+// request requests the explanation of a record, and writes to w how the record's line was read.
 func (x *explanation) request(id string, w io.Writer) backoffice.ExplainRequest {
 	r := backoffice.ExplainRequest{ID: id, Full: x.full, Raw: x.raw, Decision: func(d *offline.Decision) {
 		out := bufio.NewWriter(w)

@@ -119,7 +119,7 @@ func orderFiles(ctx context.Context, f *flags, numbers []string, why string,
 	return nil
 }
 
-// printFiles prints rows of the ledger; as JSON, with all known fields of each.
+// printFiles prints rows of the ledger; as JSON, it prints all known fields of each row.
 func printFiles(to io.Writer, format string, files []backoffice.File) error {
 	if format == output.JSON {
 		e := json.NewEncoder(printable.JSONWriter(to))

@@ -23,7 +23,7 @@ type flags struct {
 	toldDemo  bool
 }
 
-// choice is a flag that takes one of a fixed set of words and refuses any other.
+// choice is a flag that accepts one of a fixed set of words and refuses any other.
 type choice struct {
 	to *string
 	of []string
@@ -47,7 +47,7 @@ func oneOf(word string, of []string) error {
 	return fmt.Errorf("%s is not one of %s%s", word, strings.Join(of, ", "), diag.Suggest(word, of))
 }
 
-// choices is a flag that takes several of a fixed set of words, repeated or separated by commas.
+// choices is a flag that accepts several of a fixed set of words, repeated or separated by commas.
 type choices[T ~string] struct {
 	to *[]T
 	of []T
@@ -94,7 +94,7 @@ func apart(c *cobra.Command, flag, other string) error {
 	return nil
 }
 
-// noConfig refuses -c where the command reads nothing from it.
+// noConfig refuses -c if the command reads nothing from the configuration.
 func (f *flags) noConfig(instead string) error {
 	if f.config != "" {
 		return fmt.Errorf("-c has no effect here; %s", instead)
@@ -111,7 +111,7 @@ func (f *flags) logger(otherwise slog.Level) *slog.Logger {
 // loggerOf returns a logger that follows the flags, or else the configuration.
 func (f *flags) loggerOf(c config.Log) *slog.Logger {
 	var level slog.Level
-	_ = level.UnmarshalText([]byte(cmp.Or(f.logLevel, c.Level))) // one of the levels' names
+	_ = level.UnmarshalText([]byte(cmp.Or(f.logLevel, c.Level))) // the value is the name of a level
 	options := &slog.HandlerOptions{Level: level}
 	if cmp.Or(f.logFormat, c.Format) == "json" {
 		return slog.New(slog.NewJSONHandler(jsonLog, options))

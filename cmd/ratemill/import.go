@@ -126,7 +126,7 @@ func writeResults(name string, lines []backoffice.ImportedLine) error {
 		return err
 	}
 	w := csv.NewWriter(file)
-	w.Write([]string{"file", "line", "result", "why"}) // Error has the error
+	w.Write([]string{"file", "line", "result", "why"}) // errors are returned by Error
 	for _, l := range lines {
 		w.Write([]string{l.File, strconv.Itoa(l.Line), l.Result, l.Why})
 	}
@@ -134,7 +134,7 @@ func writeResults(name string, lines []backoffice.ImportedLine) error {
 	return errors.Join(w.Error(), file.Close())
 }
 
-// watched shows a progress bar for reading the files.
+// watched shows a progress bar while the files are read.
 func watched(inputs []registry.Input, bar *progress.Bar) {
 	var read, size int64
 	for i := range inputs {

@@ -33,7 +33,7 @@ verify recomputes final documents; balance compares due amounts with invoiced am
 	return c
 }
 
-// invoiceFlags are the flags of commands that make or change documents.
+// invoiceFlags are the flags of commands that create or change documents.
 func invoiceFlags(f *flags, c *cobra.Command, o *backoffice.InvoiceOrder) {
 	c.Flags().StringVar(&o.Cycle, "cycle", "", "the month in which the billing cycles begin, as 2026-03, or the first day of a cycle")
 	c.Flags().StringSliceVar(&o.Accounts, "account", nil, "only these payers (default all)")
@@ -43,7 +43,7 @@ func invoiceFlags(f *flags, c *cobra.Command, o *backoffice.InvoiceOrder) {
 	outputFlag(f, c)
 }
 
-// invoiceAs adds the flag for the account on whose behalf documents are made or changed.
+// invoiceAs adds the flag for the account on whose behalf documents are created or changed.
 func invoiceAs(c *cobra.Command, as *string) {
 	c.Flags().StringVar(as, "as", "",
 		"the account on whose behalf you do it; a reseller may do it for the accounts below it (default: the provider)")
@@ -112,7 +112,7 @@ func payersDone(bars *progress.Bars) func(done, of int) {
 	return func(done, of int) { bar.At(int64(done), int64(of), fmt.Sprintf("%d of %d", done, of)) }
 }
 
-// cycleOrOff refuses a run that names neither a cycle nor off-cycle documents, or both.
+// cycleOrOff refuses a run that requests neither a cycle nor off-cycle documents, or requests both.
 func cycleOrOff(o *backoffice.InvoiceOrder) error {
 	switch {
 	case !o.OffCycle:
@@ -130,7 +130,7 @@ func needCycle(o *backoffice.InvoiceOrder) error {
 	return nil
 }
 
-// mostShown is the largest number of payers of a kind that a bill run prints.
+// mostShown is the largest number of payers of each kind that a bill run prints.
 const mostShown = 10
 
 func printRun(cmd *cobra.Command, r *backoffice.InvoiceRun) error {
@@ -280,8 +280,8 @@ equals the final document unless new facts arrive before that is made. The billi
 	return c
 }
 
-// otherCycle returns a note for a preview of a cycle earlier than the named one; empty if the preview is of the
-// named cycle.
+// otherCycle returns a note if a preview is of an earlier cycle than the requested one; otherwise it returns
+// "".
 func otherCycle(named string, p *backoffice.InvoicePreview) string {
 	if len(p.Documents) == 0 || strings.HasPrefix(p.Cycle, named) {
 		return ""
@@ -325,8 +325,8 @@ func invoiceStep(f *flags, step invoicing.Step, short string) *cobra.Command {
 	return c
 }
 
-// allFlag adds the flag --all, which selects all documents of a cycle. The hidden flag --yes means the same:
-// finalise had it first.
+// allFlag adds the flag --all, which selects all documents of a cycle. The hidden flag --yes means the same,
+// because finalise had it first.
 func allFlag(c *cobra.Command, all *bool, what string) {
 	c.Flags().BoolVar(all, "all", false, what)
 	c.Flags().BoolVar(all, "yes", false, "the same as --all")
@@ -341,7 +341,7 @@ func cycleAsFlag(c *cobra.Command, args []string) error {
 	return none(c, args)
 }
 
-// named refuses a command that names neither documents nor a whole cycle, or both.
+// named refuses a command that lists neither documents nor a whole cycle, or both.
 func named(documents []string, all bool, o *backoffice.InvoiceOrder) error {
 	switch {
 	case all && len(documents) > 0:
@@ -354,7 +354,8 @@ func named(documents []string, all bool, o *backoffice.InvoiceOrder) error {
 	return nil
 }
 
-// printDone prints the documents that a step changed. Only a step for all documents of a cycle can change none.
+// printDone prints the documents that a step changed. Only a step for all documents of a cycle can change no
+// documents.
 func printDone(cmd *cobra.Command, f *flags, cycle string, done []backoffice.InvoiceSummary) error {
 	if len(done) == 0 {
 		fmt.Fprintf(stderr, "no document of cycle %s waits for this step; ratemill invoice list --cycle %s shows the state of each\n",

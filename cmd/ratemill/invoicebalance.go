@@ -37,7 +37,7 @@ is 1, an alert fires, and the next run holds the documents of the payer.`,
 		defer end()
 		var each func(*backoffice.InvoicePayerBalance) error
 		switch {
-		case f.output == output.JSON: // a line for each payer, then one for all
+		case f.output == output.JSON: // one line for each payer, then one for all payers
 			each = func(p *backoffice.InvoicePayerBalance) error { return json.NewEncoder(objects(cmd)).Encode(p) }
 		case len(o.Accounts) > 0 && f.output != output.CSV:
 			each = func(p *backoffice.InvoicePayerBalance) error {
@@ -102,7 +102,7 @@ func printBalance(cmd *cobra.Command, f *flags, b *backoffice.InvoiceBalance, ta
 	return nil
 }
 
-// printOff prints the places at which the balance differs.
+// printOff prints the places where the balance differs.
 func printOff(to io.Writer, off []backoffice.InvoiceBalanceOff) {
 	for n, p := range off {
 		if n == mostShown {

@@ -19,7 +19,7 @@ type shownInvoice struct {
 	name, as   string
 	line, most int
 	format, to string // format and path of the file to write
-	calls      string // file for its usage records
+	calls      string // file to which its usage records are written
 }
 
 func invoiceShow(f *flags) *cobra.Command {
@@ -66,7 +66,7 @@ file must not exist before; - is standard output.`,
 	return c
 }
 
-// check refuses flags that do not go together.
+// check refuses flags that cannot be combined.
 func (s *shownInvoice) check(cmd *cobra.Command) error {
 	if err := errors.Join(needs(cmd, "most", "line"), needs(cmd, "to", "format")); err != nil {
 		return err
@@ -124,7 +124,7 @@ func (s *shownInvoice) show(cmd *cobra.Command, f *flags, office *backoffice.Off
 		return refusal(err)
 	}
 	disputed := ""
-	if d.Number != "" && f.output != output.CSV { // CSV has the lines alone
+	if d.Number != "" && f.output != output.CSV { // CSV has only the lines
 		open, err := office.OpenDocuments(cmd.Context(), backoffice.OpenQuestion{Document: d.ID, As: s.as})
 		if err != nil {
 			return refusal(err)
@@ -136,7 +136,7 @@ func (s *shownInvoice) show(cmd *cobra.Command, f *flags, office *backoffice.Off
 	return showDocument(cmd, f, d, disputed)
 }
 
-// toNewFile writes a file that must not exist, whole or not at all; - is standard output.
+// toNewFile writes a complete file that must not exist yet, or nothing; - is standard output.
 func toNewFile(cmd *cobra.Command, name string, write func(io.Writer) error) error {
 	if name == "-" {
 		if output.Width(data(cmd)) > 0 { // somebody looks

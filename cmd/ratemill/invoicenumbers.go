@@ -90,14 +90,14 @@ exist.`,
 	return c
 }
 
-// withoutClickHouse adds the flag for commands that give numbers.
+// withoutClickHouse adds the flag for commands that assign numbers.
 func withoutClickHouse(c *cobra.Command, o *backoffice.InvoiceOrder) {
 	c.Flags().BoolVar(&o.Unasked, "without-clickhouse", false,
 		"skip the check for later numbers in ClickHouse; use it only if you know that the control store was not restored from a backup")
 }
 
-// officeForNumbers opens the back office for commands that give numbers: it checks ClickHouse, except with
-// --without-clickhouse.
+// officeForNumbers opens the back office for commands that assign numbers: it checks ClickHouse, unless
+// --without-clickhouse is given.
 func officeForNumbers(ctx context.Context, f *flags, unasked bool) (*backoffice.Office, func(), error) {
 	if unasked {
 		return openOffice(ctx, f)

@@ -16,11 +16,11 @@ import (
 	"ratemill/invoicing/document"
 )
 
-// shownDocument is a document in JSON, with the texts that people see.
+// shownDocument is a document in JSON, with the texts that users see.
 type shownDocument struct {
 	*document.Document
 	State    invoicing.State `json:"state,omitempty"`
-	Reasons  []string        `json:"reasons,omitempty"` // the reason why it is held
+	Reasons  []string        `json:"reasons,omitempty"` // the reasons why it is held
 	Disputed string          `json:"disputed,omitempty"`
 }
 

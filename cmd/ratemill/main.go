@@ -1,5 +1,5 @@
-// Command ratemill is the only binary: it has mediation, rating, the warehouse, and the tools for authors of rules
-// and for support. Each file here is one subcommand and contains no logic that belongs in a package.
+// Command ratemill is the only binary. It contains mediation, rating, the warehouse, and the tools for authors of
+// rules and for support. Each file here is one subcommand and contains no logic that belongs in a package.
 //
 // Exit codes: 0 success, 1 the command found problems, 2 wrong usage or configuration.
 package main
@@ -52,8 +52,8 @@ func main() {
 	os.Exit(2)
 }
 
-// stopped returns the words for a command that was interrupted. They name the operation for which the command was
-// waiting, if known.
+// stopped returns the words for a command that was interrupted. They include the operation for which the command
+// was waiting, if known.
 func stopped(err error) string {
 	var waited *backoff.StoppedError
 	if errors.As(err, &waited) {
@@ -62,17 +62,17 @@ func stopped(err error) string {
 	return "stopped"
 }
 
-// problems is the error of a command that worked and found something for a person to look at: exit code 1.
+// problems is the error of a command that worked and found something that a user must look into: exit code 1.
 type problems struct{ words string }
 
 func (p *problems) Error() string { return p.words }
 
-// endWithin is the longest time that a process may run after the first signal; service managers and
-// Kubernetes rely on it.
+// endWithin is the longest time that a process may continue after the first signal; service
+// managers and Kubernetes rely on it.
 const endWithin = 10 * time.Second
 
-// signals returns a context that ends with the first SIGINT, SIGTERM or SIGHUP (a terminal that was closed); its cause
-// names the signal. A second SIGINT or SIGTERM ends the process at once, and so does the time limit if something hangs.
+// signals returns a context that ends with the first SIGINT, SIGTERM or SIGHUP (when a terminal is closed); its cause
+// is the signal. A second SIGINT or SIGTERM ends the process at once, and so does the time limit if something hangs.
 func signals() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	ch := make(chan os.Signal, 4)
@@ -87,7 +87,7 @@ func signals() (context.Context, context.CancelFunc) {
 			select {
 			case s := <-ch:
 				switch {
-				case s == syscall.SIGUSR1 || s == syscall.SIGUSR2: // by default it would end the process
+				case s == syscall.SIGUSR1 || s == syscall.SIGUSR2: // by default, it would end the process
 					fmt.Fprintf(stderr, "ratemill: signal %q is ignored\n", s)
 				case late == nil:
 					cancel(signalled{s})
@@ -157,8 +157,9 @@ func grouped(id string, c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// configuration returns the configuration file to use: the named one, ./ratemill.yaml, or the demo's. Commands
-// report that they use the demo's file, because the user did not name it and a command may change it.
+// configuration returns the configuration file to use: the file given by the user, ./ratemill.yaml, or the
+// demo's. Commands report that they use the demo's file, because the user did not choose it and a command
+// may change it.
 func (f *flags) configuration() string {
 	if f.config != "" {
 		return configurationIn(f.config)
@@ -196,7 +197,7 @@ func (f *flags) load() (*config.Config, error) {
 	return c, nil
 }
 
-// loadProject reads the project that a configuration names.
+// loadProject reads the project to which a configuration refers.
 func loadProject(c *config.Config) (*project.Project, error) {
 	p, list := project.LoadDir(c.Project)
 	printDiagnostics(list)

@@ -15,7 +15,7 @@ import (
 	"ratemill/printable"
 )
 
-// words returns standard output for text that people read. It escapes text from outside, which could
+// words returns standard output for text that users read. It escapes text from outside, which could
 // otherwise control the terminal.
 func words(c *cobra.Command) io.Writer { return printable.Writer(c.OutOrStdout()) }
 
@@ -37,7 +37,7 @@ func printObjects[T any](c *cobra.Command, all []T) error {
 	return nil
 }
 
-// printAll prints a JSON object for each element, or the table of all.
+// printAll prints a JSON object for each element, or a table of all elements.
 func printAll[T any](cmd *cobra.Command, f *flags, all []T, table func(all []T) *output.Grid) error {
 	if f.output == output.JSON {
 		return printObjects(cmd, all)
@@ -45,7 +45,7 @@ func printAll[T any](cmd *cobra.Command, f *flags, all []T, table func(all []T) 
 	return table(all).Print(data(cmd), f.output)
 }
 
-// printAnswer asks the office for a list and prints it. none is the text for an empty list.
+// printAnswer requests a list from the office and prints it. none is the text for an empty list.
 func printAnswer[T any](cmd *cobra.Command, f *flags, none string, ask func(context.Context, *backoffice.Office) ([]T, error),
 	table func(all []T) *output.Grid) error {
 	office, end, err := openOffice(cmd.Context(), f)
@@ -63,7 +63,7 @@ func printAnswer[T any](cmd *cobra.Command, f *flags, none string, ask func(cont
 	return errors.Join(printAll(cmd, f, all, table), unreadable(all))
 }
 
-// unreadable makes the exit code 1 if rows of a list could not be read. The list says why.
+// unreadable sets the exit code to 1 if rows of a list could not be read. The list contains the reasons.
 func unreadable[T any](all []T) error {
 	for i := range all {
 		if row, ok := any(all[i]).(interface{ Unreadable() string }); ok && row.Unreadable() != "" {
@@ -76,8 +76,8 @@ func unreadable[T any](all []T) error {
 // labelled prints lines of a label and a text, like the output of explain.
 func labelled(c *cobra.Command, text string) error { return output.Words(data(c), text, 10) }
 
-// stderr returns standard error for text that may come from outside: names of files, values of records, answers
-// of engines.
+// stderr returns standard error for text that may come from outside: file names, record values, answers of
+// engines.
 var stderr io.Writer = standardError{}
 
 type standardError struct{}

@@ -143,7 +143,7 @@ func known[T int | int64](n *T) string {
 	return strconv.FormatInt(int64(*n), 10)
 }
 
-// addPackage adds the rows of a package, and reports whether its number of used units is unknown.
+// addPackage adds the rows of a package, and reports whether the number of its used units is unknown.
 func addPackage(g *output.Grid, p *backoffice.ListedPackage, format string) (unknown bool) {
 	buckets, asOf := p.Buckets, p.AsOf
 	if buckets == nil {

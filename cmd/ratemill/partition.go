@@ -28,7 +28,7 @@ Or order it to skip the faulty message or rows; the balance of the file then sho
 	return c
 }
 
-// stopFlags are the flags that name the position of a stop.
+// stopFlags are the flags that identify the position of a stop.
 func stopFlags(c *cobra.Command, ref *backoffice.StopRef) {
 	c.Flags().Int64Var(&ref.Offset, "offset", -1, "offset where the partition stopped, as list shows it")
 	_ = c.MarkFlagRequired("offset")
@@ -39,7 +39,7 @@ func topicWord(_ *cobra.Command, args []string) error {
 	return oneOf(args[0], backoffice.TopicWords)
 }
 
-// stopWords returns a check that reads the arguments that name a partition.
+// stopWords returns a check that reads the arguments that identify a partition.
 func stopWords(ref *backoffice.StopRef) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) (err error) {
 		if ref.Partition, err = strconv.Atoi(args[1]); err != nil {
@@ -131,8 +131,8 @@ func tellStop(w io.Writer, s *backoffice.Stop, width int) {
 	fmt.Fprint(w, typed("skip it:", "skip "+at+" --message "+s.Message+" --why \"…\"", width))
 }
 
-// typed returns a subcommand of ratemill partition as the user types it, for a terminal of a width (0: any). A command
-// that is too wide continues on further lines in a form that a shell accepts.
+// typed returns a subcommand of ratemill partition as the user types it, for a terminal of a given width (0: any). A
+// command that is too wide continues on further lines in a form that a shell accepts.
 func typed(label, command string, width int) string {
 	line := fmt.Sprintf("  %-10s ratemill partition", label)
 	var b strings.Builder
@@ -172,7 +172,7 @@ func partitionShow(f *flags) *cobra.Command {
 				if output.Width(data(cmd)) > 0 && len(s.Content) > 0 {
 					return errors.New("a message is not text for a terminal; send it to a file: ratemill partition show … --raw > message.bin")
 				}
-				_, err := data(cmd).Write(append(s.Content, s.Detail...)) // exactly one of them is set
+				_, err := data(cmd).Write(append(s.Content, s.Detail...)) // exactly one of the two is set
 				return err
 			}
 			out := &strings.Builder{}

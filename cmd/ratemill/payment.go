@@ -27,7 +27,7 @@ or overpaid.`,
 	return c
 }
 
-// paymentFlags are the flags of every change of payments.
+// paymentFlags are the flags that are common to all changes of payments.
 func paymentFlags(f *flags, c *cobra.Command, o *backoffice.PaymentOrder) {
 	c.Flags().StringVar(&o.Why, "why", "", "the reason, kept with the change")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would change, and change nothing")
@@ -35,7 +35,7 @@ func paymentFlags(f *flags, c *cobra.Command, o *backoffice.PaymentOrder) {
 	outputFlag(f, c)
 }
 
-// reasoned fills in the user, and requires the reason.
+// reasoned fills in the user, and requires a reason.
 func reasoned(o *backoffice.PaymentOrder) error {
 	if strings.TrimSpace(o.Why) == "" && !o.DryRun {
 		return errors.New("give the reason with --why; it is kept with the change. --dry-run needs none")

@@ -195,7 +195,7 @@ func printCollection(cmd *cobra.Command, f *flags, c *backoffice.Collection) err
 	return g.Print(data(cmd), f.output)
 }
 
-// writeNew writes a file that must not exist.
+// writeNew writes a file that must not exist yet.
 func writeNew(name string, content []byte) error {
 	file, err := os.OpenFile(filepath.Clean(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -110,7 +110,7 @@ is taken, so keep that time (cp -p).`,
 	return c
 }
 
-// rateProblems reports problems for a person to look at.
+// rateProblems reports problems that a user must look into.
 func rateProblems(balances []*offline.Balance, why *reasons, all, strict bool) error {
 	suspended, failed := int64(0), 0
 	for _, b := range balances {
@@ -244,7 +244,7 @@ func (t *totals) print(w io.Writer, format string) error {
 	})
 	g := output.New("account", "tier", "class", "records", "quantity", "charged", "unit", "currency", "amount").Numbers("tier",
 		"records", "quantity", "charged").Amounts("amount")
-	decimals := 2 // so that decimal points align
+	decimals := 2 // so that decimal points are aligned
 	for _, l := range lines {
 		decimals = max(decimals, l.amount.Decimals())
 	}

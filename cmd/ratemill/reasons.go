@@ -17,7 +17,7 @@ import (
 // reasons collects why the records of offline files are suspended: one entry for each source, code and rule.
 type reasons struct {
 	all       map[reasonKey]*reason
-	files     int // number of files so far: files come one after the other
+	files     int // number of files so far; files are read one after another
 	last      *offline.File
 	suspended udr.Suspended
 }
@@ -26,7 +26,7 @@ type reasonKey struct{ source, code, rule string }
 
 type reason struct {
 	records     int
-	file, first int // place of the file of the first record, and its line
+	file, first int // number of the first record's file, and the record's line
 	name        string
 	why         udr.SuspendError
 }
@@ -96,7 +96,7 @@ func (r *reasons) print(printed bool) {
 			at = " (" + x.why.Position + ")"
 		}
 		line := fmt.Sprintf("line %d: ", x.first)
-		why := line + strings.TrimPrefix(printable.Line(x.why.Reason), line) // the decoder's message already names the line
+		why := line + strings.TrimPrefix(printable.Line(x.why.Reason), line) // the decoder's message already contains the line
 		fmt.Fprintf(stderr, "  %*d %-*s  %s %s%s\n", width, x.records, code, x.why.Code, printable.Line(x.name), why, at)
 	}
 }

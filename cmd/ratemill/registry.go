@@ -26,7 +26,7 @@ can name a SIM by any identifier that it has or had.`,
 // timeFlag is a time or a day given by the user; the default is now.
 type timeFlag struct {
 	time.Time
-	day bool // a day was given: its beginning in UTC
+	day bool // the user gave a day, which means its beginning in UTC
 }
 
 func (t *timeFlag) Set(text string) (err error) {
@@ -38,7 +38,8 @@ func (t *timeFlag) Set(text string) (err error) {
 	return inRange(t.Time, text)
 }
 
-// inRange refuses the years that documents refuse too. An instant counts nanoseconds, so later ones would become others.
+// inRange refuses the years that documents also refuse. An instant counts nanoseconds, so later years would
+// overflow.
 func inRange(t time.Time, text string) error {
 	if t.Year() < 1970 || t.Year() > 2199 {
 		return fmt.Errorf("%s lies outside of the years 1970 to 2199", text)
@@ -102,7 +103,7 @@ prints the SIMs that this account owns. --at shows another time, as known now.`,
 	return c
 }
 
-// accountsGrid has a row for each account; a table shows the tree.
+// accountsGrid has a row for each account; the table shows the tree.
 func accountsGrid(accounts []backoffice.Account, format string) *output.Grid {
 	g := output.New("account", "parent", "company", "kind", "currency", "zone", "cycle_day", "plan", "share_plans", "limits", "sims",
 		"since").Numbers("cycle_day", "sims")
@@ -175,7 +176,7 @@ before an id that both have.`,
 	return c
 }
 
-// orNone returns a revision of the registry, or nothing for none.
+// orNone returns a revision of the registry, or an empty text if there is none.
 func orNone(revision uint64) string {
 	if revision == 0 {
 		return ""

@@ -41,7 +41,7 @@ exits at once, and unfinished work is done again at the next start. To scale a r
 				_, err := fmt.Fprintln(words(cmd), strings.Join(roles.Names(allRoles), "\n"))
 				return err
 			}
-			signal.Ignore(syscall.SIGPIPE) // the process continues without a reader of its log
+			signal.Ignore(syscall.SIGPIPE) // the process continues if nothing reads its log any more
 			config, p, err := f.loadAll()
 			if err != nil {
 				return err
@@ -72,7 +72,7 @@ exits at once, and unfinished work is done again at the next start. To scale a r
 	return c
 }
 
-// loadAll reads the configuration and its project, and reports the mistakes of both at once.
+// loadAll reads the configuration and its project, and reports the mistakes of both together.
 func (f *flags) loadAll() (*config.Config, *project.Project, error) {
 	c, err := f.load()
 	if err == nil {

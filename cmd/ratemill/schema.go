@@ -16,7 +16,7 @@ import (
 	"ratemill/rating"
 )
 
-// schemas returns the JSON Schemas by kind of document, with the folders of such documents.
+// schemas returns the JSON Schemas by kind of document, with the folders that contain such documents.
 var schemas = []struct {
 	kind, where string
 	text        func() ([]byte, error)

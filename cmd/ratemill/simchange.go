@@ -12,7 +12,7 @@ import (
 	"ratemill/internal/output"
 )
 
-// simOrder adds the flags of every change of SIMs.
+// simOrder adds the flags that are common to all changes of SIMs.
 func simOrder(f *flags, c *cobra.Command, o *backoffice.SIMOrder) {
 	c.Flags().StringVar(&o.At, "at", "", "when it takes effect: now, cycle (the next billing cycle), a date in the "+
 		"payer's time zone, or an instant "+

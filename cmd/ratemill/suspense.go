@@ -100,7 +100,7 @@ func printSuspense(to io.Writer, format string, answer *backoffice.Suspense) err
 	return nil
 }
 
-// shortInTables shortens an id in output for people, but not for programs.
+// shortInTables shortens an id in output for users, but not for programs.
 func shortInTables(id, format string) string {
 	if format == output.Table {
 		return backoffice.Short(id)

@@ -93,7 +93,7 @@ type tailer struct {
 	topic   string
 	message protoreflect.MessageDescriptor
 	out     io.Writer
-	left    int // messages to print, 0 for all
+	left    int // number of messages to print, 0 for all
 }
 
 func (t *tailer) run(ctx context.Context, partitions []int, from int64, follow bool) error {
@@ -159,8 +159,8 @@ func (t *tailer) print(partition int, m broker.Message) error {
 	return err
 }
 
-// appendMessageJSON appends a message in Protobuf's JSON, adapted for people: bytes are text or hex,
-// instants RFC 3339.
+// appendMessageJSON appends a message in Protobuf's JSON, adapted for display: bytes are text or
+// hex, instants RFC 3339.
 func appendMessageJSON(dst []byte, m protoreflect.Message) []byte {
 	dst = append(dst, '{')
 	first := true

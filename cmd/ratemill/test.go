@@ -121,7 +121,7 @@ func (r *caseRun) run(c *golden.Case) error {
 	return nil
 }
 
-// differs shows how the results of a case differ from its expectations.
+// differs prints how the results of a case differ from its expectations.
 func (r *caseRun) differs(c *golden.Case, o *golden.Outcome) {
 	out := words(r.cmd)
 	fmt.Fprintf(out, "FAIL %s\n%s\n", c.File, indent(c.Shows))

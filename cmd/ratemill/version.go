@@ -35,8 +35,8 @@ func version(info *debug.BuildInfo) string {
 		settings[s.Key] = s.Value
 	}
 	var parts []string
-	// Without a tag the Go command derives a version from the revision and its time; we print the
-	// revision and the time instead.
+	// If there is no tag, the Go command derives a version from the revision and its time; in that
+	// case, version returns the revision and the time.
 	if v := info.Main.Version; v != "" && v != "(devel)" && !strings.HasPrefix(v, "v0.0.0-") {
 		parts = append(parts, v)
 	}

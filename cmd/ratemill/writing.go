@@ -27,7 +27,8 @@ func writingCommands(f *flags) []*cobra.Command {
 	return []*cobra.Command{checkCommand(f), testCommand(f), tryCommand(f), rateCommand(f), fmtCommand(f), schemaCommand()}
 }
 
-// projectFolder returns the project's folder: the named one, the one that -c names, or the current one.
+// projectFolder returns the project's folder: the folder given by the user, the folder in the
+// configuration of -c, or the current folder.
 func (f *flags) projectFolder(args []string) (string, error) {
 	if err := f.namedOnce(args); err != nil {
 		return "", err
@@ -144,7 +145,7 @@ type work struct {
 	looks    bool               // the run rates nothing: catalogue and registry may have errors
 	files    []offline.File
 
-	source        string // the source of the files, if given
+	source        string // source of the files, if given
 	registryFiles []string
 }
 
@@ -223,7 +224,7 @@ func colours(f *os.File) bool {
 	return yes && os.Getenv("NO_COLOR") == ""
 }
 
-// passing shows progress bars on a terminal for work that takes longer than a second, and none on a pipe.
+// passing shows progress bars on a terminal for work that takes longer than a second; on a pipe, it shows none.
 func passing() *progress.Bars {
 	if _, yes := terminal(os.Stderr); yes {
 		return progress.Passing(os.Stderr)

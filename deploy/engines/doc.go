@@ -1,2 +1,2 @@
-// Package engines is the engines that ratemill needs and does not bring as Go modules: what builds and checks them.
+// Package engines contains what builds and checks the engines that ratemill needs and that are not Go modules.
 package engines

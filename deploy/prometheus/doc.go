@@ -1,3 +1,3 @@
 // Package prometheus holds alert rules for Prometheus (alerts.yaml) and their unit tests (alerts_test.yaml). It owns no
-// code; its tests hold the rules to the metrics that exist and to the runbooks.
+// code. Its tests check the rules against the existing metrics and the runbooks.
 package prometheus

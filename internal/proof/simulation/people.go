@@ -118,7 +118,7 @@ func (l *lives) make(ctx context.Context, tx *lifeTx, n wish) error {
 	places := map[string]uint32{n.cause: place}
 	for _, f := range s.Facts {
 		if f.From == n.at {
-			c.States = slices.DeleteFunc(c.States, func(gone registry.StateFact) bool { return gone.From == n.at }) // there is another state at that time
+			c.States = slices.DeleteFunc(c.States, func(gone registry.StateFact) bool { return gone.From == n.at }) // another state is there
 		}
 		if places[f.Cause] == 0 {
 			places[f.Cause] = c.Because(registry.Cause{Cause: f.Cause, Kind: registry.KindState, Subject: registry.SubjectOf(n.sim)})

@@ -229,7 +229,7 @@ func (i inserter) Stored(_ context.Context, b *rows) (rows int, err error) {
 		return 0, warehouse.Away("count", errSimulated)
 	}
 	for _, s := range i.blocks[i.partition][b.table] {
-		if s.from <= b.to && s.to >= b.from { // blocks with other bounds are written only after a set-back, and it is enough that any of their rows is there
+		if s.from <= b.to && s.to >= b.from { // blocks with other bounds exist only after a set-back; any of their rows is enough
 			rows += s.rows
 		}
 	}
