@@ -323,7 +323,7 @@ func (im *importer) statement(r *row, kind Kind, a about, name string, sp span, 
 	if kind == KindProfile && !withdrawn {
 		sp = im.profileSpan(a, sp, value)
 	}
-	before := im.statements.heldFacts(kind, a.subject, name, im.changes.Revision)
+	before := im.statements.heldAround(kind, a.subject, name, sp.since, im.changes.Revision)
 	t := timelineOf(before)
 	if withdrawn {
 		switch told := im.statements.toldAt(kind, a.subject, name, sp.since); {
@@ -336,7 +336,7 @@ func (im *importer) statement(r *row, kind Kind, a about, name string, sp span, 
 		im.overlaps(r, o)
 		return
 	}
-	changes := difference(before, t.facts())
+	changes := changed(before, t, sp.since)
 	if sp != asked && len(changes) > 0 {
 		im.list.Warnf(r.at(colSince), "the profile of account %s changes on %s: the billing cycle that runs at the row's since ends then",
 			a.subject, im.dayOf(a.account, sp.since))
@@ -420,7 +420,7 @@ func (im *importer) stateRow(r *row) {
 		return
 	}
 	sp, ok := im.span(r, a.rules, func(at udr.Instant) bool {
-		return slices.ContainsFunc(im.r.states.told(a.sim, nil), func(f KnownState) bool { return f.From == at })
+		return len(im.r.states.toldAt(a.sim, at)) > 0
 	})
 	if value, after, valueOK := im.stateValue(r, a, sp.since, !withdrawn); ok && valueOK {
 		im.simState(r, a, sp, withdrawn, value, after)
@@ -500,19 +500,14 @@ func (im *importer) simState(r *row, a about, sp span, withdrawn bool, value, af
 	if !im.once(r, KindState, a.subject, "", sp.since) {
 		return
 	}
-	before := im.r.states.heldFacts(a.sim, im.changes.Revision)
+	before := im.r.states.heldAround(a.sim, sp.since, im.changes.Revision)
 	t := timelineOf(before)
 	own, owned := im.r.sims.owner(&im.r.moments, a.sim, sp.since, im.changes.Revision)
 	if from := t.before(sp.since); from != nil && from.Core == Active && !(owned && own.Since == sp.since) {
 		value = after
 	}
 	if withdrawn {
-		var told []State
-		for _, f := range im.r.states.told(a.sim, nil) {
-			if f.From == sp.since {
-				told = append(told, f.State)
-			}
-		}
+		told := im.r.states.toldAt(a.sim, sp.since)
 		if !tookBack(told) && !t.withdraw(sp.since) && len(told) == 0 && !im.partial {
 			im.errorf(r.at(colSince), "there is nothing to withdraw: no row about the state of %s has this since", im.calledIn(a))
 		}
@@ -520,7 +515,7 @@ func (im *importer) simState(r *row, a about, sp span, withdrawn bool, value, af
 		im.overlaps(r, o)
 		return
 	}
-	for _, f := range difference(before, t.facts()) {
+	for _, f := range changed(before, t, sp.since) {
 		im.touch()
 		fact := StateFact{SIM: a.sim, From: f.from, StateValue: f.value}
 		fact.State = f.state
@@ -554,7 +549,7 @@ func (im *importer) simColumns(r *row, sim, account uint32, sp span, withdrawn b
 	if !r.cells[colState].said || r.cells[colState].text == "" && !withdrawn {
 		return
 	}
-	if withdrawn && !slices.ContainsFunc(im.r.states.told(sim, nil), func(f KnownState) bool { return f.From == sp.since }) {
+	if withdrawn && len(im.r.states.toldAt(sim, sp.since)) == 0 {
 		return
 	}
 	if value, after, ok := im.stateValue(r, a, sp.since, !withdrawn); ok {

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"sort"
 	"sync"
 
 	"ratemill/udr"
@@ -83,8 +84,8 @@ func (s *Statements) Load(known Revision, statements []Statement) {
 		f.Cause = 0
 		key := subject{f.Kind, f.Subject}
 		facts := s.subjects[key]
-		at, found := slices.BinarySearchFunc(facts, KnownStatement{f, known}, func(a, b KnownStatement) int {
-			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.From, b.From), cmp.Compare(a.Known, b.Known))
+		at, found := sort.Find(len(facts), func(i int) int {
+			return cmp.Or(cmp.Compare(f.Name, facts[i].Name), cmp.Compare(f.From, facts[i].From), cmp.Compare(known, facts[i].Known))
 		})
 		if found {
 			facts[at] = KnownStatement{f, known}
@@ -146,20 +147,24 @@ func (s *Statements) Subjects(kind Kind) iter.Seq[string] {
 
 // named returns the statements with a name, from a subject's statements in the order of their names.
 func named(facts []KnownStatement, name string) []KnownStatement {
-	first, _ := slices.BinarySearchFunc(facts, name, func(f KnownStatement, name string) int { return cmp.Compare(f.Name, name) })
-	last := first
-	for last < len(facts) && facts[last].Name == name {
-		last++
-	}
-	return facts[first:last]
+	first := sort.Search(len(facts), func(i int) bool { return facts[i].Name >= name })
+	facts = facts[first:]
+	return facts[:sort.Search(len(facts), func(i int) bool { return facts[i].Name > name })]
+}
+
+// beginning is the index of the first statement for a time or a later one, of those about one subject and name. found
+// reports whether it is for this time.
+func beginning(facts []KnownStatement, from udr.Instant) (at int, found bool) {
+	at = sort.Search(len(facts), func(i int) bool { return facts[i].From >= from })
+	return at, at < len(facts) && facts[at].From == from
 }
 
 // StatementAt returns the statement that is valid at a time, as known at a revision. Its argument is all statements
 // ever made about one subject and name, in the order of (From, Known).
 func StatementAt(facts []KnownStatement, at udr.Instant, rev Revision) (KnownStatement, bool) {
-	for i := len(facts) - 1; i >= 0; i-- {
+	for i := sort.Search(len(facts), func(i int) bool { return facts[i].From > at }) - 1; i >= 0; i-- {
 		f := &facts[i]
-		if f.From > at || f.Known > rev {
+		if f.Known > rev {
 			continue
 		}
 		if f.State != Withdrawn {

@@ -129,16 +129,62 @@ func difference[V comparable](before, after []fact[V]) (all []fact[V]) {
 	return all
 }
 
-// heldFacts returns the valid facts about a SIM's state.
-func (s *states) heldFacts(sim uint32, rev Revision) (all []fact[StateValue]) {
-	for _, f := range Held(s.told(sim, nil), rev) {
-		value := f.StateValue
-		value.State = Holds
-		if !f.State.begins() {
-			value = StateValue{}
-		}
-		all = append(all, fact[StateValue]{f.From, f.State, value})
+// changed returns the facts that lead from the valid facts around a time to a timeline made from them, in which only
+// what concerns the row at that time changed. Whether the first row continues another one is not known here, and does
+// not change.
+func changed[V comparable](before []fact[V], t timeline[V], at udr.Instant) []fact[V] {
+	after := t.facts()
+	if len(before) > 0 && before[0].from < at && before[0].state.begins() {
+		after[0].state = before[0].state
 	}
+	return difference(before, after)
+}
+
+// heldAround returns the valid facts about a SIM's state from the last beginning before a time to the first beginning
+// after it. A row at that time reads and changes only these, so its cost does not depend on the number of rows.
+func (s *states) heldAround(sim uint32, at udr.Instant, rev Revision) (all []fact[StateValue]) {
+	var held []*stateEntry // latest first
+	for e := s.first(sim); e != nil; {
+		from := e.from
+		for e != nil && e.from == from && e.known > rev {
+			e = s.next(e)
+		}
+		if e == nil || e.from != from {
+			continue
+		}
+		last, state := e, s.value(e).State
+		for e != nil && e.from == from {
+			e = s.next(e)
+		}
+		if from > at && state.begins() {
+			held = held[:0]
+		}
+		if state != Withdrawn {
+			held = append(held, last)
+		}
+		if from < at && state.begins() {
+			break
+		}
+	}
+	for _, e := range slices.Backward(held) {
+		f := fact[StateValue]{from: e.from, state: s.value(e).State}
+		if f.state.begins() {
+			f.value = *s.value(e)
+			f.value.State = Holds
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// toldAt returns the States of all facts about a SIM's state for exactly a time, the last known at the end.
+func (s *states) toldAt(sim uint32, from udr.Instant) (all []State) {
+	for e := s.first(sim); e != nil && e.from >= from; e = s.next(e) {
+		if e.from == from {
+			all = append(all, s.value(e).State)
+		}
+	}
+	slices.Reverse(all)
 	return all
 }
 
@@ -146,7 +192,11 @@ func (s *states) heldFacts(sim uint32, rev Revision) (all []fact[StateValue]) {
 func (s *Statements) heldFacts(kind Kind, of, name string, rev Revision) (all []fact[string]) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for _, f := range HeldStatements(named(s.subjects[subject{kind, of}], name), rev) {
+	return stringFacts(HeldStatements(named(s.subjects[subject{kind, of}], name), rev))
+}
+
+func stringFacts(held []KnownStatement) (all []fact[string]) {
+	for _, f := range held {
 		value := string(f.Value)
 		if !f.State.begins() {
 			value = ""
@@ -156,15 +206,49 @@ func (s *Statements) heldFacts(kind Kind, of, name string, rev Revision) (all []
 	return all
 }
 
+// heldAround returns the valid statements of one kind, subject and name from the last beginning before a time to the
+// first beginning after it. A row at that time reads and changes only these.
+func (s *Statements) heldAround(kind Kind, of, name string, at udr.Instant, rev Revision) (all []fact[string]) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	facts := named(s.subjects[subject{kind, of}], name)
+	first, _ := beginning(facts, at)
+	last := first
+	for begun := false; first > 0 && !begun; {
+		from, end := facts[first-1].From, first
+		for first > 0 && facts[first-1].From == from {
+			first--
+		}
+		begun = beginsIn(facts[first:end], rev)
+	}
+	for begun := false; last < len(facts) && !begun; {
+		from, start := facts[last].From, last
+		for last < len(facts) && facts[last].From == from {
+			last++
+		}
+		begun = from > at && beginsIn(facts[start:last], rev)
+	}
+	return stringFacts(HeldStatements(facts[first:last], rev))
+}
+
+// beginsIn reports whether something begins by the last of the statements for one time that is known at a revision.
+func beginsIn(facts []KnownStatement, rev Revision) bool {
+	for i := range slices.Backward(facts) {
+		if facts[i].Known <= rev {
+			return facts[i].State.begins()
+		}
+	}
+	return false
+}
+
 // toldAt returns the States of all facts about one kind, subject and name for exactly a time, with the last known
 // one at the end.
 func (s *Statements) toldAt(kind Kind, of, name string, from udr.Instant) (all []State) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for _, f := range named(s.subjects[subject{kind, of}], name) {
-		if f.From == from {
-			all = append(all, f.State)
-		}
+	facts := named(s.subjects[subject{kind, of}], name)
+	for i, _ := beginning(facts, from); i < len(facts) && facts[i].From == from; i++ {
+		all = append(all, facts[i].State)
 	}
 	return all
 }
@@ -180,5 +264,6 @@ func tookBack(told []State) bool {
 func (s *Statements) told(kind Kind, of, name string, from udr.Instant) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return slices.ContainsFunc(named(s.subjects[subject{kind, of}], name), func(f KnownStatement) bool { return f.From == from })
+	_, found := beginning(named(s.subjects[subject{kind, of}], name), from)
+	return found
 }
