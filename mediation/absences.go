@@ -8,8 +8,8 @@ import (
 	"ratemill/internal/control"
 )
 
-// Absences holds the reasons why mediators fetch no files: by source, the error of its server, and under Spooling the
-// error of the spool. Mediators of a process share them.
+// Absences contains the reasons why mediators fetch no files: for each source the error of its server, and under
+// Spooling the error of the spool. Mediators of a process share them.
 type Absences struct {
 	mu     sync.Mutex
 	noted  map[string]noted
@@ -21,8 +21,8 @@ type noted struct {
 	why string
 }
 
-// forgotten is the time after which an absence without another attempt is no longer reported: nothing may be waiting
-// for it.
+// forgotten is the time after which an absence without another attempt is no longer reported, because nothing may be
+// waiting for it.
 const forgotten = 5 * time.Minute
 
 // Spooling is the key for errors of the spool; no source has that name.
@@ -43,7 +43,7 @@ func (a *Absences) ended(what string) {
 	delete(a.noted, what)
 }
 
-// All are the current absences.
+// All returns the current absences.
 func (a *Absences) All(now time.Time) map[string]string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -56,36 +56,36 @@ func (a *Absences) All(now time.Time) map[string]string {
 	return why
 }
 
-// absence describes a source whose server could not be reached, or refused the login. Its files wait in order and
-// do not count as failed; mediators take files of other sources meanwhile.
+// absence describes a source whose server could not be reached or refused the login. Its files wait in order and
+// do not count as failed; meanwhile mediators take files of other sources.
 type absence struct {
 	failed time.Time     // the last attempt
-	pause  time.Duration // before the next one
+	pause  time.Duration // pause before the next attempt
 	backoff.Absence
 }
 
-// due reports whether the server may be asked again. A clock that was set back makes it due at once, not after as long
-// as the clock went back.
+// due reports whether the server may be contacted again. If the clock is set back, the server becomes due at once
+// instead of waiting longer.
 func (a *absence) due(now time.Time) bool {
 	since := now.Sub(a.failed)
 	return since < 0 || since >= a.pause
 }
 
-const longestAbsence = 30 * time.Second // between two attempts to reach a server
+const longestAbsence = 30 * time.Second // longest pause between two attempts to reach a server
 
 // Share is the set of sources whose files a mediator takes. An attempt to reach a server that is away may take a
-// minute, and each stall takes that long again. So one mediator of a process makes these attempts, and such servers do
-// not delay the files of others.
+// minute, and each later stall takes as long. So only one mediator of a process makes these attempts, and servers
+// that are away do not delay the files of others.
 type Share int
 
 // The shares.
 const (
 	AllSources Share = iota
-	Reachable        // those whose servers answered last time
+	Reachable        // the sources whose servers answered last time
 	Doubtful         // the others
 )
 
-// present returns the queues of this mediator's share whose servers answer, as far as we know.
+// present returns the queues of this mediator's share whose servers answer, as far as is known.
 func (m *Mediator) present(queues []control.Queue) (there []control.Queue) {
 	a := &m.Progress.Away
 	a.mu.Lock()
@@ -128,7 +128,7 @@ func (m *Mediator) unreachable(source string, err error) {
 	a.failed, a.pause = now, a.Failed(now, m.Log, "a server is away; the files of its source wait", err, "source", source)
 }
 
-// waits reports whether a source's server must not be asked now.
+// waits reports whether a source's server must not be contacted now.
 func (m *Mediator) waits(source string) bool {
 	all := &m.Progress.Away
 	all.mu.Lock()

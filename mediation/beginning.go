@@ -21,17 +21,18 @@ import (
 	"ratemill/udr"
 )
 
-// looked is the part of a file's content that decides whether, and from which byte, the file is read.
+// looked is the part of a file's content that determines whether the file is read, and from which byte.
 type looked struct {
 	decode.Look
 	id     udr.FileID
-	hash   []byte // of the content, unpacked
+	hash   []byte // hash of the unpacked content
 	key    []byte // identifies the content among those of its source
 	others []control.OtherKey
 }
 
-// look looks at a file's content. A compressed file is identified by its uncompressed content, so the same content
-// compressed again is the same file. If records depend on the file's name, the name is part of the identity.
+// look examines a file's content. A compressed file is identified by its uncompressed content, so the same content
+// compressed a second time is the same file. If records depend on the file's name, the name is part of the
+// identity.
 func (t *taken) look(ctx context.Context, content Content) (*looked, error) {
 	body, err := content.Open()
 	if err != nil {
@@ -52,7 +53,7 @@ func (t *taken) look(ctx context.Context, content Content) (*looked, error) {
 	}
 	if l.Packed != decode.Plain && !l.Broken {
 		l.hash, l.key = l.Hash[:], l.Hash[:]
-		l.others = append(l.others, control.OtherKey{Key: content.Hash, Named: t.src.Named()}) // as former versions computed it
+		l.others = append(l.others, control.OtherKey{Key: content.Hash, Named: t.src.Named()}) // as earlier versions computed it
 		l.id = collect.Identity(t.src.Name, t.file.Path, l.Hash)
 	}
 	if t.src.Named() {
@@ -63,7 +64,7 @@ func (t *taken) look(ctx context.Context, content Content) (*looked, error) {
 	return l, nil
 }
 
-// interrupted is content that cannot be read on after ctx has ended.
+// interrupted is content that cannot be read further after ctx has ended.
 func interrupted(ctx context.Context, body io.Reader) io.Reader {
 	r := &interruptible{ctx, body}
 	if file, ok := body.(io.Seeker); ok {
@@ -95,7 +96,7 @@ func (t *taken) lookAgain(ctx context.Context, content Content, l *looked) error
 	return nil
 }
 
-// postponed records why a file waits, and gives it back.
+// postponed records why a file waits, and returns the file to its queue.
 func (t *taken) postponed(ctx context.Context, why string, pause time.Duration) error {
 	log := t.m.Log.Debug
 	if t.file.Why != why {
@@ -111,8 +112,8 @@ const (
 	mostOfPauses = time.Hour
 )
 
-// pause is how long a file waits that looks unfinished or changed; a new listing or an order ends the wait at
-// once.
+// pause is how long a file waits if it looks unfinished or changed; a new listing or a user's order ends the
+// wait at once.
 func (t *taken) pause() time.Duration {
 	return min(max(t.m.now().Sub(t.file.FirstSeen), time.Minute), mostOfPauses)
 }
@@ -126,8 +127,8 @@ func (t *taken) unfinished(l *looked) string {
 		"and `collect.unfinished: read` reads all such files of the source", l.Unfinished)
 }
 
-// part finds the byte from which a file is read: after the content of an earlier file of its source with which it
-// begins. why is the reason if it cannot be read now.
+// part finds the byte from which a file is read: the end of the content of an earlier file of its source with
+// which it begins. why is the reason if the file cannot be read now.
 func (t *taken) part(ctx context.Context, content Content, l *looked) (part control.Part, why string, pause time.Duration, err error) {
 	part = control.Part{Content: l.hash, Size: l.Size}
 	if l.Broken {
@@ -164,7 +165,7 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 		}
 	}
 	if t.prefix != nil && (longest == nil || longest.Number != t.prefix.Number) {
-		return part, "", 0, errWhole // it continues a file that was read under another name
+		return part, "", 0, errWhole // the file continues one that was read under another name
 	}
 	if before != nil && (longest == nil || before.Number > longest.Number) {
 		part.Changed = before.Number
@@ -197,7 +198,8 @@ func (t *taken) part(ctx context.Context, content Content, l *looked) (part cont
 	return part, "", 0, err
 }
 
-// opening is the hash of the content up to the first record that is not filtered; nil if there is no such record.
+// opening returns the hash of the content up to the first record that is not filtered; nil if there is no such
+// record.
 func (t *taken) opening(ctx context.Context, content Content) ([]byte, error) {
 	body, err := content.Open()
 	if err != nil {
@@ -232,7 +234,8 @@ func (t *taken) opening(ctx context.Context, content Content) ([]byte, error) {
 // mostFiltered is the largest number of filtered records in an opening.
 const mostFiltered = 10_000
 
-// unreadable is nil for an error within the file, which then has no opening; reading it reports the error.
+// unreadable returns nil for an error within the file, which then has no opening; reading the file reports
+// the error.
 func unreadable(err error) error {
 	var broken *decode.FileError
 	if errors.Is(err, io.EOF) || errors.As(err, &broken) && broken.Fault != decode.Unread {
@@ -241,7 +244,7 @@ func unreadable(err error) error {
 	return err
 }
 
-// summed computes the hash without the line ends at the end.
+// summed computes the hash without the line ends at the end of the content.
 type summed struct {
 	hash hash.Hash
 	ends []byte
@@ -266,7 +269,7 @@ func (t *taken) hashOf(ctx context.Context, content Content, size int64, sum *su
 	return sum.hash.Sum(nil), err
 }
 
-// copied reads the content, unpacked, without the known part.
+// copied reads the unpacked content without the known part.
 func (t *taken) copied(ctx context.Context, content Content, read func(io.Reader) error) error {
 	body, err := t.opened(content)
 	if err != nil {
@@ -283,7 +286,7 @@ func (t *taken) copied(ctx context.Context, content Content, read func(io.Reader
 	return read(unpacked)
 }
 
-// prefixes are the files whose whole content is a proper prefix of this content.
+// prefixes returns the files whose whole content is a proper prefix of this content.
 func (t *taken) prefixes(ctx context.Context, content Content, found []control.Beginning) (map[int64]bool, error) {
 	shorter := slices.Clone(found)
 	slices.SortFunc(shorter, func(a, b control.Beginning) int { return cmp.Compare(a.Size, b.Size) })
@@ -312,7 +315,8 @@ func (t *taken) prefixes(ctx context.Context, content Content, found []control.B
 	return prefix, err
 }
 
-// readOnly records the read part of a file that could not be read to its end; a file that continues it starts there.
+// readOnly records how much of a file was read if it could not be read to its end; a file that continues it starts
+// there.
 func (r *reader) readOnly(ctx context.Context, content Content) error {
 	if r.decoder == nil {
 		return nil

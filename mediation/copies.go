@@ -11,17 +11,17 @@ import (
 	"ratemill/udr"
 )
 
-// While a record waited, the carrier may have sent it again, and the copy may have been rated. Its duplicate key may
-// have been forgotten since then, or only another partition may have it. So before sending a retry batch, mediation
-// asks the warehouse for rated records with the same keys. It first records the answer in the ledger, so that a
-// mediator that continues the batch after a crash decides by the same answer.
+// While a record waited, the carrier may have sent it a second time, and that copy may have been rated. Its
+// duplicate key may have been forgotten since then, or only another partition may have it. So before sending a retry
+// batch, mediation asks the warehouse for rated records with the same keys. It first records the answer in the
+// ledger, so that a mediator that continues the batch after a crash uses the same answer.
 
 // CopyRated is the code of records that wait because the warehouse has a rated copy.
 const CopyRated = "copy_rated"
 
-// Again is the input of a retry batch besides its content.
+// Again contains the inputs of a retry batch other than its content.
 type Again struct {
-	// Ordered is the user's reason for rating its records in spite of rated copies; empty without such an order.
+	// Ordered is the user's reason for rating its records in spite of rated copies, or empty.
 	Ordered string
 	// Rated finds rated records of a source by their keys. Nil: there is no warehouse to search.
 	Rated func(ctx context.Context, source string, keys []udr.RecordKey) (map[udr.RecordKey]udr.ID, error)
@@ -31,8 +31,8 @@ func (t *taken) asksForCopies(again *Again) bool {
 	return again != nil && again.Rated != nil && again.Ordered == "" && t.src.DuplicateWithin > 0
 }
 
-// copies finds the rated copies of a retry batch's records, or reads from the ledger those found when the batch was
-// begun.
+// copies finds the rated copies of a retry batch's records, or reads from the ledger the copies found when the
+// batch was begun.
 func (t *taken) copies(ctx context.Context, reg *registry.Registry, again *Again, records []RetryRecord) (map[string]string, error) {
 	if !t.asksForCopies(again) || !safeguard.On(safeguard.CopiesAsked) {
 		return nil, nil
@@ -76,7 +76,7 @@ func (t *taken) keysOf(reg *registry.Registry, records []RetryRecord) (keys []ud
 	return keys
 }
 
-// lookAt shows the usage that the records of a batch become, and discards it.
+// lookAt passes on the usage that results from the records of a batch, and discards it.
 func (t *taken) lookAt(view *registry.View, revision registry.Revision, records []RetryRecord, seen func(*udr.Usage)) {
 	r := &reader{t: t, revision: revision, units: map[string]int64{}, seen: seen, out: newOutgoing(t, udr.FileID{}, nil)}
 	for i := range records {

@@ -12,7 +12,7 @@ import (
 	"ratemill/udr"
 )
 
-// Files is the ledger of files; *control.Store is it.
+// Files is the ledger of files; *control.Store implements it.
 type Files interface {
 	LeaseNext(ctx context.Context, queues []control.Queue, owner string, now time.Time, ttl time.Duration) (control.Lease, bool, error)
 	Renew(ctx context.Context, lease control.Lease, now time.Time, ttl time.Duration) (control.Lease, error)
@@ -44,13 +44,14 @@ type Files interface {
 	AfterFailed(ctx context.Context, number int64, why string, pause time.Duration, now time.Time) error
 }
 
-// Spool brings a file's content to this machine.
+// Spool fetches a file's content to this machine.
 type Spool interface {
 	// Fetch returns the content from file.Place, and calls renew from time to time. For a pinned file, it returns as
-	// many bytes as were listed, even if the file has grown. With known, it may omit the part that was read before; the
-	// result says whether it did. *collect.GoneError says that the file is no longer at its source,
-	// *collect.ChangedError that it is not the listed one, *collect.BeginsOtherwiseError that it does not begin with
-	// the known content, *AwayError that its place does not answer. RetryContent makes the content of a retry batch.
+	// many bytes as were listed, even if the file has grown. With known, it may omit the part that was read before;
+	// the result shows whether it did. *collect.GoneError means that the file is no longer at its source,
+	// *collect.ChangedError that it is not the listed one, *collect.BeginsOtherwiseError that it does not begin
+	// with the known content, and *AwayError that its server does not answer. RetryContent builds the content of
+	// a retry batch.
 	Fetch(ctx context.Context, src *source.Source, file *control.File, prefix *collect.Prefix, renew func(context.Context) error) (Content,
 		error)
 }
@@ -58,25 +59,25 @@ type Spool interface {
 // Content is a file in the spool.
 type Content struct {
 	ID   udr.FileID
-	Hash []byte // of the content alone, as stored there
+	Hash []byte // hash of the content alone, as stored there
 	Size int64
-	From int64  // the content before it is not in here
+	From int64  // offset in the content at which the stored part begins
 	Sum  []byte // state of SHA-256 at its end; nil if unknown
-	More bool   // the file has grown since it was listed; the rest is not in here
+	More bool   // the file has grown since it was listed; the rest is not stored here
 	Open func() (io.ReadCloser, error)
-	Done func() // releases it from the spool
+	Done func() // releases the content from the spool
 
-	Again *Again // of a retry batch; nil: there is nothing to examine
+	Again *Again // for a retry batch; nil: there is nothing to examine
 }
 
-// Reference gives the sources' documents, the registry and the catalogue: the current versions, and the pinned ones.
+// Reference provides the sources' documents, the registry and the catalogue, in current and pinned versions.
 type Reference interface {
 	// Queues returns the sources whose files this mediator takes.
 	Queues() []control.Queue
-	// Source is a version of a source, the current one for "".
+	// Source returns a version of a source; "" means the current one.
 	Source(ctx context.Context, name, version string) (*source.Source, error)
 	// Registry waits until the registry has a revision.
 	Registry(ctx context.Context, revision registry.Revision) (*registry.Registry, error)
-	// Current is the registry's newest revision and the current catalogue's version.
+	// Current returns the registry's newest revision and the version of the current catalogue.
 	Current(ctx context.Context) (revision registry.Revision, catalogue string, err error)
 }

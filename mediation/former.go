@@ -12,22 +12,22 @@ import (
 	"ratemill/udr"
 )
 
-// The owner of a partition holds the duplicate keys, and the billing root decides the partition. Suppose a record came
-// while its SIM belonged to one root, and comes again after a correction of the owner. It then meets the owner of
-// another partition, who has never seen its key. So a record is suspended if another root may have paid it, and only a
-// retry, which searches the warehouse, brings it back.
+// The owner of a partition stores the duplicate keys, and the billing root determines the partition. Suppose that a
+// record arrives while its SIM belongs to one root, and arrives again after a correction of the owner. It is then
+// sent to another partition, whose owner has never seen its key. So a record is suspended if another root may have
+// been charged for it, and only a retry, which searches the warehouse, brings it back.
 
-// OwnerCorrected is the code of records whose SIM belonged to another billing root, as known at an earlier time when
-// they may have come.
+// OwnerCorrected is the code of records whose SIM belonged to another billing root, as known at an earlier time at
+// which they may have arrived.
 const OwnerCorrected = "owner_corrected"
 
 // Revisions returns the times at which the revisions of the registry after a given one became known, in order.
 type Revisions func(ctx context.Context, after registry.Revision) ([]control.RegistryChange, error)
 
-// revisions are the times at which the registry's revisions became known.
+// revisions contains the times at which the registry's revisions became known.
 type revisions []time.Time // by revision, from 1; never decreasing, even if the importers' clocks went back
 
-// since is the revision that was current at a time.
+// since returns the revision that was current at a time.
 func (r revisions) since(at time.Time) registry.Revision {
 	return registry.Revision(sort.Search(len(r), func(i int) bool { return r[i].After(at) }))
 }
@@ -51,10 +51,10 @@ func (m *Mediator) know(ctx context.Context, revision registry.Revision) error {
 	return nil
 }
 
-// corrected returns the reason why another billing root than the present one may have paid a record. This is so if
-// the SIM belonged to another root at a revision that was current after the time of use, when the record may have
-// arrived. The window of duplicates is no limit here: it runs from the last arrival of a record, which only the owner
-// of the other partition has recorded.
+// corrected returns the reason why another billing root than the current one may have been charged for a record. This
+// is so if the SIM belonged to another root at a revision that was current after the time of use, when the record may
+// have arrived. The duplicate window does not limit this: it starts at the last arrival of a record, which only the
+// owner of the other partition has stored.
 func (r *reader) corrected(view *registry.View, u *udr.Usage) *udr.SuspendError {
 	since := min(r.t.m.revisions.since(u.At.Time()), r.revision)
 	was, until, ok := view.FormerRoot(u.Identifier, u.At, since, r.revision)

@@ -15,21 +15,22 @@ const renewals = 3
 // Ticker wakes its receiver at an interval, until stop is called.
 type Ticker func(every time.Duration) (ticks <-chan time.Time, stop func())
 
-// RealTime is the Ticker of a process.
+// RealTime is the Ticker of a running process.
 func RealTime(every time.Duration) (<-chan time.Time, func()) {
 	t := time.NewTicker(every)
 	return t.C, t.Stop
 }
 
-// keeping runs work on a file and renews its lease meanwhile. So no lease ends because a decoder skips a gigabyte of
-// blank lines, a resume skips millions of records, or an engine answers late. Work whose lease is lost is interrupted.
+// keeping runs work on a file, and renews the file's lease meanwhile. So no lease expires because a decoder skips a
+// gigabyte of blank lines, a resume skips millions of records, or an engine answers late. Work whose lease is lost is
+// interrupted.
 func (t *taken) keeping(ctx context.Context, work func(context.Context) error) error {
 	if t.m.Ticker == nil {
 		return work(ctx)
 	}
 	ctx, interrupt := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
-	lease := t.lease // the work has its own copy, which is the same to the ledger
+	lease := t.lease // the work has its own copy, which is the same lease for the ledger
 	ticks, stop := t.m.Ticker(t.m.Lease / renewals)
 	go func() {
 		defer close(ended)
@@ -58,8 +59,8 @@ func (t *taken) keeping(ctx context.Context, work func(context.Context) error) e
 	return err
 }
 
-// interruptible is content whose reads fail after ctx has ended, because a decoder may search for the next record for a
-// long time.
+// interruptible is content whose reads fail after ctx has ended. It is needed because a decoder may search for the next
+// record for a long time.
 type interruptible struct {
 	ctx context.Context
 	io.Reader

@@ -23,7 +23,7 @@ import (
 	"ratemill/udr"
 )
 
-// Mediator takes files one after the other until its context ends. Several mediators, in this and other processes,
+// Mediator takes files one after the other until its context ends. Several mediators, in this process and others,
 // share the files of their sources through the ledger.
 type Mediator struct {
 	MediatorOptions
@@ -31,10 +31,10 @@ type Mediator struct {
 	revisions revisions
 	patience  backoff.Patience
 	runners   map[*source.Source]*rules.Runner
-	spare     [][]byte // buffers of batches that are in the topic, for reuse
+	spare     [][]byte // buffers of batches that have been appended to the topic, for reuse
 }
 
-// NewMediator reports all mistakes of the options.
+// NewMediator reports all mistakes in the options.
 func NewMediator(o MediatorOptions) (*Mediator, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func NewMediator(o MediatorOptions) (*Mediator, error) {
 	return &Mediator{MediatorOptions: o}, nil
 }
 
-// Progress is the work of mediators so far, for metrics, and the reasons that stop them.
+// Progress contains the work of mediators so far, for metrics, and the reasons that stop them.
 type Progress struct {
 	Away Absences
 
@@ -55,10 +55,10 @@ type Counts struct {
 	Files, Failed, DuplicateFiles, ChangedFiles           atomic.Int64
 	Records, Filtered, Suspended, Mapped, Bytes, Unrouted atomic.Int64
 	Fetches                                               histogram.Histogram
-	notes                                                 sync.Map // of *atomic.Int64: records with a note of the rules, by the note's word
+	notes                                                 sync.Map // of *atomic.Int64: number of records with a note of the rules, by the note's word
 }
 
-// FetchBounds are the bounds of Counts.Fetches: the time to fetch a file from its server.
+// FetchBounds are the bucket bounds of Counts.Fetches: the time to fetch a file from its server.
 var FetchBounds = histogram.Bounds{50 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second,
 	5 * time.Second,
 	15 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
@@ -71,7 +71,7 @@ func (c *Counts) noted(word string) *atomic.Int64 {
 	return n.(*atomic.Int64)
 }
 
-// Notes calls do with each note and the number of its records.
+// Notes calls do with each note and the number of records that have it.
 func (c *Counts) Notes(do func(word string, records int64)) {
 	c.notes.Range(func(word, n any) bool {
 		do(word.(string), n.(*atomic.Int64).Load())
@@ -97,7 +97,7 @@ func NotesOf(p *control.Progress) map[string]int64 {
 	return notes
 }
 
-// Of is the work done for a source.
+// Of returns the work done for a source.
 func (p *Progress) Of(source string) *Counts {
 	if found, ok := p.sources.Load(source); ok {
 		return found.(*Counts)
@@ -106,7 +106,7 @@ func (p *Progress) Of(source string) *Counts {
 	return found.(*Counts)
 }
 
-// Sum adds up a number over the sources.
+// Sum adds up a number over all sources.
 func (p *Progress) Sum(what func(*Counts) int64) (all int64) {
 	p.sources.Range(func(_, c any) bool {
 		all += what(c.(*Counts))
@@ -115,8 +115,8 @@ func (p *Progress) Sum(what func(*Counts) int64) (all int64) {
 	return all
 }
 
-// Run takes files until ctx ends. It then gives back the current file, which another mediator continues from its
-// recorded progress. While an operation fails it retries with backoff, and logs this once a minute.
+// Run takes files until ctx ends. It then releases the current file, which another mediator continues from its
+// recorded progress. While an operation fails, it retries with backoff and logs the error once a minute.
 func (m *Mediator) Run(ctx context.Context) error {
 	absence := backoff.Absence{Backoff: backoff.Backoff{First: m.Idle, Most: longestPause, Random: m.Random}}
 	for ctx.Err() == nil {
@@ -135,10 +135,10 @@ func (m *Mediator) Run(ctx context.Context) error {
 	return nil
 }
 
-const longestPause = 5 * time.Second // between two attempts after a failure
+const longestPause = 5 * time.Second // longest pause between two attempts after a failure
 
-// Next takes a file and reads it to its end. took reports whether there was one, so that the next call can follow at
-// once.
+// Next takes a file and reads it to its end. took reports whether there was one, in which case the next call can
+// follow at once.
 func (m *Mediator) Next(ctx context.Context) (took bool, err error) {
 	if m.Hold != nil {
 		if err := m.Hold(ctx); err != nil {
@@ -176,8 +176,8 @@ func (m *Mediator) Next(ctx context.Context) (took bool, err error) {
 	return false, err
 }
 
-// runner is the mediator's own runner of a source's rules, prepared for a file. It is kept for further files, because
-// it remembers phone numbers that are slow to parse.
+// runner returns the mediator's own runner of a source's rules, prepared for a file. It is kept for further files,
+// because it remembers phone numbers that are slow to parse.
 func (m *Mediator) runner(src *source.Source, file string, modified time.Time) *rules.Runner {
 	r := m.runners[src]
 	if r == nil {
@@ -200,10 +200,10 @@ type taken struct {
 	file   control.File
 	src    *source.Source
 	pins   control.Pins
-	prefix *prefix // the part read before and not fetched again; nil: none
+	prefix *prefix // the part that was read before and is not fetched again; nil: none
 }
 
-// now is the ledger's time, not this machine's, for leases and everything else that the ledger compares.
+// now returns the ledger's time, not this machine's, for leases and everything else that the ledger compares.
 func (m *Mediator) now() time.Time {
 	if m.Ledger == nil || !safeguard.On(safeguard.StoreTime) {
 		return m.Clock.Now()
@@ -213,10 +213,10 @@ func (m *Mediator) now() time.Time {
 
 func (t *taken) counts() *Counts { return t.m.Progress.Of(t.file.Source) }
 
-const attempts = 10 // for a file that cannot be fetched, over a quarter of an hour, before a person must look
+const attempts = 10 // attempts to fetch a file, over a quarter of an hour, before a user must look at it
 
-// process takes the file through its life: fetched, identified, pinned, read, closed. After an error, this or another
-// mediator continues from the reached step.
+// process takes the file through its stages: fetched, identified, pinned, read, closed. After an error, this
+// mediator or another one continues from the stage reached.
 func (t *taken) process(ctx context.Context) (err error) {
 	m := t.m
 	if t.file, err = m.Files.File(ctx, t.lease.File); err != nil {
@@ -313,7 +313,7 @@ func (t *taken) read(ctx context.Context) (err error) {
 	return t.close(ctx, r)
 }
 
-// endAgain closes a file whose mediator ended after it had sent everything except perhaps the ends.
+// endAgain closes a file whose mediator died after it had sent everything, except perhaps the ends.
 func (t *taken) endAgain(ctx context.Context, e *control.Ending) error {
 	t.pins = t.file.Pins
 	progress := t.file.Progress
@@ -322,7 +322,7 @@ func (t *taken) endAgain(ctx context.Context, e *control.Ending) error {
 		out: newOutgoing(t, t.file.FileID, progress.LastSeqs)}
 	alone := false
 	if t.m.Arrived != nil && t.m.now().Sub(e.Since) > t.m.EndsKnown {
-		// If the ends were sent, raters may have forgotten the file. Then the end has arrived long ago.
+		// If the ends were sent, raters may have forgotten the file. In that case, the end has arrived long ago.
 		arrived, err := t.m.Arrived(ctx, t.file.FileID, r.home())
 		if err != nil {
 			return t.unfetched(ctx, err)
@@ -337,8 +337,9 @@ func (t *taken) endAgain(ctx context.Context, e *control.Ending) error {
 		return fmt.Errorf("file %d: the totals that the ledger has of it are damaged: %w", t.file.Number, err)
 	}
 	if alone {
-		// Another partition may have had its end, and have forgotten the file: it would take this end for one that follows
-		// records it never saw, and stop for everybody. One that had none remembers the file for ever, which costs 40 bytes.
+		// Another partition may have received its end and forgotten the file: it would take this end for one that
+		// follows records that it never received, and stop completely. A partition that received no end
+		// remembers the file for ever, which costs 40 bytes.
 		r.out.seal(&r.out.parts[r.home()], totals)
 		err = r.flush(ctx)
 	} else {
@@ -355,8 +356,8 @@ func (t *taken) renew(ctx context.Context) (err error) {
 	return err
 }
 
-// keep is renew during a fetch. It ignores a control store that is away: the next step shows whether the lease was lost
-// meanwhile.
+// keep does the same as renew, during a fetch. It ignores errors of a control store that is away, because the next step
+// shows whether the lease was lost meanwhile.
 func (t *taken) keep(ctx context.Context) error {
 	err := t.renew(ctx)
 	if backoff.From(err) == backoff.ControlStore {
@@ -365,9 +366,9 @@ func (t *taken) keep(ctx context.Context) error {
 	return err
 }
 
-// unfetched decides about a file that could not be fetched: gone for good, to be tried again, or to be looked at by a
-// person. An error that is not the file's fault does not count against it: the file is given back and stays the first
-// of its queue.
+// unfetched decides what happens to a file that could not be fetched: it is gone for good, is tried again, or needs a
+// user's attention. An error that is not the file's fault does not count as an attempt: the file is released and
+// stays first in its queue.
 func (t *taken) unfetched(ctx context.Context, err error) error {
 	now := t.m.now()
 	var gone *collect.GoneError
@@ -399,13 +400,13 @@ func (t *taken) unfetched(ctx context.Context, err error) error {
 	return t.m.Files.Fail(ctx, t.lease, err.Error(), retryAt, now)
 }
 
-// again is the time of the next attempt for a file that could not be fetched, with increasing pauses.
+// again returns the time of the next attempt for a file that could not be fetched, with increasing pauses.
 func (t *taken) again(now time.Time) time.Time {
 	return now.Add(min(time.Second<<min(t.file.Attempts, 10), 10*time.Minute))
 }
 
-// gone gives up on content that is no longer at its place, unless another file has it. If the file was begun, records
-// may have been sent; they stay, and a person must be told.
+// gone gives up on content that is no longer at its source, unless another file contains it. If the file was begun,
+// records may have been sent; they stay, and a user must be notified.
 func (t *taken) gone(ctx context.Context, other bool, why string) error {
 	m := t.m
 	now := m.now()
@@ -431,7 +432,7 @@ func (t *taken) gone(ctx context.Context, other bool, why string) error {
 	return err
 }
 
-// otherContent closes a file whose content differs from the content it was begun with.
+// otherContent closes a file whose content differs from the content with which it was begun.
 func (t *taken) otherContent(ctx context.Context, e *control.OtherContentError) error {
 	if t.file.Retry > 0 {
 		return t.gone(ctx, true, fmt.Sprintf("the records of retry %d in the warehouse are not those that were there when it was first read "+
@@ -443,7 +444,7 @@ func (t *taken) otherContent(ctx context.Context, e *control.OtherContentError) 
 		t.file.Place.Path, e.Was.Short(), e.Now.Short()))
 }
 
-// refused closes a file with a message that the topic does not accept: trying again would not help.
+// refused closes a file with a message that the topic does not accept, because another attempt would not help.
 func (t *taken) refused(ctx context.Context, err error) error {
 	why := fmt.Sprintf("%v. The topic %s must accept messages of 8 MiB: set its max.message.bytes to 8388608, then `ratemill files "+
 		"retry %d`; records already sent stay, and the rest follows",
@@ -453,13 +454,13 @@ func (t *taken) refused(ctx context.Context, err error) error {
 	return t.m.Files.Fail(ctx, t.lease, why, time.Time{}, t.m.now())
 }
 
-// AwayError reports that the place of a file's content does not answer. This is not the file's fault; mediation retries
-// as long as necessary.
+// AwayError reports that the server or directory of a file's content does not answer. This is not the file's fault;
+// mediation retries for as long as necessary.
 type AwayError struct{ Err error }
 
 func (e *AwayError) Error() string { return e.Err.Error() }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *AwayError) Unwrap() error { return e.Err }
 
 // HeldError reports that the consumers of usage are too far behind. It passes.
@@ -467,7 +468,7 @@ type HeldError struct{ Err error }
 
 func (e *HeldError) Error() string { return e.Err.Error() }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *HeldError) Unwrap() error { return e.Err }
 
 // held waits while mediation is held back, and keeps the lease of the file.
@@ -511,7 +512,7 @@ func (t *taken) pin(ctx context.Context, content Content, l *looked) (why string
 	return "", 0, err
 }
 
-// current are the present versions of everything that the file's records depend on.
+// current returns the current versions of everything on which the file's records depend.
 func (t *taken) current(ctx context.Context) (control.Pins, error) {
 	revision, catalogue, err := t.m.Reference.Current(ctx)
 	return control.Pins{Rules: t.src.Version, Registry: revision, Catalogue: catalogue, Partitions: t.m.Partitions}, err
@@ -544,7 +545,7 @@ func (t *taken) close(ctx context.Context, r *reader) error {
 
 func (t *taken) batchPin() udr.Pin {
 	taken := udr.Instant(0)
-	if t.file.FirstSeen.Unix() > 0 { // nobody takes files offline
+	if t.file.FirstSeen.Unix() > 0 { // files are not leased offline
 		taken = udr.InstantOf(t.file.FirstSeen)
 	}
 	return udr.Pin{

@@ -12,9 +12,9 @@ import (
 	"ratemill/udr"
 )
 
-// MediatorOptions are the inputs of a Mediator.
+// MediatorOptions contains the inputs of a Mediator.
 type MediatorOptions struct {
-	Owner      string // name in leases: unique among all mediators that live at the same time
+	Owner      string // name in leases, unique among all mediators that run at the same time
 	Files      Files
 	Spool      Spool
 	Reference  Reference
@@ -22,29 +22,29 @@ type MediatorOptions struct {
 	Topics     broker.Topics
 	Partitions int
 	Clock      backoff.Clock
-	Ledger     func() time.Time // the time for the ledger, which others share; nil: Clock
+	Ledger     func() time.Time // the time for the ledger, which is shared with others; nil: Clock
 	Log        *slog.Logger
 	Progress   *Progress
 	Lease      time.Duration // duration of a lease
-	Ticker     Ticker        // renews leases beside the work; nil: only the work's own steps renew them
-	Idle       time.Duration // pause when there is no file to take; 0 is 250 ms
-	// ChunkRecords is the largest number of records that are sent together, RecordEvery the interval at which progress
-	// is recorded; a crash repeats the work since then. 0 is 8,192 and 2 s.
+	Ticker     Ticker        // renews leases while the work continues; nil: only the work's own steps renew them
+	Idle       time.Duration // pause when there is no file to take; 0 means 250 ms
+	// ChunkRecords is the largest number of records that are sent together. RecordEvery is the interval at which
+	// progress is recorded; a crash repeats the work done since then. 0 means 8,192 records and 2 s.
 	ChunkRecords int
 	RecordEvery  time.Duration
-	// Window is the number of bytes before the new ones of a file that are fetched and compared; 0 is 64 KiB. A file is read by
-	// its new bytes only if the part read before is at least four times as long.
+	// Window is the number of bytes before the new part of a file that are fetched and compared; 0 means 64 KiB.
+	// Only the new bytes of a file are read if the part read before is at least four times as long as Window.
 	Window int64
-	Random func() float64               // spreads attempts to reach a server; may be nil
+	Random func() float64               // spreads attempts to reach a server over time; may be nil
 	Waits  func(what string, err error) // see backoff.Patience; may be nil
-	// Hold returns *HeldError while mediation must not read more because its consumers are behind; it is called before
-	// a file is taken, and before each chunk. Nil: never.
+	// Hold returns *HeldError while mediation must not read more because its consumers are behind; it is called
+	// before a file is taken and before each chunk. Nil: never.
 	Hold func(ctx context.Context) error
 
-	// Arrived reports whether rating has processed the end of a file in its home partition. It is called for a file whose
-	// mediator died more than EndsKnown ago while it sent the end, because raters remember closed files only for some
-	// time. It returns an *AwayError while rating has not processed everything that was sent. Nil: raters remember closed
-	// files for ever.
+	// Arrived reports whether rating has processed the end of a file in its home partition. It is called for a file
+	// whose mediator died more than EndsKnown ago while it was sending the end, because raters remember closed files
+	// only for some time. It returns an *AwayError while rating has not processed everything that was sent. Nil:
+	// raters remember closed files for ever.
 	Arrived   func(ctx context.Context, file udr.FileID, home int) (bool, error)
 	EndsKnown time.Duration
 
@@ -89,8 +89,9 @@ type WatcherOptions struct {
 	Log    *slog.Logger
 	Every  time.Duration // between two listings
 	Status *WatcherStatus
-	Random func() float64 // spreads attempts after failures; may be nil
-	// Waits is called with the error when an engine is away that a listing needs, and with nil when it is back; may be nil.
+	Random func() float64 // spreads attempts after failures over time; may be nil
+	// Waits is called with the error when an engine that a listing needs is away, and with nil when it is back; may be
+	// nil.
 	Waits func(what string, err error)
 }
 

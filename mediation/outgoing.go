@@ -23,19 +23,19 @@ type part struct {
 	messages []broker.Message
 	batch    []byte // records of the current batch
 	records  int
-	follows  uint64 // last sequence before this batch
-	last     uint64 // last sequence in it
+	follows  uint64 // last sequence number before this batch
+	last     uint64 // last sequence number in it
 }
 
-// flight is one send to one partition: appends one after the other, so that their order is kept.
+// flight sends to one partition, one append after the other, so that their order is kept.
 type flight struct {
 	partition int
-	rest      []broker.Message // of the appends to come
+	rest      []broker.Message // messages of the appends to come
 	append    broker.Append
 }
 
-// batchBytes and batchRecords bound a batch so that the rated batch, several times its size, surely fits into a
-// message.
+// batchBytes and batchRecords limit a batch so that the rated batch, which is several times as large, always
+// fits into a message.
 const (
 	batchBytes   = 192 << 10
 	batchRecords = 1000
@@ -44,8 +44,8 @@ const (
 	// An append is one Kafka batch, and a topic accepts 8 MiB.
 	appendBytes = 2 << 20
 	// The usage of one raw record must fit into a few messages: see decode.Limits too.
-	recordBytes = 2 << 20   // of its usage records together
-	rawBytes    = 256 << 10 // of the copies of the raw record after the first; each suspended part has one
+	recordBytes = 2 << 20   // size of all usage records of one raw record together
+	rawBytes    = 256 << 10 // size of the copies of the raw record after the first; each suspended part has one
 )
 
 func newOutgoing(t *taken, id udr.FileID, last []uint64) *outgoing {
@@ -83,7 +83,7 @@ func (o *outgoing) room(partition int) *part {
 	return p
 }
 
-// memory is a buffer for a batch: one of a sent batch, if there is one.
+// memory returns a buffer for a batch: that of a sent batch, if there is one.
 func (m *Mediator) memory() []byte {
 	n := len(m.spare) - 1
 	if n < 0 {
@@ -109,7 +109,7 @@ func (o *outgoing) added(p *part, seq uint64, before int) {
 	o.bytes += len(p.batch) - before
 }
 
-// seal makes a message of a partition's current batch.
+// seal creates a message from a partition's current batch.
 func (o *outgoing) seal(p *part, end *udr.FileEnd) {
 	if p.records == 0 && end == nil {
 		return
@@ -119,7 +119,7 @@ func (o *outgoing) seal(p *part, end *udr.FileEnd) {
 	p.batch, p.records, p.follows = nil, 0, p.last
 }
 
-// ends closes the file in every partition; its home partition gets the totals.
+// ends closes the file in every partition; its home partition receives the totals.
 func (o *outgoing) ends(home int, totals *udr.FileEnd) {
 	for i := range o.parts {
 		end := &udr.FileEnd{}
@@ -146,7 +146,7 @@ func (o *outgoing) send(ctx context.Context) {
 	o.bytes = 0
 }
 
-// next starts the next append, with as many messages as it may have, at least one.
+// next starts the next append, with as many messages as an append may have, but at least one.
 func (f *flight) next(ctx context.Context, m *Mediator) {
 	n, size := 1, len(f.rest[0].Value)
 	for n < len(f.rest) && size+len(f.rest[n].Value) <= appendBytes {
@@ -183,7 +183,7 @@ func (o *outgoing) acknowledged(ctx context.Context) error {
 	return nil
 }
 
-// lasts are the last sequences by partition.
+// lasts returns the last sequence numbers by partition.
 func (o *outgoing) lasts() []uint64 {
 	lasts := make([]uint64, len(o.parts))
 	for i := range o.parts {

@@ -27,7 +27,8 @@ import (
 
 // reader reads a file record by record and counts the outcome of each.
 //
-// Sequences: a filtered or suspended record takes one, a mapped record one per usage record.
+// Sequence numbers: a filtered or suspended record takes one, and a mapped record takes one for
+// each usage record.
 type reader struct {
 	t        *taken
 	id       udr.FileID
@@ -38,41 +39,41 @@ type reader struct {
 	runner   *rules.Runner
 	out      *outgoing
 
-	progress control.Progress // of records read, acknowledged or not
+	progress control.Progress // number of records read, acknowledged or not
 	units    map[string]int64 // quantity sent to rating, by class; under noteKey, the number of records with a note
-	failure  string           // why the file could not be read to its end
-	unread   bool             // nothing of it was sent, not even its end
+	failure  string           // reason why the file could not be read to its end
+	unread   bool             // nothing of the file was sent, not even its end
 
-	chunkUnits []udr.UnitTotal  // of the current chunk; added to units at its end
-	chunkNotes [64]int64        // records of the chunk with each note
-	unrouted   int64            // usage records of the chunk without a known owner
-	copied     int              // bytes of the current raw record that were sent with its parts
+	chunkUnits []udr.UnitTotal  // quantity in the current chunk; added to units at its end
+	chunkNotes [64]int64        // number of records of the chunk with each note
+	unrouted   int64            // number of the chunk's usage records without a known owner
+	copied     int              // number of bytes of the current raw record that were sent with its parts
 	told       control.Progress // the progress reported to the metrics
 
 	outcome rules.Outcome
 	record  record.Record
-	size    int64  // of the record in bytes of the content
-	decoded int64  // bytes of all decoded records, including those of earlier files
-	before  uint64 // records of those files
+	size    int64  // size of the record in bytes of the content
+	decoded int64  // number of bytes of all decoded records, including those of earlier files
+	before  uint64 // number of records in those files
 	plain   bool   // the content is not packed
-	cut     bool   // the current record is the first, and began in the previous file
-	ahead   bool   // the first record is decoded, with its error
+	cut     bool   // the current record is the first and began in the previous file
+	ahead   bool   // the first record is already decoded, with its error
 	said    error
-	entry   *RetryRecord      // of a retry batch, the current record
-	origins []udr.ID          // of a retry batch
+	entry   *RetryRecord      // in a retry batch, the current record
+	origins []udr.ID          // in a retry batch, the ids of its records in suspense
 	ordered bool              // the records of a retry batch are rated even if copies were rated
-	copies  map[string]string // of a retry batch: ids of rated records, by their keys
-	seen    func(*udr.Usage)  // of a retry batch, if its records are only looked at; nil: they are decided
+	copies  map[string]string // in a retry batch: ids of rated records, by their keys
+	seen    func(*udr.Usage)  // called with the usage of a retry batch whose records are only examined; nil: they are processed
 	scratch []byte
 }
 
 const (
-	chunkBytes   = 768 << 10 // of messages, over all partitions
+	chunkBytes   = 768 << 10 // size of the messages, over all partitions
 	chunkRecords = 8192
 	recordEvery  = 2 * time.Second
 )
 
-// open prepares to read the file from its recorded progress.
+// open prepares to read the file from its recorded progress on.
 func (t *taken) open(ctx context.Context, content Content) (*reader, error) {
 	reg, err := t.m.Reference.Registry(ctx, t.pins.Registry)
 	if err != nil {
@@ -128,7 +129,7 @@ func (r *reader) decode(ctx context.Context, body io.Reader) (decode.Decoder, er
 
 func (r *reader) close() { r.body.Close() }
 
-// home is the partition of a file's totals, and of records whose account has no known partition.
+// home returns the partition of a file's totals, and of records whose account has no known partition.
 func (r *reader) home() int {
 	return int(binary.BigEndian.Uint64(r.id[:8]) % uint64(len(r.out.parts)))
 }
@@ -190,9 +191,9 @@ func (r *reader) run(ctx context.Context) (err error) {
 	return r.out.acknowledged(ctx)
 }
 
-// end sends the ends of a file after all its records are acknowledged. The ledger gets them first: if this mediator
+// end sends the ends of a file after all its records are acknowledged. The ledger receives them first: if this mediator
 // dies before it closes the file, another one sends them again without the content, however long the server is away. If
-// the file were read again after kafka.usage_for, when raters have forgotten it, its records would be rated again.
+// the file were read again after kafka.usage_for, when raters have forgotten it, its records would be rated twice.
 func (r *reader) end(ctx context.Context) error {
 	if r.unread || !safeguard.On(safeguard.EndsBeforeDone) {
 		return nil
@@ -214,7 +215,7 @@ func (r *reader) end(ctx context.Context) error {
 	return r.sendEnds(ctx, totals)
 }
 
-// ending is control.Ending.Totals.
+// ending returns control.Ending.Totals.
 type ending struct{ totals *udr.FileEnd }
 
 func (e *ending) parseTotals(data []byte) (err error) {
@@ -242,7 +243,7 @@ func (r *reader) flush(ctx context.Context) error {
 	return r.out.acknowledged(ctx)
 }
 
-// recordProgress records the progress of the file; everything up to there is acknowledged.
+// recordProgress records the progress of the file; everything up to that point is acknowledged.
 func (r *reader) recordProgress(ctx context.Context) (err error) {
 	r.progress.LastSeqs = r.out.lasts()
 	if r.progress.State, err = json.Marshal(r.units); err != nil {
@@ -265,8 +266,8 @@ func (r *reader) next() error {
 	return err
 }
 
-// begin skips the records of the files that this one continues. If they had a part of a record, that record is this
-// file's first: they counted the part that they had.
+// begin skips the records of the files that this file continues. If their last record was cut, the rest of it
+// is this file's first record; the earlier file counted the part that it contained.
 func (r *reader) begin() (more bool, err error) {
 	from := r.t.pins.Part.From // the position of a resumed decoder
 	for from > 0 && r.decoder.Framing()+r.decoded < from {
@@ -292,7 +293,7 @@ func (r *reader) begin() (more bool, err error) {
 	return true, nil
 }
 
-// tail is the last bytes of a record; nothing else is kept if the record is not kept whole.
+// tail returns the last bytes of a record; nothing else is kept if the record is not kept whole.
 func tail(raw []byte, n int64) []byte { return raw[max(0, len(raw)-int(n)):] }
 
 // rest counts a record whose beginning was in the previous file, and suspends it.
@@ -316,7 +317,7 @@ func (r *reader) skip(n uint64) (more bool, err error) {
 		var bad *decode.RecordError
 		var broken *decode.FileError
 		if errors.As(err, &broken) && broken.Fault != decode.Unread && !broken.Alarm {
-			r.failure = broken.Error() // and counted, before the crash
+			r.failure = broken.Error() // it was counted before the crash
 			return false, nil
 		}
 		if err != nil && !errors.As(err, &bad) && !(broken != nil && broken.Alarm) {
@@ -349,7 +350,7 @@ func (r *reader) chunk() (more bool, err error) {
 	return true, nil
 }
 
-// odd handles an error of the decoder: a bad record, or the end.
+// odd handles an error of the decoder: a bad record, or the end of the file.
 func (r *reader) odd(err error) (more bool, _ error) {
 	var bad *decode.RecordError
 	switch {
@@ -374,7 +375,7 @@ func (r *reader) read(size int64) {
 	r.progress.Read.Bytes += size
 }
 
-// chunkEnds adds up once per chunk: sums by class, and the metrics, because counting per record would make two readers
+// chunkEnds updates sums by class and the metrics once per chunk, because counting per record would make two readers
 // compete for a cache line.
 func (r *reader) chunkEnds() {
 	for _, u := range r.chunkUnits {
@@ -410,9 +411,10 @@ func (r *reader) sent(class string, quantity int64) {
 	r.chunkUnits = append(r.chunkUnits, udr.UnitTotal{Class: strings.Clone(class), Quantity: quantity})
 }
 
-// broken handles a file that cannot be read on. The records before count; the rest waits in suspense as one record with
-// the reason, so that the balance shows it. A file without a single record is left as it is, to be read again after its
-// source's document is corrected. Errors of this machine are returned, and the file is read again.
+// broken handles a file that cannot be read further. The records before that point count; the rest waits in suspense as
+// one record with the reason, so that the balance shows it. A file without a single record is left unread, so that it
+// can be read after its source's document is corrected. Errors of this machine are returned, and the file is read
+// again.
 func (r *reader) broken(err error) error {
 	var bad *decode.FileError
 	if !errors.As(err, &bad) || bad.Fault == decode.Unread {
@@ -428,7 +430,7 @@ func (r *reader) broken(err error) error {
 		return nil
 	}
 	if r.decoder == nil {
-		return nil // counted before a crash
+		return nil // it was counted before a crash
 	}
 	r.progress.Read.Records++
 	r.record = record.Record{Line: bad.Line}
@@ -469,13 +471,13 @@ func (r *reader) countNotes() {
 }
 
 // tooLarge reports that the usage of a raw record exceeds a Kafka message, because its rules copied long
-// texts into it.
+// texts into the usage.
 func tooLarge(usages []udr.Usage) *udr.SuspendError {
 	size := 0
 	for i := range usages {
 		u := &usages[i]
 		size += len(u.Identifier.Value) + len(u.Peer) + len(u.APN) + len(u.IMEI) + len(u.Cell) + len(u.Session) + len(u.Direction) +
-			256 // for all that is short
+			256 // 256 for all short fields
 		for _, a := range u.Attributes {
 			size += len(a.Name) + len(a.Value)
 		}
@@ -488,7 +490,7 @@ func tooLarge(usages []udr.Usage) *udr.SuspendError {
 			"long text into session, peer or an attribute?", size, recordBytes)}
 }
 
-// route adds the SIM's owner to a usage record, one of several of the raw record, and sends it to the account's
+// route adds the SIM's owner to one of several usage records of the raw record, and sends it to the account's
 // partition.
 func (r *reader) route(view *registry.View, u *udr.Usage, i, of int) {
 	p := &r.progress
@@ -516,8 +518,8 @@ func (r *reader) route(view *registry.View, u *udr.Usage, i, of int) {
 		if s.Parts == 0 {
 			s.Part, s.Parts = uint32(i+1), uint32(of)
 		}
-		// A long record whose parts all wait would be sent once per part. Parts without the raw record come back as
-		// they were mapped.
+		// A long record whose parts all wait would otherwise be sent once per part. Parts without
+		// the raw record return as they were mapped.
 		size := len(s.Raw) + len(s.Preamble)
 		if r.copied > 0 && r.copied+size > rawBytes {
 			s.Raw, s.Preamble = nil, nil
@@ -554,7 +556,7 @@ func (r *reader) suspended(why udr.SuspendError, u *udr.Usage, usage []byte) *ud
 	return s
 }
 
-// totals holds the counts that the file's home partition gets at its end.
+// totals contains the counts that the file's home partition receives at the file's end.
 func (r *reader) totals() *udr.FileEnd {
 	p := &r.progress
 	e := &udr.FileEnd{

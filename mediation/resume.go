@@ -19,16 +19,16 @@ import (
 	"ratemill/mediation/source"
 )
 
-// Reading a file by its new bytes.
+// This file reads only the new bytes of a growing file.
 //
-// For each part of a file that was read to its end, the ledger keeps the state of the hash and the decoder at its end.
-// If a file is listed under the same path and is longer, only the content after that part is fetched, and the last
-// bytes before it, to be compared. Hash and decoder continue, and give the same results as for the whole file. The
-// whole file is fetched if this is impossible, if the bytes differ, and once a day, which detects changes before the
-// compared bytes.
+// For each part of a file that was read to its end, the ledger keeps the state of the hash and the decoder at that
+// point. If a file with the same path is listed again and is longer, only the content after that part is fetched,
+// and the last bytes before it, for comparison. Hash and decoder continue from there, and give the same results as
+// for the whole file. The whole file is fetched if this is impossible, if the bytes differ, and once a day, to
+// detect changes before the compared bytes.
 //
-// How a file is read is pinned. So a file that was begun by its new bytes is read the same way again, because its id
-// depends on what was known at the beginning.
+// The way in which a file is read is pinned. So if reading a file began with its new bytes, it is repeated in the
+// same way, because the file's id depends on what was known at the beginning.
 
 // prefix is the part of a growing file that was read before.
 type prefix struct {
@@ -53,12 +53,12 @@ const (
 	windowsBefore = 4
 )
 
-// least is the smallest content that is worth not fetching again.
+// least is the smallest content for which it is worth not fetching it again.
 func (m *Mediator) least() int64 { return windowsBefore * m.window() }
 
 func (m *Mediator) window() int64 { return cmp.Or(m.Window, window) }
 
-// resumes is the prefix of the current file; nil if the whole file must be fetched.
+// resumes returns the prefix of the current file; nil if the whole file must be fetched.
 func (t *taken) resumes(ctx context.Context) (*prefix, error) {
 	f := &t.file
 	begun := f.Pinned && safeguard.On(safeguard.FetchPinned)
@@ -103,7 +103,7 @@ func (t *taken) fetch(ctx context.Context) (content Content, err error) {
 		return content, errWhole
 	}
 	if content.From == 0 {
-		t.prefix = nil // fetched as a whole
+		t.prefix = nil // the file was fetched as a whole
 	}
 	return content, err
 }
@@ -130,7 +130,7 @@ func skip(body io.Reader, n int64) (err error) {
 	return err
 }
 
-// sum is the hash of the content before the bytes that opened returns, and their number.
+// sum returns the hash of the content before the bytes that opened returns, and the number of bytes before them.
 func (t *taken) sum() (sum hash.Hash, size int64, err error) {
 	sum = sha256.New()
 	if t.prefix == nil {
@@ -152,7 +152,7 @@ func (k *prefix) look(src *source.Source, body io.Reader, size int64) (decode.Lo
 	return src.Decode.LookOn(&k.Decoder, file, size)
 }
 
-// readOn records how to read a file that continues this one by its new bytes.
+// readOn records how to read only the new bytes of a file that continues this one.
 func (r *reader) readOn(ctx context.Context, content Content) error {
 	t, size := r.t, r.t.pins.Part.Size
 	if content.Sum == nil || !r.plain && t.prefix == nil || content.Size != size || size < t.m.least() || r.decoder == nil {

@@ -21,33 +21,34 @@ import (
 )
 
 // Suspended records are processed again as a separate file, a retry batch. It goes through the ledger of files like a
-// carrier's file: leased, identified by its content, pinned to the rules and the registry that are current then, sent,
-// closed. Its content is made from rows of the warehouse that never change, so a mediator that takes it after a crash
-// makes the same records, with the same sequences for the same partitions, and the owners of the partitions drop the
-// ones they have. Its end names the records that it brings back, and they leave suspense in the same message of the
-// log.
+// carrier's file: it is leased, identified by its content, pinned to the rules and the registry that are current then,
+// sent, and closed. Its content is built from rows of the warehouse that never change. A mediator that takes it after
+// a crash therefore creates the same records, with the same sequence numbers for the same partitions, and the owners
+// of the partitions drop the records that they already have. Its end lists the records that it brings back, and they
+// leave suspense in the same message of the log.
 
 // RetryRecord is a suspended record that is retried.
 type RetryRecord struct {
 	udr.Suspended
 	Origin   udr.ID    // its id in suspense
-	File     string    // path of its carrier's file, because rules may read the name
+	File     string    // path of its carrier's file, because rules may read the file's name
 	Modified time.Time // of that file
 }
 
-// RetryAttribute is the attribute of a usage record that names the suspended record it came from.
+// RetryAttribute is the attribute of a usage record that contains the id of the suspended record
+// from which it came.
 const RetryAttribute = "retry_of"
 
 // retryFormat begins every retry batch, so that no carrier's content looks like one.
 const retryFormat = "ratemill retry batch 1"
 
-// RetryContent is the content of a retry batch: its records in a canonical form.
+// RetryContent returns the content of a retry batch: its records in a canonical form.
 func RetryContent(source, path string, number int64, records []RetryRecord) Content {
 	content := appendRetryBatch(nil, &retryBatch{format: retryFormat, number: uint64(number)})
 	var before *RetryRecord
 	for i := range records {
 		r := records[i]
-		// Most records of a batch share a file and its preamble.
+		// Most records of a batch have the same file and preamble.
 		if before == nil || r.File != before.File || !r.Modified.Equal(before.Modified) || !bytes.Equal(r.Preamble, before.Preamble) {
 			before = &records[i]
 			content = appendRetryFile(content, before)
@@ -62,7 +63,7 @@ func RetryContent(source, path string, number int64, records []RetryRecord) Cont
 	}
 }
 
-// retryBatch is a retry batch while it is written or read.
+// retryBatch is a retry batch that is being written or read.
 type retryBatch struct {
 	format  string
 	number  uint64
@@ -70,7 +71,7 @@ type retryBatch struct {
 	records []RetryRecord
 }
 
-// parseRetry reads what RetryContent wrote; the records point into content.
+// parseRetry reads the output of RetryContent; the records point into content.
 func parseRetry(content []byte) (records []RetryRecord, err error) {
 	var b retryBatch
 	if err = b.parse(content); err == nil && b.format != retryFormat {
@@ -104,8 +105,8 @@ func (r *RetryRecord) parseModified(v uint64) error {
 	return nil
 }
 
-// retry reads a retry batch to its end. Its progress is not recorded before that: a batch is small, and read again from its
-// beginning.
+// retry reads a retry batch to its end. Its progress is not recorded before that, because a batch is small and can be
+// read again from its beginning.
 func (t *taken) retry(ctx context.Context, content Content, l *looked) error {
 	m := t.m
 	body, err := content.Open()
@@ -162,7 +163,8 @@ func (t *taken) retry(ctx context.Context, content Content, l *looked) error {
 	return t.close(ctx, r)
 }
 
-// retryChunk decides the records from a number on that are sent together, and returns the number of the next.
+// retryChunk processes the records that are sent together, starting with a given one, and returns the number
+// of the record after them.
 func (r *reader) retryChunk(records []RetryRecord, i int) int {
 	view := r.registry.View()
 	defer view.Close()
@@ -174,7 +176,7 @@ func (r *reader) retryChunk(records []RetryRecord, i int) int {
 	return i
 }
 
-// nextOf makes a record of the batch the current one.
+// nextOf makes a record of the batch the current record.
 func (r *reader) nextOf(records []RetryRecord, i int) {
 	e := &records[i]
 	if r.entry == nil || r.entry.File != e.File || !r.entry.Modified.Equal(e.Modified) {
@@ -185,8 +187,8 @@ func (r *reader) nextOf(records []RetryRecord, i int) {
 	r.record = record.Record{Line: uint64(i + 1), Raw: e.Raw}
 }
 
-// again decides a record again. A record with its raw record goes through the source's current rules; a record that
-// rating suspended keeps its usage.
+// again processes a record a second time. A record for which the raw record was kept goes through the source's
+// current rules; a record that rating suspended keeps its usage.
 func (r *reader) again(view *registry.View) {
 	e := r.entry
 	switch {
@@ -196,8 +198,8 @@ func (r *reader) again(view *registry.View) {
 			"cannot be read again: %s; ask the carrier for the record in a new file, then drop this one", decode.RawKept, e.Why.Reason)},
 			nil)
 	case len(e.Raw) > 0 && len(e.Usage) > 0 && e.Parts == 0:
-		// A former version suspended the record and did not say which part it is. Reading the raw record could bring
-		// back its other parts.
+		// An earlier version suspended the record without storing which part it is. Reading the raw record could
+		// also bring back its other parts.
 		r.record.Raw = nil
 		r.usageAgain(view)
 	case len(e.Raw) > 0:
@@ -205,13 +207,13 @@ func (r *reader) again(view *registry.View) {
 	case len(e.Usage) > 0:
 		r.usageAgain(view)
 	default:
-		// This is the rest of a file that broke off: none of it was kept.
+		// This is the rest of a file that broke off: its content was not kept.
 		r.read(int64(e.Bytes))
 		r.suspend(e.Why, nil)
 	}
 }
 
-// usageAgain sends a usage record as it was mapped, with its SIM looked up again.
+// usageAgain sends a usage record as it was mapped, but looks up its SIM anew.
 func (r *reader) usageAgain(view *registry.View) {
 	e := r.entry
 	r.read(int64(e.Bytes))
@@ -221,7 +223,8 @@ func (r *reader) usageAgain(view *registry.View) {
 		return
 	}
 	if e.Why.Code == rating.SessionUnknown {
-		// The beginning of its session may be forgotten. Rules that no longer set continues say that it is a beginning.
+		// The beginning of its session may be forgotten. If the rules no longer set continues, they state that
+		// this is a beginning.
 		if _, continues := r.t.src.Program.SetsSession(); continues.File == nil {
 			u.Continues = false
 		}
@@ -229,7 +232,7 @@ func (r *reader) usageAgain(view *registry.View) {
 	r.mapped(view, []udr.Usage{*u})
 }
 
-// rawAgain decodes the kept raw record and applies the rules.
+// rawAgain decodes the stored raw record and applies the rules.
 func (r *reader) rawAgain(view *registry.View) {
 	e := r.entry
 	line := r.record.Line
@@ -250,7 +253,7 @@ func (r *reader) rawAgain(view *registry.View) {
 			break
 		}
 		n++
-		rec.Line = line // the record's number in the batch, not in the kept content
+		rec.Line = line // the record's number in the batch, not its line in the stored content
 		r.record = rec
 		switch {
 		case e.Parts > 1:
@@ -286,7 +289,7 @@ func (r *reader) rawAgain(view *registry.View) {
 	r.suspend(udr.SuspendError{Code: "decode", Reason: fmt.Sprintf("after %d records: %s", n, reason)}, nil)
 }
 
-// partAgain applies the rules to a raw record with one waiting usage record; the others have been sent.
+// partAgain applies the rules to a raw record of which one usage record is waiting; the others have been sent.
 func (r *reader) partAgain(view *registry.View, bad *decode.RecordError) {
 	e := r.entry
 	if bad != nil {
@@ -309,10 +312,10 @@ func (r *reader) partAgain(view *registry.View, bad *decode.RecordError) {
 	r.decideAgain(view)
 }
 
-// waitingPart finds the waiting record among the usage records that the current rules make of a raw record. The place
-// does not identify it, because the others were sent and must not come twice; its class, time and quantity do. The
-// rules may read its SIM differently now: a record with another SIM matches only in the same place. A non-empty why
-// means that no record matches, or several do.
+// waitingPart finds the waiting record among the usage records that the current rules create from a raw record. The
+// position does not identify it, because the others were sent and must not be sent twice; its class, time and
+// quantity do. The rules may now read its SIM differently: a record with another SIM matches only at the same
+// position. A why that is not empty means that no record matches, or that several do.
 func waitingPart(e *RetryRecord, usages []udr.Usage) (i int, why string) {
 	var was udr.Usage
 	if err := udr.ParseUsage(e.Usage, &was); err != nil || len(e.Usage) == 0 {
@@ -334,7 +337,7 @@ func waitingPart(e *RetryRecord, usages []udr.Usage) (i int, why string) {
 	case len(sameSIM) == 1:
 		return sameSIM[0], ""
 	case len(sameSIM) > 1 && inPlace && slices.Contains(sameSIM, place):
-		return place, "" // equal records differ only in their place
+		return place, "" // equal records differ only in their position
 	case len(same) == 1 && inPlace && same[0] == place:
 		return place, ""
 	case len(same) == 0:
@@ -354,7 +357,7 @@ func (r *reader) decideAgain(view *registry.View) {
 	r.mapped(view, r.outcome.Usages)
 }
 
-// mapped routes usage records that name their origin.
+// mapped routes usage records that contain the id of their origin.
 func (r *reader) mapped(view *registry.View, usages []udr.Usage) {
 	if r.seen != nil {
 		for i := range usages {
@@ -373,7 +376,7 @@ func (r *reader) mapped(view *registry.View, usages []udr.Usage) {
 		u := usages[i]
 		u.SIM, u.Account, u.Root = 0, 0, 0
 		if r.ordered {
-			u.Duplicate = udr.DuplicateKey{} // otherwise its partition's owner would drop it
+			u.Duplicate = udr.DuplicateKey{} // otherwise the owner of its partition would drop it
 		}
 		u.Attributes = append(slices.DeleteFunc(slices.Clone(u.Attributes), func(a udr.Attribute) bool { return a.Name == RetryAttribute }),
 			udr.Attribute{Name: RetryAttribute, Value: r.entry.Origin.String()})

@@ -9,24 +9,24 @@ import (
 	"ratemill/udr"
 )
 
-// Usage outside of these bounds was read wrongly: seconds taken for milliseconds, a zero, a filler. It would create a
-// partition of the warehouse for each month.
+// Usage outside these bounds was read wrongly: seconds were taken for milliseconds, or the value is a zero or a
+// filler. It would create a partition of the warehouse for each month.
 const (
 	earliest udr.Instant = 631_152_000_000_000_000   // 1990-01-01
 	latest   udr.Instant = 4_102_444_800_000_000_000 // 2100-01-01
 )
 
-const longestIdentifier = 128 // shown in a reason
+const longestIdentifier = 128 // as shown in a reason
 
 // Route adds to a usage record its SIM, the owner at the time of use and the billing root, and finds the root's
-// partition; if the record has no destination, it returns the reason.
+// partition; if the record cannot be routed, it returns the reason.
 func Route(view *registry.View, revision registry.Revision, u *udr.Usage) (partition int, why *udr.SuspendError) {
 	partition, _, why = route(view, revision, u)
 	return partition, why
 }
 
-// route also reports whether the registry knows several facts for this lookup, so that the root may have been another
-// one at an earlier revision.
+// route also reports whether the registry knows several facts for this lookup, so that the root may have been
+// different at an earlier revision.
 func route(view *registry.View, revision registry.Revision, u *udr.Usage) (partition int, several bool, why *udr.SuspendError) {
 	if u.At < earliest || u.At >= latest {
 		return 0, false, &udr.SuspendError{Code: "time", Values: "at " + u.At.String(),
@@ -64,7 +64,7 @@ func route(view *registry.View, revision registry.Revision, u *udr.Usage) (parti
 	return account.Partition, several || view.Several(u.SIM, u.Account), nil
 }
 
-// Yours returns the reason why a source may not bring a routed usage record; nil if it may.
+// Yours returns the reason why a source may not deliver a routed usage record; nil if it may.
 func Yours(view *registry.View, revision registry.Revision, src *source.Source, u *udr.Usage) *udr.SuspendError {
 	if src.Only.Has(view, revision, u) {
 		return nil

@@ -9,12 +9,12 @@ import (
 	"ratemill/udr"
 )
 
-// A file keeps the revision of the registry with which it was begun. Suppose a SIM is corrected to another billing root
-// while such a file is being read, and the file still has a record of that SIM: it will charge the former root. A retry
-// that brings back a copy of the record finds nothing in the warehouse meanwhile, and would charge the root that is right
-// now. So a retry waits for such files.
+// A file keeps the revision of the registry with which it was begun. Suppose that a SIM is corrected to another billing
+// root while such a file is being read, and that the file still contains a record of that SIM: the record will be
+// charged to the former root. Meanwhile, a retry that brings back a copy of the record finds nothing in the warehouse,
+// and would charge the corrected root. A retry therefore waits for such files.
 
-// pinRetry pins a retry batch. waits means that the batch was given back because it waits for a file.
+// pinRetry pins a retry batch. waits means that the batch was released because it waits for a file.
 func (t *taken) pinRetry(ctx context.Context, content Content, l *looked, records []RetryRecord) (waits bool, err error) {
 	if !t.file.Pinned {
 		current, err := t.current(ctx)
@@ -22,7 +22,7 @@ func (t *taken) pinRetry(ctx context.Context, content Content, l *looked, record
 			return false, err
 		}
 		t.pins = current
-		// A pinned batch cannot be cancelled, so it is best to wait before that.
+		// A pinned batch cannot be cancelled, so the batch waits before it is pinned if possible.
 		if waits, err := t.waitsFor(ctx, current.Registry, content.Again, records); err != nil || waits {
 			return waits, err
 		}
@@ -33,12 +33,12 @@ func (t *taken) pinRetry(ctx context.Context, content Content, l *looked, record
 		}
 		return why != "", err
 	}
-	// A file may have been pinned meanwhile, but from now on none is pinned to an older revision than this batch.
+	// A file may have been pinned meanwhile, but from now on no file is pinned to an older revision than this batch.
 	return t.waitsFor(ctx, t.pins.Registry, content.Again, records)
 }
 
-// waitsFor gives a batch back if one of its records may also be in a file that was begun before a correction of the
-// record's billing root. When the copies are recorded, there was no such file.
+// waitsFor releases a batch if one of its records may also be in a file that was begun before a correction of the
+// record's billing root. When the copies were recorded, there was no such file.
 func (t *taken) waitsFor(ctx context.Context, revision registry.Revision, again *Again, records []RetryRecord) (waits bool, err error) {
 	if !t.asksForCopies(again) || len(t.file.Progress.State) > 0 || !safeguard.On(safeguard.BegunFirst) {
 		return false, nil
@@ -51,7 +51,7 @@ func (t *taken) waitsFor(ctx context.Context, revision registry.Revision, again 
 	if err != nil {
 		return false, err
 	}
-	view := reg.View() // closed before the batch is given back, because an open view would delay loading
+	view := reg.View() // closed before the batch is released, because an open view would delay loading
 	t.lookAt(view, revision, records, func(u *udr.Usage) {
 		if !waits && u.Duplicate != (udr.DuplicateKey{}) {
 			_, _, waits = view.FormerRoot(u.Identifier, u.At, begun.Pins.Registry, revision)

@@ -20,23 +20,24 @@ import (
 type Site interface {
 	// Look lists the files and reports which are complete.
 	Look(ctx context.Context, now time.Time) (collect.Verdict, error)
-	// After does the source's after action for a file that was read, if it has the same content. It succeeds if the
-	// action was done before, and returns *collect.ReplacedError if another file has the name.
+	// After performs the source's after action for a file that was read, if the file has the same content.
+	// It succeeds if the action was performed before, and returns *collect.ReplacedError if another file
+	// has the name.
 	After(ctx context.Context, e collect.Entry, same collect.Same) error
-	// PutBack gives a file that was left under a private name its own name back, or a similar one.
+	// PutBack restores the name of a file that was left under a private name, or gives it a similar name.
 	PutBack(ctx context.Context, aside collect.Entry) (name string, err error)
 }
 
-// Watcher lists the files of a source, enters new ones into the ledger, and tidies up after those that were read.
-// Several watchers of one source do no harm.
+// Watcher lists the files of a source, enters new ones into the ledger, and performs the after action for those
+// that were read. Several watchers may watch the same source.
 type Watcher struct {
 	WatcherOptions
 
 	told  map[string]bool // refusals already logged
-	quiet bool            // the ledger shows none that wait or are refused
+	quiet bool            // the ledger shows no files that wait or are refused
 }
 
-// NewWatcher reports all mistakes of the options.
+// NewWatcher reports all mistakes in the options.
 func NewWatcher(o WatcherOptions) (*Watcher, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -49,14 +50,14 @@ type WatcherStatus struct {
 	Listed    atomic.Int64 // Unix seconds of the last listing that succeeded
 	Files     atomic.Int64 // in it, complete
 	Growing   atomic.Int64 // in it, incomplete
-	Arriving  atomic.Int64 // seconds for which the oldest of those has been unchanged
-	Refused   atomic.Int64 // in it: files and directories that cannot be taken
+	Arriving  atomic.Int64 // number of seconds for which the oldest of those has been unchanged
+	Refused   atomic.Int64 // number of files and directories in the listing that cannot be taken
 	Failures  atomic.Int64 // since then
 	LastError atomic.Value // string
 }
 
-// Run lists the source repeatedly until ctx ends. The pauses grow while its server fails. An engine that is away is no failure of
-// the source, and the next listing comes at its usual time.
+// Run lists the source repeatedly until ctx ends. The pauses grow while the source's server fails. If an engine is
+// away, that is not a failure of the source, and the next listing comes at its usual time.
 func (w *Watcher) Run(ctx context.Context) error {
 	absence := backoff.Absence{Backoff: backoff.Backoff{First: max(w.Every, time.Second), Most: max(time.Minute, w.Every), Random: w.Random}}
 	waits, records := w.Waits, "record the files of source "+w.Source.Name
@@ -112,7 +113,7 @@ func (w *Watcher) Look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// A new watcher treats every file as growing; files that others have seen complete keep waiting.
+	// A new watcher treats every file as growing; files that other watchers have seen complete keep waiting.
 	if err := w.Files.StillThere(ctx, w.Source.Name, sightings(verdict.Growing), w.now()); err != nil {
 		return err
 	}
@@ -172,8 +173,8 @@ func (w *Watcher) listed(ctx context.Context, v *collect.Verdict, looked time.Ti
 	return nil
 }
 
-// putBack restores the names of files that a mediator renamed for comparison before it crashed, if another has finished
-// the same work: the carrier may have put an unread file under that name meanwhile.
+// putBack restores the names of files that a mediator renamed for comparison before it crashed, if another mediator has
+// finished the same work: the carrier may have written an unread file under that name meanwhile.
 func (w *Watcher) putBack(ctx context.Context, v *collect.Verdict) {
 	for _, e := range v.Aside {
 		name, err := w.Site.PutBack(ctx, e)
@@ -200,7 +201,7 @@ func (w *Watcher) refused(all []collect.Refusal) {
 	w.told = told
 }
 
-// tidy does the source's after action for files that were read.
+// tidy performs the source's after action for files that were read.
 func (w *Watcher) tidy(ctx context.Context) error {
 	for {
 		files, err := w.Files.FilesAfter(ctx, w.Source.Name, 100, w.now())
@@ -221,13 +222,13 @@ const (
 	longestAfter = time.Hour
 )
 
-// same reports whether the content that open returns is the one that was read for a file. It compares compressed
-// content unpacked; for files read by older programs, it compares the packed content.
+// same reports whether the content that open returns is the content that was read for a file. It compares
+// compressed content unpacked; for files read by older programs, it compares the packed content.
 func (w *Watcher) same(ctx context.Context, f *control.File, open func() (io.ReadCloser, error)) (bool, error) {
 	return SameContent(ctx, f, w.Source.Decode.Limits, open)
 }
 
-// SameContent reports whether open returns the content of a file of the ledger, packed or unpacked.
+// SameContent reports whether open returns the content of a file in the ledger, packed or unpacked.
 func SameContent(ctx context.Context, f *control.File, limits decode.Limits, open func() (io.ReadCloser, error)) (bool, error) {
 	body, err := open()
 	if err != nil {
@@ -250,10 +251,11 @@ func SameContent(ctx context.Context, f *control.File, limits decode.Limits, ope
 	return is(whole) || packed != decode.Plain && is(inside), nil
 }
 
-// after does the action for one file. A file for which it fails holds up no other; more is false if the server is away.
+// after performs the action for one file. A file for which it fails does not delay other files; more is false if the
+// server is away.
 func (w *Watcher) after(ctx context.Context, f *control.File) (more bool, _ error) {
 	if f.Place.Path != f.Path && !w.Source.Collect.After.Leaves() {
-		// There may be another content with the same size and time. The copy counts as another file.
+		// There may be other content with the same size and time. The copy counts as another file.
 		return true, w.Files.MarkAfterDone(ctx, f.Number, fmt.Sprintf("it was read as %s; another file has its name now, was not read "+
 			"and is left as it is", f.Place.Path), w.now())
 	}

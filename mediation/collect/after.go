@@ -12,17 +12,17 @@ import (
 	"strings"
 )
 
-// Moving and deleting files that were read.
+// This file moves and deletes files that were read.
 //
-// A listing identifies a file by size and modification time, and many servers give times in seconds, so another content
-// may look the same. So a file is first renamed to a private name, which no writer uses, and its content is compared
-// with the one that was read; then it is moved or deleted, or gets its name back.
+// A listing identifies a file by size and modification time, and many servers report times in whole seconds, so
+// different content may look the same. So a file is first renamed to a private name, which no writer uses, and its
+// content is compared with the content that was read. Then it is moved or deleted, or gets its name back.
 
-// ReplacedError reports that another file now has the name of one that was read. That other file is not moved or
-// deleted.
+// ReplacedError reports that another file now has the name of a file that was read. That other file is not moved
+// or deleted.
 type ReplacedError struct {
 	Read, Now Entry
-	Alike     bool   // same name, size and time: no listing shows that it is another file
+	Alike     bool   // same name, size and time, so no listing shows that it is another file
 	Kept      string // its current path, if it was renamed
 }
 
@@ -39,14 +39,16 @@ func (e *ReplacedError) Error() string {
 	return why
 }
 
-// Same reports whether the content that open returns is the one that was read. It may call open more than once.
+// Same reports whether the content that open returns is the content that was read. It may call open more than
+// once.
 type Same func(open func() (io.ReadCloser, error)) (bool, error)
 
-// private is the prefix of names that files have during the comparison. No source takes such a file.
+// private is the prefix of the names that files have during the comparison. No source takes a file with
+// this prefix.
 const private = ".ratemill-"
 
-// privateName is the name that a file has during the comparison: always the same for one entry, so that After finds it
-// after a crash.
+// privateName returns the name that a file has during the comparison: always the same for one entry, so that After
+// finds it after a crash.
 func privateName(e Entry) string {
 	sum := sha256.Sum256([]byte(e.Path + "\x00" + strconv.FormatInt(e.Size, 10) + "\x00" + timed(e.MTime)))
 	name := private + hex.EncodeToString(sum[:8]) + "-" + base(e.Path)
@@ -56,7 +58,7 @@ func privateName(e Entry) string {
 	return joined(directoryOf(e.Path), name+".tmp")
 }
 
-// publicName is the original of a private name; empty if unknown.
+// publicName returns the original of a private name, or "" if it is unknown.
 func publicName(path string) string {
 	name, aside := strings.CutPrefix(base(path), private)
 	_, name, named := strings.Cut(name, "-")
@@ -77,17 +79,17 @@ func directoryOf(path string) string {
 	}
 }
 
-// After does the source's after action for a file that was read, if the file still is the listed one, with the same
-// content; otherwise it returns a *ReplacedError. It succeeds if the action was done before.
+// After performs the source's after action for a file that was read, if the file is still the listed one with the
+// same content; otherwise it returns a *ReplacedError. It succeeds if the action was performed before.
 //
-// A crash in the middle leaves the file under its private name, where the next After finds it. If the server forbids
+// A crash during After leaves the file under its private name, where the next call finds it. If the server forbids
 // renaming, After compares the content under the original name; it does not notice a file written between the
 // comparison and the removal.
 func (s *Site) After(ctx context.Context, e Entry, same Same) error {
 	if s.options.After.Leaves() {
 		return nil
 	}
-	for range 3 { // another mediator may do the same at the same time
+	for range 3 { // another mediator may be doing the same at the same time
 		again, err := s.after(ctx, e, same)
 		if err != nil || !again {
 			return err
@@ -103,7 +105,7 @@ func (s *Site) after(ctx context.Context, e Entry, same Same) (again bool, err e
 		return false, err
 	}
 	if now == nil {
-		// If we renamed later, a carrier that writes the next file under the same name would lose it.
+		// If the file were renamed later, a carrier that writes the next file under the same name would lose that file.
 		if now, err = s.now(ctx, e.Path); err != nil {
 			return false, err
 		}
@@ -118,7 +120,7 @@ func (s *Site) after(ctx context.Context, e Entry, same Same) (again bool, err e
 			return true, nil
 		case Unreachable(err) || ctx.Err() != nil:
 			return false, err
-		case err != nil: // forbidden, or done in spite of the error
+		case err != nil: // renaming is forbidden, or happened in spite of the error
 			renamed, lost := s.now(ctx, hidden)
 			if lost != nil {
 				return false, lost
@@ -136,7 +138,7 @@ func (s *Site) after(ctx context.Context, e Entry, same Same) (again bool, err e
 	return s.finish(ctx, e, hidden, *now, same)
 }
 
-// now is the current entry of a file; nil if it is gone.
+// now returns the current entry of a file, nil if the file is gone.
 func (s *Site) now(ctx context.Context, path string) (*Entry, error) {
 	now, err := s.Remote.Stat(ctx, path)
 	var changed *ChangedError
@@ -151,7 +153,7 @@ func (s *Site) now(ctx context.Context, path string) (*Entry, error) {
 	return &now, nil
 }
 
-// finish compares the file at a path, its own or the private one, and moves or deletes it.
+// finish compares the file at its own or private path with the content that was read, and moves or deletes it.
 func (s *Site) finish(ctx context.Context, e Entry, path string, now Entry, same Same) (again bool, err error) {
 	now.Path = e.Path
 	alike := now.Same(e)
@@ -180,7 +182,7 @@ func (s *Site) finish(ctx context.Context, e Entry, path string, now Entry, same
 	return false, s.tidyMarker(ctx, e)
 }
 
-// named gives a file its name back after an error. If that fails too, the next attempt finds the file.
+// named restores a file's name after an error. If that fails too, the next attempt finds the file.
 func (s *Site) named(ctx context.Context, path string, e Entry) error {
 	if path == e.Path {
 		return nil
@@ -194,7 +196,7 @@ func (s *Site) named(ctx context.Context, path string, e Entry) error {
 	return nil
 }
 
-// back gives another content its name back, or a similar name if that is taken.
+// back restores the name of a file with other content, or gives it a similar name if that is taken.
 func (s *Site) back(ctx context.Context, path string, replaced *ReplacedError) error {
 	if path == replaced.Read.Path {
 		return replaced
@@ -219,7 +221,8 @@ func (s *Site) back(ctx context.Context, path string, replaced *ReplacedError) e
 	return fmt.Errorf("%q, which was not read, is kept as %q", replaced.Read.Path, path)
 }
 
-// PutBack gives a file that was left under a private name its own name back, or a similar one if that is taken.
+// PutBack restores the name of a file that was left under a private name, or gives it a similar name if that is
+// taken.
 func (s *Site) PutBack(ctx context.Context, aside Entry) (name string, err error) {
 	replaced := &ReplacedError{Read: Entry{Path: publicName(aside.Path)}}
 	if err = s.back(ctx, aside.Path, replaced); !errors.Is(err, replaced) {
@@ -228,7 +231,7 @@ func (s *Site) PutBack(ctx context.Context, aside Entry) (name string, err error
 	return cmp.Or(replaced.Kept, replaced.Read.Path), nil
 }
 
-// numbered is a path with a number before its suffix, so that the source probably matches it.
+// numbered returns a path with a number before its suffix, so that the source's patterns probably match it.
 func numbered(path string, n int) string {
 	if n == 0 {
 		return path

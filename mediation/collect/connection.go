@@ -23,14 +23,14 @@ import (
 	"ratemill/diag"
 )
 
-// dialer makes connections to one server.
+// dialer opens connections to one server.
 type dialer struct {
 	options *SFTP
 	address string
 	dir     string
 
 	// Of Put:
-	auth    []ssh.AuthMethod // instead of the credentials of options
+	auth    []ssh.AuthMethod // used instead of the credentials in options
 	control func(ctx context.Context, network, address string, c syscall.RawConn) error
 }
 
@@ -50,9 +50,9 @@ type connection struct {
 	ssh     *ssh.Client
 	client  *sftp.Client
 	every   time.Duration
-	timeout time.Duration // the longest time without a part of an answer
-	answers atomic.Int64  // received parts of answers: whole ones, and each KiB of long ones
-	allowed atomic.Int64  // bytes that may still be read, while bounded
+	timeout time.Duration // the longest time to wait for a part of an answer
+	answers atomic.Int64  // number of received parts of answers: whole answers, and each KiB of long ones
+	allowed atomic.Int64  // number of bytes that may still be read, while reading is bounded
 	bounded atomic.Bool
 	done    chan struct{}
 	once    sync.Once
@@ -61,21 +61,22 @@ type connection struct {
 
 var errBudget = errors.New("the server sent more than a listing may contain")
 
-// RefusedError reports that no login is possible: the server has another host key or refuses us, or a credential cannot
-// be read. A person has to correct it.
+// RefusedError reports that a login is impossible: the server has another host key or refuses the login, or a
+// credential cannot be read. A user has to correct it.
 type RefusedError struct{ Err error }
 
 func (e *RefusedError) Error() string { return e.Err.Error() }
 func (e *RefusedError) Unwrap() error { return e.Err }
 
-// Unreachable reports whether an error concerns the place, not a file: it cannot be reached, or refuses us.
+// Unreachable reports whether an error concerns the server or directory rather than a file: it cannot be
+// reached, or refuses access.
 func Unreachable(err error) bool {
 	var unreachable *UnreachableError
 	var refused *RefusedError
 	return errors.As(err, &unreachable) || errors.As(err, &refused)
 }
 
-// dial connects, verifies the host and logs in. Credentials are read again each time, so they can be changed while the
+// dial connects, verifies the host and logs in. Credentials are read anew each time, so they can be changed while the
 // process runs.
 func (d *dialer) dial(ctx context.Context) (*connection, error) {
 	c, err := d.enter(ctx)
@@ -138,7 +139,7 @@ func (d *dialer) enter(ctx context.Context) (*connection, error) {
 	return c, nil
 }
 
-// start asks for the SFTP subsystem.
+// start requests the SFTP subsystem.
 func (c *connection) start() error {
 	session, err := c.ssh.NewSession()
 	if err != nil {
@@ -159,7 +160,7 @@ func (c *connection) start() error {
 	return err
 }
 
-// methods are the ways to log in, the agent's keys first.
+// methods returns the ways to log in, the agent's keys first.
 func (d *dialer) methods() (methods []ssh.AuthMethod, done func(), err error) {
 	o := d.options
 	done = func() {}
@@ -197,7 +198,7 @@ func (d *dialer) methods() (methods []ssh.AuthMethod, done func(), err error) {
 		own = append(own, key)
 	}
 	if o.Agent || o.KeyFile != "" {
-		// All keys are one method, because the library tries each kind of method once.
+		// All keys form one method, because the library tries each kind of method once.
 		methods = append(methods, ssh.PublicKeysCallback(func() ([]ssh.Signer, error) {
 			keys, err := held()
 			return append(keys, own...), err
@@ -217,7 +218,7 @@ func (d *dialer) methods() (methods []ssh.AuthMethod, done func(), err error) {
 	return methods, done, nil
 }
 
-// credentials lists the offered credentials.
+// credentials lists the credentials that will be offered.
 func (d *dialer) credentials() string {
 	var what []string
 	if d.auth != nil {
@@ -235,8 +236,8 @@ func (d *dialer) credentials() string {
 	return strings.Join(what, " or ")
 }
 
-// keepAlive sends keepalives until the connection is closed. It need not read the answers: watched cuts a connection on
-// which nothing arrives for too long.
+// keepAlive sends keepalives until the connection is closed. It need not read the answers, because watched cuts a
+// connection on which nothing arrives for too long.
 func (c *connection) keepAlive() {
 	t := time.NewTicker(c.every)
 	defer t.Stop()
@@ -272,7 +273,7 @@ func (c *connection) close() {
 	})
 }
 
-// cause is the first reason for a failed read, if it says more than the library's error.
+// cause returns the first reason for a failed read, which is more precise than the error of the library, or nil.
 func (c *connection) cause() error {
 	if e := c.failure.Load(); e != nil {
 		return *e
@@ -286,8 +287,8 @@ func (c *connection) budget(n int64) {
 	c.bounded.Store(n > 0)
 }
 
-// attend cuts the connection if the requests made until stop is called get no part of an answer for too long. Otherwise
-// a server that answers keepalives but no requests would block the caller for ever.
+// attend cuts the connection if no part of an answer to the requests made until stop is called arrives for too long.
+// Otherwise a server that answers keepalives but no requests would block the caller for ever.
 func (c *connection) attend() (stop func()) {
 	var mu sync.Mutex
 	var timer *time.Timer
@@ -317,15 +318,15 @@ func (c *connection) attend() (stop func()) {
 	}
 }
 
-// metered reads from the server, within the budget, and counts answers. An answer is a four-byte length and that many
+// metered reads from the server within the budget, and counts answers. An answer is a four-byte length and that many
 // bytes.
 type metered struct {
 	r      io.Reader
 	c      *connection
-	length uint32 // as far as it was read
-	head   int    // bytes of the length that were read
-	left   int64  // bytes of the answer still to come
-	part   int64  // bytes since the last count
+	length uint32 // the part of it that has been read
+	head   int    // number of bytes of the length that have been read
+	left   int64  // number of bytes of the answer still to come
+	part   int64  // number of bytes since the last count
 }
 
 func (m *metered) Read(p []byte) (int, error) {
@@ -364,7 +365,7 @@ func (m *metered) count(b []byte) {
 	}
 }
 
-// watched is a connection that fails when nothing arrives for too long, or when the other end takes nothing.
+// watched is a connection that fails when nothing arrives for too long, or when the other end accepts no data.
 type watched struct {
 	net.Conn
 	patience   time.Duration

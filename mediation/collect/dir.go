@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// directory is a local directory. os.Root keeps every path inside, links included. It is opened again for each
-// operation, so a directory that is mounted late or recreated is found.
+// directory is a local directory. os.Root keeps every path inside it, including links. It is opened anew for
+// each operation, so a directory that is mounted late or recreated is found.
 type directory struct {
 	path    string
 	matcher *matcher
@@ -35,7 +35,7 @@ func (d *directory) open() (*os.Root, error) {
 	return root, nil
 }
 
-// List is described with Remote.
+// List implements Remote.
 func (d *directory) List(ctx context.Context) (Listing, error) {
 	var l Listing
 	root, err := d.open()
@@ -92,7 +92,8 @@ func (d *directory) List(ctx context.Context) (Listing, error) {
 		return nil
 	}
 	for _, b := range d.matcher.bases() {
-		// As with an SFTP server, and so that files do not vanish from the ledger if the directory is not mounted.
+		// The same as for an SFTP server, and so that files do not vanish from the ledger if the directory
+		// is not mounted.
 		if _, err := root.Stat(b); errors.Is(err, fs.ErrNotExist) {
 			return Listing{}, fmt.Errorf("%s has no directory %q; check collect.match", d.path, b)
 		}
@@ -109,7 +110,7 @@ func (d *directory) add(l *Listing, root *os.Root, path string, s fs.DirEntry) (
 	if kind == isFile && d.matcher.file(joined(path, s.Name())) {
 		info, err := s.Info()
 		if err != nil {
-			return false // gone since it was listed
+			return false // deleted since it was listed
 		}
 		e.Size, e.MTime = info.Size(), changed(info.ModTime())
 	}
@@ -137,9 +138,9 @@ func kindOf(mode fs.FileMode) fileKind {
 	return isOther
 }
 
-// Open is described with Remote.
+// Open implements Remote.
 func (d *directory) Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
-	if _, err := d.Stat(ctx, path); err != nil { // also prevents opening a pipe, which would block
+	if _, err := d.Stat(ctx, path); err != nil { // also prevents opening a pipe, which could block
 		return nil, err
 	}
 	root, err := d.open()
@@ -171,7 +172,7 @@ func (c *cancelled) Read(p []byte) (int, error) {
 	return c.File.Read(p)
 }
 
-// Stat is described with Remote.
+// Stat implements Remote.
 func (d *directory) Stat(_ context.Context, path string) (Entry, error) {
 	root, err := d.open()
 	if err != nil {
@@ -188,7 +189,7 @@ func (d *directory) Stat(_ context.Context, path string) (Entry, error) {
 	return Entry{path, info.Size(), changed(info.ModTime())}, nil
 }
 
-// Rename is described with Remote.
+// Rename implements Remote.
 func (d *directory) Rename(_ context.Context, path, to string) error {
 	root, err := d.open()
 	if err != nil {
@@ -204,7 +205,7 @@ func (d *directory) Rename(_ context.Context, path, to string) error {
 	return nil
 }
 
-// Move is described with Remote.
+// Move implements Remote.
 func (d *directory) Move(_ context.Context, path, directory, name string) error {
 	root, err := d.open()
 	if err != nil {
@@ -234,7 +235,7 @@ func (d *directory) Move(_ context.Context, path, directory, name string) error 
 	return root.Rename(path, target)
 }
 
-// Delete is described with Remote.
+// Delete implements Remote.
 func (d *directory) Delete(_ context.Context, path string) error {
 	root, err := d.open()
 	if err != nil {
@@ -247,10 +248,10 @@ func (d *directory) Delete(_ context.Context, path string) error {
 	return nil
 }
 
-// Close is described with Remote.
+// Close implements Remote.
 func (d *directory) Close() error { return nil }
 
-// freeName is the path, or the path with the first free number after it.
+// freeName returns the path, or the first free variant of it with a number.
 func freeName(path string, free func(string) (bool, error)) (string, error) {
 	for i := range 10_000 {
 		p := path

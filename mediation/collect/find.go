@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// Find lists the paths at which the content of listed file e may be now: at its own path, under its private name while
-// it is moved or deleted, and in the directory of collect.after, with a number if its name was taken there. Nothing is
-// changed. A found file may have another content, or may have grown.
+// Find lists the paths at which the content of a listed file e may be now: at its own path, under its private name
+// while it is being moved or deleted, and in the directory of collect.after, with a number if its name was taken
+// there. Nothing is changed. A file that is found may have other content, or may have grown.
 func (s *Site) Find(ctx context.Context, e Entry) (found []Entry, err error) {
 	paths := []string{e.Path, privateName(e)}
 	if directory := s.options.After.Move; directory != "" {
-		if s.options.SFTP == nil { // a path below the directory of the source
+		if s.options.SFTP == nil { // a path below the source's directory
 			directory = strings.Trim(directory, "/")
 		}
 		moved := joined(directory, base(e.Path))

@@ -11,19 +11,19 @@ import (
 
 // A local directory may be a network mount, and the kernel has no deadline for a mount whose server is away: listing,
 // opening or reading blocks until the server comes back. So each step runs in its own goroutine. A step that makes no
-// progress for the timeout is abandoned, and the place counts as away, like an SFTP server that does not answer.
+// progress for the timeout is abandoned, and the directory counts as away, like an SFTP server that does not answer.
 type patient struct {
 	Remote
 	place   string
 	timeout time.Duration
-	hung    atomic.Int64 // abandoned steps that have not returned
+	hung    atomic.Int64 // number of abandoned steps that have not returned
 }
 
-// mostHung is the largest number of goroutines, and so of kernel threads, that wait for one place. Further steps fail
-// at once.
+// mostHung is the largest number of goroutines, and so of kernel threads, that wait for one directory. Further steps
+// fail at once.
 const mostHung = 4
 
-// progressKey is the context key of a counter that multi-step operations increase with each step.
+// progressKey is the context key of a counter that operations with several steps increase at each step.
 type progressKey struct{}
 
 // progressed records one completed step.
@@ -38,8 +38,8 @@ func (p *patient) away(what string) error {
 		"be away", what, p.timeout)}
 }
 
-// within runs an operation, and abandons it if it makes no progress. late, which may be nil, gets a result that
-// arrives afterwards.
+// within runs an operation, and abandons it if it makes no progress. late, which may be nil, is called with a
+// result that arrives after that.
 func within[T any](ctx context.Context, p *patient, what string, do func(context.Context) (T, error), late func(T)) (v T, err error) {
 	if n := p.hung.Load(); n >= mostHung {
 		return v, &UnreachableError{p.place, fmt.Errorf("%d earlier operations on it hang; if the directory is a network mount, its "+
@@ -52,7 +52,7 @@ func within[T any](ctx context.Context, p *patient, what string, do func(context
 		v   T
 		err error
 	}
-	var over atomic.Bool // one of the two has decided
+	var over atomic.Bool // the operation has returned or was abandoned
 	answers := make(chan answer, 1)
 	go func() {
 		v, err := do(doing)
@@ -100,12 +100,12 @@ func (p *patient) do(ctx context.Context, what string, do func(context.Context) 
 	return err
 }
 
-// List is described with Remote.
+// List implements Remote.
 func (p *patient) List(ctx context.Context) (Listing, error) {
 	return within(ctx, p, "listing it", p.Remote.List, nil)
 }
 
-// Stat is described with Remote.
+// Stat implements Remote.
 func (p *patient) Stat(ctx context.Context, path string) (Entry, error) {
 	return within(ctx, p, fmt.Sprintf("looking at %q", path),
 		func(ctx context.Context) (Entry, error) {
@@ -113,24 +113,24 @@ func (p *patient) Stat(ctx context.Context, path string) (Entry, error) {
 		}, nil)
 }
 
-// Rename is described with Remote.
+// Rename implements Remote.
 func (p *patient) Rename(ctx context.Context, path, to string) error {
 	return p.do(ctx, fmt.Sprintf("renaming %q", path), func(ctx context.Context) error { return p.Remote.Rename(ctx, path, to) })
 }
 
-// Move is described with Remote.
+// Move implements Remote.
 func (p *patient) Move(ctx context.Context, path, directory, name string) error {
 	return p.do(ctx, fmt.Sprintf("moving %q", path), func(ctx context.Context) error { return p.Remote.Move(ctx, path, directory, name) })
 }
 
-// Delete is described with Remote.
+// Delete implements Remote.
 func (p *patient) Delete(ctx context.Context, path string) error {
 	return p.do(ctx, fmt.Sprintf("deleting %q", path), func(ctx context.Context) error { return p.Remote.Delete(ctx, path) })
 }
 
-// Open is described with Remote.
+// Open implements Remote.
 func (p *patient) Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
-	opened := func(context.Context) (io.ReadCloser, error) { return p.Remote.Open(ctx, path, offset) } // the file lives as long as ctx
+	opened := func(context.Context) (io.ReadCloser, error) { return p.Remote.Open(ctx, path, offset) } // open as long as ctx
 	f, err := within(ctx, p, fmt.Sprintf("opening %q", path), opened, func(f io.ReadCloser) { f.Close() })
 	if err != nil {
 		return nil, err
@@ -141,7 +141,8 @@ func (p *patient) Open(ctx context.Context, path string, offset int64) (io.ReadC
 	return r, nil
 }
 
-// patientFile reads a file in a goroutine with its own buffer, because an abandoned goroutine may still write there.
+// patientFile reads a file in a goroutine with its own buffer, because an abandoned goroutine may still write to
+// that buffer.
 type patientFile struct {
 	ctx   context.Context // the caller's
 	place *patient

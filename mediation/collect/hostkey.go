@@ -14,11 +14,11 @@ import (
 
 // HostKeyError means that a server's host key is not the expected one. Nothing else was sent to the server.
 type HostKeyError struct {
-	Host    string   // as dialled, with its port
+	Host    string   // host and port as dialled
 	Seen    string   // the fingerprint
 	Line    string   // the line for known_hosts
 	Pinned  []string // the expected fingerprints; none if the host is unknown
-	Where   string   // the source of the pins: a file or host_key
+	Where   string   // where the pins come from: a file or host_key
 	Revoked bool
 }
 
@@ -39,13 +39,13 @@ func (e *HostKeyError) Error() string {
 		strings.Join(e.Pinned, " or "), how)
 }
 
-// hostKeys returns how to verify a server's host key, and which kinds of keys to ask for: the pinned ones, because a
-// server with several keys might show an unpinned one.
+// hostKeys returns the function that verifies a server's host key, and the kinds of keys to request: only the pinned
+// kinds, because a server with several keys might otherwise show a key that is not pinned.
 func (s *SFTP) hostKeys(known string, address string) (check ssh.HostKeyCallback, algorithms []string, err error) {
 	var file ssh.HostKeyCallback
 	if known != "" {
 		if file, err = knownhosts.New(known); errors.Is(err, os.ErrNotExist) {
-			// If the file does not exist, no host is known, and connecting reports the missing line.
+			// If the file does not exist, no host is known, and the connection error shows the missing line.
 			file, err = knownhosts.New()
 		}
 		if err != nil {

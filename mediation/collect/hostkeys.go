@@ -13,7 +13,7 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-// HostKey is a key that a server shows.
+// HostKey is a key that a server presents.
 type HostKey struct {
 	Fingerprint string // in the form of host_key
 	Line        string // in the form of known_hosts
@@ -22,8 +22,8 @@ type HostKey struct {
 // errShown ends a handshake once the key is known.
 var errShown = errors.New("the host key was shown")
 
-// HostKeys asks the server for its host keys, one of each kind, so that a person can compare them with the carrier's.
-// It does not log in.
+// HostKeys asks the server for its host keys, one of each kind, so that a user can compare them with those that the
+// carrier announced. It does not log in.
 func (s *SFTP) HostKeys(ctx context.Context, timeout time.Duration) (keys []HostKey, err error) {
 	address := net.JoinHostPort(s.Host, strconv.Itoa(s.port()))
 	for _, kind := range []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoRSA} {

@@ -46,7 +46,7 @@ type SFTP struct {
 	Keepalive     time.Duration `yaml:"keepalive" default:"15s" doc:"How often to send a keepalive."`
 }
 
-// Words is one text or a list of them.
+// Words is one text or a list of texts.
 type Words []string
 
 // UnmarshalNode reads one text, split at blanks, or a list of texts.
@@ -67,7 +67,7 @@ func (w *Words) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	*w = strings.Fields(text)
 }
 
-// After is the action for a file that was read: none, or one of these.
+// After is the action for a file that was read: none, or one of the following.
 type After struct {
 	Delete bool
 	Move   string // the directory
@@ -177,7 +177,7 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// takesItsOwn is a pattern that matches the directory to which read files are moved.
+// takesItsOwn returns a pattern that matches files in the directory to which read files are moved.
 func (o *Options) takesItsOwn() string {
 	if o.After.Move == "" {
 		return ""
@@ -203,12 +203,12 @@ func (o *Options) timeout() time.Duration { return orDefault(o.Timeout, 30*time.
 func (s *SFTP) timeout() time.Duration   { return orDefault(s.Timeout, 30*time.Second) }
 func (s *SFTP) keepalive() time.Duration { return orDefault(s.Keepalive, 15*time.Second) }
 
-// WaitsForEnd reports whether files that look unfinished wait.
+// WaitsForEnd reports whether files that look unfinished have to wait.
 func (o *Options) WaitsForEnd() bool { return o.Marker == "" && o.Unfinished != "read" }
 
 func (o *Options) files() int { return orDefault(o.Files, 200_000) }
 
-// WaitsFor names the event for which an incomplete file waits.
+// WaitsFor describes the event for which an incomplete file waits.
 func (o *Options) WaitsFor(path string) string {
 	if o.Marker != "" {
 		return fmt.Sprintf("it waits for its marker file, %s; if that never comes, ask the carrier, or change collect.marker",
@@ -218,7 +218,7 @@ func (o *Options) WaitsFor(path string) string {
 		"changed for %s (collect.settled)", o.Interval(), o.Settled)
 }
 
-// Interval is the time between two listings.
+// Interval returns the time between two listings.
 func (o *Options) Interval() time.Duration { return orDefault(o.Every, 30*time.Second) }
 
 func orDefault[T comparable](v, d T) T {

@@ -13,8 +13,8 @@ import (
 // reading.
 func (o *Options) Once() bool { return (o.SFTP != nil || o.Dir != "") && o.After.Leaves() }
 
-// Whole is a path of the source in a form that is equal for sources over the same place. dir is the base of relative
-// paths.
+// Whole returns a path of the source in a form that is equal for sources over the same place. dir is the base of
+// relative paths.
 func (o *Options) Whole(dir, p string) string {
 	if s := o.SFTP; s != nil {
 		return "sftp " + strings.ToLower(os.ExpandEnv(s.Host)) + " " + path.Join("/", p)
@@ -30,7 +30,7 @@ func (o *Options) root(dir string) string {
 	return root
 }
 
-// Taker returns a function that reports whether the source takes a file with a path in the form of Whole.
+// Taker returns a function that reports whether the source takes a file whose path is in the form of Whole.
 func (o *Options) Taker(dir string) func(whole string) bool {
 	m := newMatcher(o, true)
 	base := "dir " + o.root(dir) + "/"
@@ -43,8 +43,8 @@ func (o *Options) Taker(dir string) func(whole string) bool {
 	}
 }
 
-// Shares returns a pattern of each of two sources over the same place such that one file may match both; false if there
-// are none, or if exclude may keep the sources apart.
+// Shares returns a pattern of each of two sources over the same place such that one file may match both; it returns
+// false if there are none, or if exclude may separate the sources.
 func (o *Options) Shares(other *Options) (mine, theirs string, ok bool) {
 	if o.place() == "" || o.place() != other.place() || len(o.Exclude)+len(other.Exclude) > 0 {
 		return "", "", false
@@ -59,8 +59,8 @@ func (o *Options) Shares(other *Options) (mine, theirs string, ok bool) {
 	return "", "", false
 }
 
-// place identifies the directory or server of the source. Users of one server may see different directories under one
-// name.
+// place returns a text that identifies the directory or server of the source. Different users of one server may see
+// different directories under the same name.
 func (o *Options) place() string {
 	if s := o.SFTP; s != nil {
 		return fmt.Sprint("sftp ", s.User, "@", strings.ToLower(s.Host), ":", s.Port)
@@ -71,7 +71,7 @@ func (o *Options) place() string {
 	return "dir " + path.Clean(o.Dir)
 }
 
-// meet reports whether some path matches both patterns, which are cut at slashes.
+// meet reports whether some path matches both patterns, which are split at slashes.
 func meet(a, b []string) bool {
 	switch {
 	case len(a) == 0 && len(b) == 0:
@@ -86,7 +86,7 @@ func meet(a, b []string) bool {
 	return meetNames(single(a[0]), single(b[0])) && meet(a[1:], b[1:])
 }
 
-// single is a pattern of a name with ? for each class of characters.
+// single returns a pattern of a name with ? for each class of characters.
 func single(pattern string) string { return classes.ReplaceAllString(pattern, "?") }
 
 var classes = regexp.MustCompile(`\[[^\]]*\]|\\.`)

@@ -13,8 +13,8 @@ import (
 // be compared.
 type Prefix struct {
 	Size   int64  // of the beginning
-	Hash   []byte // the state of SHA-256 at its end, by encoding.BinaryMarshaler
-	Window int64  // this many bytes at its end are fetched again
+	Hash   []byte // the state of SHA-256 at the end of the prefix, in the form of encoding.BinaryMarshaler
+	Window int64  // number of bytes at the end of the prefix that are fetched again
 	Ends   []byte // their SHA-256
 }
 
@@ -26,7 +26,7 @@ func (e *BeginsOtherwiseError) Error() string {
 	return fmt.Sprintf("%q no longer begins with the content that was read before", e.Path)
 }
 
-// size is the number of bytes that are fetched.
+// size returns the number of bytes that are fetched.
 func (t *transfer) size() int64 { return t.entry.Size - t.first }
 
 // begin starts at the first byte that is fetched.
@@ -42,7 +42,7 @@ func (t *transfer) begin() error {
 	return nil
 }
 
-// came processes the next received bytes. It compares the known bytes as soon as all of them have arrived.
+// came processes the next bytes that arrive. It compares the known bytes as soon as all of them have arrived.
 func (t *transfer) came(b []byte) error {
 	if k := t.Prefix; k != nil && t.done < k.Size {
 		again := b[:min(int64(len(b)), k.Size-t.done)]

@@ -18,11 +18,11 @@ import (
 // Login holds the credentials for a server that receives files. The secret is either a private key or a password.
 type Login struct {
 	Secret string
-	// Control may refuse an address before it is dialled; nil: all are allowed.
+	// Control, unless nil, may refuse an address before it is dialled.
 	Control func(ctx context.Context, network, address string, c syscall.RawConn) error
 }
 
-// NewFile is a file to be put.
+// NewFile is a file to upload.
 type NewFile struct {
 	Name    string
 	Content []byte
@@ -35,8 +35,8 @@ func (e *OtherContentError) Error() string {
 	return fmt.Sprintf("%q is there already, with other content; ask the receiver to move it away", e.Path)
 }
 
-// Put writes files into a directory of a server, each under a temporary name first, so that no reader sees a part of one. A file
-// that is there with the same content is done already.
+// Put writes files into a directory of a server, each under a temporary name first, so that no reader sees an
+// incomplete file. A file that is already there with the same content counts as done.
 func Put(ctx context.Context, o *SFTP, l Login, directory string, files []NewFile) error {
 	d := newDialer(o, "")
 	auth, err := l.auth()
@@ -77,7 +77,7 @@ func put(c *sftp.Client, path string, content []byte) error {
 		return err
 	}
 	temporary := path + ".part"
-	f, err := c.Create(temporary) // an unfinished file of an earlier attempt is overwritten
+	f, err := c.Create(temporary) // overwrites an unfinished file of an earlier attempt
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func put(c *sftp.Client, path string, content []byte) error {
 	} else if info.Size() != int64(len(content)) {
 		return fmt.Errorf("%d of %d bytes arrived", info.Size(), len(content))
 	}
-	if err := c.Rename(temporary, path); err != nil { // never over another file, unlike posix-rename
+	if err := c.Rename(temporary, path); err != nil { // never replaces another file, unlike posix-rename
 		if done, _ := isThere(c, path, content); done {
 			return nil // another process was faster
 		}
@@ -99,7 +99,7 @@ func put(c *sftp.Client, path string, content []byte) error {
 	return nil
 }
 
-// isThere reports whether a file is at the server with some content.
+// isThere reports whether the server has a file with the given content.
 func isThere(c *sftp.Client, path string, content []byte) (bool, error) {
 	info, err := c.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -123,7 +123,7 @@ func isThere(c *sftp.Client, path string, content []byte) (bool, error) {
 	return err == nil, err
 }
 
-// auth are the ways to log in with a secret.
+// auth returns the ways to log in with a secret.
 func (l *Login) auth() ([]ssh.AuthMethod, error) {
 	if bytes.Contains([]byte(l.Secret), []byte("PRIVATE KEY-----")) {
 		key, err := ssh.ParsePrivateKey([]byte(l.Secret))
@@ -135,7 +135,7 @@ func (l *Login) auth() ([]ssh.AuthMethod, error) {
 	return passwords(l.Secret), nil
 }
 
-// passwords are the ways to log in with a password.
+// passwords returns the ways to log in with a password.
 func passwords(password string) []ssh.AuthMethod {
 	return []ssh.AuthMethod{ssh.Password(password), ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string,
 		error) {
@@ -147,5 +147,5 @@ func passwords(password string) []ssh.AuthMethod {
 	})}
 }
 
-// plain is the dialer of the network.
+// plain returns a dialer for the network.
 func (d *dialer) plain() *net.Dialer { return &net.Dialer{ControlContext: d.control} }

@@ -21,7 +21,7 @@ import (
 type Entry struct {
 	Path  string
 	Size  int64
-	MTime time.Time // zero if the server gives none
+	MTime time.Time // zero if the server reports none
 }
 
 // The range of modification times that the ledger can hold, in nanoseconds since 1970.
@@ -30,8 +30,8 @@ var (
 	latestMTime   = time.Unix(0, math.MaxInt64).UTC() // in 2262
 )
 
-// changed limits a modification time to the range of the ledger. File systems have a wider range: a file of the year
-// 2400 counts as one of 2262.
+// changed limits a modification time to the range that the ledger can store. File systems have a wider range: a file
+// of the year 2400 is treated as one of 2262.
 func changed(t time.Time) time.Time {
 	switch {
 	case t.Before(earliestMTime):
@@ -50,7 +50,7 @@ func changedOn(server os.FileInfo) time.Time {
 	return time.Time{}
 }
 
-// timed formats a modification time for people.
+// timed formats a modification time for display.
 func timed(t time.Time) string {
 	if t.IsZero() {
 		return "an unknown time"
@@ -70,7 +70,7 @@ type Refusal struct{ Path, Reason string }
 type Listing struct {
 	Entries []Entry
 	Marked  map[string]bool // paths of files with a marker
-	Refused []Refusal       // at most mostRefused
+	Refused []Refusal       // at most mostRefused entries
 	More    int             // refused as well
 	Unread  []string        // directories that could not be listed
 	Aside   []Entry         // files of the source with a private name
@@ -78,16 +78,19 @@ type Listing struct {
 
 const mostRefused = 1000
 
-// Remote is a place with files. Paths are those of its listing. It may be used by several goroutines.
+// Remote is a place that contains files. Paths are in the form in which its listing returns them. It is
+// safe for use by several goroutines.
 type Remote interface {
 	List(ctx context.Context) (Listing, error)
-	// Open reads from offset. The reader fails when ctx ends.
+	// Open reads from offset on. The reader fails when ctx ends.
 	Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error)
 	Stat(ctx context.Context, path string) (Entry, error)
-	// Rename gives a file another name in its directory, which must be free. *GoneError says that the file is gone.
+	// Rename gives a file another name in its directory; that name must be free. It returns a *GoneError if
+	// the file is gone.
 	Rename(ctx context.Context, path, to string) error
-	// Move moves the file into a directory, creating it if necessary, under a name, or with a number after it if the
-	// name is taken. It succeeds if the file is gone, since that means it was moved before.
+	// Move moves the file into a directory, which it creates if necessary. The file gets the given name, or that
+	// name with a number if it is taken. It succeeds if the file is gone, because that means that it was
+	// moved before.
 	Move(ctx context.Context, path, directory, name string) error
 	// Delete succeeds for a file that is gone.
 	Delete(ctx context.Context, path string) error
@@ -102,15 +105,15 @@ type GoneError struct{ Path string }
 
 func (e *GoneError) Error() string { return fmt.Sprintf("%q is no longer at its source", e.Path) }
 
-// ChangedError reports that a file is not the listed one, or changed during the transfer. It is taken again once it
-// has settled.
+// ChangedError reports that a file is not the listed one, or that it changed during the transfer. The file is taken
+// once it has settled again.
 type ChangedError struct{ Path, How string }
 
 func (e *ChangedError) Error() string {
 	return fmt.Sprintf("%q changed while it was fetched: %s; it is fetched again when it no longer changes", e.Path, e.How)
 }
 
-// CrowdedError reports that a listing has more files than the options allow.
+// CrowdedError reports that a listing contains more files than the options allow.
 type CrowdedError struct{ Most int }
 
 func (e *CrowdedError) Error() string {
@@ -118,7 +121,7 @@ func (e *CrowdedError) Error() string {
 		e.Most)
 }
 
-// pattern is a match, split at slashes.
+// pattern is a match pattern, split at slashes.
 type pattern []string
 
 // matcher distinguishes the files of a source from others.
@@ -149,7 +152,7 @@ func newMatcher(o *Options, rooted bool) *matcher {
 	return m
 }
 
-// bases are the directories to list from, without wildcards.
+// bases returns the directories to list from, without wildcards.
 func (m *matcher) bases() []string {
 	var bases []string
 	for _, p := range m.patterns {
@@ -168,7 +171,7 @@ func (m *matcher) bases() []string {
 	}
 	slices.Sort(bases)
 	bases = slices.Compact(bases)
-	// A directory below another base is reached from there if the patterns allow it.
+	// A directory below another base is reached from that base if the patterns allow it.
 	return slices.DeleteFunc(bases, func(b string) bool {
 		return slices.ContainsFunc(bases, func(o string) bool {
 			return o != b && (o == "." && b[0] != '/' || o == "/" && b[0] == '/' || strings.HasPrefix(b, o+"/"))
@@ -185,7 +188,7 @@ func (m *matcher) leads(directory string) bool {
 	return slices.ContainsFunc(m.patterns, func(p pattern) bool { return p.match(at, true) })
 }
 
-// file reports whether the path is a file of the source.
+// file reports whether the path is that of a file of the source.
 func (m *matcher) file(path string) bool {
 	at := strings.Split(path, "/")
 	if strings.HasPrefix(at[len(at)-1], private) {
@@ -199,7 +202,7 @@ func (m *matcher) file(path string) bool {
 	return slices.ContainsFunc(m.patterns, func(p pattern) bool { return p.match(at, false) })
 }
 
-// match compares piece by piece; a path also matches if the pattern continues after it.
+// match compares element by element; a path also matches if the pattern continues after it.
 func (p pattern) match(at []string, beginning bool) bool {
 	switch {
 	case len(at) == 0:
@@ -281,8 +284,8 @@ func (l *Listing) unread(path string, err error) {
 		err))
 }
 
-// text is a path as UTF-8; a byte of another encoding becomes \xE9. No accepted name contains a backslash, so raw
-// restores the bytes that the server knows.
+// text returns a path as UTF-8; bytes of another encoding become \xE9 and the like. No accepted name contains a
+// backslash, so raw can restore the bytes that the server knows.
 func text(path string) string {
 	if utf8.ValidString(path) {
 		return path
@@ -319,7 +322,7 @@ func raw(path string) string {
 	return b.String()
 }
 
-// plain is a refused path for people: unprintable characters are escaped.
+// plain returns a refused path for display, with unprintable characters escaped.
 func plain(path string) string { return strings.Trim(strconv.Quote(path), `"`) }
 
 type fileKind uint8
@@ -361,10 +364,10 @@ func joined(directory, name string) string {
 	return directory + "/" + name
 }
 
-// base is a path's last piece.
+// base returns the last element of a path.
 func base(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
-// globbed is path.Match for one piece of a path; Check has seen that the pattern is one.
+// globbed does the same as path.Match for one element of a path; Check has already verified the pattern.
 func globbed(pattern, name string) bool {
 	ok, _ := stdpath.Match(pattern, name)
 	return ok

@@ -12,7 +12,8 @@ type Settling struct {
 	aside map[string]observation
 }
 
-// After this long under a private name, no process is still comparing a file: After tries at least once an hour.
+// When a file has had a private name for this long, no process is still comparing it, because After tries at
+// least once an hour.
 const longestAside = 2 * time.Hour
 
 type observation struct {
@@ -20,20 +21,20 @@ type observation struct {
 	since time.Time
 }
 
-// Verdict is the interpretation of a listing after the ones before it.
+// Verdict is the interpretation of a listing, given the listings before it.
 type Verdict struct {
 	Ready    []Entry  // complete
 	Growing  []Entry  // not yet
-	Vanished []string // in the last listing, but not in this one
+	Vanished []string // files in the last listing that this one lacks
 	Refused  []Refusal
 	More     int         // refused as well
 	Unread   []string    // directories that could not be listed
-	Since    []time.Time // time since which each growing file is unchanged
-	Aside    []Entry     // left under a private name by a process that did not finish moving or deleting it
+	Since    []time.Time // time since which each growing file has been unchanged
+	Aside    []Entry     // files that a process left under a private name, because it did not finish moving or deleting them
 }
 
-// Next judges a listing made at now. It depends only on the listings so far. It compares times of the server only with
-// each other, because its clock may be wrong.
+// Next interprets a listing made at now. It depends only on the listings so far. It compares times of the server only
+// with each other, because its clock may be wrong.
 func (s Settling) Next(l Listing, o *Options, now time.Time) (Settling, Verdict) {
 	next := Settling{since: make(map[string]observation, len(l.Entries))}
 	v := Verdict{Refused: l.Refused, More: l.More, Unread: l.Unread}

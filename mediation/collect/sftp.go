@@ -23,14 +23,14 @@ type sftpRemote struct {
 	matcher *matcher
 	dialer  *dialer
 	clock   Clock
-	free    chan struct{} // one token per connection that may be open
+	free    chan struct{} // one token for each connection that may be open
 
 	mu        sync.Mutex
 	idle      []*connection
 	closed    bool
 	backoff   backoff.Backoff
-	notBefore time.Time // no connection attempt before this time
-	failure   error     // of the last attempt
+	notBefore time.Time // no attempt to connect is made before this time
+	failure   error     // error of the last attempt
 	alive     sync.WaitGroup
 }
 
@@ -57,8 +57,8 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 
 var errClosed = errors.New("the remote is closed")
 
-// borrow waits for a connection. After a failure to connect it returns the same error for an increasing time instead of
-// trying again: callers can serve other sources, and a recovering server is not flooded.
+// borrow waits for a connection. After a failure to connect, it returns the same error for an increasing time instead
+// of trying again, so that callers can serve other sources and a recovering server is not flooded.
 func (r *sftpRemote) borrow(ctx context.Context) (*connection, error) {
 	select {
 	case <-r.free:
@@ -111,7 +111,7 @@ func (r *sftpRemote) connection(ctx context.Context) (*connection, error) {
 	return c, nil
 }
 
-// giveBack returns a connection; a lost one is closed.
+// giveBack returns a connection; if it is lost, it is closed.
 func (r *sftpRemote) giveBack(c *connection) {
 	r.mu.Lock()
 	if r.closed || c.lost() {
@@ -170,7 +170,7 @@ func (r *sftpRemote) explained(ctx context.Context, c *connection, what, path st
 	return &UnreachableError{r.dialer.address, fmt.Errorf("connection lost on trying to %s %q: %w", what, path, err)}
 }
 
-// List is described with Remote.
+// List implements Remote.
 func (r *sftpRemote) List(ctx context.Context) (Listing, error) {
 	var l Listing
 	c, err := r.borrow(ctx)
@@ -180,8 +180,8 @@ func (r *sftpRemote) List(ctx context.Context) (Listing, error) {
 	defer r.giveBack(c)
 	stop := context.AfterFunc(ctx, c.close)
 	defer stop()
-	// The library collects a whole directory, so we bound the bytes that it may read: a name with its attributes,
-	// twice, takes less than 1 KiB.
+	// The library collects a whole directory, so the number of bytes that it may read is limited: a name with
+	// its attributes, twice, takes less than 1 KiB.
 	c.budget(int64(r.matcher.most+64) << 10)
 	defer c.budget(0)
 	names := 0
@@ -214,7 +214,7 @@ func (r *sftpRemote) List(ctx context.Context) (Listing, error) {
 			var crowded *CrowdedError
 			var gone *GoneError
 			switch {
-			case err == nil, errors.As(err, &gone): // since its parent was listed
+			case err == nil, errors.As(err, &gone): // deleted since its parent was listed
 			case ctx.Err() != nil, Unreachable(err), errors.As(err, &crowded):
 				return err
 			default:
@@ -235,7 +235,7 @@ func (r *sftpRemote) List(ctx context.Context) (Listing, error) {
 	return l, nil
 }
 
-// linked is the target of a link, if the target is a file in the same directory or below it. Links to directories are
+// linked returns the target of a link if it is a file in the same directory or below it. Links to directories are
 // never followed, so there are no cycles.
 func linked(c *sftp.Client, path string) (Entry, error) {
 	target, err := c.ReadLink(path)
@@ -257,7 +257,7 @@ func linked(c *sftp.Client, path string) (Entry, error) {
 	return Entry{Path: path, Size: info.Size(), MTime: changedOn(info)}, nil
 }
 
-// Open is described with Remote.
+// Open implements Remote.
 func (r *sftpRemote) Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
 	c, err := r.borrow(ctx)
 	if err != nil {
@@ -275,8 +275,8 @@ func (r *sftpRemote) Open(ctx context.Context, path string, offset int64) (io.Re
 	return &sftpFile{ctx: ctx, remote: r, connection: c, stop: stop, file: f, path: path, offset: offset}, nil
 }
 
-// sftpFile reads at an offset. The library requests all of a large buffer at once, 32 KiB per request, so the round
-// trip counts once per buffer, not once per request.
+// sftpFile reads at an offset. The library requests all of a large buffer at once, 32 KiB per request, so there is
+// one round trip per buffer rather than per request.
 type sftpFile struct {
 	ctx        context.Context
 	remote     *sftpRemote
@@ -319,7 +319,7 @@ func (f *sftpFile) Close() error {
 	return err
 }
 
-// Stat is described with Remote.
+// Stat implements Remote.
 func (r *sftpRemote) Stat(ctx context.Context, path string) (e Entry, err error) {
 	err = r.with(ctx, "look at", path, func(c *sftp.Client) error {
 		info, err := c.Stat(raw(path))
@@ -335,14 +335,14 @@ func (r *sftpRemote) Stat(ctx context.Context, path string) (e Entry, err error)
 	return e, err
 }
 
-// Rename is described with Remote.
+// Rename implements Remote.
 func (r *sftpRemote) Rename(ctx context.Context, path, to string) error {
 	return r.with(ctx, "rename", path, func(c *sftp.Client) error {
-		return c.Rename(raw(path), raw(to)) // never over another file, unlike posix-rename
+		return c.Rename(raw(path), raw(to)) // never replaces another file, unlike posix-rename
 	})
 }
 
-// Move is described with Remote.
+// Move implements Remote.
 func (r *sftpRemote) Move(ctx context.Context, path, directory, name string) error {
 	return r.with(ctx, "move", path, func(c *sftp.Client) error {
 		path := raw(path)
@@ -367,11 +367,11 @@ func (r *sftpRemote) Move(ctx context.Context, path, directory, name string) err
 		if err != nil {
 			return err
 		}
-		return c.Rename(path, target) // never over another file, unlike posix-rename
+		return c.Rename(path, target) // never replaces another file, unlike posix-rename
 	})
 }
 
-// Delete is described with Remote.
+// Delete implements Remote.
 func (r *sftpRemote) Delete(ctx context.Context, path string) error {
 	err := r.with(ctx, "delete", path, func(c *sftp.Client) error { return c.Remove(raw(path)) })
 	if gone := (*GoneError)(nil); errors.As(err, &gone) {
@@ -380,7 +380,7 @@ func (r *sftpRemote) Delete(ctx context.Context, path string) error {
 	return err
 }
 
-// Close ends all connections, also those in use.
+// Close ends all connections, including those in use.
 func (r *sftpRemote) Close() error {
 	r.mu.Lock()
 	r.closed = true

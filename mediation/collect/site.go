@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// Site is the place of a source's files, with the state of its observation. Look belongs to one goroutine.
+// Site is the place of a source's files, with the state of its observation. Only one goroutine may call Look.
 type Site struct {
 	Remote  Remote
 	options *Options
 	settled Settling
 }
 
-// Environment has the inputs of a Site from its caller.
+// Environment contains the inputs that a Site gets from its caller.
 type Environment struct {
 	Dir    string // base of relative paths of key_file, known_hosts and dir
 	Clock  Clock
 	Random func() float64 // in [0, 1), for jitter
 }
 
-// Open prepares to collect. It makes no connection and opens no directory before one is needed.
+// Open prepares to collect. It makes a connection or opens a directory only when needed.
 func (o *Options) Open(e Environment) *Site {
 	if o.SFTP == nil {
 		d := newDirectory(o, e)
@@ -30,7 +30,7 @@ func (o *Options) Open(e Environment) *Site {
 	return NewSite(o, newSFTP(o, e))
 }
 
-// NewSite is a Site over any Remote.
+// NewSite returns a Site over any Remote.
 func NewSite(o *Options, r Remote) *Site { return &Site{Remote: r, options: o} }
 
 // Look lists the files and reports which are complete at now.
@@ -47,5 +47,5 @@ func (s *Site) Look(ctx context.Context, now time.Time) (Verdict, error) {
 // Close ends all connections.
 func (s *Site) Close() error { return s.Remote.Close() }
 
-// shown is a path for people.
+// shown returns a path for display.
 func shown(path string) string { return strings.Trim(fmt.Sprintf("%q", path), `"`) }

@@ -30,13 +30,13 @@ type Spool struct {
 
 	mu    sync.Mutex
 	used  int64          // bytes in use or reserved
-	held  map[string]int // number of users of a file, by its path
+	held  map[string]int // number of users of each file, by path
 	freed chan struct{}  // closed when room becomes free
 	order []*transfer    // transfers that need room, in order of arrival
 }
 
-// OpenSpool takes a folder below dir and deletes the folders of processes that have ended. Files take at most this many
-// bytes.
+// OpenSpool creates a folder below dir and deletes the folders of processes that have ended. most is the largest
+// number of bytes that its files may take.
 func OpenSpool(dir string, most int64) (*Spool, error) {
 	s := &Spool{most: most, held: map[string]int{}, freed: make(chan struct{})}
 	for i := range 256 {
@@ -80,7 +80,7 @@ func (s *Spool) Close() error {
 	return errors.Join(s.clear(), s.lock.Close())
 }
 
-// Used is the number of bytes in use or reserved.
+// Used returns the number of bytes in use or reserved.
 func (s *Spool) Used() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,14 +91,14 @@ func (s *Spool) Used() int64 {
 type Spooled struct {
 	Hash  [32]byte // SHA-256 of the content alone
 	Size  int64    // of the content
-	From  int64    // the content before it is not in this file
-	State []byte   // of SHA-256 at the content's end
-	More  bool     // the file has grown beyond this since
+	From  int64    // offset in the content at which this file begins
+	State []byte   // state of SHA-256 at the end of the content
+	More  bool     // the file has grown since, beyond this content
 	spool *Spool
 	once  sync.Once
 }
 
-// Open reads the file, from From on.
+// Open returns a reader of the file, from From on.
 func (f *Spooled) Open() (io.ReadCloser, error) { return os.Open(f.path()) }
 
 func (f *Spooled) path() string {
@@ -134,7 +134,8 @@ func (e *LargeError) Error() string {
 	return fmt.Sprintf("%q has %d bytes, but the spool may hold %d; raise mediation.spool_bytes", e.Path, e.Size, e.Most)
 }
 
-// SpoolError reports that the spool cannot hold a file although its bound allows it: the disk is full or fails.
+// SpoolError reports that the spool cannot store a file although the file is within its limit: the disk is full
+// or fails.
 type SpoolError struct {
 	Dir string
 	Err error
@@ -148,12 +149,12 @@ func (e *SpoolError) Unwrap() error { return e.Err }
 
 func (s *Spool) failed(err error) error { return &SpoolError{s.dir, err} }
 
-// step is the amount by which the reservation of a transfer grows. The listed size is only a claim, so the
-// reservation grows as bytes arrive.
+// step is the amount by which the reservation of a transfer grows. The listed size is only what the server
+// reports, so the reservation grows as bytes arrive.
 const step = 64 << 20
 
-// grow waits for room for this many bytes. If transfers wait for each other, the oldest goes first: the others release
-// their room and start again, with a reservation for all they need. errGaveWay signals this.
+// grow waits until there is room for upTo bytes. If transfers wait for each other, the oldest goes first: the others
+// release their room and restart with a reservation for everything that they need. errGaveWay signals this.
 func (t *transfer) grow(ctx context.Context, upTo int64) error {
 	s := t.spool
 	for {
@@ -215,14 +216,14 @@ func (s *Spool) giveBack(n int64) {
 	s.mu.Unlock()
 }
 
-// Fetching is the input of Fetch besides the file.
+// Fetching contains the inputs of Fetch other than the file.
 type Fetching struct {
 	Clock    Clock
 	Random   func() float64
-	Attempts int                                         // in a row without a byte, 6 when 0
-	Patience time.Duration                               // without a byte, after which a failed attempt is the last; 0 is a minute
+	Attempts int                                         // number of attempts in a row without a new byte; 0 means 6
+	Patience time.Duration                               // if no byte has arrived for this long, a failed attempt is the last; 0 means a minute
 	Progress func(ctx context.Context, done int64) error // called from time to time while waiting; an error ends the transfer; may be nil
-	Every    time.Duration                               // at least this often; 0 is 5 s
+	Every    time.Duration                               // at least this often; 0 means 5 s
 	Prefix   *Prefix                                     // the part that was read before; nil: the whole file is fetched
 	Grown    bool                                        // the file may have grown since it was listed: only the listed size is fetched
 }
@@ -235,9 +236,9 @@ var fetchBuffers = sync.Pool{New: func() any {
 	return &b
 }}
 
-// Fetch fetches the listed file e. If a connection is lost, it connects again and continues at the same position, if
-// the file is unchanged. Errors with their own meaning: *GoneError, *ChangedError, *LargeError, *HostKeyError; others
-// may be temporary.
+// Fetch fetches the listed file e. If a connection is lost, it reconnects and continues at the same position,
+// provided that the file is unchanged. These errors have their own meaning: *GoneError, *ChangedError,
+// *LargeError, *HostKeyError; others may be temporary.
 func (s *Spool) Fetch(ctx context.Context, from Remote, e Entry, f Fetching) (*Spooled, error) {
 	if f.Progress == nil {
 		f.Progress = func(context.Context, int64) error { return nil }
@@ -261,7 +262,7 @@ func (s *Spool) Fetch(ctx context.Context, from Remote, e Entry, f Fetching) (*S
 	if err != nil {
 		back = t.reserved
 	}
-	s.giveBack(back) // and wakes the waiting ones, because another is first now
+	s.giveBack(back) // also wakes the waiting transfers, because another one is now first
 	return spooled, err
 }
 
@@ -287,7 +288,7 @@ func (s *Spool) fetch(ctx context.Context, t *transfer) (*Spooled, error) {
 	if err := t.run(ctx); err != nil {
 		return nil, err
 	}
-	// No sync: a spool is cleared when its process starts, so nothing in it is read after a crash.
+	// There is no sync: a spool is cleared when its process starts, so nothing in it is read after a crash.
 	r := &Spooled{Size: e.Size, From: t.first, More: t.more, spool: s}
 	t.hash.Sum(r.Hash[:0])
 	if r.State, err = t.hash.(encoding.BinaryMarshaler).MarshalBinary(); err != nil {
@@ -305,7 +306,7 @@ func (s *Spool) fetch(ctx context.Context, t *transfer) (*Spooled, error) {
 	return r, nil
 }
 
-// Identity is a file's id.
+// Identity returns a file's id.
 func Identity(source, path string, content [32]byte) (id udr.FileID) {
 	h := sha256.New()
 	io.WriteString(h, source)
@@ -329,11 +330,11 @@ type transfer struct {
 	window hash.Hash // of the bytes that are fetched for comparison
 	buffer []byte
 	first  int64 // the first byte that is fetched
-	done   int64 // bytes of the content up to here have arrived, or were known
+	done   int64 // number of bytes of the content that have arrived or were known before
 	more   bool  // than was listed
 
-	reserved int64 // reserved in the spool
-	gaveWay  bool  // gave way to another transfer, and must reserve all its room at once
+	reserved int64 // number of bytes reserved in the spool
+	gaveWay  bool  // the transfer gave way to another, and must reserve all its room at once
 }
 
 // run reads to the end, over as many connections as necessary.
@@ -382,7 +383,7 @@ func (t *transfer) run(ctx context.Context) error {
 	}
 }
 
-// final reports whether trying again is useless.
+// final reports whether another attempt is useless.
 func (t *transfer) final(ctx context.Context, err error) bool {
 	var unreachable *UnreachableError
 	return ctx.Err() != nil || !errors.As(err, &unreachable) && !errors.Is(err, io.ErrUnexpectedEOF)
@@ -434,7 +435,7 @@ func (t *transfer) read(ctx context.Context) error {
 	}
 }
 
-// waiting runs something slow (waiting for a connection or a slow server), and calls the keepalive meanwhile.
+// waiting runs a slow operation (waiting for a connection or a slow server), and meanwhile calls the keepalive.
 func (t *transfer) waiting(ctx context.Context, do func(context.Context) error) error {
 	done := make(chan error, 1)
 	go func() { done <- do(ctx) }()
@@ -457,7 +458,7 @@ func (t *transfer) waiting(ctx context.Context, do func(context.Context) error) 
 	}
 }
 
-// unchanged checks whether the file is still as listed.
+// unchanged checks that the file is still as listed.
 func (t *transfer) unchanged(ctx context.Context) error {
 	var now Entry
 	err := t.waiting(ctx, func(ctx context.Context) (err error) {

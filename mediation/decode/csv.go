@@ -37,7 +37,7 @@ type CSV struct {
 	Comment   string            `yaml:"comment" example:"#" doc:"Lines that begin with this text are comments."`
 }
 
-// Columns names columns by order (Names) or by position (Positions, 1 is the first).
+// Columns lists the names of columns in order (Names) or by position (Positions, from 1).
 type Columns struct {
 	Names     []string
 	Positions map[string]int
@@ -55,7 +55,7 @@ func (c *Columns) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// Check is described with Reader.
+// Check implements Reader.
 func (c *CSV) Check(o *Options, bad func(path, format string, args ...any)) {
 	d, q := c.delimiter(), c.quote()
 	switch {
@@ -116,7 +116,7 @@ func (c *CSV) Check(o *Options, bad func(path, format string, args ...any)) {
 	}
 }
 
-// Columns is described with Reader.
+// Columns implements Reader.
 func (c *CSV) Columns() (names []string, ok bool) {
 	if c.Header {
 		return nil, false
@@ -135,10 +135,10 @@ func (c *CSV) Columns() (names []string, ok bool) {
 
 func (c *CSV) trailerFirst() {}
 
-// Again is described with Reader.
+// Again implements Reader.
 func (c *CSV) Again() Reader { return c }
 
-// Open is described with Reader.
+// Open implements Reader.
 func (c *CSV) Open(in *Input, layout *record.Layout) (Decoder, error) {
 	w, f, err := in.text()
 	if err != nil {
@@ -159,8 +159,8 @@ func (c *CSV) resume(in *Input, s *State, w *window, layout *record.Layout, f fr
 	return d, d.place(layout)
 }
 
-// csvDecoder reads delimited text. Lines without quotes, the usual case, are split in place; csv_quoted.go has the
-// rest.
+// csvDecoder reads delimited text. Lines without quotes, the usual case, are split in place; csv_quoted.go handles
+// the others.
 type csvDecoder struct {
 	framing
 	options   *CSV
@@ -169,15 +169,15 @@ type csvDecoder struct {
 	slots     []int32    // by column: its slot, or -1
 	again     [][2]int32 // slots that duplicate another: columns with two names
 	delimiter []byte
-	pattern   uint64 // the delimiter eight times, when it is one byte
+	pattern   uint64 // the delimiter repeated eight times, if it is one byte
 	quote     byte   // 0: none
 	escape    byte   // 0: a doubled quote
-	width     int    // columns of a record, 0: any number
+	width     int    // number of columns in a record, 0: any number
 	atLeast   bool
 	most      int // columns
 	lines     int // of a record
 	begins    *regexp.Regexp
-	limit     int // bytes of a record
+	limit     int // largest number of bytes in a record
 	comment   []byte
 	first     []byte // of a trailer
 	found     []extent
@@ -248,7 +248,7 @@ func (d *csvDecoder) begin() error {
 	return d.skip(c.SkipAfter)
 }
 
-// place gives each path of the layout its column.
+// place assigns each path of the layout its column.
 func (d *csvDecoder) place(layout *record.Layout) error {
 	c := d.options
 	exact := len(d.names) > 0 && len(c.Named.Positions) == 0
@@ -319,7 +319,7 @@ func (d *csvDecoder) place(layout *record.Layout) error {
 	return nil
 }
 
-// wordOf is a column's name in the form that an expression can use.
+// wordOf returns a column's name in the form that expressions can use.
 func wordOf(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
@@ -365,7 +365,7 @@ func (d *csvDecoder) header() error {
 	}
 }
 
-// ignored reports whether a line is empty or a comment. DOS programs ended files with a lone Ctrl-Z.
+// ignored reports whether a line is empty or a comment. DOS programs ended files with a single Ctrl-Z.
 func (d *csvDecoder) ignored(line []byte) bool {
 	if len(line) == 0 || len(line) == 1 && line[0] == 0x1a {
 		return true
@@ -376,7 +376,7 @@ func (d *csvDecoder) ignored(line []byte) bool {
 	return d.options.Trim && len(bytes.Trim(line, " \t")) == 0
 }
 
-// Next is described with Decoder.
+// Next implements Decoder.
 func (d *csvDecoder) Next(rec *record.Record) error {
 	rec.Fields = d.fields
 	for {
@@ -410,7 +410,7 @@ func (d *csvDecoder) Next(rec *record.Record) error {
 		if r.reason == "" {
 			r.reason = badText(line)
 		}
-		readable := r.reason == "" // else the fields are those of the previous record
+		readable := r.reason == "" // otherwise the fields are those of the previous record
 		if readable && (r.columns != d.width || d.width == 0) {
 			r.reason = d.misfit(&r)
 		}
@@ -441,9 +441,10 @@ func (d *csvDecoder) Next(rec *record.Record) error {
 	}
 }
 
-// split fills the slots from a line without quotes and counts its columns.
+// split fills the slots from a line without quotes, and counts the columns.
 //
-// Eight bytes at a time: 20 columns in 160 bytes take 56 ns, 123 ns with bytes.IndexByte for each (BenchmarkSplit).
+// It looks at eight bytes at a time: 20 columns in 160 bytes take 56 ns, compared with 123 ns with bytes.IndexByte
+// for each column (BenchmarkSplit).
 func (d *csvDecoder) split(line []byte) int {
 	const low7 = 0x7f7f7f7f7f7f7f7f
 	column, begin, i := 0, 0, 0
@@ -477,8 +478,8 @@ func (d *csvDecoder) split(line []byte) int {
 	return column
 }
 
-// misfit returns the error for a record with a wrong number of columns, or makes missing columns absent if the
-// options allow them.
+// misfit returns the error for a record with a wrong number of columns, or makes the missing columns absent if
+// the options allow that.
 func (d *csvDecoder) misfit(r *reading) string {
 	for i := r.columns; i < len(d.slots); i++ {
 		if s := d.slots[i]; s >= 0 {
@@ -531,8 +532,8 @@ func (d *csvDecoder) framed(rec *record.Record, line []byte, r reading) (framed 
 	return true, d.trailerCount(content), ""
 }
 
-// trailerCount reads the count of a trailer that the options describe by columns. A count that is not a number never
-// matches.
+// trailerCount reads the count of a trailer that the options describe by columns. A count that is not a number
+// matches no number of records.
 func (d *csvDecoder) trailerCount(content []byte) int64 {
 	n := d.framing.options.Count
 	switch {

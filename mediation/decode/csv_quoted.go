@@ -15,12 +15,12 @@ type extent struct {
 
 // reading is the result of reading one record with quotes.
 type reading struct {
-	next    int // where the next record begins
+	next    int // position at which the next record begins
 	lines   int
 	columns int
-	reason  string // why it is refused; it then consists of its first line only, so that a lost quote costs one line
-	column  int    // its position, 1 for the first
-	broken  bool   // reading failed in the middle
+	reason  string // reason for refusing the record, which then consists of its first line only, so that a lost quote costs one line
+	column  int    // its position, from 1
+	broken  bool   // reading failed within the record
 }
 
 // readAny reads the record whose first line ends at text into the slots, as strictly as the options require.
@@ -48,7 +48,7 @@ func (d *csvDecoder) readAny(text, next int) reading {
 	return r
 }
 
-// text is a field's characters. If the scratch buffer grows, earlier fields keep the old one.
+// text returns the characters of a field. If the scratch buffer grows, earlier fields keep the old buffer.
 func (d *csvDecoder) text(content []byte, f extent) []byte {
 	b := content[f.begin:f.end:f.end]
 	if !f.escaped {
@@ -110,7 +110,7 @@ func (d *csvDecoder) read(text, next int) reading {
 			for {
 				at := d.special(content[pos:text])
 				if at < 0 {
-					// The quote is open at the end of the line, so the next line belongs to the field.
+					// The quote is still open at the end of the line, so the next line belongs to the field.
 					switch {
 					case d.lines == 1:
 						return fail("a quote does not close in its line (if fields hold line breaks, say csv.multiline: true)")
@@ -165,7 +165,7 @@ func (d *csvDecoder) read(text, next int) reading {
 	}
 }
 
-// lineAfter is the line number after a record with this many lines.
+// lineAfter returns the number of the line after a record with this many lines.
 func lineAfter(lines int) string {
 	if lines == 1 {
 		return "in the next line"
@@ -173,7 +173,7 @@ func lineAfter(lines int) string {
 	return fmt.Sprintf("%d lines on", lines)
 }
 
-// special finds the next quote or escape.
+// special finds the next quote or escape character.
 func (d *csvDecoder) special(b []byte) int {
 	at := bytes.IndexByte(b, d.quote)
 	if d.escape != 0 {
@@ -188,7 +188,7 @@ func (d *csvDecoder) special(b []byte) int {
 	return at
 }
 
-// bare finds the end of an unquoted field, and whether it contains a quote or escapes.
+// bare finds the end of an unquoted field, and whether the field contains a quote or escapes.
 func (d *csvDecoder) bare(content []byte, pos, text int) (end int, quoted, escaped bool) {
 	if d.escape != 0 {
 		for end = pos; end < text && !bytes.HasPrefix(content[end:text], d.delimiter); end++ {
@@ -227,15 +227,16 @@ func (d *csvDecoder) unblank(content []byte, pos, end int) int {
 	return end
 }
 
-// readLenient reads a line that breaks RFC 4180, within that line. It tries two readings in this order. The first with
-// the right number of columns counts, or the first at all if any number is allowed:
+// readLenient reads a line that violates RFC 4180, without looking at further lines. It tries the following two
+// readings in order. The first one with the right number of columns is used, or the first one if any number is
+// allowed:
 //
 //	closing  a quoted field ends at a quote before a delimiter or the end of the line; other quotes are text:
 //	         ""User 1" <1115>","1115"   →   "User 1" <1115>   1115
 //	literal  a field that begins with a quote and goes on after the closing one is text with all its quotes:
 //	         "User 10" <114>,1115       →   "User 10" <114>   1115
 //
-// Both take quotes inside an unquoted field as text.
+// Both treat quotes inside an unquoted field as text.
 func (d *csvDecoder) readLenient(text, next int) (reading, bool) {
 	content := d.w.buf[d.w.start:d.w.end]
 	for _, field := range []func([]byte, int, int) (extent, int){d.closing, d.literal} {

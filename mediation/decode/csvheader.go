@@ -8,12 +8,12 @@ import (
 	"ratemill/diag"
 )
 
-// shownColumns is the number of names of a long header that an error lists.
+// shownColumns is the number of names that an error shows from a long header.
 const shownColumns = 12
 
-// headerLacks is the error for a column that the rules read and the header does not have. known are the names under
-// which the rules can read the header's columns. If the header has none of the paths, it may be a record, so the error
-// shows nothing of it: ledger, log and metrics must not hold personal data.
+// headerLacks returns the error for a column that the rules read and the header lacks. known are the names under which
+// the rules can read the header's columns. If the header contains none of the paths, it may be a record, so the error
+// shows nothing of it: the ledger, logs and metrics must not contain personal data.
 func (d *csvDecoder) headerLacks(path string, paths []string, known map[string]int) error {
 	e := &FileError{
 		Fault: Header, Line: max(d.w.line-1, 1), Offset: d.w.offset,
@@ -44,7 +44,7 @@ func (d *csvDecoder) headerLacks(path string, paths []string, known map[string]i
 	return e
 }
 
-// otherDelimiter is the delimiter that a header of one column seems to have, or "".
+// otherDelimiter returns the delimiter that a header with a single column seems to use, or "".
 func (d *csvDecoder) otherDelimiter() string {
 	if len(d.names) != 1 {
 		return ""

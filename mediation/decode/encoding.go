@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// encoding converts text to UTF-8, and gives the size in the file of a piece of that UTF-8.
+// encoding converts text to UTF-8, and computes the size that a piece of that UTF-8 had in the file.
 type encoding struct {
 	name    string                                                   // in the options
 	convert func(dst, src []byte, atEnd bool) (out []byte, used int) // nil: already UTF-8
@@ -22,8 +22,8 @@ var (
 	asUTF16BE = encoding{name: "utf-16be", convert: fromUTF16(1), width: units}
 )
 
-// recognised is the encoding of a file by the name in the options and the first bytes, and the length of the byte order
-// mark.
+// recognised returns the encoding of a file, found from the name in the options and the first bytes, and the length of
+// the byte order mark.
 func recognised(name string, head []byte) (encoding, int) {
 	marked := bytes.HasPrefix(head, []byte("\xef\xbb\xbf"))
 	switch name {
@@ -51,7 +51,7 @@ func recognised(name string, head []byte) (encoding, int) {
 	case name != "auto" || len(head) == 0:
 		return asUTF8, 0
 	}
-	// Carriers' text is mostly ASCII, so in UTF-16 nearly every second byte is zero, and no other byte is.
+	// Carriers' text is mostly ASCII, so in UTF-16 nearly every second byte is zero and no other byte is.
 	var zeros [2]int
 	for i, b := range head {
 		if b == 0 {
@@ -70,7 +70,7 @@ func recognised(name string, head []byte) (encoding, int) {
 	return asUTF8, 0
 }
 
-// whole is b without an incomplete character at its end.
+// whole returns b without an incomplete character at its end.
 func whole(b []byte) []byte {
 	for i := 1; i <= 3 && i <= len(b); i++ {
 		if c := b[len(b)-i]; utf8.RuneStart(c) {
@@ -83,7 +83,7 @@ func whole(b []byte) []byte {
 	return b
 }
 
-// runes counts characters that were one byte each.
+// runes counts characters that had one byte each.
 func runes(text []byte) (n int64) {
 	for _, b := range text {
 		if b&0xc0 != 0x80 {
@@ -93,7 +93,7 @@ func runes(text []byte) (n int64) {
 	return n
 }
 
-// units counts the bytes that text had in UTF-16.
+// units counts the bytes that the text had in UTF-16.
 func units(text []byte) (n int64) {
 	for _, b := range text {
 		if b&0xc0 != 0x80 {
@@ -117,7 +117,8 @@ func fromLatin1(dst, src []byte, _ bool) ([]byte, int) {
 	return dst, len(src)
 }
 
-// windows1252 are the characters 0x80 to 0x9f (WHATWG's index; the five holes are C1 controls).
+// windows1252 contains the characters 0x80 to 0x9f (index of the WHATWG; the five unassigned ones
+// are C1 controls).
 var windows1252 = [32]rune{
 	0x20ac, 0x81, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8d, 0x017d, 0x8f,
 	0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x9d, 0x017e, 0x0178,
@@ -137,8 +138,8 @@ func fromWindows1252(dst, src []byte, _ bool) ([]byte, int) {
 	return dst, len(src)
 }
 
-// fromUTF16 converts with the high byte at 1-high of each pair. Half a surrogate pair becomes three bytes that are not
-// UTF-8, so its record is refused like any with broken text.
+// fromUTF16 converts UTF-16 whose high byte is at index 1-high of each pair. Half a surrogate pair becomes three bytes
+// that are not UTF-8, so its record is refused like any other with invalid text.
 func fromUTF16(high int) func(dst, src []byte, atEnd bool) ([]byte, int) {
 	unit := func(b []byte) rune { return rune(b[1-high])<<8 | rune(b[high]) }
 	return func(dst, src []byte, atEnd bool) ([]byte, int) {
@@ -173,12 +174,12 @@ func fromUTF16(high int) func(dst, src []byte, atEnd bool) ([]byte, int) {
 type converter struct {
 	r       io.Reader
 	convert func(dst, src []byte, atEnd bool) ([]byte, int)
-	src     []byte // read but not converted
-	out     []byte // converted but not returned
+	src     []byte // bytes read but not converted
+	out     []byte // bytes converted but not returned
 	buf     []byte
 	text    []byte
 	err     error
-	rest    int // bytes of an incomplete character at the end
+	rest    int // number of bytes of an incomplete character at the end
 }
 
 func (c *converter) Read(p []byte) (int, error) {

@@ -7,10 +7,10 @@ import (
 
 // RecordError is the reason why one record cannot be used. Decoding continues after it.
 type RecordError struct {
-	Line   uint64 // of the file, where the record starts; in formats without lines the number of the record
+	Line   uint64 // line of the file at which the record starts; in formats without lines, the number of the record
 	Octets bool   // the format has no lines
-	Column int    // of the record, 1 for the first; 0: the whole record
-	Offset int64  // of the record in the content
+	Column int    // column of the record, from 1; 0: the whole record
+	Offset int64  // position of the record in the content
 	Reason string // "12 columns instead of 20"
 }
 
@@ -31,21 +31,21 @@ type Fault string
 const (
 	Truncated Fault = "truncated" // compressed content that ends too early
 	Corrupt   Fault = "corrupt"   // compressed content that cannot be expanded
-	Bomb      Fault = "bomb"      // expands beyond the limits
-	Foreign   Fault = "foreign"   // not the format that the source declares
-	Header    Fault = "header"    // the header lacks what rules read
+	Bomb      Fault = "bomb"      // content that expands beyond the limits
+	Foreign   Fault = "foreign"   // content that is not in the format that the source declares
+	Header    Fault = "header"    // the header lacks a column that rules read
 	Count     Fault = "count"     // the trailer disagrees
 	Unread    Fault = "unread"    // reading failed; the file itself may be fine
 )
 
-// FileError is the reason why a file cannot be read further. Records before it are good.
+// FileError is the reason why a file cannot be read further. The records before it are good.
 type FileError struct {
 	Fault  Fault
-	Line   uint64 // 0 where lines do not matter
-	Offset int64  // readable bytes of content before it
+	Line   uint64 // 0 if lines do not matter
+	Offset int64  // number of readable bytes of content before it
 	Reason string
 	Hint   string // what to do
-	Alarm  bool   // the source asks only for an alarm: the file still counts, and Next returns io.EOF afterwards
+	Alarm  bool   // the source requests only an alarm: the file is accepted, and Next returns io.EOF after this error
 	Err    error
 }
 

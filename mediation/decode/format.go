@@ -10,26 +10,26 @@ import (
 	"ratemill/rules/record"
 )
 
-// Format declares a file format. Each format is one file, which declares it:
+// Format declares a file format. Each format has a file of its own, which declares it:
 //
 //	var _ = Declare(Format{Name: "csv", …})
 type Format struct {
-	Name    string // the key of its options in the decode block
+	Name    string // key of the format's options in the decode block
 	Doc     string
 	Typed   bool          // its fields may be numbers, lists and maps; otherwise they are texts
-	Octets  bool          // its content is binary: it has neither an encoding nor lines, and people see its records in hexadecimal
-	Options func() Reader // new options: a pointer to the struct for its part of the decode block
+	Octets  bool          // its content is binary: it has neither an encoding nor lines, and its records are displayed in hexadecimal
+	Options func() Reader // returns new options: a pointer to the struct for its part of the decode block
 }
 
-// Reader is the options of a format, which read files.
+// Reader is the options of a format, with which files are read.
 type Reader interface {
 	// Check reports all mistakes in the options, by their paths in the decode block (csv.skip).
 	Check(all *Options, bad func(path, format string, args ...any))
-	// Columns are the names that rules may use; ok is false if only a file has them.
+	// Columns returns the names that rules may use; ok is false if only a file determines them.
 	Columns() (names []string, ok bool)
 	// Open starts decoding. Text formats call in.text, others in.Octets.
 	Open(in *Input, layout *record.Layout) (Decoder, error)
-	// Again returns the options for a file made of a Preamble and Raws, in UTF-8 if it is text.
+	// Again returns the options for a file that consists of a Preamble and Raws, in UTF-8 if it is text.
 	Again() Reader
 }
 
@@ -40,20 +40,20 @@ type Input struct {
 	frame   Frame
 }
 
-// text is the content as UTF-8, and the framing of its records. It refuses binary content.
+// text returns the content as UTF-8, and the framing of its records. It refuses binary content.
 func (in *Input) text() (*window, framing, error) {
 	w := newWindow(in.r, in.options.Limits.record())
 	return w, framing{w: w, frame: in.frame, options: in.options.Trailer}, w.begin(in.options.Encoding)
 }
 
-// Formats are all formats by name.
+// Formats returns all formats by name.
 func Formats() []Format {
 	all := slices.Clone(formats)
 	slices.SortFunc(all, func(a, b Format) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
 
-// formats grows only during package initialization.
+// formats is changed only during package initialization.
 var formats []Format
 
 // Declare adds a format.
@@ -70,16 +70,16 @@ func formatNames() []string {
 	return names
 }
 
-// Chosen is the format of a source, given in the decode block by the key with its name.
+// Chosen is the format of a source: the decode block contains the key with its name.
 type Chosen struct {
 	Reader
 	several bool
 }
 
-// Of is the format with these options.
+// Of returns the format that has these options.
 func Of(r Reader) Chosen { return Chosen{Reader: r} }
 
-// Keys are the names of all formats.
+// Keys returns the names of all formats.
 func (*Chosen) Keys() []diag.Key {
 	var keys []diag.Key
 	for _, f := range Formats() {
@@ -94,7 +94,7 @@ func (c *Chosen) Put(_ string, options any) {
 	c.Reader = options.(Reader)
 }
 
-// format is the declaration of the chosen format.
+// format returns the declaration of the chosen format.
 func (c *Chosen) format() Format {
 	for _, f := range formats {
 		if c.Reader != nil && reflect.TypeOf(f.Options()) == reflect.TypeOf(c.Reader) {

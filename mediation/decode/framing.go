@@ -10,8 +10,8 @@ import (
 	"ratemill/rules/record"
 )
 
-// framing is common to all formats: the numbers of records, the bytes outside of records, the trailer. A decoder of
-// text lines embeds it, and implements Next:
+// framing contains what is common to all formats: the numbers of records, the bytes outside records, the trailer. A
+// decoder of text lines embeds it, and implements Next:
 //
 //	rec.Fields = d.fields // a value for each path of the layout, in its order
 //	for {
@@ -60,25 +60,25 @@ type framing struct {
 	options  *Trailer
 	frame    Frame
 	seq      uint64
-	span     int64 // of the last record
+	span     int64 // size of the last record
 	spans    int64 // of all
 	preamble []byte
 	raw      []byte // of a bad record that exceeds the window
-	kept     int    // bytes of the window that the last record still uses
-	open     bool   // only the end of the content ended a record
+	kept     int    // number of bytes of the window that the last record still uses
+	open     bool   // a record was ended only by the end of the content
 
 	trailers  int
 	ends      []byte // the first trailer
 	trailerAt uint64 // line
-	claimed   int64  // by the trailer, -1 if it has no count
+	claimed   int64  // count in the trailer, -1 if it has none
 	before    uint64 // records before it
 	alarmed   bool
 }
 
-// Span is described with Decoder.
+// Span implements Decoder.
 func (f *framing) Span() int64 { return f.span }
 
-// Framing is described with Decoder.
+// Framing implements Decoder.
 func (f *framing) Framing() int64 {
 	pending := int64(0)
 	if f.kept > 0 {
@@ -91,7 +91,7 @@ func (f *framing) Framing() int64 {
 	return n
 }
 
-// Expected is described with Decoder.
+// Expected implements Decoder.
 func (f *framing) Expected() int64 {
 	if f.trailers == 0 {
 		return -1
@@ -99,10 +99,10 @@ func (f *framing) Expected() int64 {
 	return f.claimed
 }
 
-// Trailer is described with Decoder.
+// Trailer implements Decoder.
 func (f *framing) Trailer() []byte { return f.ends }
 
-// Preamble is described with Decoder.
+// Preamble implements Decoder.
 func (f *framing) Preamble() []byte { return f.preamble }
 
 // release consumes the last record.
@@ -125,14 +125,14 @@ func (f *framing) number(rec *record.Record, n int) {
 	f.spans += f.span
 }
 
-// bad is number for a record that cannot be used.
+// bad does the same as number for a record that cannot be used.
 func (f *framing) bad(rec *record.Record, n, column int, reason string) error {
 	f.number(rec, n)
 	rec.Raw = rec.Raw[:min(n, RawKept)]
 	return &RecordError{Line: rec.Line, Column: column, Offset: rec.Offset, Reason: reason}
 }
 
-// gone is bad for a record whose bytes up to the next line are consumed at once.
+// gone does the same as bad for a record whose bytes up to the next line are consumed at once.
 func (f *framing) gone(rec *record.Record, reason string) error {
 	f.seq++
 	rec.Seq, rec.Line, rec.Offset = f.seq, f.w.line, f.w.offset
@@ -155,8 +155,8 @@ func (f *framing) trailer(claimed int64, n int) {
 // NoNumber is the count of a trailer whose text is not a whole number; no file has this many records.
 const NoNumber = math.MaxInt64
 
-// counted returns the number of records in a text of a trailer. A text that is not a number matches no number of
-// records.
+// counted returns the number of records in the text of a trailer. A text that is not a number matches no number
+// of records.
 func counted(text []byte) int64 {
 	n, err := strconv.ParseInt(string(bytes.TrimSpace(text)), 10, 63)
 	if err != nil || n < 0 {
@@ -165,7 +165,7 @@ func counted(text []byte) int64 {
 	return n
 }
 
-// finish is the result of Next at the end.
+// finish returns the result of Next at the end of the content.
 func (f *framing) finish() error {
 	err := f.w.ending()
 	if err != io.EOF || f.options == nil || f.alarmed {

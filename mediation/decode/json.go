@@ -20,20 +20,20 @@ type JSON struct {
 	Depth   int    `yaml:"depth" default:"64" doc:"Deepest allowed nesting of values."`
 }
 
-// Check is described with Reader.
+// Check implements Reader.
 func (j *JSON) Check(_ *Options, bad func(path, format string, args ...any)) {
 	if j.Depth < 0 || j.Depth > 10000 {
 		bad("jsonl.depth", "is not between 1 and 10000")
 	}
 }
 
-// Columns is described with Reader.
+// Columns implements Reader.
 func (j *JSON) Columns() (names []string, ok bool) { return nil, false }
 
-// Again is described with Reader.
+// Again implements Reader.
 func (j *JSON) Again() Reader { return &JSON{Framing: "objects", Depth: j.Depth} }
 
-// Open is described with Reader.
+// Open implements Reader.
 func (j *JSON) Open(in *Input, layout *record.Layout) (Decoder, error) {
 	w, f, err := in.text()
 	if err != nil {
@@ -78,7 +78,7 @@ type jsonDecoder struct {
 	root     *member
 	mode     string
 	limit    int
-	started  bool // the array's bracket was read
+	started  bool // the opening bracket of the array was read
 	closed   bool
 	separate bool // a comma or the end of the array must come next
 	indent   int  // the column at which the record begins, counted from its line or the previous record
@@ -92,8 +92,8 @@ func newJSON(j *JSON, o *Options, w *window, layout *record.Layout, f framing) *
 	return d
 }
 
-// guess decides by the first line: an array begins with a bracket; a valid line that ends in the middle of an object,
-// or contains a second one, means objects mode.
+// guess decides by the first line: an array begins with a bracket; a line that is valid up to its end within an
+// object, or that contains a second object, means objects mode.
 func (d *jsonDecoder) guess() string {
 	head := d.w.buf[d.w.start:min(d.w.end, d.w.start+sniffed)]
 	head = bytes.TrimLeft(head, " \t\r\n")
@@ -116,7 +116,7 @@ func (d *jsonDecoder) guess() string {
 	return "lines"
 }
 
-// Next is described with Decoder.
+// Next implements Decoder.
 func (d *jsonDecoder) Next(rec *record.Record) error {
 	rec.Fields = d.parser.fields
 	for {
@@ -182,7 +182,7 @@ func (d *jsonDecoder) Next(rec *record.Record) error {
 	}
 }
 
-// between consumes the bytes between records, in array and objects mode.
+// between consumes the bytes between records in array and objects mode.
 func (d *jsonDecoder) between() error {
 	for {
 		if !d.w.want(1) {
@@ -222,8 +222,8 @@ func (d *jsonDecoder) between() error {
 	}
 }
 
-// extent is the length of the value at the window's start. It checks only what it must: brackets, quotes, and that a {
-// follows something that may precede one, so that a lost bracket costs few records.
+// extent returns the length of the value at the window's start. It checks only what is necessary: brackets,
+// quotes, and that each { follows something that may precede it, so that a lost bracket affects few records.
 func (d *jsonDecoder) extent() (n int, reason string) {
 	depth, inText, escape, last := 0, false, false, byte(0)
 	for i := 0; ; {
@@ -291,8 +291,8 @@ func (d *jsonDecoder) extent() (n int, reason string) {
 	}
 }
 
-// lost is bad for a record whose end cannot be found: it extends to the next line that begins with {, no further to the
-// right than this record, or in an array to its end.
+// lost does the same as bad for a record whose end cannot be found: the record extends to the next line that begins
+// with { no further to the right than this record does, or in an array to its end.
 func (d *jsonDecoder) lost(rec *record.Record, reason string) error {
 	d.seq++
 	rec.Seq, rec.Line, rec.Offset = d.seq, d.w.line, d.w.offset

@@ -7,9 +7,9 @@ import (
 	"ratemill/rules/record"
 )
 
-// exact is a number with a fraction or an exponent, written without exponent and without redundant zeros: 5e-05 is
-// 0.00005; 1500000.0 and 1.5E6 are 1500000. RFC 8259 6 has one type of number, so each way to write one means the same.
-// The original notation is kept beside it.
+// exact returns a number that has a fraction or an exponent, written without exponent and without redundant zeros:
+// 5e-05 is 0.00005; 1500000.0 and 1.5E6 are 1500000. RFC 8259 6 has only one type of number, so all notations of a
+// number mean the same. The original notation is kept with it.
 func (p *parser) exact(written []byte) (v record.Value, ok bool) {
 	begin := len(p.text)
 	if p.text, ok = appendPlain(p.text, written); !ok {
@@ -24,21 +24,22 @@ func (p *parser) exact(written []byte) (v record.Value, ok bool) {
 	return v, true
 }
 
-// single is a list of one value, valid until the next record.
+// single returns a list of one value, valid until the next record.
 func (p *parser) single(v record.Value) []record.Value {
 	n := len(p.values)
 	p.values = append(p.values, v)
 	return p.values[n : n+1 : n+1]
 }
 
-// appendPlain appends a number of JSON in its plain form. It returns false if that has more than maxNumber characters.
+// appendPlain appends a number of JSON in plain notation. It returns false if the result has more than maxNumber
+// characters.
 func appendPlain(dst, written []byte) ([]byte, bool) {
 	digits, negative := bytes.CutPrefix(written, []byte("-"))
 	exponent := 0
 	if i := bytes.IndexAny(digits, "eE"); i >= 0 {
 		n, err := strconv.Atoi(string(digits[i+1:]))
 		if err != nil || n > 1<<20 || n < -1<<20 {
-			n = 1 << 20 // larger than any number, unless it is 0
+			n = 1 << 20 // larger than any number, unless the number is 0
 		}
 		digits, exponent = digits[:i], n
 	}

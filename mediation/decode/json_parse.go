@@ -9,7 +9,7 @@ import (
 	"ratemill/rules/record"
 )
 
-// Bounds of one JSON record. A number of 128 bytes is longer than any quantity; a captured list of 65,536 values takes
+// Limits of one JSON record. A number of 128 bytes is longer than any quantity; a captured list of 65,536 values takes
 // 5 MB.
 const (
 	maxNumber  = 128
@@ -20,12 +20,12 @@ const (
 // member is a name in the tree of the layout's paths.
 type member struct {
 	name    string
-	slot    int // of the value itself, or -1
+	slot    int // slot of the value itself, or -1
 	members []*member
-	seen    uint64 // the last record that had it
+	seen    uint64 // number of the last record that had it
 }
 
-// paths is the layout as a tree.
+// paths returns the layout as a tree.
 func paths(layout *record.Layout) *member {
 	root := &member{slot: -1}
 	for slot, path := range layout.Paths() {
@@ -64,14 +64,14 @@ type parser struct {
 	reason   string // the first error
 
 	stack  []record.Value // items of open lists and maps
-	names  [][]byte       // keys of open maps
-	values []record.Value // items of closed lists and maps
+	names  [][]byte       // items of lists and maps that are still open
+	values []record.Value // items of lists and maps that are closed
 	keys   [][]byte
 	text   []byte // what escapes became
 	count  int
 }
 
-// parse fills the fields from b, which is one object. It returns an error text, or nothing.
+// parse fills the fields from b, which contains one object. It returns an error text, or "".
 func (p *parser) parse(b []byte, root *member) string {
 	p.b, p.pos, p.depth, p.reason, p.count = b, 0, 0, "", 0
 	p.stack, p.names, p.values, p.keys, p.text = p.stack[:0], p.names[:0], p.values[:0], p.keys[:0], p.text[:0]
@@ -251,8 +251,8 @@ func (p *parser) spread(m *member, v *record.Value) {
 	}
 }
 
-// value captures the value at pos. It returns the value instead of filling it in: a pointer through the recursion would
-// cost an allocation for each value.
+// value captures the value at pos. It returns the value instead of storing it, because a pointer through the recursion
+// would cost an allocation for each value.
 func (p *parser) value() (v record.Value, ok bool) {
 	if p.pos == len(p.b) {
 		return v, p.unexpected("a value")
@@ -356,8 +356,8 @@ func (p *parser) object() (v record.Value, ok bool) {
 	}
 }
 
-// close moves the items above base from the stack to their place until the next record. If that grows, earlier values
-// keep the old one.
+// close moves the items above base from the stack to where they stay until the next record. If that memory grows,
+// earlier values keep the old memory.
 func (p *parser) close(base int) []record.Value {
 	n := len(p.values)
 	p.values = append(p.values, p.stack[base:]...)
@@ -425,7 +425,7 @@ func (p *parser) word(word string) bool {
 	return true
 }
 
-// number reads a number as in RFC 8259 6 and keeps its original text. It is plain if it is an integer.
+// number reads a number as in RFC 8259 6 and keeps its original text. The number is plain if it is an integer.
 func (p *parser) number() (text []byte, plain, ok bool) {
 	begin := p.pos
 	plain = true
@@ -477,7 +477,7 @@ var plainText = func() (t [256]bool) {
 	return t
 }()
 
-// string is the text at pos without its quotes, unescaped if it is kept.
+// string returns the text at pos without its quotes, unescaped if it is kept.
 func (p *parser) string(keep bool) ([]byte, bool) {
 	if p.pos == len(p.b) || p.b[p.pos] != '"' {
 		return nil, p.unexpected("a string")
@@ -525,7 +525,8 @@ func (p *parser) string(keep bool) ([]byte, bool) {
 	}
 }
 
-// escaped is the character of the escape at the start of b, and its length. Half of a surrogate pair is U+FFFD.
+// escaped returns the character of the escape sequence at the start of b, and its length. Half of a surrogate
+// pair is U+FFFD.
 func escaped(b []byte) (rune, int) {
 	if len(b) < 2 {
 		return 0, 0

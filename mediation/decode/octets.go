@@ -26,17 +26,18 @@ import (
 //		}
 //	}
 //
-// A record that cannot be understood costs that record. Where its end cannot be known either, Broken ends the file.
+// A record that cannot be understood does not affect other records. If its end cannot be determined either,
+// Broken ends the file.
 type Octets struct {
 	framing
-	Fields []record.Value // of the record at hand, by slot of the layout
+	Fields []record.Value // fields of the current record, by slot of the layout
 
 	limit int
 	rec   *record.Record
-	n     int // octets of the record at hand
+	n     int // number of octets in the current record
 }
 
-// Octets is the content as octets. Archives are refused.
+// Octets returns the content as octets. Archives are refused.
 func (in *Input) Octets(layout *record.Layout) (*Octets, error) {
 	limit := in.options.Limits.record()
 	w := newWindow(in.r, limit)
@@ -51,7 +52,7 @@ func (in *Input) Octets(layout *record.Layout) (*Octets, error) {
 	return &Octets{framing: f, limit: limit, Fields: make([]record.Value, len(layout.Paths()))}, nil
 }
 
-// Begin is called before each record; the one before is not valid any more.
+// Begin must be called before each record; it invalidates the record before.
 func (o *Octets) Begin(rec *record.Record) {
 	o.release()
 	clear(o.Fields)
@@ -75,8 +76,8 @@ func (o *Octets) Peek(n int) ([]byte, error) {
 	return there, nil
 }
 
-// Take returns the n octets of the next record. One that is longer than a record may be is a bad record; the file is
-// truncated where it ends before them.
+// Take takes the n octets of the next record and returns them. If they are more than a record may have, it is a
+// bad record; if the content ends before them, the file is truncated.
 func (o *Octets) Take(n int) ([]byte, error) {
 	if n > o.limit {
 		return nil, o.passOver(n)
@@ -90,7 +91,7 @@ func (o *Octets) Take(n int) ([]byte, error) {
 	return raw, err
 }
 
-// passOver makes a bad record of n octets, and keeps the first of them.
+// passOver creates a bad record from n octets, and keeps the first of them.
 func (o *Octets) passOver(n int) error {
 	o.seq++
 	rec := o.rec
@@ -113,8 +114,8 @@ func (o *Octets) passOver(n int) error {
 	return &RecordError{Line: o.seq, Octets: true, Offset: rec.Offset, Reason: fmt.Sprintf("longer than %d bytes (it has %d)", o.limit, n)}
 }
 
-// Pass takes n octets that belong to no record, as they were given by Peek. Those that give the records their meaning are
-// kept with records that are suspended.
+// Pass takes n octets that belong to no record, as Peek returned them. Octets that give the records their meaning
+// are kept with records that are suspended.
 func (o *Octets) Pass(n int, keep bool) {
 	if keep {
 		o.keepPreamble(o.w.buf[o.w.start : o.w.start+n])
@@ -122,8 +123,8 @@ func (o *Octets) Pass(n int, keep bool) {
 	o.w.take(n)
 }
 
-// Record makes the taken octets a record: a bad one if there is a reason, and none where the source's trailer marks
-// them as framing.
+// Record turns the taken octets into a record: a bad one if there is a reason, and none if the source's trailer
+// marks them as framing.
 func (o *Octets) Record(rec *record.Record, reason string) (framing bool, err error) {
 	o.w.line = o.seq + 1
 	if o.frame != nil && reason == "" {
@@ -154,5 +155,5 @@ func (o *Octets) Broken(reason, hint string) error {
 	return &FileError{Fault: Foreign, Offset: o.w.offset, Reason: reason, Hint: hint}
 }
 
-// State is described with Decoder. A growing file of octets is read from its beginning.
+// State implements Decoder. A growing file of octets is read from its beginning.
 func (o *Octets) State() *State { return nil }

@@ -19,8 +19,8 @@ type Options struct {
 	Limits   Limits   `yaml:"limits" doc:"Limits for broken or hostile files."`
 }
 
-// Trailer describes the record that ends a file. When and Records are expressions, compiled elsewhere into a Frame;
-// First and Count express the same without expressions.
+// Trailer describes the record that ends a file. When and Records are expressions, which another package compiles
+// into a Frame; First and Count express the same without expressions.
 type Trailer struct {
 	When     diag.Text `yaml:"when" example:"type == \"T\"" doc:"Expression: this record is the trailer."`
 	Records  diag.Text `yaml:"records" example:"int(started)" doc:"Expression over the trailer: the number of records before it."`
@@ -30,7 +30,7 @@ type Trailer struct {
 	Optional bool      `yaml:"optional" default:"false" doc:"Accept files without a trailer as complete."`
 }
 
-// Limits bound the resources that a file can use. Zero is the default.
+// Limits bound the resources that a file can use. Zero means the default.
 type Limits struct {
 	Record   int   `yaml:"record" default:"1048576" doc:"Longest record in bytes, at most 4 MiB, because a suspended record goes through Kafka as a whole."`
 	Usages   int   `yaml:"usages" default:"1000" doc:"Largest number of usage records that one record may become by fan-out, at most 65536."`
@@ -111,30 +111,32 @@ func (o *Options) problems() []problem {
 
 // Decoder yields the records of one file. It belongs to one goroutine.
 type Decoder interface {
-	// Next decodes the next record into rec. io.EOF ends the file. After a *RecordError, rec has Seq, Line, Offset and
-	// up to 64 KiB of Raw, but no fields, and the next call continues. After a *FileError there are no more records,
-	// unless it is an Alarm.
+	// Next decodes the next record into rec. io.EOF means the end of the file. After a *RecordError, rec
+	// contains Seq, Line, Offset and up to 64 KiB of Raw, but no fields, and the next call continues. After a
+	// *FileError there are no more records, unless it is an Alarm.
 	Next(rec *record.Record) error
-	// Span is the size of the last record in bytes of the content. It is len(Raw), unless Raw was cut or the text
-	// converted from another encoding.
+	// Span returns the size of the last record, in bytes of the content. It is len(Raw), unless Raw was cut or
+	// the text converted from another encoding.
 	Span() int64
-	// Framing is the number of bytes so far that belong to no record.
+	// Framing returns the number of bytes so far that belong to no record.
 	Framing() int64
-	// Expected is the number of records that the trailer counts, once the trailer was read; -1 if there is no trailer,
-	// or it has no count.
+	// Expected returns the number of records that the trailer states, once the trailer has been read; -1 if there
+	// is no trailer, or if it states no number.
 	Expected() int64
-	// Trailer is the trailer as it is in the file, in UTF-8 and up to 64 KiB, once it was read.
+	// Trailer returns the text of the trailer, in UTF-8 and up to 64 KiB, once the trailer has been read.
 	Trailer() []byte
-	// State is the decoder's state at the end of the content, after Next has returned io.EOF. Resume continues from it
-	// in a file that begins with this content; nil if that file must be read from its beginning.
+	// State returns the decoder's state at the end of the content, after Next has returned io.EOF. Resume
+	// continues from it in a file that begins with this content; it is nil if that file must be read from its
+	// beginning.
 	State() *State
-	// Preamble is the text before the first record that gives it meaning (skipped lines and header), in UTF-8. Preamble
-	// and Raw of any records make a file that Options.Again reads.
+	// Preamble returns the text before the first record that gives the records their meaning (skipped lines and
+	// header), in UTF-8. Preamble and the Raw of any records form a file that Options.Again reads.
 	Preamble() []byte
 }
 
-// Frame recognises framing among the records: whether rec is framing and, if it counts records, how many (else -1). An
-// error makes rec a bad record. One Frame serves one decoder.
+// Frame recognises framing among the records: it reports whether rec is framing and, if rec states a number of
+// records, that number (otherwise -1). If it returns an error, rec is a bad record. A Frame is for a single
+// decoder.
 type Frame func(rec *record.Record) (framing bool, records int64, err error)
 
 // Open starts decoding content (after Unpack). The layout must be complete.
@@ -142,7 +144,7 @@ func (o *Options) Open(r io.Reader, layout *record.Layout) (Decoder, error) {
 	return o.OpenFramed(r, layout, nil)
 }
 
-// OpenFramed is Open with the compiled Trailer.When and Trailer.Records.
+// OpenFramed is like Open, with the compiled Trailer.When and Trailer.Records.
 func (o *Options) OpenFramed(r io.Reader, layout *record.Layout, frame Frame) (Decoder, error) {
 	if ps := o.problems(); len(ps) > 0 {
 		return nil, fmt.Errorf("decode: %s %s", ps[0].path, ps[0].message)
@@ -150,7 +152,7 @@ func (o *Options) OpenFramed(r io.Reader, layout *record.Layout, frame Frame) (D
 	return o.Reader.Open(&Input{options: o, r: r, frame: frame}, layout)
 }
 
-// Again are the options for a file made of a Preamble and Raws: UTF-8, and no trailer.
+// Again returns the options for a file that consists of a Preamble and Raws: UTF-8, and no trailer.
 func (o *Options) Again() *Options {
 	again := *o
 	again.Encoding, again.Trailer = "utf-8", nil
@@ -158,16 +160,16 @@ func (o *Options) Again() *Options {
 	return &again
 }
 
-// OpenAgain starts decoding the parts of a record that suspense kept: the Preamble of its file and its Raw.
+// OpenAgain starts decoding the parts of a record that suspense stored: the Preamble of its file and its Raw.
 func (o *Options) OpenAgain(preamble, raw []byte, layout *record.Layout) (Decoder, error) {
 	again := o.Again()
-	// The limit also bounds the window's buffer, which is made anew for each record.
+	// The limit also bounds the window's buffer, which is allocated anew for each record.
 	again.Limits.Record = min(o.Limits.record(), len(preamble)+len(raw)+1)
 	return again.Open(io.MultiReader(bytes.NewReader(preamble), bytes.NewReader(raw)), layout)
 }
 
-// Columns are the names that rules may use, if the options alone give them (CSV without header); ok is false if only
-// the file has them.
+// Columns returns the names that rules may use, if the options alone determine them (CSV without header); ok is
+// false if only the file does.
 func (o *Options) Columns() (names []string, ok bool) {
 	if o.Reader == nil {
 		return nil, false
@@ -175,7 +177,7 @@ func (o *Options) Columns() (names []string, ok bool) {
 	return o.Reader.Columns()
 }
 
-// firstTells reports whether the format recognises a trailer by its first column, or by the type of its record.
+// firstTells reports whether the format recognises a trailer by its first column or by the type of its record.
 func (o *Options) firstTells() bool {
 	_, ok := o.Reader.(interface{ trailerFirst() })
 	return ok

@@ -8,35 +8,35 @@ import (
 )
 
 // State is the state of a decoder at the end of a file. With it, a decoder can continue in a longer file that begins
-// with the same bytes, without reading those bytes. Continuing yields the same records as decoding the whole, as
-// long as the content is longer than the part that decides about encoding and line ends (SettledFrom).
+// with the same bytes, without reading these bytes. This yields the same records as decoding the whole file,
+// provided that the content is longer than the part that determines encoding and line ends (SettledFrom).
 type State struct {
 	Version  int      `json:"version"`
-	Offset   int64    `json:"offset"` // bytes of the content
-	Line     uint64   `json:"line"`   // of the next record
+	Offset   int64    `json:"offset"` // number of bytes of the content
+	Line     uint64   `json:"line"`   // line at which the next record begins
 	Records  uint64   `json:"records"`
-	Spans    int64    `json:"spans"` // bytes of those records
+	Spans    int64    `json:"spans"` // number of bytes of those records
 	Encoding string   `json:"encoding"`
 	Newline  byte     `json:"newline"`
 	Preamble []byte   `json:"preamble,omitempty"`
-	Names    []string `json:"names,omitempty"` // of the columns, if a header has them
+	Names    []string `json:"names,omitempty"` // names of the columns, if a header contains them
 }
 
 // stateVersion increases when the meaning of a state changes.
 const stateVersion = 1
 
-// SettledFrom is a size from which more content cannot change the decision about encoding, line ends and framing: twice
-// the size that UTF-16 needs for it.
+// SettledFrom is the size from which more content cannot change the decision about encoding, line ends and framing:
+// twice the size that UTF-16 needs for it.
 const SettledFrom = 4 * sniffed
 
-// mostPreamble is the largest text before the records that a state may have: the ledger keeps one with each part of a
-// file.
+// mostPreamble is the largest text before the records that a state may contain, because the ledger stores one with
+// each part of a file.
 const mostPreamble = 8 << 10
 
-// State is described with Decoder.
+// State implements Decoder.
 //
-// There is none if the end of the content decided about a record: in a line without a line end, or in an open quoted
-// field. There is none for sources with a trailer either, because it counts the records of the whole file.
+// It is nil if the end of the content decided about a record: in a line without a line end, or in an open quoted
+// field. It is also nil for sources with a trailer, because a trailer counts the records of the whole file.
 func (f *framing) State() *State {
 	w := f.w
 	last := w.last
@@ -53,7 +53,7 @@ func (f *framing) State() *State {
 		Encoding: w.encoding.name, Newline: w.newline, Preamble: f.preamble}
 }
 
-// State is described with Decoder.
+// State implements Decoder.
 func (d *csvDecoder) State() *State {
 	s := d.framing.State()
 	if s == nil || !d.options.Header {
@@ -69,7 +69,7 @@ func (d *csvDecoder) State() *State {
 	return s
 }
 
-// State is described with Decoder. Only the end of a line does not depend on what follows.
+// State implements Decoder. Only the end of a line does not depend on what follows it.
 func (d *jsonDecoder) State() *State {
 	if d.mode != "lines" {
 		return nil
@@ -85,8 +85,8 @@ func (o *Options) Resumable(s *State) bool {
 	return known && resumes && s.Version == stateVersion && o.Trailer == nil
 }
 
-// Resume continues where a decoder with the same options stopped. r begins at s.Offset. It fails if the state is not
-// Resumable.
+// Resume continues where a decoder with the same options stopped. r must begin at s.Offset. It fails if the state is
+// not Resumable.
 func (o *Options) Resume(s *State, r io.Reader, layout *record.Layout) (Decoder, error) {
 	if !o.Resumable(s) {
 		return nil, fmt.Errorf("decode: this program cannot go on from a state of version %d, encoding %q",
@@ -118,11 +118,12 @@ func encodingOf(name string) (encoding, bool) {
 	return encoding{}, false
 }
 
-// LookOn is Look for the end of content that continues after s: r may omit all but the last bytes before s.
+// LookOn does the same as Look for the end of content that continues after s: r may omit all but the last
+// bytes before s.
 func (o *Options) LookOn(s *State, r io.ReadSeeker, size int64) (Look, error) {
 	e, _ := encodingOf(s.Encoding)
 	_, tail, err := end(r)
-	others := []byte("\n") // the content before s has line ends: s is behind one
+	others := []byte("\n") // the content before s has line ends, because s comes after one
 	if e.name == asUTF16LE.name {
 		others = []byte("\n\x00")
 	} else if e.name == asUTF16BE.name {

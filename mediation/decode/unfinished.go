@@ -11,19 +11,19 @@ import (
 // tailKept is the number of bytes that Look examines at the end of the content.
 const tailKept = 64 << 10
 
-// Look holds the properties of content that can be determined before its records are read.
+// Look contains the properties of content that can be determined before its records are read.
 type Look struct {
 	Packed     Compression
-	Size       int64    // of the content, unpacked
+	Size       int64    // size of the unpacked content
 	Hash       [32]byte // SHA-256 of the unpacked content; zero if it is not packed
-	Broken     bool     // it cannot be unpacked to its end: Size and Hash describe the readable part
+	Broken     bool     // it cannot be unpacked to its end, so Size and Hash describe the readable part
 	Unfinished string   // the reason why it looks incomplete, "" if it does not
 }
 
-// Look reads a packed content to its end; of a plain one, the beginning and the end are enough.
+// Look reads packed content to its end; for plain content, the beginning and the end are enough.
 //
-// A compressed stream that ends in the middle is unfinished, and so is a JSON array without its closing bracket. Plain
-// text is unfinished if the last line has no line end but other lines have one: in a column of numbers nothing else
+// A compressed stream that ends too early is unfinished, and so is a JSON array without its closing bracket. Plain
+// text is unfinished if its last line has no line end but other lines have one: in a column of numbers, nothing else
 // shows that the last one was cut. A compressed stream marks its own end, and a JSON object shows that it is complete.
 func (o *Options) Look(r io.Reader) (look Look, err error) {
 	content, packed, err := Unpack(r, o.Limits)
@@ -66,7 +66,7 @@ func (o *Options) Look(r io.Reader) (look Look, err error) {
 	return look, nil
 }
 
-// end is a file's size and its last bytes.
+// end returns a file's size and its last bytes.
 func end(file io.ReadSeeker) (size int64, tail []byte, err error) {
 	if size, err = file.Seek(0, io.SeekEnd); err != nil {
 		return 0, nil, err
@@ -108,7 +108,7 @@ func (o *Options) unfinished(packed Compression, e encoding, head, tail []byte) 
 	}); ok {
 		return special.unfinished(packed, head, tail)
 	}
-	// DOS programs ended files with a lone Ctrl-Z.
+	// DOS programs ended files with a single Ctrl-Z.
 	if packed != Plain || len(tail) == 0 || bytes.ContainsAny(tail[len(tail)-1:], "\n\r\x1a") || !bytes.ContainsAny(head, "\n\r") &&
 		!bytes.ContainsAny(tail, "\n\r") {
 		return ""

@@ -14,17 +14,18 @@ import (
 // Compression is the compression of a file.
 type Compression string
 
-// The compressions that Unpack removes.
+// The compressions that Unpack can remove.
 const (
 	Plain Compression = "plain"
 	Gzip  Compression = "gzip"
 	Zstd  Compression = "zstd"
 )
 
-// ratioFrom is the size from which Limits.Ratio applies: a small file of zeros is no bomb.
+// ratioFrom is the size from which Limits.Ratio applies, because a small file of zeros is not a
+// decompression bomb.
 const ratioFrom = 64 << 20
 
-// foreign are containers that Unpack recognises but does not read.
+// foreign lists containers that Unpack recognises but does not read.
 var foreign = []struct{ magic, name string }{
 	{"PK\x03\x04", "a zip archive"},
 	{"PK\x05\x06", "an empty zip archive"},
@@ -36,8 +37,8 @@ var foreign = []struct{ magic, name string }{
 	{"\x04\x22\x4d\x18", "lz4 compressed"},
 }
 
-// Unpack is the content of a file, which may be compressed with gzip (any number of members) or zstd. It looks at the
-// first bytes, not at the name. Errors while reading it are *FileError.
+// Unpack returns the content of a file, which may be compressed with gzip (any number of members) or zstd. It looks
+// at the first bytes, not at the name. Errors while reading it are *FileError.
 func Unpack(r io.Reader, limits Limits) (io.Reader, Compression, error) {
 	packed := &counter{r: r}
 	b := bufio.NewReaderSize(packed, 4<<10) // its reader has its own, larger buffer
@@ -64,7 +65,7 @@ func Unpack(r io.Reader, limits Limits) (io.Reader, Compression, error) {
 		return bounded, Gzip, nil
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}),
 		len(head) >= 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:4], []byte{0x2a, 0x4d, 0x18}): // RFC 8878 3.1.2: a skippable frame
-		// One goroutine, this one; 128 MiB is what `zstd --long` writes.
+		// This goroutine alone decodes; 128 MiB is the window that `zstd --long` writes.
 		z, err := zstd.NewReader(bufio.NewReaderSize(b, 128<<10), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(128<<20))
 		bounded.kind = Zstd
@@ -78,7 +79,7 @@ func Unpack(r io.Reader, limits Limits) (io.Reader, Compression, error) {
 }
 
 // members reads gzip members one after the other. Zero bytes after the last member are padding of tapes and block
-// stores, which gzip(1) also accepts.
+// storage, which gzip(1) also accepts.
 type members struct {
 	gzip *gzip.Reader
 	from *bufio.Reader
@@ -123,7 +124,7 @@ func (m *members) padding() error {
 type counter struct {
 	r   io.Reader
 	n   int64
-	err error // of reading, other than the end
+	err error // error of reading, other than the end of the content
 }
 
 func (c *counter) Read(p []byte) (int, error) {

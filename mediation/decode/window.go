@@ -8,29 +8,30 @@ import (
 	"unicode/utf8"
 )
 
-// window is the part of the content in memory: whole lines, without copying them. Positions count from the first
+// window is the part of the content in memory: whole lines, which are not copied. Positions count from the first
 // unconsumed byte, so they stay valid when more is read.
 type window struct {
 	r          io.Reader
 	buf        []byte
-	start, end int   // not consumed: buf[start:end]
+	start, end int   // bytes not consumed yet: buf[start:end]
 	limit      int   // longest record
 	block      int   // size of the buffer, unless the content is small or has a long record
-	err        error // the reason why no more can be read; io.EOF at the end
+	err        error // the reason why no more can be read; io.EOF at the end of the content
 	encoding   encoding
 	converter  *converter
 	plain      bool // UTF-8 already
-	newline    byte // '\n', or '\r' in files that use only that
+	newline    byte // '\n', or '\r' in files that use only '\r'
 
-	last   byte   // the last byte consumed, once the buffer has moved on
-	offset int64  // in the content, of the first byte not consumed
+	last   byte   // the last byte consumed, once the buffer has moved past it
+	offset int64  // position in the content of the first byte not consumed
 	line   uint64 // its line
 }
 
-// sniffed is the number of bytes at the beginning that decide about encoding and line ends.
+// sniffed is the number of bytes at the beginning that determine encoding and line ends.
 const sniffed = 64 << 10
 
-// small is the size of the first buffer. Smaller files, such as those of feeds that drop one every minute, need no block.
+// small is the size of the first buffer. Smaller files, such as those of feeds that write one every minute, need no
+// block.
 const small = 16 << 10
 
 func newWindow(r io.Reader, limit int) *window {
@@ -67,7 +68,7 @@ func (w *window) begin(encodingName string) error {
 	return nil
 }
 
-// failing first returns the bytes read ahead, then the rest, then the error met while reading ahead.
+// failing first returns the bytes read ahead, then the rest, then the error that occurred while reading ahead.
 type failing struct {
 	ahead *bytes.Reader
 	rest  io.Reader
@@ -84,8 +85,8 @@ func (f *failing) Read(p []byte) (int, error) {
 	return f.rest.Read(p)
 }
 
-// notText refuses binary content early and guesses its format: a tenth of it are zero bytes or control characters, or
-// it begins like a known binary format. In a text, a zero byte costs only its record.
+// notText refuses binary content early and guesses its format: a tenth of its bytes are zero bytes or control
+// characters, or it begins like a known binary format. In a text, a zero byte makes only its record bad.
 func notText(head []byte) error {
 	zero := bytes.IndexByte(head, 0)
 	control := 0
@@ -95,7 +96,7 @@ func notText(head []byte) error {
 		}
 	}
 	first := head[:min(len(head), 512)]
-	// A constructed tag and a length in long form.
+	// This is a constructed tag with a length in long form.
 	ber := len(head) > 3 && (head[0] == 0x30 || head[0] >= 0x60 && head[0] <= 0x7f) && (head[1] >= 0x80 && head[1] <= 0x84)
 	if bytes.Count(head, []byte{0})*10 <= len(head) && control*10 <= len(first) && !ber && !archive(head) {
 		return nil
@@ -134,7 +135,8 @@ func archive(head []byte) bool { return tarred(head) || bytes.HasPrefix(head, []
 // tarred recognises POSIX 1003.1, ustar interchange format.
 func tarred(head []byte) bool { return len(head) > 262 && string(head[257:262]) == "ustar" }
 
-// want reads until n bytes are there, or no more can be read. It never holds more than the limit and a block.
+// want reads until n bytes are available, or no more can be read. It never buffers more than the limit plus a
+// block.
 func (w *window) want(n int) bool {
 	for w.end-w.start < n && w.err == nil {
 		if w.end == len(w.buf) {
@@ -164,17 +166,18 @@ func (w *window) want(n int) bool {
 	return w.end-w.start >= n
 }
 
-// lineEnd is the result of searching the end of a line.
+// lineEnd is the result of searching for the end of a line.
 type lineEnd uint8
 
 const (
 	ended   lineEnd = iota // the line has a terminator, or is the last one
-	nothing                // at the end of the content
-	tooLong                // no end within the limit
-	broken                 // reading failed before the end: see w.err
+	nothing                // the content has ended
+	tooLong                // there is no end within the limit
+	broken                 // reading failed before the end, see w.err
 )
 
-// lineFrom finds the line that begins at from: its text ends before text, the next begins at next.
+// lineFrom finds the line that begins at from: its text ends before index text, and the next line
+// begins at index next.
 func (w *window) lineFrom(from int) (text, next int, state lineEnd) {
 	for searched := from; ; {
 		content := w.buf[w.start:w.end]
@@ -209,7 +212,7 @@ func (w *window) lineFrom(from int) (text, next int, state lineEnd) {
 	}
 }
 
-// take consumes n bytes and returns their size in the content. The caller counts lines.
+// take consumes n bytes and returns their size in the content. The caller counts the lines.
 func (w *window) take(n int) int64 {
 	size := int64(n)
 	if !w.plain {
@@ -220,7 +223,7 @@ func (w *window) take(n int) int64 {
 	return size
 }
 
-// discard consumes everything up to the next line end, in bounded memory, and adds the first bytes to kept.
+// discard consumes everything up to the next line end, in bounded memory, and appends the first bytes to kept.
 func (w *window) discard(kept *[]byte) (size int64) {
 	for {
 		content := w.buf[w.start:w.end]
@@ -239,7 +242,7 @@ func (w *window) discard(kept *[]byte) (size int64) {
 	}
 }
 
-// ending is the error of Next at the end.
+// ending returns the error of Next at the end of the content.
 func (w *window) ending() error {
 	if w.converter != nil && w.converter.rest > 0 && w.err == io.EOF {
 		return &FileError{Fault: Truncated, Line: w.line, Offset: w.offset, Reason: "the text ends in the middle of a UTF-16 character",
@@ -253,7 +256,7 @@ func (w *window) ending() error {
 	return w.err
 }
 
-// badText returns the reason why a line is not valid text, or nothing.
+// badText returns the reason why a line is not valid text, or "".
 func badText(line []byte) string {
 	if !utf8.Valid(line) {
 		for i := 0; i < len(line); {

@@ -12,7 +12,7 @@ import (
 )
 
 // Bundle is the source's document with its tables and shared documents, so that another process can compile exactly
-// this version: a begun file is finished with the version it was begun with.
+// this version: a file that was begun is finished with the version with which it was begun.
 func (s *Source) Bundle() []byte { return s.bundle }
 
 // OpenBundle compiles the content of Bundle, and fails if the version is not the expected one.
@@ -39,10 +39,10 @@ func OpenBundle(bundle []byte, version string) (*Source, error) {
 	return s, nil
 }
 
-// pack makes a bundle of a source's document, all shared ones and its tables.
+// pack builds a bundle from a source's document, all shared documents and its tables.
 func pack(fsys fs.FS, name string, text []byte, tables map[string][]byte) []byte {
 	a := &txtar.Archive{Files: []txtar.File{{Name: name, Data: text}}}
-	for _, shared := range documents(fsys, "classes", &diag.List{}) { // loading told what is wrong with the folder
+	for _, shared := range documents(fsys, "classes", &diag.List{}) { // mistakes in the folder were reported when it was loaded
 		if data, err := fs.ReadFile(fsys, shared); err == nil {
 			a.Files = append(a.Files, txtar.File{Name: shared, Data: data})
 		}

@@ -9,8 +9,8 @@ import (
 	"ratemill/udr"
 )
 
-// Only limits whose usage a source may bring. Other records wait in suspense as not_yours, so that a carrier, or an
-// intruder on its server, cannot bill SIMs of others.
+// Only restricts whose usage a source may deliver. Other records wait in suspense as not_yours, so that a carrier,
+// or an intruder on its server, cannot bill SIMs of others.
 type Only struct {
 	Accounts []diag.Text `yaml:"accounts" example:"[acme, north]" doc:"SIMs of these accounts and of those below them, by the owner at the time of use."`
 	Networks []diag.Text `yaml:"networks" example:"[214-07]" doc:"SIMs of these home networks: their IMSI begins with the MCC and MNC."`
@@ -19,7 +19,7 @@ type Only struct {
 	networks, sims []string
 }
 
-// check parses the values, and reports those that can match nothing.
+// check parses the values, and reports values that cannot match anything.
 func (o *Only) check(l *diag.List) {
 	for _, n := range o.Networks {
 		mcc, mnc, ok := strings.Cut(n.Value, "-")
@@ -45,7 +45,8 @@ func digits(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
 }
 
-// Has reports whether the source may bring usage of a SIM with a known owner. The SIM must be in each given list.
+// Has reports whether the source may deliver usage of a SIM with a known owner. The SIM must be in each given
+// list.
 func (o *Only) Has(view *registry.View, revision registry.Revision, u *udr.Usage) bool {
 	if o == nil {
 		return true

@@ -6,8 +6,8 @@ import (
 	"ratemill/udr"
 )
 
-// Schema is the JSON Schema of a document of sources/, for editors. The names in set come from the fields of the usage
-// record.
+// Schema returns the JSON Schema of a document in sources/, for editors. The names in set come from the fields of the
+// usage record.
 func Schema() map[string]any {
 	s := diag.Schema("ratemill source", Document{})
 	fields := map[string]any{}
@@ -28,7 +28,7 @@ func Schema() map[string]any {
 	return s
 }
 
-// SharedSchema is the JSON Schema of a document of classes/.
+// SharedSchema returns the JSON Schema of a document in classes/.
 func SharedSchema() map[string]any { return diag.Schema("ratemill classes", rules.Shared{}) }
 
 func property(s map[string]any, name string) map[string]any {

@@ -43,10 +43,11 @@ type Sequence struct {
 	number *rules.FileExpression
 }
 
-// Number is the number in a file's name.
+// Number returns the number in a file's name.
 func (s *Sequence) Number(file string) (int64, error) { return s.number.Int(path.Base(file)) }
 
-// check warns if no name that a pattern matches can have a number. Only names of a fixed length are known well enough.
+// check warns if no file name that a pattern matches can contain a number. Only names of a fixed length are known well
+// enough for this check.
 func (s *Sequence) check(match []string, l *diag.List) {
 	if s.number == nil {
 		return
@@ -62,11 +63,11 @@ func (s *Sequence) check(match []string, l *diag.List) {
 
 // Source is a checked document.
 type Source struct {
-	Name            string // name for files, duplicate keys and sessions: the source's first
+	Name            string // the source's first name, used for files, duplicate keys and sessions
 	Title           string // name in its document
 	Rereads         []string
 	File            string // of the document
-	Version         string // hash of everything that decides about the meaning of its records
+	Version         string // hash of everything that determines the meaning of its records
 	Collect         collect.Options
 	Decode          decode.Options
 	Program         *rules.Program
@@ -78,10 +79,11 @@ type Source struct {
 
 	trailer *rules.Trailer
 	bundle  []byte
-	former  []string // its versions with former reference data
+	former  []string // its versions with earlier reference data
 }
 
-// Named reports whether a file's name is part of its identity: the same content under another name is then other usage.
+// Named reports whether a file's name is part of its identity: the same content under another name is then different
+// usage.
 func (s *Source) Named() bool {
 	if s.Collect.Identity != "" {
 		return s.Collect.Identity == "name"
@@ -102,26 +104,26 @@ func (s *Source) Resume(state *decode.State, r io.Reader) (decode.Decoder, error
 	return s.Decode.Resume(state, r, s.Program.Layout())
 }
 
-// OpenAgain starts decoding what suspense kept of a record of the source.
+// OpenAgain starts decoding the parts of a record of the source that suspense stored.
 func (s *Source) OpenAgain(preamble, raw []byte) (decode.Decoder, error) {
 	return s.Decode.OpenAgain(preamble, raw, s.Program.Layout())
 }
 
-// NewRunner makes a runner of the source's rules for a file.
+// NewRunner returns a runner of the source's rules for a file.
 func (s *Source) NewRunner(file string, modified time.Time) *rules.Runner {
 	r := s.Program.NewRunner()
 	r.File(path.Base(file), modified)
 	return r
 }
 
-// Book is all sources of a directory.
+// Book contains all sources of a directory.
 type Book struct {
 	Sources []*Source // by name
 	Classes rules.Classes
 	Files   int // documents read
 }
 
-// Source is the source with a present or former name.
+// Source returns the source with a current or former name.
 func (b *Book) Source(name string) (*Source, bool) {
 	for _, s := range b.Sources {
 		if s.Name == name {
@@ -136,7 +138,7 @@ func (b *Book) Source(name string) (*Source, bool) {
 	return nil, false
 }
 
-// Names are the sources' names.
+// Names returns the sources' names.
 func (b *Book) Names() []string {
 	names := make([]string, len(b.Sources))
 	for i, s := range b.Sources {
@@ -145,11 +147,13 @@ func (b *Book) Names() []string {
 	return names
 }
 
-// rulesVersion is part of every source's version; it increases when the same document and data change their meaning.
+// rulesVersion is part of every source's version; it is increased when the same document and data get a different
+// meaning.
 const rulesVersion = "rules 1"
 
-// LoadDir reads sources/*.yaml and classes/*.yaml of a directory. All mistakes are in the list; the book holds the
-// sources without errors. env gives the values of ${NAME}; nil leaves them unreplaced, for checks without secrets.
+// LoadDir reads sources/*.yaml and classes/*.yaml of a directory. All mistakes are in the list; the book contains
+// the sources without errors. env returns the values of ${NAME}; nil leaves them unreplaced, for checks without
+// secrets.
 func LoadDir(fsys fs.FS, env func(string) (string, bool)) (*Book, diag.List) {
 	return loadDir(fsys, env, false)
 }
@@ -233,8 +237,8 @@ func orDot(hint string) string {
 	return hint
 }
 
-// sharedFiles warns of sources that may both read a file: each would charge it, because duplicates are known per
-// source.
+// sharedFiles warns of sources that may both read the same file: each would charge it, because duplicates are
+// detected per source.
 func sharedFiles(sources []*Source, l *diag.List) {
 	for i, s := range sources {
 		for _, other := range sources[:i] {
@@ -248,7 +252,7 @@ func sharedFiles(sources []*Source, l *diag.List) {
 	}
 }
 
-// Load reads one document that uses no shared ones.
+// Load reads one document that uses no shared documents.
 func Load(name string, text []byte, env func(string) (string, bool)) (*Source, diag.List) {
 	return load(name, text, env, rules.StandardClasses(), sharing{})
 }
@@ -257,7 +261,7 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	var doc Document
 	l := diag.Decode(name, text, &doc, env)
 	if doc.Source.IsZero() && l.HasErrors() && doc.Decode.Reader == nil {
-		return nil, l // not YAML, or another kind of document; errors of its sections would only add noise
+		return nil, l // not YAML, or another kind of document; errors of its sections would not help
 	}
 	o := rules.Options{TableFile: shared.tables, Name: doc.Source.Value, Typed: doc.Decode.Typed(), Zone: doc.Zone.Value,
 		ZonePos: doc.Zone.Pos,
@@ -326,17 +330,17 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	return s, l
 }
 
-// sharing is the part of documents of classes/ that sources use: rules by name, and the texts that a source depends on
-// if it uses a name.
+// sharing contains the parts of documents in classes/ that sources use: rules by name, and the texts on which a source
+// depends if it uses a name.
 type sharing struct {
-	stored bool // they come from a bundle
+	stored bool // the documents come from a bundle
 	rules  map[string]diag.At[[]rules.Entry]
 	texts  map[string][]byte
 	tables func(name string, most int) ([]byte, error)
 }
 
-// version is a hash of the document, of the shared texts and tables that it uses and of a version of normalize's data.
-// Values of the environment are not part of it: they define where files are, not what they mean.
+// version returns a hash of the document, of the shared texts and tables that it uses, and of a version of normalize's
+// data. Values of the environment are not part of it, because they define where files are, not what they mean.
 func version(data string, text []byte, shared map[string][]byte, uses []string, tables map[string][]byte) string {
 	h := sha256.New()
 	h.Write([]byte(rulesVersion + data))
@@ -352,7 +356,7 @@ func version(data string, text []byte, shared map[string][]byte, uses []string, 
 		h.Write([]byte{1})
 		h.Write([]byte(name))
 		h.Write([]byte{0})
-		h.Write(bytes.TrimRight(tables[name], "\n")) // a bundle may add one
+		h.Write(bytes.TrimRight(tables[name], "\n")) // a bundle may add a line end
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
@@ -378,8 +382,8 @@ func documents(fsys fs.FS, dir string, l *diag.List) []string {
 	return names
 }
 
-// table reads a file that holds a table. It goes into the bundle, a txtar archive, so no line may look like the header
-// of a file there.
+// table reads a file that contains a table. The file becomes part of the bundle, a txtar archive, so no line may
+// look like the header of a file there.
 func table(fsys fs.FS, name string, most int) ([]byte, error) {
 	if !fs.ValidPath(name) {
 		return nil, fmt.Errorf("%s is no path below the project's folder, such as tables/tadig.csv", name)

@@ -1,4 +1,4 @@
-// Package decodetest provides a binary format, for tests of code that handles records of octets. No program imports
+// Package decodetest provides a binary format for tests of code that handles binary records. No program imports
 // it.
 package decodetest
 
@@ -10,11 +10,11 @@ import (
 	"ratemill/rules/record"
 )
 
-// octets has records of an octet with their length, an IMSI in eight octets of BCD, and a volume in four. Each IMSI ends with
-// the filler F. A record of another length is suspended.
+// In format octets, a record is an octet with the record's length, an IMSI in eight octets of BCD, and a volume in
+// four. Each IMSI ends with the filler F. A record of another length is suspended.
 type octets struct{}
 
-// DeclareOctets adds the format octets to those of the process. Call it before any source is loaded.
+// DeclareOctets adds format octets to the formats of the process. Call it before any source is loaded.
 func DeclareOctets() bool {
 	return decode.Declare(decode.Format{Name: "octets", Doc: "For tests.", Octets: true, Options: func() decode.Reader { return &octets{} }})
 }
