@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Error names the refused user and the remedy.
+// Error reports which user was refused and what to do.
 type Error struct {
-	Why string // the reason, as the end of a sentence about the connection
+	Why string // the reason, worded as the end of a sentence about the connection
 	Do  string
 	Err error // as it came
 }
@@ -26,9 +26,9 @@ func Is(err error) bool {
 	return errors.As(err, &e)
 }
 
-// Fields are the configuration fields that an error names.
+// Fields are the configuration fields to which an error refers.
 type Fields struct {
-	CA      string // certificates that sign the server's
+	CA      string // certificates that sign the server's certificate
 	Cert    string // our own certificate
 	Encrypt string // the field that switches encryption on or off
 	Login   string // user and password
@@ -63,7 +63,7 @@ func Encrypted(err error, f Fields) error {
 	return err
 }
 
-// names are the names in a certificate.
+// names returns the names in a certificate.
 func names(c *x509.Certificate) string {
 	all := slices.Clone(c.DNSNames)
 	for _, ip := range c.IPAddresses {
@@ -75,12 +75,12 @@ func names(c *x509.Certificate) string {
 	return strings.Join(all[:min(len(all), 5)], " or ")
 }
 
-// Login is the error of a user whose login was refused.
+// Login returns the error for a user whose login was refused.
 func Login(err error, f Fields) error {
 	return &Error{"it does not let the user in", "check user and password in " + f.Login, err}
 }
 
-// Right is the error of a user who was let in but lacks a right.
+// Right returns the error for a user who is logged in but lacks a right.
 func Right(err error, f Fields) error {
 	return &Error{"the user may not do this", "grant it to the user that is named in " + f.Login, err}
 }

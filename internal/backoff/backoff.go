@@ -10,7 +10,7 @@ type Backoff struct {
 	failures    int
 }
 
-// Failed is the pause after one more failure.
+// Failed returns the pause after one more failure.
 func (b *Backoff) Failed() time.Duration {
 	d := b.First << min(b.failures, 20)
 	if d > b.Most || d <= 0 {

@@ -13,7 +13,7 @@ type Clock interface {
 	Sleep(ctx context.Context, d time.Duration) error
 }
 
-// Default bounds of the pauses between two attempts.
+// Default limits of the pauses between two attempts.
 const (
 	first = 50 * time.Millisecond
 	most  = 5 * time.Second
@@ -22,8 +22,9 @@ const (
 // sayEvery is the time between two reports of the same absence.
 const sayEvery = time.Minute
 
-// Absence tracks something that is away, or was: the pause before the next attempt, and whether to report it. A
-// repeated short absence is reported no more often than a long one. The zero Absence waits from 50 ms up to 5 s.
+// Absence tracks an engine that is or was unreachable: the pause before the next attempt, and whether to report
+// it. A repeated short absence is reported no more often than a long one. The zero Absence waits from 50 ms up
+// to 5 s.
 type Absence struct {
 	Backoff
 	since    time.Time // of this absence
@@ -79,27 +80,27 @@ type Patience struct {
 	Log     *slog.Logger
 	Random  func() float64       // see Backoff
 	Passing func(err error) bool // reports whether this error is temporary
-	// First and Most bound the pauses; 0 is 50 ms and 5 s.
+	// First and Most limit the pauses; 0 means 50 ms and 5 s.
 	First, Most time.Duration
-	// Waits is called after each failed attempt with the operation's name and the error; and with a nil error when the
-	// waiting is over, whatever the result. Nil: not called.
+	// Waits is called after each failed attempt with the operation's name and the error. When the waiting is over,
+	// it is called with a nil error, whatever the result. Nil: not called.
 	Waits func(what string, err error)
 
 	said map[string]time.Time // by the name of the operation
 }
 
-// StoppedError names the thing for which an interrupted operation was waiting.
+// StoppedError reports what an interrupted operation was waiting for.
 type StoppedError struct {
 	What string // after "waiting to"
-	Err  error  // that of the context
+	Err  error  // the context's error
 }
 
 func (e *StoppedError) Error() string { return "stopped waiting to " + e.What }
 func (e *StoppedError) Unwrap() error { return e.Err }
 
-// Until repeats an operation, whose name is one of a few, until it succeeds, fails with a permanent error, or ctx ends
-// (a *StoppedError). After a pause it calls each of between, which keep things alive meanwhile, such as a lease, and
-// may end the waiting.
+// Until repeats an operation until it succeeds, fails with a permanent error, or ctx ends (a *StoppedError). The
+// operation's name is one of a few. After a pause, it calls each function of between. These keep something alive in
+// the meantime, such as a lease, and may end the waiting.
 func (p *Patience) Until(ctx context.Context, what string, do func() error, between ...func(context.Context) error) error {
 	a := Absence{Backoff: Backoff{First: p.First, Most: p.Most, Random: p.Random}}
 	for {

@@ -2,14 +2,14 @@ package backoff
 
 import "errors"
 
-// The engines that may be away, by their names in readiness and metrics.
+// The names in readiness and metrics of the engines that may be unreachable.
 const (
 	ControlStore = "control store"
 	Kafka        = "kafka"
 	ClickHouse   = "clickhouse"
 )
 
-// UnavailableError means that an engine did not answer, or cannot do this now; try again later. The requested
+// UnavailableError reports that an engine did not answer, or cannot do this now; try again later. The requested
 // operation may or may not have happened, so every operation must be repeatable.
 type UnavailableError struct {
 	Engine string
@@ -20,10 +20,10 @@ type UnavailableError struct {
 func (e *UnavailableError) Error() string { return e.Says }
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// Unavailable reports whether an engine is away, so that trying again makes sense.
+// Unavailable reports whether an engine is unreachable, so that trying again makes sense.
 func Unavailable(err error) bool { return From(err) != "" }
 
-// From returns the unavailable engine that an error names, empty if it is another error.
+// From returns the unavailable engine that caused an error, empty if it is another error.
 func From(err error) string {
 	var e *UnavailableError
 	if errors.As(err, &e) {

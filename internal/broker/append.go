@@ -2,8 +2,8 @@ package broker
 
 import "context"
 
-// Append is an append that is made again while its outcome is unknown. Its messages may then be in the topic several
-// times: readers recognise repetitions by their content, and whichever comes first counts.
+// Append is an append that is repeated while its outcome is unknown. Its messages may then be in the topic several
+// times: readers recognise repetitions by their content, and only the first one counts.
 type Append struct {
 	Messages []Message
 
@@ -19,8 +19,8 @@ func Begin(ctx context.Context, b Broker, topic string, partition int, messages 
 	return Append{Messages: messages, broker: b, topic: topic, partition: partition, pending: b.Append(ctx, topic, partition, messages)}
 }
 
-// Wait returns the offset of the first message. After a temporary error (Unavailable) the append was begun again: wait
-// again.
+// Wait returns the offset of the first message. After a temporary error (Unavailable), the append has been begun
+// again, so call Wait again.
 func (a *Append) Wait(ctx context.Context) (base int64, err error) {
 	base, err = a.pending.Wait(ctx)
 	if Unavailable(err) {
@@ -30,6 +30,6 @@ func (a *Append) Wait(ctx context.Context) (base int64, err error) {
 	return base, err
 }
 
-// Again reports whether the messages were appended more than once: an earlier attempt may still arrive, so their memory
-// must not be reused.
+// Again reports whether the messages were appended more than once. An earlier attempt may then still arrive, so the
+// memory of the messages must not be reused.
 func (a *Append) Again() bool { return a.again }

@@ -20,10 +20,10 @@ type Broker interface {
 	// Append starts to append messages to a partition, all or none of them, in this order, acknowledged by all in-sync
 	// replicas. The messages must not change until Wait returns.
 	Append(ctx context.Context, topic string, partition int, messages []Message) Pending
-	// Fetch appends messages from an offset on to dst, at least one unless none came within wait. They are valid until
-	// the next fetch into dst: the memory of values beyond its length may be reused.
+	// Fetch appends messages from an offset on to dst: at least one, unless none arrived within wait. They are
+	// valid until the next fetch into dst: the memory of values beyond its length may be reused.
 	Fetch(ctx context.Context, topic string, partition int, from int64, wait time.Duration, dst []Message) ([]Message, error)
-	// Bounds holds the offset of the first message kept, and the offset that the next message will get.
+	// Bounds returns the offset of the first message kept, and the offset that the next message will get.
 	Bounds(ctx context.Context, topic string, partition int) (first, end int64, err error)
 }
 
@@ -34,7 +34,7 @@ type Pending interface {
 	Wait(ctx context.Context) (base int64, err error)
 }
 
-// Away is the error of a broker that did not answer. what completes "not available to".
+// Away returns the error for a broker that did not answer. what completes "not available to".
 func Away(what string, err error) error {
 	return &backoff.UnavailableError{Engine: backoff.Kafka, Says: fmt.Sprintf("Kafka is not available to %s: %v", what, err), Err: err}
 }
@@ -52,8 +52,8 @@ func (e *OffsetGoneError) Error() string {
 		"retention, and restore the missing part from the warehouse before going on", e.Topic, e.Partition, e.Wanted, e.First)
 }
 
-// EndedError reports that the partition ends before this offset: it lost its end, or an outdated replica answered. So
-// it is wrapped in a *backoff.UnavailableError.
+// EndedError reports that the partition ends before this offset: it lost its end, or an outdated replica answered. It
+// is therefore wrapped in a *backoff.UnavailableError.
 type EndedError struct{ Wanted, End int64 }
 
 func (e *EndedError) Error() string { return fmt.Sprintf("the partition ends at %d", e.End) }
@@ -61,5 +61,5 @@ func (e *EndedError) Error() string { return fmt.Sprintf("the partition ends at 
 // ErrTooLarge reports that a message is larger than the broker accepts.
 var ErrTooLarge = errors.New("message is larger than the broker's message.max.bytes")
 
-// Unavailable reports whether the broker is away, so that the caller waits and tries again.
+// Unavailable reports whether the broker is unreachable, so that the caller waits and tries again.
 func Unavailable(err error) bool { return backoff.From(err) == backoff.Kafka }

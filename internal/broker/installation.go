@@ -11,8 +11,8 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// Installation is the name of the topics' installation: the first message of a separate topic. It is empty if no
-// installation has claimed them, or if there is no such topic.
+// Installation returns the name of the topics' installation: the first message of a separate topic. It is empty
+// if no installation has claimed them, or if there is no such topic.
 func (k *Kafka) Installation(ctx context.Context, topic string) (string, error) {
 	there, err := k.has(ctx, topic)
 	if err != nil || !there {
@@ -21,8 +21,8 @@ func (k *Kafka) Installation(ctx context.Context, topic string) (string, error) 
 	return k.firstOf(ctx, topic)
 }
 
-// Claim gives the topics a name, unless they have one, and returns their name: of several concurrent claims the first
-// wins, and all readers see that one.
+// Claim sets the name of the topics, unless they have one, and returns the name that is set: of several concurrent
+// claims the first wins, and all readers see its name.
 func (k *Kafka) Claim(ctx context.Context, topic, name string) (string, error) {
 	holder, err := k.firstOf(ctx, topic)
 	if err != nil || holder != "" {

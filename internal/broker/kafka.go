@@ -32,7 +32,7 @@ type KafkaOptions struct {
 
 const fetchBytes = 4 << 20
 
-// NewKafka makes a Kafka; it connects on first use.
+// NewKafka returns a Kafka; it connects on first use.
 func NewKafka(o KafkaOptions) *Kafka {
 	return &Kafka{refusals: refusals{options: o}, client: &kafka.Client{
 		Addr:    kafka.TCP(o.Addresses...),
@@ -63,7 +63,8 @@ func (p *pendingAppend) Wait(ctx context.Context) (int64, error) {
 	}
 }
 
-// Append implements Broker. An append continues when ctx ends: we must know whether a broker has received a message.
+// Append implements Broker. An append continues when ctx ends, because the caller must know whether a broker has
+// received a message.
 func (k *Kafka) Append(ctx context.Context, topic string, partition int, messages []Message) Pending {
 	p := &pendingAppend{done: make(chan struct{})}
 	go func() {
@@ -152,7 +153,7 @@ func (k *Kafka) Fetch(ctx context.Context, topic string, partition int, from int
 	}
 }
 
-// spare is the memory of the value just beyond dst's length.
+// spare returns the memory of the value just beyond dst's length.
 func spare(dst []Message) []byte {
 	if len(dst) == cap(dst) {
 		return nil
@@ -160,8 +161,8 @@ func spare(dst []Message) []byte {
 	return dst[:len(dst)+1][len(dst)].Value[:0]
 }
 
-// boundSpare releases the memory beyond dst's length if it exceeds a few fetches: otherwise large messages, in a
-// different slot each time, would be kept in all slots.
+// boundSpare releases the memory beyond dst's length if it exceeds a few fetches. Otherwise, large messages in a
+// different slot each time would be kept in all slots.
 func boundSpare(dst []Message) {
 	size := 0
 	beyond := dst[len(dst):cap(dst)]
@@ -173,8 +174,8 @@ func boundSpare(dst []Message) {
 	}
 }
 
-// readAll copies the data out of kafka-go's pooled pages and releases the pages: otherwise each fetch allocates new
-// ones, of 64 KiB.
+// readAll copies the data out of kafka-go's pooled pages and releases the pages. Otherwise, each fetch would
+// allocate new pages of 64 KiB.
 func readAll(b kafka.Bytes, memory []byte) ([]byte, error) {
 	if b == nil {
 		return nil, nil
@@ -210,7 +211,7 @@ func (k *Kafka) Bounds(ctx context.Context, topic string, partition int) (first,
 	return 0, 0, k.explain(ctx, fmt.Sprintf("read the bounds of %s/%d", topic, partition), err)
 }
 
-// Partitions is the number of a topic's partitions.
+// Partitions returns the number of a topic's partitions.
 func (k *Kafka) Partitions(ctx context.Context, topic string) (int, error) {
 	meta, err := k.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if err != nil {
@@ -222,18 +223,18 @@ func (k *Kafka) Partitions(ctx context.Context, topic string) (int, error) {
 	return len(meta.Topics[0].Partitions), nil
 }
 
-// passing are temporary errors that kafka-go does not mark as such. The client itself returns BrokerNotAvailable when
-// it has lost all brokers.
+// passing lists temporary errors that kafka-go does not mark as such. The client itself returns BrokerNotAvailable
+// when it has lost all brokers.
 var passing = []kafka.Error{
 	kafka.UnknownTopicOrPartition, kafka.BrokerNotAvailable, kafka.ReplicaNotAvailable, kafka.ThrottlingQuotaExceeded,
 }
 
-// explain makes a *backoff.UnavailableError of temporary errors, and returns all others unchanged.
+// explain turns temporary errors into a *backoff.UnavailableError, and returns all others unchanged.
 func (k *Kafka) explain(ctx context.Context, what string, err error) error {
 	var code kafka.Error
 	if errors.As(err, &code) {
 		switch {
-		case accesserr.Is(Refused(err)): // temporary, because a person can change the configuration
+		case accesserr.Is(Refused(err)): // temporary, because an operator can change the configuration
 			return Away(what, Refused(err))
 		case code == kafka.MessageSizeTooLarge:
 			return fmt.Errorf("%s: %w", what, ErrTooLarge)

@@ -8,7 +8,7 @@ import (
 )
 
 // A mark is a message of the installation's topic, after the name: a number from the control store, and its time.
-// Compaction keeps the newest one.
+// Compaction keeps the newest mark.
 
 const (
 	markKey    = "mark"
@@ -16,7 +16,7 @@ const (
 	markFormat = "%d %s"
 )
 
-// Mark is the newest mark in the installation's topic, zero if there is none, and the end of the topic.
+// Mark returns the newest mark in the installation's topic, zero if there is none, and the end of the topic.
 func (k *Kafka) Mark(ctx context.Context, topic string) (number int64, at time.Time, end int64, err error) {
 	there, err := k.has(ctx, topic)
 	if err != nil || !there {

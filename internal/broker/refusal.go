@@ -18,7 +18,7 @@ import (
 var fields = accesserr.Fields{CA: "kafka.tls.ca_file", Cert: "kafka.tls.cert_file and key_file", Encrypt: "kafka.tls.enabled",
 	Login: "kafka.sasl"}
 
-// Refused converts an error of kafka-go to a *accesserr.Error if the broker or we refused the other side.
+// Refused converts an error of kafka-go to an *accesserr.Error if either side refused the other.
 func Refused(err error) error {
 	var k kafka.Error
 	if errors.As(err, &k) {
@@ -33,13 +33,13 @@ func Refused(err error) error {
 	return accesserr.Encrypted(err, fields)
 }
 
-// hungUp reports whether the other end closed the connection without an answer.
+// hungUp reports whether the other side closed the connection without an answer.
 func hungUp(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
-// refusals finds out why no broker accepts us. The client reports every reason that keeps it from all brokers as
-// BrokerNotAvailable: no listener, an untrusted certificate, a wrong password.
+// refusals finds out why no broker accepts the connection. The client reports every reason that keeps it from
+// all brokers as BrokerNotAvailable: no listener, an untrusted certificate, a wrong password.
 type refusals struct {
 	options KafkaOptions
 
@@ -48,10 +48,10 @@ type refusals struct {
 	found error
 }
 
-// askEvery is the time for which a cause is cached, because many partitions ask for it at once.
+// askEvery is how long a cause is cached, because many partitions request it at the same time.
 const askEvery = 2 * time.Second
 
-// cause is the reason why no broker can be used, or err if one can by now.
+// cause returns the reason why no broker can be used, or err if one can be used by now.
 func (r *refusals) cause(ctx context.Context, err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -65,7 +65,7 @@ func (r *refusals) cause(ctx context.Context, err error) error {
 	return r.found
 }
 
-// ask tries each address until one answers, and returns the objection of the first one that was reached.
+// ask tries each address until one accepts, and returns the error of the first broker that was reached.
 func (r *refusals) ask(ctx context.Context) (why error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -78,7 +78,7 @@ func (r *refusals) ask(ctx context.Context) (why error) {
 			}
 			defer conn.Close()
 			_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
-			_, err = conn.ApiVersions() // a broker that requires a certificate only objects to a request
+			_, err = conn.ApiVersions() // a broker that requires a certificate refuses only a request
 			return err
 		}()
 		switch {

@@ -9,7 +9,7 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// Stored returns the groups under a prefix in which raters and sinks commit the positions that they have stored. They
+// Stored holds the groups under a prefix in which raters and sinks commit the positions that they have stored. They
 // have no members.
 type Stored struct{ Rating, Warehouse string }
 
@@ -18,7 +18,7 @@ func StoredUnder(prefix string) Stored {
 	return Stored{Rating: prefix + ".stored.rating", Warehouse: prefix + ".stored.warehouse"}
 }
 
-// By lists, for each topic whose messages expire, the groups that must have stored the messages before.
+// By lists, for each topic whose messages expire, the groups that must have stored messages before they expire.
 func (s Stored) By(t Topics) map[string][]string {
 	return map[string][]string{t.Usage: {s.Rating}, t.Rated: {s.Rating, s.Warehouse}}
 }
@@ -45,7 +45,7 @@ func (k *Kafka) Commit(ctx context.Context, group, topic string, offsets map[int
 	return nil
 }
 
-// Committed is the offset that a group without members has committed for a partition; -1 for none.
+// Committed returns the offset that a group without members has committed for a partition; -1 for none.
 func (k *Kafka) Committed(ctx context.Context, group, topic string, partition int) (int64, error) {
 	res, err := k.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: {partition}}})
 	if err == nil {
@@ -63,8 +63,8 @@ func (k *Kafka) Committed(ctx context.Context, group, topic string, partition in
 	return -1, nil
 }
 
-// Since is the offset of the first message of a partition with a given time or later; end, the next offset, if there is
-// none.
+// Since returns the offset of the first message of a partition with a given time or a later one; if there is none, it
+// returns end, the next offset.
 func (k *Kafka) Since(ctx context.Context, topic string, partition int, at time.Time, end int64) (int64, error) {
 	res, err := k.client.ListOffsets(ctx,
 		&kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: {kafka.TimeOffsetOf(partition, at)}}})

@@ -14,7 +14,7 @@ import (
 
 // Topics are the names of ratemill's topics under a prefix.
 type Topics struct {
-	Usage        string // mediation to rating, in batches
+	Usage        string // from mediation to rating, in batches
 	Rated        string // rating's log: the ledger
 	Checkpoint   string // rating's counters, compacted
 	Installation string // the installation's name: one small message, compacted
@@ -34,11 +34,11 @@ type Topic struct {
 	Name       string
 	Partitions int
 	Compacted  bool
-	Retention  time.Duration // of a topic that is not compacted; 0 keeps messages for ever
+	Retention  time.Duration // for a topic that is not compacted; 0 keeps messages forever
 }
 
-// All are ratemill's topics with their settings: usage and the rated log expire after a time; the checkpoints and the
-// name of the installation are compacted.
+// All lists ratemill's topics with their settings: usage and the rated log expire after a time; the checkpoints and
+// the name of the installation are compacted.
 func (t Topics) All(partitions int, usage, rated time.Duration) []Topic {
 	return []Topic{
 		{Name: t.Usage, Partitions: partitions, Retention: usage},
@@ -51,11 +51,11 @@ func (t Topics) All(partitions int, usage, rated time.Duration) []Topic {
 // setting is a topic setting that ratemill chooses.
 type setting struct {
 	name, value string
-	// enough reports whether another value loses nothing either; nil: any value is acceptable.
+	// enough reports whether another value of the setting loses nothing either; nil: any value is acceptable.
 	enough func(have string) bool
-	// mended: a value that is not enough is replaced by value. Otherwise a person must decide.
+	// mended means that a value that is not enough is replaced with value. Otherwise an operator must decide.
 	mended bool
-	// optional: if a broker does not know or allow the setting, the topic is created without it.
+	// optional means that the topic is created without the setting if a broker does not know or allow it.
 	optional bool
 }
 
@@ -67,12 +67,13 @@ func (t Topic) settings(replication int) []setting {
 		}
 	}
 	s := []setting{
-		// With the clock of a producer that is behind, messages would expire before anybody has read them.
+		// If messages had the time of a producer whose clock is behind, they would expire before any
+		// reader has read them.
 		{name: "message.timestamp.type", value: "LogAppendTime", mended: true, enough: func(have string) bool { return have == "LogAppendTime" }},
 		{name: "max.message.bytes", value: fmt.Sprint(MaxMessageBytes), mended: true, enough: atLeast(MaxMessageBytes)}}
 	if t.Compacted {
 		s = append(s, setting{name: "cleanup.policy", value: "compact", enough: func(have string) bool { return have == "compact" }},
-			// A restore also reads what is not yet compacted: with 1 M SIMs, 64 MiB more take a second.
+			// A restore also reads what has not been compacted yet: with 1 M SIMs, 64 MiB more take a second.
 			setting{name: "segment.bytes", value: fmt.Sprint(64 << 20), optional: true},
 			setting{name: "segment.ms", value: fmt.Sprint(time.Hour.Milliseconds()), optional: true},
 			setting{name: "min.cleanable.dirty.ratio", value: "0.1", optional: true})
@@ -102,9 +103,10 @@ var why = map[string]string{
 	"max.message.bytes": "ratemill's messages may be this large",
 }
 
-// EnsureTopics creates missing topics, and checks existing ones. Harmless settings stay as they are; it raises too
-// short a retention and too small a bound for messages. notes list the changes, and settings that a person may want to
-// change. It is an error if a topic has another number of partitions, or settings that lose messages.
+// EnsureTopics creates missing topics, and checks existing ones. Harmless settings stay as they are. It raises a
+// retention that is too short and a message size limit that is too small. notes list the changes, and settings that an
+// operator may want to change. It is an error if a topic has another number of partitions, or settings that lose
+// messages.
 func (k *Kafka) EnsureTopics(ctx context.Context, replication int, topics []Topic) (notes []string, err error) {
 	for _, t := range topics {
 		there, err := k.create(ctx, t, replication)
@@ -131,7 +133,7 @@ func (k *Kafka) EnsureTopics(ctx context.Context, replication int, topics []Topi
 	return notes, nil
 }
 
-// create creates a topic, or reports that it exists.
+// create creates a topic, or reports that it already exists.
 func (k *Kafka) create(ctx context.Context, t Topic, replication int) (there bool, err error) {
 	what := "make topic " + t.Name
 	for _, optional := range []bool{true, false} {

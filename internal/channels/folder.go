@@ -10,16 +10,17 @@ import (
 	"ratemill/invoicing/delivery"
 )
 
-// Folder puts a file of each document into a folder, where a printer or the service of an access point takes it.
+// Folder writes a file of each document to a folder, from which a printer or the service of an access point
+// takes it.
 type Folder struct {
 	Dir  string
 	Kind string // of the file
-	// Lack explains why a document has no such file; nil: every document has one.
+	// Lack explains why a document has no such file; nil means that every document has one.
 	Lack func(*delivery.Package) string
 }
 
-// Send implements delivery.Sender. It is done when the whole file is there. The person or program that takes the file
-// confirms the delivery.
+// Send implements delivery.Sender. It has succeeded when the whole file is there. The user or program that takes
+// the file confirms the delivery.
 func (f *Folder) Send(_ context.Context, p *delivery.Package) (delivery.Outcome, bool) {
 	file := p.File(f.Kind)
 	if file == nil {
@@ -29,7 +30,7 @@ func (f *Folder) Send(_ context.Context, p *delivery.Package) (delivery.Outcome,
 		}
 		return delivery.Outcome{State: delivery.Failed, Why: why}, false
 	}
-	// Sellers have their own numbers, which may be the same.
+	// Sellers have separate numbers, which may be equal.
 	err := delivery.Place(filepath.Join(f.Dir, filepath.Base(cmp.Or(p.Document.Seller.Account, "operator")), file.Name), file.Content)
 	switch {
 	case errors.Is(err, os.ErrExist):

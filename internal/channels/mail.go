@@ -22,12 +22,12 @@ const (
 	NoTLS    = "none"
 )
 
-// Mail sends documents by a mail server.
+// Mail sends documents through a mail server.
 type Mail struct {
 	Host     string
 	Port     int
 	TLS      string      // StartTLS, TLS, NoTLS
-	Trust    *tls.Config // nil: the system's authorities
+	Trust    *tls.Config // nil: the certificate authorities of the system
 	User     string      // empty: no login
 	Password string
 	Timeout  time.Duration
@@ -38,8 +38,8 @@ type Mail struct {
 // types maps kinds of files to media types.
 var types = map[string]mail.ContentType{delivery.PDF: "application/pdf", delivery.UBL: "application/xml", delivery.CSV: "text/csv"}
 
-// Send implements delivery.Sender. A server that answers 5xx refuses the mail for good; everything else is tried again. A
-// connection that breaks after the text was sent leaves open whether the server has it.
+// Send implements delivery.Sender. A server that answers 5xx refuses the mail permanently; all other failures are
+// retried. If a connection breaks after the text was sent, it is unknown whether the server has the mail.
 func (m *Mail) Send(ctx context.Context, p *delivery.Package) (delivery.Outcome, bool) {
 	message, err := m.message(p)
 	if err != nil {
@@ -54,7 +54,7 @@ func (m *Mail) Send(ctx context.Context, p *delivery.Package) (delivery.Outcome,
 	if err := c.DialWithContext(ctx); err != nil {
 		return delivery.Outcome{State: delivery.Pending, Why: fmt.Sprintf("the mail server %s: %v", m.Host, err)}, true
 	}
-	defer c.Close() // whether the server has the mail does not depend on it
+	defer c.Close() // whether the server has the mail does not depend on this
 	return judge(m.Host, c.Send(message), message.IsDelivered())
 }
 
@@ -110,7 +110,7 @@ func (m *Mail) message(p *delivery.Package) (*mail.Msg, error) {
 	return message, nil
 }
 
-// client is a client of the server; opened gets its connection.
+// client returns a client of the server; opened is called with its connection.
 func (m *Mail) client(opened func(net.Conn)) (*mail.Client, error) {
 	trust := &tls.Config{}
 	if m.Trust != nil {
@@ -140,7 +140,7 @@ func (m *Mail) client(opened func(net.Conn)) (*mail.Client, error) {
 	}
 	if m.User != "" {
 		o = append(o, mail.WithUsername(m.User), mail.WithPassword(m.Password))
-		if m.TLS == TLS { // the library does not see that our dialer encrypts
+		if m.TLS == TLS { // the library does not see that the dialer encrypts
 			o = append(o, mail.WithOpportunisticSMTPAuth(mail.SMTPAuthSCRAMSHA256, mail.SMTPAuthPlain, mail.SMTPAuthLogin))
 		} else {
 			o = append(o, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover))

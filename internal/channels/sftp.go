@@ -16,14 +16,15 @@ import (
 	"ratemill/mediation/collect"
 )
 
-// SFTP puts the files of documents on the servers that payers name in their billing profiles.
+// SFTP writes the files of documents to the servers in payers' billing profiles.
 type SFTP struct {
 	Private bool   // servers may be in private networks
 	Secrets string // folder with the files of secrets; empty: no file is read
 	Timeout time.Duration
 }
 
-// Send implements delivery.Sender. The payer has the files when it returns: each was put under a temporary name, counted and renamed.
+// Send implements delivery.Sender. When it returns, the payer has the files: each was written under a temporary name,
+// its size was checked, and it was renamed.
 func (s *SFTP) Send(ctx context.Context, p *delivery.Package) (delivery.Outcome, bool) {
 	storage := p.Document.Terms.Storage
 	if storage == nil {
@@ -51,17 +52,17 @@ func (s *SFTP) Send(ctx context.Context, p *delivery.Package) (delivery.Outcome,
 	switch {
 	case err == nil:
 		return delivery.Outcome{State: delivery.Confirmed}, false
-	case errors.As(err, &private), errors.As(err, &refused), errors.As(err, &other): // a person has to correct something
+	case errors.As(err, &private), errors.As(err, &refused), errors.As(err, &other): // an operator has to correct something
 		return delivery.Outcome{State: delivery.Failed, Why: err.Error()}, false
 	}
 	return delivery.Outcome{State: delivery.Pending, Why: err.Error()}, errors.As(err, &away)
 }
 
-// secretPrefix begins the names of variables that billing profiles may name.
+// secretPrefix is the prefix of the environment variables to which billing profiles may refer.
 const secretPrefix = "RATEMILL_STORAGE_"
 
-// secret reads a secret. The author of a billing profile chooses a server and the secret that goes there. So the
-// secret must be one of those meant for this purpose, not any file or variable of this machine.
+// secret reads a secret. The author of a billing profile chooses a server and the secret that is sent to it. So
+// the secret must be one that is meant for this purpose, not any file or variable of this machine.
 func (s *SFTP) secret(reference string) (string, error) {
 	kind, name, _ := strings.Cut(reference, ":")
 	switch kind {
@@ -88,7 +89,7 @@ func (s *SFTP) secret(reference string) (string, error) {
 			return "", fmt.Errorf("invoicing.secrets: %w", err)
 		}
 		defer root.Close()
-		text, err := root.ReadFile(name) // nothing outside of the folder, links included
+		text, err := root.ReadFile(name) // nothing outside the folder, not even through links
 		if err != nil {
 			return "", fmt.Errorf("remote_storage.secret: a file in invoicing.secrets is expected: %w", err)
 		}

@@ -80,7 +80,7 @@ func (c *Config) clickHouseAccess(pos diag.Pos, errorf, warnf func(pos diag.Pos,
 		}
 		local = local && loopback.Host(host)
 	}
-	// Go cannot parse an address with several servers as a URL; the first represents all.
+	// Go cannot parse an address with several servers as a URL; the first server represents all.
 	text := c.ClickHouse.DSN
 	if at := strings.Index(text, ","); at >= 0 {
 		end := strings.IndexAny(text[at:], "/?")

@@ -1,5 +1,6 @@
-// Package config is ratemill.yaml: the addresses of the engines, the project (sources, catalogue), and the bounds of
-// each role. Every field is declared once, here; docs/configuration.md and the JSON Schema follow it.
+// Package config defines ratemill.yaml: the addresses of the engines, the project (sources, catalogue), and the
+// limits of each role. Every field is declared once, here; docs/configuration.md and the JSON Schema are
+// generated from it.
 //
 // It owns reading and checking the file. It does not own sources (mediation/source) or the catalogue (rating).
 package config
@@ -23,7 +24,7 @@ import (
 	"ratemill/registry"
 )
 
-// Config is the whole file. Relative paths are relative to it.
+// Config is the whole file. Relative paths in it are relative to the file.
 type Config struct {
 	Project string `yaml:"project" default:"." doc:"Folder with sources/, classes/ and catalogue/."`
 	Data    string `yaml:"data" default:".ratemill" doc:"Folder for the spool, the embedded engines and the SQLite control store."`
@@ -44,10 +45,10 @@ type Config struct {
 	Accounts  Accounts  `yaml:"accounts" doc:"Features for accounts that the installation enables."`
 	Invoicing Invoicing `yaml:"invoicing" doc:"Invoices and credit notes."`
 
-	Path string `yaml:"-"` // of the file itself
+	Path string `yaml:"-"` // path of the file itself
 }
 
-// Invoicing has the settings for invoices.
+// Invoicing holds the settings for invoices.
 type Invoicing struct {
 	From registry.Date `yaml:"from" doc:"The first date for which ratemill makes invoices: the billing cycles that begin on it or later. Another system invoiced the usage before it. Without it, ratemill invoices each account from the day on which it began, and holds the invoices of accounts without such a day." example:"2026-01-01"`
 	PDF  PDF           `yaml:"pdf" doc:"How a document becomes a PDF."`
@@ -60,7 +61,7 @@ type Invoicing struct {
 	Mail         Mail   `yaml:"mail" doc:"The server by which documents are mailed. Without a host, deliveries by mail fail after a day."`
 }
 
-// Accounts has the features for accounts that the installation enables.
+// Accounts holds the features for accounts that the installation enables.
 type Accounts struct {
 	Projects  bool     `yaml:"projects" default:"false" doc:"Companies have projects, each with its own accounts."`
 	Resellers bool     `yaml:"resellers" default:"false" doc:"Accounts can be resellers: they have customers, price plans, products and their own invoices."`
@@ -133,7 +134,7 @@ type ClickHouse struct {
 	Memory       int64  `yaml:"memory" default:"0" example:"4294967296" doc:"Largest amount of memory in bytes that the embedded engine may use; a statement that needs more fails and is tried again. 0: nine tenths of the machine's memory."`
 }
 
-// Mediation bounds the role that takes files.
+// Mediation sets the limits of the role that reads files.
 type Mediation struct {
 	Workers    int           `yaml:"workers" default:"2" doc:"Files read at the same time. One extra worker reads from sources whose server was unreachable at the last attempt, so that such a server does not hold up the files of other sources."`
 	Lease      time.Duration `yaml:"lease" default:"30s" doc:"How long a file of a mediator that died waits before another mediator takes it over. The lease is renewed three times in that time; the minimum is 5s."`
@@ -141,20 +142,20 @@ type Mediation struct {
 	Backlog    int           `yaml:"backlog" default:"20000" doc:"How many batches (of up to 1,000 records) rating or the warehouse may be behind in a partition. Beyond that, mediators read no more files until the backlog is smaller, which bounds the data waiting in Kafka while ClickHouse is away. 0: no bound, for an installation without the role warehouse."`
 }
 
-// Rating bounds the role that rates.
+// Rating sets the limits of the role that rates.
 type Rating struct {
 	Checkpoint time.Duration `yaml:"checkpoint" default:"30s" doc:"Time between checkpoints of a partition; a restart replays the log since the last one."`
 	Session    time.Duration `yaml:"session" default:"10s" doc:"How long a rater may be silent before others take its partitions."`
 }
 
-// Warehouse bounds the role that writes to ClickHouse.
+// Warehouse sets the limits of the role that writes to ClickHouse.
 type Warehouse struct {
 	BlockRows int           `yaml:"block_rows" default:"200000" doc:"Largest number of rows in an insert."`
 	Flush     time.Duration `yaml:"flush" default:"700ms" doc:"How long rows wait for more; longer in a process that owns more than 8 partitions, and when ClickHouse is slow."`
 	Keep      int           `yaml:"keep" default:"0" example:"26" doc:"How many months, at least, ClickHouse keeps rated usage, charges, duplicates and events, counted from the day they arrived; older rows are deleted by whole months, and only while all clocks agree and newer usage has come. 0: for ever. Files and suspended records are always kept for ever."`
 }
 
-// Network is the receiver of requests about SIMs.
+// Network configures the receiver of requests about SIMs.
 type Network struct {
 	Webhook      string        `yaml:"webhook,env" example:"https://network.example/ratemill" doc:"URL that gets a POST for each SIM to be activated, throttled or deactivated (sim.activate, sim.throttle, sim.deactivate), signed as Standard Webhooks says. None: requests wait, and are listed."`
 	SecretFile   string        `yaml:"secret_file,env" doc:"File with the secret that signs requests: whsec_ and base64."`
@@ -188,7 +189,7 @@ func Load(path string) (*Config, diag.List, error) {
 	return c, list, nil
 }
 
-// Default is the configuration of an empty file, with data in a folder.
+// Default returns the configuration of an empty file, with data in a folder.
 func Default(project, data string) *Config {
 	c := &Config{Path: filepath.Join(project, "ratemill.yaml")}
 	diag.Decode("ratemill.yaml", []byte("{}"), c, nil)
@@ -229,7 +230,7 @@ func (c *Config) resolve() {
 
 func (c *Config) defaultControl() string { return "sqlite:" + filepath.Join(c.Data, "control.db") }
 
-// NamesControl reports whether the file names a control store.
+// NamesControl reports whether the file sets a control store.
 func (c *Config) NamesControl() bool { return c.Control != c.defaultControl() }
 
 // Check reports errors that concern several fields.
@@ -341,7 +342,7 @@ func (c *Config) bounds(at func(path ...string) diag.Pos, errorf func(pos diag.P
 	}
 }
 
-// servers are the addresses in the DSN.
+// servers returns the server addresses in the DSN.
 func (c *ClickHouse) servers() []string {
 	_, rest, _ := strings.Cut(c.DSN, "://")
 	host, _, _ := strings.Cut(rest, "/")
@@ -355,7 +356,7 @@ func (c *ClickHouse) Encrypted() bool {
 	return c.TLS.Enabled || u == "https" || strings.Contains(c.DSN, "secure=true")
 }
 
-// Client is the TLS configuration of an encrypted connection; nil for an unencrypted one.
+// Client returns the TLS configuration of an encrypted connection; nil for an unencrypted one.
 func (t TLS) Client(encrypted bool) (*tls.Config, error) {
 	if !encrypted {
 		return nil, nil
@@ -381,7 +382,7 @@ func (t TLS) Client(encrypted bool) (*tls.Config, error) {
 	return c, nil
 }
 
-// withPaths makes the file names in the options of a PostgreSQL DSN relative to a folder.
+// withPaths makes relative file names in the options of a PostgreSQL DSN relative to a folder.
 func withPaths(dsn, dir string) string {
 	address, options, _ := strings.Cut(dsn, "?")
 	words := strings.Split(options, "&")
@@ -399,7 +400,7 @@ func withPaths(dsn, dir string) string {
 	return address + "?" + strings.Join(words, "&")
 }
 
-// Secret reads a password from a file or an environment variable; empty if neither is named.
+// Secret reads a password from a file or an environment variable; empty if neither is set.
 func Secret(file, env string) (string, error) {
 	switch {
 	case file != "":

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Docs is docs/configuration.md: every field, from the struct tags that decode it.
+// Docs returns docs/configuration.md: every field, from the struct tags that decode it.
 func Docs() string {
 	var b strings.Builder
 	b.WriteString(docsHead)
@@ -65,7 +65,7 @@ func yamlName(f reflect.StructField) (name string, env bool) {
 	return name, options == "env"
 }
 
-// anchor is a heading's address as Markdown viewers make it.
+// anchor returns a heading's address as Markdown viewers derive it.
 func anchor(heading string) string { return strings.ReplaceAll(strings.ToLower(heading), ".", "") }
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }

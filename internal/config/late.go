@@ -8,7 +8,7 @@ import (
 	"ratemill/rating"
 )
 
-// Cycles is a number of billing cycles; 0 is never.
+// Cycles is a number of billing cycles; 0 means never.
 type Cycles int
 
 const mostCycles = 120
@@ -32,7 +32,7 @@ func (c *Cycles) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String is the form that UnmarshalText reads.
+// String returns the form that UnmarshalText reads.
 func (c Cycles) String() string {
 	switch c {
 	case 0:
@@ -43,7 +43,8 @@ func (c Cycles) String() string {
 	return strconv.Itoa(int(c)) + " cycles"
 }
 
-// DaysKept is the number of days after the beginning of a cycle for which a rater keeps its counters; 0: forever.
+// DaysKept returns the number of days after the beginning of a cycle for which a rater keeps its counters; 0:
+// forever.
 func (c Cycles) DaysKept() int32 {
 	if c == 0 {
 		return 0

@@ -8,7 +8,8 @@ import (
 	"ratemill/diag"
 )
 
-// file is the program of the command if it is named by a path, which is relative to the configuration; a bare name is looked up in PATH.
+// file returns the path of the command's program if it is given as a path, which is relative to the configuration; a
+// bare name is looked up in PATH.
 func (p *PDF) file() *string {
 	if len(p.Command) == 0 || !strings.Contains(p.Command[0], "/") {
 		return new(string)

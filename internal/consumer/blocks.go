@@ -19,21 +19,21 @@ type Block interface {
 	// Add adds a message of the rated log. It must not keep anything that points into the message. A permanent error
 	// stops the partition at the message.
 	Add(ctx context.Context, offset int64, message []byte) error
-	// Size is the number of rows or records so far, for the bounds of a block.
+	// Size returns the number of rows or records so far, which limits the block.
 	Size() int
 }
 
-// blocks makes blocks of the messages of a partition of the rated log.
+// blocks builds blocks from the messages of a partition of the rated log.
 type blocks struct {
 	o       *Options
 	block   Block
-	gone    string // advice if the log no longer has the next message; empty: the broker's error has it
+	gone    string // advice if the log no longer has the next message; empty: the broker's error contains it
 	reader  *ratedlog.Reader
 	patient backoff.Patience
 	took    time.Duration // time to apply the last block
 }
 
-// begin discards everything read. done describes the state of messages before the position.
+// begin discards all messages read so far. done describes the state of messages before the position.
 func (b *blocks) begin(ctx context.Context, done string) (err error) {
 	o := b.o
 	b.took = 0
@@ -47,20 +47,20 @@ func (b *blocks) begin(ctx context.Context, done string) (err error) {
 	return b.reader.Learn(ctx)
 }
 
-// until repeats an operation while an engine that it needs is away.
+// until repeats an operation while an engine that it needs is unreachable.
 func (b *blocks) until(ctx context.Context, what string, do func() error) error {
 	return b.patient.Until(ctx, what, do)
 }
 
-// linger returns the time that a block waits for more messages. A slower effect gets larger blocks, so that it spends
-// most of its time on rows and not on blocks.
+// linger returns how long a block waits for more messages. A slower effect gets larger blocks, so that it spends
+// most of its time on rows instead of on blocks.
 func (b *blocks) linger() time.Duration {
 	return max(b.o.linger(), min(4*b.took, 10*b.o.linger()))
 }
 
-// gather makes the next block of the available messages: until it is full, or has waited long enough for more. It
-// returns the block's last offset, or one before from if nothing came. A message that stops the partition ends the
-// block: the block before it is applied, and the next block stops at the message.
+// gather builds the next block from the available messages: until it is full, or has waited long enough for more.
+// It returns the block's last offset, or from-1 if no message arrived. A message that stops the partition ends
+// the block: the block before it is applied, and the next block stops at the message.
 func (b *blocks) gather(ctx context.Context, from int64, fold ratedlog.Fold) (to int64, err error) {
 	b.reader.Resume(from, fold)
 	to, err = b.fill(ctx, from)
@@ -102,7 +102,7 @@ func (b *blocks) fill(ctx context.Context, from int64) (to int64, err error) {
 	return next - 1, nil
 }
 
-// collect makes a block up to a given offset, which is the same for every caller.
+// collect builds a block up to a given offset; the block is the same for every caller.
 func (b *blocks) collect(ctx context.Context, from, to int64, fold ratedlog.Fold) error {
 	b.reader.Resume(from, fold)
 	b.block.Reset()
@@ -137,8 +137,8 @@ func (b *blocks) read(ctx context.Context, to int64, wait time.Duration) (*rated
 	return m, err
 }
 
-// add puts a message into the block if it counts, unless there is an order to skip it. If a skipped message holds
-// records, they remain as a difference in the balance of their files.
+// add adds a message to the block if it counts, unless there is an order to skip it. If a skipped message
+// contains records, they remain as a difference in the balance of their files.
 func (b *blocks) add(ctx context.Context, m *ratedlog.Message) error {
 	if !m.Counts || m.Order != nil {
 		return nil

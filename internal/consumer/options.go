@@ -16,25 +16,26 @@ import (
 
 // Options are the inputs of both kinds of consumers.
 type Options struct {
-	// Name is the consumer's name in the control store. It should also identify the Kafka cluster: in another cluster
-	// the same offsets are other records.
+	// Name is the consumer's name in the control store. It should also identify the Kafka cluster, because the
+	// same offsets in another cluster are other records.
 	Name      string
 	Partition int
 	Topic     string // of the rated log
 	Broker    broker.Broker
-	// Skips are the orders to skip something in this partition of the rated log; nil: there are none. The consumer
-	// calls it at its start.
+	// Skips returns the orders to skip something in this partition of the rated log; nil means that there are
+	// none. The consumer calls it at its start.
 	Skips func(ctx context.Context) ([]control.Stop, error)
-	// Origin finds the origin of a message's epoch; nil: every epoch is genuine.
+	// Origin determines the origin of a message's epoch; nil means that every epoch is genuine.
 	Origin   ratedlog.AskOrigin
 	Clock    backoff.Clock
 	Log      *slog.Logger
 	Random   func() float64               // spreads attempts to reach an unavailable engine; may be nil
 	Waits    func(what string, err error) // see backoff.Patience; may be nil
 	Progress *Progress
-	// MaxRows and MaxBytes (of messages) bound a block; 0 is 200,000 and 64 MiB. Linger is how long a block waits for
-	// more messages after its first, unless none comes for a fifth of that; nil is 700 ms. If applying the previous
-	// block took long, a block waits longer: four times that duration, up to ten times Linger.
+	// MaxRows and MaxBytes (of messages) limit a block; 0 means 200,000 and 64 MiB. Linger is how long a
+	// block waits for more messages after its first, unless none arrives for a fifth of that time; nil means
+	// 700 ms. If applying the previous block took long, a block waits longer: four times that duration, up to
+	// ten times Linger.
 	MaxRows  int
 	MaxBytes int
 	Linger   func() time.Duration
@@ -54,8 +55,8 @@ const (
 	defaultLinger = 700 * time.Millisecond
 )
 
-// StoppedError means that a partition cannot continue until a person looks at it. Everything before Offset is or will
-// be applied, nothing from Offset on.
+// StoppedError reports that a partition cannot continue until an operator looks into it. Everything before Offset is
+// or will be applied, and nothing from Offset on.
 type StoppedError = ratedlog.StoppedError
 
 func (o *Options) check(m *options.Check) {
@@ -76,7 +77,7 @@ func (o *Options) linger() time.Duration {
 	return o.Linger()
 }
 
-// bounds are the bounds of a block.
+// bounds are the limits of a block.
 func (o *Options) bounds() (rows, bytes int) {
 	return cmp.Or(o.MaxRows, defaultRows), cmp.Or(o.MaxBytes, defaultBytes)
 }

@@ -11,11 +11,12 @@ import (
 	"ratemill/internal/control"
 )
 
-// A block that the warehouse refuses stops its partition. It searches the bad rows by trying smaller and smaller parts
-// of the block, and names them. A person then makes the table accept them and lets the sink try again, or orders to
-// skip them: they stay out, and remain as a difference in the balance of their files.
+// A block that the warehouse refuses stops its partition. The consumer finds the bad rows by trying smaller and
+// smaller parts of the block, and reports them. An operator then changes the table so that it accepts them and lets
+// the sink try again, or orders to skip them: they are left out, and remain as a difference in the balance of their
+// files.
 
-// Prober reports whether a table would accept rows, without keeping them. An Inserter may be one.
+// Prober reports whether a table would accept rows, without storing them. An Inserter may implement it.
 type Prober[R any] interface {
 	Probe(ctx context.Context, rows R) error
 }
@@ -23,18 +24,18 @@ type Prober[R any] interface {
 // RefusedRow is a row that the warehouse refuses.
 type RefusedRow struct {
 	Table  string          `json:"table"`
-	Row    int             `json:"row"`    // in the block that begins at the stop, from 0
+	Row    int             `json:"row"`    // index in the block that begins at the stop, from 0
 	Record string          `json:"record"` // FILE:SEQ
-	Offset int64           `json:"offset"` // of the rated log
+	Offset int64           `json:"offset"` // offset in the rated log
 	Why    string          `json:"why"`
 	Values json.RawMessage `json:"values"` // by column
 }
 
-// mostRefused is the largest number of refused rows to search. More of them indicate a problem of the table, not of
-// the rows.
+// mostRefused is the largest number of refused rows to search for. More of them indicate a problem of the table,
+// not of the rows.
 const mostRefused = 100
 
-// refused names the rows that cause the refusal of a block.
+// refused finds the rows that cause the refusal of a block.
 func (s *ByToken[R]) refused(ctx context.Context, intent control.Intent, b R, err error) error {
 	stop := s.stop(intent.From, control.StopOther, "")
 	said := fmt.Sprintf("the warehouse refuses the %d rows of %s that offsets %d to %d hold: %v", b.Rows(), b.Name(), intent.From,
@@ -75,7 +76,7 @@ func (s *ByToken[R]) refused(ctx context.Context, intent control.Intent, b R, er
 	return stop
 }
 
-// refusedRows finds the refused rows of a block, up to a bound.
+// refusedRows finds the refused rows of a block, up to a limit.
 func (s *ByToken[R]) refusedRows(ctx context.Context, p Prober[R], b R) (rows []RefusedRow, err error) {
 	var look func(from, to int) error
 	look = func(from, to int) error {
@@ -103,7 +104,7 @@ func (s *ByToken[R]) refusedRows(ctx context.Context, p Prober[R], b R) (rows []
 	return rows, look(0, b.Rows())
 }
 
-// without returns a block without the rows that a person ordered to skip.
+// without returns a block without the rows that an operator ordered to skip.
 func (s *ByToken[R]) without(intent control.Intent, b R) (R, error) {
 	var none R
 	out := map[int]bool{}
@@ -135,7 +136,7 @@ func (s *ByToken[R]) without(intent control.Intent, b R) (R, error) {
 	return b.Filter(func(row int) bool { return !out[row] }), nil
 }
 
-// same reports whether a row is still the named one.
+// same reports whether a row is still the row in the order.
 func (s *ByToken[R]) same(b R, r RefusedRow) (bool, error) {
 	if r.Row >= b.Rows() {
 		return false, nil
@@ -148,7 +149,7 @@ func (s *ByToken[R]) same(b R, r RefusedRow) (bool, error) {
 	if err := errors.Join(json.Unmarshal(now.Values, &is), json.Unmarshal(r.Values, &named)); err != nil {
 		return false, err
 	}
-	for column, value := range named { // by a version that had fewer columns, perhaps
+	for column, value := range named { // possibly written by a version that had fewer columns
 		if !bytes.Equal(is[column], value) {
 			return false, nil
 		}

@@ -9,10 +9,12 @@ import (
 )
 
 // A control store that was restored from a backup, or whose standby took over without the last transactions, has old
-// positions: from there on, everything would be written a second time, in blocks with other bounds and so other tokens.
+// positions: everything from there on would be written a second time, in blocks with other bounds and thus other
+// tokens.
 
 // unwritten checks, before the intent for the first block after a takeover is recorded, that the warehouse has no row
-// of it. Rows come only after their intent, so a row without one was written from a position that the store has lost.
+// of the block. Rows are written only after their intent, so a row without one was written from a position that the
+// store has lost.
 func (s *ByToken[R]) unwritten(ctx context.Context, intent control.Intent) error {
 	rows := 0
 	for _, b := range s.Block.Tables() {
@@ -42,7 +44,7 @@ func (s *ByToken[R]) unwritten(ctx context.Context, intent control.Intent) error
 	return nil
 }
 
-// writtenBefore distinguishes another sink, which was faster since the position was read, from an old position.
+// writtenBefore distinguishes another sink, which moved the position since it was read, from an old position.
 func (s *ByToken[R]) writtenBefore(ctx context.Context, intent control.Intent, b R, there int) error {
 	var now control.SinkPosition
 	err := s.until(ctx, "read the position", func() (err error) {
@@ -60,7 +62,7 @@ func (s *ByToken[R]) writtenBefore(ctx context.Context, intent control.Intent, b
 		"but %s has %d rows of offsets %d to %d; %s", s.Engine, s.at.Next, b.Name(), there, intent.From, intent.To, control.OlderStore))
 }
 
-// wentBack is the error of a position older than the one that we recorded.
+// wentBack returns the error for a position older than the one that this consumer recorded.
 func (s *ByToken[R]) wentBack(before control.SinkPosition) error {
 	now := s.at
 	s.at = before

@@ -12,7 +12,7 @@ import (
 	"ratemill/internal/safeguard"
 )
 
-// Positions store the position of a consumer by token, by compare-and-set. control.Store implements it.
+// Positions stores the position of a consumer by token, by compare-and-set. control.Store implements it.
 type Positions interface {
 	SinkGet(ctx context.Context, sink string, partition int) (control.SinkPosition, error)
 	SinkIntent(ctx context.Context, sink string, partition int, at control.SinkPosition, intent control.Intent) (version int64, err error)
@@ -20,15 +20,15 @@ type Positions interface {
 	SinkCommit(ctx context.Context, sink string, partition int, at control.SinkPosition, next int64, fold []byte) (version int64, err error)
 }
 
-// Rows are rows of one table; R is the type itself.
+// Rows are rows of one table; R is the implementing type itself.
 type Rows[R any] interface {
 	Name() string // of the table
 	Rows() int
-	// Of is the range of offsets from which the rows are made, both ends included.
+	// Of returns the range of offsets from which the rows are built, inclusive.
 	Of(from, to int64)
 	// Filter returns the rows for which keep returns true.
 	Filter(keep func(row int) bool) R
-	// Only describes the single row for people: table, record, offset and values.
+	// Only describes a single row for display: table, record, offset and values.
 	Only() (RefusedRow, error)
 	// Balanced reports whether a file's balance counts the rows, so that a missing row is noticed.
 	Balanced() bool
@@ -37,11 +37,11 @@ type Rows[R any] interface {
 // TableBlock is a block of rows for several tables.
 type TableBlock[R any] interface {
 	Block
-	// Tables are the rows of each table, in writing order.
+	// Tables returns the rows of each table, in writing order.
 	Tables() []R
 }
 
-// Inserter writes rows into their table, once per token, as long as the table remembers the token.
+// Inserter writes rows to their table, once per token, as long as the table remembers the token.
 type Inserter[R any] interface {
 	Insert(ctx context.Context, rows R, token string) error
 	// Stored returns how many of the rows, by their offsets, are already in their table.
@@ -57,10 +57,10 @@ type TokenOptions[R Rows[R]] struct {
 	Block     TableBlock[R]
 	Inserter  Inserter[R]
 	Engine    string // the name of the engine, in errors: ClickHouse
-	// Refused reports whether an error of the inserter means that it will never accept the rows; noTable: the table
-	// does not exist.
+	// Refused reports whether an error of the inserter means that it will never accept the rows. noTable means
+	// that the table does not exist.
 	Refused func(error) (refused, noTable bool)
-	// Written is called when the block is in its tables, with the duration of all attempts; nil: not called.
+	// Written is called when the block is in its tables, with the duration of all attempts; it may be nil.
 	Written func(took time.Duration)
 }
 
@@ -71,9 +71,9 @@ type ByToken[R Rows[R]] struct {
 	TokenOptions[R]
 
 	at      control.SinkPosition
-	known   bool      // the control store's last answer
-	learned time.Time // time of that answer, or of our last change
-	proven  bool      // the engine has nothing from `at` on: this consumer asked it, or wrote everything before
+	known   bool      // the control store's last answer is current
+	learned time.Time // time of that answer, or of this consumer's last change
+	proven  bool      // the engine has nothing from `at` on: this consumer queried it, or wrote everything before
 }
 
 // NewByToken reports all mistakes of the options.
@@ -97,7 +97,8 @@ func NewByToken[R Rows[R]](o TokenOptions[R]) (*ByToken[R], error) {
 }
 
 // Run writes messages to the warehouse until ctx ends (it then finishes the current block and returns nil) or an error
-// stops it: *StoppedError if a person must look; any other error may be temporary, so call Run again.
+// stops it. The error is *StoppedError if an operator must look into it; any other error may be temporary, so call Run
+// again.
 func (s *ByToken[R]) Run(ctx context.Context) error {
 	s.known, s.proven, s.at = false, false, control.SinkPosition{}
 	if err := s.begin(ctx, inWarehouse); err != nil {
@@ -119,7 +120,7 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// step writes one block: one with an intent, or the next.
+// step writes one block: a block that has an intent, or the next one.
 func (s *ByToken[R]) step(ctx context.Context) error {
 	if err := s.where(ctx); err != nil {
 		return err
@@ -143,8 +144,8 @@ func (s *ByToken[R]) step(ctx context.Context) error {
 	_, fold = s.reader.Position()
 	err = s.write(ctx, intent, fold.Append(nil), found)
 	if errors.Is(err, control.ErrConflict) {
-		// Another sink has the partition too, or the answer to one of our changes was lost. The store's present state
-		// decides.
+		// Another sink also has the partition, or the answer to one of this sink's changes was
+		// lost. The present state of the store decides.
 		s.known = false
 		// If another sink is writing the block, an immediate takeover would only make that sink's commit fail.
 		s.Log.Info("another sink changed the position, or an answer was lost; reading it again", "partition", s.Partition)
@@ -153,9 +154,9 @@ func (s *ByToken[R]) step(ctx context.Context) error {
 	return err
 }
 
-// write takes a block through its three states: intended, in the warehouse, and done. When ctx ends it continues,
-// because the next owner would only repeat the work; but it waits for no engine that is away, and not long for one that
-// hangs.
+// write takes a block through its three states: intended, in the warehouse, and done. When ctx ends, it continues,
+// because the next owner would only repeat the work; but it does not wait for an unreachable engine, and does not wait
+// long for one that hangs.
 func (s *ByToken[R]) write(ctx context.Context, intent control.Intent, fold []byte, found bool) error {
 	if !found && !s.proven {
 		if err := s.unwritten(ctx, intent); err != nil {
@@ -172,8 +173,9 @@ func (s *ByToken[R]) write(ctx context.Context, intent control.Intent, fold []by
 		s.at.Intent = &intent
 	}
 	if found && safeguard.On(safeguard.IntentTaken) {
-		// The sink that recorded the intent may still be writing: it does not count the rows of its first inserts, and
-		// the engine may answer "known" for a token that we used and whose rows never came. So its commit must fail.
+		// The sink that recorded the intent may still be writing. It does not count the rows of its first
+		// inserts, and the engine may report as known a token that this sink used and whose rows never arrived.
+		// So the other sink's commit must fail.
 		if err := s.swap(ctx, "take over the intent", func(ctx context.Context, at control.SinkPosition) (int64, error) {
 			return s.Positions.SinkTakeOver(ctx, s.Name, s.Partition, at)
 		}); err != nil {
@@ -193,8 +195,8 @@ func (s *ByToken[R]) write(ctx context.Context, intent control.Intent, fold []by
 }
 
 // insert writes the rows of a block to their tables. The age of a found block is unknown. The table may have
-// forgotten its token, so insert asks each table whether it has the rows. The same holds if the answer to our own
-// insert was lost some time ago.
+// forgotten its token, so insert queries each table for the rows. The same applies if the answer to this
+// consumer's own insert was lost some time ago.
 func (s *ByToken[R]) insert(ctx context.Context, intent control.Intent, found bool) error {
 	began := s.Clock.Now()
 	for _, b := range s.Block.Tables() {
@@ -262,9 +264,9 @@ func (s *ByToken[R]) insert(ctx context.Context, intent control.Intent, found bo
 	return nil
 }
 
-// landed verifies that a block which the warehouse accepted, or claimed to have, is there. A table that is not
-// replicated stores the token before the rows: if its disk is full, or it is killed, in between, it takes a block for
-// present that never came. The rows are then inserted under another token.
+// landed verifies that a block which the warehouse accepted, or reported as known, is there. A table that is not
+// replicated stores the token before the rows. If its disk is full or it is killed in between, it takes a block as
+// present that never arrived. The rows are then inserted under another token.
 func (s *ByToken[R]) landed(ctx context.Context, intent control.Intent, b R, token string) error {
 	if s.Inserter.Replicated() || !safeguard.On(safeguard.RepeatedIsAsked) {
 		return nil
@@ -285,17 +287,17 @@ func (s *ByToken[R]) landed(ctx context.Context, intent control.Intent, b R, tok
 	}
 }
 
-const mostTokens = 9 // each one but the last was recorded without its rows
+const mostTokens = 9 // all but the last were recorded without their rows
 
-// unequal is the error for a block if the warehouse has other rows of it than expected.
+// unequal returns the error for a block if the warehouse has a different number of its rows than expected.
 func (s *ByToken[R]) unequal(intent control.Intent, b R, rows int, why string) error {
 	return s.stop(intent.From, control.StopOther, fmt.Sprintf("%s holds %d rows for offsets %d to %d, but these offsets made %d rows: %s; "+
 		"what to do: docs/runbooks/partition-stopped.md", b.Name(), rows, intent.From, intent.To, b.Rows(), why))
 }
 
-// stillOurs checks that no other process has completed the block since the control store's last answer, if that is
-// some time ago. Otherwise a process that was stopped in between (SIGSTOP, a sleeping machine) would write a block
-// whose token the warehouse has forgotten.
+// stillOurs checks, if the control store's last answer is some time ago, that no other process has completed the
+// block since then. Otherwise a process that was stopped in between (SIGSTOP, a sleeping machine) would write a
+// block whose token the warehouse has forgotten.
 func (s *ByToken[R]) stillOurs(ctx context.Context) error {
 	asked := s.Clock.Now()
 	// It also uses the wall clock, because Go's monotonic clock stops while a machine sleeps.

@@ -14,24 +14,25 @@ import (
 // ErrConflict means that the row has changed since the caller read it.
 var ErrConflict = control.ErrConflict
 
-// Transactions keep the position of a consumer and its effect, together. T is a transaction.
+// Transactions stores the position of a consumer together with its effect. T is a transaction.
 type Transactions[T any] interface {
 	SinkGet(ctx context.Context, consumer string, partition int) (control.SinkPosition, error)
 	// InTransaction runs do in one transaction, which takes effect as a whole or not at all.
 	InTransaction(ctx context.Context, what string, do func(tx T) error) error
-	// SinkMove moves a position in a transaction. It returns ErrConflict if its version or offset is not the known
-	// one.
+	// SinkMove moves a position in a transaction. It returns ErrConflict if the version or offset is not the
+	// known one.
 	SinkMove(ctx context.Context, tx T, consumer string, partition int, from control.SinkPosition, next int64, fold []byte) error
 }
 
-// Span is the range of offsets of the rated log from which a block was made, both ends included.
+// Span is the range of offsets of the rated log from which a block was built, inclusive.
 type Span struct {
 	Partition int
 	From, To  int64
 	First     bool // the consumer has applied nothing before
 }
 
-// Effect applies blocks in a transaction. A consumer may call it several times for one block; one transaction commits.
+// Effect applies blocks in a transaction. A consumer may call it several times for one block; only one transaction
+// commits.
 type Effect[T any] interface {
 	Block
 	Apply(ctx context.Context, tx T, span Span) error
@@ -42,23 +43,23 @@ type TransactionOptions[T any] struct {
 	Options
 	Store  Transactions[T]
 	Effect Effect[T]
-	Done   string // place of the messages before the position, for errors: "in the balances"
-	Gone   string // instructions if the log no longer has the next message: the runbook
-	// Start is the position at which a consumer without one begins if the log has lost its beginning. It is the
-	// position of another consumer, because the fold at the first remaining message is unknown. Nil, or offset 0: the
-	// first remaining message.
+	Done   string // where the messages before the position are, for errors: "in the balances"
+	Gone   string // advice if the log no longer has the next message: the runbook
+	// Start returns the position at which a consumer without a position begins if the log has lost its beginning.
+	// It is the position of another consumer, because the fold at the first remaining message is unknown. If
+	// Start is nil or returns offset 0, the consumer begins at the first remaining message.
 	Start func(ctx context.Context) (next int64, fold ratedlog.Fold, err error)
 }
 
-// InTransaction applies each counting message of one partition of the rated log exactly once to an effect that
-// commits together with the position. Of two consumers of a partition, one fails to move the position, and its effect
-// is rolled back with it.
+// InTransaction applies each message that counts in one partition of the rated log exactly once to an effect that
+// commits together with the position. If two consumers have a partition, one of them fails to move the position, and
+// its effect is rolled back with the move.
 type InTransaction[T any] struct {
 	blocks
 	TransactionOptions[T]
 
 	at    control.SinkPosition
-	known bool // the store's last answer
+	known bool // the store's last answer is current
 }
 
 // NewInTransaction reports all mistakes of the options.
@@ -80,8 +81,9 @@ func NewInTransaction[T any](o TransactionOptions[T]) (*InTransaction[T], error)
 	return c, nil
 }
 
-// Run applies messages until ctx ends (it then finishes the current block and returns nil) or an error stops it:
-// *StoppedError if a person must look; any other error may be temporary, so call Run again.
+// Run applies messages until ctx ends (it then finishes the current block and returns nil) or an error stops it.
+// The error is *StoppedError if an operator must look into it; any other error may be temporary, so call Run
+// again.
 func (s *InTransaction[T]) Run(ctx context.Context) error {
 	s.known, s.at = false, control.SinkPosition{}
 	if err := s.begin(ctx, s.Done); err != nil {
@@ -115,8 +117,8 @@ func (s *InTransaction[T]) step(ctx context.Context) error {
 	_, fold = s.reader.Position()
 	err = s.apply(ctx, span, fold.Append(nil))
 	if errors.Is(err, ErrConflict) {
-		// Another consumer has the partition too, or the answer to a commit of ours was lost. The store's present state
-		// decides.
+		// Another consumer also has the partition, or the answer to one of this consumer's commits was
+		// lost. The present state of the store decides.
 		s.known = false
 		s.Log.Info("another consumer changed the position, or an answer was lost; reading it again", "consumer", s.Name, "partition",
 			s.Partition)
@@ -125,15 +127,16 @@ func (s *InTransaction[T]) step(ctx context.Context) error {
 	return err
 }
 
-// apply commits a block and the position after it. When ctx ends it continues, because the next consumer would only
-// repeat the work; but it waits for no engine that is away, and not long for one that hangs.
+// apply commits a block and the position after it. When ctx ends, it continues, because the next consumer would
+// only repeat the work; but it does not wait for an unreachable engine, and does not wait long for one that hangs.
 func (s *InTransaction[T]) apply(ctx context.Context, span Span, fold []byte) error {
 	began := s.Clock.Now()
 	err := s.until(ctx, "apply a block of the rated log", func() error {
 		finishing, end := outlast(ctx)
 		defer end()
 		what := "applying a block for " + s.Name
-		// The position comes first: PostgreSQL holds its row, so that another consumer waits, and then finds it moved.
+		// The position is moved first: PostgreSQL locks its row, so that another consumer waits, and then finds
+		// it moved.
 		move := func(tx T) error {
 			err := s.Store.SinkMove(finishing, tx, s.Name, s.Partition, s.at, span.To+1, fold)
 			if errors.Is(err, ErrConflict) && !safeguard.On(safeguard.MovedFrom) {
@@ -166,7 +169,7 @@ func (s *InTransaction[T]) apply(ctx context.Context, span Span, fold []byte) er
 	return nil
 }
 
-// where learns the position, unless it is known.
+// where reads the position, unless it is known.
 func (s *InTransaction[T]) where(ctx context.Context) error {
 	if s.known {
 		return nil
@@ -201,7 +204,7 @@ func (s *InTransaction[T]) where(ctx context.Context) error {
 	return nil
 }
 
-// start finds the position at which a consumer without one begins.
+// start returns the position at which a consumer without a position begins.
 func (s *InTransaction[T]) start(ctx context.Context) error {
 	if s.at.Version > 0 {
 		return nil

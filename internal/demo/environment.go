@@ -26,7 +26,7 @@ import (
 	"ratemill/registry"
 )
 
-// environment is everything that the demo's roles find when they start.
+// environment holds what the demo's roles need when they start.
 type environment struct {
 	dir     string
 	lock    *os.File // marks the folder as in use
@@ -38,8 +38,8 @@ type environment struct {
 	ports   map[string]string
 }
 
-// wanted are the ports that the demo uses if they are free, so that its addresses stay the same; the roles have those
-// from 42201 on, in their order.
+// wanted are the ports that the demo uses if they are free, so that its addresses stay the same; the roles have the
+// ports from 42201 on, in order.
 func wanted(all []roles.Role) map[string]int {
 	ports := map[string]int{"sftp": 42022, "kafka": 42092, "clickhouse": 42123}
 	for i, role := range all {
@@ -48,7 +48,7 @@ func wanted(all []roles.Role) map[string]int {
 	return ports
 }
 
-// build creates the demo's folder, or reuses that of an earlier demo, and starts the engines.
+// build creates the demo's folder, or reuses the folder of an earlier demo, and starts the engines.
 func build(ctx context.Context, dir string, all []roles.Role, log *slog.Logger) (_ *environment, err error) {
 	e := &environment{dir: dir, roles: all, ports: map[string]string{}}
 	defer func() {
@@ -99,8 +99,8 @@ func (e *environment) close() {
 	}
 }
 
-// take marks the folder as this demo's before anything is written, because commands of a demo running in it read its
-// files.
+// take marks the folder as this demo's before anything is written, because the commands of a demo that runs in it
+// read its files.
 func (e *environment) take() (err error) {
 	if err := os.MkdirAll(filepath.Join(e.dir, "data"), 0o750); err != nil {
 		return err
@@ -108,7 +108,7 @@ func (e *environment) take() (err error) {
 	if e.lock, err = child.Lock(e.dir); err != nil {
 		return err
 	}
-	// `ratemill run` uses the same files, and only its engine's lock shows that.
+	// `ratemill run` uses the same files, and only its engine's lock shows that it is running.
 	engine, err := child.Lock(filepath.Join(e.dir, "data", "kafka"))
 	if err != nil {
 		return err
@@ -195,7 +195,7 @@ func (e *environment) register(ctx context.Context, more []registry.Input) error
 	return err
 }
 
-// freePort is the wanted port, or another one if it is taken.
+// freePort returns the wanted port, or another one if it is in use.
 func freePort(port int) (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
 	if err != nil {
@@ -208,7 +208,8 @@ func freePort(port int) (string, error) {
 	return text, err
 }
 
-// copyOnce copies files that do not exist yet: an earlier demo has seen the existing ones, and they must not change.
+// copyOnce copies files that do not exist yet: an earlier demo has read the existing files, and they must not
+// change.
 func copyOnce(from fs.FS, to string) error {
 	return fs.WalkDir(from, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || strings.HasPrefix(filepath.Base(path), "NOTICE") {

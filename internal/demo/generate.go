@@ -18,7 +18,7 @@ import (
 	"ratemill/registry"
 )
 
-// generate writes usage files and the registry of their SIMs, unless an earlier demo wrote the same.
+// generate writes usage files and the registry of their SIMs, unless an earlier demo wrote the same files.
 func (e *environment) generate(ctx context.Context, o Options) ([]registry.Input, error) {
 	options := demo.Generated(o.Records)
 	if o.Seed != 0 {
@@ -74,8 +74,8 @@ func (e *environment) generate(ctx context.Context, o Options) ([]registry.Input
 	return inputs, nil
 }
 
-// same refuses options that differ from those of an earlier demo in this folder, because its files are there and were
-// read with their SIMs.
+// same refuses options that differ from those of an earlier demo in this folder, because that demo's files are there
+// and were read with their SIMs.
 func (e *environment) same(options generate.Options) error {
 	path := filepath.Join(e.dir, "generated.options")
 	mine := fmt.Sprintf("records %d, seed %d\n", options.Records, options.Seed)
@@ -90,7 +90,7 @@ func (e *environment) same(options generate.Options) error {
 	return err
 }
 
-// writeFile writes a file under another name first, so that no program reads half of it.
+// writeFile writes a file under another name first, so that no program reads an incomplete file.
 func writeFile(path string, f *generate.File) error {
 	to, err := os.Create(path + ".tmp")
 	if err != nil {

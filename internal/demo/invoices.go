@@ -15,11 +15,11 @@ import (
 const (
 	invoicedMonth = "2026-03"
 	creditedPayer = "initech"
-	printFolder   = "invoices" // of the demo's folder
+	printFolder   = "invoices" // a folder in the demo's folder
 )
 
-// invoices closes March 2026: it computes the documents, releases the held one, makes all final, credits a part of one,
-// and compares all rated with all invoiced amounts.
+// invoices closes March 2026: it computes the documents, releases the held document, makes all documents final, credits
+// a part of one, and compares all rated with all invoiced amounts.
 func (e *environment) invoices(ctx context.Context, office *backoffice.Office, o Options) error {
 	to := o.Words
 	order := backoffice.InvoiceOrder{Cycle: invoicedMonth, Who: "demo", Why: "the demo's month is over", Wait: time.Minute}
@@ -66,7 +66,7 @@ func (e *environment) invoices(ctx context.Context, office *backoffice.Office, o
 	return nil
 }
 
-// bill makes the documents.
+// bill computes the documents.
 func (e *environment) bill(ctx context.Context, office *backoffice.Office, o Options, order backoffice.InvoiceOrder) error {
 	run, err := office.RunInvoices(ctx, order)
 	if err != nil {
@@ -108,7 +108,7 @@ func (e *environment) bill(ctx context.Context, office *backoffice.Office, o Opt
 	return nil
 }
 
-// credit takes back half of the last line of a document that costs something.
+// credit credits half of the last line of a document that costs something.
 func (e *environment) credit(ctx context.Context, office *backoffice.Office, o Options, number string,
 	order backoffice.InvoiceOrder) error {
 	s, err := office.Invoice(ctx, number, "")
@@ -136,7 +136,7 @@ func (e *environment) credit(ctx context.Context, office *backoffice.Office, o O
 	return nil
 }
 
-// printed waits until the role delivery has made the PDFs of documents.
+// printed waits until the role delivery has created the PDFs of documents.
 func (e *environment) printed(ctx context.Context, documents int) (n int, err error) {
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		files, err := filepath.Glob(filepath.Join(e.dir, printFolder, "*", "*.pdf"))

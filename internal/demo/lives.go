@@ -15,7 +15,7 @@ import (
 const reseller = "fjordnet"
 
 const (
-	firstUses = 3 // SIMs that are shown with their first use
+	firstUses = 3 // number of SIMs that are shown with their first use
 	batchPath = "project/changes/" + reseller + ".csv"
 )
 
@@ -44,7 +44,7 @@ func (e *environment) byUsage(ctx context.Context, office *backoffice.Office, o 
 		return err
 	}
 	var active, suspended []string
-	var used, limited string // SIMs to ask about
+	var used, limited string // SIMs to query
 	for _, sim := range sims.SIMs {
 		facts, err := office.SIMHistory(ctx, sim.ICCID, reseller)
 		if err != nil {
@@ -92,14 +92,14 @@ func history(o Options, sim string) {
 	fmt.Fprintln(o.Words)
 }
 
-// limitOf is the limit that suspended a SIM.
+// limitOf returns the limit that suspended a SIM.
 func (e *environment) limitOf(ctx context.Context, sim uint32) (limit string, err error) {
 	err = e.engines.Warehouse.Conn().QueryRow(ctx,
 		"SELECT any(name) FROM usage_events WHERE event = 'limit.suspends' AND sim = ?", sim).Scan(&limit)
 	return limit, err
 }
 
-// batch runs the reseller's batch. Its id follows from its content, so that a later demo does not run it again.
+// batch runs the reseller's batch. Its id follows from its content, so a later demo does not run it again.
 func (e *environment) batch(ctx context.Context, office *backoffice.Office, o Options) error {
 	file, err := os.Open(filepath.Join(e.dir, batchPath))
 	if err != nil {

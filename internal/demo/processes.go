@@ -18,7 +18,7 @@ import (
 	"ratemill/internal/scrape"
 )
 
-// processes are the processes of the roles, one each.
+// processes holds the processes of the roles, one each.
 type processes struct {
 	environment *environment
 	all         []*process
@@ -69,7 +69,7 @@ func start(e *environment) (*processes, error) {
 	return p, nil
 }
 
-// stop asks all to finish their work, and waits for it.
+// stop asks all processes to finish their work, and waits for them.
 func (p *processes) stop() {
 	for _, m := range p.all {
 		_ = m.cmd.Process.Signal(syscall.SIGTERM)
@@ -84,13 +84,13 @@ func (p *processes) stop() {
 	}
 }
 
-// left names the process that ended unexpectedly, with the end of its output.
+// left returns the process that ended unexpectedly, with the end of its output.
 func (p *processes) left() error {
 	for _, m := range p.all {
 		select {
 		case <-m.done:
 			path := filepath.Join(p.environment.dir, m.role.Name+".log")
-			text, _ := os.ReadFile(path) // without it the error still says where to look
+			text, _ := os.ReadFile(path) // without the text, the error still says where to look
 			lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 			return fmt.Errorf("the %s process ended (%v); the end of %s:\n%s", m.role.Name, m.err, path, strings.Join(lines[max(0,
 				len(lines)-10):], "\n"))
@@ -100,7 +100,7 @@ func (p *processes) left() error {
 	return nil
 }
 
-// read asks every process for its metrics at once.
+// read requests the metrics of all processes at the same time.
 func (p *processes) read(ctx context.Context) map[string]scrape.Metrics {
 	all := map[string]scrape.Metrics{}
 	var mu sync.Mutex
@@ -120,7 +120,7 @@ func (p *processes) read(ctx context.Context) map[string]scrape.Metrics {
 	return all
 }
 
-// used is the CPU time and the largest memory of a process.
+// used returns the CPU time and the peak memory of a process.
 type used struct {
 	cpu  time.Duration
 	peak int64

@@ -21,7 +21,8 @@ import (
 	"ratemill/internal/output"
 )
 
-// report shows the results: balances, usage and cost, three explained records, each stage's work, and what to ask next.
+// report prints the results: balances, usage and cost, three explained records, each stage's work, and what to query
+// next.
 func (e *environment) report(ctx context.Context, p *processes, o Options, known int, took time.Duration) error {
 	closed, err := closedFiles(ctx, e.engines.Store)
 	if err != nil {
@@ -67,7 +68,7 @@ func (e *environment) report(ctx context.Context, p *processes, o Options, known
 	return nil
 }
 
-const mostFiles = 30 // balances that are shown one by one
+const mostFiles = 30 // number of balances that are shown individually
 
 func (e *environment) balances(ctx context.Context, office *backoffice.Office, to io.Writer) error {
 	all, err := office.FileBalances(ctx)
@@ -108,7 +109,7 @@ func (e *environment) balances(ctx context.Context, office *backoffice.Office, t
 	return e.unread(ctx, to)
 }
 
-// unread names the files that were not read to their end, with the reasons.
+// unread returns the files that were not read to their end, with the reasons.
 func (e *environment) unread(ctx context.Context, to io.Writer) error {
 	files, err := e.engines.Store.Files(ctx, control.FileFilter{States: []control.FileState{control.Duplicate, control.Failed,
 		control.Vanished}, Limit: 20})
@@ -156,7 +157,7 @@ func (e *environment) costs(ctx context.Context, office *backoffice.Office, to i
 	return err
 }
 
-// quantity is a number of units for people: 1.2 GB, 3h12m, 41.
+// quantity returns a number of units for display: 1.2 GB, 3h12m, 41.
 func quantity(n int64, unit string) string {
 	switch unit {
 	case "B":
@@ -167,7 +168,7 @@ func quantity(n int64, unit string) string {
 	return humanize.Comma(n)
 }
 
-// explained shows three records whose charges show different things: a pool that emptied, two tiers, a call.
+// explained prints three records whose charges show different cases: a pool that emptied, two tiers, a call.
 func (e *environment) explained(ctx context.Context, office *backoffice.Office, o Options) error {
 	var ids []string
 	for _, where := range []string{
@@ -207,7 +208,7 @@ func (e *environment) explained(ctx context.Context, office *backoffice.Office, 
 
 const few = 50_000 // below this many records, start-up costs dominate
 
-// stages shows the work and cost of each stage, including the engines' part.
+// stages prints the work and cost of each stage, including the engines' part.
 func (p *processes) stages(o Options, took time.Duration) error {
 	to := o.Words
 	g := output.New("stage", "records", "records/s", "CPU", "CPU per record", "memory").Amounts("records", "records/s", "CPU",
@@ -258,13 +259,13 @@ func (p *processes) stages(o Options, took time.Duration) error {
 	return os.WriteFile(o.Stages, append(text, '\n'), 0o644)
 }
 
-// Stage is the work and cost of a process; the last of a demo is the whole.
+// Stage is the work and cost of a process; the last stage of a demo is the total.
 type Stage struct {
 	Name    string  `json:"name"`
 	Records int64   `json:"records"`
 	Seconds float64 `json:"seconds"` // from the first record to the last; 0 for an engine
 	CPU     float64 `json:"cpu_seconds"`
-	Peak    int64   `json:"peak_bytes"` // most memory; of the whole, the sum
+	Peak    int64   `json:"peak_bytes"` // peak resident memory; for the total, the sum
 }
 
 func countFiles(dir string) (n int, bytes int64, err error) {

@@ -18,11 +18,11 @@ import (
 	"ratemill/registry"
 )
 
-// Options say how the demo runs.
+// Options define how the demo runs.
 type Options struct {
 	Dir      string
 	Once     bool // exit when everything is stored, instead of staying up
-	Records  int  // to generate in addition to the shipped files
+	Records  int  // number of records to generate in addition to the shipped files
 	Seed     uint64
 	Stages   string    // file for the work of each stage, as JSON; empty for none
 	Program  string    // name of the program, for commands that people copy
@@ -30,7 +30,7 @@ type Options struct {
 	Words    io.Writer // where people read
 	Terminal bool      // Words is a terminal: show progress bars
 	Log      *slog.Logger
-	Roles    []roles.Role // of the binary; a process runs each
+	Roles    []roles.Role // all roles of the binary; each runs in a process of its own
 }
 
 // Run runs the demo until ctx ends, or, with Once, until everything is stored.
@@ -120,7 +120,7 @@ func (p *processes) watch(ctx context.Context, o Options, files int) error {
 		if err != nil {
 			return err
 		}
-		// Twice in a row: the last file's rows may have been in transit between two queries.
+		// Twice in a row, because the last file's rows may have been in transit between two queries.
 		if quiet++; !idle {
 			quiet = 0
 		}
@@ -173,7 +173,7 @@ func (p *processes) idle(ctx context.Context, all map[string]scrape.Metrics) (bo
 	return len(waiting) == 0, err
 }
 
-// closedFiles is the number of files without remaining work.
+// closedFiles returns the number of files without remaining work.
 func closedFiles(ctx context.Context, store *control.Store) (n int, err error) {
 	after := int64(0)
 	for {
@@ -190,7 +190,7 @@ func closedFiles(ctx context.Context, store *control.Store) (n int, err error) {
 	}
 }
 
-// bars are a bar for each stage on a terminal, and nothing elsewhere.
+// bars shows a bar for each stage on a terminal, and nothing elsewhere.
 type bars struct {
 	*progress.Bars
 	collect, rate, stored *progress.Bar

@@ -1,6 +1,6 @@
 // Package embedded holds the engines included in ratemill, so that it runs without other installations: Kafka
 // (internal/embedded/kafka) and ClickHouse (internal/embedded/clickhouse). They use the real protocols on loopback;
-// other packages cannot tell whether an engine is embedded or a cluster elsewhere.
+// other packages cannot distinguish an embedded engine from a cluster elsewhere.
 //
 // Engines may run in child processes of the same binary (internal/embedded/child). For that, main and every TestMain of
 // a package that starts one call RunIfChild first.

@@ -7,15 +7,14 @@ import (
 	"ratemill/internal/backoff"
 )
 
-// A process asks the control store for its time once a minute. It reports a difference of a minute between that clock
-// and this machine's: files, leases and alerts show the store's time, logs show this machine's.
-// machine's: files, leases and alerts show the store's time, logs show this machine's.
+// A process reads the control store's time once a minute. It reports if its machine's clock differs by a minute or more,
+// because files, leases and alerts use the store's time, but logs use the machine's.
 const (
 	setClockEvery   = time.Minute
 	clockDifference = time.Minute
 )
 
-// FollowClock updates the store's time until ctx ends. While the store is away, its time continues here.
+// FollowClock updates the store's time until ctx ends. While the store is unreachable, its time continues here.
 func (e *Engines) FollowClock(ctx context.Context) error {
 	told := false
 	for ctx.Err() == nil {

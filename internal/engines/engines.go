@@ -28,9 +28,9 @@ type Options struct {
 	Config     *config.Config
 	Log        *slog.Logger
 	Attach     bool     // use the embedded engines of a running process, and start none
-	ClickHouse bool     // open ClickHouse; an embedded one that this process starts is opened anyway
+	ClickHouse bool     // open ClickHouse; an embedded ClickHouse that this process starts is opened anyway
 	Marks      bool     // refuse stores of different days, as a process that runs roles must
-	Remake     []string // tables of ClickHouse to be recreated, empty, by an order of a person
+	Remake     []string // tables of ClickHouse to be recreated, empty, as a user ordered
 }
 
 func (o *Options) check() error {
@@ -50,15 +50,15 @@ type Engines struct {
 	Topics    broker.Topics
 
 	KafkaAddress, ClickHouseAddress string   // addresses of the engines
-	KafkaPID, ClickHousePID         int      // processes of the embedded ones, as first started
+	KafkaPID, ClickHousePID         int      // processes of the embedded engines, as first started
 	Brokers                         []string // addresses of Kafka
 	Partitions                      int
-	Installation                    string // its name, which the control store, Kafka and ClickHouse carry
-	SinkName                        string // of the warehouse's sink in the control store (SinkName)
+	Installation                    string // name of the installation, which is stored in the control store, Kafka and ClickHouse
+	SinkName                        string // name of the warehouse's sink in the control store (SinkName)
 
-	LedgerTime *control.Clock // the control store's: for leases, and for all times that processes compare
+	LedgerTime *control.Clock // clock of the control store: for leases, and for all times that processes compare
 
-	keys      keys.Keys // of the embedded engines
+	keys      keys.Keys // passwords of the embedded engines
 	kafkaTLS  *tls.Config
 	kafkaSASL sasl.Mechanism
 	health    health
@@ -109,7 +109,7 @@ func (e *Engines) Open(ctx context.Context) (err error) {
 }
 
 // Close stops the engines that this process started, all at once, and leaves the others. It waits for them, but not
-// long: acknowledged data is on disk.
+// long, because acknowledged data is on disk.
 func (e *Engines) Close() {
 	for i := len(e.closers) - 1; i >= 0; i-- {
 		e.closers[i]()
@@ -128,12 +128,12 @@ func (e *Engines) Close() {
 	e.closers, e.enders = nil, nil
 }
 
-// engineGrace is the rest of the 10 s in which a process ends, after its roles: they take at most 5 s, and one more to
-// leave their groups.
+// engineGrace is what remains for the engines of the 10 s in which a process ends: the roles take at most 5 s, and one
+// more to leave their groups.
 const engineGrace = 3 * time.Second
 
-// WaitFor waits for an engine that is away, until ctx ends. It does not wait for an engine that refuses us, because a
-// wrong password should be reported at once.
+// WaitFor waits for an unreachable engine, until ctx ends. It does not wait for an engine that refuses the
+// connection, because a wrong password should be reported at once.
 func (e *Engines) WaitFor(ctx context.Context, what string, do func() error) error {
 	passing := func(err error) bool { return backoff.Unavailable(err) && !accesserr.Is(err) }
 	p := backoff.Patience{Clock: backoff.RealTime{}, Log: e.Log, Random: rand.Float64, Passing: passing, First: 100 * time.Millisecond}
@@ -151,12 +151,12 @@ func (e *Engines) WaitFor(ctx context.Context, what string, do func() error) err
 }
 
 // reaching describes what a process waits for at the start. Kafka and ClickHouse are compared with the control store
-// before they are used, so the control store may be the one that is away: the error says which, and readiness and
-// metrics follow the error.
+// before they are used, so the control store may be the one that is unreachable: the error contains the engine, and
+// readiness and metrics follow the error.
 var reaching = map[string]string{Control: "reach the control store", Kafka: "reach Kafka", ClickHouse: "reach ClickHouse"}
 
-// Partitions is the number of partitions of an installation. It is fixed at the first start, because a root's partition
-// is stored with the root.
+// Partitions returns the number of partitions of an installation. It is fixed at the first start, because a root's
+// partition is stored with the root.
 func Partitions(ctx context.Context, store *control.Store, configured int) (int, error) {
 	stored, err := store.SettingOrSet(ctx, "partitions", []byte(fmt.Sprint(configured)))
 	if err != nil {

@@ -19,7 +19,8 @@ const (
 	ClickHouse = backoff.ClickHouse
 )
 
-// health is the last known state of this process's engines. Requests for readiness or metrics do not wait for them.
+// health is the last known state of this process's engines. Requests for readiness or metrics do not wait for the
+// engines.
 type health struct {
 	mu    sync.Mutex
 	seen  map[string]absent
@@ -30,7 +31,7 @@ type health struct {
 // example with a full disk.
 type waiting struct{ engine, who, what string }
 
-// waitsLong is the time that a role must wait before the engine counts as not working.
+// waitsLong is how long a role must wait before the engine counts as not working.
 const waitsLong = 3 * time.Second
 
 // waited records that a role waits for an engine, or no longer does.
@@ -64,22 +65,22 @@ func (e *Engines) Waits(who string) func(what string, err error) {
 	}
 }
 
-// Away lists the engines that are away with the reasons, in the order of their names.
+// Away lists the unreachable engines with the reasons, sorted by name.
 func (e *Engines) Away() []string { return e.health.away() }
 
-// There reports whether an engine is there, as far as known.
+// There reports whether an engine is reachable, as far as known.
 func (e *Engines) There(name string) bool { return e.health.there(name) }
 
-// Each iterates over the engines asked so far.
+// Each iterates over the engines checked so far.
 func (e *Engines) Each(put func(name string, there bool)) { e.health.each(put) }
 
-// engineOf is the engine that an error is about.
+// engineOf returns the engine that an error is about.
 func engineOf(err error) string { return cmp.Or(backoff.From(err), Kafka) }
 
-// oneLine is an error for a list of lines.
+// oneLine returns an error on one line, for a list.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", " ") }
 
-// absent holds the reason why an engine is away, and the time since which it is; no error if it is available.
+// absent holds why and since when an engine is unreachable; no error if it is available.
 type absent struct {
 	err   error
 	since time.Time
@@ -102,7 +103,7 @@ func (h *health) saw(name string, err error) {
 	h.seen[name] = absent{err, since}
 }
 
-// away lists the engines that are away with the reasons, in the order of their names.
+// away lists the unreachable engines with the reasons, sorted by name.
 func (h *health) away() (what []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -121,14 +122,14 @@ func (h *health) away() (what []string) {
 	return what
 }
 
-// there reports whether an engine is there, as far as known.
+// there reports whether an engine is reachable, as far as known.
 func (h *health) there(name string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.seen[name].err == nil
 }
 
-// each iterates over the engines asked so far.
+// each iterates over the engines checked so far.
 func (h *health) each(put func(name string, there bool)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -143,7 +144,7 @@ func (h *health) each(put func(name string, there bool)) {
 
 const (
 	askEngines = 2 * time.Second // between two checks of an engine
-	mayTake    = 3 * time.Second // after which an engine that does not answer counts as away
+	mayTake    = 3 * time.Second // time after which an engine that does not answer counts as unreachable
 )
 
 // Watch checks the engines repeatedly until ctx ends.
@@ -152,7 +153,7 @@ func (e *Engines) Watch(ctx context.Context) error {
 		_, _, err := e.Kafka.Bounds(ctx, e.Topics.Usage, 0)
 		return err
 	}}
-	if e.Warehouse != nil { // that of the roles here, or one that this process runs for others
+	if e.Warehouse != nil { // the warehouse of the roles here, or one that this process runs for others
 		ask[ClickHouse] = e.Warehouse.Ping
 	}
 	var all sync.WaitGroup

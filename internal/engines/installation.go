@@ -14,13 +14,13 @@ import (
 	"ratemill/internal/warehouse"
 )
 
-// OtherInstallationError reports that an engine belongs to a different control store. With it, sinks would write
-// existing rows again, with accounts of other names, and queries would mix both installations.
+// OtherInstallationError reports that an engine belongs to a different control store. If it were used, sinks
+// would rewrite existing rows with accounts of other names, and queries would mix both installations.
 type OtherInstallationError struct {
-	Engine       string // its name for people
+	Engine       string // name of the engine for display
 	At           string
-	Theirs, Ours string // names of the installations; theirs is empty if a nameless one wrote to it, ours if it never ran
-	Refuses      string // the file with the password that an embedded engine refused; empty if it accepted us
+	Theirs, Ours string // names of the installations; theirs is empty if an installation without a name wrote to it, ours if it never ran
+	Refuses      string // the file with the password that an embedded engine refused; empty if the password was accepted
 	Do           string
 }
 
@@ -68,14 +68,14 @@ func (e *Engines) openStore(ctx context.Context) (err error) {
 	return err
 }
 
-// SinkName is the name of the warehouse's sink in the control store. It includes the installation, because offsets of
-// another are other records.
+// SinkName returns the name of the warehouse's sink in the control store. It includes the installation, because
+// the same offsets in another installation are other records.
 func SinkName(installation string) string { return "clickhouse/" + installation }
 
-// FactSinkName is the name of the warehouse's sink of the registry's facts.
+// FactSinkName returns the name of the warehouse's sink of the registry's facts.
 func FactSinkName(installation string) string { return "clickhouse/facts/" + installation }
 
-// DocumentSinkName is the name of the warehouse's sink of final documents.
+// DocumentSinkName returns the name of the warehouse's sink of final documents.
 func DocumentSinkName(installation string) string { return "clickhouse/documents/" + installation }
 
 // ownKafka refuses a Kafka of another installation before it creates or reads anything there.
@@ -86,7 +86,8 @@ func (e *Engines) ownKafka(ctx context.Context) error {
 	return RefusedByKafka(e.Config, err)
 }
 
-// RefusedByKafka converts the error of an embedded broker that refused our password to one that names its installation.
+// RefusedByKafka converts the error of an embedded broker that refused the password to an error with the name of the
+// broker's installation.
 func RefusedByKafka(c *config.Config, err error) error {
 	if c.EmbeddedKafka() && accesserr.Is(err) {
 		e := othersKafka(c, "", "", false).(*OtherInstallationError)
@@ -106,7 +107,7 @@ func refusedByWarehouse(c *config.Config, err error) error {
 	return err
 }
 
-// claimKafka gives a Kafka without a name our name. Another process may have been faster.
+// claimKafka gives a Kafka without a name the name of this installation. Another process may have been faster.
 func (e *Engines) claimKafka(ctx context.Context) error {
 	return e.WaitFor(ctx, Kafka, func() error {
 		holder, err := e.Kafka.Claim(ctx, e.Topics.Installation, e.Installation)
@@ -117,14 +118,14 @@ func (e *Engines) claimKafka(ctx context.Context) error {
 	})
 }
 
-// ownWarehouse is ownKafka for the warehouse.
+// ownWarehouse does the same as ownKafka for the warehouse.
 func (e *Engines) ownWarehouse(ctx context.Context) error {
 	return e.WaitFor(ctx, ClickHouse, func() error {
 		return CheckWarehouse(ctx, e.Config, e.Store, e.Warehouse, e.Config.EmbeddedClickHouse() && !e.Attach)
 	})
 }
 
-// claimWarehouse is claimKafka for the warehouse.
+// claimWarehouse does the same as claimKafka for the warehouse.
 func (e *Engines) claimWarehouse(ctx context.Context) error {
 	return e.WaitFor(ctx, ClickHouse, func() error {
 		holder, err := e.Warehouse.Claim(ctx, e.Installation)
@@ -138,8 +139,9 @@ func (e *Engines) claimWarehouse(ctx context.Context) error {
 // CheckKafka compares the installations of Kafka and the control store, and claims nothing. started means that
 // the embedded broker runs on this configuration's data.
 //
-// A Kafka without a name is new, or belongs to an installation from before there were names. If it has a rated log, its
-// writer took partitions through a control store: through this one, or the Kafka belongs to another.
+// A Kafka without a name is new, or belongs to an installation from before installations had names. If it has a rated
+// log, the writer took partitions through a control store: either this one, or the Kafka belongs to another
+// installation.
 func CheckKafka(ctx context.Context, c *config.Config, store *control.Store, k *broker.Kafka, topics broker.Topics, started bool) error {
 	ours, err := store.Installation(ctx)
 	if err != nil {
@@ -163,7 +165,8 @@ func CheckKafka(ctx context.Context, c *config.Config, store *control.Store, k *
 	return othersKafka(c, theirs, ours, started)
 }
 
-// CheckWarehouse is CheckKafka for the warehouse, where rows are written from a sink's position in the control store.
+// CheckWarehouse does the same as CheckKafka for the warehouse, where rows are written from a sink's position in the
+// control store.
 func CheckWarehouse(ctx context.Context, c *config.Config, store *control.Store, w *warehouse.Warehouse, started bool) error {
 	ours, err := store.Installation(ctx)
 	if err != nil {

@@ -61,7 +61,7 @@ func (e *Engines) openKafka(ctx context.Context) (err error) {
 	return e.claimKafka(ctx)
 }
 
-// dialKafka prepares a client for the brokers' addresses.
+// dialKafka returns a client for the brokers' addresses.
 func (e *Engines) dialKafka() (_ *broker.Kafka, err error) {
 	c := e.Config.Kafka
 	if e.kafkaTLS, err = c.TLS.Client(c.TLS.Enabled); err != nil {
@@ -83,7 +83,7 @@ func (e *Engines) Dialer() *kafka.Dialer {
 	return &kafka.Dialer{ClientID: "ratemill", Timeout: 5 * time.Second, TLS: e.kafkaTLS, SASLMechanism: e.kafkaSASL}
 }
 
-// OpenKafka is a client of a configuration's broker; an embedded one must be running.
+// OpenKafka returns a client of the configured broker; an embedded broker must be running.
 func OpenKafka(c *config.Config) (*broker.Kafka, broker.Topics, error) {
 	e := &Engines{Options: Options{Config: c}, Brokers: c.Kafka.Addresses}
 	topics := broker.TopicsUnder(c.Kafka.Prefix)

@@ -7,7 +7,8 @@ import (
 	"ratemill/internal/embedded/keys"
 )
 
-// embeddedKeys are the passwords of the embedded engines: the process that starts them creates them, others read them.
+// embeddedKeys returns the passwords of the embedded engines: the process that starts the engines creates them, others
+// read them.
 func (e *Engines) embeddedKeys() (keys.Keys, error) {
 	c := e.Config
 	switch {
@@ -19,8 +20,9 @@ func (e *Engines) embeddedKeys() (keys.Keys, error) {
 	return keys.Make(c.Data)
 }
 
-// attachedKeys are the passwords of embedded engines that are already running. If there are none, no engine ran on this
-// data folder: an engine that answers anyway belongs to another installation, and refuses these passwords.
+// attachedKeys returns the passwords of embedded engines that are already running. If there are no passwords, no
+// engine ran on this data folder: an engine that answers anyway belongs to another installation, and refuses these
+// passwords.
 func attachedKeys(c *config.Config) (keys.Keys, error) {
 	k, err := keys.Read(c.Data)
 	if missing := (*keys.MissingError)(nil); errors.As(err, &missing) {

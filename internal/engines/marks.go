@@ -11,14 +11,14 @@ import (
 	"ratemill/internal/control"
 )
 
-// The control store gives marks, increasing numbers, one a minute, which Kafka and ClickHouse store too. So each can
-// detect whether the other was set back: a mark in Kafka that the control store never gave, or a mark that Kafka had
-// and has lost. Kafka and ClickHouse are compared through the control store. Epochs and positions show losses of less
-// than a minute (ledger.Owner, consumer.ByToken).
+// The control store gives out marks, increasing numbers, one a minute, which Kafka and ClickHouse store too. So each
+// store can detect whether the other was set back: a mark in Kafka that the control store never gave out, or a mark
+// that Kafka had and has lost. Kafka and ClickHouse are compared through the control store. Epochs and positions
+// show losses of less than a minute (ledger.Owner, consumer.ByToken).
 
 // DifferentDaysError reports that one of the three stores is older than another expects.
 type DifferentDaysError struct {
-	Older, Newer string // its name for people
+	Older, Newer string // names of the stores for display
 	Has, Knows   control.Mark
 }
 
@@ -42,9 +42,9 @@ const (
 	markAgain  = 500 * time.Millisecond
 )
 
-// marked is a store that receives marks. Its end increases with each.
+// marked is a store that receives marks. Its end increases with each mark.
 type marked struct {
-	engine string // its name in metrics
+	engine string // name of the engine in metrics
 	name   string // as people do
 	newest func(ctx context.Context) (control.Mark, error)
 	put    func(ctx context.Context, m control.Mark) (place int64, err error)
@@ -69,10 +69,10 @@ func (e *Engines) markedWarehouse() marked {
 	}}
 }
 
-// sameDay refuses a store that is older or newer than the control store, before a role reads or writes anything there.
+// sameDay refuses a store that is older or newer than the control store, before a role reads or writes anything in it.
 func (e *Engines) sameDay(ctx context.Context, m marked) error {
 	if !e.Marks {
-		return nil // of the person who looks or repairs
+		return nil // for the user who inspects or repairs the stores
 	}
 	return e.WaitFor(ctx, m.engine, func() error {
 		_, err := e.compareMarks(ctx, m)
@@ -83,7 +83,7 @@ func (e *Engines) sameDay(ctx context.Context, m marked) error {
 // compareMarks returns the control store's marks, or *DifferentDaysError.
 func (e *Engines) compareMarks(ctx context.Context, m marked) (control.Marks, error) {
 	for began := time.Now(); ; {
-		theirs, err := m.newest(ctx) // first: a new mark is recorded in the control store first
+		theirs, err := m.newest(ctx) // first, because a new mark is recorded in the control store first
 		if err != nil {
 			return control.Marks{}, err
 		}
@@ -104,7 +104,8 @@ func (e *Engines) compareMarks(ctx context.Context, m marked) (control.Marks, er
 	}
 }
 
-// GiveMarks compares the stores repeatedly until ctx ends, and gives a mark unless another process has.
+// GiveMarks compares the stores repeatedly until ctx ends, and gives out a mark unless another process
+// has done so.
 func (e *Engines) GiveMarks(ctx context.Context) error {
 	stores := []marked{e.markedKafka()}
 	if e.Warehouse != nil {
@@ -138,7 +139,8 @@ func (e *Engines) GiveMarks(ctx context.Context) error {
 	return nil
 }
 
-// mark gives a store a mark, unless it got one since the number seen. It returns the newest one.
+// mark gives a store a mark, unless the store has received one since the given number. It returns the newest
+// mark.
 func (e *Engines) mark(ctx context.Context, m marked, seen int64) (int64, error) {
 	ours, err := e.compareMarks(ctx, m)
 	if err != nil || seen >= 0 && ours.Given.Number > seen {
@@ -183,7 +185,7 @@ func (e *Engines) CompareStores(ctx context.Context) (days []StoreDay, err error
 	return days, nil
 }
 
-// AcceptStores accepts stores of different days in their present state, by an order of a person, and returns those that
+// AcceptStores accepts stores of different days in their present state, as a user ordered, and returns those that
 // differed.
 func (e *Engines) AcceptStores(ctx context.Context, who, why string) (accepted []*DifferentDaysError, err error) {
 	days, err := e.CompareStores(ctx)
@@ -195,7 +197,7 @@ func (e *Engines) AcceptStores(ctx context.Context, who, why string) (accepted [
 		if d.Different == nil {
 			continue
 		}
-		// First: done twice, the generation grows by two, and the names of messages still differ.
+		// This comes first: if it is done twice, the generation grows by two, and the ids of messages still differ.
 		if d.Different.Older == m.name && m.engine == Kafka {
 			if _, err := e.Store.BeginLog(ctx); err != nil {
 				return accepted, err

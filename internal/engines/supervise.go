@@ -14,7 +14,7 @@ type engine struct {
 	stop func(context.Context) error
 }
 
-// supervise restarts our engine when it dies, until Close.
+// supervise restarts an engine when it dies, until Close.
 func (e *Engines) supervise(name string, child engine, start func(context.Context) (engine, error)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

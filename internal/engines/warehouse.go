@@ -13,7 +13,7 @@ import (
 )
 
 // OpenWarehouse connects to ClickHouse, or starts the embedded engine, and migrates its tables. It must belong to the
-// node's control store, if there is one; a node from Open claims a new one.
+// node's control store, if there is one; a node from Open claims a new ClickHouse.
 func (e *Engines) OpenWarehouse(ctx context.Context) (err error) {
 	if e.keys == (keys.Keys{}) {
 		if e.keys, err = e.embeddedKeys(); err != nil {
@@ -67,7 +67,7 @@ func (e *Engines) OpenWarehouse(ctx context.Context) (err error) {
 	return e.claimWarehouse(ctx)
 }
 
-// earlierDatabase is the database in which the embedded ClickHouse had the tables before.
+// earlierDatabase is the database in which the embedded ClickHouse kept the tables in earlier versions.
 const earlierDatabase = "default"
 
 // Layout returns the settings of this installation's tables.
@@ -77,8 +77,8 @@ func (e *Engines) Layout() warehouse.Layout {
 		Cluster: c.ClickHouse.Cluster, Remake: e.Remake}
 }
 
-// WarehouseAccess is the address of ClickHouse: the embedded one of this process or of another running one, or a
-// server.
+// WarehouseAccess returns the address of ClickHouse: the embedded ClickHouse of this process or of another
+// running process, or a server.
 func (e *Engines) WarehouseAccess() (warehouse.Access, error) {
 	c := e.Config.ClickHouse
 	switch {
@@ -135,7 +135,7 @@ func AskWarehouse(ctx context.Context, c *config.Config, store *control.Store) (
 	return w, nil
 }
 
-// ReadingWarehouse is a connection to the embedded ClickHouse of w as its read-only user.
+// ReadingWarehouse returns a connection to the embedded ClickHouse of w as its read-only user.
 func ReadingWarehouse(ctx context.Context, c *config.Config, w *warehouse.Warehouse) (*warehouse.Warehouse, error) {
 	password, err := keys.ReadReader(c.Data)
 	if err != nil {

@@ -36,10 +36,10 @@ import (
 //
 // A missing section is not compared, except suspense and refused: a case without them expects none.
 //
-// A case about the life of SIMs and accounts has steps.yaml too (steps.go), and more sections that may come out: states,
+// A case about the life of SIMs and accounts also has steps.yaml (steps.go), and more possible result sections: states,
 // due, history, statuses, credit, alerts, packages, pools, refused.
 type Case struct {
-	Name  string // of the file, without .txtar
+	Name  string // name of the file, without .txtar
 	File  string // in the project
 	Shows string // its first words
 
@@ -47,14 +47,14 @@ type Case struct {
 	fallback []byte // tests/registry.yaml
 }
 
-// sections are the expectations, in the order of a draft.
+// sections lists the expectations, in the order of a draft.
 var sections = []string{"usage", "charges", "suspense", "events", "balance", "states", "due", "history", "statuses", "credit", "alerts",
 	"packages", "pools", "refused"}
 
-// always are the sections that are compared even if the case does not have them: it expects none of it.
+// always lists the sections that are compared even if the case does not have them: they must then be empty.
 var always = []string{"suspense", "refused"}
 
-// Cases are the cases in a project's tests folder, by name.
+// Cases returns the cases in a project's tests folder, by name.
 func Cases(fsys fs.FS) ([]*Case, error) {
 	names, err := fs.Glob(fsys, project.TestsFolder+"/*.txtar")
 	if err != nil {
@@ -116,7 +116,7 @@ func roleOf(part string) role {
 	return isRaw
 }
 
-// parts are the parts of a role, in order.
+// parts returns the parts with a role, in order.
 func (c *Case) parts(r role) (parts []txtar.File) {
 	for _, p := range c.archive.Files {
 		if roleOf(p.Name) == r {
@@ -126,7 +126,7 @@ func (c *Case) parts(r role) (parts []txtar.File) {
 	return parts
 }
 
-// expectation is the expected text of a section.
+// expectation returns the expected text of a section.
 func (c *Case) expectation(name string) (text string, said bool) {
 	for _, p := range c.parts(isExpected) {
 		if p.Name == name {
@@ -136,7 +136,7 @@ func (c *Case) expectation(name string) (text string, said bool) {
 	return "", false
 }
 
-// inputs are the registry files of the case.
+// inputs returns the registry files of the case.
 func (c *Case) inputs() (inputs []registry.Input, err error) {
 	for _, p := range c.parts(isRegistry) {
 		inputs = append(inputs, input(c.Name+": "+p.Name, p.Data))
@@ -151,7 +151,7 @@ func (c *Case) inputs() (inputs []registry.Input, err error) {
 	return inputs, nil
 }
 
-// registry is the registry of the case. The catalogue has the lifecycles of its SIMs.
+// registry returns the registry of the case. The catalogue has the lifecycles of the SIMs.
 func (c *Case) registry(catalogue *rating.Catalogue) (*registry.Registry, error) {
 	inputs, err := c.inputs()
 	if err != nil {
@@ -166,7 +166,7 @@ func (c *Case) registry(catalogue *rating.Catalogue) (*registry.Registry, error)
 	return r, nil
 }
 
-// files holds the raw files of the case, in the order in which they are collected.
+// files returns the raw files of the case, in the order in which they are collected.
 func (c *Case) files(book *source.Book, s *steps) ([]offline.File, error) {
 	var files []offline.File
 	parts := c.parts(isRaw)
@@ -215,8 +215,8 @@ func example(book *source.Book) string {
 	return "SOURCE"
 }
 
-// octets is a raw file in the carrier's form. In a case it is UTF-8 text, or hexadecimal for a binary format: blanks and
-// everything after a # are ignored there.
+// octets returns a raw file in the carrier's form. In a case, the file is UTF-8 text, or hexadecimal for a binary
+// format, in which blanks and everything after a # are ignored.
 func octets(text []byte, o *decode.Options) ([]byte, error) {
 	if !o.Octets() {
 		return encoded(text, o.Encoding)
@@ -255,8 +255,9 @@ func encoded(text []byte, name string) ([]byte, error) {
 	return out, nil
 }
 
-// Rewritten is the case's file with the actual results in place of the expected ones; everything else stays
-// unchanged. A case without expectations gets all results, and suspense is added if it was not expected.
+// Rewritten returns the case's file with the actual results in place of the expected ones; everything else
+// stays unchanged. A case without expectations gets all results, and suspense is added if it was not
+// expected.
 func (c *Case) Rewritten(o *Outcome) []byte {
 	a := txtar.Archive{Comment: c.archive.Comment, Files: slices.Clone(c.archive.Files)}
 	draft := true

@@ -61,7 +61,7 @@ type Reached struct {
 	Missing []string
 }
 
-// Missing are the branches of a source's rules that no case took.
+// Missing returns the branches of a source's rules that no case took.
 func (c *Coverage) Missing(s *source.Source) []rules.Branch {
 	var missing []rules.Branch
 	all := c.sources[s.Name]
@@ -76,7 +76,7 @@ func (c *Coverage) Missing(s *source.Source) []rules.Branch {
 	return missing
 }
 
-// Report is the whole.
+// Report returns the coverage of all kinds of elements.
 func (c *Coverage) Report(book *source.Book, catalogue *rating.Catalogue) []Reached {
 	var report []Reached
 	for _, s := range book.Sources {

@@ -13,16 +13,16 @@ import (
 
 // DiffOptions control how differences are shown.
 type DiffOptions struct {
-	Width   int  // of the terminal; 0: unified, for a pipe
-	Color   bool // missing lines in red, unexpected ones in green
-	Context int  // lines shown around a difference in a unified one; 0: all
+	Width   int  // width of the terminal; 0: unified, for a pipe
+	Color   bool // missing lines in red, unexpected lines in green
+	Context int  // lines shown around a difference in a unified diff; 0: all
 }
 
 const (
 	red, green, dim, plain = "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
 )
 
-// change is a line of both sides, or of one only.
+// change is a line of both sides, or of only one.
 type change struct {
 	kind rune // ' ', '-', '+'
 	line string
@@ -33,7 +33,7 @@ func (s *Section) Diff(w io.Writer, file string, o DiffOptions) {
 	Diff(w, s.Want, s.Got, [2]string{s.Name + ", expected in " + file, s.Name + ", came out"}, o)
 }
 
-// Diff shows where two texts differ; labels name them.
+// Diff shows where two texts differ; labels are the names of the texts.
 func Diff(w io.Writer, want, got string, labels [2]string, o DiffOptions) {
 	labels[0], labels[1] = printable.Line(labels[0]), printable.Line(labels[1])
 	a, b := lines(printable.Text(want)), lines(printable.Text(got))
@@ -121,8 +121,8 @@ func lines(text string) []string {
 }
 
 // differences is a sequence of changes from a to b that keeps their common lines in order. Myers' algorithm needs
-// memory for the differences, not for the product of the lines: 4,000 lines with one difference take 1 MB, where a
-// table took 674 MB.
+// memory in proportion to the differences, not to the product of the lines: 4,000 lines with one difference take 1
+// MB, where a table took 674 MB.
 func differences(a, b []string) []change {
 	var out []change
 	at := 0

@@ -20,9 +20,9 @@ import (
 	"ratemill/udr"
 )
 
-// Draft writes a case from those records of a real file that reach branches no case reaches yet, one for each, and
-// returns the number of branches still missing. It is nil if the file reaches none of them. It contains no
-// expectations: Rewritten adds them, for a person to check.
+// Draft writes a case from those records of a real file that reach branches which no case reaches yet, one record
+// per branch, and returns the number of branches that are still missing. The case is nil if the file reaches none
+// of these branches. It contains no expectations: Rewritten adds them, and a user must check them.
 func (c *Coverage) Draft(ctx context.Context, f *offline.File) (text []byte, left int, err error) {
 	missing := map[string]bool{}
 	for _, b := range c.Missing(f.Source) {
@@ -58,7 +58,7 @@ type draft struct {
 
 func key(b rules.Branch) string { return b.Pos.String() + " " + b.Kind }
 
-// look takes the record if it went through a missing branch.
+// look takes the record if it reached a missing branch.
 func (d *draft) look(decision *offline.Decision) {
 	d.preamble = decision.Preamble
 	if decision.Runner == nil {
@@ -100,9 +100,9 @@ func simKey(id udr.Identifier) string {
 	return id.Kind.String() + ":" + id.Value
 }
 
-// trailer is the file's trailer, with the number of kept records in place of its count; empty if the file has none, or
-// no such trailer fits. Only the source's expressions know the position of the count, so each run of digits is tried,
-// those equal to the count first, and the drafted file decides.
+// trailer returns the file's trailer, with the number of kept records in place of its count; empty if the file has no
+// trailer, or no changed trailer fits. Only the source's expressions know the position of the count. So each run of
+// digits is tried, first those equal to the count, and the drafted file shows which one is right.
 func (d *draft) trailer(s *source.Source, trailer []byte, counted int64) []byte {
 	if s.Decode.Octets() {
 		if trailer = []byte(printable.Hex(trailer)); d.fits(s, trailer) {
@@ -122,7 +122,7 @@ func (d *draft) trailer(s *source.Source, trailer []byte, counted int64) []byte 
 		if to == from {
 			continue
 		}
-		count := fmt.Sprintf("%0*d", to-from, d.kept) // counts of a fixed width keep it
+		count := fmt.Sprintf("%0*d", to-from, d.kept) // counts of a fixed width keep their width
 		if trailer[from] != '0' {
 			count = strconv.Itoa(d.kept)
 		}
@@ -167,7 +167,7 @@ func (d *draft) fits(s *source.Source, trailer []byte) bool {
 	}
 }
 
-// head is the text before the records.
+// head returns the text before the records.
 func (d *draft) head(s *source.Source) []byte {
 	switch {
 	case len(d.preamble) == 0:

@@ -41,10 +41,10 @@ type installation struct {
 	keeper   *simstate.Keeper[*store.Tx]
 
 	done    int      // steps
-	rated   [][]byte // batches of the rated log of the file at hand
-	offset  int64    // of the rated log
+	rated   [][]byte // batches of the rated log for the current file
+	offset  int64    // offset in the rated log
 	refused [][]string
-	failed  error // of the effects of a file
+	failed  error // error of the effects of a file
 }
 
 // install imports the registry of a case with steps at the time of its first step.
@@ -128,7 +128,7 @@ func (i *installation) begin(ctx context.Context) (time.Time, error) {
 	return i.now, nil
 }
 
-// passes lets time pass, so that due time limits have their effect.
+// passes lets time pass, so that due time limits take effect.
 func (i *installation) passes(ctx context.Context, to time.Time) error {
 	i.now = to
 	for more := true; more; {
@@ -154,7 +154,7 @@ func (i *installation) settle(ctx context.Context) error {
 	return i.load(ctx)
 }
 
-// do makes a step. A refusal is a result, not an error.
+// do performs a step. A refusal is a result, not an error.
 func (i *installation) do(ctx context.Context, t *step) error {
 	err := i.ask(ctx, t)
 	if err == nil || ctx.Err() != nil {
@@ -228,13 +228,13 @@ func (i *installation) payers() *account.Directory {
 	return account.NewDirectory(i.store.LoadAccounts, in, i.clock)
 }
 
-// statuses change accounts as their credit policies ask for.
+// statuses changes the status of accounts as their credit policies require.
 func (i *installation) statuses(payers *account.Directory) *account.CreditStatus {
 	facts := control.NewFactLog(i.store, account.Consumer, i.clock, i.registry, i.load)
 	return &account.CreditStatus{Payers: payers, Write: facts.Write, Now: i.clock, Log: slog.New(slog.DiscardHandler)}
 }
 
-// after folds the rated records of a file into states and balances, as the roles simstate and account do.
+// after applies the rated records of a file to states and balances, as the roles simstate and account do.
 func (i *installation) after(ctx context.Context) error {
 	payers := i.payers()
 	balances := account.NewEffect(account.Table{}).Keep(account.Table{}, payers).Suspend(i.statuses(payers)).
@@ -261,7 +261,7 @@ func input(name string, text []byte) registry.Input {
 	return registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }}
 }
 
-// runs has a pipeline run with the steps of the installation.
+// runs returns a pipeline that runs with the steps of the installation.
 func (i *installation) runs(ctx context.Context, pipe *offline.Pipeline) {
 	pipe.Begin = func(int) (time.Time, error) {
 		if i.failed != nil {

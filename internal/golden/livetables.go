@@ -15,7 +15,7 @@ import (
 	"ratemill/udr"
 )
 
-// tables are the sections about SIMs and accounts, as they are after the last step.
+// tables returns the sections about SIMs and accounts, as they are after the last step.
 func (i *installation) tables(ctx context.Context, w *writer, cover *Coverage) (map[string]string, error) {
 	t := &lifeTables{installation: i, w: w, cover: cover, got: map[string]string{}}
 	var err error
@@ -31,7 +31,7 @@ func (i *installation) tables(ctx context.Context, w *writer, cover *Coverage) (
 	return t.got, nil
 }
 
-// lifeTables makes them.
+// lifeTables builds these sections.
 type lifeTables struct {
 	*installation
 	w          *writer
@@ -48,7 +48,7 @@ func kept(names ...string) (columns []column) {
 	return columns
 }
 
-// at is a time in the zone of the steps.
+// at returns a time in the zone of the steps.
 func (t *lifeTables) at(when udr.Instant) string {
 	if when == registry.Always {
 		return "always"
@@ -63,7 +63,7 @@ func (t *lifeTables) at(when udr.Instant) string {
 	return local.Format(form)
 }
 
-// cause is a cause that names files instead of their ids.
+// cause returns a cause with the names of files instead of their ids.
 func (t *lifeTables) cause(cause string) string {
 	for id, name := range t.w.files {
 		cause = strings.ReplaceAll(cause, id.String(), name)
@@ -71,7 +71,7 @@ func (t *lifeTables) cause(cause string) string {
 	return cause
 }
 
-// name is an identifier of a SIM.
+// name returns an identifier of a SIM.
 func name(view *registry.View, sim uint32) string {
 	at := udr.Instant(0)
 	for _, p := range view.History(sim) {
@@ -83,7 +83,7 @@ func name(view *registry.View, sim uint32) string {
 	return fmt.Sprint(sim)
 }
 
-// sims are the states of SIMs, and what is due for them once.
+// sims returns the states of SIMs, and their one-time charges.
 func (t *lifeTables) sims(ctx context.Context) error {
 	view := t.registry.View()
 	defer view.Close()
@@ -136,7 +136,7 @@ func (t *lifeTables) sims(ctx context.Context) error {
 	return err
 }
 
-// histories are all facts of SIMs, in the order of time.
+// histories returns all facts about SIMs, in chronological order.
 func (t *lifeTables) histories(ctx context.Context) error {
 	view := t.registry.View()
 	var names []string
@@ -164,7 +164,7 @@ func (t *lifeTables) histories(ctx context.Context) error {
 	return nil
 }
 
-// accounts are the statuses of accounts.
+// accounts returns the statuses of accounts.
 func (t *lifeTables) accounts(context.Context) error {
 	statements := registry.NewStatements()
 	if _, err := t.store.LoadStatements(context.Background(), statements); err != nil {
@@ -189,7 +189,7 @@ func (t *lifeTables) accounts(context.Context) error {
 	return book.Err()
 }
 
-// credit has the debts of payers, and the thresholds that they passed.
+// credit returns the debts of payers, and the thresholds that they passed.
 func (t *lifeTables) credit(ctx context.Context) error {
 	credits, err := account.CreditOf(ctx, t.store.DB, nil)
 	if err != nil {
@@ -244,7 +244,7 @@ func (t *lifeTables) alerts(ctx context.Context, view *registry.View) error {
 	return nil
 }
 
-// record is the one that reached a threshold, by its file and line.
+// record returns the record that reached a threshold, by its file and line.
 func (t *lifeTables) record(a *account.Alert) string {
 	for _, r := range t.w.usage {
 		if r.file == a.File && r.seq == a.Seq {

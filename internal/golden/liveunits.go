@@ -7,9 +7,9 @@ import (
 	"ratemill/internal/backoffice"
 )
 
-// units are the packages of accounts and of their SIMs, and the pools, with their units used and left.
+// units returns the packages of accounts and of their SIMs, and the pools, with their used and remaining units.
 func (t *lifeTables) units(ctx context.Context) error {
-	var ids []string // first, so that no view is open while the office asks the store
+	var ids []string // first, so that no view is open while the office queries the store
 	view := t.registry.View()
 	for n := uint32(1); n <= view.Accounts(); n++ {
 		id, _ := view.AccountID(n)

@@ -16,17 +16,17 @@ import (
 	"ratemill/udr"
 )
 
-// writer makes tables of results.
+// writer builds tables of results.
 type writer struct {
 	reg   *registry.Registry
 	files map[udr.FileID]string
 	usage, charges,
 	suspense, events []row
 	balance []row
-	many    bool // several files: tables name them
+	many    bool // several files: tables contain the file names
 }
 
-// row is a line of a table with its position: in the order of files, then of records.
+// row is a line of a table with its position: by file, then by record.
 type row struct {
 	file  udr.FileID
 	seq   uint64
@@ -168,7 +168,7 @@ func (w *writer) balances(all []*offline.Balance) {
 	}
 }
 
-// tables are the sections.
+// tables returns the sections.
 func (w *writer) tables() map[string]string {
 	line := column{name: "line", keep: true}
 	usage := []column{line, {name: "outcome"}, {name: "class", keep: true}, {name: "quantity", keep: true}, {name: "at", keep: true},
@@ -232,13 +232,13 @@ func (w *writer) table(columns []column, rows []row) string {
 	return text(append([]column{{name: "file", keep: true}}, columns...), named)
 }
 
-// column is a column of a section. Without any value it is left out, unless it is kept.
+// column is a column of a section. If it has no values, it is left out, unless it is kept.
 type column struct {
 	name string
 	keep bool
 }
 
-// text is a section, empty without rows.
+// text returns a section, empty if there are no rows.
 func text(columns []column, rows [][]string) string {
 	var names, sparse []string
 	for _, c := range columns {
@@ -270,7 +270,7 @@ func accountID(view *registry.View, number uint32, at udr.Instant) string {
 	return "?"
 }
 
-// value is the value of a counter.
+// value returns the value of a counter.
 func value(e *rating.Event, v rating.Value) string {
 	if !e.Counter.Kind.IsCost() {
 		return strconv.FormatInt(v.Units(), 10)
@@ -282,7 +282,7 @@ func value(e *rating.Event, v rating.Value) string {
 	return d.String()
 }
 
-// normal is a section without insignificant parts: blanks at the ends of lines, empty lines at the end.
+// normal returns a section without insignificant parts: blanks at the ends of lines, empty lines at the end.
 func normal(text string) string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {

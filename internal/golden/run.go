@@ -36,7 +36,7 @@ func (s *Section) Differs() bool {
 	return normal(s.Want) != normal(s.Got)
 }
 
-// Passed reports whether everything is as the case expects. A case without expectations shows nothing.
+// Passed reports whether everything is as the case expects. A case without expectations proves nothing.
 func (o *Outcome) Passed() bool {
 	return !o.Draft() && !slices.ContainsFunc(o.Sections, func(s Section) bool { return s.Differs() })
 }

@@ -12,7 +12,7 @@ import (
 	"ratemill/internal/backoffice"
 )
 
-// steps is the content of steps.yaml: what people do and what happens, in the order of time.
+// steps is the content of steps.yaml: what users do and what happens, in chronological order.
 //
 //	zone: Europe/Madrid
 //	steps:
@@ -26,7 +26,7 @@ type steps struct {
 	zone *time.Location
 }
 
-// step is one thing that happens. Without any word but at, time passes.
+// step is one event. If only at is set, time passes.
 type step struct {
 	At diag.Text `yaml:"at,required" doc:"When it happens: 2026-04-01, 2026-04-01 09:00, or an instant." example:"2026-04-01 09:00"`
 
@@ -162,7 +162,7 @@ func (t *step) wish() backoffice.SIMWish {
 	return w
 }
 
-// order has the common fields of a change of an account.
+// order returns the common fields of a change of an account.
 func (t *step) order(number int) (o backoffice.AccountOrder, err error) {
 	o = backoffice.AccountOrder{Who: who, Why: "step " + strconv.Itoa(number), Key: requestKey(number), As: t.As, Backdate: t.Backdate}
 	if t.From == "" {
@@ -178,12 +178,12 @@ func (t *step) order(number int) (o backoffice.AccountOrder, err error) {
 	return o, nil
 }
 
-// who makes the changes of a case.
+// who is the user who makes the changes of a case.
 const who = "case"
 
 func requestKey(number int) string { return "step-" + strconv.Itoa(number) }
 
-// taken is the time at which a step takes a file. Without steps it is zero.
+// taken returns the time at which a step reads a file. If there are no steps, it is zero.
 func (s *steps) taken(name string) (when time.Time) {
 	if s == nil {
 		return when

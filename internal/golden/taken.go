@@ -7,7 +7,7 @@ import (
 	"ratemill/internal/config"
 )
 
-// taken is the content of taken.yaml: when the files of the case were taken, so that their usage can be late.
+// taken is the content of taken.yaml: when the files of the case were read, so that their usage can be late.
 //
 //	taken: 2026-09-01T00:00:00Z
 //	late_until: 12 cycles
@@ -16,7 +16,7 @@ type taken struct {
 	LateUntil config.Cycles `yaml:"late_until" default:"12 cycles" doc:"As late_until in ratemill.yaml, which a case does not read."`
 }
 
-// lateUntil is the number of cycles of a case with steps: the default of ratemill.yaml.
+// lateUntil is late_until, in cycles, for a case with steps: the default of ratemill.yaml.
 const lateUntil = 12
 
 // moment is a time in a document.

@@ -1,5 +1,5 @@
-// Package histogram counts durations in buckets, for metrics: without locks, and without a metrics library in the
-// packages that measure.
+// Package histogram counts durations in buckets, for metrics. It needs no locks, and the packages that measure
+// need no metrics library.
 package histogram
 
 import (
@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Bounds are the upper bounds of a histogram's buckets, ascending; one more bucket has the longer ones.
+// Bounds are the upper bounds of a histogram's buckets, ascending; one more bucket counts longer durations.
 type Bounds [12]time.Duration
 
-// Histogram counts durations. The zero Histogram is ready to use, always with the same bounds.
+// Histogram counts durations. The zero Histogram is ready to use; always use it with the same bounds.
 type Histogram struct {
 	buckets [len(Bounds{}) + 1]atomic.Uint64
 	sum     atomic.Int64
@@ -44,7 +44,7 @@ func (h *Histogram) Read(of *Bounds) (count uint64, sum float64, atMost map[floa
 // Set is a set of named histograms. The zero Set is ready to use.
 type Set struct{ all sync.Map }
 
-// Of is the histogram of a name.
+// Of returns the histogram with a name.
 func (s *Set) Of(name string) *Histogram {
 	if h, ok := s.all.Load(name); ok {
 		return h.(*Histogram)

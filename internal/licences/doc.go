@@ -1,2 +1,2 @@
-// Package licences checks that everything that is linked into the binary may be shipped in it.
+// Package licences checks that everything that is linked into the binary may be distributed with it.
 package licences

@@ -1,5 +1,5 @@
-// Package loopback distinguishes requests of this machine's programs from those that a web page makes a browser send. A
-// browser can send to 127.0.0.1 like any program, but it cannot hide which page made it do so.
+// Package loopback distinguishes requests of this machine's programs from requests that a web page makes a browser
+// send. A browser can send to 127.0.0.1 like any program, but it cannot hide which page made it do so.
 package loopback
 
 import (
@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Named reports whether a request names this machine by a loopback address or localhost. A page that rebinds its own
-// name to 127.0.0.1 sends that name as Host.
+// Named reports whether a request is addressed to this machine by a loopback address or localhost. A page that
+// rebinds its own name to 127.0.0.1 sends that name as Host.
 func Named(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.Host)
 	if err != nil {

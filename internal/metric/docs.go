@@ -9,7 +9,7 @@ import (
 	"ratemill/internal/histogram"
 )
 
-// Docs is docs/metrics.md: every metric, from its declaration.
+// Docs returns docs/metrics.md: every metric, from its declaration.
 func Docs(sections []*Section) string {
 	var b strings.Builder
 	b.WriteString("# Metrics\n\n[All pages](README.md)\n\n" +
@@ -37,7 +37,7 @@ func Docs(sections []*Section) string {
 	return b.String()
 }
 
-// buckets are the bounds of a histogram in words.
+// buckets returns the bounds of a histogram in words.
 func buckets(of *histogram.Bounds) string {
 	words := make([]string, len(of))
 	for i, d := range of {

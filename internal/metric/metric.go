@@ -1,8 +1,8 @@
-// Package metric declares metrics for Prometheus, each once and beside its owner, and makes their page of the
-// documentation.
+// Package metric declares metrics for Prometheus, each once and beside its owner, and generates their page of
+// the documentation.
 //
-// It owns names, types, labels and help of metrics. The owners hold the values and supply them when Prometheus asks, so
-// that records cost nothing extra.
+// It owns names, types, labels and help of metrics. The owners hold the values and supply them when Prometheus scrapes,
+// so that records cost nothing extra.
 //
 // Start at Section.
 package metric
@@ -13,7 +13,7 @@ import (
 	"ratemill/internal/histogram"
 )
 
-// Section are the metrics of one owner, in the order of their declarations.
+// Section holds the metrics of one owner, in the order of their declarations.
 type Section struct {
 	title, about string
 	metrics      []Metric
@@ -29,13 +29,13 @@ type Metric struct {
 
 	name, help string
 	labels     []string
-	bounds     *histogram.Bounds // of a histogram; nil for others
+	bounds     *histogram.Bounds // bounds of a histogram; nil for other metrics
 }
 
-// Name is the name that Prometheus knows.
+// Name returns the name of the metric in Prometheus.
 func (m Metric) Name() string { return m.name }
 
-// Declared reports whether this is a metric at all, not the zero value.
+// Declared reports whether this is a declared metric and not the zero value.
 func (m Metric) Declared() bool { return m.name != "" }
 
 // Counter declares a number that only grows while the process runs.
@@ -67,7 +67,7 @@ func (s *Section) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Scrape takes the values of metrics when Prometheus asks.
+// Scrape collects the values of metrics when Prometheus scrapes.
 type Scrape chan<- prometheus.Metric
 
 // Put sends the value of a counter or a gauge.
@@ -81,7 +81,7 @@ func (s Scrape) Spread(m Metric, h *histogram.Histogram, labels ...string) {
 	s <- prometheus.MustNewConstHistogram(m.desc, count, sum, atMost, labels...)
 }
 
-// Yes is 1 for true.
+// Yes returns 1 for true.
 func Yes(so bool) float64 {
 	if so {
 		return 1

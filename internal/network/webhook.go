@@ -1,4 +1,4 @@
-// Package network carries requests about SIMs to the network: to an HTTP server, signed.
+// Package network sends requests about SIMs to the network: to an HTTP server, signed.
 //
 // It does not own the requests or the handling of their results (simstate), or how servers are called
 // (internal/outbound).
@@ -20,9 +20,9 @@ import (
 	"ratemill/simstate"
 )
 
-// Webhook sends requests to an HTTP server, signed by the scheme of Standard Webhooks: the headers webhook-id,
-// webhook-timestamp and webhook-signature. Its id is the id of the request, so the server recognises a
-// repeated request.
+// Webhook sends requests to an HTTP server, signed according to Standard Webhooks: the headers webhook-id,
+// webhook-timestamp and webhook-signature. The webhook-id is the id of the request, so the server
+// recognises a repeated request.
 type Webhook struct {
 	url    string
 	sign   *standardwebhooks.Webhook
@@ -34,17 +34,17 @@ type Webhook struct {
 // Options are an operator's settings for the network.
 type Options struct {
 	URL    string
-	Secret string // whsec_ and base64, as Standard Webhooks writes it
+	Secret string // whsec_ and base64, as in Standard Webhooks
 	Server outbound.Options
 }
 
-// NewWebhook reports all mistakes of the options. names are the identifiers of a SIM now, by their kinds.
+// NewWebhook reports all mistakes of the options. names returns the present identifiers of a SIM, by kind.
 func NewWebhook(o Options, now func() time.Time, names func(sim uint32) map[string]string) (*Webhook, error) {
 	sign, err := standardwebhooks.NewWebhook(o.Secret)
 	if o.Secret == "" {
 		err = errors.New("a secret is missing: whsec_ and at least 24 bytes in base64")
 	} else if err != nil {
-		err = errors.New("the secret is not base64 after whsec_") // and nothing of it
+		err = errors.New("the secret is not base64 after whsec_") // the error must not contain any of the secret
 	}
 	if err := errors.Join(outbound.CheckURL(o.URL), err); err != nil {
 		return nil, fmt.Errorf("the network's webhook: %w", err)
@@ -52,21 +52,21 @@ func NewWebhook(o Options, now func() time.Time, names func(sim uint32) map[stri
 	return &Webhook{url: o.URL, sign: sign, client: outbound.New(o.Server), now: now, names: names}, nil
 }
 
-// Event is the JSON that the network gets.
+// Event is the JSON that the network receives.
 type Event struct {
 	Type      string            `json:"type"` // sim.activate, sim.throttle, sim.deactivate
 	ID        string            `json:"id"`
 	Timestamp time.Time         `json:"timestamp"`
-	SIM       map[string]string `json:"sim"`             // its identifiers, by kind
-	State     string            `json:"state"`           // that asks for it
-	Since     time.Time         `json:"since"`           // of the state, or of the limit
-	Limit     string            `json:"limit,omitempty"` // that asks for it, if it is not the state
+	SIM       map[string]string `json:"sim"`             // identifiers of the SIM, by kind
+	State     string            `json:"state"`           // state that requires the action
+	Since     time.Time         `json:"since"`           // beginning of the state, or of the limit
+	Limit     string            `json:"limit,omitempty"` // limit that requires the action, if it is not the state
 	Attempt   int               `json:"attempt"`
 }
 
-// Send implements Network. 200 and 204 acknowledge, 202 says that the answer comes later, with status in the body: then
-// the request is sent again until one of the others comes. 4xx rejects it, but 408 and 429; everything else is tried
-// again.
+// Send implements Network. 200 and 204 acknowledge the request. 202 means that the answer comes later, with status in
+// the body: the request is then sent again until another answer arrives. 4xx except 408 and 429 rejects it; everything
+// else is retried.
 func (w *Webhook) Send(ctx context.Context, r *simstate.Request) simstate.Answer {
 	at := w.now()
 	body, err := json.Marshal(Event{Type: "sim." + string(r.Action), ID: r.ID, Timestamp: at.UTC(), SIM: w.names(r.SIM), State: r.State,
@@ -99,7 +99,7 @@ func read(status int, body []byte) simstate.Answer {
 		Status simstate.Status `json:"status"`
 		Why    string          `json:"why"`
 	}
-	_ = json.Unmarshal(body, &said) // many servers answer with nothing, or with words
+	_ = json.Unmarshal(body, &said) // many servers send an empty answer, or plain text
 	why := printable.Text(said.Why)
 	if why == "" {
 		why = fmt.Sprintf("the network answered %d %s", status, http.StatusText(status))

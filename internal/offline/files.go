@@ -18,7 +18,7 @@ import (
 	"ratemill/udr"
 )
 
-// files is the ledger and the spool of the given files: they are on this machine, and one mediator takes them in order.
+// files is the ledger and the spool of the given files: they are on this machine, and one mediator reads them in order.
 // It omits everything that only a listing of a source needs.
 type files struct {
 	mediation.Files
@@ -84,7 +84,7 @@ func (f *file) row(now time.Time) control.File {
 	}
 }
 
-// SetIdentity implements mediation.Files: a repeated content is not read again.
+// SetIdentity implements mediation.Files: content that was read before is not read again.
 func (l *files) SetIdentity(_ context.Context, lease control.Lease, id udr.FileID, content []byte, size int64, now time.Time,
 	_ ...control.OtherKey) (*control.File, error) {
 	f := l.at(lease)
@@ -180,7 +180,7 @@ func (l *files) Fetch(_ context.Context, src *source.Source, row *control.File, 
 	}, nil
 }
 
-// balance is the outcome of the file's records.
+// balance returns the outcome of the file's records.
 func (l *files) balance(f *file, r *stages) *Balance {
 	p, d := &f.progress, r.decided
 	b := &Balance{

@@ -21,7 +21,7 @@ type JSON struct {
 	Registry *registry.Registry
 
 	name      string
-	id        []byte // of the file, in hex, and a colon
+	id        []byte // id of the file, in hex, and a colon
 	days      map[int32]string
 	rated     udr.Usage // the next ones
 	duplicate udr.Usage
@@ -31,8 +31,8 @@ type JSON struct {
 	rev       registry.Revision
 }
 
-// Append appends the records of a batch of a file to dst, in file order: the rated ones, and with all of them the
-// duplicates and the suspended.
+// Append appends the records of a batch of a file to dst, in file order: the rated records and, if all is true,
+// also the duplicate and suspended ones.
 func (j *JSON) Append(dst []byte, f *File, b *ratedlog.Batch, all bool) (_ []byte, err error) {
 	j.name = path.Base(f.Path)
 	j.id = append(hex.AppendEncode(j.id[:0], b.File[:]), ':')
@@ -43,7 +43,7 @@ func (j *JSON) Append(dst []byte, f *File, b *ratedlog.Batch, all bool) (_ []byt
 	if !all {
 		duplicate, suspended = nil, nil
 	}
-	var r, d, s uint64 // sequences of the first remaining one of each, from 1; 0 if there is none
+	var r, d, s uint64 // sequence numbers of the first remaining record of each kind, from 1; 0 if there is none
 	for {
 		if r == 0 && len(rated) > 0 {
 			if err := udr.ParseUsage(rated[0].Usage, &j.rated); err != nil {
@@ -228,7 +228,7 @@ func appendDiscounts(dst []byte, c *rating.Charge) []byte {
 	return closing(dst, n)
 }
 
-// next begins the next object of an array, and the array before the first.
+// next begins the next object of an array, and the array itself before the first object.
 func next(dst []byte, name string, i int) []byte {
 	if i > 0 {
 		return append(dst, ',')
@@ -253,7 +253,7 @@ func (j *JSON) account(number uint32, at udr.Instant) string {
 	return ""
 }
 
-// counted is the value of a counter for people: units or money.
+// counted returns the value of a counter for display: units or money.
 func counted(kind rating.CounterKind, v rating.Value) string {
 	if !kind.IsCost() {
 		return strconv.FormatInt(v.Units(), 10)
@@ -265,7 +265,7 @@ func counted(kind rating.CounterKind, v rating.Value) string {
 	return d.String()
 }
 
-// date is a day as text; there are few different ones.
+// date returns a day as text; there are few different days.
 func (j *JSON) date(day int32) string {
 	text, ok := j.days[day]
 	if !ok {

@@ -24,34 +24,34 @@ import (
 type File struct {
 	Source *source.Source
 	Path   string    // as the source lists it; a part of the file's identity
-	MTime  time.Time // as the source lists it, for rules that read it
+	MTime  time.Time // as the source lists it for rules that read it
 	Open   func() (io.ReadCloser, error)
 }
 
-// Pipeline is the inputs of rating and the receivers of its results. Fill the fields, then Run.
+// Pipeline holds the inputs of rating and the receivers of its results. Fill in the fields, then call Run.
 type Pipeline struct {
 	Sources    *source.Book
 	Catalogue  *rating.Catalogue
 	Registry   *registry.Registry
-	Partitions int       // over which billing roots are distributed; 0 and 1 are the same
-	Now        time.Time // the clock's time; the zero Time is 1970, and no usage is late then
+	Partitions int       // number of partitions over which billing roots are distributed; 0 and 1 are the same
+	Now        time.Time // the clock's time; the zero Time is 1970, at which no usage is late
 	LateUntil  int       // see mediation.Mediator
 
 	// Before sets counters of a partition before the first record. May be nil.
 	Before func(partition int, counters *rating.Counters) error
-	// Batch gets every batch of the rated log in order, with the file of its records; it points into value, which does
-	// not change. One goroutine calls it, while the next records are being read.
+	// Batch is called with every batch of the rated log in order, with the file of its records; the batch points
+	// into value, which does not change. One goroutine calls it, while the next records are being read.
 	Batch func(f *File, partition int, b *ratedlog.Batch, value []byte) error
 	// Begin is called before each file is read, and gives the clock's time from then on. It may bring Registry to a newer
 	// revision. May be nil.
 	Begin func(i int) (time.Time, error)
-	// Progress gets the bytes read so far, now and then. May be nil.
+	// Progress is called from time to time with the bytes read so far. May be nil.
 	Progress func(bytes, records int64)
-	// Done gets the balance of each file at its end. May be nil. It is called by Run's goroutine.
+	// Done is called with the balance of each file at its end. May be nil. It is called by Run's goroutine.
 	Done func(*Balance)
 }
 
-// Run rates files one after the other and returns their balances. A file that cannot be read to its end is not an
+// Run rates files one after another and returns their balances. A file that cannot be read to its end is not an
 // error, because its balance shows that.
 func (p *Pipeline) Run(ctx context.Context, files []File) ([]*Balance, error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -115,24 +115,24 @@ type Balance struct {
 	Bytes        int64
 	Failure      string           // why the file could not be read to its end, or at all
 	Notes        map[string]int64 // records with each note of the rules
-	Continues    string           // the path of the file that it continues; the rest was read
-	From         int64            // bytes of the content, unpacked, that belong to that file and those before it
-	DuplicateOf  string           // the path of the file with the same content; nothing was read
+	Continues    string           // path of the file that this file continues; only the rest was read
+	From         int64            // bytes of the unpacked content that belong to that file and the files before it
+	DuplicateOf  string           // path of the file with the same content; nothing was read
 }
 
-// Difference is the records that the balance lacks: 0 if none was lost or doubled.
+// Difference returns the number of records that the balance lacks: 0 if none was lost or doubled.
 func (b *Balance) Difference() int64 {
 	return b.Records - b.Filtered - b.Duplicate - b.Suspended - b.Rated
 }
 
-// clock stands still while a file is read. Waiting is pointless here: only one thing happens at a time.
+// clock stands still while a file is read. Waiting is pointless here, because only one thing happens at a time.
 type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
 
 func (c *clock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
-// reference gives the single version of everything.
+// reference provides the only version of everything.
 type reference struct{ p *Pipeline }
 
 // Queues returns the queues of all sources; the caller determines the order of the files.
@@ -162,9 +162,9 @@ func (r *reference) Current(context.Context) (registry.Revision, string, error) 
 	return r.p.Registry.Revision(), r.p.Catalogue.Version(), nil
 }
 
-// Find returns the source whose pattern matches a file's name, and the path that the source would list, so that the
-// file has the same identity here as there: the pattern's folder and the file's own name. plain takes the name of a
-// packed file for the name of the unpacked one.
+// Find returns the source whose pattern matches a file's name, and the path that the source would list: the
+// pattern's folder and the file's own name. The file thus has the same identity here as in the source. plain uses
+// the name of the unpacked file for a packed one.
 func Find(sources []*source.Source, name string, plain bool) (s *source.Source, listed string, err error) {
 	base := path.Base(name)
 	var found []string
@@ -189,7 +189,8 @@ func Find(sources []*source.Source, name string, plain bool) (s *source.Source, 
 	return nil, "", fmt.Errorf("%s may be a file of %s; name the source", base, strings.Join(found, " or of "))
 }
 
-// Listed is the path by which a source would list a file, or the file's name if no pattern of the source matches it.
+// Listed returns the path by which a source would list a file, or the file's name if no pattern of the source
+// matches it.
 func Listed(s *source.Source, name string) string {
 	base := path.Base(name)
 	for _, plain := range []bool{false, true} {

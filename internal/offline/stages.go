@@ -11,14 +11,14 @@ import (
 )
 
 // stages is the broker for mediation's messages, and the stages after it: it processes each message appended to the
-// usage topic in its own goroutine, so that the next records are read meanwhile.
+// usage topic in its own goroutine, so that the next records are read at the same time.
 type stages struct {
 	p       *Pipeline
 	read    *mediation.Progress
 	raters  []*rater.Offline
 	queue   chan *appended
 	ended   chan struct{}
-	err     error // of the goroutine, valid when it waits or has ended
+	err     error // error of the goroutine, valid when it waits or has ended
 	decided decided
 	batch   ratedlog.Batch
 	file    *File // the current file; it changes only when nothing is in progress

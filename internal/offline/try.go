@@ -16,35 +16,35 @@ import (
 	"ratemill/udr"
 )
 
-// Try decides the records of files one by one by the rules, and gives the reasons. Nothing is rated. It remembers
-// records as long as it lives, to recognise duplicates.
+// Try decides the records of files one by one by the rules, and returns the reasons. Nothing is rated. It
+// remembers records as long as it lives, to recognise duplicates.
 type Try struct {
-	Registry *registry.Registry // may be nil: then SIMs are not looked up
+	Registry *registry.Registry // may be nil; SIMs are then not looked up
 	Trace    bool               // tell each step
 
-	Trailer  []byte // of the last file that was read to its end
-	Expected int64  // its number of records, -1 for none
+	Trailer  []byte // trailer of the last file that was read to its end
+	Expected int64  // number of records in that trailer, -1 for none
 
 	seen   map[udr.DuplicateKey]bool
 	record record.Record
 	out    rules.Outcome
 }
 
-// Decision is the outcome of one record. It is valid until the next one.
+// Decision is the outcome of one record. It is valid until the next decision.
 type Decision struct {
 	Record *record.Record
 	Octets bool              // the record is not text
-	Kind   string            // mapped, filtered, duplicate, suspended; file if the file cannot be read on
+	Kind   string            // mapped, filtered, duplicate, suspended; file if the rest of the file cannot be read
 	Rule   string            // of filtered
-	Err    *udr.SuspendError // of suspended and file
-	Usages []UsageDecision   // of a record that was mapped
+	Err    *udr.SuspendError // for suspended and file
+	Usages []UsageDecision   // for a record that was mapped
 	Steps  []rules.Step      // with Trace
 
 	Runner   *rules.Runner // branches taken so far
 	Preamble []byte        // the text before the records of the file: a header
 }
 
-// Raw is the record for people: its text without the line end, or its octets in hexadecimal.
+// Raw returns the record for display: its text without the line end, or its octets in hexadecimal.
 func (d *Decision) Raw() string {
 	if d.Octets {
 		return printable.Hex(d.Record.Raw)
@@ -63,7 +63,8 @@ type UsageDecision struct {
 	ICCID   string            // of the SIM
 }
 
-// Waits is the reason why mediation would still wait for the end of a file; empty if mediation would read it.
+// Waits returns the reason why mediation would still wait for the end of a file; empty if mediation would
+// read it.
 func Waits(f *File) (string, error) {
 	if !f.Source.Collect.WaitsForEnd() {
 		return "", nil

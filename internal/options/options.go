@@ -11,15 +11,15 @@ type Check struct {
 	wrong []error
 }
 
-// Of begins a check. The sentence of each mistake starts with begin: "rating: an owner needs ".
+// Of begins a check. The sentence for each mistake begins with begin: "rating: an owner needs ".
 func Of(begin string) *Check { return &Check{begin: begin} }
 
-// Need notes a mistake unless it is met.
+// Need adds a mistake unless its condition is met.
 func (c *Check) Need(met bool, what string) {
 	if !met {
 		c.wrong = append(c.wrong, errors.New(c.begin+what))
 	}
 }
 
-// Err joins all mistakes, a line each; nil if there are none.
+// Err joins all mistakes, one per line; nil if there are none.
 func (c *Check) Err() error { return errors.Join(c.wrong...) }

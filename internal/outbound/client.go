@@ -1,6 +1,6 @@
-// Package outbound calls HTTP servers that an operator names: the network's webhook, a company register. It refuses
-// addresses of the machine's own networks unless the operator allows them, follows no redirects, and bounds the time and
-// the size of an answer.
+// Package outbound calls HTTP servers that an operator configured: the network's webhook, a company register. It
+// refuses addresses of private networks and of this machine unless the operator allows them, follows no redirects, and
+// limits the time and the size of an answer.
 //
 // It does not own the content of requests, or the meaning of answers.
 package outbound
@@ -21,11 +21,12 @@ import (
 // Options are an operator's settings for a server.
 type Options struct {
 	Private bool          // addresses of private networks and of this machine are allowed
-	Timeout time.Duration // of a call; 0 is 10 seconds
+	Timeout time.Duration // time limit of a call; 0 means 10 seconds
 }
 
-// Control is for a net.Dialer: it refuses addresses of private networks and of this machine unless they are allowed. The address is
-// checked when it is dialled, after the name was looked up: a name cannot change its mind.
+// Control is for a net.Dialer: it refuses addresses of private networks and of this machine unless they are allowed.
+// The address is checked when it is dialled, after the name was looked up, so a later look-up cannot return another
+// address.
 func Control(private bool) func(ctx context.Context, network, address string, c syscall.RawConn) error {
 	if private {
 		return nil
@@ -39,7 +40,8 @@ const mostAnswer = 1 << 20
 // Client calls servers.
 type Client struct{ http *http.Client }
 
-// New makes a client. It never uses a proxy from the environment: the address that is checked is the one that is called.
+// New returns a client. It never uses a proxy from the environment, so that the address that is checked is the
+// address that is called.
 func New(o Options) *Client {
 	if o.Timeout == 0 {
 		o.Timeout = 10 * time.Second

@@ -16,7 +16,7 @@ import (
 // gap is the number of blanks between columns.
 const gap = 2
 
-// Width is the number of columns of the output terminal, 0 for files and pipes.
+// Width returns the number of columns of the output terminal, 0 for files and pipes.
 func Width(to io.Writer) int {
 	f, ok := to.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
@@ -29,7 +29,7 @@ func Width(to io.Writer) int {
 	return width
 }
 
-// Words prints text for people. A line wider than the terminal is broken at blanks, and the rest is indented by hang
+// Words prints text for users. A line wider than the terminal is broken at blanks, and the rest is indented by hang
 // characters, so that it lines up beside a label of that width.
 func Words(to io.Writer, text string, hang int) error {
 	text = printable.Text(text)
@@ -47,8 +47,9 @@ func Words(to io.Writer, text string, hang int) error {
 	return err
 }
 
-// hung is a line broken at its last blanks before the width. A word that is wider stays whole. So do raw text and a
-// command at the end of the line, because people copy them: a line break would end the command, or be part of the record.
+// hung returns a line broken at its last blanks before the width. A word that is wider stays whole. So do raw text and
+// a command at the end of the line, because users copy them: a line break would end the command, or be part of the
+// record.
 func hung(line string, width, hang int) string {
 	if strings.HasPrefix(line, " raw ") || strings.HasPrefix(line, " header ") {
 		return line
@@ -70,7 +71,8 @@ func hung(line string, width, hang int) string {
 	return b.String() + string(rest)
 }
 
-// lastBlank is the last blank after from and up to most, else the first one beyond, else -1.
+// lastBlank returns the position of the last blank after from and up to most, otherwise of the
+// first blank beyond most, otherwise -1.
 func lastBlank(line []rune, from, most int) int {
 	for at := most; at > from; at-- {
 		if line[at] == ' ' && line[at-1] != ' ' {
@@ -83,8 +85,8 @@ func lastBlank(line []rune, from, most int) int {
 	return -1
 }
 
-// narrowed makes the widths fit: it narrows columns of texts, the widest first, down to their longest word, so that ids
-// and paths stay whole. It reports whether that is enough.
+// narrowed makes the widths fit: it narrows text columns, the widest first, down to their longest word, so that ids and
+// paths stay whole. It reports whether that is enough.
 func (g *Grid) narrowed(cells [][]string, widths []int, most int) bool {
 	total := gap * (len(widths) - 1)
 	for _, w := range widths {
@@ -117,7 +119,7 @@ func (g *Grid) narrowed(cells [][]string, widths []int, most int) bool {
 	return true
 }
 
-// wrapped is a cell in lines of at most width characters, broken at blanks.
+// wrapped returns a cell as lines of at most width characters, broken at blanks.
 func wrapped(cell string, width int) []string {
 	if utf8.RuneCountInString(cell) <= width {
 		return []string{cell}
@@ -138,8 +140,8 @@ func wrapped(cell string, width int) []string {
 	return append(lines, line)
 }
 
-// records prints each row as lines of a column's name and its cell, for terminals too narrow for the table. Empty cells
-// are left out.
+// records prints each row as lines with a column's name and its cell, for terminals too narrow for the table. Empty
+// cells are left out.
 func (g *Grid) records(to io.Writer, cells [][]string, most int) error {
 	name := 0
 	for _, c := range g.columns {

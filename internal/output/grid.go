@@ -19,7 +19,7 @@ const (
 	CSV   = "csv"  // RFC 4180
 )
 
-// Formats are all formats.
+// Formats lists all formats.
 var Formats = []string{Table, JSON, CSV}
 
 // Grid is the content to be printed.
@@ -32,12 +32,13 @@ type Grid struct {
 	sparse   map[string]bool
 }
 
-// New makes a Grid with named columns.
+// New returns a Grid with named columns.
 func New(columns ...string) *Grid {
 	return &Grid{columns: columns, right: map[string]bool{}, integers: map[string]bool{}}
 }
 
-// Numbers names columns with integers: aligned to the right, and numbers in JSON, which leaves out empty ones.
+// Numbers marks columns that contain integers: they are aligned to the right, and are numbers in JSON, which
+// leaves out empty ones.
 func (g *Grid) Numbers(columns ...string) *Grid {
 	for _, c := range columns {
 		g.right[c], g.integers[c] = true, true
@@ -45,8 +46,8 @@ func (g *Grid) Numbers(columns ...string) *Grid {
 	return g
 }
 
-// Amounts names columns with decimals: aligned to the right, and texts in JSON, because its readers convert numbers to
-// floats.
+// Amounts marks columns that contain decimals: they are aligned to the right, and are strings in JSON, because its
+// readers convert numbers to floats.
 func (g *Grid) Amounts(columns ...string) *Grid {
 	for _, c := range columns {
 		g.right[c] = true
@@ -54,7 +55,7 @@ func (g *Grid) Amounts(columns ...string) *Grid {
 	return g
 }
 
-// Sparse names columns that tables leave out if no row has a value in them.
+// Sparse marks columns that tables leave out if no row has a value in them.
 func (g *Grid) Sparse(columns ...string) *Grid {
 	g.sparse = map[string]bool{}
 	for _, c := range columns {
@@ -63,18 +64,18 @@ func (g *Grid) Sparse(columns ...string) *Grid {
 	return g
 }
 
-// Add appends a row, a cell for each column.
+// Add appends a row, with a cell for each column.
 func (g *Grid) Add(cells ...string) { g.rows = append(g.rows, cells) }
 
-// Apart appends a special row, such as totals, after all others. Only tables have it.
+// Apart appends a special row, such as totals, after all others. Only tables have such a row.
 func (g *Grid) Apart(name string, cells ...string) {
 	g.rows, g.apart = append(g.rows, cells), append(g.apart, name)
 }
 
-// Len is the number of rows.
+// Len returns the number of rows.
 func (g *Grid) Len() int { return len(g.rows) - len(g.apart) }
 
-// Text is the table, of any width, or nothing without rows.
+// Text returns the table, of any width, or an empty text if there are no rows.
 func (g *Grid) Text() string {
 	if g.Len() == 0 {
 		return ""
@@ -97,8 +98,8 @@ func (g *Grid) Print(to io.Writer, format string) error {
 	return fmt.Errorf("there is no format %q; there are %s", format, strings.Join(Formats, ", "))
 }
 
-// table aligns texts to the left and numbers to the right, two blanks apart. If it is wider than most (0: any width),
-// texts are broken at blanks, and if that is not enough, each row becomes a block of lines.
+// table aligns texts to the left and numbers to the right, two blanks apart. If the table is wider than most (0: any
+// width), texts are broken at blanks. If that is not enough, each row becomes a block of lines.
 func (g *Grid) table(to io.Writer, most int) error {
 	if g.sparse != nil {
 		g = g.dense()
@@ -134,7 +135,7 @@ func (g *Grid) table(to io.Writer, most int) error {
 	return nil
 }
 
-// dense is the Grid without its sparse columns that are empty.
+// dense returns the Grid without sparse columns that are empty.
 func (g *Grid) dense() *Grid {
 	d := &Grid{right: g.right, integers: g.integers, rows: make([][]string, len(g.rows)), apart: g.apart}
 	for i, c := range g.columns {
@@ -149,7 +150,7 @@ func (g *Grid) dense() *Grid {
 	return d
 }
 
-// nameOf is the name of a row that is set apart, "" for others.
+// nameOf returns the name of a row that is set apart, "" for other rows.
 func (g *Grid) nameOf(row int) string {
 	if n := row - g.Len(); n >= 0 {
 		return g.apart[n]

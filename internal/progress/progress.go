@@ -15,7 +15,7 @@ import (
 	"ratemill/printable"
 )
 
-// Bars are bars below each other. A nil *Bars shows nothing.
+// Bars is a group of bars, one below the other. A nil *Bars shows nothing.
 type Bars struct {
 	on     *mpb.Progress
 	bars   []*mpb.Bar
@@ -23,12 +23,12 @@ type Bars struct {
 	begin  *time.Timer
 }
 
-// Lasting are bars that remain on the terminal.
+// Lasting returns bars that remain on the terminal.
 func Lasting(terminal io.Writer) *Bars {
 	return &Bars{on: mpb.New(mpb.WithOutput(terminal), mpb.WithWidth(48))}
 }
 
-// Passing are bars that appear when the work has taken a second, and vanish when it is done.
+// Passing returns bars that appear when the work has taken a second, and vanish when it is done.
 func Passing(terminal io.Writer) *Bars {
 	long := make(chan struct{})
 	return &Bars{
@@ -44,7 +44,7 @@ type Bar struct {
 	words atomic.Value // string
 }
 
-// Add adds a bar, with a name before it if it has one.
+// Add adds a bar, preceded by its name if it has one.
 func (b *Bars) Add(name string) *Bar {
 	if b == nil {
 		return nil
@@ -62,7 +62,8 @@ func (b *Bars) Add(name string) *Bar {
 	return bar
 }
 
-// At shows how much is done and of how much (0: that is unknown, the bar is full), and words beside the bar.
+// At sets how much is done of a total, and the text beside the bar. If the total is 0, it is unknown, and
+// the bar is full.
 func (b *Bar) At(done, of int64, words string) {
 	if b == nil {
 		return
@@ -75,7 +76,7 @@ func (b *Bar) At(done, of int64, words string) {
 	b.bar.SetCurrent(done)
 }
 
-// Done ends the bars. What is written to the terminal afterwards stands below those that last.
+// Done ends the bars. Later output on the terminal appears below the lasting bars.
 func (b *Bars) Done() {
 	if b == nil {
 		return

@@ -10,12 +10,12 @@ import (
 	"ratemill/diag"
 )
 
-// fieldsOfSources are the words of price conditions that have a value only where rules set the field.
+// fieldsOfSources are the names in price conditions that have a value only if rules set the field.
 var fieldsOfSources = []string{"apn", "imei", "cell", "session", "direction", "duration", "up", "down", "peer"}
 
-// checkCustom warns of custom fields in conditions of prices that no document declares: the value would always be empty.
+// checkCustom warns about custom fields in price conditions that no document declares: the value would always be empty.
 func (p *Project) checkCustom(list *diag.List) {
-	docs, _ := account.DocumentsOf(p.Catalogue) // check reports its mistakes
+	docs, _ := account.DocumentsOf(p.Catalogue) // check reports the mistakes of these documents
 	told := map[string]bool{}
 	p.Catalogue.ConditionReads(func(name string, at diag.Pos) {
 		of, field, custom := strings.Cut(name, ".custom.")
@@ -30,7 +30,7 @@ func (p *Project) checkCustom(list *diag.List) {
 	})
 }
 
-// checkConditions warns of price conditions that read values that no source sets: they would always be empty.
+// checkConditions warns about price conditions that read values that no source sets: they would always be empty.
 func (p *Project) checkConditions(list *diag.List) {
 	p.checkCustom(list)
 	if p.Sources == nil || len(p.Sources.Sources) == 0 || list.HasErrors() {

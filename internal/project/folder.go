@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-// Folder is the file system of a project's folder. A symbolic link may lead to another place in the folder. One that
-// leads out is refused: os.DirFS follows it, so a project from elsewhere could show any file that ratemill can read.
+// Folder is the file system of a project's folder. A symbolic link may lead to another place in the folder. A link
+// that leads out of the folder is refused. os.DirFS follows such links, so a project from elsewhere could show any
+// file that ratemill can read.
 //
-// Each call opens the folder anew, as with os.DirFS: so nothing is to be closed, and a folder that was replaced is
+// Each call opens the folder anew, as with os.DirFS: nothing has to be closed, and a folder that was replaced is
 // read as it is now.
 type Folder string
 
@@ -33,8 +34,8 @@ func (f Folder) Stat(name string) (fs.FileInfo, error) {
 	return within(f, "stat", name, (*os.Root).Stat)
 }
 
-// within runs an operation on a name in the folder. os.Root refuses links to absolute paths, even into the folder. So
-// within resolves such links, and os.Root checks the resolved path again.
+// within runs an operation on a name in the folder. os.Root refuses links to absolute paths, even if they lead into
+// the folder. So within resolves such links, and os.Root checks the resolved path again.
 func within[T any](f Folder, op, name string, do func(r *os.Root, name string) (T, error)) (v T, err error) {
 	if !fs.ValidPath(name) {
 		return v, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}

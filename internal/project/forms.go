@@ -11,16 +11,16 @@ import (
 	"ratemill/invoicing/terms"
 )
 
-// Forms makes the files of documents as the sellers of a project print them.
+// Forms creates the files of documents as the sellers of a project print them.
 type Forms struct {
 	Project *Project
-	Names   func(ctx context.Context, d *document.Document) (map[string]string, error) // of the accounts on a document, for people
+	Names   func(ctx context.Context, d *document.Document) (map[string]string, error) // names of the accounts on a document, for display
 	Issued  func(ctx context.Context, number string, d *document.Document) (document.Date,
-		error) // of the document that a credit note corrects
+		error) // date of issue of the document that a credit note corrects
 	Printer *form.Printer
 }
 
-// Seller is the seller of a document, in the version of its date.
+// Seller returns the seller of a document, in the version of the document's date.
 func (f *Forms) Seller(d *document.Document) (*terms.Seller, error) {
 	on := d.Issued
 	if on == 0 {
@@ -39,7 +39,7 @@ func (f *Forms) Seller(d *document.Document) (*terms.Seller, error) {
 	return nil, fmt.Errorf("the catalogue has no seller that is %s on %s; restore the document seller that it had", who, on)
 }
 
-// Print has the inputs for the forms of a document.
+// Print returns the inputs for the forms of a document.
 func (f *Forms) Print(ctx context.Context, d *document.Document) (*form.Print, error) {
 	s, err := f.Seller(d)
 	if err != nil {
@@ -64,7 +64,7 @@ func (f *Forms) Print(ctx context.Context, d *document.Document) (*form.Print, e
 	return in, nil
 }
 
-// Make makes the files of a final document. One that cannot be an electronic invoice has no UBL.
+// Make creates the files of a final document. A document that cannot be an electronic invoice has no UBL.
 func (f *Forms) Make(ctx context.Context, d *document.Document) (pdf, ubl, csv []byte, err error) {
 	in, err := f.Print(ctx, d)
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"ratemill/rating"
 )
 
-// Kinds are the kinds of catalogue documents that rating does not own, each declared by its owner. A kind may refer to
-// the documents of the kinds before it. check, fmt, the JSON Schema, docs/catalogue-fields.md and the stored catalogue
-// follow this list.
+// Kinds lists the kinds of catalogue documents that rating does not own, each declared by its owner. A kind may refer
+// to the documents of the kinds before it. check, fmt, the JSON Schema, docs/catalogue-fields.md and the stored
+// catalogue use this list.
 func Kinds() []rating.Kind {
 	return slices.Concat(account.Kinds(), product.Kinds(), contract.Kinds(), terms.Kinds())
 }

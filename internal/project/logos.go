@@ -13,12 +13,14 @@ import (
 // mostLogo is the size of the largest file that is read as a logo, in octets.
 const mostLogo = 8 << 20
 
-// Logo is the file with the logo of a seller, beside the document that describes it; nil if it names none.
+// Logo returns the file with the logo of a seller, which is beside the document that describes the seller;
+// nil if the document has no logo.
 func (p *Project) Logo(s *terms.Seller) ([]byte, error) {
 	return p.beside(s.Name.Pos, s.Logo)
 }
 
-// Template is the file with the template of an accounting group, or else of a seller; nil if neither names one.
+// Template returns the file with the template of an accounting group, or else of a seller; nil if neither has
+// one.
 func (p *Project) Template(s *terms.Seller, g *terms.Group) ([]byte, error) {
 	if g != nil && g.Template.Value != "" {
 		return p.beside(g.Template.Pos, g.Template.Value)
@@ -26,7 +28,7 @@ func (p *Project) Template(s *terms.Seller, g *terms.Group) ([]byte, error) {
 	return p.beside(s.Template.Pos, s.Template.Value)
 }
 
-// beside is a file beside a document, nil if none is named.
+// beside returns a file beside a document, nil if none is given.
 func (p *Project) beside(at diag.Pos, file string) ([]byte, error) {
 	if file == "" {
 		return nil, nil

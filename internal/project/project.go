@@ -1,4 +1,4 @@
-// Package project is a folder of documents that billing engineers write: sources/ and classes/ (for mediation),
+// Package project loads a folder of documents that billing engineers write: sources/ and classes/ (for mediation),
 // catalogue/ (for rating), tests/ (golden cases), and registry/ (owners of SIMs). It loads and checks the whole folder,
 // and reports all errors at once.
 //
@@ -31,8 +31,8 @@ const (
 	RegistryFolder  = "registry"
 )
 
-// Load reads a project. It returns nil if there are errors; the list has warnings too. env gives the values of ${NAME}
-// in sources; nil leaves them unreplaced.
+// Load reads a project. It returns nil if there are errors; the list also contains warnings. env provides the values
+// of ${NAME} in sources; nil leaves them unreplaced.
 func Load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 	p, list := load(fsys, env)
 	if list.HasErrors() {
@@ -43,7 +43,7 @@ func Load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 
 // Usable reads the valid parts of a project, for work that needs only a part of it: Sources holds the sources without
 // errors, and Catalogue is nil if it has an error. It returns nil if the documents of classes/ have errors, because all
-// others depend on them.
+// other documents depend on them.
 func Usable(fsys fs.FS) (*Project, diag.List) {
 	p, list := load(fsys, nil)
 	if Within(list, "classes").HasErrors() {
@@ -55,7 +55,7 @@ func Usable(fsys fs.FS) (*Project, diag.List) {
 	return p, list
 }
 
-// Within are the diagnostics in the documents of a folder.
+// Within returns the diagnostics in the documents of a folder.
 func Within(list diag.List, folder string) (within diag.List) {
 	for _, d := range list {
 		if d.Pos.File != nil && strings.HasPrefix(d.Pos.File.Name+"/", folder+"/") {
@@ -85,8 +85,9 @@ func load(fsys fs.FS, env func(string) (string, bool)) (*Project, diag.List) {
 	return p, list
 }
 
-// classes are those that plans can price: the standard classes and those of classes/. There may be others if the folder
-// has neither sources nor classes, such as a folder with plans only, or if not all documents in classes/ could be read.
+// classes returns the classes that plans can price: the standard classes and those of classes/. There may be others if
+// the folder has neither sources nor classes, such as a folder that only has plans, or if some documents in classes/
+// could not be read.
 func classes(b *source.Book, found diag.List) *rating.Classes {
 	unread := slices.ContainsFunc(found, func(d diag.Diagnostic) bool {
 		return d.Severity == diag.Error && d.Pos.File != nil && strings.HasPrefix(d.Pos.File.Name, "classes/")
@@ -115,7 +116,7 @@ func (o only) ReadDir(name string) ([]fs.DirEntry, error) {
 // Stat implements fs.StatFS.
 func (o only) Stat(name string) (fs.FileInfo, error) { return fs.Stat(o.FS, name) }
 
-// top is the folder of only. If it is a link, its entry is that of another folder.
+// top is the folder of only. If it is a link, its entry is the entry of another folder.
 type top struct {
 	fs.DirEntry
 	name string

@@ -27,8 +27,8 @@ import (
 	"ratemill/udr"
 )
 
-// CheckRegistry reports what import would refuse or warn of in the project's registry files, such as names that its
-// catalogue lacks. files is the number of files read.
+// CheckRegistry reports what import would refuse or warn about in the project's registry files, such as names that
+// its catalogue lacks. files is the number of files read.
 func (p *Project) CheckRegistry() (list diag.List, files int) {
 	var inputs []registry.Input
 	for _, pattern := range registryPatterns {
@@ -49,7 +49,8 @@ func (p *Project) CheckRegistry() (list diag.List, files int) {
 	return registry.Check(inputs, o), len(inputs)
 }
 
-// Catalogue is the catalogue of the project in a folder; nil if it has none, or one with errors, which check reports.
+// Catalogue returns the catalogue of the project in a folder; nil if there is none, or if it has errors, which check
+// reports.
 func Catalogue(dir string) *rating.Catalogue {
 	fsys := Folder(dir)
 	if _, err := fs.Stat(fsys, CatalogueFolder); err != nil {
@@ -59,8 +60,8 @@ func Catalogue(dir string) *rating.Catalogue {
 	return c
 }
 
-// ImportOptions are the options that follow from a catalogue, which may be nil, for the import of registry files: the
-// names that they may use, the forms of values, and the states of SIMs.
+// ImportOptions returns the options that a catalogue, which may be nil, gives for the import of registry files: the
+// names that the files may use, the forms of values, and the states of SIMs.
 func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 	in := &account.Installation{Projects: true, Resellers: true, Languages: []string{"es", "pt"}, EInvoices: form.Formats}
 	entitled := func(v *registry.View, s *registry.Statements, rev registry.Revision) registry.Entitled {
@@ -83,7 +84,7 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 		Forms: append(account.Forms(in), product.OneOffForm(), payment.Form(), contract.Form(contracts), settingsForm(c.Life()))}
 }
 
-// accountsIn are the accounts that deal prices, products and sellers of a catalogue name.
+// accountsIn returns the accounts to which deal prices, products and sellers of a catalogue refer.
 func accountsIn(c *rating.Catalogue) (named []registry.Named) {
 	add := func(id diag.Text, says string) {
 		named = append(named, registry.Named{Kind: registry.NamedAccount, ID: id, Says: "nobody " + says})
@@ -101,7 +102,7 @@ func accountsIn(c *rating.Catalogue) (named []registry.Named) {
 	}
 	seen := map[[2]string]bool{}
 	once := func(id diag.Text, says string) {
-		if key := [2]string{id.Value, says}; !seen[key] { // versions name the same accounts again
+		if key := [2]string{id.Value, says}; !seen[key] { // versions refer to the same accounts again
 			seen[key] = true
 			add(id, says)
 		}
@@ -130,9 +131,9 @@ func plansToHave(c *rating.Catalogue) []string {
 }
 
 // Complete fills in the account features of an installation from a catalogue, which may be nil: documents, and the
-// names of accounting groups. If there is no group, a billing profile can name one that is added later.
+// names of accounting groups. If there is no group, a billing profile can refer to a group that is added later.
 func Complete(in *account.Installation, c *rating.Catalogue) {
-	in.Documents, _ = account.DocumentsOf(c) // check reports its mistakes
+	in.Documents, _ = account.DocumentsOf(c) // check reports the mistakes of these documents
 	if c == nil {
 		return
 	}
@@ -141,7 +142,7 @@ func Complete(in *account.Installation, c *rating.Catalogue) {
 	}
 }
 
-// chargesOf finds the currencies of the one-time charges by settings, in the versions in force now.
+// chargesOf returns the currencies of the one-time charges by settings, in the versions in force now.
 func chargesOf(b *life.Book) func(settings []byte) []string {
 	return func(settings []byte) []string {
 		now := udr.InstantOf(time.Now())
@@ -161,7 +162,7 @@ func chargesOf(b *life.Book) func(settings []byte) []string {
 	}
 }
 
-// settingsForm describes how people write the settings for SIMs. If there are no lifecycles, it accepts any name.
+// settingsForm describes how the settings for SIMs are written. If there are no lifecycles, it accepts any name.
 func settingsForm(b *life.Book) registry.Form {
 	fields := []registry.Field{
 		{Path: "lifecycle", Required: true, Doc: "The lifecycle of the account's SIMs, or of the SIM.", Example: "standard"},
@@ -182,7 +183,7 @@ func settingsForm(b *life.Book) registry.Form {
 	}}
 }
 
-// statesOf finds the states of lifecycles.
+// statesOf returns the states of lifecycles.
 func statesOf(b *life.Book) func(settings []byte, name string, at udr.Instant, zone *time.Location) (value, after registry.StateValue,
 	err error) {
 	return func(settings []byte, name string, at udr.Instant, zone *time.Location) (v, after registry.StateValue, err error) {
@@ -234,7 +235,7 @@ var registryPatterns = []string{"*.csv", "*.yaml", "*.yml"}
 // ErrNoRegistryFiles reports that folders contain no registry files.
 var ErrNoRegistryFiles = errors.New("there are no registry files (*.csv, *.yaml)")
 
-// RegistryFiles are the named registry files, and those in the named folders.
+// RegistryFiles returns the given registry files, and those in the given folders.
 func RegistryFiles(named ...string) ([]registry.Input, error) {
 	var inputs []registry.Input
 	for _, name := range named {
@@ -258,8 +259,8 @@ func RegistryFiles(named ...string) ([]registry.Input, error) {
 	return inputs, nil
 }
 
-// registryFolder are the registry files in a folder. Symbolic links may lead to other files of the folder; those in the
-// registry/ of a project also to other files of the project.
+// registryFolder returns the registry files in a folder. Symbolic links may lead to other files of the folder; links in
+// the registry/ of a project may also lead to other files of the project.
 func registryFolder(name string) (inputs []registry.Input, err error) {
 	root, below := name, "."
 	if filepath.Base(name) == RegistryFolder {
@@ -299,7 +300,7 @@ func renewsBy(c *rating.Catalogue) func(b *registry.Bought, zone *time.Location,
 	}
 }
 
-// renewalIn is the renewal of a package in a catalogue, for purchases without one.
+// renewalIn returns the renewal of a package in a catalogue, for purchases without one.
 func renewalIn(c *rating.Catalogue) func(b *registry.Bought, zone *time.Location) string {
 	return func(b *registry.Bought, zone *time.Location) string {
 		p, ok := c.Package(rating.PackageOf(b.Name), b.Since, zone)

@@ -4,8 +4,8 @@ import (
 	"ratemill/diag"
 )
 
-// CheckSessions warns of sources that set a session but do not say whether records are whole sessions, if plans charge
-// something per session: each part would pay it.
+// CheckSessions warns about sources that set a session but do not state whether records are whole sessions, if plans
+// charge something per session: each part would be charged.
 func (p *Project) CheckSessions() (list diag.List) {
 	if p.Catalogue == nil {
 		return nil

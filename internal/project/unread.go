@@ -10,13 +10,13 @@ import (
 	"ratemill/diag"
 )
 
-// folders lists the folders of a project, each with the file extensions that are read there.
+// folders lists the folders of a project, each with the file extensions that are read in it.
 var folders = map[string][]string{
 	"sources": {".yaml"}, "classes": {".yaml"}, CatalogueFolder: {".yaml", ".yml"}, "tables": {".csv"},
 	RegistryFolder: {".yaml", ".csv"}, TestsFolder: {".txtar"},
 }
 
-// flat lists the folders of which only direct files are read, not those in subfolders.
+// flat lists the folders in which only direct files are read, not files in subfolders.
 var flat = []string{"sources", "classes", RegistryFolder, TestsFolder}
 
 // checkUnread reports files that look like part of the project, but are in a place from which ratemill does not read.
@@ -27,7 +27,7 @@ func checkUnread(fsys fs.FS, list *diag.List) {
 	}
 	top, err := fs.ReadDir(fsys, ".")
 	if err != nil {
-		return // whoever needs the folder says so
+		return // the caller that needs the folder reports this
 	}
 	for _, e := range top {
 		name := e.Name()
@@ -52,10 +52,10 @@ func checkUnread(fsys fs.FS, list *diag.List) {
 	}
 }
 
-// formats are endings of files with data that no folder of a project takes.
+// formats are extensions of data files that no folder of a project accepts.
 var formats = []string{".json", ".toml", ".tsv", ".xls", ".xlsx", ".ods"}
 
-// checkEndings reports files in a folder whose format is not read there.
+// checkEndings reports files in a folder whose format is not read in that folder.
 func checkEndings(fsys fs.FS, folder string, list *diag.List) {
 	_ = fs.WalkDir(fsys, folder, func(name string, d fs.DirEntry, err error) error {
 		switch {
@@ -74,7 +74,7 @@ func checkEndings(fsys fs.FS, folder string, list *diag.List) {
 	})
 }
 
-// holds reports whether a name is a folder, or a link to one, with a file of some ending.
+// holds reports whether a name is a folder, or a link to one, that contains a file with one of some extensions.
 func holds(fsys fs.FS, name string, endings []string) bool {
 	if info, err := fs.Stat(fsys, name); err != nil || !info.IsDir() {
 		return false

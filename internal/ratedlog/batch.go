@@ -16,7 +16,7 @@ type Batch struct {
 	udr.Pin
 	Epoch     int64
 	Input     int64 // offset in the usage topic; meaningless in an epoch mark
-	Mark      bool  // an epoch mark: it names the owner, and nothing else
+	Mark      bool  // an epoch mark: it identifies the owner, and contains nothing else
 	File      udr.FileID
 	Last      uint64
 	Rated     []RatedRecord
@@ -32,7 +32,7 @@ type RatedRecord struct {
 	Usage   []byte
 	Charges [][]byte
 	Events  [][]byte
-	Late    int // number of the root's billing cycles between the cycle of its use and that in which its file was taken; 0: in time
+	Late    int // number of the root's billing cycles between the cycle of its use and the cycle in which its file was read; 0: in time
 }
 
 // AppendMark appends an epoch mark.
@@ -62,7 +62,7 @@ func (b *Batch) parseEnd(data []byte) (err error) {
 	return err
 }
 
-// outcome is a rated record that is not encoded yet, as RatedRecord is.
+// outcome is a rated record that is not encoded yet, like RatedRecord is.
 type outcome struct {
 	usage   []byte // message udr.Usage
 	charges []rating.Charge
@@ -113,8 +113,8 @@ func ParseBatch(data []byte, b *Batch) error {
 func (b *Batch) parseRated(data []byte) error { return b.addRated().parse(data) }
 
 // letGo clears b's references into the message. Truncated slices would keep old references: record 900 would refer to
-// the last message with 900 records, its third charge to another one. Each of these messages would stay in memory as
-// a whole.
+// the last message with 900 records, and its third charge to yet another message. Each of these messages would stay
+// in memory as a whole.
 func (b *Batch) letGo() {
 	for i := range b.Rated {
 		r := &b.Rated[i]
@@ -128,7 +128,7 @@ func (b *Batch) letGo() {
 	clear(b.Sessions)
 }
 
-// addRated appends a record and reuses the memory of the previous one there.
+// addRated appends a record and reuses the memory of the previous record at that place.
 func (b *Batch) addRated() *RatedRecord {
 	if len(b.Rated) < cap(b.Rated) {
 		b.Rated = b.Rated[:len(b.Rated)+1]

@@ -18,16 +18,16 @@ type Drain struct {
 	Clock  backoff.Clock
 	Within time.Duration // time after which Wait returns a *BehindError
 
-	// Passed is the offset in a partition of usage before which a checkpoint of raters covers everything; -1
-	// if it is unknown. Messages that were sent again have no result, so the rated log alone does not show the
-	// progress of rating.
+	// Passed returns the offset in a partition of usage before which a checkpoint of raters covers
+	// everything; -1 if unknown. Messages that were sent again have no result, so the rated log alone does
+	// not show the progress of rating.
 	Passed func(ctx context.Context, partition int) int64
-	// Stored is the offset in a partition of the rated log before which the warehouse has everything, and the fold
-	// there.
+	// Stored returns the offset in a partition of the rated log before which the warehouse has everything, and
+	// the fold at that offset.
 	Stored func(ctx context.Context, partition int) (next int64, fold Fold, err error)
 }
 
-// BehindError means that rating or the warehouse has not processed a partition yet.
+// BehindError reports that rating or the warehouse has not processed a partition yet.
 type BehindError struct {
 	Partition int
 	Rating    bool // rating is behind, otherwise the warehouse
@@ -44,7 +44,7 @@ func (e *BehindError) Error() string {
 const lookAgain = 100 * time.Millisecond
 
 // Wait waits for a partition. It returns a *BehindError if that takes too long, because rating or the warehouse is
-// behind, stopped or away.
+// behind, stopped or unreachable.
 func (d *Drain) Wait(ctx context.Context, partition int) error {
 	if !safeguard.On(safeguard.DrainFirst) {
 		return nil

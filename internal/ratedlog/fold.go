@@ -9,7 +9,7 @@ type Fold struct {
 	Input int64 // the newest input offset that counted, -1 before the first
 }
 
-// NewFold is the fold of an empty log.
+// NewFold returns the fold of an empty log.
 func NewFold() Fold { return Fold{Input: -1} }
 
 // Take reports whether a message counts, and remembers it. An epoch mark never counts as a message.

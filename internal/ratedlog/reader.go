@@ -21,28 +21,28 @@ type Source struct {
 	// Done describes the state of messages before the reader's position, for an error about a log that lost its end:
 	// "in the warehouse".
 	Done string
-	// Skips are the orders to skip something in this partition; nil: there are none.
+	// Skips returns the orders to skip something in this partition; nil means that there are none.
 	Skips func(ctx context.Context) ([]control.Stop, error)
-	// Origin finds the origin of a message's epoch; nil: every epoch is genuine.
+	// Origin determines the origin of a message's epoch; nil means that every epoch is genuine.
 	Origin AskOrigin
-	// Ignored reports whether to ignore a message with a later epoch than any before it; nil: if it is foreign by
-	// Origin.
+	// Ignored reports whether to ignore a message with a later epoch than any before it. If it is nil,
+	// messages that are foreign by Origin are ignored.
 	Ignored  func(ctx context.Context, m *broker.Message, epoch int64) (bool, error)
 	Clock    backoff.Clock
-	Patience *backoff.Patience // for a broker or a control store that is away
+	Patience *backoff.Patience // for a broker or a control store that is unreachable
 }
 
 // Reader reads a partition of the rated log from a position and a fold on, and reports for each message whether it
 // counts. It waits for an unavailable broker or control store. It belongs to one goroutine.
 //
-// Call Learn for the orders, Begin at a position, then Read.
+// Call Learn to read the orders, Begin at a position, then Read.
 type Reader struct {
 	source  Source
 	skips   Skips
 	next    int64
 	fold    Fold
 	current Message
-	// Fetched messages, and those that are not yet read.
+	// Fetched messages, and those that have not been read yet.
 	fetched, queue []broker.Message
 }
 
@@ -56,7 +56,7 @@ type Message struct {
 // NoEnd makes Read return all messages that there are.
 const NoEnd = math.MaxInt64
 
-// NewReader makes a reader; it does not read yet.
+// NewReader returns a reader; it does not read yet.
 func NewReader(s Source) (*Reader, error) {
 	c := options.Of("ratedlog: a reader needs ")
 	c.Need(s.Broker != nil, "a broker")
@@ -84,7 +84,7 @@ func (r *Reader) Learn(ctx context.Context) error {
 	})
 }
 
-// Order is the order about a message, nil for none.
+// Order returns the order about a message, nil for none.
 func (r *Reader) Order(m *broker.Message, kind control.StopKind) *control.Stop {
 	return r.skips.Order(m, kind)
 }
@@ -92,7 +92,7 @@ func (r *Reader) Order(m *broker.Message, kind control.StopKind) *control.Stop {
 // Orders returns the orders about the content at an offset.
 func (r *Reader) Orders(offset int64) []control.Stop { return r.skips[offset] }
 
-// Position is the next offset to read, and the fold of all messages before it.
+// Position returns the next offset to read, and the fold of all messages before it.
 func (r *Reader) Position() (next int64, fold Fold) { return r.next, r.fold }
 
 // Resume goes to a position. If the reader is already there, it keeps its fetched messages.
@@ -107,8 +107,8 @@ func (r *Reader) Resume(next int64, fold Fold) {
 func (r *Reader) Buffered() bool { return len(r.queue) > 0 }
 
 // Begin goes to a position, up to which messages may already have been read. It checks that the log belongs to the
-// position: the log must reach the position, and the fold must know the epoch of the message before it. A log that
-// lost its end has marks of new epochs there.
+// position: the log must reach the position, and the fold must contain the epoch of the message before it. A log
+// that lost its end has marks of new epochs there.
 func (r *Reader) Begin(ctx context.Context, next int64, fold Fold, to int64) error {
 	r.Resume(next, fold)
 	first, err := r.Reaches(ctx, max(next, to+1))
@@ -118,7 +118,7 @@ func (r *Reader) Begin(ctx context.Context, next int64, fold Fold, to int64) err
 	before, err := r.Fetch(ctx, next-1, 0)
 	r.queue = nil
 	if gone := (*broker.OffsetGoneError)(nil); errors.As(err, &gone) {
-		return nil // just now; Read reports later problems
+		return nil // the log matches now; Read reports later problems
 	}
 	if err != nil || len(before) == 0 || before[0].Offset != next-1 {
 		return err
@@ -134,9 +134,9 @@ func (r *Reader) Begin(ctx context.Context, next int64, fold Fold, to int64) err
 	return Replaced(r.source.Topic, r.source.Partition, m.Offset, epoch, fold.Epoch, r.source.Done)
 }
 
-// Read returns the next message before to, or nil if there is none, or none came within wait. A message with an
-// unreadable header stops the reader, unless there is an order to skip it: then it does not count. A message that the
-// log no longer has is a *broker.OffsetGoneError.
+// Read returns the next message before to, or nil if there is none, or none arrived within wait. A message with an
+// unreadable header stops the reader, unless there is an order to skip it; in that case, the message does not count.
+// For a message that the log no longer has, it returns *broker.OffsetGoneError.
 func (r *Reader) Read(ctx context.Context, to int64, wait time.Duration) (*Message, error) {
 	if r.next >= to {
 		return nil, nil
@@ -199,14 +199,14 @@ func (r *Reader) ignored(ctx context.Context, m *broker.Message, epoch int64) (i
 	return ignored, err
 }
 
-// Fetch returns messages from an offset on, none if none came within wait. It returns *broker.OffsetGoneError if the
-// log no longer has them, and *StoppedError if the log has become shorter.
+// Fetch returns messages from an offset on, none if none arrived within wait. It returns *broker.OffsetGoneError if
+// the log no longer has them, and *StoppedError if the log has become shorter.
 func (r *Reader) Fetch(ctx context.Context, from int64, wait time.Duration) ([]broker.Message, error) {
 	s := &r.source
 	err := r.until(ctx, "read the rated log", func() (err error) {
 		r.fetched, err = s.Broker.Fetch(ctx, s.Topic, s.Partition, from, wait, r.fetched[:0])
 		if short := (*broker.EndedError)(nil); errors.As(err, &short) {
-			return short // not a temporary one: Reaches decides whether it is
+			return short // not a temporary error: Reaches decides whether it is one
 		}
 		return err
 	})
@@ -223,7 +223,7 @@ func (r *Reader) Reaches(ctx context.Context, next int64) (first int64, err erro
 		func() (first, end int64, err error) { return r.Bounds(ctx) })
 }
 
-// Bounds are the first offset that the log keeps, and its end.
+// Bounds returns the first offset that the log keeps, and its end.
 func (r *Reader) Bounds(ctx context.Context) (first, end int64, err error) {
 	err = r.until(ctx, "read the bounds of the rated log", func() (err error) {
 		first, end, err = r.source.Broker.Bounds(ctx, r.source.Topic, r.source.Partition)
@@ -232,13 +232,13 @@ func (r *Reader) Bounds(ctx context.Context) (first, end int64, err error) {
 	return first, end, err
 }
 
-// Unreadable is the error of a message that cannot be read.
+// Unreadable returns the error for a message that cannot be read.
 func (r *Reader) Unreadable(m *broker.Message, err error) *StoppedError {
 	return r.Stop(m.Offset, control.StopMessage, m.Value, err.Error()+"; was it written by a newer version of ratemill? Then start "+
 		"that one")
 }
 
-// Stop is the error of a partition that cannot continue at an offset.
+// Stop returns the error for a partition that cannot continue at an offset.
 func (r *Reader) Stop(offset int64, kind control.StopKind, message []byte, reason string) *StoppedError {
 	return &StoppedError{Topic: r.source.Topic, Partition: r.source.Partition, Offset: offset, Kind: kind, Reason: reason,
 		Message: bytes.Clone(message)}

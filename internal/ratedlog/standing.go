@@ -9,10 +9,10 @@ import (
 	"ratemill/internal/control"
 )
 
-// A log that became shorter has lost its end in Kafka: a power cut destroyed messages that the operating system had
-// not written yet, or a person recreated the topic. New messages then get offsets that were used before, and a reader
-// that remembers its position would skip them. So every reader that returns with an offset checks that the log still
-// reaches it.
+// A log that became shorter has lost its end in Kafka: a power failure destroyed messages that the operating system
+// had not written yet, or an operator recreated the topic. New messages then get offsets that were used before, and a
+// reader that remembers its position would skip them. So every reader that resumes at an offset checks that the log
+// still reaches it.
 
 // A replica that has just become the leader, or answers in its place, may report a smaller end for a moment.
 const (
@@ -21,7 +21,7 @@ const (
 )
 
 // Reaches checks that a topic's partition ends at next or later, by its bounds; done describes the state of the
-// messages before next. It returns *StoppedError if the partition is, and stays, shorter.
+// messages before next. It returns *StoppedError if the partition is shorter and stays so.
 func Reaches(ctx context.Context, clock backoff.Clock, topic string, partition int, next int64, done string,
 	bounds func() (first, end int64, err error)) (first int64, err error) {
 	began := clock.Now()
@@ -39,7 +39,8 @@ func Reaches(ctx context.Context, clock backoff.Clock, topic string, partition i
 	}
 }
 
-// Shorter is the error of a topic's partition that ends before next, where all messages before next had been processed.
+// Shorter returns the error for a topic's partition that ends before next, although all messages before next had been
+// processed.
 func Shorter(topic string, partition int, end, next int64, done string) *StoppedError {
 	lost := fmt.Sprintf("messages %d to %d", end, next-1)
 	if end == next-1 {
@@ -51,7 +52,7 @@ func Shorter(topic string, partition int, end, next int64, done string) *Stopped
 			topic, partition, end, next-1, done, lost)}
 }
 
-// Replaced is the error of a message of the rated log with a later epoch than possible.
+// Replaced returns the error for a message of the rated log with a later epoch than possible.
 func Replaced(topic string, partition int, offset, epoch, was int64, done string) *StoppedError {
 	return &StoppedError{Topic: topic, Partition: partition, Offset: offset + 1, Kind: control.StopOther,
 		Reason: fmt.Sprintf("message %d of %s/%d was already %s when epoch %d was the latest, and is of epoch %d now: Kafka has lost "+

@@ -7,7 +7,8 @@ import (
 	"ratemill/internal/control"
 )
 
-// StoppedError means that a partition cannot continue until a person looks at it. Nothing from Offset on is consumed.
+// StoppedError reports that a partition cannot continue until an operator looks into it. Nothing from Offset on is
+// consumed.
 type StoppedError struct {
 	Topic     string
 	Partition int
@@ -15,7 +16,7 @@ type StoppedError struct {
 	Kind      control.StopKind
 	Reason    string
 	Message   []byte // the message at Offset, nil if there is none
-	Detail    []byte // of StopRows: their content, as JSON
+	Detail    []byte // for StopRows: the rows' content, as JSON
 }
 
 func (e *StoppedError) Error() string {
@@ -30,11 +31,11 @@ func (e *StoppedError) Hash() string {
 	return control.HashOf(e.Message)
 }
 
-// Skips are the orders to skip something in a partition of a topic, by offset. No order is ever withdrawn, so later
-// readers see the orders that earlier ones obeyed.
+// Skips holds the orders to skip something in a partition of a topic, by offset. No order is ever withdrawn, so
+// later readers see the orders that earlier readers obeyed.
 type Skips map[int64][]control.Stop
 
-// NewSkips are the orders by offset.
+// NewSkips returns the orders by offset.
 func NewSkips(orders []control.Stop) Skips {
 	s := Skips{}
 	for _, o := range orders {
@@ -43,7 +44,8 @@ func NewSkips(orders []control.Stop) Skips {
 	return s
 }
 
-// Order is the order about a message, or nil: an order names the offset, the kind of stop, and the exact message.
+// Order returns the order about a message, or nil. An order contains the offset, the kind of stop, and the exact
+// message.
 func (s Skips) Order(m *broker.Message, kind control.StopKind) *control.Stop {
 	for i, o := range s[m.Offset] {
 		if o.Kind == kind && o.Hash == control.HashOf(m.Value) {

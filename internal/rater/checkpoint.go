@@ -21,20 +21,20 @@ import (
 )
 
 // An entry of the checkpoint topic is a true statement: "with everything up to this offset of the rated log, this part
-// of the state has this value". Its key is (part, epoch of the writer), its value begins with a version byte and the
+// of the state has this value". Its key is (part, epoch of the writer); its value begins with a version byte and the
 // offset.
 const (
 	counterEntry = 'c' // a counter
 	fileEntry    = 'f' // progress of a file
 	seenEntry    = 'd' // a block of duplicate keys
-	undatedEntry = 's' // from a former version: its keys only contain the hour of use
+	undatedEntry = 's' // from an earlier version: its keys contain only the hour of use
 	partsEntry   = 'p' // the charges for the parts of a session
 	lowEntry     = 'l' // the low-water mark: every entry is at least as new as this offset
 
 	entryVersion = 1
 )
 
-// entrySizes has, for each kind, the bytes of the part, of its smallest value, and of each repeated element.
+// entrySizes holds, for each kind, the bytes of the part, of its smallest value, and of each repeated element.
 var entrySizes = map[byte]struct{ part, value, more int }{
 	counterEntry: {18, 25, 1}, fileEntry: {17, 25, 1}, seenEntry: {18, 25, len(udr.DuplicateKey{})},
 	undatedEntry: {18, 25, len(udr.DuplicateKey{})}, lowEntry: {1, 25, 1},
@@ -48,7 +48,7 @@ type lowWater struct {
 	epoch int64 // epoch of the fold there
 }
 
-// older is an entry of an older epoch that a restore found; an owner that writes its part again deletes it with a
+// older is an entry of an older epoch that a restore found; an owner that rewrites its part deletes it with a
 // tombstone.
 type older struct {
 	part  uint64 // hash of the key without epoch
@@ -88,18 +88,18 @@ func value(at int64, fields ...int64) []byte {
 }
 
 // sweep writes the changes since the last sweep, a portion at a time, and then the low-water mark. It needs no pause:
-// later changes are dirty again.
+// state that changes later is dirty again.
 type sweep struct {
 	low      lowWater
-	counters int // dirty ones left to write
+	counters int // number of dirty counters left to write
 	sessions int
 	files    []udr.FileID
 	blocks   []blockID
 	gone     [][]byte // forgotten parts, to be deleted together with the mark; before the mark, their files could arrive again
 }
 
-// beginSweep must be called when nothing is in flight, as everything that follows. Changes since the last sweep are
-// written before a later sweep forgets them: if one sweep wrote and deleted a part, and the part were used in between,
+// beginSweep must be called when nothing is in flight, like everything that follows. Changes since the last sweep are
+// written before a later sweep forgets them. If one sweep wrote and deleted a part, and the part were used in between,
 // it would be lost.
 func (o *Owner) beginSweep(ctx context.Context) error {
 	first, end, err := o.Broker.Bounds(ctx, o.Topics.Usage, o.Partition)
@@ -108,9 +108,9 @@ func (o *Owner) beginSweep(ctx context.Context) error {
 	}
 	s := &sweep{low: o.lowWater()}
 	if o.next >= o.horizon.end {
-		// Messages that a mediator sent twice come after the file's end in the topic, and may be kept when the end is
-		// not. Everything that was in the topic when the end was deleted is decided, and the low-water mark of this
-		// sweep records that.
+		// Messages that a mediator sent twice are after the file's end in the topic, and may be kept when the
+		// end is not. Everything that was in the topic when the end was deleted is decided, and the low-water
+		// mark of this sweep records that.
 		o.state.forgetClosed(o.horizon.first, func(id udr.FileID) { s.gone = append(s.gone, filePart(id)) })
 		o.horizon = horizon{first, end}
 	}
@@ -137,7 +137,7 @@ func (o *Owner) beginSweep(ctx context.Context) error {
 }
 
 // forgetSessions forgets the sessions that are over, once an hour because it scans all of them. As for counters, this
-// machine's clock alone does not say so: usage of that time has come as well.
+// machine's clock alone is not enough: usage from after the session must also have arrived.
 func (o *Owner) forgetSessions(now int64, s *sweep) {
 	if now/3600 == o.pastAt {
 		return
@@ -158,8 +158,8 @@ func (o *Owner) lowered(low lowWater) {
 	o.Progress.StoredUsage.Store(low.input + 1)
 }
 
-// lowWater is the mark for now. Its input position includes skipped input, which the rated log does not mention: the
-// usage topic may delete it before anything follows.
+// lowWater returns the present mark. Its input position includes skipped input, which the rated log does not
+// contain: the usage topic may delete it before anything follows.
 func (o *Owner) lowWater() lowWater {
 	return lowWater{next: o.known, input: o.next - 1, epoch: o.fold.Epoch}
 }
@@ -173,7 +173,7 @@ const (
 	portionBytes   = 512 << 10
 )
 
-// continueSweep writes a portion, or the low-water mark when nothing is left. Each statement is true of this moment:
+// continueSweep writes a portion, or the low-water mark when nothing is left. Each statement is true now: with
 // everything up to the last known offset.
 func (o *Owner) continueSweep(ctx context.Context) error {
 	s, at := o.sweeping, o.known-1
@@ -242,8 +242,8 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 			o.lowered(s.low)
 		}
 	}
-	// Every append ends with an entry: were the topic's last message a tombstone, compaction could leave an end that no
-	// fetch reaches.
+	// Every append ends with an entry. If the topic's last message were a tombstone, compaction could leave an end
+	// that no fetch reaches.
 	out := append(graves, entries...)
 	unsure := false
 	err := o.until(ctx, "write a checkpoint", func() error {
@@ -302,7 +302,8 @@ func (o *Owner) renew(ctx context.Context, out []broker.Message) error {
 	return nil
 }
 
-// bury appends tombstones for every entry of a part: our own, of each of our epochs, and those of earlier owners.
+// bury appends tombstones for every entry of a part: the owner's own entries, for each of its epochs, and those
+// of earlier owners.
 func (o *Owner) bury(out []broker.Message, part []byte) []broker.Message {
 	for _, epoch := range o.epochs {
 		out = append(out, broker.Message{Key: keyOf(part, epoch)})
@@ -310,7 +311,8 @@ func (o *Owner) bury(out []broker.Message, part []byte) []broker.Message {
 	return o.buryOlder(out, part)
 }
 
-// buryOlder appends tombstones for the entries of this part that owners before us wrote, to come after our own.
+// buryOlder appends tombstones for the entries of this part that earlier owners wrote, to come after this
+// owner's own.
 func (o *Owner) buryOlder(out []broker.Message, part []byte) []broker.Message {
 	h := xxhash.Sum64(part)
 	i, _ := slices.BinarySearchFunc(o.older, h, func(e older, h uint64) int { return cmp.Compare(e.part, h) })
@@ -330,7 +332,7 @@ func (o *Owner) sortOlder() {
 }
 
 // restore reads the checkpoint topic, then replays the rated log from the low-water mark up to its present end. at is
-// the offset of our epoch's mark.
+// the offset of this owner's epoch mark.
 func (o *Owner) restore(ctx context.Context, at int64) error {
 	began := o.Clock.Now()
 	o.state, o.fold, o.older, o.stated = newState(o.BlockKeys), ratedlog.NewFold(), nil, statement{at: -1}
@@ -376,9 +378,9 @@ func (o *Owner) restore(ctx context.Context, at int64) error {
 	return nil
 }
 
-// onlyMarksAreGone reports whether the messages that the rated log has deleted after the low-water mark are irrelevant:
-// if no usage was sent to the partition since, they were epoch marks of owners without usage, and repetitions that do
-// not count.
+// onlyMarksAreGone reports whether the messages that the rated log has deleted after the low-water mark are irrelevant.
+// If no usage was sent to the partition since then, they were epoch marks of owners without usage, and repetitions that
+// do not count.
 func (o *Owner) onlyMarksAreGone(ctx context.Context, low lowWater, first int64) error {
 	_, end, err := o.bounds(ctx, o.Topics.Usage)
 	if err == nil && end > low.input+1 {
@@ -413,7 +415,7 @@ func (o *Owner) restoreEntry(ctx context.Context, m *broker.Message, low *lowWat
 		o.older = append(o.older, older{xxhash.Sum64(part), epoch})
 	}
 	at := field(0)
-	if 0 < epoch && epoch <= o.epoch { // as all are, but where a step is left out
+	if 0 < epoch && epoch <= o.epoch { // true for all entries unless a step is left out
 		o.stated.take(at, epoch)
 	}
 	switch part[0] {
@@ -441,7 +443,7 @@ func (o *Owner) restoreEntry(ctx context.Context, m *broker.Message, low *lowWat
 		if next, input := at+1, field(1); next > low.next || next == low.next && input > low.input {
 			*low = lowWater{next: next, input: input, epoch: field(2)}
 		}
-		if len(v) >= 33 && safeguard.On(safeguard.ForgottenMarked) { // former ratemills did not say it
+		if len(v) >= 33 && safeguard.On(safeguard.ForgottenMarked) { // earlier versions of ratemill did not record it
 			o.state.counters.Forgot(int32(field(3)))
 		}
 	default:
@@ -460,7 +462,7 @@ func (s *state) restoreFile(id udr.FileID, high uint64, closed int64) {
 	f.high, f.closed = max(f.high, high), max(f.closed, closed)
 }
 
-// part is the block's key in checkpoints, without epoch.
+// part returns the block's key in checkpoints, without epoch.
 func (id blockID) part(kind byte) []byte {
 	b := binary.BigEndian.AppendUint64([]byte{kind}, id.source)
 	b = binary.BigEndian.AppendUint32(b, uint32(id.hour.hour))
@@ -472,8 +474,8 @@ func parseBlock(part []byte) blockID {
 		binary.BigEndian.Uint32(part[14:])}
 }
 
-// read passes every message of a compacted topic's partition to f, up to an end that no longer moves: if compaction
-// removed an entry meanwhile, a newer message has it, and that may lie beyond the previous end.
+// read passes every message of a compacted topic's partition to f, up to an end that no longer moves. If compaction
+// removed an entry during the read, a newer message contains it, and that message may be beyond the previous end.
 func (o *Owner) read(ctx context.Context, topic string, f func(*broker.Message) error) error {
 	next, end, err := o.bounds(ctx, topic)
 	for ; err == nil; _, end, err = o.bounds(ctx, topic) {

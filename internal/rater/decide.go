@@ -18,7 +18,7 @@ type decision struct {
 	revision registry.Revision
 	state    *state
 	in       *udr.Batch
-	high     uint64 // records up to here were decided before
+	high     uint64 // records up to this one were decided before
 	result   *rating.Result
 	now      int64
 	out      []byte
@@ -27,8 +27,8 @@ type decision struct {
 	rated, duplicate, suspended int64
 }
 
-// together is the number of records that are read before the first of them is rated, so that the engine can wait for
-// the memory of all of them at once.
+// together is the number of records that are read before the first of them is rated, so that the engine can load the
+// memory for all of them at once.
 const together = 128
 
 func (d *decision) decide(view *registry.View) error {
@@ -53,7 +53,7 @@ func (d *decision) decide(view *registry.View) error {
 	return nil
 }
 
-// run decides the usage records of the message from one to before another.
+// run decides the usage records of the message from index one to before another.
 func (d *decision) run(view *registry.View, from, to int) error {
 	records := d.parsed[:to-from]
 	parse := udr.ParseRatable
@@ -117,14 +117,14 @@ func (d *decision) suspend(s *udr.Suspended) {
 	d.suspended++
 }
 
-// FullCode is the code of records that are suspended because their result had no room.
+// FullCode is the code of records that are suspended because there was no room for their result.
 const FullCode = "no_room"
 
 var full = udr.SuspendError{Code: FullCode, Reason: "the results of earlier records filled the message of the rated log; nothing is " +
 	"wrong with this record: retry it"}
 
-// mostOut is the size in bytes above which a rated message gets no more records. A usage message usually has 192 KiB,
-// and at most 2 MiB, but the result of a record has no bound: a charge for each tier of its hierarchy, a draw for
-// each bucket. Together with its deltas and its suspended records, which are the input and a reason for each, the
+// mostOut is the size in bytes above which no more records are added to a rated message. A usage message usually has
+// 192 KiB, and at most 2 MiB, but the result of a record has no limit: a charge for each tier of its hierarchy, a
+// draw for each bucket. Together with its deltas and its suspended records, each with the input and a reason, the
 // message stays within the largest append of the topic.
 const mostOut = broker.MaxMessageBytes - requestBytes - 3<<20

@@ -6,11 +6,11 @@
 // the rated log and the rules for which of them count (internal/ratedlog), prices (rating), the origin of usage
 // (mediation), or the use of rated records (internal/consumer).
 //
-// Why it is exact, in short. A rated message carries its input position and its owner's epoch together with the deltas
+// It is exact for these reasons. A rated message carries its input position and its owner's epoch together with the deltas
 // it made to every counter, so output and state change are one atomic append. A message counts once: messages with an
 // older epoch or an input position seen before do not count. An owner appends an epoch mark before it restores, so that
 // nothing that a former owner appends afterwards counts. Everything else here keeps restoring short.
 //
-// It has no clock and starts nothing on its own: time comes from Clock, effects go through broker.Broker, so a
-// simulation can run it with every fault.
+// It has no clock and starts nothing on its own: time comes from Clock, and effects go through broker.Broker,
+// so that a simulation can run it with every fault.
 package rater

@@ -10,10 +10,11 @@ import (
 )
 
 // The owner of a partition stops at a message of a newer epoch. So another program with write access to the topic
-// could block every owner for ever with one message of a huge epoch. The control store therefore knows which epochs
-// it gave out.
+// could block every owner forever with one message of a huge epoch. The control store therefore records which
+// epochs it gave out.
 
-// newer interprets a message with a later epoch than ours: *FencedError, or nil if it is ignored.
+// newer interprets a message with a later epoch than this owner's: it returns *FencedError, or nil
+// if the message is ignored.
 func (o *Owner) newer(ctx context.Context, m *broker.Message, epoch, ours int64) error {
 	foreign, err := o.foreign(ctx, m, epoch)
 	if err != nil {
@@ -37,7 +38,7 @@ func (o *Owner) foreign(ctx context.Context, m *broker.Message, epoch int64) (fo
 	return foreign, err
 }
 
-// newerEntry is the same for an entry of the checkpoints.
+// newerEntry does the same for an entry of the checkpoints.
 func (o *Owner) newerEntry(ctx context.Context, m *broker.Message, epoch int64) error {
 	origin := control.EpochGiven
 	if o.Origin != nil && safeguard.On(safeguard.ForeignEpochs) {

@@ -16,7 +16,7 @@ type Offline struct {
 	offset int64
 }
 
-// NewOffline makes an Offline with an empty state.
+// NewOffline returns an Offline with an empty state.
 func NewOffline(reference Reference, clock Clock) *Offline {
 	return &Offline{owner: Owner{
 		Options: Options{Reference: reference, Clock: clock, Log: slog.New(slog.DiscardHandler), Progress: &Progress{}},
@@ -25,7 +25,7 @@ func NewOffline(reference Reference, clock Clock) *Offline {
 	}}
 }
 
-// Counters are the counters so far; set them before the first message to begin in the middle of a cycle.
+// Counters returns the counters so far. Set them before the first message to begin in the middle of a cycle.
 func (a *Offline) Counters() *rating.Counters { return a.owner.state.counters }
 
 // Rate decides the next message of the usage topic and returns the message of the rated log, or nil for a repeated one.

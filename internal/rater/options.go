@@ -14,7 +14,8 @@ import (
 	"ratemill/registry"
 )
 
-// Reference gives the catalogue and the registry that a batch was pinned to. It waits until they are known here.
+// Reference provides the catalogue and the registry that a batch was pinned to. It waits until they are known
+// here.
 type Reference interface {
 	Catalogue(ctx context.Context, version string) (*rating.Catalogue, error)
 	Registry(ctx context.Context, revision registry.Revision) (*registry.Registry, error)
@@ -29,19 +30,19 @@ type Options struct {
 	Clock     Clock
 	Log       *slog.Logger
 	Progress  *Progress // counts for metrics; may be shared with the partition's former owners
-	// NextEpoch increases with every call by any owner. seen is the greatest epoch in the rated log before;
-	// *control.SetBackError if it was never given out.
+	// NextEpoch returns a number that increases with every call by any owner. seen is the greatest epoch
+	// in the rated log before; NextEpoch returns *control.SetBackError if seen was never given out.
 	NextEpoch  func(ctx context.Context, seen int64) (int64, error)
-	SweepEvery time.Duration // between checkpoints; a restore replays this much
-	Portion    int           // entries of a checkpoint in one append; 0 is 4,000
+	SweepEvery time.Duration // time between checkpoints; a restore replays at most this much
+	Portion    int           // entries of a checkpoint in one append; 0 means 4,000
 	// DaysKept is the number of days after its beginning for which a billing cycle is counted (rating.DaysKept); 0:
 	// forever.
 	DaysKept  int32
-	BlockKeys int // duplicate keys in one entry; 0 is 1,024
-	// Skips are the orders to skip something in this partition of a topic; nil: there are none. The owner reads them
-	// when it begins.
+	BlockKeys int // duplicate keys in one entry; 0 means 1,024
+	// Skips returns the orders to skip something in this partition of a topic; nil means that there are none. The
+	// owner reads them when it begins.
 	Skips func(ctx context.Context, topic string) ([]control.Stop, error)
-	// Origin finds the origin of a message's epoch; nil: every epoch is genuine.
+	// Origin determines the origin of a message's epoch; nil means that every epoch is genuine.
 	Origin ratedlog.AskOrigin
 	Random func() float64               // spreads attempts to reach the broker; may be nil
 	Waits  func(what string, err error) // see backoff.Patience; may be nil

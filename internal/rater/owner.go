@@ -34,20 +34,20 @@ type Owner struct {
 	swept    time.Time
 	marked   lowWater                  // the newest low-water mark
 	lookedAt int32                     // day on which counters of old cycles were last looked for
-	pastAt   int64                     // hour of the last search for ended sessions
-	horizon  horizon                   // of the usage topic, as the sweep before the last saw it
+	pastAt   int64                     // hour of the last search for sessions that have ended
+	horizon  horizon                   // horizon of the usage topic, as the sweep before the last one saw it
 	engines  map[string]*rating.Engine // by version of the catalogue
 	fetched  []broker.Message          // scratch of restore and catchUp
-	usage    []broker.Message          // of the usage topic, fetched last
-	queue    []broker.Message          // of these, the unrated ones
+	usage    []broker.Message          // messages of the usage topic that were fetched last
+	queue    []broker.Message          // those of usage that are not rated yet
 	pending  *request
 	ahead    *request // being filled
 	spare    []*rating.Result
-	spent    [][]byte    // memory of messages that are in the log, for the next ones
+	spent    [][]byte    // memory of messages that are in the log, reused for the next ones
 	parsed   []udr.Usage // scratch of decisions
 	patience backoff.Patience
 
-	log       *ratedlog.Reader // of the rated log
+	log       *ratedlog.Reader // reader of the rated log
 	skipUsage ratedlog.Skips
 }
 
@@ -72,8 +72,8 @@ const (
 	requestMessages = 64
 )
 
-// FencedError reports that a newer owner has the partition; since then this owner has appended nothing that
-// counts.
+// FencedError reports that a newer owner has the partition; this owner has appended nothing that counts
+// since then.
 type FencedError struct {
 	Partition    int
 	Epoch, Newer int64
@@ -83,9 +83,9 @@ func (e *FencedError) Error() string {
 	return fmt.Sprintf("partition %d has a newer owner (epoch %d; ours is %d); this owner stops", e.Partition, e.Newer, e.Epoch)
 }
 
-// Run owns the partition until ctx ends (it then finishes its current work and returns nil), or an error stops it:
-// *FencedError if the partition has a newer owner, *StoppedError if a person must look; any other error may be
-// temporary, so call Run again.
+// Run owns the partition until ctx ends (it then finishes its current work and returns nil), or an error stops it.
+// The error is *FencedError if the partition has a newer owner, and *StoppedError if an operator must look into
+// it; any other error may be temporary, so call Run again.
 func (o *Owner) Run(ctx context.Context) error {
 	if err := o.take(ctx); err != nil {
 		return ignoreEnd(ctx, err)
@@ -107,7 +107,7 @@ func ignoreEnd(ctx context.Context, err error) error {
 	return err
 }
 
-// take makes the partition ours: once the epoch mark is in the log, nothing that a former owner appends counts.
+// take takes over the partition: once the epoch mark is in the log, nothing that a former owner appends counts.
 func (o *Owner) take(ctx context.Context) error {
 	o.patience = backoff.Patience{Clock: o.Clock, Log: o.Log.With("partition", o.Partition), Random: o.Random,
 		Passing: backoff.Unavailable, Waits: o.Waits}
@@ -141,7 +141,7 @@ func (o *Owner) take(ctx context.Context) error {
 	return nil
 }
 
-// mark appends the mark of a new epoch, ours from then on.
+// mark appends the mark of a new epoch, which is this owner's epoch from then on.
 func (o *Owner) mark(ctx context.Context) (offset int64, err error) {
 	seen, end, err := o.newestEpoch(ctx)
 	if err != nil {
@@ -167,15 +167,16 @@ func (o *Owner) mark(ctx context.Context) (offset int64, err error) {
 	return offset, err
 }
 
-// until does something again until the broker is available.
+// until repeats an operation until the broker is available.
 func (o *Owner) until(ctx context.Context, what string, do func() error) error {
 	return o.patience.Until(ctx, what, do)
 }
 
-// step rates the available usage while the previous request is in flight, then completes that one and starts the next:
-// one request at a time, and the engine never waits for the log unless there is nothing to rate.
+// step rates the available usage while the previous request is in flight, then completes that request and starts the
+// next. There is one request at a time, and the engine waits for the log only if there is nothing to rate.
 func (o *Owner) step(ctx context.Context) error {
-	// The control store's clock may be set back, and checkpoints must not wait until it has caught up with the last one.
+	// The control store's clock may be set back, and checkpoints must not wait until it has caught up with the last
+	// checkpoint.
 	if since := o.Clock.Now().Sub(o.swept); o.sweeping != nil || since >= o.SweepEvery || since < 0 {
 		if err := o.checkpoint(ctx); err != nil {
 			return err
@@ -224,15 +225,15 @@ func (o *Owner) checkpoint(ctx context.Context) error {
 	return err
 }
 
-// dirty reports whether a sweep has something to write. Epoch marks alone suffice: the rated log keeps nothing for
-// ever, and a restore must begin at a message that it still has.
+// dirty reports whether a sweep has something to write. Epoch marks alone are enough: the rated log keeps nothing
+// forever, and a restore must begin at a message that it still has.
 func (o *Owner) dirty() bool {
 	return o.known > o.marked.next || o.next-1 > o.marked.input || o.state.counters.Dirty() > 0 || o.state.counters.Sessions.Dirty() > 0 ||
 		len(o.state.dirtyFiles) > 0 || len(o.state.seen.dirty) > 0
 }
 
-// complete waits for the request in progress and folds it: first all messages that others appended before it, then
-// its own.
+// complete waits for the request in progress and folds it: first all messages that other owners appended before
+// it, then its own.
 func (o *Owner) complete(ctx context.Context) error {
 	r := o.pending
 	if r == nil {
@@ -273,8 +274,8 @@ func (o *Owner) complete(ctx context.Context) error {
 	return err
 }
 
-// tooLarge is the error of a request that the broker refuses as too large: its messages are within the bound of
-// ratemill's topics, so the topic or the broker has a lower limit than ratemill sets.
+// tooLarge returns the error for a request that the broker refuses as too large: its messages are within the
+// limit of ratemill's topics, so the topic or the broker has a lower limit than ratemill sets.
 func (o *Owner) tooLarge(r *request, err error) error {
 	_, input, _, _ := ratedlog.ParseHeader(r.messages[0].Value)
 	return &ratedlog.StoppedError{Topic: o.Topics.Usage, Partition: o.Partition, Offset: input, Kind: control.StopOther,
@@ -307,8 +308,8 @@ func (o *Owner) catchUp(ctx context.Context, to int64, f func(context.Context, *
 	return nil
 }
 
-// fence stops at a message of a newer owner. Messages of older epochs do not count, and our own are repetitions of
-// those already folded.
+// fence stops at a message of a newer owner. Messages of older epochs do not count, and this owner's own are
+// repetitions of messages already folded.
 func (o *Owner) fence(ctx context.Context, m *broker.Message) error {
 	epoch, _, _, err := ratedlog.ParseHeader(m.Value)
 	if err != nil {
@@ -328,7 +329,8 @@ func (o *Owner) unreadable(m *broker.Message, err error) error {
 	return o.log.Unreadable(m, err)
 }
 
-// reader reads the rated log as its owner: a message with a later epoch than ours fences us.
+// reader returns a reader of the rated log for its owner: a message with a later epoch than the
+// owner's fences the owner.
 func (o *Owner) reader() (*ratedlog.Reader, error) {
 	source := ratedlog.Source{
 		Broker: o.Broker, Topic: o.Topics.Rated, Partition: o.Partition, Done: "decided", Clock: o.Clock, Patience: &o.patience,
@@ -336,7 +338,7 @@ func (o *Owner) reader() (*ratedlog.Reader, error) {
 			if epoch > o.epoch {
 				return true, o.newer(ctx, m, epoch, o.epoch)
 			}
-			return o.ignored(m), nil // owners have come to its epoch since
+			return o.ignored(m), nil // owners have reached its epoch since then
 		},
 	}
 	if o.Skips != nil {
@@ -367,7 +369,7 @@ func (o *Owner) replay(ctx context.Context, to int64) error {
 }
 
 // apply folds a message that counts into the state. An order to skip a message is obeyed only if the message cannot be
-// read: the owner that wrote a readable one counted it, and so does every later one.
+// read: if it can be read, the owner that wrote it counted it, and so does every later one.
 func (o *Owner) apply(m *ratedlog.Message) error {
 	var b ratedlog.Batch
 	err := ratedlog.ParseBatch(m.Value, &b)
@@ -380,13 +382,14 @@ func (o *Owner) apply(m *ratedlog.Message) error {
 	if m.Order == nil {
 		return o.log.Unreadable(m.Message, err)
 	}
-	if !b.File.IsZero() { // it comes before the unreadable one
+	if !b.File.IsZero() { // it is before the unreadable one
 		o.state.follow(&b)
 	}
 	return nil
 }
 
-// rateAhead rates messages of the usage topic into the next request. It waits for some only when nothing is under way.
+// rateAhead rates messages of the usage topic into the next request. It waits for messages only when nothing is in
+// flight.
 func (o *Owner) rateAhead(ctx context.Context) error {
 	wait := 200 * time.Millisecond
 	if o.pending != nil {
@@ -470,7 +473,7 @@ func (o *Owner) engine(ctx context.Context, version string) (*rating.Engine, err
 	if e := o.engines[version]; e != nil {
 		return e, nil
 	}
-	version = strings.Clone(version) // it lies in a message
+	version = strings.Clone(version) // it points into a message
 	var c *rating.Catalogue
 	err := o.until(ctx, "learn a catalogue", func() (err error) {
 		c, err = o.Reference.Catalogue(ctx, version)
@@ -486,7 +489,7 @@ func (o *Owner) engine(ctx context.Context, version string) (*rating.Engine, err
 	return o.engines[version], nil
 }
 
-// rate decides the records of a usage message and puts the outcome into the next request.
+// rate decides the records of a usage message and adds the outcome to the next request.
 func (o *Owner) rate(ctx context.Context, m *broker.Message) error {
 	var in udr.Batch
 	order := o.skipUsage.Order(m, control.StopMessage)
@@ -532,7 +535,7 @@ func (o *Owner) rate(ctx context.Context, m *broker.Message) error {
 // decide decides the records of a message by the catalogue and the registry that they are pinned to.
 func (o *Owner) decide(ctx context.Context, m *broker.Message, d *decision) (err error) {
 	if d.engine, err = o.engine(ctx, d.in.Catalogue); err != nil {
-		if ctx.Err() == nil { // temporary errors have been waited for
+		if ctx.Err() == nil { // temporary errors were retried
 			err = o.stop(o.Topics.Usage, m, control.StopMessage, err)
 		}
 		return err
@@ -551,5 +554,6 @@ func (o *Owner) decide(ctx context.Context, m *broker.Message, d *decision) (err
 	return nil
 }
 
-// Counters are the owner's counters, for comparisons with the log. It belongs to the goroutine of Run.
+// Counters returns the owner's counters, for comparisons with the log. It must be called from the
+// goroutine of Run.
 func (o *Owner) Counters() *rating.Counters { return o.state.counters }

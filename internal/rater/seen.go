@@ -12,23 +12,24 @@ import (
 	"ratemill/udr"
 )
 
-// Seen remembers the duplicate keys of rated records, so that a record sent again is recognised: one with the same
-// values in the source's key fields and the same time of use. A key is remembered for as long as the source's window
-// from the last time that its record came.
+// Seen remembers the duplicate keys of rated records, so that it recognises a record that is sent again: a record
+// with the same values in the source's key fields and the same time of use. A key is remembered for the source's
+// window, counted from the last time that its record arrived.
 //
 // Keys are stored in blocks: one for each source and hour of use, split by the key's first bits as it grows, so that a
-// block stays small enough for a checkpoint entry and for insertion into a sorted array. 12 bytes a key and less than a
-// third more of slack keep it under 16. A record sent again has the same time of use, so one block is searched.
+// block stays small enough for a checkpoint entry and for insertion into a sorted array. 12 bytes per key and less than
+// a third of slack keep it below 16. A record that is sent again has the same time of use, so only one block is
+// searched.
 type Seen struct {
 	hours map[hour]*hourBlocks
 	dirty []blockID
-	last  int64 // when the latest hour of use ends, in Unix seconds
+	last  int64 // end of the latest hour of use, in Unix seconds
 	size  int   // keys in a block before it is split; 0 is blockSize
-	old   bool  // keys of a former version, which stay unchanged in the checkpoints
+	old   bool  // keys of an earlier version, which stay unchanged in the checkpoints
 }
 
 type hour struct {
-	source uint64 // hash of its name
+	source uint64 // hash of the source's name
 	hour   int32  // of use, since 1970
 }
 
@@ -36,7 +37,7 @@ type hourBlocks struct {
 	bits    uint8 // number of first bits of the key that choose the block
 	blocks  []block
 	touched int64 // Unix seconds of the last key's arrival
-	within  int64 // seconds that keys are remembered
+	within  int64 // seconds for which keys are remembered
 }
 
 type block struct {
@@ -44,7 +45,7 @@ type block struct {
 	dirty bool
 }
 
-// blockID names a block in checkpoints.
+// blockID identifies a block in checkpoints.
 type blockID struct {
 	hour
 	bits  uint8
@@ -53,8 +54,8 @@ type blockID struct {
 
 const blockSize = 1024 // 12 KB in a checkpoint
 
-// dated is the key of a record by its fields and its time of use. Keys are hashes, so mixing something in keeps them
-// apart.
+// dated returns the key of a record by its fields and its time of use. Keys are hashes, so mixing in the time keeps
+// them distinct.
 func dated(key udr.DuplicateKey, at udr.Instant) udr.DuplicateKey {
 	first := mix(uint64(at))
 	binary.BigEndian.PutUint64(key[:8], binary.BigEndian.Uint64(key[:8])^first)
@@ -71,7 +72,7 @@ func mix(h uint64) uint64 {
 	return h ^ h>>32
 }
 
-// hourOf returns the hour by which seen finds the blocks for a record of a source, used at an instant.
+// hourOf returns the hour by which seen finds the blocks for a record of a source that was used at an instant.
 func hourOf(source string, at udr.Instant) hour {
 	return hour{xxhash.Sum64String(source), int32(int64(at) / 3_600_000_000_000)}
 }
@@ -86,8 +87,8 @@ func (s *Seen) Has(h hour, key udr.DuplicateKey) bool {
 	return found
 }
 
-// Again remembers the key of a repeated record: its window starts again. Not every time is recorded, so that the hours
-// of a file that is read repeatedly are not written each time; forget allows for it.
+// Again remembers the key of a repeated record: its window restarts. Not every arrival is recorded, so that the
+// hours of a file that is read repeatedly are not written each time; forget allows for that.
 func (s *Seen) Again(h hour, key udr.DuplicateKey, arrived, within int64) {
 	if !s.Has(h, key) {
 		s.Add(h, key, arrived, within)
@@ -104,7 +105,7 @@ func (s *Seen) Again(h hour, key udr.DuplicateKey, arrived, within int64) {
 	s.mark(h, b, b.index(key))
 }
 
-// renewed is the part of a window after which a further arrival is noted.
+// renewed is the part of a window after which a further arrival is recorded.
 const renewed = 8
 
 // Add remembers a key that arrived at a time (Unix seconds) for a number of seconds.
@@ -161,7 +162,8 @@ func (s *Seen) mark(h hour, b *hourBlocks, i int) {
 	}
 }
 
-// split halves every block. Checkpoint entries of the former blocks stay true statements, since keys are only added.
+// split halves every block. Checkpoint entries of the former blocks stay true statements, because keys are only
+// added.
 func (s *Seen) split(h hour, b *hourBlocks) {
 	old := b.blocks
 	b.bits++
@@ -180,7 +182,7 @@ func (s *Seen) split(h hour, b *hourBlocks) {
 	}
 }
 
-// end is the index after the last of sorted keys, from i on, that belong to block n.
+// end returns the index after the last of the sorted keys, from i on, that belong to block n.
 func (b *hourBlocks) end(keys []udr.DuplicateKey, i, n int) int {
 	for i < len(keys) && b.index(keys[i]) == n {
 		i++
@@ -192,9 +194,10 @@ func (b *hourBlocks) index(key udr.DuplicateKey) int {
 	return int(binary.BigEndian.Uint32(key[:4]) >> (32 - uint(b.bits)) & (1<<b.bits - 1))
 }
 
-// find is the position of a key, or the one for inserting it, in a block whose keys share the given number of first
-// bits. Keys are hashes, so the bits that follow say about where; from there the search steps further and further until
-// it has passed the place, then halves (BenchmarkSeen: 440 → 340 ns).
+// find returns the position of a key, or the position at which to insert it, in a block whose keys share the given
+// number of first bits. Keys are hashes, so the bits that follow give the approximate position. From there, the
+// search takes larger and larger steps until it has passed the key, then halves the range (BenchmarkSeen: 440 → 340
+// ns).
 func (b *block) find(key udr.DuplicateKey, shared uint8) (int, bool) {
 	lo, hi := 0, len(b.keys)
 	guess, _ := bits.Mul64(binary.BigEndian.Uint64(key[:8])<<shared, uint64(hi))
@@ -213,7 +216,8 @@ func (b *block) find(key udr.DuplicateKey, shared uint8) (int, bool) {
 	return lo, lo < len(b.keys) && b.keys[lo] == key
 }
 
-// near is the length of the first step of a search: about the error of a guess in a block of hundreds of keys.
+// near is the length of the first step of a search: about the error of the estimate in a block of hundreds of
+// keys.
 const near = 4
 
 func less(a, b *udr.DuplicateKey) bool {
@@ -221,7 +225,7 @@ func less(a, b *udr.DuplicateKey) bool {
 	return x < y || x == y && binary.BigEndian.Uint32(a[8:]) < binary.BigEndian.Uint32(b[8:])
 }
 
-// Len is the number of keys.
+// Len returns the number of keys.
 func (s *Seen) Len() int {
 	n := 0
 	for _, b := range s.hours {
@@ -233,7 +237,7 @@ func (s *Seen) Len() int {
 }
 
 // arrival returns the time at which a record arrived. A clock may be behind, so a record's arrival never counts
-// as earlier than its time of use, or than that of earlier records.
+// as earlier than its time of use, or than the arrival of earlier records.
 func (s *Seen) arrival(h hour, arrived int64) int64 {
 	s.last = max(s.last, (int64(h.hour)+1)*3600)
 	if !safeguard.On(safeguard.KeysByUsage) {
@@ -242,8 +246,9 @@ func (s *Seen) arrival(h hour, arrived int64) int64 {
 	return max(arrived, s.last)
 }
 
-// forget drops the hours into which nothing came for as long as their keys are remembered. Those that are not in a
-// checkpoint yet wait. A clock alone does not say how late it is, since it may run ahead: usage of that time has come as well.
+// forget drops the hours for which no record has arrived for as long as their keys are remembered. Hours that are not
+// in a checkpoint yet wait. A clock alone is not enough, because it may be ahead: usage of a later time must also
+// have arrived.
 func (s *Seen) forget(now, newest int64, dropped func(blockID)) {
 	if safeguard.On(safeguard.KeysByUsage) {
 		now = min(now, newest)
@@ -264,7 +269,8 @@ func (s *Seen) forget(now, newest int64, dropped func(blockID)) {
 	s.dirty = slices.DeleteFunc(s.dirty, func(id blockID) bool { return s.hours[id.hour] == nil })
 }
 
-// now are the blocks with the keys of a former block: itself, or those into which it was split since.
+// now returns the blocks with the keys of a former block: the block itself, or the blocks into which
+// it was split since then.
 func (s *Seen) now(id blockID) (blocks []blockID) {
 	b := s.hours[id.hour]
 	switch {
@@ -280,7 +286,8 @@ func (s *Seen) now(id blockID) (blocks []blockID) {
 	return blocks
 }
 
-// take is the content of a block, which then counts as written; ok is false when it was written since it changed.
+// take returns the content of a block, which then counts as written; ok is false if the block was written after
+// its last change.
 func (s *Seen) take(id blockID) (b *hourBlocks, keys []udr.DuplicateKey, ok bool) {
 	b = s.hours[id.hour]
 	block := &b.blocks[id.index]

@@ -12,13 +12,13 @@ import (
 
 // A control store that was restored from a backup, or whose standby took over without the last transactions, gives out
 // epochs a second time. Two owners with one epoch do not fence each other, so an owner reads the end of the rated log
-// before it asks for an epoch: the store must have given out every epoch there.
+// before it requests an epoch: the store must have given out every epoch there.
 
 // lookBack is the number of messages at the end of the rated log that newestEpoch reads. The last message alone
 // may come from a stalled owner of an older epoch.
 const lookBack = 8
 
-// newestEpoch is the greatest epoch at the end of the rated log, 0 when nothing is there, and where the log ends.
+// newestEpoch returns the greatest epoch at the end of the rated log, 0 if there is none, and where the log ends.
 func (o *Owner) newestEpoch(ctx context.Context) (newest, end int64, err error) {
 	first, end, err := o.bounds(ctx, o.Topics.Rated)
 	if err != nil || !safeguard.On(safeguard.EpochsGiven) {
@@ -55,7 +55,7 @@ func (o *Owner) newestEpoch(ctx context.Context) (newest, end int64, err error) 
 	return newest, end, nil
 }
 
-// setBack is the error of a partition whose rated log is newer than the control store.
+// setBack returns the error for a partition whose rated log is newer than the control store.
 func (o *Owner) setBack(end int64, err *control.SetBackError) error {
 	return &ratedlog.StoppedError{Topic: o.Topics.Rated, Partition: o.Partition, Offset: end, Kind: control.StopOther,
 		Reason: err.Error() + " in " + o.Topics.Rated + "; " + control.OlderStore}

@@ -7,7 +7,7 @@ import (
 	"ratemill/udr"
 )
 
-// result is an empty result, reused if possible (2.2 → 0.9 KB a record).
+// result returns an empty result, reused if possible (2.2 → 0.9 KB per record).
 func (o *Owner) result() *rating.Result {
 	n := len(o.spare) - 1
 	if n < 0 {
@@ -25,8 +25,8 @@ func (o *Owner) recycle(results []*rating.Result) {
 
 const maxSpare = 16
 
-// memory is an empty buffer for a message of the rated log of about so many bytes: one of a message that is already in
-// the log, if there is one.
+// memory returns an empty buffer for a message of the rated log of about the given number of bytes. If possible, it
+// reuses the buffer of a message that is already in the log.
 func (o *Owner) memory(size int) []byte {
 	n := len(o.spent) - 1
 	if n < 0 {
@@ -37,7 +37,7 @@ func (o *Owner) memory(size int) []byte {
 	return slices.Grow(memory, size)
 }
 
-// reuse keeps the memory of messages that are in the log, of as many as two requests usually have.
+// reuse keeps the memory of messages that are in the log, as many as two requests usually have.
 func (o *Owner) reuse(r *request) {
 	for _, m := range r.messages {
 		if !r.append.Again() && cap(m.Value) <= requestBytes && len(o.spent) < maxSpare {
@@ -46,7 +46,7 @@ func (o *Owner) reuse(r *request) {
 	}
 }
 
-// scratch is room for the usage records that a decision about so many reads together.
+// scratch is room for the usage records that a decision about that many reads together.
 func (o *Owner) scratch(records int) []udr.Usage {
 	if n := min(records, together); n > len(o.parsed) {
 		o.parsed = make([]udr.Usage, min(max(n, 2*len(o.parsed)), together))

@@ -8,7 +8,7 @@ import (
 	"ratemill/internal/ratedlog"
 )
 
-// reaches makes sure that a topic's partition ends at next or later.
+// reaches ensures that a topic's partition ends at next or later.
 func (o *Owner) reaches(ctx context.Context, topic string, next int64) (first int64, err error) {
 	return ratedlog.Reaches(ctx, o.Clock, topic, o.Partition, next, "decided",
 		func() (first, end int64, err error) {
@@ -26,9 +26,9 @@ func (s *statement) take(at, epoch int64) {
 	}
 }
 
-// keeps checks that the rated log is the one to which the checkpoints belong: its end was beyond theirs when our mark
-// was appended, and the message there has no later epoch than the entry that refers to it. A log that lost its end gets
-// marks of new epochs there.
+// keeps checks that the rated log is the one to which the checkpoints belong: its end was beyond theirs when this
+// owner's mark was appended, and the message there has no later epoch than the entry that refers to it. A log that lost
+// its end gets marks of new epochs there.
 func (o *Owner) keeps(ctx context.Context, first, mark int64) error {
 	s := o.stated
 	if s.at >= mark {
@@ -39,7 +39,7 @@ func (o *Owner) keeps(ctx context.Context, first, mark int64) error {
 	}
 	err := o.refetch(ctx, o.Topics.Rated, s.at)
 	if gone := (*broker.OffsetGoneError)(nil); errors.As(err, &gone) {
-		return nil // just now; it was not there for long
+		return nil // deleted just now; it was not there for long
 	}
 	if err != nil || len(o.fetched) == 0 {
 		return err

@@ -43,7 +43,8 @@ type file struct {
 	dirty  bool
 }
 
-// newState makes an empty state. A block of duplicate keys is split when it has more than blockKeys; 0 is blockSize.
+// newState returns an empty state. A block of duplicate keys is split when it has more than blockKeys; 0
+// means blockSize.
 func newState(blockKeys int) *state {
 	return &state{counters: rating.NewCounters(), files: map[udr.FileID]*file{}, seen: Seen{size: blockKeys},
 		undated: Seen{size: blockKeys, old: true}}
@@ -87,8 +88,8 @@ func (s *state) forgetClosed(first int64, dropped func(udr.FileID)) {
 	}
 }
 
-// apply folds a message of the rated log that counts, at its offset there, or nothing of it when some of it cannot be
-// read. arrived is for the window of duplicate keys, in Unix seconds.
+// apply folds a message of the rated log that counts, at its offset there; if any part of it cannot be read, apply
+// changes nothing. arrived is for the window of duplicate keys, in Unix seconds.
 func (s *state) apply(b *ratedlog.Batch, offset, arrived int64) error {
 	s.deltas, s.keys, s.again, s.sessions = s.deltas[:0], s.keys[:0], s.again[:0], s.sessions[:0]
 	for _, d := range b.Deltas {
@@ -145,7 +146,7 @@ func (s *state) apply(b *ratedlog.Batch, offset, arrived int64) error {
 	return nil
 }
 
-// follow moves the file of a message on.
+// follow advances the file of a message.
 func (s *state) follow(b *ratedlog.Batch) {
 	closed := int64(0)
 	if b.End != nil {

@@ -11,7 +11,7 @@ import (
 	"ratemill/udr"
 )
 
-// stop is the error of a message that cannot be read or decided.
+// stop returns the error for a message that cannot be read or decided.
 func (o *Owner) stop(topic string, m *broker.Message, kind control.StopKind, err error) error {
 	return &ratedlog.StoppedError{Topic: topic, Partition: o.Partition, Offset: m.Offset, Kind: kind, Reason: err.Error(),
 		Message: bytes.Clone(m.Value)}
@@ -34,11 +34,11 @@ func (o *Owner) orders(ctx context.Context) error {
 	return o.log.Learn(ctx)
 }
 
-// SkippedCode is the code of records that are suspended because a person ordered to skip their message.
+// SkippedCode is the code of records that are suspended because an operator ordered to skip their message.
 const SkippedCode = "skipped"
 
 // skip suspends every record of a skipped message whose identity can be read. A record without a readable identity
-// leaves the balance of its file off.
+// leaves a difference in the balance of its file.
 func (d *decision) skip(order *control.Stop) {
 	why := udr.SuspendError{Code: SkippedCode, Reason: fmt.Sprintf("%s; skipped by %s: %s", order.Reason, order.Who, order.Why)}
 	d.result.Begin(d.state.counters)

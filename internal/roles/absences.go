@@ -14,11 +14,11 @@ import (
 	"ratemill/udr"
 )
 
-// askForAbsences is the interval of warehouse queries for SIMs without the expected records.
+// askForAbsences is the interval of warehouse queries for SIMs that lack expected records.
 const askForAbsences = time.Hour
 
-// ask asks the warehouse, once an hour, for SIMs that are silent or register too seldom, in the process that owns the
-// first partition. Each result is stored once, even if two processes ask.
+// ask queries the warehouse, once an hour, for SIMs that are silent or register too seldom, in the process that owns
+// the first partition. Each result is stored once, even if two processes run the query.
 func (s *states) ask(ctx context.Context) error {
 	catalogue := s.n.Project.Catalogue
 	if catalogue == nil || !catalogue.AnyAbsences() {

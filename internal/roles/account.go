@@ -42,8 +42,8 @@ const (
 	judgeAnyway = time.Minute
 )
 
-// judgeCredit judges the debts of payers when limits, policies or statuses change, in the process that owns the first
-// partition. If two processes both believe that they own it, transactions prevent double effects.
+// judgeCredit compares the debts of payers with their limits when limits, policies or statuses change, in the process
+// that owns the first partition. If two processes both believe that they own it, transactions prevent double effects.
 func (n *Node) judgeCredit(ctx context.Context, owned *partitions) error {
 	payers, statuses := account.CreditOfRole(n.given())
 	absence := backoff.Absence{Backoff: backoff.Backoff{First: time.Second, Most: 20 * time.Second, Random: rand.Float64}}

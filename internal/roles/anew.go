@@ -10,8 +10,8 @@ import (
 	"ratemill/rating"
 )
 
-// StoredCatalogue returns a stored catalogue of the installation. The name is used for the one stored last, or the
-// beginning of a version. It returns control.ErrNotFound if there is none.
+// StoredCatalogue returns a stored catalogue of the installation. The name is "used" for the catalogue that was
+// stored last, or the beginning of a version. It returns control.ErrNotFound if there is none.
 func StoredCatalogue(ctx context.Context, store *control.Store, version string) (*rating.Catalogue, error) {
 	var bundle []byte
 	err := error(control.ErrNotFound)
@@ -27,8 +27,8 @@ func StoredCatalogue(ctx context.Context, store *control.Store, version string) 
 	return rating.OpenBundle(bundle, project.Kinds()...)
 }
 
-// CountersAnew warns of counters that start at zero in the running cycle if c replaces the catalogue that the
-// installation used last. It reports nothing for a catalogue that was in use before.
+// CountersAnew warns about counters that start at zero in the running cycle if c replaces the catalogue that
+// the installation used last. It reports nothing for a catalogue that was in use before.
 func CountersAnew(ctx context.Context, store *control.Store, c *rating.Catalogue) (diag.List, error) {
 	switch _, err := store.Document(ctx, catalogueDocument, c.Version()); {
 	case err == nil:

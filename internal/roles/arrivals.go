@@ -10,23 +10,23 @@ import (
 	"ratemill/mediation/source"
 )
 
-// arrivals tracks the files in the ledger: when the newest one came, which numbers
-// are missing, and which names have no number.
+// arrivals tracks the files in the ledger: when the newest file arrived, which numbers are missing,
+// and which names have no number.
 type arrivals struct {
 	mu       sync.Mutex
 	bySource map[string]arrived
 }
 
 type arrived struct {
-	newest   time.Time // zero if none ever arrived
-	followed time.Time // since when a source without any file is followed
+	newest   time.Time // zero if no file ever arrived
+	followed time.Time // time since which a source without any file is followed
 	missing  []int64
 	unnamed  []string // paths of files without a number
 }
 
 const (
 	arrivalsEvery = 30 * time.Second
-	arrivalsFiles = 1000   // of a source, checked for gaps
+	arrivalsFiles = 1000   // number of files of a source that are checked for gaps
 	restarted     = 10_000 // a larger gap is not a missing file: the carrier restarted its numbers
 )
 
@@ -80,7 +80,7 @@ func (a *arrivals) look(ctx context.Context, n *Node, s *source.Source) error {
 	return nil
 }
 
-// without are the elements of a list that another lacks.
+// without returns the elements of a list that another list lacks.
 func without[T comparable](list, other []T) (left []T) {
 	for _, x := range list {
 		if !slices.Contains(other, x) {
@@ -90,7 +90,8 @@ func without[T comparable](list, other []T) (left []T) {
 	return left
 }
 
-// none records time since which a source without any file is followed, by any process and across restarts.
+// none returns the recorded time since which a source without any file is followed, by any process and
+// across restarts.
 func (a *arrivals) none(ctx context.Context, n *Node, s *source.Source) error {
 	since, err := n.Store.SettingOrSet(ctx, "followed/"+s.Name, []byte(n.LedgerTime.Now().UTC().Format(time.RFC3339Nano)))
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"ratemill/mediation"
 )
 
-// backlog tracks how far rating and the warehouse are behind mediation, so that mediation stops taking files before
-// Kafka fills with unconsumed messages: files can wait on their servers, where they do not expire.
+// backlog tracks how far rating and the warehouse are behind mediation, so that mediation stops reading files
+// before Kafka fills with unconsumed messages: files can wait on their servers, where they do not expire.
 type backlog struct {
 	n       *Node
 	fetched []broker.Message // scratch of follow
@@ -38,8 +38,8 @@ const (
 	lookForOld     = 10 * time.Second
 )
 
-// follow checks repeatedly until ctx ends. A value that cannot be read keeps its former value, because then an engine
-// is away, and mediation waits for it anyway.
+// follow checks repeatedly until ctx ends. A value that cannot be read keeps its former value, because an engine is
+// then unreachable, and mediation waits for it anyway.
 func (b *backlog) follow(ctx context.Context) error {
 	rated := map[int]lastRated{}
 	for ctx.Err() == nil {
@@ -100,7 +100,7 @@ func (b *backlog) look(ctx context.Context, rated map[int]lastRated) (map[behind
 			}
 			behind[w.key] = max(w.end-w.next, 0)
 			if stopped[w.key] {
-				behind[w.key] = 0 // an alert calls a person; accounts of other partitions need not wait
+				behind[w.key] = 0 // an alert informs an operator; accounts of other partitions need not wait
 			}
 		}
 	}
@@ -113,7 +113,7 @@ func (b *backlog) look(ctx context.Context, rated map[int]lastRated) (map[behind
 	return behind, nil
 }
 
-// unconsumed is the number of messages of a topic's partition that wait for a stage.
+// unconsumed returns the number of messages of a topic's partition that wait for a stage.
 type unconsumed struct {
 	key       behindKey
 	topic     string
@@ -121,8 +121,8 @@ type unconsumed struct {
 	next, end int64
 }
 
-// older returns the number of messages that wait although half of their retention is over. Partitions that wait for a
-// person count as well, because their messages wait longest.
+// older returns the number of messages that wait although half of their retention is over. Partitions that wait for
+// an operator count as well, because their messages wait longest.
 func (b *backlog) older(ctx context.Context, w unconsumed) (int64, error) {
 	if w.retention == 0 || w.next >= w.end {
 		return 0, nil
@@ -131,7 +131,7 @@ func (b *backlog) older(ctx context.Context, w unconsumed) (int64, error) {
 	return max(since-w.next, 0), err
 }
 
-// stopped are the partitions that wait for a person.
+// stopped returns the partitions that wait for an operator.
 func (b *backlog) stopped(ctx context.Context) (map[behindKey]bool, error) {
 	open, err := b.n.Store.Stops(ctx, control.StopFilter{Open: true})
 	stopped := map[behindKey]bool{}
@@ -196,10 +196,10 @@ func (b *backlog) eachOld(put func(stage, partition string, batches int64)) {
 	}
 }
 
-// lastInput is the last position in the usage topic that these messages of the rated log contain, -1 if none does.
-// The marks of owners without anything to rate contain no position, and there may be many, so it searches further and
-// further back. Messages of a replaced owner also contain positions, so a backlog may look shorter than it is until
-// the new owner has rated as far.
+// lastInput returns the last position in the usage topic that these messages of the rated log contain, -1 if none
+// does. The marks of owners without anything to rate contain no position, and there may be many, so it searches
+// further and further back. Messages of a replaced owner also contain positions, so a backlog may look shorter than
+// it is until the new owner has rated as far.
 func lastInput(ctx context.Context, b broker.Broker, topic string, partition int, first, end int64,
 	scratch *[]broker.Message) (input int64, err error) {
 	input = -1

@@ -12,8 +12,8 @@ import (
 	"ratemill/internal/control"
 )
 
-// ratedPartitions are the partitions of the rated log that a role consumes. next returns the next offset of a
-// partition.
+// ratedPartitions returns the partitions of the rated log that a role consumes. next returns the next offset
+// of a partition.
 func (n *Node) ratedPartitions(role string, next func(partition int) int64,
 	run func(ctx context.Context, partition int) error) partitions {
 	return partitions{
@@ -29,7 +29,7 @@ func (n *Node) ratedPartitions(role string, next func(partition int) int64,
 	}
 }
 
-// consumes are the options of a role's consumer of a partition of the rated log.
+// consumes returns the options of a role's consumer of a partition of the rated log.
 func (n *Node) consumes(role string, name string, partition int, progress *consumer.Progress,
 	linger func() time.Duration) consumer.Options {
 	return consumer.Options{
@@ -47,7 +47,7 @@ func (n *Node) waits(role string, partition int) func(what string, err error) {
 	return n.Waits(fmt.Sprintf("%s, partition %d", role, partition))
 }
 
-// group is a consumer group that distributes a topic's partitions over the processes of a role.
+// group returns a consumer group that distributes a topic's partitions over the processes of a role.
 func (n *Node) group(role, topic string) kafka.ConsumerGroupConfig {
 	session := n.Config.Rating.Session
 	return kafka.ConsumerGroupConfig{

@@ -10,27 +10,28 @@ import (
 	"ratemill/internal/metric"
 )
 
-// rowSink brings rows of the control store into the warehouse, a range with each Step: warehouse.FactSink and warehouse.DocumentSink.
+// rowSink copies rows of the control store into the warehouse, a range with each Step: warehouse.FactSink and
+// warehouse.DocumentSink.
 type rowSink interface {
 	// Begin makes the next Step compare the warehouse with the stored position.
 	Begin()
 	// Step reports whether there was a range.
 	Step(ctx context.Context) (more bool, err error)
-	// At returns its progress.
+	// At returns the progress of the sink.
 	At() (written, position int64)
 }
 
-// copying is a sink of rows in the one process of the installation that owns the first partition of the rated log.
-// Each row arrives once even if two processes both believe that they own it.
+// copying runs a sink of rows in the one process of the installation that owns the first partition of the rated
+// log. Each row is written once even if two processes both believe that they own it.
 type copying struct {
 	what  string        // name of the rows, for the log
-	pause time.Duration // after a step that found nothing
+	pause time.Duration // pause after a step that found nothing
 
-	written, position atomic.Int64 // of the sink, after its last step
+	written, position atomic.Int64 // values of the sink after its last step
 	begun, failing    atomic.Bool
 }
 
-// run steps while this process has the first partition.
+// run steps the sink while this process has the first partition.
 func (c *copying) run(ctx context.Context, r *sinkRole, s rowSink) {
 	absence := backoff.Absence{Backoff: backoff.Backoff{First: time.Second, Most: time.Minute, Random: rand.Float64}}
 	ours := false
@@ -67,8 +68,8 @@ func (c *copying) run(ctx context.Context, r *sinkRole, s rowSink) {
 	}
 }
 
-// told puts the progress of the sink, and reports whether it has begun here. A process that does not write these rows
-// puts nothing.
+// told puts the metrics of the sink, and reports whether the sink has begun here. A process that does not write these
+// rows puts nothing.
 func (c *copying) told(r *sinkRole, s metric.Scrape, failing, written metric.Metric) bool {
 	if !r.assigned(0) {
 		return false

@@ -26,13 +26,13 @@ import (
 	"ratemill/udr"
 )
 
-// Delivery is the role that delivers final documents, and folds payments that imports of the registry state.
+// Delivery is the role that delivers final documents, and applies payments that imports of the registry state.
 var Delivery = Role{
 	Name: "delivery", Metrics: []*metric.Section{delivery.Metrics}, Begin: beginDelivery,
 	Work: Work{Title: "delivery: documents", Done: delivery.SentTotal},
 }
 
-// deliveries holds the deliveries of this process.
+// deliveries runs the deliveries of this process.
 type deliveries struct {
 	n          *Node
 	deliverer  *delivery.Deliverer
@@ -84,14 +84,14 @@ func beginDelivery(ctx context.Context, n *Node) (*Running, error) {
 	return &Running{Run: d.run, Metrics: d.metrics}, nil
 }
 
-// number is the number of an account.
+// number returns the number of an account.
 func (d *deliveries) number(id string) (uint32, bool) {
 	view := d.n.reference.reg.View()
 	defer view.Close()
 	return view.AccountNumber(id)
 }
 
-// document is a final document.
+// document returns a final document.
 func (d *deliveries) document(ctx context.Context, id string) (of *document.Document, err error) {
 	err = d.n.Store.Change(ctx, "reading a document", func(tx *store.Tx) error {
 		s, err := invoicing.Table{Tx: tx}.Get(ctx, id)
@@ -112,7 +112,7 @@ func (d *deliveries) forms() (*project.Forms, error) {
 	return &project.Forms{Project: d.n.Project, Printer: printer, Names: d.names, Issued: d.issued}, err
 }
 
-// issued is the date of issue of the document that another one corrects.
+// issued returns the date of issue of the document that another document corrects.
 func (d *deliveries) issued(ctx context.Context, number string, of *document.Document) (on document.Date, err error) {
 	err = d.n.Store.Change(ctx, "reading a document", func(tx *store.Tx) error {
 		payer, ok := d.number(of.Payer.Account)
@@ -128,17 +128,17 @@ func (d *deliveries) issued(ctx context.Context, number string, of *document.Doc
 	return on, err
 }
 
-// names returns the names of the accounts on a document, for people.
+// names returns the names of the accounts on a document, for display.
 func (d *deliveries) names(ctx context.Context, of *document.Document) (map[string]string, error) {
 	d.reading.Lock()
 	defer d.reading.Unlock()
-	if _, err := d.n.Store.LoadStatements(ctx, d.details); err != nil { // facts since the document before
+	if _, err := d.n.Store.LoadStatements(ctx, d.details); err != nil { // facts that became known since the previous document
 		return nil, err
 	}
 	return account.NamesOf(of.Accounts(), d.details, udr.InstantOf(d.n.LedgerTime.Now())), nil
 }
 
-// senders are the channels that the configuration names. Payers' servers need no configuration.
+// senders returns the channels that are configured. Payers' servers need no configuration.
 func (n *Node) senders(forms *project.Forms) (map[delivery.Channel]delivery.Sender, error) {
 	c := &n.Config.Invoicing
 	all := map[delivery.Channel]delivery.Sender{
@@ -204,7 +204,7 @@ func (d *deliveries) work(ctx context.Context) error {
 	}
 }
 
-// follow folds payments that imports stated.
+// follow applies payments that imports stated.
 func (d *deliveries) follow(ctx context.Context) error {
 	to, err := d.n.Store.LoadStatements(ctx, d.statements)
 	if err != nil || to == d.folded {

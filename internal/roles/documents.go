@@ -29,7 +29,7 @@ var (
 		"1 while final documents cannot be written into the warehouse; the log says why.")
 )
 
-// bringDocuments brings final documents into the warehouse.
+// bringDocuments copies final documents into the warehouse.
 func (r *sinkRole) bringDocuments(ctx context.Context, n *Node) error {
 	s, err := warehouse.NewDocumentSink(warehouse.DocumentSinkOptions{Name: engines.DocumentSinkName(n.Installation),
 		Documents: r.exporter(ctx),
@@ -75,7 +75,7 @@ func (r *sinkRole) documentMetrics(ctx context.Context, s metric.Scrape) {
 	}
 }
 
-// exporter reads final documents.
+// exporter returns a reader of final documents.
 func (r *sinkRole) exporter(ctx context.Context) *invoicing.Exporter {
 	return &invoicing.Exporter{DB: r.n.Store.DB, Prices: r.prices(ctx), Basis: r.invoiceBasis}
 }
@@ -100,8 +100,8 @@ func (r *sinkRole) prices(ctx context.Context) func(version string) (*invoicing.
 	}
 }
 
-// invoiceBasis has the inputs for recomputing items of documents of some payers: facts of all revisions up to at least a
-// given one, and all versions of prices.
+// invoiceBasis returns the inputs for recomputing items of documents of some payers: facts of all revisions up to at
+// least a given one, and all versions of prices.
 func (r *sinkRole) invoiceBasis(ctx context.Context, payers []string, facts registry.Revision) (*invoicing.Basis, func(), error) {
 	reg, statements := registry.New(), registry.NewStatements()
 	revision, err := r.n.Store.LoadBelow(ctx, reg, statements, payers)

@@ -11,7 +11,7 @@ import (
 
 const (
 	expireEvery    = time.Hour
-	expireToldEach = 24 * time.Hour // the reason why rows are kept
+	expireToldEach = 24 * time.Hour // how often the reason why rows are kept is reported
 )
 
 // expire deletes rows older than warehouse.keep, repeatedly, in the one process of the installation that has the first

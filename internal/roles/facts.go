@@ -20,7 +20,7 @@ var (
 	factFailing  = factMetrics.Gauge("warehouse_facts_failing", "1 while facts cannot be written into the warehouse; the log says why.")
 )
 
-// bringFacts brings the facts of the registry into the warehouse.
+// bringFacts copies the facts of the registry into the warehouse.
 func (r *sinkRole) bringFacts(ctx context.Context, n *Node) error {
 	s, err := warehouse.NewFactSink(warehouse.FactSinkOptions{Name: engines.FactSinkName(n.Installation), Facts: n.Store, Positions: n.Store,
 		Warehouse: n.Warehouse, Account: n.reference.account, Clock: clock{}, Log: n.Log})

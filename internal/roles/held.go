@@ -9,9 +9,9 @@ import (
 	"ratemill/mediation/source"
 )
 
-// A source is identified by its name, which files, duplicate keys and sessions carry. A new source over the files of
-// another would read and charge all remaining files again. So ratemill does not read it until its document states its
-// relation to the other.
+// A source is identified by its name, which is part of its files' ids, duplicate keys and sessions. A new source for
+// the files of another source would read and charge all remaining files again. So ratemill does not read it until its
+// document states its relation to the other source.
 
 // held returns the reasons why sources of the project are not read, by name.
 func (n *Node) held(ctx context.Context) (map[string]string, error) {
@@ -49,7 +49,8 @@ func heldBack(s *source.Source, other string, files int, last string) string {
 		s.Title, other, files, strings.TrimPrefix(last, "/"))
 }
 
-// readBy returns the number of files read by a source that another source also matches, and the last of these files.
+// readBy returns the number of files that were read by a source and that another source also matches, and the last
+// of these files.
 func (n *Node) readBy(ctx context.Context, name string, takes func(string) bool) (files int, last string, err error) {
 	version, err := n.Store.LastRules(ctx, name)
 	if err != nil || version == "" {

@@ -107,7 +107,7 @@ func (n *Node) missing() (what []string) {
 	return what
 }
 
-// concerns lists problems that a person should look at although this process works.
+// concerns lists problems that an operator should look into although this process works.
 func (n *Node) concerns() (what []string) {
 	if !n.running.Load() {
 		return nil

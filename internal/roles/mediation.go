@@ -19,7 +19,7 @@ import (
 	"ratemill/mediation/source"
 )
 
-// Mediation takes files and turns them into usage records.
+// Mediation reads files and turns them into usage records.
 var Mediation = Role{Name: roleMediation, Metrics: []*metric.Section{mediationMetrics}, Begin: beginMediation,
 	Work: Work{Title: "mediation: collect, decode, rules", Done: mediationRecords, Records: true}}
 
@@ -37,7 +37,7 @@ func (r *mediationRole) running() *Running {
 	return &Running{Run: r.run, Missing: r.missing, Concerns: r.concerns, Metrics: r.metrics}
 }
 
-// mediationRole lists the sources and takes their files.
+// mediationRole lists the sources and reads their files.
 type mediationRole struct {
 	n        *Node
 	sites    map[string]*collect.Site
@@ -95,7 +95,7 @@ func (r *mediationRole) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// watchers are those of the sources that are not held back.
+// watchers are the watchers of the sources that are not held back.
 func (r *mediationRole) watchers() (all []*mediation.Watcher, err error) {
 	for _, s := range r.n.Project.Sources.Sources {
 		if why := r.held[s.Name]; why != "" {
@@ -114,7 +114,7 @@ func (r *mediationRole) watchers() (all []*mediation.Watcher, err error) {
 	return all, nil
 }
 
-// mediators returns the workers, and one more for sources whose servers did not answer last time.
+// mediators returns the workers, with one more for sources whose servers did not answer last time.
 func (r *mediationRole) mediators(former *removed, retries *retryContents) (all []*mediation.Mediator, err error) {
 	n := r.n
 	for i := range n.Config.Mediation.Workers + 1 {
@@ -183,13 +183,13 @@ func (r *mediationRole) sources() (what []string) {
 // longArriving is the time after which an incomplete file is reported.
 const longArriving = time.Hour
 
-// unknown lists sources outside of the project with waiting files, which no mediator takes.
+// unknown lists sources outside the project with waiting files, which no mediator reads.
 func (r *mediationRole) unknown() (what []string) {
 	ctx, end := context.WithTimeout(context.Background(), time.Second)
 	defer end()
 	waiting, err := r.n.Store.Waiting(ctx)
 	if err != nil {
-		return nil // and another check reports that the control store is away
+		return nil // and another check reports that the control store is unreachable
 	}
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
 		if r.status[name] == nil {
@@ -229,7 +229,7 @@ func (s *siteSpool) Fetch(ctx context.Context, src *source.Source, file *control
 	if err != nil {
 		return mediation.Content{}, err
 	}
-	// Its identity contains the first name, even if its content has moved.
+	// The file's identity contains the source's first name, even if its content has moved.
 	return mediation.Content{ID: collect.Identity(src.Name, file.Path, f.Hash), Hash: f.Hash[:], Size: f.Size, From: f.From, Sum: f.State,
 		More: f.More, Open: func() (io.ReadCloser, error) { return f.Open() }, Done: f.Release}, nil
 }

@@ -72,7 +72,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	})
 }
 
-// built are the labels of build_info.
+// built holds the labels of build_info.
 var built = sync.OnceValue(func() []string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -85,7 +85,7 @@ var built = sync.OnceValue(func() []string {
 	return []string{info.Main.Version, settings["vcs.revision"], settings["vcs.modified"], info.GoVersion}
 })
 
-// end returns the end of a topic's partition; it does not ask a broker that is away.
+// end returns the end of a topic's partition; it does not query a broker that is unreachable.
 func (n *Node) end(ctx context.Context, topic string, partition int) (int64, bool) {
 	if !n.There(engines.Kafka) {
 		return 0, false

@@ -21,10 +21,10 @@ type Options struct {
 	Project *project.Project
 	Log     *slog.Logger
 	Known   []Role // of this binary
-	Roles   []Role // of these, the roles that this process runs
-	Owner   string // name of this process in leases and groups; empty: a new one
+	Roles   []Role // those of the binary's roles that this process runs
+	Owner   string // name of this process in leases and groups; empty: a new name
 	Attach  bool   // use the embedded engines of a running process, and do not start any
-	// BalanceDue is the time after a file's end from which its balance counts in the metrics; 0 is 10 minutes.
+	// BalanceDue is the time after a file's end from which its balance counts in the metrics; 0 means 10 minutes.
 	BalanceDue time.Duration
 }
 

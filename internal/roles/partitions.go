@@ -28,24 +28,24 @@ type partitions struct {
 	group    kafka.ConsumerGroupConfig
 	run      func(ctx context.Context, partition int) error // nil: its context ended
 	role     string
-	process  string   // the name in recorded stops
+	process  string   // name of the process in recorded stops
 	topics   []string // topics whose orders apply to the role
 	stops    stops
-	position func(topic string, partition int) int64 // offset that is next
+	position func(topic string, partition int) int64 // the next offset
 	log      *slog.Logger
 
 	mu      sync.Mutex
 	absence backoff.Absence // of the group
 	running map[int]context.CancelFunc
 	halted  map[int]error
-	failing map[int]error // last error, until it has run for a while
+	failing map[int]error // last error, until the partition has run for a while
 	left    map[int]bool  // to newer owners
 	joined  bool
 	anew    chan struct{} // closed when the group has assigned partitions again
 	wg      sync.WaitGroup
 }
 
-// serve is a member of the group until ctx ends; then it ends the running functions, and leaves.
+// serve is a member of the group until ctx ends; it then ends the running functions, and leaves.
 func (p *partitions) serve(ctx context.Context) error {
 	p.begin()
 	p.absence.Backoff = backoff.Backoff{First: time.Second, Most: 5 * time.Second, Random: rand.Float64}
@@ -67,7 +67,7 @@ func (p *partitions) begin() {
 	p.anew = make(chan struct{})
 }
 
-// member is one membership: until ctx ends or the group cannot be reached.
+// member runs one membership: until ctx ends or the group cannot be reached.
 func (p *partitions) member(ctx context.Context) error {
 	group, err := kafka.NewConsumerGroup(p.group)
 	if err != nil {
@@ -188,17 +188,17 @@ func (p *partitions) fails(partition int, err error) {
 	}
 }
 
-// failures are the partitions that fail repeatedly, with their errors.
+// failures returns the partitions that fail repeatedly, with their errors.
 func (p *partitions) failures() map[int]error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return maps.Clone(p.failing)
 }
 
-// leave leaves a partition to a newer owner. One of the two owners has an outdated assignment. That one loses the
-// partition within the session time, but until then it is unknown which one it is. Taking the partition back at once
-// would only fence the other owner, and this would repeat. leave returns true as soon as the group has assigned
-// partitions again.
+// leave leaves a partition to a newer owner. One of the two owners has an outdated assignment. That owner loses the
+// partition within the session time, but until then it is unknown which of the two it is. Taking the partition back
+// at once would only fence the other owner, and this would repeat. leave returns true as soon as the group has
+// assigned partitions again.
 func (p *partitions) leave(ctx context.Context, partition int, session time.Duration) (assigned bool) {
 	p.mu.Lock()
 	anew := p.anew

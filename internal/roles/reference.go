@@ -19,8 +19,8 @@ import (
 	"ratemill/udr"
 )
 
-// reference has the inputs for deciding records: the registry, kept current from the control store, and the
-// documents. Current documents come from the project, former ones from the control store.
+// reference holds the inputs for deciding records: the registry, kept current from the control store, and
+// the documents. Current documents come from the project, earlier versions from the control store.
 type reference struct {
 	store *control.Store
 	log   *slog.Logger
@@ -164,7 +164,7 @@ func (r *reference) Source(ctx context.Context, name, version string) (*source.S
 	return s, nil
 }
 
-// account is an account's id, for the warehouse.
+// account returns an account's id, for the warehouse.
 func (r *reference) account(ctx context.Context, number uint32, revision uint64) (string, error) {
 	reg, err := r.Registry(ctx, registry.Revision(revision))
 	if err != nil {
@@ -208,8 +208,8 @@ func (r *reference) offset(ctx context.Context, number uint32, at udr.Instant, r
 	return o, nil
 }
 
-// Current implements mediation.Reference. It asks the control store, so that a retry right after an import need not
-// wait until follow has seen the import.
+// Current implements mediation.Reference. It queries the control store, so that a retry right after an import need
+// not wait until follow has seen the import.
 func (r *reference) Current(ctx context.Context) (registry.Revision, string, error) {
 	if r.project.Catalogue == nil {
 		return 0, "", fmt.Errorf("the project has no catalogue")

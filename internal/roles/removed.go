@@ -24,7 +24,7 @@ type removed struct {
 
 const lookForRemoved = 2 * time.Second
 
-// follow keeps the orders current until ctx ends. While the control store is away, no file is taken anyway.
+// follow keeps the orders current until ctx ends. While the control store is unreachable, no file is read anyway.
 func (r *removed) follow(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if sources, err := r.n.Store.ToFinish(ctx); err == nil {
@@ -50,7 +50,7 @@ func (r *removed) Queues() []control.Queue {
 	return queues
 }
 
-// site is the place of a removed source's files, by a version of its document.
+// site returns the place of a removed source's files, by a version of the source's document.
 func (r *removed) site(src *source.Source) *collect.Site {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"ratemill/udr"
 )
 
-// retryContents makes the contents of retry batches from the warehouse. It connects for the first batch, because
+// retryContents builds the contents of retry batches from the warehouse. It connects for the first batch, because
 // mediation needs the warehouse for nothing else.
 type retryContents struct {
 	n         *Node
@@ -50,7 +50,7 @@ func (r *retryContents) open(ctx context.Context) (*warehouse.Warehouse, error) 
 	return r.warehouse, nil
 }
 
-// fetch makes the content of a retry batch.
+// fetch builds the content of a retry batch.
 func (r *retryContents) fetch(ctx context.Context, file *control.File, renew func(context.Context) error) (mediation.Content, error) {
 	w, err := r.open(ctx)
 	if err != nil {
@@ -86,7 +86,7 @@ func (r *retryContents) arrived(ctx context.Context, file udr.FileID, home int) 
 	return outcomes[file].Arrived, retryable(err)
 }
 
-// retryable reports whether an error is an engine's absence, which is not the batch's fault.
+// retryable reports whether an error means that an engine is unreachable, which is not the batch's fault.
 func retryable(err error) error {
 	if backoff.Unavailable(err) {
 		return &mediation.AwayError{Err: err}
@@ -94,7 +94,7 @@ func retryable(err error) error {
 	return err
 }
 
-// RetryContent makes the content of a retry batch from the rows of its records in the warehouse.
+// RetryContent builds the content of a retry batch from the rows of its records in the warehouse.
 func RetryContent(ctx context.Context, store *control.Store, w *warehouse.Warehouse, file *control.File,
 	renew func(context.Context) error) (mediation.Content, error) {
 	origins, err := store.RetryRecords(ctx, file.Retry)

@@ -9,19 +9,19 @@ import (
 // Role is a part of ratemill that a process can run. cmd/ratemill/run.go has the list of all roles of the binary.
 type Role struct {
 	Name       string
-	ClickHouse bool              // it needs ClickHouse
-	Metrics    []*metric.Section // of a process that runs it
+	ClickHouse bool              // the role needs ClickHouse
+	Metrics    []*metric.Section // metrics of a process that runs it
 	Work       Work
-	// Consumer is the name under which the control store keeps the role's positions in the rated log, so that Kafka
-	// keeps the messages that it has not read; nil: it does not read the rated log.
+	// Consumer returns the name under which the control store keeps the role's positions in the rated log, so
+	// that Kafka keeps the messages that it has not read. It is nil if the role does not read the rated log.
 	Consumer func(installation string) string
 	// Begin prepares the role in a process whose engines are open.
 	Begin func(ctx context.Context, n *Node) (*Running, error)
 }
 
-// Work names the metrics that count a role's work.
+// Work identifies the metrics that count a role's work.
 type Work struct {
-	Title string        // of its costs, in the report of the demo
+	Title string        // title of the role's costs, in the report of the demo
 	Done  metric.Metric // counts finished work
 	Waits metric.Metric // 0 when nothing waits for it; the zero Metric: the files in the control store count instead
 	// Records means that Done counts usage records.
@@ -32,10 +32,10 @@ type Work struct {
 type Running struct {
 	// Run does the role's work until ctx ends.
 	Run func(ctx context.Context) error
-	// Missing lists the conditions that prevent the role from working; Concerns lists problems for a person although
-	// it works. nil: only those of the engines and its partitions.
+	// Missing lists the conditions that prevent the role from working; Concerns lists problems for an operator
+	// although it works. nil: only those of the engines and its partitions.
 	Missing, Concerns func() []string
-	// Metrics gives the values of the role's metrics; nil: it has none.
+	// Metrics puts the values of the role's metrics; nil: it has none.
 	Metrics func(ctx context.Context, s metric.Scrape)
 	// stored returns the positions up to which Kafka may delete messages; nil: none.
 	stored func(ctx context.Context) []commitment
@@ -43,7 +43,7 @@ type Running struct {
 	partitions *partitions // partitions that a consumer group assigns to the role; nil: none
 }
 
-// Names are the names of roles.
+// Names returns the names of roles.
 func Names(of []Role) []string {
 	names := make([]string, len(of))
 	for i, r := range of {
@@ -52,7 +52,7 @@ func Names(of []Role) []string {
 	return names
 }
 
-// Named are the roles with some names, in the order of the list.
+// Named returns the roles with some names, in the order of the list.
 func Named(of []Role, names []string) (some []Role) {
 	for _, r := range of {
 		for _, name := range names {
@@ -69,7 +69,7 @@ func Named(of []Role, names []string) (some []Role) {
 // files instead, and delivery processes divide documents.
 func OwnsPartitions(role string) bool { return role != Mediation.Name && role != Delivery.Name }
 
-// Metrics are the metrics of processes with these roles.
+// Metrics returns the metrics of processes with these roles.
 func Metrics(of []Role) []*metric.Section {
 	sections := []*metric.Section{processMetrics}
 	for _, r := range of {

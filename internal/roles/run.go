@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Run runs the node's roles until ctx ends; they then finish their current work. When it returns, all have ended.
+// Run runs the node's roles until ctx ends; they then finish their current work. When it returns, all of them
+// have ended.
 func (n *Node) Run(ctx context.Context) error {
 	type part struct {
 		name string

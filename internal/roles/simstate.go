@@ -20,7 +20,8 @@ import (
 	"ratemill/udr"
 )
 
-// SIMState is the role that keeps the states of SIMs: by the rated log, by changes of facts, and by time.
+// SIMState is the role that keeps the states of SIMs up to date: from the rated log, from changes of
+// facts, and by time.
 func SIMState() Role {
 	r := InSQL(simstate.Role)
 	begin := r.Begin
@@ -56,10 +57,10 @@ func SIMState() Role {
 type states struct {
 	n       *Node
 	keeper  *simstate.Keeper[*store.Tx]
-	network simstate.Network // nil: the configuration names none
+	network simstate.Network // nil if none is configured
 	owned   *partitions
 
-	warehouse *retryContents // queried for SIMs without the expected records
+	warehouse *retryContents // queried for SIMs that lack expected records
 	due       atomic.Int64   // time of the next query, in nanoseconds since 1970; 0: no queries
 }
 

@@ -14,7 +14,7 @@ import (
 	"ratemill/internal/store"
 )
 
-// InSQL is a role that applies the rated log in SQL transactions.
+// InSQL returns a role that applies the rated log in SQL transactions.
 func InSQL(of consumer.Role) Role {
 	return Role{
 		Name: of.Name, Metrics: []*metric.Section{of.Metrics}, Consumer: of.Consumer,
@@ -57,7 +57,7 @@ func beginInSQL(ctx context.Context, n *Node, of *consumer.Role) (*Running, erro
 	return &Running{Run: r.serve, Metrics: r.metrics, partitions: &r.partitions}, nil
 }
 
-// given holds the values of this process that a role gets.
+// given returns the values of this process that a role gets.
 func (n *Node) given() consumer.Given {
 	return consumer.Given{
 		Accounts: n.Store.LoadAccounts, Catalogue: n.Project.Catalogue, Now: clock{}.Now, StoreNow: n.LedgerTime.Now, Log: n.Log,
@@ -67,7 +67,8 @@ func (n *Node) given() consumer.Given {
 	}
 }
 
-// folded is the position of the warehouse's sink in a partition of the rated log, with the fold at that position.
+// folded returns the position of the warehouse's sink in a partition of the rated log, with the fold at that
+// position.
 func (n *Node) folded(ctx context.Context, partition int) (next int64, fold ratedlog.Fold, err error) {
 	at, err := n.Store.SinkGet(ctx, n.SinkName, partition)
 	if err != nil {

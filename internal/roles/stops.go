@@ -12,7 +12,7 @@ import (
 	"ratemill/internal/ratedlog"
 )
 
-// stops are the positions in the control store at which partitions stopped for a person.
+// stops records in the control store the positions at which partitions stopped until an operator looks into them.
 type stops interface {
 	RecordStop(ctx context.Context, stop *control.Stop, at time.Time) error
 	Stops(ctx context.Context, f control.StopFilter) ([]control.Stop, error)
@@ -22,7 +22,7 @@ type stops interface {
 
 const (
 	lookForOrders = 2 * time.Second
-	noteAgain     = time.Minute // repeated while a partition is stopped
+	noteAgain     = time.Minute // interval of recording while a partition is stopped
 	lookForPassed = time.Second
 )
 
@@ -63,7 +63,7 @@ func (p *partitions) halt(ctx context.Context, partition int, err *ratedlog.Stop
 	}
 }
 
-// orders is the number of orders about a partition, -1 if unknown.
+// orders returns the number of orders about a partition, -1 if unknown.
 func (p *partitions) orders(ctx context.Context, partition int) int64 {
 	n, err := p.stops.StopOrders(ctx, partition, p.topics...)
 	if err != nil {
@@ -72,8 +72,8 @@ func (p *partitions) orders(ctx context.Context, partition int) int64 {
 	return n
 }
 
-// passed records when a partition passes the position at which its reader, here or in another process, had stopped,
-// until ctx ends.
+// passed records, until ctx ends, when a partition passes the position at which its reader, here or in another
+// process, had stopped.
 func (p *partitions) passed(ctx context.Context, partition int) {
 	for ctx.Err() == nil {
 		open, err := p.stops.Stops(ctx, control.StopFilter{Partition: &partition, Open: true})
@@ -91,7 +91,7 @@ func (p *partitions) passed(ctx context.Context, partition int) {
 	}
 }
 
-// origin asks the control store where the epochs of a partition's messages come from.
+// origin queries the control store for the origin of the epochs of a partition's messages.
 func (n *Node) origin(reader string, partition int) ratedlog.AskOrigin {
 	return func(ctx context.Context, epoch int64, stop *control.Stop) (control.EpochOrigin, error) {
 		if stop != nil {

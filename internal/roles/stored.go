@@ -9,7 +9,7 @@ import (
 
 const commitEvery = 5 * time.Second
 
-// commitStored repeatedly commits to Kafka the positions that the partitions of this process have stored. These are
+// commitStored repeatedly commits to Kafka the positions that the partitions of this process have stored. They cover
 // usage that is rated and in a checkpoint, and messages of the rated log that are in a checkpoint and in the
 // warehouse. The embedded Kafka deletes only these messages, even if its clock is wrong. A sink's position comes from
 // the control store, so that after a restore from a backup the messages from that position on are kept. With Apache

@@ -116,7 +116,7 @@ func beginSink(_ context.Context, n *Node) (*Running, error) {
 	return &Running{Run: r.run, Metrics: r.metrics, stored: r.stored, partitions: &r.partitions}, nil
 }
 
-// run also adds up the balance of all files, deletes expired rows, and brings the registry's facts and final documents.
+// run also adds up the balance of all files, deletes expired rows, and copies the registry's facts and final documents.
 func (r *sinkRole) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.serve(ctx) })
@@ -156,14 +156,14 @@ func (r *sinkRole) metrics(ctx context.Context, s metric.Scrape) {
 	}
 }
 
-// linger returns the time that a block waits for more rows, by the number of partitions of the process. A block costs
+// linger returns how long a block waits for more rows, by the number of partitions of the process. A block costs
 // ClickHouse some 40 ms, whatever its size, so a process with many partitions writes as many blocks per second as one
 // with eight.
 func linger(flush time.Duration, partitions int) time.Duration {
 	return flush * time.Duration(max(8, min(partitions, 80))) / 8
 }
 
-// balances adds up the balance of all files again and again, in the one process of the installation that has the first
+// balances adds up the balance of all files repeatedly, in the one process of the installation that has the first
 // partition of the rated log. It takes at most a twentieth of the time, and no scrape waits for it.
 func (r *sinkRole) balances(ctx context.Context, n *Node) error {
 	due := cmp.Or(n.BalanceDue, balanceDue)
@@ -212,8 +212,8 @@ func (r *sinkRole) invoices() (payers, lines int) {
 	return r.invoicesOff, r.invoiceLinesOff
 }
 
-// A file whose end arrived this long ago is due: by then the records of its other partitions are in the warehouse
-// too, unless there is a fault.
+// A file whose end arrived this long ago is due: by then the records of its other partitions are also in the
+// warehouse, unless there is a fault.
 const (
 	balanceDue   = 10 * time.Minute
 	balanceEvery = time.Minute

@@ -2,5 +2,5 @@
 
 package safeguard
 
-// On reports whether a step is taken: always, except in simulations of its absence.
+// On reports whether a step is active: always, except in simulations of its absence.
 func On(Step) bool { return true }

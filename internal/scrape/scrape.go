@@ -19,7 +19,7 @@ import (
 // Metrics holds the metrics of a process by name.
 type Metrics map[string]*dto.MetricFamily
 
-// Read asks a process for its metrics.
+// Read requests the metrics of a process.
 func Read(ctx context.Context, address string) (Metrics, error) {
 	body, _, err := get(ctx, "http://"+address+"/metrics", 5*time.Second)
 	if err != nil {
@@ -38,7 +38,7 @@ func Parse(from io.Reader) (Metrics, error) {
 	return families, nil
 }
 
-// Ready asks a process whether it works, and for a description of what is missing.
+// Ready queries whether a process works, and returns a description of what is missing.
 func Ready(ctx context.Context, address string) (ready bool, words string, err error) {
 	words, status, err := get(ctx, "http://"+address+"/readyz", 10*time.Second)
 	return status == http.StatusOK, words, err
@@ -60,7 +60,8 @@ func get(ctx context.Context, url string, patience time.Duration) (body string, 
 	return string(text), res.StatusCode, err
 }
 
-// Sum is a counter or gauge, summed over those of its labels that have these values: name, value, name, value.
+// Sum returns a counter or gauge, summed over those of its labels that have these values: name, value, name,
+// value.
 func (m Metrics) Sum(name string, labels ...string) (sum float64) {
 	for _, one := range m[name].GetMetric() {
 		if has(one, labels) {
@@ -70,7 +71,7 @@ func (m Metrics) Sum(name string, labels ...string) (sum float64) {
 	return sum
 }
 
-// SumOf is the sum of all counters and gauges whose names end in suffix.
+// SumOf returns the sum of all counters and gauges whose names end in suffix.
 func (m Metrics) SumOf(suffix string) (sum float64) {
 	for name := range m {
 		if strings.HasSuffix(name, suffix) {

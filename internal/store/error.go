@@ -18,16 +18,16 @@ import (
 	"ratemill/internal/backoff"
 )
 
-// ErrConflict means that the row has changed since the caller read it; read it again.
+// ErrConflict means that the row has changed since the caller read it; read the row again.
 var ErrConflict = errors.New("control store: somebody else changed this since it was read")
 
-// ErrNotFound means that the named object does not exist.
+// ErrNotFound means that the requested object does not exist.
 var ErrNotFound = errors.New("control store: there is no such entry")
 
-// BrokenError reports that a row is not what ratemill stored, so something else wrote it. Only work with that row
-// fails; lists, sums and work of other rows go on.
+// BrokenError reports that a row is not what ratemill stored, so another program wrote it. Only work with that
+// row fails; lists, sums and work with other rows continue.
 type BrokenError struct {
-	What   string // the row's description: document INV-1
+	What   string // description of the row: document INV-1
 	Column string // with its table
 	Err    error
 }
@@ -39,8 +39,8 @@ func (e *BrokenError) Error() string {
 
 func (e *BrokenError) Unwrap() error { return e.Err }
 
-// Away is the error of a store that did not answer, or could not accept the change now. No change is known to have
-// happened, but a commit whose answer was lost may have. what completes "while".
+// Away returns the error for a store that did not answer, or could not accept the change now. No change is known
+// to have happened, but a commit whose answer was lost may have happened. what completes "while".
 func Away(name, what string, err error) error {
 	says := fmt.Sprintf("control store %s does not answer while %s: %v; ratemill keeps trying; check that the database is up, "+
 		"reachable and has disk space", name, what, err)
@@ -73,7 +73,8 @@ var fields = accesserr.Fields{
 	Login: "control, and its password_file, PGPASSWORD or PGPASSFILE",
 }
 
-// refused reports whether PostgreSQL refused us: class 28, invalid authorization, which includes pg_hba.conf.
+// refused reports whether PostgreSQL refused the connection: class 28, invalid authorization, which includes
+// pg_hba.conf.
 func refused(err error) bool {
 	var answer *pgconn.PgError
 	return errors.As(err, &answer) && strings.HasPrefix(answer.Code, "28")

@@ -10,13 +10,14 @@ import (
 )
 
 // Migrations are the migrations of the package that owns the tables. They only go forward, and one process at a time
-// applies them. After a crash between two, the next Migrate continues.
+// applies them. After a crash between two migrations, the next Migrate continues.
 type Migrations struct {
 	Files fs.FS
 	Table string // table with the version of these tables; empty for the control store's own tables
 }
 
-// MigrateFolder migrates the tables of a package by the files in one of its folders. table has their version.
+// MigrateFolder migrates the tables of a package by the files in one of its folders. table contains their
+// version.
 func (d *DB) MigrateFolder(ctx context.Context, files fs.FS, folder, table string) error {
 	files, err := fs.Sub(files, folder)
 	if err != nil {
@@ -26,7 +27,7 @@ func (d *DB) MigrateFolder(ctx context.Context, files fs.FS, folder, table strin
 	return err
 }
 
-// Migrate migrates tables. It returns the version of the tables, and the newest version in these migrations: a newer
+// Migrate migrates tables. It returns the version of the tables, and the newest version in these migrations; a newer
 // program may have migrated further.
 func (d *DB) Migrate(ctx context.Context, m Migrations) (version, newest int64, err error) {
 	dialect, options := goose.DialectSQLite3, []goose.ProviderOption(nil)
@@ -50,7 +51,7 @@ func (d *DB) Migrate(ctx context.Context, m Migrations) (version, newest int64, 
 		if _, err := d.write.ExecContext(ctx, "PRAGMA temp_store=FILE"); err != nil {
 			return 0, 0, d.Failed("bringing the tables up to date", Ended(ctx, err))
 		}
-		defer d.write.ExecContext(context.WithoutCancel(ctx), "PRAGMA temp_store=MEMORY") // without it, statements are only slower
+		defer d.write.ExecContext(context.WithoutCancel(ctx), "PRAGMA temp_store=MEMORY") // if this fails, statements are only slower
 	}
 	// SQLite has no lock that spans transactions: of two concurrent migrations one fails, and finds the tables when it
 	// tries again.

@@ -15,10 +15,10 @@ import (
 // SQLite itself prepares a kept statement again after a change of the schema.
 type statements struct {
 	sqliteConn
-	idle map[string]driver.Stmt // by their text; one that runs, or has open rows, is not among them
+	idle map[string]driver.Stmt // by their text; statements that are running, or have open rows, are not in it
 }
 
-// sqliteConn has the methods of the driver's connections that we use.
+// sqliteConn has the methods of the driver's connections that this package uses.
 type sqliteConn interface {
 	driver.Conn
 	driver.ConnBeginTx
@@ -31,8 +31,8 @@ type sqliteConn interface {
 }
 
 const (
-	maxStatements = 128  // that a connection keeps
-	maxStatement  = 4096 // bytes of the text of one; longer texts are of bulk imports, and vary
+	maxStatements = 128  // number of statements that a connection keeps
+	maxStatement  = 4096 // largest text of a kept statement, in bytes; longer texts are from bulk imports, and vary
 )
 
 // keeper opens connections that keep their statements.
@@ -54,7 +54,8 @@ func openKeeping(dsn string) (*sql.DB, error) {
 	return sql.OpenDB(keeper{connector}), nil
 }
 
-// kept reports whether a statement is worth keeping. A PRAGMA must be prepared each time, because some of them act then.
+// kept reports whether a statement is worth keeping. A PRAGMA must be prepared each time, because some PRAGMAs take
+// effect then.
 func kept(query string) bool {
 	if len(query) > maxStatement {
 		return false
@@ -67,7 +68,7 @@ func kept(query string) bool {
 	return false
 }
 
-// take returns a statement that nobody else uses until put.
+// take returns a statement for exclusive use until put.
 func (s *statements) take(ctx context.Context, query string) (driver.Stmt, error) {
 	if stmt := s.idle[query]; stmt != nil {
 		delete(s.idle, query)
@@ -76,7 +77,8 @@ func (s *statements) take(ctx context.Context, query string) (driver.Stmt, error
 	return s.PrepareContext(ctx, query)
 }
 
-// put keeps a statement for its next use. After an error it is closed, and so is a second one of the same text.
+// put keeps a statement for its next use. After an error, the statement is closed, and so is a second statement
+// with the same text.
 func (s *statements) put(query string, stmt driver.Stmt, err error) {
 	if err != nil || s.idle[query] != nil {
 		stmt.Close()

@@ -20,7 +20,7 @@ import (
 
 // DB is a SQL store. It is safe for concurrent use.
 type DB struct {
-	name     string // without credentials, for people
+	name     string // name of the store for display, without credentials
 	postgres bool
 	read     *sql.DB
 	write    *sql.DB // SQLite: one connection, because it has one writer; PostgreSQL: the same as read
@@ -28,15 +28,15 @@ type DB struct {
 }
 
 const (
-	// statementTimeout bounds every statement except those of an import.
+	// statementTimeout limits every statement except those of an import.
 	statementTimeout = 30 * time.Second
 	connectTimeout   = 10 * time.Second
 	maxConnections   = 8
 )
 
 // Open opens a store, and creates SQLite's file. The DSN is sqlite:PATH or postgres://USER@HOST/DB. The password of
-// PostgreSQL comes from the file that password_file=PATH in the DSN names, from PGPASSWORD, or from ~/.pgpass; one
-// inside the DSN works and is never shown. It sends no query: the first is in Migrate.
+// PostgreSQL comes from the file in password_file=PATH in the DSN, from PGPASSWORD, or from ~/.pgpass; a password
+// in the DSN itself works and is never shown. It sends no query: the first query is in Migrate.
 func Open(dsn string) (*DB, error) {
 	switch scheme, rest, _ := strings.Cut(dsn, ":"); {
 	case scheme == "sqlite" && rest != "":
@@ -70,8 +70,8 @@ func openSQLite(path string) (*DB, error) {
 	s := &DB{name: "sqlite:" + path}
 	var err error
 	// An immediate transaction takes the writer's lock at its beginning, so it never fails half-way because of
-	// another's lock. A statement of many rows keeps the pages as they were until it ends; in memory, that takes a quarter
-	// less CPU than in a temporary file.
+	// another's lock. A statement for many rows keeps the old pages until it ends; in memory, this takes a quarter less
+	// CPU time than in a temporary file.
 	if s.write, err = open("&_txlock=immediate&_pragma=temp_store(MEMORY)", 1); err != nil {
 		return nil, err
 	}
@@ -81,8 +81,8 @@ func openSQLite(path string) (*DB, error) {
 	return s, nil
 }
 
-// ownFile creates the file for its owner alone, whatever the umask: it contains accounts, identifiers of SIMs and raw
-// records. SQLite gives its journal and shared memory the mode of the file.
+// ownFile creates the file with access only for its owner, whatever the umask: it contains accounts, identifiers of
+// SIMs and raw records. SQLite gives its journal and shared memory the mode of the file.
 func ownFile(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -149,7 +149,7 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 // Close closes the store's connections.
 func (d *DB) Close() error { return errors.Join(d.read.Close(), d.write.Close()) }
 
-// String names the store without its credentials.
+// String returns the name of the store without its credentials.
 func (d *DB) String() string { return d.name }
 
 // Ping checks whether the store answers.
@@ -157,8 +157,8 @@ func (d *DB) Ping(ctx context.Context) error {
 	return d.Failed("checking that it is up", d.read.PingContext(ctx))
 }
 
-// Postgres reports whether it is PostgreSQL.
+// Postgres reports whether the store is PostgreSQL.
 func (d *DB) Postgres() bool { return d.postgres }
 
-// Read is for queries.
+// Read returns the connection for queries.
 func (d *DB) Read() *sql.DB { return d.read }

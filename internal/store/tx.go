@@ -87,8 +87,8 @@ func (d *DB) Snapshot(ctx context.Context, what string, do func(*Tx) error) erro
 	return d.Failed(what, Ended(ctx, do(&Tx{begun, d})))
 }
 
-// Ended is the context's error if the end of the context caused the error: a finished transaction, an interrupted
-// statement.
+// Ended returns the context's error if the end of the context caused the error: a finished transaction, an
+// interrupted statement.
 func Ended(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrNotFound) {
 		return ctx.Err()
@@ -96,7 +96,7 @@ func Ended(ctx context.Context, err error) error {
 	return err
 }
 
-// Ask hands the rows of an answer to all, which calls Next itself.
+// Ask passes the rows of an answer to all, which calls Next itself.
 func (d *DB) Ask(ctx context.Context, what, query string, args []any, all func(*sql.Rows) error) error {
 	rows, err := d.read.QueryContext(ctx, d.SQL(query), args...)
 	if err != nil {

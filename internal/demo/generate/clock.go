@@ -14,7 +14,7 @@ type clock struct {
 	records uint64
 }
 
-// byHour is the usage in each hour of a day in Europe, of 1000.
+// byHour is the usage in each hour of a day in Europe, in thousandths.
 var byHour = [24]uint64{14, 11, 9, 8, 9, 15, 28, 45, 58, 60, 57, 55, 56, 58, 60, 62, 64, 66, 62, 54, 45, 38, 30, 20}
 
 func newClock(from time.Time, days, records int) clock {
@@ -36,8 +36,8 @@ func newClock(from time.Time, days, records int) clock {
 	return c
 }
 
-// at is the time of the record at a position, in Unix seconds; it never decreases. hint is the hour of a nearby
-// position.
+// at returns the time of the record at a position, in Unix seconds; it never decreases. hint is the hour of a
+// nearby position.
 func (c *clock) at(place int, hint *int) int64 {
 	total := c.weights[len(c.weights)-1]
 	hi, lo := bits.Mul64(uint64(place), total)
@@ -51,7 +51,7 @@ func (c *clock) at(place int, hint *int) int64 {
 	return c.from + int64(h)*3600 + int64((target-c.weights[h])*3600/share)
 }
 
-// days are the positions at which days begin.
+// days returns the positions at which days begin.
 func (c *clock) days() []int {
 	var starts []int
 	for h := 0; h+1 < len(c.weights); h += 24 {
@@ -79,7 +79,8 @@ func appendDigits(dst []byte, n int64, width int) []byte {
 // civil is a calendar date and time.
 type civil struct{ year, month, day, hour, minute, second int64 }
 
-// civilOf is the calendar of a Unix time (days to civil, Howard Hinnant); time.Time's takes 40 ns, this 6.
+// civilOf returns the calendar date and time of a Unix time (days to civil, Howard Hinnant). time.Time
+// takes 40 ns for this, civilOf 6.
 func civilOf(unix int64) civil {
 	days, rest := unix/86400, unix%86400
 	z := days + 719468
@@ -110,7 +111,7 @@ func appendClock(dst []byte, c civil) []byte {
 	return appendDigits(dst, c.second, 2)
 }
 
-// zone gives the offset of a zone, which changes at most twice a year.
+// zone caches the offset of a time zone, which changes at most twice a year.
 type zone struct {
 	location *time.Location
 	from, to int64 // range in which offset is valid

@@ -28,7 +28,7 @@ var carriers = []carrier{
 
 // File is a file of a carrier, or of the registry.
 type File struct {
-	Source  string // the carrier; empty for the registry's
+	Source  string // the carrier; empty for files of the registry
 	Name    string
 	Records int  // of usage
 	Again   bool // the same content was sent before under another name
@@ -36,14 +36,14 @@ type File struct {
 	write func(io.Writer) error
 }
 
-// WriteTo writes the whole file.
+// WriteTo writes the complete file.
 func (f *File) WriteTo(w io.Writer) (int64, error) {
 	c := counting{w: w}
 	err := f.write(&c)
 	return c.n, err
 }
 
-// Open is a reader of the content.
+// Open returns a reader of the content.
 func (f *File) Open() (io.ReadCloser, error) {
 	var b bytes.Buffer
 	if err := f.write(&b); err != nil {
@@ -63,7 +63,7 @@ func (c *counting) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Files are all files of usage. Those of a carrier are in the order of their names, which is the order of usage, apart
+// Files returns all usage files. The files of a carrier are sorted by name, which is the order of usage, apart
 // from files sent again. A file may be written any number of times, and concurrently with others.
 func Files(o Options) (iter.Seq[File], error) {
 	streams, err := open(o)
@@ -93,7 +93,7 @@ const resendAfter = 2
 func (s *stream) file(f *fileSpan, again, plain bool) File {
 	name := f.name
 	if again {
-		// It comes after the file before it, whose name it continues.
+		// The copy is sent after the file before it, whose name it continues.
 		name = s.files[f.number-s.firstFile+resendAfter].name
 		name = name[:len(name)-len(extension(name))] + "_resent" + extension(name)
 	}
@@ -139,7 +139,7 @@ func (s *stream) write(w io.Writer, f *fileSpan) error {
 		what := own.fate(place, f.from)
 		own.usage(what.original, &u)
 		if what.defect != sound && u.empty() {
-			u.up, u.seconds = 1, 1 // otherwise it would be left out before anybody notices the error
+			u.up, u.seconds = 1, 1 // otherwise the record would be filtered before the error is noticed
 		}
 		buf = l.record(buf, &u, what.defect, uint64(place-f.from+1))
 		if len(buf) >= chunk {

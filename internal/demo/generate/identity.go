@@ -1,6 +1,6 @@
 package generate
 
-// The identifiers of SIMs follow from their number.
+// The identifiers of a SIM follow from its number.
 
 // appendIMSI appends the home network and ten digits.
 func (c *carrier) appendIMSI(dst []byte, sim int) []byte {
@@ -29,7 +29,7 @@ func appendIMEI(dst []byte, sim int) []byte {
 	return append(dst, luhn(dst[at:]))
 }
 
-// luhn is the check digit of ISO/IEC 7812-1.
+// luhn returns the check digit of ISO/IEC 7812-1.
 func luhn(digits []byte) byte {
 	sum := 0
 	for i := range digits {
@@ -53,8 +53,9 @@ func (n *network) appendNumber(dst []byte, word uint64) []byte {
 	return appendDigits(append(dst, n.mobile...), int64(within(word, int(limit))), n.rest)
 }
 
-// appendPeer appends the other party in the notation of switches: international with + or 00, national, sometimes a
-// short code; for messages to a SIM also a name. A device talks to a few numbers, mostly to one of them.
+// appendPeer appends the other party in the notation of switches: international with + or 00, national, or
+// sometimes a short code; for messages to a SIM also a name. A device talks to a few numbers, mostly to one of
+// them.
 func appendPeer(dst []byte, u *usage, r *random) []byte {
 	w := r.next()
 	at := u.network

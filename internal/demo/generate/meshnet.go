@@ -2,8 +2,9 @@ package generate
 
 import "strconv"
 
-// meshnet sends JSON lines in the format of 5G charging records: a session with its usage by rating group, each with
-// containers, so a line has up to six amounts. Groups 10 and 20 are data, 30 to 33 messages and calls.
+// meshnet sends JSON lines in the format of 5G charging records: a session with its usage by rating group, each
+// group with containers, so that a line has up to six amounts. Groups 10 and 20 are data, 30 to 33 messages and
+// calls.
 type meshnet struct{ *stream }
 
 func (s meshnet) header(dst []byte, _ *fileSpan) []byte { return dst }

@@ -2,8 +2,8 @@ package generate
 
 import "strconv"
 
-// northwave sends RFC 4180 CSV, a header row and a file a day: UTC times, data in MB with six decimals and their sum in
-// KB with three, sometimes MNCs without leading zeros, remarks with commas, quotes and line breaks.
+// northwave sends RFC 4180 CSV with a header row, one file a day: UTC times, data in MB with six decimals and their sum
+// in KB with three, sometimes MNCs without leading zeros, and remarks with commas, quotes and line breaks.
 type northwave struct{ *stream }
 
 const northwaveHeader = `Record ID,Usage Type,ICCID,Start Time (UTC),End Time (UTC),Carrier,MCC,MNC,Country,APN,Uplink MB,Downlink MB,Total KB,Duration,Other Party,Messages,Device IMEI,Session ID,Sequence,Remark` + "\r\n"
@@ -54,7 +54,7 @@ func (s northwave) record(dst []byte, u *usage, d defect, line uint64) []byte {
 	if u.class == data {
 		dst = append(append(dst, apns[within(mix(uint64(sim)), len(apns))]...), ',')
 		if d == badNumber {
-			dst = append(dst, "1,5"...) // a comma as the decimal point: a column too many
+			dst = append(dst, "1,5"...) // a comma as the decimal point adds a column
 		} else {
 			dst = appendMillionths(dst, u.up)
 		}

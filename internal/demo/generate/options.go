@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// Options say what to generate. Zero values mean the defaults that With sets.
+// Options define what to generate. Zero values mean the defaults that With sets.
 type Options struct {
 	Seed     uint64
-	Records  int      // records of usage in all files, those sent twice included; headers and trailers excluded
+	Records  int      // number of usage records in all files, including those sent twice, without headers and trailers
 	SIMs     int      // of all carriers
 	Accounts int      // of all carriers
 	Sources  []string // names of carriers; default: all three
 
-	// DuplicateShare is the share of records that were in an earlier file. SuspenseShare is the share of records that
-	// cannot be rated: malformed lines, unknown record types, unknown SIMs. Less than 0 is none.
+	// DuplicateShare is the share of records that repeat a record of an earlier file. SuspenseShare is the share
+	// of records that cannot be rated: malformed lines, unknown record types, unknown SIMs. Less than 0 means none.
 	DuplicateShare float64
 	SuspenseShare  float64
-	// Resend sends every n-th file again under another name; less than 0 is never.
+	// Resend sends every n-th file again under another name; less than 0 means never.
 	Resend int
 
 	From           time.Time // the first day, in UTC
@@ -40,7 +40,7 @@ const (
 // DefaultFrom is in a month in which Europe changes its clocks.
 var DefaultFrom = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
-// Carriers are the names of the carriers.
+// Carriers returns the names of the carriers.
 func Carriers() []string {
 	names := make([]string, len(carriers))
 	for i := range carriers {
@@ -82,7 +82,7 @@ func (o Options) with() (Options, error) {
 	return o, nil
 }
 
-// orDefault is v, or the default for 0, or 0 for less.
+// orDefault returns v, the default if v is 0, or 0 if v is negative.
 func orDefault[T int | float64](v, usual T) T {
 	switch {
 	case v == 0:

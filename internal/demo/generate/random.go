@@ -2,8 +2,8 @@ package generate
 
 import "math/bits"
 
-// random is SplitMix64 (Steele, Lea, Flood 2014): one word of state, so each record can have its own generator for the
-// price of an addition.
+// random is SplitMix64 (Steele, Lea, Flood 2014): one word of state, so that each record can have its own generator at
+// the cost of one addition.
 type random uint64
 
 func (r *random) next() uint64 {
@@ -18,7 +18,7 @@ func mix(z uint64) uint64 {
 	return z ^ z>>31
 }
 
-// below is a number from 0 to n-1.
+// below returns a number from 0 to n-1.
 func (r *random) below(n int) int { return within(r.next(), n) }
 
 // within maps a random word to 0 to n-1.
@@ -27,9 +27,9 @@ func within(word uint64, n int) int {
 	return int(hi)
 }
 
-// skewed is a number from 0 to n-1, small ones far more often: the density falls with the power 1-1/power, so of 1000
-// numbers the first has 3 % at power 2 and 10 % at power 3. It uses only integers, because floats may differ between
-// processors.
+// skewed returns a number from 0 to n-1, small numbers far more often: the density falls with the power 1-1/power, so
+// of 1000 numbers the first has 3 % at power 2 and 10 % at power 3. It uses only integers, because floats may differ
+// between processors.
 func skewed(word uint64, n, power int) int {
 	u := word
 	for range power - 1 {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The names of the demo's catalogue that accounts use.
+// The names in the demo's catalogue that accounts use.
 const (
 	WholesalePlan = "wholesale"
 	Pool          = "fleet-pool"
@@ -17,8 +17,8 @@ const (
 // Plans are the price plans that SIMs use.
 func Plans() []string { return []string{"fleet", "meter", "nordic", "roam"} }
 
-// Registry are the files for ratemill import with all SIMs: companies.csv, accounts.csv and sims.csv. Accounts of
-// different carriers have different billing roots.
+// Registry returns the files for ratemill import with all SIMs: companies.csv, accounts.csv and sims.csv.
+// Accounts of different carriers have different billing roots.
 func Registry(o Options) ([]File, error) {
 	streams, err := open(o)
 	if err != nil {
@@ -107,7 +107,7 @@ func Registry(o Options) ([]File, error) {
 	}, nil
 }
 
-// Totals are the expected counts of a carrier's files, without files sent again as a whole.
+// Totals holds the expected counts of a carrier's files, without files that are sent again as a whole.
 type Totals struct {
 	Files, Again int
 	Records      int // as the decoder counts them, including header rows that are records

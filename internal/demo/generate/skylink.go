@@ -2,7 +2,8 @@ package generate
 
 import "strconv"
 
-// skylink sends ";"-delimited text of 22 columns, the record type first. The meaning of a column depends on the type:
+// skylink sends ";"-delimited text with 22 columns, the record type first. The meaning of a column depends on the
+// type:
 //
 //	      D data            S, M message        V call              H                T
 //	2     began, local      sent, local         began, local        made, local      records before

@@ -2,7 +2,7 @@ package generate
 
 // usage is a record before a carrier formats it. Details that only some layouts have come from random words.
 type usage struct {
-	place    int // of the original, if it is sent again
+	place    int // position of the original, if the record is sent again
 	class    class
 	at       int64 // Unix time of its beginning
 	sim      int
@@ -23,9 +23,9 @@ type stream struct {
 	sims                population
 	clock               clock
 	zone                *zone
-	hour                int // of the last record, a hint
-	stride              int // records in an hour: the distance between parts of a session
-	window              int // records within which one is sent again
+	hour                int // hour of the last record, a hint
+	stride              int // records per hour: the distance between parts of a session
+	window              int // number of records within which a record is sent again
 
 	duplicates, suspense uint64 // of 1<<32
 	perFile              int
@@ -38,7 +38,7 @@ type fileSpan struct {
 	number   int // from 1
 	name     string
 	from, to int
-	at       int64 // time of its creation
+	at       int64 // time when the file was created
 }
 
 const mostParts = 9
@@ -57,11 +57,11 @@ func (u *usage) empty() bool {
 // fate is the outcome for the record at a position.
 type fate struct {
 	defect   defect
-	original int // position of the record that is sent again, or its own
+	original int // position of the record that is sent again, or the record's own
 }
 
 // fate decides whether the record at a position, in a file that begins at start, is valid, broken or a repetition
-// of an earlier one.
+// of an earlier record.
 func (s *stream) fate(place, start int) fate {
 	word := mix(s.seed ^ uint64(place)*0xd6e8feb86659fd93)
 	share := word >> 32
@@ -85,8 +85,8 @@ func (s *stream) sound(place int) bool {
 	return mix(s.seed^uint64(place)*0xd6e8feb86659fd93)>>32 >= s.duplicates+s.suspense
 }
 
-// usage is the record of a position. Sessions are reported in parts, an hour apart: a part depends on the position an
-// hour before it.
+// usage returns the record at a position. Sessions are reported in parts, an hour apart: a part depends on the
+// position an hour before it.
 func (s *stream) usage(place int, u *usage) {
 	word := mix(s.seed + uint64(place))
 	c := byClass[word>>56]
@@ -121,8 +121,8 @@ func (s *stream) usage(place int, u *usage) {
 	u.at = max(u.at, s.clock.from)
 }
 
-// volume gives a data record its octets: from a few hundred to some hundred million, mostly few; 3 of 100 sessions have
-// none.
+// volume sets the octets of a data record: from a few hundred to some hundred million, mostly few; 3 of 100 sessions
+// have none.
 func (s *stream) volume(u *usage) {
 	u.seconds = 3600
 	if u.details.next()&3 > 0 {
@@ -153,7 +153,7 @@ type population struct {
 // busy picks a SIM: few of them have most of the usage.
 func (p *population) busy(word uint64) int { return skewed(word, p.count, 2) }
 
-// network is the network of a SIM: mostly its home place, sometimes another.
+// network returns the network of a SIM: mostly the network at its home place, sometimes another.
 func (p *population) network(sim int, session uint64) *network {
 	if session&15 == 0 {
 		return anyNetwork(mix(session))
@@ -161,7 +161,7 @@ func (p *population) network(sim int, session uint64) *network {
 	return anyNetwork(mix(p.seed + uint64(sim)))
 }
 
-// account is the number of the account that owns a SIM: some own many.
+// account returns the number of the account that owns a SIM: some accounts own many.
 func (p *population) account(sim int) int {
 	account := skewed(mix(p.seed^uint64(sim)<<8), p.accounts, 2)
 	if reseller := p.reseller(account); reseller {
@@ -175,7 +175,7 @@ func (p *population) account(sim int) int {
 // Accounts are numbered from 0: first the billing roots, then the first account below each, then the second. Every
 // third root is a platform whose first account is a reseller, and whose other accounts belong to the reseller.
 
-// parent is the account above, or -1.
+// parent returns the account above, or -1.
 func (p *population) parent(account int) int {
 	root := account % p.roots
 	switch {

@@ -58,12 +58,12 @@ func anyNetwork(word uint64) *network { return &networks[byWeight[word>>54]] }
 type carrier struct {
 	name     string
 	short    string // how ids begin
-	home     string // MCC and MNC of its SIMs
+	home     string // MCC and MNC of the carrier's SIMs
 	calling  string
 	mobile   string
-	zone     string // of its accounts, and of its local times
+	zone     string // time zone of the carrier's accounts, and of its local times
 	plans    []string
-	daily    bool // a file a day, else by number of records
+	daily    bool // one file a day, otherwise files by number of records
 	fileName func(file int, day string, part int) string
 	open     func(*stream) layout
 	gzip     bool
@@ -76,7 +76,7 @@ type layout interface {
 	trailer(dst []byte, f *fileSpan) []byte
 }
 
-// unknownSIM is added to the number of a SIM to make an unknown one.
+// unknownSIM is added to the number of a SIM to get the number of an unknown one.
 const unknownSIM = 900_000_000
 
 // mostSIMs is the largest number of SIMs of a carrier with distinct phone numbers.
@@ -119,7 +119,7 @@ const (
 	stranger         // an unknown SIM
 	cut              // the line ends in the middle
 	oddType          // an unannounced record type
-	badTime          // a day that no month has
+	badTime          // a day that does not exist in any month
 	badNumber        // a volume that is not a number
 	defects
 )

@@ -4,5 +4,5 @@ package child
 
 import "syscall"
 
-// dieWithParent does nothing here: the caller must end the process.
+// dieWithParent does nothing on this system: the caller must end the process.
 func dieWithParent(*syscall.SysProcAttr, syscall.Signal) {}

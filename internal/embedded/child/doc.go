@@ -4,6 +4,6 @@
 // It owns the life of that process: starting it, waiting until it is ready, asking it to stop, and ensuring that it
 // never outlives its parent. The engine's own package owns the engine and its protocol.
 //
-// The parent calls Start; the child calls Run. An environment variable identifies a child, so the same works for the
-// ratemill binary and for every test binary that calls embedded.RunIfChild in TestMain.
+// The parent calls Start; the child calls Run. An environment variable marks a process as a child, so the same
+// mechanism works for the ratemill binary and for every test binary that calls embedded.RunIfChild in TestMain.
 package child

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// closeOthersOut removes all access of others to a data folder that was created with a wider mode.
+// closeOthersOut removes all access of other users to a data folder that was created with a wider mode.
 func closeOthersOut(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil || info.Mode().Perm()&0o077 == 0 {
@@ -16,7 +16,7 @@ func closeOthersOut(dir string) error {
 	return os.Chmod(dir, 0o700)
 }
 
-// Lock takes the data folder for this process until the process ends. Keep the returned file open.
+// Lock locks the data folder for this process until the process ends. Keep the returned file open.
 func Lock(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)

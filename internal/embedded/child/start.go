@@ -17,13 +17,13 @@ import (
 	"time"
 )
 
-// engineVariable tells a child which engine to run. It is removed from the environment when read, so that the child's
-// own children are ordinary processes. The configuration contains passwords, and /proc shows environments, so it comes
-// on stdin.
+// engineVariable contains the engine that a child must run. It is removed from the environment when read, so that
+// processes that the child starts are ordinary processes. The configuration contains passwords, and /proc shows
+// environments, so it is passed on stdin.
 const engineVariable = "RATEMILL_ENGINE"
 
 // inherited lists the environment variables that an engine gets: variables for the loader, Go's runtime and the time
-// zone. Others may contain passwords of databases and servers that the engine does not need.
+// zone. Other variables may contain passwords of databases and servers that the engine does not need.
 var inherited = []string{"PATH", "LD_LIBRARY_PATH", "TZ", "TZDIR", "LANG", "LC_ALL", "TMPDIR", "GOGC", "GOMEMLIMIT", "GOMAXPROCS",
 	"GODEBUG", "GOTRACEBACK", "GOCOVERDIR"}
 
@@ -32,7 +32,7 @@ func environment(engine string, usual []string) []string {
 	for _, setting := range usual {
 		name, _, _ := strings.Cut(setting, "=")
 		if value, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+value) // of two, the last holds
+			env = append(env, name+"="+value) // if a variable occurs twice, the last one counts
 		}
 	}
 	for _, name := range inherited {
@@ -45,11 +45,11 @@ func environment(engine string, usual []string) []string {
 
 // Spec defines which engine to start and how.
 type Spec struct {
-	Engine string       // its name; `ps` shows the child as "<binary> engine-<name> <Label>"
-	Label  string       // distinguishes two of them in `ps`, e.g. the data folder
+	Engine string       // name of the engine; `ps` shows the child as "<binary> engine-<name> <Label>"
+	Label  string       // distinguishes two children in `ps`, e.g. the data folder
 	Config any          // passed to the engine as JSON, on its stdin
-	Log    *slog.Logger // gets the engine's output; nil discards it
-	Env    []string     // NAME=VALUE, where the environment of this process does not have NAME
+	Log    *slog.Logger // receives the engine's output; nil discards it
+	Env    []string     // NAME=VALUE, used where the environment of this process does not have NAME
 }
 
 // Process is a running child.
@@ -58,7 +58,7 @@ type Process struct {
 
 	engine   string
 	cmd      *exec.Cmd
-	lifeline *os.File // closing it, also by our death, ends the child
+	lifeline *os.File // closing it, even by the death of this process, ends the child
 	tail     *tail
 	done     chan struct{}
 	err      error // valid once done is closed
@@ -70,8 +70,8 @@ type report struct {
 	Error string          `json:"error,omitempty"`
 }
 
-// Start runs the engine and returns when it is ready to serve. If ctx ends before that, the child is killed; later ctx
-// has no effect.
+// Start runs the engine and returns when it is ready to serve. If ctx ends before that, the child is killed; after
+// that, ctx has no effect.
 func Start(ctx context.Context, spec Spec) (*Process, error) {
 	config, err := json.Marshal(spec.Config)
 	if err != nil {
@@ -131,7 +131,7 @@ func (p *Process) awaitReady(ctx context.Context, from io.Reader) error {
 	select {
 	case r := <-answer:
 		if r.Error != "" {
-			return errors.New(r.Error) // the caller names the engine
+			return errors.New(r.Error) // the caller adds the name of the engine
 		}
 		p.Ready = r.Ready
 		return nil
@@ -140,7 +140,7 @@ func (p *Process) awaitReady(ctx context.Context, from io.Reader) error {
 	}
 }
 
-// PID is the child's process id.
+// PID returns the child's process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Kill kills the child with kill -9 and returns when it is gone.

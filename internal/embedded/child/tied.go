@@ -7,7 +7,7 @@ import (
 )
 
 // Tied starts a process that gets a signal when this process ends, if the kernel supports that (Linux), and that does
-// not get ctrl-C from the terminal. The channel receives once, the result of Wait, when the process has ended.
+// not get ctrl-C from the terminal. When the process has ended, the channel receives once: the result of Wait.
 func Tied(cmd *exec.Cmd, death syscall.Signal) (<-chan error, error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -16,8 +16,8 @@ func Tied(cmd *exec.Cmd, death syscall.Signal) (<-chan error, error) {
 	dieWithParent(cmd.SysProcAttr, death)
 	begun, ended := make(chan error), make(chan error, 1)
 	go func() {
-		// The signal comes when the thread that forked ends, not when the process does (prctl(2), PR_SET_PDEATHSIG); so that
-		// thread lives as long as the child.
+		// The signal is sent when the thread that forked ends, not when the process does (prctl(2), PR_SET_PDEATHSIG),
+		// so that thread lives as long as the child.
 		runtime.LockOSThread()
 		err := cmd.Start()
 		begun <- err

@@ -16,8 +16,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/proto"
 )
 
-// answer is a result being sent to the client. A small result is sent as a whole, with its length, so that a late error
-// need not follow a 200; a large result is streamed.
+// answer is a result that is being sent to the client. A small result is sent as a whole, with its length, so that
+// an error at the end need not follow a 200; a large result is streamed.
 type answer struct {
 	to       http.ResponseWriter
 	compress bool
@@ -71,8 +71,8 @@ func (a *answer) end() error {
 
 const exceptionTag = "ratemillembedded"
 
-// breakOff reports an error after a part of the result was sent, like ClickHouse: in the body, framed, and with the
-// connection closed before its end.
+// breakOff reports an error after a part of the result was sent, as ClickHouse does: in the body, framed, and with
+// the connection closed before its end.
 func (a *answer) breakOff(e *Exception) error {
 	text := strings.TrimRight(e.Text, "\n")
 	frame := fmt.Sprintf("\r\n__exception__\r\n%s\r\n%s\n%d %s\r\n__exception__\r\n", exceptionTag, text, len(text)+1, exceptionTag)
@@ -81,7 +81,7 @@ func (a *answer) breakOff(e *Exception) error {
 	panic(http.ErrAbortHandler)
 }
 
-// exception converts any error to one of ClickHouse's.
+// exception converts any error to a ClickHouse error.
 func (e *engine) exception(err error) *Exception {
 	var exception *Exception
 	if !errors.As(err, &exception) {
@@ -121,8 +121,9 @@ func isHello(statement string) bool {
 	return strings.TrimSpace(statement) == "SELECT displayName(), version(), revision(), timezone()"
 }
 
-// hello answers clickhouse-go's first query. The driver reads this answer at its own protocol version and everything
-// after at the revision in the answer: 0, because libchdb writes that version of Native.
+// hello answers clickhouse-go's first query. The driver reads this answer at its own protocol version, and
+// everything after it at the revision in the answer. The revision is 0, because libchdb writes that version of
+// Native.
 func (e *engine) hello() []byte {
 	b := proto.NewBlock()
 	for _, c := range []struct{ name, kind string }{{"displayName()", "String"}, {"version()", "String"}, {"revision()", "UInt32"},

@@ -39,7 +39,7 @@ func (e *engine) user(r *http.Request) (string, error) {
 	return user, nil
 }
 
-// refused is ClickHouse's error for a request of an unknown user.
+// refused returns ClickHouse's error for a request of an unknown user.
 func refused(why string) *Exception {
 	return &Exception{Code: authenticationFailed, Text: "Code: 516. DB::Exception: " + why + ". (AUTHENTICATION_FAILED)"}
 }

@@ -14,7 +14,7 @@ type Exception struct {
 
 func (e *Exception) Error() string { return e.Text }
 
-// parseException reads the code out of "Code: 47. DB::Exception: …"; 1001 (STD_EXCEPTION) is ClickHouse's code for an
+// parseException reads the code from "Code: 47. DB::Exception: …"; 1001 (STD_EXCEPTION) is ClickHouse's code for an
 // error that has none.
 func parseException(text string) *Exception {
 	e := &Exception{Code: 1001, Text: strings.TrimRight(text, "\n")}
@@ -27,7 +27,7 @@ func parseException(text string) *Exception {
 	return e
 }
 
-// status is the HTTP status that ClickHouse gives an error (exceptionCodeToHTTPStatus).
+// status returns the HTTP status that ClickHouse uses for an error (exceptionCodeToHTTPStatus).
 func (e *Exception) status() int {
 	switch e.Code {
 	case 6, 8, 15, 25, 26, 27, 36, 38, 41, 42, 43, 44, 49, 53, 62, 69, 72, 117, 130, 131, 184, 321, 427, 540, 675:

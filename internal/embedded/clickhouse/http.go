@@ -16,11 +16,11 @@ import (
 	"ratemill/internal/loopback"
 )
 
-// maxStatement bounds a statement including inline rows. Rows in the body of an INSERT whose statement is in the URL
-// have no bound.
+// maxStatement limits the length of a statement including inline rows. Rows in the body of an INSERT whose statement
+// is in the URL are not limited.
 const maxStatement = 64 << 20
 
-// ServeHTTP is ClickHouse's HTTP interface (https://clickhouse.com/docs/interfaces/http).
+// ServeHTTP implements ClickHouse's HTTP interface (https://clickhouse.com/docs/interfaces/http).
 func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !loopback.Named(r) || loopback.Browser(r):
@@ -53,7 +53,7 @@ type request struct {
 	database  string
 	compress  bool
 	infile    incoming
-	reads     bool // by the read-only user
+	reads     bool // sent by the read-only user
 }
 
 func (e *engine) answer(w http.ResponseWriter, r *http.Request, reads bool) error {
@@ -87,7 +87,7 @@ func (e *engine) answer(w http.ResponseWriter, r *http.Request, reads bool) erro
 	return a.end()
 }
 
-// run runs the statement in a separate session, and cancels it when the client has gone.
+// run runs the statement in a separate session, and cancels it when the client has disconnected.
 func (e *engine) run(ctx context.Context, q request, use func([]byte) error) error {
 	select {
 	case e.slots <- struct{}{}:
@@ -133,7 +133,8 @@ func (e *engine) prepare(s *session, q request, mark string) error {
 	}
 	var first []string
 	if q.reads {
-		// The check of the statement gets it in hex, twice as long as ClickHouse's own bound of a statement.
+		// The check of the statement receives it in hex, which is twice as long as ClickHouse's own
+		// limit of a statement.
 		set = strings.Replace(set, "SET ", "SET max_query_size = 600000, ", 1)
 		first, set = []string{"SET ROLE reader"}, set+", allow_introspection_functions = 0, readonly = 1"
 	}
@@ -174,7 +175,7 @@ func (e *engine) watch(ctx context.Context, mark string, ended <-chan struct{}) 
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		// The KILL names its victim by a concatenation, so that it does not match itself.
+		// The KILL contains the query id of its victim as a concatenation, so that it does not match itself.
 		s.query("KILL QUERY WHERE Settings['log_comment'] = "+quote(mark)+" ASYNC", "TSV", nil)
 		select {
 		case <-ended:
@@ -184,7 +185,7 @@ func (e *engine) watch(ctx context.Context, mark string, ended <-chan struct{}) 
 	}
 }
 
-// parameters of the interface itself; every other parameter is a setting.
+// Parameters of the interface itself; every other parameter is a setting.
 var reserved = []string{"query", "database", "default_format", "user", "password", "quota_key", "query_id", "stacktrace",
 	"compress", "decompress", "client_protocol_version", "wait_end_of_query", "buffer_size", "role",
 	"network_compression_method", "network_zstd_compression_level", "enable_http_compression",
@@ -209,7 +210,7 @@ func (e *engine) read(r *http.Request, reads bool) (request, error) {
 		p.Del("readonly") // it is 1, whatever a client sends
 		switch q.database {
 		case "", "default":
-			q.database = Database // like a user's own database on a server
+			q.database = Database // like a user's default database on a server
 		case Database, "information_schema", "INFORMATION_SCHEMA":
 		default:
 			return q, denied(fmt.Sprintf("the database of the user reader is %s, not %.100s", Database, q.database))
@@ -270,7 +271,7 @@ func (e *engine) read(r *http.Request, reads bool) (request, error) {
 	return q, nil
 }
 
-// settingsOf returns the settings among the parameters, in the order of their names.
+// settingsOf returns the settings among the parameters, sorted by name.
 func settingsOf(p url.Values) []string {
 	var names []string
 	for name := range p {

@@ -6,11 +6,11 @@ import (
 	"os"
 )
 
-// maxInMemory bounds the body of an INSERT kept in memory; bodies that are larger or of unknown size are kept in a
-// file.
+// maxInMemory limits the body of an INSERT that is kept in memory; larger bodies and bodies of unknown size are
+// kept in a file.
 const maxInMemory = 256 << 20
 
-// incoming is the rows of an INSERT, in a place from which the engine can read them as a file.
+// incoming holds the rows of an INSERT, in a place from which the engine can read them as a file.
 type incoming struct {
 	path   string
 	memory *os.File // nil if path is on disk

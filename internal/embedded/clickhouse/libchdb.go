@@ -10,8 +10,8 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// libchdb is the ClickHouse engine as a shared library. The functions are those of chdb.h; each connection is a session
-// of its own on the one engine of the process.
+// libchdb is the ClickHouse engine as a shared library. The functions are those of chdb.h; each connection is a
+// separate session on the only engine of the process.
 type libchdb struct {
 	connect       func(argc int, argv unsafe.Pointer) unsafe.Pointer
 	closeConn     func(conn unsafe.Pointer)
@@ -76,7 +76,7 @@ func (s *session) close() {
 	s.lib.closeConn(s.handle)
 }
 
-// query runs one statement and passes its result to use; its bytes are valid only during that call.
+// query runs one statement and passes its result to use; the bytes of the result are valid only during that call.
 func (s *session) query(statement, format string, use func([]byte) error) error {
 	if statement == "" {
 		return &Exception{Code: 62, Text: "Code: 62. DB::Exception: Empty query. (SYNTAX_ERROR)"}

@@ -15,7 +15,7 @@ const (
 
 // FindLibrary returns the path of libchdb: from the environment, from the configuration, from where `make deps` puts it
 // (relative to the current folder and its parents, then to the binary), or from where a user or a package would install
-// it. If a named place is empty, it is an error, not a reason to look elsewhere.
+// it. If an explicitly given place is empty, FindLibrary returns an error and does not look elsewhere.
 func FindLibrary(configured string) (string, error) {
 	for _, named := range []struct{ path, by string }{
 		{os.Getenv(libraryVariable), "the environment variable " + libraryVariable},
@@ -57,7 +57,7 @@ func libraryPlaces() []string {
 		}
 		places = append(places, p)
 	}
-	// Tests run in their package's folder, so parent folders count, up to the one with go.mod.
+	// Tests run in their package's folder, so parent folders are searched, up to the one with go.mod.
 	if dir, err := os.Getwd(); err == nil {
 		add(dir, depsFolder, libraryFile)
 		for up := dir; ; up = filepath.Dir(up) {

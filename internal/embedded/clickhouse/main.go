@@ -18,7 +18,7 @@ import (
 	"ratemill/internal/embedded/keys"
 )
 
-// Main is the child process; embedded.RunIfChild calls it.
+// Main is the main function of the child process; embedded.RunIfChild calls it.
 func Main() {
 	var o settings
 	child.Run(&o, func(life *child.Life) error { return serve(o, life) })
@@ -66,7 +66,7 @@ func serve(o settings, life *child.Life) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if server.Shutdown(ctx) != nil {
-		return server.Close() // a statement that does not end; acknowledged data is on disk
+		return server.Close() // a statement is still running; acknowledged data is on disk
 	}
 	watch.Wait()
 	e.keep.close()
@@ -88,14 +88,14 @@ type engine struct {
 	queries  queryNumbers
 }
 
-// maxRunning bounds concurrent statements; more wait for their turn.
+// maxRunning limits concurrent statements; more statements wait for their turn.
 const maxRunning = 16
 
 func openEngine(o settings) (*engine, error) {
 	e := &engine{
 		data:     filepath.Join(o.Dir, "data"),
 		incoming: filepath.Join(o.Dir, "incoming"),
-		// chdb takes a lone expression for a SELECT; a server reports a syntax error.
+		// chdb runs a bare expression as a SELECT; a server reports a syntax error.
 		always: "implicit_select = 0",
 		keys:   o.Keys,
 		slots:  make(chan struct{}, maxRunning),
@@ -103,7 +103,7 @@ func openEngine(o settings) (*engine, error) {
 	if e.keys.Owner == "" || e.keys.Reader == "" {
 		return nil, errors.New("the embedded ClickHouse was started without passwords for its users")
 	}
-	// Anything unfinished by an earlier process was not acknowledged.
+	// Unfinished work of an earlier process was not acknowledged.
 	err := errors.Join(os.RemoveAll(e.incoming), os.MkdirAll(e.incoming, 0o700))
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func openEngine(o settings) (*engine, error) {
 	if e.lib, err = openLibrary(o.Library); err != nil {
 		return nil, err
 	}
-	// ClickHouse's caches are sized for its own machine (5 GiB each).
+	// ClickHouse's caches are sized for a dedicated machine (5 GiB each).
 	config, err := writeConfig(filepath.Join(o.Dir, "config"))
 	if err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// memoryFile is a file in memory only, with a path by which this process opens it.
+// memoryFile returns a file that exists only in memory, with a path by which this process opens it.
 func memoryFile() (f *os.File, path string, err error) {
 	fd, err := unix.MemfdCreate("rows of an INSERT", unix.MFD_CLOEXEC)
 	if err != nil {

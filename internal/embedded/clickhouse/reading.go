@@ -8,13 +8,14 @@ import (
 	"strings"
 )
 
-// A statement of the read-only user passes three checks. Two are ClickHouse's own: the reader's role, which may read
-// only ratemill's tables and no file, URL or other source, and readonly = 1, which lets no statement change a setting.
-// This one covers what they leave open in the library, which was made for the user whose files it reads: INTO OUTFILE,
-// a function that reads files and one that connects, several statements in one text, and system tables.
+// A statement of the read-only user must pass three checks. Two are ClickHouse's own: the reader's role, which may
+// read only ratemill's tables and no file, URL or other source, and readonly = 1, which does not let any statement
+// change a setting. This check covers what they leave open in the library, which was built for the user whose files
+// it reads: INTO OUTFILE, a function that reads files and one that connects, several statements in one text, and
+// system tables.
 //
-// It judges the statement as ClickHouse's parser understood it (formatQuerySingleLine): there are no comments, keywords
-// are in capitals, and names are quoted in one way.
+// It checks the statement as ClickHouse's parser understood it (formatQuerySingleLine): there are no comments, keywords
+// are in capitals, and names are quoted in only one way.
 
 // readable returns the reason why the read-only user may not run a statement, given in ClickHouse's format.
 func readable(canonical string) error {
@@ -74,14 +75,14 @@ func asks(words []token) bool {
 	return slices.ContainsFunc([]string{"SELECT", "WITH", "(", "EXPLAIN", "DESCRIBE", "EXISTS"}, first.is)
 }
 
-// openTables are the system tables from which drivers and BI tools learn the schema; they show only what the reader may
-// see. Others show other people's statements, the machine and its disks.
+// openTables are the system tables from which drivers and BI tools read the schema; they show only what the reader may
+// see. Other system tables show other users' statements, the machine and its disks.
 var openTables = []string{"tables", "columns", "databases", "functions", "table_functions", "settings", "formats", "data_type_families",
 	"table_engines", "time_zones", "keywords", "collations", "aggregate_function_combinators", "data_skipping_indices", "projections",
 	"dictionaries", "one", "numbers", "zeros", "build_options", "contributors", "licenses", "current_roles"}
 
-// closedFunctions reach beyond the tables: into files, to other hosts, into the process, the server's log and its
-// memory.
+// closedFunctions are functions that reach beyond the tables: into files, other hosts, the process, the server's
+// log and its memory.
 var closedFunctions = []string{"hascolumnintable", "catboostevaluate", "evalmlmethod", "naivebayesclassifier", "getserversetting",
 	"getmacro", "getclienthttpheader",
 	"showcertificate", "addresstoline", "addresstolinewithinlines", "addresstosymbol", "demangle", "logtrace",
@@ -93,8 +94,9 @@ var closedSources = []string{"merge", "cluster", "clusterallreplicas", "input", 
 	"fuzzbits",
 	"mergetreeindex", "mergetreeprojection", "mergetreetextindex", "mergetreeanalyzeindexes", "mergetreeanalyzeindexesuuid"}
 
-// readerSettings are the settings that the read-only user may send with a request: output formats, and bounds of the
-// statement. Some of the others name files (format_schema, format_template_row, output_format_schema) or hosts.
+// readerSettings are the settings that the read-only user may send with a request: output formats, and limits of the
+// statement. Some of the other settings refer to files (format_schema, format_template_row, output_format_schema) or
+// hosts.
 func readerSettings(p url.Values) error {
 	for name := range p {
 		open := strings.HasPrefix(name, "param_") || strings.HasPrefix(name, "max_") || strings.HasPrefix(name, "http_headers_") ||
@@ -116,7 +118,7 @@ var openSettings = []string{"extremes", "join_use_nulls", "group_by_use_nulls", 
 	"timeout_before_checking_execution_speed",
 	"prefer_column_name_to_alias", "union_default_mode", "http_response_buffer_size", "http_wait_end_of_query", "decimal_check_overflow"}
 
-// canonical is a statement of one reading session in the form of ClickHouse's parser.
+// canonical returns a statement of one reading session in the form of ClickHouse's parser.
 func (s *session) canonical(statement string) (text string, err error) {
 	// In hex, no statement can end its own literal.
 	err = s.query("SELECT formatQuerySingleLine(unhex('"+hex.EncodeToString([]byte(statement))+"'))", "TabSeparatedRaw", func(b []byte) error {
@@ -141,7 +143,7 @@ func denied(why string) *Exception {
 
 const accessDenied = 497
 
-// name is a token as a name, in lower case and without its quotes; "" if it cannot be one.
+// name returns a token as a name, in lower case and without its quotes; "" if it cannot be a name.
 func (t token) name() string {
 	switch {
 	case t.text == "" || t.text[0] == '\'':

@@ -18,17 +18,17 @@ const Engine = "clickhouse"
 
 // Options control where the engine keeps its data and how it listens.
 type Options struct {
-	Dir       string       // data folder, one server at a time; required
-	Keys      keys.Keys    // passwords of its users; none: new ones are created in Dir
+	Dir       string       // data folder, used by one server at a time; required
+	Keys      keys.Keys    // passwords of its users; none: new passwords are created in Dir
 	Listen    string       // host:port; "" is a free port on 127.0.0.1
 	Library   string       // path of libchdb; "" searches the usual places (FindLibrary)
-	MaxMemory int64        // bytes that the engine may use in all; 0 is ClickHouse's default, 90% of the machine's
+	MaxMemory int64        // bytes that the engine may use in total; 0 is ClickHouse's default, 90% of the machine's memory
 	Log       *slog.Logger // gets the engine's output; nil discards it
 }
 
-// allocator lets jemalloc keep freed memory for a minute before it gives it back to the kernel: merges and inserts take and
-// free the same megabytes again and again. With ClickHouse's own 5 s and 0 s, and its profiling, a merged row cost 4.0 to 4.5
-// µs instead of 3.8, and an inserted one 2.2 to 2.4 instead of 2.15.
+// allocator configures jemalloc to keep freed memory for a minute before it returns it to the kernel, because merges
+// and inserts allocate and free the same megabytes repeatedly. With ClickHouse's own 5 s and 0 s, and its profiling, a
+// merged row cost 4.0 to 4.5 µs instead of 3.8, and an inserted row 2.2 to 2.4 instead of 2.15.
 const allocator = "JE_MALLOC_CONF=dirty_decay_ms:60000,muzzy_decay_ms:60000,prof:false"
 
 // Server is a ClickHouse engine in a child process.
@@ -83,18 +83,19 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return s, json.Unmarshal(s.process.Ready, &s.facts)
 }
 
-// Addr is host:port of the HTTP interface.
+// Addr returns host:port of the HTTP interface.
 func (s *Server) Addr() string { return s.facts.Addr }
 
-// Database is the database with ratemill's tables, the only one that the read-only user may read.
+// Database is the database with ratemill's tables, the only database that the read-only user may read.
 const Database = "ratemill"
 
-// DSN is for clickhouse.ParseDSN of clickhouse-go, as the owner. The driver sends the password in a header.
+// DSN returns the owner's DSN for clickhouse.ParseDSN of clickhouse-go. The driver sends the password in a
+// header.
 func (s *Server) DSN(database string) string {
 	return dsn(keys.Owner, s.keys.Owner, s.facts.Addr, database)
 }
 
-// ReaderDSN is DSN for the read-only user.
+// ReaderDSN returns the DSN for the read-only user.
 func (s *Server) ReaderDSN(database string) string {
 	return dsn(keys.Reader, s.keys.Reader, s.facts.Addr, database)
 }
@@ -103,20 +104,20 @@ func dsn(user, password, addr, database string) string {
 	return (&url.URL{Scheme: "http", User: url.UserPassword(user, password), Host: addr, Path: "/" + database}).String()
 }
 
-// Keys are the passwords of its users.
+// Keys returns the passwords of the users.
 func (s *Server) Keys() keys.Keys { return s.keys }
 
-// Version is the engine's, e.g. 26.5.1.1.
+// Version returns the engine's version, e.g. 26.5.1.1.
 func (s *Server) Version() string { return s.facts.Version }
 
-// PID is the child's process id.
+// PID returns the child's process id.
 func (s *Server) PID() int { return s.process.PID() }
 
-// Kill kills the engine with kill -9 and returns when it is gone. Everything acknowledged is there when it is started
-// again on the same folder.
+// Kill kills the engine with kill -9 and returns when it is gone. Everything acknowledged is there when it is
+// restarted on the same folder.
 func (s *Server) Kill() { s.process.Kill() }
 
-// Stop lets running statements finish and closes the engine; if ctx ends first, it is killed.
+// Stop lets running statements finish and closes the engine; if ctx ends first, the engine is killed.
 func (s *Server) Stop(ctx context.Context) error { return s.process.Stop(ctx) }
 
 // Wait returns a channel that receives once, when the engine has ended for any reason.

@@ -34,7 +34,7 @@ func insertAt(q string) (at int, format string, ok bool) {
 			depth--
 		case depth > 0:
 		case t.is("VALUES"), t.is("SELECT"), t.is("WITH"), t.is("INFILE"), t.is("WATCH"):
-			// FORMAT Values and a bare VALUES with rows in the body are the same to ClickHouse.
+			// To ClickHouse, FORMAT Values and a bare VALUES with rows in the body are the same.
 			rest := s.next()
 			if t.is("VALUES") && (rest.text == "" || rest.is(";")) {
 				if at < 0 {
@@ -56,7 +56,7 @@ func insertAt(q string) (at int, format string, ok bool) {
 	}
 }
 
-// outputFormat is the format in a statement's own FORMAT clause, or "".
+// outputFormat returns the format in a statement's own FORMAT clause, or "".
 func outputFormat(q string) (format string) {
 	s := scanner{q: q}
 	depth := 0
@@ -82,8 +82,8 @@ func creates(q string) bool {
 	return t.is("CREATE") || t.is("ATTACH")
 }
 
-// ofSession reports whether a statement only affects later statements of its session. There are none: each request has
-// its own session, and its session_id is only a name.
+// ofSession reports whether a statement only affects later statements of its session. No later statements exist: each
+// request has its own session, and its session_id is only a name.
 func ofSession(q string) bool {
 	s := scanner{q: q}
 	first, second := s.next(), s.next()
@@ -167,7 +167,7 @@ func isWord(c byte) bool {
 	return c == '_' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || c >= 0x80
 }
 
-// quote writes s as a string literal of ClickHouse's SQL.
+// quote returns s as a string literal of ClickHouse's SQL.
 func quote(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }

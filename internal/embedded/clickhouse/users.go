@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// The library has one user without a password; authentication.go decides who may be that user. ClickHouse's own roles
-// decide what a session may do: the owner's has every right, the reader's has SELECT in ratemill's database. A session
-// of the reader takes that role and readonly = 1 before its statement, and cannot take another, because its statement
-// is a single one that only reads rows (reading.go).
+// The library has one user without a password; authentication.go decides who may act as that user. ClickHouse's own
+// roles decide what a session may do: the owner's role has every right, the reader's role has SELECT in ratemill's
+// database. A session of the reader takes that role and readonly = 1 before its statement. It cannot take another
+// role, because its statement is a single one that only reads rows (reading.go).
 const (
 	configXML = `<clickhouse><users_config>%s</users_config></clickhouse>
 `

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// libchdb continues when the kernel refuses a write, where ClickHouse throws (chdb,
+// libchdb continues when the kernel refuses a write, where ClickHouse throws an exception (chdb,
 // src/IO/WriteBufferFromFileDescriptor.cpp, nextImpl). On a full or broken disk it acknowledges blocks whose files are
-// empty, and replaces parts by an empty merged part. Only its counter of failed writes shows this. An engine that has
-// more in memory than on its disk ends itself before it answers. A new one finds incomplete parts by their checksums,
-// puts them aside, and takes the parts from which one was merged: ClickHouse keeps those for 8 minutes
+// empty, and replaces parts with an empty merged part. Only its counter of failed writes shows this. An engine that
+// has more in memory than on its disk ends itself before it answers. The next engine finds incomplete parts by their
+// checksums, sets them aside, and uses the parts from which one was merged: ClickHouse keeps those for 8 minutes
 // (old_parts_lifetime). See docs/decisions/025-a-refused-write-ends-the-embedded-clickhouse.md.
 
-// failedWrites is the number of writes that the kernel has refused since the engine was opened.
+// failedWrites returns the number of writes that the kernel has refused since the engine was opened.
 func failedWrites(s *session) (n int, err error) {
 	err = s.query("SELECT sum(value) FROM system.events WHERE event = 'WriteBufferFromFileDescriptorWriteFailed'", "TSV",
 		func(b []byte) error {
@@ -26,7 +26,7 @@ func failedWrites(s *session) (n int, err error) {
 	return n, err
 }
 
-// written checks that the kernel took all writes. If it refused one, written does not return.
+// written checks that the kernel accepted all writes. If it refused one, written does not return.
 func (e *engine) written(s *session) error {
 	n, err := failedWrites(s)
 	if n > 0 {

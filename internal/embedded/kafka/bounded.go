@@ -9,9 +9,9 @@ import (
 // maxRequest is the largest accepted request, Kafka's default of socket.request.max.bytes.
 const maxRequest = 100 << 20
 
-// bounded closes a connection whose request claims to be larger than any request. kfake allocates the memory before it
-// reads the request and before it authenticates the sender: the first four bytes of an HTTP request, which any web page
-// can cause, mean 1.2 GB.
+// bounded closes a connection whose request claims to be larger than any valid request. kfake allocates the memory
+// before it reads the request and before it authenticates the sender; the first four bytes of an HTTP request, which
+// any web page can trigger, mean 1.2 GB.
 type bounded struct{ net.Listener }
 
 func (b bounded) Accept() (net.Conn, error) {
@@ -22,12 +22,12 @@ func (b bounded) Accept() (net.Conn, error) {
 	return &boundedConn{Conn: c}, nil
 }
 
-// boundedConn follows the requests on it. kfake reads from one goroutine at a time.
+// boundedConn follows the requests on a connection. kfake reads from one goroutine at a time.
 type boundedConn struct {
 	net.Conn
-	head [4]byte // the length of the next request,
-	have int     // so many bytes of it have arrived
-	body int64   // remaining bytes of this one
+	head [4]byte // the length of the next request
+	have int     // number of these bytes that have arrived
+	body int64   // remaining bytes of the current request
 }
 
 func (c *boundedConn) Read(p []byte) (int, error) {

@@ -30,13 +30,13 @@ const segmentBytes = 16 << 20
 
 // Options control where the broker keeps its data and how it listens.
 type Options struct {
-	Dir        string    `json:"dir"`         // data folder, one broker at a time; required
+	Dir        string    `json:"dir"`         // data folder, used by one broker at a time; required
 	Listen     string    `json:"listen"`      // host:port; "" is a free port on 127.0.0.1
-	Partitions int       `json:"partitions"`  // of a topic created without a number; 0 is 4
+	Partitions int       `json:"partitions"`  // partitions of a topic that is created without a number; 0 means 4
 	SyncWrites bool      `json:"sync_writes"` // sync every batch to the disk before it is acknowledged
 	Keys       keys.Keys `json:"keys"`        // clients log in as the owner by SCRAM-SHA-256; none: no login, for tests
-	// Stored names, for a topic, the groups whose committed offsets say up to where its messages are stored elsewhere:
-	// nothing from the smallest of them on is deleted, at any age.
+	// Stored lists, for a topic, the groups whose committed offsets show up to where its messages are stored
+	// elsewhere. Nothing from the smallest of these offsets on is deleted, at any age.
 	Stored map[string][]string `json:"stored"`
 	Log    *slog.Logger        `json:"-"`
 }
@@ -73,7 +73,7 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen address %q: %w; write host:port, e.g. 127.0.0.1:9092", o.Listen, err)
 	}
-	// kfake tells its clients 127.0.0.1 as its address wherever it listens, and the traffic is not encrypted.
+	// kfake reports 127.0.0.1 to its clients as its address wherever it listens, and the traffic is not encrypted.
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, fmt.Errorf("the embedded broker listens on loopback only, not on %q; use an Apache Kafka cluster to share it "+
 			"between machines", o.Listen)
@@ -91,7 +91,7 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	return b, nil
 }
 
-// open cleans the log if asked to, and serves it.
+// open cleans the log if requested, and serves it.
 func (b *Broker) open(clean func(dir string, stored map[string][]string, options []kfake.Opt) error) error {
 	o := b.options
 	options := []kfake.Opt{
@@ -143,19 +143,19 @@ func (b *Broker) open(clean func(dir string, stored map[string][]string, options
 		return fmt.Errorf("the broker cannot open %s: %w", o.Dir, err)
 	}
 	b.addr, b.cluster, b.members = cluster.ListenAddrs()[0], cluster, watchMembers(cluster, login, o.Log)
-	debug.FreeOSMemory() // garbage from opening the log; otherwise the next collection would come at a multiple of it
+	debug.FreeOSMemory() // garbage from opening the log; otherwise the next collection would happen only at a multiple of it
 	return nil
 }
 
-// clean closes the log, cleans it, and serves it again at the same address. Meanwhile clients cannot connect, as during
-// a restart. After an error the broker serves no more.
+// clean closes the log, cleans it, and serves it again at the same address. In the meantime, clients cannot connect, as
+// during a restart. After an error, the broker no longer serves.
 func (b *Broker) clean() error {
 	b.members.close()
 	b.cluster.Close()
 	return b.open(cleanNow)
 }
 
-// Addr is the bootstrap address.
+// Addr returns the bootstrap address.
 func (b *Broker) Addr() string { return b.addr }
 
 // Stop writes all state and ends the broker.
@@ -172,8 +172,8 @@ func (b *Broker) Stop(ctx context.Context) error {
 	return nil
 }
 
-// logger forwards kfake's log: each kind of line once a minute. Otherwise a full disk would cause a line for each
-// append.
+// logger forwards kfake's log: each kind of line at most once a minute. Otherwise a full disk would produce a
+// line for each append.
 type logger struct {
 	log  *slog.Logger
 	mu   sync.Mutex

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Retention depends on the machine's clock. If that jumps ahead (an empty battery, a restored machine, a wrong year),
-// everything expires at once, including usage that nobody has rated. So the broker stores the time at which it last
-// ran. If the clock is ahead of that by more than jump, no message is deleted until the broker has run for holdOff: by
-// then, waiting messages are rated and stored. The same happens after the broker was stopped for that long, which only
-// costs disk space.
+// Retention depends on the machine's clock. If that clock jumps ahead (an empty battery, a restored machine, a wrong
+// year), everything expires at once, including usage that has not been rated. So the broker stores the time at which
+// it last ran. If the clock is ahead of that by more than jump, no message is deleted until the broker has run for
+// holdOff: by then, waiting messages are rated and stored. The same happens after the broker was stopped for that
+// long, which only costs disk space.
 const (
 	jump    = 24 * time.Hour
 	holdOff = 24 * time.Hour
@@ -21,10 +21,10 @@ const (
 
 func aliveOf(dir string) string { return filepath.Join(dir, "alive") }
 
-// heldOf is the time for which the broker has run since a jump.
+// heldOf returns how long the broker has run since a jump.
 func heldOf(dir string) string { return filepath.Join(dir, "held-off") }
 
-// lastAlive is the time at which the broker last ran, by the clock at that time; zero if unknown.
+// lastAlive returns the time at which the broker last ran, by the clock at that time; zero if unknown.
 func lastAlive(dir string) (t time.Time) {
 	text, err := os.ReadFile(aliveOf(dir))
 	if err == nil {
@@ -48,11 +48,11 @@ func heldOff(dir string, now time.Time) bool {
 type watch struct {
 	dir string
 	log *slog.Logger
-	at  time.Time // of the last check
+	at  time.Time // time of the last check
 	ran time.Duration
 }
 
-// newWatch is the watch of a starting broker.
+// newWatch returns the watch of a starting broker.
 func newWatch(dir string, log *slog.Logger, now time.Time) *watch {
 	w := &watch{dir: dir, log: log, at: now}
 	if text, err := os.ReadFile(heldOf(dir)); err == nil {
@@ -62,7 +62,7 @@ func newWatch(dir string, log *slog.Logger, now time.Time) *watch {
 	return w
 }
 
-// look records that the broker still runs.
+// look records that the broker is still running.
 func (w *watch) look(now time.Time) {
 	w.ran += max(now.Sub(w.at), 0) // by the monotonic clock
 	w.at = now
@@ -95,7 +95,7 @@ func (w *watch) note(alive, now time.Time) {
 	w.write(aliveOf(w.dir), text)
 }
 
-// write replaces a file atomically; a truncated one would lose the jump.
+// write replaces a file atomically; if it were truncated, the jump would be lost.
 func (w *watch) write(path string, text []byte) {
 	err := os.WriteFile(path+".new", text, 0o600)
 	if err == nil {

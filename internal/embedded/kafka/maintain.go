@@ -14,17 +14,17 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// kfake compacts and trims a log by deleting its files and writing them again, so a kill in between loses the
-// partition; and if the last segment of a partition is trimmed, the partition starts at offset 0 again when it is next
-// opened. So its own cleaning is switched off (noCleaning), and we clean the log while no client is connected: in a
+// kfake compacts and trims a log by deleting its files and rewriting them, so a kill in between loses the partition;
+// and if the last segment of a partition is trimmed, the partition starts at offset 0 again when it is next opened. So
+// its own cleaning is switched off (noCleaning), and this package cleans the log while no client is connected: in a
 // copy made of hard links, which then replaces the log by renames. This happens when the broker starts, and from time
-// to time while it runs; for that it is closed for as long as reading the compacted topics takes.
+// to time while it runs; the log is then closed for as long as it takes to read the compacted topics.
 
 // noCleaning is a cleaning interval of a year, in milliseconds.
 const noCleaning = "31536000000"
 
 // Cleaning reads every compacted partition, so it is not done at every start, but only if the log has grown enough.
-// While the broker runs, it is cleaned when the log has grown by half since the last time, and once a day.
+// A running broker is cleaned when the log has grown by half since the last cleaning, and once a day.
 const (
 	cleanFrom  = 64 << 20
 	cleanEvery = time.Hour
@@ -53,7 +53,7 @@ func due(dir string) bool {
 	return size >= cleanFrom && age >= cleanEvery && (size >= left+left/2 || age >= cleanDaily)
 }
 
-// cleaned is the time since the last cleaning of the log, and the log's size after it.
+// cleaned returns the time since the last cleaning of the log, and the log's size after it.
 func cleaned(dir string) (age time.Duration, left int64) {
 	info, err := os.Stat(stampOf(dir))
 	if err != nil {
@@ -88,7 +88,7 @@ func logOf(dir string) string   { return filepath.Join(dir, "log") }
 func nextOf(dir string) string  { return filepath.Join(dir, "log.next") }
 func lastOf(dir string) string  { return filepath.Join(dir, "log.last") }
 
-// recoverLog undoes an interrupted cleaning: if there is no log, the one that was moved away takes its place.
+// recoverLog undoes an interrupted cleaning: if there is no log, it restores the one that was moved away.
 func recoverLog(dir string) error {
 	if _, err := os.Stat(logOf(dir)); errors.Is(err, fs.ErrNotExist) {
 		if err := os.Rename(lastOf(dir), logOf(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -127,7 +127,7 @@ func clean(dir string, stored map[string][]string, options []kfake.Opt) error {
 	return os.RemoveAll(lastOf(dir))
 }
 
-// linkTree copies a log. Segments are never modified in place once a cleaning begins, so links suffice.
+// linkTree copies a log. Segments are never modified in place once a cleaning has begun, so links suffice.
 func linkTree(from, to string) error {
 	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
@@ -177,7 +177,7 @@ func keepLastSegments(from, to string) error {
 		if after, _ := filepath.Glob(filepath.Join(to, rest, "*.dat")); len(after) > 0 {
 			return nil
 		}
-		last := slices.MaxFunc(before, func(a, b string) int { // by base offset, of any number of digits
+		last := slices.MaxFunc(before, func(a, b string) int { // by base offset, with any number of digits
 			if len(a) != len(b) {
 				return len(a) - len(b)
 			}

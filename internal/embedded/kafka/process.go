@@ -34,15 +34,15 @@ func StartChild(ctx context.Context, o Options) (*Broker, error) {
 	return b, json.Unmarshal(p.Ready, &b.addr)
 }
 
-// garbagePercent is GOGC of the child: nearly all its allocations are requests, and its live data is an index of a few
-// MB, so collecting four times less often costs little memory and saves a tenth of its processor time.
+// garbagePercent is GOGC of the child. Nearly all its allocations are requests, and its live data is an index of a few
+// MB, so collecting a quarter as often costs little memory and saves a tenth of its processor time.
 const garbagePercent = 400
 
-// memoryBound is the memory from which the child collects garbage earlier, because opening a log reads a segment of
-// each partition.
+// memoryBound is the amount of memory from which the child collects garbage earlier, because opening a log reads a
+// segment of each partition.
 const memoryBound = 256 << 20
 
-// Main is the child process; embedded.RunIfChild calls it.
+// Main is the main function of the child process; embedded.RunIfChild calls it.
 func Main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
@@ -74,7 +74,7 @@ func Main() {
 				}
 				began := time.Now()
 				if err := b.clean(); err != nil {
-					return err // the next process finds the log as it was before, or after
+					return err // the next process finds the log either as it was before or as it is after
 				}
 				_, left := cleaned(o.Dir)
 				o.Log.Warn("the embedded Kafka cleaned its log; it served no requests meanwhile", "took", time.Since(began).Round(time.Millisecond),
@@ -84,7 +84,7 @@ func Main() {
 	})
 }
 
-// PID is the process that runs the broker.
+// PID returns the process that runs the broker.
 func (b *Broker) PID() int {
 	if b.process == nil {
 		return os.Getpid()

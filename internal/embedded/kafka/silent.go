@@ -12,10 +12,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// members ends memberships that kfake would keep for ever. If a member is killed while it waits to join its group, kfake
-// cannot answer it, and then neither starts its session nor, once the leader has assigned the partitions, waits for it
-// any more: the member stays, and nobody works on its partitions. So we watch the members, and leave the group in the
-// name of a member that is silent for longer than its session.
+// members ends memberships that kfake would keep forever. If a member is killed while it waits to join its group, kfake
+// cannot answer it. It then neither starts the member's session nor, once the leader has assigned the partitions, waits
+// for the member any more: the member stays, and its partitions are not processed. So this type watches the members,
+// and leaves the group on behalf of a member that is silent for longer than its session.
 type members struct {
 	cluster *kfake.Cluster
 	client  *kafka.Client
@@ -113,8 +113,8 @@ func (m *members) watch(ctx context.Context) {
 	}
 }
 
-// silent are the members of a group that have been silent for longer than a session. During a rebalance members wait
-// silently, and kfake itself removes those that do not come.
+// silent returns the members of a group that have been silent for longer than a session. During a rebalance members
+// wait silently, and kfake itself removes members that do not return.
 func (m *members) silent(name string, info *kfake.GroupInfo, now time.Time) (silent []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

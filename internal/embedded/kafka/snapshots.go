@@ -14,9 +14,10 @@ import (
 )
 
 // A kfake broker that ends gracefully leaves a snapshot of each partition, and a broker that finds one reads the
-// partition's segments one after the other. Without a valid snapshot, as after kill -9, it reads all of them into
-// memory at once, as much as the log is long. So we write a snapshot for each partition without one, containing no more
-// than the segments do: kfake corrects the ends to what it finds in them, and cuts off a torn tail either way.
+// partition's segments one after another. Without a valid snapshot, as after kill -9, it reads all segments into
+// memory at once, which takes as much memory as the log is long. So this package writes a snapshot for each partition
+// without one, with no more content than the segments have: kfake corrects the ends to what it finds in the segments,
+// and cuts off a torn tail in either case.
 
 // snapshot is kfake's persistPartSnapshot, version 1.
 type snapshot struct {
@@ -60,7 +61,7 @@ func completeSnapshot(partition string, segments []segment) error {
 		err = json.Unmarshal(text, &s)
 	}
 	if err == nil && (s.Version != 1 || slices.Equal(s.Segments, segments)) {
-		return nil // it is valid, or we cannot judge it
+		return nil // it is valid, or its validity cannot be determined
 	}
 	s = snapshot{
 		Version: 1, HighWatermark: math.MaxInt64, LastStableOffset: math.MaxInt64,
@@ -72,7 +73,7 @@ func completeSnapshot(partition string, segments []segment) error {
 	return writeSnapshot(partition, s)
 }
 
-// segmentsOf are the segments in a partition's folder, by their first offset.
+// segmentsOf returns the segments in a partition's folder, sorted by first offset.
 func segmentsOf(partition string) (segments []segment, err error) {
 	entries, err := os.ReadDir(partition)
 	if err != nil {

@@ -15,15 +15,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// Retention decides when messages may be deleted; Options.Stored decides which. Messages that a group of the topic has
-// not committed are kept at any age, and all messages are kept while a group has committed nothing, because it may come
-// back. A cleaning restores the segments that retention removed too early, from the log of which it is a copy.
+// Retention decides when messages may be deleted; Options.Stored decides which messages. Messages that a group of the
+// topic has not committed are kept at any age, and all messages are kept while a group has committed nothing, because
+// it may return. A cleaning restores the segments that retention removed too early, from the log that it copied.
 
 // offsetsKept is the number of minutes for which committed offsets are kept: a hundred years, so that they outlive the
 // messages.
 const offsetsKept = 100 * 365 * 24 * 60
 
-// floors are the offsets from which on each partition's messages must stay.
+// floors returns the offsets from which on each partition's messages must stay.
 func floors(cluster *kfake.Cluster, stored map[string][]string) map[string]int64 {
 	all := map[string]int64{} // by the partition's folder
 	for topic, groups := range stored {
@@ -55,7 +55,7 @@ func putBack(from, to string, floor int64) error {
 	if err != nil {
 		return fmt.Errorf("its snapshot: %w", err)
 	}
-	was, _ := readSnapshot(from) // none after kill -9: the log begins with its segments
+	was, _ := readSnapshot(from) // there is none after kill -9: the log begins with its segments
 	start := max(floor, was.LogStartOffset, before[0].BaseOffset)
 	if s.LogStartOffset <= start {
 		return nil
@@ -105,7 +105,7 @@ func writeSnapshot(partition string, s snapshot) error {
 	return os.Rename(path+".tmp", path)
 }
 
-// putAllBack does so for each partition.
+// putAllBack does the same as putBack for each partition.
 func putAllBack(from, to string, floors map[string]int64) error {
 	for _, partition := range slices.Sorted(maps.Keys(floors)) {
 		if err := putBack(filepath.Join(from, partition), filepath.Join(to, partition), floors[partition]); err != nil {

@@ -1,6 +1,6 @@
-// Package keys is the passwords of an installation's embedded engines: one for ratemill itself, one for people and BI
-// tools with read-only access. Each is a file below the data folder, so a user who may read the file may use the
-// engine, and a web page in a browser may not.
+// Package keys manages the passwords of an installation's embedded engines: one password for ratemill itself, one for
+// users and BI tools with read-only access. Each is a file below the data folder, so a user who may read the file may
+// use the engine, and a web page in a browser may not.
 //
 // It owns creating and reading the files. The engines decide what their users may do.
 package keys
@@ -28,14 +28,14 @@ type Keys struct {
 	Reader string `json:"reader"`
 }
 
-// OwnerFile is the owner's password, readable only for the user that runs ratemill.
+// OwnerFile is the owner's password, readable only by the user that runs ratemill.
 func OwnerFile(data string) string { return filepath.Join(data, "embedded-owner.password") }
 
-// ReaderFile is the reader's password, readable also for the group of the data folder.
+// ReaderFile is the reader's password, also readable by the group of the data folder.
 func ReaderFile(data string) string { return filepath.Join(data, "embedded-reader.password") }
 
 // Make returns the passwords of a data folder, and creates missing ones. If several processes do so at once, all get
-// the same.
+// the same passwords.
 func Make(data string) (k Keys, err error) {
 	if err := os.MkdirAll(data, 0o750); err != nil {
 		return k, fmt.Errorf("the data folder cannot be made: %w", err)
@@ -51,7 +51,7 @@ func Make(data string) (k Keys, err error) {
 	return Read(data)
 }
 
-// Read gives the passwords of a data folder.
+// Read returns the passwords of a data folder.
 func Read(data string) (k Keys, err error) {
 	if k.Owner, err = read(OwnerFile(data)); err != nil {
 		return k, err

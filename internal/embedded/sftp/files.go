@@ -9,8 +9,8 @@ import (
 	"github.com/pkg/sftp"
 )
 
-// files answers requests within one directory. Paths arrive cleaned and absolute; os.Root refuses paths that leave it,
-// links included.
+// files answers requests within one directory. Paths arrive cleaned and absolute; os.Root refuses paths that leave the
+// directory, even through links.
 type files struct {
 	root     *os.Root
 	readOnly bool

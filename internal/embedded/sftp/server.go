@@ -21,11 +21,11 @@ import (
 // Options control what to serve and to whom.
 type Options struct {
 	Dir      string        // what is served
-	State    string        // a folder for the host key; "" creates a new key each time
+	State    string        // folder for the host key; "" creates a new key each time
 	Address  string        // 127.0.0.1:0 when empty
 	User     string        // the user that may log in
-	Password string        // with this password, unless empty
-	Key      ssh.PublicKey // or this key, unless nil
+	Password string        // the password of the user, unless empty
+	Key      ssh.PublicKey // the public key of the user, unless nil
 	ReadOnly bool
 }
 
@@ -34,7 +34,7 @@ type Server struct {
 	Address     string // host:port
 	Host        string
 	Port        int
-	Fingerprint string // of the host key, as host_key pins it
+	Fingerprint string // fingerprint of the host key, for pinning it with host_key
 	KnownHosts  string // the line for a known_hosts file
 
 	options  Options
@@ -97,7 +97,7 @@ func Start(o Options) (*Server, error) {
 	return s, nil
 }
 
-// hostKey is the key in the state folder, created if missing.
+// hostKey returns the key in the state folder, created if missing.
 func hostKey(state string) (ssh.Signer, error) {
 	path := filepath.Join(state, "ssh_host_ed25519_key")
 	if state != "" {

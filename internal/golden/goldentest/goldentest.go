@@ -14,7 +14,8 @@ import (
 	"ratemill/internal/project"
 )
 
-// Run runs the cases of the project in dir. With REWRITE=1 in the environment it writes the actual results into them.
+// Run runs the cases of the project in dir. If the environment variable REWRITE is 1, it writes the actual results
+// into the cases.
 func Run(t *testing.T, dir string) {
 	p, list := project.LoadDir(dir)
 	require.NoError(t, list.Err())
