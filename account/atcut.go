@@ -17,8 +17,8 @@ import (
 	"ratemill/udr"
 )
 
-// AtCut holds the balances of all accounts as they were at one position of the rated log, while the balances in the
-// control store go on. It keeps them in a temporary file without a name, so that a reader needs memory only for the
+// AtCut holds the balances of all accounts as of one position of the rated log, while the balances in the control
+// store keep changing. It keeps them in a temporary file without a name, so that a reader needs memory only for the
 // accounts that it asks for. It is safe for concurrent use.
 type AtCut struct {
 	Offsets []int64 // of the consumer of balances, by partition; empty if it has never run
@@ -39,8 +39,8 @@ type stretch struct {
 // accountsAtOnce is the number of accounts whose balances one statement reads: PostgreSQL ends statements after 30 s.
 const accountsAtOnce = 10_000
 
-// TakeCut reads the position of a consumer of balances, with the balances at it of cycles that begin on a date or
-// later. Close it.
+// TakeCut reads the position of a consumer of balances and, as of this position, the balances of cycles that
+// begin on a date or later. Close it.
 func TakeCut(ctx context.Context, db *store.DB, consumer string, from registry.Date) (c *AtCut, err error) {
 	c = &AtCut{}
 	if c.file, err = os.CreateTemp("", "ratemill-balances-*"); err != nil {

@@ -102,8 +102,8 @@ func StepsFrom(from Status) (to []Status) {
 	return to
 }
 
-// whoMay returns "" if the actor may change the status of an account, and otherwise says who may. path lists the
-// accounts from this one up to its root.
+// whoMay returns "" if the actor may change the status of an account, and otherwise a text that lists who may.
+// path lists the accounts from this one up to its root.
 func whoMay(as Actor, path []string) string {
 	if as.Provides(path) {
 		return ""

@@ -13,7 +13,7 @@ import (
 // OffCycle creates a document for each of some payers between two cycle closes. It
 // contains corrections of closed cycles, and one-off charges dated in the running cycle. For accounting groups with
 // off_cycle: daily, it also contains the transitions and activations of the running cycle up to now. The close of
-// that cycle does not contain them again, because it bills the difference from the facts known now (rule R9). daily
+// that cycle does not bill them again, because it bills the difference from the facts known now (rule R9). daily
 // skips payers in other groups and payers with nothing due; payers nil then means all. dry stores nothing.
 func (r *Run) OffCycle(ctx context.Context, payers []uint32, daily, dry bool, each func(*Computed) error) error {
 	if payers == nil {

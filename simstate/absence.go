@@ -52,7 +52,7 @@ const (
 // expected is a SIM that must meet a rule.
 type expected struct {
 	sim, account uint32
-	since        udr.Instant // time since which it has had this account, and a state for use
+	since        udr.Instant // time from which it has had both this account and a state for use
 }
 
 // watch holds the SIMs of a rule; if the rule counts dates, only the SIMs of one time zone.

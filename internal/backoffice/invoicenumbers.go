@@ -20,7 +20,7 @@ type NumberRange struct {
 	Year    int          `json:"year,omitempty"`
 	Next    string       `json:"next"`             // number of the next document
 	Issued  string       `json:"issued,omitempty"` // date of the last number
-	Given   int64        `json:"given"`            // how many numbers documents have
+	Given   int64        `json:"given"`            // count of numbers that documents have
 	Skipped []NumberSkip `json:"skipped,omitempty"`
 	Error   string       `json:"error,omitempty"` // why the row of the range cannot be read
 }

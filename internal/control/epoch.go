@@ -60,8 +60,9 @@ const FarAhead = 1 << 20
 
 // EpochOrigin determines the origin of the epoch of a message in the rated log. Readers call it for each message
 // whose epoch is later than all before. The first answer that a message is foreign is stored for all later readers,
-// when owners may already have reached that epoch: stop identifies the message by topic, offset and hash, and has
-// the name of the reader. partition list --all shows it as a skipped message. If stop is nil, nothing is stored.
+// because owners may have reached that epoch by then. stop identifies the message by topic, offset and hash, and
+// has the name of the reader. partition list --all shows it as a skipped message. If stop is nil, nothing is
+// stored.
 func (s *Store) EpochOrigin(ctx context.Context, rated string, partition int, epoch int64, stop *Stop, at time.Time) (origin EpochOrigin,
 	err error) {
 	return origin, s.change(ctx, "looking up the origin of an epoch", func(t tx) error {

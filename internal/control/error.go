@@ -36,8 +36,8 @@ func (e *OtherContentError) Error() string {
 	return fmt.Sprintf("the content of file %d has changed since reading began: it was %s and is now %s", e.File, e.Was.Short(), e.Now.Short())
 }
 
-// EndedError reports that an interrupted file is not taken again. Its end was sent, with everything before it:
-// raters that remember the file drop the rest, and a rater that has forgotten it would stop.
+// EndedError reports that an interrupted file is not taken again. Its end was sent, with everything before it.
+// Raters that remember the file would drop the rest, and a rater that has forgotten it would stop.
 type EndedError struct{ Number int64 }
 
 func (e *EndedError) Error() string {

@@ -84,7 +84,7 @@ type File struct {
 	foundAs int64
 }
 
-// Time returns the time of the file for its rules. This is the modification time, or the time when the file was first
+// Time returns the file's time as rules read it. This is the modification time, or the time when the file was first
 // seen if the server gives none (0) or the server's clock is more than a day ahead.
 func (f *File) Time() time.Time {
 	switch {
@@ -393,13 +393,14 @@ func (s *Store) LeaseNext(ctx context.Context, queues []Queue, owner string, now
 	return Lease{}, false, nil
 }
 
-// unleased is the condition that a file has no lease at the time now. The parameter now occurs twice. A lease whose
-// end is further away than twice its duration was set by a clock that was ahead, and is ignored; an owner that is
-// still working renews it.
+// unleased is the condition that a file has no lease at the time now. The condition takes this time as a parameter
+// twice. A lease whose end is further away than twice its duration was set by a clock that was ahead, and is
+// ignored; an owner that is still working renews it.
 const unleased = `(lease_until <= ? OR lease_for > 0 AND lease_until - 2 * lease_for > ?)`
 
-// rested is the condition that the pause of a file is over at the time now. The parameter now occurs twice. A pause
-// whose end is further away than twice its duration was set by a clock that was ahead, and is ignored.
+// rested is the condition that the pause of a file is over at the time now. The condition takes this time as a
+// parameter twice. A pause whose end is further away than twice its duration was set by a clock that was ahead, and
+// is ignored.
 const rested = `(retry_at <= ? OR retry_for > 0 AND retry_at - 2 * retry_for > ?)`
 
 // queueLock is the first half of the advisory locks that serialize queues; the second half is the source.

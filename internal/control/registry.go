@@ -51,9 +51,9 @@ func (s *Store) RegistryRevision(ctx context.Context) (revision registry.Revisio
 }
 
 // ImportRegistry publishes a change set as changes.Revision. Each new billing root gets the partition with the least
-// load, permanently. The partition is filled in in changes, which can then be applied to a registry in memory.
-// ErrConflict means that the revision is not the next one: load the registry's changes and rebuild the change set.
-// An empty change set changes nothing.
+// load, permanently. ImportRegistry fills in the partition in changes, which can then be applied to a registry in
+// memory. ErrConflict means that the revision is not the next one: load the registry's changes and rebuild the
+// change set. An empty change set changes nothing.
 //
 // A crash before it: nothing of the change set is stored. After it: all processes find it at their next query.
 func (s *Store) ImportRegistry(ctx context.Context, changes *registry.Changes, o ImportOptions) error {

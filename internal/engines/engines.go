@@ -151,7 +151,7 @@ func (e *Engines) WaitFor(ctx context.Context, what string, do func() error) err
 }
 
 // reaching describes what a process waits for at the start. Kafka and ClickHouse are compared with the control store
-// before they are used, so the control store may be the one that is unreachable: the error contains the engine, and
+// before they are used, so the unreachable engine may be the control store. The error identifies the engine, and
 // readiness and metrics follow the error.
 var reaching = map[string]string{Control: "reach the control store", Kafka: "reach Kafka", ClickHouse: "reach ClickHouse"}
 

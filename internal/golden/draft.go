@@ -20,9 +20,9 @@ import (
 	"ratemill/udr"
 )
 
-// Draft writes a case from those records of a real file that reach branches which no case reaches yet, one record
-// per branch, and returns the number of branches that are still missing. The case is nil if the file reaches none
-// of these branches. It contains no expectations: Rewritten adds them, and a user must check them.
+// Draft writes a case from a real file: it keeps one record for each branch that no case reaches yet, and returns
+// the number of branches that are still missing. The case is nil if the file reaches none of these branches. It
+// contains no expectations: Rewritten adds them, and a user must check them.
 func (c *Coverage) Draft(ctx context.Context, f *offline.File) (text []byte, left int, err error) {
 	missing := map[string]bool{}
 	for _, b := range c.Missing(f.Source) {

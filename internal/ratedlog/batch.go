@@ -62,7 +62,7 @@ func (b *Batch) parseEnd(data []byte) (err error) {
 	return err
 }
 
-// outcome is a rated record that is not encoded yet, like RatedRecord is.
+// outcome is a rated record before it is encoded as a RatedRecord.
 type outcome struct {
 	usage   []byte // message udr.Usage
 	charges []rating.Charge

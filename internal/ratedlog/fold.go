@@ -3,7 +3,7 @@ package ratedlog
 import "ratemill/internal/safeguard"
 
 // Fold decides which messages of the rated log count. Readers that fold a log from its beginning, or from where another
-// fold stopped, all decide the same.
+// fold stopped, all make the same decisions.
 type Fold struct {
 	Epoch int64 // the newest epoch seen
 	Input int64 // the newest input offset that counted, -1 before the first

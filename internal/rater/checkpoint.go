@@ -173,8 +173,8 @@ const (
 	portionBytes   = 512 << 10
 )
 
-// continueSweep writes a portion, or the low-water mark when nothing is left. Each statement is true now: with
-// everything up to the last known offset.
+// continueSweep writes a portion, or the low-water mark when nothing is left. Each statement describes the
+// present state, which contains everything up to the last known offset.
 func (o *Owner) continueSweep(ctx context.Context) error {
 	s, at := o.sweeping, o.known-1
 	var entries, graves []broker.Message

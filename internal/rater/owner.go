@@ -274,8 +274,9 @@ func (o *Owner) complete(ctx context.Context) error {
 	return err
 }
 
-// tooLarge returns the error for a request that the broker refuses as too large: its messages are within the
-// limit of ratemill's topics, so the topic or the broker has a lower limit than ratemill sets.
+// tooLarge returns the error for a request that the broker refuses as too large. Its messages are within the
+// limit of ratemill's topics, so the topic or the broker must have a lower limit than the one that ratemill
+// sets.
 func (o *Owner) tooLarge(r *request, err error) error {
 	_, input, _, _ := ratedlog.ParseHeader(r.messages[0].Value)
 	return &ratedlog.StoppedError{Topic: o.Topics.Usage, Partition: o.Partition, Offset: input, Kind: control.StopOther,

@@ -21,7 +21,7 @@ func (n *Node) comesOut(ctx context.Context, partition int, then string) error {
 	groups := broker.StoredUnder(n.Config.Kafka.Prefix)
 	d := ratedlog.Drain{Broker: n.Kafka, Topics: n.Topics, Clock: clock{}, Within: comesOutFor,
 		Passed: func(ctx context.Context, partition int) int64 {
-			// If the Kafka user may not read that, it waits until other messages arrive.
+			// If the Kafka user may not read the offset, Drain waits until other messages arrive.
 			passed, _ := n.Kafka.Committed(ctx, groups.Rating, n.Topics.Usage, partition)
 			return passed
 		},

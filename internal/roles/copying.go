@@ -69,7 +69,7 @@ func (c *copying) run(ctx context.Context, r *sinkRole, s rowSink) {
 }
 
 // told puts the metrics of the sink, and reports whether the sink has begun here. A process that does not write these
-// rows puts nothing.
+// rows puts no metrics.
 func (c *copying) told(r *sinkRole, s metric.Scrape, failing, written metric.Metric) bool {
 	if !r.assigned(0) {
 		return false

@@ -61,14 +61,14 @@ func (b *Block) fill(rows []row) {
 	}
 }
 
-// fillFacts is fill for facts.
+// fillFacts is like fill, for facts.
 func (b *Block) fillFacts(facts []fact) {
 	for i, d := range b.columns {
 		b.facts[i](d, facts)
 	}
 }
 
-// fillExports is fill for documents and closes, their lines and items.
+// fillExports is like fill, for documents and closes, their lines and items.
 func (b *Block) fillExports(rows []exported) {
 	for i, d := range b.columns {
 		b.exports[i](d, rows)

@@ -30,13 +30,13 @@
 // ClickHouse drops the repeated block because of a table setting. For a plain MergeTree (embedded, or one server) it is
 // non_replicated_deduplication_window; for a replicated table it is replicated_deduplication_window with its _seconds,
 // which is kept in Keeper and thus applies to every replica. ratemill sets them on the tables that it creates, to
-// several hours at full load (Window). A sink that stalls between intent and block checks, before it writes, that its
-// intent is still valid. To write a block twice, it would have to stall for those hours between this check and the
-// write. The tokens of a block that was begun and is found later may be forgotten by then, for example because its
-// partition stopped at a table that refused it and other partitions continued. So for a block that is found, the sink
-// queries each table for the number of its rows, by partition, offsets and files (stored.go), and writes the block only
-// to tables that have fewer rows. Several servers that are not replicas of each other are several warehouses, and are
-// refused in one DSN.
+// several hours at full load (Window). If a sink has stalled after it recorded its intent, it checks before it writes
+// the block that the intent is still valid. To write a block twice, it would have to stall for those hours between this
+// check and the write. The tokens of a block that was begun and is found later may be forgotten by then, for example
+// because its partition stopped at a table that refused it and other partitions continued. So for a block that is
+// found, the sink queries each table for the number of its rows, by partition, offsets and files (stored.go), and
+// writes the block only to tables that have fewer rows. Several servers that are not replicas of each other are several
+// warehouses, and are refused in one DSN.
 //
 // # The balance
 //

@@ -32,7 +32,7 @@ const (
 // File is a file of a document, as issued.
 type File struct {
 	Kind    string
-	Path    string // in the folder of documents
+	Path    string // path in the folder of documents
 	Name    string // name for receivers
 	SHA256  string
 	Content []byte

@@ -359,7 +359,7 @@ func creditWords(why string, v *Value, of *Receivable, left decimal.D) string {
 	return fmt.Sprintf("%s: %s %s is %s", why, left, v.Currency, whose)
 }
 
-// find returns a document as it is after the lines before.
+// find returns a document in its state after the preceding lines.
 func (im *Import) find(ctx context.Context, name string, payer uint32) (*Receivable, error) {
 	r, err := Find(ctx, im.tx, name, payer)
 	if err != nil {

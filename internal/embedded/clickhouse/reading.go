@@ -10,8 +10,8 @@ import (
 
 // A statement of the read-only user must pass three checks. Two are ClickHouse's own: the reader's role, which may
 // read only ratemill's tables and no file, URL or other source, and readonly = 1, which does not let any statement
-// change a setting. This check covers what they leave open in the library, which was built for the user whose files
-// it reads: INTO OUTFILE, a function that reads files and one that connects, several statements in one text, and
+// change a setting. This check covers what these two leave open in the library, which was built for the user whose
+// files it reads: INTO OUTFILE, functions that read files or open connections, several statements in one text, and
 // system tables.
 //
 // It checks the statement as ClickHouse's parser understood it (formatQuerySingleLine): there are no comments, keywords

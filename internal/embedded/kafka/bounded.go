@@ -10,8 +10,8 @@ import (
 const maxRequest = 100 << 20
 
 // bounded closes a connection whose request claims to be larger than any valid request. kfake allocates the memory
-// before it reads the request and before it authenticates the sender; the first four bytes of an HTTP request, which
-// any web page can trigger, mean 1.2 GB.
+// before it reads the request and before it authenticates the sender. Any web page can trigger an HTTP request, and
+// the first four bytes of one would allocate 1.2 GB.
 type bounded struct{ net.Listener }
 
 func (b bounded) Accept() (net.Conn, error) {

@@ -7,9 +7,9 @@ import (
 )
 
 // The clocks of machines jump forward or back, by a little or a lot, and are corrected at the end. With PostgreSQL,
-// every process simulates a machine of its own. Its clock may be wrong by more than a year, because every decision
-// that depends on time uses PostgreSQL's clock. With SQLite, all processes are on one machine, whose clock is also
-// the store's: leases and retry times follow it. The engines' clocks stay right.
+// every process simulates a machine of its own. Its clock may even be wrong by more than a year, because every
+// decision that depends on time uses PostgreSQL's clock. With SQLite, all processes are on one machine, whose clock
+// is also the store's: leases and retry times follow it. The engines' clocks stay right.
 const (
 	mostWrong      = 400 * 24 * time.Hour
 	mostWrongStore = 11 * time.Hour

@@ -1,6 +1,6 @@
 // Package crash runs the whole pipeline as an operator does, on real engines and with a process for each role, and
-// disturbs it repeatedly. Roles are ended with kill -9 and with SIGTERM, raters are stopped for longer than their
-// session, brokers, stores and the warehouse are taken away, connections of the SFTP server are cut, the server stalls,
+// disturbs it repeatedly. Roles are ended with kill -9 and with SIGTERM, and raters are stopped for longer than their
+// session. Brokers, stores and the warehouse are taken away, connections of the SFTP server are cut, the server stalls,
 // and clocks are set wrong. At the end, the warehouse must match the offline pipeline's result, record for record and
 // amount for amount. During the run, unknown SIMs are imported and corrected retroactively, suspended records are
 // retried, one file grows, its SIMs go through their lifecycles, the catalogue gets versions, and sources delete or

@@ -259,8 +259,8 @@ func (p *Installation) broker() string {
 	return fmt.Sprintf("listen: %q", b.Addr())
 }
 
-// compactSoon sets for the checkpoint topic the segments of the tests' Kafka, which are compacted within seconds,
-// instead of the hourly ones that ratemill requests.
+// compactSoon configures the checkpoint topic with the segments of the tests' Kafka, which are compacted within
+// seconds, instead of the hourly segments that ratemill requests.
 func (p *Installation) compactSoon() {
 	var configs []kafkago.IncrementalAlterConfigsRequestConfig
 	for _, name := range []string{"segment.ms", "segment.bytes", "min.cleanable.dirty.ratio"} {

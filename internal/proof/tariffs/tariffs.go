@@ -93,8 +93,8 @@ classes:
 	}
 }
 
-// Days returns only a few days, so that hours, days and weeks fill up: in three cycles, about when they begin, and in
-// two weeks of one cycle.
+// Days returns only a few days, so that counters of hours, days and weeks fill up. The days are near the beginnings
+// of three cycles, and in two weeks of one cycle.
 var Days = [...]time.Time{
 	time.Date(2026, 1, 2, 20, 0, 0, 0, time.UTC), time.Date(2026, 1, 7, 21, 0, 0, 0, time.UTC), time.Date(2026, 1, 11, 22, 0, 0, 0, time.UTC),
 	time.Date(2026, 1, 12, 8, 0, 0, 0, time.UTC), time.Date(2026, 2, 7, 22, 0, 0, 0, time.UTC),

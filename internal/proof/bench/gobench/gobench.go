@@ -25,8 +25,7 @@ type Line struct {
 }
 
 // Run runs the benchmarks of a package that match a pattern, level by level, with additional environment variables.
-// peak is the peak resident memory, in bytes, of the benchmarks and of the engines that they start; the largest of
-// these.
+// peak is the highest peak resident memory, in bytes, of the benchmarks and of the engines that they start.
 func (r *Runner) Run(pkg, pattern string, env []string, args ...string) (output string, peak int64, err error) {
 	binary := filepath.Join(r.Dir, strings.ReplaceAll(pkg, "/", "_")+".test")
 	if _, err := os.Stat(binary); err != nil {
