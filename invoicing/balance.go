@@ -137,12 +137,12 @@ func (b *Balancer) closed(ctx context.Context) (payers []uint32, err error) {
 		defer rows.Close()
 		payers = nil
 		for rows.Next() {
-			var n integer
+			var n store.Integer
 			if err := rows.Scan(&n); err != nil {
 				return err
 			}
-			if n.err == nil { // otherwise ownerless reports the row as a difference
-				payers = append(payers, uint32(n.n))
+			if n.Err == nil { // otherwise ownerless reports the row as a difference
+				payers = append(payers, uint32(n.N))
 			}
 		}
 		return rows.Err()

@@ -32,14 +32,14 @@ func (w *balancing) numbers(ctx context.Context) error {
 		defer rows.Close()
 		for rows.Next() {
 			var seller, number string
-			var date integer
+			var date store.Integer
 			if err := rows.Scan(&seller, &number, &date); err != nil {
 				return err
 			}
-			if date.err != nil {
-				broken = append(broken, brokenDocument(number, "issued", date.err))
+			if date.Err != nil {
+				broken = append(broken, brokenDocument(number, "issued", date.Err))
 			}
-			issued[[2]string{seller, number}] = Date(date.n)
+			issued[[2]string{seller, number}] = Date(date.N)
 		}
 		return rows.Err()
 	})
@@ -200,11 +200,11 @@ func (t Table) Off(ctx context.Context) (all map[uint32][]Place, err error) {
 	for rows.Next() {
 		var p Place
 		var difference string
-		var payer, cycle integer
+		var payer, cycle store.Integer
 		if err := rows.Scan(&payer, &p.Line, &cycle, &p.Currency, &p.What, &difference); err != nil {
 			return nil, err
 		}
-		p.Number, p.Cycle = uint32(payer.n), Date(cycle.n)
+		p.Number, p.Cycle = uint32(payer.N), Date(cycle.N)
 		if p.Left, err = decimal.Parse(difference); err != nil { // it differed anyway
 			p.What, p.Left = strings.TrimPrefix(fmt.Sprintf("%s, by an amount that is stored as %q", p.What, difference), ", "), decimal.FromInt(1)
 		}

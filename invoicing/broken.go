@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"ratemill/internal/store"
 )
@@ -33,36 +32,6 @@ func firstBroken(closes []*Closed) error {
 // between selects cycles that begin between two dates, inclusive. It also selects rows whose cycle is not a number,
 // because SQLite orders texts after all numbers.
 const between = `(cycle BETWEEN ? AND ? OR cycle > 9223372036854775807)`
-
-// integer scans a column of whole numbers. SQLite lets such a column also hold a text.
-type integer struct {
-	n   int64
-	err error
-}
-
-// Scan implements sql.Scanner. A text or a blob is a mistake even if it looks like a number, because SQLite orders it
-// after all numbers. Scan keeps the mistake, so that the rest of the row can still be read.
-func (w *integer) Scan(value any) error {
-	if blob, ok := value.([]byte); ok {
-		value = string(blob)
-	}
-	n, ok := value.(int64)
-	*w = integer{n: n}
-	if !ok {
-		w.err = fmt.Errorf("%s is not a whole number", strconv.Quote(fmt.Sprint(value)))
-	}
-	return nil
-}
-
-// integers returns the first mistake among some columns, with the name of the column.
-func integers(columns ...any) (column string, err error) {
-	for n := 0; n < len(columns); n += 2 {
-		if w := columns[n+1].(*integer); w.err != nil {
-			return columns[n].(string), w.err
-		}
-	}
-	return "", nil
-}
 
 // readDocument reads the stored JSON of a document. JSON that is not a document has no id.
 func readDocument(text []byte, into any, id *string) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"ratemill/internal/store"
 
 	"ratemill/invoicing/document"
 	"ratemill/registry"
@@ -180,7 +181,7 @@ func (t Table) closes(ctx context.Context, items, where string, args ...any) (al
 	defer rows.Close()
 	for rows.Next() {
 		c := &Closed{}
-		var payer integer
+		var payer store.Integer
 		var row closeRow
 		var reasons, released string
 		var text, items []byte
@@ -188,10 +189,10 @@ func (t Table) closes(ctx context.Context, items, where string, args ...any) (al
 			&c.Waits, &c.Document, &text, &items); err != nil {
 			return nil, err
 		}
-		c.PayerNumber, c.Reasons, c.Released = uint32(payer.n), split(reasons), split(released)
+		c.PayerNumber, c.Reasons, c.Released = uint32(payer.N), split(reasons), split(released)
 		if column, err := c.read(&payer, &row, text, items); err != nil {
-			c.Lines, c.Close = nil, document.Close{Cycle: document.Period{From: Date(row.cycle.n), To: Date(row.ends.n)},
-				OffCycle: int(row.offCycle.n), Facts: registry.Revision(row.facts.n)}
+			c.Lines, c.Close = nil, document.Close{Cycle: document.Period{From: Date(row.cycle.N), To: Date(row.ends.N)},
+				OffCycle: int(row.offCycle.N), Facts: registry.Revision(row.facts.N)}
 			c.Broken = brokenClose(c, column, err)
 		}
 		all = append(all, c)
@@ -200,8 +201,8 @@ func (t Table) closes(ctx context.Context, items, where string, args ...any) (al
 }
 
 // read reads the stored texts of a close. It returns the name of the column that cannot be read.
-func (c *Closed) read(payer *integer, row *closeRow, text, items []byte) (column string, err error) {
-	column, err = integers("payer_number", payer, "cycle", &row.cycle, "off_cycle", &row.offCycle, "ends", &row.ends, "facts", &row.facts)
+func (c *Closed) read(payer *store.Integer, row *closeRow, text, items []byte) (column string, err error) {
+	column, err = store.Integers("payer_number", payer, "cycle", &row.cycle, "off_cycle", &row.offCycle, "ends", &row.ends, "facts", &row.facts)
 	if err != nil {
 		return column, err
 	}

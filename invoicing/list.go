@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"ratemill/decimal"
+	"ratemill/internal/store"
 	"ratemill/invoicing/document"
 )
 
@@ -62,7 +63,7 @@ func (t Table) each(ctx context.Context, from, to Date, payers []uint32, give fu
 		return nil, err
 	}
 	defer rows.Close()
-	var payer, cycle integer
+	var payer, cycle store.Integer
 	var id, number, form, reasons string
 	var text []byte
 	for rows.Next() {
@@ -70,15 +71,15 @@ func (t Table) each(ctx context.Context, from, to Date, payers []uint32, give fu
 		if err := rows.Scan(&id, &number, &payer, &form, &cycle, &l.State, &reasons, &text); err != nil {
 			return nil, err
 		}
-		column, err := integers("payer_number", &payer, "cycle", &cycle)
+		column, err := store.Integers("payer_number", &payer, "cycle", &cycle)
 		if err == nil {
 			column, err = "document", l.read(text)
 		}
 		if err != nil {
-			*l = Listed{ID: id, Number: number, State: l.State, Form: document.Form(form), Cycle: Date(cycle.n)}
+			*l = Listed{ID: id, Number: number, State: l.State, Form: document.Form(form), Cycle: Date(cycle.N)}
 			l.Broken = brokenDocument(cmp.Or(number, id), column, err)
 		}
-		l.PayerNumber, l.Reasons = uint32(payer.n), split(reasons)
+		l.PayerNumber, l.Reasons = uint32(payer.N), split(reasons)
 		if l.Broken != nil {
 			broken = append(broken, l)
 		} else if err := give(l); err != nil {

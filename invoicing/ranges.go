@@ -62,12 +62,12 @@ func (t Table) Counters(ctx context.Context) (all []*Counter, err error) {
 	at := map[[2]string]map[int]*Counter{}
 	for rows.Next() {
 		c := &Counter{}
-		var year, next, issued integer
+		var year, next, issued store.Integer
 		if err := rows.Scan(&c.Seller, &c.Range, &year, &next, &issued); err != nil {
 			return nil, err
 		}
-		c.Year, c.Next, c.Issued = int(year.n), next.n, Date(issued.n)
-		if column, err := integers("year", &year, "next", &next, "issued", &issued); err != nil {
+		c.Year, c.Next, c.Issued = int(year.N), next.N, Date(issued.N)
+		if column, err := store.Integers("year", &year, "next", &next, "issued", &issued); err != nil {
 			c.Broken = c.broken(column+" of invoice_numbers", err)
 		}
 		key := [2]string{c.Seller, c.Range}
@@ -90,18 +90,18 @@ func (t Table) Counters(ctx context.Context) (all []*Counter, err error) {
 	for skips.Next() {
 		var key [2]string
 		var s Skip
-		var year, first, last, when integer
+		var year, first, last, when store.Integer
 		if err := skips.Scan(&key[0], &key[1], &year, &first, &last, &when, &s.By.Who, &s.By.Why); err != nil {
 			return nil, err
 		}
-		s.First, s.Last, s.By.At = first.n, last.n, time.Unix(0, when.n).UTC()
-		column, err := integers("year", &year, "first", &first, "last", &last, "at", &when)
+		s.First, s.Last, s.By.At = first.N, last.N, time.Unix(0, when.N).UTC()
+		column, err := store.Integers("year", &year, "first", &first, "last", &last, "at", &when)
 		for _, c := range at[key] {
 			if err != nil && c.Broken == nil { // the skip may belong to any year of the range
 				c.Broken = c.broken(column+" of invoice_number_skips", err)
 			}
 		}
-		if c := at[key][int(year.n)]; c != nil && err == nil {
+		if c := at[key][int(year.N)]; c != nil && err == nil {
 			c.Skips = append(c.Skips, s)
 		}
 	}

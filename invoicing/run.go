@@ -140,12 +140,12 @@ func (r *Run) known(ctx context.Context, payers []uint32, signers map[uint32]boo
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var payer, cycle integer
+			var payer, cycle store.Integer
 			var id string
 			if err := rows.Scan(&payer, &cycle, &id); err != nil {
 				return err
 			}
-			reviewed[AccountCycle{uint32(payer.n), Date(cycle.n)}] = "document " + id
+			reviewed[AccountCycle{uint32(payer.N), Date(cycle.N)}] = "document " + id
 		}
 		return rows.Err()
 	})

@@ -259,19 +259,19 @@ func (t Table) stored(ctx context.Context, where string, args ...any) (all []*St
 	defer rows.Close()
 	for rows.Next() {
 		s := &Stored{}
-		var payer, cycle, seq, version integer
+		var payer, cycle, seq, version store.Integer
 		var reasons, number string
 		var text []byte
 		if err := rows.Scan(&payer, &cycle, &seq, &s.State, &reasons, &text, &version, &s.row, &number); err != nil {
 			return nil, err
 		}
-		s.PayerNumber, s.Seq, s.version, s.Reasons = uint32(payer.n), int(seq.n), version.n, split(reasons)
-		column, err := integers("payer_number", &payer, "cycle", &cycle, "seq", &seq, "version", &version)
+		s.PayerNumber, s.Seq, s.version, s.Reasons = uint32(payer.N), int(seq.N), version.N, split(reasons)
+		column, err := store.Integers("payer_number", &payer, "cycle", &cycle, "seq", &seq, "version", &version)
 		if err == nil {
 			column, err = "document", readDocument(text, &s.Document, &s.ID)
 		}
 		if err != nil {
-			s.Document = document.Document{ID: s.row, Number: number, Cycle: document.Period{From: Date(cycle.n)}}
+			s.Document = document.Document{ID: s.row, Number: number, Cycle: document.Period{From: Date(cycle.N)}}
 			s.Broken = brokenDocument(s.Name(), column, err)
 		}
 		all = append(all, s)

@@ -60,11 +60,11 @@ func (t Table) Finals(ctx context.Context, from, to Date) (all []Ref, err error)
 	defer rows.Close()
 	for rows.Next() {
 		var r Ref
-		var payer integer
+		var payer store.Integer
 		if err := rows.Scan(&r.ID, &payer); err != nil {
 			return nil, err
 		}
-		r.Payer = uint32(payer.n)
+		r.Payer = uint32(payer.N)
 		all = append(all, r)
 	}
 	return all, rows.Err()

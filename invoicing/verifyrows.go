@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"ratemill/internal/store"
 	"ratemill/invoicing/document"
 )
 
@@ -66,7 +67,7 @@ func columnsDiffer(part string, columns []column) (all []document.Difference) {
 const empty = "(empty)"
 
 // closeRow has the columns of a close that repeat values of its text.
-type closeRow struct{ cycle, offCycle, ends, facts integer }
+type closeRow struct{ cycle, offCycle, ends, facts store.Integer }
 
 // closeRows returns the columns of the closes that Closes read with the same condition in the same transaction.
 func (t Table) closeRows(ctx context.Context, closes []*Closed, where string, args ...any) (map[closeKey]closeRow, error) {
@@ -96,10 +97,10 @@ func (w *verifying) closeDiffers(s *Stored, c *recomputed) (all []document.Diffe
 	}
 	id, _ := w.Basis.View.AccountID(is.PayerNumber)
 	all = append(all, columnsDiffer(part+", column", []column{
-		{"payer", is.Payer, id}, {"cycle", number(row.cycle.n), number(int64(is.Cycle.From))},
-		{"off_cycle", number(row.offCycle.n), number(int64(is.OffCycle))}, {"ends", number(row.ends.n), number(int64(is.Cycle.To))},
+		{"payer", is.Payer, id}, {"cycle", number(row.cycle.N), number(int64(is.Cycle.From))},
+		{"off_cycle", number(row.offCycle.N), number(int64(is.OffCycle))}, {"ends", number(row.ends.N), number(int64(is.Cycle.To))},
 		{"state", string(is.State), string(CloseBilled)}, {"currency", is.Currency, s.Currency},
-		{"facts", number(row.facts.n), number(int64(is.Facts))},
+		{"facts", number(row.facts.N), number(int64(is.Facts))},
 	})...)
 	return append(all, itemsDiffer(part, is.Lines, c.closed.Lines)...)
 }

@@ -8,6 +8,7 @@ import (
 	"ratemill/internal/backoffice"
 	"ratemill/internal/store"
 	"ratemill/invoicing"
+	"ratemill/registry"
 )
 
 // change writes into the control store what ratemill would not.
@@ -97,4 +98,60 @@ func TestABrokenPaymentIsListedAndTheOthersAreBooked(t *testing.T) {
 	require.ErrorContains(t, err, notStored)
 	_, err = o.WithdrawPayment(t.Context(), "R2", because)
 	require.NoError(t, err)
+}
+
+// SQLite lets a column of numbers hold a text.
+func TestANumberThatIsNoneIsToldAndTheOtherDocumentsAreCollected(t *testing.T) {
+	order := func(o *backoffice.Office) backoffice.CollectOrder {
+		today := registry.Date(o.Now().Unix() / (24 * 60 * 60))
+		return backoffice.CollectOrder{PaymentOrder: because, Until: today + 30, On: today + 2}
+	}
+	for column, where := range map[string]string{"payer_number": "invoice_receivables", "scale": "invoice_receivables",
+		"due": "invoice_receivables", "issued": "invoice_receivables", "version": "invoice_receivables", "cycle": "invoice_documents"} {
+		t.Run(column, func(t *testing.T) {
+			o := withDocuments(t, "100.00", "50.00")
+			change(t, o, `UPDATE `+where+` SET `+column+` = '1x' WHERE number_text = 'INV-0001'`)
+			made, err := o.Collect(t.Context(), order(o))
+			require.NoError(t, err)
+			require.Equal(t, []int{1, 1}, []int{made.Debits, made.Refused})
+			require.Contains(t, made.Lines[1].Why, "column "+column+" of "+where)
+			open, err := o.OpenDocuments(t.Context(), backoffice.OpenQuestion{All: true})
+			require.NoError(t, err)
+			require.Len(t, open, 2)
+		})
+	}
+	t.Run("earlier debits", func(t *testing.T) {
+		o := withDocuments(t, "100.00", "50.00")
+		first, err := o.Collect(t.Context(), order(o))
+		require.NoError(t, err)
+		require.Equal(t, 2, first.Debits)
+		change(t, o, `UPDATE invoice_debits SET collected_on = 'y' WHERE document = (SELECT document FROM invoice_receivables WHERE number_text = 'INV-0001')`)
+		again := order(o)
+		again.Again = []string{"INV-0001", "INV-0002"}
+		made, err := o.Collect(t.Context(), again)
+		require.NoError(t, err)
+		require.Equal(t, []int{0, 2}, []int{made.Debits, made.Refused}, "both are of this mandate")
+		require.Contains(t, made.Lines[0].Why, "column collected_on of invoice_debits")
+
+		change(t, o, `UPDATE invoice_debits SET amount = 'much' WHERE document = (SELECT document FROM invoice_receivables WHERE number_text = 'INV-0001')`)
+		made, err = o.Collect(t.Context(), order(o))
+		require.NoError(t, err)
+		require.Equal(t, []int{1, 1}, []int{made.Waiting, made.Refused})
+
+		change(t, o, `UPDATE invoice_collections SET debits = 'two', made = 'y'`)
+		all, err := o.Collections(t.Context(), "", "")
+		require.NoError(t, err)
+		require.Contains(t, all[0].Error, "column made of invoice_collections")
+	})
+	t.Run("payments", func(t *testing.T) {
+		o := issued(t)
+		imports(t, o, because, ",INV-0001,5.00,DAY,R1", ",INV-0002,6.00,DAY,R2")
+		change(t, o, `UPDATE invoice_payments SET payer_number = '1x' WHERE id = 'R1'`)
+		all, err := o.ListPayments(t.Context(), backoffice.PaymentQuestion{})
+		require.NoError(t, err)
+		require.Len(t, all, 2)
+		_, err = o.WithdrawPayment(t.Context(), "R1", because)
+		require.ErrorContains(t, err, "column payer_number of invoice_payments")
+		require.Equal(t, 1, imports(t, o, because, ",INV-0009,2.00,DAY,R4").New)
+	})
 }

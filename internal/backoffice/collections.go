@@ -133,7 +133,6 @@ func (o *Office) collect(ctx context.Context, tx *store.Tx, r *CollectOrder, sel
 	made := &Collection{Seller: seller.Name.Value, Made: Moment(o.Now()), Lines: []CollectionLine{}, Who: r.Who, Why: r.Why}
 	var debits []sepa.Debit
 	ids := map[string]string{}
-	used, last := map[string]bool{}, map[string]registry.Date{}
 	var broken []sepa.Refusal
 	for i := range open {
 		if open[i].Broken != nil {
@@ -141,6 +140,10 @@ func (o *Office) collect(ctx context.Context, tx *store.Tx, r *CollectOrder, sel
 			continue
 		}
 		d, err := o.debit(ctx, tx, r, &open[i])
+		if row := (*store.BrokenError)(nil); errors.As(err, &row) {
+			broken = append(broken, sepa.Refusal{Document: open[i].Number, Payer: open[i].Payer, Why: []string{row.Error()}})
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -151,19 +154,11 @@ func (o *Office) collect(ctx context.Context, tx *store.Tx, r *CollectOrder, sel
 		debits, ids[d.Document] = append(debits, *d), open[i].Document
 	}
 	slices.SortStableFunc(debits, func(a, b sepa.Debit) int { return cmp.Or(cmp.Compare(a.On, b.On), cmp.Compare(a.Document, b.Document)) })
-	for i := range debits {
-		d := &debits[i]
-		if !used[d.Mandate] {
-			if last[d.Mandate], err = payment.MandateUsed(ctx, tx, seller.Account.Value, d.Mandate); err != nil {
-				return nil, err
-			}
-			used[d.Mandate] = true
-			if last[d.Mandate] == 0 && d.Mandate != "" {
-				continue // the first debit of its mandate
-			}
-		}
-		d.Sequence, d.Used = sepa.Recurrent, last[d.Mandate]
+	debits, unread, err := sequences(ctx, tx, seller.Account.Value, debits)
+	if err != nil {
+		return nil, err
 	}
+	broken = append(broken, unread...)
 	id, err := payment.NextCollection(ctx, tx, o.Now())
 	if err != nil {
 		return nil, err
@@ -177,6 +172,33 @@ func (o *Office) collect(ctx context.Context, tx *store.Tx, r *CollectOrder, sel
 		return nil, &Problem{Conflict, fmt.Errorf("seller %s cannot collect: %w", seller.Name.Value, err)}
 	}
 	return made, made.fill(ctx, tx, r, seller, m, append(broken, refused...), ids)
+}
+
+// sequences finds out which debits, in the order of their dates, are not the first ones of their mandates. It leaves
+// out debits of mandates whose earlier debits cannot be read.
+func sequences(ctx context.Context, tx *store.Tx, seller string, debits []sepa.Debit) (known []sepa.Debit, broken []sepa.Refusal, err error) {
+	used, last, unread := map[string]bool{}, map[string]registry.Date{}, map[string]*store.BrokenError{}
+	for _, d := range debits {
+		first := !used[d.Mandate]
+		if first {
+			used[d.Mandate] = true
+			var row *store.BrokenError
+			if last[d.Mandate], err = payment.MandateUsed(ctx, tx, seller, d.Mandate); errors.As(err, &row) {
+				unread[d.Mandate] = row
+			} else if err != nil {
+				return nil, nil, err
+			}
+		}
+		if row := unread[d.Mandate]; row != nil {
+			broken = append(broken, sepa.Refusal{Document: d.Document, Payer: d.Payer, Why: []string{row.Error()}})
+			continue
+		}
+		if !first || last[d.Mandate] != 0 || d.Mandate == "" {
+			d.Sequence, d.Used = sepa.Recurrent, last[d.Mandate]
+		}
+		known = append(known, d)
+	}
+	return known, broken, nil
 }
 
 // fill stores the message, and lists its content.

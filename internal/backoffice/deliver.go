@@ -40,7 +40,9 @@ func (o *Office) DeliverInvoices(ctx context.Context, r DeliverOrder) (all []Lis
 	for _, id := range ids {
 		some, err := o.deliverAgain(ctx, id, &r)
 		all = append(all, some...)
-		if err != nil {
+		if row := (*store.BrokenError)(nil); errors.As(err, &row) {
+			broken = append(broken, row) // the other documents go on
+		} else if err != nil {
 			return all, err
 		}
 	}

@@ -70,6 +70,9 @@ func (o *Office) ListDeliveries(ctx context.Context, q DeliveryQuestion) ([]List
 func listedDelivery(j *delivery.Job) ListedDelivery {
 	l := ListedDelivery{Document: j.Number, Payer: j.Payer, Channel: string(j.Channel), Recipient: j.Recipient, State: string(j.State),
 		Attempts: j.Attempts, Unclear: j.Unclear, Who: j.Who, Why: j.Why}
+	if j.Broken != nil {
+		l.Why = j.Broken.Error()
+	}
 	for _, at := range []struct {
 		time.Time
 		into *string

@@ -143,6 +143,11 @@ func place(j *Job) string {
 
 // try makes an attempt, unless another process is already making one.
 func (d *Deliverer) try(ctx context.Context, j *Job) (mine bool, err error) {
+	if j.Broken != nil {
+		err = d.Table.setAside(ctx, j, d.Now())
+		d.failed(j)
+		return true, err
+	}
 	if mine, err = d.Table.begin(ctx, j, d.Now()); !mine {
 		return false, err
 	}
@@ -172,9 +177,13 @@ func (d *Deliverer) try(ctx context.Context, j *Job) (mine bool, err error) {
 	case j.State.over() && j.State != Failed:
 		d.Sent(j.Channel)
 	case j.State == Failed:
-		d.Log.Error("a document could not be delivered; see ratemill delivery list", "delivery", j.ID, "document", j.Number, "why", j.Why)
+		d.failed(j)
 	}
 	return true, nil
+}
+
+func (d *Deliverer) failed(j *Job) {
+	d.Log.Error("a document could not be delivered; see ratemill delivery list", "delivery", j.ID, "document", j.Number, "why", j.Why)
 }
 
 // over reports whether a delivery needs no further attempt.
@@ -185,7 +194,12 @@ func (d *Deliverer) send(ctx context.Context, j *Job) (o Outcome, away bool) {
 	defer cancel()
 	sender := d.Senders[j.Channel]
 	if sender == nil {
-		return Outcome{State: Pending, Why: d.Missing[j.Channel]}, true
+		setting, known := d.Missing[j.Channel]
+		if !known {
+			err := &store.BrokenError{What: "delivery " + j.ID, Column: "channel of invoice_deliveries", Err: fmt.Errorf("%q is no channel", j.Channel)}
+			return Outcome{State: Failed, Why: err.Error()}, false
+		}
+		return Outcome{State: Pending, Why: setting}, true
 	}
 	of, err := d.Documents(ctx, j.Document)
 	if err != nil {

@@ -58,6 +58,7 @@ type Job struct {
 	Sent        time.Time
 	Made        time.Time
 	Changed     time.Time
+	Broken      error // why its row cannot be read; the columns that cannot be read are then 0
 
 	version int64
 }

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -56,14 +57,18 @@ const columns = `id, document, number_text, payer_number, payer, channel, recipi
 	next_at, sent, made, changed, version`
 
 func scan(rows *sql.Rows) (j Job, err error) {
-	var payer, began, next, sent, made, changed int64
-	err = rows.Scan(&j.ID, &j.Document, &j.Number, &payer, &j.Payer, &j.Channel, &j.Recipient, &j.State, &j.Why, &j.Who, &j.Round, &began,
-		&j.Attempts, &j.Unclear, &next, &sent, &made, &changed, &j.version)
-	j.PayerNumber = uint32(payer)
+	var payer, round, began, attempts, unclear, next, sent, made, changed, version store.Integer
+	err = rows.Scan(&j.ID, &j.Document, &j.Number, &payer, &j.Payer, &j.Channel, &j.Recipient, &j.State, &j.Why, &j.Who, &round, &began,
+		&attempts, &unclear, &next, &sent, &made, &changed, &version)
+	if column, err := store.Integers("payer_number", &payer, "round", &round, "began", &began, "attempts", &attempts, "unclear", &unclear,
+		"next_at", &next, "sent", &sent, "made", &made, "changed", &changed, "version", &version); err != nil {
+		j.Broken = &store.BrokenError{What: "delivery " + j.ID, Column: column + " of invoice_deliveries", Err: err}
+	}
+	j.PayerNumber, j.Round, j.Attempts, j.Unclear, j.version = uint32(payer.N), int(round.N), int(attempts.N), int(unclear.N), version.N
 	for _, at := range []struct {
 		n    int64
 		into *time.Time
-	}{{began, &j.Began}, {next, &j.NextAt}, {sent, &j.Sent}, {made, &j.Made}, {changed, &j.Changed}} {
+	}{{began.N, &j.Began}, {next.N, &j.NextAt}, {sent.N, &j.Sent}, {made.N, &j.Made}, {changed.N, &j.Changed}} {
 		if at.n != 0 {
 			*at.into = time.Unix(0, at.n).UTC()
 		}
@@ -127,10 +132,10 @@ func (t Table) Get(ctx context.Context, id string) (*Job, error) {
 // Due returns the deliveries to try now, the longest waiting first. It leaves out deliveries to certain places. A
 // delivery that is being sent becomes due when its lease ends, because the process that sent it must have died.
 // If the end of a pause is further away than the longest pause, the pause is ignored: it was set by a clock that
-// was ahead.
+// was ahead. Deliveries that cannot be read are returned too, see Job.Broken.
 func (t Table) Due(ctx context.Context, now time.Time, most int, without []string) ([]Job, error) {
-	where, args := "next_at > 0 AND (next_at <= ? OR state = ? AND next_at > ?)", []any{now.UnixNano(), string(Pending),
-		now.Add(2 * mostPause).UnixNano()}
+	where, args := "next_at > 0 AND (next_at <= ? OR state = ? AND next_at > ? OR state = ? AND next_at > ?)", []any{now.UnixNano(),
+		string(Pending), now.Add(2 * mostPause).UnixNano(), string(Sending), int64(math.MaxInt64)} // a text is greater than every number
 	for _, at := range without {
 		channel, recipient, one := strings.Cut(at, " ")
 		if one {
@@ -166,6 +171,17 @@ func (t Table) save(ctx context.Context, j *Job, now time.Time) error {
 		j.version++
 	}
 	return err
+}
+
+// setAside makes a delivery fail whose row cannot be read, so that an operator looks at it. It leaves the columns that
+// it does not need as they are.
+func (t Table) setAside(ctx context.Context, j *Job, now time.Time) error {
+	j.State, j.Why, j.NextAt = Failed, j.Broken.Error(), time.Time{}
+	return t.DB.Change(ctx, "noting a delivery", func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE invoice_deliveries SET state = ?, why = ?, next_at = 0, changed = ? WHERE id = ? AND next_at > 0`,
+			string(j.State), j.Why, now.UnixNano(), j.ID)
+		return err
+	})
 }
 
 // lease is the longest duration of an attempt. When it is over, another process retries the delivery.
@@ -276,6 +292,9 @@ func (t Table) Again(ctx context.Context, id string, by Decide, now time.Time) (
 
 func (t Table) decide(ctx context.Context, id string, by Decide, now time.Time, do func(*Job) error) (*Job, error) {
 	j, err := t.Get(ctx, id)
+	if err == nil {
+		err = j.Broken
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -316,8 +335,8 @@ type Waits struct {
 func (t Table) Waits(ctx context.Context, now time.Time) (w Waits, err error) {
 	var began int64
 	err = t.DB.Read().QueryRowContext(ctx, t.DB.SQL(`SELECT COUNT(CASE WHEN next_at > 0 THEN 1 END), COUNT(CASE WHEN state = 'failed' THEN 1 END),
-		COUNT(CASE WHEN unclear > 0 THEN 1 END), COALESCE(MIN(CASE WHEN next_at > 0 THEN began END), 0) FROM invoice_deliveries`)).
-		Scan(&w.Waiting, &w.Failed, &w.Unclear, &began)
+		COUNT(CASE WHEN unclear > 0 THEN 1 END), COALESCE(MIN(CASE WHEN next_at > 0 AND began <= ? THEN began END), 0)
+		FROM invoice_deliveries`), int64(math.MaxInt64)).Scan(&w.Waiting, &w.Failed, &w.Unclear, &began)
 	if err != nil {
 		return w, t.DB.Failed("counting deliveries", err)
 	}

@@ -23,12 +23,19 @@ type Book struct {
 // Apply updates the tables with a fact about a payment; nil means that the payment is withdrawn. Applying the same
 // fact again changes nothing.
 func (b *Book) Apply(ctx context.Context, tx *store.Tx, id string, v *Value, revision registry.Revision) error {
-	var oldPayer int64
+	var stored store.Integer
 	var oldText string
-	err := tx.Row(ctx, `SELECT payer_number, value FROM invoice_payments WHERE id = ?`, id).Scan(&oldPayer, &oldText)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	err := tx.Row(ctx, `SELECT payer_number, value FROM invoice_payments WHERE id = ?`, id).Scan(&stored, &oldText)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	if err == nil {
+		err = brokenPayer(id, stored.Err)
+	}
+	if err != nil {
 		return err
 	}
+	oldPayer := stored.N
 	parts, payer, err := b.resolve(ctx, tx, v)
 	if err != nil {
 		return fmt.Errorf("payment %s: %w", id, err)

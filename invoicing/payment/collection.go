@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"time"
 
 	"ratemill/decimal"
@@ -45,10 +46,13 @@ func NextCollection(ctx context.Context, tx *store.Tx, now time.Time) (string, e
 // MandateUsed returns the last day on which a seller used a mandate for a debit, 0 if it never did. In that case, the
 // next debit is the mandate's first.
 func MandateUsed(ctx context.Context, tx *store.Tx, seller, mandate string) (last registry.Date, err error) {
-	var day int64
+	var day store.Integer
 	err = tx.Row(ctx, `SELECT coalesce(max(d.collected_on), 0) FROM invoice_debits d JOIN invoice_collections c ON c.id = d.collection
 		WHERE d.mandate = ? AND c.seller = ?`, mandate, seller).Scan(&day)
-	return registry.Date(day), err
+	if err == nil && day.Err != nil {
+		err = &store.BrokenError{What: "a debit of mandate " + mandate, Column: "collected_on of invoice_debits", Err: day.Err}
+	}
+	return registry.Date(day.N), err
 }
 
 // Collect stores a collection with its debits.
@@ -79,17 +83,22 @@ func Collections(ctx context.Context, db *store.DB, id string) (all []Collection
 	err = db.Query(ctx, "reading collections", `SELECT id, seller, made, who, why, debits, total, sha256, `+content+` FROM invoice_collections
 		WHERE `+where+` ORDER BY made DESC, id DESC`, args, func(rows *sql.Rows) error {
 		var c Collection
-		var made int64
+		var made, debits store.Integer
 		var total, text string
-		err := rows.Scan(&c.ID, &c.Seller, &made, &c.Who, &c.Why, &c.Debits, &total, &c.SHA256, &text)
-		c.Made, c.Content = time.Unix(0, made).UTC(), []byte(text)
+		if err := rows.Scan(&c.ID, &c.Seller, &made, &c.Who, &c.Why, &debits, &total, &c.SHA256, &text); err != nil {
+			return err
+		}
+		c.Made, c.Debits, c.Content = time.Unix(0, made.N).UTC(), int(debits.N), []byte(text)
+		column, err := store.Integers("made", &made, "debits", &debits)
 		if err == nil {
-			if c.Total, err = decimal.Parse(total); err != nil {
-				c.Broken, err = &store.BrokenError{What: "collection " + c.ID, Column: "total of invoice_collections", Err: err}, nil
-			}
+			column = "total"
+			c.Total, err = decimal.Parse(total)
+		}
+		if err != nil {
+			c.Broken = &store.BrokenError{What: "collection " + c.ID, Column: column + " of invoice_collections", Err: err}
 		}
 		all = append(all, c)
-		return err
+		return nil
 	})
 	return all, err
 }
@@ -97,7 +106,8 @@ func Collections(ctx context.Context, db *store.DB, id string) (all []Collection
 // Debits returns the documents of a seller that are paid by SEPA direct debit, are due by a date, and have an open
 // amount that is not disputed. It also returns documents whose open amount cannot be read.
 func Debits(ctx context.Context, tx *store.Tx, seller string, until registry.Date) (owed []Receivable, err error) {
-	all, err := list(ctx, tx, `seller = ? AND method = 'sepa' AND is_open = 1 AND due <= ? ORDER BY due, number_text`, seller, int64(until))
+	all, err := list(ctx, tx, `seller = ? AND method = 'sepa' AND is_open > 0 AND (due <= ? OR due > ?) ORDER BY due, number_text`, seller, int64(until),
+		int64(math.MaxInt64)) // SQLite: a text is greater than every number
 	for i := range all {
 		if open, err := all[i].Collectable(); all[i].Broken != nil || err == nil && open.Sign() > 0 {
 			owed = append(owed, all[i])

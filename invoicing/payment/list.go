@@ -38,14 +38,17 @@ func Payments(ctx context.Context, db *store.DB, payer *uint32) (all []Stored, e
 	err = db.Query(ctx, "reading payments", `SELECT id, payer_number, value FROM invoice_payments WHERE `+where+` ORDER BY id`, args,
 		func(rows *sql.Rows) error {
 			var s Stored
-			var number int64
+			var number store.Integer
 			var text string
 			if err := rows.Scan(&s.ID, &number, &text); err != nil {
 				return err
 			}
-			s.PayerNumber = uint32(number)
+			s.PayerNumber = uint32(number.N)
 			if s.Value, s.Broken = Parse(s.ID, []byte(text)); s.Broken == nil && !s.Value.IsDispute() {
 				s.Credit = s.Value.Amount
+			}
+			if s.Broken == nil {
+				s.Broken = brokenPayer(s.ID, number.Err)
 			}
 			at[s.ID] = len(all)
 			all = append(all, s)
@@ -78,6 +81,14 @@ func Payments(ctx context.Context, db *store.DB, payer *uint32) (all []Stored, e
 		return err
 	})
 	return all, err
+}
+
+// brokenPayer is the error for a payment whose payer's number cannot be read, nil if it can.
+func brokenPayer(id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &store.BrokenError{What: "payment " + id, Column: "payer_number of invoice_payments", Err: err}
 }
 
 // Get returns a payment from its facts, false if there is no such payment.
@@ -131,7 +142,8 @@ func amountsOf(ctx context.Context, tx *store.Tx, query, document string) (all [
 		}
 		a, err := decimal.Parse(text)
 		if err != nil {
-			return nil, fmt.Errorf("an amount of document %s: %w", document, err)
+			return nil, &store.BrokenError{What: "a debit or payment of document " + document,
+				Column: "amount of invoice_debits or invoice_payment_parts", Err: err}
 		}
 		all = append(all, a)
 	}

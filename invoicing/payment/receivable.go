@@ -168,23 +168,30 @@ const columns = `document, number_text, payer_number, payer, seller, form, corre
 	paid, written_off, disputed, disputed_after, version`
 
 func scan(rows *sql.Rows) (r Receivable, err error) {
-	var payer, issued, due int64
+	var payer, scale, issued, due, version store.Integer
 	var total, credited, paid, off, disputed, after string
-	if err := rows.Scan(&r.Document, &r.Number, &payer, &r.Payer, &r.Seller, &r.Form, &r.Corrects, &r.Currency, &r.Scale, &issued, &due,
-		&r.Method, &total, &credited, &paid, &off, &disputed, &after, &r.version); err != nil {
+	if err := rows.Scan(&r.Document, &r.Number, &payer, &r.Payer, &r.Seller, &r.Form, &r.Corrects, &r.Currency, &scale, &issued, &due,
+		&r.Method, &total, &credited, &paid, &off, &disputed, &after, &version); err != nil {
 		return r, err
 	}
-	r.PayerNumber, r.Issued, r.Due = uint32(payer), registry.Date(issued), registry.Date(due)
+	r.PayerNumber, r.Scale, r.Issued, r.Due, r.version = uint32(payer.N), int(scale.N), registry.Date(issued.N), registry.Date(due.N), version.N
+	if column, err := store.Integers("payer_number", &payer, "scale", &scale, "issued", &issued, "due", &due, "version", &version); err != nil {
+		r.Broken = r.broken(column, err)
+	}
 	for _, f := range []struct {
 		column, text string
 		into         *decimal.D
 	}{{"total", total, &r.Total}, {"credited", credited, &r.Credited}, {"paid", paid, &r.Paid}, {"written_off", off, &r.WrittenOff},
 		{"disputed", disputed, &r.disputed}, {"disputed_after", after, &r.after}} {
 		if *f.into, err = decimal.Parse(f.text); err != nil && r.Broken == nil {
-			r.Broken = &store.BrokenError{What: "what is open of document " + r.Number, Column: f.column + " of invoice_receivables", Err: err}
+			r.Broken = r.broken(f.column, err)
 		}
 	}
 	return r, nil
+}
+
+func (r *Receivable) broken(column string, err error) error {
+	return &store.BrokenError{What: "what is open of document " + r.Number, Column: column + " of invoice_receivables", Err: err}
 }
 
 func (r *Receivable) isOpen() (int, error) {
@@ -307,7 +314,7 @@ func List(ctx context.Context, db *store.DB, q Question) (all []Receivable, err 
 		where, args = append(where, "(number_text = ? OR document = ?)"), append(args, q.Name, q.Name)
 	}
 	if q.Open {
-		where = append(where, "is_open = 1")
+		where = append(where, "is_open > 0")
 	}
 	if q.Disputed {
 		where = append(where, "disputed <> '0'")
