@@ -21,6 +21,11 @@ const mostAsked = 20_000
 // closing closes cycles of payers, with the usage and balances of one portion of the payers in memory at a time. It
 // passes on finished results in the order of the payers.
 func (r *Run) closing(ctx context.Context, until Date, payers []uint32, last map[uint32]*Closed, store func([]*Computed) error) error {
+	shifted, err := r.Basis.shifted(last)
+	if err != nil {
+		return err
+	}
+	r.shifted = shifted
 	size := cmp.Or(r.portion, ofUsage)
 	// The engines of a worker read the facts of all SIMs, so the workers are created once for all portions.
 	workers, signers, done := []*worker(nil), r.Basis.signers(), 0
@@ -113,7 +118,7 @@ func (r *Run) usageOf(ctx context.Context, until Date, payers []uint32, last map
 	a := &asking{from: max(until-Compared, b.Begin-31, 0), to: until, late: true, long: map[uint32]Date{}}
 	for _, number := range payers {
 		from := max(b.first(number), b.Begin) - 31 // a cycle that contains a date begins at most 31 days before that date
-		if c := last[number]; c != nil && c.Broken == nil {
+		if c := last[number]; c != nil && c.Broken == nil && r.shifted[number] == "" {
 			a.closes, from = append(a.closes, c), c.Cycle.To
 		}
 		if from > 0 && from < a.from { // without a date, the payer's cycles are held

@@ -35,7 +35,8 @@ type Run struct {
 	// Progress is called from time to time with the number of finished payers. May be nil.
 	Progress func(done, of int)
 
-	portion int // payers whose usage is in memory at a time; 0: ofUsage
+	shifted map[uint32]string // payers whose last closes have impossible cuts, and why
+	portion int               // payers whose usage is in memory at a time; 0: ofUsage
 }
 
 // together is the number of payers that share a transaction, because each transaction costs a disk write.
@@ -234,7 +235,11 @@ func (w *worker) some(ctx context.Context, payers []uint32, last map[uint32]*Clo
 				Skipped: "another run closed a cycle of it while this one asked for its usage; run again"})
 			continue
 		}
-		if err := firstBroken(known[number]); err != nil {
+		err := firstBroken(known[number])
+		if why := w.shifted[number]; why != "" && err == nil {
+			err = errors.New(why)
+		}
+		if err != nil {
 			done = append(done, w.broken(number, known[number], err))
 			continue
 		}

@@ -97,41 +97,6 @@ func (b *Basis) ask(ctx context.Context, a *asking) (*usage, error) {
 	return u, b.Usage(ctx, q, take(true))
 }
 
-// cutError reports that usage is requested up to a cut before the cut of an earlier close.
-type cutError struct{ now, earlier document.Cut }
-
-func (e *cutError) Error() string {
-	return fmt.Sprintf("usage is counted up to %s of the rated log now, but an earlier close counted up to %s: balances that are made again, "+
-		"or a control store restored from a backup, are behind; wait until the role account is there again", e.now, e.earlier)
-}
-
-// compareCuts orders the cuts of one log, which follow each other in every partition.
-func compareCuts(a, b document.Cut) int {
-	switch {
-	case a.String() == b.String():
-		return 0
-	case notAfter(a, b):
-		return -1
-	}
-	return 1
-}
-
-// notAfter reports whether a cut is before or equal to another one in every partition.
-func notAfter(a, b document.Cut) bool {
-	if a.Log != b.Log {
-		return a.Log < b.Log
-	}
-	for n, at := range a.Offsets {
-		if n >= len(b.Offsets) {
-			return at == 0
-		}
-		if at > b.Offsets[n] {
-			return false
-		}
-	}
-	return true
-}
-
 // usageIn returns the usage of a close. An off-cycle close has none.
 func (p *payer) usageIn(u *usage, c *document.Close, give func(*document.Item) error) error {
 	if c.OffCycle > 0 {
