@@ -18,15 +18,16 @@ func productCommand(f *flags) *cobra.Command {
 		Use:   "list [FOLDER]",
 		Short: "List the parts of the catalogue with their prices",
 		Long: `List prints the parts of the project's catalogue in all versions, with prices by state, periods,
-and the products that contain them.`,
+and the products that contain them. Without FOLDER, it reads the project of the current folder, or the one that
+ratemill.yaml names.`,
 		Example: "  ratemill product list\n  ratemill product list -o csv",
 		Args:    atMostOne("project folder"),
 	}
 	outputFlag(f, list)
 	list.RunE = func(cmd *cobra.Command, args []string) error {
-		dir := "."
-		if len(args) == 1 {
-			dir = args[0]
+		dir, err := f.projectFolder(args)
+		if err != nil {
+			return err
 		}
 		all, err := backoffice.ListProducts(dir)
 		if err != nil {

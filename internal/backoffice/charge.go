@@ -12,6 +12,7 @@ import (
 	"ratemill/decimal"
 	"ratemill/internal/store"
 	"ratemill/invoicing"
+	"ratemill/invoicing/document"
 	"ratemill/invoicing/product"
 	"ratemill/normalize"
 	"ratemill/registry"
@@ -103,7 +104,7 @@ func (o *Office) adjusts(ctx context.Context, v *product.OneOff) error {
 	case s.Payer.Account != v.Payer:
 		return conflict("document %s is one of %s, and the charge is paid by %s", s.Name(), s.Payer.Account, v.Payer)
 	case line < 1 || line > len(s.Lines):
-		return conflict("document %s has no line %d; its lines are 1 to %d", s.Name(), line, len(s.Lines))
+		return &Problem{Conflict, document.NoLine(s.Name(), line, len(s.Lines))}
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func (o *Office) OpenInvoiceLine(ctx context.Context, name, as string, line, mos
 		return nil, err
 	}
 	if line < 1 || line > len(s.Lines) {
-		return nil, missing("document %s has no line %d; its lines are 1 to %d", s.Name(), line, len(s.Lines))
+		return nil, &Problem{Missing, document.NoLine(s.Name(), line, len(s.Lines))}
 	}
 	l := &s.Lines[line-1]
 	open := &InvoiceLine{Document: s.Name(), Line: line, What: LineWords(l), Exact: l.Exact.String(), Net: l.Net.Fixed(s.Scale),

@@ -243,7 +243,7 @@ func TestAOneOffChargeIsAFactWithItsPayerAndCurrency(t *testing.T) {
 		"or is not UTF-8":                           func(r *backoffice.ChargeOrder) { r.Reference = "M\xfcller" },
 		"is not the line of a document":             func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0001" },
 		"there is no document INV-7":                func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-7/1" },
-		"INV-0001 has no line 1":                    func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0001/1" },
+		"document INV-0001 has no lines":            func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0001/1" },
 		"INV-0009 is one of initech":                func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0009/1" },
 	} {
 		bad := r

@@ -85,7 +85,7 @@ func refused(of *Document, left []decimal.D, takes []Take) (wrong []error) {
 	seen := map[int]bool{}
 	for _, take := range takes {
 		if take.Line < 1 || take.Line > len(of.Lines) {
-			wrong = append(wrong, fmt.Errorf("document %s has no line %d; its lines are 1 to %d", of.Number, take.Line, len(of.Lines)))
+			wrong = append(wrong, NoLine(of.Number, take.Line, len(of.Lines)))
 			continue
 		}
 		l, rest := of.Lines[take.Line-1], left[take.Line-1]

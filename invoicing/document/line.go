@@ -2,6 +2,7 @@ package document
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"ratemill/decimal"
@@ -209,4 +210,12 @@ func order(a, b Line) int {
 		cmp.Compare(a.Period.To, b.Period.To), a.Price.Cmp(b.Price), cmp.Compare(a.Per, b.Per), cmp.Compare(a.Tax,
 			b.Tax), cmp.Compare(a.Unit, b.Unit),
 		cmp.Compare(a.Cause, b.Cause))
+}
+
+// NoLine is the error for the number of a line that a document with so many lines does not have.
+func NoLine(document string, line, lines int) error {
+	if lines == 0 {
+		return fmt.Errorf("document %s has no lines", document)
+	}
+	return fmt.Errorf("document %s has no line %d; its lines are 1 to %d", document, line, lines)
 }
