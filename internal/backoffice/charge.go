@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"ratemill/decimal"
+	"ratemill/internal/project"
 	"ratemill/internal/store"
 	"ratemill/invoicing"
 	"ratemill/invoicing/document"
@@ -51,6 +52,9 @@ func (o *Office) AddCharge(ctx context.Context, r ChargeOrder) (*AccountChange, 
 			return err
 		}
 		if err := v.Valid(); err != nil {
+			return &Problem{Invalid, err}
+		}
+		if err := v.TaxIn(project.TaxClasses(d.catalogue)); err != nil {
 			return &Problem{Invalid, err}
 		}
 		if err := o.adjusts(ctx, &v); err != nil {

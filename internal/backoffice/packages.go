@@ -11,6 +11,7 @@ import (
 	"ratemill/account"
 	"ratemill/decimal"
 	"ratemill/diag"
+	"ratemill/internal/project"
 	"ratemill/invoicing/product"
 	"ratemill/rating"
 	"ratemill/registry"
@@ -245,6 +246,9 @@ func (d *accountDraft) chargePackage(r *PackageOrder, p *rating.Package, name, s
 	}
 	v := product.OneOff{Payer: payer, Account: r.Account, Product: p.Name, Amount: price, Currency: d.book.Account(payer, when).Currency,
 		Tax: r.Tax, Reference: name}
+	if err := v.TaxIn(project.TaxClasses(d.catalogue)); err != nil {
+		return &Problem{Invalid, err}
+	}
 	if subject != r.Account {
 		v.SIM = subject
 	}

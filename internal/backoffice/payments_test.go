@@ -32,7 +32,7 @@ numbers: { invoice: "INV-{n:4}", credit_note: "CN-{n:4}" }
 tax: spain
 ---
 tax: spain
-rules: [{ category: S, rate: 21 }]
+rules: [{ class: telecom, category: S, rate: 21 }, { category: S, rate: 21 }]
 `
 
 // withDocuments is an office in which documents of globex, with a credit limit of 1000, are final.
@@ -242,6 +242,7 @@ func TestAOneOffChargeIsAFactWithItsPayerAndCurrency(t *testing.T) {
 		"has a control character":                   func(r *backoffice.ChargeOrder) { r.Reference = "\x1b[31m" },
 		"or is not UTF-8":                           func(r *backoffice.ChargeOrder) { r.Reference = "M\xfcller" },
 		"is not the line of a document":             func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0001" },
+		"catalogue has tax class telcom; did you":   func(r *backoffice.ChargeOrder) { r.Tax = "telcom" },
 		"there is no document INV-7":                func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-7/1" },
 		"document INV-0001 has no lines":            func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0001/1" },
 		"INV-0009 is one of initech":                func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0009/1" },

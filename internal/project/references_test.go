@@ -89,6 +89,12 @@ var references = []struct {
 	{"oneoffs", "sim", "id,account,sim,product,amount,currency\no1,acme,sim:NAME,x,5,EUR",
 		`o1: { account: acme, sim: "sim:NAME", product: x, amount: 5, currency: EUR }`, "99", "1",
 		"no SIM of the registry or of these files has sim 99"},
+	{"oneoffs", "tax", "id,account,product,amount,currency,tax\no1,acme,x,5,EUR,NAME",
+		`o1: { account: acme, product: x, amount: 5, currency: EUR, tax: NAME }`, "telecon", "telecom",
+		"no part and no tax table of the catalogue has tax class telecon; did you mean telecom?"},
+	{"oneoffs", "tax", "id,account,product,amount,currency,tax\no1,acme,x,5,EUR,NAME",
+		`o1: { account: acme, product: x, amount: 5, currency: EUR, tax: NAME }`, "nope", "hardware",
+		"no part and no tax table of the catalogue has tax class nope; there are hardware, telecom"},
 	{"payments", "payer", "id,payer,amount,currency,date\ny1,NAME,5,EUR,2026-05-12",
 		`y1: { payer: NAME, amount: 5, currency: EUR, date: 2026-05-12 }`, "acne", "acme", "account acne is unknown; did you mean acme?"},
 	{"sims", "account", "imsi,account\n214070000000021,NAME", `"214070000000021": { account: NAME }`, "acne", "acme",
@@ -122,6 +128,8 @@ func TestEveryNameInARowMustBeThatOfSomething(t *testing.T) {
 		"m2m.yaml":   {Data: []byte("resource: m2m\nkind: apn_group\napns: [{ apn: iot.sky }]\n")},
 		"vpn.yaml":   {Data: []byte("resource: vpn\nkind: addon\n")},
 		"fleet.yaml": {Data: []byte("contract: fleet-24\nterm: 24 cycles\n")},
+		"tax.yaml":   {Data: []byte("tax: spain\nrules: [{ class: telecom, category: S, rate: 21 }]\n")},
+		"part.yaml":  {Data: []byte("part: router\ncharge: one_time\nof: { charge: router }\ntax: hardware\n")},
 		"line.yaml":  {Data: []byte("contract: line-24\nlevel: line\nterm: 24 cycles\n")},
 	}, project.Kinds()...)
 	require.False(t, list.HasErrors(), list)

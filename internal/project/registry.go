@@ -68,7 +68,7 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 		return account.EntitledAs(v, s, rev, in)
 	}
 	if c == nil {
-		return registry.ImportOptions{Forms: append(account.Forms(in), product.OneOffForm(), payment.Form(), contract.Form(nil),
+		return registry.ImportOptions{Forms: append(account.Forms(in), product.OneOffForm(nil), payment.Form(), contract.Form(nil),
 			settingsForm(nil)),
 			Entitled: entitled}
 	}
@@ -81,7 +81,19 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 	Complete(in, c)
 	contracts, _ := contract.DocumentsOf(c)
 	return registry.ImportOptions{Catalogue: names, State: statesOf(c.Life()), Entitled: entitled, Renews: renewsBy(c), Renewal: renewalIn(c),
-		Forms: append(account.Forms(in), product.OneOffForm(), payment.Form(), contract.Form(contracts), settingsForm(c.Life()))}
+		Forms: append(account.Forms(in), product.OneOffForm(TaxClasses(c)), payment.Form(), contract.Form(contracts), settingsForm(c.Life()))}
+}
+
+// TaxClasses are the tax classes of a catalogue's parts and tax tables, in order. A nil catalogue has none.
+func TaxClasses(c *rating.Catalogue) []string {
+	if c == nil {
+		return nil
+	}
+	products, _ := product.DocumentsOf(c)
+	tables, _ := terms.DocumentsOf(c)
+	classes := append(products.TaxClasses(), tables.TaxClasses()...)
+	slices.Sort(classes)
+	return slices.Compact(classes)
 }
 
 // accountsIn returns the accounts to which deal prices, products and sellers of a catalogue refer.

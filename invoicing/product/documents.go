@@ -25,8 +25,9 @@ var (
 // Kinds returns the kinds of catalogue documents that this package owns.
 func Kinds() []rating.Kind { return []rating.Kind{partKind, productKind} }
 
-// OneOffForm describes how one-off charges are written in import files.
-func OneOffForm() registry.Form {
+// OneOffForm describes how one-off charges are written in import files. A tax class must be one of taxClasses, unless
+// these are empty because the catalogue is not known or has none.
+func OneOffForm(taxClasses []string) registry.Form {
 	return registry.Form{Kind: registry.KindOneOff, Fields: registry.FieldsOf(OneOff{}), Read: func(n *diag.Node) ([]byte, diag.List) {
 		var v OneOff
 		d := &diag.Decoder{}
@@ -39,6 +40,9 @@ func OneOffForm() registry.Form {
 		}
 		if err := v.Valid(); err != nil {
 			d.Errorf(n.Pos, "%v", err)
+		}
+		if err := v.TaxIn(taxClasses); err != nil {
+			d.Errorf(n.Member("tax").Pos, "%v", err)
 		}
 		if d.HasErrors() {
 			return nil, d.List
@@ -94,6 +98,16 @@ func DocumentsOf(c *rating.Catalogue) (d *Documents, list diag.List) {
 		d.sold[plan] = append(d.sold[plan], name)
 	}
 	return d, append(list, more...)
+}
+
+// TaxClasses returns the tax classes of the parts, in no particular order.
+func (d *Documents) TaxClasses() (classes []string) {
+	for _, versions := range d.Parts {
+		for _, p := range versions {
+			classes = append(classes, p.Tax.Value)
+		}
+	}
+	return classes
 }
 
 // Tax returns the tax class of a charge by its name: usage by a plan, a contract's commitment or penalty, a one-time

@@ -1,6 +1,7 @@
 package product
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"ratemill/decimal"
+	"ratemill/diag"
 	"ratemill/invoicing/document"
 	"ratemill/registry"
 	"ratemill/registry/life"
@@ -323,6 +325,16 @@ func (v *OneOff) Valid() error {
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+// TaxIn returns an error if the tax class of a one-off charge is not one of the given ones. If there are none, it
+// accepts any.
+func (v *OneOff) TaxIn(classes []string) error {
+	if v.Tax == "" || len(classes) == 0 || slices.Contains(classes, v.Tax) {
+		return nil
+	}
+	return fmt.Errorf("no part and no tax table of the catalogue has tax class %s%s", v.Tax,
+		cmp.Or(diag.Suggest(v.Tax, classes), "; there are "+strings.Join(classes, ", ")))
 }
 
 // oneOff is a valid one-off charge.

@@ -142,6 +142,20 @@ func (d *Documents) SellerNames() []string { return d.sellers.Names() }
 // SellerNamed returns the version of a seller on a date, nil if there is none.
 func (d *Documents) SellerNamed(name string, on registry.Date) *Seller { return d.sellers.At(name, on) }
 
+// TaxClasses returns the tax classes that the rules of tax tables name, in no particular order.
+func (d *Documents) TaxClasses() (classes []string) {
+	for _, versions := range d.taxes {
+		for _, t := range versions {
+			for _, r := range t.Rules {
+				if r.Class.Value != "" {
+					classes = append(classes, r.Class.Value)
+				}
+			}
+		}
+	}
+	return classes
+}
+
 // Tax returns the tax of a line on a date (rule R5). A payer's reason for no VAT takes precedence; otherwise the
 // group's tax table decides.
 func (d *Documents) Tax(g *Group, zero *document.ZeroVAT, class string, buyer, seller *document.Party, on registry.Date) (document.Taxed,
