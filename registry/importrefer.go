@@ -274,16 +274,33 @@ func (im *importer) companyOf(account uint32, at udr.Instant) string {
 		if f.Company != "" {
 			return f.Company
 		}
-		for _, p := range im.statements.heldFacts(KindProject, f.Project, "", im.changes.Revision) {
-			var v struct {
-				Company string `json:"company"`
-			}
-			if f.Project != "" && p.state.begins() && json.Unmarshal([]byte(p.value), &v) == nil && v.Company != "" {
-				return v.Company
-			}
+		if company := im.companyOfProject(f.Project, at); company != "" {
+			return company
 		}
 	}
 	return ""
+}
+
+// companyOfProject is the company of a project at a time. Before the project's first row it is the company of that row,
+// because contacts and addresses may be stated for any time.
+func (im *importer) companyOfProject(project string, at udr.Instant) (company string) {
+	if project == "" {
+		return ""
+	}
+	for _, f := range im.statements.heldFacts(KindProject, project, "", im.changes.Revision) {
+		if f.from > at && company != "" {
+			break
+		}
+		var v struct {
+			Company string `json:"company"`
+		}
+		if !f.state.begins() {
+			company = ""
+		} else if json.Unmarshal([]byte(f.value), &v) == nil {
+			company = v.Company
+		}
+	}
+	return company
 }
 
 // namesOfSubject returns the names of a subject's statements of a kind.

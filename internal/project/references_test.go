@@ -166,8 +166,34 @@ func TestEveryNameInARowMustBeThatOfSomething(t *testing.T) {
 	require.Empty(t, warned)
 }
 
-// imported are the errors of an import of a file into a registry that has referencesBase, and the file of the first.
-func imported(c *rating.Catalogue, name, text string) (wrong diag.List, file *diag.File) {
+// TestContactsOfAProjectAreThoseOfTheCompanyThatItHadThen imports contacts that are those of the company, before and
+// after the project of the account went to another company.
+func TestContactsOfAProjectAreThoseOfTheCompanyThatItHadThen(t *testing.T) {
+	const base = `
+companies: { bolt-sl: { name: Bolt SL, type: SL, phone: "+34 912 345 678", address: { country: ES, city: Leon, street: Ancha, number: "1" } } }
+contacts: { "company:bolt-sl": { id: claims, name: Jon, email: jon@bolt.example } }
+projects: { trackers: { company: bolt-sl, name: Trackers, since: 2026-03-01 } }
+accounts: { cora: { project: trackers, currency: EUR, zone: UTC } }
+`
+	for name, want := range map[string]string{
+		"accounting,2026-02-01": "", "claims,2026-03-01": "",
+		"claims,2026-02-01":     "company acme-sl has no contact claims",
+		"accounting,2026-03-01": "company bolt-sl has no contact accounting",
+	} {
+		contact, since, _ := strings.Cut(name, ",")
+		wrong, _ := imported(nil, "x.yaml", base, "contacts.csv", "account,id,same_as,since\ncora,m,company/"+contact+","+since+"\n")
+		if want == "" {
+			require.Empty(t, wrong, name)
+			continue
+		}
+		require.Len(t, wrong, 1, name)
+		require.Equal(t, want, wrong[0].Message, name)
+	}
+}
+
+// imported are the errors of an import of files, by name and text, into a registry that has referencesBase, and the file
+// of the first.
+func imported(c *rating.Catalogue, files ...string) (wrong diag.List, file *diag.File) {
 	input := func(name, text string) registry.Input {
 		return registry.Input{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }}
 	}
@@ -179,7 +205,11 @@ func imported(c *rating.Catalogue, name, text string) (wrong diag.List, file *di
 	}
 	r.Publish(changes.Revision)
 	o.Statements.Publish(changes.Revision)
-	_, _, list = registry.ImportWith(r, []registry.Input{input(name, text)}, o)
+	var inputs []registry.Input
+	for i := 0; i < len(files); i += 2 {
+		inputs = append(inputs, input(files[i], files[i+1]))
+	}
+	_, _, list = registry.ImportWith(r, inputs, o)
 	for _, d := range list {
 		if d.Severity == diag.Error {
 			wrong = append(wrong, d)
