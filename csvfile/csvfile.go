@@ -9,14 +9,16 @@ import (
 	"strings"
 )
 
-// ErrLineEnds refuses a file whose lines end in CR alone, as old spreadsheets write them: it would be one long line.
+// ErrLineEnds is the error for a file whose lines end in CR alone, as old spreadsheets write them, because it would
+// be read as one long line.
 var ErrLineEnds = errors.New("the lines end in CR alone; let them end in LF or CR LF: save the file as CSV with the line ends of " +
 	"Windows or Unix")
 
-// beginning is the part of a file by which its form is known.
+// beginning is the size of the part of a file from which its form is recognised.
 const beginning = 64 << 10
 
-// CheckLineEnds returns ErrLineEnds if the lines of a text end in CR alone. The beginning of a text is enough.
+// CheckLineEnds returns ErrLineEnds if the lines of a text end in CR alone. It needs only the beginning of the
+// text.
 func CheckLineEnds(text []byte) error {
 	first, _, _ := bytes.Cut(text, []byte("\n"))
 	if bytes.IndexByte(bytes.TrimRight(first, "\r"), '\r') >= 0 {
@@ -38,9 +40,9 @@ func Lines(from io.Reader, size int) (*bufio.Reader, error) {
 	return r, CheckLineEnds(text)
 }
 
-// NewReader returns a reader of the records of a file. The separator is that of a first line sep=; or sep=, and
-// otherwise the one of the two that the header has more often. Positions count the line sep=;. Records may have any
-// number of fields.
+// NewReader returns a reader of the records of a file. The separator is the one in a first line sep=; or sep=, or
+// else the one of the two that occurs more often in the header. Line numbers include the line sep=;. Records may
+// have any number of fields.
 func NewReader(from io.Reader) (*csv.Reader, error) {
 	lines, err := Lines(from, beginning)
 	if err != nil {
@@ -61,7 +63,7 @@ func NewReader(from io.Reader) (*csv.Reader, error) {
 	return r, nil
 }
 
-// NamedSeparator is the separator that a line such as sep=; names, 0 for any other line. Spreadsheets write it.
+// NamedSeparator returns the separator in a line such as sep=; and 0 for any other line. Spreadsheets write it.
 func NamedSeparator(line []byte) byte {
 	if text, ok := bytes.CutPrefix(bytes.ToLower(line), []byte("sep=")); ok && len(text) == 1 && (text[0] == ',' || text[0] == ';') {
 		return text[0]

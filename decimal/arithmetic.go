@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// Add is d + e, or ErrRange.
+// Add returns d + e, or ErrRange.
 func (d D) Add(e D) (D, error) {
 	lo, carry := bits.Add64(d.lo, e.lo, 0)
 	hi := d.hi + e.hi + int64(carry)
@@ -17,10 +17,10 @@ func (d D) Add(e D) (D, error) {
 	return sum, nil
 }
 
-// Sub is d - e, or ErrRange.
+// Sub returns d - e, or ErrRange.
 func (d D) Sub(e D) (D, error) { return d.Add(e.Neg()) }
 
-// Mul is d × e. It returns ErrInexact if the product needs more than 12 decimals, and ErrRange if it is too large.
+// Mul returns d × e. It returns ErrInexact if the product needs more than 12 decimals, and ErrRange if it is too large.
 func (d D) Mul(e D) (D, error) {
 	p, r, err := d.mul(e)
 	if err == nil && r != 0 {
@@ -32,7 +32,7 @@ func (d D) Mul(e D) (D, error) {
 	return p.signed((d.hi < 0) != (e.hi < 0)), nil
 }
 
-// MulRound is d × e rounded to scale decimals.
+// MulRound returns d × e rounded to scale decimals.
 func (d D) MulRound(e D, scale int, mode Mode) (D, error) {
 	p, r, err := d.mul(e)
 	if err != nil {
@@ -86,7 +86,7 @@ func (d D) Div(e D) (D, error) {
 	return q.signed((d.hi < 0) != (e.hi < 0)), nil
 }
 
-// DivRound is d / e rounded to scale decimals.
+// DivRound returns d / e rounded to scale decimals.
 func (d D) DivRound(e D, scale int, mode Mode) (D, error) {
 	if e.IsZero() {
 		return D{}, ErrDivideByZero
@@ -115,15 +115,15 @@ func (d D) quotient(e D) (magnitude, bool, error) {
 }
 
 // Fraction is the part below 10^-12 that rounding removed or added: Num/Den of 10^-12, with the sign of the difference
-// to the rounded amount. The zero value means no difference.
+// from the rounded amount. The zero value means no difference.
 type Fraction struct {
 	Num int64
 	Den uint64
 }
 
-// Price is quantity × d / per, rounded by r: the price of quantity units at d for per units. The part that rounding
-// removed (true value minus result) is returned as rest, in D, and below that as Fraction, so that result + rest is
-// exactly the true value. per must be positive.
+// Price returns quantity × d / per, rounded by r: the price of quantity units at a price of d for per units. The
+// part that rounding removed (true value minus result) is returned as rest, a D, and the part below that as a
+// Fraction, so that result + rest + below is exactly the true value. per must be positive.
 //
 //	decimal.MustParse("0.02").Price(79_200, 1_000_000, r) = 0.001584
 func (d D) Price(quantity int64, per uint64, r Rounding) (result, rest D, below Fraction, err error) {
@@ -171,8 +171,8 @@ func (d D) Price(quantity int64, per uint64, r Rounding) (result, rest D, below 
 	return result, rest, below, err
 }
 
-// RoundFraction is d + f rounded by r; it rounds a sum of Price results once. f is less than one part of 10^-12 and has
-// the sign of d, unless one of them is zero. As with Price, result + rest + below is d + f.
+// RoundFraction returns d + f rounded by r; it rounds a sum of Price results once. f is less than one part of 10^-12
+// and has the sign of d, unless one of them is zero. As with Price, result + rest + below is d + f.
 func (d D) RoundFraction(f Fraction, r Rounding) (result, rest D, below Fraction, err error) {
 	if f.Num == 0 {
 		result, rest, err = d.Round(r)
@@ -197,7 +197,7 @@ func (d D) RoundFraction(f Fraction, r Rounding) (result, rest D, below Fraction
 	return result, rest, f, err
 }
 
-// compareTwice compares 2×rem with per, rem < per.
+// compareTwice compares 2×rem with per, where rem < per.
 func compareTwice(rem, per uint64) int {
 	switch half := per - rem; {
 	case rem > half:

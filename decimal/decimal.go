@@ -6,7 +6,7 @@ import (
 	"math/bits"
 )
 
-// Scale is the number of decimals every D carries.
+// Scale is the number of decimals of every D.
 const Scale = 12
 
 const one = 1_000_000_000_000 // 10^Scale
@@ -20,8 +20,8 @@ var (
 	ErrDivideByZero = errors.New("division by zero")
 )
 
-// D is an exact decimal: a signed 128-bit count of 10^-12. The zero value is 0. Two D are equal (==) exactly if the
-// numbers are equal.
+// D is an exact decimal: a signed 128-bit count of 10^-12. The zero value is 0. Two D values are equal (==) exactly
+// if the numbers are equal.
 type D struct {
 	hi int64
 	lo uint64
@@ -36,15 +36,15 @@ var (
 // limit is 10^38: the values of Decimal(38,12) lie strictly between -limit and limit.
 var limit = magnitude{hi: 0x4b3b4ca85a86c47a, lo: 0x098a224000000000}
 
-// FromInt is n as a decimal; every int64 fits.
+// FromInt returns n as a decimal; every int64 fits.
 func FromInt(n int64) D {
 	m := magnitude{lo: absolute(n)}
 	hi, lo := bits.Mul64(m.lo, one)
 	return magnitude{hi, lo}.signed(n < 0)
 }
 
-// FromParts makes a D from the two halves of its 128-bit two's complement count of 10^-12, as returned by Parts and as
-// stored in ClickHouse's Decimal(38,12). It returns ErrRange for a count that Decimal(38,12) cannot hold.
+// FromParts returns the D whose count of 10^-12 in 128-bit two's complement has the given halves, as returned by Parts
+// and as stored in ClickHouse's Decimal(38,12). It returns ErrRange for a count that does not fit into Decimal(38,12).
 func FromParts(hi int64, lo uint64) (D, error) {
 	d := D{hi, lo}
 	if !d.magnitude().fits() {
@@ -53,7 +53,7 @@ func FromParts(hi int64, lo uint64) (D, error) {
 	return d, nil
 }
 
-// Parts are the two halves of d's 128-bit two's complement count of 10^-12.
+// Parts returns the two halves of d's count of 10^-12 in 128-bit two's complement.
 func (d D) Parts() (hi int64, lo uint64) { return d.hi, d.lo }
 
 // Sign is -1, 0 or 1.
@@ -70,7 +70,7 @@ func (d D) Sign() int {
 // IsZero reports whether d is 0.
 func (d D) IsZero() bool { return d == D{} }
 
-// Cmp is -1, 0 or 1 as d is less than, equal to or greater than e.
+// Cmp returns -1, 0 or 1 if d is less than, equal to or greater than e.
 func (d D) Cmp(e D) int {
 	switch {
 	case d == e:
@@ -87,10 +87,10 @@ func (d D) Less(e D) bool { return d.Cmp(e) < 0 }
 // Neg is -d.
 func (d D) Neg() D { return d.magnitude().signed(d.hi >= 0) }
 
-// Abs is d without its sign.
+// Abs returns d without its sign.
 func (d D) Abs() D { return d.magnitude().signed(false) }
 
-// Int64 is d as an integer, and whether d is an integer in range.
+// Int64 returns d as an integer, and whether d is an integer within range.
 func (d D) Int64() (n int64, exact bool) {
 	q, r := d.magnitude().div64(one)
 	if r != 0 || q.hi != 0 {
@@ -105,7 +105,7 @@ func (d D) Int64() (n int64, exact bool) {
 	return int64(q.lo), q.lo <= math.MaxInt64
 }
 
-// Decimals is the number of decimals that d needs to be written exactly, 0 to 12.
+// Decimals returns the number of decimals needed to write d exactly, 0 to 12.
 func (d D) Decimals() int {
 	n := Scale
 	for m := d.magnitude(); n > 0; n-- {

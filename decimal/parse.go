@@ -8,7 +8,7 @@ import (
 
 // ParseError describes a text that is not a valid decimal.
 type ParseError struct {
-	Text   string // at most 40 characters of it
+	Text   string // at most 40 characters of the text
 	Reason string
 }
 
@@ -22,7 +22,8 @@ func parseError[T string | []byte](text T, reason string) error {
 }
 
 // Parse reads digits with an optional sign and an optional point, such as -12.50. Exponents, separators and blanks are
-// errors, and so are more than 12 decimals unless the further ones are zeros. A result out of range is an error too.
+// errors, and so are more than 12 decimals, unless the additional ones are zeros. A result out of range is an error
+// too.
 func Parse[T string | []byte](text T) (D, error) {
 	i, negative := 0, false
 	if len(text) > 0 && (text[0] == '-' || text[0] == '+') {
@@ -71,7 +72,7 @@ func Parse[T string | []byte](text T) (D, error) {
 	return m.signed(negative), nil
 }
 
-// MustParse is Parse for constants in the code; it panics on an error.
+// MustParse is like Parse, for constants in the code; it panics on an error.
 func MustParse(text string) D {
 	d, err := Parse(text)
 	if err != nil {
@@ -86,7 +87,7 @@ func (m magnitude) times10(digit byte) magnitude {
 	return r.add(uint64(digit))
 }
 
-// String is d with the fewest decimals that are exact: 0.001584, -3, 0.
+// String returns d with the fewest decimals that are exact: 0.001584, -3, 0.
 func (d D) String() string { return string(d.Append(nil)) }
 
 // Append appends the text that String returns.
@@ -115,13 +116,14 @@ func (d D) AppendFixed(dst []byte, scale int) []byte {
 	return append(dst, buf[i:]...)
 }
 
-// Fixed is AppendFixed as a string, for amounts of money in a currency's minor units.
+// Fixed returns the text of AppendFixed, for amounts of money in a currency's minor units.
 func (d D) Fixed(scale int) string { return string(d.AppendFixed(nil, scale)) }
 
-// MarshalText is String, so that JSON and YAML carry decimals as text and no reader converts them to floats.
+// MarshalText returns the text of String, so that JSON and YAML contain decimals as text and no reader
+// converts them to floats.
 func (d D) MarshalText() ([]byte, error) { return d.Append(nil), nil }
 
-// UnmarshalText is Parse.
+// UnmarshalText does the same as Parse.
 func (d *D) UnmarshalText(text []byte) (err error) {
 	*d, err = Parse(text)
 	return err

@@ -8,7 +8,7 @@ import (
 // Mode is a rounding mode. The zero value is HalfUp.
 type Mode uint8
 
-// up and down mean away from zero and towards zero, as in billing, not ceiling and floor.
+// Up and Down mean away from zero and towards zero, as in billing, not ceiling and floor.
 const (
 	HalfUp   Mode = iota // to the nearest, a tie away from zero
 	HalfEven             // to the nearest, a tie to the even digit
@@ -19,7 +19,7 @@ const (
 
 var modeNames = [...]string{"half_up", "half_even", "half_down", "up", "down"}
 
-// String is the mode's name in catalogue and rules: half_up, half_even, half_down, up, down.
+// String returns the mode's name in the catalogue and in rules: half_up, half_even, half_down, up, down.
 func (m Mode) String() string { return modeNames[m] }
 
 // ParseMode reads a mode's name.
@@ -41,7 +41,7 @@ type Rounding struct {
 // Exact keeps all 12 decimals; digits below them are rounded half up, and the difference is returned.
 var Exact = Rounding{Scale: Scale}
 
-// Round is d with at most scale decimals, and the difference: d = result + rest.
+// Round returns d with at most scale decimals, and the difference: d = result + rest.
 func (d D) Round(r Rounding) (result, rest D, err error) {
 	m, changed := d.magnitude().round(r.Scale, r.Mode, false)
 	if !changed {
@@ -57,7 +57,7 @@ func (d D) Round(r Rounding) (result, rest D, err error) {
 
 var pow10 = [Scale + 1]uint64{1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000, one}
 
-// round rounds to scale decimals; more says that the true number is slightly larger than m.
+// round rounds to scale decimals; more means that the true number is slightly larger than m.
 func (m magnitude) round(scale int, mode Mode, more bool) (magnitude, bool) {
 	if scale < 0 {
 		scale = 0
@@ -86,7 +86,7 @@ func (m magnitude) sub(n uint64) magnitude {
 	return magnitude{m.hi - borrow, lo}
 }
 
-// away reports whether to round away from zero; tie compares the removed part with half a step.
+// away reports whether to round away from zero; tie is the result of comparing the removed part with half a step.
 func (m Mode) away(odd bool, tie int) bool {
 	switch m {
 	case Up:

@@ -11,21 +11,21 @@ import (
 	"time"
 )
 
-// Unmarshaler is a type that reads itself from a Node, for forms other than a struct: a word or a map, one key of
-// several. It reports errors to d.
+// Unmarshaler is a type that reads itself from a Node. It is for forms other than a struct, such as a word or a
+// map, or one of several keys. It reports errors to d.
 type Unmarshaler interface {
 	UnmarshalNode(n *Node, d *Decoder)
 }
 
 // Decoder fills Go values from Nodes and collects errors.
 //
-// A struct field reads the key that its tag names: `yaml:"host"`. Further words of the tag: required; env, if ${NAME}
-// in the value is replaced; inline, if the struct's keys are among its parent's. Other tags: default:"60s" is the value
-// of a missing key, enum:"leave|move" lists the allowed words, doc:"…" and example:"…" are for people and the JSON
+// A struct field reads the key in its tag: `yaml:"host"`. Further words of the tag: required; env, if ${NAME} in the
+// value is replaced; inline, if the struct's keys are among those of its parent. Other tags: default:"60s" is the value
+// of a missing key, enum:"leave|move" lists the allowed words, and doc:"…" and example:"…" are for users and the JSON
 // Schema.
 type Decoder struct {
 	List
-	Env func(name string) (string, bool) // nil if no environment is read: ${NAME} stays
+	Env func(name string) (string, bool) // nil if no environment is read and ${NAME} stays
 }
 
 // Decode reads a whole document strictly. into is a pointer to a struct, map, or slice; it is filled as far as the
@@ -44,12 +44,12 @@ func Decode(name string, src []byte, into any, env func(string) (string, bool)) 
 // Decode fills the value to which into points.
 func (d *Decoder) Decode(n *Node, into any) { d.value(n, reflect.ValueOf(into).Elem(), field{}) }
 
-// DecodeExpanding is Decode with ${NAME} replaced.
+// DecodeExpanding is like Decode, but replaces ${NAME}.
 func (d *Decoder) DecodeExpanding(n *Node, into any) {
 	d.value(n, reflect.ValueOf(into).Elem(), field{env: true})
 }
 
-// Want reports a node of another kind than wanted.
+// Want reports a node that is not of the wanted kind.
 func (d *Decoder) Want(n *Node, kind Kind, what string) bool {
 	if n.Kind == kind {
 		return true
@@ -68,7 +68,7 @@ type Keyed interface {
 // Key is one of the keys of a Keyed field.
 type Key struct {
 	Name, Doc string
-	New       func() any // a pointer to its value
+	New       func() any // returns a pointer to its value
 }
 
 type field struct {
@@ -294,7 +294,8 @@ func (d *Decoder) fields(n *Node, v reflect.Value) {
 	}
 }
 
-// absent fills a field whose key is missing with its default or, for a struct, with the defaults of its fields.
+// absent fills a field whose key is missing with its default value or, if it is a struct, with the defaults of
+// its fields.
 func (d *Decoder) absent(n *Node, v reflect.Value, f field) {
 	if f.fallback != "" {
 		d.value(&Node{Kind: Scalar, Text: f.fallback, Pos: n.Pos, inner: n.Pos}, v, f)
@@ -356,7 +357,7 @@ func (d *Decoder) oneOf(n *Node, text string, f field) {
 			return
 		}
 	}
-	named := slices.DeleteFunc(slices.Clone(f.enum), func(e string) bool { return e == "" }) // an empty one means leaving it out
+	named := slices.DeleteFunc(slices.Clone(f.enum), func(e string) bool { return e == "" }) // "" means an omitted key
 	d.Errorf(n.Pos, "%s is one of %s, not %s%s", orThis(f.name), strings.Join(named, ", "), text, Suggest(text, named))
 }
 
@@ -367,7 +368,7 @@ func (d *Decoder) text(n *Node, f field) string {
 	return n.Text
 }
 
-// expanded is n with ${NAME} replaced from the environment. $${ stands for ${ itself.
+// expanded returns n with ${NAME} replaced from the environment. $${ stands for ${ itself.
 func (d *Decoder) expanded(n *Node) *Node {
 	if d.Env == nil || !strings.Contains(n.Text, "${") {
 		return n
@@ -402,7 +403,7 @@ func (d *Decoder) expanded(n *Node) *Node {
 	return &c
 }
 
-// ParseDuration reads 90s, 5m, 12h, 7d, 1h30m and similar texts; d is 24 hours.
+// ParseDuration reads texts such as 90s, 5m, 12h, 7d and 1h30m; d is 24 hours.
 func ParseDuration(text string) (time.Duration, error) {
 	bad := fmt.Errorf("%q is not a duration; write a number and ms, s, m, h or d, as in 90s or 7d", text)
 	rest := text

@@ -9,26 +9,26 @@ import (
 	"unicode/utf8"
 )
 
-// File is a document: its name for people and its lines.
+// File is a document: its name for display, and its lines.
 type File struct {
 	Name  string
 	lines []string
-	above int  // lines before the first of lines
-	plain bool // all of it is ASCII
+	above int  // number of lines before the first element of lines
+	plain bool // the whole document is ASCII
 }
 
-// NewFile makes a File of a document's text.
+// NewFile returns a File with a document's text.
 func NewFile(name string, text []byte) *File {
 	return &File{Name: name, lines: strings.Split(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n"),
 		plain: !slices.ContainsFunc(text, func(b byte) bool { return b >= utf8.RuneSelf })}
 }
 
-// Excerpt makes a File with one known line, for documents too long to be kept.
+// Excerpt returns a File with a single known line, for documents too long to keep.
 func Excerpt(name string, line int, text string) *File {
 	return &File{Name: name, lines: []string{text}, above: line - 1}
 }
 
-// Line is the text of a line, 1 for the first, or "".
+// Line returns the text of a line, counted from 1, or "" if there is no such line.
 func (f *File) Line(n int) string {
 	if f == nil || n <= f.above || n > f.above+len(f.lines) {
 		return ""
@@ -36,13 +36,14 @@ func (f *File) Line(n int) string {
 	return f.lines[n-f.above-1]
 }
 
-// Pos is a range in a File. Line and Column count from 1, Column and Length in characters. The zero Pos is nowhere.
+// Pos is a range in a File. Line and Column count from 1; Column and Length are in characters. The zero Pos is
+// no position.
 type Pos struct {
 	File                 *File
 	Line, Column, Length int
 }
 
-// String is file:line:column.
+// String returns file:line:column.
 func (p Pos) String() string {
 	switch {
 	case p.File == nil:
@@ -76,7 +77,7 @@ type Diagnostic struct {
 	Message  string // the error and, in the same sentence, its remedy
 	Hint     string // a second line, if useful
 
-	format string // common part of the message and those of other rows
+	format string // part of the message that messages about other rows have in common
 }
 
 func (d Diagnostic) Error() string {
@@ -86,7 +87,8 @@ func (d Diagnostic) Error() string {
 	return d.Message
 }
 
-// List is the diagnostics of one or several documents. The zero List is ready to use; add with Errorf and Warnf.
+// List contains the diagnostics of one or several documents. The zero List is ready to use; add with Errorf and
+// Warnf.
 type List []Diagnostic
 
 // Errorf adds an error and returns it, so that a hint can be added.
@@ -105,10 +107,10 @@ func (l *List) add(d Diagnostic) *Diagnostic {
 	return &(*l)[len(*l)-1]
 }
 
-// Errors is the number of errors, Warnings of warnings.
+// Errors returns the number of errors.
 func (l List) Errors() int { return len(l) - l.Warnings() }
 
-// Warnings is the number of warnings.
+// Warnings returns the number of warnings.
 func (l List) Warnings() int {
 	n := 0
 	for _, d := range l {
@@ -122,8 +124,8 @@ func (l List) Warnings() int {
 // HasErrors reports whether there is at least one error.
 func (l List) HasErrors() bool { return l.Errors() > 0 }
 
-// ErrorAt reports whether there is an error at a position. What a reader could not read has no value, so findings about that value
-// would repeat the mistake in other words.
+// ErrorAt reports whether there is an error at a position. A value that could not be read has no meaning, so findings
+// about it would repeat the mistake in other words.
 func (l List) ErrorAt(at Pos) bool {
 	return slices.ContainsFunc(l, func(d Diagnostic) bool { return d.Severity == Error && d.Pos == at })
 }
@@ -146,7 +148,7 @@ func (p Pos) name() string {
 	return p.File.Name
 }
 
-// Err is the errors of the list as one printed error, or nil.
+// Err returns the errors of the list as one printed error, or nil.
 func (l List) Err() error {
 	if !l.HasErrors() {
 		return nil
@@ -156,7 +158,7 @@ func (l List) Err() error {
 	return errors.New(strings.TrimRight(b.String(), "\n"))
 }
 
-// News returns the diagnostics of more for places at which l has none.
+// News returns those diagnostics of more that are at places for which l has none.
 func (l List) News(more List) (news List) {
 	for _, d := range more {
 		if !slices.ContainsFunc(l, func(o Diagnostic) bool { return o.Pos == d.Pos }) {

@@ -7,8 +7,8 @@ import (
 
 // Format writes a YAML document in ratemill's canonical format: two blanks for each level, lists indented below their
 // key, one blank after : and -, { a: b } and [a, b], no blanks at the end of lines, at most one empty line in a row.
-// Comments and the notation of values stay. The result has the same meaning as src, and formatting it again does not
-// change it.
+// Comments and the notation of values are kept. The result has the same meaning as src, and formatting it again does
+// not change it.
 func Format(name string, src []byte) ([]byte, error) {
 	n, l := Parse(name, src)
 	if n == nil {
@@ -25,7 +25,7 @@ func Format(name string, src []byte) ([]byte, error) {
 			break
 		}
 	}
-	return src, nil // no stable format found: keep the original
+	return src, nil // no stable format was found, so the original is kept
 }
 
 // formatted returns the formatted document, as far as its parsed node n allows.
@@ -49,13 +49,13 @@ type formatter struct {
 	frozen map[int]bool // lines of block texts, in which blanks are significant
 }
 
-// edit replaces a range of a line by a text.
+// edit replaces a range of a line with a text.
 type edit struct {
 	line, from, to int
 	text           string
 }
 
-// walk plans a block collection; flow collections keep their lines.
+// walk plans the edits of a block collection; flow collections keep their lines.
 func (f *formatter) walk(n *Node, indent int) {
 	switch {
 	case n.Kind == Scalar && n.style == '|':
@@ -90,7 +90,7 @@ func (f *formatter) line(n int) []rune {
 	return []rune(f.lines[n-1])
 }
 
-// before is the text before a position in its line.
+// before returns the text before a position on its line.
 func (f *formatter) before(p Pos) string {
 	r := f.line(p.Line)
 	if r == nil {
@@ -99,7 +99,7 @@ func (f *formatter) before(p Pos) string {
 	return string(r[:min(max(p.Column-1, 0), len(r))])
 }
 
-// colon leaves one blank between a key and a value in the same line.
+// colon leaves one blank between a key and a value on the same line.
 func (f *formatter) colon(m Pair) {
 	k, v := m.Key.Pos, m.Value.Pos
 	if m.Value.Kind == Mapping && !m.Value.Flow || m.Value.Kind == Sequence && !m.Value.Flow || k.Line != v.Line || v.Column <= k.Column {
@@ -132,7 +132,8 @@ func (f *formatter) flow(n *Node) {
 	}
 }
 
-// flowText is the formatted collection, and the column after it; false if it takes several lines or contains a comment.
+// flowText returns the formatted collection and the column after it, and false if the collection takes several lines or
+// contains a comment.
 func (f *formatter) flowText(n *Node) (text string, end int, ok bool) {
 	line := n.Pos.Line
 	r := f.line(line)
@@ -185,7 +186,7 @@ func (f *formatter) flowText(n *Node) (text string, end int, ok bool) {
 	return open + inner + string(closing), end + 1, true
 }
 
-// rewritten is the document after the planned edits.
+// rewritten returns the document after the planned edits.
 func (f *formatter) rewritten(edits bool) string {
 	lines := append([]string(nil), f.lines...)
 	if edits {
@@ -230,7 +231,8 @@ func laterEditsAreRight(edits []edit, i int) bool {
 	return true
 }
 
-// comments indents comment lines like the line after them, or at the end like the one before.
+// comments indents comment lines like the next line that is not a comment or, at the end of the
+// document, like the line before.
 func (f *formatter) comments(lines []string) {
 	below := 0
 	for i := len(lines) - 1; i >= 0; i-- {
@@ -250,7 +252,7 @@ func (f *formatter) comments(lines []string) {
 // tidy removes blanks at line ends and repeated empty lines.
 func tidy(lines []string, frozen func(int) bool) string {
 	var b strings.Builder
-	empty := true // none at the beginning
+	empty := true // so that there are no empty lines at the beginning
 	pending := false
 	for i, line := range lines {
 		if !frozen(i) {

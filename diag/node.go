@@ -11,11 +11,11 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// Bounds of a document.
+// Limits of a document.
 const (
 	MaxSize  = 4 << 20 // bytes
-	maxDepth = 48      // lists and maps within each other
-	maxNodes = 200_000 // after aliases are followed
+	maxDepth = 48      // largest depth of nested lists and maps
+	maxNodes = 200_000 // counted after aliases are followed
 )
 
 // Kind is the kind of a Node.
@@ -39,15 +39,15 @@ type Node struct {
 	Pos     Pos
 	Text    string // of a Scalar
 	Quoted  bool   // the Scalar was in quotes or in a block, so it is always text
-	Flow    bool   // a Sequence or Mapping in [ ] or { }
+	Flow    bool   // a Sequence or Mapping written with [ ] or { }
 	Items   []*Node
-	Members []Pair // of a Mapping, in order; keys may repeat until Decode complains
+	Members []Pair // of a Mapping, in order; keys may repeat until Decode reports them
 
 	inner Pos // positions of a Scalar's characters in the file
 	style byte
 }
 
-// Word is a Scalar in a file of another notation, such as a cell of a table.
+// Word returns a Scalar in a file with another notation, such as a cell of a table.
 func Word(text string, at Pos) *Node {
 	return &Node{Kind: Scalar, Text: text, Pos: at, inner: at}
 }
@@ -55,7 +55,7 @@ func Word(text string, at Pos) *Node {
 // Pair is one entry of a mapping.
 type Pair struct{ Key, Value *Node }
 
-// Member is the value of a key, or nil.
+// Member returns the value of a key, or nil.
 func (n *Node) Member(key string) *Node {
 	if n == nil {
 		return nil
@@ -151,7 +151,8 @@ var (
 )
 
 // parse parses src unless its brackets nest too deeply, because the parser's memory grows with the square of their depth: a line of
-// 200,000 brackets takes 20 GB. deep is the first bracket that is too deep. Tokens are counted, because text may hold brackets too.
+// 200,000 brackets takes 20 GB. deep is the first bracket that is too deep. Tokens are counted, because texts may
+// contain brackets too.
 func parse(src []byte) (f *ast.File, deep *token.Token, err error) {
 	defer func() {
 		if recover() != nil {
@@ -174,7 +175,7 @@ func parse(src []byte) (f *ast.File, deep *token.Token, err error) {
 	return f, nil, err
 }
 
-// tooDeep is the first line that nests too deeply for a recursive parser by its indicators, or 0.
+// tooDeep returns the first line whose indicators nest too deeply for a recursive parser, or 0.
 func tooDeep(f *File) int {
 	for i, line := range f.lines {
 		indicators := 0
@@ -208,8 +209,8 @@ func position(f *File, t *token.Token) Pos {
 		Length: max(length, 1)}
 }
 
-// seen is the real column of the text: the parser counts blanks after a plain value as if they were before it. A document
-// may be one long line, as JSON often is.
+// seen returns the real column of the text, because the parser counts blanks after a plain value as if they were before
+// it. A document may be one long line, as JSON often is.
 func (f *File) seen(line, text string, column int) int {
 	at := f.offset(line, column-1)
 	if text == "" || at < len(line) && strings.HasPrefix(line[at:], text) {
@@ -358,15 +359,15 @@ func (c *converter) pair(n *Node, v *ast.MappingValueNode, depth int) {
 	n.Members = append(n.Members, Pair{key, value})
 }
 
-// Sub is the position of length characters of a Scalar's text, offset characters into it, considering quotes, escapes
-// and folded lines.
+// Sub returns the position of length characters of a Scalar's text, starting offset characters into it, considering
+// quotes, escapes and folded lines.
 func (n *Node) Sub(offset, length int) Pos {
 	if n == nil || n.Kind != Scalar {
 		return Pos{}
 	}
 	line, column := n.inner.Line, n.inner.Column-1
 	source := []rune(n.inner.File.Line(line))
-	next := func() bool { // moves past a line's end
+	next := func() bool { // moves past the end of a line
 		for column >= len(source) {
 			if line > len(n.inner.File.lines) {
 				return false

@@ -18,7 +18,7 @@ type Options struct {
 const (
 	red, yellow, blue, bold, plain = "\x1b[31;1m", "\x1b[33;1m", "\x1b[34m", "\x1b[1m", "\x1b[0m"
 
-	// widest bounds how much of a long line is repeated.
+	// widest limits how much of a long line is repeated.
 	widest = 160
 )
 
@@ -29,7 +29,8 @@ const (
 //	      |           ^^^^^
 //	      = hint
 //
-// Of diagnostics that many rows of a CSV file have, it writes the first few and the number of the others.
+// If many rows of a CSV file have the same kind of diagnostic, it writes the first few and the number of
+// the others.
 func Print(w io.Writer, l List, o Options) {
 	paint := func(colour, text string) string {
 		if !o.Color || text == "" {
@@ -60,7 +61,7 @@ func Print(w io.Writer, l List, o Options) {
 	}
 }
 
-// excerpt is the source line of p in printable form, and the position of the carets.
+// excerpt returns the source line of p in printable form, and the position of the carets.
 func excerpt(p Pos) (source string, from, length int) {
 	text := []rune(masked(p.File.Line(p.Line)))
 	if len(text) == 0 {
@@ -85,7 +86,7 @@ func excerpt(p Pos) (source string, from, length int) {
 	return lead + printable.Text(strings.ReplaceAll(string(shown), "\t", " ")) + tail, from, length
 }
 
-// Summary is "3 files, 2 errors, 1 warning".
+// Summary returns a text such as "3 files, 2 errors, 1 warning".
 func Summary(files int, l List) string {
 	return plural(files, "file") + ", " + plural(l.Errors(), "error") + ", " + plural(l.Warnings(), "warning")
 }

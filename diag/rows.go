@@ -6,22 +6,22 @@ import (
 	"unicode"
 )
 
-// How many diagnostics of one kind Print shows of the rows of a CSV file. An error has to be found in its row, but
-// thousands of them have one cause.
+// The numbers of diagnostics of one kind that Print shows for the rows of a CSV file. Each error must be found in
+// its row, but thousands of errors have one cause.
 const (
 	shownWarnings = 3
 	shownErrors   = 20
 )
 
-// kind is the common part of diagnostics about the rows of a file.
+// kind is what diagnostics about the rows of a file have in common.
 type kind struct {
 	file     string
 	severity Severity
 	says     string // the format of the message
 }
 
-// summed is the list with the first few of each kind of diagnostics in the rows of a CSV file, and the number of the
-// others, at the first of them.
+// summed returns the list with the first few of each kind of diagnostic about the rows of a CSV file; the first one
+// also states the number of the others.
 func (l List) summed() List {
 	found := map[kind][]int{}
 	for i, d := range l {
@@ -53,7 +53,7 @@ func (l List) summed() List {
 	return out
 }
 
-// kind is the format of a message, or the message itself if the format says nothing.
+// kind returns the format of a message, or the message itself if the format has no words of its own.
 func (d *Diagnostic) kind() string {
 	words := strings.NewReplacer("%v", "", "%s", "", "%w", "", "%q", "", "%d", "").Replace(d.format)
 	if strings.IndexFunc(words, unicode.IsLetter) < 0 {

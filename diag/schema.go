@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// Schemed is a type with its own JSON Schema, because its form is not a struct.
+// Schemed is a type with its own JSON Schema, because its form in a document is not that of a struct.
 type Schemed interface {
 	JSONSchema() map[string]any
 }
 
-// Schema is the JSON Schema of a document that Decode reads into v: keys, types, defaults and allowed words come from
-// the tags of Decode, descriptions from doc:"…" and examples from example:"…".
+// Schema returns the JSON Schema of a document that Decode reads into v: keys, types, defaults and allowed words come
+// from the tags of Decode, descriptions from doc:"…" and examples from example:"…".
 func Schema(title string, v any) map[string]any { return titled(title, Subschema(v)) }
 
-// SchemaOfKinds is the JSON Schema of a document that is of one of several kinds.
+// SchemaOfKinds returns the JSON Schema of a document that can be of any of several kinds.
 func SchemaOfKinds(title string, kinds []Key) map[string]any {
 	var all []any
 	for _, k := range kinds {
@@ -31,7 +31,7 @@ func (k *Key) schema() map[string]any {
 	return s
 }
 
-// Subschema is the schema of a part of a document, as a Schemed type that consists of others needs it.
+// Subschema returns the schema of a part of a document, for a Schemed type that consists of other types.
 func Subschema(v any) map[string]any { return schemaOf(reflect.TypeOf(v), "") }
 
 func titled(title string, s map[string]any) map[string]any {
@@ -49,7 +49,7 @@ var (
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-// scalars are the YAML forms of a text.
+// scalars lists the YAML forms of a text.
 var scalars = []any{"string", "number", "boolean"}
 
 func schemaOf(t reflect.Type, tag reflect.StructTag) map[string]any {
@@ -73,7 +73,7 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) map[string]any {
 		s["type"] = "object"
 		s["additionalProperties"] = schemaOf(value.Type, "")
 	case pointer.Implements(unmarshalerType):
-		// A type with its own form but without a schema: anything is allowed, and Decode decides.
+		// This is a type with its own form but without a schema: anything is allowed, and Decode decides.
 	case pointer.Implements(textUnmarshaler):
 		s["type"] = scalars
 	default:
@@ -130,7 +130,7 @@ func plainSchema(s map[string]any, t reflect.Type, tag reflect.StructTag) {
 	}
 }
 
-// enumOf is the tag of a list's elements: the allowed words are theirs.
+// enumOf returns the tag of a list's elements, because the allowed words apply to them.
 func enumOf(list reflect.StructTag) reflect.StructTag {
 	if words := list.Get("enum"); words != "" {
 		return reflect.StructTag(`enum:` + strconv.Quote(words))
@@ -138,7 +138,7 @@ func enumOf(list reflect.StructTag) reflect.StructTag {
 	return ""
 }
 
-// describe adds the content of the field's tag.
+// describe adds what the field's tag contains.
 func describe(s map[string]any, t reflect.Type, tag reflect.StructTag) {
 	if doc := tag.Get("doc"); doc != "" {
 		s["description"] = doc

@@ -6,14 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// Places of passwords in a line: as the value of a key with such a name, however misspelt, and in a URL.
+// Places of passwords on a line: the value of a key with such a name, however misspelt, and the password
+// in a URL.
 var (
 	secretValue = regexp.MustCompile(`(?i)["']?([\w-]*(?:pas+w|pass?phr|passwd|pwd|secret)[\w-]*)["']?\s*[:=]\s*("[^"]*"?|'[^']*'?|[^,}&#\s][^,}&#]*)`)
 	secretInURL = regexp.MustCompile(`://[^/@\s:]*:([^\s"'#]+)@|[?&]password=([^&\s"']+)`)
 )
 
-// masked is a line of a document without the passwords in it, with the same length: printed documents end up in the
-// logs of a build.
+// masked returns a line of a document without the passwords in it, with the same length, because printed documents
+// end up in build logs.
 func masked(line string) string {
 	matches := secretValue.FindAllStringSubmatchIndex(line, -1)
 	for i := len(matches) - 1; i >= 0; i-- {
@@ -27,7 +28,7 @@ func masked(line string) string {
 	return maskedURLs(line)
 }
 
-// maskedURLs is a text without the passwords in URLs.
+// maskedURLs returns a text without the passwords in URLs.
 func maskedURLs(text string) string {
 	matches := secretInURL.FindAllStringSubmatchIndex(text, -1)
 	for i := len(matches) - 1; i >= 0; i-- {

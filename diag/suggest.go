@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Suggest is "; did you mean octets?" if a candidate is similar to name, else "".
+// Suggest returns "; did you mean octets?" if a candidate is similar to name, otherwise "".
 func Suggest(name string, candidates []string) string {
 	if c := Closest(name, candidates); c != "" {
 		return "; did you mean " + c + "?"
@@ -13,7 +13,7 @@ func Suggest(name string, candidates []string) string {
 	return ""
 }
 
-// Closest is the candidate that name most likely misspells, or "".
+// Closest returns the candidate that name most likely misspells, or "".
 func Closest(name string, candidates []string) string {
 	if len(name) == 0 || len(name) > 64 {
 		return ""
@@ -35,7 +35,7 @@ func Closest(name string, candidates []string) string {
 	return best
 }
 
-// edits is the number of insertions, deletions, replacements and swaps of neighbours between a and b.
+// edits returns the number of insertions, deletions, replacements and swaps of neighbours between a and b.
 func edits(a, b string) int {
 	before, previous, current := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range previous {

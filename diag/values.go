@@ -12,7 +12,7 @@ type Text struct {
 	Pos   Pos
 	node  *Node
 
-	offset int // of a Part, in the node's text
+	offset int // offset of a Part in the node's text
 }
 
 // UnmarshalNode reads any single value as text, in its original notation.
@@ -23,7 +23,7 @@ func (t *Text) UnmarshalNode(n *Node, d *Decoder) {
 	}
 }
 
-// Sub is the position of length characters, offset characters into the text.
+// Sub returns the position of length characters, starting offset characters into the text.
 func (t Text) Sub(offset, length int) Pos {
 	if t.node == nil {
 		return t.Pos
@@ -73,7 +73,7 @@ func (m *Map[T]) UnmarshalNode(n *Node, d *Decoder) {
 	}
 }
 
-// Get is the value of a key.
+// Get returns the value of a key.
 func (m Map[T]) Get(key string) (value T, ok bool) {
 	for _, e := range m {
 		if e.Key.Value == key {
@@ -83,17 +83,18 @@ func (m Map[T]) Get(key string) (value T, ok bool) {
 	return value, false
 }
 
-// Secret is a text that no dump shows: passwords, tokens. ${NAME} is replaced whenever a Secret is read.
+// Secret is a text that no dump shows, such as a password or token. ${NAME} is replaced whenever a
+// Secret is read.
 type Secret struct {
 	value   string
 	literal bool
 	Pos     Pos
 }
 
-// NewSecret makes a Secret that is not in a document.
+// NewSecret returns a Secret that is not in a document.
 func NewSecret(value string) Secret { return Secret{value: value} }
 
-// Reveal is the secret itself.
+// Reveal returns the secret itself.
 func (s Secret) Reveal() string { return s.value }
 
 // IsZero reports whether the secret is empty.
@@ -120,7 +121,7 @@ func (s Secret) GoString() string { return dots }
 // MarshalText hides the secret from JSON, YAML and slog.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(dots), nil }
 
-// Part returns a part of the text as a separate Text: text, offset characters into t.
+// Part returns a part of the text as a separate Text: text, which starts offset characters into t.
 func (t Text) Part(offset int, text string) Text {
 	at := t.Sub(offset, utf8.RuneCountInString(text))
 	return Text{Value: text, Pos: at, node: t.node, offset: t.offset + offset}

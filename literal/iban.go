@@ -10,7 +10,7 @@ import (
 // IBAN is an international bank account number by ISO 13616, in capitals and without spaces.
 type IBAN string
 
-// String groups it by four, as it is printed on paper.
+// String groups the IBAN by four characters, as it is printed on paper.
 func (i IBAN) String() string {
 	var b strings.Builder
 	for n, c := range []byte(i) {
@@ -50,7 +50,7 @@ func ParseIBAN(text string) (IBAN, error) {
 		}
 		rest = rest[n:]
 	}
-	// 00, 01 and 99 have the remainder of 97, 98 and 02, which are the ones that ISO 13616 assigns.
+	// 00, 01 and 99 have the same remainders as 97, 98 and 02, which are the ones that ISO 13616 assigns.
 	if remainder97(s[4:]+s[:4]) != 1 || s[2:4] < "02" || s[2:4] > "98" {
 		return "", fmt.Errorf("%q is not an IBAN: its check digits %s are wrong, so a character is mistyped", text, s[2:4])
 	}
@@ -90,7 +90,7 @@ var (
 )
 
 func formatPart(part string) (length int, kind byte) {
-	length, _ = strconv.Atoi(part[:len(part)-1]) // the table is right: a test reads each
+	length, _ = strconv.Atoi(part[:len(part)-1]) // cannot fail, because a test reads each entry of the table
 	return length, part[len(part)-1]
 }
 
@@ -102,8 +102,8 @@ func formatLength(format string) (length int) {
 	return length
 }
 
-// ibanFormats lists the formats of the part after the check digits, by country: n digits, a capital letters, c both.
-// They come from the IBAN registry of SWIFT, the registration authority of ISO 13616.
+// ibanFormats lists the formats of the part after the check digits, by country: n for digits, a for capital letters,
+// c for both. They come from the IBAN registry of SWIFT, the registration authority of ISO 13616.
 var ibanFormats = map[string]string{
 	"AD": "4n 4n 12c", "AE": "3n 16n", "AL": "8n 16c", "AT": "5n 11n", "AZ": "4a 20c", "BA": "3n 3n 8n 2n", "BE": "3n 7n 2n",
 	"BG": "4a 4n 2n 8c", "BH": "4a 14c", "BI": "5n 5n 11n 2n", "BR": "8n 5n 10n 1a 1c", "BY": "4c 4n 16c", "CH": "5n 12c",
@@ -121,11 +121,12 @@ var ibanFormats = map[string]string{
 	"UA": "6n 19c", "VA": "3n 15n", "VG": "4a 16n", "XK": "4n 10n 2n", "YE": "4a 4n 18c",
 }
 
-// IBANCountries is the number of countries with IBANs.
+// IBANCountries returns the number of countries with IBANs.
 func IBANCountries() int { return len(ibanFormats) }
 
-// ParseCreditor reads a SEPA creditor identifier (EPC262-08): country, check digits, three characters that the creditor chooses, and its
-// number in its country. The check digits are those of an IBAN, over all but the three characters.
+// ParseCreditor reads a SEPA creditor identifier (EPC262-08): country, check digits, three characters that the creditor
+// chooses, and the creditor's number in its country. The check digits are computed as in an IBAN, over all but the
+// three characters.
 func ParseCreditor(text string) (string, error) {
 	s := strings.ToUpper(strings.ReplaceAll(text, " ", ""))
 	if len(s) < 8 || len(s) > 35 || !every(s[:2], capital) || !every(s[2:4], digit) || !every(s[4:], alphanumeric) {
@@ -137,15 +138,16 @@ func ParseCreditor(text string) (string, error) {
 	return s, nil
 }
 
-// eea are the countries of the European Economic Area, and outside those others of the SEPA area (EPC409-09), by the first letters of
-// their IBANs.
+// eea contains the countries of the European Economic Area, and outside contains the other countries of the SEPA area
+// (EPC409-09), by the first letters of their IBANs.
 var (
 	eea = strings.Fields("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK")
 
 	outside = strings.Fields("AD AL CH GB GI MC MD ME MK RS SM VA")
 )
 
-// InSEPA reports whether an account is in the SEPA area, and in the European Economic Area: by its IBAN.
+// InSEPA reports by an account's IBAN whether the account is in the SEPA area, and whether it is in the
+// European Economic Area.
 func InSEPA(iban string) (is, inEEA bool) {
 	if len(iban) < 2 {
 		return false, false

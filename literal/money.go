@@ -15,7 +15,7 @@ type Money struct {
 	Pos      diag.Pos
 }
 
-// UnmarshalNode implements diag.Unmarshaler. It does not look the currency up; see KnownCurrency.
+// UnmarshalNode implements diag.Unmarshaler. It does not check that the currency exists; see KnownCurrency.
 func (m *Money) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	m.Pos = n.Pos
 	if !d.Want(n, diag.Scalar, "an amount") {
@@ -29,10 +29,11 @@ func (m *Money) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	m.Amount, m.Currency = Amount(amount, n.Pos, &d.List), currency
 }
 
-// JSONSchema is a single value, such as 100 EUR.
+// JSONSchema returns the schema of a single value, such as 100 EUR.
 func (Money) JSONSchema() map[string]any { return Single() }
 
-// Amount reads an amount of 0 or more. It refuses -0 too: whoever writes a minus means something that is not 0.
+// Amount reads an amount of 0 or more. It also refuses -0, because a minus sign means that a value other than 0
+// was intended.
 func Amount(text string, at diag.Pos, l *diag.List) decimal.D {
 	d, err := decimal.Parse(strings.ReplaceAll(strings.TrimLeft(text, minuses), "_", ""))
 	if err != nil {
@@ -46,14 +47,14 @@ func Amount(text string, at diag.Pos, l *diag.List) decimal.D {
 	return d
 }
 
-// minuses are the minus signs that keyboards and word processors write.
+// minuses contains the minus signs that keyboards and word processors produce.
 const minuses = "-\u2212\u2013\u2014"
 
 // Minus reports whether a text begins with a minus sign.
 func Minus(text string) bool { return strings.TrimLeft(text, minuses) != text }
 
 // KnownCurrency reports whether code is a currency of ISO 4217, in capitals. Lower-case letters are refused, because a
-// charge shows the document's spelling.
+// charge shows the currency as the document spells it.
 func KnownCurrency(code string) bool {
 	known, err := normalize.ParseCurrency([]byte(code))
 	return err == nil && known.String() == code

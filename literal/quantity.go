@@ -11,7 +11,7 @@ import (
 // AnyUnit is the unit of literals that fit every class: a zero, or the price free.
 const AnyUnit udr.Unit = 255
 
-// UnitName is a unit in messages.
+// UnitName returns the name of a unit for messages.
 func UnitName(u udr.Unit) string {
 	switch u {
 	case udr.Count:
@@ -33,8 +33,8 @@ var units = []struct {
 	{"message", udr.Count, 1}, {"messages", udr.Count, 1},
 }
 
-// MaxQuantity bounds a record's quantity and the quantities in the catalogue: an exabyte is more than any usage, and
-// sums of millions of them fit a counter.
+// MaxQuantity limits a record's quantity and the quantities in the catalogue: an exabyte is more than any usage, and
+// sums of millions of such quantities fit into a counter.
 const MaxQuantity = 1 << 60
 
 // Quantity is a number of base units, such as 100 kB, 60 s, 1.
@@ -53,13 +53,14 @@ func (q *Quantity) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	q.Value, q.Unit = ParseQuantity(n.Text, n.Pos, &d.List)
 }
 
-// JSONSchema is a single value, such as 100 kB.
+// JSONSchema returns the schema of a single value, such as 100 kB.
 func (Quantity) JSONSchema() map[string]any { return Single() }
 
-// Single is the JSON Schema of a single value.
+// Single returns the JSON Schema of a single value.
 func Single() map[string]any { return map[string]any{"type": []any{"string", "number"}} }
 
-// ParseQuantity reads a number and a unit; a plain number counts events, and a plain 0 fits every unit.
+// ParseQuantity reads a number and a unit; a number without a unit counts events, and 0 without a unit
+// fits every unit.
 func ParseQuantity(text string, at diag.Pos, l *diag.List) (int64, udr.Unit) {
 	if Minus(text) {
 		l.Errorf(at, "%q is negative; write a number and a unit, as in 100 kB, 60 s or 1", text)

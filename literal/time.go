@@ -17,7 +17,7 @@ type Since struct {
 	Day  int32 // local date, in days since 1970-01-01
 	At   udr.Instant
 	Pos  diag.Pos
-	Text string // as written; nothing for always
+	Text string // as written; empty for always
 }
 
 // SinceKind is the form of a version's beginning.
@@ -43,10 +43,11 @@ func (s *Since) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// JSONSchema is a single value, a date or an instant.
+// JSONSchema returns the schema of a single value, a date or an instant.
 func (Since) JSONSchema() map[string]any { return Single() }
 
-// Order sorts versions: a date counts as an instant in UTC, which is close enough for this order.
+// Order returns a value by which versions are sorted: a date counts as an instant in UTC, which is
+// precise enough for this order.
 func (s *Since) Order() int64 {
 	switch s.Kind {
 	case OnDay:
@@ -57,7 +58,7 @@ func (s *Since) Order() int64 {
 	return math.MinInt64
 }
 
-// Begins is the instant at which the version begins in a zone; 0 for always.
+// Begins returns the instant at which the version begins in a zone; 0 for always.
 func (s *Since) Begins(zone *time.Location) udr.Instant {
 	switch s.Kind {
 	case OnDay:
@@ -68,13 +69,13 @@ func (s *Since) Begins(zone *time.Location) udr.Instant {
 	return 0
 }
 
-// Days is a number of local dates: 30 d.
+// Days is a number of local dates, such as 30 d.
 type Days struct {
 	N   int32 // 0 if the document omits it
 	Pos diag.Pos
 }
 
-// maxDays is ten years: more is a typing error.
+// maxDays is ten years, because a larger number is a typing error.
 const maxDays = 3660
 
 // UnmarshalNode implements diag.Unmarshaler.
@@ -95,7 +96,7 @@ func (t *Days) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// JSONSchema is a number of days, such as 30 d.
+// JSONSchema returns the schema of a number of days, such as 30 d.
 func (Days) JSONSchema() map[string]any {
 	return map[string]any{"type": "string", "pattern": `^\d+ ?d$`}
 }

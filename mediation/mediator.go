@@ -55,7 +55,7 @@ type Counts struct {
 	Files, Failed, DuplicateFiles, ChangedFiles           atomic.Int64
 	Records, Filtered, Suspended, Mapped, Bytes, Unrouted atomic.Int64
 	Fetches                                               histogram.Histogram
-	notes                                                 sync.Map // of *atomic.Int64: number of records with a note of the rules, by the note's word
+	notes                                                 sync.Map // by the word of a note: *atomic.Int64, the number of records with it
 }
 
 // FetchBounds are the bucket bounds of Counts.Fetches: the time to fetch a file from its server.

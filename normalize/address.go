@@ -54,7 +54,7 @@ func (a Address) Append(dst []byte) []byte {
 
 func (a Address) String() string { return string(a.Append(nil)) }
 
-// longestAddress bounds names and SIP users.
+// longestAddress limits the length of names and SIP users.
 const longestAddress = 128
 
 // ParseAddress reads a text that may be a phone number, a short code, a name, or a SIP or tel URI.
@@ -136,8 +136,8 @@ func parseAddress(text []byte, o PhoneOptions, phone func([]byte, PhoneOptions) 
 }
 
 // SIPUser reads the user of a SIP, SIPS or TEL URI, with or without a name before it and parameters after it: "Alarm"
-// <sip:+34600123456@ims.example;user=phone> is +34600123456. The result points into the text; escapes (%2B) are left as
-// they are.
+// <sip:+34600123456@ims.example;user=phone> is +34600123456. The result points into the text; escapes such as %2B stay
+// unchanged.
 func SIPUser(text []byte) ([]byte, error) {
 	user, ok := uriUser(trim(text))
 	if !ok {

@@ -7,17 +7,17 @@ import (
 	"sync"
 )
 
-// plan is the knowledge of the fast path about a region's numbers.
+// plan is what the fast path knows about a region's numbers.
 type plan struct {
-	region        Country // none for global codes
+	region        Country // none for codes that belong to no country
 	code          int
 	figures       string // the calling code
 	lengths       uint32 // bit n: national numbers may have n digits
 	prefix        twoSet // first two digits that might begin a national prefix
 	international twoSet // first two digits that might begin an international prefix
-	trunk         byte   // the national prefix, if it is one digit with which no number starts
+	trunk         byte   // the national prefix, if it is a single digit with which no number starts
 	abroad        bool   // 00 is the only international prefix
-	shared        uint16 // node of the first tree level, if regions share the code
+	shared        uint16 // node of the tree's first level, if regions share the calling code
 }
 
 // twoSet is a set of two digits.
@@ -28,7 +28,7 @@ func (s *twoSet) holds(figures []byte) bool {
 	return s[n>>6]>>(n&63)&1 != 0
 }
 
-// holdsZeros reports whether 00 to 09 are in the set: no number of the plan begins with 0.
+// holdsZeros reports whether 00 to 09 are in the set; this means that no number of the plan begins with 0.
 func (s *twoSet) holdsZeros() bool { return s[0]&0x3ff == 0x3ff }
 
 // begins reports whether the figures begin with the calling code.
@@ -74,7 +74,7 @@ type callingTable struct {
 	tree      []branch // [0] is none
 }
 
-// slot is a country's index in tables indexed by two letters; the last slot is for everything else.
+// slot returns a country's index in tables with two letters as their index; the last slot is for everything else.
 func (c Country) slot() int {
 	hi, lo := c[0]-'A', c[1]-'A'
 	if hi >= 26 || lo >= 26 {

@@ -9,7 +9,7 @@ import (
 // Country is an ISO 3166-1 alpha-2 code in capitals; the zero value is not a country. XK stands for Kosovo.
 type Country [2]byte
 
-// NoCountry is the zero Country: networks on ships and aircraft, satellites, test networks.
+// NoCountry is the zero Country, for networks on ships and aircraft, satellites and test networks.
 var NoCountry Country
 
 func (c Country) String() string {
@@ -30,7 +30,7 @@ func (c Country) Append(dst []byte) []byte {
 // Known reports whether the code is assigned.
 func (c Country) Known() bool { return countries().index(c) != 0 }
 
-// Alpha3 is the three-letter code, or "" if the country is unknown.
+// Alpha3 returns the three-letter code, or "" if the country is unknown.
 func (c Country) Alpha3() string { return countries().list[countries().index(c)].alpha3 }
 
 var _ = declare(Function{
@@ -38,10 +38,10 @@ var _ = declare(Function{
 	Doc: "The three-letter code of a country.", Examples: []Example{ex(`country_alpha3(country("ES"))`, "ESP")},
 }, Country.Alpha3)
 
-// Numeric is the ISO 3166-1 number, or 0 if there is none.
+// Numeric returns the ISO 3166-1 number, or 0 if there is none.
 func (c Country) Numeric() int { return countries().list[countries().index(c)].numeric }
 
-// Name is the English short name, or "" if the country is unknown.
+// Name returns the English short name, or "" if the country is unknown.
 func (c Country) Name() string { return countries().list[countries().index(c)].name }
 
 var _ = declare(Function{
@@ -49,7 +49,7 @@ var _ = declare(Function{
 	Doc: "The English name of a country.", Examples: []Example{ex(`country_name(country("ESP"))`, "Spain")},
 }, Country.Name)
 
-// OfficialName is the English name of the state.
+// OfficialName returns the state's official name in English.
 func (c Country) OfficialName() string { return countries().list[countries().index(c)].official }
 
 type countryRow struct {
@@ -59,7 +59,7 @@ type countryRow struct {
 }
 
 type countryTable struct {
-	list    []countryRow // [0] is not a country
+	list    []countryRow // list[0] is not a country
 	alpha2  [26 * 26]uint16
 	alpha3  map[[3]byte]uint16
 	numeric [1000]uint16
@@ -95,7 +95,7 @@ var countries = sync.OnceValue(func() *countryTable {
 	return t
 })
 
-// otherNames are folded names that carriers use and the published list lacks.
+// otherNames contains folded names that carriers use and the published list lacks.
 var otherNames = map[string]string{
 	"usa": "US", "uk": "GB", "uae": "AE", "great britain": "GB", "england": "GB", "russia": "RU", "south korea": "KR",
 	"korea south": "KR", "korea republic of": "KR", "north korea": "KP", "vietnam": "VN", "czech republic": "CZ", "turkey": "TR",
@@ -113,7 +113,7 @@ func (t *countryTable) index(c Country) uint16 {
 	return t.alpha2[int(hi)*26+int(lo)]
 }
 
-// longestName bounds the country names that are looked up.
+// longestName limits the length of country names that are looked up.
 const longestName = 80
 
 // foldName normalizes the spelling of a name: lower case, Latin letters without their accents, "&" as "and", a leading
@@ -158,7 +158,7 @@ func foldName(into *[longestName]byte, name []byte) ([]byte, bool) {
 	return out, len(out) > 0
 }
 
-// latin maps the second byte of a lower-case letter of Latin-1 in UTF-8 to the letter without its accent.
+// latin maps the second UTF-8 byte of a lower-case Latin-1 letter to the letter without its accent.
 var latin = [256]byte{
 	0xA0: 'a', 0xA1: 'a', 0xA2: 'a', 0xA3: 'a', 0xA4: 'a', 0xA5: 'a', 0xA7: 'c', 0xA8: 'e', 0xA9: 'e', 0xAA: 'e',
 	0xAB: 'e', 0xAC: 'i', 0xAD: 'i', 0xAE: 'i', 0xAF: 'i', 0xB1: 'n', 0xB2: 'o', 0xB3: 'o', 0xB4: 'o', 0xB5: 'o',
@@ -200,8 +200,8 @@ var _ = declare(Function{
 		ex(`country("Côte d'Ivoire")`, "CI"), exFails(`country("Spainn")`, "no ISO 3166-1 code")},
 }, ParseCountry)
 
-// CountryByMCC reads a mobile country code: 214 is Spain. For a code that several countries share, it returns the one
-// with most networks of the code; ParseNetwork and Network.Country are exact.
+// CountryByMCC reads a mobile country code: 214 is Spain. For a code that several countries share, it returns the
+// country with the most networks in it; ParseNetwork and Network.Country are exact.
 func CountryByMCC(text []byte) (Country, error) {
 	in := trim(text)
 	mcc, ok := decimal(in)

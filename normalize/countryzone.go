@@ -19,11 +19,11 @@ var countryZones = sync.OnceValue(func() map[string][]string {
 	return all
 })
 
-// CountryZones are the IANA zones of a country, one for each of its clocks: [Europe/Madrid Atlantic/Canary] for ES. Nil
-// for a country without people.
+// CountryZones returns the IANA zones of a country, one for each of its clocks: [Europe/Madrid Atlantic/Canary] for ES.
+// It returns nil for a country without inhabitants.
 func CountryZones(country string) []string { return countryZones()[country] }
 
-// CountriesWithZones are the countries that have zones, in no order.
+// CountriesWithZones returns the countries that have zones, in no particular order.
 func CountriesWithZones() (all []string) {
 	for country := range countryZones() {
 		all = append(all, country)

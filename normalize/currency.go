@@ -18,8 +18,8 @@ func (c Currency) Append(dst []byte) []byte {
 	return append(dst, c[:]...)
 }
 
-// MinorUnits is the number of decimals of amounts in the currency: 2 for EUR, 0 for JPY. It is -1 for codes that have
-// none, such as gold (XAU), and for unknown ones.
+// MinorUnits returns the number of decimals of amounts in the currency: 2 for EUR, 0 for JPY. It returns -1 for codes
+// that have none, such as gold (XAU), and for unknown codes.
 func (c Currency) MinorUnits() int {
 	if row, ok := currencies()[c]; ok {
 		return row.minor
@@ -27,7 +27,7 @@ func (c Currency) MinorUnits() int {
 	return -1
 }
 
-// Name is the English name of the currency.
+// Name returns the English name of the currency.
 func (c Currency) Name() string { return currencies()[c].name }
 
 type currencyRow struct {
@@ -50,7 +50,7 @@ var currencies = sync.OnceValue(func() map[Currency]currencyRow {
 	return t
 })
 
-// ParseCurrency reads a code of a currency in use, in any case: EUR.
+// ParseCurrency reads the code of a currency in use, in upper or lower case, such as EUR.
 func ParseCurrency(text []byte) (Currency, error) {
 	in := trim(text)
 	if len(in) != 3 {

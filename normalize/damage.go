@@ -5,8 +5,8 @@ import "bytes"
 const damage = "written by a spreadsheet, which has lost or changed digits; use the original file from the carrier"
 
 // Damaged describes how a spreadsheet damaged the text, or returns "": 4,36641E+11 for a long number, ="0043…" for
-// a number with protected zeros, #NAME? or ##### for a value that a cell could not show. No number, name or code
-// looks like this.
+// a number with protected zeros, #NAME? or ##### for a value that a cell could not display. No number, name or
+// code has such a form.
 func Damaged(text []byte) string {
 	in := trim(text)
 	if len(in) < 2 {
@@ -24,7 +24,7 @@ func Damaged(text []byte) string {
 	return ""
 }
 
-// errorValue reports whether the text is a cell's replacement for a value.
+// errorValue reports whether the text is what a cell shows instead of a value.
 func errorValue(in []byte) bool {
 	if len(in) > 2 && bytes.Count(in, hash) == len(in) {
 		return true

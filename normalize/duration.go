@@ -10,7 +10,7 @@ func wordedDuration(in []byte) bool {
 	return len(in) > 1 && (letter(in[len(in)-1]) || in[0] == 'P')
 }
 
-// wordedUnits are the units of 1d2h3m4.5s, greatest first.
+// wordedUnits contains the units of 1d2h3m4.5s, the largest first.
 var wordedUnits = [...]struct {
 	names        [4]string
 	milliseconds int64
@@ -22,8 +22,8 @@ var wordedUnits = [...]struct {
 	{[4]string{"ms", "msec", "milliseconds"}, 1},
 }
 
-// words reads numbers with their units, greatest first, each unit once, with optional blanks: 10s, 5 min, 1h2m3.5s.
-// Only the last number may have decimals, and only its fraction is rounded.
+// words reads numbers with their units, the largest unit first and each unit once, with optional blanks: 10s, 5
+// min, 1h2m3.5s. Only the last number may have decimals, and only its fraction is rounded.
 func words(in []byte, base int64, round Rounding) (int64, string) {
 	const form = "not a duration such as 10s, 5m or 1h2m3s"
 	total, next := int64(0), 0
@@ -122,7 +122,7 @@ func iso(in []byte, base int64, round Rounding) (int64, string) {
 	return total, ""
 }
 
-// part is one number of a duration in units of base milliseconds.
+// part returns one number of a duration in units of base milliseconds.
 func part(number []byte, milliseconds, base int64, round Rounding, last bool) (int64, string) {
 	if last {
 		return scaled(number, milliseconds, base, round)
@@ -134,7 +134,7 @@ func part(number []byte, milliseconds, base int64, round Rounding, last bool) (i
 	return int64(n) * milliseconds / base, ""
 }
 
-// minutes reads mm:ss with decimals or without; minutes may be over 59.
+// minutes reads mm:ss, with or without decimals; minutes may exceed 59.
 func minutes(in []byte, base int64, round Rounding) (int64, string) {
 	const form = "not of the form mm:ss"
 	end := 0
@@ -159,9 +159,9 @@ func minutes(in []byte, base int64, round Rounding) (int64, string) {
 	return int64(n*60)*(1000/base) + rest, ""
 }
 
-// DecimalComma rewrites a number with a decimal comma, and with points or blanks between its thousands or without, with
-// a decimal point: 1.234,56 is 1234.56. A sign stays. A point that is not followed by three digits is refused, because
-// the number may already have a decimal point.
+// DecimalComma rewrites a number with a decimal comma, with or without points or blanks between its thousands, to one
+// with a decimal point: 1.234,56 is 1234.56. A sign stays. A point that is not followed by three digits is refused,
+// because the number may already have a decimal point.
 func DecimalComma(dst, text []byte) ([]byte, error) {
 	in := trim(text)
 	if len(in) == 0 {
@@ -202,7 +202,8 @@ var _ = declare(Function{
 	Examples: []Example{ex(`comma("0,219933")`, "0.219933"), ex(`comma("1.234,5")`, "1234.5"), exFails(`comma("0.5")`, "decimal comma")},
 }, Appender(DecimalComma))
 
-// Hexadecimal reads up to 15 hexadecimal digits, with 0x before them or without, or 16 if the first is below 8.
+// Hexadecimal reads up to 15 hexadecimal digits, with or without 0x before them, or 16 digits if the first is
+// below 8.
 func Hexadecimal(text []byte) (int64, error) {
 	in := trim(text)
 	if len(in) > 2 && in[0] == '0' && in[1]|0x20 == 'x' {
@@ -233,8 +234,8 @@ var _ = declare(Function{
 }, Hexadecimal)
 
 // URLDecoded appends the text without its percent-encoding (RFC 3986 2.1): sip%3A%2B34600 is sip:+34600. In a form
-// (application/x-www-form-urlencoded, WHATWG URL 5) a plus sign is a blank. A result that is not UTF-8, or holds a zero
-// byte, is refused.
+// (application/x-www-form-urlencoded, WHATWG URL 5) a plus sign is a blank. A result that is not UTF-8 or contains a
+// zero byte is refused.
 func URLDecoded(dst, text []byte, form bool) ([]byte, error) {
 	from := len(dst)
 	for i := 0; i < len(text); i++ {

@@ -5,21 +5,21 @@ import (
 	"strings"
 )
 
-// longestQuoted bounds how much of a bad input an error repeats.
+// longestQuoted limits how much of a bad input an error repeats.
 const longestQuoted = 48
 
 // Error reports which function could not read which text, and why.
 type Error struct {
 	Function string // as rules call it: phone, octets, time
-	Input    string // at most 48 bytes of the text, then …
-	Reason   string // what is wrong and, if known, what to do
+	Input    string // at most 48 bytes of the text, followed by … if it was cut
+	Reason   string // the error and, if known, its remedy
 }
 
 func (e *Error) Error() string {
 	return e.Function + "(" + strconv.Quote(e.Input) + "): " + e.Reason
 }
 
-// fail mentions damage by a spreadsheet first: it explains the error that the parser noticed.
+// fail mentions damage by a spreadsheet first, because it explains the error that the parser noticed.
 func fail(function string, input []byte, reason string) error {
 	if spoilt := Damaged(input); spoilt != "" {
 		reason = spoilt

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Function is a normalizer as a function of the rule language. It is declared once, beside the Go function that runs
-// it:
+// Function is a normalizer as a function of the rule language. It is declared once, next to the Go function that
+// runs it:
 //
 //	var _ = declare(Function{Name: "msisdn", …}, ParseMSISDN)
 //
@@ -16,23 +16,23 @@ import (
 type Function struct {
 	Name     string
 	Family   string  // phone, country, network, carrier, time, identifier, unit, encoding, currency
-	Params   []Param // first those of the Go function, in its order, then options
-	Unit     string  // of a quantity: B, s, ms, 1
+	Params   []Param // first the parameters of the Go function, in its order, then options
+	Unit     string  // unit of a quantity: B, s, ms, 1
 	Doc      string  // its result
-	Suspends string  // the reason for which it suspends a record; "" if it never does
+	Suspends string  // the reason for which the function suspends a record; "" if it never does
 	Examples []Example
 
-	Result Type // of the Go function
-	// Prepare makes the Go function that runs a call with given options.
+	Result Type // result of the Go function
+	// Prepare returns the Go function that runs a call with given options.
 	Prepare func(*Options) any
 	fails   bool // the Go function also returns an error
 }
 
-// Type is the type of an argument or result in the rule language. If functions of one name differ in their parameters,
-// they are tried in this order of types.
+// Type is the type of an argument or result in the rule language. Functions that have the same name but different
+// parameters are tried in this order of types.
 type Type uint8
 
-// The types, with their Go types.
+// The types, each with its Go types.
 const (
 	TextType       Type = iota + 1 // []byte, string
 	IntType                        // int64, int
@@ -50,27 +50,27 @@ var typeNames = [...]string{"", "text", "int", "bool", "time", "network", "count
 
 func (t Type) String() string { return typeNames[t] }
 
-// Param is one parameter. Optional ones are passed by name: phone(peer, from: home).
+// Param is one parameter. Optional parameters are passed by name: phone(peer, from: home).
 type Param struct {
 	Name     string
 	Type     Type
-	Number   bool // for a text: a number is accepted as well
+	Number   bool // for a text parameter: a number is accepted too
 	Optional bool
-	Constant bool     // must be a literal, because it is interpreted when rules are loaded
+	Constant bool     // the argument must be a literal, because it is interpreted when rules are loaded
 	Folded   bool     // a literal is interpreted when rules are loaded; any other value is passed to the Go function
-	Default  string   // of an optional one, as rules would write it
+	Default  string   // default of an optional parameter, as rules would write it
 	Values   []string // the allowed values, if restricted
 	Doc      string
 }
 
-// Example is a call and its result; with Error, a part of the error message that it gives instead.
+// Example is a call with its result or, with Error, with a part of the error message that it gives.
 type Example struct {
 	Expr   string
 	Result string
 	Error  string
 }
 
-// Functions returns all declarations by name; of one name, those of texts come first.
+// Functions returns all declarations by name; for each name, functions of texts come first.
 func Functions() []Function {
 	all := slices.Clone(declared)
 	slices.SortStableFunc(all, func(a, b Function) int {
@@ -82,7 +82,7 @@ func Functions() []Function {
 	return all
 }
 
-// declared grows only during package initialization.
+// declared is changed only during package initialization.
 var declared []Function
 
 // declare adds a function without options.
@@ -98,7 +98,7 @@ func declareWith[F any](d Function, prepare func(*Options) F) bool {
 
 // add derives the rest of a declaration from the type of its Go function: func(*State, arguments, options that are
 // Folded) result, or (result, error). A *State is the first parameter of functions that need one. An Appender has only
-// the text as an argument.
+// the text as an argument in rules.
 func add(d Function, run reflect.Type, prepare func(*Options) any) bool {
 	d.Prepare = prepare
 	d.Params = slices.Clone(d.Params)
@@ -157,18 +157,18 @@ func typeOf(t reflect.Type, function string) Type {
 	panic(fmt.Sprintf("normalize: %s: rules have no values of the Go type %s", function, t))
 }
 
-// Options are the arguments of a call that are known when rules are loaded.
+// Options contains the arguments of a call that are known when rules are loaded.
 type Options struct {
 	Given   map[string]string // by parameter, as text
 	Columns map[string]bool   // parameters whose values come with each record
-	Zone    *Zone             // of the source, or nil
+	Zone    *Zone             // time zone of the source, or nil
 
 	asked map[string]bool
 	wrong string
 	err   error
 }
 
-// Err is the first error in the options, with its parameter.
+// Err returns the first error in the options, with its parameter.
 func (o *Options) Err() (param string, err error) { return o.wrong, o.err }
 
 func (o *Options) reject(param string, err error) {
@@ -184,7 +184,7 @@ type option[T any] struct {
 	otherwise T
 }
 
-// in is the option's value in a call.
+// in returns the option's value in a call.
 func (p *option[T]) in(o *Options) T {
 	if o.asked != nil {
 		o.asked[p.Name] = true
@@ -198,7 +198,7 @@ func (p *option[T]) in(o *Options) T {
 	return v
 }
 
-// choice is an option with a fixed set of values; the default is one of them.
+// choice is an option with a fixed set of values, which include the default.
 func choice[T any](name, otherwise, doc string, read func(string) (T, error), values ...string) *option[T] {
 	usual, err := read(otherwise)
 	if err != nil {
@@ -208,13 +208,13 @@ func choice[T any](name, otherwise, doc string, read func(string) (T, error), va
 		Doc: doc}, read, usual}
 }
 
-// yes is an option that is false by default.
+// yes returns an option that is false by default.
 func yes(name, doc string) *option[bool] {
 	return &option[bool]{Param{Name: name, Type: BoolType, Optional: true, Constant: true, Default: "false", Doc: doc},
 		func(text string) (bool, error) { return text == "true", nil }, false}
 }
 
-// among looks a word up in a table; the checker of rules has refused all other words (Param.Values).
+// among looks up a word in a table; the checker of rules has refused all other words (Param.Values).
 func among[T any](values map[string]T) func(string) (T, error) {
 	return func(word string) (T, error) { return values[word], nil }
 }

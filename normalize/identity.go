@@ -2,8 +2,8 @@ package normalize
 
 import "strconv"
 
-// numberBits is the boundary within a packed identifier between its number (up to 18 digits) and the count of its
-// digits. Equal texts are equal values, and the empty text is zero.
+// numberBits is the number of low bits of a packed identifier that contain its number (up to 18 digits); the bits
+// above contain the count of its digits. Equal texts are packed to equal values, and the empty text to zero.
 const numberBits = 60
 
 func packed(number uint64, length int) uint64 { return number | uint64(length-13)<<numberBits }
@@ -12,11 +12,11 @@ func unpacked(value uint64) (number uint64, length int) {
 	return value & (1<<numberBits - 1), int(value>>numberBits) + 13
 }
 
-// IMSI names a subscription: 14 or 15 digits (3GPP TS 23.003 2.2), leading zeros kept. It is comparable and fits a
-// map key; its uint64 is not the number.
+// IMSI identifies a subscription: 14 or 15 digits (3GPP TS 23.003 2.2), including leading zeros. It is
+// comparable, so it can be a map key; its uint64 is not the number.
 type IMSI uint64
 
-// ParseIMSI reads an IMSI, with blanks and dashes between digits, or the TBCD filler F behind them.
+// ParseIMSI reads an IMSI, with blanks and dashes between digits, or with the TBCD filler F after them.
 func ParseIMSI(text []byte) (IMSI, error) {
 	number, length, reason := identityDigits(text, 15)
 	if reason == "" && length < 14 {
@@ -55,7 +55,7 @@ func (i IMSI) Append(dst []byte) []byte { return appendPacked(dst, uint64(i)) }
 
 func (i IMSI) String() string { return string(i.Append(nil)) }
 
-// MCC is the country code that the IMSI begins with.
+// MCC returns the mobile country code with which the IMSI begins.
 func (i IMSI) MCC() uint16 {
 	number, length := unpacked(uint64(i))
 	for ; length > 3; length-- {
@@ -64,8 +64,9 @@ func (i IMSI) MCC() uint16 {
 	return uint16(number)
 }
 
-// Network is the home network. The digits do not tell whether the MNC has two or three digits, so Network tries
-// both and chooses a listed network. It tries two digits first, unless most networks of the country have three.
+// Network returns the home network. The digits do not show whether the MNC has two or three digits, so Network
+// tries both and chooses a listed network. It tries two digits first, unless most networks of the country have
+// three.
 func (i IMSI) Network() Network {
 	number, length := unpacked(uint64(i))
 	for ; length > 6; length-- {
@@ -86,7 +87,7 @@ func (i IMSI) Network() Network {
 	return three
 }
 
-// IMEI names a device: 14 digits (without check digit), 15, or 16 with the software version (IMEISV).
+// IMEI identifies a device: 14 digits (without check digit), 15, or 16 with the software version (IMEISV).
 type IMEI uint64
 
 // ParseIMEI reads an IMEI or IMEISV. The check digit of 15 digits must be correct, or 0, which networks send in its
@@ -121,7 +122,7 @@ func (i IMEI) Append(dst []byte) []byte { return appendPacked(dst, uint64(i)) }
 func (i IMEI) String() string { return string(i.Append(nil)) }
 
 // Device returns the 14 digits that identify the device, without check digit or software version, followed by the
-// correct check digit: equal for all notations of one device.
+// correct check digit, so that all notations of one device give the same result.
 func (i IMEI) Device() IMEI {
 	number, length := unpacked(uint64(i))
 	for ; length > 14; length-- {
@@ -143,7 +144,7 @@ var _ = declare(Function{
 	return i.Device(), nil
 })
 
-// TAC is the type allocation code, the first eight digits: the model.
+// TAC returns the type allocation code, which is the first eight digits and identifies the model.
 func (i IMEI) TAC() uint32 {
 	number, length := unpacked(uint64(i))
 	for ; length > 8; length-- {
@@ -152,12 +153,12 @@ func (i IMEI) TAC() uint32 {
 	return uint32(number)
 }
 
-// ICCID names a SIM card: 18 to 20 digits that begin with 89 (ITU-T E.118). It keeps the digits after the 89 and their
-// number, so the text can be restored.
+// ICCID identifies a SIM card: 18 to 20 digits that begin with 89 (ITU-T E.118). It keeps the digits after the 89 and
+// their number, so the text can be restored.
 type ICCID uint64
 
-// ParseICCID reads an ICCID, with blanks and dashes between digits, or the filler F behind them. The check digit is not
-// verified, because many systems omit it; see ICCID.Checked.
+// ParseICCID reads an ICCID, with blanks and dashes between digits, or with the filler F after them. The check digit is
+// not verified, because many systems omit it; see ICCID.Checked.
 func ParseICCID(text []byte) (ICCID, error) {
 	in := trim(text)
 	if len(in) < 2 || in[0] != '8' || in[1] != '9' {
@@ -206,10 +207,10 @@ func (i ICCID) Checked() bool {
 	return sum%10 == 0
 }
 
-// EID names an embedded SIM: 32 digits (GSMA SGP.02 2.2.2).
+// EID identifies an embedded SIM: 32 digits (GSMA SGP.02 2.2.2).
 type EID struct{ high, low uint64 }
 
-// ParseEID reads an EID and checks its two check digits: the whole modulo 97 is 1 (ISO 7064).
+// ParseEID reads an EID and verifies its two check digits: the whole number modulo 97 is 1 (ISO 7064).
 func ParseEID(text []byte) (EID, error) {
 	var figures [32]byte
 	count := 0
@@ -254,7 +255,7 @@ func (e EID) Append(dst []byte) []byte {
 
 func (e EID) String() string { return string(e.Append(nil)) }
 
-// identityDigits reads digits between blanks and dashes, with one filler behind them.
+// identityDigits reads digits between blanks and dashes, with one filler after them.
 func identityDigits(text []byte, most int) (number uint64, length int, reason string) {
 	in := trim(text)
 	if n := len(in); n > 1 && (in[n-1] == 'F' || in[n-1] == 'f') {
@@ -372,7 +373,8 @@ const lowerHex = "0123456789abcdef"
 // UUID is a 128-bit identifier.
 type UUID [16]byte
 
-// ParseUUID reads the form of RFC 9562, in any case, with braces, with urn:uuid: before it, or without dashes.
+// ParseUUID reads the form of RFC 9562, in upper or lower case, with braces, with urn:uuid: before it, or
+// without dashes.
 func ParseUUID(text []byte) (UUID, error) {
 	const reason = "a UUID has 32 hexadecimal digits, such as 0b4d3cf2-3f6c-4c1e-9a52-8f5b1a2c3d4e"
 	in := trim(text)
@@ -433,7 +435,7 @@ func (n Name) String() string { return string(n) }
 // Append appends the name.
 func (n Name) Append(dst []byte) []byte { return append(dst, n...) }
 
-// ParseName only refuses texts damaged by a spreadsheet.
+// ParseName refuses only texts that a spreadsheet damaged.
 func ParseName(text []byte) (Name, error) {
 	if spoilt := Damaged(text); spoilt != "" {
 		return nil, &Error{Function: "name", Input: quoted(text), Reason: spoilt}

@@ -4,8 +4,8 @@ import (
 	"net/netip"
 )
 
-// ParseIP reads an IPv4 or IPv6 address. An IPv4 address inside an IPv6 one (::ffff:10.0.0.1) is returned as IPv4; a
-// port, a prefix length or a zone is refused.
+// ParseIP reads an IPv4 or IPv6 address. An IPv4 address within an IPv6 address (::ffff:10.0.0.1) is returned as
+// IPv4; a port, a prefix length or a zone is refused.
 func ParseIP(text []byte) (netip.Addr, error) {
 	in := trim(text)
 	if a, ok := ipv4(in); ok {
@@ -41,7 +41,7 @@ func ipv4(in []byte) (netip.Addr, bool) {
 		switch {
 		case digit(c):
 			if length > 0 && n == 0 {
-				return netip.Addr{}, false // a leading zero: octal for some programs
+				return netip.Addr{}, false // a leading zero, which some programs take for octal
 			}
 			n = n*10 + int(c-'0')
 			if length++; n > 255 {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// field is a part of a time that a layout can name.
+// field is a part of a time that a layout can contain.
 type field uint8
 
 const (
@@ -17,7 +17,7 @@ const (
 	monthName  // Mar
 	monthFull  // March
 	day2       // 02
-	day1       // 2 or 02, a blank before it allowed
+	day1       // 2 or 02; a blank before it is allowed
 	yearDay    // 076
 	hour24     // 1 or 2 digits
 	hour24two  // 2 digits
@@ -28,10 +28,10 @@ const (
 	minute1    // 4 or 04
 	second2    // 05
 	second1    // 5 or 05
-	fraction   // .000: exactly width digits after a dot or comma; width 0: any number of digits, or no fraction at all
-	subsecond  // 000: width digits, no dot
-	offsetTime // +0100, +01:00 or +01, according to form; also Z if zulu
-	zoneName   // CET: must be an abbreviation of the zone, or UTC, GMT, Z
+	fraction   // .000: exactly width digits after a dot or comma; if width is 0, any number of digits, or no fraction at all
+	subsecond  // 000: width digits without a dot
+	offsetTime // +0100, +01:00 or +01, according to form; also Z if zulu is set
+	zoneName   // CET: an abbreviation of the zone, or UTC, GMT, Z
 	dayName    // Mon or Monday
 )
 
@@ -44,13 +44,13 @@ type step struct {
 	text  string // of a literal
 }
 
-// Choice defines how to read a local time that the clock showed twice, or never.
+// Choice defines how to read a local time that the clock showed twice or never.
 type Choice uint8
 
 const (
-	Earlier Choice = iota // of an ambiguous time the first one, which most switches mean
-	Later                 // of an ambiguous time the second one
-	Shift                 // of a missing time: as if the clock had not been set forward yet
+	Earlier Choice = iota // the first of two possible times, which most switches mean
+	Later                 // the second of two possible times
+	Shift                 // a missing time is read as if the clock had not been set forward yet
 	Refuse                // an error
 )
 
@@ -62,26 +62,26 @@ type TimeOptions struct {
 	Missing   Choice // Shift or Refuse; Earlier means Shift
 }
 
-// Moment is an instant, with its original offset and any oddity.
+// Moment is an instant with its original offset, and with a note if the local time was ambiguous or missing.
 type Moment struct {
 	Nano   int64 // since 1970 UTC
 	Offset int32 // seconds east of UTC
 	Note   Note
 }
 
-// Layout reads times of one format. It is created when rules are loaded, and never changes.
+// Layout reads times in one format. It is created when rules are loaded, and never changes.
 type Layout struct {
 	text     string
 	steps    []step
 	options  TimeOptions
 	special  func(*Layout, []byte) (Moment, error)
 	yearless bool
-	width    int // of every text, if all steps have a fixed width; else 0
+	width    int // width of every text, if all steps have a fixed width; otherwise 0
 }
 
 func (l *Layout) String() string { return l.text }
 
-// Yearless reports whether the layout has no year, so that ParseNear is needed.
+// Yearless reports whether the layout contains no year, so that ParseNear is needed.
 func (l *Layout) Yearless() bool { return l.yearless }
 
 // CompileLayout understands four notations: Go's reference time (02.01.2006 15:04:05), letters (YYYY-MM-DD hh:mm:ss),
@@ -182,7 +182,7 @@ func (l *Layout) check() error {
 	return nil
 }
 
-// goTokens are the parts of Go's reference time; where one is a prefix of another, the longer comes first.
+// goTokens contains the parts of Go's reference time; if one is a prefix of another, the longer one comes first.
 var goTokens = []struct {
 	text string
 	step step
@@ -318,7 +318,7 @@ func letterSteps(layout string) ([]step, error) {
 	return steps, nil
 }
 
-// appendSubsecond makes one step of a dot or comma and the digits after it.
+// appendSubsecond adds one step for a dot or comma and the digits after it.
 func appendSubsecond(steps []step, width int) []step {
 	if n := len(steps); n > 0 && steps[n-1].field == literal {
 		last := steps[n-1].text
@@ -400,7 +400,7 @@ func strftimeSteps(layout string) ([]step, error) {
 	return steps, nil
 }
 
-// In is the layout for times of another zone.
+// In returns the layout for times in another zone.
 func (l *Layout) In(zone *Zone) *Layout {
 	other := *l
 	other.options.Zone = zone

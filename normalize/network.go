@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Network is a public land mobile network: country code, network code, and the number of digits of the latter, because
-// 07 and 007 are two networks (3GPP TS 23.003 12.1). The zero value is not a network.
+// Network is a public land mobile network: country code, network code, and the number of digits of the network code,
+// because 07 and 007 are two networks (3GPP TS 23.003 12.1). The zero value is not a network.
 type Network struct {
 	MCC, MNC  uint16
 	MNCDigits uint8
@@ -28,7 +28,7 @@ func (n Network) Append(dst []byte) []byte {
 // Known reports whether the network is in the list.
 func (n Network) Known() bool { return networks().find(n) != nil }
 
-// Name is the network's brand, or "" if it is not in the list.
+// Name returns the network's brand, or "" if the network is not in the list.
 func (n Network) Name() string {
 	if row := networks().find(n); row != nil {
 		return row.name
@@ -41,7 +41,7 @@ var _ = declare(Function{
 	Doc: "The brand name of a network; empty when it is not listed.", Examples: []Example{ex(`carrier(network("20810"))`, "SFR")},
 }, Network.Name)
 
-// Operator is the company that runs the network, or "" if it is not in the list.
+// Operator returns the company that runs the network, or "" if the network is not in the list.
 func (n Network) Operator() string {
 	if row := networks().find(n); row != nil {
 		return row.operator
@@ -54,8 +54,8 @@ var _ = declare(Function{
 	Doc: "The company that runs a network; empty when it is not listed.", Examples: []Example{ex(`operator(network("20810"))`, "Altice")},
 }, Network.Operator)
 
-// Country is the network's country: from the list, otherwise the main country of the MCC. It is not a country for
-// international networks (MCC 901) and test networks.
+// Country returns the network's country from the list, or else the main country of the MCC. It returns
+// NoCountry for international networks (MCC 901) and test networks.
 func (n Network) Country() Country {
 	t := networks()
 	if row := t.find(n); row != nil {
@@ -73,8 +73,8 @@ var _ = declare(Function{
 	Examples: []Example{ex(`country(network("20810"))`, "FR"), ex(`country(network("901-28"))`, "")},
 }, Network.Country)
 
-// Unpadded returns the network meant by a two-digit code written with a leading zero: 208-010 is 208-10, if only that
-// is in the list. Other networks are returned unchanged.
+// Unpadded returns the network meant by a two-digit code that was written with a leading zero: 208-010 is 208-10, if
+// only that network is in the list. Other networks are returned unchanged.
 func (n Network) Unpadded() Network {
 	if n.MNCDigits == 3 && n.MNC < 100 && !n.Known() {
 		if two := (Network{n.MCC, n.MNC, 2}); two.Known() {
@@ -91,8 +91,8 @@ var _ = declare(Function{
 	Examples: []Example{ex(`unpadded(network("208010"))`, "208-10"), ex(`unpadded(network("310410"))`, "310-410")},
 }, Network.Unpadded)
 
-// Respelled returns the listed networks that an unlisted one with a zero too many or too few may mean: 208-10 for
-// 208-010, 310-410 for 310-41.
+// Respelled returns the listed networks that may be meant by an unlisted network with a zero too many or too few:
+// 208-10 for 208-010, 310-410 for 310-41.
 func (n Network) Respelled() (meant []Network) {
 	if n.Known() || n.MCC > 999 {
 		return nil
@@ -125,11 +125,11 @@ type networkRow struct {
 type mccRow struct {
 	first, end uint16 // rows of the list
 	country    Country
-	two, three uint16 // networks with codes of two and three digits
+	two, three uint16 // number of networks with codes of two and of three digits
 }
 
 type networkTable struct {
-	list []networkRow // ordered by MCC, then MNC, then digits
+	list []networkRow // ordered by MCC, then MNC, then number of digits
 	mcc  [1000]mccRow
 }
 
@@ -204,7 +204,8 @@ func (t *networkTable) find(n Network) *networkRow {
 }
 
 // ParseNetwork reads an MCC and MNC in the notations of carriers: 20810, 208-10, 208,10, 208.10, 208/10, 208 10,
-// 208_10, and 20810F with the filler of a three-digit code. The digits of the MNC are kept: 208-010 is not 208-10.
+// 208_10, and 20810F with the filler of a three-digit code. The number of digits of the MNC is kept: 208-010 is
+// not 208-10.
 func ParseNetwork(text []byte) (Network, error) {
 	in := trim(text)
 	var figures [6]byte
@@ -249,8 +250,8 @@ func separator(c byte) bool {
 	return c == '-' || c == ',' || c == '.' || c == '/' || c == ' ' || c == '_' || c == ':' || c == ';' || c == '|'
 }
 
-// ReadNetwork reads an MCC and MNC in one text like ParseNetwork, and restores the zero that a number field lost:
-// 722-70 is 722-070, if only that is in the list.
+// ReadNetwork reads an MCC and MNC in one text like ParseNetwork, and restores a zero that was lost in a number
+// field: 722-70 is 722-070, if only that network is in the list.
 func ReadNetwork(text []byte) (Network, error) {
 	n, err := ParseNetwork(text)
 	if err == nil && n.shortened() && !n.Known() {
@@ -271,13 +272,13 @@ var _ = declare(Function{
 		exFails(`network("2087")`, "MNC 2 or 3")},
 }, ReadNetwork)
 
-// shortened reports whether the code may be a three-digit code that lost its zero: a code that begins with 0 was not
+// shortened reports whether the code may be a three-digit code that lost its zero; a code that begins with 0 was not
 // written as a number.
 func (n Network) shortened() bool { return n.MNCDigits == 2 && n.MNC >= 10 }
 
 // JoinNetwork reads an MCC and an MNC from two fields. If a spreadsheet or a number field shortened the MNC, its
-// leading zeros are restored if exactly one network of the list matches; if two match, it is refused. A one-digit MNC
-// that is not in the list is padded to the length that all listed networks of its MCC have.
+// leading zeros are restored if exactly one network in the list matches; if two match, the MNC is refused. A
+// one-digit MNC that is not in the list is padded to the length that all listed networks of its MCC have.
 func JoinNetwork(mcc, mnc []byte) (Network, error) {
 	country, code := trim(mcc), trim(mnc)
 	m, ok := decimal(country)
@@ -330,7 +331,7 @@ func joinNetwork(text []byte, mcc, mnc uint64, digits int) (Network, error) {
 }
 
 // NetworkFromPLMN reads the three octets of a PLMN identity (3GPP TS 24.008 10.5.1.13): 02 F8 01 is 208-10. Some
-// vendors swap the nibbles (20 8F 10); for those use ParseNetworkHex on text.
+// vendors swap the nibbles (20 8F 10); for those, use ParseNetworkHex on text.
 func NetworkFromPLMN(octets []byte) (Network, error) {
 	if len(octets) != 3 {
 		return Network{}, fail("plmn", octets, "a PLMN identity has three octets")
@@ -387,7 +388,7 @@ func (n Network) PLMN() [3]byte {
 	return [3]byte{byte(n.MCC/10%10)<<4 | byte(n.MCC/100), third<<4 | byte(n.MCC%10), byte(mnc%10)<<4 | byte(mnc/10)}
 }
 
-// nibble is the value of a hexadecimal digit, or a value over 15 for any other character.
+// nibble returns the value of a hexadecimal digit, or a value over 15 for any other character.
 func nibble(c byte) byte {
 	switch {
 	case digit(c):

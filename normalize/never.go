@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Zones, prices and rules compare constants with the values of records: countries of ISO 3166-1, networks with their own
-// number of digits, and numbers such as +34600000000 or short codes. A constant of another form would never match, and
-// its usage would get the price of the rest.
+// Zones, prices and rules compare constants with the values in records: countries of ISO 3166-1, networks with the
+// number of digits that they have, and numbers such as +34600000000 or short codes. A constant in another form would
+// never match, and its usage would be priced as other usage.
 
-// NeverCountry returns the reason why a text is never the country of a record, "" if it may be.
+// NeverCountry returns the reason why a text is never the country of a record, "" if it can be one.
 func NeverCountry(code string) string {
 	if len(code) == 2 && (Country{code[0], code[1]}).Known() {
 		return ""
@@ -23,7 +23,7 @@ func NeverCountry(code string) string {
 	return "; `ratemill try` shows the countries of records"
 }
 
-// NetworkForm reports whether a text is written as a network is: MCC-MNC.
+// NetworkForm reports whether a text is written like a network: MCC-MNC.
 func NetworkForm(s string) bool {
 	if len(s) != 6 && len(s) != 7 || s[3] != '-' {
 		return false
@@ -32,8 +32,8 @@ func NetworkForm(s string) bool {
 }
 
 // NeverNetwork describes the error of a well-formed network that is not in the list; it returns "" if the network is
-// there. respelled means that another network is meant: records never contain this one, because network() and similar
-// functions restore zeros.
+// in the list. respelled means that another network is meant: records never contain this one, because network() and
+// similar functions restore zeros.
 func NeverNetwork(code string) (hint string, respelled bool) {
 	mcc, _ := strconv.Atoi(code[:3])
 	mnc, _ := strconv.Atoi(code[4:])
@@ -51,7 +51,7 @@ func NeverNetwork(code string) (hint string, respelled bool) {
 	return "; write " + strings.Join(meant, " or ") + ", with the MNC's own number of digits", true
 }
 
-// NeverBegins returns the reason why no phone number begins with a prefix, "" if one may.
+// NeverBegins returns the reason why no phone number begins with a prefix, "" if one can.
 func NeverBegins(prefix string) string {
 	if strings.HasPrefix(prefix, "00") {
 		return "numbers are kept as +33123456789, not with 00 before the country code; write +" + strings.TrimLeft(prefix, "0")

@@ -1,8 +1,8 @@
 package normalize
 
-// Phones parses phone numbers like ParsePhone, and caches the results for those that the fast path left to
-// libphonenumber, valid or not. It has a fixed number of slots; the digits of a number determine its slot, and a new
-// number replaces the former one. It belongs to one goroutine.
+// Phones parses phone numbers like ParsePhone, and caches the results, valid or not, of those that the fast path
+// left to libphonenumber. It has a fixed number of slots; the digits of a number determine its slot, and a new
+// number replaces the one before. It belongs to one goroutine.
 type Phones struct {
 	places []remembered
 }
@@ -14,7 +14,7 @@ type remembered struct {
 	reason  string
 }
 
-// NewPhones makes a cache of 2^n slots, at least the given number (at most 1<<20), 80 bytes each.
+// NewPhones returns a cache of 2^n slots, at least the given number (at most 1<<20), of 80 bytes each.
 func NewPhones(places int) *Phones {
 	size := 1
 	for size < places && size < 1<<20 {
@@ -48,7 +48,7 @@ func (p *Phones) Address(text []byte, o PhoneOptions) (Address, error) {
 	return parseAddress(text, o, p.Parse)
 }
 
-// hash is FNV-1a over the digits and the country.
+// hash computes FNV-1a over the digits and the country.
 func (d *dialled) hash(from Country) uint64 {
 	h := uint64(14695981039346656037)
 	for _, c := range d.figures[:d.length] {

@@ -128,11 +128,11 @@ var _ = declareWith(Function{
 	return withSign(signed.in(o), func(text []byte) (int64, error) { return Octets(text, unit, round) })
 })
 
-// signed is the option of functions whose amounts may be credits.
+// signed is the option of functions that accept negative amounts, for credits.
 var signed = yes("signed", "true: a negative amount, as in a record that takes usage back, is read too; round rounds it as it would "+
 	"without its sign")
 
-// withSign is a function that reads an amount, and if wanted one with a minus before its first character.
+// withSign returns a function that reads an amount; if wanted is true, the amount may begin with a minus sign.
 func withSign(wanted bool, read func([]byte) (int64, error)) func([]byte) (int64, error) {
 	if !wanted {
 		return read
@@ -170,7 +170,7 @@ var _ = declareWith(Function{
 	Examples: []Example{ex(`count("3")`, "3"), exFails(`count("3.5")`, "not a whole number"), ex(`count("-3", signed: true)`, "-3")},
 }, func(o *Options) func([]byte) (int64, error) { return withSign(signed.in(o), Count) })
 
-// shortCount reads up to nine digits and nothing else; most fields have this form.
+// shortCount reads up to nine digits and nothing else, which is the form of most fields.
 func shortCount(text []byte, factor int64) (int64, bool) {
 	if len(text) == 0 || len(text) > 9 || factor > int64(Gigabyte) {
 		return 0, false
@@ -191,12 +191,12 @@ type DurationUnit uint8
 const (
 	InSeconds      DurationUnit = iota
 	InMilliseconds              // ms
-	InCentis                    // 10 ms, as SoftX3000 counts
+	InCentis                    // units of 10 ms, as SoftX3000 counts
 	InDecis                     // 100 ms
 	InMinutes
 	InHours
-	InClock        // hh:mm:ss, hours may be over 23
-	InMinutesClock // mm:ss, minutes may be over 59
+	InClock        // hh:mm:ss, where hours may exceed 23
+	InMinutesClock // mm:ss, where minutes may exceed 59
 )
 
 // ParseDurationUnit reads s, ms, 10ms, 100ms, min, h, hh:mm:ss and mm:ss, the names in rules.
@@ -222,7 +222,7 @@ func ParseDurationUnit(name string) (DurationUnit, error) {
 	return 0, fail("seconds", []byte(name), "a unit of duration is s, ms, 10ms, 100ms, min, h, hh:mm:ss or mm:ss")
 }
 
-// milliseconds is the unit's length in milliseconds.
+// milliseconds returns the unit's length in milliseconds.
 func (u DurationUnit) milliseconds() int64 {
 	switch u {
 	case InMilliseconds:
@@ -346,11 +346,11 @@ func clock(in []byte, base int64, round Rounding) (int64, string) {
 	return int64(parts[0]*3600+parts[1]*60)*(1000/base) + rest, ""
 }
 
-// longestDecimals bounds the digits after the point, so that a thousand times their scale fits into 64 bits.
+// longestDecimals limits the digits after the point, so that a thousand times their scale fits into 64 bits.
 const longestDecimals = 16
 
-// scaled reads a decimal number, multiplies it by times and divides it by by (a divisor of a power of ten), rounding
-// once at the end. It returns the reason if the text is not a number, is negative, or exceeds an int64.
+// scaled reads a decimal number, multiplies it by times and divides it by by (a divisor of a power of ten), and
+// rounds once at the end. It returns a reason if the text is not a number, is negative, or exceeds an int64.
 func scaled(in []byte, times, by int64, round Rounding) (int64, string) {
 	if len(in) == 0 {
 		return 0, "empty; test absent(…) first if the field may be empty"
@@ -397,7 +397,7 @@ func scaled(in []byte, times, by int64, round Rounding) (int64, string) {
 			return 0, "not a number"
 		}
 	}
-	// (n + decimals/10^k) × times / by, as quotient and remainder of a 128-bit number over 10^k × by.
+	// It computes (n + decimals/10^k) × times / by, as quotient and remainder of a 128-bit number over 10^k × by.
 	scale := uint64(1)
 	for range part {
 		scale *= 10
@@ -407,7 +407,7 @@ func scaled(in []byte, times, by int64, round Rounding) (int64, string) {
 	}
 	upper := n * uint64(times)
 	quotient, remainder := upper/uint64(by), upper%uint64(by)
-	// decimals < scale and remainder < by ≤ 1000, so the sum stays under divisor × (times + 1), as Div64 needs it.
+	// decimals < scale and remainder < by ≤ 1000, so the sum stays below divisor × (times + 1), as Div64 requires.
 	high, low := bits.Mul64(decimals, uint64(times))
 	restHigh, restLow := bits.Mul64(remainder, scale)
 	low, carry := bits.Add64(low, restLow, 0)

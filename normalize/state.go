@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// State is the context of calls besides their arguments: the file's modification time, and caches. The zero value has
-// empty caches. It belongs to one goroutine.
+// State is the context of calls other than their arguments: the file's modification time, and caches. The zero value
+// has empty caches. Only one goroutine may use it.
 type State struct {
 	Modified int64 // modification time of the records' file, in nanoseconds since 1970; 0 if unknown
 
@@ -25,7 +25,8 @@ type layoutIn struct {
 	zone   *Zone
 }
 
-// mostZones bounds the cached names; there are some 600 zones. A column with more values does not contain zones.
+// mostZones limits the number of cached names; there are about 600 zones. A column with more values does not
+// contain zones.
 const mostZones = 1024
 
 // Phones caches the numbers that are slow to parse. Most programs have none, so it is created on first use.
@@ -36,7 +37,7 @@ func (s *State) Phones() *Phones {
 	return s.phones
 }
 
-// zone finds a zone by its name. Loading a zone takes a millisecond, so names are cached, including wrong ones.
+// zone finds a zone by its name. Loading a zone takes a millisecond, so names are cached, including invalid ones.
 func (s *State) zone(name []byte) (*Zone, error) {
 	name = bytes.TrimSpace(name)
 	if known, ok := s.zones[string(name)]; ok {
@@ -50,7 +51,7 @@ func (s *State) zone(name []byte) (*Zone, error) {
 	return z, err
 }
 
-// layoutIn is a layout for times in a zone that a record names.
+// layoutIn returns a layout for times in a zone that a record contains.
 func (s *State) layoutIn(layout *Layout, name []byte) (*Layout, error) {
 	z, err := s.zone(name)
 	if err != nil {
@@ -65,7 +66,8 @@ func (s *State) layoutIn(layout *Layout, name []byte) (*Layout, error) {
 	return l, nil
 }
 
-// moment reads a time; a time without a year gets the year nearest to the file's modification time.
+// moment reads a time; a time without a year gets the year that brings it nearest to the file's
+// modification time.
 func (s *State) moment(l *Layout, text []byte) (Moment, error) {
 	if !l.yearless {
 		return l.Parse(text)

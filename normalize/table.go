@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// rows iterates over the lines of an embedded table; missing fields at the end of a line are empty.
+// rows yields the lines of an embedded table; missing fields at the end of a line are empty.
 func rows(table string, fields int) iter.Seq[[]string] {
 	return func(yield func([]string) bool) {
 		row := make([]string, fields)

@@ -2,8 +2,8 @@ package normalize
 
 import "strings"
 
-// TADIG is a network's code among roaming partners (GSMA TD.13): five letters and digits, the first three usually the
-// country's.
+// TADIG is a network's code among roaming partners (GSMA TD.13): five letters and digits, of which the first three
+// usually denote the country.
 type TADIG [5]byte
 
 func (t TADIG) String() string { return string(t.Append(nil)) }
@@ -39,14 +39,14 @@ var _ = declare(Function{
 	Examples: []Example{ex(`tadig("espt2")`, "ESPT2"), exFails(`tadig("214")`, "tadig")},
 }, ParseTADIG)
 
-// Country is the country of the first three letters, or none: some codes begin differently.
+// Country returns the country of the first three letters, or NoCountry, because some codes begin differently.
 func (t TADIG) Country() Country {
 	n := countries().alpha3[[3]byte(t[:3])]
 	return countries().list[n].alpha2
 }
 
-// TADIGs maps TADIG codes to networks. The codes belong to the GSMA and its members, so ratemill ships none: operators
-// get the list of their partners from their agreements (IR.21).
+// TADIGs maps TADIG codes to networks. The codes belong to the GSMA and its members, so ratemill contains none:
+// operators get the list of their partners from their agreements (IR.21).
 type TADIGs struct{ networks map[TADIG]Network }
 
 // ParseTADIGs reads lines with a TADIG code and a network, separated by a comma, semicolon, tab or blank: ESPT2,214-05.
@@ -78,7 +78,7 @@ func ParseTADIGs(table string) (*TADIGs, error) {
 	return t, nil
 }
 
-// Network returns the network of a code; false if the list lacks it.
+// Network returns the network of a code, and false if the list lacks the code.
 func (t *TADIGs) Network(code TADIG) (Network, bool) {
 	n, ok := t.networks[code]
 	return n, ok

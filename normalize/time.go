@@ -17,7 +17,7 @@ type civil struct {
 	abbreviation              []byte
 }
 
-// longestTime bounds texts that are parsed as times.
+// longestTime limits the length of texts that are parsed as times.
 const longestTime = 64
 
 // Parse reads a time in the layout's format.
@@ -35,13 +35,13 @@ func (l *Layout) Parse(text []byte) (Moment, error) {
 	return l.moment(text, &c)
 }
 
-// ParseNear reads a time without a year, and chooses the year that brings it nearest to a known time: the time of the
-// file, or of the previous record. A layout with a year is read normally.
+// ParseNear reads a time without a year, and chooses the year that brings it nearest to a known time, which is the
+// time of the file or of the previous record. A layout with a year is read normally.
 func (l *Layout) ParseNear(text []byte, near int64) (Moment, error) {
 	if !l.yearless {
 		return l.Parse(text)
 	}
-	c := civil{month: 1, day: 1, year: 2000} // a leap year, so that 29 February is read
+	c := civil{month: 1, day: 1, year: 2000} // a leap year, so that 29 February can be read
 	if reason := l.read(trim(text), &c); reason != "" {
 		return Moment{}, fail("time", text, reason)
 	}
@@ -91,15 +91,15 @@ var (
 		among(map[string]Choice{"shift": Shift, "refuse": Refuse}), "shift", "refuse")
 )
 
-// timeOptions interprets the options of a call about local times. If the record gives the zone, the resulting function
-// takes it as an argument.
+// timeOptions interprets the options of a call about local times. If the zone comes from the record, the resulting
+// function takes it as an argument.
 func timeOptions(o *Options) (options TimeOptions, column bool) {
 	options = TimeOptions{Zone: o.Zone, Ambiguous: ambiguousParam.in(o), Missing: missingParam.in(o)}
 	if zone := zoneParam.in(o); zone != nil {
 		options.Zone = zone
 	}
 	if column = o.Columns[zoneParam.Name]; column {
-		options.Zone = UTC // until a record names one
+		options.Zone = UTC // until a record contains a zone
 	}
 	return options, column
 }
@@ -139,7 +139,7 @@ var _ = declareWith(Function{
 	return func(s *State, text, _ []byte) (Moment, error) { return s.moment(layout, text) }
 })
 
-// read fills c from a text, or returns why it does not match the layout.
+// read fills c from a text, or returns the reason why the text does not match the layout.
 func (l *Layout) read(text []byte, c *civil) string {
 	if l.width > 0 && len(text) == l.width {
 		if l.readFixed(text, c) {
@@ -222,7 +222,7 @@ func (l *Layout) readFixed(text []byte, c *civil) bool {
 	return true
 }
 
-// century expands two digits like Go and POSIX: 69 to 99 are in the 20th century.
+// century expands a year of two digits like Go and POSIX: 69 to 99 are in the 20th century.
 func century(n int) int {
 	if n >= 69 {
 		return 1900 + n
@@ -266,7 +266,7 @@ func daysIn(month, year int) int {
 	return 30 + (month+month>>3)&1
 }
 
-// days counts from 1970-01-01, after the algorithm of Howard Hinnant's days_from_civil.
+// days counts days from 1970-01-01, by Howard Hinnant's algorithm days_from_civil.
 func days(year, month, day int) int64 {
 	y := int64(year)
 	if month <= 2 {
@@ -330,7 +330,7 @@ const (
 )
 
 // ParseEpoch reads a count since 1970-01-01 UTC, with or without decimals. Zero is refused, because systems write it
-// for a time that does not exist (an unanswered call); so is a count that is obviously in another unit.
+// for a time that does not exist (of an unanswered call); so is a count that is obviously in another unit.
 func ParseEpoch(text []byte, unit EpochUnit) (Moment, error) {
 	in := trim(text)
 	whole, part := in, []byte(nil)

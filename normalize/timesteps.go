@@ -4,7 +4,7 @@ package normalize
 type offsetForm uint8
 
 const (
-	offsetAny   offsetForm = iota // any of the others
+	offsetAny   offsetForm = iota // any of the other forms
 	offsetHours                   // +01
 	offsetPlain                   // +0100
 	offsetColon                   // +01:00
@@ -136,7 +136,7 @@ func (s *step) read(text []byte, c *civil) ([]byte, bool) {
 	return text, ok
 }
 
-// readLiteral consumes the literal text between numbers. Like Go, blanks match any number of blanks.
+// readLiteral consumes the literal text between numbers. As in Go, blanks match any number of blanks.
 func readLiteral(text []byte, words string) ([]byte, bool) {
 	for i := 0; i < len(words); i++ {
 		if words[i] == ' ' {
@@ -159,7 +159,7 @@ func readLiteral(text []byte, words string) ([]byte, bool) {
 	return text, true
 }
 
-// figures reads at least least and at most most digits.
+// figures reads between least and most digits.
 func figures(text []byte, least, most int) (n int, rest []byte, ok bool) {
 	count := 0
 	for count < most && count < len(text) && digit(text[count]) {
@@ -169,8 +169,8 @@ func figures(text []byte, least, most int) (n int, rest []byte, ok bool) {
 	return n, text[count:], count >= least
 }
 
-// readFraction reads a dot or comma and digits: exactly width of them, or any number if width is 0, even none. Digits
-// after the ninth are dropped.
+// readFraction reads a dot or comma and digits: exactly width digits, or, if width is 0, any number including none.
+// Digits after the ninth are dropped.
 func readFraction(text []byte, width int, c *civil) ([]byte, bool) {
 	if len(text) < 2 || text[0] != '.' && text[0] != ',' || !digit(text[1]) {
 		return text, width == 0
@@ -231,7 +231,7 @@ var _ = declare(Function{
 
 // ParseISO8601 reads the extended and the basic format, a blank instead of the T, and times without seconds or without
 // a time of day: 2026-03-16T23:10:02.5+01:00, 20260316T231002Z, 2026-03-16 23:10, 2026-03-16. Times without an offset
-// are in the zone.
+// are in the layout's zone.
 func ParseISO8601(text []byte, o TimeOptions) (Moment, error) {
 	return parseISO(trim(text), o.Zone, &Layout{options: o}, "iso8601")
 }

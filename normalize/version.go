@@ -7,10 +7,10 @@ import (
 )
 
 // FormerDataVersions are earlier values of DataVersion. The rules for valid phone numbers have changed since then, so
-// files begun with one of these versions are finished with the new data.
+// files that were begun with one of these versions are finished with the new data.
 var FormerDataVersions = []string{"4c86a700a57b1d3f"}
 
-// DataVersion is a hash of the reference data. A pin of everything that a result depends on includes it.
+// DataVersion is a hash of the reference data. A pin of everything on which a result depends includes it.
 var DataVersion = sync.OnceValue(func() string {
 	h := sha256.New()
 	for _, text := range []string{countriesText, networksText, callingText, regionsText, currenciesText, zonesText} {

@@ -12,11 +12,11 @@ import (
 type Zone struct {
 	name  string
 	spans []span
-	near  []uint16 // the last span that starts before or within a bucket of local time
+	near  []uint16 // index of the last span that starts before or within a bucket of local time
 }
 
 // span is a period of constant offset. Local times in [from, to) belong to it; where two spans overlap, local times are
-// ambiguous, and where there is none, they are missing.
+// ambiguous, and where there is no span, they are missing.
 type span struct {
 	from, to     int64 // local seconds since 1970
 	offset       int32 // seconds east of UTC
@@ -26,7 +26,7 @@ type span struct {
 const (
 	firstSecond = math.MinInt64/1_000_000_000 + 1
 	lastSecond  = math.MaxInt64/1_000_000_000 - 1
-	bucketBits  = 22 // 48 days; two switches are closer only in history's odd years
+	bucketBits  = 22 // 48 days; changes of offset are closer together only in rare historical cases
 )
 
 // UTC is the zone of instants.
@@ -72,7 +72,7 @@ func newZone(name string, location *time.Location) *Zone {
 		case end.IsZero() || next > lastSecond:
 			next = lastSecond
 		case next <= at:
-			// Where the rule at the end of the zone's data applies, Go bounds 31 December of a leap year by its start.
+			// For the rule at the end of the zone data, Go ends 31 December of a leap year at its start.
 			next = at + 86400
 		}
 		if n := len(z.spans); n > 0 && z.spans[n-1].offset == int32(offset) && z.spans[n-1].abbreviation == abbreviation {
@@ -97,12 +97,12 @@ func newZone(name string, location *time.Location) *Zone {
 
 func (z *Zone) String() string { return z.name }
 
-// Note describes an oddity of a local time.
+// Note describes that a local time is ambiguous or missing.
 type Note uint8
 
 const (
 	Ambiguous Note = 1 << iota // the clock showed this time twice, because it was set back
-	Missing                    // the clock never showed this time, because it was set forward over it
+	Missing                    // the clock never showed this time, because it was set forward past it
 )
 
 func (n Note) String() string {
@@ -127,7 +127,7 @@ func (z *Zone) spanAt(local int64) int {
 	return n
 }
 
-// resolve returns the offset at a local time. A missing time is read with the offset before the switch, so the result
+// resolve returns the offset at a local time. A missing time is read with the offset before the change, so the result
 // is later on the clock by the skipped amount.
 func (z *Zone) resolve(local int64, abbreviation []byte, later bool) (offset int32, note Note, ok bool) {
 	n := z.spanAt(local)

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Spreadsheet is a text as a cell of a CSV file. A text that begins like a formula may come from a carrier's file; the
-// apostrophe makes it text (OWASP, CSV injection). Numbers keep their sign.
+// Spreadsheet returns a text as a cell of a CSV file. A text that begins like a formula may come from a carrier's
+// file; an apostrophe before it makes it a text (OWASP, CSV injection). Numbers keep their sign.
 func Spreadsheet(text string) string {
 	if first, _ := utf8.DecodeRuneInString(text); text != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) && !number(text) {
 		return "'" + text

@@ -1,8 +1,8 @@
-// Package printable makes foreign text harmless for display: carriers' data, engines' answers, the content of documents
-// and file names. A terminal obeys control characters, and an editor or a browser shows text in another order if it
-// contains direction controls.
+// Package printable makes foreign text harmless for display: carriers' data, answers of engines, the content of
+// documents, and file names. A terminal executes control characters, and an editor or a browser shows text in
+// another order if it contains direction controls.
 //
-// Everything that prints foreign text for people uses it. Output for programs keeps its meaning: JSON escapes such
+// Everything that displays foreign text to users uses it. Output for programs keeps its meaning: JSON escapes such
 // characters, and other formats keep their bytes.
 package printable
 
@@ -18,7 +18,7 @@ import (
 // Substitute replaces a character that is not shown.
 const Substitute = '␦'
 
-// Text is a text of several lines for display: line feeds and tabs stay.
+// Text returns a text of several lines for display: line feeds and tabs stay.
 func Text(s string) string {
 	if plain(s) {
 		return s
@@ -31,16 +31,16 @@ func Text(s string) string {
 	}, s)
 }
 
-// Line is a text for display on one line: a line feed is shown as ␤, a tab as a space.
+// Line returns a text for display on one line: a line feed is shown as ␤, a tab as a space.
 func Line(s string) string {
 	return strings.NewReplacer("\n", "␤", "\t", " ").Replace(Text(s))
 }
 
-// Hex is octets in hexadecimal, with a blank between them.
+// Hex returns octets in hexadecimal, separated by blanks.
 func Hex(b []byte) string { return fmt.Sprintf("% x", b) }
 
-// Raw is a carrier's data, text or binary: binary data is shown in hexadecimal. It is binary if more than a tenth of
-// its beginning are control characters or invalid characters.
+// Raw returns a carrier's data, text or binary, for display: binary data is shown in hexadecimal. Data is binary
+// if more than a tenth of its beginning consists of control characters or invalid characters.
 func Raw(b []byte) string {
 	strange, head := 0, b[:min(len(b), 512)]
 	for i := 0; i < len(head); {
@@ -56,8 +56,8 @@ func Raw(b []byte) string {
 	return string(b)
 }
 
-// JSON is JSON text in which such characters are escaped (RFC 8259, 7): programs read the same values. The encoder has
-// already escaped the ASCII ones except DEL.
+// JSON returns JSON text in which such characters are escaped (RFC 8259, 7), so that programs read the same values.
+// The encoder has already escaped the ASCII control characters except DEL.
 func JSON(text []byte) []byte {
 	if bytes.IndexFunc(text, escaped) < 0 {
 		return text
@@ -98,7 +98,7 @@ func plain(s string) bool {
 // hostile reports whether a character controls the display, or is invisible.
 func hostile(r rune) bool {
 	switch {
-	case r < ' ', r >= 0x7f && r < 0xa0: // C0, DEL, C1: ISO/IEC 6429; U+009B is the CSI of escape sequences, U+009D its OSC
+	case r < ' ', r >= 0x7f && r < 0xa0: // C0, DEL, C1: ISO/IEC 6429; U+009B is the CSI of escape sequences, U+009D their OSC
 		return true
 	case r == 0x061c, r == 0x200e, r == 0x200f, r >= 0x202a && r <= 0x202e,
 		r >= 0x2066 && r <= 0x2069: // UAX #9, explicit directional formatting
@@ -112,10 +112,10 @@ func hostile(r rune) bool {
 	return r == utf8.RuneError
 }
 
-// Writer writes text to w like Text. Each Write must contain whole characters, as fmt writes them.
+// Writer writes text to w in the form of Text. Each Write must contain whole characters, as fmt writes them.
 func Writer(w io.Writer) io.Writer { return writer{w} }
 
-// JSONWriter writes JSON text to w like the function JSON. Each Write must contain whole characters.
+// JSONWriter writes JSON text to w in the form of the function JSON. Each Write must contain whole characters.
 func JSONWriter(w io.Writer) io.Writer { return jsonWriter{w} }
 
 type jsonWriter struct{ to io.Writer }

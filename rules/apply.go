@@ -16,15 +16,15 @@ import (
 	"ratemill/udr"
 )
 
-// failure is the reason why an expression has no value, with the term. Only the first failure counts.
+// failure is the reason why an expression has no value, together with the term. Only the first failure is kept.
 type failure struct {
 	term   *term
 	reason string
 	given  string // the text that a function could not read
 }
 
-// fail records a failure and returns an absent value. Evaluation continues with it, without further effects, so
-// closures need not check after each step.
+// fail records a failure and returns an absent value. Evaluation continues with that value and has no further
+// effect, so closures need not check after each step.
 func (r *Runner) fail(t *term, reason string) value {
 	if r.failed.term == nil {
 		r.failed = failure{term: t, reason: reason}
@@ -43,8 +43,8 @@ func (r *Runner) refused(t *term, given value, err error) value {
 	return value{}
 }
 
-// kept is the text appended to the runner's buffer since from; it is valid until the next record. Until then the buffer
-// is only appended to; if it grows, earlier texts keep the old memory.
+// kept returns the text appended to the runner's buffer since from; it is valid until the next record. Until then,
+// texts are only appended to the buffer; if it grows, earlier texts keep the old memory.
 func (r *Runner) kept(from int) string {
 	if from == len(r.buf) {
 		return ""
@@ -89,7 +89,7 @@ func (r *Runner) mapped(v value, ascii func(byte) byte, other func(rune) rune) v
 	return textValue(r.kept(from))
 }
 
-// scalarText is a field as text; lists and maps have none.
+// scalarText returns a field as text; lists and maps have none.
 func scalarText(raw *record.Value) (string, bool) {
 	switch raw.Kind {
 	case record.List, record.Map, record.NoObject:
@@ -100,8 +100,8 @@ func scalarText(raw *record.Value) (string, bool) {
 	return unsafe.String(unsafe.SliceData(raw.Text), len(raw.Text)), true
 }
 
-// apply is the meaning of every term without control flow, given the values of its arguments. It is the reference: the
-// virtual machine calls it for each term, and closures must return the same.
+// apply defines the meaning of every term without control flow, given the values of its arguments. It is the
+// reference: the virtual machine calls it for each term, and closures must return the same results.
 func (r *Runner) apply(t *term, a []value) value {
 	switch t.op {
 	case opConst:
@@ -168,13 +168,13 @@ func (r *Runner) fieldValue(t *term) value {
 	return textValue(s)
 }
 
-// astray reports a path through a value that is not an object. The record then does not have the form that the rules
-// expect, and treating the value as absent would hide this.
+// astray reports a path that leads through a value that is not an object. The record then does not have the form
+// that the rules expect, and treating the value as absent would hide this.
 func astray(path *term, raw *record.Value) string {
 	return path.source() + " leads through " + showRaw(&raw.Items[0]) + ", which is not an object"
 }
 
-// member is a member of an object; any other present value is an error.
+// member returns a member of an object; any other present value is an error.
 func (r *Runner) member(t *term, v value) value {
 	if v.kind != Field {
 		return value{kind: Field, raw: &nothing}
@@ -384,7 +384,7 @@ func roundingHelp(t *term, err error) string {
 	return err.Error()
 }
 
-// integers is a o b in 64 bits.
+// integers returns a o b in 64 bits.
 func integers(o op, a, b int64) (int64, bool) {
 	switch o {
 	case opAdd:

@@ -21,8 +21,8 @@ func (c *checker) call(n *ast.CallNode, at span) *term {
 	return c.function(callee.Value, spanOf(callee), n.Arguments, at)
 }
 
-// function checks a call: first positional arguments, then named ones (from: x), then it selects the function among
-// those with the name.
+// function checks a call: first its positional arguments, then its named ones (from: x), and then selects among the
+// functions of that name.
 func (c *checker) function(name string, word span, nodes []ast.Node, at span) *term {
 	var args []*term
 	var names []string

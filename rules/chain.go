@@ -1,27 +1,27 @@
 package rules
 
 // table finds a chain's action by the symbol of a subject: a condition that begins with a question about the subject is
-// only in the rows of its constants, in the original order.
+// only in the rows of the question's constants, in the original order.
 type table struct {
 	dispatch *dispatch
-	rows     [][]candidate // by symbol; the first row is for values that no condition names
+	rows     [][]candidate // by symbol; the first row is for values that no condition mentions
 }
 
-// candidate is a possible action of a row; rest is the remaining condition, nil for none.
+// candidate is a possible action in a row; rest is the remaining condition, nil for none.
 type candidate struct {
 	action *action
 	rest   test
 }
 
-// newTable makes a table for a chain; it returns nil if no subject occurs in two of its conditions. untyped means
-// that the format has only texts.
+// newTable builds a table for a chain; it returns nil if no subject occurs in two of its conditions. untyped
+// means that the format has only texts.
 func newTable(chain []*action, untyped bool) *table {
 	counts := map[*dispatch]int{}
 	var best *dispatch
 	for i, a := range chain {
 		for d := range leading(a.cond.top, untyped) {
-			// A variable or call may fail when it is evaluated, and the first condition that uses it evaluates it; so
-			// it must be the first thing in the chain.
+			// A variable or call may fail when it is evaluated, and the first condition that uses it
+			// evaluates it, so it must come first in the chain.
 			if d.slot < 0 && (counts[d] < i || flatten(a.cond.top)[0].dispatch != d) {
 				continue
 			}
@@ -85,7 +85,7 @@ func flatten(t *term) []*term {
 	return []*term{t}
 }
 
-// leading lists the operands of and that may be evaluated first, because nothing before them can fail.
+// leading lists the operands of `and` that may be evaluated first, because nothing before them can fail.
 func leading(t *term, untyped bool) map[*dispatch]int {
 	found := map[*dispatch]int{}
 	for i, c := range flatten(t) {
@@ -122,8 +122,8 @@ func (t *term) safe() bool {
 	return true
 }
 
-// choose returns the first action whose condition holds, nil for none. ok is false if the conditions must be evaluated
-// one by one.
+// choose returns the first action whose condition holds, or nil. ok is false if the conditions must be evaluated one
+// by one.
 func (t *table) choose(r *Runner) (a *action, ok bool) {
 	s := t.dispatch.symbol(r)
 	if s == unclear {

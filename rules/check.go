@@ -18,18 +18,18 @@ import (
 type scope struct {
 	layout    *record.Layout
 	columns   []string // names of the record's fields, if known before a file is opened
-	typed     bool     // the format has types: a field is a Field, not a Text
+	typed     bool     // the format has types: a field is a Field instead of a Text
 	lets      []*variable
 	tables    map[string]map[string]string
-	elements  []string       // names of the fan-out's elements, outermost first
+	elements  []string       // names of the fan-out's elements, the outermost first
 	outputs   map[string]int // fields of the usage record that are set so far, with their index
 	fileOnly  bool           // only the file's name can be read
 	fileRead  bool           // the file's name affects records
 	zone      *zone
-	used      map[string]diag.Pos // the record's fields that are read, with the first position
-	fallbacks []string            // notes of expressions with a fallback
+	used      map[string]diag.Pos // fields of the record that are read, each with its first position
+	fallbacks []string            // notes of expressions that have a fallback
 
-	language *Language // of a condition outside of rules: its words are the only names
+	language *Language // for a condition outside of rules, whose only names are the words of this language
 	unit     udr.Unit  // of quantities there
 }
 
@@ -41,7 +41,7 @@ type variable struct {
 	at    diag.Pos
 }
 
-// checker converts the syntax of one expression to terms.
+// checker converts the syntax tree of one expression to terms.
 type checker struct {
 	*scope
 	list  *diag.List
@@ -49,7 +49,7 @@ type checker struct {
 	depth int // of predicates
 }
 
-// check reads an expression; if it is wrong, it returns nil and adds the reasons to l.
+// check reads an expression; if it has errors, it returns nil and adds them to l.
 func (s *scope) check(text diag.Text, what string, l *diag.List) *expression {
 	node, named := parse(text, l)
 	if node == nil {
@@ -82,7 +82,7 @@ func (c *checker) errorf(at span, format string, args ...any) *term {
 
 func (c *checker) add(t *term) *term { return c.expr.add(t) }
 
-// term checks a node; it returns nil if it is wrong.
+// term checks a node; it returns nil if the node has errors.
 func (c *checker) term(n ast.Node) *term {
 	at := spanOf(n)
 	switch n := n.(type) {
@@ -153,7 +153,7 @@ func (c *checker) name(name string, at span) *term {
 		if v.name == name {
 			v.used = true
 			if v.expr == nil {
-				return nil // its own error was reported
+				return nil // the error in the name itself was reported
 			}
 			return c.add(&term{op: opLet, typ: v.expr.top.typ, at: at, name: name, index: v.index, level: v.expr.level})
 		}
@@ -215,7 +215,8 @@ func (c *checker) readsFileName() {
 	}
 }
 
-// member reads a.b: a path into the record, a member of an element, out.x, file.name, a table's entry or a list's.
+// member reads a.b: a path in the record, a member of an element, out.x, file.name, or an entry of a table or
+// list.
 func (c *checker) member(n *ast.MemberNode, at span) *term {
 	if c.language != nil {
 		if name, ok := dotted(n); ok {
@@ -282,7 +283,7 @@ func (c *checker) shadowed(name string) bool {
 		slices.ContainsFunc(c.lets, func(v *variable) bool { return v.name == name })
 }
 
-// path is a.b.c as one path of the record, if a has no other meaning. record.a.b is the same path.
+// path returns a.b.c as one path of the record, if a has no other meaning. record.a.b is the same path as a.b.
 func (c *checker) path(n *ast.MemberNode) (string, bool) {
 	key, ok := n.Property.(*ast.StringNode)
 	if !ok || !c.typed {
@@ -378,7 +379,8 @@ func (c *checker) slice(n *ast.SliceNode, at span) *term {
 	return c.add(&term{op: opSlice, typ: Type{Kind: Text}, at: at, args: []*term{base, from, to}})
 }
 
-// countOption is the named argument of count(text, signed: true), which the parser takes for the condition of count(list, condition).
+// countOption returns the named argument in count(text, signed: true), which the parser takes for the condition in
+// count(list, condition).
 func (c *checker) countOption(n *ast.BuiltinNode) ast.Node {
 	if n.Name != "count" || len(n.Arguments) != 2 {
 		return nil

@@ -8,14 +8,15 @@ import (
 	"ratemill/rules/record"
 )
 
-// eval and test are compiled terms: closures over slots, without interpretation. A failure is stored in Runner.failed.
+// eval and test are compiled terms: closures over slots, which run without interpretation. A failure is stored in
+// Runner.failed.
 type (
 	eval func(*Runner) value
 	test func(*Runner) bool
 )
 
 // compile converts a checked expression to closures; a term that only expr's virtual machine can run becomes one call
-// of it.
+// of the machine.
 func (e *expression) compile() {
 	e.eval = compile(e.top)
 	if e.top.typ.Kind == Bool {
@@ -51,8 +52,8 @@ func share(exprs []*expression) int {
 	return n
 }
 
-// steady reports whether the term's value depends on the record alone, not on fields set meanwhile, nor on the element
-// of a loop over a list.
+// steady reports whether the term's value depends on the record alone, rather than on fields that entries set or on
+// the element of a loop over a list.
 func (t *term) steady() bool {
 	if t.op == opOut || t.op == opPointer || t.op == opPredicate {
 		return false
@@ -73,7 +74,7 @@ func compile(t *term) eval {
 			if s.age != r.ages[level] {
 				v := once(r)
 				if r.failed.term != nil {
-					return v // not cached: the next use fails again
+					return v // not cached, so that the next use fails too
 				}
 				s.age, s.value = r.ages[level], v
 			}
@@ -148,7 +149,8 @@ func compileTerm(t *term) eval {
 	return applyEval(t)
 }
 
-// applyEval evaluates the arguments and applies the term, such as an index into a list or a field as list.
+// applyEval evaluates the arguments and applies the term, for terms such as an index into a list or a
+// field as list.
 func applyEval(t *term) eval {
 	args := make([]eval, len(t.args))
 	for i, a := range t.args {
@@ -186,7 +188,7 @@ func fieldEval(t *term) eval {
 	}
 }
 
-// textEval is a value of a typed format as text, in one step for a field.
+// textEval evaluates a value of a typed format as text, in one step for a field.
 func textEval(t *term) eval {
 	if t.args[0].op == opField {
 		slot := t.args[0].index
@@ -208,7 +210,7 @@ func textEval(t *term) eval {
 	}
 }
 
-// memberEval is a member of a map. In nested records, most of these are members of the fan-out's element.
+// memberEval evaluates a member of a map. In nested records, most of these are members of the fan-out's element.
 func memberEval(t *term) eval {
 	name := t.name
 	if t.args[0].op == opElement {
@@ -238,7 +240,7 @@ func sliceEval(t *term) eval {
 	}
 }
 
-// arithmeticEval is arithmetic on two values that are not both integers of one kind.
+// arithmeticEval evaluates arithmetic on two values that are not both integers of one kind.
 func arithmeticEval(t *term) eval {
 	a, b := compile(t.args[0]), compile(t.args[1])
 	return func(r *Runner) value {
@@ -263,7 +265,7 @@ func coalesceEval(t *term) eval {
 	}
 }
 
-// tryEval is a value, or another one if the first fails. It does not undo failures from before.
+// tryEval evaluates a value, or another one if the first fails. It does not undo earlier failures.
 func tryEval(t *term) eval {
 	one, two, note := compile(t.args[0]), compile(t.args[1]), t.index
 	return func(r *Runner) value {
@@ -330,7 +332,7 @@ func listCallEval(t *term) eval {
 	}
 }
 
-// integerEval is arithmetic on two ints or two quantities of one unit.
+// integerEval evaluates arithmetic on two ints or two quantities with the same unit.
 func integerEval(t *term) eval {
 	a, b, o, typ := compile(t.args[0]), compile(t.args[1]), t.op, t.typ
 	return func(r *Runner) value {
@@ -398,7 +400,8 @@ func compileCondition(t *term) test {
 	return func(r *Runner) bool { return r.truth(t, value(r)) }
 }
 
-// fieldTest is field == "constant": it compares the bytes in the decoder's buffer (15 ns, 58 with values).
+// fieldTest evaluates field == "constant": it compares the bytes in the decoder's buffer (15 ns, 58 ns
+// with values).
 func fieldTest(t *term) test {
 	field, constant := t.args[0], t.args[1]
 	if field.constant() {

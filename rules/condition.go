@@ -10,12 +10,12 @@ import (
 	"ratemill/udr"
 )
 
-// Language is the language of conditions outside of a source's rules, such as those of prices. It is the language of
-// rules, but instead of a record's fields, a condition reads words whose values its owner supplies. Conditions of one
-// Language share the slots of their words.
+// Language is the language of conditions outside a source's rules, such as the conditions of prices. It is the
+// language of rules, except that a condition reads words, whose values the caller supplies, instead of a
+// record's fields. Conditions of one Language share the slots of their words.
 type Language struct {
 	words  []Word
-	stored bool // conditions were already accepted, so an error by a newer rule is only a warning
+	stored bool // the conditions were accepted earlier, so an error found by a newer rule is only a warning
 	scope  scope
 	inputs []Input
 	slots  map[inputKey]int
@@ -23,14 +23,14 @@ type Language struct {
 
 // Word is a name that conditions may read.
 type Word struct {
-	Name    string   // such as apn or sim.state; a name that ends in a dot stands for all names below it: attr.
-	Type    Type     // Quantity: its unit is that of the usage class
-	Values  []string // the only ones that it can have; nil for any
+	Name    string   // such as apn or sim.state; a name that ends in a dot stands for all names that begin with it: attr.
+	Type    Type     // for Quantity, the unit is that of the usage class
+	Values  []string // the only values that the word can have; nil for any value
 	Doc     string
 	Example string
 }
 
-// Input is a word that some condition reads.
+// Input is a word that at least one condition reads.
 type Input struct {
 	*Word
 	Key  string // for a word that ends in a dot: the rest of the name
@@ -38,7 +38,7 @@ type Input struct {
 	full string
 }
 
-// Full is the input's name as conditions have it.
+// Full returns the input's name as conditions contain it.
 func (i *Input) Full() string { return i.full }
 
 type inputKey struct {
@@ -46,20 +46,21 @@ type inputKey struct {
 	typ  Type
 }
 
-// NewLanguage makes the language with some words.
+// NewLanguage returns the language with the given words.
 func NewLanguage(words []Word) *Language {
 	l := &Language{words: words, slots: map[inputKey]int{}}
 	l.scope = scope{used: map[string]diag.Pos{}, outputs: map[string]int{}, language: l}
 	return l
 }
 
-// Stored means that an earlier version accepted the conditions, so errors by newer rules are only warnings.
+// Stored records that an earlier version accepted the conditions, so errors found by newer rules are only
+// warnings.
 func (l *Language) Stored() { l.stored = true }
 
-// Inputs are the words that the conditions compiled so far read, by slot.
+// Inputs returns the words that the conditions compiled so far read, by slot.
 func (l *Language) Inputs() []Input { return l.inputs }
 
-// Condition is a condition, checked and compiled. It never changes.
+// Condition is a checked and compiled condition. It never changes.
 type Condition struct {
 	e     *expression
 	text  string
@@ -67,7 +68,7 @@ type Condition struct {
 }
 
 // Condition checks and compiles a condition about usage with quantities in a unit, and adds all mistakes to the list.
-// It is nil if there are any. what names the use of the condition in messages: when.
+// It returns nil if there are any. what is the condition's key for messages, such as when.
 func (l *Language) Condition(text diag.Text, what string, unit udr.Unit, list *diag.List) *Condition {
 	s := l.scope
 	s.unit = unit
@@ -92,13 +93,14 @@ func (l *Language) Condition(text diag.Text, what string, unit udr.Unit, list *d
 	return c
 }
 
-// Text is the condition in one line.
+// Text returns the condition on one line.
 func (c *Condition) Text() string { return c.text }
 
-// Pos is the position of the condition.
+// Pos returns the position of the condition.
 func (c *Condition) Pos() diag.Pos { return c.e.text.Pos }
 
-// Reads are the slots of the words that it reads, each once. The caller does not change it.
+// Reads returns the slots of the words that the condition reads, each once. The caller must not change the
+// result.
 func (c *Condition) Reads() []int { return c.reads }
 
 // input resolves a name of a condition.
@@ -133,7 +135,7 @@ func (c *checker) input(name string, at span) *term {
 	return c.unknownWord(name, at)
 }
 
-// unknownUnit is literal.AnyUnit: a unit that is not known.
+// unknownUnit is literal.AnyUnit: the unit is not known.
 const unknownUnit udr.Unit = 255
 
 func (c *checker) unknownWord(name string, at span) *term {
@@ -160,7 +162,7 @@ func (c *checker) unknownWord(name string, at span) *term {
 	return c.errorf(at, "unknown name %s%s", name, hint)
 }
 
-// dotted is a.b.c as one name; false if it is something else.
+// dotted returns a.b.c as one name, and false if the node is something else.
 func dotted(n ast.Node) (string, bool) {
 	switch n := n.(type) {
 	case *ast.IdentifierNode:
@@ -178,11 +180,11 @@ func dotted(n ast.Node) (string, bool) {
 	return "", false
 }
 
-// Values holds the values of the words of a Language, by slot, and evaluates conditions on them. It is not safe for
-// concurrent use.
+// Values contains the values of the words of a Language, by slot, and evaluates conditions on them. It is not safe
+// for concurrent use.
 type Values struct{ r *Runner }
 
-// Values makes the values for the conditions compiled so far.
+// Values returns empty values for the conditions compiled so far.
 func (l *Language) Values() *Values {
 	return &Values{&Runner{p: &Program{}, outs: make([]value, len(l.inputs)), stack: make([]value, 0, 16)}}
 }
@@ -192,7 +194,8 @@ func (v *Values) SetText(slot int, kind Kind, text string) {
 	v.r.outs[slot] = value{kind: kind, s: text}
 }
 
-// SetInt sets the value of a word that is a number, a time or a condition: 1 if it holds.
+// SetInt sets the value of a word that is a number, a time or a condition; for a condition, 1 means
+// that it holds.
 func (v *Values) SetInt(slot int, t Type, n int64) {
 	v.r.outs[slot] = value{kind: t.Kind, aux: uint8(t.Unit), n: n}
 }
@@ -200,11 +203,11 @@ func (v *Values) SetInt(slot int, t Type, n int64) {
 // SetAbsent marks a word as having no value.
 func (v *Values) SetAbsent(slot int) { v.r.outs[slot] = value{} }
 
-// Show is the value of a word as people read it.
+// Show returns the value of a word for display.
 func (v *Values) Show(slot int) string { return v.r.outs[slot].String() }
 
 // Holds reports whether a condition holds for the values of its words. The error is a *udr.SuspendError: the
-// condition compared a word without a value, or a function refused a value.
+// condition compared a word that has no value, or a function refused a value.
 func (v *Values) Holds(c *Condition) (bool, error) {
 	r := v.r
 	r.buf, r.stack, r.failed = r.buf[:0], r.stack[:0], failure{}
@@ -215,7 +218,8 @@ func (v *Values) Holds(c *Condition) (bool, error) {
 	return holds, nil
 }
 
-// TypeOfField returns the type of a field of the usage record. It leaves out the unit if the usage class decides it.
+// TypeOfField returns the type of a field of the usage record. The type has no unit if the usage class determines
+// it.
 func TypeOfField(f udr.Field) Type {
 	t, _ := typeOfField(f)
 	return t

@@ -1,7 +1,8 @@
 package rules
 
-// Some arithmetic fails for every record, for example a division by zero, or the quotient 1 / 3, which is not a
-// decimal. check refuses it. A divisor that is read from the record may be zero too; then the record is suspended.
+// Some arithmetic fails for every record, for example a division by zero, or the quotient 1 / 3, which has no
+// exact decimal. check refuses it. A divisor that is read from the record may also be zero; then the record
+// is suspended.
 
 // computable refuses arithmetic that always fails.
 func (c *checker) computable(t *term) *term {
@@ -33,8 +34,8 @@ func (c *checker) always(t *term, at span, why string) *term {
 	return c.errorf(at, "%s", why)
 }
 
-// fixed returns the value of a number that is the same for every record, or the reason if it has no value; false for
-// any other term.
+// fixed returns the value of a number that is the same for every record, or the reason why it has no value; it
+// returns false for any other term.
 func (c *checker) fixed(t *term) (v value, failed string, ok bool) {
 	for t.op == opLet {
 		t = c.lets[t.index].expr.top
@@ -50,7 +51,7 @@ func (c *checker) fixed(t *term) (v value, failed string, ok bool) {
 	return v, failed, true
 }
 
-// arithmetic reports whether a term is a number made of constants alone.
+// arithmetic reports whether a term is a number computed from constants alone.
 func (t *term) arithmetic() bool {
 	switch t.op {
 	case opConst:

@@ -1,9 +1,9 @@
 // Package rules is the language in which billing engineers define the meaning of a carrier's records: which records are
 // left out, how fields map to the usage record, and which records are suspended.
 //
-// A document (Document, the part filter, let, fan, map and duplicate of a source) is checked and compiled into a
-// Program; a Runner runs it over records. The expressions have expr's grammar and ratemill's types: every name and type
-// is checked when the document is loaded, numbers are exact, and every mistake is reported with its position.
+// A document (Document, which is the part filter, let, fan, map and duplicate of a source) is checked and compiled into
+// a Program; a Runner runs it over records. The expressions have expr's grammar and ratemill's types: every name and
+// type is checked when the document is loaded, numbers are exact, and every mistake is reported with its position.
 //
 // # What a document does with a record
 //
@@ -19,8 +19,8 @@
 //  4. The usage record must have sim, at, quantity and class, and the quantity must have the unit of the class. If no
 //     entry has set it, the country is derived from the network, and the peer's country from the peer's number.
 //
-// A record is suspended as a whole, even if only one element of its fan-out fails: otherwise a retry would make the
-// others twice.
+// A record is suspended as a whole, even if only one element of its fan-out fails, because a retry would otherwise
+// create the other usage records a second time.
 //
 // # Names and values
 //
@@ -35,12 +35,13 @@
 // suspends the record, so a missing number is never taken for zero.
 //
 // Numbers are 64-bit ints, exact decimals, or quantities with a unit (B, s, 1). Overflow suspends the record; / must be
-// exact or suspends it, and div and round take a rounding mode. A number literal takes the unit that it needs.
+// exact or suspends it, and div and round take a rounding mode. A number literal takes the unit required by its
+// context.
 //
 // The package does not own the normalizers themselves (normalize), the origin of records (mediation), or the owners of
 // SIMs (registry). It has no clock, no network and no goroutine.
 //
-// Start at Compile and Runner.Run. check.go and operators.go have the types, closure.go the compilation, dispatch.go
-// and chain.go turn conditions about one field into one lookup, and vm.go is the reference that verifies all of it
+// Start at Compile and Runner.Run. check.go and operators.go check types, closure.go compiles, dispatch.go and
+// chain.go turn conditions about one field into a single lookup, and vm.go is the reference that verifies all of it
 // against the meaning in apply.go.
 package rules

@@ -41,7 +41,7 @@ type Fan struct {
 	As   diag.Text `yaml:"as,required" doc:"The name of its element." example:"session"`
 }
 
-// Fans are the levels of a fan-out, outermost first.
+// Fans contains the levels of a fan-out, the outermost first.
 type Fans []Fan
 
 // UnmarshalNode reads a list of levels, or a single one.
@@ -61,8 +61,9 @@ func (f *Fans) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 
 const deepestFan = 2
 
-// Entry is one entry of map. Consecutive entries with when form a chain: the first whose condition holds is used,
-// otherwise is used if none does, and a chain without otherwise suspends a record that matches none.
+// Entry is one entry of map. Consecutive entries with `when` form a chain: the first whose condition holds is
+// used, or else the entry with `otherwise`; a chain without `otherwise` suspends a record that matches no
+// condition.
 type Entry struct {
 	When      diag.Text `yaml:"when" doc:"The condition under which the entry applies. In a chain, the first entry whose condition holds applies." example:"type == \"D\""`
 	Name      string    `yaml:"name" doc:"Its name in reports; by default the condition's text."`
@@ -122,7 +123,7 @@ func (e *Entry) Check(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// Times bounds the time of use relative to the time of the file. A clock that was never set (2000), a wrong century,
+// Times limits the time of use relative to the time of the file. A clock that was never set (2000), a wrong century,
 // or milliseconds read as seconds (2061) would put usage into a cycle long past or far in the future.
 type Times struct {
 	Ahead time.Duration `yaml:"ahead" default:"1d" doc:"How long after the file's time. A day covers differing clocks and zones."`
@@ -154,10 +155,10 @@ type Class struct {
 	Doc  string    `yaml:"doc" doc:"What it is."`
 }
 
-// Classes are the usage classes that documents may name, and their units.
+// Classes contains the usage classes that documents may use, and their units.
 type Classes map[string]udr.Unit
 
-// StandardClasses exist without a declaration.
+// StandardClasses contains the classes that need no declaration.
 func StandardClasses() Classes {
 	return Classes{
 		"data": udr.Octet, "voice_mo": udr.Second, "voice_mt": udr.Second, "sms_mo": udr.Count, "sms_mt": udr.Count,
@@ -166,7 +167,7 @@ func StandardClasses() Classes {
 	}
 }
 
-// Names are the names, sorted.
+// Names returns the names, sorted.
 func (c Classes) Names() []string {
 	names := make([]string, 0, len(c))
 	for n := range c {
@@ -182,7 +183,7 @@ func (c Classes) Add(doc *Shared, l *diag.List) {
 	for _, e := range doc.Classes {
 		unit, ok := udr.ParseUnit(e.Value.Unit.Value)
 		if !ok {
-			continue // reported by its enum
+			continue // the enum has reported it
 		}
 		if u, known := standard[e.Key.Value]; known && u != unit {
 			l.Errorf(e.Value.Unit.Pos, "%s is a standard class and counts %s; choose another name", e.Key.Value, u)
@@ -200,7 +201,7 @@ func (c Classes) Add(doc *Shared, l *diag.List) {
 	}
 }
 
-// JSONSchema is a level, or a list of at most two.
+// JSONSchema returns the schema of a level, or of a list of at most two.
 func (Fans) JSONSchema() map[string]any {
 	level := diag.Subschema(Fan{})
 	return map[string]any{"oneOf": []any{level, map[string]any{"type": "array", "items": level, "maxItems": deepestFan}}}

@@ -118,7 +118,7 @@ func (c *compiler) action(doc *Action, name string) *action {
 	return a
 }
 
-// class checks a class: a name, or an expression that gives one.
+// class checks a class: a name, or an expression that yields one.
 func (c *compiler) class(text diag.Text) *expression {
 	name := strings.TrimSpace(text.Value)
 	if _, ok := c.classes[name]; ok {
@@ -213,7 +213,7 @@ func (c *compiler) assignment(key, text diag.Text) (assignment, bool) {
 	return a, c.fits(&a, udr.Fields()[i])
 }
 
-// noteSet notes a field or an attribute that an entry sets.
+// noteSet records a field or an attribute that an entry sets.
 func (c *compiler) noteSet(key diag.Text) {
 	if _, before := c.sets[key.Value]; before {
 		return
@@ -224,8 +224,8 @@ func (c *compiler) noteSet(key diag.Text) {
 	c.sets[key.Value] = key.Pos
 }
 
-// formerContinues refuses the attribute that preceded the field continues: it accepted two words as true, and took all
-// others for false.
+// formerContinues refuses the attribute that was used before the field continues existed: it accepted two words as
+// true, and treated all others as false.
 func (c *compiler) formerContinues(key, text diag.Text) {
 	e := c.check(text, "set "+key.Value, Nothing)
 	if e == nil {
@@ -238,7 +238,7 @@ func (c *compiler) formerContinues(key, text diag.Text) {
 	c.list.Errorf(key.Pos, "attr.continues has become the field continues, a condition: write `continues: %s`", write)
 }
 
-// fits checks a value's type against the field's, and converts it if this loses nothing.
+// fits checks a value's type against that of the field, and converts the value if nothing is lost.
 func (c *compiler) fits(a *assignment, f udr.Field) bool {
 	e := a.expr
 	t := e.top
@@ -376,7 +376,7 @@ func kindOfField(f udr.Field) Kind {
 	return Text
 }
 
-// typeOfField is the type of out.x; false if it depends on the class.
+// typeOfField returns the type of out.x, and false if it depends on the class.
 func typeOfField(f udr.Field) (Type, bool) {
 	return Type{kindOfField(f), f.Unit}, !f.AnyUnit
 }

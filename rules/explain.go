@@ -7,13 +7,13 @@ import (
 	"ratemill/diag"
 )
 
-// Plan is how an expression runs, for `check -v`.
+// Plan describes how an expression runs, for `check -v`.
 type Plan struct {
 	Pos  diag.Pos
 	What string // drop, when, set at, …
 	Text string
 	Type string
-	Way  string // constant, slot, direct call, dispatch, closure, or expr's virtual machine and why
+	Way  string // constant, slot, direct call, dispatch, closure, or expr's virtual machine with the reason
 }
 
 // Explain describes how each expression runs.
@@ -36,8 +36,8 @@ func (p *Program) Explain() []Plan {
 	return plans
 }
 
-// way is how an expression runs. In a chain with a dispatch table, the table has already answered the question about
-// its subject.
+// way returns how an expression runs. In a chain with a dispatch table, the table has already answered the question
+// about the subject.
 func (e *expression) way(table *dispatch) string {
 	var w ways
 	if table != nil {
@@ -102,7 +102,7 @@ func (w *ways) term(t *term) {
 	}
 }
 
-// join lists all ways in words, with after between the table's and the others.
+// join lists all ways in words, with after between the way of the table and the others.
 func (w *ways) join(after string) string {
 	rest := w.list
 	var first string

@@ -16,15 +16,15 @@ import (
 	"ratemill/diag"
 )
 
-// Bounds of an expression. Expressions within these bounds cannot run long: the only loops are those over a record's
-// lists.
+// Limits of an expression. Expressions within these limits cannot run for long, because the only loops are those
+// over a record's lists.
 const (
 	longestExpression = 4096
 	mostNodes         = 1000
 	deepestNesting    = 100
 )
 
-// grammar is expr's, with all built-in functions disabled except the predicates over lists.
+// grammar returns the grammar of expr, with all built-in functions disabled except the predicates over lists.
 func grammar() *conf.Config {
 	c := conf.CreateNew()
 	c.MaxNodes = mostNodes
@@ -38,8 +38,8 @@ func grammar() *conf.Config {
 var predicates = map[string]bool{"any": true, "all": true, "none": true, "one": true, "count": true, "filter": true, "sum": true,
 	"find": true}
 
-// parse reads an expression; it returns nil if it cannot, with the reason in l. named lists the positions of colons of
-// named arguments.
+// parse reads an expression; it returns nil if it cannot, with the reason in l. named contains the positions of the
+// colons of named arguments.
 func parse(text diag.Text, l *diag.List) (n ast.Node, named map[int]bool) {
 	if strings.TrimSpace(text.Value) == "" {
 		l.Errorf(text.Pos, "an expression is missing here")
@@ -75,8 +75,8 @@ func parse(text diag.Text, l *diag.List) (n ast.Node, named map[int]bool) {
 	return nil, nil
 }
 
-// namedArguments rewrites f(x, from: y) to a text that expr's grammar accepts, keeping all positions: f(x, from< y). It
-// returns the positions where it did so.
+// namedArguments rewrites f(x, from: y) to a text that expr's grammar accepts and in which all positions are the same:
+// f(x, from< y). It returns the positions that it rewrote.
 func namedArguments(text string) (string, map[int]bool) {
 	if !strings.ContainsAny(text, ":=") {
 		return text, nil
@@ -136,7 +136,8 @@ func parseExpr(text string) (n ast.Node, err error) {
 	return tree.Node, nil
 }
 
-// beforeComma reports whether a comma follows the text in its line: it was meant as a part of it, but ended it.
+// beforeComma reports whether a comma follows the text on its line: the comma was meant as a part of the text,
+// but ended it.
 func beforeComma(text diag.Text) bool {
 	line := []rune(text.Pos.File.Line(text.Pos.Line))
 	from := text.Pos.Column - 1
@@ -164,10 +165,11 @@ func syntaxMessage(m string) string {
 	return m
 }
 
-// tooDeep is the position where brackets or prefix operators nest too deeply for a recursive parser, or -1.
+// tooDeep returns the position at which brackets or prefix operators nest too deeply for a recursive
+// parser, or -1.
 func tooDeep(text string) int {
 	depth, prefixes := 0, 0
-	word := 0 // letters of not seen so far
+	word := 0 // number of letters of `not` seen so far
 	for i, r := range []rune(text) {
 		switch r {
 		case '(', '[', '{', '?':

@@ -11,7 +11,7 @@ import (
 	"ratemill/rules/record"
 )
 
-// Trailer recognises the record at a file's end that counts the others.
+// Trailer recognises the record at the end of a file that contains the number of the other records.
 type Trailer struct {
 	p             *Program
 	when, records *expression
@@ -56,7 +56,7 @@ type TrailerRunner struct {
 // Runner makes one.
 func (t *Trailer) Runner() *TrailerRunner { return &TrailerRunner{t, t.p.NewRunner()} }
 
-// Run reports whether a record is the trailer, and the number of records in it (-1: none).
+// Run reports whether a record is the trailer, and returns the number of records that it states (-1: none).
 func (t *TrailerRunner) Run(rec *record.Record) (trailer bool, records int64, err error) {
 	t.r.begin(rec)
 	is := t.t.when.test(t.r)
@@ -64,7 +64,7 @@ func (t *TrailerRunner) Run(rec *record.Record) (trailer bool, records int64, er
 	if is && t.t.records != nil {
 		if v := t.t.records.eval(t.r); v.kind != Nothing {
 			if records = v.n; records < 0 {
-				records = math.MaxInt64 // no count, but not the absence of one either
+				records = math.MaxInt64 // not a count, but different from a missing one
 			}
 		}
 	}
@@ -80,7 +80,7 @@ type FileExpression struct {
 	e *expression
 }
 
-// CompileFileExpression checks one.
+// CompileFileExpression checks and compiles a FileExpression.
 func CompileFileExpression(text diag.Text, l *diag.List) *FileExpression {
 	p := &Program{}
 	p.scope = &scope{layout: &p.layout, fileOnly: true, used: map[string]diag.Pos{}}
@@ -96,7 +96,7 @@ func CompileFileExpression(text diag.Text, l *diag.List) *FileExpression {
 	return &FileExpression{p, e}
 }
 
-// Int is the number in a file's name.
+// Int returns the number in a file's name.
 func (f *FileExpression) Int(name string) (int64, error) {
 	r := f.p.NewRunner()
 	r.File(name, time.Time{})

@@ -8,8 +8,9 @@ import (
 	"ratemill/udr"
 )
 
-// Function is a function of the rule language. Each is declared once: normalizers in package normalize, beside their
-// implementation, the others in functions_core.go. check and the documentation use the declarations.
+// Function is a function of the rule language. Each function is declared once: normalizers in package normalize,
+// next to their implementation, and the others in functions_core.go. check and the documentation use these
+// declarations.
 type Function struct {
 	Name   string
 	Group  string // its heading in the documentation
@@ -27,21 +28,21 @@ type Function struct {
 	bind func(*binding) (bound, Type, error)
 }
 
-// Param is a parameter.
+// Param is a parameter of a function.
 type Param struct {
 	Name     string
 	Kinds    []Kind
 	Optional bool
-	Constant bool // must be a literal, because it is interpreted when the rules are loaded
-	Folded   bool // a literal is interpreted when the rules are loaded
-	Variadic bool // the last one, any number of times
+	Constant bool // the argument must be a literal, because it is interpreted when the rules are loaded
+	Folded   bool // if the argument is a literal, it is interpreted when the rules are loaded
+	Variadic bool // the last parameter, which may be given any number of times
 	Default  string
 	Values   []string // the allowed values, if restricted
 	Doc      string
 }
 
-// bound is a prepared call, with one of these. It gets the arguments that are not Constant; it gets Folded ones only if
-// they are not literals.
+// bound is a prepared call, with one of the following functions. It gets the arguments that are not Constant, and the
+// Folded ones that are not literals.
 type bound struct {
 	one  func(*Runner, value) (value, error)
 	many func(*Runner, []value) (value, error)
@@ -54,14 +55,14 @@ func (b bound) call(r *Runner, args []value) (value, error) {
 	return b.many(r, args)
 }
 
-// binding is a call in a rule: args by parameter, nil for omitted ones.
+// binding is a call in a rule; args contains the arguments by parameter, nil for omitted ones.
 type binding struct {
 	args  []*term
 	zone  *zone
-	wrong int // the number of the argument with the error, from 1
+	wrong int // number of the argument with the error, from 1
 }
 
-// word is the constant text of an argument, or otherwise if it was omitted.
+// word returns the constant text of an argument, or otherwise if the argument was omitted.
 func (b *binding) word(i int, otherwise string) string {
 	if b.has(i) {
 		b.wrong = i + 1
@@ -70,7 +71,7 @@ func (b *binding) word(i int, otherwise string) string {
 	return otherwise
 }
 
-// level is the deepest fan-out on which the arguments depend.
+// level returns the deepest level of the fan-out on which the arguments depend.
 func (b *binding) level() (deepest int) {
 	for _, a := range b.args {
 		if a != nil {
@@ -82,7 +83,7 @@ func (b *binding) level() (deepest int) {
 
 func (b *binding) has(i int) bool { return i < len(b.args) && b.args[i] != nil }
 
-// takesNothing reports whether the function accepts absent arguments, so the call does not fail.
+// takesNothing reports whether the function accepts absent arguments instead of failing.
 func (f *Function) takesNothing() bool { return f.Group == "absent" || f.Name == "text" }
 
 func (p Param) takes(k Kind) bool { return slices.Contains(p.Kinds, k) || len(p.Kinds) == 0 }
@@ -125,7 +126,7 @@ func (f *Function) arity() string {
 	return plural(n, "argument")[:1] + " to " + plural(most, "argument")
 }
 
-// Signature is the function's form in the documentation: octets(text, [unit], [rounding]) → quantity (B).
+// Signature returns the function's form in the documentation: octets(text, [unit], [rounding]) → quantity (B).
 func (f *Function) Signature() string {
 	var b strings.Builder
 	b.WriteString(f.Name + "(")
@@ -149,7 +150,7 @@ func (f *Function) Signature() string {
 	return b.String()
 }
 
-// Functions are all functions, by group and name.
+// Functions returns all functions, by group and name.
 func Functions() []*Function {
 	all := slices.Clone(declared)
 	slices.SortStableFunc(all, func(a, b *Function) int {
@@ -163,7 +164,7 @@ func Functions() []*Function {
 
 var declared = slices.Concat(textFunctions, numberFunctions, timeFunctions, normalizers())
 
-// functions are the declarations by name; those of one name differ in their parameters.
+// functions contains the declarations by name; declarations with the same name differ in their parameters.
 var functions = func() map[string][]*Function {
 	m := make(map[string][]*Function, len(declared))
 	for _, f := range declared {
@@ -183,7 +184,7 @@ func functionNames() []string {
 	return names
 }
 
-// Shorthands for the declarations.
+// Abbreviations for the declarations.
 
 func text(name string) Param  { return Param{Name: name, Kinds: []Kind{Text, Phone, Country, Network}} }
 func whole(name string) Param { return Param{Name: name, Kinds: []Kind{Int}} }

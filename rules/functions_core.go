@@ -308,7 +308,7 @@ func formatted(layout string) func(*binding) (bound, Type, error) {
 	}
 }
 
-// cut returns the characters of s between two positions; positions outside of s are moved to its ends.
+// cut returns the characters of s between two positions; a position outside s is moved to the nearest end.
 func cut(s string, from, to int64) string {
 	ascii := true
 	for i := range len(s) {

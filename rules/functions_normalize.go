@@ -10,7 +10,7 @@ import (
 	"ratemill/udr"
 )
 
-// zone is the zone for times without one.
+// zone returns the time zone for times that contain none.
 type zone struct {
 	*normalize.Zone
 	location *time.Location
@@ -32,10 +32,10 @@ func loadZone(name string) (*zone, error) {
 	return &zone{z, location}, nil
 }
 
-// octetsOf is the text's bytes, without a copy: normalizers do not keep them.
+// octetsOf returns the text's bytes without a copy, because normalizers do not keep them.
 func octetsOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
-// normalizers are the functions that package normalize declares.
+// normalizers returns the functions that package normalize declares.
 func normalizers() []*Function {
 	var all []*Function
 	for _, d := range normalize.Functions() {
@@ -73,7 +73,8 @@ func normalizers() []*Function {
 	return all
 }
 
-// options are the arguments that are known when the rules are loaded, and the names of the optional ones that are not.
+// options returns the arguments that are known when the rules are loaded, and the names of the optional ones that are
+// not.
 func (b *binding) options(f *Function) *normalize.Options {
 	o := &normalize.Options{Given: map[string]string{}, Columns: map[string]bool{}}
 	if b.zone != nil {
@@ -111,7 +112,7 @@ func resultOf(d normalize.Function) Type {
 		if u, ok := udr.ParseUnit(d.Unit); ok {
 			return Type{Quantity, u}
 		}
-		return anInt // milliseconds: no class counts them
+		return anInt // milliseconds are an int, because no class counts them
 	}
 	return aText
 }
@@ -134,8 +135,8 @@ func kindsOf(t normalize.Type) []Kind {
 	return []Kind{Text}
 }
 
-// boundTo makes a call of a Go function declared by normalize, according to the function's type. A missing type is an
-// error, which the tests of the examples detect. columns means that the record also supplies an option.
+// boundTo returns a call of a Go function declared by normalize, according to the function's type. A missing type is
+// an error, which the tests of the examples detect. columns means that the record also supplies an option.
 func boundTo(run any, d *normalize.Function, typ Type, level int, columns bool) (bound, error) {
 	if c := boundToText(run, d, typ, level); c.one != nil {
 		return c, nil
@@ -181,7 +182,7 @@ func boundTo(run any, d *normalize.Function, typ Type, level int, columns bool) 
 	return c, nil
 }
 
-// boundToText is boundTo for functions of one text.
+// boundToText does the same as boundTo for functions of one text.
 func boundToText(run any, d *normalize.Function, typ Type, level int) bound {
 	switch f := run.(type) {
 	case func([]byte) ([]byte, error):
@@ -231,7 +232,7 @@ func boundToText(run any, d *normalize.Function, typ Type, level int) bound {
 	return bound{}
 }
 
-// boundToValue is boundTo for functions of a normalized value, which cannot fail.
+// boundToValue does the same as boundTo for functions of a normalized value, which cannot fail.
 func boundToValue(run any) bound {
 	switch f := run.(type) {
 	case func(normalize.E164) int:
@@ -254,7 +255,8 @@ func boundToValue(run any) bound {
 	return bound{}
 }
 
-// number is a call whose result is an int or a quantity; numbers means that it also accepts a number, as text.
+// number returns a call whose result is an int or a quantity; numbers means that it also accepts a number, as
+// text.
 func number(f func([]byte) (int64, error), typ Type, numbers bool) bound {
 	kind, unit := typ.Kind, uint8(typ.Unit)
 	if !numbers {
@@ -269,7 +271,7 @@ func number(f func([]byte) (int64, error), typ Type, numbers bool) bound {
 	}}
 }
 
-// written is a call whose result is written into the runner's buffer.
+// written returns a call whose result is written into the runner's buffer.
 func written(kind Kind, id udr.IDKind, appended normalize.Appender) bound {
 	return bound{one: func(r *Runner, v value) (value, error) {
 		from := len(r.buf)
@@ -282,7 +284,7 @@ func written(kind Kind, id udr.IDKind, appended normalize.Appender) bound {
 	}}
 }
 
-// identifier is a call that reads an identifier, which is written into the runner's buffer.
+// identifier returns a call that reads an identifier, which is written into the runner's buffer.
 func identifier[T interface{ Append([]byte) []byte }](kind udr.IDKind, parse func([]byte) (T, error)) bound {
 	return bound{one: func(r *Runner, v value) (value, error) {
 		id, err := parse(octetsOf(v.s))
@@ -334,7 +336,7 @@ func (r *Runner) address(a normalize.Address, err error) (value, error) {
 	return value{kind: Phone, aux: uint8(a.Kind), s: r.kept(from)}, nil
 }
 
-// countryOf is the code of a normalized value, so it has two letters or none.
+// countryOf reads the country code in a normalized value, which has two letters or none.
 func countryOf(v value) normalize.Country {
 	if len(v.s) != 2 {
 		return normalize.NoCountry
@@ -348,7 +350,7 @@ func networkOf(v value) normalize.Network {
 	return n
 }
 
-// digitsOf is the text for a unit function; a number is converted to text first.
+// digitsOf returns the text for a unit function; a number is converted to text first.
 func (r *Runner) digitsOf(v value) []byte {
 	if v.kind == Int || v.kind == Decimal {
 		from := len(r.buf)

@@ -2,8 +2,8 @@ package rules
 
 import "ratemill/normalize"
 
-// neverEqual warns of a comparison of a country, a network or a number with a constant that no record has: the
-// condition would silently be false for all of them, or true with !=.
+// neverEqual warns of a comparison of a country, a network or a number with a constant that no record
+// contains: without any error, the condition would be false for all records, or true with !=.
 func (c *checker) neverEqual(t *term, constant string, at span) {
 	if t.constant() || constant == "" {
 		return
@@ -26,7 +26,7 @@ func (c *checker) neverEqual(t *term, constant string, at span) {
 	}
 }
 
-// neverBegins warns of a beginning that no phone number of a record has.
+// neverBegins warns of a prefix with which no phone number in a record begins.
 func (c *checker) neverBegins(t *term, beginning string, at span) {
 	if t.constant() || t.typ.Kind != Phone {
 		return

@@ -9,16 +9,16 @@ import (
 	"ratemill/udr"
 )
 
-// Notes are the guesses of the rules about a record with incomplete data, as a set: bit i is the i-th of Program.Notes.
-// Every guess is reported: each usage record has its notes in the attribute of that name, and the mediator counts them
-// for each file.
+// Notes is the set of guesses that the rules made about a record with incomplete data: bit i is the i-th note of
+// Program.Notes. Every guess is reported: each usage record contains its notes in the attribute NotesAttribute,
+// and the mediator counts them for each file.
 type Notes uint64
 
-// NotesAttribute is the attribute with the notes of a usage record.
+// NotesAttribute is the name of the attribute that contains the notes of a usage record.
 const NotesAttribute = "notes"
 
-// The notes that every program has. Further ones are fallback:NAME, where NAME is the field or variable whose expression
-// failed and was replaced.
+// The notes that every program has. Further notes are fallback:NAME, where NAME is the field or variable whose
+// expression failed and was replaced.
 const (
 	timeTwice   = iota // the zone's clocks showed the time twice
 	timeMissing        // the zone's clocks never showed the time
@@ -30,7 +30,7 @@ var standardNotes = [firstFallback]string{timeTwice: "time_twice", timeMissing: 
 
 const mostNotes = 64
 
-// Notes are the words of all notes that the program can make.
+// Notes returns the words of all notes that the program can produce.
 func (p *Program) Notes() []string { return append(standardNotes[:], p.scope.fallbacks...) }
 
 // Each calls do with the word of each note in the set.
@@ -47,8 +47,8 @@ func (p *Program) note(i int) string {
 	return p.scope.fallbacks[i-firstFallback]
 }
 
-// fallback is the number of the note for a fallback of the named expression. The last number is shared by all notes
-// beyond the limit.
+// fallback returns the number of the note for a fallback of the named expression. All notes beyond the limit share
+// the last number.
 func (s *scope) fallback(what string) int {
 	word := "fallback:" + strings.ReplaceAll(strings.TrimPrefix(strings.TrimPrefix(what, "set "), "let "), " ", "_")
 	if len(s.fallbacks) == mostNotes-firstFallback-1 {
@@ -64,14 +64,14 @@ func (s *scope) fallback(what string) int {
 }
 
 // noted keeps a note for as long as its value: a note on a value that depends on the record alone applies to all usage
-// records of a fan-out, because the value is computed once. Evaluations after a failure record no notes.
+// records of a fan-out, because the value is computed only once. Evaluations after a failure record no notes.
 func (r *Runner) noted(level, note int) {
 	if r.failed.term == nil {
 		r.notes[level] |= 1 << note
 	}
 }
 
-// moment is a time, with a note if its zone's clocks did not show it exactly once.
+// moment returns a time, and adds a note if its zone's clocks did not show it exactly once.
 func (r *Runner) moment(level int, m normalize.Moment, err error) (value, error) {
 	switch m.Note {
 	case normalize.Ambiguous:
@@ -82,7 +82,7 @@ func (r *Runner) moment(level int, m normalize.Moment, err error) (value, error)
 	return value{kind: Time, n: m.Nano}, err
 }
 
-// fellBack removes the current failure, of an expression at a level, and records a note.
+// fellBack removes the current failure of an expression at a level, and records a note.
 func (r *Runner) fellBack(level, note int) {
 	if r.trace != nil {
 		r.step(Step{Kind: "note", Name: r.p.note(note), Value: r.failed.reason})
@@ -121,8 +121,8 @@ func (r *Runner) tell(u *udr.Usage, out *Outcome) {
 	}
 }
 
-// unread is the value of a field whose expression failed: the text that a function could not read, otherwise the first
-// field in the expression.
+// unread returns the value of a field whose expression failed: the text that a function could not read, or else the
+// first field in the expression.
 func (r *Runner) unread(e *expression) value {
 	if r.failed.given != "" {
 		return textValue(r.failed.given)

@@ -60,7 +60,7 @@ func (c *checker) choose(n *ast.ConditionalNode, at span) *term {
 	return c.add(&term{op: opChoose, typ: typ, at: at, args: []*term{cond, both[0], both[1]}})
 }
 
-// unify gives terms a common type: ints become decimals beside decimals, literals take the unit of their neighbour,
+// unify gives terms a common type: ints become decimals next to decimals, literals take the unit of the other term,
 // fields become texts.
 func (c *checker) unify(terms []*term) ([]*term, Type) {
 	typ := terms[0].typ
@@ -97,7 +97,7 @@ func (c *checker) mixes(terms []*term, typ Type) bool {
 	})
 }
 
-// constantAs is a text literal converted to the network or country beside it.
+// constantAs returns a text literal converted to the network or country next to it.
 func (c *checker) constantAs(t *term, typ Type) *term {
 	if t.typ.Kind != Text || !t.constant() || typ.Kind != Network && typ.Kind != Country || t.value.s == "" {
 		return t
@@ -109,7 +109,7 @@ func (c *checker) constantAs(t *term, typ Type) *term {
 	return c.add(&term{op: opConst, typ: typ, at: t.at, value: value{kind: typ.Kind, s: s}})
 }
 
-// spelling is an identifier as text.
+// spelling returns an identifier as text.
 func (c *checker) spelling(t *term) *term {
 	fn := functions["text"][0]
 	bound, typ, _ := fn.bind(&binding{args: []*term{t}})
@@ -267,8 +267,8 @@ func (c *checker) compare(o op, sign string, a, b *term, at span) *term {
 	return c.add(&term{op: o, typ: boolean, at: at, args: both[:]})
 }
 
-// betweenTexts refuses arithmetic and ordering between texts: + would join "120" and "880" to "120880", and "9" comes
-// after "10". The error suggests what to write instead.
+// betweenTexts refuses arithmetic and ordering between texts: + would join "120" and "880" to "120880", and "9" would
+// come after "10". The error suggests what to write instead.
 func (c *checker) betweenTexts(o op, sign string, a, b *term, at span) *term {
 	if name := c.dashed(at); name != "" {
 		return c.errorf(at, "%s subtracts texts; for a field of that name write %s, to subtract int(%s) - int(%s)", c.source(at), name,
@@ -306,7 +306,7 @@ func (c *checker) betweenTexts(o op, sign string, a, b *term, at span) *term {
 	return c.errorf(at, "%s and %s are texts, not numbers; write %s", x, y, asNumbers)
 }
 
-// numberIn is the expression for the number in a text; false for a constant that is not a number.
+// numberIn returns the expression for the number in a text, and false for a constant that is not a number.
 func numberIn(t *term) (string, bool) {
 	if !t.constant() {
 		return "int(" + t.source() + ")", true
@@ -315,8 +315,8 @@ func numberIn(t *term) (string, bool) {
 	return t.value.s, err == nil
 }
 
-// dashed is the correct notation of a name with dashes, if a-b without blanks may be meant as a name: core-uuid is
-// record["core-uuid"]. It is empty for everything else.
+// dashed returns the correct notation of a name with dashes, if a-b without blanks may be meant as a name:
+// core-uuid is record["core-uuid"]. It returns "" for everything else.
 func (c *checker) dashed(at span) string {
 	text := c.source(at)
 	if !dashedName.MatchString(text) {
@@ -331,21 +331,21 @@ func (c *checker) dashed(at span) string {
 
 var dashedName = regexp.MustCompile(`^[A-Za-z_][\w.]*(-[A-Za-z_]\w*)+$`)
 
-// source is the text of a part of the expression.
+// source returns the text of a part of the expression.
 func (c *checker) source(at span) string {
 	r := []rune(c.expr.text.Value)
 	return string(r[at.from:min(at.to, len(r))])
 }
 
-// ordered reports whether two texts may be ordered: date(…) and clock(…) have a fixed width, so the order of the texts
-// is that of the times. The other side must be of the same form: another call or a constant.
+// ordered reports whether two texts may be ordered: date(…) and clock(…) have a fixed width, so their texts have the
+// same order as the times. The other operand must have the same form: another call or a constant.
 func (c *checker) ordered(a, b *term) bool {
 	x, y := c.timeForm(a), c.timeForm(b)
 	return x != nil && y == nil && b.constant() && x.MatchString(b.value.s) ||
 		y != nil && x == nil && a.constant() && y.MatchString(a.value.s) || x != nil && x == y
 }
 
-// timeForm is the form of the result of date(…) or clock(…), nil for everything else.
+// timeForm returns the form of the result of date(…) or clock(…), nil for everything else.
 func (c *checker) timeForm(t *term) *regexp.Regexp {
 	if t.op == opLet {
 		t = c.lets[t.index].expr.top
@@ -541,7 +541,7 @@ func (c *checker) matches(n *ast.BinaryNode, at span) *term {
 	return c.add(&term{op: opMatches, typ: Type{Kind: Bool}, at: at, args: []*term{a}, regexp: re})
 }
 
-// decimals is a o b, exactly.
+// decimals computes a o b exactly.
 func decimals(o op, a, b decimal.D) (decimal.D, error) {
 	switch o {
 	case opAdd:

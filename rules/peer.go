@@ -2,9 +2,10 @@ package rules
 
 import "ratemill/normalize"
 
-// peer reads a text that is set as the peer like address(…): a complete phone number (+34…, 0034…, or a SIP or tel URI
-// with one) is stored as a number with its country; a text damaged by a spreadsheet is refused unless the field keeps
-// its text. Everything else stays a short code or a name: without a country the digits belong to no numbering plan.
+// peer reads a text that is set as the peer in the same way as address(…): a complete phone number (+34…, 0034…, or a
+// SIP or tel URI with one) is stored as a number with its country, and a text damaged by a spreadsheet is refused
+// unless the field keeps its text. Everything else stays a short code or a name, because without a country the digits
+// belong to no numbering plan.
 func (r *Runner) peer(s *assignment, v value) value {
 	text := octetsOf(v.s)
 	switch c := text[0]; {

@@ -9,19 +9,19 @@ import (
 )
 
 // This file finds the possible combinations of conditions by trying the values that make a difference: the constants
-// with which they compare a word, a value adjacent to each constant, and any other value. A comparison that is not
-// between a word and a constant, such as lower(apn) == "x", may be true or false. So a combination that it finds
-// impossible really is impossible, but one that it finds possible may not be.
+// with which the conditions compare a word, a value next to each constant, and any other value. A comparison that is
+// not between a word and a constant, such as lower(apn) == "x", may be true or false. A combination that it finds
+// impossible is therefore always impossible, but one that it finds possible may still be impossible.
 
 // mostCases is the largest number of combinations to try.
 const mostCases = 4096
 
-// unlike is a part of a text that no constant has.
+// unlike is a part of a text that does not occur in any constant.
 const unlike = "\x00"
 
 // Possible reports whether a combination of conditions is possible. is gets the truth of each condition and returns
-// true for the combinations that the caller looks for. known has the words with a fixed value. sure is false if there
-// are too many cases to try.
+// true for the combinations that the caller looks for. known contains the words that have a fixed value. sure is
+// false if there are too many cases to try.
 func (l *Language) Possible(known map[string]string, is func(held []bool) bool, conditions ...*Condition) (can, sure bool) {
 	x := &cases{language: l, known: known, values: l.Values().r, subjects: map[int]*differing{}, opaque: map[string]int{},
 		leaves: map[*term]*leaf{}}
@@ -45,7 +45,7 @@ func (l *Language) Possible(known map[string]string, is func(held []bool) bool, 
 	}
 }
 
-// cases are the combinations of values that make a difference to some conditions.
+// cases contains the combinations of values that make a difference to the conditions.
 type cases struct {
 	language *Language
 	known    map[string]string
@@ -57,15 +57,15 @@ type cases struct {
 	leaves   map[*term]*leaf
 }
 
-// differing is a word and the values of it that make a difference.
+// differing is a word with the values of it that make a difference.
 type differing struct {
 	candidates []value
 	at         int
 }
 
-// leaf is a part of a condition without and, or, not.
+// leaf is a part of a condition that contains no and, or, not.
 type leaf struct {
-	ask    test // nil for an opaque one
+	ask    test // nil if the part is opaque
 	opaque int
 }
 
@@ -125,7 +125,7 @@ func (x *cases) collect(t *term) {
 	}
 }
 
-// usual are the values of a word that make a difference to any comparison.
+// usual returns the values of a word that make a difference to any comparison.
 func (x *cases) usual(word int) (all []value) {
 	in := &x.language.inputs[word]
 	kind := in.Type.Kind
@@ -153,7 +153,8 @@ func (s *differing) add(v value) {
 	}
 }
 
-// comparison is the word that a term compares with constants; prefix means that only the beginning counts.
+// comparison returns the word that a term compares with constants; prefix means that only the beginning is
+// compared.
 func (t *term) comparison() (word int, constants []value, prefix, ok bool) {
 	if t.op == opOut {
 		return t.index, nil, false, t.typ.Kind == Bool
@@ -194,7 +195,7 @@ func (t *term) comparison() (word int, constants []value, prefix, ok bool) {
 	return 0, nil, false, false
 }
 
-// count begins with the first case, and reports whether there are few enough.
+// count starts with the first case, and reports whether there are few enough cases.
 func (x *cases) count() bool {
 	n := 1
 	for _, word := range x.order {
@@ -207,7 +208,7 @@ func (x *cases) count() bool {
 	return len(x.truths) < 12 && n<<len(x.truths) <= mostCases
 }
 
-// next is the next case; false after the last one.
+// next moves to the next case, and returns false after the last one.
 func (x *cases) next() bool {
 	for i := range x.truths {
 		if x.truths[i] = !x.truths[i]; x.truths[i] {
@@ -248,7 +249,7 @@ func (x *cases) holds(t *term) bool {
 	return x.truths[x.leaves[t].opaque]
 }
 
-// inWords are values as one writes them in a list; the empty one in quotes.
+// inWords returns values as they are written in a list, with an empty value in quotes.
 func inWords(values []string) string {
 	list := slices.Clone(values)
 	for i := range list {

@@ -12,20 +12,20 @@ import (
 	"ratemill/udr"
 )
 
-// Options are the inputs of compilation besides the Document's text.
+// Options contains the inputs of compilation other than the Document's text.
 type Options struct {
 	Name    string
-	Columns []string // names of the fields, if the document alone gives them; nil if only a file does
-	Typed   bool     // the format has types (JSON): fields may be numbers, lists, maps
-	Zone    string   // IANA zone of times without one
+	Columns []string // names of the fields, if the document alone determines them; nil if only a file does
+	Typed   bool     // the format has types (JSON): fields may be numbers, lists or maps
+	Zone    string   // IANA time zone of times without one
 	ZonePos diag.Pos
-	At      diag.Pos // where the document begins
+	At      diag.Pos // position at which the document begins
 	Classes Classes
 	Shared  map[string]diag.At[[]Entry] // entries included by `use`
 
-	Stored     bool                                        // accepted earlier, by this or a former version: its begun files are being finished
-	TableFile  func(name string, most int) ([]byte, error) // reads a file of the project with a table; nil without a project
-	MostUsages int                                         // largest number of usage records per record, 0 for any
+	Stored     bool                                        // the document was accepted earlier, by this or an earlier version, and files begun with it are being finished
+	TableFile  func(name string, most int) ([]byte, error) // reads a table's file in the project; nil without a project
+	MostUsages int                                         // largest number of usage records for one record, 0 for any number
 }
 
 // Program is a compiled Document. It never changes; each goroutine runs it with its own Runner.
@@ -43,32 +43,32 @@ type Program struct {
 	steps       []mapStep
 	duplicate   []*expression
 	session     []*expression
-	sets        map[string]diag.Pos // fields, with the position of the first entry that sets each
+	sets        map[string]diag.Pos // fields, each with the position of the first entry that sets it
 	classes     Classes
 	branches    []Branch
 	exprs       []*expression
-	kept        []int // indices in udr.Fields of the values in Runner.outs
+	kept        []int // indexes in udr.Fields of the values in Runner.outs
 	required    []int
 	sharedCalls int
 	dispatches  []*dispatch
-	shared      []string // names of the shared rules and of the classes that it uses
+	shared      []string // names of the shared rules and of the classes that the program uses
 }
 
 type filter struct {
 	cond   *expression
-	drop   bool // drops if the condition holds; else drops unless it holds
+	drop   bool // if true, the record is dropped when the condition holds; if false, when it does not hold
 	name   string
 	branch int
 }
 
-// mapStep is an unconditional action, or a chain.
+// mapStep is an unconditional action or a chain.
 type mapStep struct {
 	always    *action
 	chain     []*action
 	otherwise *action
 	table     *table
 	at        diag.Pos
-	branch    int // counted if no condition of a chain holds
+	branch    int // the branch to count if no condition of a chain holds
 }
 
 type action struct {
@@ -87,22 +87,23 @@ type assignment struct {
 	field  int // index in udr.Fields, or -1
 	attr   string
 	name   string
-	adapts bool // a number literal: it takes the unit of the class
+	adapts bool // the expression is a number literal, which takes the unit of the class
 	into   *udr.Field
 	keeps  bool // in Runner.outs
-	note   int  // for a field that keeps the text if its expression fails, else 0
+	note   int  // number of the note for a field that keeps the text if its expression fails, otherwise 0
 }
 
 // template is a text with expressions in it.
 type template struct {
-	texts []string // one more than exprs
+	texts []string // the texts around exprs, so one more than exprs
 	exprs []*expression
 	text  diag.Text
 }
 
 var plainWord = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// Compile checks a document and makes a program of it; it adds all errors to l. The program is nil if there are errors.
+// Compile checks a document and compiles it to a program; it adds all errors to l. The program is nil if there are
+// errors.
 func Compile(doc *Document, o Options, l *diag.List) *Program {
 	before := l.Errors()
 	if o.Classes == nil {
@@ -140,7 +141,7 @@ func Compile(doc *Document, o Options, l *diag.List) *Program {
 	return p
 }
 
-// compile makes closures of checked expressions, and tables of chains.
+// compile creates closures from checked expressions, and tables from chains.
 func (p *Program) compile(exprs []*expression) {
 	p.sharedCalls = share(exprs)
 	p.dispatches = dispatches(exprs)
@@ -158,8 +159,8 @@ func (p *Program) compile(exprs []*expression) {
 	}
 }
 
-// keep returns the fields of the usage record that must be kept as values: those that expressions read by out, and
-// those that are checked in the end (clearing and copying all of them took 60 ns per record).
+// keep returns the fields of the usage record that must be kept as values: those that expressions read with out,
+// and those that are checked at the end (clearing and copying all fields took 60 ns per record).
 func (p *Program) keep(exprs []*expression) {
 	kept := make([]bool, len(udr.Fields()))
 	for i, f := range udr.Fields() {
@@ -192,30 +193,30 @@ func (p *Program) keep(exprs []*expression) {
 	}
 }
 
-// Layout has the slots of the fields that the program reads.
+// Layout returns the slots of the fields that the program reads.
 func (p *Program) Layout() *record.Layout { return &p.layout }
 
-// Uses are the names of the shared rules and classes that the program uses; all of them if an expression gives the
-// class.
+// Uses returns the names of the shared rules and classes that the program uses; it returns all of them if an
+// expression determines the class.
 func (p *Program) Uses() []string { return p.shared }
 
-// ReadsFileName reports whether the file's name affects a record. A name that is only stored, as session or in an
-// attribute, does not.
+// ReadsFileName reports whether the file's name affects a record. A name that is only stored, as the session or
+// in an attribute, does not affect the record.
 func (p *Program) ReadsFileName() bool { return p.scope.fileRead }
 
-// Fields are the fields that the rules read, with the position of the first use.
+// Fields returns the fields that the rules read, with the position of the first use.
 func (p *Program) Fields() map[string]diag.Pos { return p.scope.used }
 
-// Sets reports whether some entry sets a field of the usage record, or an attribute: attr.rat.
+// Sets reports whether an entry sets a field of the usage record, or an attribute such as attr.rat.
 func (p *Program) Sets(name string) bool { return p.sets[name].File != nil }
 
-// compiler makes a Program of a Document.
+// compiler compiles a Document to a Program.
 type compiler struct {
 	*Program
 	list    *diag.List
 	options Options
 	using   []string // shared rules that are being expanded
-	known   string   // the class set by the current entry, if it is a constant
+	known   string   // the class that the current entry sets, if it is a constant
 	keeping map[string]*keeping
 }
 
@@ -242,7 +243,7 @@ type keeping struct {
 	set bool
 }
 
-// keepText records the fields that keep their text, and refuses those that cannot or must not.
+// keepText records the fields that keep their text, and refuses fields that cannot or must not.
 func (c *compiler) keepText(doc *Document) {
 	c.keeping = map[string]*keeping{}
 	for _, t := range doc.KeepText {
@@ -266,7 +267,7 @@ func (c *compiler) tables(doc *Document) {
 	}
 }
 
-// newName checks a new name.
+// newName checks that a name is valid and new.
 func (c *compiler) newName(t diag.Text, what string) {
 	switch {
 	case !regexpName.MatchString(t.Value):
@@ -389,7 +390,7 @@ func (c *compiler) unused() {
 	}
 }
 
-// templateOf reads a text with {expressions}; {{ stands for { itself.
+// templateOf reads a text that contains {expressions}; {{ stands for { itself.
 func (c *compiler) templateOf(text diag.Text) *template {
 	t := &template{text: text}
 	var plain strings.Builder

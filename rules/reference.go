@@ -7,7 +7,8 @@ import (
 	"ratemill/udr"
 )
 
-// Reference is the language's reference in Markdown, from the declarations of functions, fields and classes.
+// Reference returns the language's reference in Markdown, generated from the declarations of functions,
+// fields and classes.
 func Reference() string {
 	var b strings.Builder
 	b.WriteString("# Reference of the rule language\n\n[All pages](README.md)\n\n" +

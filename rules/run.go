@@ -16,7 +16,7 @@ import (
 	"ratemill/udr"
 )
 
-// Decision is the outcome for a record.
+// Decision is what the rules decide about a record.
 type Decision uint8
 
 // The decisions.
@@ -34,10 +34,10 @@ func (d Decision) String() string { return decisionNames[d] }
 // Usages point into the record or the runner's memory, and are valid until then.
 type Outcome struct {
 	Kind   Decision
-	Rule   string            // of Filtered: the filter
-	Usages []udr.Usage       // of Mapped: at least one
+	Rule   string            // for Filtered: the filter
+	Usages []udr.Usage       // for Mapped: at least one
 	Err    *udr.SuspendError // of Suspended
-	Notes  Notes             // of Mapped: the guesses in any of Usages
+	Notes  Notes             // for Mapped: the guesses in any of Usages
 }
 
 // Runner runs a Program over records, one after the other, in one goroutine.
@@ -49,18 +49,18 @@ type Runner struct {
 	earliest int64           // allowed time of use in the file
 	latest   int64
 	elements [deepestFan]*record.Value
-	machines []*vm.VM // one per program that runs within another, through a variable
+	machines []*vm.VM // one per program that runs within another program, through a variable
 	running  int
-	trying   int                   // calls of try around the current term: a failure within does not stop the machine
-	held     value                 // of the innermost try, to be taken next
-	notes    [deepestFan + 1]Notes // by the level of the value
+	trying   int                   // number of calls of try around the current term: a failure within them does not stop the machine
+	held     value                 // of the innermost try, to be used next
+	notes    [deepestFan + 1]Notes // by the level of the value to which they belong
 	failed   failure
-	buf      []byte // texts made for the current record
+	buf      []byte // texts created for the current record
 	stack    []value
 	lets     []letState
 	shared   []letState // results of calls that occur more than once
 	symbols  []symbolState
-	ages     [deepestFan + 1]uint64 // of each level of the fan-out: increases with each record or element
+	ages     [deepestFan + 1]uint64 // for each level of the fan-out, a number that increases with each record or element
 	age      uint64
 	outs     []value
 	counts   []uint64
@@ -68,13 +68,13 @@ type Runner struct {
 	dropped  string
 }
 
-// letState is a variable's value, valid while its level has the same age.
+// letState is a variable's value, which is valid while its level has the same age.
 type letState struct {
 	age   uint64
 	value value
 }
 
-// NewRunner makes a runner.
+// NewRunner returns a runner.
 func (p *Program) NewRunner() *Runner {
 	return &Runner{
 		p: p, lets: make([]letState, len(p.lets)), shared: make([]letState, p.sharedCalls), symbols: make([]symbolState, len(p.dispatches)),
@@ -83,8 +83,8 @@ func (p *Program) NewRunner() *Runner {
 	}
 }
 
-// File sets the file of the next records: its name, which rules read as file.name, and its modification time, which
-// gives a year to times without one.
+// File sets the file of the next records: its name, which rules read as file.name, and its modification time, from
+// which times without a year get one.
 func (r *Runner) File(name string, modified time.Time) {
 	r.fileName, r.state.Modified = name, 0
 	r.earliest, r.latest = math.MinInt64, math.MaxInt64
@@ -153,7 +153,7 @@ func (r *Runner) newAge(level int) {
 	}
 }
 
-// filters runs the filters of a level of the fan-out, and reports whether the record stays.
+// filters runs the filters at a level of the fan-out, and reports whether the record stays.
 func (r *Runner) filters(level int) bool {
 	for _, f := range r.p.filters {
 		if f.cond.level != level {
@@ -220,7 +220,7 @@ func (r *Runner) let(index int) value {
 		}
 		value := v.expr.eval(r)
 		if r.failed.term != nil {
-			return value // not cached: the next use fails again
+			return value // not cached, so that the next use fails too
 		}
 		s.age, s.value = age, value
 		if r.trace != nil {
@@ -230,7 +230,8 @@ func (r *Runner) let(index int) value {
 	return s.value
 }
 
-// usage makes one usage record. It returns false if there is none: dropped, failed, or suspended by a rule.
+// usage creates one usage record. It returns false if there is none, because it was dropped, failed, or was
+// suspended by a rule.
 func (r *Runner) usage(rec *record.Record, out *Outcome) bool {
 	n := len(out.Usages)
 	if n < cap(out.Usages) {
@@ -293,7 +294,7 @@ func (r *Runner) mapping(u *udr.Usage, out *Outcome) bool {
 	return true
 }
 
-// choose returns the first action of a chain whose condition holds, or otherwise, or nil.
+// choose returns the first action of a chain whose condition holds, or else the action of otherwise, or nil.
 func (r *Runner) choose(s *mapStep) *action {
 	if s.table != nil && r.trace == nil {
 		if a, ok := s.table.choose(r); ok {
@@ -397,7 +398,8 @@ func (r *Runner) set(s *assignment, u *udr.Usage) bool {
 		}
 		f.SetText(u, v.s)
 	case f.SetInt != nil:
-		// A negative quantity goes to rating, which knows whether the class has credits (negative: credit), and suspends it otherwise.
+		// A negative quantity goes to rating, which knows whether the class accepts credits (negative: credit), and
+		// suspends it if not.
 		if v.n < 0 && v.kind == Quantity && !f.AnyUnit {
 			r.fail(s.expr.top, f.Name+" is negative: "+v.String())
 			return false
@@ -416,7 +418,7 @@ func (r *Runner) set(s *assignment, u *udr.Usage) bool {
 	return true
 }
 
-// anyUnit is the aux of a number literal used as a quantity: it takes the unit of the class.
+// anyUnit is the aux of a number literal that is used as a quantity: the literal takes the unit of the class.
 const anyUnit = 255
 
 func (r *Runner) attribute(name string, v value, u *udr.Usage) {
@@ -484,8 +486,8 @@ func (r *Runner) finish(u *udr.Usage, out *Outcome) bool {
 
 var peerField, _ = udr.FieldByName("peer")
 
-// duplicateKey hashes the key's values. Usage records of one fanned-out record also differ by their position in it,
-// unless the key itself reads the elements.
+// duplicateKey hashes the key's values. Usage records from one fanned-out record also differ by their position in
+// it, unless the key itself reads the elements.
 func (r *Runner) duplicateKey(u *udr.Usage, place int) bool {
 	from := len(r.buf)
 	present, level := false, 0
@@ -512,8 +514,8 @@ func (r *Runner) duplicateKey(u *udr.Usage, place int) bool {
 	return true
 }
 
-// appendKey appends a part of a key in the original format, so that records from before an upgrade are recognised: a
-// JSON number in the file's notation (1767225600.0), and a word for absent or null.
+// appendKey appends a part of a key in the format of earlier versions, so that records from before an upgrade are
+// recognised: a JSON number in the file's notation (1767225600.0), and a word for absent or null.
 func (r *Runner) appendKey(v value) {
 	switch {
 	case v.kind == Field && v.raw.Kind == record.Number:

@@ -10,7 +10,8 @@ import (
 	"ratemill/udr"
 )
 
-// Sessions defines whether a source delivers sessions whole or in parts, and how to recognise the parts of one.
+// Sessions defines whether a source delivers sessions whole or in parts, and how to recognise the parts of a
+// session.
 type Sessions struct {
 	Whole  bool
 	Key    []diag.Text
@@ -23,10 +24,10 @@ type sessionsDoc struct {
 	Within time.Duration `yaml:"within" default:"7d" doc:"How long a session is remembered after its last part."`
 }
 
-// longestWithin bounds how long sessions are remembered.
+// longestWithin limits how long sessions are remembered.
 const longestWithin = 366 * 24 * time.Hour
 
-// UnmarshalNode reads the word whole, or the key of parts.
+// UnmarshalNode reads the word whole, or the key by which parts are recognised.
 func (s *Sessions) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	s.at = n.Pos
 	if n.Kind == diag.Scalar && n.Text == "whole" {
@@ -46,7 +47,7 @@ func (s *Sessions) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	}
 }
 
-// JSONSchema is the word, or the key of parts.
+// JSONSchema returns the schema of the word, or of the key of parts.
 func (Sessions) JSONSchema() map[string]any {
 	parts := diag.Subschema(sessionsDoc{})
 	return map[string]any{"oneOf": []any{map[string]any{"const": "whole"}, parts}}
@@ -82,12 +83,12 @@ func (c *compiler) sessions(doc *Document) {
 	}
 }
 
-// SetsSession returns where the rules first set the field session, and where continues, if they do.
+// SetsSession returns where the rules first set the fields session and continues, if they do.
 func (p *Program) SetsSession() (session, continues diag.Pos) {
 	return p.sets["session"], p.sets["continues"]
 }
 
-// ClassNames are the classes that records of the source can have, nil for any.
+// ClassNames returns the classes that records of the source can have, nil for any.
 func (p *Program) ClassNames() []string {
 	var names []string
 	for _, s := range p.steps {

@@ -55,9 +55,9 @@ func (r *Runner) missing(field int) *udr.SuspendError {
 	return &udr.SuspendError{Code: "required", Reason: name + " has no value; no rule set it for this record"}
 }
 
-// outOfTime reports that the time of use is too far from the file's.
+// outOfTime reports that the time of use is too far from the file's time.
 func (r *Runner) outOfTime(at int64) *udr.SuspendError {
-	distance := udr.Instant(at).Time().Sub(udr.Instant(r.state.Modified).Time()) // no more than 292 years
+	distance := udr.Instant(at).Time().Sub(udr.Instant(r.state.Modified).Time()) // the difference of two Times is at most 292 years
 	bound, word, setting := r.p.times.Ahead, "after", "ahead"
 	if distance < 0 {
 		distance, bound, word, setting = -distance, r.p.times.Back, "before", "back"
@@ -74,7 +74,7 @@ func (r *Runner) outOfTime(at int64) *udr.SuspendError {
 	return r.aboutField(field, "time", reason)
 }
 
-// inDays writes 36 hours as 1 day 12h.
+// inDays formats 36 hours as 1 day 12h.
 func inDays(d time.Duration) string {
 	days, rest := d/(24*time.Hour), (d % (24 * time.Hour)).Round(time.Second)
 	words := rest.String()
@@ -92,7 +92,7 @@ func inDays(d time.Duration) string {
 	return plural(int(days), "day") + " " + words
 }
 
-// aboutField reports an error of a field, with the rule that sets it; nil if none does.
+// aboutField reports an error about a field, with the rule that sets the field, or nil if none does.
 func (r *Runner) aboutField(field int, code, reason string) *udr.SuspendError {
 	for _, s := range r.p.steps {
 		for _, a := range append(append([]*action{s.always}, s.chain...), s.otherwise) {
@@ -111,10 +111,10 @@ func (r *Runner) aboutField(field int, code, reason string) *udr.SuspendError {
 	return nil
 }
 
-// longestValues bounds the values shown in an error.
+// longestValues limits the values shown in an error.
 const longestValues = 256
 
-// reads shows the values that an expression reads: up "1200", down "".
+// reads returns the values that an expression reads, as text: up "1200", down "".
 func (r *Runner) reads(e *expression) string {
 	if e == nil {
 		return ""
@@ -158,7 +158,7 @@ func (r *Runner) reads(e *expression) string {
 	return bounded(b.String(), longestValues)
 }
 
-// mentions reports whether an element is read only through its members, which are shown themselves.
+// mentions reports whether an element is read only through its members, whose values are shown themselves.
 func (e *expression) mentions(element *term) bool {
 	for _, t := range e.reads {
 		if t.op == opMember && t.args[0].op == opElement && t.args[0].index == element.index {

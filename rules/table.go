@@ -14,13 +14,13 @@ import (
 	"ratemill/diag"
 )
 
-// Constants is a table of constants: in the document, or in a CSV file that sources share.
+// Constants is a table of constants, either in the document or in a CSV file that sources share.
 type Constants struct {
 	inline diag.Map[diag.Text]
 	file   *tableFile
 }
 
-// tableFile names the file of a table.
+// tableFile identifies the file of a table.
 type tableFile struct {
 	File      diag.Text `yaml:"file,required" doc:"A CSV file of the project, with a header, in UTF-8: 1 MiB and 50,000 rows at most. Lines that begin with # are comments." example:"tables/tadig.csv"`
 	Key       diag.Text `yaml:"key" doc:"The column with the keys; by default the first." example:"tadig"`
@@ -33,7 +33,7 @@ const (
 	mostTableRows = 50_000
 )
 
-// UnmarshalNode reads a table, or the file of one.
+// UnmarshalNode reads a table, or a reference to its file.
 func (t *Constants) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	if namesFile(n) {
 		t.file = &tableFile{}
@@ -43,8 +43,9 @@ func (t *Constants) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	d.Decode(n, &t.inline)
 }
 
-// namesFile reports whether a mapping names the file of a table: by a path, or because it only has the keys of such a
-// mapping. It would answer nothing if it were taken for constants. Decoding reports its other mistakes.
+// namesFile reports whether a mapping refers to the file of a table: it has a path, or only keys that such a
+// reference can have. If it were taken for constants, no lookup would ever succeed. Decoding reports any other
+// mistakes in it.
 func namesFile(n *diag.Node) bool {
 	file, others := "", false
 	for _, m := range n.Members {
@@ -57,14 +58,14 @@ func namesFile(n *diag.Node) bool {
 	return file != "" && (!others || strings.ContainsAny(file, "./"))
 }
 
-// JSONSchema is a table, or the file of one.
+// JSONSchema returns the schema of a table, or of a reference to its file.
 func (Constants) JSONSchema() map[string]any {
 	inFile := diag.Subschema(tableFile{})
 	text := map[string]any{"type": []any{"string", "number", "boolean"}}
 	return map[string]any{"anyOf": []any{inFile, map[string]any{"type": "object", "additionalProperties": text}}}
 }
 
-// entries are the keys and values; errors are added to the list.
+// entries returns the keys and values; errors are added to the list.
 func (t *Constants) entries(name diag.Text, c *compiler) map[string]string {
 	if t.file == nil {
 		m := make(map[string]string, len(t.inline))
@@ -74,7 +75,7 @@ func (t *Constants) entries(name diag.Text, c *compiler) map[string]string {
 		return m
 	}
 	at := t.file.File
-	if at.IsZero() { // as decoding has told
+	if at.IsZero() { // decoding has reported it
 		return map[string]string{}
 	}
 	if c.options.TableFile == nil {
@@ -97,7 +98,7 @@ func (t *Constants) entries(name diag.Text, c *compiler) map[string]string {
 	return m
 }
 
-// read makes a table of a file's content.
+// read parses the content of a file to a table.
 func (f *tableFile) read(content []byte) (map[string]string, error) {
 	m := map[string]string{}
 	content = bytes.TrimPrefix(content, []byte("\xef\xbb\xbf"))
@@ -173,5 +174,5 @@ func columnOf(header []string, name string) int {
 	return -1
 }
 
-// TableFiles are the files with the program's tables, and their content.
+// TableFiles returns the files that contain the program's tables, with their content.
 func (p *Program) TableFiles() map[string][]byte { return p.tableFiles }

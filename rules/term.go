@@ -16,9 +16,9 @@ const (
 	opLet
 	opOut // a field of the usage record set by an earlier entry
 	opFileName
-	opMember // of a map: args[0]
-	opIndex  // of a list by number: args[0], args[1]
-	opLookup // of a table by text: args[0]
+	opMember // member of a map: args[0]
+	opIndex  // element of a list by number: args[0], args[1]
+	opLookup // entry of a table by text: args[0]
 	opCall
 	opAnd
 	opOr
@@ -41,18 +41,18 @@ const (
 	opStartsWith
 	opEndsWith
 	opMatches
-	opSlice     // args[0] from args[1] to args[2]
-	opText      // a Field as text
-	opList      // a Field as list
-	opPromote   // an Int as Decimal
-	opCoalesce  // the first present one of args
-	opTry       // args[0], or args[1] if that fails; index is its note
+	opSlice     // part of args[0] from args[1] to args[2]
+	opText      // a Field converted to text
+	opList      // a Field converted to a list
+	opPromote   // an Int converted to Decimal
+	opCoalesce  // the first of args that is present
+	opTry       // args[0], or args[1] if the first fails; index is the number of its note
 	opPredicate // any, all, … over the list args[0]; args[1] is the body
 	opPointer   // the element of the innermost predicate
 )
 
-// term is a node of a checked expression: names are resolved, types are known, and every conversion is a node. Closures
-// (closure.go), the reference program for expr's VM (vm.go) and explanations are made from it.
+// term is a node of a checked expression: names are resolved, types are known, and every conversion is a node of its
+// own. Closures (closure.go), the reference program for expr's VM (vm.go) and explanations are created from it.
 type term struct {
 	op      op
 	typ     Type
@@ -61,30 +61,30 @@ type term struct {
 	root    *expression
 	id      int    // index in root.terms
 	name    string // of the name
-	index   int    // slot, let, level, output
+	index   int    // slot, let, level or output
 	set     map[string]bool
 	ints    map[int64]bool
 	regexp  *regexp.Regexp
 	table   map[string]string
 	fn      *Function
 	bound   bound
-	needed  int   // of a call's arguments, the required ones; they come first
+	needed  int   // number of a call's required arguments, which come first
 	value   value // of opConst
-	shared  int   // where the result is cached for the same call elsewhere, from 1; 0: nowhere
-	literal bool  // a number literal: it takes the unit of its neighbour
-	level   int   // the deepest fan-out on which it depends
+	shared  int   // where the result of the same call elsewhere is cached, from 1; 0: nowhere
+	literal bool  // the term is a number literal, which takes the unit of the other operand
+	level   int   // the deepest level of the fan-out on which it depends
 
-	dispatch *dispatch // for a condition that only tests a subject's symbol: the subject
+	dispatch *dispatch // the subject, for a condition that only tests a subject's symbol
 	symbols  []int32   // which,
-	except   bool      // or all except these
+	except   bool      // the condition holds for all symbols except these
 }
 
 func (t *term) constant() bool { return t.op == opConst }
 
-// expression is a part of a rule, checked and compiled.
+// expression is a checked and compiled part of a rule.
 type expression struct {
 	text  diag.Text
-	what  string // its position, for messages: drop, when, set at, let volume
+	what  string // its place in the document, for messages: drop, when, set at, let volume
 	top   *term
 	terms []*term
 	reads []*term // the fields and variables in it, each once
@@ -92,7 +92,7 @@ type expression struct {
 	named map[int]bool // positions of the colons of named arguments
 
 	eval eval
-	test test // if top is a Bool
+	test test // compiled condition, if top is a Bool
 }
 
 func (e *expression) add(t *term) *term {
@@ -105,10 +105,10 @@ func (e *expression) add(t *term) *term {
 	return t
 }
 
-// pos is the term's position in the document.
+// pos returns the term's position in the document.
 func (t *term) pos() diag.Pos { return t.root.text.Sub(t.at.from, t.at.to-t.at.from) }
 
-// source is the term's text.
+// source returns the term's text.
 func (t *term) source() string {
 	r := []rune(t.root.text.Value)
 	if t.at.from < 0 || t.at.to > len(r) || t.at.from >= t.at.to {

@@ -16,10 +16,10 @@ type Step struct {
 	Name  string `json:"name,omitempty"`
 	Text  string `json:"text,omitempty"`  // the expression
 	Value string `json:"value,omitempty"` // what came out
-	Reads string `json:"reads,omitempty"` // the values that it read
+	Reads string `json:"reads,omitempty"` // the values that the step read
 }
 
-// Trace is Run with a list of its steps.
+// Trace does the same as Run, and also returns a list of the steps.
 func (r *Runner) Trace(rec *record.Record, out *Outcome, tell func(Step)) {
 	r.trace = tell
 	defer func() { r.trace = nil }()
@@ -48,7 +48,7 @@ func filterWord(drop bool) string {
 	return "keep"
 }
 
-// String is the step as a line of `try -v`.
+// String returns the step as a line of `try -v`.
 func (s Step) String() string {
 	switch s.Kind {
 	case "drop", "keep", "when":
@@ -84,7 +84,7 @@ func (s Step) String() string {
 	return strings.TrimSpace(s.Kind + " " + s.Name + " " + s.Value)
 }
 
-// Describe is a usage record in a line.
+// Describe returns a usage record on one line.
 func Describe(u *udr.Usage) string {
 	var b strings.Builder
 	b.WriteString(u.Class + " " + grouped(u.Quantity))
@@ -108,7 +108,7 @@ type Branch struct {
 	Count uint64   `json:"count"`
 }
 
-// String is the branch as reports name it: drop unanswered, or otherwise alone, which has no other name.
+// String returns the branch as reports show it: drop unanswered, or otherwise alone, which has no other name.
 func (b Branch) String() string {
 	if b.Kind == b.Name || b.Name == "" {
 		return b.Kind
@@ -116,7 +116,7 @@ func (b Branch) String() string {
 	return b.Kind + " " + b.Name
 }
 
-// Coverage counts how often each branch was taken since the runner was made.
+// Coverage returns how often each branch was taken since the runner was created.
 func (r *Runner) Coverage() []Branch {
 	all := make([]Branch, len(r.p.branches))
 	for i, b := range r.p.branches {

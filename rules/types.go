@@ -13,8 +13,8 @@ import (
 // Kind is the type of an expression's value.
 type Kind uint8
 
-// The kinds. Field is a value of a format with types (JSON): text, number, list or map, known only at run time; it is
-// converted to text implicitly and to anything else by a function (int, decimal, octets, …).
+// The kinds. Field is a value in a format with types (JSON): text, number, list or map, which is known only at run
+// time; it is converted to text implicitly, and to anything else by a function (int, decimal, octets, …).
 const (
 	Nothing Kind = iota
 	Text
@@ -40,7 +40,8 @@ func (k Kind) String() string { return kindNames[k] }
 // worded reports whether a value of the kind is stored in value.s.
 func (k Kind) worded() bool { return k == Text || k == Phone || k == Country || k == Network }
 
-// spelled reports whether a value of the kind is a sequence of characters: it can be neither added nor ordered.
+// spelled reports whether a value of the kind is a sequence of characters, which can be neither added nor
+// ordered.
 func (k Kind) spelled() bool { return k.worded() || k == Field || k == Identifier }
 
 // converted reports whether a value of the kind came from a normalizer and is not a number.
@@ -60,13 +61,13 @@ func (t Type) String() string {
 }
 
 // value is a value at run time. It has eight words, so closures return it in registers (Go's ABI has nine). The kind
-// Nothing is an absent value; an absent text is the empty text.
+// Nothing is an absent value; an absent text is an empty text.
 type value struct {
 	kind Kind
-	aux  uint8         // of an Identifier its udr.IDKind, of a Quantity its unit
-	n    int64         // Int, Bool, Time, Quantity
+	aux  uint8         // the udr.IDKind of an Identifier, the unit of a Quantity
+	n    int64         // value of an Int, Bool, Time or Quantity
 	d    decimal.D     // Decimal
-	s    string        // Text, Phone, Country, Network, Identifier
+	s    string        // value of a Text, Phone, Country, Network or Identifier
 	raw  *record.Value // Field, List
 }
 
@@ -94,7 +95,7 @@ func boolValue(b bool) value {
 
 func (v value) true() bool { return v.n != 0 }
 
-// absent reports whether there is no value: none, an empty text, or a null field.
+// absent reports whether there is no value: nothing, an empty text, or a null field.
 func (v value) absent() bool {
 	switch v.kind {
 	case Nothing:
@@ -107,10 +108,10 @@ func (v value) absent() bool {
 	return false
 }
 
-// longestShown bounds a value in messages and traces.
+// longestShown limits the length of a value in messages and traces.
 const longestShown = 48
 
-// String is the value in the form for people: texts in quotes, quantities with their unit.
+// String returns the value for display: texts in quotes, quantities with their unit.
 func (v value) String() string {
 	switch v.kind {
 	case Text:
@@ -131,7 +132,7 @@ func (v value) String() string {
 	return v.plain()
 }
 
-// plain is the value as part of a text.
+// plain returns the value as a part of a text.
 func (v value) plain() string {
 	switch v.kind {
 	case Int, Quantity:

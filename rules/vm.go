@@ -13,9 +13,9 @@ import (
 	"ratemill/rules/record"
 )
 
-// vmProgram is a term as a program of expr's virtual machine. The machine runs control flow (and, or, not, ?:, loops
-// over lists); everything else is a call of Runner.apply. It runs terms that closures cannot, and is the reference for
-// those that they can.
+// vmProgram is a term compiled to a program of expr's virtual machine. The machine runs control flow (and, or, not,
+// ?:, loops over lists); everything else is a call of Runner.apply. It runs terms that closures cannot run, and is
+// the reference for those that they can.
 type vmProgram struct {
 	term    *term
 	program *vm.Program
@@ -45,7 +45,7 @@ func newProgram(t *term) *vmProgram {
 		}, new(func(*Runner, int, any) bool)),
 		expr.Function("list", func(params ...any) (any, error) {
 			v := unboxed(params[0])
-			if v.kind != List { // its argument failed, within a try
+			if v.kind != List { // the argument failed, within a try
 				return []any{}, nil
 			}
 			items := v.raw.Items
@@ -85,7 +85,7 @@ func newProgram(t *term) *vmProgram {
 // errFailed stops the machine; the reason is in Runner.failed.
 var errFailed = errors.New("failed")
 
-// stops is the error that stops the machine after a failure, unless it is within a try.
+// stops returns the error that stops the machine after a failure, unless the failure is within a try.
 func (r *Runner) stops() error {
 	if r.failed.term != nil && r.trying == 0 {
 		return errFailed
@@ -93,7 +93,7 @@ func (r *Runner) stops() error {
 	return nil
 }
 
-// missing makes coalesce continue with the next value: this one is absent, or a text that means absent.
+// missing makes coalesce continue with the next value, because this one is absent or a text that means absent.
 func (v value) missing() bool {
 	switch {
 	case v.kind == Text:
@@ -104,7 +104,7 @@ func (v value) missing() bool {
 	return v.absent()
 }
 
-// truth is a condition's value; a missing value fails.
+// truth returns the value of a condition; a missing value is a failure.
 func (r *Runner) truth(t *term, v value) bool {
 	if v.kind == Nothing {
 		r.fail(t, t.source()+" has no value; give a default: "+t.source()+" ?? false")
@@ -138,7 +138,7 @@ func (p *vmProgram) run(r *Runner) value {
 	return v
 }
 
-// total is the sum of a list's values.
+// total returns the sum of a list's values.
 func total(r *Runner, t *term, list []any) value {
 	sum := value{kind: t.typ.Kind, aux: uint8(t.typ.Unit)}
 	for _, p := range list {

@@ -2,7 +2,7 @@ package udr
 
 import "strconv"
 
-// FieldType is the type of a standard field, in the terms of the rule language.
+// FieldType is the type of a standard field in the rule language.
 type FieldType string
 
 // The types of standard fields.
@@ -17,13 +17,13 @@ const (
 	BoolField       FieldType = "bool"
 )
 
-// Field is a standard field of Usage that rules set. Exactly one of the functions that fill it is set, according to
-// Type.
+// Field is a standard field of Usage that rules set. Exactly one of the functions that set the field is not nil,
+// according to Type.
 type Field struct {
 	Name     string
 	Type     FieldType
-	Unit     Unit // of a QuantityField with its own unit
-	AnyUnit  bool // the unit is the class's
+	Unit     Unit // unit of a QuantityField that has its own unit
+	AnyUnit  bool // the unit is that of the class
 	Required bool // a usage record without it cannot be rated
 	Doc      string
 	Example  string
@@ -35,10 +35,11 @@ type Field struct {
 	Get func(*Usage) string // the field as text, empty if it is not set
 }
 
-// Fields are the standard fields that rules set, in the order of documentation. The class is set by `class:`.
+// Fields returns the standard fields that rules set, in the order of the documentation. The class is set by
+// `class:` instead.
 func Fields() []Field { return fields }
 
-// FieldByName is a standard field and its index in Fields.
+// FieldByName returns a standard field and its index in Fields.
 func FieldByName(name string) (index int, ok bool) {
 	for i := range fields {
 		if fields[i].Name == name {

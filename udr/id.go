@@ -10,10 +10,10 @@ import (
 // FileID is a file's identity: the first 16 bytes of a SHA-256 of source, name and content.
 type FileID [16]byte
 
-// String is the id in hex.
+// String returns the id in hexadecimal.
 func (f FileID) String() string { return hex.EncodeToString(f[:]) }
 
-// Short is the beginning of the id, as shown to people.
+// Short returns the beginning of the id, as it is displayed.
 func (f FileID) Short() string { return hex.EncodeToString(f[:4]) }
 
 // IsZero reports whether f is empty.
@@ -30,18 +30,18 @@ func ParseFileID(text string) (f FileID, err error) {
 	return f, nil
 }
 
-// ID is a usage record's identity: the file and the record's sequence in it, 1 for the first. A record that fans out
-// into several usage records takes that many sequences.
+// ID identifies a usage record: the file, and the record's sequence number in it, from 1. A record that fans out
+// into several usage records takes that many sequence numbers.
 type ID struct {
 	File FileID
 	Seq  uint64
 }
 
-// String is file:sequence, as in 8f3a0c…:1.
+// String returns file:sequence, as in 8f3a0c…:1.
 func (id ID) String() string { return id.File.String() + ":" + strconv.FormatUint(id.Seq, 10) }
 
-// ParseID reads file:sequence. The file may be abbreviated to a prefix of its hex digits; the caller knows the files,
-// and gets the prefix unchanged.
+// ParseID reads file:sequence. The file may be abbreviated to a prefix of its hexadecimal digits, which is returned
+// unchanged for the caller to resolve.
 func ParseID(text string) (filePrefix string, seq uint64, err error) {
 	prefix, after, ok := strings.Cut(text, ":")
 	if ok && prefix != "" && len(prefix) <= 32 && strings.Trim(prefix, "0123456789abcdef") == "" {

@@ -3,12 +3,12 @@ package udr
 import "fmt"
 
 // SuspendError is the reason why a record cannot be processed. The record waits in suspense with this reason until a
-// person corrects the cause and retries it.
+// user corrects the cause and retries it.
 type SuspendError struct {
 	Code     string // a stable code for programs: decode, rule, class, time, sim_unknown, no_plan, no_zone, amount, …
 	Rule     string // the rule's name or text, if a rule suspended it
 	Position string // file:line:column of that rule
-	Values   string // the values the rule saw, bounded: imsi "2140…", up "-1"
+	Values   string // the values that the rule read, limited in length: imsi "2140…", up "-1"
 	Reason   string // the error and its remedy, in one sentence
 }
 

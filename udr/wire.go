@@ -9,7 +9,7 @@ import (
 )
 
 // The functions that append and parse messages are generated from proto/ratemill/v1/usage.proto (messages_gen.go, written
-// by go generate ./proto). The rest of them is here and in batch.go.
+// by go generate ./proto). The other functions are here and in batch.go.
 
 func (u *Usage) parseAttributes(data []byte) error {
 	var a Attribute
@@ -21,13 +21,13 @@ func (u *Usage) parseAttributes(data []byte) error {
 	return err
 }
 
-// formerContinues is the attribute that preceded the field continues: it occurs in messages of former versions, and in
-// those of files read with rules of that time.
+// formerContinues is the attribute that was used before the field continues existed: messages of earlier versions
+// contain it, and so do those of files read with the rules of that time.
 const formerContinues = "continues"
 
 // ParseRatable parses only those fields of a message Usage that rating needs: SIM and account, time, class and
-// quantity, place, device, the duplicate key, and the session. The message itself is passed on unchanged, so the rest is parsed
-// only once, when it is stored (0.23 → 0.12 µs per record).
+// quantity, place, device, the duplicate key, and the session. The message itself is passed on unchanged, so the other
+// fields are parsed only once, when it is stored (0.23 → 0.12 µs per record).
 func ParseRatable(data []byte, u *Usage) error {
 	u.Reset()
 	var f wire.Field
@@ -51,7 +51,7 @@ func ParseRatable(data []byte, u *Usage) error {
 	return nil
 }
 
-// skippable is the size of a text of usual length that rating does not need, 0 for any other field.
+// skippable returns the size of a text field of usual length that rating does not need, 0 for any other field.
 func skippable(data []byte) int {
 	tag, head := uint(data[0]), 1
 	if tag >= 0x80 && len(data) > 1 && data[1] < 0x80 {
@@ -66,7 +66,7 @@ func skippable(data []byte) int {
 	return 0
 }
 
-// named reports whether a message Attribute may have that name: ratemill writes the name first.
+// named reports whether a message Attribute may have the given name; ratemill writes the name first.
 func named(attribute []byte, name string) bool {
 	if len(attribute) < 2 || attribute[0] != 1<<3|byte(protowire.BytesType) || attribute[1] >= 0x80 {
 		return true
@@ -74,7 +74,8 @@ func named(attribute []byte, name string) bool {
 	return int(attribute[1]) == len(name) && len(attribute) >= 2+len(name) && string(attribute[2:2+len(name)]) == name
 }
 
-// Sequence is the sequence at the beginning of a message Usage or Suspended that is damaged; 0 if there is none.
+// Sequence returns the sequence number at the beginning of a damaged message Usage or Suspended, or 0 if there
+// is none.
 func Sequence(message []byte) uint64 {
 	var f wire.Field
 	if f.Read(message) < 0 || f.Number != seqField || f.Kind != protowire.VarintType {

@@ -221,7 +221,7 @@ type Fetching struct {
 	Clock    Clock
 	Random   func() float64
 	Attempts int                                         // number of attempts in a row without a new byte; 0 means 6
-	Patience time.Duration                               // if no byte has arrived for this long, a failed attempt is the last; 0 means a minute
+	Patience time.Duration                               // without a byte, after which a failed attempt is the last; 0 means a minute
 	Progress func(ctx context.Context, done int64) error // called from time to time while waiting; an error ends the transfer; may be nil
 	Every    time.Duration                               // at least this often; 0 means 5 s
 	Prefix   *Prefix                                     // the part that was read before; nil: the whole file is fetched

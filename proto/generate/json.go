@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// object writes a function that appends a message as JSON. Members have the order of the fields' numbers unless the
-// table defines another; a field that the table does not mention is a member under its own name.
+// object describes a function that appends a message as JSON. Members are in the order of the fields' numbers
+// unless the table defines another order; a field that the table does not mention is a member under its own name.
 func (g *generator) object(o *object) error {
 	d, m, err := published(o.message)
 	if err != nil {
@@ -55,7 +55,7 @@ func (g *generator) object(o *object) error {
 	return nil
 }
 
-// published is a message and the Go type that it is read into.
+// published returns a message and the Go type into which it is read.
 func published(name string) (protoreflect.MessageDescriptor, *message, error) {
 	for i := range files {
 		f := &files[i]
@@ -69,7 +69,7 @@ func published(name string) (protoreflect.MessageDescriptor, *message, error) {
 	return nil, nil, fmt.Errorf("no Go type has a message %s", name)
 }
 
-// order is the fields in the order of their members.
+// order returns the fields in the order of their members.
 func (o *object) order(fields []protoreflect.FieldDescriptor) (ordered []protoreflect.FieldDescriptor) {
 	var put func(protoreflect.FieldDescriptor)
 	put = func(f protoreflect.FieldDescriptor) {
@@ -163,7 +163,7 @@ func (f *file) object(message string) *object {
 	return nil
 }
 
-// call is how the function is called.
+// call returns the code of a call of the function.
 func (o *object) call() string {
 	if o.json {
 		return "j." + o.append

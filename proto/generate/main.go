@@ -1,5 +1,5 @@
-// Command generate writes the functions that append and parse ratemill's messages, and that append them as JSON, from
-// the .proto files beside it and from tables of their Go types: go generate ./proto.
+// Command generate writes the functions that append ratemill's messages, parse them, and append them as JSON, from
+// the .proto files next to it and from tables of their Go types: go generate ./proto.
 //
 // The functions use no reflection and do not allocate for fields; texts point into the message.
 package main
@@ -34,7 +34,7 @@ func main() {
 	}
 }
 
-// generate is the text of a generated file.
+// generate returns the text of a generated file.
 func (f *file) generate() ([]byte, error) {
 	g := generator{file: f}
 	from := cmp.Or(f.proto, "ratemill/v1")
@@ -82,7 +82,7 @@ func (g *generator) message(m *message, d protoreflect.MessageDescriptor) error 
 	return g.constants(m, d)
 }
 
-// number is the number of a field.
+// number returns the number of a field.
 func number(d protoreflect.MessageDescriptor, name string) (protoreflect.FieldNumber, error) {
 	f := d.Fields().ByName(protoreflect.Name(name))
 	if f == nil {
@@ -91,7 +91,7 @@ func number(d protoreflect.MessageDescriptor, name string) (protoreflect.FieldNu
 	return f.Number(), nil
 }
 
-// descriptor is a message of the file's .proto.
+// descriptor returns a message in the file's .proto.
 func (f *file) descriptor(name string) (protoreflect.MessageDescriptor, error) {
 	c := protocompile.Compiler{Resolver: &protocompile.SourceResolver{Accessor: protocompile.SourceAccessorFromMap(sources())}}
 	compiled, err := c.Compile(context.Background(), f.proto)
@@ -105,7 +105,7 @@ func (f *file) descriptor(name string) (protoreflect.MessageDescriptor, error) {
 	return d, nil
 }
 
-// sources are the .proto files by import path.
+// sources returns the .proto files by import path.
 func sources() map[string]string {
 	texts := map[string]string{}
 	for _, path := range []string{"ratemill/v1/usage.proto", "ratemill/v1/rated.proto", "ratemill/v1/log.proto",
@@ -144,7 +144,7 @@ func (g *generator) imports(text string) {
 	g.line(")\n")
 }
 
-// name is a field's Go name.
+// name returns a field's Go name.
 func (m *message) goName(f protoreflect.FieldDescriptor) string {
 	if how := m.fields[string(f.Name())]; how.goName != "" {
 		return how.goName

@@ -1,35 +1,35 @@
 package main
 
-// object is the JSON of a message.
+// object describes the JSON of a message.
 type object struct {
 	message string // in the .proto
 	goType  string
-	append  string // function that appends it
-	json    bool   // it is a method of offline.JSON, which knows names
-	open    bool   // it appends members to an object that has begun
+	append  string // name of the function that appends it
+	json    bool   // append is a method of offline.JSON, which knows names
+	open    bool   // append adds members to an object that has begun
 	members map[string]member
 }
 
-// member defines exceptions: by default a field is a member under its name, in the order of numbers, and omitted when
-// it is zero, empty or unknown.
+// member defines exceptions. By default, a field is a member under its own name, in the order of numbers, and is
+// omitted if it is zero, empty or unknown.
 type member struct {
-	name   string // amount for the field total
-	after  string // the field whose member it follows
-	text   string // Go code of its text
-	when   string // it is there if this is so
-	by     string // Go code that appends it
-	always bool   // it is there even if it is zero
-	none   bool   // it is no member
+	name   string // such as amount for the field total
+	after  string // the field after whose member this one comes
+	text   string // Go code that returns its text
+	when   string // condition under which the member is present
+	by     string // Go code that appends the value
+	always bool   // the member is present even if it is zero
+	none   bool   // the field is not a member
 }
 
 // Words that the tables use for most fields.
 var none, zero = member{none: true}, member{always: true}
 
-// offlineObjects are the JSON of records.
+// offlineObjects describes the JSON of records.
 var offlineObjects = []object{
 	{message: "Usage", goType: "udr.Usage", append: "AppendUsage", open: true, members: map[string]member{
 		"seq": none, "line": none, "bytes": none, // they identify the record
-		"account": none, "root": none, // they are names, of a registry
+		"account": none, "root": none, // they are shown as names from a registry
 		"quantity":      zero,
 		"duplicate_key": none, "session_key": none,
 		"attributes": {by: "appendAttributes(dst, m.Attributes)"},
@@ -52,7 +52,7 @@ var offlineObjects = []object{
 		"rounded":  {name: "charged", always: true},
 		"before":   {name: "session", after: "continues", when: "m.Part"},
 		"steps":    {by: "appendSteps(dst, m)"},
-		"fee":      none, "cap": none, // lines of the Go type
+		"fee":      none, "cap": none, // these are lines in the Go type
 		"lines": {after: "steps", by: "appendLines(dst, m)"},
 		"class": {name: "corrects", after: "currency"}, "class_unit": none,
 		"rest": {when: "!m.Rest.IsZero() || m.Below.Num != 0", always: true},
@@ -64,7 +64,7 @@ var offlineObjects = []object{
 		"charged": {name: "amount", always: true},
 	}},
 	{message: "Draw", goType: "rating.Draw", append: "appendDraw", members: map[string]member{
-		"share":  none, // it is in bucket
+		"share":  none, // it is part of bucket
 		"bucket": {text: "bucket(m)", always: true},
 		"kind":   none, "owner": none, "cycle": none,
 		"size": zero, "before": zero, "drawn": zero, "package": none, "period": {when: "m.Pass", always: true, text: "m.Period.String()"},

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// parser writes the function that parses a message. It skips unknown numbers.
+// parser generates the function that parses a message. That function skips unknown field numbers.
 func (g *generator) parser(m *message, d protoreflect.MessageDescriptor) error {
 	if m.method {
 		g.line("func (m *%s) %s(data []byte) error {", m.goType, m.parse)
@@ -45,7 +45,7 @@ func (g *generator) parser(m *message, d protoreflect.MessageDescriptor) error {
 	return nil
 }
 
-// fields is the statement that reads one field.
+// fields returns the statement that reads one field.
 func (g *generator) fields(m *message, d protoreflect.MessageDescriptor) (string, error) {
 	body := generator{file: g.file}
 	body.line("switch f.Number {")
@@ -63,7 +63,7 @@ func (g *generator) fields(m *message, d protoreflect.MessageDescriptor) (string
 	return body.String(), nil
 }
 
-// wireTypes are the names of wire types.
+// wireTypes contains the names of wire types.
 var wireTypes = map[protowire.Type]string{protowire.VarintType: "Varint", protowire.Fixed64Type: "Fixed64",
 	protowire.Fixed32Type: "Fixed32", protowire.BytesType: "Bytes"}
 
@@ -111,7 +111,7 @@ func (g *generator) parseField(f protoreflect.FieldDescriptor, how field, x stri
 	return nil
 }
 
-// value is the field of wire.Field that holds a field's value.
+// value returns the field of wire.Field that contains a field's value.
 func value(f protoreflect.FieldDescriptor) string {
 	if wireType(f) == protowire.BytesType {
 		return "B"
@@ -119,7 +119,7 @@ func value(f protoreflect.FieldDescriptor) string {
 	return "V"
 }
 
-// parseMessage reads a message, or the next of a list.
+// parseMessage reads a message, or the next message of a list.
 func (g *generator) parseMessage(f protoreflect.FieldDescriptor, how field, x string) error {
 	e := g.file.of(f)
 	if e == nil || e.parse == "" {

@@ -1,7 +1,7 @@
 // Package wire appends and reads Protobuf messages field by field, without reflection and without allocating for a field.
 //
-// proto/ defines the messages. Their Go types are in the packages that own them (udr, rating, internal/ratedlog), with code
-// that proto/generate writes.
+// proto/ defines the messages. Their Go types are in the packages that own them (udr, rating, internal/ratedlog), with
+// code that proto/generate generates.
 package wire
 
 import (
@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// This package appends tags of one or two bytes, the only ones in our messages, and values with a length of one byte
-// itself, everything else with protowire: a usage record takes 0.14 µs this way, not 0.29.
+// This package itself appends tags of one or two bytes, the only ones in ratemill's messages, and values with a
+// length of one byte; it uses protowire for everything else. A usage record takes 0.14 µs this way instead of 0.29.
 
 // AppendVarint appends an integer field; zero is omitted, as in proto3.
 func AppendVarint(dst []byte, n protowire.Number, v uint64) []byte {
@@ -36,7 +36,7 @@ func AppendFixed(dst []byte, n protowire.Number, v int64) []byte {
 	return binary.LittleEndian.AppendUint64(appendTag(dst, n, protowire.Fixed64Type), uint64(v))
 }
 
-// AppendSigned appends a sint32 or sint64 field, which takes few bytes also below zero; zero is omitted.
+// AppendSigned appends a sint32 or sint64 field, which is also short for small negative values; zero is omitted.
 func AppendSigned(dst []byte, n protowire.Number, v int64) []byte {
 	return AppendVarint(dst, n, protowire.EncodeZigZag(v))
 }
@@ -71,13 +71,13 @@ func appendTag(dst []byte, n protowire.Number, kind protowire.Type) []byte {
 	return protowire.AppendTag(dst, n, kind)
 }
 
-// Open begins an embedded message as field n; everything appended until Close is its body.
+// Open begins an embedded message as field n; everything appended until Close is its content.
 //
 //	dst, at := wire.Open(dst, 3)
 //	dst = wire.AppendVarint(dst, 1, v)
 //	wire.Close(dst, at)
 //
-// The length takes four bytes (a varint may be padded), so the body need not be measured first.
+// The length takes four bytes (a varint may be padded), so the content need not be measured first.
 func Open(dst []byte, n protowire.Number) (opened []byte, at int) {
 	dst = protowire.AppendTag(dst, n, protowire.BytesType)
 	return append(dst, 0, 0, 0, 0), len(dst)
@@ -89,9 +89,9 @@ func Close(dst []byte, at int) {
 	dst[at], dst[at+1], dst[at+2], dst[at+3] = byte(size)|0x80, byte(size>>7)|0x80, byte(size>>14)|0x80, byte(size>>21)&0x7f
 }
 
-// CloseShort ends a message within another whose length takes as few bytes as it can. It began at position at, after
-// its tag and one byte for the length, which is nearly always enough; otherwise it is moved. A charge has up to ten
-// such messages, so padded lengths would take 30 bytes a record.
+// CloseShort ends a message within another message whose length takes as few bytes as possible. That message began
+// at position at, after its tag and one byte for the length, which is nearly always enough; otherwise it is moved. A
+// charge has up to ten such messages, so padded lengths would take 30 more bytes a record.
 func CloseShort(dst []byte, at int) []byte {
 	if size := len(dst) - at; size < 0x80 {
 		dst[at-1] = byte(size)
@@ -119,9 +119,9 @@ type Field struct {
 	B      []byte
 }
 
-// Read reads the first field of data and returns its size; below 0 it is damaged, as in protowire.ParseError. It reads
-// the usual cases itself, tags of one or two bytes and values and lengths of one, and everything else with protowire: a
-// usage record takes 0.23 µs this way, not 0.38.
+// Read reads the first field of data and returns its size; a negative size means that the data is damaged, as in
+// protowire.ParseError. It reads the usual cases itself, which are tags of one or two bytes and values and lengths
+// of one byte, and uses protowire for everything else: a usage record takes 0.23 µs this way instead of 0.38.
 func (f *Field) Read(data []byte) (size int) {
 	var tag uint64
 	switch {
@@ -164,18 +164,18 @@ func (f *Field) Read(data []byte) (size int) {
 	return size + n
 }
 
-// Signed is the value of a sint32 or sint64 field.
+// Signed returns the value of a sint32 or sint64 field.
 func (f *Field) Signed() int64 { return protowire.DecodeZigZag(f.V) }
 
-// WrongType is the error of a field whose wire type differs from the .proto.
+// WrongType returns the error for a field whose wire type differs from the .proto.
 func (f *Field) WrongType() error {
 	return fmt.Errorf("it has wire type %d, so ratemill did not write it", f.Kind)
 }
 
-// Damaged is the error of a message for which Field.Read returned a size below 0.
+// Damaged returns the error for a message for which Field.Read returned a size below 0.
 func Damaged(message string, size int) error {
 	return fmt.Errorf("%s: damaged message: %w", message, protowire.ParseError(size))
 }
 
-// Text is b as a string that shares its memory.
+// Text returns b as a string that shares its memory.
 func Text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

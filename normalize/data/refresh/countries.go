@@ -27,7 +27,7 @@ func countryTable(path string) ([]byte, error) {
 			continue
 		}
 		if alpha2 == "XK" {
-			numeric = "0" // 383 is its calling code; there is no numeric code to find it by.
+			numeric = "0" // 383 is its calling code; there is no numeric code by which to find it.
 		}
 		name := row["CLDR display name"]
 		if name == "" {

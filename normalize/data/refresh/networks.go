@@ -18,13 +18,13 @@ type network struct {
 	active                  bool
 }
 
-// networkTable merges both lists to one line per MCC and MNC.
+// networkTable merges both lists into one line for each MCC and MNC.
 //
 // Conflicts are resolved as follows: mcc-mnc-list takes precedence over mcc-mnc-table, because it shows which entries
-// are in use. Among its entries for one code, an operational one wins, then one whose country the table also names,
-// then the first. A code shared by several countries ("BL/GF/GP/MF/MQ") gets the table's country, else its first. The
-// table adds the codes that the list lacks (the first row of each), but not its catch-alls: MNC 299 and 999 stand for
-// "some MVNO" and "failed calls", and are not networks.
+// are in use. Among its entries for one code, an operational entry wins, then an entry whose country the table also
+// contains, then the first entry. A code that several countries share ("BL/GF/GP/MF/MQ") gets the table's country, or
+// else the first. The table adds the codes that the list lacks (the first row of each), except MNC 299 and 999, which
+// stand for "some MVNO" and "failed calls" and are not networks.
 func networkTable(tablePath, listPath string) ([]byte, error) {
 	rows, err := readCSV(tablePath)
 	if err != nil {
@@ -48,7 +48,7 @@ func networkTable(tablePath, listPath string) ([]byte, error) {
 	left := 0
 	for _, e := range entries {
 		if !digits(e.MCC, 3, 3) || !digits(e.MNC, 2, 3) {
-			left++ // ranges such as "100 - 190", and "?"
+			left++ // counts ranges such as "100 - 190", and "?"
 			continue
 		}
 		list[e.MCC+"-"+e.MNC] = append(list[e.MCC+"-"+e.MNC], e)
@@ -131,7 +131,7 @@ func tableCountry(rows []map[string]string) string {
 	}
 	country := strings.ToUpper(rows[0]["ISO"])
 	if country == "AN" {
-		return "CW" // the Netherlands Antilles ended in 2010; most of its networks are Curaçao's
+		return "CW" // the Netherlands Antilles ceased to exist in 2010; most of their networks are Curaçao's
 	}
 	return country
 }

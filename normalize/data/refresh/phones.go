@@ -31,7 +31,7 @@ func regionTable() ([]byte, error) {
 		if machine, err := compile(m.GetGeneralDesc().GetNationalNumberPattern()); err != nil {
 			return nil, err
 		} else if len(machine.step(machine.start(), '0')) == 0 {
-			national.Or(national, big.NewInt(1<<10-1)) // no number begins with 0, so a 0 is the prefix of another country
+			national.Or(national, big.NewInt(1<<10-1)) // no number begins with 0, so a 0 is another country's prefix
 		}
 		international, err := prefixes(m.GetInternationalPrefix())
 		if err != nil {
@@ -165,12 +165,12 @@ func callingTable() ([]byte, error) {
 
 type region struct {
 	id       string
-	leading  bool // decided by leading digits alone
+	leading  bool // the regions differ by leading digits alone
 	machines []*machine
 }
 
-// tree records which region owns the numbers under a prefix: one, or one per next digit. An empty owner means
-// none.
+// tree records which region owns the numbers under a prefix: a single region, or one per next digit. An empty
+// owner means none.
 type tree struct {
 	owner    string
 	children *[10]*tree
@@ -193,7 +193,8 @@ type walker struct {
 	memo    map[string]*tree
 }
 
-// deepest is the largest number of national digits used to distinguish regions; beyond it the main one owns the rest.
+// deepest is the largest number of national digits used to distinguish regions; numbers that still differ beyond it
+// belong to the main region.
 const deepest = 8
 
 func (w *walker) visit(states [][]state, decided []bool, depth int) *tree {
