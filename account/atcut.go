@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"ratemill/decimal"
 	"ratemill/internal/store"
@@ -39,15 +40,15 @@ type stretch struct {
 // accountsAtOnce is the number of accounts whose balances one statement reads: PostgreSQL ends statements after 30 s.
 const accountsAtOnce = 10_000
 
-// TakeCut reads the position of a consumer of balances and, as of this position, the balances of cycles that
-// begin on a date or later. Close it.
-func TakeCut(ctx context.Context, db *store.DB, consumer string, from registry.Date) (c *AtCut, err error) {
+// TakeCut reads the position of a consumer of balances and, as of this position, the balances of some accounts, sorted,
+// nil for all, of cycles that begin on a date or later. Close it.
+func TakeCut(ctx context.Context, db *store.DB, consumer string, from registry.Date, accounts []uint32) (c *AtCut, err error) {
 	c = &AtCut{}
 	if c.file, err = os.CreateTemp("", "ratemill-balances-*"); err != nil {
 		return nil, fmt.Errorf("keeping the balances at a cut: %w", err)
 	}
 	if err = os.Remove(c.file.Name()); err == nil { // it lives until it is closed
-		err = db.Snapshot(ctx, "reading balances at a cut", func(tx *store.Tx) error { return c.take(ctx, tx, consumer, from) })
+		err = db.Snapshot(ctx, "reading balances at a cut", func(tx *store.Tx) error { return c.take(ctx, tx, consumer, from, accounts) })
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.file.Close())
@@ -58,7 +59,7 @@ func TakeCut(ctx context.Context, db *store.DB, consumer string, from registry.D
 // Close forgets the balances.
 func (c *AtCut) Close() error { return c.file.Close() }
 
-func (c *AtCut) take(ctx context.Context, tx *store.Tx, consumer string, from registry.Date) error {
+func (c *AtCut) take(ctx context.Context, tx *store.Tx, consumer string, from registry.Date, accounts []uint32) error {
 	rows, err := tx.Rows(ctx, `SELECT partition_number, next FROM sink_positions WHERE sink = ? ORDER BY partition_number`, consumer)
 	if err != nil {
 		return err
@@ -81,20 +82,23 @@ func (c *AtCut) take(ctx context.Context, tx *store.Tx, consumer string, from re
 	if err := tx.Row(ctx, `SELECT count(*) > 0 FROM account_beginnings WHERE rated_offset > 0`).Scan(&c.Partial); err != nil {
 		return err
 	}
-	last := int64(0)
-	if err := tx.Row(ctx, `SELECT COALESCE(MAX(account_number), 0) FROM account_balances`).Scan(&last); err != nil {
+	to := bufio.NewWriterSize(c.file, 1<<20)
+	if err := c.copy(ctx, tx, to, from, accounts); err != nil {
 		return err
 	}
-	to := bufio.NewWriterSize(c.file, 1<<20)
-	var text []byte
-	for n := int64(0); n <= last; n += accountsAtOnce {
+	return to.Flush()
+}
+
+// copy copies balances by portions of accounts.
+func (c *AtCut) copy(ctx context.Context, tx *store.Tx, to *bufio.Writer, from registry.Date, accounts []uint32) error {
+	some := func(where string, args ...any) error {
 		rows, err := tx.Rows(ctx, `SELECT account_number, cycle, tier, currency, class, unit, records, quantity, amount, version
-			FROM account_balances WHERE account_number >= ? AND account_number < ? AND cycle >= ? ORDER BY account_number, cycle`,
-			n, n+accountsAtOnce, int64(from))
+			FROM account_balances WHERE `+where+` AND cycle >= ? ORDER BY account_number, cycle`, append(args, int64(from))...)
 		if err != nil {
 			return err
 		}
-		err = scan(rows, func(r *Row) {
+		var text []byte
+		return scan(rows, func(r *Row) {
 			if n := len(c.rows); n == 0 || c.rows[n-1].account != r.Account {
 				c.rows = append(c.rows, stretch{r.Account, c.end})
 			}
@@ -102,11 +106,29 @@ func (c *AtCut) take(ctx context.Context, tx *store.Tx, consumer string, from re
 			to.Write(text) // Flush returns its error
 			c.end += int64(len(text))
 		})
-		if err != nil {
+	}
+	if accounts != nil {
+		for portion := range slices.Chunk(accounts, loadAtOnce) {
+			var args []any
+			for _, n := range portion {
+				args = append(args, n)
+			}
+			if err := some(`account_number IN (?`+strings.Repeat(`, ?`, len(portion)-1)+`)`, args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	last := int64(0)
+	if err := tx.Row(ctx, `SELECT COALESCE(MAX(account_number), 0) FROM account_balances`).Scan(&last); err != nil {
+		return err
+	}
+	for n := int64(0); n <= last; n += accountsAtOnce {
+		if err := some(`account_number >= ? AND account_number < ?`, n, n+accountsAtOnce); err != nil {
 			return err
 		}
 	}
-	return to.Flush()
+	return nil
 }
 
 // Of hands over the balances of accounts, account by account and in the order of cycles. It does not add up

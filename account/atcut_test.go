@@ -30,7 +30,7 @@ func TestBalancesAtACutAreThoseOfItsPositionWhileTheConsumerGoesOn(t *testing.T)
 		done := make(chan error, 1)
 		go func() { done <- run(t, o, len(l.messages)) }()
 		for at := int64(0); at < int64(len(l.messages)); {
-			c, err := account.TakeCut(t.Context(), s.DB, name, march)
+			c, err := account.TakeCut(t.Context(), s.DB, name, march, nil)
 			require.NoError(t, err)
 			records := int64(0)
 			require.NoError(t, c.Of([]uint32{1, 2, 3, 4, 5, 6, 7, 8}, func(r *account.Row) error { records += r.Records; return nil }))
@@ -46,17 +46,20 @@ func TestBalancesAtACutAreThoseOfItsPositionWhileTheConsumerGoesOn(t *testing.T)
 
 func TestBalancesAtACutStayAsTheyWere(t *testing.T) {
 	s := open(t, "sqlite:"+filepath.Join(t.TempDir(), "control.db"))
-	before, err := account.TakeCut(t.Context(), s.DB, name, march)
+	before, err := account.TakeCut(t.Context(), s.DB, name, march, nil)
 	require.NoError(t, err)
 	defer before.Close()
 	l := someLog()
 	require.NoError(t, run(t, options(s, l, 0), len(l.messages)))
-	c, err := account.TakeCut(t.Context(), s.DB, name, march)
+	c, err := account.TakeCut(t.Context(), s.DB, name, march, nil)
 	require.NoError(t, err)
 	defer c.Close()
-	later, err := account.TakeCut(t.Context(), s.DB, name, april)
+	later, err := account.TakeCut(t.Context(), s.DB, name, april, nil)
 	require.NoError(t, err)
 	defer later.Close()
+	two, err := account.TakeCut(t.Context(), s.DB, name, march, []uint32{2, 3})
+	require.NoError(t, err)
+	defer two.Close()
 	require.NoError(t, account.Discard(t.Context(), s.DB, name))
 	of := func(c *account.AtCut, accounts ...uint32) (lines []string) {
 		require.NoError(t, c.Of(accounts, func(r *account.Row) error {
@@ -71,6 +74,7 @@ func TestBalancesAtACutStayAsTheyWere(t *testing.T) {
 	require.Equal(t, []int64{int64(len(l.messages))}, c.Offsets)
 	require.Equal(t, ofSomeLog, of(c, 1, 2, 3))
 	require.Equal(t, ofSomeLog[2:], of(c, 2))
+	require.Equal(t, ofSomeLog[2:], of(two, 1, 2, 3))
 	require.Equal(t, []string{ofSomeLog[1], ofSomeLog[4]}, of(later, 1, 2))
 }
 
@@ -100,7 +104,7 @@ func BenchmarkTakeCut(b *testing.B) {
 		}))
 	}
 	for b.Loop() {
-		c, err := account.TakeCut(b.Context(), s.DB, name, march)
+		c, err := account.TakeCut(b.Context(), s.DB, name, march, nil)
 		require.NoError(b, err)
 		most := uint64(0)
 		for some := range slices.Chunk(all, 5000) {

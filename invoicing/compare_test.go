@@ -48,8 +48,8 @@ func TestACycleIsHeldByAMissingChargeAndByNoOlderOne(t *testing.T) {
 func balancesOf(charges []charged) func([]uint32, func(AccountCycle, *Balance) error) error {
 	all := map[uint32][]accountBalance{}
 	for _, c := range charges {
-		all[c.Account] = append(all[c.Account], accountBalance{AccountCycle{c.Account, c.Cycle}, Balance{Tier: c.Tier, Class: c.Class, Unit: c.Unit,
-			Currency: c.Currency, Records: c.Records, Quantity: c.Quantity, Amount: c.Amount}})
+		all[c.Account] = append(all[c.Account], accountBalance{AccountCycle{c.Account, c.Cycle}, Balance{Tier: c.Tier, Class: c.Class,
+			Unit: c.Unit, Currency: c.Currency, Records: c.Records, Quantity: c.Quantity, Amount: c.Amount}})
 	}
 	return func(accounts []uint32, each func(AccountCycle, *Balance) error) error {
 		for _, account := range accounts {

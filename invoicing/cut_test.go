@@ -23,7 +23,8 @@ func TestAPayerWhoseCloseCountedUsageThatIsNotThereIsHeldAndTheOthersAreBilled(t
 	require.Contains(t, told, "p000002 2026-04-01..2026-05-01 skipped: its close of the cycle from 2026-04-01 counted usage up to ")
 	require.Contains(t, told, "put its row of invoice_closes back from a backup")
 	require.Len(t, m.ids, 2, "the others have documents of May")
-	require.Contains(t, m.play("preview 2026-05 p000002 at 2026-06-02T08:00:00Z\n"), "p000002 2026-04-01..2026-05-01 skipped: its close", "alone too")
+	require.Contains(t, m.play("preview 2026-05 p000002 at 2026-06-02T08:00:00Z\n"), "p000002 2026-04-01..2026-05-01 skipped: its close",
+		"alone too")
 }
 
 func TestARunStopsIfTheBalancesAreBehindMostCloses(t *testing.T) {

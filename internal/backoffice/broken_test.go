@@ -122,10 +122,11 @@ func TestANumberThatIsNoneIsToldAndTheOtherDocumentsAreCollected(t *testing.T) {
 	}
 	t.Run("earlier debits", func(t *testing.T) {
 		o := withDocuments(t, "100.00", "50.00")
+		const ofOne = ` WHERE document = (SELECT document FROM invoice_receivables WHERE number_text = 'INV-0001')`
 		first, err := o.Collect(t.Context(), order(o))
 		require.NoError(t, err)
 		require.Equal(t, 2, first.Debits)
-		change(t, o, `UPDATE invoice_debits SET collected_on = 'y' WHERE document = (SELECT document FROM invoice_receivables WHERE number_text = 'INV-0001')`)
+		change(t, o, `UPDATE invoice_debits SET collected_on = 'y'`+ofOne)
 		again := order(o)
 		again.Again = []string{"INV-0001", "INV-0002"}
 		made, err := o.Collect(t.Context(), again)
@@ -133,7 +134,7 @@ func TestANumberThatIsNoneIsToldAndTheOtherDocumentsAreCollected(t *testing.T) {
 		require.Equal(t, []int{0, 2}, []int{made.Debits, made.Refused}, "both are of this mandate")
 		require.Contains(t, made.Lines[0].Why, "column collected_on of invoice_debits")
 
-		change(t, o, `UPDATE invoice_debits SET amount = 'much' WHERE document = (SELECT document FROM invoice_receivables WHERE number_text = 'INV-0001')`)
+		change(t, o, `UPDATE invoice_debits SET amount = 'much'`+ofOne)
 		made, err = o.Collect(t.Context(), order(o))
 		require.NoError(t, err)
 		require.Equal(t, []int{1, 1}, []int{made.Waiting, made.Refused})

@@ -176,7 +176,8 @@ func (o *Office) collect(ctx context.Context, tx *store.Tx, r *CollectOrder, sel
 
 // sequences finds out which debits, in the order of their dates, are not the first ones of their mandates. It leaves
 // out debits of mandates whose earlier debits cannot be read.
-func sequences(ctx context.Context, tx *store.Tx, seller string, debits []sepa.Debit) (known []sepa.Debit, broken []sepa.Refusal, err error) {
+func sequences(ctx context.Context, tx *store.Tx, seller string, debits []sepa.Debit) (known []sepa.Debit, broken []sepa.Refusal,
+	err error) {
 	used, last, unread := map[string]bool{}, map[string]registry.Date{}, map[string]*store.BrokenError{}
 	for _, d := range debits {
 		first := !used[d.Mandate]

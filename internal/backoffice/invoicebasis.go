@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ var errNoCatalogue = &Problem{Invalid, errors.New("the project has no catalogue,
 type basisRequest struct {
 	until  registry.Date // cycles that begin on this date or earlier
 	payers []string      // accounts whose facts are read; none means all
+	closed []string      // payers whose balances are compared with their usage; none means all
 	wait   time.Duration // how long to wait for consumers that are behind; 0 refuses at once
 }
 
@@ -62,13 +64,7 @@ func (o *Office) basis(ctx context.Context, r basisRequest) (b *invoicing.Basis,
 			c.close()
 		}
 	}()
-	if err := c.take(ctx); err != nil {
-		return nil, nil, err
-	}
-	if err := c.others(ctx); err != nil {
-		return nil, nil, err
-	}
-	view, statements, err := o.below(ctx, r.payers)
+	view, statements, err := c.facts(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -138,22 +134,61 @@ type cutting struct {
 	generation   uint32
 }
 
+// facts takes the cut, and the facts once all others have passed it. Accounts whose balances the cut should have are known from
+// the facts before it; if an account was put above or below them meanwhile, it takes another cut.
+func (c *cutting) facts(ctx context.Context) (*registry.View, *registry.Statements, error) {
+	for {
+		accounts, err := c.compared(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := c.take(ctx, accounts); err != nil {
+			return nil, nil, err
+		}
+		if err := c.others(ctx); err != nil {
+			return nil, nil, err
+		}
+		view, statements, err := c.below(ctx, c.payers)
+		if err != nil {
+			return nil, nil, err
+		}
+		later, err := c.compared(ctx)
+		if err == nil && slices.Equal(accounts, later) {
+			return view, statements, nil
+		}
+		view.Close()
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// compared returns the accounts whose balances are compared; nil for all.
+func (c *cutting) compared(ctx context.Context) ([]uint32, error) {
+	if len(c.closed) == 0 {
+		return nil, nil
+	}
+	return c.Store.AccountsAround(ctx, c.closed)
+}
+
 // take reads the positions of the account role with its balances, of one point in time.
-func (c *cutting) take(ctx context.Context) (err error) {
+func (c *cutting) take(ctx context.Context, accounts []uint32) (err error) {
+	c.close()
 	if c.installation, err = c.Store.Installation(ctx); err != nil {
 		return err
 	}
 	if c.generation, err = c.Store.LogGeneration(ctx); err != nil {
 		return err
 	}
-	if c.balances, err = account.TakeCut(ctx, c.Store.DB, account.Role.Consumer(c.installation), c.until-invoicing.Compared); err != nil {
+	c.balances, err = account.TakeCut(ctx, c.Store.DB, account.Role.Consumer(c.installation), c.until-invoicing.Compared, accounts)
+	if err != nil {
 		return err
 	}
 	c.basis.Cut = document.Cut{Log: int(c.generation), Offsets: c.balances.Offsets}
 	if len(c.balances.Offsets) == 0 {
 		return &Problem{Conflict, fmt.Errorf("the role account has never run here; it says up to where usage counts: ratemill run")}
 	}
-	if c.balances.Partial {
+	if c.basis.Balances = nil; c.balances.Partial {
 		return nil // the balances begin later than the log, so there is nothing to compare
 	}
 	c.basis.Balances = func(accounts []uint32, each func(invoicing.AccountCycle, *invoicing.Balance) error) error {

@@ -138,7 +138,7 @@ func (o *Office) invoicing(ctx context.Context, r *InvoiceOrder, question bool) 
 	if err := o.payersOf(ctx, r, question); err != nil {
 		return nil, nil, nil, err
 	}
-	request := basisRequest{until: until, wait: r.Wait}
+	request := basisRequest{until: until, closed: r.Accounts, wait: r.Wait}
 	if question {
 		request.payers = r.Accounts
 	}

@@ -71,6 +71,21 @@ var othersKinds = []any{string(registry.KindProject), string(registry.KindGroup)
 	string(registry.KindOneOff),
 	string(registry.KindPayment)}
 
+// AccountsAround returns the numbers, sorted, of some accounts and of all that were ever above or below them. It returns
+// nil if they are more than a query may list.
+func (s *Store) AccountsAround(ctx context.Context, accounts []string) ([]uint32, error) {
+	f, err := s.family(ctx, accounts)
+	if err != nil || len(f.numbers) > mostOfFamily {
+		return nil, err
+	}
+	numbers := make([]uint32, 0, len(f.numbers))
+	for _, n := range f.numbers {
+		numbers = append(numbers, uint32(n.(int64)))
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
 // mostOfFamily is the largest number of accounts that a query may list. For more, LoadBelow reads everything.
 const mostOfFamily = 5000
 

@@ -196,7 +196,8 @@ func (d *Deliverer) send(ctx context.Context, j *Job) (o Outcome, away bool) {
 	if sender == nil {
 		setting, known := d.Missing[j.Channel]
 		if !known {
-			err := &store.BrokenError{What: "delivery " + j.ID, Column: "channel of invoice_deliveries", Err: fmt.Errorf("%q is no channel", j.Channel)}
+			err := &store.BrokenError{What: "delivery " + j.ID, Column: "channel of invoice_deliveries",
+				Err: fmt.Errorf("%q is no channel", j.Channel)}
 			return Outcome{State: Failed, Why: err.Error()}, false
 		}
 		return Outcome{State: Pending, Why: setting}, true

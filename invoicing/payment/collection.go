@@ -106,8 +106,8 @@ func Collections(ctx context.Context, db *store.DB, id string) (all []Collection
 // Debits returns the documents of a seller that are paid by SEPA direct debit, are due by a date, and have an open
 // amount that is not disputed. It also returns documents whose open amount cannot be read.
 func Debits(ctx context.Context, tx *store.Tx, seller string, until registry.Date) (owed []Receivable, err error) {
-	all, err := list(ctx, tx, `seller = ? AND method = 'sepa' AND is_open > 0 AND (due <= ? OR due > ?) ORDER BY due, number_text`, seller, int64(until),
-		int64(math.MaxInt64)) // SQLite: a text is greater than every number
+	all, err := list(ctx, tx, `seller = ? AND method = 'sepa' AND is_open > 0 AND (due <= ? OR due > ?) ORDER BY due, number_text`, seller,
+		int64(until), int64(math.MaxInt64)) // SQLite: a text is greater than every number
 	for i := range all {
 		if open, err := all[i].Collectable(); all[i].Broken != nil || err == nil && open.Sign() > 0 {
 			owed = append(owed, all[i])

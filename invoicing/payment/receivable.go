@@ -174,8 +174,10 @@ func scan(rows *sql.Rows) (r Receivable, err error) {
 		&r.Method, &total, &credited, &paid, &off, &disputed, &after, &version); err != nil {
 		return r, err
 	}
-	r.PayerNumber, r.Scale, r.Issued, r.Due, r.version = uint32(payer.N), int(scale.N), registry.Date(issued.N), registry.Date(due.N), version.N
-	if column, err := store.Integers("payer_number", &payer, "scale", &scale, "issued", &issued, "due", &due, "version", &version); err != nil {
+	r.PayerNumber, r.Scale, r.Issued, r.Due, r.version = uint32(payer.N), int(scale.N), registry.Date(issued.N), registry.Date(due.N),
+		version.N
+	if column, err := store.Integers("payer_number", &payer, "scale", &scale, "issued", &issued, "due", &due, "version",
+		&version); err != nil {
 		r.Broken = r.broken(column, err)
 	}
 	for _, f := range []struct {
