@@ -160,8 +160,9 @@ func (o *Office) tryAccounts(ctx context.Context, d *accountDraft, make func(*ac
 // madeBefore answers a request whose key was used before.
 const madeBefore = "a request with this key was made before; nothing was changed"
 
-// made reports whether a request with a key was carried out before. This is checked before anything else, because what
-// the request changed may have changed again since then: the repeated request would be refused, or carried out twice.
+// made reports whether a request with a key was carried out before. What the request changed may have changed again since
+// then, so this is checked before the request itself. It is checked after the registry was read: if the same request is
+// carried out in between, writing conflicts, and the next attempt finds it. simDraft.evaluate does the same for SIMs.
 func (o *Office) made(ctx context.Context, key string) (bool, error) {
 	if key == "" {
 		return false, nil

@@ -78,9 +78,6 @@ func (o *Office) ChangeSIM(ctx context.Context, order SIMOrder, wish SIMWish) (*
 	if err := given(order.Why); err != nil && !order.DryRun {
 		return nil, err
 	}
-	if made, err := o.made(ctx, order.Key); err != nil || made {
-		return &SIMChange{DryRun: order.DryRun, Facts: []SIMFact{}, Notes: []string{madeBefore}}, err
-	}
 	d, err := o.simDraft(ctx, &order, wish.SIM)
 	if err != nil {
 		return nil, err

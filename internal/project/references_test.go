@@ -170,7 +170,8 @@ func TestEveryNameInARowMustBeThatOfSomething(t *testing.T) {
 // after the project of the account went to another company.
 func TestContactsOfAProjectAreThoseOfTheCompanyThatItHadThen(t *testing.T) {
 	const base = `
-companies: { bolt-sl: { name: Bolt SL, type: SL, phone: "+34 912 345 678", address: { country: ES, city: Leon, street: Ancha, number: "1" } } }
+companies:
+  bolt-sl: { name: Bolt SL, type: SL, phone: "+34 912 345 678", address: { country: ES, city: Leon, street: Ancha, number: "1" } }
 contacts: { "company:bolt-sl": { id: claims, name: Jon, email: jon@bolt.example } }
 projects: { trackers: { company: bolt-sl, name: Trackers, since: 2026-03-01 } }
 accounts: { cora: { project: trackers, currency: EUR, zone: UTC } }
