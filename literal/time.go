@@ -33,9 +33,9 @@ const (
 // UnmarshalNode implements diag.Unmarshaler.
 func (s *Since) UnmarshalNode(n *diag.Node, d *diag.Decoder) {
 	s.Pos, s.Text = n.Pos, n.Text
-	if day, err := time.Parse(time.DateOnly, n.Text); err == nil && day.Year() >= 1970 && day.Year() < 2200 {
+	if day, err := time.Parse(time.DateOnly, n.Text); err == nil && registry.InYears(day) {
 		s.Kind, s.Day = OnDay, int32(day.Unix()/86400)
-	} else if at, err := time.Parse(time.RFC3339, n.Text); err == nil && at.Year() >= 1970 && at.Year() < 2200 {
+	} else if at, err := time.Parse(time.RFC3339, n.Text); err == nil && registry.InYears(at) {
 		s.Kind, s.At = AtInstant, udr.InstantOf(at)
 	} else {
 		d.Errorf(n.Pos, "%q is not a date from 1970 to 2199; write 2026-02-01 for midnight in the account's zone, or "+

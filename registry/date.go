@@ -8,6 +8,10 @@ import (
 // Date is a local date, in days since 1970-01-01.
 type Date int32
 
+// InYears reports whether a time that somebody wrote is in the years that ratemill accepts, 1970 to 2199. An instant
+// counts nanoseconds, so much later years would overflow.
+func InYears(t time.Time) bool { return t.Year() >= 1970 && t.Year() <= 2199 }
+
 const dateSeconds = 24 * 60 * 60
 
 // String returns the date in the form 2026-04-01.

@@ -29,7 +29,7 @@ func (im *importer) instant(r *row, c column, rules []cycles) (at udr.Instant, o
 			cmp.Or(shortened(text), "empty"))
 		return 0, false
 	}
-	if t.Year() < 1971 || t.Year() > 2199 {
+	if !InYears(t) || t.Year() == 1970 { // Always is in 1970
 		im.errorf(r.at(c), "%s is outside the years 1971 to 2199; leave it empty if the row has always been valid", columnNames[c])
 		return 0, false
 	}

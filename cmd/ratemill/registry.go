@@ -10,6 +10,7 @@ import (
 
 	"ratemill/internal/backoffice"
 	"ratemill/internal/output"
+	"ratemill/registry"
 )
 
 func registryCommand(f *flags) *cobra.Command {
@@ -38,10 +39,9 @@ func (t *timeFlag) Set(text string) (err error) {
 	return inRange(t.Time, text)
 }
 
-// inRange refuses the years that documents also refuse. An instant counts nanoseconds, so later years would
-// overflow.
+// inRange refuses the years that documents also refuse.
 func inRange(t time.Time, text string) error {
-	if t.Year() < 1970 || t.Year() > 2199 {
+	if !registry.InYears(t) {
 		return fmt.Errorf("%s lies outside of the years 1970 to 2199", text)
 	}
 	return nil

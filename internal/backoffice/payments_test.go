@@ -240,7 +240,7 @@ func TestAOneOffChargeIsAFactWithItsPayerAndCurrency(t *testing.T) {
 		"the reason is empty":                       func(r *backoffice.ChargeOrder) { r.Why = "" },
 		"the product is empty":                      func(r *backoffice.ChargeOrder) { r.Product = " " },
 		"has a control character":                   func(r *backoffice.ChargeOrder) { r.Reference = "\x1b[31m" },
-		"or is not UTF-8":                           func(r *backoffice.ChargeOrder) { r.Reference = "M\xfcller" },
+		"is not UTF-8":                              func(r *backoffice.ChargeOrder) { r.Reference = "M\xfcller" },
 		"is not the line of a document":             func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0001" },
 		"catalogue has tax class telcom; did you":   func(r *backoffice.ChargeOrder) { r.Tax = "telcom" },
 		"there is no document INV-7":                func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-7/1" },

@@ -8,13 +8,12 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"ratemill/csvfile"
 	"ratemill/decimal"
 	"ratemill/diag"
 	"ratemill/internal/store"
+	"ratemill/literal"
 	"ratemill/normalize"
 	"ratemill/registry"
 )
@@ -171,15 +170,13 @@ func (im *Import) read(l *Line) (v *Value, why []string) {
 	if l.wrong != "" {
 		return v, []string{l.wrong}
 	}
-	switch {
-	case l.Reference == "":
-		add("reference is missing; by it the same line is known when it comes again")
-	case !utf8.ValidString(l.Reference):
-		add("reference is not UTF-8; save the file as UTF-8")
-	case strings.ContainsFunc(l.Reference, unicode.IsControl):
-		add("reference has a control character")
+	err := literal.CheckText(l.Reference)
+	if l.Reference == "" {
+		err = errors.New("is missing; by it the same line is known when it comes again")
 	}
-	var err error
+	if err != nil {
+		add("reference %v", err)
+	}
 	switch v.Amount, err = decimal.Parse(l.Amount); {
 	case err != nil && strings.Contains(l.Amount, ","):
 		add("amount %q has a comma; write 1234.56", l.Amount)

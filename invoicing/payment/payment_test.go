@@ -185,7 +185,7 @@ func TestLinesThatAreWrongAreToldWithAllTheirMistakes(t *testing.T) {
 			`9 refused the line has 7 cells, and the header has 6; a cell with a "," in it stands in quotes`,
 			`10 refused the line has 5 cells, and the header has 6; a cell with a "," in it stands in quotes`,
 			`11 new`,
-			`12 refused reference is not UTF-8; save the file as UTF-8`,
+			`12 refused reference is not UTF-8; save it as UTF-8`,
 			`13 refused reference has a control character; date 0001-01-01 is before 1970`,
 		}, l.imports(`acne,,"4,00",1.5.2026,`, ",INV-1,1,2026-05-01,R1", ",INV-1,2,2026-05-01,R1", ",INV-1,2,2026-06-02,R2",
 			",INV-1,1.001,2026-05-01,R3",

@@ -7,12 +7,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"ratemill/decimal"
 	"ratemill/diag"
 	"ratemill/invoicing/document"
+	"ratemill/literal"
 	"ratemill/registry"
 	"ratemill/registry/life"
 	"ratemill/udr"
@@ -320,8 +319,8 @@ func (v *OneOff) Valid() error {
 		wrong = append(wrong, errors.New("the product is empty; name the charge, as installation"))
 	}
 	for _, text := range []string{v.Product, v.Reference} {
-		if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-			wrong = append(wrong, fmt.Errorf("%q has a control character, or is not UTF-8", text))
+		if err := literal.CheckText(text); err != nil {
+			wrong = append(wrong, fmt.Errorf("%q %w", text, err))
 		}
 	}
 	return errors.Join(wrong...)

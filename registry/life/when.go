@@ -17,10 +17,10 @@ func When(text string, now udr.Instant, cycles registry.Cycles) (udr.Instant, er
 		_, next := cycles.Of(registry.LocalDate(cycles.Zone, now))
 		return registry.Midnight(cycles.Zone, next), nil
 	}
-	if day, err := time.Parse(time.DateOnly, text); err == nil && day.Year() >= 1970 && day.Year() < 2200 {
+	if day, err := time.Parse(time.DateOnly, text); err == nil && registry.InYears(day) {
 		return registry.Midnight(cycles.Zone, int32(day.Unix()/86400)), nil
 	}
-	if at, err := time.Parse(time.RFC3339, text); err == nil && at.Year() >= 1970 && at.Year() < 2200 {
+	if at, err := time.Parse(time.RFC3339, text); err == nil && registry.InYears(at) {
 		return udr.InstantOf(at), nil
 	}
 	return 0, fmt.Errorf("%q is not an effective time; write now, cycle (the beginning of the next cycle), a date such "+
