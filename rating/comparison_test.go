@@ -64,7 +64,10 @@ func newComparison(s *scenario) (*comparison, error) {
 	c := &comparison{world: &s.World, engine: rating.NewEngine(catalogue), counters: rating.NewCounters(), folded: rating.NewCounters()}
 	c.naive = naiveRater{world: s.World, sessions: map[string]naiveSession{}, counters: map[string]*big.Rat{},
 		did: map[string]map[udr.Instant]naiveDid{}, states: map[toldKey]*naiveStay{}, cycles: map[cycleKey]string{},
-		portions: map[string][]naivePortion{}, groups: s.Groups}
+		portions: map[string][]naivePortion{}, groups: s.Groups, deals: slices.Clone(s.Deals), rates: s.Rates}
+	for i := range c.naive.deals {
+		c.naive.deals[i].versions = map[*naivePlan]*naivePlan{}
+	}
 	c.naive.catalogue = s.naive()
 	reg, err := s.World.registry()
 	if err != nil {
@@ -93,7 +96,7 @@ func (c *comparison) rate(u *udr.Usage, rev registry.Revision) (got []string, er
 	for _, e := range res.Events[events:] {
 		got = append(got, fmt.Sprintf("  %s %s %s", e.Kind, e.Name, c.account(e.Account)))
 	}
-	return got, nil
+	return append(got, c.margins(u, res.Charges[charges:])...), nil
 }
 
 func (c *comparison) account(n uint32) string {

@@ -38,6 +38,8 @@ type world struct {
 	Settings []settingLine `yaml:"settings"`
 	Bought   []boughtLine  `yaml:"bought"`
 	Statuses []statusLine  `yaml:"statuses"`
+
+	Contracts []contractLine `yaml:"contracts"`
 }
 
 type accountLine struct {
@@ -156,6 +158,9 @@ func (w *world) registry() (*registry.Registry, error) {
 	for _, s := range w.Statuses {
 		changes.Statements = append(changes.Statements, registry.Statement{Kind: registry.KindStatus, Subject: s.Account, From: instant(s.From),
 			Value: fmt.Appendf(nil, `{"status":%q}`, s.Status)})
+	}
+	for i := range w.Contracts {
+		changes.Statements = append(changes.Statements, w.Contracts[i].statement())
 	}
 	for _, s := range w.Settings {
 		changes.Statements = append(changes.Statements, s.statement())

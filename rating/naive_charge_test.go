@@ -177,7 +177,7 @@ func (c *naiveCharge) drawAll() error {
 				c.overage = b.Overage
 			}
 			c.draw(p.Name+"/"+b.Bucket, fmt.Sprintf("pool %s/%s %s %s %s", p.Name, b.Bucket, p.owner.ID, p.Period,
-				naivePeriod(u, p.owner, p.Period)), b, "pool.exhausted", p.takesPlans(r)...)
+				naivePeriod(u, p.owner, p.Period, r.contracted(p.owner, u.At))), b, "pool.exhausted", p.takesPlans(r)...)
 		}
 	}
 	c.pool = nil

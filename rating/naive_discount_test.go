@@ -28,19 +28,23 @@ func (o *naiveOff) part() *big.Rat {
 
 // from is the threshold: an amount, or a number of units.
 func (o *naiveOff) from() *big.Rat {
-	if money, spend := strings.CutSuffix(o.From, " EUR"); spend {
-		return naiveMoney(money)
+	if o.money() {
+		return naiveMoney(strings.Fields(o.From)[0])
 	}
 	return big.NewRat(naiveQuantity(o.From), 1)
 }
 
-func (d *naiveDiscounts) bySpend() bool { return strings.HasSuffix(d.Reached[0].From, " EUR") }
+func (d *naiveDiscounts) bySpend() bool { return d.Reached[0].money() }
+
+func (o *naiveOff) money() bool {
+	return strings.HasSuffix(o.From, " EUR") || strings.HasSuffix(o.From, " USD")
+}
 
 // discountKey is the key of what discounts count.
 func (c *naiveCharge) discountKey(d *naiveDiscounts, name string) string {
 	counted, period := cmp.Or(d.Counted, "account"), cmp.Or(d.Period, "cycle")
 	owner := c.whoseCount(counted)
-	return fmt.Sprintf("discount %s %s%s %s %s", name, counted, owner.ID, period, naiveSpan(c.u, owner, period))
+	return fmt.Sprintf("discount %s %s%s %s %s", name, counted, owner.ID, period, naiveSpan(c.u, owner, period, c.r.contracted(owner, c.u.At)))
 }
 
 // naivePart is units of a record at a price of its plan.
@@ -132,9 +136,9 @@ func randomDiscounts(r *rand.Rand, p *naivePlan) {
 	}
 	switch r.Intn(4) {
 	case 0:
-		p.Discounts = random(func(n int) string { return fmt.Sprintf("%d.%d EUR", n/2, n%2*5) })
+		p.Discounts = random(func(n int) string { return fmt.Sprintf("%d.%d %s", n/2, n%2*5, p.Currency) })
 	case 1:
-		d := random(func(n int) string { return fmt.Sprintf("%d EUR", n) })
+		d := random(func(n int) string { return fmt.Sprintf("%d %s", n, p.Currency) })
 		d.Count = "all"
 		for _, name := range classNames {
 			if c, ok := p.Classes[name]; ok && c.Discounts == nil {

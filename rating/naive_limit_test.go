@@ -33,6 +33,7 @@ func (o *naiveOver) units(s *naiveSession, initial, then int64) int64 {
 type naiveCounting struct {
 	*naiveLimit
 	has, pays *accountLine // who has it, and whose charge counts
+	currency  string       // of that charge
 	key       string
 }
 
@@ -81,8 +82,8 @@ func (r *naiveRater) counting(u *udr.Usage, sim *simLine) (all []naiveCounting) 
 				owner = pools[i].owner
 				who = "pool " + owner.ID
 			}
-			all = append(all, naiveCounting{l, a, pays, fmt.Sprintf("limit %s %s %s", l.Name, who,
-				naivePeriod(u, owner, l.Period)+naiveHour(u, owner, l.Period))})
+			all = append(all, naiveCounting{l, a, pays, plan.Currency, fmt.Sprintf("limit %s %s %s", l.Name, who,
+				naivePeriod(u, owner, l.Period, "")+naiveHour(u, owner, l.Period))})
 		}
 	}
 	return all
@@ -165,7 +166,7 @@ func (r *naiveRater) heed(u *udr.Usage, sim *simLine) error {
 			case below >= u.Quantity || r.lifts(u, sim):
 			case m.Over == "":
 				return naiveSuspended("limit")
-			case known.limit == "" || below < known.below:
+			case !m.foreign() && (known.limit == "" || below < known.below):
 				r.over[m.pays.ID] = naiveOver{m.Name, m.Over, below}
 			}
 			break
@@ -208,10 +209,15 @@ func (r *naiveRater) lifts(u *udr.Usage, sim *simLine) bool {
 }
 
 // limits counts a record for its limits.
-func (r *naiveRater) limits(u *udr.Usage, sim *simLine, paid, corrected map[string]*big.Rat) (events []string) {
+func (r *naiveRater) limits(u *udr.Usage, sim *simLine, paid, corrected map[string]*big.Rat) (events []string, err error) {
 	for _, m := range r.counting(u, sim) {
 		add := r.counts(u)
-		if m.Cost != "" {
+		if m.foreign() {
+			if m.pays == m.has {
+				return nil, naiveSuspended("currency")
+			}
+			add = new(big.Rat)
+		} else if m.Cost != "" {
 			add = new(big.Rat).Set(paid[m.pays.ID])
 			if more := corrected[m.pays.ID]; more != nil && m.Per != "sim" {
 				add.Add(add, more)
@@ -234,7 +240,12 @@ func (r *naiveRater) limits(u *udr.Usage, sim *simLine, paid, corrected map[stri
 			events = append(events, r.reached(u, sim, &m, &t)...)
 		}
 	}
-	return events
+	return events, nil
+}
+
+// foreign says that the charge is in another currency than the limit.
+func (m *naiveCounting) foreign() bool {
+	return m.Cost != "" && !strings.HasSuffix(m.Cost, " "+m.currency)
 }
 
 func (r *naiveRater) reached(u *udr.Usage, sim *simLine, m *naiveCounting, t *naiveThreshold) (events []string) {

@@ -73,6 +73,12 @@ func (r *naiveRater) poolOwner(s *naiveShare, a *accountLine) *accountLine {
 		return path[max(0, len(path)-2)]
 	case "top":
 		return path[0]
+	case "reseller":
+		for i := len(path) - 1; i >= 0; i-- {
+			if path[i].Kind == "reseller" {
+				return path[i]
+			}
+		}
 	case "1":
 		return path[min(1, len(path)-1)]
 	}
@@ -95,9 +101,8 @@ func (r *naiveRater) contribution(s *naiveShare, plan, bucket string) (units int
 	return units
 }
 
-// naivePeriod is the date on which the owner's period begins that contains a record. All owners always were there, so their contract years
-// are those of the calendar.
-func naivePeriod(u *udr.Usage, owner *accountLine, period string) string {
+// naivePeriod is the date on which the owner's period begins that contains a record, given the first day of the contract.
+func naivePeriod(u *udr.Usage, owner *accountLine, period, contracted string) string {
 	day := localTime(u.At, owner)
 	switch period {
 	case "day", "hour":
@@ -108,7 +113,7 @@ func naivePeriod(u *udr.Usage, owner *accountLine, period string) string {
 	case "month":
 		day = day.AddDate(0, 0, 1-day.Day())
 	case "contract year":
-		return day.Format("2006-01-01")[:4] + "-01-01"
+		return naiveYear(day, contracted)
 	default:
 		return cycleOf(u, owner)
 	}
@@ -116,15 +121,15 @@ func naivePeriod(u *udr.Usage, owner *accountLine, period string) string {
 }
 
 // naiveDays are the days of the owner's period of a record: when each ends, and which is that of the record.
-func naiveDays(u *udr.Usage, owner *accountLine, period string) (days []time.Time, ends []udr.Instant, today int) {
-	first, err := time.Parse(time.DateOnly, naivePeriod(u, owner, period))
+func naiveDays(u *udr.Usage, owner *accountLine, period, contracted string) (days []time.Time, ends []udr.Instant, today int) {
+	first, err := time.Parse(time.DateOnly, naivePeriod(u, owner, period, contracted))
 	if err != nil {
 		panic(err)
 	}
 	local := localTime(u.At, owner)
 	for day := first; ; day = day.AddDate(0, 0, 1) {
 		noon := udr.Usage{At: udr.InstantOf(time.Date(day.Year(), day.Month(), day.Day(), 12, 0, 0, 0, local.Location()))}
-		if naivePeriod(&noon, owner, period) != first.Format(time.DateOnly) {
+		if naivePeriod(&noon, owner, period, contracted) != first.Format(time.DateOnly) {
 			return days, ends, today
 		}
 		if day.Format(time.DateOnly) == local.Format(time.DateOnly) {
@@ -137,7 +142,7 @@ func naiveDays(u *udr.Usage, owner *accountLine, period string) (days []time.Tim
 // poolSize looks at each SIM at the end of each day of the cycle. Days after that of the record count as long as what holds on that day is
 // known to hold.
 func (r *naiveRater) poolSize(p *naivePool, b naiveBucket, u *udr.Usage) int64 {
-	days, ends, today := naiveDays(u, p.owner, p.Period)
+	days, ends, today := naiveDays(u, p.owner, p.Period, r.contracted(p.owner, u.At))
 	had := make([]bool, len(days))
 	adds := map[uint32][][]int64{} // by SIM and day: the units that it adds
 	for i, day := range days {

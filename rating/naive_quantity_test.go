@@ -167,7 +167,7 @@ func naiveQuantities(p *quantityPlan, tier int, records []udr.Usage) map[string]
 		if name == "" && p.spend == nil {
 			name = x.zone
 		}
-		count := strings.Join([]string{name, whose, naiveSpan(u, &owner, p.period)}, " ")
+		count := strings.Join([]string{name, whose, naiveSpan(u, &owner, p.period, "")}, " ")
 		if counts[count] == nil {
 			counts[count] = new(big.Rat)
 		}
@@ -210,8 +210,8 @@ func naiveQuantities(p *quantityPlan, tier int, records []udr.Usage) map[string]
 	return sums
 }
 
-// naiveSpan walks back day by day to the first of a period; no account has a contract, so years are those of the calendar.
-func naiveSpan(u *udr.Usage, a *accountLine, period string) string {
+// naiveSpan walks back day by day to the first of a period, given the first day of the contract.
+func naiveSpan(u *udr.Usage, a *accountLine, period, contracted string) string {
 	y, m, d := localTime(u.At, a).Date()
 	day := time.Date(y, m, d, 12, 0, 0, 0, time.UTC)
 	switch period {
@@ -222,7 +222,7 @@ func naiveSpan(u *udr.Usage, a *accountLine, period string) string {
 			day = day.AddDate(0, 0, -1)
 		}
 	case "contract year":
-		return day.Format("2006")
+		return naiveYear(day, contracted)
 	}
 	return day.Format(time.DateOnly)
 }

@@ -35,6 +35,8 @@ type naiveRater struct {
 	portions  map[string][]naivePortion           // by count
 	repriced  []string                            // counts of volume prices of the record at hand
 	groups    []naiveGroup                        // that bound how late usage may be
+	deals     []naiveDeal
+	rates     []naiveRates
 }
 
 // since is the time from which a line about a SIM is valid, as far as is known.
@@ -138,7 +140,7 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 	if u.Quantity >= 0 {
 		events = r.firstUse(u)
 	}
-	paid := map[string]*big.Rat{}
+	paid, payers := map[string]*big.Rat{}, []naivePaid(nil)
 	tier = 0
 	for a := r.account(sim.Account); a != nil; a = r.account(a.Parent) {
 		if plan := payPlan(a, sim, tier); plan != "" {
@@ -147,14 +149,17 @@ func (r *naiveRater) all(u *udr.Usage) (lines []string, err error) {
 				return nil, err
 			}
 			charges, events = append(charges, c...), append(events, e...)
-			paid[a.ID] = cost
+			paid[a.ID], payers = cost, append(payers, naivePaid{a, r.catalogue.Plans[plan][0].Currency, cost})
 		}
 		tier++
 	}
 	corrections, corrected := r.corrections(u, sim)
 	charges = append(charges, corrections...)
-	events = append(events, r.limits(u, sim, paid, corrected)...)
-	return append(charges, events...), nil
+	limits, err := r.limits(u, sim, paid, corrected)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(charges, events, limits, r.margins(u, payers)), nil
 }
 
 func inForce(from string, u *udr.Usage, a *accountLine) bool {
@@ -473,9 +478,13 @@ func (r *naiveRater) find(u *udr.Usage, a *accountLine, planName string) (plan *
 	if plan == nil {
 		return nil, class, "", naiveSuspended("no_plan")
 	}
+	plan = r.dealt(plan, u, a)
 	class, ok := plan.Classes[u.Class]
 	if !ok {
 		return nil, class, "", naiveSuspended("no_price")
+	}
+	if plan.Currency != a.Currency {
+		return nil, class, "", naiveSuspended("currency")
 	}
 	if u.Quantity < 0 && class.Negative == "" {
 		return nil, class, "", naiveSuspended("quantity")

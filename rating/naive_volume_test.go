@@ -44,7 +44,7 @@ func (c *naiveCharge) countKey(p *naivePrice) string {
 		name = c.plan.Name + " shares " + count
 	}
 	owner := c.whoseCount(counted)
-	whose, span := owner.ID, naiveSpan(c.u, owner, period)
+	whose, span := owner.ID, naiveSpan(c.u, owner, period, c.r.contracted(owner, c.u.At))
 	if counted == "sim" {
 		whose = fmt.Sprintf("sim %d%s", c.u.SIM, c.whose())
 		if period == "cycle" {

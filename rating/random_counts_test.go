@@ -19,6 +19,9 @@ func randomCounts(r *rand.Rand, p *naivePlan) {
 			c.Period, c.Count = pick(r, "", "cycle", "day", "week", "contract year"), pick(r, "", "", "of "+name)
 		}
 		for i := range c.Prices {
+			if x := &c.Prices[i]; x.Pass == nil && len(x.Steps) > 0 && r.Intn(3) == 0 {
+				randomCount(r, name, x)
+			}
 			if x := &c.Prices[i]; x.Pass == nil && r.Intn(4) == 0 {
 				x.Price, x.Steps, x.Package = "", nil, randomPackage(r, name)
 				randomCount(r, name, x)

@@ -35,6 +35,13 @@ func (s *scenario) otherwise() fstest.MapFS {
 		if s.Otherwise == 0 || !ordered || len(versions) == 0 {
 			way = 0
 		}
+		for n, d := range s.Deals {
+			if d.Of == name && len(versions) > 0 {
+				way = min(way, 2) // an account has one deal for a plan
+				add(marshalled(naiveExtends{Plan: fmt.Sprint(name, "-deal-", n), From: d.From, Until: d.Until, Extends: name, Factor: "2",
+					For: &naiveFor{d.Kind, d.Accounts}}))
+			}
+		}
 		for i, p := range versions {
 			switch p = copied(p); way {
 			case 1: // each version extends one
@@ -80,6 +87,7 @@ func (s *scenario) otherwise() fstest.MapFS {
 type naiveExtends struct {
 	Plan     string                `yaml:"plan"`
 	From     string                `yaml:"from,omitempty"`
+	Until    string                `yaml:"until,omitempty"`
 	Extends  string                `yaml:"extends"`
 	Type     string                `yaml:"service_type,omitempty"`
 	Factor   string                `yaml:"factor,omitempty"`
@@ -89,7 +97,8 @@ type naiveExtends struct {
 }
 
 type naiveFor struct {
-	Accounts []string `yaml:"accounts"`
+	Kind     string   `yaml:"kind,omitempty"`
+	Accounts []string `yaml:"accounts,omitempty"`
 }
 
 type naiveList struct {

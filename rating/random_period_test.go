@@ -95,3 +95,21 @@ func belowPriceCaps(minimums naiveDues, prices []naivePrice) naiveDues {
 	}
 	return minimums
 }
+
+// randomMinimum is a minimum that a price of a class may have, or none.
+func randomMinimum(r *rand.Rand, p *naivePlan, c *naiveClass) string {
+	scale := 12
+	for _, round := range []*naiveRound{p.Round, c.Round} {
+		if round != nil {
+			scale = round.Scale
+		}
+	}
+	least := pick(r, fmt.Sprintf("0.%0*d", min(scale, 3), 1+r.Intn(9)), fmt.Sprint(r.Intn(3)))
+	if scale == 0 {
+		least = fmt.Sprint(r.Intn(5))
+	}
+	if most := c.Cap.ofRecord(); most != "" && naiveMoney(least).Cmp(naiveMoney(most)) > 0 {
+		return ""
+	}
+	return least
+}

@@ -13,7 +13,7 @@ func randomGrowth(r *rand.Rand, s *scenario, x *naiveShare) {
 			x.Buckets[i].Overage = randomPrice(r, x.Buckets[i].Classes[0])
 		}
 	}
-	x.Level = pick(r, x.Level, x.Level, "top", "1")
+	x.Level = pick(r, x.Level, x.Level, "top", "1", "reseller")
 	x.Units = pick(r, "", "", "full", "prorated")
 	if x.Period = pick(r, "", "", "", "week", "day", "month"); r.Intn(20) == 0 {
 		x.Period = "contract year"

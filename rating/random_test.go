@@ -41,6 +41,8 @@ type scenario struct {
 	Otherwise int64 // seed of how the engine's catalogue says it; 0: in the same words
 	Packages  []naivePackage
 	Groups    []naiveGroup
+	Deals     []naiveDeal
+	Rates     []naiveRates
 }
 
 func (s *scenario) documents() (texts []string) {
@@ -67,6 +69,9 @@ func (s *scenario) documents() (texts []string) {
 	}
 	for _, g := range s.Groups {
 		add(g)
+	}
+	for _, x := range s.Rates {
+		add(x)
 	}
 	return texts
 }
@@ -371,6 +376,9 @@ func randomScenario(r *rand.Rand) *scenario {
 	if r.Intn(3) > 0 {
 		randomLives(r, s, known)
 	}
+	randomDeals(r, s)
+	randomCurrencies(r, s)
+	randomContracts(r, &s.World)
 	randomPools(r, &s.World)
 	s.Otherwise = r.Int63n(1 << 20)
 	randomBought(r, s, bucket, zoneNames)
@@ -383,9 +391,10 @@ func randomScenario(r *rand.Rand) *scenario {
 // randomPlans adds one to three versions of each plan.
 func (s *scenario) randomPlans(r *rand.Rand, zoneNames []string) {
 	for _, name := range []string{"fleet", "wholesale"} {
+		currency := pick(r, "EUR", "EUR", "EUR", "USD")
 		whole := r.Intn(3) // of no version, of all, or of some
 		for n := range 1 + r.Intn(3) {
-			p := randomPlan(r, name, randomFrom(r, n), zoneNames)
+			p := randomPlan(r, name, currency, randomFrom(r, n), zoneNames)
 			if whole == 1 || whole == 2 && r.Intn(2) == 0 {
 				p.discountWhole(r)
 			}
@@ -398,8 +407,8 @@ func (s *scenario) randomPlans(r *rand.Rand, zoneNames []string) {
 	}
 }
 
-func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
-	p := naivePlan{Name: name, From: from, Currency: "EUR", Zones: "world", Classes: map[string]naiveClass{}}
+func randomPlan(r *rand.Rand, name, currency, from string, zones []string) naivePlan {
+	p := naivePlan{Name: name, From: from, Currency: currency, Zones: "world", Classes: map[string]naiveClass{}}
 	p.Slices = map[string][]string{
 		"day":   {"Mon-Fri 08:00-18:00"},
 		"night": {pick(r, "Mon-Sun 22:00-06:00", "Mon-Thu 22:00-06:00")},
@@ -481,24 +490,6 @@ func randomPlan(r *rand.Rand, name, from string, zones []string) naivePlan {
 	randomDiscounts(r, &p)
 	randomCounts(r, &p)
 	return p
-}
-
-// randomMinimum is a minimum that a price of a class may have, or none.
-func randomMinimum(r *rand.Rand, p *naivePlan, c *naiveClass) string {
-	scale := 12
-	for _, round := range []*naiveRound{p.Round, c.Round} {
-		if round != nil {
-			scale = round.Scale
-		}
-	}
-	least := pick(r, fmt.Sprintf("0.%0*d", min(scale, 3), 1+r.Intn(9)), fmt.Sprint(r.Intn(3)))
-	if scale == 0 {
-		least = fmt.Sprint(r.Intn(5))
-	}
-	if most := c.Cap.ofRecord(); most != "" && naiveMoney(least).Cmp(naiveMoney(most)) > 0 {
-		return ""
-	}
-	return least
 }
 
 func randomWorld(r *rand.Rand) (w world) {
