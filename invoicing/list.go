@@ -44,7 +44,7 @@ func (t Table) Each(ctx context.Context, from, to Date, payers []uint32, give fu
 		if err != nil {
 			break
 		}
-		// For these, only a close has the name of the payer.
+		// For documents that cannot be read, only a close has the name of the payer.
 		err = t.Tx.Row(ctx, `SELECT coalesce(min(payer), '') FROM invoice_closes WHERE payer_number = ?`, int64(l.PayerNumber)).Scan(&l.Payer)
 		if err == nil {
 			err = give(l)

@@ -95,7 +95,7 @@ func (o *Office) Collect(ctx context.Context, r CollectOrder) (*Collection, erro
 	}
 }
 
-// seller returns a seller of the catalogue, in the version of today. An account can collect only for itself.
+// seller returns a seller of the catalogue, in its present version. An account can collect only for itself.
 func (o *Office) seller(name, as string, today registry.Date) (*terms.Seller, error) {
 	catalogue, err := o.catalogueNow()
 	if err != nil {

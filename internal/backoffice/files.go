@@ -49,7 +49,7 @@ type File struct {
 	Continues     int64            `json:"continues,omitempty"`
 	ContinuesFrom *int64           `json:"continues_from,omitempty"`
 	Dropped       *uint64          `json:"dropped,omitempty"`
-	Duplicate     *uint64          `json:"duplicate,omitempty"` // this field, dropped, rated and retried: as far as the warehouse knows
+	Duplicate     *uint64          `json:"duplicate,omitempty"` // like dropped, rated and retried, known only as far as the warehouse has it
 	Expected      *int64           `json:"expected,omitempty"`  // number of records according to its trailer
 	FetchedFrom   int64            `json:"fetched_from,omitempty"`
 	Filtered      int64            `json:"filtered"`

@@ -27,8 +27,8 @@ type InvoiceVerified struct {
 	OK          bool                  `json:"ok"`
 }
 
-// VerifyInvoices recomputes from their inputs the final documents listed in an order, or all of its cycle. each is
-// called with the results in the order of the payers.
+// VerifyInvoices recomputes final documents from their inputs: the documents listed in an order, or all of its
+// cycle. each is called with the results in the order of the payers.
 func (o *Office) VerifyInvoices(ctx context.Context, names []string, r InvoiceOrder, each func(*InvoiceVerified) error) error {
 	b, end, err := o.earlier(ctx)
 	if err != nil {

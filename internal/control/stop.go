@@ -24,9 +24,9 @@ const (
 	StopOther   StopKind = "other"   // cannot be skipped
 )
 
-// Stop is a position at which a reader of a partition stopped until a user looks into it, with the order given about
-// it. Each reader has its own stop at that position. An order concerns the content at that position, so all readers
-// of the topic obey it.
+// Stop is a position at which a reader of a partition stopped and needs a user, with the order given about it. Each
+// reader has its own stop at that position. An order concerns the content at that position, so all readers of the
+// topic obey it.
 type Stop struct {
 	Topic     string
 	Partition int

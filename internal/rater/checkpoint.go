@@ -100,7 +100,7 @@ type sweep struct {
 
 // beginSweep must be called when nothing is in flight, like everything that follows. Changes since the last sweep are
 // written before a later sweep forgets them. If one sweep wrote and deleted a part, and the part were used in between,
-// it would be lost.
+// that use would be lost.
 func (o *Owner) beginSweep(ctx context.Context) error {
 	first, end, err := o.Broker.Bounds(ctx, o.Topics.Usage, o.Partition)
 	if err != nil {
@@ -108,9 +108,9 @@ func (o *Owner) beginSweep(ctx context.Context) error {
 	}
 	s := &sweep{low: o.lowWater()}
 	if o.next >= o.horizon.end {
-		// Messages that a mediator sent twice are after the file's end in the topic, and may be kept when the
-		// end is not. Everything that was in the topic when the end was deleted is decided, and the low-water
-		// mark of this sweep records that.
+		// Messages that a mediator sent twice are after the file's end in the topic, and may still be
+		// there when the end has been deleted. Everything that was in the topic when the end was
+		// deleted is decided, and the low-water mark of this sweep records that.
 		o.state.forgetClosed(o.horizon.first, func(id udr.FileID) { s.gone = append(s.gone, filePart(id)) })
 		o.horizon = horizon{first, end}
 	}

@@ -53,7 +53,7 @@ func (d *decision) decide(view *registry.View) error {
 	return nil
 }
 
-// run decides the usage records of the message from index one to before another.
+// run decides the usage records of the message from one index up to, but not including, another.
 func (d *decision) run(view *registry.View, from, to int) error {
 	records := d.parsed[:to-from]
 	parse := udr.ParseRatable

@@ -63,7 +63,7 @@ func dated(key udr.DuplicateKey, at udr.Instant) udr.DuplicateKey {
 	return key
 }
 
-// mix is the last step of xxHash, which maps no two words to the same one.
+// mix is the last step of xxHash, which maps no two words to the same word.
 func mix(h uint64) uint64 {
 	h ^= h >> 33
 	h *= 14029467366897019727
@@ -264,8 +264,8 @@ func (s *Seen) forget(now, newest int64, dropped func(blockID)) {
 		}
 		delete(s.hours, h)
 	}
-	// The ids of former blocks that a sweep wrote before they were split stay here. If their hour is used again, the
-	// sweep that deletes it would write it first.
+	// The ids of former blocks that a sweep wrote before they were split stay here. If their hour is used again,
+	// the sweep that deletes them would first rewrite them.
 	s.dirty = slices.DeleteFunc(s.dirty, func(id blockID) bool { return s.hours[id.hour] == nil })
 }
 

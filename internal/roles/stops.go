@@ -12,7 +12,7 @@ import (
 	"ratemill/internal/ratedlog"
 )
 
-// stops stores the positions at which partitions stopped until an operator looks into them.
+// stops stores the positions at which partitions stopped and need an operator.
 type stops interface {
 	RecordStop(ctx context.Context, stop *control.Stop, at time.Time) error
 	Stops(ctx context.Context, f control.StopFilter) ([]control.Stop, error)

@@ -38,7 +38,7 @@ func Parse(from io.Reader) (Metrics, error) {
 	return families, nil
 }
 
-// Ready queries whether a process works, and returns a description of what is missing.
+// Ready reports whether a process works, and what is missing.
 func Ready(ctx context.Context, address string) (ready bool, words string, err error) {
 	words, status, err := get(ctx, "http://"+address+"/readyz", 10*time.Second)
 	return status == http.StatusOK, words, err

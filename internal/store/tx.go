@@ -72,8 +72,8 @@ func (d *DB) Change(ctx context.Context, what string, do func(*Tx) error) error 
 	return d.Failed(what, Ended(ctx, begun.Commit()))
 }
 
-// Snapshot runs do in a transaction that only reads; the words describe it. All its statements see the store as it was
-// at the first of them, and they wait for no writer.
+// Snapshot runs do in a transaction that only reads; the words describe it. All its statements see the store as of the
+// first statement, and they wait for no writer.
 func (d *DB) Snapshot(ctx context.Context, what string, do func(*Tx) error) error {
 	options := &sql.TxOptions{ReadOnly: true}
 	if d.postgres { // by default, each statement sees what was committed before it

@@ -63,7 +63,8 @@ func (p *Printer) run(ctx context.Context, page []byte) ([]byte, error) {
 	}
 }
 
-// bounded keeps what is written to it, up to a number of octets. Later output is dropped, and full is called once.
+// bounded keeps the data written to it, up to a number of octets. Later output is dropped, and full is called
+// once.
 type bounded struct {
 	kept bytes.Buffer // not embedded: io.Copy would use its ReadFrom, which ignores the limit
 	most int

@@ -23,7 +23,7 @@ type Print struct {
 	Corrected document.Date
 	Seller    *terms.Seller     // the seller's version on the date of the document
 	Logo      []byte            // the seller's logo: SVG or PNG, nil for none
-	Accounts  map[string]string // display names of accounts, by account; an account without one is printed as it is
+	Accounts  map[string]string // display names of accounts, by account; if an account has no name here, its id is printed
 	XML       []byte            // the electronic invoice that is attached to the PDF, nil for none
 	XMLName   string            // its file name, invoice.xml without one
 	Template  []byte            // blocks of the page that replace the built-in ones, nil for none

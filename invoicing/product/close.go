@@ -189,7 +189,7 @@ func (r *run) dirty(account uint32, whole bool) udr.Instant {
 	since, ok := r.dirt[account]
 	if !ok {
 		since = never
-		r.dirt[account] = since // imports refuse an account above itself; this ends the search in any case
+		r.dirt[account] = since // imports refuse an account that is above itself; this ends the search in any case
 		id, _ := r.view.AccountID(account)
 		for _, p := range r.view.AccountHistory(account) {
 			if r.fresh(p.Known) || r.fresh(p.EndKnown) || r.fresh(p.Corrected) {
@@ -423,7 +423,8 @@ func (r *run) ahead(c *cycle, owes due) error {
 }
 
 // differs computes the difference for a billed cycle; for the closing cycle, only the difference in the charges
-// billed in advance. With rating type prorated, each change since then is a separate item (rule R8).
+// billed in advance. With rating type prorated, each change since the previous close is a separate item (rule
+// R8).
 func (r *run) differs(c *cycle, between []registry.Revision, advance bool, owes due) error {
 	steps := append([]registry.Revision{r.Before}, between...)
 	if c.profile.RatingType == "retrorated" {

@@ -37,8 +37,8 @@ func (r *run) oneOffCharges(accounts []uint32) error {
 	return r.closes(next, false, owes)
 }
 
-// arisen computes the items of a SIM whose transitions and activations are due before their cycle closes. happened
-// returns the events that are due up to a time.
+// arisen computes the items for a SIM's transitions and activations that are due before their cycle closes.
+// happened returns the events that are due up to a time.
 func (r *run) arisen(since udr.Instant, between []registry.Revision, owes due, happened func(until udr.Instant) due) error {
 	defer func() { r.earlier = nil }()
 	if r.EarlyArisen != 0 {

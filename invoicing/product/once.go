@@ -66,7 +66,8 @@ func (w *window) lifeDue(s *simFacts, until udr.Instant, b *bill) error {
 }
 
 // told returns the facts about a SIM's state with their causes. A registry does not hold causes. If causes are
-// unknown, it assumes that a suspension with the account was ended by the account, because nothing else ends one.
+// unknown, it assumes that a suspension which came from the account was also ended by the account, because
+// nothing else ends one.
 func (w *window) told(s *simFacts) []life.Told {
 	told := make([]life.Told, len(s.states))
 	withAccount := false

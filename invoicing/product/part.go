@@ -95,7 +95,7 @@ func (v *Part) DocumentName() diag.Text { return v.Name }
 // InForce implements rating.Version.
 func (v *Part) InForce() Date { return v.From }
 
-// ofKind is the kind of what a part is due for.
+// ofKind is a kind for which parts can be due, such as plan or add-on.
 type ofKind uint8
 
 const (
@@ -133,7 +133,7 @@ func (o *Of) thing() thing {
 	return thing{}
 }
 
-// mayBeOf returns what parts with a charge can be due for.
+// mayBeOf lists the kinds for which parts with a charge can be due.
 var mayBeOf = map[string][]ofKind{
 	recurring: {ofPlan, ofAddon, ofShare}, oneTime: {ofPlan, ofAddon, ofShare, ofCharge}, usageOf: {ofPlan}, commitment: {ofContract},
 	penalty: {ofContract},

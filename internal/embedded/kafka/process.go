@@ -74,7 +74,7 @@ func Main() {
 				}
 				began := time.Now()
 				if err := b.clean(); err != nil {
-					return err // the next process finds the log either as it was before or as it is after
+					return err // the next process finds the log as it was either before or after the change
 				}
 				_, left := cleaned(o.Dir)
 				o.Log.Warn("the embedded Kafka cleaned its log; it served no requests meanwhile", "took", time.Since(began).Round(time.Millisecond),

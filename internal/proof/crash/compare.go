@@ -339,7 +339,7 @@ func (c *comparison) lines(query string) (lines []string, err error) {
 	return lines, rows.Err()
 }
 
-// totals compares the sizes of the tables, so that they contain nothing that belongs to no file.
+// totals compares the sizes of the tables, to find rows that belong to no file.
 func (c *comparison) totals() error {
 	for i, t := range comparedTables {
 		var n uint64

@@ -41,7 +41,7 @@ duplicate: { key: [who, begun, octets], within: 30d }
 session: whole
 `
 
-// growing is that file.
+// growing is the file to which the switch appends.
 type growing struct {
 	path  string
 	text  strings.Builder // all lines

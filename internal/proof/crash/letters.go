@@ -16,7 +16,7 @@ type letters struct {
 	sent   []letter
 }
 
-// letter is one of these files.
+// letter is a file that the driver writes.
 type letter struct{ path, text string }
 
 // send adds a file, which gets its name when it is complete.

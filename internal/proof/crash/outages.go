@@ -11,8 +11,8 @@ import (
 	"ratemill/internal/scrape"
 )
 
-// needs is the only role that cannot work without an engine, if it is not every role, and the word by which readiness
-// reports the engine.
+// needs has, for each engine, the word by which readiness reports it, and the only role that cannot work without it,
+// or "" if that is every role.
 var needs = map[string]struct{ word, only string }{
 	"kafka":      {"kafka:", ""},
 	"clickhouse": {"clickhouse:", roles.Warehouse.Name},
@@ -119,7 +119,7 @@ func (r *run) quiet(before map[*installation.Process]int, since time.Time, while
 }
 
 // The limit of log lines during an outage: a process has a loop for each partition, worker and source. Each loop may
-// log once that it waits and for what, then once a minute, and once that it continues.
+// log once when it begins to wait, with the reason, then once a minute, and once when it continues.
 const (
 	linesAtOnce  = 40
 	linesAMinute = 30

@@ -31,7 +31,7 @@ const (
 var leavesSource = strings.NewReplacer("source: switch", "source: leaving", "DIR/switch/usage.csv", "DIR/leaving/*.csv",
 	"settled: 300ms", "settled: 0s").Replace(growsSource)
 
-// leaving is that source.
+// leaving is the source that is removed.
 type leaving struct {
 	letters
 	known   int             // number of files that arrived while the project had the source

@@ -114,7 +114,7 @@ func (r *run) restoreStore() error {
 	return r.startAll()
 }
 
-// refused starts a process of each role on an older control store: each process must end with the reason, and nothing
+// refused starts a process of each role on an older control store: each process must end and report why, and nothing
 // may be written.
 func (r *run) refused() error {
 	ctx := r.t.Context()

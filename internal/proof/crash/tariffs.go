@@ -65,7 +65,7 @@ var pricedSIMs = [][3]string{
 	{"weighted", "weighing", "weighted"},
 }
 
-// withTariffs adds them to an installation.
+// withTariffs adds these SIMs and their tariffs to an installation.
 func withTariffs(o *installation.Options) {
 	o.Sources, o.Catalogue = maps.Clone(o.Sources), maps.Clone(o.Catalogue)
 	o.Sources[priced] = pricedSource

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// A process under test reads from a file by how many seconds its clock is ahead. No product file knows about this:
-// the source in testdata/clock is laid over cmd/ratemill when the tests build their binary. It sits between Go and
-// the kernel's vDSO, and therefore may refer to a symbol of Go's runtime.
+// A process under test reads from a file by how many seconds its clock is ahead. No product file refers to it: the
+// source in testdata/clock is laid over cmd/ratemill when the tests build their binary. It sits between Go and the
+// kernel's vDSO, and therefore may refer to a symbol of Go's runtime.
 
 //go:embed testdata/clock
 var clockSource embed.FS

@@ -22,8 +22,7 @@ func (w *world) consumes(name string, p int, progress *consumer.Progress) consum
 	}
 }
 
-// keepRunning runs a consumer repeatedly, as a role does, until ctx ends or the consumer stops until a user looks
-// into it.
+// keepRunning runs a consumer repeatedly, as a role does, until ctx ends or the consumer stops and needs a user.
 func (w *world) keepRunning(ctx context.Context, name string, k kind, progress *consumer.Progress, run func(context.Context) error,
 	away func(error) bool) error {
 	w.current.next = func(topic string) int64 {

@@ -68,7 +68,7 @@ type lives struct {
 type lifeRows struct {
 	usage map[string]simstate.Usage // by cause
 	bars  map[string]simstate.Bar   // by cause
-	slow  map[uint32]bool           // SIMs for which the last request to the network slowed them down
+	slow  map[uint32]bool           // SIMs that the last request to the network slowed down
 	due   map[uint32]udr.Instant
 	at    simstate.Position
 }

@@ -177,7 +177,7 @@ func (w *world) arrived(ctx context.Context, id udr.FileID, home int) (bool, err
 	return w.warehouse.ends[home][id], nil
 }
 
-// suspended is a suspended record as it is in the log.
+// suspended is a suspended record of the log.
 func (w *world) suspended(id udr.ID) udr.Suspended {
 	for p := range partitions {
 		for i := range w.judged[p].counts {
