@@ -23,7 +23,7 @@ type Options struct {
 	Classes Classes
 	Shared  map[string]diag.At[[]Entry] // entries included by `use`
 
-	Stored     bool                                        // the document was accepted earlier, by this or an earlier version, and files begun with it are being finished
+	Stored     bool                                        // accepted by this or an earlier version; files begun with it are being finished
 	TableFile  func(name string, most int) ([]byte, error) // reads a table's file in the project; nil without a project
 	MostUsages int                                         // largest number of usage records for one record, 0 for any number
 }
