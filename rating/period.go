@@ -36,7 +36,7 @@ const (
 	ofWeek  CounterKind = 1 << 4 // an hour, a day or a week
 	ofMonth CounterKind = 2 << 4
 	ofYear  CounterKind = 3 << 4
-	ofSpan              = ofYear // all bits of the marks
+	ofSpan              = ofYear // a mask with the bits of all these marks
 )
 
 var spanMarks = [...]CounterKind{perHour: ofWeek, perDay: ofWeek, perWeek: ofWeek, perMonth: ofMonth, perYear: ofYear}

@@ -167,7 +167,7 @@ type csvDecoder struct {
 	names     []string
 	fields    []record.Value
 	slots     []int32    // by column: its slot, or -1
-	again     [][2]int32 // slots that duplicate another: columns with two names
+	again     [][2]int32 // pairs of slots that get the same value, for columns with two names
 	delimiter []byte
 	pattern   uint64 // the delimiter repeated eight times, if it is one byte
 	quote     byte   // 0: none

@@ -14,7 +14,7 @@ type object struct {
 // omitted if it is zero, empty or unknown.
 type member struct {
 	name   string // such as amount for the field total
-	after  string // the field after whose member this one comes
+	after  string // the field whose member precedes this one
 	text   string // Go code that returns its text
 	when   string // condition under which the member is present
 	by     string // Go code that appends the value
@@ -28,7 +28,7 @@ var none, zero = member{none: true}, member{always: true}
 // offlineObjects describes the JSON of records.
 var offlineObjects = []object{
 	{message: "Usage", goType: "udr.Usage", append: "AppendUsage", open: true, members: map[string]member{
-		"seq": none, "line": none, "bytes": none, // they identify the record
+		"seq": none, "line": none, "bytes": none, // these fields identify the record
 		"account": none, "root": none, // they are shown as names from a registry
 		"quantity":      zero,
 		"duplicate_key": none, "session_key": none,

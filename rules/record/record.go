@@ -46,7 +46,7 @@ type Record struct {
 	Offset int64   // offset of its first byte in the decompressed content of the file
 	Raw    []byte  // its bytes there, including the terminator
 	Lines  int     // number of lines, if the format counts them and a field may contain a line break; otherwise 0
-	Fields []Value // by slot, as many as the Layout has
+	Fields []Value // values by slot, one for each slot of the Layout
 }
 
 // Written returns the number in the file's notation.
