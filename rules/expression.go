@@ -217,8 +217,15 @@ func spanOf(n ast.Node) span {
 		grow(n.Node)
 	case *ast.MemberNode:
 		grow(n.Node, n.Property)
+		if property, ok := n.Property.(*ast.StringNode); !ok || s.to-property.Location().From > utf8.RuneCountInString(property.Value) {
+			s.to++ // the bracket: a name after a dot has no quotes
+		}
 	case *ast.SliceNode:
 		grow(n.Node, n.From, n.To)
+		if n.To == nil {
+			s.to++ // the colon
+		}
+		s.to++
 	case *ast.CallNode:
 		grow(n.Arguments...)
 		s.to++

@@ -192,7 +192,7 @@ func (c *Case) files(book *source.Book, s *steps) ([]offline.File, error) {
 		} else {
 			var err error
 			if f.Source, f.Path, err = offline.Find(book.Sources, p.Name, true); err != nil {
-				return nil, fmt.Errorf("%w: put its name as a folder before the file's, as in %s/%s", err, example(book), path.Base(p.Name))
+				return nil, fmt.Errorf("%w: put its name as a folder before the file's, as in %s/%s", err, example(book, p.Name), path.Base(p.Name))
 			}
 		}
 		text, err := octets(p.Data, &f.Source.Decode)
@@ -208,7 +208,13 @@ func (c *Case) files(book *source.Book, s *steps) ([]offline.File, error) {
 	return files, nil
 }
 
-func example(book *source.Book) string {
+// example is a source that a case may name for a file: one whose pattern matches, if there is one.
+func example(book *source.Book, name string) string {
+	for i, s := range book.Sources {
+		if _, _, err := offline.Find(book.Sources[i:i+1], name, true); err == nil {
+			return s.Name
+		}
+	}
 	if len(book.Sources) > 0 {
 		return book.Sources[0].Name
 	}

@@ -108,6 +108,23 @@ func TestAFolderNamesTheSource(t *testing.T) {
 	require.Contains(t, o.Sections[4].Got, "the same content as any.csv")
 }
 
+// If several sources may have a file, the error shows how to name one of these, and not just any source.
+func TestAnAmbiguousFileIsToldASourceThatTakesIt(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/skylink")))
+	text, err := os.ReadFile("testdata/skylink/sources/skylink.yaml")
+	require.NoError(t, err)
+	for name, match := range map[string]string{"alien": "ALIEN_", "starlink": "SKY_"} {
+		other := strings.NewReplacer("source: skylink", "source: "+name, "SKY_", match).Replace(string(text))
+		require.NoError(t, os.WriteFile(dir+"/sources/"+name+".yaml", []byte(other), 0o644))
+	}
+	p, list := project.LoadDir(dir)
+	require.NoError(t, list.Err())
+	_, err = golden.Parse("tests/x.txtar", []byte("A case.\n"+registryPart+"-- SKY_1.csv --\n"+dataRecord)).Run(context.Background(), p, nil)
+	require.ErrorContains(t, err, "SKY_1.csv may be a file of skylink or of starlink; name the source: "+
+		"put its name as a folder before the file's, as in skylink/SKY_1.csv")
+}
+
 func TestCasesShareARegistry(t *testing.T) {
 	fsys := fstest.MapFS{
 		"tests/a.txtar":       {Data: []byte("A.\n-- SKY_1.csv --\n" + dataRecord)},
