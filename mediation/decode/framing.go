@@ -26,7 +26,7 @@ import (
 //			return d.gone(rec, fmt.Sprintf("longer than %d bytes", d.limit))
 //		}
 //		line := d.w.buf[d.w.start : d.w.start+text]
-//		if len(line) == 0 {
+//		if len(line) == 0 || len(line) == 1 && line[0] == 0x1a { // a single Ctrl-Z is how DOS ended files
 //			d.pass(next, 1, false)
 //			continue
 //		}
