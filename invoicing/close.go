@@ -202,7 +202,8 @@ func (t Table) closes(ctx context.Context, items, where string, args ...any) (al
 
 // read reads the stored texts of a close. It returns the name of the column that cannot be read.
 func (c *Closed) read(payer *store.Integer, row *closeRow, text, items []byte) (column string, err error) {
-	column, err = store.Integers("payer_number", payer, "cycle", &row.cycle, "off_cycle", &row.offCycle, "ends", &row.ends, "facts", &row.facts)
+	column, err = store.Integers("payer_number", payer, "cycle", &row.cycle, "off_cycle", &row.offCycle,
+		"ends", &row.ends, "facts", &row.facts)
 	if err != nil {
 		return column, err
 	}

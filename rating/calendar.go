@@ -27,9 +27,11 @@ type calendar struct {
 	yearly [13][32]bool // by month and day
 	dates  map[int32]bool
 	easter []int32
-	lacks  map[int32]string // for each year from first to last, the years of the tables: the feast without a date; nil if there are no movable feasts
-	first  int32
-	last   int32
+	// lacks has, for each year from first to last (the years of the tables), the feast without a date; nil if there are no
+	// movable feasts.
+	lacks map[int32]string
+	first int32
+	last  int32
 }
 
 // holidays is a part of a time slice: hours on the days of a calendar. Holidays take precedence over

@@ -19,7 +19,7 @@ const (
 	AccountUnits                          // units used by an account: pools, graduated prices, limits
 	SIMCost                               // money charged for a SIM
 	AccountCost                           // money charged to an account
-	SIMLife                               // data about a SIM's life, independent of cycles: units of life buckets, and changes of its state by usage
+	SIMLife                               // units of life buckets and changes of a SIM's state by usage, independent of cycles
 	SIMWatch                              // counts of anomaly rules for a SIM, independent of cycles
 	SIMPackage                            // units of a SIM's packages and the times at which their validity began, independent of cycles
 	AccountPackage                        // units of an account's packages and the times at which their validity began, independent of cycles

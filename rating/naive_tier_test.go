@@ -132,7 +132,8 @@ func (r *naiveRater) exchange(from, to, day string) *big.Rat {
 // margins are those of the engine's charges of a record, in the naive rater's form.
 func (c *comparison) margins(u *udr.Usage, charges []rating.Charge) (lines []string) {
 	names := rating.Names{Catalogue: c.engine.Catalogue(), Charges: charges, Zone: func(n uint32, _ udr.Instant) *time.Location {
-		return naiveLocations[c.world.Accounts[slices.IndexFunc(c.world.Accounts, func(a accountLine) bool { return c.world.number(a.ID) == n })].Zone]
+		at := slices.IndexFunc(c.world.Accounts, func(a accountLine) bool { return c.world.number(a.ID) == n })
+		return naiveLocations[c.world.Accounts[at].Zone]
 	}}
 	for i := range charges {
 		if m, ok := rating.MarginOf(u, &charges[i], names); ok && m.Below != nil {
