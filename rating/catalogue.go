@@ -50,6 +50,7 @@ type Catalogue struct {
 
 	foreign    map[string]*foreign // documents of other packages, by the key of their kind
 	lateBounds []lateBounds        // documents that bound late usage; nil: there are none
+	rolled     int                 // largest number of later cycles in which units of a cycle can be drawn
 
 	dates   []int32          // documents that bound late usage; nil if there are none
 	classes map[string]int32 // usage classes by number

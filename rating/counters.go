@@ -180,6 +180,7 @@ type Counters struct {
 	former int32  // the newest cycle that has counters without the mark ofRoot
 
 	forgotten int32 // cycles that began before this date are no longer counted
+	unrolled  int32 // no units roll over from cycles that began before this date, which is not after forgotten
 	lives     bool  // there are counters that belong to the lives of SIMs
 }
 
@@ -222,7 +223,9 @@ func hashKey(id, rest uint64) uint64 {
 }
 
 // NewCounters returns empty counters.
-func NewCounters() *Counters { return &Counters{former: math.MinInt32, forgotten: math.MinInt32} }
+func NewCounters() *Counters {
+	return &Counters{former: math.MinInt32, forgotten: math.MinInt32, unrolled: math.MinInt32}
+}
 
 func (c *Counters) find(k CounterKey) *entry {
 	rest := k.packed()
@@ -401,20 +404,32 @@ func (c *Counters) Newest() (cycle int32) {
 	return cycle
 }
 
-// Forgotten returns a date: counters of cycles that began before it have been forgotten.
+// Forgotten returns a date: counters of cycles that began before it have been forgotten, except those of units that may
+// roll over.
 func (c *Counters) Forgotten() int32 { return c.forgotten }
 
-// Forgot records that the counters of cycles that began before the given day were forgotten, now or earlier.
-func (c *Counters) Forgot(before int32) { c.forgotten = max(c.forgotten, before) }
+// Unrolled returns a date, at most that of Forgotten: all counters of cycles that began before it have been forgotten, so
+// no units roll over from these cycles.
+func (c *Counters) Unrolled() int32 { return c.unrolled }
+
+// Forgot records that counters were forgotten, now or earlier, up to the dates of Forgotten and Unrolled.
+func (c *Counters) Forgot(before, unrolled int32) {
+	c.forgotten, c.unrolled = max(c.forgotten, before), max(c.unrolled, unrolled)
+}
 
 // Forget removes the counters of cycles that began before the given day, except dirty ones and those with a speculative
 // part. It calls f for each, so that their checkpoint entries can be deleted. The counter of a week, month or year is
-// kept as long as usage of a cycle that is still kept may need it.
-func (c *Counters) Forget(before int32, f func(CounterKey)) {
-	c.Forgot(before)
+// kept as long as usage of a cycle that is still kept may need it. The units of a SIM in a cycle are kept for the given
+// number of days longer, because they may roll over to a cycle that is still kept (Catalogue.DaysRolled).
+func (c *Counters) Forget(before, rolled int32, f func(CounterKey)) {
+	c.Forgot(before, before-rolled)
 	past := func(e *entry) bool {
 		k := unpack(e.id, e.rest)
-		return k.Cycle < before-k.Kind.daysLonger() && k.Kind.inCycle() && e.at&dirty == 0 && e.pending == Value{}
+		longer := k.Kind.daysLonger()
+		if k.Kind&^ofRoot == SIMUnits {
+			longer = rolled
+		}
+		return k.Cycle < before-longer && k.Kind.inCycle() && e.at&dirty == 0 && e.pending == Value{}
 	}
 	for i := range c.shards {
 		s := &c.shards[i]

@@ -62,7 +62,7 @@ func TestCountersAreMaps(t *testing.T) {
 					clear(m.pending)
 				}
 				if r.Intn(50) == 0 {
-					c.Forget(20030, func(k rating.CounterKey) {
+					c.Forget(20030, 0, func(k rating.CounterKey) {
 						require.Less(t, k.Cycle, int32(20030))
 						require.NotEqual(t, rating.SIMLife, k.Kind, "what belongs to no cycle is kept")
 						delete(m.settled, k)

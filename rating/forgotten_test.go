@@ -18,11 +18,11 @@ import (
 )
 
 // forgettingCatalogue counts in every period: prices, fees, passes and corrections of a day, week, cycle and contract year, a pool of a
-// year, included units, a package and limits.
+// year, included units that roll over, a package and limits.
 var forgettingCatalogue = fstest.MapFS{
 	"fleet.yaml": {Data: []byte(`plan: fleet
 currency: EUR
-included: [{ bucket: own, units: 2, classes: [sms_mo, sms_mt] }]
+included: [{ bucket: own, units: 2, classes: [sms_mo, sms_mt], rollover: { cycles: 3, at_most: 1 } }]
 classes:
   sms_mo:
     fee: [0.01 / day, 0.05 / week]
@@ -43,8 +43,8 @@ classes:
 }
 
 // The engine forgets counters of ended periods between any two records. Usage costs the same as if it forgot none, so no counter
-// begins anew, not even one of a week or contract year that began long before the cycles that are kept. Usage of a forgotten
-// cycle is suspended.
+// begins anew, not even one of a week or contract year that began long before the cycles that are kept. Only usage
+// of a forgotten cycle is suspended, also where units roll over from earlier cycles.
 func TestNoCounterBeginsAnewAfterOldOnesWereForgotten(t *testing.T) {
 	c, list := rating.LoadCatalogue(forgettingCatalogue)
 	require.NoError(t, list.Err())
@@ -65,13 +65,14 @@ func TestNoCounterBeginsAnewAfterOldOnesWereForgotten(t *testing.T) {
 		for i := range 60 {
 			if r.Intn(6) == 0 { // to a date of the year, not always of a cycle's beginning
 				forgotten = max(forgotten, registry.LocalDate(time.UTC, instant("2025-01-01T00:00:00Z"))+int32(r.Intn(330)))
-				kept.Forget(forgotten, func(rating.CounterKey) {})
+				kept.Forget(forgotten, c.DaysRolled(), func(rating.CounterKey) {})
 			}
 			u := udr.Usage{Class: pick(r, "sms_mo", "sms_mt", "mms_mo"), Unit: udr.Count, SIM: uint32(1 + r.Intn(2)), Quantity: 1 + r.Int63n(3),
 				At: instant("2025-01-15T00:00:00Z") + udr.Instant(r.Intn(350*24))*udr.Instant(time.Hour)}
 			got, err := rateOnce(e, v, kept, &u)
 			if suspended := (*udr.SuspendError)(nil); errors.As(err, &suspended) {
 				require.Equal(t, rating.Late, suspended.Code, "seed %d, record %d: %s", seed, i, err)
+				require.Contains(t, err.Error(), "the counters of its billing cycle, which began on", "seed %d, record %d", seed, i)
 				require.Contains(t, err.Error(), "charge it by hand")
 				late++
 				continue

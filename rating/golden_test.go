@@ -322,7 +322,7 @@ func runCase(t *testing.T, a *txtar.Archive) *txtar.Archive {
 	for _, line := range c.counted {
 		counters.Restore(countedLine(t, line))
 	}
-	counters.Forgot(c.forgotten)
+	counters.Forgot(c.forgotten, c.forgotten)
 	res.Begin(counters)
 	names := c.names(catalogue, v)
 	charges, explanations := c.rate(rating.NewEngine(catalogue), v, counters, res, names)

@@ -79,8 +79,8 @@ func TestACounterIsKeptWhileUsageOfItsPeriodMayCome(t *testing.T) {
 		{4, 1, 19635, AccountUnits | ofYear}} {
 		c.Restore(k, UnitsValue(1), 0)
 	}
-	c.Forget(20000, func(k CounterKey) { require.Fail(t, "usage of that day still needs it", "%v", k) })
+	c.Forget(20000, 0, func(k CounterKey) { require.Fail(t, "usage of that day still needs it", "%v", k) })
 	gone := 0
-	c.Forget(20400, func(CounterKey) { gone++ })
+	c.Forget(20400, 0, func(CounterKey) { gone++ })
 	require.Equal(t, 4, gone)
 }

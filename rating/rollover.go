@@ -34,6 +34,13 @@ func (r *rolloverDoc) Check(n *diag.Node, d *diag.Decoder) {
 // mostRolled is the largest number of former cycles on which a record can draw.
 const mostRolled = 12
 
+// DaysRolled returns the number of days by which a cycle may begin before one to which its units roll over, by the
+// catalogue's longest rollover; 0 if no units roll over.
+func (c *Catalogue) DaysRolled() int32 { return 31 * int32(c.rolled) }
+
+// MostDaysRolled is the largest possible result of Catalogue.DaysRolled.
+const MostDaysRolled = 31 * mostRolled
+
 // rollover contains the terms of a bucket for the unused units of a cycle.
 type rollover struct {
 	cycles int
@@ -48,6 +55,7 @@ func (c *compiler) compileRollover(doc *bucketDoc, b *bucket, owner string) {
 		return
 	}
 	b.roll = &rollover{cycles: r.Cycles, last: r.Use == "last"}
+	c.rolled = max(c.rolled, r.Cycles)
 	b.roll.id = c.id(b.at, carriedName(owner, b.counted))
 	if r.AtMost == nil {
 		return
@@ -105,10 +113,10 @@ func (e *Engine) formerCycles(t *tier, b *bucket, c *Counters, u *udr.Usage) ([]
 		if f.day == day {
 			continue // the date begins earlier in the time zone in which the SIM was
 		}
-		if day = f.day; f.day < c.forgotten {
+		if day = f.day; f.day < c.unrolled {
 			return nil, suspend(Late, "units of its billing cycle roll over from the cycle that began on %s, whose counters are "+
 				"forgotten: cycles are counted that began on %s or later. Charge it by hand if it is to be paid, and drop it",
-				date(f.day), date(c.forgotten))
+				date(f.day), date(c.unrolled))
 		}
 		family := t.plan.family
 		if len(e.catalogue.deals) > 0 {

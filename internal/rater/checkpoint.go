@@ -121,9 +121,8 @@ func (o *Owner) beginSweep(ctx context.Context) error {
 	if today := int32(now / 86400); today > o.lookedAt && o.DaysKept > 0 { // it scans all counters
 		// This machine's clock may be ahead, so a cycle must also be old compared with the newest cycle. The low-water
 		// mark records what was forgotten, so that no later owner starts such a cycle at zero (docs/decisions/010).
-		o.state.counters.Forget(min(today, o.state.counters.Newest())-o.DaysKept, func(k rating.CounterKey) {
-			s.gone = append(s.gone,
-				counterPart(k))
+		o.state.counters.Forget(min(today, o.state.counters.Newest())-o.DaysKept, o.daysRolled(), func(k rating.CounterKey) {
+			s.gone = append(s.gone, counterPart(k))
 		})
 		o.lookedAt = today
 	}
@@ -134,6 +133,16 @@ func (o *Owner) beginSweep(ctx context.Context) error {
 	s.blocks, o.state.seen.dirty = o.state.seen.dirty, nil
 	o.sweeping = s
 	return nil
+}
+
+// daysRolled returns the number of days for which units are kept longer because they may roll over: the largest number
+// of the catalogues by which this owner has rated. An owner that has not rated yet keeps them as long as any catalogue could
+// need them.
+func (o *Owner) daysRolled() int32 {
+	if len(o.engines) == 0 {
+		return rating.MostDaysRolled
+	}
+	return o.rolled
 }
 
 // forgetSessions forgets the sessions that are over, once an hour because it scans all of them. As for counters, this
@@ -235,7 +244,8 @@ func (o *Owner) continueSweep(ctx context.Context) error {
 		if !safeguard.On(safeguard.LowMarkAtStart) {
 			s.low = o.lowWater()
 		}
-		put([]byte{lowEntry}, value(s.low.next-1, s.low.input, s.low.epoch, int64(o.state.counters.Forgotten())))
+		put([]byte{lowEntry}, value(s.low.next-1, s.low.input, s.low.epoch, int64(o.state.counters.Forgotten()),
+			int64(o.state.counters.Unrolled())))
 		if len(s.gone) == 0 {
 			o.sweeping = nil
 			o.swept = o.Clock.Now()
@@ -444,7 +454,11 @@ func (o *Owner) restoreEntry(ctx context.Context, m *broker.Message, low *lowWat
 			*low = lowWater{next: next, input: input, epoch: field(2)}
 		}
 		if len(v) >= 33 && safeguard.On(safeguard.ForgottenMarked) { // earlier versions of ratemill did not record it
-			o.state.counters.Forgot(int32(field(3)))
+			unrolled := field(3)
+			if len(v) >= 41 { // earlier versions kept no units longer to let them roll over
+				unrolled = field(4)
+			}
+			o.state.counters.Forgot(int32(field(3)), int32(unrolled))
 		}
 	default:
 		return fmt.Errorf("checkpoint %s/%d offset %d: this program does not know entries of kind %q; run the newer one", o.Topics.Checkpoint,

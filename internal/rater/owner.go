@@ -37,6 +37,7 @@ type Owner struct {
 	pastAt   int64                     // hour of the last search for sessions that have ended
 	horizon  horizon                   // horizon of the usage topic, as the sweep before the last one saw it
 	engines  map[string]*rating.Engine // by version of the catalogue
+	rolled   int32                     // the largest Catalogue.DaysRolled of all engines so far
 	fetched  []broker.Message          // scratch of restore and catchUp
 	usage    []broker.Message          // messages of the usage topic that were fetched last
 	queue    []broker.Message          // those of usage that are not rated yet
@@ -487,6 +488,7 @@ func (o *Owner) engine(ctx context.Context, version string) (*rating.Engine, err
 		o.engines = map[string]*rating.Engine{}
 	}
 	o.engines[version] = rating.NewEngine(c)
+	o.rolled = max(o.rolled, c.DaysRolled())
 	return o.engines[version], nil
 }
 

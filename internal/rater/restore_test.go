@@ -331,6 +331,7 @@ func TestWhatIsForgottenIsBuried(t *testing.T) {
 
 	b := ownerOf(l, 3)
 	b.Portion = 1
+	b.engines = map[string]*rating.Engine{"without rollover": nil}
 	require.NoError(t, b.take(t.Context()))
 	change(b, 3)
 	b.sweepNow(t) // writes the changes, and forgets nothing of them
