@@ -78,6 +78,11 @@ type ImportOptions struct {
 	// another word if the catalogue has no renewal. Nil: renewals are not compared.
 	Renewal func(b *Bought, zone *time.Location) string
 
+	// Documents looks up the documents that rows name; they are not in the registry. The importer calls it once, after it
+	// has read everything, with all new rows that name documents, and not at all if there are none. Nil: nothing is
+	// checked.
+	Documents func([]DocumentRow) ([]DocumentDoubt, error)
+
 	// SIMLines, if it is not nil, is set to the number of lines about SIMs.
 	SIMLines *int
 
@@ -112,7 +117,7 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 		absences: map[[2]string]bool{}, erased: map[string]*erasure{},
 		statements: o.Statements, forms: o.Forms, stateOf: o.State, entitling: o.Entitled, renewing: o.Renews, unsaid: o.Renewal,
 		rowsOf:   map[uint64]struct{}{},
-		statedAt: map[string]diag.Pos{}, most: most,
+		statedAt: map[string]diag.Pos{}, most: most, documents: documented{ask: o.Documents},
 		report: report{asked: o.Lines, leaveOut: o.LeaveOut, portion: o.Portion},
 	}
 	if o.LeaveOut != nil {
@@ -140,6 +145,7 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 	if im.unknown != nil {
 		im.unknown.tariffs.check(im)
 	}
+	im.finishDocuments()
 	im.list.Sort()
 	im.list = slices.CompactFunc(im.list, func(a, b diag.Diagnostic) bool { // a file whose section occurs twice is read twice
 		return a.Message == b.Message && a.Pos.Line == b.Pos.Line && a.Pos.Column == b.Pos.Column && a.Pos.File != nil && b.Pos.File != nil &&
@@ -257,7 +263,8 @@ type importer struct {
 	renewing   func(b *Bought, zone *time.Location, payer, currency string) error
 	unsaid     func(b *Bought, zone *time.Location) string
 	entitling  func(*View, *Statements, Revision) Entitled
-	entitled   Entitled               // result of options.Entitled; nil if nothing is restricted
+	entitled   Entitled // result of options.Entitled; nil if nothing is restricted
+	documents  documented
 	waiting    []naming               // names that refer to nothing known so far
 	groups     map[groupOf]bool       // known ones
 	chosen     map[choice]error       // its cached answers

@@ -268,7 +268,7 @@ func (im *importer) factRow(r *row) {
 		said, had := im.statements.At(s.kind, a.subject, name, sp.since, im.changes.Revision)
 		if !had || string(said.Value) != value {
 			im.chooses(r, s, a, name, sp.since, value)
-			im.refers(r, s, a, sp.since)
+			im.refers(r, s, a, sp.since, value)
 			im.checkInstance(r, s)
 		}
 		im.statement(r, s.kind, a, name, sp, false, value)

@@ -37,8 +37,8 @@ type naming struct {
 	at   udr.Instant
 }
 
-// refers checks the references in the value of a row.
-func (im *importer) refers(r *row, s *section, a about, at udr.Instant) {
+// refers checks the references in the value of a row; stated is the value as canonical JSON.
+func (im *importer) refers(r *row, s *section, a about, at udr.Instant, stated string) {
 	form := im.form(s.kind)
 	if !slices.ContainsFunc(form.Fields, func(f Field) bool { return f.Names != "" }) {
 		return
@@ -47,10 +47,18 @@ func (im *importer) refers(r *row, s *section, a about, at udr.Instant) {
 	if r.whole.File == nil {
 		value = r.node(s)
 	}
+	documents := false
 	for i := range form.Fields {
 		f := &form.Fields[i]
 		n := value.Member(f.Path)
 		if f.Names == "" || n == nil {
+			continue
+		}
+		if f.Names == namedDocument {
+			if named := len(n.Items) > 0 || n.Text != ""; named && !documents {
+				documents = true
+				im.documents.add(DocumentRow{Kind: s.kind, Subject: a.subject, Value: []byte(stated)}, n.Pos)
+			}
 			continue
 		}
 		for _, one := range append(slices.Clone(n.Items), n) {

@@ -89,17 +89,16 @@ func (o *Office) adjusts(ctx context.Context, v *product.OneOff) error {
 	if v.Adjusts == "" {
 		return nil
 	}
-	at := strings.LastIndexByte(v.Adjusts, '/')
-	line, err := strconv.Atoi(v.Adjusts[at+1:])
-	if at <= 0 || err != nil {
-		return &Problem{Invalid, fmt.Errorf("%q is not the line of a document, as INV-2026-000412/3", v.Adjusts)}
+	name, line, err := lineOf(v.Adjusts)
+	if err != nil {
+		return &Problem{Invalid, err}
 	}
 	if err := invoicing.Migrate(ctx, o.Store.DB); err != nil {
 		return err
 	}
 	var s *invoicing.Stored
 	err = o.Store.Change(ctx, "reading a document", func(tx *store.Tx) error {
-		s, err = invoicing.Table{Tx: tx}.Get(ctx, v.Adjusts[:at])
+		s, err = invoicing.Table{Tx: tx}.Get(ctx, name)
 		return err
 	})
 	switch {
@@ -111,6 +110,16 @@ func (o *Office) adjusts(ctx context.Context, v *product.OneOff) error {
 		return &Problem{Conflict, document.NoLine(s.Name(), line, len(s.Lines))}
 	}
 	return nil
+}
+
+// lineOf reads the line of a document, as DOCUMENT/LINE.
+func lineOf(adjusts string) (document string, line int, err error) {
+	at := strings.LastIndexByte(adjusts, '/')
+	line, err = strconv.Atoi(adjusts[at+1:])
+	if at <= 0 || err != nil {
+		return "", 0, fmt.Errorf("%q is not the line of a document, as INV-2026-000412/3", adjusts)
+	}
+	return adjusts[:at], line, nil
 }
 
 // chargeAmount reads an amount in a currency.

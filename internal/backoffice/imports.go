@@ -53,6 +53,9 @@ func (o *Office) Import(ctx context.Context, r ImportRequest) (*Imported, diag.L
 	}
 	files := project.ImportOptions(catalogue)
 	files.Lines = r.Lines
+	files.Documents = func(rows []registry.DocumentRow) ([]registry.DocumentDoubt, error) {
+		return o.documentDoubts(ctx, rows)
+	}
 	done, list, err := o.Store.Import(ctx, r.Files, control.ImportOptions{Who: r.Who, Why: r.Why, Now: o.Now(), Partitions: o.Partitions,
 		Files: files, DryRun: r.DryRun, LeaveOut: r.LeaveOut, Portion: r.Portion, Progress: r.Progress})
 	imported := &Imported{Revision: uint64(done.Revision), Companies: done.Companies, Accounts: done.Accounts, SIMs: done.SIMs,

@@ -245,15 +245,18 @@ func Find(ctx context.Context, tx *store.Tx, name string, payer uint32) (*Receiv
 	if err != nil {
 		return nil, err
 	}
+	return choose(name, all, func(r *Receivable) bool { return payer == 0 || r.PayerNumber == payer })
+}
+
+// choose returns the only document of a payer among the documents with a name.
+func choose(name string, all []Receivable, its func(*Receivable) bool) (*Receivable, error) {
 	var others []string
-	if payer != 0 {
-		all = slices.DeleteFunc(all, func(r Receivable) bool {
-			if r.PayerNumber != payer {
-				others = append(others, r.Payer)
-			}
-			return r.PayerNumber != payer
-		})
-	}
+	all = slices.DeleteFunc(slices.Clone(all), func(r Receivable) bool {
+		if !its(&r) {
+			others = append(others, r.Payer)
+		}
+		return !its(&r)
+	})
 	if len(all) == 1 {
 		return &all[0], all[0].Broken
 	}

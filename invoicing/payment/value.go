@@ -16,7 +16,7 @@ import (
 // Value is a payment in the form of a statement. The statement's subject is the payment's reference.
 type Value struct {
 	Payer    string        `yaml:"payer" json:"payer,omitempty" names:"account" doc:"The account that paid. Without it, the payer of document." example:"acme"`
-	Document string        `yaml:"document" json:"document,omitempty" doc:"Number of the invoice that it names." example:"INV-2026-000412"`
+	Document string        `yaml:"document" json:"document,omitempty" names:"document" doc:"Number or id of the final document that it pays. import warns if there is none: the amount is then a credit of the payer. It refuses a write-off or a dispute without its document." example:"INV-2026-000412"`
 	Amount   decimal.D     `yaml:"amount,required" json:"amount" doc:"Amount paid; below 0 for money that went back." example:"400.00"`
 	Currency string        `yaml:"currency,required" json:"currency" doc:"Its currency, a code of ISO 4217." example:"EUR"`
 	Date     registry.Date `yaml:"date,required" json:"date" doc:"Day on which it was booked." example:"2026-05-12"`
@@ -25,7 +25,7 @@ type Value struct {
 	// notes settle the dispute.
 	Credited decimal.D `yaml:"credited" json:"credited,omitzero" doc:"For a dispute: the amount that credit notes had taken back from the document before it. Later credit notes settle it." example:"0"`
 	// Parts lists the documents that the payment pays; the rest of the amount is a credit of its payer.
-	Parts []Part `yaml:"parts" json:"parts,omitempty" doc:"The documents that it pays, with their amounts. Without it, document gets all of it."`
+	Parts []Part `yaml:"parts" json:"parts,omitempty" names:"document" doc:"The documents that it pays, with their amounts. Without it, document gets all of it."`
 }
 
 // Part is the amount of a document that a payment pays.

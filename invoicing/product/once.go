@@ -304,7 +304,7 @@ type OneOff struct {
 	Reference string    `yaml:"reference" json:"reference,omitempty" doc:"Words for the invoice, such as the number of a quote." example:"Q-2026-17"`
 	From      Date      `yaml:"from" json:"from,omitempty" doc:"First day of the period that it pays for. Without it, the billing cycle of its date." example:"2026-04-01"`
 	To        Date      `yaml:"to" json:"to,omitempty" doc:"The day after the last one." example:"2026-05-01"`
-	Adjusts   string    `yaml:"adjusts" json:"adjusts,omitempty" doc:"The line of a document that it corrects, as DOCUMENT/LINE." example:"INV-2026-000412/3"`
+	Adjusts   string    `yaml:"adjusts" json:"adjusts,omitempty" names:"document" doc:"The line of a document that it corrects, as DOCUMENT/LINE. import warns if the document does not exist." example:"INV-2026-000412/3"`
 }
 
 // Valid returns the mistake in a one-off charge.
