@@ -28,7 +28,7 @@ func (e *Engine) effective(v *registry.View, rev registry.Revision, c *Counters,
 	var events []life.Event
 	if len(e.happened) > 0 {
 		e.byAccount = e.byAccount[:0]
-		events = e.withAccount(v, rev, sim, e.events(fact.Since, v.StateValue(fact.Value).Name), fact.Since, at)
+		events = e.withAccount(v, rev, sim, e.events(fact.Since, v.StateValue(fact.Value).Name, fact.Origin == registry.ByUsage), fact.Since, at)
 	}
 	return e.states.Of(v, fact, at, zone, events)
 }
@@ -50,11 +50,11 @@ func (e *Engine) again(v *registry.View, rev registry.Revision, c *Counters, sim
 		}
 		base = before
 	}
-	state := v.StateValue(base.Value).Name
-	if !slices.ContainsFunc(e.happened, func(h happening) bool { return h.at <= fact.Since && e.inStay(&h, base.Since, state) }) {
+	state, byUsage := v.StateValue(base.Value).Name, base.Origin == registry.ByUsage
+	if !slices.ContainsFunc(e.happened, func(h happening) bool { return h.at <= fact.Since && e.inStay(&h, base.Since, state, byUsage) }) {
 		return life.Stay{}, false
 	}
-	events := e.withAccount(v, rev, sim, e.events(base.Since, state), base.Since, at)
+	events := e.withAccount(v, rev, sim, e.events(base.Since, state, byUsage), base.Since, at)
 	stay, err := e.states.Of(v, base, at, zone, events)
 	return stay, err == nil
 }

@@ -2,6 +2,8 @@ package rating_test
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -70,9 +72,28 @@ func TestTheQuotaOfATestIsInTheUnitOfItsClass(t *testing.T) {
 	require.ErrorContains(t, list.Err(), "unknown usage class dta")
 }
 
-// A SIM moves below another payer, and the move becomes known only after later usage. That usage changed the state of the SIM below the
-// former payer. The change counts once for the new payer, whether simstate has stored it or not.
+// A SIM moves below another payer, or is tested again by the same one, and this becomes known only after later usage. That usage changed the
+// state that the SIM had as known before. The change counts once, whether simstate has stored it or not.
 func TestAMoveThatIsDatedBackChargesTheSameWhetherItsStepIsWrittenOrNot(t *testing.T) {
+	moved := []string{
+		"0, 100000 of 1000000 before first use, sim.first_use",
+		"0.2, 900000 of 1000000 before first use, life.exhausted",
+		"0, 300000 of 1000000 before first use, sim.first_use", // the new payer has units of its own
+		"0, 300000 of 1000000 before first use",
+	}
+	tested := slices.Concat(moved[:2], []string{
+		"0.3, 0 of 1000000 before first use, sim.first_use, life.exhausted", // the first record that finds the bucket empty ends the state
+		"0.3",
+	})
+	for _, written := range []bool{false, true} {
+		require.Equal(t, moved, chargesDatedBack(t, 3, written), "moved, written: %v", written)
+		require.Equal(t, tested, chargesDatedBack(t, 2, written), "tested again, written: %v", written)
+	}
+}
+
+// chargesDatedBack rates usage of a SIM whose time below an account becomes known late. written adds the fact that follows from the second
+// record.
+func chargesDatedBack(t *testing.T, to uint32, written bool) (charges []string) {
 	catalogue, list := rating.LoadCatalogue(fstest.MapFS{
 		"flat.yaml": {Data: []byte("plan: flat\ncurrency: EUR\nclasses: { data: { prices: [{ price: 1 / 1 MB }] } }\n")},
 		"life.yaml": {Data: []byte("lifecycle: life\nstates: connected\ndefault: inventory\ntest: { quota: { data: 1 MB }, next: billing_ready " +
@@ -84,47 +105,52 @@ func TestAMoveThatIsDatedBackChargesTheSameWhetherItsStepIsWrittenOrNot(t *testi
 		f.Origin = origin
 		return f
 	}
-	charges := func(written bool) (amounts []string) {
-		r := registry.New()
-		account := func(number, parent uint32, id string) registry.AccountFact {
-			return registry.AccountFact{Number: number, ID: id, From: registry.Always, Parent: parent, Currency: "EUR", Zone: "UTC", CycleDay: 1,
-				Plan: "flat"}
-		}
-		profile := func(id string) registry.Statement {
-			return registry.Statement{Kind: registry.KindProfile, Subject: id, From: registry.Always, Value: []byte("{}")}
-		}
-		require.NoError(t, r.Apply(&registry.Changes{Revision: 1,
-			Accounts:   []registry.AccountFact{account(1, 0, "operator"), account(2, 1, "former"), account(3, 1, "new")},
-			Statements: []registry.Statement{profile("former"), profile("new")},
-			SIMs:       []registry.OwnershipFact{{SIM: 1, From: registry.Always, Account: 2}},
-			States:     []registry.StateFact{state("2026-01-01T00:00:00Z", "billing_ready", registry.Stated)}}))
-		require.NoError(t, r.Apply(&registry.Changes{Revision: 2,
-			SIMs:   []registry.OwnershipFact{{SIM: 1, From: instant("2026-01-21T00:00:00Z"), Account: 3}},
-			States: []registry.StateFact{state("2026-01-21T00:00:00Z", "in_testing", registry.Stated)}}))
-		if written {
-			require.NoError(t, r.Apply(&registry.Changes{Revision: 3,
-				States: []registry.StateFact{state("2026-01-25T00:00:00Z", "billing_ready", registry.ByUsage)}}))
-		}
-		v := r.View()
-		defer v.Close()
-		counters, res, engine := rating.NewCounters(), &rating.Result{}, rating.NewEngine(catalogue)
-		res.Begin(counters)
-		for _, use := range []struct {
-			line string
-			rev  registry.Revision
-		}{
-			{"1 data 100000B 2026-01-16T00:00:00Z", 1},
-			{"1 data 1100000B 2026-01-25T00:00:00Z", 1},
-			{"1 data 300000B 2026-01-27T00:00:00Z", v.Revision()},
-		} {
-			u, err := usageLine(use.line)
-			require.NoError(t, err)
-			n := len(res.Charges)
-			require.NoError(t, engine.Rate(v, use.rev, counters, &u, res))
-			amounts = append(amounts, res.Charges[n].Total.String())
-		}
-		return amounts
+	r := registry.New()
+	account := func(number, parent uint32, id string) registry.AccountFact {
+		return registry.AccountFact{Number: number, ID: id, From: registry.Always, Parent: parent, Currency: "EUR", Zone: "UTC", CycleDay: 1,
+			Plan: "flat"}
 	}
-	require.Equal(t, []string{"0", "0.2", "0"}, charges(false), "the new payer has the units before first use")
-	require.Equal(t, charges(false), charges(true))
+	profile := func(id string) registry.Statement {
+		return registry.Statement{Kind: registry.KindProfile, Subject: id, From: registry.Always, Value: []byte("{}")}
+	}
+	require.NoError(t, r.Apply(&registry.Changes{Revision: 1,
+		Accounts:   []registry.AccountFact{account(1, 0, "operator"), account(2, 1, "former"), account(3, 1, "new")},
+		Statements: []registry.Statement{profile("former"), profile("new")},
+		SIMs:       []registry.OwnershipFact{{SIM: 1, From: registry.Always, Account: 2}},
+		States:     []registry.StateFact{state("2026-01-01T00:00:00Z", "billing_ready", registry.Stated)}}))
+	require.NoError(t, r.Apply(&registry.Changes{Revision: 2,
+		SIMs:   []registry.OwnershipFact{{SIM: 1, From: instant("2026-01-21T00:00:00Z"), Account: to}},
+		States: []registry.StateFact{state("2026-01-21T00:00:00Z", "in_testing", registry.Stated)}}))
+	if written {
+		require.NoError(t, r.Apply(&registry.Changes{Revision: 3,
+			States: []registry.StateFact{state("2026-01-25T00:00:00Z", "billing_ready", registry.ByUsage)}}))
+	}
+	v := r.View()
+	defer v.Close()
+	counters, res, engine := rating.NewCounters(), &rating.Result{}, rating.NewEngine(catalogue)
+	res.Begin(counters)
+	for _, use := range []struct {
+		line string
+		rev  registry.Revision
+	}{
+		{"1 data 100000B 2026-01-16T00:00:00Z", 1},
+		{"1 data 1100000B 2026-01-25T00:00:00Z", 1},
+		{"1 data 300000B 2026-01-27T00:00:00Z", v.Revision()},
+		{"1 data 300000B 2026-01-28T00:00:00Z", v.Revision()},
+	} {
+		u, err := usageLine(use.line)
+		require.NoError(t, err)
+		n, events := len(res.Charges), len(res.Events)
+		require.NoError(t, engine.Rate(v, use.rev, counters, &u, res))
+		ch := &res.Charges[n]
+		text := ch.Total.String()
+		for _, d := range ch.Draws {
+			text += fmt.Sprintf(", %d of %d %s", d.Drawn, d.Size, d.Bucket)
+		}
+		for _, e := range res.Events[events:] {
+			text += fmt.Sprintf(", %s", e.Kind)
+		}
+		charges = append(charges, text)
+	}
+	return charges
 }

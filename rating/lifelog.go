@@ -52,9 +52,10 @@ type happening struct {
 }
 
 // inStay reports whether the effect happened during a stay in a state, including its start, and below the payer
-// of that time.
-func (e *Engine) inStay(h *happening, from udr.Instant, state string) bool {
-	return h.at > from || h.at == from && h.what.doneIn(state, e.payerAt(from))
+// of that time. byUsage means that usage began the stay: the effect at its start is the reason for the stay, although
+// its hash may be that of the same state, if the record was rated before an earlier decision became known.
+func (e *Engine) inStay(h *happening, from udr.Instant, state string, byUsage bool) bool {
+	return h.at > from || h.at == from && !byUsage && h.what.doneIn(state, e.payerAt(from))
 }
 
 // payerAt returns the number of the account that paid at a time for the SIM of lived: the nearest account with a
@@ -113,11 +114,11 @@ func (e *Engine) lived(c *Counters, sim uint32, from, to udr.Instant) {
 }
 
 // events returns the results of lived that are within a stay in a state. They are valid until the next call.
-func (e *Engine) events(from udr.Instant, state string) []life.Event {
+func (e *Engine) events(from udr.Instant, state string, byUsage bool) []life.Event {
 	e.happens = e.happens[:0]
 	for i := range e.happened {
 		h := &e.happened[i]
-		if !e.inStay(h, from, state) {
+		if !e.inStay(h, from, state, byUsage) {
 			continue
 		}
 		for _, kind := range [...]struct {
@@ -135,7 +136,7 @@ func (e *Engine) events(from udr.Instant, state string) []life.Event {
 // did reports whether the results of lived contain one of the given effects within the stay.
 func (e *Engine) did(what did) bool {
 	for i := range e.happened {
-		if h := &e.happened[i]; h.what&what != 0 && e.inStay(h, e.state.From, e.state.State) {
+		if h := &e.happened[i]; h.what&what != 0 && e.inStay(h, e.state.From, e.state.State, e.state.By == life.ByUse) {
 			return true
 		}
 	}
@@ -145,6 +146,9 @@ func (e *Engine) did(what did) bool {
 // outdone reports whether the SIM's state began because usage at this very instant ended the state before it. At
 // most one transition happens at an instant, so further usage at that instant does not change the state.
 func (e *Engine) outdone(at udr.Instant) bool {
+	if e.state.From == at && e.state.By == life.ByUse {
+		return true
+	}
 	for i := range e.happened {
 		if h := &e.happened[i]; h.at == at && !h.what.doneIn(e.state.State, e.state.payerNumber()) {
 			return true

@@ -48,6 +48,9 @@ func (r *Reader) Of(v *registry.View, fact registry.SIMState, at udr.Instant, zo
 	rule := r.rule(v, fact.Value)
 	s = Stay{From: fact.Since, State: rule.value.Name, Rules: Rules{Ref: rule.ref, Lifecycle: rule.cycle, Zone: zone},
 		Brought: rule.value.Brought}
+	if fact.Origin == registry.ByUsage {
+		s.By = ByUse
+	}
 	if rule.always && rule.plain && len(events) == 0 {
 		return s, rule.err
 	}
