@@ -72,8 +72,8 @@ func TestTheQuotaOfATestIsInTheUnitOfItsClass(t *testing.T) {
 	require.ErrorContains(t, list.Err(), "unknown usage class dta")
 }
 
-// A SIM moves below another payer, or is tested again by the same one, and this becomes known only after later usage. That usage changed the
-// state that the SIM had as known before. The change counts once, whether simstate has stored it or not.
+// A SIM moves below another payer, or is tested again by the same one, and this becomes known only after later usage. That
+// usage changed the state that the SIM had as known before. The change counts once, whether simstate has stored it or not.
 func TestAMoveThatIsDatedBackChargesTheSameWhetherItsStepIsWrittenOrNot(t *testing.T) {
 	moved := []string{
 		"0, 100000 of 1000000 before first use, sim.first_use",
