@@ -129,10 +129,10 @@ func (k *kase) bill(seed uint64, m mode) {
 				script += fmt.Sprintf("review\nfinalise at %s\n", at)
 			}
 			k.noError(k.play(script))
-			for range 2 {
+			for round := range 2 { // the dates of numbers do not go back
 				if m.between {
 					facts = min(9, facts+r.IntN(2))
-					k.betweenCloses(r, month, facts)
+					k.betweenCloses(r, time.Date(2026, time.Month(month+1), 10+5*round+r.IntN(5), 8, 0, 0, 0, time.UTC), facts)
 				}
 			}
 		}
@@ -160,8 +160,8 @@ func (k *kase) bill(seed uint64, m mode) {
 }
 
 // betweenCloses makes off-cycle documents of all payers, as known at a revision, and makes them final or discards them.
-func (k *kase) betweenCloses(r *rand.Rand, month, facts int) {
-	at := time.Date(2026, time.Month(month+1), 10+r.IntN(9), 8, 0, 0, 0, time.UTC).Format(time.RFC3339)
+func (k *kase) betweenCloses(r *rand.Rand, now time.Time, facts int) {
+	at := now.Format(time.RFC3339)
 	for _, id := range []string{"acme", "bolt", "res", "cust"} {
 		out := k.play(fmt.Sprintf("off-cycle %s at %s facts %d\n", id, at, facts))
 		k.noError(out)
