@@ -146,6 +146,7 @@ func ImportWith(r *Registry, inputs []Input, o ImportOptions) (c *Changes, lines
 		im.unknown.tariffs.check(im)
 	}
 	im.finishDocuments()
+	im.tellUnlisted()
 	im.list.Sort()
 	im.list = slices.CompactFunc(im.list, func(a, b diag.Diagnostic) bool { // a file whose section occurs twice is read twice
 		return a.Message == b.Message && a.Pos.Line == b.Pos.Line && a.Pos.Column == b.Pos.Column && a.Pos.File != nil && b.Pos.File != nil &&
@@ -269,7 +270,11 @@ type importer struct {
 	groups     map[groupOf]bool       // known ones
 	chosen     map[choice]error       // its cached answers
 	waits      map[uint32]udr.Instant // for each account, the time at which deferred changes in rows take effect
-	most       int                    // the largest number of errors to list
+	most       int                    // the largest number of errors to list, and of warnings of rows
+	counted    int                    // how many entries of the list errors has counted
+	wrong      int                    // errors among them
+	warned     int                    // warnings of rows, including those that are not in the list
+	unlisted   diag.Pos               // the first that is not
 	report     report
 }
 
@@ -283,13 +288,45 @@ func (im *importer) absent(at diag.Pos, what, id string) {
 	im.list.Warnf(at, "%s %s is not in these files: import takes the row only if the registry has it", what, shortened(id))
 }
 
-func (im *importer) full() bool { return len(im.list) > im.most }
+// full reports whether the report lists as many errors as it may. Warnings never end the reading of the files.
+func (im *importer) full() bool { return im.errors() > im.most }
+
+// errors returns the number of errors so far.
+func (im *importer) errors() int {
+	for ; im.counted < len(im.list); im.counted++ {
+		if im.list[im.counted].Severity == diag.Error {
+			im.wrong++
+		}
+	}
+	return im.wrong
+}
+
+// warnf warns of a row. The report lists as many of these warnings as errors, and counts the others.
+func (im *importer) warnf(at diag.Pos, format string, args ...any) {
+	if im.mayWarn(at) {
+		im.list.Warnf(at, format, args...)
+	}
+}
+
+func (im *importer) mayWarn(at diag.Pos) bool {
+	if im.warned++; im.warned == im.most+1 {
+		im.unlisted = at
+	}
+	return im.warned <= im.most
+}
+
+// tellUnlisted says how many warnings are not in the list.
+func (im *importer) tellUnlisted() {
+	if more := im.warned - im.most; more > 0 {
+		im.list.Warnf(diag.Pos{File: im.unlisted.File}, "there are %d more warnings", more)
+	}
+}
 
 func (im *importer) errorf(at diag.Pos, format string, args ...any) {
-	switch {
-	case len(im.list) < im.most:
+	switch n := im.errors(); {
+	case n < im.most:
 		im.list.Errorf(at, format, args...)
-	case len(im.list) == im.most:
+	case n == im.most:
 		im.list.Errorf(diag.Pos{File: at.File}, "there are more errors than these %d; correct them first", im.most)
 	}
 }

@@ -58,7 +58,7 @@ func (im *importer) wait(a *accountRow) bool {
 	} else if currency {
 		what = "currency"
 	}
-	im.list.Warnf(a.row.at(colSince), "the %s of account %s changes on %s: the billing cycle that runs at the row's since ends then",
+	im.warnf(a.row.at(colSince), "the %s of account %s changes on %s: the billing cycle that runs at the row's since ends then",
 		what, f.ID, im.dayOf(f.Number, first))
 	return true
 }

@@ -18,7 +18,7 @@ func (im *importer) tellCycles() {
 			continue
 		}
 		if a := im.rowOf(f); a != nil {
-			im.list.Warnf(cyclesCell(a, now.Day != next.Day), "cycle_day %d and zone %s of account %s take effect on %s: the billing "+
+			im.warnf(cyclesCell(a, now.Day != next.Day), "cycle_day %d and zone %s of account %s take effect on %s: the billing "+
 				"cycle that runs at the row's since ends then",
 				next.Day, next.Zone, f.ID, next.from.Time().In(next.Zone).Format(time.DateOnly))
 		}

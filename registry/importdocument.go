@@ -35,8 +35,7 @@ func (d *documented) add(row DocumentRow, at diag.Pos) {
 	}
 }
 
-// finishDocuments reports the documents that rows name and that do not exist. It counts errors itself, because a list
-// that is full of warnings must still get one.
+// finishDocuments reports the documents that rows name and that do not exist.
 func (im *importer) finishDocuments() {
 	d := &im.documents
 	if len(d.rows) == 0 {
@@ -44,25 +43,14 @@ func (im *importer) finishDocuments() {
 	}
 	doubts, err := d.ask(d.rows)
 	if err != nil {
-		im.list.Errorf(d.at[0], "the documents that rows name cannot be looked up: %v", err)
+		im.errorf(d.at[0], "the documents that rows name cannot be looked up: %v", err)
 		return
 	}
-	told := map[bool]int{}
 	for _, doubt := range doubts {
-		report := im.list.Warnf
-		if doubt.Refused {
-			report = im.list.Errorf
+		if at := d.at[doubt.Row]; doubt.Refused {
+			im.errorf(at, "%s", doubt.Why)
+		} else {
+			im.warnf(at, "%s", doubt.Why)
 		}
-		at := d.at[doubt.Row]
-		if told[doubt.Refused]++; told[doubt.Refused] <= im.most {
-			report(at, "%s", doubt.Why)
-		}
-	}
-	file := diag.Pos{File: d.at[0].File}
-	if more := told[true] - im.most; more > 0 {
-		im.list.Errorf(file, "%d more rows name documents that do not exist; correct these first", more)
-	}
-	if more := told[false] - im.most; more > 0 {
-		im.list.Warnf(file, "%d more rows name documents in the same way", more)
 	}
 }

@@ -307,7 +307,7 @@ func (im *importer) value(r *row, s *section) (string, bool) {
 func (im *importer) read(kind Kind, n *diag.Node) (string, bool) {
 	value, list := im.form(kind).Read(n)
 	for _, d := range list {
-		if len(im.list) < im.most {
+		if d.Severity == diag.Error && im.errors() < im.most || d.Severity != diag.Error && im.mayWarn(d.Pos) {
 			im.list = append(im.list, d)
 		}
 	}
@@ -338,7 +338,7 @@ func (im *importer) statement(r *row, kind Kind, a about, name string, sp span, 
 	}
 	changes := changed(before, t, sp.since)
 	if sp != asked && len(changes) > 0 {
-		im.list.Warnf(r.at(colSince), "the profile of account %s changes on %s: the billing cycle that runs at the row's since ends then",
+		im.warnf(r.at(colSince), "the profile of account %s changes on %s: the billing cycle that runs at the row's since ends then",
 			a.subject, im.dayOf(a.account, sp.since))
 	}
 	for _, f := range changes {

@@ -46,7 +46,7 @@ func (im *importer) renewsByCatalogue(r *row, a about, b *Bought) {
 		}
 	}
 	if mode := im.unsaid(b, account.Zone); ParseRenewal(mode) != NeverRenews {
-		im.list.Warnf(r.field("renewal"), "package %s does not renew, because the row has no renewal; write %s as in the "+
+		im.warnf(r.field("renewal"), "package %s does not renew, because the row has no renewal; write %s as in the "+
 			"catalogue, or never if it must not renew", b.Name, mode)
 	}
 }
@@ -65,7 +65,7 @@ func (im *importer) renewsAsBought(r *row, a about, name string, since udr.Insta
 			bought, stopped = &b, b.Renewal == NeverRenews
 		case b.Renewal == NeverRenews:
 			if !stopped && f.from >= since && !saysRenewal(f.value) {
-				im.list.Warnf(r.field("renewal"), "package %s stops renewing, because a later row has no renewal; write %s to "+
+				im.warnf(r.field("renewal"), "package %s stops renewing, because a later row has no renewal; write %s to "+
 					"continue, or never to stop",
 					name, bought.Renewal)
 			}

@@ -114,7 +114,7 @@ func (im *importer) finishReferences() {
 		switch {
 		case im.knows(n) || im.full():
 		case n.what == namedAddress && !im.partial && im.now != 0: // offline, no invoices are created
-			im.list.Warnf(n.pos, "account %s has no address %s; its invoices are held until it has one", n.a.subject, shortened(n.id))
+			im.warnf(n.pos, "account %s has no address %s; its invoices are held until it has one", n.a.subject, shortened(n.id))
 		case n.what == namedAddress:
 		case im.partial:
 			im.absent(n.pos, n.called(), n.id)

@@ -17,7 +17,7 @@ import (
 	"ratemill/registry"
 )
 
-// imported are the warnings and errors of an import of files, by name and text, and the facts that it makes.
+// importedRows are the warnings and errors of an import of files, by name and text, and the facts that it makes.
 func importedRows(t *testing.T, o *backoffice.Office, dry bool, files ...string) (told []string, facts int) {
 	t.Helper()
 	r := backoffice.ImportRequest{Who: "ada", Why: "a test", DryRun: dry}
@@ -64,7 +64,8 @@ func TestAnImportTellsWhichPaymentsNameNoDocument(t *testing.T) {
 	const correct = "; correct the row and import it again, or pay a document with the credit: ratemill payment assign "
 	want := []string{
 		"payments.csv:2: warning: there is no final document INV-9: 12.5 EUR is a credit of globex" + correct + "y1 DOCUMENT",
-		"payments.csv:3: warning: there is no final document INV-8: 5 EUR is a credit of nobody until you name its payer" + correct + "y2 DOCUMENT",
+		"payments.csv:3: warning: there is no final document INV-8: 5 EUR is a credit of nobody until you name its payer" + correct +
+			"y2 DOCUMENT",
 		"payments.csv:5: warning: document INV-0001 is of globex, not of that payer: 1 EUR is a credit of initech" + correct + "y4 DOCUMENT",
 		"payments.csv:6: warning: document INV-0001 is in EUR, and the payment in USD: 1 USD is a credit of globex" + correct + "y5 DOCUMENT",
 		"payments.csv:8: warning: there is no final document " + draft(t, o) + ": 1 EUR is a credit of globex" + correct + "y7 DOCUMENT",
@@ -86,7 +87,7 @@ func TestAnImportTellsWhichPaymentsNameNoDocument(t *testing.T) {
 	}
 	told, facts = importedRows(t, o, true, "payments.csv", "id,payer,document,amount,currency,date\n"+many.String())
 	require.Len(t, told, 51)
-	require.Contains(t, strings.Join(told, "\n"), "10 more rows name documents in the same way")
+	require.Contains(t, strings.Join(told, "\n"), "there are 10 more warnings")
 	require.Equal(t, 60, facts)
 }
 
