@@ -173,12 +173,14 @@ func (x *extension) version(d *planDoc, end int64) (made []*planDoc) {
 	for i, base := range bases {
 		next := i+1 < len(bases) && bases[i+1].From.Order() <= d.From.Order()
 		switch {
-		case base.From.Order() >= end || next:
+		case next:
 			continue
 		case i == 0 && base.From.Order() > d.From.Order():
 			x.list.Errorf(of.Pos, "plan %s begins before plan %s, which it extends: that begins on %s. Write `from: %s` here, or let plan %s begin "+
 				"earlier", d.Name.Value, of.Value, base.From.Text, base.From.Text, of.Value)
 			return nil
+		case base.From.Order() >= end:
+			continue
 		}
 		made = append(made, x.merged(d, base, factor))
 	}
