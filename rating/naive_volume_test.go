@@ -158,7 +158,9 @@ func (c *naiveCharge) round() naiveRound {
 func (r *naiveRater) corrections(u *udr.Usage, sim *simLine) (lines []string, corrected map[string]*big.Rat) {
 	corrected = map[string]*big.Rat{}
 	for _, key := range r.repriced {
-		count, all := r.counter(key), slices.Clone(r.portions[key])
+		before := r.portions[key]
+		r.undo = append(r.undo, func() { r.portions[key] = before })
+		count, all := r.counter(key), slices.Clone(before)
 		for i := range all {
 			x := &all[i]
 			differs := new(big.Rat).Sub(x.worth(count), x.charged)
