@@ -73,7 +73,7 @@ func naiveYear(day time.Time, contracted string) string {
 
 // randomContracts gives some accounts contracts: drafts, signed ones, and ones that end.
 func randomContracts(r *rand.Rand, w *world) {
-	for n := range r.Intn(4) {
+	for n := range r.Intn(2 * len(w.Accounts)) {
 		l := contractLine{Contract: fmt.Sprint("c-", n), Account: w.Accounts[r.Intn(len(w.Accounts))].ID,
 			Start: pick(r, "2025-02-07", "2024-02-29", "2026-01-31", "2025-10-25", "2026-03-29"), Status: pick(r, "draft", "active", "active")}
 		w.Contracts = append(w.Contracts, l)

@@ -50,9 +50,14 @@ func (r *naiveRater) dealt(plan *naivePlan, u *udr.Usage, a *accountLine) *naive
 // randomDeals gives some accounts deal prices, by name or by kind. Plans whose versions begin at instants as well as on days cannot be
 // extended.
 func randomDeals(r *rand.Rand, s *scenario) {
+	var above []string // accounts with others below them, which are often resellers
 	for i := range s.World.Accounts {
-		if r.Intn(4) == 0 {
-			s.World.Accounts[i].Kind = "reseller"
+		a := &s.World.Accounts[i]
+		if r.Intn(4) == 0 || a.Parent != "" && r.Intn(2) == 0 {
+			a.Kind = "reseller"
+		}
+		if a.Parent != "" && !slices.Contains(above, a.Parent) {
+			above = append(above, a.Parent)
 		}
 	}
 	for _, name := range []string{"fleet", "wholesale"} {
@@ -62,17 +67,22 @@ func randomDeals(r *rand.Rand, s *scenario) {
 				first, days = min(first, p.From), days && !strings.Contains(p.From, "T")
 			}
 		}
-		if !days || first == "9" || r.Intn(3) > 0 {
+		if !days || first == "9" || r.Intn(3) == 0 {
 			continue
 		}
-		free := slices.Clone(s.World.Accounts)
+		free := slices.Clone(above)
+		for _, a := range s.World.Accounts {
+			if !slices.Contains(free, a.ID) {
+				free = append(free, a.ID)
+			}
+		}
 		for range 1 + r.Intn(2) {
 			d := naiveDeal{Of: name, From: pick(r, first, "2026-01-31", "2026-02-07"), Until: pick(r, "", "", "2026-02-28", "2026-10-25")}
 			d.From = max(d.From, first)
 			if r.Intn(3) == 0 && !slices.ContainsFunc(s.Deals, func(o naiveDeal) bool { return o.Of == name && o.Kind != "" }) {
 				d.Kind = pick(r, "reseller", "standard")
 			} else if len(free) > 0 {
-				d.Accounts, free = []string{free[0].ID}, free[1:]
+				d.Accounts, free = free[:1:1], free[1:]
 			} else {
 				break
 			}
@@ -165,7 +175,11 @@ func randomCurrencies(r *rand.Rand, s *scenario) {
 			sim.Plan = map[string]string{"fleet": "wholesale", "wholesale": "fleet"}[sim.Plan]
 		}
 	}
-	for _, from := range []string{"2026-01-15", "2026-02-07", "2026-03-30"}[:r.Intn(4)] {
+	// Usage is on and around these days, and some is before the first one.
+	for _, from := range []string{"2026-01-31", "2026-02-07", "2026-03-29", "2026-10-25"} {
+		if r.Intn(3) == 0 {
+			continue
+		}
 		x := naiveRates{Name: "bank", From: from, Currencies: map[string]map[string]string{}}
 		if r.Intn(2) == 0 {
 			x.Currencies["EUR"] = map[string]string{"USD": fmt.Sprintf("1.0%d", r.Intn(10))}

@@ -16,7 +16,7 @@ func randomCounts(r *rand.Rand, p *naivePlan) {
 			continue
 		}
 		if c.counts() {
-			c.Period, c.Count = pick(r, "", "cycle", "day", "week", "contract year"), pick(r, "", "", "of "+name)
+			c.Period, c.Count = pick(r, "", "cycle", "day", "week", "contract year", "contract year"), pick(r, "", "", "of "+name)
 		}
 		for i := range c.Prices {
 			if x := &c.Prices[i]; x.Pass == nil && len(x.Steps) > 0 && r.Intn(3) == 0 {
