@@ -134,12 +134,11 @@ func (s *succession) prices(old, now *planClass, class string) {
 		}
 		switch o := &old.prices[j]; {
 		case o.count != p.count:
-			s.list.Warnf(p.at, "class %s counts by %s from here on, and by %s in %s: the count of each begins at 0 in the current "+
-				"cycle",
+			s.list.Warnf(p.at, "class %s counts by %s from this version on, but by %s in %s, so every count begins at 0 in the current cycle",
 				class, p.count, o.count, s.former)
 			return
 		case o.period != p.period:
-			s.list.Warnf(p.at, "class %s counts by %s from here on, and by %s in %s: the count of each begins at 0", class, p.period,
+			s.list.Warnf(p.at, "class %s counts by %s from this version on, but by %s in %s, so every count begins at 0", class, p.period,
 				o.period, s.former)
 			return
 		}

@@ -22,10 +22,11 @@ func (s *succession) shares(old, now *share) {
 		}
 	}
 	if same > 0 && old.level == now.level {
-		s.list.Warnf(now.at, "this version starts %s anew: the buckets of share plan %s last a %s, and a %s in %s, so they are full again "+
-			"at once. Let the version begin with a cycle", counters(same), now.name, now.period, old.period, s.former)
+		s.list.Warnf(now.at, "this version starts %s anew: the buckets of share plan %s last a %s, but a %s in %s, so they "+
+			"are full again at once."+
+			" Let the version begin with a cycle", counters(same), now.name, now.period, old.period, s.former)
 	} else if same > 0 {
-		s.list.Warnf(now.at, "this version starts %s anew: share plan %s has level %s, and level %s in %s. Its buckets belong to "+
+		s.list.Warnf(now.at, "this version starts %s anew: share plan %s has level %s, but level %s in %s. Its buckets belong to "+
 			"another account, so they are full again in the current cycle. Let the version begin with a cycle",
 			counters(same), now.name, now.level, old.level, s.former)
 	}
@@ -92,8 +93,8 @@ func (s *succession) bucket(o, b *bucket) {
 			"counts from 0",
 			b.name, literal.UnitName(is), literal.UnitName(was), s.former)
 	case b.size < o.size:
-		s.list.Warnf(b.at, "bucket %s holds less than in %s: %s there is no event for an owner that has used as "+
-			"much already", b.name, s.former, s.running)
+		s.list.Warnf(b.at, "bucket %s holds less than in %s: %s there is no event for an owner that has already used that "+
+			"much", b.name, s.former, s.running)
 	}
 }
 
@@ -152,11 +153,11 @@ func (s *succession) limit(o, m *limit) {
 	was, is := s.before.unitOf(o.classes), s.after.unitOf(m.classes)
 	switch {
 	case m.counting() != o.counting():
-		s.list.Warnf(m.amountAt, "this version starts 1 counter anew: limit %s counts %s, and %s in %s. The new count begins at 0 in "+
+		s.list.Warnf(m.amountAt, "this version starts 1 counter anew: limit %s counts %s, but %s in %s. The new count begins at 0 in "+
 			"the current cycle. Let the version begin with a cycle",
 			m.name, m.counting(), o.counting(), s.former)
 	case o.id != m.id:
-		s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts as %s, and as %s in %s. If it is the same limit, "+
+		s.list.Warnf(m.at, "this version starts 1 counter anew: limit %s counts as %s, but as %s in %s. If it is the same limit, "+
 			"continue that count with formerly",
 			m.name, m.counted, o.counted, s.former)
 	case m.cost && o.currency != m.currency:
@@ -167,8 +168,8 @@ func (s *succession) limit(o, m *limit) {
 		s.list.Warnf(m.amountAt, "limit %s counts %s, and continues a count of %s in %s; give it another name, so that it counts from 0",
 			m.name, literal.UnitName(is), literal.UnitName(was), s.former)
 	case m.threshold.Less(o.threshold):
-		s.list.Warnf(m.amountAt, "the threshold of limit %s is lower than in %s: in the current cycle there is no event for %s whose "+
-			"count has reached it already, only from the next cycle on",
+		s.list.Warnf(m.amountAt, "the threshold of limit %s is lower than in %s: in the current cycle there is no event for "+
+			"%s whose count has already reached it; events begin with the next cycle",
 			m.name, s.former, m.kind().owner())
 	}
 }

@@ -20,7 +20,7 @@ func (s *succession) periods(old, now *planClass, class string) {
 				x := &p.stages[k]
 				if before := x.before(o.stages); before != nil && !told[x.id] && (x.class || o.id == p.id) {
 					told[x.id] = true
-					s.list.Warnf(x.at, "this version starts 1 counter anew: the %s of class %s counts per %s, and per %s in %s. The count begins "+
+					s.list.Warnf(x.at, "this version starts 1 counter anew: the %s of class %s counts per %s, but per %s in %s. The count begins "+
 						"at 0 in the current %s", x.kind, class, x.length(), before.length(), s.former, x.per)
 				}
 			}
@@ -59,7 +59,8 @@ func (s *succession) passes(old, now *plan) {
 	for _, p := range after {
 		if i := has(before, p); i >= 0 {
 			if o := before[i]; o.price.per != p.price.per || o.kind != p.kind {
-				s.list.Warnf(p.at, "this version starts 1 counter anew: pass %s is for a %s, and for a %s in %s; it is bought again in the current %s",
+				s.list.Warnf(p.at, "this version starts 1 counter anew: pass %s is for a %s, but for a %s in %s; it is bought "+
+					"again in the current %s",
 					p.name, p.price.length(), o.price.length(), s.former, p.price.per)
 			}
 			continue

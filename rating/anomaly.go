@@ -16,13 +16,13 @@ const Registration = "registration"
 const freeClass = -2
 
 type anomalyDoc struct {
-	Name          diag.Text   `yaml:"anomaly,required" doc:"Name, by which its events are found." example:"hopping"`
-	From          since       `yaml:"from" doc:"Local date (of the account) or instant from which this version is in force; without it, always." example:"2026-02-01"`
-	Registrations *rateDoc    `yaml:"registrations" doc:"Tells of a SIM that registers too often, or too seldom: records of class registration in an hour or a day." example:"{ more_than: 20, fewer_than: 1, per: day }"`
-	Silent        *silentDoc  `yaml:"silent" doc:"Tells of a SIM that had no record for so many days, of no class. The role simstate asks the warehouse once an hour." example:"{ days: 3 }"`
-	Networks      *rateDoc    `yaml:"networks" doc:"Tells of a SIM that changes networks too often: different networks in an hour or a day, in records of all classes." example:"{ more_than: 5, per: hour }"`
-	IMEI          diag.Text   `yaml:"imei" enum:"changed" doc:"changed: tells of a SIM that is used in another device than before." example:"changed"`
-	Severity      int         `yaml:"severity" doc:"1 (no connection, several markets), 2 (several SIMs, or a market), 3 (a single SIM, or less than 2 % of them), 4 (a question). By default it follows the share of an account's SIMs in rules about SIMs that do too little, and is 3 in other rules." example:"2"`
+	Name          diag.Text   `yaml:"anomaly,required" doc:"Name of the rule; its events contain it." example:"hopping"`
+	From          since       `yaml:"from" doc:"Local date (of the account) or instant from which this version is in force. If omitted, it has always been in force." example:"2026-02-01"`
+	Registrations *rateDoc    `yaml:"registrations" doc:"Reports a SIM that registers too often or too seldom: it counts records of class registration in an hour or a day." example:"{ more_than: 20, fewer_than: 1, per: day }"`
+	Silent        *silentDoc  `yaml:"silent" doc:"Reports a SIM that had no records of any class for this many days. The role simstate checks this in the warehouse once an hour." example:"{ days: 3 }"`
+	Networks      *rateDoc    `yaml:"networks" doc:"Reports a SIM that changes networks too often: it counts different networks in an hour or a day, in records of all classes." example:"{ more_than: 5, per: hour }"`
+	IMEI          diag.Text   `yaml:"imei" enum:"changed" doc:"changed: reports a SIM that is used in another device than before." example:"changed"`
+	Severity      int         `yaml:"severity" doc:"Severity: 1 (no connection, several markets), 2 (several SIMs, or a market), 3 (a single SIM, or less than 2 % of SIMs), 4 (a question). By default, rules about SIMs that do too little derive it from the share of the account's SIMs that are affected; other rules use 3." example:"2"`
 	Plans         []diag.Text `yaml:"plans" doc:"Price plans whose SIMs are watched; all by default." example:"[fleet]"`
 
 	pos    diag.Pos
@@ -30,9 +30,9 @@ type anomalyDoc struct {
 }
 
 type rateDoc struct {
-	MoreThan  int64     `yaml:"more_than" doc:"The most that is normal." example:"5"`
-	FewerThan int64     `yaml:"fewer_than" doc:"The fewest that are normal, of registrations per day. Judged 6 hours after the day has ended." example:"1"`
-	Per       diag.Text `yaml:"per,required" enum:"hour|day" doc:"hour: an hour of UTC. day: a local date of the account." example:"hour"`
+	MoreThan  int64     `yaml:"more_than" doc:"Highest normal count; a higher count is an anomaly." example:"5"`
+	FewerThan int64     `yaml:"fewer_than" doc:"Lowest normal number of registrations per day; a lower number is an anomaly. It is checked 6 hours after the day has ended." example:"1"`
+	Per       diag.Text `yaml:"per,required" enum:"hour|day" doc:"hour: an hour in UTC. day: a local date of the account." example:"hour"`
 	pos       diag.Pos
 }
 

@@ -15,10 +15,10 @@ import (
 // dates, and movable feasts, whose dates are in a table. Usage in a year that the table lacks is suspended.
 
 type calendarDoc struct {
-	Name   diag.Text             `yaml:"calendar,required" doc:"Name of the calendar, by which time slices use it." example:"spain"`
+	Name   diag.Text             `yaml:"calendar,required" doc:"Name of the calendar; time slices refer to it." example:"spain"`
 	Days   []diag.Text           `yaml:"days" doc:"Holidays: MM-DD for a day of each year, or a date." example:"[01-06, 12-25, 2026-05-04]"`
 	Easter []int                 `yaml:"easter" doc:"Holidays as days from Easter Sunday of the western churches: -2 is Good Friday, 1 Easter Monday, 39 Ascension Day, 60 Corpus Christi." example:"[-2, 1]"`
-	Moving diag.Map[[]diag.Text] `yaml:"moving" doc:"Feasts that move by other rules, with a table of their dates. Each feast needs a date in each year in which the calendar is used; usage of another year is suspended." example:"eid-al-fitr: [2026-03-20, 2027-03-10]"`
+	Moving diag.Map[[]diag.Text] `yaml:"moving" doc:"Movable feasts that follow other rules, with a table of their dates. Each feast needs a date in each year in which the calendar is used; usage of another year is suspended." example:"eid-al-fitr: [2026-03-20, 2027-03-10]"`
 }
 
 // calendar is the compiled document.
@@ -51,9 +51,9 @@ func (c *compiler) compileCalendars() {
 			c.list.Errorf(doc.Name.Pos, "a calendar needs a name")
 			continue
 		case c.calendars[k.name] != nil:
-			c.list.Errorf(doc.Name.Pos, "calendar %s is there twice; write all holidays into one document", k.name)
+			c.list.Errorf(doc.Name.Pos, "calendar %s has two documents; write all holidays into one document", k.name)
 		case len(doc.Days)+len(doc.Easter)+len(doc.Moving) == 0:
-			c.list.Errorf(doc.Name.Pos, "calendar %s has no holiday; list days", k.name)
+			c.list.Errorf(doc.Name.Pos, "calendar %s has no holidays; list days", k.name)
 		}
 		c.calendars[k.name] = k
 		for _, d := range doc.Days {
@@ -209,8 +209,8 @@ func (w *week) holidayHours(slices_ diag.Map[weekDoc], calendars map[string]*cal
 			}
 			for _, o := range w.holidays {
 				if o.slice != int16(i+1) && meet(o.from, o.to, d.from, d.to) {
-					l.Errorf(d.calendar.Pos, "slices %s and %s both have these hours of holidays, so a day that both calendars have would be in "+
-						"both; remove them from one", slices_[o.slice-1].Key.Value, s.Key.Value)
+					l.Errorf(d.calendar.Pos, "slices %s and %s both contain these hours of holidays, so a day that both calendars "+
+						"have would be in both slices; remove the hours from one", slices_[o.slice-1].Key.Value, s.Key.Value)
 				}
 			}
 			w.holidays = append(w.holidays, holidays{k, d.from, d.to, int16(i + 1)})

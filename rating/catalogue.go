@@ -219,7 +219,7 @@ func LoadCatalogueFor(fsys fs.FS, classes *Classes, kinds ...Kind) (*Catalogue, 
 	}
 	c, l := load(files, &compiler{declared: classes, kinds: kinds, file: projectFile(fsys), tables: tables})
 	for _, name := range unread {
-		l.Warnf(diag.Pos{File: diag.NewFile(name, nil)}, "this file is not read; documents end in .yaml")
+		l.Warnf(diag.Pos{File: diag.NewFile(name, nil)}, "this file is not read; the names of documents end in .yaml")
 	}
 	return c, l
 }

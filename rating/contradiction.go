@@ -14,7 +14,7 @@ import (
 func (c *compiler) warnInert(doc *planDoc, p *plan) {
 	for _, s := range doc.Slices {
 		if !c.namesSlice(s.Key) {
-			c.list.Warnf(s.Key.Pos, "no price names slice %s, so it changes nothing; name it at a price, or remove it", s.Key.Value)
+			c.list.Warnf(s.Key.Pos, "no price refers to slice %s, so it changes nothing; use it in a price, or remove it", s.Key.Value)
 		}
 	}
 	if d := doc.Discounts; d != nil && len(doc.Classes) > 0 && p.discounts[d] == nil {
@@ -105,15 +105,16 @@ func (c *compiler) warnAlone(doc *planDoc, p *plan) {
 	}
 	for _, name := range sortedNames(p.shared) {
 		if prices[name] == 1 {
-			c.list.Warnf(p.shared[name].at, "only one price has count %s, so it shares it with none; give others the same count, or remove it",
+			c.list.Warnf(p.shared[name].at, "only one price has count %s, so the count is not shared; give other prices the "+
+				"same count, or remove it",
 				name)
 		}
 	}
 	for _, d := range sortedDiscounts(p) {
 		for of, other := range p.discounts {
 			if other == d && of.Count.Value != "" && classes[d.id] == 1 {
-				c.list.Warnf(of.Count.Pos, "only one class has discounts with count %s, so it shares it with none; give others the same "+
-					"count, or remove it", of.Count.Value)
+				c.list.Warnf(of.Count.Pos, "only one class has discounts with count %s, so the count is not shared; give other "+
+					"discounts the same count, or remove it", of.Count.Value)
 			}
 		}
 	}
@@ -172,8 +173,8 @@ func (c *compiler) warnThresholds(doc *limitDoc, m *limit) {
 	said := doc.thresholdsOf()
 	for i := range m.thresholds {
 		if m.thresholds[i].percent > m.block.percent && i < len(said) {
-			c.list.Warnf(said[i].At.pos, "limit %s blocks usage from %d %% on, so only the record that reaches it can reach %d %% "+
-				"too; let block come last, or write a price over it: over", m.name, m.block.percent, m.thresholds[i].percent)
+			c.list.Warnf(said[i].At.pos, "limit %s blocks usage from %d %% on, so only the record that reaches it can reach %d "+
+				"%% too; let block come last, or write over: a price for usage over the limit", m.name, m.block.percent, m.thresholds[i].percent)
 		}
 	}
 }

@@ -11,9 +11,9 @@ import (
 // countDoc defines whose units count for prices with steps, packages and volumes, for a class or for one of its
 // prices.
 type countDoc struct {
-	Counted diag.Text `yaml:"counted" enum:"record|session|sim|account|tree" doc:"The usage that steps, package and volume count. record (without it) and session: charged units of the record, or of all parts of a session so far. sim, account: of the SIM or the paying account in the period so far. tree: of all accounts that have the same payer, or above the SIM's own account, of all below the account that pays by this plan." example:"account"`
-	Period  diag.Text `yaml:"period" enum:"day|week|cycle|contract year" doc:"The period in which they count, by the clock of the account: a day, a week from Monday, the billing cycle (without it), or a year from the first day of the contract." example:"contract year"`
-	Count   diag.Text `yaml:"count" doc:"Name of a count that several prices of the plan share, of any classes with the same unit. Without it, each price has its own count." example:"eu-and-us"`
+	Counted diag.Text `yaml:"counted" enum:"record|session|sim|account|tree" doc:"Usage that steps, package and volume count. record (the default) and session: charged units of the record, or of all parts of a session so far. sim, account: charged units of the SIM or the paying account in the period so far. tree: those of all accounts that have the same payer or, above the SIM's own account, of all accounts below the one that pays by this plan." example:"account"`
+	Period  diag.Text `yaml:"period" enum:"day|week|cycle|contract year" doc:"Period for which units are counted, by the clock of the account: a day, a week from Monday, the billing cycle (the default), or a year from the first day of the contract." example:"contract year"`
+	Count   diag.Text `yaml:"count" doc:"Name of a count that several prices of the plan share; their classes must have the same unit. If omitted, each price has its own count." example:"eu-and-us"`
 }
 
 // counted identifies the accounts or SIMs whose units a price counts.
@@ -139,7 +139,8 @@ func (s *succession) sharedCounts(old, now *plan) {
 		o, there := old.shared[name]
 		switch {
 		case there && (o.count != c.count || o.period != c.period):
-			s.list.Warnf(c.at, "count %s counts by %s and %s from here on, and by %s and %s in %s: it begins at 0", name, c.count, c.period,
+			s.list.Warnf(c.at, "count %s counts by %s and %s from this version on, but by %s and %s in %s, so it begins at "+
+				"0", name, c.count, c.period,
 				o.count, o.period, s.former)
 		case there:
 		default:

@@ -34,7 +34,7 @@ func (c *Catalogue) CounterKey(v *registry.View, rev registry.Revision, name str
 			return CounterKey{}, fmt.Errorf("%s: the share plan is not in force at %s", name, at)
 		}
 		if owner, ok = s.ownerOf(v, owner, at, rev); !ok {
-			return CounterKey{}, fmt.Errorf("%s: an account above it is not there at %s", name, at)
+			return CounterKey{}, fmt.Errorf("%s: an account above it does not exist at %s", name, at)
 		}
 		clock = newZoneClock(owner.Zone, c.dates)
 		b, err := oneBucket(name, s.buckets, bucketName)
@@ -106,7 +106,7 @@ func oneBucket(name string, buckets []bucket, wanted string) (*bucket, error) {
 		}
 		names = append(names, buckets[i].name)
 	}
-	return nil, fmt.Errorf("%s: say which bucket, after a slash; there are: %s", name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("%s: write a bucket after a slash; its buckets are: %s", name, strings.Join(names, ", "))
 }
 
 // ParseQuantity reads a number of units, as in 100 kB, 60 s or 1, in base units.

@@ -16,10 +16,10 @@ import (
 // than as one record.
 
 type passDoc struct {
-	Price    due       `yaml:"price,required" doc:"Price of the pass, and its time: a local day, a week from Monday, or a billing cycle of the SIM; of the account with { amount: 5, per: day, counted: account }." example:"1.00 / day"`
-	Units    *quantity `yaml:"units" doc:"Units that are free after the first use; beyond them the price or the steps apply. Without it, all usage of that time is free." example:"500 MB"`
-	Name     diag.Text `yaml:"name" doc:"Name of the pass. Prices of the plan with passes of the same name share one pass. Without it, the price has its own pass." example:"europe"`
-	Formerly diag.Text `yaml:"formerly" doc:"Name of the pass before it was renamed: passes that were bought stay bought." example:"eu"`
+	Price    due       `yaml:"price,required" doc:"Price of the pass, and how long it lasts: a local day, a week from Monday, or a billing cycle. Each SIM buys its own pass; with { amount: 5, per: day, counted: account } all SIMs of the account share one." example:"1.00 / day"`
+	Units    *quantity `yaml:"units" doc:"Units that are free after the first use; beyond them the price or the steps apply. If omitted, all usage during that time is free." example:"500 MB"`
+	Name     diag.Text `yaml:"name" doc:"Name of the pass. Prices of the plan with passes of the same name share one pass. If omitted, the price has its own pass." example:"europe"`
+	Formerly diag.Text `yaml:"formerly" doc:"Former name of the pass; passes that were bought under it stay bought." example:"eu"`
 }
 
 // UnmarshalNode implements diag.Unmarshaler.
@@ -59,7 +59,7 @@ func (s *saying) readPass() {
 	priced := s.priceDoc.Price != nil || s.priceDoc.Package != nil || len(s.priceDoc.Steps)+len(s.priceDoc.Volume) > 0
 	switch {
 	case p.bound && !priced:
-		s.list.Errorf(s.at, "nothing says what usage beyond the units of the pass costs; write price, or leave units out if all is free")
+		s.list.Errorf(s.at, "usage beyond the units of the pass has no price; write price, or leave units out if all usage is free")
 	case !p.bound && priced && s.plan.week == nil: // otherwise a call that begins at another price might pay for this pass
 		s.list.Errorf(s.at, "the price never applies, because the pass covers all usage; give the pass units, or remove the price")
 	}
@@ -84,7 +84,7 @@ func (s *saying) readPass() {
 			continue
 		}
 		if s.price.pass = other; !other.same(p) {
-			s.list.Errorf(at, "pass %s is another one on line %d: prices that share a pass say the same price, time, units and former name",
+			s.list.Errorf(at, "pass %s differs from the one on line %d: prices that share a pass need the same price, time, units and former name",
 				p.name, other.at.Line)
 		}
 		return

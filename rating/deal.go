@@ -28,21 +28,21 @@ func (x *extension) dealt(d *planDoc) bool {
 	errors := x.list.Errors()
 	if d.Extends.For == nil {
 		if d.Extends.Until.Kind != literal.Always {
-			x.list.Errorf(d.Extends.Until.Pos, "until needs for: only deal prices end; SIMs would be left without a plan")
+			x.list.Errorf(d.Extends.Until.Pos, "until needs for: only deal prices can end, because SIMs would be left without a plan")
 		}
 		return x.list.Errors() == errors
 	}
 	for _, base := range x.of[d.Extends.Extends.Value] {
 		if base.Extends.For != nil {
-			x.list.Errorf(d.Extends.Extends.Pos, "plan %s is for certain accounts itself, so no other can take its place; extend plan %s",
+			x.list.Errorf(d.Extends.Extends.Pos, "plan %s is itself a deal for certain accounts, so no other plan can replace it; extend plan %s",
 				base.Name.Value, base.Extends.Extends.Value)
 			break
 		}
 	}
 	for _, other := range x.of[d.Name.Value] {
 		if other.Extends.For == nil || other.Extends.Extends.Value != d.Extends.Extends.Value {
-			x.list.Errorf(d.Name.Pos, "plan %s is for certain accounts in place of plan %s, but in another version it is not; give the deal a "+
-				"name of its own", d.Name.Value, d.Extends.Extends.Value)
+			x.list.Errorf(d.Name.Pos, "plan %s is a deal in place of plan %s, but another version of it is not; give the deal "+
+				"a name of its own", d.Name.Value, d.Extends.Extends.Value)
 			break
 		}
 	}
@@ -74,7 +74,7 @@ func (c *compiler) compileDeals() {
 		if before := versions[doc.Name.Value]; slices.Contains(before, for_) {
 			continue
 		} else if len(before) > 0 && !before[0].same(for_) {
-			c.list.Errorf(for_.pos, "plan %s is for others in another version; give the new deal its own name", doc.Name.Value)
+			c.list.Errorf(for_.pos, "another version of plan %s is a deal for other accounts; give the new deal its own name", doc.Name.Value)
 			continue
 		}
 		again := len(versions[doc.Name.Value]) > 0
@@ -90,7 +90,7 @@ func (c *compiler) compileDeals() {
 		for _, t := range whom {
 			k := claim{doc.Extends.Extends.Value, t.Value}
 			if other, twice := first[k]; twice {
-				c.list.Errorf(t.Pos, "plan %s takes the place of plan %s for %s already; an account has one deal for a plan", other.Value, k.of,
+				c.list.Errorf(t.Pos, "plan %s already replaces plan %s for %s; an account can have one deal for a plan", other.Value, k.of,
 					t.Value)
 			}
 			first[k] = doc.Name

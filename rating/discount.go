@@ -29,17 +29,17 @@ var discounted = adjustment{
 }
 
 type discountsDoc struct {
-	Steps   []discountDoc `yaml:"reached,required" doc:"The discounts, by the count that is reached."`
-	Counted diag.Text     `yaml:"counted" default:"account" enum:"account|tree" doc:"Whose usage counts: that of the paying account, or of a tree as for prices."`
-	Period  diag.Text     `yaml:"period" default:"cycle" enum:"day|week|cycle|contract year" doc:"The period in which it counts, by the clock of the account." example:"contract year"`
+	Steps   []discountDoc `yaml:"reached,required" doc:"The discounts, each with the count from which it applies."`
+	Counted diag.Text     `yaml:"counted" default:"account" enum:"account|tree" doc:"Whose usage is counted: the paying account's, or that of a tree, as for prices."`
+	Period  diag.Text     `yaml:"period" default:"cycle" enum:"day|week|cycle|contract year" doc:"Period for which it is counted, by the clock of the account." example:"contract year"`
 	Count   diag.Text     `yaml:"count" doc:"Name of a count that the discounts of several classes of the plan share." example:"data-and-messages"`
-	Whole   bool          `yaml:"whole" doc:"true: earlier charges of the period get the discount too; the record that reaches it carries the correction."`
+	Whole   bool          `yaml:"whole" doc:"true: earlier charges of the period get the discount too; the record that reaches the threshold carries the correction."`
 	pos     diag.Pos
 }
 
 type discountDoc struct {
 	From reachedText `yaml:"from,required" doc:"Threshold of the discount: units that buckets did not cover, or their cost before discounts." example:"1 GB"`
-	Off  offText     `yaml:"off,required" doc:"The part of the price of units that it takes." example:"5 %"`
+	Off  offText     `yaml:"off,required" doc:"Discount on the price of units, in percent." example:"5 %"`
 	pos  diag.Pos
 }
 
@@ -163,19 +163,20 @@ func compileDiscounts(s *saying) {
 		}
 		for _, o := range s.plan.discounts {
 			if o.id == d.id && !o.countsAs(d) {
-				s.refuse(doc.Count.Pos, "the discounts of line %d count something else by the name %s; they need the same counted, period, "+
-					"whole and unit", o.at.Line, doc.Count.Value)
+				s.refuse(doc.Count.Pos, "the discounts on line %d count something else under the name %s; they need the same "+
+					"counted, period, whole and unit", o.at.Line, doc.Count.Value)
 			}
 		}
 		s.plan.discounts[doc] = d
 	}
 	s.pc.discount = d
 	if credit := s.classDoc.Negative; credit.Value != "" && !d.whole { // volume.go reports it for discounts on the whole
-		s.list.Errorf(credit.Pos, "credits and discounts exclude each other: a credit could not know which discount the units had that it takes "+
-			"back. Remove the discounts, or give credits their own class without discounts")
+		s.list.Errorf(credit.Pos, "credits and discounts exclude each other: a credit could not know which discount applied "+
+			"to the units that it takes back."+
+			" Remove the discounts, or give credits their own class without discounts")
 	}
 	if unit := s.units[s.classes[s.class.Value]]; !sameUnit(unit, d.unit) {
-		s.list.Errorf(doc.pos, "discounts from a number of %s, but class %s counts %s; write discounts at the classes that they are for",
+		s.list.Errorf(doc.pos, "discounts begin at a number of %s, but class %s counts %s; write discounts at the classes to which they apply",
 			literal.UnitName(d.unit), s.class.Value, literal.UnitName(unit))
 	}
 }
@@ -212,9 +213,9 @@ func (s *saying) compileDiscount(doc *discountsDoc, name string) *discount {
 		case !money && !sameUnit(d.unit, x.From.units.Unit):
 			s.list.Errorf(x.From.units.Pos, "from is in %s here, and in %s before", literal.UnitName(x.From.units.Unit), literal.UnitName(d.unit))
 		case before >= 0 && step.units <= d.steps[before].units && !d.steps[before].spend.Less(step.spend):
-			s.list.Errorf(x.pos, "discounts begin in rising order; this one does not begin above the one before")
+			s.list.Errorf(x.pos, "discounts must be in rising order; this one does not begin above the one before")
 		case before >= 0 && step.off <= d.steps[before].off:
-			s.list.Errorf(x.pos, "discounts rise; this one is %s, and the one before is %s", percentWords(step.off),
+			s.list.Errorf(x.pos, "discounts must rise; this one is %s, and the one before is %s", percentWords(step.off),
 				percentWords(d.steps[before].off))
 		}
 		if x.From.units.Value != 0 {
@@ -223,7 +224,7 @@ func (s *saying) compileDiscount(doc *discountsDoc, name string) *discount {
 		d.steps = append(d.steps, step)
 	}
 	if len(d.steps) == 0 {
-		s.list.Errorf(doc.pos, "discounts without any step; write reached: [{ from: 1 GB, off: 5 %% }]")
+		s.list.Errorf(doc.pos, "the discounts have no steps; write reached: [{ from: 1 GB, off: 5 %% }]")
 	}
 	return d
 }
@@ -527,8 +528,8 @@ func (s *succession) discountCounts(old, now *plan) {
 				s.list.Warnf(d.at, "%s count %s from here on, and %s in %s: they begin at 0", d.name, d.words(), o.words(), s.former)
 			case o.id == d.id, differs || !sameUnit(o.unit, d.unit), has(old, d), has(now, o):
 			default:
-				s.list.Warnf(d.at, "this version starts 1 counter anew: %s begin at 0, and %s of %s are gone. If it is the same count, let "+
-					"it have the same name and place", d.name, o.name, s.former)
+				s.list.Warnf(d.at, "this version starts 1 counter anew: %s begin at 0, and %s of %s are gone. If it is the same "+
+					"count, give it the same name and place", d.name, o.name, s.former)
 			}
 		}
 	}

@@ -18,27 +18,27 @@ import (
 
 // extendsDoc is the field of a plan that names the plan that it extends.
 type extendsDoc struct {
-	Extends diag.Text `yaml:"extends" doc:"Another plan, of which this one has everything that it does not say itself: in each of its versions, from the day on which that version begins. A price replaces the other plan's price for the same places (or zones) and slice, or of the same name." example:"fleet"`
+	Extends diag.Text `yaml:"extends" doc:"Plan that this one extends. Everything that this plan does not state itself comes from that plan, in each of its versions, from the day on which that version begins. A price replaces the other plan's price for the same places (or zones) and slice, or with the same name." example:"fleet"`
 	Scale   scaleDoc  `yaml:",inline"`
-	For     *forDoc   `yaml:"for" doc:"Deal prices: for these accounts, this plan takes the place of the plan that it extends. Its counters are those of that plan."`
-	Until   since     `yaml:"until" doc:"With for: the local date (of the account) or instant from which the plan that this one extends is in force again." example:"2027-01-01"`
+	For     *forDoc   `yaml:"for" doc:"Deal prices: for these accounts, this plan replaces the plan that it extends. It uses the counters of that plan."`
+	Until   since     `yaml:"until" doc:"With for: the local date (of the account) or instant at which the deal ends and the extended plan is in force again." example:"2027-01-01"`
 }
 
 type scaleDoc struct {
-	Factor   *diag.Text `yaml:"factor" doc:"By which all amounts of the extended plan are multiplied: prices, fees, minimums and caps." example:"1.2"`
-	Discount *diag.Text `yaml:"discount" doc:"Instead of factor: by how much they are less." example:"10 %"`
+	Factor   *diag.Text `yaml:"factor" doc:"Factor by which all amounts of the extended plan are multiplied: prices, fees, minimums and caps." example:"1.2"`
+	Discount *diag.Text `yaml:"discount" doc:"Instead of factor: the percentage by which these amounts are reduced." example:"10 %"`
 }
 
 // forDoc names the accounts that a plan is for. It has the same fields as `for` in a product.
 type forDoc struct {
-	Kind     string      `yaml:"kind" enum:"standard|reseller" doc:"Accounts of this kind. A deal for the account itself takes precedence over one for its kind." example:"reseller"`
-	Accounts []diag.Text `yaml:"accounts" doc:"These accounts, and those below them, except for resellers and the accounts below resellers." example:"[acme]"`
+	Kind     string      `yaml:"kind" enum:"standard|reseller" doc:"Kind of account to which the deal applies. A deal for the account itself takes precedence over one for its kind." example:"reseller"`
+	Accounts []diag.Text `yaml:"accounts" doc:"Accounts to which the deal applies, and the accounts below them, except for resellers and the accounts below resellers." example:"[acme]"`
 	pos      diag.Pos
 }
 
 func (f *forDoc) Check(n *diag.Node, d *diag.Decoder) {
 	if f.pos = n.Pos; f.Kind == "" && len(f.Accounts) == 0 || f.Kind != "" && len(f.Accounts) > 0 {
-		d.Errorf(n.Pos, "for names either accounts or a kind of account")
+		d.Errorf(n.Pos, "write either accounts or a kind of account into for")
 	}
 }
 

@@ -14,24 +14,24 @@ import (
 // catalogue define their content.
 
 type packageDoc struct {
-	Name        diag.Text   `yaml:"package,required" doc:"Name, by which accounts and SIMs buy it." example:"travel-eu"`
-	From        since       `yaml:"from" doc:"Local date or instant from which this version is sold; without it, always. A package keeps the version of its purchase." example:"2026-02-01"`
-	Until       since       `yaml:"until" doc:"Local date or instant from which this version is sold no more; what was bought stays." example:"2026-05-01"`
-	For         *buyersDoc  `yaml:"for" doc:"To whom it is sold; without it, to all."`
+	Name        diag.Text   `yaml:"package,required" doc:"Name of the package; accounts and SIMs buy it by this name." example:"travel-eu"`
+	From        since       `yaml:"from" doc:"Local date or instant from which this version is sold. If omitted, it has always been sold. A package keeps the version of its purchase." example:"2026-02-01"`
+	Until       since       `yaml:"until" doc:"Local date or instant from which this version is no longer sold; purchases stay valid." example:"2026-05-01"`
+	For         *buyersDoc  `yaml:"for" doc:"To whom it is sold. If omitted, all accounts can buy it."`
 	PerAccount  int         `yaml:"per_account" doc:"How many of it an account and its SIMs can ever buy together, such as 1 for a trial." example:"1"`
-	Environment string      `yaml:"environment" default:"production" enum:"production|sandbox" doc:"For which accounts it is; one of a sandbox is only for payers whose billing profile says environment: sandbox."`
-	Price       *moneyText  `yaml:"price" doc:"Price in advance, a one-off charge at the purchase; without it, it is free of charge." example:"9.90 EUR"`
-	FirstPrice  *moneyText  `yaml:"first_price" doc:"Price of the purchase, if each renewal costs price; 0 EUR for a free trial." example:"0 EUR"`
-	Buckets     []bucketDoc `yaml:"buckets,required" doc:"Its units, drawn in this order."`
-	Valid       validity    `yaml:"valid,required" doc:"For how long its units can be drawn: hours, days, or months, by the clock of the account." example:"30 d"`
+	Environment string      `yaml:"environment" default:"production" enum:"production|sandbox" doc:"Environment in which it is sold; a sandbox package is only for payers whose billing profile has environment: sandbox."`
+	Price       *moneyText  `yaml:"price" doc:"Price, charged once at the purchase. If omitted, the package is free of charge." example:"9.90 EUR"`
+	FirstPrice  *moneyText  `yaml:"first_price" doc:"Price of the purchase, if price is what each renewal costs; 0 EUR for a free trial." example:"0 EUR"`
+	Buckets     []bucketDoc `yaml:"buckets,required" doc:"Its buckets of units, drawn in this order."`
+	Valid       validity    `yaml:"valid,required" doc:"How long its units can be drawn: hours, days, or months, by the clock of the account." example:"30 d"`
 	Begins      string      `yaml:"begins" default:"purchase" enum:"purchase|first_use" doc:"When that time begins: at the purchase, or with the first usage that draws on it."`
-	BeginWithin validity    `yaml:"begin_within" default:"12 months" doc:"With begins: first_use, for how long after the purchase the first use may come." example:"6 months"`
-	Cap         percent     `yaml:"cap" doc:"Units in percent of each bucket that are free beyond it, in all, after it is used up and after the package expired." example:"10 %"`
-	ReadOnlyFor validity    `yaml:"read_only_for" default:"30 d" doc:"For how long after its end the cap can be drawn and the package is shown as expired; then it is inactive." example:"30 d"`
-	Renewal     string      `yaml:"renewal" default:"profile" enum:"profile|never|on_expiry|on_use_up" doc:"Renewal, unless the purchase sets it: as prepaid_renewal of the payer's billing profile says, never, when its time is over, or when a bucket is used up." example:"on_expiry"`
-	AtMost      *int        `yaml:"renew_at_most" default:"10" doc:"How often it renews on use-up in a billing cycle, 1 to 100; then says what becomes of usage beyond that." example:"3"`
+	BeginWithin validity    `yaml:"begin_within" default:"12 months" doc:"With begins: first_use, how long after the purchase the first use may come." example:"6 months"`
+	Cap         percent     `yaml:"cap" doc:"Percentage of each bucket's units that is free in addition, in total, after the bucket is used up and after the package has expired." example:"10 %"`
+	ReadOnlyFor validity    `yaml:"read_only_for" default:"30 d" doc:"How long after its end the cap can be drawn and the package is shown as expired; after that, it is inactive." example:"30 d"`
+	Renewal     string      `yaml:"renewal" default:"profile" enum:"profile|never|on_expiry|on_use_up" doc:"Renewal, unless the purchase sets it: as prepaid_renewal of the payer's billing profile states, never, when the package expires, or when a bucket is used up." example:"on_expiry"`
+	AtMost      *int        `yaml:"renew_at_most" default:"10" doc:"How often it renews on use-up in a billing cycle, 1 to 100; the field then determines what happens to usage beyond that." example:"3"`
 	Then        string      `yaml:"then" default:"priced" enum:"priced|blocked" doc:"Treatment of usage in its classes and zones that nothing covers any more: priced by the plan, or suspended (code package) until something covers it or the package is cancelled."`
-	Use         string      `yaml:"use" default:"last" enum:"first|last" doc:"first: drawn before the plan's included units. last: after them and the pools."`
+	Use         string      `yaml:"use" default:"last" enum:"first|last" doc:"first: drawn before the plan's included units. last: drawn after the included units and the pools."`
 	Priority    int         `yaml:"priority" doc:"If there are several packages, the one with the smallest number is drawn first; among equal ones, the one that ends first, then the one that was bought first." example:"1"`
 }
 
@@ -65,10 +65,10 @@ func (a *addonDoc) Check(n *diag.Node, d *diag.Decoder) {
 }
 
 type addonDoc struct {
-	Name    diag.Text   `yaml:"addon,required" doc:"Name of the add-on, as accounts and SIMs have it; a part with of: { addon: NAME } gives its price." example:"extra-data"`
-	From    since       `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
-	Buckets []bucketDoc `yaml:"buckets,required" doc:"Units that it gives in each cycle, drawn in this order; several of it (quantity) give as many times more."`
-	Use     string      `yaml:"use" default:"last" enum:"first|last" doc:"first: drawn before the plan's included units. last: after them and the pools."`
+	Name    diag.Text   `yaml:"addon,required" doc:"Name of the add-on in accounts and SIMs; a part with of: { addon: NAME } gives its price." example:"extra-data"`
+	From    since       `yaml:"from" doc:"Local date or instant from which this version is in force. If omitted, it has always been in force."`
+	Buckets []bucketDoc `yaml:"buckets,required" doc:"Units that it gives in each cycle, drawn in this order; a quantity above 1 multiplies them."`
+	Use     string      `yaml:"use" default:"last" enum:"first|last" doc:"first: drawn before the plan's included units. last: drawn after the included units and the pools."`
 }
 
 // validity is a length of time: hours, days or months.

@@ -277,7 +277,7 @@ func (e *Engine) barred(t *tier, u *udr.Usage, class, zone int32) error {
 			if x.lapsed || x.over {
 				why = "has ended"
 			}
-			return suspend(PackageUsedUp, "package %s of %s %s, and says then: blocked. To let usage go on, buy another one "+
+			return suspend(PackageUsedUp, "package %s of %s %s, and has then: blocked. To let usage go on, buy another one "+
 				"(ratemill package buy), or cancel this one (ratemill package cancel), with an --at before the usage, and retry; otherwise drop the "+
 				"record", x.Name, e.buyer(x, u), why)
 		}

@@ -26,8 +26,9 @@ func (e *Engine) late(c *Counters, u *udr.Usage) (cycles int, err error) {
 		first = min(first, p.cycle)
 	}
 	if first < c.forgotten {
-		return 0, suspend(Late, "the counters of its billing cycle, which began on %s, are forgotten: cycles are counted that began "+
-			"on %s or later. "+
+		return 0, suspend(Late, "the counters of its billing cycle, which began on %s, are forgotten: only cycles that "+
+			"began on %s or later are counted."+
+			" "+
 			"Rated now, it would be given its included units, pools and first price steps once more; charge it by hand if it is to be "+
 			"paid, and drop it",
 			date(first), date(c.forgotten))
@@ -44,8 +45,9 @@ func (e *Engine) late(c *Counters, u *udr.Usage) (cycles int, err error) {
 	k := registry.Cycles{Zone: root.facts.Zone, Day: root.facts.CycleDay}
 	cycles = k.Between(root.cycle, registry.LocalDate(k.Zone, u.Taken))
 	if u.LateUntil > 0 && cycles > int(u.LateUntil) {
-		return 0, suspend(Late, "it came %d billing cycles after the one of its use: account %s began that one on %s, the file or "+
-			"retry was taken at %s, and late_until is %d cycles. "+
+		return 0, suspend(Late, "it came %d billing cycles after the cycle of its use: that cycle of account %s began on "+
+			"%s, the file or retry was taken at %s, and late_until is %d cycles."+
+			" "+
 			"If it is to be paid, raise late_until in ratemill.yaml where files are taken, restart, and retry; a retry counts from "+
 			"when it is ordered. Otherwise drop it",
 			cycles, root.facts.ID, date(root.cycle), u.Taken, u.LateUntil)
@@ -130,8 +132,9 @@ func (e *Engine) lateForPayers(u *udr.Usage) error {
 		taken := registry.LocalDate(k.Zone, u.Taken)
 		until := e.catalogue.latest(group, registry.Date(taken))
 		if cycles := k.Between(p.cycle, taken); until > 0 && cycles > until {
-			return suspend(Late, "it came %d billing cycles after the one of its use: account %s, which pays for it, began that one on %s, the "+
-				"file or retry was taken at %s, and late_until of accounting group %s is %s. If it is to be paid, raise late_until of that group "+
+			return suspend(Late, "it came %d billing cycles after the cycle of its use: that cycle of account %s, which pays "+
+				"for it, began on %s, the file or retry was taken at %s, and late_until of accounting group %s is %s."+
+				" If it is to be paid, raise late_until of that group "+
 				"in the catalogue, restart, and retry; a retry counts from when it is ordered. Otherwise drop it",
 				cycles, p.facts.ID, date(p.cycle), u.Taken, group, cyclesWord(until))
 		}

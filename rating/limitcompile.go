@@ -160,7 +160,8 @@ func (c *compiler) limitActions(doc *limitDoc, m *limit) {
 		c.list.Errorf(doc.Name.Pos, "limit %s does nothing; write actions: [notify]", m.name)
 		return
 	case len(doc.At) > 0 && actionsOf(doc.Actions)&notifies == 0:
-		c.list.Errorf(doc.At[0].pos, "at says at which parts of limit %s notify tells, but its actions lack notify; add it, or write thresholds",
+		c.list.Errorf(doc.At[0].pos, "at lists the parts of limit %s at which notify acts, but its actions lack notify; add "+
+			"it, or write thresholds",
 			m.name)
 	}
 	said := doc.thresholdsOf()
@@ -170,7 +171,7 @@ func (c *compiler) limitActions(doc *limitDoc, m *limit) {
 	}
 	for i, t := range said {
 		if i > 0 && t.At.value <= said[i-1].At.value {
-			c.list.Errorf(t.At.pos, "the thresholds of limit %s ascend: %d %% follows %d %%", m.name, t.At.value, said[i-1].At.value)
+			c.list.Errorf(t.At.pos, "the thresholds of limit %s must ascend: %d %% follows %d %%", m.name, t.At.value, said[i-1].At.value)
 			return
 		}
 		value, ok := m.part(t.At.value)

@@ -9,24 +9,24 @@ import (
 )
 
 type limitDoc struct {
-	Name       diag.Text           `yaml:"limit,required" doc:"Name, by which accounts use it." example:"data-5g"`
+	Name       diag.Text           `yaml:"limit,required" doc:"Name of the limit; accounts refer to it." example:"data-5g"`
 	Formerly   diag.Text           `yaml:"formerly" doc:"Name of the limit before it was renamed: its count continues." example:"data-4g"`
-	From       since               `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
-	Per        diag.Text           `yaml:"per" default:"account" enum:"sim|account|pool|tree" doc:"The usage that is counted together: that of each SIM of the account and of the accounts below it (sim); all of them (account); the usage that draws on a pool of the account, whether the pool covers it or not (pool); all accounts below the billing root that have the limit (tree)."`
+	From       since               `yaml:"from" doc:"Local date or instant from which this version is in force. If omitted, it has always been in force."`
+	Per        diag.Text           `yaml:"per" default:"account" enum:"sim|account|pool|tree" doc:"Usage that is counted together. sim: that of each SIM of the account and of the accounts below it. account: that of all these SIMs. pool: the usage that draws on a pool of the account, whether the pool covers it or not. tree: that of all accounts below the billing root that have the limit."`
 	Pool       diag.Text           `yaml:"pool" doc:"With per: pool, the share plan whose usage counts. The accounts that have the share plan have the limit too." example:"fleet-100m"`
-	Period     diag.Text           `yaml:"period" default:"cycle" enum:"hour|day|week|cycle" doc:"After which the count begins at 0 again, by the clock of the account that has the limit: its billing cycle, or an hour, a day, a week from Monday."`
-	Classes    []diag.Text         `yaml:"classes" doc:"Usage classes that count; a limit on cost counts all without it." example:"[data]"`
+	Period     diag.Text           `yaml:"period" default:"cycle" enum:"hour|day|week|cycle" doc:"Period after which the count restarts at 0, by the clock of the account that has the limit: its billing cycle, an hour, a day, or a week from Monday."`
+	Classes    []diag.Text         `yaml:"classes" doc:"Usage classes that count. If omitted, a limit on cost counts all classes." example:"[data]"`
 	Zones      []diag.Text         `yaml:"zones" doc:"Zones in which usage counts, by the plan that prices it for the account; all by default." example:"[eu]"`
-	Usage      *quantity           `yaml:"usage" doc:"The limit on quantity, as used, before rounding." example:"5 GB"`
-	Cost       *moneyText          `yaml:"cost" doc:"The limit on the charges of the account; if it has no plan, on the charges of the nearest accounts below it." example:"100 EUR"`
-	At         []percentText       `yaml:"at" doc:"Parts of the limit at which notify tells; 100 % by default. The other actions take effect at 100 %." example:"[80 %, 100 %]"`
-	Actions    []diag.Text         `yaml:"actions" enum:"event|notify|throttle|block|suspend" doc:"Actions, once in a period, when the count reaches the limit. notify (or event): limit.passed is published. throttle: limit.throttles is published, and the network is asked to slow the SIMs down until the period ends. block: limit.blocks is published, the network is asked to bar the SIMs until the period ends, and usage after the record that reached the limit waits in suspense, or costs what over says. suspend: the SIM is suspended from the beginning of that record on (per: sim only); a SIM without a state cannot be suspended. usage_limit_override lifts throttle, block and suspend." example:"[notify, block]"`
+	Usage      *quantity           `yaml:"usage" doc:"Limit on the quantity used, before rounding." example:"5 GB"`
+	Cost       *moneyText          `yaml:"cost" doc:"Limit on the charges of the account or, if it has no plan, on the charges of the nearest accounts below it." example:"100 EUR"`
+	At         []percentText       `yaml:"at" doc:"Parts of the limit at which notify acts; 100 % by default. The other actions take effect at 100 %." example:"[80 %, 100 %]"`
+	Actions    []diag.Text         `yaml:"actions" enum:"event|notify|throttle|block|suspend" doc:"Actions, once in a period, when the count reaches the limit. notify (or event): limit.passed is published. throttle: limit.throttles is published, and the network is asked to slow the SIMs down until the period ends. block: limit.blocks is published, the network is asked to bar the SIMs until the period ends, and usage after the record that reached the limit waits in suspense, or is priced by over. suspend: the SIM is suspended from the beginning of that record on (per: sim only); a SIM without a state cannot be suspended. usage_limit_override lifts throttle, block and suspend." example:"[notify, block]"`
 	Thresholds []limitThresholdDoc `yaml:"thresholds" doc:"Instead of at and actions: thresholds with their own actions, ascending."`
-	Over       *priceText          `yaml:"over" doc:"With block: price of usage over the limit, in the currency of the plan, where the plan's price would be paid. A record that is over the limit from its beginning has no fee, and one that pays for no other units no minimum; the cap stays. Without it, that usage waits in suspense." example:"0.05 / 1 MB"`
+	Over       *priceText          `yaml:"over" doc:"With block: price of usage over the limit, in the plan's currency; it replaces the plan's price. A record that is over the limit from its beginning pays no fee, and one that pays for no other units has no minimum; the cap still applies. If omitted, that usage waits in suspense." example:"0.05 / 1 MB"`
 }
 
 type limitThresholdDoc struct {
-	At percentText `yaml:"at,required" doc:"Part of the limit in percent, 1 to 1000." example:"80 %"`
+	At percentText `yaml:"at,required" doc:"Threshold in percent of the limit, 1 to 1000." example:"80 %"`
 	Do []diag.Text `yaml:"do,required" enum:"notify|throttle|block|suspend" doc:"Actions when the count reaches it, as in actions of the limit." example:"[notify, throttle]"`
 }
 

@@ -63,7 +63,7 @@ var minimum = adjustment{
 }
 
 type minimumDoc struct {
-	Minimum dues `yaml:"minimum" doc:"The least that a record costs which begins at this price and pays for units, fee included: not one of 0 units, that buckets cover whole, or that continues a session; or the least that a day, week or cycle with such a record costs: 0.50 / day; or a list of these." example:"0.01"`
+	Minimum dues `yaml:"minimum" doc:"Minimum cost, fee included, of a record that begins at this price and pays for units. It does not apply to a record of 0 units, a record that buckets cover whole, or one that continues a session. Written as 0.50 / day, the minimum cost of a day, week or cycle with such a record; or a list of minimums." example:"0.01"`
 }
 
 func applyMinimum(_ *tier, p *price, ch *Charge, sum *amount) error {

@@ -17,14 +17,14 @@ import (
 
 // buyersDoc names the accounts that may buy a package.
 type buyersDoc struct {
-	Kind     string      `yaml:"kind" enum:"standard|reseller" doc:"Accounts of this kind." example:"reseller"`
-	Accounts []diag.Text `yaml:"accounts" doc:"These accounts, and those below them." example:"[acme]"`
+	Kind     string      `yaml:"kind" enum:"standard|reseller" doc:"Kind of account to which it is sold." example:"reseller"`
+	Accounts []diag.Text `yaml:"accounts" doc:"Accounts to which it is sold, and the accounts below them." example:"[acme]"`
 }
 
 // Check implements the checks of diag.Decode.
 func (f *buyersDoc) Check(n *diag.Node, d *diag.Decoder) {
 	if (f.Kind == "") == (len(f.Accounts) == 0) {
-		d.Errorf(n.Pos, "for names either accounts or a kind of account")
+		d.Errorf(n.Pos, "write either accounts or a kind of account into for")
 	}
 }
 
@@ -60,7 +60,7 @@ func (c *compiler) compileOffer(doc *packageDoc) {
 		c.currency(m.Currency, m.Pos)
 	}
 	if m.Amount.Sign() < 0 {
-		c.list.Errorf(m.Pos, "a price is 0 or more")
+		c.list.Errorf(m.Pos, "a price must be 0 or more")
 	}
 	if p := doc.Price; p != nil && p.Currency != m.Currency {
 		c.list.Errorf(m.Pos, "first_price is in %s, but price is in %s; write both in one currency", m.Currency, p.Currency)
@@ -90,7 +90,7 @@ func (p *Package) NotFor(b *Buyer, at udr.Instant, zone *time.Location) string {
 			for _, t := range f.Accounts {
 				all = append(all, t.Value)
 			}
-			return fmt.Sprintf("package %s is for account %s and those below, and account %s is none of them", p.Name, strings.Join(all, ", "),
+			return fmt.Sprintf("package %s is for account %s and those below, and account %s is not one of them", p.Name, strings.Join(all, ", "),
 				b.Path[0])
 		}
 	}

@@ -27,15 +27,15 @@ const (
 var ownAccountNames = []string{"none", "account", "tree", "all"}
 
 type ownDoc struct {
-	Own  ownFactsDoc `yaml:"own,required" doc:"Networks and numbers of the operator, or of the customer's own fleet. Zones and prices refer to it by network: own and peer: own, conditions by own_network and on_net."`
+	Own  ownFactsDoc `yaml:"own,required" doc:"Networks and numbers of the operator, or of the customer's own fleet. Zones and prices refer to it with network: own and peer: own, conditions with own_network and on_net."`
 	pos  diag.Pos
-	From since `yaml:"from" doc:"Local date (of the account) or instant from which this version is in force; without it, always." example:"2026-02-01"`
+	From since `yaml:"from" doc:"Local date (of the account) or instant from which this version is in force. If omitted, it has always been in force." example:"2026-02-01"`
 }
 
 type ownFactsDoc struct {
 	Networks []diag.Text `yaml:"networks" doc:"Own networks, as MCC-MNC." example:"[214-07]"`
-	Prefixes []diag.Text `yaml:"prefixes" doc:"Beginnings of own numbers, in quotes." example:"[\"+34600\"]"`
-	Accounts diag.Text   `yaml:"accounts" default:"none" enum:"none|account|tree|all" doc:"Numbers of SIMs (msisdn in the registry, at the time of use) that are own as well: those of the SIM's account, of all accounts with the same billing root (tree), or all."`
+	Prefixes []diag.Text `yaml:"prefixes" doc:"Prefixes of own numbers, in quotes." example:"[\"+34600\"]"`
+	Accounts diag.Text   `yaml:"accounts" default:"none" enum:"none|account|tree|all" doc:"Numbers of SIMs (msisdn in the registry, at the time of use) that also count as own: those of the SIM's account, of all accounts with the same billing root (tree), or all."`
 }
 
 func (d *ownDoc) Check(n *diag.Node, _ *diag.Decoder) { d.pos = n.Pos }
@@ -67,7 +67,7 @@ func (c *compiler) compileOwn() {
 			o.networks[n.Value] = true
 		}
 		if len(doc.Own.Networks)+len(doc.Own.Prefixes) == 0 && o.accounts == ownNone {
-			c.list.Errorf(doc.pos, "own names nothing; list networks or prefixes, or write accounts: tree")
+			c.list.Errorf(doc.pos, "the document own is empty; list networks or prefixes, or write accounts: tree")
 		}
 		versioned(c, &c.owns, "document of what is own", diag.Text{Value: "own", Pos: doc.pos}, doc.From, o)
 	}
@@ -86,7 +86,7 @@ func (c *compiler) refersToOwn(w *whereDoc) {
 // usesOwn reports an error at a place that refers to own networks or numbers, if the catalogue has no own document.
 func (c *compiler) usesOwn(at diag.Pos, what string) {
 	if len(c.ownDocs) == 0 {
-		c.list.Errorf(at, "%s refers to what is own, but no document of the catalogue says what that is; add one, as in "+
+		c.list.Errorf(at, "%s refers to own networks or numbers, but the catalogue has no document own; add one, as in "+
 			"`own: { prefixes: [\"+34600\"], accounts: tree }`", what)
 	}
 }

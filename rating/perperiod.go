@@ -68,7 +68,7 @@ func readDue(n *diag.Node, dec *diag.Decoder) (x due) {
 		x.per = per
 	case doc.Per.Value == "" || doc.Per.Value == "record" || doc.Per.Value == "session":
 		if x.record = true; x.account {
-			dec.Errorf(doc.Counted.Pos, "an amount for a record is of one SIM; give it a period, such as per: day, or remove counted")
+			dec.Errorf(doc.Counted.Pos, "an amount per record concerns one SIM; give it a period, such as per: day, or remove counted")
 		}
 	default:
 		x.record = true

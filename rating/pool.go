@@ -11,16 +11,16 @@ import (
 
 // shareDoc is the document of a share plan. draw.go draws on its buckets, and poolsize.go computes their size.
 type shareDoc struct {
-	Name         diag.Text         `yaml:"share_plan,required" doc:"Name, by which accounts use it." example:"fleet-3g"`
-	From         since             `yaml:"from" doc:"Local date or instant from which this version is in force; without it, always."`
-	Level        levelText         `yaml:"level" default:"account" doc:"The account that owns the buckets. account: the one that has the plan. parent: its parent, so that all children that have the plan share. reseller: the nearest reseller account, itself or above. top: the billing root. A number: the account so many levels below the top. If there is no such account above, the buckets belong to the account that has the plan." example:"parent"`
-	Activation   diag.Text         `yaml:"activation" default:"sold" enum:"sold|participation" doc:"sold: an account has the plan if the registry says so. participation: it also has it while it has a SIM with one of plans or service_types, in a state of contributes_in."`
-	Period       diag.Text         `yaml:"period" default:"cycle" enum:"cycle|day|week|month|contract year" doc:"How long the buckets last until they are full again: a billing cycle of the account that owns them, a local day, a week from Monday, a calendar month, or a year of the account's contract." example:"week"`
+	Name         diag.Text         `yaml:"share_plan,required" doc:"Name of the share plan; accounts refer to it." example:"fleet-3g"`
+	From         since             `yaml:"from" doc:"Local date or instant from which this version is in force. If omitted, it has always been in force."`
+	Level        levelText         `yaml:"level" default:"account" doc:"Account that owns the buckets. account: the one that has the plan. parent: its parent, so that all children that have the plan share the buckets. reseller: the nearest reseller, which is the account itself or one above it. top: the billing root. A number: the account that many levels below the top. If there is no such account above, the buckets belong to the account that has the plan." example:"parent"`
+	Activation   diag.Text         `yaml:"activation" default:"sold" enum:"sold|participation" doc:"sold: an account has the plan if the registry assigns it. participation: it also has it while it has a SIM with one of plans or service_types, in a state of contributes_in."`
+	Period       diag.Text         `yaml:"period" default:"cycle" enum:"cycle|day|week|month|contract year" doc:"Period after which the buckets are full again: a billing cycle of the account that owns them, a local day, a week from Monday, a calendar month, or a year of the account's contract." example:"week"`
 	Priority     int               `yaml:"priority" doc:"Share plans with a lower number are drawn first, those with the same number in the order of the account." example:"10"`
-	Growth       diag.Text         `yaml:"growth" default:"fixed" enum:"fixed|variable|peak" doc:"fixed: the buckets have the same size however many SIMs draw on them. variable: each contributing SIM adds its contribution for its days. peak: the most SIMs that contribute at one time in the cycle add theirs."`
+	Growth       diag.Text         `yaml:"growth" default:"fixed" enum:"fixed|variable|peak" doc:"fixed: the buckets have the same size however many SIMs draw on them. variable: each contributing SIM adds its contribution for its days. peak: the contributions of the largest number of SIMs that contribute at one time in the cycle are added."`
 	Join         diag.Text         `yaml:"join" default:"prorated" enum:"prorated|whole" doc:"With growth: variable, the contribution of a SIM that joins or leaves within the cycle. prorated: for its days. whole: all of it."`
-	Units        diag.Text         `yaml:"units" default:"prorated" enum:"prorated|full" doc:"Units of a bucket if the account has the plan on some days of the cycle. prorated: its share of the days, rounded down to whole units. full: all of them."`
-	Plans        []diag.Text       `yaml:"plans" doc:"Price plans whose usage participates; without plans and service_types, all." example:"[fleet]"`
+	Units        diag.Text         `yaml:"units" default:"prorated" enum:"prorated|full" doc:"Units of a bucket if the account has the plan on only some days of the cycle. prorated: its share of the days, rounded down to whole units. full: all of them."`
+	Plans        []diag.Text       `yaml:"plans" doc:"Price plans whose usage participates. If plans and service_types are both omitted, all participate." example:"[fleet]"`
 	ServiceTypes []diag.Text       `yaml:"service_types" doc:"Price plans whose usage participates, by their service_type." example:"[tracking]"`
 	Contribute   []contributionDoc `yaml:"contributions" doc:"Units that SIMs add to the buckets, by price plan."`
 	In           []diag.Text       `yaml:"contributes_in" doc:"Names of the states in which a SIM contributes; by default all states of core active. A SIM without a state contributes." example:"[in_billing]"`
@@ -31,7 +31,7 @@ type shareDoc struct {
 type contributionDoc struct {
 	Plan        diag.Text `yaml:"plan" doc:"Price plan of the SIM; it takes precedence over a service type." example:"tracker"`
 	ServiceType diag.Text `yaml:"service_type" doc:"Instead of plan: all price plans of this service_type." example:"tracking"`
-	Bucket      diag.Text `yaml:"bucket" doc:"The bucket; without it, the only one." example:"data"`
+	Bucket      diag.Text `yaml:"bucket" doc:"Name of the bucket; optional if the share plan has only one." example:"data"`
 	Units       quantity  `yaml:"units,required" doc:"Units that one SIM adds in each cycle." example:"50 MB"`
 }
 
@@ -278,20 +278,20 @@ func (c *compiler) compileGrowth(doc *shareDoc, s *share, types map[string][]int
 		plans := []int32{}
 		switch {
 		case d.Plan.Value != "" && d.ServiceType.Value != "":
-			c.list.Errorf(d.ServiceType.Pos, "a contribution names a plan or a service type; make two contributions")
+			c.list.Errorf(d.ServiceType.Pos, "a contribution is for a plan or a service type, not both; write two contributions")
 			continue
 		case d.Plan.Value != "":
 			if p, ok := c.planNamed(d.Plan); ok {
 				plans = append(plans, p)
 			}
 			if of := c.InPlaceOf(d.Plan.Value); of != d.Plan.Value {
-				c.list.Errorf(d.Plan.Pos, "plan %s is a deal in place of plan %s, and contributions go by the plans that SIMs have; write %s",
+				c.list.Errorf(d.Plan.Pos, "plan %s is a deal in place of plan %s, and contributions depend on the plans that SIMs have; write %s",
 					d.Plan.Value, of, of)
 			}
 		case d.ServiceType.Value != "":
 			plans = c.plansOf(d.ServiceType, types)
 		default:
-			c.list.Errorf(d.Units.Pos, "a contribution names the plan or the service_type of the SIMs that contribute")
+			c.list.Errorf(d.Units.Pos, "a contribution needs the plan or the service_type of the SIMs that contribute")
 			continue
 		}
 		if b < 0 || d.Units.Value < 0 {
@@ -375,7 +375,7 @@ func (c *compiler) checkGrowth(doc *shareDoc, s *share) {
 		c.list.Warnf(doc.Growth.Pos, "share plan %s grows, but nobody contributes to it: each contribution is 0", s.name)
 	}
 	if s.whole && s.growth != variable {
-		c.list.Errorf(doc.Join.Pos, "join says what a SIM adds that comes or goes within the cycle, so it needs growth: variable")
+		c.list.Errorf(doc.Join.Pos, "join determines what a SIM adds that joins or leaves within the cycle, so it needs growth: variable")
 	}
 	if s.participation && !s.listed {
 		c.list.Errorf(doc.Activation.Pos, "activation: participation needs plans or service_types; otherwise every account with a SIM has "+

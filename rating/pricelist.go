@@ -23,7 +23,7 @@ import (
 type listDoc struct {
 	File    diag.Text           `yaml:"file,required" doc:"A CSV file of prices, beside the document or elsewhere in the project: in UTF-8, with a header, separated by semicolons, commas or tabs; 8 MB and 50,000 rows at most. Lines that begin with # are comments." example:"roaming.csv"`
 	Columns diag.Map[diag.Text] `yaml:"columns" doc:"Names in the header, where they differ from ratemill's: network, country, prefix, number, peer_country, zone, class, when, slice, name, price, per, fee, minimum, increment, unknown." example:"{ network: PLMN, price: EUR }"`
-	Ignore  []diag.Text         `yaml:"ignore" doc:"Columns of the file that say nothing about prices." example:"[operator, TADIG]"`
+	Ignore  []diag.Text         `yaml:"ignore" doc:"Columns of the file to ignore, because they contain nothing about prices." example:"[operator, TADIG]"`
 }
 
 // Limits of a price list.
@@ -220,7 +220,8 @@ func (l *priceList) header(header []string, r *csv.Reader) bool {
 		placed = placed || ok
 	}
 	if !placed {
-		l.errorf(line, 1, "the price list has no column that says where a price holds: network, country, prefix, number, peer_country or zone")
+		l.errorf(line, 1, "the price list has no column that states where a price applies: network, country, prefix, "+
+			"number, peer_country or zone")
 	}
 	return l.list.Errors() == errors
 }
@@ -379,9 +380,9 @@ func (l *priceList) once(line int, p *priceDoc, class *diag.Node, says string, a
 		l.rows[key] = listRow{line, says}
 		return true
 	case before.says == says:
-		l.list.Warnf(at, "the row for %s stands on line %d already, with the same price; remove one", place, before.line)
+		l.list.Warnf(at, "the row for %s is already on line %d, with the same price; remove one", place, before.line)
 	default:
-		l.list.Errorf(at, "the row for %s stands on line %d already, with %s, and here with %s; remove one", place, before.line, before.says,
+		l.list.Errorf(at, "the row for %s is already on line %d, with %s, and here with %s; remove one", place, before.line, before.says,
 			says)
 	}
 	return false
@@ -391,8 +392,8 @@ func (l *priceList) once(line int, p *priceDoc, class *diag.Node, says string, a
 func (c *compiler) unnamedLists(found []string, lists []file) {
 	for _, name := range found {
 		if !slices.ContainsFunc(lists, func(f file) bool { return f.name == name }) {
-			c.list.Warnf(diag.Pos{File: diag.NewFile(name, nil)}, "no plan names this file as its price list, so it prices nothing; write "+
-				"`prices: { file: %s }` in a plan, or move it out of the catalogue", path.Base(name))
+			c.list.Warnf(diag.Pos{File: diag.NewFile(name, nil)}, "no plan uses this file as its price list, so it prices "+
+				"nothing; write `prices: { file: %s }` in a plan, or move it out of the catalogue", path.Base(name))
 		}
 	}
 }

@@ -15,8 +15,8 @@ import (
 
 type ratesDoc struct {
 	Name       diag.Text                     `yaml:"rates,required" doc:"Name of the table, such as its publisher's. Explanations show it." example:"ecb"`
-	From       since                         `yaml:"from,required" doc:"Date from which the rates are in force, in the zone of the account that has the margin, until the date of the next document with this name. That one lists all rates again." example:"2026-03-01"`
-	Currencies diag.Map[diag.Map[diag.Text]] `yaml:"currencies,required" doc:"By currency, how much of other currencies one unit of it is. A rate converts in the other direction too, by division, unless the document has a rate for that direction." example:"EUR: { USD: 1.08 }"`
+	From       since                         `yaml:"from,required" doc:"Date from which the rates are in force, in the time zone of the account that has the margin, until the date of the next document with this name. The next document must list all rates again." example:"2026-03-01"`
+	Currencies diag.Map[diag.Map[diag.Text]] `yaml:"currencies,required" doc:"For each currency, the amount of other currencies that one unit of it buys. A rate converts in the other direction too, by division, unless the document has a rate for that direction." example:"EUR: { USD: 1.08 }"`
 }
 
 // rates are the compiled document.

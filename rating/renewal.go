@@ -195,8 +195,9 @@ func (e *Engine) renew(t *tier, x *instance, c *Counters, u *udr.Usage, res *Res
 	}
 	price, currency := x.price()
 	if currency != "" && currency != t.plan.currency && !price.IsZero() {
-		return false, suspend("currency", "package %s renews for %s %s, but plan %s charges %s; buy it for a price in that (ratemill package "+
-			"buy --price), or cancel it, with an --at before the usage, and retry", x.Name, price, currency, t.plan.name, t.plan.currency)
+		return false, suspend("currency", "package %s renews for %s %s, but plan %s charges %s; buy it for a price in that "+
+			"currency (ratemill package buy --price), or cancel it, with an --at before the usage, and "+
+			"retry", x.Name, price, currency, t.plan.name, t.plan.currency)
 	}
 	before := c.Get(r.key)
 	begin := max(u.At, x.begin)

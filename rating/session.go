@@ -31,8 +31,8 @@ func (e *Engine) join(v *registry.View, rev registry.Revision, c *Counters, u *u
 		}
 		if u.SessionKey == (udr.SessionKey{}) {
 			if u.Continues {
-				return suspend(SessionUnknown, "the record says that it continues a session, but not which one: the source's session "+
-					"key is empty; correct the source's rules and retry")
+				return suspend(SessionUnknown, "the record continues a session, but the source's session key is empty, so its "+
+					"session is unknown; correct the source's rules and retry")
 			}
 			return nil
 		}

@@ -75,10 +75,10 @@ func compileSteps(s *saying) {
 	steps := slices.Concat(d.Steps, d.Volume)
 	for i, x := range steps {
 		if i == 0 && x.From.Value != 0 {
-			s.list.Errorf(x.pos, "the first step begins at 0")
+			s.list.Errorf(x.pos, "the first step must begin at 0")
 		}
 		if i > 0 && x.From.Value <= steps[i-1].From.Value {
-			s.list.Errorf(x.pos, "steps begin in rising order; this one begins at %d, the one before at %d", x.From.Value,
+			s.list.Errorf(x.pos, "steps must be in rising order; this one begins at %d, the one before at %d", x.From.Value,
 				steps[i-1].From.Value)
 		}
 		pr.steps = append(pr.steps, priceStep{x.From.Value, x.Price.price, x.Price.per})

@@ -16,7 +16,7 @@ import (
 // not contain it.
 
 type timeZonesDoc struct {
-	Zones diag.Map[diag.Text] `yaml:"time_zones,required" doc:"Time zone of a country, for plans whose slices follow the clock of the visited country: for countries with several clocks, or another one than that of the time zone database. unknown is for usage whose country is unknown, and for ships, aircraft and satellites." example:"{ US: America/New_York, unknown: Europe/Madrid }"`
+	Zones diag.Map[diag.Text] `yaml:"time_zones,required" doc:"Time zone of a country, for plans whose slices follow the clock of the visited country: for countries with several clocks, or to replace the one in the time zone database. unknown is for usage whose country is unknown, and for ships, aircraft and satellites." example:"{ US: America/New_York, unknown: Europe/Madrid }"`
 	pos   diag.Pos
 }
 
@@ -41,7 +41,7 @@ func (c *compiler) compileTimeZones() {
 	}
 	for i, doc := range c.timeZoneDocs {
 		if i > 0 {
-			c.list.Errorf(doc.pos, "time_zones is there twice; write all countries into one document")
+			c.list.Errorf(doc.pos, "time_zones has two documents; write all countries into one")
 		}
 		for _, e := range doc.Zones {
 			country := e.Key.Value

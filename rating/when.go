@@ -137,9 +137,9 @@ func (e *Engine) chooseOwn(t *tier, slice int16, u *udr.Usage) (*price, *zoneMod
 		case err != nil:
 			return nil, nil, hit{}, err
 		case holds && !ok:
-			return nil, nil, hit{}, suspend("no_zone", "the place is unknown: the record has no country, and network %q. The condition of "+
-				"price %s of plan %s holds, and whether its place does cannot be known; correct the source's rules, or write "+
-				"`unknown: true` or `unknown: false` at the price, and retry", u.Network, p.name, t.plan.name)
+			return nil, nil, hit{}, suspend("no_zone", "the place is unknown: the record has no country, and network %q. The "+
+				"condition of price %s of plan %s holds, but whether its place matches cannot be known; correct the source's "+
+				"rules, or write `unknown: true` or `unknown: false` at the price, and retry", u.Network, p.name, t.plan.name)
 		case holds:
 			return p, c.model, found, nil
 		}
@@ -194,8 +194,8 @@ func (s *saying) compileWhen(d *priceDoc, table *priceTable, zones []string, sli
 	}
 	pc.when.prices = append(pc.when.prices, number)
 	if d.Name.Value == "" {
-		s.list.Errorf(d.When.Pos, "a price with when needs a name: explanations, invoices and counters show it, and its zone is that of "+
-			"other prices too; write name: … beside it")
+		s.list.Errorf(d.When.Pos, "a price with when needs a name: explanations, invoices and counters show it, and other "+
+			"prices may have the same zone; write name: … beside it")
 	}
 	s.pending = append(s.pending, pendingWhen{s.pc, number, d, s.class, s.classDoc.First.Value == "wins"})
 	if pc.models == nil {

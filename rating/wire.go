@@ -141,7 +141,7 @@ func (s *Session) check() error {
 	case s.Quantity < 0, s.Rounded < s.Quantity, s.Priced < 0, s.Priced > s.Rounded, s.Sum.Sign() < 0, s.Charged.Sign() < 0,
 		s.Minimum.Sign() < 0, s.Last < 0, s.Last > lastSecond,
 		s.Below.Num < 0, s.Below.Num != 0 && uint64(s.Below.Num) >= s.Below.Den:
-		return errors.New("a session with these numbers cannot be, so ratemill did not write it")
+		return errors.New("a session with these numbers is impossible, so ratemill did not write it")
 	}
 	return nil
 }

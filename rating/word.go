@@ -76,16 +76,16 @@ func conditionWords(plans, states []string) []word {
 	}
 	words := usageWords()
 	words = append(words,
-		of("on_net", yes, "on_net", "The other party's number is own: see the document own.",
+		of("on_net", yes, "on_net", "Whether the other party's number is one of the document own.",
 			func(a *answer) { a.truth(a.belongs(a.tier, a.u).peer) }),
-		of("own_network", yes, "not own_network", "The usage happened in an own network: see the document own.",
+		of("own_network", yes, "not own_network", "Whether the usage happened in a network of the document own.",
 			func(a *answer) { a.truth(a.belongs(a.tier, a.u).network) }),
 		of("attr.", text, `attr.rat == "NB-IoT"`, "A field that the source's rules set as attr.NAME; empty if they did not.", attribute),
-		only(of("sim.state", text, `sim.state == "in_testing"`, "The SIM's state in which the record begins, as worked out for rating; empty "+
-			"if the SIM has none.",
+		only(of("sim.state", text, `sim.state == "in_testing"`, "State of the SIM at the beginning of the record, as "+
+			"determined for rating; empty if the SIM has none.",
 			func(a *answer) { a.text(a.Engine.state.State) }), append([]string{""}, states...)...),
-		of("sim.state_days", number, "sim.state_days < 30", "Local dates since the one on which the SIM came to that state; absent if it has "+
-			"none.",
+		of("sim.state_days", number, "sim.state_days < 30", "Number of local dates since the date on which the SIM entered "+
+			"its state; absent if it has none.",
 			func(a *answer) {
 				if !a.Engine.state.known {
 					a.absent()
@@ -94,16 +94,16 @@ func conditionWords(plans, states []string) []word {
 				a.sinceDate(a.Engine.state.From)
 			}),
 		of("sim.active_days", number, "(sim.active_days ?? 0) < 90",
-			"Number of local dates since the SIM's activation, which is the date on which it first was in a state of core active; "+
+			"Number of local dates since the SIM's activation, the date on which it was first in a state of core active; "+
 				"absent if it never was.", activeDays),
-		only(of("sim.plan", text, `sim.plan == "fleet"`, "The SIM's own plan; empty if its account's plan prices it.",
+		only(of("sim.plan", text, `sim.plan == "fleet"`, "Plan of the SIM itself; empty if its account's plan prices it.",
 			func(a *answer) {
 				owner, _ := a.view.Owner(a.u.SIM, a.u.At, a.rev)
 				a.text(a.view.PlanName(owner.Plan))
 			}), append([]string{""}, plans...)...),
-		id(registry.NamedGroup, of("sim.group", text, `sim.group == "vans"`, "The id of the group of the SIM; empty if it is in none.",
+		id(registry.NamedGroup, of("sim.group", text, `sim.group == "vans"`, "Id of the SIM's group; empty if it is in none.",
 			func(a *answer) { a.text(a.view.Group(a.u.SIM, a.u.At, a.rev)) })),
-		id(registry.NamedAccount, of("sim.account", text, `sim.account == "acme-spain"`, "The id of the account that has the SIM.",
+		id(registry.NamedAccount, of("sim.account", text, `sim.account == "acme-spain"`, "Id of the account that has the SIM.",
 			func(a *answer) { a.text(a.path[0].facts.ID) })),
 	)
 	for _, kind := range []udr.IDKind{udr.ICCID, udr.IMSI, udr.MSISDN, udr.EID, udr.IMEI, udr.Name} {
@@ -116,22 +116,23 @@ func conditionWords(plans, states []string) []word {
 			"The SIM's first "+what+" at the time of use, without + or spaces; empty if it has none.", identifier(kind)))
 	}
 	return append(words,
-		id(registry.NamedAccount, of("account.id", text, `account.id == "acme"`, "The id of the account that pays the charge: at "+
-			"tier 0 the account of the SIM, at the other tiers the account above that pays by its own plan.",
+		id(registry.NamedAccount, of("account.id", text, `account.id == "acme"`, "Id of the account that pays the charge: "+
+			"at tier 0 the account of the SIM, at the other tiers the account above that pays by its own plan.",
 			func(a *answer) { a.text(a.account().ID) })),
 		only(of("account.kind", text, `account.kind == "reseller"`, "Its kind.",
 			func(a *answer) { a.text(a.account().Kind.String()) }), "standard", "reseller"),
-		id(registry.NamedCompany, of("account.company", text, `account.company == "acme-group"`, "The id of its company.",
+		id(registry.NamedCompany, of("account.company", text, `account.company == "acme-group"`, "Id of the account's company.",
 			func(a *answer) { a.text(a.account().Company) })),
-		id(registry.NamedProject, of("account.project", text, `account.project == "depot"`, "The id of its project; empty if it has none.",
+		id(registry.NamedProject, of("account.project", text, `account.project == "depot"`, "Id of the account's project; "+
+			"empty if it has none.",
 			func(a *answer) { a.text(a.account().Project) })),
-		of("account.level", number, "account.level > 0", "How many accounts are above it: 0 for the top account.",
+		of("account.level", number, "account.level > 0", "Number of accounts above it: 0 for the top account.",
 			func(a *answer) { a.number(int64(a.account().Level)) }),
 		of("account.custom.", text, `account.custom.segment == "gold"`,
-			"A field of the installation in the account's details; empty if it has no value.",
+			"Field that the installation defines, in the account's details; empty if it has no value.",
 			func(a *answer) { a.text(a.view.Custom(a.account().Number, a.key, a.u.At, a.rev)) }),
 		of("profile.custom.", text, `profile.custom.contract == "2026"`,
-			"A field of the installation in the billing profile of the account, or of the nearest account above that has one.",
+			"Field that the installation defines, in the billing profile of the account, or of the nearest account above it that has one.",
 			profileCustom),
 	)
 }
@@ -142,7 +143,7 @@ var identifierExamples = map[udr.IDKind]string{udr.ICCID: `"8934"`, udr.IMSI: `"
 // usageWords returns the words about the usage record, which are those that rules set.
 func usageWords() []word {
 	words := []word{{rules.Word{Name: "class", Type: rules.Type{Kind: rules.Text}, Example: `class == "data"`,
-		Doc: "The usage class. In a condition it is always that of the price."}, func(a *answer) { a.text(a.u.Class) }, 0}}
+		Doc: "The usage class. In a condition, it is always the class of the price."}, func(a *answer) { a.text(a.u.Class) }, 0}}
 	for _, f := range udr.Fields() {
 		t := rules.TypeOfField(f)
 		if f.AnyUnit {

@@ -20,7 +20,7 @@ func (m *zoneModel) addZone(z zone, at diag.Pos, l *diag.List, stored bool) {
 	m.places, m.peers = m.places || z.where.places(), m.peers || z.where.peers()
 	if m.firstWins {
 		if before := m.shadows(a.number, &z.where); before != "" {
-			l.Warnf(at, "zone %s never matches: the zones before it (%s) hold all that it holds, and the first wins. Write it before "+
+			l.Warnf(at, "zone %s never matches: the zones before it (%s) cover all that it covers, and the first wins. Write it before "+
 				"them", z.name, before)
 		}
 	}
