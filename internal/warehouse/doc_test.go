@@ -226,7 +226,7 @@ func TestDocumentsThatClickHouseLostAreWrittenAgain(t *testing.T) {
 		other.Hash = "another"
 		all := append(slices.Clone(w.all[:len(w.all)-2]), invoicing.Exported{N: int64(len(w.all) - 1), Document: &other})
 		require.ErrorContains(t, w.arrive(w.sink(func(o *warehouse.DocumentSinkOptions) { o.Documents = &finals{all: all} })),
-			"the control store has another or no number")
+			"the control store has a different number")
 	})
 }
 

@@ -111,7 +111,7 @@ func (s *DocumentSink) take(ctx context.Context, begun *control.Intent, from int
 	}
 	if begun != nil && err == nil && (len(all) == 0 || all[len(all)-1].N != begun.To) {
 		err = fmt.Errorf("the control store has no final document or close with the number %d, but a part of it was sent to "+
-			"ClickHouse: it is an older copy; see docs/runbooks/stores-of-different-days.md", begun.To)
+			"ClickHouse: this control store is an older copy; see docs/runbooks/stores-of-different-days.md", begun.To)
 	}
 	if err != nil || len(all) == 0 {
 		return 0, nil, err
@@ -286,8 +286,9 @@ func (p *page) flush(ctx context.Context) error {
 	token := fmt.Sprintf("%s/%s/%d.%d-%d.%d", s.Name, b.Table, first.N, first.No, last.N, last.No)
 	count := func() (int, error) { return s.Warehouse.ExportRows(ctx, b.Table, first, last) }
 	err := s.arrive(ctx, s.Warehouse, b, token, p.again, count, func(rows int) error {
-		return fmt.Errorf("%s holds %d rows from place %d.%d to %d.%d, but the documents of the control store make %d: some are there twice, or "+
-			"another program writes there; drop the table, and let ratemill fill it again: ratemill stores remake %s --why \"…\"", b.Table, rows,
+		return fmt.Errorf("%s holds %d rows from place %d.%d to %d.%d, but the documents of the control store have %d: some "+
+			"rows are duplicated, or another program writes to the table; drop the table, and let ratemill fill it again: "+
+			"ratemill stores remake %s --why \"…\"", b.Table, rows,
 			first.N, first.No, last.N, last.No, b.Rows(), b.Table)
 	}, s.Log)
 	b.reset()

@@ -114,8 +114,8 @@ func (s *DocumentSink) missing(ctx context.Context, next int64) (int64, error) {
 		return 0, err
 	}
 	if w.Excess != "" {
-		return 0, fmt.Errorf("%s: rows of a document or close are there twice, or another program writes there; drop these tables, and let "+
-			"ratemill fill them again: ratemill stores remake TABLE… --why \"…\"", w.Excess)
+		return 0, fmt.Errorf("%s: rows of a document or close are duplicated, or another program writes to these tables; "+
+			"drop the tables, and let ratemill fill them again: ratemill stores remake TABLE… --why \"…\"", w.Excess)
 	}
 	if err := s.same(ctx, w); err != nil {
 		return 0, err
@@ -129,10 +129,10 @@ func (s *DocumentSink) missing(ctx context.Context, next int64) (int64, error) {
 		return next, nil
 	}
 	if from < next {
-		s.Log.Warn("ClickHouse has fewer rows of invoices than it had; they are written again", "from", from, "to", s.ask, "tables",
+		s.Log.Warn("ClickHouse has fewer rows of invoices than before; writing them again", "from", from, "to", s.ask, "tables",
 			w.Tables)
 	} else {
-		s.Log.Warn("ClickHouse has more invoices than its position in the control store says; going on from them", "newest", w.Newest,
+		s.Log.Warn("ClickHouse has more invoices than its position in the control store; continuing after them", "newest", w.Newest,
 			"position", next)
 	}
 	s.Repeated.Add(1)
@@ -155,8 +155,8 @@ func (s *DocumentSink) repaired(ctx context.Context) error {
 		return fmt.Errorf("%s lack %d rows now; comparing them again", w.Tables, w.Lacks)
 	}
 	s.lacked = w
-	return fmt.Errorf("%s lack %d rows from document or close %d on, in between others: some were deleted or changed; drop these tables, and "+
-		"let ratemill fill them again: ratemill stores remake TABLE… --why \"…\"", w.Tables, w.Lacks, w.Missing)
+	return fmt.Errorf("%s lack %d rows from document or close %d on, between other rows: some were deleted or changed; "+
+		"drop these tables, and let ratemill fill them again: ratemill stores remake TABLE… --why \"…\"", w.Tables, w.Lacks, w.Missing)
 }
 
 // same returns an error unless the newest document of the warehouse belongs to this control store.
@@ -175,9 +175,10 @@ func (s *DocumentSink) same(ctx context.Context, w ExportedTables) error {
 	if len(all) == 1 && hash == w.Hash {
 		return nil
 	}
-	return fmt.Errorf("ClickHouse has final documents and closes up to number %d, and the control store has another or no number %d: one "+
-		"of the two is an older copy (docs/runbooks/stores-of-different-days.md). To take the documents of this control store, drop the tables "+
-		"%s of ClickHouse and order ratemill to make them again: ratemill stores remake TABLE… --why \"…\"", w.Newest, w.Newest,
+	return fmt.Errorf("ClickHouse has final documents and closes up to number %d, but the control store has a different "+
+		"number %d, or none: one of the two is an older copy (docs/runbooks/stores-of-different-days.md)."+
+		" To take the documents of this control store, drop the tables %s of ClickHouse and let ratemill fill them again: "+
+		"ratemill stores remake TABLE… --why \"…\"", w.Newest, w.Newest,
 		strings.Join(exportTables,
 			", "))
 }

@@ -4,16 +4,16 @@ package warehouse
 var invoiceViews = []View{
 	{
 		Name: "invoices", Since: 13,
-		Doc: "Final invoices and credit notes, with the amounts that credit notes took back from each. Payments are in the control store.",
+		Doc: "Final invoices and credit notes, with the amounts that credit notes credited for each. Payments are in the control store.",
 		Columns: []Column{
 			{Name: "id, number, form, corrects", Doc: "As in documents."},
 			{Name: "seller", Doc: "Account of the seller; empty for the operator."}, {Name: "payer", Doc: "The account that pays."},
 			{Name: "cycle", Doc: "First day of the last billing cycle that it closes."},
-			{Name: "issued, due", Doc: "Date of issue, and until when it is to be paid."}, {Name: "currency",
+			{Name: "issued, due", Doc: "Date of issue, and due date."}, {Name: "currency",
 				Doc: "Currency of the amounts, ISO 4217."},
 			{Name: "net, tax, total", Doc: "Without tax, tax, and with tax; below 0 for money that is paid back."},
-			{Name: "credit_notes", Doc: "How many credit notes took back parts of it."},
-			{Name: "credited_net, credited_total", Doc: "Amounts that they took back, as positive numbers."},
+			{Name: "credit_notes", Doc: "How many credit notes credited parts of it."},
+			{Name: "credited_net, credited_total", Doc: "Amounts that these credit notes credited, as positive numbers."},
 			{Name: "left_total", Doc: "total − credited_total; of a credit note: 0."},
 			{Name: "accounting_group, cost_centre, sandbox, hash", Doc: "As in documents."},
 		},
@@ -33,11 +33,11 @@ LEFT JOIN (
 		Columns: []Column{
 			{Name: "payer", Doc: "The account that pays."}, {Name: "payer_number", Doc: "Its number."}, {Name: "cycle",
 				Doc: "First day of the billing cycle."},
-			{Name: "cycle_to", Doc: "First day after it."}, {Name: "off_cycle", Doc: "As in closes."},
+			{Name: "cycle_to", Doc: "First day after the billing cycle."}, {Name: "off_cycle", Doc: "As in closes."},
 			{Name: "currency", Doc: "Currency of the amounts, ISO 4217."},
-			{Name: "usage, others", Doc: "Exact sums of usage, and of everything else."},
-			{Name: "state", Doc: "billed; open: it waits for a later document; pro_forma: its payer gets no documents."},
-			{Name: "document, number", Doc: "Id and number of the document; empty for none."},
+			{Name: "usage, others", Doc: "Exact sums of usage, and of all other charges."},
+			{Name: "state", Doc: "billed; open: the close waits for a later document; pro_forma: the payer gets no documents."},
+			{Name: "document, number", Doc: "Id and number of the document; empty if there is none."},
 		},
 		Select: `
 SELECT c.payer AS payer, c.payer_number AS payer_number, c.cycle AS cycle, c.cycle_to AS cycle_to, c.off_cycle AS off_cycle, c.currency AS currency, c.usage AS usage, c.others AS others,
@@ -49,21 +49,23 @@ LEFT JOIN (
 	},
 	{
 		Name: "invoice_balance", Since: 13,
-		Doc: "The lines of the invoice balance that follow from exported documents and closes: each row is two numbers that have to be " +
-			"equal. Ask for difference != 0; there should be no rows. The line B1 usage reads all charges.",
+		Doc: "The lines of the invoice balance that follow from exported documents and closes: each row compares two " +
+			"numbers that must be equal." +
+			" Query it with difference != 0; there should be no rows. The line B1 usage reads all charges.",
 		Columns: []Column{
 			{Name: "line",
-				Doc: "B1 usage: the charges of an account in a closed cycle, and those of them that closes contain. B5 items: the items of a " +
+				Doc: "B1 usage: the charges of an account in a closed cycle, and those of these charges that closes contain. B5 " +
+					"items: the items of a " +
 					"document, and its lines. B5 closes: the closes of a document, and its lines. B5 lines: the exact sum of its lines, and their " +
 					"amounts plus the remainders of rounding. B6 net: the nets of its lines, and its net. B6 tax: its tax groups, and its tax. B6 " +
-					"total: net and tax, and the total. B6 credited: the amount taken back from it, and the same bounded by its net. B7 numbers: " +
-					"how many numbers a range should have given, and the documents with one. B7 dates: the number of places where the date of a " +
-					"document number is earlier than that of the number before it, and 0."},
-			{Name: "what", Doc: "The document, account or range of numbers."},
+					"total: net and tax, and the total. B6 credited: the amount credited for the document, and the same amount " +
+					"limited to its net. B7 numbers: how many numbers a range should have assigned, and how many documents have one." +
+					" B7 dates: how often the date of a document number is earlier than that of the number before it, and 0."},
+			{Name: "what", Doc: "Document, account or range of numbers that is checked."},
 			{Name: "cycle", Doc: "First day of the billing cycle; 1970-01-01 for ranges of numbers."},
 			{Name: "currency", Doc: "Currency of the amounts; empty for counts."},
 			{Name: "left_side, right_side", Doc: "The two numbers."},
-			{Name: "difference", Doc: "left_side − right_side; anything but 0 is an alarm."},
+			{Name: "difference", Doc: "left_side − right_side; any value but 0 is an alarm."},
 		},
 		Select: `
 WITH sums AS (

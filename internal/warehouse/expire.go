@@ -69,8 +69,8 @@ func (w *Warehouse) Expire(ctx context.Context, l Layout, clocks ...Clock) (e Ex
 	}
 	if e.Before.Before(due) && now.Sub(newest) > quietFor {
 		if e.Held, err = w.heldBack(ctx, e.Before, due); err == nil && e.Held != "" {
-			e.Held += fmt.Sprintf(" by the clocks, which say %s, but the newest rated usage is of %s; if the clocks are right, newer "+
-				"usage lets them go",
+			e.Held += fmt.Sprintf(" by the clocks, which show %s, but the newest rated usage is of %s; if the clocks are "+
+				"right, newer usage allows the deletion",
 				moments(now), moments(newest))
 		}
 	}

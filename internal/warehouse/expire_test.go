@@ -116,7 +116,7 @@ func TestNothingExpiresThatNewerUsageDoesNotProveToBeOld(t *testing.T) {
 	e, err := w.Expire(t.Context(), keepTwo, clocks(0, 0)...)
 	require.NoError(t, err)
 	require.Regexp(t,
-		`^rows of rated_usage, tier_charges, duplicates, usage_events have expired by the clocks, which say \S+ \S+Z, `+
+		`^rows of rated_usage, tier_charges, duplicates, usage_events have expired by the clocks, which show \S+ \S+Z, `+
 			`but the newest rated usage is of \S+ \S+Z; `, e.Held)
 	require.Zero(t, e.Parts)
 	require.Equal(t, all, w.left("first"))

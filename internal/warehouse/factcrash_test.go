@@ -185,7 +185,7 @@ func TestFactsThatClickHouseLostAreWrittenAgain(t *testing.T) {
 		other.known, other.warehouse = 0, w.warehouse
 		other.state(randomFacts(rand.New(rand.NewPCG(9, 9)), 0))
 		_, err := other.sink(nil).Step(t.Context())
-		require.ErrorContains(t, err, "the control store has another or no revision")
+		require.ErrorContains(t, err, "the control store has a different revision")
 	})
 }
 

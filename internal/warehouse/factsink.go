@@ -116,8 +116,8 @@ func (s *FactSink) take(ctx context.Context, begun *control.Intent, from int64) 
 	if begun == nil {
 		changes = ranged(changes)
 	} else if err == nil && (len(changes) == 0 || int64(changes[len(changes)-1].Revision) != begun.To) {
-		err = fmt.Errorf("the control store has no revision %d of the registry, but a part of its facts was sent to ClickHouse: it is an older "+
-			"copy; see docs/runbooks/stores-of-different-days.md", begun.To)
+		err = fmt.Errorf("the control store has no revision %d of the registry, but a part of its facts was sent to "+
+			"ClickHouse: this control store is an older copy; see docs/runbooks/stores-of-different-days.md", begun.To)
 	}
 	if err != nil || len(changes) == 0 {
 		return 0, nil, err
@@ -262,8 +262,8 @@ func (s *FactSink) insert(ctx context.Context, b *Block, first, last control.Fac
 	token := fmt.Sprintf("%s/%s/%d.%d-%d.%d", s.Name, b.Table, first.Known, first.N, last.Known, last.N)
 	return s.arrive(ctx, s.Warehouse, b, token, again, func() (int, error) { return s.Warehouse.FactRows(ctx, b.Table, first, last) },
 		func(rows int) error {
-			return fmt.Errorf("%s holds %d facts from revision %d, fact %d, to revision %d, fact %d, but the control store has %d: some are there "+
-				"twice, or another program writes there; drop the table, and let ratemill fill it again: ratemill stores remake %s --why "+
-				"\"…\"", b.Table, rows, first.Known, first.N, last.Known, last.N, b.Rows(), b.Table)
+			return fmt.Errorf("%s holds %d facts from revision %d, fact %d, to revision %d, fact %d, but the control store has "+
+				"%d: some are duplicated, or another program writes to the table; drop the table, and let ratemill fill it again: "+
+				"ratemill stores remake %s --why \"…\"", b.Table, rows, first.Known, first.N, last.Known, last.N, b.Rows(), b.Table)
 		}, s.Log)
 }

@@ -102,10 +102,10 @@ func (s *FactSink) missing(ctx context.Context, at control.SinkPosition) (next i
 	case at.Intent != nil && newest >= at.Intent.From-1 && newest <= at.Intent.To, at.Intent == nil && newest == at.Next-1:
 		return at.Next, nil // complete, or within the range that was begun
 	case newest < at.Next-1:
-		s.Log.Warn("ClickHouse has fewer facts of the registry than it had; they are written again", "it has revision", newest,
+		s.Log.Warn("ClickHouse has fewer facts of the registry than before; writing them again", "it has revision", newest,
 			"it had revision", at.Next-1)
 	default:
-		s.Log.Warn("ClickHouse has more facts of the registry than its position in the control store says; going on from them",
+		s.Log.Warn("ClickHouse has more facts of the registry than its position in the control store; continuing after them",
 			"it has revision", newest,
 			"position", at.Next-1)
 	}
@@ -123,9 +123,10 @@ func (s *FactSink) same(ctx context.Context, w Revisions) error {
 	if len(changes) == 1 && changes[0].Revision == w.Newest && changes[0].At.Equal(w.At) {
 		return nil
 	}
-	return fmt.Errorf("ClickHouse has facts of the registry up to revision %d, which became known at %s, and the control store has another "+
-		"or no revision %d: one of the two is an older copy (docs/runbooks/stores-of-different-days.md). To take the facts of this control "+
-		"store, drop the tables %s of ClickHouse and order ratemill to make them again: ratemill stores remake TABLE… --why \"…\"", w.Newest,
+	return fmt.Errorf("ClickHouse has facts of the registry up to revision %d, which became known at %s, but the control "+
+		"store has a different revision %d, or none: one of the two is an older copy (docs/runbooks/stores-of-different-days.md)."+
+		" To take the facts of this control store, drop the tables %s of ClickHouse and let ratemill fill them again: "+
+		"ratemill stores remake TABLE… --why \"…\"", w.Newest,
 		w.At.Format(time.RFC3339), w.Newest, factTableNames())
 }
 
@@ -136,8 +137,9 @@ func (s *FactSink) refill(ctx context.Context, table string, from control.FactTa
 		return nil
 	}
 	if has > should {
-		return fmt.Errorf("%s holds %d facts up to revision %d, but the control store has %d: some are there twice, or another program writes "+
-			"there; drop the table, and let ratemill fill it again: ratemill stores remake %s --why \"…\"", table, has, w.Newest, should, table)
+		return fmt.Errorf("%s holds %d facts up to revision %d, but the control store has %d: some are duplicated, or "+
+			"another program writes to the table; drop the table, and let ratemill fill it again: ratemill stores remake %s "+
+			"--why \"…\"", table, has, w.Newest, should, table)
 	}
 	s.Log.Warn("ClickHouse lacks facts of the registry in a table; writing them again", "table", table, "facts", should-has)
 	for after := registry.Revision(0); after < w.Newest; {

@@ -14,8 +14,8 @@ import (
 const newestRevision = "(SELECT max(revision) FROM registry_revisions)"
 
 var (
-	atParameter       = Column{Name: "at", Doc: "As of which time."}
-	revisionParameter = Column{Name: "revision", Doc: "As known at which revision of the registry."}
+	atParameter       = Column{Name: "at", Doc: "Time for which the view shows the facts."}
+	revisionParameter = Column{Name: "revision", Doc: "Revision of the registry up to which facts are known."}
 )
 
 func registryViews() (all []View) {
@@ -84,9 +84,9 @@ const mostInRevision = 67108864
 var (
 	simColumn   = Column{Name: "sim", Doc: "Number of the SIM."}
 	knownColumn = []Column{
-		{Name: "known", Doc: "Revision of the registry with which that became known."},
+		{Name: "known", Doc: "Revision of the registry with which the fact became known."},
 		{Name: "known_at", Doc: "When."}, {Name: "who", Doc: "Who stated it."}, {Name: "why", Doc: "Why."},
-		{Name: "cause", Doc: "Its cause; empty for none."},
+		{Name: "cause", Doc: "Cause of the fact; empty if it has none."},
 	}
 )
 
@@ -95,12 +95,13 @@ var registryQuestions = []View{
 		Name: "sims",
 		Doc:  "SIMs that an account owns, with their identifiers and states.",
 		Columns: []Column{
-			simColumn, {Name: "account", Doc: "The account that owns it."}, {Name: "account_number", Doc: "Its number."},
-			{Name: "plan", Doc: "The SIM's price plan."}, {Name: "since", Doc: "When the account began to own it with this plan."},
-			{Name: "iccid, imsi, msisdn, imei, eid, name", Doc: "Its identifiers; several of one kind are separated by a blank."},
-			{Name: "state", Doc: "Its state; empty for none."}, {Name: "core", Doc: "prospect, active, suspended or cancelled; empty for no state."},
+			simColumn, {Name: "account", Doc: "Account that owns the SIM."}, {Name: "account_number", Doc: "Its number."},
+			{Name: "plan", Doc: "Price plan of the SIM."}, {Name: "since", Doc: "When the account began to own the SIM with this plan."},
+			{Name: "iccid, imsi, msisdn, imei, eid, name", Doc: "Identifiers of the SIM; several of one kind are separated by a space."},
+			{Name: "state", Doc: "State of the SIM; empty if it has none."}, {Name: "core", Doc: "prospect, active, suspended " +
+				"or cancelled; empty if the SIM has no state."},
 			{Name: "lifecycle", Doc: "The lifecycle, as name@version."}, {Name: "state_since",
-				Doc: "When this state began; 1970-01-01 for no state."},
+				Doc: "When this state began; 1970-01-01 if the SIM has no state."},
 		},
 		Select: `
 SELECT o.sim AS sim, o.account AS account, o.account_number AS account_number, o.plan AS plan, o.since AS since,
@@ -114,10 +115,11 @@ LEFT JOIN ` + holding(stateTable, "sim", "", "state", "core", "lifecycle", "vali
 	},
 	{
 		Name: "sim_states",
-		Doc:  "The states of all SIMs that have one, also of those that no account owns any more.",
+		Doc:  "The states of all SIMs that have one, including SIMs that no account owns any more.",
 		Columns: append([]Column{
-			simColumn, {Name: "state", Doc: "The state in its model."}, {Name: "core", Doc: "prospect, active, suspended or cancelled."},
-			{Name: "lifecycle", Doc: "The lifecycle, as name@version."}, {Name: "brought", Doc: "The SIM came from elsewhere in this state."},
+			simColumn, {Name: "state", Doc: "State of the SIM in its model."}, {Name: "core", Doc: "prospect, active, suspended or cancelled."},
+			{Name: "lifecycle", Doc: "The lifecycle, as name@version."}, {Name: "brought", Doc: "Whether the SIM came from " +
+				"elsewhere in this state."},
 			{Name: "since", Doc: "When this state began."},
 		}, knownColumn...),
 		Select: `
@@ -128,16 +130,18 @@ SELECT * FROM ` + holding(stateTable, "sim", "", "state", "core", "lifecycle", "
 		Doc:  "Accounts, with the values that they inherit from the accounts above them.",
 		Columns: append([]Column{
 			{Name: "account", Doc: "Id of the account."}, {Name: "number", Doc: "Its number."},
-			{Name: "parent", Doc: "The account above; empty for a billing root."}, {Name: "root", Doc: "Its billing root."},
-			{Name: "level", Doc: "0 for a billing root, 1 for the accounts below it, …"},
-			{Name: "kind", Doc: "standard or reseller."}, {Name: "company", Doc: "Id of its company."}, {Name: "project",
-				Doc: "Id of its project; empty for none."},
-			{Name: "currency", Doc: "Its own, or that of the nearest account above that has one."},
-			{Name: "zone", Doc: "Its own time zone, or that of the nearest account above that has one, as stated."},
-			{Name: "cycle_day", Doc: "The same of the cycle day. A change in mid-cycle counts from the next cycle on."},
-			{Name: "plan", Doc: "Its price plan for the SIMs below it."}, {Name: "share_plans, limits", Doc: "Its pools and limits."},
-			{Name: "status", Doc: "draft, active, …; empty if nobody stated a status."}, {Name: "status_since",
-				Doc: "When the status began; 1970-01-01 if there is no status, or it has always held."},
+			{Name: "parent", Doc: "Account above this one; empty for a billing root."}, {Name: "root", Doc: "Its billing root."},
+			{Name: "level", Doc: "Levels below the billing root: 0 for a billing root, 1 for the accounts below it, …"},
+			{Name: "kind", Doc: "standard or reseller."}, {Name: "company", Doc: "Id of the account's company."}, {Name: "project",
+				Doc: "Id of the account's project; empty if it has none."},
+			{Name: "currency", Doc: "Currency of the account, or of the nearest account above that has one."},
+			{Name: "zone", Doc: "Time zone of the account, or of the nearest account above that has one, as stated."},
+			{Name: "cycle_day", Doc: "Cycle day of the account, or of the nearest account above that has one. A change in " +
+				"mid-cycle counts from the next cycle on."},
+			{Name: "plan", Doc: "Price plan of the account for the SIMs below " +
+				"it."}, {Name: "share_plans, limits", Doc: "Pools and limits of the account."},
+			{Name: "status", Doc: "draft, active, …; empty if no status was stated."}, {Name: "status_since",
+				Doc: "When the status began; 1970-01-01 if there is no status, or if it has always held."},
 			{Name: "since", Doc: "When the account's own values began to hold."},
 		}, knownColumn...),
 		Select: `
@@ -163,8 +167,8 @@ LEFT JOIN ` + holding(statementTable, "subject", "kind = 'status' AND name = ''"
 		Doc:  "Companies.",
 		Columns: append([]Column{
 			{Name: "company", Doc: "Id of the company."}, {Name: "name", Doc: "Its name."}, {Name: "kind", Doc: "customer, reseller or operator."},
-			{Name: "type", Doc: "Its legal form or line of business."}, {Name: "registration", Doc: "Its number in the register of companies."},
-			{Name: "vat", Doc: "Its VAT number."}, {Name: "country", Doc: "The country of its seat."},
+			{Name: "type", Doc: "Legal form or line of business of the company."}, {Name: "registration", Doc: "Number of the company in the register of companies."},
+			{Name: "vat", Doc: "Its VAT number."}, {Name: "country", Doc: "Country of the company's seat."},
 		}, knownColumn...),
 		Select: `
 SELECT c.id AS company, c.name AS name, c.kind AS kind, JSONExtractString(s.value, 'type') AS type, JSONExtractString(s.value, 'registration') AS registration,
@@ -177,12 +181,12 @@ LEFT JOIN ` + holding(statementTable, "subject", "kind = 'company' AND name = ''
 	},
 	{
 		Name: "statements",
-		Doc:  "Everything else that holds of accounts, SIMs, companies and other subjects: one row for each kind, subject and name.",
+		Doc:  "All other facts in force about accounts, SIMs, companies and other subjects: one row for each kind, subject and name.",
 		Columns: append([]Column{
 			{Name: "kind", Doc: "status, settings, profile, resource, …"}, {Name: "subject", Doc: "As in statement_facts."}, {Name: "name",
-				Doc: "Which one, where a subject has several."},
-			{Name: "value", Doc: "As JSON, without the fields in withheld."}, {Name: "withheld", Doc: "Fields that only the control store has."},
-			{Name: "since", Doc: "Since when it holds."},
+				Doc: "Distinguishes facts of one kind about one subject."},
+			{Name: "value", Doc: "Value as JSON, without the fields in withheld."}, {Name: "withheld", Doc: "Fields that only the control store has."},
+			{Name: "since", Doc: "When the fact began to hold."},
 		}, knownColumn...),
 		Select: `
 SELECT * FROM ` + holding(statementTable, "kind, subject, name", "", "value", "withheld", "valid_from AS since", "known", "known_at", "who", "why", "cause"),

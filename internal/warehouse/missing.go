@@ -15,7 +15,7 @@ func (e *MissingTablesError) Error() string {
 	if len(e.Tables) > 1 {
 		what, it = "tables "+strings.Join(e.Tables, ", ")+" are", "them"
 	}
-	return fmt.Sprintf("warehouse: the %s missing, although ratemill created %s here: somebody dropped or renamed %s. Restore %s from a "+
+	return fmt.Sprintf("warehouse: the %s missing, although ratemill created %s here: a user dropped or renamed %s. Restore %s from a "+
 		"backup of ClickHouse, or rename back; only if the rows are lost for good, recreate %s empty: ratemill stores remake %s --why \"…\"; "+
 		"see docs/runbooks/table-missing.md", what, it, it, it, it, strings.Join(e.Tables, " "))
 }

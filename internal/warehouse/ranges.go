@@ -160,7 +160,7 @@ func (r *ranges) arrive(ctx context.Context, w inserter, b *Block, token string,
 		case rows > 0 || n > mostTries:
 			return unequal(rows)
 		}
-		log.Warn("ClickHouse took new rows for repeated ones but has none of them; writing them again", "table", b.Table, "token", token)
+		log.Warn("ClickHouse discarded new rows as repeated but has none of them; writing them again", "table", b.Table, "token", token)
 		if err := w.Insert(ctx, b, fmt.Sprintf("%s/%d", token, n)); err != nil {
 			return err
 		}

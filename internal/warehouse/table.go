@@ -233,9 +233,11 @@ func Docs() string {
 	b.WriteString("# Tables of the warehouse\n\n[All pages](README.md)\n\n" +
 		"The tables and views in ClickHouse, for users who write SQL. This page is generated " +
 		"from the declarations in `internal/warehouse`.\n\n" +
-		"Every row is there once: plain SELECTs are exact, `FINAL` is never needed. Amounts are `Decimal(38,12)` and every amount has a " +
-		"currency beside it; do not add amounts of different currencies. Times are UTC; cycles, and the column day, are in the account's " +
-		"own zone.\n\n" +
+		"Every row exists exactly once, so plain SELECTs are exact and `FINAL` is never needed. Amounts are " +
+		"`Decimal(38,12)` and every amount has a " +
+		"currency beside it; do not add amounts of different currencies. Times are UTC; cycles, and the column day, are in " +
+		"the account's own time zone." +
+		"\n\n" +
 		"| table | content |\n| --- | --- |\n")
 	for _, t := range Tables() {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s |\n", t.Name, t.Name, firstSentence(t.Doc))

@@ -7,7 +7,7 @@ func Views() []View { return views }
 
 // Columns that several views have.
 var (
-	dayColumn      = Column{Name: "day", Doc: "The day, in the account's zone."}
+	dayColumn      = Column{Name: "day", Doc: "Day, in the account's time zone."}
 	accountColumn  = Column{Name: "account", Doc: "The account that owned the SIM."}
 	rootColumn     = Column{Name: "root", Doc: "Its billing root."}
 	payerColumn    = Column{Name: "account", Doc: "The account that pays."}
@@ -40,14 +40,14 @@ var usageViews = []View{
 			{Name: "tier", Doc: "0: the SIM's account by the SIM's plan; 1, 2, …: accounts above, by their own plans."},
 			payerColumn,
 			{Name: "account_number", Doc: "Its number."},
-			{Name: "plan, plan_version, zone", Doc: "By which it was priced."},
+			{Name: "plan, plan_version, zone", Doc: "Plan, version and zone by which the record was priced."},
 			cycleColumn, currencyColumn,
 			{Name: "amount", Doc: "Charge of the account for the record."},
 			{Name: "price", Doc: "Name of the price in the plan's class."},
 			{Name: "charged", Doc: "The quantity after rounding up to the plan's increments, in unit."},
 			{Name: "covered", Doc: "How much of charged was drawn from pools and included units, in unit."},
-			{Name: "rest", Doc: "Exact price minus amount. It, price, charged and covered are empty and 0 at tiers from 1 of rows " +
-				"from before tier_charges had them."},
+			{Name: "rest", Doc: "Exact price minus amount. At tiers from 1, rest, price, charged and covered are empty or 0 in " +
+				"rows from before tier_charges had them."},
 			{Name: "id", Doc: "Id of the record, as `ratemill explain` takes it."},
 			{Name: "correction", Doc: "The row corrects the cost of units that the account used before the record; it does not " +
 				"count as a record. See tier_charges."},
@@ -74,19 +74,21 @@ FROM rated_usage GROUP BY day, root, account, class, unit ORDER BY day, root, ac
 		Name: "cost_by_account_cycle", Since: 1,
 		Doc: "Charges of each account in each of its billing periods, by usage class and plan, over all tiers.",
 		Columns: []Column{cycleColumn, rootColumn, payerColumn, {Name: "tier", Doc: "0 for SIMs of the account itself, 1 and more " +
-			"for SIMs of accounts below."}, {Name: "plan", Doc: "By which it is priced."}, classColumn, recordsColumn, currencyColumn, amountColumn},
+			"for SIMs of accounts below."}, {Name: "plan", Doc: "Plan by which the usage is priced."}, classColumn, recordsColumn, currencyColumn, amountColumn},
 		Select: `
 SELECT cycle, root, account, tier, plan, class, countIf(NOT correction) AS records, currency, sum(amount) AS amount
 FROM charges GROUP BY cycle, root, account, tier, plan, class, currency ORDER BY cycle, root, account, tier, plan, class, currency`,
 	},
 	{
 		Name: "margin_by_account_cycle", Since: 1,
-		Doc: "Margins of accounts above others, in each of their billing periods: the charges of the next payer below them, minus their own " +
-			"charges for the same records, as `ratemill explain` shows the margin of a record. One row for each pair of currencies: where " +
-			"they differ, margin is NULL, because tables of rates are not in ClickHouse. Corrections are not in it (charges has them, with " +
-			"correction). Ask with root: the other conditions still read all charges.",
-		Columns: []Column{cycleColumn, rootColumn, {Name: "account", Doc: "The account that has the margin."},
-			{Name: "tier", Doc: "1 or more: of the account's charge."}, classColumn, recordsColumn,
+		Doc: "Margins of accounts above others, in each of their billing periods: the charges of the next payer below, " +
+			"minus the account's own charges for the same records, as `ratemill explain` shows the margin of a record." +
+			" One row for each pair of currencies: where " +
+			"they differ, margin is NULL, because tables of rates are not in ClickHouse. Corrections are not included (charges " +
+			"has them, with correction)." +
+			" Filter by root: other conditions still read all charges.",
+		Columns: []Column{cycleColumn, rootColumn, {Name: "account", Doc: "Account that has the margin."},
+			{Name: "tier", Doc: "Tier of the account's charge, from 1."}, classColumn, recordsColumn,
 			{Name: "received", Doc: "Sum of the charges of the next payer below, in received_in; 0 if no account below pays."},
 			{Name: "received_in", Doc: "Currency of received, ISO 4217; empty if no account below pays."},
 			{Name: "paid", Doc: "Sum of the account's own charges, in paid_in."}, {Name: "paid_in", Doc: "Currency of paid, ISO 4217."},
@@ -107,7 +109,8 @@ GROUP BY cycle, root, account, tier, class, retail_in, currency ORDER BY cycle, 
 		Name: "usage_by_class_country", Since: 1,
 		Doc: "Countries of the usage in each month, and the price that the SIMs' accounts pay for it.",
 		Columns: []Column{{Name: "month", Doc: "First day of the month, in UTC."}, classColumn, unitColumn,
-			{Name: "country", Doc: "Where it happened; empty when it is not known."}, recordsColumn, simsColumn, quantityColumn, currencyColumn,
+			{Name: "country", Doc: "Country where the usage happened; empty if it is not " +
+				"known."}, recordsColumn, simsColumn, quantityColumn, currencyColumn,
 			{Name: "amount", Doc: "Sum of tier 0, in currency."}},
 		Select: `
 SELECT toStartOfMonth(at) AS month, class, unit, country, count() AS records, uniqExact(sim) AS sims, sum(quantity) AS quantity, currency, sum(amount) AS amount
@@ -131,33 +134,33 @@ FROM rated_usage GROUP BY cycle, root, account, sim, class, unit, currency ORDER
 	},
 	{
 		Name: "suspense_by_reason", Since: 1,
-		Doc: "How many records wait, with the reason and the time of the first.",
-		Columns: []Column{{Name: "source", Doc: "Where they came from."}, {Name: "code", Doc: "Stable word for the reason."},
-			{Name: "rule", Doc: "The rule at work, when one was."}, {Name: "position", Doc: "Of the rule."},
-			{Name: "reason", Doc: "One of the reasons, in a sentence."}, recordsColumn, {Name: "files", Doc: "Different files."},
-			{Name: "since", Doc: "When the first came into the warehouse."}, {Name: "example", Doc: "Id of one of them."}},
+		Doc: "How many records wait, by source and reason, with the time of the first.",
+		Columns: []Column{{Name: "source", Doc: "Source of the records."}, {Name: "code", Doc: "Stable code of the reason."},
+			{Name: "rule", Doc: "Rule that was being applied, if any."}, {Name: "position", Doc: "Of the rule."},
+			{Name: "reason", Doc: "Reason of one of the records, in a sentence."}, recordsColumn, {Name: "files", Doc: "Different files."},
+			{Name: "since", Doc: "When the first of them was written to the warehouse."}, {Name: "example", Doc: "Id of one of these records."}},
 		Select: `
 SELECT source, code, rule, position, min(reason) AS reason, count() AS records, uniqExact(file) AS files, min(stored) AS since, min(concat(file, ':', toString(seq))) AS example
 FROM suspense_open GROUP BY source, code, rule, position ORDER BY records DESC, source, code, rule, position`,
 	},
 	{
 		Name: "file_balance", Since: 1,
-		Doc: "The balance of every file: the records that mediation read, compared with the rows in the warehouse. difference and " +
-			"difference_bytes are 0 for a file that is done; before, they show the records still in flight. A file whose end has not " +
-			"come yet is not here, but in file_ends_missing; a file that came so long ago that its records may be deleted " +
-			"(warehouse.keep, minus one month) is omitted too.",
+		Doc: "The balance of every file: the records that mediation read, compared with the rows in the warehouse. " +
+			"difference and difference_bytes are 0 for a finished file; until then, they show the records still in flight." +
+			" A file whose end has not come yet is in file_ends_missing instead; a file that came so long ago that its records " +
+			"may be deleted (warehouse.keep, minus one month) is omitted too.",
 		Columns: []Column{
-			{Name: "file, name, source", Doc: "The file."}, {Name: "taken", Doc: "When it was taken."},
+			{Name: "file, name, source", Doc: "The file."}, {Name: "taken", Doc: "When the file was taken from its source."},
 			{Name: "brought_back", Doc: "For a retry batch: how many suspended records it brings back; 0 for a carrier's file."},
 			{Name: "records", Doc: "Raw records read."}, {Name: "added", Doc: "Usage records beyond one per raw record."},
-			{Name: "filtered", Doc: "Dropped by a filter."}, {Name: "duplicate", Doc: "In duplicates."},
-			{Name: "suspended", Doc: "In suspense, still waiting."},
-			{Name: "retried", Doc: "Were in suspense, and were sent again in a retry batch, which counts them again."},
-			{Name: "dropped", Doc: "Were in suspense, and were dropped by somebody."},
+			{Name: "filtered", Doc: "Records that a filter dropped."}, {Name: "duplicate", Doc: "In duplicates."},
+			{Name: "suspended", Doc: "Records that still wait in suspense."},
+			{Name: "retried", Doc: "Records that were in suspense and were sent again in a retry batch, which counts them again."},
+			{Name: "dropped", Doc: "Records that were in suspense and were dropped by a user."},
 			{Name: "rated", Doc: "In rated_usage."}, {Name: "difference",
 				Doc: "records + added − filtered − duplicate − suspended − retried − dropped − rated."},
 			{Name: "bytes", Unit: "B", Doc: "Size of the file, decompressed."},
-			{Name: "difference_bytes", Unit: "B", Doc: "bytes − framing − those of the records above."},
+			{Name: "difference_bytes", Unit: "B", Doc: "bytes − framing − the bytes of the records above."},
 		},
 		Select: `
 SELECT f.file AS file, f.name AS name, f.source AS source, f.taken AS taken, f.retried AS brought_back,
@@ -180,12 +183,13 @@ ORDER BY f.source, f.name, f.file`,
 	},
 	{
 		Name: "file_balance_units", Since: 1,
-		Doc: "The same balance in units: the usage that mediation sent in each class, compared with the rows in the warehouse. " +
-			"difference is 0 for a file that is done.",
+		Doc: "The same balance in units: the usage that mediation sent in each class, compared with the rows in the " +
+			"warehouse. difference is 0 for a finished file.",
 		Columns: []Column{
 			{Name: "file, name, source", Doc: "The file."}, classColumn,
-			{Name: "sent", Doc: "Quantity that mediation sent to rating, in the class's unit."}, {Name: "duplicate", Doc: "Of which in duplicates."},
-			{Name: "suspended", Doc: "Of these, records that rating suspended."}, {Name: "rated", Doc: "Of these, records in rated_usage."},
+			{Name: "sent", Doc: "Quantity that mediation sent to rating, in the class's " +
+				"unit."}, {Name: "duplicate", Doc: "Quantity of duplicates."},
+			{Name: "suspended", Doc: "Quantity of records that rating suspended."}, {Name: "rated", Doc: "Of these, records in rated_usage."},
 			{Name: "difference", Doc: "sent − duplicate − suspended − rated."},
 		},
 		Select: `
@@ -205,8 +209,9 @@ GROUP BY file, class ORDER BY source, name, file, class`,
 	},
 	{
 		Name: "file_ends_missing", Since: 1,
-		Doc:     "Files with records here, but without their end yet: they are being read, or their mediator stopped in the middle.",
-		Columns: []Column{{Name: "file, source", Doc: "The file."}, recordsColumn, {Name: "last", Doc: "When the latest of its records came."}},
+		Doc: "Files that have records here but no end yet: they are still being read, or their mediator stopped in the middle.",
+		Columns: []Column{{Name: "file, source", Doc: "The file."}, recordsColumn, {Name: "last", Doc: "When the latest " +
+			"record of the file was written to the warehouse."}},
 		Select: `
 SELECT file, source, sum(records) AS records, max(last) AS last FROM (
   SELECT file, source, count() AS records, max(stored) AS last FROM rated_usage GROUP BY file, source
