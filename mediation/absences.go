@@ -125,7 +125,7 @@ func (m *Mediator) unreachable(source string, err error) {
 		}
 		all.absent[source] = a
 	}
-	a.failed, a.pause = now, a.Failed(now, m.Log, "a server is away; the files of its source wait", err, "source", source)
+	a.failed, a.pause = now, a.Failed(now, m.Log, "a server is unreachable; the files of its source wait", err, "source", source)
 }
 
 // waits reports whether a source's server must not be contacted now.
@@ -146,6 +146,6 @@ func (m *Mediator) reached(source string) {
 	defer all.mu.Unlock()
 	if a := all.absent[source]; a != nil {
 		delete(all.absent, source)
-		a.Worked(m.Clock.Now(), m.Log, "a server is back", "source", source)
+		a.Worked(m.Clock.Now(), m.Log, "a server is reachable again", "source", source)
 	}
 }

@@ -64,7 +64,8 @@ func (r *reader) corrected(view *registry.View, u *udr.Usage) *udr.SuspendError 
 	former, _ := view.AccountID(was)
 	root, _ := view.AccountID(u.Root)
 	return &udr.SuspendError{Code: OwnerCorrected, Values: fmt.Sprintf("root %s, before %s", root, former),
-		Reason: fmt.Sprintf("the SIM with %s %s belonged at %s to billing root %s, and to %s as the registry knew it before revision %d. %s "+
-			"has paid for this record if it came then. Retry it: it is rated unless the warehouse has it already",
+		Reason: fmt.Sprintf("the SIM with %s %s belonged at %s to billing root %s, but to %s according to the registry "+
+			"before revision %d. %s has paid for this record if it came then."+
+			" Retry it: it is rated unless the warehouse has it already",
 			u.Identifier.Kind, u.Identifier.Value, u.At, root, former, until, former)}
 }

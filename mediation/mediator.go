@@ -334,7 +334,7 @@ func (t *taken) endAgain(ctx context.Context, e *control.Ending) error {
 	}
 	totals, err := parseTotals(e.Totals)
 	if err != nil {
-		return fmt.Errorf("file %d: the totals that the ledger has of it are damaged: %w", t.file.Number, err)
+		return fmt.Errorf("file %d: the totals in the ledger are damaged: %w", t.file.Number, err)
 	}
 	if alone {
 		// Another partition may have received its end and forgotten the file: it would take this end for one that
@@ -412,8 +412,9 @@ func (t *taken) gone(ctx context.Context, other bool, why string) error {
 	now := m.now()
 	cause := why
 	if t.file.Pinned && t.file.Retry == 0 {
-		why += fmt.Sprintf(". At least %d of its records may be rated, and stay so. When the same content (%s) comes again, under "+
-			"this name or another, ratemill reads the rest by itself; ask the carrier for it. `ratemill query \"select count() from "+
+		why += fmt.Sprintf(". At least %d of its records may be rated; they stay rated. When the same content (%s) comes "+
+			"again, under this or another name, ratemill reads the rest automatically; ask the carrier for it."+
+			" `ratemill query \"select count() from "+
 			"rated_usage where file = '%s'\"` counts what was rated",
 			t.file.Progress.Usages, t.file.FileID.Short(), t.file.FileID)
 	}
@@ -435,12 +436,13 @@ func (t *taken) gone(ctx context.Context, other bool, why string) error {
 // otherContent closes a file whose content differs from the content with which it was begun.
 func (t *taken) otherContent(ctx context.Context, e *control.OtherContentError) error {
 	if t.file.Retry > 0 {
-		return t.gone(ctx, true, fmt.Sprintf("the records of retry %d in the warehouse are not those that were there when it was first read "+
-			"(%s, now %s); were rows of the table suspense changed, or their time to keep has passed?",
+		return t.gone(ctx, true, fmt.Sprintf("the records of retry %d in the warehouse are not those of its first reading "+
+			"(%s, now %s); were rows of the table suspense changed, or have they expired?",
 			t.file.Retry, e.Was.Short(), e.Now.Short()))
 	}
-	return t.gone(ctx, true, fmt.Sprintf("the content of %q has changed since reading began (%s, now %s), with the same size and "+
-		"modification time. The new content is not read: give it another name that the source matches, and it becomes its own file",
+	return t.gone(ctx, true, fmt.Sprintf("the content of %q has changed since reading began (%s, now %s), but its size "+
+		"and modification time have not."+
+		" The new content is not read: give it another name that the source matches, so that it is read as its own file",
 		t.file.Place.Path, e.Was.Short(), e.Now.Short()))
 }
 

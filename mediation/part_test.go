@@ -40,5 +40,5 @@ func TestThePartThatWaitsIsRecognisedByWhatItIs(t *testing.T) {
 		require.Equal(t, c.why, why, name)
 	}
 	_, why := waitingPart(&RetryRecord{Suspended: udr.Suspended{Part: 1, Parts: 2}}, []udr.Usage{was, was})
-	require.Equal(t, "what this one was is not known", why)
+	require.Equal(t, "it is not known which of them this one was", why)
 }

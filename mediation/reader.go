@@ -301,8 +301,9 @@ func (r *reader) rest() {
 	r.cut = false
 	from := r.t.pins.Part.From
 	r.read(r.record.Offset + r.decoder.Span() - from)
-	r.suspend(udr.SuspendError{Code: "cut", Reason: fmt.Sprintf("this record was incomplete when file %d, which this one continues, "+
-		"was read to byte %d: its beginning was rated or suspended there. Look at that record (`ratemill files` shows the file), "+
+	r.suspend(udr.SuspendError{Code: "cut", Reason: fmt.Sprintf("this record was incomplete when file %d, which this "+
+		"file continues, was read to byte %d: its beginning was rated or suspended there."+
+		" Look at that record (`ratemill files` shows the file), "+
 		"correct what was rated, then drop or retry this one",
 		r.t.pins.Part.Continues, from)}, nil)
 }

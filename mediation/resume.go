@@ -45,7 +45,7 @@ type resumption struct {
 }
 
 // errWhole reports that the whole file must be fetched.
-var errWhole = errors.New("all of the file is to be fetched")
+var errWhole = errors.New("the whole file must be fetched")
 
 const (
 	window        = 64 << 10

@@ -75,7 +75,7 @@ type retryBatch struct {
 func parseRetry(content []byte) (records []RetryRecord, err error) {
 	var b retryBatch
 	if err = b.parse(content); err == nil && b.format != retryFormat {
-		err = fmt.Errorf("it is of the format %q, not %q", b.format, retryFormat)
+		err = fmt.Errorf("its format is %q, not %q", b.format, retryFormat)
 	}
 	return b.records, err
 }
@@ -302,7 +302,8 @@ func (r *reader) partAgain(view *registry.View, bad *decode.RecordError) {
 		if why != "" {
 			r.suspend(udr.SuspendError{Code: "parts", Values: fmt.Sprintf("part %d of %d", e.Part, e.Parts),
 				Reason: fmt.Sprintf("the raw record became %d usage records when it came; this one waits and the others were "+
-					"sent; the current rules make %d of it, and %s. Retry with rules that give this one its former class, time and "+
+					"sent; the current rules create %d from it, and %s."+
+					" Retry with rules that give this one its former class, time and "+
 					"quantity, or drop it",
 					e.Parts, len(r.outcome.Usages), why)}, e.Usage)
 			return
@@ -319,7 +320,7 @@ func (r *reader) partAgain(view *registry.View, bad *decode.RecordError) {
 func waitingPart(e *RetryRecord, usages []udr.Usage) (i int, why string) {
 	var was udr.Usage
 	if err := udr.ParseUsage(e.Usage, &was); err != nil || len(e.Usage) == 0 {
-		return 0, "what this one was is not known"
+		return 0, "it is not known which of them this one was"
 	}
 	var same, sameSIM []int
 	for i := range usages {

@@ -64,6 +64,6 @@ func (t *taken) waitsFor(ctx context.Context, revision registry.Revision, again 
 	name := fmt.Sprintf("file %d (%s)", begun.Number, begun.Path)
 	return true, t.postponed(ctx, fmt.Sprintf("a SIM of this retry was corrected to another billing root in the registry after %s was "+
 		"begun. %s goes on with the registry as it was, is not read to its end, and may charge the former root for the same records. "+
-		"The retry waits for it; `ratemill files` says why that file is not read. If it never will be, `ratemill suspense cancel %d`, and "+
-		"retry with --anyway those records that the file did not charge", name, name, t.file.Retry), pauseOfPart)
+		"The retry waits for it; `ratemill files` shows why that file is not read. If it will never be read, `ratemill "+
+		"suspense cancel %d`, and retry with --anyway those records that the file did not charge", name, name, t.file.Retry), pauseOfPart)
 }

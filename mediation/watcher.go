@@ -180,11 +180,11 @@ func (w *Watcher) putBack(ctx context.Context, v *collect.Verdict) {
 		name, err := w.Site.PutBack(ctx, e)
 		if err != nil {
 			v.Refused = append(v.Refused, collect.Refusal{Path: e.Path,
-				Reason: fmt.Sprintf("it was set aside to be moved or deleted and never was, and cannot be put back: %v; give it its "+
-					"name back by hand", err)})
+				Reason: fmt.Sprintf("it was set aside to be moved or deleted, but never was, and cannot be put back: %v; restore "+
+					"its name by hand", err)})
 			continue
 		}
-		w.Log.Warn("a file that was set aside to be moved or deleted, and never was, has its name back; it is read if it was not",
+		w.Log.Warn("a file that was set aside to be moved or deleted, but never was, has its name back; it is read if it was not",
 			"source", w.Source.Name, "file", name, "was", e.Path)
 	}
 }
@@ -256,30 +256,5 @@ func SameContent(ctx context.Context, f *control.File, limits decode.Limits, ope
 func (w *Watcher) after(ctx context.Context, f *control.File) (more bool, _ error) {
 	if f.Place.Path != f.Path && !w.Source.Collect.After.Leaves() {
 		// There may be other content with the same size and time. The copy counts as another file.
-		return true, w.Files.MarkAfterDone(ctx, f.Number, fmt.Sprintf("it was read as %s; another file has its name now, was not read "+
-			"and is left as it is", f.Place.Path), w.now())
-	}
-	err := w.Site.After(ctx, collect.Entry(f.Sighting), func(open func() (io.ReadCloser, error)) (bool, error) { return w.same(ctx, f, open) })
-	var replaced *collect.ReplacedError
-	log := w.Log.With("source", w.Source.Name, "file", f.Path)
-	switch {
-	case err == nil:
-		return true, w.Files.MarkAfterDone(ctx, f.Number, "", w.now())
-	case ctx.Err() != nil:
-		return false, ctx.Err()
-	case errors.As(err, &replaced):
-		log.Warn("leaving a file that was read where it is", "err", err)
-		if replaced.Alike {
-			return true, w.Files.Replaced(ctx, f.Number, err.Error()+"; it is read as its own file", w.now())
-		}
-		return true, w.Files.MarkAfterDone(ctx, f.Number, err.Error(), w.now())
-	case collect.Unreachable(err):
-		log.Info("moving or deleting read files later", "err", err)
-		return false, nil
-	}
-	pause := min(firstAfter<<min(f.AfterAttempts, 10), longestAfter)
-	if f.AfterAttempts == 0 {
-		log.Warn("a file that was read cannot be moved or deleted; retrying with increasing pauses", "err", err)
-	}
-	return true, w.Files.AfterFailed(ctx, f.Number, err.Error(), pause, w.now())
-}
+		return true, w.Files.MarkAfterDone(ctx, f.Number, fmt.Sprintf("it was read as %s; another file now has its name, "+
+			"was not read and is left as it is", f.Place.Path), w.now())

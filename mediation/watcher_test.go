@@ -224,7 +224,7 @@ func TestAFileThatCannotBeTidiedHoldsUpNoOther(t *testing.T) {
 	files, err := w.store.Files(t.Context(), control.FileFilter{Path: "a.csv"})
 	require.NoError(t, err)
 	require.Len(t, files, 2)
-	require.Contains(t, files[0].AfterWhy, "another file has its name now")
+	require.Contains(t, files[0].AfterWhy, "another file now has its name")
 	require.Empty(t, w.file("b.csv").AfterWhy)
 	require.Equal(t, "a.csv", w.read())
 }
@@ -286,7 +286,7 @@ func TestAFileThatWasWrittenAgainWithinTheSecondIsReadAndNotDeleted(t *testing.T
 		writes("two")
 		w.looks(time.Second)
 		require.FileExists(t, filepath.Join(w.dir, "a.csv"))
-		require.Contains(t, w.log.String(), "another content has its name now")
+		require.Contains(t, w.log.String(), "other content now has its name")
 		require.Contains(t, w.file("a.csv").AfterWhy, "it is read as its own file")
 		w.looks(time.Second)
 		require.Equal(t, "a.csv", w.read())

@@ -30,8 +30,8 @@ func (k AddressKind) String() string {
 }
 
 var _ = declare(Function{
-	Name: "address_kind", Family: "phone", Params: []Param{{Name: "address", Doc: "the caller or the called party"}},
-	Doc: "The kind of an address: phone, short code, alphanumeric or sip.",
+	Name: "address_kind", Family: "phone", Params: []Param{{Name: "address", Doc: "caller or called party"}},
+	Doc: "Kind of an address: phone, short code, alphanumeric or sip.",
 	Examples: []Example{
 		ex(`address_kind(address("VODAFONE"))`, "alphanumeric"), ex(`address_kind(address("22122", from: country("ES")))`, "short code")},
 }, AddressKind.String)
@@ -64,9 +64,9 @@ func ParseAddress(text []byte, o PhoneOptions) (Address, error) {
 
 var _ = declareWith(Function{
 	Name: "address", Family: "phone",
-	Params:   []Param{text("the caller or the called party"), fromParam.Param, internationalParam.Param, stripParam.Param},
-	Doc:      "The caller or the called party: a phone number, a short code, a name, or a SIP or tel URI.",
-	Suspends: "a spreadsheet spoilt the text (3.46E+10, #REF!)",
+	Params:   []Param{text("caller or called party"), fromParam.Param, internationalParam.Param, stripParam.Param},
+	Doc:      "Caller or called party: a phone number, a short code, a name, or a SIP or tel URI.",
+	Suspends: "the text was damaged by a spreadsheet (3.46E+10, #REF!)",
 	Examples: []Example{
 		ex(`address("600123456", from: country("ES"))`, "+34600123456"),
 		ex(`address("VODAFONE")`, "VODAFONE"),
@@ -102,7 +102,7 @@ func parseAddress(text []byte, o PhoneOptions, phone func([]byte, PhoneOptions) 
 	for i, c := range in[min(len(in), stripped(in, o.Strip)):] {
 		switch {
 		case c < ' ' || c == 0x7F:
-			return Address{}, fail("address", text, "holds a control character; is the sender still packed in 7 bits?")
+			return Address{}, fail("address", text, "contains a control character; is the sender still packed in 7 bits?")
 		case digit(c) || c == '*' || c == '#':
 			figures++
 		case (c == 'F' || c == 'f') && i > 0 && len(bytes.TrimRight(in, "Ff")) <= i:
@@ -144,7 +144,7 @@ func SIPUser(text []byte) ([]byte, error) {
 		return nil, fail("sip_user", text, "not a SIP, SIPS or TEL URI, such as sip:1001@pbx.example")
 	}
 	if len(user) == 0 {
-		return nil, fail("sip_user", text, "the URI names a host, but no user")
+		return nil, fail("sip_user", text, "the URI has a host, but no user")
 	}
 	if len(user) > longestAddress {
 		return nil, fail("sip_user", text, "the user is longer than any address")

@@ -186,7 +186,7 @@ func ParseCountry(text []byte) (Country, error) {
 		}
 	}
 	if n == 0 {
-		return NoCountry, fail("country", text, "no ISO 3166-1 code (ES, ESP, 724) and no English name of a country")
+		return NoCountry, fail("country", text, "neither an ISO 3166-1 code (ES, ESP, 724) nor the English name of a country")
 	}
 	return t.list[n].alpha2, nil
 }
@@ -197,7 +197,7 @@ var _ = declare(Function{
 	Suspends: "no country has this code or name",
 	Examples: []Example{
 		ex(`country("ES")`, "ES"), ex(`country("esp")`, "ES"), ex(`country("724")`, "ES"), ex(`country("Spain")`, "ES"),
-		ex(`country("Côte d'Ivoire")`, "CI"), exFails(`country("Spainn")`, "no ISO 3166-1 code")},
+		ex(`country("Côte d'Ivoire")`, "CI"), exFails(`country("Spainn")`, "neither an ISO 3166-1 code")},
 }, ParseCountry)
 
 // CountryByMCC reads a mobile country code: 214 is Spain. For a code that several countries share, it returns the

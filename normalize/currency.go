@@ -66,14 +66,14 @@ func ParseCurrency(text []byte) (Currency, error) {
 var _ = declare(Function{
 	Name: "currency", Family: "currency", Params: []Param{text("three letters")},
 	Doc:      "A currency in use (ISO 4217), in capitals.",
-	Suspends: "the text is the code of no currency in use",
+	Suspends: "the text is not the code of a currency in use",
 	Examples: []Example{ex(`currency("eur")`, "EUR"), exFails(`currency("DEM")`, "no currency in use")},
 }, ParseCurrency)
 
 var _ = declare(Function{
 	Name: "minor_units", Family: "currency", Params: []Param{text("three letters")},
-	Doc:      "The number of decimals in which amounts of a currency are paid.",
-	Suspends: "the text is the code of no currency in use",
+	Doc:      "Number of decimals in which amounts of a currency are paid.",
+	Suspends: "the text is not the code of a currency in use",
 	Examples: []Example{ex(`minor_units("EUR")`, "2"), ex(`minor_units("JPY")`, "0"), exFails(`minor_units("DEM")`, "no currency in use")},
 }, func(text []byte) (int64, error) {
 	c, err := ParseCurrency(text)

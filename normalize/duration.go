@@ -196,7 +196,7 @@ func DecimalComma(dst, text []byte) ([]byte, error) {
 
 var _ = declare(Function{
 	Name: "comma", Family: "encoding", Params: []Param{text("a number")},
-	Doc: "A number with a decimal comma, as one with a decimal point: octets(comma(mb), unit: \"MB\"). Points, blanks or " +
+	Doc: "A number with a decimal comma, read as if it had a decimal point: octets(comma(mb), unit: \"MB\"). Points, blanks or " +
 		"apostrophes between thousands are dropped.",
 	Suspends: "the text is not a number with a decimal comma",
 	Examples: []Example{ex(`comma("0,219933")`, "0.219933"), ex(`comma("1.234,5")`, "1234.5"), exFails(`comma("0.5")`, "decimal comma")},
@@ -229,7 +229,7 @@ func Hexadecimal(text []byte) (int64, error) {
 var _ = declare(Function{
 	Name: "hex", Family: "encoding", Params: []Param{text("hexadecimal digits")},
 	Doc:      "A whole number written in hexadecimal, with 0x or without.",
-	Suspends: "the text has other characters, or the number more than 63 bits",
+	Suspends: "the text has other characters, or the number has more than 63 bits",
 	Examples: []Example{ex(`hex("0x1f")`, "31"), exFails(`hex("12G")`, "hexadecimal")},
 }, Hexadecimal)
 
@@ -251,17 +251,17 @@ func URLDecoded(dst, text []byte, form bool) ([]byte, error) {
 			i += 2
 		}
 		if c == 0 {
-			return dst, fail("url_decode", text, "holds a zero byte")
+			return dst, fail("url_decode", text, "contains a zero byte")
 		}
 		dst = append(dst, c)
 	}
 	if !utf8.Valid(dst[from:]) {
-		return dst, fail("url_decode", text, "is not UTF-8 once it is decoded")
+		return dst, fail("url_decode", text, "is not UTF-8 after decoding")
 	}
 	return dst, nil
 }
 
-var formParam = yes("form", "a plus sign is a blank, as in what forms send")
+var formParam = yes("form", "a plus sign is a blank, as in data sent by forms")
 
 var _ = declareWith(Function{
 	Name: "url_decode", Family: "encoding", Params: []Param{text("percent-encoded text"), formParam.Param},

@@ -133,7 +133,7 @@ func (i IMEI) Device() IMEI {
 
 var _ = declare(Function{
 	Name: "imei_device", Family: "identifier", Params: []Param{text("an IMEI or IMEISV")},
-	Doc:      "The device alone, with its check digit, so that all notations of one device are equal.",
+	Doc:      "Number of the device alone, with its check digit, so that all notations of one device are equal.",
 	Suspends: "the text is not an IMEI",
 	Examples: []Example{ex(`imei_device("4901542032375101")`, "490154203237518"), exFails(`imei_device("490154203237519")`, "check digit")},
 }, func(text []byte) (IMEI, error) {
@@ -351,7 +351,7 @@ func ParseMAC(text []byte) (MAC, error) {
 var _ = declare(Function{
 	Name: "mac", Family: "identifier", Params: []Param{text("a hardware address")},
 	Doc:      "A MAC address of 48 bits.",
-	Suspends: "the text is no such address",
+	Suspends: "the text is not a MAC address",
 	Examples: []Example{ex(`mac("001B.4411.3AB7")`, "00:1b:44:11:3a:b7"), exFails(`mac("001B")`, "mac")},
 }, ParseMAC)
 
@@ -444,8 +444,8 @@ func ParseName(text []byte) (Name, error) {
 }
 
 var _ = declare(Function{
-	Name: "name", Family: "identifier", Params: []Param{text("a text that tells SIMs apart")},
-	Doc:      "An identifier of a SIM that is none of the others: a SIP user, a line, a device.",
-	Suspends: "a spreadsheet spoilt the text (8.934E+18, #REF!)",
+	Name: "name", Family: "identifier", Params: []Param{text("text that distinguishes SIMs")},
+	Doc:      "An identifier of a SIM that is none of the other kinds: a SIP user, a line, a device.",
+	Suspends: "the text was damaged by a spreadsheet (8.934E+18, #REF!)",
 	Examples: []Example{ex(`name("line-17")`, "line-17"), exFails(`name("#REF!")`, "spreadsheet")},
 }, ParseName)

@@ -26,7 +26,7 @@ func ParseIP(text []byte) (netip.Addr, error) {
 var _ = declare(Function{
 	Name: "ip", Family: "identifier", Params: []Param{text("an IPv4 or IPv6 address")},
 	Doc:      "An address of the Internet Protocol, in its canonical form.",
-	Suspends: "the text is no such address",
+	Suspends: "the text is not an IP address",
 	Examples: []Example{ex(`ip("10.0.0.1")`, "10.0.0.1"), ex(`ip("2001:DB8:0::1")`, "2001:db8::1"), exFails(`ip("10.0.0")`, "ip")},
 }, ParseIP)
 
@@ -70,7 +70,7 @@ func ParseCiscoIP(text []byte) (netip.Addr, error) {
 		return netip.Addr{}, fail("cisco_ip", text, "not a 32-bit number such as -1139627840")
 	}
 	if n == 0 {
-		return netip.Addr{}, fail("cisco_ip", text, "0 stands for no address; test absent(…) or == \"0\" first")
+		return netip.Addr{}, fail("cisco_ip", text, "0 means no address; test absent(…) or == \"0\" first")
 	}
 	return netip.AddrFrom4([4]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)}), nil
 }

@@ -312,7 +312,7 @@ func letterSteps(layout string) ([]step, error) {
 			steps = addLiteral(steps, word)
 		default:
 			return nil, badLayout(layout, word+
-				" means nothing here; letters are YYYY MM DD hh mm ss SSS a Z, anything else goes between single quotes")
+				" has no meaning here; letters are YYYY MM DD hh mm ss SSS a Z, any other text goes between single quotes")
 		}
 	}
 	return steps, nil

@@ -86,8 +86,7 @@ func (n Network) Unpadded() Network {
 
 var _ = declare(Function{
 	Name: "unpadded", Family: "network", Params: []Param{{Name: "network", Doc: "a network"}},
-	Doc: "The intended network where a system wrote two-digit codes with a leading zero: 208-010 becomes 208-10 if only that is " +
-		"listed.",
+	Doc:      "The intended network of a two-digit code that a system wrote with a leading zero: 208-010 becomes 208-10 if only that is listed.",
 	Examples: []Example{ex(`unpadded(network("208010"))`, "208-10"), ex(`unpadded(network("310410"))`, "310-410")},
 }, Network.Unpadded)
 
@@ -264,8 +263,8 @@ func ReadNetwork(text []byte) (Network, error) {
 
 var _ = declare(Function{
 	Name: "network", Family: "network", Params: []Param{text("MCC and MNC")},
-	Doc: "A mobile network by MCC and MNC in one text. The digits of the MNC count: 07 and 007 are two networks. Zeros that a " +
-		"number field took are given back when exactly one listed network fits.",
+	Doc: "A mobile network by MCC and MNC in one text. The number of digits of the MNC matters: 07 and 007 are two " +
+		"networks. Zeros that a number field removed are restored if exactly one listed network fits.",
 	Suspends: "the text is not an MCC with an MNC of two or three digits, or two listed networks fit it",
 	Examples: []Example{
 		ex(`network("20810")`, "208-10"), ex(`network("208,10")`, "208-10"), ex(`network("310410")`, "310-410"), ex(`network("214-7")`, "214-07"),
@@ -295,9 +294,9 @@ func JoinNetwork(mcc, mnc []byte) (Network, error) {
 var _ = declare(Function{
 	Name: "network", Family: "network",
 	Params: []Param{{Name: "mcc", Doc: "mobile country code"}, {Name: "mnc", Doc: "mobile network code"}},
-	Doc: "A mobile network by MCC and MNC in two texts; an MNC that a number field shortened gets back its zeros when exactly " +
-		"one listed network fits, and is refused when two fit.",
-	Suspends: "a text is no such code, or two listed networks fit them",
+	Doc: "A mobile network by MCC and MNC in two texts; the zeros of an MNC that a number field shortened are restored " +
+		"if exactly one listed network fits, and the MNC is refused if two fit.",
+	Suspends: "a text is not an MCC or MNC, or two listed networks fit them",
 	Examples: []Example{
 		ex(`network("722", "70")`, "722-070"), exFails(`network("334", "50")`, "either 334-50 or 334-050"),
 		ex(`network("214", "07")`, "214-07"), ex(`network("214", "7")`, "214-07")},

@@ -57,7 +57,7 @@ func NeverBegins(prefix string) string {
 		return "numbers are kept as +33123456789, not with 00 before the country code; write +" + strings.TrimLeft(prefix, "0")
 	}
 	if country, err := CountryByCallingCode([]byte(prefix)); err == nil && !strings.HasPrefix(prefix, "+") {
-		return "it has no +, so it holds only short codes that begin so; for numbers of " + country.String() + " write +" + prefix
+		return "it has no +, so it matches only short codes that begin so; for numbers of " + country.String() + " write +" + prefix
 	}
 	return ""
 }

@@ -118,11 +118,11 @@ func ParsePhone(text []byte, o PhoneOptions) (E164, error) {
 
 var (
 	fromParam = &option[Country]{Param{Name: "from", Optional: true, Folded: true, Default: "none",
-		Doc: "the country whose national numbers are read; without it only international ones are"},
+		Doc: "country whose national numbers are read; if omitted, only international numbers are read"},
 		func(code string) (Country, error) { return ParseCountry([]byte(code)) }, NoCountry}
 	internationalParam = yes("international", "the digits begin with the calling code, without + or 00 before it")
 	stripParam         = &option[string]{Param{Name: "strip", Type: TextType, Optional: true, Constant: true, Default: `""`,
-		Doc: "prefixes to take away first; ? is any character, | separates several"},
+		Doc: "prefixes to remove first; ? is any character, | separates several"},
 		func(prefixes string) (string, error) { return prefixes, nil }, ""}
 )
 
@@ -134,19 +134,19 @@ func phoneOptions(o *Options) (options PhoneOptions, column bool) {
 
 var _ = declareWith(Function{
 	Name: "phone", Family: "phone",
-	Params: []Param{text("the number as the carrier writes it"), fromParam.Param, internationalParam.Param, stripParam.Param},
+	Params: []Param{text("number as the carrier writes it"), fromParam.Param, internationalParam.Param, stripParam.Param},
 	Doc: "A phone number, as libphonenumber reads it: with + or 00, or national digits of a country; blanks, dashes, dots, " +
 		"slashes, parentheses and the filler F of TBCD are ignored. Its length must be possible in its country; whether the range is " +
 		"in use is not checked. Letters are an error (see address).",
-	Suspends: "the text has letters, is a national number though from names no country, or has a length that no number of its country has",
+	Suspends: "the text has letters, is a national number but from gives no country, or has a length that no number of its country has",
 	Examples: []Example{
 		ex(`phone("+34 600 123 456")`, "+34600123456"),
 		ex(`phone("0034600123456")`, "+34600123456"),
 		ex(`phone("600123456", from: country("ES"))`, "+34600123456"),
 		ex(`phone("34600123456F", international: true)`, "+34600123456"),
 		ex(`phone("D07734600123456", international: true, strip: "D077")`, "+34600123456"),
-		exFails(`phone("600123456")`, "say from"),
-		exFails(`phone("VODAFONE", from: country("ES"))`, "letters are no phone number"),
+		exFails(`phone("600123456")`, "set from"),
+		exFails(`phone("VODAFONE", from: country("ES"))`, "letters are not part of a phone number"),
 	},
 }, func(o *Options) func(*State, []byte, Country) (E164, error) {
 	options, column := phoneOptions(o)
@@ -194,15 +194,15 @@ func (d *dialled) read(text []byte, o PhoneOptions) string {
 		case c == '+' && d.length == 0 && !d.plus:
 			d.plus = true
 		case c|0x20 >= 'a' && c|0x20 <= 'e' && d.length+1 < len(text) && !lettersOnly(text):
-			return "holds the hexadecimal digit " + string(rune(c)) + "; if it is a routing prefix, give strip: \"D077\" or \"D???\""
+			return "contains the hexadecimal digit " + string(rune(c)) + "; if it is a routing prefix, give strip: \"D077\" or \"D???\""
 		case letter(c):
-			return "letters are no phone number; address(…) reads senders that are names"
+			return "letters are not part of a phone number; address(…) reads senders that are names"
 		case c == '*' || c == '#':
 			return "a service code, not a phone number; address(…) reads it"
 		case c == '+':
 			return "a plus sign inside the number"
 		default:
-			return "holds a character that no phone number has"
+			return "contains a character that no phone number has"
 		}
 	}
 	if d.length == 0 {
@@ -217,7 +217,8 @@ func (d *dialled) read(text []byte, o PhoneOptions) string {
 		d.plus = d.plus || o.International
 	}
 	if !d.plus && o.From == NoCountry {
-		return "neither + nor 00 before it; say from: whose number it is, or international: true if it begins with its calling code"
+		return "has neither + nor 00 before it; set from to the country whose number it is, or international: true if it " +
+			"begins with its calling code"
 	}
 	return ""
 }
@@ -393,6 +394,6 @@ func ParseMSISDN(text []byte) (E164, error) {
 var _ = declare(Function{
 	Name: "msisdn", Family: "phone", Params: []Param{text("digits that begin with the calling code, with or without +")},
 	Doc:      "The number of a subscription: phone(text, international: true).",
-	Suspends: "the digits begin with no calling code, or their length is that of no number of the country",
+	Suspends: "the digits begin with no calling code, or their number fits no number of the country",
 	Examples: []Example{ex(`msisdn("34600123456")`, "+34600123456"), exFails(`msisdn("VODAFONE")`, "letters")},
 }, ParseMSISDN)

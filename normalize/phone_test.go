@@ -320,7 +320,7 @@ func TestPhoneReasons(t *testing.T) {
 		"D077600123456":               "hexadecimal digit D",
 		"*100#":                       "service code",
 		"6001+23456":                  "plus sign inside",
-		"600١٢٣":                      "holds a character",
+		"600١٢٣":                      "contains a character",
 		strings.Repeat("1234567", 10): "more digits than any",
 	} {
 		_, err := ParsePhone([]byte(text), spain)

@@ -103,7 +103,7 @@ func Octets(text []byte, unit DataUnit, round Rounding) (int64, error) {
 }
 
 var (
-	dataUnit = choice("unit", "B", "the unit of a text without one; kB are 1000, KiB 1024", ParseDataUnit,
+	dataUnit = choice("unit", "B", "unit of a text without one; kB are 1000, KiB 1024", ParseDataUnit,
 		"B", "kB", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
 	octetRounding = rounding("exact", "an octet")
 )
@@ -116,8 +116,8 @@ var _ = declareWith(Function{
 	Name: "octets", Family: "unit", Unit: "B",
 	Params: []Param{amount("a volume, with decimals and a unit behind it or without"), dataUnit.Param, octetRounding.Param, signed.Param},
 	Doc:    "A volume in octets. An empty text is an error (see absent), and so is a negative volume without signed: true.",
-	Suspends: "the text is not a number, is negative without signed: true or too great, or is not a whole number of octets though " +
-		"round says exact",
+	Suspends: "the text is not a number, is negative without signed: true, is too large, or is not a whole number of " +
+		"octets although round is exact",
 	Examples: []Example{
 		ex(`octets("1200")`, "1200 B"), ex(`octets("0.219933", unit: "MB")`, "219933 B"), ex(`octets("1.5 KiB")`, "1536 B"),
 		ex(`octets("0.0000001", unit: "MB", round: "up")`, "1 B"),
@@ -129,8 +129,8 @@ var _ = declareWith(Function{
 })
 
 // signed is the option of functions that accept negative amounts, for credits.
-var signed = yes("signed", "true: a negative amount, as in a record that takes usage back, is read too; round rounds it as it would "+
-	"without its sign")
+var signed = yes("signed", "true: a negative amount, as in a record that takes usage back, is read too; it is rounded "+
+	"as it would be without its sign")
 
 // withSign returns a function that reads an amount; if wanted is true, the amount may begin with a minus sign.
 func withSign(wanted bool, read func([]byte) (int64, error)) func([]byte) (int64, error) {
@@ -165,7 +165,7 @@ func Count(text []byte) (int64, error) {
 
 var _ = declareWith(Function{
 	Name: "count", Family: "unit", Unit: "1", Params: []Param{amount("a whole number"), signed.Param},
-	Doc:      "A number of things: messages, segments.",
+	Doc:      "A count of items, such as messages or segments.",
 	Suspends: "the text is not a whole number, or is negative without signed: true",
 	Examples: []Example{ex(`count("3")`, "3"), exFails(`count("3.5")`, "not a whole number"), ex(`count("-3", signed: true)`, "-3")},
 }, func(o *Options) func([]byte) (int64, error) { return withSign(signed.in(o), Count) })
@@ -264,10 +264,10 @@ func durationUnit(otherwise string) *option[DurationUnit] {
 
 var _ = declareWith(Function{
 	Name: "seconds", Family: "unit", Unit: "s", Params: []Param{amount("a duration"), secondsUnit.Param, secondsRounding.Param, signed.Param},
-	Doc: "A duration in whole seconds; a begun second counts as a whole one, unless you set round. A text may name its " +
-		"units itself: 10s, 5 min, 1h2m3s, or PT5M (ISO 8601).",
-	Suspends: "the text is not a duration of fixed length, is negative without signed: true or too great, or is not a whole number " +
-		"of seconds though round says exact",
+	Doc: "A duration in whole seconds; a started second counts as a whole one unless round is set. A text may contain " +
+		"its units: 10s, 5 min, 1h2m3s, or PT5M (ISO 8601).",
+	Suspends: "the text is not a duration of fixed length, is negative without signed: true, is too large, or is not a " +
+		"whole number of seconds although round is exact",
 	Examples: []Example{
 		ex(`seconds("81")`, "81 s"), ex(`seconds("299", unit: "10ms")`, "3 s"), ex(`seconds("1.5", unit: "min")`, "90 s"),
 		ex(`seconds("01:02:03", unit: "hh:mm:ss")`, "3723 s"), ex(`seconds("75:30", unit: "mm:ss")`, "4530 s"),
@@ -288,8 +288,8 @@ var _ = declareWith(Function{
 	Name: "milliseconds", Family: "unit", Unit: "ms", Params: []Param{amount("a duration"), millisecondUnit.Param,
 		millisecondRounding.Param},
 	Doc: "A duration in milliseconds.",
-	Suspends: "the text is not a duration of fixed length, is negative or too great, or is not a whole number of milliseconds though round " +
-		"says exact",
+	Suspends: "the text is not a duration of fixed length, is negative, is too large, or is not a whole number of " +
+		"milliseconds although round is exact",
 	Examples: []Example{ex(`milliseconds("299", unit: "10ms")`, "2990 ms"), exFails(`milliseconds("-1")`, "milliseconds")},
 }, func(o *Options) func([]byte) (int64, error) {
 	unit, round := millisecondUnit.in(o), millisecondRounding.in(o)
@@ -367,10 +367,10 @@ func scaled(in []byte, times, by int64, round Rounding) (int64, string) {
 		case c == '.' && len(whole) == len(in):
 			whole, part = in[:i], in[i+1:]
 			if len(part) == 0 || len(whole) == 0 {
-				return 0, "not a number: digits are missing beside the point"
+				return 0, "not a number: there are no digits beside the point"
 			}
 		case c == ',':
-			return 0, "holds a comma; comma(x) reads it as decimal comma, replace(x, \",\", \"\") takes separators of thousands away"
+			return 0, "contains a comma; comma(x) reads it as a decimal comma, replace(x, \",\", \"\") removes thousands separators"
 		case c|0x20 == 'e' && i > 0 && digit(in[i-1]):
 			return 0, "in scientific notation, which has lost digits; use a file that no spreadsheet has changed"
 		}

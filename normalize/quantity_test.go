@@ -92,7 +92,7 @@ func TestQuantities(t *testing.T) {
 	}
 	for text, reason := range map[string]string{
 		"": "empty", "-2": "unsigned32", "1,5": "comma", "1.2E+9": "scientific", "9223372036854775808": "too large", "1 Mb": "bits",
-		"99999999999999999999": "too large", "0.1": "not a whole number", "abc": "", "1.": "digits are missing",
+		"99999999999999999999": "too large", "0.1": "not a whole number", "abc": "", "1.": "there are no digits",
 		"10000000000 GB": "too large",
 	} {
 		_, err := Octets([]byte(text), Octet, Exact)

@@ -73,7 +73,7 @@ func (s *State) moment(l *Layout, text []byte) (Moment, error) {
 		return l.Parse(text)
 	}
 	if s.Modified == 0 {
-		return Moment{}, errors.New("the layout " + l.text + " names no year, and it is not known when the file was made")
+		return Moment{}, errors.New("the layout " + l.text + " has no year, and it is not known when the file was created")
 	}
 	return l.ParseNear(text, s.Modified)
 }

@@ -34,7 +34,7 @@ func ParseTADIG(text []byte) (TADIG, error) {
 
 var _ = declare(Function{
 	Name: "tadig", Family: "network", Params: []Param{text("a TADIG code")},
-	Doc:      "A TADIG code in capitals. The operator's list says which network it means.",
+	Doc:      "A TADIG code in capitals. The operator's list determines which network it means.",
 	Suspends: "the text is not a TADIG code: three letters of a country and two letters or digits",
 	Examples: []Example{ex(`tadig("espt2")`, "ESPT2"), exFails(`tadig("214")`, "tadig")},
 }, ParseTADIG)

@@ -83,11 +83,11 @@ var (
 			"epoch, epoch_ms, epoch_us, epoch_ns"},
 		func(layout string) (string, error) { return layout, nil }, ""}
 	zoneParam = &option[*Zone]{Param{Name: "zone", Optional: true, Folded: true, Default: "the source's zone",
-		Doc: "the IANA zone of times without one, or an offset (+02:00); may be a column"}, LoadZone, nil}
-	ambiguousParam = choice("ambiguous", "earlier", "which of two times is meant when the clock was set back and showed both alike",
+		Doc: "IANA zone of times without one, or an offset (+02:00); may be a column"}, LoadZone, nil}
+	ambiguousParam = choice("ambiguous", "earlier", "which time is meant if the clock was set back and showed both alike",
 		among(map[string]Choice{"earlier": Earlier, "later": Later, "refuse": Refuse}), "earlier", "later", "refuse")
-	missingParam = choice("missing", "shift", "what to do with a time that the clock never showed: read it as if the clock had not "+
-		"been set forward, or refuse it",
+	missingParam = choice("missing", "shift", "how to treat a time that the clock never showed: read it as if the clock "+
+		"had not been set forward, or refuse it",
 		among(map[string]Choice{"shift": Shift, "refuse": Refuse}), "shift", "refuse")
 )
 
@@ -106,11 +106,11 @@ func timeOptions(o *Options) (options TimeOptions, column bool) {
 
 var _ = declareWith(Function{
 	Name: "time", Family: "time",
-	Params: []Param{text("the time as the carrier writes it"), layoutParam.Param, zoneParam.Param, ambiguousParam.Param,
+	Params: []Param{text("time as the carrier writes it"), layoutParam.Param, zoneParam.Param, ambiguousParam.Param,
 		missingParam.Param},
 	Doc: "An instant. Local times are read in the zone; times that the clock showed twice or never are flagged and resolved by " +
 		"ambiguous and missing.",
-	Suspends: "the text does not have the layout, or is not a time of the calendar; with refuse, the clock showed the time twice or never",
+	Suspends: "the text does not have the layout, or is not a valid calendar time; with refuse, the clock showed the time twice or never",
 	Examples: []Example{
 		ex(`time("17.03.2026 00:10:02", "02.01.2006 15:04:05", zone: "Europe/Madrid")`, "2026-03-16T23:10:02Z"),
 		ex(`time("2026-03-17 00:10:02", "YYYY-MM-DD hh:mm:ss", zone: "Europe/Madrid")`, "2026-03-16T23:10:02Z"),
@@ -373,7 +373,7 @@ var epochUnit = choice("unit", "s", "what is counted",
 var _ = declareWith(Function{
 	Name: "epoch", Family: "time", Params: []Param{text("a count since 1970, with decimals or without"), epochUnit.Param},
 	Doc:      "An instant as a count since 1970. 0 is an error, since systems write it for a time that never came.",
-	Suspends: "the text is no count, is 0, or is plainly counted in another unit",
+	Suspends: "the text is not a count, is 0, or is clearly counted in another unit",
 	Examples: []Example{
 		ex(`epoch("1767225600")`, "2026-01-01T00:00:00Z"), ex(`epoch("1767225600250", unit: "ms")`, "2026-01-01T00:00:00.25Z"),
 		exFails(`epoch("1767225600", unit: "ms")`, "coarser unit"), exFails(`epoch("0")`, "never came")},

@@ -115,7 +115,7 @@ func TestLayoutsOfOtherWritings(t *testing.T) {
 	}
 	for layout, reason := range map[string]string{
 		"YYYY-MM-DD HH:MM:SS": "says the month 2 times",
-		"YYYY-MM-DD hh:mm:q":  "q means nothing here",
+		"YYYY-MM-DD hh:mm:q":  "q has no meaning here",
 		"15:04:05":            "no day and month",
 		"2006-01-02 03:04":    "AM or PM",
 		"%Q":                  "%Q is not supported",

@@ -224,7 +224,7 @@ func ParseRFC3339(text []byte) (Moment, error) {
 var _ = declare(Function{
 	Name: "rfc3339", Family: "time", Params: []Param{text("a time with its offset")},
 	Doc:      "An instant in the form of RFC 3339.",
-	Suspends: "the text has another form, or is not a time of the calendar",
+	Suspends: "the text has another form, or is not a valid calendar time",
 	Examples: []Example{
 		ex(`rfc3339("2026-03-17T00:10:02.5+01:00")`, "2026-03-16T23:10:02.5Z"), exFails(`rfc3339("2026-03-17")`, "rfc3339")},
 }, ParseRFC3339)
@@ -239,7 +239,7 @@ func ParseISO8601(text []byte, o TimeOptions) (Moment, error) {
 var _ = declareWith(Function{
 	Name: "iso8601", Family: "time", Params: []Param{text("a time or a day"), zoneParam.Param, ambiguousParam.Param, missingParam.Param},
 	Doc:      "An instant in the extended or basic form of ISO 8601, with a T or a blank, with or without seconds, clock and offset.",
-	Suspends: "the text has another form, or is not a time of the calendar; with refuse, the clock showed the time twice or never",
+	Suspends: "the text has another form, or is not a valid calendar time; with refuse, the clock showed the time twice or never",
 	Examples: []Example{
 		ex(`iso8601("20260317T001002Z")`, "2026-03-17T00:10:02Z"), ex(`iso8601("2026-03-17 00:10", zone: "Europe/Madrid")`,
 			"2026-03-16T23:10:00Z"),

@@ -338,7 +338,7 @@ func (c *checker) text(n ast.Node) *term {
 		return nil
 	}
 	if t = c.asText(t); t.typ.Kind != Text {
-		return c.errorf(t.at, "a text is expected here, not %s; text(x) makes one", article(t.typ))
+		return c.errorf(t.at, "a text is expected here, not %s; text(x) converts it", article(t.typ))
 	}
 	return t
 }

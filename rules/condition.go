@@ -120,7 +120,7 @@ func (c *checker) input(name string, at span) *term {
 		typ := w.Type
 		if typ.Kind == Quantity && w.Type.Unit == unknownUnit {
 			if typ.Unit = c.unit; typ.Unit == unknownUnit {
-				return c.errorf(at, "the unit of %s is unknown: no price of the class says it; write a price per unit, as in 0.10 / 1 MB", name)
+				return c.errorf(at, "the unit of %s is unknown: no price of the class defines it; write a price per unit, as in 0.10 / 1 MB", name)
 			}
 		}
 		id := inputKey{name, typ}

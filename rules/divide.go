@@ -16,7 +16,7 @@ func (c *checker) computable(t *term) *term {
 			if !divisor.constant() {
 				why += divisor.source() + " is always 0, and "
 			}
-			return c.always(t, divisor.at, why+"each record that comes here would be suspended")
+			return c.always(t, divisor.at, why+"each record that reaches this entry would be suspended")
 		}
 	}
 	if _, failed, ok := c.fixed(t); ok && failed != "" {

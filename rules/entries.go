@@ -12,7 +12,7 @@ import (
 // entries converts the entries of map to steps: chains of conditions, and unconditional actions.
 func (c *compiler) entries(doc *Document) {
 	if len(doc.Map) == 0 {
-		c.list.Errorf(c.options.At, "map is missing; it says what the records mean")
+		c.list.Errorf(c.options.At, "map is missing; it defines how records become usage")
 	}
 	c.expand(doc.Map)
 	c.endChain()
@@ -60,7 +60,7 @@ func (c *compiler) expand(entries []Entry) {
 // endChain closes a chain that has no otherwise.
 func (c *compiler) endChain() {
 	if n := len(c.steps); n > 0 && c.steps[n-1].chain != nil && c.steps[n-1].otherwise == nil && c.steps[n-1].branch < 0 {
-		c.steps[n-1].branch = c.branch("no match", "nothing of this chain fits", c.steps[n-1].at)
+		c.steps[n-1].branch = c.branch("no match", "no condition of this chain holds", c.steps[n-1].at)
 	}
 }
 
@@ -85,7 +85,7 @@ func (c *compiler) use(e *Entry) {
 		for n := range c.options.Shared {
 			names = append(names, n)
 		}
-		c.list.Errorf(e.Use.Pos, "no document of classes/ has rules named %s%s", name, diag.Suggest(name, names))
+		c.list.Errorf(e.Use.Pos, "no document in classes/ has rules named %s%s", name, diag.Suggest(name, names))
 		return
 	case slices.Contains(c.using, name):
 		c.list.Errorf(e.Use.Pos, "the rules %s use themselves", name)
@@ -197,7 +197,7 @@ func (c *compiler) assignment(key, text diag.Text) (assignment, bool) {
 		case key.Value == "class":
 			suggestion = "; write class beside set, not within it"
 		case suggestion == "":
-			suggestion = "; known are " + strings.Join(names, ", ") + ", and attr." + key.Value + " would add one of your own"
+			suggestion = "; known are " + strings.Join(names, ", ") + ", and attr." + key.Value + " would add a field of your own"
 		}
 		c.list.Errorf(key.Pos, "the usage record has no field %s%s", key.Value, suggestion)
 		c.scope.check(text, "set "+key.Value, c.list)
@@ -248,13 +248,13 @@ func (c *compiler) fits(a *assignment, f udr.Field) bool {
 		if kindOfField(f) == Quantity {
 			want = "a quantity"
 		}
-		c.list.Errorf(t.pos(), "%s is %s, and this is %s%s", f.Name, want, article(t.typ), hint)
+		c.list.Errorf(t.pos(), "%s is %s, but this is %s%s", f.Name, want, article(t.typ), hint)
 		return false
 	}
 	switch f.Type {
 	case udr.IdentifierField:
 		if t.typ.Kind != Identifier && t.typ.Kind != Phone {
-			return wrong("; say which kind, as in imsi(" + t.source() + ")")
+			return wrong("; write which kind it is, as in imsi(" + t.source() + ")")
 		}
 	case udr.TimeField:
 		if t.typ.Kind != Time {
@@ -321,14 +321,14 @@ func (c *compiler) fitsQuantity(a *assignment, f udr.Field, wrong func(string) b
 		if fixed {
 			return wrong("; say its unit: " + suggestConversion(t.source(), Type{Quantity, want}))
 		}
-		return wrong("; say its unit, as in octets(" + t.source() + ")")
+		return wrong("; write its unit, as in octets(" + t.source() + ")")
 	case t.typ.Kind != Quantity:
 		return wrong("")
 	case fixed && t.typ.Unit != want:
 		if f.AnyUnit {
-			c.list.Errorf(t.pos(), "class %s counts %s, and this is %s", c.known, want, article(t.typ))
+			c.list.Errorf(t.pos(), "class %s counts %s, but this is %s", c.known, want, article(t.typ))
 		} else {
-			c.list.Errorf(t.pos(), "%s counts %s, and this is %s", f.Name, want, article(t.typ))
+			c.list.Errorf(t.pos(), "%s counts %s, but this is %s", f.Name, want, article(t.typ))
 		}
 		return false
 	}
@@ -352,7 +352,7 @@ func (c *compiler) required(doc *Document) {
 		}
 	}
 	if !classed {
-		c.list.Errorf(doc.Map[0].at, "no entry of map says the class; for example, class: data")
+		c.list.Errorf(doc.Map[0].at, "no entry of map sets the class; for example, class: data")
 	}
 }
 

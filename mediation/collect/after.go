@@ -27,14 +27,14 @@ type ReplacedError struct {
 }
 
 func (e *ReplacedError) Error() string {
-	why := fmt.Sprintf("another file has its name now (%d bytes of %s instead of %d of %s) and is left as it is",
+	why := fmt.Sprintf("another file now has its name (%d bytes of %s instead of %d of %s) and is left as it is",
 		e.Now.Size, timed(e.Now.MTime), e.Read.Size, timed(e.Read.MTime))
 	if e.Alike {
-		why = "another content has its name now, with the same size and time of change, and is left as it is"
+		why = "other content now has its name, with the same size and time of change, and is left as it is"
 	}
 	if e.Kept != "" {
-		why += fmt.Sprintf("; its name was taken meanwhile, and it is kept as %q: look whether the source matches that name, and rename it if "+
-			"it does not", e.Kept)
+		why += fmt.Sprintf("; its name was taken in the meantime, so it is kept as %q: check whether the source matches "+
+			"that name, and rename it if it does not", e.Kept)
 	}
 	return why
 }
@@ -95,7 +95,7 @@ func (s *Site) After(ctx context.Context, e Entry, same Same) error {
 			return err
 		}
 	}
-	return fmt.Errorf("%q is being moved or deleted by another", e.Path)
+	return fmt.Errorf("%q is being moved or deleted by another process", e.Path)
 }
 
 func (s *Site) after(ctx context.Context, e Entry, same Same) (again bool, err error) {

@@ -125,7 +125,7 @@ func (d *dialer) enter(ctx context.Context) (*connection, error) {
 			o.User, d.credentials())
 	case strings.Contains(err.Error(), "no common algorithm for host key"):
 		conn.Close()
-		return nil, fmt.Errorf("%s has no host key of the kinds that are pinned for it (%s): %w; `ssh-keyscan` shows the keys it has", d.address,
+		return nil, fmt.Errorf("%s has no host key of the types that are pinned for it (%s): %w; `ssh-keyscan` shows its keys", d.address,
 			strings.Join(algorithms, ", "), err)
 	default:
 		conn.Close()
@@ -191,7 +191,7 @@ func (d *dialer) methods() (methods []ssh.AuthMethod, done func(), err error) {
 		case errors.Is(err, x509.IncorrectPasswordError):
 			return nil, done, fmt.Errorf("key_file %s: it is encrypted with another passphrase; correct key_passphrase", o.KeyFile)
 		case missing != nil && o.KeyPassphrase.IsZero():
-			return nil, done, fmt.Errorf("key_file %s: it is encrypted; name its passphrase in key_passphrase", o.KeyFile)
+			return nil, done, fmt.Errorf("key_file %s: it is encrypted; set its passphrase in key_passphrase", o.KeyFile)
 		case err != nil:
 			return nil, done, fmt.Errorf("key_file %s: %w; `ssh-keygen -p -f FILE` rewrites a key in OpenSSH's format", o.KeyFile, err)
 		}

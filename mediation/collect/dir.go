@@ -118,7 +118,7 @@ func (d *directory) add(l *Listing, root *os.Root, path string, s fs.DirEntry) (
 		info, err := root.Stat(joined(path, s.Name()))
 		switch {
 		case err != nil:
-			return Entry{}, fmt.Errorf("it is a link to a missing file or out of the directory: %w", err)
+			return Entry{}, fmt.Errorf("it is a link to a missing file or leads out of the directory: %w", err)
 		case !info.Mode().IsRegular():
 			return Entry{}, errors.New("it is a link to something other than a regular file")
 		}
@@ -197,7 +197,7 @@ func (d *directory) Rename(_ context.Context, path, to string) error {
 	}
 	defer root.Close()
 	if _, err := root.Lstat(raw(to)); err == nil {
-		return fmt.Errorf("%q cannot be renamed: %q is there", path, to)
+		return fmt.Errorf("%q cannot be renamed: %q already exists", path, to)
 	}
 	if err := root.Rename(raw(path), raw(to)); err != nil {
 		return goneOr(path, err)

@@ -25,17 +25,18 @@ type HostKeyError struct {
 func (e *HostKeyError) Error() string {
 	switch {
 	case e.Revoked:
-		return fmt.Sprintf("host key of %s is %s, which %s says is revoked; stop and ask the carrier", e.Host, e.Seen, e.Where)
+		return fmt.Sprintf("host key of %s is %s, which %s lists as revoked; stop and ask the carrier", e.Host, e.Seen, e.Where)
 	case len(e.Pinned) == 0:
-		return fmt.Sprintf("host key of %s is %s, but %s has no key for this server; compare the fingerprint with the one the carrier "+
-			"gave you, and if they are equal add this line to known_hosts:\n%s\n(or pin it with host_key: %s)",
+		return fmt.Sprintf("host key of %s is %s, but %s has no key for this server; compare the fingerprint with the one "+
+			"that the carrier gave you; if they are equal, add this line to known_hosts:\n%s\n(or pin it with host_key: %s)",
 			e.Host, e.Seen, e.Where, e.Line, e.Seen)
 	}
-	how := "replace the line in known_hosts by:\n" + e.Line + "\n"
+	how := "replace the line in known_hosts with:\n" + e.Line + "\n"
 	if e.Where == "host_key" {
-		how = "replace host_key by the new fingerprint, "
+		how = "replace host_key with the new fingerprint, "
 	}
-	return fmt.Sprintf("host key of %s is %s, not the pinned %s; if the carrier announced a new key, %sotherwise stop and ask", e.Host, e.Seen,
+	return fmt.Sprintf("host key of %s is %s, not the pinned %s; if the carrier announced a new key, %sotherwise stop "+
+		"and ask", e.Host, e.Seen,
 		strings.Join(e.Pinned, " or "), how)
 }
 

@@ -73,7 +73,7 @@ func TestKeysAndAgentsOpenOpenSSHsServer(t *testing.T) {
 		{"a wrong passphrase", "key_file: " + ed25519 + ", key_passphrase: battery staple",
 			"it is encrypted with another passphrase; correct key_passphrase"},
 		{"a wrong passphrase of a PEM", "key_file: " + old + ", key_passphrase: battery staple", "it is encrypted with another passphrase"},
-		{"no passphrase", "key_file: " + ed25519, "it is encrypted; name its passphrase in key_passphrase"},
+		{"no passphrase", "key_file: " + ed25519, "it is encrypted; set its passphrase in key_passphrase"},
 		{"a format that is not read", "key_file: " + pkcs8 + ", key_passphrase: " + passphrase, "`ssh-keygen -p -f FILE` rewrites a key"},
 		{"a public key", "key_file: " + open + ".pub", "key_file"},
 		{"a key that the server does not know", "key_file: " + stranger, "refuses the login of " + d.User + " with the key in " + stranger},

@@ -11,9 +11,9 @@ import (
 
 // Options are the collect block of a source.
 type Options struct {
-	SFTP       *SFTP         `yaml:"sftp" doc:"Files are on an SFTP server."`
-	Dir        string        `yaml:"dir,env" example:"/var/spool/cdr" doc:"Files are in this local directory. Nothing outside of it is read or written; paths below are relative to it."`
-	Match      Words         `yaml:"match,required" example:"/out/SKY_*.csv.gz" doc:"Which files: a pattern or a list of patterns. * and ? stand for anything but /, [a-z] for one character, ** for any directories."`
+	SFTP       *SFTP         `yaml:"sftp" doc:"The files are on an SFTP server."`
+	Dir        string        `yaml:"dir,env" example:"/var/spool/cdr" doc:"The files are in this local directory. Nothing outside of it is read or written; paths below are relative to it."`
+	Match      Words         `yaml:"match,required" example:"/out/SKY_*.csv.gz" doc:"Files to collect: a pattern or a list of patterns. * and ? match any characters except /, [a-z] matches one character, ** matches any directories."`
 	Exclude    Words         `yaml:"exclude" example:"/out/private /out/**/*.old" doc:"Files and directories to leave alone although match covers them: a pattern or a list of patterns. ratemill reads nothing below such a directory."`
 	Settled    time.Duration `yaml:"settled" default:"60s" doc:"A file is complete when its size and modification time have not changed for this long. 0s takes it at once."`
 	Marker     string        `yaml:"marker" example:".done" doc:"Instead of settled: a file is complete when another file exists with its name plus this suffix."`
@@ -21,7 +21,7 @@ type Options struct {
 	After      After         `yaml:"after" default:"leave" doc:"Action after a file was read: leave it, delete it, or { move: directory }."`
 	Unfinished string        `yaml:"unfinished" enum:"wait|read" default:"wait" doc:"Treatment of a file that looks incomplete: its last line has no line end although others have one, or its compressed stream or JSON array ends in the middle. wait: until it changes, since its upload has probably stalled. read: as it is. A file that marker declares complete is read in any case."`
 	Identity   string        `yaml:"identity" enum:"content|name" doc:"Identity of files. Two files are the same if their content is equal, whatever their names, or if content and name (without the directory) are equal. By default the name counts if the rules read file.name for more than session or an attribute."`
-	Verify     string        `yaml:"verify" enum:"daily|always" default:"daily" doc:"How often the whole of a growing file is fetched and compared with the content read before. In between, only its new bytes are fetched, and the last 64 KiB before them, which are compared. Use always if the carrier may change records that were read."`
+	Verify     string        `yaml:"verify" enum:"daily|always" default:"daily" doc:"How often a growing file is fetched as a whole and compared with the content read before. In between, only its new bytes and the 64 KiB before them are fetched; the latter are compared. Use always if the carrier may change records that were read."`
 	Every      time.Duration `yaml:"every" default:"30s" doc:"How often to list the files."`
 	Order      string        `yaml:"order" enum:"name|time" default:"name" doc:"Which files are taken first: by name, or by modification time, oldest first."`
 	Parallel   bool          `yaml:"parallel" default:"false" doc:"Read several files at a time. By default the next file is taken when the previous one is closed, so that pools, limits and duplicate checks do not depend on timing."`
@@ -107,9 +107,9 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 		return found.Pos
 	}
 	if (o.SFTP == nil) == (o.Dir == "") && n.Member("sftp") == nil {
-		d.Errorf(n.Pos, "collect needs one place: sftp or dir")
+		d.Errorf(n.Pos, "collect needs a place: sftp or dir")
 	} else if o.SFTP != nil && o.Dir != "" {
-		d.Errorf(at("dir"), "collect has one place: sftp or dir; make two sources of it")
+		d.Errorf(at("dir"), "collect can have only one place: sftp or dir; write two sources")
 	}
 	for _, p := range o.Exclude {
 		if _, err := stdpath.Match(strings.ReplaceAll(p, "**", "*"), ""); err != nil {
@@ -132,19 +132,19 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 	if o.Timeout < 0 {
 		d.Errorf(at("timeout"), "timeout is negative")
 	} else if o.SFTP != nil && n.Member("timeout") != nil {
-		d.Errorf(at("timeout"), "timeout is that of dir; write sftp: { timeout: … }")
+		d.Errorf(at("timeout"), "timeout belongs to dir; write sftp: { timeout: … }")
 	}
 	if o.Files < 0 {
 		d.Errorf(at("files"), "files is negative")
 	}
 	if strings.Contains(o.Marker, "/") {
-		d.Errorf(at("marker"), "marker is a suffix of names and holds no /")
+		d.Errorf(at("marker"), "marker is a suffix of names and must not contain /")
 	}
 	if o.After.Move != "" && strings.Contains("/"+o.After.Move+"/", "/../") {
 		d.Errorf(at("after"), "%q leaves its directory with ..", o.After.Move)
 	}
 	if p := o.takesItsOwn(); p != "" {
-		d.Errorf(at("after"), "files moved to %s would match %q and be read again; narrow the match, or move them elsewhere",
+		d.Errorf(at("after"), "files moved to %s would match %q and be read again; narrow match, or move them elsewhere",
 			o.After.Move, p)
 	}
 	s := o.SFTP
@@ -152,7 +152,7 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 		return
 	}
 	if s.KnownHosts == "" && len(s.HostKey) == 0 {
-		d.Errorf(at("sftp"), "sftp needs known_hosts (a file) or host_key (a fingerprint): without it, anybody could impersonate %s. "+
+		d.Errorf(at("sftp"), "sftp needs known_hosts (a file) or host_key (a fingerprint): without it, any server could impersonate %s. "+
 			"`ssh-keyscan -p %d %s` shows the key; compare it with the one the carrier gave you", s.Host, s.port(), s.Host)
 	}
 	for _, k := range s.HostKey {
@@ -170,10 +170,10 @@ func (o *Options) Check(n *diag.Node, d *diag.Decoder) {
 		}
 	}
 	if s.Port < 0 || s.Port > 65535 {
-		d.Errorf(at("sftp", "port"), "port %d does not exist", s.Port)
+		d.Errorf(at("sftp", "port"), "port %d is out of range", s.Port)
 	}
 	if s.Connections < 0 || s.Connections > 64 {
-		d.Errorf(at("sftp", "connections"), "connections is between 1 and 64")
+		d.Errorf(at("sftp", "connections"), "connections must be between 1 and 64")
 	}
 }
 
@@ -211,11 +211,11 @@ func (o *Options) files() int { return orDefault(o.Files, 200_000) }
 // WaitsFor describes the event for which an incomplete file waits.
 func (o *Options) WaitsFor(path string) string {
 	if o.Marker != "" {
-		return fmt.Sprintf("it waits for its marker file, %s; if that never comes, ask the carrier, or change collect.marker",
+		return fmt.Sprintf("it waits for its marker file, %s; if that file never comes, ask the carrier, or change collect.marker",
 			base(path)+o.Marker)
 	}
-	return fmt.Sprintf("it is read once a listing, one each %s (collect.every), finds that its size and modification time have not "+
-		"changed for %s (collect.settled)", o.Interval(), o.Settled)
+	return fmt.Sprintf("it is read when a listing, one each %s (collect.every), finds that its size and modification "+
+		"time have not changed for %s (collect.settled)", o.Interval(), o.Settled)
 }
 
 // Interval returns the time between two listings.

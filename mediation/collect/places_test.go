@@ -148,7 +148,7 @@ func TestListing(t *testing.T) {
 			refused[strings.TrimPrefix(r.Path, p.base+"out/")] = r.Reason
 		}
 		require.Contains(t, refused[`SKY_\x1b[31m.csv`], "control character")
-		require.Contains(t, refused[`SKY_a\\b.csv`], "holds a backslash")
+		require.Contains(t, refused[`SKY_a\\b.csv`], "contains a backslash")
 		require.NotEmpty(t, refused["SKY_absolute.csv"])
 		require.NotEmpty(t, refused["SKY_up.csv"])
 		require.NotEmpty(t, refused["SKY_loop.csv"])
@@ -373,7 +373,7 @@ func TestPipesAreRefused(t *testing.T) {
 	v, err := s.Look(t.Context(), clock.Now())
 	require.NoError(t, err)
 	require.Empty(t, v.Ready)
-	require.Equal(t, []Refusal{{"a.csv", "it is not a regular file; name it in collect.exclude"}}, v.Refused)
+	require.Equal(t, []Refusal{{"a.csv", "it is not a regular file; list it in collect.exclude"}}, v.Refused)
 	_, err = s.Remote.Open(t.Context(), "a.csv", 0)
 	require.ErrorContains(t, err, "no longer a regular file")
 	_, err = s.Remote.Open(t.Context(), "../../etc/passwd", 0)

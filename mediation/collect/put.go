@@ -32,7 +32,7 @@ type NewFile struct {
 type OtherContentError struct{ Path string }
 
 func (e *OtherContentError) Error() string {
-	return fmt.Sprintf("%q is there already, with other content; ask the receiver to move it away", e.Path)
+	return fmt.Sprintf("%q already exists with other content; ask the receiver to move it away", e.Path)
 }
 
 // Put writes files into a directory of a server, each under a temporary name first, so that no reader sees an
@@ -128,7 +128,7 @@ func (l *Login) auth() ([]ssh.AuthMethod, error) {
 	if bytes.Contains([]byte(l.Secret), []byte("PRIVATE KEY-----")) {
 		key, err := ssh.ParsePrivateKey([]byte(l.Secret))
 		if err != nil {
-			return nil, errors.New("the private key cannot be read; it has to be in OpenSSH's or PEM's format, without a passphrase")
+			return nil, errors.New("the private key cannot be read; it must be in OpenSSH or PEM format, without a passphrase")
 		}
 		return []ssh.AuthMethod{ssh.PublicKeys(key)}, nil
 	}

@@ -227,7 +227,7 @@ func (m *matcher) add(l *Listing, directory, name string, kind fileKind, size in
 	}
 	if why := unfit(name); why != "" {
 		if kind != isDirectory && m.file(path) || kind == isDirectory && m.leads(path) {
-			l.refuse(path, why+"; ask the carrier for another name, or name it in collect.exclude")
+			l.refuse(path, why+"; ask the carrier for another name, or list it in collect.exclude")
 		}
 		return false
 	}
@@ -253,12 +253,12 @@ func (m *matcher) add(l *Listing, directory, name string, kind fileKind, size in
 	case isLink:
 		e, err := link()
 		if err != nil {
-			l.refuse(path, err.Error()+"; ask the carrier for the file itself, or name it in collect.exclude")
+			l.refuse(path, err.Error()+"; ask the carrier for the file itself, or list it in collect.exclude")
 			return false
 		}
 		size, mtime = e.Size, e.MTime
 	case isOther:
-		l.refuse(path, "it is not a regular file; name it in collect.exclude")
+		l.refuse(path, "it is not a regular file; list it in collect.exclude")
 		return false
 	}
 	if size < 0 {
@@ -280,7 +280,7 @@ func (l *Listing) refuse(path, why string) {
 // unread records a directory that cannot be listed; its files wait.
 func (l *Listing) unread(path string, err error) {
 	l.Unread = append(l.Unread, text(path))
-	l.refuse(path+"/", fmt.Sprintf("this directory cannot be listed: %v; ask the carrier for the right to, or name it in collect.exclude",
+	l.refuse(path+"/", fmt.Sprintf("this directory cannot be listed: %v; ask the carrier for permission, or list it in collect.exclude",
 		err))
 }
 
@@ -342,11 +342,11 @@ func unfit(name string) string {
 	case len(name) > 255:
 		return fmt.Sprintf("its name has %d bytes, more than 255", len(name))
 	case strings.Contains(name, "/"):
-		return "its name holds a slash, which would lead to another directory"
+		return "its name contains a slash, which would lead to another directory"
 	case strings.Contains(name, `\`):
-		return "its name holds a backslash, which some systems take for a slash"
+		return "its name contains a backslash, which some systems take for a slash"
 	case strings.ContainsFunc(name, control):
-		return "its name holds a control character"
+		return "its name contains a control character"
 	}
 	return ""
 }

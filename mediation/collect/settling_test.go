@@ -48,7 +48,7 @@ func TestSettling(t *testing.T) {
 func TestBadOptions(t *testing.T) {
 	const key = "host_key: SHA256:x"
 	for yaml, want := range map[string]string{
-		"{ match: '*' }": "needs one place: sftp or dir",
+		"{ match: '*' }": "needs a place: sftp or dir",
 		"{ dir: /in }":   "match is missing",
 		"{ dir: /in, sftp: { host: h, user: u, password: p, " + key + " }, match: '*' }": "one place: sftp or dir",
 		"{ dir: /in, match: '[a' }":                       "is not a pattern",
@@ -59,7 +59,7 @@ func TestBadOptions(t *testing.T) {
 			"read again",
 		"{ dir: /in, match: '/out/*/*.csv', after: { move: /out/done } }":                       "be read again",
 		"{ dir: /in, match: '/out/**', after: { move: /out/done } }":                            "be read again",
-		"{ dir: /in, match: '*', order: size }":                                                 "order is one of name, time",
+		"{ dir: /in, match: '*', order: size }":                                                 "order must be one of name, time",
 		"{ dir: /in, match: '*', settle: 1s }":                                                  "did you mean settled?",
 		"{ sftp: { host: h, user: u, " + key + " }, match: '*' }":                               "needs a way to log in",
 		"{ sftp: { host: h, user: u, password: p, host_key: 'MD5:x' }, match: '*' }":            "is not a fingerprint",

@@ -158,7 +158,8 @@ func (r *sftpRemote) explained(ctx context.Context, c *connection, what, path st
 	case errors.Is(err, fs.ErrNotExist):
 		return &GoneError{path}
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s: permission denied for %s on %q; ask the carrier for the right to %s there", r.dialer.address, r.options.User, path,
+		return fmt.Errorf("%s: permission denied for %s on %q; ask the carrier for the permission to %s "+
+			"there", r.dialer.address, r.options.User, path,
 			what)
 	case errors.As(err, &status) && status.FxCode() != sftp.ErrSSHFxConnectionLost && status.FxCode() != sftp.ErrSSHFxNoConnection:
 		return fmt.Errorf("%s: cannot %s %q: %w", r.dialer.address, what, path, err)
@@ -167,7 +168,7 @@ func (r *sftpRemote) explained(ctx context.Context, c *connection, what, path st
 	if cause := c.cause(); cause != nil {
 		err = cause
 	}
-	return &UnreachableError{r.dialer.address, fmt.Errorf("connection lost on trying to %s %q: %w", what, path, err)}
+	return &UnreachableError{r.dialer.address, fmt.Errorf("connection lost while trying to %s %q: %w", what, path, err)}
 }
 
 // List implements Remote.
@@ -245,7 +246,7 @@ func linked(c *sftp.Client, path string) (Entry, error) {
 	case strings.HasPrefix(target, "/"):
 		return Entry{}, fmt.Errorf("it is a link to %q, an absolute path", target)
 	case strings.Contains("/"+target+"/", "/../"):
-		return Entry{}, fmt.Errorf("it is a link to %q, out of its directory", target)
+		return Entry{}, fmt.Errorf("it is a link to %q, outside its directory", target)
 	}
 	info, err := c.Stat(path)
 	switch {

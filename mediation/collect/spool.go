@@ -142,8 +142,9 @@ type SpoolError struct {
 }
 
 func (e *SpoolError) Error() string {
-	return fmt.Sprintf("the spool %s cannot be written: %v; it needs as many bytes as the files being read at a time, at most "+
-		"mediation.spool_bytes. Free disk space, and mediation goes on by itself", e.Dir, e.Err)
+	return fmt.Sprintf("the spool %s cannot be written: %v; it needs as much space as the files that are read at the "+
+		"same time, at most mediation.spool_bytes."+
+		" Free disk space; mediation then continues by itself", e.Dir, e.Err)
 }
 func (e *SpoolError) Unwrap() error { return e.Err }
 
@@ -346,7 +347,7 @@ func (t *transfer) run(ctx context.Context) error {
 		err := t.read(ctx)
 		if err == nil {
 			if t.done < t.entry.Size {
-				return &ChangedError{t.entry.Path, fmt.Sprintf("it ended after %d bytes, but the listing said %d", t.done, t.entry.Size)}
+				return &ChangedError{t.entry.Path, fmt.Sprintf("it ended after %d bytes, but its size in the listing was %d", t.done, t.entry.Size)}
 			}
 			if err = t.unchanged(ctx); err == nil {
 				return nil
@@ -410,7 +411,7 @@ func (t *transfer) read(ctx context.Context) error {
 			n, err = int(t.entry.Size-t.done), io.EOF
 		}
 		if t.done+int64(n) > t.entry.Size {
-			return &ChangedError{t.entry.Path, fmt.Sprintf("it has more than the %d bytes that the listing said", t.entry.Size)}
+			return &ChangedError{t.entry.Path, fmt.Sprintf("it has more than the %d bytes of the listing", t.entry.Size)}
 		}
 		if n > 0 {
 			if err := t.grow(ctx, t.done+int64(n)-t.first); err != nil {
@@ -471,9 +472,9 @@ func (t *transfer) unchanged(ctx context.Context) error {
 	case t.Grown && now.Size > t.entry.Size:
 		t.more = true
 	case now.Size != t.entry.Size:
-		return &ChangedError{t.entry.Path, fmt.Sprintf("it has %d bytes, but the listing said %d", now.Size, t.entry.Size)}
+		return &ChangedError{t.entry.Path, fmt.Sprintf("it has %d bytes, but its size in the listing was %d", now.Size, t.entry.Size)}
 	case !now.MTime.Equal(t.entry.MTime):
-		return &ChangedError{t.entry.Path, fmt.Sprintf("it was written at %s, but the listing said %s", timed(now.MTime),
+		return &ChangedError{t.entry.Path, fmt.Sprintf("it was written at %s, but its time in the listing was %s", timed(now.MTime),
 			timed(t.entry.MTime))}
 	}
 	return nil

@@ -83,9 +83,9 @@ func TestFrame(t *testing.T) {
 	}
 	for content, want := range map[string]string{
 		"D;1;a\nD;2;b\nT;2\n":        `{"#":1,"n":"1","type":"D"}|{"#":2,"n":"2","type":"D"}|`,
-		"D;1;a\nT;2;\n":              `{"#":1,"n":"1","type":"D"}|file: line 2: the trailer counts 2 records, the file has 1; ask the carrier for the file again; trailer.mismatch: alarm lets such files pass|`,
-		"D;1;a\nT;2;\n\"D;x;\n":      `{"#":1,"n":"1","type":"D"}|{"#":3,"error":"line 3, column 1: a quote does not close in its line (if fields hold line breaks, say csv.multiline: true)"}|file: line 2: records follow the trailer (1)|`,
-		"T;x;\n":                     `{"#":1,"error":"line 1: strconv.ParseInt: parsing \"x\": invalid syntax"}|file: the file has no trailer after its records (1); it may be cut off; if the carrier sends such files, say trailer: optional: true|`,
+		"D;1;a\nT;2;\n":              `{"#":1,"n":"1","type":"D"}|file: line 2: the trailer counts 2 records, but the file has 1; ask the carrier for the file again; trailer.mismatch: alarm accepts such files|`,
+		"D;1;a\nT;2;\n\"D;x;\n":      `{"#":1,"n":"1","type":"D"}|{"#":3,"error":"line 3, column 1: a quote does not close in its line (if fields contain line breaks, write csv.multiline: true)"}|file: line 2: records follow the trailer (1)|`,
+		"T;x;\n":                     `{"#":1,"error":"line 1: strconv.ParseInt: parsing \"x\": invalid syntax"}|file: the file has no trailer after its records (1); it may be cut off; if the carrier sends such files, write trailer: optional: true|`,
 		"D;1;a\nT;1;\nT;1;\nD;1;a\n": `{"#":1,"n":"1","type":"D"}|{"#":4,"n":"1","type":"D"}|file: line 2: the file has 2 trailers; check trailer.when|`,
 	} {
 		d, err := o.OpenFramed(strings.NewReader(content), layout, frame)

@@ -16,23 +16,23 @@ import (
 	"ratemill/rules/record"
 )
 
-var _ = Declare(Format{Name: "csv", Doc: "Delimited text: CSV and its relatives.", Options: func() Reader { return &CSV{} }})
+var _ = Declare(Format{Name: "csv", Doc: "Delimited text, such as CSV.", Options: func() Reader { return &CSV{} }})
 
 // CSV describes delimited text.
 type CSV struct {
-	Delimiter string            `yaml:"delimiter" default:"," example:";" doc:"The text that separates columns, without quote or line break; tab stands for the tab character."`
-	Quote     string            `yaml:"quote" default:"\"" doc:"The character around fields that hold delimiters or line breaks, or none."`
+	Delimiter string            `yaml:"delimiter" default:"," example:";" doc:"Text that separates columns, without quotes or line breaks; tab stands for the tab character."`
+	Quote     string            `yaml:"quote" default:"\"" doc:"Character around fields that contain delimiters or line breaks, or none."`
 	Quotes    string            `yaml:"quotes" enum:"strict|lenient" default:"strict" doc:"strict: RFC 4180, anything else suspends the record. lenient: a record that breaks RFC 4180 is read again within its line, first with quotes that end a field only before a delimiter, then with all quotes of the field as plain text; the first reading with the right number of columns counts."`
 	Escape    string            `yaml:"escape" enum:"double|backslash" default:"double" doc:"How a quote is written in a quoted field: double (\"\") or backslash (\\\")."`
 	Trim      bool              `yaml:"trim" default:"false" doc:"Remove spaces and tabs around fields, as in \"a, b, c\"."`
 	Skip      int               `yaml:"skip" default:"0" doc:"Number of lines before the header or the first record that are not records (metadata, a row of types)."`
-	Header    bool              `yaml:"header" default:"false" doc:"The first row names the columns."`
+	Header    bool              `yaml:"header" default:"false" doc:"The first row contains the names of the columns."`
 	SkipAfter int               `yaml:"skip_after" default:"0" doc:"Number of lines after the header that are not records, such as the row of types in Cisco CUCM files."`
-	Named     Columns           `yaml:"columns" example:"[type, started, imsi]" doc:"Without header: names by order, as a list (_ for an unused column), or by position, as a map from name to number (1 is the first). Without any, columns are c1, c2, …"`
-	Rename    map[string]string `yaml:"rename" example:"{ imsi: \"SIM IMSI (15)\" }" doc:"With header: the name in the rules for a column whose name in the file is not a word. Characters other than letters, digits and _ can also be written as _."`
-	Optional  []string          `yaml:"optional" doc:"With header: columns that some files lack, and that are then absent. Any other column that a rule reads and the header lacks fails the file."`
-	Width     string            `yaml:"width" enum:"exact|at_least|any" doc:"Number of columns of a record: exact (as header or list say), at_least, or any. Default: exact with header or list, else any."`
-	Multiline bool              `yaml:"multiline" default:"false" doc:"Quoted fields may hold line breaks, as RFC 4180 has it; a record spans limits.lines lines at most, and its usage records have the note spans_lines. Without it a quote ends within its line, so that two stray quotes cannot swallow the lines between them."`
+	Named     Columns           `yaml:"columns" example:"[type, started, imsi]" doc:"Without header: the names of the columns in order, as a list (_ for an unused column), or by position, as a map from name to number (1 is the first). If omitted, columns are c1, c2, …"`
+	Rename    map[string]string `yaml:"rename" example:"{ imsi: \"SIM IMSI (15)\" }" doc:"With header: the name that rules use for a column whose name in the file is not a word. Characters other than letters, digits and _ can also be written as _."`
+	Optional  []string          `yaml:"optional" doc:"With header: columns that some files lack; in those files they are absent. Any other column that a rule reads and the header lacks fails the file."`
+	Width     string            `yaml:"width" enum:"exact|at_least|any" doc:"Number of columns of a record: exact (as in header or list), at_least, or any. Default: exact with header or list, otherwise any."`
+	Multiline bool              `yaml:"multiline" default:"false" doc:"Quoted fields may contain line breaks, as in RFC 4180; a record spans at most limits.lines lines, and its usage records have the note spans_lines. If omitted, a quote ends within its line, so that two stray quotes cannot swallow the lines between them."`
 	Begins    string            `yaml:"begins" example:"^[0-9]+," doc:"With multiline: a regular expression that the first line of each record matches. A line that matches it ends a quoted field that is still open, and the record with the open quote is suspended."`
 	Comment   string            `yaml:"comment" example:"#" doc:"Lines that begin with this text are comments."`
 }
@@ -60,7 +60,7 @@ func (c *CSV) Check(o *Options, bad func(path, format string, args ...any)) {
 	d, q := c.delimiter(), c.quote()
 	switch {
 	case strings.ContainsAny(d, "\r\n"):
-		bad("csv.delimiter", "holds a line break")
+		bad("csv.delimiter", "contains a line break")
 	case len(c.Quote) > 1 && c.Quote != "none":
 		bad("csv.quote", "is one ASCII character or none, not %q", c.Quote)
 	case q != 0 && strings.IndexByte(d, q) >= 0:
@@ -75,13 +75,13 @@ func (c *CSV) Check(o *Options, bad func(path, format string, args ...any)) {
 	}
 	if c.Begins != "" {
 		if _, err := regexp.Compile(c.Begins); err != nil {
-			bad("csv.begins", "is no regular expression: %v", err)
+			bad("csv.begins", "is not a regular expression: %v", err)
 		} else if !c.Multiline {
-			bad("csv.begins", "goes with multiline: true")
+			bad("csv.begins", "needs multiline: true")
 		}
 	}
 	if c.Multiline && o.Limits.Lines == 1 {
-		bad("limits.lines", "is 1, and csv.multiline: true lets records span lines; leave one of them out")
+		bad("limits.lines", "is 1, but csv.multiline: true lets records span lines; leave one of them out")
 	}
 	if c.Skip < 0 {
 		bad("csv.skip", "is negative")
@@ -90,17 +90,17 @@ func (c *CSV) Check(o *Options, bad func(path, format string, args ...any)) {
 		bad("csv.skip_after", "is negative")
 	}
 	if c.SkipAfter > 0 && !c.Header {
-		bad("csv.skip_after", "goes with header: true; without header, use skip")
+		bad("csv.skip_after", "needs header: true; without header, use skip")
 	}
 	if c.Header && (len(c.Named.Names) > 0 || len(c.Named.Positions) > 0) {
-		bad("csv.columns", "goes without header; use rename to give columns of the header other names, or skip: %d to ignore the header",
+		bad("csv.columns", "excludes header; use rename to give columns of the header other names, or skip: %d to ignore the header",
 			c.Skip+1)
 	}
 	if !c.Header && len(c.Rename) > 0 {
-		bad("csv.rename", "goes with header: true")
+		bad("csv.rename", "needs header: true")
 	}
 	if !c.Header && len(c.Optional) > 0 {
-		bad("csv.optional", "goes with header: true")
+		bad("csv.optional", "needs header: true")
 	}
 	seen := map[string]bool{}
 	for _, n := range c.Named.Names {

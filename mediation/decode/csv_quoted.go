@@ -113,7 +113,7 @@ func (d *csvDecoder) read(text, next int) reading {
 					// The quote is still open at the end of the line, so the next line belongs to the field.
 					switch {
 					case d.lines == 1:
-						return fail("a quote does not close in its line (if fields hold line breaks, say csv.multiline: true)")
+						return fail("a quote does not close in its line (if fields contain line breaks, write csv.multiline: true)")
 					case r.lines == d.lines:
 						return fail("a quote does not close within the lines that limits.lines allows (%d)", d.lines)
 					}

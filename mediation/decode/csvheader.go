@@ -26,7 +26,7 @@ func (d *csvDecoder) headerLacks(path string, paths []string, known map[string]i
 		e.Hint = fmt.Sprintf("if the file separates columns by %s, set csv.delimiter", delimiterName(other))
 	case !slices.ContainsFunc(paths, func(p string) bool { _, ok := known[p]; return ok }):
 		e.Reason += ", nor any other that they read"
-		e.Hint = "if this file has no header row, ask the carrier for one, or set csv.columns instead of csv.header"
+		e.Hint = "if this file has no header row, ask the carrier for one, or write csv.columns instead of csv.header"
 		if s := diag.Closest(path, d.names); s != "" {
 			e.Hint = fmt.Sprintf("did you mean %s?", s)
 		}

@@ -14,37 +14,37 @@ import (
 )
 
 var _ = Declare(Format{
-	Name: "fixed", Doc: "Text whose columns have fixed places in the line, as mainframes and older switches write it.",
+	Name: "fixed", Doc: "Text with columns at fixed positions in the line, as written by mainframes and older switches.",
 	Options: func() Reader { return &Fixed{} },
 })
 
 // Fixed describes text whose columns have fixed positions in a line.
 type Fixed struct {
-	Places  []Place       `yaml:"columns" doc:"The columns of all lines, where the file has one layout. Columns may leave gaps, and must not overlap: rules take a part of a column by name[0:4]."`
-	Length  int           `yaml:"length" example:"120" doc:"Number of characters of a line, where it goes on after its last column."`
-	Type    *Place        `yaml:"type" example:"{ name: type, from: 1, width: 2 }" doc:"Position of the record type in a line, for files with several layouts. With a name, rules read it as a column."`
-	Records []FixedRecord `yaml:"records" doc:"The layouts of the record types. A line whose type is neither here nor under header is a suspended record."`
-	Header  []string      `yaml:"header" example:"[\"00\"]" doc:"Record types of lines that are no records, such as a header."`
+	Places  []Place       `yaml:"columns" doc:"Columns of all lines, if the file has a single layout. There may be gaps between columns, but they must not overlap; rules take a part of a column with name[0:4]."`
+	Length  int           `yaml:"length" example:"120" doc:"Number of characters of a line, if it continues after its last column."`
+	Type    *Place        `yaml:"type" example:"{ name: type, from: 1, width: 2 }" doc:"Position of the record type in a line, for files with several layouts. If it has a name, rules read it as a column."`
+	Records []FixedRecord `yaml:"records" doc:"The layouts of the record types. A line whose type is neither listed here nor in header is a suspended record."`
+	Header  []string      `yaml:"header" example:"[\"00\"]" doc:"Record types of lines that are not records, such as a header."`
 	Skip    int           `yaml:"skip" default:"0" doc:"Number of lines before the first record that are not records."`
-	Short   string        `yaml:"short" enum:"suspend|allow" default:"suspend" doc:"A line that ends before its layout is a suspended record, or (allow) lacks its last columns, which are absent. Use allow for carriers that omit spaces at the end."`
-	Long    string        `yaml:"long" enum:"suspend|allow" default:"suspend" doc:"A line with other characters than spaces after its layout is a suspended record, or (allow) is read without them."`
-	Trim    string        `yaml:"trim" enum:"both|right|none" default:"both" doc:"Remove the spaces at both ends of a column, or only those on the right, or none."`
+	Short   string        `yaml:"short" enum:"suspend|allow" default:"suspend" doc:"Treatment of a line that ends before its layout: it is a suspended record, or (allow) lacks its last columns, which are absent. Use allow for carriers that omit spaces at the end."`
+	Long    string        `yaml:"long" enum:"suspend|allow" default:"suspend" doc:"Treatment of a line that has characters other than spaces after its layout: it is a suspended record, or (allow) is read without them."`
+	Trim    string        `yaml:"trim" enum:"both|right|none" default:"both" doc:"Remove the spaces at both ends of a column, only those on the right, or none."`
 	Count   string        `yaml:"count" enum:"characters|bytes" default:"characters" doc:"What positions count. In most encodings a character is one byte (in UTF-16 one or two pairs of bytes), and positions count characters. In UTF-8 some systems count characters, others (those that write with C's printf) bytes: a record in which bytes split a character is suspended."`
 }
 
 // FixedRecord is the layout of records of certain types.
 type FixedRecord struct {
-	Types  []string `yaml:"types,required" example:"[\"10\", \"11\"]" doc:"Record types with this layout."`
-	Places []Place  `yaml:"columns,required" doc:"The columns, as above."`
-	Length int      `yaml:"length" doc:"Number of characters of such a line, where it goes on after its last column."`
+	Types  []string `yaml:"types,required" example:"[\"10\", \"11\"]" doc:"Record types that have this layout."`
+	Places []Place  `yaml:"columns,required" doc:"Columns, as above."`
+	Length int      `yaml:"length" doc:"Number of characters of such a line, if it continues after its last column."`
 }
 
 // Place is the position of a column in its line.
 type Place struct {
-	Name  string `yaml:"name" example:"imsi" doc:"The column's name in the rules."`
-	From  int    `yaml:"from,required" example:"3" doc:"Place of the first character; 1 is the first of the line."`
+	Name  string `yaml:"name" example:"imsi" doc:"Name of the column in the rules."`
+	From  int    `yaml:"from,required" example:"3" doc:"Position of the first character; 1 is the first of the line."`
 	Width int    `yaml:"width" example:"15" doc:"Number of characters."`
-	To    int    `yaml:"to" example:"17" doc:"Place of the last character, instead of width."`
+	To    int    `yaml:"to" example:"17" doc:"Position of the last character, instead of width."`
 }
 
 func (p *Place) end() int {
@@ -62,7 +62,7 @@ func (x *Fixed) Check(all *Options, bad func(path, format string, args ...any)) 
 		bad("fixed.skip", "is negative")
 	}
 	if x.Count == "bytes" && all.Encoding != "" && all.Encoding != "utf-8" {
-		bad("fixed.count", "is bytes, which goes with encoding: utf-8; in %s, places count characters", all.Encoding)
+		bad("fixed.count", "is bytes, which needs encoding: utf-8; in %s, positions count characters", all.Encoding)
 	}
 	if len(x.Records) == 0 {
 		checkPlaces(all, "fixed.columns", x.Places, x.Length, bad)
@@ -73,9 +73,9 @@ func (x *Fixed) Check(all *Options, bad func(path, format string, args ...any)) 
 	}
 	switch {
 	case len(x.Places) > 0 || x.Length > 0:
-		bad("fixed.columns", "goes without records, each of which has its own columns and length")
+		bad("fixed.columns", "excludes records, each of which has its own columns and length")
 	case x.Type == nil:
-		bad("fixed", "needs type: the place of the record type, since it has several layouts")
+		bad("fixed", "needs type, the position of the record type, because it has several layouts")
 	default:
 		if why := x.Type.wrong(all); why != "" {
 			bad("fixed.type", "%s", why)
@@ -88,7 +88,7 @@ func (x *Fixed) Check(all *Options, bad func(path, format string, args ...any)) 
 		case known[typ]:
 			bad(path, "type %q stands twice", typ)
 		case typ == "" || x.Type != nil && utf8.RuneCountInString(typ) > x.Type.end()-x.Type.From+1:
-			bad(path, "type %q cannot stand in %d characters, which is the width of type", typ, x.Type.end()-x.Type.From+1)
+			bad(path, "type %q does not fit into %d characters, the width of type", typ, x.Type.end()-x.Type.From+1)
 		}
 		known[typ] = true
 	}
@@ -106,9 +106,9 @@ func (x *Fixed) Check(all *Options, bad func(path, format string, args ...any)) 
 		i := slices.IndexFunc(x.Records, func(r FixedRecord) bool { return slices.Contains(r.Types, t.First) })
 		switch {
 		case i < 0:
-			bad("trailer.first", "is %q, and fixed.records has no such type%s", t.First, diag.Suggest(t.First, x.types()))
+			bad("trailer.first", "is %q, but fixed.records has no such type%s", t.First, diag.Suggest(t.First, x.types()))
 		case t.Count > len(x.Records[i].Places):
-			bad("trailer.count", "is %d, and records of type %q have %s", t.Count, t.First, columns(len(x.Records[i].Places)))
+			bad("trailer.count", "is %d, but records of type %q have %s", t.Count, t.First, columns(len(x.Records[i].Places)))
 		}
 	}
 }
@@ -124,7 +124,7 @@ func (x *Fixed) types() (all []string) {
 func (p *Place) wrong(all *Options) string {
 	switch {
 	case p.From < 1:
-		return fmt.Sprintf("%s is from %d; 1 is the first character of a line", p.Name, p.From)
+		return fmt.Sprintf("%s begins at %d; 1 is the first character of a line", p.Name, p.From)
 	case (p.Width == 0) == (p.To == 0):
 		return p.Name + " needs either width or to"
 	case p.Width < 0 || p.To != 0 && p.To < p.From:
@@ -146,7 +146,7 @@ func checkPlaces(all *Options, path string, places []Place, length int, bad func
 	for i := range places {
 		p, at := &places[i], fmt.Sprintf("%s.%d", path, i)
 		if p.Name == "" {
-			bad(at, "from %d has no name", p.From)
+			bad(at, "at %d has no name", p.From)
 		} else if names[p.Name] {
 			bad(at, "name %q stands twice", p.Name)
 		}
@@ -407,7 +407,7 @@ func (d *fixedDecoder) fill(line []byte, l *fixedLines) string {
 	}
 	if size > l.length && d.options.Long != "allow" {
 		if rest, whole := d.cut(line, l.length, size); !whole || len(bytes.TrimRight(rest, " ")) > 0 {
-			return fmt.Sprintf("the line has %d %s, its layout %d (fixed.long: allow reads such lines without the rest)",
+			return fmt.Sprintf("the line has %d %s, but its layout has %d (fixed.long: allow reads such lines without the rest)",
 				size, d.counted(), l.length)
 		}
 	}

@@ -177,18 +177,18 @@ func (f *framing) finish() error {
 		return err
 	case f.trailers == 0:
 		e.Reason = fmt.Sprintf("the file has no trailer after its records (%d)", f.seq)
-		e.Hint = "it may be cut off; if the carrier sends such files, say trailer: optional: true"
+		e.Hint = "it may be cut off; if the carrier sends such files, write trailer: optional: true"
 	case f.trailers > 1:
 		e.Reason = fmt.Sprintf("the file has %d trailers", f.trailers)
 		e.Hint = "check trailer.when"
 	case f.seq > f.before:
 		e.Reason = fmt.Sprintf("records follow the trailer (%d)", f.seq-f.before)
 	case f.claimed == NoNumber:
-		e.Reason = fmt.Sprintf("the trailer's count is not a whole number, the file has %d records", f.before)
-		e.Hint = "check which column of the trailer has the count; trailer.mismatch: alarm lets such files pass"
+		e.Reason = fmt.Sprintf("the trailer's count is not a whole number; the file has %d records", f.before)
+		e.Hint = "check which column of the trailer has the count; trailer.mismatch: alarm accepts such files"
 	case f.claimed >= 0 && uint64(f.claimed) != f.before:
-		e.Reason = fmt.Sprintf("the trailer counts %d records, the file has %d", f.claimed, f.before)
-		e.Hint = "ask the carrier for the file again; trailer.mismatch: alarm lets such files pass"
+		e.Reason = fmt.Sprintf("the trailer counts %d records, but the file has %d", f.claimed, f.before)
+		e.Hint = "ask the carrier for the file again; trailer.mismatch: alarm accepts such files"
 	default:
 		return err
 	}

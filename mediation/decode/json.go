@@ -10,13 +10,13 @@ import (
 )
 
 var _ = Declare(Format{
-	Name: "jsonl", Doc: "JSON: one object a line, one array of objects, or objects one after the other.", Typed: true,
+	Name: "jsonl", Doc: "JSON: one object per line, one array of objects, or consecutive objects.", Typed: true,
 	Options: func() Reader { return &JSON{} },
 })
 
 // JSON describes JSON content.
 type JSON struct {
-	Framing string `yaml:"framing" enum:"auto|lines|array|objects" default:"auto" doc:"lines (one object a line), array (one array of objects), objects (one after the other, over any number of lines), or auto, which looks at the first line."`
+	Framing string `yaml:"framing" enum:"auto|lines|array|objects" default:"auto" doc:"lines (one object per line), array (one array of objects), objects (consecutive objects, over any number of lines), or auto, which looks at the first line."`
 	Depth   int    `yaml:"depth" default:"64" doc:"Deepest allowed nesting of values."`
 }
 

@@ -80,7 +80,7 @@ func (p *parser) parse(b []byte, root *member) string {
 	p.space()
 	if p.pos == len(b) || b[p.pos] != '{' {
 		if p.skip() && p.atEnd() {
-			return "not an object: a record is { … }"
+			return "not an object: a record must be { … }"
 		}
 		return p.reason
 	}

@@ -15,18 +15,18 @@ import (
 type Options struct {
 	Chosen   `yaml:",inline"`
 	Encoding string   `yaml:"encoding" enum:"utf-8|utf-16le|utf-16be|latin-1|windows-1252|auto" default:"utf-8" doc:"Text encoding: utf-8, utf-16le, utf-16be, latin-1, windows-1252, or auto. A byte order mark takes precedence over utf-8 and auto; auto also recognises UTF-16 without a mark, and treats text that is not UTF-8 as windows-1252."`
-	Trailer  *Trailer `yaml:"trailer" doc:"The record at the end that gives the number of the others. It is not usage."`
+	Trailer  *Trailer `yaml:"trailer" doc:"Record at the end of the file that contains the number of the other records. It is not usage."`
 	Limits   Limits   `yaml:"limits" doc:"Limits for broken or hostile files."`
 }
 
 // Trailer describes the record that ends a file. When and Records are expressions, which another package compiles
 // into a Frame; First and Count express the same without expressions.
 type Trailer struct {
-	When     diag.Text `yaml:"when" example:"type == \"T\"" doc:"Expression: this record is the trailer."`
-	Records  diag.Text `yaml:"records" example:"int(started)" doc:"Expression over the trailer: the number of records before it."`
-	First    string    `yaml:"first" example:"T" doc:"csv and fixed, instead of when: the trailer's first column, or the type of its record, is this text."`
-	Count    int       `yaml:"count" example:"2" doc:"csv and fixed, instead of records: the trailer's column (1 is the first) with the number of records."`
-	Mismatch string    `yaml:"mismatch" enum:"fail|alarm" default:"fail" doc:"Action when the count disagrees, the trailer is missing or records follow it: fail the file, or raise an alarm and go on."`
+	When     diag.Text `yaml:"when" example:"type == \"T\"" doc:"Expression that is true for the trailer."`
+	Records  diag.Text `yaml:"records" example:"int(started)" doc:"Expression on the trailer: the number of records before it."`
+	First    string    `yaml:"first" example:"T" doc:"csv and fixed, instead of when: the text in the trailer's first column, or its record type."`
+	Count    int       `yaml:"count" example:"2" doc:"csv and fixed, instead of records: the column of the trailer (1 is the first) that contains the number of records."`
+	Mismatch string    `yaml:"mismatch" enum:"fail|alarm" default:"fail" doc:"Action if the count disagrees, the trailer is missing, or records follow it: fail the file, or raise an alarm and continue."`
 	Optional bool      `yaml:"optional" default:"false" doc:"Accept files without a trailer as complete."`
 }
 
@@ -34,9 +34,9 @@ type Trailer struct {
 type Limits struct {
 	Record   int   `yaml:"record" default:"1048576" doc:"Longest record in bytes, at most 4 MiB, because a suspended record goes through Kafka as a whole."`
 	Usages   int   `yaml:"usages" default:"1000" doc:"Largest number of usage records that one record may become by fan-out, at most 65536."`
-	Lines    int   `yaml:"lines" default:"64" doc:"Most lines that one record's quotes may span, with csv.multiline."`
-	Columns  int   `yaml:"columns" default:"4096" doc:"Most columns of a record."`
-	Expanded int64 `yaml:"expanded" default:"68719476736" doc:"Largest content of a compressed file in bytes."`
+	Lines    int   `yaml:"lines" default:"64" doc:"Largest number of lines that the quotes of one record may span, with csv.multiline."`
+	Columns  int   `yaml:"columns" default:"4096" doc:"Largest number of columns of a record."`
+	Expanded int64 `yaml:"expanded" default:"68719476736" doc:"Largest content of a compressed file, in bytes."`
 	Ratio    int64 `yaml:"ratio" default:"1000" doc:"Largest number of bytes that one compressed byte may become, counted after the first 64 MiB."`
 }
 
@@ -84,26 +84,26 @@ func (o *Options) problems() []problem {
 		bad("limits.record", "is over 4 MiB: a record that is suspended goes through Kafka as a whole, whose messages have at most 8 MiB")
 	}
 	if o.Limits.Usages > maxValues {
-		bad("limits.usages", "is over %d, which is how many values a record may have", maxValues)
+		bad("limits.usages", "is over %d, the largest number of values of a record", maxValues)
 	}
 	if o.Reader != nil {
 		o.Reader.Check(o, bad)
 	}
 	if o.Octets() && o.Encoding != "" && o.Encoding != "utf-8" {
-		bad("encoding", "is for text, and the format has none")
+		bad("encoding", "is for text, but the format is not text")
 	}
 	if t := o.Trailer; t != nil {
 		if t.When.IsZero() == (t.First == "") {
-			bad("trailer", "needs either when (an expression) or first (the text of the first column)")
+			bad("trailer", "needs either when (an expression) or first (the text in the first column)")
 		}
 		if t.First != "" && !o.firstTells() {
-			bad("trailer.first", "is not for this format; use when")
+			bad("trailer.first", "does not apply to this format; use when")
 		}
 		if t.Count < 0 || t.Count > 0 && t.First == "" {
-			bad("trailer.count", "is a column of a trailer known by first; use records with when")
+			bad("trailer.count", "is a column of a trailer that first recognises; use records with when")
 		}
 		if !t.Records.IsZero() && t.When.IsZero() {
-			bad("trailer.records", "goes with when; use count with first")
+			bad("trailer.records", "needs when; use count with first")
 		}
 	}
 	return ps

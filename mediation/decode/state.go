@@ -89,7 +89,7 @@ func (o *Options) Resumable(s *State) bool {
 // not Resumable.
 func (o *Options) Resume(s *State, r io.Reader, layout *record.Layout) (Decoder, error) {
 	if !o.Resumable(s) {
-		return nil, fmt.Errorf("decode: this program cannot go on from a state of version %d, encoding %q",
+		return nil, fmt.Errorf("decode: this program cannot continue from a state of version %d, encoding %q",
 			s.Version, s.Encoding)
 	}
 	e, _ := encodingOf(s.Encoding)

@@ -139,7 +139,7 @@ func TestAStateFromWhichThisProgramCannotGoOnIsNotResumable(t *testing.T) {
 		require.Equal(t, c.want, c.o.Resumable(&c.s), name)
 		if !c.want {
 			_, err := c.o.Resume(&c.s, strings.NewReader(""), layout)
-			require.ErrorContains(t, err, "cannot go on", name)
+			require.ErrorContains(t, err, "cannot continue from", name)
 		}
 	}
 }

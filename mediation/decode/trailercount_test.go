@@ -17,6 +17,6 @@ func TestATrailerWhoseCountIsNoNumberIsToldAsSuch(t *testing.T) {
 		d, err := o.Open(strings.NewReader("D;1\nD;2\nT;"+count+"\n"), layout)
 		require.NoError(t, err)
 		got, _ := drained(t, d, layout, 100)
-		require.Contains(t, got, "the trailer's count is not a whole number, the file has 2 records", count)
+		require.Contains(t, got, "the trailer's count is not a whole number; the file has 2 records", count)
 	}
 }

@@ -91,7 +91,7 @@ func (l *Look) broken(err error) error {
 	return nil
 }
 
-const noLineEnd = "its last line has no line end, though others have"
+const noLineEnd = "its last line has no line end, although others have one"
 
 func (o *Options) unfinished(packed Compression, e encoding, head, tail []byte) string {
 	if o.Octets() {

@@ -24,7 +24,7 @@ func TestAContentThatLooksUnfinishedSaysWhy(t *testing.T) {
 	csv, json := decode.Options{Chosen: decode.Of(&decode.CSV{})}, decode.Options{Chosen: decode.Of(&decode.JSON{})}
 	wide := csv
 	wide.Encoding = "utf-16le"
-	const noEnd = "its last line has no line end, though others have"
+	const noEnd = "its last line has no line end, although others have one"
 	long := strings.Repeat("x,1\n", 100_000)
 	for _, c := range []struct {
 		options decode.Options

@@ -99,7 +99,7 @@ func (m *members) Read(p []byte) (int, error) {
 		}
 		if head, err := m.from.Peek(2); err == nil && !bytes.Equal(head, []byte{0x1f, 0x8b}) || len(head) == 1 && head[0] != 0x1f {
 			return 0, &FileError{Fault: Corrupt, Reason: "other bytes follow the complete gzip stream",
-				Hint: "the content before them is whole; ask the carrier what they are, or for the file without them"}
+				Hint: "the content before them is complete; ask the carrier what they are, or for the file without them"}
 		}
 		if err := m.gzip.Reset(m.from); err != nil {
 			return 0, err
@@ -168,7 +168,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 		return 0, &FileError{Fault: Bomb, Offset: b.n, Reason: fmt.Sprintf("%s content is larger than %d bytes", b.kind, b.max),
 			Hint: "raise decode.limits.expanded if the carrier sends such files"}
 	case b.n > ratioFrom && b.n/b.ratio > b.packed.n:
-		return 0, &FileError{Fault: Bomb, Offset: b.n, Reason: fmt.Sprintf("%d bytes of %s became more than %d bytes", b.packed.n, b.kind, b.n),
+		return 0, &FileError{Fault: Bomb, Offset: b.n, Reason: fmt.Sprintf("%d bytes of %s expanded to more than %d bytes", b.packed.n, b.kind, b.n),
 			Hint: "raise decode.limits.ratio if the carrier sends such files"}
 	case err != nil && err != io.EOF:
 		return n, b.failed(err)
@@ -186,7 +186,7 @@ func (b *bounded) failed(err error) error {
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF {
 		return &FileError{Fault: Truncated, Offset: b.n, Err: err,
-			Reason: fmt.Sprintf("the %s stream ends in the middle: %d bytes of content were readable from %d bytes", b.kind, b.n, b.packed.n),
+			Reason: fmt.Sprintf("the %s stream ends in the middle: only %d bytes of content were readable from %d bytes", b.kind, b.n, b.packed.n),
 			Hint:   "the carrier's upload was probably cut off; ask for the file again"}
 	}
 	if errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded) {

@@ -99,8 +99,8 @@ func TestUnpackRefuses(t *testing.T) {
 			"other bytes follow the complete gzip stream"},
 		{"gzip with one byte after it", append(gzipped(t, "a"), '\n'), Limits{}, Corrupt, "other bytes follow the complete gzip stream"},
 		{"gzip cut in its second member", append(gzipped(t, "a"), 0x1f), Limits{}, Truncated, "ends in the middle"},
-		{"gzip bomb by ratio", gzipped(t, zeros), Limits{Ratio: 500}, Bomb, "became more than"},
-		{"zstd bomb by ratio", zstandard(t, zeros), Limits{}, Bomb, "became more than"},
+		{"gzip bomb by ratio", gzipped(t, zeros), Limits{Ratio: 500}, Bomb, "expanded to more than"},
+		{"zstd bomb by ratio", zstandard(t, zeros), Limits{}, Bomb, "expanded to more than"},
 		{"gzip bomb by size", gzipped(t, long), Limits{Expanded: 1000}, Bomb, "larger than 1000 bytes"},
 		{"zip", []byte("PK\x03\x04abcdefgh"), Limits{}, Foreign, "a zip archive"},
 		{"xz", []byte("\xfd7zXZ\x00abcdefgh"), Limits{}, Foreign, "xz compressed"},
@@ -138,7 +138,7 @@ func TestBombsTakeBoundedMemory(t *testing.T) {
 		most   uint64 // MiB
 	}{
 		{"gzip", packed(gzip.NewWriter(&g), &g), Limits{Expanded: 200 << 20, Ratio: 1 << 20}, "gzip content is larger than 209715200 bytes", 4},
-		{"zstd", packed(fast, &z), Limits{}, "of zstd became more than", 32},
+		{"zstd", packed(fast, &z), Limits{}, "of zstd expanded to more than", 32},
 		{"a zstd window of 128 MiB", window(27), Limits{}, "", 136},
 		{"a zstd window of 256 MiB", window(28), Limits{}, "the zstd window is larger than 128 MiB", 4},
 		{"a zstd window of 2 TiB", window(41), Limits{}, "the zstd window is larger than 128 MiB", 4},

@@ -118,7 +118,7 @@ func notText(head []byte) error {
 		e.Hint = "unpack it before it is put where the source looks, and send each file by itself (gzip or zstd)"
 	case pairs > len(head)/3:
 		e.Reason = "looks like UTF-16 without byte order mark: " + begins
-		e.Hint = "say encoding: utf-16le (or utf-16be, or auto)"
+		e.Hint = "write encoding: utf-16le (or utf-16be, or auto)"
 	case ber || head[0] >= 0xa0 && head[0] <= 0xbf:
 		e.Reason = fmt.Sprintf("looks binary, not text: %s, as BER-encoded records do (tag 0x%02x)", begins, head[0])
 	case zero >= 0:
@@ -262,7 +262,7 @@ func badText(line []byte) string {
 		for i := 0; i < len(line); {
 			r, n := utf8.DecodeRune(line[i:])
 			if r == utf8.RuneError && n == 1 {
-				return fmt.Sprintf("not valid UTF-8: byte 0x%02x at position %d; if the carrier sends another encoding, say so under decode.encoding",
+				return fmt.Sprintf("not valid UTF-8: byte 0x%02x at position %d; if the carrier sends another encoding, set decode.encoding",
 					line[i], i+1)
 			}
 			i += n

@@ -26,7 +26,7 @@ func OpenBundle(bundle []byte, version string) (*Source, error) {
 		return nil, err
 	}
 	if len(b.Sources) != 1 {
-		return nil, fmt.Errorf("a bundle holds one source, this one %d", len(b.Sources))
+		return nil, fmt.Errorf("a bundle must contain one source, but this one has %d", len(b.Sources))
 	}
 	s := b.Sources[0]
 	if slices.Contains(s.former, version) {

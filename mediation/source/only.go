@@ -37,7 +37,7 @@ func (o *Only) check(l *diag.List) {
 		o.sims = append(o.sims, s.Value)
 	}
 	if len(o.Accounts)+len(o.Networks)+len(o.SIMs) == 0 {
-		l.Errorf(diag.Pos{}, "only limits nothing; name accounts, networks or sims, or remove it")
+		l.Errorf(diag.Pos{}, "only contains nothing; list accounts, networks or sims, or remove it")
 	}
 }
 

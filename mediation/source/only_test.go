@@ -55,7 +55,7 @@ sims: { "imsi:214070000000001": { account: east, plan: fleet, since: 2026-01-01 
 	for wrong, says := range map[string]string{
 		"only: { networks: [21407] }": `"21407" is not a network; write MCC-MNC`,
 		"only: { sims: [x] }":         `"x" cannot begin an identifier`,
-		"only: {}":                    "only limits nothing",
+		"only: {}":                    "only contains nothing",
 	} {
 		_, l := source.LoadDir(fstest.MapFS{"sources/a.yaml": {Data: []byte(small + wrong + "\n")}}, nil)
 		require.ErrorContains(t, l.Err(), says)

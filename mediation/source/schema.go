@@ -16,13 +16,13 @@ func Schema() map[string]any {
 		fields[f.Name] = map[string]any{"type": []any{"string", "number", "boolean"}, "description": description, "examples": []any{f.Example}}
 	}
 	set := map[string]any{
-		"type": "object", "description": "Fields of the usage record; attr.NAME adds one of your own.", "properties": fields,
+		"type": "object", "description": "Fields of the usage record; attr.NAME adds a field of your own.", "properties": fields,
 		"patternProperties": map[string]any{`^attr\.[a-z][a-z0-9_]*$`: map[string]any{}}, "additionalProperties": false,
 	}
 	entry := property(s, "map")["items"].(map[string]any)
 	entry["properties"].(map[string]any)["set"] = set
 	entry["properties"].(map[string]any)["otherwise"] = map[string]any{
-		"description": "Action when no condition of the preceding chain holds, or continue.",
+		"description": "Action if no condition of the preceding chain holds, or continue.",
 		"oneOf":       []any{map[string]any{"const": "continue"}, withSet(diag.Subschema(rules.Action{}), set)},
 	}
 	return s

@@ -25,5 +25,5 @@ func TestTwoSourcesOverTheSameFilesAreAWarning(t *testing.T) {
 		}
 	}
 	require.Len(t, said, 1)
-	require.Contains(t, said[0], `match "SKY_*.csv" and match "*.csv" of sources/a.yaml may take the same files`)
+	require.Contains(t, said[0], `match "SKY_*.csv" and match "*.csv" of sources/a.yaml may match the same files`)
 }

@@ -24,21 +24,21 @@ import (
 
 // Document is a file of sources/.
 type Document struct {
-	Source         diag.Text       `yaml:"source,required" example:"skylink" doc:"The source's name, the same as the file's."`
-	Formerly       diag.Text       `yaml:"formerly" example:"car" doc:"The first name that the source had, when it has another now. It keeps that name in the ledger of files, in duplicate keys, sessions, metrics and tables, so that nothing is charged again and queries find all of its usage under one name."`
-	Rereads        collect.Words   `yaml:"rereads" example:"car" doc:"Sources whose files this new source is to read again. Without it, a new source over files that another source has read is held back."`
+	Source         diag.Text       `yaml:"source,required" example:"skylink" doc:"Name of the source, the same as the file's."`
+	Formerly       diag.Text       `yaml:"formerly" example:"car" doc:"The source's first name, if it has been renamed. The source keeps that name in the ledger of files, in duplicate keys, sessions, metrics and tables, so that nothing is charged again and queries find all of its usage under one name."`
+	Rereads        collect.Words   `yaml:"rereads" example:"car" doc:"Sources whose files this new source is to read again. If omitted, a new source over files that another source has read is held back."`
 	Collect        collect.Options `yaml:"collect" doc:"Where the files are, and which ones to read."`
 	Decode         decode.Options  `yaml:"decode,required" doc:"How the files are read."`
-	Zone           diag.Text       `yaml:"zone" example:"Europe/Madrid" doc:"The time zone of times without one: an IANA name, UTC, or an offset such as +02:00."`
+	Zone           diag.Text       `yaml:"zone" example:"Europe/Madrid" doc:"Time zone of times that have none: an IANA name, UTC, or an offset such as +02:00."`
 	rules.Document `yaml:",inline"`
-	Only           *Only     `yaml:"only" doc:"Limits the SIMs for which the source may bring usage; without it, all SIMs of the registry. Other usage waits in suspense with the code not_yours."`
-	Sequence       *Sequence `yaml:"sequence" doc:"Numbers in the file names, to detect missing files."`
+	Only           *Only     `yaml:"only" doc:"Limits the SIMs for which the source may bring usage; if omitted, all SIMs of the registry. Other usage waits in suspense with the code not_yours."`
+	Sequence       *Sequence `yaml:"sequence" doc:"Sequence numbers in the file names, used to detect missing files."`
 }
 
 // Sequence defines the position of the number in a file's name.
 type Sequence struct {
-	From diag.Text `yaml:"from,required" example:"name[4:10]" doc:"An expression over the file's name that gives the number's digits."`
-	Gap  string    `yaml:"gap" enum:"alarm|ignore" default:"alarm" doc:"Action when a number is missing."`
+	From diag.Text `yaml:"from,required" example:"name[4:10]" doc:"Expression on the file's name that returns the digits of the number."`
+	Gap  string    `yaml:"gap" enum:"alarm|ignore" default:"alarm" doc:"Action if a number is missing."`
 
 	number *rules.FileExpression
 }
@@ -55,7 +55,7 @@ func (s *Sequence) check(match []string, l *diag.List) {
 	for _, pattern := range match {
 		if base := path.Base(pattern); !strings.ContainsAny(base, `*[\\`) {
 			if _, err := s.Number(strings.ReplaceAll(base, "?", "0")); err != nil {
-				l.Warnf(s.From.Pos, "names that match %s have no number, so nothing would tell whether a file is missing: %v", pattern, err)
+				l.Warnf(s.From.Pos, "names that match %s have no number, so missing files could not be detected: %v", pattern, err)
 			}
 		}
 	}
@@ -198,7 +198,7 @@ func loadDir(fsys fs.FS, env func(string) (string, bool), stored bool) (*Book, d
 			continue
 		}
 		if first, twice := files[s.Name]; twice {
-			l.Errorf(diag.Pos{File: diag.NewFile(name, nil)}, "source %s is declared in %s already", s.Name, first)
+			l.Errorf(diag.Pos{File: diag.NewFile(name, nil)}, "source %s is already declared in %s", s.Name, first)
 			continue
 		}
 		files[s.Name] = name
@@ -243,9 +243,9 @@ func sharedFiles(sources []*Source, l *diag.List) {
 	for i, s := range sources {
 		for _, other := range sources[:i] {
 			if mine, theirs, ok := s.Collect.Shares(&other.Collect); ok {
-				l.Warnf(diag.Pos{File: diag.NewFile(s.File, nil)}, "match %q and match %q of %s may take the same files of one place: "+
-					"each source would read such a file and charge its records; make the patterns differ, or exclude the files of one "+
-					"source from the other",
+				l.Warnf(diag.Pos{File: diag.NewFile(s.File, nil)}, "match %q and match %q of %s may match the same files in one "+
+					"place: each source would read such a file and charge its records; make the patterns differ, or exclude the "+
+					"files of one source from the other",
 					mine, theirs, other.File)
 			}
 		}
@@ -272,11 +272,11 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	s := &Source{Name: doc.Source.Value, Title: doc.Source.Value, Rereads: doc.Rereads, File: name, Collect: doc.Collect, Decode: doc.Decode,
 		Sequence: doc.Sequence}
 	if want := strings.TrimSuffix(path.Base(name), path.Ext(name)); s.Name != "" && s.Name != want {
-		l.Errorf(doc.Source.Pos, "the source is named %s, but its file %s; give both one name", s.Name, path.Base(name))
+		l.Errorf(doc.Source.Pos, "the source has the name %s, but its file %s; give both one name", s.Name, path.Base(name))
 	}
 	if !doc.Formerly.IsZero() {
 		if doc.Formerly.Value == s.Title {
-			l.Errorf(doc.Formerly.Pos, "formerly is the name that the source had before, not the one that it has now")
+			l.Errorf(doc.Formerly.Pos, "formerly must be a former name of the source, not its current one")
 		}
 		if safeguard.On(safeguard.FormerName) {
 			s.Name = doc.Formerly.Value
@@ -299,8 +299,8 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 	}
 	if doc.Duplicate != nil {
 		if s.DuplicateWithin = doc.Duplicate.Within; s.DuplicateWithin < time.Second && len(doc.Duplicate.Key) > 0 {
-			l.Errorf(doc.Duplicate.Key[0].Pos, "within is %v: no record would be remembered, and each that comes twice charged twice; "+
-				"records are remembered for 1s or longer, and 0 does not mean for ever", s.DuplicateWithin)
+			l.Errorf(doc.Duplicate.Key[0].Pos, "within is %v: no record would be remembered, and each record that comes twice "+
+				"would be charged twice; within must be 1s or longer, and 0 does not mean for ever", s.DuplicateWithin)
 		}
 	}
 	if s.Only = doc.Only; s.Only != nil {
@@ -315,9 +315,10 @@ func load(name string, text []byte, env func(string) (string, bool), classes rul
 		return nil, l
 	}
 	if doc.Collect.Once() && doc.Duplicate == nil {
-		l.Warnf(doc.Source.Pos, "files stay in place after they are read (collect.after: leave) and the source has no duplicate key: if a file "+
+		l.Warnf(doc.Source.Pos, "files stay in place after they are read (collect.after: leave) and the source has no "+
+			"duplicate key: if a file "+
 			"is written again with a change, or the control store is restored from a backup, its records are charged again, and nothing reports "+
-			"it. Name the fields that tell records apart in duplicate, or have files moved (collect.after: { move: … })")
+			"it. List the fields that tell records apart in duplicate, or have files moved (collect.after: { move: … })")
 	}
 	l.Sort()
 	hash := func(data string) string {
@@ -376,7 +377,7 @@ func documents(fsys fs.FS, dir string, l *diag.List) []string {
 		case ext == ".yaml":
 			names = append(names, path.Join(dir, e.Name()))
 		case strings.EqualFold(ext, ".yml") || strings.EqualFold(ext, ".yaml"):
-			l.Warnf(diag.Pos{File: diag.NewFile(path.Join(dir, e.Name()), nil)}, "this file is not read; documents end in .yaml")
+			l.Warnf(diag.Pos{File: diag.NewFile(path.Join(dir, e.Name()), nil)}, "this file is not read; the names of documents end in .yaml")
 		}
 	}
 	return names
@@ -386,7 +387,7 @@ func documents(fsys fs.FS, dir string, l *diag.List) []string {
 // look like the header of a file there.
 func table(fsys fs.FS, name string, most int) ([]byte, error) {
 	if !fs.ValidPath(name) {
-		return nil, fmt.Errorf("%s is no path below the project's folder, such as tables/tadig.csv", name)
+		return nil, fmt.Errorf("%s is not a path below the project's folder, such as tables/tadig.csv", name)
 	}
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -402,7 +403,7 @@ func table(fsys fs.FS, name string, most int) ([]byte, error) {
 	}
 	for line := range bytes.Lines(text) {
 		if line = bytes.TrimSpace(line); bytes.HasPrefix(line, []byte("-- ")) && bytes.HasSuffix(line, []byte(" --")) {
-			return nil, fmt.Errorf("%s has the line %q, and lines of a table do not begin and end with two dashes", name, line)
+			return nil, fmt.Errorf("%s has the line %q, but lines of a table must not begin and end with two dashes", name, line)
 		}
 	}
 	return text, nil

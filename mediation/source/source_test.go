@@ -98,7 +98,7 @@ func TestATrailerWithANegativeCountDoesNotPass(t *testing.T) {
 		"records: int(at) }", 1)
 	s := load(t, map[string]string{"sources/a.yaml": text}).Sources[0]
 	for count, why := range map[string]string{"-1": "the trailer's count is not a whole number",
-		"2": "the trailer counts 2 records, the file has 1"} {
+		"2": "the trailer counts 2 records, but the file has 1"} {
 		d, err := s.Open(strings.NewReader("1,x\nT," + count + "\n"))
 		require.NoError(t, err)
 		var rec record.Record

@@ -72,5 +72,5 @@ func TestATableThatCannotBeReadIsAnErrorOfCheck(t *testing.T) {
 	outside := withTable("", "x", "")
 	outside["sources/feed.yaml"].Data = []byte(strings.Replace(string(outside["sources/feed.yaml"].Data), "tables/plmn.csv", "../plmn.csv", 1))
 	_, l = source.LoadDir(outside, nil)
-	require.ErrorContains(t, l.Err(), "no path below the project's folder")
+	require.ErrorContains(t, l.Err(), "not a path below the project's folder")
 }
