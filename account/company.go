@@ -15,17 +15,17 @@ import (
 // Company is an owner of accounts. M16 lists its mandatory fields, M17 its optional ones.
 type Company struct {
 	Name         string            `yaml:"name,required" json:"name" doc:"Name in the register of companies." example:"Acme Logistics GmbH"`
-	Kind         string            `yaml:"kind" json:"kind,omitempty" default:"customer" enum:"customer|reseller|operator" doc:"Its role in the business."`
+	Kind         string            `yaml:"kind" json:"kind,omitempty" default:"customer" enum:"customer|reseller|operator" doc:"Role of the company in the business."`
 	Type         string            `yaml:"type,required" json:"type" doc:"Legal form or line of business, in your own words." example:"GmbH"`
 	Phone        string            `yaml:"phone,required" json:"phone" doc:"Phone number; if it has no country code, the address's country gives it." example:"+49 30 901820"`
 	Address      Address           `yaml:"address,required" json:"address" doc:"Its seat."`
 	Email        string            `yaml:"email" json:"email,omitempty" doc:"E-mail address." example:"office@acme.example"`
-	Homepage     string            `yaml:"homepage" json:"homepage,omitempty" doc:"URL of its web site." example:"https://acme.example"`
+	Homepage     string            `yaml:"homepage" json:"homepage,omitempty" doc:"URL of the company's web site." example:"https://acme.example"`
 	Registration string            `yaml:"registration" json:"registration,omitempty" doc:"Number in the register of companies." example:"HRB 12345 B"`
 	VAT          string            `yaml:"vat" json:"vat,omitempty" doc:"VAT number with its country's prefix." example:"DE123456789"`
 	TaxNumber    string            `yaml:"tax_number" json:"tax_number,omitempty" doc:"Number at the tax office." example:"27/123/45678"`
 	Source       *Source           `yaml:"source" json:"source,omitempty" doc:"The look-up that supplied the fields."`
-	Custom       map[string]string `yaml:"custom" json:"custom,omitempty" doc:"Fields of the installation, declared by a custom_fields document."`
+	Custom       map[string]string `yaml:"custom" json:"custom,omitempty" doc:"Fields that the installation defines in a custom_fields document."`
 }
 
 // Source describes the look-up that found a company, and who confirmed it.

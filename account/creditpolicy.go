@@ -13,7 +13,7 @@ import (
 // credit limit.
 type CreditPolicy struct {
 	Name       diag.Text         `yaml:"credit_policy,required" doc:"Name of the policy. ratemill ships one named standard; a document with that name replaces it." example:"standard"`
-	From       Date              `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`
+	From       Date              `yaml:"from" doc:"Date (UTC) from which this version is in force. If omitted, it has always been in force." example:"2026-02-01"`
 	Thresholds []CreditThreshold `yaml:"thresholds,required" doc:"Thresholds, ascending."`
 }
 

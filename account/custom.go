@@ -14,7 +14,7 @@ import (
 // CustomFields is the catalogue document that declares additional fields of an installation.
 type CustomFields struct {
 	Name   diag.Text             `yaml:"custom_fields,required" doc:"Name of this set of fields." example:"sales"`
-	From   Date                  `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`
+	From   Date                  `yaml:"from" doc:"Date (UTC) from which this version is in force. If omitted, it has always been in force." example:"2026-02-01"`
 	Of     string                `yaml:"of,required" enum:"company|account|profile" doc:"Owner of the fields: companies, accounts (in their details) or billing profiles."`
 	Fields diag.Map[CustomField] `yaml:"fields,required" doc:"The fields by name."`
 }
@@ -23,9 +23,9 @@ type CustomFields struct {
 type CustomField struct {
 	Type     string    `yaml:"type" default:"text" enum:"text|number|date|yes_no|choice" doc:"What it holds."`
 	Pattern  diag.Text `yaml:"pattern" doc:"Regular expression (RE2) that the whole text must match." example:"PO-[0-9]+"`
-	Values   []string  `yaml:"values" doc:"The words of a choice." example:"[north, south]"`
+	Values   []string  `yaml:"values" doc:"Allowed values of a choice." example:"[north, south]"`
 	Required bool      `yaml:"required" doc:"true: the field is mandatory."`
-	Title    string    `yaml:"title" doc:"Meaning of the field, for people." example:"Purchase order"`
+	Title    string    `yaml:"title" doc:"Meaning of the field, shown to users." example:"Purchase order"`
 
 	pattern *regexp.Regexp
 }

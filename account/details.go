@@ -8,16 +8,16 @@ import (
 // Details are the other values of an account, with or without its own billing profile.
 type Details struct {
 	Name                string            `yaml:"name" json:"name,omitempty" doc:"Name for people." example:"Acme Logistics, Spain"`
-	ExternalNumber      string            `yaml:"external_number" json:"external_number,omitempty" doc:"Its number in another system, of letters and digits." example:"CRM00815"`
-	ReportRetention     int               `yaml:"report_retention" json:"report_retention,omitempty" doc:"Days for which ratemill keeps its reports." example:"365"`
-	ApplicationTypes    []string          `yaml:"application_types" json:"application_types,omitempty" doc:"Purpose of its SIMs." example:"[tracking]"`
-	DeviceTypes         []string          `yaml:"device_types" json:"device_types,omitempty" doc:"Devices that contain its SIMs." example:"[tracker-3]"`
+	ExternalNumber      string            `yaml:"external_number" json:"external_number,omitempty" doc:"Number of the account in another system, with letters and digits only." example:"CRM00815"`
+	ReportRetention     int               `yaml:"report_retention" json:"report_retention,omitempty" doc:"Days for which ratemill keeps the account's reports." example:"365"`
+	ApplicationTypes    []string          `yaml:"application_types" json:"application_types,omitempty" doc:"Purpose of the account's SIMs." example:"[tracking]"`
+	DeviceTypes         []string          `yaml:"device_types" json:"device_types,omitempty" doc:"Devices that contain the account's SIMs." example:"[tracker-3]"`
 	CustomSupport       string            `yaml:"custom_support" json:"custom_support,omitempty" doc:"Notes about this account for support." example:"Call the fleet desk first"`
-	Blacklisted         bool              `yaml:"blacklisted" json:"blacklisted,omitempty" doc:"true: it gets no more SIMs."`
-	ExpectedActivations int               `yaml:"expected_activations" json:"expected_activations,omitempty" doc:"Expected number of SIMs that it activates; only for forecasts." example:"500"`
-	SuspendSIMs         *bool             `yaml:"suspend_sims" json:"suspend_sims,omitempty" doc:"true: suspending it also suspends its SIMs. By default its parent's value; true for a root."`
+	Blacklisted         bool              `yaml:"blacklisted" json:"blacklisted,omitempty" doc:"true: the account gets no more SIMs."`
+	ExpectedActivations int               `yaml:"expected_activations" json:"expected_activations,omitempty" doc:"Number of SIMs that the account is expected to activate; only for forecasts." example:"500"`
+	SuspendSIMs         *bool             `yaml:"suspend_sims" json:"suspend_sims,omitempty" doc:"true: suspending the account also suspends its SIMs. By default, the value of the parent; true for a root."`
 	Notes               string            `yaml:"notes" json:"notes,omitempty" doc:"Words for colleagues."`
-	Custom              map[string]string `yaml:"custom" json:"custom,omitempty" doc:"Fields of the installation, declared by a custom_fields document."`
+	Custom              map[string]string `yaml:"custom" json:"custom,omitempty" doc:"Fields that the installation defines in a custom_fields document."`
 }
 
 func (v *Details) check(c *checker) {
@@ -50,7 +50,7 @@ type Contact struct {
 	Email string `yaml:"email" json:"email,omitempty" doc:"E-mail address." example:"maria@acme.example"`
 	Phone string `yaml:"phone" json:"phone,omitempty" doc:"Phone number with its country code." example:"+34 912 345 678"`
 	// N14: one contact of an account receives all notices.
-	Notices bool `yaml:"notices" json:"notices,omitempty" doc:"true: this person gets the account's notices. Only one contact of an account can have this."`
+	Notices bool `yaml:"notices" json:"notices,omitempty" doc:"true: this person gets the account's notices. An account can have only one such contact."`
 }
 
 func (v *Contact) check(c *checker) {

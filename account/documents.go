@@ -20,9 +20,8 @@ const (
 // Kinds returns the kinds of catalogue documents that this package owns.
 func Kinds() []rating.Kind {
 	return []rating.Kind{
-		rating.VersionedKind[CustomFields](keyCustomFields, "Custom fields are fields of your installation that companies, "+
-			"accounts and billing profiles have "+
-			"beside the usual ones.", nil, declaredOnce),
+		rating.VersionedKind[CustomFields](keyCustomFields, "Custom fields are fields that your installation adds to "+
+			"companies, accounts and billing profiles.", nil, declaredOnce),
 		rating.VersionedKind[ResourceText](keyResource, "A resource is something that you can give to an account: an APN group, a "+
 			"service or roaming profile, a "+
 			"SIM product, time slices.", nil, nil),

@@ -13,7 +13,7 @@ import (
 // Onboarding is the catalogue document with the conditions that an account must meet before it becomes active.
 type Onboarding struct {
 	Name  diag.Text `yaml:"onboarding,required" doc:"Name of the onboarding. ratemill ships one named standard, which applies to accounts that name no other; a document with that name replaces it." example:"standard"`
-	From  Date      `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`
+	From  Date      `yaml:"from" doc:"Date (UTC) from which this version is in force. If omitted, it has always been in force." example:"2026-02-01"`
 	Gates []Gate    `yaml:"gates,required" doc:"Gates; an account must pass all of them."`
 }
 
@@ -25,8 +25,8 @@ type Gate struct {
 	Assigned     *diag.Text `yaml:"assigned" doc:"At least one resource of this kind must be assigned and active." example:"time_slices"`
 	Contract     bool       `yaml:"contract" doc:"true: a contract must be in force."`
 	Entitlements bool       `yaml:"entitlements" doc:"true: the contract in force must have entitlements of networks and of products."`
-	Filled       *diag.Text `yaml:"filled" doc:"This field must have a value: profile.FIELD, details.FIELD, company.FIELD, contact/NAME, address/NAME. Fields of your own are profile.custom.FIELD, and so on." example:"profile.cost_centre"`
-	Where        string     `yaml:"where" enum:"|contracts|projects|resellers" doc:"The gate applies only where the installation has enabled this."`
+	Filled       *diag.Text `yaml:"filled" doc:"This field must have a value: profile.FIELD, details.FIELD, company.FIELD, contact/NAME or address/NAME. Fields of your own are profile.custom.FIELD, and so on." example:"profile.cost_centre"`
+	Where        string     `yaml:"where" enum:"|contracts|projects|resellers" doc:"The gate applies only if the installation has enabled this."`
 	For          []string   `yaml:"for" enum:"standard|reseller|sub_account" doc:"The gate applies only to accounts of these kinds."`
 	Say          string     `yaml:"say" doc:"Advice for a user whose account does not pass the gate." example:"Ask the network desk for an APN group"`
 }

@@ -15,27 +15,27 @@ import (
 type Profile struct {
 	AccountingGroup string            `yaml:"accounting_group" json:"accounting_group,omitempty" doc:"Accounting group: currency, taxes, number ranges, template and periodicity of its invoices." example:"es-b2b"`
 	CycleDay        int               `yaml:"cycle_day" json:"cycle_day,omitempty" doc:"Day of the month on which its billing cycles begin, 1 to 28." example:"1"`
-	Billable        *bool             `yaml:"billable" json:"billable,omitempty" doc:"false: its cycles close, but ratemill makes no invoice, as for a demo account."`
+	Billable        *bool             `yaml:"billable" json:"billable,omitempty" doc:"false: its cycles close, but ratemill creates no invoice, as for a demo account."`
 	Environment     string            `yaml:"environment" json:"environment,omitempty" enum:"production|sandbox" doc:"sandbox: its invoices are tests. They are marked, use separate numbers, and are not delivered, and the payer owes nothing. It never changes."`
 	CostCentre      string            `yaml:"cost_centre" json:"cost_centre,omitempty" doc:"Cost centre, printed on its invoices." example:"4711"`
-	ZeroVAT         *ZeroVAT          `yaml:"zero_vat" json:"zero_vat,omitempty" doc:"Makes its invoices without VAT, for a reason. Without it, the tax rules of the accounting group decide."`
-	Payment         *Payment          `yaml:"payment" json:"payment,omitempty" doc:"How and when it pays."`
-	Delivery        string            `yaml:"delivery" json:"delivery,omitempty" enum:"email|hardcopy|email_and_hardcopy|e_invoice" doc:"How it gets its invoices."`
+	ZeroVAT         *ZeroVAT          `yaml:"zero_vat" json:"zero_vat,omitempty" doc:"Invoices without VAT, and the reason for that. If omitted, the tax rules of the accounting group decide."`
+	Payment         *Payment          `yaml:"payment" json:"payment,omitempty" doc:"How and when the account pays."`
+	Delivery        string            `yaml:"delivery" json:"delivery,omitempty" enum:"email|hardcopy|email_and_hardcopy|e_invoice" doc:"How the account gets its invoices."`
 	Emails          []string          `yaml:"emails" json:"emails,omitempty" doc:"Mail addresses that get its invoices." example:"[billing@acme.example]"`
 	EInvoice        *EInvoice         `yaml:"e_invoice" json:"e_invoice,omitempty" doc:"Format and receiver, if delivery is e_invoice."`
 	Format          string            `yaml:"format" json:"format,omitempty" enum:"standard|reseller" doc:"File format of its invoices for programs; the PDF is the same."`
 	Language        string            `yaml:"language" json:"language,omitempty" enum:"en|es|pt" doc:"Language of its invoices; the installation must have enabled it."`
 	BillingAddress  string            `yaml:"billing_address" json:"billing_address,omitempty" names:"address" doc:"Name of the address on its invoices: one of the account's addresses, or company/NAME for one of its company. company is the company's seat." example:"company"`
-	Threshold       decimal.D         `yaml:"threshold" json:"threshold,omitzero" doc:"Net amount below which ratemill makes no invoice and carries the amount over to the next one. 0: no threshold. A negative sum always leads to a document." example:"25"`
-	MRC             string            `yaml:"mrc" json:"mrc,omitempty" enum:"in_advance|in_retrospect" doc:"When monthly recurring charges are due: for the cycle that begins, or for the one that ends."`
-	RatingType      string            `yaml:"rating_type" json:"rating_type,omitempty" enum:"prorated|retrorated" doc:"prorated: a change in mid-cycle makes an item at once. retrorated: one item when the cycle closes. The sums are equal."`
+	Threshold       decimal.D         `yaml:"threshold" json:"threshold,omitzero" doc:"Net amount below which ratemill creates no invoice and carries the amount over to the next one. 0: no threshold. A negative sum always leads to a document." example:"25"`
+	MRC             string            `yaml:"mrc" json:"mrc,omitempty" enum:"in_advance|in_retrospect" doc:"When monthly recurring charges are due: for the cycle that begins, or for the cycle that ends."`
+	RatingType      string            `yaml:"rating_type" json:"rating_type,omitempty" enum:"prorated|retrorated" doc:"prorated: a change in mid-cycle creates an item at once. retrorated: one item when the cycle closes. The sums are equal in both cases."`
 	PrepaidRenewal  string            `yaml:"prepaid_renewal" json:"prepaid_renewal,omitempty" enum:"never|on_expiry|on_use_up" doc:"Renewal of the packages that accounts of this payer buy, unless the package or the purchase sets it."`
 	Activation      *Activation       `yaml:"activation" json:"activation,omitempty" doc:"The charge for activating a SIM, and what triggers it."`
-	CreditLimit     *decimal.D        `yaml:"credit_limit" json:"credit_limit,omitempty" doc:"Largest exposure of the account and all accounts below it together. Without it there is no limit; 0 allows nothing." example:"1000"`
+	CreditLimit     *decimal.D        `yaml:"credit_limit" json:"credit_limit,omitempty" doc:"Largest exposure of the account and all accounts below it together. If omitted, there is no limit; 0 allows nothing." example:"1000"`
 	CreditPolicy    string            `yaml:"credit_policy" json:"credit_policy,omitempty" doc:"Credit policy, which defines thresholds and what happens at each. By default, the one named standard." example:"standard"`
-	AnchorMonth     int               `yaml:"anchor_month" json:"anchor_month,omitempty" doc:"Month, 1 to 12, in which periods of several cycles begin. Without it, they begin with the product." example:"1"`
+	AnchorMonth     int               `yaml:"anchor_month" json:"anchor_month,omitempty" doc:"Month, 1 to 12, in which periods of several cycles begin. If omitted, they begin with the product." example:"1"`
 	RemoteStorage   *RemoteStorage    `yaml:"remote_storage" json:"remote_storage,omitempty" doc:"A server that receives invoices and reports."`
-	Custom          map[string]string `yaml:"custom" json:"custom,omitempty" doc:"Fields of the installation, declared by a custom_fields document."`
+	Custom          map[string]string `yaml:"custom" json:"custom,omitempty" doc:"Fields that the installation defines in a custom_fields document."`
 }
 
 // ZeroVAT means that no VAT is charged, with the reason.
@@ -69,7 +69,7 @@ type SEPA struct {
 
 // EInvoice is the format and the receiver of electronic invoices.
 type EInvoice struct {
-	Format   string `yaml:"format,required" json:"format" doc:"One of the formats that the installation has." example:"peppol-bis-3"`
+	Format   string `yaml:"format,required" json:"format" doc:"One of the installation's formats." example:"peppol-bis-3"`
 	Endpoint string `yaml:"endpoint,required" json:"endpoint" doc:"Electronic address of the receiver, with its scheme." example:"0204:991-1234512345-06"`
 }
 

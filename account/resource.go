@@ -68,7 +68,7 @@ func (v *Group) check(c *checker) { c.notBlank("name", v.Name) }
 // Addon is an add-on that an account or a SIM has on top of its plan. Its statement has the name NAME/INSTANCE.
 type Addon struct {
 	Quantity int        `yaml:"quantity" json:"quantity,omitempty" default:"1" doc:"Quantity, 1 or more."`
-	Price    *decimal.D `yaml:"price" json:"price,omitempty" doc:"Price for each per cycle, instead of the product's." example:"25.00"`
+	Price    *decimal.D `yaml:"price" json:"price,omitempty" doc:"Price per unit and cycle; it replaces the product's price." example:"25.00"`
 	Notes    string     `yaml:"notes" json:"notes,omitempty" doc:"Note for colleagues, such as the name of the VPN." example:"IPsec to Madrid"`
 }
 

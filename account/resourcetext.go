@@ -12,7 +12,7 @@ import (
 // ResourceText is the catalogue document that declares a resource.
 type ResourceText struct {
 	Name     diag.Text   `yaml:"resource,required" doc:"Name of the resource, unique in its kind." example:"apn-m2m"`
-	From     Date        `yaml:"from" doc:"Date (UTC) from which this version is in force; without it, always." example:"2026-02-01"`
+	From     Date        `yaml:"from" doc:"Date (UTC) from which this version is in force. If omitted, it has always been in force." example:"2026-02-01"`
 	Kind     string      `yaml:"kind,required" enum:"apn_group|service_profile|roaming_profile|security_profile|sim_product|time_slices|private_network|addon" doc:"What it is."`
 	Title    string      `yaml:"title" doc:"Its display name." example:"M2M, static addresses"`
 	APNs     []APN       `yaml:"apns" doc:"APNs of an apn_group or of a private_network."`
@@ -34,7 +34,7 @@ type APN struct {
 
 // Slice is a part of a day.
 type Slice struct {
-	Slice diag.Text `yaml:"slice,required" doc:"Name that plans use for it." example:"day"`
+	Slice diag.Text `yaml:"slice,required" doc:"Name by which plans refer to it." example:"day"`
 	From  ClockTime `yaml:"from,required" doc:"Start, in hours and minutes of the account's time zone." example:"08:00"`
 	To    ClockTime `yaml:"to,required" doc:"End; 24:00 is the end of the day. An end before the start means the next day." example:"18:00"`
 }

@@ -109,7 +109,7 @@ func TestEachMistakeIsFoundByItsLineOfTheBalance(t *testing.T) {
 			k.exec(`UPDATE invoice_numbers SET next = next + 1`)
 		}, "B7 numbers, T-2 is missing: off by 1"},
 		{"a number is from nowhere", tree, func(k *kase) { k.exec(`UPDATE invoice_documents SET number_text = 'X-1'`) },
-			"B7 numbers, X-1 was given by no range: off by -1"},
+			"B7 numbers, X-1 belongs to no range: off by -1"},
 		{"a close is deleted", tree, func(k *kase) {
 			k.exec(`DELETE FROM invoice_closes`)
 		}, "B5 lines, cycle from 2026-04-01, T-1: off by -85 EUR"},

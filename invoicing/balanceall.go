@@ -69,7 +69,7 @@ func (w *balancing) numbers(ctx context.Context) error {
 		}
 		for _, s := range c.Skips {
 			if s.Last >= c.Next { // SetNext skips only numbers before the next one
-				w.all.both("B7", 0, "", fmt.Sprintf("%s: %s is left out, and the next number is %d", name, r.Number(c.Year, s.Last), c.Next),
+				w.all.both("B7", 0, "", fmt.Sprintf("%s: %s was skipped, and the next number is %d", name, r.Number(c.Year, s.Last), c.Next),
 					one, decimal.Zero)
 			}
 		}
@@ -90,14 +90,14 @@ func (w *balancing) numbers(ctx context.Context) error {
 			delete(issued, key)
 			w.all.add(right, "B7", 0, "", name, one)
 			if date < before {
-				w.all.both("B7", 0, "", fmt.Sprintf("%s has the date %s, and the number before it %s", key[1], date, before), one,
+				w.all.both("B7", 0, "", fmt.Sprintf("%s has the date %s, but the number before it has %s", key[1], date, before), one,
 					decimal.Zero)
 			}
 			before = max(before, date)
 		}
 	}
 	for key := range issued {
-		w.all.add(right, "B7", 0, "", key[1]+" was given by no range", one)
+		w.all.add(right, "B7", 0, "", key[1]+" belongs to no range", one)
 	}
 	return nil
 }
@@ -140,7 +140,7 @@ func (w *balancing) tiers(ctx context.Context, payers []uint32) error {
 	})
 	for k, sums := range unpaid.sides {
 		accounts := examples[k.currency]
-		text := fmt.Sprintf("%s %s of usage is invoiced to nobody, since no payer with a billing profile pays for %s", k.currency,
+		text := fmt.Sprintf("%s %s of usage is invoiced to no account, because no payer with a billing profile pays for %s", k.currency,
 			sums[left].Sum,
 			strings.Join(accounts[:min(len(accounts), mostNamed)], ", "))
 		if more := len(accounts) - mostNamed; more > 0 {

@@ -148,7 +148,7 @@ func (b *Basis) accountOn(account uint32, date Date) (*registry.Account, error) 
 		return a, nil
 	}
 	id, _ := b.View.AccountID(account)
-	return nil, fmt.Errorf("account %s is not there on %s", id, date)
+	return nil, fmt.Errorf("account %s does not exist on %s", id, date)
 }
 
 // beginning returns the time at which an account begins, and its first state.

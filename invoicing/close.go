@@ -140,7 +140,7 @@ func (t Table) billed(ctx context.Context, s *Stored) (closes []*Closed, err err
 			return nil, err
 		}
 		if len(all) != 1 || all[0].State == CloseBilled || all[0].Facts != of.Facts || all[0].Cut.String() != of.Cut.String() {
-			return nil, notFinal("document %s was computed from a close of the cycle from %s that is there no more; compute it again",
+			return nil, notFinal("document %s was computed from a close of the cycle from %s that no longer exists; compute it again",
 				s.Name(), of.Cycle.From)
 		}
 		if _, err := t.Tx.Exec(ctx, `UPDATE invoice_closes SET state = 'billed', waits = '', document = ?

@@ -259,8 +259,9 @@ func (b *Basis) itemsOf(s *Stored, closes []*Closed, engines *engines, give func
 	place := func(i *document.Item) error {
 		line := lineOf(i)
 		if line == 0 {
-			return fmt.Errorf("the inputs of document %s give %s %s of account %s in the cycle from %s, and it has no line for that: somebody "+
-				"changed it, or its inputs; ratemill invoice verify %s", s.Name(), i.Kind, i.Product, i.Account, i.Cycle, s.Name())
+			return fmt.Errorf("the inputs of document %s give %s %s of account %s in the cycle from %s, but it has no line for "+
+				"that: the document or its inputs were changed; ratemill invoice verify "+
+				"%s", s.Name(), i.Kind, i.Product, i.Account, i.Cycle, s.Name())
 		}
 		return give(line, i)
 	}

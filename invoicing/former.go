@@ -40,8 +40,9 @@ func (f *former) reasons(p *payer) (reasons []string) {
 		if sum.Sum.IsZero() && sum.Err == nil {
 			continue
 		}
-		reasons = append(reasons, fmt.Sprintf("what is known now of the cycle from %s changes its %s by %s %s, and %s pays in %s since: no "+
-			"document in %s can have that. Settle it with ratemill invoice credit or ratemill charge add, then release this "+
+		reasons = append(reasons, fmt.Sprintf("the facts of the cycle from %s, as known now, change its %s by %s %s, but %s "+
+			"has paid in %s since then: no document in %s can have that amount."+
+			" Settle it with ratemill invoice credit or ratemill charge add, then release this "+
 			"one", k.cycle, k.what, k.currency,
 			sum.Sum,
 			p.id, p.account.Currency, p.account.Currency))

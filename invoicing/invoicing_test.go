@@ -88,7 +88,7 @@ func TestAFinalDocumentHasANumberAndNeverChanges(t *testing.T) {
 				return err
 			}
 		}
-		require.ErrorContains(t, change(t, db, do(Review)), "is held, so nobody can review it; mend what holds it")
+		require.ErrorContains(t, change(t, db, do(Review)), "is held, so nobody can review it; correct what holds it")
 		require.NoError(t, change(t, db, do(Release)))
 		require.NoError(t, change(t, db, do(Review)))
 		require.ErrorContains(t, change(t, db, func(table Table) error {
@@ -100,7 +100,7 @@ func TestAFinalDocumentHasANumberAndNeverChanges(t *testing.T) {
 		for _, step := range []Step{Review, Reopen, Release, Discard} {
 			require.ErrorContains(t, change(t, db, do(step)), "document INV-2026-0001 is final")
 		}
-		require.ErrorContains(t, change(t, db, finalise), "it never changes; a credit note takes back lines of it")
+		require.ErrorContains(t, change(t, db, finalise), "it never changes; a credit note can take back its lines")
 		require.NoError(t, change(t, db, func(table Table) error {
 			got, err := table.Get(t.Context(), "INV-2026-0001")
 			require.NoError(t, err)
@@ -133,7 +133,7 @@ func TestADocumentWaitsForThatOfTheEarlierCycle(t *testing.T) {
 		require.ErrorContains(t, finalise(april, "2026-05-01"), "waits for "+march.ID)
 		require.NoError(t, finalise(march, "2026-05-02"))
 		require.ErrorContains(t, finalise(april, "2026-04-30"),
-			"INV-2026-0002 would have the date 2026-04-30, and the number before it has 2026-05-02")
+			"INV-2026-0002 would have the date 2026-04-30, but the number before it has 2026-05-02")
 		require.NoError(t, finalise(april, "2026-05-01"), "a day apart is a time zone's doing; it gets the later date")
 	})
 }
@@ -218,8 +218,8 @@ func TestTheNextNumberGoesForwardWithAReason(t *testing.T) {
 		require.NoError(t, set(4712), "it is the next one already")
 		require.NoError(t, set(4720))
 		require.Equal(t, "INV-2026-4720", give())
-		require.ErrorContains(t, set(4720), "the next number of INV-{year}-{n:4} is INV-2026-4721 already, and numbers never go back: "+
-			"INV-2026-4720 may be on a document that somebody has")
+		require.ErrorContains(t, set(4720), "the next number of INV-{year}-{n:4} is already INV-2026-4721, and numbers never go back: "+
+			"INV-2026-4720 may be on a document that was sent")
 		require.ErrorContains(t, set(47211), "is there a digit too many?")
 		require.NoError(t, change(t, db, func(table Table) error {
 			all, err := table.Counters(t.Context())

@@ -45,8 +45,9 @@ func take(ctx context.Context, tx *store.Tx, seller string, r *terms.Range, issu
 		issued++ // the previous payer is further east, where it is already tomorrow
 	}
 	if last > int64(issued) {
-		return "", issued, notFinal("%s would have the date %s, and the number before it has %s; dates of numbers do not go back. Is the clock "+
-			"right? If it is now, wait until %s", r.Number(year, next), issued, registry.Date(last), registry.Date(last))
+		return "", issued, notFinal("%s would have the date %s, but the number before it has %s; the dates of numbers must "+
+			"not go back. Is the clock "+
+			"right? If it is right now, wait until %s", r.Number(year, next), issued, registry.Date(last), registry.Date(last))
 	}
 	_, err = tx.Exec(ctx, `UPDATE invoice_numbers SET issued = ? WHERE seller = ? AND range_text = ? AND year = ?`, int64(issued), seller,
 		r.Text, year)

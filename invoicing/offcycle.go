@@ -89,8 +89,8 @@ func (w *worker) offCycle(ctx context.Context, number uint32, closes []*Closed, 
 		if daily {
 			return nil, nil
 		}
-		return skip(p, p.cycle, "nothing is due that was not invoiced: no one-off charge of the cycle that runs, and no correction of a closed "+
-			"one"), nil
+		return skip(p, p.cycle, "nothing is due that was not invoiced: there is no one-off charge of the running cycle, and "+
+			"no correction of a closed one"), nil
 	}
 	return c, nil
 }

@@ -108,15 +108,16 @@ func (p *payer) firstCycle() (document.Period, error) {
 	}
 	since, a := p.beginning(p.number)
 	if a == nil {
-		return document.Period{}, fmt.Errorf("account %s is not there", p.id)
+		return document.Period{}, fmt.Errorf("account %s does not exist", p.id)
 	}
 	begin := p.Begin
 	if since > registry.Always {
 		begin = max(begin, Date(registry.LocalDate(a.Zone, since)))
 	}
 	if begin == 0 {
-		return document.Period{}, &heldError{fmt.Sprintf("nobody knows which cycles of account %s were invoiced elsewhere, since it has always "+
-			"been there; write invoicing: { from: 2026-01-01 } into ratemill.yaml, with the date from which ratemill makes the invoices", p.id)}
+		return document.Period{}, &heldError{fmt.Sprintf("ratemill does not know which cycles of account %s were invoiced "+
+			"elsewhere, because the account has always existed; write invoicing: { from: 2026-01-01 } into ratemill.yaml, with "+
+			"the date from which ratemill creates the invoices", p.id)}
 	}
 	cycle, _, err := p.cycleOf(p.number, begin)
 	if err == nil && cycle.From < p.Begin && since < registry.Midnight(a.Zone, int32(p.Begin)) {
@@ -261,7 +262,7 @@ func (p *payer) compute(u *usage, doubts []string) *Computed {
 		closed.State, closed.Waits = CloseProForma, "it gets no invoices (billable: no)"
 	case p.group == nil:
 		closed.Reasons = append(closed.Reasons,
-			fmt.Sprintf("the catalogue has no accounting group %s on %s, which the billing profile of %s names",
+			fmt.Sprintf("the catalogue has no accounting group %s on %s, which the billing profile of %s refers to",
 				p.is.Terms.AccountingGroup, p.cycle.To, p.id))
 	case p.group.Currency.Value != p.account.Currency:
 		closed.Reasons = append(closed.Reasons, fmt.Sprintf("%s pays in %s, but its accounting group %s is for %s", p.id,

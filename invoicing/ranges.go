@@ -124,13 +124,13 @@ func (t Table) SetNext(ctx context.Context, seller string, r *terms.Range, year 
 	c.Issued = registry.Date(issued)
 	switch {
 	case next < c.Next:
-		return nil, notFinal("the next number of %s is %s already, and numbers never go back: %s may be on a document that somebody has", r.Text,
+		return nil, notFinal("the next number of %s is already %s, and numbers never go back: %s may be on a document that was sent", r.Text,
 			r.Number(year, c.Next), r.Number(year, next))
 	case next == c.Next:
 		return c, nil
 	case c.Next > 1 && next-c.Next > mostSkipped:
-		return nil, notFinal("from %s to %s there are %d numbers, more than the %d that a range in use leaves out at once; is there a digit "+
-			"too many?",
+		return nil, notFinal("from %s to %s there are %d numbers, more than the %d that a range in use skips at once; is "+
+			"there a digit too many?",
 			r.Number(year, c.Next), r.Number(year, next), next-c.Next, mostSkipped)
 	}
 	_, err = t.Tx.Exec(ctx, `INSERT INTO invoice_number_skips (seller, range_text, year, first, last, at, who, why)

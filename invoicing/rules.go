@@ -35,8 +35,8 @@ func current() *rules {
 func rulesOf(version int) (*rules, error) {
 	r, ok := versions[max(version, 1)]
 	if !ok {
-		return nil, fmt.Errorf("it was made by version %d of the rules for documents, and this program knows those up to %d; use the "+
-			"program that made it, or a newer one", version, document.Rules)
+		return nil, fmt.Errorf("it was computed by version %d of the rules for documents, but this program knows only those "+
+			"up to %d; use the program that computed it, or a newer one", version, document.Rules)
 	}
 	return &r, nil
 }

@@ -314,7 +314,8 @@ func (w *worker) close(ctx context.Context, number uint32, closes []*Closed) (al
 			if next, _, err := p.cycleOf(number, p.cycle.To); err == nil && next.From <= w.until {
 				why := fmt.Sprintf("it waits until the document that closes the cycle from %s is final; finalise that, then run again", p.cycle.From)
 				if len(c.Documents) == 0 {
-					why = fmt.Sprintf("it waits until the cycle from %s is closed; mend what holds that, or release it, then run again", p.cycle.From)
+					why = fmt.Sprintf("it waits until the cycle from %s is closed; correct what holds that cycle, or release it, "+
+						"then run again", p.cycle.From)
 				}
 				all = append(all, skip(p, next, why))
 			}

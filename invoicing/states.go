@@ -48,9 +48,9 @@ var steps = map[Step]struct {
 // instead lists the allowed steps of a document in a state.
 var instead = map[State]string{
 	Draft:     "review it, compute it again, or discard it",
-	Held:      "mend what holds it and compute it again, release it with a reason, or discard it",
+	Held:      "correct what holds it and compute it again, release it with a reason, or discard it",
 	Reviewed:  "finalise it, or reopen it to compute it again",
-	Final:     "it never changes; a credit note takes back lines of it",
+	Final:     "it never changes; a credit note can take back its lines",
 	Discarded: "compute a new one",
 }
 
@@ -86,7 +86,7 @@ func allow(document string, s Step, state State, unreviewed bool) (State, error)
 	}
 	e := &RefusedError{Document: document, Step: s, State: state}
 	if s == Finalise && state == Draft {
-		e.Why = "review it first: its accounting group asks for that"
+		e.Why = "review it first: its accounting group requires that"
 	}
 	return "", e
 }

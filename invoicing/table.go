@@ -175,7 +175,7 @@ type UnknownError struct{ Name string }
 func (e *UnknownError) Error() string {
 	if CycleLike(e.Name) {
 		return "there is no document " + e.Name + "; if that is a billing cycle, ratemill invoice list --cycle " + e.Name +
-			" lists its documents, and --cycle " + e.Name + " --all takes them all"
+			" lists its documents, and --cycle " + e.Name + " --all selects all of them"
 	}
 	return "there is no document " + e.Name + "; ratemill invoice list shows all"
 }
@@ -215,7 +215,7 @@ func (t Table) find(ctx context.Context, where string, args ...any) (*Stored, er
 	case 1:
 		return all[0], nil
 	}
-	return nil, fmt.Errorf("%d documents are called %s; name one by its id: %s, %s", len(all), all[0].Name(), all[0].ID, all[1].ID)
+	return nil, fmt.Errorf("%d documents have the number %s; use the id of one: %s, %s", len(all), all[0].Name(), all[0].ID, all[1].ID)
 }
 
 // Of lists the documents of a payer, oldest first.
@@ -296,7 +296,7 @@ func (t Table) insert(ctx context.Context, s *Stored) error {
 	err = t.Tx.Row(ctx, `SELECT count(*) FROM invoice_documents WHERE id = ? AND payer_number = ? AND form = ? AND cycle = ? AND seq = ?`,
 		s.ID, int64(s.PayerNumber), string(s.Form), int64(s.Cycle.From), s.Seq).Scan(&n)
 	if err == nil && n == 0 {
-		err = brokenDocument(s.ID, "payer_number, form, cycle or seq", errors.New("they say something else than its id"))
+		err = brokenDocument(s.ID, "payer_number, form, cycle or seq", errors.New("they differ from its id"))
 	} else if err == nil {
 		err = store.ErrConflict // another process created it at the same time
 	}

@@ -130,7 +130,7 @@ func (w *verifying) some(ctx context.Context, refs []Ref, payers []uint32, each 
 		if s := w.documents[r.ID]; s != nil {
 			v = w.verify(s)
 		} else {
-			v.Err = brokenDocument(r.ID, "payer_number", errors.New("it is not a number, or somebody deleted the row"))
+			v.Err = brokenDocument(r.ID, "payer_number", errors.New("it is not a number, or the row was deleted"))
 		}
 		if err := each(v); err != nil {
 			return err
@@ -201,8 +201,8 @@ func (w *verifying) compute(ctx context.Context, closes []*Closed) error {
 		u, err := b.usageAgain(ctx, group)
 		if wrong := (*cutError)(nil); errors.As(err, &wrong) {
 			for _, c := range group {
-				w.again[c.key()] = &recomputed{err: fmt.Errorf("the close of the cycle from %s: its cut %s is not after %s, that of the close "+
-					"before it", c.Cycle.From, c.Cut, c.From)}
+				w.again[c.key()] = &recomputed{err: fmt.Errorf("the close of the cycle from %s: its cut %s is not after %s, the "+
+					"cut of the close before it", c.Cycle.From, c.Cut, c.From)}
 			}
 			continue
 		}
@@ -370,7 +370,7 @@ func (w *verifying) document(s *Stored, v *Verified) (*document.Document, error)
 		v.Notes = append(v.Notes, c.notes...)
 	}
 	if len(closes) == 0 {
-		return nil, errors.New("it names no close, so nothing can be computed")
+		return nil, errors.New("it refers to no close, so nothing can be computed")
 	}
 	made, err := p.document(closes)
 	if err != nil {

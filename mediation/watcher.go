@@ -258,3 +258,28 @@ func (w *Watcher) after(ctx context.Context, f *control.File) (more bool, _ erro
 		// There may be other content with the same size and time. The copy counts as another file.
 		return true, w.Files.MarkAfterDone(ctx, f.Number, fmt.Sprintf("it was read as %s; another file now has its name, "+
 			"was not read and is left as it is", f.Place.Path), w.now())
+	}
+	err := w.Site.After(ctx, collect.Entry(f.Sighting), func(open func() (io.ReadCloser, error)) (bool, error) { return w.same(ctx, f, open) })
+	var replaced *collect.ReplacedError
+	log := w.Log.With("source", w.Source.Name, "file", f.Path)
+	switch {
+	case err == nil:
+		return true, w.Files.MarkAfterDone(ctx, f.Number, "", w.now())
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case errors.As(err, &replaced):
+		log.Warn("leaving a file that was read where it is", "err", err)
+		if replaced.Alike {
+			return true, w.Files.Replaced(ctx, f.Number, err.Error()+"; it is read as its own file", w.now())
+		}
+		return true, w.Files.MarkAfterDone(ctx, f.Number, err.Error(), w.now())
+	case collect.Unreachable(err):
+		log.Info("moving or deleting read files later", "err", err)
+		return false, nil
+	}
+	pause := min(firstAfter<<min(f.AfterAttempts, 10), longestAfter)
+	if f.AfterAttempts == 0 {
+		log.Warn("a file that was read cannot be moved or deleted; retrying with increasing pauses", "err", err)
+	}
+	return true, w.Files.AfterFailed(ctx, f.Number, err.Error(), pause, w.now())
+}

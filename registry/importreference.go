@@ -69,7 +69,7 @@ var meanings = map[fileKind]string{
 func columnMeaning(s *section, c column) string {
 	switch {
 	case c == colKind && s.file == companiesFile:
-		return "Its role in the business: customer (the default), reseller or operator."
+		return "Role of the company in the business: customer (the default), reseller or operator."
 	case c == colKind && s.file == accountsFile:
 		return "standard (the default), or reseller: it has its own customers, plans and invoices."
 	case c == colKind:
@@ -89,9 +89,9 @@ func columnMeaning(s *section, c column) string {
 var columnMeanings = [columns]string{
 	colID:       "Id: a word without blanks, at most 128 bytes.",
 	colName:     "Any other name of a SIM, such as the name of its line.",
-	colCompany:  "The company that owns it.",
+	colCompany:  "The company to which it belongs.",
 	colProject:  "The project to which the account belongs, if the company has projects.",
-	colParent:   "The account above, which it pays. Without one it is a billing root.",
+	colParent:   "The account above, to which it pays. If omitted, the account is a billing root.",
 	colCurrency: "ISO 4217 code. By default, that of the account above.",
 	colZone:     "IANA time zone of its days and cycles. By default, that of the account above.",
 	colCycleDay: "Day of the month on which its billing cycles begin, 1 to 31. By default, that of the account above; 1 for a " +
@@ -100,7 +100,7 @@ var columnMeanings = [columns]string{
 	colPool:      "Share plans of the account, separated by blanks, in the order in which they are drawn.",
 	colLimits:    "Limits of the account, separated by blanks.",
 	colSince:     "Start of the row's validity: a day, or a time with its offset. Without it, always.",
-	colUntil:     "End of the row's validity. Without it, until the next row.",
+	colUntil:     "End of the row's validity. If omitted, the row is valid until the next row.",
 	colWithdrawn: "true: the row with this since was a mistake.",
 	colAccount:   "The account that owns the SIM.",
 	colICCID:     "ICCID of the SIM; separate several by blanks.",

@@ -174,7 +174,7 @@ func (u *unknownNames) warn(l *diag.List) {
 			also)) // each name has its own warning, so that they are not merged
 	}
 	if u.more {
-		l.Warnf(diag.Pos{}, "the files name more than these %d things that the catalogue lacks", most)
+		l.Warnf(diag.Pos{}, "the files refer to more names that the catalogue lacks than these %d", most)
 	}
 }
 

@@ -69,7 +69,7 @@ type Close struct {
 func (e *Engine) Items(c Close) (items []document.Item, err error) {
 	id, ok := e.facts.View.AccountID(c.Payer)
 	if !ok {
-		return nil, fmt.Errorf("account %d is not there", c.Payer)
+		return nil, fmt.Errorf("account %d does not exist", c.Payer)
 	}
 	r := &run{Engine: e, Close: c, id: id}
 	if r.ids = e.near(c.Payer); len(r.ids) == 0 {
@@ -212,7 +212,7 @@ func (e *Engine) accountOn(account uint32, rev registry.Revision, date Date) (*r
 	a, ok := e.accountAt(account, udr.InstantOf(date.UTC().Add(noon)), rev)
 	if !ok {
 		id, _ := e.facts.View.AccountID(account)
-		return nil, fmt.Errorf("account %s is not there as of registry revision %d", id, rev)
+		return nil, fmt.Errorf("account %s does not exist as of registry revision %d", id, rev)
 	}
 	if exact, there := e.facts.View.Account(account, registry.Midnight(a.Zone, int32(date)), rev); there {
 		return exact, nil

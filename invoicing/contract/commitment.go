@@ -87,7 +87,7 @@ func (v *Commitment) checkMinimums(n *diag.Node, c *diag.Decoder) {
 	for i, s := range v.Ramp {
 		switch {
 		case i == 0 && s.From != 1:
-			c.Errorf(s.Min.Pos, "a ramp begins with from: 1; write what holds in the first %s, 0 if nothing does", orCycle(v.Per))
+			c.Errorf(s.Min.Pos, "a ramp begins with from: 1; write what holds in the first %s, or 0 if nothing does", orCycle(v.Per))
 		case i > 0 && s.From <= v.Ramp[i-1].From:
 			c.Errorf(s.Min.Pos, "the ramp has from: %d after from: %d; sort its steps", s.From, v.Ramp[i-1].From)
 		}

@@ -12,7 +12,7 @@ import (
 
 // contractKind is the kind of document that this package owns.
 var contractKind = rating.VersionedKind("contract",
-	"A contract says what a customer commits to, for how long, and what it costs to leave early.", nil, check)
+	"A contract document defines what a customer commits to, for how long, and what it costs to leave early.", nil, check)
 
 // Kinds returns the kinds of catalogue documents that this package owns. They refer to parts and products.
 func Kinds() []rating.Kind { return []rating.Kind{contractKind} }
@@ -145,13 +145,14 @@ func (d *Documents) checkTerms(v *Document, l *diag.List) {
 	for month := 1; month <= int(v.Term); month++ {
 		if v.tier(month) == nil {
 			l.Warnf(v.Name.Pos,
-				"it costs nothing to end contract %s in month %d of its term, because no tier of early_termination names it",
+				"ending contract %s in month %d of its term costs nothing, because no tier of early_termination covers that month",
 				v.Name.Value, month)
 			break
 		}
 	}
 	if mode := v.Renewal.Mode; mode == auto && v.tier(int(v.Term)+1) == nil {
-		l.Warnf(v.Name.Pos, "it costs nothing to end contract %s after its first term; write months: %d- in early_termination if it does",
+		l.Warnf(v.Name.Pos, "ending contract %s after its first term costs nothing; write months: %d- in early_termination "+
+			"if it should cost something",
 			v.Name.Value, int(v.Term)+1)
 	}
 }

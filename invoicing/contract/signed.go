@@ -24,14 +24,14 @@ const (
 // ended or terminated begins on the first day on which the contract is no longer in force.
 type Signed struct {
 	Account      string   `yaml:"account,required" json:"account" names:"account" doc:"The account that signed it." example:"acme"`
-	Document     string   `yaml:"document,required" json:"document" doc:"The contract document of the catalogue." example:"fleet-24"`
+	Document     string   `yaml:"document,required" json:"document" doc:"Name of the contract document in the catalogue." example:"fleet-24"`
 	Start        Date     `yaml:"start,required" json:"start" doc:"First day of the contract." example:"2026-01-01"`
-	Term         Cycles   `yaml:"term" json:"term,omitempty" doc:"Length of the first term, in place of the document's." example:"36 cycles"`
+	Term         Cycles   `yaml:"term" json:"term,omitempty" doc:"Length of the first term; it replaces the document's." example:"36 cycles"`
 	Status       string   `yaml:"status" json:"status" default:"active" enum:"draft|active|ended|terminated" doc:"draft: not signed yet. active: signed. ended: ended with a term or by agreement from since on. terminated: ended early from since on, so early termination is due."`
-	Noticed      Date     `yaml:"noticed" json:"noticed,omitempty" doc:"Day on which notice was given; with ended and terminated. Without it, the day of the end." example:"2027-01-31"`
-	Coterminates string   `yaml:"coterminates" json:"coterminates,omitempty" names:"contract" doc:"Id of the contract whose end is the end of this one. Without it, the account's contract of the document that coterminates names." example:"acme-master"`
-	Products     []string `yaml:"products" json:"products,omitempty" doc:"Plans, parts and add-ons that a contract of level line is about." example:"[tracker]"`
-	SIMs         []string `yaml:"sims" json:"sims,omitempty" names:"sim" doc:"SIMs that a contract of level line is about, each as KIND:IDENTIFIER. Its commitments are of connections." example:"[\"imsi:214070000000001\"]"`
+	Noticed      Date     `yaml:"noticed" json:"noticed,omitempty" doc:"Day on which notice was given; with ended and terminated. If omitted, it is the day of the end." example:"2027-01-31"`
+	Coterminates string   `yaml:"coterminates" json:"coterminates,omitempty" names:"contract" doc:"Id of the contract with which this contract ends. If omitted, it ends with the account's contract of the document in coterminates." example:"acme-master"`
+	Products     []string `yaml:"products" json:"products,omitempty" doc:"Plans, parts and add-ons to which a contract of level line applies." example:"[tracker]"`
+	SIMs         []string `yaml:"sims" json:"sims,omitempty" names:"sim" doc:"SIMs to which a contract of level line applies, each as KIND:IDENTIFIER. The commitments of such a contract are of connections." example:"[\"imsi:214070000000001\"]"`
 	// Signing copies the entitlements from the document, because onboarding gates read them here.
 	Entitlements *Entitled `yaml:"entitlements" json:"entitlements,omitempty"`
 	// Over defines what happens when a contract that does not renew ends. Signing copies it from
@@ -62,7 +62,7 @@ func (v *Signed) Check(n *diag.Node, d *diag.Decoder) {
 		}
 	}
 	if len(v.SIMs) > 0 && len(v.Products) > 0 {
-		d.Errorf(at("sims"), "a contract is about products or about SIMs; leave one of the two out")
+		d.Errorf(at("sims"), "a contract is for products or for SIMs; leave one of the two out")
 	}
 }
 
@@ -70,7 +70,7 @@ func (v *Signed) Check(n *diag.Node, d *diag.Decoder) {
 func identifier(text string) (id udr.Identifier, err error) {
 	kind, value, _ := strings.Cut(text, ":")
 	if id.Kind, _ = udr.ParseIDKind(kind); id.Kind == udr.NoID || value == "" {
-		return id, fmt.Errorf("%q does not name a SIM; write a kind and an identifier, as in imsi:214070000000001", text)
+		return id, fmt.Errorf("%q does not identify a SIM; write a kind and an identifier, as in imsi:214070000000001", text)
 	}
 	id.Value = value
 	return id, nil
@@ -85,7 +85,7 @@ func (v *Signed) Complete(d *Documents) (wrong []error) {
 	doc := d.Contracts.At(v.Document, v.Start)
 	if doc == nil {
 		if first := d.Contracts[v.Document]; first != nil {
-			return []error{fmt.Errorf("contract document %s is in force from %s on, and the contract begins on %s", v.Document,
+			return []error{fmt.Errorf("contract document %s is in force from %s on, but the contract begins on %s", v.Document,
 				first[0].From,
 				v.Start)}
 		}
@@ -195,8 +195,8 @@ func (e *Engine) read(id string, rev registry.Revision, docs *Documents) (*Contr
 	signed := false
 	for _, s := range registry.HeldStatements(e.facts.Statements.Told(registry.KindContract, id), rev) {
 		if s.State == registry.Ended {
-			return nil, fmt.Errorf("contract %s has a row with an until, which does not say whether early termination is due; state its end by a "+
-				"row with status ended or terminated", id)
+			return nil, fmt.Errorf("contract %s has a row with an until, which does not show whether early termination is due; "+
+				"state its end by a row with status ended or terminated", id)
 		}
 		var v Signed
 		if err := decode(s.Value, &v); err != nil {
@@ -204,7 +204,7 @@ func (e *Engine) read(id string, rev registry.Revision, docs *Documents) (*Contr
 		}
 		number, ok := e.facts.View.AccountNumber(v.Account)
 		if !ok {
-			return nil, fmt.Errorf("contract %s is of account %s, which is not there", id, v.Account)
+			return nil, fmt.Errorf("contract %s is of account %s, which does not exist", id, v.Account)
 		}
 		switch {
 		case c != nil && c.end != 0 && (v.Status == Active || v.Status == Draft):
@@ -294,7 +294,7 @@ func (e *Engine) complete(c *Contract, rev registry.Revision, docs *Documents) e
 	noon := udr.InstantOf(c.Start.UTC().Add(12 * time.Hour))
 	a, ok := e.accountAt(c.account, noon, rev)
 	if !ok {
-		return fmt.Errorf("contract %s is of account %s, which is not there as of registry revision %d", c.ID, c.Account, rev)
+		return fmt.Errorf("contract %s is of account %s, which does not exist as of registry revision %d", c.ID, c.Account, rev)
 	}
 	c.anchor = c.Start.UTC().Day()
 	if first, _ := a.CycleOf(int32(c.Start)); Date(first) == c.Start {
@@ -324,7 +324,7 @@ func (e *Engine) resolve(c *Contract, rev registry.Revision) error {
 		}
 		sim, ok := e.facts.View.SIM(id, e.instant(c.account, c.Start, rev), rev)
 		if !ok {
-			return fmt.Errorf("contract %s names %s, which is no SIM of the registry on %s", c.ID, text, c.Start)
+			return fmt.Errorf("contract %s refers to %s, which is not a SIM of the registry on %s", c.ID, text, c.Start)
 		}
 		c.sims[sim] = true
 	}
@@ -352,7 +352,7 @@ func (e *Engine) join(c *Contract, rev registry.Revision, docs *Documents) error
 		return nil
 	}
 	if e.joining == maxJoined {
-		return fmt.Errorf("contract %s ends with %s, and that with it; withdraw coterminates of one of them", c.ID, id)
+		return fmt.Errorf("contract %s ends with %s, and the other way round; withdraw coterminates of one of them", c.ID, id)
 	}
 	e.joining++
 	defer func() { e.joining-- }()
@@ -362,7 +362,7 @@ func (e *Engine) join(c *Contract, rev registry.Revision, docs *Documents) error
 			return err
 		}
 		if master == nil || master.Doc == nil {
-			return fmt.Errorf("contract %s ends with contract %s, which is not there", c.ID, id)
+			return fmt.Errorf("contract %s ends with contract %s, which does not exist", c.ID, id)
 		}
 		c.master = master
 		return nil

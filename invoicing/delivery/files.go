@@ -57,7 +57,7 @@ func (e *ChangedError) Error() string {
 		return fmt.Sprintf("the file %s, which was issued, cannot be read: %v; restore it from the backup, then send the document again",
 			e.Path, e.Err)
 	}
-	return fmt.Sprintf("the file %s is not what was issued: its SHA-256 is another; restore it from the backup, then send the document again",
+	return fmt.Sprintf("the file %s is not what was issued: its SHA-256 differs; restore it from the backup, then send the document again",
 		e.Path)
 }
 
@@ -69,7 +69,7 @@ func (f *Files) Of(ctx context.Context, d *document.Document) ([]File, error) {
 	}
 	pdf, ubl, csv, err := f.Make(ctx, d)
 	if err != nil {
-		return nil, fmt.Errorf("making the files of document %s: %w", d.Number, err)
+		return nil, fmt.Errorf("creating the files of document %s: %w", d.Number, err)
 	}
 	if pdf == nil {
 		return nil, fmt.Errorf("document %s has no PDF", d.Number)
@@ -89,7 +89,7 @@ func (f *Files) Of(ctx context.Context, d *document.Document) ([]File, error) {
 		file.Path = filepath.ToSlash(filepath.Join(fmt.Sprint(d.Issued.UTC().Year()), Safe(d.ID),
 			Safe(d.Number)+"-"+file.SHA256[:12]+made.suffix))
 		if err := Place(filepath.Join(f.Dir, filepath.FromSlash(file.Path)), made.content); err != nil {
-			return nil, fmt.Errorf("keeping the files of document %s: %w", d.Number, err)
+			return nil, fmt.Errorf("storing the files of document %s: %w", d.Number, err)
 		}
 		all = append(all, file)
 	}
@@ -101,7 +101,7 @@ func (f *Files) Of(ctx context.Context, d *document.Document) ([]File, error) {
 
 // note records the files of a document, unless another process has recorded them first.
 func (f *Files) note(ctx context.Context, d *document.Document, all []File) error {
-	return f.DB.Change(ctx, "keeping the files of a document", func(tx *store.Tx) error {
+	return f.DB.Change(ctx, "storing the files of a document", func(tx *store.Tx) error {
 		for _, file := range all {
 			n, err := tx.Exec(ctx, `INSERT INTO invoice_files (document, kind, path, name, sha256, size, made) VALUES (?, ?, ?, ?, ?, ?, ?)
 				ON CONFLICT (document, kind) DO NOTHING`, d.ID, file.Kind, file.Path, file.Name, file.SHA256, len(file.Content), f.Now().UnixNano())
@@ -143,7 +143,7 @@ func Place(path string, content []byte) error {
 	case err == nil && string(there) == string(content):
 		return nil
 	case err == nil:
-		return fmt.Errorf("%s is there already, with other content: %w", path, os.ErrExist)
+		return fmt.Errorf("%s already exists with other content: %w", path, os.ErrExist)
 	case !errors.Is(err, os.ErrNotExist):
 		return err
 	}

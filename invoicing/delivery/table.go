@@ -313,8 +313,8 @@ func (t Table) Add(ctx context.Context, tx *store.Tx, payer uint32, d *document.
 	error) {
 	to := map[Channel]string{Email: strings.Join(by.To, " "), Hardcopy: "print", EInvoice: d.Payer.Endpoint}[c]
 	if to == "" {
-		return nil, fmt.Errorf("nobody knows where document %s would go by %s; name an address with --to, or state it in the billing profile "+
-			"before the next document", d.Number, c)
+		return nil, fmt.Errorf("ratemill cannot tell where document %s would go by %s; name an address with --to, or state "+
+			"it in the billing profile before the next document", d.Number, c)
 	}
 	if err := add(ctx, tx, payer, d, wanted{c, to}, by, now); err != nil {
 		return nil, err

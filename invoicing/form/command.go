@@ -48,7 +48,7 @@ func (p *Printer) run(ctx context.Context, page []byte) ([]byte, error) {
 	}
 	switch pdf := out.kept.Bytes(); {
 	case out.over:
-		return nil, fmt.Errorf("invoicing.pdf.command %s gave more than %d MB and was ended%s", name, mostPDF>>20, said)
+		return nil, fmt.Errorf("invoicing.pdf.command %s wrote more than %d MB and was ended%s", name, mostPDF>>20, said)
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(within.Err(), context.DeadlineExceeded):
@@ -57,7 +57,7 @@ func (p *Printer) run(ctx context.Context, page []byte) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("invoicing.pdf.command %s failed: %w%s", name, err, said)
 	case !bytes.HasPrefix(pdf, []byte("%PDF-")) || !bytes.Contains(pdf[max(0, len(pdf)-1024):], []byte("%%EOF")):
-		return nil, fmt.Errorf("invoicing.pdf.command %s gave no whole PDF on its standard output (%d octets)%s", name, len(pdf), said)
+		return nil, fmt.Errorf("invoicing.pdf.command %s wrote no complete PDF to its standard output (%d octets)%s", name, len(pdf), said)
 	default:
 		return pdf, nil
 	}

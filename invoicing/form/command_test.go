@@ -38,11 +38,11 @@ func TestACommandGetsAWholePageAndGivesThePDF(t *testing.T) {
 func TestACommandThatFailsIsToldWithItsWords(t *testing.T) {
 	for script, want := range map[string]string{
 		`cat >/dev/null; echo no font >&2; exit 3`:            "invoicing.pdf.command sh failed: exit status 3; it said: no font",
-		`cat >/dev/null; echo; echo an "error page"`:          "invoicing.pdf.command sh gave no whole PDF on its standard output (15 octets)",
-		`cat >/dev/null; printf '%%PDF-1.7 and then nothing'`: "invoicing.pdf.command sh gave no whole PDF",
-		`exit 0`: "invoicing.pdf.command sh gave no whole PDF on its standard output (0 octets)",
+		`cat >/dev/null; echo; echo an "error page"`:          "invoicing.pdf.command sh wrote no complete PDF to its standard output (15 octets)",
+		`cat >/dev/null; printf '%%PDF-1.7 and then nothing'`: "invoicing.pdf.command sh wrote no complete PDF",
+		`exit 0`: "invoicing.pdf.command sh wrote no complete PDF to its standard output (0 octets)",
 		`cat >/dev/null; printf '\033[31mred\033[0m' >&2; exit 1`: "it said: ␦[31mred␦[0m",
-		`cat >/dev/null; yes`:                   "invoicing.pdf.command sh gave more than 64 MB and was ended",
+		`cat >/dev/null; yes`:                   "invoicing.pdf.command sh wrote more than 64 MB and was ended",
 		`cat >/dev/null; sleep 100 & sleep 100`: "invoicing.pdf.command sh took longer than invoicing.pdf.timeout, 400ms, and was ended",
 	} {
 		timeout := time.Minute

@@ -33,9 +33,10 @@ var lineColumns = []column[billed]{
 	{"line", "Number of the line.", func(b billed) string { return strconv.Itoa(b.l.No) }},
 	{"payer", "Account that pays the document.", func(b billed) string { return b.d.Payer.Account }},
 	{"account", "Account that has the SIMs, or the product.", func(b billed) string { return b.l.Account }},
-	{"kind", "What the line is for: " + kindNames() + ".", func(b billed) string { return string(b.l.Kind) }},
-	{"product", "Part, plan or contract, by its name in the catalogue.", func(b billed) string { return b.l.Product }},
-	{"version", "Date from which that version of it is in force; empty for always.", func(b billed) string { return isoDate(b.l.Version) }},
+	{"kind", "Kind of charge: " + kindNames() + ".", func(b billed) string { return string(b.l.Kind) }},
+	{"product", "Name of the part, plan or contract in the catalogue.", func(b billed) string { return b.l.Product }},
+	{"version", "Date from which that version of the part, plan or contract is in force; empty if it was always in " +
+		"force.", func(b billed) string { return isoDate(b.l.Version) }},
 	{"state", "State of the SIMs.", func(b billed) string { return b.l.State }},
 	{"class", "Usage class.", func(b billed) string { return b.l.Class }},
 	{"zone", "Zone of the usage.", func(b billed) string { return b.l.Zone }},
@@ -47,19 +48,20 @@ var lineColumns = []column[billed]{
 	{"records", "Number of usage records.", func(b billed) string { return orEmpty(b.l.Records) }},
 	{"quantity", "Quantity, in unit.", func(b billed) string { return b.l.Quantity.String() }},
 	{"unit", "days (of SIMs), B (octets), s (seconds), 1 (events, pieces).", func(b billed) string { return b.l.Unit }},
-	{"price", "Price for per units, or for a whole period. Usage with several prices has 0.",
+	{"price", "Price for the number of units in per, or for a whole period. It is 0 for usage with several prices.",
 		func(b billed) string { return b.l.Price.String() }},
-	{"per", "Number of units that the price is for.", func(b billed) string { return orEmpty(b.l.Per) }},
+	{"per", "Number of units for which the price is.", func(b billed) string { return orEmpty(b.l.Per) }},
 	{"exact", "Exact amount.", func(b billed) string { return b.l.Exact.String() }},
-	{"amount", "Amount on the document: exact, rounded half away from zero. With gross prices it contains the tax.",
+	{"amount", "Amount on the document: exact, rounded half away from zero. With gross prices, it includes the tax.",
 		func(b billed) string { return b.money(b.l.Amount) }},
-	{"rest", "What rounding removed: exact minus amount.", func(b billed) string { return b.l.Rest.String() }},
+	{"rest", "Amount that rounding removed: exact minus amount.", func(b billed) string { return b.l.Rest.String() }},
 	{"net", "Amount without tax. The sum of this column is the document's net amount.", func(b billed) string { return b.money(b.l.Net) }},
 	{"currency", "Currency of the document, ISO 4217.", func(b billed) string { return b.d.Currency }},
 	{"tax_category", "Category of EN 16931: S, Z, E, AE, K, G, O, L, M.", func(b billed) string { return b.l.Category }},
 	{"tax_rate", "Rate of tax in percent.", func(b billed) string { return b.l.Rate.String() }},
-	{"takes", "Line of the corrected document that a credit note takes back.", func(b billed) string { return orEmpty(int64(b.l.Takes)) }},
-	{"text", "A person's words for a charge.", func(b billed) string { return b.l.Text }},
+	{"takes", "Line of the corrected document that this line of a credit note takes " +
+		"back.", func(b billed) string { return orEmpty(int64(b.l.Takes)) }},
+	{"text", "Text that a user wrote for a charge.", func(b billed) string { return b.l.Text }},
 }
 
 func kindNames() string {
@@ -108,17 +110,19 @@ type Call struct {
 // callColumns are the columns of call detail. New columns are added at the end.
 var callColumns = []column[*Call]{
 	{"at", "When the usage began, with the offset from UTC.", func(c *Call) string { return c.At.Format(time.RFC3339Nano) }},
-	{"id", "Id of the usage record, as `ratemill explain` takes it.", func(c *Call) string { return c.ID }},
+	{"id", "Id of the usage record, as in `ratemill explain`.", func(c *Call) string { return c.ID }},
 	{"account", "Account that has the SIM.", func(c *Call) string { return c.Account }},
-	{"identifier_kind", "How the carrier named the SIM: iccid, imsi, msisdn, imei, eid, name.", func(c *Call) string { return c.Kind }},
-	{"identifier", "The SIM, as the carrier named it.", func(c *Call) string { return c.Identifier }},
+	{"identifier_kind", "Kind of the SIM's identifier in the carrier's record: iccid, imsi, msisdn, imei, eid, " +
+		"name.", func(c *Call) string { return c.Kind }},
+	{"identifier", "Identifier of the SIM in the carrier's record.", func(c *Call) string { return c.Identifier }},
 	{"class", "Usage class.", func(c *Call) string { return c.Class }},
-	{"direction", "mo if the SIM began it, mt if the other party did.", func(c *Call) string { return c.Direction }},
-	{"country", "Where it happened, ISO 3166-1 alpha-2.", func(c *Call) string { return c.Country }},
+	{"direction", "mo if the SIM started the call, message or session, mt if the other party " +
+		"did.", func(c *Call) string { return c.Direction }},
+	{"country", "Country where the usage happened, ISO 3166-1 alpha-2.", func(c *Call) string { return c.Country }},
 	{"network", "Where it happened, MCC-MNC.", func(c *Call) string { return c.Network }},
 	{"peer", "The other party.", func(c *Call) string { return c.Peer }},
-	{"zone", "Zone of the price.", func(c *Call) string { return c.Zone }},
-	{"plan", "Plan of the price.", func(c *Call) string { return c.Plan }},
+	{"zone", "Zone by which the usage was priced.", func(c *Call) string { return c.Zone }},
+	{"plan", "Plan by which the usage was priced.", func(c *Call) string { return c.Plan }},
 	{"tariff", "Name of the price in the plan.", func(c *Call) string { return c.Tariff }},
 	{"quantity", "Quantity used, in unit.", func(c *Call) string { return strconv.FormatInt(c.Quantity, 10) }},
 	{"unit", "B (octets), s (seconds), 1 (events).", func(c *Call) string { return c.Unit }},
@@ -130,7 +134,7 @@ var callColumns = []column[*Call]{
 	{"amount", "Exact amount. The sum over a line of a document is the exact amount of the line.",
 		func(c *Call) string { return c.Amount.String() }},
 	{"currency", "Currency of the amount, ISO 4217.", func(c *Call) string { return c.Currency }},
-	{"cycle", "First day of the billing cycle to which it belongs.", func(c *Call) string { return isoDate(c.Cycle) }},
+	{"cycle", "First day of the billing cycle to which the usage belongs.", func(c *Call) string { return isoDate(c.Cycle) }},
 }
 
 // Sum is the total of call detail.

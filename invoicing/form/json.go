@@ -13,8 +13,8 @@ import (
 // jsonDocument is the document format for programs. Fields are never changed or removed; new fields may be
 // added. It differs from the stored form (document.Document), which also has the terms of delivery.
 type jsonDocument struct {
-	Number   string       `json:"number,omitempty" doc:"Number; a draft has none."`
-	ID       string       `json:"id,omitempty" doc:"Id; a draft has it too."`
+	Number   string       `json:"number,omitempty" doc:"Number of the document; a draft has none."`
+	ID       string       `json:"id,omitempty" doc:"Id of the document; a draft has one too."`
 	Type     string       `json:"type" doc:"invoice, or credit_note if the document pays money back."`
 	Form     string       `json:"form" doc:"regular, off_cycle, credit_note or final_settlement."`
 	Corrects string       `json:"corrects,omitempty" doc:"Number of the document that a credit note takes back."`
@@ -23,11 +23,11 @@ type jsonDocument struct {
 	Seller   jsonParty    `json:"seller" doc:"Who sells."`
 	Payer    jsonParty    `json:"payer" doc:"Who pays."`
 	Cost     string       `json:"cost_centre,omitempty" doc:"Cost centre of the payer."`
-	Payment  string       `json:"payment,omitempty" doc:"How it is paid: slip, direct_debit or sepa."`
-	Cycle    jsonPeriod   `json:"cycle" doc:"The last billing cycle that it closes."`
-	Periods  []jsonPeriod `json:"periods" doc:"All billing cycles that it closes, oldest first."`
+	Payment  string       `json:"payment,omitempty" doc:"How the document is paid: slip, direct_debit or sepa."`
+	Cycle    jsonPeriod   `json:"cycle" doc:"The last billing cycle that the document closes."`
+	Periods  []jsonPeriod `json:"periods" doc:"All billing cycles that the document closes, oldest first."`
 	Currency string       `json:"currency" doc:"Currency of all amounts, ISO 4217."`
-	Gross    bool         `json:"gross" doc:"true: amount of the lines contains the tax."`
+	Gross    bool         `json:"gross" doc:"true: the amounts of the lines include the tax."`
 	Lines    []jsonLine   `json:"lines" doc:"Lines."`
 	Taxes    []jsonTax    `json:"taxes" doc:"Categories and rates of tax."`
 	Net      string       `json:"net" doc:"Sum without tax."`
@@ -63,37 +63,37 @@ type jsonPeriod struct {
 
 type jsonLine struct {
 	No       int    `json:"line" doc:"Number of the line, from 1."`
-	Kind     string `json:"kind" doc:"What it is for."`
+	Kind     string `json:"kind" doc:"Kind of charge."`
 	Account  string `json:"account" doc:"Account that has the SIMs, or the product."`
-	Product  string `json:"product,omitempty" doc:"Part, plan or contract, by its name in the catalogue."`
-	Version  string `json:"version,omitempty" doc:"Date from which that version of it is in force; without it, always."`
+	Product  string `json:"product,omitempty" doc:"Name of the part, plan or contract in the catalogue."`
+	Version  string `json:"version,omitempty" doc:"Date from which that version of the part, plan or contract is in force; if omitted, it was always in force."`
 	State    string `json:"state,omitempty" doc:"State of the SIMs."`
 	Class    string `json:"class,omitempty" doc:"Usage class."`
 	Zone     string `json:"zone,omitempty" doc:"Zone of the usage."`
 	Tariff   string `json:"tariff,omitempty" doc:"Name of the price in the plan."`
-	Cycle    string `json:"cycle,omitempty" doc:"First day of the billing cycle to which it belongs."`
+	Cycle    string `json:"cycle,omitempty" doc:"First day of the billing cycle to which the line belongs."`
 	First    string `json:"first_day,omitempty" doc:"First day of the period."`
 	Last     string `json:"last_day,omitempty" doc:"Last day of the period."`
 	SIMs     int    `json:"sims,omitempty" doc:"Number of SIMs."`
 	Records  int64  `json:"records,omitempty" doc:"Number of usage records."`
 	Quantity string `json:"quantity" doc:"Quantity, in unit."`
 	Unit     string `json:"unit,omitempty" doc:"days, B, s or 1."`
-	Price    string `json:"price" doc:"Price for per units, or for a whole period; 0 for usage with several prices."`
-	Per      int64  `json:"per,omitempty" doc:"Number of units that the price is for."`
+	Price    string `json:"price" doc:"Price for the number of units in per, or for a whole period; 0 for usage with several prices."`
+	Per      int64  `json:"per,omitempty" doc:"Number of units for which the price is."`
 	Exact    string `json:"exact" doc:"Exact amount."`
 	Amount   string `json:"amount" doc:"Exact amount, rounded."`
 	Rest     string `json:"rest" doc:"What rounding removed."`
 	Net      string `json:"net" doc:"Amount without tax."`
 	Category string `json:"tax_category" doc:"Category of tax by EN 16931."`
 	Rate     string `json:"tax_rate" doc:"Rate of tax in percent."`
-	Takes    int    `json:"takes,omitempty" doc:"Line of the corrected document that it takes back."`
-	Text     string `json:"text,omitempty" doc:"A person's words for a charge."`
+	Takes    int    `json:"takes,omitempty" doc:"Line of the corrected document that this line takes back."`
+	Text     string `json:"text,omitempty" doc:"Text that a user wrote for a charge."`
 }
 
 type jsonTax struct {
 	Category string `json:"category" doc:"Category of tax by EN 16931."`
 	Rate     string `json:"rate" doc:"Rate in percent."`
-	Reason   string `json:"reason,omitempty" doc:"Why there is no tax."`
+	Reason   string `json:"reason,omitempty" doc:"Reason why there is no tax."`
 	Basis    string `json:"basis" doc:"Sum of the lines without tax."`
 	Tax      string `json:"tax" doc:"Tax on the basis."`
 }

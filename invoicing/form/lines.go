@@ -35,7 +35,7 @@ func takeLines(elements []layout.Element, groups int) ([]layout.Element, error) 
 	from := end - groups - 1
 	for at := from - 1; at < end; at++ {
 		if isTable(at) == (at < from) {
-			return nil, fmt.Errorf("the renderer did not make the %d tables of the lines", groups)
+			return nil, fmt.Errorf("the renderer did not create the %d tables of the lines", groups)
 		}
 	}
 	out := append(elements[:from:from], &lineTables{elements[from], elements[from+1 : end]})

@@ -71,18 +71,18 @@ func logoOf(file []byte) (*logoView, error) {
 
 func pngSize(file []byte) (width, height float64, err error) {
 	if len(file) > pngBytes {
-		return 0, 0, fmt.Errorf("a PNG has at most %d KB, this one has %d", pngBytes>>10, len(file)>>10)
+		return 0, 0, fmt.Errorf("a PNG may have at most %d KB, but this one has %d", pngBytes>>10, len(file)>>10)
 	}
 	c, err := png.DecodeConfig(bytes.NewReader(file))
 	if err == nil && (c.Width < 1 || c.Height < 1 || c.Width > pngPixels || c.Height > pngPixels || c.Width*c.Height > pngPixels) {
-		err = fmt.Errorf("it has %d × %d pixels; 800 × 200 are enough, and %d in all are the most", c.Width, c.Height, pngPixels)
+		err = fmt.Errorf("it has %d × %d pixels; 800 × 200 are enough, and the maximum is %d in all", c.Width, c.Height, pngPixels)
 	}
 	return float64(c.Width), float64(c.Height), err
 }
 
 func svgSize(file []byte) (width, height float64, err error) {
 	if len(file) > svgBytes {
-		return 0, 0, fmt.Errorf("an SVG has at most %d KB, this one has %d", svgBytes>>10, len(file)>>10)
+		return 0, 0, fmt.Errorf("an SVG may have at most %d KB, but this one has %d", svgBytes>>10, len(file)>>10)
 	}
 	if !bytes.Contains(file, []byte("<svg")) {
 		return 0, 0, errors.New("it is neither PNG nor SVG")

@@ -23,8 +23,8 @@ const (
 func draw(ctx context.Context, v *view, page []byte, in *Print) (pdf []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil { // a document that the library cannot draw must not end the process that draws the other documents
-			pdf, err = nil, fmt.Errorf("the built-in renderer cannot draw document %s: %v; report this, or let another program "+
-				"draw it (invoicing.pdf.command)", cmp.Or(in.Document.Number, in.Document.ID), r)
+			pdf, err = nil, fmt.Errorf("the built-in renderer cannot draw document %s: %v; report this, or use another program "+
+				"to draw it (invoicing.pdf.command)", cmp.Or(in.Document.Number, in.Document.ID), r)
 		}
 	}()
 	doc := folio.NewDocument(folio.PageSizeA4)

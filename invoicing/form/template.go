@@ -59,8 +59,8 @@ func parseTemplate(text []byte) (whole *page, wrong []error) {
 		switch name := t.Name(); {
 		case name == "template":
 			if t.Tree != nil && strings.TrimSpace(t.Tree.Root.String()) != "" {
-				wrong = append(wrong, fmt.Errorf("text outside of blocks is printed nowhere; a template consists of blocks: {{define \"header\"}} "+
-					"… {{end}}"))
+				wrong = append(wrong, fmt.Errorf("text outside of blocks is not printed; a template consists of blocks: {{define "+
+					"\"header\"}} … {{end}}"))
 			}
 		case !slices.Contains(blocks, name):
 			wrong = append(wrong, fmt.Errorf("the page has no block %s%s", name, hint(name)))
@@ -135,7 +135,7 @@ var musts = []must{
 	{"§sender§", "the seller (.Sender)", "header"}, {"§payer§", "the payer (.To)", "parties"},
 	{"§payer-tax§", "the payer's VAT number (.ToTax)", "parties"},
 	{"§number§", "the number of the document (.Facts)", "parties"}, {"§date§", "the date of issue (.Facts)", "parties"},
-	{"§heading§", "what the document is (.Heading)", "title"}, {"§due§", "the amount that is due (.Box.Amount)", "box"},
+	{"§heading§", "the kind of document (.Heading)", "title"}, {"§due§", "the amount due (.Box.Amount)", "box"},
 	{"§pay§", "how it is paid (.Box.Lines)", "box"}, {"§reason§", "why there is no tax (.Reason of .Taxes)", "taxes"},
 	{"§rate§", "the rates of tax (.Rate of .Taxes)", "taxes"}, {"§basis§", "the taxable amounts (.Basis of .Taxes)", "taxes"},
 	{"§tax-amount§", "the taxes by rate (.Tax of .Taxes)", "taxes"}, {"§net§", "the total without tax (.Totals)", "taxes"},
@@ -250,7 +250,7 @@ func checkDrawn(page *page) (wrong []error) {
 		return []error{&UndrawnPageError{err}}
 	}
 	for _, m := range missing(printed) {
-		wrong = append(wrong, fmt.Errorf("it hides %s: the page has it, and the built-in renderer prints it nowhere", m.what))
+		wrong = append(wrong, fmt.Errorf("it hides %s: the page has it, but the built-in renderer does not print it", m.what))
 	}
 	return wrong
 }

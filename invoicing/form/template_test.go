@@ -17,7 +17,7 @@ func TestAllThatIsWrongWithATemplateIsTold(t *testing.T) {
 	for text, want := range map[string]string{
 		`{{define "header"}}{{.Brand}`: "template: template:1: bad character U+007D '}'",
 		`Hello {{define "heder"}}{{end}}`: "the page has no block heder; did you mean header?\n" +
-			"text outside of blocks is printed nowhere; a template consists of blocks: {{define \"header\"}} … {{end}}",
+			"text outside of blocks is not printed; a template consists of blocks: {{define \"header\"}} … {{end}}",
 		`{{define "rows"}}{{end}}`:  "the page has no block rows; it has styles, header, parties, title, box, greeting, lines, taxes, notes, end",
 		`{{define "lines"}}{{end}}`: `block lines is empty, so ratemill's own is printed; to leave it out, write {{define "lines"}}{{""}}{{end}}`,
 		`{{define "lines"}}{{range .Rows}}{{.Text}} {{.Sum}}{{end}}{{end}}`: "a document has no field Sum (.Sum)",
@@ -29,8 +29,8 @@ func TestAllThatIsWrongWithATemplateIsTold(t *testing.T) {
 			`{{define "title"}}{{.Title}}{{end}}`: "it leaves out the payer's VAT number (.ToTax), which ratemill's block parties prints\n" +
 			"it leaves out the number of the document (.Facts), which ratemill's block parties prints\n" +
 			"it leaves out the date of issue (.Facts), which ratemill's block parties prints\n" +
-			"it leaves out what the document is (.Heading), which ratemill's block title prints\n" +
-			"it leaves out the amount that is due (.Box.Amount), which ratemill's block box prints\n" +
+			"it leaves out the kind of document (.Heading), which ratemill's block title prints\n" +
+			"it leaves out the amount due (.Box.Amount), which ratemill's block box prints\n" +
 			"it leaves out how it is paid (.Box.Lines), which ratemill's block box prints\n" +
 			"it leaves out that a draft or a test is no invoice (.Warnings), which ratemill's block title prints",
 	} {
@@ -43,15 +43,15 @@ func TestATemplateThatHidesWhatAnInvoiceMustHaveIsTold(t *testing.T) {
 	hidden := `{{define "taxes"}}<div style="display:none">{{range .Taxes}}{{.Reason}} {{.Rate}} {{.Basis}} {{.Tax}} {{end}}` +
 		`{{range .Totals}}{{.Value}} {{end}}</div>{{end}}`
 	require.EqualError(t, errors.Join(CheckTemplate([]byte(hidden))...), "it hides why there is no tax (.Reason of .Taxes): the page has it, "+
-		"and the built-in renderer prints it nowhere\nit hides the rates of tax (.Rate of .Taxes): the page has it, and the built-in renderer "+
-		"prints it nowhere\nit hides the taxable amounts (.Basis of .Taxes): the page has it, and the built-in renderer prints it nowhere\n"+
-		"it hides the taxes by rate (.Tax of .Taxes): the page has it, and the built-in renderer prints it nowhere\nit hides the total without "+
-		"tax (.Totals): the page has it, and the built-in renderer prints it nowhere\nit hides the sum of taxes (.Totals): the page has it, and "+
-		"the built-in renderer prints it nowhere\nit hides the total (.Totals): the page has it, and the built-in renderer prints it nowhere")
+		"but the built-in renderer does not print it\nit hides the rates of tax (.Rate of .Taxes): the page has it, but the built-in renderer "+
+		"does not print it\nit hides the taxable amounts (.Basis of .Taxes): the page has it, but the built-in renderer does not print it\n"+
+		"it hides the taxes by rate (.Tax of .Taxes): the page has it, but the built-in renderer does not print it\nit hides the total without "+
+		"tax (.Totals): the page has it, but the built-in renderer does not print it\nit hides the sum of taxes (.Totals): the page has it, but "+
+		"the built-in renderer does not print it\nit hides the total (.Totals): the page has it, but the built-in renderer does not print it")
 	script := `{{define "box"}}<script>pay({{.Box.Amount}}, {{.Box.Lines}})</script>{{end}}`
-	require.ErrorContains(t, errors.Join(CheckTemplate([]byte(script))...), "it hides the amount that is due (.Box.Amount)")
+	require.ErrorContains(t, errors.Join(CheckTemplate([]byte(script))...), "it hides the amount due (.Box.Amount)")
 	for text, want := range map[string]string{
-		`{{define "styles"}}table { display: none }{{end}}`:           "the renderer did not make the 80 tables of the lines",
+		`{{define "styles"}}table { display: none }{{end}}`:           "the renderer did not create the 80 tables of the lines",
 		`{{define "end"}}<img src="stamp.png">{{end}}`:                "image load failed src=stamp.png",
 		`{{define "end"}}` + strings.Repeat("<div>", 600) + `{{end}}`: "open stack of elements exceeds",
 	} {

@@ -36,7 +36,7 @@ func (r *reasons) say(holds bool, format string, args ...any) {
 func (u *ublMaker) unfinished() (r reasons) {
 	d := u.d
 	r.say(d.Number == "" || d.Issued == 0, "it has no number and no date of issue; finalise it first")
-	r.say(!d.Negative && d.Due == 0, "it has no date on which it is due (BR-CO-25); finalise it again")
+	r.say(!d.Negative && d.Due == 0, "it has no due date (BR-CO-25); finalise it again")
 	return r
 }
 
@@ -50,10 +50,10 @@ func (u *ublMaker) lacking() (r reasons) {
 	r.say(d.Scale > mostDecimals, "amounts in %s have %d decimals, and EN 16931 allows %d (BR-DEC); send it as a PDF", d.Currency, d.Scale,
 		mostDecimals)
 	r.say(len(d.Lines) == 0, "it has no line (BR-16)")
-	r.say(d.Form == document.CreditNote && d.Corrects == "", "it is a credit note and names no document that it takes back (BT-25)")
+	r.say(d.Form == document.CreditNote && d.Corrects == "", "it is a credit note and refers to no document that it takes back (BT-25)")
 	r.say(u.taxed("O") && len(d.Taxes) > 1,
-		"it has lines of tax category O and others, which EN 16931 forbids (BR-O-11); bill them apart, "+
-			"or give the lines without tax the category E or Z in the tax table")
+		"it has lines of tax category O and others, which EN 16931 forbids (BR-O-11); bill them separately, or give the "+
+			"lines without tax the category E or Z in the tax table")
 	u.lackingOfParties(&r)
 	for _, g := range d.Taxes {
 		r.say(needsReason(g.Category) && exemptionCodes[g.Category] == "" && xmlText(g.Reason) == "",
@@ -79,7 +79,7 @@ func (u *ublMaker) lackingOfParties(r *reasons) {
 	r.say(payer.VAT == "" && u.taxed("AE", "K"),
 		"the buyer has no VAT number, which category AE or K needs (BR-AE-02, BR-IC-02); state vat in %s", of)
 	r.say(seller.Registration == "" && (seller.VAT == "" || u.taxed("O")),
-		"nothing identifies the seller (BR-CO-26; category O forbids its VAT number); state company.registration in %s", in)
+		"no field identifies the seller (BR-CO-26; category O forbids its VAT number); state company.registration in %s", in)
 	if !u.taxed("O") {
 		r.say(seller.VAT != "" && !vatNumber(seller.VAT), "the seller's VAT number %s does not begin with its country's code (BR-CO-09); "+
 			"correct company.vat in %s", seller.VAT, in)
@@ -96,8 +96,7 @@ func (u *ublMaker) lackingOfParties(r *reasons) {
 				"0204:991-1234512345-06; correct %s", p.who, p.endpoint, p.where)
 	}
 	r.say(u.format == Peppol && xmlText(u.d.Terms.CostCentre) == "",
-		"it has no reference of the buyer, which Peppol asks for (R003); state "+
-			"cost_centre of account %s", payer.Account)
+		"it has no buyer reference, which Peppol requires (R003); state cost_centre of account %s", payer.Account)
 }
 
 // lackingOfPayment reports missing payment instructions.

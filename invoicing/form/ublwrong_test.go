@@ -26,20 +26,20 @@ func TestADocumentThatLacksSomethingForAnEInvoiceIsRefusedWithAllThatItLacks(t *
 	require.Equal(t, "document 7-regular-2026-04-01-0 cannot be an e-invoice:", strings.SplitN(err.Error(), "\n", 2)[0])
 	require.Equal(t, []string{
 		"it has no number and no date of issue; finalise it first",
-		"it has no date on which it is due (BR-CO-25); finalise it again",
+		"it has no due date (BR-CO-25); finalise it again",
 		"the seller has no name (BR-06); state company.name in the document of seller skyway",
 		"the seller has no country, or \"\" is none (BR-09); state company.country in the document of seller skyway",
 		"the buyer has no name (BR-07); state name in the company of account acme",
 		"the buyer has no country, or \"\" is none (BR-11); state country in the billing address of account acme",
 		"the seller has neither a VAT number nor a tax number (BR-S-02, BR-AE-02); state company.vat in the document of seller skyway",
-		"nothing identifies the seller (BR-CO-26; category O forbids its VAT number); state company.registration in " +
+		"no field identifies the seller (BR-CO-26; category O forbids its VAT number); state company.registration in " +
 			"the document of seller skyway",
 		"the buyer's VAT number 123456789 does not begin with its country's code (BR-CO-09); correct vat in the " +
 			"company of account acme",
 		"the seller has no electronic address (R010, R020); state company.endpoint in the document of seller skyway",
 		"the buyer's electronic address \"acme\" does not begin with its scheme, as in 0204:991-1234512345-06; correct " +
 			"e_invoice.endpoint of account acme",
-		"it has no reference of the buyer, which Peppol asks for (R003); state cost_centre of account acme",
+		"it has no buyer reference, which Peppol requires (R003); state cost_centre of account acme",
 		"the buyer pays by credit transfer, and the seller has no bank account (BR-50, BR-61); state bank in the " +
 			"document of seller skyway",
 	}, refused.Reasons)
@@ -71,7 +71,7 @@ func TestEachReasonAgainstAnEInvoiceIsNamed(t *testing.T) {
 		{made(t, month(), all("E", ""), nil),
 			"tax category E has no reason (BR-E-10); state it in the tax table, or in zero_vat of account acme"},
 		{made(t, month(), mixed, nil),
-			"it has lines of tax category O and others, which EN 16931 forbids (BR-O-11); bill them apart, or give " +
+			"it has lines of tax category O and others, which EN 16931 forbids (BR-O-11); bill them separately, or give " +
 				"the lines without tax the category E or Z in the tax table"},
 		{made(t, month(), byClass, func(d *document.Document) { d.Terms.Payment = "sepa" }),
 			"it has no SEPA mandate with its IBAN (BT-89, BT-91); state payment.sepa of account acme"},

@@ -47,7 +47,7 @@ func Read(from io.Reader) (lines []Line, err error) {
 	r.TrimLeadingSpace = true
 	header, err := r.Read()
 	if errors.Is(err, io.EOF) {
-		return nil, errors.New("the file is empty; its first line names the columns: " + strings.Join(Columns, ", "))
+		return nil, errors.New("the file is empty; its first line must contain the names of the columns: " + strings.Join(Columns, ", "))
 	}
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func Read(from io.Reader) (lines []Line, err error) {
 		n, _ := r.FieldPos(0)
 		l := Line{Line: n}
 		if len(cells) != len(header) {
-			l.wrong = fmt.Sprintf("the line has %d cells, and the header has %d; a cell with a %q in it stands in quotes", len(cells), len(header),
+			l.wrong = fmt.Sprintf("the line has %d cells, but the header has %d; write a cell with a %q in it in quotes", len(cells), len(header),
 				string(r.Comma))
 			lines = append(lines, l)
 			continue
@@ -172,7 +172,7 @@ func (im *Import) read(l *Line) (v *Value, why []string) {
 	}
 	err := literal.CheckText(l.Reference)
 	if l.Reference == "" {
-		err = errors.New("is missing; by it the same line is known when it comes again")
+		err = errors.New("is missing; it identifies a line that is imported twice")
 	}
 	if err != nil {
 		add("reference %v", err)
@@ -235,7 +235,7 @@ func (im *Import) line(ctx context.Context, r *Result, v *Value) error {
 		if r.Why = ""; before.same(v) {
 			r.Result = Known
 		} else {
-			r.Why = fmt.Sprintf("reference %s was used before, for %s %s of %s on %s; a payment has its own reference", r.Reference,
+			r.Why = fmt.Sprintf("reference %s was used before, for %s %s of %s on %s; each payment needs its own reference", r.Reference,
 				before.Amount,
 				before.Currency, cmp.Or(before.Payer, before.Document, "nobody"), before.Date)
 		}
@@ -258,7 +258,7 @@ func (im *Import) before(reference string) (*Value, bool) {
 // refuse returns the reason why a line cannot be a payment, "" if it can.
 func (im *Import) refuse(r *Result, v *Value, of *Receivable) string {
 	if v.Currency == "" {
-		return "currency is missing, and neither payer nor document says it"
+		return "currency is missing, and neither payer nor document gives it"
 	}
 	scale, err := normalize.ParseCurrency([]byte(v.Currency))
 	switch {
@@ -267,7 +267,7 @@ func (im *Import) refuse(r *Result, v *Value, of *Receivable) string {
 	case v.Amount.Decimals() > scale.MinorUnits():
 		return fmt.Sprintf("amount %s has more than the %d decimals of %s", v.Amount, scale.MinorUnits(), v.Currency)
 	case of != nil && of.Currency != v.Currency:
-		return fmt.Sprintf("it is in %s, and document %s in %s", v.Currency, of.Number, of.Currency)
+		return fmt.Sprintf("it is in %s, but document %s is in %s", v.Currency, of.Number, of.Currency)
 	case len(r.Reference) > 140:
 		return "reference is longer than 140 characters"
 	}
@@ -288,7 +288,7 @@ func (im *Import) assign(ctx context.Context, r *Result, v *Value, of *Receivabl
 		}
 	}
 	if of != nil && v.Amount.Sign() < 0 && v.Amount.Abs().Cmp(of.Paid) > 0 && of.Total.Sign() > 0 {
-		r.Why = fmt.Sprintf("%s cannot go back: of document %s, %s is paid", v.Amount.Abs().Fixed(of.Scale), of.Number,
+		r.Why = fmt.Sprintf("%s cannot be paid back: of document %s, only %s is paid", v.Amount.Abs().Fixed(of.Scale), of.Number,
 			of.Paid.Fixed(of.Scale))
 		return nil
 	}
@@ -340,16 +340,16 @@ func (r *Receivable) takes(amount decimal.D) (decimal.D, error) {
 func creditWords(why string, v *Value, of *Receivable, left decimal.D) string {
 	whose := "a credit of " + v.Payer
 	if v.Payer == "" {
-		whose = "a credit of nobody until you name its payer"
+		whose = "a credit without a payer until you name the payer"
 	}
 	switch {
 	case why != "":
 	case of != nil && left == v.Amount:
-		why = fmt.Sprintf("nothing is open of document %s", of.Number)
+		why = fmt.Sprintf("no amount of document %s is open", of.Number)
 	case of != nil:
 		why = fmt.Sprintf("document %s is overpaid", of.Number)
 	case v.Payer == "":
-		why = "neither payer nor document is there"
+		why = "neither the payer nor the document exists"
 	default:
 		why = "no more documents of " + v.Payer + " are open"
 	}

@@ -143,7 +143,7 @@ func TestAPaymentPaysItsDocumentOnceAndTheRestIsACredit(t *testing.T) {
 			",INV-9,7.00,2026-05-03,R4,EUR",
 			"initech,INV-8,8.00,2026-05-03,R5", "initech,INV-1,0.50,2026-05-03,R7"}
 		require.Equal(t, []string{"2 new", "3 new", "4 new document INV-2 is overpaid: 20 EUR is a credit of acme",
-			"5 new there is no final document INV-9: 7 EUR is a credit of nobody until you name its payer",
+			"5 new there is no final document INV-9: 7 EUR is a credit without a payer until you name the payer",
 			"6 new there is no final document INV-8: 8 EUR is a credit of initech",
 			"7 new document INV-1 is of acme, not of that payer: 0.5 EUR is a credit of initech"},
 			l.imports(lines...))
@@ -174,16 +174,16 @@ func TestLinesThatAreWrongAreToldWithAllTheirMistakes(t *testing.T) {
 	onBoth(t, func(t *testing.T, l *ledger) {
 		l.final(l.document("INV-1", "acme", "400.00", "2026-05-01"))
 		require.Equal(t, []string{
-			`2 refused reference is missing; by it the same line is known when it comes again; amount "4,00" has a comma; write 1234.56; ` +
+			`2 refused reference is missing; it identifies a line that is imported twice; amount "4,00" has a comma; write 1234.56; ` +
 				`date "1.5.2026" is not a date; write it as 2026-04-01; there is no account acne`,
 			`3 new`,
-			`4 refused reference R1 was used before, for 1 EUR of acme on 2026-05-01; a payment has its own reference`,
+			`4 refused reference R1 was used before, for 1 EUR of acme on 2026-05-01; each payment needs its own reference`,
 			`5 refused date 2026-06-02 is in the future`,
 			`6 refused amount 1.001 has more than the 2 decimals of EUR`,
-			`7 refused 5.00 cannot go back: of document INV-1, 1.00 is paid`,
+			`7 refused 5.00 cannot be paid back: of document INV-1, only 1.00 is paid`,
 			`8 refused amount is 0`,
-			`9 refused the line has 7 cells, and the header has 6; a cell with a "," in it stands in quotes`,
-			`10 refused the line has 5 cells, and the header has 6; a cell with a "," in it stands in quotes`,
+			`9 refused the line has 7 cells, but the header has 6; write a cell with a "," in it in quotes`,
+			`10 refused the line has 5 cells, but the header has 6; write a cell with a "," in it in quotes`,
 			`11 new`,
 			`12 refused reference is not UTF-8; save it as UTF-8`,
 			`13 refused reference has a control character; date 0001-01-01 is before 1970`,

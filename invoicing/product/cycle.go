@@ -78,7 +78,7 @@ func (r *run) payerAt(rev registry.Revision, date Date) (*registry.Account, erro
 			return a, nil
 		}
 	}
-	return nil, fmt.Errorf("account %s is not there as of registry revision %d", r.id, rev)
+	return nil, fmt.Errorf("account %s does not exist as of registry revision %d", r.id, rev)
 }
 
 // after and before return the next and the previous cycle.

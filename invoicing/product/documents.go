@@ -15,11 +15,11 @@ import (
 
 // The kinds of documents, in the order in which they refer to each other.
 var (
-	partKind = rating.VersionedKind("part", "A part is one thing that you charge: once, or a price in each period while a SIM or "+
-		"an account has it.", nil,
+	partKind = rating.VersionedKind("part", "A part is one item that you charge: once, or at a price in each period "+
+		"while a SIM or an account has it.", nil,
 		checkParts)
-	productKind = rating.VersionedKind("product", "A product is something that you sell: its parts, its customers, and prices of "+
-		"its own.", nil, checkProducts)
+	productKind = rating.VersionedKind("product", "A product is an offer that you sell: its parts, its customers, and "+
+		"its own prices.", nil, checkProducts)
 )
 
 // Kinds returns the kinds of catalogue documents that this package owns.
@@ -172,14 +172,14 @@ func checkParts(all rating.Versions[Part], c *rating.Catalogue, l *diag.List) {
 				}
 			}
 			if kinds[0] == ofShare && slices.Contains(c.ByParticipation(), of[0].Value) && (p.Charge == oneTime || p.Every > 1) {
-				l.Errorf(of[0].Pos, "share plan %s comes and goes with the SIMs that participate, so a part of it is recurring and of every: 1 "+
-					"cycle", of[0].Value)
+				l.Errorf(of[0].Pos, "share plan %s begins and ends with the SIMs that participate, so a part of it is recurring "+
+					"and of every: 1 cycle", of[0].Value)
 			}
 			checkVersion(all[name][0], p, l)
 			if !p.priced() && p.Charge != "" {
 				key := p.Charge + " of " + p.Of.thing().String()
 				if other := same[key]; other != nil && other.Name.Value != name {
-					l.Errorf(p.Name.Pos, "part %s gives the tax class of the %s already (%s:%d)", other.Name.Value, key, other.Name.Pos.File.Name,
+					l.Errorf(p.Name.Pos, "part %s already gives the tax class of the %s (%s:%d)", other.Name.Value, key, other.Name.Pos.File.Name,
 						other.Name.Pos.Line)
 				}
 				same[key] = p
@@ -200,7 +200,7 @@ func checkVersion(first, p *Part, l *diag.List) {
 		{"proration", p.Proration, first.Proration, p.Name.Pos}, {"sold", p.Sold, first.Sold, p.Name.Pos},
 	} {
 		if f.is != f.was {
-			l.Errorf(f.at, "%s is %s in this version of part %s, and %s in the first; give the new part another name", f.field, f.is,
+			l.Errorf(f.at, "%s is %s in this version of part %s, but %s in the first; give the new part another name", f.field, f.is,
 				p.Name.Value, f.was)
 		}
 	}
@@ -227,7 +227,7 @@ func checkProducts(all rating.Versions[Product], c *rating.Catalogue, l *diag.Li
 		for _, p := range all[name] {
 			checkProduct(p, parts, addons, c.Plans(), l)
 			if first := all[name][0]; first.Plan.Value != p.Plan.Value {
-				l.Errorf(p.Name.Pos, "product %s has plan %s in this version, and plan %s in the first; give the new product another name", name,
+				l.Errorf(p.Name.Pos, "product %s has plan %s in this version, but plan %s in the first; give the new product another name", name,
 					orNone(p.Plan.Value), orNone(first.Plan.Value))
 			}
 		}
@@ -255,7 +255,7 @@ func checkProduct(p *Product, parts rating.Versions[Part], addons map[string]boo
 	}
 	for _, t := range p.Addons {
 		if !addons[t.Value] {
-			l.Errorf(t.Pos, "no part is of addon %s%s", t.Value, instead(t.Value, sortedKeys(addons)))
+			l.Errorf(t.Pos, "no part is for addon %s%s", t.Value, instead(t.Value, sortedKeys(addons)))
 		}
 	}
 	for _, o := range p.Prices {
@@ -305,7 +305,7 @@ func checkClaims(all rating.Versions[Product], l *diag.List) {
 			for _, key := range keys {
 				claim := "plan " + p.Plan.Value + " for " + key
 				if other, taken := claims[claim]; taken && other.Value != name {
-					l.Errorf(p.Name.Pos, "product %s is for %s already (%s:%d); one product says what a SIM owes", other.Value, claim,
+					l.Errorf(p.Name.Pos, "product %s is already for %s (%s:%d); one product determines what a SIM owes", other.Value, claim,
 						other.Pos.File.Name, other.Pos.Line)
 				}
 				claims[claim] = p.Name

@@ -16,31 +16,31 @@ type Date = registry.Date
 
 // Part is the catalogue document that defines one charge.
 type Part struct {
-	Name      diag.Text `yaml:"part,required" doc:"Name of the part, by which products and lines of invoices show it." example:"tracker"`
-	From      Date      `yaml:"from" doc:"Local date (of the payer) from which this version is in force; without it, always. A version that begins within a cycle splits its days." example:"2026-01-01"`
-	Charge    string    `yaml:"charge" default:"recurring" enum:"recurring|one_time|usage|commitment|penalty" doc:"recurring: due in each period. one_time: due once, whole, when a SIM or an account begins to have it. usage, commitment, penalty: no price of its own; the part gives the tax class of a plan's usage, or of what a contract demands."`
+	Name      diag.Text `yaml:"part,required" doc:"Name of the part; products refer to it, and lines of invoices show it." example:"tracker"`
+	From      Date      `yaml:"from" doc:"Local date (of the payer) from which this version is in force. If omitted, it has always been in force. A version that begins within a cycle splits its days." example:"2026-01-01"`
+	Charge    string    `yaml:"charge" default:"recurring" enum:"recurring|one_time|usage|commitment|penalty" doc:"recurring: due in each period. one_time: due once, whole, when a SIM or an account begins to have it. usage, commitment, penalty: the part has no price of its own; it gives the tax class of a plan's usage, or of a contract's commitments or penalties."`
 	Of        Of        `yaml:"of,required" doc:"The part is owed for each SIM or account that has this."`
 	Every     Every     `yaml:"every" default:"1 cycle" doc:"Length of a period: 1, 3, 6 or 12 billing cycles. The price is for a whole period." example:"1 cycle"`
 	Currency  diag.Text `yaml:"currency" doc:"ISO 4217 code of its prices." example:"EUR"`
 	Prices    []Price   `yaml:"prices" doc:"Its prices, by state of the SIM."`
-	Proration string    `yaml:"proration" default:"days" enum:"days|full" doc:"days: a part of a period costs its share of days. full: any day of a period costs the whole price, that of the dearest state, and whoever pays for the first such day owes it."`
-	Day       string    `yaml:"day" default:"end" enum:"end|any" doc:"State that counts for a day. end: the one at its end. any: the dearest of the states that the SIM had on it."`
-	Sold      string    `yaml:"sold" default:"alone" enum:"alone|in_products" doc:"alone: due from every SIM or account that has the thing named in of, unless a product sets its charges. in_products: due only as a part of a product."`
-	Tax       diag.Text `yaml:"tax,required" doc:"Tax class, by which tax tables find the rate." example:"telecom"`
+	Proration string    `yaml:"proration" default:"days" enum:"days|full" doc:"days: a part of a period costs its share of days. full: any day of a period costs the whole price, that of the most expensive state, and the payer of the first such day owes it."`
+	Day       string    `yaml:"day" default:"end" enum:"end|any" doc:"State that counts for a day. end: the state at its end. any: the most expensive of the states that the SIM had on it."`
+	Sold      string    `yaml:"sold" default:"alone" enum:"alone|in_products" doc:"alone: due from every SIM or account that has the object in of, unless a product sets its charges. in_products: due only as a part of a product."`
+	Tax       diag.Text `yaml:"tax,required" doc:"Tax class; tax tables use it to find the rate." example:"telecom"`
 }
 
 // Of defines what a part is due for.
 type Of struct {
-	Plan      diag.Text `yaml:"plan" doc:"A price plan: due for each SIM from whoever pays for it by this plan, at whatever tier." example:"tracker"`
+	Plan      diag.Text `yaml:"plan" doc:"A price plan: due for each SIM from the account that pays for it by this plan, at any tier." example:"tracker"`
 	Addon     diag.Text `yaml:"addon" doc:"An add-on of a SIM or an account." example:"vpn"`
 	SharePlan diag.Text `yaml:"share_plan" doc:"A share plan of an account." example:"fleet-1g"`
 	Contract  diag.Text `yaml:"contract" doc:"A contract; with charge: commitment or penalty." example:"fleet-24"`
-	Charge    diag.Text `yaml:"charge" doc:"A charge of that name that a lifecycle or a person makes: the product of a transition, activation, or a one-off charge. The part gives its tax class; with charge: one_time." example:"retirement"`
+	Charge    diag.Text `yaml:"charge" doc:"A charge of that name that a lifecycle or a user creates: the product of a transition, activation, or a one-off charge. The part gives its tax class; with charge: one_time." example:"retirement"`
 }
 
 // Price is the price of a part in some states.
 type Price struct {
-	States []diag.Text `yaml:"states" doc:"States in which it holds. Without it: all states that no other price names and that are not of core cancelled, and SIMs without a state. Accounts have no states." example:"[in_billing]"`
+	States []diag.Text `yaml:"states" doc:"States in which the price applies. If omitted: all states that no other price lists and that are not of core cancelled, and SIMs without a state. Accounts have no states." example:"[in_billing]"`
 	Price  Amount      `yaml:"price,required" doc:"Amount for a whole period." example:"3.00"`
 }
 
@@ -154,11 +154,11 @@ func (v *Part) Check(n *diag.Node, c *diag.Decoder) {
 	switch {
 	case len(allowed) == 0: // the decoder has already reported that there is no such charge
 	case len(kinds) == 0 && n.Member("of") != nil:
-		c.Errorf(at, "of names nothing; write one of %s, such as { %s: NAME }", strings.Join(words, ", "), words[0])
+		c.Errorf(at, "of is empty; write one of %s, such as { %s: NAME }", strings.Join(words, ", "), words[0])
 	case len(kinds) > 1:
-		c.Errorf(names[1].Pos, "of names %s and %s; a part is of one thing: make two parts", ofWords[kinds[0]], ofWords[kinds[1]])
+		c.Errorf(names[1].Pos, "of has both %s and %s; a part is for one of them: write two parts", ofWords[kinds[0]], ofWords[kinds[1]])
 	case len(kinds) == 1 && !slices.Contains(allowed, kinds[0]):
-		c.Errorf(names[0].Pos, "a part with charge: %s is of %s, not of %s", v.Charge, strings.Join(words, " or "), ofWords[kinds[0]])
+		c.Errorf(names[0].Pos, "a part with charge: %s is for %s, not for %s", v.Charge, strings.Join(words, " or "), ofWords[kinds[0]])
 	}
 	v.checkPriced(n, c)
 	if v.Tax.Value == "" && n.Member("tax") != nil {
@@ -206,7 +206,7 @@ func (v *Part) checkPrices(c *diag.Decoder) {
 	for _, p := range v.Prices {
 		if len(p.States) == 0 {
 			if plain++; plain == 2 {
-				c.Errorf(p.Price.Pos, "two prices name no states; one price can hold for all other states")
+				c.Errorf(p.Price.Pos, "two prices have no states; only one price can hold for all other states")
 			}
 		}
 		for _, s := range p.States {

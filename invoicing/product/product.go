@@ -8,12 +8,12 @@ import (
 
 // Product is the catalogue document that defines an offer: its parts, its buyers and its prices.
 type Product struct {
-	Name   diag.Text   `yaml:"product,required" doc:"Name of the product. One without a plan is taken as the add-on of that name." example:"tracker-deal"`
-	From   Date        `yaml:"from" doc:"Local date (of the payer) from which this version is in force; without it, always." example:"2026-01-01"`
+	Name   diag.Text   `yaml:"product,required" doc:"Name of the product. A product without a plan is taken as the add-on with its name." example:"tracker-deal"`
+	From   Date        `yaml:"from" doc:"Local date (of the payer) from which this version is in force. If omitted, it has always been in force." example:"2026-01-01"`
 	Plan   diag.Text   `yaml:"plan" doc:"Price plan with which a SIM takes the product." example:"tracker"`
 	Parts  []diag.Text `yaml:"parts" doc:"The parts that are due: of its plan, or of add-ons." example:"[tracker]"`
-	Addons []diag.Text `yaml:"addons" doc:"Add-ons that come with it: their parts are due too." example:"[security]"`
-	For    For         `yaml:"for" doc:"For whom it is. Without it, for all. A product for an account comes first, then one for a kind of account, then one for all."`
+	Addons []diag.Text `yaml:"addons" doc:"Add-ons that are included: their parts are due too." example:"[security]"`
+	For    For         `yaml:"for" doc:"To whom it is sold. If omitted, to all accounts. A product for an account takes precedence over one for a kind of account, and that over one for all."`
 	Prices []Override  `yaml:"prices" doc:"Prices of this product, which replace those of its parts."`
 }
 
@@ -26,7 +26,7 @@ type For struct {
 // Override is a product's own price for a part.
 type Override struct {
 	Part   diag.Text   `yaml:"part,required" doc:"The part." example:"tracker"`
-	States []diag.Text `yaml:"states" doc:"The states of that price of the part; without it, the price that names none." example:"[in_billing]"`
+	States []diag.Text `yaml:"states" doc:"States of the part's price that it replaces; if omitted, the price without states." example:"[in_billing]"`
 	Price  Amount      `yaml:"price,required" doc:"Amount for a whole period." example:"2.50"`
 }
 

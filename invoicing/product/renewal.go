@@ -104,8 +104,8 @@ func (w *window) renewed(of buyer, b *bill) error {
 		name := rating.PackageOf(bought.Name)
 		p, ok := w.docs.rates.Package(name, bought.Since, zone)
 		if !ok {
-			return fmt.Errorf("%s has package %s since %s, which renews, but no version of the catalogue sold it then; add one, or withdraw "+
-				"the purchase", of.subject, bought.Name, bought.Since)
+			return fmt.Errorf("%s has had package %s since %s, which renews, but no version of the catalogue sold it then; add "+
+				"one, or withdraw the purchase", of.subject, bought.Name, bought.Since)
 		}
 		for _, n := range p.Renewals(&bought, zone, w.ends[0], until) {
 			if err := w.renewal(of, &bought, &p, n, b); err != nil {
@@ -147,7 +147,7 @@ func (w *window) renewal(of buyer, bought *registry.Bought, p *rating.Package, n
 		return err
 	}
 	if currency != w.currency {
-		return fmt.Errorf("package %s of %s renews for %s %s, but account %s pays in %s; cancel it, and buy it for a price in that",
+		return fmt.Errorf("package %s of %s renews for %s %s, but account %s pays in %s; cancel it, and buy it for a price in that currency",
 			bought.Name, of.subject, price, currency, w.id, w.currency)
 	}
 	sim := uint32(0)

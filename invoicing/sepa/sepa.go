@@ -193,14 +193,14 @@ func (d *Debit) check(c Checks) (why []string) {
 	add := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
 	switch {
 	case d.Currency != "EUR":
-		add("it is in %s, and SEPA is in EUR", d.Currency)
+		add("it is in %s, but SEPA is in EUR", d.Currency)
 	case d.Amount.Sign() <= 0 || d.Amount.Cmp(most) > 0:
 		add("%s is no amount that can be debited; that is 0.01 to %s", d.Amount, most)
 	case d.Amount.Decimals() > 2:
 		add("%s has more than 2 decimals", d.Amount)
 	}
 	if len(d.Document) > longest || !identifiers.MatchString(d.Document) {
-		add("its number is no end-to-end id: that has at most %d letters, digits and / - ? : ( ) . , ' +", longest)
+		add("its number is not an end-to-end id: that has at most %d letters, digits and / - ? : ( ) . , ' +", longest)
 	}
 	switch {
 	case d.Mandate == "":
@@ -232,7 +232,7 @@ func (d *Debit) check(c Checks) (why []string) {
 		add("the payer has no name")
 	}
 	if d.On < c.Today {
-		add("it would be collected on %s, which is over", d.On)
+		add("it would be collected on %s, which is in the past", d.On)
 	}
 	return why
 }

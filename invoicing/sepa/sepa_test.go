@@ -84,9 +84,9 @@ func TestAllThatADebitLacksIsToldAndTheOthersAreCollected(t *testing.T) {
 		`document INV-2026-000412 of acme cannot be collected: the payer has no mandate; write payment.sepa.mandate of its billing profile; ` +
 			`the date on which the mandate was signed is missing; write payment.sepa.signed; ` +
 			`"DE89370400440532013001" is not an IBAN: its check digits 89 are wrong, so a character is mistyped`,
-		`document INV-2026-000414 of initech cannot be collected: it is in USD, and SEPA is in EUR`,
-		`document INV/2026//1 of initech cannot be collected: 1.005 has more than 2 decimals; its number is no end-to-end id: that has at ` +
-			`most 35 letters, digits and / - ? : ( ) . , ' +; the payer has no name; it would be collected on 2026-05-01, which is over`,
+		`document INV-2026-000414 of initech cannot be collected: it is in USD, but SEPA is in EUR`,
+		`document INV/2026//1 of initech cannot be collected: 1.005 has more than 2 decimals; its number is not an end-to-end id: that has at ` +
+			`most 35 letters, digits and / - ? : ( ) . , ' +; the payer has no name; it would be collected on 2026-05-01, which is in the past`,
 		`document INV-2026-000500 of initech cannot be collected: another debit has the same number`,
 	}, told)
 }
@@ -113,7 +113,7 @@ func TestWhatTheRulebookForbidsIsRefused(t *testing.T) {
 			"36 months ends"},
 		{func(d *sepa.Debit) { d.Used = date(t, "2023-06-01") }, ""},
 		{func(d *sepa.Debit) { d.Mandate = "Straße" }, "is not a reference of a mandate"},
-		{func(d *sepa.Debit) { d.Document = "INV/1/" }, "its number is no end-to-end id"},
+		{func(d *sepa.Debit) { d.Document = "INV/1/" }, "its number is not an end-to-end id"},
 		{func(d *sepa.Debit) { d.Amount = decimal.MustParse("1000000000") }, "is no amount that can be debited"},
 		{func(d *sepa.Debit) { d.Signed = date(t, "2026-05-05") }, "which is in the future"},
 	} {

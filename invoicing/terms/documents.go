@@ -13,12 +13,13 @@ import (
 
 // The kinds of documents, in the order in which they refer to each other.
 var (
-	taxes = rating.VersionedKind[Tax]("tax", "A tax table says which category and rate of tax a line has.", nil, nil)
+	taxes = rating.VersionedKind[Tax]("tax", "A tax table determines the category and rate of tax of each line.", nil, nil)
 
-	groups = rating.VersionedKind("accounting_group", "An accounting group says how the invoices of some payers are made: currency, number "+
-		"ranges, periodicity, taxes, and when a document is held.", nil, checkGroups)
+	groups = rating.VersionedKind("accounting_group", "An accounting group determines how the invoices of some payers "+
+		"are created: currency, number ranges, periodicity, taxes, and when a document is held.", nil, checkGroups)
 
-	sellers = rating.VersionedKind("seller", "A seller is the operator or a reseller, as it stands on its documents.", nil, checkSellers)
+	sellers = rating.VersionedKind("seller", "A seller document describes the operator or a reseller, as printed on its "+
+		"documents.", nil, checkSellers)
 )
 
 // Kinds returns the kinds of catalogue documents that this package owns.

@@ -13,19 +13,19 @@ import (
 // Group is the catalogue document with the rules for the invoices of some payers.
 type Group struct {
 	Name        diag.Text     `yaml:"accounting_group,required" doc:"Name of the accounting group." example:"es-b2b"`
-	From        registry.Date `yaml:"from" doc:"Date from which this version is in force; without it, always." example:"2026-01-01"`
+	From        registry.Date `yaml:"from" doc:"Date from which this version is in force. If omitted, it has always been in force." example:"2026-01-01"`
 	Currency    diag.Text     `yaml:"currency,required" doc:"Currency of its payers." example:"EUR"`
 	Numbers     Numbers       `yaml:"numbers,required" doc:"Number ranges."`
-	Periodicity string        `yaml:"periodicity" default:"monthly" enum:"monthly|quarterly|half_yearly|yearly" doc:"How often an invoice is made. The costs of the cycles between go to the next one."`
-	IssueMonth  int           `yaml:"issue_month" doc:"Month whose cycle is the last of a period of several months, 1 to 12. Without it, quarters end in March, June, September and December, halves in June and December, years in December." example:"3"`
-	Prices      string        `yaml:"prices" default:"net" enum:"net|gross" doc:"Whether prices of the catalogue are without tax or contain it."`
+	Periodicity string        `yaml:"periodicity" default:"monthly" enum:"monthly|quarterly|half_yearly|yearly" doc:"How often an invoice is created. The charges of the cycles in between are on the next invoice."`
+	IssueMonth  int           `yaml:"issue_month" doc:"Month, 1 to 12, whose cycle is the last of a period of several months. If omitted, quarters end in March, June, September and December, halves in June and December, years in December." example:"3"`
+	Prices      string        `yaml:"prices" default:"net" enum:"net|gross" doc:"Whether the prices of the catalogue exclude or include tax."`
 	Tax         diag.Text     `yaml:"tax,required" doc:"Tax table." example:"spain"`
-	Grace       Days          `yaml:"grace" doc:"Days after the end of a cycle before it is closed, for usage that comes late." example:"2 d"`
-	OffCycle    string        `yaml:"off_cycle" default:"no" enum:"no|daily" doc:"daily: what arises within a cycle (activations, changes of state, one-off charges, purchases, corrections) gets its own invoice: ratemill invoice run --off-cycle, which you run once a day, makes it."`
-	Review      string        `yaml:"review" default:"required" enum:"required|none" doc:"Whether a person reviews each document before it is final."`
+	Grace       Days          `yaml:"grace" doc:"Days after the end of a cycle before it is closed, to allow for usage that comes late." example:"2 d"`
+	OffCycle    string        `yaml:"off_cycle" default:"no" enum:"no|daily" doc:"daily: charges that arise within a cycle (activations, changes of state, one-off charges, purchases, corrections) get their own invoice; ratemill invoice run --off-cycle, which you run once a day, creates it."`
+	Review      string        `yaml:"review" default:"required" enum:"required|none" doc:"Whether a user must review each document before it is final."`
 	Template    diag.Text     `yaml:"template" doc:"File with a template beside this document, instead of the seller's: HTML blocks that replace those of ratemill's page." example:"es-b2b.html"`
-	Hold        Hold          `yaml:"hold" doc:"When a document is held."`
-	Until       Cycles        `yaml:"late_until" doc:"Usage of its payers is rated up to this many billing cycles after the cycle of its use; later usage is suspended with the code late. It can shorten late_until in ratemill.yaml and not extend it: the stricter one counts. 1 to 120 cycles." example:"2 cycles"`
+	Hold        Hold          `yaml:"hold" doc:"Conditions under which a document is held."`
+	Until       Cycles        `yaml:"late_until" doc:"Usage of its payers is rated up to this many billing cycles after the cycle of its use; later usage is suspended with the code late. It can shorten late_until in ratemill.yaml but not extend it: the stricter value applies. 1 to 120 cycles." example:"2 cycles"`
 }
 
 // Numbers holds the number ranges of a group.
@@ -36,7 +36,7 @@ type Numbers struct {
 
 // Hold sets the largest amount of suspended usage that a document may leave out.
 type Hold struct {
-	SuspenseRecords int `yaml:"suspense_records" doc:"Suspended records of the payer's SIMs up to which its document is not held." example:"100"`
+	SuspenseRecords int `yaml:"suspense_records" doc:"Number of suspended records of the payer's SIMs up to which its document is not held." example:"100"`
 }
 
 // DocumentName implements rating.Version.

@@ -52,18 +52,18 @@ func ParseRange(text string) (*Range, error) {
 				p.pad = n
 			}
 		default:
-			return nil, fmt.Errorf("%s: {%s} is no part of a number; there are {year}, {n} and {n:6}", text, text[m[0]+1:m[1]-1])
+			return nil, fmt.Errorf("%s: {%s} is not a part of a number; the parts are {year}, {n} and {n:6}", text, text[m[0]+1:m[1]-1])
 		}
 		r.parts = append(r.parts, p)
 	}
 	r.literal(text[at:])
 	switch {
 	case numbers != 1:
-		return nil, fmt.Errorf("%s: a number has {n} or {n:6} once", text)
+		return nil, fmt.Errorf("%s: a number must have {n} or {n:6} exactly once", text)
 	case strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c > '~' }):
-		return nil, fmt.Errorf("%s: numbers have the characters of ASCII", text)
+		return nil, fmt.Errorf("%s: numbers consist of ASCII characters", text)
 	case len(r.Number(9999, 999_999)) > longestNumber:
-		return nil, fmt.Errorf("%s: numbers have at most %d characters, so that bank transfers can name them", text, longestNumber)
+		return nil, fmt.Errorf("%s: numbers have at most %d characters, so that they fit into bank transfers", text, longestNumber)
 	}
 	for i := 1; i < len(r.parts); i++ {
 		if digits(r.parts[i-1], true) && digits(r.parts[i], false) {

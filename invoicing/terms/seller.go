@@ -11,18 +11,18 @@ import (
 // Seller is the catalogue document that describes a seller: the operator, or a reseller.
 type Seller struct {
 	Name     diag.Text       `yaml:"seller,required" doc:"Name of the seller." example:"globex"`
-	From     registry.Date   `yaml:"from" doc:"Date from which this version is in force; without it, always." example:"2026-01-01"`
-	Account  diag.Text       `yaml:"account" doc:"The reseller's account. The operator, who has no account, leaves it out." example:"globex"`
-	Company  Company         `yaml:"company,required" doc:"The company, as it stands on its documents."`
+	From     registry.Date   `yaml:"from" doc:"Date from which this version is in force. If omitted, it has always been in force." example:"2026-01-01"`
+	Account  diag.Text       `yaml:"account" doc:"The reseller's account. The operator, which has no account, leaves it out." example:"globex"`
+	Company  Company         `yaml:"company,required" doc:"The company, as printed on its documents."`
 	Groups   []diag.Text     `yaml:"accounting_groups,required" doc:"Accounting groups that its customers may have." example:"[es-b2b]"`
-	Logo     string          `yaml:"logo" doc:"File with the logo, SVG or PNG, beside this document. Without it the name is printed." example:"globex.svg"`
-	Brand    string          `yaml:"brand" doc:"Name as it is printed beside or instead of the logo; without it, the company's." example:"globex"`
+	Logo     string          `yaml:"logo" doc:"File with the logo, SVG or PNG, beside this document. If omitted, the name is printed." example:"globex.svg"`
+	Brand    string          `yaml:"brand" doc:"Name printed beside or instead of the logo; if omitted, the company's." example:"globex"`
 	Colour   diag.Text       `yaml:"colour" doc:"Colour of titles and of the box with the amount." example:"#0b7a5b"`
 	Template diag.Text       `yaml:"template" doc:"File with a template beside this document: HTML blocks that replace those of ratemill's page." example:"globex.html"`
 	Bank     *Bank           `yaml:"bank" doc:"Account to which customers pay."`
 	Creditor diag.Text       `yaml:"sepa_creditor" doc:"SEPA creditor identifier, for direct debits." example:"DE98ZZZ09999999999"`
 	Mail     string          `yaml:"mail_from" doc:"Address from which invoices are mailed." example:"billing@globex.example"`
-	Texts    diag.Map[Words] `yaml:"texts" doc:"Words on documents and in mails, by language: en, es, pt."`
+	Texts    diag.Map[Words] `yaml:"texts" doc:"Texts on documents and in mails, by language: en, es, pt."`
 }
 
 // Company is a seller as printed, with the fields that EN 16931 requires (BG-4).
@@ -51,8 +51,8 @@ type Bank struct {
 // Words are a seller's words in a language.
 type Words struct {
 	Greeting string   `yaml:"greeting" doc:"Above the lines." example:"Thank you for your business."`
-	Payment  string   `yaml:"payment" doc:"Below the amount that is due." example:"Please name the invoice number."`
-	Footer   []string `yaml:"footer" doc:"At the end of each page, at most three lines."`
+	Payment  string   `yaml:"payment" doc:"Text below the amount due." example:"Please name the invoice number."`
+	Footer   []string `yaml:"footer" doc:"Text at the end of each page, at most three lines."`
 	Subject  string   `yaml:"subject" doc:"Subject of the mail; {number}, {period} and {seller} are replaced." example:"Your invoice {number}"`
 	Mail     string   `yaml:"mail" doc:"Text of the mail; {number}, {period} and {seller} are replaced."`
 }

@@ -16,17 +16,17 @@ import (
 // Tax is the catalogue document with the tax rules for lines.
 type Tax struct {
 	Name  diag.Text     `yaml:"tax,required" doc:"Name of the tax table." example:"spain"`
-	From  registry.Date `yaml:"from" doc:"Date from which this version is in force; without it, always." example:"2026-01-01"`
-	Rules []TaxRule     `yaml:"rules,required" doc:"The first rule that holds counts."`
+	From  registry.Date `yaml:"from" doc:"Date from which this version is in force. If omitted, it has always been in force." example:"2026-01-01"`
+	Rules []TaxRule     `yaml:"rules,required" doc:"The first rule that holds applies."`
 }
 
 // TaxRule is a rule of a tax table.
 type TaxRule struct {
-	When     diag.Text `yaml:"when" doc:"Condition over buyer and seller, each with country (ISO code), vat (number) and name; eu is the list of the EU's countries. Without it, the rule always holds." example:"buyer.country != seller.country && buyer.country in eu && buyer.vat != \"\""`
-	Class    diag.Text `yaml:"class" doc:"Tax class of the lines; without it, every class." example:"telecom"`
+	When     diag.Text `yaml:"when" doc:"Condition over buyer and seller, each with country (ISO code), vat (number) and name; eu is the list of the EU's countries. If omitted, the rule always holds." example:"buyer.country != seller.country && buyer.country in eu && buyer.vat != \"\""`
+	Class    diag.Text `yaml:"class" doc:"Tax class of the lines; if omitted, every class." example:"telecom"`
 	Category string    `yaml:"category,required" enum:"S|Z|E|AE|K|G|O|L|M" doc:"Category of EN 16931: S standard rate, Z zero rated, E exempt, AE reverse charge, K supply within the EU, G export, O not subject to VAT, L Canary Islands, M Ceuta and Melilla."`
-	Rate     diag.Text `yaml:"rate" doc:"Rate in percent; without it, 0." example:"21"`
-	Reason   string    `yaml:"reason" doc:"Why there is no tax: reverse_charge, intra_community, export, exempt, outside_scope, or your own words." example:"reverse_charge"`
+	Rate     diag.Text `yaml:"rate" doc:"Rate in percent; if omitted, 0." example:"21"`
+	Reason   string    `yaml:"reason" doc:"Reason why there is no tax: reverse_charge, intra_community, export, exempt, outside_scope, or your own words." example:"reverse_charge"`
 
 	rate decimal.D
 	when *vm.Program
@@ -67,7 +67,7 @@ func (v *Tax) Check(_ *diag.Node, c *diag.Decoder) {
 			at = r.Class.Pos
 		}
 		if always[""] || always[r.Class.Value] {
-			c.Errorf(at, "rule %d is never reached: an earlier rule without a condition is for the same lines", i+1)
+			c.Errorf(at, "rule %d is never reached: an earlier rule without a condition applies to the same lines", i+1)
 		}
 		if r.When.Value == "" {
 			always[r.Class.Value] = true
@@ -96,14 +96,14 @@ func (r *TaxRule) check(n int, at diag.Pos, c *diag.Decoder) {
 	switch r.Category {
 	case "S":
 		if r.rate.IsZero() {
-			c.Errorf(at, "rule %d: category S has a rate above 0; for 0 %% say which category it is: Z, E, AE, K, G or O", n)
+			c.Errorf(at, "rule %d: category S needs a rate above 0; for 0 %% write the category that applies: Z, E, AE, K, G or O", n)
 		}
 	case "Z", "E", "AE", "K", "G", "O":
 		if !r.rate.IsZero() {
-			c.Errorf(r.Rate.Pos, "rule %d: category %s has no rate but 0", n, r.Category)
+			c.Errorf(r.Rate.Pos, "rule %d: category %s allows no rate but 0", n, r.Category)
 		}
 		if r.Reason == "" && r.Category != "Z" {
-			c.Errorf(at, "rule %d: category %s needs a reason; it stands on the invoice", n, r.Category)
+			c.Errorf(at, "rule %d: category %s needs a reason; the invoice shows it", n, r.Category)
 		}
 	}
 	if r.Reason != "" && (r.Category == "S" || r.Category == "Z") {

@@ -119,14 +119,14 @@ func TestNumbersNeverRepeat(t *testing.T) {
 	require.Equal(t, "INV-2026-000412", r.Number(2026, 412))
 	require.Equal(t, "INV-2026-1000000", r.Number(2026, 1_000_000))
 	for text, want := range map[string]string{
-		"INV-{year}":  "has {n} or {n:6} once",
-		"{n}-{n}":     "has {n} or {n:6} once",
+		"INV-{year}":  "must have {n} or {n:6} exactly once",
+		"{n}-{n}":     "must have {n} or {n:6} exactly once",
 		"{year}{n:6}": "put a character that is not a digit between",
 		"2026{n}":     "put a character that is not a digit between",
-		"{month}-{n}": "{month} is no part of a number; there are {year}, {n} and {n:6}",
+		"{month}-{n}": "{month} is not a part of a number; the parts are {year}, {n} and {n:6}",
 		"{n:13}":      "the digits of {n:…} are 1 to 12",
 		"INVOICE-OF-SKYWAY-TELECOM-{year}-{n:12}": "at most 35 characters",
-		"Ñ{n}": "characters of ASCII",
+		"Ñ{n}": "ASCII characters",
 	} {
 		_, err := ParseRange(text)
 		require.ErrorContains(t, err, want, text)
@@ -171,7 +171,7 @@ rules:
 		"the operator is seller other already", `"XAU" is not a currency in which invoices are paid`,
 		"numbers of INV-{n:6} can be the same as those of INV-{n}", "there is no tax table spane; did you mean spain?",
 		`"soon" is not a number from 0 to 60`, "issue_month has no effect on monthly invoices",
-		"rule 2 is never reached", "rule 2: category AE has no rate but 0", "the condition: ", "rule 3: category Z has no reason",
+		"rule 2 is never reached", "rule 2: category AE allows no rate but 0", "the condition: ", "rule 3: category Z has no reason",
 		"rule 4: category E needs a reason", `"101" is not a rate in percent`,
 	} {
 		require.Contains(t, said, want)

@@ -12,13 +12,13 @@ import (
 
 type lifecycleDoc struct {
 	Name       diag.Text            `yaml:"lifecycle,required" doc:"Name of the lifecycle, to which the settings of accounts refer." example:"standard"`
-	From       literal.Since        `yaml:"from" doc:"Local date (of the payer) or instant from which this version is in force; without it, always. A state follows the version in force when the state began." example:"2026-02-01"`
+	From       literal.Since        `yaml:"from" doc:"Local date (of the payer) or instant from which this version is in force. If omitted, it has always been in force. A state follows the version in force when the state began." example:"2026-02-01"`
 	States     diag.Text            `yaml:"states,required" doc:"The state model: a document of the catalogue, or a shipped one." example:"connected"`
 	Default    diag.Text            `yaml:"default,required" doc:"State of a SIM that an account gets, unless the assignment names another state." example:"inventory"`
 	Test       *testDoc             `yaml:"test" doc:"When states with usage: quota end."`
-	FirstUse   *firstUseDoc         `yaml:"first_use" doc:"When states with usage: first_use end. Without it, the first usage of any class ends them."`
-	Suspend    *suspendDoc          `yaml:"suspend" doc:"When suspensions end. Without it, a suspension lasts until somebody ends it."`
-	Activation *activationDoc       `yaml:"activation" doc:"The charge for the activation of a SIM. Without it, activation costs nothing."`
+	FirstUse   *firstUseDoc         `yaml:"first_use" doc:"When states with usage: first_use end. If omitted, the first usage of any class ends them."`
+	Suspend    *suspendDoc          `yaml:"suspend" doc:"When suspensions end. If omitted, a suspension lasts until a user ends it."`
+	Activation *activationDoc       `yaml:"activation" doc:"The charge for the activation of a SIM. If omitted, activation costs nothing."`
 	Override   diag.Text            `yaml:"usage_limit_override" default:"disabled" enum:"disabled|permanent|current_cycle" doc:"Whether limits that throttle, block or suspend are lifted: disabled (limits hold), permanent (no limit), current_cycle (no limit until the running cycle ends). The settings of a SIM take precedence over those of its account, and both over this document."`
 	UsageIn    diag.Map[*diag.Text] `yaml:"usage_in" doc:"Treatment of usage in a state: charge (the default) or suspense. States with usage: quota or first_use cannot be listed." example:"{ suspended: suspense }"`
 
@@ -33,7 +33,7 @@ type testDoc struct {
 }
 
 type firstUseDoc struct {
-	Threshold thresholdDoc `yaml:"threshold" doc:"Free units: of data, or by usage class. The state ends when a record exceeds one of them, at the time when this record began. Without it, or with 0, the first usage of any class ends it." example:"1 MB"`
+	Threshold thresholdDoc `yaml:"threshold" doc:"Free units: of data, or by usage class. The state ends when a record exceeds one of them, at the time when this record began. If omitted or 0, the first usage of any class ends it." example:"1 MB"`
 	After     literal.Days `yaml:"after" doc:"Number of local dates after which the state ends, even without usage." example:"90 d"`
 	Window    literal.Days `yaml:"window" doc:"Number of local dates after which the state ends if there was no usage; not more than after." example:"30 d"`
 	To        diag.Text    `yaml:"to,required" doc:"State that follows; its core must be active." example:"in_billing"`
@@ -76,7 +76,7 @@ type suspendDoc struct {
 
 type activationDoc struct {
 	Charge  literal.Money `yaml:"charge,required" doc:"The charge; it is due only once." example:"4.00 EUR"`
-	Trigger diag.Text     `yaml:"trigger,required" enum:"on_assignment|on_activation|in_billing" doc:"on_assignment: when the SIM is assigned, in whatever state. on_activation: when it is assigned in use (any state but an idle prospect's and a cancelled one), or leaves an idle prospect's state for one. in_billing: when it first reaches a state of core active."`
+	Trigger diag.Text     `yaml:"trigger,required" enum:"on_assignment|on_activation|in_billing" doc:"on_assignment: when the SIM is assigned, in any state. on_activation: when it is assigned in use (any state but an idle prospect's and a cancelled one), or leaves an idle prospect's state for one. in_billing: when it first reaches a state of core active."`
 	Once    diag.Text     `yaml:"once" default:"seller" enum:"seller|payer" doc:"Whether the charge is due once for each seller of the SIM, or once for each payer; a SIM that returns is not charged again."`
 }
 
@@ -258,8 +258,8 @@ func (c *compiling) test(l *Lifecycle, doc *lifecycleDoc) {
 	m, states := l.Model, with(l.Model, func(s *State) bool { return s.Usage == Quota })
 	if doc.Test == nil {
 		if len(states) > 0 {
-			c.list.Warnf(doc.Name.Pos, "lifecycle %s has no test, so %s of state model %s lasts until somebody ends it, and its usage "+
-				"is charged", l.Name, listed(states), m.Name)
+			c.list.Warnf(doc.Name.Pos, "lifecycle %s has no test, so %s of state model %s lasts until a user ends it, and its "+
+				"usage is charged", l.Name, listed(states), m.Name)
 		}
 		return
 	}

@@ -15,7 +15,7 @@ const New = "new"
 
 type modelDoc struct {
 	Name        diag.Text           `yaml:"state_model,required" doc:"Name of the model, to which lifecycles refer. A model with the name of a shipped one (connected, jasper, emnify) replaces it." example:"connected"`
-	From        literal.Since       `yaml:"from" doc:"Local date (of the payer) or instant from which this version is in force; without it, always. A state follows the version in force when the state began." example:"2026-02-01"`
+	From        literal.Since       `yaml:"from" doc:"Local date (of the payer) or instant from which this version is in force. If omitted, it has always been in force. A state follows the version in force when the state began." example:"2026-02-01"`
 	States      diag.Map[*stateDoc] `yaml:"states,required" doc:"The states by name."`
 	Transitions []transitionDoc     `yaml:"transitions,required" doc:"The allowed transitions; all others are refused. A SIM's first state is a transition from new."`
 	pos         diag.Pos
@@ -34,7 +34,7 @@ type transitionDoc struct {
 	To         words          `yaml:"to,required" doc:"The state that follows, or a list." example:"in_billing"`
 	Charge     *literal.Money `yaml:"charge" doc:"One-time charge, due in full when the transition takes effect. Suspensions of accounts and imported SIMs are free." example:"5.00 EUR"`
 	First      bool           `yaml:"first" doc:"true: the charge is due only when the SIM reaches the state for the first time."`
-	Product    diag.Text      `yaml:"product" doc:"Name of the charge on documents; without it, FROM to TO." example:"retirement"`
+	Product    diag.Text      `yaml:"product" doc:"Name of the charge on documents; if omitted, FROM to TO." example:"retirement"`
 	Permission diag.Text      `yaml:"permission" doc:"Permission that a person or program needs for it; by default, the permission for states of SIMs." example:"sim.retire"`
 	By         []diag.Text    `yaml:"by" enum:"person|usage|time" doc:"Who may make the transition: a person or program, usage, a time limit. Without it, all." example:"[person]"`
 	Confirm    diag.Text      `yaml:"confirm" default:"after" enum:"before|after" doc:"before: if a person or program requests the step, the state takes effect when the network has acknowledged it. after: the state takes effect at once, and the network follows. Steps by usage, time limits and accounts never wait."`
