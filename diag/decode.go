@@ -319,7 +319,7 @@ func (d *Decoder) leaf(n *Node, v reflect.Value, f field) {
 		d.oneOf(n, text, f)
 	case reflect.Bool:
 		if text != "true" && text != "false" || n.Quoted {
-			d.Errorf(n.Pos, "%s is true or false, not %s", orThis(f.name), n.Text)
+			d.Errorf(n.Pos, "%s must be true or false, not %s", orThis(f.name), n.Text)
 			return
 		}
 		v.SetBool(text == "true")
@@ -334,13 +334,13 @@ func (d *Decoder) leaf(n *Node, v reflect.Value, f field) {
 		}
 		i, err := strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 10, v.Type().Bits())
 		if err != nil {
-			d.Errorf(n.Pos, "%s is a whole number, not %s", orThis(f.name), n.Text)
+			d.Errorf(n.Pos, "%s must be a whole number, not %s", orThis(f.name), n.Text)
 		}
 		v.SetInt(i)
 	case reflect.Uint, reflect.Uint64, reflect.Uint32, reflect.Uint16, reflect.Uint8:
 		i, err := strconv.ParseUint(strings.ReplaceAll(text, "_", ""), 10, v.Type().Bits())
 		if err != nil {
-			d.Errorf(n.Pos, "%s is a whole number from 0, not %s", orThis(f.name), n.Text)
+			d.Errorf(n.Pos, "%s must be a whole number from 0, not %s", orThis(f.name), n.Text)
 		}
 		v.SetUint(i)
 	default:
@@ -358,7 +358,7 @@ func (d *Decoder) oneOf(n *Node, text string, f field) {
 		}
 	}
 	named := slices.DeleteFunc(slices.Clone(f.enum), func(e string) bool { return e == "" }) // "" means an omitted key
-	d.Errorf(n.Pos, "%s is one of %s, not %s%s", orThis(f.name), strings.Join(named, ", "), text, Suggest(text, named))
+	d.Errorf(n.Pos, "%s must be one of %s, not %s%s", orThis(f.name), strings.Join(named, ", "), text, Suggest(text, named))
 }
 
 func (d *Decoder) text(n *Node, f field) string {

@@ -74,7 +74,7 @@ nested: []
 a.yaml:1:1: error: name is missing here
     1 | evry: 5s
       | ^^^^
-a.yaml:2:8: error: after is one of leave, move, delete, not mvoe; did you mean move?
+a.yaml:2:8: error: after must be one of leave, move, delete, not mvoe; did you mean move?
     2 | after: mvoe
       |        ^^^^
 a.yaml:3:1: error: after appears twice; first on line 2
@@ -86,7 +86,7 @@ a.yaml:4:9: error: the environment has no NOPE; set it before starting ratemill
 a.yaml:5:7: error: "1e3" is not a decimal: unexpected 'e' at position 2
     5 | rate: 1e3
       |       ^^^
-a.yaml:6:13: error: this is a whole number, not two
+a.yaml:6:13: error: this must be a whole number, not two
     6 | limits: [1, two]
       |             ^^^
 a.yaml:7:8: error: "soon" is not a duration; write a number and ms, s, m, h or d, as in 90s or 7d

@@ -12,7 +12,7 @@ func TestWhatIsNotYAMLIsHelpedAsItsLineNeeds(t *testing.T) {
 	for text, hint := range map[string]string{
 		"a:\n  - when: \"imsi matches '^\\d{15}$'\"\n":            "within double quotes YAML reads \\ itself",
 		"a:\n  - when: \"^[0-9]{15}$\" == imsi\n":                 "a value that begins with a quote",
-		"a:\n  - when: imsi matches \"^[0-9]{15}: $\"\n":          "a value that holds a colon and a blank",
+		"a:\n  - when: imsi matches \"^[0-9]{15}: $\"\n":          "a value that contains a colon and a blank",
 		"a:\n  - { when: imsi matches \"^[0-9]{15}$\" }\n":        "such as {15} of a pattern",
 		"a:\n  - { when: imsi matches \"^[0-9]{1,5}$\", b: c }\n": "such as {15} of a pattern",
 		"a: { b: f(x, \"y\") z\n":                                 "splits at each comma",

@@ -106,7 +106,7 @@ func Parse(name string, src []byte) (*Node, List) {
 		return nil, l
 	}
 	if len(doc.Docs) > 1 && doc.Docs[1].Body != nil {
-		l.Errorf(position(file, doc.Docs[1].Body.GetToken()), "a file holds one document; move what follows --- into its own file")
+		l.Errorf(position(file, doc.Docs[1].Body.GetToken()), "a file may contain one document; move what follows --- into its own file")
 		return nil, l
 	}
 	c := &converter{file: file, list: &l, anchors: map[string]ast.Node{}}
@@ -136,11 +136,11 @@ func notYAML(line, message string) string {
 	case flow && repetition.MatchString(line):
 		return "between { } its own value with braces, such as {15} of a pattern, needs single quotes around the whole of it"
 	case flow:
-		return "between { } YAML splits at each comma: put quotes around a value that holds one, or give each key its own line"
+		return "between { } YAML splits at each comma: put quotes around a value that contains one, or write each key on its own line"
 	case strings.Contains(message, "value is not allowed in this context. map"):
 		return "a value that begins with a quote ends with the next; put single quotes around the whole, and double quotes within"
 	case strings.Count(line, ": ") > 1:
-		return "a value that holds a colon and a blank needs quotes around it; in a call, name=value does without"
+		return "a value that contains a colon and a blank needs quotes around it; in a call, name=value needs none"
 	}
 	return ""
 }

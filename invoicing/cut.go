@@ -12,8 +12,8 @@ import (
 type cutError struct{ now, earlier document.Cut }
 
 func (e *cutError) Error() string {
-	return fmt.Sprintf("usage is counted up to %s of the rated log now, but an earlier close counted up to %s: balances that are made again, "+
-		"or a control store restored from a backup, are behind; wait until the role account is there again", e.now, e.earlier)
+	return fmt.Sprintf("usage is counted only up to %s of the rated log now, but an earlier close counted up to %s: balances that are "+
+		"being rebuilt, or a control store restored from a backup, are behind; wait until the role account has caught up", e.now, e.earlier)
 }
 
 // compareCuts orders the cuts of one log, which follow each other in every partition.

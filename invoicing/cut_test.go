@@ -31,7 +31,7 @@ func TestARunStopsIfTheBalancesAreBehindMostCloses(t *testing.T) {
 	m := newMarket(t, 3, 30, 3)
 	m.play("run 2026-04 at 2026-05-02T08:00:00Z\nreview\nfinalise at 2026-05-02T08:00:00Z\n")
 	m.shift(`payer_number > 1`)
-	require.Contains(t, m.play(againInMay), "error: usage is counted up to")
+	require.Contains(t, m.play(againInMay), "error: usage is counted only up to")
 }
 
 func TestCutsOfWhichNeitherIsAfterTheOtherAreOfABrokenClose(t *testing.T) {

@@ -41,12 +41,12 @@ func ParseIBAN(text string) (IBAN, error) {
 	}
 	rest := s[4:]
 	if length := formatLength(format); len(rest) != length {
-		return "", fmt.Errorf("%q is not an IBAN: one of %s has %d characters, this has %d", text, s[:2], length+4, len(s))
+		return "", fmt.Errorf("%q is not an IBAN: an IBAN of %s has %d characters, this one has %d", text, s[:2], length+4, len(s))
 	}
 	for part := range strings.FieldsSeq(format) {
 		n, kind := formatPart(part)
 		if !every(rest[:n], ibanKinds[kind]) {
-			return "", fmt.Errorf("%q is not an IBAN of %s: %q has to be %s", text, s[:2], rest[:n], ibanWords[kind])
+			return "", fmt.Errorf("%q is not an IBAN of %s: %q must be %s", text, s[:2], rest[:n], ibanWords[kind])
 		}
 		rest = rest[n:]
 	}

@@ -132,7 +132,7 @@ func Confirm(ctx context.Context, db *store.DB, k *Keeper[*store.Tx], r *Request
 func (l *Lives) confirmed(r *Request, stated []life.Told, used []life.Event, at udr.Instant) (judged Judged, refused error) {
 	own, ok := l.View.Owner(r.SIM, at, l.Revision)
 	if !ok || own.Account != r.Wish.Account {
-		return judged, errors.New("it belongs to another account now")
+		return judged, errors.New("it now belongs to another account")
 	}
 	rules, err := l.Rules(r.SIM, own.Account, at)
 	if err != nil {

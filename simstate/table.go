@@ -89,7 +89,7 @@ func readUsage(rows *sql.Rows, all map[uint32][]life.Event) error {
 		e.At = udr.Instant(at)
 		var known bool
 		if e.Kind, known = life.ParseEventKind(kind); !known {
-			return fmt.Errorf("simstate_usage has the kind %q, which this ratemill does not know; start the newest ratemill", kind)
+			return fmt.Errorf("simstate_usage has the kind %q, which this ratemill does not support; start the newest ratemill", kind)
 		}
 		all[uint32(sim)] = append(all[uint32(sim)], e)
 	}

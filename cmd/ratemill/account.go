@@ -129,8 +129,8 @@ func printAccountBalances(to io.Writer, format string, answer *backoffice.Balanc
 	case cycle != "":
 		fmt.Fprintf(stderr, "no billing cycle with balances contains the day %s; without --cycle the command shows all cycles\n", cycle)
 	default:
-		fmt.Fprintln(stderr, "there are no balances yet; the role account makes them, seconds after usage is rated: ratemill run, or "+
-			"ratemill run --role account")
+		fmt.Fprintln(stderr, "there are no balances yet; the role account creates them, seconds after usage is rated: "+
+			"ratemill run, or ratemill run --role account")
 	}
 	return g.Print(to, format)
 }
@@ -159,7 +159,7 @@ log.`,
 			if err := office.RebuildBalances(cmd.Context(), backoffice.RebuildRequest{Who: whoami(), Why: reason}); err != nil {
 				return err
 			}
-			fmt.Fprintln(words(cmd), "the balances are deleted; the role account makes them again. If one of its partitions "+
+			fmt.Fprintln(words(cmd), "the balances are deleted; the role account rebuilds them. If one of its partitions "+
 				"had stopped, order it to try again: ratemill partition list shows the command")
 			return nil
 		},

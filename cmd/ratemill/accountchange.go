@@ -204,7 +204,7 @@ func accountStatus(f *flags) *cobra.Command {
 suspends the active accounts below and their SIMs, and its end restores them. A termination is permanent; it
 also terminates the accounts below, and retires all their SIMs. A draft becomes new together with the drafts
 below it, once the mandatory fields of all of them are set. An account becomes active when it meets the gates of
-its onboarding. A refusal names the allowed statuses.`,
+its onboarding. A refusal lists the allowed statuses.`,
 		Example: "  ratemill account status initech lead --why approved\n  ratemill account status initech suspended --dry-run",
 		Args:    needing(2, 2, "an account and a status: ratemill account status acme suspended --why …"),
 	}

@@ -23,10 +23,10 @@ func accountLookup(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "lookup NUMBER [FIELD=VALUE…]",
 		Short: "Look up a company in a register of companies",
-		Long: `Lookup queries the register that accounts.lookup in ratemill.yaml names and prints the answer unchanged, with the
-address of the query and the time. With --into it stores the answer as a company, together with the fields that
-you add. Such a company is unconfirmed, and its accounts cannot become lead, until a person has compared it with
-the company's papers and runs: ratemill account set COMPANY company source.confirmed=NAME.`,
+		Long: `Lookup queries the register that is configured in accounts.lookup of ratemill.yaml and prints the answer
+unchanged, with the address of the query and the time. With --into it stores the answer as a company, together
+with the fields that you add. Such a company is unconfirmed, and its accounts cannot become lead, until a person
+has compared it with the company's papers and runs: ratemill account set COMPANY company source.confirmed=NAME.`,
 		Example: "  ratemill account lookup 01234567 --country GB\n  ratemill account lookup 01234567 --country GB --into " +
 			"globex-ltd type=Ltd phone=+442079460958 " +
 			"--why \"new customer\"",
@@ -101,7 +101,7 @@ func registerOf(c *config.Lookup) (*lookup.Service, error) {
 	case c.TokenEnv != "":
 		var ok bool
 		if token, ok = os.LookupEnv(c.TokenEnv); !ok {
-			return nil, fmt.Errorf("the environment has no %s, which accounts.lookup.token_env names", c.TokenEnv)
+			return nil, fmt.Errorf("the environment has no %s, to which accounts.lookup.token_env refers", c.TokenEnv)
 		}
 	}
 	return lookup.New(lookup.Options{URL: c.URL, Fields: c.Fields, Token: token, Timeout: c.Timeout, Private: c.Private})

@@ -112,7 +112,7 @@ The provider cannot define groups: use --as ACCOUNT if the enterprise asked you 
 		}))
 	var set backoffice.GroupOrder
 	s := &cobra.Command{
-		Use: "set ACCOUNT GROUP --name NAME --why WORDS", Short: "Make or rename a group",
+		Use: "set ACCOUNT GROUP --name NAME --why WORDS", Short: "Create or rename a group",
 		Example: "  ratemill account group set initech north --name \"Trucks, north\" --as initech --why \"two depots\"",
 		Args:    needing(2, 2, "an account and an id for the group: ratemill account group set acme north --name North --as acme --why …"),
 	}
@@ -164,7 +164,7 @@ order those that are open to them (account resource set ACCOUNT addon/NAME --ope
 	}
 	at := orderFlags(f, s, &set.AccountOrder)
 	s.Flags().IntVar(&set.Quantity, "quantity", 0, "how many (default 1)")
-	s.Flags().StringVar(&set.Price, "price", "", "price for each per cycle, instead of the product's")
+	s.Flags().StringVar(&set.Price, "price", "", "price per unit and cycle, instead of the product's")
 	s.Flags().StringVar(&set.Notes, "notes", "", "words for colleagues")
 	s.RunE = func(cmd *cobra.Command, args []string) error {
 		set.Account, set.Addon = args[0], args[1]

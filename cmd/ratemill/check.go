@@ -26,13 +26,13 @@ func checkCommand(f *flags) *cobra.Command {
 		Use:   "check [DIR]",
 		Short: "Find all mistakes in a project at once",
 		Long: `Check reads every document of a project and its configuration and reports all mistakes at once, each with its line.
-It warns of branches of the rules that no golden case reaches, and of plans, pools and limits that files in registry/
-name but the catalogue lacks. Where the control store is a file, it also warns of counters that would restart
-from zero, compared with the catalogue in use. It contacts no server, and secrets need not be set.
+It warns of branches of the rules that no golden case reaches, and of plans, pools and limits that files in
+registry/ refer to but the catalogue lacks. Where the control store is a file, it also warns of counters that
+would restart from zero, compared with the catalogue in use. It contacts no server, and secrets need not be set.
 
 With --against it lists instead how this catalogue differs from another one: prices, zones, share plans and
 limits, counters that restart from zero, and how many accounts and SIMs are affected, by the installation's
-registry or else by the files in registry/. The other one is a folder with a project, a revision of git, the
+registry or else by the files in registry/. That catalogue is a folder with a project, a revision of git, the
 beginning of a catalogue version that the installation stored, or "used" for the one that it used last.`,
 		Example: "  ratemill check\n  ratemill check -v billing/   # how each expression runs\n  ratemill check --known-hosts # the host keys " +
 			"of the SFTP servers, to compare and paste\n  ratemill check --against HEAD  # what the next commit changes, and for whom",
@@ -43,7 +43,7 @@ beginning of a catalogue version that the installation stored, or "used" for the
 				return err
 			}
 			if cmd.Flags().Changed("against") && against == "" {
-				return errors.New("--against names no catalogue; write used, a folder, a revision of git or the beginning of a stored version")
+				return errors.New("--against refers to no catalogue; write used, a folder, a revision of git or the beginning of a stored version")
 			}
 			dir, list, files, err := f.checkConfig(args)
 			if err != nil {

@@ -154,7 +154,7 @@ func brokenContracts(wrong []error) error {
 	if len(wrong) == 0 {
 		return nil
 	}
-	return &problems{"ratemill: no invoices are made for the accounts of these contracts until this is corrected"}
+	return &problems{"ratemill: no invoices are created for the accounts of these contracts until this is corrected"}
 }
 
 func contractWhatIf(f *flags) *cobra.Command {

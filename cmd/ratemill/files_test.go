@@ -20,7 +20,7 @@ func TestATableOfFilesHasTheCountsOfBothEndsOrNone(t *testing.T) {
 		return to.String()
 	}
 	require.Contains(t, printed(), "state,records,filtered,suspended,sent,duplicate,rated,seen,why\n")
-	require.Regexp(t, `,done,9,0,6,8,1,2,.*,"of the suspended records, 3 retried and 1 dropped since"\n$`, printed())
+	require.Regexp(t, `,done,9,0,6,8,1,2,.*,"of the suspended records, 3 have been retried and 1 dropped since then"\n$`, printed())
 	file.Duplicate, file.Rated, file.Retried, file.Dropped = nil, nil, nil, nil
 	require.Regexp(t, `,done,9,0,6,8,,,`, printed(), "the warehouse is away")
 }

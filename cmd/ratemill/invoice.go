@@ -19,10 +19,11 @@ func invoiceCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "invoice",
 		Short: "Invoices: run, preview, review, finalise, deliver, credit, show, verify, balance",
-		Long: `You make invoices in three steps. run closes the billing cycles that have ended and computes a draft for each
-payer; you can compute a draft again as often as you like. review pins a draft, so that the final document will be the same.
-finalise gives numbers, and from then on a document never changes; deliver sends it again, and credit makes a credit note for lines of it.
-verify recomputes final documents; balance compares due amounts with invoiced amounts.`,
+		Long: `You create invoices in three steps. run closes the billing cycles that have ended and computes a draft for each
+payer; you can compute a draft again as often as you like. review pins a draft, so that the final document will
+be the same. finalise gives numbers, and from then on a document never changes; deliver sends it again, and
+credit creates a credit note for its lines. verify recomputes final documents; balance compares due amounts with
+invoiced amounts.`,
 	}
 	c.AddCommand(invoiceRun(f), invoicePreview(f), invoiceList(f), invoiceShow(f), invoiceStep(f, invoicing.Review,
 		"Pin drafts: they become final as they are"),
@@ -222,7 +223,7 @@ func invoiceList(f *flags) *cobra.Command {
 			return refusal(err)
 		}
 		if len(all) == 0 {
-			fmt.Fprintln(stderr, "there are no such documents; ratemill invoice run makes them")
+			fmt.Fprintln(stderr, "there are no such documents; ratemill invoice run creates them")
 		}
 		return errors.Join(summaries(all).Print(data(cmd), f.output), unreadable(all))
 	}
@@ -235,7 +236,7 @@ func invoicePreview(f *flags) *cobra.Command {
 		Use:   "preview ACCOUNT",
 		Short: "Show the next document of a payer; store nothing",
 		Long: `Preview computes a payer's document as run does, from the facts known now. Apart from number and dates, it
-equals the final document unless new facts arrive before that is made. The billing cycle need not have ended.`,
+equals the final document unless new facts arrive before that is created. The billing cycle need not have ended.`,
 		Example: "  ratemill invoice preview acme --cycle 2026-03",
 		Args:    needing(1, 1, "an account that pays: ratemill invoice preview acme --cycle 2026-03"),
 	}
@@ -373,10 +374,11 @@ func invoiceFinalise(f *flags) *cobra.Command {
 		Short: "Make reviewed documents final, with their numbers",
 		Long: `Finalise gives documents their numbers and dates, without gaps, in the order of their payers. From then on they never change.
 Drafts become final only if their accounting group asks for no review. Held documents stay as they are, and the
-command names them and fails.
+command lists them and fails.
 
-It compares the number ranges with ClickHouse and with the folder of issued files first. If documents have later numbers, the control
-store was restored from a backup: nothing becomes final, and the command says how to set the next numbers.`,
+It compares the number ranges with ClickHouse and with the folder of issued files first. If documents have later
+numbers, the control store was restored from a backup: nothing becomes final, and the command shows how to set
+the next numbers.`,
 		Example: "  ratemill invoice finalise --cycle 2026-03 --all\n  ratemill invoice finalise 17-regular-2026-03-01-1",
 	}
 	invoiceFlags(f, c, &o)

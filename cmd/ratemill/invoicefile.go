@@ -42,7 +42,7 @@ file must not exist before; - is standard output.`,
 	}
 	c.Flags().IntVar(&s.line, "line", 0, "the line whose parts to show")
 	c.Flags().IntVar(&s.most, "most", 20, "with --line: the largest number of records or items to show; 0 for all")
-	c.Flags().Var(choice{&s.format, backoffice.InvoiceFormats}, "format", "the format of the file that --to names")
+	c.Flags().Var(choice{&s.format, backoffice.InvoiceFormats}, "format", "format of the file to write with --to")
 	c.Flags().StringVar(&s.to, "to", "", "file to write the document to; it must not exist")
 	c.Flags().StringVar(&s.calls, "calls", "", "CSV file to write the usage records to; it must not exist")
 	invoiceAskedAs(c, &s.as)

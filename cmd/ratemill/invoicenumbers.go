@@ -64,7 +64,7 @@ exist.`,
 	c.Flags().Int64Var(&r.Next, "next", 0, "the counter of the next number, as 4711")
 	c.Flags().StringVar(&r.Seller, "seller", "", "account of the reseller that sells (default: the operator)")
 	c.Flags().IntVar(&r.Year, "year", 0, "year of a range that begins anew each year (default: this year)")
-	c.Flags().StringVar(&r.Why, "why", "", "the reason, for whoever asks later")
+	c.Flags().StringVar(&r.Why, "why", "", "the reason, kept for later questions")
 	c.Flags().BoolVar(&r.DryRun, "dry-run", false, "show what would change, and change nothing")
 	invoiceAs(c, &r.As)
 	outputFlag(f, c)

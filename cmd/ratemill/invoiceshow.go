@@ -75,7 +75,7 @@ func showDocument(cmd *cobra.Command, f *flags, s *invoicing.Stored, disputed st
 	}
 	fmt.Fprintf(to, "net %s · tax %s · total %s %s\n", s.Net.Fixed(s.Scale), s.Tax.Fixed(s.Scale), s.Currency, s.Total.Fixed(s.Scale))
 	if disputed != "" {
-		fmt.Fprintf(to, "disputed %s %s; ratemill registry show \"dispute %s\" says by whom and why\n", s.Currency, disputed, s.Number)
+		fmt.Fprintf(to, "disputed %s %s; ratemill registry show \"dispute %s\" shows by whom and why\n", s.Currency, disputed, s.Number)
 	}
 	return nil
 }
@@ -127,16 +127,17 @@ func invoiceCredit(f *flags) *cobra.Command {
 	var takes []string
 	c := &cobra.Command{
 		Use:   "credit DOCUMENT",
-		Short: "Make a credit note that takes back lines of a final document",
-		Long: `Credit makes a credit note that takes back amounts of lines of a final document. Credit notes have their own number range.
-An amount is net, or gross where prices contain the tax. Credits of the whole document in any parts give back its tax exactly.`,
+		Short: "Create a credit note that takes back lines of a final document",
+		Long: `Credit creates a credit note that takes back amounts of lines of a final document. Credit notes have their own
+number range. An amount is net, or gross where prices contain the tax. Credit notes that together take back the
+whole document also take back exactly its tax.`,
 		Example: "  ratemill invoice credit INV-2026-000412 --line 4=12.50 --why \"wrong zone\"\n  ratemill invoice credit " +
 			"INV-2026-000412 --all --why \"wrong customer\"",
 		Args: needing(1, 1, "a final document: ratemill invoice credit INV-2026-000412 --all --why …"),
 	}
 	c.Flags().StringArrayVar(&takes, "line", nil, "a line and the amount to take back, as 4=12.50; repeat for more")
 	c.Flags().BoolVar(&all, "all", false, "take back everything that is left")
-	c.Flags().StringVar(&o.Why, "why", "", "the reason, for whoever asks later")
+	c.Flags().StringVar(&o.Why, "why", "", "the reason, kept for later questions")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "show the result; change nothing")
 	invoiceAs(c, &o.As)
 	outputFlag(f, c)

@@ -17,7 +17,7 @@ func invoiceVerify(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify [DOCUMENT …]",
 		Short: "Recompute final documents from their inputs, and compare",
-		Long: `Verify computes final documents again from the inputs that they name: their closes with the revision of the
+		Long: `Verify computes final documents again from their recorded inputs: their closes with the revision of the
 registry, the cut of the rated log and the version of the catalogue, and the version of the rules. It compares
 the hash of the canonical text, names the part that differs, and detects changed rows in the database. It
 computes a credit note from the document that it corrects.`,
@@ -102,9 +102,9 @@ func printOneVerified(cmd *cobra.Command, v *backoffice.InvoiceVerified) {
 	case v.OK:
 		fmt.Fprintln(to, "as issued")
 	case v.Changed && v.Same:
-		fmt.Fprintln(to, "somebody changed what is stored; the computed document has the hash with which it was issued")
+		fmt.Fprintln(to, "the stored document was changed; the computed document has the hash with which it was issued")
 	case v.Changed:
-		fmt.Fprintln(to, "somebody changed what is stored")
+		fmt.Fprintln(to, "the stored document was changed")
 	case v.Same:
 		fmt.Fprintln(to, "columns of its row, or its close, differ from its text")
 	default:

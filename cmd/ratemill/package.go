@@ -15,8 +15,8 @@ func packageCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "package",
 		Short: "Packages and top-ups of accounts and SIMs: buy, list, cancel",
-		Long: `A package is a number of units that an account or a SIM buys on top of its plan, for a time and at a price in
-advance. The catalogue's documents with the key package define the packages.`,
+		Long: `A package is a set of units that an account or a SIM buys on top of its plan, for a limited time and at a price
+paid in advance. The catalogue's documents with the key package define the packages.`,
 	}
 	c.AddCommand(packageBuy(f), packageList(f), packageCancel(f))
 	return c

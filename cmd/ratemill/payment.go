@@ -58,7 +58,7 @@ func paymentImport(f *flags) *cobra.Command {
 One of payer and document is enough, and currency may be empty if the payer or the document determines it. A
 payment with a document pays that document; without one, it pays the open documents of its payer, in the order
 of their due dates. The rest is a credit of the payer, or a credit without a payer if neither payer nor document
-is known. An amount below 0 is money that went back, such as a debit that was returned.
+is known. An amount below 0 is money that was paid back, such as a returned debit.
 
 The reference identifies a line: importing the same line again changes nothing. A reference with another amount,
 payer or date is refused. The correct lines are imported as one change; the others are listed, and then the exit

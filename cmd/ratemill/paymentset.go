@@ -64,7 +64,7 @@ func paymentWithdraw(f *flags) *cobra.Command {
 		Use:   "withdraw REFERENCE --why WORDS",
 		Short: "Take back a payment that was imported by mistake",
 		Long: `Withdraw takes back a payment, or a write-off, as if it had never been entered: its documents are open again.
-For money that went back, import a line with an amount below 0 instead.`,
+For money that was paid back, import a line with an amount below 0 instead.`,
 		Example: "  ratemill payment withdraw BANK-88122 --why \"of another company\"",
 		Args:    needing(1, 1, "a reference: ratemill payment withdraw BANK-88122 --why …"),
 	}
@@ -78,8 +78,8 @@ func paymentWriteOff(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "write-off DOCUMENT --why WORDS",
 		Short: "Write off the open amount of a document",
-		Long: `Write-off writes off the open amount of a document: nobody expects it any more, and it counts against no credit
-limit. The document stays as it is. To correct a wrong bill, make a credit note instead.`,
+		Long: `Write-off writes off the open amount of a document: the amount is no longer expected, and it counts against no
+credit limit. The document stays as it is. To correct a wrong bill, make a credit note instead.`,
 		Example: "  ratemill payment write-off INV-2026-000412 --why \"insolvent\"",
 		Args:    needing(1, 1, "a document: ratemill payment write-off INV-2026-000412 --why …"),
 	}
@@ -115,11 +115,11 @@ func paymentCollect(f *flags) *cobra.Command {
 	today := registry.Date(time.Now().Unix() / (24 * 60 * 60))
 	c := &cobra.Command{
 		Use:   "collect --out FILE.xml --why WORDS",
-		Short: "Make a file of SEPA direct debits for the bank",
-		Long: `Collect makes a pain.008.001.08 file of the open amounts of documents whose payers pay by SEPA direct debit: one
-debit for each document, on its due date, and not before --on. The number of the document is the end-to-end id,
-which the bank's statement shows. A document without a required detail, such as a mandate, is refused with the
-list of all missing details; the file contains the other documents.
+		Short: "Create a file of SEPA direct debits for the bank",
+		Long: `Collect creates a pain.008.001.08 file of the open amounts of documents whose payers pay by SEPA direct debit:
+one debit for each document, on its due date, and not before --on. The number of the document is the end-to-end
+id, which the bank's statement shows. A document without a required detail, such as a mandate, is refused with
+the list of all missing details; the file contains the other documents.
 
 A document is collected only once: until its payment arrives, no other file contains it. --again NUMBER collects
 it once more, after the bank refused the debit. ratemill keeps the file: ratemill payment collections ID writes
@@ -131,7 +131,7 @@ it again.`,
 	paymentFlags(f, c, &r.PaymentOrder)
 	c.Flags().StringVar(&r.Seller, "seller", "", "the seller that collects, by its name in the catalogue; needed if there are several")
 	c.Flags().Var(&dateFlag{&r.Until}, "until", "documents that are due on this day or before (default: in 14 days)")
-	c.Flags().Var(&dateFlag{&r.On}, "on", "first day of collection (default: in 2 days, as banks ask)")
+	c.Flags().Var(&dateFlag{&r.On}, "on", "first day of collection (default: in 2 days, as banks require)")
 	c.Flags().StringArrayVar(&r.Again, "again", nil, "number of a document whose last debit the bank refused; repeat for more")
 	c.Flags().StringVar(&out, "out", "", "file to write; it must not exist")
 	c.RunE = func(cmd *cobra.Command, _ []string) error {

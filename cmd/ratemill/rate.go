@@ -28,9 +28,9 @@ func rateCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rate FILE…",
 		Short: "Rate files offline: the whole pipeline in memory",
-		Long: `Rate reads files, applies the rules, rates the usage and prints every rated record with its charges, one JSON object a
-line, in the order of the files and their records. Nothing is stored, and the same input gives the same output, byte for
-byte. Accounts and SIMs come from the project's registry/ folder.
+		Long: `Rate reads files, applies the rules, rates the usage and prints every rated record with its charges, one JSON
+object per line, in the order of the files and their records. Nothing is stored, and the same input gives the
+same output, byte for byte. Accounts and SIMs come from the project's registry/ folder.
 
 Counters begin at zero: all pools are full, and limits start from zero usage. Files are rated one after the
 other in the order given. Where a source's times have no year, the year nearest to the file's modification time

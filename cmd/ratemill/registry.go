@@ -16,7 +16,7 @@ import (
 func registryCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "registry",
-		Short: "Accounts and SIMs: owners, with validity and the revision that made each known",
+		Short: "Accounts and SIMs: owners, validity, and the revision in which each fact became known",
 		Long: `Registry shows imported facts: the tree of accounts, the SIMs of an account, and the whole history of a SIM. You
 can name a SIM by any identifier that it has or had.`,
 	}
@@ -42,7 +42,7 @@ func (t *timeFlag) Set(text string) (err error) {
 // inRange refuses the years that documents also refuse.
 func inRange(t time.Time, text string) error {
 	if !registry.InYears(t) {
-		return fmt.Errorf("%s lies outside of the years 1970 to 2199", text)
+		return fmt.Errorf("%s is outside the years 1970 to 2199", text)
 	}
 	return nil
 }
@@ -98,7 +98,7 @@ prints the SIMs that this account owns. --at shows another time, as known now.`,
 		},
 	}
 	c.Flags().Var(&at, "at", "show the state on a day or at a time (default now)")
-	c.Flags().IntVar(&limit, "limit", 1000, "with an account: most SIMs")
+	c.Flags().IntVar(&limit, "limit", 1000, "with an account: largest number of SIMs to show")
 	outputFlag(f, c)
 	return c
 }

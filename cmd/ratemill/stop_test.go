@@ -188,7 +188,7 @@ func TestSIGHUPEndsInOrder(t *testing.T) {
 	require.Equal(t, 0, p.cmd.ProcessState.ExitCode())
 	require.Contains(t, p.said(), `why="signal \"hangup\""`)
 	require.Contains(t, p.said(), "the roles have stopped")
-	require.NotContains(t, p.said(), "embedded engine died")
+	require.NotContains(t, p.said(), "embedded engine exited")
 	require.True(t, gone(kafka))
 	require.True(t, gone(warehouse))
 }

@@ -113,8 +113,8 @@ func storesRemake(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "remake TABLE…",
 		Short: "Recreate a dropped ClickHouse table, empty",
-		Long: `Remake recreates, without rows, a table that ratemill had created and somebody dropped. If there is a backup, restore
-the table from it instead. See docs/runbooks/table-missing.md.`,
+		Long: `Remake recreates, without rows, a table that ratemill had created and that was dropped. If there is a backup,
+restore the table from it instead. See docs/runbooks/table-missing.md.`,
 		Args: needing(1, 0, "names of tables, as the error message lists them: ratemill stores remake usage_events --why TICKET-17"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(why) == "" {

@@ -224,7 +224,8 @@ A record whose copy was rated in the meantime is not rated again: it waits with 
 			tellClaimed(ordered.Claimed)
 			if n := ordered.Unkept; n > 0 {
 				fmt.Fprintf(stderr, "%s skipped: it represents the rest of a truncated file, whose content was not kept; "+
-					"`ratemill suspense show` says what to do\n", are(n))
+					"`ratemill suspense show` shows what to do"+
+					"\n", are(n))
 			}
 			for _, r := range ordered.Retries {
 				fmt.Fprintf(stderr, "retry %d: %s of %s\n", r.Number, counted(r.Records, "record"), r.Source)

@@ -30,7 +30,7 @@ func tailCommand(f *flags) *cobra.Command {
 	var follow bool
 	c := &cobra.Command{
 		Use:   "tail usage|rated",
-		Short: "Print messages of a topic as JSON, one a line",
+		Short: "Print messages of a topic as JSON, one per line",
 		Long: `Tail prints the batches of the topic ratemill.usage or ratemill.rated as they are published in proto/, one JSON object
 a line, with the partition and offset of each. File ids and keys are hex; times are RFC 3339.`,
 		Example:   "  ratemill tail rated -n 1 | jq .\n  ratemill tail usage --partition 3 --from 1200 --follow",

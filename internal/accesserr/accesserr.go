@@ -44,20 +44,23 @@ func Encrypted(err error, f Fields) error {
 	case err == nil || Is(err):
 		return err
 	case errors.As(err, &unknown):
-		return &Error{"its certificate is signed by an authority that is not trusted here", "name the file with the authority's certificate in " +
-			f.CA + "; if it is there, somebody else answers at this address", err}
+		return &Error{"its certificate is signed by an authority that this machine does not trust", "give the file with the " +
+			"authority's certificate in" +
+			" " +
+			f.CA + "; if it is there, another server answers at this address", err}
 	case errors.As(err, &name):
-		return &Error{"its certificate is not for the name in its address", "call it by " + names(name.Certificate) + ", or have " +
-			"a certificate made for the name", err}
+		return &Error{"its certificate is not for the name in its " +
+			"address", "call it by " + names(name.Certificate) + ", or get a certificate for the name", err}
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return &Error{"its certificate is not valid at this time", "have it renewed, or set this machine's clock", err}
+		return &Error{"its certificate is not valid at this time", "renew it, or set this machine's clock", err}
 	case errors.As(err, &invalid):
 		return &Error{"its certificate cannot be used", "have another made; " + f.CA + " is what it was checked with", err}
 	case errors.As(err, &plain), strings.Contains(err.Error(), "server refused TLS connection"),
 		strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return &Error{"it does not encrypt at this address", "take the port that does, or change " + f.Encrypt, err}
+		return &Error{"it does not use encryption at this address", "use the port that does, or change " + f.Encrypt, err}
 	case strings.Contains(err.Error(), "remote error: tls: "): // an alert (RFC 8446, 6), whose type is not exported
-		return &Error{"it does not accept our certificate, or wants one", "set " + f.Cert + " to a certificate that its authority has signed",
+		return &Error{"it does not accept the certificate of ratemill, or requires " +
+			"one", "set " + f.Cert + " to a certificate that its authority has signed",
 			err}
 	}
 	return err
@@ -82,5 +85,5 @@ func Login(err error, f Fields) error {
 
 // Right returns the error for a user who is logged in but lacks a right.
 func Right(err error, f Fields) error {
-	return &Error{"the user may not do this", "grant it to the user that is named in " + f.Login, err}
+	return &Error{"the user has no permission for this", "grant it to the user that is named in " + f.Login, err}
 }

@@ -158,7 +158,7 @@ func (o *Office) tryAccounts(ctx context.Context, d *accountDraft, make func(*ac
 }
 
 // madeBefore answers a request whose key was used before.
-const madeBefore = "a request with this key was made before; nothing was changed"
+const madeBefore = "a request with this key was already carried out; nothing was changed"
 
 // made reports whether a request with a key was carried out before. What the request changed may have changed again since
 // then, so this is checked before the request itself. It is checked after the registry was read: if the same request is
@@ -195,7 +195,7 @@ func (d *accountDraft) actor() (account.Actor, error) {
 func (d *accountDraft) unknown(id string) error {
 	_, err := registryAt{d.view, d.view.Revision(), 0}.account(id)
 	if err == nil {
-		err = fmt.Errorf("account %s is not there at that time", id)
+		err = fmt.Errorf("account %s does not exist at that time", id)
 	}
 	return err
 }
@@ -242,8 +242,8 @@ func (d *accountDraft) moment(id string, h *account.History) (udr.Instant, error
 	}
 	first, _ := a.CycleOf(registry.LocalDate(a.Zone, udr.InstantOf(d.now)))
 	if begins := registry.Midnight(a.Zone, first); when < begins && !d.Backdate {
-		return 0, &Problem{Conflict, fmt.Errorf("%s lies before the running billing cycle of account %s, which began on %s; --backdate says "+
-			"that it is meant", day(when, a.Zone), id, day(begins, a.Zone))}
+		return 0, &Problem{Conflict, fmt.Errorf("%s is before the running billing cycle of account %s, which began on %s; "+
+			"give --backdate if that is intended", day(when, a.Zone), id, day(begins, a.Zone))}
 	}
 	d.backdated = true
 	return when, nil

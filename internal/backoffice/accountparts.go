@@ -87,7 +87,7 @@ func (d *accountDraft) only(id string, given account.Given, name account.Resourc
 		r := given[0].Resources[other]
 		r.Default = false
 		d.state(registry.KindResource, id, other.String(), when, r)
-		d.answer.Notes = append(d.answer.Notes, other.String()+" is the default no longer")
+		d.answer.Notes = append(d.answer.Notes, other.String()+" is no longer the default")
 	}
 }
 
@@ -108,10 +108,10 @@ func (o *Office) SetGroup(ctx context.Context, r GroupOrder) (*AccountChange, er
 			return err
 		}
 		if as.Account != r.Account {
-			return conflict("groups are made by the enterprise itself: add --as %s if it asked you to", r.Account)
+			return conflict("only the enterprise itself defines groups: add --as %s if it asked you to", r.Account)
 		}
 		if g := account.Value[account.Group](d.book, registry.KindGroup, r.Group, "", when); g != nil && g.Account != r.Account {
-			return conflict("there is a group %s of another account; take another id", r.Group)
+			return conflict("another account has a group %s; choose another id", r.Group)
 		}
 		if r.Take {
 			return d.end(registry.KindGroup, r.Group, "", when)

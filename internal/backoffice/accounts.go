@@ -366,7 +366,7 @@ func (o *Office) credit(ctx context.Context, r *reading, f *FullAccount) error {
 		unbilled, err1 := c.Unbilled()
 		exposure, err2 := c.Exposure()
 		if err1 != nil || err2 != nil {
-			return fmt.Errorf("what account %s owes is more than can be added up", f.Payer)
+			return fmt.Errorf("the debt of account %s is too large to be added up", f.Payer)
 		}
 		f.Credit = &AccountCredit{Payer: f.Payer, Currency: c.Currency, Unbilled: unbilled.String(), Documents: c.Documents.String(),
 			Exposure: exposure.String(), Passed: []int{}}

@@ -198,7 +198,7 @@ func TestADryRunChangesNothingAndAKeyChangesOnce(t *testing.T) {
 	again, err := o.Set(t.Context(), set)
 	require.NoError(t, err)
 	require.Zero(t, again.Revision)
-	require.Contains(t, again.Notes, "a request with this key was made before; nothing was changed")
+	require.Contains(t, again.Notes, "a request with this key was already carried out; nothing was changed")
 	require.Equal(t, before+1, revision())
 
 	set.Key, set.Fields = "", map[string]string{"notes": "a"}
@@ -224,7 +224,7 @@ func TestARequestIsDoneOnceEvenIfItsEffectIsOverByThen(t *testing.T) {
 		before := revision()
 		made, err := o.SetStatus(t.Context(), suspend)
 		require.NoError(t, err)
-		require.Equal(t, []string{"a request with this key was made before; nothing was changed"}, made.Notes)
+		require.Equal(t, []string{"a request with this key was already carried out; nothing was changed"}, made.Notes)
 		require.Equal(t, before, revision())
 	}
 	again() // it is suspended already
@@ -274,7 +274,7 @@ func TestAnAccountSeesAndChangesOnlyItself(t *testing.T) {
 		Fields: map[string]string{"name": "Peter", "email": "peter@initech.example"}})
 	require.NoError(t, err)
 	_, err = o.SetGroup(ctx, backoffice.GroupOrder{AccountOrder: by(""), Account: "initech", Group: "north", Name: "North"})
-	require.ErrorContains(t, err, "groups are made by the enterprise itself")
+	require.ErrorContains(t, err, "only the enterprise itself defines groups")
 	_, err = o.SetAddon(ctx, backoffice.AddonOrder{AccountOrder: by("initech"), Account: "initech", Addon: "vpn"})
 	require.ErrorContains(t, err, "no addon is open to the account")
 	_, err = o.SetResource(ctx, backoffice.ResourceOrder{AccountOrder: by(""), Account: "globex", Resource: "addon/vpn", Open: true})
@@ -288,8 +288,8 @@ func TestADateBeforeTheRunningCycleIsRefusedUnlessItIsMeant(t *testing.T) {
 	order := backoffice.SetOrder{AccountOrder: by(""), Account: "initech", Kind: "details", Fields: map[string]string{"notes": "a"}}
 	order.At = time.Now().AddDate(0, 0, -40)
 	_, err := o.Set(t.Context(), order)
-	require.ErrorContains(t, err, "lies before the running billing cycle of account initech, which began on ")
-	require.ErrorContains(t, err, "--backdate says that it is meant")
+	require.ErrorContains(t, err, "is before the running billing cycle of account initech, which began on ")
+	require.ErrorContains(t, err, "give --backdate if that is intended")
 }
 
 func TestACreditLimitChangesAtAnyTimeAndAProfileBeginsWithACycle(t *testing.T) {

@@ -40,7 +40,7 @@ type NewAccount struct {
 func (o *Office) CreateAccount(ctx context.Context, r NewAccount) (*AccountChange, error) {
 	return o.changeAccounts(ctx, &r.AccountOrder, func(d *accountDraft) error {
 		if d.book.History(r.Account) != nil {
-			return conflict("there is an account %s already", r.Account)
+			return conflict("account %s already exists", r.Account)
 		}
 		as, err := d.actor()
 		if err != nil {
@@ -48,7 +48,7 @@ func (o *Office) CreateAccount(ctx context.Context, r NewAccount) (*AccountChang
 		}
 		kind, ok := registry.ParseAccountKind(cmp.Or(r.Kind, "standard"))
 		if !ok {
-			return fmt.Errorf("%s is not a kind of account; there are standard and reseller", r.Kind)
+			return fmt.Errorf("%s is not a kind of account; the kinds are standard and reseller", r.Kind)
 		}
 		if kind == registry.ResellerAccount && !d.in.Resellers {
 			return conflict("resellers are not enabled in this installation; write resellers: true under accounts in ratemill.yaml")
@@ -232,7 +232,7 @@ func (o *Office) status(ctx context.Context, d *accountDraft, histories account.
 		}
 	}
 	if follow.later > 0 {
-		d.answer.Notes = append(d.answer.Notes, counted(follow.later, "SIM")+" have later states already, which stay")
+		d.answer.Notes = append(d.answer.Notes, counted(follow.later, "SIM")+" already have later states, which stay")
 	}
 	return nil
 }
@@ -324,7 +324,7 @@ var SettableKinds = []string{"profile", "details", "company", "contact", "addres
 // Set states a value of an account.
 func (o *Office) Set(ctx context.Context, r SetOrder) (*AccountChange, error) {
 	if !slices.Contains(SettableKinds, r.Kind) {
-		return nil, fmt.Errorf("%s is nothing that can be set%s", r.Kind, orAll(diag.Suggest(r.Kind, SettableKinds), "kind", SettableKinds))
+		return nil, fmt.Errorf("%s cannot be set%s", r.Kind, orAll(diag.Suggest(r.Kind, SettableKinds), "kind", SettableKinds))
 	}
 	return o.changeAccounts(ctx, &r.AccountOrder, func(d *accountDraft) error {
 		if r.Kind == "company" || r.Kind == "project" || strings.HasPrefix(r.Account, registry.CompanySubject("")) {
@@ -366,7 +366,7 @@ func (d *accountDraft) set(r *SetOrder, when udr.Instant) error {
 	}
 	for name := range r.Fields {
 		if !slices.Contains(accountFields, name) {
-			return fmt.Errorf("%s is no field of an account%s", name, orAll("", "field", accountFields))
+			return fmt.Errorf("%s is not a field of an account%s", name, orAll("", "field", accountFields))
 		}
 	}
 	return d.row(r.Account, when, r.Fields)
@@ -420,7 +420,7 @@ func (d *accountDraft) withCycle(id string, a *registry.Account, when udr.Instan
 // setSettings sets the lifecycle of an account's SIMs.
 func (d *accountDraft) setSettings(r *SetOrder, when udr.Instant) error {
 	if d.catalogue == nil {
-		return conflict("the project has no catalogue, so there is no lifecycle to name")
+		return conflict("the project has no catalogue, so it has no lifecycles")
 	}
 	a := d.book.Account(r.Account, when)
 	text, err := d.text(registry.KindSettings, r.Account, "", when, r.Text, r.Fields)

@@ -69,7 +69,7 @@ func (o *Office) followers(ctx context.Context, d *accountDraft, c *account.Stat
 		}
 	}
 	if len(lacking) > 0 {
-		return nil, conflict("the states of SIMs cannot follow: %s; put the text back into the catalogue first",
+		return nil, conflict("the states of SIMs cannot follow: %s; put the document back into the catalogue first",
 			strings.Join(lacking, "; "))
 	}
 	return f, nil

@@ -67,7 +67,7 @@ func (o *Office) AddCharge(ctx context.Context, r ChargeOrder) (*AccountChange, 
 			}
 			own, ok := d.view.Owner(sim, when, d.book.Revision)
 			if id, _ := d.view.AccountID(own.Account); !ok || id != r.Account {
-				return conflict("SIM %s is not one of account %s at that time", r.SIM, r.Account)
+				return conflict("SIM %s does not belong to account %s at that time", r.SIM, r.Account)
 			}
 			v.SIM = registry.SubjectOf(sim)
 		}
@@ -78,7 +78,7 @@ func (o *Office) AddCharge(ctx context.Context, r ChargeOrder) (*AccountChange, 
 				tax = "the tax class of --tax, " + r.Tax
 			}
 			d.answer.Notes = append(d.answer.Notes,
-				fmt.Sprintf("no part of the catalogue is of charge %s, so the charge has %s", r.Product, tax))
+				fmt.Sprintf("no part of the catalogue is for charge %s, so the charge has %s", r.Product, tax))
 		}
 		return nil
 	})
@@ -105,7 +105,7 @@ func (o *Office) adjusts(ctx context.Context, v *product.OneOff) error {
 	case err != nil:
 		return problemOf(err)
 	case s.Payer.Account != v.Payer:
-		return conflict("document %s is one of %s, and the charge is paid by %s", s.Name(), s.Payer.Account, v.Payer)
+		return conflict("document %s is for %s, but the charge is paid by %s", s.Name(), s.Payer.Account, v.Payer)
 	case line < 1 || line > len(s.Lines):
 		return &Problem{Conflict, document.NoLine(s.Name(), line, len(s.Lines))}
 	}
@@ -126,7 +126,7 @@ func lineOf(adjusts string) (document string, line int, err error) {
 func chargeAmount(text, currency string) (decimal.D, error) {
 	amount, err := decimal.Parse(text)
 	if err != nil {
-		return amount, fmt.Errorf("%q is no amount; write 120.00", text)
+		return amount, fmt.Errorf("%q is not an amount; write 120.00", text)
 	}
 	if amount.IsZero() {
 		return amount, errors.New("a charge of 0 changes nothing")

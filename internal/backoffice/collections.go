@@ -110,7 +110,7 @@ func (o *Office) seller(name, as string, today registry.Date) (*terms.Seller, er
 		return as != "" && (s == nil || s.Account.Value != as)
 	})
 	if as != "" && (len(names) == 0 || name != "" && !slices.Contains(names, name)) {
-		return nil, conflict("account %s collects its own invoices alone, as the seller of the catalogue with account: %s", as, as)
+		return nil, conflict("account %s collects only its own invoices, as the seller of the catalogue with account: %s", as, as)
 	}
 	if name == "" && len(names) == 1 {
 		name = names[0]

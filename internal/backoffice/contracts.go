@@ -87,7 +87,7 @@ func (r *NewContract) signed(before *contract.Contract) (*contract.Signed, error
 	v := contract.Signed{Account: r.Account, Document: r.Document}
 	if before != nil {
 		if before.Status != contract.Draft {
-			return nil, conflict("there is a contract %s already, from %s on; sign the new one by another id", r.ID, before.Start)
+			return nil, conflict("contract %s already exists, from %s on; sign the new one under another id", r.ID, before.Start)
 		}
 		v = before.Signed
 		if r.Account != "" {

@@ -21,7 +21,8 @@ func (o *Office) backdatedNotes(ctx context.Context, backdated bool, revision re
 }
 
 func backdatedWords(revision registry.Revision) string {
-	return fmt.Sprintf("usage of files that were read before revision %d keeps what it cost; that of later files counts by this", revision)
+	return fmt.Sprintf("usage of files that were read before revision %d keeps its price; the revision applies to usage "+
+		"of later files", revision)
 }
 
 // countsFrom returns the first files to which a revision applies, among files that wait or are being read. If it fails,
@@ -29,7 +30,8 @@ func backdatedWords(revision registry.Revision) string {
 func (o *Office) countsFrom(ctx context.Context, revision registry.Revision) (notes []string) {
 	c, err := o.Store.CountingFrom(ctx, revision)
 	if err != nil {
-		return []string{fmt.Sprintf("the files from which on revision %d counts are unknown: %v; `ratemill files` shows what is being read",
+		return []string{fmt.Sprintf("it is unknown from which files on revision %d applies: %v; `ratemill files` shows the "+
+			"files that are being read",
 			revision, err)}
 	}
 	if len(c.Reading) > 0 {
@@ -38,7 +40,7 @@ func (o *Office) countsFrom(ctx context.Context, revision registry.Revision) (no
 	if c.Waiting > 0 {
 		notes = append(notes, waitingWords(&c, revision))
 	} else if len(notes) > 0 {
-		notes = append(notes, fmt.Sprintf("revision %d counts from the next file that comes", revision))
+		notes = append(notes, fmt.Sprintf("revision %d applies from the next file that comes", revision))
 	}
 	return notes
 }
@@ -52,16 +54,16 @@ func readingWords(c *control.Counting, revision registry.Revision) string {
 		names = append(names, fmt.Sprintf("%d more", c.Others))
 	}
 	if len(names) == 1 {
-		return fmt.Sprintf("revision %d does not count for a file that is being read: %s", revision, names[0])
+		return fmt.Sprintf("revision %d does not apply to a file that is being read: %s", revision, names[0])
 	}
-	return fmt.Sprintf("revision %d does not count for %d files that are being read: %s", revision, int64(len(c.Reading))+c.Others,
+	return fmt.Sprintf("revision %d does not apply to %d files that are being read: %s", revision, int64(len(c.Reading))+c.Others,
 		strings.Join(names, ", "))
 }
 
 func waitingWords(c *control.Counting, revision registry.Revision) string {
 	first := fmt.Sprintf("%s from %s", strings.TrimPrefix(c.First.Path, "/"), c.First.Source)
 	if c.Waiting == 1 {
-		return fmt.Sprintf("revision %d counts from %s on, which waits to be read", revision, first)
+		return fmt.Sprintf("revision %d applies from %s on, which waits to be read", revision, first)
 	}
-	return fmt.Sprintf("revision %d counts from %s on, the oldest of %d files that wait to be read", revision, first, c.Waiting)
+	return fmt.Sprintf("revision %d applies from %s on, the oldest of %d files that wait to be read", revision, first, c.Waiting)
 }

@@ -86,7 +86,7 @@ func (o *Office) toDeliver(ctx context.Context, who *invoiceActor, r *DeliverOrd
 			case s.State != invoicing.Final:
 				return conflict("document %s is %s; only final documents are delivered", s.Name(), s.State)
 			case s.Terms.Sandbox:
-				return conflict("document %s is of a sandbox account, so it goes to nobody; ratemill invoice show --to writes its files", s.Name())
+				return conflict("document %s is for a sandbox account, so it is not delivered; ratemill invoice show --to writes its files", s.Name())
 			}
 			ids = append(ids, s.ID)
 		}
@@ -118,7 +118,8 @@ func (o *Office) deliverAgain(ctx context.Context, id string, r *DeliverOrder) (
 			return nil, err
 		}
 		if r.Channel == "" {
-			return nil, conflict("document %s has no delivery, since its billing profile asked for none when it was issued; say how with --channel",
+			return nil, conflict("document %s has no delivery, because its billing profile required none when it was issued; "+
+				"choose a channel with --channel",
 				s.Name())
 		}
 		return o.deliverBy(ctx, s, r)
@@ -147,8 +148,8 @@ func (o *Office) deliverBy(ctx context.Context, s *invoicing.Stored, r *DeliverO
 		by.To = s.Terms.Emails
 	}
 	if r.Channel == string(delivery.SFTP) {
-		return nil, conflict("document %s was issued without a server of its payer; ratemill account set %s remote_storage … states one for "+
-			"the next documents",
+		return nil, conflict("document %s was issued before its payer had a server; ratemill account set %s remote_storage "+
+			"… sets one for the next documents",
 			s.Name(), s.Payer.Account)
 	}
 	var job *delivery.Job

@@ -81,8 +81,8 @@ func TestDocumentsAreSentAgainByNameAndThoseThatFailedAllTogether(t *testing.T) 
 		"there is no document INV-7":               named("INV-7"),
 		"the reason is empty":                      func(r *backoffice.DeliverOrder) { r.Why = "" },
 		"account initech may see and change only":  func(r *backoffice.DeliverOrder) { r.Documents, r.As = []string{"INV-0001"}, "initech" },
-		"was issued without a server of its payer": func(r *backoffice.DeliverOrder) { r.Documents, r.Channel = []string{"INV-0001"}, "sftp" },
-		"nobody knows where": func(r *backoffice.DeliverOrder) {
+		"was issued before its payer had a server": func(r *backoffice.DeliverOrder) { r.Documents, r.Channel = []string{"INV-0001"}, "sftp" },
+		"ratemill cannot tell where": func(r *backoffice.DeliverOrder) {
 			r.Documents, r.Channel = []string{"INV-0001"}, "e_invoice"
 		},
 	} {
@@ -101,7 +101,7 @@ func TestPaymentsAndDeliveriesAreForTheProviderAndTheResellerAbove(t *testing.T)
 	as := func(account string) backoffice.PaymentOrder { r := because; r.As = account; return r }
 	done := imports(t, o, as("globex"), ",INV-0009,5.00,DAY,R1", ",INV-0001,5.00,DAY,R2", ",INV-7,5.00,DAY,R3")
 	require.Equal(t, []int{1, 2}, []int{done.New, done.Refused})
-	require.Contains(t, done.Lines[1].Why, "account globex may see documents of account globex and not change them")
+	require.Contains(t, done.Lines[1].Why, "account globex may see documents of account globex but not change them")
 	for as, want := range map[string]int{"": 1, "globex": 1, "initech": 1} {
 		all, err := o.ListPayments(ctx, backoffice.PaymentQuestion{As: as})
 		require.NoError(t, err)
@@ -117,7 +117,7 @@ func TestPaymentsAndDeliveriesAreForTheProviderAndTheResellerAbove(t *testing.T)
 	_, err = o.WriteOff(ctx, "INV-0009", as("globex"))
 	require.NoError(t, err)
 	_, err = o.Collect(ctx, backoffice.CollectOrder{PaymentOrder: as("globex"), Until: 1 << 20})
-	require.ErrorContains(t, err, "account globex collects its own invoices alone")
+	require.ErrorContains(t, err, "account globex collects only its own invoices")
 	_, err = o.DecideDelivery(ctx, backoffice.DeliveryOrder{Document: "INV-0009", Do: "confirm", Who: "ada", Why: "posted", As: "initech"})
 	require.ErrorContains(t, err, "not change them")
 	l, err := o.DecideDelivery(ctx, backoffice.DeliveryOrder{Document: "INV-0009", Do: "confirm", Who: "ada", As: "globex", DryRun: true})

@@ -125,13 +125,13 @@ func (o *Office) DecideDelivery(ctx context.Context, r DeliveryOrder) (*ListedDe
 		names = append(names, string(jobs[i].Channel))
 		if r.Channel == "" && len(jobs) == 1 || string(jobs[i].Channel) == r.Channel {
 			if id != "" {
-				return nil, conflict("several documents have the number %s; name one by its id", r.Document)
+				return nil, conflict("several documents have the number %s; use the id of one", r.Document)
 			}
 			id = jobs[i].ID
 		}
 	}
 	if id == "" && r.Channel == "" {
-		return nil, fmt.Errorf("document %s has deliveries by %s; name one with --channel", r.Document, strings.Join(names, " and "))
+		return nil, fmt.Errorf("document %s has deliveries by %s; choose one with --channel", r.Document, strings.Join(names, " and "))
 	}
 	if id == "" {
 		return nil, missing("document %s has no delivery by %s%s", r.Document, r.Channel, orAll(diag.Suggest(r.Channel, names), "channel",

@@ -27,7 +27,7 @@ func TestADisputedAmountIsNeitherOverdueNorCollected(t *testing.T) {
 	}
 	for want, wrong := range map[string][2]string{
 		"there is no final document INV-7":                         {"INV-7", ""},
-		"400.00 is open of document INV-0001, so 400.01 cannot be": {"INV-0001", "400.01"},
+		"only 400.00 is open of document INV-0001, so 400.01 cannot be": {"INV-0001", "400.01"},
 		"-1 cannot be disputed":                                    {"INV-0001", "-1"},
 		"has more than the 2 decimals of EUR":                      {"INV-0001", "1.005"},
 	} {
@@ -39,7 +39,7 @@ func TestADisputedAmountIsNeitherOverdueNorCollected(t *testing.T) {
 	require.Equal(t, "dispute INV-0001 disputed 120.00 INV-0001 120.00",
 		fmt.Sprint(line.Reference, " ", line.Result, " ", line.Amount, " ", line.Pays))
 	_, err = dispute("INV-0001", "1.00")
-	require.ErrorContains(t, err, "120.00 of document INV-0001 is disputed already")
+	require.ErrorContains(t, err, "120.00 of document INV-0001 is already disputed")
 	after, _ := exposure(t, o)
 	require.Equal(t, owed, after, "it is owed all the same")
 	require.Equal(t, []string{"INV-0001 disputed 400.00", "INV-0002 open 610.00"}, opens(t, o))

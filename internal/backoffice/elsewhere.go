@@ -58,14 +58,14 @@ func (q *inquiry) inNoTable(ctx context.Context, id string, unknown error) error
 		return warehouse.NotFound("%s is not in the warehouse, which does not have all of %s yet (state %s); see `ratemill files`", id,
 			name, f.State)
 	case balance == nil || balance.Difference != 0:
-		return warehouse.NotFound("%s is not in the warehouse, which does not have all of %s yet; ask again in a moment, and if that "+
-			"does not help, see `ratemill partition list`", id, name)
+		return warehouse.NotFound("%s is not in the warehouse, which does not have all of %s yet; try again in a moment, "+
+			"and if that does not help, see `ratemill partition list`", id, name)
 	case f.Retry != 0:
 		return warehouse.NotFound("%s was not rated: %s has it neither in suspense nor among duplicates, so the rules filtered it or "+
 			"it is not a record", id, name)
 	}
-	return warehouse.NotFound("%s was not rated: %s has it neither in suspense nor among duplicates, so its rules filtered it or it "+
-		"is not a record; `ratemill try -v` with the file says why", id, name)
+	return warehouse.NotFound("%s was not rated: %s has it neither in suspense nor among duplicates, so its rules "+
+		"filtered it or it is not a record; `ratemill try -v` with the file shows why", id, name)
 }
 
 // sinceSuspense describes the later history of a suspended record, through all of its retries.
@@ -78,9 +78,9 @@ func (q *inquiry) sinceSuspense(ctx context.Context, id string, record udr.ID) e
 		short := Short(record.String())
 		switch {
 		case closed == nil && !retried:
-			return warehouse.NotFound("%s is in suspense, not rated; `ratemill suspense show %s` says why", id, id)
+			return warehouse.NotFound("%s is in suspense, not rated; `ratemill suspense show %s` shows why", id, id)
 		case closed == nil:
-			return warehouse.NotFound("%s was retried, and is in suspense again as %s; `ratemill suspense show %s` says why", id, short,
+			return warehouse.NotFound("%s was retried, and is in suspense again as %s; `ratemill suspense show %s` shows why", id, short,
 				short)
 		case closed.Retry == "":
 			as, why := "", ""

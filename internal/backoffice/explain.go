@@ -187,6 +187,6 @@ func (q *inquiry) read(ctx context.Context, e *Explanation, f offline.File, show
 	case err != nil && !errors.Is(err, found):
 		return err
 	}
-	return fmt.Errorf("line %d of %s is not the record %s: give a copy of %s as it was when it was read", e.Line, f.Path, Short(e.ID),
+	return fmt.Errorf("line %d of %s is not the record %s: give a copy of %s in the state in which it was read", e.Line, f.Path, Short(e.ID),
 		e.File)
 }

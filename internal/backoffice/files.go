@@ -104,8 +104,8 @@ func (o *Office) Files(ctx context.Context, filter FileFilter) (*Files, error) {
 	in := &surroundings{now: now, sources: o.projectSources()}
 	answer := &Files{Files: []File{}, Full: len(files) == filter.Limit}
 	if in.outcomes, err = o.outcomes(ctx, files); err != nil {
-		answer.Note = fmt.Sprintf("suspended counts mediation alone, and duplicate and rated are left out, since the warehouse does not "+
-			"answer: %v", err)
+		answer.Note = fmt.Sprintf("suspended counts only records suspended by mediation, and duplicate and rated are "+
+			"omitted, because the warehouse does not answer: %v", err)
 	}
 	for _, f := range append(waiting, files...) {
 		answer.Files = append(answer.Files, in.file(&f))
@@ -248,7 +248,7 @@ func (o *Office) FinishFile(ctx context.Context, order FileOrder) error {
 	}
 	file, err := o.Store.File(ctx, order.Number)
 	if err == nil && o.projectSources()[file.Source] {
-		return conflict("the project has source %s, so mediation reads file %d by itself; `ratemill files` shows what it waits for",
+		return conflict("the project has source %s, so mediation reads file %d automatically; `ratemill files` shows what it waits for",
 			file.Source, order.Number)
 	}
 	if err == nil {

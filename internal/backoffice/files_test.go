@@ -82,7 +82,7 @@ func inEveryState(t *testing.T) (*control.Store, time.Time) {
 	sees("seen.csv")
 	require.NoError(t, store.Listed(ctx, "sky", []control.Arriving{{Source: "sky", Sighting: control.Sighting{Path: "new.csv", Size: 1,
 		MTime: now}, Since: now, WaitsFor: "it waits for its marker file, new.csv.done"}},
-		[]control.Refusal{{Path: `a\\b.csv`, Why: "its name holds a backslash"}}, now))
+		[]control.Refusal{{Path: `a\\b.csv`, Why: "its name contains a backslash"}}, now))
 	return store, now
 }
 
@@ -161,7 +161,7 @@ func TestFilesCountsBothEnds(t *testing.T) {
 	in := &surroundings{outcomes: map[udr.FileID]warehouse.Outcome{id: {Ended: true, Rated: 2, Duplicate: 1, Suspended: 6, Retried: 3,
 		Dropped: 1}}}
 	text, remarks := printed(in)
-	require.Equal(t, "of the suspended records, 3 retried and 1 dropped since", remarks)
+	require.Equal(t, "of the suspended records, 3 have been retried and 1 dropped since then", remarks)
 	require.Contains(t, text, `"suspended":6,`)
 	require.Regexp(t, `"dropped":1,"duplicate":1,.*"rated":2,.*"retried":3,`, text)
 

@@ -47,7 +47,7 @@ func (a *invoiceActor) changes(payer string) error {
 	if a.r == nil || a.r.as.Provides(account.Path(a.r.book, payer, a.r.at)) {
 		return nil
 	}
-	return conflict("%s may see documents of account %s and not change them; the provider and a reseller above it may", a.r.as, payer)
+	return conflict("%s may see documents of account %s but not change them; the provider and a reseller above it may", a.r.as, payer)
 }
 
 func (a *invoiceActor) changesDocument(ctx context.Context, t invoicing.Table, name string) error {
@@ -92,7 +92,7 @@ func (o *Office) payersOf(ctx context.Context, r *InvoiceOrder, question bool) e
 		}
 	}
 	if len(r.Accounts) == 0 {
-		return conflict("%s has no payer below it whose documents it may make", who.r.as)
+		return conflict("%s has no payer below it whose documents it may create", who.r.as)
 	}
 	return nil
 }

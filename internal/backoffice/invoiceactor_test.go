@@ -66,8 +66,8 @@ func TestAnAccountSeesItsDocumentsAndAResellerChangesThoseBelowIt(t *testing.T) 
 		_, err := o.InvoiceStep(ctx, backoffice.ReviewInvoice, names, backoffice.InvoiceOrder{As: as, Why: "a test"})
 		return err
 	}
-	require.ErrorContains(t, review("initech", lower), "account initech may see documents of account initech and not change them")
-	require.ErrorContains(t, review("globex", upper), "account globex may see documents of account globex and not change them")
+	require.ErrorContains(t, review("initech", lower), "account initech may see documents of account initech but not change them")
+	require.ErrorContains(t, review("globex", upper), "account globex may see documents of account globex but not change them")
 	require.ErrorContains(t, review("nobody", upper), "--as")
 	require.NoError(t, review("globex", lower))
 	_, _, err = o.FinaliseInvoices(ctx, []string{lower}, backoffice.InvoiceOrder{As: "initech"})

@@ -207,7 +207,7 @@ func (o *Office) offBalance(ctx context.Context, view *registry.View) (reasons m
 		off, err := invoicing.Table{Tx: tx}.Off(ctx)
 		for number, places := range off {
 			id, _ := view.AccountID(number)
-			reasons[number] = fmt.Sprintf("its invoice balance is off: %s; ratemill invoice balance --account %s computes it again",
+			reasons[number] = fmt.Sprintf("its invoice balance is off: %s; ratemill invoice balance --account %s recomputes it",
 				places[0].Words(), id)
 		}
 		return err

@@ -27,7 +27,7 @@ import (
 )
 
 // errNoCatalogue means that an installation has no catalogue.
-var errNoCatalogue = &Problem{Invalid, errors.New("the project has no catalogue, so nobody knows what is charged")}
+var errNoCatalogue = &Problem{Invalid, errors.New("the project has no catalogue, so the charges are unknown")}
 
 // basisRequest selects the invoices to compute.
 type basisRequest struct {
@@ -186,7 +186,7 @@ func (c *cutting) take(ctx context.Context, accounts []uint32) (err error) {
 	}
 	c.basis.Cut = document.Cut{Log: int(c.generation), Offsets: c.balances.Offsets}
 	if len(c.balances.Offsets) == 0 {
-		return &Problem{Conflict, fmt.Errorf("the role account has never run here; it says up to where usage counts: ratemill run")}
+		return &Problem{Conflict, fmt.Errorf("the role account has never run here; it determines up to where usage counts: ratemill run")}
 	}
 	if c.basis.Balances = nil; c.balances.Partial {
 		return nil // the balances begin later than the log, so there is nothing to compare
@@ -249,7 +249,7 @@ func (c *cutting) behind(ctx context.Context) (string, error) {
 				return "", err
 			}
 			if at.Next < want {
-				return fmt.Sprintf("%s is at offset %d of partition %d of the rated log, and the balances are at %d", role.what, at.Next,
+				return fmt.Sprintf("%s is at offset %d of partition %d of the rated log, but the balances are at %d", role.what, at.Next,
 					partition, want), nil
 			}
 		}
@@ -277,7 +277,7 @@ func (c *cutting) behind(ctx context.Context) (string, error) {
 	}
 	newest, err := c.Store.RegistryRevision(ctx)
 	if err == nil && revision < newest {
-		return fmt.Sprintf("the role simstate has settled the SIMs up to revision %d of the registry, which is at %d", revision,
+		return fmt.Sprintf("the role simstate has settled the SIMs up to revision %d of the registry, whose newest revision is %d", revision,
 			newest), nil
 	}
 	return "", err

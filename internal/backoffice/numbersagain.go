@@ -84,8 +84,9 @@ func (o *Office) numbersOfWarehouse(ctx context.Context, counters []*invoicing.C
 	}
 	w, err := o.Warehouse(ctx)
 	if err != nil {
-		return nil, conflict("ClickHouse cannot be asked which numbers documents have, and a control store that was restored from a backup "+
-			"would give numbers twice: %w. If you know that it was not restored, --without-clickhouse does not ask", err)
+		return nil, conflict("ClickHouse does not answer the question which numbers documents have, and a control store "+
+			"that was restored from a backup would assign numbers twice: %w."+
+			" If you know that it was not restored, --without-clickhouse skips this check", err)
 	}
 	last, err := w.LastNumbers(ctx)
 	for _, l := range last {
@@ -95,7 +96,7 @@ func (o *Office) numbersOfWarehouse(ctx context.Context, counters []*invoicing.C
 			if err != nil {
 				return nil, err
 			}
-			again = append(again, fmt.Sprintf("  %s: the next number would be %s, and ClickHouse has documents up to %s, issued on %s\n    %s",
+			again = append(again, fmt.Sprintf("  %s: the next number would be %s, but ClickHouse has documents up to %s, issued on %s\n    %s",
 				cmp.Or(l.Seller, "the operator"), of.Number(l.Year, n), l.Number, l.Issued, setNext(l.Seller, l.Range, l.Year, l.N+1)))
 		}
 	}

@@ -141,7 +141,7 @@ func conflict(format string, args ...any) error {
 // given refuses an order without a reason.
 func given(why string) error {
 	if strings.TrimSpace(why) == "" {
-		return errors.New("the reason is empty; it is kept, for those who look at this later")
+		return errors.New("the reason is empty; it is kept for later questions")
 	}
 	return nil
 }

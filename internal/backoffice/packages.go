@@ -49,7 +49,7 @@ func (o *Office) BuyPackage(ctx context.Context, r PackageOrder) (*AccountChange
 		}
 		zone := d.book.Account(r.Account, when).Zone
 		if d.catalogue == nil {
-			return conflict("there is no catalogue, so nobody knows what is in package %s; run this in the project's folder", r.Package)
+			return conflict("there is no catalogue, so the content of package %s is unknown; run this in the project's folder", r.Package)
 		}
 		p, ok := d.catalogue.Package(r.Package, when, zone)
 		if !ok {
@@ -96,7 +96,7 @@ func (d *accountDraft) buyer(r *PackageOrder, when udr.Instant) (string, error) 
 	}
 	own, ok := d.view.Owner(sim, when, d.book.Revision)
 	if id, _ := d.view.AccountID(own.Account); !ok || id != r.Account {
-		return "", conflict("SIM %s is not one of account %s at that time", r.SIM, r.Account)
+		return "", conflict("SIM %s does not belong to account %s at that time", r.SIM, r.Account)
 	}
 	return registry.SubjectOf(sim), nil
 }
@@ -156,7 +156,8 @@ func (d *accountDraft) environment(p *rating.Package, payer string, when udr.Ins
 	sandbox := profile != nil && profile.Sandbox()
 	switch {
 	case p.Sandbox && !sandbox:
-		return conflict("package %s is for sandboxes, and account %s, which pays, is none: the environment of its billing profile is production",
+		return conflict("package %s is for sandboxes, but account %s, which pays, is not one: the environment of its "+
+			"billing profile is production",
 			p.Name, payer)
 	case sandbox && !p.Sandbox:
 		return conflict("account %s, which pays, is a sandbox, and package %s is not for sandboxes", payer, p.Name)
@@ -187,7 +188,8 @@ func (d *accountDraft) packagePrice(r *PackageOrder, name, price, its, payer str
 	case r.Price != "":
 		price = r.Price
 	case price != "" && its != currency:
-		return amount, conflict("package %s costs %s %s, but account %s pays in %s; give its price in that with --price", name, price, its, payer,
+		return amount, conflict("package %s costs %s %s, but account %s pays in %s; give its price in that currency with "+
+			"--price", name, price, its, payer,
 			currency)
 	}
 	if price == "" || price == "0" {
@@ -221,8 +223,8 @@ func (d *accountDraft) renews(r *PackageOrder, p *rating.Package, v *account.Pac
 	case mode == "on_expiry" && p.OnUse && r.Renewal != "":
 		return conflict("package %s begins with its first use, so it cannot renew on expiry; use --renewal on_use_up or never", p.Name)
 	case mode == "on_expiry" && p.OnUse:
-		d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("%s says that packages renew on expiry, but package %s begins with its first use, "+
-			"so it does not renew", who, p.Name))
+		d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("%s has packages renew on expiry, but package %s begins with "+
+			"its first use, so it does not renew", who, p.Name))
 		return nil
 	}
 	currency := d.book.Account(payer, when).Currency
@@ -232,7 +234,7 @@ func (d *accountDraft) renews(r *PackageOrder, p *rating.Package, v *account.Pac
 		v.Currency, cost = currency, "for "+price.String()+" "+currency
 	}
 	words := map[string]string{"on_expiry": "on expiry", "on_use_up": "on use-up"}
-	d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("it renews %s, each time %s, because %s says so; package cancel ends that",
+	d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("it renews %s, each time %s, because of %s; package cancel ends that",
 		words[mode], cost, who))
 	return nil
 }
@@ -262,8 +264,8 @@ func (d *accountDraft) chargePackage(r *PackageOrder, p *rating.Package, name, s
 	}
 	d.state(registry.KindOneOff, d.chargeID(&charge, &v), "", when, v)
 	if !d.knownCharge(p.Name) && r.Tax == "" {
-		d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("no part of the catalogue is of charge %s, so the price has no tax class; add such "+
-			"a part, or give --tax", p.Name))
+		d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("no part of the catalogue is for charge %s, so the price has no "+
+			"tax class; add such a part, or give --tax", p.Name))
 	}
 	return nil
 }
@@ -288,7 +290,7 @@ func (o *Office) CancelPackage(ctx context.Context, r PackageOrder) (*AccountCha
 		if err := d.end(registry.KindPackage, subject, r.Package, when); err != nil {
 			return err
 		}
-		d.answer.Notes = append(d.answer.Notes, "its price is not given back; ratemill charge add makes a credit")
+		d.answer.Notes = append(d.answer.Notes, "its price is not refunded; ratemill charge add creates a credit")
 		return nil
 	})
 }
@@ -297,7 +299,8 @@ func (o *Office) CancelPackage(ctx context.Context, r PackageOrder) (*AccountCha
 func (d *accountDraft) stopRenewal(r *PackageOrder, subject string, when udr.Instant) error {
 	v := account.Value[account.Package](d.book, registry.KindPackage, subject, r.Package, when)
 	if v == nil {
-		return missing("account %s has no package %s at that time; ratemill package list %s shows what it has", r.Account, r.Package, r.Account)
+		return missing("account %s has no package %s at that time; ratemill package list %s shows its "+
+			"packages", r.Account, r.Package, r.Account)
 	}
 	if registry.ParseRenewal(v.Renewal) == registry.NeverRenews {
 		return conflict("package %s does not renew; leave out --at-end to end it", r.Package)
@@ -305,6 +308,6 @@ func (d *accountDraft) stopRenewal(r *PackageOrder, subject string, when udr.Ins
 	changed := *v
 	changed.Renewal, changed.Price, changed.Currency = "never", nil, ""
 	d.state(registry.KindPackage, subject, r.Package, when, changed)
-	d.answer.Notes = append(d.answer.Notes, "it can be drawn until its time is over, and renews no more")
+	d.answer.Notes = append(d.answer.Notes, "it can be drawn until it expires, and does not renew any more")
 	return nil
 }

@@ -91,7 +91,7 @@ func (o *Office) findStop(ctx context.Context, r *StopRef, open bool) (*control.
 	}
 	switch {
 	case found == nil && len(all) > 0:
-		return nil, conflict("offset %d of %s/%d holds %s, not %s; look at it again: ratemill partition show %s %d --offset %d", r.Offset,
+		return nil, conflict("offset %d of %s/%d contains %s, not %s; look at it again: ratemill partition show %s %d --offset %d", r.Offset,
 			topic, r.Partition, all[0].Hash, r.Message, r.Topic, r.Partition, r.Offset)
 	case found == nil:
 		return nil, missing("partition %d of %s did not stop at offset %d, or has gone past it; `ratemill partition list` shows the "+
@@ -129,14 +129,14 @@ func (o *Office) Stop(ctx context.Context, r StopRef) (*StopContent, error) {
 func (o *Office) skipMeans(s *control.Stop) string {
 	switch {
 	case s.Kind == control.StopRows:
-		return "These rows stay out of the warehouse, and the balance of their files stays off by them."
+		return "These rows stay out of the warehouse, and the balance of their files remains off by them."
 	case s.Kind == control.StopGap:
-		return "The message is rated. The records missing before it stay missing, and the balance of their file stays off by them."
+		return "The message is rated. The records missing before it remain missing, and the balance of their file remains off by them."
 	case s.Topic == o.Topics.Usage:
-		return "Records whose identity can be read go to suspense with the code skipped, and can be retried from there; the balance " +
-			"of the file stays off by the others."
+		return "Records whose identity can be read go to suspense with the code skipped, and can be retried from there; the " +
+			"balance of the file remains off by the others."
 	}
-	return "The message does not count. If it held records, the balance of their files stays off by them."
+	return "The message does not count. If it contained records, the balance of their files remains off by them."
 }
 
 // StopOrder lets a stopped partition continue.
@@ -161,7 +161,7 @@ func (o *Office) OrderStop(ctx context.Context, r StopOrder) (*StopOrdered, erro
 			return nil, err
 		}
 		if r.Message == "" {
-			return nil, errors.New("name what is skipped by the hash of the message or rows; `ratemill partition list` prints it")
+			return nil, errors.New("give the hash of the message or rows to skip; `ratemill partition list` prints it")
 		}
 	}
 	s, err := o.findStop(ctx, &r.StopRef, true)
@@ -176,7 +176,7 @@ func (o *Office) OrderStop(ctx context.Context, r StopOrder) (*StopOrdered, erro
 	case errors.Is(err, control.ErrSkipped):
 		return nil, &Problem{Conflict, err}
 	case errors.Is(err, control.ErrConflict):
-		return nil, conflict("somebody else has just given an order for it; look again: ratemill partition list")
+		return nil, conflict("another user has just given an order for it; look again: ratemill partition list")
 	case err != nil:
 		return nil, err
 	}

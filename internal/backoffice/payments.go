@@ -220,7 +220,7 @@ func (d *paymentDraft) add(id string, v *payment.Value) {
 // whose payer is unknown.
 func (d *paymentDraft) may(payer string) error {
 	if payer == "" && d.who.r != nil {
-		return conflict("nobody knows whose payment it is, so the provider decides about it; name its payer or its document")
+		return conflict("the payer of this payment is unknown, so only the provider can handle it; give its payer or its document")
 	}
 	if payer == "" {
 		return nil

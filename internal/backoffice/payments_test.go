@@ -166,7 +166,7 @@ func TestCreditsAreAssignedWithdrawnAndWrittenOff(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "INV-0001 100.00, INV-0002 20.00", line.Pays)
 	_, err = o.AssignPayment(t.Context(), backoffice.AssignOrder{PaymentOrder: because, Reference: "R1", Document: "INV-0002"})
-	require.ErrorContains(t, err, "nothing can be assigned: the credit is 0.00 EUR, and 30.00 is open of document INV-0002")
+	require.ErrorContains(t, err, "nothing can be assigned: the credit is 0.00 EUR, and the open amount is 30.00 of document INV-0002")
 	_, err = o.AssignPayment(t.Context(), backoffice.AssignOrder{PaymentOrder: because, Reference: "R7", Document: "INV-0002"})
 	require.ErrorContains(t, err, "there is no payment with the reference R7")
 	require.Equal(t, []string{"INV-0001 paid 0.00", "INV-0002 partly 30.00"}, opens(t, o))
@@ -245,7 +245,7 @@ func TestAOneOffChargeIsAFactWithItsPayerAndCurrency(t *testing.T) {
 		"catalogue has tax class telcom; did you":   func(r *backoffice.ChargeOrder) { r.Tax = "telcom" },
 		"there is no document INV-7":                func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-7/1" },
 		"document INV-0001 has no lines":            func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0001/1" },
-		"INV-0009 is one of initech":                func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0009/1" },
+		"INV-0009 is for initech":                func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0009/1" },
 	} {
 		bad := r
 		bad.Key = ""

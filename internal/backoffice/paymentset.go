@@ -104,7 +104,7 @@ func (o *Office) WriteOff(ctx context.Context, document string, r PaymentOrder) 
 			return err
 		}
 		if open.Sign() <= 0 {
-			return conflict("nothing is open of document %s", of.Number)
+			return conflict("no amount of document %s is open", of.Number)
 		}
 		today := registry.Date(d.now.Time().Unix() / (24 * 60 * 60))
 		d.note(line, "write-off ", &payment.Value{Payer: of.Payer, Document: of.Number, Amount: open, Currency: of.Currency, Date: today,
@@ -171,10 +171,10 @@ func disputable(of *payment.Receivable, text string) (decimal.D, error) {
 	case err != nil:
 		return open, err
 	case open.Sign() <= 0:
-		return open, conflict("nothing is open of document %s, so there is nothing to dispute", of.Number)
+		return open, conflict("no amount of document %s is open, so there is nothing to dispute", of.Number)
 	case of.Disputed().Sign() > 0:
-		return open, conflict("%s of document %s is disputed already; ratemill payment list --payer %s names the dispute, and ratemill payment "+
-			"withdraw ends it", money(of.Disputed(), of.Currency), of.Number, of.Payer)
+		return open, conflict("%s of document %s is already disputed; ratemill payment list --payer %s lists the dispute, "+
+			"and ratemill payment withdraw ends it", money(of.Disputed(), of.Currency), of.Number, of.Payer)
 	case text == "":
 		return open, nil
 	}
@@ -183,7 +183,7 @@ func disputable(of *payment.Receivable, text string) (decimal.D, error) {
 		return amount, &Problem{Invalid, err}
 	}
 	if amount.Sign() < 0 || open.Less(amount) {
-		return amount, conflict("%s is open of document %s, so %s cannot be disputed", money(open, of.Currency), of.Number, text)
+		return amount, conflict("only %s is open of document %s, so %s cannot be disputed", money(open, of.Currency), of.Number, text)
 	}
 	return amount, nil
 }

@@ -44,7 +44,7 @@ type BrokenProjectError struct {
 }
 
 func (e *BrokenProjectError) Error() string {
-	return fmt.Sprintf("the project in %s, which says where files are, has %s", e.Project, counted(e.List.Errors(), "error"))
+	return fmt.Sprintf("the project in %s, which defines where files are, has %s", e.Project, counted(e.List.Errors(), "error"))
 }
 
 // sourceNow returns the source in the current project, which has the address of its server; nil if the project no
@@ -75,14 +75,14 @@ func (q *inquiry) fetch(ctx context.Context, e *Explanation) (f offline.File, do
 	file, err := q.Store.FileByID(ctx, e.record.File)
 	switch {
 	case errors.Is(err, control.ErrNotFound):
-		return f, nil, unfetched("the ledger does not have it")
+		return f, nil, unfetched("it is not in the ledger")
 	case err != nil:
 		return f, nil, err
 	case file.Retry > 0:
 		return f, nil, &unfetchedError{"the record", "it came back from suspense, and its line is in the file of the record before: see " +
 			"`before` above"}
 	case src == nil:
-		return f, nil, unfetched("the project has no source %s, which says where its files are", file.Source)
+		return f, nil, unfetched("the project has no source %s, which defines where its files are", file.Source)
 	case file.Size > mostFetched:
 		return f, nil, unfetched("it has %s, and at most %s are fetched to show a line", rating.Units(file.Size, udr.Octet),
 			rating.Units(mostFetched, udr.Octet))
@@ -114,7 +114,7 @@ func (q *inquiry) fetch(ctx context.Context, e *Explanation) (f offline.File, do
 		}
 	}
 	if another != "" {
-		return f, nil, unfetched("%q has another content now", another)
+		return f, nil, unfetched("the content of %q has changed since", another)
 	}
 	return f, nil, unfetched("it is no longer at its source%s", after(src))
 }
@@ -123,9 +123,9 @@ func (q *inquiry) fetch(ctx context.Context, e *Explanation) (f offline.File, do
 func after(src *source.Source) string {
 	switch a := src.Collect.After; {
 	case a.Delete:
-		return ", where files are deleted when they were read (collect.after)"
+		return ", where files are deleted after they were read (collect.after)"
 	case a.Move != "":
-		return ", nor in " + a.Move + ", where files go when they were read (collect.after)"
+		return ", nor in " + a.Move + ", where files are moved after they were read (collect.after)"
 	}
 	return ""
 }

@@ -123,8 +123,8 @@ func (o *Office) Await(ctx context.Context, number int64, untaken func()) (*Retr
 	}
 	answer, err := o.await(ctx, w, number, untaken)
 	if err != nil && ctx.Err() != nil {
-		return nil, &backoff.StoppedError{What: fmt.Sprintf("see retry %d done; it goes on, and `ratemill suspense retries` shows the "+
-			"outcome", number), Err: context.Canceled}
+		return nil, &backoff.StoppedError{What: fmt.Sprintf("see retry %d done; it continues, and `ratemill suspense "+
+			"retries` shows the outcome", number), Err: context.Canceled}
 	}
 	return answer, err
 }

@@ -57,7 +57,7 @@ type SIMAnomalies struct {
 // since.
 func (o *Office) SIMAnomalies(ctx context.Context, q SIMQuestion, f AnomalyFilter) (*SIMAnomalies, error) {
 	if f.Limit < 1 {
-		return nil, &Problem{Invalid, fmt.Errorf("a list of at most %d anomalies was asked for; the limit is 1 or more", f.Limit)}
+		return nil, &Problem{Invalid, fmt.Errorf("the limit of a list of anomalies is %d; it must be 1 or more", f.Limit)}
 	}
 	w, err := o.Warehouse(ctx)
 	if err != nil {

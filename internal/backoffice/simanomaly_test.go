@@ -76,7 +76,7 @@ func TestAnomaliesAreListedForThoseWhoMaySeeThem(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, answer.More)
 	_, err = p.SIMAnomalies(t.Context(), backoffice.SIMQuestion{}, backoffice.AnomalyFilter{Severity: 4, Limit: -1})
-	require.EqualError(t, err, "a list of at most -1 anomalies was asked for; the limit is 1 or more")
+	require.EqualError(t, err, "the limit of a list of anomalies is -1; it must be 1 or more")
 	swapped := backoffice.SIMAnomaly{Severity: 2, At: "2026-03-18 10:00:00Z", SIM: 2, Identifier: "214070000000002", Account: "north",
 		Event: "anomaly.imei", Name: "swapped", Threshold: "0", Before: "35140731000002", After: "35391805555555", Record: file + ":2"}
 	require.Equal(t, []backoffice.SIMAnomaly{swapped}, answer.Anomalies)

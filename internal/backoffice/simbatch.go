@@ -81,7 +81,8 @@ func readBatch(name string, from io.Reader, at string) (*batchFile, error) {
 	}
 	header, err := r.Read()
 	if err != nil {
-		return nil, &Problem{Invalid, fmt.Errorf("%s has no header; its first line names the columns: %s", name, strings.Join(BatchColumns, ","))}
+		return nil, &Problem{Invalid, fmt.Errorf("%s has no header; its first line must contain the names of the columns: "+
+			"%s", name, strings.Join(BatchColumns, ","))}
 	}
 	places := make([]int, len(header))
 	for i, column := range header {
@@ -91,7 +92,7 @@ func readBatch(name string, from io.Reader, at string) (*batchFile, error) {
 				BatchColumns), "column", BatchColumns))}
 		}
 		if slices.Contains(places[:i], places[i]) {
-			return nil, &Problem{Invalid, fmt.Errorf("%s:1: column %s is there twice", name, column)}
+			return nil, &Problem{Invalid, fmt.Errorf("%s:1: column %s appears twice", name, column)}
 		}
 	}
 	if !slices.Contains(places, 0) || !slices.Contains(places, 1) {
@@ -126,7 +127,7 @@ func (f *batchFile) add(cells []string, places []int, at string) {
 	row := BatchLine{Line: len(f.rows) + 1, SIM: values[0], Operation: values[1], Arguments: values[2], Date: values[3]}
 	wish, err := wishOf(&row)
 	if len(cells) > len(places) {
-		err = fmt.Errorf("it has %d fields, the header has %d", len(cells), len(places))
+		err = fmt.Errorf("it has %d fields, but the header has %d", len(cells), len(places))
 	}
 	f.rows = append(f.rows, row)
 	f.lines = append(f.lines, simLine{wish: wish, at: cmp.Or(row.Date, at)})
@@ -196,7 +197,7 @@ func (o *Office) RunBatch(ctx context.Context, name string, from io.Reader, orde
 		return nil, err
 	}
 	if order.Atomic && len(file.rows) > mostAtomicLines {
-		return nil, &Problem{Invalid, fmt.Errorf("%s has %d lines, and an atomic batch has at most %d; without --atomic it is run in portions",
+		return nil, &Problem{Invalid, fmt.Errorf("%s has %d lines, but an atomic batch has at most %d; without --atomic it runs in portions",
 			name,
 			len(file.rows), mostAtomicLines)}
 	}
@@ -244,7 +245,7 @@ func (b *batch) begin(ctx context.Context) (at int, err error) {
 		return 0, err
 	}
 	if its.Digest != b.digest {
-		return 0, conflict("batch %s is another file, of %d lines, which %s began at %s; give this one another id with --id", its.ID,
+		return 0, conflict("batch %s is another file, of %d lines, which %s began at %s; give the new batch another id with --id", its.ID,
 			its.Lines, its.Who, Moment(its.Begun))
 	}
 	stored, err := table.BatchLines(ctx, b.Store.DB, its.ID)
@@ -350,7 +351,7 @@ func (b *batch) until(at int) int {
 			if !b.order.Atomic {
 				return i
 			}
-			b.wrong[i] = fmt.Errorf("it is about the SIM of line %d; an atomic batch has one line for a SIM", first+1)
+			b.wrong[i] = fmt.Errorf("it concerns the same SIM as line %d; an atomic batch has one line per SIM", first+1)
 			continue
 		}
 		seen[sim] = i

@@ -73,13 +73,13 @@ func TestAStateThatTheNetworkConfirmsFirstHoldsFromTheAcknowledgementOn(t *testi
 		for sim := 1; sim <= 3; sim++ {
 			p.does(sim, "state", "in_billing", backdated("2026-02-01"))
 		}
-		p.refuses("cannot be dated back", 1, "state", "suspended", backdated("2026-03-01"))
+		p.refuses("cannot be backdated", 1, "state", "suspended", backdated("2026-03-01"))
 		made := p.does(1, "state", "suspended", key("T-1"))
 		require.Empty(t, made.Facts)
 		require.Zero(t, made.Revision)
-		require.Contains(t, made.Notes, "SIM 1 becomes suspended when the network has acknowledged it; `ratemill sim show` says how far "+
-			"the request is")
-		require.Contains(t, p.does(1, "state", "suspended", key("T-1")).Notes[0], "asked before")
+		require.Contains(t, made.Notes, "SIM 1 becomes suspended when the network has acknowledged it; `ratemill sim show` shows the "+
+			"status of the request")
+		require.Contains(t, p.does(1, "state", "suspended", key("T-1")).Notes[0], "already made")
 		s := p.show(1)
 		require.Equal(t, []string{"in_billing", "requested", "suspended"}, []string{s.State, s.Network.Status, s.Network.Before})
 		p.settle() // nothing follows meanwhile, and the request still waits

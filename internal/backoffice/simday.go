@@ -86,7 +86,7 @@ func (o *Office) SIMDay(ctx context.Context, r SIMDayRequest) (*SIMDay, error) {
 		line(&b, "named", strings.Join(names, ", "))
 	}
 	if !owned {
-		line(&b, "owner", "none at that time, so usage of it is suspended (sim_unknown); `ratemill registry show "+identifier+"` "+
+		line(&b, "owner", "none at that time, so its usage is suspended (sim_unknown); `ratemill registry show "+identifier+"` "+
 			"shows its owners")
 	} else {
 		q.tiers(&b, view, rev, sim, own, instant, zone)
@@ -104,7 +104,7 @@ func (o *Office) SIMDay(ctx context.Context, r SIMDayRequest) (*SIMDay, error) {
 		return nil, err
 	}
 	if n := len(waiting); n > 0 {
-		line(&b, "suspense", fmt.Sprintf("%s of it, of any day; `ratemill suspense list --records --sim %s` shows them",
+		line(&b, "suspense", fmt.Sprintf("%s of the SIM, from any day; `ratemill suspense list --records --sim %s` shows them",
 			waits(uint64(n)), identifier))
 	}
 	day.Words = b.String()
@@ -144,7 +144,7 @@ func (q *inquiry) tiers(b *strings.Builder, view *registry.View, rev registry.Re
 		}
 		words := fmt.Sprintf("%s pays by plan %s, in %s", a.ID, plan, a.Currency)
 		if plan == "" {
-			words = a.ID + " is on no plan, and pays nothing for it"
+			words = a.ID + " has no plan for it, and pays nothing"
 		}
 		if len(a.SharePlans) > 0 {
 			words += "; pools " + strings.Join(a.SharePlans, ", ")

@@ -266,7 +266,7 @@ func (r *simReading) one(text string) (uint32, registry.Ownership, error) {
 	}
 	own, ok := r.view.Owner(sim, r.at, r.rev)
 	if !ok {
-		return 0, own, &Problem{Missing, fmt.Errorf("%s has no owner on %s; `ratemill sim history %s` shows whose it was", text, day(r.at,
+		return 0, own, &Problem{Missing, fmt.Errorf("%s has no owner on %s; `ratemill sim history %s` shows its owners", text, day(r.at,
 			time.UTC), text)}
 	}
 	id, _ := r.view.AccountID(own.Account)
@@ -307,7 +307,7 @@ func (o *Office) fillState(ctx context.Context, r *simReading, full *FullSIM, ow
 	full.StateBy = life.MakerOf(full.Cause).String()
 	if full.Cause == "" && full.Who == "" {
 		full.StateBy = stay.By.String()
-		full.Why = "it follows already; simstate has not written it down yet"
+		full.Why = "it already applies; simstate has not stored it yet"
 	}
 	full.Lifecycle = stay.Rules.Ref.String()
 	c := stay.Rules.Lifecycle
@@ -372,7 +372,7 @@ func (r *simReading) visible(sim uint32, facts []Fact) ([]Fact, error) {
 		}
 	}
 	if len(its) == 0 {
-		return nil, conflict("SIM %d is not one of account %s and the accounts below it, and never was", sim, r.as.Account)
+		return nil, conflict("SIM %d does not belong to account %s or to the accounts below it, and never did", sim, r.as.Account)
 	}
 	return slices.DeleteFunc(facts, func(f Fact) bool {
 		number, _ := r.view.AccountNumber(f.Value)

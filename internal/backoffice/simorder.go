@@ -355,12 +355,12 @@ func (d *simDraft) evaluate(ctx context.Context, tx *store.Tx, lines []simLine) 
 		m := &results[i]
 		if waiting[m.cause] && known[m.cause] == 0 {
 			m.again, m.err = true, nil
-			m.note("this was asked before, and the network was asked first; `ratemill sim show` says what it answered")
+			m.note("this request was already made, and the network was asked first; `ratemill sim show` shows its answer")
 			continue
 		}
 		if revision, ok := known[m.cause]; ok {
 			m.again, m.err = true, nil
-			m.note("this was asked before, and made with revision %d; nothing was changed", revision)
+			m.note("this request was already carried out with revision %d; nothing was changed", revision)
 			continue
 		}
 		if m.err == nil {
@@ -398,7 +398,7 @@ func (d *simDraft) make(m *simMade, l *simLine) error {
 	case SetSIM:
 		err = d.set(m, l.wish.Kind, l.wish.To)
 	default:
-		return fmt.Errorf("%q is no change of a SIM%s", l.wish.Do, orAll("", "change", SIMOperations))
+		return fmt.Errorf("%q is not a change of a SIM%s", l.wish.Do, orAll("", "change", SIMOperations))
 	}
 	if err == nil && m.when < udr.InstantOf(d.now) && !m.nothing() {
 		m.backdated = true
@@ -417,7 +417,7 @@ func (d *simDraft) moment(m *simMade, at string) error {
 	payer := registry.Payer(d.view, d.statements, owner, asked, d.rev)
 	a, ok := d.view.Account(payer, asked, d.rev)
 	if !ok {
-		return conflict("the account that owns SIM %d is not there", m.sim)
+		return conflict("the account that owns SIM %d does not exist", m.sim)
 	}
 	cycles := registry.Cycles{Zone: a.Zone, Day: a.CycleDay, From: a.CyclesFrom}
 	var err error
@@ -444,11 +444,11 @@ func (d *simDraft) moment(m *simMade, at string) error {
 	switch {
 	case m.when >= earliest:
 	case !d.order.Backdate:
-		return conflict("%s lies before the running billing cycle of account %s, which began on %s; --backdate says that it is meant",
+		return conflict("%s is before the running billing cycle of account %s, which began on %s; give --backdate if that is intended",
 			day(m.when, a.Zone), a.ID, day(earliest, a.Zone))
 	case !d.as.Provides(path):
-		return conflict("%s lies before the running billing cycle of account %s, which began on %s; only the provider and a reseller above "+
-			"it may date back further", day(m.when, a.Zone), a.ID, day(earliest, a.Zone))
+		return conflict("%s is before the running billing cycle of account %s, which began on %s; only the provider and a "+
+			"reseller above it may backdate further", day(m.when, a.Zone), a.ID, day(earliest, a.Zone))
 	}
 	return nil
 }

@@ -39,8 +39,8 @@ func oneSIM(view *registry.View, text string) (uint32, error) {
 		return 0, err
 	}
 	if len(sims) > 1 {
-		return 0, fmt.Errorf("%s named %d SIMs, one after the other; `ratemill registry show %s` shows them: use the ICCID or IMSI "+
-			"of one", text, len(sims), text)
+		return 0, fmt.Errorf("%s was the identifier of %d SIMs, one after the other; `ratemill registry show %s` shows "+
+			"them: use the ICCID or IMSI of one", text, len(sims), text)
 	}
 	return sims[0], nil
 }
@@ -95,13 +95,14 @@ var simPlace = regexp.MustCompile(`\{sim(:UInt32)?\}`)
 func WithSIM(ctx context.Context, store *control.Store, sql, identifier string) (string, error) {
 	switch there := simPlace.MatchString(sql); {
 	case identifier == "" && there:
-		return "", errors.New("the SQL has {sim}, which --sim fills: give any identifier of the SIM with it")
+		return "", errors.New("the SQL has {sim}, which needs --sim: give any identifier of the SIM with it")
 	case identifier == "":
 		return sql, nil
 	case !there:
-		return "", errors.New("--sim does nothing without {sim} in the SQL: where sim = {sim}")
+		return "", errors.New("--sim has no effect without {sim} in the SQL: where sim = {sim}")
 	case store == nil:
-		return "", errors.New("--sim asks the registry, and the control store cannot be reached; `control` in the configuration names it")
+		return "", errors.New("--sim looks up the SIM in the control store, which cannot be reached; `control` in the " +
+			"configuration gives its address")
 	}
 	r := registry.New()
 	if _, err := store.LoadSIMs(ctx, r, registry.NewStatements(), meant(identifier)); err != nil {

@@ -192,8 +192,8 @@ func TestACommandSetsAStateWithWhatFollowsInOneChangeSet(t *testing.T) {
 		}
 		require.Equal(t, []string{"2026-01-01 inventory holds assignment", "2026-03-01 in_testing holds request",
 			"2026-03-31 in_billing holds timer"}, told)
-		require.Contains(t, made.Notes, fmt.Sprintf("usage of files that were read before revision %d keeps what it cost; that of later files "+
-			"counts by this",
+		require.Contains(t, made.Notes, fmt.Sprintf("usage of files that were read before revision %d keeps its price; the revision "+
+			"applies to usage of later files",
 			made.Revision))
 		s := p.show(1)
 		require.Equal(t, "in_billing", s.State)
@@ -245,19 +245,19 @@ func TestABackdatedChangeNamesTheFilesFromWhichOnItCounts(t *testing.T) {
 		sees("a.csv", "b.csv", "c.csv", "d.csv", "e.csv")
 		begins("m1")
 		made = p.does(2, "state", "in_testing", backdated("2026-03-01"), func(o *backoffice.SIMOrder, _ *backoffice.SIMWish) { o.DryRun = true })
-		require.Contains(t, made.Notes, "revision 4 does not count for a file that is being read: a.csv from skylink (revision 2)")
-		require.Contains(t, made.Notes, "revision 4 counts from b.csv from skylink on, the oldest of 4 files that wait to be read")
+		require.Contains(t, made.Notes, "revision 4 does not apply to a file that is being read: a.csv from skylink (revision 2)")
+		require.Contains(t, made.Notes, "revision 4 applies from b.csv from skylink on, the oldest of 4 files that wait to be read")
 		for _, owner := range []string{"m2", "m3", "m4"} {
 			begins(owner)
 		}
 		suspended, err := p.SetStatus(t.Context(), backoffice.StatusOrder{AccountOrder: backoffice.AccountOrder{Who: "ada", Why: "a test",
 			At: now.Add(-time.Second)}, Account: "acme", To: "suspended"})
 		require.NoError(t, err)
-		require.Contains(t, suspended.Notes, "usage of files that were read before revision 4 keeps what it cost; that of later files "+
-			"counts by this")
-		require.Contains(t, suspended.Notes, "revision 4 does not count for 4 files that are being read: a.csv from skylink (revision 2), "+
+		require.Contains(t, suspended.Notes, "usage of files that were read before revision 4 keeps its price; the revision "+
+			"applies to usage of later files")
+		require.Contains(t, suspended.Notes, "revision 4 does not apply to 4 files that are being read: a.csv from skylink (revision 2), "+
 			"b.csv from skylink (revision 2), c.csv from skylink (revision 2), 1 more")
-		require.Contains(t, suspended.Notes, "revision 4 counts from e.csv from skylink on, which waits to be read")
+		require.Contains(t, suspended.Notes, "revision 4 applies from e.csv from skylink on, which waits to be read")
 		begins("m5")
 		done, list, err := p.Import(t.Context(), backoffice.ImportRequest{Who: "ada", Why: "a test",
 			Files: []registry.Input{{Name: "registry.yaml",
@@ -267,7 +267,7 @@ func TestABackdatedChangeNamesTheFilesFromWhichOnItCounts(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, list)
 		require.Len(t, done.Notes, 2)
-		require.Equal(t, "revision 5 counts from the next file that comes", done.Notes[1])
+		require.Equal(t, "revision 5 applies from the next file that comes", done.Notes[1])
 	})
 }
 
@@ -277,8 +277,8 @@ func TestAStepThatIsNotAllowedIsRefusedWithWhatIs(t *testing.T) {
 		p.refuses("state model connected does not allow the step to inventory; from in_billing it allows billing_ready, suspended and retired", 1,
 			"state", "inventory")
 		p.refuses("state model connected has no state supsended; did you mean suspended?", 1, "state", "supsended")
-		p.refuses("lies before the running billing cycle of account acme", 1, "state", "suspended", at("2026-02-01"))
-		p.refuses("only the provider and a reseller above it may date back further", 1, "state", "suspended", backdated("2026-02-01"), as("acme"))
+		p.refuses("is before the running billing cycle of account acme", 1, "state", "suspended", at("2026-02-01"))
+		p.refuses("only the provider and a reseller above it may backdate further", 1, "state", "suspended", backdated("2026-02-01"), as("acme"))
 		p.refuses("account initech may see and change only itself and the accounts below it; account north is not one of them", 1,
 			"state", "suspended", as("initech"))
 		p.refuses(`"soon" is not an effective time; write now, cycle`, 1, "state", "suspended", at("soon"))
@@ -315,7 +315,7 @@ func TestAMoveToAnotherPayerBeginsAnewUnlessTheStateIsKept(t *testing.T) {
 		require.Equal(t, map[string]string{"apn_group": "m2m"}, p.show(1).Settings)
 
 		made = p.does(2, "move", "initech")
-		require.Contains(t, made.Notes, "its plan is office now, the default of account initech")
+		require.Contains(t, made.Notes, "its plan is now office, the default of account initech")
 		s := p.show(2)
 		require.Equal(t, []string{"initech", "office", "inventory"}, []string{s.Account, s.Plan, s.State})
 
@@ -329,7 +329,7 @@ func TestAMoveToAnotherPayerBeginsAnewUnlessTheStateIsKept(t *testing.T) {
 		p.refuses("no account is called intech; did you mean initech?", 1, "move", "intech")
 		p.refuses("account acme may see and change only itself", 1, "move", "initech", as("acme"))
 		p.does(1, "state", "retired")
-		p.refuses("for ever, so it cannot be moved", 1, "move", "initech")
+		p.refuses("which is final, so it cannot be moved", 1, "move", "initech")
 		_, err := p.Set(t.Context(), backoffice.SetOrder{AccountOrder: by(""), Account: "acme", Kind: "details",
 			Fields: map[string]string{"blacklisted": "true"}})
 		require.NoError(t, err)
@@ -369,12 +369,12 @@ func TestWhatASIMHasIsHeldToEntitlements(t *testing.T) {
 		p.refuses("account north cannot get apn_group vip: only the provider may choose it; allowed: m2m", 1, "set", "vip",
 			kind("apn_group"), as("north"))
 		p.does(1, "set", "vip", kind("apn_group"))
-		p.refuses("apn is nothing that a SIM has", 1, "set", "vip", kind("apn"))
+		p.refuses("apn is not a setting of a SIM", 1, "set", "vip", kind("apn"))
 		p.refuses("account north has no group g", 1, "set", "g", kind("group"))
 		require.Equal(t, map[string]string{"apn_group": "vip"}, p.show(1).Settings)
 		p.does(1, "set", "", kind("apn_group"))
 		require.Empty(t, p.show(1).Settings)
-		p.refuses("usage_limit_override is one of disabled, permanent, current_cycle, not for_ever", 1, "set", "for_ever",
+		p.refuses("usage_limit_override must be one of disabled, permanent, current_cycle, not for_ever", 1, "set", "for_ever",
 			kind("usage_limit_override"))
 		p.refuses("may not lift the limits", 1, "set", "permanent", kind("usage_limit_override"), as("north"))
 		lifecycle := func() string { t.Helper(); p.settle(); return p.show(1).Lifecycle }
@@ -472,7 +472,7 @@ func TestALineOfABatchThatFailsHarmsNoOther(t *testing.T) {
 			"6 refused: no SIM of the registry has or had the identifier 999; `ratemill registry list ACCOUNT` lists the SIMs of an account",
 			"7 done", "8 refused: \"stat\" is not an operation; did you mean state?",
 			"9 refused: account acme cannot get price_plan bulk: only the provider may choose it; allowed: fleet, office",
-			"10 refused: 2026-02-01 lies before the running billing cycle of account acme, which began on "}
+			"10 refused: 2026-02-01 is before the running billing cycle of account acme, which began on "}
 		same := func(results []string) {
 			t.Helper()
 			require.Len(t, results, len(want))
@@ -519,7 +519,7 @@ func TestAnAtomicBatchIsDoneWholeOrNotAtAll(t *testing.T) {
 		require.Contains(t, results[2], "3 refused: SIM 3: the SIM is inventory")
 		require.Empty(t, p.show(1).Cause)
 		_, results = p.batch(head+imsi(2)+",state,retired\n", backoffice.BatchOrder{Atomic: true})
-		require.Equal(t, "3 refused: it is about the SIM of line 2; an atomic batch has one line for a SIM", results[2])
+		require.Equal(t, "3 refused: it concerns the same SIM as line 2; an atomic batch has one line per SIM", results[2])
 		done, results = p.batch(head, backoffice.BatchOrder{Atomic: true})
 		require.Equal(t, []string{"1 done", "2 done"}, results)
 		require.False(t, done.Undone)

@@ -23,7 +23,7 @@ var SIMSettings = append(slices.Clone(account.SettingKinds), simGroup, simLimitO
 // set sets a resource, the group or the limits of a SIM. An empty value ends it.
 func (d *simDraft) set(m *simMade, kind, value string) error {
 	if !slices.Contains(SIMSettings, kind) {
-		return fmt.Errorf("%s is nothing that a SIM has%s", kind, orAll(diag.Suggest(kind, SIMSettings), "setting", SIMSettings))
+		return fmt.Errorf("%s is not a setting of a SIM%s", kind, orAll(diag.Suggest(kind, SIMSettings), "setting", SIMSettings))
 	}
 	provides := d.as.Provides(d.path(m.id, m.when))
 	if status := d.idle(m.id, m.when); status != "" && !provides {
@@ -138,7 +138,7 @@ func (d *simDraft) underNewRules(m *simMade, rules life.Rules) error {
 		return nil
 	}
 	if stay.Core() != life.Active {
-		m.note("it is %s; the rules count from its next state on", stay.State)
+		m.note("it is %s; the rules apply from its next state on", stay.State)
 		return nil
 	}
 	return d.judge(m, life.Event{At: m.when, Kind: life.Set, State: stay.State, Rules: rules, Cause: m.cause})

@@ -42,7 +42,7 @@ func (d *simDraft) judge(m *simMade, news ...life.Event) error {
 	}
 	m.judged = &s
 	for _, later := range life.Later(s.Stays, m.when) {
-		m.note("it stays %s from %s on, as somebody said, although the model has no step to it from %s", later.State, day(later.From,
+		m.note("it stays %s from %s on, as a user stated, although the model has no step to it from %s", later.State, day(later.From,
 			m.zone), later.Before)
 	}
 	return nil
@@ -85,8 +85,8 @@ func (d *simDraft) state(m *simMade, to string) error {
 // askNetworkFirst sends the network a request for a state that takes effect with the network's acknowledgement.
 func (d *simDraft) askNetworkFirst(m *simMade, rules life.Rules, to string) error {
 	if m.when < udr.InstantOf(d.now) {
-		return conflict("SIM %d becomes %s when the network has acknowledged it (confirm: before), so the step cannot be dated back to %s; "+
-			"leave --at out", m.sim, to, day(m.when, m.zone))
+		return conflict("SIM %d becomes %s when the network has acknowledged it (confirm: before), so the step cannot be "+
+			"backdated to %s; leave --at out", m.sim, to, day(m.when, m.zone))
 	}
 	action := simstate.Activate
 	if state, ok := rules.Lifecycle.Model.State(to); ok && state.Barred {
@@ -94,7 +94,7 @@ func (d *simDraft) askNetworkFirst(m *simMade, rules life.Rules, to string) erro
 	}
 	m.asks = &simstate.Request{SIM: m.sim, Action: action, State: to, At: m.when,
 		Wish: &simstate.Wish{Account: m.owner, Who: d.order.Who, Why: d.order.Why, Cause: m.cause}}
-	m.note("SIM %d becomes %s when the network has acknowledged it; `ratemill sim show` says how far the request is", m.sim, to)
+	m.note("SIM %d becomes %s when the network has acknowledged it; `ratemill sim show` shows the status of the request", m.sim, to)
 	return nil
 }
 
@@ -131,7 +131,7 @@ func (d *simDraft) move(m *simMade, w *SIMWish) error {
 	}
 	now := life.At(stays, m.when)
 	if now != nil && now.Core() == life.Cancelled {
-		return conflict("SIM %d is %s since %s, for ever, so it cannot be moved", m.sim, now.State, day(now.From, m.zone))
+		return conflict("SIM %d has been %s since %s, which is final, so it cannot be moved", m.sim, now.State, day(now.From, m.zone))
 	}
 	same := registry.Payer(d.view, d.statements, m.owner, m.when, d.rev) == registry.Payer(d.view, d.statements, target.Number, m.when, d.rev)
 	plan, err := d.planOfMove(m, target, w.Plan, same)
@@ -152,7 +152,7 @@ func (d *simDraft) move(m *simMade, w *SIMWish) error {
 	}
 	if s := life.At(m.judged.Stays, m.when); s != nil && s.Core() == life.Active {
 		if why := d.blocking(d.owed, w.To, m.when); why != "" {
-			return conflict("SIM %d would be %s in account %s, and cannot: %s", m.sim, s.State, w.To, why)
+			return conflict("SIM %d would be %s in account %s, which is not possible: %s", m.sim, s.State, w.To, why)
 		}
 	}
 	return nil
@@ -169,7 +169,7 @@ func (d *simDraft) judgeArrival(m *simMade, w *SIMWish, target *registry.Account
 	}
 	if c := rules.Lifecycle; c != nil {
 		if _, known := c.Model.State(now.State); !known {
-			return conflict("SIM %d is %s, and state model %s of account %s has no such state; without --keep-state it begins as %s", m.sim,
+			return conflict("SIM %d is %s, but state model %s of account %s has no such state; without --keep-state it begins as %s", m.sim,
 				now.State,
 				c.Model.Name, w.To, c.Default)
 		}
@@ -195,7 +195,7 @@ func (d *simDraft) planOfMove(m *simMade, target *registry.Account, plan string,
 		own, _ := d.view.Owner(m.sim, m.when, d.rev)
 		plan = d.view.PlanName(own.Plan)
 		if defaults := d.givenTo(target.ID, m.when).Defaults(account.PricePlan); !same && len(defaults) == 1 && defaults[0] != plan {
-			m.note("its plan is %s now, the default of account %s", defaults[0], target.ID)
+			m.note("its plan is now %s, the default of account %s", defaults[0], target.ID)
 			plan = defaults[0]
 		}
 	}
@@ -208,7 +208,7 @@ func (d *simDraft) planOfMove(m *simMade, target *registry.Account, plan string,
 	}
 	err := d.entitledTo(as, plan, target, m.when)
 	if err != nil && !asked {
-		err = &Problem{Conflict, fmt.Errorf("%w; name a plan with --plan", err)}
+		err = &Problem{Conflict, fmt.Errorf("%w; choose a plan with --plan", err)}
 	}
 	return plan, err
 }
@@ -221,7 +221,7 @@ func (d *simDraft) entitledTo(as account.Actor, plan string, a *registry.Account
 		}
 		currencies, _, _ := d.catalogue.Currencies()
 		if its := currencies[plan]; len(its) > 0 && !slices.Contains(its, a.Currency) {
-			return conflict("plan %s is in %s, and account %s pays in %s", plan, strings.Join(its, ", "), a.ID, a.Currency)
+			return conflict("plan %s is in %s, but account %s pays in %s", plan, strings.Join(its, ", "), a.ID, a.Currency)
 		}
 	}
 	return d.entitled(as, a.ID, account.PricePlan, plan, when)

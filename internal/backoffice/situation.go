@@ -26,7 +26,8 @@ func (f *File) Remarks() string {
 		all = append(all, fmt.Sprintf("continues file %d from byte %d%s", f.Continues, *f.ContinuesFrom, fetched))
 	}
 	if n := f.ChangedSince; n > 0 {
-		all = append(all, fmt.Sprintf("starts like the content read under its name before (file %d), but does not contain all of it", n))
+		all = append(all, fmt.Sprintf("starts like the content that was read under its name before (file %d), but does not "+
+			"contain all of it", n))
 	}
 	if f.ReadFrom != "" {
 		all = append(all, "its content is read from "+f.ReadFrom)
@@ -38,7 +39,7 @@ func (f *File) Remarks() string {
 		all = append(all, fmt.Sprintf("note %s in %s", word, counted(int(f.Notes[word]), "record")))
 	}
 	if f.Retried != nil && *f.Retried+*f.Dropped > 0 {
-		all = append(all, fmt.Sprintf("of the suspended records, %d retried and %d dropped since", *f.Retried, *f.Dropped))
+		all = append(all, fmt.Sprintf("of the suspended records, %d have been retried and %d dropped since then", *f.Retried, *f.Dropped))
 	}
 	if f.AfterWhy != "" {
 		all = append(all, "not moved or deleted: "+f.AfterWhy)
@@ -65,8 +66,8 @@ func (in *surroundings) situation(f *control.File) (why, next string) {
 		if f.RetryAt.After(in.now) {
 			return "it waits", "it is taken again at " + Moment(f.RetryAt)
 		}
-		return "it waits", "it is taken when a worker is free and the files before it are read; if nothing is being read, check that " +
-			"`ratemill run` is up and what its /readyz says"
+		return "it waits", "it is taken when a worker is free and the files before it are read; if nothing is being read, " +
+			"check that `ratemill run` is up and look at its /readyz"
 	case control.Spooling, control.Reading:
 		what := "it is being fetched"
 		if f.State == control.Reading {
@@ -75,7 +76,7 @@ func (in *surroundings) situation(f *control.File) (why, next string) {
 		if f.LeaseUntil.After(in.now) {
 			return what + " by " + f.Owner, nothingToDo
 		}
-		return "it waits for a mediator to continue it", "check that `ratemill run` is up and what its /readyz says"
+		return "it waits for a mediator to continue it", "check that `ratemill run` is up, and look at its /readyz"
 	case control.Done:
 		return "it was read to its end", nothingToDo
 	case control.Duplicate:
@@ -110,12 +111,12 @@ func (in *surroundings) situation(f *control.File) (why, next string) {
 func sourceless(f *control.File) string {
 	switch {
 	case f.FinishBy != "":
-		return fmt.Sprintf("the project has no source %s; a mediator reads it to its end by the document that it was begun with, "+
-			"as %s ordered", f.Source, f.FinishBy)
+		return fmt.Sprintf("the project has no source %s; a mediator reads the file to its end with the document with which "+
+			"it was begun, as %s ordered", f.Source, f.FinishBy)
 	case f.Pinned:
-		return fmt.Sprintf("the project has no source %s, so no mediator reads on, and some of its records may already be rated: "+
-			"`ratemill files finish %d` reads the rest by the document that it was begun with, or restore the source's document "+
-			"until the file is done", f.Source, f.Number)
+		return fmt.Sprintf("the project has no source %s, so no mediator reads on, and some of its records may already be "+
+			"rated: `ratemill files finish %d` reads the rest with the document with which it was begun, or restore the "+
+			"source's document until the file is done", f.Source, f.Number)
 	}
 	return fmt.Sprintf("the project has no source %s, so no mediator takes it: restore the source's document, or give the file up with "+
 		"`ratemill files drop %d`", f.Source, f.Number)

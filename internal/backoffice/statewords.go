@@ -44,10 +44,10 @@ func (q *inquiry) state(ctx context.Context, b *strings.Builder, view *registry.
 	switch {
 	case same:
 	case knew:
-		text += fmt.Sprintf("; in revision %d, by which the file was rated, %s; rating added what time limits and earlier usage had done to it",
+		text += fmt.Sprintf("; in revision %d, with which the file was rated, %s; rating added the effects of time limits and earlier usage",
 			rev, words(then))
 	default:
-		text += fmt.Sprintf("; in revision %d, by which the file was rated, it had no state", rev)
+		text += fmt.Sprintf("; in revision %d, with which the file was rated, it had no state", rev)
 	}
 	line(b, "state", text)
 }
@@ -90,7 +90,7 @@ func (q *inquiry) status(ctx context.Context, b *strings.Builder, view *registry
 		then, now := q.statusAt(ctx, told, id, u.At, rev, zone), q.statusAt(ctx, told, id, u.At, view.Revision(), zone)
 		text := id + ": " + now
 		if then != now {
-			text += fmt.Sprintf("; in revision %d, by which the file was rated, %s", rev, then)
+			text += fmt.Sprintf("; in revision %d, with which the file was rated, %s", rev, then)
 		}
 		line(b, "status", text)
 	}

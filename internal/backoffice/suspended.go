@@ -273,7 +273,7 @@ func (q *inquiry) advice(ctx context.Context, s *warehouse.Suspended, short stri
 		return "", err
 	}
 	if c, ok := claimed[s.ID]; ok {
-		line(&b, "now", fmt.Sprintf("it is in progress in retry %d; `ratemill suspense retries` shows how far it is", c.Number))
+		line(&b, "now", fmt.Sprintf("it is in progress in retry %d; `ratemill suspense retries` shows its progress", c.Number))
 		return b.String(), nil
 	}
 	retry := "then: ratemill suspense retry " + short
@@ -289,26 +289,26 @@ func (q *inquiry) advice(ctx context.Context, s *warehouse.Suspended, short stri
 	case "sim_unknown", "sim_unowned", "account_unknown", "no_account":
 		line(&b, "do", "add it to a registry file, valid from before the usage; ratemill import FILE")
 	case "not_yours":
-		line(&b, "do", "widen `only` in the source's document if the source may bring this, and restart mediation; otherwise ask the "+
-			"carrier, and drop it")
+		line(&b, "do", "widen `only` in the source's document if the source may bring this usage, and restart mediation; "+
+			"otherwise ask the carrier, and drop the record")
 	case "owner_corrected":
-		line(&b, "do", "nothing: a retry looks into the warehouse, and rates it unless it was rated before")
+		line(&b, "do", "nothing: a retry checks the warehouse, and rates the record unless it was rated before")
 	case "copy_rated":
 		line(&b, "do", fmt.Sprintf("drop it: ratemill suspense drop %s --why \"rated already\"", s.ID))
 		line(&b, "", fmt.Sprintf("or, if both are to be paid: ratemill suspense retry %s --anyway \"why\"", short))
 		return b.String(), nil
 	case rating.Late:
 		line(&b, "do", fmt.Sprintf("drop it if it is not to be paid: ratemill suspense drop %s --why \"too late\"", s.ID))
-		line(&b, "", "or, if the reason names late_until: raise it where the reason says, in ratemill.yaml of every process or in the "+
-			"accounting group, and restart them")
+		line(&b, "", "or, if the reason mentions late_until: raise it there, in ratemill.yaml of every process or in the "+
+			"accounting group, and restart the processes")
 	case "no_plan", "no_price", "no_zone", "when", "calendar", "currency":
 		line(&b, "do", "correct the catalogue: ratemill check, then restart mediation; or correct the SIM or account: ratemill import FILE")
 	case "decode":
 		line(&b, "do", fmt.Sprintf("correct decode in %s, or ask the carrier for the record in a new file and drop this one; "+
 			"ratemill check && ratemill test; restart mediation", source))
 	default:
-		line(&b, "do", fmt.Sprintf("correct %s, or ask the carrier when the record is at fault; ratemill check && ratemill test; "+
-			"restart mediation", source))
+		line(&b, "do", fmt.Sprintf("correct %s, or ask the carrier if the record is at fault; ratemill check && ratemill "+
+			"test; restart mediation", source))
 	}
 	line(&b, "", retry)
 	reasons, err := q.warehouse.SuspenseReasons(ctx, warehouse.SuspenseFilter{Source: s.Pin.Source, Code: s.Why.Code, Rule: s.Why.Rule})

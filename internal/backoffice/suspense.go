@@ -222,7 +222,7 @@ func (o *Office) noneChosen(ctx context.Context, w *warehouse.Warehouse, filter 
 	case err != nil:
 		return err
 	case len(left) > 0 && strings.Contains(id, ":"):
-		return conflict("%s no longer waits; ratemill suspense show %s says what became of it", id, id)
+		return conflict("%s no longer waits; ratemill suspense show %s shows its outcome", id, id)
 	}
 	return missing("%s is not waiting in suspense; `ratemill suspense list --records` shows the waiting records", id)
 }

@@ -41,7 +41,7 @@ func (q *inquiry) words(ctx context.Context, view *registry.View, rev registry.R
 		if r.Usage.Class == rating.Registration {
 			b.WriteString("a registration, which is free of charge\n")
 		} else {
-			b.WriteString("rated, but nobody pays for it: neither the SIM nor an account above it has a plan\n")
+			b.WriteString("rated, but no account pays for it: neither the SIM nor an account above it has a plan\n")
 		}
 		q.origin(&b, view, rev, r)
 		q.state(ctx, &b, view, rev, r)
@@ -93,7 +93,7 @@ func (q *inquiry) origin(b *strings.Builder, view *registry.View, rev registry.R
 	u := &r.Usage
 	for _, a := range u.Attributes {
 		if a.Name == rules.NotesAttribute {
-			line(b, "notes", a.Value+"; docs/rules.md, Notes, says what each means")
+			line(b, "notes", a.Value+"; docs/rules.md, Notes, explains each")
 		}
 	}
 	if u.SIM == 0 {

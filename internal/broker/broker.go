@@ -48,8 +48,9 @@ type OffsetGoneError struct {
 }
 
 func (e *OffsetGoneError) Error() string {
-	return fmt.Sprintf("%s/%d no longer has offset %d; its first is %d: messages were deleted before they were read. Raise the topic's "+
-		"retention, and restore the missing part from the warehouse before going on", e.Topic, e.Partition, e.Wanted, e.First)
+	return fmt.Sprintf("%s/%d no longer has offset %d; its first offset is %d: messages were deleted before they were "+
+		"read. Raise the topic's retention, and restore the missing part from the warehouse before you "+
+		"continue", e.Topic, e.Partition, e.Wanted, e.First)
 }
 
 // EndedError reports that the partition ends before this offset: it lost its end, or an outdated replica answered. It

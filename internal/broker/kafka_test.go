@@ -212,7 +212,7 @@ func TestTopicsThatWouldLoseSomethingAreMendedOrRefused(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, notes[0], "from max.message.bytes=1000 to 8388608")
 		require.Contains(t, notes[1], "from retention.ms=60000 to 3600000")
-		require.Contains(t, notes[2], "keeps messages for longer than the configuration says")
+		require.Contains(t, notes[2], "keeps messages longer than configured")
 		require.Eventually(t, func() bool {
 			notes, err = k.EnsureTopics(t.Context(), 1, wanted)
 			return err == nil && len(notes) == 1

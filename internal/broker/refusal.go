@@ -93,7 +93,7 @@ func (r *refusals) ask(ctx context.Context) (why error) {
 			if r.options.TLS == nil {
 				does, but = "encrypts", "is not enabled"
 			}
-			why = fmt.Errorf("%s hangs up: %w; if that lasts, it %s at this port, and kafka.tls %s", address, err, does, but)
+			why = fmt.Errorf("%s closes the connection: %w; if that continues, it %s at this port, and kafka.tls %s", address, err, does, but)
 		default:
 			why = fmt.Errorf("%s: %w", address, err)
 		}

@@ -98,9 +98,9 @@ var why = map[string]string{
 	"message.timestamp.type": "with timestamps from a producer whose clock is behind, usage would be deleted before it is rated",
 	"cleanup.policy": "checkpoints must be compacted and never deleted, or counters are lost; usage and the rated log must be " +
 		"deleted by time and never compacted, or records are lost",
-	"retention.ms":      "usage and the rated log must be kept for as long as their consumers may be away",
-	"retention.bytes":   "messages would be deleted before they are read when many arrive at once",
-	"max.message.bytes": "ratemill's messages may be this large",
+	"retention.ms":      "usage and the rated log must be kept for as long as their consumers may be down",
+	"retention.bytes":   "if many messages arrive at once, they would be deleted before they are read",
+	"max.message.bytes": "messages of ratemill may have this size",
 }
 
 // EnsureTopics creates missing topics, and checks existing ones. Harmless settings stay as they are. It raises a
@@ -121,8 +121,8 @@ func (k *Kafka) EnsureTopics(ctx context.Context, replication int, topics []Topi
 			return nil, err
 		}
 		if n != t.Partitions {
-			return nil, fmt.Errorf("topic %s has %d partitions, but ratemill was set up with %d; added partitions would separate accounts from "+
-				"the partitions that hold their counters", t.Name, n, t.Partitions)
+			return nil, fmt.Errorf("topic %s has %d partitions, but ratemill was set up with %d; with more partitions, "+
+				"accounts would be separated from the partitions that have their counters", t.Name, n, t.Partitions)
 		}
 		said, err := k.inspect(ctx, t, replication)
 		if err != nil {
@@ -196,8 +196,8 @@ func (k *Kafka) inspect(ctx context.Context, t Topic, replication int) (notes []
 		case s.enough == nil:
 			notes = append(notes, fmt.Sprintf("topic %s has %s=%s; ratemill creates it with %s", t.Name, s.name, v, s.value))
 		case s.enough(v) && s.name == "retention.ms":
-			notes = append(notes, fmt.Sprintf("topic %s keeps messages for longer than the configuration says (retention.ms=%s, not %s); ratemill "+
-				"leaves it so", t.Name, v, s.value))
+			notes = append(notes, fmt.Sprintf("topic %s keeps messages longer than configured (retention.ms=%s, not %s); "+
+				"ratemill does not change that", t.Name, v, s.value))
 		case s.enough(v):
 		case !s.mended:
 			return nil, fmt.Errorf("topic %s has %s=%s, but ratemill needs %s: %s; correct it: kafka-configs --alter --topic %s --add-config %s=%s",

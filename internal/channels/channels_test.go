@@ -350,7 +350,7 @@ func TestAKeptFileThatWasChangedIsNotSent(t *testing.T) {
 		require.NoError(t, err)
 		told := h.deliver()[0]
 		require.Contains(t, told, "INV-1 failed 1/0 the file")
-		require.Contains(t, told, "is not what was issued: its SHA-256 is another; restore it from the backup")
+		require.Contains(t, told, "is not what was issued: its SHA-256 differs; restore it from the backup")
 		require.Len(t, p.all(), 1)
 		require.Equal(t, 1, h.made)
 	})
@@ -383,7 +383,7 @@ func TestFilesReachThePayersServerOnceAndOnlyWithItsHostKey(t *testing.T) {
 
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "in", "INV-3.pdf"), []byte("another"), 0o600))
 		h.final("INV-3", document.Terms{Storage: &storage})
-		require.Contains(t, strings.Join(h.deliver(), "\n"), `INV-3 failed 1/0 "/in/INV-3.pdf" is there already, with other content`)
+		require.Contains(t, strings.Join(h.deliver(), "\n"), `INV-3 failed 1/0 "/in/INV-3.pdf" already exists with other content`)
 
 		other := storage
 		other.HostKey = "SHA256:u3Qf8bXoK4k1y0Hq3cN5m2p7r9t1v3x5z7B9D1F3H5I"

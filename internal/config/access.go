@@ -19,8 +19,8 @@ func (c *Config) access(at func(path ...string) diag.Pos, errorf, warnf func(pos
 		if c.Pprof {
 			what = "metrics, readiness and profiles of memory and requests, which have no login"
 		}
-		warnf(at("listen"), "listen is %s: anybody who reaches this address can read %s; use an address of an internal network, or restrict "+
-			"access with a firewall", c.Listen, what)
+		warnf(at("listen"), "listen is %s: anyone who reaches this address can read %s; use an address of an internal "+
+			"network, or restrict access with a firewall", c.Listen, what)
 	}
 }
 
@@ -30,7 +30,7 @@ func (c *Config) controlAccess(pos diag.Pos, errorf, warnf func(pos diag.Pos, fo
 	case c.Control == "" || scheme == "sqlite" && strings.TrimPrefix(rest, "//") != "":
 		return
 	case scheme != "postgres" && scheme != "postgresql":
-		errorf(pos, "control begins with %s:; the control store is sqlite:FILE or postgres://USER@HOST/DATABASE", scheme)
+		errorf(pos, "control begins with %s:; write sqlite:FILE or postgres://USER@HOST/DATABASE", scheme)
 		return
 	}
 	u, err := url.Parse(c.Control)
@@ -43,14 +43,14 @@ func (c *Config) controlAccess(pos diag.Pos, errorf, warnf func(pos diag.Pos, fo
 		host = h
 	}
 	if host == "" && u.Host == "" {
-		errorf(pos, "control names no host; write postgres://USER@HOST/DATABASE, or ?host=/FOLDER for a socket")
+		errorf(pos, "control has no host; write postgres://USER@HOST/DATABASE, or ?host=/FOLDER for a socket")
 		return
 	}
 	passwordInDSN(pos, "control", u, "password_file=FILE in its options", warnf)
 	local := strings.HasPrefix(host, "/") || loopback.Host(host)
 	if mode := u.Query().Get("sslmode"); !local && mode != "verify-full" && mode != "verify-ca" {
-		warnf(pos, "control reaches PostgreSQL at %s without sslmode=verify-full: anybody on the network path can read and change the traffic; "+
-			"add sslmode=verify-full, and sslrootcert=FILE if the system does not know its authority", host)
+		warnf(pos, "control reaches PostgreSQL at %s without sslmode=verify-full: anyone on the network path can read and "+
+			"change the traffic; add sslmode=verify-full, and sslrootcert=FILE if the system does not know its authority", host)
 	}
 }
 
@@ -65,7 +65,7 @@ func (c *Config) clickHouseAccess(pos diag.Pos, errorf, warnf func(pos diag.Pos,
 			"for the native protocol")
 		return
 	case scheme != "http" && scheme != "https" && scheme != "clickhouse" && scheme != "tcp":
-		errorf(pos, "clickhouse.dsn begins with %s://; ClickHouse is reached by https://, http:// or clickhouse://", scheme)
+		errorf(pos, "clickhouse.dsn begins with %s://; write https://, http:// or clickhouse://", scheme)
 		return
 	}
 	local := true
@@ -75,7 +75,7 @@ func (c *Config) clickHouseAccess(pos diag.Pos, errorf, warnf func(pos diag.Pos,
 			host = strings.Trim(address, "[]")
 		}
 		if host == "" {
-			errorf(pos, "clickhouse.dsn names no host; write %s://USER@HOST:PORT/DATABASE", scheme)
+			errorf(pos, "clickhouse.dsn has no host; write %s://USER@HOST:PORT/DATABASE", scheme)
 			return
 		}
 		local = local && loopback.Host(host)
@@ -104,7 +104,8 @@ func (c *Config) clickHouseAccess(pos diag.Pos, errorf, warnf func(pos diag.Pos,
 
 func passwordInDSN(pos diag.Pos, field string, u *url.URL, instead string, warnf func(pos diag.Pos, format string, args ...any)) {
 	if _, has := u.User.Password(); has || u.Query().Has("password") {
-		warnf(pos, "%s contains a password, which everybody who reads the configuration can see; keep it in a file, and name that with %s", field,
+		warnf(pos, "%s contains a password, which everyone who reads the configuration can see; keep it in a file, and "+
+			"refer to that with %s", field,
 			instead)
 	}
 }
@@ -130,7 +131,7 @@ func (c *Config) kafkaAccess(at func(path ...string) diag.Pos, errorf, warnf fun
 	}
 	for _, l := range []struct{ name, value string }{{"kafka", c.Kafka.Listen}, {"clickhouse", c.ClickHouse.Listen}} {
 		if host, _, err := net.SplitHostPort(l.value); err != nil {
-			errorf(at(l.name, "listen"), "%s.listen is an address with a port, as 127.0.0.1:9092: %v", l.name, err)
+			errorf(at(l.name, "listen"), "%s.listen must be an address with a port, as 127.0.0.1:9092: %v", l.name, err)
 		} else if !loopback.Host(host) {
 			errorf(at(l.name, "listen"), "%s.listen is %s; the embedded engine listens on loopback only, as 127.0.0.1", l.name, l.value)
 		}

@@ -26,7 +26,7 @@ func TestConnectionsThatCanBeReadAreWarnedOf(t *testing.T) {
 		"clickhouse: { dsn: 'http://me@127.0.0.1:8123/db', password_file: a }":                                                    "",
 		"kafka: { addresses: ['k:9092'], sasl: { mechanism: scram-sha-512, user: me, password_env: A } }":                         "1:39: warning: kafka.sasl logs in over an unencrypted connection",
 		"kafka: { addresses: ['k:9093'], tls: { enabled: true }, sasl: { mechanism: scram-sha-512, user: me, password_env: A } }": "",
-		"listen: '0.0.0.0:9464'": "1:9: warning: listen is 0.0.0.0:9464: anybody who reaches this address can read metrics and " +
+		"listen: '0.0.0.0:9464'": "1:9: warning: listen is 0.0.0.0:9464: anyone who reaches this address can read metrics and " +
 			"readiness, which have no login",
 		"listen: ':9464'\npprof: true":          "profiles of memory and requests",
 		"listen: 'localhost:9464'\npprof: true": "",

@@ -32,14 +32,14 @@ type Config struct {
 	Pprof   bool   `yaml:"pprof" default:"false" doc:"Serve Go's profiles under /debug/pprof on the listen address."`
 	Control string `yaml:"control,env" doc:"Control store: sqlite:FILE or postgres://USER@HOST/DB?OPTIONS. Options: password_file=FILE (or the variables PGPASSWORD, PGPASSFILE), sslmode=verify-full for an encrypted and verified connection, sslrootcert=FILE with the certificates that sign the server's (default: the system's), sslcert=FILE and sslkey=FILE for mutual TLS. Default: sqlite in data." example:"postgres://ratemill@db.example/ratemill?sslmode=verify-full&sslrootcert=db-ca.pem&password_file=db.password"`
 
-	LateUntil Cycles `yaml:"late_until" default:"12 cycles" doc:"Usage is rated up to this many billing cycles of its billing root after the cycle of its use; later usage is suspended with the code late. The time that counts is when the control store first knew the file, for a retry when it was ordered. 1 to 120 cycles, or never: usage is rated however late it comes. Set the same for every process: mediation sends it with the usage, and rating keeps counters accordingly." example:"never"`
+	LateUntil Cycles `yaml:"late_until" default:"12 cycles" doc:"Usage is rated up to this many billing cycles of its billing root after the cycle of its use; later usage is suspended with the code late. The time that counts is when the control store first knew the file, or when a retry was ordered. 1 to 120 cycles, or never: usage is rated however late it comes. Set the same for every process: mediation sends it with the usage, and rating keeps counters accordingly." example:"never"`
 
 	Log        Log        `yaml:"log" doc:"Log lines of ratemill run, on standard error."`
-	Kafka      Kafka      `yaml:"kafka" doc:"The broker; embedded unless addresses are given."`
-	ClickHouse ClickHouse `yaml:"clickhouse" doc:"The warehouse; embedded unless a DSN is given."`
-	Mediation  Mediation  `yaml:"mediation" doc:"The role that takes files."`
+	Kafka      Kafka      `yaml:"kafka" doc:"The broker; embedded unless addresses are set."`
+	ClickHouse ClickHouse `yaml:"clickhouse" doc:"The warehouse; embedded unless a DSN is set."`
+	Mediation  Mediation  `yaml:"mediation" doc:"The role that collects files."`
 	Rating     Rating     `yaml:"rating" doc:"The role that rates usage."`
-	Network    Network    `yaml:"network" doc:"The network that switches SIMs on and off, as their states say."`
+	Network    Network    `yaml:"network" doc:"The network that activates and deactivates SIMs according to their states."`
 	Warehouse  Warehouse  `yaml:"warehouse" doc:"The role that writes to ClickHouse."`
 
 	Accounts  Accounts  `yaml:"accounts" doc:"Features for accounts that the installation enables."`
@@ -50,59 +50,59 @@ type Config struct {
 
 // Invoicing holds the settings for invoices.
 type Invoicing struct {
-	From registry.Date `yaml:"from" doc:"The first date for which ratemill makes invoices: the billing cycles that begin on it or later. Another system invoiced the usage before it. Without it, ratemill invoices each account from the day on which it began, and holds the invoices of accounts without such a day." example:"2026-01-01"`
-	PDF  PDF           `yaml:"pdf" doc:"How a document becomes a PDF."`
+	From registry.Date `yaml:"from" doc:"The first date for which ratemill creates invoices: for the billing cycles that begin on that date or later. Another system invoiced earlier usage. If omitted, ratemill invoices each account from the day on which it began, and holds the invoices of accounts without such a day." example:"2026-01-01"`
+	PDF  PDF           `yaml:"pdf" doc:"How documents are converted to PDF."`
 
-	Documents    string `yaml:"documents" doc:"Folder for the files of final documents, as they were issued: PDF, UBL, CSV. They are never made again, so back it up as you do the control store; processes on several machines share it. Default: documents in data." example:"/srv/ratemill/documents"`
-	Print        string `yaml:"print" doc:"Folder for print files of documents whose delivery is hardcopy. Without it these deliveries fail after a day." example:"/srv/ratemill/print"`
-	EInvoices    string `yaml:"e_invoices" doc:"Folder for electronic invoices, where the service of your access point takes them. Without it these deliveries fail after a day." example:"/srv/ratemill/peppol"`
-	Secrets      string `yaml:"secrets" doc:"Folder with the secrets that billing profiles name as file:NAME in remote_storage.secret. Files outside of it are not read." example:"/etc/ratemill/storage"`
-	AllowPrivate bool   `yaml:"allow_private" default:"false" doc:"Servers that billing profiles name in remote_storage may be in private networks, or on this machine."`
-	Mail         Mail   `yaml:"mail" doc:"The server by which documents are mailed. Without a host, deliveries by mail fail after a day."`
+	Documents    string `yaml:"documents" doc:"Folder for the files of final documents, as they were issued: PDF, UBL, CSV. They are never created again, so back the folder up together with the control store; processes on several machines share it. Default: documents in data." example:"/srv/ratemill/documents"`
+	Print        string `yaml:"print" doc:"Folder for print files of documents whose delivery is hardcopy. If omitted, these deliveries fail after a day." example:"/srv/ratemill/print"`
+	EInvoices    string `yaml:"e_invoices" doc:"Folder for electronic invoices, from which the service of your access point takes them. If omitted, these deliveries fail after a day." example:"/srv/ratemill/peppol"`
+	Secrets      string `yaml:"secrets" doc:"Folder with the secrets that billing profiles refer to as file:NAME in remote_storage.secret. Files outside of it are not read." example:"/etc/ratemill/storage"`
+	AllowPrivate bool   `yaml:"allow_private" default:"false" doc:"Whether servers in remote_storage of billing profiles may be in private networks, or on this machine."`
+	Mail         Mail   `yaml:"mail" doc:"The server through which documents are mailed. Without a host, deliveries by mail fail after a day."`
 }
 
 // Accounts holds the features for accounts that the installation enables.
 type Accounts struct {
-	Projects  bool     `yaml:"projects" default:"false" doc:"Companies have projects, each with its own accounts."`
-	Resellers bool     `yaml:"resellers" default:"false" doc:"Accounts can be resellers: they have customers, price plans, products and their own invoices."`
-	Contracts bool     `yaml:"contracts" default:"false" doc:"An account needs a contract with entitlements before it becomes active."`
-	Languages []string `yaml:"languages" enum:"es|pt" doc:"Languages of invoices beside English." example:"[es]"`
-	EInvoices []string `yaml:"e_invoices" enum:"en16931|peppol-bis-3" doc:"Formats of electronic invoices that billing profiles can name." example:"[peppol-bis-3]"`
-	Lookup    Lookup   `yaml:"lookup" doc:"A register of companies that ratemill account lookup asks. Off without an address."`
+	Projects  bool     `yaml:"projects" default:"false" doc:"Whether companies have projects, each with its own accounts."`
+	Resellers bool     `yaml:"resellers" default:"false" doc:"Whether accounts can be resellers, with their own customers, price plans, products and invoices."`
+	Contracts bool     `yaml:"contracts" default:"false" doc:"Whether an account needs a contract with entitlements before it becomes active."`
+	Languages []string `yaml:"languages" enum:"es|pt" doc:"Languages of invoices in addition to English." example:"[es]"`
+	EInvoices []string `yaml:"e_invoices" enum:"en16931|peppol-bis-3" doc:"Formats of electronic invoices that billing profiles can use." example:"[peppol-bis-3]"`
+	Lookup    Lookup   `yaml:"lookup" doc:"Register of companies that ratemill account lookup queries. Without an address, look-ups are off."`
 }
 
 // Lookup selects the register of companies.
 type Lookup struct {
-	URL       string            `yaml:"url" doc:"Address of a company in the register, answered in JSON; {number} and {country} are replaced. https, unless private is true." example:"https://register.example/{country}/{number}"`
-	Fields    map[string]string `yaml:"fields" doc:"Fields of a company, each with its place in the answer as a JSON pointer." example:"{ name: /company/name, address.city: /company/seat/city }"`
+	URL       string            `yaml:"url" doc:"Address of a company in the register, which answers in JSON; {number} and {country} are replaced. https, unless private is true." example:"https://register.example/{country}/{number}"`
+	Fields    map[string]string `yaml:"fields" doc:"Fields of a company, each with its position in the answer as a JSON pointer." example:"{ name: /company/name, address.city: /company/seat/city }"`
 	TokenFile string            `yaml:"token_file,env" doc:"File with a token that is sent as Authorization: Bearer."`
 	TokenEnv  string            `yaml:"token_env" doc:"Name of the environment variable with the token."`
-	Timeout   time.Duration     `yaml:"timeout" default:"10s" doc:"How long the register may take."`
-	Private   bool              `yaml:"private" default:"false" doc:"Addresses in private networks may be asked, and http."`
+	Timeout   time.Duration     `yaml:"timeout" default:"10s" doc:"How long the register may take to answer."`
+	Private   bool              `yaml:"private" default:"false" doc:"Whether addresses in private networks, and http, are allowed."`
 }
 
 // PDF selects the renderer of documents.
 type PDF struct {
-	Command []string      `yaml:"command" doc:"A program with its arguments that draws documents instead of the built-in renderer. It gets a page of HTML on its standard input, gives the PDF on its standard output (at most 64 MB), and runs once for each document, with none of ratemill's environment but PATH, HOME, LANG, LC_ALL, TMPDIR, FONTCONFIG_FILE, FONTCONFIG_PATH and XDG_CACHE_HOME. The electronic invoice is in the page as a link of type attachment." example:"[weasyprint, --pdf-variant, pdf/a-3b, '-', '-']"`
-	Timeout time.Duration `yaml:"timeout" default:"30s" doc:"How long the program may take for a document; then it is ended, and the document has no PDF until it is tried again."`
+	Command []string      `yaml:"command" doc:"A program with its arguments that draws documents instead of the built-in renderer. It gets a page of HTML on its standard input, writes the PDF to its standard output (at most 64 MB), and runs once for each document. Of ratemill's environment it gets only PATH, HOME, LANG, LC_ALL, TMPDIR, FONTCONFIG_FILE, FONTCONFIG_PATH and XDG_CACHE_HOME. The electronic invoice is in the page as a link of type attachment." example:"[weasyprint, --pdf-variant, pdf/a-3b, '-', '-']"`
+	Timeout time.Duration `yaml:"timeout" default:"30s" doc:"How long the program may take for a document; after that it is ended, and the document has no PDF until the next attempt succeeds."`
 }
 
 // Log configures the log of a running process.
 type Log struct {
 	Level  string `yaml:"level" default:"info" enum:"debug|info|warn|error" doc:"Lowest level that is logged. The flag --log overrides it."`
-	Format string `yaml:"format" default:"text" enum:"text|json" doc:"text is one line of key=value each, json one object a line. The flag --log-format overrides it."`
+	Format string `yaml:"format" default:"text" enum:"text|json" doc:"text: one line of key=value pairs. json: one object per line. The flag --log-format overrides it."`
 }
 
 // Kafka configures access to the broker.
 type Kafka struct {
-	Addresses   []string      `yaml:"addresses" example:"[kafka-1.example:9093]" doc:"Bootstrap addresses. None: an embedded broker, for one machine."`
+	Addresses   []string      `yaml:"addresses" example:"[kafka-1.example:9093]" doc:"Bootstrap addresses. If omitted, an embedded broker runs, for one machine."`
 	Listen      string        `yaml:"listen" default:"127.0.0.1:9092" doc:"Address of the embedded broker."`
 	Prefix      string        `yaml:"prefix" default:"ratemill" doc:"Prefix of the names of topics and consumer groups."`
-	Partitions  int           `yaml:"partitions" doc:"Partitions of a new installation. Fixed when the topics are made. Default: 2 on the embedded broker, 8 on others."`
-	Replication int           `yaml:"replication" default:"1" doc:"Replicas of a new topic; 3 on a cluster. With more than one, all but one must have a message before it is acknowledged, and no replica that is behind becomes the leader."`
-	UsageFor    time.Duration `yaml:"usage_for" default:"7d" doc:"How long usage is kept. A mediator must not stall for longer than this; hours do no harm. At the start, a topic with a shorter retention is changed, and one with a longer retention is left as it is."`
+	Partitions  int           `yaml:"partitions" doc:"Number of partitions of a new installation. It is fixed when the topics are created. Default: 2 on the embedded broker, 8 on others."`
+	Replication int           `yaml:"replication" default:"1" doc:"Replicas of a new topic; 3 on a cluster. With more than one, a message is acknowledged only when all replicas but one have it, and no replica that is behind becomes the leader."`
+	UsageFor    time.Duration `yaml:"usage_for" default:"7d" doc:"How long usage is kept. No mediator may stall longer than this; several hours do no harm. At the start, the retention of a topic is raised if it is shorter, and left as it is if it is longer."`
 	RatedFor    time.Duration `yaml:"rated_for" default:"30d" doc:"How long the rated log is kept for consumers that are behind, at least as long as usage; 0s keeps it for ever. Topics are changed at the start as for usage_for."`
-	TLS         TLS           `yaml:"tls" doc:"Encryption; mutual when a certificate is given."`
+	TLS         TLS           `yaml:"tls" doc:"Encryption; mutual if a certificate is set."`
 	SASL        SASL          `yaml:"sasl" doc:"Login by SCRAM."`
 }
 
@@ -110,7 +110,7 @@ type Kafka struct {
 type TLS struct {
 	Enabled  bool   `yaml:"enabled" default:"false" doc:"Encrypt, and verify the server's certificate and name. ClickHouse: also by https:// or secure=true in the DSN."`
 	CAFile   string `yaml:"ca_file" doc:"PEM file with the authority certificates that sign the server's; default: the system's."`
-	CertFile string `yaml:"cert_file" doc:"Our certificate in PEM, for mutual TLS."`
+	CertFile string `yaml:"cert_file" doc:"Certificate of ratemill in PEM, for mutual TLS."`
 	KeyFile  string `yaml:"key_file" doc:"Its key in PEM, not encrypted."`
 }
 
@@ -124,22 +124,22 @@ type SASL struct {
 
 // ClickHouse configures access to the warehouse.
 type ClickHouse struct {
-	DSN          string `yaml:"dsn,env" example:"https://ratemill@ch.example:8443/ratemill" doc:"http(s):// or clickhouse:// (native). None: the embedded engine, for one machine."`
+	DSN          string `yaml:"dsn,env" example:"https://ratemill@ch.example:8443/ratemill" doc:"http(s):// or clickhouse:// (native). If omitted, the embedded engine runs, for one machine."`
 	PasswordFile string `yaml:"password_file,env" doc:"File with the password."`
 	PasswordEnv  string `yaml:"password_env" doc:"Name of the environment variable with the password."`
-	TLS          TLS    `yaml:"tls" doc:"Encryption; mutual when a certificate is given."`
+	TLS          TLS    `yaml:"tls" doc:"Encryption; mutual if a certificate is set."`
 	Listen       string `yaml:"listen" default:"127.0.0.1:8123" doc:"Address of the embedded engine's HTTP interface."`
-	Library      string `yaml:"library" doc:"libchdb.so of the embedded engine; found by itself where make deps puts it."`
-	Cluster      string `yaml:"cluster" example:"ratemill" doc:"Name of a cluster in the server's configuration, of one shard: tables are made replicated, on all its replicas, and a block counts once most of them have it. Needed when the DSN names several servers. None: plain tables, on one server."`
+	Library      string `yaml:"library" doc:"Path of libchdb.so, the embedded engine; if it was installed by make deps, it is found automatically."`
+	Cluster      string `yaml:"cluster" example:"ratemill" doc:"Name of a cluster in the server's configuration, with one shard: tables are created as replicated tables on all its replicas, and a block counts once most of them have it. Needed if the DSN lists several servers. If omitted, plain tables on one server."`
 	Memory       int64  `yaml:"memory" default:"0" example:"4294967296" doc:"Largest amount of memory in bytes that the embedded engine may use; a statement that needs more fails and is tried again. 0: nine tenths of the machine's memory."`
 }
 
 // Mediation sets the limits of the role that reads files.
 type Mediation struct {
-	Workers    int           `yaml:"workers" default:"2" doc:"Files read at the same time. One extra worker reads from sources whose server was unreachable at the last attempt, so that such a server does not hold up the files of other sources."`
-	Lease      time.Duration `yaml:"lease" default:"30s" doc:"How long a file of a mediator that died waits before another mediator takes it over. The lease is renewed three times in that time; the minimum is 5s."`
-	SpoolBytes int64         `yaml:"spool_bytes" default:"10737418240" doc:"Largest size of the spool in bytes."`
-	Backlog    int           `yaml:"backlog" default:"20000" doc:"How many batches (of up to 1,000 records) rating or the warehouse may be behind in a partition. Beyond that, mediators read no more files until the backlog is smaller, which bounds the data waiting in Kafka while ClickHouse is away. 0: no bound, for an installation without the role warehouse."`
+	Workers    int           `yaml:"workers" default:"2" doc:"Number of files that are read at the same time. One extra worker reads from sources whose server was unreachable at the last attempt, so that such a server does not hold up the files of other sources."`
+	Lease      time.Duration `yaml:"lease" default:"30s" doc:"How long a file of a failed mediator waits before another mediator takes it over. The lease is renewed three times in that time; the minimum is 5s."`
+	SpoolBytes int64         `yaml:"spool_bytes" default:"10737418240" doc:"Maximum size of the spool in bytes."`
+	Backlog    int           `yaml:"backlog" default:"20000" doc:"How many batches (of up to 1,000 records) rating or the warehouse may be behind in a partition. Above that, mediators read no more files until the backlog is smaller, which bounds the data waiting in Kafka while ClickHouse is unavailable. 0: no bound, for an installation without the role warehouse."`
 }
 
 // Rating sets the limits of the role that rates.
@@ -151,16 +151,16 @@ type Rating struct {
 // Warehouse sets the limits of the role that writes to ClickHouse.
 type Warehouse struct {
 	BlockRows int           `yaml:"block_rows" default:"200000" doc:"Largest number of rows in an insert."`
-	Flush     time.Duration `yaml:"flush" default:"700ms" doc:"How long rows wait for more; longer in a process that owns more than 8 partitions, and when ClickHouse is slow."`
+	Flush     time.Duration `yaml:"flush" default:"700ms" doc:"How long rows wait for further rows; longer in a process that owns more than 8 partitions, and while ClickHouse is slow."`
 	Keep      int           `yaml:"keep" default:"0" example:"26" doc:"How many months, at least, ClickHouse keeps rated usage, charges, duplicates and events, counted from the day they arrived; older rows are deleted by whole months, and only while all clocks agree and newer usage has come. 0: for ever. Files and suspended records are always kept for ever."`
 }
 
 // Network configures the receiver of requests about SIMs.
 type Network struct {
-	Webhook      string        `yaml:"webhook,env" example:"https://network.example/ratemill" doc:"URL that gets a POST for each SIM to be activated, throttled or deactivated (sim.activate, sim.throttle, sim.deactivate), signed as Standard Webhooks says. None: requests wait, and are listed."`
-	SecretFile   string        `yaml:"secret_file,env" doc:"File with the secret that signs requests: whsec_ and base64."`
+	Webhook      string        `yaml:"webhook,env" example:"https://network.example/ratemill" doc:"URL that gets a POST for each SIM to be activated, throttled or deactivated (sim.activate, sim.throttle, sim.deactivate), signed as specified by Standard Webhooks. If omitted, requests wait, and are listed."`
+	SecretFile   string        `yaml:"secret_file,env" doc:"File with the secret that signs requests: whsec_ followed by base64."`
 	SecretEnv    string        `yaml:"secret_env" doc:"Name of the environment variable with the secret."`
-	AllowPrivate bool          `yaml:"allow_private" default:"false" doc:"The webhook may be in a private network, or on this machine."`
+	AllowPrivate bool          `yaml:"allow_private" default:"false" doc:"Whether the webhook may be in a private network, or on this machine."`
 	Timeout      time.Duration `yaml:"timeout" default:"10s" doc:"How long an answer may take."`
 }
 
@@ -174,8 +174,8 @@ func (c *Config) EmbeddedClickHouse() bool { return c.ClickHouse.DSN == "" }
 func Load(path string) (*Config, diag.List, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("there is no %s; name the configuration with -c, write one (`{}` is a complete one), or create a project "+
-			"with `ratemill init`", path)
+		return nil, nil, fmt.Errorf("there is no %s; give the configuration with -c, write one (`{}` is a complete one), or "+
+			"create a project with `ratemill init`", path)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -252,7 +252,7 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 	}
 	c.bounds(at, errorf)
 	if _, _, err := net.SplitHostPort(c.Listen); c.Listen != "" && err != nil {
-		errorf(at("listen"), "listen is an address with a port, as 127.0.0.1:9464: %v", err)
+		errorf(at("listen"), "listen must be an address with a port, as 127.0.0.1:9464: %v", err)
 	}
 	if s := c.Kafka.SASL; s.Mechanism != "" && (s.User == "" || (s.PasswordFile == "") == (s.PasswordEnv == "")) {
 		errorf(at("kafka", "sasl"), "sasl needs user, and either password_file or password_env")
@@ -263,10 +263,10 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 		encrypted bool
 	}{{"kafka", c.Kafka.TLS, c.Kafka.TLS.Enabled}, {"clickhouse", c.ClickHouse.TLS, c.ClickHouse.Encrypted()}} {
 		if (t.CertFile == "") != (t.KeyFile == "") {
-			errorf(at(t.name, "tls"), "cert_file and key_file go together")
+			errorf(at(t.name, "tls"), "cert_file and key_file are needed together")
 		}
 		if !t.encrypted && (t.CAFile != "" || t.CertFile != "") {
-			errorf(at(t.name, "tls"), "%s.tls names certificates, but the connection is not encrypted: add enabled: true", t.name)
+			errorf(at(t.name, "tls"), "%s.tls has certificates, but the connection is not encrypted: add enabled: true", t.name)
 		}
 	}
 	if strings.HasPrefix(c.ClickHouse.DSN, "http://") && c.ClickHouse.TLS.Enabled {
@@ -280,8 +280,9 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 		errorf(at("warehouse", "keep"), "warehouse.keep is 1; the balance of files needs at least 2 months")
 	}
 	if servers := c.ClickHouse.servers(); len(servers) > 1 && c.ClickHouse.Cluster == "" {
-		errorf(at("clickhouse", "dsn"), "clickhouse.dsn names %d servers; without clickhouse.cluster each has its own tables, and a block "+
-			"whose answer from one server was lost would be written again to the next. Name one server, or the cluster that they are replicas of",
+		errorf(at("clickhouse", "dsn"), "clickhouse.dsn lists %d servers; without clickhouse.cluster each has its own "+
+			"tables, and a block whose answer from one server was lost would be written again to the next."+
+			" Name one server, or the cluster that they are replicas of",
 			len(servers))
 	}
 	if c.ClickHouse.Cluster != "" && c.EmbeddedClickHouse() {
@@ -293,13 +294,13 @@ func (c *Config) Check(n *diag.Node, d *diag.Decoder) {
 			errorf(at("network", "webhook"), "network.webhook: %v", err)
 		}
 		if (n.SecretFile == "") == (n.SecretEnv == "") {
-			errorf(at("network"), "network needs a secret that signs its requests: give secret_file or secret_env")
+			errorf(at("network"), "network needs a secret that signs its requests: set secret_file or secret_env")
 		}
 	}
 	c.pdf(at, errorf, func(pos diag.Pos, format string, args ...any) { d.Warnf(pos, format, args...) })
 	c.mail(at, errorf)
 	if c.ClickHouse.PasswordFile != "" && c.ClickHouse.PasswordEnv != "" {
-		errorf(at("clickhouse"), "clickhouse takes one password: give password_file or password_env, not both")
+		errorf(at("clickhouse"), "clickhouse needs one password: set password_file or password_env, not both")
 	}
 	c.access(at, errorf, func(pos diag.Pos, format string, args ...any) { d.Warnf(pos, format, args...) })
 }
@@ -322,7 +323,7 @@ func (c *Config) bounds(at func(path ...string) diag.Pos, errorf func(pos diag.P
 		{c.Mediation.SpoolBytes, 1 << 20, 1 << 50, []string{"mediation", "spool_bytes"}},
 	} {
 		if bound.value < bound.low || bound.value > bound.high {
-			errorf(at(bound.path...), "%s is %d; it must lie between %d and %d", strings.Join(bound.path, "."), bound.value, bound.low, bound.high)
+			errorf(at(bound.path...), "%s is %d; it must be between %d and %d", strings.Join(bound.path, "."), bound.value, bound.low, bound.high)
 		}
 	}
 	for _, bound := range []struct {
@@ -369,7 +370,7 @@ func (t TLS) Client(encrypted bool) (*tls.Config, error) {
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("ca_file: %s holds no certificate in PEM", t.CAFile)
+			return nil, fmt.Errorf("ca_file: %s contains no certificate in PEM", t.CAFile)
 		}
 	}
 	if t.CertFile != "" {

@@ -31,59 +31,59 @@ func load(t *testing.T, text string) (*config.Config, []string) {
 
 func TestEachMistakeIsToldWhereItStands(t *testing.T) {
 	for text, says := range map[string]string{
-		"kafka: { partitions: 2000 }": "1:22: error: kafka.partitions is 2000; it must lie between 0 and 1024",
-		"kafka: { replication: 0 }":   "1:23: error: kafka.replication is 0; it must lie between 1 and 9",
+		"kafka: { partitions: 2000 }": "1:22: error: kafka.partitions is 2000; it must be between 0 and 1024",
+		"kafka: { replication: 0 }":   "1:23: error: kafka.replication is 0; it must be between 1 and 9",
 		"kafka: { usage_for: 5m }":    "1:21: error: kafka.usage_for is 5m0s; the minimum is 1h0m0s",
 		"kafka: { usage_for: 2h, rated_for: 1h }": "1:36: error: kafka.rated_for is 1h0m0s; it must be at least kafka.usage_for, " +
 			"2h0m0s, or 0s for ever: the rated log must cover all the usage that is kept",
 		"kafka: { usage_for: 60d }":  "1:8: error: kafka.rated_for is 720h0m0s",
-		"mediation: { workers: 0 }":  "1:23: error: mediation.workers is 0; it must lie between 1 and 256",
+		"mediation: { workers: 0 }":  "1:23: error: mediation.workers is 0; it must be between 1 and 256",
 		"mediation: { lease: 10ms }": "1:21: error: mediation.lease is 10ms; the minimum is 5s",
-		"mediation: { spool_bytes: 1 }": "1:27: error: mediation.spool_bytes is 1; it must lie between 1048576 and " +
+		"mediation: { spool_bytes: 1 }": "1:27: error: mediation.spool_bytes is 1; it must be between 1048576 and " +
 			"1125899906842624",
 		"rating: { session: 1s }":      "1:20: error: rating.session is 1s; the minimum is 6s",
 		"rating: { checkpoint: 1ms }":  "1:23: error: rating.checkpoint is 1ms; the minimum is 1s",
-		"warehouse: { block_rows: 1 }": "1:26: error: warehouse.block_rows is 1; it must lie between 100 and 5000000",
+		"warehouse: { block_rows: 1 }": "1:26: error: warehouse.block_rows is 1; it must be between 100 and 5000000",
 		"warehouse: { flush: 1ms }":    "1:21: error: warehouse.flush is 1ms; the minimum is 10ms",
-		"warehouse: { keep: -1 }":      "1:20: error: warehouse.keep is -1; it must lie between 0 and 1200",
+		"warehouse: { keep: -1 }":      "1:20: error: warehouse.keep is -1; it must be between 0 and 1200",
 		"late_until: 90d": "1:13: error: late_until is a number of billing cycles, " +
 			"as 12 cycles, or never; not \"90d\"",
-		"late_until: 0 cycles": "1:13: error: late_until is 0 cycles; it must lie between " +
-			"1 and 120 cycles, since rating keeps the counters of every cycle for so long, or be never, to keep them for ever",
-		"late_until: 121 cycles": "1:13: error: late_until is 121 cycles; it must lie",
+		"late_until: 0 cycles": "1:13: error: late_until is 0 cycles; it must be between " +
+			"1 and 120 cycles, because rating keeps the counters of every cycle for so long, or never, to keep them for ever",
+		"late_until: 121 cycles": "1:13: error: late_until is 121 cycles; it must be",
 		"warehouse: { keep: 1 }": "1:20: error: warehouse.keep is 1; the balance of files needs at " +
 			"least 2 months",
-		"accounts: { e_invoices: [facturae] }": "1:26: error: this is one of en16931, peppol-bis-3, not facturae",
-		"listen: here": "1:9: error: listen is an address with a port, as 127.0.0.1:9464: " +
+		"accounts: { e_invoices: [facturae] }": "1:26: error: this must be one of en16931, peppol-bis-3, not facturae",
+		"listen: here": "1:9: error: listen must be an address with a port, as 127.0.0.1:9464: " +
 			"address here: missing port in address",
 		"kafka: { sasl: { mechanism: scram-sha-512, user: me } }": "1:16: error: sasl needs user, and either password_file or " +
 			"password_env",
-		"kafka: { tls: { enabled: true, cert_file: a.pem } }": "1:15: error: cert_file and key_file go together",
-		"kafka: { tls: { ca_file: a.pem } }": "1:15: error: kafka.tls names certificates, but the connection is " +
+		"kafka: { tls: { enabled: true, cert_file: a.pem } }": "1:15: error: cert_file and key_file are needed together",
+		"kafka: { tls: { ca_file: a.pem } }": "1:15: error: kafka.tls has certificates, but the connection is " +
 			"not encrypted: add enabled: true",
 		"clickhouse: { dsn: 'http://ch:8123/db', tls: { enabled: true } }": "1:20: error: clickhouse.tls is enabled, but http:// is not " +
 			"encrypted: write https://, with the port for it",
-		"clickhouse: { password_file: a, password_env: B }": "1:13: error: clickhouse takes one password: give password_file or " +
+		"clickhouse: { password_file: a, password_env: B }": "1:13: error: clickhouse needs one password: set password_file or " +
 			"password_env, not both",
-		"clickhouse: { memory: -1 }": "1:23: error: clickhouse.memory is -1; it must lie between 0 and 1125899906842624",
-		"clickhouse: { dsn: 'https://me@a:8443,b:8443/db' }": "1:20: error: clickhouse.dsn names 2 servers; without clickhouse.cluster each " +
+		"clickhouse: { memory: -1 }": "1:23: error: clickhouse.memory is -1; it must be between 0 and 1125899906842624",
+		"clickhouse: { dsn: 'https://me@a:8443,b:8443/db' }": "1:20: error: clickhouse.dsn lists 2 servers; without clickhouse.cluster each " +
 			"has its own tables",
 		"clickhouse: { cluster: billing }": "1:24: error: clickhouse.cluster needs ClickHouse servers, but without clickhouse.dsn the " +
 			"embedded engine runs; set clickhouse.dsn or remove clickhouse.cluster",
 		"kafka: { adresses: [a:9092] }": "did you mean addresses?",
-		"clickhouse: { dsn: 'postgres://x' }": "1:20: error: clickhouse.dsn begins with postgres://; ClickHouse is reached by https://, " +
+		"clickhouse: { dsn: 'postgres://x' }": "1:20: error: clickhouse.dsn begins with postgres://; write https://, " +
 			"http:// or clickhouse://",
 		"clickhouse: { dsn: 'ch.example:8443' }":   "1:20: error: clickhouse.dsn has no scheme",
-		"clickhouse: { dsn: 'https:///ratemill' }": "1:20: error: clickhouse.dsn names no host",
-		"control: 'mysql://x'": "1:10: error: control begins with mysql:; the control store is sqlite:FILE or " +
+		"clickhouse: { dsn: 'https:///ratemill' }": "1:20: error: clickhouse.dsn has no host",
+		"control: 'mysql://x'": "1:10: error: control begins with mysql:; write sqlite:FILE or " +
 			"postgres://USER@HOST/DATABASE",
-		"control: 'postgres:///ratemill'":          "1:10: error: control names no host",
+		"control: 'postgres:///ratemill'":          "1:10: error: control has no host",
 		"control: 'sqlite:'":                       "1:10: error: control begins with sqlite:",
 		"kafka: { addresses: ['kafka://a:9092'] }": "1:21: error: kafka.addresses contains the URL kafka://a:9092; write HOST:PORT",
 		"kafka: { addresses: [a] }":                "1:21: error: kafka.addresses has \"a\", which is not HOST:PORT",
 		"kafka: { addresses: [':9092'] }":          "1:21: error: kafka.addresses has \":9092\", which lacks its host",
 		"kafka: { listen: '0.0.0.0:9092' }":        "1:18: error: kafka.listen is 0.0.0.0:9092; the embedded engine listens on loopback only",
-		"clickhouse: { listen: here }":             "1:23: error: clickhouse.listen is an address with a port",
+		"clickhouse: { listen: here }":             "1:23: error: clickhouse.listen must be an address with a port",
 		"invoicing: { pdf: { timeout: 1ms } }":     "1:30: error: invoicing.pdf.timeout is 1ms; the minimum is 1s",
 		"invoicing: { pdf: { command: [''] } }":    "1:30: error: invoicing.pdf.command begins with an empty text",
 		"warehouse: { flush: soon }":               "1:21: error: ",
@@ -133,7 +133,7 @@ func TestAProgramThatDrawsDocumentsIsFound(t *testing.T) {
 	c, wrong = load(t, "invoicing: { pdf: { command: [no-such-program] } }")
 	require.NotNil(t, c, "another machine may have the program")
 	require.Len(t, wrong, 1)
-	require.Contains(t, wrong[0], "1:30: warning: invoicing.pdf.command names no-such-program, which is not in PATH on this machine")
+	require.Contains(t, wrong[0], "1:30: warning: invoicing.pdf.command is no-such-program, which is not in PATH on this machine")
 }
 
 func TestLateUntilIsANumberOfCyclesOrNever(t *testing.T) {

@@ -16,11 +16,13 @@ func Docs() string {
 
 const docsHead = "# ratemill.yaml\n\n[All pages](README.md)\n\n" +
 	"Generated from the declarations in `internal/config`. A file that contains only `{}` is complete: every field has a default, and " +
-	"everything then runs on one machine. An unknown key, a wrong type and a value out of range are errors, reported all at once with file, " +
+	"everything then runs on one machine. An unknown key, a wrong type and a value out of range are errors, reported all " +
+	"at once with file, " +
 	"line and column (`ratemill check`, or the start of any command). `ratemill schema ratemill` prints the JSON Schema for editors.\n\n" +
-	"Relative paths are relative to the file. Durations are numbers with a unit: `500ms`, `30s`, `2h`, `7d`. In fields that say " +
-	"*environment*, `${NAME}` stands for the variable `NAME`; keep secrets in a file (`password_file`) or a variable (`password_env` names " +
-	"it), never in this file.\n"
+	"Relative paths are relative to the file. Durations are numbers with a unit: `500ms`, `30s`, `2h`, `7d`. In fields " +
+	"marked *environment*, `${NAME}` stands for the variable `NAME`; keep secrets in a file (`password_file`) or a " +
+	"variable (`password_env` names it), never in this file." +
+	"\n"
 
 // docsOf writes a table of a struct's own fields, then a section for each struct in it.
 func docsOf(b *strings.Builder, t reflect.Type, path string) {

@@ -25,8 +25,8 @@ func (c *Cycles) UnmarshalText(text []byte) error {
 		return fmt.Errorf("late_until is a number of billing cycles, as 12 cycles, or never; not %q", text)
 	}
 	if n < 1 || n > mostCycles {
-		return fmt.Errorf("late_until is %s; it must lie between 1 and %d cycles, since rating keeps the counters of every cycle for "+
-			"so long, or be never, to keep them for ever", text, mostCycles)
+		return fmt.Errorf("late_until is %s; it must be between 1 and %d cycles, because rating keeps the counters of every "+
+			"cycle for so long, or never, to keep them for ever", text, mostCycles)
 	}
 	*c = Cycles(n)
 	return nil

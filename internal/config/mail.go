@@ -10,13 +10,13 @@ import (
 type Mail struct {
 	Host         string        `yaml:"host,env" doc:"Name of the mail server." example:"smtp.example"`
 	Port         int           `yaml:"port" default:"587" doc:"Its port: 587 with starttls, 465 with tls."`
-	TLS          string        `yaml:"tls" default:"starttls" enum:"starttls|tls|none" doc:"How the connection is encrypted: starttls asks for it and insists on it, tls encrypts from the beginning. none is for a server on this machine."`
+	TLS          string        `yaml:"tls" default:"starttls" enum:"starttls|tls|none" doc:"How the connection is encrypted. starttls: encryption is requested and required. tls: encrypted from the beginning. none: only for a server on this machine."`
 	CAFile       string        `yaml:"ca_file" doc:"PEM file with the authority certificates that sign the server's; default: the system's."`
 	User         string        `yaml:"user,env" doc:"User name for the login. None: no login." example:"ratemill"`
 	PasswordFile string        `yaml:"password_file,env" doc:"File with the password."`
 	PasswordEnv  string        `yaml:"password_env" doc:"Name of the environment variable with the password."`
-	From         string        `yaml:"from" doc:"Sender of mails of sellers that have no mail_from." example:"billing@example.com"`
-	Timeout      time.Duration `yaml:"timeout" default:"1m" doc:"How long the sending of a mail may take, 1s to 3m."`
+	From         string        `yaml:"from" doc:"Sender of mails for sellers that have no mail_from." example:"billing@example.com"`
+	Timeout      time.Duration `yaml:"timeout" default:"1m" doc:"How long sending a mail may take, 1s to 3m."`
 }
 
 // mail checks the mail server.
@@ -33,9 +33,9 @@ func (c *Config) mail(at func(path ...string) diag.Pos, errorf func(pos diag.Pos
 			"invoicing.mail would send its password without encryption; use starttls or tls, or leave user out")
 	}
 	if m.Port < 1 || m.Port > 65535 {
-		errorf(at("invoicing", "mail", "port"), "invoicing.mail.port %d does not exist", m.Port)
+		errorf(at("invoicing", "mail", "port"), "invoicing.mail.port %d is out of range", m.Port)
 	}
 	if m.Timeout < time.Second || m.Timeout > 3*time.Minute {
-		errorf(at("invoicing", "mail", "timeout"), "invoicing.mail.timeout is %s; it must lie between 1s and 3m", m.Timeout)
+		errorf(at("invoicing", "mail", "timeout"), "invoicing.mail.timeout is %s; it must be between 1s and 3m", m.Timeout)
 	}
 }

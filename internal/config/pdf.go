@@ -28,14 +28,14 @@ func (c *Config) pdf(at func(path ...string) diag.Pos, errorf, warnf func(pos di
 	}
 	pos := at("invoicing", "pdf", "command")
 	if p.Command[0] == "" {
-		errorf(pos, "invoicing.pdf.command begins with an empty text; name the program first, as in [weasyprint, --pdf-variant, pdf/a-3b, "+
-			"'-', '-']")
+		errorf(pos, "invoicing.pdf.command begins with an empty text; write the program first, as in [weasyprint, "+
+			"--pdf-variant, pdf/a-3b, '-', '-']")
 		return
 	}
 	if !strings.Contains(p.Command[0], "/") {
 		if _, err := exec.LookPath(p.Command[0]); err != nil {
-			warnf(pos, "invoicing.pdf.command names %s, which is not in PATH on this machine; install it where documents are made, or name "+
-				"it by its path", p.Command[0])
+			warnf(pos, "invoicing.pdf.command is %s, which is not in PATH on this machine; install it where documents are "+
+				"created, or write its path", p.Command[0])
 		}
 	}
 }

@@ -129,7 +129,7 @@ func (b *blocks) read(ctx context.Context, to int64, wait time.Duration) (*rated
 	if gone := (*broker.OffsetGoneError)(nil); errors.As(err, &gone) {
 		reason := gone.Error()
 		if b.gone != "" {
-			reason = fmt.Sprintf("%s/%d no longer has offset %d; its first is %d: messages were deleted before they were read; %s",
+			reason = fmt.Sprintf("%s/%d no longer has offset %d; its first offset is %d: messages were deleted before they were read; %s",
 				gone.Topic, gone.Partition, gone.Wanted, gone.First, b.gone)
 		}
 		return nil, b.reader.Stop(gone.Wanted, control.StopOther, nil, reason)

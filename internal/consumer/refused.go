@@ -38,7 +38,7 @@ const mostRefused = 100
 // refused finds the rows that cause the refusal of a block.
 func (s *ByToken[R]) refused(ctx context.Context, intent control.Intent, b R, err error) error {
 	stop := s.stop(intent.From, control.StopOther, "")
-	said := fmt.Sprintf("the warehouse refuses the %d rows of %s that offsets %d to %d hold: %v", b.Rows(), b.Name(), intent.From,
+	said := fmt.Sprintf("the warehouse refuses the %d rows of %s that come from offsets %d to %d: %v", b.Rows(), b.Name(), intent.From,
 		intent.To, err)
 	prober, ok := s.Inserter.(Prober[R])
 	if !ok {
@@ -58,7 +58,7 @@ func (s *ByToken[R]) refused(ctx context.Context, intent control.Intent, b R, er
 	case probed != nil:
 		stop.Reason = fmt.Sprintf("%s; cannot determine which of them: %v", said, probed)
 	case len(rows) == 0:
-		stop.Reason = said + "; " + s.Engine + " takes each of them alone, so the rows are not the cause"
+		stop.Reason = said + "; " + s.Engine + " accepts each of them alone, so the rows are not the cause"
 	default:
 		if stop.Detail, err = json.Marshal(rows); err != nil {
 			return err
@@ -122,8 +122,8 @@ func (s *ByToken[R]) without(intent control.Intent, b R) (R, error) {
 				return none, err
 			}
 			if !same {
-				return none, s.stop(intent.From, control.StopOther, fmt.Sprintf("row %d of %s is not the one that %s ordered to leave "+
-					"out; is the control store that of this Kafka?", r.Row, r.Table, order.Who))
+				return none, s.stop(intent.From, control.StopOther, fmt.Sprintf("row %d of %s is not the one that %s ordered to "+
+					"leave out; does the control store belong to this Kafka?", r.Row, r.Table, order.Who))
 			}
 			out[r.Row] = true
 		}

@@ -229,7 +229,7 @@ func (s *ByToken[R]) insert(ctx context.Context, intent control.Intent, found bo
 				case err != nil:
 					return err
 				case rows > b.Rows():
-					return s.unequal(intent, b, rows, "some are there twice, or another program writes there")
+					return s.unequal(intent, b, rows, "some rows are duplicated, or another program writes there")
 				case rows == b.Rows():
 					return nil
 				}
@@ -277,9 +277,9 @@ func (s *ByToken[R]) landed(ctx context.Context, intent control.Intent, b R, tok
 		case err != nil || rows == b.Rows():
 			return err
 		case rows > 0 || n > mostTokens:
-			return s.unequal(intent, b, rows, s.Engine+" says that it has them all")
+			return s.unequal(intent, b, rows, s.Engine+" reports that it has them all")
 		}
-		s.Log.Warn(s.Engine+" took a new block for a repeated one but has none of its rows; writing it again", "partition", s.Partition,
+		s.Log.Warn(s.Engine+" discarded a new block as repeated but has none of its rows; writing it again", "partition", s.Partition,
 			"table", b.Name(), "from", intent.From, "to", intent.To)
 		if err := s.Inserter.Insert(ctx, b, fmt.Sprintf("%s/%d", token, n)); err != nil {
 			return err
@@ -291,8 +291,8 @@ const mostTokens = 9 // all but the last were recorded without their rows
 
 // unequal returns the error for a block if the warehouse has a different number of its rows than expected.
 func (s *ByToken[R]) unequal(intent control.Intent, b R, rows int, why string) error {
-	return s.stop(intent.From, control.StopOther, fmt.Sprintf("%s holds %d rows for offsets %d to %d, but these offsets made %d rows: %s; "+
-		"what to do: docs/runbooks/partition-stopped.md", b.Name(), rows, intent.From, intent.To, b.Rows(), why))
+	return s.stop(intent.From, control.StopOther, fmt.Sprintf("%s holds %d rows for offsets %d to %d, but these offsets "+
+		"give %d rows: %s; what to do: docs/runbooks/partition-stopped.md", b.Name(), rows, intent.From, intent.To, b.Rows(), why))
 }
 
 // stillOurs checks, if the control store's last answer is some time ago, that no other process has completed the

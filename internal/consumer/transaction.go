@@ -227,7 +227,8 @@ func (s *InTransaction[T]) start(ctx context.Context) error {
 		next, fold = first, ratedlog.NewFold()
 	}
 	s.at.Next, s.at.Fold = next, fold.Append(nil)
-	s.Log.Warn(fmt.Sprintf("the rated log has lost its beginning; what was rated before offset %d is not %s", next, s.Done), "consumer",
+	s.Log.Warn(fmt.Sprintf("the rated log has lost its beginning; usage that was rated before offset %d is not "+
+		"%s", next, s.Done), "consumer",
 		s.Name, "partition", s.Partition, "first", first)
 	return nil
 }

@@ -16,7 +16,8 @@ type SetBackError struct {
 }
 
 func (e *SetBackError) Error() string {
-	return fmt.Sprintf("the control store is older than Kafka: the latest %s that it gave is %d, but %d is in use", e.What, e.Has, e.Seen)
+	return fmt.Sprintf("the control store is older than Kafka: the latest %s that it assigned is %d, but %d is in "+
+		"use", e.What, e.Has, e.Seen)
 }
 
 // OlderStore is the advice about a control store that is older than Kafka or ClickHouse.
@@ -95,7 +96,7 @@ func (s *Store) EpochOrigin(ctx context.Context, rated string, partition int, ep
 		if stop == nil {
 			return nil
 		}
-		why := fmt.Sprintf("epoch %d was never given: the newest that this control store gave is %d", epoch, given)
+		why := fmt.Sprintf("epoch %d was never assigned: the newest that this control store assigned is %d", epoch, given)
 		_, err := t.exec(ctx, `INSERT INTO partition_stops (topic, partition_number, position, kind, hash, role, process, reason, message, detail, first_at, last_at, closed_at, version, skip, who, why, ordered_at, ordered_for)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, 1, 1, 'ratemill', ?, ?, ?) ON CONFLICT (topic, partition_number, position, kind, hash) DO UPDATE SET skip = 1, who = EXCLUDED.who, why = EXCLUDED.why, ordered_at = EXCLUDED.ordered_at`,
 			stop.Topic, partition, stop.Offset, string(StopEpoch), stop.Hash, stop.Role, stop.Process, why, stop.Message, nanos(at), nanos(at),

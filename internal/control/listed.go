@@ -141,8 +141,9 @@ func (s *Store) Arriving(ctx context.Context, source string) (all []Arriving, er
 type BegunError struct{ Number int64 }
 
 func (e *BegunError) Error() string {
-	return fmt.Sprintf("file %d was begun: some of its records may be rated, and dropping it would leave its balance off. Let it be "+
-		"read to its end; `ratemill files` says what it waits for. If its source was removed, `ratemill files finish %d` reads it to "+
+	return fmt.Sprintf("file %d was begun: some of its records may be rated, and dropping it would leave its balance "+
+		"off. Let it be read to its end; `ratemill files` shows what it waits for."+
+		" If its source was removed, `ratemill files finish %d` reads it to "+
 		"its end", e.Number, e.Number)
 }
 

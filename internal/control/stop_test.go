@@ -117,7 +117,7 @@ func TestTheOriginOfAnEpochIsKept(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, all, 1)
 		require.Equal(t, []any{"warehouse", true, "ratemill",
-			"epoch 4611686018427387904 was never given: the newest that this control store gave is 1"},
+			"epoch 4611686018427387904 was never assigned: the newest that this control store assigned is 1"},
 			[]any{all[0].Role, all[0].Skip, all[0].Who, all[0].Why})
 		require.False(t, all[0].Closed.IsZero(), "nobody stands there")
 		skips, err := other.Skips(ctx, "rated", 3)

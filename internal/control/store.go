@@ -51,8 +51,9 @@ func (s *Store) migrate(ctx context.Context) error {
 			return rows.Scan(&oldest)
 		})
 	if err == nil && newest < oldest {
-		err = fmt.Errorf("control store %s: its tables have version %d, which needs a program that knows version %d or later; this "+
-			"ratemill knows versions up to %d. A newer ratemill has used this store: start that one, or restore the backup made "+
+		err = fmt.Errorf("control store %s: its tables have version %d, which needs a program that supports version %d or "+
+			"later; this ratemill supports versions up to %d."+
+			" A newer ratemill has used this store: start that one, or restore the backup made "+
 			"before the upgrade", s, version, oldest, newest)
 	}
 	return err

@@ -25,7 +25,7 @@ func RunIfChild() {
 	case kafka.Engine:
 		kafka.Main()
 	default:
-		fmt.Fprintf(os.Stderr, "this program has no engine called %q\n", engine)
+		fmt.Fprintf(os.Stderr, "this program has no engine %q\n", engine)
 		os.Exit(2)
 	}
 }

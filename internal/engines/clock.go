@@ -20,7 +20,7 @@ func (e *Engines) FollowClock(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if off := e.LedgerTime.Ahead(); (off.Abs() >= clockDifference) != told {
 			if told = !told; told {
-				e.Log.Warn("this machine's clock differs from the control store's; set both by NTP", "ahead", off.Round(time.Second))
+				e.Log.Warn("this machine's clock differs from the control store's; synchronise both by NTP", "ahead", off.Round(time.Second))
 			} else {
 				e.Log.Info("this machine's clock agrees with the control store's again")
 			}

@@ -91,7 +91,7 @@ func Open(ctx context.Context, o Options) (*Engines, error) {
 // Open starts or connects to the engines. Close them even if it returns an error.
 func (e *Engines) Open(ctx context.Context) (err error) {
 	if err := os.MkdirAll(e.Config.Data, 0o750); err != nil {
-		return fmt.Errorf("the data folder cannot be made: %w", err)
+		return fmt.Errorf("the data folder cannot be created: %w", err)
 	}
 	if e.keys, err = e.embeddedKeys(); err != nil {
 		return err

@@ -114,7 +114,7 @@ func (h *health) away() (what []string) {
 	}
 	for w, a := range h.waits {
 		if time.Since(a.since) >= waitsLong && h.seen[w.engine].err == nil {
-			what = append(what, fmt.Sprintf("%s: answers, but does not do its work; %s has been waiting to %s since %s: %s",
+			what = append(what, fmt.Sprintf("%s: answers, but does not work; %s has been waiting to %s since %s: %s",
 				w.engine, w.who, w.what, a.since.UTC().Format("15:04:05Z"), oneLine(a.err)))
 		}
 	}

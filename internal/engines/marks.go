@@ -23,8 +23,9 @@ type DifferentDaysError struct {
 }
 
 func (e *DifferentDaysError) Error() string {
-	return fmt.Sprintf("%s is older than %s: its newest mark is %s, and %s knows %s; one of them was restored from a backup, or lost what "+
-		"it had acknowledged. Going on would lose or double records, so nothing was done; see docs/runbooks/stores-of-different-days.md", e.Older,
+	return fmt.Sprintf("%s is older than %s: its newest mark is %s, but %s has %s; one of them was restored from a "+
+		"backup, or lost what it had acknowledged."+
+		" Continuing would lose or duplicate records, so nothing was done; see docs/runbooks/stores-of-different-days.md", e.Older,
 		e.Newer, told(e.Has), e.Newer, told(e.Knows))
 }
 
@@ -131,7 +132,7 @@ func (e *Engines) GiveMarks(ctx context.Context) error {
 				written("write a mark into "+m.name, err)
 				pause = markFails
 			case ctx.Err() == nil && !errors.Is(err, control.ErrConflict):
-				e.Log.Debug("the control store could not give a mark; retrying in a minute", "store", m.name, "err", err)
+				e.Log.Debug("the control store could not assign a mark; retrying in a minute", "store", m.name, "err", err)
 			}
 		}
 		_ = backoff.RealTime{}.Sleep(ctx, pause)

@@ -28,7 +28,7 @@ func (e *Engines) supervise(name string, child engine, start func(context.Contex
 				if ctx.Err() != nil {
 					return
 				}
-				e.Log.Error("embedded engine died; restarting it", "engine", name, "err", err)
+				e.Log.Error("embedded engine exited; restarting it", "engine", name, "err", err)
 			}
 			absence := backoff.Absence{Backoff: backoff.Backoff{First: 200 * time.Millisecond, Most: 10 * time.Second, Random: rand.Float64}}
 			for ctx.Err() == nil {

@@ -69,7 +69,7 @@ func (b *counterBefore) owner(name string, view *registry.View, at udr.Instant) 
 		}
 		own, ok := view.Owner(sim, at, rev)
 		if !ok {
-			return 0, 0, fmt.Errorf("the SIM with %s belongs to nobody at %s", b.SIM, at)
+			return 0, 0, fmt.Errorf("the SIM with %s has no owner at %s", b.SIM, at)
 		}
 		return sim, own.Account, nil
 	}
@@ -97,7 +97,7 @@ func (b *counterBefore) owner(name string, view *registry.View, at udr.Instant) 
 	case 1:
 		return 0, account, nil
 	case 0:
-		return 0, 0, fmt.Errorf("no account has %s at %s; say account or sim", name, at)
+		return 0, 0, fmt.Errorf("no account has %s at %s; write account or sim", name, at)
 	}
-	return 0, 0, fmt.Errorf("%s have %s; say which account", strings.Join(having, ", "), name)
+	return 0, 0, fmt.Errorf("%s have %s; write which account", strings.Join(having, ", "), name)
 }

@@ -146,7 +146,7 @@ func (c *Case) inputs() (inputs []registry.Input, err error) {
 	}
 	if len(inputs) == 0 {
 		return nil, errors.New("the case has no registry.yaml, and there is no " + project.TestsFolder +
-			"/registry.yaml: nobody would own its SIMs")
+			"/registry.yaml: its SIMs would have no owner")
 	}
 	return inputs, nil
 }
@@ -203,7 +203,7 @@ func (c *Case) files(book *source.Book, s *steps) ([]offline.File, error) {
 		files = append(files, f)
 	}
 	if len(files) == 0 && s == nil {
-		return nil, errors.New("the case has no raw file; write one after a line -- NAME --, with a name that the match of a source takes")
+		return nil, errors.New("the case has no raw file; write one after a line -- NAME --, with a name that matches a source")
 	}
 	return files, nil
 }

@@ -69,11 +69,11 @@ func TestACaseSaysWhatItLacks(t *testing.T) {
 	for _, x := range []struct{ text, want string }{
 		{"-- SKY_1.csv --\n" + dataRecord, "no registry.yaml"},
 		{registryPart, "no raw file"},
-		{registryPart + "-- x.csv --\n" + dataRecord, "no source takes files named x.csv"},
+		{registryPart + "-- x.csv --\n" + dataRecord, "no source matches files named x.csv"},
 		{registryPart + "-- before.yaml --\npool fleet-3g: { used: 1 parsec }\n-- SKY_1.csv --\n" + dataRecord, "parsec"},
 		{registryPart + "-- before.yaml --\npool fleet-3g: { used: 1 B, account: nobody }\n-- SKY_1.csv --\n" + dataRecord, "no account nobody"},
 		{registryPart + "-- before.yaml --\nplan fleet/x: { used: 1 B, sim: imsi 214070000000003 }\n-- SKY_1.csv --\n" + dataRecord,
-			"which bucket"},
+			"write a bucket"},
 		{registryPart + "-- before.yaml --\nbalance: { used: 1 B, account: acme }\n-- SKY_1.csv --\n" + dataRecord, "is not a counter"},
 		{"-- registry.yaml --\naccounts: { acme: { curency: EUR } }\n-- SKY_1.csv --\n" + dataRecord, "did you mean currency?"},
 	} {
@@ -87,9 +87,9 @@ func TestACaseSaysWhatIsWrongWithItsSteps(t *testing.T) {
 	for _, x := range []struct{ steps, want string }{
 		{"steps: []", "steps.yaml has no steps"},
 		{"zone: Europe/Madird\nsteps: [{ at: 2026-04-01 }]", `"Europe/Madird" is not a time zone`},
-		{"steps: [{ at: noon }]", `step 1: "noon" is no time`},
+		{"steps: [{ at: noon }]", `step 1: "noon" is not a time`},
 		{"steps: [{ at: 2026-04-02 }, { at: 2026-04-01 }]", "step 2 is earlier than step 1"},
-		{"steps: [{ at: 2026-04-01, sim: x }]", "a step of a SIM has one of state, move, plan and set"},
+		{"steps: [{ at: 2026-04-01, sim: x }]", "a step for a SIM needs exactly one of state, move, plan and set"},
 		{"steps: [{ at: 2026-04-01, state: in_billing }]", "state, move and plan need a sim"},
 		{"steps: [{ at: 2026-04-01, account: acme, file: SKY_1.csv }]", "several of file, import, sim and account"},
 		{"steps: [{ at: 2026-04-01, file: SKY_2.csv }]", "no raw file SKY_2.csv; did you mean SKY_1.csv?"},
@@ -121,7 +121,7 @@ func TestAnAmbiguousFileIsToldASourceThatTakesIt(t *testing.T) {
 	p, list := project.LoadDir(dir)
 	require.NoError(t, list.Err())
 	_, err = golden.Parse("tests/x.txtar", []byte("A case.\n"+registryPart+"-- SKY_1.csv --\n"+dataRecord)).Run(context.Background(), p, nil)
-	require.ErrorContains(t, err, "SKY_1.csv may be a file of skylink or of starlink; name the source: "+
+	require.ErrorContains(t, err, "SKY_1.csv may be a file of skylink or of starlink; give the source: "+
 		"put its name as a folder before the file's, as in skylink/SKY_1.csv")
 }
 

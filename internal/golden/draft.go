@@ -180,7 +180,7 @@ func (d *draft) head(s *source.Source) []byte {
 
 func (d *draft) text(f *offline.File, trailer []byte) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "Say here what the case shows; its records reach: %s.\n", strings.Join(d.shows, "; "))
+	fmt.Fprintf(&b, "Describe here what the case shows; its records reach: %s.\n", strings.Join(d.shows, "; "))
 	b.WriteString("-- registry.yaml --\naccounts:\n  ACCOUNT: { currency: EUR, zone: UTC, cycle_day: 1 }\nsims:\n")
 	if len(d.registry) == 0 {
 		b.WriteString("  {}\n")

@@ -21,34 +21,34 @@ import (
 //	  - { at: 2026-05-01 }
 type steps struct {
 	Zone  diag.Text `yaml:"zone" doc:"Time zone of the times in this part and in the results; UTC by default." example:"Europe/Madrid"`
-	Steps []step    `yaml:"steps,required" doc:"In the order of their times."`
+	Steps []step    `yaml:"steps,required" doc:"Steps, in the order of their times."`
 
 	zone *time.Location
 }
 
 // step is one event. If only at is set, time passes.
 type step struct {
-	At diag.Text `yaml:"at,required" doc:"When it happens: 2026-04-01, 2026-04-01 09:00, or an instant." example:"2026-04-01 09:00"`
+	At diag.Text `yaml:"at,required" doc:"When the step happens: 2026-04-01, 2026-04-01 09:00, or an instant." example:"2026-04-01 09:00"`
 
-	File   diag.Text `yaml:"file" doc:"A raw file of the case is taken and rated."`
-	Import diag.Text `yaml:"import" doc:"A part later/NAME is imported, as ratemill import reads it."`
+	File   diag.Text `yaml:"file" doc:"Raw file of the case that is taken and rated."`
+	Import diag.Text `yaml:"import" doc:"Part later/NAME that is imported, as by ratemill import."`
 
 	SIM   string `yaml:"sim" doc:"The SIM that changes: any of its identifiers."`
-	State string `yaml:"state" doc:"As ratemill sim state."`
-	Move  string `yaml:"move" doc:"As ratemill sim move: the account."`
-	Plan  string `yaml:"plan" doc:"As ratemill sim plan; with move, the plan there."`
-	Keep  bool   `yaml:"keep_state" doc:"With move: the SIM stays in its state."`
+	State string `yaml:"state" doc:"New state, as in ratemill sim state."`
+	Move  string `yaml:"move" doc:"New account, as in ratemill sim move."`
+	Plan  string `yaml:"plan" doc:"New plan, as in ratemill sim plan; with move, the plan in the new account."`
+	Keep  bool   `yaml:"keep_state" doc:"With move: the SIM keeps its state."`
 
 	Account string `yaml:"account" doc:"The account that changes."`
-	Status  string `yaml:"status" doc:"As ratemill account status."`
-	Opened  string `yaml:"documents" doc:"Gross amount of documents that are opened, such as 400.00 EUR; below zero, a payment of some." example:"-400.00 EUR"`
+	Status  string `yaml:"status" doc:"New status, as in ratemill account status."`
+	Opened  string `yaml:"documents" doc:"Gross amount of documents that are opened, such as 400.00 EUR; below zero, a payment of documents." example:"-400.00 EUR"`
 
-	Set   string `yaml:"set" doc:"As ratemill account set or ratemill sim set: what is set."`
-	Value string `yaml:"value" doc:"With set: the value; of an account, as YAML. Empty ends it."`
+	Set   string `yaml:"set" doc:"What is set, as in ratemill account set or ratemill sim set."`
+	Value string `yaml:"value" doc:"With set: the value; for an account, as YAML. Empty ends it."`
 
-	From     string `yaml:"from" doc:"Time of effect, as --at; by default, at once." example:"2026-04-01"`
+	From     string `yaml:"from" doc:"Time of effect, as in --at; by default, at once." example:"2026-04-01"`
 	Backdate bool   `yaml:"backdate" doc:"As --backdate."`
-	As       string `yaml:"as" doc:"The account on whose behalf it is asked; by default, the provider."`
+	As       string `yaml:"as" doc:"Account on whose behalf the step is requested; by default, the provider."`
 
 	when time.Time
 }
@@ -87,8 +87,8 @@ func (s *steps) check(list *diag.List) {
 			continue
 		}
 		if i > 0 && t.when.Before(s.Steps[i-1].when) {
-			list.Errorf(t.At.Pos, "step %d is earlier than step %d; write steps in the order of time (from dates what takes effect at "+
-				"another time)", i+1, i)
+			list.Errorf(t.At.Pos, "step %d is earlier than step %d; write steps in the order of their times (from sets a "+
+				"different time of effect)", i+1, i)
 		}
 	}
 }
@@ -101,7 +101,7 @@ func (t *step) check(zone *time.Location) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%q is no time; write a date, a date and a time such as 2026-04-01 09:00, or an instant", t.At.Value)
+		return fmt.Errorf("%q is not a time; write a date, a date and a time such as 2026-04-01 09:00, or an instant", t.At.Value)
 	}
 	does := func(words ...string) (n int) {
 		for _, w := range words {
@@ -113,11 +113,11 @@ func (t *step) check(zone *time.Location) error {
 	}
 	switch {
 	case does(t.File.Value, t.Import.Value, t.SIM, t.Account) > 1:
-		return fmt.Errorf("it has several of file, import, sim and account; make a step of each")
+		return fmt.Errorf("the step has several of file, import, sim and account; write a step for each")
 	case t.SIM != "" && does(t.State, t.Move, t.Set) != 1 && (t.Plan == "" || does(t.State, t.Move, t.Set) > 0):
-		return fmt.Errorf("a step of a SIM has one of state, move, plan and set")
+		return fmt.Errorf("a step for a SIM needs exactly one of state, move, plan and set")
 	case t.Account != "" && does(t.Status, t.Opened, t.Set) != 1:
-		return fmt.Errorf("a step of an account has one of status, documents and set")
+		return fmt.Errorf("a step for an account needs exactly one of status, documents and set")
 	case t.SIM == "" && does(t.State, t.Move, t.Plan) > 0:
 		return fmt.Errorf("state, move and plan need a sim")
 	case t.Account == "" && does(t.Status, t.Opened) > 0:

@@ -13,7 +13,7 @@ import (
 //	late_until: 12 cycles
 type taken struct {
 	Taken     moment        `yaml:"taken,required" doc:"When the case's files were taken." example:"2026-09-01T00:00:00Z"`
-	LateUntil config.Cycles `yaml:"late_until" default:"12 cycles" doc:"As late_until in ratemill.yaml, which a case does not read."`
+	LateUntil config.Cycles `yaml:"late_until" default:"12 cycles" doc:"late_until as in ratemill.yaml, which a case does not read."`
 }
 
 // lateUntil is late_until, in cycles, for a case with steps: the default of ratemill.yaml.

@@ -181,12 +181,13 @@ func Find(sources []*source.Source, name string, plain bool) (s *source.Source, 
 		return s, listed, nil
 	case 0:
 		if len(sources) == 0 {
-			return nil, "", fmt.Errorf("no source takes files named %s: the project has no source without errors; `ratemill check` "+
-				"shows them", base)
+			return nil, "", fmt.Errorf("no source matches files named %s: the project has no source without errors; `ratemill "+
+				"check` shows them", base)
 		}
-		return nil, "", fmt.Errorf("no source takes files named %s: none of the patterns (%s) matches; name the source", base, patterns(sources))
+		return nil, "", fmt.Errorf("no source matches files named %s: none of the patterns (%s) matches; give the "+
+			"source", base, patterns(sources))
 	}
-	return nil, "", fmt.Errorf("%s may be a file of %s; name the source", base, strings.Join(found, " or of "))
+	return nil, "", fmt.Errorf("%s may be a file of %s; give the source", base, strings.Join(found, " or of "))
 }
 
 // Listed returns the path by which a source would list a file, or the file's name if no pattern of the source

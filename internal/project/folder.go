@@ -76,6 +76,6 @@ func (f Folder) inside(name string) (string, bool) {
 type OutsideError struct{ Name string }
 
 func (e *OutsideError) Error() string {
-	return fmt.Sprintf("it is a symbolic link, or lies behind one, that leads out of the project, and ratemill reads only files in the "+
-		"project's folder; replace the link with the file (cp --remove-destination \"$(readlink -f %s)\" %[1]s)", e.Name)
+	return fmt.Sprintf("it is a symbolic link, or is behind one, that leads out of the project, but ratemill reads only "+
+		"files in the project's folder; replace the link with the file (cp --remove-destination \"$(readlink -f %s)\" %[1]s)", e.Name)
 }

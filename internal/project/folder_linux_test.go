@@ -112,7 +112,7 @@ func TestADocumentWhoseEndingHasCapitalsIsTold(t *testing.T) {
 	for _, name := range []string{"catalogue/more.YAML", "sources/more.Yaml", "classes/more.YML"} {
 		dir, _ := folders(t)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("plan: more\n"), 0o600))
-		require.Contains(t, found(dir), "this file is not read; documents end in .yaml", name)
+		require.Contains(t, found(dir), "this file is not read; the names of documents end in .yaml", name)
 	}
 }
 
@@ -122,9 +122,9 @@ func TestAFileThatLooksLikePartOfTheProjectAndIsNotIsTold(t *testing.T) {
 		"classes/more/own.yaml":    "classes/more: warning: the files of this folder are not read; move them into classes",
 		"registry/2026/sims.csv":   "registry/2026: warning: the files of this folder are not read; move them into registry",
 		"tests/roaming/case.txtar": "tests/roaming: warning: the files of this folder are not read; move them into tests",
-		"catalog/plan.yaml":        "catalog: warning: nobody reads catalog; did you mean the folder catalogue?",
-		"catalogue.yaml":           "catalogue.yaml: warning: nobody reads catalogue.yaml; did you mean the folder catalogue?",
-		"source/more.yaml":         "source: warning: nobody reads source; did you mean the folder sources?",
+		"catalog/plan.yaml":        "catalog: warning: ratemill does not read catalog; did you mean the folder catalogue?",
+		"catalogue.yaml":           "catalogue.yaml: warning: ratemill does not read catalogue.yaml; did you mean the folder catalogue?",
+		"source/more.yaml":         "source: warning: ratemill does not read source; did you mean the folder sources?",
 		"tables/more/table.csv":    "",
 		"docs/more.yaml":           "",
 	} {

@@ -91,7 +91,7 @@ func (f *Forms) NoUBL(ctx context.Context, d *document.Document) string {
 		_, err = form.UBL(in)
 	}
 	if err == nil {
-		return "when it was issued, it could not be an electronic invoice"
+		return "when it was issued, it could not be sent as an electronic invoice"
 	}
 	return err.Error()
 }

@@ -54,12 +54,12 @@ func (p *Project) checkLogos(l *diag.List) {
 	for _, s := range docs.Sellers() {
 		file, err := p.Logo(s)
 		if err != nil {
-			l.Errorf(s.Name.Pos, "the logo of seller %s cannot be read, and none of its documents could be made: %v", s.Name.Value, err)
+			l.Errorf(s.Name.Pos, "the logo of seller %s cannot be read, so none of its documents could be created: %v", s.Name.Value, err)
 			continue
 		}
 		undrawn := (*form.UndrawnError)(nil)
 		if err := form.CheckLogo(file); errors.As(err, &undrawn) {
-			l.Warnf(s.Name.Pos, "%v. Without that, only a program that you name as invoicing.pdf.command makes documents of seller %s", err,
+			l.Warnf(s.Name.Pos, "%v. Without that, only a program set in invoicing.pdf.command can create documents of seller %s", err,
 				s.Name.Value)
 		} else if err != nil {
 			l.Errorf(s.Name.Pos, "%v (%s)", err, s.Logo)
@@ -74,12 +74,12 @@ func (p *Project) checkTemplates(l *diag.List) {
 	check := func(what string, t diag.Text) {
 		file, err := p.beside(t.Pos, t.Value)
 		if err != nil {
-			l.Errorf(t.Pos, "the template of %s cannot be read, and none of its documents could be made: %v", what, err)
+			l.Errorf(t.Pos, "the template of %s cannot be read, so none of its documents could be created: %v", what, err)
 			return
 		}
 		for _, err := range form.CheckTemplate(file) {
 			if undrawn := (*form.UndrawnPageError)(nil); errors.As(err, &undrawn) {
-				l.Warnf(t.Pos, "template %s: %v. Without a change, only a program that you name as invoicing.pdf.command makes documents of %s",
+				l.Warnf(t.Pos, "template %s: %v. Without a change, only a program set in invoicing.pdf.command can create documents of %s",
 					t.Value, err, what)
 				continue
 			}

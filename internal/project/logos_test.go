@@ -22,8 +22,8 @@ func TestLogosAreCheckedBeforeDocumentsNeedThem(t *testing.T) {
 		"GIF89a": "catalogue/sellers/globex.yaml:1:9: error: the seller's logo: it is neither PNG nor SVG (logo.svg)\n",
 		head + `<text>Globex</text></svg>`: "catalogue/sellers/globex.yaml:1:9: warning: the seller's logo has <text>, " +
 			"which the built-in renderer does not draw; save it as plain SVG with texts as paths and styles as attributes, or as PNG. Without " +
-			"that, only a program that you name as invoicing.pdf.command makes documents of seller globex\n",
-		"": "catalogue/sellers/globex.yaml:1:9: error: the logo of seller globex cannot be read, and none of its documents could be made: " +
+			"that, only a program set in invoicing.pdf.command can create documents of seller globex\n",
+		"": "catalogue/sellers/globex.yaml:1:9: error: the logo of seller globex cannot be read, so none of its documents could be created: " +
 			"open catalogue/sellers/logo.svg: file does not exist\n",
 	} {
 		files := fstest.MapFS{"catalogue/sellers/globex.yaml": file(sellerWithLogo)}
@@ -52,8 +52,8 @@ template: gone.html
 		"catalogue/none.yaml":         file("tax: none\nrules: [{ category: O, reason: outside_scope }]\n"),
 		"catalogue/sellers/page.html": file(`{{define "heder"}}{{end}}{{define "foter"}}{{end}}`)}, nil)
 	require.Nil(t, p)
-	require.Equal(t, "catalogue/eu.yaml:5:11: error: the template of accounting group eu cannot be read, and none of its documents could be "+
-		`made: open catalogue/gone.html: file does not exist
+	require.Equal(t, "catalogue/eu.yaml:5:11: error: the template of accounting group eu cannot be read, so none of its documents could be "+
+		`created: open catalogue/gone.html: file does not exist
 catalogue/sellers/globex.yaml:4:11: error: template page.html: the page has no block foter; did you mean notes?
 catalogue/sellers/globex.yaml:4:11: error: template page.html: the page has no block heder; did you mean header?
 `, lines(list))
@@ -73,6 +73,6 @@ tax: none
 	require.NotNil(t, p)
 	require.Equal(t, "catalogue/globex.yaml:4:11: warning: template page.html: the built-in renderer cannot make a document "+
 		"with it: the page of the document: folio/html: image load failed src=stamp.png: open stamp.png: file "+
-		"does not exist. Without a change, only a program that you name as invoicing.pdf.command makes documents "+
+		"does not exist. Without a change, only a program set in invoicing.pdf.command can create documents "+
 		"of seller globex\n", lines(list))
 }

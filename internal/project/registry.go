@@ -307,7 +307,8 @@ func renewsBy(c *rating.Catalogue) func(b *registry.Bought, zone *time.Location,
 		if err != nil || price.IsZero() || its == currency {
 			return err
 		}
-		return fmt.Errorf("package %s would renew for %s %s, but account %s pays in %s; write the price of a renewal in that (price, currency)",
+		return fmt.Errorf("package %s would renew for %s %s, but account %s pays in %s; write the price of a renewal in "+
+			"that currency (price, currency)",
 			p.Name, price, its, payer, currency)
 	}
 }

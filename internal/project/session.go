@@ -23,9 +23,10 @@ func (p *Project) CheckSessions() (list diag.List) {
 		if session.File == nil {
 			at, what = continues, "sets continues"
 		}
-		list.Warnf(at, "source %s %s and does not say whether its records are whole sessions, but %s: each part of a session would "+
-			"pay it. "+
-			"Write `session: { key: [session], within: 7d }` if the carrier delivers sessions in parts, or `session: whole`", s.Name, what, reasons)
+		list.Warnf(at, "source %s %s and does not state whether its records are whole sessions, but %s: each part of a session would pay it."+
+			" "+
+			"Write `session: { key: [session], within: 7d }` if the carrier delivers sessions in parts, or `session: "+
+			"whole`", s.Name, what, reasons)
 	}
 	return list
 }

@@ -36,7 +36,7 @@ func checkUnread(fsys fs.FS, list *diag.List) {
 			continue
 		}
 		if holds(fsys, name, folders[meant]) || slices.Contains(folders[meant], path.Ext(name)) {
-			list.Warnf(diag.Pos{File: diag.NewFile(name, nil)}, "nobody reads %s; did you mean the folder %s?", name, meant)
+			list.Warnf(diag.Pos{File: diag.NewFile(name, nil)}, "ratemill does not read %s; did you mean the folder %s?", name, meant)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(folders)) {
@@ -67,7 +67,7 @@ func checkEndings(fsys fs.FS, folder string, list *diag.List) {
 			}
 		case d.IsDir():
 		case slices.Contains(formats, strings.ToLower(path.Ext(name))):
-			list.Warnf(diag.Pos{File: diag.NewFile(name, nil)}, "this file is not read; files in %s end in %s", folder,
+			list.Warnf(diag.Pos{File: diag.NewFile(name, nil)}, "this file is not read; the names of files in %s end in %s", folder,
 				strings.Join(folders[folder], " or "))
 		}
 		return nil

@@ -15,7 +15,7 @@ func TestFilesOfOtherFormatsAreToldAsUnread(t *testing.T) {
 		"catalogue/README.md": file("x"),
 		"catalogue/x.json":    file("{}"), "catalogue/deep/x.toml": file(""), "registry/sims.xlsx": file(""),
 	}, nil)
-	require.Equal(t, "catalogue/deep/x.toml: warning: this file is not read; files in catalogue end in .yaml or .yml\n"+
-		"catalogue/x.json: warning: this file is not read; files in catalogue end in .yaml or .yml\n"+
-		"registry/sims.xlsx: warning: this file is not read; files in registry end in .yaml or .csv\n", lines(list))
+	require.Equal(t, "catalogue/deep/x.toml: warning: this file is not read; the names of files in catalogue end in .yaml or .yml\n"+
+		"catalogue/x.json: warning: this file is not read; the names of files in catalogue end in .yaml or .yml\n"+
+		"registry/sims.xlsx: warning: this file is not read; the names of files in registry end in .yaml or .csv\n", lines(list))
 }

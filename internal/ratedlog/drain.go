@@ -38,7 +38,7 @@ func (e *BehindError) Error() string {
 	if e.Rating {
 		what = "rating"
 	}
-	return fmt.Sprintf("%s has not come to the end of partition %d yet", what, e.Partition)
+	return fmt.Sprintf("%s has not yet reached the end of partition %d", what, e.Partition)
 }
 
 const lookAgain = 100 * time.Millisecond

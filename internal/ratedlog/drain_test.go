@@ -41,9 +41,9 @@ func TestUsageHasComeOutWhenItCountedOrNothingComesOfIt(t *testing.T) {
 		{"all counted, and more followed", 25, 20, 8, -1, ""},
 		{"the last two were sent again", 20, 20, 6, 9, ""},
 		{"the last two were sent again, and the warehouse does not have what came before", 20, 18, 4, 9,
-			"the warehouse has not come to the end of partition 0 yet"},
-		{"an owner that was replaced appended as far as the end", 20, 20, 6, 7, "rating has not come to the end of partition 0 yet"},
-		{"nothing is rated", 1, 1, -1, -1, "rating has not come to the end of partition 0 yet"},
+			"the warehouse has not yet reached the end of partition 0"},
+		{"an owner that was replaced appended as far as the end", 20, 20, 6, 7, "rating has not yet reached the end of partition 0"},
+		{"nothing is rated", 1, 1, -1, -1, "rating has not yet reached the end of partition 0"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			topics := broker.TopicsUnder("test")

@@ -55,7 +55,7 @@ func Shorter(topic string, partition int, end, next int64, done string) *Stopped
 // Replaced returns the error for a message of the rated log with a later epoch than possible.
 func Replaced(topic string, partition int, offset, epoch, was int64, done string) *StoppedError {
 	return &StoppedError{Topic: topic, Partition: partition, Offset: offset + 1, Kind: control.StopOther,
-		Reason: fmt.Sprintf("message %d of %s/%d was already %s when epoch %d was the latest, and is of epoch %d now: Kafka has lost "+
-			"messages, and others came in their place; what to do: docs/runbooks/partition-stopped.md, \"Kafka lost messages\"",
+		Reason: fmt.Sprintf("message %d of %s/%d was already %s when epoch %d was the latest, but is now of epoch %d: Kafka "+
+			"has lost messages, and others took their offsets; what to do: docs/runbooks/partition-stopped.md, \"Kafka lost messages\"",
 			offset, topic, partition, done, was, epoch)}
 }

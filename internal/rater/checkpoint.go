@@ -368,7 +368,8 @@ func (o *Owner) restore(ctx context.Context, at int64) error {
 	}
 	switch {
 	case first > at:
-		return fmt.Errorf("partition %d was idle for so long that the retention of %s deleted its epoch mark; the owner takes it again",
+		return fmt.Errorf("partition %d was idle for so long that the retention of %s deleted its epoch mark; its owner "+
+			"takes the partition again",
 			o.Partition, o.Topics.Rated)
 	case first > low.next:
 		if err := o.onlyMarksAreGone(ctx, low, first); err != nil {
@@ -413,7 +414,8 @@ func (o *Owner) restoreEntry(ctx context.Context, m *broker.Message, low *lowWat
 	}
 	v := m.Value
 	if len(v) > 0 && v[0] != entryVersion {
-		return fmt.Errorf("checkpoint %s/%d offset %d: this program does not know version %d of an entry; run the newer one", o.Topics.Checkpoint,
+		return fmt.Errorf("checkpoint %s/%d offset %d: this program does not support version %d of an entry; run the newer "+
+			"one", o.Topics.Checkpoint,
 			o.Partition, m.Offset, v[0])
 	}
 	if size, known := entrySizes[part[0]]; known && (len(part) != size.part || len(v) < size.value || (len(v)-size.value)%size.more != 0) {
@@ -461,7 +463,8 @@ func (o *Owner) restoreEntry(ctx context.Context, m *broker.Message, low *lowWat
 			o.state.counters.Forgot(int32(field(3)), int32(unrolled))
 		}
 	default:
-		return fmt.Errorf("checkpoint %s/%d offset %d: this program does not know entries of kind %q; run the newer one", o.Topics.Checkpoint,
+		return fmt.Errorf("checkpoint %s/%d offset %d: this program does not support entries of kind %q; run the newer "+
+			"one", o.Topics.Checkpoint,
 			o.Partition, m.Offset, part[0])
 	}
 	return nil

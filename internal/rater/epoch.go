@@ -63,6 +63,7 @@ func (o *Owner) ignored(m *broker.Message) bool {
 }
 
 func (o *Owner) tellForeign(topic string, m *broker.Message, epoch int64) {
-	o.Log.Error("ignoring a message whose epoch was never given to an owner; find out which other program writes to the topic", "topic", topic,
+	o.Log.Error("ignoring a message whose epoch was never assigned to an owner; find out which other program writes to "+
+		"the topic", "topic", topic,
 		"partition", o.Partition, "offset", m.Offset, "epoch", epoch, "ours", o.epoch)
 }

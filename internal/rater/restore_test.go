@@ -60,7 +60,7 @@ func TestCheckpointEntriesOfVersion1AreRead(t *testing.T) {
 	err = o.restoreEntry(t.Context(), &broker.Message{Key: key, Value: []byte{2, 0, 0, 0, 0, 0, 0, 0, 1}}, &low)
 	require.ErrorContains(t, err, "run the newer one", "an entry of a later version stops the restore")
 	err = o.restoreEntry(t.Context(), &broker.Message{Key: []byte("z\x00\x00\x00\x00\x00\x00\x00\x03"), Value: value(1)}, &low)
-	require.ErrorContains(t, err, "this program does not know entries of kind 'z'; run the newer one",
+	require.ErrorContains(t, err, "this program does not support entries of kind 'z'; run the newer one",
 		"so does one of a kind that only a later version has")
 	err = o.restoreEntry(t.Context(), &broker.Message{Key: []byte("l\x00\x00\x00\x00\x00\x00\x00\x09"), Value: value(1, 1, 1)}, &low)
 	var fenced *FencedError
@@ -296,7 +296,7 @@ func TestWhatTheRatedLogForgotStopsARestoreUnlessItWasMarksAlone(t *testing.T) {
 	require.ErrorAs(t, err, &stopped)
 	require.Equal(t, topics.Rated, stopped.Topic)
 	require.EqualValues(t, 2, stopped.Offset)
-	require.ErrorContains(t, err, "no longer has offset 2; its first is 3")
+	require.ErrorContains(t, err, "no longer has offset 2; its first offset is 3")
 }
 
 // TestWhatIsForgottenIsBuried: entries of files, duplicate keys and counters of old cycles leave the checkpoints,

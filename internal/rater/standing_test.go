@@ -99,8 +99,8 @@ func TestARatedLogThatIsNotThatOfTheCheckpointsStopsThePartition(t *testing.T) {
 			require.Contains(t, stopped.Reason, "test.rated/0 ends at 2, but 3 was already in a checkpoint: Kafka has lost messages 2 to 3")
 		}
 		if epoch == 3 {
-			require.Contains(t, stopped.Reason, "message 3 of test.rated/0 was already in a checkpoint when epoch 1 was the latest, and is of "+
-				"epoch 3 now")
+			require.Contains(t, stopped.Reason, "message 3 of test.rated/0 was already in a checkpoint when epoch 1 was the latest, but is now of "+
+				"epoch 3")
 		}
 	}
 }
@@ -141,7 +141,7 @@ func TestAnEpochThatTheControlStoreNeverGaveStopsThePartition(t *testing.T) {
 		var stopped *ratedlog.StoppedError
 		require.ErrorAs(t, next.take(t.Context()), &stopped)
 		require.Equal(t, o.Topics.Rated, stopped.Topic)
-		require.Contains(t, stopped.Reason, "the control store is older than Kafka: the latest epoch that it gave is 0, but 7 is in use "+
+		require.Contains(t, stopped.Reason, "the control store is older than Kafka: the latest epoch that it assigned is 0, but 7 is in use "+
 			"in test.rated")
 		require.Contains(t, stopped.Reason, "docs/runbooks/stores-of-different-days.md")
 	}

@@ -33,10 +33,10 @@ func (s *states) ask(ctx context.Context) error {
 			switch err := s.askNow(ctx, now); {
 			case err == nil:
 				s.due.Store(now.Add(askForAbsences).UnixNano())
-				absence.Worked(time.Now(), s.n.Log, "the warehouse is asked for silent SIMs again")
+				absence.Worked(time.Now(), s.n.Log, "the warehouse is being queried for silent SIMs again")
 			case errors.Is(err, control.ErrConflict):
 			case ctx.Err() == nil:
-				pause = absence.Failed(time.Now(), s.n.Log, "the warehouse cannot be asked for silent SIMs for now", err)
+				pause = absence.Failed(time.Now(), s.n.Log, "the warehouse cannot be queried for silent SIMs at the moment", err)
 			}
 		}
 		_ = clock{}.Sleep(ctx, pause)

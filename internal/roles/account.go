@@ -64,9 +64,9 @@ func (n *Node) judgeCredit(ctx context.Context, owned *partitions) error {
 		if owned.assigned(0) {
 			switch err := look(); {
 			case err == nil, errors.Is(err, control.ErrConflict): // a block or a change of facts was faster; the next run sees it
-				absence.Worked(time.Now(), n.Log, "credit limits are compared again")
+				absence.Worked(time.Now(), n.Log, "credit limits are being compared again")
 			case ctx.Err() == nil:
-				pause = absence.Failed(time.Now(), n.Log, "credit limits that change cannot be compared for now with what payers owe", err)
+				pause = absence.Failed(time.Now(), n.Log, "changed credit limits cannot be compared with the debts of payers at the moment", err)
 			}
 		}
 		_ = clock{}.Sleep(ctx, pause)

@@ -67,8 +67,7 @@ func (a *arrivals) look(ctx context.Context, n *Node, s *source.Source) error {
 		now.missing = missing(numbers)
 		before, _ := a.of(s.Name)
 		if fresh := without(now.unnamed, before.unnamed); len(fresh) > 0 {
-			n.Log.Warn("file names have no number, so nothing tells whether such a file is missing; correct sequence.from of the "+
-				"source, or ask the carrier",
+			n.Log.Warn("file names have no number, so missing files cannot be detected; correct sequence.from of the source, or ask the carrier",
 				"source", s.Name, "files", fmt.Sprint(fresh[:min(len(fresh), 20)]), "count", len(fresh), "why", why)
 		}
 	}
@@ -99,7 +98,7 @@ func (a *arrivals) none(ctx context.Context, n *Node, s *source.Source) error {
 	}
 	followed, err := time.Parse(time.RFC3339Nano, string(since))
 	if err != nil {
-		return fmt.Errorf("the control store says that source %s is followed since %q: %w", s.Name, since, err)
+		return fmt.Errorf("the time since which source %s is followed is stored as %q: %w", s.Name, since, err)
 	}
 	a.note(s.Name, arrived{followed: followed})
 	return nil

@@ -150,7 +150,7 @@ func (b *backlog) note(behind map[behindKey]int64) {
 	}
 	why := ""
 	if bound := int64(b.n.Config.Mediation.Backlog); bound > 0 && behind[worst] >= bound {
-		why = fmt.Sprintf("held back: %s is %d batches behind in partition %d, and mediation.backlog is %d", whose(worst.stage), behind[worst],
+		why = fmt.Sprintf("held back: %s is %d batches behind in partition %d, but mediation.backlog is %d", whose(worst.stage), behind[worst],
 			worst.partition, bound)
 	}
 	b.mu.Lock()

@@ -45,7 +45,7 @@ func TestAWarehouseThatIsAwayHoldsBackMediation(t *testing.T) {
 	drop(2, 20)
 	w.tells(map[string]float64{"mediation_held": 1})
 	text := w.ready(http.StatusServiceUnavailable, "clickhouse: away since", "held back: the warehouse is")
-	require.Regexp(t, `warning: mediation: held back: the warehouse is \d+ batches behind in partition \d, and mediation.backlog is 10`, text)
+	require.Regexp(t, `warning: mediation: held back: the warehouse is \d+ batches behind in partition \d, but mediation.backlog is 10`, text)
 	before, err := w.Store.Waiting(t.Context())
 	require.NoError(t, err)
 	drop(3, 30)

@@ -149,7 +149,7 @@ func TestAFileThatIsAnotherAfterACrashIsNotGoneOnWith(t *testing.T) {
 		c.reads()
 		f := c.ledger("a.csv")
 		require.Equal(t, []any{control.Failed, false, true}, []any{f.State, f.Open, f.Gone})
-		require.Regexp(t, `has changed since reading began \(\w+, now \w+\), with the same size and modification time.*give it another name`,
+		require.Regexp(t, `has changed since reading began \(\w+, now \w+\), but its size and modification time have not.*give it another name`,
 			f.Why)
 		c.lists()
 		require.NoError(t, c.Store.RetryFile(t.Context(), f.Number, time.Now()), "it says the same again")

@@ -64,7 +64,7 @@ func TestAFileWhoseLastLineHasNoEndWaitsUntilItHas(t *testing.T) {
 	c.reads()
 	f := c.ledger("a.csv")
 	require.Equal(t, []any{control.Seen, true}, []any{f.State, f.Open})
-	require.Contains(t, f.Why, "its last line has no line end, though others have")
+	require.Contains(t, f.Why, "its last line has no line end, although others have one")
 	c.lists()
 	require.Equal(t, f.Why, c.ledger("a.csv").Why, "a listing leaves it as it is")
 

@@ -185,9 +185,9 @@ func (d *deliveries) run(ctx context.Context) error {
 		pause := lookForDeliveries
 		switch err := d.work(ctx); {
 		case err == nil, errors.Is(err, store.ErrConflict): // another process was faster; the next run sees it
-			absence.Worked(time.Now(), d.n.Log, "documents are delivered again")
+			absence.Worked(time.Now(), d.n.Log, "documents are being delivered again")
 		case ctx.Err() == nil:
-			pause = absence.Failed(time.Now(), d.n.Log, "documents cannot be delivered for now; deliveries wait", err)
+			pause = absence.Failed(time.Now(), d.n.Log, "documents cannot be delivered at the moment; deliveries wait", err)
 		}
 		_ = clock{}.Sleep(ctx, pause)
 	}

@@ -20,13 +20,13 @@ var documentMetrics = metric.Of("Invoices in the warehouse",
 
 var (
 	documentsWritten = documentMetrics.Counter("warehouse_documents_total",
-		"Final documents and closed billing cycles that this process wrote into the warehouse.")
+		"Final documents and closed billing cycles that this process wrote to the warehouse.")
 	documentLag = documentMetrics.Gauge("warehouse_documents_lag",
 		"Final documents and closed billing cycles that are not in the warehouse yet.")
 	documentWaits = documentMetrics.Gauge("warehouse_documents_wait_seconds",
-		"How long the oldest final document that is not in the warehouse has been final.")
+		"Time since the oldest final document that is not in the warehouse became final.")
 	documentsFailing = documentMetrics.Gauge("warehouse_documents_failing",
-		"1 while final documents cannot be written into the warehouse; the log says why.")
+		"1 while final documents cannot be written to the warehouse; the log shows the reason.")
 )
 
 // bringDocuments copies final documents into the warehouse.

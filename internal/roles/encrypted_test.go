@@ -150,8 +150,8 @@ type refused struct {
 func (d *encrypted) refusalsOfKafka(t *testing.T) []refused {
 	return []refused{
 		{"Kafka's authority is unknown", func(c *config.Config) { c.Kafka.TLS.CAFile = d.stranger.CAFile },
-			[]string{"Kafka is not available to ask", d.kafka.MutualAddr, "for topic", "signed by an authority that is not trusted here",
-				"name the file with the authority's certificate in kafka.tls.ca_file"}},
+			[]string{"Kafka is not available to ask", d.kafka.MutualAddr, "for topic", "signed by an authority that this machine does not trust",
+				"give the file with the authority's certificate in kafka.tls.ca_file"}},
 		{"Kafka by a name that its certificate has not", func(c *config.Config) {
 			_, port, _ := net.SplitHostPort(d.kafka.MutualAddr)
 			c.Kafka.Addresses = []string{"127.0.0.1:" + port}
@@ -160,9 +160,9 @@ func (d *encrypted) refusalsOfKafka(t *testing.T) []refused {
 		{"Kafka does not know our certificate", func(c *config.Config) {
 			other := d.stranger.Issue(t, "other")
 			c.Kafka.TLS.CertFile, c.Kafka.TLS.KeyFile = other.CertFile, other.KeyFile
-		}, []string{"Kafka is not available", "it does not accept our certificate, or wants one", "set kafka.tls.cert_file"}},
+		}, []string{"Kafka is not available", "it does not accept the certificate of ratemill, or requires one", "set kafka.tls.cert_file"}},
 		{"Kafka wants a certificate and gets none", func(c *config.Config) { c.Kafka.TLS.CertFile, c.Kafka.TLS.KeyFile = "", "" },
-			[]string{"Kafka is not available", "it does not accept our certificate, or wants one", "set kafka.tls.cert_file"}},
+			[]string{"Kafka is not available", "it does not accept the certificate of ratemill, or requires one", "set kafka.tls.cert_file"}},
 		{"Kafka with a wrong password", func(c *config.Config) {
 			c.Kafka = d.scram
 			c.Kafka.SASL.PasswordFile = secretIn(t, "guessed-wrong")
@@ -179,7 +179,7 @@ func (d *encrypted) refusalsOfKafka(t *testing.T) []refused {
 			c.Kafka.TLS.CAFile = "/nowhere/ca.pem"
 		}, []string{"kafka.tls", "ca_file", "/nowhere/ca.pem", "no such file"}},
 		{"Kafka's authority is a key", func(c *config.Config) { c.Kafka.TLS.CAFile = d.mine.KeyFile }, []string{"kafka.tls",
-			"holds no certificate in PEM"}},
+			"contains no certificate in PEM"}},
 		{"Kafka's password is not in the environment", func(c *config.Config) {
 			c.Kafka = d.scram
 			c.Kafka.SASL.PasswordFile, c.Kafka.SASL.PasswordEnv = "", "DOORS_NOT_SET"
@@ -193,7 +193,7 @@ func (d *encrypted) refusalsOfPostgres(t *testing.T) []refused {
 			c.Control = d.store(t, "localhost", d.stranger.CAFile,
 				d.postgres.Password)
 		},
-			[]string{"control store postgres://localhost", "signed by an authority that is not trusted here", "sslrootcert=FILE in control"}},
+			[]string{"control store postgres://localhost", "signed by an authority that this machine does not trust", "sslrootcert=FILE in control"}},
 		{"PostgreSQL by a name that its certificate has not", func(c *config.Config) {
 			c.Control = d.store(t, "127.0.0.1", d.postgres.Authority.CAFile, d.postgres.Password)
 		}, []string{"control store postgres://127.0.0.1", "its certificate is not for the name in its address", "call it by localhost"}},
@@ -211,18 +211,18 @@ func (d *encrypted) refusalsOfPostgres(t *testing.T) []refused {
 func (d *encrypted) refusalsOfClickHouse(t *testing.T) []refused {
 	return []refused{
 		{"ClickHouse's authority is unknown", func(c *config.Config) { c.ClickHouse.TLS.CAFile = d.stranger.CAFile },
-			[]string{"warehouse", "signed by an authority that is not trusted here", "clickhouse.tls.ca_file"}},
+			[]string{"warehouse", "signed by an authority that this machine does not trust", "clickhouse.tls.ca_file"}},
 		{"ClickHouse by a name that its certificate has not", func(c *config.Config) {
 			c.ClickHouse.DSN = strings.Replace(c.ClickHouse.DSN, "localhost", "127.0.0.1", 1)
 		}, []string{"warehouse", "its certificate is not for the name in its address", "call it by localhost"}},
 		{"ClickHouse wants a certificate and gets none", func(c *config.Config) { c.ClickHouse.TLS.CertFile, c.ClickHouse.TLS.KeyFile = "", "" },
-			[]string{"warehouse", "it does not accept our certificate, or wants one", "clickhouse.tls.cert_file"}},
+			[]string{"warehouse", "it does not accept the certificate of ratemill, or requires one", "clickhouse.tls.cert_file"}},
 		{"ClickHouse with a wrong password", func(c *config.Config) {
 			c.ClickHouse.PasswordEnv, c.ClickHouse.PasswordFile = "", secretIn(t, "guessed-wrong")
 		}, []string{"warehouse", "it does not let the user in", "check user and password in clickhouse.dsn"}},
 		{"ClickHouse does not encrypt there", func(c *config.Config) {
 			c.ClickHouse.DSN = "https://ratemill@" + testengine.SharedClickHouse(t).Addr() + "/doors"
-		}, []string{"warehouse", "it does not encrypt at this address", "clickhouse.dsn"}},
+		}, []string{"warehouse", "it does not use encryption at this address", "clickhouse.dsn"}},
 		{"ClickHouse's DSN is none", func(c *config.Config) { c.ClickHouse.DSN = "https://ratemill:guessed-wrong%zz@localhost" },
 			[]string{"warehouse", "the DSN is not one of ClickHouse"}},
 	}
@@ -244,7 +244,7 @@ func TestAPortOfKafkaThatEncryptsIsToldFromOneThatDoesNot(t *testing.T) {
 		require.NoError(t, err)
 		_, _, err = k.Bounds(t.Context(), topics.Usage, 0)
 		require.True(t, broker.Unavailable(err), err)
-		require.ErrorContains(t, err, c.address+" hangs up")
+		require.ErrorContains(t, err, c.address+" closes the connection")
 		require.ErrorContains(t, err, c.says)
 		k.Close()
 	}

@@ -39,7 +39,7 @@ func (r *sinkRole) expire(ctx context.Context, n *Node) error {
 				absence.Worked(time.Now(), n.Log, "expired rows can be deleted from ClickHouse again")
 				pause = expireEvery
 				if e.Held != "" && (said == "" || time.Since(at) >= expireToldEach) {
-					n.Log.Warn("nothing that has been kept for warehouse.keep months is deleted from ClickHouse now; see "+
+					n.Log.Warn("no rows that have been kept for warehouse.keep months are deleted from ClickHouse at the moment; see "+
 						"docs/runbooks/expiry-held.md", "why", e.Held)
 					at = time.Now()
 				} else if e.Held == "" && said != "" {

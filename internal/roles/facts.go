@@ -14,10 +14,11 @@ var factMetrics = metric.Of("Facts in the warehouse",
 	"For the whole installation, reported by the process that owns partition 0 of the role warehouse.")
 
 var (
-	factRows     = factMetrics.Counter("warehouse_facts_total", "Facts of the registry that this process wrote into the warehouse.")
+	factRows     = factMetrics.Counter("warehouse_facts_total", "Facts of the registry that this process wrote to the warehouse.")
 	factRevision = factMetrics.Gauge("warehouse_facts_revision", "Newest revision of the registry whose facts are all in the warehouse.")
 	factLag      = factMetrics.Gauge("warehouse_facts_lag_revisions", "Revisions of the registry whose facts are not in the warehouse yet.")
-	factFailing  = factMetrics.Gauge("warehouse_facts_failing", "1 while facts cannot be written into the warehouse; the log says why.")
+	factFailing  = factMetrics.Gauge("warehouse_facts_failing", "1 while facts cannot be written to the warehouse; the "+
+		"log shows the reason.")
 )
 
 // bringFacts copies the facts of the registry into the warehouse.

@@ -58,7 +58,8 @@ func (n *Node) readBy(ctx context.Context, name string, takes func(string) bool)
 	}
 	was, err := n.reference.Source(ctx, name, version)
 	if err != nil {
-		n.Log.Warn("where a source had its files is not known any more; files that it read are not compared with those of new sources", "source",
+		n.Log.Warn("it is no longer known where a source had its files; files that it read are not compared with those of "+
+			"new sources", "source",
 			name, "err", err)
 		return 0, "", nil
 	}

@@ -52,7 +52,7 @@ func TestLateUsageIsMarkedAndWaitsBeyondLateUntil(t *testing.T) {
 	require.Contains(t, explained.Words, " late     taken 2 billing cycles after the one of its use\n")
 	suspended, err := office.Suspended(t.Context(), waiting[0].String())
 	require.NoError(t, err)
-	require.Contains(t, suspended.Words, "it came 3 billing cycles after the one of its use: account acme began that one on")
+	require.Contains(t, suspended.Words, "it came 3 billing cycles after the cycle of its use: that cycle of account acme began on")
 	require.Contains(t, suspended.Words, "raise late_until in ratemill.yaml")
 
 	w.retry("sky", waiting...)

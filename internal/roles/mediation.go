@@ -169,12 +169,12 @@ func (r *mediationRole) sources() (what []string) {
 			what = append(what, fmt.Sprintf("source %s: its files cannot be fetched: %s", name, why))
 		}
 		if n := s.Refused.Load(); n > 0 {
-			what = append(what, fmt.Sprintf("source %s: %d files or directories cannot be read (`ratemill files --source %s --state "+
-				"refused` says why)", name, n, name))
+			what = append(what, fmt.Sprintf("source %s: %d files or directories cannot be read (`ratemill files --source %s "+
+				"--state refused` shows why)", name, n, name))
 		}
 		if age := time.Duration(s.Arriving.Load()) * time.Second; age >= longArriving {
-			what = append(what, fmt.Sprintf("source %s: a file has been incomplete for %s (`ratemill files --source %s --state arriving` says "+
-				"what it waits for)", name, age, name))
+			what = append(what, fmt.Sprintf("source %s: a file has been incomplete for %s (`ratemill files --source %s --state "+
+				"arriving` shows what it waits for)", name, age, name))
 		}
 	}
 	return append(what, r.unknown()...)

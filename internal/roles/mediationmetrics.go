@@ -16,21 +16,21 @@ var (
 	mediationFailed = mediationMetrics.Counter("mediation_failed_files_total",
 		"Files that could not be fetched or read to their end; each attempt counts.", "source")
 	mediationDuplicate = mediationMetrics.Counter("mediation_duplicate_files_total",
-		"Files not read because their content had come before.", "source")
+		"Files that were not read because their content had come before.", "source")
 	mediationChanged = mediationMetrics.Counter("mediation_changed_files_total",
-		"Files that start like the content read under their name before, but do not contain all of it.", "source")
+		"Files that start like the content that was read under their name before, but do not contain all of it.", "source")
 	mediationRecords = mediationMetrics.Counter("mediation_records_total",
 		"Raw records by outcome: filtered, suspended (by the rules), unrouted (suspended because their SIM is unknown), mapped.",
 		"source", "outcome")
 	mediationNoted = mediationMetrics.Counter("mediation_noted_records_total",
-		"Raw records about which the rules decided something that their data left open, by the note that their usage records have in the "+
-			"attribute notes: fallback:FIELD, time_twice, time_missing, spans_lines.", "source", "note")
+		"Raw records for which the rules resolved an ambiguity in the data, by the note in the attribute notes of their "+
+			"usage records: fallback:FIELD, time_twice, time_missing, spans_lines.", "source", "note")
 	mediationBytes = mediationMetrics.Counter("mediation_bytes_total", "Bytes of raw records read.", "source")
 	mediationFetch = mediationMetrics.Durations(&mediation.FetchBounds, "mediation_fetch_seconds",
-		"How long files took to come from their server to this machine; those that failed are not in it.", "source")
+		"Time that files took to be fetched from their server; failed fetches are not included.", "source")
 	mediationBehind = mediationMetrics.Gauge("mediation_backlog_batches",
-		"Batches waiting for rating or for the warehouse, as seen by mediation; 0 "+
-			"for a partition that stopped and needs a person.", "stage", "partition")
+		"Batches waiting for rating or for the warehouse, as seen by mediation; 0 for a partition that stopped and needs a "+
+			"decision.", "stage", "partition")
 	mediationOld = mediationMetrics.Gauge("mediation_expiring_batches",
 		"Batches that still wait for rating or for the warehouse after half of "+
 			"the time for which Kafka keeps them, as seen by mediation; those of a stopped partition count too.", "stage", "partition")
@@ -41,22 +41,18 @@ var (
 	sourceListed   = mediationMetrics.Gauge("source_listed_timestamp_seconds", "When the source was last listed.", "source")
 	sourceFailures = mediationMetrics.Gauge("source_listing_failures", "Failed listings since the last successful one.", "source")
 	sourceAway     = mediationMetrics.Gauge("source_away",
-		"1 while files of the source cannot be fetched because its server is unreachable or "+
-			"refuses the login.", "source")
+		"1 while files of the source cannot be fetched because its server is unreachable or rejects the login.", "source")
 	sourceGrowing  = mediationMetrics.Gauge("source_growing_files", "Files in the last listing that were not complete yet.", "source")
 	sourceArriving = mediationMetrics.Gauge("source_arriving_seconds",
-		"How long the oldest incomplete file has kept its size and modification time; "+
-			"0 when there is none.", "source")
+		"Time for which the oldest incomplete file has kept its size and modification time; 0 if there is none.", "source")
 	sourceRefused = mediationMetrics.Gauge("source_refused_files",
-		"Files and directories in the last listing that cannot be read; `ratemill files "+
-			"--state refused` says why.", "source")
+		"Files and directories in the last listing that cannot be read; `ratemill files --state refused` shows why.", "source")
 	sourceUnknown = mediationMetrics.Gauge("source_unknown_files",
 		"Waiting or begun files of a source that this project does not have; absent when "+
 			"there are none.", "source")
 	sourceWaiting = mediationMetrics.Gauge("source_waiting_files", "Files of the source that wait or are being read.", "source")
 	sourceHeld    = mediationMetrics.Gauge("source_held_files",
-		"The part of them that wait because they look unfinished, or because content read "+
-			"before has changed.", "source")
+		"Of source_waiting_files, the files that wait because they look unfinished, or because content read before has changed.", "source")
 	sourceOldest = mediationMetrics.Gauge("source_oldest_unprocessed_seconds",
 		"Age of the oldest file that has not been read to its end.", "source")
 	sourceNewest = mediationMetrics.Gauge("source_newest_file_timestamp_seconds", "When the newest file of the source was first seen; absent "+
@@ -68,8 +64,7 @@ var (
 		"Numbers that are missing between those of the last 1,000 files, for sources "+
 			"with sequence and gap: alarm.", "source")
 	sourceUnnumbered = mediationMetrics.Gauge("source_unnumbered_files",
-		"Files among the last 1,000 whose names give no number, for sources with "+
-			"sequence and gap: alarm.", "source")
+		"Files among the last 1,000 whose names contain no number, for sources with sequence and gap: alarm.", "source")
 )
 
 func (r *mediationRole) metrics(ctx context.Context, s metric.Scrape) {

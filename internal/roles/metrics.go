@@ -20,22 +20,22 @@ var (
 		"Always 1; the labels describe the build of this process: version (of the module), revision (of git), modified (true when "+
 			"files were changed after that) and goversion.", "version", "revision", "modified", "goversion")
 	engineUp = processMetrics.Gauge("engine_up",
-		"1 for each engine used by this process that answers (control store, kafka, clickhouse), 0 for one that is away. An embedded engine is "+
-			"away while it restarts.", "engine")
+		"1 for each engine used by this process that answers (control store, kafka, clickhouse), 0 for one that is "+
+			"unavailable. An embedded engine is unavailable while it restarts.", "engine")
 	clockAhead = processMetrics.Gauge("clock_ahead_seconds",
 		"Seconds by which this machine's clock is ahead of the control store's, which decides leases and ages of files; negative when "+
 			"it is behind.")
 	registryRevision = processMetrics.Gauge("registry_revision", "Newest revision of the registry that this process has loaded.")
 	roleRunning      = processMetrics.Gauge("role_running",
-		"For each role of the binary: 1 if this process runs it, 0 if it does not, or is starting or stopping.", "role")
+		"For each role of the binary: 1 if this process runs it, 0 if it does not, or if the role is starting or stopping.", "role")
 	partitionsAll     = processMetrics.Gauge("partitions", "Partitions of this installation.")
 	partitionsOwned   = processMetrics.Gauge("partitions_owned", "Partitions that this process owns.", "role")
-	partitionsStopped = processMetrics.Gauge("partitions_stopped", "Partitions that stopped in this process and need a person.", "role")
+	partitionsStopped = processMetrics.Gauge("partitions_stopped", "Partitions that stopped in this process and need a decision.", "role")
 	partitionOwned    = processMetrics.Gauge("partition_owned",
-		"1 for each partition owned by this process that works, or that stopped and needs a person; 0 for one that keeps failing.",
+		"1 for each partition owned by this process that works, or that stopped and needs a decision; 0 for one that keeps failing.",
 		"role", "partition")
 	partitionStopped = processMetrics.Gauge("partition_stopped",
-		"1 for each partition that stopped in this process and needs a person.", "role", "partition")
+		"1 for each partition that stopped in this process and needs a decision.", "role", "partition")
 )
 
 // metrics collects the roles' counts when Prometheus scrapes, so that records cost nothing extra.

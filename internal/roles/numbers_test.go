@@ -60,7 +60,7 @@ func TestNumbersThatSomebodyHasAreNotGivenByARestoredControlStore(t *testing.T) 
 		(3, 'c', 'OLD-7', 'OLD-{n}', 0, 7, '2020-05-03')`))
 	_, err = finalise(office, false)
 	require.ErrorContains(t, err, "the control store is older than the last documents")
-	require.ErrorContains(t, err, "the operator: the next number would be INV/2026/0001, and ClickHouse has documents up to INV/2026/0412, "+
+	require.ErrorContains(t, err, "the operator: the next number would be INV/2026/0001, but ClickHouse has documents up to INV/2026/0412, "+
 		"issued on 2026-05-03\n    ratemill invoice numbers set 'INV/{year}/{n:4}' --next 413 --year 2026")
 	require.NotContains(t, err.Error(), "OLD-7", "no seller gives such numbers any more")
 	set := func(next int64, year int) {
@@ -92,7 +92,7 @@ func TestNumbersThatSomebodyHasAreNotGivenByARestoredControlStore(t *testing.T) 
 	away, err := backoffice.New(options)
 	require.NoError(t, err)
 	_, err = finalise(away, false)
-	require.ErrorContains(t, err, "ClickHouse cannot be asked which numbers documents have")
+	require.ErrorContains(t, err, "ClickHouse does not answer the question which numbers documents have")
 	number, err = finalise(away, true)
 	require.NoError(t, err)
 	require.Equal(t, "INV/2026/0416", number)

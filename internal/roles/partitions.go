@@ -152,7 +152,7 @@ func (p *partitions) keep(ctx context.Context, partition int) {
 		case err == nil || ctx.Err() != nil:
 			return
 		case errors.As(err, &stopped):
-			p.log.Error("partition stopped; nothing from this offset on is consumed until a person decides (see `ratemill partition list`)", "group",
+			p.log.Error("partition stopped; nothing from this offset on is consumed until a user decides (see `ratemill partition list`)", "group",
 				p.group.ID,
 				"topic", stopped.Topic, "partition", partition, "offset", stopped.Offset, "message", stopped.Hash(), "why", stopped.Reason)
 			p.fails(partition, nil)
@@ -266,7 +266,7 @@ func (p *partitions) missing() (what []string) {
 		add("%s: not a member of the consumer group yet", p.group.ID)
 	}
 	for _, err := range halted {
-		add("%s: %v (ratemill partition list says what to do)", p.role, err)
+		add("%s: %v (ratemill partition list shows what to do)", p.role, err)
 	}
 	for partition, err := range p.failures() {
 		add("%s: partition %d fails and will be retried: %v", p.role, partition, err)

@@ -27,7 +27,8 @@ var (
 	ratingLag        = ratingMetrics.Gauge("rating_lag_batches", "Batches of usage waiting to be processed.", "partition")
 	ratingEpoch      = ratingMetrics.Gauge("rating_epoch", "Epoch of this owner of the partition.", "partition")
 	ratingCheckpoint = ratingMetrics.Gauge("rating_checkpoint_timestamp_seconds",
-		"When this owner last wrote a checkpoint of the partition; 0 before its first. None is due while nothing changes.", "partition")
+		"When this owner last wrote a checkpoint of the partition; 0 before its first. No checkpoint is due while nothing "+
+			"changes.", "partition")
 )
 
 // ratingRole owns partitions of the usage topic.

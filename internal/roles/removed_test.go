@@ -146,7 +146,7 @@ func TestAFileWhoseEndIsOutIsClosedWithoutItsServer(t *testing.T) {
 		home := int(binary.BigEndian.Uint64(file[:8]) % uint64(w.Partitions))
 		arrived, err := retries.arrived(t.Context(), file, home)
 		for away := (*mediation.AwayError)(nil); errors.As(err, &away); arrived, err = retries.arrived(t.Context(), file, home) {
-			require.ErrorContains(t, away, "has not come to the end of partition") // the next checkpoint says that it has
+			require.ErrorContains(t, away, "has not yet reached the end of partition") // the next checkpoint says that it has
 		}
 		require.NoError(t, err)
 		require.Equal(t, want, arrived)
@@ -223,7 +223,7 @@ func TestTheEndThatIsMissingLongAfterGoesToItsHomeAlone(t *testing.T) {
 		return all
 	}
 	before := ends()
-	for !strings.Contains(file().Why, "rating has not come to the end of partition") { // first its lease must be over
+	for !strings.Contains(file().Why, "rating has not yet reached the end of partition") { // first its lease must be over
 		_, err = mediator(w.Kafka).Next(t.Context())
 		require.NoError(t, err)
 		require.NoError(t, clock.Sleep(clock{}, t.Context(), 20*time.Millisecond))

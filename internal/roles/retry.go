@@ -79,7 +79,7 @@ func (r *retryContents) arrived(ctx context.Context, file udr.FileID, home int) 
 	if err != nil {
 		return false, retryable(err)
 	}
-	if err := r.n.comesOut(ctx, home, "the file's end is out"); err != nil {
+	if err := r.n.comesOut(ctx, home, "the end of the file is stored"); err != nil {
 		return false, retryable(err)
 	}
 	outcomes, err := w.Outcomes(ctx, []udr.FileID{file})

@@ -101,9 +101,10 @@ func (s *states) run(ctx context.Context) error {
 		if s.owned.assigned(0) {
 			switch err := s.work(ctx); {
 			case err == nil, errors.Is(err, control.ErrConflict): // a change of facts was faster; the next run sees it
-				absence.Worked(time.Now(), s.n.Log, "the states of SIMs are kept again")
+				absence.Worked(time.Now(), s.n.Log, "the states of SIMs are being updated again")
 			case ctx.Err() == nil:
-				pause = absence.Failed(time.Now(), s.n.Log, "the states of SIMs cannot be kept for now; their effects are dated by when they are due",
+				pause = absence.Failed(time.Now(), s.n.Log, "the states of SIMs cannot be updated at the moment; their effects "+
+					"take the date on which they are due",
 					err)
 			}
 		}

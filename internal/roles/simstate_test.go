@@ -110,14 +110,14 @@ func TestUsageCostsTheSameWhileTheStatesOfSIMsAreNotKept(t *testing.T) {
 		require.Contains(t, w.explained(1, "2026-03-02 11:00:00"),
 			" state    billing_ready since 2026-03-02T12:00:00+01:00, stated by simstate in revision 2 (usage:")
 		require.Contains(t, w.explained(1, "2026-03-02 11:00:00"),
-			"; in revision 1, by which the file was rated, in_testing since 2026-03-01, stated by ana in revision 1; rating added ")
+			"; in revision 1, with which the file was rated, in_testing since 2026-03-01, stated by ana in revision 1; rating added ")
 		require.Len(t, w.waiting(warehouse.SuspenseFilter{Code: "sim_state"}), 1)
 
 		require.Contains(t, w.explained(1, "2026-03-02 11:00:00"), "\n status   acme: active since 2026-02-01, stated by ana in revision 1\n")
 		w.imports("statuses: { acme: { status: suspended, since: 2026-03-02 } }\n")
 		require.Contains(t, w.explained(1, "2026-03-02 11:00:00"), "\n status   acme: suspended since 2026-03-02, stated by ana in revision ")
 		require.Contains(t, w.explained(1, "2026-03-02 11:00:00"),
-			"; in revision 1, by which the file was rated, active since 2026-02-01, stated by ana in revision 1\n")
+			"; in revision 1, with which the file was rated, active since 2026-02-01, stated by ana in revision 1\n")
 	})
 	t.Run("late", func(t *testing.T) {
 		w := newWorld(t, "lives_late")

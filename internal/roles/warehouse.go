@@ -32,15 +32,16 @@ var (
 	warehouseRows   = warehouseMetrics.Counter("warehouse_rows_total", "Rows written.", "partition")
 	warehouseBlocks = warehouseMetrics.Counter("warehouse_blocks_total", "Blocks written.", "partition")
 	warehouseWrite  = warehouseMetrics.Durations(&warehouse.WriteBounds, "warehouse_write_seconds",
-		"How long blocks took to get into their tables, with all attempts.", "partition")
+		"Time that blocks took to be written to their tables, including all attempts.", "partition")
 	warehouseArrival = warehouseMetrics.Durations(&warehouse.ArrivalBounds, "warehouse_file_seconds",
-		"How long after files were taken from their source their last row was in the warehouse; retries of suspended records are not "+
-			"in it.", "source")
+		"Time from taking a file from its source until its last row was in the warehouse; retries of suspended records are "+
+			"not included.", "source")
 	warehousePosition = warehouseMetrics.Gauge("warehouse_position", "Offset of the rated log to be written next.", "partition")
 	warehouseLag      = warehouseMetrics.Gauge("warehouse_lag_batches", "Batches of the rated log waiting to be written.", "partition")
 	expiryHeld        = warehouseMetrics.Gauge("warehouse_expiry_held",
-		"1 while rows that have been kept for warehouse.keep months stay because clocks "+
-			"differ, or because no newer usage proves the clocks right; absent without warehouse.keep. Reported by the process that owns "+
+		"1 while rows that have been kept for warehouse.keep months are not deleted because clocks differ, or because no "+
+			"newer usage confirms the clocks; absent without warehouse.keep."+
+			" Reported by the process that owns "+
 			"partition 0.")
 )
 
@@ -55,9 +56,9 @@ var (
 	balanceRecords = balanceMetrics.Gauge("balance_difference_records",
 		"Records that the warehouse lacks or has in excess, as absolute values "+
 			"summed over files; any value but 0 is an alarm.")
-	balanceBytes = balanceMetrics.Gauge("balance_difference_bytes", "The same in bytes of raw records.")
+	balanceBytes = balanceMetrics.Gauge("balance_difference_bytes", "The same difference in bytes of raw records.")
 	balanceUnits = balanceMetrics.Gauge("balance_difference_units",
-		"The same in units of usage (octets, seconds, events), summed over all classes.")
+		"The same difference in units of usage (octets, seconds, events), summed over all classes.")
 	balanceEnds = balanceMetrics.Gauge("balance_ends_missing_files",
 		"Files with records in the warehouse but no end, although no record has "+
 			"arrived for 10 minutes.")

@@ -112,7 +112,7 @@ func openPostgres(dsn string) (*DB, error) {
 	config, err := pgx.ParseConfig(u.String())
 	if err != nil {
 		if file := (*fs.PathError)(nil); errors.As(err, &file) {
-			return nil, fmt.Errorf("control store %s: a file that the DSN names: %w", name, file)
+			return nil, fmt.Errorf("control store %s: a file to which the DSN refers: %w", name, file)
 		}
 		return nil, fmt.Errorf("control store %s: the DSN has an unknown or wrong option; see the connection URIs of PostgreSQL's manual",
 			name)

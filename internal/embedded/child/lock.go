@@ -34,8 +34,8 @@ func Lock(dir string) (*os.File, error) {
 		owner := make([]byte, 20)
 		n, _ := f.Read(owner)
 		f.Close()
-		return nil, fmt.Errorf("data folder %s is in use by process %s of a running `ratemill run` or `ratemill demo`; end that first, or "+
-			"configure another data folder", dir, owner[:n])
+		return nil, fmt.Errorf("data folder %s is in use by process %s of a running `ratemill run` or `ratemill demo`; stop "+
+			"that process first, or configure another data folder", dir, owner[:n])
 	}
 	f.Truncate(0)
 	fmt.Fprintf(f, "%d", os.Getpid())

@@ -30,10 +30,11 @@ func (e *engine) user(r *http.Request) (string, error) {
 	given, wanted := sha256.Sum256([]byte(password)), sha256.Sum256([]byte(key))
 	switch {
 	case user == "" && password == "":
-		return "", refused(fmt.Sprintf("the request names no user: the embedded ClickHouse has the users %s (read-only) and %s, with passwords "+
-			"in files of the data folder", keys.Reader, keys.Owner))
+		return "", refused(fmt.Sprintf("the request has no user: the embedded ClickHouse has the users %s (read-only) and "+
+			"%s, with passwords in files of the data folder", keys.Reader, keys.Owner))
 	case key == "" || subtle.ConstantTimeCompare(given[:], wanted[:]) == 0:
-		return "", refused(fmt.Sprintf("%.100s: Authentication failed: the password is not the one in the data folder of this installation, or "+
+		return "", refused(fmt.Sprintf("%.100s: Authentication failed: the password is not the one in the data folder of "+
+			"this installation, or "+
 			"there is no such user", user))
 	}
 	return user, nil

@@ -24,7 +24,8 @@ const maxStatement = 64 << 20
 func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !loopback.Named(r) || loopback.Browser(r):
-		http.Error(w, "The embedded ClickHouse does not answer browsers, nor requests for another host than the loopback address it listens on.",
+		http.Error(w, "The embedded ClickHouse answers neither browsers nor requests for a host other than the loopback "+
+			"address on which it listens.",
 			http.StatusForbidden)
 	case r.URL.Path == "/ping" || r.URL.Path == "/replicas_status" || r.URL.Path == "/" && r.Method == http.MethodGet && r.URL.RawQuery == "":
 		w.Header().Set("Content-Type", "text/plain; charset=UTF-8")

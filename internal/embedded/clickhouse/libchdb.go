@@ -137,7 +137,7 @@ func (s *session) fetch(stream unsafe.Pointer, use func([]byte) error) (more boo
 	return true, nil
 }
 
-var errNoResult = errors.New("libchdb gave no result; the engine process is failing")
+var errNoResult = errors.New("libchdb returned no result; the engine process is failing")
 
 func (s *session) bytes(r unsafe.Pointer) []byte {
 	n := s.lib.resultLength(r)

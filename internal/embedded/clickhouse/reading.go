@@ -40,7 +40,8 @@ func readable(canonical string) error {
 		case name == "":
 		case name == "system" && next.is("."):
 			if table := at(words, i+2).name(); !slices.Contains(openTables, table) {
-				return denied(fmt.Sprintf("system.%.100s is not open to the user reader; open are %s", table, strings.Join(openTables, ", ")))
+				return denied(fmt.Sprintf("system.%.100s is not available to the user reader; the available tables are "+
+					"%s", table, strings.Join(openTables, ", ")))
 			}
 		case slices.Contains(closedFunctions, name), next.is("(") && slices.Contains(closedSources, name):
 			return denied(fmt.Sprintf("the user reader may not use %.100s", name))

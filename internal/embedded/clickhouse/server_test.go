@@ -331,7 +331,7 @@ func TestStopEndsItInOrderAndTheFolderIsFree(t *testing.T) {
 	s := start(t, dir)
 	require.NoError(t, connect(t, s).Exec(t.Context(), ledger))
 	_, err := clickhouse.Start(t.Context(), clickhouse.Options{Dir: dir})
-	require.ErrorContains(t, err, "of a running `ratemill run` or `ratemill demo`; end that first")
+	require.ErrorContains(t, err, "of a running `ratemill run` or `ratemill demo`; stop that process first")
 	require.NoError(t, s.Stop(t.Context()))
 	<-s.Wait()
 	again, err := clickhouse.Start(t.Context(), clickhouse.Options{Dir: dir, Listen: s.Addr()})

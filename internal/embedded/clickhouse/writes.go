@@ -30,8 +30,9 @@ func failedWrites(s *session) (n int, err error) {
 func (e *engine) written(s *session) error {
 	n, err := failedWrites(s)
 	if n > 0 {
-		fmt.Fprintf(os.Stderr, "ClickHouse could not write to %s: not enough space, or a broken disk (%d writes failed). It ends, so that "+
-			"what is not on the disk is not taken for stored; see `df` and the kernel's log\n", e.data, n)
+		fmt.Fprintf(os.Stderr, "ClickHouse could not write to %s: not enough space, or a broken disk (%d writes failed). "+
+			"The process exits so that data that is not on the disk is not taken for stored; see `df` and the kernel's log"+
+			"\n", e.data, n)
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // nothing may be written any more
 		select {}
 	}
@@ -42,7 +43,7 @@ func (e *engine) written(s *session) error {
 func (e *engine) watchWrites(stop <-chan struct{}) {
 	s, err := e.lib.open(e.args...)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "the writes of ClickHouse cannot be watched: %v\n", err)
+		fmt.Fprintf(os.Stderr, "the writes of ClickHouse cannot be monitored: %v\n", err)
 		os.Exit(1)
 	}
 	defer s.close()
@@ -54,7 +55,7 @@ func (e *engine) watchWrites(stop <-chan struct{}) {
 			return
 		case <-tick.C:
 			if err := e.written(s); err != nil {
-				fmt.Fprintf(os.Stderr, "the writes of ClickHouse cannot be watched: %v\n", err)
+				fmt.Fprintf(os.Stderr, "the writes of ClickHouse cannot be monitored: %v\n", err)
 			}
 		}
 	}

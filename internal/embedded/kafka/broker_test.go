@@ -196,7 +196,7 @@ func TestTwoBrokersCannotShareAFolder(t *testing.T) {
 		dir := t.TempDir()
 		start(kafka.Options{Dir: dir})
 		_, err := kafka.StartChild(t.Context(), kafka.Options{Dir: dir})
-		require.ErrorContains(t, err, "of a running `ratemill run` or `ratemill demo`; end that first")
+		require.ErrorContains(t, err, "of a running `ratemill run` or `ratemill demo`; stop that process first")
 	})
 }
 

@@ -82,7 +82,7 @@ func (w *watch) note(alive, now time.Time) {
 			"last", alive.UTC().Format(time.RFC3339), "now", now.UTC().Format(time.RFC3339))
 		held = true
 	case held && w.ran >= holdOff:
-		w.log.Warn("the embedded Kafka has run for a day since the clock jumped; its log is cleaned again")
+		w.log.Warn("the embedded Kafka has run for a day since the clock jumped; it cleans its log again")
 		if err := os.Remove(heldOf(w.dir)); err != nil {
 			w.log.Warn("the embedded Kafka cannot record that its log is cleaned again", "err", err)
 		}

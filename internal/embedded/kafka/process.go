@@ -77,7 +77,8 @@ func Main() {
 					return err // the next process finds the log as it was either before or after the change
 				}
 				_, left := cleaned(o.Dir)
-				o.Log.Warn("the embedded Kafka cleaned its log; it served no requests meanwhile", "took", time.Since(began).Round(time.Millisecond),
+				o.Log.Warn("the embedded Kafka cleaned its log; it served no requests during that "+
+					"time", "took", time.Since(began).Round(time.Millisecond),
 					"bytes", left)
 			}
 		}

@@ -103,7 +103,8 @@ func (m *members) watch(ctx context.Context) {
 				switch {
 				case m.log == nil || ctx.Err() != nil:
 				case err != nil:
-					m.log.Error("a consumer group member that was silent for longer than its session cannot be removed: nobody works on its partitions",
+					m.log.Error("a consumer group member that was silent for longer than its session cannot be removed: its "+
+						"partitions are not processed",
 						"group", name, "member", member, "err", err)
 				default:
 					m.log.Warn("removed a consumer group member that was silent for longer than its session", "group", name, "member", member)

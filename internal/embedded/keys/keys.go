@@ -38,7 +38,7 @@ func ReaderFile(data string) string { return filepath.Join(data, "embedded-reade
 // the same passwords.
 func Make(data string) (k Keys, err error) {
 	if err := os.MkdirAll(data, 0o750); err != nil {
-		return k, fmt.Errorf("the data folder cannot be made: %w", err)
+		return k, fmt.Errorf("the data folder cannot be created: %w", err)
 	}
 	for _, f := range []struct {
 		path string
@@ -107,8 +107,8 @@ func read(path string) (string, error) {
 		allowed = 0o600
 	}
 	if open := info.Mode().Perm() &^ allowed; open != 0 {
-		return "", fmt.Errorf("%s has mode %#o, which lets others read it: set it to %#o; if somebody may have read it, delete it, and the "+
-			"next `ratemill run` creates a new one", path, info.Mode().Perm(), allowed)
+		return "", fmt.Errorf("%s has mode %#o, which lets others read it: set it to %#o; if another user may have read it, "+
+			"delete it, and the next `ratemill run` creates a new one", path, info.Mode().Perm(), allowed)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -116,7 +116,7 @@ func read(path string) (string, error) {
 	}
 	secret := strings.TrimSpace(string(text))
 	if len(secret) < 16 {
-		return "", fmt.Errorf("%s does not hold a password; delete it, and the next `ratemill run` creates a new one", path)
+		return "", fmt.Errorf("%s does not contain a password; delete it, and the next `ratemill run` creates a new one", path)
 	}
 	return secret, nil
 }
