@@ -100,7 +100,7 @@ func TestWhatIsNoIBANSaysWhy(t *testing.T) {
 		"DE88370400440532013000":      "its check digits 88 are wrong",
 		"DE89370400440532013001":      "its check digits 89 are wrong",
 		"DE00370400440532013000":      "its check digits 00 are wrong",
-		"DE89 3704 0044 0532 0130 0ü": "this has",
+		"DE89 3704 0044 0532 0130 0ü": "this one has",
 	} {
 		_, err := literal.ParseIBAN(text)
 		require.ErrorContains(t, err, wanted, text)

@@ -25,7 +25,7 @@ func TestASubAccountThatDiffersFromItsPayerIsRefused(t *testing.T) {
 		"account east has zone Europe/Madrid":      {Zone: "Europe/Madrid"},
 		"account east has cycle_day 15":            {CycleDay: 15},
 		"no account is called nowhere; did you":    {Parent: "nowhere"},
-		"account initech already exists":      {Account: "initech"},
+		"account initech already exists":           {Account: "initech"},
 		"huge is not a kind of account":            {Kind: "huge"},
 		"projects are not enabled in this":         {Project: "p"},
 		"account east cannot become new: it lacks": {Details: map[string]string{"notes": "nameless"}},

@@ -26,10 +26,10 @@ func TestADisputedAmountIsNeitherOverdueNorCollected(t *testing.T) {
 		return o.Dispute(t.Context(), backoffice.DisputeOrder{PaymentOrder: because, Document: document, Amount: amount})
 	}
 	for want, wrong := range map[string][2]string{
-		"there is no final document INV-7":                         {"INV-7", ""},
+		"there is no final document INV-7":                              {"INV-7", ""},
 		"only 400.00 is open of document INV-0001, so 400.01 cannot be": {"INV-0001", "400.01"},
-		"-1 cannot be disputed":                                    {"INV-0001", "-1"},
-		"has more than the 2 decimals of EUR":                      {"INV-0001", "1.005"},
+		"-1 cannot be disputed":                                         {"INV-0001", "-1"},
+		"has more than the 2 decimals of EUR":                           {"INV-0001", "1.005"},
 	} {
 		_, err := dispute(wrong[0], wrong[1])
 		require.ErrorContains(t, err, want)

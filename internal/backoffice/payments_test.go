@@ -245,7 +245,7 @@ func TestAOneOffChargeIsAFactWithItsPayerAndCurrency(t *testing.T) {
 		"catalogue has tax class telcom; did you":   func(r *backoffice.ChargeOrder) { r.Tax = "telcom" },
 		"there is no document INV-7":                func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-7/1" },
 		"document INV-0001 has no lines":            func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0001/1" },
-		"INV-0009 is for initech":                func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0009/1" },
+		"INV-0009 is for initech":                   func(r *backoffice.ChargeOrder) { r.Adjusts = "INV-0009/1" },
 	} {
 		bad := r
 		bad.Key = ""

@@ -193,7 +193,8 @@ func (d *encrypted) refusalsOfPostgres(t *testing.T) []refused {
 			c.Control = d.store(t, "localhost", d.stranger.CAFile,
 				d.postgres.Password)
 		},
-			[]string{"control store postgres://localhost", "signed by an authority that this machine does not trust", "sslrootcert=FILE in control"}},
+			[]string{"control store postgres://localhost", "signed by an authority that this machine does not trust",
+				"sslrootcert=FILE in control"}},
 		{"PostgreSQL by a name that its certificate has not", func(c *config.Config) {
 			c.Control = d.store(t, "127.0.0.1", d.postgres.Authority.CAFile, d.postgres.Password)
 		}, []string{"control store postgres://127.0.0.1", "its certificate is not for the name in its address", "call it by localhost"}},

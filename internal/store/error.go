@@ -19,7 +19,7 @@ import (
 )
 
 // ErrConflict means that the row has changed since the caller read it; read the row again.
-var ErrConflict = errors.New("control store: somebody else changed this since it was read")
+var ErrConflict = errors.New("control store: this was changed by another process since it was read")
 
 // ErrNotFound means that the requested object does not exist.
 var ErrNotFound = errors.New("control store: there is no such entry")

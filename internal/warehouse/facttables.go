@@ -102,9 +102,11 @@ var registryTables = []Table{
 		"Facts about accounts. Rows are only added: the view accounts shows the facts in force.",
 		"(number, valid_from, known, n)", []Column{
 			{Name: "number", Type: "UInt32", Since: 11, Doc: "Number of the account.", fill: u32s(func(f *fact) uint32 { return f.account.Number })},
-			{Name: "id", Type: word, Since: 11, Doc: "Id of the account. It never changes.", fill: texts(func(f *fact) string { return f.account.ID })},
+			{Name: "id", Type: word, Since: 11, Doc: "Id of the account. It never changes.",
+				fill: texts(func(f *fact) string { return f.account.ID })},
 		}, standing(func(f *fact) uint64 { return uint64(f.account.From) }, func(f *fact) registry.State { return f.account.State }), []Column{
-			{Name: "company", Type: word, Since: 11, Doc: "Id of the account's company.", fill: texts(func(f *fact) string { return f.account.Company })},
+			{Name: "company", Type: word, Since: 11, Doc: "Id of the account's company.",
+				fill: texts(func(f *fact) string { return f.account.Company })},
 			{Name: "project", Type: word, Since: 11, Doc: "Id of the account's project; empty if it has none.",
 				fill: texts(func(f *fact) string { return f.account.Project })},
 			{Name: "kind", Type: word, Since: 11, Doc: "standard or reseller.",

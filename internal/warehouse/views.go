@@ -74,7 +74,8 @@ FROM rated_usage GROUP BY day, root, account, class, unit ORDER BY day, root, ac
 		Name: "cost_by_account_cycle", Since: 1,
 		Doc: "Charges of each account in each of its billing periods, by usage class and plan, over all tiers.",
 		Columns: []Column{cycleColumn, rootColumn, payerColumn, {Name: "tier", Doc: "0 for SIMs of the account itself, 1 and more " +
-			"for SIMs of accounts below."}, {Name: "plan", Doc: "Plan by which the usage is priced."}, classColumn, recordsColumn, currencyColumn, amountColumn},
+			"for SIMs of accounts below."}, {Name: "plan", Doc: "Plan by which the usage is priced."}, classColumn, recordsColumn, currencyColumn,
+			amountColumn},
 		Select: `
 SELECT cycle, root, account, tier, plan, class, countIf(NOT correction) AS records, currency, sum(amount) AS amount
 FROM charges GROUP BY cycle, root, account, tier, plan, class, currency ORDER BY cycle, root, account, tier, plan, class, currency`,

@@ -168,7 +168,8 @@ func (b *bounded) Read(p []byte) (int, error) {
 		return 0, &FileError{Fault: Bomb, Offset: b.n, Reason: fmt.Sprintf("%s content is larger than %d bytes", b.kind, b.max),
 			Hint: "raise decode.limits.expanded if the carrier sends such files"}
 	case b.n > ratioFrom && b.n/b.ratio > b.packed.n:
-		return 0, &FileError{Fault: Bomb, Offset: b.n, Reason: fmt.Sprintf("%d bytes of %s expanded to more than %d bytes", b.packed.n, b.kind, b.n),
+		return 0, &FileError{Fault: Bomb, Offset: b.n, Reason: fmt.Sprintf("%d bytes of %s expanded to more than %d bytes", b.packed.n, b.kind,
+			b.n),
 			Hint: "raise decode.limits.ratio if the carrier sends such files"}
 	case err != nil && err != io.EOF:
 		return n, b.failed(err)
