@@ -106,7 +106,11 @@ func (r *naiveRater) margins(u *udr.Usage, paid []naivePaid) (lines []string) {
 		if below.currency == own.currency {
 			text = received.Sub(received, own.total).FloatString(12)
 		} else if rate := r.exchange(below.currency, own.currency, localTime(u.At, own.a).Format(time.DateOnly)); rate != nil {
-			received = naiveRounded(received.Mul(received, rate), naiveRound{12, "half_up"})
+			refunds := received.Sign() < 0 // a credit is rounded as what it gives back
+			received = naiveRounded(received.Abs(received.Mul(received, rate)), naiveRound{12, "half_up"})
+			if refunds {
+				received.Neg(received)
+			}
 			text = received.Sub(received, own.total).FloatString(12)
 		}
 		lines = append(lines, fmt.Sprintf("  margin of %s %s", own.a.ID, text))
