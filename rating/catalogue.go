@@ -363,6 +363,7 @@ func (c *compiler) readOwn(n *diag.Node, key string) bool {
 		d.Decode(n, doc)
 		c.list = append(c.list, d.List...)
 		c.warnTwice(n)
+		c.refuseEmpty(n)
 		switch doc := doc.(type) {
 		case *zoneModelDoc:
 			c.modelDocs = append(c.modelDocs, doc)

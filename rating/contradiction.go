@@ -184,6 +184,27 @@ var listedOnce = map[string]bool{"networks": true, "countries": true, "prefixes"
 	"zones": true, "classes": true, "plans": true, "service_types": true, "days": true, "easter": true, "included_in": true,
 	"contributes_in": true, "ignore": true, "accounts": true, "actions": true, "do": true}
 
+// listedSome contains the keys whose list chooses something, so that an empty list would choose everything or nothing
+// without a word: a price with networks: [] would hold in the whole world.
+var listedSome = map[string]bool{"networks": true, "countries": true, "prefixes": true, "numbers": true, "peer_countries": true,
+	"zones": true, "classes": true, "plans": true, "service_types": true}
+
+// refuseEmpty refuses lists that are written but have no entry.
+func (c *compiler) refuseEmpty(n *diag.Node) {
+	for _, x := range n.Items {
+		c.refuseEmpty(x)
+	}
+	for _, m := range n.Members {
+		if m.Value == nil {
+			continue
+		}
+		if empty := m.Value.Kind == diag.Null || m.Value.Kind == diag.Sequence && len(m.Value.Items) == 0; empty && listedSome[m.Key.Text] {
+			c.refuse(m.Key.Pos, "%s has no entry here; list at least one, or remove the key if everything qualifies", m.Key.Text)
+		}
+		c.refuseEmpty(m.Value)
+	}
+}
+
 // warnTwice warns of names that a document lists twice.
 func (c *compiler) warnTwice(n *diag.Node) {
 	for _, x := range n.Items {
