@@ -15,6 +15,7 @@ func TestWhatIsNotYAMLIsHelpedAsItsLineNeeds(t *testing.T) {
 		"a:\n  - when: imsi matches \"^[0-9]{15}: $\"\n":          "a value that contains a colon and a blank",
 		"a:\n  - { when: imsi matches \"^[0-9]{15}$\" }\n":        "such as {15} of a pattern",
 		"a:\n  - { when: imsi matches \"^[0-9]{1,5}$\", b: c }\n": "such as {15} of a pattern",
+		"a: b\nc:\n\td: { e: f }\n":                               "indent with spaces",
 		"a: { b: f(x, \"y\") z\n":                                 "splits at each comma",
 	} {
 		_, list := diag.Parse("x.yaml", []byte(text))

@@ -129,6 +129,8 @@ func (syntaxPanic) Error() string { return "the parser gave up" }
 func notYAML(line, message string) string {
 	flow := flowMapping.MatchString(line)
 	switch {
+	case strings.HasPrefix(strings.TrimLeft(line, " "), "\t"):
+		return "YAML does not accept tabs for indentation; indent with spaces"
 	case flow && strings.Contains(line, "${") && strings.Count(line, "{") > strings.Count(line, "${"):
 		return "between { } a value with ${NAME} needs quotes: \"${NAME}\""
 	case strings.Contains(message, "escape"):

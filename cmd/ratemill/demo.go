@@ -61,6 +61,9 @@ func initCommand(f *flags) *cobra.Command {
 			if err := f.noConfig("DIR is the new project's folder"); err != nil {
 				return err
 			}
+			if args[0] == "" {
+				return &problems{"the name of the folder is empty, perhaps from a variable that is not set; for this folder, write ratemill init ."}
+			}
 			if entries, err := os.ReadDir(args[0]); err == nil && len(entries) > 0 {
 				return &problems{args[0] + " exists and is not empty; name a new or empty folder"}
 			}
