@@ -143,9 +143,13 @@ func (c *naiveCharge) periods(total *big.Rat) *big.Rat {
 	for _, s := range caps {
 		for _, d := range s.dues {
 			most := naiveMoney(d.Amount)
-			total = c.bounded(c.inPeriod(s.name, d), total, func(sum *big.Rat) *big.Rat {
+			key, own := c.inPeriod(s.name, d), total
+			total = c.bounded(key, own, func(sum *big.Rat) *big.Rat {
 				if sum.Cmp(most) > 0 {
-					return most
+					sum = most
+				}
+				if with := new(big.Rat).Add(c.r.counter(key+" charged"), own); !c.credits && sum.Cmp(with) > 0 {
+					return with // what was free under a lower cap stays free
 				}
 				return sum
 			})

@@ -18,7 +18,7 @@ import (
 //
 // A minimum or a cap keeps two sums in its period: the cost of the records before the minimum or cap applies, and
 // the amount charged after it applies. A record costs the increase of the second sum, so the cost of the period
-// does not depend on the order of its records.
+// does not depend on the order of its records while its minimums and caps stay the same.
 
 // dues is one or more fees, minimums or caps in a document: 0.15, 1.00 / day, { amount: 100, per: cycle, counted:
 // account }, or a list.
@@ -456,10 +456,10 @@ func (s *stage) after(l *PeriodLine, amount decimal.D, pays, credit bool) (after
 	if credit {
 		return s.unbound(l.Before, l.Charged, amount)
 	}
-	if after, err = l.Before.Add(amount); err != nil {
-		return after, whole, err
+	if after, err = l.Before.Add(amount); err == nil {
+		after, err = s.bound(after, l.Charged, amount, pays)
 	}
-	return s.bound(after, l.Charged, pays), whole, nil
+	return after, whole, err
 }
 
 // adds returns the difference from the amount that the charge had before.
@@ -478,16 +478,21 @@ func (s *stage) adds(l *PeriodLine, amount, after, whole decimal.D, credit bool)
 	return cost, err
 }
 
-// bound returns the cost of the period after a record, computed from the sum of the records and the amount already
-// charged.
-func (s *stage) bound(sum, charged decimal.D, pays bool) decimal.D {
+// bound returns the cost of the period after a record that costs amount, computed from the sum of the records and the
+// amount already charged. Under an unchanged cap, no record costs more than its amount. If another version had a lower
+// cap, the records that were free under it stay free.
+func (s *stage) bound(sum, charged, amount decimal.D, pays bool) (decimal.D, error) {
 	switch {
-	case s.kind == PeriodCap && s.price.Less(sum):
-		sum = s.price
+	case s.kind == PeriodCap:
+		most, err := charged.Add(larger(amount, decimal.D{}))
+		if err != nil {
+			return sum, err
+		}
+		sum = smaller(smaller(sum, s.price), most)
 	case s.kind == PeriodMinimum && pays:
 		sum = larger(sum, s.price)
 	}
-	return larger(sum, charged) // an amount already charged is not given back: an earlier version may have had a higher cap
+	return larger(sum, charged), nil // an amount already charged is not given back: an earlier version may have had a higher cap
 }
 
 func smaller(a, b decimal.D) decimal.D {
