@@ -184,6 +184,7 @@ func (c *compiler) compilePackages() {
 			if m.Amount.Sign() <= 0 && !c.list.ErrorAt(m.Pos) {
 				c.list.Errorf(m.Pos, "the price must be more than 0; leave it out if the package is free of charge")
 			}
+			c.chargeable(m)
 		}
 		c.compileOffer(doc)
 		p.buckets = c.buckets(doc.Buckets, "package "+p.name, p.name, SIMPackage, false)

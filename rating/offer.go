@@ -8,6 +8,7 @@ import (
 
 	"ratemill/diag"
 	"ratemill/literal"
+	"ratemill/normalize"
 	"ratemill/registry"
 	"ratemill/udr"
 )
@@ -64,6 +65,20 @@ func (c *compiler) compileOffer(doc *packageDoc) {
 	}
 	if p := doc.Price; p != nil && p.Currency != m.Currency {
 		c.list.Errorf(m.Pos, "first_price is in %s, but price is in %s; write both in one currency", m.Currency, p.Currency)
+	}
+	c.chargeable(m)
+}
+
+// chargeable refuses a price with more decimals than its currency. A purchase is charged as an amount of an invoice,
+// and a renewal on use-up adds the price to the amount of a record, which is not rounded again.
+func (c *compiler) chargeable(m *moneyText) {
+	code, err := normalize.ParseCurrency([]byte(m.Currency))
+	if err != nil || c.list.ErrorAt(m.Pos) {
+		return
+	}
+	if scale := max(code.MinorUnits(), 0); m.Amount.Decimals() > scale {
+		c.list.Errorf(m.Pos, "the price %s %s has more decimals than %s, which has %d, so it cannot be charged; write at most %d decimals",
+			m.Amount, m.Currency, m.Currency, scale, scale)
 	}
 }
 
