@@ -75,10 +75,8 @@ func (o *Office) BuyPackage(ctx context.Context, r PackageOrder) (*AccountChange
 		if err := d.renews(&r, &p, &v, payer, price, when); err != nil {
 			return err
 		}
-		if first, currency, ok := p.FirstPrice(); ok && v.Renewal != "" {
-			if price, err = d.packagePrice(&r, p.Name, first, currency, payer, when); err != nil {
-				return err
-			}
+		if price, err = d.firstPrice(&r, &p, v.Renewal != "", payer, price, when); err != nil {
+			return err
 		}
 		d.state(registry.KindPackage, subject, name, when, v)
 		return d.chargePackage(&r, &p, name, subject, payer, price, when, zone)
@@ -237,6 +235,31 @@ func (d *accountDraft) renews(r *PackageOrder, p *rating.Package, v *account.Pac
 	d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("it renews %s, each time %s, because of %s; package cancel ends that",
 		words[mode], cost, who))
 	return nil
+}
+
+// firstPrice returns the price of the purchase itself: the first price of a package that renews, or else its price.
+// A buyer who expects the first price, such as a free trial, must choose the other price: if the renewal would come
+// from the billing profile and there is none, the purchase is refused.
+func (d *accountDraft) firstPrice(r *PackageOrder, p *rating.Package, renews bool, payer string, price decimal.D,
+	when udr.Instant) (decimal.D, error) {
+	first, currency, ok := p.FirstPrice()
+	switch {
+	case !ok || r.Price != "":
+		return price, nil
+	case renews:
+		return d.packagePrice(r, p.Name, first, currency, payer, when)
+	case r.Renewal == "never":
+		d.answer.Notes = append(d.answer.Notes, fmt.Sprintf("it does not renew, so it costs %s %s: the first price of %s %s is only for "+
+			"purchases that renew", price, currency, first, currency))
+		return price, nil
+	}
+	renewal := "on_expiry or on_use_up"
+	if p.OnUse {
+		renewal = "on_use_up"
+	}
+	return price, conflict("the first price of package %s, %s %s, is only for purchases that renew, and this one would not renew: neither "+
+		"the package nor the billing profile of account %s, which pays, has a renewal that it can have. Buy it with --renewal %s for the "+
+		"first price, or with --renewal never for %s %s", p.Name, first, currency, payer, renewal, price, currency)
 }
 
 // chargePackage states the one-off charge of a package's price.
