@@ -78,6 +78,30 @@ func (c *Catalogue) Currencies() (plans, limits, pools map[string][]string) {
 	return plans, limits, pools
 }
 
+// CurrencyVersions returns the versions of each plan and of each limit on cost whose versions are not all in one currency.
+func (c *Catalogue) CurrencyVersions() (plans, limits map[string][]registry.VersionCurrency) {
+	its := func(f *since, currency string) registry.VersionCurrency {
+		return registry.VersionCurrency{Currency: currency, Begins: f.Begins, Text: f.Text}
+	}
+	plans, limits = map[string][]registry.VersionCurrency{}, map[string][]registry.VersionCurrency{}
+	names, limitNames, _ := c.Currencies()
+	for _, f := range c.plans.list {
+		for i, p := range f.versions {
+			if len(names[f.name]) > 1 {
+				plans[f.name] = append(plans[f.name], its(&f.since[i], p.currency))
+			}
+		}
+	}
+	for _, f := range c.limits.list {
+		for i, m := range f.versions {
+			if len(limitNames[f.name]) > 1 {
+				limits[f.name] = append(limits[f.name], its(&f.since[i], m.currency))
+			}
+		}
+	}
+	return plans, limits
+}
+
 // NamedInConditions returns the accounts, companies, projects and groups whose ids conditions of prices compare with a
 // word.
 func (c *Catalogue) NamedInConditions() (all []registry.Named) {

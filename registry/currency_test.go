@@ -1,11 +1,14 @@
 package registry_test
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"ratemill/registry"
+	"ratemill/udr"
 )
 
 // A plan or a limit in another currency than its account's would stop the usage of the account and of all below it.
@@ -89,4 +92,36 @@ func TestPlansAreInTheCurrencyOfTheirAccountAtEachTime(t *testing.T) {
 	reg.Publish(changes.Revision)
 	_, problems = registry.ImportFor(reg, []registry.Input{after}, catalogue, 0)
 	require.Equal(t, []string{"accounts.csv:3:4: " + said}, lines(problems))
+}
+
+// A plan or limit whose versions change their currency needs accounts that change theirs at the same time.
+func TestEachVersionIsInTheCurrencyOfTheAccountInItsTime(t *testing.T) {
+	versions := []registry.VersionCurrency{
+		{Currency: "EUR", Begins: func(*time.Location) udr.Instant { return 0 }},
+		{Currency: "USD", Begins: func(zone *time.Location) udr.Instant {
+			return udr.InstantOf(time.Date(2026, 4, 1, 0, 0, 0, 0, zone))
+		}, Text: "2026-04-01"},
+	}
+	both := []string{"EUR", "USD"}
+	catalogue := &registry.Catalogue{Plans: []string{"p"}, Limits: []string{"l"}, PlanCurrencies: map[string][]string{"p": both},
+		LimitCurrencies: map[string][]string{"l": both}, PlanVersions: map[string][]registry.VersionCurrency{"p": versions},
+		LimitVersions: map[string][]registry.VersionCurrency{"l": versions}}
+	said := func(accounts, sims string) []string {
+		return lines(registry.Check([]registry.Input{input("accounts.csv", []byte("id,currency,zone,limits,since\n"+accounts)),
+			input("sims.csv", []byte("imsi,account,plan,since\n"+sims))}, registry.ImportOptions{Catalogue: catalogue}))
+	}
+	const ends = ": usage of that time would go to suspense (currency). Give it one in its currency for that time, or change the " +
+		"currency of the account on that date"
+	for _, zone := range []string{"UTC", "Europe/Madrid", "America/New_York"} {
+		require.Equal(t, []string{
+			"accounts.csv:2:" + fmt.Sprint(len("a,EUR,"+zone+",")+1) + ": account a pays in EUR, but limit l is in USD from 2026-04-01 on" + ends,
+			"sims.csv:2:19: account a pays in EUR, but plan p is in USD from 2026-04-01 on" + ends,
+		}, said("a,EUR,"+zone+",l,\n", "214070000000001,a,p,\n"))
+		require.Equal(t, []string{"sims.csv:2:19: account a pays in USD, but plan p is in EUR" + ends},
+			said("a,USD,"+zone+",,2026-01-01\n", "214070000000001,a,p,2026-01-01\n"))
+		require.Empty(t, said("a,EUR,"+zone+",l,\na,USD,"+zone+",l,2026-04-01\n", "214070000000001,a,p,\n"), "both change on one date")
+		require.Empty(t, said("a,USD,"+zone+",l,\n", "214070000000001,a,p,\n"), "no time before April is stated")
+		require.Empty(t, said("a,USD,"+zone+",l,2026-04-01\n", "214070000000001,a,p,2026-04-01\n"))
+		require.NotEmpty(t, said("a,EUR,"+zone+",l,\na,USD,"+zone+",l,2026-05-01\n", "214070000000001,a,p,\n"), "a month late")
+	}
 }

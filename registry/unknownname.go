@@ -16,6 +16,9 @@ type Catalogue struct {
 	// on a share plan (empty for all).
 	PlanCurrencies, LimitCurrencies, PoolPlans map[string][]string
 
+	// By name: the versions of plans and of limits on cost whose versions are not all in one currency, in order.
+	PlanVersions, LimitVersions map[string][]VersionCurrency
+
 	Pools []Pool // the share plans
 
 	// Named contains the accounts, companies, projects and groups that documents refer to.

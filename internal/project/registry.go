@@ -74,6 +74,7 @@ func ImportOptions(c *rating.Catalogue) registry.ImportOptions {
 	}
 	names := &registry.Catalogue{Plans: plansToHave(c), SharePlans: c.SharePlans(), Limits: c.Limits(), Packages: c.Packages()}
 	names.PlanCurrencies, names.LimitCurrencies, names.PoolPlans = c.Currencies()
+	names.PlanVersions, names.LimitVersions = c.CurrencyVersions()
 	names.Pools = c.Pools()
 	names.Named = append(accountsIn(c), c.NamedInConditions()...)
 	names.ChargeCurrencies = chargesOf(c.Life())
