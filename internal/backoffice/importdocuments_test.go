@@ -64,7 +64,7 @@ func TestAnImportTellsWhichPaymentsNameNoDocument(t *testing.T) {
 	const correct = "; correct the row and import it again, or pay a document with the credit: ratemill payment assign "
 	want := []string{
 		"payments.csv:2: warning: there is no final document INV-9: 12.5 EUR is a credit of globex" + correct + "y1 DOCUMENT",
-		"payments.csv:3: warning: there is no final document INV-8: 5 EUR is a credit of nobody until you name its payer" + correct +
+		"payments.csv:3: warning: there is no final document INV-8: 5 EUR is a credit without a payer until you name the payer" + correct +
 			"y2 DOCUMENT",
 		"payments.csv:5: warning: document INV-0001 is of globex, not of that payer: 1 EUR is a credit of initech" + correct + "y4 DOCUMENT",
 		"payments.csv:6: warning: document INV-0001 is in EUR, and the payment in USD: 1 USD is a credit of globex" + correct + "y5 DOCUMENT",
