@@ -14,9 +14,9 @@ import (
 
 // rolloverDoc defines how many unused units of a cycle roll over, and for how long.
 type rolloverDoc struct {
-	Cycles int       `yaml:"cycles,required" doc:"Number of cycles after its own in which a unit can be drawn, 1 to 12. The plan's version at the record says it." example:"1"`
-	AtMost *quantity `yaml:"at_most" doc:"The most units of one cycle that later cycles can draw; all that it leaves by default." example:"2 MB"`
-	Use    string    `yaml:"use" default:"first" enum:"first|last" doc:"first: units that rolled over are drawn before those of the running cycle, the oldest first. last: after them."`
+	Cycles int       `yaml:"cycles,required" doc:"Number of later cycles in which a unit can still be drawn, 1 to 12. The plan's version at the time of the record determines it." example:"1"`
+	AtMost *quantity `yaml:"at_most" doc:"Maximum number of units of one cycle that later cycles can draw; by default, all that are left." example:"2 MB"`
+	Use    string    `yaml:"use" default:"first" enum:"first|last" doc:"first: units that rolled over are drawn before those of the running cycle, the oldest first. last: they are drawn after them."`
 	pos    diag.Pos
 }
 
@@ -115,7 +115,7 @@ func (e *Engine) formerCycles(t *tier, b *bucket, c *Counters, u *udr.Usage) ([]
 		}
 		if day = f.day; f.day < c.unrolled {
 			return nil, suspend(Late, "units of its billing cycle roll over from the cycle that began on %s, whose counters are "+
-				"forgotten: cycles are counted that began on %s or later. Charge it by hand if it is to be paid, and drop it",
+				"forgotten: only cycles that began on %s or later are counted. Charge it by hand if it is to be paid, and drop it",
 				date(f.day), date(c.unrolled))
 		}
 		family := t.plan.family

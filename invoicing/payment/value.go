@@ -15,23 +15,23 @@ import (
 
 // Value is a payment in the form of a statement. The statement's subject is the payment's reference.
 type Value struct {
-	Payer    string        `yaml:"payer" json:"payer,omitempty" names:"account" doc:"The account that paid. Without it, the payer of document." example:"acme"`
-	Document string        `yaml:"document" json:"document,omitempty" names:"document" doc:"Number or id of the final document that it pays. import warns if there is none: the amount is then a credit of the payer. It refuses a write-off or a dispute without its document." example:"INV-2026-000412"`
-	Amount   decimal.D     `yaml:"amount,required" json:"amount" doc:"Amount paid; below 0 for money that went back." example:"400.00"`
-	Currency string        `yaml:"currency,required" json:"currency" doc:"Its currency, a code of ISO 4217." example:"EUR"`
+	Payer    string        `yaml:"payer" json:"payer,omitempty" names:"account" doc:"The account that paid. If omitted, the payer of document." example:"acme"`
+	Document string        `yaml:"document" json:"document,omitempty" names:"document" doc:"Number or id of the final document that the payment pays. import warns if there is none: the amount is then a credit of the payer. It refuses a write-off or a dispute without its document." example:"INV-2026-000412"`
+	Amount   decimal.D     `yaml:"amount,required" json:"amount" doc:"Amount paid; below 0 for money that was paid back." example:"400.00"`
+	Currency string        `yaml:"currency,required" json:"currency" doc:"Currency of the amount, a code of ISO 4217." example:"EUR"`
 	Date     registry.Date `yaml:"date,required" json:"date" doc:"Day on which it was booked." example:"2026-05-12"`
-	Kind     string        `yaml:"kind" json:"kind,omitempty" default:"payment" enum:"payment|write_off|dispute" doc:"write_off: nobody expects this amount any more. dispute: no payment; the payer contests this amount of document, so it is neither overdue nor collected."`
+	Kind     string        `yaml:"kind" json:"kind,omitempty" default:"payment" enum:"payment|write_off|dispute" doc:"write_off: the amount is no longer expected. dispute: no payment; the payer contests this amount of document, so it is neither overdue nor collected."`
 	// Credited is the amount that was credited on the document when its payer disputed it. Later credit
 	// notes settle the dispute.
-	Credited decimal.D `yaml:"credited" json:"credited,omitzero" doc:"For a dispute: the amount that credit notes had taken back from the document before it. Later credit notes settle it." example:"0"`
+	Credited decimal.D `yaml:"credited" json:"credited,omitzero" doc:"For a dispute: the amount of the document that credit notes had taken back before it. Later credit notes settle it." example:"0"`
 	// Parts lists the documents that the payment pays; the rest of the amount is a credit of its payer.
-	Parts []Part `yaml:"parts" json:"parts,omitempty" names:"document" doc:"The documents that it pays, with their amounts. Without it, document gets all of it."`
+	Parts []Part `yaml:"parts" json:"parts,omitempty" names:"document" doc:"The documents that the payment pays, with their amounts. If omitted, the whole amount goes to document."`
 }
 
 // Part is the amount of a document that a payment pays.
 type Part struct {
 	Document string    `yaml:"document,required" json:"document" doc:"Number of the document, or its id."`
-	Amount   decimal.D `yaml:"amount,required" json:"amount" doc:"How much of it."`
+	Amount   decimal.D `yaml:"amount,required" json:"amount" doc:"Amount that is paid of this document."`
 }
 
 // The kinds of payments.
@@ -133,7 +133,7 @@ func (v *Value) checkParts() error {
 	seen := map[string]bool{}
 	for _, p := range v.Parts {
 		if p.Amount.Sign() != v.Amount.Sign() {
-			return fmt.Errorf("a part of a payment of %s has the amount %s, which has another sign", v.Amount, p.Amount)
+			return fmt.Errorf("a part of a payment of %s has the amount %s, whose sign differs", v.Amount, p.Amount)
 		}
 		if seen[p.Document] {
 			return fmt.Errorf("a payment has two parts for document %s; add them up", p.Document)
@@ -145,7 +145,7 @@ func (v *Value) checkParts() error {
 		}
 	}
 	if sum.Abs().Cmp(v.Amount.Abs()) > 0 {
-		return fmt.Errorf("the parts of a payment of %s are %s together", v.Amount, sum)
+		return fmt.Errorf("the parts of a payment of %s add up to %s", v.Amount, sum)
 	}
 	return nil
 }
@@ -154,10 +154,10 @@ func (v *Value) checkParts() error {
 // and the credit allow.
 func (v *Value) Assign(of *Receivable, amount string) error {
 	if of.Currency != v.Currency {
-		return fmt.Errorf("the payment is in %s, and document %s in %s", v.Currency, of.Number, of.Currency)
+		return fmt.Errorf("the payment is in %s, but document %s is in %s", v.Currency, of.Number, of.Currency)
 	}
 	if v.Payer != "" && v.Payer != of.Payer {
-		return fmt.Errorf("the payment is one of %s, and document %s one of %s; withdraw it, and state it for the right payer", v.Payer,
+		return fmt.Errorf("the payment is by %s, but document %s is for %s; withdraw the payment, and state it for the right payer", v.Payer,
 			of.Number,
 			of.Payer)
 	}
@@ -188,7 +188,8 @@ func (v *Value) Assign(of *Receivable, amount string) error {
 	}
 	if part.IsZero() {
 		open, _ := of.Open()
-		return fmt.Errorf("nothing can be assigned: the credit is %s %s, and %s is open of document %s", credit.Fixed(of.Scale), v.Currency,
+		return fmt.Errorf("nothing can be assigned: the credit is %s %s, and the open amount is %s of document "+
+			"%s", credit.Fixed(of.Scale), v.Currency,
 			open.Fixed(of.Scale), of.Number)
 	}
 	v.Payer = of.Payer

@@ -294,17 +294,17 @@ func (w *window) charge(s *simFacts, c *life.Charge, kind document.Kind, b *bill
 // OneOff is a one-off charge that was added by hand, in the form of a statement. Its date is the beginning
 // of the statement.
 type OneOff struct {
-	Payer     string    `yaml:"payer" json:"payer,omitempty" names:"account" doc:"The account that pays. Without it, the payer of account." example:"acme"`
-	Account   string    `yaml:"account,required" json:"account" names:"account" doc:"Account that is charged: the section of the invoice." example:"acme"`
-	SIM       string    `yaml:"sim" json:"sim,omitempty" names:"sim" doc:"SIM that is charged, by its number as sim:17; ratemill charge add finds it by an identifier." example:"sim:17"`
-	Product   string    `yaml:"product,required" json:"product" doc:"Name of the charge; a part of: { charge: NAME } gives its tax class." example:"installation"`
+	Payer     string    `yaml:"payer" json:"payer,omitempty" names:"account" doc:"The account that pays. If omitted, the payer of account." example:"acme"`
+	Account   string    `yaml:"account,required" json:"account" names:"account" doc:"Account that is charged; the charge is in its section of the invoice." example:"acme"`
+	SIM       string    `yaml:"sim" json:"sim,omitempty" names:"sim" doc:"SIM that is charged, by its number, as sim:17; ratemill charge add finds the number by an identifier." example:"sim:17"`
+	Product   string    `yaml:"product,required" json:"product" doc:"Name of the charge; a part with of: { charge: NAME } gives its tax class." example:"installation"`
 	Amount    decimal.D `yaml:"amount,required" json:"amount" doc:"Net amount; below 0 for a credit." example:"120.00"`
 	Currency  string    `yaml:"currency" json:"currency,omitempty" doc:"Currency, which must be the payer's." example:"EUR"`
-	Tax       string    `yaml:"tax" json:"tax,omitempty" doc:"Tax class, if no part gives it." example:"telecom"`
-	Reference string    `yaml:"reference" json:"reference,omitempty" doc:"Words for the invoice, such as the number of a quote." example:"Q-2026-17"`
-	From      Date      `yaml:"from" json:"from,omitempty" doc:"First day of the period that it pays for. Without it, the billing cycle of its date." example:"2026-04-01"`
-	To        Date      `yaml:"to" json:"to,omitempty" doc:"The day after the last one." example:"2026-05-01"`
-	Adjusts   string    `yaml:"adjusts" json:"adjusts,omitempty" names:"document" doc:"The line of a document that it corrects, as DOCUMENT/LINE. import warns if the document does not exist." example:"INV-2026-000412/3"`
+	Tax       string    `yaml:"tax" json:"tax,omitempty" doc:"Tax class, if no part defines it." example:"telecom"`
+	Reference string    `yaml:"reference" json:"reference,omitempty" doc:"Text for the invoice, such as the number of a quote." example:"Q-2026-17"`
+	From      Date      `yaml:"from" json:"from,omitempty" doc:"First day of the period for which the charge is. If omitted, the billing cycle of its date." example:"2026-04-01"`
+	To        Date      `yaml:"to" json:"to,omitempty" doc:"Day after the last day of that period." example:"2026-05-01"`
+	Adjusts   string    `yaml:"adjusts" json:"adjusts,omitempty" names:"document" doc:"Line of a document that the charge corrects, as DOCUMENT/LINE. import warns if the document does not exist." example:"INV-2026-000412/3"`
 }
 
 // Valid returns the mistake in a one-off charge.
