@@ -166,7 +166,7 @@ func TestCreditsAreAssignedWithdrawnAndWrittenOff(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "INV-0001 100.00, INV-0002 20.00", line.Pays)
 	_, err = o.AssignPayment(t.Context(), backoffice.AssignOrder{PaymentOrder: because, Reference: "R1", Document: "INV-0002"})
-	require.ErrorContains(t, err, "nothing can be assigned: the credit is 0.00 EUR, and 30.00 is open of document INV-0002")
+	require.ErrorContains(t, err, "nothing can be assigned: the credit is 0.00 EUR, and the open amount of document INV-0002 is 30.00")
 	_, err = o.AssignPayment(t.Context(), backoffice.AssignOrder{PaymentOrder: because, Reference: "R7", Document: "INV-0002"})
 	require.ErrorContains(t, err, "there is no payment with the reference R7")
 	require.Equal(t, []string{"INV-0001 paid 0.00", "INV-0002 partly 30.00"}, opens(t, o))

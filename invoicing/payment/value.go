@@ -188,9 +188,8 @@ func (v *Value) Assign(of *Receivable, amount string) error {
 	}
 	if part.IsZero() {
 		open, _ := of.Open()
-		return fmt.Errorf("nothing can be assigned: the credit is %s %s, and the open amount is %s of document "+
-			"%s", credit.Fixed(of.Scale), v.Currency,
-			open.Fixed(of.Scale), of.Number)
+		return fmt.Errorf("nothing can be assigned: the credit is %s %s, and the open amount of document %s is %s",
+			credit.Fixed(of.Scale), v.Currency, of.Number, open.Fixed(of.Scale))
 	}
 	v.Payer = of.Payer
 	for i := range v.Parts {
