@@ -108,5 +108,5 @@ type Setting struct {
 	Name string `yaml:"name,required" json:"name" doc:"Name of the resource." example:"apn-m2m"`
 }
 
-// SettingKinds lists the kinds of which a SIM uses one resource.
+// SettingKinds lists the kinds of resources. A SIM uses at most one resource of each kind.
 var SettingKinds = []string{APNGroup, ServiceProfile, RoamingProfile, SecurityProfile}

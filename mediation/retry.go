@@ -289,7 +289,8 @@ func (r *reader) rawAgain(view *registry.View) {
 	r.suspend(udr.SuspendError{Code: "decode", Reason: fmt.Sprintf("after %d records: %s", n, reason)}, nil)
 }
 
-// partAgain applies the rules to a raw record of which one usage record is waiting; the others have been sent.
+// partAgain applies the rules again to a raw record. Only one of its usage records is waiting, because the others have
+// been sent already.
 func (r *reader) partAgain(view *registry.View, bad *decode.RecordError) {
 	e := r.entry
 	if bad != nil {

@@ -86,7 +86,8 @@ func (n Network) Unpadded() Network {
 
 var _ = declare(Function{
 	Name: "unpadded", Family: "network", Params: []Param{{Name: "network", Doc: "a network"}},
-	Doc:      "The intended network of a two-digit code that a system wrote with a leading zero: 208-010 becomes 208-10 if only that is listed.",
+	Doc: "The intended network of a two-digit code that a system wrote with a leading zero: 208-010 becomes 208-10 if only " +
+		"that is listed.",
 	Examples: []Example{ex(`unpadded(network("208010"))`, "208-10"), ex(`unpadded(network("310410"))`, "310-410")},
 }, Network.Unpadded)
 

@@ -149,7 +149,7 @@ type Changes struct {
 	SIMs        []OwnershipFact
 	Identifiers []IdentifierFact
 	States      []StateFact
-	Statements  []Statement // statements, of which a Registry keeps only the values that rating needs
+	Statements  []Statement // statements; a Registry keeps only the values that rating needs
 	Causes      []Cause
 }
 

@@ -135,7 +135,7 @@ func (s *section) names() []string {
 	return names
 }
 
-// aboutSIMs reports whether the rows of a section are about SIMs, of which there may be a million.
+// aboutSIMs reports whether the rows of a section are about SIMs. There may be a million of them.
 func (s *section) aboutSIMs() bool { return s.file == simsFile || s.of == ofSIM }
 
 // key returns the column of an entry's key in YAML, unless the key is an identifier.

@@ -138,7 +138,7 @@ func paymentList(f *flags) *cobra.Command {
 	}
 	outputFlag(f, c)
 	c.Flags().StringVar(&q.Payer, "payer", "", "only payments of this account")
-	c.Flags().BoolVar(&q.Credits, "credit", false, "only payments of which a part pays no document")
+	c.Flags().BoolVar(&q.Credits, "credit", false, "only payments with a part that pays no document")
 	invoiceAskedAs(c, &q.As)
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		return printAnswer(cmd, f, "there are no such payments", func(ctx context.Context, o *backoffice.Office) ([]backoffice.ListedPayment,

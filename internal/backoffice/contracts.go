@@ -267,7 +267,7 @@ type ListedContract struct {
 	Called       string   `json:"called"` // the installation's name for the status
 	Start        string   `json:"start"`
 	Month        int      `json:"month"`       // month of the contract on the requested day; 0 outside the contract
-	EndOfTerm    string   `json:"end_of_term"` // end of the term that applies if notice is given on the requested day; "" if the contract is over
+	EndOfTerm    string   `json:"end_of_term"` // end of the term if notice is given on the requested day; "" if the contract is over
 	Ends         string   `json:"ends"`        // "" if the contract renews until notice is given
 	Commitments  []string `json:"commitments"`
 	Coterminates string   `json:"coterminates,omitempty"`

@@ -266,7 +266,7 @@ func (o *Office) FinishFile(ctx context.Context, order FileOrder) error {
 	return nil
 }
 
-// DropFile gives up a file of which nothing has been read.
+// DropFile gives up a file that nobody has begun to read.
 func (o *Office) DropFile(ctx context.Context, order FileOrder) error {
 	if err := given(order.Why); err != nil {
 		return err

@@ -19,7 +19,7 @@ type ListedPackage struct {
 	Package string         `json:"package"`       // NAME/INSTANCE
 	Status  string         `json:"status"`        // pending, active, expired, inactive, cancelled, or two of them as long as usage decides
 	Bought  string         `json:"bought"`
-	From    string         `json:"from,omitempty"`          // beginning of its time, or of the time of its last renewal; empty: it has not begun
+	From    string         `json:"from,omitempty"`          // beginning of its time, or of its last renewal; empty: it has not begun
 	Ends    string         `json:"ends"`                    // latest beginning, if it begins with its first use
 	Cap     *int           `json:"cap,omitempty"`           // in percent; nil if the catalogue does not have the package
 	Renewal string         `json:"renewal"`                 // never, on_expiry, on_use_up

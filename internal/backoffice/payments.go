@@ -51,7 +51,7 @@ type PaymentImport struct {
 	New      int           `json:"new"`
 	Known    int           `json:"known"`
 	Refused  int           `json:"refused"`
-	Credits  int           `json:"credits"` // number of new lines of which a part pays no document
+	Credits  int           `json:"credits"` // number of new lines that pay no document with a part of their amount
 }
 
 // paymentDraft is a change of payments that is being built in a transaction.

@@ -99,7 +99,7 @@ type Kafka struct {
 	Listen      string        `yaml:"listen" default:"127.0.0.1:9092" doc:"Address of the embedded broker."`
 	Prefix      string        `yaml:"prefix" default:"ratemill" doc:"Prefix of the names of topics and consumer groups."`
 	Partitions  int           `yaml:"partitions" doc:"Number of partitions of a new installation. It is fixed when the topics are created. Default: 2 on the embedded broker, 8 on others."`
-	Replication int           `yaml:"replication" default:"1" doc:"Replicas of a new topic; 3 on a cluster. With more than one, a message is acknowledged only when all replicas but one have it, and no replica that is behind becomes the leader."`
+	Replication int           `yaml:"replication" default:"1" doc:"Number of replicas of a new topic. Use 3 on a cluster: Kafka then acknowledges a message when at least two replicas have it. A replica that is behind never becomes the leader."`
 	UsageFor    time.Duration `yaml:"usage_for" default:"7d" doc:"How long usage is kept. No mediator may stall longer than this; several hours do no harm. At the start, the retention of a topic is raised if it is shorter, and left as it is if it is longer."`
 	RatedFor    time.Duration `yaml:"rated_for" default:"30d" doc:"How long the rated log is kept for consumers that are behind, at least as long as usage; 0s keeps it for ever. Topics are changed at the start as for usage_for."`
 	TLS         TLS           `yaml:"tls" doc:"Encryption; mutual if a certificate is set."`

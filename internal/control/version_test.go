@@ -88,8 +88,8 @@ func TestAnOlderProgramIsStartedBesideANewerOneUnlessItMayNot(t *testing.T) {
 				return err
 			}
 			require.NoError(t, may(version-1))
-			require.ErrorContains(t, may(version), fmt.Sprintf("its tables have version %d, which needs a program that supports version %d or later; "+
-				"this ratemill supports versions up to %d. A newer ratemill has used this store: start that one, or restore the backup made before "+
+			require.ErrorContains(t, may(version), fmt.Sprintf("its tables have version %d, which needs a program that "+
+				"supports version %d or later; this ratemill supports versions up to %d. A newer ratemill has used this store: start that one, or restore the backup made before "+
 				"the upgrade", version, version, version-1))
 		})
 	}

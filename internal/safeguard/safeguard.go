@@ -81,7 +81,7 @@ const (
 	EndCompared    // before only the new bytes of a file are read, the last of the bytes before them are compared
 	WholeCompared  // all bytes of a file that grows are fetched and compared once a day
 	RulesCompared  // a decoder continues only from a state that the same rules left
-	FetchPinned    // a file of which only the new bytes were read at first is read in the same way again
+	FetchPinned    // if only the new bytes of a file were read at first, only these are read again
 
 	// Random tests of a single package find the faults without the next steps.
 	KeysRenewed       // the window of a duplicate key runs from the last time that its record arrived

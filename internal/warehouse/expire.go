@@ -35,7 +35,7 @@ type Expiry struct {
 }
 
 // Expire deletes usage that arrived more than l.Keep months before now and was also used then, in whole months of
-// usage. It deletes nothing while ClickHouse's clock disagrees with the given clocks, of which there must be at
+// usage. It deletes nothing while ClickHouse's clock disagrees with the given clocks; give at
 // least one. It deletes only usage whose age newer usage confirms.
 func (w *Warehouse) Expire(ctx context.Context, l Layout, clocks ...Clock) (e Expiry, err error) {
 	if l.Keep == 0 {

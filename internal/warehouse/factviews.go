@@ -167,7 +167,8 @@ LEFT JOIN ` + holding(statementTable, "subject", "kind = 'status' AND name = ''"
 		Doc:  "Companies.",
 		Columns: append([]Column{
 			{Name: "company", Doc: "Id of the company."}, {Name: "name", Doc: "Its name."}, {Name: "kind", Doc: "customer, reseller or operator."},
-			{Name: "type", Doc: "Legal form or line of business of the company."}, {Name: "registration", Doc: "Number of the company in the register of companies."},
+			{Name: "type", Doc: "Legal form or line of business of the company."},
+			{Name: "registration", Doc: "Number of the company in the register of companies."},
 			{Name: "vat", Doc: "Its VAT number."}, {Name: "country", Doc: "Country of the company's seat."},
 		}, knownColumn...),
 		Select: `
@@ -185,7 +186,8 @@ LEFT JOIN ` + holding(statementTable, "subject", "kind = 'company' AND name = ''
 		Columns: append([]Column{
 			{Name: "kind", Doc: "status, settings, profile, resource, …"}, {Name: "subject", Doc: "As in statement_facts."}, {Name: "name",
 				Doc: "Distinguishes facts of one kind about one subject."},
-			{Name: "value", Doc: "Value as JSON, without the fields in withheld."}, {Name: "withheld", Doc: "Fields that only the control store has."},
+			{Name: "value", Doc: "Value as JSON, without the fields in withheld."},
+			{Name: "withheld", Doc: "Fields that only the control store has."},
 			{Name: "since", Doc: "When the fact began to hold."},
 		}, knownColumn...),
 		Select: `

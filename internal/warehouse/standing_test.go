@@ -82,6 +82,6 @@ func TestARatedLogThatIsAnotherStopsTheSink(t *testing.T) {
 	require.NoError(t, err)
 	var stopped *ratedlog.StoppedError
 	require.ErrorAs(t, w.run(another, 99), &stopped)
-	require.Contains(t, stopped.Reason, "message 1 of another2.rated/0 was already in the warehouse when epoch 1 was the latest, but is now of "+
-		"epoch 2: Kafka has lost messages")
+	require.Contains(t, stopped.Reason, "message 1 of another2.rated/0 was already in the warehouse when epoch 1 was "+
+		"the latest, but is now of epoch 2: Kafka has lost messages")
 }

@@ -26,8 +26,8 @@ func TestAllMistakesInPartsAndProductsAreToldAtOnceWithSuggestions(t *testing.T)
 	_, list := rating.LoadCatalogue(files, project.Kinds()...)
 	text := list.Err().Error()
 	for _, want := range []string{
-		"there is no plan traker", "did you mean tracker", "is not a period", "no state model has a state in_biling", "of has both plan and addon",
-		"due once and whole, so proration does not apply", "tax is missing", "two prices have no states", "there is no part aa",
+		"there is no plan traker", "did you mean tracker", "is not a period", "no state model has a state in_biling",
+		"of has both plan and addon", "due once and whole, so proration does not apply", "tax is missing", "two prices have no states", "there is no part aa",
 	} {
 		require.Contains(t, text, want)
 	}

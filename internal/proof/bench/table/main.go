@@ -200,7 +200,7 @@ func (l *line) rate(target float64) {
 }
 
 // theWhole runs an installation, from files on OpenSSH's server to rows in ClickHouse, and counts every process.
-// For more than one million records, it returns a line for each million.
+// A run of several millions of records also gives a line for each million.
 func theWhole(records int, dir string) (lines []line, costs []*load.Cost, err error) {
 	before := busy()
 	env := []string{fmt.Sprintf("RECORDS=%d", records), "OUT=" + dir}
